@@ -2,6 +2,7 @@
 
 | folder | owns |
 |---|---|
+| agent | `slta agent`: pools of a host: registration, heartbeats, health, session lists, drain at the end |
 | follow | `slta follow`: session begins and ends from a proxy's log |
 | nginx_map | `slta nginx-map`: the map of pools to upstreams that nginx includes |
 

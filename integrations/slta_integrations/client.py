@@ -13,6 +13,7 @@ from slta_integrations.options import Target
 
 TIMEOUT_SECONDS = 5.0
 """Of one call: three times the dispatcher's own deadline."""
+NO_CONTENT = 204
 KEEP_ALIVE_SECONDS = 30.0
 """Idle connections are closed before the dispatcher does it after 65 s."""
 
@@ -48,14 +49,16 @@ MALFORMED = Reply(0, "malformed_reply", {})
 class Client:
     """HTTP client. Use it as `async with Client(target) as client`; it keeps one connection."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        """`timeout_seconds` is the deadline of a call."""
         self._target = target
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=1, keepalive_timeout=KEEP_ALIVE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+            timeout=self._timeout,
         )
         return self
 
@@ -70,6 +73,11 @@ class Client:
         """`GET …/pools`: one page."""
         query = {"limit": str(limit)} | ({"cursor": cursor} if cursor else {})
         return await self._call("GET", "pools", params=query)
+
+    async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Reply:
+        """Call of the fleet's resource at `path`, with `body` as JSON."""
+        data = {} if body is None else {"data": json.dumps(body, separators=(",", ":")).encode()}
+        return await self._call(method, path, **data)
 
     async def _call(self, method: str, path: str, **options: Any) -> Reply:  # noqa: ANN401 - options of aiohttp
         try:
@@ -92,7 +100,7 @@ def _reply(status: int, headers: Mapping[str, str], content: bytes) -> Reply:
         body = None
     members = body if isinstance(body, dict) else {}
     if 200 <= status < 300:
-        return Reply(status, "", members) if members else MALFORMED
+        return Reply(status, "", members) if members or status == NO_CONTENT else MALFORMED
     return Reply(status, str(members.get("code", f"http_{status}")), members, _seconds(headers.get("Retry-After")))
 
 

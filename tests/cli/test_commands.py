@@ -104,6 +104,7 @@ def test_help_needs_none_of_the_parts() -> None:
         ("demo", "aiohttp", "load"),
         ("loadgen", "ddsketch", "load"),
         ("experiments", "numpy", "experiments"),
+        ("agent", "aiohttp", "integrations"),
         ("follow", "aiohttp", "integrations"),
         ("nginx-map", "aiohttp", "integrations"),
         ("evaluate", "numpy", "planning"),

@@ -46,6 +46,11 @@ PARTS = {
     "plan": Part(
         "slta_planning.plan.command", "Find the cheapest fleet for a load, or the best for a budget.", *PLANNING
     ),
+    "agent": Part(
+        "slta_integrations.agent.command",
+        "Keep a host's pools registered and alive; drain them at its end.",
+        *INTEGRATIONS,
+    ),
     "follow": Part(
         "slta_integrations.follow.command", "Report and complete sessions from a proxy's log.", *INTEGRATIONS
     ),

@@ -1,0 +1,75 @@
+"""Command line of `slta agent`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slta_integrations.agent.config import AgentFile, load
+from slta_integrations.agent.metrics import Metrics
+from slta_integrations.agent.presence import Presence
+from slta_integrations.agent.runner import Runner
+from slta_integrations.agent.state_machine import Agent
+from slta_integrations.client import Client
+from slta_integrations.errors import in_one_line
+from slta_integrations.metrics_server import serve_metrics
+from slta_integrations.notices import Notices, configure_logging
+from slta_integrations.options import KEY_VARIABLE, Target
+
+NOT_EMPTY = 3
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def command(
+    config: Annotated[Path, typer.Option(help="Configuration file, in YAML.", show_default=False)],
+    check: Annotated[bool, typer.Option("--check", help="Validate the file and exit.")] = False,  # noqa: FBT002
+) -> None:
+    """Keep this host's pools in slta: see docs/agent.md.
+
+    SIGTERM or SIGINT drains the pools, and removes each when it is empty; a second one ends the wait.
+
+    Exit codes: 0 all pools were removed; 3 sessions were left after `drain_seconds`; 2 for a file that cannot be used.
+    """
+    configure_logging()
+    with in_one_line():
+        file = load(config)
+        presence = Presence(file.present_file)
+        left = [] if check else asyncio.run(serve(file, presence))
+    if left:
+        raise typer.Exit(NOT_EMPTY)
+
+
+async def serve(file: AgentFile, presence: Presence) -> list[str]:
+    """Run until SIGTERM or SIGINT and the end of the drain; the pools that are left. UnusableError or OSError."""
+    metrics, notices = Metrics([pool.pool_id for pool in file.pools]), Notices("agent")
+    agent = Agent(file, metrics, notices, random.Random())
+    target = Target(file.url, file.fleet, os.environ.get(KEY_VARIABLE, ""), file.key_file)
+    target.headers()
+    if file.metrics_port:
+        serve_metrics(metrics.registry, file.metrics_host, file.metrics_port, "metrics_port")
+    async with Client(target, agent.timeout_seconds) as client:
+        await _until_left(Runner(agent, client, presence))
+    return agent.left
+
+
+async def _until_left(runner: Runner) -> None:
+    """The first signal lets the pools leave, the second one ends the wait."""
+    running = asyncio.ensure_future(runner.run())
+    stops = iter((runner.leave, running.cancel))
+
+    def stop() -> None:
+        next(stops, running.cancel)()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    with suppress(asyncio.CancelledError):
+        await running

@@ -1,0 +1,54 @@
+"""Prometheus metrics of the agent, in a registry of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.metrics import MetricWrapperBase
+
+OUTCOMES = ("ok", "lost_before", "unknown_pool", "failed")
+"""Of a heartbeat (docs/api.md)."""
+KINDS = ("health", "count", "sessions")
+FAMILIES: tuple[tuple[type[Counter | Gauge], str, str, tuple[str, ...]], ...] = (
+    (Counter, "heartbeats", "Heartbeats that slta answered, by outcome.", ("outcome",)),
+    (Gauge, "last_answer_timestamp_seconds", "Unix time of slta's last answer to heartbeats; 0 before the first.", ()),
+    (Counter, "calls", "Calls, by kind and HTTP status, or by why there was none.", ("call", "status")),
+    (
+        Gauge,
+        "healthy",
+        "1 if the last health check of the pool passed, 0 if it failed; absent without checks.",
+        ("pool",),
+    ),
+    (
+        Counter,
+        "probe_failures",
+        "Failed commands and URLs, by pool and kind: health, count, sessions.",
+        ("pool", "kind"),
+    ),
+    (Counter, "listed_sessions", "Sessions of lists that slta asked for, by what it answered.", ("outcome",)),
+)
+"""Type, name without prefix and suffix, help, labels."""
+
+
+class Metrics:
+    """The metrics; an attribute for each name in `FAMILIES`."""
+
+    heartbeats: Counter
+    last_answer_timestamp_seconds: Gauge
+    calls: Counter
+    healthy: Gauge
+    probe_failures: Counter
+    listed_sessions: Counter
+
+    def __init__(self, pools: Sequence[str] = ()) -> None:
+        """`pools` are those whose failures are shown before the first."""
+        self.registry = CollectorRegistry()
+        for kind, name, text, labels in FAMILIES:
+            family: MetricWrapperBase = kind(f"slta_agent_{name}", text, labels, registry=self.registry)
+            setattr(self, name, family)
+        for outcome in OUTCOMES:
+            self.heartbeats.labels(outcome)
+        for pool in pools:
+            for kind_ in KINDS:
+                self.probe_failures.labels(pool, kind_)

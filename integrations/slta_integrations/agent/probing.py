@@ -1,0 +1,101 @@
+"""Schedule of health checks, counts and lists, without I/O: one probe at a time, those first that are due first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import inf
+from typing import NamedTuple
+
+from slta_integrations.agent.config import Health, Source
+from slta_integrations.agent.metrics import Metrics
+from slta_integrations.agent.pool import FAILURES, Pool
+from slta_integrations.agent.probe_output import UnreadableError, count_of, session_ids_of
+from slta_integrations.notices import Notices
+
+COUNT_LEAD_SECONDS = 1.0
+"""A count is taken so long before the heartbeat that it goes with, at most half of the time between two."""
+LIST_RETRY_SECONDS = 10.0
+
+
+class Probe(NamedTuple):
+    """Something to ask of the pool: `kind` is health, count or sessions."""
+
+    pool_id: str
+    kind: str
+    source: Source
+    as_of: str | None = None
+    """Of a list: what slta asked for when it was begun."""
+
+
+class Probed(NamedTuple):
+    """Output of a probe; `problem` if it failed."""
+
+    output: bytes = b""
+    problem: str = ""
+
+
+class Probes:
+    """Probes of the pools."""
+
+    def __init__(self, pools: Sequence[Pool], metrics: Metrics, notices: Notices) -> None:
+        self._pools = {pool.id: pool for pool in pools}
+        self._metrics = metrics
+        self._notices = notices
+
+    def next(self, now: float) -> Probe | float:
+        """The probe that has been due for the longest, or when the next is due. O(pools)."""
+        due, probe = min(self._all(), key=lambda pair: pair[0], default=(inf, None))
+        return probe if probe and due <= now else due
+
+    def _all(self) -> Iterator[tuple[float, Probe]]:
+        for pool in self._pools.values():
+            if pool.entry.health and not pool.has_left:
+                yield pool.health_at, Probe(pool.id, "health", pool.entry.health)
+            if pool.entry.count and pool.beats:
+                yield pool.count_at, Probe(pool.id, "count", pool.entry.count)
+            if pool.entry.sessions and pool.asked_as_of is not None and pool.listed is None:
+                yield pool.list_at, Probe(pool.id, "sessions", pool.entry.sessions, pool.asked_as_of)
+
+    def plan(self, beat_at: float, now: float) -> None:
+        """Take the counts shortly before the next heartbeat."""
+        for pool in self._pools.values():
+            pool.count_at = beat_at - min(COUNT_LEAD_SECONDS, (beat_at - now) / 2)
+
+    def apply(self, probe: Probe, result: Probed, now: float) -> None:
+        """Apply a result. What cannot be read counts as a failure."""
+        pool = self._pools[probe.pool_id]
+        problem = result.problem or self._read(pool, probe, result.output)
+        kind = f"{probe.kind} {pool.id}"
+        if problem:
+            self._metrics.probe_failures.labels(pool.id, probe.kind).inc()
+            self._notices.say(kind, f"{probe.kind} of {pool.id}: {problem}")
+        else:
+            self._notices.over(kind, f"{probe.kind} of {pool.id}: well again.")
+        if isinstance(probe.source, Health):
+            self._apply_health(pool, probe.source, now, healthy=not problem)
+        elif probe.kind == "count":
+            pool.count_at = inf
+        elif problem:
+            pool.list_at = now + LIST_RETRY_SECONDS
+
+    def _read(self, pool: Pool, probe: Probe, output: bytes) -> str:
+        """Take the output over; the problem, or an empty text."""
+        try:
+            if probe.kind == "count":
+                pool.count = count_of(output)
+            elif probe.kind == "sessions":
+                pool.listed, pool.asked_as_of = session_ids_of(output), probe.as_of
+        except UnreadableError as error:
+            return str(error)
+        return ""
+
+    def _apply_health(self, pool: Pool, health: Health, now: float, *, healthy: bool) -> None:
+        pool.checked(healthy=healthy)
+        pool.health_at = now + health.every_seconds
+        self._metrics.healthy.labels(pool.id).set(healthy)
+        if pool.failures == FAILURES:
+            self._notices.say(f"unwell {pool.id}", f"{FAILURES} health checks of {pool.id} failed: it is drained")
+        elif healthy:
+            self._notices.over(
+                f"unwell {pool.id}", f"{pool.id} is healthy: it takes sessions if it was drained for that"
+            )

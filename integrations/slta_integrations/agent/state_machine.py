@@ -1,0 +1,151 @@
+"""State machine of the agent, without I/O: it is asked for the next call and the next probe, and given the results."""
+
+from __future__ import annotations
+
+import random
+from math import inf
+
+from slta_integrations.agent import calls, settling
+from slta_integrations.agent.calls import Call
+from slta_integrations.agent.config import AgentFile
+from slta_integrations.agent.metrics import Metrics
+from slta_integrations.agent.pool import Pool, Step
+from slta_integrations.agent.probing import Probes
+from slta_integrations.client import Reply
+from slta_integrations.notices import Notices
+
+MIN_TIMEOUT_SECONDS = 0.5
+MAX_TIMEOUT_SECONDS = 5.0
+FIRST_DELAY_SECONDS = 0.1
+REFUSED_DELAY_SECONDS = 5.0
+MAX_RETRY_AFTER_SECONDS = 60.0
+LEAVE_SECONDS = 1.0
+"""Between two attempts to remove a pool that has sessions."""
+
+
+class Agent:
+    """Agent of the pools of one file. At most one call and one probe are under way. Times are of one steady clock."""
+
+    def __init__(self, file: AgentFile, metrics: Metrics, notices: Notices, rng: random.Random) -> None:
+        self.pools = {entry.pool_id: Pool(entry) for entry in file.pools}
+        self.probes = Probes(list(self.pools.values()), metrics, notices)
+        self.timeout_seconds = min(max(file.ttl_seconds / 4, MIN_TIMEOUT_SECONDS), MAX_TIMEOUT_SECONDS)
+        """Of a call: a call without an answer leaves time for three others within a lease."""
+        self._ttl = file.ttl_seconds
+        self._drain_seconds = file.drain_seconds
+        self._metrics = metrics
+        self._notices = notices
+        self._rng = rng
+        self._beat_at = -inf
+        self._retry_at = -inf
+        self._attempts = 0
+        self._leave_by = inf
+
+    @property
+    def is_present(self) -> bool:
+        """Whether slta has a pool of the agent, as far as known."""
+        return any(pool.beats for pool in self.pools.values())
+
+    @property
+    def left(self) -> list[str]:
+        """Pools that have not left."""
+        return [pool.id for pool in self.pools.values() if not pool.has_left]
+
+    def leave(self, now: float) -> None:
+        """Drain all pools, and remove each when it is empty."""
+        self._leave_by = now + self._drain_seconds
+        for pool in self.pools.values():
+            pool.leave()
+
+    def is_over(self, now: float) -> bool:
+        """Whether all pools have left, or their time is over."""
+        return now >= self._leave_by or not self.left
+
+    def next_call(self, now: float) -> Call | float:
+        """The call to make now, or when to ask again: at that time, after a probe, or after `leave`.
+
+        Heartbeats come first, and nothing while slta is away. O(pools).
+        """
+        if now < self._retry_at:
+            return min(self._retry_at, self._leave_by)
+        beating = [pool for pool in self.pools.values() if pool.beats]
+        if beating and now >= self._beat_at:
+            return calls.heartbeats(beating, self._ttl)
+        ready = [(step, pool) for pool in self.pools.values() if now >= pool.retry_at and (step := pool.step())]
+        if not ready:
+            later = [pool.retry_at for pool in self.pools.values() if pool.retry_at > now and pool.step()]
+            return min([*later, self._leave_by, *([self._beat_at] if beating else [])])
+        step, pool = min(ready, key=lambda pair: pair[0] is not Step.LOOK)
+        if step is Step.REGISTER:
+            return calls.register([pool for step, pool in ready if step is Step.REGISTER])
+        return _call(step, pool)
+
+    def answered(self, call: Call, reply: Reply, sent_at: float, now: float) -> None:
+        """Apply the reply to a call that was sent at `sent_at`."""
+        self._metrics.calls.labels(call.kind, str(reply.status or reply.code)).inc()
+        pools = [self.pools[id_] for id_ in call.pool_ids]
+        if is_away(reply):
+            self._back_off(reply, now)
+            return
+        self._attempts, self._retry_at = 0, -inf
+        if call.kind == "heartbeats":
+            self._settle_heartbeats(pools, reply, sent_at, now)
+        elif settling.SETTLE[call.kind](pools, reply, self._metrics):
+            self._notices.over(f"{call.kind} {pools[0].id}", f"{call.kind} of {pools[0].id}: slta accepts it again.")
+            self._begin_to_beat(now)
+        else:
+            self._refused(call, pools, reply, now)
+
+    def _settle_heartbeats(self, pools: list[Pool], reply: Reply, sent_at: float, now: float) -> None:
+        if not reply.ok:
+            self._notices.say("call", f"slta refuses the heartbeats, they are repeated: {reply.problem}")
+            self._beat_at = now + self._delay(REFUSED_DELAY_SECONDS, reply)
+            return
+        self._notices.over("call", "slta answers again.")
+        self._metrics.last_answer_timestamp_seconds.set_to_current_time()
+        found = settling.heartbeats(pools, reply, self._metrics, self._notices, now)
+        usual = self._ttl * self._rng.uniform(0.25, 1 / 3)
+        self._beat_at = sent_at + min(max(found or usual, self._ttl / 10), self._ttl / 2)
+        self.probes.plan(self._beat_at, now)
+
+    def _begin_to_beat(self, now: float) -> None:
+        """The lease of a pool begins as soon as it exists."""
+        if any(pool.beats and not pool.has_lease for pool in self.pools.values()):
+            self._beat_at = now
+
+    def _refused(self, call: Call, pools: list[Pool], reply: Reply, now: float) -> None:
+        if reply.code == "pool_not_empty":
+            delay = self._delay(LEAVE_SECONDS, reply)
+        else:
+            message = f"slta refuses {call.kind} of {pools[0].id}, it is repeated: {reply.problem}"
+            self._notices.say(f"{call.kind} {pools[0].id}", message)
+            delay = self._delay(REFUSED_DELAY_SECONDS, reply)
+        for pool in pools:
+            pool.retry_at = now + delay
+
+    def _back_off(self, reply: Reply, now: float) -> None:
+        """Wait before the next call, up to a quarter of the lease: no more calls than while slta answers."""
+        self._notices.say("call", f"No answer from slta, the pools keep their sessions: {reply.problem}")
+        bound = max(self._ttl / 4, MIN_TIMEOUT_SECONDS)
+        self._retry_at = now + self._delay(min(bound, FIRST_DELAY_SECONDS * 2 ** min(self._attempts, 20)), reply)
+        self._attempts += 1
+
+    def _delay(self, bound: float, reply: Reply) -> float:
+        """Delay with jitter, at least Retry-After."""
+        return max(self._rng.uniform(0.5, 1.0) * bound, min(reply.retry_after, MAX_RETRY_AFTER_SECONDS))
+
+
+def is_away(reply: Reply) -> bool:
+    """Whether slta did not answer the question, so that the next call is as likely to fail."""
+    return reply.status == 0 or reply.status >= 500 or reply.status in {408, 429}
+
+
+def _call(step: Step, pool: Pool) -> Call:
+    match step:
+        case Step.LOOK:
+            return calls.look(pool)
+        case Step.SESSIONS:
+            return calls.sessions(pool)
+        case Step.REMOVE:
+            return calls.remove(pool)
+    return calls.change(pool, step.value)

@@ -1,0 +1,180 @@
+"""The command line of the agent, its files in deploy/, and what docs/agent.md says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import generate_latest
+from typer.testing import CliRunner
+
+from slta.cli.commands import app
+from slta_integrations.agent import pool, probe_output, probing, state_machine
+from slta_integrations.agent.config import AgentFile, Health, Listing, PoolEntry, Source, load
+from slta_integrations.agent.metrics import FAMILIES, Metrics
+from tests.awaiting import DEADLINE_SECONDS, until
+from tests.deploy.seccomp import values
+from tests.docs.pages import ROOT, Page, rows, words
+from tests.integrations.following import Fleet
+from tests.inventory import each
+
+PAGE = Page(ROOT / "docs/agent.md")
+PROSE = " ".join(PAGE.prose.split())
+UNIT = ROOT / "deploy/systemd/slta-agent.service"
+ENVIRONMENT = {"HOST": "h", "POD_NAME": "pool-1", "POD_IP": "10.0.0.7", "NODE_NAME": "n"}
+
+
+def called(folder: Path, text: str, *options: str, key: str = "") -> Any:
+    (folder / "agent.yaml").write_text(text)
+    return CliRunner().invoke(app, ["agent", "--config", str(folder / "agent.yaml"), *options], env={"SLTA_KEY": key})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("fleet: f", "{folder}/agent.yaml: pools: field required"),
+        ("fleet: f\n{pools}\npresent_file: /nowhere/x", "/nowhere/x: No such file or directory"),
+        ("fleet: f\n{pools}\nkey_file: /nowhere", "/nowhere: No such file or directory"),
+        ("fleet: f\n{pools}\nkey_file: /dev/null", "/dev/null: must have one API key"),
+        (
+            "fleet: f\n{pools}\nmetrics_port: 9000\nmetrics_host: 192.0.2.1",
+            "metrics_port: 192.0.2.1:9000: Cannot assign",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    done = called(tmp_path, text.replace("{pools}", "pools: [{pool_id: p, pool_class: c}]"))
+    assert done.exit_code == 2, done.output
+    assert done.stderr.startswith(f"slta: {message.format(folder=tmp_path)}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_file_that_is_not_there_is_one_line() -> None:
+    done = CliRunner().invoke(app, ["agent", "--config", "/nowhere"])
+    assert (done.exit_code, done.stderr) == (2, "slta: /nowhere: No such file or directory\n")
+
+
+def test_a_check_reads_the_file_and_ends(tmp_path: Path) -> None:
+    done = called(tmp_path, "fleet: f\npools: [{pool_id: p, pool_class: c}]", "--check")
+    assert (done.exit_code, done.output) == (0, "")
+
+
+# Files of deploy/ and the page
+
+
+def test_the_configuration_of_the_page_is_valid(tmp_path: Path) -> None:
+    (tmp_path / "agent.yaml").write_text(PAGE.blocks("yaml")[0])
+    assert [entry.pool_id for entry in load(tmp_path / "agent.yaml", ENVIRONMENT).pools] == ["h-0", "h-1"]
+
+
+def sidecar() -> tuple[AgentFile, Any]:
+    """The configuration and the pod of the example."""
+    config, deployment = yaml.safe_load_all((ROOT / "deploy/agent/sidecar.yaml").read_text())
+    file = ROOT / "build" / f"agent-{os.getpid()}.yaml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(config["data"]["agent.yaml"])
+    try:
+        return load(file, ENVIRONMENT), deployment["spec"]["template"]["spec"]
+    finally:
+        file.unlink()
+
+
+def test_the_sidecar_has_the_files_variables_and_time_that_its_configuration_needs() -> None:
+    file, pod = sidecar()
+    main, agent = pod["containers"]
+    assert file.pools[0].address == "10.0.0.7:9000"
+    assert {variable["name"] for variable in agent["env"]} == ENVIRONMENT.keys() - {"HOST"}
+    assert pod["terminationGracePeriodSeconds"] > file.drain_seconds
+    assert agent["ports"][0]["containerPort"] == file.metrics_port
+    mounts = {mount["mountPath"]: mount["name"] for mount in agent["volumeMounts"]}
+    assert mounts.keys() == {"/run/slta", "/etc/slta/agent", "/etc/slta/secrets"}
+    assert sorted(mounts.values()) == sorted(volume["name"] for volume in pod["volumes"])
+    assert str(file.present_file) in main["lifecycle"]["preStop"]["exec"]["command"][2]
+
+
+def test_the_unit_waits_longer_than_the_page_s_example_drains() -> None:
+    [seconds] = values(UNIT, "TimeoutStopSec")
+    assert int(seconds) > yaml.safe_load(PAGE.blocks("yaml")[0])["drain_seconds"]
+    assert values(UNIT, "SuccessExitStatus") == ["3"]
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_the_unit_s_command_registers_and_removes_a_pool_under_its_filter(fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "agent.key").write_text("any\n")
+    (tmp_path / "agent.yaml").write_text(
+        f"{{url: '{fleet.service.url}', fleet: {fleet.name}, key_file: '${{CREDENTIALS_DIRECTORY}}/agent.key', "
+        "pools: [{pool_id: p, pool_class: c, health: {command: ['true']}}]}"
+    )
+    [line] = values(UNIT, "ExecStart")
+    options = line.replace("/etc/slta/agent.yaml", str(tmp_path / "agent.yaml")).split()[1:]
+    confined = [sys.executable, "-m", "tests.deploy.seccomp", str(UNIT), sys.executable, "-m", "slta.cli"]
+    environment = os.environ | {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    process = subprocess.Popen([*confined, *options], cwd=ROOT, env=environment)
+    try:
+        until(lambda: "p" in pools(fleet) or process.poll() is not None)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE_SECONDS) == 0
+    assert "p" not in pools(fleet)
+
+
+def pools(fleet: Fleet) -> set[str]:
+    return {entry["pool_id"] for entry in fleet.call("GET", "pools?limit=1000")["pools"]}
+
+
+def test_the_page_has_every_field() -> None:
+    tables = rows(PAGE.section("Configuration"))
+    named = {words(name)[0] for name, *_ in tables if words(name)}
+    assert named == AgentFile.model_fields.keys() | PoolEntry.model_fields.keys()
+
+
+def test_the_page_has_the_defaults() -> None:
+    shown = {words(name)[0]: default for name, default, *_ in rows(PAGE.section("Configuration")) if words(name)}
+    for field in ("url", "ttl_seconds", "drain_seconds", "metrics_host"):
+        assert shown[field].strip("`") == f"{AgentFile.model_fields[field].default:{'g' if 'sec' in field else ''}}"
+
+
+def test_the_page_has_every_metric_with_its_type_labels_and_help() -> None:
+    shown = {
+        f"slta_agent_{name}{'_total' if kind.__name__ == 'Counter' else ''}": (
+            kind.__name__.lower(),
+            list(labels),
+            text,
+        )
+        for kind, name, text, labels in FAMILIES
+    }
+    table = {words(name)[0]: (kind, words(labels), text) for name, kind, labels, text in rows(PAGE.section("Metrics"))}
+    assert table == shown
+
+
+@pytest.mark.needs("promtool")
+def test_the_metrics_follow_the_conventions_of_prometheus() -> None:
+    text = generate_latest(Metrics(["p"]).registry)
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+@each(
+    "sentence",
+    [
+        f"After {pool.FAILURES} failures in a row",
+        f"by default {Health.model_fields['every_seconds'].default:g}. After",
+        f"by default {Health.model_fields['timeout_seconds'].default:g} for `health`",
+        f"and {Source.model_fields['timeout_seconds'].default:g} for the others",
+        f"`settle_seconds` after slta asked, by default {Listing.model_fields['settle_seconds'].default:g}:",
+        f"at most {probe_output.MAX_SESSIONS:,}",
+        f"over {probe_output.MAX_BYTES >> 20} MiB",
+        f"taken again after {probing.LIST_RETRY_SECONDS:g} s",
+        f"taken {probing.COUNT_LEAD_SECONDS:g} s before the heartbeat",
+        f"about every {state_machine.REFUSED_DELAY_SECONDS:g} s",
+        f"between {state_machine.MIN_TIMEOUT_SECONDS:g} and {state_machine.MAX_TIMEOUT_SECONDS:g} s",
+    ],
+)
+def test_a_limit_that_the_page_states_is_the_one_of_the_code(sentence: str) -> None:
+    assert sentence in PROSE

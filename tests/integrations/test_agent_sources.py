@@ -1,0 +1,164 @@
+"""Commands and URLs of the agent: bounded in time and output, nothing of them stays; and what their output means."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from slta.parsing.session_ids import session_id_of
+from slta_integrations.agent import sources
+from slta_integrations.agent.config import Source
+from slta_integrations.agent.probe_output import MAX_SESSIONS, UnreadableError, count_of, session_ids_of
+from slta_integrations.agent.probing import Probe, Probed
+from slta_integrations.agent.sources import ask
+from tests.awaiting import eventually
+from tests.inventory import each
+
+
+def shell(script: str, seconds: float = 10) -> Probe:
+    return Probe("p-1", "health", Source(command=["sh", "-c", script], timeout_seconds=seconds))
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+@pytest.mark.parametrize(
+    ("script", "result"),
+    [
+        ("echo a; echo b", Probed(b"a\nb\n")),
+        ("echo $AGENT_POOL_ID", Probed(b"p-1\n")),
+        ("echo ${SLTA_KEY-none}", Probed(b"none\n")),
+        ("cat", Probed(b"")),
+        ("echo a; exit 3", Probed(problem="exit code 3")),
+        ("kill -9 $$", Probed(problem="exit code -9")),
+    ],
+)
+async def test_a_command_has_its_output_or_its_problem(
+    monkeypatch: pytest.MonkeyPatch, script: str, result: Probed
+) -> None:
+    monkeypatch.setenv("SLTA_KEY", "secret")
+    assert await ask(shell(script)) == result
+
+
+async def test_a_command_that_is_not_there_is_a_problem() -> None:
+    result = await ask(Probe("p", "health", Source(command=["/nowhere/x"])))
+    assert "No such file" in result.problem
+
+
+async def test_a_command_that_takes_too_long_is_killed_with_all_it_started(tmp_path: Path) -> None:
+    script = f"sleep 1000 & echo $! > {tmp_path}/child; echo $$ > {tmp_path}/leader; wait"
+    result = await ask(shell(script, seconds=0.5))
+    assert result.problem == "took over 0.5 s"
+    pids = [int((tmp_path / name).read_text()) for name in ("child", "leader")]
+    await eventually(lambda: not any(map(is_alive, pids)))
+
+
+async def test_what_a_command_leaves_in_the_background_is_killed_when_it_ends(tmp_path: Path) -> None:
+    result = await ask(shell(f"sleep 1000 >/dev/null & echo $! > {tmp_path}/child; echo a"))
+    assert result == Probed(b"a\n")
+    pid = int((tmp_path / "child").read_text())
+    await eventually(lambda: not is_alive(pid))
+
+
+async def test_a_command_is_killed_when_the_agent_ends(tmp_path: Path) -> None:
+    asking = asyncio.create_task(ask(shell(f"echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; sleep 1000")))
+    await eventually((tmp_path / "pid").exists)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert not is_alive(int((tmp_path / "pid").read_text()))
+
+
+async def test_a_command_that_writes_without_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MAX_BYTES", 100_000)
+    assert (await ask(shell("yes"))).problem == "wrote over 100,000 bytes"
+
+
+@asynccontextmanager
+async def answering(status: int, body: bytes) -> AsyncIterator[str]:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, body=body)
+
+    app = web.Application()
+    app.router.add_get("/sessions", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/sessions"
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("status", "result"),
+    [
+        (200, Probed(b"[]")),
+        (204, Probed(b"")),
+        (302, Probed(problem="HTTP status 302")),
+        (503, Probed(problem="HTTP status 503")),
+    ],
+)
+async def test_a_url_has_its_body_or_its_problem(status: int, result: Probed) -> None:
+    async with answering(status, b"[]" if status == 200 else b"") as url:
+        assert await ask(Probe("p", "sessions", Source(url=url))) == result
+
+
+async def test_a_url_that_nobody_serves_is_a_problem() -> None:
+    assert (await ask(Probe("p", "health", Source(url="http://127.0.0.1:1/")))).problem
+
+
+async def test_a_body_without_end_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MAX_BYTES", 10)
+    async with answering(200, b"x" * 11) as url:
+        assert (await ask(Probe("p", "sessions", Source(url=url)))).problem == "wrote over 10 bytes"
+
+
+@pytest.mark.parametrize(
+    ("output", "ids"),
+    [
+        (b"a\nb\n", ("a", "b")),
+        (b" a \r\n\nb", ("a", "b")),
+        (b"a\na\n", ("a",)),
+        (b'["a", "b"]', ("a", "b")),
+        (b' {"session_ids": ["a"], "more": 1}\n', ("a",)),
+        (b"[]", ()),
+        (b'{"session_ids": []}', ()),
+        (b"user 7\n", (session_id_of("user 7"),)),
+        (b'["a/b"]', (session_id_of("a/b"),)),
+    ],
+)
+def test_a_list_is_json_or_lines(output: bytes, ids: tuple[str, ...]) -> None:
+    assert session_ids_of(output) == ids
+
+
+@each("output", ["", " \n", "[", "[1]", '["a", ""]', '{"sessions": []}', '{"session_ids": {}}', "[" * 100_000])
+def test_what_is_no_list_is_refused(output: str) -> None:
+    with pytest.raises(UnreadableError):
+        session_ids_of(output.encode())
+
+
+def test_a_list_has_at_most_8192_sessions() -> None:
+    ids = [f"s-{number}" for number in range(MAX_SESSIONS)]
+    assert session_ids_of("\n".join(ids).encode()) == tuple(ids)
+    with pytest.raises(UnreadableError, match="wrote 8,193 sessions, over 8,192"):
+        session_ids_of("\n".join([*ids, "more"]).encode())
+
+
+def test_a_count_is_a_number() -> None:
+    assert (count_of(b"0\n"), count_of(b" 17 ")) == (0, 17)
+
+
+@each("output", ["", "-1", "1.5", "1 2", "x", "9999999999", "[]"])
+def test_what_is_no_count_is_refused(output: str) -> None:
+    with pytest.raises(UnreadableError):
+        count_of(output.encode())

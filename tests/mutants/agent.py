@@ -1,0 +1,64 @@
+"""Planted mistakes in the agent of pools."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tests.mutants import planting
+
+python = partial(planting.python, "integrations/slta_integrations/agent", "integrations")
+
+MUTANTS = {
+    "an unhealthy pool that another agent drained is returned": python(
+        "pool", "self.marked and self.is_fit", "self.marked", "agent_state"
+    ),
+    "a pool that the operator drained is undrained": python(
+        "pool", "return Step.UNDRAIN if self.marked and", "return Step.UNDRAIN if", "agent_state"
+    ),
+    "a pool is drained before it is marked": python(
+        "pool", "        if not self.registered:\n            return Step.REGISTER\n", "", "agent_state"
+    ),
+    "a pool is registered before it is healthy": python(
+        "pool", "self.status == ABSENT and self.is_fit and", "self.status == ABSENT and", "agent_state"
+    ),
+    "one failure drains": python("pool", "FAILURES = 3", "FAILURES = 1", "agent_state"),
+    "a check that recovers returns a pool that leaves": python(
+        "pool", "return self.leaving or self.failures >= FAILURES", "return self.failures >= FAILURES", "agent_state"
+    ),
+    "a list is taken as soon as slta asks": python(
+        "pool", "now + self.entry.sessions.settle_seconds", "now", "agent_state"
+    ),
+    "a list that waits becomes newer with the next question": python(
+        "pool", "if self.entry.sessions and self.listed is None:", "if self.entry.sessions:", "agent_state"
+    ),
+    "an output of nothing is an empty list": python(
+        "probe_output", "    if not text:\n", "    if text is None:\n", "agent_sources"
+    ),
+    "what a command started stays": python(
+        "sources", "os.killpg(process.pid, signal.SIGKILL)", "process.kill()", "agent_sources"
+    ),
+    "a command is told the agent's key": python("sources", " if name != KEY_VARIABLE", "", "agent_sources"),
+    "no answer ends the pauses between heartbeats": python(
+        "state_machine", "        self._attempts += 1\n", "", "agent_state"
+    ),
+    "Retry-After is not respected": python(
+        "state_machine", "min(reply.retry_after, MAX_RETRY_AFTER_SECONDS)", "0", "agent_state"
+    ),
+    "slta's time for the next heartbeat is not followed": python(
+        "state_machine", "found or usual", "usual", "agent_state"
+    ),
+    "a rate limit is taken for a refusal": python("state_machine", "in {408, 429}", "in {408}", "agent_state"),
+    "a pool that leaves has no heartbeats": python(
+        "state_machine", "if pool.beats]\n", "if pool.beats and not pool.leaving]\n", "agent_state"
+    ),
+    "the time to drain has no end": python(
+        "state_machine", "self._leave_by = now + self._drain_seconds", "self._leave_by = inf", "agent_state"
+    ),
+    "a pool that is gone is not registered again": python(
+        "settling",
+        'notices.say(kind, f"slta does not have the pool {pool.id}")\n            pool.gone()',
+        'notices.say(kind, f"slta does not have the pool {pool.id}")',
+        "agent_state",
+    ),
+    "a reused count goes with each heartbeat": python("settling", "        pool.count = None\n", "", "agent_state"),
+}
