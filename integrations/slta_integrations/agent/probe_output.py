@@ -8,7 +8,7 @@ import re
 from slta.parsing.session_ids import session_id_of
 
 MAX_SESSIONS = 8192
-"""Of one list (docs/api.md)."""
+"""Of one pool (docs/api.md)."""
 MAX_BYTES = 4 * 1024 * 1024
 """Of an output."""
 
@@ -18,10 +18,10 @@ class UnreadableError(Exception):
 
 
 def count_of(output: bytes) -> int:
-    """A number, with white space around it at most."""
+    """A number up to 8,192, with white space around it at most."""
     text = output.strip()
-    if not re.fullmatch(rb"[0-9]{1,9}", text):
-        raise UnreadableError("must write a number of sessions")
+    if not re.fullmatch(rb"[0-9]{1,9}", text) or int(text) > MAX_SESSIONS:
+        raise UnreadableError(f"must write a number of sessions, at most {MAX_SESSIONS:,}")
     return int(text)
 
 

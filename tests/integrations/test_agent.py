@@ -1,0 +1,217 @@
+"""The agent before a real dispatcher: its pools live, are drained and removed, and nothing ends it but its signals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from slta.auth.keys import generate_key
+from slta_integrations.agent.config import AgentFile
+from slta_integrations.agent.metrics import Metrics
+from slta_integrations.agent.presence import Presence
+from slta_integrations.agent.runner import Runner
+from slta_integrations.agent.state_machine import Agent
+from slta_integrations.client import Client
+from slta_integrations.notices import Notices
+from slta_integrations.options import Target
+from tests.awaiting import DEADLINE_SECONDS, eventually, until
+from tests.integrations.following import CLASSES, Fleet
+from tests.service_process import TLS, ServiceProcess
+
+TTL = 2
+
+
+class Running:
+    """An agent in the test's event loop."""
+
+    def __init__(self, runner: Runner, agent: Agent, metrics: Metrics) -> None:
+        self._runner = runner
+        self._metrics = metrics
+        self.agent = agent
+        self.task = asyncio.create_task(runner.run())
+
+    def beats(self, outcome: str = "ok") -> float:
+        return self._metrics.registry.get_sample_value("slta_agent_heartbeats_total", {"outcome": outcome}) or 0
+
+    def calls(self, kind: str, status: str) -> float:
+        labels = {"call": kind, "status": status}
+        return self._metrics.registry.get_sample_value("slta_agent_calls_total", labels) or 0
+
+    async def until_beaten(self, more: int = 1) -> None:
+        wanted = self.beats() + more
+        await eventually(lambda: self.beats() >= wanted)
+
+    async def leave(self) -> list[str]:
+        """Leave, and wait for the end; the pools that are left."""
+        self._runner.leave()
+        await self.task
+        return self.agent.left
+
+
+@asynccontextmanager
+async def running(
+    fleet: Fleet, url: str | None = None, *, key: str = "", present_file: Path | None = None, **options: Any
+) -> AsyncIterator[Running]:
+    """`options` are fields of the file; the pool is `p` of the class `c`, with the fields in `pool`."""
+    entry = {"pool_id": "p", "pool_class": "c", **options.pop("pool", {})}
+    fields = {"fleet": fleet.name, "ttl_seconds": TTL, "drain_seconds": 60, "pools": [entry], **options}
+    metrics = Metrics()
+    agent = Agent(AgentFile.model_validate(fields), metrics, Notices("agent"), random.Random())
+    async with Client(Target(url or fleet.service.url, fleet.name, key), agent.timeout_seconds) as client:
+        made = Running(Runner(agent, client, Presence(present_file)), agent, metrics)
+        try:
+            yield made
+        finally:
+            made.task.cancel()
+            await asyncio.wait([made.task])
+
+
+def pool(fleet: Fleet, pool_id: str = "p") -> Any:
+    """The pool as slta has it, None without it."""
+    found = {entry["pool_id"]: entry for entry in fleet.call("GET", "pools?limit=1000")["pools"]}
+    return found.get(pool_id)
+
+
+def remove(fleet: Fleet) -> None:
+    httpx.delete(f"{fleet.service.url}/v1/fleets/{fleet.name}/pools/p", verify=TLS).raise_for_status()
+
+
+async def test_a_pool_is_registered_alive_and_gone_at_the_end(fleet: Fleet, tmp_path: Path) -> None:
+    file = tmp_path / "present"
+    entry = {"address": "10.0.0.7:80", "labels": {"zone": "a"}}
+    async with running(fleet, present_file=file, pool=entry) as made:
+        await made.until_beaten()
+        found = pool(fleet)
+        assert (found["liveness"], found["status"], found["address"], found["labels"]) == (
+            "alive",
+            "active",
+            "10.0.0.7:80",
+            {"zone": "a"},
+        )
+        assert file.exists()
+        assert await made.leave() == []
+    assert pool(fleet) is None
+    assert not file.exists()
+
+
+@pytest.mark.slow
+async def test_a_pool_with_a_session_is_removed_once_it_has_ended(fleet: Fleet) -> None:
+    async with running(fleet) as made:
+        await made.until_beaten()
+        hold(fleet)
+        leaving = asyncio.create_task(made.leave())
+        await eventually(lambda: pool(fleet)["status"] == "draining")
+        await made.until_beaten()
+        fleet.call("POST", "complete", {"session_id": "a"})
+        assert await leaving == []
+    assert pool(fleet) is None
+
+
+async def test_a_pool_that_an_operator_removes_is_registered_again(fleet: Fleet) -> None:
+    async with running(fleet) as made:
+        await made.until_beaten()
+        remove(fleet)
+        await made.until_beaten()
+        assert pool(fleet)["liveness"] == "alive"
+
+
+async def test_an_unhealthy_pool_is_drained_and_returned(fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "well").touch()
+    health = {"command": ["test", "-e", str(tmp_path / "well")], "every_seconds": 0.05}
+    async with running(fleet, pool={"health": health}) as made:
+        await made.until_beaten()
+        (tmp_path / "well").unlink()
+        await eventually(lambda: pool(fleet)["status"] == "draining")
+        (tmp_path / "well").touch()
+        await eventually(lambda: pool(fleet)["status"] == "active" and not pool(fleet)["labels"])
+
+
+@pytest.mark.slow
+async def test_a_list_is_sent_when_the_counts_differ(fleet: Fleet) -> None:
+    sources = {"count": {"command": ["echo", "1"]}, "sessions": {"command": ["echo", "b"], "settle_seconds": 0}}
+    async with running(fleet, pool=sources) as made:
+        await made.until_beaten()
+        fleet.call("POST", "pools/status", {"status": "draining", "pool_ids": ["c-1", "c-2", "c-3"]})
+        fleet.assign("a", "x")
+        await eventually(lambda: fleet.sessions == 1)
+        assert fleet.pool_of("b") == "p"
+
+
+@pytest.mark.slow
+async def test_while_slta_is_away_the_agent_stays_and_goes_on_afterwards(own_fleet: Fleet) -> None:
+    async with running(own_fleet) as made:
+        await made.until_beaten()
+        own_fleet.service.kill()
+        before = made.beats()
+        await eventually(lambda: made.calls("heartbeats", "connection_failed"))
+        own_fleet.service.start()
+        await eventually(lambda: made.beats() > before)
+        assert not made.task.done()
+        assert pool(own_fleet)["liveness"] == "alive"
+
+
+@pytest.mark.slow
+async def test_a_key_for_the_pool_alone_is_enough(tmp_path: Path) -> None:
+    keys = {scope: generate_key([scope], pools=["p"] if scope == "pool" else []) for scope in ("pool", "admin")}
+    file = tmp_path / "keys.yaml"
+    file.write_text(yaml.safe_dump({"keys": [entry.model_dump(mode="json") for _, entry in keys.values()]}))
+    with ServiceProcess(tmp_path, keys_file=file) as service:
+        service.call("PUT", "/v1/fleets/f", {"classes": CLASSES}, keys["admin"][0])
+        async with running(Fleet(service, "f"), key=keys["pool"][0]) as made:
+            await made.until_beaten()
+            assert await made.leave() == []
+
+
+class AgentProcess:
+    """`slta agent` as a process."""
+
+    def __init__(self, fleet: Fleet, folder: Path, **fields: Any) -> None:
+        entry = {"pool_id": "p", "pool_class": "c"}
+        file = {"url": fleet.service.url, "fleet": fleet.name, "ttl_seconds": TTL, "pools": [entry], **fields}
+        (folder / "agent.yaml").write_text(yaml.safe_dump(file))
+        command = [sys.executable, "-m", "slta.cli", "agent", "--config", str(folder / "agent.yaml")]
+        self._process = subprocess.Popen(command, env=os.environ)
+        until(lambda: pool(fleet) or self._process.poll() is not None)
+
+    def terminate(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+
+    def code(self) -> int:
+        return self._process.wait(DEADLINE_SECONDS)
+
+
+def hold(fleet: Fleet) -> None:
+    """A session on the pool that stays."""
+    fleet.call("POST", "pools/status", {"status": "draining", "pool_ids": ["c-1", "c-2", "c-3"]})
+    assert fleet.assign("a") == ["p"]
+
+
+@pytest.mark.slow
+def test_after_the_time_to_drain_the_exit_code_says_that_sessions_are_left(fleet: Fleet, tmp_path: Path) -> None:
+    process = AgentProcess(fleet, tmp_path, drain_seconds=0.5)
+    hold(fleet)
+    process.terminate()
+    assert process.code() == 3
+    assert (pool(fleet)["status"], pool(fleet)["labels"]) == ("draining", {"slta.agent": "drained"})
+
+
+@pytest.mark.slow
+def test_a_second_signal_ends_the_wait(fleet: Fleet, tmp_path: Path) -> None:
+    process = AgentProcess(fleet, tmp_path, drain_seconds=3600)
+    hold(fleet)
+    process.terminate()
+    until(lambda: pool(fleet)["status"] == "draining")
+    process.terminate()
+    assert process.code() == 3
