@@ -171,7 +171,7 @@ def test_the_metrics_follow_the_conventions_of_prometheus() -> None:
         f"at most {probe_output.MAX_SESSIONS:,}",
         f"over {probe_output.MAX_BYTES >> 20} MiB",
         f"taken again after {probing.LIST_RETRY_SECONDS:g} s",
-        f"taken {probing.COUNT_LEAD_SECONDS:g} s before the heartbeat",
+        f"waits {probing.COUNT_WAIT_SECONDS:g} s at most",
         f"about every {state_machine.REFUSED_DELAY_SECONDS:g} s",
         f"between {state_machine.MIN_TIMEOUT_SECONDS:g} and {state_machine.MAX_TIMEOUT_SECONDS:g} s",
     ],

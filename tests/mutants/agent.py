@@ -60,5 +60,16 @@ MUTANTS = {
         'notices.say(kind, f"slta does not have the pool {pool.id}")',
         "agent_state",
     ),
-    "a reused count goes with each heartbeat": python("settling", "        pool.count = None\n", "", "agent_state"),
+    "a count goes with a later heartbeat": python(
+        "probing", "pool.count, pool.count_at = None, beat_at", "pool.count_at = beat_at", "agent_state"
+    ),
+    "a count that came too late goes with the next heartbeat": python(
+        "probing", 'probe.kind == "count" and pool.count_at > now', "False", "agent_state"
+    ),
+    "a heartbeat does not wait for its count": python(
+        "state_machine", "now >= count_by or self.probes.are_counted()", "True", "agent_state"
+    ),
+    "a heartbeat waits for a count that does not come": python(
+        "state_machine", "now >= count_by or self.probes.are_counted()", "self.probes.are_counted()", "agent_state"
+    ),
 }

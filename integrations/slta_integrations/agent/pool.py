@@ -45,7 +45,7 @@ class Pool:
     """Result of the last health check."""
     failures: int = 0
     count: int | None = None
-    """Sessions by the pool's own count, until the next heartbeat."""
+    """Sessions by the pool's own count, for the next heartbeat."""
     asked_as_of: str | None = None
     """slta asked for the list. What was placed before this moment and is not listed will be ended."""
     listed: tuple[str, ...] | None = None

@@ -12,8 +12,8 @@ from slta_integrations.agent.pool import FAILURES, Pool
 from slta_integrations.agent.probe_output import UnreadableError, count_of, session_ids_of
 from slta_integrations.notices import Notices
 
-COUNT_LEAD_SECONDS = 1.0
-"""A count is taken so long before the heartbeat that it goes with, at most half of the time between two."""
+COUNT_WAIT_SECONDS = 0.5
+"""A heartbeat waits so long at most for its count, which is begun when the heartbeat is due."""
 LIST_RETRY_SECONDS = 10.0
 
 
@@ -56,10 +56,14 @@ class Probes:
             if pool.entry.sessions and pool.asked_as_of is not None and pool.listed is None:
                 yield pool.list_at, Probe(pool.id, "sessions", pool.entry.sessions, pool.asked_as_of)
 
-    def plan(self, beat_at: float, now: float) -> None:
-        """Take the counts shortly before the next heartbeat."""
+    def plan(self, beat_at: float) -> None:
+        """Take the counts when the next heartbeat is due: an older one differs from slta's without a reason."""
         for pool in self._pools.values():
-            pool.count_at = beat_at - min(COUNT_LEAD_SECONDS, (beat_at - now) / 2)
+            pool.count, pool.count_at = None, beat_at
+
+    def are_counted(self) -> bool:
+        """Whether no count is missing that was planned."""
+        return all(pool.count_at == inf for pool in self._pools.values() if pool.entry.count and pool.beats)
 
     def apply(self, probe: Probe, result: Probed, now: float) -> None:
         """Apply a result. What cannot be read counts as a failure."""
@@ -73,6 +77,8 @@ class Probes:
             self._notices.over(kind, f"{probe.kind} of {pool.id}: well again.")
         if isinstance(probe.source, Health):
             self._apply_health(pool, probe.source, now, healthy=not problem)
+        elif probe.kind == "count" and pool.count_at > now:
+            pool.count = None  # its heartbeat has gone without it
         elif probe.kind == "count":
             pool.count_at = inf
         elif problem:

@@ -23,7 +23,6 @@ def heartbeats(pools: Sequence[Pool], reply: Reply, metrics: Metrics, notices: N
         row = found.get(pool.id, {})
         outcome = row.get("outcome")
         metrics.heartbeats.labels(outcome if outcome in OUTCOMES else "malformed").inc()
-        pool.count = None
         pool.has_lease = True
         _apply(pool, outcome, notices)
         if row.get("list") is True and isinstance(as_of, str):

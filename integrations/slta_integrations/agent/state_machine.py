@@ -10,7 +10,7 @@ from slta_integrations.agent.calls import Call
 from slta_integrations.agent.config import AgentFile
 from slta_integrations.agent.metrics import Metrics
 from slta_integrations.agent.pool import Pool, Step
-from slta_integrations.agent.probing import Probes
+from slta_integrations.agent.probing import COUNT_WAIT_SECONDS, Probes
 from slta_integrations.client import Reply
 from slta_integrations.notices import Notices
 
@@ -70,7 +70,9 @@ class Agent:
             return min(self._retry_at, self._leave_by)
         beating = [pool for pool in self.pools.values() if pool.beats]
         if beating and now >= self._beat_at:
-            return calls.heartbeats(beating, self._ttl)
+            count_by = self._beat_at + COUNT_WAIT_SECONDS
+            is_ready = now >= count_by or self.probes.are_counted()
+            return calls.heartbeats(beating, self._ttl) if is_ready else count_by
         ready = [(step, pool) for pool in self.pools.values() if now >= pool.retry_at and (step := pool.step())]
         if not ready:
             later = [pool.retry_at for pool in self.pools.values() if pool.retry_at > now and pool.step()]
@@ -84,6 +86,8 @@ class Agent:
         """Apply the reply to a call that was sent at `sent_at`."""
         self._metrics.calls.labels(call.kind, str(reply.status or reply.code)).inc()
         pools = [self.pools[id_] for id_ in call.pool_ids]
+        if call.kind == "heartbeats":
+            self.probes.plan(inf)
         if is_away(reply):
             self._back_off(reply, now)
             return
@@ -106,7 +110,7 @@ class Agent:
         found = settling.heartbeats(pools, reply, self._metrics, self._notices, now)
         usual = self._ttl * self._rng.uniform(0.25, 1 / 3)
         self._beat_at = sent_at + min(max(found or usual, self._ttl / 10), self._ttl / 2)
-        self.probes.plan(self._beat_at, now)
+        self.probes.plan(self._beat_at)
 
     def _begin_to_beat(self, now: float) -> None:
         """The lease of a pool begins as soon as it exists."""
