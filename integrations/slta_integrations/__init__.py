@@ -4,6 +4,7 @@
 |---|---|
 | agent | `slta agent`: pools of a host: registration, heartbeats, health, session lists, drain at the end |
 | follow | `slta follow`: session begins and ends from a proxy's log |
+| kubernetes | `slta kubernetes`: pods behind Services as pools |
 | nginx_map | `slta nginx-map`: the map of pools to upstreams that nginx includes |
 
 | module | owns |

@@ -107,6 +107,7 @@ def test_help_needs_none_of_the_parts() -> None:
         ("agent", "aiohttp", "integrations"),
         ("follow", "aiohttp", "integrations"),
         ("nginx-map", "aiohttp", "integrations"),
+        ("kubernetes", "aiohttp", "integrations"),
         ("evaluate", "numpy", "planning"),
         ("plan", "scipy", "planning"),
     ],

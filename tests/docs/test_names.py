@@ -115,8 +115,8 @@ def test_an_alert_that_is_named_exists(page: Page, named: str) -> None:
 
 
 def known_metrics() -> set[str]:
-    """The names in the tables of the dispatcher, agent, follower and client, and the series of a histogram."""
-    pages = (Page(ROOT / f"docs/{name}.md") for name in ("metrics", "agent", "follow", "client"))
+    """Names in the tables of the dispatcher, agent, follower, watcher and client, and the series of a histogram."""
+    pages = (Page(ROOT / f"docs/{name}.md") for name in ("metrics", "agent", "follow", "kubernetes-pods", "client"))
     names = [name for page in pages for cells in rows(page.text) for name in words(cells[0])]
     return {*names, *(f"{name}{series}" for name in names for series in ("_bucket", "_sum", "_count"))}
 

@@ -55,6 +55,9 @@ PARTS = {
         "slta_integrations.follow.command", "Report and complete sessions from a proxy's log.", *INTEGRATIONS
     ),
     "nginx-map": Part("slta_integrations.nginx_map.command", "Write nginx's map of pools to upstreams.", *INTEGRATIONS),
+    "kubernetes": Part(
+        "slta_integrations.kubernetes.command", "Make pools of the pods behind Kubernetes Services.", *INTEGRATIONS
+    ),
     "key": Part("slta.cli.key", "Manage API keys."),
     "audit": Part("slta.cli.audit", "Check the store's data for damage, and repair it."),
 }

@@ -27,7 +27,7 @@ SERVICE_LINK = re.compile(rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|U
 LINKED_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 """Beginning of the value that it gives SLTA_PORT, which counts as absent."""
 KEYS_OF_CLIENTS = ("SLTA_API_KEY", "SLTA_KEY")
-"""Variables of `slta loadgen`; of `slta agent`, `slta follow` and `slta nginx-map`."""
+"""Variables of `slta loadgen`; of `slta agent`, `slta follow`, `slta kubernetes` and `slta nginx-map`."""
 VALIDATOR_PREFIX = "Value error, "
 """Before the message of a ValueError from a validator, by pydantic."""
 

@@ -1,0 +1,121 @@
+"""Command line of `slta kubernetes`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import typer
+
+from slta_integrations.client import Client
+from slta_integrations.errors import in_one_line
+from slta_integrations.kubernetes import options
+from slta_integrations.kubernetes.api_server import ACCOUNT, Access, ApiServer, Kind, in_cluster
+from slta_integrations.kubernetes.election import Election
+from slta_integrations.kubernetes.events import Objects
+from slta_integrations.kubernetes.metrics import Metrics, Telemetry
+from slta_integrations.kubernetes.objects import SERVICE_LABEL, read_pod, read_slice
+from slta_integrations.kubernetes.options import Wanted, checked
+from slta_integrations.kubernetes.plan import Planner
+from slta_integrations.kubernetes.pools import Pools
+from slta_integrations.kubernetes.reconciler import Reconciler
+from slta_integrations.kubernetes.wanted import Desired, Selection, desired
+from slta_integrations.kubernetes.watcher import Watcher
+from slta_integrations.metrics_server import serve_metrics
+from slta_integrations.notices import Notices, configure_logging
+from slta_integrations.options import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def command(  # noqa: PLR0913 - one argument an option
+    fleet: FleetName,
+    service: options.Services,
+    url: BaseUrl = DEFAULT_URL,
+    key_file: KeyFile = None,
+    namespace: options.Namespace = None,
+    class_label: options.ClassLabel = "",
+    port: options.Port = "",
+    address_type: options.AddressType = "IPv4",
+    grace: options.Grace = 0,
+    source: options.Source = None,
+    lease: options.Lease = "slta-kubernetes",
+    api_server: options.ApiServerUrl = None,
+    token_file: options.TokenFile = None,
+    ca_file: options.CaFile = None,
+    metrics_port: options.MetricsPort = None,
+    metrics_host: options.MetricsHost = "127.0.0.1",
+) -> None:
+    """Make pools of the pods behind Services, and follow them: see docs/kubernetes-pods.md.
+
+    Exit codes: 0 after SIGTERM or SIGINT; 2 for options that cannot be used.
+    """
+    configure_logging()
+    with in_one_line():
+        of_pods, own = options.namespaces(namespace, ACCOUNT)
+        classes = options.classes_of(service, class_label)
+        wanted = Wanted(
+            target_of(url, fleet, key_file),
+            Access(api_server, token_file, ca_file) if api_server else in_cluster(),
+            of_pods,
+            own,
+            checked("--lease", lease, options.OBJECT_NAME),
+            Selection(classes, options.family_of(address_type), port),
+            class_label and checked("--class-label", class_label, options.LABEL_KEY),
+            checked("--source", source or f"kubernetes:{of_pods}", options.SOURCE),
+            grace,
+        )
+        wanted.access.headers()
+        metrics = Metrics()
+        if metrics_port:
+            serve_metrics(metrics.registry, metrics_host, metrics_port)
+        asyncio.run(_until_signalled(wanted, metrics))
+
+
+async def _until_signalled(wanted: Wanted, metrics: Metrics) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    await run(wanted, metrics, stopping)
+
+
+async def run(wanted: Wanted, metrics: Metrics, stopping: asyncio.Event) -> None:
+    """Watch and act until stopped, then release the Lease. Raises OSError for a CA file that cannot be read."""
+    async with ApiServer(wanted.access) as api, Client(wanted.target) as client:
+        changed, telemetry = asyncio.Event(), Telemetry(metrics, Notices("kubernetes"))
+        identity = f"{socket.gethostname()}_{uuid4()}"
+        election = Election(api, wanted.lease_namespace, wanted.lease, identity, changed, telemetry)
+        watchers, desire = _watchers(wanted, api, changed, telemetry)
+        pools = Pools(client, wanted.source, lambda: election.holding.is_held, telemetry)
+        planner = Planner(wanted.source, wanted.grace_seconds)
+        reconciler = Reconciler(desire, watchers, election.holding, planner, pools, changed, telemetry)
+        async with asyncio.TaskGroup() as group:
+            runs = [*(watcher.run() for watcher in watchers), election.run(), reconciler.run()]
+            tasks = [group.create_task(run) for run in runs]
+            await stopping.wait()
+            for task in tasks:
+                task.cancel()
+        await election.release()
+
+
+def _watchers(
+    wanted: Wanted, api: ApiServer, changed: asyncio.Event, telemetry: Telemetry
+) -> tuple[list[Watcher[Any]], Callable[[], Desired]]:
+    """Of the slices, and of pods if their labels matter; and what computes the desired pools from them."""
+    slices, pods = Objects(read_slice), Objects(read_pod)
+    selector = f"{SERVICE_LABEL} in ({','.join(sorted(wanted.selection.classes))})"
+    kinds: list[tuple[Kind, Objects[Any]]] = [(Kind("/apis/discovery.k8s.io/v1", "endpointslices", selector), slices)]
+    if wanted.class_label:
+        kinds.append((Kind("/api/v1", "pods", wanted.class_label, metadata_only=True), pods))
+    watchers = [Watcher(api, kind, wanted.namespace, objects, changed, telemetry) for kind, objects in kinds]
+
+    def desire() -> Desired:
+        classes = {pod.uid: pod.labels.get(wanted.class_label, "") for pod in pods.values}
+        return desired(slices.values, wanted.selection, classes)
+
+    return watchers, desire

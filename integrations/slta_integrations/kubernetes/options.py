@@ -1,0 +1,108 @@
+"""Options of `slta kubernetes`, validated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from slta.parsing import NAME_PATTERN, NAME_RULE
+from slta_integrations.errors import UnusableError
+from slta_integrations.kubernetes.api_server import Access
+from slta_integrations.kubernetes.wanted import Selection
+from slta_integrations.options import Target
+
+OBJECT_NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
+LABEL_KEY = r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+SOURCE = r"[!-~]{1,256}"
+FAMILIES = ("IPv4", "IPv6", "FQDN")
+
+Services = Annotated[
+    list[str],
+    typer.Option(
+        "--service", help="CLASS=SERVICE: pods of the Service are pools of the class; repeatable.", show_default=False
+    ),
+]
+Namespace = Annotated[
+    str | None,
+    typer.Option("--namespace", help="Namespace of the Services; default: the service account's."),
+]
+ClassLabel = Annotated[
+    str,
+    typer.Option("--class-label", help="Pod label with the class; then SERVICE alone will do. Reads pods too."),
+]
+Port = Annotated[str, typer.Option("--port", help="Name of the port in addresses; default: the slice's first.")]
+AddressType = Annotated[str, typer.Option("--address-type", help="Address family: IPv4, IPv6 or FQDN.")]
+Grace = Annotated[
+    float, typer.Option("--grace", min=0, help="Seconds that a pod may be gone before its pool is failed.")
+]
+Source = Annotated[
+    str | None, typer.Option("--source", help="Label slta.source of its pools; default: kubernetes:NAMESPACE.")
+]
+Lease = Annotated[str, typer.Option("--lease", help="Name of the Lease; one for each fleet.")]
+ApiServerUrl = Annotated[
+    str | None, typer.Option("--api-server", help="URL of the API server; default: that of the cluster it runs in.")
+]
+TokenFile = Annotated[Path | None, typer.Option("--token-file", help="Token for --api-server.")]
+CaFile = Annotated[Path | None, typer.Option("--ca-file", help="CA of --api-server.")]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option("--metrics-port", min=1, max=65535, help="Port of the Prometheus metrics; default: none."),
+]
+MetricsHost = Annotated[str, typer.Option("--metrics-host", help="Address of the Prometheus metrics.")]
+
+
+class Wanted(NamedTuple):
+    """Validated options."""
+
+    target: Target
+    access: Access
+    namespace: str
+    lease_namespace: str
+    lease: str
+    selection: Selection
+    class_label: str
+    source: str
+    grace_seconds: float
+
+
+def classes_of(services: Sequence[str], class_label: str) -> dict[str, str]:
+    """Class by Service, in the order of the options. Raises UnusableError."""
+    classes: dict[str, str] = {}
+    for option in services:
+        pool_class, _, name = option.rpartition("=")
+        checked("--service", name, OBJECT_NAME)
+        if not pool_class and not class_label:
+            raise UnusableError(f"--service: give CLASS=SERVICE, or --class-label, not {option!r}")
+        if pool_class and not re.fullmatch(NAME_PATTERN, pool_class):
+            raise UnusableError(f"--service: a class has {NAME_RULE}, not {pool_class!r}")
+        if name in classes:
+            raise UnusableError(f"--service: {name} is given twice")
+        classes[name] = pool_class
+    return classes
+
+
+def namespaces(given: str | None, account: Path) -> tuple[str, str]:
+    """That of the Services, and that of this pod, where its Lease is. Raises UnusableError."""
+    file = account / "namespace"
+    own = file.read_text(encoding="ascii").strip() if file.exists() else given
+    if not own:
+        raise UnusableError("--namespace: required outside of a cluster")
+    return checked("--namespace", given or own, OBJECT_NAME), own
+
+
+def family_of(text: str) -> str:
+    """An address family. Raises UnusableError."""
+    if text not in FAMILIES:
+        raise UnusableError(f"--address-type: must be one of {', '.join(FAMILIES)}, not {text!r}")
+    return text
+
+
+def checked(option: str, text: str, pattern: str) -> str:
+    """A text that matches. Raises UnusableError."""
+    if not re.fullmatch(pattern, text):
+        raise UnusableError(f"{option}: cannot be {text!r}")
+    return text

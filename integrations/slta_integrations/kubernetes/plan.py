@@ -1,0 +1,156 @@
+"""Difference between wanted and existing pools, as calls to make.
+
+| pod | pool |
+|---|---|
+| ready | is made; active |
+| terminating | draining |
+| neither | draining until ready; is not made |
+| in no slice, or without an address, for `grace` seconds | failed, then removed |
+| of a Service without any slice, or that is no longer watched | draining, removed when empty |
+
+A drain or failure that somebody else ordered stays: only what the label `slta.drained` marks is returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from slta_integrations.kubernetes.wanted import Desired, Wanted
+
+SOURCE = "slta.source"
+SERVICE = "slta.service"
+DRAINED = "slta.drained"
+"""Label of pools that the watcher drains: set before, removed after it has returned them."""
+MARK = "kubernetes"
+
+
+class Pool(NamedTuple):
+    """Existing pool."""
+
+    pool_id: str
+    pool_class: str
+    status: str
+    occupancy: int
+    address: str
+    labels: Mapping[str, str]
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether the watcher drained it."""
+        return DRAINED in self.labels
+
+
+class Existing(NamedTuple):
+    """Pools of this source by id, and the ids of all others."""
+
+    own: dict[str, Pool]
+    others: frozenset[str]
+
+
+class Plan(NamedTuple):
+    """Calls to make, in this order.
+
+    `changes` (by pool id) and `creations` are entries of POST pools; `removals` says which pools are failed before.
+    """
+
+    changes: dict[str, dict[str, Any]]
+    drains: list[str]
+    returns: list[str]
+    creations: list[dict[str, Any]]
+    removals: dict[str, bool]
+
+    @classmethod
+    def empty(cls) -> Plan:
+        """Nothing to do."""
+        return cls({}, [], [], [], {})
+
+    def change(self, pool: Pool, **attributes: object) -> None:
+        """Set attributes of a pool."""
+        entry = self.changes.setdefault(pool.pool_id, {"pool_id": pool.pool_id, "pool_class": pool.pool_class})
+        entry.update(attributes)
+
+
+class Planner:
+    """Makes plans; knows since when each pool's pod is gone."""
+
+    def __init__(self, source: str, grace_seconds: float = 0.0) -> None:
+        """`source` is the value of the label of its pools."""
+        self._source = source
+        self._grace = grace_seconds
+        self._gone_since: dict[str, float] = {}
+
+    def plan(self, desired: Desired, existing: Existing, now: float) -> Plan:
+        """The calls that make the pools what is desired, at `now`, seconds of a monotonic clock."""
+        plan = Plan.empty()
+        for pool in existing.own.values():
+            wanted = desired.pools.get(pool.pool_id)
+            if wanted is None:
+                self._leave(plan, pool, desired, now)
+            elif wanted.pool_class not in {"", pool.pool_class}:
+                _withdraw(plan, pool)
+            else:
+                _keep(plan, pool, wanted)
+        self._gone_since = {
+            id_: since for id_, since in self._gone_since.items() if id_ in existing.own and id_ not in desired.pools
+        }
+        plan.creations.extend(self._creation(wanted) for wanted in desired.pools.values() if _is_new(wanted, existing))
+        return plan
+
+    @property
+    def waits(self) -> bool:
+        """Whether a pool waits for its grace to be over."""
+        return bool(self._gone_since)
+
+    def conflicts(self, desired: Desired, existing: Existing) -> int:
+        """Number of wanted pools whose ids belong to somebody else."""
+        return len(desired.pools.keys() & existing.others)
+
+    def _leave(self, plan: Plan, pool: Pool, desired: Desired, now: float) -> None:
+        if pool.labels.get(SERVICE) not in desired.services:
+            _withdraw(plan, pool)
+            return
+        gone_for = now - self._gone_since.setdefault(pool.pool_id, now)
+        _drain(plan, pool)
+        if gone_for >= self._grace:
+            plan.removals[pool.pool_id] = pool.status != "failed"
+
+    def _creation(self, wanted: Wanted) -> dict[str, Any]:
+        return {
+            "pool_id": wanted.pool_id,
+            "pool_class": wanted.pool_class,
+            "address": wanted.address,
+            "labels": {SOURCE: self._source, SERVICE: wanted.service},
+        }
+
+
+def _is_new(wanted: Wanted, existing: Existing) -> bool:
+    is_free = wanted.pool_id not in existing.own and wanted.pool_id not in existing.others
+    return is_free and wanted.takes_sessions and bool(wanted.pool_class)
+
+
+def _keep(plan: Plan, pool: Pool, wanted: Wanted) -> None:
+    """Address and status of a pool whose pod is there."""
+    if wanted.address not in {"", pool.address}:
+        plan.change(pool, address=wanted.address)
+    if not wanted.takes_sessions:
+        _drain(plan, pool)
+    elif pool.is_marked and pool.status == "active":
+        plan.change(pool, labels={key: pool.labels[key] for key in pool.labels if key != DRAINED})
+    elif pool.is_marked:
+        plan.returns.append(pool.pool_id)
+
+
+def _withdraw(plan: Plan, pool: Pool) -> None:
+    """Drain a pool, and remove it when it is empty."""
+    _drain(plan, pool)
+    if pool.status != "active" and not pool.occupancy:
+        plan.removals[pool.pool_id] = False
+
+
+def _drain(plan: Plan, pool: Pool) -> None:
+    """Mark it and stop new sessions, unless somebody else did."""
+    if pool.status == "active":
+        if not pool.is_marked:
+            plan.change(pool, labels={**pool.labels, DRAINED: MARK})
+        plan.drains.append(pool.pool_id)

@@ -1,0 +1,101 @@
+"""List and watch of one kind of objects, for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from typing import Generic, TypeVar
+
+from slta_integrations.kubernetes.api_server import FAILURES, ApiServer, Kind
+from slta_integrations.kubernetes.events import ExpiredError, Objects, StreamError
+from slta_integrations.kubernetes.metrics import Telemetry
+
+T = TypeVar("T")
+
+FIRST_DELAY_SECONDS = 0.5
+MAX_DELAY_SECONDS = 30.0
+MAX_RESUMES = 3
+"""After so many failures in a row all is listed anew: the API server may have lost the resource version."""
+SETTLE_SECONDS = 1.0
+"""After a watch has resumed, what happened meanwhile is received before anybody acts."""
+
+
+class Watcher(Generic[T]):
+    """Keeps `objects` as the API server has them; sets `changed` when they change."""
+
+    def __init__(
+        self,
+        api: ApiServer,
+        kind: Kind,
+        namespace: str,
+        objects: Objects[T],
+        changed: asyncio.Event,
+        telemetry: Telemetry,
+    ) -> None:
+        self.objects = objects
+        self._api = api
+        self._kind = kind
+        self._namespace = namespace
+        self._changed = changed
+        self._metrics, self._notices = telemetry
+        self._current_from = math.inf
+        self._received_at = self._started_at = time.monotonic()
+        self._failures = 0
+        self._metrics.event_age_seconds.labels(kind.plural).set_function(lambda: time.monotonic() - self._received_at)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether a watch is open and has received what it missed."""
+        return time.monotonic() >= self._current_from
+
+    async def run(self) -> None:
+        """List, watch, resume, and list anew where that is not possible; until cancelled."""
+        while True:
+            try:
+                await self._follow()
+                continue
+            except ExpiredError:
+                self.objects.resource_version = ""
+            except FAILURES as error:
+                if isinstance(error, StreamError) or self._failures >= MAX_RESUMES:
+                    self.objects.resource_version = ""
+                self._say(error)
+            finally:
+                self._current_from = math.inf
+            await self._pause()
+
+    async def _follow(self) -> None:
+        is_listed = not self.objects.resource_version
+        if is_listed:
+            self._metrics.lists.labels(self._kind.plural).inc()
+            items, version = await self._api.list(self._kind, self._namespace)
+            self.objects.replace(items, version)
+            self._received()
+        self._metrics.watches.labels(self._kind.plural).inc()
+        opened = time.monotonic()
+        async with self._api.watch(self._kind, self._namespace, self.objects.resource_version) as events:
+            self._current_from = time.monotonic() + (0 if is_listed else SETTLE_SECONDS)
+            self._changed.set()
+            async for event in events:
+                if self.objects.apply(event):
+                    self._changed.set()
+                self._received()
+        if time.monotonic() - opened < SETTLE_SECONDS:
+            await self._pause()
+
+    def _received(self) -> None:
+        self._received_at = time.monotonic()
+        self._failures = 0
+        self._notices.over(self._kind.plural, f"The API server sends {self._kind.plural} again.")
+
+    def _say(self, error: Exception) -> None:
+        reason = str(error) or type(error).__name__
+        self._notices.say(self._kind.plural, f"{self._kind.plural} cannot be read, no pool changes: {reason}")
+
+    async def _pause(self) -> None:
+        self._current_from = math.inf
+        bound = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(self._failures, 10))
+        self._failures += 1
+        await asyncio.sleep(random.uniform(0.5, 1.0) * bound)

@@ -1,0 +1,86 @@
+"""deploy/kubernetes/watcher as the page says to use it: rendered beside the dispatchers, valid, in their namespace."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.deploy.manifests import FOLDER, OVERLAY, ROOT
+from tests.deploy.test_kubernetes import OPERATOR, VERSIONS, label
+from tests.docs.pages import Page
+from tests.inventory import each
+from tests.programs import find
+
+PAGE = Page(ROOT / "docs/kubernetes-pods.md")
+NAME = {"app.kubernetes.io/name": "slta-watcher"}
+ROLES = sorted((FOLDER / "watcher/roles").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Of the overlay, in a copy with the lines of the page at its end."""
+    folder = tmp_path_factory.mktemp("deploy")
+    for name in ("kubernetes", "grafana"):
+        shutil.copytree(ROOT / "deploy" / name, folder / name)
+    file = folder / "kubernetes" / OVERLAY / "kustomization.yaml"
+    [lines] = PAGE.blocks("yaml")
+    overlay = yaml.safe_load(file.read_text(encoding="utf-8"))
+    overlay["components"] += yaml.safe_load(lines)["components"]
+    file.write_text(yaml.safe_dump(overlay), encoding="utf-8")
+    command = [find("kubectl") or "kubectl", "kustomize", str(file.parent)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [one for one in yaml.safe_load_all(done.stdout) if one["apiVersion"] != OPERATOR]
+
+
+def check(document: dict[str, Any], version: str) -> None:
+    try:
+        kubernetes_validate.validate(document, version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        raise AssertionError(f"{label(document)}: {error.message}") from None
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_document_is_valid(documents: list[dict[str, Any]], version: str) -> None:
+    own = [one for one in documents if one["metadata"].get("labels") == NAME or "watcher" in one["metadata"]["name"]]
+    assert len(own) == 6
+    for document in own:
+        check(document, version)
+
+
+@each(("file", "version"), [(file, version) for file in ROLES for version in VERSIONS])
+def test_each_role_of_the_services_namespace_is_valid(file: Path, version: str) -> None:
+    for document in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+        check(document, version)
+
+
+def test_the_page_names_the_versions_that_the_manifests_are_checked_against() -> None:
+    assert f"Kubernetes {VERSIONS[0]} and {VERSIONS[1].removesuffix('.0')}" in " ".join(PAGE.text.split())
+
+
+def test_it_runs_in_the_namespace_and_by_the_image_of_the_dispatchers(documents: list[dict[str, Any]]) -> None:
+    deployments = {one["metadata"]["name"]: one for one in documents if one["kind"] == "Deployment"}
+    assert len({one["metadata"]["namespace"] for one in deployments.values()}) == 1
+    images = {one["spec"]["template"]["spec"]["containers"][0]["image"] for one in deployments.values()}
+    assert len(images) == 1
+
+
+def test_nothing_of_the_dispatchers_selects_it(documents: list[dict[str, Any]]) -> None:
+    [deployment] = (one for one in documents if one["kind"] == "Deployment" and one["metadata"]["labels"] == NAME)
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    selectors = [one["spec"]["selector"] for one in documents if one["kind"] in {"Service", "PodDisruptionBudget"}]
+    assert selectors
+    for selector in selectors:
+        assert not selector.get("matchLabels", selector).items() <= labels.items()
+
+
+def test_its_secret_is_the_one_that_the_page_creates(documents: list[dict[str, Any]]) -> None:
+    [deployment] = (one for one in documents if one["kind"] == "Deployment" and one["metadata"]["labels"] == NAME)
+    [volume] = deployment["spec"]["template"]["spec"]["volumes"]
+    assert f"create secret generic {volume['secret']['secretName']} -n slta --from-file=watcher.key" in PAGE.text

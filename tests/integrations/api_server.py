@@ -1,0 +1,276 @@
+"""A server that stands in for the Kubernetes API server: lists, watches and the Lease, with what goes wrong there.
+
+Its objects have the shape of recorded ones: null for empty lists, managed fields, bookmarks with an empty object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from uuid import NAMESPACE_DNS, uuid5
+
+from aiohttp import web
+
+T = TypeVar("T")
+Object = dict[str, Any]
+
+KINDS = {"endpointslices": "EndpointSlice", "pods": "Pod"}
+PAGE = 60
+
+
+def uid_of(pod: str) -> str:
+    """A pod's uid: the same for the same text."""
+    return str(uuid5(NAMESPACE_DNS, pod))
+
+
+def endpoint(pod: str, address: str | None = None, uid: str = "", **conditions: bool | None) -> Object:
+    """Endpoint of a slice, by default ready. Without an address as after an eviction."""
+    given: Object = {"ready": True, "serving": True, "terminating": False, **conditions}
+    return {
+        "addresses": [] if address is None else [address],
+        "conditions": given,
+        "nodeName": "node-1",
+        "targetRef": {"kind": "Pod", "namespace": "games", "name": pod, "uid": uid or uid_of(pod)},
+        "zone": "eu-1a",
+    }
+
+
+def terminating(pod: str, address: str) -> Object:
+    """A pod that ends, and still serves."""
+    return endpoint(pod, address, ready=False, serving=True, terminating=True)
+
+
+def slice_of(name: str, service: str, endpoints: list[Object] | None, **members: Any) -> Object:
+    """EndpointSlice without a resource version; `endpoints` is null if empty, as Go writes it."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": name,
+            "namespace": "games",
+            "generateName": f"{service}-",
+            "generation": 7,
+            "labels": {
+                "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
+                "kubernetes.io/service-name": service,
+            },
+            "managedFields": [{"manager": "kube-controller-manager", "operation": "Update", "fieldsV1": {"f:x": {}}}],
+            "ownerReferences": [{"apiVersion": "v1", "kind": "Service", "name": service, "uid": uid_of(service)}],
+        },
+        "addressType": "IPv4",
+        "endpoints": endpoints or None,
+        "ports": [{"name": "play", "port": 7777, "protocol": "TCP", "appProtocol": None}],
+        **members,
+    }
+
+
+@dataclass
+class Change:
+    """An event that the history has."""
+
+    version: int
+    plural: str
+    event: Object
+
+
+@dataclass
+class FakeApiServer:
+    """One namespace, `games`. `calls` has verb, resource and object name of each request."""
+
+    url: str = ""
+    token: str = "first"
+    objects: dict[str, dict[str, Object]] = field(default_factory=lambda: {plural: {} for plural in KINDS})
+    lease: Object | None = None
+    calls: list[tuple[str, str, str]] = field(default_factory=list)
+    version: int = 1000
+    compacted: int = 0
+    """Changes up to this version are no longer known: 410."""
+    refuses_watches: bool = False
+    history: list[Change] = field(default_factory=list)
+    streams: dict[web.StreamResponse, asyncio.Transport] = field(default_factory=dict)
+    waiting: asyncio.Condition = field(default_factory=asyncio.Condition)
+    queries: list[dict[str, str]] = field(default_factory=list)
+
+    # What tests call, from their own thread
+
+    def __post_init__(self) -> None:
+        self._thread = threading.Thread(target=self._serve)
+        self._ready = threading.Event()
+
+    def put(self, *items: Object, kind: str = "endpointslices") -> None:
+        """Create or replace objects, one event each."""
+        self._do(self._put(kind, items))
+
+    def delete(self, name: str, kind: str = "endpointslices") -> None:
+        """Delete an object."""
+        self._do(self._delete(kind, name))
+
+    def send_again(self, index: int) -> None:
+        """Send an old event anew, as a restarted API server may."""
+        self._do(self._record(self.history[index].plural, self.history[index].event))
+
+    def bookmark(self, kind: str = "endpointslices") -> None:
+        """Send a bookmark with the present version."""
+        item = {"kind": KINDS[kind], "apiVersion": "v1", "metadata": {"resourceVersion": str(self.version)}}
+        self._do(self._record(kind, {"type": "BOOKMARK", "object": item}))
+
+    def cut(self, rest: bytes = b'{"type":"MODIFIED","obj') -> None:
+        """End all watches in the middle of a line."""
+        self._do(self._cut(rest))
+
+    def compact(self) -> None:
+        """Forget all changes before now."""
+        self.compacted = self.version
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    # The same in the server's loop
+
+    async def _put(self, kind: str, items: tuple[Object, ...]) -> None:
+        for item in items:
+            name = item["metadata"]["name"]
+            self.version += 1
+            item["metadata"]["resourceVersion"] = str(self.version)
+            event = "MODIFIED" if name in self.objects[kind] else "ADDED"
+            self.objects[kind][name] = item
+            await self._record(kind, {"type": event, "object": item})
+
+    async def _delete(self, kind: str, name: str) -> None:
+        item = self.objects[kind].pop(name)
+        self.version += 1
+        metadata = {**item["metadata"], "resourceVersion": str(self.version)}
+        await self._record(kind, {"type": "DELETED", "object": {**item, "metadata": metadata}})
+
+    async def _record(self, kind: str, event: Object) -> None:
+        self.history.append(Change(self.version, kind, json.loads(json.dumps(event))))
+        async with self.waiting:
+            self.waiting.notify_all()
+
+    async def _cut(self, rest: bytes) -> None:
+        for stream, transport in self.streams.items():
+            with suppress(ConnectionError):
+                await stream.write(rest)
+            transport.close()
+
+    # Requests
+
+    async def _list_or_watch(self, request: web.Request) -> web.StreamResponse:
+        kind, query = request.match_info["kind"], request.query
+        self.queries.append(dict(query))
+        self.calls.append(("watch" if "watch" in query else "list", kind, ""))
+        if "watch" in query:
+            return await self._watch(request, kind, int(query["resourceVersion"]))
+        start = int(query.get("continue", "0"))
+        items = [one for one in self.objects[kind].values() if _is_selected(one, query["labelSelector"])]
+        size = min(int(query["limit"]), PAGE)
+        rest = {"continue": str(start + size)} if start + size < len(items) else {}
+        metadata = {"resourceVersion": str(self.version), **rest}
+        shown = [_partial(one) if kind == "pods" else one for one in items[start : start + size]]
+        return web.json_response({"kind": f"{KINDS[kind]}List", "metadata": metadata, "items": shown or None})
+
+    async def _watch(self, request: web.Request, kind: str, version: int) -> web.StreamResponse:
+        if self.refuses_watches:
+            return web.json_response({"kind": "Status", "code": 500}, status=500)
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        if version < self.compacted:
+            status = {"kind": "Status", "code": 410, "message": "too old resource version"}
+            await response.write(_line({"type": "ERROR", "object": status}))
+            return response
+        assert isinstance(request.transport, asyncio.Transport)
+        self.streams[response] = request.transport
+        try:
+            await self._stream(response, kind, version)
+        except ConnectionError:
+            pass
+        finally:
+            del self.streams[response]
+        return response
+
+    async def _stream(self, response: web.StreamResponse, kind: str, version: int) -> None:
+        index = next((at for at, change in enumerate(self.history) if change.version > version), len(self.history))
+        while True:
+            new = [change.event for change in self.history[index:] if change.plural == kind]
+            index = len(self.history)
+            if new:
+                await response.write(b"".join(map(_line, new)))
+            async with self.waiting:
+                while len(self.history) == index:
+                    await self.waiting.wait()
+
+    async def _read_lease(self, request: web.Request) -> web.Response:
+        self.calls.append(("get", "leases", request.match_info["name"]))
+        return web.json_response(self.lease or {"code": 404}, status=200 if self.lease else 404)
+
+    async def _write_lease(self, request: web.Request) -> web.Response:
+        body, is_update = await request.json(), request.method == "PUT"
+        self.calls.append(("update" if is_update else "create", "leases", body["metadata"]["name"]))
+        present = self.lease and self.lease["metadata"]["resourceVersion"]
+        if body["metadata"].get("resourceVersion") != present:
+            return web.json_response({"code": 409}, status=409)
+        self.version += 1
+        body["metadata"]["resourceVersion"] = str(self.version)
+        self.lease = body
+        return web.json_response(body)
+
+    @web.middleware
+    async def _authorize(self, request: web.Request, handler: Callable[..., Any]) -> web.StreamResponse:
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
+            return web.json_response({"code": 401}, status=401)
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    # The thread
+
+    def _serve(self) -> None:
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        app = web.Application(middlewares=[self._authorize])
+        leases = "/apis/coordination.k8s.io/v1/namespaces/games/leases"
+        app.router.add_get("/apis/discovery.k8s.io/v1/namespaces/games/{kind:endpointslices}", self._list_or_watch)
+        app.router.add_get("/api/v1/namespaces/games/{kind:pods}", self._list_or_watch)
+        app.router.add_get(f"{leases}/{{name}}", self._read_lease)
+        app.router.add_put(f"{leases}/{{name}}", self._write_lease)
+        app.router.add_post(leases, self._write_lease)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        self._ready.set()
+        await self._stopping.wait()
+        await runner.cleanup()
+
+    @contextmanager
+    def running(self) -> Iterator[FakeApiServer]:
+        """Serve from a thread."""
+        self._thread.start()
+        self._ready.wait()
+        try:
+            yield self
+        finally:
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join()
+
+
+def _line(event: Object) -> bytes:
+    return json.dumps(event).encode() + b"\n"
+
+
+def _is_selected(item: Object, selector: str) -> bool:
+    """By `key in (a,b)` or `key`."""
+    key, _, values = selector.partition(" in ")
+    labels = item["metadata"].get("labels") or {}
+    return key in labels and (not values or labels[key] in values.strip("()").split(","))
+
+
+def _partial(item: Object) -> Object:
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": item["metadata"]}

@@ -1,0 +1,169 @@
+"""The command line of `slta kubernetes`, its metrics, its manifests, and what docs/kubernetes-pods.md says of them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import Counter, generate_latest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from slta.cli.commands import app
+from slta.parsing import NAME_RULE
+from slta_integrations.errors import UnusableError
+from slta_integrations.kubernetes import api_server, command, lease, pools, reconciler, wanted, watcher
+from slta_integrations.kubernetes.api_server import in_cluster
+from slta_integrations.kubernetes.metrics import ACTIONS, FAMILIES, REASONS, STATUSES, Metrics
+from slta_integrations.kubernetes.options import namespaces
+from slta_integrations.kubernetes.wanted import pool_id
+from tests.awaiting import until
+from tests.docs.pages import ROOT, Page, rows, words
+from tests.integrations.api_server import FakeApiServer, endpoint, slice_of, uid_of
+from tests.integrations.following import Fleet
+from tests.integrations.watching import options, watching_process
+from tests.inventory import each
+from tests.servers import free_port
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApiServer]:
+    with FakeApiServer().running() as server:
+        server.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
+        yield server
+
+
+def test_the_command_follows_pods_serves_its_metrics_and_releases_the_lease(
+    api: FakeApiServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    port = free_port()
+    with watching_process(*options(api, fleet, tmp_path), "--metrics-port", str(port)):
+        until(lambda: fleet.call("GET", f"pools/{pool_id('a', uid_of('a'))}"), (httpx.HTTPError,))
+        metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        assert 'slta_kubernetes_pools{status="active"} 1.0' in metrics
+        assert "slta_kubernetes_leader 1.0" in metrics
+    assert api.lease["spec"]["holderIdentity"] is None
+
+
+def called(*given: str) -> Any:
+    arguments = ["--fleet", "f", "--api-server", "http://127.0.0.1:1", "--namespace", "games", *given]
+    return CliRunner().invoke(app, ["kubernetes", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (["--service", "svc"], "--service: give CLASS=SERVICE, or --class-label, not 'svc'"),
+        (["--service", "c=SVC"], "--service: cannot be 'SVC'"),
+        (
+            ["--service", "c d=svc"],
+            f"--service: a class has {NAME_RULE}, not 'c d'",
+        ),
+        (["--service", "c=svc", "--service", "d=svc"], "--service: svc is given twice"),
+        (["--service", "c=svc", "--namespace", "a,b"], "--namespace: cannot be 'a,b'"),
+        (["--service", "c=svc", "--lease", "A"], "--lease: cannot be 'A'"),
+        (["--service", "c=svc", "--class-label", "a=b"], "--class-label: cannot be 'a=b'"),
+        (["--service", "c=svc", "--address-type", "v4"], "--address-type: must be one of IPv4, IPv6, FQDN, not 'v4'"),
+        (
+            ["--service", "c=svc", "--source", "a b"],
+            "--source: cannot be 'a b'",
+        ),
+        (["--service", "c=svc", "--token-file", "/nowhere"], "/nowhere: No such file or directory"),
+        (["--service", "c=svc", "--ca-file", "/nowhere"], "/nowhere: No such file or directory"),
+        (["--service", "c=svc", "--url", "here"], "--url: must be http://HOST:PORT or https://HOST:PORT, not 'here'"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_one_line(given: list[str], reason: str) -> None:
+    done = called(*given)
+    assert (done.exit_code, done.stderr) == (2, f"slta: {reason}\n")
+
+
+def test_in_a_cluster_the_service_account_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
+    access = in_cluster(tmp_path)
+    assert access == ("https://[fd00::1]:6443", tmp_path / "token", tmp_path / "ca.crt")
+    (tmp_path / "token").write_text("abc\n")
+    assert access.headers() == {"Authorization": "Bearer abc"}
+
+
+def test_outside_of_a_cluster_the_api_server_and_the_namespace_are_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(UnusableError, match="--api-server: required"):
+        in_cluster()
+    done = CliRunner().invoke(app, ["kubernetes", "--fleet", "f", "--service", "c=svc"])
+    assert (done.exit_code, done.stderr) == (2, "slta: --namespace: required outside of a cluster\n")
+
+
+def test_the_lease_is_in_the_own_namespace(tmp_path: Path) -> None:
+    (tmp_path / "namespace").write_text("slta")
+    assert namespaces("games", tmp_path) == ("games", "slta")
+    assert namespaces(None, tmp_path) == ("slta", "slta")
+
+
+# Metrics
+
+
+@pytest.mark.needs("promtool")
+def test_the_metrics_follow_the_conventions_of_prometheus() -> None:
+    text = generate_latest(Metrics().registry)
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+@each("values", [("changes", ACTIONS), ("pools", STATUSES), ("skipped_endpoints", REASONS)])
+def test_a_family_starts_with_each_value_of_its_label(values: tuple[str, tuple[str, ...]]) -> None:
+    name, expected = values
+    family = getattr(Metrics(), name)
+    found = {value for metric in family.collect() for sample in metric.samples for value in sample.labels.values()}
+    assert found == set(expected)
+
+
+def test_the_deadline_of_a_watch_is_longer_than_the_pause_between_bookmarks() -> None:
+    assert 60 < api_server.SILENCE_SECONDS < api_server.WATCH_SECONDS
+
+
+# The page
+
+PAGE = Page(ROOT / "docs/kubernetes-pods.md")
+PROSE = " ".join(PAGE.text.split())
+
+
+def test_the_page_has_every_metric_with_its_type_labels_and_help() -> None:
+    shown = {
+        f"slta_kubernetes_{name}{'_total' if kind is Counter else ''}": (kind.__name__.lower(), list(labels), text)
+        for kind, name, text, labels in FAMILIES
+    }
+    table = {words(name)[0]: (kind, words(labels), text) for name, kind, labels, text in rows(PAGE.section("Metrics"))}
+    assert table == shown
+
+
+def test_the_page_has_every_option_of_its_own_and_every_reason() -> None:
+    own = {option for parameter in get_command(command.app).params for option in parameter.opts}
+    table = {word for first, *_ in rows(PAGE.section("Run it")) for word in words(first)}
+    assert table == own - {"--fleet", "--url", "--key-file"}
+    assert set(words(PAGE.section("Metrics"))) >= set(REASONS)
+
+
+@each(
+    "sentence",
+    [
+        f"or {watcher.MAX_RESUMES} failures in a row",
+        f"it waits {watcher.SETTLE_SECONDS:g} s for what it missed",
+        f"pauses of up to {reconciler.MAX_DELAY_SECONDS:g} s",
+        f"tried again every {pools.REFUSED_SECONDS:g} s",
+        f"renewed every {lease.RETRY_SECONDS:g} s",
+        f"{lease.LEASE_SECONDS} s after its last renewal",
+        f"stops after {lease.DEADLINE_SECONDS:g} s",
+        f"read every {pools.READ_SECONDS:g} s",
+        f"Changes of {reconciler.SPACING_SECONDS:g} s",
+        f"one by one, {pools.MAX_REMOVALS} at most",
+        f"Over {wanted.MAX_ID} characters",
+    ],
+)
+def test_a_limit_that_the_page_states_is_the_one_of_the_code(sentence: str) -> None:
+    assert sentence in PROSE

@@ -1,0 +1,102 @@
+"""`slta kubernetes` in a thread or a process, between a stand-in for the API server and a real dispatcher."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from slta_integrations.kubernetes.api_server import Access
+from slta_integrations.kubernetes.command import run
+from slta_integrations.kubernetes.metrics import Metrics
+from slta_integrations.kubernetes.options import Wanted
+from slta_integrations.kubernetes.wanted import Selection
+from slta_integrations.options import Target
+from tests.awaiting import DEADLINE_SECONDS
+from tests.integrations.api_server import FakeApiServer
+from tests.integrations.following import Fleet
+
+SOURCE = "kubernetes:games"
+SERVICES = {"svc-c": "c"}
+
+
+class Watching:
+    """A watcher of the namespace `games`."""
+
+    def __init__(self, api: FakeApiServer, url: str, fleet: str, token_file: Path, **options: Any) -> None:
+        """`options` are fields of `Wanted`."""
+        given: dict[str, Any] = {
+            "target": Target(url, fleet),
+            "access": Access(api.url, token_file),
+            "namespace": "games",
+            "lease_namespace": "games",
+            "lease": "slta-kubernetes",
+            "selection": Selection(SERVICES),
+            "class_label": "",
+            "source": SOURCE,
+            "grace_seconds": 0.0,
+        }
+        self._wanted = Wanted(**given | options)
+        self.metrics = Metrics()
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=asyncio.run, args=[self._run()])
+        self._thread.start()
+        self._started.wait()
+
+    async def _run(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        self._main = asyncio.current_task()
+        self._started.set()
+        try:
+            await run(self._wanted, self.metrics, self._stopping)
+        except asyncio.CancelledError:
+            return
+
+    def stop(self) -> None:
+        """As by SIGTERM."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(DEADLINE_SECONDS)
+
+    def kill(self) -> None:
+        """It ends without releasing the Lease."""
+        self._loop.call_soon_threadsafe(self._main.cancel)
+        self._thread.join(DEADLINE_SECONDS)
+
+    def value(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(f"slta_kubernetes_{name}", labels) or 0
+
+    @property
+    def is_leader(self) -> bool:
+        return bool(self.value("leader"))
+
+    @property
+    def changes(self) -> float:
+        """Pools changed in all."""
+        samples = next(iter(self.metrics.changes.collect())).samples
+        return sum(sample.value for sample in samples if sample.name.endswith("_total"))
+
+
+def options(api: FakeApiServer, fleet: Fleet, folder: Path) -> list[str]:
+    """Of a process that makes pools of the class `c`."""
+    (folder / "token").write_text("first\n")
+    found = ["--fleet", fleet.name, "--url", fleet.service.url, "--service", "c=svc-c", "--namespace", "games"]
+    return [*found, "--api-server", api.url, "--token-file", str(folder / "token")]
+
+
+@contextmanager
+def watching_process(*given: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`slta kubernetes` as a process, which ends by SIGTERM without an error."""
+    process = subprocess.Popen([sys.executable, "-m", "slta.cli", "kubernetes", *given], env=os.environ)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE_SECONDS) == 0

@@ -1,0 +1,63 @@
+"""Planted mistakes in the watcher that makes pools of pods."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tests.mutants import planting
+
+python = partial(planting.python, "integrations/slta_integrations/kubernetes", "integrations")
+
+MUTANTS = {
+    "a line that was cut counts": python("events", "*lines, self._rest =", "lines =", "kubernetes_events"),
+    "a bookmark is ignored": python(
+        "events",
+        'self.resource_version = _meta(event.item, "resourceVersion") or',
+        "self.resource_version =",
+        "kubernetes_events",
+    ),
+    "an old event undoes a newer one": python(
+        "events", "0 < version < held.version", "version < 0", "kubernetes_events"
+    ),
+    "a condition that is unknown is taken for not ready": python(
+        "objects", "conditions.ready is not False", "conditions.ready is True", "kubernetes_plan"
+    ),
+    "a pod that ends takes sessions while it is ready": python(
+        "wanted", "endpoint.is_ready and not endpoint.is_terminating", "endpoint.is_ready", "kubernetes_plan"
+    ),
+    "an evicted pod stays as a ghost": python("wanted", 'if reason != "no_address":', "if True:", "kubernetes_plan"),
+    "the slice that was read last is right": python("wanted", " and found.order > old.order", "", "kubernetes_plan"),
+    "addresses of two families are mixed": python(
+        "wanted", " and one.family == selection.family", "", "kubernetes_plan"
+    ),
+    "a wrong name of a Service ends sessions": python(
+        "plan", "if pool.labels.get(SERVICE) not in desired.services:", "if False:", "kubernetes_plan"
+    ),
+    "an operator's drain is undone": python(
+        "plan", "    elif pool.is_marked:\n", '    elif pool.status != "active":\n', "kubernetes_plan"
+    ),
+    "a pool of somebody else is changed": python(
+        "plan", " and wanted.pool_id not in existing.others", "", "kubernetes_plan"
+    ),
+    "all pools of the fleet are its own": python(
+        "pools", "if pool.labels.get(SOURCE) == self._source:", "if True:", "kubernetes"
+    ),
+    "pools change while the watch is away": python(
+        "reconciler", "if not all(watcher.is_current for watcher in self._watchers):", "if False:", "kubernetes"
+    ),
+    "a watcher acts without the Lease": python(
+        "lease", "return self._clock() < self._held_until", "return True", "kubernetes_lease"
+    ),
+    "a lease that is renewed is taken over": python(
+        "lease", "if version != self._seen_version:", "if not self._seen_version:", "kubernetes_lease"
+    ),
+    "after 410 the watch is tried again and again": python(
+        "watcher",
+        '            except ExpiredError:\n                self.objects.resource_version = ""\n',
+        "            except ExpiredError:\n                pass\n",
+        "kubernetes",
+    ),
+    "the token is read once": python(
+        "api_server", "**self._access.headers()", '"Authorization": "Bearer first"', "kubernetes"
+    ),
+}
