@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import lua, python
 
-TICKS, SCHEDULE, BACKGROUND = "store/ticks", "runtime/tick_schedule", "runtime/background"
+TICKS, TURNS, SCHEDULE, BACKGROUND = "store/ticks", "store/turns", "runtime/tick_schedule", "runtime/background"
 CLAIMS, AUDITS = "store/audit_claims", "runtime/self_audit"
 
 MUTANTS: dict[str, Mutant] = {
@@ -24,11 +24,16 @@ MUTANTS: dict[str, Mutant] = {
         "  return reply, nil",
         TICKS,
     ),
-    "a fleet that another dispatcher ticks is left for long": python(
-        "runtime/tick_schedule", "SHARED_SECONDS = 2.0", "SHARED_SECONDS = 3.0", SCHEDULE
+    "each dispatcher comes at a turn of its own": lua(
+        "turns", "turn and (not turn.stand_in or", "turn and (false or", TURNS
     ),
-    "a fleet that another dispatcher ticks is called as often": python(
-        "runtime/tick_schedule", "        if shared:\n", "        if False:\n", SCHEDULE
+    "every dispatcher stands in at the last turn": lua("turns", "not turn.stand_in or", "true or", TURNS),
+    "many dispatchers take turns without end": lua("turns", "at > fleet.clock + LATEST", "false", TURNS),
+    "a turn from before the clock stepped back is kept": lua("turns", " and ahead <= LATEST", "", TURNS),
+    "fleets that were ticked together stay together": lua("turns", "fleet.clock % 1000 / 1000", "0", TURNS),
+    "a dispatcher with leases left waits for its turn": lua("ticks", " and not remain and", " and", TURNS),
+    "a dispatcher comes each second": python(
+        "runtime/tick_schedule", "(turn or TICK_SECONDS", "(TICK_SECONDS", SCHEDULE
     ),
     "a packet has any number of fleets": python(
         "runtime/tick_schedule", " or len(packets[-1]) == PACKET_FLEETS", "", SCHEDULE
@@ -40,7 +45,7 @@ MUTANTS: dict[str, Mutant] = {
         "runtime/tick_schedule", "            self._due.pop(fleet, None)\n", "", SCHEDULE
     ),
     "a fleet in doubt is left to the other dispatcher": python(
-        "runtime/ticks", "shared=recent and not self._store.is_doubted(fleet)", "shared=recent", BACKGROUND
+        "runtime/ticks", "turn=0 if self._store.is_doubted(fleet) else turn", "turn=turn", BACKGROUND
     ),
     "ticks in a packet are not confirmed": python(
         "store/client/pipeline", "reply = unconfirmed or (reply if", "reply = (reply if", "store/durability"

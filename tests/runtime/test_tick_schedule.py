@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
-from random import Random
 
 import pytest
 
@@ -35,27 +33,27 @@ def test_new_fleets_are_due_at_once_and_those_that_are_taken_only_after_their_ti
     ticking = schedule("b", "a")
     assert ticking.take(0) == [["a", "b"]]
     assert ticking.take(99) == []
-    ticking.ticked("a", 99, 0, shared=False)
+    ticking.ticked("a", 99, 0, turn=0)
     ticking.keep_only(["a", "b", "c"], 99)
     assert ticking.take(99) == [["c"]]
     assert ticking.take(100) == [["a"]]
 
 
 @pytest.mark.parametrize(
-    ("shared", "draw", "seconds"),
+    ("turn", "draw", "seconds"),
     [
-        (False, lowest, 0.75),
-        (False, highest, 1.25),
-        (True, lowest, 1.6),
-        (True, highest, 2.0),
+        (0, lowest, 0.75),
+        (0, highest, 1.25),
+        (3.5, lowest, 3.5),
+        (3.5, highest, 3.5),
     ],
 )
-def test_a_fleet_that_another_dispatcher_ticks_waits_for_up_to_two_seconds(
-    shared: bool, draw: Draw, seconds: float
+def test_a_fleet_is_due_at_the_turn_that_the_store_gave_or_without_one_in_about_a_second(
+    turn: float, draw: Draw, seconds: float
 ) -> None:
     ticking = schedule("a", draw=draw)
     ticking.take(0)
-    ticking.ticked("a", 10, 0, shared=shared)
+    ticking.ticked("a", 10, 0, turn=turn)
     assert ticking.next_due == 10 + seconds
     assert ticking.take(10 + seconds - 0.001) == []
     assert ticking.take(10 + seconds) == [["a"]]
@@ -65,7 +63,7 @@ def test_a_fleet_that_is_gone_is_not_ticked_and_one_that_came_back_is_due_at_onc
     ticking = schedule("a", "b")
     ticking.keep_only(["b"], 0)
     assert ticking.take(0) == [["b"]]
-    ticking.ticked("a", 0, 0, shared=False)
+    ticking.ticked("a", 0, 0, turn=0)
     ticking.keep_only(["a", "b"], 5)
     assert ticking.take(5) == [["a"]]
 
@@ -79,7 +77,7 @@ def packets(costs: dict[str, float]) -> list[int]:
     ticking = schedule(*costs)
     ticking.take(0)
     for fleet, seconds in costs.items():
-        ticking.ticked(fleet, 0, seconds, shared=False)
+        ticking.ticked(fleet, 0, seconds, turn=0)
     return list(map(len, ticking.take(9)))
 
 
@@ -103,53 +101,6 @@ def test_fleets_of_which_nothing_is_known_fill_a_packet() -> None:
 
 def test_a_cheap_tick_lowers_the_estimate_of_a_dear_one_slowly() -> None:
     ticking = schedule("a")
-    ticking.ticked("a", 0, 0.001, shared=False)
-    ticking.ticked("a", 0, 0.0, shared=True)
+    ticking.ticked("a", 0, 0.001, turn=0)
+    ticking.ticked("a", 0, 0.0, turn=0)
     assert ticking.seconds(["a"]) == pytest.approx(0.0009)
-
-
-class Shared:
-    """Dispatchers that tick one fleet of a store, where a tick within half a second of the last one changes nothing."""
-
-    def __init__(self, dispatchers: int) -> None:
-        self._schedules = [TickSchedule(Random(number).uniform) for number in range(dispatchers)]
-        for number, one in enumerate(self._schedules):
-            one.keep_only(["f"], number / dispatchers)
-        self.times: list[float] = []
-
-    def tick_until(self, end: float) -> None:
-        while (one := min(self._schedules, key=lambda one: one.next_due)).next_due < end:
-            now = one.next_due
-            one.take(now)
-            recent = bool(self.times) and now - self.times[-1] < 0.5
-            if not recent:
-                self.times.append(now)
-                self._last = one
-            one.ticked("f", now, 0, shared=recent)
-
-    def kill_the_last(self) -> None:
-        self._schedules.remove(self._last)
-
-    @property
-    def gaps(self) -> list[float]:
-        return [later - earlier for earlier, later in pairwise(self.times)]
-
-
-@pytest.mark.parametrize("dispatchers", [1, 2, 4, 16])
-def test_dispatchers_tick_a_fleet_together_once_in_half_a_second_to_two(dispatchers: int) -> None:
-    shared = Shared(dispatchers)
-    shared.tick_until(500)
-    assert min(shared.gaps) >= 0.5
-    assert max(shared.gaps) <= 1.25
-
-
-@pytest.mark.parametrize("dispatchers", [2, 4])
-def test_without_the_dispatcher_that_ticked_last_another_one_ticks_within_two_and_a_half_seconds(
-    dispatchers: int,
-) -> None:
-    for seconds in range(20, 220):
-        shared = Shared(dispatchers)
-        shared.tick_until(seconds)
-        shared.kill_the_last()
-        shared.tick_until(seconds + 9)
-        assert max(shared.gaps) <= 2.5

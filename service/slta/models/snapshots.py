@@ -186,13 +186,15 @@ class Suspect:
 class Ticked:
     """Result of one tick. `remain`: expired leases are left. `recent`: another one has just done it.
 
-    `audit_is_due`: the fleet is to be audited, and no dispatcher does so. `seconds` is the server's processor time.
+    `audit_is_due`: the fleet is to be audited, and no dispatcher does so. `turn_seconds`: time to the caller's turn to
+    tick it again; 0 if it has none. `seconds` is the server's processor time.
     """
 
     suspect: Suspect | None
     remain: bool
     recent: bool
     audit_is_due: bool
+    turn_seconds: float
     seconds: float
 
 

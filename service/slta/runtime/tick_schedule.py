@@ -8,10 +8,6 @@ from collections.abc import Callable, Collection
 
 TICK_SECONDS = 1.0
 JITTER = 0.25
-SHARED_SECONDS = 2.0
-"""Longest wait after a tick that found another dispatcher's, half a second ago at most: together they are the latest
-moment at which a lease ends that has expired, if that dispatcher is gone."""
-SHARED_JITTER = 0.2
 PACKET_SECONDS = 0.002
 """Most processor time of the server in one packet, in which no other client is served."""
 PACKET_FLEETS = 16
@@ -62,15 +58,12 @@ class TickSchedule:
         """Estimate of the server's time for a packet."""
         return sum(self._seconds.get(fleet, 0.0) for fleet in packet)
 
-    def ticked(self, fleet: str, now: float, seconds: float, *, shared: bool) -> None:
-        """Schedule the next tick. `seconds` of the server's time were spent; `shared`: another dispatcher ticks it."""
+    def ticked(self, fleet: str, now: float, seconds: float, *, turn: float) -> None:
+        """Schedule the next tick, in `turn` seconds if not 0. `seconds` of the server's time were spent."""
         if fleet not in self._seconds:
             return
         self._seconds[fleet] = max(seconds, self._seconds[fleet] * MEMORY)
-        if shared:
-            self._put(fleet, now + SHARED_SECONDS * self._uniform(1 - SHARED_JITTER, 1))
-        else:
-            self._put(fleet, now + TICK_SECONDS * self._uniform(1 - JITTER, 1 + JITTER))
+        self._put(fleet, now + (turn or TICK_SECONDS * self._uniform(1 - JITTER, 1 + JITTER)))
 
     def _put(self, fleet: str, due: float) -> None:
         self._due[fleet] = due

@@ -1,4 +1,4 @@
-"""Ticks: about once a second every fleet ends expired leases and updates its time integrals."""
+"""Ticks: about every 1.8 s every fleet ends expired leases and updates its time integrals."""
 
 from __future__ import annotations
 
@@ -123,8 +123,8 @@ class Ticks:
             log.exception("tick_failed", fleet=fleet)
         if isinstance(result, Ticked) and result.audit_is_due:
             self._audit_due(fleet)
-        seconds, recent = (result.seconds, result.recent) if isinstance(result, Ticked) else (0, False)
-        self._schedule.ticked(fleet, _now(), seconds, shared=recent and not self._store.is_doubted(fleet))
+        seconds, turn = (result.seconds, result.turn_seconds) if isinstance(result, Ticked) else (0, 0)
+        self._schedule.ticked(fleet, _now(), seconds, turn=0 if self._store.is_doubted(fleet) else turn)
         if self._names and fleet in self._names:
             self._outcomes[fleet] = code
 

@@ -18,13 +18,14 @@ def configured(reply: Reply) -> Configured:
 
 def ticked(reply: Reply) -> Ticked:
     """Parse the reply of `tick`."""
-    outcome, first, word, audit, micros = reply
+    outcome, first, word, audit, turn, micros = reply
     suspect = Suspect(ours=bool(first), blocked=word) if outcome == "SUSPECT" else None
     return Ticked(
         suspect=suspect,
         remain=bool(first) and not suspect,
         recent=word == "recent" and not suspect,
         audit_is_due=bool(audit),
+        turn_seconds=turn / MICROSECONDS,
         seconds=micros / MICROSECONDS,
     )
 

@@ -94,7 +94,7 @@ local replay_facts = with_fleet(present_fleet, function(fleet, args)
 end)
 
 -- ARGV: time, '1' if several dispatchers share the ticks -> the reply of `ticks.run`, the µs of the server's processor
--- that it took. Idempotent; each dispatcher calls it about once per second or two.
+-- that it took. Idempotent; each dispatcher calls it again when the reply says so, else after about a second.
 local function tick(key_list, args)
   local began = os.clock()
   local fleet, refusal = present_fleet(key_list, args)

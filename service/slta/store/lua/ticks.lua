@@ -1,5 +1,5 @@
--- Ticks: the periodic work of a fleet. All dispatchers call them; of two within half a second the second one changes
--- nothing.
+-- Ticks: the periodic work of a fleet. All dispatchers call them, in turns (see `turns`); of two within half a second
+-- the second one changes nothing.
 
 ticks = {}
 
@@ -41,17 +41,19 @@ local function is_audit_due(fleet)
   return select(2, pcall(audit_claims.is_due, fleet)) == true and 1 or 0
 end
 
--- fleet: nil if it is damaged; `shared` is '1' to change nothing if the fleet was ticked just now.
+-- fleet: nil if it is damaged; `shared` is '1' to change nothing if the fleet was ticked just now, and to take a turn.
 --   -> {TICKED, 1 if expired leases of sessions or pools, or deadlines, remain, else 0, 'recent' if nothing was done,
---    else '', audit} | {SUSPECT, …, audit} if the fleet needs a repair, see `repair.claim`; `audit` is 1 if one is due,
---    else 0. O(sessions that end + pools whose liveness changes).
+--    else '', audit, turn} | {SUSPECT, …, audit, turn} if the fleet needs a repair, see `repair.claim`
+-- `audit` is 1 if one is due, else 0. `turn` is the µs to the caller's next tick, 0 if it has none, as while the fleet
+-- is suspect or leases remain. O(sessions that end + pools whose liveness changes).
 function ticks.run(key, fleet, shared)
   if fleet and shared == '1' and is_recent(fleet) then
     cache.give_back(fleet)
-    return { 'TICKED', 0, 'recent', 0 }
+    return { 'TICKED', 0, 'recent', 0, turns.take(fleet) }
   elseif not fleet or select(2, pcall(upkeep, fleet)) ~= true then
     local reply = repair.claim(key)
     reply[#reply + 1] = fleet and is_audit_due(fleet) or 0
+    reply[#reply + 1] = 0
     return reply
   end
   ticked[fleet.prefix] = { clock = fleet.clock, incarnation = fleet.incarnation }
@@ -59,10 +61,11 @@ function ticks.run(key, fleet, shared)
   cold.unload(fleet)
   cache.give_back(fleet)
   local remain = leases.are_due(fleet) or expiry.is_due(fleet) or fleet.drains_remain
-  return { 'TICKED', remain and 1 or 0, '', audit }
+  return { 'TICKED', remain and 1 or 0, '', audit, shared == '1' and not remain and turns.take(fleet) or 0 }
 end
 
 -- Forgets a deleted fleet.
 function ticks.drop(fleet)
   ticked[fleet.prefix] = nil
+  turns.drop(fleet)
 end
