@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -22,7 +24,7 @@ FLEETS_KEY = "slta:fleets"
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
 STATE_KEYS |= {"addresses", "labels", "drains", "pool_leases", "pool_liveness", "pool_timers"}
 STATE_KEYS |= {"ended:0", "ended:1", "early", "events", "aside", "past:60", "past:300", "past:3600", "yellow"}
-CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals"}
+CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals", "unconfirmed", "lost"}
 OWN_ROWS = {
     "slta": ("green:", "yellow"),
     "slta-greedy": ("green:", "yellow"),
@@ -139,6 +141,7 @@ def _check(fleet: Fleet, found: list[str]) -> None:
     if check_rows:
         check_rows(fleet, columns, found)
     _check_leases(fleet, found)
+    _check_liveness(fleet, found)
     _check_placed(fleet, found)
     _check_keys(fleet, found)
 
@@ -347,6 +350,50 @@ def _check_leases(fleet: Fleet, found: list[str]) -> None:
     _claim(found, "ids that were completed early", fleet.integer("early_completes"), len(early))
     remembered = {id_ for id_, forgotten in early.items() if forgotten > fleet.integer("time")}
     _claim(found, "both live and completed early", remembered & set(fleet.sessions), set())
+
+
+def _check_liveness(fleet: Fleet, found: list[str]) -> None:
+    """Leases of pools: records, timers, counts by class, and rows of unconfirmed pools."""
+    leases = {pool_id: text.split() for pool_id, text in fleet.hash("pool_leases").items()}
+    timers = fleet.scores("pool_timers")
+    _claim(found, "leases of no pool", sorted(leases.keys() - fleet.pools.keys()), [])
+    counts: list[Counter[str]] = [Counter() for _ in fleet.numbers]
+    doubted: list[set[int]] = [set() for _ in fleet.numbers]
+    for pool_id, (_, letter, since, listed, flags) in leases.items():
+        number, bit = divmod(int(fleet.pools[pool_id][0]), 65536)
+        i, status, out = fleet.numbers.index(number), fleet.pools[pool_id][1], "o" in flags
+        if out or status == "active":
+            counts[i][letter] += 1
+        if letter == "u":
+            doubted[i].add(bit)
+        if max(int(since), int(listed)) > fleet.integer("time"):
+            found.append(f"the lease of {pool_id} changed in the future")
+        _claim(found, f"{pool_id} is out by its lease", out, out and status == "draining" and letter in "lg")
+        _claim(found, f"{pool_id} is in service", status == "active", status == "active" and letter in "au")
+        if status != "failed" and letter in "al" and pool_id not in timers:
+            found.append(f"the lease of {pool_id} never ends")
+        if letter == "u" and pool_id in timers:
+            found.append(f"{pool_id} is unconfirmed and has a timer")
+    guards = {pool_id for pool_id in timers if pool_id.startswith("@")}
+    _claim(found, "timers of no lease", sorted(timers.keys() - leases.keys() - guards), [])
+    _check_liveness_of_classes(fleet, counts, doubted, found)
+    first = min(timers.values(), default=math.inf)
+    due = fleet.integer("pool_due")
+    _claim(found, "there are leases of pools", due > 0, bool(leases) or due > 0)
+    if due > first:
+        found.append(f"the first timer of pools is {first}, before {due}")
+
+
+def _check_liveness_of_classes(
+    fleet: Fleet, counts: Sequence[Counter[str]], doubted: Sequence[set[int]], found: list[str]
+) -> None:
+    stored = fleet.hash("pool_liveness")
+    for i, number in enumerate(fleet.numbers):
+        numbers = [int(word) for word in stored.get(str(number), "0 " * 8).split()]
+        _claim(found, f"liveness of pools of {number}", numbers[:4], [counts[i][letter] for letter in "aulg"])
+        _claim(found, f"unconfirmed:{number}", fleet.row(f"unconfirmed:{number}"), doubted[i])
+        _claim(found, f"the guard of {number} is off", numbers[4] == 0, not doubted[i])
+    _claim(found, "unconfirmed", fleet.integer("unconfirmed"), sum(map(len, doubted)))
 
 
 def _check_placed(fleet: Fleet, found: list[str]) -> None:

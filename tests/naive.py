@@ -116,6 +116,7 @@ class Pool:
     position: int
     occupancy: int
     active: bool
+    unconfirmed: bool = False
 
 
 class NaiveFleet:
@@ -258,7 +259,7 @@ class NaiveFleet:
     def _assign_by_slta(self, draw: float) -> Placed:
         r, enumeration = self.rank, self.enumeration()
         previous = enumeration[r - 2].pool_class if r > 1 else None
-        green, yellow = self.green_pools(), self.yellow_pools()
+        green, yellow = self._candidates(self.green_pools()), self._candidates(self.yellow_pools())
         others = [pool for pool in green if pool.pool_class != previous]
         own = [pool for pool in green if pool.pool_class == previous]
 
@@ -274,7 +275,7 @@ class NaiveFleet:
         elif yellow:
             placed = _place("yellow", yellow, draw)
         else:
-            placed = _place("none", self._pools_with_room(), draw)
+            placed = _place("none", self._candidates(self._pools_with_room()), draw)
 
         if down:
             self.estimate = enumeration[(r - 1) - 1]
@@ -286,9 +287,10 @@ class NaiveFleet:
 
     def _assign_by_slta_greedy(self, draw: float) -> Placed:
         enumeration = self.enumeration()
-        while not self.green_pools() and not self.yellow_pools():
+        while not self._candidates(self.green_pools() + self.yellow_pools()):
             self.estimate = enumeration[enumeration.index(self.estimate) + 1]
-        r, green, yellow = self.rank, self.green_pools(), self.yellow_pools()
+        r = self.rank
+        green, yellow = self._candidates(self.green_pools()), self._candidates(self.yellow_pools())
 
         # Both judged before the session is placed, as under SLTA; the class of the tokens does not matter.
         down = r > 1 and len(green) >= 2 and self.enough_green(len(green), len(self.active_pools()))
@@ -311,8 +313,10 @@ class NaiveFleet:
     # --- JLMU (3.1)
 
     def _assign_by_jlmu(self, draw: float) -> Placed:
+        return self._best_of(self._candidates(self._pools_with_room()), draw)
+
+    def _best_of(self, room: list[Pool], draw: float) -> Placed:
         """σ(q): the best coordinates that any pool now has (6); uniformly among the pools that have them."""
-        room = self._pools_with_room()
         having = [Coordinate(pool.pool_class, pool.occupancy + 1) for pool in room]
         best = next(c for c in self.all_coordinates if c in having)
         return _place("open", [pool for pool, c in zip(room, having, strict=True) if c == best], draw)
@@ -321,7 +325,7 @@ class NaiveFleet:
 
     def report(self, pool_class: int, position: int, draw: float) -> Placed:
         """Somebody puts a session on this pool; where JLMU would have put it at the state before."""
-        preferred = self._assign_by_jlmu(draw)
+        preferred = self._best_of(self._pools_with_room(), draw)
         self.pool(preferred.pool_class, preferred.position).occupancy -= 1
         self.pool(pool_class, position).occupancy += 1
         self._settle()
@@ -380,6 +384,12 @@ class NaiveFleet:
 
     def _pools_with_room(self) -> list[Pool]:
         return [pool for pool in self.active_pools() if pool.occupancy < self.capacities[pool.pool_class]]
+
+    def _candidates(self, pools: list[Pool]) -> list[Pool]:
+        """Those that are confirmed, unless no confirmed pool of the fleet has room."""
+        if all(pool.unconfirmed for pool in self._pools_with_room()):
+            return pools
+        return [pool for pool in pools if not pool.unconfirmed]
 
     def _settle(self) -> None:
         """r keeps its coordinate while it exists, else takes the next worse that does, else the worst of all.

@@ -97,3 +97,10 @@ async def test_attributes_of_a_heartbeat_are_those_of_its_pool_and_null_removes_
     await api.post(url, json={"heartbeats": [pool | {"address": None}]})
     found = (await api.get(f"{fleet}/pools/small-1")).json()
     assert (found["address"], found["labels"]) == (None, labels)
+
+
+async def test_a_guard_that_is_not_on_ends_without_effect(api: Api, fleet: str) -> None:
+    assert (await api.post(f"{fleet}/pools/guard", json={"action": "end"})).json() == {"ended": []}
+    unknown = await api.post(f"{fleet}/pools/guard", json={"action": "end", "pool_class": "tiny"})
+    assert refusal(unknown) == (422, "unknown_class")
+    assert refusal(await api.post(f"{fleet}/pools/guard", json={"action": "begin"})) == (422, "invalid_request")

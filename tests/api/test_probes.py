@@ -113,7 +113,7 @@ async def test_the_openapi_document_names_bodies_scopes_and_problems(store: Stor
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     }
-    assert len(operations) == 33
+    assert len(operations) == 34
     assign = operations["POST", "/v1/fleets/{fleet}/assign"]
     assert assign["security"] == [{"key": []}]
     assert "Scope: assign." in assign["description"]

@@ -89,6 +89,7 @@ STORY = (
     Call("pool-statuses", "POST", "/pools/status", {"status": "draining", "pool_ids": ["small-1", "small-3"]}),
     Call("", "POST", "/pools/status", {"status": "active", "pool_class": "small"}),
     Call("heartbeats", "POST", "/pools/heartbeats", HEARTBEATS),
+    Call("end-guard", "POST", "/pools/guard", {"action": "end", "pool_class": "small"}),
     Call("invalid-fleet", "PUT", "", NOT_CONCAVE),
     Call("", "PUT", "", TINY | {"policy": "observe"}),
     Call("report", "PUT", "/sessions/v-1", {"pool_id": "small-2"}),

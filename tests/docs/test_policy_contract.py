@@ -99,7 +99,7 @@ def test_a_record_s_letter_tells_which_token_it_was() -> None:
 @each_policy
 def test_it_has_no_function_beyond_the_contract_and_has_choose_if_it_places(name: str) -> None:
     assert ("choose" in functions(name)) == WITH_UNIFORM[name].places
-    assert functions(name) <= set(re.findall(r"^--   (\w+)\(fleet", HEAD, re.MULTILINE))
+    assert functions(name) <= set(re.findall(r"^--   (\w+)\((?:fleet|view)", HEAD, re.MULTILINE))
 
 
 @each_policy

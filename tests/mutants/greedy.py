@@ -29,10 +29,10 @@ MUTANTS = {
         "slta_greedy", "rank_of(class_index) < best_rank", "-rank_of(class_index) < best_rank"
     ),
     "greedy: no step 0": lua(
-        "slta_greedy", "if fleet.yellow == 0 and vectors.sum(fleet.green) == 0 then", "if false then"
+        "slta_greedy", "if view.yellow == 0 and vectors.sum(view.green) == 0 then", "if false then"
     ),
     "greedy: step 0 only once": lua(
-        "slta_greedy", "tokens.rise_to(fleet, best_open_rank(fleet))", "tokens.rise_to(fleet, fleet.rank + 1)"
+        "slta_greedy", "tokens.rise_to(fleet, best_open_rank(view))", "tokens.rise_to(fleet, fleet.rank + 1)"
     ),
     "greedy: step 0 counts as one step": lua(
         "tokens",
@@ -41,7 +41,7 @@ MUTANTS = {
     ),
     "greedy: r is judged before step 0": lua(
         "sessions",
-        "  policies.call(fleet, 'prepare')\n  local step = policies.call(fleet, 'learning_step')\n",
-        "  local step = policies.call(fleet, 'learning_step')\n  policies.call(fleet, 'prepare')\n",
+        "  policies.call(fleet, 'prepare', view)\n  local step = policies.call(view, 'learning_step')\n",
+        "  local step = policies.call(view, 'learning_step')\n  policies.call(fleet, 'prepare', view)\n",
     ),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -41,6 +41,13 @@ class Pool:
     bit: int
     status: str = "active"
     sessions: list[str] = field(default_factory=list)
+    liveness: str = "alive"
+    leased: bool = False
+
+    @property
+    def serves(self) -> bool:
+        """Whether it may get sessions, and is part of N, A and the bound."""
+        return self.status == "active" and self.liveness in ("alive", "unconfirmed")
 
 
 Curve = tuple[Callable[[int], utility.Utility], naive.Marginal]
@@ -101,11 +108,15 @@ class World:
         self.where: dict[str, Pool] = {}
         self.placed: dict[str, str] = {}
         """What the record of each session must say of its coming: the level, and the token's letter if one decided."""
+        self.doubted: dict[int, set[str]] = {}
+        """The pools that became unconfirmed in the last mass loss of each class."""
         self.differing = 0
         """Drawn sessions that were not on a best place."""
         self.seen: Counter[str] = Counter()
         self.beta = self.rng.choice([Beta(), Beta(exponent=Fraction(1, 4)), Beta(exponent=None, fixed=Fraction(1, 5))])
         self.serial = 0
+        self.now = 1_700_000_000_000_000
+        self.lease_rng = random.Random(f"lease {seed}")
         self.order_rng = random.Random(f"order {seed}")
         self.report_rng = random.Random(f"report {seed}")
         self.drain_rng = random.Random(f"drain {seed}")
@@ -139,6 +150,7 @@ class World:
         self.spec_of_fleet = FleetSpec(tuple(classes), policy=self.policy, beta=self.beta, order=self.order)
         self._put()
         occupancies = Occupancies(self.spec_of_fleet.ranking, self.columns())
+        occupancies.unconfirmed = self.unconfirmed()
         self.spec = self.spec_of_fleet.policy.specification(occupancies, self.beta)
         if self.with_naive:
             self._configure_naive()
@@ -186,6 +198,7 @@ class World:
                 inactive = next((p for p in self.pools if (p.pool_class, p.bit) == (i, bit)), None)
                 held = len(inactive.sessions) if inactive else 0
                 self.naive.add(i, active=occupancy is not None, occupancy=held if occupancy is None else occupancy)
+                self.naive.pools[-1].unconfirmed = (i, bit) in self.unconfirmed()
         self.naive.estimate = (
             self.naive.optimal_coordinate() if self.naive.active_pools() else self.naive.all_coordinates[0]
         )
@@ -197,16 +210,18 @@ class World:
             members = {p.bit: p for p in self.pools if p.pool_class == i}
             width = max(members, default=-1) + 1
             columns.append(
-                [
-                    len(members[k].sessions) if k in members and members[k].status == "active" else None
-                    for k in range(width)
-                ]
+                [len(members[k].sessions) if k in members and members[k].serves else None for k in range(width)]
             )
         return columns
 
+    def unconfirmed(self) -> set[tuple[int, int]]:
+        """Class and bit of the unconfirmed pools."""
+        return {(p.pool_class, p.bit) for p in self.pools if p.liveness == "unconfirmed"}
+
     def run(self, function: str, *arguments: Any) -> list[Any]:
         name, key = f"slta_{self.digest}_{function}", f"{{{FLEET}}}:state"
-        reply: list[Any] = self.redis.execute_command("FCALL", name, 1, key, "", *arguments)
+        self.now += 1000
+        reply: list[Any] = self.redis.execute_command("FCALL", name, 1, key, str(self.now), *arguments)
         return reply[:-2]  # without incarnation and revision
 
     def change(self, function: str, *arguments: Any) -> list[Any]:
@@ -239,7 +254,7 @@ class World:
             self._compare_with_naive(decision, draw)
         self._queue("assign", session, "", repr(draw), "")
         if decision is None:
-            word = "FULL" if any(p.status == "active" for p in self.pools) else "NO_ACTIVE_POOL"
+            word = "FULL" if any(p.serves for p in self.pools) else "NO_ACTIVE_POOL"
             self.expected.append([word])
             return
         pool = next(p for p in self.pools if (p.pool_class, p.bit) == (decision.pool_class, decision.pool))
@@ -274,9 +289,9 @@ class World:
         else:
             if before:
                 self._leave(session)
-            observed = pool.status == "active" and not self.policy.places
+            observed = pool.serves and not self.policy.places
             comparison = self._compared(pool, draw) if observed else ""
-            if self.policy.places and pool.status == "active" and not before and not late and is_drawn(draw):
+            if self.policy.places and pool.serves and not before and not late and is_drawn(draw):
                 best = self.naive.best_free_place() if self.with_naive else None
                 self._add_difference("reported", self.spec.occupancies.columns, pool.pool_class, pool.bit, best)
             self._enter(session, pool)
@@ -332,7 +347,7 @@ class World:
     def _enter(self, session: str, pool: Pool) -> None:
         pool.sessions.append(session)
         self._placed(session, pool)
-        if self.with_naive and pool.status != "active":
+        if self.with_naive and not pool.serves:
             self.naive.pool(pool.pool_class, pool.bit).occupancy += 1
 
     def _placed(self, session: str, pool: Pool, letter: str = "") -> None:
@@ -347,7 +362,7 @@ class World:
         pool = self.where.pop(session)
         del self.placed[session]
         pool.sessions.remove(session)
-        if pool.status == "active":
+        if pool.serves:
             self.spec.complete(pool.pool_class, pool.bit)
         if self.with_naive:
             self.naive.complete(pool.pool_class, pool.bit)
@@ -408,11 +423,13 @@ class World:
     def refresh(self, *changed: Pool) -> None:
         """Bring the models to the pools as they are."""
         self.spec.occupancies.columns = [list(column) for column in self.columns()]
+        self.spec.occupancies.unconfirmed = self.unconfirmed()
         self.spec.pools_changed()
         if self.with_naive:
             for pool in changed:
                 twin = self.naive.pool(pool.pool_class, pool.bit)
-                twin.occupancy, twin.active = len(pool.sessions), pool.status == "active"
+                twin.occupancy, twin.active = len(pool.sessions), pool.serves
+                twin.unconfirmed = pool.liveness == "unconfirmed"
             self.naive._settle()
 
     def add_pool(self, i: int) -> None:
@@ -432,10 +449,12 @@ class World:
         self.refresh(pool)
 
     def set_status(self, pool: Pool, status: str, drain: str = "") -> None:
-        pool.status = status
+        before, pool.status = pool.status, status
         reply = self.change("set_status", pool.pool_id, status, drain)
         held = len(pool.sessions)
-        assert reply == ["POOL", pool.pool_id, self.names[pool.pool_class], status, held, "", "", "alive", drain]
+        assert reply == ["POOL", pool.pool_id, self.names[pool.pool_class], status, held, "", "", ANY, drain]
+        self._restate(pool, before)
+        assert reply[-2] == pool.liveness
         self.refresh(pool)
 
     def drain_then_fail(self, pool: Pool) -> None:
@@ -447,6 +466,14 @@ class World:
         for session in list(pool.sessions):
             self._leave(session)
         self.refresh(pool)
+
+    def _restate(self, pool: Pool, before: str) -> None:
+        """A pool that is no longer active is not unconfirmed either; one that had failed has a lease anew."""
+        if pool.status != "active":
+            self.doubted.get(pool.pool_class, set()).discard(pool.pool_id)
+            pool.liveness = "lost" if pool.liveness == "unconfirmed" else pool.liveness
+        if before == "failed" and pool.status != "failed":
+            pool.liveness = "alive"
 
     def remove(self, pool: Pool) -> None:
         reply = self.change("remove_pool", pool.pool_id)
@@ -464,6 +491,7 @@ class World:
             assert reply == ["NOT_EMPTY"]
         elif i != pool.pool_class:
             assert reply[:-1] == ["POOL", pool.pool_id, self.names[i], pool.status, 0, "", "", "alive"]
+            pool.liveness = "alive"
             self.pools.remove(pool)
             if self.with_naive:
                 self.naive.pool(pool.pool_class, pool.bit).active = False
@@ -507,8 +535,74 @@ class World:
         word, count, *ids = self.change("set_statuses", status, "", *selection)
         assert (word, set(ids[:count])) == ("CHANGED", {p.pool_id for p in changing})
         for pool in changing:
-            pool.status = status
+            before, pool.status = pool.status, status
+            self._restate(pool, before)
         self.refresh(*changing)
+
+    # --- Leases of pools
+
+    def change_leases(self) -> None:
+        """One random act of pools or of an operator that concerns leases."""
+        act, i = self.lease_rng.randrange(4), self.lease_rng.randrange(len(self.names))
+        mine = [p for p in self.pools if p.pool_class == i and p.status != "failed"]
+        if act == 0:
+            self.beat([p for p in self.pools if self.lease_rng.random() < 0.5], 3600)
+        elif act == 1:
+            self.end_guard()
+        elif len([p for p in mine if p.status == "active"]) >= 3:
+            self.lose_all(mine)
+            self.beat([p for p in mine if self.lease_rng.random() < 0.4], 3600)
+
+    def beat(self, pools: Sequence[Pool], ttl: int) -> None:
+        """These pools send a heartbeat."""
+        if not pools:
+            return
+        ids = " ".join(p.pool_id for p in pools)
+        letters = self.run("beat", ids, " ".join([str(ttl)] * len(pools)), " ".join("-" * len(pools)))[2]
+        away = {"lost", "gone"}
+        assert list(letters) == ["f" if p.status == "failed" else "b" if p.liveness in away else "o" for p in pools]
+        for pool in pools:
+            pool.leased = pool.leased or pool.status != "failed"
+            pool.liveness = pool.liveness if pool.status == "failed" else "alive"
+        self._end_guards_of_half()
+        self.refresh(*pools)
+
+    def lose_all(self, mine: Sequence[Pool]) -> None:
+        """All pools of a class fall silent at once: those in service become unconfirmed, the others are lost."""
+        self.beat(mine, 2)
+        self.pass_seconds(2.6)
+        for pool in mine:
+            pool.liveness = "unconfirmed" if pool.status == "active" else "lost"
+        self.doubted[mine[0].pool_class] = {p.pool_id for p in mine if p.status == "active"}
+        self.refresh(*mine)
+
+    def end_guard(self) -> None:
+        """An operator says that silent pools are dead."""
+        names = {self.names[p.pool_class] for p in self.pools if p.liveness == "unconfirmed"}
+        assert set(self.change("end_guard", "")[1:]) == names
+        self._lose_unconfirmed(range(len(self.names)))
+
+    def _end_guards_of_half(self) -> None:
+        """Two leases after half of a class's unconfirmed pools were heard, the others are lost."""
+        for i, doubted in self.doubted.items():
+            left = [p for p in self.pools if p.pool_id in doubted and p.pool_class == i]
+            silent = [p for p in left if p.liveness == "unconfirmed"]
+            if silent and 2 * (len(left) - len(silent)) >= len(left):
+                self.pass_seconds(4.1)
+                self._lose_unconfirmed([i])
+
+    def _lose_unconfirmed(self, classes: Collection[int]) -> None:
+        self.pass_seconds(0)
+        losing = [p for p in self.pools if p.liveness == "unconfirmed" and p.pool_class in classes]
+        for pool in losing:
+            pool.liveness = "lost"
+        self.refresh(*losing)
+
+    def pass_seconds(self, seconds: float) -> None:
+        """Time passes, then dispatchers tick."""
+        self.now += round(seconds * 1e6)
+        while self.run("tick", "")[1]:
+            pass
 
     # --- A life
 
@@ -525,6 +619,9 @@ class World:
             self.flush()
             if self.rng.random() < 0.3:
                 self.change_pools()
+                self.flush()
+            if self.lease_rng.random() < 0.1:
+                self.change_leases()
                 self.flush()
             if self.order_rng.random() < 0.02:
                 self.reorder()

@@ -19,7 +19,7 @@ class Uniform:
         self.occupancies = occupancies
 
     def assign(self, draw: float) -> Decision | None:
-        room = self.occupancies.with_room()
+        room = self.occupancies.candidates().with_room()
         candidates = [(i, pool) for i, pools in enumerate(room) for pool in pools]
         if not candidates:
             return None

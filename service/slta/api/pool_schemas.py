@@ -151,3 +151,10 @@ class HeartbeatsBody(Body):
             counts=[NO_COUNT if entry.count is None else str(entry.count) for entry in self.heartbeats],
             attributes=[entry for entry in attributes if any(entry[1:])],
         )
+
+
+class GuardBody(Body):
+    """What to do with the mass-loss guard of `pool_class`, or of all classes."""
+
+    action: Literal["end"]
+    pool_class: Name | None = None

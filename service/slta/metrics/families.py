@@ -93,6 +93,12 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         _counts("pools", *SESSIONS, "failed", "lost", "gone"),
         ("status",),
     ),
+    CLASS.gauge(
+        "unconfirmed_pools",
+        "Active pools whose lease has run out with so many others that they stay in service.",
+        lambda c: c.pools.unconfirmed,
+    ),
+    CLASS.gauge("mass_loss_guard", "1 while the mass-loss guard of the class is on.", lambda c: int(c.guard == "on")),
     CLASS.gauge("session_capacity", "Total capacity of the active pools.", lambda c: c.pools.active * c.capacity),
     LEVEL.gauge("occupancy_fraction", "Fraction of the class's pools with at least `level` sessions."),
     LEVEL.gauge(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 Liveness = Literal["alive", "unconfirmed", "lost", "gone"]
+Guard = Literal["off", "on", "over"]
+"""State of the mass-loss guard of a class, see `lua/liveness/guards.lua`."""
 HeartbeatOutcome = Literal["ok", "lost_before", "unknown_pool", "failed"]
 
 LIVENESS: tuple[Liveness, ...] = get_args(Liveness)
@@ -36,6 +38,13 @@ class PoolBeat:
     outcome: HeartbeatOutcome
     next_seconds: float
     list: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardEnded:
+    """Names of the classes whose mass-loss guard was ended."""
+
+    ended: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

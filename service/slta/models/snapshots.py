@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from slta.models.heartbeats import LIVENESS, Liveness
+from slta.models.heartbeats import LIVENESS, Guard, Liveness
 
 MAX_SET_ASIDE = 10
 MAX_SHARE_SET_ASIDE = 0.01
@@ -95,6 +95,7 @@ class ClassSnapshot:
     green: int
     assigned: dict[str, int]
     leased_pools: Mapping[Liveness, int] = field(default_factory=lambda: dict.fromkeys(LIVENESS, 0))
+    guard: Guard = "off"
 
     @property
     def lost_pools(self) -> int:

@@ -26,7 +26,7 @@ from slta.models import (
     Unchanged,
     errors,
 )
-from slta.models.heartbeats import Beats, Heartbeats
+from slta.models.heartbeats import Beats, GuardEnded, Heartbeats
 from slta.models.request_record import Author
 from slta.store import pool_replies
 from slta.store.batching.batcher import Operations
@@ -142,6 +142,10 @@ class Pools:
     async def sessions(self, fleet: str, pool_id: str) -> PoolSessions:
         """The sessions on a pool."""
         return PoolSessions(pool_id=pool_id, session_ids=sorted(await self._session_ids(fleet, pool_id)))
+
+    async def end_guard(self, fleet: str, pool_class: str | None, author: Author | None = None) -> GuardEnded:
+        """End the mass-loss guard of a class, None for all: unconfirmed pools are lost at once. UnknownClassError."""
+        return GuardEnded(ended=(await self._functions.record("end_guard", fleet, author, pool_class or ""))[1:])
 
     async def reconcile(self, fleet: str, pool_id: str, as_of: str, session_ids: Sequence[str]) -> Reconciliation:
         """Apply a pool's own list of sessions at `as_of` of a snapshot: adopt unknown sessions, end missing ones.

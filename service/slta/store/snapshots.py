@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from slta.models import (
     COUNTERS,
@@ -15,12 +15,15 @@ from slta.models import (
     Snapshot,
 )
 from slta.models.errors import DamagedError, DocumentUnreadableError
-from slta.models.heartbeats import LIVENESS
+from slta.models.heartbeats import LIVENESS, Guard
 
 TOKEN_COUNT_PREFIX = "assigned_"
 """Prefix of the fields that count placements by token."""
 INTEGERS = ("config_version", "time", "clock", "sessions", "utility", "optimum")
 """Fields of a snapshot that are integers of the same name."""
+LIVENESS_NUMBERS = len(LIVENESS) + 1
+"""Numbers of each class in `pool_liveness`: pools by liveness, and the state of the mass-loss guard."""
+GUARDS: tuple[Guard, ...] = get_args(Guard)
 _COMPARED = 3
 """Numbers after the bar in a line of an observing fleet."""
 
@@ -81,13 +84,14 @@ def _classes(fields: dict[str, str], columns: list[str]) -> list[ClassSnapshot]:
         if name.startswith(TOKEN_COUNT_PREFIX)
     }
     vectors["green"] = _vector(fields, "green") or [0] * len(names)
-    leased = _vector(fields, "pool_liveness") or [0] * len(LIVENESS) * len(names)
+    leased = _vector(fields, "pool_liveness") or [0] * LIVENESS_NUMBERS * len(names)
     return [
         ClassSnapshot(
             name=name,
             counts=[int(number) for number in columns[i].split()],
             assigned={token: counts[i] for token, counts in tallies.items()},
-            leased_pools=dict(zip(LIVENESS, leased[len(LIVENESS) * i :], strict=False)),
+            leased_pools=dict(zip(LIVENESS, leased[LIVENESS_NUMBERS * i :], strict=False)),
+            guard=GUARDS[leased[LIVENESS_NUMBERS * i + len(LIVENESS)]],
             **{field: vector[i] for field, vector in vectors.items()},
         )
         for i, name in enumerate(names)

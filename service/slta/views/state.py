@@ -9,6 +9,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
 from slta.core.ranking import Coordinate, Ranking
 from slta.models import MICROSECONDS, ClassSnapshot, Snapshot
+from slta.models.heartbeats import Guard
 from slta.views.differences import DifferencesBySource, differences_by_source, mean_difference
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
 from slta.views.integrals import encode_integrals
@@ -54,7 +55,7 @@ class ClassObservation:
 
     `occupancy[j]` = n·q(i, j), `optimal_occupancy` the same of q*, `marginal_utilities[x]` = Δ(i, x); `threshold` is
     ℓ_i(r), `optimal_threshold` ℓ_i(r*); `marginal_utility` is that of the emptiest pool, None if the class is full;
-    `pool_worth` is the utility that one more pool would add.
+    `pool_worth` is the utility that one more pool would add; `guard` the state of the mass-loss guard.
     """
 
     name: str
@@ -64,6 +65,7 @@ class ClassObservation:
     threshold: int | None
     optimal_threshold: int | None
     tokens: Tokens | None
+    guard: Guard
     marginal_utility: float | None
     pool_worth: float | None
     occupancy: list[int]
@@ -210,6 +212,7 @@ def _observe_classes(
             tokens=Tokens(green=seen.green, yellow=snapshot.yellow if estimate and estimate.pool_class == i else 0)
             if spec.policy.has_thresholds
             else None,
+            guard=seen.guard,
             marginal_utility=_marginal_of_emptiest(spec, i, seen.counts),
             pool_worth=pool_worth(spec.ranking, i, best) if best else None,
             occupancy=list(seen.counts),

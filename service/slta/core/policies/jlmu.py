@@ -42,17 +42,18 @@ class Jlmu:
     def __init__(self, occupancies: Occupancies) -> None:
         self.occupancies = occupancies
 
-    def frontier(self, pool_class: int) -> tuple[int, list[int]]:
-        """Rank and pools of a class's best coordinate; (0, []) if it is full or has no pools."""
-        state = self.occupancies
+    def frontier(self, pool_class: int, seen: Occupancies | None = None) -> tuple[int, list[int]]:
+        """Rank and pools of a class's best coordinate, as in `choice`; (0, []) if it is full or has no pools."""
+        state = seen or self.occupancies
         lowest = min((x for x in state.columns[pool_class] if x is not None), default=None)
         if lowest is None or lowest >= len(state.full_ranking.marginals[pool_class]):
             return 0, []
         return state.ranking.rank(Coordinate(pool_class, lowest + 1)), state.below(pool_class, lowest + 1)
 
-    def choice(self, draw: float) -> Decision | None:
-        """Decision for one session; None if no active pool has room."""
-        frontiers = [self.frontier(i) for i in range(self.occupancies.full_ranking.class_count)]
+    def choice(self, draw: float, seen: Occupancies | None = None) -> Decision | None:
+        """Decision for one session among the pools `seen`, by default all; None if none has room."""
+        state = seen or self.occupancies
+        frontiers = [self.frontier(i, state) for i in range(state.full_ranking.class_count)]
         choice = choose([rank for rank, _ in frontiers], [len(pools) for _, pools in frontiers], draw)
         if choice.pool_class == NOTHING:
             return None
@@ -61,7 +62,7 @@ class Jlmu:
 
     def assign(self, draw: float) -> Decision | None:
         """Assign one session; None, without a change, if no active pool has room."""
-        decision = self.choice(draw)
+        decision = self.choice(draw, self.occupancies.candidates())
         if decision:
             self.occupancies.join(decision.pool_class, decision.pool)
         return decision

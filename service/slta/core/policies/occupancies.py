@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from copy import copy
+from typing import Self
 
 from slta.core.optimum import optimum
 from slta.core.ranking import Ranking
@@ -15,6 +18,8 @@ class Occupancies:
         """`ranking` enumerates all classes up to their capacities; `columns[i][k]` is X(i, k)."""
         self.full_ranking = ranking
         self.columns = [list(column) for column in columns]
+        self.unconfirmed: AbstractSet[tuple[int, int]] = frozenset()
+        """Class and index of active pools that are used only while no other one has room."""
         self.refresh()
 
     def refresh(self) -> None:
@@ -38,6 +43,17 @@ class Occupancies:
     def with_room(self) -> list[list[int]]:
         """Active pools below capacity, by class."""
         return [self.below(i, len(m)) for i, m in enumerate(self.full_ranking.marginals)]
+
+    def candidates(self) -> Self:
+        """The state as a decision sees it: without unconfirmed pools, if another pool has room."""
+        if not self.unconfirmed:
+            return self
+        seen = copy(self)
+        seen.columns = [
+            [None if (i, k) in self.unconfirmed else x for k, x in enumerate(column)]
+            for i, column in enumerate(self.columns)
+        ]
+        return seen if any(seen.with_room()) else self
 
     def join(self, pool_class: int, pool: int) -> None:
         """Add a session to an active pool."""

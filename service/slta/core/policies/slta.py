@@ -86,11 +86,11 @@ class Slta(Tokens):
 
     def assign(self, draw: float) -> Decision | None:
         """Assign one session; None, without a change, if no active pool has room."""
-        state = self.occupancies
-        room = state.with_room()
+        state, seen = self.occupancies, self.occupancies.candidates()
+        room = seen.with_room()
         if not any(room):
             return None
-        green, yellow = self.tokens()
+        green, yellow = self.tokens(seen)
         previous = state.ranking.coordinate(self.rank - 1).pool_class if self.rank > 1 else NOTHING
         green_counts = [len(pools) for pools in green]
         choice = choose(

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from slta.core.policies.choice import NOTHING, Choice, Decision, best
+from slta.core.policies.occupancies import Occupancies
 from slta.core.policies.steps import Standing, Step
 from slta.core.policies.tokens import GREEN, YELLOW, Tokens
 from slta.core.ranking import Coordinate
@@ -85,11 +86,11 @@ class SltaGreedy(Tokens):
 
     def assign(self, draw: float) -> Decision | None:
         """Assign one session; None, without a change, if no active pool has room."""
-        state = self.occupancies
-        if not any(state.with_room()):
+        state, seen = self.occupancies, self.occupancies.candidates()
+        if not any(seen.with_room()):
             return None
-        self.rise_to_a_token()
-        green, yellow = self.tokens()
+        self.rise_to_a_token(seen)
+        green, yellow = self.tokens(seen)
         counts = [len(pools) for pools in green]
         choice = choose(counts, self.threshold_ranks(), len(yellow), self.estimate.pool_class, draw)
         pool = (green[choice.pool_class], yellow)[choice.token][choice.index]
@@ -98,9 +99,9 @@ class SltaGreedy(Tokens):
         self._set_rank(next_rank(self.rank, len(state.ranking), counts, len(yellow), min_green))
         return Decision(TOKENS[choice.token], choice.pool_class, pool, self.rank)
 
-    def rise_to_a_token(self) -> None:
-        """Step 0; some pool must have room."""
-        while not any(map(len, (*self.tokens()[0], self.tokens()[1]))):
+    def rise_to_a_token(self, seen: Occupancies | None = None) -> None:
+        """Step 0, for the pools `seen`, by default all; one of them must have room."""
+        while not any(map(len, (*self.tokens(seen)[0], self.tokens(seen)[1]))):
             self._set_rank(self.rank + 1)
 
     def threshold_ranks(self) -> list[int]:

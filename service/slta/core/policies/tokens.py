@@ -58,9 +58,9 @@ class Tokens:
         self.estimate = occupancies.full_ranking.coordinate(1)
         self._set_rank(self.rank)
 
-    def tokens(self) -> tuple[list[list[int]], list[int]]:
-        """Pools with a green token by class, and those with a yellow one (all of class i_r)."""
-        state = self.occupancies
+    def tokens(self, seen: Occupancies | None = None) -> tuple[list[list[int]], list[int]]:
+        """Pools with a green token by class, and those with a yellow one (all of class i_r), among those `seen`."""
+        state = seen or self.occupancies
         green = [state.below(i, threshold) for i, threshold in enumerate(state.ranking.thresholds(self.rank))]
         return green, state.below(self.estimate.pool_class, self.estimate.level)
 

@@ -14,6 +14,7 @@ local REFUSED = {
 }
 local DONE = {
   CONFIGURED = true, DELETED = true, CREATED = true, POOL = true, CHANGED = true, REMOVED = true, BEGUN = true,
+  GUARDED = true,
 }
 
 local FACTS = { 'config_version', 'policy', 'pool_class', 'status', 'pool_address', 'drain_until', 'drain_then' }
@@ -163,13 +164,15 @@ function events.common(list, field)
   return value
 end
 
--- Records what a tick did to pools, { pool_id, class_index }: of the service itself, without an author. Not empty.
-function events.note(fleet, action, found)
+-- Records what a tick did to pools, { pool_id, class_index }: of the service itself, without an author. Not empty;
+-- `count` is the number of pools, if it is not that of `found`.
+function events.note(fleet, action, found, count)
   local event = events.begin(action, fleet, fleet.clock, '')
   event.before = { pool_class = fleet.names[events.common(found, 'class_index') or 0] }
-  event.pools, event.pool_ids = #found, {}
+  event.pools = count or #found
   event.pool_id = #found == 1 and found[1].pool_id or nil
   for at = 1, math.min(#found, events.MAX_IDS) do
+    event.pool_ids = event.pool_ids or {}
     event.pool_ids[at] = found[at].pool_id
   end
   events.store(fleet, event)

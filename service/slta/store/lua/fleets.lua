@@ -91,6 +91,7 @@ local function drop_class(fleet, class_index)
     redis.call('DEL', keys.of_class(fleet, name, class_index))
   end
   drop_levels(fleet, class_index, 1)
+  redis.call('HDEL', keys.of_fleet(fleet, 'pool_liveness'), string.format('%d', fleet.numbers[class_index]))
 end
 
 -- The vectors of the fleet that are reordered with its classes, including the placement counts of earlier policies.

@@ -185,6 +185,7 @@ register('beat', with_fleet(present_fleet, function(fleet, args)
   end
   return reply, fleet
 end), { 'allow-oom' })
+register('end_guard', with_event(updating(guards.finish)), { 'allow-oom' })
 register('tick', tick, { 'allow-oom' })
 register('replay', replay_facts)
 register('mark', updating(incarnations.mark), { 'allow-oom' })

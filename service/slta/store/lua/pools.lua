@@ -99,7 +99,7 @@ end
 -- Removes an empty pool and frees its pool_index; returns its lease, nil without one, and its status.
 local function destroy(fleet, pool_id, pool_number, status)
   local class_index, pool_index = keys.locate(fleet, pool_number)
-  local lease, stated = liveness.drop(fleet, pool_id, class_index, status)
+  local lease, stated = leased_pools.drop(fleet, pool_id, class_index, status)
   redis.call('SETBIT', keys.of_class(fleet, 'used', class_index), pool_index, 0)
   redis.call('SETBIT', keys.of_class(fleet, 'active', class_index), pool_index, 0)
   pools.count(fleet, class_index, status, -1)
@@ -159,7 +159,7 @@ function pools.add(fleet, given)
         create(fleet, pool.pool_id, pool.class_index, 'active')
         -- a dispatcher that knows neither may have left some of an earlier pool
         attributes.clear(fleet, pool.pool_id)
-        liveness.drop(fleet, pool.pool_id, pool.class_index, 'active')
+        leased_pools.drop(fleet, pool.pool_id, pool.class_index, 'active')
       end
     end)
   end
@@ -216,7 +216,7 @@ pools.move = pools.on_pool(function(fleet, pool_id, pool_number, status, name, a
     ledger.change(fleet, function()
       local lease, stated = destroy(fleet, pool_id, pool_number, status)
       create(fleet, pool_id, class_index, stated)
-      liveness.begin(fleet, pool_id, class_index, stated, lease)
+      leased_pools.begin(fleet, pool_id, class_index, stated, lease)
     end)
   end
   attributes.set(fleet, pool_id, address, labels)

@@ -70,13 +70,13 @@ end
 
 local PAGE_WORDS = 8 -- of a pool, as in the reply of `pools.get`
 
--- Appends PAGE_WORDS of the pools of a class from pool_index `start` on to `page`, up to `limit` pools in total;
--- returns the next pool number if there are more.
-local function add_page(fleet, page, class_index, start, limit)
+-- Appends PAGE_WORDS of the pools of a class from pool_index `start` on to `page`, up to `last` words; returns the next
+-- pool number if there are more.
+local function add_page(fleet, page, class_index, start, last)
   local following
   rows.each(keys.of_class(fleet, 'used', class_index), start, function(pool_index)
     local pool_number = keys.pool_number(fleet, class_index, pool_index)
-    if #page == PAGE_WORDS * limit then
+    if #page == last then
       following = pool_number
       return true
     end
@@ -92,15 +92,15 @@ end
 -- A page of pools by pool number from `first` on: {PAGE, next pool number or '', PAGE_WORDS of each pool}.
 -- O(limit + pools of the skipped classes).
 function reads.pool_page(fleet, first, limit)
-  local page = {}
+  local page = { 'PAGE', '' } -- filled here: a page has more words than `unpack` returns
   local class_ids = { unpack(fleet.numbers) }
   table.sort(class_ids)
   for _, class_id in ipairs(class_ids) do
     local start = math.max(0, first - class_id * constants.MAX_POOLS)
-    local following = add_page(fleet, page, fleet.index_by_id[class_id], start, limit)
-    if following then
-      return { 'PAGE', following, unpack(page) }
+    page[2] = add_page(fleet, page, fleet.index_by_id[class_id], start, 2 + PAGE_WORDS * limit) or ''
+    if page[2] ~= '' then
+      break
     end
   end
-  return { 'PAGE', '', unpack(page) }
+  return page
 end

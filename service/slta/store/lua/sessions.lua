@@ -174,10 +174,12 @@ function sessions.assign(fleet, id, lease, draw, options)
     return { 'FULL' }
   end
   -- writes
-  policies.call(fleet, 'prepare')
-  local step = policies.call(fleet, 'learning_step')
+  local view = confirmed.view(fleet)
+  policies.call(fleet, 'prepare', view)
+  local step = policies.call(view, 'learning_step')
   draw = tonumber(draw)
-  local token, class_index, pool_index = policies.call(fleet, 'choose', draw)
+  local token, class_index, pool_index = policies.call(view, 'choose', draw)
+  confirmed.close(view)
   local pool_number = keys.pool_number(fleet, class_index, pool_index)
   lease = sessions.lease(fleet, lease)
   local begun, level = sessions.begin(fleet, id, pool_number, pools.name(fleet, pool_number), lease, 'assigned', token)

@@ -84,7 +84,7 @@ end
 
 -- Writes the record of a pool, from `liveness.attach`, with another status; `statuses.move` counts it.
 function statuses.write(fleet, pool, status)
-  pool.becomes = liveness.restate(fleet, pool, status)
+  pool.becomes = leased_pools.restate(fleet, pool, status)
   pools.write(fleet, pool.pool_id, pool.pool_number, pool.becomes)
 end
 

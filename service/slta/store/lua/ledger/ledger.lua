@@ -38,13 +38,6 @@ function ledger.counts(fleet, class_index, all)
   return column
 end
 
--- The lowest level that some active pool has not reached; level rows are nested. O(log levels * pools / 8).
-function ledger.frontier(fleet, class_index)
-  return 1 + tables.highest(fleet.capacities[class_index], function(level)
-    return rows.count(keys.of_level(fleet, class_index, level)) == fleet.pools[class_index]
-  end)
-end
-
 -- The counts of every class.
 function ledger.columns(fleet, all)
   local columns = {}

@@ -6,25 +6,26 @@ expiry = {}
 local MAX_POOLS = 512 -- timers that one call processes
 local MAX_ENDED = 128 -- sessions of gone pools that one call ends
 local MAX_FORGOTTEN = 64 -- pools that one call removes
-local GONE, FORGET = 120e6, 86400e6 -- µs, of fleets that were configured by a version without these settings
+local FORGET = 86400e6 -- µs, of a fleet that was configured by a version without this setting
 
--- The pools with due timers, the earliest first. Timers of pools that no longer exist, have no lease, or failed are
--- dropped.
+-- The pools with due timers, the earliest first, and the classes of guards with such. Timers of pools that no longer
+-- exist, have no lease, or failed are dropped.
 local function due_pools(fleet)
   local now = string.format('%.0f', fleet.time)
   local ids = redis.call('ZRANGE', keys.of_fleet(fleet, 'pool_timers'), '-inf', now, 'BYSCORE', 'LIMIT', 0, MAX_POOLS)
-  local found, stored, dropped = {}, records.read_all(keys.of_fleet(fleet, 'pools'), ids), {}
+  local found, stored, dropped, classes = {}, records.read_all(keys.of_fleet(fleet, 'pools'), ids), {}, {}
   for at, pool_id in ipairs(ids) do
+    classes[#classes + 1] = guards.class_of(fleet, pool_id)
     local number, status = string.match(stored[at] or '', '^(%d+) (%a+)$')
     local pool_number = tonumber(number)
     local class_index = number and keys.locate(fleet, pool_number)
     local pool = { pool_id = pool_id, pool_number = pool_number, status = status, class_index = class_index }
     local list = class_index and status ~= 'failed' and found or dropped
-    list[#list + 1] = pool
+    list[#list + 1] = not guards.class_of(fleet, pool_id) and pool or nil
   end
   liveness.attach(fleet, found)
   liveness.set_timers(fleet, dropped)
-  return found
+  return found, classes
 end
 
 -- Whether the lease is held, since a gap has ended less than it ago; the timer is set to its end.
@@ -35,15 +36,39 @@ local function is_held(fleet, pool)
 end
 
 -- Pools whose lease has run out are lost. O(pools + levels in use * pools / 8).
-local function lose(fleet, found)
+function expiry.lose(fleet, found)
   local serving = {}
   for _, pool in ipairs(found) do
     liveness.turn(fleet, pool, 'l')
     pool.lease.out = pool.recorded == 'active'
-    pool.due = fleet.time + (fleet.gone or GONE)
+    pool.due = liveness.gone_after(fleet)
     serving[#serving + 1] = pool.lease.out and pool or nil
   end
   liveness.serve(fleet, serving, 'draining')
+end
+
+-- Pools whose lease has run out are lost, or unconfirmed where the guard of their class is on.
+local function lose_or_doubt(fleet, found)
+  local losing, serving = {}, {}
+  for _, pool in ipairs(found) do
+    local list = losing
+    if pool.recorded == 'active' then
+      list = serving[pool.class_index] or {}
+      serving[pool.class_index] = list
+    end
+    list[#list + 1] = pool
+  end
+  for class_index, of_class in pairs(serving) do
+    if guards.holds(fleet, class_index, of_class) then
+      guards.doubt(fleet, of_class)
+    else
+      guards.remember(fleet, class_index, of_class)
+      for _, pool in ipairs(of_class) do
+        losing[#losing + 1] = pool
+      end
+    end
+  end
+  expiry.lose(fleet, losing)
 end
 
 -- Ends at most `count` sessions of a pool; returns the number.
@@ -92,17 +117,20 @@ function expiry.run(fleet)
   if not expiry.is_due(fleet) then
     return
   end
-  cold.load(fleet, 'gone', 'forget')
-  local found, losing, going = due_pools(fleet), {}, {}
+  cold.load(fleet, 'forget')
+  local found, classes = due_pools(fleet)
+  local losing, going = {}, {}
   for _, pool in ipairs(found) do
     local letter = pool.lease and pool.lease.letter
     if letter == 'a' and not is_held(fleet, pool) then
       losing[#losing + 1] = pool
+    elseif letter == 'l' and guards.is_on(fleet, pool.class_index) then
+      pool.due = liveness.gone_after(fleet)
     elseif letter == 'l' or letter == 'g' then
       going[#going + 1] = pool
     end
   end
-  lose(fleet, losing)
+  lose_or_doubt(fleet, losing)
   local forgotten = go(fleet, going)
   local leased = {}
   for _, pool in ipairs(found) do
@@ -111,5 +139,8 @@ function expiry.run(fleet)
   liveness.store(fleet, leased)
   liveness.set_timers(fleet, found)
   pools.forget(fleet, forgotten)
+  for _, class_index in ipairs(classes) do
+    guards.run(fleet, class_index)
+  end
   liveness.find_due(fleet)
 end

@@ -11,7 +11,11 @@
 liveness = {}
 
 local WORDS = { a = 'alive', u = 'unconfirmed', l = 'lost', g = 'gone' }
-local NUMBERS = { 'a', 'u', 'l', 'g' } -- of active pools with a lease, by letter
+-- Of each class: active pools with a lease, by letter; of its guard (see `guards`) whether it is on, how many pools
+-- became unconfirmed, how many of those were heard, and the longest of their leases.
+local NUMBERS = { 'a', 'u', 'l', 'g', 'guard', 'first', 'seen', 'ttl' }
+local SHOWN = 5 -- of them in snapshots
+local GONE = 120e6 -- µs, of a fleet that was configured by a version without this setting
 liveness.GRACE = 1.25 -- leases from a heartbeat until its pool is lost
 local IDLE = 3600e6 -- µs until `pool_due` of a fleet without timers
 
@@ -84,6 +88,7 @@ end
 function liveness.write(fleet)
   local words = {}
   for class_index, known in pairs(fleet.liveness or {}) do
+    guards.settle(fleet, class_index, known)
     local numbers = {}
     for at, name in ipairs(NUMBERS) do
       numbers[at] = known[name]
@@ -97,13 +102,13 @@ function liveness.write(fleet)
   fleet.liveness = false
 end
 
--- The counts of all classes in order, a text; '' for a fleet without leases. O(classes).
+-- The first SHOWN numbers of each class in order, a text; '' for a fleet without leases. O(classes).
 function liveness.list(fleet)
   local texts = {}
   for class_index = 1, liveness.exists(fleet) and #fleet.numbers or 0 do
     local known = liveness.of_class(fleet, class_index)
-    for _, name in ipairs(NUMBERS) do
-      texts[#texts + 1] = vectors.encode(known[name])
+    for at = 1, SHOWN do
+      texts[#texts + 1] = vectors.encode(known[NUMBERS[at]])
     end
   end
   fleet.liveness = false
@@ -123,6 +128,9 @@ end
 
 -- Gives a pool's lease another letter from now on, and counts it.
 function liveness.turn(fleet, pool, letter)
+  if pool.lease.letter ~= 'a' then
+    guards.leave(fleet, pool, letter == 'a')
+  end
   if pool.status == 'active' then
     liveness.count(fleet, pool.class_index, pool.lease.letter, letter)
   end
@@ -153,6 +161,12 @@ function liveness.set_timers(fleet, found)
   end
   write_buffer.send('ZADD', keys.of_fleet(fleet, 'pool_timers'), added)
   write_buffer.send('ZREM', keys.of_fleet(fleet, 'pool_timers'), removed)
+end
+
+-- When a pool that is lost now is gone.
+function liveness.gone_after(fleet)
+  cold.load(fleet, 'gone')
+  return fleet.time + (fleet.gone or GONE)
 end
 
 -- When a lease that begins now runs out.
@@ -190,49 +204,4 @@ function liveness.serve(fleet, found, recorded)
   end
   ledger.change_service(fleet, function() statuses.move(fleet, found, recorded) end)
   write_buffer.send('HSET', keys.of_fleet(fleet, 'pools'), words)
-end
-
--- An operator gives a pool, from `attach`, another status: changes its lease, and returns the status for its record.
--- O(1).
-function liveness.restate(fleet, pool, status)
-  local lease = pool.lease
-  if not lease then
-    return status
-  end
-  liveness.count(fleet, pool.class_index, pool.status == 'active' and lease.letter, status == 'active' and lease.letter)
-  if pool.status == 'failed' then
-    pool.status = status
-    liveness.turn(fleet, pool, 'a')
-    pool.due = liveness.due_after(fleet, lease)
-    liveness.set_timers(fleet, { pool })
-  elseif status == 'failed' then
-    liveness.set_timers(fleet, { { pool_id = pool.pool_id } })
-  end
-  lease.out = status == 'active' and (lease.letter == 'l' or lease.letter == 'g')
-  liveness.store(fleet, { pool })
-  return lease.out and 'draining' or status
-end
-
--- Gives a pool of that status a lease of the same length that begins now; nothing without a lease. O(log pools).
-function liveness.begin(fleet, pool_id, class_index, status, lease)
-  if lease then
-    local fresh = { ttl = lease.ttl, letter = 'a', since = fleet.time, listed = lease.listed }
-    local pool = { pool_id = pool_id, lease = fresh }
-    liveness.count(fleet, class_index, nil, status == 'active' and 'a')
-    liveness.store(fleet, { pool })
-    pool.due = status ~= 'failed' and liveness.due_after(fleet, fresh) or nil
-    liveness.set_timers(fleet, { pool })
-  end
-end
-
--- Removes the lease of a pool of that recorded status; returns it and the pool's status. O(log pools).
-function liveness.drop(fleet, pool_id, class_index, recorded)
-  local pool = { pool_id = pool_id, status = recorded }
-  liveness.attach(fleet, { pool })
-  if pool.lease then
-    liveness.count(fleet, class_index, pool.status == 'active' and pool.lease.letter)
-    redis.call('HDEL', keys.of_fleet(fleet, 'pool_leases'), pool_id)
-    redis.call('ZREM', keys.of_fleet(fleet, 'pool_timers'), pool_id)
-  end
-  return pool.lease, pool.status
 end

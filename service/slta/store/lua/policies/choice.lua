@@ -22,24 +22,23 @@ function choice.pick(counts, excluded, draw)
   end
 end
 
--- The number of active pools below capacity, by class. O(classes * pools / 8).
+-- The number of active pools below capacity, by class, of a fleet or a view (see `confirmed`), as below. O(classes *
+-- pools / 8).
 function choice.room(fleet)
   local room = {}
   for class_index = 1, #fleet.numbers do
-    local full = keys.of_level(fleet, class_index, fleet.capacities[class_index])
-    room[class_index] = fleet.pools[class_index] - rows.count(full)
+    room[class_index] = confirmed.count_below(fleet, class_index, fleet.capacities[class_index])
   end
   return room
 end
 
 -- The pool_index of the nth pool (from 0) of a class among those below capacity. O(log pools).
 function choice.select_with_room(fleet, class_index, nth)
-  local full = keys.of_level(fleet, class_index, fleet.capacities[class_index])
-  return rows.select_between(keys.of_class(fleet, 'active', class_index), full, nth)
+  return confirmed.select_below(fleet, class_index, fleet.capacities[class_index], nth)
 end
 
 -- The pool_index of the nth pool (from 0) of a class among those with this token, green or yellow. O(log pools).
 function choice.select_with_token(fleet, token, class_index, nth)
   local key = token == 'green' and keys.of_class(fleet, token, class_index) or keys.of_fleet(fleet, token)
-  return rows.select(key, nth)
+  return confirmed.select(fleet, class_index, key, nth)
 end

@@ -27,7 +27,23 @@ end
 -- O(classes + log pools).
 function jlmu.choose(fleet, draw)
   local token, class_index, nth = choose_jlmu(fleet.frontier_ranks, fleet.open, draw)
+  if fleet.masks and fleet.masks[class_index] then
+    return token, class_index, confirmed.select_below(fleet, class_index, fleet.frontiers[class_index], nth)
+  end
   return token, class_index, rows.select(keys.of_class(fleet, 'open', class_index), nth)
+end
+
+-- The frontiers of a view's candidates. O(classes * log levels * pools / 8).
+function jlmu.confirm(view)
+  view.frontiers, view.frontier_ranks, view.open =
+    { unpack(view.frontiers) }, { unpack(view.frontier_ranks) }, { unpack(view.open) }
+  for class_index in pairs(view.masks) do
+    local level = confirmed.frontier(view, class_index)
+    local is_open = level <= view.capacities[class_index]
+    view.frontiers[class_index] = level
+    view.frontier_ranks[class_index] = is_open and tables.number(view, 'ranks', class_index, level) or 0
+    view.open[class_index] = is_open and confirmed.count_below(view, class_index, level) or 0
+  end
 end
 
 -- Sets the frontier of a class, and its open row: the active pools that have not reached it. All have reached the level
@@ -69,7 +85,7 @@ function jlmu.rebuild(fleet)
   policies.clear_rows(fleet)
   for class_index = 1, #fleet.numbers do
     if fleet.pools[class_index] > 0 then
-      set_frontier(fleet, class_index, ledger.frontier(fleet, class_index))
+      set_frontier(fleet, class_index, confirmed.frontier(fleet, class_index))
     end
   end
 end
@@ -102,7 +118,7 @@ end
 -- Checks frontiers and their ranks by definition, and the counts of open pools. O(classes * log levels * pools / 8).
 function jlmu.check(fleet, expect_equal)
   for class_index, name in ipairs(fleet.names) do
-    local frontier = fleet.pools[class_index] > 0 and ledger.frontier(fleet, class_index) or 0
+    local frontier = fleet.pools[class_index] > 0 and confirmed.frontier(fleet, class_index) or 0
     local is_open = frontier > 0 and frontier <= fleet.capacities[class_index]
     expect_equal('frontier of class ' .. name, fleet.frontiers[class_index], frontier)
     local open = rows.count(keys.of_class(fleet, 'open', class_index))

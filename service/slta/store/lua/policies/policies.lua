@@ -16,10 +16,11 @@
 --
 -- The functions (class_index and pool_index as in `keys.lua`; level is the pool's new or former occupancy):
 --
---   prepare(fleet)                                before a placement: may update tokens
---   choose(fleet, draw)                           the pool of a session; an active pool has room; draw in [0, 1)
+--   confirm(view)                                 sets the counts of the policy in a view, see `confirmed.lua`
+--   prepare(fleet, view)                          before a placement: may update tokens
+--   choose(view, draw)                            the pool of a session; an active pool has room; draw in [0, 1)
 --     -> token, class_index, pool_index
---   learning_step(fleet) -> step                  what to learn, decided on the state just before a placement
+--   learning_step(view) -> step                   what to learn, decided on the state just before a placement
 --   update(fleet, step)                           after the placement: learns it
 --   on_change(fleet, class_index, pool_index, level, change)  the occupancy of an active pool rose to `level` (`change`
 --                                                 is 1) or fell from it (-1)
@@ -46,6 +47,7 @@
 --
 --   numbers, capacities, pools                by class: class_id, capacity, active pools
 --   names                                     by class: its name, for the messages of `check`
+--   masks                                     false, or of a view (see `confirmed.lua`) the rows of unconfirmed pools
 --   active_pools, sessions, last_rank         active pools, the sessions on them, the worst rank that exists
 --   time                                      fleet time in µs
 --   beta_coefficient, beta_power              c and p in n*beta_n = c * n^p; cold fields, for `rebuild` only

@@ -7,7 +7,7 @@ slta_greedy = tokens.declare({ 'green', 'yellow' })
 local function best_open_rank(fleet)
   local best = fleet.last_rank
   for class_index = 1, #fleet.numbers do
-    local level = ledger.frontier(fleet, class_index)
+    local level = confirmed.frontier(fleet, class_index)
     if fleet.pools[class_index] > 0 and level <= fleet.capacities[class_index] then
       best = math.min(best, tables.number(fleet, 'ranks', class_index, level))
     end
@@ -17,9 +17,13 @@ end
 
 -- Step 0: r <- r + 1 until a pool has a token. Without any token no threshold exceeds its class's frontier, and the
 -- first rank that gives one is that of a frontier, so r is set in one step. O(classes) if a pool has a token.
-function slta_greedy.prepare(fleet)
-  if fleet.yellow == 0 and vectors.sum(fleet.green) == 0 then
-    tokens.rise_to(fleet, best_open_rank(fleet))
+function slta_greedy.prepare(fleet, view)
+  if view.yellow == 0 and vectors.sum(view.green) == 0 then
+    tokens.rise_to(fleet, best_open_rank(view))
+    if view ~= fleet then
+      view.green = nil -- those of the fleet
+      tokens.confirm(view)
+    end
   end
 end
 

@@ -21,6 +21,7 @@ function tokens.declare(words)
     rows = tokens.rows,
     check = tokens.check,
     best_marginal = tokens.best_marginal,
+    confirm = tokens.confirm,
   }
 end
 
@@ -156,6 +157,15 @@ function tokens.rebuild(fleet, reset)
     end
   end
   fleet.min_green = enough_green(fleet)
+end
+
+-- The tokens of a view's candidates. O(classes * pools / 8).
+function tokens.confirm(view)
+  view.green = { unpack(view.green) }
+  for class_index in pairs(view.masks) do
+    view.green[class_index] = confirmed.count(view, class_index, keys.of_class(view, 'green', class_index))
+  end
+  view.yellow = confirmed.count(view, view.estimate_class, keys.of_fleet(view, 'yellow'))
 end
 
 function tokens.reported_rank(fleet)

@@ -9,7 +9,9 @@ keys = {}
 -- Every key that a fleet can have, and its type: keys of the fleet, keys of a class, and keys with another number as
 -- suffix. A policy declares its own rows, which are strings. Any other key is a stray.
 keys.FLEET = constants.FLEET_KEYS
-keys.CLASS = { used = 'string', active = 'string', ranks = 'string', marginals = 'string' }
+keys.CLASS = {
+  used = 'string', active = 'string', ranks = 'string', marginals = 'string', unconfirmed = 'string', lost = 'zset',
+}
 keys.NUMBERED = { level = 'string', ids = 'set', leases = 'set', past = 'list' }
 
 -- A key of the fleet: {fleet}:name.

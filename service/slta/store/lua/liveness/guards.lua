@@ -1,0 +1,233 @@
+-- The mass-loss guard of a class. When the leases of more than a third of its pools, and of at least LEAST, run out
+-- within one lease, the network or this service is the likely cause. Then pools whose lease has run out stay in service
+-- as unconfirmed ones, also those lost within that lease, and no pool of the class becomes gone.
+--
+-- It is over once half of the unconfirmed pools have sent a heartbeat, and two leases later the others are lost; or an
+-- operator ends it, and they are lost at once. `unconfirmed:<class>` is the row of unconfirmed pools, `unconfirmed` the
+-- number of those of all classes. `lost:<class>` has the pools lost since the last lease, by fleet time. A timer
+-- "@<class id>" does the work in slices: brings back lost pools, or lets go of unconfirmed ones.
+
+guards = {}
+
+local OFF, ON, OVER = 0, 1, 2
+local LEAST = 3 -- pools that a mass loss has at least
+local SHARE = 3 -- it is more than one in SHARE
+local LEASES = 2 -- leases for which silent pools stay after the guard is over
+local MAX_POOLS = 512 -- pools that one call moves
+
+local function lost_key(fleet, class_index)
+  return keys.of_class(fleet, 'lost', class_index)
+end
+
+local function timer(fleet, class_index)
+  return { pool_id = string.format('@%d', fleet.numbers[class_index]) }
+end
+
+-- The class_index of a timer of a guard; nil if it is none, or of no class.
+function guards.class_of(fleet, member)
+  local class_id = string.match(member, '^@(%d+)$')
+  return class_id and fleet.index_by_id[tonumber(class_id)]
+end
+
+local function set_timer(fleet, class_index, due)
+  local entry = timer(fleet, class_index)
+  entry.due = due
+  liveness.set_timers(fleet, { entry })
+end
+
+-- Whether no pool of the class becomes gone.
+function guards.is_on(fleet, class_index)
+  return liveness.of_class(fleet, class_index).guard == ON
+end
+
+-- Sets or clears the bits of unconfirmed pools.
+local function mark(fleet, found, present)
+  for _, pool in ipairs(found) do
+    local _, pool_index = keys.locate(fleet, pool.pool_number)
+    redis.call('SETBIT', keys.of_class(fleet, 'unconfirmed', pool.class_index), pool_index, present)
+  end
+  fleet.unconfirmed = fleet.unconfirmed + (present == 1 and #found or -#found)
+end
+
+-- A pool that was unconfirmed or lost changes; `heard`: by a heartbeat.
+function guards.leave(fleet, pool, heard)
+  local known, letter = liveness.of_class(fleet, pool.class_index), pool.lease.letter
+  local counts = letter == 'u'
+  if letter == 'u' then
+    mark(fleet, { pool }, 0)
+  elseif letter == 'l' then
+    counts = redis.call('ZREM', lost_key(fleet, pool.class_index), pool.pool_id) == 1 and known.guard == ON
+  end
+  if counts and heard then
+    known.seen = known.seen + 1
+  elseif counts and known.guard == ON then
+    known.first = known.first - 1
+  end
+end
+
+-- Of pools lost more than `ttl` ago none counts; returns the number of the others. O(log pools).
+local function prune(fleet, class_index, ttl)
+  local key = lost_key(fleet, class_index)
+  local old = redis.call('ZCOUNT', key, '-inf', string.format('%.0f', fleet.time - ttl))
+  if old > 0 then
+    redis.call('ZREMRANGEBYRANK', key, 0, old - 1)
+  end
+  return redis.call('ZCARD', key)
+end
+
+local function begin(fleet, class_index, known, lost, found)
+  known.guard, known.seen, known.first = ON, 0, known.u + lost
+  if lost > 0 then
+    set_timer(fleet, class_index, fleet.time)
+  else
+    set_timer(fleet, class_index)
+  end
+  events.note(fleet, 'begin_guard', found, known.u + lost + #found)
+end
+
+-- Whether pools of a class in service, whose lease has run out, become unconfirmed rather than lost. O(log pools).
+function guards.holds(fleet, class_index, found)
+  local known, ttl = liveness.of_class(fleet, class_index), 0
+  for _, pool in ipairs(found) do
+    ttl = math.max(ttl, pool.lease.ttl)
+  end
+  if known.guard ~= ON then
+    local lost = prune(fleet, class_index, ttl)
+    local losing = lost + #found
+    if losing < LEAST or losing * SHARE <= known.a + known.u + lost then
+      return false
+    end
+    known.ttl = 0
+    begin(fleet, class_index, known, lost, found)
+  end
+  known.ttl = math.max(known.ttl, ttl)
+  known.first = known.first + #found
+  return true
+end
+
+-- Pools in service become unconfirmed.
+function guards.doubt(fleet, found)
+  for _, pool in ipairs(found) do
+    liveness.turn(fleet, pool, 'u')
+    pool.lease.out, pool.due = false, nil
+  end
+  mark(fleet, found, 1)
+end
+
+-- Remembers pools of a class that are lost now.
+function guards.remember(fleet, class_index, found)
+  local words = {}
+  for _, pool in ipairs(found) do
+    words[#words + 1] = string.format('%.0f', fleet.time)
+    words[#words + 1] = pool.pool_id
+  end
+  write_buffer.send('ZADD', lost_key(fleet, class_index), words)
+end
+
+-- The pools with these ids, as `liveness.attach` returns them.
+local function find(fleet, class_index, ids)
+  local found = {}
+  for _, pool_id in ipairs(ids) do
+    local pool_number, status = pools.find(fleet, pool_id)
+    if pool_number then
+      found[#found + 1] = { pool_id = pool_id, pool_number = pool_number, class_index = class_index, status = status }
+    end
+  end
+  return liveness.attach(fleet, found)
+end
+
+-- Brings back pools that were lost within the lease in which the guard began. O(MAX_POOLS + pools / 8).
+local function bring_back(fleet, class_index)
+  local key, found = lost_key(fleet, class_index), {}
+  local ids = redis.call('ZRANGE', key, 0, MAX_POOLS - 1)
+  for _, pool in ipairs(find(fleet, class_index, ids)) do
+    local is_lost = pool.lease and pool.lease.letter == 'l' and pool.lease.out and pool.recorded == 'draining'
+    found[#found + 1] = is_lost and pool or nil
+  end
+  write_buffer.send('ZREM', key, ids)
+  local known = liveness.of_class(fleet, class_index)
+  known.first = known.first + #found - #ids
+  liveness.serve(fleet, found, 'active')
+  guards.doubt(fleet, found)
+  liveness.store(fleet, found)
+  liveness.set_timers(fleet, found)
+  return redis.call('EXISTS', key) == 1
+end
+
+-- The ids of at most MAX_POOLS unconfirmed pools of a class.
+local function unconfirmed_ids(fleet, class_index)
+  local ids, row = {}, keys.of_class(fleet, 'unconfirmed', class_index)
+  local pool_index = redis.call('BITPOS', row, 1)
+  while pool_index >= 0 and #ids < MAX_POOLS do
+    ids[#ids + 1] = pools.name(fleet, keys.pool_number(fleet, class_index, pool_index))
+    pool_index = redis.call('BITPOS', row, 1, pool_index + 1, -1, 'BIT')
+  end
+  return ids
+end
+
+-- Unconfirmed pools are lost. O(MAX_POOLS + pools / 8).
+local function let_go(fleet, class_index)
+  local found = find(fleet, class_index, unconfirmed_ids(fleet, class_index))
+  expiry.lose(fleet, found)
+  liveness.store(fleet, found)
+  liveness.set_timers(fleet, found)
+  return liveness.of_class(fleet, class_index).u > 0
+end
+
+-- The timer of a guard is due: does a slice of its work. O(MAX_POOLS + pools / 8).
+function guards.run(fleet, class_index)
+  local known = liveness.of_class(fleet, class_index)
+  local remains = known.guard == ON and bring_back(fleet, class_index)
+    or known.guard == OVER and let_go(fleet, class_index)
+  if not remains then
+    set_timer(fleet, class_index)
+  end
+end
+
+-- The guard is over; its unconfirmed pools are lost at fleet time `due`, and lost ones do not return.
+local function conclude(fleet, class_index, known, due)
+  known.guard = OVER
+  redis.call('DEL', lost_key(fleet, class_index))
+  set_timer(fleet, class_index, due)
+end
+
+-- Ends the guard of a class whose counts changed, if half of the pools were heard or no unconfirmed one is left. O(1).
+function guards.settle(fleet, class_index, known)
+  if known.guard == ON and known.u > 0 and known.seen * 2 >= known.first then
+    conclude(fleet, class_index, known, fleet.time + LEASES * known.ttl)
+  elseif known.guard ~= OFF and known.u == 0 then
+    known.guard, known.first, known.seen, known.ttl = OFF, 0, 0, 0
+    redis.call('DEL', lost_key(fleet, class_index), keys.of_class(fleet, 'unconfirmed', class_index))
+    set_timer(fleet, class_index)
+    events.note(fleet, 'end_guard', { { class_index = class_index } }, 0)
+  end
+end
+
+-- Ends the guards of these classes; returns their names, and the number of their unconfirmed pools.
+local function finish_all(fleet, chosen)
+  local names, count = {}, 0
+  for class_index = 1, #fleet.names do
+    local known = (not chosen or chosen == class_index) and liveness.of_class(fleet, class_index)
+    if known and known.guard ~= OFF then
+      conclude(fleet, class_index, known, fleet.time)
+      names[#names + 1], count = fleet.names[class_index], count + known.u
+    end
+  end
+  return names, count
+end
+
+-- author, the name of a class or '' for all: an operator ends the guard
+--   -> {GUARDED, names of the classes whose guard was on} | {UNKNOWN_CLASS, name}, and the event's text.
+-- Ticks let go of the pools. O(classes).
+function guards.finish(fleet, author, name)
+  local chosen = name ~= '' and pools.find_class(fleet, name)
+  if name ~= '' and not chosen then
+    return { 'UNKNOWN_CLASS', name }, ''
+  end
+  local event = events.begin('end_guard', fleet, fleet.clock, author)
+  local names, count = finish_all(fleet, chosen)
+  local reply = { 'GUARDED', unpack(names) }
+  event.pools = count
+  event.before = names[1] and { pool_class = not names[2] and names[1] or nil, status = 'active' }
+  return reply, events.close(fleet, event, reply)
+end

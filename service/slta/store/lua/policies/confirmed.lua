@@ -1,0 +1,92 @@
+-- Confirmed pools first: while pools are unconfirmed (see `guards`), a placement is decided as if only the others
+-- existed, as long as one of those has room. A view is the fleet with the counts of this decision; `masks` has by class
+-- the row of unconfirmed pools, nil for a class without.
+
+confirmed = {}
+
+-- The number of pools in a row of a view's class without unconfirmed ones; `key` is a row of active pools.
+function confirmed.count(view, class_index, key)
+  local mask = view.masks and view.masks[class_index]
+  if not mask then
+    return rows.count(key)
+  end
+  local without = keys.of_fleet(view, 'mask')
+  redis.call('BITOP', 'AND', without, key, mask)
+  return rows.count(key) - rows.count(without)
+end
+
+-- The pool_index of the nth of these pools (from 0). O(log pools).
+function confirmed.select(view, class_index, key, nth)
+  local mask = view.masks and view.masks[class_index]
+  if not mask then
+    return rows.select(key, nth)
+  end
+  local without = keys.of_fleet(view, 'mask')
+  redis.call('BITOP', 'AND', without, key, mask)
+  return rows.select_between(key, without, nth)
+end
+
+-- The row of the pools of a class that are no candidates below a level: those that have reached it, and unconfirmed
+-- ones.
+local function excluded(view, class_index, level)
+  local row, mask = keys.of_level(view, class_index, level), view.masks and view.masks[class_index]
+  if not mask then
+    return row
+  end
+  local key = keys.of_fleet(view, 'mask')
+  redis.call('BITOP', 'OR', key, row, mask)
+  return key
+end
+
+-- The number of candidates of a class below a level.
+function confirmed.count_below(view, class_index, level)
+  return view.pools[class_index] - rows.count(excluded(view, class_index, level))
+end
+
+-- The pool_index of the nth of them (from 0). O(log pools).
+function confirmed.select_below(view, class_index, level, nth)
+  local active = keys.of_class(view, 'active', class_index)
+  return rows.select_between(active, excluded(view, class_index, level), nth)
+end
+
+-- The lowest level that some candidate of a class has not reached, of a fleet some active pool; beyond the capacity if
+-- there is none. Level rows are nested. O(log levels * pools / 8).
+function confirmed.frontier(view, class_index)
+  return 1 + tables.highest(view.capacities[class_index], function(level)
+    return confirmed.count_below(view, class_index, level) == 0
+  end)
+end
+
+local function has_room(view)
+  for class_index = 1, #view.numbers do
+    if confirmed.count_below(view, class_index, view.capacities[class_index]) > 0 then
+      return true
+    end
+  end
+end
+
+-- Ends the use of a view.
+function confirmed.close(view)
+  if view.masks then
+    redis.call('DEL', keys.of_fleet(view, 'mask'))
+  end
+end
+
+-- The fleet as the next decision sees it: the fleet itself unless a pool is unconfirmed and another one has room.
+-- O(classes), and O(classes * log levels * pools / 8) while a pool is unconfirmed.
+function confirmed.view(fleet)
+  if fleet.unconfirmed == 0 then
+    return fleet
+  end
+  local view = setmetatable({ masks = {} }, { __index = fleet })
+  for class_index = 1, #fleet.numbers do
+    local row = keys.of_class(fleet, 'unconfirmed', class_index)
+    view.masks[class_index] = redis.call('EXISTS', row) == 1 and row or nil
+  end
+  if not has_room(view) then
+    confirmed.close(view)
+    return fleet
+  end
+  policies.call(view, 'confirm')
+  return view
+end

@@ -1,0 +1,200 @@
+"""The mass-loss guard: where many leases run out at once, pools stay in service, unconfirmed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from redis import Redis
+
+from slta.models import errors
+from slta.store import Store
+from tests.store.conftest import Clock
+from tests.store.fleets import (
+    EACH_POLICY,
+    FLEET,
+    LARGE,
+    SMALL,
+    all_pools,
+    create,
+    field,
+    pass_seconds,
+    place,
+    pool_class,
+    spec,
+)
+from tests.store.test_liveness import TTL, beat, keep_alive, liveness
+
+CLASSES = (pool_class("small", SMALL, 4), pool_class("large", LARGE, 6))
+EIGHT = [f"small-{k}" for k in range(8)]
+EXPIRY = 1.25 * TTL
+
+
+async def eight(store: Store, policy: str = "jlmu") -> None:
+    """Eight pools of a class with leases, and two of another without."""
+    await create(store, spec(*CLASSES, policy=policy), {"small": 8, "large": 2})
+    await beat(store, *EIGHT)
+
+
+async def count(store: Store) -> Counter[str]:
+    return Counter(pool.liveness for pool in await all_pools(store) if pool.pool_class == "small")
+
+
+async def guard(store: Store) -> list[str]:
+    return [c.guard for c in (await store.fleets.snapshot(FLEET)).classes]
+
+
+async def events(store: Store) -> list[tuple[str, int | None]]:
+    found = [(event.action, event.pools) for event in await store.fleets.events(FLEET)]
+    return [event for event in found if event[0].endswith("_guard")]
+
+
+async def test_a_quarter_of_a_class_is_lost_without_the_guard(store: Store, clock: Clock) -> None:
+    await eight(store)
+    await keep_alive(store, clock, 15, *EIGHT[2:])
+    assert await count(store) == {"lost": 2, "alive": 6}
+    assert await guard(store) == ["off", "off"]
+
+
+async def test_two_of_two_pools_are_lost_without_the_guard(store: Store, clock: Clock) -> None:
+    await create(store, spec(*CLASSES), {"small": 2, "large": 2})
+    await beat(store, "small-0", "small-1")
+    await pass_seconds(store, clock, 13)
+    assert await count(store) == {"lost": 2}
+
+
+@EACH_POLICY
+async def test_more_than_a_third_at_once_stay_in_service_unconfirmed(store: Store, clock: Clock, policy: str) -> None:
+    await eight(store, policy)
+    before = (await store.fleets.snapshot(FLEET)).classes[0].counts[0]
+    await keep_alive(store, clock, 15, *EIGHT[3:])
+    assert await count(store) == {"unconfirmed": 3, "alive": 5}
+    assert (await store.fleets.snapshot(FLEET)).classes[0].counts[0] == before
+    assert await guard(store) == ["on", "off"]
+    assert await events(store) == [("begin_guard", 3)]
+
+
+async def test_pools_lost_within_the_same_lease_return_as_unconfirmed_ones(store: Store, clock: Clock) -> None:
+    await eight(store)
+    await pass_seconds(store, clock, 2)
+    await beat(store, *EIGHT[2:])
+    await pass_seconds(store, clock, EXPIRY - 2)
+    assert await count(store) == {"lost": 2, "alive": 6}
+    await beat(store, *EIGHT[4:])
+    await pass_seconds(store, clock, 2)
+    assert await count(store) == {"unconfirmed": 4, "alive": 4}
+    assert await events(store) == [("begin_guard", 4)]
+
+
+async def test_pools_lost_more_than_a_lease_before_stay_lost(store: Store, clock: Clock) -> None:
+    await eight(store)
+    await keep_alive(store, clock, 25, *EIGHT[2:])
+    await pass_seconds(store, clock, EXPIRY)
+    assert await count(store) == {"lost": 2, "unconfirmed": 6}
+
+
+async def test_no_pool_becomes_gone_while_the_guard_is_on(store: Store, clock: Clock) -> None:
+    await create(store, replace(spec(*CLASSES), gone_seconds=40), {"small": 8, "large": 2})
+    await beat(store, *EIGHT)
+    await keep_alive(store, clock, 25, *EIGHT[2:])
+    await pass_seconds(store, clock, 60)
+    assert await count(store) == {"lost": 2, "unconfirmed": 6}
+
+
+async def test_the_guard_is_over_once_half_of_the_pools_were_heard_and_the_others_are_lost_two_leases_later(
+    store: Store, clock: Clock
+) -> None:
+    await eight(store)
+    await pass_seconds(store, clock, EXPIRY)
+    assert await count(store) == {"unconfirmed": 8}
+    assert (await beat(store, *EIGHT[:3]))["small-0"].outcome == "ok"
+    assert await guard(store) == ["on", "off"]
+    await beat(store, EIGHT[3])
+    assert await guard(store) == ["over", "off"]
+    await keep_alive(store, clock, 2 * TTL - TTL / 4, *EIGHT[:4])
+    assert await count(store) == {"alive": 4, "unconfirmed": 4}
+    await keep_alive(store, clock, TTL / 2, *EIGHT[:4])
+    assert await count(store) == {"alive": 4, "lost": 4}
+    assert await guard(store) == ["off", "off"]
+    assert await events(store) == [("end_guard", 0), ("begin_guard", 8)]
+
+
+async def test_a_guard_whose_pools_are_all_back_is_off(store: Store, clock: Clock, redis: Redis) -> None:
+    await eight(store)
+    await pass_seconds(store, clock, EXPIRY)
+    await beat(store, *EIGHT)
+    assert await count(store) == {"alive": 8}
+    assert await guard(store) == ["off", "off"]
+    assert field(redis, "unconfirmed") == "0"
+
+
+async def test_an_operator_ends_the_guard_and_unconfirmed_pools_are_lost_then_gone(store: Store, clock: Clock) -> None:
+    await create(store, replace(spec(*CLASSES), gone_seconds=20), {"small": 8, "large": 2})
+    await beat(store, *EIGHT)
+    placed = await place(store, 20)
+    await keep_alive(store, clock, 15, *EIGHT[4:])
+    assert (await store.pools.end_guard(FLEET, None)).ended == ["small"]
+    await store.fleets.tick(FLEET)
+    assert await count(store) == {"lost": 4, "alive": 4}
+    assert await guard(store) == ["off", "off"]
+    await keep_alive(store, clock, 25, *EIGHT[4:])
+    assert await count(store) == {"gone": 4, "alive": 4}
+    lost = [id_ for id_, pool in placed.items() if pool in EIGHT[:4]]
+    assert (await store.fleets.snapshot(FLEET)).counters["pool_gone"] == len(lost)
+
+
+async def test_the_guard_of_another_class_stays(store: Store, clock: Clock) -> None:
+    await eight(store)
+    await pass_seconds(store, clock, EXPIRY)
+    assert (await store.pools.end_guard(FLEET, "large")).ended == []
+    assert await guard(store) == ["on", "off"]
+    with pytest.raises(errors.UnknownClassError):
+        await store.pools.end_guard(FLEET, "tiny")
+
+
+@EACH_POLICY
+async def test_unconfirmed_pools_get_sessions_only_while_no_other_pool_has_room(
+    store: Store, clock: Clock, policy: str
+) -> None:
+    await eight(store, policy)
+    await keep_alive(store, clock, 15, *EIGHT[4:])
+    confirmed = 4 * 4 + 2 * 6
+    first = await place(store, confirmed, prefix="a")
+    assert not {*first.values()} & {*EIGHT[:4]}
+    second = await place(store, 16, prefix="b")
+    assert {*second.values()} == {*EIGHT[:4]}
+    with pytest.raises(errors.NoCapacityError):
+        await store.sessions.assign(FLEET, "full", None)
+
+
+async def test_an_unconfirmed_pool_that_is_drained_is_lost_and_leaves_the_count(store: Store, clock: Clock) -> None:
+    await eight(store)
+    await pass_seconds(store, clock, EXPIRY)
+    for pool_id in EIGHT[2:]:
+        await store.pools.set_status(FLEET, pool_id, "draining")
+    assert (await liveness(store))["small-7"] == "lost"
+    await beat(store, EIGHT[0])
+    assert await guard(store) == ["over", "off"], "one of the two that are left"
+
+
+async def test_an_unconfirmed_pool_that_is_removed_leaves_the_count(store: Store, clock: Clock, redis: Redis) -> None:
+    await eight(store)
+    await pass_seconds(store, clock, EXPIRY)
+    for pool_id in EIGHT:
+        await store.pools.remove(FLEET, pool_id)
+    assert await guard(store) == ["off", "off"]
+    assert field(redis, "unconfirmed") == "0"
+
+
+async def test_a_thousand_lost_pools_return_in_slices(store: Store, clock: Clock) -> None:
+    ids = [f"small-{k}" for k in range(1000)]
+    await create(store, spec(*CLASSES), {"small": 1000, "large": 2})
+    await beat(store, *ids)
+    await pass_seconds(store, clock, EXPIRY)
+    assert await count(store) == {"unconfirmed": 1000}
+    await store.pools.end_guard(FLEET, "small")
+    await store.fleets.tick(FLEET)
+    assert await count(store) == {"lost": 1000}
+    await beat(store, *ids)
+    assert await count(store) == {"alive": 1000}
