@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
-.PHONY: mutants walk inventory compose-proxies compose-cluster proxies-test proxies-campaign clients-campaign
+.PHONY: mutants walk inventory compose-proxies compose-cluster proxies-test proxies-campaign clients-campaign agents-campaign
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +108,9 @@ clients-test: $(DEV) ## Generated clients in Python, TypeScript and Go against a
 
 clients-campaign: $(DEV) ## Client processes with fallback while slta or its store is away (ARGS="--help")
 	PYTHONPATH=clients/python $(BIN)/python -m lab.clients $(ARGS)
+
+agents-campaign: $(DEV) ## 200 pool processes with agents, killed, stopped and cut off from slta (ARGS="--help")
+	$(BIN)/python -m lab.agents $(ARGS)
 
 proxies-test: $(DEV) $(PROXIES) ## The recipes of deploy/proxies on the real proxies; HAProxy or nginx not on PATH: skipped
 	$(PYTEST) -m proxies --timeout 300 $(ARGS)

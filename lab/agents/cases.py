@@ -1,0 +1,225 @@
+"""The cases: what is killed, stopped or cut, what is awaited, and what has to follow."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+
+from lab.agents import judgement
+from lab.agents.judgement import Session
+from lab.agents.scene import FLEET, Scene
+from lab.faults import independent_audit
+from tests.service_process import TLS
+
+OUTAGE_SECONDS = 30.0
+WARM_UP_SECONDS = 20.0
+MAX_SHOWN = 5
+"""Sessions that should live, and were ended."""
+SLACK_SECONDS = 1.0
+"""Of what the campaign itself sees late: looks, and calls that are under way."""
+LATEST = 1.25
+LATEST_SECONDS = 2.5
+"""A pool is lost no later than `LATEST` leases and so many seconds after its last heartbeat."""
+
+
+@dataclass
+class Case:
+    """A case under way. `wrong` has what was not as it should be, in sentences."""
+
+    scene: Scene
+    name: str
+    begin: float = field(default_factory=time.monotonic)
+    dead: dict[str, float] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def latest_loss_seconds(self) -> float:
+        return LATEST * self.scene.size.ttl_seconds + LATEST_SECONDS
+
+    def say(self, text: str) -> None:
+        print(f"  {self.name}: {text}", flush=True)
+
+    def expect(self, sentence: str, *, holds: bool) -> None:
+        """Note the sentence unless it holds."""
+        if not holds:
+            self.wrong.append(f"{self.name}: not so: {sentence}")
+
+    def kill(self, share: float) -> list[str]:
+        """Kill a part of the living hosts at once."""
+        chosen = random.Random(self.name).sample(sorted(self.scene.hosts), round(share * len(self.scene.hosts)))
+        at = time.monotonic()
+        self.scene.kill(chosen)
+        self.dead |= dict.fromkeys(chosen, at)
+        return chosen
+
+    def until(self, pools: Sequence[str], liveness: Sequence[str], seconds: float) -> float:
+        """Seconds until all of these pools have one of these; a sentence if they have not within the time."""
+        took = self.scene.until(lambda now: all(now.get(pool) in liveness for pool in pools), seconds)
+        self.expect(f"{len(pools)} pools {liveness[0]} within {seconds:.1f} s", holds=took < seconds)
+        return took
+
+    def sessions(self) -> list[Session]:
+        return judgement.sessions_of(self.scene.lines())
+
+    def expect_dead_sessions_to_end(self, seconds: float) -> None:
+        """Sessions of dead pools end once the pools are gone."""
+        began = time.monotonic()
+        while (left := self._held()) and time.monotonic() < began + seconds:
+            time.sleep(0.2)
+        self.say(f"sessions of dead pools: {left} left {time.monotonic() - began:.1f} s after they were gone")
+        self.expect("no session is left on a pool that is gone", holds=not left)
+
+    def _held(self) -> int:
+        return judgement.held(independent_audit.sessions(self.scene.store, FLEET), self.dead)
+
+    def _at_slta(self, session_id: str) -> str:
+        answer = httpx.get(f"{self.scene.service.url}/v1/fleets/{FLEET}/sessions/{session_id}", verify=TLS)
+        return answer.text
+
+    def finish(self) -> None:
+        """What every case has to show."""
+        now = time.monotonic()
+        store = independent_audit.sessions(self.scene.store, FLEET)
+        time.sleep(judgement.UNDER_WAY_SECONDS)
+        sessions = self.sessions()
+        ended = judgement.ended_by_slta(sessions, store, now, self.dead)
+        refused = judgement.refused(sessions, self.begin, now)
+        count = sum(self.begin <= session.began < now for session in sessions)
+        longest = max((s.placed - s.began for s in sessions if self.begin <= s.began), default=0.0)
+        audit = independent_audit.audit(self.scene.store, FLEET)
+        self.say(
+            f"{count} sessions placed, refused {dict(refused)}, longest {longest:.2f} s; {len(store)} live; "
+            f"{len(ended)} of living pools ended by slta; audit {audit or 'clean'}"
+        )
+        for session in ended[:MAX_SHOWN]:
+            self.say(f"{session}, at slta {self._at_slta(session.id)}")
+        self.expect("no session of a living pool was ended", holds=not ended)
+        self.expect("assigns went on", holds=not refused)
+        self.expect("the audit is clean", holds=not audit)
+
+
+def quarter_killed(case: Case) -> None:
+    """A quarter dies at once: no guard; lost, then gone."""
+    dead = case.kill(0.25)
+    case.until(dead, ["lost", "gone"], case.latest_loss_seconds + SLACK_SECONDS)
+    _say_losses(case, dead)
+    _until_gone(case, dead)
+    states = {change.liveness for change in case.scene.watch.changes if change.at >= case.begin}
+    case.expect("the guard stayed off", holds="unconfirmed" not in states)
+
+
+def two_fifths_killed(case: Case) -> None:
+    """40 % die at once: the guard begins, and the operator ends it."""
+    scene, dead = case.scene, case.kill(0.4)
+    case.until(dead, ["unconfirmed"], case.latest_loss_seconds + SLACK_SECONDS)
+    at = time.monotonic()
+    case.say(f"all {len(dead)} unconfirmed {at - case.begin:.1f} s after the kill")
+    time.sleep(max(2 * scene.size.ttl_seconds, scene.size.gone_seconds) + LATEST_SECONDS)
+    on_dead = judgement.placed_on(case.sessions(), case.dead, at)
+    later = judgement.placed_on(case.sessions(), scene.hosts, at)
+    case.say(f"with the guard: {len(on_dead)} of {len(later)} sessions on unconfirmed pools, {_counts(scene)}")
+    case.expect("confirmed pools are preferred", holds=not on_dead)
+    case.expect("the guard keeps pools from being lost", holds=all(scene.watch.now[p] == "unconfirmed" for p in dead))
+    scene.call("POST", "pools/guard", {"action": "end"})
+    took = case.until(dead, ["lost", "gone"], LATEST_SECONDS + SLACK_SECONDS)
+    case.say(f"lost {took:.1f} s after the operator ended the guard")
+    _until_gone(case, dead)
+
+
+def half_stopped(case: Case) -> None:
+    """Half of the hosts stand still for a time."""
+    chosen = random.Random(2).sample(sorted(case.scene.hosts), len(case.scene.hosts) // 2)
+    for pool_id in chosen:
+        case.scene.hosts[pool_id].signal(signal.SIGSTOP)
+    time.sleep(OUTAGE_SECONDS)
+    case.say(f"after {OUTAGE_SECONDS:g} s {_counts(case.scene)}")
+    states = {case.scene.watch.now[pool_id] for pool_id in chosen}
+    case.expect("all stopped pools are unconfirmed", holds=states == {"unconfirmed"})
+    for pool_id in chosen:
+        case.scene.hosts[pool_id].signal(signal.SIGCONT)
+    _back(case)
+
+
+def all_cut(case: Case) -> None:
+    """No agent reaches slta for a time."""
+    case.scene.gate.send_signal(signal.SIGSTOP)
+    time.sleep(OUTAGE_SECONDS)
+    case.say(f"after {OUTAGE_SECONDS:g} s {_counts(case.scene)}")
+    case.expect("all pools are unconfirmed", holds=set(case.scene.watch.now.values()) == {"unconfirmed"})
+    case.scene.gate.send_signal(signal.SIGCONT)
+    _back(case)
+
+
+def all_cut_and_quarter_killed(case: Case) -> None:
+    """The same, and a quarter dies meanwhile: lost within three leases after the cut, without an operator."""
+    case.scene.gate.send_signal(signal.SIGSTOP)
+    time.sleep(OUTAGE_SECONDS / 3)
+    dead = case.kill(0.25)
+    time.sleep(OUTAGE_SECONDS * 2 / 3)
+    case.say(f"after {OUTAGE_SECONDS:g} s {_counts(case.scene)}")
+    case.scene.gate.send_signal(signal.SIGCONT)
+    took = case.until(dead, ["lost", "gone"], 3 * case.scene.size.ttl_seconds + SLACK_SECONDS)
+    case.say(f"the {len(dead)} dead ones lost {took:.1f} s after the cut; {_counts(case.scene)}")
+    living = [pool for pool in case.scene.hosts if pool not in case.dead]
+    case.until(living, ["alive"], 2 * case.scene.size.ttl_seconds)
+    _until_gone(case, dead)
+
+
+CASES: Mapping[str, Callable[[Case], None]] = {
+    "quarter-killed": quarter_killed,
+    "two-fifths-killed": two_fifths_killed,
+    "half-stopped": half_stopped,
+    "all-cut": all_cut,
+    "all-cut-and-quarter-killed": all_cut_and_quarter_killed,
+}
+
+
+def run(scene: Scene, names: Sequence[str]) -> list[str]:
+    """One case after the other, each from all hosts alive; what was not as it should be."""
+    time.sleep(WARM_UP_SECONDS)
+    wrong = []
+    for name in names:
+        case = Case(scene, name)
+        CASES[name](case)
+        case.finish()
+        wrong += case.wrong
+        if case.dead:
+            scene.start(sorted(case.dead))
+        took = scene.until_alive()
+        case.say(f"all hosts alive again after {took:.1f} s")
+    return wrong
+
+
+def _back(case: Case) -> None:
+    took = case.until(sorted(case.scene.hosts), ["alive"], 2 * case.scene.size.ttl_seconds)
+    case.say(f"all alive {took:.1f} s after the end of it")
+
+
+def _say_losses(case: Case, dead: Sequence[str]) -> None:
+    lost = [at - case.begin for at in case.scene.watch.since(case.begin, dead, "lost").values()]
+    last = judgement.placed_on(case.sessions(), case.dead, case.begin)
+    seconds = last[-1] - case.begin if last else 0.0
+    case.say(
+        f"{len(dead)} dead pools lost {min(lost, default=0):.1f} to {max(lost, default=0):.1f} s after the kill, "
+        f"{len(last)} sessions placed on them, the last after {seconds:.1f} s (bound {case.latest_loss_seconds:g} s)"
+    )
+    case.expect("no session on a dead pool after its latest loss", holds=seconds <= case.latest_loss_seconds)
+
+
+def _until_gone(case: Case, dead: Sequence[str]) -> None:
+    begun, bound = time.monotonic(), case.scene.size.gone_seconds + LATEST_SECONDS + SLACK_SECONDS
+    case.until(dead, ["gone"], bound)
+    case.say(
+        f"gone {time.monotonic() - begun:.1f} s after they were lost (gone_seconds {case.scene.size.gone_seconds})"
+    )
+    case.expect_dead_sessions_to_end(LATEST_SECONDS + SLACK_SECONDS)
+
+
+def _counts(scene: Scene) -> dict[str, int]:
+    now = list(scene.watch.now.values())
+    return {liveness: now.count(liveness) for liveness in sorted(set(now))}

@@ -1,0 +1,20 @@
+"""Network between agents and slta: a relay process to a loopback port, which prints its own. SIGSTOP cuts it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from tests.relay import Relay
+
+
+async def main() -> None:
+    """Relay until killed."""
+    relay = Relay(int(sys.argv[1]))
+    await relay.listen()
+    print(relay.port, flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,149 @@
+"""Scene: a store, a dispatcher, a fleet of one class, the gate, hosts with agents, and the player."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.agents.hosts import Host
+from lab.agents.player import Load
+from lab.agents.watch import Watch
+from tests.servers import EMBEDDED, Server, started
+from tests.service_process import ServiceProcess
+
+FLEET = "agents"
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = [str(ROOT), str(ROOT / "service"), str(ROOT / "integrations")]
+"""Where the processes find their modules."""
+END_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the scene is."""
+
+    hosts: int = 200
+    ttl_seconds: int = 10
+    gone_seconds: int = 20
+    rate: float = 40.0
+    stay_seconds: float = 30.0
+
+
+@dataclass
+class Scene:
+    """What runs."""
+
+    size: Size
+    store: Server
+    service: ServiceProcess
+    watch: Watch
+    folder: Path
+    nursery: subprocess.Popen[str]
+    gate: subprocess.Popen[str]
+    hosts: dict[str, Host] = field(default_factory=dict)
+
+    def start(self, pool_ids: Sequence[str]) -> None:
+        """Start their hosts, and wait until slta has them alive."""
+        assert self.nursery.stdin
+        assert self.nursery.stdout
+        self.nursery.stdin.write(json.dumps(pool_ids) + "\n")
+        self.nursery.stdin.flush()
+        self.hosts |= {row["pool_id"]: Host(**row) for row in json.loads(self.nursery.stdout.readline())}
+
+    def kill(self, pool_ids: Iterable[str]) -> None:
+        """Pool and agent end without a word."""
+        for pool_id in pool_ids:
+            self.hosts[pool_id].signal(signal.SIGKILL)
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        return self.service.call(method, f"/v1/fleets/{FLEET}/{path}", body)
+
+    def liveness(self) -> dict[str, str]:
+        """Of each pool."""
+        return liveness(self.service)
+
+    def lines(self) -> dict[str, dict[str, Any]]:
+        """Sessions of the player so far, by id."""
+        rows: dict[str, dict[str, Any]] = {}
+        for line in (self.folder / "player.jsonl").read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            rows.setdefault(row["id"], {}).update(row)
+        return rows
+
+    def until_alive(self) -> float:
+        """Seconds until all pools are alive."""
+        return self.until(lambda found: set(found.values()) == {"alive"} and len(found) == self.size.hosts)
+
+    def until(self, condition: Any, seconds: float = 120.0) -> float:
+        """Seconds until the watch's liveness of all pools meets the condition; `seconds` if it does not by then."""
+        began = time.monotonic()
+        while not condition(self.watch.now) and time.monotonic() < began + seconds:
+            time.sleep(0.1)
+        return time.monotonic() - began
+
+
+def liveness(service: ServiceProcess) -> dict[str, str]:
+    """Of each pool; draining and failed ones by their status."""
+    pools = service.call("GET", f"/v1/fleets/{FLEET}/pools?limit=1000")["pools"]
+    return {pool["pool_id"]: pool["liveness"] if pool["status"] == "active" else pool["status"] for pool in pools}
+
+
+@contextmanager
+def scene(folder: Path, size: Size) -> Iterator[Scene]:
+    """All of it with all hosts alive, ended in reverse order."""
+    with ExitStack() as stack:
+        (folder / "store").mkdir()
+        store = stack.enter_context(started(folder / "store", EMBEDDED))
+        settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json"}
+        service = stack.enter_context(ServiceProcess(folder, settings=settings))
+        service.call("PUT", f"/v1/fleets/{FLEET}", document(size))
+        gate = stack.enter_context(_process("gate", folder, [str(service.port)], text=True))
+        assert gate.stdout
+        url = f"http://127.0.0.1:{int(gate.stdout.readline())}"
+        options = {"url": url, "fleet": FLEET, "ttl_seconds": size.ttl_seconds}
+        nursery = stack.enter_context(_process("hosts", folder, [json.dumps(options)], text=True))
+        load = Load(service.url, FLEET, size.rate, size.stay_seconds, str(folder / "player.jsonl"))
+        watch = stack.enter_context(Watch(lambda: liveness(service)))
+        made = Scene(size, store, service, watch, folder, nursery, gate)
+        made.start([f"p-{number}" for number in range(1, size.hosts + 1)])
+        made.until_alive()
+        with _process("player", folder, [load.argument()]):
+            yield made
+
+
+def document(size: Size) -> Mapping[str, Any]:
+    """The fleet: without pools, which the agents register."""
+    curve = {"kind": "log_share", "resource": 40}
+    classes = [{"name": "c", "utility": curve, "capacity": 40}]
+    return {"gone_seconds": size.gone_seconds, "retention_seconds": 3600, "classes": classes}
+
+
+@contextmanager
+def _process(module: str, folder: Path, words: Sequence[str], *, text: bool = False) -> Iterator[subprocess.Popen[Any]]:
+    """A process of this package, which is over when its input ends, or is killed."""
+    paths = os.pathsep.join([*LIBRARY, *filter(None, [os.environ.get("PYTHONPATH")])])
+    with (folder / f"{module}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"lab.agents.{module}", *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=os.environ | {"PYTHONPATH": paths},
+            text=text,
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        if module == "gate":
+            process.kill()
+        process.communicate(timeout=END_SECONDS)
