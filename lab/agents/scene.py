@@ -139,6 +139,7 @@ def _process(module: str, folder: Path, words: Sequence[str], *, text: bool = Fa
             stderr=log,
             env=os.environ | {"PYTHONPATH": paths},
             text=text,
+            start_new_session=module == "hosts",  # 400 processes: a group of their own for the scheduler
         )
     try:
         yield process

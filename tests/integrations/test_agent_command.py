@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 from prometheus_client import generate_latest
@@ -85,6 +86,11 @@ def sidecar() -> tuple[AgentFile, Any]:
         file.unlink()
 
 
+def test_kubernetes_knows_each_field_of_the_sidecar() -> None:
+    for document in yaml.safe_load_all((ROOT / "deploy/agent/sidecar.yaml").read_text()):
+        kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+
+
 def test_the_sidecar_has_the_files_variables_and_time_that_its_configuration_needs() -> None:
     file, pod = sidecar()
     main, agent = pod["containers"]
@@ -104,6 +110,7 @@ def test_the_unit_waits_longer_than_the_page_s_example_drains() -> None:
     assert values(UNIT, "SuccessExitStatus") == ["3"]
 
 
+@pytest.mark.slow
 @pytest.mark.needs("systemd-analyze")
 def test_the_unit_s_command_registers_and_removes_a_pool_under_its_filter(fleet: Fleet, tmp_path: Path) -> None:
     (tmp_path / "agent.key").write_text("any\n")
