@@ -12,12 +12,13 @@ import os
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lab.benchmarks.processor import seconds_of
-from lab.benchmarks.running import start_listening
+from lab.benchmarks.running import Running, start_listening
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
@@ -29,7 +30,7 @@ QUIET_SECONDS = 5.0
 """Time without a slice of an audit after which those of the start have ended."""
 MAX_AUDIT_SECONDS = 120.0
 """Longest wait for them; a checkout whose dispatchers all audit each fleet is measured beside its audits."""
-FLEET = {
+FLEET = {  # of eight pools in two classes
     "classes": [
         {"name": name, "utility": {"kind": "log_share", "resource": 20}, "capacity": 8, "pools": 4} for name in "ab"
     ]
@@ -48,11 +49,11 @@ class Share(NamedTuple):
         return f"store {self.store:.3f}; dispatchers {each}; {self.calls:.2f} calls per second and fleet"
 
 
-async def create(url: str, fleets: int) -> None:
-    """Fleets of eight pools in two classes."""
-    store, specs, document = Store(StoreSettings(url), Metrics()), Specs(), parse_document(json.dumps(FLEET))
-    for number in range(fleets):
-        await apply_fleet(store, specs, f"fleet-{number}", document)
+async def create(url: str, fleets: Mapping[str, Mapping[str, Any]]) -> None:
+    """Fleets by name, as JSON."""
+    store, specs = Store(StoreSettings(url), Metrics()), Specs()
+    for name, document in fleets.items():
+        await apply_fleet(store, specs, name, parse_document(json.dumps(document)))
     await store.close()
 
 
@@ -72,18 +73,26 @@ def wait_for_audits(server: Server) -> None:
             seen, since = now, time.monotonic()
 
 
-def measure(checkout: Path, fleets: int, dispatchers: int, seconds: float) -> Share:
-    """Shares of the dispatchers of a checkout on one embedded Valkey."""
+@contextmanager
+def idle_dispatchers(checkout: Path, fleets: int, dispatchers: int) -> Iterator[tuple[Server, Running]]:
+    """An embedded Valkey, and the dispatchers of a checkout on it, whose first audits have ended."""
     paths = os.pathsep.join(str(checkout / room) for room in ("service", "."))
     settings = {"PYTHONPATH": paths, "SLTA_AUTH": "off", "SLTA_LOG_FORMAT": "json"}
     with own_server(EMBEDDED) as server, tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        asyncio.run(create(server.url, fleets))
+        asyncio.run(create(server.url, dict.fromkeys((f"fleet-{number}" for number in range(fleets)), FLEET)))
         command = [sys.executable, "-m", "slta.cli", "serve"]
-        processes = []
-        for port in (free_port() for _ in range(dispatchers)):
+        processes, ports = [], [free_port() for _ in range(dispatchers)]
+        for port in ports:
             own = settings | {"SLTA_STORE_URL": server.url, "SLTA_PORT": str(port)}
             processes.append(start_listening(stack, Path(folder), command, port, own))
         wait_for_audits(server)
+        yield server, Running(urls=tuple(f"http://127.0.0.1:{port}" for port in ports), processes=tuple(processes))
+
+
+def measure(checkout: Path, fleets: int, dispatchers: int, seconds: float) -> Share:
+    """Shares of the dispatchers of a checkout on one embedded Valkey."""
+    with idle_dispatchers(checkout, fleets, dispatchers) as (server, running):
+        processes = running.processes
         began, ticks, before = time.monotonic(), calls(server, "fcall"), _seconds(server, processes)
         time.sleep(seconds)
         elapsed, ticks, after = time.monotonic() - began, calls(server, "fcall") - ticks, _seconds(server, processes)
@@ -91,7 +100,7 @@ def measure(checkout: Path, fleets: int, dispatchers: int, seconds: float) -> Sh
     return Share(store, each, ticks / elapsed / fleets)
 
 
-def _seconds(server: Server, processes: list[int]) -> list[float]:
+def _seconds(server: Server, processes: Sequence[int]) -> list[float]:
     return [seconds_of([process]) or 0.0 for process in (server.pid, *processes)]
 
 
