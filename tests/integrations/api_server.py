@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -90,7 +91,9 @@ class FakeApiServer:
     version: int = 1000
     compacted: int = 0
     """Changes up to this version are no longer known: 410."""
-    refuses_watches: bool = False
+    refuses_watches: int = 0
+    """Status of watches; 0 for none."""
+    tls: ssl.SSLContext | None = None
     history: list[Change] = field(default_factory=list)
     streams: dict[web.StreamResponse, asyncio.Transport] = field(default_factory=dict)
     waiting: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -126,6 +129,13 @@ class FakeApiServer:
     def compact(self) -> None:
         """Forget all changes before now."""
         self.compacted = self.version
+
+    def restart_without_history(self, *slices: Object) -> None:
+        """All watches end; these slices are all there is, and what happened in between is not known."""
+        self.version += 100
+        self.compact()
+        self.objects["endpointslices"] = {one["metadata"]["name"]: one for one in slices}
+        self.cut()
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
@@ -176,7 +186,7 @@ class FakeApiServer:
 
     async def _watch(self, request: web.Request, kind: str, version: int) -> web.StreamResponse:
         if self.refuses_watches:
-            return web.json_response({"kind": "Status", "code": 500}, status=500)
+            return web.json_response({"kind": "Status"}, status=self.refuses_watches)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         if version < self.compacted:
@@ -242,9 +252,9 @@ class FakeApiServer:
         app.router.add_post(leases, self._write_lease)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.tls)
         await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        self.url = f"http{'s' if self.tls else ''}://127.0.0.1:{runner.addresses[0][1]}"
         self._ready.set()
         await self._stopping.wait()
         await runner.cleanup()

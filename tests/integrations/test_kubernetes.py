@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 
 from slta_integrations.kubernetes import election, lease, pools, reconciler, watcher
+from slta_integrations.kubernetes.api_server import Access
 from slta_integrations.kubernetes.wanted import Selection, pool_id
 from tests.awaiting import until
+from tests.certificates import certificate_in
 from tests.integrations.api_server import FakeApiServer, endpoint, slice_of, terminating, uid_of
 from tests.integrations.following import Fleet
 from tests.integrations.threaded_relay import ThreadedRelay
@@ -232,14 +235,20 @@ def test_after_410_everything_is_listed_anew(api: FakeApiServer, fleet: Fleet, n
     watching = new_watcher()
     api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
     until_pools(fleet, a="active")
-    api.refuses_watches = True
-    api.cut()
-    api.put(slice_of("c-aaaaa", "svc-c", [endpoint("b", "10.0.0.2")]))
-    api.put(slice_of("d-aaaaa", "svc-d", None))
-    api.compact()
-    api.refuses_watches = False
+    api.restart_without_history(slice_of("c-bbbbb", "svc-c", [endpoint("b", "10.0.0.2")]))
     until_pools(fleet, b="active")
-    assert watching.value("lists_total", kind="endpointslices") >= 2
+    assert watching.value("lists_total", kind="endpointslices") == 2
+
+
+@pytest.mark.parametrize("status", [410, 500])
+def test_a_watch_that_is_refused_ends_in_a_new_list(api: FakeApiServer, new_watcher: NewWatcher, status: int) -> None:
+    watching = new_watcher()
+    until(lambda: api.streams)
+    api.refuses_watches = status
+    api.cut()
+    until(lambda: watching.value("lists_total", kind="endpointslices") == 2)
+    refused = watching.value("watches_total", kind="endpointslices") - 1
+    assert refused >= (1 if status == 410 else watcher.MAX_RESUMES)
 
 
 def test_a_bookmark_is_where_the_next_watch_begins(api: FakeApiServer, new_watcher: NewWatcher) -> None:
@@ -288,11 +297,11 @@ def test_while_the_watch_is_away_nothing_changes(api: FakeApiServer, fleet: Flee
     until_pools(fleet, a="active", b="active")
     api.put(slice_of("c-aaaaa", "svc-c", [endpoint("b", "10.0.0.2")]))
     until_pools(fleet, a="draining", b="active")
-    api.refuses_watches = True
+    api.refuses_watches = 503
     api.cut()
     until(lambda: watching.value("event_age_seconds", kind="endpointslices") > 0.6)
     assert own_pools(fleet) == {id_of("a"): "draining", id_of("b"): "active"}
-    api.refuses_watches = False
+    api.refuses_watches = 0
     until_pools(fleet, b="active")
 
 
@@ -310,6 +319,17 @@ def test_the_token_is_read_at_each_call(api: FakeApiServer, fleet: Fleet, new_wa
     api.cut()
     api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
     until_pools(fleet, a="active")
+
+
+def test_the_api_server_is_reached_by_tls_and_its_own_ca(fleet: Fleet, token: Path, tmp_path: Path) -> None:
+    certificate, key = certificate_in(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    with FakeApiServer(tls=tls).running() as api:
+        api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
+        watching = Watching(api, fleet.service.url, fleet.name, token, access=Access(api.url, token, certificate))
+        until_pools(fleet, a="active")
+        watching.stop()
 
 
 # What goes wrong at slta

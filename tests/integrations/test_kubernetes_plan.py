@@ -161,6 +161,10 @@ def test_a_pool_whose_pod_takes_no_sessions_is_marked_and_drained() -> None:
     assert plan_for(NOT_READY, POOL) == NOTHING._replace(changes=labelled(MARKED), drains=[ID])
 
 
+def test_a_pool_that_was_marked_before_it_died_is_drained_without_another_mark() -> None:
+    assert plan_for(NOT_READY, POOL._replace(labels=MARKED)) == NOTHING._replace(drains=[ID])
+
+
 def test_a_pool_that_it_drained_is_returned_and_then_loses_the_mark() -> None:
     drained = POOL._replace(status="draining", labels=MARKED)
     assert plan_for(READY, drained) == NOTHING._replace(returns=[ID])

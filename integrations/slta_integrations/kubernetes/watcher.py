@@ -6,10 +6,11 @@ import asyncio
 import math
 import random
 import time
+from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
 from slta_integrations.kubernetes.api_server import FAILURES, ApiServer, Kind
-from slta_integrations.kubernetes.events import ExpiredError, Objects, StreamError
+from slta_integrations.kubernetes.events import Event, ExpiredError, Objects, StreamError
 from slta_integrations.kubernetes.metrics import Telemetry
 
 T = TypeVar("T")
@@ -62,8 +63,6 @@ class Watcher(Generic[T]):
                 if isinstance(error, StreamError) or self._failures >= MAX_RESUMES:
                     self.objects.resource_version = ""
                 self._say(error)
-            finally:
-                self._current_from = math.inf
             await self._pause()
 
     async def _follow(self) -> None:
@@ -76,14 +75,21 @@ class Watcher(Generic[T]):
         self._metrics.watches.labels(self._kind.plural).inc()
         opened = time.monotonic()
         async with self._api.watch(self._kind, self._namespace, self.objects.resource_version) as events:
-            self._current_from = time.monotonic() + (0 if is_listed else SETTLE_SECONDS)
-            self._changed.set()
+            await self._apply(events, settle_seconds=0 if is_listed else SETTLE_SECONDS)
+        if time.monotonic() - opened < SETTLE_SECONDS:
+            await self._pause()
+
+    async def _apply(self, events: AsyncIterator[Event], settle_seconds: float) -> None:
+        """Apply events until the watch ends. Only meanwhile the objects are current."""
+        self._current_from = time.monotonic() + settle_seconds
+        self._changed.set()
+        try:
             async for event in events:
                 if self.objects.apply(event):
                     self._changed.set()
                 self._received()
-        if time.monotonic() - opened < SETTLE_SECONDS:
-            await self._pause()
+        finally:
+            self._current_from = math.inf
 
     def _received(self) -> None:
         self._received_at = time.monotonic()
@@ -95,7 +101,6 @@ class Watcher(Generic[T]):
         self._notices.say(self._kind.plural, f"{self._kind.plural} cannot be read, no pool changes: {reason}")
 
     async def _pause(self) -> None:
-        self._current_from = math.inf
         bound = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(self._failures, 10))
         self._failures += 1
         await asyncio.sleep(random.uniform(0.5, 1.0) * bound)
