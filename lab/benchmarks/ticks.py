@@ -74,19 +74,27 @@ def wait_for_audits(server: Server) -> None:
 
 
 @contextmanager
+def dispatching(checkout: Path, url: str, count: int) -> Iterator[Running]:
+    """Dispatchers of a checkout on a store."""
+    paths = os.pathsep.join(str(checkout / room) for room in ("service", "."))
+    settings = {"PYTHONPATH": paths, "SLTA_AUTH": "off", "SLTA_LOG_FORMAT": "json", "SLTA_STORE_URL": url}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        command = [sys.executable, "-m", "slta.cli", "serve"]
+        ports = [free_port() for _ in range(count)]
+        processes = tuple(
+            start_listening(stack, Path(folder), command, port, settings | {"SLTA_PORT": str(port)}) for port in ports
+        )
+        yield Running(urls=tuple(f"http://127.0.0.1:{port}" for port in ports), processes=processes)
+
+
+@contextmanager
 def idle_dispatchers(checkout: Path, fleets: int, dispatchers: int) -> Iterator[tuple[Server, Running]]:
     """An embedded Valkey, and the dispatchers of a checkout on it, whose first audits have ended."""
-    paths = os.pathsep.join(str(checkout / room) for room in ("service", "."))
-    settings = {"PYTHONPATH": paths, "SLTA_AUTH": "off", "SLTA_LOG_FORMAT": "json"}
-    with own_server(EMBEDDED) as server, tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+    with own_server(EMBEDDED) as server:
         asyncio.run(create(server.url, dict.fromkeys((f"fleet-{number}" for number in range(fleets)), FLEET)))
-        command = [sys.executable, "-m", "slta.cli", "serve"]
-        processes, ports = [], [free_port() for _ in range(dispatchers)]
-        for port in ports:
-            own = settings | {"SLTA_STORE_URL": server.url, "SLTA_PORT": str(port)}
-            processes.append(start_listening(stack, Path(folder), command, port, own))
-        wait_for_audits(server)
-        yield server, Running(urls=tuple(f"http://127.0.0.1:{port}" for port in ports), processes=tuple(processes))
+        with dispatching(checkout, server.url, dispatchers) as running:
+            wait_for_audits(server)
+            yield server, running
 
 
 def measure(checkout: Path, fleets: int, dispatchers: int, seconds: float) -> Share:
