@@ -92,6 +92,7 @@ function audit_totals.check(fleet, report)
   local function expect_equal(what, actual, expected)
     report:expect_equal(what, actual, expected)
   end
+  audit_leases.check_totals(fleet, report)
   differences.check(fleet, expect_equal)
   policies.call(fleet, 'check', expect_equal)
 end

@@ -89,7 +89,7 @@ function repair_pools.from_records(fleet, job, cursor)
   end)
 end
 
--- Status and occupancy of a pool. One above its capacity is drained.
+-- Status, occupancy and id of a pool. One above its capacity is drained.
 local function status_and_occupancy(fleet, class_index, pool_number)
   local pool_id = records.pool_name(fleet, pool_number)
   local _, status = repair_pools.read(fleet, pool_id)
@@ -98,13 +98,14 @@ local function status_and_occupancy(fleet, class_index, pool_number)
     status = 'draining'
     repair_pools.set(fleet, pool_id, pool_number, status)
   end
-  return status, occupancy
+  return status, occupancy, pool_id
 end
 
 local function write_block(fleet, class_index, block)
   local occupancies = {}
   bit_blocks.each_used(fleet, class_index, block, function(pool_number, offset)
-    local status, occupancy = status_and_occupancy(fleet, class_index, pool_number)
+    local status, occupancy, pool_id = status_and_occupancy(fleet, class_index, pool_number)
+    repair_leases.count(fleet, class_index, pool_id, status)
     if status == 'active' then
       occupancies[offset] = occupancy
     else
@@ -118,6 +119,7 @@ end
 -- Rebuilds the bit columns of some blocks of pools from their id sets. O(work).
 function repair_pools.write_columns(fleet, job, cursor)
   if cursor == '' then
+    repair_leases.begin_count(fleet)
     for _, field in ipairs({ 'draining_pools', 'failed_pools', 'draining_sessions' }) do
       fleet[field] = vectors.zeros(fleet.classes)
     end

@@ -3,7 +3,7 @@
 
 expiry = {}
 
-local MAX_POOLS = 512 -- timers that one call processes
+local MAX_POOLS = 256 -- timers that one call processes
 local MAX_ENDED = 128 -- sessions of gone pools that one call ends
 local MAX_FORGOTTEN = 64 -- pools that one call removes
 local FORGET = 86400e6 -- µs, of a fleet that was configured by a version without this setting
@@ -84,7 +84,7 @@ end
 -- it is to be removed now. The timer of one with sessions moves behind those that are due.
 local function empty(fleet, pool, count)
   local ended, forget = end_sessions(fleet, pool, count), fleet.forget or FORGET
-  if ledger.occupancy(fleet, pool.pool_number) > 0 then
+  if count == 0 or ledger.occupancy(fleet, pool.pool_number) > 0 then
     pool.due = fleet.time
   elseif forget > 0 then
     pool.due = math.max(pool.lease.since + forget, fleet.time)
@@ -132,15 +132,15 @@ function expiry.run(fleet)
   end
   lose_or_doubt(fleet, losing)
   local forgotten = go(fleet, going)
-  local leased = {}
+  local changed = {}
   for _, pool in ipairs(found) do
-    leased[#leased + 1] = pool.lease and pool or nil
+    changed[#changed + 1] = pool.changed and pool or nil
   end
-  liveness.store(fleet, leased)
+  liveness.store(fleet, changed)
   liveness.set_timers(fleet, found)
   pools.forget(fleet, forgotten)
-  for _, class_index in ipairs(classes) do
-    guards.run(fleet, class_index)
+  if classes[1] then
+    guards.run(fleet, classes[1]) -- one in each call
   end
   liveness.find_due(fleet)
 end

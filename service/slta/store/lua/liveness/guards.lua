@@ -13,7 +13,7 @@ local OFF, ON, OVER = 0, 1, 2
 local LEAST = 3 -- pools that a mass loss has at least
 local SHARE = 3 -- it is more than one in SHARE
 local LEASES = 2 -- leases for which silent pools stay after the guard is over
-local MAX_POOLS = 512 -- pools that one call moves
+local MAX_POOLS = 256 -- pools that one call moves
 
 local function lost_key(fleet, class_index)
   return keys.of_class(fleet, 'lost', class_index)

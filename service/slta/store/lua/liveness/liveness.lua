@@ -134,7 +134,7 @@ function liveness.turn(fleet, pool, letter)
   if pool.status == 'active' then
     liveness.count(fleet, pool.class_index, pool.lease.letter, letter)
   end
-  pool.lease.letter, pool.lease.since = letter, fleet.time
+  pool.lease.letter, pool.lease.since, pool.changed = letter, fleet.time, true
 end
 
 -- Writes the leases of pools. O(pools).

@@ -1,6 +1,7 @@
 -- Confirmed pools first: while pools are unconfirmed (see `guards`), a placement is decided as if only the others
--- existed, as long as one of those has room. A view is the fleet with the counts of this decision; `masks` has by class
--- the row of unconfirmed pools, nil for a class without.
+-- existed, as long as one of those has room. A view is the fleet with the counts of such a decision, kept for a call as
+-- `fleet.view`; `masks` has by class the row of unconfirmed pools, nil for a class without, `room` the candidates below
+-- capacity, and `stale` the classes whose counts may have changed.
 
 confirmed = {}
 
@@ -57,36 +58,48 @@ function confirmed.frontier(view, class_index)
   end)
 end
 
-local function has_room(view)
-  for class_index = 1, #view.numbers do
-    if confirmed.count_below(view, class_index, view.capacities[class_index]) > 0 then
-      return true
-    end
+-- Counts the candidates of classes anew.
+function confirmed.refresh(view)
+  local stale = view.stale
+  view.stale = {}
+  for class_index in pairs(stale) do
+    view.room[class_index] = confirmed.count_below(view, class_index, view.capacities[class_index])
   end
+  policies.call(view, 'confirm', stale)
 end
 
--- Ends the use of a view.
-function confirmed.close(view)
-  if view.masks then
-    redis.call('DEL', keys.of_fleet(view, 'mask'))
+local function open(fleet)
+  local view = { fleet = fleet, masks = {}, room = {}, stale = {} }
+  for class_index = 1, #fleet.numbers do
+    local row = keys.of_class(fleet, 'unconfirmed', class_index)
+    view.masks[class_index] = redis.call('EXISTS', row) == 1 and row or nil
+    view.stale[class_index] = true
   end
+  return setmetatable(view, { __index = fleet })
 end
 
 -- The fleet as the next decision sees it: the fleet itself unless a pool is unconfirmed and another one has room.
--- O(classes), and O(classes * log levels * pools / 8) while a pool is unconfirmed.
+-- O(classes * log levels * pools / 8) for the first one of a call, then as much for one class.
 function confirmed.view(fleet)
   if fleet.unconfirmed == 0 then
     return fleet
   end
-  local view = setmetatable({ masks = {} }, { __index = fleet })
-  for class_index = 1, #fleet.numbers do
-    local row = keys.of_class(fleet, 'unconfirmed', class_index)
-    view.masks[class_index] = redis.call('EXISTS', row) == 1 and row or nil
+  fleet.view = fleet.view or open(fleet)
+  confirmed.refresh(fleet.view)
+  return vectors.sum(fleet.view.room) > 0 and fleet.view or fleet
+end
+
+-- An occupancy or a token of a class changes.
+function confirmed.touch(fleet, class_index)
+  if fleet.view then
+    fleet.view.stale[class_index] = true
   end
-  if not has_room(view) then
-    confirmed.close(view)
-    return fleet
+end
+
+-- Ends the use of the view of a call.
+function confirmed.close(fleet)
+  if fleet.view then
+    redis.call('DEL', keys.of_fleet(fleet, 'mask'))
+    fleet.view = false
   end
-  policies.call(view, 'confirm')
-  return view
 end

@@ -33,16 +33,26 @@ function jlmu.choose(fleet, draw)
   return token, class_index, rows.select(keys.of_class(fleet, 'open', class_index), nth)
 end
 
--- The frontiers of a view's candidates. O(classes * log levels * pools / 8).
-function jlmu.confirm(view)
-  view.frontiers, view.frontier_ranks, view.open =
-    { unpack(view.frontiers) }, { unpack(view.frontier_ranks) }, { unpack(view.open) }
-  for class_index in pairs(view.masks) do
-    local level = confirmed.frontier(view, class_index)
-    local is_open = level <= view.capacities[class_index]
-    view.frontiers[class_index] = level
-    view.frontier_ranks[class_index] = is_open and tables.number(view, 'ranks', class_index, level) or 0
-    view.open[class_index] = is_open and confirmed.count_below(view, class_index, level) or 0
+-- The frontier of a class of a view, its rank and its candidates. O(log levels * pools / 8).
+local function frontier_of(view, class_index)
+  if not view.masks[class_index] then
+    local fleet = view.fleet
+    return fleet.frontiers[class_index], fleet.frontier_ranks[class_index], fleet.open[class_index]
+  end
+  local level = confirmed.frontier(view, class_index)
+  if level > view.capacities[class_index] then
+    return level, 0, 0
+  end
+  local rank = tables.number(view, 'ranks', class_index, level)
+  return level, rank, confirmed.count_below(view, class_index, level)
+end
+
+function jlmu.confirm(view, stale)
+  view.frontiers = rawget(view, 'frontiers') or {}
+  view.frontier_ranks, view.open = rawget(view, 'frontier_ranks') or {}, rawget(view, 'open') or {}
+  for class_index in pairs(stale) do
+    view.frontiers[class_index], view.frontier_ranks[class_index], view.open[class_index] =
+      frontier_of(view, class_index)
   end
 end
 

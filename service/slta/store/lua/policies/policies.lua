@@ -16,7 +16,8 @@
 --
 -- The functions (class_index and pool_index as in `keys.lua`; level is the pool's new or former occupancy):
 --
---   confirm(view)                                 sets the counts of the policy in a view, see `confirmed.lua`
+--   confirm(view, stale)                          sets the counts of the policy in a view, see `confirmed.lua`; those
+--                                                 of the classes that are keys of `stale` may have changed
 --   prepare(fleet, view)                          before a placement: may update tokens
 --   choose(view, draw)                            the pool of a session; an active pool has room; draw in [0, 1)
 --     -> token, class_index, pool_index

@@ -21,8 +21,7 @@ function slta_greedy.prepare(fleet, view)
   if view.yellow == 0 and vectors.sum(view.green) == 0 then
     tokens.rise_to(fleet, best_open_rank(view))
     if view ~= fleet then
-      view.green = nil -- those of the fleet
-      tokens.confirm(view)
+      confirmed.refresh(view)
     end
   end
 end

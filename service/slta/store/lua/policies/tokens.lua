@@ -47,6 +47,7 @@ end
 local function write_green(fleet, class_index, level)
   fleet.thresholds[class_index] = level
   fleet.green[class_index] = rows.write_below(keys.of_class(fleet, 'green', class_index), fleet, class_index, level)
+  confirmed.touch(fleet, class_index)
 end
 
 -- r <- r + 1: the green tokens of class i_r are exactly its former yellow ones. O(pools / 8).
@@ -54,6 +55,7 @@ local function step_up(fleet)
   local class_index = fleet.estimate_class
   redis.call('BITOP', 'OR', keys.of_class(fleet, 'green', class_index), keys.of_fleet(fleet, 'yellow'))
   fleet.green[class_index] = fleet.yellow
+  confirmed.touch(fleet, class_index)
   fleet.thresholds[class_index] = fleet.estimate_level
   set_rank(fleet, fleet.rank + 1)
   write_yellow(fleet)
@@ -159,10 +161,10 @@ function tokens.rebuild(fleet, reset)
   fleet.min_green = enough_green(fleet)
 end
 
--- The tokens of a view's candidates. O(classes * pools / 8).
-function tokens.confirm(view)
-  view.green = { unpack(view.green) }
-  for class_index in pairs(view.masks) do
+-- O(stale classes * pools / 8).
+function tokens.confirm(view, stale)
+  view.green = rawget(view, 'green') or {}
+  for class_index in pairs(stale) do
     view.green[class_index] = confirmed.count(view, class_index, keys.of_class(view, 'green', class_index))
   end
   view.yellow = confirmed.count(view, view.estimate_class, keys.of_fleet(view, 'yellow'))

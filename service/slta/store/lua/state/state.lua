@@ -26,7 +26,7 @@ local function blank(key, classes)
   return {
     state_key = key, prefix = string.sub(key, 1, -6), classes = classes,
     cold = {}, unknown = {}, packed = {}, fleet_keys = {}, hashes = false, sets = false, liveness = false,
-    masks = false,
+    masks = false, view = false,
   }
 end
 
@@ -85,6 +85,9 @@ end
 function state.write(fleet)
   if fleet.liveness then
     liveness.write(fleet)
+  end
+  if fleet.view then
+    confirmed.close(fleet)
   end
   local values = fleet.packed
   values[1], values[2], values[3] = fleet.layout, fleet.policy, fleet.classes

@@ -1,0 +1,62 @@
+-- The audit of pools' leases: each record against the pool's record, its timer and the row of unconfirmed pools.
+
+audit_leases = {}
+
+local function timer_of(fleet, pool_id)
+  return redis.call('ZSCORE', keys.of_fleet(fleet, 'pool_timers'), pool_id)
+end
+
+-- Whether the pool has a bit in the row of unconfirmed pools of its class.
+local function is_marked(fleet, pool)
+  local class_index, pool_index = keys.locate(fleet, pool.pool_number)
+  return redis.call('GETBIT', keys.of_class(fleet, 'unconfirmed', class_index), pool_index) == 1
+end
+
+local function check_lease(fleet, report, pool, lease)
+  local function expect(what, actual, expected)
+    report:expect_equal('lease of pool ' .. pool.pool_id .. ': ' .. what, actual, expected)
+  end
+  local is_away = lease.letter == 'l' or lease.letter == 'g'
+  expect('its pool is in service', pool.status == 'active', pool.status == 'active' and not is_away)
+  expect('it keeps its pool out of service', lease.out, lease.out and is_away and pool.status ~= 'active')
+  expect('its pool is in the row of unconfirmed ones', is_marked(fleet, pool), lease.letter == 'u')
+  local has_timer = timer_of(fleet, pool.pool_id) ~= false
+  if pool.status ~= 'failed' and lease.letter ~= 'g' then
+    expect('it has a timer', has_timer, lease.letter ~= 'u')
+  end
+  expect('it changed in the future', math.max(lease.since, lease.listed) > fleet.time, false)
+end
+
+-- Checks some records. O(work).
+function audit_leases.check(fleet, report, cursor)
+  return slices.each_field(fleet, 'pool_leases', report, cursor, function(pool_id, text)
+    local lease, pool_number, status = liveness.parse(text), pools.find(fleet, pool_id)
+    if not lease then
+      report:add('lease of pool ' .. pool_id .. ': is unreadable')
+    elseif not pool_number then
+      report:add('lease of pool ' .. pool_id .. ': is of a pool that does not exist')
+    else
+      check_lease(fleet, report, { pool_id = pool_id, pool_number = pool_number, status = status }, lease)
+    end
+  end)
+end
+
+-- Checks the numbers of each class, and the first timer, in one call. O(classes * pools / 8).
+function audit_leases.check_totals(fleet, report)
+  local total = 0
+  for class_index, name in ipairs(fleet.names) do
+    local known = liveness.of_class(fleet, class_index)
+    local marked = rows.count(keys.of_class(fleet, 'unconfirmed', class_index))
+    report:expect_equal('unconfirmed pools of class ' .. name, known.u, marked)
+    report:expect_equal('guard of class ' .. name .. ' is off', known.guard == 0, marked == 0)
+    report:expect_equal('leased pools of class ' .. name .. ' in service', known.a + known.u,
+      math.max(0, math.min(known.a + known.u, fleet.pools[class_index])))
+    total = total + marked
+  end
+  report:expect_equal('unconfirmed', fleet.unconfirmed, total)
+  local due = fleet.pool_due
+  liveness.find_due(fleet)
+  report:expect_equal('pool_due is no later than the first timer', due > fleet.pool_due, false)
+  report:expect_equal('pool_due tells whether there are leases', due > 0, fleet.pool_due > 0 or due > 0)
+  fleet.liveness = false
+end

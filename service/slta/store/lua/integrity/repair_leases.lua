@@ -1,0 +1,57 @@
+-- A repair's stages on pools' leases: every lease of a pool in service begins anew, and no guard is on.
+
+repair_leases = {}
+
+-- Forgets timers, guards and unconfirmed pools, which the leases determine.
+local function reset(fleet)
+  redis.call('UNLINK', keys.of_fleet(fleet, 'pool_timers'))
+  for class_index = 1, #fleet.numbers do
+    redis.call('UNLINK', keys.of_class(fleet, 'unconfirmed', class_index), keys.of_class(fleet, 'lost', class_index))
+  end
+  fleet.unconfirmed = 0
+  liveness.find_due(fleet)
+end
+
+-- A lost or gone pool stays so unless its record says that it is in service.
+local function normalize(fleet, pool)
+  local lease = pool.lease
+  local is_away = (lease.letter == 'l' or lease.letter == 'g') and pool.recorded ~= 'active'
+  lease.letter, lease.out = is_away and lease.letter or 'a', lease.out and is_away and pool.recorded == 'draining'
+  lease.since, lease.listed = math.min(lease.since, fleet.time), math.min(lease.listed, fleet.time)
+  pool.due = is_away and liveness.gone_after(fleet) or liveness.due_after(fleet, lease)
+  pool.due = pool.recorded ~= 'failed' and pool.due or nil
+end
+
+-- Repairs some leases; unreadable ones, and those of no pool, are set aside. O(work).
+function repair_leases.restore(fleet, job, cursor)
+  if cursor == '' then
+    reset(fleet)
+  end
+  return slices.each_field(fleet, 'pool_leases', job, cursor, function(pool_id, text)
+    local pool = { pool_id = pool_id, lease = liveness.parse(text) }
+    pool.pool_number, pool.recorded = repair_pools.read(fleet, pool_id)
+    if pool.lease and pool.pool_number then
+      normalize(fleet, pool)
+      liveness.store(fleet, { pool })
+      liveness.set_timers(fleet, { pool })
+    else
+      repair.set_aside(fleet, 'pool_leases ' .. pool_id, text)
+      redis.call('HDEL', keys.of_fleet(fleet, 'pool_leases'), pool_id)
+    end
+  end)
+end
+
+-- Forgets the numbers of all classes, before each pool is counted once.
+function repair_leases.begin_count(fleet)
+  redis.call('UNLINK', keys.of_fleet(fleet, 'pool_liveness'))
+  fleet.liveness = false
+end
+
+-- Counts a pool under its liveness.
+function repair_leases.count(fleet, class_index, pool_id, recorded)
+  local pool = { pool_id = pool_id, status = recorded }
+  liveness.attach(fleet, { pool })
+  if pool.lease and pool.status == 'active' then
+    liveness.count(fleet, class_index, nil, pool.lease.letter)
+  end
+end

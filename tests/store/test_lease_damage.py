@@ -1,0 +1,81 @@
+"""Damage to pools' leases is found by the audit, and mended by a repair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from slta.store import Store
+from slta.store.encoding import put_arguments
+from tests import rawstate
+from tests.audit import violations
+from tests.servers import TextRedis
+from tests.store.conftest import Clock
+from tests.store.corruptions import Plant, add, drop, flip, key, retype
+from tests.store.fleets import FLEET, all_pools, create, pass_seconds, place, spec
+from tests.store.test_guards import CLASSES, EIGHT, EXPIRY, count
+from tests.store.test_liveness import TTL, beat, keep_alive, liveness
+
+SPEC = spec(*CLASSES)
+
+
+def lease(pool_id: str, text: str) -> Plant:
+    return lambda redis: redis.hset(key("pool_leases"), pool_id, text)
+
+
+DAMAGE: Mapping[str, Plant] = {
+    "an unreadable lease": lease("small-0", "rubbish"),
+    "a lease of no pool": lease("nobody", "10000000 a 1 1 -"),
+    "a lost pool that is in service": lease("small-7", "10000000 l 1 1 -"),
+    "a pool that is out of service without being lost": lease("small-0", "10000000 a 1 1 o"),
+    "a lease that changed in the future": lease("small-7", "10000000 a 1000000000000000 1 -"),
+    "a lease that never ends": lambda redis: redis.zrem(key("pool_timers"), "small-7"),
+    "no timers": drop("pool_timers"),
+    "timers of another type": lambda redis: (drop("pool_timers")(redis), redis.set(key("pool_timers"), "x")),
+    "a bit of an unconfirmed pool": flip("unconfirmed:0", 7),
+    "no row of unconfirmed pools": drop("unconfirmed:0"),
+    "unconfirmed + 1": add("unconfirmed", 1),
+    "no numbers of classes": drop("pool_liveness"),
+    "leases of another type": retype("pool_leases"),
+    "the first timer an hour ahead": lambda redis: rawstate.poke(redis, FLEET, pool_due=10**12),
+    "a gap that ends in 30 years": lambda redis: rawstate.poke(redis, FLEET, resumed_at=10**15),
+}
+
+
+@pytest.fixture
+async def guarded(store: Store, clock: Clock, redis: TextRedis) -> None:
+    """Of eight pools one is lost, four are unconfirmed, three alive; one of those drains."""
+    await create(store, SPEC, {"small": 8, "large": 2})
+    await beat(store, *EIGHT)
+    await place(store, 20)
+    await keep_alive(store, clock, 22.5, *EIGHT[1:])
+    await keep_alive(store, clock, EXPIRY, *EIGHT[5:])
+    await store.pools.set_status(FLEET, "small-5", "draining")
+    assert await count(store) == {"lost": 1, "unconfirmed": 4, "alive": 3}
+    assert violations(redis, FLEET) == []
+    assert (await store.audits.inspect(FLEET)).total == 0
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+async def test_each_damage_is_found_and_mended(store: Store, guarded: None, redis: TextRedis, name: str) -> None:
+    DAMAGE[name](redis)
+    assert (await store.audits.inspect(FLEET)).total > 0
+    await store.repairs.begin(FLEET, put_arguments(SPEC, "{}", None), requested=True)
+    await store.repairs.finish(FLEET)
+    assert (await store.audits.inspect(FLEET)).sentences == []
+    assert violations(redis, FLEET) == []
+
+
+async def test_after_a_repair_each_lease_of_a_pool_in_service_begins_anew(
+    store: Store, guarded: None, clock: Clock
+) -> None:
+    await store.repairs.begin(FLEET, put_arguments(SPEC, "{}", None), requested=True)
+    await store.repairs.finish(FLEET)
+    assert await count(store) == {"lost": 1, "alive": 7}
+    statuses = {pool.pool_id: pool.status for pool in await all_pools(store)}
+    assert (statuses["small-0"], statuses["small-5"]) == ("active", "draining")
+    await pass_seconds(store, clock, 1.25 * TTL - 1)
+    assert (await liveness(store))["small-1"] == "alive"
+    await pass_seconds(store, clock, 1.5)
+    assert (await liveness(store))["small-1"] == "unconfirmed"
