@@ -96,7 +96,7 @@ class Client:
 def _reply(status: int, headers: Mapping[str, str], content: bytes) -> Reply:
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     members = body if isinstance(body, dict) else {}
     if 200 <= status < 300:

@@ -96,6 +96,11 @@ class Case:
             f"{count} sessions placed, refused {dict(refused)}, longest {longest:.2f} s; {len(store)} live; "
             f"{len(ended)} of living pools ended by slta; audit {audit or 'clean'}"
         )
+        if refused:
+            at = [session.began - self.begin for session in sessions if session.code and session.began >= self.begin]
+            self.say(f"refusals {min(at):.1f} to {max(at):.1f} s after the begin")
+        counters = self.scene.call("GET", "state")["counters"]
+        self.say(f"since the start lists ended {counters['reported_ended']} sessions and adopted {counters['adopted']}")
         for session in ended[:MAX_SHOWN]:
             self.say(f"{session}, at slta {self._at_slta(session.id)}")
         self.expect("no session of a living pool was ended", holds=not ended)

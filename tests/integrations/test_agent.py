@@ -23,7 +23,7 @@ from slta_integrations.agent.metrics import Metrics
 from slta_integrations.agent.presence import Presence
 from slta_integrations.agent.runner import Runner
 from slta_integrations.agent.state_machine import Agent
-from slta_integrations.client import Client
+from slta_integrations.client import MALFORMED, Client, _reply
 from slta_integrations.notices import Notices
 from slta_integrations.options import Target
 from tests.awaiting import DEADLINE_SECONDS, eventually, until
@@ -86,6 +86,10 @@ def pool(fleet: Fleet, pool_id: str = "p") -> Any:
 
 def remove(fleet: Fleet) -> None:
     httpx.delete(f"{fleet.service.url}/v1/fleets/{fleet.name}/pools/p", verify=TLS).raise_for_status()
+
+
+def test_a_reply_that_is_nested_too_deeply_is_malformed() -> None:
+    assert _reply(200, {}, b"[" * 100_000) == MALFORMED
 
 
 async def test_a_pool_is_registered_alive_and_gone_at_the_end(fleet: Fleet, tmp_path: Path) -> None:
