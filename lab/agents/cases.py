@@ -88,22 +88,24 @@ class Case:
         time.sleep(judgement.UNDER_WAY_SECONDS)
         sessions = self.sessions()
         ended = judgement.ended_by_slta(sessions, store, now, self.dead)
+        cut = judgement.cut_without_death(sessions, self.scene.downs)
         refused = judgement.refused(sessions, self.begin, now)
         count = sum(self.begin <= session.began < now for session in sessions)
         longest = max((s.placed - s.began for s in sessions if self.begin <= s.began), default=0.0)
         audit = independent_audit.audit(self.scene.store, FLEET)
         self.say(
             f"{count} sessions placed, refused {dict(refused)}, longest {longest:.2f} s; {len(store)} live; "
-            f"{len(ended)} of living pools ended by slta; audit {audit or 'clean'}"
+            f"of living pools {len(ended)} ended by slta, {len(cut)} cut; audit {audit or 'clean'}"
         )
         if refused:
             at = [session.began - self.begin for session in sessions if session.code and session.began >= self.begin]
             self.say(f"refusals {min(at):.1f} to {max(at):.1f} s after the begin")
         counters = self.scene.call("GET", "state")["counters"]
         self.say(f"since the start lists ended {counters['reported_ended']} sessions and adopted {counters['adopted']}")
-        for session in ended[:MAX_SHOWN]:
+        for session in [*ended, *cut][:MAX_SHOWN]:
             self.say(f"{session}, at slta {self._at_slta(session.id)}")
         self.expect("no session of a living pool was ended", holds=not ended)
+        self.expect("every session reached its living pool, and kept it", holds=not cut)
         self.expect("assigns went on", holds=not refused)
         self.expect("the audit is clean", holds=not audit)
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 UNDER_WAY_SECONDS = 2.0
 """A placement or an end that is younger may still be under way."""
@@ -24,6 +24,14 @@ class Session:
     cut: float = inf
     ended: float = inf
     outcome: str = ""
+
+
+class Down(NamedTuple):
+    """A pool was dead between two times."""
+
+    pool: str
+    since: float
+    until: float = inf
 
 
 def sessions_of(rows: Mapping[str, Mapping[str, Any]]) -> list[Session]:
@@ -57,6 +65,16 @@ def ended_by_slta(
         if session.outcome not in {"", "completed"} or (is_live and store.get(session.id) != session.pool):
             found.append(session)
     return found
+
+
+def cut_without_death(sessions: Iterable[Session], downs: Collection[Down]) -> list[Session]:
+    """Sessions that lost their pool, or could not reach it, though it had not died."""
+    return [
+        session
+        for session in sessions
+        if session.cut < inf
+        and not any(d.pool == session.pool and session.cut >= d.since and session.began <= d.until for d in downs)
+    ]
 
 
 def held(store: Mapping[str, str], pools: Collection[str]) -> int:

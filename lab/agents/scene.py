@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.agents.hosts import Host
+from lab.agents.judgement import Down
 from lab.agents.player import Load
 from lab.agents.watch import Watch
 from tests.servers import EMBEDDED, Server, started
@@ -50,18 +51,25 @@ class Scene:
     nursery: subprocess.Popen[str]
     gate: subprocess.Popen[str]
     hosts: dict[str, Host] = field(default_factory=dict)
+    downs: list[Down] = field(default_factory=list)
+    """Of all hosts since the beginning."""
 
     def start(self, pool_ids: Sequence[str]) -> None:
         """Start their hosts, and wait until slta has them alive."""
         assert self.nursery.stdin
         assert self.nursery.stdout
+        now = time.monotonic()
         self.nursery.stdin.write(json.dumps(pool_ids) + "\n")
         self.nursery.stdin.flush()
+        self.downs = [
+            down._replace(until=min(down.until, now)) if down.pool in pool_ids else down for down in self.downs
+        ]
         self.hosts |= {row["pool_id"]: Host(**row) for row in json.loads(self.nursery.stdout.readline())}
 
     def kill(self, pool_ids: Iterable[str]) -> None:
         """Pool and agent end without a word."""
         for pool_id in pool_ids:
+            self.downs.append(Down(pool_id, time.monotonic()))
             self.hosts[pool_id].signal(signal.SIGKILL)
 
     def call(self, method: str, path: str, body: object = None) -> Any:

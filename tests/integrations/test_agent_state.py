@@ -77,6 +77,22 @@ def test_a_failed_pool_beats_on_and_is_not_returned() -> None:
     assert played.count("heartbeats_total", outcome="failed") > 10
 
 
+def test_a_pool_that_exists_has_its_address_before_a_heartbeat_revives_it() -> None:
+    played = Played(pool={"address": "10.0.0.7:80"})
+    played.pools["p"] = FleetPool(address="10.0.0.6:80")
+    played.run(1)
+    assert played.kinds(beats=True) == ["look", "register", "heartbeats"]
+
+
+@each("reply", [AWAY, Reply(409, "pool_in_other_class", {})])
+def test_a_pool_that_exists_has_heartbeats_even_if_its_address_cannot_be_set(reply: Reply) -> None:
+    played = Played()
+    played.pools["p"] = FleetPool()
+    played.refusal["register"] = reply
+    played.run(10)
+    assert played.pools["p"].last_beat
+
+
 def test_without_a_health_check_a_drain_of_the_operator_stays() -> None:
     played = Played()
     played.pools["p"] = FleetPool(status="draining")

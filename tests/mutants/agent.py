@@ -21,6 +21,15 @@ MUTANTS = {
     "a pool is registered before it is healthy": python(
         "pool", "self.status == ABSENT and self.is_fit and", "self.status == ABSENT and", "agent_state"
     ),
+    "a heartbeat revives a pool at an address of before": python(
+        "settling",
+        "    pool.status, pool.marked = status, MARK in labels\n",
+        "    pool.status, pool.marked, pool.beats = status, MARK in labels, True\n",
+        "agent_state",
+    ),
+    "a pool whose address cannot be set has no heartbeats": python(
+        "state_machine", "pool.beats = pool.beats or pool.status != ABSENT", "pass", "agent_state"
+    ),
     "one failure drains": python("pool", "FAILURES = 3", "FAILURES = 1", "agent_state"),
     "a check that recovers returns a pool that leaves": python(
         "pool", "return self.leaving or self.failures >= FAILURES", "return self.failures >= FAILURES", "agent_state"

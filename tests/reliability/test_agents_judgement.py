@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.agents.judgement import Session, ended_by_slta, held, placed_on, refused
+from lab.agents.judgement import Down, Session, cut_without_death, ended_by_slta, held, placed_on, refused
 from lab.agents.watch import Change, Watch
 
 STORE = {"s": "p-1"}
@@ -42,6 +42,17 @@ def test_a_session_on_a_dead_pool_is_not_judged_but_one_that_ended_before_its_de
     assert ended_by_slta([session(id="t")], STORE, 100.0, {"p-1": 60.0}) == []
     early = session(ended=55.0, outcome="already_ended")
     assert ended_by_slta([early], STORE, 100.0, {"p-1": 60.0}) == [early]
+
+
+@pytest.mark.parametrize(
+    ("began", "cut", "is_found"),
+    [(50.0, 61.0, False), (65.0, 65.1, False), (50.0, 59.0, True), (71.0, 71.1, True)],
+)
+def test_a_session_is_cut_without_death_before_its_pool_died_or_if_it_began_after_its_return(
+    began: float, cut: float, is_found: bool
+) -> None:
+    found = cut_without_death([session(began=began, cut=cut)], [Down("p-1", 60.0, 70.0), Down("p-2", 0.0)])
+    assert bool(found) is is_found
 
 
 def test_placements_on_pools_are_those_that_began_within_the_time() -> None:

@@ -37,7 +37,7 @@ class Pool:
     registered: bool = False
     """Whether slta has its address and labels as they are now."""
     beats: bool = False
-    """Whether it exists, as far as known, and has heartbeats."""
+    """Whether it has heartbeats: it exists, and an attempt was made to set its address, which they would revive."""
     has_lease: bool = False
     """Whether slta has answered a heartbeat."""
     leaving: bool = False

@@ -59,18 +59,16 @@ def _look(pools: Sequence[Pool], reply: Reply, _: Metrics) -> bool:
     status, labels = reply.body.get("status"), reply.body.get("labels")
     if not reply.ok or status not in {ACTIVE, DRAINING, FAILED} or not isinstance(labels, dict):
         return False
-    pool.status, pool.marked, pool.beats = status, MARK in labels, True
+    pool.status, pool.marked = status, MARK in labels
     return True
 
 
 def _register(pools: Sequence[Pool], reply: Reply, _: Metrics) -> bool:
-    if not reply.ok:
-        return False
-    for pool in pools:
+    for pool in pools if reply.ok else ():
         pool.registered = pool.beats = True
         if pool.status == ABSENT:
             pool.status = ACTIVE
-    return True
+    return reply.ok
 
 
 def _change(pools: Sequence[Pool], reply: Reply, _: Metrics) -> bool:

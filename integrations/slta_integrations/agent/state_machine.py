@@ -9,7 +9,7 @@ from slta_integrations.agent import calls, settling
 from slta_integrations.agent.calls import Call
 from slta_integrations.agent.config import AgentFile
 from slta_integrations.agent.metrics import Metrics
-from slta_integrations.agent.pool import Pool, Step
+from slta_integrations.agent.pool import ABSENT, Pool, Step
 from slta_integrations.agent.probing import COUNT_WAIT_SECONDS, Probes
 from slta_integrations.client import Reply
 from slta_integrations.notices import Notices
@@ -88,6 +88,8 @@ class Agent:
         pools = [self.pools[id_] for id_ in call.pool_ids]
         if call.kind == "heartbeats":
             self.probes.plan(inf)
+        for pool in pools if call.kind == "register" else ():
+            pool.beats = pool.beats or pool.status != ABSENT
         if is_away(reply):
             self._back_off(reply, now)
             return
