@@ -11,22 +11,32 @@ export REDISCLI_AUTH
 cli() { timeout 5 redis-cli --user cluster --no-auth-warning -h "$@"; }
 address() { getent ahostsv4 "$1" | awk 'NR == 1 { print $1 }'; }
 
+# Waits until all nodes answer, unless one of them has slots: then there is a cluster, even if others are away.
 form() {
-    local places=()
-    for node in "${nodes[@]}"; do
-        until [[ $(cli "$node" ping 2>&1) == PONG ]]; do sleep 0.2; done
-        places+=("$(address "$node"):6379")
+    local info node places=()
+    until ((${#places[@]} == ${#nodes[@]})); do
+        places=()
+        for node in "${nodes[@]}"; do
+            info=$(cli "$node" cluster info 2>&1) || true
+            case $info in
+                *cluster_slots_assigned:[1-9]*) return ;;
+                *cluster_slots_assigned:0*) places+=("$(address "$node"):6379") ;;
+            esac
+        done
+        sleep 0.2
     done
-    if cli redis cluster info | grep -q '^cluster_slots_assigned:0'; then
-        redis-cli --user cluster --no-auth-warning --cluster create "${places[@]}" --cluster-replicas 1 --cluster-yes
-    fi
+    redis-cli --user cluster --no-auth-warning --cluster create "${places[@]}" --cluster-replicas 1 --cluster-yes
 }
 
+# Asks the first node that answers, and tells it the others that it does not know.
 introduce() {
-    local known place
-    known=$(cli redis cluster nodes)
-    for node in "${nodes[@]:1}"; do
-        place=$(address "$node") && [[ $known != *" $place:6379@"* ]] && cli redis cluster meet "$place" 6379
+    local asked known node place
+    for asked in "${nodes[@]}"; do
+        known=$(cli "$asked" cluster nodes 2>&1) && [[ $known == *myself* ]] && break
+    done
+    for node in "${nodes[@]}"; do
+        place=$(address "$node") && [[ $node != "$asked" && $known != *" $place:6379@"* ]] \
+            && cli "$asked" cluster meet "$place" 6379
     done
 }
 

@@ -17,6 +17,12 @@ MUTANTS: dict[str, Mutant] = {
     "what MOVED says is not learned": python(
         "store/client/cluster", "self._topology.moved(slot, address, monotonic())", "pass", MASTERS
     ),
+    "questions to nodes outlive their round": python(
+        "store/client/cluster",
+        "            await asyncio.gather(*tasks, return_exceptions=True)  # an error",
+        "            # an error",
+        "store/cluster_replies",
+    ),
     "a reply of a master that gave the slot away is believed": python(
         "store/client/pipeline", "if connections.routing.where(key) != pool.address:", "if False:", MASTERS
     ),

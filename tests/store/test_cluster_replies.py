@@ -12,9 +12,12 @@ from redis.exceptions import MovedError, ResponseError
 
 from slta.models.errors import StoreUnavailableError
 from slta.store import Store, StoreSettings
+from slta.store.client.cluster import Cluster
 from slta.store.client.connections import Connections
 from slta.store.client.failures import classify_timeout
 from slta.store.client.pipeline import _send
+from slta.store.client.topology import Node
+from slta.store.client.url import Address, parse
 from tests.store.conftest import Calls
 
 
@@ -85,3 +88,25 @@ async def test_a_moved_reply_for_no_slot_teaches_nothing() -> None:
         await routing.failed(known, "moved", MovedError(f"16384 {known[0]}:{known[1]}"))
         assert len(routing.tags()) == 1
         await routing.close()
+
+
+async def test_a_question_that_is_given_up_and_then_fails_is_over_with_its_round(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def ask(_: Cluster, address: Address) -> list[Node]:
+        if address[0] == "silent":
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0.01)
+                raise ConnectionError
+        return []
+
+    async def changed(_: object) -> None:
+        pass
+
+    monkeypatch.setattr(Cluster, "_ask", ask)
+    cluster = Cluster(parse("redis+cluster://silent,other"), {"connection_class": Connection}, changed)
+    await cluster.follow()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    await cluster.close()

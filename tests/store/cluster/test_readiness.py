@@ -84,6 +84,14 @@ async def test_a_cluster_that_requires_all_slots_is_warned_about(lonely: Cluster
     assert {(line["event"], line["setting"]) for line in logs} == {("store_requires_full_coverage", "yes")}
 
 
+async def test_nodes_that_forbid_the_question_are_not_warned_about(lonely: Cluster, opening: AsyncExitStack) -> None:
+    lonely.allow("asking", "on", ">secret", "~*", "&*", "+@all", "-config")
+    store = await opened(lonely.url.replace("//", "//asking:secret@"), opening)
+    with capture_logs() as logs:
+        await store.preflight(ServerRequirements())
+    assert {(line["event"], line["log_level"]) for line in logs} == {("store_requires_full_coverage", "debug")}
+
+
 async def test_a_server_that_is_no_node_is_refused(binary: str, opening: AsyncExitStack) -> None:
     port = free_port()
     with own_server(binary, "--port", str(port)):

@@ -126,8 +126,6 @@ class Cluster:
     async def _views(self, asked: Collection[Address]) -> list[list[Node]]:
         """Replies to CLUSTER NODES, of those nodes that reply at about the same time as the first one."""
         tasks = [asyncio.create_task(self._ask(address)) for address in asked]
-        for task in tasks:  # so that the error of one that is no longer waited for is not reported
-            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
             for first in asyncio.as_completed(tasks):
                 with suppress(Exception):
@@ -137,7 +135,8 @@ class Cluster:
         finally:
             for task in tasks:
                 task.cancel()
-        ended = [task for task in tasks if task.done() and not task.cancelled()]
+            await asyncio.gather(*tasks, return_exceptions=True)  # an error that nobody reads would be reported
+        ended = [task for task in tasks if not task.cancelled()]
         errors = [task.exception() for task in ended]
         told = (error for error in errors if isinstance(error, ResponseError))  # no cluster, or no permission
         self._silence = None if None in errors else next(told, errors[0])

@@ -126,7 +126,8 @@ async def _warn_of_coverage(pool: ConnectionPool) -> None:
     found = await _ask(pool, "CONFIG", "GET", COVERAGE)
     setting = (list(found.values()) if isinstance(found, dict) else found or ["unknown"])[-1]
     if setting != "no":
-        log.warning("store_requires_full_coverage", node=":".join(map(str, pool.address)), setting=setting)
+        tell = log.debug if setting == "unknown" else log.warning  # forbidden, as to the shipped user
+        tell("store_requires_full_coverage", node=":".join(map(str, pool.address)), setting=setting)
 
 
 class Eviction(NamedTuple):
