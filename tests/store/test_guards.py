@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from redis import Redis
 
-from slta.models import errors
+from slta.models import PoolSpec, errors
 from slta.store import Store
 from tests.store.conftest import Clock
 from tests.store.fleets import (
@@ -50,10 +50,12 @@ async def events(store: Store) -> list[tuple[str, int | None]]:
     return [event for event in found if event[0].endswith("_guard")]
 
 
-async def test_a_quarter_of_a_class_is_lost_without_the_guard(store: Store, clock: Clock) -> None:
+async def test_a_third_of_a_class_is_lost_without_the_guard(store: Store, clock: Clock) -> None:
     await eight(store)
+    await store.pools.add(FLEET, [PoolSpec("small-8", "small")])
+    await beat(store, "small-8")
     await keep_alive(store, clock, 15, *EIGHT[2:])
-    assert await count(store) == {"lost": 2, "alive": 6}
+    assert await count(store) == {"lost": 3, "alive": 6}
     assert await guard(store) == ["off", "off"]
 
 

@@ -138,6 +138,20 @@ async def test_an_outage_of_the_store_loses_no_pool_for_one_lease(store: Store, 
     assert (await liveness(store))["small-0"] == "lost", "not held for a minute, as sessions are"
 
 
+async def test_a_new_master_loses_no_pool_for_one_lease_since_it_may_lack_heartbeats(
+    store: Store, fleet: None, clock: Clock, redis: Redis
+) -> None:
+    await beat(store, "small-0")
+    await pass_seconds(store, clock, 1.25 * TTL - 1)
+    incarnation, _, fork = field(redis, "incarnations").split()[-1].split(":")
+    redis.hset(f"{{{FLEET}}}:cold", "incarnations", f"{incarnation}:1:{fork}")  # of another process
+    redis.function_flush()
+    await pass_seconds(store, clock, 1.25 * TTL)
+    assert (await liveness(store))["small-0"] == "alive"
+    await pass_seconds(store, clock, 5)
+    assert (await liveness(store))["small-0"] == "lost"
+
+
 async def test_a_heartbeat_revives_no_failed_pool(store: Store, fleet: None) -> None:
     await store.pools.fail(FLEET, "small-0")
     assert (await beat(store, "small-0"))["small-0"].outcome == "failed"
@@ -159,6 +173,7 @@ async def test_a_lost_pool_that_is_undrained_waits_for_a_heartbeat(store: Store,
     assert (await store.pools.set_status(FLEET, "small-0", "draining")).status == "draining"
     pool = await store.pools.set_status(FLEET, "small-0", "active")
     assert (pool.status, pool.liveness, pool.takes_sessions) == ("active", "lost", False)
+    assert (await store.fleets.snapshot(FLEET)).classes[0].counts[0] == 1
     await beat(store, "small-0")
     assert (await store.pools.get(FLEET, "small-0")).takes_sessions
 

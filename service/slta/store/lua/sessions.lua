@@ -174,7 +174,7 @@ function sessions.assign(fleet, id, lease, draw, options)
     return { 'FULL' }
   end
   -- writes
-  local view = confirmed.view(fleet)
+  local view = fleet.unconfirmed == 0 and fleet or confirmed.view(fleet)
   policies.call(fleet, 'prepare', view)
   local step = policies.call(view, 'learning_step')
   draw = tonumber(draw)

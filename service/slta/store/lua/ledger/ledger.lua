@@ -17,7 +17,9 @@ function ledger.on_change(fleet, class_index, pool_index, level, change)
   end
   if redis.call('SETBIT', row, pool_index, present) == 1 or change > 0 then
     accounting.on_change(fleet, class_index, level, change)
-    confirmed.touch(fleet, class_index)
+    if fleet.view then
+      confirmed.touch(fleet, class_index)
+    end
     policies.call(fleet, 'on_change', class_index, pool_index, level, change)
   else
     cold.load(fleet, 'draining_sessions')

@@ -78,28 +78,21 @@ local function open(fleet)
   return setmetatable(view, { __index = fleet })
 end
 
--- The fleet as the next decision sees it: the fleet itself unless a pool is unconfirmed and another one has room.
+-- The fleet as the next decision sees it while a pool is unconfirmed: the fleet itself unless another one has room.
 -- O(classes * log levels * pools / 8) for the first one of a call, then as much for one class.
 function confirmed.view(fleet)
-  if fleet.unconfirmed == 0 then
-    return fleet
-  end
   fleet.view = fleet.view or open(fleet)
   confirmed.refresh(fleet.view)
   return vectors.sum(fleet.view.room) > 0 and fleet.view or fleet
 end
 
--- An occupancy or a token of a class changes.
+-- An occupancy or a token of a class changes; the fleet has a view.
 function confirmed.touch(fleet, class_index)
-  if fleet.view then
-    fleet.view.stale[class_index] = true
-  end
+  fleet.view.stale[class_index] = true
 end
 
 -- Ends the use of the view of a call.
 function confirmed.close(fleet)
-  if fleet.view then
-    redis.call('DEL', keys.of_fleet(fleet, 'mask'))
-    fleet.view = false
-  end
+  redis.call('DEL', keys.of_fleet(fleet, 'mask'))
+  fleet.view = false
 end
