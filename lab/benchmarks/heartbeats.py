@@ -112,7 +112,9 @@ def main() -> None:
         api = Api(port)
         api.send("PUT", "", json.dumps(FLEET).encode())
         for part in parts(ids, POOLS_PER_CALL):
-            api.send("POST", "/pools", json.dumps({"pools": [{"pool_id": i, "pool_class": "a"} for i in part]}).encode())
+            api.send(
+                "POST", "/pools", json.dumps({"pools": [{"pool_id": i, "pool_class": "a"} for i in part]}).encode()
+            )
         for size in SIZES:
             print(measure(api, (server.pid, process), ids, size, options.lease, options.seconds), flush=True)
 

@@ -81,7 +81,7 @@ MUTANTS: dict[str, Mutant] = {
         "confirmed", "vectors.sum(fleet.view.room) > 0 and fleet.view or fleet", "fleet.view", GUARDS
     ),
     "a view keeps the counts of its first decision": lua(
-        "confirmed", "  fleet.view.stale[class_index] = true\n", "  local _ = class_index\n", GUARDS
+        "confirmed", "    fleet.view.stale[class_index] = true\n", "    local _ = class_index\n", GUARDS
     ),
     "the repair leaves the numbers of leases": lua(
         "repair_pools", "    repair_leases.begin_count(fleet)\n", "", DAMAGE

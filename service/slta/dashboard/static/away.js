@@ -2,6 +2,7 @@
 
 import { drawList, element, setHidden, setText } from "./dom.js";
 import { count, plural } from "./format.js";
+import { inactive } from "./model.js";
 
 const MOST = 12;
 
@@ -15,7 +16,7 @@ export function drawAway(root, { away, state }, onSelect) {
   }
   const [, list, more] = root.children;
   drawList(list, away.slice(0, MOST), () => element("button", { type: "button" }), drawButton);
-  const others = state.pools.draining + state.pools.failed - Math.min(away.length, MOST);
+  const others = inactive(state.pools) - Math.min(away.length, MOST);
   setText(more, others > 0 ? `and ${count(others)} more` : "");
 }
 

@@ -14,6 +14,9 @@ const DONE = {
     `${pool_id ?? `${pools} pools`} ${STATUS_WORDS[after.status] ?? after.status}`,
   drain_ended: ({ pool_id, pools, sessions }) =>
     `drain of ${pool_id ?? `${pools} pools`} ended, ${sessions} sessions left`,
+  begin_guard: ({ pools }) => `mass loss: ${pools} pools unconfirmed`,
+  end_guard: () => "mass-loss guard ended",
+  forget_pools: ({ pool_id, pools }) => `${pool_id ?? `${pools} pools`} forgotten`,
 };
 
 /** Descriptions of rejected changes by action. */

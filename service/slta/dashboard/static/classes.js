@@ -102,7 +102,7 @@ class Block {
   }
 
   #drawFacts(c) {
-    const away = ["draining", "failed"].filter((status) => c.pools[status]);
+    const away = ["unconfirmed", "draining", "failed", "lost", "gone"].filter((status) => c.pools[status]);
     const pools = [plural(c.pools.active, "active pool"), ...away.map((status) => `${c.pools[status]} ${status}`)].join(
       ", ",
     );

@@ -99,8 +99,8 @@ export class PoolInspector {
     this.#pool = pool;
     const c = pool && this.#view.classes.find((one) => one.name === pool.pool_class);
     setText(byId("pool-facts"), c ? `${c.name}: ${factsOf(columnView(pool, c), c)}` : problem);
-    setHidden(byId("drain"), !(pool && this.#mayChange && pool.status === "active"));
-    setHidden(byId("undrain"), !(pool && this.#mayChange && pool.status !== "active"));
+    setHidden(byId("drain"), !(pool && this.#mayChange && (pool.stated ?? pool.status) === "active"));
+    setHidden(byId("undrain"), !(pool && this.#mayChange && (pool.stated ?? pool.status) !== "active"));
   }
 
   async #change(verb) {

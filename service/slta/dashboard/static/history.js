@@ -69,6 +69,6 @@ export function shortBy({ now, seconds, means }) {
 }
 
 export const arrivals = (c) => c.assigned + c.adopted;
-const completions = (c) => c.completed + c.expired + c.failed + c.reported_ended;
+const completions = (c) => c.completed + c.expired + c.failed + c.reported_ended + c.pool_gone;
 export const leftOut = (c) => c.left_out_over_capacity + c.left_out_unknown_pool;
 export const rejections = (c) => c.rejected_no_capacity + c.rejected_no_active_pool;

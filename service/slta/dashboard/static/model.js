@@ -9,7 +9,8 @@ const FAR_RANKS = 3;
 
 /** View of a frame: classes with pools as columns, tokens, and the level with the largest marginal utility. */
 export function viewOf(frame) {
-  const { state, averages, estimate, policy, pools, events } = frame;
+  const { state, averages, estimate, policy, events } = frame;
+  const pools = frame.pools?.map(withLiveness);
   const next = bestClass(state.classes);
   const unit = state.utility_unit ?? "";
   const classes = state.classes.map((c) => ({ ...classView(c, c === next, estimate, policy), unit }));
@@ -19,12 +20,18 @@ export function viewOf(frame) {
       .toSorted(byStatus)
       .map((pool) => columnView(pool, c));
   for (const c of pools ? classes : []) c.columns = columnsOf(c);
-  const away = frame.away.toSorted(byStatus);
+  const away = frame.away.map(withLiveness).toSorted(byStatus);
   const leastConnections = frame.least_connections_gap;
   return { state, unit, averages, leastConnections, estimate, policy, classes, events, away, hasPools: Boolean(pools) };
 }
 
-const STATUSES = ["failed", "draining", "active"];
+const STATUSES = ["gone", "lost", "failed", "draining", "active"];
+
+/** A pool with `status` lost or gone if it is; `stated` is what the operator said. */
+export function withLiveness(pool) {
+  const away = pool.status === "active" && ["lost", "gone"].includes(pool.liveness);
+  return { ...pool, stated: pool.status, status: away ? pool.liveness : pool.status };
+}
 
 /** Those that somebody may look for come first. */
 const byStatus = (one, other) => STATUSES.indexOf(one.status) - STATUSES.indexOf(other.status);
@@ -90,10 +97,13 @@ export function levelOf({ is_damaged: damaged, pools, sessions, capacity, placem
   return sessions === 0 ? "no session" : "good";
 }
 
+/** Number of pools that get no sessions. */
+export const inactive = (pools) => pools.draining + pools.failed + pools.lost + pools.gone;
+
 /** One-sentence status, the most urgent condition first. */
 export function verdictOf(view, rates, percent) {
   const { state, classes, policy } = view;
-  const emptied = classes.find((c) => c.pools.active === 0 && c.pools.draining + c.pools.failed > 0);
+  const emptied = classes.find((c) => c.pools.active === 0 && inactive(c.pools) > 0);
   const gap = headlineGap(view);
   const off = Math.abs(state.estimate_rank - state.optimal_rank);
   const blocked = state.repair_blocked;

@@ -63,13 +63,17 @@ function bar(k, level, { scale, column, gap }) {
   return { x: left(k, column) + gap / 2, y, width: column - gap, height: TOP + PLOT - y };
 }
 
+/** Lost pools keep their sessions, as draining ones do. */
+const LOOKS = { lost: "draining", gone: "failed" };
+const lookOf = (one) => LOOKS[one.status] ?? one.status;
+
 function drawGround(node, one, k, place, c) {
-  const pattern = one.status === "failed" ? "url(#failed)" : null;
-  setAttributes(node, { ...bar(k, c.capacity, place), fill: pattern, class: `ground ${one.status}` });
+  const pattern = lookOf(one) === "failed" ? "url(#failed)" : null;
+  setAttributes(node, { ...bar(k, c.capacity, place), fill: pattern, class: `ground ${lookOf(one)}` });
 }
 
 function drawFilled(node, one, k, place) {
-  const pattern = one.status === "active" ? null : `url(#${one.status})`;
+  const pattern = one.status === "active" ? null : `url(#${lookOf(one)})`;
   setAttributes(node, { ...bar(k, one.occupancy, place), fill: pattern, class: pattern ? "marked" : "filled" });
 }
 
@@ -121,7 +125,7 @@ function describe(c, columns) {
   return [
     `${c.name}: ${plural(active.length, "active pool")}`,
     active.length ? `${Math.min(...sessions)} to ${Math.max(...sessions)} sessions each` : "",
-    others ? `${others} draining or failed` : "",
+    others ? `${others} not active` : "",
     c.threshold === null ? "" : `threshold ${c.threshold}`,
     c.tokens ? `${held("green")} green and ${held("yellow")} yellow tokens` : "",
   ]

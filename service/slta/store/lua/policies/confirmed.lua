@@ -86,9 +86,11 @@ function confirmed.view(fleet)
   return vectors.sum(fleet.view.room) > 0 and fleet.view or fleet
 end
 
--- An occupancy or a token of a class changes; the fleet has a view.
+-- An occupancy or a token of a class changes.
 function confirmed.touch(fleet, class_index)
-  fleet.view.stale[class_index] = true
+  if fleet.view then
+    fleet.view.stale[class_index] = true
+  end
 end
 
 -- Ends the use of the view of a call.

@@ -47,9 +47,7 @@ end
 local function write_green(fleet, class_index, level)
   fleet.thresholds[class_index] = level
   fleet.green[class_index] = rows.write_below(keys.of_class(fleet, 'green', class_index), fleet, class_index, level)
-  if fleet.view then
-    confirmed.touch(fleet, class_index)
-  end
+  confirmed.touch(fleet, class_index)
 end
 
 -- r <- r + 1: the green tokens of class i_r are exactly its former yellow ones. O(pools / 8).
@@ -57,9 +55,7 @@ local function step_up(fleet)
   local class_index = fleet.estimate_class
   redis.call('BITOP', 'OR', keys.of_class(fleet, 'green', class_index), keys.of_fleet(fleet, 'yellow'))
   fleet.green[class_index] = fleet.yellow
-  if fleet.view then
-    confirmed.touch(fleet, class_index)
-  end
+  confirmed.touch(fleet, class_index)
   fleet.thresholds[class_index] = fleet.estimate_level
   set_rank(fleet, fleet.rank + 1)
   write_yellow(fleet)
