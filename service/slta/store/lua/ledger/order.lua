@@ -17,17 +17,27 @@ function order.threshold(fleet, class_index, rank)
   end)
 end
 
+local rank_texts = {} -- by rank; at most MAX_LEVELS
+
+local function rank_text(rank)
+  local text = rank_texts[rank]
+  if not text then
+    text = string.format('%' .. constants.BYTES.ranks .. 'd', rank)
+    rank_texts[rank] = text
+  end
+  return text
+end
+
 -- The live order from the full one: pairs of a key and its text, `order` and the ranks of each class; also the last
 -- rank. O(levels).
 function order.live(fleet, full)
-  local rank_format = '%' .. constants.BYTES.ranks .. 'd'
   local text, classes = tables.live(fleet, 'order', full)
   local texts, ranks = { { keys.of_fleet(fleet, 'order'), text } }, {}
   for class_index = 1, #fleet.numbers do
     ranks[class_index] = {}
   end
   for rank, class_index in ipairs(classes) do
-    ranks[class_index][#ranks[class_index] + 1] = string.format(rank_format, rank)
+    ranks[class_index][#ranks[class_index] + 1] = rank_text(rank)
   end
   for class_index = 1, #fleet.numbers do
     texts[#texts + 1] = { keys.of_class(fleet, 'ranks', class_index), table.concat(ranks[class_index]) }

@@ -42,17 +42,33 @@ function tables.number(fleet, name, class_index, level)
   return number
 end
 
+-- The class indexes of those that have pools, by their texts in a table.
+local function classes_with_pools(fleet)
+  local found = {}
+  for class_index = 1, #fleet.numbers do
+    if fleet.pools[class_index] > 0 then
+      found[string.format('%' .. constants.CLASS_BYTES .. 'd', class_index)] = class_index
+    end
+  end
+  return found
+end
+
 -- The live `order` or `bound` from the text of the full one: those entries whose class has pools, and the class_index
 -- of each. O(entries).
 function tables.live(fleet, name, full)
-  local bytes, texts, classes = constants.BYTES[name], {}, {}
-  for nth = 1, #full / bytes do
-    local class_index = tables.parse(name, full, nth)
-    if (fleet.pools[class_index] or 0) > 0 then
-      texts[#texts + 1] = string.sub(full, (nth - 1) * bytes + 1, nth * bytes)
-      classes[#classes + 1] = class_index
+  local bytes, class_bytes, alive = constants.BYTES[name], constants.CLASS_BYTES, classes_with_pools(fleet)
+  local texts, classes, count, begun = {}, {}, 0, nil
+  for at = 1, #full, bytes do
+    local class_index = alive[string.sub(full, at, at + class_bytes - 1)]
+    if class_index then
+      begun, count = begun or at, count + 1
+      classes[count] = class_index
+    elseif begun then
+      texts[#texts + 1] = string.sub(full, begun, at - 1)
+      begun = nil
     end
   end
+  texts[#texts + 1] = begun and string.sub(full, begun) or nil
   return table.concat(texts), classes
 end
 
