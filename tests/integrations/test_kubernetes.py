@@ -327,9 +327,9 @@ def test_the_api_server_is_reached_by_tls_and_its_own_ca(fleet: Fleet, token: Pa
     tls.load_cert_chain(certificate, key)
     with FakeApiServer(tls=tls).running() as api:
         api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
-        watching = Watching(api, fleet.service.url, fleet.name, token, access=Access(api.url, token, certificate))
-        until_pools(fleet, a="active")
-        watching.stop()
+        access = Access(api.url, token, certificate)
+        with Watching(api, fleet.service.url, fleet.name, token, access=access):
+            until_pools(fleet, a="active")
 
 
 # What goes wrong at slta

@@ -94,9 +94,8 @@ def test_a_watcher_uses_its_rights_and_no_others(
 ) -> None:
     token = tmp_path / "token"
     token.write_text("first")
-    watching = Watching(api, fleet.service.url, fleet.name, token, **options)
-    until(lambda: watching.changes == 1)
-    watching.stop()
+    with Watching(api, fleet.service.url, fleet.name, token, **options) as watching:
+        until(lambda: watching.changes == 1)
     used = {(verb, GROUPS[resource]) for verb, resource, _ in api.calls}
     assert used <= rights(*files)
     assert {resource for _, resource in used} == {resource for _, resource in rights(*files)}

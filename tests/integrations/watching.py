@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from slta_integrations.kubernetes.api_server import Access
 from slta_integrations.kubernetes.command import run
@@ -58,6 +58,12 @@ class Watching:
             await run(self._wanted, self.metrics, self._stopping)
         except asyncio.CancelledError:
             return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def stop(self) -> None:
         """As by SIGTERM."""
