@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,6 +104,25 @@ def test_the_lease_is_in_the_own_namespace(tmp_path: Path) -> None:
     (tmp_path / "namespace").write_text("slta")
     assert namespaces("games", tmp_path) == ("games", "slta")
     assert namespaces(None, tmp_path) == ("slta", "slta")
+
+
+async def test_a_part_that_loses_a_cancellation_is_cancelled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    cancelled = 0
+
+    async def stubborn() -> None:
+        nonlocal cancelled
+        while cancelled < 2:
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                cancelled += 1
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    wait = asyncio.wait
+    monkeypatch.setattr(asyncio, "wait", lambda tasks, timeout: wait(tasks, timeout=timeout / 100))
+    await command._end([task])
+    assert cancelled == 2
 
 
 # Metrics

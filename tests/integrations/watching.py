@@ -46,7 +46,7 @@ class Watching:
         self._wanted = Wanted(**given | options)
         self.metrics = Metrics()
         self._started = threading.Event()
-        self._thread = threading.Thread(target=asyncio.run, args=[self._run()])
+        self._thread = threading.Thread(target=asyncio.run, args=[self._run()], daemon=True)
         self._thread.start()
         self._started.wait()
 
@@ -70,11 +70,13 @@ class Watching:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(DEADLINE_SECONDS)
+            assert not self._thread.is_alive()
 
     def kill(self) -> None:
         """It ends without releasing the Lease."""
         self._loop.call_soon_threadsafe(self._main.cancel)
         self._thread.join(DEADLINE_SECONDS)
+        assert not self._thread.is_alive()
 
     def value(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(f"slta_kubernetes_{name}", labels) or 0

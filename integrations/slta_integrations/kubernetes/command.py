@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -98,9 +98,16 @@ async def run(wanted: Wanted, metrics: Metrics, stopping: asyncio.Event) -> None
             runs = [*(watcher.run() for watcher in watchers), election.run(), reconciler.run()]
             tasks = [group.create_task(run) for run in runs]
             await stopping.wait()
-            for task in tasks:
-                task.cancel()
+            await _end(tasks)
         await election.release()
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended: a time-out at the same moment may take the place of a cancellation."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=1.0)
 
 
 def _watchers(

@@ -59,7 +59,8 @@ class Reconciler:
 
     async def _wait(self) -> None:
         try:
-            await asyncio.wait_for(self._changed.wait(), TICK_SECONDS)
+            async with asyncio.timeout(TICK_SECONDS):  # not wait_for, which may lose a cancellation before Python 3.12
+                await self._changed.wait()
         except TimeoutError:
             return
         self._changed.clear()
