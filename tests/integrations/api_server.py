@@ -126,6 +126,16 @@ class FakeApiServer:
         """End all watches in the middle of a line."""
         self._do(self._cut(rest))
 
+    def give_lease(self, holder: str | None) -> None:
+        """Another process writes the Lease."""
+        self._do(self._give_lease(holder))
+
+    async def _give_lease(self, holder: str | None) -> None:
+        assert self.lease is not None
+        self.version += 1
+        metadata = {**self.lease["metadata"], "resourceVersion": str(self.version)}
+        self.lease = {**self.lease, "metadata": metadata, "spec": {**self.lease["spec"], "holderIdentity": holder}}
+
     def compact(self) -> None:
         """Forget all changes before now."""
         self.compacted = self.version

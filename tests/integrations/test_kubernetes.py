@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from slta_integrations.kubernetes import election, lease, pools, reconciler, watcher
@@ -143,6 +144,18 @@ def test_a_pod_that_is_not_ready_for_a_while_keeps_its_sessions(
     until(lambda: "slta.drained" not in all_pools(fleet)[id_of("a")]["labels"])
 
 
+def test_a_pod_that_does_not_return_within_its_grace_is_removed_without_another_event(
+    api: FakeApiServer, fleet: Fleet, new_watcher: NewWatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "READ_SECONDS", float("inf"))
+    api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
+    new_watcher(grace_seconds=0.5)
+    until_pools(fleet, a="active")
+    api.put(slice_of("c-aaaaa", "svc-c", None))
+    until_pools(fleet, a="draining")
+    until_pools(fleet)
+
+
 def test_a_drain_of_an_operator_stays(
     api: FakeApiServer, fleet: Fleet, new_watcher: NewWatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,8 +260,9 @@ def test_a_watch_that_is_refused_ends_in_a_new_list(api: FakeApiServer, new_watc
     api.refuses_watches = status
     api.cut()
     until(lambda: watching.value("lists_total", kind="endpointslices") == 2)
-    refused = watching.value("watches_total", kind="endpointslices") - 1
-    assert refused >= (1 if status == 410 else watcher.MAX_RESUMES)
+    verbs = [verb for verb, resource, _ in api.calls if resource == "endpointslices"]
+    refused = verbs[: verbs.index("list", 1)].count("watch") - 1
+    assert refused == (1 if status == 410 else watcher.MAX_RESUMES)
 
 
 def test_a_bookmark_is_where_the_next_watch_begins(api: FakeApiServer, new_watcher: NewWatcher) -> None:
@@ -397,6 +411,20 @@ def test_another_takes_over_from_one_that_died_when_its_lease_is_over(
     assert second.is_leader
     assert holder not in {None, api.lease["spec"]["holderIdentity"]}
     assert api.lease["spec"]["leaseTransitions"] == 1
+
+
+def test_a_watcher_that_acts_again_reads_what_another_changed(
+    api: FakeApiServer, fleet: Fleet, new_watcher: NewWatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "READ_SECONDS", float("inf"))
+    api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
+    watching = new_watcher()
+    until_pools(fleet, a="active")
+    api.give_lease("another")
+    until(lambda: not watching.is_leader)
+    httpx.delete(f"{fleet.service.url}/v1/fleets/{fleet.name}/pools/{id_of('a')}").raise_for_status()
+    api.give_lease(None)
+    until_pools(fleet, a="active")
 
 
 def test_a_holder_that_cannot_renew_stops_to_act(

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
+from slta_integrations.kubernetes.api_server import ApiServer
+from slta_integrations.kubernetes.election import Election
 from slta_integrations.kubernetes.lease import DEADLINE_SECONDS, LEASE_SECONDS, Holding
+from slta_integrations.kubernetes.metrics import Metrics, Telemetry
+from slta_integrations.notices import Notices
+from tests.awaiting import DEADLINE_SECONDS as DEADLINE
 
 NOW = "2026-01-01T00:00:00.000000Z"
 
@@ -75,6 +81,16 @@ def test_it_may_act_from_its_write_on_until_the_deadline() -> None:
     assert not holder.is_held
 
 
+def test_each_acquisition_is_another_term() -> None:
+    holder, clock = holding()
+    holder.renewed(clock.now)
+    holder.renewed(clock.now + 1)
+    assert holder.term == 1
+    holder.observe(lease("b"), NOW)
+    holder.renewed(clock.now)
+    assert holder.term == 2
+
+
 def test_it_stops_at_once_when_another_holds_the_lease() -> None:
     holder, clock = holding()
     holder.renewed(clock.now)
@@ -84,6 +100,24 @@ def test_it_stops_at_once_when_another_holds_the_lease() -> None:
 
 def test_a_call_that_is_under_way_ends_before_another_may_take_over() -> None:
     assert DEADLINE_SECONDS + 5 <= LEASE_SECONDS
+
+
+class EmptyApiServer:
+    """An API server without a Lease, which takes what is written."""
+
+    async def read_lease(self, *_: str) -> None:
+        return None
+
+    async def write_lease(self, *_: object) -> bool:
+        return True
+
+
+async def test_a_watcher_that_may_act_is_woken() -> None:
+    changed, api = asyncio.Event(), cast("ApiServer", EmptyApiServer())
+    telemetry = Telemetry(Metrics(), Notices("kubernetes"))
+    election = asyncio.create_task(Election(api, "games", "slta-kubernetes", "a", changed, telemetry).run())
+    await asyncio.wait_for(changed.wait(), DEADLINE)
+    election.cancel()
 
 
 def test_releasing_leaves_no_holder_but_only_its_own_lease() -> None:

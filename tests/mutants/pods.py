@@ -45,6 +45,7 @@ MUTANTS = {
     "pools change while the watch is away": python(
         "reconciler", "if not all(watcher.is_current for watcher in self._watchers):", "if False:", "kubernetes"
     ),
+    "a grace is over with the next event only": python("reconciler", " or self._planner.waits", "", "kubernetes"),
     "a watcher acts without the Lease": python(
         "lease", "return self._clock() < self._held_until", "return True", "kubernetes_lease"
     ),

@@ -31,6 +31,8 @@ class Holding:
         self._name = name
         self._identity = identity
         self._clock = clock
+        self.term = 0
+        """Changes each time that the Lease is acquired."""
         self._seen_version = ""
         self._seen_at = 0.0
         self._held_until = -math.inf
@@ -54,6 +56,7 @@ class Holding:
 
     def renewed(self, since: float) -> None:
         """A write that was begun at `since` succeeded."""
+        self.term += not self.is_held
         self._held_until = since + DEADLINE_SECONDS
 
     def release(self, lease: Mapping[str, Any]) -> dict[str, Any] | None:

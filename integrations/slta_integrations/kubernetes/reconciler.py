@@ -45,6 +45,7 @@ class Reconciler:
         self._metrics, self._notices = telemetry
         self._is_settled = False
         self._failures = 0
+        self._term = 0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -68,8 +69,10 @@ class Reconciler:
 
     async def _round(self) -> None:
         if not self._holding.is_held:
-            self._pools.forget()
             return
+        if self._term != self._holding.term:
+            self._term = self._holding.term
+            self._pools.forget()
         if not all(watcher.is_current for watcher in self._watchers):
             return
         if self._pools.is_due:
