@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import heapq
+from contextlib import AsyncExitStack
 from itertools import pairwise
 
 import pytest
 from redis import Redis
 
 from slta.models import Ticked
-from slta.store import Store
-from tests.store.conftest import Clock
+from slta.store import Store, StoreSettings
+from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, field, place, spec
 from tests.store.test_ticks import tick
+from tests.toy.uniform import LIBRARY
 
 PERIOD = 1.95
 """Longest time from a turn to the next."""
@@ -114,6 +116,16 @@ async def test_after_a_step_of_the_clock_turns_begin_anew(store: Store, fleet: N
     await turn(store)
     clock.advance(-3600)
     assert await turn(store) <= PERIOD
+
+
+async def test_dispatchers_of_two_versions_take_turns_among_their_own(
+    store: Store, fleet: None, server: str, opening: AsyncExitStack, clock: Clock
+) -> None:
+    other = Store(StoreSettings(server, call_timeout_seconds=30), Calls(), library=LIBRARY, clock=clock)
+    opening.push_async_callback(other.close)
+    firsts = [await turn(one) for one in (store, other)]
+    stand_ins = [await turn(one) for one in (store, other)]
+    assert firsts[0] == firsts[1] < stand_ins[0] == stand_ins[1]
 
 
 async def test_whoever_finds_leases_left_comes_after_a_second(store: Store, clock: Clock) -> None:
