@@ -296,6 +296,7 @@ def _configuration(rng: Random) -> dict[str, Any]:
         "classes": [_class(rng, name) for name in names],
         "policy": rng.choice(sorted(POLICIES)),
         "lease_seconds": 0,
+        "gone_seconds": 604_800,  # no session ends with its pool
         "retention_seconds": rng.choice([REMEMBERED, 3600]),
     }
     if rng.random() < 0.1:
@@ -359,6 +360,22 @@ async def change_pools(walk: Walk) -> None:
     answer = await walk.of_fleet("POST", "/pools/status", fleet, json={"status": status, **selection})
     changed = answer.json()["changed"] if answer.is_success else []
     assert await _statuses(walk, fleet) == before | dict.fromkeys(changed, status), walk._where((fleet, answer.text))
+
+
+async def send_heartbeats(walk: Walk) -> None:
+    """Of some pools, whose leases may run out before the next ones."""
+    fleet, lease = walk.fleet(), walk.rng.choice([1, 2, 10, 3600])
+    beats = [{"pool_id": walk.pool(), "ttl_seconds": lease, "count": 1} for _ in range(walk.rng.randint(1, 4))]
+    answer = await walk.of_fleet("POST", "/pools/heartbeats", fleet, json={"heartbeats": beats})
+    if answer.is_success:
+        assert [one["pool_id"] for one in answer.json()["pools"]] == [one["pool_id"] for one in beats], walk._where(
+            beats
+        )
+
+
+async def end_guard(walk: Walk) -> None:
+    selection = walk.rng.choice([{}, {"pool_class": walk.rng.choice([*CLASSES, "none"])}])
+    await walk.of_fleet("POST", "/pools/guard", walk.fleet(), json={"action": "end", **selection})
 
 
 async def _statuses(walk: Walk, fleet: str) -> dict[str, str]:
@@ -449,7 +466,8 @@ Step = Callable[[Walk], Coroutine[object, object, None]]
 STEPS: Mapping[Step, int] = {
     assign: 40, complete: 30, report: 12, change_pool: 8, pass_time: 8, get_session: 6, operations: 6, put_fleet: 6,
     renew: 5, look: 5, add_pools: 4, place: 4, assign_unnamed: 3, put_pool: 3, report_pool: 3, fail_pool: 2,
-    change_pools: 2, talk_nonsense: 2, delete_fleet: 1, empty_and_delete_fleet: 1, repair: 1, look_around: 1,
+    send_heartbeats: 5, change_pools: 2, end_guard: 1, talk_nonsense: 2, delete_fleet: 1, empty_and_delete_fleet: 1,
+    repair: 1, look_around: 1,
     be_ready: 1,
 }  # fmt: skip
 """The steps of a walk, and how often each is taken beside the others."""

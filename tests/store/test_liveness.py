@@ -264,3 +264,18 @@ async def test_a_loss_leaves_the_copy_of_names(store: Store, fleet: None, clock:
 async def test_the_as_of_of_a_heartbeat_is_that_of_the_state(store: Store, fleet: None) -> None:
     beats = await store.pools.beat(FLEET, Heartbeats(["small-0"], ["10"], ["-"]))
     assert beats.as_of == await as_of(store)
+
+
+async def test_a_fleet_of_an_earlier_version_has_the_default_times(
+    store: Store, fleet: None, clock: Clock, redis: Redis
+) -> None:
+    redis.hdel(f"{{{FLEET}}}:cold", "gone", "forget", "pool_gone")
+    assert (await store.audits.inspect(FLEET)).total == 0
+    await beat(store, "small-0")
+    await place(store, 8)
+    await pass_seconds(store, clock, 12.5)
+    await pass_seconds(store, clock, 119)
+    assert (await liveness(store))["small-0"] == "lost"
+    await pass_seconds(store, clock, 2)
+    assert (await liveness(store))["small-0"] == "gone"
+    assert (await store.fleets.snapshot(FLEET)).counters["pool_gone"] > 0

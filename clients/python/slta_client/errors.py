@@ -37,8 +37,8 @@ class UnavailableError(PlacementError):
 class SessionLostError(Exception):
     """The session's place was given away while its block ran.
 
-    `reason` is `expired` (lease), `failed` (pool), `completed` (by another call), `reported_ended` (not in its pool's
-    list) or `unknown`.
+    `reason` is `expired` (lease), `failed` (pool), `pool_gone` (its pool sent no heartbeats), `completed` (by another
+    call), `reported_ended` (not in its pool's list) or `unknown`.
     """
 
     def __init__(self, session_id: str, pool_id: str, reason: str) -> None:
