@@ -1,0 +1,6 @@
+"""Session types: sessions that may use some classes only. Not in the paper.
+
+A session of type t may go to the classes S_t. N_t sessions of the type are on active pools, A_c active pools are in
+class c, with H_c sessions. `sets` has the types, `prices` the rule of placement, `assignment` the optimum
+U*(N_1 … N_T, A) kept with each event, `bound` the same from nothing, also of means.
+"""

@@ -1,0 +1,181 @@
+"""Prices of places: JLMU among the classes that a session may use, each lowered by what its place is worth to others.
+
+A type is *needy* beside a session if it may use the class and finds less in its other classes than the session does.
+The last places of the class that are worth more than the session's alternative are left to the needy, as far as these
+would fill them before departures make new ones: with `room` such places, `holes` of them free, and R = needy / room,
+the chance is R^(3/8 · holes), after the gambler's ruin. 3/8 is from simulations: 2/5 to 1/3 are alike.
+
+Utilities are the store's integers. Sums, products, quotients and square roots are rounded alike in Lua and Python,
+which powers of the C library are not: R^(1/8) is three square roots, then raised to an integer by squaring.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from slta.core.policies.choice import NOTHING
+from slta.core.session_types.sets import TypeSets
+
+TIE = 2
+"""Integer marginals that differ by less are worth the same: rounding may make equal ones differ by 1."""
+
+
+class Offer(NamedTuple):
+    """Best free place of a class: its rank in the dispatch order, its level, and its integer marginal utility."""
+
+    rank: int
+    level: int
+    marginal: int
+
+
+class Alternatives(NamedTuple):
+    """Best class of a type, its marginal, and the largest marginal of the others; None where there is none."""
+
+    pool_class: int
+    first: int | None
+    second: int | None
+
+    def besides(self, pool_class: int) -> int | None:
+        """The largest marginal without this class."""
+        return self.second if pool_class == self.pool_class else self.first
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Active pools `pools[c]`, and the sessions on them: `sessions[t]` of a type, `held[c]` in a class."""
+
+    pools: Sequence[int]
+    sessions: Sequence[int]
+    held: Sequence[int]
+
+
+def alternatives(classes: Iterable[int], offers: Sequence[Offer | None]) -> Alternatives:
+    """The best two offers of these classes.
+
+    >>> alternatives([0, 1, 2], [Offer(2, 1, 6), None, Offer(1, 1, 8)])
+    Alternatives(pool_class=2, first=8, second=6)
+    """
+    best, first, second = NOTHING, None, None
+    for c in classes:
+        offer = offers[c]
+        if offer is not None and (first is None or offer.marginal > first):
+            best, first, second = c, offer.marginal, first
+        elif offer is not None and (second is None or offer.marginal > second):
+            second = offer.marginal
+    return Alternatives(best, first, second)
+
+
+def power(base: float, exponent: int) -> float:
+    """base^exponent by squaring, in this order of products.
+
+    >>> power(3.0, 5)
+    243.0
+    """
+    result = 1.0
+    while exponent > 0:
+        if exponent % 2 == 1:
+            result *= base
+        base *= base
+        exponent //= 2
+    return result
+
+
+def chance(needy: int, room: int, holes: int) -> float:
+    """min(1, needy / room)^(3/8 · holes).
+
+    >>> chance(1, 256, 8)  # (1/256)^3
+    5.960464477539063e-08
+    """
+    return power(math.sqrt(math.sqrt(math.sqrt(min(1.0, needy / room)))), 3 * holes)
+
+
+def last_level(marginals: Sequence[int], level: int, above: int) -> int:
+    """The last level from `level` on whose marginal is more than `above`; `level` if there is none. O(log levels).
+
+    >>> last_level([9, 7, 7, 4], level=1, above=5)
+    3
+    """
+    low, high = level, len(marginals)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if marginals[middle - 1] > above else (low, middle - 1)
+    return low
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Offers of all classes to a session of type `kind`, None of a class without room.
+
+    `marginals[c][j - 1]` is Δ(c, j); `found[t]` has the alternatives of `kind` and of its rivals.
+    """
+
+    sets: TypeSets
+    kind: int
+    offers: Sequence[Offer | None]
+    marginals: Sequence[Sequence[int]]
+    load: Load
+    found: Mapping[int, Alternatives]
+
+    def price(self, pool_class: int, offer: Offer) -> float | None:
+        """What the class's offer is worth to needy types, times the chance that they take it; None if it has no price.
+
+        A place beyond the capacity is worth 0: a refused session adds nothing.
+        """
+        mine = self.found[self.kind].besides(pool_class)
+        if mine is None:
+            return None
+        column = self.marginals[pool_class]
+        last = last_level(column, offer.level, mine - TIE)
+        needy, worst = self.needy(pool_class, mine, column[last] if last < len(column) else 0)
+        if not needy or worst >= offer.marginal:
+            return None
+        room = self.load.pools[pool_class] * last
+        holes = max(1, room - self.load.held[pool_class])
+        return (offer.marginal - worst) * chance(needy, room, holes)
+
+    def needy(self, pool_class: int, mine: int, after: int) -> tuple[int, float]:
+        """Sessions of the types that find at least TIE less than `mine`, and the least that one finds.
+
+        `after` is what they find in the class itself, once its places that are worth `mine` are taken.
+        """
+        count, worst = 0, math.inf
+        for t in self.sets.rivals[self.kind]:
+            if pool_class in self.sets.members[t]:
+                besides = self.found[t].besides(pool_class)
+                theirs = after if besides is None else max(after, besides)
+                if theirs <= mine - TIE:
+                    count, worst = count + self.load.sessions[t], min(worst, theirs)
+        return count, worst
+
+
+def choose(
+    sets: TypeSets, kind: int, offers: Sequence[Offer | None], marginals: Sequence[Sequence[int]], load: Load
+) -> int:
+    """The class for a session of type `kind`, NOTHING if none of its classes has room. O(classes · types).
+
+    The offer with the largest marginal less price; of equal ones that of the better rank. A price refuses no session.
+    With one type, or equal sets, nobody is needy, and the choice is JLMU's.
+
+    Class 0 has one place left, and type 0 no other class; type 1 finds nearly as much in class 1:
+
+    >>> sets, offers = TypeSets(((0,), (0, 1))), [Offer(1, 1, 100), Offer(2, 1, 95)]
+    >>> choose(sets, 1, offers, [[100], [95]], Load(pools=[8, 8], sessions=[7, 0], held=[7, 0]))
+    1
+    """
+    found = {t: alternatives(sets.classes[t], offers) for t in (kind, *sets.rivals[kind])}
+    market = Market(sets, kind, offers, marginals, load, found)
+    candidates = [(offer, c) for c in sets.classes[kind] if (offer := offers[c]) is not None]
+    chosen, best = NOTHING, 0.0
+    for offer, c in sorted(candidates):
+        if chosen != NOTHING and offer.marginal <= best:
+            break
+        price = market.price(c, offer)
+        score = offer.marginal if price is None else offer.marginal - price
+        if chosen == NOTHING or score > best:
+            chosen, best = c, score
+        if price is None:
+            break  # the others rank worse, and a price makes none better
+    return chosen

@@ -1,0 +1,89 @@
+"""The bound U*(N_1 … N_T, A) from nothing."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from slta.core.optimum import optimum
+from slta.core.session_types.assignment import Assignment
+from slta.core.session_types.bound import bound
+from slta.core.session_types.sets import TypeSets, everywhere
+from tests.core.session_types.worlds import World, fill, world
+
+
+def at_random(seed: int, **sizes: int) -> World:
+    rng = random.Random(seed)
+    at = world(rng, **sizes)
+    fill(rng, at, rng.randint(0, 60))
+    return at
+
+
+def test_it_is_that_of_the_kept_assignment() -> None:
+    for seed in range(300):
+        at = at_random(seed)
+        found = bound(at.sets, at.ranking, at.pools, at.sessions)
+        kept = Assignment.of(at.sets, at.pools, at.marginals, at.sessions)
+        assert found.utility == pytest.approx(kept.utility, rel=1e-12, abs=1e-6)
+        assert found.refused == 0
+
+
+def test_with_one_type_it_is_the_optimum_without_types() -> None:
+    for seed in range(100):
+        at = at_random(seed)
+        best = optimum(at.ranking, at.pools, sum(at.held))
+        found = bound(everywhere(len(at.pools)), at.ranking, at.pools, [sum(at.held)])
+        assert found.utility == pytest.approx(best.utility if best else 0, rel=1e-12, abs=1e-6)
+
+
+def test_the_assignment_that_is_there_is_not_above_it() -> None:
+    for seed in range(300):
+        at = at_random(seed)
+        worth = sum(sum(at.marginals[c][:x]) for c, column in enumerate(at.columns) for x in column if x)
+        assert worth <= bound(at.sets, at.ranking, at.pools, at.sessions).utility * (1 + 1e-12) + 1e-6
+
+
+def test_sessions_without_room_in_a_class_of_their_type_are_refused() -> None:
+    at = at_random(0)
+    at.marginals, at.columns = [[5, 4], [3, 2]], [[0], [0]]
+    found = bound(TypeSets(((0,), (0, 1))), at.ranking, at.pools, [4, 1])
+    assert (found.utility, found.refused) == (12, 2)
+
+
+@pytest.mark.parametrize("seeds", [range(12), pytest.param(range(12, 200), marks=pytest.mark.slow)])
+def test_a_linear_program_has_the_same_optimum_for_means(seeds: range) -> None:
+    for seed in seeds:
+        rng = random.Random(seed)
+        at = world(rng, classes=8, types=6, capacity=9)
+        at.marginals = [[value % 1000 for value in column] for column in at.marginals]
+        at.marginals = [sorted(column, reverse=True) for column in at.marginals]
+        pools = [rng.uniform(0, 5) for _ in at.marginals]
+        sessions = [rng.uniform(0, 12) for _ in at.flow]
+        found = bound(at.sets, at.ranking, pools, sessions)
+        utility, refused = linear_program(at, pools, sessions)
+        assert found.refused == pytest.approx(refused, rel=1e-9, abs=1e-9)
+        assert found.utility == pytest.approx(utility, rel=1e-9, abs=1e-6)
+
+
+def linear_program(at: World, pools: list[float], sessions: list[float]) -> tuple[float, float]:
+    """The largest utility of those that can be placed at most, and how many cannot: places x, flows z, refusals y."""
+    from scipy.optimize import linprog
+
+    places = [(c, j) for c, column in enumerate(at.marginals) for j in range(len(column))]
+    flows = [(t, c) for t, own in enumerate(at.sets.classes) for c in own]
+    columns = len(places) + len(flows) + len(sessions)
+    rows, right = [], []
+    for c in range(len(pools)):
+        rows.append([float(p[0] == c) for p in places] + [-float(f[1] == c) for f in flows] + [0.0] * len(sessions))
+        right.append(0.0)
+    for t, n in enumerate(sessions):
+        own = [float(f[0] == t) for f in flows]
+        rows.append([0.0] * len(places) + own + [float(other == t) for other in range(len(sessions))])
+        right.append(n)
+    limits = [(0, pools[c]) for c, _ in places] + [(0, None)] * (columns - len(places))
+    least = linprog([0.0] * (len(places) + len(flows)) + [1.0] * len(sessions), A_eq=rows, b_eq=right, bounds=limits)
+    refused = least.fun
+    costs = [-float(at.marginals[c][j]) for c, j in places] + [0.0] * len(flows) + [1e6] * len(sessions)
+    best = linprog(costs, A_eq=rows, b_eq=right, bounds=limits)
+    return 1e6 * refused - best.fun, refused

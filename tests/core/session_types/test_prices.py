@@ -1,0 +1,106 @@
+"""The choice of a class by marginal utility less price."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from slta.core.policies import jlmu
+from slta.core.policies.choice import NOTHING
+from slta.core.session_types.prices import Load, Market, Offer, alternatives, choose
+from slta.core.session_types.sets import TypeSets, everywhere
+from tests import naive_types
+from tests.core.session_types.worlds import World, fill, world
+
+# Class 0 adds 10 a session, class 1 adds 6; each has one pool of capacity 4. Type 0 may use class 0 only.
+NESTED = TypeSets(((0,), (0, 1)))
+FLAT = [[10] * 4, [6] * 4]
+
+
+def offers(*taken: int) -> list[Offer | None]:
+    """Of FLAT, with so many sessions in each class."""
+    return [Offer(4 * c + x + 1, x + 1, FLAT[c][x]) if x < 4 else None for c, x in enumerate(taken)]
+
+
+def price(kind: int, pool_class: int, load: Load, sets: TypeSets = NESTED) -> float | None:
+    now = offers(*load.held)
+    found = {t: alternatives(own, now) for t, own in enumerate(sets.classes)}
+    offer = now[pool_class]
+    assert offer is not None
+    return Market(sets, kind, now, FLAT, load, found).price(pool_class, offer)
+
+
+def test_a_price_is_what_the_place_is_worth_to_the_needy_times_the_chance_that_they_take_all_such_places() -> None:
+    # Type 0 finds nothing but class 0 and, once it is full, 0: it loses 10. R = 1 / 4, two holes: (1/4)^(3/4).
+    assert price(1, 0, Load(pools=[1, 1], sessions=[1, 1], held=[2, 0])) == pytest.approx(10 * 0.25**0.75)
+
+
+def test_without_sessions_of_the_needy_type_there_is_no_price() -> None:
+    assert price(1, 0, Load(pools=[1, 1], sessions=[0, 2], held=[2, 0])) is None
+
+
+def test_a_type_with_one_class_pays_no_price() -> None:
+    assert price(0, 0, Load(pools=[1, 1], sessions=[1, 1], held=[2, 0])) is None
+
+
+def test_a_type_that_may_use_all_classes_of_the_session_is_not_needy() -> None:
+    assert price(1, 0, Load([1, 1], [3, 0], [2, 0]), TypeSets(((0, 1), (0, 1)))) is None
+
+
+def test_more_needy_sessions_than_places_count_as_many() -> None:
+    assert price(1, 0, Load(pools=[1, 1], sessions=[9, 0], held=[3, 0])) == 10
+
+
+def test_the_last_place_is_left_to_those_who_have_no_other() -> None:
+    assert choose(NESTED, 1, offers(3, 0), FLAT, Load([1, 1], [3, 0], [3, 0])) == 1
+
+
+def test_a_price_refuses_nobody() -> None:
+    assert choose(NESTED, 1, offers(3, 4), FLAT, Load([1, 1], [3, 4], [3, 4])) == 0
+    assert choose(NESTED, 0, offers(4, 0), FLAT, Load([1, 1], [4, 0], [4, 0])) == NOTHING
+
+
+def jlmus(at: World, classes: tuple[int, ...]) -> int:
+    now = [offer if c in classes else None for c, offer in enumerate(at.offers)]
+    return jlmu.choose(
+        [offer.rank if offer else 0 for offer in now], [int(offer is not None) for offer in now], 0
+    ).pool_class
+
+
+@pytest.mark.parametrize("same", ["one type", "equal sets"])
+def test_if_all_may_use_the_same_classes_the_choice_is_jlmus(same: str) -> None:
+    for seed in range(300):
+        rng = random.Random(seed)
+        at = world(rng)
+        own = rng.choice(at.sets.classes)
+        at.sets = everywhere(len(at.marginals)) if same == "one type" else TypeSets((own,) * len(at.flow))
+        fill(rng, at, rng.randint(0, 30))
+        kind = rng.randrange(len(at.sets.classes))
+        assert choose(at.sets, kind, at.offers, at.marginals, at.load) == jlmus(at, at.sets.classes[kind])
+
+
+@pytest.mark.parametrize("seeds", [range(2000), pytest.param(range(2000, 50_000), marks=pytest.mark.campaign)])
+def test_the_naive_implementation_chooses_the_same_class_by_the_same_bits(seeds: range) -> None:
+    prices = 0
+    for seed in seeds:
+        rng = random.Random(seed)
+        at = world(rng)
+        fill(rng, at, rng.randint(0, 40))
+        ranks = {at_: at.ranking.rank(at_) for at_ in at.ranking.order}
+        sets = list(map(set, at.sets.members))
+        for kind, own in enumerate(at.sets.classes):
+            chosen = choose(at.sets, kind, at.offers, at.marginals, at.load)
+            expected = naive_types.choice(kind, sets, at.columns, at.marginals, ranks, at.sessions)
+            assert chosen == (NOTHING if expected is None else expected)
+            found = {t: alternatives(classes, at.offers) for t, classes in enumerate(at.sets.classes)}
+            market = Market(at.sets, kind, at.offers, at.marginals, at.load, found)
+            for c, offer in ((c, at.offers[c]) for c in own):
+                if offer is not None:
+                    cost = market.price(c, offer)
+                    score = offer.marginal if cost is None else offer.marginal - cost
+                    assert (score, cost is not None) == naive_types.score(
+                        kind, c, sets, at.columns, at.marginals, at.sessions
+                    )
+                    prices += cost is not None
+    assert prices > len(seeds) // 10

@@ -1,0 +1,86 @@
+"""Random fleets with session types, in integers."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from slta.core.ranking import Coordinate, Ranking
+from slta.core.session_types.prices import Load, Offer
+from slta.core.session_types.sets import TypeSets
+
+
+@dataclass
+class World:
+    """Pools by class with their occupancies, None for an inactive one, and sessions by type on the active ones."""
+
+    sets: TypeSets
+    marginals: list[list[int]]
+    columns: list[list[int | None]]
+    flow: list[list[int]]
+
+    @property
+    def pools(self) -> list[int]:
+        return [sum(x is not None for x in column) for column in self.columns]
+
+    @property
+    def held(self) -> list[int]:
+        return [sum(x or 0 for x in column) for column in self.columns]
+
+    @property
+    def sessions(self) -> list[int]:
+        return [sum(row) for row in self.flow]
+
+    @property
+    def load(self) -> Load:
+        return Load(self.pools, self.sessions, self.held)
+
+    @property
+    def ranking(self) -> Ranking:
+        """By marginal utility."""
+        coordinates = [Coordinate(c, j + 1) for c, column in enumerate(self.marginals) for j in range(len(column))]
+        coordinates.sort(key=lambda at: (-self.marginals[at.pool_class][at.level - 1], at))
+        return Ranking(tuple(coordinates), tuple(tuple(map(float, column)) for column in self.marginals))
+
+    @property
+    def offers(self) -> list[Offer | None]:
+        ranking, offers = self.ranking, list[Offer | None]()
+        for c, column in enumerate(self.columns):
+            lowest = min((x for x in column if x is not None), default=len(self.marginals[c]))
+            if lowest < len(self.marginals[c]):
+                rank = ranking.rank(Coordinate(c, lowest + 1))
+                offers.append(Offer(rank, lowest + 1, self.marginals[c][lowest]))
+            else:
+                offers.append(None)
+        return offers
+
+    def join(self, kind: int, pool_class: int) -> None:
+        """A session on the least occupied pool of the class."""
+        column = self.columns[pool_class]
+        k = min((k for k, x in enumerate(column) if x is not None), key=lambda k: column[k] or 0)
+        column[k] = (column[k] or 0) + 1
+        self.flow[kind][pool_class] += 1
+
+
+def world(rng: random.Random, *, classes: int = 5, types: int = 4, capacity: int = 6, pools: int = 4) -> World:
+    """At most so many of each; marginals with ties and near ties, up to 2^37."""
+    count = rng.randint(1, classes)
+    values = [rng.randint(-4, 9), *(rng.randint(0, rng.choice((9, 2**37))) for _ in range(5))]
+    values += [value + rng.choice((-1, 1)) for value in values]
+    marginals = [sorted(rng.choices(values, k=rng.randint(1, capacity)), reverse=True) for _ in range(count)]
+    columns: list[list[int | None]] = [
+        [rng.choice((0, 0, 0, None)) for _ in range(rng.randint(1, pools))] for _ in marginals
+    ]
+    sets = TypeSets(
+        tuple(tuple(sorted(rng.sample(range(count), rng.randint(1, count)))) for _ in range(rng.randint(1, types)))
+    )
+    return World(sets, marginals, columns, [[0] * count for _ in sets.classes])
+
+
+def fill(rng: random.Random, at: World, arrivals: int) -> None:
+    """Sessions of random types on random classes that they may use."""
+    for _ in range(arrivals):
+        kind = rng.randrange(len(at.sets.classes))
+        open_to = [c for c in at.sets.classes[kind] if at.offers[c] is not None]
+        if open_to:
+            at.join(kind, rng.choice(open_to))
