@@ -1,0 +1,152 @@
+-- The optimal assignment of sessions of several types to classes, kept with each event
+-- (service/slta/core/session_types/assignment.py): `type_flow` has the sessions of type t in class c at
+-- (t - 1) * classes + c, `type_filled` those of all types by class, and `type_optimum` is U*(N_1 ... N_T, A).
+--
+-- A session more or less changes the number of sessions of one class; a chain of sessions that change their class leads
+-- there: shortest augmenting paths, each type expanded once. All numbers are integers.
+
+assignment = {}
+
+local came_from, came_by, queue, waiting, worths = {}, {}, {}, {}, {} -- of the present search; `worths` by class
+
+-- Adds the classes of a type that are not in the queue to its end: those with pools, or, to remove a session (`used`),
+-- those that its sessions are in. Returns the queue's length.
+local function reach(fleet, kind, used, length, from)
+  local set, row, flow, numbers = fleet.types.sets[kind], (kind - 1) * fleet.classes, fleet.type_flow, fleet.pools
+  for at = 1, #set do
+    local class_index = set[at]
+    if came_from[class_index] == false and (used and flow[row + class_index] or numbers[class_index]) > 0 then
+      length = length + 1
+      queue[length], came_from[class_index], came_by[class_index] = class_index, from, kind
+    end
+  end
+  return length
+end
+
+-- Lists all types but this one as waiting; returns their number.
+local function wait(fleet, kind)
+  local count = 0
+  for other = 1, #fleet.types.sets do
+    if other ~= kind then
+      count = count + 1
+      waiting[count] = other
+    end
+  end
+  return count
+end
+
+-- Searches from the classes of a type; returns the number of classes in the queue. To add a session, sessions of a type
+-- leave a class for any that they may use; to remove one (`used`), they come to a class that they may use from those
+-- that they are in. O(classes * types).
+local function search(fleet, kind, used)
+  local classes, flow, may_use = fleet.classes, fleet.type_flow, fleet.types.may_use
+  for class_index = 1, classes do
+    came_from[class_index] = false
+  end
+  local left, length, at = wait(fleet, kind), reach(fleet, kind, used, 0, 0), 0
+  while at < length and left > 0 do
+    at = at + 1
+    local class_index, nth = queue[at], 1
+    while nth <= left do
+      local other = waiting[nth]
+      local cell = (other - 1) * classes + class_index
+      if used and may_use[cell] or not used and flow[cell] > 0 then
+        waiting[nth], left = waiting[left], left - 1
+        length = reach(fleet, other, used, length, class_index)
+      else
+        nth = nth + 1
+      end
+    end
+  end
+  return length
+end
+
+-- The marginal utility of the next session in a class (`used`: of its last one); false if it is full.
+local function marginal(fleet, class_index, used)
+  local filled = fleet.type_filled[class_index] - (used and 1 or 0)
+  local level = math.floor(filled / fleet.pools[class_index]) + 1
+  return level <= fleet.capacities[class_index] and tables.number(fleet, 'marginals', class_index, level)
+end
+
+-- Of the classes in the queue the one with the best next place, or the worst filled one (`used`); 0 for none.
+local function best_end(length, used)
+  local found, best = 0, 0
+  for at = 1, length do
+    local worth = worths[queue[at]]
+    if worth and (found == 0 or (used and worth < best or not used and worth > best)) then
+      found, best = queue[at], worth
+    end
+  end
+  return found
+end
+
+-- Searches, and finds the marginal utility of each class in the queue; returns the queue's length.
+local function explore(fleet, kind, used)
+  local length = search(fleet, kind, used)
+  for at = 1, length do
+    worths[queue[at]] = marginal(fleet, queue[at], used)
+  end
+  return length
+end
+
+-- The largest number up to `most` that the chain to a class, and its level, take.
+local function bottleneck(fleet, class_index, most)
+  local count = math.min(most, fleet.pools[class_index] - fleet.type_filled[class_index] % fleet.pools[class_index])
+  while came_from[class_index] > 0 do
+    local nearer = came_from[class_index]
+    count = math.min(count, fleet.type_flow[(came_by[class_index] - 1) * fleet.classes + nearer])
+    class_index = nearer
+  end
+  return count
+end
+
+-- Adds `count` sessions of a type, negative to remove them, at the end of its chain. Returns whether a class on the way
+-- has no sessions left of the type that has left it, so that the search is no longer valid.
+local function shift(fleet, kind, count, class_index)
+  local flow, classes, has_emptied = fleet.type_flow, fleet.classes, false
+  fleet.type_optimum = fleet.type_optimum + count * worths[class_index]
+  fleet.type_filled[class_index] = fleet.type_filled[class_index] + count
+  while came_from[class_index] > 0 do
+    local nearer, row = came_from[class_index], (came_by[class_index] - 1) * classes
+    flow[row + class_index], flow[row + nearer] = flow[row + class_index] + count, flow[row + nearer] - count
+    has_emptied, class_index = has_emptied or flow[row + nearer] == 0, nearer
+  end
+  local own = (kind - 1) * classes + class_index
+  flow[own] = flow[own] + count
+  return has_emptied
+end
+
+-- Adds a session of a type that some class has room for. O(classes * types).
+function assignment.add(fleet, kind)
+  shift(fleet, kind, 1, best_end(explore(fleet, kind, false), false))
+end
+
+-- Removes a session of a type. O(classes * types).
+function assignment.remove(fleet, kind)
+  shift(fleet, kind, -1, best_end(explore(fleet, kind, true), true))
+end
+
+-- Adds sessions of a type. A search stays valid while the chains that are used leave sessions everywhere on their way.
+local function add_all(fleet, kind, left)
+  local length
+  while left > 0 do
+    length = length or explore(fleet, kind, false)
+    local found = best_end(length, false)
+    local count = bottleneck(fleet, found, left)
+    left = left - count
+    if shift(fleet, kind, count, found) then
+      length = nil
+    else
+      worths[found] = marginal(fleet, found, false)
+    end
+  end
+end
+
+-- Assigns all sessions anew, `type_sessions` by type. O(levels * classes), and a search whenever a chain is used up.
+function assignment.rebuild(fleet)
+  fleet.type_optimum, fleet.type_filled = 0, vectors.zeros(fleet.classes)
+  fleet.type_flow = vectors.zeros(#fleet.types.sets * fleet.classes)
+  for kind, count in ipairs(fleet.type_sessions) do
+    add_all(fleet, kind, count)
+  end
+end

@@ -1,0 +1,129 @@
+-- Prices of places (service/slta/core/session_types/prices.py): the class for a session that may use some classes only.
+-- The class whose offer adds most, less what its last good places are worth to types that find less elsewhere.
+--
+-- A fleet with session types has `types`: by type the classes that it may use, `sets`, and its `rivals`, the types that
+-- may be needy beside it; `may_use[(t - 1) * classes + c]` is true if type t may use class c. It has `type_sessions`,
+-- those on active pools by type, and `held`, those by class.
+-- The form of each sum, product and root is that of the specification: both give the same bits.
+
+prices = {}
+
+local TIE = 2 -- integer marginal utilities that differ by less are worth the same
+
+local now, best_class, first, second = {}, {}, {}, {} -- of the present choice: by class its offer, by type the best two
+
+-- base ^ exponent by squaring.
+local function power(base, exponent)
+  local result = 1
+  while exponent > 0 do
+    if exponent % 2 == 1 then
+      result = result * base
+    end
+    base = base * base
+    exponent = math.floor(exponent / 2)
+  end
+  return result
+end
+
+-- The chance that so many needy sessions take all holes: min(1, needy / room) ^ (3/8 * holes).
+local function chance(needy, room, holes)
+  return power(math.sqrt(math.sqrt(math.sqrt(math.min(1, needy / room)))), 3 * holes)
+end
+
+-- Finds the best two offers of a type's classes. O(classes).
+local function find_alternatives(types, kind)
+  local best, one, two = 0, nil, nil
+  for _, class_index in ipairs(types.sets[kind]) do
+    local worth = now[class_index]
+    if worth and (not one or worth > one) then
+      best, one, two = class_index, worth, one
+    elseif worth and (not two or worth > two) then
+      two = worth
+    end
+  end
+  best_class[kind], first[kind], second[kind] = best, one, two
+end
+
+-- What a type finds without this class; nil for nothing.
+local function besides(kind, class_index)
+  if best_class[kind] == class_index then
+    return second[kind]
+  end
+  return first[kind]
+end
+
+-- The number of sessions of the types that find at least TIE less than `mine`, and the least that one finds; `after` is
+-- what they find in the class once its places that are worth `mine` are taken. O(types).
+local function find_needy(fleet, kind, class_index, mine, after)
+  local types, needy, worst = fleet.types, 0, math.huge
+  for _, rival in ipairs(types.rivals[kind]) do
+    if types.may_use[(rival - 1) * fleet.classes + class_index] then
+      local other = besides(rival, class_index)
+      local theirs = other and other > after and other or after
+      if theirs <= mine - TIE then
+        needy, worst = needy + fleet.type_sessions[rival], math.min(worst, theirs)
+      end
+    end
+  end
+  return needy, worst
+end
+
+-- The last level from `level` on that is worth more than `above`, else `level`. O(log levels).
+local function last_level(fleet, class_index, level, above)
+  return level + tables.highest(fleet.capacities[class_index] - level, function(more)
+    return tables.number(fleet, 'marginals', class_index, level + more) > above
+  end)
+end
+
+-- The offer of a class less its price, nil if it has none. O(types + log levels).
+local function priced(fleet, kind, class_index, level)
+  local mine = besides(kind, class_index)
+  if not mine then
+    return nil
+  end
+  local last, offer = last_level(fleet, class_index, level, mine - TIE), now[class_index]
+  local is_full = last == fleet.capacities[class_index] -- a refused session adds nothing
+  local after = is_full and 0 or tables.number(fleet, 'marginals', class_index, last + 1)
+  local needy, worst = find_needy(fleet, kind, class_index, mine, after)
+  if needy == 0 or worst >= offer then
+    return nil
+  end
+  local room = fleet.pools[class_index] * last
+  return offer - (offer - worst) * chance(needy, room, math.max(1, room - fleet.held[class_index]))
+end
+
+-- Of the classes of a type with an offer, the one with the best rank after `rank`; 0 for none. O(classes).
+local function next_class(types, kind, ranks, rank)
+  local found = 0
+  for _, class_index in ipairs(types.sets[kind]) do
+    if now[class_index] and ranks[class_index] > rank and (found == 0 or ranks[class_index] < ranks[found]) then
+      found = class_index
+    end
+  end
+  return found
+end
+
+-- The class for a session of type `kind`, 0 if none of its classes has room. A class with a positive count offers its
+-- level of `levels`, at its rank of `ranks`. O(classes * types).
+function prices.choose(fleet, kind, counts, levels, ranks)
+  local types = fleet.types
+  for class_index, count in ipairs(counts) do
+    now[class_index] = count > 0 and tables.number(fleet, 'marginals', class_index, levels[class_index])
+  end
+  find_alternatives(types, kind)
+  for _, rival in ipairs(types.rivals[kind]) do
+    find_alternatives(types, rival)
+  end
+  local chosen, best, class_index = 0, 0, next_class(types, kind, ranks, 0)
+  while class_index > 0 and (chosen == 0 or now[class_index] > best) do
+    local score = priced(fleet, kind, class_index, levels[class_index])
+    if chosen == 0 or (score or now[class_index]) > best then
+      chosen, best = class_index, score or now[class_index]
+    end
+    if not score then -- the others rank worse, and a price makes none better
+      break
+    end
+    class_index = next_class(types, kind, ranks, ranks[class_index])
+  end
+  return chosen, best
+end

@@ -1,0 +1,132 @@
+"""The Lua of session types, alone: it chooses and assigns as the specification does, to the last bit."""
+
+from __future__ import annotations
+
+import json
+import random
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from slta.core.policies.choice import NOTHING
+from slta.core.session_types.assignment import Assignment
+from slta.core.session_types.prices import Market, alternatives, choose
+from tests.core.session_types.worlds import World, fill, world
+
+FOLDER = Path(str(resources.files("slta.store") / "lua"))
+HEAD = f"""
+local tables, vectors, prices, assignment
+do {(FOLDER / "state/tables.lua").read_text()} end
+do {(FOLDER / "state/vectors.lua").read_text()} end
+function tables.number(fleet, name, class_index, level) return fleet[name][class_index][level] end
+do {(FOLDER / "policies/prices.lua").read_text()} end
+do {(FOLDER / "ledger/assignment.lua").read_text()} end
+local fleet, kinds = cjson.decode(ARGV[1]), cjson.decode(ARGV[2])
+fleet.types.may_use = {{}}
+for kind, set in ipairs(fleet.types.sets) do
+  for _, class_index in ipairs(set) do
+    fleet.types.may_use[(kind - 1) * fleet.classes + class_index] = true
+  end
+end
+local found = {{}}
+"""
+CHOOSE = (
+    HEAD
+    + """
+for _, kind in ipairs(kinds) do
+  local class_index, score = prices.choose(fleet, kind, fleet.counts, fleet.levels, fleet.ranks)
+  found[#found + 1] = string.format('%d %.17g', class_index, score)
+end
+return found
+"""
+)
+KEEP = (
+    HEAD
+    + """
+local sessions = fleet.type_sessions
+fleet.type_sessions = vectors.zeros(#sessions)
+assignment.rebuild(fleet)
+for _, kind in ipairs(kinds) do
+  (kind > 0 and assignment.add or assignment.remove)(fleet, math.abs(kind))
+  found[#found + 1] = fleet.type_optimum
+end
+fleet.type_sessions = sessions
+assignment.rebuild(fleet)
+found[#found + 1] = fleet.type_optimum
+return found
+"""
+)
+
+
+def fleet(at: World) -> dict[str, Any]:
+    """The fields that the functions read; classes and types count from 1."""
+    offers = at.offers
+    sets = {
+        "sets": [[c + 1 for c in own] for own in at.sets.classes],
+        "rivals": [[t + 1 for t in rivals] for rivals in at.sets.rivals],
+    }
+    return {
+        "classes": len(at.marginals),
+        "capacities": list(map(len, at.marginals)),
+        "marginals": at.marginals,
+        "pools": at.pools,
+        "held": at.held,
+        "type_sessions": at.sessions,
+        "types": sets,
+        "counts": [int(offer is not None) for offer in offers],
+        "levels": [offer.level if offer else 0 for offer in offers],
+        "ranks": [offer.rank if offer else 0 for offer in offers],
+    }
+
+
+def score(at: World, kind: int, pool_class: int) -> float:
+    if pool_class == NOTHING:
+        return 0
+    found = {t: alternatives(own, at.offers) for t, own in enumerate(at.sets.classes)}
+    offer = at.offers[pool_class]
+    assert offer is not None
+    price = Market(at.sets, kind, at.offers, at.marginals, at.load, found).price(pool_class, offer)
+    return offer.marginal if price is None else offer.marginal - price
+
+
+@pytest.mark.parametrize("seeds", [range(1000), pytest.param(range(1000, 40_000), marks=pytest.mark.campaign)])
+def test_the_lua_chooses_the_class_of_the_specification_by_the_same_bits(redis: Redis, seeds: range) -> None:
+    script = redis.register_script(CHOOSE)
+    for seed in seeds:
+        rng = random.Random(seed)
+        at = world(rng)
+        fill(rng, at, rng.randint(0, 40))
+        kinds = range(len(at.flow))
+        chosen = [choose(at.sets, kind, at.offers, at.marginals, at.load) for kind in kinds]
+        expected = [f"{c + 1} {score(at, kind, c):.17g}" for kind, c in zip(kinds, chosen, strict=True)]
+        replies = script(args=[json.dumps(fleet(at)), json.dumps([kind + 1 for kind in kinds])])
+        assert [str(reply) if isinstance(reply, str) else reply.decode() for reply in replies] == expected
+
+
+@pytest.mark.parametrize("seeds", [range(200), pytest.param(range(200, 5000), marks=pytest.mark.campaign)])
+def test_the_lua_keeps_the_optimum_of_the_specification(redis: Redis, seeds: range) -> None:
+    script = redis.register_script(KEEP)
+    for seed in seeds:
+        rng = random.Random(seed)
+        at = world(rng)
+        at.marginals = [[value % 10_000 for value in column] for column in at.marginals]
+        at.marginals = [sorted(column, reverse=True) for column in at.marginals]
+        fill(rng, at, rng.randint(1, 40))
+        kept, events, expected = Assignment(at.sets, at.pools, at.marginals), [], []
+        sessions = [0] * len(at.flow)
+        for kind in (t for t, count in enumerate(at.sessions) for _ in range(count)):
+            kept.add(kind)
+            sessions[kind] += 1
+            events.append(kind + 1)
+            expected.append(kept.utility)
+            if rng.random() < 0.3:
+                gone = rng.choice([t for t, count in enumerate(sessions) if count])
+                kept.remove(gone)
+                sessions[gone] -= 1
+                events.append(-gone - 1)
+                expected.append(kept.utility)
+        at.flow = [[count, *([0] * (len(at.pools) - 1))] for count in sessions]
+        assert script(args=[json.dumps(fleet(at)), json.dumps(events)]) == [*expected, kept.utility]
