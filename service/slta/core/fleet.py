@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from slta.core.integers import IntegerUtilities, integer_utilities
-from slta.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS
+from slta.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_SESSION_TYPES, MAX_TYPE_CELLS
 from slta.core.orders import PAPER, Order
 from slta.core.policies import DEFAULT_POLICY, Policy
 from slta.core.policies.tokens import Beta
 from slta.core.ranking import Ranking, rank_coordinates
+from slta.core.session_types import DEFAULT_TYPE
+from slta.core.session_types.sets import TypeSets
 from slta.core.utility import PoolClass
 
 LEASE_SECONDS = 21_600
@@ -32,7 +34,8 @@ class FleetSpec:
     """Configuration of a fleet. `classes` are in the order of the file, which breaks ties (section 2.3).
 
     A pool that is lost for `gone_seconds` is gone, and when empty removed after another `forget_seconds`, 0 for never.
-    `utility_unit` is displayed behind utilities; nothing depends on it.
+    `session_types` maps a name to the names of the classes that its sessions may use; `default`, all classes, is not
+    among them. `utility_unit` is displayed behind utilities; nothing depends on it.
     """
 
     classes: tuple[PoolClass, ...]
@@ -44,6 +47,7 @@ class FleetSpec:
     gone_seconds: float = GONE_SECONDS
     forget_seconds: float = FORGET_SECONDS
     utility_unit: str | None = None
+    session_types: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.classes]
@@ -55,6 +59,11 @@ class FleetSpec:
             raise ValueError(f"capacity must be at most {MAX_CAPACITY}")
         if sum(c.capacity for c in self.classes) > MAX_LEVELS:
             raise ValueError(f"the capacities of all classes must add up to at most {MAX_LEVELS}")
+        if any(set(own) - set(names) or not own for own in self.session_types.values()):
+            raise ValueError("a session type has one or more of the classes")
+        count = len(self.type_names)
+        if count > MAX_SESSION_TYPES or count * len(names) > MAX_TYPE_CELLS:
+            raise ValueError(f"at most {MAX_SESSION_TYPES} session types, and {MAX_TYPE_CELLS} classes times types")
 
     @cached_property
     def ranking(self) -> Ranking:
@@ -88,3 +97,15 @@ class FleetSpec:
     def class_names(self) -> Sequence[str]:
         """Names of the classes, in order."""
         return [c.name for c in self.classes]
+
+    @cached_property
+    def type_names(self) -> Sequence[str]:
+        """Names of the session types by number: `default` is 0, the others follow in the order of the file."""
+        return (DEFAULT_TYPE, *self.session_types)
+
+    @cached_property
+    def type_sets(self) -> TypeSets:
+        """Classes of each session type, by number."""
+        positions = {name: i for i, name in enumerate(self.class_names())}
+        own = (sorted(positions[name] for name in names) for names in self.session_types.values())
+        return TypeSets((tuple(positions.values()), *map(tuple, own)))

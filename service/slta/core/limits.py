@@ -8,3 +8,7 @@ MAX_LEVELS = 16_384
 MAX_POOLS = 65_536
 MAX_ALPHA = 16
 """Maximum α of `alpha_fair`: 4096^16 is a finite float, and exact powers stay fast."""
+MAX_SESSION_TYPES = 16
+"""With `default`."""
+MAX_TYPE_CELLS = 256
+"""Classes times session types."""

@@ -3,112 +3,38 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from slta.core import orders
 from slta.core.fleet import FORGET_SECONDS, GONE_SECONDS, LEASE_SECONDS, RETENTION_SECONDS, FleetSpec
-from slta.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_POOLS
+from slta.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from slta.core.policies import DEFAULT_POLICY, POLICIES, Policy
 from slta.core.policies.tokens import EXPONENT, Beta
 from slta.core.utility import PoolClass
-from slta.fleet_file.curves import Curve, Table
 from slta.fleet_file.orders import Order, Paper
-from slta.models import UNCHANGED, PoolSpec
+from slta.fleet_file.pool_classes import ClassFile
+from slta.fleet_file.session_types import SessionTypes, check_names
+from slta.fleet_file.session_types import mistakes as session_type_mistakes
+from slta.models import PoolSpec
 from slta.models.errors import InvalidFleetError, Mistake
 from slta.parsing.fields import (
     MAX_LEASE_SECONDS,
     MAX_RETENTION_SECONDS,
-    NAME_PATTERN,
     Name,
     Number,
     Part,
     Unit,
     check_lease,
 )
-from slta.parsing.pool_attributes import ADDRESS_PATTERN, Address, Labels
 from slta.parsing.strict_json import canonical
 from slta.parsing.validation_errors import format_mistakes, mistake_at, mistakes_of
-
-
-class PoolFile(Part):
-    """Pool of a class. An absent attribute of a present pool is kept."""
-
-    id: Name
-    address: Address | None = None
-    labels: Labels | None = None
-
-
-PoolsFile = Annotated[
-    Annotated[int, Field(strict=True, ge=0, le=MAX_POOLS), Tag("number")]
-    | Annotated[list[PoolFile], Field(max_length=MAX_POOLS), Tag("list")],
-    Discriminator(lambda pools: "list" if isinstance(pools, list) else "number"),
-]
-"""Number of pools, or the pools themselves."""
-
-
-class ClassFile(Part):
-    """Class of pools, of which missing ones are created: those of a list, or `<name>-1` to `<name>-N` of `pools: N`.
-
-    `address` is a template for the latter, in which `{n}` stands for the number.
-    """
-
-    name: Name
-    utility: Curve
-    capacity: Annotated[int, Field(strict=True, ge=1, le=MAX_CAPACITY)]
-    pools: PoolsFile = Field(default_factory=lambda: 0)  # a default of one of several types stops client generators
-    address: Address | None = None
-
-    @property
-    def pool_count(self) -> int:
-        """Number of pools."""
-        return self.pools if isinstance(self.pools, int) else len(self.pools)
-
-    def wanted_pools(self) -> list[PoolSpec]:
-        """Pools of the class with the attributes that the file sets."""
-        if isinstance(self.pools, int):
-            numbers = range(1, self.pools + 1)
-            return [_spec(f"{self.name}-{n}", self.name, self._address(n)) for n in numbers]
-        return [_spec(pool.id, self.name, pool.address, pool.labels) for pool in self.pools]
-
-    def _address(self, number: int) -> str | None:
-        return self.address and self.address.replace("{n}", str(number))
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if isinstance(self.pools, int) and not re.fullmatch(NAME_PATTERN, f"{self.name}-{self.pools}"):
-            raise PydanticCustomError(
-                "name_length", "name is too long: the pool ids `<name>-<number>` must have at most 128 characters"
-            )
-        self._check_address()
-        if isinstance(self.utility, Table) and len(self.utility.values) != self.capacity + 1:
-            raise PydanticCustomError(
-                "table_length", "utility.values must have capacity + 1 values, u(0) to u(capacity)"
-            )
-        return self
-
-    def _check_address(self) -> None:
-        if self.address is None:
-            return
-        if not isinstance(self.pools, int):
-            raise PydanticCustomError("address", "address is for pools: N; give each pool of a list its own")
-        if "{n}" not in self.address:
-            raise PydanticCustomError("address", "address must contain {n}, the number of the pool")
-        if not re.fullmatch(ADDRESS_PATTERN, self._address(self.pools) or ""):
-            raise PydanticCustomError("address", "address has more than 255 bytes with the number of a pool")
-
-
-def _spec(pool_id: str, pool_class: str, address: str | None, labels: Mapping[str, str] | None = None) -> PoolSpec:
-    return PoolSpec(
-        pool_id, pool_class, UNCHANGED if address is None else address, UNCHANGED if labels is None else labels
-    )
 
 
 class BetaFile(Part):
@@ -136,6 +62,7 @@ LATER_FIELDS: Mapping[str, object] = {
     "order": DEFAULT_ORDER,
     "gone_seconds": Decimal(GONE_SECONDS),
     "forget_seconds": Decimal(FORGET_SECONDS),
+    "session_types": {},
 }
 """Fields that a document omits at their defaults."""
 DEFAULT_BETA = BetaFile(exponent=Decimal(EXPONENT.numerator) / EXPONENT.denominator)
@@ -156,6 +83,7 @@ class FleetFile(Part):
     forget_seconds: Annotated[Number, Field(ge=0, le=MAX_LEASE_SECONDS)] = Decimal(FORGET_SECONDS)
     utility_unit: Unit | None = None
     classes: Annotated[list[ClassFile], Field(min_length=1, max_length=MAX_CLASSES)]
+    session_types: SessionTypes = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _within_limits(self) -> Self:
@@ -169,6 +97,7 @@ class FleetFile(Part):
         ids = [pool.id for c in self.classes if not isinstance(c.pools, int) for pool in c.pools]
         if len(set(ids)) < len(ids):
             raise PydanticCustomError("pool_ids", "pools must have different ids")
+        check_names(self.session_types, names)
         return self
 
     @classmethod
@@ -188,7 +117,9 @@ class FleetFile(Part):
         classes, mistakes = self._pool_classes()
         if self.policy not in policies:
             mistakes.insert(0, mistake_at(("policy",), f"must be one of {', '.join(policies)}"))
-        order = self._order(policies.get(self.policy, DEFAULT_POLICY), mistakes)
+        policy = policies.get(self.policy, DEFAULT_POLICY)
+        order = self._order(policy, mistakes)
+        mistakes += session_type_mistakes(self.session_types, policy, order)
         if mistakes:
             raise InvalidFleetError(format_mistakes(mistakes), mistakes)
         return FleetSpec(
@@ -201,6 +132,7 @@ class FleetFile(Part):
             gone_seconds=float(self.gone_seconds),
             forget_seconds=float(self.forget_seconds),
             utility_unit=self.utility_unit,
+            session_types=self.session_types,
         )
 
     def _order(self, policy: Policy, mistakes: list[Mistake]) -> orders.Order:

@@ -4,3 +4,6 @@ A session of type t may go to the classes S_t. N_t sessions of the type are on a
 class c, with H_c sessions. `sets` has the types, `prices` the rule of placement, `assignment` the optimum
 U*(N_1 … N_T, A) kept with each event, `bound` the same from nothing, also of means.
 """
+
+DEFAULT_TYPE = "default"
+"""Type of sessions that may use all classes."""

@@ -1,0 +1,54 @@
+"""Session types in the fleet file: which classes the sessions of each type may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_core import PydanticCustomError
+
+from slta.core.limits import MAX_CLASSES, MAX_SESSION_TYPES, MAX_TYPE_CELLS
+from slta.core.orders import Order
+from slta.core.policies import Policy
+from slta.core.session_types import DEFAULT_TYPE
+from slta.models.errors import Mistake
+from slta.parsing.fields import Name
+from slta.parsing.validation_errors import mistake_at
+
+SessionTypes = Annotated[
+    dict[Name, Annotated[list[Name], Field(min_length=1, max_length=MAX_CLASSES)]],
+    Field(max_length=MAX_SESSION_TYPES - 1),
+]
+"""Names of classes by name of a type. A type `default` with all classes exists besides."""
+
+POLICIES = ("jlmu", "observe")
+"""Policies that take session types: a single estimate r cannot represent several water levels."""
+
+
+def check_names(types: Mapping[str, Sequence[str]], classes: Sequence[str]) -> None:
+    """Check that each type has different classes of the fleet, and a name of its own; PydanticCustomError."""
+    for name, own in types.items():
+        if name == DEFAULT_TYPE:
+            raise PydanticCustomError("session_types", "session_types.default always exists, with all classes: omit it")
+        if len(set(own)) < len(own):
+            raise PydanticCustomError("session_types", f"session_types.{name} must have different classes")
+        unknown = next((one for one in own if one not in classes), None)
+        if unknown is not None:
+            raise PydanticCustomError("session_types", f"session_types.{name}: there is no class {unknown}")
+    if (len(types) + 1) * len(classes) > MAX_TYPE_CELLS:
+        raise PydanticCustomError(
+            "session_types", f"session_types, with default, times classes must be at most {MAX_TYPE_CELLS}"
+        )
+
+
+def mistakes(types: Mapping[str, Sequence[str]], policy: Policy, order: Order) -> Iterator[Mistake]:
+    """What forbids session types under this policy and order."""
+    if types and policy.name not in POLICIES:
+        yield mistake_at(
+            ("session_types",), f"policy {policy.name} learns one level of load for all classes: use policy jlmu"
+        )
+    if types and not order.by_marginal:
+        yield mistake_at(
+            ("session_types",), f"order.kind {order.kind} prices a load without types: use kind paper or kink"
+        )
