@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 from redis.exceptions import MovedError, RedisError
 
 from tests import rawstate
+from tests.audit_types import check_types
 from tests.servers import TextRedis
 
 FLEETS_KEY = "slta:fleets"
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
-STATE_KEYS |= {"addresses", "labels", "drains", "pool_leases", "pool_liveness", "pool_timers"}
+STATE_KEYS |= {"addresses", "labels", "types", "drains", "pool_leases", "pool_liveness", "pool_timers"}
 STATE_KEYS |= {"ended:0", "ended:1", "early", "events", "aside", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals", "unconfirmed", "lost"}
 OWN_ROWS = {
@@ -143,6 +144,7 @@ def _check(fleet: Fleet, found: list[str]) -> None:
     _check_leases(fleet, found)
     _check_liveness(fleet, found)
     _check_placed(fleet, found)
+    check_types(fleet, found)
     _check_keys(fleet, found)
 
 
@@ -400,7 +402,7 @@ def _check_liveness_of_classes(
 def _check_placed(fleet: Fleet, found: list[str]) -> None:
     """A record ends with the pool's id, or with one word more: the level that was taken, and the token's letter."""
     for session, (_, _, _, _, _, *further) in fleet.sessions.items():
-        if further and not re.fullmatch("[1-9][0-9]{0,3}[a-z]?", " ".join(further)):
+        if further and not re.fullmatch("([1-9][0-9]{0,3}[a-z]?)?( ?t[1-9][0-9]?)?", " ".join(further)):
             found.append(f"{session} was placed at {further}")
 
 

@@ -27,6 +27,11 @@ POLICY_BLOCKS = {
     "uniform": "uniform_placements assigned_any*",
 }
 """Fields in order; a star marks a vector."""
+TYPES_BLOCK = """
+types type_optimum type_optimum_high type_optimum_low type_sessions+ type_others+ type_assigned+ type_since+ type_high+
+type_low+ held* type_filled* type_flow#
+"""
+"""Of a fleet with session types; a plus marks a vector with a number for each type, a # for each type and class."""
 
 UNPACK = """
 local values = { cmsgpack.unpack(redis.call('GET', KEYS[1])) }
@@ -66,6 +71,18 @@ def places(values: Sequence[str]) -> Mapping[str, slice]:
             found[name.removesuffix("*")] = slice(place, place + width)
             place += width
         at += 1 + int(values[at])
+    return found | _types(values, at, classes)
+
+
+def _types(values: Sequence[str], at: int, classes: int) -> Mapping[str, slice]:
+    found: dict[str, slice] = {}
+    if at < len(values) and int(values[at]):
+        place, types = at + 1, int(values[at + 1])
+        widths = {"*": classes, "+": types, "#": types * classes}
+        for name in TYPES_BLOCK.split():
+            width = widths.get(name[-1], 1)
+            found[name.rstrip("*+#")] = slice(place, place + width)
+            place += width
     return found
 
 

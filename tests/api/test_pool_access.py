@@ -14,6 +14,7 @@ from slta.api.http.api_route import ApiRoute
 from slta.auth.keys import Access, Principal, Scope, generate_key
 from slta.models import errors
 from slta.store import Store
+from slta.store.sessions import report_option
 from tests.api.conftest import Api, NewClient, as_of, no_metrics, refusal
 
 OWN, OTHER = "small-2", "large-2"
@@ -262,7 +263,7 @@ def test_a_star_stands_for_any_characters_and_all_else_for_itself(pattern: str, 
 @pytest.mark.usefixtures("fleet")
 @pytest.mark.parametrize(("pattern", "pool_id", "covered"), PATTERN_CASES)
 async def test_the_store_reads_patterns_alike(store: Store, pattern: str, pool_id: str, covered: bool) -> None:
-    report = store.sessions.report("f", "s", pool_id, None, only={"none", pattern})
+    report = store.sessions.report("f", "s", report_option(pool_id, only={"none", pattern}), None)
     [outcome] = await asyncio.gather(report, return_exceptions=True)
     assert isinstance(outcome, errors.PoolNotAllowedError) is not covered, outcome
 

@@ -85,7 +85,7 @@ async def by_source(store: Store) -> DifferencesBySource:
 
 
 async def report(store: Store, session_id: str, pool_id: str, *, late: bool = False) -> str:
-    return (await store.sessions.report(FLEET, session_id, pool_id, None, late=late)).outcome
+    return (await store.sessions.report(FLEET, session_id, report_option(pool_id, late=late), None)).outcome
 
 
 # What is counted

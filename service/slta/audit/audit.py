@@ -87,6 +87,7 @@ async def _configuration(store: Store, specs: Specs, findings: Findings) -> list
     if len(stored.digests) != len(tables):
         return [*sentences, "tables: their number of classes differs from the document's"]
     digests = [hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for text in tables]
-    names = ("order:full", "bound:full", *(f"marginals of class {name}" for name in spec.class_names()))
+    marginals = (f"marginals of class {name}" for name in spec.class_names())
+    names = ("session types", "order:full", "bound:full", *marginals)
     pairs = zip(names, stored.digests, digests, strict=True)
     return sentences + [f"{name}: does not follow from the document" for name, got, want in pairs if got != want]

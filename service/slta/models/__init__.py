@@ -69,6 +69,7 @@ class Placement:
     """
 
     session_id: str
+    session_type: str
     pool_id: str
     pool_class: str
     address: str | None
@@ -103,6 +104,7 @@ class Reported:
     """
 
     session_id: str
+    session_type: str
     pool_id: str
     pool_class: str
     address: str | None
@@ -158,6 +160,7 @@ class Session:
     """
 
     session_id: str
+    session_type: str
     pool_id: str
     pool_class: str
     address: str | None

@@ -12,12 +12,12 @@ class DispatchError(Exception):
     code = "error"
     status = 500
     """HTTP status of the response."""
-    fact = "name"
-    """Key in `context` of the one value that the store may return with the error."""
+    facts: Sequence[str] = ("name",)
+    """Keys in `context` of the values that the store may return with the error, in order."""
 
-    def __init_subclass__(cls, *, code: str = "", status: int = 0, fact: str = "") -> None:
+    def __init_subclass__(cls, *, code: str = "", status: int = 0, facts: Sequence[str] = ()) -> None:
         """Set the attributes that are given; a subclass inherits the others."""
-        for name, value in {"code": code, "status": status, "fact": fact}.items():
+        for name, value in {"code": code, "status": status, "facts": facts}.items():
             if value:
                 setattr(cls, name, value)
 
@@ -31,7 +31,7 @@ class UnknownFleetError(DispatchError, code="unknown_fleet", status=404):
     """The fleet does not exist: create it with PUT /v1/fleets/{fleet}."""
 
 
-class NewerFleetError(DispatchError, code="newer_fleet", status=503, fact="layout"):
+class NewerFleetError(DispatchError, code="newer_fleet", status=503, facts=("layout",)):
     """The fleet's stored state requires a newer dispatcher: upgrade this one or use another; nothing was changed."""
 
 
@@ -59,12 +59,18 @@ class PoolNotAllowedError(DispatchError, code="pool_not_allowed", status=403):
     """The key's scope `pool` is restricted to other pools; nothing was changed. See `pools` in its key file entry."""
 
 
-class ChangeTooLargeError(DispatchError, code="change_too_large", status=422, fact="size"):
+class ChangeTooLargeError(DispatchError, code="change_too_large", status=422, facts=("size",)):
     """One call changes at most 1,000 pools, 50,000 sessions and 5,000 levels; see `size`. Nothing was changed."""
 
 
 class UnknownClassError(DispatchError, code="unknown_class", status=422):
     """The fleet has no class with this name: add it to `classes` of the fleet's configuration first."""
+
+
+class UnknownSessionTypeError(
+    DispatchError, code="unknown_session_type", status=422, facts=("session_type", "session_types")
+):
+    """The fleet has no session type with this name; see `session_types`. Nothing was changed."""
 
 
 class UnknownSessionError(DispatchError, code="unknown_session", status=404):
@@ -75,11 +81,11 @@ class SessionEndedError(DispatchError, code="session_ended", status=409):
     """The session has ended; see `pool_id` and `reason`. A new session needs a new `session_id`."""
 
 
-class NoCapacityError(DispatchError, code="no_capacity", status=503):
+class NoCapacityError(DispatchError, code="no_capacity", status=503, facts=("session_type", "pool_classes")):
     """Every active pool is full; nothing was changed. Retry when sessions have ended, or add pools."""
 
 
-class NoActivePoolError(DispatchError, code="no_active_pool", status=503):
+class NoActivePoolError(DispatchError, code="no_active_pool", status=503, facts=("session_type", "pool_classes")):
     """The fleet has no active pool; nothing was changed. Add or undrain pools."""
 
 
@@ -89,6 +95,10 @@ class FleetObservesError(DispatchError, code="fleet_observes", status=409):
 
 class OverCapacityError(DispatchError, code="over_capacity", status=409):
     """The pool already holds the `capacity` of its class, so the report was rejected: check that `capacity`."""
+
+
+class IncompatibleError(DispatchError, code="incompatible", status=409):
+    """Sessions of this type may not use the pool's class, so the report was rejected: check the session's type."""
 
 
 class ReportedPoolUnknownError(DispatchError, code="reported_pool_unknown", status=409):
@@ -137,7 +147,7 @@ class InvalidFleetError(DispatchError, code="invalid_fleet", status=422):
         self.mistakes = tuple(mistakes)
 
 
-class VersionMismatchError(DispatchError, code="version_mismatch", status=412, fact="config_version"):
+class VersionMismatchError(DispatchError, code="version_mismatch", status=412, facts=("config_version",)):
     """The configuration does not have the expected version: read it again, merge and retry."""
 
 
@@ -149,7 +159,11 @@ class ClassInUseError(DispatchError, code="class_in_use", status=409):
     """A class that still has pools is missing from the new `classes`; nothing was changed."""
 
 
-class StaleReportError(DispatchError, code="stale_report", status=409, fact="as_of"):
+class SessionTypeInUseError(DispatchError, code="session_type_in_use", status=409, facts=("session_type", "sessions")):
+    """A type is removed, or loses a class that stays, while its `sessions` are present; nothing was changed."""
+
+
+class StaleReportError(DispatchError, code="stale_report", status=409, facts=("as_of",)):
     """`as_of` is not a time of the fleet's present history: read it again, then list and send the sessions anew."""
 
 
@@ -165,7 +179,7 @@ class StoreUnavailableError(DispatchError, code="store_unavailable", status=503)
     """The store did not respond; nothing was changed. Retry shortly."""
 
 
-class OlderLayoutError(StoreUnavailableError, fact="layout"):
+class OlderLayoutError(StoreUnavailableError, facts=("layout",)):
     """The fleet was written by an unreleased version: delete the data directory or volume."""
 
 

@@ -45,6 +45,7 @@ def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) 
         "exponent": integers.exponent,
         "gone": round(spec.gone_seconds * MICROSECONDS),
         "forget": round(spec.forget_seconds * MICROSECONDS),
+        "session_types": types_text(spec),
         "order": order_text(spec.ranking),
         "bound": bound,
     }
@@ -52,6 +53,12 @@ def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) 
         *(arguments[name] for name in PUT_ARGUMENTS),
         *("".join(f"{marginal:{MARGINAL_BYTES}d}" for marginal in column) for column in integers.marginals),
     ]
+
+
+def types_text(spec: FleetSpec) -> str:
+    """Session types for `lua/state/session_types.lua`: "video=2,3 chat=1,2", '' without any."""
+    own = zip(spec.type_names[1:], spec.type_sets.classes[1:], strict=True)
+    return " ".join(f"{name}={','.join(str(c + 1) for c in classes)}" for name, classes in own)
 
 
 def utilities_digest(spec: FleetSpec) -> str:

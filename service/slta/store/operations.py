@@ -23,7 +23,7 @@ class SessionOperation(NamedTuple):
 
 
 OPERATIONS: Mapping[str, SessionOperation] = {
-    "assign": SessionOperation("sessions.assign", creates=True),
+    "assign": SessionOperation("placements.assign", creates=True),
     "complete": SessionOperation(
         "sessions.complete",
         releases=True,
@@ -54,7 +54,7 @@ FACT_WORDS = 6
 
 FLEET_KEYS = {
     "string": "state document order order:full bound bound:full",
-    "hash": "cold pools names addresses labels sessions ended:0 ended:1 repair aside pool_leases pool_liveness",
+    "hash": "cold pools names addresses labels types sessions ended:0 ended:1 repair aside pool_leases pool_liveness",
     "zset": "early drains pool_timers",
     "list": "events",
 }
@@ -65,7 +65,7 @@ CONFIGURATION_FIELDS = tuple(_FIELDS.split())
 """Stored fields that follow from a fleet's document."""
 LATER_FIELDS = {"gone": "120000000", "forget": "86400000000"}
 """Fields that fleets configured by an earlier version lack, and what stands for them, see `lua/liveness/expiry.lua`."""
-PUT_ARGUMENTS = ("expected", "document", *CONFIGURATION_FIELDS, "order", "bound")
+PUT_ARGUMENTS = ("expected", "document", *CONFIGURATION_FIELDS, "session_types", "order", "bound")
 """Arguments of the Lua function `put` after time and author; the marginal utilities of each class follow."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from slta.core.session_types import DEFAULT_TYPE
 from slta.models import (
     MICROSECONDS,
     AlreadyEnded,
@@ -43,19 +44,22 @@ REFUSALS: dict[str, type[errors.DispatchError]] = {
     "IN_USE": errors.FleetInUseError,
     "CLASS_IN_USE": errors.ClassInUseError,
     "CAPACITY_BELOW_OCCUPANCY": errors.CapacityBelowOccupancyError,
+    "SESSION_TYPE_IN_USE": errors.SessionTypeInUseError,
+    "UNKNOWN_SESSION_TYPE": errors.UnknownSessionTypeError,
     "VERSION_MISMATCH": errors.VersionMismatchError,
     "STALE_REPORT": errors.StaleReportError,
     "NO_ACTIVE_POOL": errors.NoActivePoolError,
     "FULL": errors.NoCapacityError,
     "OBSERVES": errors.FleetObservesError,
 }
-"""Error by outcome; a value may follow, see `DispatchError.fact`."""
+"""Error by outcome; values may follow, see `DispatchError.facts`."""
 
 SESSION_REFUSALS: dict[str, type[errors.DispatchError]] = {
     "UNKNOWN": errors.UnknownSessionError,
     "UNMARKED": errors.UnknownSessionError,
     "ENDED": errors.SessionEndedError,
     "OVER_CAPACITY": errors.OverCapacityError,
+    "INCOMPATIBLE": errors.IncompatibleError,
     "UNKNOWN_POOL": errors.ReportedPoolUnknownError,
     "POOL_NOT_ALLOWED": errors.PoolNotAllowedError,
 }
@@ -70,8 +74,8 @@ RESULTS = {
     "read": "SNAPSHOT PAST SESSION CONFIG PAGE IDS EVENTS INCARNATIONS CONFIGURATION",
     "audit": "AUDITED CENSUS CLASSES SURVEYED BEGUN SLICE REPAIRED WAIT SOUND BLOCKED CLAIMED STORED",
 }
-"""All other outcomes by kind. A placement is followed by pool id, class, lease, start, due second and a detail: the
-token of an assign, or the comparison of a report; '' without one.
+"""All other outcomes by kind. A placement is followed by pool id, class (and type, see `split_type`), lease, start, due
+second and a detail: the token of an assign, or the comparison of a report; '' without one.
 
 Last in an outcome that names a pool may be its attributes, which `with_attributes` has added: the address, or a list of
 the address and another text.
@@ -87,8 +91,8 @@ def checked(reply: Reply) -> Reply:
 
 
 def refused(refusal: type[errors.DispatchError], reply: Reply) -> errors.DispatchError:
-    """Error of a reply whose outcome is a refusal, with the value that follows."""
-    return refusal(None, **({refusal.fact: str(reply[1])} if len(reply) > 1 else {}))
+    """Error of a reply whose outcome is a refusal, with the values that follow."""
+    return refusal(None, **dict(zip(refusal.facts, map(str, reply[1:]), strict=False)))
 
 
 def session_checked(reply: Reply, *results: str) -> Reply:
@@ -124,17 +128,25 @@ def labels_of(text: str) -> Mapping[str, str]:
     return labels
 
 
+def split_type(class_and_type: str) -> tuple[str, str]:
+    """Class of the pool and type of the session, which follows a blank if it is not the default one."""
+    pool_class, _, session_type = class_and_type.partition(" ")
+    return pool_class, session_type or DEFAULT_TYPE
+
+
 def placement(session_id: str, reply: Reply) -> Placement:
     """Parse the reply of `assign`; a LabelledPlacement if labels were asked for.
 
     SessionEndedError, FleetObservesError, NoCapacityError, NoActivePoolError.
     """
-    outcome, pool_id, pool_class, lease, _start, _due, token, *attributes = session_checked(reply)
+    outcome, pool_id, class_and_type, lease, _start, _due, token, *attributes = session_checked(reply)
     address = attributes[0] if attributes else None
     if isinstance(address, list):
         return _labelled_placement(session_id, [*reply[:-1], address[0]], address[1])
+    pool_class, session_type = split_type(class_and_type)
     return Placement(
         session_id=session_id,
+        session_type=session_type,
         pool_id=pool_id,
         pool_class=pool_class,
         address=address or None,
@@ -150,11 +162,13 @@ def _labelled_placement(session_id: str, reply: Reply, labels: str) -> LabelledP
 
 def reported(session_id: str, reply: Reply) -> Reported:
     """Parse the reply of `report`. SessionEndedError, OverCapacityError, ReportedPoolUnknownError."""
-    outcome, pool_id, pool_class, lease, _start, _due, comparison, *attributes = session_checked(reply)
+    outcome, pool_id, class_and_type, lease, _start, _due, comparison, *attributes = session_checked(reply)
+    pool_class, session_type = split_type(class_and_type)
     address, chosen = split_attributes(*attributes or [""])
     here, choice = _compared(chosen, *comparison) if comparison else (None, None)
     return Reported(
         session_id=session_id,
+        session_type=session_type,
         pool_id=pool_id,
         pool_class=pool_class,
         address=address,
@@ -221,9 +235,11 @@ def renewed(session_ids: Sequence[str], replies: Sequence[Reply]) -> Renewed:
 
 def session(session_id: str, reply: Reply) -> Session:
     """Parse the reply of `session`. UnknownSessionError, SessionEndedError."""
-    _, pool_id, pool_class, age, left, level, token, address, labels = session_checked(reply)
+    _, pool_id, class_and_type, age, left, level, token, address, labels = session_checked(reply)
+    pool_class, session_type = split_type(class_and_type)
     return Session(
         session_id=session_id,
+        session_type=session_type,
         pool_id=pool_id,
         pool_class=pool_class,
         address=address or None,

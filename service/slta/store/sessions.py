@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
+from slta.core.session_types import DEFAULT_TYPE
 from slta.models import MICROSECONDS, AlreadyEnded, Completed, Placement, Renewed, Reported, Session
 from slta.store import replies
 from slta.store.batching.batcher import Operations
@@ -20,12 +21,23 @@ DRAWING = frozenset({"assign", "report"})
 UNMARKED = "unmarked"
 """Option of a complete that does not remember an unknown id."""
 ASSIGN_OPTIONS = {(False, False): "", (True, False): "touch", (False, True): "labels", (True, True): "touch labels"}
-"""Options of an assign by (renew the lease of a live session, return the labels of the pool)."""
+"""Options of an assign by (renew the lease of a live session, return the labels of the pool), but its type."""
 
 
-def report_option(pool_id: str, *, late: bool, only: Collection[str] | None = None) -> str:
-    """Option of a report; `late` and `only` as in `Sessions.report`."""
-    return (f"{pool_id} late" if late else pool_id) + restriction(only)
+def report_option(
+    pool_id: str, *, late: bool = False, only: Collection[str] | None = None, session_type: str = DEFAULT_TYPE
+) -> str:
+    """Option of a report of a session on a pool, of this type if it is new.
+
+    `late`: it may have been placed some time ago. `only`: patterns of pools, in which a * stands for any characters;
+    one must be of the pool and one of the pool that the session was on.
+    """
+    return (f"{pool_id} late" if late else pool_id) + restriction(only) + type_option(session_type)
+
+
+def type_option(session_type: str) -> str:
+    """End of an option that names the session's type; empty for the default one."""
+    return "" if session_type == DEFAULT_TYPE else f" type:{session_type}"
 
 
 def restriction(only: Collection[str] | None) -> str:
@@ -54,34 +66,28 @@ class Sessions:
         *,
         touch: bool = False,
         labels: bool = False,
+        session_type: str = DEFAULT_TYPE,
     ) -> Placement:
         """Place a session, or return the placement of a live one, whose lease is renewed with `touch`.
 
-        `lease_seconds` None is the fleet's default, 0 no lease. With `labels` a LabelledPlacement. SessionEndedError,
-        FleetObservesError, NoCapacityError, NoActivePoolError.
+        `lease_seconds` None is the fleet's default, 0 no lease. With `labels` a LabelledPlacement. The type of a live
+        session stays. SessionEndedError, FleetObservesError, NoCapacityError, NoActivePoolError,
+        UnknownSessionTypeError.
         """
         lease, draw = _microseconds(lease_seconds), repr(self._draw())
-        arguments = ("assign", session_id, lease, draw, ASSIGN_OPTIONS[touch, labels])
+        options = ASSIGN_OPTIONS[touch, labels] + type_option(session_type)
+        arguments = ("assign", session_id, lease, draw, options)
         return replies.placement(session_id, await self._operations.submit(fleet, arguments, arrived))
 
     async def report(
-        self,
-        fleet: str,
-        session_id: str,
-        pool_id: str,
-        lease_seconds: float | None,
-        arrived: float | None = None,
-        *,
-        late: bool = False,
-        only: Collection[str] | None = None,
+        self, fleet: str, session_id: str, option: str, lease_seconds: float | None, arrived: float | None = None
     ) -> Reported:
-        """Record that a session is on a pool; a session recorded on another pool moves and keeps its lease.
+        """Record that a session is on a pool; a session recorded on another pool moves and keeps its lease and type.
 
-        `lease_seconds` as in `assign`, for a new session. `late`: it may have been placed some time ago.
-        `only`: patterns of pools, in which a * stands for any characters: PoolNotAllowedError unless one is of the pool
-        and one of the pool that the session was on. SessionEndedError, OverCapacityError, ReportedPoolUnknownError.
+        `option` is the pool's id, or `report_option`; `lease_seconds` as in `assign`, for a new session.
+        SessionEndedError, OverCapacityError, IncompatibleError, ReportedPoolUnknownError, PoolNotAllowedError,
+        UnknownSessionTypeError.
         """
-        option = report_option(pool_id, late=late, only=only)
         arguments = ("report", session_id, _microseconds(lease_seconds), repr(self._draw()), option)
         return replies.reported(session_id, await self._operations.submit(fleet, arguments, arrived))
 

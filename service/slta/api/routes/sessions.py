@@ -22,6 +22,7 @@ from slta.api.schemas import (
     json_response,
 )
 from slta.models import AlreadyEnded, Completed, LabelledPlacement, Placement, Renewed, Reported, Session, errors
+from slta.store.sessions import report_option
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=ApiRoute)
 
@@ -79,9 +80,8 @@ async def report(
 ) -> ApiResponse:
     """Report the pool of a session that was placed elsewhere: `new` (201), `same` or `moved` (200)."""
     only = context.principal.pools
-    reported = await store.sessions.report(
-        fleet, session_id, body.pool_id, body.lease_seconds, context.arrived, late=body.late, only=only
-    )
+    option = report_option(body.pool_id, late=body.late, only=only)
+    reported = await store.sessions.report(fleet, session_id, option, body.lease_seconds, context.arrived)
     return response_with(reported)
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
 
+from slta.core.session_types import DEFAULT_TYPE
 from slta.store.failover.rollback_detection import History, Stamp
 from slta.store.operations import FACTS, OPERATIONS
-from slta.store.replies import RESULTS
+from slta.store.replies import RESULTS, split_type
 
 KEPT_SECONDS = 10.0
 """Retention of a fleet's calls, counted from its newest."""
@@ -23,7 +24,8 @@ Operation = Sequence[Any]
 Outcome = Sequence[Any]
 """The reply of one operation."""
 Fact = tuple[str, str, Any, Any, Any, Any]
-"""`placed`, session id, pool id, lease in µs, start and due second; or `ended`, session id, pool id, reason and two
+"""`placed`, session id, pool id (a blank, and the type unless it is the default one), lease in µs, start and due
+second; or `ended`, session id, pool id, reason and two
 empty strings. The reason is empty if the session was unknown when it was completed."""
 
 
@@ -48,7 +50,9 @@ def fact_of(operation: Operation, outcome: Outcome) -> Fact | None:
     if kind in FACTS:
         return (kind, session_id, *arguments)
     if outcome[0] in PLACED:
-        return ("placed", session_id, outcome[1], *outcome[3:6])
+        _, session_type = split_type(outcome[2])
+        where = outcome[1] if session_type == DEFAULT_TYPE else f"{outcome[1]} {session_type}"
+        return ("placed", session_id, where, *outcome[3:6])
     end = OPERATIONS[kind].ends.get(outcome[0]) if kind in OPERATIONS else None
     return ("ended", session_id, *end(arguments, outcome), "", "") if end else None
 

@@ -75,11 +75,11 @@ function differences.best_of(fleet, counts, highs, best)
   return marginal
 end
 
--- A drawn session is about to raise the occupancy of an active pool to `level`. O(classes) and a few rows, a row of
--- each class more if the policy knows of no free place.
-function differences.add(fleet, source, class_index, level)
+-- A drawn session of a kind is about to raise the occupancy of an active pool to `level`. O(classes) and a few rows, a
+-- row of each class more if the policy knows of no free place.
+function differences.add(fleet, source, class_index, level, kind)
   local names, here = NAMES[source], tables.number(fleet, 'marginals', class_index, level)
-  local best = policies.call(fleet, 'best_marginal', here)
+  local best = policies.call(fleet, 'best_marginal', here, kind)
     or differences.best_of(fleet, choice.room(fleet), fleet.capacities, here)
   local difference = best - here
   fleet[names.drawn] = fleet[names.drawn] + 1

@@ -57,9 +57,9 @@ local function largest_occupancy(fleet, class_index)
   return largest
 end
 
--- The refusal if classes of the capacities `wanted` cannot replace the present ones, else nil. O(pools) if a capacity
--- shrinks.
-local function refusal(fleet, wanted)
+-- The refusal if classes of the capacities `wanted`, and session types, cannot replace the present ones, else nil.
+-- O(pools) if a capacity shrinks.
+local function refusal(fleet, wanted, given)
   for class_index, name in ipairs(fleet.names) do
     if pools.total(fleet, class_index) > 0 then
       if not wanted[name] then
@@ -69,6 +69,7 @@ local function refusal(fleet, wanted)
       end
     end
   end
+  return fleet.types and type_changes.refusal(fleet, wanted, given) or nil
 end
 
 -- Deletes the rows of a class from level `first` on.
@@ -149,10 +150,11 @@ local function apply(fleet, given, wanted, tables_differ, totals_differ)
     end
     state.change_policy(fleet, given.policy)
   end
-  if policy_differs or tables_differ then
+  local types_differ = type_changes.differ(fleet, given)
+  if policy_differs or tables_differ or types_differ then
     differences.restart(fleet)
   end
-  if totals_differ then
+  if totals_differ or types_differ then
     fleet.utilities_version = fleet.utilities_version + 1
   end
   for class_index, name in ipairs(fleet.names) do
@@ -162,6 +164,7 @@ local function apply(fleet, given, wanted, tables_differ, totals_differ)
   for _, field in ipairs(fleets.SETTINGS) do
     fleet[field] = given[field]
   end
+  type_changes.apply(fleet, given)
   if tables_differ then
     fleets.write_tables(fleet, given)
     fleet.utility = ledger.totals(fleet, ledger.columns(fleet))
@@ -174,7 +177,8 @@ end
 -- of an order other than the paper's), names, capacities, lease, retention (µs), beta coefficient, beta power,
 -- exponent, gone, forget (µs), order, bound, then the marginals of each class.
 --   -> {CONFIGURED, version, created} | {VERSION_MISMATCH, version} | {CLASS_IN_USE, name}
---    | {CAPACITY_BELOW_OCCUPANCY, name}; then the fleet, if it exists. O(levels + classes * pools / 8).
+--    | {CAPACITY_BELOW_OCCUPANCY, name} | {SESSION_TYPE_IN_USE, name, sessions}; then the fleet, if it exists.
+-- O(levels + classes * pools / 8).
 function fleets.put(fleet, key, now, given)
   local created = not fleet
   if fleet then
@@ -189,7 +193,7 @@ function fleets.put(fleet, key, now, given)
   for class_index, name in ipairs(given.names) do
     wanted[name] = given.capacities[class_index]
   end
-  local refused = refusal(fleet, wanted)
+  local refused = refusal(fleet, wanted, given)
   if refused then
     return refused, fleet
   end

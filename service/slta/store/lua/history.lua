@@ -7,10 +7,11 @@ local function time_of(line)
   return tonumber(string.match(line, '%S+ (%S+)'))
 end
 
--- Whether a line consists of integrals and, after a bar, sums as in `accounting.integrals`.
+-- Whether a line consists of integrals and, after a slash and a bar, those of types and sums as in
+-- `accounting.integrals`.
 local function is_integrals(line)
-  local integrals, sums = string.match(line, '^([^|]*)|?([^|]*)$')
-  for _, word in ipairs(vectors.split((integrals or '') .. ' ' .. (sums or ''))) do
+  local integrals, types, sums = string.match(line, '^([^|/]*)/?([^|/]*)|?([^|/]*)$')
+  for _, word in ipairs(vectors.split((integrals or '') .. ' ' .. (types or '') .. ' ' .. (sums or ''))) do
     if not tonumber(word) then
       return false
     end

@@ -44,8 +44,8 @@ function reads.snapshot(fleet)
   return { 'SNAPSHOT', document, fields, rank, texts, accounting.integrals(fleet), past, sizes }
 end
 
--- id -> {SESSION, pool_id, class, age, remaining lease in µs or '', level or '', token or '', address or '', labels or
--- ''} | {ENDED, reason, pool_id, address or ''} | {UNKNOWN}. O(1).
+-- id -> {SESSION, pool_id, class and type as in `sessions.reply`, age, remaining lease in µs or '', level or '', token
+-- or '', address or '', labels or ''} | {ENDED, reason, pool_id, address or ''} | {UNKNOWN}. O(1).
 function reads.session(fleet, id)
   local session = sessions.read(fleet, id)
   if not session then
@@ -54,7 +54,7 @@ function reads.session(fleet, id)
   end
   local level, token = records.placement(session)
   return {
-    'SESSION', session.pool_id, fleet.names[(keys.locate(fleet, session.pool_number))],
+    'SESSION', session.pool_id, sessions.reply(fleet, '', session)[3],
     string.format('%d', fleet.time - session.start),
     session.due > 0 and string.format('%d', session.due * 1e6 - fleet.time) or '',
     level or '', token or '',

@@ -3,24 +3,30 @@
 
 reports = {}
 
--- A pool's occupancy rose to `level`. Sessions on pools that are not active are counted separately.
-local function on_increment(fleet, class_index, pool_index, status, level)
+-- A pool's occupancy rose to `level` by a session of a kind. Sessions on pools that are not active are counted
+-- separately.
+local function on_increment(fleet, class_index, pool_index, status, level, kind)
   if status == 'active' then
-    ledger.on_change(fleet, class_index, pool_index, level, 1)
+    ledger.on_change(fleet, class_index, pool_index, level, 1, kind)
   else
     cold.load(fleet, 'draining_sessions')
     fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + 1
+    if fleet.kinds > 0 then
+      type_counts.on_change(fleet, kind, class_index, 1, false)
+    end
   end
 end
 
--- id, pool_id, lease in µs ('' for the fleet's), as_of: adopts a session that the pool reports as its own.
+-- id, pool_id, lease in µs ('' for the fleet's), as_of, and behind a blank "type:" and the session's type: adopts a
+-- session that the pool reports as its own.
 --   -> ADOPTED pool_id class lease start due '' | PRESENT | ELSEWHERE | ENDED | OVER_CAPACITY | UNKNOWN_POOL
---    | STALE_REPORT as_of. O(1).
+--    | STALE_REPORT as_of | UNKNOWN_SESSION_TYPE name, those that exist | INCOMPATIBLE. O(1).
 function reports.adopt(fleet, id, pool_id, lease, as_of)
   local pool_number, status, refusal = pools.find(fleet, pool_id)
-  local _, stale = state.parse_as_of(fleet, as_of)
-  if refusal or stale then
-    return refusal or stale
+  local _, stale = state.parse_as_of(fleet, string.match(as_of, '^%S*'))
+  local kind, unknown = session_types.of_options(fleet, as_of)
+  if refusal or stale or unknown then
+    return refusal or stale or unknown
   end
   local session = sessions.read(fleet, id)
   if session then
@@ -29,12 +35,15 @@ function reports.adopt(fleet, id, pool_id, lease, as_of)
     return { 'ENDED' }
   end
   local class_index, pool_index = keys.locate(fleet, pool_number)
-  if ledger.occupancy(fleet, pool_number) >= fleet.capacities[class_index] then
+  if not session_types.may_use(fleet, kind, class_index) then
+    session_types.count(fleet, 'incompatible', kind)
+    return { 'INCOMPATIBLE' }
+  elseif ledger.occupancy(fleet, pool_number) >= fleet.capacities[class_index] then
     return { 'OVER_CAPACITY' }
   end
   -- writes
-  local begun, level = sessions.begin(fleet, id, pool_number, pool_id, sessions.lease(fleet, lease), 'adopted')
-  on_increment(fleet, class_index, pool_index, status, level)
+  local begun, level = sessions.begin(fleet, id, kind, pool_number, pool_id, sessions.lease(fleet, lease), 'adopted')
+  on_increment(fleet, class_index, pool_index, status, level, kind)
   return (sessions.reply(fleet, 'ADOPTED', begun)) -- without the pool_id: nobody asks for its address
 end
 
@@ -56,9 +65,9 @@ function reports.end_session(fleet, id, pool_id, reason, as_of)
   return { 'ENDED_NOW' }
 end
 
--- Looks up the session of a report (nil if it is not live) and the pool; nil, nil and the reply if nothing needs to be
--- written.
-function reports.locate(fleet, id, pool_id)
+-- Looks up the session of a report (nil if it is not live) and the pool, with the session's kind: `kind` for a new one,
+-- its own for a live one; nil, nil and the reply if nothing needs to be written.
+function reports.locate(fleet, id, pool_id, kind)
   local pool_number, status, refusal = pools.find(fleet, pool_id)
   if refusal then
     return nil, nil, refusal
@@ -66,6 +75,7 @@ function reports.locate(fleet, id, pool_id)
   local class_index, pool_index = keys.locate(fleet, pool_number)
   local pool = {
     id = pool_id, number = pool_number, status = status, class_index = class_index, pool_index = pool_index,
+    kind = kind,
   }
   local session = sessions.read(fleet, id)
   if session and session.pool_number == pool_number then
@@ -75,8 +85,12 @@ function reports.locate(fleet, id, pool_id)
   if ended then
     return nil, nil, ended
   end
+  pool.kind = session and records.kind(fleet, session) or kind
   pool.level = ledger.occupancy(fleet, pool_number) + 1
-  if pool.level > fleet.capacities[class_index] then
+  if not session_types.may_use(fleet, pool.kind, class_index) then
+    session_types.count(fleet, 'incompatible', pool.kind)
+    return nil, nil, { 'INCOMPATIBLE' }
+  elseif pool.level > fleet.capacities[class_index] then
     return nil, nil, { 'OVER_CAPACITY' }
   end
   return session, pool
@@ -88,16 +102,16 @@ function reports.place(fleet, id, session, pool, lease, start)
   if session then
     sessions.move(fleet, id, session, pool, start)
   else
-    session = sessions.begin(fleet, id, pool.number, pool.id, lease, 'adopted', nil, start)
+    session = sessions.begin(fleet, id, pool.kind, pool.number, pool.id, lease, 'adopted', nil, start)
   end
-  on_increment(fleet, pool.class_index, pool.pool_index, pool.status, pool.level)
+  on_increment(fleet, pool.class_index, pool.pool_index, pool.status, pool.level, pool.kind)
   return session
 end
 
 -- Adds the difference of a new session, if it was drawn, to those of a fleet that places sessions.
 local function add_difference(fleet, draw, pool)
   if fleet.policy_table.choose and pool.status == 'active' and differences.is_drawn(tonumber(draw)) then
-    differences.add(fleet, 'reported', pool.class_index, pool.level)
+    differences.add(fleet, 'reported', pool.class_index, pool.level, pool.kind)
   end
 end
 
@@ -134,10 +148,17 @@ local function is_allowed(fleet, id, pool_id, patterns)
   return not session or is_of(patterns, session.pool_id)
 end
 
+-- The comparison of a report with the policy's choice, nil without one.
+local function compare(fleet, draw, pool)
+  return policies.call(fleet, 'compare', draw, pool.class_index, pool.level, pool.kind)
+end
+
 -- id, lease in µs ('' for the fleet's), draw in [0, 1), options: pool_id, " late" if the session may have been placed
--- some time ago, " only:" and the pools to which the reporter is restricted: another dispatcher has placed it there.
+-- some time ago, " only:" and the pools to which the reporter is restricted, " type:" and the type of a new session:
+-- another dispatcher has placed it there.
 --   -> NEW pool_id class lease start due, then the policy's comparison or '' | MOVED the same
---    | SAME pool_id class lease start due '' | ENDED reason pool_id | OVER_CAPACITY | UNKNOWN_POOL | POOL_NOT_ALLOWED.
+--    | SAME pool_id class lease start due '' | ENDED reason pool_id | OVER_CAPACITY | UNKNOWN_POOL | POOL_NOT_ALLOWED
+--    | UNKNOWN_SESSION_TYPE name, those that exist | INCOMPATIBLE.
 -- O(classes + log pools).
 function reports.report(fleet, id, lease, draw, options)
   local pool_id, patterns = string.match(options, '^%S*'), string.match(options, ' only:(%S+)')
@@ -145,7 +166,11 @@ function reports.report(fleet, id, lease, draw, options)
   if patterns and not is_allowed(fleet, id, pool_id, patterns) then
     return { 'POOL_NOT_ALLOWED' }
   end
-  local session, pool, answer = reports.locate(fleet, id, pool_id)
+  local kind, unknown = session_types.of_options(fleet, options)
+  if unknown then
+    return unknown
+  end
+  local session, pool, answer = reports.locate(fleet, id, pool_id, kind)
   if answer then
     policies.call(fleet, 'left_out', answer[1])
     return answer, answer[1] == 'ENDED' and answer[3] or answer[2]
@@ -153,11 +178,11 @@ function reports.report(fleet, id, lease, draw, options)
   -- writes
   lease = session and session.lease or sessions.lease(fleet, lease)
   if session then
-    sessions.detach(fleet, id, session.pool_number)
+    sessions.detach(fleet, id, session)
   elseif not late then
     add_difference(fleet, draw, pool)
   end
-  local comparison = pool.status == 'active' and policies.call(fleet, 'compare', draw, pool.class_index, pool.level)
+  local comparison = pool.status == 'active' and compare(fleet, draw, pool)
   local placed = reports.place(fleet, id, session, pool, lease, fleet.time)
   local reply = sessions.reply(fleet, session and 'MOVED' or 'NEW', placed, comparison)
   local choice = comparison and attributes.address(fleet, comparison[2]) or ''

@@ -59,15 +59,15 @@ function sessions.lease(fleet, given)
   return given == '' and fleet.lease or tonumber(given)
 end
 
--- Places a session on a pool: record, id set and lease. It begins at `start`, by default now; `token` is nil if the
--- policy did not decide. Returns the session and the pool's new occupancy. The counter is incremented right after the
--- record is written, so that if a later step fails, a repair from the records leaves the counters correct.
-function sessions.begin(fleet, id, pool_number, pool_id, lease, counter, token, start)
+-- Places a session of a kind on a pool: record, id set and lease. It begins at `start`, by default now; `token` is nil
+-- if the policy did not decide. Returns the session and the pool's new occupancy. The counter is incremented right
+-- after the record is written, so that if a later step fails, a repair from the records leaves the counters correct.
+function sessions.begin(fleet, id, kind, pool_number, pool_id, lease, counter, token, start)
   local ids = keys.of_ids(fleet, pool_number)
   local level = redis.call('SCARD', ids) + 1
   local session = {
     pool_number = pool_number, start = start or fleet.time, lease = lease, due = leases.due_after(fleet, lease),
-    pool_id = pool_id, placed = records.placed(level, token),
+    pool_id = pool_id, placed = records.placed(level, token, fleet.types and fleet.types.numbers[kind]),
   }
   leases.set(fleet, id, session.due, true)
   write(fleet, id, session)
@@ -78,24 +78,28 @@ function sessions.begin(fleet, id, pool_number, pool_id, lease, counter, token, 
 end
 
 -- {word, pool_id, class, lease, start, due, detail} of a live session, and its pool_id. `detail` depends on the word.
+-- The class is followed by a blank and the session's type if that is not the default one.
 function sessions.reply(fleet, word, session, detail)
   local class = fleet.names[(keys.locate(fleet, session.pool_number))]
+  local kind = fleet.types and records.kind(fleet, session) or 1
+  class = kind > 1 and class .. ' ' .. fleet.types.names[kind] or class
   return { word, session.pool_id, class, session.lease, session.start, session.due, detail or '' }, session.pool_id
 end
 
 -- Removes a session from its pool.
-function sessions.detach(fleet, id, pool_number)
-  local class_index, pool_index = keys.locate(fleet, pool_number)
-  local ids = keys.of_ids(fleet, pool_number)
+function sessions.detach(fleet, id, session)
+  local class_index, pool_index = keys.locate(fleet, session.pool_number)
+  local ids = keys.of_ids(fleet, session.pool_number)
   redis.call('SREM', ids, id)
-  ledger.on_change(fleet, class_index, pool_index, redis.call('SCARD', ids) + 1, -1)
+  local level, kind = redis.call('SCARD', ids) + 1, fleet.kinds > 0 and records.kind(fleet, session)
+  ledger.on_change(fleet, class_index, pool_index, level, -1, kind)
 end
 
 -- Moves a live session, detached from its former pool, to another pool, whose occupancy becomes `pool.level`. It began
--- there at `start`, without a token; its lease is kept.
+-- there at `start`, without a token; its lease and its type are kept.
 function sessions.move(fleet, id, session, pool, start)
   session.pool_number, session.pool_id, session.start = pool.number, pool.id, start
-  session.placed = records.placed(pool.level)
+  session.placed = records.placed(pool.level, nil, tonumber(string.match(session.placed, ' t(%d+)$')))
   write(fleet, id, session)
   fleet.revision = fleet.revision + 1
   redis.call('SADD', keys.of_ids(fleet, pool.number), id)
@@ -107,7 +111,7 @@ function sessions.finish(fleet, id, session, reason)
   state.count(fleet, reason)
   sessions.add_ended(fleet, id, reason, session.pool_id)
   leases.set(fleet, id, session.due, false)
-  sessions.detach(fleet, id, session.pool_number)
+  sessions.detach(fleet, id, session)
 end
 
 local function expire(fleet, id)
@@ -133,63 +137,15 @@ local function set_lease(fleet, id, session, lease, due)
 end
 
 -- Restarts a lease, with its own length if `lease` is ''.
-local function renew(fleet, id, session, lease)
+function sessions.restart_lease(fleet, id, session, lease)
   lease = lease == '' and session.lease or tonumber(lease)
   set_lease(fleet, id, session, lease, leases.due_after(fleet, lease))
 end
 
 -- The reply of an operation on a session, its pool_id, and the pool's labels if `options` has the word.
-local function with_labels(fleet, options, reply, pool_id)
+function sessions.with_labels(fleet, options, reply, pool_id)
   local wanted = options ~= '' and string.find(options, 'labels', 1, true)
   return reply, pool_id, wanted and attributes.labels(fleet, pool_id) or nil
-end
-
-local function replay_assign(fleet, id, session, lease, options)
-  if string.find(options, 'touch', 1, true) then
-    renew(fleet, id, session, lease)
-  end
-  return with_labels(fleet, options, sessions.reply(fleet, 'REPLAYED', session))
-end
-
--- id, lease in µs ('' for the fleet's, 0 for none), draw in [0, 1), options: "touch" to renew the lease of a live
--- session, "labels" for the labels of its pool, or both
---   -> ASSIGNED pool_id class lease start due token | REPLAYED pool_id class lease start due ''
---    | ENDED reason pool_id | OBSERVES | NO_ACTIVE_POOL | FULL
--- O(classes + log pools).
-function sessions.assign(fleet, id, lease, draw, options)
-  local session = sessions.read(fleet, id)
-  if session then
-    return replay_assign(fleet, id, session, lease, options)
-  end
-  local ended, ended_on = sessions.ended(fleet, id)
-  if ended then
-    return ended, ended_on
-  elseif not fleet.policy_table.choose then
-    return { 'OBSERVES' }
-  elseif fleet.active_pools == 0 then
-    state.count(fleet, 'rejected_no_active_pool')
-    return { 'NO_ACTIVE_POOL' }
-  elseif fleet.sessions == fleet.room_for then
-    state.count(fleet, 'rejected_no_capacity')
-    return { 'FULL' }
-  end
-  -- writes
-  local view = fleet.unconfirmed == 0 and fleet or confirmed.view(fleet)
-  policies.call(fleet, 'prepare', view)
-  local step = policies.call(view, 'learning_step')
-  draw = tonumber(draw)
-  local token, class_index, pool_index = policies.call(view, 'choose', draw)
-  local pool_number = keys.pool_number(fleet, class_index, pool_index)
-  lease = sessions.lease(fleet, lease)
-  local begun, level = sessions.begin(fleet, id, pool_number, pools.name(fleet, pool_number), lease, 'assigned', token)
-  if differences.is_drawn(draw) then
-    differences.add(fleet, 'placed', class_index, level)
-  end
-  ledger.on_change(fleet, class_index, pool_index, level, 1)
-  policies.call(fleet, 'update', step)
-  local counts = fleet['assigned_' .. token]
-  counts[class_index] = counts[class_index] + 1
-  return with_labels(fleet, options, sessions.reply(fleet, 'ASSIGNED', begun, token))
 end
 
 -- id, two words without meaning, options: "unmarked" to leave no tombstone of an unknown id
@@ -229,7 +185,7 @@ function sessions.renew(fleet, id, lease)
     return { sessions.ended(fleet, id) and 'EXPIRED' or 'UNKNOWN' }
   end
   -- writes
-  renew(fleet, id, session, lease)
+  sessions.restart_lease(fleet, id, session, lease)
   return (sessions.reply(fleet, 'RENEWED', session)) -- without the pool_id: nobody asks for its address
 end
 

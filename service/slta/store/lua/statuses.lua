@@ -60,6 +60,9 @@ local function recount(fleet, pool, recorded)
   pools.count(fleet, class_index, pool.recorded, -1)
   pools.count(fleet, class_index, recorded, 1)
   if (pool.recorded == 'active') ~= (recorded == 'active') then
+    if fleet.kinds > 0 then
+      type_counts.move_pool(fleet, pool.pool_number, recorded == 'active' and 1 or -1)
+    end
     return { pool_index = pool_index, occupancy = pool.occupancy }
   end
 end

@@ -13,6 +13,7 @@ local PARTS = {
   { 'addresses', audit_attributes.check('addresses') }, { 'labels', audit_attributes.check('labels') },
   { 'drains', audit_drains.check }, { 'pool_leases', audit_leases.check },
   { 'records', audit_records.check }, { 'keys', audit_keys.check }, { 'leases', audit_records.check_leases },
+  { 'types', audit_types.count },
 }
 
 local function text_of(value)

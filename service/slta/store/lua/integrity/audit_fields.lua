@@ -40,7 +40,7 @@ end
 local function check_tables_digest(fleet, report, cold)
   local numbers, lease = vectors.split(cold.numbers or '', true), tonumber(cold.lease)
   if lease and cold.utilities then
-    report:expect_equal('tables', fleet.tables, cache.digest(cold.utilities, numbers, lease, fleet.pools))
+    report:expect_equal('tables', fleet.tables, cache.digest(cold.utilities, numbers, lease, fleet.pools, fleet.types))
   end
 end
 
@@ -96,6 +96,11 @@ function audit_fields.check(fleet, report)
   report:expect_equal('suspect', cold.suspect, '')
   state.each_field(fleet.policy_table, function(field, kind, is_cold)
     check_field(fleet, report, field, kind, is_cold and cold)
+  end)
+  session_types.each_field(fleet.kinds, fleet.classes, function(field, count)
+    if fleet.kinds > 0 and not vectors.is_valid(count and 'vector' or 'number', fleet[field], count) then
+      report:add(field .. ': is not a number or vector of its length')
+    end
   end)
   report:expect_equal('classes', #vectors.split(cold.names or ''), fleet.classes)
   check_cache(fleet, report, cold)

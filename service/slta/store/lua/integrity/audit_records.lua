@@ -7,7 +7,7 @@ local function check_place(fleet, report, id, session)
   if redis.call('SISMEMBER', keys.of_ids(fleet, session.pool_number), id) == 0 then
     report:add('session ' .. id .. ': is not in the id set of its pool')
   end
-  if session.placed ~= '' and not records.placement(session) then
+  if session.placed ~= '' and not string.find(session.placed, '^ t%d+$') and not records.placement(session) then
     report:add('session ' .. id .. ': its level and token are unreadable')
   end
 end
@@ -34,6 +34,7 @@ local function check_record(fleet, report, id, record)
     return
   end
   check_place(fleet, report, id, session)
+  audit_types.check_record(fleet, report, id, session)
   check_lease(fleet, report, id, session.lease, session.due)
   if session.start > fleet.time then
     report:add('session ' .. id .. ': began in the future')

@@ -42,8 +42,8 @@ function audit_tables.check(fleet, report, cursor)
   return STEPS[step + 1] and tostring(step + 1)
 end
 
--- -> {CONFIGURATION, document, version, the fields of constants.CONFIGURATION_FIELDS, then the SHA-1 of order:full, of
--- bound:full and of each class's marginals}, all as stored. O(levels).
+-- -> {CONFIGURATION, document, version, the fields of constants.CONFIGURATION_FIELDS, then the SHA-1 of the session
+-- types, of order:full, of bound:full and of each class's marginals}, all as stored. O(levels).
 function audit_tables.configuration(fleet)
   local fields = constants.CONFIGURATION_FIELDS
   local cold = redis.call('HMGET', keys.of_fleet(fleet, 'cold'), 'config_version', unpack(fields, 2))
@@ -51,6 +51,7 @@ function audit_tables.configuration(fleet)
   for at = 2, #fields do
     reply[#reply + 1] = cold[at] or ''
   end
+  reply[#reply + 1] = redis.sha1hex(fleet.types and fleet.types.sets_text or '')
   for _, name in ipairs({ 'order:full', 'bound:full' }) do
     reply[#reply + 1] = redis.sha1hex(text_at(fleet, name))
   end

@@ -48,7 +48,7 @@ end
 local function find_class_ids(fleet, given)
   local class_ids, taken, trusted = {}, {}, false
   if #fleet.numbers == #given.names then
-    trusted = cache.digest(fleet.utilities, fleet.numbers, fleet.lease, fleet.pools) == fleet.tables
+    trusted = cache.digest(fleet.utilities, fleet.numbers, fleet.lease, fleet.pools, fleet.types) == fleet.tables
   end
   for class_index = 1, #given.names do
     local stored, marginals = fleet.numbers[class_index], given.marginals[class_index]
@@ -67,6 +67,7 @@ local function apply_document(fleet, given)
     fleet[field] = given[field]
   end
   cache.index_classes(fleet)
+  type_changes.restore(fleet, given)
   if fleet.policy ~= given.policy then
     state.change_policy(fleet, given.policy)
   end

@@ -106,6 +106,9 @@ local function write_block(fleet, class_index, block)
   bit_blocks.each_used(fleet, class_index, block, function(pool_number, offset)
     local status, occupancy, pool_id = status_and_occupancy(fleet, class_index, pool_number)
     repair_leases.count(fleet, class_index, pool_id, status)
+    if fleet.kinds > 0 then
+      type_counts.add_pool(fleet, pool_number, status == 'active')
+    end
     if status == 'active' then
       occupancies[offset] = occupancy
     else
@@ -123,6 +126,7 @@ function repair_pools.write_columns(fleet, job, cursor)
     for _, field in ipairs({ 'draining_pools', 'failed_pools', 'draining_sessions' }) do
       fleet[field] = vectors.zeros(fleet.classes)
     end
+    type_counts.reset(fleet)
   end
   return bit_blocks.each_block(fleet, job, cursor, function(class_index, block)
     write_block(fleet, class_index, block)

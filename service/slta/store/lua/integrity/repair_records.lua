@@ -35,11 +35,19 @@ local function drop_ended(fleet, id)
   end
 end
 
--- Corrects the pool number, start, lease end, level and token of a session; nil without a pool.
+-- The last word of a session's record, '' if the fleet does not have its type or that may not use the pool's class.
+local function type_word(fleet, session)
+  local kind, class_index = records.kind(fleet, session), keys.locate(fleet, session.pool_number or -1)
+  local may_stay = kind > 1 and class_index and session_types.may_use(fleet, kind, class_index)
+  return may_stay and ' t' .. fleet.types.numbers[kind] or ''
+end
+
+-- Corrects the pool number, start, lease end, level, token and type of a session; nil without a pool.
 local function normalize(fleet, session)
   session.pool_number = find_pool(fleet, session.pool_number, session.pool_id)
   session.start, session.due = math.min(session.start, fleet.time), normalize_due(fleet, session.lease, session.due)
-  session.placed = records.placement(session) and session.placed or ''
+  local level, token = records.placement(session)
+  session.placed = (level and records.placed(level, token) or '') .. type_word(fleet, session)
   return session.pool_number and session
 end
 

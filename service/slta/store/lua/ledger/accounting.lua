@@ -13,13 +13,15 @@ function accounting.server_time()
 end
 
 -- Adds a value to a pair (high, low) of doubles without losing low-order bits (Knuth's TwoSum).
-local function add(high, low, value)
+function accounting.add(high, low, value)
   local sum = high + value
   local part = sum - high
   low = low + ((high - (sum - part)) + (value - part))
   local top = sum + low
   return top, low - (top - sum)
 end
+
+local add = accounting.add
 
 -- After a gap that ends at this fleet time no session's lease ends for HOLD, and no pool's for its own length.
 function accounting.resume(fleet, time)
@@ -42,6 +44,10 @@ function accounting.advance(fleet, now)
       add(fleet.sessions_high, fleet.sessions_low, fleet.sessions * elapsed)
     fleet.utility_high, fleet.utility_low = add(fleet.utility_high, fleet.utility_low, fleet.utility * elapsed)
     fleet.optimum_high, fleet.optimum_low = add(fleet.optimum_high, fleet.optimum_low, fleet.optimum * elapsed)
+    if fleet.kinds > 0 then
+      fleet.type_optimum_high, fleet.type_optimum_low =
+        add(fleet.type_optimum_high, fleet.type_optimum_low, fleet.type_optimum * elapsed)
+    end
   end
 end
 
@@ -148,7 +154,8 @@ function accounting.placements(fleet)
 end
 
 -- The integrals as one line of text: version, time, then (high, low) of sessions, utility, optimum and each class's
--- pools; after a bar the sums of the fleet's policy or of the differences at placing, if any.
+-- pools; after a slash, with session types, those of their optimum and of each type's sessions; after a bar the sums of
+-- the fleet's policy or of the differences at placing, if any.
 function accounting.integrals(fleet)
   cold.load(fleet, 'utilities_version', 'pools_high', 'pools_low')
   local words = {
@@ -159,6 +166,7 @@ function accounting.integrals(fleet)
     words[#words + 1] = fleet.pools_high[class_index]
     words[#words + 1] = fleet.pools_low[class_index]
   end
+  local types = fleet.kinds > 0 and ' / ' .. vectors.encode(type_counts.integrals(fleet)) or ''
   local sums = policies.call(fleet, 'sums') or differences.sums(fleet)
-  return vectors.encode(words) .. (sums and ' | ' .. vectors.encode(sums) or '')
+  return vectors.encode(words) .. types .. (sums and ' | ' .. vectors.encode(sums) or '')
 end

@@ -8,14 +8,15 @@ function ledger.occupancy(fleet, pool_number)
   return redis.call('SCARD', keys.of_ids(fleet, pool_number))
 end
 
--- The occupancy of an active pool rose to `level` (`change` is 1), or that of any pool fell from it (-1). Only active
--- pools have bits: clearing the bit shows whether it was one.
-function ledger.on_change(fleet, class_index, pool_index, level, change)
+-- The occupancy of an active pool rose to `level` (`change` is 1), or that of any pool fell from it (-1), by a session
+-- of this kind. Only active pools have bits: clearing the bit shows whether it was one.
+function ledger.on_change(fleet, class_index, pool_index, level, change, kind)
   local row, present = keys.of_level(fleet, class_index, level), change > 0 and 1 or 0
   if change < 0 and level < fleet.frontier_bounds[class_index] then
     fleet.frontier_bounds[class_index] = level
   end
-  if redis.call('SETBIT', row, pool_index, present) == 1 or change > 0 then
+  local is_active = redis.call('SETBIT', row, pool_index, present) == 1 or change > 0
+  if is_active then
     accounting.on_change(fleet, class_index, level, change)
     if fleet.view then
       confirmed.touch(fleet, class_index)
@@ -24,6 +25,9 @@ function ledger.on_change(fleet, class_index, pool_index, level, change)
   else
     cold.load(fleet, 'draining_sessions')
     fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] - 1
+  end
+  if fleet.kinds > 0 then
+    type_counts.on_change(fleet, kind, class_index, change, is_active)
   end
 end
 
@@ -90,6 +94,9 @@ function ledger.rebuild(fleet, reset)
   fleet.optimum, fleet.bound_rank, fleet.bound_filled = accounting.fill_optimum(fleet, fleet.sessions, function(rank)
     return tables.entry(fleet, 'bound', rank)
   end)
+  if fleet.kinds > 0 then
+    assignment.rebuild(fleet)
+  end
   differences.forget_frontiers(fleet)
   policies.call(fleet, 'rebuild', reset)
 end

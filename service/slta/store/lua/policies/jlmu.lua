@@ -24,13 +24,29 @@ local function choose_jlmu(frontier_ranks, open_counts, draw)
   return 'open', best, math.floor(draw * open_counts[best])
 end
 
--- O(classes + log pools).
-function jlmu.choose(fleet, draw)
-  local token, class_index, nth = choose_jlmu(fleet.frontier_ranks, fleet.open, draw)
+-- The pool_index of the nth open pool (from 0) of a class. O(log pools).
+local function select_open(fleet, class_index, nth)
   if fleet.masks and fleet.masks[class_index] then
-    return token, class_index, confirmed.select_below(fleet, class_index, fleet.frontiers[class_index], nth)
+    return confirmed.select_below(fleet, class_index, fleet.frontiers[class_index], nth)
   end
-  return token, class_index, rows.select(keys.of_class(fleet, 'open', class_index), nth)
+  return rows.select(keys.of_class(fleet, 'open', class_index), nth)
+end
+
+-- JLMU's choice among the classes that a kind of session may use, without prices. O(classes + log pools).
+function jlmu.choose_unpriced(fleet, draw, kind)
+  local counts = session_types.masked(fleet, kind, fleet.open)
+  local token, class_index, nth = choose_jlmu(fleet.frontier_ranks, counts, draw)
+  return token, class_index, select_open(fleet, class_index, nth)
+end
+
+-- With session types the class is the one with the best offer less its price, see `prices`. O(classes + log pools),
+-- O(classes * types) with types.
+function jlmu.choose(fleet, draw, kind)
+  if not fleet.types then
+    return jlmu.choose_unpriced(fleet, draw, kind)
+  end
+  local class_index = prices.choose(fleet, kind, fleet.open, fleet.frontiers, fleet.frontier_ranks)
+  return 'open', class_index, select_open(fleet, class_index, math.floor(draw * fleet.open[class_index]))
 end
 
 -- The frontier of a class of a view, its rank and its candidates. O(log levels * pools / 8).
@@ -112,8 +128,8 @@ function jlmu.reported_rank(fleet)
 end
 
 -- The best of the frontiers; the order may prefer another. O(classes).
-function jlmu.best_marginal(fleet, least)
-  local _, best = differences.highest(fleet, fleet.open, fleet.frontiers, least)
+function jlmu.best_marginal(fleet, least, kind)
+  local _, best = differences.highest(fleet, session_types.masked(fleet, kind, fleet.open), fleet.frontiers, least)
   return best
 end
 

@@ -7,7 +7,7 @@ cache = {}
 cache.FIELDS = { 'names', 'numbers', 'capacities', 'lease', 'exponent' } -- the cold fields that are cached
 local DERIVED = {
   'index_by_id', 'fleet_keys', 'class_keys', 'keys_named_for', 'order', 'bound', 'ranks', 'marginals',
-  'frontier_bounds',
+  'frontier_bounds', 'types',
 }
 
 local MAX_LEVELS = 131072 -- of all cached fleets, at most about 20 MB; beyond, the cache is cleared
@@ -80,6 +80,7 @@ function cache.load(fleet)
     fleet.lease, fleet.exponent = tonumber(stored[4]), tonumber(stored[5])
     cache.invalidate_order(fleet)
     cache.index_classes(fleet)
+    fleet.types = session_types.load(fleet)
     differences.forget_frontiers(fleet)
     store_entry(fleet)
   else
@@ -96,15 +97,16 @@ function cache.support(pool_counts)
   return table.concat(support)
 end
 
--- The digest of everything that an entry is derived from, including which classes have pools.
-function cache.digest(utilities, class_ids, lease, pool_counts)
-  return digest({ utilities, table.concat(class_ids, ' '), lease, cache.support(pool_counts) })
+-- The digest of everything that an entry is derived from, including which classes have pools; `types` may be false.
+function cache.digest(utilities, class_ids, lease, pool_counts, types)
+  local text = types and types.text or nil
+  return digest({ utilities, table.concat(class_ids, ' '), lease, cache.support(pool_counts), text })
 end
 
 -- Stores the fleet under a new digest.
 function cache.store(fleet)
   cold.load(fleet, 'utilities')
-  fleet.tables = cache.digest(fleet.utilities, fleet.numbers, fleet.lease, fleet.pools)
+  fleet.tables = cache.digest(fleet.utilities, fleet.numbers, fleet.lease, fleet.pools, fleet.types)
   store_entry(fleet)
 end
 

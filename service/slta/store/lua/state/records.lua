@@ -3,7 +3,8 @@
 -- A record is "pool_number start lease due pool_id placed": fleet time and duration in µs, the second of fleet time in
 -- which the lease expires (0 without a lease), and the pool's id. `placed` is the level that the session took on its
 -- pool and the first letter of its token, "3g"; without a letter if the session was adopted or reported. A repair that
--- cannot recover `placed` leaves it out.
+-- cannot recover `placed` leaves it out. The last word is the number of the session's type, "t2"; the default
+-- one has none.
 
 records = {}
 
@@ -43,15 +44,22 @@ function records.text(session)
   )
 end
 
--- `placed` for a level and a token, nil if no token decided.
-function records.placed(level, token)
-  return ' ' .. level .. string.sub(token or '', 1, 1)
+-- `placed` for a level, a token, nil if no token decided, and the number of the session's type, nil or 0 for the
+-- default one.
+function records.placed(level, token, number)
+  return ' ' .. level .. string.sub(token or '', 1, 1) .. ((number or 0) > 0 and ' t' .. number or '')
 end
 
 -- The level and the token of a session, nil if its record does not have them.
 function records.placement(session)
-  local level, letter = string.match(session.placed, '^ ([1-9]%d?%d?%d?)(%a?)$')
+  local level, letter = string.match((string.gsub(session.placed, ' t%d+$', '')), '^ ([1-9]%d?%d?%d?)(%a?)$')
   return tonumber(level), policies.tokens()[letter]
+end
+
+-- The kind of a session: 1 without a type in its record, or if the fleet does not have that type.
+function records.kind(fleet, session)
+  local number = fleet.types and string.match(session.placed, ' t(%d+)$')
+  return number and fleet.types.by_number[tonumber(number)] or 1
 end
 
 -- The latest second in which a lease of this length can expire.

@@ -2,7 +2,8 @@
 -- {fleet}:cold is a hash of all other fields, see `cold`.
 --
 -- The packed string is a sequence of MessagePack values: layout, policy, number of classes, two blocks (the fleet's
--- fields and its policy's, each with its length in front), then anything that a newer version appended. A vector is
+-- fields and its policy's, each with its length in front), that of its session types, if it has any, then anything that
+-- a newer version appended. A vector is
 -- stored in its block as one number per class. New fields are appended to a block: a version that does not know them
 -- keeps them and writes them back, and one that does not find them reads 0.
 
@@ -26,7 +27,7 @@ local function blank(key, classes)
   return {
     state_key = key, prefix = string.sub(key, 1, -6), classes = classes,
     cold = {}, unknown = {}, packed = {}, fleet_keys = {}, hashes = false, sets = false, liveness = false,
-    masks = false, view = false,
+    masks = false, view = false, types = false, kinds = 0,
   }
 end
 
@@ -56,6 +57,7 @@ function state.read(key, repairing)
   fleet.layout, fleet.policy, fleet.policy_table = values[1], values[2], policy
   local at = codec.unpack(fleet, values, 4, HOT, HOT_VECTORS)
   at = codec.unpack(fleet, values, at, policies.fields(policy))
+  at = session_types.unpack(fleet, values, at)
   if at <= #values then
     fleet.unknown.blocks = { unpack(values, at) }
   end
@@ -93,7 +95,7 @@ function state.write(fleet)
   values[1], values[2], values[3] = fleet.layout, fleet.policy, fleet.classes
   local at = codec.pack(fleet, values, 4, HOT, HOT_VECTORS)
   at = codec.pack(fleet, values, at, policies.fields(fleet.policy_table))
-  at = codec.append(values, at - 1, fleet.unknown.blocks)
+  at = codec.append(values, session_types.pack(fleet, values, at - 1), fleet.unknown.blocks)
   redis.call('SET', fleet.state_key, cmsgpack.pack(unpack(values, 1, at)))
   incarnations.end_call(fleet)
   if next(fleet.cold) then
@@ -152,12 +154,16 @@ end
 function state.fields(fleet)
   cold.load_all(fleet)
   local flat = { 'layout', vectors.encode(fleet.layout), 'policy', fleet.policy }
-  state.each_field(fleet.policy_table, function(field)
+  local function add(field)
     if fleet[field] then
       flat[#flat + 1] = field
       flat[#flat + 1] = vectors.encode(fleet[field])
     end
-  end)
+  end
+  state.each_field(fleet.policy_table, add)
+  if fleet.kinds > 0 then
+    session_types.each_field(fleet.kinds, fleet.classes, add)
+  end
   return flat
 end
 

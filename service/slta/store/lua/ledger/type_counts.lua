@@ -1,0 +1,102 @@
+-- Counts of sessions by type and by class, with the optimal assignment of the types, for fleets with session types.
+
+type_counts = {}
+
+-- Adds the sessions of a kind on active pools, up to now, to their integral.
+local function settle(fleet, kind)
+  local elapsed = fleet.time - fleet.type_since[kind]
+  fleet.type_high[kind], fleet.type_low[kind] =
+    accounting.add(fleet.type_high[kind], fleet.type_low[kind], fleet.type_sessions[kind] * elapsed)
+  fleet.type_since[kind] = fleet.time
+end
+
+-- The same of all kinds. Called by reads on their copy, too. O(types).
+function type_counts.settle(fleet)
+  for kind = 1, fleet.kinds do
+    settle(fleet, kind)
+  end
+end
+
+-- The integrals up to now, (high, low) of the optimum and of each type's sessions. O(types).
+function type_counts.integrals(fleet)
+  type_counts.settle(fleet)
+  local words = { fleet.type_optimum_high, fleet.type_optimum_low }
+  for kind = 1, fleet.kinds do
+    words[#words + 1] = fleet.type_high[kind]
+    words[#words + 1] = fleet.type_low[kind]
+  end
+  return words
+end
+
+-- A session of a kind begins in a class (`change` is 1) or ends there (-1). O(classes * types).
+function type_counts.on_change(fleet, kind, class_index, change, is_active)
+  if not is_active then
+    fleet.type_others[kind] = fleet.type_others[kind] + change
+    return
+  end
+  settle(fleet, kind)
+  fleet.type_sessions[kind] = fleet.type_sessions[kind] + change
+  fleet.held[class_index] = fleet.held[class_index] + change
+  if change > 0 then
+    assignment.add(fleet, kind)
+  else
+    assignment.remove(fleet, kind)
+  end
+end
+
+-- The sessions of a pool by kind. O(sessions).
+function type_counts.of_pool(fleet, pool_number)
+  local found, ids = vectors.zeros(fleet.kinds), redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))
+  for _, record in ipairs(records.read_all(keys.of_fleet(fleet, 'sessions'), ids)) do
+    local kind = records.kind(fleet, assert(records.parse(record), 'a record of the pool is unreadable'))
+    found[kind] = found[kind] + 1
+  end
+  return found
+end
+
+-- Sets all counts to 0. O(classes * types).
+function type_counts.reset(fleet)
+  session_types.each_field(fleet.kinds, fleet.classes, function(field, count)
+    fleet[field] = count and vectors.zeros(count) or 0
+  end)
+  for kind = 1, fleet.kinds do
+    fleet.type_since[kind] = fleet.time
+  end
+end
+
+-- Counts the sessions of a pool that is in no count. O(its sessions).
+function type_counts.add_pool(fleet, pool_number, is_active)
+  local class_index, counts = keys.locate(fleet, pool_number), is_active and fleet.type_sessions or fleet.type_others
+  for kind, count in ipairs(type_counts.of_pool(fleet, pool_number)) do
+    counts[kind] = counts[kind] + count
+    fleet.held[class_index] = fleet.held[class_index] + (is_active and count or 0)
+  end
+end
+
+-- Moves the sessions of a pool that becomes active (`sign` is 1) or ceases to be (-1). O(its sessions).
+function type_counts.move_pool(fleet, pool_number, sign)
+  local class_index = keys.locate(fleet, pool_number)
+  for kind, count in ipairs(type_counts.of_pool(fleet, pool_number)) do
+    if count > 0 then
+      settle(fleet, kind)
+      fleet.type_sessions[kind] = fleet.type_sessions[kind] + sign * count
+      fleet.type_others[kind] = fleet.type_others[kind] - sign * count
+      fleet.held[class_index] = fleet.held[class_index] + sign * count
+    end
+  end
+end
+
+-- The first counts, when a fleet gets types: all its sessions are of the default one. O(levels in use * pools / 8).
+function type_counts.begin(fleet)
+  type_counts.reset(fleet)
+  cold.load(fleet, 'draining_sessions')
+  fleet.type_sessions[1], fleet.type_others[1] = fleet.sessions, vectors.sum(fleet.draining_sessions)
+  type_counts.count_held(fleet)
+end
+
+-- Counts the sessions on active pools by class from the level rows. O(levels in use * pools / 8).
+function type_counts.count_held(fleet)
+  for class_index, counts in ipairs(ledger.columns(fleet)) do
+    fleet.held[class_index] = vectors.sum(counts) - counts[1]
+  end
+end

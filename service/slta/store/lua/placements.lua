@@ -1,0 +1,73 @@
+-- Placements: a session goes to the pool that the policy chooses.
+
+placements = {}
+
+local function replay_assign(fleet, id, session, lease, options)
+  if string.find(options, 'touch', 1, true) then
+    sessions.restart_lease(fleet, id, session, lease)
+  end
+  return sessions.with_labels(fleet, options, sessions.reply(fleet, 'REPLAYED', session))
+end
+
+-- The refusal of an assign of this kind, counted; nil if a pool has room for it. O(1), O(classes) with types.
+local function refused(fleet, kind)
+  if fleet.active_pools == 0 then
+    state.count(fleet, 'rejected_no_active_pool')
+    session_types.count(fleet, 'inactive', kind)
+    return fleet.types and session_types.refusal(fleet, kind) or { 'NO_ACTIVE_POOL' }
+  end
+  local refusal = fleet.types and session_types.refusal(fleet, kind)
+  if refusal or fleet.sessions == fleet.room_for then
+    local is_full = not refusal or refusal[1] == 'FULL'
+    state.count(fleet, is_full and 'rejected_no_capacity' or 'rejected_no_active_pool')
+    session_types.count(fleet, is_full and 'full' or 'inactive', kind)
+    return refusal or { 'FULL' }
+  end
+end
+
+-- Places a session of a kind by the policy: returns the session, its token, class_index and level. O(classes + log
+-- pools), O(classes * types) with types.
+local function place(fleet, id, kind, lease, draw)
+  local view = fleet.unconfirmed == 0 and fleet or confirmed.view(fleet, kind)
+  policies.call(fleet, 'prepare', view)
+  local step = policies.call(view, 'learning_step')
+  local token, class_index, pool_index = policies.call(view, 'choose', draw, kind)
+  local pool_number = keys.pool_number(fleet, class_index, pool_index)
+  local pool_id = pools.name(fleet, pool_number)
+  local begun, level = sessions.begin(fleet, id, kind, pool_number, pool_id, lease, 'assigned', token)
+  if differences.is_drawn(draw) then
+    differences.add(fleet, 'placed', class_index, level, kind)
+  end
+  ledger.on_change(fleet, class_index, pool_index, level, 1, kind)
+  policies.call(fleet, 'update', step)
+  local counts = fleet['assigned_' .. token]
+  counts[class_index] = counts[class_index] + 1
+  return begun, token
+end
+
+-- id, lease in µs ('' for the fleet's, 0 for none), draw in [0, 1), options: "touch" to renew the lease of a live
+-- session, "labels" for the labels of its pool, "type:" and the session's type
+--   -> ASSIGNED pool_id class lease start due token | REPLAYED pool_id class lease start due ''
+--    | ENDED reason pool_id | OBSERVES | NO_ACTIVE_POOL | FULL, both with type and its classes if the fleet has types
+--    | UNKNOWN_SESSION_TYPE name, those that exist
+-- O(classes + log pools), O(classes * types) with types.
+function placements.assign(fleet, id, lease, draw, options)
+  local session = sessions.read(fleet, id)
+  if session then
+    return replay_assign(fleet, id, session, lease, options)
+  end
+  local ended, ended_on = sessions.ended(fleet, id)
+  if ended then
+    return ended, ended_on
+  elseif not fleet.policy_table.choose then
+    return { 'OBSERVES' }
+  end
+  local kind, unknown = session_types.of_options(fleet, options)
+  local refusal = unknown or refused(fleet, kind)
+  if refusal then
+    return refusal
+  end
+  -- writes
+  local begun, token = place(fleet, id, kind, sessions.lease(fleet, lease), tonumber(draw))
+  return sessions.with_labels(fleet, options, sessions.reply(fleet, 'ASSIGNED', begun, token))
+end

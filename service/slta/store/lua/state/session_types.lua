@@ -1,0 +1,186 @@
+-- Session types of a fleet (service/slta/core/session_types): which classes the sessions of each may use. A fleet
+-- without them has `types` false, and neither the key nor the block nor a word in its records.
+--
+-- A type has a kind, its position 1..T in the configuration and in the fleet's vectors, and a permanent number, which
+-- records use. Kind 1, number 0, is `default`: all classes.
+--
+-- {fleet}:types has the configuration, `sets`, name and class_indexes of each type but the default one,
+-- "video=2,3 chat=1,2"; `numbers`, the permanent number of each; and by number the sessions refused, "full:<number>",
+-- "inactive:<number>" and "incompatible:<number>".
+
+session_types = {}
+
+local DEFAULT = 'default'
+
+-- The fields of the block, in order: numbers, then vectors with one number per type, per class, and per type and class.
+-- type_sessions: on active pools, whose integral is settled when it changes, last at type_since; type_others: on other
+-- pools; held: by class, on active pools. The rest is of `assignment`.
+local NUMBERS = { 'type_optimum', 'type_optimum_high', 'type_optimum_low' }
+local BY_TYPE = { 'type_sessions', 'type_others', 'type_assigned', 'type_since', 'type_high', 'type_low' }
+local BY_CLASS = { 'held', 'type_filled' }
+local BY_CELL = { 'type_flow' }
+
+-- Calls visit(field, length) for each field of the block, nil for a number.
+function session_types.each_field(kinds, classes, visit)
+  for _, group in ipairs({ { NUMBERS }, { BY_TYPE, kinds }, { BY_CLASS, classes }, { BY_CELL, kinds * classes } }) do
+    for _, field in ipairs(group[1]) do
+      visit(field, group[2])
+    end
+  end
+end
+
+-- Whether a field has one number per type.
+function session_types.is_by_type(field)
+  return vectors.has(BY_TYPE, field)
+end
+
+-- Reads the block that begins at values[at] with its length; returns the index after it. An empty one is of a fleet
+-- without types.
+function session_types.unpack(fleet, values, at)
+  local length = values[at] or 0
+  fleet.kinds = length > 0 and values[at + 1] or 0
+  if fleet.kinds > 0 then
+    local from = at + 1
+    session_types.each_field(fleet.kinds, fleet.classes, function(field, count)
+      if count then
+        fleet[field] = { unpack(values, from + 1, from + count) }
+      else
+        fleet[field] = values[from + 1]
+      end
+      from = from + (count or 1)
+    end)
+  end
+  return at + length + 1
+end
+
+-- Writes the block behind the first `at` values; returns their new number.
+function session_types.pack(fleet, values, at)
+  if fleet.kinds == 0 then
+    return fleet.unknown.blocks and codec.append(values, at, { 0 }) or at
+  end
+  local head = at + 1
+  at = codec.append(values, head, { fleet.kinds })
+  session_types.each_field(fleet.kinds, fleet.classes, function(field, count)
+    at = codec.append(values, at, count and fleet[field] or { fleet[field] })
+  end)
+  values[head] = at - head
+  return at
+end
+
+-- Whether each class of `own` is one of `others`, and whether they share one.
+local function compare(own, others)
+  local shared = 0
+  for _, class_index in ipairs(own) do
+    shared = shared + (vectors.has(others, class_index) and 1 or 0)
+  end
+  return shared == #own, shared > 0
+end
+
+-- By type the types that share a class with it and lack one of its classes. O(types * types * classes).
+local function rivals(sets)
+  local found = {}
+  for kind, own in ipairs(sets) do
+    found[kind] = {}
+    for other, theirs in ipairs(sets) do
+      local is_part, shares = compare(own, theirs)
+      if other ~= kind and shares and not is_part then
+        table.insert(found[kind], other)
+      end
+    end
+  end
+  return found
+end
+
+-- Adds a type: its name, permanent number and class_indexes.
+local function add(types, classes, name, number, set)
+  local kind = #types.names + 1
+  types.names[kind], types.numbers[kind], types.sets[kind] = name, number, set
+  types.by_name[name], types.by_number[number] = kind, kind
+  for _, class_index in ipairs(set) do
+    types.may_use[(kind - 1) * classes + class_index] = true
+  end
+end
+
+-- The types from the texts `sets` and `numbers`; false if there are none. `text` is both, for digests.
+function session_types.parse(sets, numbers, classes)
+  if not sets then
+    return false
+  end
+  local types = { names = {}, numbers = {}, sets = {}, by_name = {}, by_number = {}, may_use = {} }
+  types.sets_text, types.text = sets, sets .. '|' .. numbers
+  local all, permanent = {}, vectors.split(numbers, true)
+  for class_index = 1, classes do
+    all[class_index] = class_index
+  end
+  add(types, classes, DEFAULT, 0, all)
+  for at, word in ipairs(vectors.split(sets)) do
+    local name, own = string.match(word, '^(.-)=(.*)$')
+    add(types, classes, name, permanent[at], vectors.split(string.gsub(own, ',', ' '), true))
+  end
+  types.rivals = rivals(types.sets)
+  return types
+end
+
+-- Reads the types of a fleet.
+function session_types.load(fleet)
+  if fleet.kinds == 0 then
+    return false
+  end
+  local found = redis.call('HMGET', keys.of_fleet(fleet, 'types'), 'sets', 'numbers')
+  return session_types.parse(found[1], found[2], #fleet.capacities)
+end
+
+-- The kind of a type, 1 for ''; nil and the refusal if the fleet does not have it.
+function session_types.find(fleet, name)
+  if name == '' or name == DEFAULT then
+    return 1
+  elseif fleet.types and fleet.types.by_name[name] then
+    return fleet.types.by_name[name]
+  end
+  return nil, { 'UNKNOWN_SESSION_TYPE', name, table.concat(fleet.types and fleet.types.names or { DEFAULT }, ' ') }
+end
+
+-- The kind that options name, as `find`: 1 if they name none.
+function session_types.of_options(fleet, options)
+  if options == '' then
+    return 1
+  end
+  return session_types.find(fleet, string.match(options, 'type:(%S+)') or '')
+end
+
+-- Whether sessions of a kind may use a class.
+function session_types.may_use(fleet, kind, class_index)
+  return not fleet.types or fleet.types.may_use[(kind - 1) * fleet.classes + class_index]
+end
+
+-- The counts of the classes that a kind may use, 0 for the others. O(classes).
+function session_types.masked(fleet, kind, counts)
+  if not fleet.types then
+    return counts
+  end
+  local masked = vectors.zeros(#counts)
+  for _, class_index in ipairs(fleet.types.sets[kind]) do
+    masked[class_index] = counts[class_index]
+  end
+  return masked
+end
+
+-- Adds to a count of refused sessions of a kind.
+function session_types.count(fleet, what, kind)
+  if fleet.types then
+    redis.call('HINCRBY', keys.of_fleet(fleet, 'types'), what .. ':' .. fleet.types.numbers[kind], 1)
+  end
+end
+
+-- What the classes of a kind lack for one session more: {word, type, names of its classes}; nil if one has room.
+-- O(classes).
+function session_types.refusal(fleet, kind)
+  local has_pools, names = false, {}
+  for at, class_index in ipairs(fleet.types.sets[kind]) do
+    if fleet.held[class_index] < fleet.pools[class_index] * fleet.capacities[class_index] then
+      return nil
+    end
+    has_pools, names[at] = has_pools or fleet.pools[class_index] > 0, fleet.names[class_index]
+  end
+  return { has_pools and 'FULL' or 'NO_ACTIVE_POOL', fleet.types.names[kind], table.concat(names, ' ') }
+end

@@ -1,0 +1,126 @@
+-- Changes of a fleet's session types by a configuration, whose `session_types` has them as in {fleet}:types.
+
+type_changes = {}
+
+-- Whether a configuration has other types than the fleet.
+function type_changes.differ(fleet, given)
+  return given.session_types ~= (fleet.types and fleet.types.sets_text or '')
+end
+
+-- The types of a configuration by name: a set of names of classes.
+local function wanted_sets(given)
+  local found = {}
+  for name, own in string.gmatch(given.session_types, '(%S-)=(%S*)') do
+    found[name] = {}
+    for position in string.gmatch(own, '%d+') do
+      found[name][given.names[tonumber(position)]] = true
+    end
+  end
+  return found
+end
+
+-- Whether a type loses a class that stays; `set` is nil if it is removed.
+local function is_narrowed(fleet, kind, set, classes)
+  for _, class_index in ipairs(fleet.types.sets[kind]) do
+    local name = fleet.names[class_index]
+    if classes[name] and not (set and set[name]) then
+      return true
+    end
+  end
+  return not set
+end
+
+-- The refusal if a type of which sessions are present is removed or loses a class that stays, else nil: the bound holds
+-- only while each session is in a class of its type. `classes` has the names that stay. O(classes * types).
+function type_changes.refusal(fleet, classes, given)
+  local wanted = wanted_sets(given)
+  for kind = 2, fleet.kinds do
+    local count, name = fleet.type_sessions[kind] + fleet.type_others[kind], fleet.types.names[kind]
+    if count > 0 and is_narrowed(fleet, kind, wanted[name], classes) then
+      return { 'SESSION_TYPE_IN_USE', name, count }
+    end
+  end
+end
+
+-- The permanent numbers of the types named: the present ones, or the lowest free ones.
+local function numbers_for(fleet, names)
+  local taken, numbers = { [0] = true }, {}
+  for _, number in ipairs(fleet.types and fleet.types.numbers or {}) do
+    taken[number] = true
+  end
+  for at, name in ipairs(names) do
+    local kind, free = fleet.types and fleet.types.by_name[name], 1
+    while not kind and taken[free] do
+      free = free + 1
+    end
+    numbers[at] = kind and fleet.types.numbers[kind] or free
+    taken[numbers[at]] = true
+  end
+  return numbers
+end
+
+-- Moves the counts of types to their new positions; new types have none.
+local function reorder(fleet, before)
+  session_types.each_field(fleet.kinds, fleet.classes, function(field, length)
+    local former, values = fleet[field], length and vectors.zeros(length)
+    if not length then
+      fleet[field] = former or 0
+    elseif session_types.is_by_type(field) then
+      for kind, number in ipairs(fleet.types.numbers) do
+        values[kind] = before.by_number[number] and former[before.by_number[number]] or 0
+      end
+      fleet[field] = values
+    else
+      fleet[field] = values -- follow from the ledger and the counts
+    end
+  end)
+  type_counts.settle(fleet)
+  type_counts.count_held(fleet)
+end
+
+local function names_of(given)
+  local names = {}
+  for name in string.gmatch(given.session_types, '(%S-)=') do
+    names[#names + 1] = name
+  end
+  return names
+end
+
+-- Stores the types of a configuration, and makes them the fleet's.
+local function take_over(fleet, given, names, numbers)
+  local key, permanent = keys.of_fleet(fleet, 'types'), table.concat(numbers, ' ')
+  if names[1] then
+    redis.call('HSET', key, 'sets', given.session_types, 'numbers', permanent)
+  else
+    redis.call('DEL', key)
+  end
+  fleet.kinds = names[1] and #names + 1 or 0
+  fleet.types = names[1] and session_types.parse(given.session_types, permanent, fleet.classes) or false
+end
+
+-- Restores the types of the document a fleet is repaired from, with the stored numbers if there is one for each. The
+-- counts follow from the records.
+function type_changes.restore(fleet, given)
+  local names = names_of(given)
+  local stored = redis.call('TYPE', keys.of_fleet(fleet, 'types')).ok == 'hash'
+    and redis.call('HMGET', keys.of_fleet(fleet, 'types'), 'sets', 'numbers') or {}
+  local numbers = stored[1] == given.session_types and vectors.split(stored[2] or '', true) or {}
+  fleet.types = false
+  numbers = #numbers == #names and numbers or numbers_for(fleet, names)
+  take_over(fleet, given, names, numbers)
+  type_counts.reset(fleet)
+end
+
+-- Takes over the types of a configuration whose classes the fleet has. O(classes * types + levels in use * pools / 8).
+function type_changes.apply(fleet, given)
+  local before, names = fleet.types, names_of(given)
+  if not before and not names[1] then
+    return
+  end
+  take_over(fleet, given, names, numbers_for(fleet, names))
+  if fleet.types and before then
+    reorder(fleet, before)
+  elseif fleet.types then
+    type_counts.begin(fleet)
+  end
+end

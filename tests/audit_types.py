@@ -1,0 +1,54 @@
+"""Invariants of a fleet's session types, from its raw keys."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from slta.core.session_types.assignment import Assignment
+from slta.core.session_types.sets import TypeSets
+
+if TYPE_CHECKING:
+    from tests.audit import Fleet
+
+
+def check_types(fleet: Fleet, found: list[str]) -> None:
+    """Counts by type and class, and the optimum, from the session records; the records' types."""
+    config = fleet.hash("types")
+    words = [word.split("=") for word in config.get("sets", "").split()]
+    numbers = [0, *(int(word) for word in config.get("numbers", "").split())]
+    every = tuple(range(len(fleet.numbers)))
+    sets = [every, *(tuple(int(c) - 1 for c in own.split(",")) for _, own in words)]
+    kept = {name: fleet.vector(name) for name in ("type_sessions", "type_others", "held", "type_flow", "type_filled")}
+    if not words:
+        if kept["type_sessions"] or any("t" in record[5:][-1:] for record in fleet.sessions.values()):
+            found.append("there are counts or records of types, and no types")
+        return
+    sessions, others, held = Counter[int](), Counter[int](), Counter[int]()
+    for session, record in fleet.sessions.items():
+        number = int(record[-1][1:]) if len(record) > 5 and record[-1].startswith("t") else 0
+        pool_class = fleet.numbers.index(int(record[0]) // 65536)
+        if number not in numbers or pool_class not in sets[numbers.index(number)]:
+            found.append(f"{session} is of type {number} on class {pool_class}")
+            continue
+        kind = numbers.index(number)
+        is_active = fleet.pools[record[4]][1:] == ["active"]
+        (sessions if is_active else others)[kind] += 1
+        held[pool_class] += is_active
+    expected = {
+        "type_sessions": [sessions[t] for t in range(len(sets))],
+        "type_others": [others[t] for t in range(len(sets))],
+        "held": [held[c] for c in every],
+    }
+    found += [f"{name}: {kept[name]}, expected {value}" for name, value in expected.items() if kept[name] != value]
+    rows = [kept["type_flow"][t * len(every) : (t + 1) * len(every)] for t in range(len(sets))]
+    if [sum(row) for row in rows] != expected["type_sessions"] or any(n < 0 for row in rows for n in row):
+        found.append(f"assigned sessions: {rows}")
+    if any(n for t, row in enumerate(rows) for c, n in enumerate(row) if c not in sets[t]):
+        found.append(f"sessions are assigned to classes that they may not use: {rows}")
+    if kept["type_filled"] != [sum(column) for column in zip(*rows, strict=True)]:
+        found.append(f"assigned by class: {kept['type_filled']}")
+    marginals = [fleet.marginals(c) for c in every]
+    best = Assignment.of(TypeSets(tuple(sets)), fleet.vector("pools"), marginals, expected["type_sessions"])
+    if fleet.integer("type_optimum") != best.utility:
+        found.append(f"optimum of the types: {fleet.integer('type_optimum')}, expected {best.utility}")
