@@ -74,7 +74,7 @@ def places(values: Sequence[str]) -> Mapping[str, slice]:
     return found | _types(values, at, classes)
 
 
-def _types(values: Sequence[str], at: int, classes: int) -> Mapping[str, slice]:
+def _types(values: Sequence[str], at: int, classes: int) -> dict[str, slice]:
     found: dict[str, slice] = {}
     if at < len(values) and int(values[at]):
         place, types = at + 1, int(values[at + 1])

@@ -27,11 +27,12 @@ CHANGES = {
     errors.FleetInUseError,
     errors.ClassInUseError,
 }
-CHANGES |= {errors.CapacityBelowOccupancyError, errors.VersionMismatchError}
+CHANGES |= {errors.CapacityBelowOccupancyError, errors.SessionTypeInUseError, errors.VersionMismatchError}
 SESSIONS = {errors.SessionEndedError, errors.StaleReportError, errors.UtilitiesChangedError}
 SESSIONS |= {
     errors.FleetObservesError,
     errors.OverCapacityError,
+    errors.IncompatibleError,
     errors.ReportedPoolUnknownError,
     errors.WouldSetAsideError,
 }

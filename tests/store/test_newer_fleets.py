@@ -204,6 +204,6 @@ async def test_a_field_that_is_not_known_is_carried_on(store: Store, redis: Redi
 
 async def test_a_further_block_is_carried_on(store: Store, redis: Redis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
-    rawstate.pack(redis, FLEET, [*rawstate.unpack(redis, FLEET), "2", "17", "words"])
+    rawstate.pack(redis, FLEET, [*rawstate.unpack(redis, FLEET), "0", "2", "17", "words"])
     await place(store, 3)
-    assert rawstate.unpack(redis, FLEET)[-3:] == ["2", "17", "words"]
+    assert rawstate.unpack(redis, FLEET)[-4:] == ["0", "2", "17", "words"], "behind the empty block of session types"

@@ -14,7 +14,7 @@ from slta.core.policies.choice import NOTHING
 from slta.core.session_types.assignment import Assignment
 from slta.core.session_types.prices import Load, Offer, choose
 from slta.core.utility import PoolClass
-from slta.models import Pool, errors
+from slta.models import Pool, Status, errors
 from slta.store import Store
 from slta.store.encoding import put_arguments
 from tests import rawstate
@@ -100,7 +100,7 @@ async def arrive(store: Store, at: Twin, session_id: str, kind: str) -> None:
 async def switch(store: Store, at: Twin, rng: Random) -> None:
     """Drain an active pool, or return one."""
     pool = rng.choice(list(at.pools.values()))
-    status = "draining" if pool.status == "active" else "active"
+    status: Status = "draining" if pool.status == "active" else "active"
     at.pools[pool.pool_id] = await store.pools.set_status(FLEET, pool.pool_id, status)
 
 

@@ -9,7 +9,11 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class TypeSets:
-    """Classes that each session type may use: `classes[t]`, ascending and without repetition."""
+    """Classes that each session type may use: `classes[t]`, ascending and without repetition.
+
+    >>> TypeSets(((0,), (0, 1), (2,))).rivals
+    ((), (0,), ())
+    """
 
     classes: tuple[tuple[int, ...], ...]
 
@@ -23,9 +27,6 @@ class TypeSets:
         """Of each type the others that share a class with it and lack one of its classes.
 
         Only these can have worse alternatives to a class of the type.
-
-        >>> TypeSets(((0,), (0, 1), (2,))).rivals
-        ((), (0,), ())
         """
         return tuple(
             tuple(t for t, theirs in enumerate(self.members) if mine & theirs and not mine <= theirs)

@@ -10,7 +10,7 @@ events.MAX_IDS = 5 -- of changed pools, and of sessions, that an event names
 -- Other replies create no event.
 local REFUSED = {
   IN_OTHER_CLASS = true, LIMIT = true, NOT_EMPTY = true, IN_USE = true, CLASS_IN_USE = true,
-  CAPACITY_BELOW_OCCUPANCY = true, VERSION_MISMATCH = true,
+  CAPACITY_BELOW_OCCUPANCY = true, VERSION_MISMATCH = true, SESSION_TYPE_IN_USE = true,
 }
 local DONE = {
   CONFIGURED = true, DELETED = true, CREATED = true, POOL = true, CHANGED = true, REMOVED = true, BEGUN = true,
