@@ -20,12 +20,30 @@ local BY_TYPE = { 'type_sessions', 'type_others', 'type_assigned', 'type_since',
 local BY_CLASS = { 'held', 'type_filled' }
 local BY_CELL = { 'type_flow' }
 
+local plans = {} -- by types and classes: the fields in order, and the length of each, false for a number
+
+-- The fields of a block with so many types and classes.
+local function plan(kinds, classes)
+  local key = kinds * constants.MAX_LEVELS + classes
+  local known = plans[key]
+  if not known then
+    known = { fields = {}, lengths = {} }
+    local groups = { { NUMBERS, false }, { BY_TYPE, kinds }, { BY_CLASS, classes }, { BY_CELL, kinds * classes } }
+    for _, group in ipairs(groups) do
+      for _, field in ipairs(group[1]) do
+        known.fields[#known.fields + 1], known.lengths[#known.lengths + 1] = field, group[2]
+      end
+    end
+    plans[key] = known
+  end
+  return known.fields, known.lengths
+end
+
 -- Calls visit(field, length) for each field of the block, nil for a number.
 function session_types.each_field(kinds, classes, visit)
-  for _, group in ipairs({ { NUMBERS }, { BY_TYPE, kinds }, { BY_CLASS, classes }, { BY_CELL, kinds * classes } }) do
-    for _, field in ipairs(group[1]) do
-      visit(field, group[2])
-    end
+  local fields, lengths = plan(kinds, classes)
+  for k = 1, #fields do
+    visit(fields[k], lengths[k] or nil)
   end
 end
 
@@ -39,16 +57,22 @@ end
 function session_types.unpack(fleet, values, at)
   local length = values[at] or 0
   fleet.kinds = length > 0 and values[at + 1] or 0
-  if fleet.kinds > 0 then
-    local from = at + 1
-    session_types.each_field(fleet.kinds, fleet.classes, function(field, count)
-      if count then
-        fleet[field] = { unpack(values, from + 1, from + count) }
-      else
-        fleet[field] = values[from + 1]
+  if fleet.kinds == 0 then
+    return at + length + 1
+  end
+  local from, fields, lengths = at + 1, plan(fleet.kinds, fleet.classes)
+  for k = 1, #fields do
+    local field, count = fields[k], lengths[k]
+    if count then
+      local vector = fleet[field] or {}
+      for nth = 1, count do
+        vector[nth] = values[from + nth]
       end
-      from = from + (count or 1)
-    end)
+      fleet[field], from = vector, from + count
+    else
+      from = from + 1
+      fleet[field] = values[from]
+    end
   end
   return at + length + 1
 end
@@ -58,11 +82,21 @@ function session_types.pack(fleet, values, at)
   if fleet.kinds == 0 then
     return fleet.unknown.blocks and codec.append(values, at, { 0 }) or at
   end
-  local head = at + 1
-  at = codec.append(values, head, { fleet.kinds })
-  session_types.each_field(fleet.kinds, fleet.classes, function(field, count)
-    at = codec.append(values, at, count and fleet[field] or { fleet[field] })
-  end)
+  local head, fields, lengths = at + 1, plan(fleet.kinds, fleet.classes)
+  at = head + 1
+  values[at] = fleet.kinds
+  for k = 1, #fields do
+    local value, count = fleet[fields[k]], lengths[k]
+    if count then
+      for nth = 1, count do
+        values[at + nth] = value[nth]
+      end
+      at = at + count
+    else
+      at = at + 1
+      values[at] = value
+    end
+  end
   values[head] = at - head
   return at
 end
@@ -172,14 +206,24 @@ function session_types.count(fleet, what, kind)
   end
 end
 
+-- Whether a class of a kind has room for one session more. O(classes).
+local function has_room(fleet, set)
+  for at = 1, #set do
+    local class_index = set[at]
+    if fleet.held[class_index] < fleet.pools[class_index] * fleet.capacities[class_index] then
+      return true
+    end
+  end
+end
+
 -- What the classes of a kind lack for one session more: {word, type, names of its classes}; nil if one has room.
 -- O(classes).
 function session_types.refusal(fleet, kind)
-  local has_pools, names = false, {}
-  for at, class_index in ipairs(fleet.types.sets[kind]) do
-    if fleet.held[class_index] < fleet.pools[class_index] * fleet.capacities[class_index] then
-      return nil
-    end
+  local set, has_pools, names = fleet.types.sets[kind], false, {}
+  if has_room(fleet, set) then
+    return nil
+  end
+  for at, class_index in ipairs(set) do
     has_pools, names[at] = has_pools or fleet.pools[class_index] > 0, fleet.names[class_index]
   end
   return { has_pools and 'FULL' or 'NO_ACTIVE_POOL', fleet.types.names[kind], table.concat(names, ' ') }
