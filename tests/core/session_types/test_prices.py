@@ -87,6 +87,7 @@ def test_the_naive_implementation_chooses_the_same_class_by_the_same_bits(seeds:
         rng = random.Random(seed)
         at = world(rng)
         fill(rng, at, rng.randint(0, 40))
+        at.weight = rng.choice((1, 1, 10))
         ranks = {at_: at.ranking.rank(at_) for at_ in at.ranking.order}
         sets = list(map(set, at.sets.members))
         for kind, own in enumerate(at.sets.classes):

@@ -18,6 +18,8 @@ class World:
     marginals: list[list[int]]
     columns: list[list[int | None]]
     flow: list[list[int]]
+    weight: int = 1
+    """Sessions that each one counts for, of which only the load knows: more than there are places."""
 
     @property
     def pools(self) -> list[int]:
@@ -29,7 +31,7 @@ class World:
 
     @property
     def sessions(self) -> list[int]:
-        return [sum(row) for row in self.flow]
+        return [self.weight * sum(row) for row in self.flow]
 
     @property
     def load(self) -> Load:
@@ -37,9 +39,9 @@ class World:
 
     @property
     def ranking(self) -> Ranking:
-        """By marginal utility."""
+        """By marginal utility; ties as no order of a file breaks them, so that neither class nor integer decides."""
         coordinates = [Coordinate(c, j + 1) for c, column in enumerate(self.marginals) for j in range(len(column))]
-        coordinates.sort(key=lambda at: (-self.marginals[at.pool_class][at.level - 1], at))
+        coordinates.sort(key=lambda at: (-self.marginals[at.pool_class][at.level - 1], -at.pool_class, at.level))
         return Ranking(tuple(coordinates), tuple(tuple(map(float, column)) for column in self.marginals))
 
     @property

@@ -1,0 +1,60 @@
+"""Planted mistakes in session types: prices, the kept assignment, the bound, and the store's counts."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant
+from tests.mutants.refusing import lua, python
+
+PRICES, ASSIGNMENT, BOUND = (f"core/session_types/{name}" for name in ("prices", "assignment", "bound"))
+FUNCTIONS, STORE, CHANGES = "store/type_functions", "store/session_types", "store/type_changes"
+
+MUTANTS: dict[str, Mutant] = {
+    "a price is asked of a session without another class": lua(
+        "prices", "  if not mine then\n    return nil\n  end\n", "  mine = mine or 0\n", FUNCTIONS
+    ),
+    "needy is who finds less than the offer": lua(
+        "prices", "if theirs <= mine - TIE then", "if theirs < now[class_index] then", FUNCTIONS
+    ),
+    "a place beyond the capacity is worth nothing at all": lua(
+        "prices", "local after = is_full and 0 or", "local after = is_full and -math.huge or", FUNCTIONS
+    ),
+    "holes are counted at the frontier only": lua(
+        "prices", "math.max(1, room - fleet.held[class_index])", "1", FUNCTIONS
+    ),
+    "the needy are compared with the class's sessions": lua(
+        "prices", "* chance(needy, room, ", "* chance(needy, math.max(1, fleet.held[class_index]), ", FUNCTIONS
+    ),
+    "a chance may be more than 1": lua("prices", "math.min(1, needy / room)", "(needy / room)", FUNCTIONS),
+    "candidates are ordered by their offers": lua(
+        "prices", "ranks[class_index] < ranks[found])", "now[class_index] > now[found])", FUNCTIONS
+    ),
+    "a search stops at the first class": lua(
+        "assignment", "while at < length and left > 0 do", "while at < 1 and length > 0 and left > 0 do", FUNCTIONS
+    ),
+    "an emptied link of a chain is used again": lua("assignment", "      length = nil\n", "", FUNCTIONS),
+    "a removed session leaves the best place": lua("assignment", "(used and worth < best or", "(", FUNCTIONS),
+    "a drain leaves the sessions of its types": lua(
+        "statuses", "      type_counts.move_pool(fleet,", "      (function() end)(fleet,", STORE
+    ),
+    "a session on a draining pool does not count when its type goes": lua(
+        "type_changes", "fleet.type_sessions[kind] + fleet.type_others[kind], ", "fleet.type_sessions[kind], ", CHANGES
+    ),
+    "a moved session loses its type": lua(
+        "sessions", ", nil, tonumber(string.match(session.placed, ' t(%d+)$')))", ")", CHANGES
+    ),
+    "a type gets the number of another one": lua("type_changes", "taken[numbers[at]] = true", "", CHANGES),
+    "a repair trusts the type of a record": lua(
+        "repair_records", "local may_stay = kind > 1", "local may_stay = true", CHANGES
+    ),
+    "the wrong types decide a change of the window": lua(
+        "fleets", "if totals_differ or types_differ then", "if totals_differ then", CHANGES
+    ),
+    "the specification forgets that equal marginals may differ by 1": python(PRICES, "TIE = 2", "TIE = 1", PRICES),
+    "the specification asks the price of a single class": python(
+        PRICES, "        if mine is None:\n            return None\n", "        mine = mine or 0\n", PRICES
+    ),
+    "the kept optimum adds to the worst place": python(
+        ASSIGNMENT, "end = max((c for c in chains", "end = min((c for c in chains", ASSIGNMENT
+    ),
+    "the bound takes the first filling": python(BOUND, "        if short is None:", "        if True:", BOUND),
+}
