@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +82,29 @@ def varying(rng: np.random.Generator, load_at: Callable[[Floats], Floats], most:
     arrivals = points[rng.random(len(points)) * most < load_at(points)]
     ends = np.concatenate((rng.exponential(size=initial), arrivals + rng.exponential(size=len(arrivals))))
     return workload_of(initial, arrivals, ends, rng.random(len(arrivals)))
+
+
+class TypedWorkload(NamedTuple):
+    """Sessions that all arrive, none present at first; `kinds[s]` is the type of session s."""
+
+    sessions: Workload
+    kinds: Integers
+
+    def means(self, start: float, end: float) -> list[float]:
+        """Mean sessions of each type between two times if none is refused."""
+        ends = np.empty(self.sessions.sessions)
+        ends[self.sessions.departing] = self.sessions.departures
+        present = np.maximum(0.0, np.minimum(ends, end) - np.maximum(self.sessions.arrivals, start))
+        return [float(total) / (end - start) for total in np.bincount(self.kinds, weights=present)]
+
+
+def typed(rng: np.random.Generator, parts: Sequence[Workload]) -> TypedWorkload:
+    """One workload of the sessions of each type; those present at time 0 arrive then, in random order."""
+    arrivals = np.concatenate([np.append(np.zeros(part.initial), part.arrivals) for part in parts])
+    ends = np.concatenate([part.departures[np.argsort(part.departing)] for part in parts])
+    kinds = np.repeat(np.arange(len(parts)), [part.sessions for part in parts])
+    order = np.lexsort((rng.random(len(arrivals)), arrivals))
+    return TypedWorkload(workload_of(0, arrivals[order], ends[order], rng.random(len(arrivals))), kinds[order])
 
 
 def poisson_times(rng: np.random.Generator, rate: float, start: float, end: float) -> Floats:

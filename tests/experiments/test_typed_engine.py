@@ -1,0 +1,242 @@
+"""The engine for session types is the specification, faster: placement, kept optimum and integrals."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import accumulate
+
+import numpy as np
+import pytest
+
+from slta.core.integers import integer_utilities
+from slta.core.policies import Jlmu, Occupancies
+from slta.core.policies.choice import NOTHING
+from slta.core.session_types.assignment import Assignment
+from slta.core.session_types.prices import Load, Offer, choose
+from slta.core.session_types.sets import TypeSets, everywhere
+from slta.core.utility import PoolClass, TableUtility
+from slta_experiments.engine.compiling import has_numba
+from slta_experiments.engine.session_types import simulate as engine
+from slta_experiments.engine.session_types.loop import OPTIMUM, TYPES, UTILITY, event_loop
+from slta_experiments.engine.session_types.simulate import PLACEMENTS, Span
+from slta_experiments.engine.state import state_of
+from slta_experiments.fleets import FleetShape
+from slta_experiments.workload import TypedWorkload, generator, stationary, typed
+
+CASES, SESSIONS = 25, 80
+
+
+@dataclass
+class Case:
+    """A random fleet of flat pieces, with ties and worthless levels, and random types beside one that may use all."""
+
+    seed: int
+    scale: int = 1
+    shape: FleetShape = field(init=False)
+    sets: TypeSets = field(init=False)
+
+    def __post_init__(self) -> None:
+        rng = random.Random(self.seed)
+        count = rng.randint(2, 5)
+        worth = [Fraction(rng.randint(-5, 40), rng.choice((1, 3, 7))) for _ in range(6)]
+        pieces = [sorted(rng.choices(worth, k=rng.randint(1, 3)), reverse=True) for _ in range(count)]
+        curves = [[value for value in curve for _ in range(rng.randint(1, 4))] for curve in pieces]
+        classes = tuple(
+            PoolClass(f"class {c}", TableUtility((Fraction(0), *accumulate(curve))), len(curve))
+            for c, curve in enumerate(curves)
+        )
+        self.shape = FleetShape(f"case {self.seed}", classes, tuple(self.scale * rng.randint(1, 3) for _ in classes))
+        subsets = [tuple(sorted(rng.sample(range(count), rng.randint(1, count)))) for _ in range(rng.randint(1, 4))]
+        self.sets = TypeSets((*subsets, tuple(range(count))))
+
+    @property
+    def n(self) -> int:
+        return sum(self.shape.shares)
+
+    def workload(self, sessions: int) -> TypedWorkload:
+        """About so many, at a load near all places."""
+        places = sum(c * a for c, a in zip(self.shape.capacities, self.shape.shares, strict=True))
+        share = [random.Random(self.seed + t).uniform(0.3, 1.3) for t in range(len(self.sets.classes))]
+        loads = [places * s / len(share) for s in share]
+        horizon = sessions / sum(loads)
+        return typed(
+            generator(1, self.seed), [stationary(generator(2, self.seed, t), r, horizon) for t, r in enumerate(loads)]
+        )
+
+
+class Replay:
+    """The same workload by the specification, session by session."""
+
+    def __init__(self, case: Case, policy: str, span: Span) -> None:
+        self.shape, self.sets, self.policy, self.span = case.shape, case.sets, policy, span
+        pools = case.shape.pools(case.n)
+        self.utilities = integer_utilities(case.shape.ranking)
+        self.assignment = Assignment(case.sets, pools, self.utilities.marginals)
+        self.columns: list[list[int]] = [[0] * count for count in pools]
+        self.load = Load(pools, [0] * len(case.sets.classes), [0] * len(pools))
+        self.utility, self.time, self.areas = 0, span.warm_up, [0.0] * (TYPES + len(case.sets.classes))
+        self.arrived, self.refused = [0] * len(self.load.sessions), [0] * len(self.load.sessions)
+
+    def advance(self, now: float) -> None:
+        if now > self.time:
+            rates = [self.utility, self.assignment.utility, *self.load.sessions]
+            self.areas = [area + rate * (now - self.time) for area, rate in zip(self.areas, rates, strict=True)]
+            self.time = now
+
+    def chosen(self, kind: int) -> int:
+        ranking, marginals = self.shape.ranking, self.utilities.marginals
+        if self.policy == "JLMU":
+            inside = [list(column) if c in self.sets.members[kind] else [] for c, column in enumerate(self.columns)]
+            decision = Jlmu(Occupancies(ranking, inside)).choice(0.5)
+            return decision.pool_class if decision else NOTHING
+        offers = [
+            Offer(ranking.ranks[c][min(column)], min(column) + 1, marginals[c][min(column)])
+            if min(column) < len(marginals[c])
+            else None
+            for c, column in enumerate(self.columns)
+        ]
+        return choose(self.sets, kind, offers, marginals, self.load)
+
+    def arrive(self, kind: int, pool: int, now: float) -> None:
+        """A session that the engine placed on this pool, numbered over all classes."""
+        self.advance(now)
+        c = self.chosen(kind)
+        if now >= self.span.warm_up:
+            self.arrived[kind] += 1
+            self.refused[kind] += c == NOTHING
+        place = self.place(pool)
+        assert place[0] == c
+        if c != NOTHING:
+            assert self.columns[c][place[1]] == min(self.columns[c])
+            self.count(kind, place, 1)
+            self.assignment.add(kind)
+
+    def leave(self, kind: int, pool: int, now: float) -> None:
+        self.advance(now)
+        if pool != NOTHING:
+            self.count(kind, self.place(pool), -1)
+            self.assignment.remove(kind)
+
+    def place(self, pool: int) -> tuple[int, int]:
+        for c, column in enumerate(self.columns):
+            if pool < len(column):
+                return (c, pool) if pool >= 0 else (NOTHING, 0)
+            pool -= len(column)
+        raise AssertionError(pool)
+
+    def count(self, kind: int, place: tuple[int, int], sign: int) -> None:
+        c, k = place
+        level = self.columns[c][k] + (sign - 1) // 2
+        self.utility += sign * self.utilities.marginals[c][level]
+        self.columns[c][k] += sign
+        self.load.sessions[kind] += sign  # type: ignore[index]
+        self.load.held[c] += sign  # type: ignore[index]
+
+
+def replay(case: Case, policy: str, workload: TypedWorkload, span: Span, found: engine.Averages) -> Replay:
+    """Every event of a run of the engine, in its order."""
+    at, sessions = Replay(case, policy, span), workload.sessions
+    events = [(float(now), 0, s) for s, now in enumerate(sessions.arrivals)]
+    events += [(float(now), 1, int(s)) for s, now in zip(sessions.departing, sessions.departures, strict=True)]
+    for now, departing, s in sorted(events):
+        if now < span.horizon:
+            (at.leave if departing else at.arrive)(int(workload.kinds[s]), int(found.pools[s]), now)
+    at.advance(span.horizon)
+    return at
+
+
+def agrees(found: engine.Averages, at: Replay) -> None:
+    """To the last bit."""
+    means = [area / (at.span.horizon - at.span.warm_up) for area in at.areas]
+    to_utility = at.utilities.to_utility
+    assert (found.utility, found.optimum) == (to_utility(means[UTILITY]), to_utility(means[OPTIMUM]))
+    assert found.sessions == tuple(means[TYPES:])
+    assert (list(found.arrived), list(found.refused)) == (at.arrived, at.refused)
+
+
+def uncompiled(
+    case: Case, policy: str, workload: TypedWorkload, span: Span, monkeypatch: pytest.MonkeyPatch
+) -> engine.Averages:
+    monkeypatch.setattr(engine, "loop_of", lambda policy: event_loop(PLACEMENTS[policy]))
+    return engine.simulate(case.shape, case.n, case.sets, policy, workload, span)
+
+
+@pytest.mark.parametrize("policy", PLACEMENTS)
+def test_every_decision_and_every_integral_is_the_specifications(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = 0
+    for seed in range(CASES):
+        case = Case(seed)
+        workload = case.workload(SESSIONS)
+        span = Span(0.2, float(workload.sessions.arrivals[-1]) + 0.1)
+        found = uncompiled(case, policy, workload, span, monkeypatch)
+        agrees(found, replay(case, policy, workload, span, found))
+        refused += sum(found.refused)
+    assert refused > 50
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_numba(), reason="numba is an extra")
+@pytest.mark.parametrize("policy", PLACEMENTS)
+def test_a_hundred_thousand_decisions_of_compiled_code_are_the_specifications(policy: str) -> None:
+    decisions = 0
+    for seed in range(100, 125):
+        case = Case(seed, scale=1 + seed % 5)
+        workload = case.workload(4_100)
+        span = Span(0.2, float(workload.sessions.arrivals[-1]) + 0.1)
+        found = engine.simulate(case.shape, case.n, case.sets, policy, workload, span)
+        agrees(found, replay(case, policy, workload, span, found))
+        decisions += len(workload.kinds)
+    assert decisions >= 100_000
+    assert engine.loop_of(policy).signatures  # type: ignore[attr-defined]
+
+
+def test_prices_and_classes_are_met_that_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    different = 0
+    for seed in range(CASES):
+        case = Case(seed)
+        workload = case.workload(SESSIONS)
+        span = Span(0.2, float(workload.sessions.arrivals[-1]) + 0.1)
+        pools = [uncompiled(case, policy, workload, span, monkeypatch).pools.tolist() for policy in PLACEMENTS]
+        different += pools[0] != pools[1]
+    assert different >= 3
+
+
+def test_with_one_type_both_place_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case(4)
+    case.sets = everywhere(len(case.shape.classes))
+    workload = case.workload(300)
+    span = Span(0.0, float(workload.sessions.arrivals[-1]))
+    first, second = (uncompiled(case, policy, workload, span, monkeypatch).pools.tolist() for policy in PLACEMENTS)
+    assert first == second
+
+
+def test_a_session_goes_to_one_of_the_frontiers_pools_by_its_draw() -> None:
+    shape = FleetShape("flat", (PoolClass("one", TableUtility((Fraction(0), Fraction(1))), 1),), (1,))
+    state = state_of([[0] * 4], shape.capacities)
+    market = engine.market_of(shape, 4, everywhere(1), integer_utilities(shape.ranking), state)
+    assert [PLACEMENTS["price"](state, market, 0, draw) for draw in (0.99, 0.0, 0.5)] == [3, 0, 1]
+    assert (list(market.held), list(market.sessions)) == ([3], [3])
+
+
+def test_sessions_of_all_types_arrive_in_order_and_keep_their_ends() -> None:
+    parts = [stationary(generator(3, t), 20.0, 5.0) for t in range(3)]
+    workload = typed(generator(4), parts)
+    sessions = workload.sessions
+    assert sessions.initial == 0
+    assert (np.diff(sessions.arrivals) >= 0).all()
+    ends = np.empty(sessions.sessions)
+    ends[sessions.departing] = sessions.departures
+    for t, part in enumerate(parts):
+        own_ends = np.empty(part.sessions)
+        own_ends[part.departing] = part.departures
+        own_arrivals = [*[0.0] * part.initial, *part.arrivals]
+        found = zip(sessions.arrivals[workload.kinds == t], ends[workload.kinds == t], strict=True)
+        assert sorted(found) == sorted(zip(own_arrivals, own_ends, strict=True))
+        assert (sessions.arrivals[workload.kinds == t] == 0).sum() == part.initial
+        assert workload.means(1.0, 3.0)[t] == pytest.approx(
+            np.clip(np.minimum(own_ends, 3) - np.maximum(own_arrivals, 1), 0, None).sum() / 2
+        )
+    at_first = workload.kinds[sessions.arrivals == 0]
+    assert list(at_first) != sorted(at_first)
