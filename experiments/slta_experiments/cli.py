@@ -23,7 +23,7 @@ RESULTS = Path("docs/results")
 
 @dataclass(frozen=True)
 class Study:
-    """A command that runs `study` of the module NAME in `package`.
+    """A command that runs `study` of the module NAME, with underscores, in `package`.
 
     `options` are its options besides --out and --json, with their defaults, by the names of `study`'s arguments.
     `committed` are the arguments that produced docs/results.
@@ -35,9 +35,14 @@ class Study:
     committed: tuple[str, ...] = ()
     package: str = "slta_experiments.studies"
 
+    @property
+    def module(self) -> str:
+        """Full name of its module."""
+        return f"{self.package}.{self.name.replace('-', '_')}"
+
     def run(self, **options: Any) -> Report:  # noqa: ANN401 - as `study` takes them
         """Run the study. The import is deferred so that the command line starts fast."""
-        report: Report = import_module(f"{self.package}.{self.name}").study(**options)
+        report: Report = import_module(self.module).study(**options)
         return report
 
 

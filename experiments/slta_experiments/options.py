@@ -50,5 +50,6 @@ OPTIONS: Mapping[str, Any] = {
     "seeds": Annotated[int, typer.Option(min=1, help="Independent runs per cell, seeds 0, 1, …")],
     "horizon": Annotated[float, typer.Option(help="Measured time of a run, in mean holding times.", callback=positive)],
     "processes": Processes,
+    "kept": Annotated[Path, typer.Option(help="File of the runs that are done; the study goes on after them.")],
 }
 """Options by the argument names of `study`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
@@ -22,20 +22,25 @@ def available_processes() -> int:
 
 def each(function: Callable[[Item], Result], items: Sequence[Item], title: str, processes: int = 1) -> list[Result]:
     """Map `function` over items, in order. With one process nothing is started."""
+    return list(one_by_one(function, items, title, processes))
+
+
+def one_by_one(
+    function: Callable[[Item], Result], items: Sequence[Item], title: str, processes: int = 1
+) -> Iterator[Result]:
+    """The same, each result as soon as those before it are there."""
     with progress_bar(MofNCompleteColumn(), TimeElapsedColumn()) as bar:
         task = bar.add_task(title, total=len(items))
-        results = []
         if processes == 1 or len(items) == 1:
             for item in items:
-                results.append(function(item))
+                yield function(item)
                 bar.advance(task)
-            return results
+            return
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(min(processes, len(items)), mp_context=context) as pool:
             for result in pool.map(function, items):
-                results.append(result)
+                yield result
                 bar.advance(task)
-        return results
 
 
 def progress_bar(*columns: ProgressColumn) -> Progress:

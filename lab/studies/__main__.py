@@ -18,6 +18,12 @@ STUDIES = (
         {"seeds": 20, "processes": 0},
         package=PACKAGE,
     ),
+    Study(
+        "session-types",
+        "JLMU with session types, without and with prices: three fleets, 24 to 1,000 pools, and random fleets.",
+        {"sizes": "24,200,1000", "seeds": 20, "processes": 0, "kept": "build/session-types.jsonl"},
+        package=PACKAGE,
+    ),
 )
 
 app = command_line(STUDIES, "Compare policies and orders beside the paper, by simulation.")

@@ -42,12 +42,12 @@ def test_a_bad_option_gets_a_clear_message(arguments: list[str], message: str) -
 
 def test_every_study_has_a_command() -> None:
     assert {command.name for command in app.registered_commands} == {"table1", "figure3", "fluid", "learning", "all"}
-    assert {command.name for command in lab.registered_commands} == {"policies", "which", "all"}
+    assert {command.name for command in lab.registered_commands} == {"policies", "which", "session-types", "all"}
 
 
 @each("study", [*STUDIES, *LAB_STUDIES])
 def test_a_command_has_the_options_that_its_study_takes(study: Study) -> None:
-    taken = inspect.signature(import_module(f"{study.package}.{study.name}").study).parameters
+    taken = inspect.signature(import_module(study.module).study).parameters
     assert set(study.options) == set(taken)
 
 
@@ -71,7 +71,7 @@ def test_all_runs_every_study_with_the_seeds_of_the_committed_results(
         result = runner.invoke(command, ["all", "--out", str(tmp_path), "--processes", "1"])
         assert result.exit_code == 0, result.output
     assert list(runs) == [study.name for study in (*STUDIES, *LAB_STUDIES)]
-    seeds = {"table1": 24, "learning": 8, "policies": 4, "which": 20}
+    seeds = {"table1": 24, "learning": 8, "policies": 4, "which": 20, "session-types": 20}
     assert {name: options["seeds"] for name, options in runs.items() if "seeds" in options} == seeds
     assert {options["processes"] for options in runs.values() if "processes" in options} == {1}
     assert (tmp_path / "which.json").is_file()
