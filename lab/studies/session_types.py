@@ -139,4 +139,5 @@ def study(sizes: Sequence[int], seeds: int, processes: int, kept: Path) -> study
     trials = [trial for cell in cells for trial in cell]
     data = data_of(cells, each_kept(measure, trials, "session types", processes, kept))
     data["run"] = {"seeds": seeds, "warm_up": WARM_UP, "pool_time": POOL_TIME}
+    data = study_report.plain(data)
     return study_report.Report("session-types", data, markdown(data), {})

@@ -14,9 +14,9 @@ DIFFERS = 0.02
 
 INTRO = """Sessions of a type may use some classes only. *JLMU*: the best rank among the type's classes. *Price*:
 the largest marginal utility less price, which is the rule of `jlmu` with session types. Both on the same sessions:
-Poisson arrivals, exponential holding times of mean 1, the first {warm_up:g} not measured. A run has
-{pool_time:,.0f} pool times mean holding times, 4 periods at least. {seeds} seeds, half of them from 1,000 pools on;
-± is one standard error."""
+Poisson arrivals, exponential holding times of mean 1. A run is measured for {pool_time:,.0f} / n mean holding times,
+but 4 periods of 12 at least, after {warm_up:g} from an empty fleet that Poisson numbers of sessions come to at once.
+{seeds} seeds, half of them from 1,000 pools on; ± is one standard error."""
 
 MEASURES = """The *gap* is ∫(U* − U) dt / ∫U* dt in percent: what better placement could win with the sessions
 present. U*(N_1 … N_T, A) is integrated exactly, as a kept optimal assignment gives it after each event. Where pools

@@ -1,4 +1,4 @@
-"""The study `session-types`: its loads and bounds, its page, and that the committed results are of its draws."""
+"""The study `session-types`: its loads and bounds, its page, and resuming it."""
 
 from __future__ import annotations
 
