@@ -29,9 +29,9 @@ async def test_a_body_that_is_large_or_has_many_parts_is_parsed_by_the_worker(
 ) -> None:
     threads: list[int] = []
 
-    def noted(body: bytes) -> Any:
+    def noted(body: bytes, max_members: int) -> Any:
         threads.append(get_ident())
-        return parse(body)
+        return parse(body, max_members)
 
     monkeypatch.setattr(parsing, "parse", noted)
     body = compact({"operations": [FOUR_PARTS] * operations}).ljust(size)

@@ -59,6 +59,7 @@ REFUSED: dict[str, Refused] = {
     "no id": Refused(of("f", x_session_id=""), "no_session_id"),
     "an empty id": Refused(of("f", x_session_id=" "), "no_session_id"),
     "two ids": Refused(of("f", x_session_id="a\r\nx-session-id: b"), "repeated_header"),
+    "two types": Refused(of("f", x_slta_session_type="a\r\nx-slta-session-type: a"), "repeated_header"),
     "two leases": Refused(of("f", x_slta_lease="1\r\nx-slta-lease: 1"), "repeated_header"),
     "a lease that is no number": Refused(of("f", x_slta_lease="1e3"), "invalid_request"),
     "a negative lease": Refused(of("f", x_slta_lease="-1"), "invalid_request"),

@@ -175,7 +175,8 @@ async def test_a_pools_own_list_ends_what_it_no_longer_has_and_adopts_strangers(
     report = {"as_of": await as_of(api, fleet), "session_ids": ["stranger"]}
     answer = await api.put(f"{fleet}/pools/{pool_id}/sessions", json=report)
     assert answer.json() == {
-        "ended": ["gone"], "adopted": ["stranger"], "over_capacity": [], "already_ended": [], "elsewhere": [],
+        "ended": ["gone"], "adopted": ["stranger"], "over_capacity": [], "incompatible": [],
+        "already_ended": [], "elsewhere": [],
     }  # fmt: skip
     assert (await api.get(f"{fleet}/sessions/stranger")).json()["pool_id"] == pool_id
 

@@ -121,6 +121,7 @@ async def test_the_openapi_document_names_bodies_scopes_and_problems(store: Stor
     body = assign["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
     assert document["components"]["schemas"][body]["properties"].keys() == {
         "session_id",
+        "session_type",
         "lease_seconds",
         "touch",
         "labels",

@@ -12,7 +12,7 @@ async def test_the_first_session_goes_where_it_is_worth_most(api: Api, fleet: st
     pool_id = answer.json().pop("pool_id")
     assert pool_id in ("large-1", "large-2")
     facts = {"pool_class": "large", "address": None, "token": "yellow", "lease_seconds": 21600, "replayed": False}
-    assert answer.json() == {"session_id": "s-1", "pool_id": pool_id} | facts
+    assert answer.json() == {"session_id": "s-1", "session_type": "default", "pool_id": pool_id} | facts
 
 
 async def test_the_same_id_again_gets_the_same_pool_and_places_nothing(api: Api, fleet: str) -> None:

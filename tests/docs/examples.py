@@ -44,6 +44,10 @@ def _assign(name: str, session_id: str, draw: float, seconds_before: int = 0) ->
     return Call(name, "POST", "/assign", {"session_id": session_id}, draw, seconds_before)
 
 
+def _of_type(session_id: str, session_type: str) -> dict[str, str]:
+    return {"session_id": session_id, "session_type": session_type}
+
+
 NOT_CONCAVE = {"classes": [{"name": "odd", "utility": {"kind": "table", "values": [0, 1, 3]}, "capacity": 2}]}
 
 MAX_PER_ITERATION = {
@@ -93,6 +97,11 @@ STORY = (
     Call("invalid-fleet", "PUT", "", NOT_CONCAVE),
     Call("", "PUT", "", TINY | {"policy": "observe"}),
     Call("report", "PUT", "/sessions/v-1", {"pool_id": "small-2"}),
+    Call("", "PUT", "", TINY | {"policy": "jlmu", "session_types": {"video": ["large"]}}),
+    Call("assign-type", "POST", "/assign", _of_type("t-1", "video")),
+    *(Call("", "POST", "/assign", _of_type(f"t-{k}", "video")) for k in range(2, 5)),
+    Call("no-capacity-of-type", "POST", "/assign", _of_type("t-5", "video")),
+    Call("unknown-type", "POST", "/assign", _of_type("t-5", "audio")),
 )
 
 

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
+from slta.core.limits import MAX_SESSION_TYPES, MAX_TYPE_CELLS
 from slta.core.policies import POLICIES
 from slta.fleet_file import FleetFile
 from slta.fleet_file.curves import Curve
@@ -24,9 +25,8 @@ FIELDS = rows(PAGE.text)[: -len(CURVES)]
 
 
 def fleet_file(**fields: Any) -> FleetFile:
-    return FleetFile.read(
-        {"classes": [{"name": "c", "utility": {"kind": "linear", "slope": 1}, "capacity": 5}], **fields}
-    )
+    one = [{"name": "c", "utility": {"kind": "linear", "slope": 1}, "capacity": 5}]
+    return FleetFile.read({"classes": one, **fields})
 
 
 def test_the_fleet_of_the_page_is_the_one_that_the_other_examples_use() -> None:
@@ -35,14 +35,15 @@ def test_the_fleet_of_the_page_is_the_one_that_the_other_examples_use() -> None:
 
 
 def test_each_way_to_give_pools_and_addresses_is_taken() -> None:
-    _, *ways = (yaml.safe_load(block) for block in PAGE.blocks("yaml"))
+    _, *ways, _types = (yaml.safe_load(block) for block in PAGE.blocks("yaml"))
     linear = {"name": "c", "capacity": 1, "utility": {"kind": "linear", "slope": 1}}
     pools = [[*FleetFile.read({"classes": [linear | way]}).wanted_pools()] for way in ways]
     assert [(len(of_way), of_way[0].address) for of_way in pools] == [(12, "10.0.0.1:8080"), (2, "10.0.1.7:8080")]
 
 
 def test_the_optional_fields_have_the_defaults_of_the_table() -> None:
-    omitted = {"order": {"kind": "paper"}, "gone_seconds": 120, "forget_seconds": 86_400, "utility_unit": None}
+    omitted = {"order": {"kind": "paper"}, "gone_seconds": 120, "forget_seconds": 86_400, "session_types": {}}
+    omitted["utility_unit"] = None
     defaults = json.loads(fleet_file().document()) | omitted
     del defaults["classes"]
     assert {words(field)[0]: yaml.safe_load(words(default)[0]) for field, default, *_ in FIELDS} == defaults
@@ -51,13 +52,15 @@ def test_the_optional_fields_have_the_defaults_of_the_table() -> None:
 
 
 def test_the_ranges_of_the_table_are_those_of_a_file() -> None:
-    policy, beta, lease, retention, gone, forget, _, unit = (cells[2] for cells in FIELDS)
+    policy, beta, lease, retention, gone, forget, _, types, unit = (cells[2] for cells in FIELDS)
     assert words(policy) == list(POLICIES)
     assert beta == "`{exponent: γ}`, 0 ≤ γ ≤ 1, or `{fixed: β}`, 0 < β ≤ 1"
     assert lease == f"0 for no end, or {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS} (ten years)"
     assert retention == f"1 to {MAX_RETENTION_SECONDS} (a week)"
     assert gone == retention
     assert forget == f"0 for never, to {MAX_LEASE_SECONDS} (ten years)"
+    assert types.startswith(f"up to {MAX_SESSION_TYPES - 1} names")
+    assert types.endswith(f"≤ {MAX_TYPE_CELLS}")
     assert unit == UNIT_RULE
     for accepted in ({"exponent": 0}, {"exponent": 1}, {"fixed": 1}):
         assert fleet_file(beta=accepted)
@@ -70,6 +73,15 @@ def test_the_ranges_of_the_table_are_those_of_a_file() -> None:
     assert fleet_file(gone_seconds=1, forget_seconds=0)
     with pytest.raises(InvalidFleetError):
         fleet_file(gone_seconds=0)
+
+
+def test_the_session_types_of_the_page_and_of_the_example_are_taken() -> None:
+    *_, types = (yaml.safe_load(block) for block in PAGE.blocks("yaml"))
+    names = [c["name"] for c in FILE["classes"]]
+    classes = [{"name": name, "utility": {"kind": "linear", "slope": 1}, "capacity": 5} for name in names]
+    assert fleet_file(classes=classes, policy="jlmu", **types).to_spec().type_names == ("default", "video", "chat")
+    whole = yaml.safe_load((ROOT / "examples/session-types.yaml").read_text(encoding="utf-8"))
+    assert FleetFile.read(whole).to_spec().type_names == ("default", "chat", "document", "video")
 
 
 def test_the_table_of_curves_has_every_kind_with_its_fields() -> None:

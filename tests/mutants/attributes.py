@@ -41,9 +41,9 @@ MUTANTS: dict[str, Mutant] = {
         "sessions", "    return ended, ended_on\n  elseif not fleet", "    return ended\n  elseif not fleet", STORE
     ),
     "the choice of a comparison has no address": lua("reports", "choice ~= '' and choice or nil", "nil", STORE),
-    "labels come unasked": lua("sessions", "options ~= '' and string.find(options, 'labels', 1, true)", "true", STORE),
-    "touch renews nothing": lua("sessions", "string.find(options, 'touch', 1, true)", "false", STORE),
-    "each replay renews": lua("sessions", "string.find(options, 'touch', 1, true)", "true", STORE),
+    "labels come unasked": lua("sessions", "options ~= '' and string.find(options, ' labels', 1, true)", "true", STORE),
+    "touch renews nothing": lua("placements", "string.find(options, ' touch', 1, true)", "false", STORE),
+    "each replay renews": lua("placements", "string.find(options, ' touch', 1, true)", "true", STORE),
     "an unmarked complete leaves a tombstone": lua("sessions", "options == 'unmarked'", "false", STORE),
     "the replay log keeps addresses": python(
         "store/batching/batcher",
@@ -56,7 +56,7 @@ MUTANTS: dict[str, Mutant] = {
         "api/pool_schemas", 'self.address if "address" in given else UNCHANGED', "self.address", POOLS
     ),
     "a report of a batch names no pool": python(
-        "api/schemas", "report_option(report.pool_id, late", 'report_option("", late', BULK
+        "api/schemas", "report_option(self.pool_id, late", 'report_option("", late', BULK
     ),
     "a complete of a batch is marked": python("api/schemas", '"" if operation.complete.mark else UNMARKED', '""', BULK),
 }

@@ -15,7 +15,7 @@ MUTANTS: dict[str, Mutant] = {
         "api/http/parsing", "if len(body) <= INLINE_BYTES and parts <= INLINE_PARTS:", "if True:", "api/parsing"
     ),
     "an object has any number of members": python(
-        "parsing/strict_json", "if len(pairs) > MAX_MEMBERS:", "if False:", "parsing/strict_json", BAD
+        "parsing/strict_json", "if len(pairs) > max_members:", "if False:", "parsing/strict_json", BAD
     ),
     "a number has any number of digits": python(
         "parsing/strict_json", "if len(number) > MAX_NUMBER:", "if False:", "parsing/strict_json", BAD

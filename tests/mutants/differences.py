@@ -101,6 +101,5 @@ MUTANTS: dict[str, Mutant] = {
     "a late report is taken for another pool's": lua(
         "reports", "string.match(options, '^%S*')", "options", "api/pool_access"
     ),
-    "a single late report is not late": python("api/routes/sessions", ", late=body.late", "", "api/reports"),
-    "a late report in bulk is not late": python("api/schemas", "late=report.late", "late=False", "api/reports"),
+    "a late report is not late": python("api/schemas", "late=self.late", "late=False", "api/reports"),
 }

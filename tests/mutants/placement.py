@@ -31,7 +31,7 @@ MUTANTS: dict[str, Mutant] = {
         "api/http/placement", r"/{PLACE}(?:/|\Z)", "/{PLACE}", REFUSALS
     ),
     "of two session ids the last one counts": python(
-        "api/http/guards", 'for name in ("X-Session-Id", "X-Slta-Lease"):', 'for name in ("X-Slta-Lease",):', REFUSALS
+        "api/http/guards", '("X-Session-Id", "X-Slta-Lease", "X-Slta-Session-Type")', '("X-Slta-Lease",)', REFUSALS
     ),
     "a placement without an id is given one": python(
         "api/routes/place", "    if not sent:\n", "    if sent is None:\n", REFUSALS

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple, Self
 
 from fastapi import Path
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from slta.api.schemas import Body
 from slta.models import UNCHANGED, AfterDrain, Drain, PoolSpec, Unchanged
 from slta.models.heartbeats import NO_COUNT, Heartbeats
 from slta.parsing import NAME_PATTERN, Name
+from slta.parsing.fields import is_name
 from slta.parsing.pool_attributes import Address, Labels
 from slta.store.pools import attribute_word
 
@@ -101,11 +102,30 @@ def deadline(within: int | None, then: AfterDrain | None) -> Drain | None:
     return Drain(deadline_seconds=within, then=then or "list") if within else None
 
 
+def _check_types(value: object) -> object:
+    """Check that all keys and values are names, with one mistake for all that are not."""
+    pairs = value.items() if isinstance(value, dict) else ()
+    if not all(isinstance(text, str) and is_name(text) for pair in pairs for text in pair):
+        raise PydanticCustomError("session_types", "must have names of session types by session id")
+    return value
+
+
 class PoolSessionsBody(Body):
-    """Sessions that a pool held at `as_of`, a value of `state`."""
+    """Sessions that a pool held at `as_of`, a value of `state`. `session_types` has those of some of them, by id."""
 
     as_of: Annotated[str, Field(strict=True, pattern=AS_OF_PATTERN)]
     session_ids: Annotated[list[Name], Field(max_length=MAX_LISTED_SESSIONS, fail_fast=True)]
+    session_types: Annotated[
+        dict[str, str],
+        BeforeValidator(_check_types),
+        WithJsonSchema({"type": "object", "additionalProperties": {"type": "string", "pattern": NAME_PATTERN}}),
+    ] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_types_of_its_sessions(self) -> Self:
+        if not self.session_types.keys() <= set(self.session_ids):
+            raise PydanticCustomError("session_types", "session_types has an id that is not one of session_ids")
+        return self
 
 
 MIN_TTL, MAX_TTL = 2, 3600

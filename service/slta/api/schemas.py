@@ -20,13 +20,14 @@ from pydantic import (
 from starlette.responses import Response
 
 from slta.api.http.responses import as_json
+from slta.core.session_types import DEFAULT_TYPE
 from slta.fleet_file import FleetFile
 from slta.models import AlreadyEnded, Completed, LabelledPlacement, Placement, Renewal, Reported
 from slta.models.request_record import Event
 from slta.parsing import NAME_PATTERN, Name
 from slta.parsing.fields import MAX_LEASE_SECONDS, check_lease, read_number
 from slta.store import OperationRequest
-from slta.store.sessions import ASSIGN_OPTIONS, UNMARKED, report_option
+from slta.store.sessions import ASSIGN_OPTIONS, UNMARKED, report_option, type_option
 
 MAX_RENEWALS = 1000
 MAX_OPERATIONS = 1000
@@ -54,24 +55,32 @@ class Body(BaseModel):
 class AssignBody(Body):
     """`lease_seconds` 0: no lease; absent: the fleet's. The service generates an absent `session_id`.
 
-    `touch` renews the lease of a live session, `labels` returns the labels of its pool.
+    `session_type` names the classes that a new session may use. `touch` renews the lease of a live session, `labels`
+    returns the labels of its pool.
     """
 
     session_id: Name | None = None
+    session_type: Name = DEFAULT_TYPE
     lease_seconds: LeaseSeconds | None = None
     touch: Flag = False
     labels: Flag = False
 
 
 class ReportBody(Body):
-    """Reported pool of a session; `lease_seconds` as in `assign`, for a new session.
+    """Reported pool of a session; `session_type` and `lease_seconds` as in `assign`, for a new session.
 
     `late`: it may have begun some time ago, so its place says nothing about the present state.
     """
 
     pool_id: Name
+    session_type: Name = DEFAULT_TYPE
     lease_seconds: LeaseSeconds | None = None
     late: Flag = False
+
+    @property
+    def option(self) -> str:
+        """The report's option as the store takes it."""
+        return report_option(self.pool_id, late=self.late, session_type=self.session_type)
 
 
 class CompleteBody(Body):
@@ -156,14 +165,14 @@ class OperationsBody(Body):
 def _request_of(operation: Operation) -> OperationRequest:
     if isinstance(operation, AssignOperation):
         assign = operation.assign
-        options = ASSIGN_OPTIONS[assign.touch, assign.labels]
+        options = ASSIGN_OPTIONS[assign.touch, assign.labels] + type_option(assign.session_type)
         return "assign", assign.session_id or secrets.token_hex(16), _text(assign.lease_seconds), options
     if isinstance(operation, CompleteOperation):
         return "complete", operation.complete.session_id, "", "" if operation.complete.mark else UNMARKED
     if isinstance(operation, RenewOperation):
         return "renew", operation.renew.session_id, _text(operation.renew.lease_seconds), ""
     report = operation.report
-    return "report", report.session_id, _text(report.lease_seconds), report_option(report.pool_id, late=report.late)
+    return "report", report.session_id, _text(report.lease_seconds), report.option
 
 
 def _text(seconds: float | None) -> str:

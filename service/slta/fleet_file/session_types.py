@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from slta.core.limits import MAX_CLASSES, MAX_SESSION_TYPES, MAX_TYPE_CELLS
@@ -19,6 +19,9 @@ from slta.parsing.validation_errors import mistake_at
 SessionTypes = Annotated[
     dict[Name, Annotated[list[Name], Field(min_length=1, max_length=MAX_CLASSES)]],
     Field(max_length=MAX_SESSION_TYPES - 1),
+    WithJsonSchema(
+        {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1}}
+    ),
 ]
 """Names of classes by name of a type. A type `default` with all classes exists besides."""
 

@@ -14,17 +14,25 @@ class DispatchError(Exception):
     """HTTP status of the response."""
     facts: Sequence[str] = ("name",)
     """Keys in `context` of the values that the store may return with the error, in order."""
+    of_type = ""
+    """Message instead of the docstring if the context has a session type, a format of `session_type` and `classes`."""
 
-    def __init_subclass__(cls, *, code: str = "", status: int = 0, facts: Sequence[str] = ()) -> None:
+    def __init_subclass__(
+        cls, *, code: str = "", status: int = 0, facts: Sequence[str] = (), of_type: str = ""
+    ) -> None:
         """Set the attributes that are given; a subclass inherits the others."""
-        for name, value in {"code": code, "status": status, "facts": facts}.items():
+        for name, value in {"code": code, "status": status, "facts": facts, "of_type": of_type}.items():
             if value:
                 setattr(cls, name, value)
 
     def __init__(self, detail: str | None = None, **context: str) -> None:
         """`detail` replaces the docstring as message; `context` has machine-readable values (pool_id, reason)."""
-        super().__init__(detail or self.__doc__)
+        super().__init__(detail or self._detail_of_type(**context) or self.__doc__)
         self.context = context
+
+    def _detail_of_type(self, session_type: str = "", pool_classes: str = "", **_: str) -> str:
+        classes = ", ".join(pool_classes.split())
+        return self.of_type.format(session_type=session_type, classes=classes) if session_type else ""
 
 
 class UnknownFleetError(DispatchError, code="unknown_fleet", status=404):
@@ -81,11 +89,25 @@ class SessionEndedError(DispatchError, code="session_ended", status=409):
     """The session has ended; see `pool_id` and `reason`. A new session needs a new `session_id`."""
 
 
-class NoCapacityError(DispatchError, code="no_capacity", status=503, facts=("session_type", "pool_classes")):
+class NoCapacityError(
+    DispatchError,
+    code="no_capacity",
+    status=503,
+    facts=("session_type", "pool_classes"),
+    of_type="Nothing was changed: no active pool of the classes that sessions of type `{session_type}` may use "
+    "({classes}) has room. Retry when sessions have ended, or add pools of these classes.",
+):
     """Every active pool is full; nothing was changed. Retry when sessions have ended, or add pools."""
 
 
-class NoActivePoolError(DispatchError, code="no_active_pool", status=503, facts=("session_type", "pool_classes")):
+class NoActivePoolError(
+    DispatchError,
+    code="no_active_pool",
+    status=503,
+    facts=("session_type", "pool_classes"),
+    of_type="Nothing was changed: the classes that sessions of type `{session_type}` may use ({classes}) have no "
+    "active pool. Add or undrain pools of these classes.",
+):
     """The fleet has no active pool; nothing was changed. Add or undrain pools."""
 
 

@@ -93,5 +93,6 @@ class Reconciliation:
     ended: list[str]
     adopted: list[str]
     over_capacity: list[str]
+    incompatible: list[str]
     already_ended: list[str]
     elsewhere: list[str]

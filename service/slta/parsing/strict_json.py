@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from functools import cache, partial
 from typing import Any, NoReturn
 
 WHITE_SPACE = " \t\n\r"
@@ -17,10 +18,13 @@ class InvalidJsonError(ValueError):
     """Invalid or ambiguous JSON. The message has the reason without the input."""
 
 
-def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """Parse UTF-8 JSON. Fractions become `Decimal`: exact, so 1e999 reaches validation. InvalidJsonError."""
+def parse(body: bytes, max_members: int = MAX_MEMBERS) -> Any:  # noqa: ANN401 - any JSON value
+    """Parse UTF-8 JSON. Fractions become `Decimal`: exact, so 1e999 reaches validation. InvalidJsonError.
+
+    Each object may have `max_members`.
+    """
     try:
-        return _decode(body.decode())
+        return _decode(body.decode(), _decoder(max_members))
     except UnicodeDecodeError as error:
         raise InvalidJsonError(f"the body is not UTF-8 (byte {error.start})") from None
     except json.JSONDecodeError as error:
@@ -31,9 +35,9 @@ def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
         raise InvalidJsonError("the body has a number whose exponent is too long") from None
 
 
-def _decode(text: str) -> Any:  # noqa: ANN401 - as above
+def _decode(text: str, decoder: json.JSONDecoder) -> Any:  # noqa: ANN401 - as above
     # As JSONDecoder.decode, which matches white space with two regular expressions.
-    value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip(WHITE_SPACE)))
+    value, end = decoder.raw_decode(text, len(text) - len(text.lstrip(WHITE_SPACE)))
     rest = text[end:].lstrip(WHITE_SPACE)
     if rest:
         raise json.JSONDecodeError("Extra data", text, len(text) - len(rest))
@@ -44,9 +48,9 @@ def _refuse_constant(_: str) -> NoReturn:
     raise InvalidJsonError("the body is not JSON: NaN and Infinity are not numbers")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > MAX_MEMBERS:
-        raise InvalidJsonError(f"an object of the body has more than {MAX_MEMBERS} members")
+def _unique(max_members: int, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > max_members:
+        raise InvalidJsonError(f"an object of the body has more than {max_members} members")
     members = dict(pairs)
     if len(members) < len(pairs):
         raise InvalidJsonError("an object of the body has a key twice")
@@ -59,12 +63,14 @@ def _limited(number: str) -> str:
     return number
 
 
-_DECODER = json.JSONDecoder(
-    parse_float=lambda text: Decimal(_limited(text)),
-    parse_int=lambda text: int(_limited(text)),
-    parse_constant=_refuse_constant,
-    object_pairs_hook=_unique,
-)
+@cache
+def _decoder(max_members: int) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        parse_float=lambda text: Decimal(_limited(text)),
+        parse_int=lambda text: int(_limited(text)),
+        parse_constant=_refuse_constant,
+        object_pairs_hook=partial(_unique, max_members),
+    )
 
 
 def canonical(value: object) -> str:

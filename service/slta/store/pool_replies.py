@@ -66,6 +66,7 @@ def reconciliation(ended: list[str], unknown: Sequence[str], replies: Sequence[R
         ended=ended,
         adopted=groups["ADOPTED"],
         over_capacity=groups["OVER_CAPACITY"],
+        incompatible=groups["INCOMPATIBLE"],
         already_ended=groups["ENDED"],
         elsewhere=groups["ELSEWHERE"],
     )

@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
 
+from slta.core.session_types import DEFAULT_TYPE
 from slta.models import (
     MICROSECONDS,
     UNCHANGED,
@@ -33,6 +34,7 @@ from slta.store.batching.batcher import Operations
 from slta.store.batching.pending import OperationArgs
 from slta.store.client.functions import FunctionClient
 from slta.store.replies import Reply, checked
+from slta.store.sessions import type_option
 
 POOLS_PER_CALL = 1000
 SESSIONS_PER_CALL = 128
@@ -147,23 +149,29 @@ class Pools:
         """End the mass-loss guard of a class, None for all: unconfirmed pools are lost at once. UnknownClassError."""
         return GuardEnded(ended=(await self._functions.record("end_guard", fleet, author, pool_class or ""))[1:])
 
-    async def reconcile(self, fleet: str, pool_id: str, as_of: str, session_ids: Sequence[str]) -> Reconciliation:
+    async def reconcile(
+        self, fleet: str, pool_id: str, as_of: str, session_ids: Sequence[str] | Mapping[str, str]
+    ) -> Reconciliation:
         """Apply a pool's own list of sessions at `as_of` of a snapshot: adopt unknown sessions, end missing ones.
 
-        StaleReportError.
+        `session_ids` may map each to its type, which counts if it is adopted. StaleReportError,
+        UnknownSessionTypeError.
         """
-        listed = dict.fromkeys(session_ids)
-        recorded = set(await self._session_ids(fleet, pool_id, as_of))
+        given = session_ids if isinstance(session_ids, Mapping) else dict.fromkeys(session_ids, DEFAULT_TYPE)
+        listed = dict(given)
+        types = sorted({*listed.values()} - {DEFAULT_TYPE})
+        recorded = set(await self._session_ids(fleet, pool_id, as_of, *types))
         missing = [id_ for id_ in recorded if id_ not in listed]
         ended = await self._end(fleet, pool_id, missing, "reported_ended", as_of)
         unknown = [id_ for id_ in listed if id_ not in recorded]
-        outcomes = await self._submit_slices(fleet, [("adopt", id_, pool_id, "", as_of) for id_ in unknown])
+        adoptions = [("adopt", id_, pool_id, "", as_of + type_option(listed[id_])) for id_ in unknown]
+        outcomes = await self._submit_slices(fleet, adoptions)
         if not (missing or unknown):  # without a write, one of an earlier attempt would stay unconfirmed
             await self._functions.change("batch", fleet)
         return pool_replies.reconciliation(ended, unknown, outcomes)
 
-    async def _session_ids(self, fleet: str, pool_id: str, as_of: str = "") -> list[str]:
-        return (await self._functions.read("pool_sessions", fleet, pool_id, as_of))[1:]
+    async def _session_ids(self, fleet: str, pool_id: str, as_of: str = "", *types: str) -> list[str]:
+        return (await self._functions.read("pool_sessions", fleet, pool_id, as_of, *types))[1:]
 
     async def _end(self, fleet: str, pool_id: str, ids: Sequence[str], reason: EndReason, as_of: str) -> list[str]:
         outcomes = await self._submit_slices(fleet, [("end", id_, pool_id, reason, as_of) for id_ in ids])

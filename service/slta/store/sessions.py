@@ -20,7 +20,7 @@ DRAWING = frozenset({"assign", "report"})
 """Operations whose decision or comparison is random."""
 UNMARKED = "unmarked"
 """Option of a complete that does not remember an unknown id."""
-ASSIGN_OPTIONS = {(False, False): "", (True, False): "touch", (False, True): "labels", (True, True): "touch labels"}
+ASSIGN_OPTIONS = {(False, False): "", (True, False): " touch", (False, True): " labels", (True, True): " touch labels"}
 """Options of an assign by (renew the lease of a live session, return the labels of the pool), but its type."""
 
 
@@ -32,7 +32,7 @@ def report_option(
     `late`: it may have been placed some time ago. `only`: patterns of pools, in which a * stands for any characters;
     one must be of the pool and one of the pool that the session was on.
     """
-    return (f"{pool_id} late" if late else pool_id) + restriction(only) + type_option(session_type)
+    return (f"{pool_id} late" if late else pool_id) + type_option(session_type) + restriction(only)
 
 
 def type_option(session_type: str) -> str:

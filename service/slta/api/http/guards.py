@@ -102,7 +102,7 @@ def _is_repeated(name: bytes, scope: Scope, context: RequestContext) -> bool:
 
 def _check_placement(scope: Scope, context: RequestContext) -> None:
     """Refuse repeated headers: which of two the proxy has set is not known, and the other may be the client's."""
-    for name in ("X-Session-Id", "X-Slta-Lease"):
+    for name in ("X-Session-Id", "X-Slta-Lease", "X-Slta-Session-Type"):
         if _is_repeated(name.lower().encode(), scope, context):
             raise HttpError(400, "repeated_header", f"The request has more than one {name} header.")
 

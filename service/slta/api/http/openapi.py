@@ -88,6 +88,7 @@ RETRY_AFTER = {"Retry-After": {"description": "seconds to wait, whole", "schema"
 MAY_PASS = (429, 503)
 """Statuses of errors that carry Retry-After."""
 TEXT = {"type": "string"}
+NAMES = {"type": "array", "items": TEXT}
 
 PROBLEM = {
     "type": "object",
@@ -107,6 +108,10 @@ PROBLEM = {
         "layout": TEXT | {"description": "with newer_fleet, or store_unavailable: layout that the fleet is stored in"},
         "config_version": TEXT | {"description": "with version_mismatch: the current one"},
         "as_of": TEXT | {"description": "with stale_report: the current value"},
+        "session_type": TEXT | {"description": "session type that the error is about"},
+        "session_types": NAMES | {"description": "with unknown_session_type: those of the fleet"},
+        "pool_classes": NAMES | {"description": "with no_capacity, no_active_pool: the classes of `session_type`"},
+        "sessions": TEXT | {"description": "with session_type_in_use: the sessions of the type that are present"},
         "retry_after_seconds": {"type": "integer", "description": "in `operations`, instead of the Retry-After header"},
     },
 }

@@ -1,8 +1,8 @@
 """Parsing of bodies: from bytes to a validated model, without blocking the event loop.
 
 No callback of the event loop takes more than 20 ms of CPU time. So `[`, `{` and `,` are counted before anything is
-parsed, an object has at most 20 members, a list is validated up to its first invalid element, and large bodies are
-parsed in the worker thread.
+parsed, an object has at most 20 members, unless the route has `body_members`, a list is validated up to its first
+invalid element, and large bodies are parsed in the worker thread.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from slta.api.http.problems import HttpError
 from slta.api.http.route_options import KIB, UNCOUNTED_BYTES, RouteOptions
 from slta.api.http.worker import in_worker
 from slta.parsing import explain
-from slta.parsing.strict_json import InvalidJsonError, parse
+from slta.parsing.strict_json import MAX_MEMBERS, InvalidJsonError, parse
 
 INLINE_BYTES = 64 * KIB
 INLINE_PARTS = 4096
@@ -61,9 +61,11 @@ class BodyParser:
     def parse(self, body: bytes) -> BaseModel:
         """Model of a body; without a body, that of {}. 400 for invalid JSON, otherwise see `validation_error`."""
         try:
-            value = parse(body) if body else {}
+            value = parse(body, self._route_options.body_members) if body else {}
             if not isinstance(value, dict):
                 raise self._route_options.validation_error("the body must be an object")
+            if len(value) > MAX_MEMBERS:
+                raise self._route_options.validation_error(f"the body has more than {MAX_MEMBERS} members")
             model: BaseModel = self._validate(value)
             return model
         except InvalidJsonError as error:

@@ -1,4 +1,7 @@
-"""RFC 9457 problem documents of at most 1 KiB, which never echo client input."""
+"""RFC 9457 problem documents, which echo no client input but names.
+
+They have at most 1 KiB, besides lists of names of a fleet.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from slta.models import errors
 
 PROBLEM_JSON = "application/problem+json"
 MAX_DETAIL = 400
+LISTS = frozenset({"session_types", "pool_classes"})
+"""Members that are lists of names, in the context of an error separated by blanks."""
 CLOSE = {"Connection": "close"}
 """Header of an error after which input stays unread, so the connection cannot be reused."""
 RETRY_AFTER_SECONDS = 1
@@ -80,6 +85,6 @@ def _problem(
         "detail": detail if len(detail) <= MAX_DETAIL else detail[: MAX_DETAIL - 1] + "…",
         "code": code,
         "request_id": request_id,
-        **{name: value for name, value in context.items() if value},
+        **{name: value.split() if name in LISTS else value for name, value in context.items() if value},
     }
     return ApiResponse(status, json.dumps(document, ensure_ascii=False).encode(), headers, PROBLEM_JSON)

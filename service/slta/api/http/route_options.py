@@ -9,6 +9,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 from slta.api.http.problems import HttpError
 from slta.auth.keys import SCOPES, Scope
 from slta.models.errors import DispatchError
+from slta.parsing.strict_json import MAX_MEMBERS
 
 KIB = 1024
 SMALL_BODY = 64 * KIB
@@ -30,15 +31,17 @@ class RouteOptions:
     """Options of a route.
 
     `scopes`: one of them is required; empty: public. `body_bytes`: maximum body size. `body_parts`: maximum number of
-    `[`, `{` and `,` in the body, counted before parsing. `offers`: media types of the response. `invalid`: error for a
-    body that fails validation. `free_query`: the endpoint validates the query itself. `hot`: shed under overload; may
-    take the fast path. `placement`: the placement route, which takes any body and Accept. `operations`: maximum
-    operations in one request. `refuses`: errors of the store specific to this route (`openapi` has the shared ones).
+    `[`, `{` and `,` in the body, counted before parsing. `body_members`: maximum members of an object in it. `offers`:
+    media types of the response. `invalid`: error for a body that fails validation. `free_query`: the endpoint validates
+    the query itself. `hot`: shed under overload; may take the fast path. `placement`: the placement route, which takes
+    any body and Accept. `operations`: maximum operations in one request. `refuses`: errors of the store specific to
+    this route (`openapi` has the shared ones).
     """
 
     scopes: frozenset[Scope]
     body_bytes: int = SMALL_BODY
     body_parts: int = SMALL_PARTS
+    body_members: int = MAX_MEMBERS
     offers: tuple[str, ...] = ("application/json",)
     invalid: type[DispatchError] | None = None
     free_query: bool = False
@@ -57,6 +60,7 @@ class Options(TypedDict, total=False):
 
     body_bytes: int
     body_parts: int
+    body_members: int
     offers: tuple[str, ...]
     invalid: type[DispatchError]
     free_query: bool

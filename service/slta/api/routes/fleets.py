@@ -25,6 +25,7 @@ REFUSES_PUT = (
     errors.VersionMismatchError,
     errors.CapacityBelowOccupancyError,
     errors.ClassInUseError,
+    errors.SessionTypeInUseError,
     errors.PoolInOtherClassError,
     errors.PoolLimitError,
 )

@@ -14,7 +14,7 @@ from slta.api.http.problems import problem_of
 from slta.api.http.responses import as_json, response_with
 from slta.models import MICROSECONDS, Completed, Placement, Renewal
 from slta.store.batching.pending import Outcome
-from slta.store.replies import Reply, operation_result
+from slta.store.replies import Reply, operation_result, split_type
 
 Writer = Callable[[str, Reply], str]
 """Function of session id and reply."""
@@ -45,7 +45,8 @@ def _placement_writer(status: int, replayed: str) -> Writer:
     def write(session_id: str, reply: Reply) -> str:
         token = f'"{reply[6]}"' if reply[6] else "null"
         address = _address(reply[7]) if len(reply) > 7 else "null"
-        return template % (session_id, reply[1], reply[2], address, token, _seconds(reply[3]))
+        pool_class, session_type = split_type(reply[2])
+        return template % (session_id, session_type, reply[1], pool_class, address, token, _seconds(reply[3]))
 
     return write
 

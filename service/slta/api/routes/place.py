@@ -18,8 +18,9 @@ from slta.api.http.problems import HttpError
 from slta.api.http.responses import ApiResponse
 from slta.api.http.route_options import allow
 from slta.api.schemas import FleetName
+from slta.core.session_types import DEFAULT_TYPE
 from slta.models import Placement, errors
-from slta.parsing.fields import MAX_LEASE_SECONDS, MIN_LEASE_SECONDS
+from slta.parsing.fields import MAX_LEASE_SECONDS, MIN_LEASE_SECONDS, is_name
 from slta.parsing.session_ids import session_id_of
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=ApiRoute)
@@ -27,6 +28,7 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
 HEADERS = {
     "X-Session-Id": "the proxy's id of the connection or visit; required; the SHA-256 of one that is no name is used",
     "X-Slta-Lease": "as `lease_seconds` of assign",
+    "X-Slta-Session-Type": "as `session_type` of assign; a visit keeps its first one",
 }
 ANSWERS = {
     "X-Slta-Pool": "`pool_id`",
@@ -56,7 +58,13 @@ _is_number = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?\Z").match
     "assign",
     hot=True,
     placement=True,
-    refuses=(errors.SessionEndedError, errors.FleetObservesError, errors.NoCapacityError, errors.NoActivePoolError),
+    refuses=(
+        errors.SessionEndedError,
+        errors.FleetObservesError,
+        errors.UnknownSessionTypeError,
+        errors.NoCapacityError,
+        errors.NoActivePoolError,
+    ),
 )
 async def place(fleet: FleetName, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
     """Assign the session of `X-Session-Id`, or renew its lease: the pool is in the headers of the response.
@@ -66,7 +74,8 @@ async def place(fleet: FleetName, dependencies: TheDependencies, context: TheCon
     """
     session_id, lease = _session_id(context), _lease_seconds(context)
     store = dependencies.store
-    assigned = store.sessions.assign(fleet, session_id, lease, context.arrived, touch=True)
+    kind = _session_type(context)
+    assigned = store.sessions.assign(fleet, session_id, lease, context.arrived, touch=True, session_type=kind)
     placement = await (_briefly(assigned, session_id) if store.is_refusing(fleet) else assigned)
     return ApiResponse(200, b"", _headers(placement), "")
 
@@ -85,6 +94,13 @@ def _session_id(context: RequestContext) -> str:
     if not sent:
         raise HttpError(422, "no_session_id", "Set X-Session-Id: the proxy's id of the connection or visit.")
     return session_id_of(sent.decode(errors="surrogateescape"))
+
+
+def _session_type(context: RequestContext) -> str:
+    sent = context.header(b"x-slta-session-type")
+    if sent and not is_name(sent):
+        raise errors.UnknownSessionTypeError
+    return sent or DEFAULT_TYPE
 
 
 def _lease_seconds(context: RequestContext) -> float | None:

@@ -11,7 +11,7 @@ from slta.api.http.api_route import ApiRoute
 from slta.api.http.dependencies import TheAuthor, ThePrincipal, TheStore
 from slta.api.http.pool_access import readable, require_pools
 from slta.api.http.problems import HttpError
-from slta.api.http.route_options import BATCH_BODY, allow
+from slta.api.http.route_options import BATCH_BODY, SMALL_PARTS, allow
 from slta.api.http.worker import in_worker
 from slta.api.pool_schemas import (
     MAX_DRAIN_SECONDS,
@@ -25,6 +25,7 @@ from slta.api.pool_schemas import (
     deadline,
 )
 from slta.api.schemas import FleetName, json_response
+from slta.core.session_types import DEFAULT_TYPE
 from slta.models import (
     AfterDrain,
     Pool,
@@ -158,9 +159,11 @@ async def list_pool_sessions(fleet: FleetName, pool_id: PoolId, store: TheStore)
 @allow(
     "pool",
     body_bytes=BATCH_BODY,
-    body_parts=2 * MAX_LISTED_SESSIONS,
-    refuses=(errors.UnknownPoolError, errors.StaleReportError),
+    body_parts=2 * MAX_LISTED_SESSIONS + SMALL_PARTS,
+    body_members=MAX_LISTED_SESSIONS,
+    refuses=(errors.UnknownPoolError, errors.StaleReportError, errors.UnknownSessionTypeError),
 )
 async def put_pool_sessions(fleet: FleetName, pool_id: PoolId, body: PoolSessionsBody, store: TheStore) -> Response:
     """Reconcile with a pool's own list: sessions assigned before `as_of` and not listed are ended."""
-    return json_response(await store.pools.reconcile(fleet, pool_id, body.as_of, body.session_ids))
+    listed = {id_: body.session_types.get(id_, DEFAULT_TYPE) for id_ in body.session_ids}
+    return json_response(await store.pools.reconcile(fleet, pool_id, body.as_of, listed))

@@ -22,7 +22,7 @@ from slta.api.schemas import (
     json_response,
 )
 from slta.models import AlreadyEnded, Completed, LabelledPlacement, Placement, Renewed, Reported, Session, errors
-from slta.store.sessions import report_option
+from slta.store.sessions import restriction
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=ApiRoute)
 
@@ -35,13 +35,25 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
 @allow(
     "assign",
     hot=True,
-    refuses=(errors.SessionEndedError, errors.FleetObservesError, errors.NoCapacityError, errors.NoActivePoolError),
+    refuses=(
+        errors.SessionEndedError,
+        errors.FleetObservesError,
+        errors.UnknownSessionTypeError,
+        errors.NoCapacityError,
+        errors.NoActivePoolError,
+    ),
 )
 async def assign(fleet: FleetName, body: AssignBody, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
     """Assign a session to a pool: 201; for a live `session_id`: 200 and the same pool."""
     session_id = body.session_id or secrets.token_hex(16)
     placement = await dependencies.store.sessions.assign(
-        fleet, session_id, body.lease_seconds, context.arrived, touch=body.touch, labels=body.labels
+        fleet,
+        session_id,
+        body.lease_seconds,
+        context.arrived,
+        touch=body.touch,
+        labels=body.labels,
+        session_type=body.session_type,
     )
     return response_with(placement)
 
@@ -71,6 +83,8 @@ async def renew(fleet: FleetName, body: RenewBody, dependencies: TheDependencies
     refuses=(
         errors.SessionEndedError,
         errors.OverCapacityError,
+        errors.IncompatibleError,
+        errors.UnknownSessionTypeError,
         errors.ReportedPoolUnknownError,
         errors.PoolNotAllowedError,
     ),
@@ -79,8 +93,7 @@ async def report(
     fleet: FleetName, session_id: SessionId, body: ReportBody, store: TheStore, context: TheContext
 ) -> ApiResponse:
     """Report the pool of a session that was placed elsewhere: `new` (201), `same` or `moved` (200)."""
-    only = context.principal.pools
-    option = report_option(body.pool_id, late=body.late, only=only)
+    option = body.option + restriction(context.principal.pools)
     reported = await store.sessions.report(fleet, session_id, option, body.lease_seconds, context.arrived)
     return response_with(reported)
 

@@ -3,7 +3,7 @@
 placements = {}
 
 local function replay_assign(fleet, id, session, lease, options)
-  if string.find(options, 'touch', 1, true) then
+  if string.find(options, ' touch', 1, true) then
     sessions.restart_lease(fleet, id, session, lease)
   end
   return sessions.with_labels(fleet, options, sessions.reply(fleet, 'REPLAYED', session))
@@ -45,8 +45,8 @@ local function place(fleet, id, kind, lease, draw)
   return begun, token
 end
 
--- id, lease in µs ('' for the fleet's, 0 for none), draw in [0, 1), options: "touch" to renew the lease of a live
--- session, "labels" for the labels of its pool, "type:" and the session's type
+-- id, lease in µs ('' for the fleet's, 0 for none), draw in [0, 1), options: " touch" to renew the lease of a live
+-- session, " labels" for the labels of its pool, " type:" and the session's type
 --   -> ASSIGNED pool_id class lease start due token | REPLAYED pool_id class lease start due ''
 --    | ENDED reason pool_id | OBSERVES | NO_ACTIVE_POOL | FULL, both with type and its classes if the fleet has types
 --    | UNKNOWN_SESSION_TYPE name, those that exist

@@ -223,8 +223,10 @@ pools.move = pools.on_pool(function(fleet, pool_id, pool_number, status, name, a
   return pools.get(fleet, pool_id)
 end)
 
--- pool_id, as_of -> {IDS, session id, …} | {UNKNOWN_POOL} | {STALE_REPORT, as_of}. O(occupancy).
-pools.ids = pools.on_pool(function(fleet, _, pool_number, _, as_of)
+-- pool_id, as_of, session types that its list names -> {IDS, session id, …} | {UNKNOWN_POOL} | {STALE_REPORT, as_of}
+--   | {UNKNOWN_SESSION_TYPE, name, those that exist}. O(occupancy + types).
+pools.ids = pools.on_pool(function(fleet, _, pool_number, _, as_of, ...)
   local _, stale = state.parse_as_of(fleet, as_of)
-  return stale or { 'IDS', unpack(redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))) }
+  local unknown = session_types.unknown_of(fleet, { ... })
+  return stale or unknown or { 'IDS', unpack(redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))) }
 end)

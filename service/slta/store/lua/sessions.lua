@@ -144,7 +144,7 @@ end
 
 -- The reply of an operation on a session, its pool_id, and the pool's labels if `options` has the word.
 function sessions.with_labels(fleet, options, reply, pool_id)
-  local wanted = options ~= '' and string.find(options, 'labels', 1, true)
+  local wanted = options ~= '' and string.find(options, ' labels', 1, true)
   return reply, pool_id, wanted and attributes.labels(fleet, pool_id) or nil
 end
 

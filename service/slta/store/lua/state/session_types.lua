@@ -174,12 +174,22 @@ function session_types.find(fleet, name)
   return nil, { 'UNKNOWN_SESSION_TYPE', name, table.concat(fleet.types and fleet.types.names or { DEFAULT }, ' ') }
 end
 
--- The kind that options name, as `find`: 1 if they name none.
+-- The refusal of the first of these names that the fleet does not have; nil if it has all.
+function session_types.unknown_of(fleet, names)
+  for _, name in ipairs(names) do
+    local kind, refusal = session_types.find(fleet, name)
+    if not kind then
+      return refusal
+    end
+  end
+end
+
+-- The kind that options name, as `find`: 1 if they name none. A blank is before each option, and in no name.
 function session_types.of_options(fleet, options)
   if options == '' then
     return 1
   end
-  return session_types.find(fleet, string.match(options, 'type:(%S+)') or '')
+  return session_types.find(fleet, string.match(options, ' type:(%S+)') or '')
 end
 
 -- Whether sessions of a kind may use a class.

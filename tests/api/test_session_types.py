@@ -1,0 +1,311 @@
+"""Session types in the API: each call takes one, each answer names it, and each refusal says what it is about."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from slta.api.plain_operations import read_plain_operations
+from slta.auth.keys import Access, generate_key
+from slta.store.sessions import type_option
+from tests.api.conftest import Api, NewClient, refusal
+from tests.api.placements import ask, placed
+from tests.api.raw_requests import call, last
+from tests.api.served import Served, both_ways, one_way
+
+CURVE = {"kind": "log_share", "resource": 20}
+TYPED: dict[str, Any] = {
+    "policy": "jlmu",
+    "classes": [
+        {"name": name, "utility": CURVE, "capacity": 2, "pools": pools}
+        for name, pools in {"small": 2, "large": 1, "gpu": 0}.items()
+    ],
+    "session_types": {
+        "video": ["large", "gpu"],
+        "train": ["gpu"],
+        "chat": ["small", "large"],
+        "touch": ["small"],
+        "labels": ["small"],
+    },
+}
+"""Types named like options of an assign are types all the same."""
+TYPES = ["default", *TYPED["session_types"]]
+
+
+@pytest.fixture
+async def typed(api: Api) -> str:
+    assert (await api.put("/v1/fleets/t", json=TYPED)).status_code == 201
+    return "/v1/fleets/t"
+
+
+async def assign(api: Api, fleet: str, session_id: str, session_type: str, **more: Any) -> httpx.Response:
+    body = {"session_id": session_id, "session_type": session_type, **more}
+    return await api.post(f"{fleet}/assign", json=body)
+
+
+async def outcomes(api: Api, fleet: str, *operations: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = await api.post(f"{fleet}/operations", json={"operations": operations})
+    found: list[dict[str, Any]] = answer.json()["outcomes"]
+    return found
+
+
+# Assign
+
+
+async def test_a_session_goes_to_a_class_of_its_type_and_each_answer_names_the_type(api: Api, typed: str) -> None:
+    placed_first = await assign(api, typed, "s", "video")
+    assert (placed_first.status_code, placed_first.json()["pool_id"]) == (201, "large-1")
+    session = (await api.get(f"{typed}/sessions/s")).json()
+    [again] = await outcomes(api, typed, {"assign": {"session_id": "s"}})
+    named = [placed_first.json()["session_type"], session["session_type"], again["body"]["session_type"]]
+    assert named == ["video"] * 3
+
+
+async def test_without_a_type_the_answers_name_default(api: Api, fleet: str) -> None:
+    alone = (await api.post(f"{fleet}/assign", json={"session_id": "a"})).json()
+    [bulk] = await outcomes(api, fleet, {"assign": {"session_id": "b", "session_type": "default"}})
+    reported = (await api.put(f"{fleet}/sessions/c", json={"pool_id": "small-1"})).json()
+    assert {answer["session_type"] for answer in (alone, bulk["body"], reported)} == {"default"}
+
+
+@pytest.mark.parametrize("touch", [False, True])
+async def test_a_replay_ignores_the_type(api: Api, typed: str, touch: bool) -> None:
+    await assign(api, typed, "s", "video")
+    for session_type in ("touch", "unheard-of"):
+        again = (await assign(api, typed, "s", session_type, touch=touch)).json()
+        assert (again["pool_id"], again["session_type"], again["replayed"]) == ("large-1", "video", True)
+
+
+@pytest.mark.parametrize("name", ["touch", "labels"])
+async def test_a_type_with_the_name_of_an_option_is_no_option(api: Api, typed: str, name: str) -> None:
+    await assign(api, typed, "s", name, lease_seconds=60)
+    again = (await assign(api, typed, "s", name, lease_seconds=500)).json()
+    assert (again["lease_seconds"], again["session_type"], "labels" in again) == (60, name, False)
+
+
+async def test_a_pool_whose_id_looks_like_a_type_is_a_pool(api: Api, typed: str) -> None:
+    await api.post(f"{typed}/pools", json={"pools": [{"pool_id": "type:video", "pool_class": "small"}]})
+    reported = (await api.put(f"{typed}/sessions/s", json={"pool_id": "type:video"})).json()
+    assert (reported["pool_id"], reported["session_type"]) == ("type:video", "default")
+
+
+OPERATIONS: dict[str, dict[str, Any]] = {
+    "plain": {"assign": {"session_id": "s", "session_type": "video", "lease_seconds": 60}},
+    "with members in another order": {"assign": {"session_type": "video", "lease_seconds": 60, "session_id": "s"}},
+    "with labels": {"assign": {"session_id": "s", "session_type": "video", "lease_seconds": 60, "labels": True}},
+    "report": {"report": {"session_id": "s", "pool_id": "large-1", "session_type": "video", "lease_seconds": 60}},
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+async def test_operations_take_the_type(api: Api, typed: str, operation: dict[str, Any]) -> None:
+    [outcome] = await outcomes(api, typed, operation)
+    facts = ("session_type", "pool_class", "lease_seconds")
+    assert [outcome["body"][fact] for fact in facts] == ["video", "large", 60]
+
+
+def test_a_plain_body_has_the_types_of_its_assigns() -> None:
+    items: list[dict[str, Any]] = [
+        {"assign": {"session_id": "a", "session_type": "video", "lease_seconds": 5}},
+        {"assign": {"session_id": "b", "session_type": "default"}},
+        {"renew": {"session_id": "c", "lease_seconds": 5}},
+        {"complete": {"session_id": "session_type"}},
+    ]
+    plain = read_plain_operations(json.dumps({"operations": items}).encode())
+    assert plain
+    assert plain.requests == [
+        ("assign", "a", "5", type_option("video")),
+        ("assign", "b", "", ""),
+        ("renew", "c", "5", ""),
+        ("complete", "session_type", "", ""),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["renew", "complete"])
+def test_only_an_assign_has_a_type_in_the_plain_form(kind: str) -> None:
+    body = json.dumps({"operations": [{kind: {"session_id": "a", "session_type": "video"}}]})
+    assert read_plain_operations(body.encode()) is None
+
+
+# Refusals
+
+
+async def test_an_unknown_type_is_refused_with_those_that_exist(api: Api, typed: str) -> None:
+    alone = await assign(api, typed, "s", "audio")
+    [bulk] = await outcomes(api, typed, {"assign": {"session_id": "s", "session_type": "audio"}})
+    reported = await api.put(f"{typed}/sessions/s", json={"pool_id": "small-1", "session_type": "audio"})
+    for status, body in ((alone.status_code, alone.json()), bulk.values(), (reported.status_code, reported.json())):
+        assert (status, body["code"], body["session_type"]) == (422, "unknown_session_type", "audio")
+        assert body["session_types"] == TYPES
+    assert (await api.get(f"{typed}/sessions/s")).status_code == 404
+
+
+async def test_a_fleet_without_types_has_the_default_one(api: Api, fleet: str) -> None:
+    refused = await assign(api, fleet, "s", "video")
+    assert (*refusal(refused), refused.json()["session_types"]) == (422, "unknown_session_type", ["default"])
+
+
+async def test_no_capacity_is_told_of_the_classes_of_the_type(api: Api, typed: str) -> None:
+    for k in range(2):
+        await assign(api, typed, f"v-{k}", "video")
+    alone = await assign(api, typed, "s", "video")
+    [bulk] = await outcomes(api, typed, {"assign": {"session_id": "s", "session_type": "video"}})
+    for body in (alone.json(), bulk["body"]):
+        assert (body["status"], body["code"]) == (503, "no_capacity")
+        assert (body["session_type"], body["pool_classes"]) == ("video", ["large", "gpu"])
+        words = "no active pool of the classes that sessions of type `video` may use (large, gpu) has room"
+        assert words in body["detail"]
+
+
+async def test_without_an_active_pool_of_its_classes_a_type_has_none(api: Api, typed: str) -> None:
+    refused = (await assign(api, typed, "s", "train")).json()
+    assert (refused["code"], refused["session_type"], refused["pool_classes"]) == ("no_active_pool", "train", ["gpu"])
+    assert "the classes that sessions of type `train` may use (gpu) have no active pool" in refused["detail"]
+
+
+async def test_a_refusal_in_a_fleet_without_types_names_none(api: Api, fleet: str) -> None:
+    for pool in ("small-1", "small-2", "large-1", "large-2"):
+        await api.post(f"{fleet}/pools/{pool}/drain")
+    refused = (await api.post(f"{fleet}/assign", json={})).json()
+    assert (refused["code"], refused.keys() & {"session_type", "pool_classes"}) == ("no_active_pool", set())
+
+
+async def test_a_draining_session_keeps_its_type_in_use(api: Api, typed: str) -> None:
+    await assign(api, typed, "s", "video")
+    await api.post(f"{typed}/pools/large-1/drain")
+    without = {**TYPED, "session_types": {k: v for k, v in TYPED["session_types"].items() if k != "video"}}
+    refused = await api.put("/v1/fleets/t", json=without)
+    assert refusal(refused) == (409, "session_type_in_use")
+    assert (refused.json()["session_type"], refused.json()["sessions"]) == ("video", "1")
+    await api.post(f"{typed}/complete", json={"session_id": "s"})
+    assert (await api.put("/v1/fleets/t", json=without)).status_code == 200
+
+
+# Reports
+
+
+async def test_a_report_of_a_class_that_the_type_may_not_use_is_refused_and_the_session_stays(
+    api: Api, typed: str
+) -> None:
+    new = await api.put(f"{typed}/sessions/new", json={"pool_id": "small-1", "session_type": "video"})
+    assert refusal(new) == (409, "incompatible")
+    await assign(api, typed, "live", "video")
+    moved = await api.put(f"{typed}/sessions/live", json={"pool_id": "small-1", "session_type": "chat"})
+    assert refusal(moved) == (409, "incompatible")
+    assert (await api.get(f"{typed}/sessions/live")).json()["pool_id"] == "large-1"
+
+
+async def test_a_session_that_moves_keeps_its_type(api: Api, typed: str) -> None:
+    await assign(api, typed, "s", "chat")
+    here = (await api.get(f"{typed}/sessions/s")).json()["pool_id"]
+    there = "large-1" if here != "large-1" else "small-1"
+    moved = (await api.put(f"{typed}/sessions/s", json={"pool_id": there, "session_type": "video"})).json()
+    assert (moved["outcome"], moved["session_type"]) == ("moved", "chat")
+    assert (await api.get(f"{typed}/sessions/s")).json()["session_type"] == "chat"
+
+
+async def test_a_restricted_key_reports_types(store: Any, typed: str, new_client: NewClient) -> None:
+    key, entry = generate_key(["pool"], pools=["large-*"])
+    client = new_client(store, access=Access({entry.id: entry}), key=key)
+    body = {"pool_id": "large-1", "session_type": "video"}
+    assert (await client.put(f"{typed}/sessions/a", json=body)).json()["session_type"] == "video"
+    [bulk] = await outcomes(client, typed, {"report": {"session_id": "b", **body}})
+    assert bulk["body"]["session_type"] == "video"
+    [refused] = await outcomes(client, typed, {"report": {"session_id": "c", **body, "pool_id": "small-1"}})
+    assert refused["body"]["code"] == "pool_not_allowed"
+
+
+# A pool's own list
+
+
+async def now(api: Api, fleet: str) -> str:
+    """A moment of the fleet, as its refusal of one that is none says it."""
+    refused = await api.put(f"{fleet}/pools/large-1/sessions", json={"as_of": "0:0", "session_ids": []})
+    return str(refused.json()["as_of"])
+
+
+async def test_a_list_names_types_and_tells_which_sessions_may_not_be_there(api: Api, typed: str) -> None:
+    body = {
+        "as_of": await now(api, typed),
+        "session_ids": ["a", "b", "c"],
+        "session_types": {"a": "video", "b": "touch"},
+    }
+    told = (await api.put(f"{typed}/pools/large-1/sessions", json=body)).json()
+    assert (told["adopted"], told["incompatible"]) == (["a", "c"], ["b"])
+    kinds = [(await api.get(f"{typed}/sessions/{id_}")).json().get("session_type") for id_ in "abc"]
+    assert kinds == ["video", None, "default"]
+
+
+async def test_a_list_with_an_unknown_type_changes_nothing(api: Api, typed: str) -> None:
+    await assign(api, typed, "stays", "video")
+    body = {"as_of": await now(api, typed), "session_ids": ["a", "b"], "session_types": {"b": "audio"}}
+    refused = await api.put(f"{typed}/pools/large-1/sessions", json=body)
+    assert (*refusal(refused), refused.json()["session_types"]) == (422, "unknown_session_type", TYPES)
+    assert (await api.get(f"{typed}/sessions/stays")).status_code == 200
+
+
+async def test_a_list_never_changes_the_type_of_a_live_session(api: Api, typed: str) -> None:
+    await assign(api, typed, "s", "video")
+    body = {"as_of": await now(api, typed), "session_ids": ["s"], "session_types": {"s": "touch"}}
+    told = (await api.put(f"{typed}/pools/large-1/sessions", json=body)).json()
+    assert not any(told.values())
+    assert (await api.get(f"{typed}/sessions/s")).json()["session_type"] == "video"
+
+
+@pytest.mark.parametrize(
+    ("types", "detail"),
+    [
+        ({"a": 7}, "session_types: must have names of session types by session id"),
+        ({"a": "no name"}, "session_types: must have names of session types by session id"),
+        ({"b": "video"}, "session_types has an id that is not one of session_ids"),
+        (["a"], "session_types: must be an object with fields"),
+    ],
+)
+async def test_types_of_a_list_that_are_none_are_refused(api: Api, typed: str, types: object, detail: str) -> None:
+    body = {"as_of": await now(api, typed), "session_ids": ["a"], "session_types": types}
+    refused = await api.put(f"{typed}/pools/large-1/sessions", json=body)
+    assert refusal(refused) == (422, "invalid_request")
+    assert detail in refused.json()["detail"]
+
+
+async def test_the_largest_list_with_types_is_taken(api: Api, typed: str) -> None:
+    ids = [f"session-{k}" for k in range(8192)]
+    body = {"as_of": "1:1", "session_ids": ids, "session_types": dict.fromkeys(ids, "video")}
+    refused = await api.put(f"{typed}/pools/large-1/sessions", json=body)
+    assert refusal(refused) == (409, "stale_report")
+
+
+# The placement route
+
+
+async def create(here: Served) -> None:
+    await here.say(last(call("f", TYPED, method="PUT")))
+
+
+@pytest.mark.parametrize(("sent", "pools"), [("video", {"large-1"}), ("touch", {"small-1", "small-2"})])
+async def test_a_proxy_names_the_type_in_a_header(sent: str, pools: set[str], server: str, redis: Redis) -> None:
+    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
+        await create(here)
+        assert (await placed(here, x_slta_session_type=sent))["x-slta-pool"] in pools
+
+
+async def test_a_visit_keeps_its_first_type_and_an_empty_header_is_none(server: str, redis: Redis) -> None:
+    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
+        await create(here)
+        await placed(here, x_slta_session_type="video")
+        assert (await placed(here, x_slta_session_type=""))["x-slta-pool"] == "large-1"
+        assert (await placed(here, x_slta_session_type="touch"))["x-slta-pool"] == "large-1"
+        assert "x-slta-code" not in await placed(here, x_session_id="b", x_slta_session_type="")
+
+
+@pytest.mark.parametrize("sent", ["audio", "no name", "video video", "type:video,x"])
+async def test_an_unknown_type_is_refused_with_503_by_both_paths(sent: str, server: str, redis: Redis) -> None:
+    talk = (ask(x_slta_session_type=sent), last(ask("HEAD")))
+    direct, by_asgi = await both_ways([talk], server, redis)
+    assert direct == by_asgi
+    assert b"HTTP/1.1 503 " in direct[0]
+    assert b"x-slta-code: unknown_session_type" in direct[0]
