@@ -36,12 +36,6 @@ MUTANTS: dict[str, Mutant] = {
     "a drain leaves the sessions of its types": lua(
         "statuses", "      type_counts.move_pool(fleet,", "      (function() end)(fleet,", STORE
     ),
-    "a session on a draining pool does not count when its type goes": lua(
-        "type_changes", "fleet.type_sessions[kind] + fleet.type_others[kind], ", "fleet.type_sessions[kind], ", CHANGES
-    ),
-    "a moved session loses its type": lua(
-        "sessions", ", nil, tonumber(string.match(session.placed, ' t(%d+)$')))", ")", CHANGES
-    ),
     "a type gets the number of another one": lua("type_changes", "taken[numbers[at]] = true", "", CHANGES),
     "a repair trusts the type of a record": lua(
         "repair_records", "local may_stay = kind > 1", "local may_stay = true", CHANGES

@@ -16,6 +16,10 @@ from slta.store.replies import RESULTS
 
 FACTS_PER_CALL = 128
 RESTORED = frozenset(RESULTS["restored fact"].split())
+REFUSED = ("OVER_CAPACITY", "INCOMPATIBLE")
+"""Outcomes of facts that do not fit any more; one of a pool removed meanwhile is not counted."""
+WITHOUT_TYPE = "without type"
+"""Counted beside the outcomes: sessions put back as `default`, since their type may not use their class any more."""
 
 log = structlog.get_logger(__name__)
 
@@ -43,11 +47,13 @@ class Recovery:
             await self._functions.change("mark", fleet, history.incarnation)
         outcomes = await self._replay(fleet, history, facts)
         restored = sum(outcomes[name] for name in RESTORED)
-        refused = outcomes["OVER_CAPACITY"]  # a fact of a pool removed meanwhile is not counted
+        refused = sum(outcomes[name] for name in REFUSED)
         if not is_lost and (restored or refused):
             await self._functions.change("mark", fleet, history.incarnation)
         if is_lost or restored or refused:
             log.warning("store_went_back", fleet=fleet, replayed=restored, not_replayed=refused)
+        if outcomes[WITHOUT_TYPE]:
+            log.warning("session_types_lost", fleet=fleet, sessions=outcomes[WITHOUT_TYPE])
         self._log.forget(fleet, missing)
         self._detector.resolve(fleet, history.incarnation)
 
@@ -66,6 +72,7 @@ class Recovery:
                 raise UnknownFleetError
             self._log.record(fleet, stamp, chunk, reply[1])
             counts.update(outcome[0] for outcome in reply[1])
+            counts[WITHOUT_TYPE] += sum(len(outcome) > 1 for outcome in reply[1])
         if counts["FAULT"] or counts["NOT_RUN"]:
             raise OutcomeUnknownError
         return counts

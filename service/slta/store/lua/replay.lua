@@ -10,39 +10,45 @@ local function clamp_due(fleet, lease, due)
   return due == 0 and 0 or math.max(fleet.next_due, math.min(due, records.latest_due(fleet, lease)))
 end
 
--- Places the session of a type on the pool, where it began at `start`; as one of the default type if the fleet does not
--- have that type, or it may not use the pool's class any more. Returns the reply word and the session.
+-- The kind of a type that may use the pool's class; 1 if the fleet does not have that type, or it may not any more.
+local function find_kind(fleet, name, pool_id)
+  local kind, pool_number = session_types.find(fleet, name) or 1, pools.find(fleet, pool_id)
+  return pool_number and session_types.may_use(fleet, kind, (keys.locate(fleet, pool_number))) and kind or 1
+end
+
+-- Places the session of a type on the pool, where it began at `start`; a live one keeps its type. Returns the reply and
+-- the session.
 local function place(fleet, id, pool_id, name, lease, start)
-  local kind = session_types.find(fleet, name) or 1
+  local kind = find_kind(fleet, name, pool_id)
   local session, pool, answer = reports.locate(fleet, id, pool_id, kind)
-  if answer and answer[1] == 'INCOMPATIBLE' and kind > 1 then
-    session, pool, answer = reports.locate(fleet, id, pool_id, 1)
-  end
   if answer then
-    return answer[1], session
+    return { answer[1] }, nil
   end
   if session then
     sessions.detach(fleet, id, session)
+    return { 'MOVED' }, reports.place(fleet, id, session, pool, lease, start)
   end
-  return session and 'MOVED' or 'PLACED', reports.place(fleet, id, session, pool, lease, start)
+  local reply = { 'PLACED', name ~= '' and kind == 1 and name or nil }
+  return reply, reports.place(fleet, id, nil, pool, lease, start)
 end
 
 -- id, pool_id, and behind a blank the session's type if that is not the default one, lease in µs, start, due: the
 -- session was on the pool from `start` on, with a lease until the second `due`.
---   -> PLACED | MOVED | LENGTHENED | PRESENT | ENDED | OVER_CAPACITY | UNKNOWN_POOL. O(1).
+--   -> PLACED, with the type if it has become the default one | MOVED | LENGTHENED | PRESENT | ENDED | OVER_CAPACITY
+--    | INCOMPATIBLE | UNKNOWN_POOL. O(1).
 function replay.placed(fleet, id, pool_and_type, lease, start, due)
   local pool_id, name = string.match(pool_and_type, '^(%S+) ?(%S*)$')
-  local session, word = sessions.read(fleet, id), 'PRESENT'
+  local session, reply = sessions.read(fleet, id), { 'PRESENT' }
   lease, start = tonumber(lease), math.min(tonumber(start), fleet.time)
   if not session or session.pool_id ~= pool_id and session.start < start then
     local placed
-    word, placed = place(fleet, id, pool_id, name, lease, start)
+    reply, placed = place(fleet, id, pool_id, name, lease, start)
     session = placed or session
   end
   if session and sessions.extend_lease(fleet, id, session, lease, clamp_due(fleet, lease, tonumber(due))) then
-    word = word == 'PRESENT' and 'LENGTHENED' or word
+    reply = reply[1] == 'PRESENT' and { 'LENGTHENED' } or reply
   end
-  return { word }
+  return reply
 end
 
 -- id, pool_id, reason: the session has ended. Without a reason the id was unknown when it was completed.

@@ -1,0 +1,55 @@
+"""Planted mistakes in what becomes of the type that a session is placed, reported or put back with."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant
+from tests.mutants.refusing import lua, python
+
+CALLS, PUT_BACK = "api/session_types", "store/types_put_back"
+DROPPED = "ASSIGN_OPTIONS[assign.touch, assign.labels] + type_option(assign.session_type)"
+
+MUTANTS: dict[str, Mutant] = {
+    "an assign in bulk drops its type": python("api/schemas", DROPPED, DROPPED.partition(" +")[0], CALLS),
+    "a plain assign in bulk drops its type": python(
+        "api/plain_operations", "type_option(type_ or DEFAULT_TYPE)", '""', CALLS
+    ),
+    "a single assign drops its type": python(
+        "api/routes/sessions", "        session_type=body.session_type,\n", "", CALLS
+    ),
+    "a report drops its type": python(
+        "api/schemas", "late=self.late, session_type=self.session_type", "late=self.late", CALLS
+    ),
+    "a pool's list drops its types": python("store/pools", "as_of + type_option(listed[id_])", "as_of", CALLS),
+    "a pool's list with an unknown type ends sessions": lua(
+        "pools", "return stale or unknown or { 'IDS'", "return stale or { 'IDS'", CALLS
+    ),
+    "the placement route drops the type": python("api/routes/place", "session_type=kind", "", CALLS),
+    "a type named touch renews leases": lua(
+        "placements", "string.find(options, ' touch', 1, true)", "string.find(options, 'touch', 1, true)", CALLS
+    ),
+    "a pool's id is taken for a type": lua(
+        "session_types", "string.match(options, ' type:(%S+)')", "string.match(options, 'type:(%S+)')", CALLS
+    ),
+    "a type is lost by a move": lua(
+        "sessions",
+        "records.placed(pool.level, nil, tonumber(string.match(session.placed, ' t(%d+)$')))",
+        "records.placed(pool.level)",
+        CALLS,
+    ),
+    "a type is lost by a replay log": python(
+        "store/failover/replay_log", "if session_type == DEFAULT_TYPE", "if True", PUT_BACK
+    ),
+    "a type is lost by put-back": lua("replay", "session_types.find(fleet, name) or 1", "1", PUT_BACK),
+    "a session is put back in a class that its type may not use": lua(
+        "replay", "session_types.may_use(fleet, kind, (keys.locate(fleet, pool_number)))", "true", PUT_BACK
+    ),
+    "nobody says that types were lost": python(
+        "store/failover/recovery", "if outcomes[WITHOUT_TYPE]:", "if False:", PUT_BACK
+    ),
+    "a draining session does not keep its type in use": lua(
+        "type_changes", "fleet.type_sessions[kind] + fleet.type_others[kind]", "fleet.type_sessions[kind]", CALLS
+    ),
+    "a refusal names no classes": python(
+        "api/http/problems", "value.split() if name in LISTS else value", "value", CALLS
+    ),
+}

@@ -1,0 +1,108 @@
+"""Session types of writes that the store lost: put back with the session, unless the type may not use the class now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from slta.core.fleet import FleetSpec
+from slta.core.policies import POLICIES
+from slta.store import Store
+from slta.store.failover.replay_log import fact_of
+from slta.store.sessions import report_option
+from tests.audit import violations
+from tests.servers import Server, own_server
+from tests.store.fleets import FLEET, TWO_CLASSES, create
+from tests.store.moving import Moving, opened
+from tests.store.test_rollback import Image, second_passes
+
+TYPED = FleetSpec(
+    TWO_CLASSES, policy=POLICIES["jlmu"], lease_seconds=600, session_types={"video": ["large"], "chat": ["small"]}
+)
+
+
+@pytest.fixture
+def own(binary: str) -> Iterator[Server]:
+    with own_server(binary, "--appendfsync", "always") as server:
+        yield server
+        with server.client() as client:
+            assert violations(client, FLEET) == []
+
+
+@pytest.fixture
+async def store(own: Server, opening: AsyncExitStack) -> Moving:
+    made = await opened(opening, own.url)
+    await create(made, TYPED, {"small": 2, "large": 2})
+    await second_passes(made)
+    return made
+
+
+async def put_back(store: Store) -> list[dict[str, object]]:
+    """Put back what was lost, and what is logged then."""
+    with capture_logs() as logs:
+        for _ in range(2):
+            await second_passes(store)
+    return [{k: v for k, v in line.items() if k in ("event", "replayed", "not_replayed", "sessions")} for line in logs]
+
+
+def went_back(replayed: int, not_replayed: int = 0) -> dict[str, object]:
+    return {"event": "store_went_back", "replayed": replayed, "not_replayed": not_replayed}
+
+
+async def kinds(store: Store, *ids: str) -> list[str]:
+    return [(await store.sessions.get(FLEET, id_)).session_type for id_ in ids]
+
+
+async def test_sessions_are_put_back_with_their_types(own: Server, store: Moving) -> None:
+    image = Image(own)
+    for id_, kind in {"a": "video", "b": "chat", "c": "default"}.items():
+        await store.sessions.assign(FLEET, id_, None, session_type=kind)
+    await store.sessions.report(FLEET, "d", report_option("large-1", session_type="video"), None)
+    await store.sessions.report(FLEET, "d", "large-0", None)
+    await store.sessions.renew(FLEET, ["a"], 900)
+    image.restore(own)
+    assert await put_back(store) == [went_back(4)]
+    assert await kinds(store, "a", "b", "c", "d") == ["video", "chat", "default", "video"]
+    assert (await store.sessions.get(FLEET, "d")).pool_id == "large-0"
+
+
+async def test_a_replayed_assign_has_the_type_of_the_record(own: Server, store: Moving) -> None:
+    await store.sessions.assign(FLEET, "a", None, session_type="video")
+    image = Image(own)
+    await store.sessions.complete(FLEET, "a")
+    image.restore(own)
+    await store.sessions.assign(FLEET, "a", None, session_type="chat", touch=True)
+    assert await kinds(store, "a") == ["video"]
+
+
+@pytest.mark.parametrize("types", [{}, {"chat": ["small"]}, {"video": ["small"], "chat": ["small"]}])
+async def test_a_session_whose_type_may_not_use_its_class_now_is_put_back_as_default(
+    own: Server, store: Moving, types: dict[str, list[str]]
+) -> None:
+    await store.fleets.configure(FLEET, replace(TYPED, session_types=types), "{}")
+    await second_passes(store)
+    image = Image(own)
+    await store.fleets.configure(FLEET, TYPED, "{}")
+    await store.sessions.assign(FLEET, "a", None, session_type="video")
+    image.restore(own)
+    assert await put_back(store) == [went_back(1), {"event": "session_types_lost", "sessions": 1}]
+    assert await kinds(store, "a") == ["default"]
+
+
+async def test_a_live_session_does_not_move_to_a_class_that_its_type_may_not_use(store: Moving) -> None:
+    await store.sessions.report(FLEET, "a", report_option("large-0", session_type="video"), None)
+    fact = ("placed", "a", "small-0", 0, 9e15, 0)
+    incarnation = (await store._functions.read("incarnations", FLEET))[1]
+    reply, _ = await store._functions.change_stamped("replay", FLEET, incarnation, *fact)
+    assert reply[1] == [["INCOMPATIBLE"]]
+    assert (await store.sessions.get(FLEET, "a")).pool_id == "large-0"
+
+
+@pytest.mark.parametrize(("kind", "where"), [("large", "large-0"), ("large video", "large-0 video")])
+def test_a_fact_of_a_placement_names_the_type(kind: str, where: str) -> None:
+    outcome = ["ASSIGNED", "large-0", kind, 5, 6, 7, "open"]
+    assert fact_of(("assign", "a", "", "0", ""), outcome) == ("placed", "a", where, 5, 6, 7)
