@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,13 @@ from aiohttp import web
 from slta.parsing.session_ids import session_id_of
 from slta_integrations.agent import sources
 from slta_integrations.agent.config import Source
-from slta_integrations.agent.probe_output import MAX_SESSIONS, UnreadableError, count_of, session_ids_of
+from slta_integrations.agent.probe_output import (
+    MAX_SESSIONS,
+    UnreadableError,
+    count_of,
+    session_ids_of,
+    session_types_of,
+)
 from slta_integrations.agent.probing import Probe, Probed
 from slta_integrations.agent.sources import ask
 from tests.awaiting import eventually
@@ -145,6 +152,31 @@ def test_a_list_is_json_or_lines(output: bytes, ids: tuple[str, ...]) -> None:
 def test_what_is_no_list_is_refused(output: str) -> None:
     with pytest.raises(UnreadableError):
         session_ids_of(output.encode())
+
+
+@pytest.mark.parametrize(
+    ("types", "taken"),
+    [
+        ({"a": "video"}, {"a": "video"}),
+        ({"a": "video", "gone": "chat"}, {"a": "video"}),
+        ({"user 7": "chat"}, {session_id_of("user 7"): "chat"}),
+        ({}, {}),
+    ],
+)
+def test_a_list_may_name_types_of_its_sessions(types: dict[str, str], taken: dict[str, str]) -> None:
+    output = json.dumps({"session_ids": ["a", "user 7"], "session_types": types}).encode()
+    assert session_types_of(output) == taken
+
+
+@each("output", [b"a\nb\n", b'["a"]', b'{"session_ids": ["a"]}'])
+def test_a_list_without_types_has_none(output: bytes) -> None:
+    assert session_types_of(output) == {}
+
+
+@each("types", [["a"], {"a": 1}, {"a": "no name"}, "video"])
+def test_types_that_are_none_are_refused(types: object) -> None:
+    with pytest.raises(UnreadableError, match="must write session_types"):
+        session_types_of(json.dumps({"session_ids": ["a"], "session_types": types}).encode())
 
 
 def test_a_list_has_at_most_8192_sessions() -> None:

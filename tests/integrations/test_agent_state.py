@@ -268,6 +268,16 @@ def test_a_list_that_failed_is_taken_again_and_nothing_is_sent() -> None:
     assert played.bodies("sessions")[0]["session_ids"] == ()
 
 
+def test_a_list_is_sent_with_the_types_that_it_names() -> None:
+    played = Played(pool=SESSIONS)
+    played.outputs["sessions"] = b'{"session_ids": ["s-1", "s-2"], "session_types": {"s-2": "video"}}'
+    played.run(1)
+    played.pools["p"].list = True
+    played.run(9)
+    [body] = played.bodies("sessions")
+    assert (body["session_ids"], body["session_types"]) == (("s-1", "s-2"), {"s-2": "video"})
+
+
 def test_a_later_question_does_not_make_an_earlier_list_newer() -> None:
     played = Played(pool=SESSIONS)
     played.run(1)

@@ -94,6 +94,13 @@ async def test_a_begin_that_may_be_old_is_reported_as_late(new: New, age: float,
     assert sent.service.calls[0][0]["report"].get("late") is late
 
 
+@pytest.mark.parametrize("kind", [None, "video"])
+async def test_a_begin_is_reported_with_its_type(new: New, kind: str | None) -> None:
+    sent = await new()
+    await sent.send(BEGIN._replace(session_type=kind))
+    assert sent.service.calls[0][0]["report"].get("session_type") == kind
+
+
 @pytest.mark.parametrize(("age", "mark"), [(0, None), (120, None), (120.1, False), (float("inf"), False)])
 async def test_an_old_end_leaves_no_mark(new: New, age: float, mark: bool | None) -> None:
     sent = await new()

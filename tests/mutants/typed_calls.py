@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from tests.mutants.planting import Mutant
+from tests.mutants.planting import python as python_of
 from tests.mutants.refusing import lua, python
 
 CALLS, PUT_BACK = "api/session_types", "store/types_put_back"
 DROPPED = "ASSIGN_OPTIONS[assign.touch, assign.labels] + type_option(assign.session_type)"
+
+
+def python_in(package: str, module: str, right: str, wrong: str, test: str) -> Mutant:
+    """A mistake in a module of the integrations or the client."""
+    room = {"integrations": "integrations", "clients/python": "client"}[package]
+    name = {"integrations": "slta_integrations", "clients/python": "slta_client"}[package]
+    return python_of(f"{package}/{name}", room, module, right, wrong, test)
+
 
 MUTANTS: dict[str, Mutant] = {
     "an assign in bulk drops its type": python("api/schemas", DROPPED, DROPPED.partition(" +")[0], CALLS),
@@ -48,6 +57,16 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a draining session does not keep its type in use": lua(
         "type_changes", "fleet.type_sessions[kind] + fleet.type_others[kind]", "fleet.type_sessions[kind]", CALLS
+    ),
+    "a line's type is not reported": python_in(
+        "integrations", "follow/operations", '"pool_id": line.pool_id, **kind,', '"pool_id": line.pool_id,', "sender"
+    ),
+    "an agent's list drops its types": python_in(
+        "integrations",
+        "agent/calls",
+        '"session_ids": pool.listed, **types}',
+        '"session_ids": pool.listed}',
+        "agent_state",
     ),
     "a refusal names no classes": python(
         "api/http/problems", "value.split() if name in LISTS else value", "value", CALLS

@@ -54,7 +54,8 @@ def change(pool: Pool, verb: str) -> Call:
 
 def sessions(pool: Pool) -> Call:
     """The pool's own list."""
-    body = {"as_of": pool.asked_as_of, "session_ids": pool.listed}
+    types = {"session_types": pool.listed_types} if pool.listed_types else {}
+    body = {"as_of": pool.asked_as_of, "session_ids": pool.listed, **types}
     return Call("sessions", (pool.id,), "PUT", f"pools/{pool.id}/sessions", body)
 
 

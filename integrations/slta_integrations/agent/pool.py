@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
 
@@ -50,6 +51,8 @@ class Pool:
     """slta asked for the list. What was placed before this moment and is not listed will be ended."""
     listed: tuple[str, ...] | None = None
     """The list, to be sent."""
+    listed_types: Mapping[str, str] = field(default_factory=dict)
+    """Session types of some of the list, by id."""
     retry_at: float = -inf
     """Next step after a refused one."""
     health_at: float = -inf

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from slta.parsing.fields import is_name
 from slta.parsing.session_ids import session_id_of
 
 MAX_SESSIONS = 8192
@@ -38,6 +39,16 @@ def session_ids_of(output: bytes) -> tuple[str, ...]:
     if len(ids) > MAX_SESSIONS:
         raise UnreadableError(f"wrote {len(ids):,} sessions, over {MAX_SESSIONS:,}")
     return tuple(ids)
+
+
+def session_types_of(output: bytes) -> dict[str, str]:
+    """Types by session id: the member `session_types` of a JSON object, for ids of `session_ids_of` alone."""
+    text = output.decode(errors="surrogateescape").strip()
+    found = json.loads(text).get("session_types", {}) if text.startswith("{") else {}
+    if not isinstance(found, dict) or not all(isinstance(kind, str) and is_name(kind) for kind in found.values()):
+        raise UnreadableError("must write session_types as an object: names of session types by session id")
+    ids = set(session_ids_of(output))
+    return {known: kind for id_, kind in found.items() if (known := session_id_of(id_)) in ids}
 
 
 def _lines(text: str) -> list[str]:

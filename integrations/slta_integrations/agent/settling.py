@@ -11,7 +11,7 @@ from slta_integrations.agent.pool import ABSENT, ACTIVE, DRAINING, FAILED, UNKNO
 from slta_integrations.client import Reply
 from slta_integrations.notices import Notices
 
-LISTED = ("ended", "adopted", "over_capacity", "already_ended", "elsewhere")
+LISTED = ("ended", "adopted", "over_capacity", "incompatible", "already_ended", "elsewhere")
 """Members of the reply to a list."""
 
 

@@ -1,4 +1,4 @@
-"""Parser of a proxy's log line: `slta1 begin <id> <pool>` or `slta1 end <id> <pool> <seconds>`.
+"""Parser of a proxy's log line: `slta1 begin <id> <pool> [type]` or `slta1 end <id> <pool> <seconds>`.
 
 Anything may stand before it, such as a syslog header. The first `slta1` counts and the number of fields must be
 exact: a value with spaces, which a client may have sent, damages its own line and cannot forge another. Of a JSON
@@ -27,10 +27,11 @@ SKIPPED: tuple[SkippedKind, ...] = ("unknown", "damaged", "too_long", "no_pool")
 
 
 class Begin(NamedTuple):
-    """A session began on a pool."""
+    """A session began on a pool. `session_type` is None without one."""
 
     session_id: str
     pool_id: str
+    session_type: str | None = None
 
 
 class End(NamedTuple):
@@ -48,20 +49,21 @@ def parse(line: bytes) -> Begin | End | SkippedKind:
     if not mark:
         return "unknown"
     match rest.rstrip(b" \r\0").split(b" "):
-        case [b"begin", session, *pool] if len(pool) <= 1:
-            return _begin(session, *pool)
+        case [b"begin", session, *pool_and_type] if len(pool_and_type) <= 2:
+            return _begin(session, *pool_and_type)
         case [b"end", session, pool, seconds]:
             return _end(session, pool, seconds)
     return "damaged"
 
 
-def _begin(session: bytes, pool: bytes = b"") -> Begin | SkippedKind:
-    if session in ABSENT:
+def _begin(session: bytes, pool: bytes = b"", session_type: bytes = b"") -> Begin | SkippedKind:
+    kind = None if session_type in ABSENT else _name(session_type)
+    if session in ABSENT or (kind is None and session_type not in ABSENT):
         return "damaged"
     if pool in ABSENT:
         return "no_pool"
     name = _name(pool)
-    return Begin(_session_id(session), name) if name else "damaged"
+    return Begin(_session_id(session), name, kind) if name else "damaged"
 
 
 def _end(session: bytes, pool: bytes, seconds: bytes) -> End | SkippedKind:

@@ -72,7 +72,8 @@ def _encoded(operation: Operation, lease_seconds: float | None, now: float) -> d
     if isinstance(line, Begin):
         late = {"late": True} if age > LATE_SECONDS else {}
         lease = {} if lease_seconds is None else {"lease_seconds": lease_seconds}
-        return {"report": {"session_id": line.session_id, "pool_id": line.pool_id, **late, **lease}}
+        kind = {} if line.session_type is None else {"session_type": line.session_type}
+        return {"report": {"session_id": line.session_id, "pool_id": line.pool_id, **kind, **late, **lease}}
     mark = {"mark": False} if age > MARK_SECONDS else {}
     return {"complete": {"session_id": line.session_id, **mark}}
 
