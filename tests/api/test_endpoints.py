@@ -61,6 +61,7 @@ async def test_it_has_each_active_pool_in_columns_by_class(api: Api, fleet: str)
                 "occupancies": [0, 1],
             },
         ],
+        "session_types": {"default": ["small", "large"]},
     }
 
 

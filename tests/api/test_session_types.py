@@ -279,6 +279,11 @@ async def test_the_largest_list_with_types_is_taken(api: Api, typed: str) -> Non
     assert refusal(refused) == (409, "stale_report")
 
 
+async def test_the_endpoints_have_the_classes_of_each_type(api: Api, typed: str) -> None:
+    found = (await api.get(f"{typed}/endpoints")).json()
+    assert found["session_types"] == {"default": ["small", "large", "gpu"], **TYPED["session_types"]}
+
+
 # The placement route
 
 

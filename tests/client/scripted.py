@@ -76,8 +76,10 @@ def ends(scripted: Scripted) -> list[str]:
     return [name for lane in scripted.state.leases._completes.values() for name in lane._queue]
 
 
-def wanted(*fleets: str, session_id: str = "s-1", lease: float | None = 30.0, wait: float = 0.0) -> Wanted:
-    return Wanted(session_id, fleets or ("a",), lease, wait, None)
+def wanted(
+    *fleets: str, session_id: str = "s-1", lease: float | None = 30.0, wait: float = 0.0, kind: str | None = None
+) -> Wanted:
+    return Wanted(session_id, fleets or ("a",), lease, wait, None, kind)
 
 
 def pools(fleet: str = "a", *, capacity: int = 10, occupancies: Sequence[int] = (0, 0, 0)) -> Endpoints:

@@ -14,6 +14,7 @@ from tests.client.scripted import Scripted, ends, placed, pools, refused, replie
 from tests.inventory import each
 
 ANSWERS = {"no_capacity", "no_active_pool", "rate_limited", "session_ended", "unknown_fleet", "fleet_observes"}
+ANSWERS |= {"unknown_session_type"}
 AWAY = sorted(RULES.keys() - ANSWERS)
 
 

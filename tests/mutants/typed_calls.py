@@ -61,6 +61,22 @@ MUTANTS: dict[str, Mutant] = {
     "a line's type is not reported": python_in(
         "integrations", "follow/operations", '"pool_id": line.pool_id, **kind,', '"pool_id": line.pool_id,', "sender"
     ),
+    "the client drops the type": python_in(
+        "clients/python",
+        "placing",
+        '"session_id": wanted.session_id, **kind,',
+        '"session_id": wanted.session_id,',
+        "types",
+    ),
+    "the client's report drops the type": python_in(
+        "clients/python", "reports", '"pool_id": item.pool_id, **kind,', '"pool_id": item.pool_id,', "types"
+    ),
+    "the fallback places a type anywhere": python_in(
+        "clients/python", "fallback", "known[fleet].of_type(session_type)", "known[fleet]", "types"
+    ),
+    "a breaker keeps back a type that the endpoints do not have": python_in(
+        "clients/python", "fallback", "known[fleet].has_type(session_type or DEFAULT_TYPE)", "True", "types"
+    ),
     "an agent's list drops its types": python_in(
         "integrations",
         "agent/calls",

@@ -26,4 +26,6 @@ def test_a_class_without_active_pools_has_empty_columns_and_an_unknown_class_non
         occupancies=[1, 0],
     )
     empty = ClassEndpoints(name="b", capacity=SPEC.classes[1].capacity, pool_ids=[], addresses=[], occupancies=[])
-    assert endpoints_by_class("f", SPEC, found) == Endpoints(fleet="f", classes=[columns, empty])
+    assert endpoints_by_class("f", SPEC, found) == Endpoints(
+        fleet="f", classes=[columns, empty], session_types={"default": ["a", "b"]}
+    )

@@ -39,14 +39,19 @@ class AsyncClient(BaseClient):
 
     @asynccontextmanager
     async def session(
-        self, session_id: str | None = None, *, wait: float | None = None, on_lost: OnLost | None = None
+        self,
+        session_id: str | None = None,
+        *,
+        session_type: str | None = None,
+        wait: float | None = None,
+        on_lost: OnLost | None = None,
     ) -> AsyncIterator[Session]:
-        """Place a session for the block, and end it afterwards.
+        """Place a session for the block, and end it afterwards. `session_type`: which classes it may use; None: all.
 
         Raises a PlacementError at the beginning, SessionLostError at the end if its place was given away and the block
         raised nothing itself. One id, one block at a time.
         """
-        session = await self._place(session_id, wait, on_lost)
+        session = await self._place(session_id, session_type, wait, on_lost)
         try:
             yield session
         finally:
@@ -66,11 +71,13 @@ class AsyncClient(BaseClient):
             await self._http.aclose()
         leases.report()
 
-    async def _place(self, session_id: str | None, wait: float | None, on_lost: OnLost | None) -> Session:
+    async def _place(
+        self, session_id: str | None, session_type: str | None, wait: float | None, on_lost: OnLost | None
+    ) -> Session:
         self._state.leases.check_open()
         self._start()
         try:
-            wanted = self._options.wanted(session_id, wait, on_lost)
+            wanted = self._options.wanted(session_id, wait, on_lost, session_type)
             return await self._drive(place(self._state, wanted), asyncio.sleep)
         finally:
             self._changed.set()

@@ -11,6 +11,8 @@ T = TypeVar("T")
 
 MAX_POOLS = 65_536
 """In a fleet."""
+DEFAULT_TYPE = "default"
+"""Session type that may use all classes."""
 COUNTS = range(2**53)
 """Of sessions, or places, on a pool: those that a float has exactly."""
 
@@ -33,11 +35,13 @@ class Endpoints:
         try:
             self.fleet = _typed(document["fleet"], str)
             self._classes = [_checked(one) for one in document["classes"]]
-        except (KeyError, TypeError) as error:
+            self._types = _types(document.get("session_types", {}))
+        except (AttributeError, KeyError, TypeError) as error:
             raise ValueError("it has no endpoints of a fleet") from error
         self._ends = list(accumulate(len(one["pool_ids"]) for one in self._classes))
         self.sessions = sum(sum(one["occupancies"]) for one in self._classes)
         """On all pools."""
+        self._of_type: dict[str, Endpoints] = {}
         if len(self) > MAX_POOLS:
             raise ValueError(f"it has more than {MAX_POOLS} pools")
 
@@ -54,10 +58,24 @@ class Endpoints:
     def __iter__(self) -> Iterator[Pool]:
         return (self[number] for number in range(len(self)))
 
+    def has_type(self, session_type: str) -> bool:
+        """Whether the fleet has the session type."""
+        return session_type == DEFAULT_TYPE or session_type in self._types
+
+    def of_type(self, session_type: str) -> Endpoints:
+        """The endpoints of the classes that sessions of a type may use: none if the fleet does not have it."""
+        if session_type == DEFAULT_TYPE:
+            return self
+        if session_type not in self._of_type:
+            names = self._types.get(session_type, [])
+            classes = [one for one in self._classes if one["name"] in names]
+            self._of_type[session_type] = Endpoints({"fleet": self.fleet, "classes": classes})
+        return self._of_type[session_type]
+
     @property
     def document(self) -> dict[str, Any]:
         """The endpoints as slta returned them."""
-        return {"fleet": self.fleet, "classes": self._classes}
+        return {"fleet": self.fleet, "classes": self._classes, "session_types": self._types}
 
 
 def _typed(value: object, kind: type[T]) -> T:
@@ -68,6 +86,11 @@ def _typed(value: object, kind: type[T]) -> T:
 
 def _column(values: object, kind: type[T]) -> list[T]:
     return [_typed(value, kind) for value in _typed(values, list)]
+
+
+def _types(types: object) -> dict[str, list[str]]:
+    """Names of classes by type. A dispatcher, or a file, from before them has none."""
+    return {_typed(name, str): _column(classes, str) for name, classes in _typed(types, dict).items()}
 
 
 def _checked(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from slta_client import metrics, two_choices
 from slta_client.breaker import CircuitBreaker
 from slta_client.copies import Copies
-from slta_client.endpoints import Pool
+from slta_client.endpoints import DEFAULT_TYPE, Pool
 
 
 class Choice(NamedTuple):
@@ -28,21 +28,27 @@ class Fallback:
         self._rng = rng
         metrics.watch("open_breakers", breaker, lambda breaker: not breaker.is_closed)
 
-    def can_place(self, fleets: Sequence[str]) -> bool:
-        """True if the endpoints of one of these fleets are known."""
+    def can_place(self, fleets: Sequence[str], session_type: str | None) -> bool:
+        """True if the endpoints of one of these fleets are known, and their session types have this one."""
         known = self.copies.known
-        return any(fleet in known for fleet in fleets)
+        return any(fleet in known and known[fleet].has_type(session_type or DEFAULT_TYPE) for fleet in fleets)
 
     def due_at(self) -> float:
         """When the next reading of endpoints is due: not while the breaker is open."""
         return max(self.copies.due_at(), self.breaker.open_until)
 
-    def choose(self, fleets: Sequence[str], live: Callable[[str], int]) -> Choice | None:
-        """A pool of the first fleet that has room, as far as is known. `live` counts this client's sessions there."""
+    def choose(
+        self, fleets: Sequence[str], live: Callable[[str], int], session_type: str = DEFAULT_TYPE
+    ) -> Choice | None:
+        """A pool of the type's classes in the first fleet that has room there, as far as is known.
+
+        `live` counts this client's sessions in a fleet.
+        """
         known = self.copies.known
         for fleet in filter(known.__contains__, fleets):
             weight = known[fleet].sessions / max(live(fleet), 1)
-            pool = two_choices.choose(known[fleet], self.copies.changes(fleet), max(weight, 1.0), self._rng)
+            endpoints = known[fleet].of_type(session_type)
+            pool = two_choices.choose(endpoints, self.copies.changes(fleet), max(weight, 1.0), self._rng)
             if pool is not None:
                 return Choice(fleet, pool)
         return None

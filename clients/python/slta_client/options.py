@@ -86,7 +86,9 @@ class Options:
         fallback = Fallback(breaker, Copies(self.fleets, self.fallback_file, rng, inherited or {}), rng)
         return State(self.timeout, Leases(fallback.copies.changed), rng=rng, fallback=fallback)
 
-    def wanted(self, session_id: str | None, wait: float | None, on_lost: OnLost | None) -> Wanted:
+    def wanted(
+        self, session_id: str | None, wait: float | None, on_lost: OnLost | None, session_type: str | None = None
+    ) -> Wanted:
         """A session to place; None is the client's own option, or an id of 128 random bits."""
         given = self.wait if wait is None else wait
         return Wanted(
@@ -95,18 +97,23 @@ class Options:
             self.lease_seconds,
             given or 0.0,
             on_lost or self.on_lost,
+            session_type,
         )
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A session to place: in which of the fleets, in order, and for how long to wait for capacity."""
+    """A session to place: in which of the fleets, in order, and for how long to wait for capacity.
+
+    `session_type` is None for all classes.
+    """
 
     session_id: str
     fleets: tuple[str, ...]
     lease_seconds: float | None
     wait_seconds: float
     on_lost: OnLost | None
+    session_type: str | None = None
 
 
 @dataclass

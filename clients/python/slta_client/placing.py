@@ -11,6 +11,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from slta_client import metrics
+from slta_client.endpoints import DEFAULT_TYPE
 from slta_client.errors import NoCapacityError, PlacementError, UnavailableError
 from slta_client.options import State, Wanted
 from slta_client.replies import INVALID, Reply, failed
@@ -83,7 +84,8 @@ def _in_order(state: State, wanted: Wanted) -> Steps[Session | Refused]:
 
 def _fall_back(state: State, wanted: Wanted, fleets: Sequence[str]) -> Session | None:
     """Place the session by the fallback in one of these fleets; slta is told as soon as it answers."""
-    choice = state.fallback.choose(fleets, state.leases.live_in) if state.fallback is not None else None
+    kind = wanted.session_type or DEFAULT_TYPE
+    choice = state.fallback.choose(fleets, state.leases.live_in, kind) if state.fallback is not None else None
     if choice is None or not NAME.fullmatch(wanted.session_id):
         return None
     session = Session(
@@ -97,6 +99,7 @@ def _fall_back(state: State, wanted: Wanted, fleets: Sequence[str]) -> Session |
         placed_by="fallback",
         on_lost=wanted.on_lost,
         wanted_lease=wanted.lease_seconds,
+        session_type=kind,
     )
     session.leased(state.clock())
     session.due_at = state.clock()
@@ -120,7 +123,9 @@ def _in_fleet(state: State, wanted: Wanted, fleet: str, deadline: float) -> Step
         is_open = final.in_doubt or was_open
         rule = rule_of(final.reply)
         is_definite = rule.next_fleet or not final.is_sent
-        may_fall_back = rule.away and state.fallback is not None and state.fallback.can_place([fleet])
+        may_fall_back = (
+            rule.away and state.fallback is not None and state.fallback.can_place([fleet], wanted.session_type)
+        )
         if is_open and is_definite and not may_fall_back:
             is_open = not (yield from _is_ended(state, fleet, session_id))
         error = _error(final.reply, wanted, fleet)
@@ -138,7 +143,7 @@ def _assign(state: State, wanted: Wanted, fleet: str, deadline: float) -> Steps[
     if fallback is None:
         return (yield from _repeat(state, fleet, "assign", _assign_body(wanted)))
     admission = fallback.breaker.admit(state.clock())
-    if admission is None and fallback.can_place(wanted.fleets):
+    if admission is None and fallback.can_place(wanted.fleets, wanted.session_type):
         return Final(fallback.breaker.last, in_doubt=False, sent_at=state.clock(), is_sent=False)
     try:
         final = yield from _repeat(state, fleet, "assign", _assign_body(wanted), deadline)
@@ -190,7 +195,8 @@ def _checked(reply: Reply, call: str) -> Reply:
 def _assign_body(wanted: Wanted) -> Mapping[str, Any]:
     """`touch`: a repeated assign begins the lease again, so it lasts at least from then on."""
     lease = {} if wanted.lease_seconds is None else {"lease_seconds": wanted.lease_seconds}
-    return {"session_id": wanted.session_id, "touch": True, **lease}
+    kind = {} if wanted.session_type is None else {"session_type": wanted.session_type}
+    return {"session_id": wanted.session_id, **kind, "touch": True, **lease}
 
 
 def _session(final: Final, wanted: Wanted, fleet: str) -> Session:
@@ -204,6 +210,7 @@ def _session(final: Final, wanted: Wanted, fleet: str) -> Session:
         lease_seconds=reply.seconds("lease_seconds") or 0.0,
         replayed=reply.body.get("replayed") is True,
         on_lost=wanted.on_lost,
+        session_type=reply.text("session_type") or DEFAULT_TYPE,
     )
     session.leased(final.sent_at)
     return session

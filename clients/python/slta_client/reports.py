@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from slta_client import metrics
+from slta_client.endpoints import DEFAULT_TYPE
 from slta_client.lanes import Renewals, Schedule
 from slta_client.replies import Reply
 from slta_client.rules import rule_of
@@ -47,7 +48,8 @@ class Reports(Schedule):
     def operation(self, item: Session) -> dict[str, Any]:
         """Report with the lease that was wanted. It is late: the session may have begun some time ago."""
         lease = {} if item.wanted_lease is None else {"lease_seconds": item.wanted_lease}
-        return {"report": {"session_id": item.id, "pool_id": item.pool_id, "late": True, **lease}}
+        kind = {} if item.session_type == DEFAULT_TYPE else {"session_type": item.session_type}
+        return {"report": {"session_id": item.id, "pool_id": item.pool_id, **kind, "late": True, **lease}}
 
     def deadline_seconds(self, items: Sequence[Session], longest: float, now: float) -> float:  # noqa: ARG002
         """As any other call."""
@@ -73,6 +75,7 @@ class Reports(Schedule):
         """Renew it as any other; at once if slta knew it, as a report does not renew its lease."""
         del self.live[item.id]
         item.lease_seconds = outcome.seconds("lease_seconds") or 0.0
+        item.session_type = outcome.text("session_type") or item.session_type
         item.leased(sent_at)
         if outcome.text("outcome") != "new":
             item.due_at = sent_at

@@ -59,6 +59,7 @@ RULES: dict[str, Rule] = {
     "internal_error": _SERVER_ERROR,
     "session_ended": Rule(SessionEndedError),
     "unknown_fleet": _ELSEWHERE,
+    "unknown_session_type": _ELSEWHERE,
     "fleet_observes": _ELSEWHERE,
 }
 """By problem code, or by why there is no reply. Any other: 429 as `rate_limited`, a 5xx as `internal_error`, else never

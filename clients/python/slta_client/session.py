@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from slta_client.endpoints import DEFAULT_TYPE
 from slta_client.errors import SessionLostError
 
 _log = logging.getLogger("slta_client")
@@ -21,7 +22,7 @@ class Session:
     `replayed`: the id was live before. `lost`: why its place was given away, None while it has it; `expired` stands for
     any reason until slta has named it, just before `on_lost` is called. `placed_by`: `slta` or `fallback`. Of a session
     placed by the fallback, until slta knows it, `wanted_lease` is the lease to report (None: the fleet's), and
-    `in_doubt` says that slta may know it all the same.
+    `in_doubt` says that slta may know it all the same. `session_type` says which classes it may use.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Session:
     due_at: float = field(default=0.0, repr=False)
     wanted_lease: float | None = field(default=None, repr=False)
     in_doubt: bool = field(default=False, repr=False)
+    session_type: str = DEFAULT_TYPE
 
     def leased(self, sent_at: float) -> None:
         """Begin the lease again: it lasts at least from when the request was sent; a third of it later it is renewed.

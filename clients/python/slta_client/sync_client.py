@@ -57,14 +57,19 @@ class Client(BaseClient):
 
     @contextmanager
     def session(
-        self, session_id: str | None = None, *, wait: float | None = None, on_lost: OnLost | None = None
+        self,
+        session_id: str | None = None,
+        *,
+        session_type: str | None = None,
+        wait: float | None = None,
+        on_lost: OnLost | None = None,
     ) -> Iterator[Session]:
-        """Place a session for the block, and end it afterwards.
+        """Place a session for the block, and end it afterwards. `session_type`: which classes it may use; None: all.
 
         Raises a PlacementError at the beginning, SessionLostError at the end if its place was given away and the block
         raised nothing itself. One id, one block at a time.
         """
-        session = self._place(session_id, wait, on_lost)
+        session = self._place(session_id, session_type, wait, on_lost)
         try:
             yield session
         finally:
@@ -84,10 +89,12 @@ class Client(BaseClient):
             self._http.close()
         self._state.leases.report()
 
-    def _place(self, session_id: str | None, wait: float | None, on_lost: OnLost | None) -> Session:
+    def _place(
+        self, session_id: str | None, session_type: str | None, wait: float | None, on_lost: OnLost | None
+    ) -> Session:
         self._start()
         try:
-            wanted = self._options.wanted(session_id, wait, on_lost)
+            wanted = self._options.wanted(session_id, wait, on_lost, session_type)
             return self._drive(place(self._state, wanted), time.sleep)
         finally:
             self._changed.set()

@@ -34,10 +34,14 @@ class ClassEndpoints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """`GET …/endpoints`: the active pools by class, in the order of the configuration."""
+    """`GET …/endpoints`: the active pools by class, in the order of the configuration.
+
+    `session_types` has the names of the classes that sessions of each type may use.
+    """
 
     fleet: str
     classes: list[ClassEndpoints]
+    session_types: dict[str, list[str]]
 
 
 def active_endpoints(pools: Iterable[Pool]) -> dict[str, Endpoint]:
@@ -58,4 +62,9 @@ def endpoints_by_class(fleet: str, spec: FleetSpec, endpoints: Mapping[str, Endp
             columns.pool_ids.append(pool_id)
             columns.addresses.append(endpoint.address)
             columns.occupancies.append(endpoint.occupancy)
-    return Endpoints(fleet=fleet, classes=list(classes.values()))
+    return Endpoints(fleet=fleet, classes=list(classes.values()), session_types=_classes_by_type(spec))
+
+
+def _classes_by_type(spec: FleetSpec) -> dict[str, list[str]]:
+    names = spec.class_names()
+    return {name: [names[c] for c in own] for name, own in zip(spec.type_names, spec.type_sets.classes, strict=True)}
