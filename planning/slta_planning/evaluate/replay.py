@@ -55,7 +55,8 @@ class Evaluation:
 def _over(presence: Presence, course: Course, begin: float, end: float) -> Gaps:
     first, last = np.searchsorted(course.times, [begin, end])
     areas = (course.areas[last] - course.areas[first]) / (end - begin)
-    averages = Averages(presence.mean_pools(begin, end), *(float(a) for a in areas))
+    sessions, utility, optimum = (float(area) for area in areas)
+    averages = Averages(presence.mean_pools(begin, end), sessions, utility, optimum)
     found = gaps(presence.shape.ranking, averages)
     assert found is not None  # noqa: S101 - a fleet has pools
     return found

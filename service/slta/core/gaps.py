@@ -6,26 +6,41 @@ from dataclasses import dataclass
 
 from slta.core.optimum import optimum
 from slta.core.ranking import Ranking
+from slta.core.session_types.bound import bound
+from slta.core.session_types.sets import TypeSets
+
+
+@dataclass(frozen=True, slots=True)
+class TypeAverages:
+    """`sessions[t]` = ⟨N_t⟩ of the types of `sets`, `momentary_optimum` = ⟨U*(N_1 … N_T, A)⟩."""
+
+    sets: TypeSets
+    sessions: tuple[float, ...]
+    momentary_optimum: float
 
 
 @dataclass(frozen=True, slots=True)
 class Averages:
-    """Time averages of totals over a window with constant utility functions.
+    """Time averages of totals over a window with constant utility functions and session types.
 
-    `pools[i]` = ⟨A(i)⟩, `sessions` = ⟨N⟩, `utility` = ⟨U⟩, `momentary_optimum` = ⟨U*(N, A)⟩.
+    `pools[i]` = ⟨A(i)⟩, `sessions` = ⟨N⟩, `utility` = ⟨U⟩, `momentary_optimum` = ⟨U*(N, A)⟩, as if each session could
+    go to any class; `types` is None without session types.
     """
 
     pools: tuple[float, ...]
     sessions: float
     utility: float
     momentary_optimum: float
+    types: TypeAverages | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
     """⟨u⟩ ≤ ⟨u*(s)⟩ ≤ u*(⟨s⟩), all per pool, and their differences (sections 2.4 and 3.4.1).
 
-    `placement_gap` is the possible gain of better placement, `swing_gap` the loss by fluctuations of the load.
+    `placement_gap` is the possible gain of better placement, `swing_gap` the loss by fluctuations of the load. With
+    session types both optima are of sessions that each may use the classes of their type; `compatibility_gap` is the
+    mean of what more they would add if all could use all classes, with perfect placement. None without types.
     """
 
     mean_pools: float
@@ -33,6 +48,7 @@ class Gaps:
     utility_mean: float
     utility_optimum_mean: float
     utility_bound: float
+    compatibility_gap: float | None = None
 
     @property
     def placement_gap(self) -> float:
@@ -66,14 +82,17 @@ def gaps(ranking: Ranking, averages: Averages) -> Gaps | None:
     >>> found.placement_gap, found.swing_gap
     (0.5, 0.0)
     """
-    pools = sum(averages.pools)
+    pools, types = sum(averages.pools), averages.types
     best = optimum(ranking, averages.pools, averages.sessions)
     if best is None:
         return None
+    of_types = bound(types.sets, ranking, averages.pools, types.sessions).utility if types else None
+    momentary = types.momentary_optimum if types else averages.momentary_optimum
     return Gaps(
         mean_pools=pools,
         mean_sessions_per_pool=averages.sessions / pools,
         utility_mean=averages.utility / pools,
-        utility_optimum_mean=averages.momentary_optimum / pools,
-        utility_bound=best.utility / pools,
+        utility_optimum_mean=momentary / pools,
+        utility_bound=(best.utility if of_types is None else of_types) / pools,
+        compatibility_gap=(averages.momentary_optimum - momentary) / pools if types else None,
     )

@@ -9,6 +9,11 @@ from typing import Literal
 from slta.models.drains import AfterDrain as AfterDrain
 from slta.models.drains import Drain as Drain
 from slta.models.drains import PoolSessions as PoolSessions
+from slta.models.integrals import Comparison as Comparison
+from slta.models.integrals import Differences as Differences
+from slta.models.integrals import DifferenceSums as DifferenceSums
+from slta.models.integrals import Integrals as Integrals
+from slta.models.integrals import TypeIntegrals as TypeIntegrals
 from slta.models.pools import UNCHANGED as UNCHANGED
 from slta.models.pools import Pool as Pool
 from slta.models.pools import PoolFailed as PoolFailed
@@ -21,17 +26,15 @@ from slta.models.pools import Status as Status
 from slta.models.pools import Unchanged as Unchanged
 from slta.models.snapshots import AuditResult as AuditResult
 from slta.models.snapshots import ClassSnapshot as ClassSnapshot
-from slta.models.snapshots import Comparison as Comparison
 from slta.models.snapshots import Configuration as Configuration
-from slta.models.snapshots import Differences as Differences
-from slta.models.snapshots import DifferenceSums as DifferenceSums
 from slta.models.snapshots import Findings as Findings
-from slta.models.snapshots import Integrals as Integrals
 from slta.models.snapshots import Repaired as Repaired
 from slta.models.snapshots import Snapshot as Snapshot
 from slta.models.snapshots import Survey as Survey
 from slta.models.snapshots import Suspect as Suspect
 from slta.models.snapshots import Ticked as Ticked
+from slta.models.snapshots import TypeSnapshot as TypeSnapshot
+from slta.models.snapshots import TypesSnapshot as TypesSnapshot
 
 WINDOWS = (60, 300, 3600)
 """Seconds: ages at which a fleet keeps its integrals."""

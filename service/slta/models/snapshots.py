@@ -7,76 +7,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from slta.models.heartbeats import LIVENESS, Guard, Liveness
+from slta.models.integrals import Integrals
 
 MAX_SET_ASIDE = 10
 MAX_SHARE_SET_ASIDE = 0.01
 """Maximum records, and share of the sessions, that a repair sets aside without confirmation."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Comparison of reports with JLMU's choices since fleet time `since` in µs, when curves and policy were set.
-
-    `difference` sums over reports the marginal utility at JLMU's choice minus that at the reported place, in the
-    store's integers. Only its mean per report is meaningful.
-    """
-
-    since: int
-    reports: int
-    difference: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DifferenceSums:
-    """Number of drawn sessions, sum of their differences at placing, and of the squares, in the store's integers."""
-
-    sessions: int
-    total: float
-    squares: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Differences:
-    """Differences at placing by source since fleet time `since` in µs, when curves, order or policy were set."""
-
-    since: int
-    placed: DifferenceSums
-    reported: DifferenceSums
-
-    @classmethod
-    def from_numbers(cls, since: float, *sums: float) -> Differences:
-        """The inverse of `numbers`."""
-        placed, reported = (
-            DifferenceSums(sessions=int(sessions), total=total, squares=squares)
-            for sessions, total, squares in (sums[:3], sums[3:])
-        )
-        return cls(since=int(since), placed=placed, reported=reported)
-
-    @property
-    def numbers(self) -> tuple[float, ...]:
-        """`since`, then the sums of both sources, in the order of the store's fields."""
-        sums = (self.placed, self.reported)
-        return (self.since, *(number for s in sums for number in (s.sessions, s.total, s.squares)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Integrals:
-    """Time integrals of totals since the fleet's creation, as pairs (high, low) of doubles with exact differences.
-
-    Units are µs of fleet time times the store's integers (`utility`, `optimum`), sessions or pools (`pools[i]`).
-    `utilities_version` changes with curves and capacities. `comparison` is None if the fleet places sessions itself,
-    `differences` unless it does and a session was drawn.
-    """
-
-    store_epoch: int
-    utilities_version: int
-    time: int
-    sessions: tuple[float, float]
-    utility: tuple[float, float]
-    optimum: tuple[float, float]
-    pools: tuple[tuple[float, float], ...]
-    comparison: Comparison | None = None
-    differences: Differences | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +39,26 @@ class ClassSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TypeSnapshot:
+    """Session type in a snapshot: its sessions on active and on other pools, those assigned, and refused by reason."""
+
+    name: str
+    sessions: int
+    other_sessions: int
+    assigned: int
+    refused: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypesSnapshot:
+    """Session types by number. `optimum` is U*(N_1 … N_T, A) as an integer, with `held[i]` sessions in class i."""
+
+    optimum: int
+    held: Sequence[int]
+    types: Sequence[TypeSnapshot]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditResult:
     """Result of a fleet's last periodic audit: Unix time of its end, number of findings and the first of them or ''.
 
@@ -122,6 +77,7 @@ class Snapshot:
 
     `utility` and `optimum` are U and U*(N, A) in the store's integers, `clock` the server's time in µs. `rank` is r
     among the classes with active pools (under JLMU the rank of σ(q)), or 0. `yellow` tokens are of the class of `rank`.
+    `types` is None without session types.
     """
 
     fleet: str
@@ -148,6 +104,7 @@ class Snapshot:
     """Integrals by age in seconds (60, 300, 3600); of a younger fleet, the oldest."""
     audit: AuditResult | None = None
     """Result of the last periodic audit, if any."""
+    types: TypesSnapshot | None = None
     repair_blocked: str | None = None
     """Reason why a suspect fleet is not repaired automatically, if any."""
 

@@ -13,6 +13,9 @@ from slta.models import (
     Differences,
     Integrals,
     Snapshot,
+    TypeIntegrals,
+    TypeSnapshot,
+    TypesSnapshot,
 )
 from slta.models.errors import DamagedError, DocumentUnreadableError
 from slta.models.heartbeats import LIVENESS, Guard
@@ -24,6 +27,8 @@ INTEGERS = ("config_version", "time", "clock", "sessions", "utility", "optimum")
 LIVENESS_NUMBERS = len(LIVENESS) + 1
 """Numbers of each class in `pool_liveness`: pools by liveness, and the state of the mass-loss guard."""
 GUARDS: tuple[Guard, ...] = get_args(Guard)
+TYPE_REFUSALS = {"full": "no_capacity", "inactive": "no_active_pool", "incompatible": "incompatible"}
+"""Reason by the store's word, as in `type_refused_<word>`."""
 _COMPARED = 3
 """Numbers after the bar in a line of an observing fleet."""
 
@@ -56,6 +61,7 @@ def _parse(fleet: str, reply: list[Any]) -> Snapshot:
         yellow=int(fields.get("yellow", 0)),
         min_green=int(fields.get("min_green", 0)),
         classes=_classes(fields, columns),
+        types=_types(fields),
         counters=counters,
         integrals=parse_integrals(epoch, now),
         row_bytes={"tokens": int(tokens), "ledger": int(ledger)},
@@ -98,6 +104,28 @@ def _classes(fields: dict[str, str], columns: list[str]) -> list[ClassSnapshot]:
     ]
 
 
+def _types(fields: dict[str, str]) -> TypesSnapshot | None:
+    names = fields.get("type_names", "").split()
+    if not names:
+        return None
+    counts = {name: _vector(fields, f"type_{name}") for name in ("sessions", "others", "assigned")}
+    refused = {reason: _vector(fields, f"type_refused_{word}") for word, reason in TYPE_REFUSALS.items()}
+    return TypesSnapshot(
+        optimum=int(fields["type_optimum"]),
+        held=_vector(fields, "type_filled"),
+        types=[
+            TypeSnapshot(
+                name=name,
+                sessions=counts["sessions"][t],
+                other_sessions=counts["others"][t],
+                assigned=counts["assigned"][t],
+                refused={reason: numbers[t] for reason, numbers in refused.items()},
+            )
+            for t, name in enumerate(names)
+        ],
+    )
+
+
 def parse_past(store_epoch: int, reply: list[Any]) -> list[Integrals]:
     """Parse [outcome, lines, newest first]. DamagedError."""
     try:
@@ -108,10 +136,10 @@ def parse_past(store_epoch: int, reply: list[Any]) -> list[Integrals]:
 
 def parse_integrals(store_epoch: int, line: str) -> Integrals:
     """Parse a line of `integrals` in `lua/ledger/accounting.lua`."""
-    integrals, _, sums = line.partition("|")
+    totals, _, sums = line.partition("|")
+    integrals, _, of_types = totals.partition("/")
     version, time, *rest = integrals.split()
-    numbers = [float(number) for number in rest]
-    pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
+    pairs, by_type = _pairs(rest), _pairs(of_types.split())
     added = [float(number) for number in sums.split()]
     return Integrals(
         store_epoch=store_epoch,
@@ -123,7 +151,13 @@ def parse_integrals(store_epoch: int, line: str) -> Integrals:
         pools=tuple(pairs[3:]),
         comparison=_comparison(*added) if len(added) == _COMPARED else None,
         differences=Differences.from_numbers(*added) if len(added) > _COMPARED else None,
+        types=TypeIntegrals(optimum=by_type[0], sessions=tuple(by_type[1:])) if by_type else None,
     )
+
+
+def _pairs(words: list[str]) -> list[tuple[float, float]]:
+    numbers = [float(word) for word in words]
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def _comparison(since: float, reports: float, difference: float) -> Comparison:

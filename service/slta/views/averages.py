@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
 from slta.core.fleet import FleetSpec
-from slta.core.gaps import Averages, Gaps, gaps
+from slta.core.gaps import Averages, Gaps, TypeAverages, gaps
 from slta.core.least_connections import least_connections_utility
-from slta.models import MICROSECONDS, Integrals, Snapshot
+from slta.models import MICROSECONDS, Integrals, Snapshot, TypeIntegrals
 from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
 from slta.views.differences import DifferencesBySource, differences_by_source, mean_difference
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
@@ -27,6 +27,8 @@ class AveragesObservation:
 
     `difference_at_placing` is the mean over reports of the marginal utility at JLMU's choice minus that at the reported
     place; None without a compared report in the window. `difference_at_placing_by_source` is that of a placing fleet.
+    `mean_sessions_by_type` are totals on active pools. It is empty, and the compatibility gap None, without session
+    types.
     """
 
     window_seconds: float
@@ -41,11 +43,14 @@ class AveragesObservation:
     relative_gap: float | None
     relative_placement_gap: float | None
     relative_swing_gap: float | None
+    compatibility_gap: float | None
+    relative_compatibility_gap: float | None
     expected_placement_gap: float | None
     relative_expected_placement_gap: float | None
     expected_placement_gap_reason: Reason | None
     difference_at_placing: float | None
     difference_at_placing_by_source: DifferencesBySource | None
+    mean_sessions_by_type: Mapping[str, float]
     integrals: str
 
 
@@ -53,18 +58,25 @@ def observe_averages(
     snapshot: Snapshot, older: Integrals, spec: FleetSpec, expected: ExpectedGap = PENDING
 ) -> AveragesObservation:
     """Response of `GET …/averages`; raises UtilitiesChangedError and InvalidIntegralsError."""
-    result = averages(snapshot.integrals, older, spec)
+    means = mean_totals(snapshot.integrals, older, spec)
+    result = gaps(spec.bound_ranking, means) if means else None
+    by_type = means.types.sessions if means and means.types else ()
+    compatibility_gap = result.compatibility_gap if result else None
     return AveragesObservation(
         window_seconds=(snapshot.integrals.time - older.time) / MICROSECONDS,
         **{name: getattr(result, name, None) for name in MEANS_AND_GAPS},
         relative_gap=result.relative(result.utility_gap) if result else None,
         relative_placement_gap=result.relative(result.placement_gap) if result else None,
         relative_swing_gap=result.relative(result.swing_gap) if result else None,
+        relative_compatibility_gap=None
+        if result is None or compatibility_gap is None
+        else result.relative(compatibility_gap),
         expected_placement_gap=expected.gap,
         relative_expected_placement_gap=expected.relative,
         expected_placement_gap_reason=expected.reason,
         difference_at_placing=mean_difference(snapshot.integrals, older, spec),
         difference_at_placing_by_source=differences_by_source(snapshot.integrals, older, spec),
+        mean_sessions_by_type=dict(zip(spec.type_names, by_type, strict=bool(by_type))),
         integrals=encode_integrals(snapshot.fleet, snapshot.integrals),
     )
 
@@ -90,9 +102,10 @@ def averages(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None
 def least_connections_gap(newer: Integrals, older: Integrals, spec: FleetSpec) -> float | None:
     """What least connections would lose at the mean sessions and pools between two integrals, of |u*(⟨s⟩)|.
 
-    None as `averages`, or if the bound is 0. Raises as `averages`.
+    None as `averages`, if the bound is 0, and with session types, which an even spread would not respect. Raises as
+    `averages`.
     """
-    means = mean_totals(newer, older, spec)
+    means = None if spec.session_types else mean_totals(newer, older, spec)
     best = gaps(spec.bound_ranking, means) if means else None
     if means is None or best is None:
         return None
@@ -104,7 +117,7 @@ def mean_totals(newer: Integrals, older: Integrals, spec: FleetSpec) -> Averages
     """Means of totals between two integrals; None if no time passed. Raises as `averages`."""
     if newer.store_epoch != older.store_epoch:
         raise UtilitiesChangedError("The fleet was created anew within the window: begin a new window.")
-    if newer.utilities_version != older.utilities_version or len(newer.pools) != len(older.pools):
+    if newer.utilities_version != older.utilities_version or _shape(newer) != _shape(older):
         raise UtilitiesChangedError
     elapsed = newer.time - older.time
     if elapsed < 0:
@@ -117,5 +130,19 @@ def mean_totals(newer: Integrals, older: Integrals, spec: FleetSpec) -> Averages
         pools=tuple(difference(n, o) / elapsed for n, o in zip(newer.pools, older.pools, strict=True)),
         sessions=difference(newer.sessions, older.sessions) / elapsed,
         utility=spec.integers.to_utility(difference(newer.utility, older.utility) / elapsed),
+        momentary_optimum=spec.integers.to_utility(difference(newer.optimum, older.optimum) / elapsed),
+        types=_type_averages(newer.types, older.types, spec, elapsed) if newer.types and older.types else None,
+    )
+
+
+def _shape(integrals: Integrals) -> tuple[int, int]:
+    """Numbers of classes and of session types."""
+    return len(integrals.pools), len(integrals.types.sessions) if integrals.types else 0
+
+
+def _type_averages(newer: TypeIntegrals, older: TypeIntegrals, spec: FleetSpec, elapsed: int) -> TypeAverages:
+    return TypeAverages(
+        sets=spec.type_sets,
+        sessions=tuple(difference(n, o) / elapsed for n, o in zip(newer.sessions, older.sessions, strict=True)),
         momentary_optimum=spec.integers.to_utility(difference(newer.optimum, older.optimum) / elapsed),
     )

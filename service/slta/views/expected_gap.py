@@ -16,7 +16,9 @@ LOAD_WINDOW = 300
 LOAD_STEP = 1.002
 """Loads are rounded to integer powers of this, so that small swings need no new prediction."""
 
-Reason = Literal["pending", "policy", "order", "pools_draining", "no_active_pool", "nearly_full", "too_large"]
+Reason = Literal[
+    "pending", "policy", "order", "session_types", "pools_draining", "no_active_pool", "nearly_full", "too_large"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class ExpectedGapQuestion:
 
 def question_now(snapshot: Snapshot, spec: FleetSpec) -> ExpectedGapQuestion | ExpectedGap:
     """Prediction input for the current pools and mean load; or the reason why there is no prediction."""
+    if spec.session_types:
+        return ExpectedGap(reason="session_types")
     if any(c.draining_pools for c in snapshot.classes):
         return ExpectedGap(reason="pools_draining")
     return question_at(snapshot, spec, [c.counts[0] for c in snapshot.classes], mean_sessions(snapshot))
@@ -88,6 +92,8 @@ def rounded(sessions: float) -> float:
 
 
 def _reason(spec: FleetSpec, pools: Sequence[int], sessions: float) -> Reason | None:
+    if spec.session_types:
+        return "session_types"
     present = sum(count > 0 for count in pools)
     if not present:
         return "no_active_pool"

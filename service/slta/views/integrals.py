@@ -6,10 +6,12 @@ import base64
 import hashlib
 import math
 import struct
+from collections.abc import Sequence
 from itertools import chain
 
-from slta.models import Comparison, Differences, Integrals
+from slta.models import Comparison, Differences, Integrals, TypeIntegrals
 from slta.models.errors import InvalidIntegralsError
+from slta.models.integrals import Pair
 
 _PLAIN, _COMPARING, _DIFFERING = 1, 2, 3
 _HEADS = {
@@ -19,6 +21,8 @@ _HEADS = {
 }
 """Header by format version, its first byte: with sums of reports, or of differences at placing. The pools follow."""
 _PAIR = struct.Struct(">2d")
+_TYPED = 0x80
+"""Added to the first byte with session types: their optimum and sessions follow the pools, last their number."""
 _CHECK_BYTES = 6
 _LARGEST = 1e100
 """Above any valid integral; also rejects NaN and infinities."""
@@ -31,10 +35,10 @@ def difference(newer: tuple[float, float], older: tuple[float, float]) -> float:
 
 def encode_integrals(fleet: str, integrals: Integrals) -> str:
     """Encode as URL-safe text for `decode_integrals` of the same fleet."""
-    compared, differences = integrals.comparison, integrals.differences
+    compared, differences, types = integrals.comparison, integrals.differences, integrals.types
     version = _COMPARING if compared else _DIFFERING if differences else _PLAIN
     head = _HEADS[version].pack(
-        version,
+        version + (_TYPED if types else 0),
         integrals.store_epoch,
         integrals.utilities_version,
         integrals.time,
@@ -44,7 +48,9 @@ def encode_integrals(fleet: str, integrals: Integrals) -> str:
         *((compared.since, compared.reports, compared.difference) if compared else ()),
         *(differences.numbers if version == _DIFFERING and differences else ()),
     )
-    payload = head + b"".join(_PAIR.pack(*pair) for pair in integrals.pools)
+    of_types = (types.optimum, *types.sessions) if types else ()
+    payload = head + b"".join(_PAIR.pack(*pair) for pair in (*integrals.pools, *of_types))
+    payload += bytes([len(types.sessions)]) if types else b""
     return base64.urlsafe_b64encode(_check(fleet, payload) + payload).rstrip(b"=").decode()
 
 
@@ -55,13 +61,16 @@ def decode_integrals(fleet: str, text: str) -> Integrals:
     except ValueError:
         raise InvalidIntegralsError from None
     check, payload = sealed[:_CHECK_BYTES], sealed[_CHECK_BYTES:]
-    head = _HEADS.get(payload[0]) if payload else None
-    whole = head and len(payload) >= head.size and (len(payload) - head.size) % _PAIR.size == 0
-    if not head or not whole or check != _check(fleet, payload):
+    if not payload or check != _check(fleet, payload):
         raise InvalidIntegralsError
-    kind, epoch, version, time, *sums = head.unpack_from(payload)
-    pools = tuple((high, low) for high, low in _PAIR.iter_unpack(payload[head.size :]))
-    if not all(abs(number) < _LARGEST for number in (*sums, *chain.from_iterable(pools))):
+    kind, types = payload[0] & ~_TYPED, payload[-1] if payload[0] & _TYPED else None
+    head, body = _HEADS.get(kind), payload if types is None else payload[:-1]
+    if not head or len(body) < head.size or (len(body) - head.size) % _PAIR.size:
+        raise InvalidIntegralsError
+    _, epoch, version, time, *sums = head.unpack_from(body)
+    pairs = [(high, low) for high, low in _PAIR.iter_unpack(body[head.size :])]
+    pools = pairs if types is None else pairs[: -types - 1]
+    if not all(abs(number) < _LARGEST for number in (*sums, *chain.from_iterable(pairs))):
         raise InvalidIntegralsError
     return Integrals(
         store_epoch=epoch,
@@ -70,12 +79,17 @@ def decode_integrals(fleet: str, text: str) -> Integrals:
         sessions=(sums[0], sums[1]),
         utility=(sums[2], sums[3]),
         optimum=(sums[4], sums[5]),
-        pools=pools,
+        pools=tuple(pools),
         comparison=Comparison(since=int(sums[6]), reports=int(sums[7]), difference=sums[8])
         if kind == _COMPARING
         else None,
         differences=Differences.from_numbers(*sums[6:]) if kind == _DIFFERING else None,
+        types=_type_integrals(pairs[len(pools) :]),
     )
+
+
+def _type_integrals(pairs: Sequence[Pair]) -> TypeIntegrals | None:
+    return TypeIntegrals(optimum=pairs[0], sessions=tuple(pairs[1:])) if pairs else None
 
 
 def _check(fleet: str, payload: bytes) -> bytes:

@@ -8,37 +8,16 @@ from dataclasses import dataclass, fields
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
 from slta.core.ranking import Coordinate, Ranking
-from slta.models import MICROSECONDS, ClassSnapshot, Snapshot
+from slta.models import MICROSECONDS, Snapshot
 from slta.models.heartbeats import Guard
+from slta.views.counts import PoolCounts, SessionCounts, pool_counts
 from slta.views.differences import DifferencesBySource, differences_by_source, mean_difference
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
 from slta.views.integrals import encode_integrals
+from slta.views.session_types import TypeObservation, columns_of, compatibility_gap, observe_types
 
 FACTS = ("fleet", "config_version", "policy", "as_of", "store_epoch", "suspect", "repair_blocked")
 """Fields of an instant that are those of the snapshot."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolCounts:
-    """Number of pools: `active` are in service, `unconfirmed` of them without a heartbeat during a mass loss.
-
-    `lost` and `gone` have the status active, but are not in service.
-    """
-
-    active: int
-    draining: int
-    failed: int
-    unconfirmed: int
-    lost: int
-    gone: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionCounts:
-    """Number of sessions on active and on draining pools."""
-
-    active: int
-    draining: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +57,9 @@ class Instant:
     """Fleet at one instant.
 
     `difference_at_placing` is the mean over all reports since curves and policy were set, see `averages`; None if the
-    fleet places sessions itself; it then has `difference_at_placing_by_source`, over as long.
+    fleet places sessions itself; it then has `difference_at_placing_by_source`, over as long. With session types
+    `utility_bound` respects them, and what describes an optimum with one price is None: `optimal_rank`, `load_price`,
+    thresholds at the optimum and worths of pools.
     """
 
     fleet: str
@@ -103,6 +84,7 @@ class Instant:
     utility_per_pool: float | None
     utility_bound_per_pool: float | None
     relative_gap: float | None
+    compatibility_gap: float | None
     expected_placement_gap: float | None
     relative_expected_placement_gap: float | None
     expected_placement_gap_reason: Reason | None
@@ -110,6 +92,7 @@ class Instant:
     difference_at_placing: float | None
     difference_at_placing_by_source: DifferencesBySource | None
     classes: list[ClassObservation]
+    session_types: list[TypeObservation]
     counters: dict[str, int]
 
 
@@ -132,16 +115,16 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
     pools = [c.counts[0] for c in snapshot.classes]
     active = sum(pools)
     ranking = enumeration(spec, pools)
-    best = optimum(spec.optimal_ranking, pools, snapshot.sessions)
-    target = dispatch_target(spec, pools, snapshot.sessions)
+    best = None if snapshot.types else optimum(spec.optimal_ranking, pools, snapshot.sessions)
+    target = None if snapshot.types else dispatch_target(spec, pools, snapshot.sessions)
     utility = spec.integers.to_utility(snapshot.utility)
-    bound = spec.integers.to_utility(snapshot.optimum)
+    bound = spec.integers.to_utility(snapshot.types.optimum if snapshot.types else snapshot.optimum)
     return Instant(
         **{name: getattr(snapshot, name) for name in FACTS},
         utility_unit=spec.utility_unit,
         time=snapshot.time / MICROSECONDS,
         went_back_seconds=_went_back_seconds(snapshot),
-        pools=_pool_counts(snapshot.classes),
+        pools=pool_counts(snapshot.classes),
         sessions=SessionCounts(active=snapshot.sessions, draining=snapshot.draining_sessions),
         capacity=spec.places(pools),
         offered_load_estimate=snapshot.sessions / active if active else None,
@@ -153,6 +136,7 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
         utility_per_pool=utility / active if active else None,
         utility_bound_per_pool=bound / active if active else None,
         relative_gap=(bound - utility) / abs(bound) if bound else None,
+        compatibility_gap=compatibility_gap(snapshot, spec),
         expected_placement_gap=expected.gap,
         relative_expected_placement_gap=expected.relative,
         expected_placement_gap_reason=expected.reason,
@@ -160,18 +144,8 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
         difference_at_placing=mean_difference(snapshot.integrals, None, spec),
         difference_at_placing_by_source=differences_by_source(snapshot.integrals, None, spec),
         classes=_observe_classes(snapshot, spec, ranking, best, target),
+        session_types=observe_types(snapshot, spec),
         counters=dict(snapshot.counters),
-    )
-
-
-def _pool_counts(classes: Sequence[ClassSnapshot]) -> PoolCounts:
-    """Pools of these classes; the store counts lost ones as draining, since they are not in service either."""
-    leased = {word: sum(c.leased_pools[word] for c in classes) for word in ("unconfirmed", "lost", "gone")}
-    return PoolCounts(
-        active=sum(c.counts[0] for c in classes),
-        draining=sum(c.draining_pools - c.lost_pools for c in classes),
-        failed=sum(c.failed_pools for c in classes),
-        **leased,
     )
 
 
@@ -199,13 +173,14 @@ def _observe_classes(
     snapshot: Snapshot, spec: FleetSpec, ranking: Ranking, best: Optimum | None, target: Coordinate | None
 ) -> list[ClassObservation]:
     pools = [c.counts[0] for c in snapshot.classes]
-    optimal = optimal_assignment(spec.optimal_ranking, pools, best) if best else [[float(count)] for count in pools]
+    held = snapshot.types.held if snapshot.types else [0] * len(pools)
+    optimal = optimal_assignment(spec.optimal_ranking, pools, best) if best else columns_of(held, pools)
     estimate = ranking.coordinate(snapshot.rank) if snapshot.rank else None
     return [
         ClassObservation(
             name=seen.name,
             capacity=spec.classes[i].capacity,
-            pools=_pool_counts([seen]),
+            pools=pool_counts([seen]),
             sessions=SessionCounts(active=sum(seen.counts[1:]), draining=seen.draining_sessions),
             threshold=ranking.threshold(i, snapshot.rank) if estimate else None,
             optimal_threshold=ranking.threshold(i, ranking.rank(target)) if target else None,

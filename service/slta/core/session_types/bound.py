@@ -20,10 +20,14 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Largest utility of the sessions, and the sessions for which no class of their type has room."""
+    """Largest utility of the sessions, and the sessions for which no class of their type has room.
+
+    `held[c]` are the sessions of class c in one optimal assignment.
+    """
 
     utility: float
     refused: float
+    held: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,12 @@ def bound(sets: TypeSets, ranking: Ranking, pools: Sequence[float], sessions: Se
     >>> from slta.core.ranking import Coordinate
     >>> ranking = Ranking((Coordinate(0, 1), Coordinate(1, 1)), ((5.0,), (3.0,)))
     >>> bound(TypeSets(((0,), (0, 1))), ranking, [2, 2], [1, 2])
-    Bound(utility=13.0, refused=0.0)
+    Bound(utility=13.0, refused=0.0, held=(2.0, 1.0))
     """
     outside = len(pools)  # a class without end, for sessions without room
     types = tuple((own | {outside}, float(n)) for own, n in zip(sets.members, sessions, strict=True) if n > 0)
     problems, utility, refused = [_Problem(frozenset(range(outside + 1)), types)], 0.0, 0.0
+    taken = [0.0] * (outside + 1)
     while problems:
         problem = problems.pop()
         worth, held, left = _fill(problem, ranking, pools)
@@ -55,9 +60,11 @@ def bound(sets: TypeSets, ranking: Ranking, pools: Sequence[float], sessions: Se
         short = _cut(problem, held)
         if short is None:
             utility, refused = utility + worth, refused + left
+            for c, count in held.items():
+                taken[c] = count
         else:
             problems += _parted(problem, *short)
-    return Bound(utility, refused)
+    return Bound(utility, refused, tuple(taken[:outside]))
 
 
 def _fill(problem: _Problem, ranking: Ranking, pools: Sequence[float]) -> tuple[float, dict[int, float], float]:

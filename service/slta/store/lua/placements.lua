@@ -42,6 +42,9 @@ local function place(fleet, id, kind, lease, draw)
   policies.call(fleet, 'update', step)
   local counts = fleet['assigned_' .. token]
   counts[class_index] = counts[class_index] + 1
+  if fleet.types then
+    fleet.type_assigned[kind] = fleet.type_assigned[kind] + 1
+  end
   return begun, token
 end
 

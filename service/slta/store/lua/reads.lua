@@ -21,6 +21,26 @@ local function ledger_rows(fleet, columns)
   return found
 end
 
+-- Appends to a flat list of names and texts the names of the session types, and the sessions refused by reason, if the
+-- fleet has types. O(types).
+local function add_types(fleet, flat)
+  if not fleet.types then
+    return
+  end
+  local stored = redis.call('HGETALL', keys.of_fleet(fleet, 'types'))
+  flat[#flat + 1], flat[#flat + 2] = 'type_names', table.concat(fleet.types.names, ' ')
+  for _, what in ipairs({ 'full', 'inactive', 'incompatible' }) do
+    local counts = vectors.zeros(fleet.kinds)
+    for at = 1, #stored, 2 do
+      local kind = fleet.types.by_number[tonumber(string.match(stored[at], '^' .. what .. ':(%d+)$'))]
+      if kind then
+        counts[kind] = tonumber(stored[at + 1])
+      end
+    end
+    flat[#flat + 1], flat[#flat + 2] = 'type_refused_' .. what, vectors.encode(counts)
+  end
+end
+
 -- -> {SNAPSHOT, document, fields, rank, counts per class, integrals now, integrals at the start of each window, {bytes
 -- of the rows that a placement reads, bytes of the ledger}}. O(levels in use * pools / 8).
 function reads.snapshot(fleet)
@@ -38,6 +58,7 @@ function reads.snapshot(fleet)
   end
   fields[#fields + 1], fields[#fields + 2] = 'audit_result', audit_claims.result(fleet)
   fields[#fields + 1], fields[#fields + 2] = 'pool_liveness', liveness.list(fleet)
+  add_types(fleet, fields)
   local sizes = { bytes(policies.row_keys(fleet)), bytes(ledger_rows(fleet, columns)) }
   local rank = policies.call(fleet, 'reported_rank') or 0
   assert(rank >= 0 and rank <= fleet.last_rank)

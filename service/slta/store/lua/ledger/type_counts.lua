@@ -54,13 +54,17 @@ function type_counts.of_pool(fleet, pool_number)
   return found
 end
 
--- Sets all counts to 0. O(classes * types).
+-- Sets all counts but those of assigned sessions to 0. O(classes * types).
 function type_counts.reset(fleet)
+  local assigned = rawget(fleet, 'type_assigned')
   session_types.each_field(fleet.kinds, fleet.classes, function(field, count)
     fleet[field] = count and vectors.zeros(count) or 0
   end)
   for kind = 1, fleet.kinds do
     fleet.type_since[kind] = fleet.time
+  end
+  if fleet.kinds > 0 and vectors.is_valid('vector', assigned, fleet.kinds) then
+    fleet.type_assigned = assigned
   end
 end
 

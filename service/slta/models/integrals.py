@@ -1,0 +1,84 @@
+"""Time integrals of a fleet's totals, and the sums that belong to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Comparison of reports with JLMU's choices since fleet time `since` in µs, when curves and policy were set.
+
+    `difference` sums over reports the marginal utility at JLMU's choice minus that at the reported place, in the
+    store's integers. Only its mean per report is meaningful.
+    """
+
+    since: int
+    reports: int
+    difference: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceSums:
+    """Number of drawn sessions, sum of their differences at placing, and of the squares, in the store's integers."""
+
+    sessions: int
+    total: float
+    squares: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """Differences at placing by source since fleet time `since` in µs, when curves, order or policy were set."""
+
+    since: int
+    placed: DifferenceSums
+    reported: DifferenceSums
+
+    @classmethod
+    def from_numbers(cls, since: float, *sums: float) -> Differences:
+        """The inverse of `numbers`."""
+        placed, reported = (
+            DifferenceSums(sessions=int(sessions), total=total, squares=squares)
+            for sessions, total, squares in (sums[:3], sums[3:])
+        )
+        return cls(since=int(since), placed=placed, reported=reported)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """`since`, then the sums of both sources, in the order of the store's fields."""
+        sums = (self.placed, self.reported)
+        return (self.since, *(number for s in sums for number in (s.sessions, s.total, s.squares)))
+
+
+Pair = tuple[float, float]
+"""Sum as (high, low) of doubles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeIntegrals:
+    """Integrals of U*(N_1 … N_T, A) and of each N_t, by number of the session type, as those of `Integrals`."""
+
+    optimum: Pair
+    sessions: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integrals:
+    """Time integrals of totals since the fleet's creation, as pairs (high, low) of doubles with exact differences.
+
+    Units are µs of fleet time times the store's integers (`utility`, `optimum`), sessions or pools (`pools[i]`).
+    `utilities_version` changes with curves, capacities and session types. `comparison` is None if the fleet places
+    sessions itself, `differences` unless it does and a session was drawn, `types` without session types.
+    """
+
+    store_epoch: int
+    utilities_version: int
+    time: int
+    sessions: Pair
+    utility: Pair
+    optimum: Pair
+    pools: tuple[Pair, ...]
+    comparison: Comparison | None = None
+    differences: Differences | None = None
+    types: TypeIntegrals | None = None

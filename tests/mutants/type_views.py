@@ -1,0 +1,45 @@
+"""Planted mistakes in what is observed of session types."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant
+from tests.mutants.refusing import lua, python
+
+AVERAGES, VIEWS = "store/type_averages", "views/session_types"
+
+MUTANTS: dict[str, Mutant] = {
+    "a drain does not settle the sessions of types": lua(
+        "type_counts", "    if count > 0 then\n      settle(fleet, kind)\n", "    if count > 0 then\n", AVERAGES
+    ),
+    "the assigned are not counted by type": lua(
+        "placements",
+        "fleet.type_assigned[kind] = fleet.type_assigned[kind] + 1",
+        "fleet.type_assigned[kind] = fleet.type_assigned[kind]",
+        AVERAGES,
+    ),
+    "a repair forgets the assigned by type": lua("type_counts", "    fleet.type_assigned = assigned\n", "", AVERAGES),
+    "the refused of a type are those of the type before": lua(
+        "reads", "        counts[kind] = tonumber", "        counts[kind - 1] = tonumber", AVERAGES
+    ),
+    "the mean optimum lets sessions leave their classes": python(
+        "core/gaps", "types.momentary_optimum if types else averages", "averages", AVERAGES
+    ),
+    "the bound lets sessions leave their classes": python(
+        "core/gaps", "best.utility if of_types is None else of_types", "best.utility", VIEWS
+    ),
+    "the state's bound lets sessions leave their classes": python(
+        "views/state", "snapshot.types.optimum if snapshot.types else snapshot", "snapshot", VIEWS
+    ),
+    "integrals lose their types on the way": python(
+        "views/integrals", "types=_type_integrals(pairs[len(pools) :])", "types=None", VIEWS
+    ),
+    "integrals with and without types are compared": python(
+        "views/averages", "or _shape(newer) != _shape(older)", "", VIEWS
+    ),
+    "reports in other classes count as refused": python(
+        "views/session_types",
+        'one.refused["no_capacity"] + one.refused["no_active_pool"]',
+        "sum(one.refused.values())",
+        VIEWS,
+    ),
+}

@@ -1,0 +1,126 @@
+"""Fleets with session types in observations, on states that are written down by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from slta.models import Snapshot, TypeIntegrals, TypeSnapshot, TypesSnapshot
+from slta.models.errors import UtilitiesChangedError
+from slta.views.averages import averages, least_connections_gap, observe_averages
+from slta.views.counts import SessionCounts
+from slta.views.expected_gap import ExpectedGap, question_at, question_now
+from slta.views.integrals import decode_integrals, encode_integrals
+from slta.views.session_types import TypeObservation, observe_types, refused_most
+from slta.views.state import observe_state
+from tests.views.test_views import SCALE, SECOND, SPEC, integrals, snapshot
+
+TYPED = replace(SPEC, session_types={"narrow": ["b"]})
+"""u_a = 4, 7, 9; u_b = 3, 5: sessions of `narrow` may use b only."""
+NO_REFUSALS = {"no_capacity": 0, "no_active_pool": 0, "incompatible": 0}
+
+
+def of_types(optimum: int, held: list[int], **changes: Any) -> TypesSnapshot:
+    """Type `default` has no session, `narrow` two on active pools and one on a draining one."""
+    refused = NO_REFUSALS | changes.get("refused", {})
+    types = [
+        TypeSnapshot(name="default", sessions=0, other_sessions=0, assigned=3, refused=NO_REFUSALS),
+        TypeSnapshot(name="narrow", sessions=2, other_sessions=1, assigned=5, refused=refused),
+    ]
+    return TypesSnapshot(optimum=optimum * SCALE, held=held, types=types)
+
+
+def two_on_b(**changes: Any) -> Snapshot:
+    """One pool a class; b holds both sessions of `narrow`: U = U*(N_1, N_2, A) = 5, and 7 if they could use a."""
+    return snapshot([1], [1, 1, 1], utility=5 * SCALE, optimum=7 * SCALE, types=of_types(5, [0, 2], **changes))
+
+
+def test_the_state_has_the_bound_of_the_types_and_what_they_cost() -> None:
+    seen = observe_state(two_on_b(), TYPED)
+    assert (seen.utility, seen.utility_bound, seen.relative_gap, seen.compatibility_gap) == (5, 5, 0, 2)
+    assert (seen.optimal_rank, seen.load_price) == (None, None), "there is no single price"
+    assert [(c.optimal_threshold, c.pool_worth) for c in seen.classes] == [(None, None)] * 2
+    assert [c.optimal_occupancy for c in seen.classes] == [[1], [1, 1, 1]]
+
+
+def test_the_state_has_sessions_and_counters_by_type() -> None:
+    _, narrow = observe_state(two_on_b(refused={"no_capacity": 4}), TYPED).session_types
+    assert narrow == TypeObservation(
+        name="narrow",
+        pool_classes=["b"],
+        sessions=SessionCounts(active=2, draining=1),
+        assigned=5,
+        refused=NO_REFUSALS | {"no_capacity": 4},
+    )
+
+
+def test_without_types_the_new_fields_are_empty() -> None:
+    seen = observe_state(snapshot([1], [1, 1, 1]), SPEC)
+    assert (seen.session_types, seen.compatibility_gap) == ([], None)
+    answer = observe_averages(snapshot([1], [1], integrals=integrals(time=SECOND)), integrals(), SPEC)
+    assert (answer.compatibility_gap, answer.relative_compatibility_gap, answer.mean_sessions_by_type) == (
+        None,
+        None,
+        {},
+    )
+
+
+def means_of(sessions: tuple[float, float], optimum: float, types_optimum: float, utility: float) -> Any:
+    """Integrals of one second on one pool a class."""
+    pair = [(float(round(x * SCALE * SECOND)), 0.0) for x in (utility, optimum, types_optimum)]
+    counts = tuple((x * SECOND, 0.0) for x in sessions)
+    return integrals(
+        time=SECOND, sessions=(sum(sessions) * SECOND, 0.0), utility=pair[0], optimum=pair[1],
+        pools=((1.0 * SECOND, 0.0), (1.0 * SECOND, 0.0)), types=TypeIntegrals(optimum=pair[2], sessions=counts),
+    )  # fmt: skip
+
+
+BEGIN = integrals(types=TypeIntegrals(optimum=(0.0, 0.0), sessions=((0.0, 0.0), (0.0, 0.0))))
+
+
+def test_the_averages_have_the_bound_of_the_types() -> None:
+    """One session of each type on average: a at its first level, 4, and b, 3. Per pool half of it."""
+    newer = means_of((1.0, 1.0), optimum=7, types_optimum=6, utility=5.5)
+    found = averages(newer, BEGIN, TYPED)
+    assert found
+    assert (found.utility_bound, found.utility_optimum_mean, found.compatibility_gap) == (3.5, 3, 0.5)
+    assert (found.placement_gap, found.swing_gap) == (0.25, 0.5)
+    answer = observe_averages(snapshot([1], [1], integrals=newer), BEGIN, TYPED)
+    assert answer.mean_sessions_by_type == {"default": 1, "narrow": 1}
+    assert answer.relative_compatibility_gap == pytest.approx(0.5 / 3.5)
+
+
+def test_the_bound_of_the_averages_lets_no_session_leave_its_classes() -> None:
+    """Two of `narrow` on average: 3 + 2 on b, where two of `default` would have 4 + 3."""
+    narrow = averages(means_of((0.0, 2.0), optimum=7, types_optimum=5, utility=5), BEGIN, TYPED)
+    default = averages(means_of((2.0, 0.0), optimum=7, types_optimum=7, utility=7), BEGIN, TYPED)
+    assert narrow
+    assert default
+    assert (narrow.utility_bound, default.utility_bound) == (2.5, 3.5)
+
+
+def test_integrals_with_and_without_types_cannot_be_compared() -> None:
+    with pytest.raises(UtilitiesChangedError):
+        averages(means_of((1.0, 1.0), 7, 6, 5), integrals(), TYPED)
+
+
+def test_integrals_of_types_survive_their_text() -> None:
+    given = means_of((1.25, 0.5), 7, 6, 5)
+    assert decode_integrals("f", encode_integrals("f", given)) == given
+
+
+def test_an_even_spread_is_no_comparison_for_types() -> None:
+    assert least_connections_gap(means_of((1.0, 1.0), 7, 6, 5), BEGIN, TYPED) is None
+
+
+def test_no_gap_is_expected_with_types() -> None:
+    reason = ExpectedGap(reason="session_types")
+    assert question_now(two_on_b(), TYPED) == question_at(two_on_b(), TYPED, [1, 1], 2) == reason
+
+
+def test_the_type_that_is_refused_most_has_reports_left_out() -> None:
+    types = observe_types(two_on_b(refused={"no_capacity": 4, "no_active_pool": 1, "incompatible": 9}), TYPED)
+    assert refused_most(types) == {"narrow": 5}
+    assert refused_most(observe_types(two_on_b(), TYPED)) == {}
