@@ -187,4 +187,30 @@ PRICES = Row(
     ],
 )
 
-ROWS = (PLACEMENT, LEARNING, SPREAD, PRICES, SERVICE)
+SESSION_TYPES = Row(
+    "Session types, of fleets that have them",
+    [
+        Chart(
+            "Sessions by type",
+            "Sessions of each type on active pools.",
+            {"{{session_type}}": 'max by (session_type) (slta_session_type_sessions{FLEET,status="active"})'},
+        ),
+        Chart(
+            "Turned away by type",
+            "Sessions per second that were rejected, and reports of sessions in a class that their type may not use. A "
+            "policy that rejects more can have the smaller placement gap: the bound is that of the sessions present.",
+            {
+                "{{session_type}}: {{reason}}": "fleet_session_type_reason:slta_session_type_rejections:rate1m{FLEET}",
+            },
+            unit="cps",
+        ),
+        Chart(
+            "What the types cost",
+            "What the best placement would add if every session could use every class, as a share of the bound.",
+            {"types, {{window}} s": 'fleet_window:slta_relative_compatibility_gap:max{FLEET,window=~"60|3600"}'},
+            unit="percentunit",
+        ),
+    ],
+)
+
+ROWS = (PLACEMENT, LEARNING, SPREAD, PRICES, SESSION_TYPES, SERVICE)

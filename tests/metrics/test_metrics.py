@@ -120,7 +120,7 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics) -> No
     await store.sessions.complete("f", "b")
     await store.fleets.tick("f")
     await draw_two(store)
-    await create(store, "o", small_fleet(policy="observe"))
+    await create(store, "o", small_fleet(policy="observe", session_types={"video": ["large"]}))
     await store.fleets.tick("o")
     await store.sessions.report("o", "a", f"{(await store.fleets.snapshot('o')).classes[0].name}-1", None)
     metrics.error("timeout")

@@ -18,6 +18,15 @@ MUTANTS: dict[str, Mutant] = {
         AVERAGES,
     ),
     "a repair forgets the assigned by type": lua("type_counts", "    fleet.type_assigned = assigned\n", "", AVERAGES),
+    "the integral of the optimum begins anew with types": lua(
+        "type_counts",
+        "  fleet.type_optimum_high, fleet.type_optimum_low = fleet.optimum_high, fleet.optimum_low\n",
+        "",
+        AVERAGES,
+    ),
+    "the integral of the bound is that without types": python(
+        "metrics/families", "integrals.types.optimum if integrals.types else ", "", "metrics/session_types"
+    ),
     "the refused of a type are those of the type before": lua(
         "reads", "        counts[kind] = tonumber", "        counts[kind - 1] = tonumber", AVERAGES
     ),

@@ -148,6 +148,16 @@ async def test_averages_across_a_change_of_sets_are_refused(store: Store, clock:
         averages(newer, older, wider)
 
 
+async def test_the_integral_of_the_optimum_goes_on_when_a_fleet_gets_types(store: Store, clock: Clock) -> None:
+    await create(store, replace(SPEC, session_types={}), POOLS)
+    await store.sessions.assign(FLEET, "s", None)
+    clock.advance(4)
+    await store.fleets.configure(FLEET, SPEC, "{}")
+    now = (await store.fleets.snapshot(FLEET)).integrals
+    assert now.types
+    assert now.types.optimum == now.optimum != (0, 0)
+
+
 async def test_assigned_sessions_by_type_survive_a_repair(store: Store) -> None:
     await begin(store)
     await store.sessions.assign(FLEET, "s", None, session_type="wide")

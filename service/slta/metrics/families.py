@@ -15,10 +15,12 @@ from slta.metrics.fleet_view import (
     FLEET,
     LEVEL,
     NOW,
+    TYPE,
     WINDOW,
     FleetView,
 )
-from slta.models import MICROSECONDS
+from slta.models import MICROSECONDS, Integrals
+from slta.models.integrals import Pair
 from slta.views.state import ClassObservation
 
 SESSIONS = ("active", "draining")
@@ -36,6 +38,10 @@ def _counts(name: str, *labels: str) -> Callable[[ClassObservation], dict[str, i
     return lambda c: dict(zip(labels, numbers(part(c)), strict=True)) if part(c) else None
 
 
+def _bound_integral(integrals: Integrals) -> Pair:
+    return integrals.types.optimum if integrals.types else integrals.optimum
+
+
 FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     NOW.gauge("aggregate_utility", "Current utility of all active pools, U.", lambda now: now.utility),
     NOW.gauge(
@@ -47,6 +53,11 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     WINDOW.gauge("utility_bound", "Proven upper bound of the mean utility per pool over the window, u*(<s>)."),
     WINDOW.gauge("placement_gap", "Mean utility per pool that optimal placement could have gained over the window."),
     WINDOW.gauge("swing_gap", "Mean utility per pool lost to variation of the load over the window."),
+    WINDOW.gauge(
+        "compatibility_gap",
+        "Mean utility per pool that the best placement would add over the window if every session could use every "
+        "class; only with session types.",
+    ),
     DIFFERENCE.gauge(
         "difference_at_placing",
         "Mean over sessions that began in the window: marginal utility of the best free place minus that of the place "
@@ -67,7 +78,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     FLEET.gauge(
         "bound_pool_seconds",
         "Time integral of the maximum utility at each instant; may fall.",
-        lambda view: view.spec.integers.to_utility(sum(view.snapshot.integrals.optimum)) / MICROSECONDS,
+        lambda view: view.spec.integers.to_utility(sum(_bound_integral(view.snapshot.integrals))) / MICROSECONDS,
     ),
     FLEET.counter(
         "session_seconds",
@@ -134,6 +145,19 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         "rejections",
         "Sessions not placed.",
         _split("rejected_", "no_capacity", "no_active_pool"),
+        ("reason",),
+    ),
+    TYPE.gauge(
+        "session_type_sessions",
+        "Sessions of a type by status of their pool.",
+        lambda one: {status: getattr(one.sessions, status) for status in SESSIONS},
+        ("status",),
+    ),
+    TYPE.counter("session_type_assignments", "Sessions of a type placed.", attrgetter("assigned")),
+    TYPE.counter(
+        "session_type_rejections",
+        "Sessions of a type not placed, and reports of them in a class that they may not use.",
+        attrgetter("refused"),
         ("reason",),
     ),
     COUNTERS.counter("leases_expired", "Sessions ended by the expiry of their lease.", itemgetter("expired")),

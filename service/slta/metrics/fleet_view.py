@@ -11,6 +11,7 @@ from slta.metrics.definitions import FamilyFactory, Labels
 from slta.models import MICROSECONDS, AuditResult, ClassSnapshot, Snapshot
 from slta.views.averages import averages, over_window
 from slta.views.differences import MeanDifference, by_source
+from slta.views.session_types import TypeObservation
 from slta.views.state import ClassObservation, Instant, instant
 
 MAX_LEVELS = 64
@@ -87,6 +88,9 @@ DIFFERENCE = FamilyFactory[FleetView, MeanDifference](
 )
 CLASS = FamilyFactory[FleetView, ClassObservation](
     ("fleet", "pool_class"), lambda view: [((view.now.fleet, c.name), c) for c in view.now.classes]
+)
+TYPE = FamilyFactory[FleetView, TypeObservation](
+    ("fleet", "session_type"), lambda view: [((view.now.fleet, one.name), one) for one in view.now.session_types]
 )
 CLASS_COUNTS = FamilyFactory[FleetView, ClassSnapshot](
     ("fleet", "pool_class"), lambda view: [((view.now.fleet, c.name), c) for c in view.snapshot.classes]

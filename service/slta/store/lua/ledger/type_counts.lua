@@ -54,7 +54,8 @@ function type_counts.of_pool(fleet, pool_number)
   return found
 end
 
--- Sets all counts but those of assigned sessions to 0. O(classes * types).
+-- Sets all counts but those of assigned sessions to 0. The integral of the optimum goes on from that without types.
+-- O(classes * types).
 function type_counts.reset(fleet)
   local assigned = rawget(fleet, 'type_assigned')
   session_types.each_field(fleet.kinds, fleet.classes, function(field, count)
@@ -66,6 +67,7 @@ function type_counts.reset(fleet)
   if fleet.kinds > 0 and vectors.is_valid('vector', assigned, fleet.kinds) then
     fleet.type_assigned = assigned
   end
+  fleet.type_optimum_high, fleet.type_optimum_low = fleet.optimum_high, fleet.optimum_low
 end
 
 -- Counts the sessions of a pool that is in no count. O(its sessions).
