@@ -9,6 +9,8 @@
 | window | the measured part of a log |
 | presence | pools that count, and when; pools without a session |
 | course | one placement through the changes of pools |
+| typed | one placement of sessions that have types, event by event |
+| typed_replay | replay of a log with session types, and its gaps |
 | replay | replay of the recorded placement and of the policies |
 | results | the figures as JSON |
 | evaluate_report | the figures as text |

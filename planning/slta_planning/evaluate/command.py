@@ -57,7 +57,7 @@ def command(
         spec, declared = compile_spec(loaded.file), {c.name: c.pool_count for c in loaded.file.classes}
         naming = Naming(declared, options.maps_of(map_ or [], declared))
         with progress_bar() as progress:
-            found = _read(progress, log, Selection(format_, timezone or UTC, backend or []), naming)
+            found = _read(progress, log, Selection(format_, timezone or UTC, backend or [], spec.type_names), naming)
             _refuse_if_too_many(found, max_left_out)
             window = window_of(found, warm_up, cool_down)
             evaluation = _replay(progress, spec, found, window, presence_of(spec, found, window, unseen))
@@ -90,9 +90,10 @@ def _refuse_if_too_many(log: Log, most: float) -> None:
     lines = log.lines
     if lines.left_out <= most * lines.read:
         return
+    of_types = f", {lines.incompatible:,} in a class that their type may not use" if lines.incompatible else ""
     head = (
         f"{lines.left_out:,} of {lines.read:,} lines cannot be used ({lines.bad:,} bad, {lines.unknown_pool:,} on "
-        f"unknown pools, {lines.overlapping:,} on full pools), more than --max-left-out {most:g} allows"
+        f"unknown pools, {lines.overlapping:,} on full pools{of_types}), more than --max-left-out {most:g} allows"
     )
     reasons = (f"  {reason}" for reason in [*lines.bad_lines, *_of_unknown_pools(log)])
     raise UnusableError(error_text([head, *reasons]))

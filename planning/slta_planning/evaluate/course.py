@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,13 +41,15 @@ class Sessions:
 class Course:
     """∫N, ∫U and ∫U*(N) from 0 to each of `times`, N per active pool then, and the pool of each session.
 
-    A session has NOTHING if it was rejected or comes after the end.
+    A session has NOTHING if it was rejected or comes after the end. With session types there are more integrals, see
+    `typed.TypedFleet.figures`, and the number of rejected sessions by type.
     """
 
     times: Floats
     areas: Floats
     sessions: Floats
     pools: Places
+    refused: Mapping[str, int] = field(default_factory=dict)
 
     def without_pools(self) -> Course:
         """Its figures alone: of a long log the pools are most of the memory."""

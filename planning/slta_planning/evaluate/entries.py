@@ -13,18 +13,20 @@ from slta_planning.errors import UnusableError, refuse_twice, why_no_columns
 
 FormatName = Literal["csv", "jsonl", "haproxy"]
 TIMES = ("start_s", "end_s")
+OPTIONAL = ("class", "session_type")
 MAX_SECONDS = 1e11
 """Times and durations are below this (year 5138 since 1970); larger values are milliseconds."""
 
 
 class Entry(NamedTuple):
-    """A session from a log line: times in seconds, pool name, and class and HAProxy's backend if the line has one."""
+    """A session from a log line: times in seconds, pool name, and class, backend and session type if it has them."""
 
     start: float
     duration: float
     pool: str
     pool_class: str | None = None
     backend: str | None = None
+    session_type: str | None = None
 
 
 class LineError(ValueError):
@@ -54,7 +56,7 @@ class Format:
 
 
 def csv_format(header: str) -> Format:
-    """CSV with the columns start_s or end_s, duration_s, pool and optionally class, in any order, among others."""
+    """CSV with the columns start_s or end_s, duration_s, pool, optionally class and session_type, among others."""
     try:
         columns = [column.strip() for column in next(csv.reader([header]), [])]
     except csv.Error:
@@ -66,13 +68,13 @@ def csv_format(header: str) -> Format:
             "the first line of a CSV must name the columns start_s (or end_s), duration_s and pool"
             + (f"; {why}" if why else "")
         )
-    refuse_twice("the first line of the CSV", columns, (time, "duration_s", "pool", "class"))
+    refuse_twice("the first line of the CSV", columns, (time, "duration_s", "pool", *OPTIONAL))
     return Format("csv", _csv_parser(columns, time), has_header=True, is_written_at_end=time == "end_s")
 
 
 def _csv_parser(columns: Sequence[str], time: str) -> Callable[[str], Entry]:
     at_time, at_duration, at_pool = (columns.index(name) for name in (time, "duration_s", "pool"))
-    at_class = columns.index("class") if "class" in columns else None
+    optional = [columns.index(name) if name in columns else None for name in OPTIONAL]
 
     def parse(line: str) -> Entry:
         try:
@@ -81,8 +83,8 @@ def _csv_parser(columns: Sequence[str], time: str) -> Callable[[str], Entry]:
             raise LineError("not a line of CSV") from None
         if len(cells) != len(columns):
             raise LineError(f"{len(cells)} columns instead of {len(columns)}")
-        pool_class = None if at_class is None else cells[at_class]
-        return entry(time, cells[at_time], cells[at_duration], cells[at_pool], pool_class)
+        others = [None if at is None else cells[at] for at in optional]
+        return entry(time, cells[at_time], cells[at_duration], cells[at_pool], *others)
 
     return parse
 
@@ -101,12 +103,14 @@ def json_format(first_line: str) -> Format:
         missing = [name for name in (time, "duration_s", "pool") if name not in members]
         if missing:
             raise LineError(f"no {missing[0]}")
-        return entry(time, members[time], members["duration_s"], members["pool"], members.get("class"))
+        return entry(time, members[time], members["duration_s"], members["pool"], *map(members.get, OPTIONAL))
 
     return Format("jsonl", parse, is_written_at_end=time == "end_s")
 
 
-def entry(time: str, at: object, duration: object, pool: object, pool_class: object) -> Entry:
+def entry(
+    time: str, at: object, duration: object, pool: object, pool_class: object, session_type: object = None
+) -> Entry:
     """Build an entry from parsed values."""
     seconds = _seconds("duration_s", duration)
     if seconds < 0:
@@ -114,9 +118,12 @@ def entry(time: str, at: object, duration: object, pool: object, pool_class: obj
     moment = _seconds(time, at)
     if not isinstance(pool, str) or not isinstance(pool_class, str | None):
         raise LineError("pool and class must be strings")
+    if not isinstance(session_type, str | None):
+        raise LineError("session_type must be a string")
     if not pool:
         raise NotPlacedError
-    return Entry(moment - seconds if time == "end_s" else moment, seconds, pool, pool_class or None)
+    start = moment - seconds if time == "end_s" else moment
+    return Entry(start, seconds, pool, pool_class or None, session_type=session_type or None)
 
 
 def _seconds(name: str, value: object) -> float:

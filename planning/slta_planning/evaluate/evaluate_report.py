@@ -9,6 +9,7 @@ from typing import Any
 from slta.core.policies import DEFAULT_POLICY
 from slta_planning.evaluate.presence import Unseen
 from slta_planning.evaluate.replay import RECORDED
+from slta_planning.evaluate.typed_replay import RESTRICTED
 from slta_planning.evaluate.window import EARLIEST, HOUR, LATEST
 from slta_planning.playing import PLAYABLE
 from slta_planning.text import columns, counted, percent, tally, wrapped
@@ -17,8 +18,10 @@ TITLES = {
     RECORDED: "recorded",
     "least_connections": "least connections",
     "best_fixed_weights": "best fixed weights",
+    RESTRICTED: "JLMU, no prices",
     **{policy.name: policy.title for policy in PLAYABLE.values()},
 }
+"""In the order of the tables. With session types there are some of them only, without all but one."""
 MAX_HOURS = 24
 """Maximum of rows of the hourly table; of a longer log the worst hours are shown."""
 HOURLY = {"least_connections": "least conn."}
@@ -68,6 +71,8 @@ def _left_out(lines: Data) -> Iterator[str]:
         yield f"{counted(lines['unknown_pool'], 'session')} on unknown pools left out: {tally(lines['unknown_pools'])}"
     if lines["overlapping"]:
         yield f"{counted(lines['overlapping'], 'session')} left out: the pool was already full"
+    if lines["incompatible"]:
+        yield f"{counted(lines['incompatible'], 'session')} left out: their type may not use the pool's class"
     if lines["not_placed"]:
         yield f"{counted(lines['not_placed'], 'line')} of sessions that no pool got"
     if lines["clock_back"]:
@@ -122,13 +127,34 @@ def _missing(data: Data) -> Iterator[str]:
 def _placements(data: Data) -> list[str]:
     bound, placements = data["bound"], {RECORDED: data[RECORDED], **data["policies"]}
     rows = [HEAD, ["bound", f"{bound:,.2f}", "100.00 %" if bound else "–", "", ""]]
-    for name, title in TITLES.items():
+    for name, title in _shown(data):
         found = placements[name]
         share = found["utility"] / bound if bound > 0 else None
         gaps = [percent(found[f"relative_{kind}_gap"]) for kind in ("placement", "swing")]
         rows.append([title, f"{found['utility']:,.2f}", percent(share), *gaps])
     weights = ", ".join(f"{name} {weight:g}" for name, weight in data["weights"].items())
-    return [*columns(rows), *wrapped([f"The best fixed weights that were found for this log: {weights}."])]
+    text = [f"The best fixed weights that were found for this log: {weights}."] if weights else _of_types(data)
+    return [*columns(rows), *wrapped(text)]
+
+
+def _shown(data: Data) -> list[tuple[str, str]]:
+    """Name and title of each placement."""
+    return [(name, title) for name, title in TITLES.items() if name in {RECORDED, *data["policies"]}]
+
+
+def _of_types(data: Data) -> list[str]:
+    """Cost of the session types, and the refused by type: a policy that refuses more can have the smaller gap."""
+    refused = "; ".join(
+        f"{title} {tally(counts) if any(counts.values()) else 'none'}"
+        for name, title in _shown(data)
+        if name != RECORDED
+        for counts in [{kind: count for kind, count in data["refused"][name].items() if count}]
+    )
+    cost = percent(data["relative_compatibility_gap"])
+    return [
+        f"Compatibility gap {cost}: what the best placement would add if every session could use every class.",
+        f"Refused sessions by type: {refused}.",
+    ]
 
 
 def _hours(data: Data, zone: tzinfo) -> list[str]:
@@ -138,7 +164,7 @@ def _hours(data: Data, zone: tzinfo) -> list[str]:
     worst = sorted(hours, key=lambda hour: -(hour[RECORDED]["relative_placement_gap"] or 0))[:MAX_HOURS]
     shown = sorted(worst, key=lambda hour: hour["from_s"])
     what = "hour by hour" if len(shown) == len(hours) else f"the {MAX_HOURS} worst of {len(hours)} hours"
-    heads = ["from", "sessions", *(HOURLY.get(name, title) for name, title in TITLES.items()), "swing gap"]
+    heads = ["from", "sessions", *(HOURLY.get(name, title) for name, title in _shown(data)), "swing gap"]
     table = columns([*_stacked(heads), *(_hour(hour, zone) for hour in shown)])
     return [f"placement gap in % of the bound, {what}", *table]
 
@@ -153,18 +179,32 @@ def _stacked(heads: Sequence[str]) -> Iterator[list[str]]:
 
 def _hour(hour: Data, zone: tzinfo) -> list[str]:
     placements = {RECORDED: hour[RECORDED], **hour["policies"]}
-    gaps = [placements[name]["relative_placement_gap"] for name in TITLES]
+    gaps = [placements[name]["relative_placement_gap"] for name, _ in _shown(hour)]
     shares = [percent(gap).removesuffix(" %") for gap in (*gaps, hour[RECORDED]["relative_swing_gap"])]
     return [moment(hour["from_s"], zone, "%m-%d %H:%M"), f"{hour['mean_sessions']:,.1f}", *shares]
 
 
 def _conclusion(data: Data) -> str:
+    if not data["weights"]:
+        return _conclusion_of_types(data)
     names = (RECORDED, "best_fixed_weights", DEFAULT_POLICY.name)
     placements = {RECORDED: data[RECORDED], **data["policies"]}
     lost, weights, ours = (percent(placements[name]["relative_placement_gap"]) for name in names)
     return (
         f"The recorded placement lost {lost} of the bound. On the same sessions the best fixed weights "
         f"would have lost {weights} and {DEFAULT_POLICY.title} {ours}."
+    )
+
+
+def _conclusion_of_types(data: Data) -> str:
+    """In utilities: a policy that refuses more sessions can have the smaller gap."""
+    placements, bound = {RECORDED: data[RECORDED], **data["policies"]}, data["bound"]
+    shares = (placements[name]["utility"] / bound if bound > 0 else None for name in (RECORDED, RESTRICTED, "jlmu"))
+    ours, restricted, priced = map(percent, shares)
+    return (
+        f"The recorded placement had {ours} of its bound. Of the same sessions JLMU in the classes of each type would "
+        f"have made {restricted} and with prices {priced}. Gaps are to the bound of the sessions that were placed: who "
+        "refuses more can have the smaller one."
     )
 
 

@@ -9,6 +9,7 @@ from slta.core.policies import DEFAULT_POLICY
 from slta_experiments import study_report
 from slta_planning.evaluate.evaluate_report import TITLES
 from slta_planning.evaluate.replay import RECORDED, Evaluation
+from slta_planning.evaluate.typed_replay import RESTRICTED
 from slta_planning.evaluate.window import HOUR
 from slta_planning.playing import PLAYABLE
 
@@ -17,6 +18,7 @@ OTHER_COLORS = (study_report.COLORS["accent"], study_report.COLORS["purple"])
 STYLES = {
     RECORDED: (study_report.COLORS["JLMU"], 2.5),
     "least_connections": (study_report.COLORS["paper"], 1.5),
+    RESTRICTED: (study_report.COLORS["blue"], 1.5),
     "best_fixed_weights": (study_report.COLORS["blue"], 1.5),
     DEFAULT_POLICY.name: (study_report.COLORS["SLTA"], 2.5),
     **{name: (color, 1.5) for name, color in zip(OTHERS, cycle(OTHER_COLORS), strict=False)},
@@ -44,7 +46,8 @@ def draw(evaluation: Evaluation, title: str, file: Path) -> list[Path]:
     at = [edge / unit for edge in edges]
     parts = list(pairwise(edges))
     canvas, (above, below) = study_report.figure(8.0, 5.5, nrows=2, sharex=True, height_ratios=(3, 1))
-    for name, (color, width) in STYLES.items():
+    shown = {name: style for name, style in STYLES.items() if name in evaluation.courses}
+    for name, (color, width) in shown.items():
         above.stairs(lost_of(evaluation, name), at, color=color, lw=width, label=TITLES[name], baseline=None)
     found = [evaluation.over(RECORDED, *part) for part in parts]
     sessions = [gaps.mean_sessions_per_pool * gaps.mean_pools for gaps in found]
@@ -53,5 +56,5 @@ def draw(evaluation: Evaluation, title: str, file: Path) -> list[Path]:
     above.set_ylim(bottom=0.0)
     below.set(xlabel=f"{unit_name} after the first start", ylabel="sessions")
     below.set_ylim(bottom=0.0)
-    above.legend(ncols=len(STYLES), loc="lower center", bbox_to_anchor=(0.5, -0.16), fontsize=8, columnspacing=1.2)
+    above.legend(ncols=len(shown), loc="lower center", bbox_to_anchor=(0.5, -0.16), fontsize=8, columnspacing=1.2)
     return study_report.write_figure(canvas, file)

@@ -6,7 +6,7 @@ import gzip
 import io
 import zlib
 from array import array
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -17,6 +17,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from slta.core.session_types import DEFAULT_TYPE
 from slta_planning.errors import UnusableError
 from slta_planning.evaluate.entries import (
     Entry,
@@ -50,8 +51,9 @@ Read = Callable[[int], None]
 class Lines:
     """Counts of a log's lines. `read` excludes the header, empty lines and those of backends that were not selected.
 
-    `overlapping` sessions began on a full pool. `open_at_end` sessions ended after the window. `clock_back` lines are
-    used, but follow lines that start and end later.
+    `overlapping` sessions began on a full pool, `incompatible` ones in a class that their type may not use.
+    `open_at_end` sessions ended after the window. `clock_back` lines are used, but follow lines that start and end
+    later.
     """
 
     read: int = 0
@@ -60,6 +62,7 @@ class Lines:
     unknown_pool: int = 0
     other_backend: int = 0
     overlapping: int = 0
+    incompatible: int = 0
     open_at_end: int = 0
     clock_back: int = 0
     bad_lines: list[str] = field(default_factory=list)
@@ -72,12 +75,12 @@ class Lines:
     @property
     def left_out(self) -> int:
         """Lines missing from the figures."""
-        return self.bad + self.unknown_pool + self.overlapping
+        return self.bad + self.unknown_pool + self.overlapping + self.incompatible
 
 
 @dataclass(frozen=True)
 class Log:
-    """Sessions in order of their starts: start and end in seconds, and the pool's number in `naming`."""
+    """Sessions in order of their starts: start and end in seconds, the pool's number in `naming`, the type's number."""
 
     format: Format
     lines: Lines
@@ -85,24 +88,29 @@ class Log:
     starts: NDArray[np.float64]
     ends: NDArray[np.float64]
     pools: NDArray[np.int64]
+    kinds: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What of a log is read, and how: `named` None: the format is detected; no `backends`: all."""
+    """What of a log is read, and how: `named` None: the format is detected; no `backends`: all.
+
+    `session_types` are the names of the fleet's types by number; without any but the default one a log's are ignored.
+    """
 
     named: FormatName | None
     zone: tzinfo
     backends: Collection[str] = ()
+    session_types: Sequence[str] = (DEFAULT_TYPE,)
 
 
 def read_log(path: Path, selection: Selection, naming: Naming, read: Read = lambda _: None) -> Log:
-    """Read a log, gzipped or not. Raises OSError or Unusable. Memory: 24 bytes a session, then 48 to sort."""
+    """Read a log, gzipped or not. Raises OSError or Unusable. Memory: 32 bytes a session, then 64 to sort."""
     with path.open("rb") as raw, _whole(path):
         lines = _lines(raw, read)
         first = list(islice(lines, LOOKED_AT))
         form = _format_of(first, selection)
-        sessions = _Sessions(form, naming)
+        sessions = _Sessions(form, naming, selection.session_types)
         for number, line in enumerate(chain(first, lines), start=1):
             if line.strip() and not (form.has_header and number == 1):
                 sessions.add(number, line)
@@ -162,10 +170,11 @@ def _format_of(first: list[str], selection: Selection) -> Format:
 class _Sessions:
     """Collects sessions and counts lines."""
 
-    def __init__(self, form: Format, naming: Naming) -> None:
+    def __init__(self, form: Format, naming: Naming, session_types: Sequence[str]) -> None:
         self.form, self.naming = form, naming
+        self.kinds_by_name = {name: number for number, name in enumerate(session_types)}
         self.lines = Lines()
-        self.starts, self.ends, self.pools = array("d"), array("d"), array("q")
+        self.starts, self.ends, self.pools, self.kinds = array("d"), array("d"), array("q"), array("q")
         self.latest_start = self.latest_end = float("-inf")
 
     def add(self, number: int, line: str) -> None:
@@ -173,6 +182,7 @@ class _Sessions:
         lines.read += 1
         try:
             entry = self.form.parse(line)
+            kind = self._kind(entry.session_type)
         except OtherBackendError as error:
             lines.read -= 1
             lines.other_backend += 1
@@ -193,6 +203,15 @@ class _Sessions:
             self._count_unknown(entry)
             return
         self._append(entry, pool)
+        self.kinds.append(kind)
+
+    def _kind(self, session_type: str | None) -> int:
+        """Number of a type. LineError if the fleet has types and not this one."""
+        if session_type is None or len(self.kinds_by_name) == 1:
+            return 0
+        if session_type not in self.kinds_by_name:
+            raise LineError(f"unknown session_type {session_type[:40]!r}")
+        return self.kinds_by_name[session_type]
 
     def _count_unknown(self, entry: Entry) -> None:
         pool = entry.pool if entry.pool_class is None else f"{entry.pool} of class {entry.pool_class}"
@@ -220,6 +239,6 @@ class _Sessions:
 
     def log(self) -> Log:
         starts, ends = np.frombuffer(self.starts), np.frombuffer(self.ends)
-        pools = np.frombuffer(self.pools, dtype=np.int64)
+        pools, kinds = (np.frombuffer(column, dtype=np.int64) for column in (self.pools, self.kinds))
         order = np.argsort(starts, kind="stable")
-        return Log(self.form, self.lines, self.naming, starts[order], ends[order], pools[order])
+        return Log(self.form, self.lines, self.naming, starts[order], ends[order], pools[order], kinds[order])

@@ -22,6 +22,7 @@ from slta_planning.errors import UnusableError
 from slta_planning.evaluate.course import Course, Order, Placement, Sessions, course_of
 from slta_planning.evaluate.presence import Epoch, Places, Presence
 from slta_planning.evaluate.reading import Log
+from slta_planning.evaluate.typed_replay import typed_courses, typed_gaps
 from slta_planning.evaluate.window import Window
 from slta_planning.playing import PLAYABLE, order_of
 
@@ -39,25 +40,32 @@ Ran = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Result of each placement by name, `recorded` first. `weights` are the best fixed ones, by class."""
+    """Result of each placement by name, `recorded` first. `weights` are the best fixed ones, by class.
+
+    `typed` is the specification of a fleet with session types, None without; there are no weights with it.
+    """
 
     presence: Presence
     window: Window
     sessions: int
     courses: Mapping[str, Course]
     weights: Mapping[str, float]
+    typed: FleetSpec | None = None
 
     def over(self, name: str, begin: float, end: float) -> Gaps:
         """Averages of a placement between two times of its course, and their bound."""
-        return _over(self.presence, self.courses[name], begin, end)
+        return _over(self.presence, self.courses[name], begin, end, self.typed)
 
 
-def _over(presence: Presence, course: Course, begin: float, end: float) -> Gaps:
+def _over(presence: Presence, course: Course, begin: float, end: float, typed: FleetSpec | None = None) -> Gaps:
     first, last = np.searchsorted(course.times, [begin, end])
     areas = (course.areas[last] - course.areas[first]) / (end - begin)
-    sessions, utility, optimum = (float(area) for area in areas)
-    averages = Averages(presence.mean_pools(begin, end), sessions, utility, optimum)
-    found = gaps(presence.shape.ranking, averages)
+    if typed:
+        found = typed_gaps(typed, presence, areas, begin, end)
+    else:
+        sessions, utility, optimum = (float(area) for area in areas)
+        averages = Averages(presence.mean_pools(begin, end), sessions, utility, optimum)
+        found = gaps(presence.shape.ranking, averages)
     assert found is not None  # noqa: S101 - a fleet has pools
     return found
 
@@ -66,6 +74,8 @@ def evaluate(
     spec: FleetSpec, log: Log, window: Window, presence: Presence, ran: Ran = lambda _done, _all: None
 ) -> Evaluation:
     """Replay a log. Sessions that began on a full pool are counted in `log.lines` and excluded everywhere."""
+    if spec.session_types:
+        return _typed(spec, log, window, presence, ran)
     whole = Sessions(log.starts - window.origin, log.ends - window.origin)
     recorded, kept = _recorded(spec, log, window, presence, whole)
     log.lines.overlapping = int((~kept).sum())
@@ -74,6 +84,20 @@ def evaluate(
     draws = generator(SEED).random(len(log.starts))[kept]
     courses, weights = _policies(spec, _Replay(presence, window, sessions, draws), recorded, ran)
     return Evaluation(presence, window, len(sessions.starts), {RECORDED: recorded, **courses}, weights)
+
+
+def _typed(spec: FleetSpec, log: Log, window: Window, presence: Presence, ran: Ran) -> Evaluation:
+    draws = generator(SEED).random(len(log.starts))
+    found = typed_courses(spec, log, window, presence, draws, ran)
+    _refuse_if_idle(_over(presence, found.recorded, window.begin, window.end, spec))
+    log.lines.open_at_end = int((found.sessions.ends >= window.end).sum())
+    courses = {RECORDED: found.recorded, **found.others}
+    return Evaluation(presence, window, len(found.sessions.starts), courses, {}, spec)
+
+
+def _refuse_if_idle(found: Gaps) -> None:
+    if not found.mean_sessions_per_pool:
+        raise UnusableError("no session is open between the warm-up and the end: shorten --warm-up or --cool-down")
 
 
 def _recorded(
@@ -86,8 +110,7 @@ def _recorded(
     if not kept.all():
         rest = Sessions(sessions.starts[kept], sessions.ends[kept])
         course = _as_recorded(spec, window, presence, rest, places[kept])
-    if not _over(presence, course, window.begin, window.end).mean_sessions_per_pool:
-        raise UnusableError("no session is open between the warm-up and the end: shorten --warm-up or --cool-down")
+    _refuse_if_idle(_over(presence, course, window.begin, window.end))
     return course.without_pools(), kept
 
 

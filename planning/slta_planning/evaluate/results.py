@@ -13,7 +13,7 @@ from slta_planning.evaluate.window import Window
 
 
 def results(evaluation: Evaluation, log: Log) -> dict[str, Any]:
-    """Figures of the whole window and of each hour."""
+    """Figures of the whole window and of each hour; with session types the refused of each from first to last."""
     window, presence = evaluation.window, evaluation.presence
     hours = list(pairwise(window.hours))
     return {
@@ -25,6 +25,7 @@ def results(evaluation: Evaluation, log: Log) -> dict[str, Any]:
         "sessions": evaluation.sessions,
         **over(evaluation, window.begin, window.end),
         "weights": dict(evaluation.weights),
+        **({"refused": {name: dict(c.refused) for name, c in evaluation.courses.items()}} if evaluation.typed else {}),
         "hours": [_times(window, begin, end) | over(evaluation, begin, end) for begin, end in hours],
     }
 
@@ -39,7 +40,12 @@ def over(evaluation: Evaluation, begin: float, end: float) -> dict[str, Any]:
         "bound": recorded.utility_bound * recorded.mean_pools,
         RECORDED: _placement(recorded),
         "policies": {name: _placement(gaps) for name, gaps in found.items()},
+        **({} if recorded.compatibility_gap is None else {"relative_compatibility_gap": _cost_of_types(recorded)}),
     }
+
+
+def _cost_of_types(gaps: Gaps) -> float | None:
+    return gaps.relative(gaps.compatibility_gap or 0.0)
 
 
 def _placement(gaps: Gaps) -> dict[str, Any]:

@@ -1,0 +1,72 @@
+"""Placements of a log whose sessions have types, and their gaps to the bound that respects the types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from slta.core.fleet import FleetSpec
+from slta.core.gaps import Averages, Gaps, TypeAverages, gaps
+from slta.core.policies.choice import NOTHING
+from slta_experiments.workload import Floats
+from slta_planning.evaluate.course import Course
+from slta_planning.evaluate.presence import Places, Presence
+from slta_planning.evaluate.reading import Log
+from slta_planning.evaluate.typed import Chooser, TypedFleet, TypedSessions, jlmu, recorded, typed_course
+from slta_planning.evaluate.window import Window
+
+RESTRICTED = "jlmu_restricted"
+"""JLMU among the classes of the type, without prices."""
+
+
+class TypedCourses(NamedTuple):
+    """The recorded placement, the others by name, and the sessions that all of them were given."""
+
+    recorded: Course
+    others: Mapping[str, Course]
+    sessions: TypedSessions
+
+
+def typed_courses(
+    spec: FleetSpec, log: Log, window: Window, presence: Presence, draws: Floats, ran: Callable[[int, int], None]
+) -> TypedCourses:
+    """Replay a log. Sessions on a full pool, or in a class that is not one of their type's, are excluded everywhere."""
+    pools = log.naming.pools(spec.class_names())
+    classes = np.repeat(np.arange(len(pools)), pools)
+    times = sorted({*window.hours, *window.parts})
+
+    def play(sessions: TypedSessions, chooser: Chooser) -> Course:
+        return typed_course(TypedFleet(spec, classes), presence.epochs, sessions, chooser, times)
+
+    sessions = TypedSessions(log.starts - window.origin, log.ends - window.origin, log.kinds)
+    places = log.naming.places(spec.class_names())[log.pools]
+    log.lines.incompatible = _incompatible(spec, log, classes[places])
+    as_recorded = play(sessions, recorded(places))
+    kept = (as_recorded.pools != NOTHING) | (sessions.starts >= window.end)
+    log.lines.overlapping = int((~kept).sum()) - log.lines.incompatible
+    kept_sessions = TypedSessions(sessions.starts[kept], sessions.ends[kept], sessions.kinds[kept])
+    choosers = {name: jlmu(draws[kept], with_prices=name != RESTRICTED) for name in (RESTRICTED, "jlmu")}
+    found = {}
+    for number, (name, chooser) in enumerate(choosers.items(), 2):
+        ran(number, len(choosers) + 1)
+        found[name] = play(kept_sessions, chooser).without_pools()
+    return TypedCourses(as_recorded.without_pools(), found, kept_sessions)
+
+
+def _incompatible(spec: FleetSpec, log: Log, classes: Places) -> int:
+    """Sessions in a class that is not one of their type's."""
+    may_use = np.zeros((len(spec.type_names), len(spec.classes)), dtype=bool)
+    for kind, own in enumerate(spec.type_sets.classes):
+        may_use[kind, list(own)] = True
+    return int((~may_use[log.kinds, classes]).sum())
+
+
+def typed_gaps(spec: FleetSpec, presence: Presence, areas: Floats, begin: float, end: float) -> Gaps | None:
+    """Gaps of means, as `TypedFleet.figures`, between two times."""
+    named = dict(zip((c.name for c in presence.shape.classes), presence.mean_pools(begin, end), strict=True))
+    sessions, utility, free, best, *by_type = (float(area) for area in areas)
+    types = TypeAverages(spec.type_sets, tuple(by_type), best)
+    pools = tuple(named.get(name, 0.0) for name in spec.class_names())
+    return gaps(spec.bound_ranking, Averages(pools, sessions, utility, free, types))
