@@ -12,8 +12,8 @@ from slta.core.fleet import FleetSpec
 from slta.store.batching.batcher import MAX_BATCH
 from slta.store.encoding import put_arguments
 from slta.store.library import assemble
+from slta.store.outcomes import REFUSALS
 from slta.store.pools import POOLS_PER_CALL
-from slta.store.replies import REFUSALS
 
 HOUR = 3_600_000_000
 """Lease in microseconds; none ends during a measurement."""

@@ -13,7 +13,7 @@ import pytest
 import slta.store
 from slta.store.library import assemble
 from slta.store.operations import FACTS, OPERATIONS
-from slta.store.replies import REFUSALS, RESULTS, SESSION_REFUSALS
+from slta.store.outcomes import REFUSALS, RESULTS, SESSION_REFUSALS
 from tests.inventory import each
 from tests.servers import SERVERS, own_server
 

@@ -38,7 +38,7 @@ MUTANTS: dict[str, Mutant] = {
         STORE,
     ),
     "a refusal has no address": lua(
-        "sessions", "    return ended, ended_on\n  elseif not fleet", "    return ended\n  elseif not fleet", STORE
+        "placements", "    return ended, ended_on\n  elseif not fleet", "    return ended\n  elseif not fleet", STORE
     ),
     "the choice of a comparison has no address": lua("reports", "choice ~= '' and choice or nil", "nil", STORE),
     "labels come unasked": lua("sessions", "options ~= '' and string.find(options, ' labels', 1, true)", "true", STORE),

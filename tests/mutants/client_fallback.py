@@ -86,7 +86,10 @@ MUTANTS = {
         "placing", " or not NAME.fullmatch(wanted.session_id)", "", "fallback"
     ),
     "without endpoints an open breaker refuses at once": python(
-        "placing", "admission is None and fallback.can_place(wanted.fleets)", "admission is None", "fallback"
+        "placing",
+        "admission is None and fallback.can_place(wanted.fleets, wanted.session_type)",
+        "admission is None",
+        "fallback",
     ),
     # Reports
     "the end of a doubtful attempt is not withdrawn": python(

@@ -44,7 +44,7 @@ MUTANTS = {
     "r steps down without a green token of its class": lua("slta", " and fleet.green[fleet.previous_class] > 0)", ")"),
     "r steps up with two yellow tokens": lua("tokens", "fleet.yellow <= 1", "fleet.yellow <= 2"),
     "r is judged after the arrival": lua(
-        "sessions", "fleet, 'update', step)", "fleet, 'update', policies.call(fleet, 'learning_step'))"
+        "placements", "fleet, 'update', step)", "fleet, 'update', policies.call(fleet, 'learning_step'))"
     ),
     "green tokens are not taken at the threshold": lua(
         "tokens",
@@ -79,7 +79,7 @@ MUTANTS = {
     "a jump of the clock is time": lua(
         "accounting", "elapsed = math.max(0, math.min(elapsed, accounting.MAX_STEP))", "elapsed = math.max(0, elapsed)"
     ),
-    "an ended id is forgotten at once": lua("sessions", "  if ended then\n", "  if false then\n"),
+    "an ended id is forgotten at once": lua("placements", "  if ended then\n", "  if false then\n"),
     "a late assign is placed": lua("sessions", "tombstones.add(fleet, id)", "local _ = nil"),
     "retention drops the younger generation": lua(
         "sessions", "fleet.ended_generation = 1 - fleet.ended_generation\n", "\n"

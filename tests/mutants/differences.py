@@ -62,19 +62,19 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "JLMU's choice is the best place in any order": lua(
         "jlmu",
-        "differences.highest(fleet, fleet.open, fleet.frontiers, least)\n",
-        "differences.highest(fleet, {}, fleet.frontiers, least)\n",
+        "differences.highest(fleet, session_types.masked(fleet, kind, fleet.open)",
+        "differences.highest(fleet, {}",
         DECISIONS,
     ),
     "another order leaves the sums": lua(
         "fleets",
-        "  if policy_differs or tables_differ then",
-        "  if policy_differs or totals_differ then",
+        "  if policy_differs or tables_differ or",
+        "  if policy_differs or totals_differ or",
         STORE,
         "store/reports",
     ),
     "another policy leaves the sums": lua(
-        "fleets", "  if policy_differs or tables_differ then", "  if tables_differ then", STORE
+        "fleets", "  if policy_differs or tables_differ or", "  if tables_differ or", STORE
     ),
     "a repair leaves the sums": lua("repair_totals", "  differences.restart(fleet)\n", "", STORE),
     "sums of earlier curves are taken off later ones": lua(

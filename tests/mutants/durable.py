@@ -95,8 +95,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a removed pool counts as a loss": python(
         "store/failover/recovery",
-        'outcomes["OVER_CAPACITY"]',
-        'outcomes["OVER_CAPACITY"] + outcomes["UNKNOWN_POOL"]',
+        'REFUSED = ("OVER_CAPACITY", "INCOMPATIBLE")',
+        'REFUSED = ("OVER_CAPACITY", "INCOMPATIBLE", "UNKNOWN_POOL")',
         WENT_BACK,
     ),
     "a replayed place yields to none": lua(

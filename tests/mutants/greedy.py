@@ -40,7 +40,7 @@ MUTANTS = {
         "fleet.learning_steps_up = fleet.learning_steps_up + 1",
     ),
     "greedy: r is judged before step 0": lua(
-        "sessions",
+        "placements",
         "  policies.call(fleet, 'prepare', view)\n  local step = policies.call(view, 'learning_step')\n",
         "  local step = policies.call(view, 'learning_step')\n  policies.call(fleet, 'prepare', view)\n",
     ),

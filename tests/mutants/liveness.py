@@ -76,9 +76,9 @@ MUTANTS: dict[str, Mutant] = {
         "guards", "conclude(fleet, class_index, known, fleet.time)", "known.guard = OVER", GUARDS
     ),
     "a guard ends in all classes": lua("guards", "(not chosen or chosen == class_index) and", "true and", GUARDS),
-    "unconfirmed pools are placed on as others": lua("sessions", "fleet.unconfirmed == 0", "true", GUARDS),
+    "unconfirmed pools are placed on as others": lua("placements", "fleet.unconfirmed == 0", "true", GUARDS),
     "a fleet of unconfirmed pools refuses": lua(
-        "confirmed", "vectors.sum(fleet.view.room) > 0 and fleet.view or fleet", "fleet.view", GUARDS
+        "confirmed", "fleet.view.room)) > 0 and fleet.view or fleet", "fleet.view.room)) and fleet.view", GUARDS
     ),
     "a view keeps the counts of its first decision": lua(
         "confirmed", "    fleet.view.stale[class_index] = true\n", "    local _ = class_index\n", GUARDS

@@ -15,10 +15,10 @@ MUTANTS: dict[str, Mutant] = {
         PLACED,
     ),
     "a session that moves keeps its level": lua(
-        "sessions", "  session.placed = records.placed(pool.level)\n", "", PLACED
+        "sessions", "session.placed = records.placed(pool.level, nil,", "local _ = (pool.level and", PLACED
     ),
     "the level is what the pool held before": lua(
-        "sessions", "placed = records.placed(level, token)", "placed = records.placed(level - 1, token)", PLACED
+        "sessions", "placed = records.placed(level, token,", "placed = records.placed(level - 1, token,", PLACED
     ),
     "the level is what the pool holds now": lua(
         "reads",
@@ -31,10 +31,10 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a record without token and level is unreadable": lua("records", "(%S+)(.*)$", "(%S+) (.+)$", PLACED),
     "a repair drops token and level": lua(
-        "repair_records", "records.placement(session) and session.placed or ''", "''", PLACED
+        "repair_records", "level and records.placed(level, token) or", "false or", PLACED
     ),
     "a repair keeps what nobody can read": lua(
-        "repair_records", "records.placement(session) and session.placed or ''", "session.placed", PLACED
+        "repair_records", "level and records.placed(level, token) or ''", "session.placed", PLACED
     ),
     "an empty word is told as a token": python(
         "store/replies", "token=token or None,\n        level", "token=token,\n        level", PLACED

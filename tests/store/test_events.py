@@ -13,7 +13,7 @@ from slta.models import PoolSpec, errors
 from slta.models.request_record import MAX_WORD, Author, Event, Facts
 from slta.store import Store
 from slta.store.encoding import put_arguments
-from slta.store.replies import REFUSALS
+from slta.store.outcomes import REFUSALS
 from tests import rawstate
 from tests.servers import TextRedis
 from tests.store.conftest import Clock

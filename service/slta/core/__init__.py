@@ -27,4 +27,5 @@ Not in the paper:
 | expected placement gap of JLMU | expected_gap |
 | utility of an even spread | least_connections |
 | difference at placing | differences |
+| session types: prices, and the optimum under restrictions | session_types |
 """

@@ -3,7 +3,9 @@
 | module | owns |
 |---|---|
 | schema | `FleetFile`: shape, limits, `to_spec`, `document` |
+| pool_classes | classes and their pools |
 | curves, orders | utility curves and orders by `kind` |
+| session_types | classes by session type |
 | yaml_file | `load_yaml`, `LoadedFleet` |
 | specs | cache of compiled specs |
 | applying | `apply_fleet`, `apply_file`; not exported here, as it imports the store |

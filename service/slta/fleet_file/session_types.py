@@ -25,9 +25,6 @@ SessionTypes = Annotated[
 ]
 """Names of classes by name of a type. A type `default` with all classes exists besides."""
 
-POLICIES = ("jlmu", "observe")
-"""Policies that take session types: a single estimate r cannot represent several water levels."""
-
 
 def check_names(types: Mapping[str, Sequence[str]], classes: Sequence[str]) -> None:
     """Check that each type has different classes of the fleet, and a name of its own; PydanticCustomError."""
@@ -47,9 +44,10 @@ def check_names(types: Mapping[str, Sequence[str]], classes: Sequence[str]) -> N
 
 def mistakes(types: Mapping[str, Sequence[str]], policy: Policy, order: Order) -> Iterator[Mistake]:
     """What forbids session types under this policy and order."""
-    if types and policy.name not in POLICIES:
+    if types and not policy.takes_types:
         yield mistake_at(
-            ("session_types",), f"policy {policy.name} learns one level of load for all classes: use policy jlmu"
+            ("session_types",),
+            f"policy {policy.name} does not take session types: use one that does, see docs/policies.md",
         )
     if types and not order.by_marginal:
         yield mistake_at(

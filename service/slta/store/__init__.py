@@ -5,6 +5,7 @@
 | store | `Store`, the public interface: `store.sessions.assign(…)` |
 | sessions, pools, fleets | operations on sessions, pools and fleets |
 | audits, repairs, census | audits, repairs and their dry runs; the names of fleets that have keys |
+| outcomes | words of Lua replies, and the error of each refusal |
 | replies, pool_replies, fleet_replies, snapshots | parsers of Lua replies |
 | operations | the table of session operations, and of the fields of a configuration |
 | library, encoding | the Lua library, assembled from `lua/`; arguments of `put` |

@@ -33,7 +33,7 @@ from slta.store import pool_replies
 from slta.store.batching.batcher import Operations
 from slta.store.batching.pending import OperationArgs
 from slta.store.client.functions import FunctionClient
-from slta.store.replies import Reply, checked
+from slta.store.outcomes import Reply, checked
 from slta.store.sessions import type_option
 
 POOLS_PER_CALL = 1000

@@ -45,7 +45,8 @@ class Policy:
     `name` is that in the fleet file, `title` and `summary` are for people. `tokens` are the possible tokens of a
     decision; a policy without any places no sessions. `has_thresholds`: it keeps r, thresholds, green and yellow
     tokens. `explain` lists its steps for the next session, if some active pool has room. JLMU's expected placement gap
-    applies to the policy in fleets of at most `predicted_classes` classes.
+    applies to the policy in fleets of at most `predicted_classes` classes. `takes_types`: it can place, or compare,
+    sessions that may use some classes only; a single estimate r cannot represent their several levels of load.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Policy:
     has_thresholds: bool
     explain: Callable[[Standing], Sequence[Step]] = no_steps
     predicted_classes: int = 0
+    takes_types: bool = False
 
     @property
     def places(self) -> bool:
@@ -85,6 +87,7 @@ POLICIES: Mapping[str, Policy] = {
             has_thresholds=False,
             explain=jlmu.explain,
             predicted_classes=MAX_CLASSES,
+            takes_types=True,
         ),
         Policy(
             name="slta-greedy",
@@ -103,6 +106,7 @@ POLICIES: Mapping[str, Policy] = {
             specification=lambda occupancies, _beta: Observe(occupancies),
             tokens=observe.TOKENS,
             has_thresholds=False,
+            takes_types=True,
         ),
     )
 }

@@ -16,7 +16,7 @@ from slta.store.client.functions import FunctionClient
 from slta.store.failover.replay_log import ReplayLog
 from slta.store.failover.rollback_detection import Stamp
 from slta.store.operations import OPERATIONS
-from slta.store.replies import REFUSALS, Reply, refused, with_attributes
+from slta.store.outcomes import REFUSALS, Reply, refused, with_attributes
 
 MAX_BATCH = 128
 MAX_CONCURRENT_CALLS = 2

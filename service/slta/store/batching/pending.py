@@ -9,7 +9,7 @@ from typing import Any
 from slta.models.errors import OutcomeUnknownError, StoreUnavailableError
 from slta.store.client.failures import StoreCallError
 from slta.store.client.functions import Argument
-from slta.store.replies import Reply
+from slta.store.outcomes import Reply
 
 OperationArgs = tuple[str, str, Argument, Argument, Argument]
 """Operation, session id and three arguments, as `lua/library.lua` takes them."""

@@ -22,7 +22,7 @@ from slta.store.client.routing import key_of
 from slta.store.client.url import Address
 from slta.store.failover.rollback_detection import RollbackDetector, Stamp
 from slta.store.library import Library
-from slta.store.replies import Reply, checked
+from slta.store.outcomes import Reply, checked
 
 Argument = str | int | float
 Clock = Callable[[], str]

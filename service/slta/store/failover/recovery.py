@@ -12,7 +12,7 @@ from slta.models.errors import DispatchError, OutcomeUnknownError, UnknownFleetE
 from slta.store.client.functions import FunctionClient
 from slta.store.failover.replay_log import Fact, ReplayLog, facts_of
 from slta.store.failover.rollback_detection import History, RollbackDetector, Stamp
-from slta.store.replies import RESULTS
+from slta.store.outcomes import RESULTS
 
 FACTS_PER_CALL = 128
 RESTORED = frozenset(RESULTS["restored fact"].split())

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from slta.core.session_types import DEFAULT_TYPE
 from slta.store.failover.rollback_detection import History, Stamp
 from slta.store.operations import FACTS, OPERATIONS
-from slta.store.replies import RESULTS, split_type
+from slta.store.outcomes import RESULTS
+from slta.store.replies import split_type
 
 KEPT_SECONDS = 10.0
 """Retention of a fleet's calls, counted from its newest."""

@@ -210,22 +210,6 @@ function fleets.put(fleet, key, now, given)
   return { 'CONFIGURED', fleet.config_version, created and 1 or 0 }, fleet
 end
 
--- Records which fleet file is applied, '' for none; `file` ends in '+' until its pools are added too. Not a cold field:
--- no other function has a use for it.
-function fleets.begin_file(fleet, file)
-  if file ~= '' then
-    redis.call('HSET', keys.of_fleet(fleet, 'cold'), 'file', file)
-  end
-end
-
--- file -> {FINISHED}: its pools are added. Nothing changes if another file has been begun since. O(1).
-function fleets.finish_file(fleet, file)
-  if redis.call('HGET', keys.of_fleet(fleet, 'cold'), 'file') == file .. '+' then
-    fleets.begin_file(fleet, file)
-  end
-  return { 'FINISHED' }
-end
-
 -- expected version, '' for any -> {DELETED} | {IN_USE} | {VERSION_MISMATCH, version}. O(levels + classes).
 function fleets.delete(fleet, expected)
   cold.load(fleet, 'config_version', 'store_epoch')

@@ -32,18 +32,13 @@ local function select_open(fleet, class_index, nth)
   return rows.select(keys.of_class(fleet, 'open', class_index), nth)
 end
 
--- JLMU's choice among the classes that a kind of session may use, without prices. O(classes + log pools).
-function jlmu.choose_unpriced(fleet, draw, kind)
-  local counts = session_types.masked(fleet, kind, fleet.open)
-  local token, class_index, nth = choose_jlmu(fleet.frontier_ranks, counts, draw)
-  return token, class_index, select_open(fleet, class_index, nth)
-end
-
--- With session types the class is the one with the best offer less its price, see `prices`. O(classes + log pools),
--- O(classes * types) with types.
-function jlmu.choose(fleet, draw, kind)
-  if not fleet.types then
-    return jlmu.choose_unpriced(fleet, draw, kind)
+-- With session types the class is the one with the best offer less its price, see `prices`; `unpriced`: with the best
+-- offer. O(classes + log pools), O(classes * types) with prices.
+function jlmu.choose(fleet, draw, kind, unpriced)
+  if not fleet.types or unpriced then
+    local counts = session_types.masked(fleet, kind, fleet.open)
+    local token, class_index, nth = choose_jlmu(fleet.frontier_ranks, counts, draw)
+    return token, class_index, select_open(fleet, class_index, nth)
   end
   local class_index = prices.choose(fleet, kind, fleet.open, fleet.frontiers, fleet.frontier_ranks)
   return 'open', class_index, select_open(fleet, class_index, math.floor(draw * fleet.open[class_index]))

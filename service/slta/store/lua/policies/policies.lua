@@ -50,6 +50,7 @@
 --   numbers, capacities, pools                by class: class_id, capacity, active pools
 --   names                                     by class: its name, for the messages of `check`
 --   masks                                     false, or of a view (see `confirmed.lua`) the rows of unconfirmed pools
+--   types                                     session types, false without any, see `session_types`
 --   active_pools, sessions, last_rank         active pools, the sessions on them, the worst rank that exists
 --   time                                      fleet time in µs
 --   beta_coefficient, beta_power              c and p in n*beta_n = c * n^p; cold fields, for `rebuild` only
