@@ -21,6 +21,7 @@ PLACEMENT_MISTAKES = (
     "rate_limited",
     "unknown_fleet",
     "fleet_observes",
+    "unknown_session_type",
     "no_session_id",
     "invalid_request",
     "repeated_header",

@@ -23,6 +23,7 @@ async def test_an_assign_sets_one_bit_of_the_ledger_and_takes_the_token(tiny: Ti
     assert answer.status_code == 201
     assert answer.json() == {
         "session_id": "s-1",
+        "session_type": "default",
         "pool_id": "large-2",
         "pool_class": "large",
         "address": None,
