@@ -25,6 +25,7 @@ TESTS = {
     "claimed": "claimed_ids.py::test_it_reaches_no_pool_where_no_session_begins[{}]",
     "ended": "visits.py::test_a_visit_that_slta_has_ended_is_answered_and_gets_another_cookie[{}]",
     "share": "shares.py::test_slta_places_as_many_of_the_sessions_as_the_share_says",
+    "typed": "session_types.py::test_a_location_names_its_type_and_a_client_cannot[connections-{}]",
     "stays": "visits.py::test_a_visit_stays_on_one_pool_while_slta_is_away[{}]",
 }
 
@@ -35,6 +36,20 @@ def recipe(file: str, right: str, wrong: str, test: str) -> Mutant:
     return Mutant(f"deploy/proxies/{file}", right, wrong, (f"tests/proxies/test_{TESTS[test].format(proxy)}",))
 
 
+TYPES = {
+    "HAProxy drops the session type": recipe(
+        "haproxy/slta.lua", '  headers["x-slta-session-type"] = {txn:get_var("txn.slta_type")}\n', "", "typed"
+    ),
+    "nginx passes on a client's session type": recipe(
+        "nginx/nginx.conf", '  proxy_set_header X-Slta-Session-Type "";\n', "", "headers"
+    ),
+    "Envoy drops the session type": recipe(
+        "envoy/slta.lua", '  question["x-slta-session-type"] = context:get("session_type")\n', "", "typed"
+    ),
+    "Caddy drops the session type": recipe(
+        "caddy/Caddyfile", "\t\t\theader_up X-Slta-Session-Type {vars.slta_type}\n", "", "typed"
+    ),
+}
 HAPROXY = {
     "HAProxy asks again and again": recipe(
         "haproxy/haproxy.cfg", "  httpclient.retries 0\n  httpclient.timeout.connect 50ms\n", "", "killed"
@@ -161,4 +176,4 @@ CADDY = {
         "caddy/visits.Caddyfile", "lb_policy header X-Session-Id {", "lb_policy header X-Other {", "stays"
     ),
 }
-MUTANTS = HAPROXY | NGINX | ENVOY | CADDY
+MUTANTS = HAPROXY | NGINX | ENVOY | CADDY | TYPES

@@ -31,6 +31,7 @@ def edits(setup: Setup) -> Edits:
         "admin localhost:2019": f"admin 127.0.0.1:{setup.admin}",
         "http://:80 {": f"http://:{setup.port} {{",
         "127.0.0.1:8080 {": f"127.0.0.1:{setup.slta} {{",
+        "slta_type default #": f"slta_type {setup.session_type} #",
         "/fleets/main/": f"/fleets/{setup.fleet}/",
         "header_up X-Slta-Lease ": f"header_up X-Slta-Lease {setup.lease} # ",
         "vars overflow off #": f"vars overflow {'on' if setup.overflow else 'off'} #",

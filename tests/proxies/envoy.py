@@ -32,11 +32,17 @@ def edits(setup: Setup) -> Edits:
         "address: 0.0.0.0, port_value: 80}": f"address: 127.0.0.1, port_value: {setup.port}}}",
         "address: 127.0.0.1, port_value: 8080": f"address: 127.0.0.1, port_value: {setup.slta}",
         "/etc/envoy/": f"{setup.folder}/",
+        type_of("default", setup): type_of(setup.session_type, setup),
         "/fleets/main/": f"/fleets/{setup.fleet}/",
         'lease: "': f'lease: "{setup.lease}" # "',
         'overflow: "off"': f'overflow: "{"on" if setup.overflow else "off"}"',
         ENDPOINTS: "".join(pools),
     }
+
+
+def type_of(session_type: str, setup: Setup) -> str:
+    """The line of a route's session type; its anchor is there for the log."""
+    return f"session_type: {'' if setup.visits else '&session_type '}{session_type}"
 
 
 def live(setup: Setup) -> int:

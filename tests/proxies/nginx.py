@@ -29,6 +29,7 @@ def edits(setup: Setup) -> Edits:
         SERVERS: "".join(f"    server 127.0.0.1:{port};\n" for port in setup.pools.values()),
         "$slta_overflow { default off; }": f"$slta_overflow {{ default {'on' if setup.overflow else 'off'}; }}",
         "listen 80;": f"listen 127.0.0.1:{setup.port};",
+        "slta_type default;": f"slta_type {setup.session_type};",
         "/fleets/main/": f"/fleets/{setup.fleet}/",
         "Bearer change-me": f"Bearer {setup.key}",
         f"X-Slta-Lease {60 if setup.visits else 23760};": f"X-Slta-Lease {setup.lease};",

@@ -38,6 +38,7 @@ class Setup:
     lease: int = 0
     overflow: bool = False
     visits: bool = False
+    session_type: str = "default"
     patient: bool = True
 
 

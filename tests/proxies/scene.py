@@ -84,7 +84,7 @@ class Scene:
         ]
         self.call("POST", "/pools", {"pools": rows})
 
-    def define(self, capacity: int, **members: str) -> None:
+    def define(self, capacity: int, **members: object) -> None:
         """Make or change the fleet: the capacity of each pool, and other members."""
         classes = [{"name": name, "utility": utility, "capacity": capacity} for name, utility in self.curves.items()]
         self.call("PUT", "", {"classes": classes, **members})

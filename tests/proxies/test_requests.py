@@ -100,6 +100,7 @@ async def test_headers_of_slta_that_a_client_sends_have_no_effect_and_reach_no_p
             "X-Slta-Pool": pool,
             "X-Slta-Endpoint": address,
             "X-Slta-Code": "no_capacity",
+            "X-Slta-Session-Type": "unheard-of",
             "X-Session-Id": "mine",
         }
         _, _, [served] = await sent(behind, "GET", "/play", headers=claimed)

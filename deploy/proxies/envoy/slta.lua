@@ -13,6 +13,7 @@ function envoy_on_request(request)
   question["authorization"] = "Bearer " .. key
   question["x-session-id"] = id
   question["x-slta-lease"] = context:get("lease")
+  question["x-slta-session-type"] = context:get("session_type")
   local answer = request:httpCall("slta", question, nil, {timeout_ms = 200, send_xff = false})
   local metadata = request:streamInfo():dynamicMetadata()
   if answer["x-slta-endpoint"] then metadata:set("slta", "endpoint", answer["x-slta-endpoint"]) end

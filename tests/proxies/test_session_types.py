@@ -1,0 +1,46 @@
+"""Session types behind a proxy: those of a location, whatever a client says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.awaiting import eventually
+from tests.proxies.clients import KINDS, sent
+from tests.proxies.proxy import Proxy
+from tests.proxies.scene import Scene, scene
+
+pytestmark = [pytest.mark.proxies]
+
+CLAIMED = {"X-Slta-Session-Type": "frugal", "X_Slta_Session_Type": "frugal"}
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["connections", "visits"])
+def typed(proxy: Proxy, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """The location's sessions are of a type that may use small pools alone, which are worth less."""
+    folder = tmp_path_factory.mktemp(proxy.name)
+    with scene(
+        proxy, folder, visits=request.param, follow=not request.param, lease=60, session_type="small-only"
+    ) as made:
+        made.define(200, policy="jlmu", session_types={"small-only": ["small"], "frugal": ["large"]})
+        yield made
+
+
+async def test_a_location_names_its_type_and_a_client_cannot(typed: Scene, proxy: Proxy) -> None:
+    for _ in range(4):
+        _, _, [served] = await sent(typed, "GET", "/play", cookies=proxy.visitor(), headers=CLAIMED)
+        assert served.pool.startswith("small-")
+        assert typed.call("GET", f"/sessions/{served.session}")["session_type"] == "small-only"
+        assert [name for name in served.headers if name.replace("_", "-").startswith("x-slta-")] == []
+
+
+async def test_a_session_that_the_proxy_placed_itself_is_reported_with_its_type(typed: Scene, proxy: Proxy) -> None:
+    if typed.setup.visits or not proxy.begins:
+        pytest.skip("there is no begin line")
+    typed.define(200, policy="jlmu", session_types={"small-only": ["small", "large"], "frugal": ["large"]})
+    typed.service.kill()
+    async with KINDS["websocket"](typed) as served:
+        typed.service.start()
+        await eventually(lambda: typed.knows(served.session))
+        assert typed.call("GET", f"/sessions/{served.session}")["session_type"] == "small-only"
