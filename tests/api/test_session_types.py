@@ -131,6 +131,13 @@ def test_only_an_assign_has_a_type_in_the_plain_form(kind: str) -> None:
     assert read_plain_operations(body.encode()) is None
 
 
+async def test_the_largest_call_of_all_members_is_taken(api: Api, typed: str) -> None:
+    every = {"lease_seconds": 60, "session_type": "video"}
+    assigns = [{"assign": {"session_id": f"a{k}", "touch": True, "labels": True, **every}} for k in range(500)]
+    reports = [{"report": {"session_id": f"r{k}", "pool_id": "none", "late": True, **every}} for k in range(500)]
+    assert len(await outcomes(api, typed, *assigns, *reports)) == 1000
+
+
 # Refusals
 
 

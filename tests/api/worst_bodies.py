@@ -11,6 +11,8 @@ from slta.core.limits import MAX_CLASSES, MAX_LEVELS
 from slta.parsing.strict_json import MAX_MEMBERS, MAX_NUMBER
 
 KIB = 1024
+MAX_TYPES = 3000
+"""Types in a body that is parsed in the event loop."""
 IDS = [f"{'s' * 124}{number:04d}" for number in range(8192)]
 """Ids of the greatest length."""
 
@@ -145,6 +147,15 @@ def refused_bodies() -> dict[str, tuple[str, str, Callable[[], bytes]]]:
     for members in (1, MAX_MEMBERS, 80):
         title, build_one = f"{members} unknown members in each of 1,000", partial(unknown_in_operations, members)
         found[title] = ("POST", "/operations", build_one)
+    ids = [f"s{k}" for k in range(MAX_TYPES)]
+    typed: dict[str, dict[str, object]] = {
+        "types that are no names": {"session_types": dict.fromkeys(ids, "no name")},
+        "types of nobody": {"session_types": dict.fromkeys(ids, "video")},
+        "as many unknown members": dict.fromkeys(ids, 1),
+    }
+    for title, more in typed.items():
+        body = {"session_ids": [], "as_of": "1:1", **more}
+        found[title] = ("PUT", "/pools/small-1/sessions", partial(compact, body))
     return found | {"a fleet of mistakes": ("PUT", "", mistaken_fleet)}
 
 

@@ -41,7 +41,7 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
     "complete",
     "pool",
     body_bytes=BATCH_BODY,
-    body_parts=7 * MAX_OPERATIONS,
+    body_parts=8 * MAX_OPERATIONS,
     hot=True,
     operations=MAX_OPERATIONS,
 )
