@@ -52,6 +52,9 @@ MUTANTS: dict[str, Mutant] = {
     "a session is put back in a class that its type may not use": lua(
         "replay", "session_types.may_use(fleet, kind, (keys.locate(fleet, pool_number)))", "true", PUT_BACK
     ),
+    "nobody says that a repair took types away": lua(
+        "repair_records", "job.without_type = (job.without_type or 0) + 1", "job.without_type = 0", PUT_BACK
+    ),
     "nobody says that types were lost": python(
         "store/failover/recovery", "if outcomes[WITHOUT_TYPE]:", "if False:", PUT_BACK
     ),

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+import structlog
+
 from slta.models import Repaired, Survey
 from slta.models.request_record import Author
 from slta.store.client.functions import Argument, FunctionClient
@@ -19,6 +21,7 @@ TAKEOVER_SECONDS = 2.0
 """Time without a slice after which another dispatcher resumes a repair."""
 SETS_PER_CALL = 500
 """Sets of session ids per call of a survey."""
+log = structlog.get_logger(__name__)
 UNREADABLE = "its record is unreadable"
 
 
@@ -77,10 +80,14 @@ class Repairs:
         """Run slices to the end of a repair; None if there is none, or another dispatcher is running it.
 
         A repair without a slice for `takeover_seconds` counts as abandoned. It uses at most half of the server's time.
+        Sessions whose type is gone, or may not use their class any more, become `default`: their number is logged.
         """
-        idle_us = round(takeover_seconds * 1e6)
+        idle_us, without_type = round(takeover_seconds * 1e6), 0
         while True:
             outcome, *rest = await self._functions.slice("repair", fleet, self._work, idle_us, writes=True)
+            without_type += int(rest[1]) if outcome == "SLICE" else 0
+            if without_type and outcome != "SLICE":
+                log.warning("session_types_lost", fleet=fleet, sessions=without_type)
             if outcome == "REPAIRED":
                 return Repaired(fleet=fleet, slices=int(rest[0]), set_aside=int(rest[1]))
             if outcome in ("SOUND", "WAIT"):

@@ -115,7 +115,7 @@ function repair.blocked(fleet)
 end
 
 -- patience: µs without a slice after which another dispatcher's repair is continued.
---   -> {SLICE, next stage} | {REPAIRED, slices, records set aside} | {WAIT} while another dispatcher repairs
+--   -> {SLICE, next stage, sessions that lost their types} | {REPAIRED, slices, records set aside} | {WAIT} while another dispatcher repairs
 --    | {SOUND} if the fleet is not under repair | {UNKNOWN_FLEET} | {NEWER_FLEET} | {OLDER_FLEET}. O(work).
 function repair.slice(key, now, work, patience)
   local fleet, refusal = state.read(key, true)
@@ -141,5 +141,5 @@ function repair.slice(key, now, work, patience)
   job.stage, job.cursor = cursor and stage or following, cursor or ''
   write_job(fleet, job)
   state.write(fleet)
-  return { 'SLICE', job.stage }
+  return { 'SLICE', job.stage, job.without_type or 0 }
 end

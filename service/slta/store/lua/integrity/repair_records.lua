@@ -42,18 +42,23 @@ local function type_word(fleet, session)
   return may_stay and ' t' .. fleet.types.numbers[kind] or ''
 end
 
--- Corrects the pool number, start, lease end, level, token and type of a session; nil without a pool.
-local function normalize(fleet, session)
+-- Corrects the pool number, start, lease end, level, token and type of a session; nil without a pool. Counts in the job
+-- those that lose their type.
+local function normalize(fleet, session, job)
   session.pool_number = find_pool(fleet, session.pool_number, session.pool_id)
   session.start, session.due = math.min(session.start, fleet.time), normalize_due(fleet, session.lease, session.due)
   local level, token = records.placement(session)
-  session.placed = (level and records.placed(level, token) or '') .. type_word(fleet, session)
+  local word = type_word(fleet, session)
+  if session.pool_number and word == '' and string.find(session.placed, ' t%d+$') then
+    job.without_type = (job.without_type or 0) + 1
+  end
+  session.placed = (level and records.placed(level, token) or '') .. word
   return session.pool_number and session
 end
 
-local function place(fleet, id, record)
+local function place(fleet, id, record, job)
   local session = records.parse(record)
-  session = session and normalize(fleet, session)
+  session = session and normalize(fleet, session, job)
   if not session then
     repair.remove(fleet, 'session', id, record)
     return
@@ -72,5 +77,5 @@ end
 
 -- Repairs some records. O(work).
 function repair_records.place(fleet, job, cursor)
-  return slices.each_field(fleet, 'sessions', job, cursor, function(id, record) place(fleet, id, record) end)
+  return slices.each_field(fleet, 'sessions', job, cursor, function(id, record) place(fleet, id, record, job) end)
 end
