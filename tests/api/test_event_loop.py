@@ -85,6 +85,7 @@ WORST = [
     "80 unknown members in each of 1,000",
     "20 unknown members in each of 1,000",
     "a fleet of mistakes",
+    "types of nobody",
 ]
 
 

@@ -125,6 +125,22 @@ def test_a_plain_body_has_the_types_of_its_assigns() -> None:
     ]
 
 
+async def test_both_paths_answer_with_the_same_bytes(server: str, redis: Redis) -> None:
+    assigns = [{"assign": {"session_id": f"b-{k}", "session_type": kind}} for k, kind in enumerate(TYPES)]
+    assigns += [{"assign": {"session_id": f"b-{k}", "labels": True}} for k in range(3)]
+    bodies: list[tuple[str, Any]] = [
+        *(("assign", {"session_id": f"s-{kind}", "session_type": kind}) for kind in (*TYPES, "audio", "train")),
+        *(("operations", {"operations": assigns[at:]}) for at in (0, len(TYPES))),
+        ("operations", {"operations": assigns[: len(TYPES)]}),
+        ("assign", {"session_type": "no name"}),
+    ]
+    typed = call("f", TYPED, method="PUT", x_request_id="r")
+    talk = (typed, *(call(f"f/{path}", body, x_request_id="r") for path, body in bodies), last(ask("HEAD")))
+    direct, by_asgi = await both_ways([talk], server, redis)
+    assert direct == by_asgi
+    assert b'"session_type":"video"' in direct[0]
+
+
 @pytest.mark.parametrize("kind", ["renew", "complete"])
 def test_only_an_assign_has_a_type_in_the_plain_form(kind: str) -> None:
     body = json.dumps({"operations": [{kind: {"session_id": "a", "session_type": "video"}}]})
