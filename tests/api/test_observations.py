@@ -259,3 +259,43 @@ async def test_asking_for_the_next_placement_is_one_call_of_the_store(api: Api, 
     before = calls()
     await api.get(f"{fleet}/next")
     assert calls() == before + 1
+
+
+# Session types
+
+
+async def typed_fleet(api: Api) -> str:
+    """Sessions of `video` on `large` only."""
+    file = FLEET | {"policy": "jlmu", "session_types": {"video": ["large"]}}
+    assert (await api.put("/v1/fleets/typed", json=file)).status_code == 201
+    return "/v1/fleets/typed"
+
+
+async def test_next_is_asked_about_a_type(api: Api) -> None:
+    fleet = await typed_fleet(api)
+    seen = (await api.get(f"{fleet}/next?session_type=video")).json()
+    assert (seen["session_type"], [offer["pool_class"] for offer in seen["offers"]]) == ("video", ["large"])
+    unknown = await api.get(f"{fleet}/next?session_type=audio")
+    assert refusal(unknown) == (422, "unknown_session_type")
+    assert unknown.json()["session_types"]
+
+
+async def test_the_optimum_is_asked_with_a_load_for_each_type(api: Api) -> None:
+    """Two pools a class: at one `video` and one `default` per pool, four sessions must be on `large`."""
+    fleet = await typed_fleet(api)
+    seen = (await api.get(f"{fleet}/optimum?load=video:1&load=default:1")).json()
+    assert {one["name"]: one["sessions"] for one in seen["session_types"]} == {"default": 4, "video": 4}
+    assert (seen["sessions"], seen["overload"], seen["load_price"]) == (8, False, None)
+    full = (await api.get(f"{fleet}/optimum?load=video:2.5")).json()
+    assert (full["overload"], [c["sessions_per_pool"] for c in full["classes"]]) == (True, [0, 4])
+    assert full["compatibility_gap"] > 0
+    assert refusal(await api.get(f"{fleet}/optimum?load=audio:1")) == (422, "unknown_session_type")
+    for query in ("load=video:1&load=video:2", "load=1&load=video:1", "load=video:-1", "load=video:"):
+        assert refusal(await api.get(f"{fleet}/optimum?{query}")) == (422, "invalid_request")
+
+
+async def test_one_load_scales_the_types_that_there_are(api: Api) -> None:
+    fleet = await typed_fleet(api)
+    await api.post(f"{fleet}/assign", json={"session_id": "a"})
+    seen = (await api.get(f"{fleet}/optimum?load=2")).json()
+    assert {one["name"]: one["sessions"] for one in seen["session_types"]} == {"default": 8, "video": 0}

@@ -51,4 +51,16 @@ MUTANTS: dict[str, Mutant] = {
         "sum(one.refused.values())",
         VIEWS,
     ),
+    "an explained price forgets who is needy": python(
+        "core/session_types/prices", "types.append(t)", "pass", "views/next_placement"
+    ),
+    "an explained place may be in any class": python(
+        "views/next_placement", "if place.pool_class in own]", "]", "views/next_placement"
+    ),
+    "a load without a type is all of the default one": python(
+        "views/what_if",
+        "shares = present if sum(present) else",
+        "shares = present if not present else",
+        "api/observations",
+    ),
 }

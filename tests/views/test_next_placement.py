@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 from fractions import Fraction
 
+import pytest
+
 from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.policies.steps import no_steps
 from slta.core.utility import PoolClass, WeightedLeastConnectionsUtility
+from slta.models import TypeSnapshot, TypesSnapshot
+from slta.models.errors import UnknownSessionTypeError
 from slta.views.next_placement import NextPlace, NextPlacement, next_placement
 from tests.views.test_views import SPEC, snapshot
 
@@ -77,3 +81,57 @@ def test_figures_in_words_have_a_true_minus_sign() -> None:
     losing = PoolClass("a", WeightedLeastConnectionsUtility(Fraction(2)), 3)
     spec = dataclasses.replace(SPEC, classes=(losing, SPEC.classes[1]))
     assert "and adds −0.5. " in following([2], [0], rank=1, spec=spec).sentence
+
+
+TYPED = FleetSpec(SPEC.classes, policy=POLICIES["jlmu"], session_types={"narrow": ["a"]})
+
+
+def typed(a: list[int], b: list[int], narrow: int, session_type: str = "default") -> NextPlacement:
+    """Sessions of `narrow` may use a only."""
+    others = sum(a[1:]) + sum(b[1:]) - narrow
+    types = [
+        TypeSnapshot(name=name, sessions=count, other_sessions=0, assigned=0, refused={})
+        for name, count in (("default", others), ("narrow", narrow))
+    ]
+    seen = snapshot(a, b, types=TypesSnapshot(optimum=0, held=[0, 0], types=types))
+    return next_placement(seen, TYPED, session_type)
+
+
+def test_a_place_that_others_need_has_a_price() -> None:
+    """One place of a is left, worth 2, where `narrow` has nothing else; b's first is worth 3, its second 2.
+
+    With b's pool at one session both offers are worth 2, and a ranks first. Without the place of a `narrow` has
+    nothing: R = 2 / 3 sessions of `narrow` for 3 places down to the last level, 1 hole: 2 (2 / 3)^(3 / 8).
+    """
+    seen = typed([1, 1, 1], [1, 1], narrow=2)
+    a, b = seen.offers
+    assert (a.pool_class, a.needy_types, a.needy_sessions, a.room, a.holes) == ("a", ["narrow"], 2, 3, 1)
+    assert a.needed == pytest.approx(2 / 3)
+    assert a.price == pytest.approx(2 * (2 / 3) ** (3 / 8))
+    assert (b.pool_class, b.price, b.needed) == ("b", 0, None)
+    assert [place.pool_class for place in seen.places] == ["b"]
+    assert "places being left to narrow" in seen.sentence
+
+
+def test_the_needy_pay_no_price_and_see_their_classes_only() -> None:
+    seen = typed([1, 1, 1], [1, 1], narrow=2, session_type="narrow")
+    assert [(offer.pool_class, offer.price) for offer in seen.offers] == [("a", 0)]
+    assert [place.pool_class for place in seen.best_places] == ["a"]
+    assert seen.session_type == "narrow"
+
+
+def test_a_type_is_refused_where_its_classes_are_full_or_without_pools() -> None:
+    assert typed([1, 1, 1, 1], [1], narrow=3, session_type="narrow").refused == "no_capacity"
+    assert typed([0], [1], narrow=0, session_type="narrow").refused == "no_active_pool"
+    assert typed([0], [1], narrow=0).refused is None
+
+
+def test_an_unknown_type_is_told_with_those_that_exist() -> None:
+    with pytest.raises(UnknownSessionTypeError) as raised:
+        typed([1], [1], narrow=0, session_type="other")
+    assert raised.value.context == {"session_type": "other", "session_types": "default narrow"}
+
+
+def test_without_types_there_is_neither_a_type_nor_a_price() -> None:
+    seen = next_placement(snapshot([1], [1]), SPEC)
+    assert (seen.session_type, seen.offers) == (None, [])

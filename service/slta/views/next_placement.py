@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from slta.core.fleet import FleetSpec
 from slta.core.policies.steps import Opening, Standing, Step
+from slta.core.session_types import DEFAULT_TYPE
 from slta.models import Snapshot
+from slta.views.priced_places import PricedPlace, kind_of, priced_places
 from slta.views.state import enumeration
 
 MAX_NAMED = 3
@@ -38,7 +41,8 @@ class NextPlacement:
     """`GET …/next`: the next session goes to a pool of `places`, drawn uniformly.
 
     The first of `steps` that has pools decides: number `decides`, from 1. `best_places` has the best place of each
-    class, best marginal utility first. `refused` is the code of the error if no pool has room.
+    class, best marginal utility first. `refused` is the code of the error if no pool has room. With session types all
+    is of the classes that `session_type` may use, and `offers` has their prices; None and empty without.
     """
 
     fleet: str
@@ -51,19 +55,22 @@ class NextPlacement:
     token: str | None
     places: list[NextPlace]
     best_places: list[NextPlace]
+    session_type: str | None
+    offers: list[PricedPlace]
     sentence: str
 
 
-def next_placement(snapshot: Snapshot, spec: FleetSpec) -> NextPlacement:
-    """Placement of a session that would arrive at this instant. O(levels)."""
-    standing = Standing(
-        names=[c.name for c in snapshot.classes],
-        ranking=enumeration(spec, [c.counts[0] for c in snapshot.classes]),
-        counts=[c.counts for c in snapshot.classes],
-        rank=snapshot.rank,
-    )
-    best = standing.best_places()
+def next_placement(snapshot: Snapshot, spec: FleetSpec, session_type: str = DEFAULT_TYPE) -> NextPlacement:
+    """Placement of a session that would arrive at this instant. O(levels). UnknownSessionTypeError."""
+    kind = kind_of(spec, session_type)
+    standing = _standing(snapshot, spec)
+    own = spec.type_sets.members[kind]
+    best = [place for place in standing.best_places() if place.pool_class in own]
     steps = list(spec.policy.explain(standing)) if best else []
+    offers = list[PricedPlace]()
+    if steps and spec.session_types:
+        offers, place = priced_places(snapshot, spec, standing, kind)
+        steps = [Step(_priced_rule(session_type, offers), steps[0].token, (place,) if place else ())]
     number = next((k for k, step in enumerate(steps, 1) if step.places), None)
     deciding = steps[number - 1] if number else None
     best_places = sorted((_to_next_place(place, spec) for place in best), key=lambda place: -place.marginal_utility)
@@ -73,14 +80,32 @@ def next_placement(snapshot: Snapshot, spec: FleetSpec) -> NextPlacement:
         config_version=snapshot.config_version,
         policy=snapshot.policy,
         as_of=snapshot.as_of,
-        refused=None if best else _refusal(standing),
+        refused=None if best else _refusal(standing, own),
         steps=[NextStep(rule=step.rule, token=step.token, pools=step.pools) for step in steps],
         decides=number,
         token=deciding.token if deciding else None,
         places=places,
         best_places=best_places,
+        session_type=session_type if spec.session_types else None,
+        offers=offers,
         sentence=_sentence(spec.policy.title, number, deciding, places, best_places),
     )
+
+
+def _standing(snapshot: Snapshot, spec: FleetSpec) -> Standing:
+    return Standing(
+        names=[c.name for c in snapshot.classes],
+        ranking=enumeration(spec, [c.counts[0] for c in snapshot.classes]),
+        counts=[c.counts for c in snapshot.classes],
+        rank=snapshot.rank,
+    )
+
+
+def _priced_rule(session_type: str, offers: Sequence[PricedPlace]) -> str:
+    """The rule of the only step with session types, and who a price is for."""
+    needy = sorted({name for offer in offers for name in offer.needy_types})
+    left = f", places being left to {' and '.join(needy)}" if needy else ""
+    return f"a pool whose next level adds most, less its price, of the classes of {session_type}{left}"
 
 
 def _to_next_place(place: Opening, spec: FleetSpec) -> NextPlace:
@@ -92,8 +117,8 @@ def _to_next_place(place: Opening, spec: FleetSpec) -> NextPlace:
     )
 
 
-def _refusal(standing: Standing) -> Literal["no_active_pool", "no_capacity"]:
-    return "no_capacity" if any(counts[0] for counts in standing.counts) else "no_active_pool"
+def _refusal(standing: Standing, own: Collection[int]) -> Literal["no_active_pool", "no_capacity"]:
+    return "no_capacity" if any(standing.counts[c][0] for c in own) else "no_active_pool"
 
 
 def _sentence(

@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
 from slta.core.ranking import Coordinate
+from slta.core.session_types.bound import bound
 from slta.models import Snapshot
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
+from slta.views.priced_places import kind_of
 from slta.views.state import dispatch_target, enumeration
+
+Loads = Mapping[str, float]
+"""Sessions per active pool by type, or of all under ""."""
+OVERLOAD = 1e-9
+"""Share of the sessions without room below which that is rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +32,20 @@ class ClassOptimum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TypeLoad:
+    """Sessions of a type, in total and per active pool of the fleet."""
+
+    name: str
+    load: float | None
+    sessions: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
-    """`GET …/optimum`: the optimum for a load and numbers of pools."""
+    """`GET …/optimum`: the optimum for a load and numbers of pools.
+
+    With session types `session_types` has their loads, and what describes one price for all sessions is None.
+    """
 
     load: float | None
     sessions: float
@@ -38,6 +57,8 @@ class WhatIf:
     expected_placement_gap: float | None
     relative_expected_placement_gap: float | None
     expected_placement_gap_reason: Reason | None
+    compatibility_gap: float | None
+    session_types: list[TypeLoad]
     classes: list[ClassOptimum]
 
 
@@ -63,8 +84,61 @@ def what_if(
         expected_placement_gap=expected.gap,
         relative_expected_placement_gap=expected.relative,
         expected_placement_gap_reason=expected.reason,
+        compatibility_gap=None,
+        session_types=[],
         classes=_optimal_classes(spec, counts, best, target),
     )
+
+
+def what_if_of_types(snapshot: Snapshot, spec: FleetSpec, asked: Loads, pools: Mapping[str, int]) -> WhatIf:
+    """Optimum with session types, for the sessions that `sessions_by_type` gives. UnknownSessionTypeError."""
+    counts, _ = changed(snapshot, None, pools)
+    sessions, total = sessions_by_type(snapshot, spec, asked, sum(counts)), sum(counts)
+    best = bound(spec.type_sets, spec.bound_ranking, counts, sessions)
+    free = optimum(spec.optimal_ranking, counts, sum(sessions))
+    return WhatIf(
+        load=sum(sessions) / total if total else None,
+        sessions=sum(sessions),
+        overload=best.refused > OVERLOAD * sum(sessions),
+        utility_bound=best.utility if total else None,
+        utility_bound_per_pool=best.utility / total if total else None,
+        load_price=None,
+        optimal_rank=None,
+        expected_placement_gap=None,
+        relative_expected_placement_gap=None,
+        expected_placement_gap_reason="session_types",
+        compatibility_gap=free.utility - best.utility if free else None,
+        session_types=[
+            TypeLoad(name=name, load=count / total if total else None, sessions=count)
+            for name, count in zip(spec.type_names, sessions, strict=True)
+        ],
+        classes=[
+            ClassOptimum(
+                name=c.name,
+                pools=counts[i],
+                sessions_per_pool=best.held[i] / counts[i] if counts[i] else None,
+                threshold=None,
+                pool_worth=None,
+            )
+            for i, c in enumerate(spec.classes)
+        ],
+    )
+
+
+def sessions_by_type(snapshot: Snapshot, spec: FleetSpec, asked: Loads, pools: int) -> list[float]:
+    """Hypothetical sessions of each type: `asked` per active pool by type, default the present ones.
+
+    One load for all, under "", scales the present ones; if there are none, all are of the default type.
+    """
+    for name in asked.keys() - {""}:
+        kind_of(spec, name)
+    present = [float(one.sessions) for one in snapshot.types.types] if snapshot.types else [0.0] * len(spec.type_names)
+    if "" in asked:
+        shares = present if sum(present) else [1.0, *[0.0] * (len(present) - 1)]
+        return [asked[""] * pools * share / sum(shares) for share in shares]
+    return [
+        asked[name] * pools if name in asked else count for name, count in zip(spec.type_names, present, strict=True)
+    ]
 
 
 def changed(snapshot: Snapshot, load: float | None, pools: Mapping[str, int]) -> tuple[list[int], float]:

@@ -17,18 +17,27 @@ from slta.api.http.route_options import allow
 from slta.api.http.worker import in_worker
 from slta.api.schemas import FleetName, json_response
 from slta.core.limits import MAX_POOLS
-from slta.models.errors import InvalidIntegralsError, UnknownClassError, UtilitiesChangedError
+from slta.core.session_types import DEFAULT_TYPE
+from slta.models.errors import (
+    InvalidIntegralsError,
+    UnknownClassError,
+    UnknownSessionTypeError,
+    UtilitiesChangedError,
+)
 from slta.parsing import NAME_PATTERN
 from slta.views.averages import AveragesObservation, observe_averages
 from slta.views.integrals import decode_integrals
 from slta.views.next_placement import NextPlacement, next_placement
+from slta.views.priced_places import kind_of
 from slta.views.state import Observation, observe_state
-from slta.views.what_if import WhatIf, changed, what_if
+from slta.views.what_if import Loads, WhatIf, changed, what_if, what_if_of_types
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["observations"], route_class=ApiRoute)
 
 Window = Annotated[Literal["60", "300", "3600"] | None, Query(description="length in seconds, up to now")]
 Since = Annotated[str | None, Query(max_length=4096, description="`integrals` of an earlier response")]
+
+SessionType = Annotated[str, Query(pattern=NAME_PATTERN, description="type of the session")]
 
 
 @router.get("/state", responses={200: {"model": Observation}})
@@ -41,11 +50,14 @@ async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs, expected
 
 
 @router.get("/next", responses={200: {"model": NextPlacement}})
-@allow("read", "pool")
-async def get_next(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Response:
+@allow("read", "pool", refuses=(UnknownSessionTypeError,))
+async def get_next(
+    fleet: FleetName, store: TheStore, specs: TheSpecs, session_type: SessionType = DEFAULT_TYPE
+) -> Response:
     """Explain the placement of the next session: the policy's steps at one instant, and each class's best place."""
     snapshot = await store.fleets.snapshot(fleet)
-    return json_response(await in_worker(next_placement, snapshot, await specs.of_stored(snapshot.document)))
+    spec = await specs.of_stored(snapshot.document)
+    return json_response(await in_worker(next_placement, snapshot, spec, session_type))
 
 
 @router.get("/averages", responses={200: {"model": AveragesObservation}})
@@ -71,6 +83,7 @@ async def get_averages(
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,20})?")
 _COUNT = re.compile(r"[0-9]{1,5}")
+LOAD_PATTERN = rf"^({NAME_PATTERN.removeprefix('^').removesuffix('$')}:)?{_NUMBER.pattern}$"
 POOLS_PATTERN = rf"{NAME_PATTERN.removesuffix('$')}:{_COUNT.pattern}$"
 
 
@@ -82,8 +95,9 @@ POOLS_PATTERN = rf"{NAME_PATTERN.removesuffix('$')}:{_COUNT.pattern}$"
             {
                 "name": "load",
                 "in": "query",
-                "schema": {"type": "number", "minimum": 0},
-                "description": "sessions per pool; absent: the current sessions",
+                "schema": {"type": "array", "items": {"type": "string", "pattern": LOAD_PATTERN}},
+                "description": "sessions per pool, or `<session type>:<number>` of a type, repeatable; absent: the "
+                "current sessions",
             },
             {
                 "name": "pools",
@@ -94,30 +108,42 @@ POOLS_PATTERN = rf"{NAME_PATTERN.removesuffix('$')}:{_COUNT.pattern}$"
         ]
     },
 )
-@allow("read", "pool", free_query=True, refuses=(UnknownClassError,))
+@allow("read", "pool", free_query=True, refuses=(UnknownClassError, UnknownSessionTypeError))
 async def get_optimum(
     fleet: FleetName, request: Request, store: TheStore, specs: TheSpecs, expected_gaps: TheExpectedGaps
 ) -> Response:
     """Bound, optimal occupancies, price of load and worth of one more pool at another load or pool count."""
-    load, pools = _parse_query(request.query_params.multi_items())
+    loads, pools = _parse_query(request.query_params.multi_items())
     snapshot = await store.fleets.snapshot(fleet)
     if not pools.keys() <= {c.name for c in snapshot.classes}:
         raise UnknownClassError
     spec = await specs.of_stored(snapshot.document)
+    if spec.session_types:
+        return json_response(await in_worker(what_if_of_types, snapshot, spec, loads, pools))
+    for name in loads.keys() - {""}:
+        kind_of(spec, name)
+    load = loads.get("", loads.get(DEFAULT_TYPE))
     expected = expected_gaps.what_if(snapshot, spec, *changed(snapshot, load, pools))
     return json_response(await in_worker(what_if, snapshot, spec, load, pools, expected))
 
 
-def _parse_query(query: Sequence[tuple[str, str]]) -> tuple[float | None, dict[str, int]]:
-    loads = [value for name, value in query if name == "load"]
+def _parse_query(query: Sequence[tuple[str, str]]) -> tuple[Loads, dict[str, int]]:
+    given = [value.rpartition(":") for name, value in query if name == "load"]
     pools = [value.rpartition(":") for name, value in map(_in_current_form, query) if name == "pools"]
+    loads = {session_type: load for session_type, _, load in given}
     counts = {pool_class: count for pool_class, _, count in pools}
-    if len(loads) > 1 or len(counts) < len(pools):
+    if len(loads) < len(given) or ("" in loads and len(loads) > 1) or len(counts) < len(pools):
         raise HttpError(422, "invalid_request", "query: duplicate load or class")
-    understood = len(loads) + len(pools) == len(query) and all(map(_NUMBER.fullmatch, loads))
-    if not understood or not all(_COUNT.fullmatch(count) and int(count) <= MAX_POOLS for count in counts.values()):
-        raise HttpError(422, "invalid_request", "query: must be load=<number ≥ 0> or pools=<class>:<0 to 65536>")
-    return float(loads[0]) if loads else None, {name: int(count) for name, count in counts.items()}
+    understood = len(given) + len(pools) == len(query) and all(map(_NUMBER.fullmatch, loads.values()))
+    named = all(session_type or not colon for session_type, colon, _ in given)
+    counted = all(_COUNT.fullmatch(count) and int(count) <= MAX_POOLS for count in counts.values())
+    if not (understood and named and counted):
+        raise HttpError(
+            422,
+            "invalid_request",
+            "query: must be load=<number ≥ 0>, load=<session type>:<number ≥ 0> or pools=<class>:<0 to 65536>",
+        )
+    return {name: float(load) for name, load in loads.items()}, {name: int(count) for name, count in counts.items()}
 
 
 def _in_current_form(parameter: tuple[str, str]) -> tuple[str, str]:

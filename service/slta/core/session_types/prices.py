@@ -105,6 +105,16 @@ def last_level(marginals: Sequence[int], level: int, above: int) -> int:
     return low
 
 
+class Price(NamedTuple):
+    """Price of an offer: `needy` sessions of `types` could fill `room` places of the class; `holes` are free."""
+
+    amount: float
+    types: tuple[int, ...]
+    needy: int
+    room: int
+    holes: int
+
+
 @dataclass(frozen=True, slots=True)
 class Market:
     """Offers of all classes to a session of type `kind`, None of a class without room.
@@ -120,6 +130,11 @@ class Market:
     found: Mapping[int, Alternatives]
 
     def price(self, pool_class: int, offer: Offer) -> float | None:
+        """What is taken off the class's offer; None if it has no price."""
+        found = self.quote(pool_class, offer)
+        return None if found is None else found.amount
+
+    def quote(self, pool_class: int, offer: Offer) -> Price | None:
         """What the class's offer is worth to needy types, times the chance that they take it; None if it has no price.
 
         A place beyond the capacity is worth 0: a refused session adds nothing.
@@ -129,26 +144,36 @@ class Market:
             return None
         column = self.marginals[pool_class]
         last = last_level(column, offer.level, mine - TIE)
-        needy, worst = self.needy(pool_class, mine, column[last] if last < len(column) else 0)
+        types, worst = self.needy(pool_class, mine, column[last] if last < len(column) else 0)
+        needy = sum(self.load.sessions[t] for t in types)
         if not needy or worst >= offer.marginal:
             return None
         room = self.load.pools[pool_class] * last
         holes = max(1, room - self.load.held[pool_class])
-        return (offer.marginal - worst) * chance(needy, room, holes)
+        return Price((offer.marginal - worst) * chance(needy, room, holes), types, needy, room, holes)
 
-    def needy(self, pool_class: int, mine: int, after: int) -> tuple[int, float]:
-        """Sessions of the types that find at least TIE less than `mine`, and the least that one finds.
+    def needy(self, pool_class: int, mine: int, after: int) -> tuple[tuple[int, ...], float]:
+        """The types that find at least TIE less than `mine`, and the least that one finds.
 
         `after` is what they find in the class itself, once its places that are worth `mine` are taken.
         """
-        count, worst = 0, math.inf
+        types, worst = [], math.inf
         for t in self.sets.rivals[self.kind]:
             if pool_class in self.sets.members[t]:
                 besides = self.found[t].besides(pool_class)
                 theirs = after if besides is None else max(after, besides)
                 if theirs <= mine - TIE:
-                    count, worst = count + self.load.sessions[t], min(worst, theirs)
-        return count, worst
+                    types.append(t)
+                    worst = min(worst, theirs)
+        return tuple(types), worst
+
+
+def market(
+    sets: TypeSets, kind: int, offers: Sequence[Offer | None], marginals: Sequence[Sequence[int]], load: Load
+) -> Market:
+    """The offers to a session of type `kind`, with the alternatives of that and its rivals. O(classes · types)."""
+    found = {t: alternatives(sets.classes[t], offers) for t in (kind, *sets.rivals[kind])}
+    return Market(sets, kind, offers, marginals, load, found)
 
 
 def choose(
@@ -165,14 +190,13 @@ def choose(
     >>> choose(sets, 1, offers, [[100], [95]], Load(pools=[8, 8], sessions=[7, 0], held=[7, 0]))
     1
     """
-    found = {t: alternatives(sets.classes[t], offers) for t in (kind, *sets.rivals[kind])}
-    market = Market(sets, kind, offers, marginals, load, found)
+    offered = market(sets, kind, offers, marginals, load)
     candidates = [(offer, c) for c in sets.classes[kind] if (offer := offers[c]) is not None]
     chosen, best = NOTHING, 0.0
     for offer, c in sorted(candidates):
         if chosen != NOTHING and offer.marginal <= best:
             break
-        price = market.price(c, offer)
+        price = offered.price(c, offer)
         score = offer.marginal if price is None else offer.marginal - price
         if chosen == NOTHING or score > best:
             chosen, best = c, score
