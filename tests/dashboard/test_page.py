@@ -704,3 +704,18 @@ def test_a_policy_that_was_added_through_the_tables_is_shown_and_offered(
         assert offered == [*POLICIES, "uniform"]
         expect(page.locator("#policies input:checked")).to_have_value("uniform")
         assert tile(page, "sessions")[0] == "9"
+
+
+def test_session_types_have_a_table_and_a_gap_of_their_own(page: Page, service: ServiceProcess) -> None:
+    types = {"video": ["large"]}
+    service.call("PUT", "/v1/fleets/typed", fleet_document(policy="jlmu") | {"session_types": types})
+    service.assign("typed", SESSIONS)
+    open_fleet(page, service, "default")
+    expect(page.locator("#types")).to_be_hidden()
+    open_fleet(page, service, "typed")
+    expect(page.locator("#types")).to_be_visible()
+    found = cells(page, "type-table")
+    assert found["default"][:2] == ["small, large", str(SESSIONS)]
+    assert found["video"][:2] + found["video"][6:7] == ["large", "0", "large"]
+    assert "every class" in tile(page, "compatibility-gap")[1]
+    assert "no common optimum" in tile(page, "rank")[1]

@@ -58,9 +58,6 @@ MUTANTS: dict[str, Mutant] = {
         "views/next_placement", "if place.pool_class in own]", "]", "views/next_placement"
     ),
     "a load without a type is all of the default one": python(
-        "views/what_if",
-        "shares = present if sum(present) else",
-        "shares = present if not present else",
-        "api/observations",
+        "views/what_if", "shares = present if sum(present) else", "shares = present if not present else", VIEWS
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -12,6 +13,7 @@ from slta.dashboard.history import History
 from slta.models import Pool
 from slta.models.request_record import Event
 from slta.views.averages import AveragesObservation
+from slta.views.next_placement import NextPlacement
 from slta.views.state import Observation
 
 
@@ -50,7 +52,8 @@ class Frame:
     that are not active, of a large fleet at most 200, as they were some seconds ago. `averages` and what least
     connections would lose are of the last minute, null in its first second, and if curves or capacities changed in it.
     `events` cover the charts' time range, newest first. `damage` is null without findings. `next_placement` is the
-    sentence of `GET …/next`, `store` the word of `/readyz`.
+    sentence of `GET …/next`, `store` the word of `/readyz`. With session types `next_by_type` has that answer for each,
+    and `refused_most` the one that was refused most, with its number.
     """
 
     state: Observation
@@ -59,6 +62,8 @@ class Frame:
     policy: ShownPolicy
     estimate: Estimate | None
     next_placement: str
+    next_by_type: list[NextPlacement]
+    refused_most: Mapping[str, int]
     pools: list[Pool] | None
     away: list[Pool]
     events: list[Event]

@@ -18,6 +18,7 @@ from slta.store import Store
 from slta.views.averages import least_connections_gap, observe_averages, over_window
 from slta.views.expected_gap import ExpectedGap
 from slta.views.next_placement import next_placement
+from slta.views.session_types import refused_most
 from slta.views.state import enumeration, observe_state
 
 WINDOW_SECONDS = 60
@@ -80,8 +81,9 @@ def damage(audit: AuditResult | None) -> Damage | None:
 
 def frame(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap, as_read: Mapping[str, Any]) -> Frame:
     """Frame of a snapshot; `as_read` are the fields that need no computation."""
+    state = observe_state(snapshot, spec, expected)
     return Frame(
-        state=observe_state(snapshot, spec, expected),
+        state=state,
         averages=over_window(snapshot, WINDOW_SECONDS, lambda older: observe_averages(snapshot, older, spec, expected)),
         least_connections_gap=over_window(
             snapshot, WINDOW_SECONDS, lambda older: least_connections_gap(snapshot.integrals, older, spec)
@@ -89,6 +91,8 @@ def frame(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap, as_read: M
         policy=show_policy(spec.policy),
         estimate=_estimate(snapshot, spec),
         next_placement=next_placement(snapshot, spec).sentence,
+        next_by_type=[next_placement(snapshot, spec, one.name) for one in state.session_types],
+        refused_most=refused_most(state.session_types),
         **as_read,
     )
 

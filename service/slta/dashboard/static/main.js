@@ -178,7 +178,9 @@ class Page {
     if (!this.#view) return;
     setHidden(byId("event-table-box"), !this.#view.events.length);
     const open = FOLDED_TABLES.filter((name) => byId(`${name}-table-box`).open);
-    for (const name of ["class", ...open]) drawTable(byId(`${name}-table`), name, this.#view);
+    setHidden(byId("types"), !this.#view.types.length);
+    const types = this.#view.types.length ? ["type"] : [];
+    for (const name of ["class", ...types, ...open]) drawTable(byId(`${name}-table`), name, this.#view);
   }
 
   #select(poolId) {

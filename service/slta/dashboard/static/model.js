@@ -22,7 +22,10 @@ export function viewOf(frame) {
   for (const c of pools ? classes : []) c.columns = columnsOf(c);
   const away = frame.away.map(withLiveness).toSorted(byStatus);
   const leastConnections = frame.least_connections_gap;
-  return { state, unit, averages, leastConnections, estimate, policy, classes, events, away, hasPools: Boolean(pools) };
+  const types = state.session_types.map((one, k) => ({ ...one, next: frame.next_by_type[k], unit }));
+  const [refusedMost] = Object.entries(frame.refused_most);
+  const seen = { state, unit, averages, leastConnections, estimate, policy, classes, types, refusedMost, events, away };
+  return { ...seen, hasPools: Boolean(pools) };
 }
 
 const STATUSES = ["gone", "lost", "failed", "draining", "active"];
@@ -118,7 +121,8 @@ export function verdictOf(view, rates, percent) {
   }
   if (state.pools.active === 0) return bad("No active pool: every new session is rejected.");
   if (rates.leftOut > 0) return attention(`${rates.leftOut} reports of the last minute were rejected.`);
-  if (rates.rejected > 0) return bad(`${rates.rejected} sessions were rejected in the last minute.`);
+  if (rates.rejected > 0)
+    return bad(`${rates.rejected} sessions were rejected in the last minute${mostRefused(view)}.`);
   if (state.sessions.active >= NEARLY_FULL * state.capacity) return attention("The fleet is nearly full.");
   if (emptied) return attention(`Class ${emptied.name} has no active pool.`);
   if (policy.has_thresholds && off > FAR_RANKS)
@@ -131,6 +135,9 @@ export function verdictOf(view, rates, percent) {
   }
   return { level: "good", text: `Placement is within ${percent(Math.max(gap, 1e-5))} of the best possible${usual}.` };
 }
+
+/** Suffix with the session type that was rejected most; empty without types. */
+const mostRefused = ({ refusedMost }) => (refusedMost ? `; most often those of type ${refusedMost[0]}` : "");
 
 /** Suffix with the expected gap; empty without one. */
 function usualGap({ relative_expected_placement_gap: expected }, percent) {

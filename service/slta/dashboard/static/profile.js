@@ -76,6 +76,7 @@ function describe(c) {
   const tokens = c.tokens
     ? `, ${plural(c.tokens.green, "green token")}, ${plural(c.tokens.yellow, "yellow token")}`
     : "";
-  const line = c.threshold === null ? "" : `, threshold ${c.threshold}, optimal ${c.optimal_threshold}`;
+  const optimal = c.optimal_threshold === null ? "" : `, optimal ${c.optimal_threshold}`;
+  const line = c.threshold === null ? "" : `, threshold ${c.threshold}${optimal}`;
   return `${c.name}: ${plural(c.occupancy[0], "active pool")} with ${c.lowest} to ${c.occupancy.length - 1} sessions${line}${tokens}`;
 }

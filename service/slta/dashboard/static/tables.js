@@ -46,6 +46,32 @@ const EVENT_COLUMNS = [
   ["By", (row) => row.by],
 ];
 
+const TYPE_COLUMNS = [
+  ["Type", (one) => one.name],
+  ["Classes", (one) => one.pool_classes.join(", ")],
+  ["Sessions", (one) => count(one.sessions.active)],
+  ["On draining pools", (one) => count(one.sessions.draining)],
+  ["Assigned", (one) => count(one.assigned)],
+  ["Rejected", (one) => count(one.refused.no_capacity + one.refused.no_active_pool)],
+  ["Reports in other classes", (one) => count(one.refused.incompatible)],
+  ["Next goes to", ({ next }) => next.places[0]?.pool_class ?? (next.refused ? "no place" : NONE)],
+  [
+    "Prices",
+    (one) =>
+      one.next.offers
+        .filter(hasPrice)
+        .map((offer) => priceWords(offer, one.unit))
+        .join("; ") || NONE,
+  ],
+];
+
+const hasPrice = ({ needed }) => needed !== null;
+
+/** A price, for whom it is, and R, their sessions as a share of the places. */
+function priceWords({ pool_class: name, price, needy_types: types, needed }, unit) {
+  return `${name} ${worth(price, unit)} for ${types.join(", ")}, R ${amount(needed)}`;
+}
+
 function eventRows({ state, events }) {
   return events.map((one) => ({ words: wordsOf(one), ago: Math.max(0, state.time - one.time), by: askedBy(one) }));
 }
@@ -72,6 +98,7 @@ const TABLES = {
   pool: [POOL_COLUMNS, poolRows],
   level: [LEVEL_COLUMNS, (view) => view.classes.flatMap(levelRows)],
   event: [EVENT_COLUMNS, eventRows],
+  type: [TYPE_COLUMNS, (view) => view.types],
 };
 
 export function drawTable(table, name, view) {

@@ -11,6 +11,7 @@ export function drawTiles(list, view, rates) {
   const tiles = [
     placementTile(view),
     swingTile(averages),
+    ...(view.types.length ? [compatibilityTile(averages)] : []),
     utilityTile(view),
     rankTile(view),
     arrivalsTile(rates),
@@ -46,6 +47,11 @@ function swingTile(averages) {
   return tile("tile-swing-gap", "Swing gap", value, "the load's own swings; no policy's fault");
 }
 
+function compatibilityTile(averages) {
+  const value = percent(averages?.relative_compatibility_gap ?? null);
+  return tile("tile-compatibility-gap", "Compatibility gap", value, "more, could every session use every class");
+}
+
 function utilityTile({ state, unit }) {
   const perPool = `${amount(state.utility_per_pool)} of ${amount(state.utility_bound_per_pool)} per pool`;
   return tile(
@@ -63,6 +69,7 @@ function rankTile({ state, estimate, policy }) {
 
 function rankNote({ estimate_rank: rank, optimal_rank: best }, estimate) {
   if (rank === null) return "no active pool";
+  if (best === null) return "of the best free place; types have no common optimum";
   if (rank === best) return `= ${count(best)}, its optimum; at level ${estimate.level} of ${estimate.pool_class}`;
   const steps = plural(Math.abs(rank - best), "rank");
   return rank < best ? `▼ ${steps} below its optimum, ${count(best)}` : `▲ ${steps} above its optimum, ${count(best)}`;
