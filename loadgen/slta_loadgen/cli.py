@@ -24,6 +24,7 @@ from slta_loadgen.holding import HoldingKind, InvalidHoldingError, holding_of_ki
 from slta_loadgen.plan import InvalidPlanError, Plan
 from slta_loadgen.profile import InvalidProfileError
 from slta_loadgen.replay import Drain, ReplaySettings, new_id_prefix
+from slta_loadgen.session_types import InvalidMixError, TypeMix, parse_mix
 from slta_loadgen.show import Progress, result_tables, say, watching
 from slta_loadgen.trace import InvalidTraceError, measure_trace, read_trace
 from slta_loadgen.workload import PlannedSession
@@ -64,6 +65,13 @@ Cv = Annotated[
     float | None, typer.Option(help="Coefficient of variation: lognormal (default 1) or hyperexponential (default 2).")
 ]
 Shape = Annotated[float | None, typer.Option(help="Shape of Pareto holding times, above 1 (default 2.5).")]
+Types = Annotated[
+    str | None,
+    typer.Option("--session-types", help="Mix of session types by shares: video=0.2,chat=0.8."),
+]
+Swing = Annotated[
+    str | None, typer.Option("--swing-types", help="Swing of the shares in turn: 0.5@120, by half within 120 s.")
+]
 Duration = Annotated[float | None, typer.Option(min=0, help="Duration in seconds; default: the profile's, or 60.")]
 WarmUp = Annotated[float, typer.Option(min=0, help="Warm-up in seconds, excluded from the report.")]
 Endless = Annotated[bool, typer.Option("--endless", help="Repeat the profile until interrupted.")]
@@ -120,7 +128,7 @@ def _options_checked() -> Iterator[None]:
         yield
     except InvalidProfileError as error:
         raise typer.BadParameter(str(error), param_hint="--profile") from error
-    except (InvalidHoldingError, InvalidPlanError, InvalidTraceError) as error:
+    except (InvalidHoldingError, InvalidMixError, InvalidPlanError, InvalidTraceError) as error:
         raise typer.BadParameter(str(error)) from error
 
 
@@ -136,6 +144,8 @@ def run(
     holding: Kind = HoldingKind.EXPONENTIAL,
     cv: Cv = None,
     shape: Shape = None,
+    session_types: Types = None,
+    swing_types: Swing = None,
     duration: Duration = None,
     warm_up: WarmUp = 0.0,
     endless: Endless = False,
@@ -159,13 +169,22 @@ def run(
         warm_up_seconds=warm_up,
         endless=endless,
         seed=seed,
+        session_types=_mix(session_types, swing_types),
     )
-    prefix = f"lg{seed}" if seeded_ids else new_id_prefix(seed)
-    settings = ReplaySettings(
-        duration_seconds=plan.total_seconds, warm_up_seconds=warm_up, drain=drain, lease_seconds=lease, id_prefix=prefix
-    )
+    id_prefix = f"lg{seed}" if seeded_ids else new_id_prefix(seed)
+    settings = _settings(plan, drain=drain, lease_seconds=lease, id_prefix=id_prefix)
     described = {"holding_kind": holding, "bulk": bulk, **asdict(plan)}
     _execute(_Order(url, fleet, api_key, plan.workload, settings, described, progress, bulk), report, check=check)
+
+
+def _mix(shares: str | None, swing: str | None) -> TypeMix | None:
+    if swing and not shares:
+        raise InvalidMixError("--swing-types needs --session-types")
+    return parse_mix(shares, swing) if shares else None
+
+
+def _settings(plan: Plan, **options: Any) -> ReplaySettings:  # noqa: ANN401
+    return ReplaySettings(duration_seconds=plan.total_seconds, warm_up_seconds=plan.warm_up_seconds, **options)
 
 
 @app.command()

@@ -99,11 +99,16 @@ class Client:
         await self._http.close()
 
     async def assign(
-        self, session_id: str, lease_seconds: float | None = None, written: Written | None = None
+        self,
+        session_id: str,
+        lease_seconds: float | None = None,
+        written: Written | None = None,
+        session_type: str | None = None,
     ) -> Reply:
         """Assign a session. Code `placed`, or `replayed` for an id placed before; the body has `pool_id`."""
         lease = "" if lease_seconds is None else f', "lease_seconds": {lease_seconds}'
-        body = f'{{"session_id": "{session_id}"{lease}}}'
+        kind = "" if session_type is None else f', "session_type": "{session_type}"'
+        body = f'{{"session_id": "{session_id}"{lease}{kind}}}'
         reply = await self.ask("assign", body.encode(), written)
         if not reply.ok:
             return reply

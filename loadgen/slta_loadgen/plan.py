@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from slta_loadgen.holding import Holding
 from slta_loadgen.profile import DAY_SECONDS, RateProfile, constant, day, parse_profile
+from slta_loadgen.session_types import TypeMix, mixed
 from slta_loadgen.workload import PlannedSession, after_warm_up, random_stream, workload
 
 _DEFAULT_DURATION_SECONDS = 60.0
@@ -33,6 +34,7 @@ class Plan:
     warm_up_seconds: float = 0.0
     endless: bool = False
     seed: int = 1
+    session_types: TypeMix | None = None
 
     def __post_init__(self) -> None:
         if self.load is not None and self.rate is not None:
@@ -66,7 +68,10 @@ class Plan:
             random_stream(self.seed, "arrivals"),
             cyclic=True,
         )
-        return workload(arrivals, self.holding, random_stream(self.seed, "holding"))
+        sessions = workload(arrivals, self.holding, random_stream(self.seed, "holding"))
+        if self.session_types is None:
+            return sessions
+        return mixed(sessions, self.session_types, random_stream(self.seed, "types"))
 
     def _course(self) -> RateProfile:
         """Profile in units of the load or rate."""

@@ -168,12 +168,13 @@ class Replay:
 
     async def _send_arrivals(self) -> None:
         end_seconds = self._settings.duration_seconds
-        for start_seconds, duration_seconds in self._workload:
+        for start_seconds, duration_seconds, session_type in self._workload:
             if start_seconds >= end_seconds:
                 break
             due_seconds = self._start_seconds + start_seconds
             await self._agenda.sleep_until(due_seconds)
-            session = Session(next(self._session_ids), due_seconds, due_seconds + duration_seconds)
+            ends_seconds = due_seconds + duration_seconds
+            session = Session(next(self._session_ids), due_seconds, ends_seconds, session_type=session_type)
             self._begin(self._place(session))
         if end_seconds < math.inf:
             await self._agenda.sleep_until(self._start_seconds + end_seconds)

@@ -34,6 +34,7 @@ class Session:
     pool_id: str | None = None
     end_timer: Appointment | None = None
     written_seconds: float | None = None
+    session_type: str | None = None
 
 
 class Sessions:
@@ -177,7 +178,7 @@ class Sessions:
     async def _ask_for_place(self, session: Session) -> FinalReply:
         written = partial(self._written, session)
         answer = await self._retrying.answer(
-            partial(self._client.assign, session.session_id, self._lease_seconds, written)
+            partial(self._client.assign, session.session_id, self._lease_seconds, written, session.session_type)
         )
         if answer.reply.ok:
             session.pool_id = str(answer.reply.body["pool_id"])

@@ -34,13 +34,13 @@ def read_trace(path: Path, *, speed: float = 1.0) -> Iterator[PlannedSession]:
     """
     if not 0 < speed < math.inf:
         raise ValueError(f"--speed must be positive, not {speed}")
-    return (PlannedSession(start / speed, duration / speed) for start, duration in _rows(path))
+    return (PlannedSession(one.start_seconds / speed, one.duration_seconds / speed) for one in _rows(path))
 
 
 def measure_trace(path: Path, *, speed: float = 1.0) -> TraceLength:
     """Read all of `path` once, so that an invalid line is found before the replay begins."""
     sessions, last_start, last_end, session_seconds = 0, 0.0, 0.0, 0.0
-    for start, duration in read_trace(path, speed=speed):
+    for start, duration, _ in read_trace(path, speed=speed):
         sessions += 1
         last_start, last_end = start, max(last_end, start + duration)
         session_seconds += duration
@@ -53,7 +53,7 @@ def session_seconds_between(path: Path, begin_seconds: float, end_seconds: float
     """Total session time of `path` from `begin_seconds` to `end_seconds` at this speed."""
     return math.fsum(
         max(0.0, min(start + duration, end_seconds) - max(start, begin_seconds))
-        for start, duration in read_trace(path, speed=speed)
+        for start, duration, _ in read_trace(path, speed=speed)
     )
 
 

@@ -15,6 +15,7 @@ from slta_loadgen.profile import RateProfile
 class PlannedSession(NamedTuple):
     start_seconds: float
     duration_seconds: float
+    session_type: str | None = None
 
 
 def workload(arrivals: Iterable[float], holding: Holding, rng: random.Random) -> Iterator[PlannedSession]:

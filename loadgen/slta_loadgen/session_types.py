@@ -1,0 +1,68 @@
+"""Session types of a workload: a random mix of fixed shares, or of shares that swing in turn."""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+
+from slta_loadgen.workload import PlannedSession
+
+_SHARE = re.compile(r"([A-Za-z0-9._:-]{1,128})=([0-9]+(?:\.[0-9]+)?)")
+_SWING = re.compile(r"([0-9]*\.?[0-9]+)@([0-9]*\.?[0-9]+)")
+
+
+class InvalidMixError(ValueError):
+    """Invalid text of a mix."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeMix:
+    """Shares of the arrivals by session type, in any unit.
+
+    Those of type k of K are times 1 + amplitude · sin 2π(time / period + k / K): the types swing one after another.
+    """
+
+    shares: tuple[tuple[str, float], ...]
+    amplitude: float = 0.0
+    period_seconds: float | None = None
+
+    def shares_at(self, seconds: float) -> list[float]:
+        """Shares at a moment, by position."""
+        turns = seconds / self.period_seconds if self.period_seconds else 0.0
+        return [
+            share * (1 + self.amplitude * math.sin(2 * math.pi * (turns + k / len(self.shares))))
+            for k, (_, share) in enumerate(self.shares)
+        ]
+
+    def draw(self, seconds: float, rng: random.Random) -> str:
+        """The type of a session that begins at a moment."""
+        sums = list(accumulate(self.shares_at(seconds)))
+        at = rng.random() * sums[-1]
+        return next(name for (name, _), end in zip(self.shares, sums, strict=True) if at < end)
+
+
+def parse_mix(text: str, swing: str | None = None) -> TypeMix:
+    """Mix from `video=0.2,chat=0.8`, and `0.5@120` for swings by half within 120 s. InvalidMixError.
+
+    >>> parse_mix("video=1,chat=3", "0.5@120").shares_at(30)
+    [1.5, 1.5]
+    """
+    found = [_SHARE.fullmatch(part.strip()) for part in text.split(",")]
+    shares = tuple((match[1], float(match[2])) for match in found if match)
+    if len(shares) < len(found) or len(dict(shares)) < len(shares) or not sum(share for _, share in shares):
+        raise InvalidMixError("--session-types: must be <type>=<share>,…, each type once, and not all shares 0")
+    if swing is None:
+        return TypeMix(shares)
+    match = _SWING.fullmatch(swing)
+    if not match or not 0 <= float(match[1]) <= 1 or not float(match[2]):
+        raise InvalidMixError("--swing-types: must be <amplitude, 0 to 1>@<seconds>")
+    return TypeMix(shares, float(match[1]), float(match[2]))
+
+
+def mixed(sessions: Iterable[PlannedSession], mix: TypeMix, rng: random.Random) -> Iterator[PlannedSession]:
+    """The same sessions, each with a type."""
+    return (one._replace(session_type=mix.draw(one.start_seconds, rng)) for one in sessions)
