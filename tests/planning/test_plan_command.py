@@ -203,3 +203,10 @@ def test_costs_and_floors_are_read_as_they_are_written() -> None:
     assert costs_of(["b=2.5", "a=1e2"], ["a", "b"]) == (100.0, 2.5)
     assert (floor_of("95%").amount, floor_of("95%").is_share) == (0.95, True)
     assert (floor_of("0.5").amount, floor_of("0.5").is_share) == (0.5, False)
+
+
+def test_a_fleet_with_session_types_is_refused(fleet: Path) -> None:
+    fleet.write_text(FLEET + "session_types: {call: [large]}\n", encoding="utf-8")
+    answer = plan(fleet, *COSTS, "--load", "30", "--floor", "80%")
+    assert answer.exit_code == 2
+    assert "sizes no fleet with session_types" in shown(answer)

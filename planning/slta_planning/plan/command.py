@@ -74,6 +74,8 @@ def command(
             spec = compile_spec(loaded.file)
         except InvalidFleetError as error:
             refuse(fleet, error, json)
+        if spec.session_types:
+            raise UnusableError(f"{fleet}: sizes no fleet with session_types; without them it sizes for one type")
         asked = _asked(spec, cost, _hours(load, profile), floor, budget)
         try:
             answer = _answer(spec, asked, refused)
