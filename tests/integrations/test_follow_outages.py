@@ -50,6 +50,7 @@ def test_stopped_while_slta_is_away_it_sends_the_lines_later(
     until(lambda: fleet.completions == 3)
 
 
+@pytest.mark.slow
 def test_slta_that_stands_still_is_asked_again_and_nothing_is_done_twice(
     fleet: Fleet, log: Log, new_follower: NewFollower, monkeypatch: pytest.MonkeyPatch
 ) -> None:

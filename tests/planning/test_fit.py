@@ -233,7 +233,10 @@ def bent(x: float) -> float:
     return 0.5 if x <= 8 else (4 + (x - 8)) / x
 
 
-@pytest.mark.parametrize(("each", "noise"), [(1, 0.0), (1, 0.01), (10, 0.1), (400, 0.5)])
+@pytest.mark.parametrize(
+    ("each", "noise"),
+    [(1, 0.0), *(pytest.param(*p, marks=pytest.mark.slow) for p in ((1, 0.01), (10, 0.1), (400, 0.5)))],
+)
 def test_means_that_bend_upwards_are_refused_with_the_place(each: int, noise: float) -> None:
     shape = fit(bent, range(1, 17), each=each, noise=noise).shape
     assert not shape.is_concave
@@ -246,6 +249,7 @@ def test_means_that_bend_upwards_are_refused_with_the_place(each: int, noise: fl
 @pytest.mark.parametrize(
     "worth", [log_share, lambda _: 1.0, lambda x: min(x, 8) / x], ids=["log", "straight", "capped"]
 )
+@pytest.mark.slow
 def test_concave_curves_are_hardly_ever_refused(worth: Callable[[float], float]) -> None:
     # At p < 0.001 none of 60; at 0.05 about 3 where the curve is straight, the worst case. A binomial sees 10 once in
     # a thousand times.

@@ -103,7 +103,9 @@ def forget_memory(redis: TextRedis) -> None:
 # Loss of one key
 
 
-@pytest.mark.parametrize("forgets", [False, True], ids=["", "and the server forgets"])
+@pytest.mark.parametrize(
+    "forgets", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["", "and the server forgets"]
+)
 @pytest.mark.parametrize("name", KEYS)
 async def test_the_loss_of_a_key_throws_no_live_session_and_no_pool_away(
     store: Store, clock: Clock, redis: TextRedis, fleet: None, name: str, forgets: bool

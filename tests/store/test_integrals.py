@@ -260,6 +260,7 @@ def not_audited(redis: Redis) -> Iterator[None]:
     redis.flushall()
 
 
+@pytest.mark.slow
 async def test_after_ten_years_at_65536_pools_a_minute_is_still_measured_to_1e_9(
     store: Store, clock: Clock, redis: Redis, not_audited: None
 ) -> None:

@@ -63,6 +63,7 @@ async def test_a_list_with_one_bad_pool_adds_none(
     assert everything(redis) == before
 
 
+@pytest.mark.slow
 async def test_a_fleet_holds_65536_pools_and_not_one_more(store: Store, redis: Redis) -> None:
     await store.fleets.configure(FLEET, spec(pool_class("a", SMALL, 2), pool_class("b", LARGE, 2)), "{}")
     await store.pools.add(FLEET, [PoolSpec(f"a{k}", "a") for k in range(65_000)])
