@@ -18,7 +18,7 @@ from tests.core.session_types.worlds import World, fill, world
 
 FOLDER = Path(str(resources.files("slta.store") / "lua"))
 HEAD = f"""
-local tables, vectors, prices, assignment
+local constants, tables, vectors, prices, assignment = {{ MAX_LEVELS = 16384 }}
 do {(FOLDER / "state/tables.lua").read_text()} end
 do {(FOLDER / "state/vectors.lua").read_text()} end
 function tables.number(fleet, name, class_index, level) return fleet[name][class_index][level] end

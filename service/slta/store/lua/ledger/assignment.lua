@@ -65,7 +65,8 @@ end
 local function marginal(fleet, class_index, used)
   local filled = fleet.type_filled[class_index] - (used and 1 or 0)
   local level = math.floor(filled / fleet.pools[class_index]) + 1
-  return level <= fleet.capacities[class_index] and tables.number(fleet, 'marginals', class_index, level)
+  return level <= fleet.capacities[class_index] and (fleet.marginals[class_index * constants.MAX_LEVELS + level]
+    or tables.number(fleet, 'marginals', class_index, level))
 end
 
 -- Of the classes in the queue the one with the best next place, or the worst filled one (`used`); 0 for none.

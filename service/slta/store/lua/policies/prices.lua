@@ -32,11 +32,11 @@ end
 
 -- Finds the best two offers of a type's classes. O(classes).
 local function find_alternatives(types, kind)
-  local best, one, two = 0, nil, nil
-  for _, class_index in ipairs(types.sets[kind]) do
-    local worth = now[class_index]
+  local set, best, one, two = types.sets[kind], 0, false, false
+  for at = 1, #set do
+    local worth = now[set[at]]
     if worth and (not one or worth > one) then
-      best, one, two = class_index, worth, one
+      best, one, two = set[at], worth, one
     elseif worth and (not two or worth > two) then
       two = worth
     end
@@ -44,7 +44,7 @@ local function find_alternatives(types, kind)
   best_class[kind], first[kind], second[kind] = best, one, two
 end
 
--- What a type finds without this class; nil for nothing.
+-- What a type finds without this class; false for nothing.
 local function besides(kind, class_index)
   if best_class[kind] == class_index then
     return second[kind]
@@ -55,9 +55,11 @@ end
 -- The number of sessions of the types that find at least TIE less than `mine`, and the least that one finds; `after` is
 -- what they find in the class once its places that are worth `mine` are taken. O(types).
 local function find_needy(fleet, kind, class_index, mine, after)
-  local types, needy, worst = fleet.types, 0, math.huge
-  for _, rival in ipairs(types.rivals[kind]) do
-    if types.may_use[(rival - 1) * fleet.classes + class_index] then
+  local types, classes, needy, worst = fleet.types, fleet.classes, 0, math.huge
+  local rivals = types.rivals[kind]
+  for at = 1, #rivals do
+    local rival = rivals[at]
+    if types.may_use[(rival - 1) * classes + class_index] then
       local other = besides(rival, class_index)
       local theirs = other and other > after and other or after
       if theirs <= mine - TIE then
@@ -68,9 +70,13 @@ local function find_needy(fleet, kind, class_index, mine, after)
   return needy, worst
 end
 
--- The last level from `level` on that is worth more than `above`, else `level`. O(log levels).
+-- The last level from `level` on that is worth more than `above`, else `level`. O(log levels), mostly O(1).
 local function last_level(fleet, class_index, level, above)
-  return level + tables.highest(fleet.capacities[class_index] - level, function(more)
+  local capacity = fleet.capacities[class_index]
+  if level == capacity or tables.number(fleet, 'marginals', class_index, level + 1) <= above then
+    return level
+  end
+  return level + tables.highest(capacity - level, function(more)
     return tables.number(fleet, 'marginals', class_index, level + more) > above
   end)
 end
@@ -94,8 +100,9 @@ end
 
 -- Of the classes of a type with an offer, the one with the best rank after `rank`; 0 for none. O(classes).
 local function next_class(types, kind, ranks, rank)
-  local found = 0
-  for _, class_index in ipairs(types.sets[kind]) do
+  local set, found = types.sets[kind], 0
+  for at = 1, #set do
+    local class_index = set[at]
     if now[class_index] and ranks[class_index] > rank and (found == 0 or ranks[class_index] < ranks[found]) then
       found = class_index
     end
@@ -106,13 +113,16 @@ end
 -- The class for a session of type `kind`, 0 if none of its classes has room. A class with a positive count offers its
 -- level of `levels`, at its rank of `ranks`. O(classes * types).
 function prices.choose(fleet, kind, counts, levels, ranks)
-  local types = fleet.types
-  for class_index, count in ipairs(counts) do
-    now[class_index] = count > 0 and tables.number(fleet, 'marginals', class_index, levels[class_index])
+  local types, rivals = fleet.types, fleet.types.rivals[kind]
+  local marginals, stride = fleet.marginals, constants.MAX_LEVELS
+  for class_index = 1, #counts do
+    local level = levels[class_index]
+    now[class_index] = counts[class_index] > 0
+      and (marginals[class_index * stride + level] or tables.number(fleet, 'marginals', class_index, level))
   end
   find_alternatives(types, kind)
-  for _, rival in ipairs(types.rivals[kind]) do
-    find_alternatives(types, rival)
+  for at = 1, #rivals do
+    find_alternatives(types, rivals[at])
   end
   local chosen, best, class_index = 0, 0, next_class(types, kind, ranks, 0)
   while class_index > 0 and (chosen == 0 or now[class_index] > best) do
