@@ -117,14 +117,40 @@ local function shift(fleet, kind, count, class_index)
   return has_emptied
 end
 
--- Adds a session of a type that some class has room for. O(classes * types).
-function assignment.add(fleet, kind)
-  shift(fleet, kind, 1, best_end(explore(fleet, kind, false), false))
+-- The class to which a session of a type can be added, or from which it can be removed (`used`), without a chain, if no
+-- class is better; 0 for none. Sets its marginal utility. O(classes).
+local function direct(fleet, kind, used)
+  local row, flow, may_use = (kind - 1) * fleet.classes, fleet.type_flow, fleet.types.may_use
+  local found, best, best_here = 0, nil, nil
+  for class_index = 1, fleet.classes do
+    local is_in = fleet.pools[class_index] > 0 and (not used or fleet.type_filled[class_index] > 0)
+    local worth = is_in and marginal(fleet, class_index, used)
+    if worth then
+      worth = used and -worth or worth
+      best = (not best or worth > best) and worth or best
+      local is_direct = used and flow[row + class_index] > 0 or not used and may_use[row + class_index]
+      if is_direct and (not best_here or worth > best_here) then
+        found, best_here = class_index, worth
+      end
+    end
+  end
+  if not best_here or best_here < best then
+    return 0
+  end
+  worths[found], came_from[found] = used and -best_here or best_here, 0
+  return found
 end
 
--- Removes a session of a type. O(classes * types).
+-- Adds a session of a type that some class has room for. O(classes * types), mostly O(classes).
+function assignment.add(fleet, kind)
+  local found = direct(fleet, kind, false)
+  shift(fleet, kind, 1, found > 0 and found or best_end(explore(fleet, kind, false), false))
+end
+
+-- Removes a session of a type. O(classes * types), mostly O(classes).
 function assignment.remove(fleet, kind)
-  shift(fleet, kind, -1, best_end(explore(fleet, kind, true), true))
+  local found = direct(fleet, kind, true)
+  shift(fleet, kind, -1, found > 0 and found or best_end(explore(fleet, kind, true), true))
 end
 
 -- Adds sessions of a type. A search stays valid while the chains that are used leave sessions everywhere on their way.
