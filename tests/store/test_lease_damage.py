@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from slta.models import Ticked
 from slta.store import Store
 from slta.store.encoding import put_arguments
 from tests import rawstate
@@ -16,6 +17,7 @@ from tests.store.corruptions import Plant, add, drop, flip, key, retype
 from tests.store.fleets import FLEET, all_pools, create, pass_seconds, place, spec
 from tests.store.test_guards import CLASSES, EIGHT, EXPIRY, count
 from tests.store.test_liveness import TTL, beat, keep_alive, liveness
+from tests.store.test_ticks import tick
 
 SPEC = spec(*CLASSES)
 
@@ -79,3 +81,15 @@ async def test_after_a_repair_each_lease_of_a_pool_in_service_begins_anew(
     assert (await liveness(store))["small-1"] == "alive"
     await pass_seconds(store, clock, 1.5)
     assert (await liveness(store))["small-1"] == "unconfirmed"
+
+
+async def test_a_tick_after_an_outage_finds_a_hash_of_fields_of_another_type(
+    store: Store, guarded: None, clock: Clock, redis: TextRedis
+) -> None:
+    retype("cold")(redis)
+    clock.advance(10)
+    ticked = await tick(store)
+    assert isinstance(ticked, Ticked)
+    assert ticked.suspect is not None
+    await store.repairs.begin(FLEET, put_arguments(SPEC, "{}", None), requested=True)
+    await store.repairs.finish(FLEET)

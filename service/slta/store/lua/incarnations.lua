@@ -49,6 +49,7 @@ end
 local function begin(fleet, fleet_number)
   local number = hash(process_id(), fleet.prefix, unpack(redis.call('TIME')))
   fleet.incarnation = fleet_number * 2 ^ constants.INCARNATION_BITS + number
+  cold.set(fleet, 'resumed_at', false)
   fleet.resumed_at = fleet.time -- heartbeats may be lost
   record(fleet)
 end

@@ -7,7 +7,7 @@ local HOUR = 3600e6
 local INVALID = { number = 'is not a number', vector = 'is not a vector with one number per class' }
 
 -- Fields that a fleet of an earlier version lacks.
-local LATER = { gone = true, forget = true, pool_gone = true }
+local LATER = { gone = true, forget = true, pool_gone = true, resumed_at = true }
 
 -- Checks that a field is stored and has a valid value. Placement counts by tokens of other policies may be missing.
 local function check_field(fleet, report, field, kind, cold)
@@ -62,7 +62,7 @@ local function check_times(fleet, report, cold)
   end
   not_after('next_due', fleet.next_due * 1e6, fleet.time + 1e6)
   not_after('hold_until', fleet.hold_until, fleet.time + accounting.HOLD + accounting.MAX_STEP)
-  not_after('resumed_at', fleet.resumed_at, fleet.time + accounting.MAX_STEP)
+  not_after('resumed_at', tonumber(cold.resumed_at), fleet.time + accounting.MAX_STEP)
   not_after('pools_since', tonumber(cold.pools_since), fleet.time)
   not_after('ended_since', tonumber(cold.ended_since), fleet.time)
   local newest = history.newest(fleet)

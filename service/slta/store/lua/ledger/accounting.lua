@@ -25,6 +25,7 @@ local add = accounting.add
 
 -- After a gap that ends at this fleet time no session's lease ends for HOLD, and no pool's for its own length.
 function accounting.resume(fleet, time)
+  cold.set(fleet, 'resumed_at', false) -- written without being read, as `cold` may be damaged
   fleet.hold_until, fleet.resumed_at = time + accounting.HOLD, time
 end
 

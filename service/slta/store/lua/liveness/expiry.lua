@@ -30,7 +30,7 @@ end
 
 -- Whether the lease is held, since a gap has ended less than it ago; the timer is set to its end.
 local function is_held(fleet, pool)
-  local until_time = fleet.resumed_at + liveness.GRACE * pool.lease.ttl
+  local until_time = (fleet.resumed_at or 0) + liveness.GRACE * pool.lease.ttl
   pool.due = until_time > fleet.time and until_time or nil
   return pool.due ~= nil
 end
@@ -117,7 +117,7 @@ function expiry.run(fleet)
   if not expiry.is_due(fleet) then
     return
   end
-  cold.load(fleet, 'forget')
+  cold.load(fleet, 'forget', 'resumed_at')
   local found, classes = due_pools(fleet)
   local losing, going = {}, {}
   for _, pool in ipairs(found) do

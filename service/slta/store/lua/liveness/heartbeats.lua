@@ -108,7 +108,7 @@ end
 --   each pool that is to send its list}, and whether the state changed. O(pools * log pools).
 function heartbeats.run(fleet, ids, ttls, counts, ...)
   local found = read(fleet, vectors.split(ids), vectors.split(ttls, true), vectors.split(counts))
-  cold.load(fleet, 'store_epoch')
+  cold.load(fleet, 'store_epoch', 'resumed_at')
   local outcomes, lists = {}, {}
   for at, pool in ipairs(found) do
     outcomes[at], lists[at] = beat(fleet, pool)

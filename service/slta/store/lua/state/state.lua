@@ -17,7 +17,7 @@ local HOT = {
   'assigned', 'completed', 'expired', 'learning_steps_up', 'learning_steps_down', 'pools',
   'early_completes', 'pool_list', 'revision', 'incarnation', 'attribute_list',
   'differences_since', 'placed_drawn', 'placed_difference', 'placed_squares', 'reported_drawn', 'reported_difference',
-  'reported_squares', 'pool_due', 'resumed_at', 'unconfirmed',
+  'reported_squares', 'pool_due', 'unconfirmed',
 }
 local HOT_VECTORS = { pools = true }
 
