@@ -11,7 +11,7 @@ STORE, POOLS, BULK = "store/attributes", "api/pools", "api/operations"
 
 MUTANTS: dict[str, Mutant] = {
     "a removed pool leaves its address to the next of its name": lua(
-        "pools", "  attributes.clear(fleet, pool_id)\n", "", STORE
+        "pools", "    attributes.clear(fleet, pool.pool_id)\n    drains.", "    drains.", STORE
     ),
     "an address that is left out is removed": lua("attributes", "given ~= KEPT and given", "given", STORE),
     "an address is never removed": lua("attributes", "value == CLEARED", "false", STORE),

@@ -20,7 +20,7 @@ MUTANTS: dict[str, Mutant] = {
     "a pool that drains takes no deadline with others": lua(
         "statuses", "drain == '' and not pool.deadline", "true", STORE
     ),
-    "a removed pool leaves its deadline": lua("pools", "  drains.clear(fleet, pool_id)\n", "", STORE),
+    "a removed pool leaves its deadline": lua("pools", "    drains.clear(fleet, pool.pool_id)\n", "", STORE),
     "a repeated drain leaves the other deadline": lua("drains", ", pool_id .. ' fail')", ")", STORE),
     "a deadline fails a pool that another version returned": lua(
         "drains", "if status == 'draining' or status == 'failed' and word == 'fail' then", "if status then", STORE

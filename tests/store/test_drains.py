@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 
-from slta.models import Drain, Pool, PoolSpec
+from slta.models import Drain, Pool, PoolSpec, errors
+from slta.models.heartbeats import NO_COUNT, Heartbeats
 from slta.models.request_record import Author, Event, Facts
 from slta.store import Store, StoreSettings
 from slta.store.encoding import put_arguments
@@ -139,6 +141,16 @@ async def test_a_repeated_drain_replaces_the_deadline(
     await drain(store, deadline=within(20))
     assert (await drain(store, deadline=later)).drain == later
     assert redis.zrange(KEY, 0, -1, withscores=True) == ([(f"{POOL} {later.then}", score)] if later else [])
+
+
+async def test_a_forgotten_pool_leaves_no_deadline(store: Store, clock: Clock, redis: TextRedis) -> None:
+    await create(store, replace(spec(*TWO_CLASSES), gone_seconds=20, forget_seconds=30), {"small": 2})
+    await store.pools.beat(FLEET, Heartbeats([POOL], ["10"], [NO_COUNT]))
+    await drain(store, deadline=within(3600))
+    await pass_seconds(store, clock, 70)
+    with pytest.raises(errors.UnknownPoolError):
+        await seen(store)
+    assert not redis.exists(KEY)
 
 
 async def test_a_drain_after_its_deadline_has_a_new_one(store: Store, fleet: None, clock: Clock) -> None:

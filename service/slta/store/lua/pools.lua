@@ -173,32 +173,35 @@ function pools.add(fleet, given)
   return reply
 end
 
+-- Removes empty pools, { pool_id, pool_number, recorded }, with all that is known of them. O(pools given + pools / 8).
+local function remove_all(fleet, found)
+  ledger.change(fleet, function()
+    for _, pool in ipairs(found) do
+      destroy(fleet, pool.pool_id, pool.pool_number, pool.recorded)
+    end
+  end)
+  for _, pool in ipairs(found) do
+    attributes.clear(fleet, pool.pool_id)
+    drains.clear(fleet, pool.pool_id)
+  end
+end
+
 -- pool_id -> {REMOVED} | {UNKNOWN_POOL} | {NOT_EMPTY}. O(pools / 8).
 pools.remove = pools.on_pool(function(fleet, pool_id, pool_number, status)
   if ledger.occupancy(fleet, pool_number) > 0 then
     return { 'NOT_EMPTY' }
   end
   -- writes
-  ledger.change(fleet, function()
-    destroy(fleet, pool_id, pool_number, status)
-  end)
-  attributes.clear(fleet, pool_id)
-  drains.clear(fleet, pool_id)
+  remove_all(fleet, { { pool_id = pool_id, pool_number = pool_number, recorded = status } })
   return { 'REMOVED' }
 end)
 
 -- Removes pools, from `liveness.attach`, that are empty and gone. O(pools given + pools / 8).
 function pools.forget(fleet, found)
-  if #found == 0 then
-    return
+  if #found > 0 then
+    remove_all(fleet, found)
+    events.note(fleet, 'forget_pools', found)
   end
-  ledger.change(fleet, function()
-    for _, pool in ipairs(found) do
-      destroy(fleet, pool.pool_id, pool.pool_number, pool.recorded)
-      attributes.clear(fleet, pool.pool_id)
-    end
-  end)
-  events.note(fleet, 'forget_pools', found)
 end
 
 -- pool_id, class name, address, labels: moves an empty pool to another class, and sets attributes as `attributes.set`
