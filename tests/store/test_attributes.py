@@ -72,9 +72,9 @@ async def test_a_pool_keeps_its_attributes_when_it_changes_class_and_loses_them_
     moved, _ = await store.pools.move(FLEET, PoolSpec("small-0", "large"))
     assert (moved.address, moved.labels) == (ADDRESS, LABELS)
     await store.pools.remove(FLEET, "small-0")
+    assert redis.exists(f"{{{FLEET}}}:addresses", f"{{{FLEET}}}:labels") == 0
     await store.pools.add(FLEET, [PoolSpec("small-0", "small")])
     assert await attributes(store) == (None, {})
-    assert redis.exists(f"{{{FLEET}}}:addresses", f"{{{FLEET}}}:labels") == 0
 
 
 async def test_a_change_while_sessions_live_renews_no_row_and_no_name(store: Store, one: None, redis: Redis) -> None:
