@@ -31,7 +31,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a lost pool is gone at once": lua("liveness", "(fleet.gone or GONE)", "0", STORE),
     "sessions of a gone pool stay": lua(
-        "expiry", "count > 0 and redis.call('SRANDMEMBER'", "false and redis.call('SRANDMEMBER'", STORE
+        "expiry", "sessions.finish_some(fleet, pool.pool_number, count, 'pool_gone')", "0", STORE
     ),
     "a gone pool is never forgotten": lua("expiry", "  elseif forget > 0 then\n", "  elseif false then\n", STORE),
     "an undrained lost pool is in service": lua(

@@ -105,15 +105,11 @@ end
 
 -- Ends at most `count` sessions of a failed pool; returns how many, and drops its deadline once none is left.
 local function end_sessions(fleet, pool, count)
-  local ids = redis.call('SRANDMEMBER', keys.of_ids(fleet, pool.pool_number), count)
-  for _, id in ipairs(ids) do
-    local session = sessions.read(fleet, id) or error('session ' .. id .. ' has no record')
-    sessions.finish(fleet, id, session, 'failed')
-  end
+  local ended = sessions.finish_some(fleet, pool.pool_number, count, 'failed')
   if ledger.occupancy(fleet, pool.pool_number) == 0 then
     redis.call('ZREM', keys.of_fleet(fleet, 'drains'), pool.member)
   end
-  return #ids
+  return ended
 end
 
 -- The pool of a member; nil if a dispatcher that knows no deadlines has removed or undrained it.

@@ -114,6 +114,16 @@ function sessions.finish(fleet, id, session, reason)
   sessions.detach(fleet, id, session)
 end
 
+-- Ends at most `count` sessions of a pool; returns the number.
+function sessions.finish_some(fleet, pool_number, count, reason)
+  local ids = redis.call('SRANDMEMBER', keys.of_ids(fleet, pool_number), count)
+  for _, id in ipairs(ids) do
+    local session = sessions.read(fleet, id) or error('session ' .. id .. ' has no record')
+    sessions.finish(fleet, id, session, reason)
+  end
+  return #ids
+end
+
 local function expire(fleet, id)
   local session = sessions.read(fleet, id)
   if not session or session.due ~= fleet.next_due then

@@ -71,19 +71,11 @@ local function lose_or_doubt(fleet, found)
   expiry.lose(fleet, losing)
 end
 
--- Ends at most `count` sessions of a pool; returns the number.
-local function end_sessions(fleet, pool, count)
-  local ids = count > 0 and redis.call('SRANDMEMBER', keys.of_ids(fleet, pool.pool_number), count) or {}
-  for _, id in ipairs(ids) do
-    sessions.finish(fleet, id, assert(sessions.read(fleet, id)), 'pool_gone')
-  end
-  return #ids
-end
-
 -- A gone pool: ends sessions, then waits until it is forgotten; returns the number of sessions that ended, and whether
 -- it is to be removed now. The timer of one with sessions moves behind those that are due.
 local function empty(fleet, pool, count)
-  local ended, forget = end_sessions(fleet, pool, count), fleet.forget or FORGET
+  local ended = sessions.finish_some(fleet, pool.pool_number, count, 'pool_gone')
+  local forget = fleet.forget or FORGET
   if count == 0 or ledger.occupancy(fleet, pool.pool_number) > 0 then
     pool.due = fleet.time
   elseif forget > 0 then
