@@ -19,20 +19,15 @@ local function lost_key(fleet, class_index)
   return keys.of_class(fleet, 'lost', class_index)
 end
 
-local function timer(fleet, class_index)
-  return { pool_id = string.format('@%d', fleet.numbers[class_index]) }
-end
-
 -- The class_index of a timer of a guard; nil if it is none, or of no class.
 function guards.class_of(fleet, member)
   local class_id = string.match(member, '^@(%d+)$')
   return class_id and fleet.index_by_id[tonumber(class_id)]
 end
 
+-- Sets the timer of a class's guard; nil removes it.
 local function set_timer(fleet, class_index, due)
-  local entry = timer(fleet, class_index)
-  entry.due = due
-  liveness.set_timers(fleet, { entry })
+  liveness.set_timers(fleet, { { pool_id = string.format('@%d', fleet.numbers[class_index]), due = due } })
 end
 
 -- Whether no pool of the class becomes gone.
@@ -77,11 +72,7 @@ end
 
 local function begin(fleet, class_index, known, lost, found)
   known.guard, known.seen, known.first = ON, 0, known.u + lost
-  if lost > 0 then
-    set_timer(fleet, class_index, fleet.time)
-  else
-    set_timer(fleet, class_index)
-  end
+  set_timer(fleet, class_index, lost > 0 and fleet.time or nil)
   events.note(fleet, 'begin_guard', found, known.u + lost + #found)
 end
 

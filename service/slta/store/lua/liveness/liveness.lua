@@ -174,20 +174,20 @@ function liveness.due_after(fleet, lease)
   return fleet.time + liveness.GRACE * lease.ttl
 end
 
+-- The time of the first timer; nil without timers.
+local function first_due(fleet)
+  return tonumber(redis.call('ZRANGE', keys.of_fleet(fleet, 'pool_timers'), 0, 0, 'WITHSCORES')[2])
+end
+
 -- Whether a timer is due. O(1).
 function liveness.is_late(fleet)
-  if not expiry.is_due(fleet) then
-    return false
-  end
-  local first = redis.call('ZRANGE', keys.of_fleet(fleet, 'pool_timers'), 0, 0, 'WITHSCORES')
-  return first[2] ~= nil and tonumber(first[2]) <= fleet.time
+  return expiry.is_due(fleet) and (first_due(fleet) or math.huge) <= fleet.time
 end
 
 -- Sets `pool_due` to the first timer. O(log pools).
 function liveness.find_due(fleet)
-  local first = redis.call('ZRANGE', keys.of_fleet(fleet, 'pool_timers'), 0, 0, 'WITHSCORES')
-  local any = first[2] or redis.call('EXISTS', keys.of_fleet(fleet, 'pool_leases')) == 1
-  fleet.pool_due = tonumber(first[2]) or any and fleet.time + IDLE or 0
+  local has_leases = redis.call('EXISTS', keys.of_fleet(fleet, 'pool_leases')) == 1
+  fleet.pool_due = first_due(fleet) or has_leases and fleet.time + IDLE or 0
 end
 
 -- Takes pools of the same operator's status active out of service (`recorded` is draining) or back (active): records,
