@@ -93,6 +93,20 @@ def test_a_pool_that_exists_has_heartbeats_even_if_its_address_cannot_be_set(rep
     assert played.pools["p"].last_beat
 
 
+@each("status", [None, "new", ["active"], {}])
+@each("kind", ["look", "drain"])
+def test_a_status_that_is_none_is_not_taken_and_the_agent_goes_on(kind: str, status: object) -> None:
+    played = Played(pool=HEALTH)
+    played.pools["p"] = FleetPool()
+    played.refusal[kind] = Reply(200, "", {"status": status, "labels": {}})
+    played.healthy = False
+    played.run(30)
+    assert len(played.times(kind)) > 1
+    del played.refusal[kind]
+    played.run(30)
+    assert played.pools["p"].status == "draining"
+
+
 def test_without_a_health_check_a_drain_of_the_operator_stays() -> None:
     played = Played()
     played.pools["p"] = FleetPool(status="draining")

@@ -13,6 +13,8 @@ from slta_integrations.notices import Notices
 
 LISTED = ("ended", "adopted", "over_capacity", "incompatible", "already_ended", "elsewhere")
 """Members of the reply to a list."""
+STATUSES = (ACTIVE, DRAINING, FAILED)
+"""Not a set: a reply may have anything there, also what has no hash."""
 
 
 def heartbeats(pools: Sequence[Pool], reply: Reply, metrics: Metrics, notices: Notices, now: float) -> float | None:
@@ -57,7 +59,7 @@ def _look(pools: Sequence[Pool], reply: Reply, _: Metrics) -> bool:
         pool.gone()
         return True
     status, labels = reply.body.get("status"), reply.body.get("labels")
-    if not reply.ok or status not in {ACTIVE, DRAINING, FAILED} or not isinstance(labels, dict):
+    if not reply.ok or status not in STATUSES or not isinstance(labels, dict):
         return False
     pool.status, pool.marked = status, MARK in labels
     return True
@@ -77,7 +79,7 @@ def _change(pools: Sequence[Pool], reply: Reply, _: Metrics) -> bool:
         pool.gone()
     elif reply.ok:
         status = reply.body.get("status")
-        pool.status = status if status in {ACTIVE, DRAINING, FAILED} else UNKNOWN
+        pool.status = status if status in STATUSES else UNKNOWN
     return reply.ok or reply.code == "unknown_pool"
 
 
