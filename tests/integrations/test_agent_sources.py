@@ -19,8 +19,7 @@ from slta_integrations.agent.probe_output import (
     MAX_SESSIONS,
     UnreadableError,
     count_of,
-    session_ids_of,
-    session_types_of,
+    listing_of,
 )
 from slta_integrations.agent.probing import Probe, Probed
 from slta_integrations.agent.sources import ask
@@ -145,13 +144,13 @@ async def test_a_body_without_end_is_a_problem(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_a_list_is_json_or_lines(output: bytes, ids: tuple[str, ...]) -> None:
-    assert session_ids_of(output) == ids
+    assert listing_of(output).session_ids == ids
 
 
 @each("output", ["", " \n", "[", "[1]", '["a", ""]', '{"sessions": []}', '{"session_ids": {}}', "[" * 100_000])
 def test_what_is_no_list_is_refused(output: str) -> None:
     with pytest.raises(UnreadableError):
-        session_ids_of(output.encode())
+        listing_of(output.encode())
 
 
 @pytest.mark.parametrize(
@@ -165,25 +164,25 @@ def test_what_is_no_list_is_refused(output: str) -> None:
 )
 def test_a_list_may_name_types_of_its_sessions(types: dict[str, str], taken: dict[str, str]) -> None:
     output = json.dumps({"session_ids": ["a", "user 7"], "session_types": types}).encode()
-    assert session_types_of(output) == taken
+    assert listing_of(output).session_types == taken
 
 
 @each("output", [b"a\nb\n", b'["a"]', b'{"session_ids": ["a"]}'])
 def test_a_list_without_types_has_none(output: bytes) -> None:
-    assert session_types_of(output) == {}
+    assert listing_of(output).session_types == {}
 
 
 @each("types", [["a"], {"a": 1}, {"a": "no name"}, "video"])
 def test_types_that_are_none_are_refused(types: object) -> None:
     with pytest.raises(UnreadableError, match="must write session_types"):
-        session_types_of(json.dumps({"session_ids": ["a"], "session_types": types}).encode())
+        listing_of(json.dumps({"session_ids": ["a"], "session_types": types}).encode())
 
 
 def test_a_list_has_at_most_8192_sessions() -> None:
     ids = [f"s-{number}" for number in range(MAX_SESSIONS)]
-    assert session_ids_of("\n".join(ids).encode()) == tuple(ids)
+    assert listing_of("\n".join(ids).encode()).session_ids == tuple(ids)
     with pytest.raises(UnreadableError, match="wrote 8,193 sessions, over 8,192"):
-        session_ids_of("\n".join([*ids, "more"]).encode())
+        listing_of("\n".join([*ids, "more"]).encode())
 
 
 def test_a_count_is_a_number() -> None:

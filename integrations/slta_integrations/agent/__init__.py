@@ -7,7 +7,7 @@
 | calls | calls to slta, as values |
 | settling | what replies say about pools |
 | probing | schedule of health checks, counts and lists |
-| probe_output | counts and session ids, from outputs |
+| probe_output | counts and lists of sessions, from outputs |
 | state_machine | next call, backoff, heartbeats, leaving |
 | sources | commands and URLs |
 | runner | event loop |

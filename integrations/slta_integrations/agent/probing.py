@@ -9,7 +9,7 @@ from typing import NamedTuple
 from slta_integrations.agent.config import Health, Source
 from slta_integrations.agent.metrics import Metrics
 from slta_integrations.agent.pool import FAILURES, Pool
-from slta_integrations.agent.probe_output import UnreadableError, count_of, session_ids_of, session_types_of
+from slta_integrations.agent.probe_output import UnreadableError, count_of, listing_of
 from slta_integrations.notices import Notices
 
 COUNT_WAIT_SECONDS = 0.5
@@ -90,8 +90,7 @@ class Probes:
             if probe.kind == "count":
                 pool.count = count_of(output)
             elif probe.kind == "sessions":
-                listed, pool.listed_types = session_ids_of(output), session_types_of(output)
-                pool.listed, pool.asked_as_of = listed, probe.as_of
+                (pool.listed, pool.listed_types), pool.asked_as_of = listing_of(output), probe.as_of
         except UnreadableError as error:
             return str(error)
         return ""
