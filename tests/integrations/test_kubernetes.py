@@ -47,11 +47,13 @@ def new_watcher(api: FakeApiServer, fleet: Fleet, token: Path, monkeypatch: pyte
     """Starts watchers of this fleet; they try again soon."""
     for module, name in (
         (watcher, "FIRST_DELAY_SECONDS"),
+        (watcher, "MAX_DELAY_SECONDS"),
         (watcher, "SETTLE_SECONDS"),
         (election, "RETRY_SECONDS"),
         (reconciler, "TICK_SECONDS"),
         (reconciler, "SPACING_SECONDS"),
         (reconciler, "FIRST_DELAY_SECONDS"),
+        (reconciler, "MAX_DELAY_SECONDS"),
     ):
         monkeypatch.setattr(module, name, 0.05)
     with ExitStack() as stack:
@@ -307,7 +309,10 @@ def test_a_pod_that_moves_between_two_slices_stays(api: FakeApiServer, fleet: Fl
     assert watching.changes == 2
 
 
-def test_while_the_watch_is_away_nothing_changes(api: FakeApiServer, fleet: Fleet, new_watcher: NewWatcher) -> None:
+def test_while_the_watch_is_away_nothing_changes(
+    api: FakeApiServer, fleet: Fleet, new_watcher: NewWatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "MAX_RESUMES", 1000)
     api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1"), endpoint("b", "10.0.0.2")]))
     watching = new_watcher(grace_seconds=0.2)
     until_pools(fleet, a="active", b="active")
