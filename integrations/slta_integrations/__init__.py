@@ -10,6 +10,7 @@
 | module | owns |
 |---|---|
 | client | HTTP client of one fleet |
+| backoff | pauses before a call is repeated |
 | notices, metrics_server | log messages, each kind at most once a minute; HTTP server of metrics |
 | options, errors | options of several commands; errors that the user can correct |
 """

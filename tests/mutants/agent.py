@@ -50,9 +50,7 @@ MUTANTS = {
     "no answer ends the pauses between heartbeats": python(
         "state_machine", "        self._attempts += 1\n", "", "agent_state"
     ),
-    "Retry-After is not respected": python(
-        "state_machine", "min(reply.retry_after, MAX_RETRY_AFTER_SECONDS)", "0", "agent_state"
-    ),
+    "Retry-After is not respected": python("state_machine", "bound, reply.retry_after,", "bound, 0,", "agent_state"),
     "slta's time for the next heartbeat is not followed": python(
         "state_machine", "found or usual", "usual", "agent_state"
     ),

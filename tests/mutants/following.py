@@ -58,6 +58,9 @@ MUTANTS = {
     "the check at the start leaves a mark": python(
         "follow/sender", '{"session_id": CHECKED_SESSION, "mark": False}', '{"session_id": CHECKED_SESSION}', "sender"
     ),
+    "Retry-After of any length is respected": python(
+        "backoff", "min(retry_after, MAX_RETRY_AFTER_SECONDS)", "retry_after", "sender"
+    ),
     "a store that is away is taken for a refused key": python(
         "follow/sender", "400 <= reply.status < 500", "400 <= reply.status", "sender"
     ),

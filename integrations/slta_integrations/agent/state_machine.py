@@ -11,6 +11,7 @@ from slta_integrations.agent.config import AgentFile
 from slta_integrations.agent.metrics import Metrics
 from slta_integrations.agent.pool import ABSENT, Pool, Step
 from slta_integrations.agent.probing import COUNT_WAIT_SECONDS, Probes
+from slta_integrations.backoff import bound_seconds, pause_seconds
 from slta_integrations.client import Reply
 from slta_integrations.notices import Notices
 
@@ -18,7 +19,6 @@ MIN_TIMEOUT_SECONDS = 0.5
 MAX_TIMEOUT_SECONDS = 5.0
 FIRST_DELAY_SECONDS = 0.1
 REFUSED_DELAY_SECONDS = 5.0
-MAX_RETRY_AFTER_SECONDS = 60.0
 LEAVE_SECONDS = 1.0
 """Between two attempts to remove a pool that has sessions."""
 
@@ -132,13 +132,12 @@ class Agent:
     def _back_off(self, reply: Reply, now: float) -> None:
         """Wait before the next call, up to a quarter of the lease: no more calls than while slta answers."""
         self._notices.say("call", f"No answer from slta, the pools keep their sessions: {reply.problem}")
-        bound = max(self._ttl / 4, MIN_TIMEOUT_SECONDS)
-        self._retry_at = now + self._delay(min(bound, FIRST_DELAY_SECONDS * 2 ** min(self._attempts, 20)), reply)
+        most = max(self._ttl / 4, MIN_TIMEOUT_SECONDS)
+        self._retry_at = now + self._delay(bound_seconds(self._attempts, FIRST_DELAY_SECONDS, most), reply)
         self._attempts += 1
 
     def _delay(self, bound: float, reply: Reply) -> float:
-        """Delay with jitter, at least Retry-After."""
-        return max(self._rng.uniform(0.5, 1.0) * bound, min(reply.retry_after, MAX_RETRY_AFTER_SECONDS))
+        return pause_seconds(bound, reply.retry_after, self._rng.uniform)
 
 
 def is_away(reply: Reply) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import time
 from collections.abc import Callable, Sequence
 
+from slta_integrations.backoff import bound_seconds, pause_seconds
 from slta_integrations.client import Client, Reply
 from slta_integrations.follow.metrics import Metrics
 from slta_integrations.follow.operations import Operation, Tally, decode, encode, to_repeat
@@ -16,7 +16,6 @@ from slta_integrations.notices import Notices
 FIRST_DELAY_SECONDS = 0.1
 MAX_DELAY_SECONDS = 2.0
 REFUSED_DELAY_SECONDS = 5.0
-MAX_RETRY_AFTER_SECONDS = 60.0
 CHECKED_SESSION = "slta-follow-check"
 """Completed at the start: nobody has it, so that only the key and the fleet decide about the answer."""
 
@@ -100,7 +99,6 @@ def _is_refused(reply: Reply) -> bool:
 
 
 def _delay(attempt: int, reply: Reply) -> float:
-    """Delay before the next attempt in seconds: doubled each time, with jitter, at least Retry-After."""
-    growing = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(attempt, 10))
-    bound = REFUSED_DELAY_SECONDS if _is_refused(reply) else growing
-    return max(random.uniform(0.5, 1.0) * bound, min(reply.retry_after, MAX_RETRY_AFTER_SECONDS))
+    """Seconds before the next attempt."""
+    growing = bound_seconds(attempt, FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS)
+    return pause_seconds(REFUSED_DELAY_SECONDS if _is_refused(reply) else growing, reply.retry_after)

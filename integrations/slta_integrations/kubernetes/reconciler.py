@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from slta_integrations.backoff import bound_seconds, pause_seconds
 from slta_integrations.kubernetes.lease import Holding
 from slta_integrations.kubernetes.metrics import REASONS, Telemetry
 from slta_integrations.kubernetes.plan import Plan, Planner
@@ -101,7 +101,6 @@ class Reconciler:
             self._notices.say("services", f"no EndpointSlice of {names}: its pools are only drained")
 
     def _delay(self) -> float:
-        """Doubled each time, with jitter, at least Retry-After."""
-        bound: float = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(self._failures, 10))
+        bound = bound_seconds(self._failures, FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS)
         self._failures += 1
-        return max(random.uniform(0.5, 1.0) * bound, min(self._pools.retry_after, 60.0))
+        return pause_seconds(bound, self._pools.retry_after)

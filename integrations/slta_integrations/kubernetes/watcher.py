@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
 import time
 from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
+from slta_integrations.backoff import bound_seconds, pause_seconds
 from slta_integrations.kubernetes.api_server import FAILURES, ApiServer, Kind
 from slta_integrations.kubernetes.events import Event, ExpiredError, Objects, StreamError
 from slta_integrations.kubernetes.metrics import Telemetry
@@ -101,6 +101,6 @@ class Watcher(Generic[T]):
         self._notices.say(self._kind.plural, f"{self._kind.plural} cannot be read, no pool changes: {reason}")
 
     async def _pause(self) -> None:
-        bound = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(self._failures, 10))
+        bound = bound_seconds(self._failures, FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS)
         self._failures += 1
-        await asyncio.sleep(random.uniform(0.5, 1.0) * bound)
+        await asyncio.sleep(pause_seconds(bound))
