@@ -44,9 +44,9 @@ def refused(sessions: Iterable[Session], begin: float, end: float) -> Counter[st
     return Counter(session.code for session in sessions if session.code and begin <= session.began < end)
 
 
-def placed_on(sessions: Iterable[Session], pools: Collection[str], begin: float, end: float = inf) -> list[float]:
-    """When sessions were placed on these pools between two times, in order."""
-    return sorted(s.placed for s in sessions if s.pool in pools and begin <= s.began and s.placed < end)
+def placed_on(sessions: Iterable[Session], pools: Collection[str], begin: float) -> list[float]:
+    """When sessions that began since `begin` were placed on these pools, in order."""
+    return sorted(s.placed for s in sessions if s.pool in pools and begin <= s.began)
 
 
 def ended_by_slta(

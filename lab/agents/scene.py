@@ -55,7 +55,7 @@ class Scene:
     """Of all hosts since the beginning."""
 
     def start(self, pool_ids: Sequence[str]) -> None:
-        """Start their hosts, and wait until slta has them alive."""
+        """Start their hosts; agents register the pools."""
         assert self.nursery.stdin
         assert self.nursery.stdout
         now = time.monotonic()
@@ -74,10 +74,6 @@ class Scene:
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         return self.service.call(method, f"/v1/fleets/{FLEET}/{path}", body)
-
-    def liveness(self) -> dict[str, str]:
-        """Of each pool."""
-        return liveness(self.service)
 
     def lines(self) -> dict[str, dict[str, Any]]:
         """Sessions of the player so far, by id."""

@@ -29,8 +29,6 @@ class Watch:
         self._thread = threading.Thread(target=self._run)
         self.now: Mapping[str, str] = {}
         self.changes: list[Change] = []
-        self.missed = 0
-        """Looks without an answer."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -41,11 +39,11 @@ class Watch:
         self._thread.join()
 
     def _run(self) -> None:
+        """A look without an answer is left out."""
         while not self._stopping.wait(LOOK_SECONDS):
             try:
                 found = self._read()
             except httpx.HTTPError:
-                self.missed += 1
                 continue
             at, before = monotonic(), self.now
             self.changes += [Change(at, pool, is_) for pool, is_ in found.items() if before.get(pool) != is_]
