@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 from prometheus_client import CollectorRegistry, start_http_server
 
 from slta_integrations.errors import UnusableError
@@ -13,5 +11,5 @@ def serve_metrics(registry: CollectorRegistry, host: str, port: int, option: str
     """Serve the registry. Raises UnusableError that names the option."""
     try:
         start_http_server(port, host, registry)
-    except (OSError, socket.gaierror) as error:
+    except OSError as error:
         raise UnusableError(f"{option}: {host}:{port}: {error.strerror or error}") from None
