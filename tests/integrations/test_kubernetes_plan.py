@@ -8,7 +8,7 @@ import pytest
 
 from slta_integrations.kubernetes.objects import Slice, read_slice
 from slta_integrations.kubernetes.plan import DRAINED, SERVICE, SOURCE, Existing, Plan, Planner, Pool
-from slta_integrations.kubernetes.wanted import Desired, Selection, Wanted, desired, pool_id
+from slta_integrations.kubernetes.wanted import Desired, Selection, WantedPool, desired, pool_id
 from tests.integrations.api_server import Object, endpoint, slice_of, terminating, uid_of
 
 SELECTION = Selection({"svc-small": "small", "svc-large": "large"})
@@ -25,7 +25,7 @@ def wanted(*slices: Slice, selection: Selection = SELECTION, classes: dict[str, 
     return desired(slices, selection, classes or {})
 
 
-def only(found: Desired) -> Wanted:
+def only(found: Desired) -> WantedPool:
     [pool] = found.pools.values()
     return pool
 
@@ -35,7 +35,7 @@ def only(found: Desired) -> Wanted:
 
 def test_a_pod_has_the_class_of_its_service_and_the_first_port() -> None:
     found = only(wanted(read(endpoint("game-0", "10.0.0.7"))))
-    assert found == Wanted(ID, "svc-small", "small", "10.0.0.7:7777", True)
+    assert found == WantedPool(ID, "svc-small", "small", "10.0.0.7:7777", True)
     assert f"game-0.{uid_of('game-0')[:8]}" == ID
 
 
@@ -123,7 +123,7 @@ def test_the_id_of_a_long_name_fits() -> None:
 
 # Plans
 
-READY = Wanted(ID, "svc-small", "small", "10.0.0.7:7777", True)
+READY = WantedPool(ID, "svc-small", "small", "10.0.0.7:7777", True)
 NOT_READY = READY._replace(takes_sessions=False)
 OWN = {SOURCE: "kubernetes:games", SERVICE: "svc-small"}
 MARKED = {**OWN, DRAINED: "kubernetes"}
@@ -131,7 +131,7 @@ POOL = Pool(ID, "small", "active", 0, "10.0.0.7:7777", OWN)
 NOTHING = Plan.empty()
 
 
-def plan_for(pod: Wanted | None, pool: Pool | None, services: frozenset[str] = frozenset({"svc-small"})) -> Plan:
+def plan_for(pod: WantedPool | None, pool: Pool | None, services: frozenset[str] = frozenset({"svc-small"})) -> Plan:
     pods = {pod.pool_id: pod} if pod else {}
     pools = {pool.pool_id: pool} if pool else {}
     return Planner("kubernetes:games").plan(
@@ -149,7 +149,7 @@ def test_a_ready_pod_becomes_a_pool() -> None:
 
 
 @pytest.mark.parametrize("pod", [NOT_READY, READY._replace(pool_class="")])
-def test_a_pod_that_is_not_ready_or_has_no_class_becomes_none(pod: Wanted) -> None:
+def test_a_pod_that_is_not_ready_or_has_no_class_becomes_none(pod: WantedPool) -> None:
     assert plan_for(pod, None) == NOTHING
 
 
@@ -173,7 +173,7 @@ def test_a_pool_that_it_drained_is_returned_and_then_loses_the_mark() -> None:
 
 @pytest.mark.parametrize("status", ["draining", "failed"])
 @pytest.mark.parametrize("pod", [READY, NOT_READY])
-def test_what_an_operator_drained_or_failed_stays_so(status: str, pod: Wanted) -> None:
+def test_what_an_operator_drained_or_failed_stays_so(status: str, pod: WantedPool) -> None:
     assert plan_for(pod, POOL._replace(status=status)) == NOTHING
 
 

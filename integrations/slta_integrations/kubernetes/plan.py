@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from slta_integrations.kubernetes.wanted import Desired, Wanted
+from slta_integrations.kubernetes.wanted import Desired, WantedPool
 
 SOURCE = "slta.source"
 SERVICE = "slta.service"
@@ -115,7 +115,7 @@ class Planner:
         if gone_for >= self._grace:
             plan.removals[pool.pool_id] = pool.status != "failed"
 
-    def _creation(self, wanted: Wanted) -> dict[str, Any]:
+    def _creation(self, wanted: WantedPool) -> dict[str, Any]:
         return {
             "pool_id": wanted.pool_id,
             "pool_class": wanted.pool_class,
@@ -124,12 +124,12 @@ class Planner:
         }
 
 
-def _is_new(wanted: Wanted, existing: Existing) -> bool:
+def _is_new(wanted: WantedPool, existing: Existing) -> bool:
     is_free = wanted.pool_id not in existing.own and wanted.pool_id not in existing.others
     return is_free and wanted.takes_sessions and bool(wanted.pool_class)
 
 
-def _keep(plan: Plan, pool: Pool, wanted: Wanted) -> None:
+def _keep(plan: Plan, pool: Pool, wanted: WantedPool) -> None:
     """Address and status of a pool whose pod is there."""
     if wanted.address not in {"", pool.address}:
         plan.change(pool, address=wanted.address)

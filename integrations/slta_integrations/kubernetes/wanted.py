@@ -23,7 +23,7 @@ class Selection(NamedTuple):
     port: str = ""
 
 
-class Wanted(NamedTuple):
+class WantedPool(NamedTuple):
     """Pool that a pod should be. Without a class or an address it is not made, but stays if it exists."""
 
     pool_id: str
@@ -36,7 +36,7 @@ class Wanted(NamedTuple):
 class Desired(NamedTuple):
     """Wanted pools by id; Services with and without slices of the family; endpoints that are no pool, by reason."""
 
-    pools: Mapping[str, Wanted]
+    pools: Mapping[str, WantedPool]
     services: frozenset[str]
     missing: frozenset[str]
     skipped: Mapping[str, int]
@@ -79,7 +79,7 @@ def _collect(one: Slice, seen: dict[str, _Seen]) -> None:
             seen[endpoint.uid] = found
 
 
-def _pool(found: _Seen, selection: Selection, own_class: str) -> tuple[Wanted, str]:
+def _pool(found: _Seen, selection: Selection, own_class: str) -> tuple[WantedPool, str]:
     """The pool, and why it can have no sessions, if so."""
     one, endpoint = found
     pool_class = own_class or selection.classes[one.service]
@@ -87,7 +87,7 @@ def _pool(found: _Seen, selection: Selection, own_class: str) -> tuple[Wanted, s
     reason = "no_port" if not address else "no_class" if not pool_class else ""
     reason = reason if endpoint.host else "no_address"
     takes = _takes_sessions(endpoint) and bool(address)
-    return Wanted(pool_id(endpoint.pod, endpoint.uid), one.service, pool_class, address, takes), reason
+    return WantedPool(pool_id(endpoint.pod, endpoint.uid), one.service, pool_class, address, takes), reason
 
 
 def _takes_sessions(endpoint: Endpoint) -> bool:
