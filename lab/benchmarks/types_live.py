@@ -30,12 +30,13 @@ MEAN_HOLDING = 10.0
 WARM_UP = 20.0
 OFFERED = {"one": 2.5, "two": 2.5, "all": 3.0}
 """Sessions of each type per pool of the fleet."""
+CONCAVE = {"kind": "quadratic", "linear": 2, "quadratic": -0.05}
 FLEET: dict[str, Any] = {
     "policy": "jlmu",
     "classes": [
         {"name": "a", "utility": {"kind": "linear", "slope": 1.5}, "capacity": 12, "pools": POOLS},
         {"name": "b", "utility": {"kind": "linear", "slope": 1}, "capacity": 14, "pools": POOLS},
-        {"name": "c", "utility": {"kind": "quadratic", "linear": 2, "quadratic": -0.05}, "capacity": 10, "pools": POOLS},
+        {"name": "c", "utility": CONCAVE, "capacity": 10, "pools": POOLS},
         {"name": "d", "utility": {"kind": "linear", "slope": 0.5}, "capacity": 20, "pools": POOLS},
     ],
     "session_types": {"one": ["a"], "two": ["a", "b"], "all": ["a", "b", "c", "d"]},
