@@ -302,6 +302,13 @@ async def test_the_largest_list_with_types_is_taken(api: Api, typed: str) -> Non
     assert refusal(refused) == (409, "stale_report")
 
 
+async def test_a_list_of_more_names_than_a_call_of_the_store_takes_has_an_unknown_type(api: Api, typed: str) -> None:
+    types = {f"session-{k}": f"type-{k}" for k in range(8192)}
+    body = {"as_of": await now(api, typed), "session_ids": list(types), "session_types": types}
+    refused = await api.put(f"{typed}/pools/large-1/sessions", json=body)
+    assert (*refusal(refused), refused.json()["session_types"]) == (422, "unknown_session_type", TYPES)
+
+
 async def test_the_endpoints_have_the_classes_of_each_type(api: Api, typed: str) -> None:
     found = (await api.get(f"{typed}/endpoints")).json()
     assert found["session_types"] == {"default": ["small", "large", "gpu"], **TYPED["session_types"]}

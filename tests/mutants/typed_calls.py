@@ -29,6 +29,9 @@ MUTANTS: dict[str, Mutant] = {
         "api/schemas", "late=self.late, session_type=self.session_type", "late=self.late", CALLS
     ),
     "a pool's list drops its types": python("store/pools", "as_of + type_option(listed[id_])", "as_of", CALLS),
+    "a pool's list asks for more types than a call takes": python(
+        "store/pools", "- {DEFAULT_TYPE})[:MAX_SESSION_TYPES]", "- {DEFAULT_TYPE})", CALLS
+    ),
     "a pool's list with an unknown type ends sessions": lua(
         "pools", "return stale or unknown or { 'IDS'", "return stale or { 'IDS'", CALLS
     ),

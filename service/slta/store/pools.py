@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
 
+from slta.core.limits import MAX_SESSION_TYPES
 from slta.core.session_types import DEFAULT_TYPE
 from slta.models import (
     MICROSECONDS,
@@ -159,7 +160,7 @@ class Pools:
         """
         given = session_ids if isinstance(session_ids, Mapping) else dict.fromkeys(session_ids, DEFAULT_TYPE)
         listed = dict(given)
-        types = sorted({*listed.values()} - {DEFAULT_TYPE})
+        types = sorted({*listed.values()} - {DEFAULT_TYPE})[:MAX_SESSION_TYPES]  # of so many the fleet lacks one
         recorded = set(await self._session_ids(fleet, pool_id, as_of, *types))
         missing = [id_ for id_ in recorded if id_ not in listed]
         ended = await self._end(fleet, pool_id, missing, "reported_ended", as_of)
