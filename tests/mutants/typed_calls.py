@@ -44,7 +44,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a type is lost by a move": lua(
         "sessions",
-        "records.placed(pool.level, nil, tonumber(string.match(session.placed, ' t(%d+)$')))",
+        "records.placed(pool.level, nil, records.type_number(session))",
         "records.placed(pool.level)",
         CALLS,
     ),

@@ -99,7 +99,7 @@ end
 -- there at `start`, without a token; its lease and its type are kept.
 function sessions.move(fleet, id, session, pool, start)
   session.pool_number, session.pool_id, session.start = pool.number, pool.id, start
-  session.placed = records.placed(pool.level, nil, tonumber(string.match(session.placed, ' t(%d+)$')))
+  session.placed = records.placed(pool.level, nil, records.type_number(session))
   write(fleet, id, session)
   fleet.revision = fleet.revision + 1
   redis.call('SADD', keys.of_ids(fleet, pool.number), id)

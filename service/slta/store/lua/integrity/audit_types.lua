@@ -49,8 +49,8 @@ end
 
 -- Checks that a record has a type of the fleet which may use the class of its pool.
 function audit_types.check_record(fleet, report, id, session)
-  local number = string.match(session.placed, ' t(%d+)$')
-  local kind = number and fleet.types and fleet.types.by_number[tonumber(number)]
+  local number = records.type_number(session)
+  local kind = number and fleet.types and fleet.types.by_number[number]
   local class_index = keys.locate(fleet, session.pool_number)
   if number and not kind then
     report:add('session ' .. id .. ': is of a type that the fleet does not have')

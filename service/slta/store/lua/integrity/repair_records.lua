@@ -49,7 +49,7 @@ local function normalize(fleet, session, job)
   session.start, session.due = math.min(session.start, fleet.time), normalize_due(fleet, session.lease, session.due)
   local level, token = records.placement(session)
   local word = type_word(fleet, session)
-  if session.pool_number and word == '' and string.find(session.placed, ' t%d+$') then
+  if session.pool_number and word == '' and records.type_number(session) then
     job.without_type = (job.without_type or 0) + 1
   end
   session.placed = (level and records.placed(level, token) or '') .. word

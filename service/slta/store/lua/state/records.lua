@@ -56,10 +56,15 @@ function records.placement(session)
   return tonumber(level), policies.tokens()[letter]
 end
 
+-- The number of a session's type; nil for the default one.
+function records.type_number(session)
+  return tonumber(string.match(session.placed, ' t(%d+)$'))
+end
+
 -- The kind of a session: 1 without a type in its record, or if the fleet does not have that type.
 function records.kind(fleet, session)
-  local number = fleet.types and string.match(session.placed, ' t(%d+)$')
-  return number and fleet.types.by_number[tonumber(number)] or 1
+  local number = fleet.types and records.type_number(session)
+  return number and fleet.types.by_number[number] or 1
 end
 
 -- The latest second in which a lease of this length can expire.
