@@ -75,7 +75,7 @@ local function reorder(fleet, before)
     end
   end)
   type_counts.settle(fleet)
-  type_counts.count_held(fleet)
+  fleet.held = type_counts.held_by_class(fleet)
 end
 
 local function names_of(given)

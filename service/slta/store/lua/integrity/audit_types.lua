@@ -34,11 +34,7 @@ function audit_types.check(fleet, report)
   report:expect_equal('sessions of all types', vectors.sum(fleet.type_sessions), fleet.sessions)
   local others = vectors.sum(fleet.draining_sessions)
   report:expect_equal('sessions of all types on other pools', vectors.sum(fleet.type_others), others)
-  local held = {}
-  for class_index, counts in ipairs(ledger.columns(fleet)) do
-    held[class_index] = vectors.sum(counts) - counts[1]
-  end
-  report:expect_equal('sessions by class', fleet.held, held)
+  report:expect_equal('sessions by class', fleet.held, type_counts.held_by_class(fleet))
   for kind, since in ipairs(fleet.type_since) do
     if since > fleet.time then
       report:add('type_since of type ' .. fleet.types.names[kind] .. ': is in the future')

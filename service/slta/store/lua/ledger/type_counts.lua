@@ -97,12 +97,14 @@ function type_counts.begin(fleet)
   type_counts.reset(fleet)
   cold.load(fleet, 'draining_sessions')
   fleet.type_sessions[1], fleet.type_others[1] = fleet.sessions, vectors.sum(fleet.draining_sessions)
-  type_counts.count_held(fleet)
+  fleet.held = type_counts.held_by_class(fleet)
 end
 
--- Counts the sessions on active pools by class from the level rows. O(levels in use * pools / 8).
-function type_counts.count_held(fleet)
+-- The sessions on active pools by class, from the level rows. O(levels in use * pools / 8).
+function type_counts.held_by_class(fleet)
+  local held = {}
   for class_index, counts in ipairs(ledger.columns(fleet)) do
-    fleet.held[class_index] = vectors.sum(counts) - counts[1]
+    held[class_index] = vectors.sum(counts) - counts[1]
   end
+  return held
 end
