@@ -65,8 +65,8 @@ function reads.snapshot(fleet)
   return { 'SNAPSHOT', document, fields, rank, texts, accounting.integrals(fleet), past, sizes }
 end
 
--- id -> {SESSION, pool_id, class and type as in `sessions.reply`, age, remaining lease in µs or '', level or '', token
--- or '', address or '', labels or ''} | {ENDED, reason, pool_id, address or ''} | {UNKNOWN}. O(1).
+-- id -> {SESSION, pool_id, class and type, age, remaining lease in µs or '', level or '', token or '', address or '',
+-- labels or ''} | {ENDED, reason, pool_id, address or ''} | {UNKNOWN}. O(1).
 function reads.session(fleet, id)
   local session = sessions.read(fleet, id)
   if not session then
@@ -75,7 +75,7 @@ function reads.session(fleet, id)
   end
   local level, token = records.placement(session)
   return {
-    'SESSION', session.pool_id, sessions.reply(fleet, '', session)[3],
+    'SESSION', session.pool_id, sessions.class_and_type(fleet, session),
     string.format('%d', fleet.time - session.start),
     session.due > 0 and string.format('%d', session.due * 1e6 - fleet.time) or '',
     level or '', token or '',

@@ -77,12 +77,16 @@ function sessions.begin(fleet, id, kind, pool_number, pool_id, lease, counter, t
   return session, level
 end
 
--- {word, pool_id, class, lease, start, due, detail} of a live session, and its pool_id. `detail` depends on the word.
--- The class is followed by a blank and the session's type if that is not the default one.
+-- The class of a session's pool, and behind a blank the session's type if that is not the default one.
+function sessions.class_and_type(fleet, session)
+  local class, kind = fleet.names[(keys.locate(fleet, session.pool_number))], records.kind(fleet, session)
+  return kind > 1 and class .. ' ' .. fleet.types.names[kind] or class
+end
+
+-- {word, pool_id, class and type, lease, start, due, detail} of a live session, and its pool_id. `detail` depends on
+-- the word.
 function sessions.reply(fleet, word, session, detail)
-  local class = fleet.names[(keys.locate(fleet, session.pool_number))]
-  local kind = fleet.types and records.kind(fleet, session) or 1
-  class = kind > 1 and class .. ' ' .. fleet.types.names[kind] or class
+  local class = sessions.class_and_type(fleet, session)
   return { word, session.pool_id, class, session.lease, session.start, session.due, detail or '' }, session.pool_id
 end
 
