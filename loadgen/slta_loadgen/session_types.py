@@ -7,7 +7,6 @@ import random
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 
 from slta_loadgen.workload import PlannedSession
 
@@ -40,9 +39,7 @@ class TypeMix:
 
     def draw(self, seconds: float, rng: random.Random) -> str:
         """The type of a session that begins at a moment."""
-        sums = list(accumulate(self.shares_at(seconds)))
-        at = rng.random() * sums[-1]
-        return next(name for (name, _), end in zip(self.shares, sums, strict=True) if at < end)
+        return rng.choices([name for name, _ in self.shares], self.shares_at(seconds))[0]
 
 
 def parse_mix(text: str, swing: str | None = None) -> TypeMix:
