@@ -9,20 +9,26 @@ local function replay_assign(fleet, id, session, lease, options)
   return sessions.with_labels(fleet, options, sessions.reply(fleet, 'REPLAYED', session))
 end
 
--- The refusal of an assign of this kind, counted; nil if a pool has room for it. O(1), O(classes) with types.
-local function refused(fleet, kind)
-  if fleet.active_pools == 0 then
-    state.count(fleet, 'rejected_no_active_pool')
-    session_types.count(fleet, 'inactive', kind)
-    return fleet.types and session_types.refusal(fleet, kind) or { 'NO_ACTIVE_POOL' }
+-- The refusal of an assign of this kind; nil if a pool has room for it. O(1), O(classes) with types.
+local function find_refusal(fleet, kind)
+  if fleet.types then
+    return session_types.refusal(fleet, kind)
+  elseif fleet.active_pools == 0 then
+    return { 'NO_ACTIVE_POOL' }
+  elseif fleet.sessions == fleet.room_for then
+    return { 'FULL' }
   end
-  local refusal = fleet.types and session_types.refusal(fleet, kind)
-  if refusal or fleet.sessions == fleet.room_for then
-    local is_full = not refusal or refusal[1] == 'FULL'
+end
+
+-- The same, counted.
+local function refused(fleet, kind)
+  local refusal = find_refusal(fleet, kind)
+  if refusal then
+    local is_full = refusal[1] == 'FULL'
     state.count(fleet, is_full and 'rejected_no_capacity' or 'rejected_no_active_pool')
     session_types.count(fleet, is_full and 'full' or 'inactive', kind)
-    return refusal or { 'FULL' }
   end
+  return refusal
 end
 
 -- Places a session of a kind by the policy: returns the session, its token, class_index and level. O(classes + log
