@@ -7,6 +7,7 @@ from tests.mutants.refusing import lua, python
 
 PRICES, ASSIGNMENT, BOUND = (f"core/session_types/{name}" for name in ("prices", "assignment", "bound"))
 FUNCTIONS, STORE, CHANGES = "store/type_functions", "store/session_types", "store/type_changes"
+AUDIT = "store/audit_types"
 
 MUTANTS: dict[str, Mutant] = {
     "a price is asked of a session without another class": lua(
@@ -39,6 +40,16 @@ MUTANTS: dict[str, Mutant] = {
     "a type gets the number of another one": lua("type_changes", "taken[numbers[at]] = true", "", CHANGES),
     "a repair trusts the type of a record": lua(
         "repair_records", "local may_stay = kind > 1", "local may_stay = true", CHANGES
+    ),
+    "an audit does not count the sessions of types": lua(
+        "audit_types",
+        "counts[at], commands = counts[at] + count,",
+        "counts[at], commands = fleet.type_others[kind],",
+        AUDIT,
+    ),
+    "an audit trusts the kept assignment": lua("audit_types", "  check_assignment(fleet, report)\n", "", AUDIT),
+    "an audit does not look for types that are gone": lua(
+        "audit_types", "if number and not kind then", "if false then", AUDIT
     ),
     "the wrong types decide a change of the window": lua(
         "fleets", "if totals_differ or types_differ then", "if totals_differ then", CHANGES
