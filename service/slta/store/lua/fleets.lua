@@ -175,7 +175,7 @@ end
 
 -- given: expected version ('' for any), document, policy, utilities (digests of everything that totals depend on, and
 -- of an order other than the paper's), names, capacities, lease, retention (µs), beta coefficient, beta power,
--- exponent, gone, forget (µs), order, bound, then the marginals of each class.
+-- exponent, gone, forget (µs), session types, order, bound, then the marginals of each class.
 --   -> {CONFIGURED, version, created} | {VERSION_MISMATCH, version} | {CLASS_IN_USE, name}
 --    | {CAPACITY_BELOW_OCCUPANCY, name} | {SESSION_TYPE_IN_USE, name, sessions}; then the fleet, if it exists.
 -- O(levels + classes * pools / 8).

@@ -3,9 +3,9 @@
 --
 -- The packed string is a sequence of MessagePack values: layout, policy, number of classes, two blocks (the fleet's
 -- fields and its policy's, each with its length in front), that of its session types, if it has any, then anything that
--- a newer version appended. A vector is
--- stored in its block as one number per class. New fields are appended to a block: a version that does not know them
--- keeps them and writes them back, and one that does not find them reads 0.
+-- a newer version appended. A vector is stored in its block as one number per class, see `session_types` for those of
+-- types. New fields are appended to a block: a version that does not know them keeps them and writes them back, and one
+-- that does not find them reads 0.
 
 state = {}
 
