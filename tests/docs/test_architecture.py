@@ -81,7 +81,8 @@ def test_the_fields_of_the_packed_state_are_those_that_the_audit_unpacks() -> No
     (block,) = PAGE.blocks("text")
     named = {name: fields.split() for name, fields in re.findall(r"^([\w-]+)((?: .*\n)+)", block, re.MULTILINE)}
     policies = {name: fields.split() for name, fields in rawstate.POLICY_BLOCKS.items() if name in POLICIES}
-    assert named == {"fleet": rawstate.FLEET_BLOCK.split(), **policies}
+    shared = {"fleet": rawstate.FLEET_BLOCK.split(), "types": rawstate.TYPES_BLOCK.split()}
+    assert named == shared | policies
 
 
 # Figures
