@@ -11,6 +11,6 @@
 |---|---|
 | client | HTTP client of one fleet |
 | backoff | pauses before a call is repeated |
-| notices, metrics_server | log messages, each kind at most once a minute; HTTP server of metrics |
+| notices, metrics | log messages, each kind at most once a minute; metrics of a table, and their HTTP server |
 | options, errors | options of several commands; errors that the user can correct |
 """

@@ -19,7 +19,7 @@ from slta_integrations.agent.runner import Runner
 from slta_integrations.agent.state_machine import Agent
 from slta_integrations.client import Client
 from slta_integrations.errors import in_one_line
-from slta_integrations.metrics_server import serve_metrics
+from slta_integrations.metrics import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.options import KEY_VARIABLE, Target
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
-from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client import Counter, Gauge
+
+from slta_integrations.metrics import Family, register
 
 OUTCOMES = ("ok", "lost_before", "unknown_pool", "failed")
 """Of a heartbeat (docs/api.md)."""
 KINDS = ("health", "count", "sessions")
-FAMILIES: tuple[tuple[type[Counter | Gauge], str, str, tuple[str, ...]], ...] = (
+FAMILIES: tuple[Family, ...] = (
     (Counter, "heartbeats", "Heartbeats that slta answered, by outcome.", ("outcome",)),
     (Gauge, "last_answer_timestamp_seconds", "Unix time of slta's last answer to heartbeats; 0 before the first.", ()),
     (Counter, "calls", "Calls, by kind and HTTP status, or by why there was none.", ("call", "status")),
@@ -28,7 +29,6 @@ FAMILIES: tuple[tuple[type[Counter | Gauge], str, str, tuple[str, ...]], ...] = 
     ),
     (Counter, "listed_sessions", "Sessions of lists that slta asked for, by what it answered.", ("outcome",)),
 )
-"""Type, name without prefix and suffix, help, labels."""
 
 
 class Metrics:
@@ -43,12 +43,9 @@ class Metrics:
 
     def __init__(self, pools: Sequence[str] = ()) -> None:
         """`pools` are those whose failures are shown before the first."""
-        self.registry = CollectorRegistry()
-        for kind, name, text, labels in FAMILIES:
-            family: MetricWrapperBase = kind(f"slta_agent_{name}", text, labels, registry=self.registry)
-            setattr(self, name, family)
+        self.registry = register(self, "slta_agent", FAMILIES)
         for outcome in OUTCOMES:
             self.heartbeats.labels(outcome)
         for pool in pools:
-            for kind_ in KINDS:
-                self.probe_failures.labels(pool, kind_)
+            for kind in KINDS:
+                self.probe_failures.labels(pool, kind)

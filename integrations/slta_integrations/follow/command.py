@@ -20,7 +20,7 @@ from slta_integrations.follow.metrics import Metrics
 from slta_integrations.follow.position import Position, PositionFile
 from slta_integrations.follow.sender import Sender
 from slta_integrations.follow.source import DatagramSource, FileSource, Source
-from slta_integrations.metrics_server import serve_metrics
+from slta_integrations.metrics import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.options import DEFAULT_URL, BaseUrl, FleetName, KeyFile, Target, target_of
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
-from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client import Counter, Gauge
 
 from slta_integrations.follow.log_line import SKIPPED
+from slta_integrations.metrics import Family, register
 
-FAMILIES: tuple[tuple[type[Counter | Gauge], str, str, tuple[str, ...]], ...] = (
+FAMILIES: tuple[Family, ...] = (
     (Counter, "lines", "Lines read, by kind: begin, end, or why a line was skipped.", ("kind",)),
     (Gauge, "lag_seconds", "Upper bound of the age of the oldest line that slta has not answered; 0 without one.", ()),
     (Gauge, "backlog_bytes", "Bytes of the log or spool that slta has not answered.", ()),
@@ -28,7 +28,6 @@ FAMILIES: tuple[tuple[type[Counter | Gauge], str, str, tuple[str, ...]], ...] = 
     (Counter, "outcomes", "Operations that slta answered, by kind and final outcome.", ("operation", "code")),
     (Counter, "calls", "Bulk calls, by HTTP status, or by why there was none.", ("status",)),
 )
-"""Type, name without prefix and suffix, help, labels."""
 
 KINDS = ("begin", "end", *SKIPPED)
 DROPPED = ("backlog", "kernel", "spool")
@@ -49,10 +48,7 @@ class Metrics:
     calls: Counter
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        for kind, name, text, labels in FAMILIES:
-            family: MetricWrapperBase = kind(f"slta_follow_{name}", text, labels, registry=self.registry)
-            setattr(self, name, family)
+        self.registry = register(self, "slta_follow", FAMILIES)
         for family, values in ((self.lines, KINDS), (self.dropped_lines, DROPPED), (self.gaps, GAPS)):
             for value in values:
                 family.labels(value)

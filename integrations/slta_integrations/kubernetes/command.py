@@ -25,7 +25,7 @@ from slta_integrations.kubernetes.pools import Pools
 from slta_integrations.kubernetes.reconciler import Reconciler
 from slta_integrations.kubernetes.wanted import Desired, Selection, desired
 from slta_integrations.kubernetes.watcher import Watcher
-from slta_integrations.metrics_server import serve_metrics
+from slta_integrations.metrics import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.options import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 

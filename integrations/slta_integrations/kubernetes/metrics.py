@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
-from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client import Counter, Gauge
 
+from slta_integrations.metrics import Family, register
 from slta_integrations.notices import Notices
 
-FAMILIES: tuple[tuple[type[Counter | Gauge], str, str, tuple[str, ...]], ...] = (
+FAMILIES: tuple[Family, ...] = (
     (Gauge, "event_age_seconds", "Time since the API server sent anything, bookmarks included.", ("kind",)),
     (Gauge, "leader", "1 while this watcher holds the Lease and changes pools.", ()),
     (Gauge, "pools", "Pools of this watcher, by status, as last read or changed; of the leader.", ("status",)),
@@ -20,7 +20,6 @@ FAMILIES: tuple[tuple[type[Counter | Gauge], str, str, tuple[str, ...]], ...] = 
     (Counter, "changes", "Pools changed, by what was done.", ("action",)),
     (Counter, "calls", "Calls to slta, by HTTP status, or by why there was none.", ("status",)),
 )
-"""Type, name without prefix and suffix, help, labels."""
 
 ACTIONS = ("create", "change", "drain", "return", "fail", "remove")
 STATUSES = ("active", "draining", "failed")
@@ -48,10 +47,7 @@ class Metrics:
     calls: Counter
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        for kind, name, text, labels in FAMILIES:
-            family: MetricWrapperBase = kind(f"slta_kubernetes_{name}", text, labels, registry=self.registry)
-            setattr(self, name, family)
+        self.registry = register(self, "slta_kubernetes", FAMILIES)
         values = ((self.changes, ACTIONS), (self.pools, STATUSES), (self.skipped_endpoints, REASONS))
         for labelled, known in values:
             for value in known:

@@ -1,0 +1,28 @@
+"""Metrics of a command: made from a table of families, and served from a thread."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+from prometheus_client.metrics import MetricWrapperBase
+
+from slta_integrations.errors import UnusableError
+
+Family = tuple[type[Counter | Gauge], str, str, tuple[str, ...]]
+"""Type, name without prefix and suffix, help, labels."""
+
+
+def register(metrics: object, prefix: str, families: tuple[Family, ...]) -> CollectorRegistry:
+    """Make the families in a registry of their own, each an attribute of `metrics` by its name."""
+    registry = CollectorRegistry()
+    for kind, name, text, labels in families:
+        family: MetricWrapperBase = kind(f"{prefix}_{name}", text, labels, registry=registry)
+        setattr(metrics, name, family)
+    return registry
+
+
+def serve_metrics(registry: CollectorRegistry, host: str, port: int, option: str = "--metrics-port") -> None:
+    """Serve the registry. Raises UnusableError that names the option."""
+    try:
+        start_http_server(port, host, registry)
+    except OSError as error:
+        raise UnusableError(f"{option}: {host}:{port}: {error.strerror or error}") from None
