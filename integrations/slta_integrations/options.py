@@ -18,6 +18,7 @@ BaseUrl = Annotated[str, typer.Option("--url", help="Base URL of the dispatcher.
 KeyFile = Annotated[Path | None, typer.Option("--key-file", help="File with the API key; default: SLTA_KEY.")]
 KEY_VARIABLE = "SLTA_KEY"
 DEFAULT_URL = "http://127.0.0.1:8080"
+URL_RULE = "must be http://HOST:PORT or https://HOST:PORT"
 
 
 class Target(NamedTuple):
@@ -41,15 +42,20 @@ class Target(NamedTuple):
         return {"Authorization": f"Bearer {key}"} if key else {}
 
 
+def is_base_url(text: str) -> bool:
+    """Whether it is an http or https URL with a host, and without a user, query or fragment."""
+    try:
+        parts = urlsplit(text)
+        is_http = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return is_http and "@" not in parts.netloc and bool(re.fullmatch(r"[^?#\s]+", text))
+
+
 def target_of(url: str, fleet: str, key_file: Path | None) -> Target:
     """Validated options; without a key file the key is SLTA_KEY, if that is set. Raises UnusableError or OSError."""
-    try:
-        parts = urlsplit(url)
-        is_usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable or parts.query or parts.fragment or parts.username:
-        raise UnusableError(f"--url: must be http://HOST:PORT or https://HOST:PORT, not {url!r}")
+    if not is_base_url(url):
+        raise UnusableError(f"--url: {URL_RULE}, not {url!r}")
     if not re.fullmatch(NAME_PATTERN, fleet):
         raise UnusableError(f"--fleet: a fleet name has {NAME_RULE}")
     target = Target(url, fleet, os.environ.get(KEY_VARIABLE, ""), key_file)

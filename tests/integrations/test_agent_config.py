@@ -53,8 +53,11 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "lease": (f"fleet: f\nttl_seconds: 1\n{POOL}", "ttl_seconds: input should be greater than or equal to 2"),
     "lease with a fraction": (f"fleet: f\nttl_seconds: 2.5\n{POOL}", "ttl_seconds: input should be a valid integer"),
     "drain": (f"fleet: f\ndrain_seconds: .inf\n{POOL}", "drain_seconds: input should be a finite number"),
-    "url": (f"fleet: f\nurl: 127.0.0.1:80\n{POOL}", "url: string should match pattern"),
-    "url with a user": (f"fleet: f\nurl: http://a@b\n{POOL}", "url: string should match pattern"),
+    "url": (f"fleet: f\nurl: 127.0.0.1:80\n{POOL}", "url: must be http://HOST:PORT"),
+    "url with a user": (f"fleet: f\nurl: http://a@b\n{POOL}", "url: must be http://HOST:PORT"),
+    "url with a port that cannot be": (f"fleet: f\nurl: http://b:70000\n{POOL}", "url: must be http://HOST:PORT"),
+    "url with a query": (f"fleet: f\nurl: http://b?c\n{POOL}", "url: must be http://HOST:PORT"),
+    "url with a space": (f"fleet: f\nurl: http://b/c d\n{POOL}", "url: must be http://HOST:PORT"),
     "id": ("fleet: f\npools: [{pool_id: a b, pool_class: c}]", "pools[0].pool_id: must be a name"),
     "address": ("fleet: f\npools: [{pool_id: p, pool_class: c, address: a b}]", "pools[0].address: must have 1 to 255"),
     "twice": (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
 from contextlib import suppress
@@ -21,7 +20,7 @@ from slta_integrations.client import Client
 from slta_integrations.errors import in_one_line
 from slta_integrations.metrics import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
-from slta_integrations.options import KEY_VARIABLE, Target
+from slta_integrations.options import target_of
 
 NOT_EMPTY = 3
 
@@ -52,8 +51,7 @@ async def serve(file: AgentFile, presence: Presence) -> list[str]:
     """Run until SIGTERM or SIGINT and the end of the drain; the pools that are left. UnusableError or OSError."""
     metrics, notices = Metrics([pool.pool_id for pool in file.pools]), Notices("agent")
     agent = Agent(file, metrics, notices, random.Random())
-    target = Target(file.url, file.fleet, os.environ.get(KEY_VARIABLE, ""), file.key_file)
-    target.headers()
+    target = target_of(file.url, file.fleet, file.key_file)
     if file.metrics_port:
         serve_metrics(metrics.registry, file.metrics_host, file.metrics_port, "metrics_port")
     async with Client(target, agent.timeout_seconds) as client:

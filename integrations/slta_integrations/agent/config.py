@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from slta.parsing import Name, explain
 from slta.parsing.fields import Part
 from slta.parsing.pool_attributes import MAX_LABEL_BYTES, MAX_LABELS, Address, Labels
 from slta_integrations.errors import UnusableError
-from slta_integrations.options import DEFAULT_URL
+from slta_integrations.options import DEFAULT_URL, URL_RULE, is_base_url
 
 MARK = "slta.agent"
 """Label of a pool that the agent drained; its value is `MARKED`. It tells the next agent to undrain it."""
@@ -26,8 +26,16 @@ MAX_POOLS = 1000
 
 Word = Annotated[str, Field(strict=True, min_length=1, pattern=r"^[^\x00]*$")]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
-BaseUrl = Annotated[str, Field(strict=True, pattern=r"^https?://[A-Za-z0-9._:\[\]-]+(/[^?#\s]*)?$")]
 HttpUrl = Annotated[str, Field(strict=True, pattern=r"^https?://[^\s/]+(/\S*)?$")]
+
+
+def _base_url(text: str) -> str:
+    if not is_base_url(text):
+        raise PydanticCustomError("base_url", URL_RULE)
+    return text
+
+
+BaseUrl = Annotated[str, Field(strict=True), AfterValidator(_base_url)]
 
 
 class Source(Part):
