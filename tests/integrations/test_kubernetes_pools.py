@@ -78,6 +78,15 @@ async def test_a_pool_is_failed_before_it_is_removed_and_is_not_if_that_fails() 
     assert client.paths == ["POST pools/a/fail", "DELETE pools/a", "POST pools/b/fail", "DELETE pools/d"]
 
 
+async def test_a_change_of_one_pool_is_known_without_its_answer() -> None:
+    other = Reply(200, "", {"other": 1})
+    changed = made(ScriptedClient(other, refused(409, "x"), other), "a")
+    changed.existing.own.update(own("f", status="failed"))
+    await changed.execute(Plan.empty()._replace(removals={"a": True}))
+    await changed.execute(Plan.empty()._replace(returns=["f"]))
+    assert {id_: pool.status for id_, pool in changed.existing.own.items()} == {"a": "failed", "f": "active"}
+
+
 async def test_only_so_many_pools_are_removed_before_it_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "MAX_REMOVALS", 2)
     client = ScriptedClient()
@@ -145,7 +154,12 @@ async def test_after_an_error_pools_are_read_again() -> None:
     assert changed.is_due
 
 
-@pytest.mark.parametrize("body", [{"pools": None}, {"pools": [{"pool_id": "a"}]}, {"other": 1}])
+ENTRY = {"pool_id": "b", "pool_class": "c", "status": "active", "occupancy": 0}
+
+
+@pytest.mark.parametrize(
+    "body", [{"pools": None}, {"pools": [{"pool_id": "a"}]}, {"other": 1}, {"pools": [{**ENTRY, "labels": ["a"]}]}]
+)
 async def test_a_page_that_is_none_changes_nothing(body: dict[str, Any]) -> None:
     changed = made(ScriptedClient(Reply(200, "", body)), "a")
     with pytest.raises(StoppedError):

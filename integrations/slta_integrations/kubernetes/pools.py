@@ -150,7 +150,7 @@ class Pools:
             del self.existing.own[pool_id]
         else:
             pool = self.existing.own[pool_id]
-            self.existing.own[pool_id] = pool._replace(status=str(reply.body["status"]))
+            self.existing.own[pool_id] = pool._replace(status="failed" if action == "fail" else "active")
         return True
 
     def _count(self, action: str, pools: int) -> None:
@@ -185,11 +185,11 @@ def _pools(page: Reply) -> list[Pool]:
                 pool["status"],
                 pool["occupancy"],
                 pool.get("address") or "",
-                pool.get("labels") or {},
+                dict(pool.get("labels") or {}),
             )
             for pool in page.body["pools"]
         ]
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise StoppedError(MALFORMED.code) from None
 
 
