@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from slta.parsing import Name, explain
 from slta.parsing.fields import Part
-from slta.parsing.pool_attributes import MAX_LABEL_BYTES, MAX_LABELS, Address, Labels
+from slta.parsing.pool_attributes import Address, Labels
 from slta_integrations.errors import UnusableError
 from slta_integrations.options import DEFAULT_URL, URL_RULE, is_base_url
 
@@ -79,11 +79,13 @@ class PoolEntry(Part):
     @model_validator(mode="after")
     def _leaves_room(self) -> Self:
         """The agent adds a label."""
-        size = sum(len(text.encode()) for pair in self.labels.items() for text in pair)
         if MARK in self.labels:
             raise PydanticCustomError("labels", "labels: {mark} is the agent's own", {"mark": MARK})
-        if len(self.labels) >= MAX_LABELS or size + len(MARK) + len(MARKED) > MAX_LABEL_BYTES:
-            raise PydanticCustomError("labels", "labels: too many or too long, the agent adds one of its own")
+        try:
+            TypeAdapter(Labels).validate_python({**self.labels, MARK: MARKED})
+        except ValidationError:
+            message = "labels: too many or too long, the agent adds one of its own"
+            raise PydanticCustomError("labels", message) from None
         return self
 
 
