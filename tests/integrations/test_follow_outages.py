@@ -20,18 +20,18 @@ from tests.integrations.threaded_relay import ThreadedRelay
 STEPS = 25
 
 
-def test_slta_away_and_back(own_fleet: Fleet, log: Log, new_follower: NewFollower) -> None:
-    following = new_follower(own_fleet, file=log.path)
-    lines = own_fleet.begin_and_end(*ids(20))
-    own_fleet.service.kill()
+def test_slta_away_and_back(fleet: Fleet, between: ThreadedRelay, log: Log, new_follower: NewFollower) -> None:
+    following = new_follower(fleet, between.url, file=log.path)
+    lines = fleet.begin_and_end(*ids(20))
+    between.go_away()
     log.write(*lines[:10])
     until(lambda: following.value("calls_total", status="connection_failed") >= 2)
     until(lambda: following.value("lag_seconds") > 0)
     log.rename()
     log.write(*lines[10:])
     until(lambda: following.value("backlog_bytes") == sum(len(line) + 1 for line in lines))
-    own_fleet.service.start()
-    until(lambda: own_fleet.sessions == 0)
+    between.come_back()
+    until(lambda: fleet.sessions == 0)
     until(lambda: (following.value("backlog_bytes"), following.value("lag_seconds")) == (0, 0))
     assert following.value("outcomes_total", operation="complete", code="completed") == 20
 
