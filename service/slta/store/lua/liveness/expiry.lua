@@ -12,18 +12,17 @@ local FORGET = 86400e6 -- µs, of a fleet that was configured by a version witho
 -- exist, have no lease, or failed are dropped.
 local function due_pools(fleet)
   local now = string.format('%.0f', fleet.time)
-  local ids = redis.call('ZRANGE', keys.of_fleet(fleet, 'pool_timers'), '-inf', now, 'BYSCORE', 'LIMIT', 0, MAX_POOLS)
-  local found, stored, dropped, classes = {}, records.read_all(keys.of_fleet(fleet, 'pools'), ids), {}, {}
-  for at, pool_id in ipairs(ids) do
-    classes[#classes + 1] = guards.class_of(fleet, pool_id)
-    local number, status = string.match(stored[at] or '', '^(%d+) (%a+)$')
-    local pool_number = tonumber(number)
-    local class_index = number and keys.locate(fleet, pool_number)
-    local pool = { pool_id = pool_id, pool_number = pool_number, status = status, class_index = class_index }
-    local list = class_index and status ~= 'failed' and found or dropped
-    list[#list + 1] = not guards.class_of(fleet, pool_id) and pool or nil
+  local key, pool_ids, classes = keys.of_fleet(fleet, 'pool_timers'), {}, {}
+  for _, member in ipairs(redis.call('ZRANGE', key, '-inf', now, 'BYSCORE', 'LIMIT', 0, MAX_POOLS)) do
+    local class_index = guards.class_of(fleet, member)
+    classes[#classes + 1] = class_index
+    pool_ids[#pool_ids + 1] = not class_index and member or nil
   end
-  liveness.attach(fleet, found)
+  local found, dropped = {}, {}
+  for _, pool in ipairs(liveness.read(fleet, pool_ids)) do
+    local list = pool.class_index and pool.recorded ~= 'failed' and found or dropped
+    list[#list + 1] = pool
+  end
   liveness.set_timers(fleet, dropped)
   return found, classes
 end

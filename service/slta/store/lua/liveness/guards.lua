@@ -115,23 +115,20 @@ function guards.remember(fleet, class_index, found)
   write_buffer.send('ZADD', lost_key(fleet, class_index), words)
 end
 
--- The pools with these ids, as `liveness.attach` returns them.
-local function find(fleet, class_index, ids)
+-- Those of the pools with these ids that exist, as `liveness.read` returns them.
+local function find(fleet, ids)
   local found = {}
-  for _, pool_id in ipairs(ids) do
-    local pool_number, status = pools.find(fleet, pool_id)
-    if pool_number then
-      found[#found + 1] = { pool_id = pool_id, pool_number = pool_number, class_index = class_index, status = status }
-    end
+  for _, pool in ipairs(liveness.read(fleet, ids)) do
+    found[#found + 1] = pool.class_index and pool or nil
   end
-  return liveness.attach(fleet, found)
+  return found
 end
 
 -- Brings back pools that were lost within the lease in which the guard began. O(MAX_POOLS + pools / 8).
 local function bring_back(fleet, class_index)
   local key, found = lost_key(fleet, class_index), {}
   local ids = redis.call('ZRANGE', key, 0, MAX_POOLS - 1)
-  for _, pool in ipairs(find(fleet, class_index, ids)) do
+  for _, pool in ipairs(find(fleet, ids)) do
     local is_lost = pool.lease and pool.lease.letter == 'l' and pool.lease.out and pool.recorded == 'draining'
     found[#found + 1] = is_lost and pool or nil
   end
@@ -158,7 +155,7 @@ end
 
 -- Unconfirmed pools are lost. O(MAX_POOLS + pools / 8).
 local function let_go(fleet, class_index)
-  local found = find(fleet, class_index, unconfirmed_ids(fleet, class_index))
+  local found = find(fleet, unconfirmed_ids(fleet, class_index))
   expiry.lose(fleet, found)
   liveness.store(fleet, found)
   liveness.set_timers(fleet, found)

@@ -5,20 +5,13 @@ heartbeats = {}
 local LIST_PERIOD = 540e6 -- µs after which a pool that counts its sessions is asked for its list
 local SPREAD = 61 -- seconds between the first requests to pools with successive numbers
 
--- The pools of a call with their records and leases: { pool_id, status, lease, ttl, count }; the status is nil for an
--- unknown pool. O(pools).
+-- The pools of a call as `liveness.read` returns them, with ttl and count. O(pools).
 local function read(fleet, ids, ttls, counts)
-  local found, stored = {}, records.read_all(keys.of_fleet(fleet, 'pools'), ids)
-  for at, pool_id in ipairs(ids) do
-    local number, status = string.match(stored[at] or '', '^(%d+) (%a+)$')
-    local pool = { pool_id = pool_id, status = status, ttl = ttls[at] * 1e6, count = tonumber(counts[at]) }
-    if number then
-      pool.pool_number = tonumber(number)
-      pool.class_index = keys.locate(fleet, pool.pool_number)
-    end
-    found[at] = pool
+  local found = liveness.read(fleet, ids)
+  for at, pool in ipairs(found) do
+    pool.ttl, pool.count = ttls[at] * 1e6, tonumber(counts[at])
   end
-  return liveness.attach(fleet, found)
+  return found
 end
 
 -- A new lease. The first request for a list comes at another time for each pool.

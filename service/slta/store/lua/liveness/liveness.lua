@@ -60,6 +60,19 @@ function liveness.attach(fleet, found)
   return found
 end
 
+-- The pools with these ids in order, as `attach` returns them: { pool_id, pool_number, class_index, status, recorded,
+-- lease }; those that do not exist have an id only. O(ids).
+function liveness.read(fleet, ids)
+  local found, stored = {}, records.read_all(keys.of_fleet(fleet, 'pools'), ids)
+  for at, pool_id in ipairs(ids) do
+    local number, status = string.match(stored[at] or '', '^(%d+) (%a+)$')
+    local pool_number = tonumber(number)
+    local class_index = number and keys.locate(fleet, pool_number)
+    found[at] = { pool_id = pool_id, pool_number = pool_number, class_index = class_index, status = status }
+  end
+  return liveness.attach(fleet, found)
+end
+
 -- The operator's status of a pool with this status in its record, and its liveness in a word. O(1).
 function liveness.describe(fleet, pool_id, recorded)
   local pool = { pool_id = pool_id, status = recorded }
