@@ -117,6 +117,12 @@ async def test_a_class_does_not_name_its_pools(opened: Open) -> None:
     assert await bound.pools_and_events() == before
 
 
+async def test_a_key_for_some_pools_ends_no_guard(opened: Open) -> None:
+    bound = opened("pool")
+    ended = await bound.client.post(f"{bound.fleet}/pools/guard", json={"action": "end"})
+    assert refusal(ended) == (403, "pool_not_allowed")
+
+
 async def listed(bound: Bound) -> list[list[str]]:
     """Pool ids by page of two."""
     pages: list[list[str]] = []
