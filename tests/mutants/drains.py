@@ -29,7 +29,7 @@ MUTANTS: dict[str, Mutant] = {
     "what is left of a failed pool waits for the next tick": lua("ticks", " or fleet.drains_remain", "", STORE),
     "sessions on a failed pool stay": lua("drains", "left = left - end_sessions(fleet, pool, left)", "", STORE),
     "sessions that a deadline ends are not counted": lua(
-        "sessions", "    sessions.finish(fleet, id, session, reason)\n", "", DECISIONS
+        "sessions", "    sessions.finish(fleet, id, session, reason)\n", "", STORE
     ),
     "a pool that fails at its deadline is counted as draining": lua(
         "drains", "statuses.write(fleet, pool, 'failed')", "statuses.write(fleet, pool, pool.status)", STORE
