@@ -29,7 +29,7 @@ local function add_types(fleet, flat)
   end
   local stored = redis.call('HGETALL', keys.of_fleet(fleet, 'types'))
   flat[#flat + 1], flat[#flat + 2] = 'type_names', table.concat(fleet.types.names, ' ')
-  for _, what in ipairs({ 'full', 'inactive', 'incompatible' }) do
+  for _, what in ipairs(session_types.REFUSALS) do
     local counts = vectors.zeros(fleet.kinds)
     for at = 1, #stored, 2 do
       local kind = fleet.types.by_number[tonumber(string.match(stored[at], '^' .. what .. ':(%d+)$'))]

@@ -86,10 +86,22 @@ local function names_of(given)
   return names
 end
 
+-- Removes the counts of refused sessions of types whose number is none of these: a later type may get it.
+local function drop_counts(fleet, numbers)
+  for _, number in ipairs(fleet.types and fleet.types.numbers or {}) do
+    if not vectors.has(numbers, number) then
+      for _, what in ipairs(session_types.REFUSALS) do
+        redis.call('HDEL', keys.of_fleet(fleet, 'types'), what .. ':' .. number)
+      end
+    end
+  end
+end
+
 -- Stores the types of a configuration, and makes them the fleet's.
 local function take_over(fleet, given, names, numbers)
   local key, permanent = keys.of_fleet(fleet, 'types'), table.concat(numbers, ' ')
   if names[1] then
+    drop_counts(fleet, { 0, unpack(numbers) })
     redis.call('HSET', key, 'sets', given.session_types, 'numbers', permanent)
   else
     redis.call('DEL', key)

@@ -11,6 +11,7 @@
 session_types = {}
 
 local DEFAULT = 'default'
+session_types.REFUSALS = { 'full', 'inactive', 'incompatible' } -- what refused sessions are counted by
 
 -- The fields of the block, in order: numbers, then vectors with one number per type, per class, and per type and class.
 -- type_sessions: on active pools, whose integral is settled when it changes, last at type_since; type_others: on other
