@@ -29,7 +29,7 @@ def read_plain_heartbeats(body: bytes) -> HeartbeatColumns | None:
 
 _NAME = NAME_PATTERN.strip("^$").replace("(", "(?:", 1)
 _TTL = "[2-9]|[1-9][0-9]{1,2}|[12][0-9]{3}|3[0-5][0-9]{2}|3600"
-_COUNT = "0|[1-9][0-9]{0,2}|[1-7][0-9]{3}"
+_COUNT = "[1-7][0-9]{3}|[1-9][0-9]{0,2}|0"
 _ITEM = rf'{{ "pool_id" : "({_NAME})" , "ttl_seconds" : ({_TTL}) (?:, "count" : ({_COUNT}) )?+}}'
 """A space stands for any JSON white space. None is at an end: searching for items must not try each blank."""
 _ITEMS = re.sub(r"\((?!\?)", "(?:", rf"{_ITEM} (?:, {_ITEM} )*+")
