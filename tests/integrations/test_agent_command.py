@@ -16,7 +16,7 @@ from prometheus_client import generate_latest
 from typer.testing import CliRunner
 
 from slta.cli.commands import app
-from slta_integrations.agent import pool, probe_output, probing, state_machine
+from slta_integrations.agent import pool, probe_output, probing, settling, state_machine
 from slta_integrations.agent.config import AgentFile, Health, Listing, PoolEntry, Source, load
 from slta_integrations.agent.metrics import FAMILIES, Metrics
 from tests.awaiting import DEADLINE_SECONDS, until
@@ -158,6 +158,11 @@ def test_the_page_has_every_metric_with_its_type_labels_and_help() -> None:
     }
     table = {words(name)[0]: (kind, words(labels), text) for name, kind, labels, text in rows(PAGE.section("Metrics"))}
     assert table == shown
+
+
+def test_the_page_has_every_kind_of_call() -> None:
+    [sentence] = [part for part in PAGE.section("Metrics").split("\n\n") if part.startswith("Kinds of calls")]
+    assert set(words(sentence)) == {"heartbeats", *settling.SETTLE}
 
 
 @pytest.mark.needs("promtool")

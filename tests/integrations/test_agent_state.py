@@ -24,7 +24,7 @@ REFUSED = Reply(403, "insufficient_scope", {})
 def test_a_pool_is_registered_with_class_address_and_labels() -> None:
     played = Played(pool={"address": "10.0.0.7:80", "labels": {"zone": "a"}})
     played.run(1)
-    assert played.kinds(beats=True) == ["look", "register", "heartbeats"]
+    assert played.kinds(beats=True) == ["read", "register", "heartbeats"]
     assert played.pools["p"] == FleetPool(
         "small", "active", "10.0.0.7:80", {"zone": "a"}, last_beat=played.pools["p"].last_beat
     )
@@ -81,7 +81,7 @@ def test_a_pool_that_exists_has_its_address_before_a_heartbeat_revives_it() -> N
     played = Played(pool={"address": "10.0.0.7:80"})
     played.pools["p"] = FleetPool(address="10.0.0.6:80")
     played.run(1)
-    assert played.kinds(beats=True) == ["look", "register", "heartbeats"]
+    assert played.kinds(beats=True) == ["read", "register", "heartbeats"]
 
 
 @each("reply", [AWAY, Reply(409, "pool_in_other_class", {})])
@@ -94,7 +94,7 @@ def test_a_pool_that_exists_has_heartbeats_even_if_its_address_cannot_be_set(rep
 
 
 @each("status", [None, "new", ["active"], {}])
-@each("kind", ["look", "drain"])
+@each("kind", ["read", "drain"])
 def test_a_status_that_is_none_is_not_taken_and_the_agent_goes_on(kind: str, status: object) -> None:
     played = Played(pool=HEALTH)
     played.pools["p"] = FleetPool()
@@ -111,7 +111,7 @@ def test_without_a_health_check_a_drain_of_the_operator_stays() -> None:
     played = Played()
     played.pools["p"] = FleetPool(status="draining")
     played.run(60)
-    assert played.kinds() == ["look", "register"]
+    assert played.kinds() == ["read", "register"]
 
 
 # Health
@@ -143,11 +143,11 @@ def test_three_failures_in_a_row_drain_and_one_success_undrains() -> None:
     assert played.pools["p"].status == "active"
     played.kinds()
     played.run(5)
-    assert played.kinds() == ["look", "register", "drain"]
+    assert played.kinds() == ["read", "register", "drain"]
     assert (played.pools["p"].status, played.pools["p"].labels) == ("draining", {"zone": "a", **MARKED})
     played.healthy = True
     played.run(5)
-    assert played.kinds() == ["look", "undrain", "register"]
+    assert played.kinds() == ["read", "undrain", "register"]
     assert (played.pools["p"].status, played.pools["p"].labels) == ("active", {"zone": "a"})
 
 
@@ -377,7 +377,7 @@ def test_an_empty_pool_is_drained_and_removed() -> None:
     played.kinds()
     played.agent.leave(played.now)
     played.run(60)
-    assert played.kinds() == ["look", "register", "drain", "remove"]
+    assert played.kinds() == ["read", "register", "drain", "remove"]
     assert (played.pools, played.agent.left) == ({}, [])
 
 

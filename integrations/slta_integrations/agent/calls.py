@@ -42,9 +42,9 @@ def register(pools: Sequence[Pool]) -> Call:
     return Call("register", _ids(pools), "POST", "pools", {"pools": rows})
 
 
-def look(pool: Pool) -> Call:
+def read(pool: Pool) -> Call:
     """Read status and labels."""
-    return Call("look", (pool.id,), "GET", f"pools/{pool.id}")
+    return Call("read", (pool.id,), "GET", f"pools/{pool.id}")
 
 
 def change(pool: Pool, verb: str) -> Call:

@@ -19,7 +19,7 @@ UNKNOWN, ABSENT, ACTIVE, DRAINING, FAILED, REMOVED = "unknown", "absent", "activ
 class Step(Enum):
     """What to call for a pool."""
 
-    LOOK = "look"
+    READ = "read"
     REGISTER = "register"
     DRAIN = "drain"
     UNDRAIN = "undrain"
@@ -94,7 +94,7 @@ class Pool:
         """
         self._set_mark()
         if self.status == UNKNOWN:
-            return Step.LOOK
+            return Step.READ
         if self.status in {ABSENT, REMOVED}:
             return Step.REGISTER if self.status == ABSENT and self.is_fit and not self.leaving else None
         if not self.registered:
@@ -112,14 +112,14 @@ class Pool:
             self.marked, self.registered = self.must_drain, False
 
     def checked(self, *, healthy: bool) -> None:
-        """Apply a health check. A change of what is wanted begins with a look at what slta has."""
+        """Apply a health check. A change of what is wanted begins by reading what slta has."""
         has_recovered = healthy and (self.marked or self.failures >= FAILURES)
         self.failures = 0 if healthy else self.failures + 1
         self.healthy = healthy
         if self.failures == FAILURES or (has_recovered and not self.leaving):
-            self.look_again()
+            self.read_again()
 
-    def look_again(self) -> None:
+    def read_again(self) -> None:
         """Read the status before the next step."""
         if self.status in {ACTIVE, DRAINING, FAILED}:
             self.status = UNKNOWN
@@ -128,7 +128,7 @@ class Pool:
         """Drain, then remove."""
         self.leaving = True
         self.retry_at = -inf
-        self.look_again()
+        self.read_again()
 
     def gone(self) -> None:
         """slta does not have it: registered again, unless it leaves."""

@@ -38,7 +38,7 @@ def _apply(pool: Pool, outcome: object, notices: Notices) -> None:
         case "ok":
             notices.over(kind, f"The pool {pool.id} is in service again.")
             if pool.status == FAILED:
-                pool.look_again()
+                pool.read_again()
         case "lost_before":
             notices.say(kind, f"slta had lost the pool {pool.id}: no heartbeat had come within its lease")
         case "failed":
@@ -53,7 +53,7 @@ def _seconds(value: object) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
 
 
-def _look(pools: Sequence[Pool], reply: Reply, _: Metrics) -> bool:
+def _read(pools: Sequence[Pool], reply: Reply, _: Metrics) -> bool:
     [pool] = pools
     if reply.code == "unknown_pool":
         pool.gone()
@@ -105,7 +105,7 @@ def _remove(pools: Sequence[Pool], reply: Reply, _: Metrics) -> bool:
 
 
 SETTLE: Mapping[str, Callable[[Sequence[Pool], Reply, Metrics], Any]] = {
-    "look": _look,
+    "read": _read,
     "register": _register,
     "drain": _change,
     "undrain": _change,

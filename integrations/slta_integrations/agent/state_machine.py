@@ -77,7 +77,7 @@ class Agent:
         if not ready:
             later = [pool.retry_at for pool in self.pools.values() if pool.retry_at > now and pool.step()]
             return min([*later, self._leave_by, *([self._beat_at] if beating else [])])
-        step, pool = min(ready, key=lambda pair: pair[0] is not Step.LOOK)
+        step, pool = min(ready, key=lambda pair: pair[0] is not Step.READ)
         if step is Step.REGISTER:
             return calls.register([pool for step, pool in ready if step is Step.REGISTER])
         return _call(step, pool)
@@ -147,8 +147,8 @@ def is_away(reply: Reply) -> bool:
 
 def _call(step: Step, pool: Pool) -> Call:
     match step:
-        case Step.LOOK:
-            return calls.look(pool)
+        case Step.READ:
+            return calls.read(pool)
         case Step.SESSIONS:
             return calls.sessions(pool)
         case Step.REMOVE:
