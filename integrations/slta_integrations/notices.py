@@ -1,4 +1,4 @@
-"""Log messages of a long-running command: each kind at most once a minute."""
+"""Log messages of a long-running command: each kind of warning at most once a minute."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ def configure_logging() -> None:
 
 
 class Notices:
-    """Warnings by kind."""
+    """Messages; warnings by kind."""
 
     def __init__(self, command: str, clock: Callable[[], float] = time.monotonic) -> None:
         """The logger is `slta.<command>`; `clock` returns seconds."""
         self._logger = logging.getLogger(f"slta.{command}")
         self._clock = clock
         self._said: dict[str, float] = {}
+
+    def tell(self, message: str) -> None:
+        """Log what happens once."""
+        self._logger.info(message)
 
     def say(self, kind: str, message: str) -> None:
         """Log a warning unless one of this kind was logged within the last minute."""

@@ -203,11 +203,14 @@ def hold(fleet: Fleet) -> None:
 
 
 @pytest.mark.slow
-def test_after_the_time_to_drain_the_exit_code_says_that_sessions_are_left(fleet: Fleet, tmp_path: Path) -> None:
+def test_after_the_time_to_drain_exit_code_and_log_say_that_a_pool_is_left(
+    fleet: Fleet, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     process = AgentProcess(fleet, tmp_path, drain_seconds=0.5)
     hold(fleet)
     process.terminate()
     assert process.code() == 3
+    assert capfd.readouterr().err.endswith("INFO Ended, pools left: p\n")
     assert (pool(fleet)["status"], pool(fleet)["labels"]) == ("draining", {"slta.agent": "drained"})
 
 

@@ -304,6 +304,17 @@ def test_a_later_question_does_not_make_an_earlier_list_newer() -> None:
     assert {body["as_of"] for body in played.bodies("sessions")} == {first}
 
 
+def test_the_log_says_that_a_probe_fails_and_once_that_it_succeeds_again(caplog: pytest.LogCaptureFixture) -> None:
+    played = Played(pool=HEALTH)
+    played.run(1)
+    caplog.set_level("INFO")
+    played.healthy = False
+    played.run(5)
+    played.healthy = True
+    played.run(30)
+    assert caplog.messages == ["health of p: exit code 1", "health of p: it succeeds again."]
+
+
 def test_a_refused_list_is_given_up() -> None:
     played = Played(pool=SESSIONS)
     played.run(1)
@@ -379,6 +390,19 @@ def test_an_empty_pool_is_drained_and_removed() -> None:
     played.run(60)
     assert played.kinds() == ["read", "register", "drain", "remove"]
     assert (played.pools, played.agent.left) == ({}, [])
+
+
+def test_the_log_has_the_begin_of_the_stop_and_each_pool_that_is_removed(caplog: pytest.LogCaptureFixture) -> None:
+    played = Played("a", "b", drain_seconds=30)
+    played.run(1)
+    played.pools["b"].sessions = 1
+    caplog.set_level("INFO")
+    played.agent.leave(played.now)
+    played.run(60)
+    assert caplog.messages == [
+        "Stopping: the pools are drained, and removed when empty, for 30 s",
+        "The pool a is removed.",
+    ]
 
 
 def test_a_pool_with_sessions_beats_on_until_it_is_empty_and_is_removed_then() -> None:

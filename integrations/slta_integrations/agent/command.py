@@ -36,7 +36,7 @@ def command(
 
     SIGTERM or SIGINT drains the pools, and removes each when it is empty; a second one ends the wait.
 
-    Exit codes: 0 all pools were removed; 3 sessions were left after `drain_seconds`; 2 for a file that cannot be used.
+    Exit codes: 0 if all pools were removed, 3 if some are left, 2 if the file cannot be used.
     """
     configure_logging()
     with in_one_line():
@@ -56,6 +56,7 @@ async def serve(file: AgentFile, presence: Presence) -> list[str]:
         serve_metrics(metrics.registry, file.metrics_host, file.metrics_port, "metrics_port")
     async with Client(target, agent.timeout_seconds) as client:
         await _until_left(Runner(agent, client, presence))
+    notices.tell(f"Ended, pools left: {', '.join(agent.left) or 'none'}")
     return agent.left
 
 

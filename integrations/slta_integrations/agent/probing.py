@@ -74,7 +74,7 @@ class Probes:
             self._metrics.probe_failures.labels(pool.id, probe.kind).inc()
             self._notices.say(kind, f"{probe.kind} of {pool.id}: {problem}")
         else:
-            self._notices.over(kind, f"{probe.kind} of {pool.id}: well again.")
+            self._notices.over(kind, f"{probe.kind} of {pool.id}: it succeeds again.")
         if isinstance(probe.source, Health):
             self._apply_health(pool, probe.source, now, healthy=not problem)
         elif probe.kind == "count" and pool.count_at > now:
@@ -100,8 +100,8 @@ class Probes:
         pool.health_at = now + health.every_seconds
         self._metrics.healthy.labels(pool.id).set(healthy)
         if pool.failures == FAILURES:
-            self._notices.say(f"unwell {pool.id}", f"{FAILURES} health checks of {pool.id} failed: it is drained")
+            self._notices.say(f"unhealthy {pool.id}", f"{FAILURES} health checks of {pool.id} failed: it is drained")
         elif healthy:
             self._notices.over(
-                f"unwell {pool.id}", f"{pool.id} is healthy: it takes sessions if it was drained for that"
+                f"unhealthy {pool.id}", f"{pool.id} is healthy: it takes sessions if it was drained for that"
             )

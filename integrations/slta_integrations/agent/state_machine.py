@@ -54,6 +54,7 @@ class Agent:
     def leave(self, now: float) -> None:
         """Drain all pools, and remove each when it is empty."""
         self._leave_by = now + self._drain_seconds
+        self._notices.tell(f"Stopping: the pools are drained, and removed when empty, for {self._drain_seconds:g} s")
         for pool in self.pools.values():
             pool.leave()
 
@@ -99,6 +100,8 @@ class Agent:
         elif settling.SETTLE[call.kind](pools, reply, self._metrics):
             self._notices.over(f"{call.kind} {pools[0].id}", f"{call.kind} of {pools[0].id}: slta accepts it again.")
             self._begin_to_beat(now)
+            if call.kind == "remove":
+                self._notices.tell(f"The pool {pools[0].id} is removed.")
         else:
             self._refused(call, pools, reply, now)
 
