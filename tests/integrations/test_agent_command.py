@@ -138,13 +138,18 @@ def pools(fleet: Fleet) -> set[str]:
 def test_the_page_has_every_field() -> None:
     tables = rows(PAGE.section("Configuration"))
     named = {words(name)[0] for name, *_ in tables if words(name)}
-    assert named == AgentFile.model_fields.keys() | PoolEntry.model_fields.keys()
+    assert named == {field for part in (AgentFile, PoolEntry, Source, Health, Listing) for field in part.model_fields}
 
 
 def test_the_page_has_the_defaults() -> None:
     shown = {words(name)[0]: default for name, default, *_ in rows(PAGE.section("Configuration")) if words(name)}
-    for field in ("url", "ttl_seconds", "drain_seconds", "metrics_host"):
+    for field in ("ttl_seconds", "drain_seconds", "metrics_host"):
         assert shown[field].strip("`") == f"{AgentFile.model_fields[field].default:{'g' if 'sec' in field else ''}}"
+    assert f"`{AgentFile.model_fields['url'].default}`" in PAGE.section("Configuration")
+    timeouts = [part.model_fields["timeout_seconds"].default for part in (Source, Health)]
+    assert shown["timeout_seconds"] == "{:g}, of `health` {:g}".format(*timeouts)
+    assert shown["every_seconds"] == f"{Health.model_fields['every_seconds'].default:g}"
+    assert shown["settle_seconds"] == f"{Listing.model_fields['settle_seconds'].default:g}"
 
 
 def test_the_page_has_every_metric_with_its_type_labels_and_help() -> None:
@@ -176,10 +181,6 @@ def test_the_metrics_follow_the_conventions_of_prometheus() -> None:
     "sentence",
     [
         f"After {pool.FAILURES} failures in a row",
-        f"by default {Health.model_fields['every_seconds'].default:g}. After",
-        f"by default {Health.model_fields['timeout_seconds'].default:g} for `health`",
-        f"and {Source.model_fields['timeout_seconds'].default:g} for the others",
-        f"`settle_seconds` after slta asked, by default {Listing.model_fields['settle_seconds'].default:g}:",
         f"at most {probe_output.MAX_SESSIONS:,}",
         f"over {probe_output.MAX_BYTES >> 20} MiB",
         f"taken again after {probing.LIST_RETRY_SECONDS:g} s",
