@@ -71,7 +71,9 @@ def test_a_check_reads_the_file_and_ends(tmp_path: Path) -> None:
 
 def test_the_configuration_of_the_page_is_valid(tmp_path: Path) -> None:
     (tmp_path / "agent.yaml").write_text(PAGE.blocks("yaml")[0])
-    assert [entry.pool_id for entry in load(tmp_path / "agent.yaml", ENVIRONMENT).pools] == ["h-0", "h-1"]
+    entries = load(tmp_path / "agent.yaml", ENVIRONMENT).pools
+    assert [entry.pool_id for entry in entries] == ["h-0", "h-1"]
+    assert all(entry.count and entry.sessions for entry in entries)
 
 
 def sidecar() -> tuple[AgentFile, Any]:
@@ -95,6 +97,8 @@ def test_the_sidecar_has_the_files_variables_and_time_that_its_configuration_nee
     file, pod = sidecar()
     main, agent = pod["containers"]
     assert file.pools[0].address == "10.0.0.7:9000"
+    assert file.pools[0].count
+    assert file.pools[0].sessions
     assert {variable["name"] for variable in agent["env"]} == ENVIRONMENT.keys() - {"HOST"}
     assert pod["terminationGracePeriodSeconds"] > file.drain_seconds
     assert agent["ports"][0]["containerPort"] == file.metrics_port

@@ -230,6 +230,12 @@ async def test_a_list_is_wanted_once_in_ten_minutes(store: Store, fleet: None, c
     assert wanted == 2
 
 
+async def test_without_a_count_no_list_is_wanted(store: Store, fleet: None, clock: Clock) -> None:
+    for _ in range(1200 // 5):
+        assert not (await beat(store, "small-0"))["small-0"].list
+        await pass_seconds(store, clock, 5)
+
+
 async def test_the_list_of_a_heartbeat_s_instant_is_accepted(store: Store, fleet: None) -> None:
     beats = await store.pools.beat(FLEET, Heartbeats(["small-0"], ["10"], ["1"]))
     assert (await store.pools.reconcile(FLEET, "small-0", beats.as_of, ["s"])).adopted == ["s"]
