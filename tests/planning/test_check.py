@@ -215,6 +215,21 @@ def test_a_policy_is_named_and_the_reason(tmp_path: Path) -> None:
     assert "what JLMU would win is within 0.05 % or the noise of these runs" in told
 
 
+@pytest.mark.usefixtures("without_numpy")
+def test_with_session_types_they_are_told_and_nothing_is_advised(tmp_path: Path) -> None:
+    path = write(tmp_path, TIED + "policy: jlmu\nsession_types: {video: [second]}\n")
+    told = check(path).output
+    assert [line.split() for line in told.splitlines() if line.startswith(("default ", "video "))] == [
+        ["default", "15", "first,", "second"],
+        ["video", "9", "second"],
+    ]
+    assert "no best assignment is shown and no policy was tried" in told
+    assert not any(words in told for words in ("best assignment at", "tried with", "take ", checking.MISSING))
+    data = figures(path)
+    assert data["session_types"] == {"default": ["first", "second"], "video": ["second"]}
+    assert (data["loads"], "policies" in data) == ([], False)
+
+
 def test_the_reason_is_the_least_loss_where_it_is_so(tmp_path: Path) -> None:
     lost = {"slta": (Measured(0.02, 0.0),), "jlmu": (Measured(0.01, 0.0),)}
     said = advice(spec_of(tmp_path, TIED), Trial(5, (8.0,), lost, "jlmu"), 5)

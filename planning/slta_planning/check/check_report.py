@@ -18,8 +18,9 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 
 def report(spec: FleetSpec, facts: Facts) -> str:
     """Format the facts."""
-    parts = [_fleet(spec, facts), _plot(spec), _order(spec, facts), _loads(spec, facts), wrapped(_beta(spec, facts))]
-    return "\n\n".join("\n".join(part) for part in [*parts, wrapped(_ties(spec, facts))] if part)
+    parts = [_fleet(spec, facts), _types(spec, facts), _plot(spec), _order(spec, facts), _loads(spec, facts)]
+    parts += [wrapped(_beta(spec, facts)), wrapped(_ties(spec, facts))]
+    return "\n\n".join("\n".join(part) for part in parts if part)
 
 
 def _fleet(spec: FleetSpec, facts: Facts) -> list[str]:
@@ -37,6 +38,17 @@ def _fleet(spec: FleetSpec, facts: Facts) -> list[str]:
     ]
     places = f"{counted(facts.capacity, 'session')} find a place, and {facts.useful:,} of them add to the total"
     return [*columns([head, *rows]), *wrapped([places])]
+
+
+def _types(spec: FleetSpec, facts: Facts) -> list[str]:
+    """Classes and places of each session type; empty without types."""
+    if not spec.session_types:
+        return []
+    rows = [["session type", "places", "classes"]]
+    for name, own in zip(spec.type_names, spec.type_sets.classes, strict=True):
+        places = sum(facts.pools[i] * spec.classes[i].capacity for i in own)
+        rows.append([name, f"{places:,}", ", ".join(spec.classes[i].name for i in own)])
+    return columns(rows)
 
 
 def _plot(spec: FleetSpec) -> list[str]:
@@ -60,7 +72,8 @@ def _block(marginal: float, largest: float) -> str:
 
 
 def _order(spec: FleetSpec, facts: Facts) -> list[str]:
-    rows = [["in this order places are filled", "levels", "marginal utility"]]
+    title = "in this order places rank" if spec.session_types else "in this order places are filled"
+    rows = [[title, "levels", "marginal utility"]]
     for stretch in facts.order[:MAX_ROWS]:
         name = spec.classes[stretch.pool_class].name
         rows.append(
@@ -79,6 +92,9 @@ def _range(first: object, last: object) -> str:
 
 
 def _loads(spec: FleetSpec, facts: Facts) -> list[str]:
+    """The optimum at each load; empty with session types, whose optimum depends on the share of each."""
+    if spec.session_types:
+        return []
     names = [c.name for c in spec.classes]
     head = ["sessions", "r*", "next place", "utility", "price", *map(_on_a, names), "thresholds"]
     rows = [

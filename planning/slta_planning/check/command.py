@@ -23,10 +23,14 @@ from slta_planning.check.facts import AtLoad, Facts, facts_of
 from slta_planning.check.warnings import warnings_of
 from slta_planning.errors import UnusableError, unreadable_named
 from slta_planning.refusing import NOT_VALID, refuse
-from slta_planning.text import FleetFile, JsonFile, counted, warn
+from slta_planning.text import FleetFile, JsonFile, counted, warn, wrapped
 
 NEEDED = ("numpy", "scipy", "matplotlib")
 MISSING = "no policy was tried: this needs the extra `planning` (in a checkout: make setup)"
+TYPED = (
+    "no best assignment is shown and no policy was tried: with session types both depend on the share of each type, "
+    "which --load does not say, and of the policies that place sessions only jlmu knows types"
+)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -89,7 +93,9 @@ def _check(fleet: Path, loaded: LoadedFleet, loads: list[float]) -> Checked:
 
 
 def _try(spec: FleetSpec, facts: Facts) -> tuple[str, dict[str, Any]]:
-    """Policy recommendation as text and JSON; without the extra, that it is missing."""
+    """Policy recommendation as text and JSON; with session types or without the extra, why there is none."""
+    if spec.session_types:
+        return "\n".join(wrapped([TYPED])), {}
     if any(find_spec(name) is None for name in NEEDED):
         return MISSING, {}
     from slta_planning.check.trial import advice, trial_of  # noqa: PLC0415 - numpy is an extra
@@ -113,13 +119,19 @@ def _figures(spec: FleetSpec, facts: Facts) -> dict[str, Any]:
         "capacity": facts.capacity,
         "useful": facts.useful,
         "order": [{"class": names[i], "level": level} for i, level in spec.ranking.order],
-        "loads": [_at_load(names, at) for at in facts.loads],
+        "session_types": {name: [names[i] for i in own] for name, own in _types(spec)},
+        "loads": [] if spec.session_types else [_at_load(names, at) for at in facts.loads],
         "green_enough": facts.green_enough if spec.policy.has_thresholds else None,
         "ties": [
             {"marginal": tie.marginal, "levels": [{"class": names[i], "level": j} for i, j in tie.coordinates]}
             for tie in facts.ties
         ],
     }
+
+
+def _types(spec: FleetSpec) -> list[tuple[str, Sequence[int]]]:
+    """Classes of each session type; none without types."""
+    return list(zip(spec.type_names, spec.type_sets.classes, strict=True)) if spec.session_types else []
 
 
 def _at_load(names: Sequence[str], at: AtLoad) -> dict[str, Any]:
