@@ -70,7 +70,10 @@ Types = Annotated[
     typer.Option("--session-types", help="Mix of session types by shares: video=0.2,chat=0.8."),
 ]
 Swing = Annotated[
-    str | None, typer.Option("--swing-types", help="Swing of the shares in turn: 0.5@120, by half within 120 s.")
+    str | None,
+    typer.Option(
+        "--swing-types", help="0.5@120: shares swing by ±50 % with a period of 120 s, types one after another."
+    ),
 ]
 Duration = Annotated[float | None, typer.Option(min=0, help="Duration in seconds; default: the profile's, or 60.")]
 WarmUp = Annotated[float, typer.Option(min=0, help="Warm-up in seconds, excluded from the report.")]

@@ -15,6 +15,9 @@ from lab.studies.which import LINES
 from slta.core.policies import Occupancies, Slta
 from slta.core.policies.slta import TOKENS, choose
 from slta.core.policies.tokens import Beta
+from slta.core.session_types import prices
+from slta.core.session_types.prices import Load, Offer, chance, market
+from slta.core.session_types.sets import TypeSets
 from tests.docs.pages import ROOT, Page, rows
 from tests.docs.tiny import LARGE, ORDINALS, SMALL, SPEC, named
 from tests.inventory import each
@@ -124,6 +127,34 @@ def test_what_kink_removes_follows_from_the_study() -> None:
     tied = [row for row in STUDY if row["fleet"] == "six capped classes" and not is_steady(row) and row["n"] <= 102]
     removed = [100 * (1 - gap(row, kink) / gap(row, paper)) for row in tied for paper, kink in both]
     assert f"it removes {min(removed):.0f} to {max(removed):.0f} % of the gap at a changing load" in TEXT
+
+
+# Session types
+
+
+def test_the_prices_of_the_example_are_those_of_the_rule() -> None:
+    sets, marginals = TypeSets(((0, 1), (0,), (0, 1))), [[1500] * 12, [500] * 12]
+    offers = [Offer(1, 12, 1500), Offer(13, 1, 500)]
+    shown = []
+    for holes in (5, 2):
+        load = Load(pools=[10, 10], sessions=[0, 90, 30 - holes], held=[120 - holes, 0])
+        price = market(sets, 2, offers, marginals, load).quote(0, offers[0])
+        assert price
+        assert (price.types, price.needy, price.room, price.holes) == ((1,), 90, 120, holes)
+        goes = ("a GPU pool", "a small pool")[prices.choose(sets, 2, offers, marginals, load)]
+        figures = (chance(90, 120, holes), price.amount / 1000, 1.5 - price.amount / 1000, 0.5)
+        shown.append([str(holes), *(f"{figure:.2f}" for figure in figures), goes])
+    assert rows(PAGE.section("Session types")) == shown
+
+
+def test_what_prices_gain_is_what_the_study_found() -> None:
+    study = Page(ROOT / "docs/results/session-types.md")
+    found = {tuple(cells[:3]): [cell.split(" ")[0] for cell in cells[3:5]] for cells in rows(study.text)}
+    for fleet, measure in (("log", "gap"), ("capped", "gap"), ("full", "loss")):
+        jlmu, price = found[fleet, "1,000", measure]
+        assert f"from {jlmu} to {price} %" in TEXT
+    assert "worst +0.36 points (capped N (1.5, 2, 4), n = 24)" in study.text
+    assert "With 24 pools the worst cell is 0.36 points worse" in TEXT
 
 
 # SLTA by example

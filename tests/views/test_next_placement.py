@@ -126,6 +126,13 @@ def test_a_type_is_refused_where_its_classes_are_full_or_without_pools() -> None
     assert typed([0], [1], narrow=0).refused is None
 
 
+def test_a_refusal_of_a_type_names_it_as_other_classes_may_have_room() -> None:
+    assert typed([1, 1, 1, 1], [1], narrow=3, session_type="narrow").sentence == (
+        "The next session would be rejected: no active pool of the classes that sessions of type narrow may use has "
+        "room."
+    )
+
+
 def test_an_unknown_type_is_told_with_those_that_exist() -> None:
     with pytest.raises(UnknownSessionTypeError) as raised:
         typed([1], [1], narrow=0, session_type="other")

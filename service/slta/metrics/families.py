@@ -61,7 +61,8 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     DIFFERENCE.gauge(
         "difference_at_placing",
         "Mean over sessions that began in the window: marginal utility of the best free place minus that of the place "
-        "taken. Of one in 16 sessions, placed or reported; of an observing fleet all reports, against JLMU's choice.",
+        "taken; with session types the best in the classes of the session's type, without prices. "
+        "Of one in 16 sessions, placed or reported; of an observing fleet all reports, against JLMU's choice.",
         attrgetter("mean"),
     ),
     DIFFERENCE.gauge(

@@ -75,6 +75,7 @@ def next_placement(snapshot: Snapshot, spec: FleetSpec, session_type: str = DEFA
     deciding = steps[number - 1] if number else None
     best_places = sorted((_to_next_place(place, spec) for place in best), key=lambda place: -place.marginal_utility)
     places = [_to_next_place(place, spec) for place in deciding.places] if deciding else []
+    named_type = session_type if spec.session_types else None
     return NextPlacement(
         fleet=snapshot.fleet,
         config_version=snapshot.config_version,
@@ -86,9 +87,9 @@ def next_placement(snapshot: Snapshot, spec: FleetSpec, session_type: str = DEFA
         token=deciding.token if deciding else None,
         places=places,
         best_places=best_places,
-        session_type=session_type if spec.session_types else None,
+        session_type=named_type,
         offers=offers,
-        sentence=_sentence(spec.policy.title, number, deciding, places, best_places),
+        sentence=_sentence(spec.policy.title, number, deciding, places, best_places) if best else _refused(named_type),
     )
 
 
@@ -121,11 +122,15 @@ def _refusal(standing: Standing, own: Collection[int]) -> Literal["no_active_poo
     return "no_capacity" if any(standing.counts[c][0] for c in own) else "no_active_pool"
 
 
+def _refused(session_type: str | None) -> str:
+    """Sentence of a refusal; `session_type` is None in a fleet without types."""
+    own = f" of the classes that sessions of type {session_type} may use" if session_type else ""
+    return f"The next session would be rejected: no active pool{own} has room."
+
+
 def _sentence(
     title: str, number: int | None, deciding: Step | None, places: list[NextPlace], best: list[NextPlace]
 ) -> str:
-    if not best:
-        return "The next session would be rejected: no active pool has room."
     if deciding is None:
         return f"{title} does not predict where the next session goes. {_best(best[0])}"
     gains = sorted({place.marginal_utility for place in places})
