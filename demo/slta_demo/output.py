@@ -20,6 +20,7 @@ p50, p99: latency of assign from the scheduled moment, over the last ten seconds
 """
 WARMING_UP = "warming up: not in the averages of the closing table"
 MEASURING = "warm-up over: the averages begin"
+WITHOUT_TYPES = "without session types"
 OVER = "no more arrivals: the last sessions end"
 
 
@@ -93,6 +94,7 @@ def traffic_rows(figures: Figures, report: Mapping[str, Any]) -> Rows:
     pools = "1 pool" if report["pools"] == 1 else f"{report['pools']} pools"
     return [
         ("policy", f"{figures.plan.spec.policy.title} on {pools} of fleet {report['fleet']}"),
+        *([("load", WITHOUT_TYPES)] if figures.plan.spec.session_types else []),
         ("arrivals", f"{report['arrivals']:,} in {report['elapsed_seconds']:.0f} s"),
         ("rejected, errors", f"{report['rejections']:,}, {report['errors']:,}"),
         ("averages over", f"{number(report['window_seconds'], 1)} s, after {report['warm_up_seconds']:.3g} s warm-up"),
@@ -112,8 +114,13 @@ def utility_rows(figures: Figures, report: Mapping[str, Any]) -> Rows:
         ("  by placement (placement gap)", percent(report["relative_placement_gap"])),
         ("  by swings of the load (swing gap)", percent(report["relative_swing_gap"])),
         ("best fixed weights lose by placement", f"at least {percent(weights['relative_placement_gap'])}, {tuned}"),
-        (f"{rank}, at the end", f"{report['estimate_rank']}, optimal {report['optimal_rank']}"),
+        (f"{rank}, at the end", f"{report['estimate_rank']}{_optimal(report['optimal_rank'])}"),
     ]
+
+
+def _optimal(rank: int | None) -> str:
+    """The optimal rank; a fleet with session types has none."""
+    return "" if rank is None else f", optimal {rank}"
 
 
 def latency_rows(report: Mapping[str, Any]) -> Rows:

@@ -8,7 +8,7 @@ import pytest
 
 from slta_demo.figures import Figures, report
 from slta_demo.fixed_weights import FixedWeights
-from slta_demo.options import Options, plan
+from slta_demo.options import EXAMPLES, Options, plan
 from slta_demo.output import Lines, closing_table, line, percent
 
 KEYS = {
@@ -107,6 +107,17 @@ def test_one_pool_is_told_in_the_singular(figures: Figures) -> None:
     figures.hear(RESULT)
     one = report(figures) | {"pools": 1}
     assert "SLTA on 1 pool of fleet saturating" in closing_table(figures, one, interrupted=False)
+
+
+def test_a_fleet_with_session_types_is_told_to_be_loaded_without_them() -> None:
+    the_plan = plan(Options(fleet=EXAMPLES / "media.yaml"))
+    figures = Figures(the_plan, FixedWeights(the_plan.spec, the_plan.pools, 850))
+    figures.see(state_of(800, 60.0, 1000) | {"optimal_rank": None}, AVERAGES)
+    figures.hear(RESULT)
+    _, *lines = closing_table(figures, report(figures), interrupted=False).splitlines()
+    told = dict(row.split(": ", 1) for row in lines)
+    assert told["load"].strip() == "without session types"
+    assert told["rank of the best free place, at the end"].strip() == "7"
 
 
 @pytest.fixture
