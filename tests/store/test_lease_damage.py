@@ -93,3 +93,10 @@ async def test_a_tick_after_an_outage_finds_a_hash_of_fields_of_another_type(
     assert ticked.suspect is not None
     await store.repairs.begin(FLEET, put_arguments(SPEC, "{}", None), requested=True)
     await store.repairs.finish(FLEET)
+
+
+async def test_an_audit_of_a_fleet_whose_last_leased_pool_was_removed_finds_nothing(store: Store) -> None:
+    await create(store, SPEC, {"small": 1})
+    await beat(store, "small-0")
+    await store.pools.remove(FLEET, "small-0")
+    assert (await store.audits.inspect(FLEET)).sentences == []
