@@ -56,6 +56,20 @@ def test_a_time_that_cannot_be_is_not_followed(said: Any, kept: float | None) ->
     assert gaps
 
 
+@pytest.mark.parametrize("kind", ["look", "drain"])
+@pytest.mark.parametrize("status", [["active"], {}, None, "gone"])
+def test_a_status_that_cannot_be_does_not_end_the_heartbeats(kind: str, status: Any) -> None:
+    played = Played(pool={"health": {"command": ["x"]}})
+    played.pools["p"] = FleetPool()
+    played.run(10)
+    played.healthy = False
+    played.refusal[kind] = Reply(200, "", {"status": status, "labels": {}})
+    played.run(60)
+    played.kinds()
+    played.run(10)
+    assert len(played.times("heartbeats")) > 2
+
+
 def test_a_pool_that_slta_does_not_know_is_registered_again() -> None:
     played = Played()
     played.run(1)

@@ -165,3 +165,38 @@ async def test_a_page_that_is_none_changes_nothing(body: dict[str, Any]) -> None
     with pytest.raises(StoppedError):
         await changed.read()
     assert set(changed.existing.own) == {"a"}
+
+
+LISTED = {"pool_id": "a", "pool_class": "c", "status": "active", "occupancy": 0, "address": None, "labels": {}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"pools": 5},
+        {"pools": [LISTED | {"pool_id": ["a"]}]},
+        {"pools": [LISTED | {"labels": ["x"]}]},
+        {"pools": [LISTED | {"occupancy": "many"}]},
+        {"pools": [LISTED], "next_cursor": {"a": 1}},
+    ],
+)
+async def test_a_page_that_is_not_one_stops_the_round(body: dict[str, Any]) -> None:
+    read = made(ScriptedClient(Reply(200, "", body)))
+    with pytest.raises(StoppedError):
+        await read.read()
+
+
+async def test_pools_are_read_again_after_a_creation_whose_answer_is_not_one() -> None:
+    changed = made(ScriptedClient(Reply(200, "", {"pools": []}), Reply(200, "", {"created": 1})))
+    await changed.read()
+    await changed.execute(creations("x"))
+    assert changed.is_due
+
+
+@pytest.mark.parametrize("body", [{"x": 1}, {"status": ["failed"]}])
+async def test_pools_are_read_again_after_a_change_whose_answer_has_no_status(body: dict[str, Any]) -> None:
+    page = {"pools": [LISTED | {"status": "failed", "labels": {SOURCE: "s"}}]}
+    changed = made(ScriptedClient(Reply(200, "", page), Reply(200, "", body)))
+    await changed.read()
+    await changed.execute(Plan.empty()._replace(returns=["a"]))
+    assert changed.is_due

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 from slta_integrations.client import MALFORMED, Client, Reply
 from slta_integrations.kubernetes.metrics import STATUSES, Telemetry
 from slta_integrations.kubernetes.plan import SOURCE, Existing, Plan, Pool
@@ -61,13 +63,12 @@ class Pools:
         others: set[str] = set()
         cursor = None
         while True:
-            page = await self._answer(self._client.pools(cursor, BULK))
-            for pool in _pools(page):
+            found, cursor = _page(await self._answer(self._client.pools(cursor, BULK)))
+            for pool in found:
                 if pool.labels.get(SOURCE) == self._source:
                     own[pool.pool_id] = pool
                 else:
                     others.add(pool.pool_id)
-            cursor = page.body.get("next_cursor")
             if not cursor:
                 break
         self.existing, self._read_at = Existing(own, frozenset(others)), started
@@ -124,7 +125,8 @@ class Pools:
             own[old.pool_id] = old._replace(
                 address=entry.get("address", old.address), labels=entry.get("labels", old.labels)
             )
-        if action == "create" and len(reply.body.get("created", ())) < len(entries):
+        created = reply.body.get("created")
+        if action == "create" and (not isinstance(created, list) or len(created) < len(entries)):
             self.forget()
         return True
 
@@ -148,9 +150,10 @@ class Pools:
         self._count(action, 1)
         if action == "remove":
             del self.existing.own[pool_id]
+        elif (status := reply.body.get("status")) in STATUSES:
+            self.existing.own[pool_id] = self.existing.own[pool_id]._replace(status=status)
         else:
-            pool = self.existing.own[pool_id]
-            self.existing.own[pool_id] = pool._replace(status="failed" if action == "fail" else "active")
+            self.forget()
         return True
 
     def _count(self, action: str, pools: int) -> None:
@@ -175,22 +178,33 @@ class Pools:
         raise StoppedError
 
 
-def _pools(page: Reply) -> list[Pool]:
-    """Pools of a page. Raises StoppedError for what is none."""
+class _Listed(BaseModel):
+    """Pool of a page."""
+
+    pool_id: str
+    pool_class: str
+    status: str
+    occupancy: int
+    address: str | None = None
+    labels: dict[str, str] | None = None
+
+
+class _Page(BaseModel):
+    pools: list[_Listed]
+    next_cursor: str | None = None
+
+
+def _page(reply: Reply) -> tuple[list[Pool], str | None]:
+    """The pools of a page, and the cursor of the next one. Raises StoppedError for what is none."""
     try:
-        return [
-            Pool(
-                pool["pool_id"],
-                pool["pool_class"],
-                pool["status"],
-                pool["occupancy"],
-                pool.get("address") or "",
-                dict(pool.get("labels") or {}),
-            )
-            for pool in page.body["pools"]
-        ]
-    except (KeyError, TypeError, ValueError, AttributeError):
+        page = _Page.model_validate(reply.body)
+    except ValidationError:
         raise StoppedError(MALFORMED.code) from None
+    pools = [
+        Pool(pool.pool_id, pool.pool_class, pool.status, pool.occupancy, pool.address or "", pool.labels or {})
+        for pool in page.pools
+    ]
+    return pools, page.next_cursor
 
 
 def _by_class(entries: Iterable[Mapping[str, Any]]) -> list[Sequence[Mapping[str, Any]]]:
