@@ -191,12 +191,3 @@ async def test_pools_are_read_again_after_a_creation_whose_answer_is_not_one() -
     await changed.read()
     await changed.execute(creations("x"))
     assert changed.is_due
-
-
-@pytest.mark.parametrize("body", [{"x": 1}, {"status": ["failed"]}])
-async def test_pools_are_read_again_after_a_change_whose_answer_has_no_status(body: dict[str, Any]) -> None:
-    page = {"pools": [LISTED | {"status": "failed", "labels": {SOURCE: "s"}}]}
-    changed = made(ScriptedClient(Reply(200, "", page), Reply(200, "", body)))
-    await changed.read()
-    await changed.execute(Plan.empty()._replace(returns=["a"]))
-    assert changed.is_due

@@ -150,10 +150,9 @@ class Pools:
         self._count(action, 1)
         if action == "remove":
             del self.existing.own[pool_id]
-        elif (status := reply.body.get("status")) in STATUSES:
-            self.existing.own[pool_id] = self.existing.own[pool_id]._replace(status=status)
         else:
-            self.forget()
+            pool = self.existing.own[pool_id]
+            self.existing.own[pool_id] = pool._replace(status="failed" if action == "fail" else "active")
         return True
 
     def _count(self, action: str, pools: int) -> None:
