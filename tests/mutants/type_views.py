@@ -57,6 +57,12 @@ MUTANTS: dict[str, Mutant] = {
     "an explained place may be in any class": python(
         "views/next_placement", "if place.pool_class in own]", "]", "views/next_placement"
     ),
+    "a refused type reads as a full fleet": python(
+        "views/next_placement",
+        'may use" if session_type else ""',
+        'may use" if not session_type else ""',
+        "views/next_placement",
+    ),
     "a load without a type is all of the default one": python(
         "views/what_if", "shares = present if sum(present) else", "shares = present if not present else", VIEWS
     ),
