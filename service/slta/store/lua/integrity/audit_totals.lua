@@ -93,6 +93,7 @@ function audit_totals.check(fleet, report)
     report:expect_equal(what, actual, expected)
   end
   audit_leases.check_totals(fleet, report)
+  audit_types.check_stored(fleet, report)
   if fleet.kinds > 0 then
     audit_types.check(fleet, report)
   end

@@ -28,6 +28,13 @@ local function check_assignment(fleet, report)
   report:expect_equal('optimum of the types', fleet.type_optimum, assigned_anew(fleet).type_optimum)
 end
 
+-- The stored types are those that the fleet uses, which may be cached; a fleet without types has none. O(types).
+function audit_types.check_stored(fleet, report)
+  local stored = redis.call('HMGET', keys.of_fleet(fleet, 'types'), 'sets', 'numbers')
+  local text = stored[1] and stored[1] .. '|' .. (stored[2] or '') or ''
+  report:expect_equal('session types', fleet.kinds > 0 and fleet.types and fleet.types.text or '', text)
+end
+
 -- Checks the sums of the counts, and the assignment. O(levels * pools / 8 + levels * classes).
 function audit_types.check(fleet, report)
   cold.load(fleet, 'draining_sessions')
