@@ -136,9 +136,9 @@ def test_its_numbers_are_those_of_state(page: Page, service: ServiceProcess) -> 
     table = cells(page, "class-table")
     for one in state["classes"]:
         row = table[one["name"]]
-        assert row[3] == str(one["sessions"]["active"])
-        assert row[6:8] == [str(one["threshold"]), str(one["optimal_threshold"])]
-        assert row[8:10] == [str(one["tokens"]["green"]), str(one["tokens"]["yellow"])]
+        assert row[6] == str(one["sessions"]["active"])
+        assert row[9:11] == [str(one["threshold"]), str(one["optimal_threshold"])]
+        assert row[11:13] == [str(one["tokens"]["green"]), str(one["tokens"]["yellow"])]
 
 
 def test_it_says_which_gap_is_usual(page: Page, service: ServiceProcess) -> None:
@@ -555,7 +555,7 @@ def test_on_a_phone_every_column_of_the_classes_is_seen(page: Page, service: Ser
     right_edges = page.locator("#class-table tbody :is(th, td)").evaluate_all(
         "all => all.map(one => one.getBoundingClientRect().right)"
     )
-    assert len(right_edges) == 2 * 13
+    assert len(right_edges) == 2 * 16
     assert max(right_edges) <= 360
 
 
@@ -599,7 +599,7 @@ def test_utilities_are_in_the_fleet_s_unit_if_it_names_one(
     page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=body))
     page.goto(service.url)
     expect(page.locator("#tile-utility dt")).to_have_text("Utility, frames/s")
-    assert cells(page, "class-table")["small"][10].endswith(" frames/s")
+    assert cells(page, "class-table")["small"][13].endswith(" frames/s")
     expect(page.locator(".pool-class .facts").first).to_contain_text("frames/s")
 
 
