@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from lab.benchmarks import beside_flood, ticks
@@ -15,7 +13,7 @@ def test_refused_calls_have_no_latency() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not on PATH")
+@pytest.mark.needs("wrk")
 def test_calls_are_measured_before_and_beside_a_flood(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ticks, "QUIET_SECONDS", 0.5)
     before, *during = beside_flood.measure(ticks.ROOT, fleets=3, dispatchers=2, seconds=2)

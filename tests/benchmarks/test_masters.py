@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from lab.benchmarks import masters
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not on PATH")
+@pytest.mark.needs("wrk")
 def test_two_masters_take_operations() -> None:
     number, rate, _, *shares = masters.measure(2, 100, fleets=4, seconds=4).strip("| ").split(" | ")
     assert number == "2"

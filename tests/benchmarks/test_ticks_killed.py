@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from lab.benchmarks import ticks_killed
@@ -11,7 +9,7 @@ from lab.benchmarks.ticks import ROOT
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not on PATH")
+@pytest.mark.needs("wrk")
 def test_leases_end_when_a_dispatcher_is_killed() -> None:
     late, held = ticks_killed.play(kill=True, killed_of=ROOT, seed=1)
     assert len(late) == len(ticks_killed.FLEETS)
