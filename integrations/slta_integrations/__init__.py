@@ -10,7 +10,7 @@
 | module | owns |
 |---|---|
 | client | HTTP client of one fleet |
-| backoff | pauses before a call is repeated |
+| backoff, waiting | pauses before a call is repeated; waits for an event |
 | notices, metrics | log messages, each kind at most once a minute; metrics of a table, and their HTTP server |
 | options, errors | options of several commands; errors that the user can correct |
 """

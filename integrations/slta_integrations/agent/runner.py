@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from math import inf
 
 from slta_integrations.agent.calls import Call
@@ -14,6 +13,7 @@ from slta_integrations.agent.probing import Probe
 from slta_integrations.agent.sources import ask
 from slta_integrations.agent.state_machine import Agent
 from slta_integrations.client import Client
+from slta_integrations.waiting import is_set_within
 
 
 class Runner:
@@ -71,6 +71,4 @@ class Runner:
 
     async def _wait(self, changed: asyncio.Event, at: float) -> None:
         """Wait for a change, or until this time."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(None if at == inf else max(at - self._clock(), 0.0)):
-                await changed.wait()
+        await is_set_within(changed, None if at == inf else max(at - self._clock(), 0.0))

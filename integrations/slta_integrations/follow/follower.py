@@ -15,6 +15,7 @@ from slta_integrations.follow.position import Position, PositionFile
 from slta_integrations.follow.sender import Sender
 from slta_integrations.follow.source import Source
 from slta_integrations.notices import Notices
+from slta_integrations.waiting import is_set_within
 
 POLL_SECONDS = 0.05
 """Between two looks at a log: a lone line waits so long at most."""
@@ -67,7 +68,7 @@ class Follower:
             if operations or time.monotonic() - self._saved_at >= SAVE_SECONDS:
                 await self._save(batch.position)
             if not batch.lines:
-                await self._wait()
+                await is_set_within(self._source.arrived, POLL_SECONDS)
         await self._save(self._source.tail.position)
 
     def _read(self) -> Batch:
@@ -99,12 +100,6 @@ class Follower:
             self._source.answered()
         except OSError as error:
             self._notices.say("position", f"the position cannot be saved: {error}")
-
-    async def _wait(self) -> None:
-        try:
-            await asyncio.wait_for(self._source.arrived.wait(), POLL_SECONDS)
-        except TimeoutError:
-            return
 
     async def _watch(self) -> None:
         """Follow rotations and update the gauges, also while a call is repeated."""

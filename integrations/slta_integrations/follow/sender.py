@@ -12,6 +12,7 @@ from slta_integrations.client import Client, Reply
 from slta_integrations.follow.metrics import Metrics
 from slta_integrations.follow.operations import Operation, Tally, decode, encode, to_repeat
 from slta_integrations.notices import Notices
+from slta_integrations.waiting import is_set_within
 
 FIRST_DELAY_SECONDS = 0.1
 MAX_DELAY_SECONDS = 2.0
@@ -61,7 +62,7 @@ class Sender:
             before = len(waiting)
             waiting = self._settle(waiting, reply) if reply.ok else self._refused(waiting, reply)
             attempt = attempt + 1 if len(waiting) == before else 1
-            if waiting and not await self._sleep(_delay(attempt, reply)):
+            if waiting and await is_set_within(self._stopping, _delay(attempt, reply)):
                 return False
         self._notices.over("call", "slta answers again.")
         return True
@@ -83,14 +84,6 @@ class Sender:
     def _refused(self, waiting: list[Operation], reply: Reply) -> list[Operation]:
         self._notices.say("call", f"No answer from slta, the lines are kept: {reply.problem}")
         return waiting
-
-    async def _sleep(self, seconds: float) -> bool:
-        """False if stopped."""
-        try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return True
-        return False
 
 
 def _is_refused(reply: Reply) -> bool:

@@ -14,6 +14,7 @@ from slta_integrations.kubernetes.plan import Plan, Planner
 from slta_integrations.kubernetes.pools import MAX_REMOVALS, Pools, StoppedError
 from slta_integrations.kubernetes.wanted import Desired
 from slta_integrations.kubernetes.watcher import Watcher
+from slta_integrations.waiting import is_set_within
 
 SPACING_SECONDS = 0.2
 """Between two plans: changes of so long are made together."""
@@ -59,13 +60,9 @@ class Reconciler:
             await asyncio.sleep(SPACING_SECONDS)
 
     async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(TICK_SECONDS):  # not wait_for, which may lose a cancellation before Python 3.12
-                await self._changed.wait()
-        except TimeoutError:
-            return
-        self._changed.clear()
-        self._is_settled = False
+        if await is_set_within(self._changed, TICK_SECONDS):
+            self._changed.clear()
+            self._is_settled = False
 
     async def _round(self) -> None:
         if not self._holding.is_held:
