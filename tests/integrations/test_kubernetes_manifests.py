@@ -127,14 +127,14 @@ def test_each_role_is_bound_to_the_account_of_the_deployment(name: str) -> None:
 def test_its_options_are_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[Wanted] = []
 
-    async def record(wanted: Wanted, _: object) -> None:
+    async def record(wanted: Wanted, *_: object) -> None:
         begun.append(wanted)
 
     key = tmp_path / "watcher.key"
     key.write_text("key")
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
     monkeypatch.setattr(command, "ACCOUNT", tmp_path)
-    monkeypatch.setattr(command, "_until_signalled", record)
+    monkeypatch.setattr(command, "run", record)
     monkeypatch.setattr(command, "serve_metrics", lambda *_: None)
     monkeypatch.setattr(command, "in_cluster", lambda: Access("https://10.96.0.1"))
     (tmp_path / "namespace").write_text("slta")

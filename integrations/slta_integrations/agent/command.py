@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import signal
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +20,7 @@ from slta_integrations.errors import in_one_line
 from slta_integrations.metrics import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.options import target_of
+from slta_integrations.signals import on_stop
 
 NOT_EMPTY = 3
 
@@ -68,7 +68,6 @@ async def _until_left(runner: Runner) -> None:
     def stop() -> None:
         next(stops, running.cancel)()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+    on_stop(stop)
     with suppress(asyncio.CancelledError):
         await running

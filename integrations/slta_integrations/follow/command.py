@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-import signal
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -23,6 +23,7 @@ from slta_integrations.follow.source import DatagramSource, FileSource, Source
 from slta_integrations.metrics import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.options import DEFAULT_URL, BaseUrl, FleetName, KeyFile, Target, target_of
+from slta_integrations.signals import until_signalled
 
 MAX_BACKLOG_BYTES = 1 << 30
 SPOOL = "spool.log"
@@ -84,14 +85,7 @@ def command(  # noqa: PLR0913 - one argument an option
         metrics = Metrics()
         if metrics_port:
             serve_metrics(metrics.registry, metrics_host, metrics_port)
-        asyncio.run(_until_signalled(wanted, metrics))
-
-
-async def _until_signalled(wanted: Wanted, metrics: Metrics) -> None:
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await follow(wanted, metrics, stopping)
+        asyncio.run(until_signalled(partial(follow, wanted, metrics)))
 
 
 async def follow(wanted: Wanted, metrics: Metrics, stopping: asyncio.Event) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -28,6 +28,7 @@ from slta_integrations.kubernetes.watcher import Watcher
 from slta_integrations.metrics import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.options import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
+from slta_integrations.signals import until_signalled
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -74,14 +75,7 @@ def command(  # noqa: PLR0913 - one argument an option
         metrics = Metrics()
         if metrics_port:
             serve_metrics(metrics.registry, metrics_host, metrics_port)
-        asyncio.run(_until_signalled(wanted, metrics))
-
-
-async def _until_signalled(wanted: Wanted, metrics: Metrics) -> None:
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await run(wanted, metrics, stopping)
+        asyncio.run(until_signalled(partial(run, wanted, metrics)))
 
 
 async def run(wanted: Wanted, metrics: Metrics, stopping: asyncio.Event) -> None:
