@@ -6,7 +6,6 @@ measured, or to another one. `python -m lab.benchmarks.beside_flood [--seconds 1
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import subprocess
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ import aiohttp
 
 from lab.benchmarks.client import SCRIPT, read_wrk
 from lab.benchmarks.load import Load, fleet_document
-from lab.benchmarks.ticks import ROOT, create, idle_dispatchers
+from lab.benchmarks.ticks import create, each_checkout, idle_dispatchers
 
 CALLS_PER_SECOND = 50
 CONNECTIONS = 256
@@ -78,15 +77,8 @@ def measure(checkout: Path, fleets: int, dispatchers: int, seconds: float) -> li
 
 def main() -> None:
     """Measure, and print the lines of each checkout."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fleets", type=int, default=1000)
-    parser.add_argument("--dispatchers", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--before", type=Path, help="another checkout to measure first")
-    options = parser.parse_args()
-    for checkout in filter(None, (options.before, ROOT)):
-        lines = measure(checkout.resolve(), options.fleets, options.dispatchers, options.seconds)
-        print(f"{checkout.name}:", *lines, sep="\n  ", flush=True)
+    for name, lines in each_checkout(__doc__, 10.0, measure):
+        print(f"{name}:", *lines, sep="\n  ", flush=True)
 
 
 if __name__ == "__main__":

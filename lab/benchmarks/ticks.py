@@ -12,10 +12,10 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from lab.benchmarks.processor import seconds_of
 from lab.benchmarks.running import Running, start_listening
@@ -25,6 +25,7 @@ from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
 from tests.servers import EMBEDDED, Server, free_port, own_server
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 QUIET_SECONDS = 5.0
 """Time without a slice of an audit after which those of the start have ended."""
@@ -112,17 +113,24 @@ def _seconds(server: Server, processes: Sequence[int]) -> list[float]:
     return [seconds_of([process]) or 0.0 for process in (server.pid, *processes)]
 
 
-def main() -> None:
-    """Measure, and print a line for each checkout."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def each_checkout(
+    description: str | None, seconds: float, measure: Callable[[Path, int, int, float], T]
+) -> Iterator[tuple[str, T]]:
+    """Name and measurement of the checkouts that the command line names; `seconds` is its default."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--fleets", type=int, default=1000)
     parser.add_argument("--dispatchers", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--seconds", type=float, default=seconds)
     parser.add_argument("--before", type=Path, help="another checkout to measure first")
     options = parser.parse_args()
     for checkout in filter(None, (options.before, ROOT)):
-        share = measure(checkout.resolve(), options.fleets, options.dispatchers, options.seconds)
-        print(f"{checkout.name}: {share}", flush=True)
+        yield checkout.name, measure(checkout.resolve(), options.fleets, options.dispatchers, options.seconds)
+
+
+def main() -> None:
+    """Measure, and print a line for each checkout."""
+    for name, share in each_checkout(__doc__, 20.0, measure):
+        print(f"{name}: {share}", flush=True)
 
 
 if __name__ == "__main__":
