@@ -16,7 +16,7 @@ from slta_client import Breaker, budget, copies, lanes, metrics, options, replie
 from slta_client.rules import RULES, Rule
 from tests.client.conftest import NewFleet
 from tests.client.fleets import Fleet
-from tests.docs.pages import ROOT, Page, rows, words
+from tests.docs.pages import ROOT, Page, documented_metrics, rows, words
 from tests.inventory import each
 
 PAGE = Page(ROOT / "docs/client.md")
@@ -85,8 +85,7 @@ def test_the_page_has_every_metric_with_its_type_labels_and_help() -> None:
         for name, (text, labels) in metrics.FAMILIES.items()
     }
     shown |= {f"slta_client_{name}": ("gauge", [], text) for name, text in metrics.GAUGES.items()}
-    table = {words(name)[0]: (kind, words(labels), text) for name, kind, labels, text in rows(PAGE.section("Metrics"))}
-    assert table == shown
+    assert documented_metrics(PAGE) == shown
 
 
 def test_the_page_has_every_error() -> None:

@@ -89,6 +89,11 @@ def words(cell: str) -> list[str]:
     return _SPAN.findall(cell)
 
 
+def documented_metrics(page: Page) -> dict[str, tuple[str, list[str], str]]:
+    """Type, labels and help by name, of the table in the page's section Metrics."""
+    return {words(name)[0]: (kind, words(labels), text) for name, kind, labels, text in rows(page.section("Metrics"))}
+
+
 def alternatives(path: str) -> Iterator[str]:
     """`a/{b,c}.py` as `a/b.py` and `a/c.py`."""
     braces = re.search(r"\{([^{}]*)\}", path)

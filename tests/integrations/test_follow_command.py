@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from prometheus_client import generate_latest
 from typer.testing import CliRunner
 
 from slta.cli.commands import app
@@ -19,7 +17,8 @@ from slta_integrations.follow.follower import POLL_SECONDS, SAVE_SECONDS
 from slta_integrations.follow.metrics import DROPPED, FAMILIES, GAPS, KINDS, Metrics
 from slta_integrations.follow.spool import SEGMENT_BYTES
 from tests.awaiting import until
-from tests.docs.pages import ROOT, Page, rows, words
+from tests.docs.pages import ROOT, Page, documented_metrics, rows, words
+from tests.integrations.families import complaints, exported
 from tests.integrations.following import Fleet, FollowerProcess
 from tests.integrations.logs import Log
 from tests.inventory import each
@@ -91,23 +90,12 @@ def test_the_metrics_are_served(fleet: Fleet, log: Log, tmp_path: Path) -> None:
 
 
 def test_the_page_has_every_metric_with_its_type_labels_and_help() -> None:
-    shown = {
-        f"slta_follow_{name}{'_total' if kind.__name__ == 'Counter' else ''}": (
-            kind.__name__.lower(),
-            list(labels),
-            text,
-        )
-        for kind, name, text, labels in FAMILIES
-    }
-    table = {words(name)[0]: (kind, words(labels), text) for name, kind, labels, text in rows(PAGE.section("Metrics"))}
-    assert table == shown
+    assert documented_metrics(PAGE) == exported("slta_follow", FAMILIES)
 
 
 @pytest.mark.needs("promtool")
 def test_the_metrics_follow_the_conventions_of_prometheus() -> None:
-    text = generate_latest(Metrics().registry)
-    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
-    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+    assert complaints(Metrics().registry) == (0, b"")
 
 
 @each("values", [("lines", KINDS), ("dropped_lines", DROPPED), ("gaps", GAPS)])
