@@ -20,15 +20,11 @@ local function find_refusal(fleet, kind)
   end
 end
 
--- The same, counted.
-local function refused(fleet, kind)
-  local refusal = find_refusal(fleet, kind)
-  if refusal then
-    local is_full = refusal[1] == 'FULL'
-    state.count(fleet, is_full and 'rejected_no_capacity' or 'rejected_no_active_pool')
-    session_types.count(fleet, is_full and 'full' or 'inactive', kind)
-  end
-  return refusal
+-- Counts that refusal.
+local function count(fleet, kind, refusal)
+  local is_full = refusal[1] == 'FULL'
+  state.count(fleet, is_full and 'rejected_no_capacity' or 'rejected_no_active_pool')
+  session_types.count(fleet, is_full and 'full' or 'inactive', kind)
 end
 
 -- Places a session of a kind by the policy: returns the session, its token, class_index and level. O(classes + log
@@ -71,8 +67,14 @@ function placements.assign(fleet, id, lease, draw, options)
   elseif not fleet.policy_table.choose then
     return { 'OBSERVES' }
   end
-  local kind, unknown = session_types.of_options(fleet, options)
-  local refusal = unknown or refused(fleet, kind)
+  local kind, unknown = 1, nil
+  if options ~= '' then
+    kind, unknown = session_types.of_options(fleet, options)
+  end
+  local refusal = unknown or find_refusal(fleet, kind)
+  if refusal and not unknown then
+    count(fleet, kind, refusal)
+  end
   if refusal then
     return refusal
   end

@@ -187,9 +187,6 @@ end
 
 -- The kind that options name, as `find`: 1 if they name none. A blank is before each option, and in no name.
 function session_types.of_options(fleet, options)
-  if options == '' then
-    return 1
-  end
   return session_types.find(fleet, string.match(options, ' type:(%S+)') or '')
 end
 
