@@ -79,7 +79,8 @@ end
 
 -- The class of a session's pool, and behind a blank the session's type if that is not the default one.
 function sessions.class_and_type(fleet, session)
-  local class, kind = fleet.names[(keys.locate(fleet, session.pool_number))], records.kind(fleet, session)
+  local class = fleet.names[(keys.locate(fleet, session.pool_number))]
+  local kind = fleet.types and records.kind(fleet, session) or 1
   return kind > 1 and class .. ' ' .. fleet.types.names[kind] or class
 end
 
