@@ -40,5 +40,5 @@ end
 -- The pool_index of the nth pool (from 0) of a class among those with this token, green or yellow. O(log pools).
 function choice.select_with_token(fleet, token, class_index, nth)
   local key = token == 'green' and keys.of_class(fleet, token, class_index) or keys.of_fleet(fleet, token)
-  return confirmed.select(fleet, class_index, key, nth)
+  return fleet.masks and confirmed.select(fleet, class_index, key, nth) or rows.select(key, nth)
 end

@@ -16,9 +16,9 @@ function confirmed.count(view, class_index, key)
   return rows.count(key) - rows.count(without)
 end
 
--- The pool_index of the nth of these pools (from 0). O(log pools).
+-- The pool_index of the nth of these pools (from 0), of a view only. O(log pools).
 function confirmed.select(view, class_index, key, nth)
-  local mask = view.masks and view.masks[class_index]
+  local mask = view.masks[class_index]
   if not mask then
     return rows.select(key, nth)
   end

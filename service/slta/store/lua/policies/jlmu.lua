@@ -36,7 +36,7 @@ end
 -- offer. O(classes + log pools), O(classes * types) with prices.
 function jlmu.choose(fleet, draw, kind, unpriced)
   if not fleet.types or unpriced then
-    local counts = session_types.masked(fleet, kind, fleet.open)
+    local counts = fleet.types and session_types.masked(fleet, kind, fleet.open) or fleet.open
     local token, class_index, nth = choose_jlmu(fleet.frontier_ranks, counts, draw)
     return token, class_index, select_open(fleet, class_index, nth)
   end
