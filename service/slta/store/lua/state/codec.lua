@@ -55,10 +55,13 @@ end
 
 -- Appends a list, nil for none, to the first `at` values, and returns their new number.
 function codec.append(values, at, list)
-  for offset, value in ipairs(list or {}) do
+  if not list then
+    return at
+  end
+  for offset, value in ipairs(list) do
     values[at + offset] = value
   end
-  return at + (list and #list or 0)
+  return at + #list
 end
 
 -- Packs the block of these fields, and its unknown fields, into values[head] and following, and returns the index after
