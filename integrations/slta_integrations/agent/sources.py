@@ -17,6 +17,8 @@ from slta_integrations.options import KEY_VARIABLE
 POOL_VARIABLE = "AGENT_POOL_ID"
 """Tells a command which pool it is asked about."""
 CHUNK_BYTES = 65_536
+REAP_SECONDS = 5.0
+"""Longest wait for a killed command: a child of it in a session of its own may hold its output open."""
 
 
 class _TooLongError(Exception):
@@ -53,8 +55,17 @@ async def _run(pool_id: str, source: Source) -> Probed:
     finally:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REAP_SECONDS):
+                await _reap(process, process.stdout)
     return Probed(output) if code == 0 else Probed(problem=f"exit code {code}")
+
+
+async def _reap(process: asyncio.subprocess.Process, output: asyncio.StreamReader) -> None:
+    """Wait for a killed process. Its output is read to the end first: asyncio waits for that of a pipe, too."""
+    while await output.read(CHUNK_BYTES):
+        pass
+    await process.wait()
 
 
 async def _get(source: Source) -> Probed:
