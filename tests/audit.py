@@ -34,7 +34,9 @@ OWN_ROWS = {
 }
 
 
-READ = """
+READ = (
+    rawstate.VALUES
+    + """
 local readers = {
   string = function(key) return redis.call('GET', key) end,
   hash = function(key) return redis.call('HGETALL', key) end,
@@ -48,12 +50,9 @@ for at, key in ipairs(redis.call('KEYS', prefix .. '*')) do
   local value = readers[kind] and readers[kind](key)
   found[at] = { string.sub(key, #prefix + 1), kind, redis.call('PTTL', key), value }
 end
-local values = { cmsgpack.unpack(redis.call('GET', prefix .. 'state')) }
-for at, value in ipairs(values) do
-  values[at] = type(value) == 'number' and string.format('%.17g', value) or value
-end
-return { found, values }
+return { found, values_of(redis.call('GET', prefix .. 'state')) }
 """
+)
 """All of a fleet's keys in one step, which nothing can come between; it writes nothing."""
 
 

@@ -27,25 +27,43 @@ POLICY_BLOCKS = {
     "uniform": "uniform_placements assigned_any*",
 }
 """Fields in order; a star marks a vector."""
-TYPES_BLOCK = """
-types type_optimum type_optimum_high type_optimum_low type_sessions+ type_others+ type_assigned+ type_since+ type_high+
-type_low+ held* type_filled* type_flow#
-"""
-"""Of a fleet with session types; a plus marks a vector with a number for each type, a # for each type and class."""
+TYPES_BLOCK = "types type_optimum type_optimum_high type_optimum_low"
+"""Of a fleet with session types; behind it a packed text of the classes, and one of each type."""
+TEXT_OF_CLASSES = "held* type_filled*"
+TEXT_OF_TYPE = "type_sessions type_others type_assigned type_since type_high type_low type_flow*"
 
-UNPACK = """
-local values = { cmsgpack.unpack(redis.call('GET', KEYS[1])) }
-for at, value in ipairs(values) do
-  values[at] = type(value) == 'number' and string.format('%.17g', value) or value
+VALUES = """
+local function as_text(values)
+  for at, value in ipairs(values) do
+    values[at] = type(value) == 'number' and string.format('%.17g', value) or value
+  end
+  return values
 end
-return values
+local function values_of(text)
+  local values = { cmsgpack.unpack(text) }
+  local types = values[4] and 4 + values[4] + 1
+  types = values[types] and types + values[types] + 1
+  for at = values[types] and types + 5 or 1, values[types] and types + values[types] or 0 do
+    values[at] = '[' .. table.concat(as_text({ cmsgpack.unpack(values[at]) }), ' ') .. ']'
+  end
+  return as_text(values)
+end
 """
+"""Lua: a packed string's values as text, a packed text in it as "[1 2 3]"."""
+UNPACK = VALUES + "return values_of(redis.call('GET', KEYS[1]))"
 PACK = """
-local values = {}
-for at, value in ipairs(ARGV) do
-  values[at] = tonumber(value) or value
+local function packed(words)
+  local values = {}
+  for at, word in ipairs(words) do
+    local inner = {}
+    for number in string.gmatch(string.match(word, '^%[(.*)%]$') or '', '%S+') do
+      inner[#inner + 1] = tonumber(number)
+    end
+    values[at] = inner[1] and cmsgpack.pack(unpack(inner)) or tonumber(word) or word
+  end
+  return cmsgpack.pack(unpack(values))
 end
-redis.call('SET', KEYS[1], cmsgpack.pack(unpack(values)))
+redis.call('SET', KEYS[1], packed(ARGV))
 """
 
 
@@ -60,35 +78,60 @@ def pack(redis: TextRedis, fleet: str, values: Sequence[str]) -> None:
     redis.eval(PACK, 1, f"{{{fleet}}}:state", *values)
 
 
-def places(values: Sequence[str]) -> Mapping[str, slice]:
-    """Where each field of the packed string stands in its values."""
+def places(values: Sequence[str]) -> dict[str, slice]:
+    """Where each field of the packed string stands in its values, but those in packed texts."""
     found = {"layout": slice(0, 1), "policy": slice(1, 2), "classes": slice(2, 3)}
     classes, at = int(values[2]), 3
-    for block in (FLEET_BLOCK, POLICY_BLOCKS.get(values[1], "")):
-        place = at + 1
-        for name in block.split():
-            width = classes if name.endswith("*") else 1
-            found[name.removesuffix("*")] = slice(place, place + width)
-            place += width
+    for block in (FLEET_BLOCK, POLICY_BLOCKS.get(values[1], ""), TYPES_BLOCK):
+        if at == len(values) or not int(values[at]):  # no session types
+            break
+        found |= _places(block, at + 1, classes)
         at += 1 + int(values[at])
-    return found | _types(values, at, classes)
-
-
-def _types(values: Sequence[str], at: int, classes: int) -> dict[str, slice]:
-    found: dict[str, slice] = {}
-    if at < len(values) and int(values[at]):
-        place, types = at + 1, int(values[at + 1])
-        widths = {"*": classes, "+": types, "#": types * classes}
-        for name in TYPES_BLOCK.split():
-            width = widths.get(name[-1], 1)
-            found[name.rstrip("*+#")] = slice(place, place + width)
-            place += width
     return found
+
+
+def _places(fields: str, at: int, classes: int) -> dict[str, slice]:
+    found: dict[str, slice] = {}
+    for name in fields.split():
+        width = classes if name.endswith("*") else 1
+        found[name.removesuffix("*")] = slice(at, at + width)
+        at += width
+    return found
+
+
+def _texts(values: Sequence[str]) -> slice:
+    """Where the packed texts stand."""
+    where = places(values).get("type_optimum_low")
+    return slice(where.stop, where.stop + 1 + int(values[where.stop - 4])) if where else slice(0, 0)
+
+
+def _of_types(values: Sequence[str]) -> dict[str, list[str]]:
+    """The fields in packed texts by name: by class, by type, or by type and class."""
+    found: dict[str, list[str]] = {}
+    for nth, text in enumerate(values[_texts(values)]):
+        words = text.strip("[]").split()
+        for name, where in _places(TEXT_OF_TYPE if nth else TEXT_OF_CLASSES, 0, int(values[2])).items():
+            found.setdefault(name, []).extend(words[where])
+    return found
+
+
+def _as_texts(values: Sequence[str], fields: Mapping[str, Sequence[str]]) -> list[str]:
+    """The inverse."""
+    texts, classes = [], int(values[2])
+    for nth in range(len(values[_texts(values)])):
+        words: list[str] = []
+        for name in (TEXT_OF_TYPE if nth else TEXT_OF_CLASSES).split():
+            width = classes if name.endswith("*") else 1
+            first = max(0, nth - 1) * width
+            words += fields[name.removesuffix("*")][first : first + width]
+        texts.append(f"[{' '.join(words)}]")
+    return texts
 
 
 def named(values: Sequence[str]) -> dict[str, str]:
     """The fields of the packed string by name."""
-    return {name: " ".join(values[place]) for name, place in places(values).items()}
+    found = {name: values[place] for name, place in places(values).items()} | _of_types(values)
+    return {name: " ".join(words) for name, words in found.items()}
 
 
 def fields(redis: TextRedis, fleet: str) -> dict[str, str]:
@@ -101,10 +144,13 @@ def fields(redis: TextRedis, fleet: str) -> dict[str, str]:
 def poke(redis: TextRedis, fleet: str, **changes: object) -> None:
     """Give fields other values, wherever they stand."""
     values = unpack(redis, fleet)
-    where = places(values)
+    where, of_types = places(values), _of_types(values)
     for name, value in changes.items():
         if name in where:
             values[where[name]] = str(value).split()
+        elif name in of_types:
+            of_types[name] = str(value).split()
         else:
             redis.hset(f"{{{fleet}}}:cold", name, str(value))
+    values[_texts(values)] = _as_texts(values, of_types)
     pack(redis, fleet, values)

@@ -79,10 +79,11 @@ def test_a_path_in_the_service_that_the_page_names_exists() -> None:
 
 def test_the_fields_of_the_packed_state_are_those_that_the_audit_unpacks() -> None:
     (block,) = PAGE.blocks("text")
-    named = {name: fields.split() for name, fields in re.findall(r"^([\w-]+)((?: .*\n)+)", block, re.MULTILINE)}
+    named = {name: fields.split() for name, fields in re.findall(r"^(\S+(?: \S+)*)((?:  .*\n)+)", block, re.MULTILINE)}
     policies = {name: fields.split() for name, fields in rawstate.POLICY_BLOCKS.items() if name in POLICIES}
-    shared = {"fleet": rawstate.FLEET_BLOCK.split(), "types": rawstate.TYPES_BLOCK.split()}
-    assert named == shared | policies
+    texts = {"classes": rawstate.TEXT_OF_CLASSES, "a type": rawstate.TEXT_OF_TYPE}
+    shared = {"fleet": rawstate.FLEET_BLOCK, "types": rawstate.TYPES_BLOCK} | texts
+    assert named == {name: fields.split() for name, fields in shared.items()} | policies
 
 
 # Figures

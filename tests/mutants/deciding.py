@@ -120,6 +120,7 @@ MUTANTS = {
     "unknown fields are lost": lua("codec", "if values[at] > count then\n", "if false then\n"),
     "unknown blocks are lost": lua("state", "if at <= #values then", "if false then"),
     "a copy of another configuration is used": lua("cache", "entry.tables ~= fleet.tables", "false"),
+    "a state that another one wrote is not read": lua("cache", "fleet.written ~= text or ", ""),
     "an unknown status is taken for ours": lua("pools", "if not pools.COUNTED_IN[status] then", "if false then"),
     "the past is cut short": lua("history", "'LTRIM', key, 0, 60)", "'LTRIM', key, 0, 58)"),
 }

@@ -33,7 +33,27 @@ MUTANTS: dict[str, Mutant] = {
         "assignment", "while at < length and left > 0 do", "while at < 1 and length > 0 and left > 0 do", FUNCTIONS
     ),
     "an emptied link of a chain is used again": lua("assignment", "      length = nil\n", "", FUNCTIONS),
-    "a removed session leaves the best place": lua("assignment", "(used and worth < best or", "(", FUNCTIONS),
+    "a removed session leaves the best place": lua(
+        "assignment", "or used and here < best or not used and here > best) then", "or here > best) then", FUNCTIONS
+    ),
+    "a marginal utility of a class is kept when its sessions change": lua(
+        "assignment", "  fleet.type_next[class_index], fleet.type_last[class_index] = nil, nil\n", "", FUNCTIONS
+    ),
+    "a rebuild keeps the marginal utilities": lua("assignment", "  assignment.forget(fleet)\n", "", FUNCTIONS),
+    "the classes are not packed anew": lua("assignment", "  type_block.touch(fleet)\n", "", STORE),
+    "a type on the way of a chain is not packed anew": lua(
+        "assignment", "    type_block.touch(fleet, other)\n", "", STORE
+    ),
+    "a type is not packed anew": lua(
+        "type_counts",
+        "local function settle(fleet, kind)\n  type_block.touch(fleet, kind)\n",
+        "local function settle(fleet, kind)\n",
+        STORE,
+    ),
+    "a type's sessions on other pools are not packed anew": lua(
+        "type_counts", "    type_block.touch(fleet, kind)\n", "", STORE
+    ),
+    "types are not packed anew when pools change": lua("assignment", "  type_block.touch_all(fleet)\n", "", STORE),
     "a drain leaves the sessions of its types": lua(
         "statuses", "      type_counts.move_pool(fleet,", "      (function() end)(fleet,", STORE
     ),

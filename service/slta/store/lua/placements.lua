@@ -45,6 +45,7 @@ local function place(fleet, id, kind, lease, draw)
   local counts = fleet['assigned_' .. token]
   counts[class_index] = counts[class_index] + 1
   if fleet.types then
+    type_block.touch(fleet, kind)
     fleet.type_assigned[kind] = fleet.type_assigned[kind] + 1
   end
   return begun, token

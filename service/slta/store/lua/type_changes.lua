@@ -61,11 +61,12 @@ end
 
 -- Moves the counts of types to their new positions; new types have none.
 local function reorder(fleet, before)
-  session_types.each_field(fleet.kinds, fleet.classes, function(field, length)
+  type_block.touch_all(fleet)
+  type_block.each_field(fleet.kinds, fleet.classes, function(field, length)
     local former, values = fleet[field], length and vectors.zeros(length)
     if not length then
       fleet[field] = former or 0
-    elseif session_types.is_by_type(field) then
+    elseif type_block.is_by_type(field) then
       for kind, number in ipairs(fleet.types.numbers) do
         values[kind] = before.by_number[number] and former[before.by_number[number]] or 0
       end

@@ -97,7 +97,7 @@ function audit_fields.check(fleet, report)
   state.each_field(fleet.policy_table, function(field, kind, is_cold)
     check_field(fleet, report, field, kind, is_cold and cold)
   end)
-  session_types.each_field(fleet.kinds, fleet.classes, function(field, count)
+  type_block.each_field(fleet.kinds, fleet.classes, function(field, count)
     if fleet.kinds > 0 and not vectors.is_valid(count and 'vector' or 'number', fleet[field], count) then
       report:add(field .. ': is not a number or vector of its length')
     end

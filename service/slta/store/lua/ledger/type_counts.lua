@@ -4,6 +4,7 @@ type_counts = {}
 
 -- Adds the sessions of a kind on active pools, up to now, to their integral.
 local function settle(fleet, kind)
+  type_block.touch(fleet, kind)
   local elapsed = fleet.time - fleet.type_since[kind]
   fleet.type_high[kind], fleet.type_low[kind] =
     accounting.add(fleet.type_high[kind], fleet.type_low[kind], fleet.type_sessions[kind] * elapsed)
@@ -31,6 +32,7 @@ end
 -- A session of a kind begins in a class (`change` is 1) or ends there (-1). O(classes * types).
 function type_counts.on_change(fleet, kind, class_index, change, is_active)
   if not is_active then
+    type_block.touch(fleet, kind)
     fleet.type_others[kind] = fleet.type_others[kind] + change
     return
   end
@@ -58,7 +60,8 @@ end
 -- O(classes * types).
 function type_counts.reset(fleet)
   local assigned = rawget(fleet, 'type_assigned')
-  session_types.each_field(fleet.kinds, fleet.classes, function(field, count)
+  type_block.touch_all(fleet)
+  type_block.each_field(fleet.kinds, fleet.classes, function(field, count)
     fleet[field] = count and vectors.zeros(count) or 0
   end)
   for kind = 1, fleet.kinds do
@@ -73,6 +76,7 @@ end
 -- Counts the sessions of a pool that is in no count. O(its sessions).
 function type_counts.add_pool(fleet, pool_number, is_active)
   local class_index, counts = keys.locate(fleet, pool_number), is_active and fleet.type_sessions or fleet.type_others
+  type_block.touch_all(fleet)
   for kind, count in ipairs(type_counts.of_pool(fleet, pool_number)) do
     counts[kind] = counts[kind] + count
     fleet.held[class_index] = fleet.held[class_index] + (is_active and count or 0)
@@ -82,6 +86,7 @@ end
 -- Moves the sessions of a pool that becomes active (`sign` is 1) or ceases to be (-1). O(its sessions).
 function type_counts.move_pool(fleet, pool_number, sign)
   local class_index = keys.locate(fleet, pool_number)
+  type_block.touch_all(fleet)
   for kind, count in ipairs(type_counts.of_pool(fleet, pool_number)) do
     if count > 0 then
       settle(fleet, kind)

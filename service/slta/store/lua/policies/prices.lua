@@ -10,7 +10,8 @@ prices = {}
 
 local TIE = 2 -- integer marginal utilities that differ by less are worth the same
 
-local now, best_class, first, second = {}, {}, {}, {} -- of the present choice: by class its offer, by type the best two
+-- Of the present choice: by class its offer, and by type the best two, once they are asked for.
+local now, best_class, first, second = {}, {}, {}, {}
 
 -- base ^ exponent by squaring.
 local function power(base, exponent)
@@ -45,7 +46,10 @@ local function find_alternatives(types, kind)
 end
 
 -- What a type finds without this class; false for nothing.
-local function besides(kind, class_index)
+local function besides(types, kind, class_index)
+  if not best_class[kind] then
+    find_alternatives(types, kind)
+  end
   if best_class[kind] == class_index then
     return second[kind]
   end
@@ -60,7 +64,7 @@ local function find_needy(fleet, kind, class_index, mine, after)
   for at = 1, #rivals do
     local rival = rivals[at]
     if types.may_use[(rival - 1) * classes + class_index] then
-      local other = besides(rival, class_index)
+      local other = besides(types, rival, class_index)
       local theirs = other and other > after and other or after
       if theirs <= mine - TIE then
         needy, worst = needy + fleet.type_sessions[rival], math.min(worst, theirs)
@@ -83,7 +87,7 @@ end
 
 -- The offer of a class less its price, nil if it has none. O(types + log levels).
 local function priced(fleet, kind, class_index, level)
-  local mine = besides(kind, class_index)
+  local mine = besides(fleet.types, kind, class_index)
   if not mine then
     return nil
   end
@@ -120,9 +124,9 @@ function prices.choose(fleet, kind, counts, levels, ranks)
     now[class_index] = counts[class_index] > 0
       and (marginals[class_index * stride + level] or tables.number(fleet, 'marginals', class_index, level))
   end
-  find_alternatives(types, kind)
+  best_class[kind] = false
   for at = 1, #rivals do
-    find_alternatives(types, rivals[at])
+    best_class[rivals[at]] = false
   end
   local chosen, best, class_index = 0, 0, next_class(types, kind, ranks, 0)
   while class_index > 0 and (chosen == 0 or now[class_index] > best) do

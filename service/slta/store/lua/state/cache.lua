@@ -137,6 +137,17 @@ function cache.next_version(version)
   return digest({ vectors.encode(version), unpack(redis.call('TIME')) })
 end
 
+-- The table of the fleet's last call if this text is what it wrote: all fields are as stored. Else nil.
+function cache.unchanged(key, text)
+  local entry = entries[string.sub(key, 1, -6)]
+  local fleet = entry and entry.spare
+  if not fleet or fleet.written ~= text or fleet.layout ~= constants.LAYOUT then
+    return nil
+  end
+  entry.spare, fleet.written = nil, false
+  return fleet
+end
+
 -- The table of the fleet's last call for reuse; a new one would have to grow field by field. `values` is the unpacked
 -- state, whose digest and policy must match. Nil if there is none. A call that fails does not give its table back, so
 -- partial changes are discarded.
@@ -146,7 +157,7 @@ function cache.borrow(key, values)
   if not fleet or fleet.tables ~= values[5] or fleet.policy ~= values[2] then
     return nil
   end
-  entry.spare = nil
+  entry.spare, fleet.written = nil, false
   fleet.unknown = next(fleet.unknown) and {} or fleet.unknown
   return fleet
 end

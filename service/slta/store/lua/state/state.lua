@@ -2,10 +2,10 @@
 -- {fleet}:cold is a hash of all other fields, see `cold`.
 --
 -- The packed string is a sequence of MessagePack values: layout, policy, number of classes, two blocks (the fleet's
--- fields and its policy's, each with its length in front), that of its session types, if it has any, then anything that
--- a newer version appended. A vector is stored in its block as one number per class, see `session_types` for those of
--- types. New fields are appended to a block: a version that does not know them keeps them and writes them back, and one
--- that does not find them reads 0.
+-- fields and its policy's, each with its length in front), that of its session types, if it has any (see `type_block`),
+-- then anything that a newer version appended. A vector is stored in its block as one number per class. New fields are
+-- appended to a block: a version that does not know them keeps them and writes them back, and one that does not find
+-- them reads 0.
 
 state = {}
 
@@ -22,12 +22,13 @@ local HOT = {
 local HOT_VECTORS = { pools = true }
 
 -- A fleet without fields. `prefix` is "{fleet}:", the prefix of all its keys; `packed` is the list that the state is
--- packed from.
+-- packed from, `written` the string that this call wrote.
 local function blank(key, classes)
   return {
     state_key = key, prefix = string.sub(key, 1, -6), classes = classes,
     cold = {}, unknown = {}, packed = {}, fleet_keys = {}, hashes = false, sets = false, liveness = false,
-    masks = false, view = false, types = false, kinds = 0,
+    masks = false, view = false, types = false, kinds = 0, written = false,
+    type_texts = {}, type_next = {}, type_last = {},
   }
 end
 
@@ -40,6 +41,10 @@ function state.read(key, repairing)
     return nil, 'UNKNOWN_FLEET'
   elseif type(text) == 'table' then
     error('the state is not a string')
+  end
+  local unchanged = cache.unchanged(key, text)
+  if unchanged then
+    return unchanged
   end
   local values = { cmsgpack.unpack(text) }
   local policy = policies.BY_NAME[values[2]]
@@ -57,7 +62,7 @@ function state.read(key, repairing)
   fleet.layout, fleet.policy, fleet.policy_table = values[1], values[2], policy
   local at = codec.unpack(fleet, values, 4, HOT, HOT_VECTORS)
   at = codec.unpack(fleet, values, at, policies.fields(policy))
-  at = session_types.unpack(fleet, values, at)
+  at = type_block.unpack(fleet, values, at)
   if at <= #values then
     fleet.unknown.blocks = { unpack(values, at) }
   end
@@ -95,8 +100,9 @@ function state.write(fleet)
   values[1], values[2], values[3] = fleet.layout, fleet.policy, fleet.classes
   local at = codec.pack(fleet, values, 4, HOT, HOT_VECTORS)
   at = codec.pack(fleet, values, at, policies.fields(fleet.policy_table))
-  at = codec.append(values, session_types.pack(fleet, values, at - 1), fleet.unknown.blocks)
-  redis.call('SET', fleet.state_key, cmsgpack.pack(unpack(values, 1, at)))
+  at = codec.append(values, type_block.pack(fleet, values, at - 1), fleet.unknown.blocks)
+  fleet.written = cmsgpack.pack(unpack(values, 1, at))
+  redis.call('SET', fleet.state_key, fleet.written)
   incarnations.end_call(fleet)
   if next(fleet.cold) then
     cold.write(fleet)
@@ -162,7 +168,7 @@ function state.fields(fleet)
   end
   state.each_field(fleet.policy_table, add)
   if fleet.kinds > 0 then
-    session_types.each_field(fleet.kinds, fleet.classes, add)
+    type_block.each_field(fleet.kinds, fleet.classes, add)
   end
   return flat
 end
