@@ -83,11 +83,11 @@ class ServiceProcess:
             self._process.send_signal(number)
 
     def call(self, method: str, path: str, body: object = None, key: str | None = None) -> Any:
-        """The answer's JSON."""
+        """The answer's JSON; None for an answer without a body."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         answer = httpx.request(method, self.url + path, json=body, headers=headers, timeout=10, verify=TLS)
         answer.raise_for_status()
-        return answer.json()
+        return answer.json() if answer.content else None
 
     def assign(self, fleet: str, sessions: int) -> None:
         """So many sessions more, without a lease."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from slta_integrations.agent.calls import Call
@@ -129,6 +130,10 @@ class Played:
     def times(self, kind: str) -> list[float]:
         """When calls of this kind were made."""
         return [made.at for made in self.made if made.call.kind == kind]
+
+    def gaps(self, kind: str) -> list[float]:
+        """Times between them."""
+        return [later - at for at, later in pairwise(self.times(kind))]
 
     def bodies(self, kind: str) -> list[Any]:
         return [made.call.body for made in self.made if made.call.kind == kind]

@@ -13,6 +13,7 @@ import pytest
 
 from slta_integrations.follow import follower, source
 from slta_integrations.follow.log_tail import LogTail
+from tests.integrations.api_server import FakeApiServer, slice_of
 from tests.integrations.following import Fleet, Following
 from tests.integrations.logs import Log, Tailed
 from tests.integrations.threaded_relay import ThreadedRelay, relayed
@@ -41,6 +42,14 @@ def between(shared_service: ServiceProcess) -> Iterator[ThreadedRelay]:
     """A relay to the dispatcher that stays."""
     with relayed(shared_service.port) as made:
         yield made
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApiServer]:
+    """With one empty slice, as a Service without pods has."""
+    with FakeApiServer().running() as server:
+        server.put(slice_of("c-aaaaa", "svc-c", None))
+        yield server
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
@@ -28,7 +27,7 @@ from slta_integrations.notices import Notices
 from slta_integrations.options import Target
 from tests.awaiting import DEADLINE_SECONDS, eventually, until
 from tests.integrations.following import CLASSES, Fleet
-from tests.service_process import TLS, ServiceProcess
+from tests.service_process import ServiceProcess
 
 TTL = 2
 
@@ -84,10 +83,6 @@ def pool(fleet: Fleet, pool_id: str = "p") -> Any:
     return found.get(pool_id)
 
 
-def remove(fleet: Fleet) -> None:
-    httpx.delete(f"{fleet.service.url}/v1/fleets/{fleet.name}/pools/p", verify=TLS).raise_for_status()
-
-
 def test_a_reply_that_is_nested_too_deeply_is_malformed() -> None:
     assert _reply(200, {}, b"[" * 100_000) == MALFORMED
 
@@ -110,23 +105,10 @@ async def test_a_pool_is_registered_alive_and_gone_at_the_end(fleet: Fleet, tmp_
     assert not file.exists()
 
 
-@pytest.mark.slow
-async def test_a_pool_with_a_session_is_removed_once_it_has_ended(fleet: Fleet) -> None:
-    async with running(fleet) as made:
-        await made.until_beaten()
-        hold(fleet)
-        leaving = asyncio.create_task(made.leave())
-        await eventually(lambda: pool(fleet)["status"] == "draining")
-        await made.until_beaten()
-        fleet.call("POST", "complete", {"session_id": "a"})
-        assert await leaving == []
-    assert pool(fleet) is None
-
-
 async def test_a_pool_that_an_operator_removes_is_registered_again(fleet: Fleet) -> None:
     async with running(fleet) as made:
         await made.until_beaten()
-        remove(fleet)
+        fleet.call("DELETE", "pools/p")
         await made.until_beaten()
         assert pool(fleet)["liveness"] == "alive"
 

@@ -15,18 +15,14 @@ import yaml
 from typer.testing import CliRunner
 
 from slta.cli.commands import app
-from slta_integrations.agent import pool, probe_output, probing, settling, state_machine
+from slta_integrations.agent import settling
 from slta_integrations.agent.config import AgentFile, Health, Listing, PoolEntry, Source, load
-from slta_integrations.agent.metrics import FAMILIES, Metrics
 from tests.awaiting import DEADLINE_SECONDS, until
 from tests.deploy.seccomp import values
-from tests.docs.pages import ROOT, Page, documented_metrics, rows, words
-from tests.integrations.families import complaints, exported
+from tests.docs.pages import ROOT, Page, rows, words
 from tests.integrations.following import Fleet
-from tests.inventory import each
 
 PAGE = Page(ROOT / "docs/agent.md")
-PROSE = " ".join(PAGE.prose.split())
 UNIT = ROOT / "deploy/systemd/slta-agent.service"
 ENVIRONMENT = {"HOST": "h", "POD_NAME": "pool-1", "POD_IP": "10.0.0.7", "NODE_NAME": "n"}
 
@@ -54,11 +50,6 @@ def test_a_mistake_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     assert done.exit_code == 2, done.output
     assert done.stderr.startswith(f"slta: {message.format(folder=tmp_path)}")
     assert done.stderr.count("\n") == 1
-
-
-def test_a_file_that_is_not_there_is_one_line() -> None:
-    done = CliRunner().invoke(app, ["agent", "--config", "/nowhere"])
-    assert (done.exit_code, done.stderr) == (2, "slta: /nowhere: No such file or directory\n")
 
 
 def test_a_check_reads_the_file_and_ends(tmp_path: Path) -> None:
@@ -156,31 +147,6 @@ def test_the_page_has_the_defaults() -> None:
     assert shown["settle_seconds"] == f"{Listing.model_fields['settle_seconds'].default:g}"
 
 
-def test_the_page_has_every_metric_with_its_type_labels_and_help() -> None:
-    assert documented_metrics(PAGE) == exported("slta_agent", FAMILIES)
-
-
 def test_the_page_has_every_kind_of_call() -> None:
     [sentence] = [part for part in PAGE.section("Metrics").split("\n\n") if part.startswith("Kinds of calls")]
     assert set(words(sentence)) == {"heartbeats", *settling.SETTLE}
-
-
-@pytest.mark.needs("promtool")
-def test_the_metrics_follow_the_conventions_of_prometheus() -> None:
-    assert complaints(Metrics(["p"]).registry) == (0, b"")
-
-
-@each(
-    "sentence",
-    [
-        f"After {pool.FAILURES} failures in a row",
-        f"at most {probe_output.MAX_SESSIONS:,}",
-        f"over {probe_output.MAX_BYTES >> 20} MiB",
-        f"taken again after {probing.LIST_RETRY_SECONDS:g} s",
-        f"waits {probing.COUNT_WAIT_SECONDS:g} s at most",
-        f"about every {state_machine.REFUSED_DELAY_SECONDS:g} s",
-        f"between {state_machine.MIN_TIMEOUT_SECONDS:g} and {state_machine.MAX_TIMEOUT_SECONDS:g} s",
-    ],
-)
-def test_a_limit_that_the_page_states_is_the_one_of_the_code(sentence: str) -> None:
-    assert sentence in PROSE

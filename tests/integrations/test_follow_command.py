@@ -11,21 +11,14 @@ import pytest
 from typer.testing import CliRunner
 
 from slta.cli.commands import app
-from slta_integrations.follow import checkpoints, log_line, log_tail, operations, sender
-from slta_integrations.follow.command import MAX_BACKLOG_BYTES
-from slta_integrations.follow.follower import POLL_SECONDS, SAVE_SECONDS
-from slta_integrations.follow.metrics import DROPPED, FAMILIES, GAPS, KINDS, Metrics
-from slta_integrations.follow.spool import SEGMENT_BYTES
+from slta_integrations.follow import log_line, operations
 from tests.awaiting import until
-from tests.docs.pages import ROOT, Page, documented_metrics, rows, words
-from tests.integrations.families import complaints, exported
+from tests.docs.pages import ROOT, Page, rows, words
 from tests.integrations.following import Fleet, FollowerProcess
 from tests.integrations.logs import Log
-from tests.inventory import each
 from tests.servers import free_port
 
 PAGE = Page(ROOT / "docs/follow.md")
-PROSE = " ".join(PAGE.prose.split())
 
 
 def called(folder: Path, *options: str) -> Any:
@@ -87,43 +80,6 @@ def test_the_metrics_are_served(fleet: Fleet, log: Log, tmp_path: Path) -> None:
 
 
 # The page
-
-
-def test_the_page_has_every_metric_with_its_type_labels_and_help() -> None:
-    assert documented_metrics(PAGE) == exported("slta_follow", FAMILIES)
-
-
-@pytest.mark.needs("promtool")
-def test_the_metrics_follow_the_conventions_of_prometheus() -> None:
-    assert complaints(Metrics().registry) == (0, b"")
-
-
-@each("values", [("lines", KINDS), ("dropped_lines", DROPPED), ("gaps", GAPS)])
-def test_a_counter_starts_at_0_for_each_value_of_its_label(values: tuple[str, tuple[str, ...]]) -> None:
-    name, expected = values
-    family = getattr(Metrics(), name)
-    found = {value for metric in family.collect() for sample in metric.samples for value in sample.labels.values()}
-    assert found == set(expected)
-
-
-@each(
-    "sentence",
-    [
-        f"at most {operations.MAX_OPERATIONS:,} operations",
-        f"older than {operations.MARK_SECONDS:g} s",
-        f"older than {operations.LATE_SECONDS:g} s",
-        f"over {log_tail.MAX_LINE_BYTES // 1024} KiB",
-        f"{log_tail.ROTATE_WAIT_SECONDS:g} s after the new one has lines",
-        f"`--max-backlog` bytes, by default {MAX_BACKLOG_BYTES >> 30} GiB",
-        f"segments of {SEGMENT_BYTES >> 20} MiB",
-        f"every {SAVE_SECONDS:g} s without lines",
-        f"the next look at the log, every {POLL_SECONDS:g} s",
-        f"up to {sender.MAX_DELAY_SECONDS:g} s",
-        f"{checkpoints.MAX_CHECKPOINTS * checkpoints.SPACING_SECONDS / 3600:.1f} hours",
-    ],
-)
-def test_a_limit_that_the_page_states_is_the_one_of_the_code(sentence: str) -> None:
-    assert sentence in PROSE
 
 
 def test_the_page_has_every_kind_of_line_that_is_skipped_and_every_code_that_is_repeated() -> None:

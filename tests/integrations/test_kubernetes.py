@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from slta_integrations.kubernetes import election, lease, pools, reconciler, watcher
@@ -27,14 +26,6 @@ OTHERS = {"c-1", "c-2", "c-3"}
 """Pools of the fleet that the watcher did not make."""
 GRACE = 60.0
 """Seconds of the clock that a test moves."""
-
-
-@pytest.fixture
-def api() -> Iterator[FakeApiServer]:
-    """With one empty slice, as a Service without pods has."""
-    with FakeApiServer().running() as server:
-        server.put(slice_of("c-aaaaa", "svc-c", None))
-        yield server
 
 
 @pytest.fixture
@@ -144,16 +135,6 @@ def test_a_pod_that_ends_is_drained_then_failed_and_removed(
     assert live_sessions(fleet) == 0
 
 
-def test_an_evicted_pod_whose_endpoint_has_no_address_leaves_no_ghost(
-    api: FakeApiServer, fleet: Fleet, new_watcher: NewWatcher
-) -> None:
-    api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1"), endpoint("b", "10.0.0.2")]))
-    new_watcher()
-    until_pools(fleet, a="active", b="active")
-    api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a"), endpoint("b", "10.0.0.2")]))
-    until_pools(fleet, b="active")
-
-
 def test_a_pod_that_is_not_ready_for_a_while_keeps_its_sessions(
     api: FakeApiServer, fleet: Fleet, new_watcher: NewWatcher
 ) -> None:
@@ -180,19 +161,6 @@ def test_a_pod_that_does_not_return_within_its_grace_is_removed_without_another_
     until(lambda: clock.plans >= plans + 2)
     clock.now += GRACE
     until_pools(fleet)
-
-
-def test_a_drain_of_an_operator_stays(
-    api: FakeApiServer, fleet: Fleet, new_watcher: NewWatcher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pools, "READ_SECONDS", 0.0)
-    api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
-    watching = new_watcher()
-    until_pools(fleet, a="active")
-    fleet.call("POST", f"pools/{id_of('a')}/drain")
-    calls = watching.value("calls_total", status="200")
-    until(lambda: watching.value("calls_total", status="200") >= calls + 5)
-    assert own_pools(fleet) == {id_of("a"): "draining"}
 
 
 def test_a_name_that_is_used_again_is_another_pool(api: FakeApiServer, fleet: Fleet, new_watcher: NewWatcher) -> None:
@@ -231,14 +199,6 @@ def test_classes_come_from_a_label_of_the_pods(api: FakeApiServer, fleet: Fleet,
     pod = {"metadata": {"name": "b", "uid": uid_of("b"), "labels": {"slta-class": "c"}}, "spec": {}}
     api.put(pod, kind="pods")
     until_pools(fleet, b="active")
-
-
-def test_a_class_that_slta_does_not_have_is_left_out(api: FakeApiServer, fleet: Fleet, new_watcher: NewWatcher) -> None:
-    api.put(slice_of("x-aaaaa", "svc-x", [endpoint("x", "10.0.0.9")]))
-    api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
-    watching = new_watcher(selection=Selection({"svc-x": "x", "svc-c": "c"}))
-    until_pools(fleet, a="active")
-    until(lambda: watching.value("calls_total", status="422") == 1)
 
 
 def test_a_service_that_does_not_exist_ends_no_session(
@@ -402,7 +362,7 @@ def test_a_pool_that_somebody_removed_is_made_again(
     watching = new_watcher()
     until_pools(fleet, a="active")
     assert all_pools(fleet).keys() == {*OTHERS, id_of("a")}
-    fleet.service.call("POST", f"/v1/fleets/{fleet.name}/pools/{id_of('a')}/fail")
+    fleet.call("POST", f"pools/{id_of('a')}/fail")
     api.put(slice_of("c-aaaaa", "svc-c", None))
     until_pools(fleet)
     api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
@@ -454,7 +414,7 @@ def test_a_watcher_that_acts_again_reads_what_another_changed(
     until_pools(fleet, a="active")
     api.give_lease("another")
     until(lambda: not watching.is_leader)
-    httpx.delete(f"{fleet.service.url}/v1/fleets/{fleet.name}/pools/{id_of('a')}").raise_for_status()
+    fleet.call("DELETE", f"pools/{id_of('a')}")
     api.give_lease(None)
     until_pools(fleet, a="active")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +14,23 @@ from typer.testing import CliRunner
 from slta.cli.commands import app
 from slta.parsing import NAME_RULE
 from slta_integrations.errors import UnusableError
-from slta_integrations.kubernetes import api_server, command, lease, pools, reconciler, wanted, watcher
+from slta_integrations.kubernetes import api_server, command
 from slta_integrations.kubernetes.api_server import in_cluster
-from slta_integrations.kubernetes.metrics import ACTIONS, FAMILIES, REASONS, STATUSES, Metrics
+from slta_integrations.kubernetes.metrics import REASONS
 from slta_integrations.kubernetes.options import namespaces
 from slta_integrations.kubernetes.wanted import pool_id
 from tests.awaiting import until
-from tests.docs.pages import ROOT, Page, documented_metrics, rows, words
+from tests.docs.pages import ROOT, Page, rows, words
 from tests.integrations.api_server import FakeApiServer, endpoint, slice_of, uid_of
-from tests.integrations.families import complaints, exported
 from tests.integrations.following import Fleet
 from tests.integrations.watching import options, watching_process
-from tests.inventory import each
 from tests.servers import free_port
-
-
-@pytest.fixture
-def api() -> Iterator[FakeApiServer]:
-    with FakeApiServer().running() as server:
-        server.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
-        yield server
 
 
 def test_the_command_follows_pods_serves_its_metrics_and_releases_the_lease(
     api: FakeApiServer, fleet: Fleet, tmp_path: Path
 ) -> None:
+    api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
     port = free_port()
     with watching_process(*options(api, fleet, tmp_path), "--metrics-port", str(port)):
         until(lambda: fleet.call("GET", f"pools/{pool_id('a', uid_of('a'))}"), (httpx.HTTPError,))
@@ -127,19 +118,6 @@ async def test_a_part_that_loses_a_cancellation_is_cancelled_again(monkeypatch: 
 # Metrics
 
 
-@pytest.mark.needs("promtool")
-def test_the_metrics_follow_the_conventions_of_prometheus() -> None:
-    assert complaints(Metrics().registry) == (0, b"")
-
-
-@each("values", [("changes", ACTIONS), ("pools", STATUSES), ("skipped_endpoints", REASONS)])
-def test_a_family_starts_with_each_value_of_its_label(values: tuple[str, tuple[str, ...]]) -> None:
-    name, expected = values
-    family = getattr(Metrics(), name)
-    found = {value for metric in family.collect() for sample in metric.samples for value in sample.labels.values()}
-    assert found == set(expected)
-
-
 def test_the_deadline_of_a_watch_is_longer_than_the_pause_between_bookmarks() -> None:
     assert 60 < api_server.SILENCE_SECONDS < api_server.WATCH_SECONDS
 
@@ -147,11 +125,6 @@ def test_the_deadline_of_a_watch_is_longer_than_the_pause_between_bookmarks() ->
 # The page
 
 PAGE = Page(ROOT / "docs/kubernetes-pods.md")
-PROSE = " ".join(PAGE.text.split())
-
-
-def test_the_page_has_every_metric_with_its_type_labels_and_help() -> None:
-    assert documented_metrics(PAGE) == exported("slta_kubernetes", FAMILIES)
 
 
 def test_the_page_has_every_option_and_every_reason() -> None:
@@ -159,23 +132,3 @@ def test_the_page_has_every_option_and_every_reason() -> None:
     table = {word for first, *_ in rows(PAGE.section("Run it")) for word in words(first)}
     assert table == own
     assert set(words(PAGE.section("Metrics"))) >= set(REASONS)
-
-
-@each(
-    "sentence",
-    [
-        f"or {watcher.MAX_RESUMES} failures in a row",
-        f"it waits {watcher.SETTLE_SECONDS:g} s for what it missed",
-        f"pauses of up to {reconciler.MAX_DELAY_SECONDS:g} s",
-        f"tried again every {pools.REFUSED_SECONDS:g} s",
-        f"renewed every {lease.RETRY_SECONDS:g} s",
-        f"{lease.LEASE_SECONDS} s after its last renewal",
-        f"stops after {lease.DEADLINE_SECONDS:g} s",
-        f"read every {pools.READ_SECONDS:g} s",
-        f"Changes of {reconciler.SPACING_SECONDS:g} s",
-        f"one by one, {pools.MAX_REMOVALS} at most",
-        f"Over {wanted.MAX_ID} characters",
-    ],
-)
-def test_a_limit_that_the_page_states_is_the_one_of_the_code(sentence: str) -> None:
-    assert sentence in PROSE

@@ -91,13 +91,6 @@ def test_each_acquisition_is_another_term() -> None:
     assert holder.term == 2
 
 
-def test_it_stops_at_once_when_another_holds_the_lease() -> None:
-    holder, clock = holding()
-    holder.renewed(clock.now)
-    holder.observe(lease("b"), NOW)
-    assert not holder.is_held
-
-
 def test_a_call_that_is_under_way_ends_before_another_may_take_over() -> None:
     assert DEADLINE_SECONDS + 5 <= LEASE_SECONDS
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,14 +73,6 @@ def test_the_rights_are_to_read_slices_and_to_hold_the_lease() -> None:
     assert rights("pods") == {(verb, "/pods") for verb in ("get", "list", "watch")}
 
 
-@pytest.fixture
-def api() -> Iterator[FakeApiServer]:
-    with FakeApiServer().running() as server:
-        server.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
-        server.put({"metadata": {"name": "a", "uid": uid_of("a"), "labels": {"class": "c"}}}, kind="pods")
-        yield server
-
-
 @pytest.mark.parametrize(
     ("options", "files"),
     [
@@ -92,6 +83,8 @@ def api() -> Iterator[FakeApiServer]:
 def test_a_watcher_uses_its_rights_and_no_others(
     api: FakeApiServer, fleet: Fleet, tmp_path: Path, options: dict[str, Any], files: tuple[str, ...]
 ) -> None:
+    api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
+    api.put({"metadata": {"name": "a", "uid": uid_of("a"), "labels": {"class": "c"}}}, kind="pods")
     token = tmp_path / "token"
     token.write_text("first")
     with Watching(api, fleet.service.url, fleet.name, token, **options) as watching:

@@ -49,12 +49,6 @@ class Pods:
         return {pool_id(name, uid_of(name)) for name in self.names}
 
 
-@pytest.fixture
-def api() -> Iterator[FakeApiServer]:
-    with FakeApiServer().running() as server:
-        yield server
-
-
 def own_pools(fleet: Fleet) -> set[str]:
     """All but those that the fleet began with."""
     found: set[str] = set()

@@ -16,16 +16,6 @@ ROTATIONS = pytest.mark.parametrize("rotate", [Log.rename, Log.copy_and_truncate
 
 
 @ROTATIONS
-def test_after_a_rotation_the_rest_of_the_old_file_comes_first(tailed: Tailed, rotate: Rotate) -> None:
-    tailed.log.write("a", "b")
-    tailed.tail.look()
-    rotate(tailed.log)
-    tailed.log.write("c")
-    assert tailed.read() == ["a", "b", "c"]
-    assert tailed.gaps == []
-
-
-@ROTATIONS
 def test_lines_between_the_last_look_and_a_rotation_are_read(tailed: Tailed, rotate: Rotate) -> None:
     tailed.log.write("a")
     assert tailed.read() == ["a"]

@@ -249,18 +249,6 @@ async def test_a_check_completes_a_session_that_nobody_has_and_leaves_no_mark(ne
     assert sent.service.calls == [[{"complete": {"session_id": sending.CHECKED_SESSION, "mark": False}}]]
 
 
-async def test_a_key_file_is_read_again_for_each_call(new: New, tmp_path: Path) -> None:
-    file = tmp_path / "key"
-    file.write_text("first\n")
-    sent = await new((401, "unauthenticated", {}), key_file=file)
-    sending_ = asyncio.create_task(sent.send(END))
-    await sent.service.arrived.wait()
-    file.write_text("second\n")
-    assert await sending_
-    assert sent.service.keys[0] == "Bearer first"
-    assert sent.service.keys[-1] == "Bearer second"
-
-
 async def test_a_key_file_that_is_gone_is_waited_for(new: New, tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("first\n")

@@ -65,7 +65,7 @@ MUTANTS = {
         "settling",
         'notices.say(kind, f"slta does not have the pool {pool.id}")\n            pool.gone()',
         'notices.say(kind, f"slta does not have the pool {pool.id}")',
-        "agent_state",
+        "agent",
     ),
     "a count goes with a later heartbeat": python(
         "probing", "pool.count, pool.count_at = None, beat_at", "pool.count_at = beat_at", "agent_state"
