@@ -13,7 +13,9 @@ from slta_client.endpoints import Endpoints
 from slta_client.fallback import Fallback
 from slta_client.leases import Leases
 from slta_client.options import State, Wanted
+from slta_client.placing import place
 from slta_client.replies import NO_REPLY, Reply, failed
+from slta_client.session import Session
 from slta_client.steps import Lost, Save, Send, Step, Steps, Wait
 
 T = TypeVar("T")
@@ -111,3 +113,26 @@ def replies(*scripted: Reply | str) -> Server:
         return failed(one) if isinstance(one, str) else one
 
     return serve
+
+
+def put(scripted: Scripted, server: Server, asked: Wanted | None = None) -> Session:
+    session = scripted.run(place(scripted.state, asked or wanted()), server)
+    assert session is not None
+    return session
+
+
+def silent(scripted: Scripted) -> Server:
+    """Every call takes its whole time."""
+
+    def serve(send: Send) -> Reply:
+        scripted.now += send.seconds
+        return failed("timeout")
+
+    return serve
+
+
+def opened(scripted: Scripted) -> None:
+    """Open the breaker."""
+    assert scripted.state.fallback is not None
+    for _ in range(5):
+        scripted.state.fallback.breaker.failed(None, failed("timeout"), scripted.now)

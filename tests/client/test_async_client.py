@@ -179,13 +179,6 @@ async def test_a_fleet_that_does_not_exist_is_an_error(fleet: Fleet) -> None:
                 pass
 
 
-async def test_without_a_dispatcher_a_placement_fails(fleet: Fleet) -> None:
-    async with AsyncClient("http://127.0.0.1:1", "f") as client:
-        with pytest.raises(UnavailableError, match="unreachable"):
-            async with client.session():
-                pass
-
-
 async def test_the_deadline_holds_though_a_reply_trickles_in() -> None:
     """The whole reply would take 20 s."""
     left = asyncio.Event()
@@ -215,20 +208,6 @@ async def test_a_closed_client_places_nothing(client: AsyncClient) -> None:
     with pytest.raises(RuntimeError, match="closed"):
         async with client.session():
             pass
-
-
-async def test_closing_ends_the_sessions_of_open_blocks(fleet: Fleet) -> None:
-    client = AsyncClient(fleet.service.url, fleet.name, timeout=30)
-    async with client.session("u-7"):
-        await client.aclose()
-        assert fleet.status("u-7") == 409
-
-
-async def test_no_task_is_left(fleet: Fleet) -> None:
-    before = asyncio.all_tasks()
-    async with AsyncClient(fleet.service.url, fleet.name, timeout=30) as client, client.session():
-        assert asyncio.all_tasks() > before
-    assert asyncio.all_tasks() == before
 
 
 async def test_a_cancelled_placement_is_ended(fleet: Fleet, between: Gate) -> None:

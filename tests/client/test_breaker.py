@@ -101,12 +101,6 @@ def test_a_placement_that_is_answered_after_the_opening_closes_it() -> None:
     assert breaker.place(0.0)
 
 
-def test_a_probe_that_is_cancelled_makes_room_for_the_next() -> None:
-    breaker = opened()
-    breaker.leave(breaker.admit(1.0))
-    assert breaker.admit(1.0) is not None
-
-
 def test_a_placement_that_is_over_does_not_end_the_probe_of_another() -> None:
     breaker = Driven()
     slow = breaker.admit(0.0)

@@ -25,14 +25,18 @@ TRANSPORT = {replies.UNREACHABLE, replies.TIMEOUT, replies.DISCONNECTED, replies
 """Codes that no dispatcher sends."""
 
 
+def play(example: int, fleet: Fleet) -> None:
+    """Run an example of the page on a fleet."""
+    code = PAGE.blocks("python")[example].replace("http://127.0.0.1:8080", fleet.service.url)
+    exec(code.replace('"tiny"', f'"{fleet.name}"'), {"__name__": "example"})  # noqa: S102 - from the page
+
+
 @pytest.mark.parametrize("example", [0, 1])
 def test_an_example_of_ten_lines_places_a_session(
     fleet: Fleet, capsys: pytest.CaptureFixture[str], example: int
 ) -> None:
-    code = PAGE.blocks("python")[example]
-    assert sum(bool(line.strip()) for line in code.splitlines()) <= 10
-    code = code.replace("http://127.0.0.1:8080", fleet.service.url).replace('"tiny"', f'"{fleet.name}"')
-    exec(code, {"__name__": "example"})  # noqa: S102 - from the page
+    assert sum(bool(line.strip()) for line in PAGE.blocks("python")[example].splitlines()) <= 10
+    play(example, fleet)
     assert re.fullmatch(r"c-\d c 10\.0\.0\.\d:80\n", capsys.readouterr().out)
     assert (fleet.counter("completed"), fleet.live) == (1, 0)
 
@@ -41,8 +45,7 @@ def test_the_example_of_the_fallback_places_a_session(
     fleet: Fleet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code = PAGE.blocks("python")[2].replace("http://127.0.0.1:8080", fleet.service.url)
-    exec(code.replace('"tiny"', f'"{fleet.name}"'), {})  # noqa: S102 - from the page
+    play(2, fleet)
     assert re.fullmatch(r"slta c-\d 10\.0\.0\.\d:80\n", capsys.readouterr().out)
 
 
@@ -52,8 +55,7 @@ def test_the_example_of_threads_says_that_a_fleet_is_full(
 ) -> None:
     fleet = new_fleet(pools=1, capacity=1)
     fleet.call("POST", "assign")
-    code = PAGE.blocks("python")[1].replace("http://127.0.0.1:8080", fleet.service.url)
-    exec(code.replace('"tiny"', f'"{fleet.name}"'), {})  # noqa: S102 - from the page
+    play(1, fleet)
     assert capsys.readouterr().out == "full for 5 s\n"
 
 

@@ -14,7 +14,7 @@ from slta_client.endpoints import Endpoints
 from slta_client.replies import Reply, failed
 from slta_client.session import Session
 from slta_client.steps import Send
-from tests.client.scripted import Scripted, Server, pools, refused, replies
+from tests.client.scripted import Scripted, Server, opened, pools, refused, replies
 from tests.inventory import each
 
 UNCHANGED = Reply(304, "", {})
@@ -94,8 +94,7 @@ def test_a_problem_is_logged_when_it_begins(caplog: pytest.LogCaptureFixture) ->
 def test_nothing_is_read_while_the_breaker_is_open() -> None:
     scripted = Scripted()
     breaker = scripted.falls_back().breaker
-    for _ in range(5):
-        breaker.failed(None, failed("timeout"), scripted.now)
+    opened(scripted)
     (first, _), *_ = run(scripted, lambda _: found(), until=1010)
     assert first == breaker.open_until > 1000
 
@@ -107,19 +106,6 @@ def test_nothing_is_read_once_the_client_is_closed() -> None:
     scripted.state.leases.close(scripted.now + 5)
     assert run(scripted, lambda _: failed("unreachable"), until=1100) == []
     assert scripted.calls != []
-
-
-def test_leases_are_served_between_readings_that_time_out() -> None:
-    scripted = Scripted()
-    scripted.falls_back()
-    scripted.state.leases.abandon("a", "s-1", 1100)
-
-    def slow(send: Send) -> Reply:
-        scripted.now += send.seconds
-        return failed("timeout")
-
-    run(scripted, slow, until=1030)
-    assert ("a", "operations") in scripted.calls
 
 
 def test_readings_of_many_fleets_that_time_out_let_one_call_through_after_each() -> None:
@@ -201,7 +187,20 @@ def test_a_file_that_is_not_there_is_no_problem(tmp_path: Path, caplog: pytest.L
     assert caplog.records == []
 
 
-@each("content", [b"", b"{", b"\xff", b"[]", b"3", b'{"endpoints": 3}', b'{"endpoints": [{}]}', b"[" * 100_000])
+def document(**wrong: object) -> bytes:
+    """Of a file, with these members of its class."""
+    one = pools(occupancies=[0]).document
+    return json.dumps({"endpoints": [{**one, "classes": [one["classes"][0] | wrong]}]}).encode()
+
+
+@each(
+    "content",
+    [
+        *(b"", b"{", b"\xff", b"[]", b"3", b'{"endpoints": 3}', b'{"endpoints": [{}]}', b"[" * 100_000),
+        *(document(occupancies=[count]) for count in (10**400, -1)),
+        *(document(capacity=count) for count in (10**400, 0)),
+    ],
+)
 def test_an_unreadable_file_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes) -> None:
     caplog.clear()
     file = tmp_path / "copy"
@@ -210,31 +209,13 @@ def test_an_unreadable_file_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptu
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-@each(("column", "value"), [("occupancies", [10**400]), ("occupancies", [-1]), ("capacity", 10**400), ("capacity", 0)])
-def test_counts_that_no_pool_has_make_a_file_unreadable(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, column: str, value: object
-) -> None:
+@each("name", ["", "a\0b"])
+def test_a_path_of_no_file_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str) -> None:
     caplog.clear()
-    document = pools(occupancies=[0]).document
-    document["classes"][0][column] = value
-    file = tmp_path / "copy"
-    file.write_text(json.dumps({"endpoints": [document]}))
-    assert copy_file.load(file, ["a"]) == {}
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-
-
-def test_a_folder_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert copy_file.load(tmp_path, ["a"]) == {}
-    copy_file.save(tmp_path, [pools()])
+    assert copy_file.load(tmp_path / name, ["a"]) == {}
+    copy_file.save(tmp_path / name, [pools()])
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
     assert list(tmp_path.parent.glob(f".{tmp_path.name}*")) == []
-
-
-def test_a_path_that_cannot_be_one_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    file = tmp_path / "a\0b"
-    assert copy_file.load(file, ["a"]) == {}
-    copy_file.save(file, [pools()])
-    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
 
 
 def test_a_huge_file_is_not_read(

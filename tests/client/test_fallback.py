@@ -9,8 +9,7 @@ from slta_client.placing import place
 from slta_client.replies import Reply, failed
 from slta_client.rules import RULES
 from slta_client.steps import Send
-from tests.client.away import opened, put, silent
-from tests.client.scripted import Scripted, ends, placed, pools, refused, replies, wanted
+from tests.client.scripted import Scripted, ends, opened, placed, pools, put, refused, replies, silent, wanted
 from tests.inventory import each
 
 ANSWERS = {"no_capacity", "no_active_pool", "rate_limited", "session_ended", "unknown_fleet", "fleet_observes"}

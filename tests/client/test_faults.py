@@ -52,21 +52,21 @@ def once(fault: Fault, call: str) -> Chooser:
     return lambda request: next(faults, None) if request.call == call else None
 
 
-async def one_session(between: Gate, fleet: Fleet, session_id: str) -> None:
-    async with AsyncClient(between.url, fleet.name, verify=False) as client, client.session(session_id):
+async def one_session(between: Gate, fleet: Fleet, session_id: str, **options: Any) -> None:
+    client = AsyncClient(between.url, fleet.name, verify=False, **options)
+    async with client, client.session(session_id):
         assert fleet.status(session_id) == 200
 
 
-def one_session_of_threads(url: str, fleet: Fleet, session_id: str) -> None:
-    with Client(url, fleet.name, verify=False) as client, client.session(session_id):
-        assert fleet.status(session_id) == 200
+async def one_session_in_a_thread(between: Gate, fleet: Fleet, session_id: str, **options: Any) -> None:
+    def play() -> None:
+        with Client(between.url, fleet.name, verify=False, **options) as client, client.session(session_id):
+            assert fleet.status(session_id) == 200
+
+    await asyncio.to_thread(play)
 
 
-async def one_session_in_a_thread(between: Gate, fleet: Fleet, session_id: str) -> None:
-    await asyncio.to_thread(one_session_of_threads, between.url, fleet, session_id)
-
-
-Use = Callable[[Gate, Fleet, str], Coroutine[Any, Any, None]]
+Use = Callable[..., Coroutine[Any, Any, None]]
 EITHER = [one_session, one_session_in_a_thread]
 
 FAULTS: list[Fault] = [
@@ -138,11 +138,13 @@ async def test_a_reply_may_be_cut_at_every_byte(fleet: Fleet, between: Gate, use
     assert fleet.counter("assigned") == fleet.counter("completed") == length + 1
 
 
-async def test_a_silent_dispatcher_costs_the_deadline_and_its_session_is_ended(fleet: Fleet, between: Gate) -> None:
+@pytest.mark.parametrize("use", EITHER)
+async def test_a_silent_dispatcher_costs_the_deadline_and_its_session_is_ended(
+    fleet: Fleet, between: Gate, use: Use
+) -> None:
     between.choose = once(Silence(applied=True), "assign")
-    async with AsyncClient(between.url, fleet.name, timeout=0.2) as client:
-        with pytest.raises(PlacementError, match="timeout"):
-            await client.session("u-7").__aenter__()
+    with pytest.raises(PlacementError, match="timeout"):
+        await use(between, fleet, "u-7", timeout=0.2)
     assert (fleet.status("u-7"), fleet.live) == (409, 0)
 
 

@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from slta_client.replies import Reply, failed
 from slta_client.session import Session
 from slta_client.steps import Send
-from tests.client.scripted import Scripted, outcomes, refused
+from tests.client.scripted import Scripted, outcomes, refused, silent
 from tests.inventory import each
 
 ENDED = (409, "session_ended")
@@ -147,18 +147,20 @@ def test_after_a_success_the_first_delay_is_short_again() -> None:
 # Losses
 
 
-def test_one_that_ended_during_its_renewal_is_not_told_that_it_is_lost() -> None:
+@each("reply", [outcomes(ENDED), failed("timeout")])
+def test_one_that_ended_during_its_renewal_is_not_told_that_it_is_lost_or_renewed_again(reply: Reply) -> None:
     scripted = Scripted()
     session = live(scripted)
 
     def serve(send: Send) -> Reply:
         if ids(send, "renew"):
             scripted.state.leases.end(session)
-            return outcomes(ENDED)
+            return reply
         return accept(send)
 
     run(scripted, serve, until=1100)
     assert (session.lost, scripted.lost) == (None, [])
+    assert [list(send.body["operations"][0]) for _, send in scripted.sent] == [["renew"], ["complete"]]
 
 
 @each(("outcome", "reason"), [(ENDED, "failed"), (UNKNOWN, "unknown")])
@@ -205,20 +207,6 @@ def test_an_ended_session_is_completed_at_once_and_not_renewed_any_more() -> Non
     assert [(at, send.body) for at, send in scripted.sent] == [
         (1000, {"operations": [{"complete": {"session_id": "s-1"}}]})
     ]
-
-
-def test_a_session_that_ends_during_its_renewal_is_not_renewed_again() -> None:
-    scripted = Scripted()
-    session = live(scripted)
-
-    def serve(send: Send) -> Reply:
-        if ids(send, "renew"):
-            scripted.state.leases.end(session)
-            return failed("timeout")
-        return accept(send)
-
-    run(scripted, serve, until=1100)
-    assert [list(send.body["operations"][0]) for _, send in scripted.sent] == [["renew"], ["complete"]]
 
 
 @each("reply", [failed("timeout"), refused("rate_limited", 429), outcomes((503, "outcome_unknown"))])
@@ -269,10 +257,5 @@ def test_closing_stops_at_its_deadline() -> None:
     scripted = Scripted(timeout=10)
     live(scripted)
     scripted.state.leases.close(scripted.now + 5)
-
-    def silent(send: Send) -> Reply:
-        scripted.now += send.seconds
-        return failed("timeout")
-
-    run(scripted, silent)
+    run(scripted, silent(scripted))
     assert scripted.now == 1005

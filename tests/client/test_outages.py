@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from slta_client import AsyncClient, Client, Session, UnavailableError, copies
+from slta_client import AsyncClient, Client, Session, copies
 from tests.awaiting import eventually, until
 from tests.client.conftest import NewFleet
 from tests.client.fleets import Fleet
@@ -249,13 +249,6 @@ async def test_a_client_that_starts_during_an_outage_places_by_the_file(
     url = "http://127.0.0.1:1"
     async with AsyncClient(url, fleet.name, **OPTIONS, fallback_file=str(file)) as client, client.session() as session:
         assert (session.placed_by, session.address) == ("fallback", f"10.0.0.{session.pool_id[2:]}:80")
-
-
-async def test_without_endpoints_a_placement_fails(tmp_path: Path) -> None:
-    options = OPTIONS | {"fallback_file": tmp_path / "copy"}
-    async with AsyncClient("http://127.0.0.1:1", "f", **options) as client:
-        with pytest.raises(UnavailableError):
-            await client.session().__aenter__()
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")

@@ -12,8 +12,7 @@ from prometheus_client import REGISTRY
 from slta_client.replies import Reply, failed
 from slta_client.session import Session
 from slta_client.steps import Send
-from tests.client.away import opened, put
-from tests.client.scripted import Scripted, Server, ends, outcomes, placed, pools, replies, wanted
+from tests.client.scripted import Scripted, Server, ends, opened, outcomes, placed, pools, put, replies, wanted
 from tests.inventory import each
 
 UNKNOWN = (404, "unknown_session")
@@ -147,16 +146,11 @@ def test_a_refused_report_is_counted_and_logged(caplog: pytest.LogCaptureFixture
 # Ends
 
 
-def test_a_session_that_slta_cannot_know_ends_without_a_word() -> None:
-    scripted, session = placed_away()
+@each(("doubt", "sent"), [({}, []), ({"doubt": True}, ["complete"])])
+def test_a_session_is_completed_only_if_slta_may_know_it(doubt: dict[str, bool], sent: list[str]) -> None:
+    scripted, session = placed_away(**doubt)
     scripted.state.leases.end(session)
-    assert keep(scripted, taken(), scripted.now + 100) == []
-
-
-def test_a_session_that_slta_may_know_is_completed() -> None:
-    scripted, session = placed_away(doubt=True)
-    scripted.state.leases.end(session)
-    assert kinds(keep(scripted, taken(), scripted.now + 100)) == ["complete"]
+    assert kinds(keep(scripted, taken(), scripted.now + 100)) == sent
 
 
 @each(("code", "ended"), [("unreachable", []), ("timeout", ["complete"])])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import Iterator
@@ -10,11 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from slta_client import Client, NoCapacityError, SessionLostError
+from slta_client import Client, SessionLostError
 from tests.awaiting import until
-from tests.client.conftest import NewFleet
 from tests.client.fleets import Fleet
-from tests.client.gate import Gate, Silence
 
 
 @pytest.fixture
@@ -34,19 +31,6 @@ def test_a_session_lives_as_long_as_its_block(fleet: Fleet) -> None:
     assert fleet.status("u-7") == 409
 
 
-def test_a_session_ends_with_its_block_while_the_client_stays_open(client: Client, fleet: Fleet) -> None:
-    with client.session("u-7"):
-        pass
-    until(lambda: fleet.status("u-7") == 409)
-
-
-def test_a_session_outlives_its_first_lease(client: Client, fleet: Fleet) -> None:
-    with client.session("u-7") as session:
-        first_end = session.lease_ends_at
-        until(lambda: session.lease_ends_at - session.lease_seconds > first_end)
-        assert fleet.status("u-7") == 200
-
-
 def lose(client: Client, fleet: Fleet, reasons: list[str]) -> None:
     """A block in which the session's place is given away, until the reason is told."""
     with client.session("u-7", on_lost=reasons.append):
@@ -59,12 +43,6 @@ def test_a_lost_session_is_told_while_it_lasts_and_raised_at_its_end(client: Cli
     with pytest.raises(SessionLostError, match="completed"):
         lose(client, fleet, reasons)
     assert reasons == ["completed"]
-
-
-def test_a_full_fleet_refuses(new_fleet: NewFleet) -> None:
-    fleet = new_fleet(pools=1, capacity=1)
-    with Client(fleet.service.url, fleet.name, timeout=30) as client, client.session(), pytest.raises(NoCapacityError):
-        client.session().__enter__()
 
 
 def test_many_threads_share_one_client_and_one_thread_of_it(client: Client, fleet: Fleet) -> None:
@@ -85,31 +63,8 @@ def test_the_thread_of_an_idle_client_sleeps(fleet: Fleet) -> None:
         until(lambda: not client._changed.is_set())
 
 
-def test_no_thread_is_left(fleet: Fleet) -> None:
-    before = threads()
-    with Client(fleet.service.url, fleet.name, timeout=30) as client, client.session():
-        assert len(threads() - before) == 1
-    assert threads() == before
-
-
 def test_a_client_that_was_never_used_can_be_closed(fleet: Fleet) -> None:
     Client(fleet.service.url, fleet.name, timeout=30).close()
-
-
-async def test_the_deadline_holds_though_a_server_is_silent(fleet: Fleet, between: Gate) -> None:
-    between.choose = lambda request: Silence(applied=True) if request.call == "assign" else None
-    client = Client(between.url, fleet.name, timeout=0.2)
-
-    def place() -> str:
-        try:
-            client.session("u-7").__enter__()
-        except Exception as error:  # noqa: BLE001 - its text is what is looked at
-            return str(error)
-        return ""
-
-    assert "timeout" in await asyncio.to_thread(place)
-    await asyncio.to_thread(client.close)
-    assert fleet.status("u-7") == 409
 
 
 # Forks

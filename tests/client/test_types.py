@@ -8,13 +8,11 @@ import pytest
 
 from slta_client import errors
 from slta_client.endpoints import Endpoints
-from slta_client.keeping import keep
-from slta_client.replies import Reply
-from slta_client.steps import Send
-from tests.client.away import opened, put
-from tests.client.scripted import Scripted, placed, refused, replies, wanted
+from tests.client.scripted import Scripted, opened, placed, put, refused, replies, wanted
+from tests.client.test_reports import keep
 from tests.client.test_two_choices import pool_class
 
+AWAY = refused("store_unavailable")
 TYPES = {"default": ["small", "large"], "video": ["large"]}
 
 
@@ -22,6 +20,11 @@ def typed(fleet: str = "a", types: dict[str, Any] | None = None) -> Endpoints:
     """Empty small pools, and large ones that are nearly full."""
     classes = [pool_class("small", 10, *[0] * 8), pool_class("large", 10, 9, 8)]
     return Endpoints({"fleet": fleet, "classes": classes, "session_types": TYPES if types is None else types})
+
+
+def reported(scripted: Scripted) -> list[str | None]:
+    """The types that the reports name."""
+    return [one["report"].get("session_type") for _, one in keep(scripted, lambda _: AWAY, scripted.now)]
 
 
 @pytest.mark.parametrize("kind", [None, "video"])
@@ -42,35 +45,17 @@ def test_a_session_has_the_type_of_the_answer(told: dict[str, str], kind: str) -
 def test_the_fallback_places_a_type_on_its_classes_alone_and_reports_it() -> None:
     scripted = Scripted()
     scripted.falls_back(typed())
-    sessions = [
-        put(scripted, lambda _: refused("store_unavailable"), wanted(session_id=f"s{k}", kind="video"))
-        for k in range(3)
-    ]
+    sessions = [put(scripted, lambda _: AWAY, wanted(session_id=f"s{k}", kind="video")) for k in range(3)]
     assert [(session.pool_class, session.session_type) for session in sessions] == [("large", "video")] * 3
     assert reported(scripted) == ["video"] * 3
     with pytest.raises(errors.UnavailableError):
-        put(scripted, lambda _: refused("store_unavailable"), wanted(session_id="s3", kind="video"))
-
-
-def reported(scripted: Scripted) -> list[str | None]:
-    """The types that the reports name."""
-    sent: list[dict[str, Any]] = []
-
-    def server(send: Send) -> Reply:
-        if send.body is None:
-            return refused("unknown_fleet", 404)
-        sent.extend(send.body["operations"])
-        return refused("store_unavailable")
-
-    state = scripted.state
-    scripted.run(keep(state.leases, 1.0, state.clock, state.rng), server, scripted.now)
-    return [operation["report"].get("session_type") for operation in sent]
+        put(scripted, lambda _: AWAY, wanted(session_id="s3", kind="video"))
 
 
 def test_a_session_without_a_type_is_placed_anywhere_and_reported_without_one() -> None:
     scripted = Scripted()
     scripted.falls_back(typed())
-    session = put(scripted, lambda _: refused("store_unavailable"))
+    session = put(scripted, lambda _: AWAY)
     assert (session.pool_class, session.session_type, reported(scripted)) == ("small", "default", [None])
 
 
@@ -79,7 +64,7 @@ def test_a_type_that_the_endpoints_do_not_have_is_not_placed(types: dict[str, An
     scripted = Scripted()
     scripted.falls_back(typed(types=types))
     with pytest.raises(errors.UnavailableError):
-        put(scripted, lambda _: refused("store_unavailable"), wanted(kind="video"))
+        put(scripted, lambda _: AWAY, wanted(kind="video"))
 
 
 def test_an_open_breaker_does_not_keep_back_a_type_that_the_endpoints_do_not_have() -> None:
