@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,17 @@ class Stack:
             text=True,
             check=False,
         )
+
+    def redis_cli(self, user: str, password: str, *command: str) -> str:
+        """The answer of Redis to a user of the ACL file."""
+        words = ["exec", "-i", self.containers("redis")[0], "redis-cli", "--user", user, "--askpass"]
+        return self.engine.docker(*words, *command, given=password + "\n")
+
+    def pool_of(self, session: str) -> str:
+        """That of a session of the default fleet; empty while nobody answers or knows it."""
+        with suppress(OSError):
+            return str(self.call("GET", f"default/sessions/{session}", "ADMIN_KEY")["pool_id"])
+        return ""
 
     def containers(self, service: str) -> list[str]:
         return self.compose("ps", "--quiet", service).split()

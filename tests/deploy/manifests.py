@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import yaml
 
 from tests.programs import find
@@ -17,21 +18,30 @@ FOLDER = ROOT / "deploy/kubernetes"
 BASE = "base"
 OVERLAY = "overlays/external-redis"
 PAGE = ROOT / "docs/kubernetes.md"
-
-
-@cache
-def rendered(name: str) -> str:
-    """The documents of a kustomization, which gives no warning."""
-    done = subprocess.run(
-        [find("kubectl") or "kubectl", "kustomize", str(FOLDER / name)], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+OPERATOR = "monitoring.coreos.com/v1"
+VERSIONS = ("1.27", kubernetes_validate.latest_version())
+"""Of Kubernetes: the oldest with `unhealthyPodEvictionPolicy` unless asked for, and the newest that is known."""
 
 
 @cache
 def documents(name: str = OVERLAY) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(rendered(name)))
+    """The documents of a kustomization, which gives no warning."""
+    return kustomize(FOLDER / name)
+
+
+def kustomize(folder: Path) -> list[dict[str, Any]]:
+    command = [find("kubectl") or "kubectl", "kustomize", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def check(document: dict[str, Any], version: str) -> None:
+    """Kubernetes of this version knows each field of the document, and accepts its value."""
+    try:
+        kubernetes_validate.validate(document, version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        raise AssertionError(f"{document['kind']}/{document['metadata']['name']}: {error.message}") from None
 
 
 def of_kind(kind: str) -> list[dict[str, Any]]:

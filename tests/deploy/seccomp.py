@@ -19,11 +19,6 @@ DEFAULT = "@default"
 """The set that systemd adds to each list of allowed calls."""
 
 
-def filter_lines(unit: Path) -> list[str]:
-    """The values of the unit's SystemCallFilter."""
-    return values(unit, "SystemCallFilter")
-
-
 def allowed(lines: list[str]) -> set[str]:
     """The calls that a filter allows whose first line is a list of allowed ones, as systemd.exec(5) has it."""
     assert lines
@@ -67,7 +62,7 @@ def main(unit: str, *command: str) -> None:
     """Confine this process as the unit does, and become the command."""
     [number] = values(Path(unit), "SystemCallErrorNumber") or [""]
     otherwise = ERRNO | getattr(errno, number) if number else KILL
-    confine(allowed(filter_lines(Path(unit))), otherwise)
+    confine(allowed(values(Path(unit), "SystemCallFilter")), otherwise)
     os.execvp(command[0], command)  # noqa: S606
 
 

@@ -105,9 +105,8 @@ def test_redis_refuses_who_has_no_password(stack: Stack) -> None:
     container = stack.containers("redis")[0]
     answer = stack.engine.docker("exec", container, "redis-cli", "get", "{default}:state", check=False)
     assert "NOAUTH" in answer
-    as_operator = ["exec", "-i", container, "redis-cli", "--user", "operator", "--askpass"]
-    answer = stack.engine.docker(*as_operator, "acl", "log", given=stack.secrets["OPERATOR_PASSWORD"] + "\n")
-    assert "dispatcher" not in answer, "the dispatcher asked for what it may not"
+    log = stack.redis_cli("operator", stack.secrets["OPERATOR_PASSWORD"], "acl", "log")
+    assert "dispatcher" not in log, "the dispatcher asked for what it may not"
 
 
 def test_prometheus_scrapes_both_dispatchers_and_the_fleets_once(stack: Stack) -> None:
@@ -140,13 +139,7 @@ def test_an_assigned_session_survives_a_restart_of_the_store(stack: Stack) -> No
     placed = stack.call("POST", "default/assign", "ADMIN_KEY", {"session_id": "keep-me"})
     time.sleep(1.5)  # appendfsync everysec
     stack.compose("restart", "redis")
-
-    def is_there() -> bool:
-        with suppress(OSError):
-            return bool(stack.call("GET", "default/sessions/keep-me", "ADMIN_KEY")["pool_id"] == placed["pool_id"])
-        return False
-
-    until(is_there, 30, "the session is gone")
+    until(lambda: stack.pool_of("keep-me") == placed["pool_id"], 30, "the session is gone")
     stack.call("POST", "default/complete", "ADMIN_KEY", {"session_id": "keep-me"})
 
 
@@ -252,18 +245,7 @@ def test_keys_and_passwords_are_rotated_without_a_gap(stack: Stack) -> None:
     def write(values: dict[str, str]) -> None:
         environment.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
         make_secrets.write(stack.folder)
-        load = [
-            "exec",
-            "-i",
-            stack.containers("redis")[0],
-            "redis-cli",
-            "--user",
-            "operator",
-            "--askpass",
-            "acl",
-            "load",
-        ]
-        assert "OK" in stack.engine.docker(*load, given=old["OPERATOR_PASSWORD"] + "\n")
+        assert "OK" in stack.redis_cli("operator", old["OPERATOR_PASSWORD"], "acl", "load")
 
     def accepted(secrets: dict[str, str]) -> bool:
         with suppress(OSError):
@@ -271,9 +253,7 @@ def test_keys_and_passwords_are_rotated_without_a_gap(stack: Stack) -> None:
         return False
 
     def dispatcher_may_ask_redis(password: str) -> bool:
-        command = ["redis-cli", "--user", "dispatcher", "--askpass", "smembers", "slta:fleets"]
-        answer = stack.engine.docker("exec", "-i", stack.containers("redis")[0], *command, given=password + "\n")
-        return "default" in answer
+        return "default" in stack.redis_cli("dispatcher", password, "smembers", "slta:fleets")
 
     rotated = {name: new[name] for name in ("ADMIN_KEY", "STORE_PASSWORD")}
     write(old | rotated | {f"{name}_OLD": old[name] for name in rotated})
@@ -301,10 +281,4 @@ def test_a_backup_brings_sessions_back(stack: Stack) -> None:
     run = ["run", "--rm", "--no-deps", "--volume", f"{backup}:/backup:ro", "--entrypoint", "sh"]
     stack.compose(*run, "redis", "-c", restore)
     stack.compose("up", "--detach", "--wait", *stack.services)
-
-    def is_back() -> bool:
-        with suppress(OSError):
-            return bool(stack.call("GET", "default/sessions/backed-up", "ADMIN_KEY")["pool_id"])
-        return False
-
-    until(is_back, 30, "the session is not back")
+    until(lambda: bool(stack.pool_of("backed-up")), 30, "the session is not back")

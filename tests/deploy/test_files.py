@@ -55,18 +55,13 @@ def test_the_image_is_built_from_hashes_and_runs_as_nobody_important() -> None:
 
 
 @pytest.mark.needs("docker-compose")
-def test_the_compose_file_is_valid_with_the_secrets_of_env(tmp_path: Path) -> None:
+@pytest.mark.parametrize("overlays", [[], ["docker-compose.proxies.yml"], ["docker-compose.cluster.yml"]])
+def test_the_compose_file_is_valid_with_the_secrets_of_env_and_each_overlay(
+    tmp_path: Path, overlays: list[str]
+) -> None:
     file = tmp_path / "env"
     file.write_text("".join(f"{name}={value}\n" for name, value in SECRETS.items()), encoding="utf-8")
-    run("docker-compose", "--file", ROOT / "docker-compose.yml", "--env-file", file, "config", "--quiet")
-
-
-@pytest.mark.needs("docker-compose")
-@pytest.mark.parametrize("overlay", ["docker-compose.proxies.yml", "docker-compose.cluster.yml"])
-def test_an_overlay_is_valid_beside_the_compose_file(tmp_path: Path, overlay: str) -> None:
-    file = tmp_path / "env"
-    file.write_text("".join(f"{name}={value}\n" for name, value in SECRETS.items()), encoding="utf-8")
-    files = ("--file", ROOT / "docker-compose.yml", "--file", ROOT / overlay)
+    files = [word for name in ("docker-compose.yml", *overlays) for word in ("--file", ROOT / name)]
     run("docker-compose", *files, "--env-file", file, "config", "--quiet")
 
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
-from tests.deploy.manifests import FOLDER, OVERLAY, ROOT
-from tests.deploy.test_kubernetes import OPERATOR, VERSIONS, label
+from tests.deploy.manifests import FOLDER, OPERATOR, OVERLAY, ROOT, VERSIONS, check, kustomize
 from tests.docs.pages import Page
 from tests.inventory import each
-from tests.programs import find
 
 PAGE = Page(ROOT / "docs/kubernetes-pods.md")
 NAME = {"app.kubernetes.io/name": "slta-watcher"}
@@ -33,17 +29,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     overlay = yaml.safe_load(file.read_text(encoding="utf-8"))
     overlay["components"] += yaml.safe_load(lines)["components"]
     file.write_text(yaml.safe_dump(overlay), encoding="utf-8")
-    command = [find("kubectl") or "kubectl", "kustomize", str(file.parent)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    return [one for one in yaml.safe_load_all(done.stdout) if one["apiVersion"] != OPERATOR]
-
-
-def check(document: dict[str, Any], version: str) -> None:
-    try:
-        kubernetes_validate.validate(document, version, strict=True)
-    except kubernetes_validate.ValidationError as error:
-        raise AssertionError(f"{label(document)}: {error.message}") from None
+    return [one for one in kustomize(file.parent) if one["apiVersion"] != OPERATOR]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -71,9 +57,14 @@ def test_it_runs_in_the_namespace_and_by_the_image_of_the_dispatchers(documents:
     assert len(images) == 1
 
 
-def test_nothing_of_the_dispatchers_selects_it(documents: list[dict[str, Any]]) -> None:
+def template(documents: list[dict[str, Any]]) -> Any:
+    """Of its pod."""
     [deployment] = (one for one in documents if one["kind"] == "Deployment" and one["metadata"]["labels"] == NAME)
-    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    return deployment["spec"]["template"]
+
+
+def test_nothing_of_the_dispatchers_selects_it(documents: list[dict[str, Any]]) -> None:
+    labels = template(documents)["metadata"]["labels"]
     selectors = [one["spec"]["selector"] for one in documents if one["kind"] in {"Service", "PodDisruptionBudget"}]
     assert selectors
     for selector in selectors:
@@ -81,6 +72,5 @@ def test_nothing_of_the_dispatchers_selects_it(documents: list[dict[str, Any]]) 
 
 
 def test_its_secret_is_the_one_that_the_page_creates(documents: list[dict[str, Any]]) -> None:
-    [deployment] = (one for one in documents if one["kind"] == "Deployment" and one["metadata"]["labels"] == NAME)
-    [volume] = deployment["spec"]["template"]["spec"]["volumes"]
+    [volume] = template(documents)["spec"]["volumes"]
     assert f"create secret generic {volume['secret']['secretName']} -n slta --from-file=watcher.key" in PAGE.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -43,11 +44,7 @@ def test_an_outage_of_the_store_ends_with_the_runbook(stack: Stack) -> None:
 
 
 def test_damage_ends_with_the_runbook_and_its_alert_soon_after(stack: Stack) -> None:
-    def as_dispatcher(*command: str) -> str:
-        words = ["exec", "-i", stack.containers("redis")[0], "redis-cli", "--user", "dispatcher", "--askpass", *command]
-        return stack.engine.docker(*words, given=stack.secrets["STORE_PASSWORD"] + "\n")
-
-    row = "{default}:level:0:1"
+    as_dispatcher, row = partial(stack.redis_cli, "dispatcher", stack.secrets["STORE_PASSWORD"]), "{default}:level:0:1"
     as_dispatcher("setbit", row, "0", str(1 - int(as_dispatcher("getbit", row, "0").split()[-1])))
     stack.compose("restart", "dispatcher")
     await_alert(stack, "SltaFleetDamaged", 1, 90)

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -18,6 +17,7 @@ from slta.cli.commands import app
 from slta_integrations.agent import settling
 from slta_integrations.agent.config import AgentFile, Health, Listing, PoolEntry, Source, load
 from tests.awaiting import DEADLINE_SECONDS, until
+from tests.deploy.manifests import VERSIONS, check
 from tests.deploy.seccomp import values
 from tests.docs.pages import ROOT, Page, rows, words
 from tests.integrations.following import Fleet
@@ -81,7 +81,7 @@ def sidecar() -> tuple[AgentFile, Any]:
 
 def test_kubernetes_knows_each_field_of_the_sidecar() -> None:
     for document in yaml.safe_load_all((ROOT / "deploy/agent/sidecar.yaml").read_text()):
-        kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+        check(document, VERSIONS[-1])
 
 
 def test_the_sidecar_has_the_files_variables_and_time_that_its_configuration_needs() -> None:

@@ -146,11 +146,6 @@ def test_its_key_and_its_port_are_where_the_options_say() -> None:
     assert container()["livenessProbe"]["httpGet"]["port"] == port["name"]
 
 
-def test_it_is_not_taken_for_a_dispatcher() -> None:
-    assert pod()["metadata"]["labels"] == {"app.kubernetes.io/name": OWN}
-    assert the("Deployment", "deployment")["spec"]["selector"]["matchLabels"] == pod()["metadata"]["labels"]
-
-
 def test_it_has_the_image_and_the_user_of_the_dispatchers() -> None:
     assert container()["image"] == f"slta:{release()}"
     user = f"USER {pod()['spec']['securityContext']['runAsUser']}:{pod()['spec']['securityContext']['runAsGroup']}"
