@@ -137,15 +137,13 @@ class Cluster:
     folder: Path
     binary: str
     options: Sequence[str]
-    size: int = MASTERS
-    """Number of masters at first."""
     nodes: list[Node] = field(default_factory=list)
     _ports: set[int] = field(default_factory=set)
 
     @property
     def url(self) -> str:
         """Of the nodes that were masters at first."""
-        return f"redis+cluster://{','.join(f'127.0.0.1:{node.port}' for node in self.nodes[: self.size])}"
+        return f"redis+cluster://{','.join(f'127.0.0.1:{node.port}' for node in self.nodes[:MASTERS])}"
 
     def masters(self) -> list[Node]:
         """Those that own slots."""
@@ -280,12 +278,10 @@ def _number(slot: int | str) -> int:
 
 
 @contextmanager
-def cluster(
-    folder: Path, binary: str = EMBEDDED, *options: str, replicas: int = 1, masters: int = MASTERS
-) -> Iterator[Cluster]:
+def cluster(folder: Path, binary: str = EMBEDDED, *options: str, replicas: int = 1) -> Iterator[Cluster]:
     """Masters with so many replicas each, which serve all slots. Takes the two seconds a node waits at first."""
-    made = Cluster(folder, binary, options, masters)
-    for _ in range(masters * (1 + replicas)):
+    made = Cluster(folder, binary, options)
+    for _ in range(MASTERS * (1 + replicas)):
         made.add()
     try:
         form(made)
@@ -298,14 +294,14 @@ def form(made: Cluster) -> None:
     """Start the nodes of a cluster, share the slots out among the masters, and await that all are served."""
     with ThreadPoolExecutor(len(made.nodes)) as threads:
         list(threads.map(Node.start, made.nodes))
-    size, masters, replicas = made.size, made.nodes[: made.size], made.nodes[made.size :]
-    bounds = [number * SLOTS // size for number in range(size + 1)]
+    masters, replicas = made.nodes[:MASTERS], made.nodes[MASTERS:]
+    bounds = [number * SLOTS // MASTERS for number in range(MASTERS + 1)]
     for number, master in enumerate(masters):
         master.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         master.ask("CLUSTER", "ADDSLOTSRANGE", bounds[number], bounds[number + 1] - 1)
     made.introduce(made.nodes)
     made.until(made.is_agreed)
     for number, replica in enumerate(replicas):
-        replica.ask("CLUSTER", "REPLICATE", masters[number % size].node_id())
+        replica.ask("CLUSTER", "REPLICATE", masters[number % MASTERS].node_id())
     made.until(lambda: all(node.is_sound() for node in made.nodes) and all(map(Node.is_linked, replicas)))
-    made.until(lambda: all(len(made.replicas(master)) * size == len(replicas) for master in masters))
+    made.until(lambda: all(len(made.replicas(master)) * MASTERS == len(replicas) for master in masters))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,18 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab import scenes
 from lab.agents.hosts import Host
 from lab.agents.judgement import Down
 from lab.agents.player import Load
 from lab.agents.watch import Watch
-from tests.servers import EMBEDDED, Server, started
+from tests.servers import Server
 from tests.service_process import ServiceProcess
 
 FLEET = "agents"
-ROOT = Path(__file__).resolve().parents[2]
-LIBRARY = [str(ROOT), str(ROOT / "service"), str(ROOT / "integrations")]
-"""Where the processes find their modules."""
-END_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -77,11 +73,7 @@ class Scene:
 
     def lines(self) -> dict[str, dict[str, Any]]:
         """Sessions of the player so far, by id."""
-        rows: dict[str, dict[str, Any]] = {}
-        for line in (self.folder / "player.jsonl").read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            rows.setdefault(row["id"], {}).update(row)
-        return rows
+        return scenes.rows([self.folder / "player.jsonl"])
 
     def until_alive(self) -> float:
         """Seconds until all pools are alive."""
@@ -105,10 +97,7 @@ def liveness(service: ServiceProcess) -> dict[str, str]:
 def scene(folder: Path, size: Size) -> Iterator[Scene]:
     """All of it with all hosts alive, ended in reverse order."""
     with ExitStack() as stack:
-        (folder / "store").mkdir()
-        store = stack.enter_context(started(folder / "store", EMBEDDED))
-        settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json"}
-        service = stack.enter_context(ServiceProcess(folder, settings=settings))
+        store, service = scenes.dispatcher(stack, folder)
         service.call("PUT", f"/v1/fleets/{FLEET}", document(size))
         gate = stack.enter_context(_process("gate", folder, [str(service.port)], text=True))
         assert gate.stdout
@@ -134,14 +123,13 @@ def document(size: Size) -> Mapping[str, Any]:
 @contextmanager
 def _process(module: str, folder: Path, words: Sequence[str], *, text: bool = False) -> Iterator[subprocess.Popen[Any]]:
     """A process of this package, which is over when its input ends, or is killed."""
-    paths = os.pathsep.join([*LIBRARY, *filter(None, [os.environ.get("PYTHONPATH")])])
     with (folder / f"{module}.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", f"lab.agents.{module}", *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=os.environ | {"PYTHONPATH": paths},
+            env=scenes.environment(),
             text=text,
             start_new_session=module == "hosts",  # 400 processes: a group of their own for the scheduler
         )
@@ -151,4 +139,4 @@ def _process(module: str, folder: Path, words: Sequence[str], *, text: bool = Fa
         process.send_signal(signal.SIGCONT)
         if module == "gate":
             process.kill()
-        process.communicate(timeout=END_SECONDS)
+        process.communicate(timeout=scenes.END_SECONDS)

@@ -7,21 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import NamedTuple
 
 from lab.benchmarks.processor import seconds_of
-from lab.benchmarks.running import start_listening
-from tests.servers import EMBEDDED, free_port, own_server
+from lab.benchmarks.ticks import ROOT, dispatching
+from tests.servers import EMBEDDED, own_server
 
-ROOT = Path(__file__).parents[2]
 SIZES = (1000, 100, 10)
 INTERVAL = 7 / 24
 """Mean time between two heartbeats of a pool, as a part of its lease."""
@@ -46,8 +40,8 @@ class Cost(NamedTuple):
 class Api:
     """One connection to a dispatcher."""
 
-    def __init__(self, port: int) -> None:
-        self._connection = HTTPConnection("127.0.0.1", port)
+    def __init__(self, url: str) -> None:
+        self._connection = HTTPConnection(url.removeprefix("http://"))
 
     def send(self, method: str, path: str, body: bytes) -> None:
         """A call that must succeed; one that meets a busy machine (503) is sent again."""
@@ -105,18 +99,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args()
     ids = [f"pool-{number}" for number in range(options.pools)]
-    with own_server(EMBEDDED) as server, tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        port, paths = free_port(), os.pathsep.join(str(ROOT / room) for room in ("service", "."))
-        settings = {"PYTHONPATH": paths, "SLTA_AUTH": "off", "SLTA_STORE_URL": server.url, "SLTA_PORT": str(port)}
-        process = start_listening(stack, Path(folder), [sys.executable, "-m", "slta.cli", "serve"], port, settings)
-        api = Api(port)
+    with own_server(EMBEDDED) as server, dispatching(ROOT, server.url, 1) as running:
+        api = Api(running.urls[0])
         api.send("PUT", "", json.dumps(FLEET).encode())
         for part in parts(ids, POOLS_PER_CALL):
             api.send(
                 "POST", "/pools", json.dumps({"pools": [{"pool_id": i, "pool_class": "a"} for i in part]}).encode()
             )
         for size in SIZES:
-            print(measure(api, (server.pid, process), ids, size, options.lease, options.seconds), flush=True)
+            print(measure(api, (server.pid, *running.processes), ids, size, options.lease, options.seconds), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,16 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab import scenes
 from lab.clients.client import Task
 from lab.clients.judgement import Lag, Session
 from lab.faults.load import FLEET
-from tests.servers import EMBEDDED, Server, started
+from tests.servers import Server
 from tests.service_process import ServiceProcess
-
-END_SECONDS = 30.0
-ROOT = Path(__file__).resolve().parents[2]
-LIBRARY = [str(ROOT), str(ROOT / "clients/python")]
-"""Where a client process finds its modules."""
 
 
 @dataclass(frozen=True)
@@ -97,31 +91,21 @@ class Scene:
         for client in self.clients:
             assert client.stdin is not None
             client.stdin.close()
-        codes = [client.wait(END_SECONDS) for client in self.clients]
+        codes = [client.wait(scenes.END_SECONDS) for client in self.clients]
         assert not any(codes), f"exit codes of the clients: {codes}"
 
     def lines(self) -> tuple[list[Session], list[Lag]]:
         """What the clients wrote so far."""
-        sessions: dict[str, dict[str, Any]] = {}
-        lags = []
-        for path in self.folder.glob("client-*.jsonl"):
-            for line in path.read_text(encoding="utf-8").splitlines():
-                row = json.loads(line)
-                if "id" in row:
-                    sessions.setdefault(row["id"], {}).update(row)
-                else:
-                    lags.append(Lag(**row))
-        return [Session(**row) for row in sessions.values()], lags
+        files = list(self.folder.glob("client-*.jsonl"))
+        lags = [Lag(**row) for file in files for row in scenes.rows([file], "at").values()]
+        return [Session(**row) for row in scenes.rows(files).values()], lags
 
 
 @contextmanager
 def scene(folder: Path, fleet: FleetKind, load: Load) -> Iterator[Scene]:
     """All of it, ended in reverse order."""
     with ExitStack() as stack:
-        (folder / "store").mkdir()
-        store = stack.enter_context(started(folder / "store", EMBEDDED))
-        settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json"}
-        service = stack.enter_context(ServiceProcess(folder, settings=settings))
+        store, service = scenes.dispatcher(stack, folder)
         service.call("PUT", f"/v1/fleets/{FLEET}", fleet.document())
         service.call("POST", f"/v1/fleets/{FLEET}/pools", {"pools": fleet.pool_rows()})
         clients = [stack.enter_context(_client(folder, service.url, load, n)) for n in range(load.processes)]
@@ -133,11 +117,8 @@ def _client(folder: Path, url: str, load: Load, number: int) -> Iterator[subproc
     lines, file = folder / f"client-{number}.jsonl", folder / "endpoints.json"
     task = Task(url, FLEET, load.rate / load.processes, load.mean_seconds, number, str(file), str(lines))
     command = [sys.executable, "-m", "lab.clients.client", task.argument()]
-    paths = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), *LIBRARY]))
     with (folder / f"client-{number}.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": paths}
-        )
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=scenes.environment())
     try:
         yield process
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from lab.benchmarks.processor import seconds_of
 from slta_integrations.kubernetes.wanted import pool_id
 from tests.awaiting import until
 from tests.integrations.api_server import FakeApiServer, Object, endpoint, slice_of, uid_of
@@ -21,7 +21,6 @@ from tests.integrations.watching import options, watching_process
 PODS, PER_SLICE = 10_000, 100
 SLICES = PODS // PER_SLICE
 CHANGES_PER_MINUTE = 2000
-TICK_SECONDS = os.sysconf("SC_CLK_TCK")
 
 
 class Pods:
@@ -63,16 +62,11 @@ def own_pools(fleet: Fleet) -> set[str]:
 @contextmanager
 def measured(what: str, pid: int) -> Iterator[None]:
     """Print the time that passes, and the processor time of a process in it."""
-    since, used = time.monotonic(), processor_seconds(pid)
+    since, used = time.monotonic(), seconds_of([pid])
     yield
-    seconds, processor = time.monotonic() - since, processor_seconds(pid) - used
+    seconds, processor = time.monotonic() - since, seconds_of([pid]) - used
     memory = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]
     print(f"{what}: {seconds:.1f} s, {processor:.1f} s of processor, at most {memory} kB")
-
-
-def processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK_SECONDS
 
 
 def is_settled(fleet: Fleet) -> bool:

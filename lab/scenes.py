@@ -1,0 +1,42 @@
+"""What the scenes of agents and clients share: a dispatcher on a store of its own, and processes of these folders."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from tests.servers import EMBEDDED, Server, started
+from tests.service_process import ServiceProcess
+
+ROOT = Path(__file__).resolve().parents[1]
+PATHS = [str(ROOT / room) for room in (".", "service", "integrations", "clients/python")]
+"""Where the processes find their modules."""
+END_SECONDS = 30.0
+"""Longest wait for the end of a process."""
+
+
+def dispatcher(stack: ExitStack, folder: Path) -> tuple[Server, ServiceProcess]:
+    """Store and dispatcher, ended with the stack."""
+    (folder / "store").mkdir()
+    store = stack.enter_context(started(folder / "store", EMBEDDED))
+    settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json"}
+    return store, stack.enter_context(ServiceProcess(folder, settings=settings))
+
+
+def environment() -> dict[str, str]:
+    """Of a process."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join([*PATHS, *filter(None, [os.environ.get("PYTHONPATH")])])}
+
+
+def rows(files: Iterable[Path], key: str = "id") -> dict[Any, dict[str, Any]]:
+    """The lines of JSON that processes wrote so far, those of one key in one row; others are left out."""
+    found: dict[Any, dict[str, Any]] = {}
+    for file in files:
+        for row in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
+            if key in row:
+                found.setdefault(row[key], {}).update(row)
+    return found
