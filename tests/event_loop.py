@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 @dataclass
 class Callbacks:
-    """The longest callback since the last `reset`: its CPU time in seconds, and what it was.
+    """The longest callback since the last `reset`: its CPU time in seconds, and what it was; `total` is of all of them.
 
     `work` is the CPU time of the longest work that the event loop gave to a `MeasuredThread`.
     """
@@ -26,15 +26,17 @@ class Callbacks:
     longest: float = 0.0
     what: str = ""
     work: float = 0.0
+    total: float = 0.0
 
     def ran(self, handle: asyncio.Handle, seconds: float) -> None:
         """Note a callback."""
+        self.total += seconds
         if seconds > self.longest:
             self.longest, self.what = seconds, repr(handle)
 
     def reset(self) -> None:
         """Forget what was noted."""
-        self.longest, self.what, self.work = 0.0, "", 0.0
+        self.longest, self.what, self.work, self.total = 0.0, "", 0.0, 0.0
 
 
 class MeasuredThread(ThreadPoolExecutor):

@@ -35,7 +35,7 @@ from slta.views.expected_gap import rounded
 from slta.views.state import observe_state
 from tests.expositions import text_of
 from tests.in_process import Here
-from tests.metrics.conftest import PATIENT
+from tests.metrics.conftest import PATIENT, define
 from tests.servers import EMBEDDED, running_server
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/metrics.md"
@@ -61,7 +61,7 @@ async def empty_store(server: str, metrics: Metrics) -> AsyncIterator[Store]:
 @pytest.fixture
 async def store(empty_store: Store) -> Store:
     """With the fleet `f`."""
-    await create(empty_store, "f", small_fleet())
+    await define(empty_store, "f", small_fleet())
     return empty_store
 
 
@@ -71,11 +71,6 @@ def small_fleet(**changes: Any) -> FleetFile:
         return {"name": name, "capacity": 5, "utility": utility, "pools": pools}
 
     return FleetFile.read({"classes": [one("small", 20, 2), one("large", 30, 2)]} | changes)
-
-
-async def create(store: Store, fleet: str, file: FleetFile) -> None:
-    await store.fleets.configure(fleet, compile_spec(file), file.document())
-    await store.pools.add(fleet, file.wanted_pools())
 
 
 async def exposition(
@@ -120,7 +115,7 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics) -> No
     await store.sessions.complete("f", "b")
     await store.fleets.tick("f")
     await draw_two(store)
-    await create(store, "o", small_fleet(policy="observe", session_types={"video": ["large"]}))
+    await define(store, "o", small_fleet(policy="observe", session_types={"video": ["large"]}))
     await store.fleets.tick("o")
     await store.sessions.report("o", "a", f"{(await store.fleets.snapshot('o')).classes[0].name}-1", None)
     metrics.error("timeout")
@@ -165,7 +160,7 @@ async def test_differences_at_placing_have_series_by_source(store: Store, metric
 async def test_a_gap_that_is_not_expected_yet_has_no_series(empty_store: Store, metrics: Metrics) -> None:
     """A scrape does not wait for it; the next one has it, per pool and as a part of the bound."""
     file = small_fleet()
-    await create(empty_store, "f", file)
+    await define(empty_store, "f", file)
     for session in range(6):
         await empty_store.sessions.assign("f", f"s-{session}", None)
     assert "expected_placement_gap{" not in await exposition(metrics, empty_store)
@@ -269,7 +264,7 @@ async def test_no_window_is_shown_across_a_change_of_curves(store: Store, metric
     changed = small_fleet().model_dump()
     for pool_class in changed["classes"]:
         pool_class["capacity"] = 9
-    await create(store, "f", FleetFile.read(changed))
+    await define(store, "f", FleetFile.read(changed))
     names = {name for name, _ in series(await exposition(metrics, store))}
     assert "slta_utility_mean" not in names
     assert "slta_aggregate_utility" in names
@@ -287,7 +282,7 @@ async def test_a_fleet_without_pools_has_no_series_that_would_be_wrong(empty_sto
 
 async def test_policies_with_thresholds_have_tokens_and_others_have_none(empty_store: Store, metrics: Metrics) -> None:
     for policy in POLICIES:
-        await create(empty_store, policy, small_fleet(policy=policy))
+        await define(empty_store, policy, small_fleet(policy=policy))
     found = series(await exposition(metrics, empty_store))
     with_tokens = {dict(labels)["fleet"] for name, labels in found if name == "slta_tokens"}
     assert with_tokens == {policy.name for policy in POLICIES.values() if policy.has_thresholds}
@@ -297,7 +292,7 @@ async def test_the_number_of_series_grows_neither_with_pools_nor_with_sessions(
     empty_store: Store, metrics: Metrics
 ) -> None:
     file = small_fleet()
-    await create(empty_store, "f", file)
+    await define(empty_store, "f", file)
     few = series(await exposition(metrics, empty_store))
     await empty_store.pools.add("f", [PoolSpec(f"p-{k}", "small") for k in range(3000)])
     await asyncio.gather(*(empty_store.sessions.assign("f", f"s-{k}", None) for k in range(300)))
@@ -313,7 +308,7 @@ async def test_a_large_capacity_is_shown_in_at_most_64_levels(empty_store: Store
         {"name": f"c{capacity}", "capacity": capacity, "utility": {"kind": "linear", "slope": 1}, "pools": 1}
         for capacity in (1, 64, 65, 4096)
     ]
-    await create(empty_store, "f", FleetFile.read({"classes": classes}))
+    await define(empty_store, "f", FleetFile.read({"classes": classes}))
     levels: dict[str, list[int]] = {}
     for name, labels in series(await exposition(metrics, empty_store)):
         if name == "slta_occupancy_fraction":
@@ -328,7 +323,7 @@ async def test_ten_thousand_pools_are_scraped_in_less_than_a_tenth_of_a_second(
     curves = {name: {"kind": "log_share", "resource": r} for name, r in (("small", 20), ("large", 30))}
     classes = [{"name": name, "capacity": 90, "utility": u, "pools": 5000} for name, u in curves.items()]
     file = FleetFile.read({"classes": classes})
-    await create(empty_store, "f", file)
+    await define(empty_store, "f", file)
     await asyncio.gather(*(empty_store.sessions.assign("f", f"s-{k}", None) for k in range(3000)))
     specs = Specs()
     await text_of(await metrics.render(empty_store, specs, LEVELS))
@@ -376,17 +371,6 @@ async def test_requests_are_counted_by_key_and_status(store: Store, metrics: Met
     assert counted == {
         ("201", "key-1"): 2, ("429", "key-1"): 1, ("401", "unknown"): 1, ("200", "none"): 1, ("left", "none"): 1,
     }  # fmt: skip
-
-
-async def test_a_status_of_requests_is_a_class_and_a_status_code_a_code(store: Store, metrics: Metrics) -> None:
-    for status in (200, 404, 503, 0):
-        metrics.observe(answered("/r", status, 0.004))
-    of_requests = [
-        dict(labels) for _, labels in series(await exposition(metrics, store)) if "fleet" not in dict(labels)
-    ]
-    assert {labels["status"] for labels in of_requests if "status" in labels} == {"2xx", "4xx", "5xx", "left"}
-    codes = {labels["status_code"] for labels in of_requests if "status_code" in labels}
-    assert codes == {"200", "404", "503", "left"}
 
 
 async def test_integrals_that_cannot_fall_are_counters(store: Store, metrics: Metrics) -> None:

@@ -10,14 +10,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from slta.expected_gap.cache import ExpectedGapCache
-from slta.fleet_file import FleetFile, Specs, compile_spec
+from slta.fleet_file import FleetFile, Specs
 from slta.metrics import Metrics
 from slta.models.scrape import Part, Scrape
 from slta.store import Store, StoreSettings
 from tests.awaiting import eventually
 from tests.expositions import scrape, text_of
 from tests.in_process import Here
-from tests.metrics.conftest import PATIENT
+from tests.metrics.conftest import PATIENT, define
 from tests.servers import Server
 
 OF_TIME = re.compile(r"seconds|mean$|bound$|gap$")
@@ -38,9 +38,7 @@ async def store(server: Server, metrics: Metrics) -> AsyncIterator[Store]:
 async def create(store: Store, fleet: str, policy: str) -> None:
     curve = {"kind": "log_share", "resource": 20}
     classes = [{"name": name, "capacity": 5, "utility": curve, "pools": 3} for name in ("small", "large")]
-    file = FleetFile.read({"policy": policy, "classes": classes})
-    await store.fleets.configure(fleet, compile_spec(file), file.document())
-    await store.pools.add(fleet, file.wanted_pools())
+    await define(store, fleet, FleetFile.read({"policy": policy, "classes": classes}))
     for session in "abcd":
         await store.sessions.report(fleet, session, "small-1", None)
     await store.fleets.tick(fleet)

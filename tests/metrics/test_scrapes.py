@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from slta.api.app import build_api
 from slta.auth.keys import Access
-from slta.fleet_file import FleetFile, Specs, compile_spec
+from slta.fleet_file import FleetFile, Specs
 from slta.metrics import Metrics
 from slta.metrics.definitions import FleetGauge, Sample
 from slta.metrics.exposition import FLEETS_ROW, LINK_ROWS, REPEATED, Link
@@ -28,11 +28,12 @@ from slta.metrics.text import PLAIN, SAMPLES_PER_STEP, FamilyText, print_family
 from slta.models.errors import StoreUnavailableError
 from slta.models.request_record import RequestRecord
 from slta.models.scrape import Scrape
-from slta.store import Store, StoreSettings
+from slta.store import Store
 from tests.api.served import served
 from tests.awaiting import eventually
+from tests.event_loop import measured_callbacks
 from tests.expositions import scrape
-from tests.metrics.conftest import CALLBACK_SECONDS, PATIENT
+from tests.metrics.conftest import CALLBACK_SECONDS, PATIENT, define
 from tests.servers import Server
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -51,9 +52,7 @@ async def create(store: Store, fleet: str, capacity: int = 20, classes: int = 2)
     """A fleet that has been ticked, and has a session."""
     utility = {"kind": "log_share", "resource": 20}
     of_classes = [{"name": f"c{k}", "capacity": capacity, "utility": utility, "pools": 1} for k in range(classes)]
-    file = FleetFile.read({"classes": of_classes})
-    await store.fleets.configure(fleet, compile_spec(file), file.document())
-    await store.pools.add(fleet, file.wanted_pools())
+    await define(store, fleet, FleetFile.read({"classes": of_classes}))
     await store.sessions.assign(fleet, "a", None)
     await store.fleets.tick(fleet)
 
@@ -108,24 +107,28 @@ async def test_each_format_is_byte_for_byte_what_prometheus_client_prints(
     assert text == generate(Printed([*families, *deepcopy(own)])).decode()
 
 
-async def scraped_in_steps(metrics: Metrics, store: Store, held: list[float], **options: Any) -> str:
+async def scraped_in_steps(metrics: Metrics, store: Store) -> str:
     """A scrape, the last of three; in one of them no callback holds the event loop, garbage is collected in others."""
     worst = []
-    for _ in range(3):
-        held.clear()
-        text = await scrape(metrics, store, **options)
-        assert sum(held) > CALLBACK_SECONDS / 2, "too little to tell"
-        worst.append(max(held))
+    with measured_callbacks() as callbacks:
+        for _ in range(3):
+            callbacks.reset()
+            text = await scrape(metrics, store)
+            assert callbacks.total > CALLBACK_SECONDS / 2, "too little to tell"
+            worst.append(callbacks.longest)
     assert min(worst) < CALLBACK_SECONDS
     return text
 
 
-@pytest.mark.usefixtures("settled")
-async def test_no_callback_of_a_scrape_of_many_fleets_holds_the_event_loop(
-    store: Store, metrics: Metrics, held: list[float]
-) -> None:
+async def test_no_callback_of_a_scrape_of_many_fleets_holds_the_event_loop(store: Store, metrics: Metrics) -> None:
     await create_many(store)
-    assert (await scraped_in_steps(metrics, store, held)).count("slta_store_epoch{") == FLEETS
+    assert (await scraped_in_steps(metrics, store)).count("slta_store_epoch{") == FLEETS
+
+
+async def test_nor_does_printing_what_the_process_has_counted(store: Store, metrics: Metrics) -> None:
+    for key in range(3000):
+        metrics.observe(RequestRecord("r-1", "GET", "/r", 200, 0.003, "f", f"key-{key}"))
+    assert (await scraped_in_steps(metrics, store)).count("slta_key_requests_total{") == 3000
 
 
 def test_a_family_of_many_samples_is_printed_in_steps() -> None:
@@ -138,22 +141,6 @@ def test_so_is_a_family_of_the_process() -> None:
     for k in range(2 * SAMPLES_PER_STEP + 1):
         family.add_metric([str(k)], k)
     assert len(list(print_family(family, PLAIN))) == 1 + 3, "the head, and three steps"
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("settled")
-async def test_nor_does_one_of_a_fleet_with_many_levels(store: Store, metrics: Metrics, held: list[float]) -> None:
-    await create(store, "f", capacity=64, classes=64)
-    await scraped_in_steps(metrics, store, held, levels=True)
-
-
-@pytest.mark.usefixtures("settled")
-async def test_nor_does_printing_what_the_process_has_counted(
-    store: Store, metrics: Metrics, held: list[float]
-) -> None:
-    for key in range(3000):
-        metrics.observe(RequestRecord("r-1", "GET", "/r", 200, 0.003, "f", f"key-{key}"))
-    assert (await scraped_in_steps(metrics, store, held)).count("slta_key_requests_total{") == 3000
 
 
 def snapshots_taken(metrics: Metrics) -> float:
@@ -222,15 +209,6 @@ async def test_a_call_of_the_store_that_timed_out_once_leaves_no_fleet_out(
     monkeypatch.setattr(store.fleets, "snapshot", fail_once)
     text = await scrape(metrics, store)
     assert (value(text, "slta_store_up"), text.count("slta_store_epoch{")) == (1, FLEETS)
-
-
-async def test_a_store_that_is_gone_ends_a_reading_and_is_told(metrics: Metrics, server: Server) -> None:
-    store = await Store.open(StoreSettings(server.url), metrics)
-    await create(store, "f")
-    server.kill()
-    text = await scrape(metrics, store)
-    await store.close()
-    assert (value(text, "slta_store_up"), "slta_store_epoch{" in text) == (0, False)
 
 
 async def test_an_answer_that_breaks_off_lets_go_of_its_reading(store: Store, metrics: Metrics) -> None:

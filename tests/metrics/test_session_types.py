@@ -7,7 +7,8 @@ import pytest
 from slta.metrics import Metrics
 from slta.models import errors
 from slta.store import Store
-from tests.metrics.test_metrics import create, empty_store, exposition, series, server, small_fleet, value
+from tests.metrics.conftest import define
+from tests.metrics.test_metrics import empty_store, exposition, series, server, small_fleet, value
 
 __all__ = ["empty_store", "server"]
 
@@ -15,7 +16,7 @@ __all__ = ["empty_store", "server"]
 @pytest.fixture
 async def store(empty_store: Store) -> Store:
     """The fleet `f`: 10 places of `large` for `video`, one more assign of which is refused, and one of `default`."""
-    await create(empty_store, "f", small_fleet(policy="jlmu", session_types={"video": ["large"]}))
+    await define(empty_store, "f", small_fleet(policy="jlmu", session_types={"video": ["large"]}))
     for number in range(10):
         await empty_store.sessions.assign("f", f"v{number}", None, session_type="video")
     with pytest.raises(errors.NoCapacityError):
@@ -45,7 +46,7 @@ async def test_the_bound_is_that_of_the_types(store: Store, metrics: Metrics) ->
 
 
 async def test_a_fleet_without_types_has_no_series_of_them(empty_store: Store, metrics: Metrics) -> None:
-    await create(empty_store, "f", small_fleet())
+    await define(empty_store, "f", small_fleet())
     text = await exposition(metrics, empty_store)
     assert "slta_session_type_sessions{" not in text
     assert "slta_compatibility_gap{" not in text

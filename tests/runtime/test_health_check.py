@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,39 +14,6 @@ from slta.runtime.health_check import setting
 from slta.runtime.settings import read_settings
 from tests.certificates import certificate_in
 from tests.servers import free_port
-from tests.serving import Serving
-
-
-class Plain(Serving):
-    """Where it listens is in its environment alone."""
-
-    program = ("-m", "slta.cli", "serve", "--log-format", "json")
-
-
-def check(settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "slta.runtime.health_check"]
-    return subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=False)
-
-
-@pytest.mark.slow
-@pytest.mark.needs("openssl")
-@pytest.mark.parametrize("has_tls", [False, True])
-def test_a_dispatcher_on_another_address_and_port_is_healthy_with_and_without_tls(
-    tmp_path: Path, options: list[str], *, has_tls: bool
-) -> None:
-    settings = {"SLTA_HOST": "127.0.0.2", "SLTA_PORT": str(free_port())}
-    if has_tls:
-        certificate, key = certificate_in(tmp_path)
-        settings |= {"SLTA_TLS_CERTIFICATE": str(certificate), "SLTA_TLS_KEY": str(key)}
-    before = check(settings)
-    service = Plain(tmp_path, *options, **settings)
-    try:
-        service.url()
-        found = check(settings)
-    finally:
-        service.end()
-    assert (before.returncode, before.stdout) == (1, "[Errno 111] Connection refused\n")
-    assert (found.returncode, found.stdout, found.stderr) == (0, "HTTP/1.1 200 OK\n", "")
 
 
 @pytest.mark.needs("openssl")
@@ -76,6 +40,14 @@ async def test_who_answers_200_is_healthy(
         monkeypatch.setenv("SLTA_HOST", host)
         monkeypatch.setenv("SLTA_PORT", str(port))
         assert await asyncio.to_thread(health_check.main) == code
+
+
+def test_who_does_not_listen_is_not_healthy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SLTA_PORT", str(free_port()))
+    assert health_check.main() == 1
+    assert capsys.readouterr().out == "[Errno 111] Connection refused\n"
 
 
 @pytest.mark.parametrize(

@@ -134,20 +134,6 @@ def test_at_its_limit_it_says_so_and_serves_those_who_ask(service: tuple[Bounded
     assert {event["most"] for event in running.events("too_many_connections")} == {40}
 
 
-@pytest.mark.slow
-def test_where_descriptors_run_out_it_answers_all_the_same(tmp_path: Path) -> None:
-    with serving(tmp_path, "--data-dir", str(tmp_path / "data")) as (running, client):
-        process = running.process.pid
-        assert client.get("/healthz").status_code == 200
-        open_files = len(list(Path(f"/proc/{process}/fd").iterdir()))
-        resource.prlimit(process, resource.RLIMIT_NOFILE, (open_files + 3, open_files + 3))
-        with contextlib.ExitStack() as stack:
-            for k in range(20):
-                stack.enter_context(connect(client, f"127.0.2.{k + 1}"))
-                assert httpx.get(f"{client.base_url}/healthz").status_code == 200
-        until(lambda: any("no_descriptors" in event for event in running.events("too_many_connections")))
-
-
 @pytest.fixture
 def few_files() -> Iterator[int]:
     """The soft limit of open files is low meanwhile; the hard limit."""

@@ -28,16 +28,6 @@ def test_a_fleet_file_is_all_it_needs(tmp_path: Path, options: list[str]) -> Non
 
 
 @pytest.mark.slow
-def test_sessions_outlive_a_clean_stop(tmp_path: Path, options: list[str]) -> None:
-    with serving(tmp_path, *options) as (_, client):
-        pool = assign(client, "s-1").json()["pool_id"]
-    with serving(tmp_path, *options) as (_, client):
-        assert where(client, "s-1") == pool
-        again = assign(client, "s-1")
-        assert (again.status_code, again.json()["pool_id"], again.json()["replayed"]) == (200, pool, True)
-
-
-@pytest.mark.slow
 def test_sessions_outlive_a_kill_of_the_service(tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, *options) as (service, client):
         pools = {f"s-{k}": assign(client, f"s-{k}").json()["pool_id"] for k in range(50)}
@@ -67,14 +57,6 @@ def test_a_second_service_on_the_same_folder_is_told_why_not(tmp_path: Path, opt
         assert second.process.wait(DEADLINE_SECONDS) == 2
         assert second.log.startswith("slta: the data directory")
         assert "--store-url" in second.log
-
-
-@pytest.mark.slow
-def test_a_lease_ends_a_session_though_no_client_calls(tmp_path: Path, options: list[str]) -> None:
-    with serving(tmp_path, *options) as (_, client):
-        client.post("/v1/fleets/f/assign", json={"session_id": "s-1", "lease_seconds": 0.2})
-        until(lambda: client.get("/v1/fleets/f/state").json()["counters"]["expired"] == 1)
-        assert client.get("/v1/fleets/f/state").json()["sessions"]["active"] == 0
 
 
 @pytest.mark.slow

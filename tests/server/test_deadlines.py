@@ -53,6 +53,7 @@ STATES = {
     "nothing has come": (b"", hangs, HEAD),
     "empty lines have come": (b"\r\n\r\n", hangs, HEAD),
     "a head is open": (b"GET", hangs, HEAD),
+    "an empty line has come, and a head is open": (b"\r\nG", hangs, HEAD),
     "a body is open": (POST + b"\r\nab", hangs, REQUEST),
     "chunks are open": (CHUNKED + b"1\r\na\r\n0\r\n\r", hangs, REQUEST),
     "it waits for leave to send its body": (POST + b"Expect: 100-continue\r\n\r\n", hangs, REQUEST),
@@ -103,6 +104,7 @@ async def test_each_state_ends_at_its_deadline(name: str) -> None:
         protocol.deadline = 0
         protocol.on_timeout()
     assert wire.is_closing()
+    assert wire.written.count(b"HTTP/1.1 408 ") == name.endswith("a head is open")
     await leave(protocol)
 
 

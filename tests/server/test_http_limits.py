@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import repeat
@@ -140,50 +139,6 @@ async def test_who_reads_no_answers_is_soon_read_no_more_and_then_answered_in_or
         writer.transport.abort()
         said = await pour(here, WHOLE * 50 + LAST)
     assert said.count(b"HTTP/1.1 200 OK") == 51
-
-
-@pytest.mark.slow
-async def test_who_reads_no_answers_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_limits, "STALLED_SECONDS", 0.0)
-    async with edge() as here:
-        plain = socket.socket()
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # else the system takes answers for seconds
-        plain.connect(("127.0.0.1", here.port))
-        _, writer = await asyncio.open_connection(sock=plain, limit=1024)
-        writer.transport.pause_reading()  # type: ignore[attr-defined]
-        writer.write(WHOLE * 200_000)
-        with pytest.raises(ConnectionError):
-            await asyncio.wait_for(writer.drain(), PATIENCE)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("said", [b"", b"\r\n", b"\r\n\r\n"])
-async def test_who_says_nothing_is_left_without_a_word(said: bytes) -> None:
-    async with edge(head_seconds=0.01) as here:
-        assert await pour(here, said) == b""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("begin", [b"G", b"\r\nG", ASKED, WHOLE + b"G"])
-async def test_a_head_that_does_not_end_in_time_gets_408_though_its_client_goes_on_dripping(begin: bytes) -> None:
-    async with edge(head_seconds=0.05) as here:
-        reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
-        hearing = asyncio.create_task(reader.read())
-        writer.write(begin)
-        async with asyncio.timeout(PATIENCE):
-            while not hearing.done():
-                await asyncio.sleep(0.02)
-                writer.write(b"a")
-        writer.transport.abort()
-    assert codes(await hearing) == [(408, "request_timeout")]
-
-
-@pytest.mark.slow
-async def test_an_idle_connection_is_kept_as_long_as_the_setting_says() -> None:
-    async with edge(keep_alive_seconds=1, head_seconds=60) as here:
-        said = await pour(here, WHOLE)
-    assert said.count(b"HTTP/1.1 200 OK") == 1
-    assert codes(said) == []
 
 
 async def test_a_body_that_nobody_waits_for_is_read_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
