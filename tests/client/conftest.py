@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from uuid import uuid4
+from collections.abc import AsyncIterator, Callable
 
-import httpx
 import pytest
 
-from tests.client.fleets import Fleet
 from tests.client.gate import Gate, gate
+from tests.live_fleet import Fleet
 from tests.service_process import ServiceProcess
 
 NewFleet = Callable[..., Fleet]
 
 
-@pytest.fixture(scope="session")
-def http() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=10) as made:
-        yield made
-
-
 @pytest.fixture
-def new_fleet(shared_service: ServiceProcess, http: httpx.Client) -> NewFleet:
+def new_fleet(shared_service: ServiceProcess) -> NewFleet:
     """Makes fleets on the dispatcher that stays."""
 
     def new(**size: int) -> Fleet:
-        return Fleet.create(shared_service, http, f"f-{uuid4().hex[:8]}", **size)
+        return Fleet.create(shared_service, **size)
 
     return new
 

@@ -12,7 +12,6 @@ import pytest
 
 from slta_client import (
     AsyncClient,
-    NoCapacityError,
     RefusedError,
     SessionEndedError,
     SessionLostError,
@@ -21,9 +20,9 @@ from slta_client import (
 from slta_client.session import OnLost
 from tests.awaiting import eventually
 from tests.client.conftest import NewFleet
-from tests.client.fleets import Fleet
 from tests.client.gate import Answer, Gate, Silence, Unsent
 from tests.inventory import each
+from tests.live_fleet import Fleet
 
 
 @pytest.fixture
@@ -138,21 +137,6 @@ async def test_an_error_of_the_block_of_a_lost_session_is_not_hidden(fleet: Flee
 
 
 # Refusals
-
-
-@pytest.mark.slow
-async def test_a_full_fleet_refuses_at_once_or_waits_if_asked(new_fleet: NewFleet) -> None:
-    fleet = new_fleet(pools=1, capacity=1)
-    async with AsyncClient(fleet.service.url, fleet.name, timeout=30) as client:
-        async with client.session("first"):
-            with pytest.raises(NoCapacityError):
-                async with client.session():
-                    pass
-            waiting = client.session("second", wait=30)
-            entered = asyncio.create_task(waiting.__aenter__())
-            await asyncio.sleep(0)
-        assert (await entered).pool_id == "c-1"
-        await waiting.__aexit__(None, None, None)
 
 
 async def test_the_next_fleet_of_a_list_is_taken_when_the_first_is_full(new_fleet: NewFleet) -> None:

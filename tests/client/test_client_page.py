@@ -1,4 +1,4 @@
-"""docs/client.md: its examples run, and its tables and limits are those of the code."""
+"""docs/client.md: its examples run; its tables, limits and generators are those of the code and of other tests."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from slta.api.http.problems import STATUS
 from slta_client import Breaker, budget, copies, lanes, metrics, options, replies, reports, rules, two_choices
 from slta_client.rules import RULES, Rule
 from tests.client.conftest import NewFleet
-from tests.client.fleets import Fleet
-from tests.docs.pages import ROOT, Page, documented_metrics, rows, words
+from tests.contract.test_generated_programs import GO_GENERATOR, GO_OPTIONS, NPM_PACKAGES, TYPE_OPTIONS
+from tests.docs.pages import ROOT, Page, alternatives, documented_metrics, rows, words
 from tests.inventory import each
+from tests.live_fleet import Fleet
 
 PAGE = Page(ROOT / "docs/client.md")
 PROSE = " ".join(PAGE.prose.split())
@@ -123,3 +124,29 @@ def test_the_version_is_that_of_the_service_and_its_package_is_built_with_it() -
     assert slta_client.__version__ == release()
     assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "slta_client.release.VERSION"}
     assert [name.partition(">")[0] for name in project["project"]["dependencies"]] == ["httpx"]
+
+
+TYPESCRIPT, GO = [block for block in PAGE.blocks("sh") if "openapi.json" in block]
+
+
+def test_it_names_every_example() -> None:
+    named = {word for word in PAGE.spans if word.startswith("examples/")}
+    assert named == {str(path.relative_to(ROOT)) for path in (ROOT / "examples/client").glob("*.py")}
+
+
+def test_a_client_in_typescript_is_generated_by_the_packages_and_the_command_of_the_tests() -> None:
+    installed = re.search(r"npm install (.*)", TYPESCRIPT)
+    assert installed is not None
+    assert set(installed[1].split()) == {name for name in NPM_PACKAGES if name.startswith("openapi-")}
+    assert f"openapi-typescript openapi.json {' '.join(TYPE_OPTIONS)} --output generated.d.ts" in TYPESCRIPT
+
+
+def test_a_client_in_go_is_generated_by_the_package_and_the_command_of_the_tests() -> None:
+    assert f"pip install '{GO_GENERATOR}'" in GO
+    assert "generate --generator-name go --input-spec openapi.json --output generated" in GO
+    assert f"--additional-properties={GO_OPTIONS}" in GO
+
+
+def test_the_programs_that_use_them_exist() -> None:
+    (programs,) = (word for word in PAGE.spans if word.startswith("tests/contract/clients/"))
+    assert all((ROOT / path).is_file() for path in alternatives(programs))

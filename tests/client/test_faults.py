@@ -13,14 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx
 import pytest
 
 from slta_client import AsyncClient, Client, PlacementError, SessionLostError
 from slta_client.copy_file import save
 from slta_client.endpoints import Endpoints
-from tests.client.fleets import Fleet
 from tests.client.gate import Answer, Chooser, Cut, Fault, Gate, Late, Request, Silence, Unsent, gate
+from tests.live_fleet import Fleet
 from tests.service_process import ServiceProcess
 
 AT_ONCE = 20
@@ -252,11 +251,11 @@ def play_in_a_thread(client: Client, chaos: Chaos) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("seed", "fallback"), [(1, None), pytest.param(2, "two-choices", marks=pytest.mark.campaign)])
 async def test_after_hundreds_of_random_faults_each_session_was_placed_once_and_has_ended(
-    tmp_path: Path, http: httpx.Client, seed: int, fallback: Literal["two-choices"] | None
+    tmp_path: Path, seed: int, fallback: Literal["two-choices"] | None
 ) -> None:
     chaos, tasks = Chaos(seed, MANY[fallback]), asyncio.all_tasks()
     with ServiceProcess(tmp_path, settings={"SLTA_DURABILITY": "fsync"}) as service:
-        fleet = Fleet.create(service, http, "f")
+        fleet = Fleet.create(service, "f")
         async with gate(service.port) as between:
             between.choose = chaos.choose
             copy = tmp_path / "copy"

@@ -10,15 +10,14 @@ from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, contex
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
 import pytest
 
 from slta_client import AsyncClient, Client, Session, copies
 from tests.awaiting import eventually, until
 from tests.client.conftest import NewFleet
-from tests.client.fleets import Fleet
 from tests.client.gate import Answer, Gate, Late, Silence
 from tests.client.test_sync_client import in_child
+from tests.live_fleet import Fleet
 from tests.servers import Server, own_server
 from tests.service_process import ServiceProcess
 
@@ -121,17 +120,15 @@ async def test_sessions_begin_while_slta_stands_still_and_are_known_after_it(new
 
 
 @pytest.mark.slow
-async def test_sessions_begin_while_slta_is_away_and_are_known_after_it(tmp_path: Path, http: httpx.Client) -> None:
+async def test_sessions_begin_while_slta_is_away_and_are_known_after_it(tmp_path: Path) -> None:
     with ServiceProcess(tmp_path) as service:
-        await outlive(Fleet.create(service, http, "f", pools=6), killed(service))
+        await outlive(Fleet.create(service, "f", pools=6), killed(service))
 
 
 @pytest.mark.slow
-async def test_sessions_begin_while_the_store_is_away_and_are_known_after_it(
-    tmp_path: Path, http: httpx.Client
-) -> None:
+async def test_sessions_begin_while_the_store_is_away_and_are_known_after_it(tmp_path: Path) -> None:
     with own_server() as store, ServiceProcess(tmp_path, settings={"SLTA_STORE_URL": store.url}) as service:
-        await outlive(Fleet.create(service, http, "f", pools=6), without_store(store))
+        await outlive(Fleet.create(service, "f", pools=6), without_store(store))
 
 
 # Single replies
@@ -208,7 +205,7 @@ def fill(fleet: Fleet) -> None:
 
 
 def remove(fleet: Fleet) -> None:
-    fleet.http.delete(f"{fleet.service.url}/v1/fleets/{fleet.name}/pools/c-1").raise_for_status()
+    fleet.call("DELETE", "pools/c-1")
 
 
 @pytest.mark.parametrize(("change", "code"), [(fill, "over_capacity"), (remove, "reported_pool_unknown")])

@@ -11,7 +11,7 @@ import pytest
 
 from slta_client import Client, SessionLostError
 from tests.awaiting import until
-from tests.client.fleets import Fleet
+from tests.live_fleet import Fleet
 
 
 @pytest.fixture

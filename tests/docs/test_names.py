@@ -140,12 +140,6 @@ RECORDING_RULE = r"\b[a-z_]+:slta_[a-z_]+:\w+|\bslta:\w+:\w*\d\w*"
 RECORDED = re.findall(r"record: (\S+)", "".join(text for _, text in write_rules.written()))
 
 
-@each_named(
-    [
-        (page, name)
-        for page in PAGES
-        for name in re.findall(r"\b[a-z_]+:slta_[a-z_]+:\w+|\bslta:\w+:\w*\d\w*", page.text)
-    ]
-)
+@each_named([(page, name) for page in PAGES for name in re.findall(RECORDING_RULE, page.text)])
 def test_a_recording_rule_that_is_named_exists(page: Page, named: str) -> None:
     assert named in RECORDED, f"{page} names {named}"

@@ -14,15 +14,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
 
 from slta_client import AsyncClient
 from tests.awaiting import eventually, until, until_answered
-from tests.client.fleets import Fleet
 from tests.docs.pages import ROOT
+from tests.live_fleet import Fleet
 from tests.servers import free_port
 from tests.service_process import ServiceProcess
 
@@ -34,10 +33,9 @@ IN_PROCESS = pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.te
 
 
 @pytest.fixture
-def fleet(shared_service: ServiceProcess) -> Iterator[Fleet]:
+def fleet(shared_service: ServiceProcess) -> Fleet:
     """Two pools with room for one session each."""
-    with httpx.Client(timeout=10) as http:
-        yield Fleet.create(shared_service, http, f"f-{uuid4().hex[:8]}", pools=2, capacity=1)
+    return Fleet.create(shared_service, pools=2, capacity=1)
 
 
 def settings(fleet: Fleet) -> dict[str, str]:

@@ -7,16 +7,16 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from slta_integrations.follow import follower, source
 from slta_integrations.follow.log_tail import LogTail
 from tests.integrations.api_server import FakeApiServer, slice_of
-from tests.integrations.following import Fleet, Following
+from tests.integrations.following import Following
 from tests.integrations.logs import Log, Tailed
 from tests.integrations.threaded_relay import ThreadedRelay, relayed
+from tests.live_fleet import Fleet
 from tests.service_process import ServiceProcess
 
 NewFollower = Callable[..., Following]
@@ -26,15 +26,7 @@ NewTail = Callable[..., Tailed]
 @pytest.fixture
 def fleet(shared_service: ServiceProcess) -> Fleet:
     """Three pools of one class on a dispatcher that stays."""
-    return Fleet.create(shared_service, f"f-{uuid4().hex[:8]}")
-
-
-@pytest.fixture
-def own_fleet(tmp_path: Path) -> Iterator[Fleet]:
-    """The same on a dispatcher that a test may end and start."""
-    (tmp_path / "service").mkdir()
-    with ServiceProcess(tmp_path / "service") as service:
-        yield Fleet.create(service, "f")
+    return Fleet.create(shared_service)
 
 
 @pytest.fixture

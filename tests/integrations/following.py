@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,51 +15,10 @@ from slta_integrations.follow.command import MAX_BACKLOG_BYTES, Wanted, follow
 from slta_integrations.follow.metrics import Metrics
 from slta_integrations.options import Target
 from tests.awaiting import DEADLINE_SECONDS, until
-from tests.service_process import ServiceProcess
-
-POOLS = 3
-CLASSES = [{"name": "c", "utility": {"kind": "log_share", "resource": 20}, "capacity": 1000, "pools": POOLS}]
 
 
 def ids(count: int, prefix: str = "s") -> list[str]:
     return [f"{prefix}-{number}" for number in range(count)]
-
-
-@dataclass
-class Fleet:
-    """A fleet of pools `c-1` to `c-3`."""
-
-    service: ServiceProcess
-    name: str
-
-    @classmethod
-    def create(cls, service: ServiceProcess, name: str) -> Fleet:
-        service.call("PUT", f"/v1/fleets/{name}", {"classes": CLASSES})
-        return cls(service, name)
-
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        return self.service.call(method, f"/v1/fleets/{self.name}/{path}", body)
-
-    def assign(self, *session_ids: str) -> list[str]:
-        """The pools that the sessions were placed on."""
-        return [str(self.call("POST", "assign", {"session_id": id_})["pool_id"]) for id_ in session_ids]
-
-    def begin_and_end(self, *session_ids: str, seconds: float = 1) -> list[str]:
-        """Place sessions; the lines of their ends."""
-        pools = self.assign(*session_ids)
-        return [f"slta1 end {id_} {pool} {seconds}" for id_, pool in zip(session_ids, pools, strict=True)]
-
-    @property
-    def sessions(self) -> int:
-        """Live ones."""
-        return int(self.call("GET", "state")["sessions"]["active"])
-
-    @property
-    def completions(self) -> int:
-        return int(self.call("GET", "state")["counters"]["completed"])
-
-    def pool_of(self, session_id: str) -> str:
-        return str(self.call("GET", f"sessions/{session_id}")["pool_id"])
 
 
 class Following:

@@ -20,7 +20,7 @@ from tests.awaiting import DEADLINE_SECONDS, until
 from tests.deploy.manifests import VERSIONS, check
 from tests.deploy.seccomp import values
 from tests.docs.pages import ROOT, Page, rows, words
-from tests.integrations.following import Fleet
+from tests.live_fleet import Fleet
 
 PAGE = Page(ROOT / "docs/agent.md")
 UNIT = ROOT / "deploy/systemd/slta-agent.service"

@@ -11,16 +11,17 @@ import pytest
 from slta_integrations.follow import follower
 from tests.awaiting import until
 from tests.integrations.conftest import NewFollower
-from tests.integrations.following import Fleet, ids
+from tests.integrations.following import ids
 from tests.integrations.logs import Log
+from tests.live_fleet import Fleet
 from tests.service_process import ServiceProcess
 
 
 def test_the_line_of_an_end_completes_the_session(fleet: Fleet, log: Log, new_follower: NewFollower) -> None:
     following = new_follower(fleet, file=log.path)
     log.write(*fleet.begin_and_end("a"))
-    until(lambda: fleet.completions == 1)
-    assert fleet.sessions == 0
+    until(lambda: fleet.counter("completed") == 1)
+    assert fleet.live == 0
     until(lambda: following.value("outcomes_total", operation="complete", code="completed") == 1)
 
 
@@ -31,7 +32,7 @@ def test_the_position_is_saved_after_the_answer(
     log.write(*fleet.begin_and_end("a"))
     position = tmp_path / "state/position.json"
     until(lambda: json.loads(position.read_text())["offset"] == log.path.stat().st_size)
-    assert fleet.completions == 1
+    assert fleet.counter("completed") == 1
 
 
 def test_lines_are_counted_by_kind(fleet: Fleet, log: Log, new_follower: NewFollower) -> None:
@@ -59,11 +60,11 @@ def test_a_follower_that_starts_again_goes_on_where_it_was(fleet: Fleet, log: Lo
     new_follower(fleet, file=log.path).stop()
     log.write(*fleet.begin_and_end("a"))
     second = new_follower(fleet, file=log.path)
-    until(lambda: second.value("lines_total", kind="end") == 1 and fleet.completions == 1)
+    until(lambda: second.value("lines_total", kind="end") == 1 and fleet.counter("completed") == 1)
     second.stop()
     log.write(*fleet.begin_and_end("b"))
     third = new_follower(fleet, file=log.path)
-    until(lambda: fleet.completions == 2)
+    until(lambda: fleet.counter("completed") == 2)
     assert third.value("lines_total", kind="end") == 1
 
 
@@ -76,7 +77,7 @@ def test_sessions_that_end_around_a_rotation_are_completed(
     log.write(*lines[:2])
     rotate(log)
     log.write(*lines[2:])
-    until(lambda: fleet.completions == 4)
+    until(lambda: fleet.counter("completed") == 4)
     assert following.value("gaps_total", reason="gone") + following.value("gaps_total", reason="truncated") == 0
 
 
@@ -88,7 +89,7 @@ def test_a_fleet_that_does_not_exist_yet_is_waited_for(
     log.write("slta1 begin a c-1")
     until(lambda: following.value("calls_total", status="200") + following.value("calls_total", status="404") >= 2)
     Fleet.create(shared_service, "later")
-    until(lambda: later.sessions == 1)
+    until(lambda: later.live == 1)
 
 
 def test_a_fleet_that_does_not_exist_is_logged_before_there_is_a_line(
@@ -115,7 +116,7 @@ def test_a_position_that_cannot_be_saved_is_said_and_the_lines_go_on(
     new_follower(fleet, file=log.path)
     (tmp_path / "state/position.new").mkdir()
     log.write(*fleet.begin_and_end("a"))
-    until(lambda: fleet.completions == 1)
+    until(lambda: fleet.counter("completed") == 1)
     until(lambda: any("the position cannot be saved" in message for message in caplog.messages))
     (tmp_path / "state/position.new").rmdir()
     log.write(*fleet.begin_and_end("b"))

@@ -14,8 +14,9 @@ from slta.cli.commands import app
 from slta_integrations.follow import log_line, operations
 from tests.awaiting import until
 from tests.docs.pages import ROOT, Page, rows, words
-from tests.integrations.following import Fleet, FollowerProcess
+from tests.integrations.following import FollowerProcess
 from tests.integrations.logs import Log
+from tests.live_fleet import Fleet
 from tests.servers import free_port
 
 PAGE = Page(ROOT / "docs/follow.md")

@@ -16,8 +16,9 @@ from slta_integrations.follow.spool import Spool
 from slta_integrations.notices import Notices
 from tests.awaiting import until
 from tests.integrations.conftest import NewFollower
-from tests.integrations.following import Fleet, FollowerProcess, ids
+from tests.integrations.following import FollowerProcess, ids
 from tests.integrations.threaded_relay import ThreadedRelay
+from tests.live_fleet import Fleet
 from tests.servers import free_port
 
 
@@ -36,9 +37,9 @@ def test_datagrams_are_kept_while_slta_is_away_and_after_a_kill(
     first.kill()
     between.come_back()
     second = FollowerProcess(between.url, fleet.name, tmp_path, "--listen", listen)
-    until(lambda: fleet.completions == 5)
+    until(lambda: fleet.counter("completed") == 5)
     assert second.end() == 0
-    assert fleet.sessions == 0
+    assert fleet.live == 0
 
 
 def send(address: tuple[str, int] | str, lines: list[str]) -> None:
@@ -62,8 +63,8 @@ def test_beyond_the_backlog_datagrams_are_dropped_and_counted(
     until(lambda: spool.read_text().count("\n") + following.dropped == 21)
     assert following.dropped == 10
     between.come_back()
-    until(lambda: fleet.completions == 10)
-    assert fleet.sessions == 10
+    until(lambda: fleet.counter("completed") == 10)
+    assert fleet.live == 10
 
 
 def test_what_the_kernel_drops_is_counted(
@@ -91,7 +92,7 @@ async def test_datagrams_that_have_arrived_are_kept_at_a_stop(tmp_path: Path) ->
 
 
 def has_completed(fleet: Fleet, count: int) -> bool:
-    return fleet.completions == count
+    return fleet.counter("completed") == count
 
 
 def test_segments_of_the_spool_are_removed_when_slta_has_answered(

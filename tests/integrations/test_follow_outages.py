@@ -13,9 +13,10 @@ import pytest
 from slta_integrations import client
 from tests.awaiting import until
 from tests.integrations.conftest import NewFollower
-from tests.integrations.following import Fleet, FollowerProcess, ids
+from tests.integrations.following import FollowerProcess, ids
 from tests.integrations.logs import Log
 from tests.integrations.threaded_relay import ThreadedRelay
+from tests.live_fleet import Fleet
 
 STEPS = 25
 
@@ -31,7 +32,7 @@ def test_slta_away_and_back(fleet: Fleet, between: ThreadedRelay, log: Log, new_
     log.write(*lines[10:])
     until(lambda: following.value("backlog_bytes") == sum(len(line) + 1 for line in lines))
     between.come_back()
-    until(lambda: fleet.sessions == 0)
+    until(lambda: fleet.live == 0)
     until(lambda: (following.value("backlog_bytes"), following.value("lag_seconds")) == (0, 0))
     assert following.value("outcomes_total", operation="complete", code="completed") == 20
 
@@ -47,7 +48,7 @@ def test_stopped_while_slta_is_away_it_sends_the_lines_later(
     following.stop()
     between.come_back()
     new_follower(fleet, between.url, file=log.path)
-    until(lambda: fleet.completions == 3)
+    until(lambda: fleet.counter("completed") == 3)
 
 
 @pytest.mark.slow
@@ -64,7 +65,7 @@ def test_slta_that_stands_still_is_asked_again_and_nothing_is_done_twice(
     finally:
         fleet.service.signal(signal.SIGCONT)
     until(lambda: following.value("backlog_bytes") == 0)
-    assert (fleet.sessions, fleet.completions) == (0, 20)
+    assert (fleet.live, fleet.counter("completed")) == (0, 20)
 
 
 @pytest.mark.slow
@@ -86,9 +87,9 @@ def test_kills_and_rotations_in_any_order_lose_nothing_and_do_nothing_twice(
         if process.process.poll() is not None:
             process = FollowerProcess(*options)
             steps[1] = process.kill
-    until(lambda: fleet.sessions == 0)
+    until(lambda: fleet.live == 0)
     assert process.end() == 0
-    assert fleet.completions == 5 * STEPS
+    assert fleet.counter("completed") == 5 * STEPS
     assert "WARNING" not in process.log
 
 
@@ -107,10 +108,10 @@ def test_killed_while_the_answer_is_under_way_it_repeats_the_call_and_no_more(
     between.release()
     second = FollowerProcess(between.url, fleet.name, tmp_path, "--file", str(log.path))
     log.write(lines[10])
-    until(lambda: fleet.sessions == 0)
+    until(lambda: fleet.live == 0)
     until(lambda: json.loads(second.position.read_text())["offset"] == log.path.stat().st_size)
     assert second.end() == 0
-    assert fleet.completions == 11
+    assert fleet.counter("completed") == 11
 
 
 def test_sigterm_finishes_the_call_saves_the_position_and_exits_with_0(
@@ -142,5 +143,5 @@ def test_beyond_the_backlog_the_oldest_rotated_file_is_dropped_and_counted(
     log.write(*lines[2:])
     until(lambda: following.dropped == 1)
     between.come_back()
-    until(lambda: fleet.completions == 3)
-    assert fleet.sessions == 1
+    until(lambda: fleet.counter("completed") == 3)
+    assert fleet.live == 1

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-import httpx
-import pytest
-from redis import Redis
-
-from slta.store.embedded.data_dir import SOCKET_NAME
 from tests.awaiting import until
 from tests.integrations.conftest import NewFollower
-from tests.integrations.following import Fleet, Following
+from tests.integrations.following import Following
 from tests.integrations.logs import Log
 from tests.integrations.threaded_relay import ThreadedRelay
-
-OLD_LINES = 300_000
+from tests.live_fleet import Fleet
 
 
 def reported(following: Following, code: str) -> float:
@@ -30,7 +22,7 @@ def test_a_session_that_slta_did_not_place_is_reported(fleet: Fleet, log: Log, n
     assert session["pool_id"] == "c-2"
     assert 0 < session["lease_seconds_left"] <= 31.5
     log.write("slta1 end a c-2 1")
-    until(lambda: fleet.sessions == 0)
+    until(lambda: fleet.live == 0)
     assert following.value("unseen_session_seconds_total") == 0
 
 
@@ -44,7 +36,7 @@ def test_a_session_on_its_pool_stays_and_one_on_another_is_moved_and_counted(
     until(lambda: (reported(following, "same"), reported(following, "moved")) == (1, 1))
     assert (fleet.pool_of("kept"), fleet.pool_of("moved")) == (kept, other)
     log.write(f"slta1 end moved {other} 1")
-    until(lambda: fleet.sessions == 1)
+    until(lambda: fleet.live == 1)
     assert following.value("elsewhere_sessions_total") == 1
 
 
@@ -60,7 +52,7 @@ def test_an_end_without_a_begin_is_not_reported(fleet: Fleet, log: Log, new_foll
     following = new_follower(fleet, file=log.path)
     log.write("slta1 end a c-1 2.5")
     until(lambda: following.value("unseen_session_seconds_total") == 2.5)
-    assert fleet.sessions == 0
+    assert fleet.live == 0
 
 
 def test_what_began_while_slta_was_away_is_known_when_it_is_back(
@@ -75,7 +67,7 @@ def test_what_began_while_slta_was_away_is_known_when_it_is_back(
     until(lambda: following.value("calls_total", status="connection_failed") >= 2)
     between.come_back()
     until(lambda: following.value("backlog_bytes") == 0)
-    until(lambda: fleet.sessions == 751)
+    until(lambda: fleet.live == 751)
     assert following.value("outcomes_total", operation="complete", code="completed") == 750
 
 
@@ -84,41 +76,5 @@ def test_a_full_call_of_reports_with_leases_is_within_the_limits(
 ) -> None:
     following = new_follower(fleet, file=log.path, lease_seconds=86_400.5)
     log.write(*(f"slta1 begin {number:0128} c-{1 + number % 3}" for number in range(1000)))
-    until(lambda: fleet.sessions == 1000)
+    until(lambda: fleet.live == 1000)
     assert following.value("calls_total", status="422") == 0
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_three_hundred_thousand_old_lines_change_no_mark(
-    own_fleet: Fleet, log: Log, new_follower: NewFollower, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = new_follower(own_fleet, file=log.path)
-    log.write("slta1 end ended-early c-1 1")
-    until(lambda: first.value("unseen_session_seconds_total") == 1)
-    first.stop()
-    marks = marks_of(own_fleet)
-    assert len(marks) == 1
-    position = log.path.parent / "state/position.json"
-    text = position.read_text()
-    seen_at = text[text.index('"seen_at"') :]
-    position.write_text(text.replace(seen_at, '"seen_at": 1000.0}'))
-    with log.path.open("a") as stream:
-        stream.writelines(f"slta1 end old-{number} c-1 1\n" for number in range(OLD_LINES))
-    second = new_follower(own_fleet, file=log.path)
-    for part in range(1, 11):
-        until(partial(has_answered, second, part * OLD_LINES // 10))
-    assert marks_of(own_fleet) == marks
-    with pytest.raises(httpx.HTTPStatusError, match="409"):
-        own_fleet.assign("ended-early")
-
-
-def has_answered(following: Following, ends: int) -> bool:
-    return following.value("outcomes_total", operation="complete", code="unknown_session") >= ends
-
-
-def marks_of(fleet: Fleet) -> list[str]:
-    """The ids that were completed before their assign."""
-    socket = fleet.service.log.parent / "data" / SOCKET_NAME
-    with Redis(unix_socket_path=str(socket), decode_responses=True) as store:
-        return list(store.zrange(f"{{{fleet.name}}}:early", 0, -1))

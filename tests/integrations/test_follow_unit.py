@@ -13,8 +13,8 @@ import pytest
 from tests.awaiting import DEADLINE_SECONDS, until
 from tests.deploy.seccomp import values
 from tests.docs.pages import ROOT
-from tests.integrations.following import Fleet
 from tests.integrations.logs import Log
+from tests.live_fleet import Fleet
 from tests.servers import free_port
 
 UNIT = ROOT / "deploy/systemd/slta-follow.service"
@@ -43,8 +43,8 @@ def test_its_command_completes_a_session_under_its_filter(fleet: Fleet, log: Log
     try:
         until(lambda: (tmp_path / "state/slta-follow/position.json").exists() or process.poll() is not None)
         log.write(*fleet.begin_and_end("a"))
-        until(lambda: fleet.completions == 1 or process.poll() is not None)
+        until(lambda: fleet.counter("completed") == 1 or process.poll() is not None)
     finally:
         process.terminate()
         assert process.wait(DEADLINE_SECONDS) == 0
-    assert fleet.completions == 1
+    assert fleet.counter("completed") == 1

@@ -17,9 +17,9 @@ from slta_integrations.kubernetes.wanted import Selection, pool_id
 from tests.awaiting import until
 from tests.certificates import certificate_in
 from tests.integrations.api_server import FakeApiServer, endpoint, slice_of, terminating, uid_of
-from tests.integrations.following import Fleet
 from tests.integrations.threaded_relay import ThreadedRelay
 from tests.integrations.watching import SOURCE, Watching
+from tests.live_fleet import Fleet
 
 NewWatcher = Callable[..., Watching]
 OTHERS = {"c-1", "c-2", "c-3"}

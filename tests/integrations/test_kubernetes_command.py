@@ -22,8 +22,8 @@ from slta_integrations.kubernetes.wanted import pool_id
 from tests.awaiting import until
 from tests.docs.pages import ROOT, Page, rows, words
 from tests.integrations.api_server import FakeApiServer, endpoint, slice_of, uid_of
-from tests.integrations.following import Fleet
 from tests.integrations.watching import options, watching_process
+from tests.live_fleet import Fleet
 from tests.servers import free_port
 
 

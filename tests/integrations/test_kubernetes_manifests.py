@@ -19,9 +19,9 @@ from slta_integrations.kubernetes.wanted import Selection
 from tests.awaiting import until
 from tests.docs.pages import ROOT
 from tests.integrations.api_server import FakeApiServer, endpoint, slice_of, uid_of
-from tests.integrations.following import Fleet
 from tests.integrations.watching import Watching
 from tests.inventory import each
+from tests.live_fleet import Fleet
 
 FOLDER = ROOT / "deploy/kubernetes/watcher"
 FILES = {path.stem: path for path in FOLDER.rglob("*.yaml")}

@@ -15,8 +15,8 @@ from lab.benchmarks.processor import seconds_of
 from slta_integrations.kubernetes.wanted import pool_id
 from tests.awaiting import until
 from tests.integrations.api_server import FakeApiServer, Object, endpoint, slice_of, uid_of
-from tests.integrations.following import Fleet
 from tests.integrations.watching import options, watching_process
+from tests.live_fleet import Fleet
 
 PODS, PER_SLICE = 10_000, 100
 SLICES = PODS // PER_SLICE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from slta_integrations.errors import UnusableError
 from slta_integrations.nginx_map import command as nginx_map
 from slta_integrations.nginx_map.rendering import PoolAddress, render
 from tests.awaiting import until
-from tests.integrations.following import Fleet
 from tests.inventory import each
+from tests.live_fleet import Fleet
 from tests.servers import free_port
 
 
@@ -106,10 +106,14 @@ def test_pools_that_nginx_cannot_tell_apart_are_refused(other: str) -> None:
 @pytest.fixture
 def addressed(fleet: Fleet) -> Fleet:
     """Two pools with addresses, one without, one whose id is a word of nginx, one whose id has a colon."""
-    pools = {"c-1": "127.0.0.1:81", "c-2": "127.0.0.1:82", "default": "127.0.0.1:83", "eu:1": "127.0.0.1:84"}
+    ports = {"c-1": 81, "c-2": 82, "default": 83, "eu:1": 84}
+    address(fleet, {pool: f"127.0.0.1:{port}" for pool, port in ports.items()} | {"c-3": None})
+    return fleet
+
+
+def address(fleet: Fleet, pools: Mapping[str, str | None]) -> None:
     entries = [{"pool_id": pool, "pool_class": "c", "address": address} for pool, address in pools.items()]
     fleet.call("POST", "pools", {"pools": entries})
-    return fleet
 
 
 def called(fleet: Fleet, *options: str) -> Any:
@@ -150,6 +154,7 @@ def test_an_address_that_nginx_cannot_read_writes_nothing(addressed: Fleet, tmp_
 def test_a_fleet_without_addresses_writes_nothing(fleet: Fleet, tmp_path: Path) -> None:
     file = tmp_path / "slta-pools.conf"
     file.write_text("before")
+    address(fleet, dict.fromkeys(("c-1", "c-2", "c-3")))
     done = called(fleet, "-o", str(file))
     message = f"slta: no pool of the fleet {fleet.name} has an address: see docs/fleet-file.md\n"
     assert (done.exit_code, done.stderr, file.read_text()) == (2, message, "before")

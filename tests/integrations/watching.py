@@ -21,7 +21,7 @@ from slta_integrations.kubernetes.wanted import Selection
 from slta_integrations.options import Target
 from tests.awaiting import DEADLINE_SECONDS
 from tests.integrations.api_server import FakeApiServer
-from tests.integrations.following import Fleet
+from tests.live_fleet import Fleet
 
 SOURCE = "kubernetes:games"
 SERVICES = {"svc-c": "c"}
