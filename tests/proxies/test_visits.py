@@ -78,6 +78,17 @@ async def test_an_id_that_was_not_signed_is_no_visit(visited: Scene) -> None:
     assert not visited.knows("mine")
 
 
+async def test_a_cookie_that_was_altered_is_not_taken(visited: Scene) -> None:
+    cookies = visited.proxy.visitor() or {"slta_visit": f"mine.{'0' * 64}"}
+    altered = {name: f"{value[:-9]}{'A' if value[-9] != 'A' else 'B'}{value[-8:]}" for name, value in cookies.items()}
+    async with browser(cookies=cookies) as client:
+        [mine] = (await sent(visited, "GET", "/play", client)).served
+    async with browser(cookies=altered) as client:
+        [served] = (await sent(visited, "GET", "/play", client)).served
+    assert served.session not in {"mine", altered["slta_visit"], altered["slta_visit"].partition(".")[0]}
+    assert served.session != mine.session
+
+
 async def test_a_visit_stays_on_one_pool_while_slta_is_away(visited: Scene) -> None:
     async with visitor(visited) as client:
         await sent(visited, "GET", "/play", client)
