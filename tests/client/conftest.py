@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from tests.client.gate import Gate, gate
+from tests.client.scripted import Scripted
 from tests.live_fleet import Fleet
 from tests.service_process import ServiceProcess
 
@@ -27,6 +28,11 @@ def new_fleet(shared_service: ServiceProcess) -> NewFleet:
 def fleet(new_fleet: NewFleet) -> Fleet:
     """Pools with room for all."""
     return new_fleet()
+
+
+@pytest.fixture
+def scripted() -> Scripted:
+    return Scripted()
 
 
 @pytest.fixture

@@ -37,8 +37,7 @@ def session(pool_id: str, fleet: str = "a") -> Session:
 # Readings
 
 
-def test_each_fleet_is_read_at_once_and_then_every_minute_with_jitter() -> None:
-    scripted = Scripted()
+def test_each_fleet_is_read_at_once_and_then_every_minute_with_jitter(scripted: Scripted) -> None:
     fallback = scripted.falls_back(fleets=("a", "b"))
     sent = run(scripted, lambda send: found(pools(send.fleet)), until=4000)
     assert [(at, send.fleet) for at, send in sent[:2]] == [(1000, "a"), (1000, "b")]
@@ -49,8 +48,7 @@ def test_each_fleet_is_read_at_once_and_then_every_minute_with_jitter() -> None:
     assert fallback.copies.known.keys() == {"a", "b"}
 
 
-def test_a_reading_has_a_deadline_of_its_own_and_the_etag_of_the_last_one() -> None:
-    scripted = Scripted()
+def test_a_reading_has_a_deadline_of_its_own_and_the_etag_of_the_last_one(scripted: Scripted) -> None:
     scripted.falls_back()
     sent = run(scripted, lambda send: UNCHANGED if send.etag else found(), until=1200)
     assert [(send.body, send.seconds, send.etag) for _, send in sent] == [
@@ -82,8 +80,7 @@ def test_a_reading_of_no_use_leaves_the_copy_as_it_was(reply: Reply) -> None:
     assert scripted.saved == []
 
 
-def test_a_problem_is_logged_when_it_begins(caplog: pytest.LogCaptureFixture) -> None:
-    scripted = Scripted()
+def test_a_problem_is_logged_when_it_begins(scripted: Scripted, caplog: pytest.LogCaptureFixture) -> None:
     scripted.falls_back()
     run(scripted, lambda _: refused("insufficient_scope", 403), until=1500)
     assert [record.getMessage() for record in caplog.records] == [
@@ -91,16 +88,14 @@ def test_a_problem_is_logged_when_it_begins(caplog: pytest.LogCaptureFixture) ->
     ]
 
 
-def test_nothing_is_read_while_the_breaker_is_open() -> None:
-    scripted = Scripted()
+def test_nothing_is_read_while_the_breaker_is_open(scripted: Scripted) -> None:
     breaker = scripted.falls_back().breaker
     opened(scripted)
     (first, _), *_ = run(scripted, lambda _: found(), until=1010)
     assert first == breaker.open_until > 1000
 
 
-def test_nothing_is_read_once_the_client_is_closed() -> None:
-    scripted = Scripted()
+def test_nothing_is_read_once_the_client_is_closed(scripted: Scripted) -> None:
     scripted.falls_back()
     scripted.state.leases.abandon("a", "s-1", 1100)
     scripted.state.leases.close(scripted.now + 5)
@@ -108,8 +103,7 @@ def test_nothing_is_read_once_the_client_is_closed() -> None:
     assert scripted.calls != []
 
 
-def test_readings_of_many_fleets_that_time_out_let_one_call_through_after_each() -> None:
-    scripted = Scripted()
+def test_readings_of_many_fleets_that_time_out_let_one_call_through_after_each(scripted: Scripted) -> None:
     scripted.falls_back(fleets=("a", "b", "c", "d"))
     scripted.state.leases.abandon("a", "s-1", 1100)
 
@@ -126,8 +120,7 @@ def test_readings_of_many_fleets_that_time_out_let_one_call_through_after_each()
 # What changed since
 
 
-def test_own_sessions_count_since_the_last_reading() -> None:
-    scripted = Scripted()
+def test_own_sessions_count_since_the_last_reading(scripted: Scripted) -> None:
     copies = scripted.falls_back(pools()).copies
     one, other = session("p-1"), session("p-2")
     scripted.state.leases.begin(one)
@@ -139,8 +132,7 @@ def test_own_sessions_count_since_the_last_reading() -> None:
     assert copies.changes("a") == {"p-1": -1}
 
 
-def test_a_reading_that_changed_nothing_counts_anew_and_one_that_failed_does_not() -> None:
-    scripted = Scripted()
+def test_a_reading_that_changed_nothing_counts_anew_and_one_that_failed_does_not(scripted: Scripted) -> None:
     copies = scripted.falls_back(pools()).copies
     scripted.state.leases.begin(session("p-1"))
     run(scripted, replies(failed("timeout"), UNCHANGED), until=1001)
@@ -149,9 +141,8 @@ def test_a_reading_that_changed_nothing_counts_anew_and_one_that_failed_does_not
     assert copies.changes("a") == {}
 
 
-def test_sessions_that_slta_does_not_know_are_in_no_copy() -> None:
+def test_sessions_that_slta_does_not_know_are_in_no_copy(scripted: Scripted) -> None:
     """One began before the reading, one during it."""
-    scripted = Scripted()
     copies = scripted.falls_back(pools()).copies
     scripted.state.leases.begin_unreported(session("p-1"))
 

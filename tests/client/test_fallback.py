@@ -39,8 +39,7 @@ def test_an_answer_of_slta_is_not_replaced(code: str) -> None:
     assert scripted.state.leases.unreported() == []
 
 
-def test_what_slta_places_is_not_the_fallbacks() -> None:
-    scripted = Scripted()
+def test_what_slta_places_is_not_the_fallbacks(scripted: Scripted) -> None:
     scripted.falls_back(pools())
     assert put(scripted, replies("disconnected", placed())).placed_by == "slta"
 
@@ -82,8 +81,7 @@ def test_a_fleet_that_no_time_is_left_for_is_not_asked() -> None:
     assert scripted.calls == [("a", "assign")]
 
 
-def test_a_probe_that_is_answered_places_by_slta_again() -> None:
-    scripted = Scripted()
+def test_a_probe_that_is_answered_places_by_slta_again(scripted: Scripted) -> None:
     scripted.falls_back(pools())
     opened(scripted)
     assert put(scripted, lambda _: placed()).placed_by == "fallback"
@@ -91,8 +89,7 @@ def test_a_probe_that_is_answered_places_by_slta_again() -> None:
     assert [put(scripted, lambda _: placed(), wanted(session_id=name)).placed_by for name in "xy"] == ["slta"] * 2
 
 
-def test_a_refusal_is_an_answer_that_closes_the_breaker() -> None:
-    scripted = Scripted()
+def test_a_refusal_is_an_answer_that_closes_the_breaker(scripted: Scripted) -> None:
     breaker = scripted.falls_back(pools()).breaker
     opened(scripted)
     scripted.now += 1
@@ -101,8 +98,7 @@ def test_a_refusal_is_an_answer_that_closes_the_breaker() -> None:
     assert breaker.is_closed
 
 
-def test_a_cancelled_probe_makes_room_for_the_next() -> None:
-    scripted = Scripted()
+def test_a_cancelled_probe_makes_room_for_the_next(scripted: Scripted) -> None:
     scripted.falls_back(pools())
     opened(scripted)
     scripted.now += 1
@@ -132,8 +128,7 @@ def test_an_id_that_slta_would_refuse_is_not_placed(session_id: str) -> None:
         put(scripted, lambda _: failed("unreachable"), wanted(session_id=session_id))
 
 
-def test_own_sessions_are_spread_and_fill_the_pools() -> None:
-    scripted = Scripted()
+def test_own_sessions_are_spread_and_fill_the_pools(scripted: Scripted) -> None:
     scripted.falls_back(pools(capacity=3, occupancies=(1, 2, 0)))
     opened(scripted)
     for number in range(6):
@@ -155,36 +150,31 @@ def test_a_client_with_few_of_the_sessions_takes_the_others_for_clients_that_cho
 # Several fleets
 
 
-def test_the_first_fleet_with_room_that_is_away_gets_the_session() -> None:
-    scripted = Scripted()
+def test_the_first_fleet_with_room_that_is_away_gets_the_session(scripted: Scripted) -> None:
     scripted.falls_back(pools("a", occupancies=(10,)), pools("b"), pools("c"), fleets=("a", "b", "c"))
     assert put(scripted, lambda _: failed("unreachable"), wanted("a", "b", "c")).fleet == "b"
 
 
-def test_while_the_breaker_is_open_the_next_fleet_gets_what_the_first_has_no_room_for() -> None:
-    scripted = Scripted()
+def test_while_the_breaker_is_open_the_next_fleet_gets_what_the_first_has_no_room_for(scripted: Scripted) -> None:
     scripted.falls_back(pools("a", occupancies=(10,)), pools("b"), fleets=("a", "b"))
     opened(scripted)
     assert put(scripted, replies(), wanted("a", "b")).fleet == "b"
 
 
-def test_a_fleet_that_answered_gets_nothing_by_the_fallback() -> None:
-    scripted = Scripted()
+def test_a_fleet_that_answered_gets_nothing_by_the_fallback(scripted: Scripted) -> None:
     scripted.falls_back(pools("a"), pools("b"), fleets=("a", "b"))
     answers = {"a": refused("no_capacity"), "b": refused("store_unavailable")}
     assert put(scripted, lambda send: answers[send.fleet], wanted("a", "b")).fleet == "b"
 
 
-def test_after_a_doubtful_attempt_only_its_fleet_gets_the_session() -> None:
-    scripted = Scripted()
+def test_after_a_doubtful_attempt_only_its_fleet_gets_the_session(scripted: Scripted) -> None:
     scripted.falls_back(pools("a"), pools("b"), fleets=("a", "b"))
     answers = {"a": refused("store_unavailable"), "b": failed("timeout")}
     session = put(scripted, lambda send: answers[send.fleet], wanted("a", "b"))
     assert (session.fleet, session.in_doubt, ends(scripted)) == ("b", True, [])
 
 
-def test_a_doubtful_fleet_without_endpoints_leaves_the_error_and_the_end() -> None:
-    scripted = Scripted()
+def test_a_doubtful_fleet_without_endpoints_leaves_the_error_and_the_end(scripted: Scripted) -> None:
     scripted.falls_back(pools("a"), fleets=("a", "b"))
     answers = {"a": refused("store_unavailable"), "b": failed("timeout")}
     with pytest.raises(errors.UnavailableError, match="timeout"):
@@ -192,8 +182,7 @@ def test_a_doubtful_fleet_without_endpoints_leaves_the_error_and_the_end() -> No
     assert ends(scripted) == ["s-1"]
 
 
-def test_a_doubtful_attempt_that_is_refused_then_asks_for_no_end_and_keeps_the_id() -> None:
-    scripted = Scripted()
+def test_a_doubtful_attempt_that_is_refused_then_asks_for_no_end_and_keeps_the_id(scripted: Scripted) -> None:
     scripted.falls_back(pools())
     session = put(scripted, replies("disconnected", refused("overloaded", retry_after=1)))
     assert (session.placed_by, session.in_doubt) == ("fallback", True)

@@ -38,22 +38,19 @@ def run(scripted: Scripted, server: Any, until: float = float("inf")) -> None:
 # Renewals
 
 
-def test_a_session_is_renewed_each_third_of_its_lease() -> None:
-    scripted = Scripted()
+def test_a_session_is_renewed_each_third_of_its_lease(scripted: Scripted) -> None:
     live(scripted, lease=30)
     run(scripted, accept, until=1035)
     assert [at for at, _ in scripted.sent] == [1010, 1020, 1030]
 
 
-def test_a_session_without_a_lease_is_not_renewed() -> None:
-    scripted = Scripted()
+def test_a_session_without_a_lease_is_not_renewed(scripted: Scripted) -> None:
     live(scripted, lease=0)
     run(scripted, accept, until=100_000)
     assert scripted.sent == []
 
 
-def test_a_call_renews_at_most_1000_sessions_in_due_order() -> None:
-    scripted = Scripted()
+def test_a_call_renews_at_most_1000_sessions_in_due_order(scripted: Scripted) -> None:
     for number in range(2500):
         scripted.now = 1000 + number / 10_000
         live(scripted, f"s-{number}")
@@ -63,8 +60,7 @@ def test_a_call_renews_at_most_1000_sessions_in_due_order() -> None:
     assert [name for batch in renewed for name in batch] == [f"s-{number}" for number in range(2500)]
 
 
-def test_one_that_is_nearly_due_is_renewed_with_one_that_is() -> None:
-    scripted = Scripted()
+def test_one_that_is_nearly_due_is_renewed_with_one_that_is(scripted: Scripted) -> None:
     live(scripted, "s-1", lease=30)
     scripted.now += 0.9
     live(scripted, "s-2", lease=30)
@@ -82,16 +78,14 @@ def test_the_deadline_of_a_renewal_is_shorter_than_the_rest_of_the_lease() -> No
     assert all(send.seconds < session.lease_ends_at - at for at, send in scripted.sent)
 
 
-def test_a_renewal_is_repeated_also_when_the_lease_has_run_out() -> None:
-    scripted = Scripted()
+def test_a_renewal_is_repeated_also_when_the_lease_has_run_out(scripted: Scripted) -> None:
     session = live(scripted, lease=3)
     run(scripted, lambda send: accept(send) if scripted.now > 1020 else failed("unreachable"), until=1030)
     assert session.lost is None
     assert session.lease_ends_at > 1030
 
 
-def test_only_what_failed_is_renewed_again() -> None:
-    scripted = Scripted()
+def test_only_what_failed_is_renewed_again(scripted: Scripted) -> None:
     live(scripted, "s-1")
     live(scripted, "s-2")
     first = iter([outcomes((200, ""), (503, "store_unavailable"))])
@@ -99,8 +93,7 @@ def test_only_what_failed_is_renewed_again() -> None:
     assert [(at, ids(send, "renew")) for at, send in scripted.sent] == [(1010, ["s-1", "s-2"]), (1010.05, ["s-2"])]
 
 
-def test_an_outcome_says_when_it_is_repeated() -> None:
-    scripted = Scripted()
+def test_an_outcome_says_when_it_is_repeated(scripted: Scripted) -> None:
     live(scripted)
     busy = Reply(200, "", {"outcomes": [{"status": 503, "body": {"code": "overloaded", "retry_after_seconds": 2}}]})
     first = iter([busy])
@@ -109,8 +102,7 @@ def test_an_outcome_says_when_it_is_repeated() -> None:
     assert 2 <= other - one <= 2.5
 
 
-def test_renewals_fail_ever_more_slowly() -> None:
-    scripted = Scripted()
+def test_renewals_fail_ever_more_slowly(scripted: Scripted) -> None:
     live(scripted)
     run(scripted, lambda _: failed("unreachable"), until=1100)
     gaps = [after - before for (before, _), (after, _) in zip(scripted.sent, scripted.sent[1:], strict=False)]
@@ -118,16 +110,14 @@ def test_renewals_fail_ever_more_slowly() -> None:
     assert all(1 <= gap <= 2 for gap in gaps[8:])
 
 
-def test_one_fleet_that_fails_does_not_hold_up_another() -> None:
-    scripted = Scripted()
+def test_one_fleet_that_fails_does_not_hold_up_another(scripted: Scripted) -> None:
     live(scripted, "s-1", fleet="a")
     live(scripted, "s-2", fleet="b")
     run(scripted, lambda send: accept(send) if send.fleet == "b" else failed("unreachable"), until=1025)
     assert [at for at, send in scripted.sent if send.fleet == "b"] == [1010, 1020]
 
 
-def test_after_a_success_the_first_delay_is_short_again() -> None:
-    scripted = Scripted()
+def test_after_a_success_the_first_delay_is_short_again(scripted: Scripted) -> None:
     live(scripted)
     failing = {1010.0}
 
@@ -180,15 +170,13 @@ def test_a_lost_session_is_told_with_the_reason_and_renewed_no_more(outcome: tup
     assert len([send for _, send in scripted.sent if ids(send, "renew")]) == 1
 
 
-def test_a_loss_whose_reason_is_not_answered_is_told_all_the_same() -> None:
-    scripted = Scripted()
+def test_a_loss_whose_reason_is_not_answered_is_told_all_the_same(scripted: Scripted) -> None:
     session = live(scripted)
     run(scripted, lambda send: outcomes(ENDED) if ids(send, "renew") else failed("timeout"), until=1100)
     assert (session.lost, len(scripted.lost)) == ("expired", 1)
 
 
-def test_a_lost_session_is_not_ended_at_the_end_of_its_block() -> None:
-    scripted = Scripted()
+def test_a_lost_session_is_not_ended_at_the_end_of_its_block(scripted: Scripted) -> None:
     session = live(scripted)
     run(scripted, lambda _: outcomes(UNKNOWN), until=1020)
     sent = len(scripted.sent)
@@ -200,8 +188,7 @@ def test_a_lost_session_is_not_ended_at_the_end_of_its_block() -> None:
 # Ends
 
 
-def test_an_ended_session_is_completed_at_once_and_not_renewed_any_more() -> None:
-    scripted = Scripted()
+def test_an_ended_session_is_completed_at_once_and_not_renewed_any_more(scripted: Scripted) -> None:
     scripted.state.leases.end(live(scripted))
     run(scripted, accept, until=1100)
     assert [(at, send.body) for at, send in scripted.sent] == [
@@ -232,8 +219,7 @@ def test_an_end_that_is_answered_is_not_repeated(outcome: tuple[int, str], is_dr
     assert (len(scripted.sent), dropped() - before) == (1, is_dropped)
 
 
-def test_a_bulk_reply_of_another_length_is_none() -> None:
-    scripted = Scripted()
+def test_a_bulk_reply_of_another_length_is_none(scripted: Scripted) -> None:
     scripted.state.leases.end(live(scripted))
     first = iter([outcomes()])
     run(scripted, lambda send: next(first, accept(send)), until=1100)
@@ -243,8 +229,7 @@ def test_a_bulk_reply_of_another_length_is_none() -> None:
 # The end of the client
 
 
-def test_closing_ends_all_sessions_and_stops() -> None:
-    scripted = Scripted()
+def test_closing_ends_all_sessions_and_stops(scripted: Scripted) -> None:
     live(scripted, "s-1")
     live(scripted, "s-2")
     scripted.state.leases.close(scripted.now + 5)

@@ -55,8 +55,7 @@ def test_overload_is_repeated_after_retry_after_only(code: str) -> None:
     assert 2 <= scripted.waits[0] <= 2.5
 
 
-def test_it_asks_for_its_lease_and_begins_it_anew_with_each_attempt() -> None:
-    scripted = Scripted()
+def test_it_asks_for_its_lease_and_begins_it_anew_with_each_attempt(scripted: Scripted) -> None:
     scripted.run(place(scripted.state, wanted()), replies("disconnected", placed()))
     body = {"session_id": "s-1", "touch": True, "lease_seconds": 30.0}
     assert [send.body for _, send in scripted.sent] == [body, body]
@@ -70,15 +69,13 @@ def test_a_4xx_is_never_repeated(status: int) -> None:
     assert (scripted.waits, ends(scripted)) == ([], [])
 
 
-def test_an_ended_id_is_not_repeated_and_says_why() -> None:
-    scripted = Scripted()
+def test_an_ended_id_is_not_repeated_and_says_why(scripted: Scripted) -> None:
     with pytest.raises(errors.SessionEndedError) as caught:
         scripted.run(place(scripted.state, wanted()), replies(refused("session_ended", 409, reason="failed")))
     assert (caught.value.reason, scripted.waits) == ("failed", [])
 
 
-def test_a_connection_closed_before_the_request_is_repeated_at_once_and_without_the_budget() -> None:
-    scripted = Scripted()
+def test_a_connection_closed_before_the_request_is_repeated_at_once_and_without_the_budget(scripted: Scripted) -> None:
     closed = failed("disconnected", reused=True)
     session = scripted.run(place(scripted.state, wanted()), lambda _: placed() if len(scripted.sent) > 20 else closed)
     assert session is not None
@@ -114,8 +111,7 @@ def test_the_budget_allows_three_retries_and_one_for_ten_first_tries() -> None:
     assert [budget.spend() for _ in range(4)] == [True, True, True, False]
 
 
-def test_each_placement_earns_a_tenth_of_a_retry() -> None:
-    scripted = Scripted()
+def test_each_placement_earns_a_tenth_of_a_retry(scripted: Scripted) -> None:
     while scripted.state.budget.spend():
         pass
     for _ in range(11):
@@ -123,8 +119,7 @@ def test_each_placement_earns_a_tenth_of_a_retry() -> None:
     assert scripted.state.budget.spend()
 
 
-def test_without_budget_nothing_is_repeated() -> None:
-    scripted = Scripted()
+def test_without_budget_nothing_is_repeated(scripted: Scripted) -> None:
     while scripted.state.budget.spend():
         pass
     with pytest.raises(errors.UnavailableError):
@@ -146,15 +141,13 @@ def test_an_unknown_5xx_may_have_been_applied(status: int) -> None:
 # What is left to be ended
 
 
-def test_a_definite_refusal_leaves_nothing_to_end() -> None:
-    scripted = Scripted()
+def test_a_definite_refusal_leaves_nothing_to_end(scripted: Scripted) -> None:
     with pytest.raises(errors.NoCapacityError):
         scripted.run(place(scripted.state, wanted()), replies(refused("no_capacity", retry_after=1)))
     assert ends(scripted) == []
 
 
-def test_a_refusal_of_the_same_id_does_not_cancel_the_end_that_is_due() -> None:
-    scripted = Scripted()
+def test_a_refusal_of_the_same_id_does_not_cancel_the_end_that_is_due(scripted: Scripted) -> None:
     with pytest.raises(errors.UnavailableError):
         scripted.run(place(scripted.state, wanted()), lambda _: failed("timeout"))
     with pytest.raises(errors.RefusedError):
@@ -162,8 +155,7 @@ def test_a_refusal_of_the_same_id_does_not_cancel_the_end_that_is_due() -> None:
     assert ends(scripted) == ["s-1"]
 
 
-def test_a_placement_that_is_answered_after_the_client_was_closed_is_ended() -> None:
-    scripted = Scripted()
+def test_a_placement_that_is_answered_after_the_client_was_closed_is_ended(scripted: Scripted) -> None:
 
     def closing(_: Send) -> Reply:
         scripted.state.leases.close(scripted.now + 5)
@@ -174,8 +166,7 @@ def test_a_placement_that_is_answered_after_the_client_was_closed_is_ended() -> 
     assert ends(scripted) == ["s-1"]
 
 
-def test_the_same_id_placed_again_is_not_ended_by_the_earlier_attempt() -> None:
-    scripted = Scripted()
+def test_the_same_id_placed_again_is_not_ended_by_the_earlier_attempt(scripted: Scripted) -> None:
     with pytest.raises(errors.UnavailableError):
         scripted.run(place(scripted.state, wanted()), lambda _: failed("timeout"))
     scripted.run(place(scripted.state, wanted()), replies(placed()))
@@ -205,8 +196,7 @@ def test_an_end_under_way_is_not_repeated_once_the_same_id_is_placed_again(reply
 # Capacity
 
 
-def test_it_asks_for_capacity_again_until_the_wait_is_over() -> None:
-    scripted = Scripted()
+def test_it_asks_for_capacity_again_until_the_wait_is_over(scripted: Scripted) -> None:
     with pytest.raises(errors.NoCapacityError):
         scripted.run(place(scripted.state, wanted(wait=5)), lambda _: refused("no_capacity", retry_after=1))
     assert sum(scripted.waits) == pytest.approx(5)
@@ -234,16 +224,14 @@ def test_the_next_fleet_is_not_asked_after_anything_else(code: str) -> None:
     assert {fleet for fleet, _ in scripted.calls} == {"a"}
 
 
-def test_a_doubtful_fleet_has_ended_the_id_before_the_next_one_is_asked() -> None:
-    scripted = Scripted()
+def test_a_doubtful_fleet_has_ended_the_id_before_the_next_one_is_asked(scripted: Scripted) -> None:
     full = refused("no_capacity")
     scripted.run(place(scripted.state, wanted("a", "b")), replies("disconnected", full, UNKNOWN, placed()))
     assert scripted.calls == [("a", "assign"), ("a", "assign"), ("a", "complete"), ("b", "assign")]
     assert ends(scripted) == []
 
 
-def test_while_a_doubtful_fleet_does_not_confirm_the_end_no_other_is_asked() -> None:
-    scripted = Scripted()
+def test_while_a_doubtful_fleet_does_not_confirm_the_end_no_other_is_asked(scripted: Scripted) -> None:
     served = replies("disconnected", refused("no_capacity"), "timeout", "timeout", "timeout")
     with pytest.raises(errors.UnavailableError) as caught:
         scripted.run(place(scripted.state, wanted("a", "b")), served)
@@ -252,15 +240,13 @@ def test_while_a_doubtful_fleet_does_not_confirm_the_end_no_other_is_asked() -> 
     assert ends(scripted) == ["s-1"]
 
 
-def test_all_fleets_are_asked_again_while_waiting_for_capacity() -> None:
-    scripted = Scripted()
+def test_all_fleets_are_asked_again_while_waiting_for_capacity(scripted: Scripted) -> None:
     full = refused("no_capacity", retry_after=1)
     scripted.run(place(scripted.state, wanted("a", "b", wait=2)), replies(full, full, placed()))
     assert scripted.calls == [("a", "assign"), ("b", "assign"), ("a", "assign")]
 
 
-def test_the_lease_counts_from_when_the_answered_attempt_was_sent() -> None:
-    scripted = Scripted()
+def test_the_lease_counts_from_when_the_answered_attempt_was_sent(scripted: Scripted) -> None:
 
     def slow(_: Send) -> Reply:
         scripted.now += 0.2

@@ -88,8 +88,7 @@ def test_reports_are_repeated_every_two_seconds_at_least_until_slta_answers() ->
     assert scripted.state.leases.unreported() == []
 
 
-def test_a_thousand_reports_are_one_call() -> None:
-    scripted = Scripted()
+def test_a_thousand_reports_are_one_call(scripted: Scripted) -> None:
     scripted.falls_back(pools(capacity=10_000))
     opened(scripted)
     for number in range(2500):
@@ -188,8 +187,7 @@ def test_closing_reports_nothing_more() -> None:
     assert keep(scripted, taken(), scripted.now + 100) == []
 
 
-def test_a_client_that_was_closed_meanwhile_places_nothing_by_the_fallback() -> None:
-    scripted = Scripted()
+def test_a_client_that_was_closed_meanwhile_places_nothing_by_the_fallback(scripted: Scripted) -> None:
     scripted.falls_back(pools())
 
     def closing(_: Send) -> Reply:

@@ -28,22 +28,19 @@ def reported(scripted: Scripted) -> list[str | None]:
 
 
 @pytest.mark.parametrize("kind", [None, "video"])
-def test_an_assign_names_the_type(kind: str | None) -> None:
-    scripted = Scripted()
+def test_an_assign_names_the_type(scripted: Scripted, kind: str | None) -> None:
     put(scripted, replies(placed()), wanted(kind=kind))
     assert (scripted.sent[0][1].body or {}).get("session_type") == kind
 
 
 @pytest.mark.parametrize(("told", "kind"), [({"session_type": "chat"}, "chat"), ({}, "default")])
-def test_a_session_has_the_type_of_the_answer(told: dict[str, str], kind: str) -> None:
-    scripted = Scripted()
+def test_a_session_has_the_type_of_the_answer(scripted: Scripted, told: dict[str, str], kind: str) -> None:
     answer = placed()
     answered = answer._replace(body={**answer.body, **told})
     assert put(scripted, lambda _: answered, wanted(kind="video")).session_type == kind
 
 
-def test_the_fallback_places_a_type_on_its_classes_alone_and_reports_it() -> None:
-    scripted = Scripted()
+def test_the_fallback_places_a_type_on_its_classes_alone_and_reports_it(scripted: Scripted) -> None:
     scripted.falls_back(typed())
     sessions = [put(scripted, lambda _: AWAY, wanted(session_id=f"s{k}", kind="video")) for k in range(3)]
     assert [(session.pool_class, session.session_type) for session in sessions] == [("large", "video")] * 3
@@ -52,31 +49,27 @@ def test_the_fallback_places_a_type_on_its_classes_alone_and_reports_it() -> Non
         put(scripted, lambda _: AWAY, wanted(session_id="s3", kind="video"))
 
 
-def test_a_session_without_a_type_is_placed_anywhere_and_reported_without_one() -> None:
-    scripted = Scripted()
+def test_a_session_without_a_type_is_placed_anywhere_and_reported_without_one(scripted: Scripted) -> None:
     scripted.falls_back(typed())
     session = put(scripted, lambda _: AWAY)
     assert (session.pool_class, session.session_type, reported(scripted)) == ("small", "default", [None])
 
 
 @pytest.mark.parametrize("types", [{}, {"default": ["small"], "chat": ["small"]}])
-def test_a_type_that_the_endpoints_do_not_have_is_not_placed(types: dict[str, Any]) -> None:
-    scripted = Scripted()
+def test_a_type_that_the_endpoints_do_not_have_is_not_placed(scripted: Scripted, types: dict[str, Any]) -> None:
     scripted.falls_back(typed(types=types))
     with pytest.raises(errors.UnavailableError):
         put(scripted, lambda _: AWAY, wanted(kind="video"))
 
 
-def test_an_open_breaker_does_not_keep_back_a_type_that_the_endpoints_do_not_have() -> None:
-    scripted = Scripted()
+def test_an_open_breaker_does_not_keep_back_a_type_that_the_endpoints_do_not_have(scripted: Scripted) -> None:
     scripted.falls_back(typed())
     opened(scripted)
     assert put(scripted, lambda _: placed(), wanted(session_id="x", kind="video")).placed_by == "fallback"
     assert put(scripted, lambda _: placed(), wanted(session_id="y", kind="audio")).placed_by == "slta"
 
 
-def test_the_next_fleet_is_asked_for_a_type_that_the_first_does_not_have() -> None:
-    scripted = Scripted()
+def test_the_next_fleet_is_asked_for_a_type_that_the_first_does_not_have(scripted: Scripted) -> None:
     answers = {"a": refused("unknown_session_type", 422), "b": placed()}
     assert put(scripted, lambda send: answers[send.fleet], wanted("a", "b", kind="video")).fleet == "b"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import yaml
 
 from slta.auth.keys import generate_key
 from tests.awaiting import until
+from tests.processes import running
 from tests.servers import free_port
 from tests.service_process import ServiceProcess
 
@@ -52,11 +52,8 @@ def proxy(folder: Path, *dispatchers: int) -> Iterator[int]:
     assert (servers, binds) == (2, 1)
     file = folder / "haproxy.cfg"
     file.write_text(text, encoding="utf-8")
-    with subprocess.Popen(["haproxy", "-db", "-f", file]) as process:
-        try:
-            yield port
-        finally:
-            process.kill()
+    with running("haproxy", "-db", "-f", file):
+        yield port
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,16 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.awaiting import until_answered
 from tests.deploy.tree import PARTS, ROOT, build_wheel, copy_of_the_tree
+from tests.processes import running
 from tests.servers import free_port
 
 pytestmark = pytest.mark.install
@@ -45,15 +46,10 @@ def place(command: list[str | Path], folder: Path) -> None:
     url = f"http://127.0.0.1:{port}"
     options = ["serve", "--port", str(port), "--config", str(ROOT / "examples/paper.yaml")]
     environment = os.environ | {"SLTA_AUTH": "off"}
-    with subprocess.Popen([*map(str, command), *options], cwd=folder, env=environment) as service:
-        try:
-            until_answered(f"{url}/readyz")
-            request = urllib.request.Request(f"{url}/v1/fleets/default/assign", method="POST")  # noqa: S310 - loopback
-            with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - as above
-                assert answer.status == 201
-                assert json.loads(answer.read())["pool_class"] == "large"
-        finally:
-            service.terminate()
+    with running(*command, *options, cwd=folder, env=environment):
+        until_answered(f"{url}/readyz")
+        placed = httpx.post(f"{url}/v1/fleets/default/assign")
+    assert (placed.status_code, placed.json()["pool_class"]) == (201, "large")
 
 
 def sessions_of_a_demo(folder: Path) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from tests.awaiting import until
 from tests.deploy.test_files import NODES, ROOT
+from tests.processes import running
 
 REDIS_CLI = """#!/bin/bash
 words="$*"
@@ -44,12 +44,8 @@ def run(tmp_path: Path) -> Callable[..., None]:
         (tmp_path / "info").write_text(f"cluster_slots_assigned:{slots}\n", encoding="utf-8")
         (tmp_path / "away").write_text(away + "\n", encoding="utf-8")
         environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-        process = subprocess.Popen(["bash", "-c", script], cwd=tmp_path, env=environment)
-        try:
+        with running("bash", "-c", script, cwd=tmp_path, env=environment):
             until(partial(_has_line, tmp_path / "calls", expected))
-        finally:
-            process.kill()
-            process.wait()
 
     return run
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,8 +14,9 @@ import yaml
 from deploy.grafana import dashboard
 from deploy.identity import INSTALLATION
 from deploy.prometheus import write_rules
-from tests.awaiting import DEADLINE_SECONDS, until
+from tests.awaiting import until
 from tests.deploy.manifests import ROOT, of_kind, the
+from tests.processes import running
 from tests.servers import free_port
 
 COMPOSE = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
@@ -33,16 +33,6 @@ def test_the_resources_are_what_the_sources_say() -> None:
 def test_each_file_of_rules_is_a_resource_with_the_same_groups() -> None:
     files = {f"slta-{path.stem}": yaml.safe_load(path.read_text(encoding="utf-8")) for path, _ in write_rules.written()}
     assert {one["metadata"]["name"]: one["spec"] for one in of_kind("PrometheusRule")} == files
-
-
-@pytest.mark.needs("promtool")
-def test_promtool_accepts_the_groups_of_each_resource(tmp_path: Path) -> None:
-    for resource in of_kind("PrometheusRule"):
-        file = tmp_path / resource["metadata"]["name"]
-        file.write_text(yaml.safe_dump(resource["spec"]), encoding="utf-8")
-    files = sorted(map(str, tmp_path.iterdir()))
-    done = subprocess.run(["promtool", "check", "rules", "--lint-fatal", *files], capture_output=True, check=False)
-    assert (done.returncode, len(files)) == (0, 4), done.stdout
 
 
 def test_the_dashboard_is_the_json_of_grafana() -> None:
@@ -108,12 +98,8 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str,
     port = free_port()
     options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
     options += [f"--web.listen-address=127.0.0.1:{port}"]
-    with subprocess.Popen(["prometheus", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield active(f"http://127.0.0.1:{port}/api/v1/targets?state=active")
-        finally:
-            process.terminate()
-            process.wait(DEADLINE_SECONDS)
+    with running("prometheus", *options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        yield active(f"http://127.0.0.1:{port}/api/v1/targets?state=active")
 
 
 def active(url: str) -> list[dict[str, Any]]:

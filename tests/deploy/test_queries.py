@@ -12,7 +12,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from deploy.grafana import dashboard
 from tests.awaiting import until_answered
 from tests.deploy.test_haproxy import proxy
 from tests.inventory import each
+from tests.processes import running
 from tests.servers import free_port, running_server
 
 pytestmark = [pytest.mark.needs("prometheus", "haproxy"), pytest.mark.slow]
@@ -65,15 +66,10 @@ def metrics_of(alert: str) -> set[str]:
     return {name for name in names if not name.startswith(SLOW)}
 
 
-@contextmanager
-def running(*command: str | Path) -> Iterator[None]:
+def ours(*command: str | Path) -> AbstractContextManager[subprocess.Popen[Any]]:
+    """A quiet process that is not told of keys."""
     environment = os.environ | {"SLTA_AUTH": "off", "SLTA_ALLOWED_HOSTS": "proxy"}
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen([*map(str, command)], env=environment, cwd=ROOT, stdout=quiet, stderr=quiet) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
+    return running(*command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def get(url: str) -> bytes:
@@ -142,11 +138,11 @@ def installation(stack: ExitStack, replicas: int, load: float) -> tuple[str, lis
     ports = [free_port() for _ in range(replicas)]
     for port in ports:
         arguments: list[str | Path] = ["--port", str(port), "--store-url", store, "--config", FLEET]
-        stack.enter_context(running(*SLTA, "serve", *arguments))
+        stack.enter_context(ours(*SLTA, "serve", *arguments))
     for port in ports:
         until_answered(f"http://127.0.0.1:{port}/readyz")
     options = ["--load", str(load), "--mean-holding", "5", "--endless", "--profile", "1..0.8@10,0.8..1@10"]
-    stack.enter_context(running(*SLTA, "loadgen", "run", "--url", f"http://127.0.0.1:{ports[0]}", *options))
+    stack.enter_context(ours(*SLTA, "loadgen", "run", "--url", f"http://127.0.0.1:{ports[0]}", *options))
     place(f"http://127.0.0.1:{ports[0]}")
     return store, ports
 
@@ -164,7 +160,7 @@ def follower(stack: ExitStack, folder: Path, dispatcher: int) -> str:
     port = free_port()
     options = ["--fleet", FLEET_NAME, "--url", f"http://127.0.0.1:{dispatcher}", "--metrics-port", str(port)]
     files: list[str | Path] = ["--file", folder / "proxy.log", "--state-dir", folder / "follow"]
-    stack.enter_context(running(*SLTA, "follow", *options, *files))
+    stack.enter_context(ours(*SLTA, "follow", *options, *files))
     return f"127.0.0.1:{port}"
 
 
@@ -179,7 +175,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         targets = {"slta": ports, "slta-fleets": [stack.enter_context(proxy(folder, *ports))], "both": others}
         addresses = {name: [f"127.0.0.1:{p}" for p in found] for name, found in targets.items()}
         config = configuration(folder, addresses, follower(stack, folder, ports[0]))
-        stack.enter_context(running("prometheus", "--config.file", config, *options))
+        stack.enter_context(ours("prometheus", "--config.file", config, *options))
         until_answered(f"http://127.0.0.1:{own}/-/ready")
         with Redis.from_url(store) as redis:
             time.sleep(2)

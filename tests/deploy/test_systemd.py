@@ -21,8 +21,8 @@ from redis import Redis
 
 from slta.store.embedded.data_dir import SOCKET_NAME
 from tests import awaiting
-from tests.awaiting import DEADLINE_SECONDS
 from tests.deploy.seccomp import values
+from tests.processes import running
 from tests.sentinels import until
 from tests.servers import EMBEDDED, free_port, running_server
 from tests.service_process import ServiceProcess
@@ -119,14 +119,10 @@ def running_unit(credentials: Path, port: int) -> Iterator[None]:
     environment = {**os.environ, **dict(own), "SLTA_PORT": str(port), "SLTA_LAME_DUCK_SECONDS": "0"}
     command = [sys.executable, "-m", *CONFINED, sys.executable, "-m", "slta.cli", "serve"]
     as_user: Any = {"user": USER, "group": USER, "extra_groups": ()} if CAN_CHANGE_USER else {}
-    service = subprocess.Popen(command, cwd=ROOT, env=environment | {"SLTA_STORE_VOLATILE": "allow"}, **as_user)
-    try:
+    with running(*command, cwd=ROOT, env=environment | {"SLTA_STORE_VOLATILE": "allow"}, **as_user) as service:
         ready = f"http://127.0.0.1:{port}/readyz"
         awaiting.until(lambda: service.poll() is not None or httpx.get(ready).is_success, (httpx.TransportError,))
         yield
-    finally:
-        service.terminate()
-        service.wait(DEADLINE_SECONDS)
 
 
 @pytest.mark.slow

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,12 @@ from typer.testing import CliRunner
 from slta.cli.commands import app
 from slta_integrations.agent import settling
 from slta_integrations.agent.config import AgentFile, Health, Listing, PoolEntry, Source, load
-from tests.awaiting import DEADLINE_SECONDS, until
+from tests.awaiting import until
 from tests.deploy.manifests import VERSIONS, check
 from tests.deploy.seccomp import values
 from tests.docs.pages import ROOT, Page, rows, words
 from tests.live_fleet import Fleet
+from tests.processes import running
 
 PAGE = Page(ROOT / "docs/agent.md")
 UNIT = ROOT / "deploy/systemd/slta-agent.service"
@@ -117,12 +116,8 @@ def test_the_unit_s_command_registers_and_removes_a_pool_under_its_filter(fleet:
     options = line.replace("/etc/slta/agent.yaml", str(tmp_path / "agent.yaml")).split()[1:]
     confined = [sys.executable, "-m", "tests.deploy.seccomp", str(UNIT), sys.executable, "-m", "slta.cli"]
     environment = os.environ | {"CREDENTIALS_DIRECTORY": str(tmp_path)}
-    process = subprocess.Popen([*confined, *options], cwd=ROOT, env=environment)
-    try:
+    with running(*confined, *options, is_clean=True, cwd=ROOT, env=environment) as process:
         until(lambda: "p" in pools(fleet) or process.poll() is not None)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(DEADLINE_SECONDS) == 0
     assert "p" not in pools(fleet)
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from string import Template
 
 import pytest
 
-from tests.awaiting import DEADLINE_SECONDS, until
+from tests.awaiting import until
 from tests.deploy.seccomp import values
 from tests.docs.pages import ROOT
 from tests.integrations.logs import Log
 from tests.live_fleet import Fleet
+from tests.processes import running
 from tests.servers import free_port
 
 UNIT = ROOT / "deploy/systemd/slta-follow.service"
@@ -39,12 +38,8 @@ def test_its_command_completes_a_session_under_its_filter(fleet: Fleet, log: Log
     }
     options = command_of(UNIT, tmp_path, tmp_path / "state", **variables)
     confined = [sys.executable, "-m", "tests.deploy.seccomp", str(UNIT), sys.executable, "-m", "slta.cli"]
-    process = subprocess.Popen([*confined, *options], cwd=ROOT, env=os.environ)
-    try:
+    with running(*confined, *options, is_clean=True, cwd=ROOT) as process:
         until(lambda: (tmp_path / "state/slta-follow/position.json").exists() or process.poll() is not None)
         log.write(*fleet.begin_and_end("a"))
         until(lambda: fleet.counter("completed") == 1 or process.poll() is not None)
-    finally:
-        process.terminate()
-        assert process.wait(DEADLINE_SECONDS) == 0
     assert fleet.counter("completed") == 1

@@ -22,8 +22,9 @@ from slta_integrations.kubernetes.wanted import pool_id
 from tests.awaiting import until
 from tests.docs.pages import ROOT, Page, rows, words
 from tests.integrations.api_server import FakeApiServer, endpoint, slice_of, uid_of
-from tests.integrations.watching import options, watching_process
+from tests.integrations.watching import watcher
 from tests.live_fleet import Fleet
+from tests.processes import running
 from tests.servers import free_port
 
 
@@ -32,7 +33,7 @@ def test_the_command_follows_pods_serves_its_metrics_and_releases_the_lease(
 ) -> None:
     api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
     port = free_port()
-    with watching_process(*options(api, fleet, tmp_path), "--metrics-port", str(port)):
+    with running(*watcher(api, fleet, tmp_path), "--metrics-port", str(port), is_clean=True):
         until(lambda: fleet.call("GET", f"pools/{pool_id('a', uid_of('a'))}"), (httpx.HTTPError,))
         metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
         assert 'slta_kubernetes_pools{status="active"} 1.0' in metrics

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +14,9 @@ from lab.benchmarks.processor import seconds_of
 from slta_integrations.kubernetes.wanted import pool_id
 from tests.awaiting import until
 from tests.integrations.api_server import FakeApiServer, Object, endpoint, slice_of, uid_of
-from tests.integrations.watching import options, watching_process
+from tests.integrations.watching import watcher
 from tests.live_fleet import Fleet
+from tests.processes import memory_kib, running
 
 PODS, PER_SLICE = 10_000, 100
 SLICES = PODS // PER_SLICE
@@ -65,8 +65,7 @@ def measured(what: str, pid: int) -> Iterator[None]:
     since, used = time.monotonic(), seconds_of([pid])
     yield
     seconds, processor = time.monotonic() - since, seconds_of([pid]) - used
-    memory = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]
-    print(f"{what}: {seconds:.1f} s, {processor:.1f} s of processor, at most {memory} kB")
+    print(f"{what}: {seconds:.1f} s, {processor:.1f} s of processor, at most {memory_kib(pid)} kB")
 
 
 def is_settled(fleet: Fleet) -> bool:
@@ -78,7 +77,7 @@ def is_settled(fleet: Fleet) -> bool:
 @pytest.mark.slow
 def test_10000_pods_become_pools(api: FakeApiServer, fleet: Fleet, tmp_path: Path) -> None:
     pods = Pods(api)
-    with watching_process(*options(api, fleet, tmp_path)) as process, measured("10,000 pods", process.pid):
+    with running(*watcher(api, fleet, tmp_path), is_clean=True) as process, measured("10,000 pods", process.pid):
         until(lambda: is_settled(fleet), (httpx.HTTPError,))
         assert own_pools(fleet) == pods.pool_ids
 
@@ -86,7 +85,7 @@ def test_10000_pods_become_pools(api: FakeApiServer, fleet: Fleet, tmp_path: Pat
 @pytest.mark.campaign
 def test_2000_changes_a_minute_are_followed(api: FakeApiServer, fleet: Fleet, tmp_path: Path) -> None:
     pods = Pods(api)
-    with watching_process(*options(api, fleet, tmp_path)) as process:
+    with running(*watcher(api, fleet, tmp_path), is_clean=True) as process:
         until(lambda: is_settled(fleet), (httpx.HTTPError,))
         begun = time.monotonic()
         with measured("2,000 pods replaced", process.pid):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from slta_integrations.nginx_map.rendering import PoolAddress, render
 from tests.awaiting import until
 from tests.inventory import each
 from tests.live_fleet import Fleet
+from tests.processes import running
 from tests.servers import free_port
 
 
@@ -216,15 +216,11 @@ def nginx(folder: Path, file: Path) -> Iterator[str]:
     port = free_port()
     configuration = folder / "nginx.conf"
     configuration.write_text(CONFIGURATION.format(folder=folder, map=file, port=port))
-    process = subprocess.Popen(["nginx", "-c", str(configuration), "-p", str(folder)])
     url = f"http://127.0.0.1:{port}/"
-    try:
+    with running("nginx", "-c", configuration, "-p", folder) as process:
         until(lambda: process.poll() is not None or httpx.get(url).is_success, (httpx.TransportError,))
         assert process.poll() is None
         yield url
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.mark.needs("nginx")

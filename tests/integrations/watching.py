@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -92,19 +87,9 @@ class Watching:
         return sum(sample.value for sample in samples if sample.name.endswith("_total"))
 
 
-def options(api: FakeApiServer, fleet: Fleet, folder: Path) -> list[str]:
-    """Of a process that makes pools of the class `c`."""
+def watcher(api: FakeApiServer, fleet: Fleet, folder: Path) -> list[str]:
+    """`slta kubernetes`, which makes pools of the class `c`."""
     (folder / "token").write_text("first\n")
-    found = ["--fleet", fleet.name, "--url", fleet.service.url, "--service", "c=svc-c", "--namespace", "games"]
-    return [*found, "--api-server", api.url, "--token-file", str(folder / "token")]
-
-
-@contextmanager
-def watching_process(*given: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`slta kubernetes` as a process, which ends by SIGTERM without an error."""
-    process = subprocess.Popen([sys.executable, "-m", "slta.cli", "kubernetes", *given], env=os.environ)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(DEADLINE_SECONDS) == 0
+    fleet_options = ["--fleet", fleet.name, "--url", fleet.service.url, "--service", "c=svc-c", "--namespace", "games"]
+    server = ["--api-server", api.url, "--token-file", str(folder / "token")]
+    return [sys.executable, "-m", "slta.cli", "kubernetes", *fleet_options, *server]

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import processes
 from tests.awaiting import until
 from tests.programs import find
 
 RECIPES = Path(__file__).resolve().parents[2] / "deploy/proxies"
-END_SECONDS = 10.0
 PATIENCE_MS = 10_000
 """Instead of a recipe's limits, all of which are in milliseconds."""
 
@@ -78,17 +78,14 @@ def running(proxy: Proxy, setup: Setup) -> Iterator[subprocess.Popen[bytes]]:
     """The proxy, when it listens."""
     file = _written(proxy, setup)
     proxy.prepare(setup)
-    log = setup.folder / "output.log"
-    with log.open("wb") as output:
-        command = proxy.command(str(proxy.program), file)
-        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=setup.folder)
-    try:
+    log, command = setup.folder / "output.log", proxy.command(str(proxy.program), file)
+    with (
+        log.open("wb") as output,
+        processes.running(*command, stdout=output, stderr=output, cwd=setup.folder) as process,
+    ):
         until(lambda: is_listening(setup.port) or process.poll() is not None)
         assert process.poll() is None, log.read_text(encoding="utf-8")
         yield process
-    finally:
-        process.terminate()
-        process.wait(END_SECONDS)
 
 
 def _written(proxy: Proxy, setup: Setup) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ import httpx
 import yaml
 
 from slta.auth.keys import generate_key
+from tests import processes
 from tests.awaiting import until
 from tests.proxies.pools import Pools
 from tests.proxies.proxy import Proxy, Setup, running
@@ -28,7 +28,6 @@ CURVES: dict[str, Any] = {name: {"kind": "log_share", "resource": resource} for 
 NAMES = [f"{name}-{k}" for name in CLASSES for k in range(1, POOLS_PER_CLASS + 1)]
 OUTSIDE = "small-99"
 """A pool that runs and that no proxy has."""
-END_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -123,14 +122,10 @@ def _follower(proxy: Proxy, setup: Setup, folder: Path, key: str) -> Iterator[No
     options = ["--fleet", setup.fleet, "--url", f"http://127.0.0.1:{setup.slta}", "--state-dir", str(folder / "follow")]
     command = [sys.executable, "-m", "slta.cli", "follow", *options, *proxy.source(setup)]
     command += ["--lease", "0", "--metrics-port", str(setup.metrics)]
-    with (folder / "follow.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"SLTA_KEY": key})
-    try:
+    own = os.environ | {"SLTA_KEY": key}
+    with (folder / "follow.log").open("wb") as log, processes.running(*command, stdout=log, stderr=log, env=own):
         until((folder / "follow/position.json").exists)  # before, datagrams are lost
         yield
-    finally:
-        process.terminate()
-        process.wait(END_SECONDS)
 
 
 def _setup(folder: Path, pools: Pools, slta: int, fields: Mapping[str, Any]) -> Setup:

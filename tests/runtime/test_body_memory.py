@@ -16,6 +16,7 @@ import pytest
 
 from tests.api.conftest import FLEET
 from tests.api.worst_bodies import TAKEN, refused_bodies
+from tests.processes import memory_kib
 from tests.service_process import ServiceProcess
 
 MAX_MIB = 160
@@ -36,8 +37,7 @@ def service(tmp_path: Path) -> Iterator[ServiceProcess]:
 
 def peak_mib(service: ServiceProcess) -> float:
     """The most memory that the process has had."""
-    lines = Path(f"/proc/{service.pid}/status").read_text(encoding="ascii").splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) / 1024
+    return memory_kib(service.pid) / 1024
 
 
 async def beside(service: ServiceProcess, work: Awaitable[object]) -> float:

@@ -19,6 +19,7 @@ from slta.runtime import main
 from slta.runtime.settings import Settings
 from slta.server.certificates import ListenError
 from tests.awaiting import DEADLINE_SECONDS, until
+from tests.processes import memory_kib
 from tests.serving import Serving, serving
 
 SPARE_KIB = 8192
@@ -28,21 +29,14 @@ SENT = 24_000_000
 """Bytes of each attack."""
 
 
-class Bounded(Serving):
-    def forget_the_most(self) -> None:
-        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5", encoding="utf-8")
-
-    def most_resident_kib(self) -> int:
-        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
-        return int(re.findall(r"VmHWM:\s+(\d+)", status)[0])
-
-
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bounded, httpx.Client]]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving, httpx.Client]]:
     folder = tmp_path_factory.mktemp("hostile")
-    settings = {"SLTA_MOST_CONNECTIONS": "40", "SLTA_HEAD_SECONDS": "1", "SLTA_KEEP_ALIVE_SECONDS": "1"}
-    with serving(folder, "--data-dir", str(folder / "data"), kind=Bounded, **settings) as (running, client):
-        assert isinstance(running, Bounded)
+    given = "--data-dir", str(folder / "data")
+    with serving(folder, *given, SLTA_MOST_CONNECTIONS="40", SLTA_HEAD_SECONDS="1", SLTA_KEEP_ALIVE_SECONDS="1") as (
+        running,
+        client,
+    ):
         for _ in range(100):
             assert client.get("/healthz").status_code == 200
         client.get("/metrics")
@@ -69,21 +63,22 @@ def connect(client: httpx.Client, source: str = "127.0.0.1") -> socket.socket:
     ids=["header lines", "long headers", "a header", "a request line", "requests whose answers are not read"],
 )
 def test_one_connection_cannot_make_it_grow(
-    begin: bytes, endless: bytes, service: tuple[Bounded, httpx.Client]
+    begin: bytes, endless: bytes, service: tuple[Serving, httpx.Client]
 ) -> None:
     running, client = service
-    running.forget_the_most()
-    before = running.most_resident_kib()
+    pid = running.process.pid
+    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="utf-8")  # forgets the most
+    before = memory_kib(pid)
     with connect(client) as hostile, contextlib.suppress(OSError):  # it is not read any more, or ended
         hostile.sendall(begin)
         for _ in range(SENT // len(endless)):
             hostile.sendall(endless)
     assert client.get("/healthz").status_code == 200
-    assert running.most_resident_kib() - before < SPARE_KIB
+    assert memory_kib(pid) - before < SPARE_KIB
 
 
 @pytest.mark.slow
-def test_idle_and_dripping_connections_end(service: tuple[Bounded, httpx.Client]) -> None:
+def test_idle_and_dripping_connections_end(service: tuple[Serving, httpx.Client]) -> None:
     _, client = service
     with contextlib.ExitStack() as stack:
         idle, answered, dripping = ([stack.enter_context(connect(client)) for _ in range(10)] for _ in range(3))
@@ -119,7 +114,7 @@ def everything(connection: socket.socket) -> bytes:
     return said
 
 
-def test_at_its_limit_it_says_so_and_serves_those_who_ask(service: tuple[Bounded, httpx.Client]) -> None:
+def test_at_its_limit_it_says_so_and_serves_those_who_ask(service: tuple[Serving, httpx.Client]) -> None:
     running, client = service
     with contextlib.ExitStack() as stack:
         for k in range(60):

@@ -22,6 +22,7 @@ from slta.server.connection_limits import ConnectionLimits
 from slta.server.server import bind
 from tests.awaiting import DEADLINE_SECONDS, eventually, until
 from tests.certificates import certificate_in
+from tests.processes import memory_kib
 from tests.server.wire import connected
 from tests.serving import Serving
 from tests.strangers import is_open, stranger
@@ -62,10 +63,6 @@ class Encrypted(Serving):
         with contextlib.suppress(ssl.SSLWantReadError):
             self.trust.wrap_bio(ssl.MemoryBIO(), sent, server_hostname="127.0.0.1").do_handshake()
         return sent.read()
-
-    def resident_mib(self) -> int:
-        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
-        return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) // 1024
 
     def open_files(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
@@ -216,7 +213,10 @@ def test_thousands_of_unfinished_handshakes_neither_make_it_grow_nor_deaf(
             for client in new if said else ():
                 with contextlib.suppress(OSError):
                     client.send(said)
-            largest, most_files = max(largest, service.resident_mib()), max(most_files, service.open_files())
+            largest, most_files = (
+                max(largest, memory_kib(service.process.pid, "VmRSS") // 1024),
+                max(most_files, service.open_files()),
+            )
         print(f"\n{kind}: {opened} opened, {largest} MiB, {most_files} files, slowest probe {slowest:.1f} s")
         assert largest <= MAX_MIB
         assert service.refused("too_many_handshakes") > 0

@@ -1,0 +1,30 @@
+"""A process that lives as long as a block of a test, and the memory of processes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.awaiting import DEADLINE_SECONDS
+
+
+@contextmanager
+def running(*command: str | Path, is_clean: bool = False, **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """It ends by SIGTERM; `is_clean`: without an error. `options` are those of Popen."""
+    process = subprocess.Popen([*map(str, command)], **options)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        code = process.wait(DEADLINE_SECONDS)
+        assert code == 0 or not is_clean
+
+
+def memory_kib(pid: int, which: str = "VmHWM") -> int:
+    """The most that was resident, or `VmRSS`: what is."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(re.findall(rf"{which}:\s+(\d+)", status)[0])
