@@ -35,15 +35,10 @@ def is_reported(client: AsyncClient | Client) -> bool:
     return not client._state.leases.unreported()
 
 
-def pool_of(fleet: Fleet, session: Session) -> str:
-    return str(fleet.call("GET", f"sessions/{session.id}")["pool_id"])
-
-
 def known(fleet: Fleet, sessions: list[Session]) -> bool:
     """Each session is where it says, and no other is live."""
-    return [pool_of(fleet, one) for one in sessions] == [one.pool_id for one in sessions] and fleet.live == len(
-        sessions
-    )
+    pools = [fleet.pool_of(one.id) for one in sessions]
+    return (pools, fleet.live) == ([one.pool_id for one in sessions], len(sessions))
 
 
 # Outages
@@ -89,7 +84,7 @@ def outlive_in_threads(fleet: Fleet, phases: Phases) -> list[Session]:
         phases.begun.set()
         phases.back.wait()
         until(lambda: is_reported(client))
-        assert [pool_of(fleet, one) for one in begun] == [one.pool_id for one in begun]
+        assert [fleet.pool_of(one.id) for one in begun] == [one.pool_id for one in begun]
         return begun
 
 
@@ -107,7 +102,7 @@ async def outlive(fleet: Fleet, outage: AbstractContextManager[None]) -> None:
             await eventually(phases.begun.is_set)
         phases.back.set()
         await eventually(lambda: is_reported(client))
-        assert [pool_of(fleet, one) for one in begun] == [one.pool_id for one in begun]
+        assert [fleet.pool_of(one.id) for one in begun] == [one.pool_id for one in begun]
         async with client.session() as later:
             assert later.placed_by == "slta"
     assert {one.placed_by for one in begun + await in_threads} == {"fallback"}

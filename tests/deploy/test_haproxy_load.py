@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.awaiting import until
+from tests.awaiting import until_answered
 from tests.deploy.test_haproxy import proxy
 from tests.servers import free_port
 from tests.serving import FLEET, Serving
@@ -75,9 +75,9 @@ def test_two_thousand_clients_behind_the_proxy_lose_nothing_while_strangers_take
     options = ("--config", str(fleet), "--data-dir", str(tmp_path / "data"), "--port", str(port))
     service = Serving(tmp_path, *options, SLTA_TRUSTED_PROXIES="127.0.0.1", SLTA_LOG_LEVEL="warning")
     try:
-        until(lambda: is_ready(port))
+        until_answered(f"http://127.0.0.1:{port}/readyz")
         with proxy(tmp_path, port) as front:
-            until(lambda: is_ready(front))
+            until_answered(f"http://127.0.0.1:{front}/readyz")
             seen, opened = asyncio.run(play(front, port))
         metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
         evicted = re.findall(r'^slta_connections_refused_total\{reason="evicted"\} (\S+)', metrics, re.MULTILINE)
@@ -95,9 +95,3 @@ async def play(front: int, dispatcher: int) -> tuple[Counter[str], int]:
     await asyncio.gather(*(client(front, number, seen) for number in range(CLIENTS)))
     ended.set()
     return seen, await beside
-
-
-def is_ready(port: int) -> bool:
-    with contextlib.suppress(httpx.TransportError):
-        return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
-    return False
