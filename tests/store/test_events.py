@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from importlib import resources
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from slta.api.http.problems import STATUS
 from slta.models import PoolSpec, errors
-from slta.models.request_record import MAX_WORD, Author, Event, Facts
+from slta.models.request_record import MAX_WORD, Action, Author, Event, Facts
 from slta.store import Store
 from slta.store.encoding import put_arguments
 from slta.store.outcomes import REFUSALS
@@ -196,3 +198,11 @@ def test_the_store_keeps_what_the_api_refuses_with_409_and_412() -> None:
     block = lua[lua.index("local REFUSED") : lua.index("local DONE")]
     assert {REFUSALS[word] for word in re.findall(r"(\w+) = true", block)} == CHANGES
     assert {error for error, status in STATUS.items() if status in (409, 412)} == CHANGES | SESSIONS
+
+
+def test_every_action_of_the_library_is_one_of_an_event() -> None:
+    """The library names them where events begin, and where a tick notes them."""
+    files = (Path(str(resources.files("slta.store"))) / "lua").rglob("*.lua")
+    lua = "".join(file.read_text(encoding="utf-8") for file in files)
+    named = re.findall(r"events\.(?:begin|note|changing_pool)\((?:fleet, )?'(\w+)'", lua)
+    assert set(named) == set(get_args(Action))

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 Action = Literal[
-    "put_fleet", "delete_fleet", "add_pools", "move_pool", "remove_pool", "set_status", "drain_ended", "repair"
+    "put_fleet",
+    "delete_fleet",
+    "add_pools",
+    "move_pool",
+    "remove_pool",
+    "set_status",
+    "drain_ended",
+    "repair",
+    "begin_guard",
+    "end_guard",
+    "forget_pools",
 ]
 
 
