@@ -29,6 +29,16 @@ def demo(
         float | None,
         typer.Option(help="Warm-up in seconds, not averaged.", show_default="5 holding times, at most 1/3"),
     ] = None,
+    session_types: Annotated[
+        str | None, typer.Option(help="Mix by shares: call=1,chat=3.", show_default="equal shares of the fleet's types")
+    ] = None,
+    swing_types: Annotated[
+        str | None,
+        typer.Option(
+            help="0.5@40: shares swing by ±50 % within 40 s, one after another; 0@1 for a steady mix.",
+            show_default="±50 %, as long as a swing of the load",
+        ),
+    ] = None,
     trace: Annotated[Path | None, typer.Option(help="CSV start_s,duration_s to replay, instead of --load.")] = None,
     speed: Annotated[float, typer.Option(help="Replay speed of --trace; 10 plays an hour in six minutes.")] = 1.0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this JSON file.")] = None,
@@ -49,6 +59,8 @@ def demo(
                 mean_holding_seconds=mean_holding,
                 duration_seconds=duration,
                 warm_up_seconds=warm_up,
+                session_types=session_types,
+                swing_types=swing_types,
                 trace=trace,
                 speed=speed,
                 json_path=json_file,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from slta_demo.fixed_weights import FixedWeights
@@ -13,7 +13,8 @@ Facts = Mapping[str, Any]
 
 AVERAGES = (
     *("utility_bound", "utility_gap", "relative_gap", "placement_gap", "relative_placement_gap"),
-    *("swing_gap", "relative_swing_gap", "mean_sessions_per_pool"),
+    *("swing_gap", "relative_swing_gap", "compatibility_gap", "relative_compatibility_gap"),
+    *("mean_sessions_per_pool", "mean_sessions_by_type"),
 )
 """Averages that the report copies unchanged."""
 
@@ -51,7 +52,8 @@ class Figures:
         self.state, self.averages = state, averages
         if self.window and state["utility_bound"] is not None:
             pools = [c["pools"]["active"] for c in state["classes"]]
-            reached = self.weights.utility(pools, state["sessions"]["active"])
+            by_type = [one["sessions"]["active"] for one in state["session_types"] or [state]]
+            reached = self.weights.utility(pools, by_type)
             self._lost_by_weights.append((state["utility_bound"], reached))
 
     @property
@@ -93,6 +95,8 @@ def report(figures: Figures) -> dict[str, Any]:
         "mean_load": plan.course.mean_load,
         "mean_holding_seconds": plan.course.mean_holding_seconds,
         "seed": plan.seed,
+        "mix": asdict(plan.mix) if plan.mix else None,
+        "session_types": counted.get("session_types") or {},
         **{name: totals.get(name, 0) for name in ("arrivals", "completions", "rejections", "errors")},
         "mean_utility": averages.get("utility_mean"),
         **{name: averages.get(name) for name in AVERAGES},

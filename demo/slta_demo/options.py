@@ -14,7 +14,9 @@ from typing import NamedTuple
 from slta.core.fleet import FleetSpec
 from slta.fleet_file import FleetFile, load_yaml
 from slta.models.errors import InvalidFleetError
+from slta_demo.mix import mix_of
 from slta_loadgen.profile import InvalidProfileError, parse_profile
+from slta_loadgen.session_types import InvalidMixError, TypeMix
 from slta_loadgen.trace import InvalidTraceError, measure_trace, session_seconds_between
 
 HERE = Path(__file__).parent
@@ -44,6 +46,8 @@ class Options:
     mean_holding_seconds: float = 5.0
     duration_seconds: float = 60.0
     warm_up_seconds: float | None = None
+    session_types: str | None = None
+    swing_types: str | None = None
     trace: Path | None = None
     speed: float = 1.0
     json_path: Path | None = None
@@ -68,13 +72,14 @@ class Course(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Demonstration plan. `document` is the fleet file; `pools` counts them by class."""
+    """Demonstration plan. `document` is the fleet file; `pools` counts them by class. `mix` is None without types."""
 
     fleet: str
     document: str
     spec: FleetSpec
     pools: tuple[int, ...]
     course: Course
+    mix: TypeMix | None
     trace: Path | None
     speed: float
     seed: int
@@ -90,7 +95,8 @@ def plan(options: Options) -> Plan:
         spec = file.to_spec()
         if not spec.policy.places:
             raise DemoError(f"--policy: {spec.policy.name} places no sessions; choose another")
-    except (InvalidFleetError, InvalidProfileError, InvalidTraceError, ValueError) as error:
+        mix = _mix(options, spec, course)
+    except (InvalidFleetError, InvalidMixError, InvalidProfileError, InvalidTraceError, ValueError) as error:
         raise DemoError(str(error)) from None
     except OSError as error:
         raise DemoError(f"{error.filename}: {error.strerror}") from None
@@ -100,10 +106,22 @@ def plan(options: Options) -> Plan:
         spec=spec,
         pools=pools,
         course=course,
+        mix=mix,
         trace=options.trace,
         speed=options.speed,
         seed=options.seed,
     )
+
+
+def _mix(options: Options, spec: FleetSpec, course: Course) -> TypeMix | None:
+    """The mix of a generated load; sessions of a trace have no types."""
+    if not options.trace:
+        seconds = course.duration_seconds - course.warm_up_seconds
+        period = whole_swing(SWING_HOLDINGS * course.mean_holding_seconds, seconds)
+        return mix_of(spec, options.session_types, options.swing_types, period)
+    if options.session_types or options.swing_types:
+        raise DemoError("--session-types and --swing-types are of a generated load, not of a trace")
+    return None
 
 
 def chosen(file: FleetFile, policy: str | None, pools: int | None) -> FleetFile:
@@ -179,8 +197,12 @@ def parse_load(text: str, swing_seconds: float, duration_seconds: float) -> str:
     low, high = (float(number) for number in numbers.groups(numbers[1]))
     if low == high:
         return f"{low:.9f}@{duration_seconds:.9f}"
-    swings = max(1, round(duration_seconds / swing_seconds))
-    return swing(low, high, duration_seconds / swings)
+    return swing(low, high, whole_swing(swing_seconds, duration_seconds))
+
+
+def whole_swing(swing_seconds: float, duration_seconds: float) -> float:
+    """About `swing_seconds`, so that whole swings fill the time."""
+    return duration_seconds / max(1, round(duration_seconds / swing_seconds))
 
 
 def swing(low: float, high: float, seconds: float) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from slta_demo.figures import Facts, Figures
+from slta_demo.options import Plan
 
 COLUMNS = {
     "time": 6, "arrivals/s": 10, "sessions": 8, "utility": 10, "bound": 10, "lost": 7, "p50 ms": 7, "p99 ms": 7,
@@ -20,7 +21,7 @@ p50, p99: latency of assign from the scheduled moment, over the last ten seconds
 """
 WARMING_UP = "warming up: not in the averages of the closing table"
 MEASURING = "warm-up over: the averages begin"
-WITHOUT_TYPES = "without session types"
+WITHOUT_TYPES = "all default: a trace names no types"
 OVER = "no more arrivals: the last sessions end"
 
 
@@ -94,12 +95,31 @@ def traffic_rows(figures: Figures, report: Mapping[str, Any]) -> Rows:
     pools = "1 pool" if report["pools"] == 1 else f"{report['pools']} pools"
     return [
         ("policy", f"{figures.plan.spec.policy.title} on {pools} of fleet {report['fleet']}"),
-        *([("load", WITHOUT_TYPES)] if figures.plan.spec.session_types else []),
         ("arrivals", f"{report['arrivals']:,} in {report['elapsed_seconds']:.0f} s"),
         ("rejected, errors", f"{report['rejections']:,}, {report['errors']:,}"),
         ("averages over", f"{number(report['window_seconds'], 1)} s, after {report['warm_up_seconds']:.3g} s warm-up"),
         ("sessions per pool", number(report["mean_sessions_per_pool"], 3)),
+        *type_rows(figures.plan, report),
     ]
+
+
+def type_rows(plan: Plan, report: Mapping[str, Any]) -> Rows:
+    """Share of each session type in the mix, and in the window the fraction of its sessions that were rejected."""
+    if plan.mix is None:
+        return [("session types", WITHOUT_TYPES)] if plan.spec.session_types else []
+    swing = f"shares swing by ±{100 * plan.mix.amplitude:.3g} % in {plan.mix.period_seconds:.3g} s"
+    whole = sum(share for _, share in plan.mix.shares)
+    rows = [("session types", swing if plan.mix.amplitude else "shares are steady")]
+    for name, share in plan.mix.shares:
+        rejected = rejected_fraction(report["session_types"].get(name, {}))
+        told = "none" if rejected == 0 else percent(rejected)
+        rows.append((f"  {name}", f"{percent(share / whole)} of the arrivals, {told} rejected"))
+    return rows
+
+
+def rejected_fraction(counts: Mapping[str, int]) -> float | None:
+    """Of the assigns that `counts` has by result; None without one."""
+    return counts["rejections"] / sum(counts.values()) if counts else None
 
 
 def utility_rows(figures: Figures, report: Mapping[str, Any]) -> Rows:
@@ -113,9 +133,16 @@ def utility_rows(figures: Figures, report: Mapping[str, Any]) -> Rows:
         ("lost in all", percent(report["relative_gap"])),
         ("  by placement (placement gap)", percent(report["relative_placement_gap"])),
         ("  by swings of the load (swing gap)", percent(report["relative_swing_gap"])),
+        *compatibility_row(report),
         ("best fixed weights lose by placement", f"at least {percent(weights['relative_placement_gap'])}, {tuned}"),
         (f"{rank}, at the end", f"{report['estimate_rank']}{_optimal(report['optimal_rank'])}"),
     ]
+
+
+def compatibility_row(report: Mapping[str, Any]) -> Rows:
+    """What the best placement would add if each session could use all classes; none without session types."""
+    gap = report["relative_compatibility_gap"]
+    return [] if gap is None else [("compatibility gap, beyond the bound", percent(gap))]
 
 
 def _optimal(rank: int | None) -> str:

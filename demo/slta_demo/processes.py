@@ -16,6 +16,7 @@ from slta import child_process
 from slta.runtime.settings import PREFIX
 from slta.store.embedded.data_dir import DataDir, DataDirInUseError
 from slta_demo.options import DemoError, Plan
+from slta_loadgen.session_types import TypeMix
 
 POLL_SECONDS = 0.02
 LAST_LINES = 12
@@ -132,8 +133,17 @@ def load_options(plan: Plan, url: str, *, endless: bool = False) -> list[str]:
             "--mean-holding": course.mean_holding_seconds,
             "--seed": plan.seed,
         }
+        if plan.mix:
+            options |= mix_options(plan.mix)
         command.append("--endless" if endless else f"--duration={course.duration_seconds - course.warm_up_seconds}")
     return [*command, *(f"{name}={value}" for name, value in options.items())]
+
+
+def mix_options(mix: TypeMix) -> dict[str, str]:
+    """Arguments of `slta loadgen` for a mix."""
+    shares = {"--session-types": ",".join(f"{name}={share:.9f}" for name, share in mix.shares)}
+    swing = {"--swing-types": f"{mix.amplitude:.9f}@{mix.period_seconds:.9f}"} if mix.period_seconds else {}
+    return shares | swing
 
 
 def last_lines(log: Path) -> str:

@@ -16,6 +16,7 @@ import typer
 
 from slta_demo.figures import Figures, report
 from slta_demo.fixed_weights import FixedWeights
+from slta_demo.mix import mean_sessions
 from slta_demo.options import DemoError, Options, Plan, plan
 from slta_demo.output import Lines, closing_table
 from slta_demo.processes import LoadGenerator, Service
@@ -52,7 +53,8 @@ class Demonstration:
         self._options = options
         self._ending = asyncio.Event()
         self._impatient = asyncio.Event()
-        weights = FixedWeights(the_plan.spec, the_plan.pools, the_plan.course.mean_load * sum(the_plan.pools))
+        sessions = mean_sessions(the_plan.spec, the_plan.mix, the_plan.course.mean_load * sum(the_plan.pools))
+        weights = FixedWeights(the_plan.spec, the_plan.pools, sessions)
         self._figures = Figures(the_plan, weights)
 
     async def run(self) -> None:

@@ -6,11 +6,14 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from slta_loadgen.client import REJECTIONS
 from slta_loadgen.latency import Latency, Percentiles
 from slta_loadgen.retry import FinalReply
+
+_NO_ASSIGNS = {"placed": 0, "rejections": 0, "errors": 0}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,7 +27,8 @@ class Summary:
 
     `assign_ms` and `complete_ms` count from the scheduled moment to the last reply, retries included. For assigns they
     split into `lateness_ms`, until the first request was written (the load generator's share), and `service_ms`, the
-    rest. `outcomes[call][code]` counts last replies; `settle` and `drain` are calls off schedule.
+    rest. `outcomes[call][code]` counts last replies; `settle` and `drain` are calls off schedule. `session_types` has
+    of each type of a mix the assigns that were `placed`, `rejections` and `errors`.
     """
 
     window_seconds: float
@@ -43,6 +47,7 @@ class Summary:
     lateness_ms: Percentiles
     service_ms: Percentiles
     outcomes: Mapping[str, Mapping[str, int]]
+    session_types: Mapping[str, Mapping[str, int]]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, numbers and strings, ready for JSON."""
@@ -69,6 +74,7 @@ class Tally:
         self.errors = 0
         self.retries = 0
         self.outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.session_types: defaultdict[str, Counter[str]] = defaultdict(partial(Counter, _NO_ASSIGNS))
         self.assign = Latency()
         self.complete = Latency()
         self.lateness = Latency()
@@ -81,7 +87,12 @@ class Tally:
         self._scheduled_until_seconds = due_seconds
 
     def assigned(
-        self, answer: FinalReply, due_seconds: float, written_seconds: float | None, at_seconds: float
+        self,
+        answer: FinalReply,
+        due_seconds: float,
+        written_seconds: float | None,
+        at_seconds: float,
+        session_type: str | None,
     ) -> None:
         """Count an assign. `written_seconds` is None if no connection was free to send it."""
         self.count("assign", answer)
@@ -89,12 +100,12 @@ class Tally:
         if written_seconds is not None:
             self.lateness.record(written_seconds - due_seconds, at_seconds)
             self.service.record(at_seconds - written_seconds, at_seconds)
-        if answer.reply.ok:
-            self.placed += 1
-        elif answer.reply.code in REJECTIONS:
-            self.rejections += 1
-        else:
-            self.errors += 1
+        result = "placed" if answer.reply.ok else "rejections" if answer.reply.code in REJECTIONS else "errors"
+        self.placed += result == "placed"
+        self.rejections += result == "rejections"
+        self.errors += result == "errors"
+        if session_type is not None:
+            self.session_types[session_type][result] += 1
 
     def completed(self, answer: FinalReply, latency_seconds: float, at_seconds: float) -> None:
         self.count("complete", answer)
@@ -139,4 +150,5 @@ class Tally:
             lateness_ms=self.lateness.overall(),
             service_ms=self.service.overall(),
             outcomes={call: dict(codes) for call, codes in self.outcomes.items()},
+            session_types={name: dict(results) for name, results in self.session_types.items()},
         )

@@ -86,7 +86,9 @@ class Sessions:
         tally = self.tally
         tally.arrived(session.due_seconds)
         answer = await self._ask_for_place(session)
-        tally.assigned(answer, session.due_seconds, session.written_seconds, self._clock())
+        tally.assigned(
+            answer, session.due_seconds, session.written_seconds, self._clock(), session_type=session.session_type
+        )
         if answer.reply.ok:
             self.live[session.session_id] = session
         elif answer.in_doubt:

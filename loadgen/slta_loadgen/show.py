@@ -71,7 +71,8 @@ def live_line(replay: Replay) -> str:
 
 
 def result_tables(result: Result) -> list[Table]:
-    return [_counts(result), _latencies(result.summary), _outcomes(result.summary)]
+    types = [_session_types(result.summary)] if result.summary.session_types else []
+    return [_counts(result), *types, _latencies(result.summary), _outcomes(result.summary)]
 
 
 def _counts(result: Result) -> Table:
@@ -105,6 +106,13 @@ def _outcomes(summary: Summary) -> Table:
     for call, codes in summary.outcomes.items():
         for code, count in sorted(codes.items()):
             table.add_row(call, code, str(count))
+    return table
+
+
+def _session_types(summary: Summary) -> Table:
+    table = _table("session type", "arrivals", "placed", "rejections", "errors")
+    for name, results in sorted(summary.session_types.items()):
+        table.add_row(name, str(sum(results.values())), *map(str, results.values()))
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ def state_of(sessions: int, time: float, assigned: int) -> dict[str, Any]:
         "time": time, "counters": {"assigned": assigned, "completed": assigned - sessions},
         "sessions": {"active": sessions}, "utility": 990.0,
         "utility_bound": 1000.0, "relative_gap": 0.01, "estimate_rank": 7, "optimal_rank": 8, "classes": classes,
+        "session_types": [],
     }  # fmt: skip
 
 
@@ -32,6 +34,7 @@ AVERAGES = {
     "window_seconds": 40.0, "mean_sessions_per_pool": 8.25, "utility_mean": 11.9, "utility_bound": 12.0,
     "utility_gap": 0.1, "relative_gap": 0.1 / 12, "placement_gap": 0.04, "relative_placement_gap": 0.04 / 12,
     "swing_gap": 0.06, "relative_swing_gap": 0.06 / 12,
+    "compatibility_gap": None, "relative_compatibility_gap": None,
 }  # fmt: skip
 TOTALS = {"arrivals": 1000, "placed": 995, "completions": 900, "rejections": 5, "errors": 0}
 PROGRESS = {
@@ -60,7 +63,7 @@ RESULT = {"kind": "result", "totals": TOTALS, "agreement": AGREEMENT, "summary":
 @pytest.fixture
 def figures() -> Figures:
     the_plan = plan(Options())
-    return Figures(the_plan, FixedWeights(the_plan.spec, the_plan.pools, 850))
+    return Figures(the_plan, FixedWeights(the_plan.spec, the_plan.pools, [850]))
 
 
 def test_rates_are_differences_of_counters_over_the_fleets_time(figures: Figures) -> None:
@@ -73,7 +76,7 @@ def test_what_weights_lose_on_average_is_weighed_by_the_optimum(figures: Figures
     figures.hear(PROGRESS)
     for sessions in (500, 1200):
         figures.see(state_of(sessions, time=float(sessions), assigned=sessions), None)
-    reached = sum(figures.weights.utility(figures.plan.pools, sessions) for sessions in (500, 1200))
+    reached = sum(figures.weights.utility(figures.plan.pools, [sessions]) for sessions in (500, 1200))
     assert figures.weights_gap_mean == pytest.approx((2000 - reached) / 2000)
 
 
@@ -109,15 +112,49 @@ def test_one_pool_is_told_in_the_singular(figures: Figures) -> None:
     assert "SLTA on 1 pool of fleet saturating" in closing_table(figures, one, interrupted=False)
 
 
-def test_a_fleet_with_session_types_is_told_to_be_loaded_without_them() -> None:
-    the_plan = plan(Options(fleet=EXAMPLES / "media.yaml"))
-    figures = Figures(the_plan, FixedWeights(the_plan.spec, the_plan.pools, 850))
-    figures.see(state_of(800, 60.0, 1000) | {"optimal_rank": None}, AVERAGES)
-    figures.hear(RESULT)
+def of_media(**options: Any) -> Figures:
+    """A run of examples/media.yaml with 300 calls, 250 streams and 250 chats at its end."""
+    the_plan = plan(Options(fleet=EXAMPLES / "media.yaml", **options))
+    figures = Figures(the_plan, FixedWeights(the_plan.spec, the_plan.pools, [0, 300, 250, 250]))
+    figures.hear(PROGRESS)
+    classes = [{"name": name, "pools": {"active": pools}} for name, pools in (("g", 30), ("l", 30), ("s", 40))]
+    types = [{"sessions": {"active": sessions}} for sessions in (0, 300, 250, 250)]
+    state = state_of(800, 60.0, 1000) | {"optimal_rank": None, "classes": classes, "session_types": types}
+    figures.see(state, AVERAGES | {"relative_compatibility_gap": 0.0123})
+    return figures
+
+
+def rows_of(figures: Figures) -> dict[str, str]:
+    """The closing table by label, without the indent of labels and values."""
     _, *lines = closing_table(figures, report(figures), interrupted=False).splitlines()
-    told = dict(row.split(": ", 1) for row in lines)
-    assert told["load"].strip() == "without session types"
-    assert told["rank of the best free place, at the end"].strip() == "7"
+    return {label.strip(): value.strip() for label, value in (row.split(": ", 1) for row in lines)}
+
+
+def test_of_each_session_type_the_table_says_its_share_and_the_rejected() -> None:
+    figures = of_media(session_types="call=1,chat=3", swing_types="0.25@20")
+    counts = {"call": {"placed": 95, "rejections": 5, "errors": 0}, "chat": {"placed": 9, "rejections": 0, "errors": 0}}
+    figures.hear(RESULT | {"summary": SUMMARY | {"session_types": counts}})
+    rows = rows_of(figures)
+    assert rows["session types"] == "shares swing by ±25 % in 20 s"
+    assert rows["call"] == "25.0 % of the arrivals, 5.00 % rejected"
+    assert rows["chat"] == "75.0 % of the arrivals, none rejected"
+    assert rows["compatibility gap, beyond the bound"] == "1.23 %"
+    assert rows["rank of the best free place, at the end"] == "7"
+    assert report(figures)["session_types"] == counts
+
+
+def test_what_weights_lose_respects_the_types() -> None:
+    """300 calls are 10 on each GPU; as a GPU's curve ends at 12, streams fill it up."""
+    figures = of_media()
+    assert figures.weights.weights[0] == 12
+    reached = figures.weights.utility((30, 30, 40), [0, 300, 250, 250])
+    assert figures.weights_gap_mean == pytest.approx((1000 - reached) / 1000)
+
+
+def test_a_trace_is_told_to_be_without_session_types(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text("start_s,duration_s\n0,10\n20,30\n")
+    assert rows_of(of_media(trace=trace))["session types"] == "all default: a trace names no types"
 
 
 @pytest.fixture
@@ -157,7 +194,7 @@ def test_the_closing_table_has_a_row_per_figure(table: str, label: str, value: s
 
 
 def test_the_closing_table_says_what_fixed_weights_lose(figures: Figures, table: str) -> None:
-    reached = figures.weights.utility(figures.plan.pools, 800)
+    reached = figures.weights.utility(figures.plan.pools, [800])
     assert f"at least {percent((1000 - reached) / 1000)}, tuned for 8.5 per pool" in table
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimum
+from slta.core.session_types.bound import bound
 from slta.core.utility import (
     CappedLinearUtility,
     LinearUtility,
@@ -32,7 +33,7 @@ def loss(weights: FixedWeights, spec: FleetSpec, pools: tuple[int, ...], session
     """Gap to the optimum as a fraction of it."""
     best = optimum(spec.ranking, pools, sessions)
     assert best is not None
-    return 1 - weights.utility(pools, sessions) / best.utility
+    return 1 - weights.utility(pools, [sessions]) / best.utility
 
 
 @pytest.mark.parametrize(
@@ -50,30 +51,46 @@ def loss(weights: FixedWeights, spec: FleetSpec, pools: tuple[int, ...], session
     ],
 )
 def test_weights_tuned_at_load_5_lose_at_other_loads(load: int, expected: float) -> None:
-    weights = FixedWeights(SATURATING, POOLS, 500)
+    weights = FixedWeights(SATURATING, POOLS, [500])
     assert weights.weights == [NO_WEIGHT, 5, 15]
     assert loss(weights, SATURATING, POOLS, load * 100) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(("load", "percent"), [(2, 3), (8, 9), (12, 26)])
 def test_the_losses_in_whole_percent(load: int, percent: int) -> None:
-    weights = FixedWeights(SATURATING, POOLS, 500)
+    weights = FixedWeights(SATURATING, POOLS, [500])
     assert round(100 * loss(weights, SATURATING, POOLS, load * 100)) == percent
 
 
 def test_a_class_without_weight_takes_what_no_other_can() -> None:
     classes = tuple(PoolClass(c.name, c.utility, 20) for c in SATURATING.classes)
-    weights = FixedWeights(FleetSpec(classes), POOLS, 500)
-    full_others = weights.utility(POOLS, 25 * 20 * 2)
-    assert weights.utility(POOLS, 25 * 20 * 2 + 50) == pytest.approx(full_others + 50)
+    weights = FixedWeights(FleetSpec(classes), POOLS, [500])
+    full_others = weights.utility(POOLS, [25 * 20 * 2])
+    assert weights.utility(POOLS, [25 * 20 * 2 + 50]) == pytest.approx(full_others + 50)
 
 
 def test_where_curves_are_weights_nothing_is_lost_at_any_load() -> None:
     curves = (WeightedLeastConnectionsUtility(Fraction(w)) for w in (1, 2))
     spec = FleetSpec(tuple(PoolClass(name, curve, 100) for name, curve in zip("ab", curves, strict=True)))
-    weights = FixedWeights(spec, (10, 10), 300)
+    weights = FixedWeights(spec, (10, 10), [300])
     assert loss(weights, spec, (10, 10), 600) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_an_empty_fleet_has_no_utility() -> None:
-    assert FixedWeights(SATURATING, (0, 0, 0), 0).utility((0, 0, 0), 0) == 0
+    assert FixedWeights(SATURATING, (0, 0, 0), [0]).utility((0, 0, 0), [0]) == 0
+
+
+def test_sessions_of_a_type_use_only_its_classes() -> None:
+    """100 sessions on the 50 pools of slope 1, the others on 25 pools of slope 3/2 up to 20."""
+    spec = FleetSpec(SATURATING.classes, session_types={"plain": ["linear"], "rich": ["capped"]})
+    weights = FixedWeights(spec, POOLS, [0, 100, 500])
+    assert weights.weights == [2, NO_WEIGHT, 20]
+    assert weights.utility(POOLS, [0, 100, 250]) == pytest.approx(100 + 250 * 1.5)
+    assert weights.utility(POOLS, [0, 100, 1000]) == pytest.approx(100 + 25 * 20 * 1.5)
+
+
+def test_weights_are_the_optimum_of_the_types_at_the_load_they_are_tuned_for() -> None:
+    spec = FleetSpec(SATURATING.classes, session_types={"plain": ["linear", "quadratic"]})
+    for sessions in ([400, 100], [100, 400], [0, 900]):
+        best = bound(spec.type_sets, spec.ranking, POOLS, sessions).utility
+        assert FixedWeights(spec, POOLS, sessions).utility(POOLS, sessions) == pytest.approx(best, abs=1e-9)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from slta.fleet_file import FleetFile
+from slta_demo.mix import mean_sessions
 from slta_demo.options import EXAMPLES, DemoError, Options, in_proportion, parse_load, plan
 from slta_demo.processes import load_options
 from slta_loadgen.profile import parse_profile
+from slta_loadgen.session_types import parse_mix
 
 
 def test_by_default_the_saturating_fleet_sees_a_load_between_5_and_12() -> None:
@@ -96,3 +99,48 @@ def test_a_fleet_without_pools_cannot_be_shown(tmp_path: Path) -> None:
     file.write_text("classes: [{name: a, utility: {kind: linear, slope: 1}, capacity: 1}]")
     with pytest.raises(DemoError, match="the fleet file has no pools"):
         plan(Options(fleet=file))
+
+
+MEDIA = EXAMPLES / "media.yaml"
+
+
+def mix_options_of(**options: Any) -> list[str]:
+    """What the load generator is told of session types."""
+    told = load_options(plan(Options(**options)), "http://127.0.0.1:1")
+    return [word for word in told if "-types=" in word]
+
+
+def test_the_types_of_a_fleet_arrive_in_equal_shares_that_swing_with_the_load() -> None:
+    shares = "call=1.000000000,stream=1.000000000,chat=1.000000000"
+    assert mix_options_of(fleet=MEDIA) == [f"--session-types={shares}", "--swing-types=0.500000000@40.000000000"]
+    assert mix_options_of() == []
+
+
+def test_a_mix_and_its_swing_can_be_given() -> None:
+    given = mix_options_of(fleet=MEDIA, session_types="call=1,chat=3", swing_types="0@10")
+    assert given == ["--session-types=call=1.000000000,chat=3.000000000", "--swing-types=0.000000000@10.000000000"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"fleet": MEDIA, "session_types": "video=1"}, "unknown video; known: default, call, stream, chat"),
+        ({"session_types": "video=1"}, "unknown video; known: default"),
+        ({"fleet": MEDIA, "session_types": "call"}, "must be <type>=<share>"),
+        ({"fleet": MEDIA, "swing_types": "2@1"}, "must be <amplitude"),
+        ({"swing_types": "0.5@1"}, "the fleet has no session types"),
+        ({"fleet": MEDIA, "trace": "trace.csv", "session_types": "call=1"}, "not of a trace"),
+    ],
+)
+def test_a_mix_that_cannot_be_played_is_an_error(options: dict[str, Any], reason: str, tmp_path: Path) -> None:
+    (tmp_path / "trace.csv").write_text("start_s,duration_s\n0,10\n20,30\n")
+    if "trace" in options:
+        options |= {"trace": tmp_path / "trace.csv"}
+    with pytest.raises(DemoError, match=reason):
+        plan(Options(**options))
+
+
+def test_the_mean_sessions_are_split_by_the_shares() -> None:
+    spec = plan(Options(fleet=MEDIA)).spec
+    assert mean_sessions(spec, parse_mix("call=1,chat=3"), 800) == [0, 200, 0, 600]
+    assert mean_sessions(spec, None, 800) == [800, 0, 0, 0]

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from slta_demo.options import DemoError
+from slta_demo.options import EXAMPLES, DemoError
 from slta_demo.run import write_json
 from tests.awaiting import DEADLINE_SECONDS, until
 
@@ -87,6 +87,28 @@ def test_it_ends_by_itself_with_a_summary_and_a_file(tmp_path: Path) -> None:
     assert figures["utility_gap"] == pytest.approx(figures["placement_gap"] + figures["swing_gap"])
     assert figures["mean_utility"] < figures["utility_bound"]
     assert figures["agreement"]["differing_pools"] == {}
+    assert figures["fixed_weights"]["relative_placement_gap"] > 0
+
+
+@pytest.mark.slow
+def test_a_fleet_with_session_types_is_played_with_a_mix_of_them(tmp_path: Path) -> None:
+    demo = Demo(
+        tmp_path,
+        "--fleet",
+        str(EXAMPLES / "media.yaml"),
+        *SMALL,
+        "--duration",
+        "4",
+        "--json",
+        str(tmp_path / "out.json"),
+    )
+    assert demo.ended() == 0
+    figures = json.loads((tmp_path / "out.json").read_text())
+    assert figures["session_types"].keys() == {"call", "stream", "chat"}
+    assert all(counts["placed"] for counts in figures["session_types"].values())
+    assert figures["mean_sessions_by_type"]["default"] == 0
+    assert (figures["errors"], figures["agreement"]["differing_pools"]) == (0, {})
+    assert figures["compatibility_gap"] >= 0
     assert figures["fixed_weights"]["relative_placement_gap"] > 0
 
 

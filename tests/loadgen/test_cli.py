@@ -62,6 +62,21 @@ def test_run_plays_a_load_per_pool_and_reports_it(tmp_path: Path) -> None:
     assert "sessions per pool, recorded" in result.output
 
 
+def test_a_mix_is_reported_by_type(tmp_path: Path) -> None:
+    """Five sessions find room, and none ends."""
+    with service_in_a_thread(pools=1, capacity=5) as (_, url):
+        mix = ("--session-types", "video=1,chat=1", "--mean-holding", 100)
+        result, told = reported(tmp_path, "run", "--url", url, "--rate", 200, "--duration", 0.2, *mix)
+
+    types, summary = told["summary"]["session_types"], told["summary"]
+    assert types.keys() == {"video", "chat"}
+    for name in ("placed", "rejections", "errors"):
+        assert types["video"][name] + types["chat"][name] == summary[name]
+    assert (summary["placed"], summary["rejections"] > 5) == (5, True)
+    [row] = [line.split() for line in result.output.splitlines() if line.split()[:1] == ["video"]]
+    assert row[1:] == [str(sum(types["video"].values())), *map(str, types["video"].values())]
+
+
 def test_in_bulk_every_session_comes_and_goes_by_operations(tmp_path: Path) -> None:
     with service_in_a_thread() as (service, url):
         arguments = ("--rate", 400, "--mean-holding", 0.01, "--duration", 0.2, "--bulk", 20)
