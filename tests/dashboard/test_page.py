@@ -719,3 +719,28 @@ def test_session_types_have_a_table_and_a_gap_of_their_own(page: Page, service: 
     assert found["video"][:2] + found["video"][6:7] == ["large", "0", "large"]
     assert "every class" in tile(page, "compatibility-gap")[1]
     assert "no common optimum" in tile(page, "rank")[1]
+
+
+def test_it_says_in_words_why_a_class_is_left_to_another_type(page: Page, service: ServiceProcess) -> None:
+    """18 calls and 3 chats are on 24 places: the chance that calls take the last 3 is 0.75^(9/8), and 1.5 times it."""
+    linear = {"kind": "linear", "slope": 1.5}
+    classes = [
+        {"name": "gpu", "utility": linear, "capacity": 12, "pools": 2},
+        {"name": "small", "utility": linear | {"slope": 0.5}, "capacity": 12, "pools": 2},
+    ]
+    types = {"call": ["gpu"], "chat": ["gpu", "small"]}
+    service.call("PUT", "/v1/fleets/priced", {"policy": "jlmu", "classes": classes, "session_types": types})
+    asked = [{"session_id": f"s-{k}", "session_type": "call" if k < 18 else "chat"} for k in range(21)]
+    service.call("POST", "/v1/fleets/priced/operations", {"operations": [{"assign": one} for one in asked]})
+    open_fleet(page, service, "priced")
+    expect(page.locator("#next-placement")).to_have_text("")
+    said = dict(text.split(": ", 1) for text in page.locator("#next-by-type li").all_inner_texts())
+    assert said.keys() == {"default", "call", "chat"}
+    assert said["chat"].endswith(
+        "small adds 0.500 and has no price. Without its price it would be gpu, which adds 1.500 less a price of 1.085, "
+        "so 0.415: 18 sessions of call would find less elsewhere than this one, R = 0.750 of 24 places, 3 free."
+    )
+    assert said["call"].endswith("gpu adds 1.500 and has no price.")
+    open_fleet(page, service, "default")
+    expect(page.locator("#next-by-type")).to_be_hidden()
+    expect(page.locator("#next-placement")).not_to_have_text("")

@@ -12,6 +12,7 @@ import { percent } from "./format.js";
 import { History } from "./history.js";
 import { headlineGap, verdictOf, viewOf } from "./model.js";
 import { Overview } from "./overview.js";
+import { drawNext } from "./prices.js";
 import { fetchRights, forgetKey, heldKey, holdKey, Refused } from "./service.js";
 import { Status } from "./status.js";
 import { Stream } from "./stream.js";
@@ -148,7 +149,7 @@ class Page {
     setText(byId("policy"), frame.policy.title);
     drawTiles(byId("tiles"), this.#view, rates);
     this.charts.draw(this.#history, marksOf(frame.events));
-    setText(byId("next-placement"), frame.next_placement);
+    drawNext(frame.next_placement, this.#view.types);
     this.#drawPools();
     this.#drawTables();
     this.inspector.draw(this.#view);

@@ -4,6 +4,7 @@ import { askedBy, wordsOf } from "./changes.js";
 import { drawList, element, setAttributes, setText } from "./dom.js";
 import { amount, count, duration, NONE, worth } from "./format.js";
 import { tokenWords } from "./model.js";
+import { priceList } from "./prices.js";
 
 const CLASS_COLUMNS = [
   ["Class", (c) => c.name],
@@ -55,22 +56,8 @@ const TYPE_COLUMNS = [
   ["Rejected", (one) => count(one.refused.no_capacity + one.refused.no_active_pool)],
   ["Reports in other classes", (one) => count(one.refused.incompatible)],
   ["Next goes to", ({ next }) => next.places[0]?.pool_class ?? (next.refused ? "no place" : NONE)],
-  [
-    "Prices",
-    (one) =>
-      one.next.offers
-        .filter(hasPrice)
-        .map((offer) => priceWords(offer, one.unit))
-        .join("; ") || NONE,
-  ],
+  ["Prices", (one) => priceList(one) || NONE],
 ];
-
-const hasPrice = ({ needed }) => needed !== null;
-
-/** A price, for whom it is, and R, their sessions as a share of the places. */
-function priceWords({ pool_class: name, price, needy_types: types, needed }, unit) {
-  return `${name} ${worth(price, unit)} for ${types.join(", ")}, R ${amount(needed)}`;
-}
 
 function eventRows({ state, events }) {
   return events.map((one) => ({ words: wordsOf(one), ago: Math.max(0, state.time - one.time), by: askedBy(one) }));
