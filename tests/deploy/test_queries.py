@@ -33,6 +33,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FLEET = ROOT / "examples/paper.yaml"
 FLEET_NAME = "default"
 CLASSES = ("small", "large")
+TYPED = yaml.safe_load((ROOT / "examples/media.yaml").read_text(encoding="utf-8"))
+"""A fleet with session types beside it, for the queries about them."""
+MIX = ",".join(f"{name}=1" for name in TYPED["session_types"])
 NAMESPACES = ("prod", "staging")
 SLTA = (sys.executable, "-m", "slta.cli")
 WAIT_SECONDS = 60
@@ -78,6 +81,13 @@ def get(url: str) -> bytes:
         return body
 
 
+def put(url: str, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, body, headers, method="PUT")  # noqa: S310 - http on loopback
+    with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - as above
+        pass
+
+
 class Prometheus:
     """A running one, and a dispatcher that it scrapes."""
 
@@ -87,11 +97,7 @@ class Prometheus:
 
     def change_fleet(self) -> None:
         """Another version of the same configuration."""
-        fleet = f"{self._dispatcher}/v1/fleets/{FLEET_NAME}"
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(fleet, get(fleet), headers, method="PUT")  # noqa: S310 - http on loopback
-        with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - as above
-            pass
+        put(fleet := f"{self._dispatcher}/v1/fleets/{FLEET_NAME}", get(fleet))
 
     def values(self, expression: str) -> list[float]:
         """What an expression gives now; without what is not a number."""
@@ -141,9 +147,13 @@ def installation(stack: ExitStack, replicas: int, load: float) -> tuple[str, lis
         stack.enter_context(ours(*SLTA, "serve", *arguments))
     for port in ports:
         until_answered(f"http://127.0.0.1:{port}/readyz")
+    dispatcher = f"http://127.0.0.1:{ports[0]}"
+    put(f"{dispatcher}/v1/fleets/{TYPED['fleet']}", json.dumps(TYPED).encode())
     options = ["--load", str(load), "--mean-holding", "5", "--endless", "--profile", "1..0.8@10,0.8..1@10"]
-    stack.enter_context(ours(*SLTA, "loadgen", "run", "--url", f"http://127.0.0.1:{ports[0]}", *options))
-    place(f"http://127.0.0.1:{ports[0]}")
+    typed = ["--fleet", TYPED["fleet"], "--session-types", MIX, "--rate", "2", "--endless"]
+    for asked_for in (options, typed):
+        stack.enter_context(ours(*SLTA, "loadgen", "run", "--url", dispatcher, *asked_for))
+    place(dispatcher)
     return store, ports
 
 
@@ -185,7 +195,9 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
 
 def test_all_replicas_are_scraped_and_report_one_fleet_an_installation(prometheus: Prometheus) -> None:
     assert prometheus.soon('count(up{job="slta"} == 1) == 4'), "three dispatchers, and the proxy in front of two"
-    assert prometheus.soon("count(slta_aggregate_utility) == 2"), "once through the proxy, and from the third"
+    assert prometheus.soon('count(slta_aggregate_utility{fleet="default"}) == 2'), (
+        "once through the proxy, and from the third"
+    )
     assert prometheus.soon('count(fleet:slta_utility:max{fleet="default"}) == 2')
     assert prometheus.soon('installation:slta_dispatchers:count{namespace="prod"} == 2')
     assert prometheus.soon('installation:slta_dispatchers:count{namespace="staging"} == 1')
@@ -194,11 +206,11 @@ def test_all_replicas_are_scraped_and_report_one_fleet_an_installation(prometheu
 def test_each_installation_has_its_own_sessions(prometheus: Prometheus) -> None:
     """The one has about ten times as many as the other; replicas are read some seconds apart, so by and large."""
     for namespace in NAMESPACES:
-        here = f'{{status="active",namespace="{namespace}"}}'
+        here = f'{{status="active",namespace="{namespace}",fleet="{FLEET_NAME}"}}'
         assert prometheus.soon(f"fleet_status:slta_sessions:sum{here} > 0")
         ours = f"sum by (fleet) (max by (fleet, pool_class) (slta_sessions{here}))"
         assert prometheus.soon(f"abs(sum by (fleet) (fleet_status:slta_sessions:sum{here}) - {ours}) < 0.3 * {ours}")
-    sessions = 'fleet_status:slta_sessions:sum{status="active",namespace="%s"}'
+    sessions = 'fleet_status:slta_sessions:sum{status="active",namespace="%s",fleet="default"}'
     assert prometheus.soon(f"{sessions % 'staging'} * 3 < on (fleet) {sessions % 'prod'}")
 
 
@@ -210,7 +222,8 @@ def test_a_recording_rule_gives_data_of_each_installation(prometheus: Prometheus
 
 def asked(query: str, namespace: str, pool_class: str) -> str:
     """A query of the dashboard once its variables are chosen; no series here has a cluster."""
-    chosen = {"cluster": "", "job": "slta", "namespace": namespace, "fleet": FLEET_NAME, "pool_class": pool_class}
+    fleet = TYPED["fleet"] if re.search("session_type|compatibility", query) else FLEET_NAME
+    chosen = {"cluster": "", "job": "slta", "namespace": namespace, "fleet": fleet, "pool_class": pool_class}
     for name, value in chosen.items():
         query = query.replace(f"${name}", value)
     assert "$" not in query.replace('"$1"', "")
