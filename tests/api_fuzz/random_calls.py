@@ -18,6 +18,7 @@ import httpx
 from slta.api.http.openapi import CODES
 from slta.core.policies import POLICIES
 from slta.core.policies.slta import TOKENS
+from tests.api_fuzz.random_types import type_field, type_name, type_sets
 from tests.audit import violations
 from tests.in_process import Service
 
@@ -143,13 +144,14 @@ class Walk:
 
     # What an answer means
 
-    def placed(self, fleet: str, session: str, body: Mapping[str, Any]) -> None:
-        """The answer of an assign that was not refused."""
+    def placed(self, fleet: str, session: str, body: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+        """The answer of an assign that was not refused, which a first placement has with the type that it asked for."""
         mine, ended = self.live.setdefault(fleet, {}), self.ended.setdefault(fleet, {})
         where = self._where((fleet, session, body))
         assert session not in ended, where
         assert mine.get(session, body["pool_id"]) == body["pool_id"], where
         assert body["replayed"] or session not in mine, where
+        assert body["replayed"] or body["session_type"] == asked.get("session_type", "default"), where
         assert body["token"] in {None, *TOKENS, *(t for p in POLICIES.values() for t in p.tokens)}, where
         if body["lease_seconds"] == 0:
             mine[session] = body["pool_id"]
@@ -179,9 +181,10 @@ class Walk:
 async def assign(walk: Walk) -> None:
     fleet = walk.fleet()
     session = walk.session(fleet)
-    answer = await walk.of_fleet("POST", "/assign", fleet, json={"session_id": session, **walk.lease()})
+    asked = {"session_id": session, **walk.lease(), **type_field(walk.rng)}
+    answer = await walk.of_fleet("POST", "/assign", fleet, json=asked)
     if answer.is_success:
-        walk.placed(fleet, session, answer.json())
+        walk.placed(fleet, session, answer.json(), asked)
     elif answer.status_code == 409:
         assert session not in walk.live.get(fleet, {}), walk._where((fleet, session, answer.text))
 
@@ -191,6 +194,7 @@ async def place(walk: Walk) -> None:
     fleet = walk.fleet()
     session = walk.session(fleet)
     headers = {"X-Session-Id": session, "X-Slta-Lease": walk.rng.choice(["", "0", "20", "x"])}
+    headers["X-Slta-Session-Type"] = walk.rng.choice(["", "", "a b", type_name(walk.rng)])
     path = f"/v1/fleets/{fleet}/place"
     answer = await walk.service.api.get(path, headers=headers)
     walk.made[("GET", "/v1/fleets/{fleet}/place"), answer.status_code] += 1
@@ -201,7 +205,8 @@ async def place(walk: Walk) -> None:
         assert pool in (None, answer.headers["X-Slta-Pool"]), where
     else:
         assert answer.json()["code"] == answer.headers["X-Slta-Code"] in CODES, where
-        assert pool is None or headers["X-Slta-Lease"] == "x", where
+        refused = headers["X-Slta-Lease"] == "x" or headers["X-Slta-Session-Type"] == "a b"
+        assert pool is None or refused, where
     if answer.is_success and headers["X-Slta-Lease"] == "0":
         walk.live.setdefault(fleet, {})[session] = answer.headers["X-Slta-Pool"]
     elif answer.is_success and headers["X-Slta-Lease"]:
@@ -210,14 +215,15 @@ async def place(walk: Walk) -> None:
 
 async def assign_unnamed(walk: Walk) -> None:
     fleet = walk.fleet()
-    answer = await walk.of_fleet("POST", "/assign", fleet, json=walk.lease())
+    asked = {**walk.lease(), **type_field(walk.rng)}
+    answer = await walk.of_fleet("POST", "/assign", fleet, json=asked)
     if answer.is_success:
-        walk.placed(fleet, answer.json()["session_id"], answer.json())
+        walk.placed(fleet, answer.json()["session_id"], answer.json(), asked)
 
 
 async def report(walk: Walk) -> None:
     fleet, pool = walk.fleet(), walk.pool()
-    session, body = walk.session(fleet), {"pool_id": pool, **walk.lease()}
+    session, body = walk.session(fleet), {"pool_id": pool, **walk.lease(), **type_field(walk.rng)}
     answer = await walk.of_fleet("PUT", f"/sessions/{session}", fleet, "/sessions/{session_id}", json=body)
     mine, ended = walk.live.get(fleet, {}), walk.ended.get(fleet, {})
     if not answer.is_success:
@@ -269,14 +275,17 @@ async def operations(walk: Walk) -> None:
     asked = []
     for _ in range(walk.rng.randint(1, 20)):
         kind = walk.rng.choice(["assign", "complete"])
-        asked.append({kind: {"session_id": walk.session(fleet)}})
+        typed = type_field(walk.rng) if kind == "assign" and walk.rng.random() < 0.5 else {}
+        asked.append({kind: {"session_id": walk.session(fleet), **typed}})
     answer = await walk.of_fleet("POST", "/operations", fleet, json={"operations": asked})
     if answer.is_success:
         for operation, outcome in zip(asked, answer.json()["outcomes"], strict=True):
             ((kind, body),) = operation.items()
             if outcome["status"] < 400:
-                told = walk.placed if kind == "assign" else lambda f, s, b: walk.has_ended(f, s, None, b)
-                told(fleet, body["session_id"], outcome["body"])
+                if kind == "assign":
+                    walk.placed(fleet, body["session_id"], outcome["body"], body)
+                else:
+                    walk.has_ended(fleet, body["session_id"], None, outcome["body"])
             else:
                 code = outcome["body"]["code"]
                 assert outcome["status"] < 500 or code in STATED_5XX, walk._where(outcome)
@@ -292,9 +301,11 @@ async def put_fleet(walk: Walk) -> None:
 
 def _configuration(rng: Random) -> dict[str, Any]:
     names = CLASSES if rng.random() < 0.8 else CLASSES[: rng.randint(1, 2)]
+    policy = rng.choice([*sorted(POLICIES), "jlmu"])
     file: dict[str, Any] = {
         "classes": [_class(rng, name) for name in names],
-        "policy": rng.choice(sorted(POLICIES)),
+        "policy": policy,
+        **type_sets(rng, list(names), policy),
         "lease_seconds": 0,
         "gone_seconds": 604_800,  # no session ends with its pool
         "retention_seconds": rng.choice([REMEMBERED, 3600]),
@@ -402,7 +413,8 @@ async def report_pool(walk: Walk) -> None:
     as_of = (await walk.of_fleet("GET", "/state", fleet)).json().get("as_of", "1:0")
     mine = [id_ for id_, where in walk.live.get(fleet, {}).items() if where == pool]
     listed = {id_ for id_ in mine if walk.rng.random() < 0.7} | {walk.session(fleet) for _ in range(2)}
-    body = {"as_of": as_of, "session_ids": sorted(listed)}
+    types = {id_: type_name(walk.rng) for id_ in sorted(listed) if walk.rng.random() < 0.3}
+    body = {"as_of": as_of, "session_ids": sorted(listed)} | ({"session_types": types} if types else {})
     answer = await walk.of_pool("PUT", "/sessions", fleet, pool, json=body)
     if answer.is_success:
         told = answer.json()
@@ -421,13 +433,22 @@ async def repair(walk: Walk) -> None:
 async def look(walk: Walk) -> None:
     """One of the calls that only read."""
     sound = "", "/state", "/events", "/next", "/pools?limit=3", "/averages?window=60", "/optimum?load=2", "/endpoints"
-    what = walk.rng.choice([*sound, "/averages?window=61", "/optimum?x=1"])
+    typed = f"/next?session_type={type_name(walk.rng)}", f"/optimum?load={type_name(walk.rng)}:2"
+    what = walk.rng.choice([*sound, *typed, "/averages?window=61", "/optimum?x=1"])
     fleet = walk.fleet()
     answer = await walk.of_fleet("GET", what, fleet, what.partition("?")[0])
     if answer.is_success and what == "/state":
         state = answer.json()
         assert sum(state["sessions"].values()) >= len(walk.live.get(fleet, ())), walk._where(state)
         assert state["utility"] <= state["utility_bound"] * (1 + 1e-12), walk._where(state)
+        held = [one["sessions"]["active"] for one in state["session_types"]]
+        assert not held or sum(held) == state["sessions"]["active"], walk._where(state)
+        assert (state["compatibility_gap"] is not None) == bool(held), walk._where(state)
+    if answer.is_success and what.startswith("/averages"):
+        means = answer.json()
+        least = -1e-9 * (1 + abs(means["utility_bound"] or 0))
+        for name in ("placement_gap", "swing_gap", "compatibility_gap"):
+            assert (means[name] or 0) >= least, walk._where((name, means))
     if answer.is_success and what == "/endpoints":
         for one in answer.json()["classes"]:
             assert len(one["pool_ids"]) == len(one["addresses"]) == len(one["occupancies"]), walk._where(one)

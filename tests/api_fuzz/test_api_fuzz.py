@@ -35,6 +35,7 @@ async def test_a_random_walk_takes_every_call_and_leaves_sound_fleets(seed: int)
     walk = await walked(seed, CALLS)
     assert documented() <= {call for call, _ in walk.made}
     assert {code for code in walk.codes if code in STATED_5XX}, "fleets were full, or had no active pool"
+    assert {"unknown_session_type", "session_type_in_use"} <= walk.codes.keys()
     assert walk.most_live > 10
 
 
