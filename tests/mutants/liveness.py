@@ -8,6 +8,9 @@ from tests.mutants.refusing import lua, python
 STORE, GUARDS, DAMAGE, API = "store/liveness", "store/guards", "store/lease_damage", "api/heartbeats"
 
 MUTANTS: dict[str, Mutant] = {
+    "the end of a guard names no pools as an object": lua(
+        "events", "event.pool_ids = ids[1] and ids", "event.pool_ids = ids", GUARDS
+    ),
     "a pool is lost when its lease runs out": lua("liveness", "liveness.GRACE = 1.25", "liveness.GRACE = 1", STORE),
     "a lost pool stays in service": lua(
         "expiry", "  liveness.serve(fleet, serving, 'draining')\n", "  local _ = serving\n", STORE

@@ -120,6 +120,8 @@ async def test_the_guard_is_over_once_half_of_the_pools_were_heard_and_the_other
     assert await count(store) == {"alive": 4, "lost": 4}
     assert await guard(store) == ["off", "off"]
     assert await events(store) == [("end_guard", 0), ("begin_guard", 8)]
+    ended, begun, *_ = await store.fleets.events(FLEET)
+    assert (ended.pool_ids, begun.pool_ids) == (None, list(EIGHT[:5]))
 
 
 async def test_a_guard_whose_pools_are_all_back_is_off(store: Store, clock: Clock, redis: Redis) -> None:

@@ -164,17 +164,18 @@ function events.common(list, field)
   return value
 end
 
--- Records what a tick did to pools, { pool_id, class_index }: of the service itself, without an author. Not empty;
--- `count` is the number of pools, if it is not that of `found`.
+-- Records what a tick did to pools, { pool_id, class_index }, or to a class, without pool_id: of the service itself,
+-- without an author. Not empty; `count` is the number of pools, if it is not that of `found`.
 function events.note(fleet, action, found, count)
   local event = events.begin(action, fleet, fleet.clock, '')
   event.before = { pool_class = fleet.names[events.common(found, 'class_index') or 0] }
   event.pools = count or #found
   event.pool_id = #found == 1 and found[1].pool_id or nil
+  local ids = {}
   for at = 1, math.min(#found, events.MAX_IDS) do
-    event.pool_ids = event.pool_ids or {}
-    event.pool_ids[at] = found[at].pool_id
+    ids[at] = found[at].pool_id
   end
+  event.pool_ids = ids[1] and ids -- an empty list would be written as an object
   events.store(fleet, event)
 end
 
