@@ -151,6 +151,10 @@ def test_what_weights_lose_respects_the_types() -> None:
     assert figures.weights_gap_mean == pytest.approx((1000 - reached) / 1000)
 
 
+def test_a_steady_mix_is_told_as_one() -> None:
+    assert rows_of(of_media(swing_types="0@1"))["session types"] == "shares are steady"
+
+
 def test_a_trace_is_told_to_be_without_session_types(tmp_path: Path) -> None:
     trace = tmp_path / "trace.csv"
     trace.write_text("start_s,duration_s\n0,10\n20,30\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mutants import planting
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import lua, python
 
@@ -65,5 +66,29 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a load without a type is all of the default one": python(
         "views/what_if", "shares = present if sum(present) else", "shares = present if not present else", VIEWS
+    ),
+    "a report counts the rejected of a type as placed": planting.python(
+        "loadgen/slta_loadgen",
+        "loadgen",
+        "run_report",
+        "self.session_types[session_type][result] += 1",
+        'self.session_types[session_type]["placed"] += 1',
+        "cli",
+    ),
+    "fixed weights are tuned for sessions that may use all classes": planting.python(
+        "demo/slta_demo",
+        "demo",
+        "fixed_weights",
+        "held = bound(spec.type_sets, spec.ranking, pools, sessions)",
+        "held = bound(type(spec.type_sets)((spec.type_sets.classes[0],)), spec.ranking, pools, [sum(sessions)])",
+        "fixed_weights",
+    ),
+    "fixed weights place sessions in classes that their type may not use": planting.python(
+        "demo/slta_demo",
+        "demo",
+        "fixed_weights",
+        "held = bound(self._sets, self._fill, pools, sessions)",
+        "held = bound(type(self._sets)((self._sets.classes[0],)), self._fill, pools, [sum(sessions)])",
+        "fixed_weights",
     ),
 }
