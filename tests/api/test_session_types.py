@@ -208,6 +208,23 @@ async def test_a_draining_session_keeps_its_type_in_use(api: Api, typed: str) ->
     assert (await api.put("/v1/fleets/t", json=without)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        ({"policy": "slta"}, "policy slta does not take session types: use jlmu or observe"),
+        ({"policy": "slta-greedy"}, "policy slta-greedy does not take session types: use jlmu or observe"),
+        ({"order": {"kind": "index", "load": 3}}, "order.kind index prices a load without types: use kind paper"),
+    ],
+)
+async def test_a_fleet_with_types_does_not_get_what_takes_none(
+    api: Api, typed: str, change: dict[str, Any], detail: str
+) -> None:
+    refused = await api.put(typed, json={**TYPED, **change})
+    assert refusal(refused) == (422, "invalid_fleet")
+    assert detail in refused.json()["detail"]
+    assert (await assign(api, typed, "s", "video")).json()["pool_id"] == "large-1"
+
+
 # Reports
 
 

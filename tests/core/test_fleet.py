@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from slta.core.fleet import FleetSpec
+from slta.core.orders import PAPER, Index, Order
+from slta.core.policies import POLICIES
 from slta.core.utility import PoolClass
 from tests.core.curves import linear, log_share
 
@@ -32,6 +34,23 @@ def test_a_fleet_may_be_as_large_as_its_limits(largest: tuple[PoolClass, ...]) -
 def test_a_fleet_beyond_a_limit_is_refused_with_the_limit(beyond: tuple[PoolClass, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FleetSpec(beyond)
+
+
+@pytest.mark.parametrize(
+    ("policy", "order", "alternative"),
+    [
+        ("slta", PAPER, "use jlmu or observe"),
+        ("slta-greedy", PAPER, "use jlmu or observe"),
+        ("jlmu", Index(1), "use kind paper or kink"),
+        ("observe", Index(1), "use kind paper or kink"),
+    ],
+)
+def test_what_does_not_take_session_types_is_refused_with_what_does(
+    policy: str, order: Order, alternative: str
+) -> None:
+    with pytest.raises(ValueError, match=alternative):
+        FleetSpec(classes(1), POLICIES[policy], order=order, session_types={"video": ["class 0"]})
+    FleetSpec(classes(1), POLICIES[policy], order=order)
 
 
 def test_one_fleet_has_the_order_it_dispatches_by_and_the_integers_it_is_counted_in() -> None:

@@ -74,6 +74,8 @@ MUTANTS: dict[str, Mutant] = {
     "the wrong types decide a change of the window": lua(
         "fleets", "if totals_differ or types_differ then", "if totals_differ then", CHANGES
     ),
+    "any policy takes session types": python("core/fleet", "if not policy.takes_types:", "if False:", "core/fleet"),
+    "any order takes session types": python("core/fleet", "if not order.by_marginal:", "if False:", "core/fleet"),
     "the specification forgets that equal marginals may differ by 1": python(PRICES, "TIE = 2", "TIE = 1", PRICES),
     "the specification asks the price of a single class": python(
         PRICES, "        if mine is None:\n            return None\n", "        mine = mine or 0\n", PRICES

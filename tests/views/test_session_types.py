@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from slta.core.policies import POLICIES
 from slta.dashboard.frames import frame
 from slta.models import Snapshot, TypeIntegrals, TypeSnapshot, TypesSnapshot
 from slta.models.errors import UtilitiesChangedError
@@ -19,7 +20,7 @@ from slta.views.state import observe_state
 from slta.views.what_if import what_if_of_types
 from tests.views.test_views import SCALE, SECOND, SPEC, integrals, snapshot
 
-TYPED = replace(SPEC, session_types={"narrow": ["b"]})
+TYPED = replace(SPEC, policy=POLICIES["jlmu"], session_types={"narrow": ["b"]})
 """u_a = 4, 7, 9; u_b = 3, 5: sessions of `narrow` may use b only."""
 AS_READ = {"pools": None, "away": [], "events": [], "damage": None, "store": "reachable"}
 NO_REFUSALS = {"no_capacity": 0, "no_active_pool": 0, "incompatible": 0}

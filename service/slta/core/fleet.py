@@ -9,7 +9,7 @@ from functools import cached_property
 from slta.core.integers import IntegerUtilities, integer_utilities
 from slta.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_SESSION_TYPES, MAX_TYPE_CELLS
 from slta.core.orders import PAPER, Order
-from slta.core.policies import DEFAULT_POLICY, Policy
+from slta.core.policies import DEFAULT_POLICY, POLICIES, Policy
 from slta.core.policies.tokens import Beta
 from slta.core.ranking import Ranking, rank_coordinates
 from slta.core.session_types import DEFAULT_TYPE
@@ -29,13 +29,24 @@ FORGET_SECONDS = 86_400
 """Default time for which an empty pool is gone before it is removed."""
 
 
+def type_conflicts(policy: Policy, order: Order) -> list[str]:
+    """What forbids session types under this policy and order, with the alternative."""
+    conflicts = []
+    if not policy.takes_types:
+        others = " or ".join(other.name for other in POLICIES.values() if other.takes_types)
+        conflicts.append(f"policy {policy.name} does not take session types: use {others}")
+    if not order.by_marginal:
+        conflicts.append(f"order.kind {order.kind} prices a load without types: use kind paper or kink")
+    return conflicts
+
+
 @dataclass(frozen=True)
 class FleetSpec:
     """Configuration of a fleet. `classes` are in the order of the file, which breaks ties (section 2.3).
 
     A pool that is lost for `gone_seconds` is gone, and when empty removed after another `forget_seconds`, 0 for never.
     `session_types` maps a name to the names of the classes that its sessions may use; `default`, all classes, is not
-    among them. `utility_unit` is displayed behind utilities; nothing depends on it.
+    among them; see `type_conflicts`. `utility_unit` is displayed behind utilities; nothing depends on it.
     """
 
     classes: tuple[PoolClass, ...]
@@ -64,6 +75,9 @@ class FleetSpec:
         count = len(self.type_names)
         if count > MAX_SESSION_TYPES or count * len(names) > MAX_TYPE_CELLS:
             raise ValueError(f"at most {MAX_SESSION_TYPES} session types, and {MAX_TYPE_CELLS} classes times types")
+        conflicts = type_conflicts(self.policy, self.order) if self.session_types else []
+        if conflicts:
+            raise ValueError("; ".join(conflicts))
 
     @cached_property
     def ranking(self) -> Ranking:

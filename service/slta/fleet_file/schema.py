@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from slta.core import orders
-from slta.core.fleet import FORGET_SECONDS, GONE_SECONDS, LEASE_SECONDS, RETENTION_SECONDS, FleetSpec
+from slta.core.fleet import FORGET_SECONDS, GONE_SECONDS, LEASE_SECONDS, RETENTION_SECONDS, FleetSpec, type_conflicts
 from slta.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from slta.core.policies import DEFAULT_POLICY, POLICIES, Policy
 from slta.core.policies.tokens import EXPONENT, Beta
@@ -21,7 +21,6 @@ from slta.core.utility import PoolClass
 from slta.fleet_file.orders import Order, Paper
 from slta.fleet_file.pool_classes import ClassFile
 from slta.fleet_file.session_types import SessionTypes, check_names
-from slta.fleet_file.session_types import mistakes as session_type_mistakes
 from slta.models import PoolSpec
 from slta.models.errors import InvalidFleetError, Mistake
 from slta.parsing.fields import (
@@ -119,7 +118,8 @@ class FleetFile(Part):
             mistakes.insert(0, mistake_at(("policy",), f"must be one of {', '.join(policies)}"))
         policy = policies.get(self.policy, DEFAULT_POLICY)
         order = self._order(policy, mistakes)
-        mistakes += session_type_mistakes(self.session_types, policy, order)
+        conflicts = type_conflicts(policy, order) if self.session_types else []
+        mistakes += [mistake_at(("session_types",), conflict) for conflict in conflicts]
         if mistakes:
             raise InvalidFleetError(format_mistakes(mistakes), mistakes)
         return FleetSpec(

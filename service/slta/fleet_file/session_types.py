@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from slta.core.limits import MAX_CLASSES, MAX_SESSION_TYPES, MAX_TYPE_CELLS
-from slta.core.orders import Order
-from slta.core.policies import Policy
 from slta.core.session_types import DEFAULT_TYPE
-from slta.models.errors import Mistake
 from slta.parsing.fields import Name
-from slta.parsing.validation_errors import mistake_at
 
 SessionTypes = Annotated[
     dict[Name, Annotated[list[Name], Field(min_length=1, max_length=MAX_CLASSES)]],
@@ -39,17 +35,4 @@ def check_names(types: Mapping[str, Sequence[str]], classes: Sequence[str]) -> N
     if (len(types) + 1) * len(classes) > MAX_TYPE_CELLS:
         raise PydanticCustomError(
             "session_types", f"session_types, with default, times classes must be at most {MAX_TYPE_CELLS}"
-        )
-
-
-def mistakes(types: Mapping[str, Sequence[str]], policy: Policy, order: Order) -> Iterator[Mistake]:
-    """What forbids session types under this policy and order."""
-    if types and not policy.takes_types:
-        yield mistake_at(
-            ("session_types",),
-            f"policy {policy.name} does not take session types: use one that does, see docs/policies.md",
-        )
-    if types and not order.by_marginal:
-        yield mistake_at(
-            ("session_types",), f"order.kind {order.kind} prices a load without types: use kind paper or kink"
         )
