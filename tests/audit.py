@@ -401,7 +401,7 @@ def _check_liveness_of_classes(
 def _check_placed(fleet: Fleet, found: list[str]) -> None:
     """A record ends with the pool's id, or with one word more: the level that was taken, and the token's letter."""
     for session, (_, _, _, _, _, *further) in fleet.sessions.items():
-        if further and not re.fullmatch("([1-9][0-9]{0,3}[a-z]?)?( ?t[1-9][0-9]?)?", " ".join(further)):
+        if further and not re.fullmatch("([1-9][0-9]{0,3}[a-z]?)?( ?t[1-9][0-9]*)?", " ".join(further)):
             found.append(f"{session} was placed at {further}")
 
 

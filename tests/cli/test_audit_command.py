@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 from redis import Redis
@@ -18,7 +19,9 @@ from typer.testing import CliRunner
 from slta.cli.audit import app
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
+from slta.models import Findings
 from slta.store import Store, StoreSettings
+from slta.store.audits import Audits
 from slta.store.embedded.server import EmbeddedStore
 from tests.in_process import TINY
 from tests.servers import EMBEDDED, own_server
@@ -87,6 +90,13 @@ def test_findings_go_to_standard_output_and_the_text_beside_them(url: str) -> No
     done = audit("--store-url", url, "--json", "-")
     assert [one["fleet"] for one in json.loads(done.stdout)] == ["f", "g"]
     assert (done.returncode, done.stderr) == (0, "f: no findings\ng: no findings\n")
+
+
+def test_what_could_not_be_checked_is_told_and_no_damage(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Findings(fleet="f", sentences=[], total=0, slices=9, unchecked="sessions of each type")
+    monkeypatch.setattr(Audits, "inspect", AsyncMock(return_value=found))
+    done = audit("--store-url", url, "--fleet", "f")
+    assert (done.returncode, done.stdout) == (0, "f: no findings\n  not checked: sessions of each type\n")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from tests.mutants.refusing import lua, python
 
 PRICES, ASSIGNMENT, BOUND = (f"core/session_types/{name}" for name in ("prices", "assignment", "bound"))
 FUNCTIONS, STORE, CHANGES = "store/type_functions", "store/session_types", "store/type_changes"
-AUDIT = "store/audit_types"
+AUDIT, REPAIR = "store/audit_types", "store/repair_types"
 
 MUTANTS: dict[str, Mutant] = {
     "a price is asked of a session without another class": lua(
@@ -67,7 +67,44 @@ MUTANTS: dict[str, Mutant] = {
         "counts[at], commands = fleet.type_others[kind],",
         AUDIT,
     ),
-    "an audit trusts the kept assignment": lua("audit_types", "  check_assignment(fleet, report)\n", "", AUDIT),
+    "an audit trusts the kept assignment": lua("audit_type_totals", "  check_assignment(fleet, report)\n", "", AUDIT),
+    "an audit trusts the assigned sessions of types": lua(
+        "audit_type_totals", "  check_assigned(fleet, report)\n", "", AUDIT
+    ),
+    "an audit trusts the refusals of types": lua("audit_type_totals", "  check_refusals(fleet, report)\n", "", AUDIT),
+    "an audit trusts the integral of the types' optimum": lua(
+        "audit_type_totals", "or high > fleet.optimum_high + small then", "then", AUDIT
+    ),
+    "an audit does not add up the integrals of types": lua(
+        "audit_type_totals", "math.abs(total - expected) > 1 +", "math.abs(total - expected) < 0 *", AUDIT
+    ),
+    "an audit does not look for an integral of a type that fell": lua(
+        "audit_type_totals", "if grown < 0 then", "if false then", AUDIT
+    ),
+    "an audit compares counts of different moments": lua(
+        "audit_types", "if tonumber(revision) == fleet.revision then", "if revision then", AUDIT
+    ),
+    "an audit of a changing fleet does not count types": lua("audit_types", "report.budget = math.huge", "", AUDIT),
+    "an audit hides what it has not counted": lua("audit_types", "report.unchecked =", "local _ =", AUDIT),
+    "a repair takes stored numbers of types on trust": lua(
+        "repair_types", "if fleet.tables == 0 and is_whole then", "if is_whole then", REPAIR
+    ),
+    "a repair numbers types anew": lua("repair_types", "known[name] = unused + at", "known[name] = at", REPAIR),
+    "a session set aside comes back with another type": lua(
+        "repair_aside", "field, without_type(job, record))", "field, record)", REPAIR
+    ),
+    "a repair guesses no numbers": lua(
+        "repair_types", "stored[2] or '', in_order(", "stored[2] or '', tostring(", REPAIR
+    ),
+    "a repair forgets types whose key has another type": lua(
+        "repair_begin", "    repair_types.drop_unreadable(string.sub(key, 1, -6))\n", "", REPAIR
+    ),
+    "a repair keeps counters of types that cannot be": lua(
+        "repair_totals", "  repair_types.finish(fleet)\n", "", REPAIR
+    ),
+    "a repair loses the assigned sessions of types": lua(
+        "type_changes", "assigned[fleet.types.names[kind]] or 0", "0", REPAIR
+    ),
     "an audit does not look for types that are gone": lua(
         "audit_types", "if number and not kind then", "if false then", AUDIT
     ),

@@ -119,6 +119,16 @@ async def test_an_audit_that_cannot_be_done_is_not_stored_and_the_others_are(
     assert await findings(store, "g") == 0
 
 
+async def test_what_an_audit_could_not_check_is_logged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Findings(fleet="f", sentences=[], total=0, slices=9, unchecked="sessions of each type")
+    monkeypatch.setattr(self_audit, "audit_fleet", AsyncMock(return_value=found))
+    audits = audits_of(store)
+    audits.due("f")
+    with capture_logs() as logged:
+        await audits.round()
+    assert [(line["event"], line.get("unchecked")) for line in logged] == [("audit_incomplete", found.unchecked)]
+
+
 async def test_an_audit_by_hand_claims_nothing(store: Store, redis: Redis) -> None:
     before = redis.hkeys("{f}:cold")
     await audit_all(store, Specs())

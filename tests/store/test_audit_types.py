@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
+from slta.models import Findings
 from slta.store import Store
+from slta.store.audits import Audits
 from slta.store.fleets import FLEETS_KEY
 from slta.store.sessions import report_option
 from tests import rawstate
 from tests.servers import TextRedis
-from tests.store.fleets import FLEET, LARGE, SMALL, create, pool_class
+from tests.store.conftest import Clock
+from tests.store.fleets import FLEET, LARGE, SMALL, create, pass_seconds, pool_class
 
 SPEC = replace(
     FleetSpec((pool_class("small", SMALL, 4), pool_class("large", LARGE, 6)), policy=POLICIES["jlmu"], lease_seconds=0),
@@ -26,16 +31,18 @@ RECORDS = f"{{{FLEET}}}:sessions"
 
 
 @pytest.fixture
-async def fleet(store: Store, redis: TextRedis) -> AsyncIterator[None]:
+async def fleet(store: Store, redis: TextRedis, clock: Clock) -> AsyncIterator[None]:
     """Sessions of default, chat and video: 0, 1 and 1 on active pools, 0, 1 and 1 on others.
 
     The check of what a test leaves behind does not see the damage.
     """
     await create(store, SPEC, {"small": 2, "large": 2})
+    await pass_seconds(store, clock, 2)
     for session_id, (pool_id, kind) in PLACES.items():
         await store.sessions.report(FLEET, session_id, report_option(pool_id, session_type=kind), None)
     for pool_id in ("small-1", "large-1"):
         await store.pools.set_status(FLEET, pool_id, "draining")
+    await pass_seconds(store, clock, 2)
     yield
     redis.srem(FLEETS_KEY, FLEET)
 
@@ -63,6 +70,14 @@ async def test_a_sound_fleet_has_no_findings(store: Store, redis: TextRedis, fle
         ("type_flow", "0 0 1 0 0 0", "assigned sessions of type video"),
         ("type_optimum", "1", "optimum of the types"),
         ("type_since", "0 0 99999999999999999", "type_since of type video"),
+        ("type_since", "0 0 0", "integrals of all types: grew by"),
+        ("type_high", "0 1 2000000", "type_high of type chat: is below that of the newest history line"),
+        ("type_low", "0 0 9", "type_high of type video: the high part of the integral"),
+        ("type_optimum_low", "1e20", "type_optimum: the high part of its integral"),
+        ("type_optimum_high", "1", "type_optimum: its integral is not between"),
+        ("type_optimum_high", "1e30", "type_optimum: its integral is not between"),
+        ("type_assigned", "0 0 -1", "type_assigned of type video: is negative"),
+        ("type_assigned", "0 0 1", "assigned: 0, expected at least the 1 of all types"),
     ],
 )
 async def test_a_wrong_number_is_found(
@@ -70,6 +85,81 @@ async def test_a_wrong_number_is_found(
 ) -> None:
     rawstate.poke(redis, FLEET, **{field: wrong})
     assert any(sentence.startswith(finding) for sentence in await findings(store))
+
+
+async def audit_while_it_changes(store: Store, monkeypatch: pytest.MonkeyPatch, work: int) -> Findings:
+    """An audit in slices of this work, after each of which a session begins or ends."""
+    functions, present = store.fleets._functions, list[str]()
+    slice_ = functions.slice
+
+    async def followed_by_a_change(*arguments: Any) -> Any:
+        reply = await slice_(*arguments)
+        if present:
+            await store.sessions.complete(FLEET, present.pop())
+        else:
+            present.append((await store.sessions.assign(FLEET, secrets.token_hex(8), None)).session_id)
+        return reply
+
+    with monkeypatch.context() as patched:
+        patched.setattr(functions, "slice", followed_by_a_change)
+        return await Audits(functions, work).inspect(FLEET)
+
+
+@pytest.mark.parametrize("work", [1, 20])
+async def test_the_sessions_of_a_fleet_at_rest_are_counted_however_small_the_slices(
+    store: Store, redis: TextRedis, fleet: None, work: int
+) -> None:
+    assert (await Audits(store.fleets._functions, work).inspect(FLEET)).sentences == []
+    rawstate.poke(redis, FLEET, type_sessions="0 2 0", type_flow="0 0 2 0 0 0", type_filled="2 0")
+    found = await Audits(store.fleets._functions, work).inspect(FLEET)
+    assert {"sessions of type chat: 2, expected 1", "sessions of type video: 0, expected 1"} <= set(found.sentences)
+    assert found.unchecked is None
+
+
+async def test_the_sessions_of_a_small_fleet_are_counted_though_it_changes(
+    store: Store, redis: TextRedis, fleet: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await audit_while_it_changes(store, monkeypatch, 20)).sentences == []
+    rawstate.poke(redis, FLEET, type_sessions="0 2 0", type_flow="0 0 2 0 0 0", type_filled="2 0")
+    found = await audit_while_it_changes(store, monkeypatch, 20)
+    assert "sessions of type video: 0, expected 1" in found.sentences
+    assert found.unchecked is None
+
+
+async def test_of_a_larger_fleet_that_changes_the_audit_says_that_they_are_not_counted(
+    store: Store, fleet: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await audit_while_it_changes(store, monkeypatch, 1)
+    assert (found.sentences, found.unchecked) == ([], "sessions of each type: the fleet changed during each count")
+
+
+UNTOLD = {"type_optimum_high", "type_optimum_low"}
+"""A sum of what was; it is noticed below that of `utility` or above that of `optimum`. Its low part is less than 3."""
+
+
+async def test_each_number_of_the_types_is_noticed(store: Store, redis: TextRedis, fleet: None) -> None:
+    saved, unnoticed = rawstate.unpack(redis, FLEET), set()
+    of_types = set(rawstate.TYPES_BLOCK.replace("+", "").replace("*", "").replace("#", "").split()) - {"types"}
+    for field, where in rawstate.places(saved).items():
+        for at in range(*where.indices(999)) if field in of_types else ():
+            rawstate.pack(redis, FLEET, [*saved[:at], f"{float(saved[at]) + 3:.17g}", *saved[at + 1 :]])
+            unnoticed |= set() if await findings(store) else {field}
+    assert unnoticed == UNTOLD
+
+
+@pytest.mark.parametrize(
+    ("field", "count", "finding"),
+    [
+        ("full:9", "1", "session types: full:9 is not a count of a type"),
+        ("incompatible:1", "x", "session types: incompatible:1 is not a count of a type"),
+        ("inactive:1", "2", "session types: 2 refusals inactive more than the fleet counted"),
+    ],
+)
+async def test_a_wrong_count_of_refusals_is_found(
+    store: Store, redis: TextRedis, fleet: None, field: str, count: str, finding: str
+) -> None:
+    redis.hset(f"{{{FLEET}}}:types", field, count)
+    assert await findings(store) == [finding]
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,8 @@ def _print_findings(one: Findings) -> None:
         return
     typer.echo(f"{name}: {one.total or 'no'} findings")
     _list(one.sentences, one.total)
+    if one.unchecked:
+        typer.echo(f"  not checked: {one.unchecked}")
 
 
 def _in_words(code: str) -> str:

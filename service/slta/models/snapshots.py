@@ -202,3 +202,5 @@ class Findings:
     """Error code if the fleet could not be audited."""
     repaired: Repaired | None = None
     """The repair before this audit, if any."""
+    unchecked: str | None = None
+    """What could not be checked, and why; it is no finding."""

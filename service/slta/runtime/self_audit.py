@@ -75,6 +75,8 @@ class SelfAudits:
             log.warning("audit_not_done", fleet=fleet, why=error.code)
         else:
             _log_damage([found])
+            if found.unchecked:
+                log.info("audit_incomplete", fleet=fleet, unchecked=found.unchecked)
         await asyncio.sleep(_now() - began)
 
     async def _audit_unlisted(self) -> None:

@@ -41,18 +41,18 @@ class Audits:
         """Audit a fleet, with at most half of the server's time. UnknownFleetError, NewerFleetError."""
         sentences: list[str] = []
         leases: list[str] = []
-        part, position, total, slices = "", "", 0, 0
+        part, position, total, slices, unchecked = "", "", 0, 0, None
         while slices == 0 or part:
             if (part, position) == ("leases", ""):
                 position = " ".join(leases[:LEASES_PER_CALL])
                 del leases[:LEASES_PER_CALL]
             reply = await self._functions.slice("audit", fleet, part, position, self._work)
-            _, part, position, found, count, seconds = reply
+            _, part, position, found, count, seconds, omitted = reply
             sentences += found
             leases += seconds
-            total, slices = total + int(count), slices + 1
+            total, slices, unchecked = total + int(count), slices + 1, omitted or unchecked
             part = part or ("leases" if leases else "")
-        return Findings(fleet=fleet, sentences=sentences, total=total, slices=slices)
+        return Findings(fleet=fleet, sentences=sentences, total=total, slices=slices, unchecked=unchecked)
 
     async def claim(self, fleet: str) -> str | None:
         """Claim the fleet's periodic audit for ten minutes; None if none is due. The claim, for `store`.

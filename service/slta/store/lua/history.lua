@@ -30,12 +30,13 @@ function history.is_valid(fleet, window)
   return not lines.err
 end
 
--- The utilities version, the time and the session integral of the newest line; nil for an empty history.
+-- The newest line, its utilities version, time and session integral; nil for an empty history.
 function history.newest(fleet)
   local line = redis.call('LINDEX', keys.of_past(fleet, constants.WINDOWS[1]), 0)
   local version, high, low = string.match(line or '', '^(%S+) %S+ (%S+) (%S+)')
   return line and {
-    version = tonumber(version), time = time_of(line), sessions = tonumber(low) and tonumber(high) + tonumber(low),
+    line = line, version = tonumber(version), time = time_of(line),
+    sessions = tonumber(low) and tonumber(high) + tonumber(low),
   }
 end
 

@@ -42,18 +42,27 @@ function type_changes.refusal(fleet, classes, given)
   end
 end
 
--- The permanent numbers of the types named: the present ones, or the lowest free ones.
-local function numbers_for(fleet, names)
-  local taken, numbers = { [0] = true }, {}
-  for _, number in ipairs(fleet.types and fleet.types.numbers or {}) do
+-- By name the permanent number of each type of the fleet but the default one.
+local function known_numbers(fleet)
+  local known = {}
+  for kind = 2, fleet.kinds do
+    known[fleet.types.names[kind]] = fleet.types.numbers[kind]
+  end
+  return known
+end
+
+-- The permanent numbers of the types named: the known ones, or the lowest free ones.
+local function numbers_for(names, known)
+  local taken, numbers = {}, {}
+  for _, number in pairs(known) do
     taken[number] = true
   end
   for at, name in ipairs(names) do
-    local kind, free = fleet.types and fleet.types.by_name[name], 1
-    while not kind and taken[free] do
+    local free = 1
+    while not known[name] and taken[free] do
       free = free + 1
     end
-    numbers[at] = kind and fleet.types.numbers[kind] or free
+    numbers[at] = known[name] or free
     taken[numbers[at]] = true
   end
   return numbers
@@ -79,9 +88,10 @@ local function reorder(fleet, before)
   fleet.held = type_counts.held_by_class(fleet)
 end
 
-local function names_of(given)
+-- The names of the types in a text as in {fleet}:types, in order.
+function type_changes.names_of(sets)
   local names = {}
-  for name in string.gmatch(given.session_types, '(%S-)=') do
+  for name in string.gmatch(sets, '(%S-)=') do
     names[#names + 1] = name
   end
   return names
@@ -111,26 +121,25 @@ local function take_over(fleet, given, names, numbers)
   fleet.types = names[1] and session_types.parse(given.session_types, permanent, fleet.classes) or false
 end
 
--- Restores the types of the document a fleet is repaired from, with the stored numbers if there is one for each. The
--- counts follow from the records.
-function type_changes.restore(fleet, given)
-  local names = names_of(given)
-  local stored = redis.call('TYPE', keys.of_fleet(fleet, 'types')).ok == 'hash'
-    and redis.call('HMGET', keys.of_fleet(fleet, 'types'), 'sets', 'numbers') or {}
-  local numbers = stored[1] == given.session_types and vectors.split(stored[2] or '', true) or {}
+-- Gives a fleet under repair the types of its document, with the numbers and assigned sessions as found by
+-- `repair_types.recall`; other counts follow from the records.
+function type_changes.restore(fleet, given, known, assigned)
+  local names = type_changes.names_of(given.session_types)
   fleet.types = false
-  numbers = #numbers == #names and numbers or numbers_for(fleet, names)
-  take_over(fleet, given, names, numbers)
+  take_over(fleet, given, names, numbers_for(names, known))
   type_counts.reset(fleet)
+  for kind = 1, fleet.kinds do
+    fleet.type_assigned[kind] = assigned[fleet.types.names[kind]] or 0
+  end
 end
 
 -- Takes over the types of a configuration whose classes the fleet has. O(classes * types + levels in use * pools / 8).
 function type_changes.apply(fleet, given)
-  local before, names = fleet.types, names_of(given)
+  local before, names = fleet.types, type_changes.names_of(given.session_types)
   if not before and not names[1] then
     return
   end
-  take_over(fleet, given, names, numbers_for(fleet, names))
+  take_over(fleet, given, names, numbers_for(names, known_numbers(fleet)))
   if fleet.types and before then
     reorder(fleet, before)
   elseif fleet.types then

@@ -1,7 +1,7 @@
 -- The audit of a fleet's invariants. One call checks one slice, and writes nothing. It checks only what holds at any
 -- moment, so that traffic between two slices causes no false findings. tests/audit.py is an independent implementation.
 --
--- In the parts (see `slices`), `report` is the slice; it collects findings.
+-- In the parts (see `slices`), `report` is the slice; it collects findings, and `unchecked`, what could not be checked.
 
 audit = {}
 
@@ -61,14 +61,15 @@ local function open(key, report)
 end
 
 -- time, part ('' for the first), cursor, work -> {AUDITED, next part or '', cursor, findings, their number, seconds of
--- lease sets still to be checked} | {UNKNOWN_FLEET} | {NEWER_FLEET} | {OLDER_FLEET}. O(work).
+-- lease sets still to be checked, what of this part could not be checked or ''}
+--    | {UNKNOWN_FLEET} | {NEWER_FLEET} | {OLDER_FLEET}. O(work).
 function audit.slice(key, now, name, cursor, work)
   local report = slices.new({ found = {}, count = 0, leases = {}, add = add, expect_equal = expect_equal }, work)
   local fleet, refusal = open(key, report)
   if refusal then
     return refusal
   elseif not fleet then
-    return { 'AUDITED', '', '', report.found, report.count, {} }
+    return { 'AUDITED', '', '', report.found, report.count, {}, '' }
   end
   local check, part, following = slices.find_part(PARTS, name)
   local ok, next_cursor = pcall(function()
@@ -79,7 +80,10 @@ function audit.slice(key, now, name, cursor, work)
     report:add(part .. ': audit failed: ' .. error_text(next_cursor))
     next_cursor = nil
   end
-  return { 'AUDITED', next_cursor and part or following, next_cursor or '', report.found, report.count, report.leases }
+  return {
+    'AUDITED', next_cursor and part or following, next_cursor or '', report.found, report.count, report.leases,
+    report.unchecked or '',
+  }
 end
 
 -- cursor -> {CENSUS, next cursor, names of fleets}: every fleet with a state, document, pools or sessions, whether

@@ -93,10 +93,7 @@ function audit_totals.check(fleet, report)
     report:expect_equal(what, actual, expected)
   end
   audit_leases.check_totals(fleet, report)
-  audit_types.check_stored(fleet, report)
-  if fleet.kinds > 0 then
-    audit_types.check(fleet, report)
-  end
+  audit_type_totals.check(fleet, report)
   differences.check(fleet, expect_equal)
   policies.call(fleet, 'check', expect_equal)
 end

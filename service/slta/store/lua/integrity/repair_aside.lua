@@ -35,13 +35,20 @@ function repair_aside.each(fleet, job, cursor, visit)
   end)
 end
 
--- A repair's stage: puts back some entries if requested. O(work).
+-- The record of a session or pool without the number of its type: that may be another type's by now.
+local function without_type(job, record)
+  local stripped, count = string.gsub(record, ' t%d+$', '')
+  job.without_type = (job.without_type or 0) + count
+  return stripped
+end
+
+-- A repair's stage: puts back some entries if requested, sessions as `default`. O(work).
 function repair_aside.put_back(fleet, job, cursor)
   if job.put_back ~= '1' then
     return nil
   end
   return repair_aside.each(fleet, job, cursor, function(what, record, key, field)
-    redis.call('HSET', key, field, record)
+    redis.call('HSET', key, field, without_type(job, record))
     redis.call('HDEL', keys.of_fleet(fleet, 'aside'), what)
   end)
 end

@@ -60,14 +60,15 @@ local function find_class_ids(fleet, given)
 end
 
 -- Applies the settings and tables of the document.
-local function apply_document(fleet, given)
+local function apply_document(fleet, given, now)
   local class_ids = find_class_ids(fleet, given)
+  local numbers, assigned = repair_types.recall(fleet, given, class_ids, now)
   fleet.names, fleet.numbers, fleet.classes = given.names, class_ids, #class_ids
   for _, field in ipairs(fleets.SETTINGS) do
     fleet[field] = given[field]
   end
   cache.index_classes(fleet)
-  type_changes.restore(fleet, given)
+  type_changes.restore(fleet, given, numbers, assigned)
   if fleet.policy ~= given.policy then
     state.change_policy(fleet, given.policy)
   end
@@ -138,6 +139,7 @@ local function open(key, now, given, can_write)
   local is_read, fleet, refusal = pcall(state.read, key, true)
   if not is_read and can_write then
     repair_cold_hash(key)
+    repair_types.drop_unreadable(string.sub(key, 1, -6))
     is_read, fleet, refusal = pcall(state.read, key, true)
   end
   if is_read and fleet then
@@ -179,7 +181,7 @@ function repair_begin.run(key, now, given, asked, put_back)
   repair_fleet_keys(fleet)
   read_fields(fleet)
   cache.invalidate(fleet)
-  apply_document(fleet, given)
+  apply_document(fleet, given, now)
   reset_invalid_fields(fleet)
   repair_times(fleet, now)
   cache.invalidate(fleet)

@@ -20,6 +20,7 @@ local function repair_counters(fleet)
       fleet['assigned_' .. token] = vectors.zeros(fleet.classes)
     end
   end
+  repair_types.finish(fleet)
   local missing = redis.call('HLEN', keys.of_fleet(fleet, 'sessions')) - accounting.live(fleet)
   fleet.assigned, fleet.completed = fleet.assigned + math.max(0, missing), fleet.completed - math.min(0, missing)
   fleet.older_ended = redis.call('HLEN', keys.of_ended(fleet, 1 - fleet.ended_generation))

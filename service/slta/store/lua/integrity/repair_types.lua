@@ -1,0 +1,130 @@
+-- The session types of a fleet under repair: those of the document, with the permanent numbers by which records know
+-- them. {fleet}:types alone has the numbers. If it is lost or altered, the digest in the state, `tables`, tells whether
+-- a guess is right. Numbers that cannot be known are given up: the types get numbers that no record has, so that the
+-- stage on records makes their sessions `default`, rather than sessions of another type.
+
+repair_types = {}
+
+local TYPES_PER_SECOND = 16 -- at least as many as a fleet can have: two repairs do not give the same numbers
+
+-- The numbers 1 to `count` as text, as of types that have never changed.
+local function in_order(count)
+  local numbers = {}
+  for at = 1, count do
+    numbers[at] = at
+  end
+  return table.concat(numbers, ' ')
+end
+
+-- Whether the digest in the state is of these types, with the settings as stored or as in the document.
+local function is_confirmed(fleet, given, class_ids, sets, numbers)
+  local types = { text = sets .. '|' .. numbers }
+  return cache.digest(fleet.utilities, fleet.numbers, fleet.lease, fleet.pools, types) == fleet.tables
+    or cache.digest(given.utilities, class_ids, given.lease, fleet.pools, types) == fleet.tables
+end
+
+-- The sets and numbers that the fleet had; nil if they cannot be known. Without a state there is no digest: then
+-- stored ones count if they are the document's types with a number each.
+local function find_former(fleet, given, class_ids)
+  local stored = redis.call('HMGET', keys.of_fleet(fleet, 'types'), 'sets', 'numbers')
+  for _, sets in ipairs({ stored[1] or given.session_types, given.session_types }) do
+    for _, numbers in ipairs({ stored[2] or '', in_order(#type_changes.names_of(sets)) }) do
+      if is_confirmed(fleet, given, class_ids, sets, numbers) then
+        return sets, numbers
+      end
+    end
+  end
+  local wanted = #type_changes.names_of(given.session_types)
+  local is_whole = stored[1] == given.session_types and #vectors.split(stored[2] or '', true) == wanted
+  if fleet.tables == 0 and is_whole then
+    return stored[1], stored[2]
+  end
+end
+
+-- By name: the number, and the assigned sessions, of each type that the fleet had.
+local function by_name(fleet, sets, numbers)
+  local known, names, permanent = {}, type_changes.names_of(sets), vectors.split(numbers, true)
+  local counts = rawget(fleet, 'type_assigned')
+  counts = vectors.is_valid('vector', counts, #names + 1) and counts or {}
+  local assigned = { default = counts[1] }
+  for at, name in ipairs(names) do
+    known[name], assigned[name] = permanent[at], counts[at + 1]
+  end
+  return known, assigned
+end
+
+-- By name the numbers and the assigned sessions of the types, for `type_changes.restore`, as far as they are known
+-- before a repair changes the fleet's settings. `class_ids` are those of the document's classes.
+function repair_types.recall(fleet, given, class_ids, now)
+  local sets, numbers = find_former(fleet, given, class_ids)
+  if sets then
+    return by_name(fleet, sets, numbers)
+  end
+  local known, unused = {}, math.floor(now / 1e6) * TYPES_PER_SECOND
+  redis.call('DEL', keys.of_fleet(fleet, 'types')) -- with the refusals by number
+  for at, name in ipairs(type_changes.names_of(given.session_types)) do
+    known[name] = unused + at
+  end
+  return known, {}
+end
+
+-- Deletes {fleet}:types if it is not a hash with sets and numbers, so that the state can be read.
+function repair_types.drop_unreadable(prefix)
+  local key = prefix .. 'types'
+  local found = redis.pcall('HMGET', key, 'sets', 'numbers')
+  if found.err or not (found[1] and found[2]) then
+    redis.call('UNLINK', key)
+  end
+end
+
+-- Calls visit(field, word, count) for each count of refused sessions in {fleet}:types; without a word if it is not one
+-- of a type.
+function repair_types.each_refusal(fleet, visit)
+  local stored = redis.call('HGETALL', keys.of_fleet(fleet, 'types'))
+  for at = 1, #stored, 2 do
+    local word, number = string.match(stored[at], '^(%a+):(.*)$')
+    local is_valid = fleet.types.by_number[tonumber(number)] and string.match(stored[at + 1], '^%d+$')
+    if vectors.has(session_types.REFUSALS, word) then
+      visit(stored[at], is_valid and word, tonumber(stored[at + 1]))
+    end
+  end
+end
+
+-- By word, the refused sessions of all types beyond those that the fleet counted.
+function repair_types.uncounted_refusals(fleet)
+  cold.load(fleet, 'rejected_no_capacity', 'rejected_no_active_pool')
+  local left = { full = -fleet.rejected_no_capacity, inactive = -fleet.rejected_no_active_pool }
+  repair_types.each_refusal(fleet, function(_, word, count)
+    if left[word] then
+      left[word] = left[word] + count
+    end
+  end)
+  for word, count in pairs(left) do
+    left[word] = count > 0 and count or nil
+  end
+  return left
+end
+
+-- Drops refusals that are not a type's, or more than the fleet counted.
+local function drop_refusals(fleet)
+  local surplus = repair_types.uncounted_refusals(fleet)
+  repair_types.each_refusal(fleet, function(field, word)
+    if not word or surplus[word] then
+      redis.call('HDEL', keys.of_fleet(fleet, 'types'), field)
+    end
+  end)
+end
+
+-- Repairs the counters of a fleet's types: assigned sessions are reset to 0 if they exceed those of the fleet.
+function repair_types.finish(fleet)
+  if fleet.kinds == 0 then
+    return
+  end
+  for kind, count in ipairs(fleet.type_assigned) do
+    fleet.type_assigned[kind] = math.max(0, count)
+  end
+  if vectors.sum(fleet.type_assigned) > fleet.assigned then
+    fleet.type_assigned = vectors.zeros(fleet.kinds)
+  end
+  drop_refusals(fleet)
+end
