@@ -62,10 +62,7 @@ MUTANTS: dict[str, Mutant] = {
         "repair_records", "local may_stay = kind > 1", "local may_stay = true", CHANGES
     ),
     "an audit does not count the sessions of types": lua(
-        "audit_types",
-        "counts[at], commands = counts[at] + count,",
-        "counts[at], commands = fleet.type_others[kind],",
-        AUDIT,
+        "audit_types", "counts[at] = counts[at] + 1\n", "counts[at] = fleet.type_sessions[at]\n", AUDIT
     ),
     "an audit trusts the kept assignment": lua("audit_type_totals", "  check_assignment(fleet, report)\n", "", AUDIT),
     "an audit trusts the assigned sessions of types": lua(

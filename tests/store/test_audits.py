@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from random import Random
 
@@ -81,8 +81,9 @@ class Traffic:
 
     ends = False
 
-    def __init__(self, store: Store, seed: int) -> None:
+    def __init__(self, store: Store, seed: int, types: Sequence[str]) -> None:
         self._store = store
+        self._types = types
         self._rng = Random(seed)
         self._live: list[str] = []
         self.operations = 0
@@ -119,7 +120,7 @@ class Traffic:
 
     async def _bring(self, id_: str, lease: float | None) -> None:
         try:
-            await self._store.sessions.assign(FLEET, id_, lease)
+            await self._store.sessions.assign(FLEET, id_, lease, session_type=self._rng.choice(self._types))
         except errors.FleetObservesError:
             pool = self._rng.choice([f"small-more-{self._rng.randrange(30)}", f"moving-{self._rng.randrange(30)}"])
             await self._store.sessions.report(FLEET, id_, pool, lease)
@@ -149,15 +150,17 @@ async def live_store(server: str, redis: TextRedis, calls: Calls) -> AsyncIterat
     await opened.close()
 
 
-@pytest.fixture(params=sorted(POLICIES))
+@pytest.fixture(params=[*sorted(POLICIES), "jlmu with types"])
 async def traffic(live_store: Store, redis: TextRedis, request: pytest.FixtureRequest) -> AsyncIterator[Traffic]:
     """Traffic and ticks that go on meanwhile."""
-    body = TINY | {"policy": request.param, "lease_seconds": 3, "retention_seconds": 1}
+    policy, _, has_types = request.param.partition(" ")
+    types = {"chat": ["small", "large"], "video": ["large"]} if has_types else {}
+    body = TINY | {"policy": policy, "lease_seconds": 3, "retention_seconds": 1, "session_types": types}
     await apply_fleet(live_store, Specs(), FLEET, parse_document(json.dumps(body)))
     await live_store.pools.add(
         FLEET, [PoolSpec(f"{name}-more-{k}", name) for name in ("small", "large") for k in range(30)]
     )
-    made = Traffic(live_store, 5)
+    made = Traffic(live_store, 5, ["default", *types])
     running = asyncio.create_task(made.run())
     yield made
     made.ends = True

@@ -28,16 +28,19 @@ local function begin_count(fleet, cursor)
   return 1 + (tonumber(attempt) or 0), '', vectors.zeros(2 * fleet.kinds)
 end
 
--- Adds the sessions of a pool; returns about as many commands as it called.
+-- Adds the sessions of a pool; returns about as many commands as it called. Other parts find missing and unreadable
+-- records.
 local function count_pool(fleet, pool_number, counts)
   local class_index, pool_index = keys.locate(fleet, pool_number)
   local is_active = redis.call('GETBIT', keys.of_class(fleet, 'active', class_index), pool_index) == 1
-  local commands = POOL_COMMANDS
-  for kind, count in ipairs(type_counts.of_pool(fleet, pool_number)) do
-    local at = kind + (is_active and 0 or fleet.kinds)
-    counts[at], commands = counts[at] + count, commands + count
+  local first, ids = is_active and 0 or fleet.kinds, redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))
+  for _, record in ipairs(records.read_all(keys.of_fleet(fleet, 'sessions'), ids)) do
+    if record then
+      local at = first + records.kind(fleet, { placed = record })
+      counts[at] = counts[at] + 1
+    end
   end
-  return commands
+  return POOL_COMMANDS + #ids
 end
 
 local function compare_counts(fleet, report, counts)
