@@ -11,6 +11,7 @@ from redis import Redis
 
 from slta.api.plain_operations import read_plain_operations
 from slta.auth.keys import Access, generate_key
+from slta.store import Store
 from slta.store.sessions import type_option
 from tests.api.conftest import Api, NewClient, refusal
 from tests.api.placements import ask, placed
@@ -223,6 +224,16 @@ async def test_a_fleet_with_types_does_not_get_what_takes_none(
     assert refusal(refused) == (422, "invalid_fleet")
     assert detail in refused.json()["detail"]
     assert (await assign(api, typed, "s", "video")).json()["pool_id"] == "large-1"
+
+
+async def test_averages_across_a_change_of_types_are_refused(api: Api, store: Store, typed: str) -> None:
+    start = (await api.get(f"{typed}/state")).json()["integrals"]
+    await store.fleets.tick("t")
+    await api.put(typed, json={**TYPED, "policy": "observe"})
+    assert (await api.get(f"{typed}/averages", params={"since": start})).status_code == 200
+    await api.put(typed, json={**TYPED, "session_types": {**TYPED["session_types"], "touch": ["small", "large"]}})
+    for query in ({"since": start}, {"window": 60}):
+        assert refusal(await api.get(f"{typed}/averages", params=query)) == (409, "utilities_changed")
 
 
 # Reports

@@ -7,7 +7,7 @@ from tests.mutants.refusing import lua, python
 
 PRICES, ASSIGNMENT, BOUND = (f"core/session_types/{name}" for name in ("prices", "assignment", "bound"))
 FUNCTIONS, STORE, CHANGES = "store/type_functions", "store/session_types", "store/type_changes"
-AUDIT, REPAIR = "store/audit_types", "store/repair_types"
+AUDIT, REPAIR, TRAFFIC = "store/audit_types", "store/repair_types", "store/typed_traffic"
 
 MUTANTS: dict[str, Mutant] = {
     "a price is asked of a session without another class": lua(
@@ -107,6 +107,12 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "the wrong types decide a change of the window": lua(
         "fleets", "if totals_differ or types_differ then", "if totals_differ then", CHANGES
+    ),
+    "a PUT that widens the set of a type in use is refused": lua(
+        "type_changes", "if classes[name] and not (set and set[name]) then", "if true then", TRAFFIC
+    ),
+    "a change of types forgets the sessions that there are": lua(
+        "type_changes", "former[before.by_number[number]] or 0", "0 or 0", TRAFFIC
     ),
     "any policy takes session types": python("core/fleet", "if not policy.takes_types:", "if False:", "core/fleet"),
     "any order takes session types": python("core/fleet", "if not order.by_marginal:", "if False:", "core/fleet"),

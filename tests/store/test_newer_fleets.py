@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from slta.core.policies import POLICIES
 from slta.models import PoolSpec, errors
 from slta.store import Store
 from slta.store.encoding import put_arguments
@@ -207,3 +209,37 @@ async def test_a_further_block_is_carried_on(store: Store, redis: Redis) -> None
     rawstate.pack(redis, FLEET, [*rawstate.unpack(redis, FLEET), "0", "2", "17", "words"])
     await place(store, 3)
     assert rawstate.unpack(redis, FLEET)[-4:] == ["0", "2", "17", "words"], "behind the empty block of session types"
+
+
+# Session types, of which a version knows nothing
+
+
+def without_session_types() -> Library:
+    """The library of a version that takes the block of the types for one of a newer version."""
+    source, digest = assemble()
+    first = "batches = {}\n"
+    assert source.count(first) == 1
+    unknown = (
+        "session_types.unpack = function(fleet, _, at) fleet.kinds = 0 return at end\n"
+        "session_types.pack = function(_, _, at) return at end\n"
+    )
+    return Library(source.replace(first, first + unknown).replace(digest, "untyped1"), "untyped1")
+
+
+async def test_types_are_carried_on_and_what_was_placed_beside_them_is_found_and_counted_by_a_repair(
+    store: Store, redis: Redis
+) -> None:
+    """Such a version is not refused: give a fleet types once none is left."""
+    fleet = replace(with_policy(spec(*TWO_CLASSES), POLICIES["jlmu"]), session_types={"video": ["large"]})
+    await create(store, fleet, {"small": 2, "large": 2})
+    await store.sessions.assign(FLEET, "a", None, session_type="video")
+    older = without_session_types()
+    redis.execute_command("FUNCTION", "LOAD", older.source)
+    words = (f"slta_{older.digest}_batch", 1, f"{{{FLEET}}}:state", "", "assign", "b", "", "0.5", "")
+    assert redis.execute_command("FCALL", *words)[1][0][0] == "ASSIGNED"
+    assert (await store.sessions.get(FLEET, "a")).session_type == "video"
+    assert "sessions of all types: 1, expected 2" in (await store.audits.inspect(FLEET)).sentences
+    await store.repairs.begin(FLEET, put_arguments(fleet, "{}", None))
+    await store.repairs.finish(FLEET)
+    assert rawstate.fields(redis, FLEET)["type_sessions"] == "1 1"
+    assert (await store.audits.inspect(FLEET)).sentences == []

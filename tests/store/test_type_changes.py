@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -92,6 +93,25 @@ async def test_a_change_of_types_begins_a_new_window_and_keeps_the_frontiers(
     after = rawstate.fields(redis, FLEET)
     assert int(after["utilities_version"]) == int(before["utilities_version"]) + 1
     assert (after["frontiers"], after["open"]) == (before["frontiers"], before["open"])
+
+
+async def test_types_and_their_counts_survive_observing_and_back(store: Store, redis: TextRedis, fleet: None) -> None:
+    for number, kind in enumerate(("chat", "video", "default")):
+        await assign(store, f"s{number}", kind)
+    before = rawstate.fields(redis, FLEET)
+    await store.fleets.configure(FLEET, replace(typed(), policy=POLICIES["observe"]), "{}")
+    assert (await store.audits.inspect(FLEET)).sentences == []
+    with pytest.raises(errors.IncompatibleError):
+        await store.sessions.report(FLEET, "s3", report_option("small-0", session_type="video"), None)
+    await store.sessions.report(FLEET, "s3", report_option("large-0", session_type="video"), None)
+    await put(store, TYPES)
+    assert (await store.audits.inspect(FLEET)).sentences == []
+    after = rawstate.fields(redis, FLEET)
+    assert (before["type_sessions"], after["type_sessions"]) == ("1 1 1", "1 1 2")
+    assert [after[name] for name in ("utilities_version", "type_assigned")] == [
+        before[name] for name in ("utilities_version", "type_assigned")
+    ]
+    assert (await assign(store, "s4", "video")).startswith("large")
 
 
 async def test_the_same_types_again_change_nothing(store: Store, redis: TextRedis, fleet: None) -> None:
