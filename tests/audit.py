@@ -95,6 +95,9 @@ class Fleet:
         flat = self._value(key, "hash") or []
         return dict(zip(flat[::2], flat[1::2], strict=True))
 
+    def items(self, key: str) -> list[str]:
+        return self._value(key, "list") or []
+
     def members(self, key: str) -> set[str]:
         return set(self._value(key, "set") or [])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from slta.core.session_types.assignment import Assignment
@@ -10,6 +11,9 @@ from slta.core.session_types.sets import TypeSets
 
 if TYPE_CHECKING:
     from tests.audit import Fleet
+
+SUMS = ("sessions", "utility", "optimum", "type_optimum", "type")
+INTEGRALS = {"time", "type_sessions", "type_since", *(f"{name}_{part}" for name in SUMS for part in ("high", "low"))}
 
 
 def check_types(fleet: Fleet, found: list[str]) -> None:
@@ -52,3 +56,38 @@ def check_types(fleet: Fleet, found: list[str]) -> None:
     best = Assignment.of(TypeSets(tuple(sets)), fleet.vector("pools"), marginals, expected["type_sessions"])
     if fleet.integer("type_optimum") != best.utility:
         found.append(f"optimum of the types: {fleet.integer('type_optimum')}, expected {best.utility}")
+    _check_counters(fleet, config, found)
+    _check_integrals(fleet, found)
+
+
+def _check_counters(fleet: Fleet, config: dict[str, str], found: list[str]) -> None:
+    """There are no more assigned and refused sessions of types than of the fleet."""
+    totals = {
+        "full": ("rejected_no_capacity", [int(count) for name, count in config.items() if name.startswith("full:")]),
+        "inactive": ("rejected_no_active_pool", [int(n) for name, n in config.items() if name.startswith("inactive:")]),
+        "type_assigned": ("assigned", fleet.vector("type_assigned")),
+    }
+    for name, (total, counts) in totals.items():
+        if min(counts, default=0) < 0 or sum(counts) > fleet.integer(total):
+            found.append(f"{name}: {counts}, but {total} is {fleet.integer(total)}")
+
+
+def _check_integrals(fleet: Fleet, found: list[str]) -> None:
+    """Between those of U and of U*(N, A); and, since the newest history line, N_t add up to all sessions."""
+    values = {name: list(map(Fraction, text.split())) for name, text in fleet.state.items() if name in INTEGRALS}
+    utility, best, optimum = (
+        values[f"{name}_high"][0] + values[f"{name}_low"][0] for name in ("utility", "type_optimum", "optimum")
+    )
+    small = abs(best) * Fraction(1, 10**9)
+    if not utility - small <= best <= optimum + small:
+        found.append(f"the optimum's integral of the types is {float(best)}, not {float(utility)} to {float(optimum)}")
+    time = values["time"][0]
+    rows = zip(*(values[f"type_{name}"] for name in ("high", "low", "sessions", "since")), strict=True)
+    of_types = sum(high + low + count * (time - since) for high, low, count, since in rows)
+    now = values["sessions_high"][0] + values["sessions_low"][0] - of_types
+    for line in fleet.items("past:60")[:1]:
+        integrals, _, types = line.partition("|")[0].partition("/")
+        version, _, *before = map(Fraction, integrals.split())
+        then = before[0] + before[1] - sum(map(Fraction, types.split()[2:]))
+        if version == fleet.integer("utilities_version") and types and abs(now - then) > 1:
+            found.append(f"sessions without a type were integrated: {float(now - then)}")

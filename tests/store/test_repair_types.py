@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import pytest
 from structlog.testing import capture_logs
 
 from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
+from slta.models import errors
 from slta.store import Store
 from slta.store.encoding import put_arguments
 from tests import rawstate
 from tests.servers import TextRedis
-from tests.store.fleets import FLEET, LARGE, SMALL, create, pool_class
+from tests.store.fleets import FLEET, LARGE, SMALL, create, pool_class, repair_by_itself
 
 CLASSES = (pool_class("small", SMALL, 4), pool_class("large", LARGE, 6))
 BOTH = ["small", "large"]
@@ -65,6 +67,22 @@ async def test_lost_numbers_are_found_by_the_digest_or_given_up(
     is_known = types is NEVER_CHANGED
     assert await repair(store, types) == ([] if is_known else [2])
     assert await kinds(store, types) == (["default", *types] if is_known else ["default"] * 3)
+
+
+@pytest.mark.parametrize("kind", ["default", "video"])
+async def test_a_placement_without_the_stored_types_fails_and_the_fleet_is_repaired_by_itself(
+    store: Store, redis: TextRedis, kind: str
+) -> None:
+    await sessions_of(store, NEVER_CHANGED)
+    redis.delete(KEY)
+    redis.execute_command("FUNCTION", "FLUSH")
+    with pytest.raises(errors.DispatchError):
+        await store.sessions.assign(FLEET, "s", None, session_type=kind)
+    with suppress(errors.DispatchError):
+        await store.sessions.complete(FLEET, "of-video")
+    await repair_by_itself(store, typed(NEVER_CHANGED))
+    assert (await store.audits.inspect(FLEET)).sentences == []
+    assert (await store.sessions.get(FLEET, "of-chat")).session_type == "chat"
 
 
 async def test_types_whose_numbers_were_given_up_take_sessions_again(store: Store, redis: TextRedis) -> None:
