@@ -90,6 +90,9 @@ MUTANTS: dict[str, Mutant] = {
     "a session set aside comes back with another type": lua(
         "repair_aside", "field, without_type(job, record))", "field, record)", REPAIR
     ),
+    "a repair that begins anew does not know the types": lua(
+        "repair_totals", "  cache.store(fleet) -- a repair that", "  -- a repair that", REPAIR
+    ),
     "a repair guesses no numbers": lua(
         "repair_types", "stored[2] or '', in_order(", "stored[2] or '', tostring(", REPAIR
     ),

@@ -118,6 +118,18 @@ async def test_without_a_state_the_stored_types_are_those_of_the_document(store:
     assert await kinds(store, CHANGED) == ["default", "new", "video"]
 
 
+async def test_a_repair_that_begins_anew_still_knows_the_numbers(store: Store, redis: TextRedis) -> None:
+    await sessions_of(store, CHANGED)
+    redis.delete(f"{{{FLEET}}}:state")
+    await store.repairs.begin(FLEET, put_arguments(typed(CHANGED), "{}", None))
+    stage = ""
+    while stage != "totals":
+        _, stage, _ = await store.fleets._functions.slice("repair", FLEET, 3000, 0, writes=True)
+    redis.hset(f"{{{FLEET}}}:repair", "at", "0")  # abandoned long ago
+    assert await repair(store, CHANGED) == []
+    assert await kinds(store, CHANGED) == ["default", "new", "video"]
+
+
 async def test_a_session_that_was_set_aside_comes_back_as_default(store: Store, redis: TextRedis) -> None:
     await sessions_of(store, CHANGED)
     record = redis.hget(f"{{{FLEET}}}:sessions", "of-new")

@@ -9,6 +9,7 @@ function repair_totals.order(fleet)
   end
   cache.invalidate_order(fleet)
   order.rebuild(fleet)
+  cache.store(fleet) -- a repair that begins anew knows the session types by the digest
 end
 
 -- Raises the counts of begun or of ended sessions until they agree with the records; neither is lowered. Placements by
