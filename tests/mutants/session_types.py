@@ -68,6 +68,9 @@ MUTANTS: dict[str, Mutant] = {
     "an audit trusts the assigned sessions of types": lua(
         "audit_type_totals", "  check_assigned(fleet, report)\n", "", AUDIT
     ),
+    "an audit does not miss the stored types": lua(
+        "audit_type_totals", "report:add('session types: are missing')", "text = ''", AUDIT
+    ),
     "an audit trusts the refusals of types": lua("audit_type_totals", "  check_refusals(fleet, report)\n", "", AUDIT),
     "an audit trusts the integral of the types' optimum": lua(
         "audit_type_totals", "or high > fleet.optimum_high + small then", "then", AUDIT

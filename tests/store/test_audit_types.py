@@ -147,6 +147,14 @@ async def test_each_number_of_the_types_is_noticed(store: Store, redis: TextRedi
     assert unnoticed == UNTOLD
 
 
+async def test_stored_types_that_are_missing_or_altered_are_found(store: Store, redis: TextRedis, fleet: None) -> None:
+    key = f"{{{FLEET}}}:types"
+    redis.hset(key, "numbers", "2 1")
+    assert "session types: chat=1 video=2|1 2, expected chat=1 video=2|2 1" in await findings(store)
+    redis.delete(key)
+    assert "session types: are missing" in await findings(store)
+
+
 @pytest.mark.parametrize(
     ("field", "count", "finding"),
     [

@@ -192,17 +192,3 @@ async def test_a_repair_takes_a_type_away_that_may_not_use_the_pools_class(
     await store.repairs.begin(FLEET, put_arguments(typed(), "{}", None), requested=True)
     await store.repairs.finish(FLEET)
     assert (await store.sessions.get(FLEET, "s")).session_type == "default"
-
-
-@pytest.mark.parametrize("damage", ["DEL", "HDEL", "SET"])
-async def test_the_audit_compares_the_stored_types_with_the_cached_ones(
-    store: Store, redis: TextRedis, fleet: None, damage: str
-) -> None:
-    await assign(store, "s", "chat")
-    key, rest = f"{{{FLEET}}}:types", {"DEL": [], "HDEL": ["numbers"], "SET": ["x"]}
-    redis.execute_command(damage, key, *rest[damage])
-    assert (await store.audits.inspect(FLEET)).sentences
-    await store.repairs.begin(FLEET, put_arguments(typed(), "{}", None), requested=True)
-    await store.repairs.finish(FLEET)
-    assert (await store.audits.inspect(FLEET)).sentences == []
-    assert (await store.sessions.get(FLEET, "s")).session_type == "chat"
