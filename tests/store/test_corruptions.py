@@ -89,6 +89,10 @@ UNTOLD = {
     "pool_list": "a mark that is only compared with another: names of pools are read once more",
     "length of the policy's block": "there is nothing beyond the last block, and each call writes its length anew",
     "revision": "a count of what was. It is noticed below the fork of the present incarnation",
+    "attribute_list": "as `pool_list`, of addresses and labels",
+    "differences_since": "an instant of the past; in the future it is noticed",
+    "placed_squares": "a sum of what was. It is noticed where no such differences can have it",
+    "pool_due": "without leases of pools a tick looks for timers once more. It is noticed after the first timer",
 }
 """Numbers whose change by 3 no audit can notice."""
 UNMENDED = {"the document cut"}
