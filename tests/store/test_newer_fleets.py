@@ -218,10 +218,11 @@ def without_session_types() -> Library:
     """The library of a version that takes the block of the types for one of a newer version."""
     source, digest = assemble()
     first = "batches = {}\n"
-    assert source.count(first) == 1
+    for text in (first, "function type_block.unpack(", "function type_block.pack("):
+        assert source.count(text) == 1, text
     unknown = (
-        "session_types.unpack = function(fleet, _, at) fleet.kinds = 0 return at end\n"
-        "session_types.pack = function(_, _, at) return at end\n"
+        "type_block.unpack = function(fleet, _, at) fleet.kinds = 0 return at end\n"
+        "type_block.pack = function(_, _, at) return at end\n"
     )
     return Library(source.replace(first, first + unknown).replace(digest, "untyped1"), "untyped1")
 

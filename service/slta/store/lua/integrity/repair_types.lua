@@ -120,6 +120,7 @@ function repair_types.finish(fleet)
   if fleet.kinds == 0 then
     return
   end
+  type_block.touch_all(fleet)
   for kind, count in ipairs(fleet.type_assigned) do
     fleet.type_assigned[kind] = math.max(0, count)
   end
