@@ -53,7 +53,7 @@ MUTANTS: dict[str, Mutant] = {
     "a type's sessions on other pools are not packed anew": lua(
         "type_counts", "    type_block.touch(fleet, kind)\n", "", STORE
     ),
-    "types are not packed anew when pools change": lua("assignment", "  type_block.touch_all(fleet)\n", "", STORE),
+    "types are not packed anew when pools change": lua("assignment", "  type_block.touch_all(fleet)\n", "", CHANGES),
     "a drain leaves the sessions of its types": lua(
         "statuses", "      type_counts.move_pool(fleet,", "      (function() end)(fleet,", STORE
     ),
