@@ -49,16 +49,6 @@ def test_without_its_store_it_lives_and_gets_ready_when_the_store_does(tmp_path:
 
 
 @pytest.mark.slow
-def test_a_store_that_cannot_be_relied_on_ends_it_with_one_line(tmp_path: Path, fleet_file: Path) -> None:
-    with own_server(EMBEDDED, "--maxmemory-policy", "allkeys-lru") as store:
-        service = Serving(tmp_path, "--store-url", store.url, "--config", str(fleet_file), "--log-level", "error")
-        assert service.process.wait(DEADLINE_SECONDS) == 2
-        assert service.log.splitlines()[-1] == (
-            "slta: the store evicts keys when its memory is full (allkeys-lru): set its maxmemory-policy to noeviction"
-        )
-
-
-@pytest.mark.slow
 def test_one_that_turns_out_to_be_so_only_later_ends_it_then(tmp_path: Path) -> None:
     with own_server(EMBEDDED) as store, store.client() as admin:
         admin.config_set("appendonly", "no")

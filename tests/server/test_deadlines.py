@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from slta.runtime.bootstrap import connection_limits
+from slta.runtime.settings import Settings
 from slta.server import http_limits
 from slta.server.connection_limits import MAX_CLOSED_PER_ITERATION, ConnectionLimits
 from tests.server.wire import Wire, configuration, connected, quiet
@@ -124,6 +126,11 @@ async def test_an_answer_that_does_not_begin_is_given_up_and_counted() -> None:
     protocol.on_timeout()
     assert (REFUSED, wire.written) == (["unanswered"], b"")
     await leave(protocol)
+
+
+def test_the_settings_are_those_of_the_limits() -> None:
+    made = connection_limits(Settings(auth="off", head_seconds=HEAD, keep_alive_seconds=KEEP_ALIVE))
+    assert (made.head_seconds, made.keep_alive_seconds) == (HEAD, KEEP_ALIVE)
 
 
 async def test_a_stream_goes_on_until_its_client_stops_reading() -> None:

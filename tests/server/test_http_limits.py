@@ -68,6 +68,7 @@ def codes(said: bytes) -> list[tuple[int, str]]:
 ENDLESS = {
     "a request line": (b"GET /", b"a" * 1024, [(414, "uri_too_long")]),
     "header lines": (ASKED, b"X:\r\n" * 200, [(431, "headers_too_large")]),
+    "long headers": (ASKED, b"X: %s\r\n" % (b"a" * 8000), [(431, "headers_too_large")]),
     "a header's name": (ASKED, b"a" * 1024, [(431, "headers_too_large")]),
     "a header's value": (ASKED + b"X: ", b"a" * 1024, [(431, "headers_too_large")]),
 }
