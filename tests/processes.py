@@ -1,8 +1,9 @@
-"""A process that lives as long as a block of a test, and the memory of processes."""
+"""Processes of tests: one that lives as long as a block, whether a port is open, and what memory they have."""
 
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,12 @@ def running(*command: str | Path, is_clean: bool = False, **options: Any) -> Ite
         process.terminate()
         code = process.wait(DEADLINE_SECONDS)
         assert code == 0 or not is_clean
+
+
+def is_listening(port: int) -> bool:
+    """Whether a server on loopback takes connections."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def memory_kib(pid: int, which: str = "VmHWM") -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import yaml
 from lab.benchmarks import peers
 from slta.auth.keys import generate_key
 from slta.store.client.durability import Mode
+from tests.processes import is_listening
 from tests.servers import EMBEDDED, Server, free_port, own_server
 
 HERE = Path(__file__).parent
@@ -226,16 +226,11 @@ def start_listening(
         process = subprocess.Popen(command, stdout=output, stderr=output, env={**inherited, **settings})
     stack.callback(_end, process)
     deadline = time.monotonic() + START_SECONDS
-    while not _listens(port):
+    while not is_listening(port):
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"{command[0]} does not listen:\n{log.read_text(encoding='utf-8', errors='replace')}")
         time.sleep(0.02)
     return process.pid
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -83,7 +82,7 @@ def running(proxy: Proxy, setup: Setup) -> Iterator[subprocess.Popen[bytes]]:
         log.open("wb") as output,
         processes.running(*command, stdout=output, stderr=output, cwd=setup.folder) as process,
     ):
-        until(lambda: is_listening(setup.port) or process.poll() is not None)
+        until(lambda: processes.is_listening(setup.port) or process.poll() is not None)
         assert process.poll() is None, log.read_text(encoding="utf-8")
         yield process
 
@@ -112,9 +111,3 @@ def _make_patient(proxy: Proxy, folder: Path) -> None:
         for path in files:
             text = path.read_text(encoding="utf-8").replace(limit, f"{name} {PATIENCE_MS}{unit}")
             path.write_text(text, encoding="utf-8")
-
-
-def is_listening(port: int) -> bool:
-    """Whether a server on loopback takes connections."""
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
