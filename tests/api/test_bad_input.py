@@ -69,7 +69,7 @@ def nested(depth: int) -> Any:
 
 ID = "a"
 NOWHERE = {
-    "GET": ("", "/sessions/a", "/state", "/averages?window=60", "/optimum", "/pools"),
+    "GET": ("", "/sessions/a", "/state", "/averages?window=60", "/optimum", "/pools", "/endpoints"),
     "DELETE": ("",),
     "POST": ("/assign", "/complete", "/renew", "/pools"),
     "PUT": ("/pools/p",),
@@ -104,6 +104,7 @@ WRONG: list[tuple[str, str, Any, int, str]] = [
     ("PUT", "{x}", {}, 422, "invalid_request"),
     ("POST", "f/complete", {}, 422, "invalid_request"),
     ("POST", "f/pools", {"pools": [{"pool_id": "p"}]}, 422, "invalid_request"),
+    ("POST", "f/pools", {"pools": [{"pool_id": "p", "pool_class": "small"}] * 1001}, 422, "invalid_request"),
     ("POST", "f/pools", {"pools": [{"pool_id": "p", "pool_class": "x"}]}, 422, "unknown_class"),
     ("PUT", "f/pools/p", {"pool_class": "x"}, 422, "unknown_class"),
     ("PUT", "f/pools/p", {"pool_class": "small", "status": "active"}, 422, "invalid_request"),

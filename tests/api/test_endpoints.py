@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -28,60 +27,12 @@ def read_at_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint_cache, "REST", 0)
 
 
-async def listed(api: Api, fleet: str) -> dict[str, dict[str, Any]]:
-    """The classes of the answer by name."""
-    answer = await api.get(f"{fleet}/endpoints")
-    assert answer.status_code == 200
-    return {one["name"]: one for one in answer.json()["classes"]}
-
-
-# What it has
-
-
-async def test_it_has_each_active_pool_in_columns_by_class(api: Api, fleet: str) -> None:
-    await api.put(f"{fleet}/pools/small-2", json={"pool_class": "small", "address": "10.0.0.7:80"})
-    await api.put(f"{fleet}/sessions/a", json={"pool_id": "small-1"})
-    await api.put(f"{fleet}/sessions/b", json={"pool_id": "large-2"})
-    answer = await api.get(f"{fleet}/endpoints")
-    assert answer.json() == {
-        "fleet": "f",
-        "classes": [
-            {
-                "name": "small",
-                "capacity": 3,
-                "pool_ids": ["small-1", "small-2"],
-                "addresses": [None, "10.0.0.7:80"],
-                "occupancies": [1, 0],
-            },
-            {
-                "name": "large",
-                "capacity": 4,
-                "pool_ids": ["large-1", "large-2"],
-                "addresses": [None, None],
-                "occupancies": [0, 1],
-            },
-        ],
-        "session_types": {"default": ["small", "large"]},
-    }
-
-
 async def test_it_has_every_page_of_pools(api: Api, fleet: str) -> None:
     more = [{"pool_id": f"more-{k}", "pool_class": "small"} for k in range(998)]
     assert (await api.post(f"{fleet}/pools", json={"pools": more})).status_code == 200
-    classes = await listed(api, fleet)
-    assert len(classes["small"]["pool_ids"]) == 1000
-    assert classes["large"]["pool_ids"] == ["large-1", "large-2"]
-
-
-@pytest.mark.usefixtures("read_at_each_call")
-async def test_a_draining_pool_and_a_failed_one_leave_and_return(api: Api, fleet: str) -> None:
-    for change, pool_ids in (("drain", ["small-1"]), ("fail", ["small-1"]), ("undrain", ["small-1", "small-2"])):
-        await api.post(f"{fleet}/pools/small-2/{change}")
-        assert (await listed(api, fleet))["small"]["pool_ids"] == pool_ids
-
-
-async def test_of_an_unknown_fleet_there_are_none(api: Api) -> None:
-    assert refusal(await api.get("/v1/fleets/nobody/endpoints")) == (404, "unknown_fleet")
+    small, large = (await api.get(f"{fleet}/endpoints")).json()["classes"]
+    assert len(small["pool_ids"]) == 1000
+    assert large["pool_ids"] == ["large-1", "large-2"]
 
 
 # ETag

@@ -11,7 +11,7 @@ from redis import Redis
 from slta.fleet_file import Specs
 from slta.store import Store
 from slta.store.encoding import put_arguments
-from tests.api.conftest import FLEET, Api, assign, fill, refusal
+from tests.api.conftest import FLEET, Api, assign, refusal
 
 
 def dumped(redis: Redis) -> dict[Any, Any]:
@@ -59,16 +59,6 @@ async def test_the_order_is_put_told_and_changed(api: Api, fleet: str) -> None:
     assert "order" not in (await api.put(fleet, json=changed(order={"kind": "paper"}))).json()
 
 
-async def test_an_index_under_thresholds_is_refused_and_nothing_changes(api: Api, fleet: str) -> None:
-    before = (await api.get(fleet)).json()
-    answer = await api.put(fleet, json=changed(order={"kind": "index", "load": 1}))
-    assert refusal(answer) == (422, "invalid_fleet")
-    assert answer.json()["detail"] == (
-        "order: kind index does not support policy slta: use kind paper or kink, or policy jlmu"
-    )
-    assert (await api.get(fleet)).json() == before
-
-
 async def test_if_match_lets_only_the_version_it_names_be_changed(api: Api, fleet: str) -> None:
     for value in ('"2"', "1", '"1", "2"'):
         assert (await api.put(fleet, json=changed(policy="jlmu"), headers={"If-Match": value})).status_code == 412
@@ -99,32 +89,6 @@ async def test_put_creates_missing_pools_and_touches_no_others(api: Api, fleet: 
     assert {p["pool_id"]: p["status"] for p in pools} == {"small-1": "draining"} | others
 
 
-async def test_live_sessions_survive_a_change_of_policy_and_curves(api: Api, fleet: str) -> None:
-    await assign(api, fleet, "a", "b", "c")
-    file = changed(policy="jlmu")
-    file["classes"][0]["utility"]["resource"] = 40
-    assert (await api.put(fleet, json=file)).status_code == 200
-    assert (await api.get(f"{fleet}/state")).json()["sessions"]["active"] == 3
-    assert (await api.get(f"{fleet}/sessions/a")).status_code == 200
-
-
-async def test_a_capacity_below_what_a_pool_holds_is_refused(api: Api, fleet: str) -> None:
-    await fill(api, fleet)
-    file = changed()
-    file["classes"][1]["capacity"] = 3
-    assert refusal(await api.put(fleet, json=file)) == (409, "capacity_below_occupancy")
-    assert (await api.get(fleet)).json()["config_version"] == 1
-
-
-async def test_a_class_that_has_pools_cannot_be_left_out(api: Api, fleet: str) -> None:
-    assert refusal(await api.put(fleet, json={"classes": FLEET["classes"][:1]})) == (409, "class_in_use")
-
-
-async def test_a_fleet_with_sessions_cannot_be_deleted(api: Api, fleet: str) -> None:
-    await assign(api, fleet, "a")
-    assert refusal(await api.delete(fleet)) == (409, "fleet_in_use")
-
-
 async def test_the_list_of_fleets_is_sorted(api: Api) -> None:
     for name in ("b", "a"):
         await api.put(f"/v1/fleets/{name}", json=FLEET)
@@ -143,18 +107,12 @@ TABLE = {"kind": "table", "values": [0, 1, 1.5, 2.1]}
     [
         ({}, "classes: field required"),
         ({"classes": []}, "classes: list should have at least 1 item"),
-        (with_class(capacity=0), "classes[0].capacity: input should be greater than or equal to 1"),
         (with_class(capacity=4097), "classes[0].capacity: input should be less than or equal to 4096"),
         (with_class(capacity=2.5), "classes[0].capacity: input should be a valid integer"),
         (with_class(capacity="3"), "classes[0].capacity: input should be a valid integer"),
-        (with_class(colour="red"), "classes[0].colour: is not a known field"),
         (with_class(name="a/b"), "classes[0].name: must be a name, which has 1 to 128 of"),
-        (with_class(utility={"kind": "cubic"}), "classes[0].utility: kind must be one of 'log_share', "),
         (with_class(utility={"kind": "log_share", "resource": 0}), "utility.resource: input should be greater"),
-        (with_class(utility={"kind": "log_share", "resource": "20"}), "classes[0].utility.resource: must be a number"),
-        (with_class(utility={"kind": "log_share", "resource": True}), "classes[0].utility.resource: must be a number"),
         (with_class(utility={"kind": "linear"}), "classes[0].utility.slope: field required"),
-        (with_class(utility=TABLE), "class small: the utility is not concave: its marginal utility rises at x = 2"),
         (with_class(utility=TABLE | {"values": [0, 1]}), "classes[0]: utility.values must have capacity + 1 values"),
         (with_class(utility=TABLE | {"values": [1, 2, 3, 4]}), "classes[0].utility: values must begin with u(0) = 0"),
         (with_class(pools=65_537), "classes[0].pools: input should be less than or equal to 65536"),
@@ -164,7 +122,6 @@ TABLE = {"kind": "table", "values": [0, 1, 1.5, 2.1]}
             "the capacities of all classes must add up to at most 16384",
         ),
         ({"classes": [{**FLEET["classes"][0], "name": f"c{i}"} for i in range(65)]}, "at most 64 items"),
-        (FLEET | {"policy": "random"}, "policy: must be one of slta, jlmu, slta-greedy"),
         (FLEET | {"beta": {"exponent": 0.4, "fixed": 0.1}}, "beta: must have either exponent or fixed"),
         (FLEET | {"beta": {"exponent": 2}}, "beta.exponent: input should be less than or equal to 1"),
         (FLEET | {"lease_seconds": -1}, "lease_seconds: input should be greater than or equal to 0"),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -13,52 +11,6 @@ from slta.core.policies import PLACING
 from slta.models import WINDOWS
 from slta.store import Store
 from tests.api.conftest import FLEET, Api, assign, fill, refusal
-
-
-async def occupancies(api: Api, fleet: str) -> dict[str, list[int]]:
-    pools = (await api.get(f"{fleet}/pools")).json()["pools"]
-    return {name: [p["occupancy"] for p in pools if p["pool_class"] == name] for name in ("small", "large")}
-
-
-def log_share(resource: float, sessions: int) -> float:
-    return sessions * math.log(resource / sessions) if sessions else 0.0
-
-
-async def test_the_state_of_a_fleet_with_five_sessions(api: Api, fleet: str) -> None:
-    """Ranks: (large,1) log 30, (small,1) log 20, (large,2) log(30/4) = 2.01, (small,2) log(20/4) = 1.61, …
-
-    Two pools a class: sessions 1 and 2 fill (large,1), 3 and 4 (small,1), the fifth goes to (large,2).
-    """
-    await assign(api, fleet, *"abcde")
-    state = (await api.get(f"{fleet}/state")).json()
-    assert (state["pools"], state["sessions"]) == (
-        {"active": 4, "draining": 0, "failed": 0, "unconfirmed": 0, "lost": 0, "gone": 0},
-        {"active": 5, "draining": 0},
-    )
-    assert (state["capacity"], state["offered_load_estimate"]) == (14, 1.25)
-    small, large = state["classes"]
-    assert (small["occupancy"], large["occupancy"]) == ([2, 2], [2, 2, 1])
-    assert (small["optimal_occupancy"], large["optimal_occupancy"]) == ([2.0, 2.0], [2.0, 2.0, 1.0])
-    assert (state["optimal_rank"], large["optimal_threshold"], small["optimal_threshold"]) == (3, 1, 1)
-    utility = 2 * log_share(20, 1) + log_share(30, 1) + log_share(30, 2)
-    assert state["utility"] == pytest.approx(utility, abs=1e-5)
-    assert state["utility_bound"] == pytest.approx(utility, abs=1e-5)
-    assert state["utility_per_pool"] == pytest.approx(utility / 4, abs=1e-5)
-    assert state["relative_gap"] == pytest.approx(0, abs=1e-9)
-    assert state["load_price"] == pytest.approx(math.log(30 / 4))
-    assert large["marginal_utility"] == pytest.approx(math.log(30 / 4))
-    assert large["marginal_utilities"] == pytest.approx([math.log(30), math.log(30 / 4), math.log(30 * 4 / 27)])
-    # One more small pool would take the fifth session at log 20 instead of log(30/4).
-    assert small["pool_worth"] == pytest.approx(math.log(20) - math.log(30 / 4))
-    assert state["counters"]["assigned"] == 5
-
-
-async def test_state_and_the_list_of_pools_say_the_same(api: Api, fleet: str) -> None:
-    await assign(api, fleet, *"abcdefgh")
-    listed = await occupancies(api, fleet)
-    for seen in (await api.get(f"{fleet}/state")).json()["classes"]:
-        for level, count in enumerate(seen["occupancy"]):
-            assert count == sum(x >= level for x in listed[seen["name"]])
 
 
 async def test_tokens_are_counted_under_slta_and_absent_under_jlmu(api: Api, fleet: str) -> None:
@@ -95,22 +47,6 @@ async def test_without_active_pools_what_does_not_exist_is_null(api: Api, fleet:
     assert averages["utility_mean"] is None
     what_if = (await api.get(f"{fleet}/optimum?load=1")).json()
     assert (what_if["utility_bound"], what_if["load_price"]) == (None, None)
-
-
-async def test_averages_since_an_earlier_state_obey_the_bound(api: Api, fleet: str) -> None:
-    before = (await api.get(f"{fleet}/state")).json()
-    await assign(api, fleet, *"abcde")
-    for session_id in "abc":
-        await api.post(f"{fleet}/complete", json={"session_id": session_id})
-    averages = (await api.get(f"{fleet}/averages", params={"since": before["integrals"]})).json()
-    after = (await api.get(f"{fleet}/state")).json()
-    assert 0 < averages["window_seconds"] <= after["time"] - before["time"]
-    assert averages["mean_pools"] == 4
-    assert 0 < averages["mean_sessions_per_pool"] < 1.25
-    assert averages["utility_mean"] <= averages["utility_optimum_mean"] * (1 + 1e-9)
-    assert averages["utility_optimum_mean"] <= averages["utility_bound"] * (1 + 1e-9)
-    assert averages["utility_gap"] == pytest.approx(averages["placement_gap"] + averages["swing_gap"])
-    assert averages["relative_gap"] == pytest.approx(averages["utility_gap"] / abs(averages["utility_bound"]))
 
 
 async def test_averages_are_chained_by_the_integrals_they_return(api: Api, fleet: str) -> None:
@@ -167,21 +103,6 @@ async def test_integrals_of_a_deleted_fleet_do_not_fit_its_successor(api: Api, f
     await api.delete(fleet)
     await api.put(fleet, json={"classes": [FLEET["classes"][0]]})
     assert refusal(await api.get(f"{fleet}/averages", params={"since": token})) == (409, "utilities_changed")
-
-
-def shares(answer: dict[str, Any]) -> list[float | None]:
-    return [c["sessions_per_pool"] for c in answer["classes"]]
-
-
-async def test_a_what_if_load_fills_the_ranks_in_order(api: Api, fleet: str) -> None:
-    answer = (await api.get(f"{fleet}/optimum?load=1.25")).json()
-    assert (answer["load"], answer["sessions"], answer["overload"]) == (1.25, 5, False)
-    assert shares(answer) == [1.0, 1.5]
-    assert answer["optimal_rank"] == 3
-    assert answer["load_price"] == pytest.approx(math.log(30 / 4))
-    bound = 2 * log_share(20, 1) + log_share(30, 1) + log_share(30, 2)
-    assert answer["utility_bound"] == pytest.approx(bound)
-    assert answer["utility_bound_per_pool"] == pytest.approx(bound / 4)
 
 
 async def test_a_what_if_of_several_classes_names_each_beside_its_number(api: Api, fleet: str) -> None:
@@ -292,10 +213,3 @@ async def test_the_optimum_is_asked_with_a_load_for_each_type(api: Api) -> None:
     assert refusal(await api.get(f"{fleet}/optimum?load=audio:1")) == (422, "unknown_session_type")
     for query in ("load=video:1&load=video:2", "load=1&load=video:1", "load=video:-1", "load=video:"):
         assert refusal(await api.get(f"{fleet}/optimum?{query}")) == (422, "invalid_request")
-
-
-async def test_one_load_scales_the_types_that_there_are(api: Api) -> None:
-    fleet = await typed_fleet(api)
-    await api.post(f"{fleet}/assign", json={"session_id": "a"})
-    seen = (await api.get(f"{fleet}/optimum?load=2")).json()
-    assert {one["name"]: one["sessions"] for one in seen["session_types"]} == {"default": 8, "video": 0}

@@ -6,45 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import Api, as_of, assign, fill, refusal
-
-NO_LEASES = {"unconfirmed": 0, "lost": 0, "gone": 0}
-
-
-async def test_pools_are_listed_page_by_page(api: Api, fleet: str) -> None:
-    await assign(api, fleet, "a")
-    seen, cursor = [], None
-    while True:
-        parameters = {"limit": 3} | ({"cursor": cursor} if cursor else {})
-        page = (await api.get(f"{fleet}/pools", params=parameters)).json()
-        assert len(page["pools"]) <= 3
-        seen += page["pools"]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            break
-    assert sorted(p["pool_id"] for p in seen) == ["large-1", "large-2", "small-1", "small-2"]
-    assert sum(p["occupancy"] for p in seen) == 1
-    assert {p["status"] for p in seen} == {"active"}
-
-
-async def test_a_batch_of_pools_is_created_as_a_whole_or_not_at_all(api: Api, fleet: str) -> None:
-    good, bad = {"pool_id": "x", "pool_class": "small"}, {"pool_id": "y", "pool_class": "nowhere"}
-    assert refusal(await api.post(f"{fleet}/pools", json={"pools": [good, bad]})) == (422, "unknown_class")
-    assert (await api.get(f"{fleet}/pools/x")).json()["code"] == "unknown_pool"
-    known = {"pool_id": "small-1", "pool_class": "small"}
-    created = await api.post(f"{fleet}/pools", json={"pools": [good, known]})
-    assert created.json() == {"created": ["x"], "changed": [], "unchanged": ["small-1"]}
-
-
-async def test_a_thousand_pools_fit_into_one_request(api: Api, fleet: str) -> None:
-    pools = [{"pool_id": f"{'p' * 100}-{k}", "pool_class": "small"} for k in range(1000)]
-    assert len((await api.post(f"{fleet}/pools", json={"pools": pools})).json()["created"]) == 1000
-    assert (await api.post(f"{fleet}/pools", json={"pools": [*pools, pools[0]]})).status_code == 422
-
-
-async def test_a_pool_of_another_class_is_not_created_again(api: Api, fleet: str) -> None:
-    answer = await api.post(f"{fleet}/pools", json={"pools": [{"pool_id": "small-1", "pool_class": "large"}]})
-    assert refusal(answer) == (409, "pool_in_other_class")
+from tests.api.conftest import Api, assign, fill, refusal
 
 
 async def test_put_creates_a_pool_or_moves_it_when_it_is_empty(api: Api, fleet: str) -> None:
@@ -55,32 +17,6 @@ async def test_put_creates_a_pool_or_moves_it_when_it_is_empty(api: Api, fleet: 
     assert moved.json() == new | {"address": None, "labels": {}, "drain": None}
     await fill(api, fleet)
     assert refusal(await api.put(f"{fleet}/pools/large-1", json={"pool_class": "small"})) == (409, "pool_not_empty")
-
-
-async def test_only_an_empty_pool_is_removed(api: Api, fleet: str) -> None:
-    (pool_id,) = await assign(api, fleet, "a")
-    assert (await api.delete(f"{fleet}/pools/{pool_id}")).json()["code"] == "pool_not_empty"
-    await api.post(f"{fleet}/complete", json={"session_id": "a"})
-    assert (await api.delete(f"{fleet}/pools/{pool_id}")).status_code == 204
-    assert (await api.delete(f"{fleet}/pools/{pool_id}")).json()["code"] == "unknown_pool"
-
-
-async def test_a_drained_pool_keeps_its_sessions_and_gets_no_more(api: Api, fleet: str) -> None:
-    (pool_id,) = await assign(api, fleet, "a")
-    drained = await api.post(f"{fleet}/pools/{pool_id}/drain")
-    assert (drained.json()["status"], drained.json()["occupancy"]) == ("draining", 1)
-    assert (await api.get(f"{fleet}/state")).json()["sessions"] == {"active": 0, "draining": 1}
-    returned = await api.post(f"{fleet}/pools/{pool_id}/undrain")
-    assert (returned.json()["status"], returned.json()["occupancy"]) == ("active", 1)
-
-
-async def test_many_pools_drain_and_return_in_one_call(api: Api, fleet: str) -> None:
-    both = ["large-1", "small-2"]
-    drained = await api.post(f"{fleet}/pools/status", json={"status": "draining", "pool_ids": both})
-    assert drained.json() == {"changed": both, "unchanged": []}
-    assert (await api.get(f"{fleet}/state")).json()["pools"] == {"active": 2, "draining": 2, "failed": 0} | NO_LEASES
-    returned = await api.post(f"{fleet}/pools/status", json={"status": "active", "pool_class": "large"})
-    assert returned.json() == {"changed": ["large-1"], "unchanged": ["large-2"]}
 
 
 @pytest.mark.parametrize(
@@ -102,17 +38,6 @@ async def test_a_change_of_many_pools_names_some_and_a_status(
     answer = await api.post(f"{fleet}/pools/status", json=body)
     assert refusal(answer) == (422, "invalid_request")
     assert answer.json()["detail"].startswith(detail)
-
-
-async def test_a_change_of_many_pools_names_what_it_does_not_know(api: Api, fleet: str) -> None:
-    unknown: dict[str, dict[str, Any]] = {
-        "unknown_pool": {"pool_ids": ["large-1", "nowhere"]},
-        "unknown_class": {"pool_class": "nowhere"},
-    }
-    for code, selection in unknown.items():
-        answer = await api.post(f"{fleet}/pools/status", json={"status": "draining", **selection})
-        assert (answer.json()["code"], answer.json()["name"]) == (code, "nowhere")
-    assert (await api.get(f"{fleet}/pools/large-1")).json()["status"] == "active"
 
 
 async def test_a_drain_has_a_deadline_until_the_next_drain(api: Api, fleet: str) -> None:
@@ -148,37 +73,9 @@ async def test_many_pools_drain_with_one_deadline(api: Api, fleet: str) -> None:
     assert [pool["drain"] and pool["drain"]["then"] for pool in pools] == [None, None, "fail", "fail"]
 
 
-async def test_the_sessions_on_a_pool_are_listed(api: Api, fleet: str) -> None:
-    for id_ in ("b", "a"):
-        assert (await api.put(f"{fleet}/sessions/{id_}", json={"pool_id": "large-1"})).status_code in (200, 201)
-    listed = await api.get(f"{fleet}/pools/large-1/sessions")
-    assert listed.json() == {"pool_id": "large-1", "session_ids": ["a", "b"]}
-    assert refusal(await api.get(f"{fleet}/pools/nobody/sessions")) == (404, "unknown_pool")
-
-
 async def test_a_pool_may_be_called_status(api: Api, fleet: str) -> None:
     assert (await api.put(f"{fleet}/pools/status", json={"pool_class": "small"})).status_code == 201
     assert (await api.post(f"{fleet}/pools/status/drain")).json()["status"] == "draining"
-
-
-async def test_failing_a_pool_ends_its_sessions_and_names_them(api: Api, fleet: str) -> None:
-    (pool_id,) = await assign(api, fleet, "a")
-    failed = await api.post(f"{fleet}/pools/{pool_id}/fail")
-    assert failed.json()["status"] == "failed"
-    assert failed.json()["occupancy"] == 0
-    assert failed.json()["ended_session_ids"] == ["a"]
-    assert (await api.get(f"{fleet}/sessions/a")).json()["reason"] == "failed"
-
-
-async def test_a_pools_own_list_ends_what_it_no_longer_has_and_adopts_strangers(api: Api, fleet: str) -> None:
-    (pool_id,) = await assign(api, fleet, "gone")
-    report = {"as_of": await as_of(api, fleet), "session_ids": ["stranger"]}
-    answer = await api.put(f"{fleet}/pools/{pool_id}/sessions", json=report)
-    assert answer.json() == {
-        "ended": ["gone"], "adopted": ["stranger"], "over_capacity": [], "incompatible": [],
-        "already_ended": [], "elsewhere": [],
-    }  # fmt: skip
-    assert (await api.get(f"{fleet}/sessions/stranger")).json()["pool_id"] == pool_id
 
 
 async def test_a_report_from_another_life_of_the_store_is_409_with_the_present_time(api: Api, fleet: str) -> None:
@@ -193,7 +90,7 @@ async def test_a_report_from_another_life_of_the_store_is_409_with_the_present_t
 
 async def test_an_unknown_pool_is_404_whatever_is_asked_of_it(api: Api, fleet: str) -> None:
     for answer in (
-        await api.get(f"{fleet}/pools/nowhere"),
+        *[await api.get(f"{fleet}/pools/nowhere{what}") for what in ("", "/sessions")],
         await api.delete(f"{fleet}/pools/nowhere"),
         *[await api.post(f"{fleet}/pools/nowhere/{change}") for change in ("drain", "undrain", "fail")],
         await api.put(f"{fleet}/pools/nowhere/sessions", json={"as_of": "0:0", "session_ids": []}),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import FLEET, Api, refusal
+from tests.api.conftest import FLEET, Api
 from tests.in_process import TINY, Service, service_in_process
 
 
@@ -16,35 +16,6 @@ async def observing(api: Api) -> str:
     """The URL of a fleet that observes, with two small and two large pools."""
     assert (await api.put("/v1/fleets/o", json=FLEET | {"policy": "observe"})).status_code == 201
     return "/v1/fleets/o"
-
-
-async def test_a_report_is_201_the_first_time_and_200_after_it(api: Api, observing: str) -> None:
-    answers = [
-        await api.put(f"{observing}/sessions/s-1", json={"pool_id": pool, "lease_seconds": 60})
-        for pool in ("small-1", "small-1", "large-2")
-    ]
-    first, same, moved = (answer.json() for answer in answers)
-    assert [answer.status_code for answer in answers] == [201, 200, 200]
-    assert [answer["outcome"] for answer in (first, same, moved)] == ["new", "same", "moved"]
-    assert first["jlmu_choice"]["pool_class"] == "large"
-    assert first["jlmu_choice"]["marginal_utility"] > first["marginal_utility"]
-    assert (same["marginal_utility"], same["jlmu_choice"]) == (None, None)
-    assert moved["marginal_utility"] == moved["jlmu_choice"]["marginal_utility"]
-    assert (await api.get(f"{observing}/sessions/s-1")).json()["pool_id"] == "large-2"
-    assert (await api.post(f"{observing}/complete", json={"session_id": "s-1"})).json()["pool_id"] == "large-2"
-
-
-async def test_what_a_fleet_that_observes_refuses(api: Api, observing: str) -> None:
-    assert refusal(await api.post(f"{observing}/assign", json={"session_id": "s"})) == (409, "fleet_observes")
-    unknown = await api.put(f"{observing}/sessions/s", json={"pool_id": "nobody"})
-    assert refusal(unknown) == (409, "reported_pool_unknown")
-    for k in range(FLEET["classes"][0]["capacity"]):
-        await api.put(f"{observing}/sessions/full-{k}", json={"pool_id": "small-1"})
-    assert refusal(await api.put(f"{observing}/sessions/s", json={"pool_id": "small-1"})) == (409, "over_capacity")
-    assert refusal(await api.post(f"{observing}/complete", json={"session_id": "s"})) == (404, "unknown_session")
-    assert refusal(await api.put(f"{observing}/sessions/s", json={"pool_id": "small-2"})) == (409, "session_ended")
-    counters = (await api.get(f"{observing}/state")).json()["counters"]
-    assert (counters["left_out_over_capacity"], counters["left_out_unknown_pool"]) == (1, 1)
 
 
 async def test_the_mean_difference_stands_in_state_averages_and_metrics(api: Api, observing: str) -> None:

@@ -11,7 +11,6 @@ from redis import Redis
 
 from slta.api.plain_operations import read_plain_operations
 from slta.auth.keys import Access, generate_key
-from slta.store import Store
 from slta.store.sessions import type_option
 from tests.api.conftest import Api, NewClient, refusal
 from tests.api.placements import ask, placed
@@ -71,14 +70,6 @@ async def test_without_a_type_the_answers_name_default(api: Api, fleet: str) -> 
     [bulk] = await outcomes(api, fleet, {"assign": {"session_id": "b", "session_type": "default"}})
     reported = (await api.put(f"{fleet}/sessions/c", json={"pool_id": "small-1"})).json()
     assert {answer["session_type"] for answer in (alone, bulk["body"], reported)} == {"default"}
-
-
-@pytest.mark.parametrize("touch", [False, True])
-async def test_a_replay_ignores_the_type(api: Api, typed: str, touch: bool) -> None:
-    await assign(api, typed, "s", "video")
-    for session_type in ("touch", "unheard-of"):
-        again = (await assign(api, typed, "s", session_type, touch=touch)).json()
-        assert (again["pool_id"], again["session_type"], again["replayed"]) == ("large-1", "video", True)
 
 
 @pytest.mark.parametrize("name", ["touch", "labels"])
@@ -173,18 +164,6 @@ async def test_a_fleet_without_types_has_the_default_one(api: Api, fleet: str) -
     assert (*refusal(refused), refused.json()["session_types"]) == (422, "unknown_session_type", ["default"])
 
 
-async def test_no_capacity_is_told_of_the_classes_of_the_type(api: Api, typed: str) -> None:
-    for k in range(2):
-        await assign(api, typed, f"v-{k}", "video")
-    alone = await assign(api, typed, "s", "video")
-    [bulk] = await outcomes(api, typed, {"assign": {"session_id": "s", "session_type": "video"}})
-    for body in (alone.json(), bulk["body"]):
-        assert (body["status"], body["code"]) == (503, "no_capacity")
-        assert (body["session_type"], body["pool_classes"]) == ("video", ["large", "gpu"])
-        words = "no active pool of the classes that sessions of type `video` may use (large, gpu) has room"
-        assert words in body["detail"]
-
-
 async def test_without_an_active_pool_of_its_classes_a_type_has_none(api: Api, typed: str) -> None:
     refused = (await assign(api, typed, "s", "train")).json()
     assert (refused["code"], refused["session_type"], refused["pool_classes"]) == ("no_active_pool", "train", ["gpu"])
@@ -196,17 +175,6 @@ async def test_a_refusal_in_a_fleet_without_types_names_none(api: Api, fleet: st
         await api.post(f"{fleet}/pools/{pool}/drain")
     refused = (await api.post(f"{fleet}/assign", json={})).json()
     assert (refused["code"], refused.keys() & {"session_type", "pool_classes"}) == ("no_active_pool", set())
-
-
-async def test_a_draining_session_keeps_its_type_in_use(api: Api, typed: str) -> None:
-    await assign(api, typed, "s", "video")
-    await api.post(f"{typed}/pools/large-1/drain")
-    without = {**TYPED, "session_types": {k: v for k, v in TYPED["session_types"].items() if k != "video"}}
-    refused = await api.put("/v1/fleets/t", json=without)
-    assert refusal(refused) == (409, "session_type_in_use")
-    assert (refused.json()["session_type"], refused.json()["sessions"]) == ("video", "1")
-    await api.post(f"{typed}/complete", json={"session_id": "s"})
-    assert (await api.put("/v1/fleets/t", json=without)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -226,37 +194,7 @@ async def test_a_fleet_with_types_does_not_get_what_takes_none(
     assert (await assign(api, typed, "s", "video")).json()["pool_id"] == "large-1"
 
 
-async def test_averages_across_a_change_of_types_are_refused(api: Api, store: Store, typed: str) -> None:
-    start = (await api.get(f"{typed}/state")).json()["integrals"]
-    await store.fleets.tick("t")
-    await api.put(typed, json={**TYPED, "policy": "observe"})
-    assert (await api.get(f"{typed}/averages", params={"since": start})).status_code == 200
-    await api.put(typed, json={**TYPED, "session_types": {**TYPED["session_types"], "touch": ["small", "large"]}})
-    for query in ({"since": start}, {"window": 60}):
-        assert refusal(await api.get(f"{typed}/averages", params=query)) == (409, "utilities_changed")
-
-
 # Reports
-
-
-async def test_a_report_of_a_class_that_the_type_may_not_use_is_refused_and_the_session_stays(
-    api: Api, typed: str
-) -> None:
-    new = await api.put(f"{typed}/sessions/new", json={"pool_id": "small-1", "session_type": "video"})
-    assert refusal(new) == (409, "incompatible")
-    await assign(api, typed, "live", "video")
-    moved = await api.put(f"{typed}/sessions/live", json={"pool_id": "small-1", "session_type": "chat"})
-    assert refusal(moved) == (409, "incompatible")
-    assert (await api.get(f"{typed}/sessions/live")).json()["pool_id"] == "large-1"
-
-
-async def test_a_session_that_moves_keeps_its_type(api: Api, typed: str) -> None:
-    await assign(api, typed, "s", "chat")
-    here = (await api.get(f"{typed}/sessions/s")).json()["pool_id"]
-    there = "large-1" if here != "large-1" else "small-1"
-    moved = (await api.put(f"{typed}/sessions/s", json={"pool_id": there, "session_type": "video"})).json()
-    assert (moved["outcome"], moved["session_type"]) == ("moved", "chat")
-    assert (await api.get(f"{typed}/sessions/s")).json()["session_type"] == "chat"
 
 
 async def test_a_restricted_key_reports_types(store: Any, typed: str, new_client: NewClient) -> None:

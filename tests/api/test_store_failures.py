@@ -86,13 +86,6 @@ async def test_without_a_store_the_metrics_say_so(hasty: Api, own_server: str) -
     assert "slta_pools{" not in text
 
 
-async def test_a_silent_store_leaves_the_outcome_unknown(hasty: Api, own_server: str) -> None:
-    with Redis.from_url(own_server) as redis:
-        redis.execute_command("CLIENT", "PAUSE", 1500, "ALL")
-        answer = await hasty.post("/v1/fleets/f/assign", json={"session_id": "a"})
-    assert refusal(answer) == (503, "outcome_unknown")
-
-
 async def test_a_full_store_takes_no_sessions_but_lets_them_end(patient: Api, own_server: str) -> None:
     await assign(patient, "/v1/fleets/f", "a")
     with Redis.from_url(own_server) as redis:

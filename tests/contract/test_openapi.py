@@ -151,3 +151,16 @@ def test_metrics_are_text(by_name: dict[str, Operation]) -> None:
 def test_a_fleet_s_answers_have_an_etag(by_name: dict[str, Operation]) -> None:
     assert "ETag" in by_name["get_fleet"]["responses"]["200"]["headers"]
     assert "ETag" in by_name["put_fleet"]["responses"]["201"]["headers"]
+
+
+def test_a_call_names_its_key_its_scope_its_body_and_its_problems(
+    document: dict[str, Any], by_name: dict[str, Operation]
+) -> None:
+    assign = by_name["assign"]
+    assert (assign["security"], "security" in by_name["get_healthz"]) == ([{"key": []}], False)
+    assert "Scope: assign." in assign["description"]
+    assert "application/problem+json" in assign["responses"]["default"]["content"]
+    assert {"201", "200"} <= assign["responses"].keys()
+    body = assign["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    fields = document["components"]["schemas"][body]["properties"].keys()
+    assert fields == {"session_id", "session_type", "lease_seconds", "touch", "labels"}

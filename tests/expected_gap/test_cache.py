@@ -284,18 +284,6 @@ async def test_without_a_process_under_way_everything_is_pending() -> None:
     assert expected_gaps.worker.pid is None
 
 
-@pytest.mark.parametrize(
-    ("reason", "seen", "spec"),
-    [
-        ("no_active_pool", snapshot([0], [0]), SPEC),
-        ("pools_draining", present(20, classes=[class_snapshot("a", [9], draining_pools=1)]), SPEC),
-        ("nearly_full", present(20, integrals=integrals(time=1, sessions=(240.0, 0.0)), past={300: integrals()}), SPEC),
-    ],
-)
-def test_why_there_is_none(reason: str, seen: Snapshot, spec: FleetSpec) -> None:
-    assert ExpectedGapCache().now(seen, spec) == ExpectedGap(reason=reason)  # type: ignore[arg-type]
-
-
 PARENT = """
 import asyncio, subprocess
 from tests.expected_gap.test_cache import ExpectedGapWorker, question
