@@ -28,6 +28,8 @@ CHECK_PAGE = Page(ROOT / "docs/check.md")
 PLAN_PAGE = Page(ROOT / "docs/plan.md")
 MARKED = re.compile(r"(<!-- example: ([a-z]+) -->\n```text\n).*?(^```$)", re.MULTILINE | re.DOTALL)
 SECONDS = 14_400
+PLANS = {"plan": 1, "types": 2}
+"""Examples of plans, each with the number of the page's block that has its call."""
 
 
 def write_files(folder: Path) -> list[Path]:
@@ -64,11 +66,12 @@ def checked(name: str, text: str) -> str:
         return CliRunner().invoke(check, [name]).output
 
 
-def planned() -> str:
-    """What `slta plan` prints for the call that the page names, with the page's own day."""
-    call = next(line for line in PLAN_PAGE.blocks("sh")[1].replace("\\\n", " ").splitlines())
+def planned(block: int) -> str:
+    """What `slta plan` prints for the call in a block of the page, with the page's own day or examples/media.yaml."""
+    call = next(line for line in PLAN_PAGE.blocks("sh")[block].replace("\\\n", " ").splitlines())
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         write_files(Path())
+        shutil.copy(ROOT / "examples/media.yaml", Path())
         return CliRunner().invoke(plan, shlex.split(call)[2:]).output
 
 
@@ -89,7 +92,7 @@ def main() -> None:
         text = example(Path(folder))
         shutil.copy(Path(folder) / "evaluate.png", IMAGE)
     write(PAGE, {"evaluate": text})
-    write(PLAN_PAGE, {"plan": planned()})
+    write(PLAN_PAGE, {name: planned(block) for name, block in PLANS.items()})
     write(CHECK_PAGE, {"valid": checked("arena.yaml", FLEET), "mistaken": checked("arena.yaml", MISTAKEN)})
 
 

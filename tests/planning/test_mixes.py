@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from slta.core.fleet import FleetSpec
 from slta_planning.plan import mixes as enumeration
 from slta_planning.plan import search as searching
-from slta_planning.plan.expected import (
-    placement_gap,
-)
-from slta_planning.plan.mixes import mixes_below
-from slta_planning.plan.search import Round, Search, cheapest_for, look_below
+from slta_planning.plan.expected import ExpectedFigures, placement_gap
+from slta_planning.plan.mixes import mixes_below, rows_of
+from slta_planning.plan.rounds import Round
+from slta_planning.plan.search import Search, cheapest_for, look_below
 from slta_planning.plan.solving import Solution
 from tests.planning.markets import all_fleets, bound, costs_of_three, loads_of_a_day, market, spec_of, specs
 
@@ -40,7 +39,9 @@ def test_the_mixes_below_a_limit_are_all_of_them(
         for pools in all_fleets(found)
         if all(bound(spec, pools, n) >= f - 1e-9 for n, f in zip(loads, floors, strict=True))
     ]
-    assert mixes_below(found, floors, limit) == [pools for cost, pools in sorted(mixes) if cost < limit]
+    assert mixes_below(found.costs, rows_of(found, floors), limit, found.most) == [
+        pools for cost, pools in sorted(mixes) if cost < limit
+    ]
 
 
 NEARLY_TIED = [
@@ -59,7 +60,7 @@ def nearly_tied(spec: FleetSpec, costs: tuple[float, ...], load: float, floor: f
     return Search(spec, found, placement_gap(spec, spec.policy), lambda: None), np.array([floor * load])
 
 
-def keeping_below(one: Search, floors: np.ndarray, cost: float) -> list[Round]:
+def keeping_below(one: Search, floors: np.ndarray, cost: float) -> list[Round[ExpectedFigures]]:
     """The mixes for less than this that are expected to keep the floors, by evaluating all."""
     fleets = [pools for pools in all_fleets(one.market) if one.market.costs @ np.array(pools) < cost - 1e-9]
     rounds = [one.round_of(Solution(pools, proven=False), floors) for pools in fleets if any(pools)]

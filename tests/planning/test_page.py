@@ -14,7 +14,18 @@ from slta_planning.evaluate.command import app
 from slta_planning.plan.command import app as plan
 from tests.docs.pages import rows, words
 from tests.planning.commands import figures_of
-from tests.planning.page import CHECK_PAGE, MISTAKEN, PAGE, PLAN_PAGE, checked, example, planned, shown, write_files
+from tests.planning.page import (
+    CHECK_PAGE,
+    MISTAKEN,
+    PAGE,
+    PLAN_PAGE,
+    PLANS,
+    checked,
+    example,
+    planned,
+    shown,
+    write_files,
+)
 from tests.planning.recorded import FLEET, least_connections, write_csv
 
 AGAIN = "run python -m tests.planning.page --write"
@@ -31,8 +42,9 @@ def test_an_example_of_a_check_is_what_the_command_prints(name: str, text: str) 
 
 
 @pytest.mark.slow
-def test_the_example_of_a_plan_is_what_the_command_prints() -> None:
-    assert planned() in shown(PLAN_PAGE, "plan"), AGAIN
+@pytest.mark.parametrize("name", PLANS)
+def test_an_example_of_a_plan_is_what_the_command_prints(name: str) -> None:
+    assert planned(PLANS[name]) in shown(PLAN_PAGE, name), AGAIN
 
 
 def test_the_files_of_the_examples_are_written_into_a_new_folder(tmp_path: Path) -> None:
@@ -60,10 +72,33 @@ def test_the_table_of_a_plan_names_what_is_in_the_file(tmp_path: Path) -> None:
     costs = [word for name in ("linear", "quadratic", "saturating") for word in ("--cost", f"{name}=1")]
     data = figures_of(plan, tmp_path, tmp_path / "fleet.yaml", *costs, "--load", "9", "--budget", "9")
     named = {cells[0]: set(words(cells[1])) for cells in rows(PLAN_PAGE.section("The figures as JSON"))}
-    assert {name for cell in named for name in words(cell)} == set(data)
+    figures = {name for cell in named for name in words(cell)}
+    assert set(data) | {"refused"} | TYPED_HOUR == figures
     assert set(data["hours"][0]) <= named["`hours`"]
     assert set(data["classes"]["linear"]) <= named["`classes`"]
     assert set(data["rounds"][0]) <= named["`rounds`"]
+
+
+TYPED_HOUR = {
+    *("hour", "sessions", "bound", "compatibility_gap", "measured_utility", "measured_error"),
+    *("runs", "measured_sessions", "session_types"),
+}
+"""Figures of an hour with session types, in a table of their own; `floor` is in both."""
+
+
+@pytest.mark.slow
+def test_the_tables_of_a_plan_name_what_is_in_the_file_with_session_types(tmp_path: Path) -> None:
+    costs = [word for name in ("gpu", "large", "small") for word in ("--cost", f"{name}=1")]
+    loads = [word for name in ("call", "stream", "chat") for word in ("--load", f"{name}=9")]
+    data = figures_of(
+        plan, tmp_path, PLAN_PAGE.path.parents[1] / "examples/media.yaml", *costs, *loads, "--budget", "9"
+    )
+    named = {cells[0]: set(words(cells[1])) for cells in rows(PLAN_PAGE.section("The figures as JSON"))}
+    assert set(data) <= {name for cell in named for name in words(cell)}
+    (hour,) = data["hours"]
+    assert set(hour) == TYPED_HOUR | {"floor"}
+    assert set(hour["session_types"]["call"]) <= named["`session_types`"]
+    assert set(data["rounds"][0]) - {"refused"} <= named["`rounds`"]
 
 
 @pytest.mark.needs("promtool")

@@ -25,7 +25,8 @@ from slta_planning.plan.expected import (
     worths_of,
 )
 from slta_planning.plan.market import Market, places_for
-from slta_planning.plan.search import NoFleetError, Search, best_within, cheapest_for
+from slta_planning.plan.rounds import NoFleetError
+from slta_planning.plan.search import Search, best_within, cheapest_for
 from slta_planning.plan.solving import best_for, cheapest
 from slta_planning.playing import shape_of
 from tests.planning.markets import all_fleets, bound, costs_of_three, loads_of_a_day, market, spec_of, specs

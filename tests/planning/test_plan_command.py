@@ -205,8 +205,8 @@ def test_costs_and_floors_are_read_as_they_are_written() -> None:
     assert (floor_of("0.5").amount, floor_of("0.5").is_share) == (0.5, False)
 
 
-def test_a_fleet_with_session_types_is_refused(fleet: Path) -> None:
-    fleet.write_text(FLEET + "session_types: {call: [large]}\n", encoding="utf-8")
-    answer = plan(fleet, *COSTS, "--load", "30", "--floor", "80%")
+@pytest.mark.parametrize("loads", [["call=30"], ["30", "20"]])
+def test_loads_by_type_need_session_types(fleet: Path, loads: list[str]) -> None:
+    answer = plan(fleet, *COSTS, *[word for load in loads for word in ("--load", load)], "--floor", "80%")
     assert answer.exit_code == 2
-    assert "sizes no fleet with session_types" in shown(answer)
+    assert "give one number; the fleet file has no session_types that could have their own" in shown(answer)

@@ -5,9 +5,12 @@
 | wanted | parsers of costs, loads and the floor |
 | market | costs and worths of pools as input of the solver |
 | solving | the two integer programmes |
+| rounds | rounds of a search, and what a search is made of |
 | expected | expected utility of a fleet: the bound less swing and placement gaps; worth of one more pool |
 | search | rounds: solve, evaluate the gaps, raise the floor by them; then look at cheaper mixes |
 | mixes | enumeration of the mixes cheaper than a limit |
+| answer | search, and the fleet found in virtual time |
 | plan_report, results | a plan as text and as JSON |
+| session_types | the same for fleets with session types |
 | command | command line |
 """

@@ -71,6 +71,11 @@ class ExpectedFigures(NamedTuple):
         """Bound less both gaps."""
         return self.bound - self.swing_gap - self.placement_gap
 
+    @property
+    def steps(self) -> int:
+        """Work of finding the placement gap."""
+        return self.lost.steps
+
 
 NOTHING = ExpectedFigures(0.0, 0.0, Lost(0.0, predicted=True), 0.0, 0.0)
 """Figures without sessions."""

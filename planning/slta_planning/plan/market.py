@@ -64,9 +64,14 @@ def worths(marginals: Floats, prices: Floats) -> Floats:
 
 
 def places_for(load: float, refused: float) -> int:
+    """Places for the mean load, and for which at most the probability `refused` remains."""
+    return max(places_by_erlang(load, refused), ceil(load))
+
+
+def places_by_erlang(load: float, refused: float) -> int:
     """Minimum number of places for which Poisson arrivals are refused with probability `refused` at most (Erlang B)."""
     low, high = 0, ceil(load + 40 * load**0.5 + 100)
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if blocking(load, middle) <= refused else (middle + 1, high)
-    return max(low, ceil(load))
+    return low

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,37 +22,48 @@ class TooManyError(ValueError):
     """More partial mixes than `MAX_CELLS`."""
 
 
-def mixes_below(market: Market, floors: Floats, limit: float) -> list[tuple[int, ...]]:
-    """All mixes for less than `limit`, cheapest first. Raises TooManyError.
+class Rows(NamedTuple):
+    """Linear rows that a mix must satisfy: Σ_c A_c worths[k, c] ≥ needed[k]."""
 
-    A row is a price of `market` and its floor, as in `solving`, or the room: Σ_i A_i w_i ≥ needed. Classes are added
-    one by one. A partial mix is dropped if what a row lacks costs too much at the best ratio of the classes left.
+    worths: Floats
+    needed: Floats
+
+
+def rows_of(market: Market, floors: Floats) -> Rows:
+    """A row for each price of `market` and its floor, as in `solving`, and one for the room."""
+    needed = (floors - np.outer(market.prices, market.loads)).max(axis=1)
+    return Rows(np.vstack([market.worths, market.capacities]), np.append(needed, market.room))
+
+
+def mixes_below(costs: Floats, rows: Rows, limit: float, most: int) -> list[tuple[int, ...]]:
+    """All mixes for less than `limit`, with at most `most` pools of a class, cheapest first. Raises TooManyError.
+
+    Classes are added one by one. A partial mix is dropped if what a row lacks costs too much at the best ratio of the
+    classes left.
     """
-    rows = np.vstack([market.worths, market.capacities])
-    needed = np.append((floors - np.outer(market.prices, market.loads)).max(axis=1), market.room)
-    needed -= ROUNDING * np.abs(needed).max()
+    worths, needed = rows.worths, rows.needed - ROUNDING * np.abs(rows.needed).max()
     limit -= ROUNDING * limit
     mixes = np.zeros((1, 0), dtype=np.int64)
-    for i in range(len(market.costs)):
-        mixes = _expanded(mixes, market, i, limit, len(rows))
-        lacking = needed - mixes @ rows[:, : i + 1].T
-        mixes = mixes[_cost(market, mixes) + _least_cost(lacking, rows[:, i + 1 :], market.costs[i + 1 :]) < limit]
-    by_cost = np.lexsort((*mixes.T[::-1], _cost(market, mixes)))
+    for i in range(len(costs)):
+        mixes = _expanded(mixes, costs, most, limit, len(worths))
+        lacking = needed - mixes @ worths[:, : i + 1].T
+        mixes = mixes[_cost(mixes, costs) + _least_cost(lacking, worths[:, i + 1 :], costs[i + 1 :]) < limit]
+    by_cost = np.lexsort((*mixes.T[::-1], _cost(mixes, costs)))
     return [tuple(map(int, mix)) for mix in mixes[by_cost]]
 
 
-def _expanded(mixes: Counts, market: Market, added: int, limit: float, rows: int) -> Counts:
+def _expanded(mixes: Counts, costs: Floats, most: int, limit: float, rows: int) -> Counts:
     """Each partial mix with each number of pools of one more class that it can pay."""
-    most = np.clip((limit - _cost(market, mixes)) // market.costs[added], -1, market.most).astype(np.int64) + 1
-    if most.sum() * rows > MAX_CELLS:
+    counts = np.clip((limit - _cost(mixes, costs)) // costs[mixes.shape[1]], -1, most).astype(np.int64) + 1
+    if counts.sum() * rows > MAX_CELLS:
         raise TooManyError
-    firsts = np.repeat(np.cumsum(most) - most, most)
-    return np.column_stack([np.repeat(mixes, most, axis=0), np.arange(most.sum()) - firsts])
+    firsts = np.repeat(np.cumsum(counts) - counts, counts)
+    return np.column_stack([np.repeat(mixes, counts, axis=0), np.arange(counts.sum()) - firsts])
 
 
-def _cost(market: Market, mixes: Counts) -> Floats:
-    costs: Floats = mixes @ market.costs[: mixes.shape[1]]
-    return costs
+def _cost(mixes: Counts, costs: Floats) -> Floats:
+    found: Floats = mixes @ costs[: mixes.shape[1]]
+    return found
 
 
 def _least_cost(lacking: Floats, rows: Floats, costs: Sequence[float] | Floats) -> Floats:

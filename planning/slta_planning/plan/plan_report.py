@@ -15,11 +15,17 @@ Data = Mapping[str, Any]
 
 def report(name: str, data: Data) -> str:
     """Format the report."""
-    parts = [wrapped(_answer(name, data)), _classes(data), _hours(data), wrapped(_rounds(data)), wrapped(_legend(data))]
+    parts = [
+        wrapped(answer_of(name, data)),
+        classes_of(data),
+        _hours(data),
+        wrapped(rounds_of(data)),
+        wrapped(_legend(data)),
+    ]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def _answer(name: str, data: Data) -> Iterator[str]:
+def answer_of(name: str, data: Data) -> Iterator[str]:
     pools = ", ".join(f"{count:,} {pool_class}" for pool_class, count in data["pools"].items() if count)
     loads = [hour["sessions"] for hour in data["hours"]]
     held = (
@@ -36,7 +42,7 @@ def _answer(name: str, data: Data) -> Iterator[str]:
         yield f"a fleet has at most {MAX_POOLS:,} pools: use {cells} fleets, each with a part of each class's pools"
 
 
-def _classes(data: Data) -> list[str]:
+def classes_of(data: Data) -> list[str]:
     head = ["class", "pools", "cost of one", "cost", "one more adds", "per cost"]
     rows = [
         [
@@ -69,14 +75,23 @@ def _utilities(hour: Data) -> Iterator[str]:
     yield "–" if hour["measured_utility"] is None else f"{hour['measured_utility']:,.2f} ± {hour['measured_error']:.2f}"
 
 
-def _rounds(data: Data) -> Iterator[str]:
+def rounds_of(data: Data) -> Iterator[str]:
+    """What each round found, and the bounds of the cost; for a budget only what some rounds missed."""
+    for number, found in enumerate(data["rounds"], start=1):
+        missed = " and ".join(_missed(found))
+        if missed or data["budget"] is None:
+            yield f"round {number}: a fleet for {amount(found['cost'])} {missed or 'is expected to keep the floor'}"
     if data["budget"] is not None:
         return
-    for number, found in enumerate(data["rounds"], start=1):
-        misses = f"misses the floor by {found['missing']:,.4g}" if found["missing"] else "is expected to keep the floor"
-        yield f"round {number}: a fleet for {amount(found['cost'])} {misses}"
     yield from _looked(data)
     yield _least(data)
+
+
+def _missed(found: Data) -> Iterator[str]:
+    if found["missing"]:
+        yield f"misses the floor by {found['missing']:,.4g}"
+    if found.get("refused"):
+        yield f"refuses {percent(found['refused'])} of a session type"
 
 
 def _looked(data: Data) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slta_planning.plan.expected import ExpectedFigures, Worth
-from slta_planning.plan.search import Looked, Round
+from slta_planning.plan.rounds import Figure, Looked, Round
 from slta_planning.plan.wanted import Hour
 from slta_planning.playing import Measured
 
@@ -28,21 +28,19 @@ class PlanRequest:
 class Plan:
     """The fleet found, how, and `played`: the measured utility of each hour, None if not simulated."""
 
-    fleet: Round
-    rounds: Sequence[Round]
-    looked: Looked | None
+    fleet: Round[ExpectedFigures]
+    rounds: Sequence[Round[ExpectedFigures]]
+    looked: Looked[ExpectedFigures] | None
     worths: Sequence[Worth]
     played: Sequence[Measured | None]
 
 
 def results(asked: PlanRequest, answer: Plan) -> dict[str, Any]:
     """All figures."""
-    plan, looked = answer.fleet, answer.looked
+    plan = answer.fleet
     return {
         "policy": asked.policy,
-        "pools": dict(zip(asked.classes, plan.pools, strict=True)),
-        "cost": plan.cost,
-        "proven": answer.rounds[0].proven,
+        **fleet_of(asked.classes, plan, answer.rounds),
         "floor": asked.floor,
         "budget": asked.budget,
         "hours": [_hour(asked, *row) for row in zip(asked.hours, plan.hours, answer.played, strict=True)],
@@ -50,12 +48,28 @@ def results(asked: PlanRequest, answer: Plan) -> dict[str, Any]:
             name: {"cost": cost, "adds": worth.adds, "adds_per_cost": worth.adds / cost, "pool_worth": worth.metric}
             for name, cost, worth in zip(asked.classes, asked.costs, answer.worths, strict=True)
         },
-        "rounds": [
-            {"pools": dict(zip(asked.classes, r.pools, strict=True)), "cost": r.cost, "missing": r.missing}
-            for r in answer.rounds
-        ],
-        "looked": {"mixes": looked.mixes, "none_below": looked.below} if looked else None,
+        "rounds": [round_of(asked.classes, found) for found in answer.rounds],
+        "looked": looked_of(answer.looked),
     }
+
+
+def fleet_of(classes: Sequence[str], plan: Round[Figure], rounds: Sequence[Round[Figure]]) -> dict[str, Any]:
+    """The fleet found, and whether the first round's was proven the cheapest."""
+    return {
+        "pools": dict(zip(classes, plan.pools, strict=True)),
+        "cost": plan.cost,
+        "proven": rounds[0].proven,
+    }
+
+
+def round_of(classes: Sequence[str], found: Round[Figure]) -> dict[str, Any]:
+    """What a round found and missed."""
+    return {"pools": dict(zip(classes, found.pools, strict=True)), "cost": found.cost, "missing": found.missing}
+
+
+def looked_of(looked: Looked[Figure] | None) -> dict[str, Any] | None:
+    """The mixes looked at; None for a budget."""
+    return {"mixes": looked.mixes, "none_below": looked.below} if looked else None
 
 
 def _hour(asked: PlanRequest, hour: Hour, seen: ExpectedFigures, played: Measured | None) -> dict[str, Any]:

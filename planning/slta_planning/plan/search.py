@@ -1,7 +1,8 @@
 """Search of a plan in rounds: solve by the bound, compute the gaps, raise the floors by them, repeat.
 
 The gaps are not linear in the pools, so they cannot be rows of the programme. The raised floors may pass a cheaper mix
-over whose gaps are smaller, so those are looked at afterwards.
+over whose gaps are smaller, so those are looked at afterwards. With session types the rounds are of
+`session_types.search`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import numpy as np
 from slta.core.fleet import FleetSpec
 from slta_planning.plan.expected import ExpectedFigures, PlacementGap, expected, no_loss
 from slta_planning.plan.market import Floats, Market
-from slta_planning.plan.mixes import TooManyError, mixes_below
+from slta_planning.plan.mixes import TooManyError, mixes_below, rows_of
+from slta_planning.plan.rounds import Figure, Figures, Looked, NoFleetError, Round, Searching
 from slta_planning.plan.solving import Solution, best_for, cheapest
-from slta_planning.text import amount
+from slta_planning.text import amount, percent
 
 ROUNDS = 5
 TOLERANCE = 1e-9
@@ -25,7 +27,10 @@ TOLERANCE = 1e-9
 SOLVER_TOLERANCE = 1e-6
 """Relative shortfall of a floor that the solver accepts."""
 LOOK_STEPS = 15_000_000
-"""Work of looking at cheaper mixes, in states of a prediction; more if the rounds took more. Some seconds."""
+"""Work of looking at cheaper mixes, in states of a prediction or simulated events; more if the rounds took more.
+
+Some seconds.
+"""
 SWING_STEPS = 2_000
 """Work of a swing gap."""
 HALVINGS = 12
@@ -33,33 +38,6 @@ HALVINGS = 12
 
 Ran = Callable[[], None]
 """Progress callback after each evaluated load."""
-
-
-class NoFleetError(Exception):
-    """No fleet was found; the message names the closest."""
-
-
-@dataclass(frozen=True)
-class Round:
-    """A fleet and its expected figures at each load; `missing` is the largest shortfall from a floor."""
-
-    pools: tuple[int, ...]
-    proven: bool
-    cost: float
-    hours: tuple[ExpectedFigures, ...]
-    missing: float = 0.0
-
-
-@dataclass(frozen=True)
-class Looked:
-    """Mixes looked at after the rounds, cheapest first; all for less than `below` are among them.
-
-    `better` is the first that is expected to keep the floors.
-    """
-
-    mixes: int
-    below: float
-    better: Round | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +49,29 @@ class Search:
     lost: PlacementGap
     ran: Ran
 
+    @property
+    def max_rounds(self) -> int:
+        """Maximum number of rounds."""
+        return ROUNDS
+
+    @property
+    def places_needed(self) -> int:
+        """Number of places that the sessions need."""
+        return self.market.room
+
+    def cost_of(self, pools: Sequence[int]) -> float:
+        """Cost of a fleet."""
+        return float(self.market.costs @ np.array(pools))
+
+    def cheapest(self, floors: Floats, rounds: Sequence[Round[ExpectedFigures]]) -> Solution | None:
+        """The cheapest fleet whose bound reaches the floors raised by the largest gaps of the rounds."""
+        gaps = [[hour.swing_gap + hour.placement_gap for hour in found.hours] for found in rounds]
+        return cheapest(self.market, floors + raised_by(gaps, floors))
+
+    def best_for(self, budget: float, _rounds: Sequence[Round[ExpectedFigures]]) -> Solution | None:
+        """The fleet with the largest mean bound."""
+        return best_for(self.market, budget)
+
     def earns(self, pools: Sequence[int], floors: Floats) -> bool:
         """Whether the bounds less the swing gaps reach the floors."""
         return all(
@@ -78,85 +79,125 @@ class Search:
             for load, floor in zip(self.market.loads, floors, strict=True)
         )
 
-    def round_of(self, solution: Solution, floors: Floats | None = None) -> Round:
+    def round_of(self, solution: Solution, floors: Floats | None = None) -> Round[ExpectedFigures]:
         """Evaluate a solution's fleet at each load."""
         hours = []
         for load in self.market.loads:
             hours.append(expected(self.spec, solution.pools, float(load), self.lost))
             self.ran()
-        cost = float(self.market.costs @ np.array(solution.pools))
-        utilities = np.array([hour.utility for hour in hours])
-        missing = 0.0 if floors is None else float((floors - utilities - TOLERANCE * np.abs(floors)).max())
-        return Round(solution.pools, solution.proven, cost, tuple(hours), max(missing, 0.0))
+        cost, missing = self.cost_of(solution.pools), shortfall(hours, floors)
+        return Round(solution.pools, solution.proven, cost, tuple(hours), missing)
+
+    def mixes_below(self, floors: Floats, limit: float) -> list[tuple[int, ...]]:
+        """Mixes for less than a limit whose bounds reach the floors."""
+        rows = rows_of(self.market, floors * (1 - np.sign(floors) * TOLERANCE))
+        return mixes_below(self.market.costs, rows, limit, self.market.most)
+
+    def look(self, pools: tuple[int, ...], floors: Floats) -> tuple[Round[ExpectedFigures] | None, int]:
+        """Evaluate a mix whose bounds less the swing gaps reach the floors."""
+        work = SWING_STEPS * len(floors)
+        if not self.earns(pools, floors):
+            return None, work
+        found = self.round_of(Solution(pools, proven=True), floors)
+        return (found if found.keeps else None), work + found.steps
 
 
-def cheapest_for(search: Search, floors: Floats) -> list[Round]:
-    """Rounds up to the cheapest fleet found with expected utility `floors`. Raises NoFleetError, Unusable.
+def raised_by(gaps: Sequence[Sequence[float]], floors: Floats) -> Floats:
+    """The largest gap of each load in the rounds, and what the solver takes for equal; 0 before the first round."""
+    if not gaps:
+        return np.zeros(len(floors))
+    raised: Floats = np.maximum(np.max(gaps, axis=0) + SOLVER_TOLERANCE * np.abs(floors), 0.0)
+    return raised
+
+
+def shortfall(hours: Sequence[Figures], floors: Floats | None) -> float:
+    """By how much the utilities are below the floors at most."""
+    if floors is None:
+        return 0.0
+    utilities = np.array([hour.utility for hour in hours])
+    return max(0.0, float((floors - utilities - TOLERANCE * np.abs(floors)).max()))
+
+
+def cheapest_for(search: Searching[Figure], floors: Floats) -> list[Round[Figure]]:
+    """Rounds up to the cheapest fleet found that keeps `floors`. Raises NoFleetError, Unusable.
 
     If `proven`, the first round's cost is a lower bound for these floors.
     """
-    rounds: list[Round] = []
-    raised = np.zeros(len(floors))
-    while len(rounds) < ROUNDS:
-        solution = cheapest(search.market, floors + raised)
+    rounds: list[Round[Figure]] = []
+    while len(rounds) < search.max_rounds:
+        solution = search.cheapest(floors, rounds)
         if solution is None:
             break
         rounds.append(search.round_of(solution, floors))
-        if not rounds[-1].missing:
+        if rounds[-1].keeps:
             return rounds
-        gaps = np.array([hour.swing_gap + hour.placement_gap for hour in rounds[-1].hours])
-        raised = np.maximum(raised, gaps + SOLVER_TOLERANCE * np.abs(floors))
     raise NoFleetError(_nearest(rounds))
 
 
-def look_below(search: Search, floors: Floats, rounds: Sequence[Round]) -> Looked:
+def look_below(search: Searching[Figure], floors: Floats, rounds: Sequence[Round[Figure]]) -> Looked[Figure]:
     """Look at the mixes cheaper than the last round's fleet, until one keeps the floors or the work is done."""
-    mixes, limit = _mixes_below(search.market, floors * (1 - np.sign(floors) * TOLERANCE), rounds)
+    mixes, limit = _mixes_below(search, floors, rounds)
     tried = {one.pools for one in rounds}
-    left = max(LOOK_STEPS, sum(map(_steps, rounds)))
+    left = max(LOOK_STEPS, sum(one.steps for one in rounds))
     for looked, pools in enumerate(mixes):
-        cost = float(search.market.costs @ np.array(pools))
         if left <= 0:
-            return Looked(looked, cost)
-        left -= SWING_STEPS * len(floors)
-        if pools in tried or not search.earns(pools, floors):
+            return Looked(looked, search.cost_of(pools))
+        if pools in tried:
             continue
-        found = search.round_of(Solution(pools, proven=True), floors)
-        if not found.missing:
-            return Looked(looked + 1, cost, found)
-        left -= _steps(found)
+        found, work = search.look(pools, floors)
+        left -= work
+        if found:
+            return Looked(looked + 1, found.cost, found)
     return Looked(len(mixes), limit)
 
 
-def _mixes_below(market: Market, floors: Floats, rounds: Sequence[Round]) -> tuple[list[tuple[int, ...]], float]:
-    """Mixes for less than the last round's fleet, or than a smaller limit that has few enough; and the limit."""
+def _mixes_below(
+    search: Searching[Figure], floors: Floats, rounds: Sequence[Round[Figure]]
+) -> tuple[list[tuple[int, ...]], float]:
+    """Mixes for less than the last round's fleet, or than a smaller limit that has few enough; and the limit.
+
+    None costs less than the first round's fleet if that is proven the cheapest by its bound.
+    """
     least, limit = rounds[0].cost, rounds[-1].cost
+    known = least * (1 - SOLVER_TOLERANCE) if rounds[0].proven else 0.0
     for _ in range(HALVINGS):
         with suppress(TooManyError):
-            return mixes_below(market, floors, limit), limit
+            mixes = search.mixes_below(floors, limit)
+            return [pools for pools in mixes if search.cost_of(pools) >= known], limit
         limit = (least + limit) / 2
     return [], least
 
 
-def _steps(found: Round) -> int:
-    return sum(hour.lost.steps for hour in found.hours)
+def best_within(search: Searching[Figure], budget: float) -> list[Round[Figure]]:
+    """Rounds up to the fleet with the largest mean bound within `budget` that refuses as few as asked.
+
+    Without session types the first does. Raises NoFleetError, Unusable.
+    """
+    rounds: list[Round[Figure]] = []
+    while len(rounds) < search.max_rounds:
+        solution = search.best_for(budget, rounds)
+        if solution is None:
+            break
+        rounds.append(search.round_of(solution))
+        if rounds[-1].keeps:
+            return rounds
+    if rounds:
+        raise NoFleetError(f"no fleet was found for {amount(budget)} that refuses so few: {_missed(rounds[-1])}")
+    raise NoFleetError(
+        f"no fleet for {amount(budget)} has the {search.places_needed:,} places that these sessions need"
+    )
 
 
-def best_within(search: Search, budget: float) -> list[Round]:
-    """One round: the fleet with the largest mean bound within `budget`. Raises NoFleetError, Unusable."""
-    solution = best_for(search.market, budget)
-    if solution is None:
-        raise NoFleetError(
-            f"no fleet for {amount(budget)} has the {search.market.room:,} places that these sessions need"
-        )
-    return [search.round_of(solution)]
-
-
-def _nearest(rounds: Sequence[Round]) -> str:
+def _nearest(rounds: Sequence[Round[Figure]]) -> str:
     if not rounds:
         return "no fleet of these classes reaches the floor, even with the best placement: lower --floor"
-    last = rounds[-1]
     return (
         f"no fleet was found that is expected to keep the floor: the bound reaches it for {amount(rounds[0].cost)}, "
-        f"but swings and placement lose too much; a fleet for {amount(last.cost)} misses it by {last.missing:,.4g}"
+        f"but swings and placement lose too much; {_missed(rounds[-1])}"
     )
+
+
+def _missed(last: Round[Figure]) -> str:
+    if last.refusing:
+        return f"a fleet for {amount(last.cost)} refuses {percent(last.refusing)} of a session type"
+    return f"a fleet for {amount(last.cost)} misses it by {last.missing:,.4g}"

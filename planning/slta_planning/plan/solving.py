@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -65,8 +65,18 @@ def _solved(market: Market, objective: Floats, rows: list[LinearConstraint], hou
         integrality=np.append(np.ones(classes), np.zeros(hours)),
         bounds=Bounds(np.append(np.zeros(classes), -free), np.append(np.full(classes, float(market.most)), free)),
         constraints=rows,
-        options={"time_limit": SECONDS, "mip_rel_gap": 0.0},
+        options=solver_options(),
     )
+    return solution_of(result, classes)
+
+
+def solver_options() -> dict[str, float]:
+    """Time limit and optimality of HiGHS."""
+    return {"time_limit": SECONDS, "mip_rel_gap": 0.0}
+
+
+def solution_of(result: Any, classes: int) -> Solution | None:  # noqa: ANN401 - scipy has no types
+    """Solution of a programme whose first variables are pools of each class. Raises Unusable."""
     if result.status == INFEASIBLE:
         return None
     if result.x is None:

@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from slta.core.ranking import Ranking
 from slta_planning.errors import UnusableError, check_header
 
 MAX_SESSIONS = 10_000_000.0
 """Maximum load."""
 COLUMNS = ("hour", "load")
+
+Row = TypeVar("Row")
+
+
+class Options(NamedTuple):
+    """Options of the command, as written."""
+
+    costs: Sequence[str]
+    loads: Sequence[str]
+    profile: Path | None
+    floor: str | None
+    budget: str | None
+    refused: float
+
+    def check(self) -> None:
+        """Raise Unusable unless there is one kind of load, and one aim."""
+        if bool(self.loads) == bool(self.profile):
+            raise UnusableError("give either --load or --profile")
+        if (self.floor is None) == (self.budget is None):
+            raise UnusableError("give either --floor or --budget")
 
 
 class Hour(NamedTuple):
@@ -32,9 +51,9 @@ class Floor:
     amount: float
     is_share: bool
 
-    def of_a_session(self, ranking: Ranking) -> float:
-        """Utility per session. Raises Unusable if no fleet of these classes can reach it."""
-        best = max(column[0] for column in ranking.marginals)
+    def of_a_session(self, marginals: Sequence[Sequence[float]]) -> float:
+        """Utility per session, from Δ of each class. Raises Unusable if no fleet of these classes can reach it."""
+        best = max(column[0] for column in marginals)
         if self.is_share and best <= 0:
             raise UnusableError(
                 "--floor: no session adds anything on a pool of these classes: give a utility per session"
@@ -56,37 +75,64 @@ def floor_of(text: str) -> Floor:
 
 def costs_of(texts: Sequence[str], names: Sequence[str]) -> tuple[float, ...]:
     """Parse `small=1` for each class, in the fleet file's order. Raises Unusable."""
-    found: dict[str, float] = {}
-    for text in texts:
-        name, equals, amount = text.partition("=")
-        if not equals:
-            raise UnusableError(f"--cost: {text!r} is not like {names[0]}=1")
-        if name not in names:
-            near = get_close_matches(name, names, 1)
-            hint = f"did you mean {near[0]}?" if near else f"the classes are {', '.join(names)}"
-            raise UnusableError(f"--cost: no class is named {name!r}; {hint}")
-        if name in found:
-            raise UnusableError(f"--cost: {name} has two costs")
-        found[name] = positive(amount, f"--cost {name}")
+    found = named_amounts(texts, names, "--cost", ("class", "classes"))
+    costs = {name: positive(text, f"--cost {name}") for name, text in found.items()}
     if missing := [name for name in names if name not in found]:
         raise UnusableError("--cost: every class needs a cost: add " + " ".join(f"--cost {name}=…" for name in missing))
-    return tuple(found[name] for name in names)
+    return tuple(costs[name] for name in names)
+
+
+def named_amounts(
+    texts: Sequence[str], names: Sequence[str], option: str, noun: tuple[str, str], unnamed: str | None = None
+) -> dict[str, str]:
+    """Split `small=1`; a text without a name is of `unnamed`. Raises Unusable for unknown or repeated names.
+
+    `noun` is singular and plural of what is named.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, amount = text.partition("=")
+        if not equals and unnamed is None:
+            raise UnusableError(f"{option}: {text!r} is not like {names[0]}=1")
+        name, amount = (name, amount) if equals else (unnamed or "", text)
+        if name not in names:
+            raise UnusableError(f"{option}: no {noun[0]} is named {name!r}; {_hint(name, names, noun[1])}")
+        if name in found:
+            raise UnusableError(f"{option}: {name} has two {option.removeprefix('--')}s")
+        found[name] = amount
+    return found
+
+
+def _hint(name: str, names: Sequence[str], plural: str) -> str:
+    near = get_close_matches(name, names, 1)
+    return f"did you mean {near[0]}?" if near else f"the {plural} are {', '.join(names)}"
 
 
 def read_profile(file: Path) -> list[Hour]:
     """CSV with the columns `hour` and `load`; hour names must be unique. Raises Unusable with the line."""
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        try:
-            hours = list(_hours(csv.DictReader(lines, skipinitialspace=True), file))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise UnusableError(f"{file}: is not CSV: {error}") from None
+    hours = rows_of(file, lambda rows: _hours(rows, file))
     if not any(hour.sessions for hour in hours):
         raise UnusableError(f"{file}: contains no hours")
     return hours
 
 
+def rows_of(file: Path, parse: Callable[[csv.DictReader[str]], Iterable[Row]]) -> list[Row]:
+    """All rows of a CSV, parsed. Raises Unusable."""
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        try:
+            return list(parse(csv.DictReader(lines, skipinitialspace=True)))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise UnusableError(f"{file}: is not CSV: {error}") from None
+
+
 def _hours(rows: csv.DictReader[str], file: Path) -> Iterator[Hour]:
     check_header(file, list(rows.fieldnames or ()), COLUMNS)
+    for name, place, row in hour_names(rows, file):
+        yield Hour(name, load_of(row["load"] or "", f"{place}: load", least=0.0))
+
+
+def hour_names(rows: csv.DictReader[str], file: Path) -> Iterator[tuple[str, str, Mapping[str, str | None]]]:
+    """Name of each row's hour, where it stands, and the row. Raises Unusable for names that are missing or repeated."""
     seen: set[str] = set()
     for row in rows:
         place = f"{file}, line {rows.line_num}"
@@ -94,7 +140,7 @@ def _hours(rows: csv.DictReader[str], file: Path) -> Iterator[Hour]:
         if not name or name in seen:
             raise UnusableError(f"{place}: " + (f"duplicate hour {name}" if name else "the hour is missing"))
         seen.add(name)
-        yield Hour(name, load_of(row["load"] or "", f"{place}: load", least=0.0))
+        yield name, place, row
 
 
 def load_of(text: str, what: str, least: float) -> float:

@@ -1,0 +1,94 @@
+"""Rounds of a search, and what a search is made of: with session types, or without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from slta_planning.plan.market import Floats
+from slta_planning.plan.solving import Solution
+
+
+class NoFleetError(Exception):
+    """No fleet was found; the message names the closest."""
+
+
+class Figures(Protocol):
+    """Figures of a fleet at a load: utility, and the work of finding it."""
+
+    @property
+    def utility(self) -> float: ...
+
+    @property
+    def steps(self) -> int: ...
+
+
+Figure = TypeVar("Figure", bound=Figures)
+
+
+@dataclass(frozen=True)
+class Round(Generic[Figure]):
+    """A fleet and its figures at each load; `missing` is the largest shortfall from a floor.
+
+    `refusing` is the largest share refused of a session type, where that is more than may be.
+    """
+
+    pools: tuple[int, ...]
+    proven: bool
+    cost: float
+    hours: tuple[Figure, ...]
+    missing: float = 0.0
+    refusing: float = 0.0
+
+    @property
+    def keeps(self) -> bool:
+        """Whether floors and refusals are as asked."""
+        return not self.missing and not self.refusing
+
+    @property
+    def steps(self) -> int:
+        """Work of finding its figures."""
+        return sum(hour.steps for hour in self.hours)
+
+
+@dataclass(frozen=True)
+class Looked(Generic[Figure]):
+    """Mixes looked at after the rounds, cheapest first; all for less than `below` are among them.
+
+    `better` is the first that keeps the floors.
+    """
+
+    mixes: int
+    below: float
+    better: Round[Figure] | None = None
+
+
+class Searching(Protocol[Figure]):
+    """What a search is made of. `rounds` are those before."""
+
+    def cost_of(self, pools: Sequence[int]) -> float:
+        """Cost of a fleet."""
+
+    def cheapest(self, floors: Floats, rounds: Sequence[Round[Figure]]) -> Solution | None:
+        """The cheapest fleet by its bound that may keep what the rounds missed; None if there is none."""
+
+    def best_for(self, budget: float, rounds: Sequence[Round[Figure]]) -> Solution | None:
+        """The fleet with the largest bound within a budget."""
+
+    def round_of(self, solution: Solution, floors: Floats | None = None) -> Round[Figure]:
+        """Evaluate a solution's fleet at each load."""
+
+    def mixes_below(self, floors: Floats, limit: float) -> list[tuple[int, ...]]:
+        """Mixes for less than a limit that may reach the floors, cheapest first. Raises TooManyError."""
+
+    def look(self, pools: tuple[int, ...], floors: Floats) -> tuple[Round[Figure] | None, int]:
+        """A mix if it keeps the floors, and the work of looking."""
+
+    @property
+    def max_rounds(self) -> int:
+        """Maximum number of rounds."""
+
+    @property
+    def places_needed(self) -> int:
+        """Number of places that the sessions need."""

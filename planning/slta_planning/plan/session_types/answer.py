@@ -1,0 +1,69 @@
+"""Search of a plan for a fleet with session types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from slta.core.fleet import FleetSpec
+from slta.core.session_types.bound import bound
+from slta_experiments.parallel import progress_bar
+from slta_planning.plan.rounds import Looked, Round
+from slta_planning.plan.search import best_within, cheapest_for, look_below
+from slta_planning.plan.session_types.loads import TypedHour, floors_of, loads_of, read_typed_profile
+from slta_planning.plan.session_types.market import typed_market_of
+from slta_planning.plan.session_types.playing import TypedFigures
+from slta_planning.plan.session_types.results import TypedPlan, TypedRequest, typed_results
+from slta_planning.plan.session_types.search import MAX_ROUNDS, TypedSearch, thinned
+from slta_planning.plan.wanted import Options, costs_of, floor_of, positive
+
+
+def planned(spec: FleetSpec, options: Options) -> dict[str, Any]:
+    """Figures of the plan. Raises NoFleetError, Unusable."""
+    asked = _asked(spec, options)
+    return typed_results(asked, _answer(spec, asked))
+
+
+def _asked(spec: FleetSpec, options: Options) -> TypedRequest:
+    kinds, floor, budget = spec.type_names, options.floor, options.budget
+    return TypedRequest(
+        spec.class_names(),
+        kinds,
+        costs_of(options.costs, spec.class_names()),
+        read_typed_profile(options.profile, kinds) if options.profile else [loads_of(options.loads, kinds)],
+        floors_of(floor_of(floor), spec) if floor is not None else None,
+        positive(budget, "--budget") if budget is not None else None,
+        options.refused,
+    )
+
+
+def _answer(spec: FleetSpec, asked: TypedRequest) -> TypedPlan:
+    market = typed_market_of(spec, asked.costs, asked.hours, asked.refused)
+    with progress_bar() as progress:
+        task = progress.add_task("planning", total=MAX_ROUNDS * len(asked.hours))
+        search = TypedSearch(spec, market, asked.refused, lambda: progress.advance(task))
+        rounds, looked = _found(search, asked)
+    plan = (looked and looked.better) or rounds[-1]
+    return TypedPlan(plan, rounds, looked, adds_of(spec, plan.pools, asked.hours))
+
+
+def _found(search: TypedSearch, asked: TypedRequest) -> tuple[list[Round[TypedFigures]], Looked[TypedFigures] | None]:
+    if asked.floors is None:
+        return best_within(search, asked.budget or 0.0), None
+    floors = np.array([asked.floor_at(hour) for hour in asked.hours])
+    rounds = cheapest_for(search, floors)
+    last = thinned(search, floors, rounds[-1])
+    rounds += [last] * (last.cost < rounds[-1].cost)
+    return rounds, look_below(search, floors, rounds)
+
+
+def adds_of(spec: FleetSpec, pools: tuple[int, ...], hours: list[TypedHour]) -> list[float]:
+    """What one more pool of each class adds to the bound, on average over the hours."""
+
+    def mean(mix: tuple[int, ...]) -> float:
+        found = [bound(spec.type_sets, spec.bound_ranking, mix, hour.sessions).utility for hour in hours]
+        return sum(found) / len(found)
+
+    now = mean(pools)
+    return [mean((*pools[:c], count + 1, *pools[c + 1 :])) - now for c, count in enumerate(pools)]

@@ -1,0 +1,83 @@
+"""Parsers of loads and floors by session type."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from slta.core.fleet import FleetSpec
+from slta.core.session_types import DEFAULT_TYPE
+from slta_planning.errors import UnusableError, check_header, refuse_twice
+from slta_planning.plan.wanted import Floor, hour_names, load_of, named_amounts, rows_of
+
+MAX_SIMULATED = 50_000.0
+"""Maximum sessions of all types at a time: more would take minutes to simulate."""
+
+
+class TypedHour(NamedTuple):
+    """Row of a profile: name and mean sessions of each type, by its number. A single load has no name."""
+
+    name: str
+    sessions: tuple[float, ...]
+
+    @property
+    def total(self) -> float:
+        """Mean sessions of the whole fleet."""
+        return sum(self.sessions)
+
+
+def loads_of(texts: Sequence[str], kinds: Sequence[str]) -> TypedHour:
+    """Parse `video=120` for each type; `50` alone is the load of `default`, 0 without it. Raises Unusable."""
+    found = named_amounts(texts, kinds, "--load", ("session type", "session types"), unnamed=DEFAULT_TYPE)
+    _refuse_missing(found, kinds)
+    loads = {name: load_of(text, f"--load {name}", least=0.0) for name, text in found.items()}
+    return _simulated(_hour("", loads, kinds), "--load", least=1.0)
+
+
+def _refuse_missing(found: Mapping[str, str], kinds: Sequence[str]) -> None:
+    missing = [name for name in kinds if name not in found and name != DEFAULT_TYPE]
+    if missing:
+        words = " ".join(f"--load {name}=…" for name in missing)
+        raise UnusableError(f"--load: every session type needs a load: add {words}")
+
+
+def read_typed_profile(file: Path, kinds: Sequence[str]) -> list[TypedHour]:
+    """CSV with the columns `hour`, one of each type and, if there are such sessions, `default`. Raises Unusable."""
+    hours = rows_of(file, lambda rows: _hours(rows, file, kinds))
+    if not any(hour.total for hour in hours):
+        raise UnusableError(f"{file}: contains no hours")
+    return hours
+
+
+def _hours(rows: csv.DictReader[str], file: Path, kinds: Sequence[str]) -> Iterator[TypedHour]:
+    columns = list(rows.fieldnames or ())
+    check_header(file, columns, ("hour", *(name for name in kinds if name != DEFAULT_TYPE)))
+    refuse_twice(f"{file}: the first line", columns, [DEFAULT_TYPE])
+    if "load" in columns and "load" not in kinds:
+        raise UnusableError(f"{file}: the fleet has session types: the column load cannot say whose sessions it means")
+    for name, place, row in hour_names(rows, file):
+        loads = {kind: load_of(row[kind] or "", f"{place}: {kind}", least=0.0) for kind in kinds if kind in columns}
+        yield _simulated(_hour(name, loads, kinds), place, least=0.0)
+
+
+def _hour(name: str, loads: Mapping[str, float], kinds: Sequence[str]) -> TypedHour:
+    return TypedHour(name, tuple(loads.get(kind, 0.0) for kind in kinds))
+
+
+def _simulated(hour: TypedHour, what: str, least: float) -> TypedHour:
+    if not least <= hour.total <= MAX_SIMULATED:
+        raise UnusableError(
+            f"{what}: all types together have {hour.total:g} sessions, not from {least:g} to {MAX_SIMULATED:,.0f}, as "
+            "many as can be simulated: plan a part of the fleet"
+        )
+    return hour
+
+
+def floors_of(floor: Floor, spec: FleetSpec) -> tuple[float, ...]:
+    """Utility per session of each type; a share is of the most that one can add in the type's classes."""
+    if not floor.is_share:
+        return (floor.of_a_session(spec.ranking.marginals),) * len(spec.type_names)
+    columns = spec.ranking.marginals
+    return tuple(floor.of_a_session([columns[c] for c in own]) for own in spec.type_sets.classes)

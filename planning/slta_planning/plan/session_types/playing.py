@@ -1,0 +1,225 @@
+"""Simulated figures of a fleet at the loads of its session types: Poisson arrivals, exponential durations, JLMU.
+
+Runs are added until every figure that is held against a limit is two standard errors from it, or known so well that the
+difference does not matter, or enough sessions are simulated. The seeds are 0, 1, 2, … for every fleet, so fleets are
+compared on the same sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slta.core.fleet import FleetSpec
+from slta.core.policies.choice import NOTHING
+from slta.core.session_types.bound import bound
+from slta.core.session_types.sets import TypeSets, everywhere
+from slta_experiments.engine.session_types.simulate import Averages, Span, simulate
+from slta_experiments.workload import WARM_UP, Floats, TypedWorkload, generator, stationary, typed
+from slta_planning.playing import Measured, measured, shape_of
+
+LEAST_RUNS, MOST_RUNS = 8, 64
+KEPT = 16
+"""Workloads in memory, some 10 MB each at most."""
+RUN_SESSIONS = 25_000
+"""Sessions measured in a run, within 10 and 10,000 mean durations."""
+MOST_SESSIONS = 2_000_000
+"""No further run is added beyond so many sessions."""
+FAR = 2.0
+"""Standard errors from a limit at which a figure is decided."""
+FINE_UTILITY, FINE_REFUSED = 1e-4, 0.1
+"""Standard errors relative to the limit that need no further runs."""
+STEP = 1e-3
+"""Relative change of a load by which its price is found."""
+
+
+class TypeFigures(NamedTuple):
+    """Of one type: offered sessions, share of them refused, mean sessions by class, utility of one session more."""
+
+    offered: float
+    refused: Measured
+    sessions: tuple[float, ...]
+    price: float
+
+
+class TypedFigures(NamedTuple):
+    """Figures of a fleet at one load of each type: time averages of the whole fleet.
+
+    `bound` is U*(N_1 … N_T, A) at the offered loads, `compatibility_gap` how much more U*(N, A) is; `played` the
+    simulated utility in `runs` runs with `sessions` sessions in all.
+    """
+
+    bound: float
+    compatibility_gap: float
+    played: Measured
+    types: tuple[TypeFigures, ...]
+    runs: int
+    sessions: int
+
+    @property
+    def steps(self) -> int:
+        """Work of the simulation, in events."""
+        return 2 * self.sessions
+
+    @property
+    def utility(self) -> float:
+        """Simulated utility."""
+        return self.played.mean
+
+    @property
+    def gap(self) -> float:
+        """What swings, placement and refusals cost."""
+        return self.bound - self.utility
+
+    @property
+    def refused(self) -> float:
+        """Largest share of refused sessions of a type."""
+        return max((found.refused.mean for found in self.types), default=0.0)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What figures are held against: least utility, None without a floor, and largest share refused of each type.
+
+    After `runs` runs the means decide.
+    """
+
+    floor: float | None
+    refused: float
+    runs: int = MOST_RUNS
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: utility at the offered loads, share refused of each type, and mean sessions `held[t, c]`."""
+
+    utility: float
+    refused: Floats
+    held: Floats
+    sessions: int
+
+
+def played(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float], limits: Limits) -> TypedFigures:
+    """Simulate a fleet that has room for these loads, one or more sessions in all."""
+    best, prices = bounds_of(spec, pools, loads)
+    free = bound(everywhere(len(pools)), spec.bound_ranking, pools, [sum(loads)]).utility
+    play = _Play.of(spec, pools, tuple(loads), prices)
+    runs: list[Run] = []
+    for run in play.runs():
+        runs.append(run)
+        if len(runs) >= LEAST_RUNS and _is_enough(runs, loads, play.span, limits):
+            break
+    shares = refused_of(runs)
+    held = np.mean([run.held for run in runs], axis=0)
+    found = zip(loads, shares, held, prices, strict=True)
+    types = tuple(TypeFigures(n, share, tuple(map(float, row)), price) for n, share, row, price in found)
+    utility = measured([run.utility for run in runs])
+    return TypedFigures(best, free - best, utility, types, len(runs), sum(run.sessions for run in runs))
+
+
+def bounds_of(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float]) -> tuple[float, list[float]]:
+    """U*(N_1 … N_T, A), and what one session more of each type adds to it."""
+
+    def best(sessions: Sequence[float]) -> float:
+        return bound(spec.type_sets, spec.bound_ranking, pools, sessions).utility
+
+    now, prices = best(loads), []
+    for kind, load in enumerate(loads):
+        step = STEP * load or STEP
+        prices.append((best([n + step * (k == kind) for k, n in enumerate(loads)]) - now) / step)
+    return now, prices
+
+
+def refused_of(runs: Sequence[Run]) -> list[Measured]:
+    """Share refused of each type."""
+    return [measured([float(share) for share in column]) for column in np.array([run.refused for run in runs]).T]
+
+
+def _is_enough(runs: Sequence[Run], loads: Sequence[float], span: Span, limits: Limits) -> bool:
+    """Whether every figure is decided, or the work done."""
+    if len(runs) >= limits.runs or sum(run.sessions for run in runs) >= MOST_SESSIONS:
+        return True
+    utility = measured([run.utility for run in runs])
+    if limits.floor is not None and not _is_decided(utility, limits.floor, FINE_UTILITY * abs(limits.floor)):
+        return False
+    seconds = len(runs) * (span.horizon - span.warm_up)
+    return all(
+        _is_decided(_cautious(share, limits.refused, load * seconds), limits.refused, FINE_REFUSED * limits.refused)
+        for share, load in zip(refused_of(runs), loads, strict=True)
+        if load
+    )
+
+
+def _is_decided(seen: Measured, limit: float, fine: float) -> bool:
+    return abs(seen.mean - limit) >= FAR * seen.error or seen.error <= fine
+
+
+def _cautious(share: Measured, limit: float, sessions: float) -> Measured:
+    """A share with at least the error of a share at the limit whose refusals are independent."""
+    return Measured(share.mean, max(share.error, (limit / sessions) ** 0.5))
+
+
+@dataclass(frozen=True)
+class _Play:
+    """A fleet and its loads. `classes[c]` is the number of its class c, one with pools, in the fleet file."""
+
+    spec: FleetSpec
+    pools: Sequence[int]
+    classes: Sequence[int]
+    sets: TypeSets
+    loads: tuple[float, ...]
+    prices: Sequence[float]
+    span: Span
+
+    @classmethod
+    def of(cls, spec: FleetSpec, pools: Sequence[int], loads: tuple[float, ...], prices: Sequence[float]) -> _Play:
+        present = [c for c, count in enumerate(pools) if count]
+        sets = TypeSets(tuple(tuple(present.index(c) for c in own if pools[c]) for own in spec.type_sets.classes))
+        times = min(max(RUN_SESSIONS / sum(loads), 10.0), 10_000.0)
+        return cls(spec, pools, present, sets, loads, prices, Span(WARM_UP, WARM_UP + times))
+
+    def runs(self) -> Iterator[Run]:
+        """One run per seed."""
+        shape = shape_of(self.spec.classes, self.pools)
+        for seed in range(MOST_RUNS):
+            workload = workload_of(self.loads, self.span.horizon, seed)
+            yield self._run(workload, simulate(shape, sum(shape.shares), self.sets, "price", workload, self.span))
+
+    def _run(self, workload: TypedWorkload, found: Averages) -> Run:
+        """Corrected by `prices` for the run's own numbers of sessions, whose expectations are the loads."""
+        offered = np.array(workload.means(self.span.warm_up, self.span.horizon), dtype=float)
+        offered.resize(len(self.loads))
+        due = np.array(self.loads) * (self.span.horizon - self.span.warm_up)
+        utility = found.utility - float(np.dot(self.prices, offered - np.array(self.loads)))
+        refused = np.array(found.refused) / np.where(due, due, 1.0)
+        return Run(utility, refused, self._sessions(workload, found.pools), len(workload.kinds))
+
+    def _sessions(self, workload: TypedWorkload, pools: NDArray[np.int64]) -> Floats:
+        """Mean sessions by type and class of the fleet file."""
+        sessions, span = workload.sessions, self.span
+        ends = np.empty(len(pools))
+        ends[sessions.departing] = sessions.departures
+        times = np.minimum(ends, span.horizon) - np.maximum(sessions.arrivals, span.warm_up)
+        there = (pools != NOTHING) & (times > 0)
+        counts = [self.pools[c] for c in self.classes]
+        of_class = np.repeat(self.classes, counts)[pools[there]]
+        shape = len(self.loads), len(self.pools)
+        cells = np.ravel_multi_index((workload.kinds[there], of_class), shape)
+        sums = np.bincount(cells, weights=times[there], minlength=shape[0] * shape[1])
+        return sums.reshape(shape) / (span.horizon - span.warm_up)
+
+
+@lru_cache(maxsize=KEPT)
+def workload_of(loads: tuple[float, ...], horizon: float, seed: int) -> TypedWorkload:
+    """The sessions of one run, the same for every fleet."""
+    keys = [round(1000 * load) for load in loads]
+    parts = [
+        stationary(generator(15, seed, kind, key), load, horizon)
+        for kind, (load, key) in enumerate(zip(loads, keys, strict=True))
+    ]
+    return typed(generator(15, seed, len(loads), *keys), parts)

@@ -1,0 +1,168 @@
+"""`slta plan` on the command line for a fleet with session types."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from slta.core.session_types.bound import bound
+from slta.fleet_file import compile_spec, load_yaml
+from slta_planning.plan.command import app
+from slta_planning.plan.session_types import playing
+from slta_planning.plan.session_types.loads import loads_of, read_typed_profile
+from tests.planning.commands import called, figures_of, prose, shown
+
+FLEET = """\
+fleet: media
+policy: jlmu
+session_types:
+  video: [gpu]
+  chat: [gpu, plain]
+classes:
+  - {name: gpu, utility: {kind: table, values: [0, 5, 9, 12, 14]}, capacity: 4, pools: 2}
+  - {name: plain, utility: {kind: table, values: [0, 4, 7, 9]}, capacity: 3, pools: 3}
+"""
+COSTS = ["--cost", "gpu=3", "--cost", "plain=1"]
+LOADS = ["--load", "video=6", "--load", "chat=12"]
+PLAN = [*COSTS, *LOADS, "--refused", "0.01"]
+KINDS = ["default", "video", "chat"]
+
+
+@pytest.fixture(autouse=True)
+def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playing, "RUN_SESSIONS", 5_000)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    path = tmp_path / "media.yaml"
+    path.write_text(FLEET, encoding="utf-8")
+    return path
+
+
+def plan(fleet: Path, *options: str) -> Result:
+    return called(app, fleet, *options)
+
+
+def figures(fleet: Path, *options: str) -> Any:
+    return figures_of(app, fleet.parent, fleet, *options)
+
+
+def test_a_plan_keeps_floor_and_refusals_in_simulation(fleet: Path) -> None:
+    data = figures(fleet, *PLAN, "--floor", "60%")
+    spec, (hour,), pools = compile_spec(load_yaml(fleet).file), data["hours"], list(data["pools"].values())
+    most = bound(spec.type_sets, spec.bound_ranking, pools, [0, 6, 12]).utility
+    assert hour["bound"] == pytest.approx(most)
+    assert hour["floor"] == pytest.approx(0.6 * 5 * 18)
+    assert hour["floor"] <= hour["measured_utility"] < most
+    assert hour["measured_error"] < 0.01 * most
+    assert data["cost"] == pytest.approx(3 * pools[0] + pools[1])
+    assert list(hour["session_types"]) == ["video", "chat"]
+    assert all(found["refused"] <= 0.01 for found in hour["session_types"].values())
+    assert hour["session_types"]["video"]["sessions"]["plain"] == 0
+    more = bound(spec.type_sets, spec.bound_ranking, [pools[0] + 1, pools[1]], [0, 6, 12]).utility
+    assert data["classes"]["gpu"]["adds"] == pytest.approx(more - most)
+    assert data["rounds"][-1]["refused"] == 0
+
+
+def test_a_share_is_of_what_each_type_can_earn(fleet: Path) -> None:
+    fleet.write_text(FLEET.replace("chat: [gpu, plain]", "chat: [plain]"), encoding="utf-8")
+    data = figures(fleet, *PLAN, "--floor", "60%")
+    assert data["floor"] == {"default": 3.0, "video": 3.0, "chat": pytest.approx(2.4)}
+    assert data["hours"][0]["floor"] == pytest.approx(3 * 6 + 2.4 * 12)
+    assert figures(fleet, *PLAN, "--floor", "2.5")["hours"][0]["floor"] == 2.5 * 18
+
+
+def test_the_report_names_types_refusals_and_seeds(fleet: Path) -> None:
+    text = shown(plan(fleet, *PLAN, "--floor", "60%"))
+    assert "media: the cheapest fleet found for 18 sessions has" in text
+    assert "type offered refused in gpu in plain" in text
+    assert "video 6 0." in text
+    assert "JLMU with prices in virtual time on this fleet" in text
+    assert "runs, seeds from 0" in text
+    assert "at most 1.00 %" in text
+
+
+def test_a_fleet_that_observes_is_planned_for_jlmu(fleet: Path) -> None:
+    fleet.write_text(FLEET.replace("jlmu", "observe"), encoding="utf-8")
+    assert figures(fleet, *PLAN, "--budget", "40")["policy"] == "jlmu"
+
+
+@pytest.mark.parametrize("wanted", [["--floor", "60%"], ["--budget", "40"]])
+def test_the_prose_of_a_plan_fits_80_columns(fleet: Path, wanted: list[str]) -> None:
+    assert max(map(len, prose(plan(fleet, *PLAN, *wanted)))) <= 80
+
+
+def test_a_day_has_a_column_for_each_type(fleet: Path, tmp_path: Path) -> None:
+    day = tmp_path / "day.csv"
+    day.write_text("hour,chat,video,default\nnight,2,1,0\nnoon,12,3,1.5\nnone,0,0,0\n", encoding="utf-8")
+    assert read_typed_profile(day, KINDS)[1] == ("noon", (1.5, 3.0, 12.0))
+    data = figures(fleet, *COSTS, "--profile", str(day), "--floor", "60%", "--refused", "0.02")
+    night, noon, none = data["hours"]
+    assert (night["sessions"], noon["sessions"], none["runs"]) == (3, 16.5, 0)
+    assert list(noon["session_types"]) == KINDS
+    assert all(hour["measured_utility"] >= hour["floor"] for hour in (night, noon))
+    assert none["measured_utility"] is None
+    text = plan(fleet, *COSTS, "--profile", str(day), "--floor", "60%", "--refused", "0.02").output
+    assert [line.split()[:3] for line in text.splitlines() if line.startswith("noon")][1:] == [
+        ["noon", kind, load] for kind, load in (("default", "1.5"), ("video", "3"), ("chat", "12"))
+    ]
+
+
+def test_sessions_without_a_type_are_a_load_without_a_name() -> None:
+    assert loads_of(["video=6", "3", "chat=1e1"], KINDS) == ("", (3.0, 6.0, 10.0))
+    assert loads_of(["default=3", "video=6", "chat=0"], KINDS) == ("", (3.0, 6.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--load", "video=6"], "--load: every session type needs a load: add --load chat=…"),
+        (["--load", "18"], "every session type needs a load: add --load video=… --load chat=…"),
+        ([*LOADS, "--load", "vide=6"], "--load: no session type is named 'vide'; did you mean video?"),
+        ([*LOADS, "--load", "audio=6"], "no session type is named 'audio'; the session types are default, video, chat"),
+        ([*LOADS, "--load", "chat=6"], "--load: chat has two loads"),
+        ([*LOADS, "--load", "2", "--load", "3"], "--load: default has two loads"),
+        (["--load", "video=-1", "--load", "chat=2"], "--load video: -1 is not from 0 to"),
+        (["--load", "video=many", "--load", "chat=2"], "--load video: 'many' is not a number of sessions"),
+        (["--load", "video=0", "--load", "chat=0"], "--load: all types together have 0 sessions, not from 1 to 50,000"),
+        (["--load", "video=1", "--load", "chat=60000"], "as many as can be simulated: plan a part of the fleet"),
+        ([*LOADS, "--floor", "9"], "--floor: a session adds at most 5 on a pool of these classes"),
+    ],
+)
+def test_a_call_that_makes_no_sense_ends_with_2(fleet: Path, options: list[str], message: str) -> None:
+    floor = [] if "--floor" in options else ["--floor", "1"]
+    result = plan(fleet, *COSTS, *options, *floor)
+    assert result.exit_code == 2
+    assert message in shown(result)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("hour,video\n1,2\n", "must name the columns hour,video,chat; chat missing"),
+        ("hour,video,chat,load\n1,2,3,5\n", "the column load cannot say whose sessions it means"),
+        ("hour,video,chat,default,default\n1,2,3,5,5\n", "names the column default twice"),
+        ("hour,video,chat\n1,2,-3\n", "line 2: chat: -3 is not from 0"),
+        ("hour,video,chat\n1,2,3\n1,2,3\n", "line 3: duplicate hour 1"),
+        ("hour,video,chat\n1,0,0\n", "contains no hours"),
+        ("hour,video,chat\n1,40000,20000\n", "line 2: all types together have 60000 sessions"),
+    ],
+)
+def test_a_profile_that_cannot_be_used_is_named_with_its_line(
+    fleet: Path, tmp_path: Path, text: str, message: str
+) -> None:
+    day = tmp_path / "day.csv"
+    day.write_text(text, encoding="utf-8")
+    result = plan(fleet, *COSTS, "--profile", str(day), "--floor", "1")
+    assert result.exit_code == 2
+    assert message in shown(result)
+
+
+def test_where_no_fleet_does_it_the_command_ends_with_1(fleet: Path) -> None:
+    result = plan(fleet, *PLAN, "--floor", "100%")
+    assert result.exit_code == 1
+    assert "media: no fleet" in result.output

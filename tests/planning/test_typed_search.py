@@ -1,0 +1,161 @@
+"""The search with session types asks the simulation: of small fleets, all of which can be simulated."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from slta.core.expected_gap import blocking
+from slta.core.fleet import FleetSpec
+from slta_planning.plan.rounds import NoFleetError, Round
+from slta_planning.plan.search import best_within, cheapest_for, look_below
+from slta_planning.plan.session_types import playing
+from slta_planning.plan.session_types import search as searching
+from slta_planning.plan.session_types.playing import Limits, TypedFigures, played
+from slta_planning.plan.session_types.search import TypedSearch, demand_of, thinned
+from slta_planning.plan.solving import Solution
+from slta_planning.playing import Measured
+from tests.planning.typed_markets import best, typed_market, typed_spec
+
+NO_LIMITS = Limits(None, 0.5)
+SHARED = typed_spec([(5, 4, 3, 2), (3, 2, 1)], [[0], [0, 1]])
+"""Type 1 depends on class 0, where type 2 finds more than in class 1."""
+COSTS = (2.0, 1.0)
+
+
+def searched(spec: FleetSpec, *hours: list[float], refused: float, costs: tuple[float, ...] = COSTS) -> TypedSearch:
+    return TypedSearch(spec, typed_market(spec, costs, *hours, refused=refused), refused, lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playing, "RUN_SESSIONS", 5_000)
+
+
+def test_a_type_alone_is_refused_by_erlangs_formula() -> None:
+    spec = typed_spec([(3, 2), (9, 9, 9)], [[0]])
+    found = played(spec, (4, 0), [0.0, 6.0], Limits(None, 0.15))
+    (share,) = [one.refused for one in found.types if one.offered]
+    assert share.mean == pytest.approx(blocking(6.0, 8), abs=4 * share.error)
+    assert found.types[1].sessions[0] == pytest.approx(6 * (1 - share.mean), rel=0.02)
+    assert found.types[1].sessions[1] == 0
+
+
+def test_the_utility_of_a_single_pool_is_that_of_erlangs_distribution() -> None:
+    """Where there is nothing to choose: E u(X), X Poisson, truncated at the capacity."""
+    found = played(typed_spec([(7, 4, 2, 1), (1,)], [[0]]), (1, 0), [0.0, 2.0], NO_LIMITS)
+    weights = np.array([2**k / math.factorial(k) for k in range(5)])
+    expected = float(weights @ [0, 7, 11, 13, 14] / weights.sum())
+    assert found.utility == pytest.approx(expected, abs=4 * found.played.error)
+    assert found.played.error < 0.01 * expected
+    assert (found.bound, found.gap) == (11, 11 - found.utility)
+
+
+def test_a_runs_own_numbers_of_sessions_are_corrected_by_the_price() -> None:
+    """On straight curves with room nothing is left of the runs' differences."""
+    found = played(typed_spec([(3, 3, 3), (2, 2, 2)], [[0], [1]]), (20, 20), [0.0, 4.0, 5.0], NO_LIMITS)
+    assert found.utility == pytest.approx(3 * 4 + 2 * 5)
+    assert found.played.error < 1e-6
+
+
+def test_the_compatibility_gap_is_what_the_sets_cost() -> None:
+    spec = typed_spec([(5, 1), (3, 1)], [[0]])
+    found = played(spec, (2, 4), [0.0, 4.0], NO_LIMITS)
+    assert found.compatibility_gap == (2 * 5 + 2 * 3) - (2 * 5 + 2 * 1)
+
+
+def test_figures_repeat_and_sessions_of_a_type_are_in_its_classes() -> None:
+    once, again = (played(SHARED, (6, 4), [1.0, 6.0, 9.0], NO_LIMITS) for _ in range(2))
+    assert once == again
+    assert once.types[1].sessions[1] == 0
+    offered, held = (sum(column) for column in ([1.0, 6.0, 9.0], [sum(one.sessions) for one in once.types]))
+    assert held == pytest.approx(offered, rel=0.03)
+
+
+def test_runs_are_added_near_a_limit_only() -> None:
+    far, near = (played(SHARED, (4, 3), [0.0, 6.0, 9.0], Limits(None, limit)) for limit in (0.5, 0.016))
+    assert far.runs == playing.LEAST_RUNS < near.runs
+    assert far.types[1].refused.error > near.types[1].refused.error
+
+
+def test_the_simulation_asks_for_more_than_the_programme() -> None:
+    one, floors = searched(SHARED, [0.0, 6.0, 9.0], refused=0.01), np.array([40.0])
+    rounds = cheapest_for(one, floors)
+    first, last = rounds[0], rounds[-1]
+    assert best(SHARED, first.pools, [0.0, 6.0, 9.0]).utility >= 40
+    assert first.refusing > 0.01
+    assert (last.refusing, last.missing) == (0, 0)
+    assert last.cost > first.cost
+    assert last.hours[0].refused <= 0.01
+    assert last.hours[0].utility >= 40
+
+
+@pytest.mark.parametrize(("floor", "refused"), [(40.0, 0.01), (55.0, 0.05)])
+def test_the_answer_is_the_cheapest_of_all_mixes_that_keep_floor_and_refusals(floor: float, refused: float) -> None:
+    loads, floors = [0.0, 6.0, 9.0], np.array([floor])
+    one = searched(SHARED, loads, refused=refused)
+    rounds = cheapest_for(one, floors)
+    rounds.append(thinned(one, floors, rounds[-1]))
+    answer = look_below(one, floors, rounds).better or rounds[-1]
+    everything = searched(SHARED, loads, refused=refused)
+    cheaper = [mix for mix in product(range(20), range(30)) if everything.cost_of(mix) < answer.cost]
+    roomy = [mix for mix in cheaper if best(SHARED, mix, loads).refused == 0]
+    assert len(roomy) > 5
+    assert not [mix for mix in roomy if everything.round_of(Solution(mix, proven=True), floors).keeps]
+
+
+def test_of_a_day_every_load_is_kept() -> None:
+    day = [0.0, 6.0, 2.0], [0.0, 0.0, 0.0], [0.0, 1.0, 9.0]
+    found = cheapest_for(searched(SHARED, *day, refused=0.02), np.array([20.0, 0.0, 25.0]))[-1]
+    assert all(hour.refused <= 0.02 for hour in found.hours if hour.types)
+    assert found.hours[1].runs == 0
+    assert [hour.utility >= floor for hour, floor in zip(found.hours, (20, 0, 25), strict=True)] == [True] * 3
+
+
+def test_within_a_budget_rounds_end_with_few_refusals_too() -> None:
+    spec = typed_spec([(6, 6, 6, 5), (4, 4, 3)], [[0], [0, 1]])
+    one = searched(spec, [0.0, 10.0, 30.0], refused=0.01, costs=(4.0, 1.0))
+    rounds = best_within(one, 47.0)
+    assert rounds[0].refusing > 0.01 >= rounds[-1].hours[0].refused
+    assert rounds[-1].cost <= 47
+    with pytest.raises(NoFleetError, match=r"no fleet was found for 32 that refuses so few: a fleet for 32 refuses 5"):
+        best_within(one, 32.0)
+    with pytest.raises(NoFleetError, match=r"no fleet for 9 has the 53 places"):
+        best_within(one, 9.0)
+
+
+def figures_of(offered: tuple[float, ...], refused: tuple[float, ...]) -> TypedFigures:
+    types = [playing.TypeFigures(n, Measured(r, 0.0), (0.0, 0.0), 0.0) for n, r in zip(offered, refused, strict=True)]
+    return TypedFigures(0.0, 0.0, Measured(0.0, 0.0), tuple(types), 8, 8)
+
+
+def test_a_demand_is_more_of_the_refused_types_than_the_fleet_has_room_for() -> None:
+    seen = figures_of((0.0, 6.0, 4.0), (0.0, 0.1, 0.0))
+    demand = demand_of(SHARED, (3, 2), seen, 0.01, 1)
+    assert list(demand[[0, 2]]) == [0, 4]
+    assert best(SHARED, (3, 2), [float(n) for n in demand]).refused > 0
+    twice = demand_of(SHARED, (3, 2), seen, 0.01, 2)
+    assert twice[1] > demand[1]
+
+
+def test_a_mix_with_no_more_pools_than_one_that_missed_is_not_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = searched(SHARED, [0.0, 6.0, 9.0], refused=0.01)
+    one.failed.append((5, 5))
+    monkeypatch.setattr(searching, "played", None)
+    assert one.look((5, 4), np.array([1.0])) == (None, searching.BOUND_STEPS)
+
+
+def test_a_fleet_is_thinned_to_what_it_needs() -> None:
+    one, floors = searched(SHARED, [0.0, 6.0, 9.0], refused=0.02), np.array([30.0])
+    lavish: Round[TypedFigures] = one.round_of(Solution((20, 9), proven=True), floors)
+    found = thinned(one, floors, lavish)
+    assert found.keeps
+    for c in range(2):
+        fewer = tuple(count - (k == c) for k, count in enumerate(found.pools))
+        if min(fewer) >= 0:
+            fresh = replace(one, failed=[], duals=[])
+            assert fresh.look(fewer, floors)[0] is None
