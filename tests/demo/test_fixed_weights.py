@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import pytest
 
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimum
+from slta.core.policies import POLICIES
 from slta.core.session_types.bound import bound
 from slta.core.utility import (
     CappedLinearUtility,
@@ -80,9 +82,13 @@ def test_an_empty_fleet_has_no_utility() -> None:
     assert FixedWeights(SATURATING, (0, 0, 0), [0]).utility((0, 0, 0), [0]) == 0
 
 
+def of_types(**session_types: Sequence[str]) -> FleetSpec:
+    return FleetSpec(SATURATING.classes, POLICIES["jlmu"], session_types=session_types)
+
+
 def test_sessions_of_a_type_use_only_its_classes() -> None:
     """100 sessions on the 50 pools of slope 1, the others on 25 pools of slope 3/2 up to 20."""
-    spec = FleetSpec(SATURATING.classes, session_types={"plain": ["linear"], "rich": ["capped"]})
+    spec = of_types(plain=["linear"], rich=["capped"])
     weights = FixedWeights(spec, POOLS, [0, 100, 500])
     assert weights.weights == [2, NO_WEIGHT, 20]
     assert weights.utility(POOLS, [0, 100, 250]) == pytest.approx(100 + 250 * 1.5)
@@ -90,7 +96,7 @@ def test_sessions_of_a_type_use_only_its_classes() -> None:
 
 
 def test_weights_are_the_optimum_of_the_types_at_the_load_they_are_tuned_for() -> None:
-    spec = FleetSpec(SATURATING.classes, session_types={"plain": ["linear", "quadratic"]})
+    spec = of_types(plain=["linear", "quadratic"])
     for sessions in ([400, 100], [100, 400], [0, 900]):
         best = bound(spec.type_sets, spec.ranking, POOLS, sessions).utility
         assert FixedWeights(spec, POOLS, sessions).utility(POOLS, sessions) == pytest.approx(best, abs=1e-9)
