@@ -6,7 +6,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,6 @@ from tests.client.conftest import NewFleet
 from tests.client.gate import Answer, Gate, Late, Silence
 from tests.client.test_sync_client import in_child
 from tests.live_fleet import Fleet
-from tests.servers import Server, own_server
 from tests.service_process import ServiceProcess
 
 MANY = 20
@@ -45,26 +44,12 @@ def known(fleet: Fleet, sessions: list[Session]) -> bool:
 
 
 @contextmanager
-def killed(service: ServiceProcess) -> Iterator[None]:
-    service.kill()
-    yield
-    service.start()
-
-
-@contextmanager
 def stopped(service: ServiceProcess) -> Iterator[None]:
     service.signal(signal.SIGSTOP)
     try:
         yield
     finally:
         service.signal(signal.SIGCONT)
-
-
-@contextmanager
-def without_store(store: Server) -> Iterator[None]:
-    store.freeze()
-    yield
-    store.thaw()
 
 
 class Phases(NamedTuple):
@@ -88,13 +73,12 @@ def outlive_in_threads(fleet: Fleet, phases: Phases) -> list[Session]:
         return begun
 
 
-async def outlive(fleet: Fleet, outage: AbstractContextManager[None]) -> None:
-    """Sessions of both clients begin during the outage; after it slta knows them, and has the ends of all."""
+async def test_sessions_begin_while_slta_stands_still_and_are_known_after_it(fleet: Fleet) -> None:
     phases = Phases(threading.Event(), threading.Event(), threading.Event())
     in_threads = asyncio.create_task(asyncio.to_thread(outlive_in_threads, fleet, phases))
     async with AsyncClient(fleet.service.url, fleet.name, **OPTIONS) as client, AsyncExitStack() as blocks:
         await eventually(lambda: has_copy(client))
-        with outage:
+        with stopped(fleet.service):
             phases.silent.set()
             begun = [await blocks.enter_async_context(client.session()) for _ in range(MANY)]
             async with client.session() as short:
@@ -107,23 +91,6 @@ async def outlive(fleet: Fleet, outage: AbstractContextManager[None]) -> None:
             assert later.placed_by == "slta"
     assert {one.placed_by for one in begun + await in_threads} == {"fallback"}
     assert fleet.live == 0
-
-
-async def test_sessions_begin_while_slta_stands_still_and_are_known_after_it(new_fleet: NewFleet) -> None:
-    fleet = new_fleet(pools=6)
-    await outlive(fleet, stopped(fleet.service))
-
-
-@pytest.mark.slow
-async def test_sessions_begin_while_slta_is_away_and_are_known_after_it(tmp_path: Path) -> None:
-    with ServiceProcess(tmp_path) as service:
-        await outlive(Fleet.create(service, "f", pools=6), killed(service))
-
-
-@pytest.mark.slow
-async def test_sessions_begin_while_the_store_is_away_and_are_known_after_it(tmp_path: Path) -> None:
-    with own_server() as store, ServiceProcess(tmp_path, settings={"SLTA_STORE_URL": store.url}) as service:
-        await outlive(Fleet.create(service, "f", pools=6), without_store(store))
 
 
 # Single replies

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +22,8 @@ from slta_integrations.agent.state_machine import Agent
 from slta_integrations.client import MALFORMED, Client, _reply
 from slta_integrations.notices import Notices
 from slta_integrations.options import Target
-from tests.awaiting import DEADLINE_SECONDS, eventually, until
+from tests import processes
+from tests.awaiting import eventually, until
 from tests.live_fleet import CLASS, Fleet
 from tests.service_process import ServiceProcess
 
@@ -143,47 +141,20 @@ async def test_a_key_for_the_pool_alone_is_enough(tmp_path: Path) -> None:
             assert await made.leave() == []
 
 
-class AgentProcess:
-    """`slta agent` as a process."""
-
-    def __init__(self, fleet: Fleet, folder: Path, **fields: Any) -> None:
-        entry = {"pool_id": "p", "pool_class": "c"}
-        file = {"url": fleet.service.url, "fleet": fleet.name, "ttl_seconds": TTL, "pools": [entry], **fields}
-        (folder / "agent.yaml").write_text(yaml.safe_dump(file))
-        command = [sys.executable, "-m", "slta.cli", "agent", "--config", str(folder / "agent.yaml")]
-        self._process = subprocess.Popen(command, env=os.environ)
-        until(lambda: pool(fleet) or self._process.poll() is not None)
-
-    def terminate(self) -> None:
-        self._process.send_signal(signal.SIGTERM)
-
-    def code(self) -> int:
-        return self._process.wait(DEADLINE_SECONDS)
-
-
-def hold(fleet: Fleet) -> None:
-    """A session on the pool that stays."""
-    fleet.call("POST", "pools/status", {"status": "draining", "pool_ids": ["c-1", "c-2", "c-3"]})
-    assert fleet.assign("a") == ["p"]
-
-
 @pytest.mark.slow
-def test_after_the_time_to_drain_exit_code_and_log_say_that_a_pool_is_left(
+def test_after_a_second_signal_exit_code_and_log_say_that_a_pool_is_left(
     fleet: Fleet, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    process = AgentProcess(fleet, tmp_path, drain_seconds=0.5)
-    hold(fleet)
-    process.terminate()
-    assert process.code() == 3
+    file = tmp_path / "agent.yaml"
+    entry = {"pool_id": "p", "pool_class": "c"}
+    fields = {"url": fleet.service.url, "fleet": fleet.name, "ttl_seconds": TTL, "drain_seconds": 3600}
+    file.write_text(yaml.safe_dump(fields | {"pools": [entry]}))
+    with processes.running(sys.executable, "-m", "slta.cli", "agent", "--config", file) as process:
+        until(lambda: pool(fleet) or process.poll() is not None)
+        fleet.call("POST", "pools/status", {"status": "draining", "pool_ids": ["c-1", "c-2", "c-3"]})
+        assert fleet.assign("a") == ["p"]
+        process.terminate()
+        until(lambda: pool(fleet)["status"] == "draining")
+    assert process.returncode == 3
     assert capfd.readouterr().err.endswith("INFO Ended, pools left: p\n")
-    assert (pool(fleet)["status"], pool(fleet)["labels"]) == ("draining", {"slta.agent": "drained"})
-
-
-@pytest.mark.slow
-def test_a_second_signal_ends_the_wait(fleet: Fleet, tmp_path: Path) -> None:
-    process = AgentProcess(fleet, tmp_path, drain_seconds=3600)
-    hold(fleet)
-    process.terminate()
-    until(lambda: pool(fleet)["status"] == "draining")
-    process.terminate()
-    assert process.code() == 3
+    assert pool(fleet)["labels"] == {"slta.agent": "drained"}

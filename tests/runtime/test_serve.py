@@ -103,16 +103,6 @@ def test_what_the_user_can_put_right_is_one_line(arguments: list[str], message: 
 
 
 @pytest.mark.slow
-def test_a_port_that_is_taken_is_named(tmp_path: Path, options: list[str]) -> None:
-    with serving(tmp_path, *options) as (_, client):
-        port = str(client.base_url.port)
-        elsewhere = ["--data-dir", str(tmp_path / "elsewhere"), "--port", port, "--log-level", "error"]
-        service = Serving(tmp_path, *elsewhere)
-        assert service.process.wait(DEADLINE_SECONDS) == 2
-        assert service.log == f"slta: cannot listen on 127.0.0.1, port {port}: Address already in use\n"
-
-
-@pytest.mark.slow
 def test_with_a_key_file_only_its_keys_open(tmp_path: Path, options: list[str]) -> None:
     keys = tmp_path / "keys.yaml"
     command = [sys.executable, "-m", "slta.cli", "key", "new", "--scope", "admin"]

@@ -63,14 +63,6 @@ def test_one_that_turns_out_to_be_so_only_later_ends_it_then(tmp_path: Path) -> 
         assert service.log.splitlines()[-1].startswith("slta: the store has no append-only file")
 
 
-@pytest.mark.slow
-def test_a_store_without_an_append_only_file_is_taken_when_that_is_said(tmp_path: Path) -> None:
-    with own_server(EMBEDDED) as store, store.client() as admin:
-        admin.config_set("appendonly", "no")
-        with serving(tmp_path, "--store-url", store.url, SLTA_STORE_VOLATILE="allow") as (_, client):
-            assert client.get("/readyz").status_code == 200
-
-
 def test_a_store_that_syncs_later_than_it_answers_is_not_taken_for_fsync(tmp_path: Path) -> None:
     with own_server(EMBEDDED) as store:
         service = Serving(tmp_path, "--store-url", store.url, "--log-level", "error", SLTA_DURABILITY="fsync")
@@ -121,21 +113,6 @@ def test_a_replica_too_many_is_a_metric(tmp_path: Path) -> None:
     given: Any = {"SLTA_DURABILITY": "replicated", "SLTA_STORE_REPLICAS": "1"}
     with group(tmp_path, EMBEDDED, 3) as all_, serving(tmp_path, "--store-url", all_.url(), **given) as (_, client):
         until(lambda: "\nslta_store_surplus_replicas 1.0\n" in client.get("/metrics").text)
-
-
-@pytest.mark.slow
-def test_it_says_that_its_store_is_a_replica_while_it_is_one(tmp_path: Path, fleet_file: Path) -> None:
-    with (
-        own_server(EMBEDDED) as store,
-        store.client() as admin,
-        serving(tmp_path, "--store-url", store.url, "--config", str(fleet_file)) as (_, client),
-    ):
-        admin.execute_command("REPLICAOF", "127.0.0.1", "1")
-        until(lambda: client.get("/readyz").json() == {"status": "readonly"})
-        assert client.get("/readyz").status_code == 503
-        admin.execute_command("REPLICAOF", "NO", "ONE")
-        until(lambda: client.get("/readyz").json() == {"status": "ready"})
-        assert assign(client, "s-1").status_code == 201
 
 
 LAYOUT_2 = Path(__file__).parent / "layout_2"
