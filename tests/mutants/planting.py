@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("service", "clients", "tests", "lab", "loadgen", "demo", "integrations", "deploy")
-COPIED = (*FOLDERS, "docker-compose.yml", "pyproject.toml")
+COPIED = (*FOLDERS, "examples", "docker-compose.yml", "pyproject.toml")
 ROOTS = ("", "service", "loadgen", "demo", "integrations", "planning", "experiments", "clients/python")
 
 
