@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import Any
 
 import httpx
@@ -18,22 +17,13 @@ from slta.core.policies import POLICIES, Policy
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
 from slta.models.scrape import Scrape
-from slta.store import Store, StoreSettings
+from slta.store import Store
+from tests.api.served import FLEET, PATIENT, Served, no_metrics, one_way
 from tests.contract.declared import Witness
 from tests.faults import Proxy, proxy
 from tests.stores import connect
 
-FLEET: dict[str, Any] = {
-    "classes": [
-        {"name": "small", "utility": {"kind": "log_share", "resource": 20}, "capacity": 3, "pools": 2},
-        {"name": "large", "utility": {"kind": "log_share", "resource": 30}, "capacity": 4, "pools": 2},
-    ]
-}
-"""Room for 14 sessions."""
-
-
-PATIENT = partial(StoreSettings, connect_timeout_seconds=5, call_timeout_seconds=30, deadline_seconds=60)
-"""A slow machine is not a store that is gone."""
+__all__ = ["FLEET", "PATIENT", "no_metrics"]
 
 
 @pytest.fixture
@@ -63,11 +53,6 @@ NewClient = Callable[..., Api]
 def refusal(answer: httpx.Response) -> tuple[int, str]:
     """The status of an answer, and the code of its problem."""
     return answer.status_code, answer.json()["code"]
-
-
-async def no_metrics(_wanted: Scrape) -> Exposition:
-    """For an API whose metrics nobody asks for: a scrape is the mistake of a test, and is answered with 500."""
-    raise AssertionError("a test that scrapes metrics passes its own render_metrics")
 
 
 @pytest.fixture
@@ -149,3 +134,10 @@ async def behind(between: tuple[Proxy, str], fleet: str, metrics: Metrics) -> As
     yield store
     between[0].open.set()
     await store.close()
+
+
+@pytest.fixture
+async def here(server: str, redis: Redis) -> AsyncIterator[Served]:
+    """A server that answers hot calls directly, whoever asks."""
+    async with one_way(server, redis) as made:
+        yield made

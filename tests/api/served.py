@@ -17,19 +17,37 @@ from fastapi import FastAPI
 from redis import Redis
 
 from slta.api.app import build_api
+from slta.api.http.dependencies import Exposition
 from slta.auth.keys import Access, generate_key
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
+from slta.models.scrape import Scrape
 from slta.runtime.bootstrap import connection_limits, uvicorn_config
 from slta.runtime.settings import Settings
 from slta.server.connection_limits import ConnectionLimits
 from slta.server.http_limits import LimitedProtocol
 from slta.server.server import Server, bind
-from slta.store import Store
-from tests.api.conftest import FLEET, PATIENT, no_metrics
+from slta.store import Store, StoreSettings
 from tests.api.raw_requests import Talk, call, last
 from tests.awaiting import eventually
 from tests.in_process import StatedClock
+
+FLEET: dict[str, Any] = {
+    "classes": [
+        {"name": "small", "utility": {"kind": "log_share", "resource": 20}, "capacity": 3, "pools": 2},
+        {"name": "large", "utility": {"kind": "log_share", "resource": 30}, "capacity": 4, "pools": 2},
+    ]
+}
+"""Room for 14 sessions."""
+
+
+PATIENT = partial(StoreSettings, connect_timeout_seconds=5, call_timeout_seconds=30, deadline_seconds=60)
+"""A slow machine is not a store that is gone."""
+
+
+async def no_metrics(_wanted: Scrape) -> Exposition:
+    """For an API whose metrics nobody asks for: a scrape is the mistake of a test, and is answered with 500."""
+    raise AssertionError("a test that scrapes metrics passes its own render_metrics")
 
 
 @dataclass
@@ -120,13 +138,15 @@ ADMIN, ADMIN_ENTRY = generate_key(["admin"])
 
 @asynccontextmanager
 async def one_way(
-    server: str, redis: Redis, *, fast_path: bool, access: Access, **options: Any
+    server: str, redis: Redis, *, fast_path: bool = True, access: Access | None = None, **options: Any
 ) -> AsyncIterator[Served]:
     """A server on an emptied store, with a clock and draws that are stated."""
     store = Store(PATIENT(server), Metrics(), draw=Random(1).random, clock=StatedClock())
     app_options = {name: options.pop(name) for name in ("rate", "observe_request") if name in options}
-    app = build_api(store=store, access=access, render_metrics=no_metrics, specs=Specs(), **app_options)
-    key = {"authorization": f"Bearer {ADMIN}"} if not access.is_open else {}
+    app = build_api(
+        store=store, access=access or Access.open(), render_metrics=no_metrics, specs=Specs(), **app_options
+    )
+    key = {"authorization": f"Bearer {ADMIN}"} if access else {}
     async with served(app, fast_path=fast_path, **options) as here:
         await create_fleet(here, redis, **key)
         yield here
@@ -145,7 +165,7 @@ async def both_ways(
     """What was said directly and by FastAPI, without dates."""
     heard = []
     for fast_path in (True, False):
-        async with one_way(server, redis, fast_path=fast_path, access=access or Access.open(), **options) as here:
+        async with one_way(server, redis, fast_path=fast_path, access=access, **options) as here:
             if leaving:
                 await here.leave(*leaving)
             heard.append([b"\r\n".join(without_dates(await here.say(*talk))) for talk in talks])

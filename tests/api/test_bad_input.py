@@ -11,7 +11,7 @@ from redis import Redis
 from slta.api.http.bodies import check_body
 from slta.api.http.context import RequestContext
 from slta.api.http.problems import HttpError
-from tests.api.conftest import Api, as_of, assign, refusal
+from tests.api.conftest import Api, refusal
 
 JSON = {"Content-Type": "application/json"}
 SECRET = "s3cret-" * 40
@@ -262,13 +262,3 @@ async def test_a_problem_has_all_its_members(api: Api, fleet: str) -> None:
         "code": "unknown_session",
         "request_id": answer.headers["X-Request-ID"],
     }
-
-
-async def test_a_list_of_the_largest_size_is_taken(api: Api, fleet: str) -> None:
-    (pool_id,) = await assign(api, fleet, "here")
-    ids = [f"{'s' * 120}{k:04d}" for k in range(7999)] + ["here"]
-    report = {"as_of": await as_of(api, fleet), "session_ids": ids}
-    answer = await api.put(f"{fleet}/pools/{pool_id}/sessions", json=report)
-    assert answer.status_code == 200
-    # The pool has room for 4 and holds one.
-    assert (len(answer.json()["adopted"]), len(answer.json()["over_capacity"])) == (3, 7996)

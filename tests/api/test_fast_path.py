@@ -16,12 +16,11 @@ from slta.api import fast_path as direct_module
 from slta.api.fast_path import FAST_ROUTES
 from slta.api.http.context import RequestContext
 from slta.api.http.guards import RequestGuard
-from slta.auth.keys import Access
 from slta.metrics import Metrics
 from slta.models.request_record import RequestRecord
 from slta.server.protocol import MAX_PER_ITERATION
 from tests.api.raw_requests import JSON, Talk, assign, call, complete, in_one, last
-from tests.api.served import both_ways, create_fleet, one_way, without_dates
+from tests.api.served import Served, both_ways, create_fleet, one_way, without_dates
 from tests.api.test_plain_operations import OTHER_FORMS
 from tests.awaiting import eventually
 from tests.certificates import certificate_in
@@ -110,7 +109,7 @@ def stated_ids(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_both_ways_say_the_same_in_every_talk(server: str, redis: Redis) -> None:
     said: dict[bool, dict[str, bytes]] = {}
     for fast_path in (True, False):
-        async with one_way(server, redis, fast_path=fast_path, access=Access.open()) as here:
+        async with one_way(server, redis, fast_path=fast_path) as here:
             said[fast_path] = {}
             for name, talk in TALKS.items():
                 await create_fleet(here, redis)
@@ -133,9 +132,7 @@ async def test_both_ways_wait_as_long_for_a_body(
     assert b"request_timeout" in directly[0]
 
 
-async def test_hot_calls_are_answered_directly_and_no_others(
-    server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_hot_calls_are_answered_directly_and_no_others(here: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     answer = direct_module.FastPath.respond
 
@@ -144,35 +141,32 @@ async def test_hot_calls_are_answered_directly_and_no_others(
         return await answer(self, asked, scope, *rest)
 
     monkeypatch.setattr(direct_module.FastPath, "respond", noted)
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        await here.say(*in_one(*(call(f"f/{name}", b"{}") for name in FAST_ROUTES), call("f/state", method="GET")))
-        await here.say(*TALKS["a body in two pieces"])
+    await here.say(*in_one(*(call(f"f/{name}", b"{}") for name in FAST_ROUTES), call("f/state", method="GET")))
+    await here.say(*TALKS["a body in two pieces"])
     assert seen == [*FAST_ROUTES, "assign"]
 
 
 async def test_of_many_hot_calls_the_first_are_with_the_store_before_the_others_are_begun(
-    server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    here: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
     monkeypatch.setattr(Metrics, "call", lambda _, __, ___, operations: sizes.append(operations))
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        clients = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(2 * MAX_PER_ITERATION)]
-        for reader, writer in clients:  # so that the server has them all
-            writer.write(complete("nobody"))
-            await reader.readuntil(b"}")
-        sizes.clear()
-        for _, writer in clients:
-            writer.write(last(assign("a")))
-        said = [await reader.read() for reader, _ in clients]
-        for _, writer in clients:
-            writer.close()
+    clients = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(2 * MAX_PER_ITERATION)]
+    for reader, writer in clients:  # so that the server has them all
+        writer.write(complete("nobody"))
+        await reader.readuntil(b"}")
+    sizes.clear()
+    for _, writer in clients:
+        writer.write(last(assign("a")))
+    said = [await reader.read() for reader, _ in clients]
+    for _, writer in clients:
+        writer.close()
     assert all(answer.startswith(b"HTTP/1.1 20") for answer in said)
     assert sizes == [MAX_PER_ITERATION, MAX_PER_ITERATION]
 
 
-async def test_every_answer_says_when_it_was_given(server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        said = await here.say(*in_one(assign("a"), assign(""), call("f/state", method="GET")))
+async def test_every_answer_says_when_it_was_given(here: Served) -> None:
+    said = await here.say(*in_one(assign("a"), assign(""), call("f/state", method="GET")))
     assert said.count(b"HTTP/1.1 ") == said.count(b"\r\ndate: ") == 3
 
 
@@ -195,7 +189,7 @@ async def test_both_ways_answer_alike_wherever_the_body_is_cut(server: str, redi
     cuts = range(request.index(b"\r\n\r\n"), len(request))
     said = []
     for fast_path in (True, False):
-        async with one_way(server, redis, fast_path=fast_path, access=Access.open()) as here:
+        async with one_way(server, redis, fast_path=fast_path) as here:
             said += await asyncio.gather(*(here.say(request[:cut], request[cut:]) for cut in cuts))
     assert {b"\r\n".join(without_dates(answer))[:15] for answer in said} == {b"HTTP/1.1 200 OK"}
     assert len({b"\r\n".join(without_dates(answer)) for answer in said}) == 1
@@ -203,16 +197,15 @@ async def test_both_ways_answer_alike_wherever_the_body_is_cut(server: str, redi
 
 async def test_a_client_that_leaves_in_the_body_has_sent_nothing(server: str, redis: Redis) -> None:
     seen: list[RequestRecord] = []
-    async with one_way(server, redis, fast_path=True, access=Access.open(), observe_request=seen.append) as here:
+    async with one_way(server, redis, observe_request=seen.append) as here:
         await here.leave(call("f/operations", {"operations": [{"assign": {"session_id": "a"}}]})[:-3])
         await eventually(lambda: [record.status for record in seen[1:]] == [0])
     assert not redis.hexists("{f}:sessions", "a")
 
 
-async def test_a_body_that_breaks_off_is_no_error_of_the_service(server: str, redis: Redis) -> None:
+async def test_a_body_that_breaks_off_is_no_error_of_the_service(here: Served) -> None:
     with capture_logs() as logs:
-        async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-            said = await here.say(CHUNKED, b"zz\r\n")
+        said = await here.say(CHUNKED, b"zz\r\n")
     assert said.startswith(b"HTTP/1.1 400 ")
     assert [entry for entry in logs if entry["log_level"] == "error"] == []
 
@@ -231,7 +224,7 @@ async def test_both_ways_speak_tls(server: str, redis: Redis, tmp_path: Path) ->
 
 @pytest.mark.slow
 async def test_a_client_that_reads_nothing_is_not_answered_on_and_gets_its_answers_later_in_order(
-    server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    here: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answered: list[str] = []
     leave = RequestGuard.finish
@@ -243,20 +236,19 @@ async def test_a_client_that_reads_nothing_is_not_answered_on_and_gets_its_answe
     monkeypatch.setattr(RequestGuard, "finish", noted)
     # The kernel keeps up to 4 MiB of answers, and an answer has more than 400 bytes.
     requests = [complete("s", x_request_id=f"r-{k}") for k in range(15_000)]
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        with socket.create_connection(("127.0.0.1", here.port)) as plain:
-            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
-            plain.setblocking(False)
-            reader, writer = await asyncio.open_connection(sock=plain, limit=65_536)
-            sending = asyncio.create_task(_send(writer, b"".join([*requests[:-1], last(requests[-1])])))
-            before = -1
-            while before < len(answered):  # until nothing more is answered
-                before = len(answered)
-                await asyncio.sleep(0.3)
-            assert len(answered) < 14_000
-            said = await reader.read(-1)
-            await sending
-            writer.close()
+    with socket.create_connection(("127.0.0.1", here.port)) as plain:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        plain.setblocking(False)
+        reader, writer = await asyncio.open_connection(sock=plain, limit=65_536)
+        sending = asyncio.create_task(_send(writer, b"".join([*requests[:-1], last(requests[-1])])))
+        before = -1
+        while before < len(answered):  # until nothing more is answered
+            before = len(answered)
+            await asyncio.sleep(0.3)
+        assert len(answered) < 14_000
+        said = await reader.read(-1)
+        await sending
+        writer.close()
     assert re.findall(rb"x-request-id: (r-\d+)", said) == [b"r-%d" % k for k in range(15_000)]
 
 

@@ -1,4 +1,4 @@
-"""No session without somebody who knows its id: an unknown outcome names it, and a short first lease ends the rest."""
+"""No session without somebody who knows its id: an unknown outcome names it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from slta.store import Store, StoreSettings
 from tests.api.conftest import Api, no_metrics
 from tests.api.served import served
 from tests.faults import Proxy
-from tests.in_process import Service, service_in_process
 
-SHORT, LONG = {"lease_seconds": 15}, {"lease_seconds": 3600}
+SHORT = {"lease_seconds": 15}
 
 
 @pytest.fixture(params=[True, False], ids=["direct", "by FastAPI"])
@@ -76,43 +75,3 @@ async def test_so_do_complete_and_renew(hasty: Api, between: tuple[Proxy, str], 
     body = {"complete": {"session_id": "s"}, "renew": {"session_ids": ["s"]}}[call]
     answer = await unheard(between, hasty, f"{fleet}/{call}", body)
     assert (answer.json()["code"], answer.json()["session_id"]) == ("outcome_unknown", "s")
-
-
-# A short first lease, confirmed by renew
-
-
-@pytest.fixture
-async def service(server: str) -> AsyncIterator[Service]:
-    """A service whose time the test states, and its fleet."""
-    async with service_in_process(server) as made:
-        created = await made.api.put(
-            "/v1/fleets/f",
-            json={"classes": [{"name": "c", "utility": {"kind": "linear", "slope": 1}, "capacity": 2, "pools": 1}]},
-        )
-        assert created.status_code == 201
-        made.draws.waiting = [0.0] * 10
-        yield made
-
-
-async def post(service: Service, call: str, **body: object) -> httpx.Response:
-    return await service.api.post(f"/v1/fleets/f/{call}", json=body)
-
-
-async def test_a_session_that_nobody_confirms_gives_its_place_up_after_its_first_lease(service: Service) -> None:
-    assert (await post(service, "assign", session_id="confirmed", **SHORT)).status_code == 201
-    assert (await post(service, "assign", session_id="given-up", **SHORT)).status_code == 201
-    assert (await post(service, "assign", session_id="next")).json()["code"] == "no_capacity"
-    await service.seconds_pass("f", 10)
-    confirmed = await post(service, "renew", session_ids=["confirmed"], **LONG)
-    assert confirmed.json()["renewed"] == ["confirmed"]
-    await service.seconds_pass("f", 7)
-    assert (await post(service, "assign", session_id="next")).status_code == 201
-    await service.seconds_pass("f", 3000)
-    assert (await service.api.get("/v1/fleets/f/sessions/confirmed")).status_code == 200
-
-
-async def test_a_confirmation_that_comes_too_late_says_so(service: Service) -> None:
-    await post(service, "assign", session_id="s", **SHORT)
-    await service.seconds_pass("f", 17)
-    late = await post(service, "renew", session_ids=["s"], **LONG)
-    assert late.json() == {"renewed": [], "expired": ["s"], "unknown": []}

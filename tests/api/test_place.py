@@ -11,12 +11,11 @@ import pytest
 from redis import Redis
 
 from slta.api import fast_path as direct_module
-from slta.auth.keys import Access
 from slta.models.request_record import PLACE_ROUTE
 from slta.server import http_limits
 from tests.api.placements import ask, placed
 from tests.api.raw_requests import call, last
-from tests.api.served import one_way, without_dates
+from tests.api.served import Served, both_ways, without_dates
 from tests.in_process import TINY, service_in_process
 
 CHUNKS = b"5\r\nhello\r\n2;x=y\r\n!!\r\n0\r\nX-Sum: 1\r\n\r\n"
@@ -61,21 +60,21 @@ LEAVE_ASKED = "leave asked with the body"
 """The one that does not take the fast path."""
 
 
-@pytest.mark.parametrize("fast_path", [True, False], ids=["fast path", "ASGI"])
-async def test_whatever_a_browser_sent_is_placed_and_the_connection_stays_usable(
-    fast_path: bool, server: str, redis: Redis
+async def test_whatever_a_browser_sent_is_placed_with_the_same_bytes_both_ways_and_the_connection_stays_usable(
+    server: str, redis: Redis
 ) -> None:
-    async with one_way(server, redis, fast_path=fast_path, access=Access.open()) as here:
-        for what, request in BROWSERS.items():
-            said = await here.say(request, last(call("f/sessions/a", method="GET")))
-            first, _, then = said.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"").partition(b"\r\n\r\n")
-            assert first.startswith(b"HTTP/1.1 200 OK\r\n"), (what, said)
-            assert b"content-length: 0\r\n" in first, what
-            assert then.startswith(b"HTTP/1.1 200 OK\r\n"), (what, said)
+    talks = [(request, last(call("f/sessions/a", method="GET"))) for request in BROWSERS.values()]
+    directly, by_fastapi = await both_ways(talks, server, redis)
+    for what, said, other in zip(BROWSERS, directly, by_fastapi, strict=True):
+        assert said == other, what
+        first, _, then = said.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"").partition(b"\r\n\r\n")
+        assert first.startswith(b"HTTP/1.1 200 OK\r\n"), (what, said)
+        assert b"content-length: 0\r\n" in first, what
+        assert then.startswith(b"HTTP/1.1 200 OK\r\n"), (what, said)
 
 
 async def test_the_fast_path_takes_all_but_those_that_ask_for_leave(
-    server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    here: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[str] = []
     respond = direct_module.FastPath.respond
@@ -85,37 +84,22 @@ async def test_the_fast_path_takes_all_but_those_that_ask_for_leave(
         return await respond(self, asked, *rest)
 
     monkeypatch.setattr(direct_module.FastPath, "respond", noted)
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        await here.say(*(request for what, request in BROWSERS.items() if what != LEAVE_ASKED), last(ask()))
-        assert taken == [PLACE_ROUTE] * len(BROWSERS)
-        await here.say(last(BROWSERS[LEAVE_ASKED]))
-        assert taken == [PLACE_ROUTE] * len(BROWSERS)
-
-
-async def test_both_ways_answer_a_browser_with_the_same_bytes(server: str, redis: Redis) -> None:
-    said = []
-    for fast_path in (True, False):
-        async with one_way(server, redis, fast_path=fast_path, access=Access.open()) as here:
-            requests = {**BROWSERS, "HEAD": ask("HEAD"), "HEAD refused": ask("HEAD", x_session_id="")}
-            answers = [(what, await here.say(last(request))) for what, request in requests.items()]
-            said.append([(what, without_dates(answer)) for what, answer in answers])
-    assert said[0] == said[1]
+    await here.say(*(request for what, request in BROWSERS.items() if what != LEAVE_ASKED), last(ask()))
+    assert taken == [PLACE_ROUTE] * len(BROWSERS)
+    await here.say(last(BROWSERS[LEAVE_ASKED]))
+    assert taken == [PLACE_ROUTE] * len(BROWSERS)
 
 
 async def test_a_question_about_a_websocket_is_answered_and_ends_the_connection(server: str, redis: Redis) -> None:
-    said = []
-    for fast_path in (True, False):
-        async with one_way(server, redis, fast_path=fast_path, access=Access.open()) as here:
-            request = ask(connection="Upgrade", upgrade="websocket", sec_websocket_version="13")
-            said.append(without_dates(await here.say(request)))
-    assert said[0] == said[1]
-    assert said[0][0] == b"HTTP/1.1 200 OK"
-    assert b"connection: close" in said[0]
+    talk = (ask(connection="Upgrade", upgrade="websocket", sec_websocket_version="13"),)
+    [directly], [by_fastapi] = await both_ways([talk], server, redis)
+    assert directly == by_fastapi
+    assert directly.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"connection: close" in directly
 
 
-async def test_an_answer_has_the_place_in_its_headers(server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        said = without_dates(await here.say(last(ask())))
+async def test_an_answer_has_the_place_in_its_headers(here: Served) -> None:
+    said = without_dates(await here.say(last(ask())))
     assert said == [
         b"HTTP/1.1 200 OK",
         b"x-slta-pool: large-1",
@@ -133,16 +117,17 @@ async def test_an_answer_has_the_place_in_its_headers(server: str, redis: Redis)
 
 
 async def test_a_head_request_gets_the_headers_alone_of_a_refusal_too(server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        said = await here.say(ask("HEAD", x_session_id=""), last(ask("HEAD")))
-    assert said.count(b"HTTP/1.1 ") == 2
-    assert b"no_session_id\r\n" in said
-    assert b"{" not in said
+    talk = (ask("HEAD", x_session_id=""), last(ask("HEAD")))
+    [directly], [by_fastapi] = await both_ways([talk], server, redis)
+    assert directly == by_fastapi
+    assert directly.count(b"HTTP/1.1 ") == 2
+    assert b"no_session_id\r\n" in directly
+    assert b"{" not in directly
 
 
 @pytest.mark.parametrize("body", ["length", "chunked"])
 async def test_a_body_is_not_waited_for_and_none_of_it_is_kept(
-    body: str, server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    body: str, here: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = [0]
     on_body = http_limits.LimitedProtocol.on_body
@@ -153,14 +138,13 @@ async def test_a_body_is_not_waited_for_and_none_of_it_is_kept(
 
     begin = {"length": ask("PUT", content_length="900000"), "chunked": ask("PUT", transfer_encoding="chunked")}[body]
     rest = {"length": b"x" * 899_999, "chunked": b"dbb9f\r\n" + b"x" * 899_999 + b"\r\n0\r\n\r\n"}[body]
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        monkeypatch.setattr(http_limits.LimitedProtocol, "on_body", noted)
-        reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
-        writer.write(begin + (b"x" if body == "length" else b""))
-        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
-        writer.write(rest + last(ask()))
-        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
-        writer.close()
+    monkeypatch.setattr(http_limits.LimitedProtocol, "on_body", noted)
+    reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+    writer.write(begin + (b"x" if body == "length" else b""))
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+    writer.write(rest + last(ask()))
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+    writer.close()
     assert kept == [0]
 
 
@@ -183,33 +167,29 @@ IDS: dict[str, tuple[str, str]] = {
 }
 
 
-async def test_an_id_that_is_no_name_is_replaced_by_its_hash(server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        for what, (sent, used) in IDS.items():
-            assert (await placed(here, x_session_id=sent))["x-slta-session"] == used, what
+async def test_an_id_that_is_no_name_is_replaced_by_its_hash(here: Served) -> None:
+    for what, (sent, used) in IDS.items():
+        assert (await placed(here, x_session_id=sent))["x-slta-session"] == used, what
 
 
-async def test_a_session_that_is_asked_for_again_is_on_the_same_pool(server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        pools = {(await placed(here))["x-slta-pool"] for _ in range(10)}
+async def test_a_session_that_is_asked_for_again_is_on_the_same_pool(here: Served) -> None:
+    pools = {(await placed(here))["x-slta-pool"] for _ in range(10)}
     assert len(pools) == 1
 
 
 @pytest.mark.parametrize(("sent", "lease"), [("", 21600), ("0", 0), ("60", 60), ("0.5", 0.5), ("315360000", 315360000)])
-async def test_the_lease_is_that_of_the_header(sent: str, lease: float, server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        await placed(here, x_slta_lease=sent)
-        said = await here.say(last(call("f/assign", {"session_id": "a"})))
+async def test_the_lease_is_that_of_the_header(sent: str, lease: float, here: Served) -> None:
+    await placed(here, x_slta_lease=sent)
+    said = await here.say(last(call("f/assign", {"session_id": "a"})))
     assert json.loads(said.partition(b"\r\n\r\n")[2])["lease_seconds"] == lease
 
 
-async def test_the_answer_for_a_pool_with_an_address_names_it(server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        assert "x-slta-endpoint" not in await placed(here)
-        for pool in ("large-1", "large-2"):
-            address = {"pool_class": "large", "address": f"10.0.0.{pool[-1]}:8080"}
-            await here.say(last(call(f"f/pools/{pool}", address, method="PUT")))
-        headers = await placed(here)
+async def test_the_answer_for_a_pool_with_an_address_names_it(here: Served) -> None:
+    assert "x-slta-endpoint" not in await placed(here)
+    for pool in ("large-1", "large-2"):
+        address = {"pool_class": "large", "address": f"10.0.0.{pool[-1]}:8080"}
+        await here.say(last(call(f"f/pools/{pool}", address, method="PUT")))
+    headers = await placed(here)
     assert headers["x-slta-endpoint"] == f"10.0.0.{headers['x-slta-pool'][-1]}:8080"
 
 

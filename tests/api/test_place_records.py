@@ -17,7 +17,7 @@ KEYS = Access({ADMIN_ENTRY.id: ADMIN_ENTRY})
 
 async def test_requests_are_counted_by_code_and_by_a_fleet_that_has_placed_a_session(server: str, redis: Redis) -> None:
     metrics = Metrics()
-    async with one_way(server, redis, fast_path=True, access=Access.open(), observe_request=metrics.observe) as here:
+    async with one_way(server, redis, observe_request=metrics.observe) as here:
         for request in (of("made-up"), of("f", x_session_id=""), of("f"), of("f", "/x?y"), of("f", x_session_id="")):
             await here.say(last(request))
     samples = [sample for family in metrics.registry.collect() for sample in family.samples]

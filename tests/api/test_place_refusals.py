@@ -123,13 +123,13 @@ async def test_every_refusal_is_503_with_the_code_in_a_header_and_the_same_both_
 
 async def test_a_rate_that_is_used_up_is_a_refusal_too(server: str, redis: Redis) -> None:
     rate = Rate(per_second=1e-9, burst=1)  # which the PUT of the fleet takes
-    async with one_way(server, redis, fast_path=True, access=Access.open(), rate=rate) as here:
+    async with one_way(server, redis, rate=rate) as here:
         headers = await placed(here)
     assert (headers["x-slta-code"], int(headers["retry-after"]) > 0) == ("rate_limited", True)
 
 
 async def test_a_connection_too_many_is_a_refusal_too(server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open(), most_connections=1) as here:
+    async with one_way(server, redis, most_connections=1) as here:
         _, writer = await asyncio.open_connection("127.0.0.1", here.port)
         writer.write(ask(transfer_encoding="chunked"))  # it stays under way
         headers = await placed(here)
@@ -138,7 +138,7 @@ async def test_a_connection_too_many_is_a_refusal_too(server: str, redis: Redis)
 
 
 async def test_a_head_that_does_not_end_is_a_refusal_too(server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open(), head_seconds=0.1) as here:
+    async with one_way(server, redis, head_seconds=0.1) as here:
         said = await here.say(ask()[:-2])
     assert said.startswith(b"HTTP/1.1 503 ")
     assert b"x-slta-code: request_timeout\r\n" in said
@@ -148,24 +148,19 @@ async def test_a_head_that_does_not_end_is_a_refusal_too(server: str, redis: Red
     "request_",
     [b"good day\r\n\r\n", b"\x16\x03\x01/v1/fleets/f/place HTTP/1.1\r\n\r\n", ask().replace(b" /v1", b" x/v1")],
 )
-async def test_bytes_that_do_not_ask_for_a_place_are_no_http_as_before(
-    request_: bytes, server: str, redis: Redis
-) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        said = await here.say(request_)
+async def test_bytes_that_do_not_ask_for_a_place_are_no_http_as_before(request_: bytes, here: Served) -> None:
+    said = await here.say(request_)
     assert said.startswith(b"HTTP/1.1 400 ")
     assert b"x-slta-code" not in said
 
 
 @pytest.mark.parametrize("path", ["placed", "places/x", "sessions/place", "plac", ""])
-async def test_other_paths_are_not_for_the_placement_route(path: str, server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        said = await here.say(last(call(f"f/{path}", method="PATCH")))
+async def test_other_paths_are_not_for_the_placement_route(path: str, here: Served) -> None:
+    said = await here.say(last(call(f"f/{path}", method="PATCH")))
     assert said[9:12] in (b"404", b"405")
     assert b"x-slta-code" not in said
 
 
-async def test_the_request_line_of_other_routes_stays_shorter(server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        said = await here.say(last(call(f"f/placed?{'x' * 9000}")))
+async def test_the_request_line_of_other_routes_stays_shorter(here: Served) -> None:
+    said = await here.say(last(call(f"f/placed?{'x' * 9000}")))
     assert said.startswith(b"HTTP/1.1 414 ")

@@ -148,11 +148,6 @@ async def test_the_scope_assign_may_place_on_every_pool_and_sees_the_endpoints_o
     assert [pool_id for one in classes for pool_id in one["pool_ids"]] == ["small-1", "small-2", "large-1", "large-2"]
 
 
-async def test_the_scope_pool_alone_sees_no_endpoints(opened: Open) -> None:
-    bound = opened("pool")
-    assert refusal(await bound.client.get(f"{bound.fleet}/endpoints")) == (403, "insufficient_scope")
-
-
 async def test_the_scope_read_reads_every_pool_and_changes_none(opened: Open) -> None:
     bound = opened("pool", "read")
     assert (await bound.client.get(f"{bound.fleet}/pools/{OTHER}")).status_code == 200

@@ -15,7 +15,7 @@ from slta.store.sessions import type_option
 from tests.api.conftest import Api, NewClient, refusal
 from tests.api.placements import ask, placed
 from tests.api.raw_requests import call, last
-from tests.api.served import Served, both_ways, one_way
+from tests.api.served import Served, both_ways
 
 CURVE = {"kind": "log_share", "resource": 20}
 TYPED: dict[str, Any] = {
@@ -288,19 +288,17 @@ async def create(here: Served) -> None:
 
 
 @pytest.mark.parametrize(("sent", "pools"), [("video", {"large-1"}), ("touch", {"small-1", "small-2"})])
-async def test_a_proxy_names_the_type_in_a_header(sent: str, pools: set[str], server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        await create(here)
-        assert (await placed(here, x_slta_session_type=sent))["x-slta-pool"] in pools
+async def test_a_proxy_names_the_type_in_a_header(sent: str, pools: set[str], here: Served) -> None:
+    await create(here)
+    assert (await placed(here, x_slta_session_type=sent))["x-slta-pool"] in pools
 
 
-async def test_a_visit_keeps_its_first_type_and_an_empty_header_is_none(server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        await create(here)
-        await placed(here, x_slta_session_type="video")
-        assert (await placed(here, x_slta_session_type=""))["x-slta-pool"] == "large-1"
-        assert (await placed(here, x_slta_session_type="touch"))["x-slta-pool"] == "large-1"
-        assert "x-slta-code" not in await placed(here, x_session_id="b", x_slta_session_type="")
+async def test_a_visit_keeps_its_first_type_and_an_empty_header_is_none(here: Served) -> None:
+    await create(here)
+    await placed(here, x_slta_session_type="video")
+    assert (await placed(here, x_slta_session_type=""))["x-slta-pool"] == "large-1"
+    assert (await placed(here, x_slta_session_type="touch"))["x-slta-pool"] == "large-1"
+    assert "x-slta-code" not in await placed(here, x_session_id="b", x_slta_session_type="")
 
 
 @pytest.mark.parametrize("sent", ["audio", "no name", "video video", "type:video,x"])

@@ -261,13 +261,6 @@ async def test_the_process_ends_when_nobody_asks_and_begins_again() -> None:
         await eventually(lambda: expected_gaps.now(present(12), SPEC) != PENDING)
 
 
-async def test_the_process_ends_with_the_dispatcher() -> None:
-    expected_gaps = ExpectedGapCache(pause_seconds=60)
-    async with expected_gaps.under_way():
-        await eventually(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
-    assert expected_gaps.worker.pid is None
-
-
 async def test_only_so_many_answers_are_kept() -> None:
     expected_gaps = ExpectedGapCache(pause_seconds=0)
     loads = [10.0 * 1.1**k for k in range(MAX_ANSWERS + 1)]
@@ -276,12 +269,6 @@ async def test_only_so_many_answers_are_kept() -> None:
             await eventually(lambda load=load: expected_gaps.what_if(present(20), SPEC, [10, 10], load) != PENDING)  # type: ignore[misc]
         assert expected_gaps.what_if(present(20), SPEC, [10, 10], loads[1]) != PENDING
         assert expected_gaps.what_if(present(20), SPEC, [10, 10], loads[0]) == PENDING
-
-
-async def test_without_a_process_under_way_everything_is_pending() -> None:
-    expected_gaps = ExpectedGapCache()
-    assert expected_gaps.now(present(20), SPEC) == PENDING
-    assert expected_gaps.worker.pid is None
 
 
 PARENT = """
