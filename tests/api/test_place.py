@@ -14,7 +14,7 @@ from slta.api import fast_path as direct_module
 from slta.models.request_record import PLACE_ROUTE
 from slta.server import http_limits
 from tests.api.placements import ask, placed
-from tests.api.raw_requests import call, last
+from tests.api.raw_requests import Talk, call, last
 from tests.api.served import Served, both_ways, without_dates
 from tests.in_process import TINY, service_in_process
 
@@ -63,7 +63,7 @@ LEAVE_ASKED = "leave asked with the body"
 async def test_whatever_a_browser_sent_is_placed_with_the_same_bytes_both_ways_and_the_connection_stays_usable(
     server: str, redis: Redis
 ) -> None:
-    talks = [(request, last(call("f/sessions/a", method="GET"))) for request in BROWSERS.values()]
+    talks: list[Talk] = [(request, last(call("f/sessions/a", method="GET"))) for request in BROWSERS.values()]
     directly, by_fastapi = await both_ways(talks, server, redis)
     for what, said, other in zip(BROWSERS, directly, by_fastapi, strict=True):
         assert said == other, what
