@@ -205,28 +205,6 @@ LISTS: list[tuple[str, str, dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body", "detail"),
-    [
-        ("POST", "/assign", {"sesion_id": "s"}, "sesion_id: is not a known field; did you mean session_id?"),
-        ("POST", "/operations", {"operations": [{"assign": {"lease_second": 1}}]},
-         "operations[0].assign.lease_second: is not a known field; did you mean lease_seconds?"),
-        ("POST", "/operations", {"operations": [{"renew": {"sessionid": "s"}}]},
-         "operations[0].renew.sessionid: is not a known field; did you mean session_id?"),
-        ("POST", "/pools", {"pools": [{"pool": "p", "pool_class": "small"}]},
-         "pools[0].pool: is not a known field; did you mean pool_id?"),
-        ("PUT", "", {"clases": []}, "clases: is not a known field; did you mean classes?"),
-        ("POST", "/assign", {"x": 1}, "x: is not a known field"),
-    ],
-)  # fmt: skip
-async def test_a_misspelt_field_is_answered_with_the_one_that_was_meant(
-    api: Api, fleet: str, method: str, path: str, body: dict[str, Any], detail: str
-) -> None:
-    answer = await api.request(method, fleet + path, json=body)
-    assert answer.status_code == 422
-    assert answer.json()["detail"].split(";")[: detail.count(";") + 1] == detail.split(";")
-
-
 async def test_a_list_is_validated_up_to_its_first_wrong_element(api: Api, fleet: str) -> None:
     for method, url, body, detail in LISTS:
         answer = await api.request(method, f"{fleet}/{url}".rstrip("/"), json=body)

@@ -106,6 +106,7 @@ TABLE = {"kind": "table", "values": [0, 1, 1.5, 2.1]}
     ("file", "detail"),
     [
         ({}, "classes: field required"),
+        ({"clases": []}, "clases: is not a known field; did you mean classes?"),
         ({"classes": []}, "classes: list should have at least 1 item"),
         (with_class(capacity=4097), "classes[0].capacity: input should be less than or equal to 4096"),
         (with_class(capacity=2.5), "classes[0].capacity: input should be a valid integer"),

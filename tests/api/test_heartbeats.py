@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +12,7 @@ from slta.api.http.parsing import BodyParser
 from slta.api.http.problems import HttpError
 from slta.api.http.route_options import route_options_of
 from slta.api.plain_heartbeats import read_plain_heartbeats
-from slta.api.pool_schemas import MAX_LISTED_SESSIONS, HeartbeatsBody
+from slta.api.pool_schemas import HeartbeatsBody
 from slta.api.routes.heartbeats import send_heartbeats
 from slta.models.heartbeats import Heartbeats
 from tests.api.conftest import Api, refusal
@@ -57,29 +56,6 @@ def test_heartbeats_of_a_thousand_pools_are_plain() -> None:
     assert plain
     assert strict
     assert lists(plain.columns) == lists(strict)
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        {"pool_id": "a"},
-        {"pool_id": "a", "ttl_seconds": 1},
-        {"pool_id": "a", "ttl_seconds": 3601},
-        {"pool_id": "a", "ttl_seconds": 2.5},
-        {"pool_id": "a", "ttl_seconds": 10, "count": -1},
-        {"pool_id": "a", "ttl_seconds": 10, "count": MAX_LISTED_SESSIONS + 1},
-        {"pool_id": "a", "ttl_seconds": 10, "address": "two words"},
-        {"pool_id": "a", "ttl_seconds": 10, "sessions": []},
-    ],
-)
-async def test_a_heartbeat_that_is_not_valid_is_refused(api: Api, fleet: str, entry: dict[str, Any]) -> None:
-    answer = await api.post(f"{fleet}/pools/heartbeats", json={"heartbeats": [entry]})
-    assert refusal(answer) == (422, "invalid_request")
-
-
-async def test_a_pool_may_send_one_heartbeat_in_a_call(api: Api, fleet: str) -> None:
-    twice = {"heartbeats": [{"pool_id": "a", "ttl_seconds": 10}] * 2}
-    assert refusal(await api.post(f"{fleet}/pools/heartbeats", json=twice)) == (422, "invalid_request")
 
 
 async def test_results_are_in_the_order_of_the_heartbeats(api: Api, fleet: str) -> None:

@@ -17,7 +17,7 @@ from slta.auth.keys import Access, generate_key
 from slta.auth.rate_limit import Rate
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
-from tests.api.conftest import FLEET, Api, NewClient, assign, fill, no_metrics, refusal
+from tests.api.conftest import FLEET, Api, NewClient, assign, fill, no_metrics
 from tests.api.raw_requests import call
 from tests.api.served import served
 from tests.awaiting import eventually
@@ -86,29 +86,6 @@ async def test_the_largest_call_keeps_its_order_and_asked_again_it_is_replayed(a
     assert statuses(again) == [409, 200] * (len(pairs) // 2) + [200] * 10
     assert {outcome["body"]["code"] for outcome in again[: len(pairs) : 2]} == {"session_ended"}
     assert all(outcome["body"]["replayed"] for outcome in again[-10:])
-
-
-@pytest.mark.parametrize(
-    ("operations", "detail"),
-    [
-        ([], "operations: list should have at least 1 item"),
-        ([ONE_OF_EACH[0]] * 1001, "operations: list should have at most 1000 items"),
-        ([ONE_OF_EACH[0], {}], "operations[1]: must have one member: assign, complete, renew or report"),
-        ([ONE_OF_EACH[0] | ONE_OF_EACH[1]], "operations[0]: must have one member"),
-        ([{"end": {"session_id": "a"}}], "operations[0]: must have one member"),
-        ([ONE_OF_EACH[0], "complete"], "operations[1]: must have one member"),
-        ([ONE_OF_EACH[0], {"complete": {}}], "operations[1].complete.session_id: field required"),
-        ([ONE_OF_EACH[0], {"renew": {"session_ids": ["a"]}}], "operations[1].renew.session_ids: is not a known field"),
-        ([ONE_OF_EACH[0], {"assign": {"session_id": "{"}}], "operations[1].assign.session_id: must be a name"),
-    ],
-)
-async def test_one_operation_that_does_not_fit_refuses_all(
-    api: Api, fleet: str, operations: list[object], detail: str
-) -> None:
-    answer = await api.post(f"{fleet}/operations", json={"operations": operations})
-    assert refusal(answer) == (422, "invalid_request")
-    assert answer.json()["detail"].startswith(detail)
-    assert (await api.get(f"{fleet}/sessions/a")).json()["code"] == "unknown_session"
 
 
 async def test_each_kind_needs_the_scope_of_its_call(store: Store, fleet: str, new_client: NewClient) -> None:

@@ -245,22 +245,6 @@ async def test_a_list_never_changes_the_type_of_a_live_session(api: Api, typed: 
     assert (await api.get(f"{typed}/sessions/s")).json()["session_type"] == "video"
 
 
-@pytest.mark.parametrize(
-    ("types", "detail"),
-    [
-        ({"a": 7}, "session_types: must have names of session types by session id"),
-        ({"a": "no name"}, "session_types: must have names of session types by session id"),
-        ({"b": "video"}, "session_types has an id that is not one of session_ids"),
-        (["a"], "session_types: must be an object with fields"),
-    ],
-)
-async def test_types_of_a_list_that_are_none_are_refused(api: Api, typed: str, types: object, detail: str) -> None:
-    body = {"as_of": await now(api, typed), "session_ids": ["a"], "session_types": types}
-    refused = await api.put(f"{typed}/pools/large-1/sessions", json=body)
-    assert refusal(refused) == (422, "invalid_request")
-    assert detail in refused.json()["detail"]
-
-
 async def test_the_largest_list_with_types_is_taken(api: Api, typed: str) -> None:
     ids = [f"session-{k}" for k in range(8192)]
     body = {"as_of": "1:1", "session_ids": ids, "session_types": dict.fromkeys(ids, "video")}

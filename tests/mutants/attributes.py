@@ -51,7 +51,9 @@ MUTANTS: dict[str, Mutant] = {
         f"{ADD}{RECORD}",
         STORE,
     ),
-    "labels may be of any size": python("parsing/pool_attributes", "if size > MAX_LABEL_BYTES", "if False", POOLS),
+    "labels may be of any size": python(
+        "parsing/pool_attributes", "if size > MAX_LABEL_BYTES", "if False", "api/validation"
+    ),
     "an absent attribute is null": python(
         "api/pool_schemas", 'self.address if "address" in given else UNCHANGED', "self.address", POOLS
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import lua, python
 
-STORE, POOLS, DECISIONS = "store/drains", "api/pools", "store/decisions"
+STORE, MISFITS, DECISIONS = "store/drains", "api/validation", "store/decisions"
 
 MUTANTS: dict[str, Mutant] = {
     "no tick carries a deadline out": lua("ticks", "sessions.reap, drains.carry_out,", "sessions.reap,", STORE),
@@ -42,8 +42,8 @@ MUTANTS: dict[str, Mutant] = {
     "a repair drops all deadlines": lua(
         "repair_drains", "if audit_drains.fault(fleet, member, score) then", "if true then", STORE
     ),
-    "a deadline may be without an end": python("api/routes/pools", "if then and within is None:", "if False:", POOLS),
+    "a deadline may be without an end": python("api/routes/pools", "if then and within is None:", "if False:", MISFITS),
     "a return may have a deadline": python(
-        "api/pool_schemas", 'if self.within is not None and self.status != "draining":', "if False:", POOLS
+        "api/pool_schemas", 'if self.within is not None and self.status != "draining":', "if False:", MISFITS
     ),
 }
