@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("service", "clients", "tests", "lab", "loadgen", "demo", "integrations", "deploy")
+FOLDERS = ("service", "clients", "tests", "lab", "loadgen", "demo", "integrations", "deploy", "planning", "experiments")
 COPIED = (*FOLDERS, "examples", "docker-compose.yml", "pyproject.toml")
 ROOTS = ("", "service", "loadgen", "demo", "integrations", "planning", "experiments", "clients/python")
 

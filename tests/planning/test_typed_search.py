@@ -11,6 +11,7 @@ import pytest
 
 from slta.core.expected_gap import blocking
 from slta.core.fleet import FleetSpec
+from slta_experiments.engine.session_types.simulate import Span, simulate
 from slta_planning.plan.rounds import NoFleetError, Round
 from slta_planning.plan.search import best_within, cheapest_for, look_below
 from slta_planning.plan.session_types import playing
@@ -18,7 +19,7 @@ from slta_planning.plan.session_types import search as searching
 from slta_planning.plan.session_types.playing import Limits, TypedFigures, played
 from slta_planning.plan.session_types.search import TypedSearch, demand_of, thinned
 from slta_planning.plan.solving import Solution
-from slta_planning.playing import Measured
+from slta_planning.playing import Measured, shape_of
 from tests.planning.typed_markets import best, typed_market, typed_spec
 
 NO_LIMITS = Limits(None, 0.5)
@@ -43,6 +44,14 @@ def test_a_type_alone_is_refused_by_erlangs_formula() -> None:
     assert share.mean == pytest.approx(blocking(6.0, 8), abs=4 * share.error)
     assert found.types[1].sessions[0] == pytest.approx(6 * (1 - share.mean), rel=0.02)
     assert found.types[1].sessions[1] == 0
+
+
+def test_prices_keep_places_for_the_type_that_has_no_others() -> None:
+    shape, times = shape_of(SHARED.classes, (4, 6)), Span(10.0, 510.0)
+    workload = playing.workload_of((0.0, 6.0, 9.0), times.horizon, 0)
+    without = simulate(shape, 10, SHARED.type_sets, "JLMU", workload, times)
+    share = without.refused[1] / without.arrived[1]
+    assert played(SHARED, (4, 6), [0.0, 6.0, 9.0], NO_LIMITS).types[1].refused.mean < share / 2
 
 
 def test_the_utility_of_a_single_pool_is_that_of_erlangs_distribution() -> None:
@@ -147,6 +156,25 @@ def test_a_mix_with_no_more_pools_than_one_that_missed_is_not_simulated(monkeypa
     one.failed.append((5, 5))
     monkeypatch.setattr(searching, "played", None)
     assert one.look((5, 4), np.array([1.0])) == (None, searching.BOUND_STEPS)
+
+
+@pytest.mark.parametrize("seen", [(5, 4, 3), (3, 5, 5), (8, 0, 4)])
+def test_the_prices_of_a_fleet_rule_out_no_mix_that_reaches_the_floor(seen: tuple[int, ...]) -> None:
+    spec = typed_spec([(5, 4, 3, 2), (3, 2, 1), (4, 1)], [[0], [0, 1], [1, 2]])
+    loads, floors = [0.0, 6.0, 9.0, 4.0], np.array([68.0])
+    one = searched(spec, loads, refused=0.3, costs=(2.0, 1.0, 1.5))
+    one.round_of(Solution(seen, proven=True), floors)
+    found = one.mixes_below(floors, 20.0)
+    reaching = [mix for mix in product(range(11), range(21), range(15)) if one.cost_of(mix) < 20]
+    reaching = [mix for mix in reaching if one.earns(mix, floors)]
+    rooms = [
+        [sum(one.market.capacities[c] * mix[c] for c in r.classes) >= r.places for r in one.market.rooms]
+        for mix in reaching
+    ]
+    roomy = {mix for mix, has in zip(reaching, rooms, strict=True) if all(has)}
+    assert len(roomy) > 10
+    assert roomy <= set(found)
+    assert len(found) < len(reaching) * 4
 
 
 def test_a_fleet_is_thinned_to_what_it_needs() -> None:

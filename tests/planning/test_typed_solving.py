@@ -15,9 +15,18 @@ from slta.core.fleet import FleetSpec
 from slta.core.session_types.sets import TypeSets
 from slta_planning.plan.session_types import market as markets
 from slta_planning.plan.session_types.market import Room, rooms_for, unions_of
-from slta_planning.plan.session_types.solving import best_for, cheapest, relaxed_bound
+from slta_planning.plan.session_types.solving import best_for, cheapest
 from tests.planning.markets import costs_of_three
-from tests.planning.typed_markets import NONE, all_mixes, best, loads, typed_market, typed_spec, typed_specs
+from tests.planning.typed_markets import (
+    NONE,
+    all_mixes,
+    best,
+    loads,
+    relaxed_bounds,
+    typed_market,
+    typed_spec,
+    typed_specs,
+)
 
 days = st.lists(loads, min_size=1, max_size=2).filter(lambda day: any(map(sum, day)))
 
@@ -29,7 +38,7 @@ def test_the_relaxed_programme_is_the_bound_of_core(spec: FleetSpec, pools: tupl
     found = best(spec, pools, at)
     assume(sum(at) and found.refused < NONE)
     anything = Room(frozenset(range(len(pools))), 1)
-    assert relaxed_bound(replace(typed_market(spec, [1] * len(pools), at), rooms=[anything]), pools)[
+    assert relaxed_bounds(replace(typed_market(spec, [1] * len(pools), at), rooms=[anything]), pools)[
         0
     ] == pytest.approx(found.utility, abs=1e-6)
 

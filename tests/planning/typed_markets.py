@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
+import numpy as np
 from hypothesis import strategies as st
+from scipy.optimize import Bounds, LinearConstraint, milp
 
 from slta.core.fleet import FleetSpec
 from slta.core.session_types.bound import Bound, bound
 from slta_planning.plan.session_types.loads import TypedHour
 from slta_planning.plan.session_types.market import TypedMarket, typed_market_of
+from slta_planning.plan.session_types.solving import programme_of, sums_of, units
 from tests.planning.markets import HALF, columns, spec_of
 
 NONE = 1e-9
@@ -32,6 +35,17 @@ def typed_market(
     spec: FleetSpec, costs: Sequence[float], *hours: Sequence[float], refused: float = HALF
 ) -> TypedMarket:
     return typed_market_of(spec, costs, [TypedHour(str(k), tuple(h)) for k, h in enumerate(hours)], refused)
+
+
+def relaxed_bounds(found: TypedMarket, pools: Sequence[float]) -> list[float]:
+    """Value of the programme for these pools at each load."""
+    programme = programme_of(found, ())
+    sums = sums_of(programme).toarray()
+    low, high = programme.lowest.copy(), np.full(len(programme.lowest), np.inf)
+    low[: len(pools)] = high[: len(pools)] = pools
+    rows = LinearConstraint(programme.matrix, programme.low, programme.high)
+    best = milp(-sums.sum(axis=0), bounds=Bounds(low, high), constraints=[rows])
+    return [float(value) for value in (sums @ best.x) * units(found)]
 
 
 def all_mixes(spec: FleetSpec, found: TypedMarket) -> Iterator[tuple[int, ...]]:

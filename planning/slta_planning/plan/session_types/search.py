@@ -30,7 +30,6 @@ BOUND_STEPS = 1_000
 """Work of a bound, in simulated events."""
 DOUBLINGS, HALVINGS = 40, 30
 """Steps of the search for the sessions of which a fleet has room."""
-
 LOOK_RUNS = 16
 """Runs after which a mix that is looked at is dropped if its means miss."""
 HELPED = 0.9
@@ -130,13 +129,12 @@ class TypedSearch:
         lowest = floors * (1 - np.sign(floors) * TOLERANCE)
         rows = [self._room_row(room) for room in self.market.rooms]
         rows += [self._dual_row(prices, number, lowest[number]) for number, prices in self.duals if len(prices)]
-        worths, needed = zip(*rows, strict=True)
-        return mixes_below(self.market.costs, Rows(np.array(worths), np.array(needed)), limit, self.market.most)
+        of_pools, needed = (np.array(column) for column in zip(*rows, strict=True))
+        return mixes_below(self.market.costs, Rows(of_pools, needed), limit, self.market.most)
 
     def _room_row(self, room: Room) -> tuple[Floats, float]:
-        return np.where(
-            [c in room.classes for c in range(len(self.market.costs))], self.market.capacities, 0
-        ), room.places
+        is_inside = [c in room.classes for c in range(len(self.market.costs))]
+        return np.where(is_inside, self.market.capacities, 0.0), room.places
 
     def _dual_row(self, prices: Floats, number: int, floor: float) -> tuple[Floats, float]:
         """U* ≤ Σ_t λ_t N_t + Σ_c A_c w_c(min λ_t over the types t that may use c), for all prices λ_t of sessions."""

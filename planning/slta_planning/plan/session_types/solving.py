@@ -49,7 +49,7 @@ def cheapest(market: TypedMarket, floors: Floats, demands: Sequence[Floats] = ()
     objective = np.zeros(programme.matrix.shape[1])
     objective[: len(market.costs)] = market.costs / market.costs.max()
     wanted = floors[market.loads.any(axis=1)] / units(market)
-    return _solved(market, programme, objective, [LinearConstraint(_sums(programme), lb=wanted)])
+    return _solved(market, programme, objective, [LinearConstraint(sums_of(programme), lb=wanted)])
 
 
 def best_for(market: TypedMarket, budget: float, demands: Sequence[Floats] = ()) -> Solution | None:
@@ -60,20 +60,6 @@ def best_for(market: TypedMarket, budget: float, demands: Sequence[Floats] = ())
         objective[list(own)] = -unit / units(market).max()
     within[: len(market.costs)] = market.costs / budget
     return _solved(market, programme, objective, [LinearConstraint(within[None, :], ub=1.0)])
-
-
-def relaxed_bound(market: TypedMarket, pools: Sequence[float]) -> Floats:
-    """U*(N, A) of each hour with sessions, for given pools, real or integer."""
-    programme = programme_of(market, ())
-    objective = np.zeros(programme.matrix.shape[1])
-    for own in programme.utility:
-        objective[list(own)] = -1.0
-    low, high = programme.lowest.copy(), np.full(len(objective), np.inf)
-    low[: len(pools)] = high[: len(pools)] = pools
-    rows = LinearConstraint(programme.matrix, programme.low, programme.high)
-    found = milp(objective, bounds=Bounds(low, high), constraints=[rows])
-    bounds: Floats = (_sums(programme) @ found.x) * units(market)
-    return bounds
 
 
 def units(market: TypedMarket) -> Floats:
@@ -174,8 +160,8 @@ def _sparse(entries: Sequence[tuple[int, int, float]], shape: tuple[int, int]) -
     return csr_array(coo_array((values, (rows, columns)), shape=shape))
 
 
-def _sums(programme: Programme) -> csr_array:
-    """Bound of each hour, from all variables."""
+def sums_of(programme: Programme) -> csr_array:
+    """Rows that give the bound of each hour, in its unit, from all variables."""
     entries = [(h, k, 1.0) for h, own in enumerate(programme.utility) for k in own]
     return _sparse(entries, (len(programme.utility), programme.matrix.shape[1]))
 
