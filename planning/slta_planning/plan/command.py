@@ -22,6 +22,21 @@ from slta_planning.plan.wanted import Options
 from slta_planning.refusing import NOT_VALID, refuse
 from slta_planning.text import FleetFile, JsonFile
 
+Load = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[TYPE=]SESSIONS", help="Mean sessions of the whole fleet, of each session type if it has some."
+    ),
+]
+Profile = Annotated[
+    Path | None,
+    typer.Option(
+        help="Daily load instead of --load: CSV with the columns hour,load, or hour and the session types "
+        "(-: standard input).",
+        callback=standard_input,
+    ),
+]
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -31,20 +46,8 @@ def command(
     cost: Annotated[
         list[str], typer.Option(metavar="CLASS=COST", help="Cost of one pool (CLASS=COST), for each class.")
     ],
-    load: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[TYPE=]SESSIONS", help="Mean sessions of the whole fleet, of each session type if it has some."
-        ),
-    ] = None,
-    profile: Annotated[
-        Path | None,
-        typer.Option(
-            help="Daily load instead of --load: CSV with the columns hour,load, or hour and the session types "
-            "(-: standard input).",
-            callback=standard_input,
-        ),
-    ] = None,
+    load: Load = None,
+    profile: Profile = None,
     floor: Annotated[
         str | None,
         typer.Option(help="Minimum utility per session, or a percentage of the most that one can add, like 95%."),
