@@ -11,7 +11,7 @@ from redis import Redis
 from slta.auth.keys import Access, generate_key
 from slta.auth.rate_limit import Rate
 from slta.store.sessions import Sessions
-from tests.api.raw_requests import Talk, assign, call, complete, in_one, last
+from tests.api.raw_requests import assign, call, complete, in_one, last
 from tests.api.served import ADMIN_ENTRY, both_ways
 
 ASSIGNING, ASSIGNING_ENTRY = generate_key(["assign"])
@@ -52,13 +52,6 @@ async def test_both_ways_refuse_a_call_before_its_body_is_there(
     assert [said[9:12] for said in directly] == [status, status]
 
 
-async def test_both_ways_take_from_the_same_rate(server: str, redis: Redis) -> None:
-    talk = in_one(*(assign(f"s-{k}") for k in range(5)))
-    directly, by_fastapi = await both_ways([talk], server, redis, rate=Rate(per_second=1e-9, burst=4))
-    assert directly == by_fastapi
-    assert directly[0].count(b"HTTP/1.1 429 ") == 2
-
-
 async def test_both_ways_take_from_the_rate_for_each_operation(server: str, redis: Redis) -> None:
     ten = call("f/operations", {"operations": [{"complete": {"session_id": "x"}}] * 10})
     refused = call("f/operations", {"operations": [{}] * 10})
@@ -67,14 +60,3 @@ async def test_both_ways_take_from_the_rate_for_each_operation(server: str, redi
     assert directly == by_fastapi
     codes = re.findall(rb"HTTP/1.1 (\d+) ", directly[0])
     assert codes == [b"422", b"200", b"201", b"200", b"429", b"429", b"429"], "the first PUT took one as well"
-
-
-async def test_both_ways_refuse_a_body_for_which_there_is_no_room_alike(
-    server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("slta.api.http.authorization.BODIES_BYTES_BY_CALLER", 3000)
-    talks: list[Talk] = [(call("f/renew", b'{"session_ids": []}'.ljust(size)),) for size in (3001, 30_000)]
-    talks.append(in_one(call("f/renew", b'{"session_ids": []}'.ljust(3000)), assign("a")))
-    directly, by_fastapi = await both_ways(talks, server, redis)
-    assert directly == by_fastapi
-    assert [re.findall(rb"HTTP/1.1 (\d+) ", said) for said in directly] == [[b"503"], [b"503"], [b"200", b"201"]]

@@ -19,10 +19,10 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("aiohttp", "fastapi", "matplotlib", "numba", "numpy", "prometheus_client", "pydantic", "redis", "uvicorn")
 
 
-def slta(*arguments: str, before: str = "pass") -> subprocess.CompletedProcess[str]:
+def slta(*arguments: str, before: str = "pass", **environment: str) -> subprocess.CompletedProcess[str]:
     """The real command, in a process of its own; `before` runs first."""
-    code = f"import sys; {before}; from slta.cli.__main__ import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", f"import sys; {before}; from slta.cli.__main__ import main; main()", *arguments]
+    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
 
 
 def help_of(*arguments: str) -> str:
@@ -41,6 +41,7 @@ def test_the_first_page_names_every_command_and_what_it_does() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["serve"], ["required unless SLTA_AUTH=off"]),
         (["serve"], ["--config", "--store-url", "--data-dir", "--host", "--port", "127.0.0.1", "8080", "SLTA_"]),
         (["demo"], ["--fleet", "--policy", "--pools", "--load", "--mean-holding", "--trace", "--speed", "--json"]),
         (["loadgen"], ["run", "replay"]),
@@ -58,19 +59,12 @@ def test_each_level_explains_itself(arguments: Sequence[str], words: Sequence[st
 
 def completed(line: str) -> list[str]:
     """What bash completes the last word of a line to."""
-    request = {"_SLTA_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}
-    code = "from slta.cli.__main__ import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | request, capture_output=True, text=True, check=False
-    )
+    done = slta(_SLTA_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(len(line.split()) - 1))
     return done.stdout.split()
 
 
-def test_the_bare_command_completes_in_the_shell() -> None:
+def test_the_command_and_its_options_complete_in_the_shell() -> None:
     assert completed("slta ex") == ["experiments"]
-
-
-def test_an_option_of_a_command_completes_too() -> None:
     assert completed("slta evaluate --for") == ["--format"]
 
 
@@ -124,10 +118,6 @@ def test_without_an_extra_one_sentence_says_how_to_install_it(command: str, modu
 def test_several_missing_modules_are_enumerated() -> None:
     result = slta("plan", before="sys.modules.update(matplotlib=None, numpy=None, scipy=None)")
     assert result.stderr.startswith("slta: `slta plan` requires matplotlib, numpy and scipy from the extra planning: ")
-
-
-def test_the_help_says_when_a_key_file_is_required() -> None:
-    assert "required unless SLTA_AUTH=off" in help_of("serve")
 
 
 @pytest.mark.parametrize("command", [name for name, part in PARTS.items() if part.needs])

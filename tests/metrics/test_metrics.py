@@ -13,7 +13,6 @@ from time import process_time
 from typing import Any
 
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from redis import Redis
 
@@ -40,7 +39,6 @@ from tests.servers import EMBEDDED, running_server
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/metrics.md"
 LEVELS = Scrape(levels=True)
-OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
 
 @pytest.fixture(scope="session")
@@ -191,16 +189,6 @@ async def test_promtool_has_nothing_to_say(store: Store, metrics: Metrics) -> No
     )
     output, _ = await checked.communicate(text.encode())
     assert (checked.returncode, output.decode()) == (0, "")
-
-
-async def test_openmetrics_says_the_same(store: Store, metrics: Metrics) -> None:
-    plain, modern = (
-        await exposition(metrics, store),
-        await exposition(metrics, store, LEVELS._replace(accept=OPENMETRICS)),
-    )
-    names = {sample.name for family in parse_openmetrics(modern) for sample in family.samples}
-    assert names == {name for name, _ in series(plain)}
-    assert not [name for name in names if name.endswith("_created")]
 
 
 async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics) -> None:

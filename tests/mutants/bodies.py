@@ -34,7 +34,6 @@ MUTANTS: dict[str, Mutant] = {
         "if not self.bodies.acquire(_quota_name(context), size - context.reserved_bytes):",
         "if False:",
         BUDGET,
-        "api/fast_path_refusals",
     ),
     "bytes of bodies are never given back": python(
         "api/http/authorization", "if context.reserved_bytes:", "if False:", BUDGET
