@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slta.api.http.parsing import BodyParser
@@ -38,6 +38,8 @@ def lists(heartbeats: Heartbeats) -> list[list[Any]]:
 
 
 @given(st.lists(ENTRIES, min_size=1, max_size=4), st.sampled_from([(",", ":"), (", ", ": "), ("\t,\n", "\r: ")]))
+@example([{"pool_id": "a", "ttl_seconds": 10}] * 2, (",", ":"))
+@example([{"pool_id": "a", "ttl_seconds": 1}], (",", ":"))
 def test_what_the_plain_reader_takes_the_strict_one_takes_with_the_same_values(
     entries: list[Any], separators: tuple[str, str]
 ) -> None:
