@@ -108,6 +108,7 @@ WRONG: list[tuple[str, str, Any, int, str]] = [
     ("POST", "f/pools", {"pools": [{"pool_id": "p", "pool_class": "x"}]}, 422, "unknown_class"),
     ("PUT", "f/pools/p", {"pool_class": "x"}, 422, "unknown_class"),
     ("PUT", "f/pools/p", {"pool_class": "small", "status": "active"}, 422, "invalid_request"),
+    ("POST", "f/pools/guard", {"action": "end", "pool_class": "x"}, 422, "unknown_class"),
     ("GET", "f/averages?since=x", None, 422, "invalid_integrals"),
 ]
 

@@ -8,9 +8,6 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from slta.fleet_file import Specs
-from slta.store import Store
-from slta.store.encoding import put_arguments
 from tests.api.conftest import FLEET, Api, assign, refusal
 
 
@@ -176,20 +173,6 @@ async def test_a_fleet_that_cannot_be_read_is_503_fleet_damaged(api: Api, fleet:
     answer = await api.post(f"{fleet}/assign", json={})
     assert refusal(answer) == (503, "fleet_damaged")
     assert answer.headers["Retry-After"] == "1"
-
-
-async def test_meanwhile_other_calls_of_the_fleet_are_503_repairing_with_retry_after(
-    api: Api, fleet: str, store: Store
-) -> None:
-    document = await store.repairs.document("f")
-    await store.repairs.begin("f", put_arguments(await Specs().of(document), document, None))
-    for refused in (await api.post(f"{fleet}/assign", json={}), await api.get(f"{fleet}/state")):
-        assert refusal(refused) == (503, "repairing")
-        assert refused.headers["Retry-After"] == "1"
-    assert (await api.put("/v1/fleets/g", json=FLEET)).status_code == 201
-    assert (await api.post("/v1/fleets/g/assign", json={})).status_code == 201
-    await store.repairs.finish("f")
-    assert (await api.post(f"{fleet}/assign", json={})).status_code == 201
 
 
 # The unit of utilities

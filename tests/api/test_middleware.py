@@ -248,12 +248,14 @@ async def test_who_observes_hears_of_every_request_and_no_clients_text(store: St
     for path in ("/v1/fleets/f/state?x=1", "/v1/fleets/%0Aevil/state", "/nothing/at/all", "/healthz"):
         await client.get(path)
     await client.get("/healthz", headers={"Authorization": ""})
+    await client.get("/v1/fleets", headers={"Authorization": f"Bearer {key[:-1]}!"})
     assert [(r.method, r.route, r.status, r.fleet, r.key_id) for r in records] == [
         ("GET", "/v1/fleets/{fleet}/state", 422, "f", entry.id),
         ("GET", "/v1/fleets/{fleet}/state", 422, "", entry.id),
         ("GET", None, 404, "", ""),
         ("GET", "/healthz", 200, "", ""),
         ("GET", "/healthz", 200, "", ""),
+        ("GET", "/v1/fleets", 401, "", "unknown"),
     ]
     assert all(r.seconds > 0 for r in records)
 

@@ -109,18 +109,14 @@ async def test_a_pool_of_others_looks_the_same_whether_it_exists_or_not(opened: 
     assert [refusal(answer) for answer in answers] == [(403, "pool_not_allowed")] * 2 + [(404, "unknown_pool")]
 
 
-async def test_a_class_does_not_name_its_pools(opened: Open) -> None:
+@pytest.mark.parametrize(
+    ("call", "body"), [("status", {"status": "draining", "pool_class": "small"}), ("guard", {"action": "end"})]
+)
+async def test_what_names_no_pools_is_not_for_a_key_of_some(opened: Open, call: str, body: dict[str, str]) -> None:
     bound = opened("pool")
     before = await bound.pools_and_events()
-    drained = await bound.client.post(f"{bound.fleet}/pools/status", json={"status": "draining", "pool_class": "small"})
-    assert refusal(drained) == (403, "pool_not_allowed")
+    assert refusal(await bound.client.post(f"{bound.fleet}/pools/{call}", json=body)) == (403, "pool_not_allowed")
     assert await bound.pools_and_events() == before
-
-
-async def test_a_key_for_some_pools_ends_no_guard(opened: Open) -> None:
-    bound = opened("pool")
-    ended = await bound.client.post(f"{bound.fleet}/pools/guard", json={"action": "end"})
-    assert refusal(ended) == (403, "pool_not_allowed")
 
 
 async def listed(bound: Bound) -> list[list[str]]:

@@ -64,19 +64,6 @@ async def test_without_a_store_every_call_is_503_and_says_when_to_come_back(hast
     assert (await hasty.get("/v1/fleets/f/state")).json()["code"] == "store_unavailable"
 
 
-async def test_without_a_store_the_process_is_alive_and_not_ready(
-    own_server: str, new_client: NewClient, metrics: Metrics
-) -> None:
-    stop(own_server)
-    store = await Store.open(StoreSettings(own_server, deadline_seconds=0.3), metrics)
-    await store.check()
-    client = new_client(store)
-    ready, healthy = await client.get("/readyz"), await client.get("/healthz")
-    await store.close()
-    assert (ready.status_code, ready.json()) == (503, {"status": "unavailable"})
-    assert (healthy.status_code, healthy.json()) == (200, {"status": "ok"})
-
-
 async def test_without_a_store_the_metrics_say_so(hasty: Api, own_server: str) -> None:
     stop(own_server)
     await hasty.post("/v1/fleets/f/assign", json={"session_id": "a"})

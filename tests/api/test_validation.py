@@ -82,6 +82,7 @@ MISFITS: dict[str, list[tuple[Any, str]]] = {
             for given, detail in ATTRIBUTES
         ),
     ],
+    "POST /pools/guard": [({"action": "begin"}, "action: input should be 'end'")],
     "PUT /pools/large-1/sessions": [
         ({"as_of": "1:1", "session_ids": ["a"], "session_types": types}, detail) for types, detail in TYPES
     ],

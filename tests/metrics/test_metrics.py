@@ -9,7 +9,6 @@ import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from time import process_time
 from typing import Any
 
 import pytest
@@ -305,21 +304,6 @@ async def test_a_large_capacity_is_shown_in_at_most_64_levels(empty_store: Store
     assert max(levels["c4096"]) == 4096
 
 
-async def test_ten_thousand_pools_are_scraped_in_less_than_a_tenth_of_a_second(
-    empty_store: Store, metrics: Metrics
-) -> None:
-    curves = {name: {"kind": "log_share", "resource": r} for name, r in (("small", 20), ("large", 30))}
-    classes = [{"name": name, "capacity": 90, "utility": u, "pools": 5000} for name, u in curves.items()]
-    file = FleetFile.read({"classes": classes})
-    await define(empty_store, "f", file)
-    await asyncio.gather(*(empty_store.sessions.assign("f", f"s-{k}", None) for k in range(3000)))
-    specs = Specs()
-    await text_of(await metrics.render(empty_store, specs, LEVELS))
-    started = process_time()
-    await text_of(await metrics.render(empty_store, specs, LEVELS))
-    assert process_time() - started < 0.1
-
-
 def answered(route: str | None, status: int, seconds: float) -> RequestRecord:
     return RequestRecord("r-1", "POST", route, status, seconds, "f", "key-1")
 
@@ -359,12 +343,6 @@ async def test_requests_are_counted_by_key_and_status(store: Store, metrics: Met
     assert counted == {
         ("201", "key-1"): 2, ("429", "key-1"): 1, ("401", "unknown"): 1, ("200", "none"): 1, ("left", "none"): 1,
     }  # fmt: skip
-
-
-async def test_integrals_that_cannot_fall_are_counters(store: Store, metrics: Metrics) -> None:
-    types = {one.name: one.type for one in parse_text(await exposition(metrics, store))}
-    assert {types[f"slta_{name}"] for name in ("session_seconds", "pool_seconds")} == {"counter"}
-    assert {types[f"slta_{name}"] for name in ("utility_pool_seconds", "bound_pool_seconds")} == {"gauge"}
 
 
 async def test_what_every_replica_repeats_says_so(store: Store, metrics: Metrics) -> None:
