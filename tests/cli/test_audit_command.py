@@ -28,23 +28,10 @@ from tests.servers import EMBEDDED, own_server
 from tests.store.conftest import Calls
 
 
-def slta(*arguments: str, answers: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command as a process."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
-    return subprocess.run(
-        [sys.executable, "-m", "slta.cli", "audit", *arguments],
-        input=answers,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=clean | environment,
-    )
-
-
-def audit(*arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
+def audit(*arguments: str, answers: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """The command in this process."""
     unset = {name: None for name in os.environ if name.startswith("SLTA_")}
-    done = CliRunner().invoke(app, arguments, input=answers, env=unset)
+    done = CliRunner().invoke(app, arguments, input=answers, env=unset | environment)
     return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 
@@ -68,22 +55,22 @@ def url() -> Iterator[str]:
 
 
 def test_clean_is_0_and_says_so_of_every_fleet(url: str) -> None:
-    done = slta("--store-url", url)
+    command = [sys.executable, "-m", "slta.cli", "audit", "--store-url", url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "f: no findings\ng: no findings\n", "")
 
 
-@pytest.mark.slow
 def test_findings_are_1_and_go_to_the_file_too(url: str, tmp_path: Path) -> None:
     with Redis.from_url(url) as redis:
         redis.setbit("{g}:level:0:1", 1, 1 - redis.getbit("{g}:level:0:1", 1))
-    done = slta("--json", str(tmp_path / "found.json"), SLTA_STORE_URL=url)
+    done = audit("--json", str(tmp_path / "found.json"), SLTA_STORE_URL=url)
     assert done.returncode == 1
     assert done.stdout.startswith("f: no findings\ng: ")
     sound, damaged = json.loads((tmp_path / "found.json").read_text())
     assert (sound["fleet"], sound["total"]) == ("f", 0)
     assert "{g}:level:0:1: wrong bits of pools from 0 on" in damaged["sentences"]
     assert f"  {damaged['sentences'][0]}\n" in done.stdout
-    assert slta("--store-url", url, "--fleet", "f").returncode == 0
+    assert audit("--store-url", url, "--fleet", "f").returncode == 0
 
 
 def test_findings_go_to_standard_output_and_the_text_beside_them(url: str) -> None:
@@ -116,7 +103,7 @@ def test_a_store_that_cannot_be_looked_at_is_2(arguments: list[str], said: str) 
 
 def test_a_wrong_password_is_named_as_the_cause_and_not_shown() -> None:
     with own_server(EMBEDDED, "--requirepass", "right") as server:
-        done = slta(SLTA_STORE_URL=server.url.replace("unix://", "unix://default:wrong@"))
+        done = audit(SLTA_STORE_URL=server.url.replace("unix://", "unix://default:wrong@"))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "slta: the store cannot be used: invalid username-password pair or user is disabled.\n"
 
@@ -140,29 +127,27 @@ def test_a_fleet_that_is_not_there_is_2(url: str) -> None:
     assert done.stderr.startswith("nobody: could not be audited: The fleet does not exist: ")
 
 
-@pytest.mark.slow
 def test_the_embedded_store_is_looked_at_while_a_dispatcher_owns_it_and_after(tmp_path: Path) -> None:
     with EmbeddedStore(tmp_path / "data") as embedded:
         fill(embedded.url)
-        assert slta("--data-dir", str(tmp_path / "data")).returncode == 0
-    done = slta("--data-dir", str(tmp_path / "data"))
+        assert audit("--data-dir", str(tmp_path / "data")).returncode == 0
+    done = audit("--data-dir", str(tmp_path / "data"))
     assert (done.returncode, done.stdout) == (0, "f: no findings\n")
 
 
-@pytest.mark.slow
 def test_a_repair_mends_what_was_found_and_ends_with_0(url: str) -> None:
     with Redis.from_url(url) as redis:
         redis.delete("{g}:level:0:1", "{g}:ids:0", "{g}:state")
         redis.hset("{g}:sessions", "s9", "rubbish")
         redis.expire("slta:fleets", 1000)
-    done = slta("--store-url", url, "--repair", "--yes")
+    done = audit("--store-url", url, "--repair", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
     assert re.sub(r"in \d+ slices", "in some slices", done.stdout) == (
         "g: a repair would set aside 1 of 6 sessions and 0 records of pools:\n  session s9: its record is unreadable\n"
         "the store: no findings\nf: no findings\ng: no findings\n  repaired in some slices\n"
         "  1 unusable records were moved to {g}:aside\n"
     )
-    assert slta("--store-url", url).returncode == 0
+    assert audit("--store-url", url).returncode == 0
 
 
 WOULD_SET_ASIDE = (
@@ -206,19 +191,18 @@ def test_and_is_set_aside_where_somebody_does(url: str, doubtful: Redis, argumen
     assert set(doubtful.hkeys("{g}:aside")) == {"session s0", "session s9", "pool ghost"}
 
 
-@pytest.mark.slow
 def test_what_was_set_aside_before_is_offered_and_put_back(url: str) -> None:
     with Redis.from_url(url, decode_responses=True) as redis:
         record = redis.hget("{g}:sessions", "s0")
         redis.hdel("{g}:sessions", "s0")
         redis.srem(f"{{g}}:ids:{record.split()[0]}", "s0")
-        slta("--store-url", url, "--repair")
+        audit("--store-url", url, "--repair")
         redis.hset("{g}:aside", "session s0", record)
         offered = "g: can be restored from {g}:aside:\n  session s0\n"
-        done = slta("--store-url", url, "--repair", answers="n\n")
+        done = audit("--store-url", url, "--repair", answers="n\n")
         assert (done.returncode, done.stdout.startswith(offered)) == (0, True)
         assert "repaired" not in done.stdout
-        done = slta("--store-url", url, "--repair", answers="y\n")
+        done = audit("--store-url", url, "--repair", answers="y\n")
         assert (done.returncode, done.stdout.startswith(offered)) == (0, True)
         assert redis.hget("{g}:sessions", "s0") == record
         assert not redis.exists("{g}:aside")

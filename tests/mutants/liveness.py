@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import lua, python
 
-STORE, GUARDS, DAMAGE, API = "store/liveness", "store/guards", "store/lease_damage", "api/heartbeats"
+STORE, GUARDS, DAMAGE, API = "store/liveness", "store/guards", "store/lease_damage", "api/validation"
 
 MUTANTS: dict[str, Mutant] = {
     "the end of a guard names no pools as an object": lua(

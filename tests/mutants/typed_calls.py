@@ -6,7 +6,7 @@ from tests.mutants.planting import Mutant
 from tests.mutants.planting import python as python_of
 from tests.mutants.refusing import lua, python
 
-CALLS, PUT_BACK = "api/session_types", "store/types_put_back"
+CALLS, CHANGES, PUT_BACK = "api/session_types", "store/type_changes", "store/types_put_back"
 DROPPED = "ASSIGN_OPTIONS[assign.touch, assign.labels] + type_option(assign.session_type)"
 
 
@@ -46,7 +46,7 @@ MUTANTS: dict[str, Mutant] = {
         "sessions",
         "records.placed(pool.level, nil, records.type_number(session))",
         "records.placed(pool.level)",
-        CALLS,
+        CHANGES,
     ),
     "a type is lost by a replay log": python(
         "store/failover/replay_log", "if session_type == DEFAULT_TYPE", "if True", PUT_BACK
@@ -62,7 +62,7 @@ MUTANTS: dict[str, Mutant] = {
         "store/failover/recovery", "if outcomes[WITHOUT_TYPE]:", "if False:", PUT_BACK
     ),
     "a draining session does not keep its type in use": lua(
-        "type_changes", "fleet.type_sessions[kind] + fleet.type_others[kind]", "fleet.type_sessions[kind]", CALLS
+        "type_changes", "fleet.type_sessions[kind] + fleet.type_others[kind]", "fleet.type_sessions[kind]", CHANGES
     ),
     "a line's type is not reported": python_in(
         "integrations", "follow/operations", '"pool_id": line.pool_id, **kind,', '"pool_id": line.pool_id,', "sender"
