@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 import structlog
 from redis import Redis
 from structlog.testing import capture_logs
 
-from slta.api.app import build_api
 from slta.api.http.proxy_headers import TrustedProxies
 from slta.auth.keys import Access, generate_key
 from slta.runtime import request_log
 from slta.runtime.request_log import RequestLog
 from slta.runtime.settings import Settings
 from slta.store import Store
-from tests.api.conftest import FLEET, Api, no_metrics
+from tests.api.conftest import FLEET, Api, NewClient
 
 VERSION_1 = {
     "config_version": 1,
@@ -33,13 +32,17 @@ def log(monkeypatch: pytest.MonkeyPatch) -> RequestLog:
     return RequestLog()
 
 
-def client_with(store: Store, log: RequestLog, access: Access | None = None) -> Api:
-    """A client at 198.51.100.9, which a proxy that is trusted asks for."""
+@pytest.fixture
+def client_with(store: Store, log: RequestLog, new_client: NewClient) -> Callable[..., Api]:
+    """Clients at 198.51.100.9, for which a proxy that is trusted asks."""
     proxies = TrustedProxies(Settings(auth="off", trusted_proxies="127.0.0.1").trusted_proxies)
-    access = access or Access.open()
-    app = build_api(store=store, access=access, render_metrics=no_metrics, observe_request=log, proxies=proxies)
-    headers = {"X-Forwarded-For": "198.51.100.9", "X-Request-ID": "r-1"}
-    return Api(transport=httpx.ASGITransport(app), base_url="http://localhost", headers=headers)
+
+    def client(**options: Any) -> Api:
+        made = new_client(store, observe_request=log, proxies=proxies, **options)
+        made.headers.update({"X-Forwarded-For": "198.51.100.9", "X-Request-ID": "r-1"})
+        return made
+
+    return client
 
 
 async def events(client: Api) -> list[dict[str, Any]]:
@@ -50,16 +53,16 @@ async def events(client: Api) -> list[dict[str, Any]]:
 
 
 async def test_a_change_and_a_refusal_say_who_and_from_where_and_the_log_says_the_same(
-    store: Store, log: RequestLog
+    client_with: Callable[..., Api],
 ) -> None:
     secret, entry = generate_key(["admin"])
-    async with client_with(store, log, Access({entry.id: entry})) as client:
-        client.headers["Authorization"] = f"Bearer {secret}"
-        with capture_logs() as logs:
-            await client.put("/v1/fleets/f", json=FLEET)
-            await client.post("/v1/fleets/f/pools/small-1/drain")
-            refused = await client.put("/v1/fleets/f", json=FLEET, headers={"If-Match": '"7"'})
-        found = await events(client)
+    client = client_with(access=Access({entry.id: entry}))
+    client.headers["Authorization"] = f"Bearer {secret}"
+    with capture_logs() as logs:
+        await client.put("/v1/fleets/f", json=FLEET)
+        await client.post("/v1/fleets/f/pools/small-1/drain")
+        refused = await client.put("/v1/fleets/f", json=FLEET, headers={"If-Match": '"7"'})
+    found = await events(client)
     assert refused.status_code == 412
     assert [(one["action"], one["outcome"], one["pool_id"], one["pools"]) for one in found] == [
         ("put_fleet", "version_mismatch", None, None),
@@ -80,46 +83,46 @@ async def test_a_change_and_a_refusal_say_who_and_from_where_and_the_log_says_th
     }  # fmt: skip
 
 
-async def test_sessions_and_reports_are_no_events(store: Store, log: RequestLog, redis: Redis) -> None:
-    async with client_with(store, log) as client:
-        await client.put("/v1/fleets/f", json=FLEET)
-        before, newest = await events(client), redis.lrange("{f}:events", 0, -1)
-        with capture_logs() as logs:
-            assert (await client.post("/v1/fleets/f/assign", json={"session_id": "s"})).status_code == 201
-            report = {"as_of": (await client.get("/v1/fleets/f/state")).json()["as_of"], "session_ids": ["s", "t"]}
-            assert (await client.put("/v1/fleets/f/pools/small-1/sessions", json=report)).status_code == 200
-            stale = report | {"as_of": "1:1"}
-            assert (await client.put("/v1/fleets/f/pools/small-1/sessions", json=stale)).status_code == 409
-            assert (await client.post("/v1/fleets/f/complete", json={"session_id": "s"})).status_code == 200
-            assert (await client.post("/v1/fleets/f/assign", json={"session_id": "s"})).status_code == 409
-        assert await events(client) == before
+async def test_sessions_and_reports_are_no_events(client_with: Callable[..., Api], redis: Redis) -> None:
+    client = client_with()
+    await client.put("/v1/fleets/f", json=FLEET)
+    before, newest = await events(client), redis.lrange("{f}:events", 0, -1)
+    with capture_logs() as logs:
+        assert (await client.post("/v1/fleets/f/assign", json={"session_id": "s"})).status_code == 201
+        report = {"as_of": (await client.get("/v1/fleets/f/state")).json()["as_of"], "session_ids": ["s", "t"]}
+        assert (await client.put("/v1/fleets/f/pools/small-1/sessions", json=report)).status_code == 200
+        stale = report | {"as_of": "1:1"}
+        assert (await client.put("/v1/fleets/f/pools/small-1/sessions", json=stale)).status_code == 409
+        assert (await client.post("/v1/fleets/f/complete", json={"session_id": "s"})).status_code == 200
+        assert (await client.post("/v1/fleets/f/assign", json={"session_id": "s"})).status_code == 409
+    assert await events(client) == before
     assert redis.lrange("{f}:events", 0, -1) == newest
     assert {line["log_level"] for line in logs} == {"debug"}
 
 
-async def test_nobody_without_a_key_pushes_an_event_off_the_list(store: Store, log: RequestLog, redis: Redis) -> None:
+async def test_nobody_without_a_key_pushes_an_event_off_the_list(client_with: Callable[..., Api], redis: Redis) -> None:
     admin, entry = generate_key(["admin"])
     pool, weak = generate_key(["assign"])
-    async with client_with(store, log, Access({entry.id: entry, weak.id: weak})) as client:
-        as_admin = {"Authorization": f"Bearer {admin}"}
-        await client.put("/v1/fleets/f", json=FLEET, headers=as_admin)
-        newest = redis.lrange("{f}:events", 0, -1)
-        for authorization in ("Bearer nobody.0123456789abcdef", f"Bearer {pool}"):
-            refused = [
-                client.post("/v1/fleets/f/pools/small-1/drain", headers={"Authorization": authorization})
-                for _ in range(150)
-            ]
-            assert {answer.status_code for answer in await asyncio.gather(*refused)} <= {401, 403, 429}
-        invalid = await client.put("/v1/fleets/f", json={"classes": []}, headers=as_admin)
+    client = client_with(access=Access({entry.id: entry, weak.id: weak}))
+    as_admin = {"Authorization": f"Bearer {admin}"}
+    await client.put("/v1/fleets/f", json=FLEET, headers=as_admin)
+    newest = redis.lrange("{f}:events", 0, -1)
+    for authorization in ("Bearer nobody.0123456789abcdef", f"Bearer {pool}"):
+        refused = [
+            client.post("/v1/fleets/f/pools/small-1/drain", headers={"Authorization": authorization})
+            for _ in range(150)
+        ]
+        assert {answer.status_code for answer in await asyncio.gather(*refused)} <= {401, 403, 429}
+    invalid = await client.put("/v1/fleets/f", json={"classes": []}, headers=as_admin)
     assert invalid.status_code == 422
     assert redis.lrange("{f}:events", 0, -1) == newest
 
 
-async def test_a_fail_and_a_repair_are_events_too(store: Store, log: RequestLog) -> None:
-    async with client_with(store, log) as client:
-        await client.put("/v1/fleets/f", json=FLEET)
-        await client.post("/v1/fleets/f/pools/small-1/fail")
-        await client.post("/v1/fleets/f/repair")
-        repaired, failed, *_ = await events(client)
+async def test_a_fail_and_a_repair_are_events_too(client_with: Callable[..., Api]) -> None:
+    client = client_with()
+    await client.put("/v1/fleets/f", json=FLEET)
+    await client.post("/v1/fleets/f/pools/small-1/fail")
+    await client.post("/v1/fleets/f/repair")
+    repaired, failed, *_ = await events(client)
     assert (failed["action"], failed["after"]["status"]) == ("set_status", "failed")
     assert (repaired["action"], repaired["outcome"], repaired["key_id"]) == ("repair", "done", "")

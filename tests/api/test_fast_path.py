@@ -195,11 +195,17 @@ async def test_both_ways_answer_alike_wherever_the_body_is_cut(server: str, redi
     assert len({b"\r\n".join(without_dates(answer)) for answer in said}) == 1
 
 
-async def test_a_client_that_leaves_in_the_body_has_sent_nothing(server: str, redis: Redis) -> None:
+@pytest.mark.parametrize("fast_path", [True, False])
+async def test_a_client_that_leaves_in_the_body_has_sent_nothing_and_that_is_no_error(
+    server: str, redis: Redis, *, fast_path: bool
+) -> None:
     seen: list[RequestRecord] = []
-    async with one_way(server, redis, observe_request=seen.append) as here:
-        await here.leave(call("f/operations", {"operations": [{"assign": {"session_id": "a"}}]})[:-3])
-        await eventually(lambda: [record.status for record in seen[1:]] == [0])
+    with capture_logs() as logs:
+        async with one_way(server, redis, fast_path=fast_path, observe_request=seen.append) as here:
+            await here.leave(call("f/operations", {"operations": [{"assign": {"session_id": "a"}}]})[:-3])
+            await eventually(lambda: [record.status for record in seen[1:]] == [0])
+    assert seen[1].route == "/v1/fleets/{fleet}/operations"
+    assert [entry for entry in logs if entry["log_level"] == "error"] == []
     assert not redis.hexists("{f}:sessions", "a")
 
 

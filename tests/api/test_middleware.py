@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-import httpx
 import pytest
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
-from starlette.types import ASGIApp, Message
 from structlog.testing import capture_logs
 
-from slta.api.app import build_api
-from slta.api.http import bodies
 from slta.api.http.api_route import ApiRoute
 from slta.api.http.route_options import allow, public
 from slta.auth.keys import Access, generate_key
 from slta.models.errors import StoreUnavailableError
 from slta.models.request_record import RequestRecord
 from slta.store import Store
-from tests.api.conftest import Api, NewClient, no_metrics, refusal
+from tests.api.conftest import Api, NewClient, refusal
+from tests.api.raw_requests import call, last
+from tests.api.served import Served
 
 CANARY = "redis://:s3cret@store.internal:6379"
 
@@ -80,34 +77,14 @@ async def test_only_hosts_on_the_list_are_served(
         assert refusal(await client.get("/v1/fleets", headers={"Host": host})) == (400, "invalid_host"), host
 
 
-def scope_of(method: str, path: str, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
-    return {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-        "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers, "client": None,
-    }  # fmt: skip
+HOSTS = {"localhost": 200, "": 400, "localhost\r\nhost: localhost": 400}
 
 
-async def ask(app: ASGIApp, headers: list[tuple[bytes, bytes]], path: str = "/v1/fleets") -> int:
-    """A request as only a socket could send it; its status."""
-    messages: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Message) -> None:
-        messages.append(message)
-
-    await app(scope_of("GET", path, headers), receive, send)
-    status: int = messages[0]["status"]
-    return status
-
-
-async def test_no_host_or_two_of_them_are_refused(store: Store) -> None:
-    app = build_api(store=store, access=Access.open(), render_metrics=no_metrics)
-    assert await ask(app, [(b"host", b"localhost")]) == 200
-    assert await ask(app, []) == 400
-    assert await ask(app, [(b"host", b"localhost"), (b"host", b"localhost")]) == 400
-    assert await ask(app, [], "/healthz") == 200
+async def test_no_host_or_two_of_them_are_refused(here: Served) -> None:
+    for host, status in HOSTS.items():
+        said = await here.say(last(call("f", method="GET", host=host)))
+        assert said.startswith(b"HTTP/1.1 %d " % status), host
+    assert (await here.say(b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
 
 
 METHODS = {
@@ -119,10 +96,10 @@ METHODS = {
 
 
 async def test_a_wrong_method_is_told_the_right_ones(api: Api) -> None:
-    for methods, call in ((methods, call) for methods, calls in METHODS.items() for call in calls):
-        method, _, path = call.partition(" ")
+    for methods, wrong in ((methods, wrong) for methods, calls in METHODS.items() for wrong in calls):
+        method, _, path = wrong.partition(" ")
         answer = await api.request(method, f"/v1/fleets/f{path}")
-        assert (answer.status_code, answer.headers["Allow"]) == (405, methods), call
+        assert (answer.status_code, answer.headers["Allow"]) == (405, methods), wrong
 
 
 FOREIGN = [{"Sec-Fetch-Site": f"{kind}-site"} for kind in ("cross", "same")]
@@ -208,37 +185,6 @@ async def test_a_key_stands_in_no_log_and_no_answer(store: Store, new_client: Ne
                 assert secret not in answer.text
                 assert secret not in str(answer.headers)
     assert secret not in str(logs)
-
-
-async def test_a_body_that_does_not_arrive_is_not_waited_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.0)
-    app = build_api(store=store, access=Access.open(), render_metrics=no_metrics)
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
-
-    async def never() -> AsyncIterator[bytes]:
-        yield b"{"
-        await asyncio.Event().wait()
-
-    async with client:
-        answer = await client.post("/v1/fleets/f/assign", content=never(), headers={"Content-Type": "application/json"})
-    assert refusal(answer) == (408, "request_timeout")
-    assert answer.headers["Connection"] == "close"
-
-
-async def test_a_client_that_leaves_before_its_body_is_there_is_no_error(store: Store) -> None:
-    records: list[RequestRecord] = []
-    app = build_api(store=store, access=Access.open(), render_metrics=no_metrics, observe_request=records.append)
-
-    async def receive() -> Message:
-        return {"type": "http.disconnect"}
-
-    async def send(_: Message) -> None:
-        raise AssertionError("nobody is there to answer")
-
-    with capture_logs() as logs:
-        await app(scope_of("POST", "/v1/fleets/f/assign", [(b"host", b"localhost")]), receive, send)
-    assert logs == []
-    assert [(r.route, r.status) for r in records] == [("/v1/fleets/{fleet}/assign", 0)]
 
 
 async def test_who_observes_hears_of_every_request_and_no_clients_text(store: Store, new_client: NewClient) -> None:

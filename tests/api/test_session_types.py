@@ -267,22 +267,12 @@ async def test_the_endpoints_have_the_classes_of_each_type(api: Api, typed: str)
 # The placement route
 
 
-async def create(here: Served) -> None:
+async def test_a_proxy_names_the_type_in_a_header_and_a_visit_keeps_its_first_one(here: Served) -> None:
     await here.say(last(call("f", TYPED, method="PUT")))
-
-
-@pytest.mark.parametrize(("sent", "pools"), [("video", {"large-1"}), ("touch", {"small-1", "small-2"})])
-async def test_a_proxy_names_the_type_in_a_header(sent: str, pools: set[str], here: Served) -> None:
-    await create(here)
-    assert (await placed(here, x_slta_session_type=sent))["x-slta-pool"] in pools
-
-
-async def test_a_visit_keeps_its_first_type_and_an_empty_header_is_none(here: Served) -> None:
-    await create(here)
-    await placed(here, x_slta_session_type="video")
-    assert (await placed(here, x_slta_session_type=""))["x-slta-pool"] == "large-1"
-    assert (await placed(here, x_slta_session_type="touch"))["x-slta-pool"] == "large-1"
-    assert "x-slta-code" not in await placed(here, x_session_id="b", x_slta_session_type="")
+    for sent in ("video", "", "touch"):
+        assert (await placed(here, x_slta_session_type=sent))["x-slta-pool"] == "large-1"
+    assert (await placed(here, x_session_id="b", x_slta_session_type="touch"))["x-slta-pool"] in ("small-1", "small-2")
+    assert "x-slta-code" not in await placed(here, x_session_id="c", x_slta_session_type="")
 
 
 @pytest.mark.parametrize("sent", ["audio", "no name", "video video", "type:video,x"])

@@ -23,6 +23,7 @@ from slta.fleet_file import FleetFile
 from slta.models import Snapshot
 from slta.views.expected_gap import PENDING, ExpectedGap, ExpectedGapQuestion, question_at
 from tests.awaiting import eventually
+from tests.processes import memory_kib
 from tests.views.test_views import class_snapshot, integrals, snapshot
 
 
@@ -54,10 +55,8 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def memory_of(pid: int) -> tuple[str, int]:
-    """What a process has mapped, and the bytes that are resident."""
-    maps, statm = (Path(f"/proc/{pid}/{name}").read_text(encoding="utf-8") for name in ("maps", "statm"))
-    return maps, int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def maps_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
 
 
 async def test_the_process_says_what_the_core_says() -> None:
@@ -82,10 +81,10 @@ async def test_it_needs_next_to_nothing_of_the_dispatcher() -> None:
     predictor = ExpectedGapWorker()
     await predictor.ask(question(100.0))
     assert predictor.pid is not None
-    maps, resident = memory_of(predictor.pid)
+    maps, resident = maps_of(predictor.pid), memory_kib(predictor.pid, "VmRSS")
     await predictor.end()
     assert "site-packages" not in maps
-    assert resident < 32 * 2**20
+    assert resident < 32 * 1024
 
 
 async def test_a_process_that_was_killed_fails_one_question() -> None:

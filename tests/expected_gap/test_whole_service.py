@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.awaiting import until
 from tests.expected_gap.test_cache import is_running
 from tests.service_process import ServiceProcess
 
@@ -28,13 +27,6 @@ def processes_that_predict(service: ServiceProcess) -> list[int]:
     return [pid for pid in map(int, children) if b"slta.expected_gap" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-def wait_for(condition: Callable[[], Any]) -> None:
-    ends = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", [ServiceProcess.end, ServiceProcess.kill])
 def test_it_starts_with_the_first_read_and_ends_with_the_service(
@@ -46,7 +38,7 @@ def test_it_starts_with_the_first_read_and_ends_with_the_service(
     service.assign("f", 20)
     assert processes_that_predict(service) == []
     assert service.call("GET", "/v1/fleets/f/state")["expected_placement_gap_reason"] == "pending"
-    wait_for(lambda: service.call("GET", "/v1/fleets/f/state")["expected_placement_gap"])
+    until(lambda: service.call("GET", "/v1/fleets/f/state")["expected_placement_gap"])
     (pid,) = processes_that_predict(service)
     ending(service)
-    wait_for(lambda: not is_running(pid))
+    until(lambda: not is_running(pid))
