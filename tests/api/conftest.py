@@ -111,9 +111,23 @@ async def assign(api: Api, fleet: str, *session_ids: str) -> list[str]:
     return [answer.json()["pool_id"] for answer in placed]
 
 
+async def operate(api: Api, fleet: str, *operations: dict[str, Any]) -> list[dict[str, Any]]:
+    """The outcomes of a call that is taken."""
+    answer = await api.post(f"{fleet}/operations", json={"operations": operations})
+    assert answer.status_code == 200, answer.text
+    outcomes: list[dict[str, Any]] = answer.json()["outcomes"]
+    assert len(outcomes) == len(operations)
+    return outcomes
+
+
 async def as_of(api: Api, fleet: str) -> str:
     """Now, as a pool's report says it."""
     return str((await api.get(f"{fleet}/state")).json()["as_of"])
+
+
+def dumped(redis: Redis) -> dict[bytes, bytes]:
+    """Every key as it is stored."""
+    return {key: redis.dump(key) for key in redis.scan_iter()}
 
 
 async def fill(api: Api, fleet: str) -> None:

@@ -8,12 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.api.conftest import FLEET, Api, assign, refusal
-
-
-def dumped(redis: Redis) -> dict[Any, Any]:
-    """Every key as it is stored."""
-    return {key: redis.dump(key) for key in redis.keys("{f}:*")}
+from tests.api.conftest import FLEET, Api, assign, dumped, refusal
 
 
 def changed(**changes: Any) -> dict[str, Any]:

@@ -17,22 +17,13 @@ from slta.auth.keys import Access, generate_key
 from slta.auth.rate_limit import Rate
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
-from tests.api.conftest import FLEET, Api, NewClient, assign, fill, no_metrics
+from tests.api.conftest import FLEET, Api, NewClient, assign, fill, no_metrics, operate
 from tests.api.raw_requests import call
 from tests.api.served import served
 from tests.awaiting import eventually
 from tests.faults import Proxy
 
 ONE_OF_EACH = [{"assign": {"session_id": "a"}}, {"renew": {"session_id": "a"}}, {"complete": {"session_id": "a"}}]
-
-
-async def operate(api: Api, fleet: str, *operations: dict[str, Any]) -> list[dict[str, Any]]:
-    """The outcomes of a call that is taken."""
-    answer = await api.post(f"{fleet}/operations", json={"operations": operations})
-    assert answer.status_code == 200, answer.text
-    outcomes: list[dict[str, Any]] = answer.json()["outcomes"]
-    assert len(outcomes) == len(operations)
-    return outcomes
 
 
 def statuses(outcomes: list[dict[str, Any]]) -> list[int]:

@@ -28,8 +28,11 @@ LEASES = st.sampled_from([0, 1, 60, 99_999_999, 1.5, 60.25, 10.000001])
 MEMBERS: st.SearchStrategy[Any] = st.builds(dict, session_id=NAMES) | st.builds(
     dict, session_id=NAMES, lease_seconds=LEASES
 )
+TYPED_MEMBERS: st.SearchStrategy[Any] = st.builds(
+    dict, session_id=NAMES, session_type=st.just("default") | NAMES, lease_seconds=LEASES
+)
 OPERATIONS = st.one_of(
-    st.fixed_dictionaries({"assign": MEMBERS}),
+    st.fixed_dictionaries({"assign": MEMBERS | TYPED_MEMBERS}),
     st.fixed_dictionaries({"renew": MEMBERS}),
     st.fixed_dictionaries({"complete": st.builds(dict, session_id=NAMES)}),
 )
@@ -111,6 +114,8 @@ OTHER_FORMS = {
     "a negative lease": batch('{"assign":{"session_id":"a","lease_seconds":-1}}'),
     "more than ten years": batch('{"assign":{"session_id":"a","lease_seconds":315360001}}'),
     "true": batch('{"assign":{"session_id":"a","lease_seconds":true}}'),
+    "a type of a renewal": batch('{"renew":{"session_id":"a","session_type":"video"}}'),
+    "a type of a completion": batch('{"complete":{"session_id":"a","session_type":"video"}}'),
     "a lease first": batch('{"assign":{"lease_seconds":1,"session_id":"a"}}'),
     "too long": batch(ONE) + b" " * MAX_BYTES,
     "empty": b"",

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import httpx
 import pytest
 from redis import Redis
 
-from slta.api.plain_operations import read_plain_operations
 from slta.auth.keys import Access, generate_key
-from slta.store.sessions import type_option
-from tests.api.conftest import Api, NewClient, refusal
+from tests.api.conftest import Api, NewClient, as_of, operate, refusal
 from tests.api.placements import ask, placed
 from tests.api.raw_requests import call, last
 from tests.api.served import Served, both_ways
@@ -47,12 +44,6 @@ async def assign(api: Api, fleet: str, session_id: str, session_type: str, **mor
     return await api.post(f"{fleet}/assign", json=body)
 
 
-async def outcomes(api: Api, fleet: str, *operations: dict[str, Any]) -> list[dict[str, Any]]:
-    answer = await api.post(f"{fleet}/operations", json={"operations": operations})
-    found: list[dict[str, Any]] = answer.json()["outcomes"]
-    return found
-
-
 # Assign
 
 
@@ -60,16 +51,9 @@ async def test_a_session_goes_to_a_class_of_its_type_and_each_answer_names_the_t
     placed_first = await assign(api, typed, "s", "video")
     assert (placed_first.status_code, placed_first.json()["pool_id"]) == (201, "large-1")
     session = (await api.get(f"{typed}/sessions/s")).json()
-    [again] = await outcomes(api, typed, {"assign": {"session_id": "s"}})
+    [again] = await operate(api, typed, {"assign": {"session_id": "s"}})
     named = [placed_first.json()["session_type"], session["session_type"], again["body"]["session_type"]]
     assert named == ["video"] * 3
-
-
-async def test_without_a_type_the_answers_name_default(api: Api, fleet: str) -> None:
-    alone = (await api.post(f"{fleet}/assign", json={"session_id": "a"})).json()
-    [bulk] = await outcomes(api, fleet, {"assign": {"session_id": "b", "session_type": "default"}})
-    reported = (await api.put(f"{fleet}/sessions/c", json={"pool_id": "small-1"})).json()
-    assert {answer["session_type"] for answer in (alone, bulk["body"], reported)} == {"default"}
 
 
 @pytest.mark.parametrize("name", ["touch", "labels"])
@@ -95,26 +79,9 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 async def test_operations_take_the_type(api: Api, typed: str, operation: dict[str, Any]) -> None:
-    [outcome] = await outcomes(api, typed, operation)
+    [outcome] = await operate(api, typed, operation)
     facts = ("session_type", "pool_class", "lease_seconds")
     assert [outcome["body"][fact] for fact in facts] == ["video", "large", 60]
-
-
-def test_a_plain_body_has_the_types_of_its_assigns() -> None:
-    items: list[dict[str, Any]] = [
-        {"assign": {"session_id": "a", "session_type": "video", "lease_seconds": 5}},
-        {"assign": {"session_id": "b", "session_type": "default"}},
-        {"renew": {"session_id": "c", "lease_seconds": 5}},
-        {"complete": {"session_id": "session_type"}},
-    ]
-    plain = read_plain_operations(json.dumps({"operations": items}).encode())
-    assert plain
-    assert plain.requests == [
-        ("assign", "a", "5", type_option("video")),
-        ("assign", "b", "", ""),
-        ("renew", "c", "5", ""),
-        ("complete", "session_type", "", ""),
-    ]
 
 
 async def test_both_paths_answer_with_the_same_bytes(server: str, redis: Redis) -> None:
@@ -133,17 +100,11 @@ async def test_both_paths_answer_with_the_same_bytes(server: str, redis: Redis) 
     assert b'"session_type":"video"' in direct[0]
 
 
-@pytest.mark.parametrize("kind", ["renew", "complete"])
-def test_only_an_assign_has_a_type_in_the_plain_form(kind: str) -> None:
-    body = json.dumps({"operations": [{kind: {"session_id": "a", "session_type": "video"}}]})
-    assert read_plain_operations(body.encode()) is None
-
-
 async def test_the_largest_call_of_all_members_is_taken(api: Api, typed: str) -> None:
     every = {"lease_seconds": 60, "session_type": "video"}
     assigns = [{"assign": {"session_id": f"a{k}", "touch": True, "labels": True, **every}} for k in range(500)]
     reports = [{"report": {"session_id": f"r{k}", "pool_id": "none", "late": True, **every}} for k in range(500)]
-    assert len(await outcomes(api, typed, *assigns, *reports)) == 1000
+    assert len(await operate(api, typed, *assigns, *reports)) == 1000
 
 
 # Refusals
@@ -151,7 +112,7 @@ async def test_the_largest_call_of_all_members_is_taken(api: Api, typed: str) ->
 
 async def test_an_unknown_type_is_refused_with_those_that_exist(api: Api, typed: str) -> None:
     alone = await assign(api, typed, "s", "audio")
-    [bulk] = await outcomes(api, typed, {"assign": {"session_id": "s", "session_type": "audio"}})
+    [bulk] = await operate(api, typed, {"assign": {"session_id": "s", "session_type": "audio"}})
     reported = await api.put(f"{typed}/sessions/s", json={"pool_id": "small-1", "session_type": "audio"})
     for status, body in ((alone.status_code, alone.json()), bulk.values(), (reported.status_code, reported.json())):
         assert (status, body["code"], body["session_type"]) == (422, "unknown_session_type", "audio")
@@ -202,24 +163,18 @@ async def test_a_restricted_key_reports_types(store: Any, typed: str, new_client
     client = new_client(store, access=Access({entry.id: entry}), key=key)
     body = {"pool_id": "large-1", "session_type": "video"}
     assert (await client.put(f"{typed}/sessions/a", json=body)).json()["session_type"] == "video"
-    [bulk] = await outcomes(client, typed, {"report": {"session_id": "b", **body}})
+    [bulk] = await operate(client, typed, {"report": {"session_id": "b", **body}})
     assert bulk["body"]["session_type"] == "video"
-    [refused] = await outcomes(client, typed, {"report": {"session_id": "c", **body, "pool_id": "small-1"}})
+    [refused] = await operate(client, typed, {"report": {"session_id": "c", **body, "pool_id": "small-1"}})
     assert refused["body"]["code"] == "pool_not_allowed"
 
 
 # A pool's own list
 
 
-async def now(api: Api, fleet: str) -> str:
-    """A moment of the fleet, as its refusal of one that is none says it."""
-    refused = await api.put(f"{fleet}/pools/large-1/sessions", json={"as_of": "0:0", "session_ids": []})
-    return str(refused.json()["as_of"])
-
-
 async def test_a_list_names_types_and_tells_which_sessions_may_not_be_there(api: Api, typed: str) -> None:
     body = {
-        "as_of": await now(api, typed),
+        "as_of": await as_of(api, typed),
         "session_ids": ["a", "b", "c"],
         "session_types": {"a": "video", "b": "touch"},
     }
@@ -231,7 +186,7 @@ async def test_a_list_names_types_and_tells_which_sessions_may_not_be_there(api:
 
 async def test_a_list_with_an_unknown_type_changes_nothing(api: Api, typed: str) -> None:
     await assign(api, typed, "stays", "video")
-    body = {"as_of": await now(api, typed), "session_ids": ["a", "b"], "session_types": {"b": "audio"}}
+    body = {"as_of": await as_of(api, typed), "session_ids": ["a", "b"], "session_types": {"b": "audio"}}
     refused = await api.put(f"{typed}/pools/large-1/sessions", json=body)
     assert (*refusal(refused), refused.json()["session_types"]) == (422, "unknown_session_type", TYPES)
     assert (await api.get(f"{typed}/sessions/stays")).status_code == 200
@@ -239,7 +194,7 @@ async def test_a_list_with_an_unknown_type_changes_nothing(api: Api, typed: str)
 
 async def test_a_list_never_changes_the_type_of_a_live_session(api: Api, typed: str) -> None:
     await assign(api, typed, "s", "video")
-    body = {"as_of": await now(api, typed), "session_ids": ["s"], "session_types": {"s": "touch"}}
+    body = {"as_of": await as_of(api, typed), "session_ids": ["s"], "session_types": {"s": "touch"}}
     told = (await api.put(f"{typed}/pools/large-1/sessions", json=body)).json()
     assert not any(told.values())
     assert (await api.get(f"{typed}/sessions/s")).json()["session_type"] == "video"
@@ -254,7 +209,7 @@ async def test_the_largest_list_with_types_is_taken(api: Api, typed: str) -> Non
 
 async def test_a_list_of_more_names_than_a_call_of_the_store_takes_has_an_unknown_type(api: Api, typed: str) -> None:
     types = {f"session-{k}": f"type-{k}" for k in range(8192)}
-    body = {"as_of": await now(api, typed), "session_ids": list(types), "session_types": types}
+    body = {"as_of": await as_of(api, typed), "session_ids": list(types), "session_types": types}
     refused = await api.put(f"{typed}/pools/large-1/sessions", json=body)
     assert (*refusal(refused), refused.json()["session_types"]) == (422, "unknown_session_type", TYPES)
 

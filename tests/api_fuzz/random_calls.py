@@ -148,7 +148,7 @@ class Walk:
         """The answer of an assign that was not refused, which a first placement has with the type that it asked for."""
         mine, ended = self.live.setdefault(fleet, {}), self.ended.setdefault(fleet, {})
         where = self._where((fleet, session, body))
-        assert session not in ended, where
+        assert asked.get("session_id", session) == session not in ended, where
         assert mine.get(session, body["pool_id"]) == body["pool_id"], where
         assert body["replayed"] or session not in mine, where
         assert body["replayed"] or body["session_type"] == asked.get("session_type", "default"), where
@@ -179,14 +179,15 @@ class Walk:
 
 
 async def assign(walk: Walk) -> None:
+    """Now and then without an id."""
     fleet = walk.fleet()
-    session = walk.session(fleet)
-    asked = {"session_id": session, **walk.lease(), **type_field(walk.rng)}
+    session = {"session_id": walk.session(fleet)} if walk.rng.random() < 0.9 else {}
+    asked = {**session, **walk.lease(), **type_field(walk.rng)}
     answer = await walk.of_fleet("POST", "/assign", fleet, json=asked)
     if answer.is_success:
-        walk.placed(fleet, session, answer.json(), asked)
+        walk.placed(fleet, answer.json()["session_id"], answer.json(), asked)
     elif answer.status_code == 409:
-        assert session not in walk.live.get(fleet, {}), walk._where((fleet, session, answer.text))
+        assert session.get("session_id") not in walk.live.get(fleet, {}), walk._where((fleet, session, answer.text))
 
 
 async def place(walk: Walk) -> None:
@@ -211,14 +212,6 @@ async def place(walk: Walk) -> None:
         walk.live.setdefault(fleet, {})[session] = answer.headers["X-Slta-Pool"]
     elif answer.is_success and headers["X-Slta-Lease"]:
         walk.live.get(fleet, {}).pop(session, None)  # it may end by itself from now on
-
-
-async def assign_unnamed(walk: Walk) -> None:
-    fleet = walk.fleet()
-    asked = {**walk.lease(), **type_field(walk.rng)}
-    answer = await walk.of_fleet("POST", "/assign", fleet, json=asked)
-    if answer.is_success:
-        walk.placed(fleet, answer.json()["session_id"], answer.json(), asked)
 
 
 async def report(walk: Walk) -> None:
@@ -486,7 +479,7 @@ async def pass_time(walk: Walk) -> None:
 Step = Callable[[Walk], Coroutine[object, object, None]]
 STEPS: Mapping[Step, int] = {
     assign: 40, complete: 30, report: 12, change_pool: 8, pass_time: 8, get_session: 6, operations: 6, put_fleet: 6,
-    renew: 5, look: 5, add_pools: 4, place: 4, assign_unnamed: 3, put_pool: 3, report_pool: 3, fail_pool: 2,
+    renew: 5, look: 5, add_pools: 4, place: 4, put_pool: 3, report_pool: 3, fail_pool: 2,
     send_heartbeats: 5, change_pools: 2, end_guard: 1, talk_nonsense: 2, delete_fleet: 1, empty_and_delete_fleet: 1,
     repair: 1, look_around: 1,
     be_ready: 1,

@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import pytest
-from redis import Redis
 
 from tests import rawstate
 from tests.audit import violations
@@ -61,20 +60,8 @@ class Tiny:
         return set(map(str, self.service.redis.smembers(f"{{tiny}}:{key}")))
 
     def everything(self) -> dict[str, object]:
-        """Every key of the fleet and what it holds."""
-        keys = map(str, self.service.redis.keys("{tiny}:*"))
-        return {key: _contents(self.service.redis, key) for key in keys}
-
-
-def _contents(redis: Redis, key: str) -> object:
-    kind = redis.type(key)
-    if kind == "hash":
-        return redis.hgetall(key)
-    if kind == "set":
-        return redis.smembers(key)
-    if kind == "zset":
-        return redis.zrange(key, 0, -1, withscores=True)
-    return redis.lrange(key, 0, -1) if kind == "list" else redis.get(key)
+        """Every key of the fleet and what it holds, as Redis writes it down."""
+        return {str(key): self.service.redis.dump(key) for key in self.service.redis.keys("{tiny}:*")}
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from slta.store import Store
 from slta.views.differences import differences_by_source
 from slta.views.expected_gap import rounded
 from slta.views.state import observe_state
+from tests.awaiting import eventually
 from tests.expositions import text_of
 from tests.in_process import Here
 from tests.metrics.conftest import PATIENT, define
@@ -79,12 +80,10 @@ async def exposition(
 async def with_expected_gap(metrics: Metrics, store: Store) -> str:
     """A scrape after the first answer."""
     expected_gaps = ExpectedGapCache(Here(), pause_seconds=0)
-    async with asyncio.timeout(60), expected_gaps.under_way():
-        while True:
-            text = await exposition(metrics, store, LEVELS, expected_gaps)
-            if "slta_expected_placement_gap{" in text:
-                return text
-            await asyncio.sleep(0.02)
+    async with expected_gaps.under_way():
+        await exposition(metrics, store, LEVELS, expected_gaps)
+        await eventually(lambda: any(known.gap for known in expected_gaps.known().values()))
+        return await exposition(metrics, store, LEVELS, expected_gaps)
 
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
