@@ -83,7 +83,7 @@ def places(values: Sequence[str]) -> dict[str, slice]:
     found = {"layout": slice(0, 1), "policy": slice(1, 2), "classes": slice(2, 3)}
     classes, at = int(values[2]), 3
     for block in (FLEET_BLOCK, POLICY_BLOCKS.get(values[1], ""), TYPES_BLOCK):
-        if at == len(values) or not int(values[at]):  # no session types
+        if at >= len(values) or not int(values[at]):  # no session types, or a wrong length
             break
         found |= _places(block, at + 1, classes)
         at += 1 + int(values[at])

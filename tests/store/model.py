@@ -30,6 +30,8 @@ from tests import naive, rawstate
 from tests.audit import violations
 
 FLEET = "world"
+SHORT_LEASE, LONG_LEASE = 2, 3600
+"""Of pools, in seconds: time passes only for pools with short ones to be lost."""
 
 
 @dataclass
@@ -42,7 +44,7 @@ class Pool:
     status: str = "active"
     sessions: list[str] = field(default_factory=list)
     liveness: str = "alive"
-    leased: bool = False
+    lease_seconds: int = 0
 
     @property
     def serves(self) -> bool:
@@ -456,6 +458,7 @@ class World:
         self._restate(pool, before)
         assert reply[-2] == pool.liveness
         self.refresh(pool)
+        self._renew(pool)
 
     def drain_then_fail(self, pool: Pool) -> None:
         """The deadline has passed by the next tick, which fails the pool and ends its sessions."""
@@ -474,6 +477,11 @@ class World:
             pool.liveness = "lost" if pool.liveness == "unconfirmed" else pool.liveness
         if before == "failed" and pool.status != "failed":
             pool.liveness = "alive"
+
+    def _renew(self, *pools: Pool) -> None:
+        """Pools that had failed or moved have their last lease anew: a short one is renewed before it ends."""
+        short = [p for p in pools if p.lease_seconds == SHORT_LEASE and p.liveness == "alive" and p.status != "failed"]
+        self.beat(short, LONG_LEASE)
 
     def remove(self, pool: Pool) -> None:
         reply = self.change("remove_pool", pool.pool_id)
@@ -498,6 +506,7 @@ class World:
             taken = {p.bit for p in self.pools if p.pool_class == i}
             pool.pool_class, pool.bit = i, next(k for k in range(len(taken) + 1) if k not in taken)
             self._take_place(pool)
+            self._renew(pool)
 
     def change_pools(self) -> None:
         """One random administrative act."""
@@ -538,6 +547,7 @@ class World:
             before, pool.status = pool.status, status
             self._restate(pool, before)
         self.refresh(*changing)
+        self._renew(*changing)
 
     # --- Leases of pools
 
@@ -546,12 +556,12 @@ class World:
         act, i = self.lease_rng.randrange(4), self.lease_rng.randrange(len(self.names))
         mine = [p for p in self.pools if p.pool_class == i and p.status != "failed"]
         if act == 0:
-            self.beat([p for p in self.pools if self.lease_rng.random() < 0.5], 3600)
+            self.beat([p for p in self.pools if self.lease_rng.random() < 0.5], LONG_LEASE)
         elif act == 1:
             self.end_guard()
         elif len([p for p in mine if p.status == "active"]) >= 3:
             self.lose_all(mine)
-            self.beat([p for p in mine if self.lease_rng.random() < 0.4], 3600)
+            self.beat([p for p in mine if self.lease_rng.random() < 0.4], LONG_LEASE)
 
     def beat(self, pools: Sequence[Pool], ttl: int) -> None:
         """These pools send a heartbeat."""
@@ -562,14 +572,14 @@ class World:
         away = {"lost", "gone"}
         assert list(letters) == ["f" if p.status == "failed" else "b" if p.liveness in away else "o" for p in pools]
         for pool in pools:
-            pool.leased = pool.leased or pool.status != "failed"
-            pool.liveness = pool.liveness if pool.status == "failed" else "alive"
+            if pool.status != "failed":
+                pool.lease_seconds, pool.liveness = ttl, "alive"
         self._end_guards_of_half()
         self.refresh(*pools)
 
     def lose_all(self, mine: Sequence[Pool]) -> None:
         """All pools of a class fall silent at once: those in service become unconfirmed, the others are lost."""
-        self.beat(mine, 2)
+        self.beat(mine, SHORT_LEASE)
         self.pass_seconds(2.6)
         for pool in mine:
             pool.liveness = "unconfirmed" if pool.status == "active" else "lost"
