@@ -472,9 +472,9 @@ class World:
 
     def _restate(self, pool: Pool, before: str) -> None:
         """A pool that is no longer active is not unconfirmed either; one that had failed has a lease anew."""
-        if pool.status != "active":
-            self.doubted.get(pool.pool_class, set()).discard(pool.pool_id)
-            pool.liveness = "lost" if pool.liveness == "unconfirmed" else pool.liveness
+        if pool.status != "active" and pool.liveness == "unconfirmed":
+            self._doubt_no_more(pool)
+            pool.liveness = "lost"
         if before == "failed" and pool.status != "failed":
             pool.liveness = "alive"
 
@@ -482,6 +482,12 @@ class World:
         """Pools that had failed or moved have their last lease anew: a short one is renewed before it ends."""
         short = [p for p in pools if p.lease_seconds == SHORT_LEASE and p.liveness == "alive" and p.status != "failed"]
         self.beat(short, LONG_LEASE)
+        self._end_guards_of_half()
+
+    def _doubt_no_more(self, pool: Pool) -> None:
+        """An unconfirmed pool ceases to be one without having been heard."""
+        if pool.liveness == "unconfirmed":
+            self.doubted[pool.pool_class].discard(pool.pool_id)
 
     def remove(self, pool: Pool) -> None:
         reply = self.change("remove_pool", pool.pool_id)
@@ -489,9 +495,11 @@ class World:
             assert reply == ["NOT_EMPTY"]
             return
         assert reply == ["REMOVED"]
+        self._doubt_no_more(pool)
         self.pools.remove(pool)
         pool.status = "removed"
         self.refresh(pool)
+        self._renew()
 
     def move(self, pool: Pool, i: int) -> None:
         reply = self.change("move_pool", pool.pool_id, self.names[i])
@@ -499,6 +507,7 @@ class World:
             assert reply == ["NOT_EMPTY"]
         elif i != pool.pool_class:
             assert reply[:-1] == ["POOL", pool.pool_id, self.names[i], pool.status, 0, "", "", "alive"]
+            self._doubt_no_more(pool)
             pool.liveness = "alive"
             self.pools.remove(pool)
             if self.with_naive:
@@ -595,9 +604,8 @@ class World:
     def _end_guards_of_half(self) -> None:
         """Two leases after half of a class's unconfirmed pools were heard, the others are lost."""
         for i, doubted in self.doubted.items():
-            left = [p for p in self.pools if p.pool_id in doubted and p.pool_class == i]
-            silent = [p for p in left if p.liveness == "unconfirmed"]
-            if silent and 2 * (len(left) - len(silent)) >= len(left):
+            silent = [p for p in self.pools if p.pool_id in doubted and p.liveness == "unconfirmed"]
+            if silent and 2 * (len(doubted) - len(silent)) >= len(doubted):
                 self.pass_seconds(4.1)
                 self._lose_unconfirmed([i])
 
