@@ -115,7 +115,7 @@ MUTANTS: dict[str, Mutant] = {
         "fleets", "if totals_differ or types_differ then", "if totals_differ then", CHANGES
     ),
     "a PUT that widens the set of a type in use is refused": lua(
-        "type_changes", "if classes[name] and not (set and set[name]) then", "if true then", TRAFFIC
+        "type_changes", "classes[name] and not set[name] and name or nil", "name", TRAFFIC
     ),
     "a change of types forgets the sessions that there are": lua(
         "type_changes", "former[before.by_number[number]] or 0", "0 or 0", TRAFFIC

@@ -64,6 +64,12 @@ MUTANTS: dict[str, Mutant] = {
     "a draining session does not keep its type in use": lua(
         "type_changes", "fleet.type_sessions[kind] + fleet.type_others[kind]", "fleet.type_sessions[kind]", CHANGES
     ),
+    "a refused change does not name the classes lost": lua(
+        "type_changes",
+        "return { 'SESSION_TYPE_IN_USE', name, count, lost }",
+        "return { 'SESSION_TYPE_IN_USE', name, count }",
+        CHANGES,
+    ),
     "a line's type is not reported": python_in(
         "integrations", "follow/operations", '"pool_id": line.pool_id, **kind,', '"pool_id": line.pool_id,', "sender"
     ),

@@ -44,7 +44,22 @@ async def test_a_type_of_which_sessions_are_present_cannot_go(store: Store, flee
     await assign(store, "s", "chat")
     with pytest.raises(errors.SessionTypeInUseError) as refused:
         await put(store, {"video": TYPES["video"]})
-    assert refused.value.context == {"session_type": "chat", "sessions": "1"}
+    assert refused.value.context == {"session_type": "chat", "sessions": "1", "pool_classes": ""}
+    assert "removes the session type `chat`, of which sessions are present (1)" in str(refused.value)
+
+
+async def test_the_refusal_and_its_event_name_the_type_and_the_classes_that_it_would_lose(
+    store: Store, fleet: None
+) -> None:
+    await assign(store, "s", "video")
+    await assign(store, "t", "chat")
+    for types in ({"video": ["gpu"], "chat": TYPES["chat"]}, {"chat": ["small"], "video": TYPES["video"]}):
+        with pytest.raises(errors.SessionTypeInUseError) as refused:
+            await put(store, types)
+        assert refused.value.context["pool_classes"] == "large"
+        assert "takes large from the session type" in str(refused.value)
+    found = [(event.outcome, event.session_type, event.sessions) for event in await store.fleets.events(FLEET)]
+    assert found[:2] == [("session_type_in_use", "chat", 1), ("session_type_in_use", "video", 1)]
 
 
 async def test_nor_can_it_lose_a_class_while_its_session_is_on_a_draining_pool(store: Store, fleet: None) -> None:

@@ -181,8 +181,18 @@ class ClassInUseError(DispatchError, code="class_in_use", status=409):
     """A class that still has pools is missing from the new `classes`; nothing was changed."""
 
 
-class SessionTypeInUseError(DispatchError, code="session_type_in_use", status=409, facts=("session_type", "sessions")):
+class SessionTypeInUseError(
+    DispatchError, code="session_type_in_use", status=409, facts=("session_type", "sessions", "pool_classes")
+):
     """A type is removed, or loses a class that stays, while its `sessions` are present; nothing was changed."""
+
+    def _detail_of_type(self, session_type: str = "", pool_classes: str = "", sessions: str = "", **_: str) -> str:
+        classes = ", ".join(pool_classes.split())
+        change = f"takes {classes} from" if classes else "removes"
+        return (
+            f"Nothing was changed: the change {change} the session type `{session_type}`, of which sessions are "
+            f"present ({sessions}). Let no new ones begin; repeat the change when they have ended."
+        )
 
 
 class StaleReportError(DispatchError, code="stale_report", status=409, facts=("as_of",)):

@@ -43,7 +43,8 @@ class Event:
     `at` is store time in seconds since 1970, `time` fleet time in seconds. `outcome` is `done` or an error code.
     `address` is empty for the service itself: a fleet file at startup, or a command. `pool_id` is None unless one pool
     changed, `pools` counts created or changed pools, of which `pool_ids` has the first five of a change, `times`
-    consecutive equal rejections. `sessions` counts those left after drains, `session_ids` has up to five. `before` is
+    consecutive equal rejections. `sessions` counts those left after drains, `session_ids` has up to five; with
+    `session_type`, it counts those of a type that a rejected change would have removed or narrowed. `before` is
     None for a creation, `after` for a deletion.
     """
 
@@ -55,6 +56,7 @@ class Event:
     request_id: str
     key_id: str
     address: str
+    session_type: str | None = None
     pool_id: str | None = None
     pools: int | None = None
     pool_ids: list[str] | None = None

@@ -110,7 +110,8 @@ PROBLEM = {
         "as_of": TEXT | {"description": "with stale_report: the current value"},
         "session_type": TEXT | {"description": "session type that the error is about"},
         "session_types": NAMES | {"description": "with unknown_session_type: those of the fleet"},
-        "pool_classes": NAMES | {"description": "with no_capacity, no_active_pool: the classes of `session_type`"},
+        "pool_classes": NAMES
+        | {"description": "the classes of `session_type`; with session_type_in_use those that it would lose"},
         "sessions": TEXT | {"description": "with session_type_in_use: the sessions of the type that are present"},
         "retry_after_seconds": {"type": "integer", "description": "in `operations`, instead of the Retry-After header"},
     },

@@ -24,7 +24,7 @@ local FIELDS = {
   at = { 'number' }, time = { 'number' }, action = { 'string' }, outcome = { 'string' }, times = { 'number' },
   request_id = { 'string' }, key_id = { 'string' }, address = { 'string' },
   pool_id = { 'string', true }, pools = { 'number', true }, pool_ids = { 'table', true },
-  sessions = { 'number', true }, session_ids = { 'table', true },
+  sessions = { 'number', true }, session_ids = { 'table', true }, session_type = { 'string', true },
   before = { 'table', true }, after = { 'table', true },
 }
 
@@ -97,7 +97,7 @@ local function continues(newest, event)
     end
   end
   if event.outcome ~= 'DONE' then
-    return event.pool_id == newest.pool_id
+    return event.pool_id == newest.pool_id and event.session_type == newest.session_type
   end
   local both_add = event.action == 'add_pools' and event.pools and newest.pools and newest.after
   return both_add and event.request_id ~= '' and event.request_id == newest.request_id
@@ -125,6 +125,8 @@ end
 function events.close(fleet, event, reply)
   if REFUSED[reply[1]] then
     event.outcome, event.after, event.pools = reply[1], event.before, nil
+    local is_of_type = reply[1] == 'SESSION_TYPE_IN_USE'
+    event.session_type, event.sessions = is_of_type and reply[2] or nil, is_of_type and reply[3] or nil
   elseif not DONE[reply[1]] or not (reply[1] == 'BEGUN' or event.pools or differ(event.before, event.after)) then
     return ''
   end

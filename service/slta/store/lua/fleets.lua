@@ -177,7 +177,7 @@ end
 -- of an order other than the paper's), names, capacities, lease, retention (µs), beta coefficient, beta power,
 -- exponent, gone, forget (µs), session types, order, bound, then the marginals of each class.
 --   -> {CONFIGURED, version, created} | {VERSION_MISMATCH, version} | {CLASS_IN_USE, name}
---    | {CAPACITY_BELOW_OCCUPANCY, name} | {SESSION_TYPE_IN_USE, name, sessions}; then the fleet, if it exists.
+--    | {CAPACITY_BELOW_OCCUPANCY, name} | {SESSION_TYPE_IN_USE, name, sessions, classes}; then the fleet, if it exists.
 -- O(levels + classes * pools / 8).
 function fleets.put(fleet, key, now, given)
   local created = not fleet

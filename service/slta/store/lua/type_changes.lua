@@ -19,25 +19,27 @@ local function wanted_sets(given)
   return found
 end
 
--- Whether a type loses a class that stays; `set` is nil if it is removed.
-local function is_narrowed(fleet, kind, set, classes)
+-- The classes that stay and are not in the new set of a type, separated by blanks.
+local function lost_classes(fleet, kind, set, classes)
+  local lost = {}
   for _, class_index in ipairs(fleet.types.sets[kind]) do
     local name = fleet.names[class_index]
-    if classes[name] and not (set and set[name]) then
-      return true
-    end
+    lost[#lost + 1] = classes[name] and not set[name] and name or nil
   end
-  return not set
+  return table.concat(lost, ' ')
 end
 
 -- The refusal if a type of which sessions are present is removed or loses a class that stays, else nil: the bound holds
--- only while each session is in a class of its type. `classes` has the names that stay. O(classes * types).
+-- only while each session is in a class of its type. `classes` has the names that stay. The reply ends with the classes
+-- lost, none if the type is removed. O(classes * types).
 function type_changes.refusal(fleet, classes, given)
   local wanted = wanted_sets(given)
   for kind = 2, fleet.kinds do
     local count, name = fleet.type_sessions[kind] + fleet.type_others[kind], fleet.types.names[kind]
-    if count > 0 and is_narrowed(fleet, kind, wanted[name], classes) then
-      return { 'SESSION_TYPE_IN_USE', name, count }
+    local set = wanted[name]
+    local lost = count > 0 and set and lost_classes(fleet, kind, set, classes) or ''
+    if count > 0 and (not set or lost ~= '') then
+      return { 'SESSION_TYPE_IN_USE', name, count, lost }
     end
   end
 end
