@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from slta.auth.keys import Access
-from slta.fleet_file import Specs
+from slta.fleet_file import LoadedFleet, Specs
 from slta.metrics import Metrics
 from slta.runtime.background import BackgroundTasks
 from slta.store import Store, StoreSettings
@@ -70,8 +70,8 @@ async def store(opening: Opening) -> Store:
 
 
 def dispatching(
-    store: Store, access: Access | None = None, metrics: Metrics | None = None
+    store: Store, access: Access | None = None, metrics: Metrics | None = None, file: LoadedFleet | None = None
 ) -> AbstractAsyncContextManager[None]:
     """The tasks of a dispatcher meanwhile."""
-    given = access or Access.open(), None, None, ServerRequirements(), metrics or Metrics()
+    given = access or Access.open(), None, file, ServerRequirements(), metrics or Metrics()
     return BackgroundTasks(store, Specs(), *given).under_way(lambda: None)

@@ -18,9 +18,11 @@ from prometheus_client import generate_latest
 from redis import Redis
 
 from slta.auth.keys import Access, generate_key
-from slta.fleet_file import Specs
+from slta.fleet_file import Specs, load_yaml
+from slta.fleet_file.applying import apply_file
 from slta.metrics import Metrics
 from slta.models import Ticked
+from slta.models.errors import SessionTypeInUseError
 from slta.runtime import background, tick_schedule, ticks, vanished_fleets
 from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.background import _every_second
@@ -294,3 +296,34 @@ async def test_an_unusable_key_file_ends_neither_the_keys_nor_the_rounds(
     holder = access.identify(f"Bearer {key}")
     assert holder is not None
     assert holder.key_id == entry.id
+
+
+TYPED_FILE = """
+fleet: t
+policy: jlmu
+classes:
+  - {name: small, utility: {kind: log_share, resource: 20}, capacity: 3, pools: 1}
+  - {name: large, utility: {kind: log_share, resource: 20}, capacity: 3, pools: 1}
+session_types: {video: [%s]}
+"""
+
+
+async def test_a_file_that_the_fleets_sessions_forbid_is_told_with_its_name_and_what_helps(
+    store: Store, tmp_path: Path
+) -> None:
+    path = tmp_path / "p1.yaml"
+    path.write_text(TYPED_FILE % "small, large")
+    former = load_yaml(path)
+    await apply_file(store, Specs(), former)
+    await store.sessions.assign("t", "s", None, session_type="video")
+    path.write_text(TYPED_FILE % "large")
+    with pytest.raises(SessionTypeInUseError) as refused:
+        async with dispatching(store, file=load_yaml(path)):
+            pass
+    said = str(refused.value)
+    assert said.startswith(
+        f"{path}: fleet t: Nothing was changed: the change takes small from the session type `video`"
+    )
+    assert said.endswith(background.START_WITHOUT)
+    async with dispatching(store, file=former):
+        assert (await store.sessions.get("t", "s")).session_type == "video"

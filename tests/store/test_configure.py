@@ -353,7 +353,7 @@ async def test_a_fleet_created_anew_remembers_nothing_of_the_old(store: Store, p
 @pytest.fixture
 def loaded() -> LoadedFleet:
     """A fleet file with pools of classes that the fleets here have."""
-    return LoadedFleet(FLEET, FleetFile.read(json.loads(json.dumps(TINY), parse_float=Decimal)), "digest")
+    return LoadedFleet(FLEET, FleetFile.read(json.loads(json.dumps(TINY), parse_float=Decimal)), "digest", "fleet.yaml")
 
 
 async def test_a_fleet_file_is_applied_once(store: Store, loaded: LoadedFleet) -> None:

@@ -19,7 +19,7 @@ from slta.models.errors import InvalidFleetError, Mistake
 
 @dataclass(frozen=True)
 class LoadedFleet:
-    """Validated fleet file: the fleet's name, the configuration, and a digest of both.
+    """Validated fleet file: the fleet's name, the configuration, a digest of both, and the path, for messages.
 
     Layout and comments do not change the digest.
     """
@@ -27,6 +27,7 @@ class LoadedFleet:
     name: str
     file: FleetFile
     digest: str
+    path: str
 
 
 def load_yaml(path: Path | str, policies: Mapping[str, Policy] = POLICIES) -> LoadedFleet:
@@ -42,7 +43,7 @@ def load_yaml(path: Path | str, policies: Mapping[str, Policy] = POLICIES) -> Lo
         mistakes = [replace(mistake, place=_position(root, mistake.location)) for mistake in error.mistakes]
         raise InvalidFleetError(f"{path}: {'; '.join(map(str, mistakes))}", mistakes) from None
     name = file.fleet or "default"
-    return LoadedFleet(name, file, hashlib.sha256(f"{name}\n{file.document()}".encode()).hexdigest())
+    return LoadedFleet(name, file, hashlib.sha256(f"{name}\n{file.document()}".encode()).hexdigest(), str(path))
 
 
 def _parse(path: Path | str) -> tuple[dict[Any, Any], yaml.Node]:

@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import structlog
 
@@ -31,6 +32,8 @@ MIN_PAUSE_SECONDS = 0.1
 CANCEL_RETRY_SECONDS = 0.1
 STARTUP_SECONDS = 2.0
 """How long serving waits for the store's preflight and the fleet file; after that both continue in the background."""
+START_WITHOUT = "Meanwhile start with the file applied last, or without --config: the fleet keeps what it has."
+"""What helps if the fleet's present pools or sessions forbid a change by the file."""
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +115,13 @@ class BackgroundTasks:
             log.warning("store_not_examined", why="the store's user has no permission for INFO")
 
     async def _apply_file(self, file: LoadedFleet) -> None:
-        applied = await apply_file(self.store, self.specs, file)
+        try:
+            applied = await apply_file(self.store, self.specs, file)
+        except DispatchError as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+            said = f"{file.path}: fleet {file.name}: {error} {START_WITHOUT}"
+            raise type(error)(said, **error.context) from None
         if applied is None:
             log.info("fleet_file_already_applied", fleet=file.name)
         else:
