@@ -79,7 +79,7 @@ def test_the_session_types_of_the_page_and_of_the_example_are_taken() -> None:
     *_, types = (yaml.safe_load(block) for block in PAGE.blocks("yaml"))
     names = [c["name"] for c in FILE["classes"]]
     classes = [{"name": name, "utility": {"kind": "linear", "slope": 1}, "capacity": 5} for name in names]
-    assert fleet_file(classes=classes, policy="jlmu", **types).to_spec().type_names == ("default", "video", "chat")
+    assert fleet_file(classes=classes, **types).to_spec().type_names == ("default", "video", "chat")
     whole = yaml.safe_load((ROOT / "examples/session-types.yaml").read_text(encoding="utf-8"))
     assert FleetFile.read(whole).to_spec().type_names == ("default", "chat", "document", "video")
 
