@@ -738,7 +738,8 @@ def test_it_says_in_words_why_a_class_is_left_to_another_type(page: Page, servic
     assert said.keys() == {"default", "call", "chat"}
     assert said["chat"].endswith(
         "small adds 0.500 and has no price. Without its price it would be gpu, which adds 1.500 less a price of 1.085, "
-        "so 0.415: 18 sessions of call would find less elsewhere than this one, R = 0.750 of 24 places, 3 free."
+        "so 0.415: 18 sessions of call would find less elsewhere than this one, R = 0.750 of the 24 places that it "
+        "prefers here, which are 3 more than the class has sessions."
     )
     assert said["call"].endswith("gpu adds 1.500 and has no price.")
     open_fleet(page, service, "default")

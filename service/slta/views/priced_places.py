@@ -18,7 +18,9 @@ class PricedPlace:
     """Best place of a class, and its price, 0 if it has none.
 
     The price is what the place is worth more to the sessions of `needy_types`, which find less elsewhere, times the
-    chance that they take all `holes`: R^(3/8 holes), with `needed` = R = min(1, needy_sessions / room).
+    chance that they take all `holes`: R^(3/8 holes), with `needed` = R = min(1, needy_sessions / room). `room` are the
+    places that are worth more to the session than its alternative, `holes` these less all sessions of the class, at
+    least 1.
     """
 
     pool_class: str

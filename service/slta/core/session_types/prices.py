@@ -2,8 +2,9 @@
 
 A type is *needy* beside a session if it may use the class and finds less in its other classes than the session does.
 The last places of the class that are worth more than the session's alternative are left to the needy, as far as these
-would fill them before departures make new ones: with `room` such places, `holes` of them free, and R = needy / room,
-the chance is R^(3/8 · holes), after the gambler's ruin. 3/8 is from simulations: 2/5 to 1/3 are alike.
+would fill them before departures make new ones: with `room` such places, down to level L, `holes` these less all
+sessions of the class, also above L, at least 1, and R = needy / room, at most 1, the chance is R^(3/8 · holes), after
+the gambler's ruin. 3/8 is from simulations: 2/5 to 1/3 are alike.
 
 Utilities are the store's integers. Sums, products, quotients and square roots are rounded alike in Lua and Python,
 which powers of the C library are not: R^(1/8) is three square roots, then raised to an integer by squaring.
@@ -106,7 +107,10 @@ def last_level(marginals: Sequence[int], level: int, above: int) -> int:
 
 
 class Price(NamedTuple):
-    """Price of an offer: `needy` sessions of `types` could fill `room` places of the class; `holes` are free."""
+    """Price of an offer: `needy` sessions of `types` could fill `room` places of the class.
+
+    `holes` are these places less all sessions of the class, at least 1.
+    """
 
     amount: float
     types: tuple[int, ...]

@@ -44,6 +44,7 @@ function priceWords(offer, unit) {
   return (
     `adds ${worth(offer.marginal_utility, unit)} less a price of ${worth(offer.price, unit)}, so ${left}: ` +
     `${plural(needy, "session")} of ${types.join(" and ")} would find less elsewhere than this one, ` +
-    `R = ${amount(needed)} of ${plural(room, "place")}, ${count(holes)} free`
+    `R = ${amount(needed)}${needy > room ? " (at most 1)" : ""} of the ${plural(room, "place")} that it prefers here, ` +
+    `which are ${holes > 1 ? count(holes) : "at most 1"} more than the class has sessions`
   );
 }
