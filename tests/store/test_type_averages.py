@@ -144,7 +144,7 @@ async def test_averages_across_a_change_of_sets_are_refused(store: Store, clock:
     wider = replace(SPEC, session_types=TYPES | {"middle": ["a", "b", "c"]})
     await store.fleets.configure(FLEET, wider, "{}")
     newer = (await store.fleets.snapshot(FLEET)).integrals
-    with pytest.raises(errors.UtilitiesChangedError):
+    with pytest.raises(errors.UtilitiesChangedError, match="session types or classes changed"):
         averages(newer, older, wider)
 
 

@@ -200,7 +200,7 @@ class StaleReportError(DispatchError, code="stale_report", status=409, facts=("a
 
 
 class UtilitiesChangedError(DispatchError, code="utilities_changed", status=409):
-    """Within the window curves or capacities changed, or the fleet was repaired: begin a new window."""
+    """Curves, capacities, session types or classes changed since, or the fleet was repaired: begin a new window."""
 
 
 class InvalidIntegralsError(DispatchError, code="invalid_integrals", status=422):
