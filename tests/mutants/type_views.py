@@ -55,6 +55,12 @@ MUTANTS: dict[str, Mutant] = {
     "an explained price forgets who is needy": python(
         "core/session_types/prices", "types.append(t)", "pass", "views/next_placement"
     ),
+    "places are left though no price changed the choice": python(
+        "views/next_placement",
+        "takewhile(lambda offer: offer.pool_class != chosen, offers)",
+        "offers",
+        "views/next_placement",
+    ),
     "an explained place may be in any class": python(
         "views/next_placement", "if place.pool_class in own]", "]", "views/next_placement"
     ),

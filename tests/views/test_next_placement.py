@@ -110,7 +110,17 @@ def test_a_place_that_others_need_has_a_price() -> None:
     assert a.price == pytest.approx(2 * (2 / 3) ** (3 / 8))
     assert (b.pool_class, b.price, b.needed) == ("b", 0, None)
     assert [place.pool_class for place in seen.places] == ["b"]
-    assert "places being left to narrow" in seen.sentence
+    assert ", places being left to narrow. No place adds more." in seen.sentence
+
+
+def test_a_price_that_changes_nothing_leaves_no_places() -> None:
+    """a's first level is worth 4, b's 3. Two of a's three are free, so that the chance is small."""
+    seen = typed([3, 1], [2, 0], narrow=1)
+    a, _ = seen.offers
+    assert a.price > 0
+    assert [place.pool_class for place in seen.places] == ["a"]
+    assert "left to" not in seen.sentence
+    assert f"; its price of {a.price:.4g}, for narrow, changes nothing. No place adds more." in seen.sentence
 
 
 def test_the_needy_pay_no_price_and_see_their_classes_only() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 from slta.core.fleet import FleetSpec
@@ -70,7 +71,8 @@ def next_placement(snapshot: Snapshot, spec: FleetSpec, session_type: str = DEFA
     offers = list[PricedPlace]()
     if steps and spec.session_types:
         offers, place = priced_places(snapshot, spec, standing, kind)
-        steps = [Step(_priced_rule(session_type, offers), steps[0].token, (place,) if place else ())]
+        rule = _priced_rule(session_type, offers, spec.classes[place.pool_class].name if place else "")
+        steps = [Step(rule, steps[0].token, (place,) if place else ())]
     number = next((k for k, step in enumerate(steps, 1) if step.places), None)
     deciding = steps[number - 1] if number else None
     best_places = sorted((_to_next_place(place, spec) for place in best), key=lambda place: -place.marginal_utility)
@@ -102,11 +104,16 @@ def _standing(snapshot: Snapshot, spec: FleetSpec) -> Standing:
     )
 
 
-def _priced_rule(session_type: str, offers: Sequence[PricedPlace]) -> str:
-    """The rule of the only step with session types, and who a price is for."""
-    needy = sorted({name for offer in offers for name in offer.needy_types})
-    left = f", places being left to {' and '.join(needy)}" if needy else ""
-    return f"a pool whose next level adds most, less its price, of the classes of {session_type}{left}"
+def _priced_rule(session_type: str, offers: Sequence[PricedPlace], chosen: str) -> str:
+    """The rule of the only step with session types, and what prices change: without, the first offer is chosen."""
+    rule = f"a pool whose next level adds most, less its price, of the classes of {session_type}"
+    ahead = takewhile(lambda offer: offer.pool_class != chosen, offers)
+    if needy := sorted({name for offer in ahead for name in offer.needy_types}):
+        return f"{rule}, places being left to {' and '.join(needy)}"
+    paid = next((offer for offer in offers[:1] if offer.needy_types), None)
+    if paid is None:
+        return rule
+    return f"{rule}; its price of {_figure(paid.price)}, for {' and '.join(paid.needy_types)}, changes nothing"
 
 
 def _to_next_place(place: Opening, spec: FleetSpec) -> NextPlace:
