@@ -11,13 +11,14 @@ from slta_demo.figures import Facts, Figures
 from slta_demo.options import Plan
 
 COLUMNS = {
-    "time": 6, "arrivals/s": 10, "sessions": 8, "utility": 10, "bound": 10, "lost": 7, "p50 ms": 7, "p99 ms": 7,
-    "errors": 6,
+    "time": 6, "new/s": 6, "sessions": 8, "utility": 10, "bound": 10, "lost": 7, "p50 ms": 7, "p99 ms": 7,
+    "rejected": 10,
 }  # fmt: skip
 """Width of each column; a line has 79 characters."""
 LEGEND = """\
 bound: utility of these sessions at best placement; lost: by placement, of that
 p50, p99: latency of assign from the scheduled moment, over the last ten seconds
+rejected: sessions so far for which no pool had room; 5/2: and 2 errors
 """
 WARMING_UP = "warming up: not in the averages of the closing table"
 MEASURING = "warm-up over: the averages begin"
@@ -57,6 +58,7 @@ class Lines:
 
 def line(figures: Figures, state: Facts, progress: Facts) -> str:
     """Current figures in the order of `COLUMNS`."""
+    totals = progress["totals"]
     return in_columns(
         [
             f"{figures.elapsed_seconds:.0f} s",
@@ -67,7 +69,7 @@ def line(figures: Figures, state: Facts, progress: Facts) -> str:
             percent(state["relative_gap"]),
             number(progress["assign_ms"]["p50"]),
             number(progress["assign_ms"]["p99"]),
-            str(progress["totals"]["errors"]),
+            f"{totals['rejections']}/{totals['errors']}" if totals["errors"] else str(totals["rejections"]),
         ]
     )
 
@@ -91,12 +93,12 @@ Rows = list[tuple[str, str]]
 
 
 def traffic_rows(figures: Figures, report: Mapping[str, Any]) -> Rows:
-    """Totals from the first arrival on, and the window of the averages."""
+    """Totals from the first arrival on, the window of the averages, and the session types in this window."""
     pools = "1 pool" if report["pools"] == 1 else f"{report['pools']} pools"
     return [
         ("policy", f"{figures.plan.spec.policy.title} on {pools} of fleet {report['fleet']}"),
-        ("arrivals", f"{report['arrivals']:,} in {report['elapsed_seconds']:.0f} s"),
-        ("rejected, errors", f"{report['rejections']:,}, {report['errors']:,}"),
+        ("arrivals, warm-up included", f"{report['arrivals']:,} in {report['elapsed_seconds']:.0f} s"),
+        ("  rejected, errors", f"{report['rejections']:,}, {report['errors']:,}"),
         ("averages over", f"{number(report['window_seconds'], 1)} s, after {report['warm_up_seconds']:.3g} s warm-up"),
         ("sessions per pool", number(report["mean_sessions_per_pool"], 3)),
         *type_rows(figures.plan, report),
@@ -109,7 +111,7 @@ def type_rows(plan: Plan, report: Mapping[str, Any]) -> Rows:
         return [("session types", WITHOUT_TYPES)] if plan.spec.session_types else []
     swing = f"shares swing by ±{100 * plan.mix.amplitude:.3g} % in {plan.mix.period_seconds:.3g} s"
     whole = sum(share for _, share in plan.mix.shares)
-    rows = [("session types", swing if plan.mix.amplitude else "shares are steady")]
+    rows = [("session types, after the warm-up", swing if plan.mix.amplitude else "shares are steady")]
     for name, share in plan.mix.shares:
         rejected = rejected_fraction(report["session_types"].get(name, {}))
         told = "none" if rejected == 0 else percent(rejected)

@@ -135,7 +135,7 @@ def test_of_each_session_type_the_table_says_its_share_and_the_rejected() -> Non
     counts = {"call": {"placed": 95, "rejections": 5, "errors": 0}, "chat": {"placed": 9, "rejections": 0, "errors": 0}}
     figures.hear(RESULT | {"summary": SUMMARY | {"session_types": counts}})
     rows = rows_of(figures)
-    assert rows["session types"] == "shares swing by ±25 % in 20 s"
+    assert rows["session types, after the warm-up"] == "shares swing by ±25 % in 20 s"
     assert rows["call"] == "25.0 % of the arrivals, 5.00 % rejected"
     assert rows["chat"] == "75.0 % of the arrivals, none rejected"
     assert rows["compatibility gap, beyond the bound"] == "1.23 %"
@@ -152,7 +152,7 @@ def test_what_weights_lose_respects_the_types() -> None:
 
 
 def test_a_steady_mix_is_told_as_one() -> None:
-    assert rows_of(of_media(swing_types="0@1"))["session types"] == "shares are steady"
+    assert rows_of(of_media(swing_types="0@1"))["session types, after the warm-up"] == "shares are steady"
 
 
 def test_a_trace_is_told_to_be_without_session_types(tmp_path: Path) -> None:
@@ -174,8 +174,8 @@ def table(figures: Figures) -> str:
     ("label", "value"),
     [
         ("policy", "SLTA on 100 pools of fleet saturating"),
-        ("arrivals", "1,000 in 30 s"),
-        ("rejected, errors", "5, 0"),
+        ("arrivals, warm-up included", "1,000 in 30 s"),
+        ("  rejected, errors", "5, 0"),
         ("averages over", "40.0 s, after 20 s warm-up"),
         ("sessions per pool", "8.250"),
         ("utility per pool", "11.9000"),
@@ -218,12 +218,15 @@ def test_a_line_has_the_current_figures(figures: Figures) -> None:
     figures.see(state, AVERAGES)
 
     shown = line(figures, state, PROGRESS)
-    assert shown.split() == ["30", "s", "100", "850", "990.00", "1000.00", "1.00", "%", "1.50", "4.00", "0"]
+    assert shown.split() == ["30", "s", "100", "850", "990.00", "1000.00", "1.00", "%", "1.50", "4.00", "5"]
+    with_errors = line(figures, state, PROGRESS | {"totals": TOTALS | {"errors": 2}})
+    assert with_errors.split()[-1] == "5/2"
 
 
 def test_a_line_of_a_large_fleet_under_overload_fits_80_columns(figures: Figures) -> None:
     state = state_of(sessions=655_360, time=10.0, assigned=655_360) | {"utility": 1e6, "utility_bound": 1e6}
-    assert len(line(figures, state, PROGRESS | {"assign_ms": {"p50": 9e3, "p99": 9e3}})) <= 80
+    totals = TOTALS | {"rejections": 99_999, "errors": 9_999}
+    assert len(line(figures, state, PROGRESS | {"totals": totals, "assign_ms": {"p50": 9e3, "p99": 9e3}})) <= 80
 
 
 def test_the_heading_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
