@@ -209,6 +209,7 @@ async def test_the_optimum_is_asked_with_a_load_for_each_type(api: Api) -> None:
     assert (seen["sessions"], seen["overload"], seen["load_price"]) == (8, False, None)
     full = (await api.get(f"{fleet}/optimum?load=video:2.5")).json()
     assert (full["overload"], [c["sessions_per_pool"] for c in full["classes"]]) == (True, [0, 4])
+    assert (seen["overloaded_types"], full["overloaded_types"]) == ([], ["video"])
     assert full["compatibility_gap"] > 0
     assert refusal(await api.get(f"{fleet}/optimum?load=audio:1")) == (422, "unknown_session_type")
     for query in ("load=video:1&load=video:2", "load=1&load=video:1", "load=video:-1", "load=video:"):

@@ -61,6 +61,12 @@ MUTANTS: dict[str, Mutant] = {
         "offers",
         "views/next_placement",
     ),
+    "a type that has room is told to have none": python(
+        "core/session_types/bound",
+        "tuple(sorted(short[1])) if short",
+        "tuple(range(len(types))) if short",
+        "core/session_types/bound",
+    ),
     "an explained place may be in any class": python(
         "views/next_placement", "if place.pool_class in own]", "]", "views/next_placement"
     ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
 from slta.core.ranking import Coordinate
-from slta.core.session_types.bound import bound
+from slta.core.session_types.bound import bound, without_room
 from slta.models import Snapshot
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
 from slta.views.priced_places import kind_of
@@ -45,11 +45,13 @@ class WhatIf:
     """`GET …/optimum`: the optimum for a load and numbers of pools.
 
     With session types `session_types` has their loads, and what describes one price for all sessions is None.
+    `overloaded_types` are those that have no room for all their sessions, beside the others.
     """
 
     load: float | None
     sessions: float
     overload: bool
+    overloaded_types: list[str]
     utility_bound: float | None
     utility_bound_per_pool: float | None
     load_price: float | None
@@ -77,6 +79,7 @@ def what_if(
         load=sessions / total if total else load,
         sessions=sessions,
         overload=best.overload if best else sessions > 0,
+        overloaded_types=[],
         utility_bound=best.utility if best else None,
         utility_bound_per_pool=best.utility / total if best else None,
         load_price=best.price if best else None,
@@ -96,10 +99,14 @@ def what_if_of_types(snapshot: Snapshot, spec: FleetSpec, asked: Loads, pools: M
     sessions, total = sessions_by_type(snapshot, spec, asked, sum(counts)), sum(counts)
     best = bound(spec.type_sets, spec.bound_ranking, counts, sessions)
     free = optimum(spec.optimal_ranking, counts, sum(sessions))
+    overload = best.refused > OVERLOAD * sum(sessions)
+    room = [count * c.capacity for count, c in zip(counts, spec.classes, strict=True)]
+    short = without_room(spec.type_sets, room, sessions) if overload else ()
     return WhatIf(
         load=sum(sessions) / total if total else None,
         sessions=sum(sessions),
-        overload=best.refused > OVERLOAD * sum(sessions),
+        overload=overload,
+        overloaded_types=[spec.type_names[t] for t in short],
         utility_bound=best.utility if total else None,
         utility_bound_per_pool=best.utility / total if total else None,
         load_price=None,

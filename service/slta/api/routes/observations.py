@@ -96,8 +96,8 @@ POOLS_PATTERN = rf"{NAME_PATTERN.removesuffix('$')}:{_COUNT.pattern}$"
                 "name": "load",
                 "in": "query",
                 "schema": {"type": "array", "items": {"type": "string", "pattern": LOAD_PATTERN}},
-                "description": "sessions per pool, or `<session type>:<number>` of a type, repeatable; absent: the "
-                "current sessions",
+                "description": "sessions per pool of the fleet, or `<session type>:<number>` of a type, repeatable; "
+                "absent: the current sessions",
             },
             {
                 "name": "pools",
