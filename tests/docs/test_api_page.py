@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 from starlette.routing import Route
@@ -13,11 +14,14 @@ from slta.api.app import build_api
 from slta.api.http.openapi import CODES, MAY_PASS, REFUSED
 from slta.api.http.problems import RETRY_AFTER_SECONDS, STATUS
 from slta.auth.keys import SCOPES, Access
+from slta.core.policies import POLICIES
 from slta.dashboard.routes import BUSY_RETRY_SECONDS
 from slta.models import errors
+from slta.views.state import observe_state
 from tests.docs.examples import MARKED, PAGE, play
 from tests.docs.pages import PAGES, ROOT, Page, constant_in_lua, rows, words
 from tests.inventory import each
+from tests.views.test_views import SPEC, snapshot
 
 PLACEHOLDER = re.compile(r"\{\w+\}")
 
@@ -31,6 +35,15 @@ async def test_every_example_is_what_a_service_answers() -> None:
     assert written.keys() == shown.keys()
     for name, block in shown.items():
         assert block in written[name], f"example {name} is old: python -m tests.docs.examples --write"
+
+
+def test_the_members_of_a_state_that_are_said_to_be_null_under_jlmu_are() -> None:
+    taken = snapshot([2, 1], [2, 2], rank=2, min_green=2)
+    seen = [observe_state(taken, replace(SPEC, policy=POLICIES[name])) for name in ("jlmu", "slta")]
+    jlmu, slta = (asdict(state.classes[0]) | asdict(state) for state in seen)
+    null = {name for name, value in jlmu.items() if value is None and slta[name] is not None}
+    said = re.findall(r"^- `(\w+)`:[^`]*;\s+null under JLMU and `observe`", PAGE.text, re.MULTILINE)
+    assert set(said) == null
 
 
 # Calls
