@@ -70,6 +70,12 @@ MUTANTS: dict[str, Mutant] = {
         "return { 'SESSION_TYPE_IN_USE', name, count }",
         CHANGES,
     ),
+    "an event of a refused change does not name the type": lua(
+        "events", "is_of_type and reply[2] or nil", "nil", CHANGES
+    ),
+    "a refused file at startup is not named": python(
+        "runtime/background", "raise type(error)(said, **error.context) from None", "raise", "runtime/background"
+    ),
     "a line's type is not reported": python_in(
         "integrations", "follow/operations", '"pool_id": line.pool_id, **kind,', '"pool_id": line.pool_id,', "sender"
     ),
