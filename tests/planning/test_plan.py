@@ -164,7 +164,7 @@ def test_a_fleet_that_cannot_keep_the_floor_is_not_called_one() -> None:
         cheapest_for(search(spec, found, 4.0), np.array([180.0]))
     with pytest.raises(NoFleetError, match="even with the best placement"):
         cheapest_for(search(spec, found, 0.0), np.array([241.0]))
-    with pytest.raises(NoFleetError, match=r"no fleet for 2 has the \d+ places"):
+    with pytest.raises(NoFleetError, match=r"no fleet for 2 has the places .*: \d+ in all; the cheapest .* costs \d"):
         best_within(search(spec, found, 0.0), 2.0)
 
 

@@ -166,3 +166,14 @@ def test_where_no_fleet_does_it_the_command_ends_with_1(fleet: Path) -> None:
     result = plan(fleet, *PLAN, "--floor", "100%")
     assert result.exit_code == 1
     assert "media: no fleet" in result.output
+
+
+def test_a_budget_without_room_names_what_each_type_needs(fleet: Path) -> None:
+    """15 plain pools would have 45 places, in which calls may not be."""
+    fleet.write_text(FLEET.replace("chat: [gpu, plain]", "chat: [plain]"), encoding="utf-8")
+    result = plan(fleet, *PLAN, "--budget", "15")
+    assert result.exit_code == 1
+    assert "need: 13 in gpu for video, 20 in plain for chat, 28 in all; the cheapest that has them costs 19" in shown(
+        result
+    )
+    assert plan(fleet, *PLAN, "--budget", "18.9").exit_code == 1

@@ -133,7 +133,10 @@ def test_within_a_budget_rounds_end_with_few_refusals_too() -> None:
     assert rounds[-1].cost <= 47
     with pytest.raises(NoFleetError, match=r"no fleet was found for 32 that refuses so few: a fleet for 32 refuses 5"):
         best_within(one, 32.0)
-    with pytest.raises(NoFleetError, match=r"no fleet for 9 has the 53 places"):
+    with pytest.raises(
+        NoFleetError,
+        match=r"no fleet for 9 has the places that these sessions need: 18 in class 0 for type 1, 53 in all; the",
+    ):
         best_within(one, 9.0)
 
 

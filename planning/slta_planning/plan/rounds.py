@@ -90,5 +90,9 @@ class Searching(Protocol[Figure]):
         """Maximum number of rounds."""
 
     @property
-    def places_needed(self) -> int:
-        """Number of places that the sessions need."""
+    def places_needed(self) -> Sequence[str]:
+        """Places that the sessions need, as words."""
+
+    @property
+    def no_floors(self) -> Floats:
+        """Floors that every fleet reaches."""

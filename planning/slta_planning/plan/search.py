@@ -19,7 +19,7 @@ from slta_planning.plan.market import Floats, Market
 from slta_planning.plan.mixes import TooManyError, mixes_below, rows_of
 from slta_planning.plan.rounds import Figure, Figures, Looked, NoFleetError, Round, Searching
 from slta_planning.plan.solving import Solution, best_for, cheapest
-from slta_planning.text import amount, percent
+from slta_planning.text import amount, percent, some
 
 ROUNDS = 5
 TOLERANCE = 1e-9
@@ -55,9 +55,14 @@ class Search:
         return ROUNDS
 
     @property
-    def places_needed(self) -> int:
-        """Number of places that the sessions need."""
-        return self.market.room
+    def places_needed(self) -> Sequence[str]:
+        """Places that the sessions need, as words."""
+        return [f"{self.market.room:,} in all"]
+
+    @property
+    def no_floors(self) -> Floats:
+        """Floors that every fleet reaches."""
+        return np.full(len(self.market.loads), -np.inf)
 
     def cost_of(self, pools: Sequence[int]) -> float:
         """Cost of a fleet."""
@@ -183,9 +188,13 @@ def best_within(search: Searching[Figure], budget: float) -> list[Round[Figure]]
             return rounds
     if rounds:
         raise NoFleetError(f"no fleet was found for {amount(budget)} that refuses so few: {_missed(rounds[-1])}")
-    raise NoFleetError(
-        f"no fleet for {amount(budget)} has the {search.places_needed:,} places that these sessions need"
-    )
+    raise NoFleetError(_no_room(search, budget))
+
+
+def _no_room(search: Searching[Figure], budget: float) -> str:
+    needed = f"no fleet for {amount(budget)} has the places that these sessions need: {some(search.places_needed)}"
+    roomy = search.cheapest(search.no_floors, [])
+    return f"{needed}; the cheapest that has them costs {amount(search.cost_of(roomy.pools))}" if roomy else needed
 
 
 def _nearest(rounds: Sequence[Round[Figure]]) -> str:

@@ -61,9 +61,22 @@ class TypedSearch:
         return MAX_ROUNDS
 
     @property
-    def places_needed(self) -> int:
-        """Number of places that the sessions need."""
-        return max(room.places for room in self.market.rooms)
+    def places_needed(self) -> Sequence[str]:
+        """Places that the types need in their classes, as words; in any class last."""
+        return [self._words_of(room) for room in sorted(self.market.rooms, key=lambda room: len(room.classes))]
+
+    def _words_of(self, room: Room) -> str:
+        if len(room.classes) == len(self.spec.classes):
+            return f"{room.places:,} in all"
+        classes = " or ".join(name for c, name in enumerate(self.spec.class_names()) if c in room.classes)
+        inside = zip(self.spec.type_names, self.market.sets.members, self.market.loads.T, strict=True)
+        types = " and ".join(name for name, own, loads in inside if loads.any() and own <= room.classes)
+        return f"{room.places:,} in {classes} for {types}"
+
+    @property
+    def no_floors(self) -> Floats:
+        """Floors that every fleet reaches."""
+        return np.full(len(self.market.loads), -np.inf)
 
     def cost_of(self, pools: Sequence[int]) -> float:
         """Cost of a fleet."""
