@@ -117,6 +117,18 @@ def test_the_report_names_both_and_the_refused_by_type(tmp_path: Path) -> None:
     assert "SLTA" not in text
 
 
+def test_sessions_are_told_by_type_and_a_log_without_types_is_warned_of(tmp_path: Path) -> None:
+    log, fleet = write(recorded(), tmp_path), tmp_path / "fleet.yaml"
+    counts = {kind: sum((s.kind or "default") == kind for s in recorded()) for kind in KINDS}
+    typed = called(app, log, "--fleet", fleet)
+    assert "sessions by type: " + ", ".join(f"{kind} ({count})" for kind, count in counts.items()) in shown(typed)
+    assert "no line has a session_type" not in typed.output
+    log.write_text(log.read_text(encoding="utf-8").replace("session_type", "type"), encoding="utf-8")
+    misnamed = shown(called(app, log, "--fleet", fleet, "--max-left-out", "0.9"))
+    assert "warning: no line has a session_type, though the fleet has types: all sessions count as" in misnamed
+    assert f"sessions by type: default ({len(recorded())}), video (0), chat (0)" in misnamed
+
+
 def test_sessions_that_cannot_be_of_their_type_are_left_out(tmp_path: Path) -> None:
     sessions = recorded()
     wrong = [Session(sessions[9].start, sessions[9].end, "plain-1", "video"), sessions[9]._replace(kind="audio")]

@@ -65,6 +65,8 @@ def command(
         data = results(evaluation, found)
         with text_beside(json):
             typer.echo(report(data, timezone or UTC))
+        if spec.session_types and not found.lines.typed:
+            warn("no line has a session_type, though the fleet has types: all sessions count as default")
         if timezone is None and found.format.name == "haproxy":
             warn("HAProxy's dates are taken as UTC; for another time zone use --timezone")
         for file in _write(data, evaluation, f"{log.name} on {fleet.name}", json, figure):

@@ -53,6 +53,7 @@ def _summary(data: Data, zone: tzinfo) -> list[str]:
     )
     return [
         f"{sessions}, {data['mean_sessions']:,.1f} at once on average",
+        *([f"sessions by type: {tally(data['session_types'])}"] if "session_types" in data else []),
         f"measured from {begin} to {end}: {window['seconds']:,.0f} s, without {cut}",
     ]
 

@@ -51,7 +51,8 @@ Read = Callable[[int], None]
 class Lines:
     """Counts of a log's lines. `read` excludes the header, empty lines and those of backends that were not selected.
 
-    `overlapping` sessions began on a full pool, `incompatible` ones in a class that their type may not use.
+    `overlapping` sessions began on a full pool, `incompatible` ones in a class that their type may not use; `typed`
+    ones name a type.
     `open_at_end` sessions ended after the window. `clock_back` lines are used, but follow lines that start and end
     later.
     """
@@ -63,6 +64,7 @@ class Lines:
     other_backend: int = 0
     overlapping: int = 0
     incompatible: int = 0
+    typed: int = 0
     open_at_end: int = 0
     clock_back: int = 0
     bad_lines: list[str] = field(default_factory=list)
@@ -202,6 +204,7 @@ class _Sessions:
         if pool == UNKNOWN:
             self._count_unknown(entry)
             return
+        lines.typed += entry.session_type is not None
         self._append(entry, pool)
         self.kinds.append(kind)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -42,7 +42,8 @@ Ran = Callable[[int, int], None]
 class Evaluation:
     """Result of each placement by name, `recorded` first. `weights` are the best fixed ones, by class.
 
-    `typed` is the specification of a fleet with session types, None without; there are no weights with it.
+    `typed` is the specification of a fleet with session types, None without; there are no weights with it. `by_type`
+    are its sessions.
     """
 
     presence: Presence
@@ -51,6 +52,7 @@ class Evaluation:
     courses: Mapping[str, Course]
     weights: Mapping[str, float]
     typed: FleetSpec | None = None
+    by_type: Mapping[str, int] = field(default_factory=dict)
 
     def over(self, name: str, begin: float, end: float) -> Gaps:
         """Averages of a placement between two times of its course, and their bound."""
@@ -92,7 +94,8 @@ def _typed(spec: FleetSpec, log: Log, window: Window, presence: Presence, ran: R
     _refuse_if_idle(_over(presence, found.recorded, window.begin, window.end, spec))
     log.lines.open_at_end = int((found.sessions.ends >= window.end).sum())
     courses = {RECORDED: found.recorded, **found.others}
-    return Evaluation(presence, window, len(found.sessions.starts), courses, {}, spec)
+    by_type = dict(zip(spec.type_names, np.bincount(found.sessions.kinds, minlength=len(spec.type_names)), strict=True))
+    return Evaluation(presence, window, len(found.sessions.starts), courses, {}, spec, by_type)
 
 
 def _refuse_if_idle(found: Gaps) -> None:

@@ -25,7 +25,7 @@ def results(evaluation: Evaluation, log: Log) -> dict[str, Any]:
         "sessions": evaluation.sessions,
         **over(evaluation, window.begin, window.end),
         "weights": dict(evaluation.weights),
-        **({"refused": {name: dict(c.refused) for name, c in evaluation.courses.items()}} if evaluation.typed else {}),
+        **(_of_types(evaluation) if evaluation.typed else {}),
         "hours": [_times(window, begin, end) | over(evaluation, begin, end) for begin, end in hours],
     }
 
@@ -41,6 +41,13 @@ def over(evaluation: Evaluation, begin: float, end: float) -> dict[str, Any]:
         RECORDED: _placement(recorded),
         "policies": {name: _placement(gaps) for name, gaps in found.items()},
         **({} if recorded.compatibility_gap is None else {"relative_compatibility_gap": _cost_of_types(recorded)}),
+    }
+
+
+def _of_types(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "session_types": {name: int(count) for name, count in evaluation.by_type.items()},
+        "refused": {name: dict(course.refused) for name, course in evaluation.courses.items()},
     }
 
 
