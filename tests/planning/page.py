@@ -71,7 +71,7 @@ def planned(block: int) -> str:
     call = next(line for line in PLAN_PAGE.blocks("sh")[block].replace("\\\n", " ").splitlines())
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         write_files(Path())
-        shutil.copy(ROOT / "examples/media.yaml", Path())
+        shutil.copytree(ROOT / "examples", Path("examples"), ignore=lambda *_: ["client"])
         return CliRunner().invoke(plan, shlex.split(call)[2:]).output
 
 

@@ -112,6 +112,10 @@ def test_a_day_has_a_column_for_each_type(fleet: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_loads_may_be_in_one_option_as_of_the_load_generator() -> None:
+    assert loads_of(["video=6, chat=10"], KINDS) == loads_of(["video=6", "chat=10"], KINDS)
+
+
 def test_sessions_without_a_type_are_a_load_without_a_name() -> None:
     assert loads_of(["video=6", "3", "chat=1e1"], KINDS) == ("", (3.0, 6.0, 10.0))
     assert loads_of(["default=3", "video=6", "chat=0"], KINDS) == ("", (3.0, 6.0, 0.0))
@@ -128,6 +132,8 @@ def test_sessions_without_a_type_are_a_load_without_a_name() -> None:
         ([*LOADS, "--load", "2", "--load", "3"], "--load: default has two loads"),
         (["--load", "video=-1", "--load", "chat=2"], "--load video: -1 is not from 0 to"),
         (["--load", "video=many", "--load", "chat=2"], "--load video: 'many' is not a number of sessions"),
+        (["--load", "video:6", "--load", "chat=2"], "--load: 'video:6' is not like video=6"),
+        (["--load", "video=6,chat:2"], "--load: 'chat:2' is not like chat=2"),
         (["--load", "video=0", "--load", "chat=0"], "--load: all types together have 0 sessions, not from 1 to 50,000"),
         (["--load", "video=1", "--load", "chat=60000"], "as many as can be simulated: plan a part of the fleet"),
         ([*LOADS, "--floor", "9"], "--floor: a session adds at most 5 on a pool of these classes"),
@@ -145,6 +151,7 @@ def test_a_call_that_makes_no_sense_ends_with_2(fleet: Path, options: list[str],
     [
         ("hour,video\n1,2\n", "must name the columns hour,video,chat; chat missing"),
         ("hour,video,chat,load\n1,2,3,5\n", "the column load cannot say whose sessions it means"),
+        ("hour,video,chat,chatt\n1,2,3,5\n", "the first line: no session type is named 'chatt'; did you mean chat?"),
         ("hour,video,chat,default,default\n1,2,3,5,5\n", "names the column default twice"),
         ("hour,video,chat\n1,2,-3\n", "line 2: chat: -3 is not from 0"),
         ("hour,video,chat\n1,2,3\n1,2,3\n", "line 3: duplicate hour 1"),

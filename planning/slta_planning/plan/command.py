@@ -25,7 +25,9 @@ from slta_planning.text import FleetFile, JsonFile
 Load = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="[TYPE=]SESSIONS", help="Mean sessions of the whole fleet, of each session type if it has some."
+        metavar="[TYPE=]SESSIONS",
+        help="Mean sessions of the whole fleet; of each session type if it has some, in one option (call=1,chat=2) or "
+        "one each.",
     ),
 ]
 Profile = Annotated[
@@ -50,7 +52,10 @@ def command(
     profile: Profile = None,
     floor: Annotated[
         str | None,
-        typer.Option(help="Minimum utility per session, or a percentage of the most that one can add, like 95%."),
+        typer.Option(
+            help="Minimum utility per session, or a percentage of the most that one can add, like 95%; of all sessions "
+            "together, not of each type."
+        ),
     ] = None,
     budget: Annotated[str | None, typer.Option(help="Budget of the best fleet, instead of --floor.")] = None,
     refused: Annotated[

@@ -85,27 +85,30 @@ def costs_of(texts: Sequence[str], names: Sequence[str]) -> tuple[float, ...]:
 def named_amounts(
     texts: Sequence[str], names: Sequence[str], option: str, noun: tuple[str, str], unnamed: str | None = None
 ) -> dict[str, str]:
-    """Split `small=1`; a text without a name is of `unnamed`. Raises Unusable for unknown or repeated names.
+    """Split `small=1`, or `small=1,large=2`; a text without a name is of `unnamed`.
 
-    `noun` is singular and plural of what is named.
+    Raises Unusable for unknown or repeated names. `noun` is singular and plural of what is named.
     """
     found: dict[str, str] = {}
-    for text in texts:
+    for text in (part.strip() for text in texts for part in text.split(",")):
         name, equals, amount = text.partition("=")
-        if not equals and unnamed is None:
-            raise UnusableError(f"{option}: {text!r} is not like {names[0]}=1")
+        if not equals and (unnamed is None or ":" in text):
+            name, _, amount = text.rpartition(":")
+            raise UnusableError(f"{option}: {text!r} is not like {f'{name}={amount}' if name else f'{names[0]}=1'}")
         name, amount = (name, amount) if equals else (unnamed or "", text)
         if name not in names:
-            raise UnusableError(f"{option}: no {noun[0]} is named {name!r}; {_hint(name, names, noun[1])}")
+            raise UnusableError(f"{option}: {no_such(name, names, noun)}")
         if name in found:
             raise UnusableError(f"{option}: {name} has two {option.removeprefix('--')}s")
         found[name] = amount
     return found
 
 
-def _hint(name: str, names: Sequence[str], plural: str) -> str:
+def no_such(name: str, names: Sequence[str], noun: tuple[str, str]) -> str:
+    """That nothing has this name, and what is near or there is. `noun` is singular and plural."""
     near = get_close_matches(name, names, 1)
-    return f"did you mean {near[0]}?" if near else f"the {plural} are {', '.join(names)}"
+    hint = f"did you mean {near[0]}?" if near else f"the {noun[1]} are {', '.join(names)}"
+    return f"no {noun[0]} is named {name!r}; {hint}"
 
 
 def read_profile(file: Path) -> list[Hour]:

@@ -10,10 +10,12 @@ from typing import NamedTuple
 from slta.core.fleet import FleetSpec
 from slta.core.session_types import DEFAULT_TYPE
 from slta_planning.errors import UnusableError, check_header, refuse_twice
-from slta_planning.plan.wanted import Floor, hour_names, load_of, named_amounts, rows_of
+from slta_planning.plan.wanted import Floor, hour_names, load_of, named_amounts, no_such, rows_of
 
 MAX_SIMULATED = 50_000.0
 """Maximum sessions of all types at a time: more would take minutes to simulate."""
+
+TYPE_NOUN = ("session type", "session types")
 
 
 class TypedHour(NamedTuple):
@@ -30,7 +32,7 @@ class TypedHour(NamedTuple):
 
 def loads_of(texts: Sequence[str], kinds: Sequence[str]) -> TypedHour:
     """Parse `video=120` for each type; `50` alone is the load of `default`, 0 without it. Raises Unusable."""
-    found = named_amounts(texts, kinds, "--load", ("session type", "session types"), unnamed=DEFAULT_TYPE)
+    found = named_amounts(texts, kinds, "--load", TYPE_NOUN, unnamed=DEFAULT_TYPE)
     _refuse_missing(found, kinds)
     loads = {name: load_of(text, f"--load {name}", least=0.0) for name, text in found.items()}
     return _simulated(_hour("", loads, kinds), "--load", least=1.0)
@@ -57,6 +59,9 @@ def _hours(rows: csv.DictReader[str], file: Path, kinds: Sequence[str]) -> Itera
     refuse_twice(f"{file}: the first line", columns, [DEFAULT_TYPE])
     if "load" in columns and "load" not in kinds:
         raise UnusableError(f"{file}: the fleet has session types: the column load cannot say whose sessions it means")
+    for name in columns:
+        if name not in ("", "hour", *kinds):
+            raise UnusableError(f"{file}: the first line: {no_such(name, kinds, TYPE_NOUN)}")
     for name, place, row in hour_names(rows, file):
         loads = {kind: load_of(row[kind] or "", f"{place}: {kind}", least=0.0) for kind in kinds if kind in columns}
         yield _simulated(_hour(name, loads, kinds), place, least=0.0)
