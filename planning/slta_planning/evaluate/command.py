@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from slta.models.errors import InvalidFleetError
 from slta_experiments.parallel import progress_bar
 from slta_planning.errors import UnusableError, file_named, unreadable_named
 from slta_planning.evaluate import options
+from slta_planning.evaluate.entries import FormatName
 from slta_planning.evaluate.evaluate_report import report
 from slta_planning.evaluate.naming import Naming
 from slta_planning.evaluate.presence import Presence, presence_of
@@ -57,7 +58,7 @@ def command(
         spec, declared = compile_spec(loaded.file), {c.name: c.pool_count for c in loaded.file.classes}
         naming = Naming(declared, options.maps_of(map_ or [], declared))
         with progress_bar() as progress:
-            found = _read(progress, log, Selection(format_, timezone or UTC, backend or [], spec.type_names), naming)
+            found = _read(progress, log, _selection(spec, format_, timezone, backend), naming)
             _refuse_if_too_many(found, max_left_out)
             window = window_of(found, warm_up, cool_down)
             evaluation = _replay(progress, spec, found, window, presence_of(spec, found, window, unseen))
@@ -75,6 +76,14 @@ def command(
             typer.echo(f"wrote {_write_map(naming, map_file)}", err=True)
             for reason in naming.unstable():
                 warn(f"{map_file}: {reason}")
+
+
+def _selection(
+    spec: FleetSpec, named: FormatName | None, zone: tzinfo | None, backends: Collection[str] | None
+) -> Selection:
+    classes = spec.class_names()
+    types = {name: {classes[c] for c in own} for name, own in zip(spec.type_names, spec.type_sets.classes, strict=True)}
+    return Selection(named, zone or UTC, backends or (), types)
 
 
 def _read(progress: Progress, log: Path, selection: Selection, naming: Naming) -> Log:
@@ -97,7 +106,7 @@ def _refuse_if_too_many(log: Log, most: float) -> None:
         f"{lines.left_out:,} of {lines.read:,} lines cannot be used ({lines.bad:,} bad, {lines.unknown_pool:,} on "
         f"unknown pools, {lines.overlapping:,} on full pools{of_types}), more than --max-left-out {most:g} allows"
     )
-    reasons = (f"  {reason}" for reason in [*lines.bad_lines, *_of_unknown_pools(log)])
+    reasons = (f"  {reason}" for reason in [*lines.bad_lines, *lines.incompatible_lines, *_of_unknown_pools(log)])
     raise UnusableError(error_text([head, *reasons]))
 
 

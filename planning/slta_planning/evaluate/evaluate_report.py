@@ -65,19 +65,24 @@ def _warnings(data: Data) -> list[str]:
 def _left_out(lines: Data) -> Iterator[str]:
     """Lines that are missing from the figures or only partly included."""
     if lines["bad"]:
-        yield f"{counted(lines['bad'], 'bad line')} of {lines['read']:,} left out: {'; '.join(lines['bad_lines'])}" + (
-            "; …" if lines["bad"] > len(lines["bad_lines"]) else ""
-        )
+        yield f"{counted(lines['bad'], 'bad line')} of {lines['read']:,} left out: {_first(lines, 'bad')}"
     if lines["unknown_pool"]:
         yield f"{counted(lines['unknown_pool'], 'session')} on unknown pools left out: {tally(lines['unknown_pools'])}"
     if lines["overlapping"]:
         yield f"{counted(lines['overlapping'], 'session')} left out: the pool was already full"
     if lines["incompatible"]:
-        yield f"{counted(lines['incompatible'], 'session')} left out: their type may not use the pool's class"
+        found = counted(lines["incompatible"], "session")
+        yield f"{found} in a class that their type may not use left out: {_first(lines, 'incompatible')}"
     if lines["not_placed"]:
         yield f"{counted(lines['not_placed'], 'line')} of sessions that no pool got"
     if lines["clock_back"]:
         yield f"{counted(lines['clock_back'], 'line')} after later ones: the log is not sorted, or its clock went back"
+
+
+def _first(lines: Data, kind: str) -> str:
+    """The first lines of a kind, and that there are more."""
+    shown = lines[f"{kind}_lines"]
+    return "; ".join([*shown, *(["…"] if lines[kind] > len(shown) else [])])
 
 
 def _backends(lines: Data) -> Iterator[str]:

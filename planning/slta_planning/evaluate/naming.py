@@ -58,6 +58,10 @@ class Naming:
         self._seen.append((name, index))
         return self._numbers[key]
 
+    def class_of(self, number: int) -> str:
+        """Class of a numbered pool."""
+        return self._seen[number][0]
+
     def _by_map(self, server: str) -> str | None:
         return next((one.pool_class for one in self._maps if one.pattern.fullmatch(server)), None)
 

@@ -6,7 +6,7 @@ import gzip
 import io
 import zlib
 from array import array
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -30,12 +30,11 @@ from slta_planning.evaluate.entries import (
     json_format,
 )
 from slta_planning.evaluate.haproxy import LINE, haproxy_format
+from slta_planning.evaluate.lines import EXAMPLES, Lines
 from slta_planning.evaluate.naming import UNKNOWN, Naming
 
 MAX_LINE_BYTES = 65_536
 """Bytes; a longer line counts as several invalid ones."""
-EXAMPLES = 5
-"""Maximum number of invalid lines, and of unknown pools, in the report."""
 MAX_BACKENDS = 1_000
 """Maximum number of backends counted by name."""
 CLOCK_TOLERANCE_SECONDS = 1.0
@@ -45,39 +44,6 @@ LOOKED_AT = 20
 
 Read = Callable[[int], None]
 """Progress callback: number of bytes read since the last call."""
-
-
-@dataclass
-class Lines:
-    """Counts of a log's lines. `read` excludes the header, empty lines and those of backends that were not selected.
-
-    `overlapping` sessions began on a full pool, `incompatible` ones in a class that their type may not use; `typed`
-    ones name a type.
-    `open_at_end` sessions ended after the window. `clock_back` lines are used, but follow lines that start and end
-    later.
-    """
-
-    read: int = 0
-    bad: int = 0
-    not_placed: int = 0
-    unknown_pool: int = 0
-    other_backend: int = 0
-    overlapping: int = 0
-    incompatible: int = 0
-    typed: int = 0
-    open_at_end: int = 0
-    clock_back: int = 0
-    bad_lines: list[str] = field(default_factory=list)
-    unknown_pools: dict[str, int] = field(default_factory=dict)
-    backends: dict[str, int] = field(default_factory=dict)
-    """Lines by HAProxy's backend, also of those that were not selected."""
-    unknown_servers: list[str] = field(default_factory=list)
-    """Names in `unknown_pools` that came without a class."""
-
-    @property
-    def left_out(self) -> int:
-        """Lines missing from the figures."""
-        return self.bad + self.unknown_pool + self.overlapping + self.incompatible
 
 
 @dataclass(frozen=True)
@@ -97,13 +63,14 @@ class Log:
 class Selection:
     """What of a log is read, and how: `named` None: the format is detected; no `backends`: all.
 
-    `session_types` are the names of the fleet's types by number; without any but the default one a log's are ignored.
+    `session_types` are the names of the classes of the fleet's types, which are in order of their numbers; without any
+    but the default one a log's are ignored.
     """
 
     named: FormatName | None
     zone: tzinfo
     backends: Collection[str] = ()
-    session_types: Sequence[str] = (DEFAULT_TYPE,)
+    session_types: Mapping[str, Collection[str]] = field(default_factory=lambda: {DEFAULT_TYPE: ()})
 
 
 def read_log(path: Path, selection: Selection, naming: Naming, read: Read = lambda _: None) -> Log:
@@ -172,8 +139,9 @@ def _format_of(first: list[str], selection: Selection) -> Format:
 class _Sessions:
     """Collects sessions and counts lines."""
 
-    def __init__(self, form: Format, naming: Naming, session_types: Sequence[str]) -> None:
+    def __init__(self, form: Format, naming: Naming, session_types: Mapping[str, Collection[str]]) -> None:
         self.form, self.naming = form, naming
+        self.classes = [*session_types.values()]
         self.kinds_by_name = {name: number for number, name in enumerate(session_types)}
         self.lines = Lines()
         self.starts, self.ends, self.pools, self.kinds = array("d"), array("d"), array("q"), array("q")
@@ -205,6 +173,8 @@ class _Sessions:
             self._count_unknown(entry)
             return
         lines.typed += entry.session_type is not None
+        if not self._may_use(number, entry, self.naming.class_of(pool), kind):
+            return
         self._append(entry, pool)
         self.kinds.append(kind)
 
@@ -215,6 +185,18 @@ class _Sessions:
         if session_type not in self.kinds_by_name:
             raise LineError(f"unknown session_type {session_type[:40]!r}")
         return self.kinds_by_name[session_type]
+
+    def _may_use(self, number: int, entry: Entry, pool_class: str, kind: int) -> bool:
+        """Whether the session's type may use the class; if not it is counted."""
+        if len(self.classes) == 1 or pool_class in self.classes[kind]:
+            return True
+        lines = self.lines
+        lines.incompatible += 1
+        if lines.incompatible <= EXAMPLES:
+            lines.incompatible_lines.append(
+                f"line {number}: {entry.session_type} on {entry.pool} of class {pool_class}"
+            )
+        return False
 
     def _count_unknown(self, entry: Entry) -> None:
         pool = entry.pool if entry.pool_class is None else f"{entry.pool} of class {entry.pool_class}"

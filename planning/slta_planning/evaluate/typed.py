@@ -112,12 +112,11 @@ class TypedFleet:
 
 
 def recorded(places: Places) -> Chooser:
-    """The place of each session in the log; refused if it has no room or its class is not one of the type's."""
+    """The place of each session in the log; refused if it has no room."""
 
-    def chooser(fleet: TypedFleet, session: int, kind: int) -> int:
+    def chooser(fleet: TypedFleet, session: int, _kind: int) -> int:
         place = int(places[session])
-        is_of_type = fleet.classes[place] in fleet.spec.type_sets.members[kind]
-        return place if is_of_type and fleet.is_free(place) else NOTHING
+        return place if fleet.is_free(place) else NOTHING
 
     return chooser
 

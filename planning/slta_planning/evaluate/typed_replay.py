@@ -12,7 +12,7 @@ from slta.core.gaps import Averages, Gaps, TypeAverages, gaps
 from slta.core.policies.choice import NOTHING
 from slta_experiments.workload import Floats
 from slta_planning.evaluate.course import Course
-from slta_planning.evaluate.presence import Places, Presence
+from slta_planning.evaluate.presence import Presence
 from slta_planning.evaluate.reading import Log
 from slta_planning.evaluate.typed import Chooser, TypedFleet, TypedSessions, jlmu, recorded, typed_course
 from slta_planning.evaluate.window import Window
@@ -32,7 +32,7 @@ class TypedCourses(NamedTuple):
 def typed_courses(
     spec: FleetSpec, log: Log, window: Window, presence: Presence, draws: Floats, ran: Callable[[int, int], None]
 ) -> TypedCourses:
-    """Replay a log. Sessions on a full pool, or in a class that is not one of their type's, are excluded everywhere."""
+    """Replay a log. Sessions on a full pool are excluded everywhere."""
     pools = log.naming.pools(spec.class_names())
     classes = np.repeat(np.arange(len(pools)), pools)
     times = sorted({*window.hours, *window.parts})
@@ -42,10 +42,9 @@ def typed_courses(
 
     sessions = TypedSessions(log.starts - window.origin, log.ends - window.origin, log.kinds)
     places = log.naming.places(spec.class_names())[log.pools]
-    log.lines.incompatible = _incompatible(spec, log, classes[places])
     as_recorded = play(sessions, recorded(places))
     kept = (as_recorded.pools != NOTHING) | (sessions.starts >= window.end)
-    log.lines.overlapping = int((~kept).sum()) - log.lines.incompatible
+    log.lines.overlapping = int((~kept).sum())
     kept_sessions = TypedSessions(sessions.starts[kept], sessions.ends[kept], sessions.kinds[kept])
     choosers = {name: jlmu(draws[kept], with_prices=name != RESTRICTED) for name in (RESTRICTED, "jlmu")}
     found = {}
@@ -53,14 +52,6 @@ def typed_courses(
         ran(number, len(choosers) + 1)
         found[name] = play(kept_sessions, chooser).without_pools()
     return TypedCourses(as_recorded.without_pools(), found, kept_sessions)
-
-
-def _incompatible(spec: FleetSpec, log: Log, classes: Places) -> int:
-    """Sessions in a class that is not one of their type's."""
-    may_use = np.zeros((len(spec.type_names), len(spec.classes)), dtype=bool)
-    for kind, own in enumerate(spec.type_sets.classes):
-        may_use[kind, list(own)] = True
-    return int((~may_use[log.kinds, classes]).sum())
 
 
 def typed_gaps(spec: FleetSpec, presence: Presence, areas: Floats, begin: float, end: float) -> Gaps | None:

@@ -90,7 +90,8 @@ def named_amounts(
     Raises Unusable for unknown or repeated names. `noun` is singular and plural of what is named.
     """
     found: dict[str, str] = {}
-    for text in (part.strip() for text in texts for part in text.split(",")):
+    parts = (part.strip() for text in texts for part in text.split(","))
+    for text in parts:
         name, equals, amount = text.partition("=")
         if not equals and (unnamed is None or ":" in text):
             name, _, amount = text.rpartition(":")

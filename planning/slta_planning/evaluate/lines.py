@@ -1,0 +1,42 @@
+"""Counts of a log's lines, and examples of those that were left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+EXAMPLES = 5
+"""Maximum number of examples of each kind in the report."""
+
+
+@dataclass
+class Lines:
+    """Counts of a log's lines. `read` excludes the header, empty lines and those of backends that were not selected.
+
+    `overlapping` sessions began on a full pool, `incompatible` ones in a class that their type may not use; `typed`
+    ones name a type.
+    `open_at_end` sessions ended after the window. `clock_back` lines are used, but follow lines that start and end
+    later.
+    """
+
+    read: int = 0
+    bad: int = 0
+    not_placed: int = 0
+    unknown_pool: int = 0
+    other_backend: int = 0
+    overlapping: int = 0
+    incompatible: int = 0
+    typed: int = 0
+    open_at_end: int = 0
+    clock_back: int = 0
+    bad_lines: list[str] = field(default_factory=list)
+    incompatible_lines: list[str] = field(default_factory=list)
+    unknown_pools: dict[str, int] = field(default_factory=dict)
+    backends: dict[str, int] = field(default_factory=dict)
+    """Lines by HAProxy's backend, also of those that were not selected."""
+    unknown_servers: list[str] = field(default_factory=list)
+    """Names in `unknown_pools` that came without a class."""
+
+    @property
+    def left_out(self) -> int:
+        """Lines missing from the figures."""
+        return self.bad + self.unknown_pool + self.overlapping + self.incompatible
