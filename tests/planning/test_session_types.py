@@ -114,6 +114,8 @@ def test_the_report_names_both_and_the_refused_by_type(tmp_path: Path) -> None:
     assert "JLMU, no prices" in text
     assert "Compatibility gap" in text
     assert "Refused sessions by type: JLMU, no prices video" in text
+    assert "Gaps of JLMU are to the bound of the sessions that it placed" in text
+    assert "JLMU, no prices: for comparison only, no setting of the fleet file does so." in text
     assert "SLTA" not in text
 
 

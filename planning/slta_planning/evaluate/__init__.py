@@ -5,7 +5,8 @@
 | entries | parsers of log lines: CSV, JSON lines, HAProxy |
 | haproxy | parser of HAProxy's log lines |
 | naming | pool numbers from pool names |
-| reading | log reader: arrays, and what was left out |
+| reading | log reader: sessions as arrays |
+| lines | counts of a log's lines, and examples of those left out |
 | window | the measured part of a log |
 | presence | pools that count, and when; pools without a session |
 | course | one placement through the changes of pools |

@@ -160,6 +160,8 @@ def _of_types(data: Data) -> list[str]:
     return [
         f"Compatibility gap {cost}: what the best placement would add if every session could use every class.",
         f"Refused sessions by type: {refused}.",
+        "Gaps of JLMU are to the bound of the sessions that it placed: who refuses more can have the smaller one.",
+        f"{TITLES[RESTRICTED]}: for comparison only, no setting of the fleet file does so.",
     ]
 
 
@@ -209,8 +211,7 @@ def _conclusion_of_types(data: Data) -> str:
     ours, restricted, priced = map(percent, shares)
     return (
         f"The recorded placement had {ours} of its bound. Of the same sessions JLMU in the classes of each type would "
-        f"have made {restricted} and with prices {priced}. Gaps are to the bound of the sessions that were placed: who "
-        "refuses more can have the smaller one."
+        f"have made {restricted} and with prices {priced}."
     )
 
 
