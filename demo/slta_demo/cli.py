@@ -21,7 +21,10 @@ WarmUp = Annotated[
     typer.Option(help="Warm-up in seconds, not averaged.", show_default="5 holding times, at most 1/3"),
 ]
 Mix = Annotated[
-    str | None, typer.Option(help="Mix by shares: call=1,chat=3.", show_default="equal shares of the fleet's types")
+    list[str] | None,
+    typer.Option(
+        help="Mix by shares: call=1,chat=3, or one option each.", show_default="equal shares of the fleet's types"
+    ),
 ]
 MixSwing = Annotated[
     str | None,
@@ -62,7 +65,7 @@ def demo(
                 mean_holding_seconds=mean_holding,
                 duration_seconds=duration,
                 warm_up_seconds=warm_up,
-                session_types=session_types,
+                session_types=",".join(session_types) if session_types else None,
                 swing_types=swing_types,
                 trace=trace,
                 speed=speed,

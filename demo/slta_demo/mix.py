@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from slta.core.fleet import FleetSpec
-from slta_loadgen.session_types import InvalidMixError, TypeMix, parse_mix
+from slta_loadgen.session_types import InvalidMixError, TypeMix, parse_mix, refuse_unknown
 
 AMPLITUDE = 0.5
 """By which the shares swing if none is given."""
@@ -19,9 +19,7 @@ def mix_of(spec: FleetSpec, shares: str | None, swing: str | None, period_second
             raise InvalidMixError("--swing-types: the fleet has no session types")
         return None
     mix = parse_mix(shares or ",".join(f"{name}=1" for name in spec.session_types), swing)
-    unknown = [name for name, _ in mix.shares if name not in spec.type_names]
-    if unknown:
-        raise InvalidMixError(f"--session-types: unknown {', '.join(unknown)}; known: {', '.join(spec.type_names)}")
+    refuse_unknown((name for name, _ in mix.shares), spec.type_names)
     return mix if swing else replace(mix, amplitude=AMPLITUDE, period_seconds=period_seconds)
 
 

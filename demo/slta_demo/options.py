@@ -156,6 +156,8 @@ def course_of(options: Options, pools: int) -> Course:
 def _of_trace(options: Options, trace: Path, pools: int) -> Course:
     """Load of a trace; the mean covers the measured time, from the warm-up to the last arrival."""
     length = measure_trace(trace, speed=options.speed)
+    if length.session_types:
+        raise DemoError("--trace: sessions with a session_type are replayed by slta loadgen only")
     mean_holding = length.session_seconds / length.sessions
     last_start = length.last_start_seconds
     warm_up = _warm_up(options, mean_holding, last_start)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from slta_loadgen.holding import HoldingKind, InvalidHoldingError, holding_of_ki
 from slta_loadgen.plan import InvalidPlanError, Plan
 from slta_loadgen.profile import InvalidProfileError
 from slta_loadgen.replay import Drain, ReplaySettings, new_id_prefix
-from slta_loadgen.session_types import InvalidMixError, TypeMix, parse_mix
+from slta_loadgen.session_types import DEFAULT_TYPE, InvalidMixError, mix_of, refuse_unknown
 from slta_loadgen.show import Progress, result_tables, say, watching
 from slta_loadgen.trace import InvalidTraceError, measure_trace, read_trace
 from slta_loadgen.workload import PlannedSession
@@ -66,8 +66,8 @@ Cv = Annotated[
 ]
 Shape = Annotated[float | None, typer.Option(help="Shape of Pareto holding times, above 1 (default 2.5).")]
 Types = Annotated[
-    str | None,
-    typer.Option("--session-types", help="Mix of session types by shares: video=0.2,chat=0.8."),
+    list[str] | None,
+    typer.Option("--session-types", help="Mix of session types by shares: video=0.2,chat=0.8, or one option each."),
 ]
 Swing = Annotated[
     str | None,
@@ -84,7 +84,7 @@ Trace = Annotated[
     Path,
     typer.Argument(
         callback=_trace_file,
-        help="CSV file with the columns start_s,duration_s (-: standard input).",
+        help="CSV file with the columns start_s,duration_s, optionally session_type (-: standard input).",
     ),
 ]
 Speed = Annotated[float, typer.Option(min=1e-6, help="Replay speed; 10 plays an hour in six minutes.")]
@@ -106,7 +106,7 @@ app = typer.Typer(help="Open-loop load from outside, over HTTP.", no_args_is_hel
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """Parsed options: target and workload. `workload` yields the sessions for a number of active pools."""
+    """Parsed options: target and workload. `workload` yields sessions of `types` for a number of active pools."""
 
     url: str
     fleet: str
@@ -115,6 +115,7 @@ class _Order:
     settings: ReplaySettings
     described: Mapping[str, Any]
     progress: Progress
+    types: Sequence[str] = ()
     bulk: int | None = None
 
     def client(self) -> Client:
@@ -172,18 +173,14 @@ def run(
         warm_up_seconds=warm_up,
         endless=endless,
         seed=seed,
-        session_types=_mix(session_types, swing_types),
+        session_types=mix_of(session_types, swing_types),
     )
     id_prefix = f"lg{seed}" if seeded_ids else new_id_prefix(seed)
     settings = _settings(plan, drain=drain, lease_seconds=lease, id_prefix=id_prefix)
     described = {"holding_kind": holding, "bulk": bulk, **asdict(plan)}
-    _execute(_Order(url, fleet, api_key, plan.workload, settings, described, progress, bulk), report, check=check)
-
-
-def _mix(shares: str | None, swing: str | None) -> TypeMix | None:
-    if swing and not shares:
-        raise InvalidMixError("--swing-types needs --session-types")
-    return parse_mix(shares, swing) if shares else None
+    types = [name for name, _ in plan.session_types.shares] if plan.session_types else []
+    order = _Order(url, fleet, api_key, plan.workload, settings, described, progress, types, bulk)
+    _execute(order, report, check=check)
 
 
 def _settings(plan: Plan, **options: Any) -> ReplaySettings:  # noqa: ANN401
@@ -209,7 +206,8 @@ def replay(
     length = measure_trace(trace, speed=speed)
     settings = ReplaySettings(warm_up_seconds=warm_up, drain=drain, lease_seconds=lease)
     described = {"trace": trace.name, "speed": speed, **asdict(length)}
-    order = _Order(url, fleet, api_key, lambda _: read_trace(trace, speed=speed), settings, described, progress)
+    sessions, types = lambda _: read_trace(trace, speed=speed), length.session_types
+    order = _Order(url, fleet, api_key, sessions, settings, described, progress, types)
     _execute(order, report, check=check)
 
 
@@ -230,6 +228,7 @@ def _execute(order: _Order, report: Path | None, *, check: bool) -> None:
 async def _play(order: _Order, console: Console) -> Result:
     async with order.client() as client:
         state = await client.state()
+        refuse_unknown(order.types, [one["name"] for one in state["session_types"]] or [DEFAULT_TYPE])
         sessions = order.workload(state["pools"]["active"])
         with watching(order.progress, console) as watch:
             return await drive(client, sessions, order.settings, watch)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from slta_loadgen.workload import PlannedSession
 
-_SHARE = re.compile(r"([A-Za-z0-9._:-]{1,128})=([0-9]+(?:\.[0-9]+)?)")
+NAME = r"[A-Za-z0-9._:-]{1,128}"
+_SHARE = re.compile(rf"({NAME})=([0-9]+(?:\.[0-9]+)?)")
 _SWING = re.compile(r"([0-9]*\.?[0-9]+)@([0-9]*\.?[0-9]+)")
+
+
+DEFAULT_TYPE = "default"
+"""The only type of a fleet without session types."""
 
 
 class InvalidMixError(ValueError):
@@ -51,13 +56,29 @@ def parse_mix(text: str, swing: str | None = None) -> TypeMix:
     found = [_SHARE.fullmatch(part.strip()) for part in text.split(",")]
     shares = tuple((match[1], float(match[2])) for match in found if match)
     if len(shares) < len(found) or len(dict(shares)) < len(shares) or not sum(share for _, share in shares):
-        raise InvalidMixError("--session-types: must be <type>=<share>,…, each type once, and not all shares 0")
+        raise InvalidMixError(
+            "--session-types: must be <type>=<share>,… like video=0.2,chat=0.8, each type once, and not all shares 0"
+        )
     if swing is None:
         return TypeMix(shares)
     match = _SWING.fullmatch(swing)
     if not match or not 0 <= float(match[1]) <= 1 or not float(match[2]):
         raise InvalidMixError("--swing-types: must be <amplitude, 0 to 1>@<seconds>")
     return TypeMix(shares, float(match[1]), float(match[2]))
+
+
+def mix_of(shares: Sequence[str] | None, swing: str | None) -> TypeMix | None:
+    """Mix from the options, of which shares may be repeated; None without shares. InvalidMixError."""
+    if swing and not shares:
+        raise InvalidMixError("--swing-types needs --session-types")
+    return parse_mix(",".join(shares), swing) if shares else None
+
+
+def refuse_unknown(names: Iterable[str], known: Sequence[str]) -> None:
+    """InvalidMixError for types that are not among those of the fleet."""
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise InvalidMixError(f"session types: unknown {', '.join(unknown)}; known: {', '.join(known)}")
 
 
 def mixed(sessions: Iterable[PlannedSession], mix: TypeMix, rng: random.Random) -> Iterator[PlannedSession]:

@@ -1,16 +1,19 @@
-"""Trace files: CSV with the columns `start_s,duration_s`, read as a stream."""
+"""Trace files: CSV with the columns `start_s,duration_s` and optionally `session_type`, read as a stream."""
 
 from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from slta_loadgen.session_types import NAME
 from slta_loadgen.workload import PlannedSession
 
 COLUMNS = ["start_s", "duration_s"]
+TYPED = [*COLUMNS, "session_type"]
 
 
 class InvalidTraceError(ValueError):
@@ -19,12 +22,13 @@ class InvalidTraceError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TraceLength:
-    """Totals of a trace at the speed it was read with."""
+    """Totals of a trace at the speed it was read with, and the types that its sessions name."""
 
     sessions: int
     last_start_seconds: float
     last_end_seconds: float
     session_seconds: float
+    session_types: tuple[str, ...] = ()
 
 
 def read_trace(path: Path, *, speed: float = 1.0) -> Iterator[PlannedSession]:
@@ -34,19 +38,21 @@ def read_trace(path: Path, *, speed: float = 1.0) -> Iterator[PlannedSession]:
     """
     if not 0 < speed < math.inf:
         raise ValueError(f"--speed must be positive, not {speed}")
-    return (PlannedSession(one.start_seconds / speed, one.duration_seconds / speed) for one in _rows(path))
+    return (PlannedSession(start / speed, duration / speed, name) for start, duration, name in _rows(path))
 
 
 def measure_trace(path: Path, *, speed: float = 1.0) -> TraceLength:
     """Read all of `path` once, so that an invalid line is found before the replay begins."""
     sessions, last_start, last_end, session_seconds = 0, 0.0, 0.0, 0.0
-    for start, duration, _ in read_trace(path, speed=speed):
+    types: dict[str, None] = {}
+    for start, duration, name in read_trace(path, speed=speed):
         sessions += 1
+        types |= {name: None} if name else {}
         last_start, last_end = start, max(last_end, start + duration)
         session_seconds += duration
     if not sessions:
         raise InvalidTraceError(f"{path}: no sessions")
-    return TraceLength(sessions, last_start, last_end, session_seconds)
+    return TraceLength(sessions, last_start, last_end, session_seconds, tuple(types))
 
 
 def session_seconds_between(path: Path, begin_seconds: float, end_seconds: float, *, speed: float = 1.0) -> float:
@@ -62,27 +68,37 @@ def _rows(path: Path) -> Iterator[PlannedSession]:
         lines = csv.reader(file, strict=True)
         previous_start = 0.0
         try:
-            _require_header(next(lines, []))
+            columns = _header(next(lines, []))
             for row in filter(None, lines):
-                planned = _parse_row(row, previous_start)
+                planned = _parse_row(columns, row, previous_start)
                 previous_start = planned.start_seconds
                 yield planned
         except (ValueError, csv.Error) as error:
             raise InvalidTraceError(f"{path}, line {max(lines.line_num, 1)}: {error}") from error
 
 
-def _require_header(row: Sequence[str]) -> None:
-    if [column.strip() for column in row] != COLUMNS:
-        raise ValueError(f"the first line must be {','.join(COLUMNS)}, not {','.join(row)!r}")
+def _header(row: Sequence[str]) -> Sequence[str]:
+    columns = [column.strip() for column in row]
+    if columns not in (COLUMNS, TYPED):
+        optional = "" if columns[:2] != COLUMNS else f" or {','.join(TYPED)}"
+        raise ValueError(f"the first line must be {','.join(COLUMNS)}{optional}, not {','.join(row)!r}")
+    return columns
 
 
-def _parse_row(row: Sequence[str], previous_start: float) -> PlannedSession:
-    if len(row) != len(COLUMNS):
-        raise ValueError(f"{len(row)} columns instead of {len(COLUMNS)}")
-    start, duration = (_parse_seconds(name, text) for name, text in zip(COLUMNS, row, strict=True))
+def _parse_row(columns: Sequence[str], row: Sequence[str], previous_start: float) -> PlannedSession:
+    if len(row) != len(columns):
+        raise ValueError(f"{len(row)} columns instead of {len(columns)}")
+    start, duration = (_parse_seconds(name, text) for name, text in zip(COLUMNS, row, strict=False))
     if start < previous_start:
         raise ValueError(f"start_s {start} comes after {previous_start}: sort the trace by start")
-    return PlannedSession(start, duration)
+    return PlannedSession(start, duration, _parse_type(row[2]) if len(row) > 2 else None)
+
+
+def _parse_type(text: str) -> str | None:
+    name = text.strip()
+    if name and not re.fullmatch(NAME, name):
+        raise ValueError(f"session_type is not a name: {text!r}")
+    return name or None
 
 
 def _parse_seconds(name: str, text: str) -> float:

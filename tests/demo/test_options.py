@@ -80,6 +80,13 @@ def test_a_trace_plays_to_its_end(tmp_path: Path) -> None:
     assert (course.warm_up_seconds, course.duration_seconds) == (pytest.approx(4 / 3), 10)
 
 
+def test_a_trace_with_session_types_is_refused(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text("start_s,duration_s,session_type\n0,1,video\n", encoding="utf-8")
+    with pytest.raises(DemoError, match="--trace: sessions with a session_type are replayed by slta loadgen only"):
+        plan(Options(trace=trace))
+
+
 def test_the_mean_load_of_a_trace_is_that_of_the_time_that_is_measured(tmp_path: Path) -> None:
     """From 4/3 s to 4 s: the first session has ended, the second is there from 2 s on, the third begins at the end."""
     trace = tmp_path / "trace.csv"

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import cycle
 from typing import Any
@@ -31,7 +31,9 @@ class StandIn:
         capacity: int = 10_000,
         lease_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
+        session_types: Sequence[str] = ("default", "video", "chat"),
     ) -> None:
+        self.session_types = session_types
         self.pool_ids = [f"small-{k}" for k in range(1, pools + 1)]
         self.capacity = capacity
         self.lease_seconds = lease_seconds
@@ -162,7 +164,9 @@ class StandIn:
         return web.json_response({"renewed": renewed, "expired": expired, "unknown": []})
 
     async def state(self, _: web.Request) -> web.Response:
-        return web.json_response({"pools": {"active": len(self.pool_ids)}, "integrals": json.dumps(self.advance())})
+        types = [{"name": name} for name in self.session_types]
+        pools = {"active": len(self.pool_ids)}
+        return web.json_response({"pools": pools, "integrals": json.dumps(self.advance()), "session_types": types})
 
     async def averages(self, request: web.Request) -> web.Response:
         then, now = json.loads(request.query["since"]), self.advance()

@@ -77,6 +77,40 @@ def test_a_mix_is_reported_by_type(tmp_path: Path) -> None:
     assert row[1:] == [str(sum(types["video"].values())), *map(str, types["video"].values())]
 
 
+def test_shares_may_be_given_one_by_one(tmp_path: Path) -> None:
+    shares = ("--session-types", "video=0.25", "--session-types", "chat=0.75")
+    with service_in_a_thread() as (_, url):
+        _, told = reported(tmp_path, "run", "--url", url, "--rate", 50, "--duration", 0.1, *shares)
+
+    assert told["workload"]["session_types"]["shares"] == [["video", 0.25], ["chat", 0.75]]
+
+
+@pytest.mark.parametrize(("known", "listed"), [(("default", "video"), "default, video"), ((), "default")])
+def test_a_type_that_the_fleet_does_not_have_is_refused_at_once(
+    tmp_path: Path, known: tuple[str, ...], listed: str
+) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text("start_s,duration_s,session_type\n0,1,audio\n")
+    with service_in_a_thread(session_types=known) as (service, url):
+        run = call("run", "--url", url, "--rate", 9, "--duration", 0.1, "--session-types", "audio=1,default=1")
+        replay = call("replay", trace, "--url", url)
+
+    assert (run.exit_code, replay.exit_code, service.requests) == (2, 2, [])
+    for result in (run, replay):
+        words = " ".join(result.output.replace("│", " ").split())
+        assert f"session types: unknown audio; known: {listed}" in words
+
+
+def test_a_trace_with_types_is_replayed_with_them(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text("start_s,duration_s,session_type\n0,0.1,video\n0,0.1,\n0.05,0.1,chat\n")
+    with service_in_a_thread() as (service, url):
+        _, told = reported(tmp_path, "replay", trace, "--url", url)
+
+    assert [body["session_type"] for body in service.bodies if "session_type" in body] == ["video", "chat"]
+    assert (told["summary"]["placed"], set(told["summary"]["session_types"])) == (3, {"video", "chat"})
+
+
 def test_in_bulk_every_session_comes_and_goes_by_operations(tmp_path: Path) -> None:
     with service_in_a_thread() as (service, url):
         arguments = ("--rate", 400, "--mean-holding", 0.01, "--duration", 0.2, "--bulk", 20)

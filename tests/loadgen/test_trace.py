@@ -38,6 +38,13 @@ def test_spreadsheets_are_welcome(trace: Trace) -> None:
     assert list(read_trace(path)) == [PlannedSession(0, 1), PlannedSession(2, 3)]
 
 
+def test_a_trace_may_have_session_types(trace: Trace) -> None:
+    path = trace("start_s, duration_s, session_type\n0,2,video\n2,4, \n4,6,chat\n")
+
+    assert [one.session_type for one in read_trace(path, speed=2.0)] == ["video", None, "chat"]
+    assert measure_trace(path).session_types == ("video", "chat")
+
+
 def test_a_trace_is_streamed_not_loaded(trace: Trace) -> None:
     path = trace("start_s,duration_s\n0,1\n1,1\nnonsense,1\n")
 
@@ -52,6 +59,12 @@ def test_a_trace_is_streamed_not_loaded(trace: Trace) -> None:
         ("start_s,duration_s\n0,1\n1\n", "line 3: 1 columns instead of 2"),
         ("start_s,duration_s\n0,1,2\n", "line 2: 3 columns instead of 2"),
         ("start_s,duration_s\n0,1\n1,x\n", "line 3: duration_s is not a number: 'x'"),
+        (
+            "start_s,duration_s,pool\n",
+            "line 1: the first line must be start_s,duration_s or start_s,duration_s,sess",
+        ),
+        ("start_s,duration_s,session_type\n0,1\n", "line 2: 2 columns instead of 3"),
+        ('start_s,duration_s,session_type\n0,1,"a""b"\n', "line 2: session_type is not a name: 'a\"b'"),
         ("start_s,duration_s\n0,-1\n", "line 2: duration_s must be finite and not negative: '-1'"),
         ("start_s,duration_s\nnan,1\n", "line 2: start_s must be finite"),
         ("start_s,duration_s\n0,inf\n", "line 2: duration_s must be finite"),
