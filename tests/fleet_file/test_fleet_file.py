@@ -322,6 +322,51 @@ def test_every_mistake_is_named_with_its_place_and_unknown_fields_come_first(tmp
     assert str(caught.value) == f"{path}: {'; '.join(map(str, caught.value.mistakes))}"
 
 
+TYPED = """\
+policy: jlmu
+session_types:
+  llm: [gpx, no]
+  web: [cpu, gpu, cpu]
+  default: []
+  idle: []
+classes:
+  - {name: cpu, utility: {kind: linear, slope: 1}, capacity: 6}
+  - {name: gpu, utility: {kind: linear, slope: 1}, capacity: 6}
+"""
+
+
+def mistakes_in(folder: Path, text: str) -> list[str]:
+    with pytest.raises(InvalidFleetError) as caught:
+        load_yaml(write(folder, text))
+    return [str(mistake) for mistake in caught.value.mistakes]
+
+
+def test_each_mistake_of_a_session_type_is_named_with_its_place(tmp_path: Path) -> None:
+    assert mistakes_in(tmp_path, TYPED.replace(", no", "")) == [
+        "line 3, column 9: session_types.llm[0]: there is no class gpx; did you mean gpu?",
+        "line 4, column 19: session_types.web[2]: must have different classes, and cpu is there twice",
+        "line 5, column 3: session_types.default: always exists, with all classes: omit it",
+        "line 6, column 3: session_types.idle: must have at least one class",
+    ]
+    types = "".join(f"  t{k}: [cpu]\n" for k in range(15))
+    classes = "".join(f"  - {{name: c{k}, utility: {{kind: linear, slope: 1}}, capacity: 6}}\n" for k in range(15))
+    head, _, _ = TYPED.partition("  llm")
+    assert mistakes_in(tmp_path, f"{head}{types}{TYPED[TYPED.index('classes') :]}{classes}") == [
+        "line 2, column 1: session_types: with default, times classes must be at most 256"
+    ]
+
+
+def test_a_name_that_yaml_takes_for_something_else_says_so(tmp_path: Path) -> None:
+    [found] = mistakes_in(tmp_path, TYPED)
+    assert found.startswith("line 3, column 14: session_types.llm[1]: input should be a valid string; no is a boolean")
+    for name, kind in (("yes", "a boolean"), ("10", "a number"), ("1.5", "a number"), ("~", "null")):
+        assert mistakes_in(tmp_path, TYPED.replace("idle", name)) == [
+            f"line 6, column 3: not valid YAML: a name must be text, and {name} is {kind} in YAML: put it in quotes"
+        ]
+    quoted = TYPED.replace("idle: []", "'yes': [cpu]").replace("[gpx, no]", "[gpu]").replace(", cpu]", "]")
+    assert "yes" in load_yaml(write(tmp_path, quoted.replace("  default: []\n", ""))).file.session_types
+
+
 def test_the_policy_and_each_curve_that_is_not_concave_are_named_together(tmp_path: Path) -> None:
     convex = "{name: %s, capacity: 2, utility: {kind: table, values: [0, 1, 3]}}"
     path = write(tmp_path, f"policy: best\nclasses:\n  - {convex % 'a'}\n  - {convex % 'b'}\n")

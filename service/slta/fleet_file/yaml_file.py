@@ -16,6 +16,9 @@ from slta.core.policies import POLICIES, Policy
 from slta.fleet_file.schema import FleetFile
 from slta.models.errors import InvalidFleetError, Mistake
 
+NO_STRING = "input should be a valid string"
+"""Reason of pydantic for a value that is no text."""
+
 
 @dataclass(frozen=True)
 class LoadedFleet:
@@ -40,7 +43,7 @@ def load_yaml(path: Path | str, policies: Mapping[str, Policy] = POLICIES) -> Lo
         file = FleetFile.read(parsed)
         file.to_spec(policies)
     except InvalidFleetError as error:
-        mistakes = [replace(mistake, place=_position(root, mistake.location)) for mistake in error.mistakes]
+        mistakes = [_placed(root, mistake) for mistake in error.mistakes]
         raise InvalidFleetError(f"{path}: {'; '.join(map(str, mistakes))}", mistakes) from None
     name = file.fleet or "default"
     return LoadedFleet(name, file, hashlib.sha256(f"{name}\n{file.document()}".encode()).hexdigest(), str(path))
@@ -71,8 +74,29 @@ def _line_and_column(error: yaml.MarkedYAMLError) -> tuple[int, int] | None:
     return (mark.line + 1, mark.column + 1) if mark else None
 
 
-def _position(root: yaml.Node, location: Sequence[int | str]) -> tuple[int, int]:
-    """Line and column of a field's name or an item; of a missing one, those of its parent."""
+_NOT_TEXT = {
+    f"tag:yaml.org,2002:{tag}": kind
+    for tag, kind in (("bool", "a boolean"), ("int", "a number"), ("float", "a number"), ("null", "null"))
+}
+"""What YAML reads where a name may be meant."""
+
+
+def _unquoted(node: yaml.Node) -> str | None:
+    """What YAML takes a name without quotes for; None if it is text, or no scalar."""
+    kind = _NOT_TEXT.get(node.tag)
+    return kind and f"{node.value} is {kind} in YAML: put it in quotes"
+
+
+def _placed(root: yaml.Node, mistake: Mistake) -> Mistake:
+    """A mistake with line and column of a field's name or an item; of a missing one, those of its parent."""
+    mark, node = _find(root, mistake.location)
+    hint = _unquoted(node) if mistake.reason == NO_STRING else None
+    reason = f"{mistake.reason}; {hint}" if hint else mistake.reason
+    return replace(mistake, reason=reason, place=(mark.start_mark.line + 1, mark.start_mark.column + 1))
+
+
+def _find(root: yaml.Node, location: Sequence[int | str]) -> tuple[yaml.Node, yaml.Node]:
+    """The name or item at a location, and its value; of a missing one its parent."""
     node = mark = root
     for part in location:
         if isinstance(node, yaml.MappingNode):
@@ -82,7 +106,7 @@ def _position(root: yaml.Node, location: Sequence[int | str]) -> tuple[int, int]
         if match is None:
             break
         mark, node = match
-    return mark.start_mark.line + 1, mark.start_mark.column + 1
+    return mark, node
 
 
 _SPECIAL = {".inf": "Infinity", "+.inf": "Infinity", "-.inf": "-Infinity", ".nan": "NaN"}
@@ -109,6 +133,9 @@ class _DecimalLoader(yaml.SafeLoader):
         keys = [key.value for key, _ in node.value]
         if len(set(map(str, keys))) < len(keys):
             self._refuse("duplicate key", node)
+        for key, _ in node.value:
+            if hint := _unquoted(key):
+                self._refuse(f"a name must be text, and {hint}", key)
         return self.construct_mapping(node, deep=True)
 
     def _refuse(self, problem: str, node: yaml.Node) -> NoReturn:
