@@ -187,6 +187,8 @@ class SessionTypeInUseError(
     """A type is removed, or loses a class that stays, while its `sessions` are present; nothing was changed."""
 
     def _detail_of_type(self, session_type: str = "", pool_classes: str = "", sessions: str = "", **_: str) -> str:
+        if not session_type:
+            return ""
         classes = ", ".join(pool_classes.split())
         change = f"takes {classes} from" if classes else "removes"
         return (
