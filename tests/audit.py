@@ -56,6 +56,10 @@ return { found, values_of(redis.call('GET', prefix .. 'state')) }
 """All of a fleet's keys in one step, which nothing can come between; it writes nothing."""
 
 
+MAX_STEP = 5_000_000
+"""Microseconds by which a heartbeat may be ahead of the state, which it does not write."""
+
+
 class Key(NamedTuple):
     """A raw key: its type, the time it has to live in ms, -1 for ever, and what it holds as a flat list, or as text."""
 
@@ -371,7 +375,7 @@ def _check_liveness(fleet: Fleet, found: list[str]) -> None:
             counts[i][letter] += 1
         if letter == "u":
             doubted[i].add(bit)
-        if max(int(since), int(listed)) > fleet.integer("time"):
+        if max(int(since), int(listed)) > fleet.integer("time") + MAX_STEP:
             found.append(f"the lease of {pool_id} changed in the future")
         _claim(found, f"{pool_id} is out by its lease", out, out and status == "draining" and letter in "lg")
         _claim(found, f"{pool_id} is in service", status == "active", status == "active" and letter in "au")

@@ -43,7 +43,8 @@ local function values_of(text)
   local values = { cmsgpack.unpack(text) }
   local types = values[4] and 4 + values[4] + 1
   types = values[types] and types + values[types] + 1
-  for at = values[types] and types + 5 or 1, values[types] and types + values[types] or 0 do
+  local kinds = values[types] and values[types] > 0 and values[types + 1]
+  for at = kinds and types + 5 or 1, kinds and types + 5 + kinds or 0 do
     values[at] = '[' .. table.concat(as_text({ cmsgpack.unpack(values[at]) }), ' ') .. ']'
   end
   return as_text(values)

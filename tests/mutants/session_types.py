@@ -86,8 +86,21 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "an audit of a changing fleet does not count types": lua("audit_types", "report.budget = math.huge", "", AUDIT),
     "an audit hides what it has not counted": lua("audit_types", "report.unchecked =", "local _ =", AUDIT),
+    "types are given up with any other damage of the state": lua(
+        "repair_types", "if stored[3] and", "if false and", REPAIR
+    ),
+    "a refused call after a rollback hides the loss": lua(
+        "incarnations",
+        "    begin(fleet, number_of_fleet(fleet.incarnation))\n  end\nend\n",
+        "    begin(fleet, number_of_fleet(fleet.incarnation))\n  end\n"
+        "  current[prefix], highest[prefix] = fleet.incarnation, fleet.revision\nend\n",
+        "store/rollback",
+    ),
+    "further numbers of the types' block are lost": lua(
+        "type_block", "codec.append(values, at + kinds, fleet.unknown.types)", "at + kinds", "store/newer_fleets"
+    ),
     "a repair takes stored numbers of types on trust": lua(
-        "repair_types", "if fleet.tables == 0 and is_whole then", "if is_whole then", REPAIR
+        "repair_types", " and stored[3] == session_types.checksum(stored[1] or '', stored[2] or '')", "", REPAIR
     ),
     "a repair numbers types anew": lua("repair_types", "known[name] = unused + at", "known[name] = at", REPAIR),
     "a session set aside comes back with another type": lua(

@@ -139,16 +139,20 @@ UNTOLD = {"type_optimum_high", "type_optimum_low"}
 
 async def test_each_number_of_the_types_is_noticed(store: Store, redis: TextRedis, fleet: None) -> None:
     saved, unnoticed = rawstate.unpack(redis, FLEET), set()
-    of_types = set(rawstate.TYPES_BLOCK.replace("+", "").replace("*", "").replace("#", "").split()) - {"types"}
-    for field, where in rawstate.places(saved).items():
-        for at in range(*where.indices(999)) if field in of_types else ():
-            rawstate.pack(redis, FLEET, [*saved[:at], f"{float(saved[at]) + 3:.17g}", *saved[at + 1 :]])
+    of_types = f"{rawstate.TYPES_BLOCK} {rawstate.TEXT_OF_CLASSES} {rawstate.TEXT_OF_TYPE}".replace("*", "").split()
+    for field in set(of_types) - {"types"}:
+        words = rawstate.fields(redis, FLEET)[field].split()
+        for at, word in enumerate(words):
+            rawstate.poke(redis, FLEET, **{field: " ".join([*words[:at], f"{float(word) + 3:.17g}", *words[at + 1 :]])})
             unnoticed |= set() if await findings(store) else {field}
+            rawstate.pack(redis, FLEET, saved)
     assert unnoticed == UNTOLD
 
 
 async def test_stored_types_that_are_missing_or_altered_are_found(store: Store, redis: TextRedis, fleet: None) -> None:
     key = f"{{{FLEET}}}:types"
+    redis.hset(key, "checksum", "")
+    assert any(finding.startswith("checksum of the session types") for finding in await findings(store))
     redis.hset(key, "numbers", "2 1")
     assert "session types: chat=1 video=2|1 2, expected chat=1 video=2|2 1" in await findings(store)
     redis.delete(key)

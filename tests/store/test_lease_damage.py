@@ -69,6 +69,15 @@ async def test_each_damage_is_found_and_mended(store: Store, guarded: None, redi
     assert violations(redis, FLEET) == []
 
 
+async def test_a_heartbeat_may_be_later_than_the_time_of_the_state(
+    store: Store, guarded: None, redis: TextRedis
+) -> None:
+    """It does not write the state, and the clock of another master may be behind."""
+    later = int(rawstate.fields(redis, FLEET)["time"]) + 1_000_000
+    lease("small-7", f"10000000 a {later} {later} -")(redis)
+    assert (await store.audits.inspect(FLEET)).sentences == []
+
+
 async def test_after_a_repair_each_lease_of_a_pool_in_service_begins_anew(
     store: Store, guarded: None, clock: Clock
 ) -> None:

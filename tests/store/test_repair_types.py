@@ -101,6 +101,16 @@ async def test_altered_numbers_give_no_session_another_type(store: Store, redis:
     assert await kinds(store, CHANGED) == ["default"] * 3
 
 
+@pytest.mark.parametrize("damage", [{"tables": 5}, {"pools": "2 0"}])
+async def test_whole_types_are_kept_beside_damage_of_what_the_digest_also_covers(
+    store: Store, redis: TextRedis, damage: Mapping[str, object]
+) -> None:
+    await sessions_of(store, CHANGED)
+    rawstate.poke(redis, FLEET, **damage)
+    assert await repair(store, CHANGED) == []
+    assert await kinds(store, CHANGED) == ["default", *CHANGED]
+
+
 async def test_types_of_another_document_keep_their_numbers_by_name(store: Store) -> None:
     await sessions_of(store, CHANGED)
     wider = {"video": BOTH, "more": ["small"], "new": BOTH}
@@ -144,5 +154,5 @@ async def test_counters_that_cannot_be_are_dropped(store: Store, redis: TextRedi
     rawstate.poke(redis, FLEET, type_assigned="1 1 7")
     redis.hset(KEY, mapping={"full:3": "5", "full:9": "1", "incompatible:2": "4", "inactive:2": "x"})
     await repair(store, CHANGED)
-    assert redis.hkeys(KEY) == ["sets", "numbers", "incompatible:2"]
+    assert redis.hkeys(KEY) == ["sets", "numbers", "checksum", "incompatible:2"]
     assert rawstate.fields(redis, FLEET)["type_assigned"] == "0 0 0"

@@ -263,6 +263,20 @@ async def test_what_a_state_from_before_lacks_is_replayed(own: Server, opening: 
     assert await counted(store) == (1, later), "it is marked once"
 
 
+async def test_a_refused_call_does_not_hide_a_loss(own: Server, opening: AsyncExitStack) -> None:
+    store = await opened(opening, own.url)
+    await create(store, spec(*TWO_CLASSES), {"small": 3, "large": 3})
+    await second_passes(store)
+    image = Image(own)
+    placed = await place(store, 3)
+    image.restore(own)
+    with pytest.raises(errors.VersionMismatchError):
+        await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}", expected_version=77)
+    await second_passes(store)
+    await second_passes(store)
+    assert [(await store.sessions.get(FLEET, id_)).pool_id for id_ in placed] == list(placed.values())
+
+
 async def test_what_was_reported_is_replayed_where_it_was_last_under_its_lease(
     own: Server, opening: AsyncExitStack
 ) -> None:

@@ -82,12 +82,11 @@ function incarnations.begin_call(fleet)
   if is_known or not string.find(words[#words] or '', own) then
     begin(fleet, number_of_fleet(fleet.incarnation))
   end
-  current[prefix], highest[prefix] = fleet.incarnation, fleet.revision
 end
 
--- Called after the state was written.
+-- Called after the state was written: an incarnation that a refused call began was not.
 function incarnations.end_call(fleet)
-  highest[fleet.prefix] = fleet.revision
+  current[fleet.prefix], highest[fleet.prefix] = fleet.incarnation, fleet.revision
 end
 
 -- For a repair: restores the last recorded incarnation. If the state was lost, the revision is the last one that this

@@ -115,7 +115,8 @@ local function take_over(fleet, given, names, numbers)
   local key, permanent = keys.of_fleet(fleet, 'types'), table.concat(numbers, ' ')
   if names[1] then
     drop_counts(fleet, { 0, unpack(numbers) })
-    redis.call('HSET', key, 'sets', given.session_types, 'numbers', permanent)
+    local check = session_types.checksum(given.session_types, permanent)
+    redis.call('HSET', key, 'sets', given.session_types, 'numbers', permanent, 'checksum', check)
   else
     redis.call('DEL', key)
   end

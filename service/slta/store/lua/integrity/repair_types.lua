@@ -1,7 +1,7 @@
 -- The session types of a fleet under repair: those of the document, with the permanent numbers by which records know
--- them. {fleet}:types alone has the numbers. If it is lost or altered, the digest in the state, `tables`, tells whether
--- a guess is right. Numbers that cannot be known are given up: the types get numbers that no record has, so that the
--- stage on records makes their sessions `default`, rather than sessions of another type.
+-- them. {fleet}:types alone has the numbers, with a checksum. If it is lost or altered, the digest in the state,
+-- `tables`, tells whether a guess is right. Numbers that cannot be known are given up: the types get numbers that no
+-- record has, so that the stage on records makes their sessions `default`, rather than sessions of another type.
 
 repair_types = {}
 
@@ -23,21 +23,18 @@ local function is_confirmed(fleet, given, class_ids, sets, numbers)
     or cache.digest(given.utilities, class_ids, given.lease, fleet.pools, types) == fleet.tables
 end
 
--- The sets and numbers that the fleet had; nil if they cannot be known. Without a state there is no digest: then
--- stored ones count if they are the document's types with a number each.
+-- The sets and numbers that the fleet had; nil if they cannot be known.
 local function find_former(fleet, given, class_ids)
-  local stored = redis.call('HMGET', keys.of_fleet(fleet, 'types'), 'sets', 'numbers')
+  local stored = redis.call('HMGET', keys.of_fleet(fleet, 'types'), 'sets', 'numbers', 'checksum')
+  if stored[3] and stored[3] == session_types.checksum(stored[1] or '', stored[2] or '') then
+    return stored[1], stored[2]
+  end
   for _, sets in ipairs({ stored[1] or given.session_types, given.session_types }) do
     for _, numbers in ipairs({ stored[2] or '', in_order(#type_changes.names_of(sets)) }) do
       if is_confirmed(fleet, given, class_ids, sets, numbers) then
         return sets, numbers
       end
     end
-  end
-  local wanted = #type_changes.names_of(given.session_types)
-  local is_whole = stored[1] == given.session_types and #vectors.split(stored[2] or '', true) == wanted
-  if fleet.tables == 0 and is_whole then
-    return stored[1], stored[2]
   end
 end
 

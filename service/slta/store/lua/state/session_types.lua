@@ -5,8 +5,8 @@
 -- records use. Kind 1, number 0, is `default`: all classes.
 --
 -- {fleet}:types has the configuration, `sets`, name and class_indexes of each type but the default one,
--- "video=2,3 chat=1,2"; `numbers`, the permanent number of each; and by number the sessions refused, "full:<number>",
--- "inactive:<number>" and "incompatible:<number>".
+-- "video=2,3 chat=1,2"; `numbers`, the permanent number of each; the `checksum` of both; and by number the sessions
+-- refused, "full:<number>", "inactive:<number>" and "incompatible:<number>".
 
 session_types = {}
 
@@ -65,6 +65,11 @@ function session_types.parse(sets, numbers, classes)
   end
   types.rivals = rivals(types.sets)
   return types
+end
+
+-- What {fleet}:types has beside its sets and numbers, to tell whether one of them was altered.
+function session_types.checksum(sets, numbers)
+  return redis.sha1hex(sets .. '|' .. numbers)
 end
 
 -- Reads the types of a fleet.

@@ -86,8 +86,10 @@ function type_block.unpack(fleet, values, at)
   local length = values[at] or 0
   fleet.kinds = length > 0 and values[at + 1] or 0
   if fleet.kinds > 0 then
-    assert(length == 1 + #NUMBERS + 1 + fleet.kinds, 'the block of session types is unreadable')
     local first = at + 1 + #NUMBERS + 1
+    local last = first + fleet.kinds
+    assert(last <= at + length and type(values[last]) == 'string', 'the block of session types is unreadable')
+    fleet.unknown.types = last < at + length and { unpack(values, last + 1, at + length) } or nil
     for nth, field in ipairs(NUMBERS) do
       fleet[field] = values[at + 1 + nth]
     end
@@ -111,8 +113,9 @@ function type_block.pack(fleet, values, at)
   if kinds == 0 then
     return fleet.unknown.blocks and codec.append(values, at, { 0 }) or at
   end
-  values[at + 1], values[at + 2] = 1 + #NUMBERS + 1 + kinds, kinds
-  at = at + 2
+  local head = at + 1
+  values[head + 1] = kinds
+  at = head + 1
   for nth = 1, #NUMBERS do
     values[at + nth] = fleet[NUMBERS[nth]]
   end
@@ -123,5 +126,7 @@ function type_block.pack(fleet, values, at)
     texts[kind] = texts[kind] or pack_type(fleet, kind)
     values[at + kind] = texts[kind]
   end
-  return at + kinds
+  at = codec.append(values, at + kinds, fleet.unknown.types)
+  values[head] = at - head
+  return at
 end
