@@ -175,16 +175,17 @@ def run(
         seed=seed,
         session_types=mix_of(session_types, swing_types),
     )
-    id_prefix = f"lg{seed}" if seeded_ids else new_id_prefix(seed)
-    settings = _settings(plan, drain=drain, lease_seconds=lease, id_prefix=id_prefix)
+    settings = _settings(plan, seeded_ids=seeded_ids, drain=drain, lease_seconds=lease)
     described = {"holding_kind": holding, "bulk": bulk, **asdict(plan)}
-    types = [name for name, _ in plan.session_types.shares] if plan.session_types else []
-    order = _Order(url, fleet, api_key, plan.workload, settings, described, progress, types, bulk)
+    order = _Order(url, fleet, api_key, plan.workload, settings, described, progress, plan.types, bulk)
     _execute(order, report, check=check)
 
 
-def _settings(plan: Plan, **options: Any) -> ReplaySettings:  # noqa: ANN401
-    return ReplaySettings(duration_seconds=plan.total_seconds, warm_up_seconds=plan.warm_up_seconds, **options)
+def _settings(plan: Plan, *, seeded_ids: bool, **options: Any) -> ReplaySettings:  # noqa: ANN401
+    prefix = f"lg{plan.seed}" if seeded_ids else new_id_prefix(plan.seed)
+    return ReplaySettings(
+        duration_seconds=plan.total_seconds, warm_up_seconds=plan.warm_up_seconds, id_prefix=prefix, **options
+    )
 
 
 @app.command()

@@ -51,6 +51,11 @@ class Plan:
             return math.inf
         return self.warm_up_seconds + (self.duration_seconds or self._course().duration_seconds)
 
+    @property
+    def types(self) -> list[str]:
+        """Names of the session types; empty without any."""
+        return [name for name, _ in self.session_types.shares] if self.session_types else []
+
     def rate_profile(self, active_pools: int) -> RateProfile:
         """Arrival rate. By Little's law a load ρ on n pools takes the rate nρ / mean holding time."""
         if self.rate is not None:
