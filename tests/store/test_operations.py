@@ -32,15 +32,18 @@ async def touching(server: str, folder: Path, value: str) -> AsyncIterator[Store
     operations = {**OPERATIONS, "touch": SessionOperation("touch.session")}
     library = assemble({**LUA_POLICIES, "touch": folder / "touch.lua"}, operations)
     store = Store(StoreSettings(server), Calls(), library=library)
-    await create(store, spec(*TWO_CLASSES), {"small": 1})
-    yield store
-    await store.close()
+    try:
+        await create(store, spec(*TWO_CLASSES), {"small": 1})
+        yield store
+    finally:
+        await store.close()
 
 
 async def touch(store: Store) -> Reply:
     return await store._operations.submit(FLEET, ("touch", "s-1", "", "", ""))
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_row_and_a_lua_function_make_an_operation(server: str, tmp_path: Path) -> None:
     async with touching(server, tmp_path, "id") as store:
         assert await touch(store) == ["TOUCHED", "s-1"]
