@@ -18,6 +18,8 @@ NEED_SLOW_TESTS = {
     "nobody counts replicas beyond the configured number",
     "ticks of all masters are sent to one of them",
     "a shard that is away ends the reading",
+    "integrals are sums of floats",
+    "more than 65,536 pools",
     *proxies.MUTANTS,
     *cluster.MUTANTS,
     *kubernetes.SLOW,
