@@ -12,7 +12,7 @@ AMPLITUDE = 0.5
 """By which the shares swing if none is given."""
 
 
-def mix_of(spec: FleetSpec, shares: str | None, swing: str | None, period_seconds: float) -> TypeMix | None:
+def demonstrated_mix(spec: FleetSpec, shares: str | None, swing: str | None, period_seconds: float) -> TypeMix | None:
     """The mix, by default equal shares that swing with this period; None without session types. InvalidMixError."""
     if not shares and not spec.session_types:
         if swing:

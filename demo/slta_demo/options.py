@@ -14,7 +14,7 @@ from typing import NamedTuple
 from slta.core.fleet import FleetSpec
 from slta.fleet_file import FleetFile, load_yaml
 from slta.models.errors import InvalidFleetError
-from slta_demo.mix import mix_of
+from slta_demo.mix import demonstrated_mix
 from slta_loadgen.profile import InvalidProfileError, parse_profile
 from slta_loadgen.session_types import InvalidMixError, TypeMix
 from slta_loadgen.trace import InvalidTraceError, measure_trace, session_seconds_between
@@ -118,7 +118,7 @@ def _mix(options: Options, spec: FleetSpec, course: Course) -> TypeMix | None:
     if not options.trace:
         seconds = course.duration_seconds - course.warm_up_seconds
         period = whole_swing(SWING_HOLDINGS * course.mean_holding_seconds, seconds)
-        return mix_of(spec, options.session_types, options.swing_types, period)
+        return demonstrated_mix(spec, options.session_types, options.swing_types, period)
     if options.session_types or options.swing_types:
         raise DemoError("--session-types and --swing-types are of a generated load, not of a trace")
     return None

@@ -207,8 +207,8 @@ def replay(
     length = measure_trace(trace, speed=speed)
     settings = ReplaySettings(warm_up_seconds=warm_up, drain=drain, lease_seconds=lease)
     described = {"trace": trace.name, "speed": speed, **asdict(length)}
-    sessions, types = lambda _: read_trace(trace, speed=speed), length.session_types
-    order = _Order(url, fleet, api_key, sessions, settings, described, progress, types)
+    types = length.session_types
+    order = _Order(url, fleet, api_key, lambda _: read_trace(trace, speed=speed), settings, described, progress, types)
     _execute(order, report, check=check)
 
 

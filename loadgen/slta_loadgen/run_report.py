@@ -28,7 +28,7 @@ class Summary:
     `assign_ms` and `complete_ms` count from the scheduled moment to the last reply, retries included. For assigns they
     split into `lateness_ms`, until the first request was written (the load generator's share), and `service_ms`, the
     rest. `outcomes[call][code]` counts last replies; `settle` and `drain` are calls off schedule. `session_types` has
-    of each type of a mix the assigns that were `placed`, `rejections` and `errors`.
+    of each type that the sessions name the assigns that were `placed`, `rejections` and `errors`.
     """
 
     window_seconds: float

@@ -14,7 +14,6 @@ NAME = r"[A-Za-z0-9._:-]{1,128}"
 _SHARE = re.compile(rf"({NAME})=([0-9]+(?:\.[0-9]+)?)")
 _SWING = re.compile(r"([0-9]*\.?[0-9]+)@([0-9]*\.?[0-9]+)")
 
-
 DEFAULT_TYPE = "default"
 """The only type of a fleet without session types."""
 

@@ -135,7 +135,7 @@ def test_sessions_without_a_type_are_a_load_without_a_name() -> None:
         (["--load", "video:6", "--load", "chat=2"], "--load: 'video:6' is not like video=6"),
         (["--load", "video=6,chat:2"], "--load: 'chat:2' is not like chat=2"),
         (["--load", "video=0", "--load", "chat=0"], "--load: all types together have 0 sessions, not from 1 to 50,000"),
-        (["--load", "video=1", "--load", "chat=60000"], "as many as can be simulated: plan a part of the fleet"),
+        (["--load", "video=1", "--load", "chat=60000"], "as many as can be simulated"),
         ([*LOADS, "--floor", "9"], "--floor: a session adds at most 5 on a pool of these classes"),
     ],
 )

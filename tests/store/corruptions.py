@@ -16,10 +16,13 @@ def key(name: str) -> str:
 
 
 def add(field: str, by: int) -> Plant:
-    """A number of the state becomes another."""
-    return lambda redis: rawstate.poke(
-        redis, FLEET, **{field: int(float(rawstate.fields(redis, FLEET)[field].split()[0])) + by}
-    )
+    """A number of the state, of a vector the first one, becomes another."""
+
+    def plant(redis: TextRedis) -> None:
+        first, *rest = rawstate.fields(redis, FLEET)[field].split()
+        rawstate.poke(redis, FLEET, **{field: " ".join([str(int(float(first)) + by), *rest])})
+
+    return plant
 
 
 def poke(**changes: object) -> Plant:

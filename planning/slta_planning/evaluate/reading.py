@@ -168,11 +168,11 @@ class _Sessions:
             return
         if entry.backend is not None:
             self._count_backend(entry.backend)
+        lines.typed += entry.session_type is not None
         pool = self.naming.number(entry)
         if pool == UNKNOWN:
             self._count_unknown(entry)
             return
-        lines.typed += entry.session_type is not None
         if not self._may_use(number, entry, self.naming.class_of(pool), kind):
             return
         self._append(entry, pool)

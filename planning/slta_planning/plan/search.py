@@ -200,6 +200,8 @@ def _no_room(search: Searching[Figure], budget: float) -> str:
 def _nearest(rounds: Sequence[Round[Figure]]) -> str:
     if not rounds:
         return "no fleet of these classes reaches the floor, even with the best placement: lower --floor"
+    if rounds[-1].refusing:
+        return f"no fleet was found that refuses so few: {_missed(rounds[-1])}; raise --refused"
     return (
         f"no fleet was found that is expected to keep the floor: the bound reaches it for {amount(rounds[0].cost)}, "
         f"but swings and placement lose too much; {_missed(rounds[-1])}"

@@ -35,8 +35,8 @@ async def apply_fleet(
 
     `digest` identifies the file if it is one that is applied once.
 
-    Raises InvalidFleetError, VersionMismatchError, ClassInUseError, CapacityBelowOccupancyError, PoolInOtherClassError,
-    PoolLimitError.
+    Raises InvalidFleetError, VersionMismatchError, ClassInUseError, CapacityBelowOccupancyError,
+    SessionTypeInUseError, PoolInOtherClassError, PoolLimitError.
     """
     document, wanted = await asyncio.to_thread(lambda: (file.document(), file.wanted_pools()))  # up to 30 ms
     spec = await specs.of(document)

@@ -15,7 +15,14 @@ from slta.auth.keys import Access, AccessError
 from slta.fleet_file import LoadedFleet, Specs
 from slta.fleet_file.applying import apply_file
 from slta.metrics import ProcessMetrics
-from slta.models.errors import DispatchError, OutcomeUnknownError, StoreUnavailableError
+from slta.models.errors import (
+    CapacityBelowOccupancyError,
+    ClassInUseError,
+    DispatchError,
+    OutcomeUnknownError,
+    SessionTypeInUseError,
+    StoreUnavailableError,
+)
 from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.self_audit import SelfAudits
 from slta.runtime.ticks import Ticks
@@ -34,6 +41,8 @@ STARTUP_SECONDS = 2.0
 """How long serving waits for the store's preflight and the fleet file; after that both continue in the background."""
 START_WITHOUT = "Meanwhile start with the file applied last, or without --config: the fleet keeps what it has."
 """What helps if the fleet's present pools or sessions forbid a change by the file."""
+KEEP_THE_FLEET = (CapacityBelowOccupancyError, ClassInUseError, SessionTypeInUseError)
+"""Refusals that change nothing; others may leave the configuration changed."""
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +129,8 @@ class BackgroundTasks:
         except DispatchError as error:
             if error.status != HTTPStatus.CONFLICT:
                 raise
-            said = f"{file.path}: fleet {file.name}: {error} {START_WITHOUT}"
+            unchanged = f" {START_WITHOUT}" if isinstance(error, KEEP_THE_FLEET) else ""
+            said = f"{file.path}: fleet {file.name}: {error}{unchanged}"
             raise type(error)(said, **error.context) from None
         if applied is None:
             log.info("fleet_file_already_applied", fleet=file.name)

@@ -54,7 +54,8 @@ def _found(search: TypedSearch, asked: TypedRequest) -> tuple[list[Round[TypedFi
     floors = np.array([asked.floor_at(hour) for hour in asked.hours])
     rounds = cheapest_for(search, floors)
     last = thinned(search, floors, rounds[-1])
-    rounds += [last] * (last.cost < rounds[-1].cost)
+    if last.cost < rounds[-1].cost:
+        rounds.append(last)
     return rounds, look_below(search, floors, rounds)
 
 

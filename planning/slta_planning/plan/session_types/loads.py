@@ -75,7 +75,7 @@ def _simulated(hour: TypedHour, what: str, least: float) -> TypedHour:
     if not least <= hour.total <= MAX_SIMULATED:
         raise UnusableError(
             f"{what}: all types together have {hour.total:g} sessions, not from {least:g} to {MAX_SIMULATED:,.0f}, as "
-            "many as can be simulated: plan a part of the fleet"
+            "many as can be simulated"
         )
     return hour
 

@@ -12,7 +12,7 @@ from slta_planning.plan.rounds import Looked, Round
 from slta_planning.plan.session_types.loads import TypedHour
 from slta_planning.plan.session_types.playing import TypedFigures, TypeFigures
 
-(PLACES_TYPES,) = (name for name, policy in POLICIES.items() if policy.takes_types and policy.tokens)
+PLACES_TYPES = next(name for name, policy in POLICIES.items() if policy.takes_types and policy.tokens)
 """The policy that is simulated, also where the fleet file observes."""
 
 

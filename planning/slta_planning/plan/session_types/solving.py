@@ -64,9 +64,13 @@ def best_for(market: TypedMarket, budget: float, demands: Sequence[Floats] = ())
 
 def units(market: TypedMarket) -> Floats:
     """Unit of the utilities of each hour with sessions."""
-    largest = max(float(np.abs(curve.prices).max()) for curve in market.curves) or 1.0
     sums: Floats = market.loads.sum(axis=1)
-    return largest * sums[sums > 0]
+    return _largest(market) * sums[sums > 0]
+
+
+def _largest(market: TypedMarket) -> float:
+    """Largest marginal utility of all classes, positive."""
+    return max(float(np.abs(curve.prices).max()) for curve in market.curves) or 1.0
 
 
 def programme_of(market: TypedMarket, demands: Sequence[Floats]) -> Programme:
@@ -129,7 +133,7 @@ def _links(market: TypedMarket) -> list[tuple[int, int]]:
 def _bound(market: TypedMarket, sessions: Floats) -> Part:
     """The rows of `_fits`, and one per class and marginal. Variables: z(t, c), then y_c."""
     fits, links, total = _fits(market, sessions), _links(market), float(sessions.sum())
-    largest = max(float(np.abs(curve.prices).max()) for curve in market.curves) or 1.0
+    largest = _largest(market)
     cells = list(_prices(market))
     into = [[k for k, (_, end) in enumerate(links) if end == c] for c in range(len(market.costs))]
     pools = _sparse(

@@ -5,7 +5,7 @@ import { amount, count, plural, worth } from "./format.js";
 
 const hasPrice = ({ needed }) => needed !== null;
 
-/** The prices of all classes in one line, with those that they are for and R, their sessions as a share of the places. */
+/** The prices of all classes in one line, with those that they are for and R, their sessions per place. */
 export function priceList({ next, unit }) {
   const words = ({ pool_class: name, price, needy_types: types, needed }) =>
     `${name} ${worth(price, unit)} for ${types.join(", ")}, R ${amount(needed)}`;
@@ -27,7 +27,7 @@ export function drawNext(sentence, types) {
   );
 }
 
-/** The price of the chosen class, and of the best one if that is another: the first offer, which its price sets back. */
+/** The price of the chosen class, and of the best one if that is another, which its price sets back. */
 function reasons({ next, unit }) {
   const [best] = next.offers;
   const chosen = next.offers.find((offer) => offer.pool_class === next.places[0]?.pool_class);
@@ -44,7 +44,8 @@ function priceWords(offer, unit) {
   return (
     `adds ${worth(offer.marginal_utility, unit)} less a price of ${worth(offer.price, unit)}, so ${left}: ` +
     `${plural(needy, "session")} of ${types.join(" and ")} would find less elsewhere than this one, ` +
-    `R = ${amount(needed)}${needy > room ? " (at most 1)" : ""} of the ${plural(room, "place")} that it prefers here, ` +
+    `R = ${amount(needed)}${needy > room ? " (at most 1)" : ""} of the ${plural(room, "place")} ` +
+    "that it prefers here, " +
     `which are ${holes > 1 ? count(holes) : "at most 1"} more than the class has sessions`
   );
 }

@@ -166,8 +166,8 @@ function events.common(list, field)
   return value
 end
 
--- Records what a tick did to pools, { pool_id, class_index }, or to a class, without pool_id: of the service itself,
--- without an author. Not empty; `count` is the number of pools, if it is not that of `found`.
+-- Records what a tick did to pools, { pool_id, class_index }, or to a class, without pool_id; it has no author. Not
+-- empty; `count` is the number of pools, if it is not that of `found`.
 function events.note(fleet, action, found, count)
   local event = events.begin(action, fleet, fleet.clock, '')
   event.before = { pool_class = fleet.names[events.common(found, 'class_index') or 0] }

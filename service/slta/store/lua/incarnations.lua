@@ -84,7 +84,8 @@ function incarnations.begin_call(fleet)
   end
 end
 
--- Called after the state was written: an incarnation that a refused call began was not.
+-- Called once the state is written: only then is the incarnation this process's. A refused call writes none, so the
+-- next one begins it again.
 function incarnations.end_call(fleet)
   current[fleet.prefix], highest[fleet.prefix] = fleet.incarnation, fleet.revision
 end
