@@ -219,3 +219,7 @@ class OlderLayoutError(StoreUnavailableError, facts=("layout",)):
 
 class OutcomeUnknownError(DispatchError, code="outcome_unknown", status=503):
     """The store did not confirm the operation, which may have been applied: retry with the same `session_id`."""
+
+
+REFUSE_ASSIGN = (SessionEndedError, FleetObservesError, UnknownSessionTypeError, NoCapacityError, NoActivePoolError)
+"""Refusals of an assign, by whichever route."""

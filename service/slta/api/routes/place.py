@@ -54,18 +54,7 @@ _is_number = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?\Z").match
 
 
 @router.get("/place", status_code=200, **DOCUMENTED)
-@allow(
-    "assign",
-    hot=True,
-    placement=True,
-    refuses=(
-        errors.SessionEndedError,
-        errors.FleetObservesError,
-        errors.UnknownSessionTypeError,
-        errors.NoCapacityError,
-        errors.NoActivePoolError,
-    ),
-)
+@allow("assign", hot=True, placement=True, refuses=errors.REFUSE_ASSIGN)
 async def place(fleet: FleetName, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
     """Assign the session of `X-Session-Id`, or renew its lease: the pool is in the headers of the response.
 

@@ -32,17 +32,7 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
     status_code=201,
     responses={200: {"model": Placement | LabelledPlacement}, 201: {"model": Placement | LabelledPlacement}},
 )
-@allow(
-    "assign",
-    hot=True,
-    refuses=(
-        errors.SessionEndedError,
-        errors.FleetObservesError,
-        errors.UnknownSessionTypeError,
-        errors.NoCapacityError,
-        errors.NoActivePoolError,
-    ),
-)
+@allow("assign", hot=True, refuses=errors.REFUSE_ASSIGN)
 async def assign(fleet: FleetName, body: AssignBody, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
     """Assign a session to a pool: 201; for a live `session_id`: 200 and the same pool."""
     session_id = body.session_id or secrets.token_hex(16)

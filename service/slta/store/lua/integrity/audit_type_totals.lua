@@ -45,12 +45,12 @@ end
 
 -- Refused sessions by type: each count is of a type, and those of a word are at most what the fleet counted.
 local function check_refusals(fleet, report)
-  repair_types.each_refusal(fleet, function(field, word)
+  type_counts.each_refusal(fleet, function(field, word)
     if not word then
       report:add('session types: ' .. field .. ' is not a count of a type')
     end
   end)
-  for word, count in pairs(repair_types.uncounted_refusals(fleet)) do
+  for word, count in pairs(type_counts.uncounted_refusals(fleet)) do
     report:add(string.format('session types: %.0f refusals %s more than the fleet counted', count, word))
   end
 end

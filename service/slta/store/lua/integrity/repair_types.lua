@@ -74,38 +74,10 @@ function repair_types.drop_unreadable(prefix)
   end
 end
 
--- Calls visit(field, word, count) for each count of refused sessions in {fleet}:types; without a word if it is not one
--- of a type.
-function repair_types.each_refusal(fleet, visit)
-  local stored = redis.call('HGETALL', keys.of_fleet(fleet, 'types'))
-  for at = 1, #stored, 2 do
-    local word, number = string.match(stored[at], '^(%a+):(.*)$')
-    local is_valid = fleet.types.by_number[tonumber(number)] and string.match(stored[at + 1], '^%d+$')
-    if vectors.has(session_types.REFUSALS, word) then
-      visit(stored[at], is_valid and word, tonumber(stored[at + 1]))
-    end
-  end
-end
-
--- By word, the refused sessions of all types beyond those that the fleet counted.
-function repair_types.uncounted_refusals(fleet)
-  cold.load(fleet, 'rejected_no_capacity', 'rejected_no_active_pool')
-  local left = { full = -fleet.rejected_no_capacity, inactive = -fleet.rejected_no_active_pool }
-  repair_types.each_refusal(fleet, function(_, word, count)
-    if left[word] then
-      left[word] = left[word] + count
-    end
-  end)
-  for word, count in pairs(left) do
-    left[word] = count > 0 and count or nil
-  end
-  return left
-end
-
 -- Drops refusals that are not a type's, or more than the fleet counted.
 local function drop_refusals(fleet)
-  local surplus = repair_types.uncounted_refusals(fleet)
-  repair_types.each_refusal(fleet, function(field, word)
+  local surplus = type_counts.uncounted_refusals(fleet)
+  type_counts.each_refusal(fleet, function(field, word)
     if not word or surplus[word] then
       redis.call('HDEL', keys.of_fleet(fleet, 'types'), field)
     end

@@ -113,3 +113,31 @@ function type_counts.held_by_class(fleet)
   end
   return held
 end
+
+-- Calls visit(field, word, count) for each count of refused sessions in {fleet}:types; without a word if it is not one
+-- of a type.
+function type_counts.each_refusal(fleet, visit)
+  local stored = redis.call('HGETALL', keys.of_fleet(fleet, 'types'))
+  for at = 1, #stored, 2 do
+    local word, number = string.match(stored[at], '^(%a+):(.*)$')
+    local is_valid = fleet.types.by_number[tonumber(number)] and string.match(stored[at + 1], '^%d+$')
+    if vectors.has(session_types.REFUSALS, word) then
+      visit(stored[at], is_valid and word, tonumber(stored[at + 1]))
+    end
+  end
+end
+
+-- By word, the refused sessions of all types beyond those that the fleet counted.
+function type_counts.uncounted_refusals(fleet)
+  cold.load(fleet, 'rejected_no_capacity', 'rejected_no_active_pool')
+  local left = { full = -fleet.rejected_no_capacity, inactive = -fleet.rejected_no_active_pool }
+  type_counts.each_refusal(fleet, function(_, word, count)
+    if left[word] then
+      left[word] = left[word] + count
+    end
+  end)
+  for word, count in pairs(left) do
+    left[word] = count > 0 and count or nil
+  end
+  return left
+end
