@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import Result
 
 from slta.core.optimum import optimum
 from slta.fleet_file import compile_spec, load_yaml
-from slta_planning.plan.command import app
 from slta_planning.plan.wanted import costs_of, floor_of, read_profile
-from tests.planning.commands import called, figures_of, prose, shown
+from tests.planning.commands import prose, shown
+from tests.planning.plan_calls import figures, plan
 
 FLEET = """\
 fleet: arena
@@ -30,14 +29,6 @@ def fleet(tmp_path: Path) -> Path:
     path = tmp_path / "arena.yaml"
     path.write_text(FLEET, encoding="utf-8")
     return path
-
-
-def plan(fleet: Path, *options: str) -> Result:
-    return called(app, fleet, *options)
-
-
-def figures(fleet: Path, *options: str) -> Any:
-    return figures_of(app, fleet.parent, fleet, *options)
 
 
 def test_a_plan_keeps_the_floor_and_says_what_it_expects(fleet: Path) -> None:

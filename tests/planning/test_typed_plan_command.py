@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import Result
 
 from slta.core.session_types.bound import bound
 from slta.fleet_file import compile_spec, load_yaml
-from slta_planning.plan.command import app
 from slta_planning.plan.session_types import playing
 from slta_planning.plan.session_types.loads import loads_of, read_typed_profile
-from tests.planning.commands import called, figures_of, prose, shown
+from tests.planning.commands import prose, shown
+from tests.planning.plan_calls import figures, plan
 
 FLEET = """\
 fleet: media
@@ -41,14 +39,6 @@ def fleet(tmp_path: Path) -> Path:
     path = tmp_path / "media.yaml"
     path.write_text(FLEET, encoding="utf-8")
     return path
-
-
-def plan(fleet: Path, *options: str) -> Result:
-    return called(app, fleet, *options)
-
-
-def figures(fleet: Path, *options: str) -> Any:
-    return figures_of(app, fleet.parent, fleet, *options)
 
 
 def test_a_plan_keeps_floor_and_refusals_in_simulation(fleet: Path) -> None:
