@@ -20,9 +20,6 @@ from tests.awaiting import DEADLINE_SECONDS, until
 from tests.serving import Serving, serving
 from tests.strangers import stranger
 
-"""What the process may grow by besides; the attacks took 100 MiB and more."""
-"""Bytes of each attack."""
-
 
 def test_at_its_limit_it_says_so_and_serves_those_who_ask(tmp_path: Path) -> None:
     given = "--data-dir", str(tmp_path / "data")
