@@ -15,13 +15,16 @@ from tests.awaiting import DEADLINE_SECONDS
 
 @contextmanager
 def running(*command: str | Path, is_clean: bool = False, **options: Any) -> Iterator[subprocess.Popen[Any]]:
-    """It ends by SIGTERM; `is_clean`: without an error. `options` are those of Popen."""
+    """It ends by SIGTERM, or is killed after a while; `is_clean`: without an error. `options` are those of Popen."""
     process = subprocess.Popen([*map(str, command)], **options)
     try:
         yield process
     finally:
         process.terminate()
-        code = process.wait(DEADLINE_SECONDS)
+        try:
+            code = process.wait(DEADLINE_SECONDS)
+        finally:
+            process.kill()  # without effect once it has ended
         assert code == 0 or not is_clean
 
 
