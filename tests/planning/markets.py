@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimum
 from slta.core.policies import POLICIES
 from slta.core.utility import PoolClass
-from slta_planning.plan.market import Market, market_of
+from slta_planning.plan.market import Floats, Market, market_of
+from slta_planning.plan.solving import Solution
 from slta_planning.plan.wanted import Hour
 from tests.core.curves import falling
 
@@ -40,6 +42,16 @@ def all_fleets(found: Market) -> Iterator[tuple[int, ...]]:
     for pools in product(range(found.most + 1), repeat=len(found.costs)):
         if found.capacities @ np.array(pools) >= found.room:
             yield pools
+
+
+def check_cheapest(solution: Solution | None, costs: Floats, kept: Sequence[Sequence[int]]) -> None:
+    """The solution is proven, and costs as much as the cheapest of the fleets kept; without any there is none."""
+    if not kept:
+        assert solution is None
+        return
+    assert solution is not None
+    assert solution.proven
+    assert costs @ np.array(solution.pools) == pytest.approx(min(costs @ np.array(pools) for pools in kept))
 
 
 columns = st.lists(st.integers(-2, 9), min_size=1, max_size=3).map(lambda values: sorted(values, reverse=True))
