@@ -55,7 +55,11 @@ def test_the_cheapest_fleet_is_the_cheapest_of_all(
         for pools in all_mixes(spec, found)
         if all(best(spec, pools, at).utility >= f - 1e-9 for at, f in zip(day, floors, strict=True))
     ]
-    check_cheapest(cheapest(found, floors), found.costs, keep)
+    solution = cheapest(found, floors)
+    check_cheapest(solution, found.costs, keep)
+    assert not solution or all(
+        best(spec, solution.pools, at).utility >= f - 1e-6 for at, f in zip(day, floors, strict=True)
+    )
 
 
 @settings(deadline=None, max_examples=40)
