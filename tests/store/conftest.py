@@ -16,8 +16,8 @@ from slta.store.fleets import FLEETS_KEY
 from tests.audit import violations
 from tests.faults import Proxy, proxy
 from tests.sentinels import Group, group
-from tests.servers import SERVERS
-from tests.store.fleets import TWO_CLASSES, create, spec
+from tests.servers import SERVERS, Server, own_server
+from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
 from tests.stores import connect_as_text, running_store
 
 
@@ -65,6 +65,15 @@ def server(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture(params=sorted(SERVERS))
 def binary(request: pytest.FixtureRequest) -> str:
     return SERVERS[request.param]
+
+
+@pytest.fixture
+def own(binary: str) -> Iterator[Server]:
+    """A server that a test may stop, and the audit of the fleet that it leaves behind."""
+    with own_server(binary, "--appendfsync", "always") as server:
+        yield server
+        with server.client() as client:
+            assert violations(client, FLEET) == []
 
 
 @pytest.fixture

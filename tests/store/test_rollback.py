@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
@@ -16,22 +16,13 @@ from slta.fleet_file import Specs
 from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
 from tests import rawstate
-from tests.audit import violations
 from tests.in_process import TINY
 from tests.sentinels import Group, until
-from tests.servers import Server, own_server
+from tests.servers import Server
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end, occupancies, place, spec
 from tests.store.moving import Moving, opened
 from tests.toy.uniform import LIBRARY
-
-
-@pytest.fixture
-def own(binary: str) -> Iterator[Server]:
-    with own_server(binary, "--appendfsync", "always") as server:
-        yield server
-        with server.client() as client:
-            assert violations(client, FLEET) == []
 
 
 async def second_passes(store: Store) -> None:

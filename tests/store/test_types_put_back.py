@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -15,8 +14,7 @@ from slta.store import Store
 from slta.store.encoding import put_arguments
 from slta.store.failover.replay_log import fact_of
 from slta.store.sessions import report_option
-from tests.audit import violations
-from tests.servers import Server, own_server
+from tests.servers import Server
 from tests.store.fleets import FLEET, TWO_CLASSES, create
 from tests.store.moving import Moving, opened
 from tests.store.test_rollback import Image, second_passes
@@ -24,14 +22,6 @@ from tests.store.test_rollback import Image, second_passes
 TYPED = FleetSpec(
     TWO_CLASSES, policy=POLICIES["jlmu"], lease_seconds=600, session_types={"video": ["large"], "chat": ["small"]}
 )
-
-
-@pytest.fixture
-def own(binary: str) -> Iterator[Server]:
-    with own_server(binary, "--appendfsync", "always") as server:
-        yield server
-        with server.client() as client:
-            assert violations(client, FLEET) == []
 
 
 @pytest.fixture
