@@ -53,8 +53,9 @@ def stopped(service: ServiceProcess) -> Iterator[None]:
 
 
 class Phases(NamedTuple):
-    """Slta is silent; the threads' sessions have begun; slta is back."""
+    """The threads know the endpoints; slta is silent; the threads' sessions have begun; slta is back."""
 
+    ready: threading.Event
     silent: threading.Event
     begun: threading.Event
     back: threading.Event
@@ -64,6 +65,7 @@ def outlive_in_threads(fleet: Fleet, phases: Phases) -> list[Session]:
     """Sessions that begin during the outage and end after it."""
     with Client(fleet.service.url, fleet.name, **OPTIONS) as client, ExitStack() as blocks:
         until(lambda: has_copy(client))
+        phases.ready.set()
         phases.silent.wait()
         begun = [blocks.enter_context(client.session()) for _ in range(MANY)]
         phases.begun.set()
@@ -74,10 +76,10 @@ def outlive_in_threads(fleet: Fleet, phases: Phases) -> list[Session]:
 
 
 async def test_sessions_begin_while_slta_stands_still_and_are_known_after_it(fleet: Fleet) -> None:
-    phases = Phases(threading.Event(), threading.Event(), threading.Event())
+    phases = Phases(*(threading.Event() for _ in Phases._fields))
     in_threads = asyncio.create_task(asyncio.to_thread(outlive_in_threads, fleet, phases))
     async with AsyncClient(fleet.service.url, fleet.name, **OPTIONS) as client, AsyncExitStack() as blocks:
-        await eventually(lambda: has_copy(client))
+        await eventually(lambda: has_copy(client) and phases.ready.is_set())
         with stopped(fleet.service):
             phases.silent.set()
             begun = [await blocks.enter_async_context(client.session()) for _ in range(MANY)]
