@@ -16,7 +16,7 @@ UV_VERSION := 0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
+.PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store instructions bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
 .PHONY: mutants walk inventory compose-proxies compose-cluster proxies-test proxies-campaign clients-campaign agents-campaign
 
 help: ## Show this list
@@ -69,6 +69,9 @@ bench: $(DEV) ## Operations per second over HTTP, beside what operators use toda
 
 bench-store: $(DEV) ## Operations per second of the atomic step
 	$(BIN)/python -m lab.benchmarks.store $(ARGS)
+
+instructions: $(DEV) ## Instructions of the store's server per operation, by callgrind: does not depend on load; needs valgrind
+	$(BIN)/python -m lab.benchmarks.instructions
 
 bench-repair: $(DEV) ## Audit and repair of the largest fleet, and how long another fleet's calls wait
 	$(BIN)/python -m lab.benchmarks.repair $(ARGS)

@@ -36,6 +36,9 @@ def in_main_thread(redis: Redis) -> float:
 class LuaFleet:
     """`pools` are pairs of a pool and its class. The server is flushed first."""
 
+    time: Callable[[], Argument] = staticmethod(lambda: "")
+    """Time that calls are given, in microseconds; '' for the server's."""
+
     def __init__(self, redis: Redis, spec: FleetSpec, pools: Sequence[tuple[str, str]], clock: Clock) -> None:
         self.redis, self.clock, self.random, self.serial = redis, clock, Random(1), 0
         self.live: list[str] = []
@@ -51,7 +54,7 @@ class LuaFleet:
     def run(self, function: str, *arguments: Argument) -> list[Any]:
         """Call a function. Raises RuntimeError if it refuses."""
         name = f"slta_{self.digest}_{function}"
-        reply: list[Any] = self.redis.execute_command("FCALL", name, 1, "{f}:state", "", *arguments)
+        reply: list[Any] = self.redis.execute_command("FCALL", name, 1, "{f}:state", self.time(), *arguments)
         refused = [o for o in reply[1] if o[0] in ("FAULT", *REFUSALS)] if reply[0] == "BATCH" else []
         if reply[0] in REFUSALS or refused:
             raise RuntimeError(f"{function}: {refused or reply[0]}")
