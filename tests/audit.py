@@ -23,7 +23,7 @@ from tests.servers import TextRedis
 
 FLEETS_KEY = "slta:fleets"
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
-STATE_KEYS |= {"addresses", "labels", "types", "drains", "pool_leases", "pool_liveness", "pool_timers"}
+STATE_KEYS |= {"addresses", "labels", "types", "drains", "pool_leases", "pool_liveness", "pool_timers", "forgotten"}
 STATE_KEYS |= {"ended:0", "ended:1", "early", "events", "aside", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals", "unconfirmed", "lost"}
 OWN_ROWS = {
@@ -366,6 +366,7 @@ def _check_liveness(fleet: Fleet, found: list[str]) -> None:
     leases = {pool_id: text.split() for pool_id, text in fleet.hash("pool_leases").items()}
     timers = fleet.scores("pool_timers")
     _claim(found, "leases of no pool", sorted(leases.keys() - fleet.pools.keys()), [])
+    _claim(found, "pools that are forgotten", sorted(fleet.scores("forgotten").keys() & fleet.pools.keys()), [])
     counts: list[Counter[str]] = [Counter() for _ in fleet.numbers]
     doubted: list[set[int]] = [set() for _ in fleet.numbers]
     for pool_id, (_, letter, since, listed, flags) in leases.items():

@@ -44,8 +44,9 @@ MUTANTS: dict[str, Mutant] = {
         "leased_pools", "  if pool.status == 'failed' then\n", "  if false then\n", STORE
     ),
     "a removed pool leaves its lease": lua(
-        "leased_pools", "redis.call('HDEL', keys.of_fleet(fleet, 'pool_leases'), pool_id)", "local _", STORE
+        "leased_pools", "redis.call('HDEL', keys.of_fleet(fleet, 'pool_leases'), pool.pool_id)", "local _", STORE
     ),
+    "a forgotten pool comes back in service": lua("leased_pools", "return is_known and", "return false and", STORE),
     "one difference of the counts wants a list": lua(
         "heartbeats", "differs and lease.mismatch or", "differs or", STORE
     ),

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from redis import Redis
 
-from slta.models import PoolSpec, errors
+from slta.models import Pool, PoolSpec, errors
 from slta.models.heartbeats import Heartbeats, PoolBeat
 from slta.store import Store
 from tests.store.conftest import Clock
@@ -126,6 +126,54 @@ async def test_a_gone_pool_that_is_empty_is_forgotten_after_the_fleet_s_time(sto
     newest = (await store.fleets.events(FLEET))[0]
     assert (newest.action, newest.pool_id) == ("forget_pools", "small-0")
     assert (await beat(store, "small-0"))["small-0"].outcome == "unknown_pool"
+
+
+async def made_again(store: Store, clock: Clock) -> Pool:
+    """The pool small-0, which was forgotten, as it is once it has been made again."""
+    await create(store, replace(spec(*TWO_CLASSES), gone_seconds=20, forget_seconds=30), {"small": 2})
+    await beat(store, "small-0")
+    await pass_seconds(store, clock, 12.5 + 20 + 35)
+    await store.pools.add(FLEET, [PoolSpec("small-0", "small"), PoolSpec("small-1", "small")])
+    return await store.pools.get(FLEET, "small-0")
+
+
+async def test_a_forgotten_pool_that_is_made_again_is_lost_until_it_is_heard(store: Store, clock: Clock) -> None:
+    pool = await made_again(store, clock)
+    assert (pool.status, pool.liveness, pool.takes_sessions) == ("active", "lost", False)
+    assert set((await place(store, 4)).values()) == {"small-1"}
+    assert (await beat(store, "small-0"))["small-0"].outcome == "lost_before"
+    assert (await store.pools.get(FLEET, "small-0")).takes_sessions
+    await pass_seconds(store, clock, 13)
+    pool = await store.pools.set_status(FLEET, "small-0", "active")
+    assert pool.liveness == "lost", "a pool that was heard waits for a heartbeat"
+
+
+@pytest.mark.parametrize("before", ["active", "draining", "failed", "in the other class"])
+@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
+async def test_a_forgotten_pool_that_is_made_again_and_undrained_serves_without_a_lease(
+    store: Store, clock: Clock, redis: Redis, before: str, many: bool
+) -> None:
+    await made_again(store, clock)
+    if before == "in the other class":
+        await store.pools.move(FLEET, PoolSpec("small-0", "large"))
+    else:
+        await store.pools.set_status(FLEET, "small-0", before)  # type: ignore[arg-type]
+    if before != "active":  # which undrains it already
+        assert not (await store.pools.get(FLEET, "small-0")).takes_sessions
+    if many:
+        await store.pools.set_statuses(FLEET, "active", ["small-0"])
+    else:
+        await store.pools.set_status(FLEET, "small-0", "active")
+    await pass_seconds(store, clock, 100)
+    assert (await store.pools.get(FLEET, "small-0")).takes_sessions
+    assert redis.exists(f"{{{FLEET}}}:pool_leases", f"{{{FLEET}}}:pool_timers", f"{{{FLEET}}}:forgotten") == 0
+
+
+async def test_a_pool_that_is_made_again_and_not_heard_is_forgotten_again(store: Store, clock: Clock) -> None:
+    await made_again(store, clock)
+    await pass_seconds(store, clock, 20 + 35)
+    await store.pools.add(FLEET, [PoolSpec("small-0", "small")])
+    assert not (await store.pools.get(FLEET, "small-0")).takes_sessions
 
 
 async def test_an_outage_of_the_store_loses_no_pool_for_one_lease(store: Store, fleet: None, clock: Clock) -> None:

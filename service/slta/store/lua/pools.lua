@@ -84,7 +84,7 @@ function pools.total(fleet, class_index)
   return total
 end
 
--- Creates a pool on the lowest free pool_index of the class.
+-- Creates a pool on the lowest free pool_index of the class, with this status in its record.
 local function create(fleet, pool_id, class_index, status)
   local used = keys.of_class(fleet, 'used', class_index)
   local pool_index = math.max(0, redis.call('BITPOS', used, 0))
@@ -156,10 +156,10 @@ function pools.add(fleet, given)
   if #new > 0 then
     ledger.change(fleet, function()
       for _, pool in ipairs(new) do
-        create(fleet, pool.pool_id, pool.class_index, 'active')
-        -- a dispatcher that knows neither may have left some of an earlier pool
+        local lease = leased_pools.recall(fleet, pool.pool_id)
+        local recorded = leased_pools.begin(fleet, pool.pool_id, pool.class_index, 'active', lease)
+        create(fleet, pool.pool_id, pool.class_index, recorded)
         attributes.clear(fleet, pool.pool_id)
-        leased_pools.drop(fleet, pool.pool_id, pool.class_index, 'active')
       end
     end)
   end
@@ -200,6 +200,7 @@ end)
 function pools.forget(fleet, found)
   if #found > 0 then
     remove_all(fleet, found)
+    leased_pools.remember(fleet, found)
     events.note(fleet, 'forget_pools', found)
   end
 end
@@ -218,8 +219,7 @@ pools.move = pools.on_pool(function(fleet, pool_id, pool_number, status, name, a
     -- writes
     ledger.change(fleet, function()
       local lease, stated = destroy(fleet, pool_id, pool_number, status)
-      create(fleet, pool_id, class_index, stated)
-      leased_pools.begin(fleet, pool_id, class_index, stated, lease)
+      create(fleet, pool_id, class_index, leased_pools.begin(fleet, pool_id, class_index, stated, lease))
     end)
   end
   attributes.set(fleet, pool_id, address, labels)

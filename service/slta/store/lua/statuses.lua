@@ -111,7 +111,7 @@ statuses.set = pools.on_pool(function(fleet, pool_id, pool_number, present, stat
   pool.class_index, pool.occupancy = keys.locate(fleet, pool_number), ledger.occupancy(fleet, pool_number)
   liveness.attach(fleet, { pool })
   -- writes
-  change(fleet, status ~= pool.status and { pool } or {}, status)
+  change(fleet, leased_pools.has(pool, status) and {} or { pool }, status)
   drains.set(fleet, pool_id, status, drain)
   return pools.get(fleet, pool_id)
 end)
@@ -180,7 +180,7 @@ end
 local function split(found, status, drain, with_failed)
   local changes, unchanged = {}, {}
   for _, pool in ipairs(found) do
-    local keeps_status = pool.status == status and drain == '' and not pool.deadline
+    local keeps_status = leased_pools.has(pool, status) and drain == '' and not pool.deadline
     if keeps_status or pool.status == 'failed' and not with_failed then
       unchanged[#unchanged + 1] = pool.pool_id
     else

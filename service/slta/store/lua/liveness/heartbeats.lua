@@ -43,9 +43,9 @@ local function revive(fleet, pool)
     pool.changed = true
     return 'o'
   end
-  pool.changed = lease.ttl ~= pool.ttl or lease.letter ~= 'a'
+  pool.changed = lease.ttl ~= pool.ttl or lease.letter ~= 'a' or lease.unheard
   local was_away = lease.letter == 'l' or lease.letter == 'g'
-  lease.ttl = pool.ttl
+  lease.ttl, lease.unheard = pool.ttl, false
   if lease.letter ~= 'a' then
     liveness.turn(fleet, pool, 'a')
   end

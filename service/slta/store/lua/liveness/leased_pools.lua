@@ -2,11 +2,31 @@
 
 leased_pools = {}
 
+local UNHEARD_TTL = 60e6 -- µs, of a pool that is made again, until its first heartbeat
+
+-- Whether a pool, from `attach`, has the status already. An active one that was not heard since it was made again is to
+-- serve.
+function leased_pools.has(pool, status)
+  return pool.status == status and not (status == 'active' and pool.lease and pool.lease.unheard)
+end
+
+-- Removes the lease of a pool, from `attach`. O(log pools).
+local function remove(fleet, pool)
+  pool.pool_number = pool.pool_number or pools.find(fleet, pool.pool_id)
+  guards.leave(fleet, pool)
+  liveness.count(fleet, pool.class_index, pool.status == 'active' and pool.lease.letter)
+  redis.call('HDEL', keys.of_fleet(fleet, 'pool_leases'), pool.pool_id)
+  redis.call('ZREM', keys.of_fleet(fleet, 'pool_timers'), pool.pool_id)
+end
+
 -- An operator gives a pool, from `attach`, another status: changes its lease, and returns the status for its record.
 -- O(1).
 function leased_pools.restate(fleet, pool, status)
   local lease = pool.lease
   if not lease then
+    return status
+  elseif lease.unheard and status == 'active' then
+    remove(fleet, pool)
     return status
   end
   if lease.letter == 'u' and status ~= 'active' then
@@ -28,16 +48,46 @@ function leased_pools.restate(fleet, pool, status)
   return lease.out and 'draining' or status
 end
 
--- Gives a pool of that status a lease of the same length that begins now; nothing without a lease. O(log pools).
-function leased_pools.begin(fleet, pool_id, class_index, status, lease)
-  if lease then
-    local fresh = { ttl = lease.ttl, letter = 'a', since = fleet.time, listed = lease.listed }
-    local pool = { pool_id = pool_id, lease = fresh }
-    liveness.count(fleet, class_index, nil, status == 'active' and 'a')
-    liveness.store(fleet, { pool })
-    pool.due = status ~= 'failed' and liveness.due_after(fleet, fresh) or nil
-    liveness.set_timers(fleet, { pool })
+-- Gives a new pool of that status a lease of the same length that begins now, with the letter a, or l for a pool that is
+-- lost until it is heard or undrained, as one stays that was not heard; nothing without a lease. Returns the status for
+-- its record. O(log pools).
+function leased_pools.begin(fleet, pool_id, class_index, status, lease, letter)
+  if not lease then
+    return status
   end
+  letter = lease.unheard and 'l' or letter or 'a'
+  local is_lost = letter == 'l'
+  local fresh = {
+    ttl = lease.ttl, letter = letter, since = fleet.time, listed = lease.listed, unheard = is_lost,
+    out = is_lost and status == 'active',
+  }
+  local pool = { pool_id = pool_id, lease = fresh }
+  liveness.count(fleet, class_index, nil, status == 'active' and letter)
+  liveness.store(fleet, { pool })
+  local due = is_lost and liveness.gone_after(fleet) or liveness.due_after(fleet, fresh)
+  pool.due = status ~= 'failed' and due or nil
+  liveness.set_timers(fleet, { pool })
+  if not liveness.exists(fleet) then -- the first lease, of a failed pool
+    liveness.find_due(fleet)
+  end
+  return fresh.out and 'draining' or status
+end
+
+-- Remembers pools that had a lease and are removed: of MAX_POOLS of them the latest. O(pools given * log pools).
+function leased_pools.remember(fleet, found)
+  local key, words = keys.of_fleet(fleet, 'forgotten'), {}
+  for _, pool in ipairs(found) do
+    words[#words + 1] = string.format('%.0f', fleet.time)
+    words[#words + 1] = pool.pool_id
+  end
+  write_buffer.send('ZADD', key, words)
+  redis.call('ZREMRANGEBYRANK', key, 0, -1 - constants.MAX_POOLS)
+end
+
+-- The lease with which a remembered pool is made again, and forgets it; nil for another pool. O(log pools).
+function leased_pools.recall(fleet, pool_id)
+  local is_known = redis.call('ZREM', keys.of_fleet(fleet, 'forgotten'), pool_id) == 1
+  return is_known and { ttl = UNHEARD_TTL, listed = fleet.time, unheard = true } or nil
 end
 
 -- Removes the lease of a pool of that recorded status; returns it and the pool's status. O(log pools).
@@ -45,11 +95,7 @@ function leased_pools.drop(fleet, pool_id, class_index, recorded)
   local pool = { pool_id = pool_id, status = recorded, class_index = class_index }
   liveness.attach(fleet, { pool })
   if pool.lease then
-    pool.pool_number = pools.find(fleet, pool_id)
-    guards.leave(fleet, pool)
-    liveness.count(fleet, class_index, pool.status == 'active' and pool.lease.letter)
-    redis.call('HDEL', keys.of_fleet(fleet, 'pool_leases'), pool_id)
-    redis.call('ZREM', keys.of_fleet(fleet, 'pool_timers'), pool_id)
+    remove(fleet, pool)
   end
   return pool.lease, pool.status
 end

@@ -4,7 +4,8 @@
 -- `pool_leases` maps a pool id to "ttl liveness since listed flags": the lease in µs, one letter of LETTERS, the fleet
 -- time of its last change, the fleet time at which the pool was last asked for its list, and flags or "-". Flag o: the
 -- pool's status is active but its record says draining, since it is lost or gone; so a version of before this one keeps
--- the rows correct. Flag m: the last count that the pool sent differed. `pool_timers` has by pool id the fleet time in
+-- the rows correct. Flag m: the last count that the pool sent differed. Flag n: no heartbeat has come since the pool was
+-- made again. `pool_timers` has by pool id the fleet time in
 -- µs of the next change of its liveness. `pool_liveness` maps a class id to the numbers of NUMBERS. `pool_due` is a
 -- lower bound of all timers, 0 for a fleet without leases.
 
@@ -26,7 +27,7 @@ end
 
 -- Parses a lease to a table; nil if there is none, or if it is unreadable.
 function liveness.parse(text)
-  local ttl, letter, since, listed, flags = string.match(text or '', '^(%d+) ([aulg]) (%d+) (%d+) ([om]+)$')
+  local ttl, letter, since, listed, flags = string.match(text or '', '^(%d+) ([aulg]) (%d+) (%d+) ([omn]+)$')
   if not ttl then
     ttl, letter, since, listed = string.match(text or '', '^(%d+) ([aulg]) (%d+) (%d+) %-$')
   end
@@ -34,12 +35,13 @@ function liveness.parse(text)
     ttl = tonumber(ttl), letter = letter, since = tonumber(since), listed = tonumber(listed),
     out = flags and string.find(flags, 'o', 1, true) ~= nil or false,
     mismatch = flags and string.find(flags, 'm', 1, true) ~= nil or false,
+    unheard = flags and string.find(flags, 'n', 1, true) ~= nil or false,
   }
 end
 
 -- Formats a lease.
 function liveness.text(lease)
-  local flags = (lease.out and 'o' or '') .. (lease.mismatch and 'm' or '')
+  local flags = (lease.out and 'o' or '') .. (lease.mismatch and 'm' or '') .. (lease.unheard and 'n' or '')
   return string.format(
     '%d %s %d %d %s', lease.ttl, lease.letter, lease.since, lease.listed, flags == '' and '-' or flags
   )
