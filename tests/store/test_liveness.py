@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -174,6 +174,36 @@ async def test_a_pool_that_is_made_again_and_not_heard_is_forgotten_again(store:
     await pass_seconds(store, clock, 20 + 35)
     await store.pools.add(FLEET, [PoolSpec("small-0", "small")])
     assert not (await store.pools.get(FLEET, "small-0")).takes_sessions
+
+
+async def report_on_it(store: Store) -> object:
+    return await store.sessions.report(FLEET, "late", "small-0", None)
+
+
+async def list_on_it(store: Store) -> object:
+    return await store.pools.reconcile(FLEET, "small-0", await as_of(store), ["late"])
+
+
+async def replay_on_it(store: Store) -> object:
+    _, current, _ = await store._functions.read("incarnations", FLEET)
+    return await store._functions.change("replay", FLEET, current, "placed", "late", "small-0", 0, 0, 0)
+
+
+@pytest.mark.parametrize("come", [report_on_it, list_on_it, replay_on_it])
+@pytest.mark.parametrize("forget", [0, 86_400], ids=["", "forgotten after a day"])
+async def test_a_session_that_comes_to_a_gone_pool_ends_as_its_others_did(
+    store: Store, clock: Clock, come: Callable[[Store], Awaitable[object]], forget: float
+) -> None:
+    await create(store, replace(spec(*TWO_CLASSES), gone_seconds=20, forget_seconds=forget), {"small": 2})
+    await beat(store, "small-0")
+    await pass_seconds(store, clock, 12.5 + 20 + 30)
+    await come(store)
+    await pass_seconds(store, clock, 18)
+    assert (await store.sessions.get(FLEET, "late")).pool_id == "small-0"
+    await pass_seconds(store, clock, 5)
+    with pytest.raises(errors.SessionEndedError):
+        await store.sessions.get(FLEET, "late")
+    assert (await store.fleets.snapshot(FLEET)).counters["pool_gone"] == 1
 
 
 async def test_an_outage_of_the_store_loses_no_pool_for_one_lease(store: Store, fleet: None, clock: Clock) -> None:

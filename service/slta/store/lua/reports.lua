@@ -3,16 +3,20 @@
 
 reports = {}
 
--- A pool's occupancy rose to `level` by a session of a kind. Sessions on pools that are not active are counted
+-- A pool's occupancy rose to its `level` by a session of its `kind`. Sessions on pools that are not active are counted
 -- separately.
-local function on_increment(fleet, class_index, pool_index, status, level, kind)
-  if status == 'active' then
-    ledger.on_change(fleet, class_index, pool_index, level, 1, kind)
+local function on_increment(fleet, pool)
+  local class_index = pool.class_index
+  if pool.status == 'active' then
+    ledger.on_change(fleet, class_index, pool.pool_index, pool.level, 1, pool.kind)
   else
     cold.load(fleet, 'draining_sessions')
     fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + 1
     if fleet.kinds > 0 then
-      type_counts.on_change(fleet, kind, class_index, 1, false)
+      type_counts.on_change(fleet, pool.kind, class_index, 1, false)
+    end
+    if pool.level == 1 then
+      leased_pools.fill(fleet, pool.id, pool.status)
     end
   end
 end
@@ -43,7 +47,9 @@ function reports.adopt(fleet, id, pool_id, lease, as_of)
   end
   -- writes
   local begun, level = sessions.begin(fleet, id, kind, pool_number, pool_id, sessions.lease(fleet, lease), 'adopted')
-  on_increment(fleet, class_index, pool_index, status, level, kind)
+  on_increment(fleet, {
+    id = pool_id, status = status, class_index = class_index, pool_index = pool_index, level = level, kind = kind,
+  })
   return (sessions.reply(fleet, 'ADOPTED', begun)) -- without the pool_id: nobody asks for its address
 end
 
@@ -104,7 +110,7 @@ function reports.place(fleet, id, session, pool, lease, start)
   else
     session = sessions.begin(fleet, id, pool.kind, pool.number, pool.id, lease, 'adopted', nil, start)
   end
-  on_increment(fleet, pool.class_index, pool.pool_index, pool.status, pool.level, pool.kind)
+  on_increment(fleet, pool)
   return session
 end
 

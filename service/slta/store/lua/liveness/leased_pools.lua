@@ -90,6 +90,17 @@ function leased_pools.recall(fleet, pool_id)
   return is_known and { ttl = UNHEARD_TTL, listed = fleet.time, unheard = true } or nil
 end
 
+-- The first session has come to an empty pool of that recorded status: if it is gone, it ends as the others did.
+-- O(log pools).
+function leased_pools.fill(fleet, pool_id, recorded)
+  local pool = { pool_id = pool_id, status = recorded }
+  liveness.attach(fleet, { pool })
+  if recorded == 'draining' and pool.lease and pool.lease.letter == 'g' then
+    pool.due = liveness.gone_after(fleet)
+    liveness.set_timers(fleet, { pool })
+  end
+end
+
 -- Removes the lease of a pool of that recorded status; returns it and the pool's status. O(log pools).
 function leased_pools.drop(fleet, pool_id, class_index, recorded)
   local pool = { pool_id = pool_id, status = recorded, class_index = class_index }
