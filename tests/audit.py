@@ -23,7 +23,17 @@ from tests.servers import TextRedis
 
 FLEETS_KEY = "slta:fleets"
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
-STATE_KEYS |= {"addresses", "labels", "types", "drains", "pool_leases", "pool_liveness", "pool_timers", "forgotten"}
+STATE_KEYS |= {
+    "addresses",
+    "labels",
+    "types",
+    "drains",
+    "pool_leases",
+    "pool_liveness",
+    "pool_timers",
+    "forgotten",
+    "marks",
+}
 STATE_KEYS |= {"ended:0", "ended:1", "early", "events", "aside", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals", "unconfirmed", "lost"}
 OWN_ROWS = {

@@ -34,6 +34,9 @@ class Calls(Counter[str]):
     def error(self, kind: str) -> None:
         self[f"error {kind}"] += 1
 
+    def not_replayed(self, reason: str, changes: int) -> None:
+        self[f"not replayed {reason}"] += changes
+
 
 def fleet_document(small: int = 2, large: int = 2, policy: str = "slta") -> dict[str, Any]:
     return {

@@ -12,6 +12,7 @@ from slta.core.policies import POLICIES
 from slta.runtime.background import STARTUP_SECONDS
 from slta.store.batching.batcher import MAX_BATCH, MIN_SECOND_CALL
 from slta.store.client.connection_pool import StoreSettings
+from slta.store.failover.recovery import RETRY_SECONDS
 from slta.store.failover.replay_log import KEPT_SECONDS
 from slta.store.fleets import TICK_CALLS
 from slta.store.pools import POOLS_PER_CALL, SESSIONS_PER_CALL
@@ -116,7 +117,8 @@ def test_so_many_random_operations_are_compared() -> None:
         f"with the next call, at most {MAX_BATCH} in order",
         f"Where {MIN_SECOND_CALL} wait, a second call",
         f"until {StoreSettings('').deadline_seconds} s have passed",
-        f"acknowledged calls of the last {KEPT_SECONDS:g} s",
+        f"acknowledged calls of the last {KEPT_SECONDS:g} s of each incarnation",
+        f"for {RETRY_SECONDS:g} s also those that did not fit",
         f"the last {constant_in_lua('events', 'MAX_EVENTS'):g} changes",
         f"create missing pools, {POOLS_PER_CALL:,} in each step",
         f"end its sessions, {SESSIONS_PER_CALL} in each step",

@@ -52,6 +52,9 @@ def test_a_call_of_the_store_is_a_span_with_its_operations_and_still_counted(
         def error(self, kind: str) -> None:
             heard.append(kind)
 
+        def not_replayed(self, *told: object) -> None:
+            heard.append(told)
+
     traced = TracingObserver(Listening(), spans)
     traced.call("batch", 0.001, 7)
     traced.error("timeout")

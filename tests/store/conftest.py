@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -27,12 +28,16 @@ class Calls:
 
     functions: list[tuple[str, int]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    lost: Counter[str] = field(default_factory=Counter)
 
     def call(self, function: str, seconds: float, operations: int) -> None:  # noqa: ARG002
         self.functions.append((function, operations))
 
     def error(self, kind: str) -> None:
         self.errors.append(kind)
+
+    def not_replayed(self, reason: str, changes: int) -> None:
+        self.lost[reason] += changes
 
 
 @dataclass

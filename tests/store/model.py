@@ -578,13 +578,18 @@ class World:
             return
         ids = " ".join(p.pool_id for p in pools)
         letters = self.run("beat", ids, " ".join([str(ttl)] * len(pools)), " ".join("-" * len(pools)))[2]
-        away = {"lost", "gone"}
-        assert list(letters) == ["f" if p.status == "failed" else "b" if p.liveness in away else "o" for p in pools]
+        assert letters == "".join(map(self._letter, pools))
         for pool in pools:
             if pool.status != "failed":
                 pool.lease_seconds, pool.liveness = ttl, "alive"
         self._end_guards_of_half()
         self.refresh(*pools)
+
+    @staticmethod
+    def _letter(pool: Pool) -> str:
+        if pool.status == "failed":
+            return "f"
+        return "b" if pool.liveness in {"lost", "gone"} else "o" if pool.lease_seconds else "n"
 
     def lose_all(self, mine: Sequence[Pool]) -> None:
         """All pools of a class fall silent at once: those in service become unconfirmed, the others are lost."""

@@ -42,6 +42,7 @@ DAMAGE: Mapping[str, Plant] = {
     "leases of another type": retype("pool_leases"),
     "the first timer an hour ahead": lambda redis: rawstate.poke(redis, FLEET, pool_due=10**12),
     "a gap that ends in 30 years": lambda redis: rawstate.poke(redis, FLEET, resumed_at=10**15),
+    "a recovery that ends in 30 years": lambda redis: rawstate.poke(redis, FLEET, recovering_until=10**15),
 }
 
 

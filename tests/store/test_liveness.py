@@ -185,7 +185,7 @@ async def list_on_it(store: Store) -> object:
 
 
 async def replay_on_it(store: Store) -> object:
-    _, current, _ = await store._functions.read("incarnations", FLEET)
+    _, current, _ = await store._functions.change("recover", FLEET)
     return await store._functions.change("replay", FLEET, current, "placed", "late", "small-0", 0, 0, 0)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from slta.store.batching.pending import OperationArgs
 from slta.store.failover import replay_log
-from slta.store.failover.replay_log import KEPT_SECONDS, MAX_IDLE_SECONDS, ReplayLog, facts_of
+from slta.store.failover.facts import facts_of
+from slta.store.failover.replay_log import KEPT_SECONDS, MAX_SECONDS, ReplayLog
 from slta.store.failover.rollback_detection import Fate, History, RollbackDetector, Stamp
 from slta.store.library import INCARNATION_BITS
 
@@ -82,7 +83,7 @@ def operation(kind: str, id_: str, *words: str) -> OperationArgs:
 
 
 def facts(log: ReplayLog, history: History = HISTORY) -> list[tuple[object, ...]]:
-    return list(asyncio.run(facts_of(log.missing("f", history))))
+    return list(asyncio.run(facts_of(log.missing("f", history))).sessions.values())
 
 
 def test_outcomes_become_facts_and_of_what_ended_the_end_alone() -> None:
@@ -132,7 +133,7 @@ def test_what_was_replayed_is_forgotten_and_the_replay_itself_is_kept() -> None:
     log = ReplayLog()
     log.record("f", Stamp(A, 101), [operation("complete", "s")], [["UNKNOWN"]])
     missing = log.missing("f", HISTORY)
-    replayed = asyncio.run(facts_of(missing))
+    replayed = facts(log)
     log.record("f", Stamp(C, 131), replayed, [["REMEMBERED"]])
     log.forget("f", missing)
     assert facts(log) == []
@@ -147,15 +148,30 @@ def test_a_fleet_keeps_seconds_before_its_newest_call_and_nothing_for_ever(monke
         now = at
         log.record("f", Stamp(A, 101), [operation("complete", id_)], [["UNKNOWN"]])
     assert [fact[1] for fact in facts(log)] == ["kept", "new"]
-    log.keep(["f"])
+    log.drop_old()
     assert len(facts(log)) == 2
-    now += MAX_IDLE_SECONDS + 1
-    log.keep(["f"])
-    assert facts(log) == []
+    now += MAX_SECONDS + 1
+    log.drop_old()
+    assert (facts(log), log.fleets()) == ([], set())
 
 
-def test_the_log_forgets_fleets_that_are_gone() -> None:
+def test_a_failover_does_not_use_up_the_retention(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(replay_log, "monotonic", lambda: now)
     log = ReplayLog()
-    log.record("f", Stamp(A, 101), [operation("complete", "s")], [["UNKNOWN"]])
-    log.keep(["other"])
-    assert facts(log) == []
+    for at, stamp in ((0, Stamp(A, 101)), (2, Stamp(A, 102)), (2 + MAX_SECONDS, Stamp(C, 131))):
+        now = at
+        log.record("f", stamp, [operation("complete", f"at{at}")], [["UNKNOWN"]])
+    assert [fact[1] for fact in facts(log)] == ["at2"]
+
+
+def test_beyond_its_size_the_log_drops_the_oldest_calls_of_the_largest_fleet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay_log, "MAX_BYTES", 10_000)
+    dropped: list[tuple[str, int]] = []
+    log = ReplayLog(lambda *told: dropped.append(told))
+    log.record("small", Stamp(A, 1), [operation("complete", "s")], [["UNKNOWN"]])
+    for number in range(200):
+        log.record("f", Stamp(A, 101 + number), [operation("complete", f"s{number}")], [["UNKNOWN"]])
+    assert {reason for reason, _ in dropped} == {"log_full"}
+    assert len(facts(log)) == 200 - sum(count for _, count in dropped)
+    assert len(log.missing("small", History([Stamp(A, 0), Stamp(B, 0)]))) == 1

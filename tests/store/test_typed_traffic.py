@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -50,8 +50,15 @@ class Load:
                 self.acknowledged[f"s{number}"] = kind
             if number % 4 == 0 and (id_ := f"s{number - 16}") in self.acknowledged:
                 del self.acknowledged[id_]
-                with suppress(*AWAY, errors.UnknownSessionError):  # it is not put back yet
-                    await self.store.sessions.complete(FLEET, id_)
+                while not await self.has_ended(id_):
+                    await asyncio.sleep(0.01)
+
+    async def has_ended(self, id_: str) -> bool:
+        """End it, unless the store is away or recovers."""
+        with suppress(*AWAY, errors.RecoveringError):
+            await self.store.sessions.complete(FLEET, id_)
+            return True
+        return False
 
     async def more(self, count: int) -> None:
         """Until so many more are acknowledged."""
@@ -70,9 +77,15 @@ async def load(store: Store) -> AsyncIterator[Load]:
 
 
 async def check(store: Store) -> None:
-    """What a dispatcher does to find the master."""
+    """What a dispatcher does to find the master, and to put back what it lacks."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_often(store.check))
+        tasks.create_task(_often(store.recover))
+
+
+async def _often(work: Callable[[], Awaitable[object]]) -> None:
     while True:
-        await store.check()
+        await work()
         await asyncio.sleep(0.1)
 
 
@@ -106,7 +119,9 @@ async def test_sessions_that_a_promoted_replica_lacks_are_put_back_with_their_ty
         pair.servers[0].kill()
         promote(pair)
         await store.move(pair.ports[1])
+        recovering = asyncio.create_task(_often(store.recover))
         await running.more(60)
+    recovering.cancel()
     for _ in range(2):
         await second_passes(store)
     assert (await counted(store))[0] == 1, "it went back"
@@ -127,7 +142,7 @@ async def test_the_types_survive_a_failover_by_sentinels_under_load(tmp_path: Pa
             servers.servers[0].kill()
             checking = asyncio.create_task(check(store))
             await running.more(200)
-            checking.cancel()
+        checking.cancel()
         for _ in range(2):
             await second_passes(store)
         assert await kept(store, running.acknowledged) == running.acknowledged

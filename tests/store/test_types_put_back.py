@@ -12,7 +12,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.store import Store
 from slta.store.encoding import put_arguments
-from slta.store.failover.replay_log import fact_of
+from slta.store.failover.facts import fact_of
 from slta.store.sessions import report_option
 from tests.servers import Server
 from tests.store.fleets import FLEET, TWO_CLASSES, create
@@ -37,11 +37,11 @@ async def put_back(store: Store) -> list[dict[str, object]]:
     with capture_logs() as logs:
         for _ in range(2):
             await second_passes(store)
-    return [{k: v for k, v in line.items() if k in ("event", "replayed", "not_replayed", "sessions")} for line in logs]
+    return [{k: v for k, v in line.items() if k in ("event", "replayed", "to_retry", "sessions")} for line in logs]
 
 
-def went_back(replayed: int, not_replayed: int = 0) -> dict[str, object]:
-    return {"event": "store_went_back", "replayed": replayed, "not_replayed": not_replayed}
+def went_back(replayed: int, to_retry: int = 0) -> dict[str, object]:
+    return {"event": "store_went_back", "replayed": replayed, "to_retry": to_retry}
 
 
 async def kinds(store: Store, *ids: str) -> list[str]:
@@ -87,7 +87,7 @@ async def test_a_session_whose_type_may_not_use_its_class_now_is_put_back_as_def
 async def test_a_live_session_does_not_move_to_a_class_that_its_type_may_not_use(store: Moving) -> None:
     await store.sessions.report(FLEET, "a", report_option("large-0", session_type="video"), None)
     fact = ("placed", "a", "small-0", 0, 9e15, 0)
-    incarnation = (await store._functions.read("incarnations", FLEET))[1]
+    incarnation = (await store._functions.change("recover", FLEET))[1]
     reply, _ = await store._functions.change_stamped("replay", FLEET, incarnation, *fact)
     assert reply[1] == [["INCOMPATIBLE"]]
     assert (await store.sessions.get(FLEET, "a")).pool_id == "large-0"

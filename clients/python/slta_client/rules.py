@@ -48,6 +48,7 @@ RULES: dict[str, Rule] = {
     "too_many_connections": _LATER,
     "rate_limited": _LIMITED,
     "repairing": _LATER,
+    "recovering": _LATER,
     "fleet_damaged": _LATER,
     "newer_fleet": _LATER,
     "dispatcher_unavailable": _LATER,

@@ -24,6 +24,7 @@ RETRIED = frozenset(
         "outcome_unknown",
         "store_unavailable",
         "repairing",
+        "recovering",
         "overloaded",
         "fleet_damaged",
         "document_unreadable",

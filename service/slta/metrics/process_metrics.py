@@ -39,6 +39,12 @@ STORE_CALLS = HistogramDef(
 )
 BATCHES = HistogramDef("batch_size", "Operations per call of the function batch.", (), (1, 2, 4, 8, 16, 32, 64, 128))
 STORE_ERRORS = CounterDef("store_errors", "Failed store calls.", ("kind",))
+NOT_REPLAYED = CounterDef(
+    "not_replayed",
+    "Acknowledged changes that the store lost and that were not put back, by reason: that of a refusal, `log_full`, or "
+    "`session_type` for sessions that lost their type.",
+    ("reason",),
+)
 SURPLUS_REPLICAS = GaugeDef(
     "store_surplus_replicas",
     "Online replicas beyond SLTA_STORE_REPLICAS, with durability=replicated: they must confirm writes too.",
@@ -93,6 +99,7 @@ class ProcessMetrics:
         self._store_calls = STORE_CALLS.create(self.registry)
         self._batches = BATCHES.create(self.registry)
         self._store_errors = STORE_ERRORS.create(self.registry)
+        self._not_replayed = NOT_REPLAYED.create(self.registry)
         self._surplus_replicas = SURPLUS_REPLICAS.create(self.registry)
         self._shards = SHARDS.create(self.registry)
         self._vanished = VANISHED.create(self.registry)
@@ -184,3 +191,7 @@ class ProcessMetrics:
     def error(self, kind: str) -> None:
         """Count a failed store call."""
         self._store_errors.labels(kind).inc()
+
+    def not_replayed(self, reason: str, changes: int) -> None:
+        """Count acknowledged changes that could not be put back."""
+        self._not_replayed.labels(reason).inc(changes)

@@ -47,6 +47,10 @@ class RepairingError(DispatchError, code="repairing", status=503):
     """The fleet is being rebuilt from its records, which takes seconds; nothing was changed. Retry."""
 
 
+class RecoveringError(DispatchError, code="recovering", status=503):
+    """The store has lost acknowledged changes, which are being put back; this session may be among them. Retry."""
+
+
 class DamagedError(DispatchError, code="fleet_damaged", status=503):
     """The fleet's stored data is damaged: if no repair begins within seconds, run `slta audit --repair`."""
 

@@ -96,6 +96,7 @@ class BackgroundTasks:
         return [
             # A task of its own, so that readiness is never older than a second and one store call.
             _every_second(self._check, self.store.check_requested),
+            _every_second(self.store.recover, self.store.recovery_requested),
             _every_second(self._round),
             _every_second(self._ticks.run),  # it ends only by a defect
             _every_second(self._repairs.round, self._repairs.requested),

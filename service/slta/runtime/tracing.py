@@ -108,3 +108,7 @@ class TracingObserver:
     def error(self, kind: str) -> None:
         """Record a failed call."""
         self._observer.error(kind)
+
+    def not_replayed(self, reason: str, changes: int) -> None:
+        """Record changes that could not be put back."""
+        self._observer.not_replayed(reason, changes)

@@ -13,6 +13,7 @@ from slta.store import fleet_replies
 from slta.store.census import take_partial_census
 from slta.store.client.functions import FunctionClient
 from slta.store.encoding import put_arguments
+from slta.store.failover.replay_log import ReplayLog
 from slta.store.operations import FLEET_KEYS
 from slta.store.repairs import TAKEOVER_SECONDS, Repairs
 from slta.store.snapshots import parse_past, parse_snapshot
@@ -45,8 +46,9 @@ class Fleets:
     Every method may raise StoreUnavailableError or OutcomeUnknownError, most UnknownFleetError.
     """
 
-    def __init__(self, functions: FunctionClient, repairs: Repairs) -> None:
+    def __init__(self, functions: FunctionClient, repairs: Repairs, replay_log: ReplayLog) -> None:
         self._functions = functions
+        self._replay_log = replay_log
         self._repairs = repairs
         self._listed: set[str] | None = None
         self.are_all_known = True
@@ -88,7 +90,9 @@ class Fleets:
             await self._list_if_new(fleet)
         arguments = await asyncio.to_thread(put_arguments, spec, document, expected_version)
         begun = file and file + UNFINISHED
-        configured = fleet_replies.configured(await self._functions.record("put", fleet, author, begun, *arguments))
+        configured = fleet_replies.configured(
+            (await self._functions.record("put", fleet, author, begun, *arguments))[0]
+        )
         if configured.created:  # again: an older fleet of this name may have been deleted in between
             await self._list(fleet)
         return configured
@@ -107,11 +111,12 @@ class Fleets:
         await self._functions.query("EXISTS", FLEETS_KEY)  # nothing is deleted while it would stay on the list
         expected = "" if expected_version is None else expected_version
         try:
-            await self._functions.record("delete", fleet, author, expected)
+            _, stamp = await self._functions.record("delete", fleet, author, expected)
         except errors.UnknownFleetError:  # an earlier deletion may have lost its reply
-            await self._unlist(fleet)
+            await self.unlist(fleet)
             raise
-        await self._unlist(fleet)
+        self._replay_log.record_deletion(fleet, stamp)
+        await self.unlist(fleet)
 
     async def applied_file(self, fleet: str) -> tuple[str, bool]:
         """Digest of the last file applied to the fleet, '' before the first, and whether its pools were added too."""
@@ -194,7 +199,7 @@ class Fleets:
     async def _list(self, fleet: str) -> None:
         await self._functions.write(("SADD", FLEETS_KEY, fleet))
 
-    async def _unlist(self, fleet: str) -> None:
+    async def unlist(self, fleet: str) -> None:
         """Remove a fleet from the list; list it again if it has been re-created meanwhile."""
         await self._functions.write(("SREM", FLEETS_KEY, fleet))
         with suppress(errors.UnknownFleetError):

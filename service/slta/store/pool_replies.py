@@ -73,7 +73,15 @@ def reconciliation(ended: list[str], unknown: Sequence[str], replies: Sequence[R
     )
 
 
-OUTCOMES: Mapping[str, HeartbeatOutcome] = {"o": "ok", "b": "lost_before", "u": "unknown_pool", "f": "failed"}
+BEGUN = "n"
+"""Letter of a heartbeat that began the lease of its pool."""
+OUTCOMES: Mapping[str, HeartbeatOutcome] = {
+    "o": "ok",
+    BEGUN: "ok",
+    "b": "lost_before",
+    "u": "unknown_pool",
+    "f": "failed",
+}
 """Outcomes of heartbeats by their letters in the reply of `beat`."""
 EARLIEST, LATEST = 1 / 4, 1 / 3
 """When the next heartbeat is to be sent, as parts of the lease; drawn, so that those of many pools do not coincide."""

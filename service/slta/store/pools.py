@@ -6,7 +6,7 @@ In Lua: `lua/pools.lua`, `lua/statuses.lua`, `lua/liveness`.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from slta.core.limits import MAX_SESSION_TYPES
@@ -34,6 +34,8 @@ from slta.store import pool_replies
 from slta.store.batching.batcher import Operations
 from slta.store.batching.pending import OperationArgs
 from slta.store.client.functions import FunctionClient
+from slta.store.failover.facts import REMOVED, PoolFact
+from slta.store.failover.replay_log import ReplayLog
 from slta.store.outcomes import Reply, checked
 from slta.store.sessions import type_option
 
@@ -49,11 +51,14 @@ class Pools:
     Every method may raise UnknownFleetError, UnknownPoolError, StoreUnavailableError, OutcomeUnknownError.
     """
 
-    def __init__(self, functions: FunctionClient, operations: Operations, draw: Callable[[], float]) -> None:
+    def __init__(
+        self, functions: FunctionClient, operations: Operations, draw: Callable[[], float], replay_log: ReplayLog
+    ) -> None:
         """`draw` returns numbers uniform in [0, 1), which spread heartbeats."""
         self._functions = functions
         self._operations = operations
         self._draw = draw
+        self._log = replay_log
 
     async def get(self, fleet: str, pool_id: str) -> Pool:
         """A pool and its occupancy."""
@@ -81,8 +86,9 @@ class Pools:
         for start in range(0, len(pools), POOLS_PER_CALL):
             part = pools[start : start + POOLS_PER_CALL]
             words = [word for pool in part for word in _words(pool)]
-            reply = await self._functions.record("add_pools", fleet, author, *words)
+            reply, stamp = await self._functions.record("add_pools", fleet, author, *words)
             added = pool_replies.pools_added([pool.pool_id for pool in part], reply)
+            self._log.record_facts(fleet, stamp, _facts(part, added))
             total.created.extend(added.created)
             total.changed.extend(added.changed)
             total.unchanged.extend(added.unchanged)
@@ -94,21 +100,29 @@ class Pools:
         Also returns whether it is new.
         """
         try:
-            return pool_replies.pool(await self._functions.record("move_pool", fleet, author, *_words(pool))), False
+            return await self._change(fleet, author, "move_pool", *_words(pool)), False
         except errors.UnknownPoolError:
             added = await self.add(fleet, [pool], author)
             return await self.get(fleet, pool.pool_id), bool(added.created)
 
     async def remove(self, fleet: str, pool_id: str, author: Author | None = None) -> None:
         """Remove an empty pool. PoolNotEmptyError."""
-        await self._functions.record("remove_pool", fleet, author, pool_id)
+        _, stamp = await self._functions.record("remove_pool", fleet, author, pool_id)
+        self._log.record_facts(fleet, stamp, [PoolFact(pool_id, status=REMOVED)])
 
     async def set_status(
         self, fleet: str, pool_id: str, status: Status, author: Author | None = None, drain: Drain | None = None
     ) -> Pool:
         """Set a pool to draining, active or failed; its sessions stay. `drain` replaces the deadline; None: no more."""
-        words = (pool_id, status, _deadline(drain))
-        return pool_replies.pool(await self._functions.record("set_status", fleet, author, *words))
+        return await self._change(fleet, author, "set_status", pool_id, status, _deadline(drain))
+
+    async def _change(self, fleet: str, author: Author | None, function: str, *words: str) -> Pool:
+        reply, stamp = await self._functions.record(function, fleet, author, *words)
+        _, pool_id, pool_class, status, _, address, labels, _, drain = reply
+        status = f"{status} {drain}".rstrip()
+        fact = PoolFact(pool_id, pool_class, status, address or attribute_word(None), labels or attribute_word(None))
+        self._log.record_facts(fleet, stamp, [fact])
+        return pool_replies.pool(reply)
 
     async def set_statuses(
         self,
@@ -123,9 +137,12 @@ class Pools:
         UnknownClassError, ChangeTooLargeError.
         """
         words = (pools,) if isinstance(pools, str) else ("", *pools)
-        return pool_replies.pools_changed(
-            await self._functions.record("set_statuses", fleet, author, status, _deadline(drain), *words)
-        )
+        arguments = (status, _deadline(drain), *words)
+        reply, stamp = await self._functions.record("set_statuses", fleet, author, *arguments)
+        changed = pool_replies.pools_changed(reply)
+        becomes = f"{status} {_deadline(drain)}".rstrip()
+        self._log.record_facts(fleet, stamp, (PoolFact(pool_id, status=becomes) for pool_id in changed.changed))
+        return changed
 
     async def fail(self, fleet: str, pool_id: str, author: Author | None = None) -> PoolFailed:
         """Mark a pool as failed and end its sessions."""
@@ -139,7 +156,10 @@ class Pools:
         ids, ttls, counts, attributes = heartbeats
         words = [word for entry in attributes for word in (entry[0] + 1, *entry[1:])]
         columns = (" ".join(ids), " ".join(ttls), " ".join(counts))
-        reply = await self._functions.change("beat", fleet, *columns, *words)
+        reply, stamp = await self._functions.change_stamped("beat", fleet, *columns, *words)
+        begun = (at for at, letter in enumerate(reply[2]) if letter == pool_replies.BEGUN)
+        facts = (PoolFact(ids[at], ttl=str(int(ttls[at]) * MICROSECONDS)) for at in begun)
+        self._log.record_facts(fleet, stamp, facts)
         return pool_replies.beats(heartbeats, reply, self._draw)
 
     async def sessions(self, fleet: str, pool_id: str) -> PoolSessions:
@@ -148,7 +168,7 @@ class Pools:
 
     async def end_guard(self, fleet: str, pool_class: str | None, author: Author | None = None) -> GuardEnded:
         """End the mass-loss guard of a class, None for all: unconfirmed pools are lost at once. UnknownClassError."""
-        return GuardEnded(ended=(await self._functions.record("end_guard", fleet, author, pool_class or ""))[1:])
+        return GuardEnded(ended=(await self._functions.record("end_guard", fleet, author, pool_class or ""))[0][1:])
 
     async def reconcile(
         self, fleet: str, pool_id: str, as_of: str, session_ids: Sequence[str] | Mapping[str, str]
@@ -185,6 +205,18 @@ class Pools:
             group = operations[start : start + SESSIONS_PER_CALL]
             outcomes += map(checked, await self._operations.submit_all(fleet, group))
         return outcomes
+
+
+def _facts(pools: Iterable[PoolSpec], added: PoolsAdded) -> Iterator[PoolFact]:
+    """What a call that was given these pools established of those that it created or changed."""
+    created, changed = set(added.created), set(added.changed)
+    for pool in pools:
+        pool_id, pool_class, address, labels = _words(pool)
+        if pool_id in created:
+            none = attribute_word(None)
+            yield PoolFact(pool_id, pool_class, "active", address or none, labels or none)
+        elif pool_id in changed:
+            yield PoolFact(pool_id, address=address, labels=labels)
 
 
 def _words(pool: PoolSpec) -> tuple[str, ...]:

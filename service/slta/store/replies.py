@@ -141,6 +141,8 @@ def operation_result(kind: str, session_id: str, outcome: Reply | Exception) -> 
 def renewed(session_ids: Sequence[str], replies: Sequence[Reply]) -> Renewed:
     """Parse the replies of `renew`, one per session."""
     groups = group_by_outcome(session_ids, replies)
+    if groups["RECOVERING"]:
+        raise errors.RecoveringError
     return Renewed(renewed=groups["RENEWED"], expired=groups["EXPIRED"], unknown=groups["UNKNOWN"])
 
 

@@ -65,11 +65,12 @@ class Store:
         `draw` returns numbers uniform in [0, 1); `clock` microseconds, or '' for the server's time.
         """
         self._connections = Connections(settings)
-        self._detector, self._replay_log = RollbackDetector(), ReplayLog()
+        self._detector, self._replay_log = RollbackDetector(), ReplayLog(observer.not_replayed)
         self._functions = FunctionClient(self._connections, library or assemble(), observer, clock, self._detector)
         self._durability = settings.durability
         self._operations = Operations(self._functions, self._replay_log, settings.deadline_seconds)
-        self._recovery = Recovery(self._functions, self._detector, self._replay_log)
+        self.check_requested = asyncio.Event()
+        """Set when sentinels publish a failover: call `check` now."""
         self._failures: dict[Address | None, StoreCallError | None] = {}
         """Why the last `check` of each shard failed, if it did."""
         self._evictions: dict[Address, Eviction | None] = {}
@@ -77,9 +78,12 @@ class Store:
         """Why a fleet of another layout cannot be used, or ''; set by the ticks."""
         self.audits = Audits(self._functions)
         self.repairs = Repairs(self._functions)
-        self.fleets = Fleets(self._functions, self.repairs)
-        self.pools = Pools(self._functions, self._operations, draw)
+        self.fleets = Fleets(self._functions, self.repairs, self._replay_log)
+        self.pools = Pools(self._functions, self._operations, draw, self._replay_log)
         self.sessions = Sessions(self._functions, self._operations, draw)
+        self._recovery = Recovery(
+            self._functions, self._detector, self._replay_log, observer, unlist=self.fleets.unlist
+        )
 
     @classmethod
     async def open(cls, settings: StoreSettings, observer: StoreObserver, library: Library | None = None) -> Self:
@@ -163,7 +167,7 @@ class Store:
         return self.has_shards and self.readiness != "ready"
 
     async def check(self) -> None:
-        """Update `readiness`, and replay lost writes. About once a second.
+        """Update `readiness`. About once a second.
 
         Asks sentinels or nodes for the masters, then sends each an empty batch of no fleet, which it rejects in the
         same cases as an assign. If acknowledgements require replicas or a sync, a write without effect is confirmed
@@ -175,8 +179,24 @@ class Store:
         tags = routing.tags() or (ANY_TAG,)
         shards = [routing.where(key_of(tag)) for tag in tags]
         self._failures = dict(zip(shards, await asyncio.gather(*map(self._test, tags)), strict=True))
-        if not all(self._failures.values()):
-            await self._recovery.run()
+
+    async def recover(self) -> None:
+        """Replay writes that the store has lost, and again those that did not fit. About once a second.
+
+        A task of its own: neither waits for the other's servers.
+        """
+        self.recovery_requested.clear()
+        await self._recovery.run()
+
+    @property
+    def recovery_requested(self) -> asyncio.Event:
+        """Set when a fleet may have lost acknowledged writes: call `recover` now."""
+        return self._detector.suspected
+
+    @property
+    def recovering(self) -> int:
+        """Number of fleets with lost writes that are not replayed yet."""
+        return len(self._recovery.fleets)
 
     async def _test(self, tag: str) -> StoreCallError | None:
         """Why the shard in which a tag lies takes no writes; None if it does."""
@@ -188,11 +208,6 @@ class Store:
             return failed
         return None
 
-    @property
-    def check_requested(self) -> asyncio.Event:
-        """Set when a fleet may have lost acknowledged writes, or sentinels publish a failover: call `check` now."""
-        return self._detector.suspected
-
     async def listen(self) -> None:
         """Request a `check` on each failover that a sentinel publishes, until cancelled; return without sentinels."""
         await self._connections.routing.listen(self.check_requested.set)
@@ -202,9 +217,9 @@ class Store:
         return self._detector.is_suspect(fleet)
 
     def keep_only(self, fleets: Collection[str]) -> None:
-        """Drop the failover state of all other fleets."""
-        self._detector.keep(fleets)
-        self._replay_log.keep(fleets)
+        """Drop the failover state of all other fleets, but those deleted so shortly ago that this may be lost."""
+        self._replay_log.drop_old()
+        self._detector.keep({*fleets, *self._replay_log.fleets()})
 
 
 def _status(failed: StoreCallError | None) -> str:

@@ -115,6 +115,7 @@ async def calling(store: Store, fleets: Sequence[str], callers: int = CALLERS) -
 async def _seconds_pass(store: Store, fleets: Sequence[str]) -> None:
     while True:
         await store.check()
+        await store.recover()
         for fleet in fleets:
             try:
                 await store.fleets.tick(fleet)

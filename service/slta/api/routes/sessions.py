@@ -49,7 +49,7 @@ async def assign(fleet: FleetName, body: AssignBody, dependencies: TheDependenci
 
 
 @router.post("/complete", responses={200: {"model": Completed | AlreadyEnded}})
-@allow("complete", hot=True, refuses=(errors.UnknownSessionError,))
+@allow("complete", hot=True, refuses=(errors.UnknownSessionError, errors.RecoveringError))
 async def complete(
     fleet: FleetName, body: CompleteBody, dependencies: TheDependencies, context: TheContext
 ) -> ApiResponse:
@@ -59,7 +59,14 @@ async def complete(
 
 
 @router.post("/renew", responses={200: {"model": Renewed}})
-@allow("assign", "complete", body_bytes=BATCH_BODY, body_parts=2 * MAX_RENEWALS, hot=True)
+@allow(
+    "assign",
+    "complete",
+    body_bytes=BATCH_BODY,
+    body_parts=2 * MAX_RENEWALS,
+    hot=True,
+    refuses=(errors.RecoveringError,),
+)
 async def renew(fleet: FleetName, body: RenewBody, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
     """Restart leases, each with its own length or with `lease_seconds`."""
     renewed = await dependencies.store.sessions.renew(fleet, body.session_ids, body.lease_seconds, context.arrived)

@@ -110,16 +110,18 @@ class FunctionClient:
         except DispatchError as error:
             return error
 
-    async def record(self, function: str, fleet: str, author: Author | None, *arguments: Argument) -> Reply:
-        """As `change`, for a function that logs an event, which is added to `author`; None is the service itself."""
+    async def record(
+        self, function: str, fleet: str, author: Author | None, *arguments: Argument
+    ) -> tuple[Reply, Stamp]:
+        """As `change_stamped`, for a function that logs an event, which is added to `author`; None: the service."""
         author = author or Author()
         try:
-            *reply, event = await self.send(function, fleet, str(author), *arguments)
+            (*reply, event), stamp = await self.send_stamped(function, fleet, str(author), *arguments)
         except StoreCallError as failed:
             raise failed.as_dispatch_error() from failed
         if event:
             author.learn(fleet_replies.event(event))
-        return checked(reply)
+        return checked(reply), stamp
 
     async def read(self, function: str, fleet: str, *arguments: Argument) -> Reply:
         """Call a read-only function. Raises the error of the reply, or StoreUnavailableError."""

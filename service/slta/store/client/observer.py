@@ -13,3 +13,6 @@ class StoreObserver(Protocol):
 
     def error(self, kind: str) -> None:
         """Record a failed call; `kind` as in `Failure`."""
+
+    def not_replayed(self, reason: str, changes: int) -> None:
+        """Record acknowledged changes that the store has lost and that could not be replayed."""

@@ -1,84 +1,81 @@
-"""Replay log: acknowledged calls of the last seconds, as facts that `lua/replay.lua` can restore."""
+"""Replay log: acknowledged calls of the last seconds, as facts that `recovery` can replay."""
 
 from __future__ import annotations
 
-import asyncio
 import marshal
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
-from slta.core.session_types import DEFAULT_TYPE
+from slta.store.failover.facts import DELETED, POOLS, Call, Operation, PoolFact
 from slta.store.failover.rollback_detection import History, Stamp
-from slta.store.operations import FACTS, OPERATIONS
-from slta.store.outcomes import RESULTS
-from slta.store.replies import split_type
 
 KEPT_SECONDS = 10.0
-"""Retention of a fleet's calls, counted from its newest."""
-MAX_IDLE_SECONDS = 60.0
-"""Time without a call after which a fleet's log is dropped."""
-
-Operation = Sequence[Any]
-"""Kind, session id and arguments, as `lua/library.lua` takes them."""
-Outcome = Sequence[Any]
-"""The reply of one operation."""
-Fact = tuple[str, str, Any, Any, Any, Any]
-"""`placed`, session id, pool id (a blank, and the type unless it is the default one), lease in µs, start and due
-second; or `ended`, session id, pool id, reason and two
-empty strings. The reason is empty if the session was unknown when it was completed."""
-
-
-class Call(NamedTuple):
-    """Acknowledged call: time, stamp of the reply, and the serialized operations and outcomes.
-
-    As objects, ten seconds of calls at 16,000 operations per second would be a million: a garbage collection then took
-    14 ms, and cache misses cost 4 µs per operation.
-    """
-
-    at: float
-    stamp: Stamp
-    payload: bytes
-
-
-PLACED = frozenset(RESULTS["placement"].split())
-
-
-def fact_of(operation: Operation, outcome: Outcome) -> Fact | None:
-    """The fact that an operation established; None if there is nothing to lose."""
-    kind, session_id, *arguments = operation
-    if kind in FACTS:
-        return (kind, session_id, *arguments)
-    if outcome[0] in PLACED:
-        _, session_type = split_type(outcome[2])
-        where = outcome[1] if session_type == DEFAULT_TYPE else f"{outcome[1]} {session_type}"
-        return ("placed", session_id, where, *outcome[3:6])
-    end = OPERATIONS[kind].ends.get(outcome[0]) if kind in OPERATIONS else None
-    return ("ended", session_id, *end(arguments, outcome), "", "") if end else None
+"""Retention of the calls of an incarnation, counted from its last one: a failover does not use it up."""
+MAX_SECONDS = 300.0
+"""Time after which any call is dropped, see KEPT in `lua/marks.lua`."""
+MAX_BYTES = 32 * 1024 * 1024
+"""Size of all calls; beyond, the oldest of the fleet with the largest log are dropped."""
+DROPPED_PART = 16
+"""What is dropped then is this part of the size, so that the largest log is rarely looked for."""
 
 
 class ReplayLog:
     """Latest acknowledged calls of each fleet. O(1) per call: payloads are parsed only for a replay."""
 
-    def __init__(self) -> None:
+    def __init__(self, dropped: Callable[[str, int], None] = lambda _reason, _calls: None) -> None:
+        """`dropped` counts calls that had to be dropped before their time."""
         self._calls: dict[str, deque[Call]] = {}
+        self._bytes: dict[str, int] = {}
+        self._total = 0
+        self._dropped = dropped
 
-    def record(self, fleet: str, stamp: Stamp, operations: Sequence[Operation], outcomes: Sequence[Outcome]) -> None:
+    def record(self, fleet: str, stamp: Stamp, operations: Sequence[Operation] | str, outcomes: Sequence[Any]) -> None:
         """Add an acknowledged call."""
         now = monotonic()
         calls = self._calls.setdefault(fleet, deque())
-        payload: Any = (operations, outcomes)
-        calls.append(Call(now, stamp, marshal.dumps(payload)))
-        while calls[0].at < now - KEPT_SECONDS:
-            calls.popleft()
+        call: Any = (operations, outcomes)
+        payload = marshal.dumps(call)
+        calls.append(Call(now, stamp, payload))
+        self._resize(fleet, len(payload))
+        while calls[0].at < now - (KEPT_SECONDS if calls[0].stamp.incarnation == stamp.incarnation else MAX_SECONDS):
+            self._resize(fleet, -len(calls.popleft().payload))
+        if self._total > MAX_BYTES:
+            self._shrink()
 
-    def keep(self, fleets: Iterable[str]) -> None:
-        """Drop other fleets, and fleets idle for `MAX_IDLE_SECONDS`."""
-        names, oldest = set(fleets), monotonic() - MAX_IDLE_SECONDS
-        self._calls = {
-            name: calls for name, calls in self._calls.items() if name in names and calls and calls[-1].at >= oldest
-        }
+    def record_facts(self, fleet: str, stamp: Stamp, facts: Iterable[Sequence[Any]]) -> None:
+        """Add a call that established facts of sessions, or of pools; nothing without any."""
+        given = [tuple(fact) for fact in facts]
+        if given:
+            self.record(fleet, stamp, POOLS if len(given[0]) == len(PoolFact._fields) else given, given)
+
+    def record_deletion(self, fleet: str, stamp: Stamp) -> None:
+        """Add the deletion of the fleet."""
+        self.record(fleet, stamp, DELETED, ())
+
+    def _resize(self, fleet: str, change: int) -> None:
+        self._bytes[fleet] = self._bytes.get(fleet, 0) + change
+        self._total += change
+
+    def _shrink(self) -> None:
+        largest = max(self._bytes, key=lambda fleet: self._bytes[fleet])
+        calls, count = self._calls[largest], 0
+        while len(calls) > 1 and self._total > MAX_BYTES - MAX_BYTES // DROPPED_PART:
+            self._resize(largest, -len(calls.popleft().payload))
+            count += 1
+        self._dropped("log_full", count)
+
+    def fleets(self) -> Collection[str]:
+        """Fleets that have a log."""
+        return self._calls.keys()
+
+    def drop_old(self) -> None:
+        """Drop fleets without a call for `MAX_SECONDS`."""
+        oldest = monotonic() - MAX_SECONDS
+        for fleet in [name for name, calls in self._calls.items() if not calls or calls[-1].at < oldest]:
+            del self._calls[fleet]
+            self._total -= self._bytes.pop(fleet)
 
     def missing(self, fleet: str, history: History) -> list[Call]:
         """Calls that a store with this history has lost, or may have lost."""
@@ -87,17 +84,6 @@ class ReplayLog:
     def forget(self, fleet: str, calls: Iterable[Call]) -> None:
         """Drop replayed calls: the replay is logged as a call of its own."""
         gone = set(map(id, calls))
-        self._calls[fleet] = deque(call for call in self._calls.get(fleet, ()) if id(call) not in gone)
-
-
-async def facts_of(calls: Iterable[Call]) -> list[Fact]:
-    """The last fact of each session; an end is final. Yields to the event loop after each call."""
-    facts: dict[str, Fact] = {}
-    for call in calls:
-        operations, outcomes = marshal.loads(call.payload)  # noqa: S302 - serialized by this process
-        for operation, outcome in zip(operations, outcomes, strict=True):
-            fact = fact_of(operation, outcome)
-            if fact and not (fact[0] == "placed" and fact[1] in facts and facts[fact[1]][0] == "ended"):
-                facts[fact[1]] = fact
-        await asyncio.sleep(0)
-    return list(facts.values())
+        kept = deque(call for call in self._calls.get(fleet, ()) if id(call) not in gone)
+        self._calls[fleet] = kept
+        self._resize(fleet, sum(len(call.payload) for call in kept) - self._bytes.get(fleet, 0))

@@ -72,9 +72,9 @@ class RollbackDetector:
         """Whether a fleet is one of `suspects`. O(1)."""
         return fleet in self._suspects
 
-    def resolve(self, fleet: str, incarnation: int) -> None:
-        """Record that all calls lost before this incarnation are replayed."""
-        self._settled[fleet] = incarnation
+    def resolve(self, fleet: str, incarnation: int | None = None) -> None:
+        """Record that all calls lost before this incarnation are replayed; None if the fleet does not exist."""
+        self._settled[fleet] = incarnation or self._settled[fleet]
         self._suspects.discard(fleet)
 
     def keep(self, fleets: Iterable[str]) -> None:

@@ -53,6 +53,7 @@ function attributes.set(fleet, pool_id, address, labels)
     end
   end
   if next(changed) then
+    fleet.revision = fleet.revision + 1
     fleet.attribute_list = cache.next_version(fleet.attribute_list)
   end
 end

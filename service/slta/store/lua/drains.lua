@@ -128,7 +128,7 @@ end
 -- O(MAX_POOLS + MAX_ENDED).
 function drains.carry_out(fleet)
   fleet.drains_remain = false
-  if not are_due(fleet) then
+  if incarnations.is_recovering(fleet) or not are_due(fleet) then
     return
   end
   local ended, failing, left = {}, {}, MAX_ENDED

@@ -206,6 +206,7 @@ function fleets.put(fleet, key, now, given)
     apply(fleet, given, wanted, tables_differ, totals_differ)
   end, true, reset)
   fleet.config_version = version + 1
+  marks.set(fleet, { 'fleet' })
   state.write(fleet)
   return { 'CONFIGURED', fleet.config_version, created and 1 or 0 }, fleet
 end
@@ -219,6 +220,7 @@ function fleets.delete(fleet, expected)
     return { 'IN_USE' }
   end
   -- writes
+  fleet.revision = fleet.revision + 1 -- of the deletion
   remember_epoch(fleet)
   incarnations.drop(fleet)
   ticks.drop(fleet)

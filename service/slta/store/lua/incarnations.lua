@@ -10,6 +10,7 @@
 incarnations = {}
 
 local MAX_RECORDED = 8
+incarnations.RECOVERY = 2e6 -- µs after it began, and after each call of a recovery, in which nothing ends by itself
 
 local process -- a hash of this process's run id; nil until first used
 local current, highest = {}, {} -- by prefix: this process's incarnation, and the last revision
@@ -43,6 +44,20 @@ local function record(fleet)
     table.remove(words, 1)
   end
   fleet.incarnations = words
+end
+
+-- For RECOVERY from now no lease, deadline or lost pool ends a session, and an unknown id is no refusal, since facts
+-- may be replayed. `recovering_until` is 0 once none can be any more.
+function incarnations.extend_recovery(fleet)
+  cold.set(fleet, 'recovering_until', false) -- written without being read, as `cold` may be damaged
+  fleet.recovering_until = fleet.time + incarnations.RECOVERY
+  fleet.hold_until = math.max(fleet.hold_until, fleet.recovering_until)
+end
+
+-- Whether facts may be replayed just now. O(1).
+function incarnations.is_recovering(fleet)
+  cold.load(fleet, 'recovering_until')
+  return fleet.time < (fleet.recovering_until or 0)
 end
 
 -- Begins an incarnation of the fleet with this number at the present revision.
@@ -81,6 +96,7 @@ function incarnations.begin_call(fleet)
   local own = string.format('^%d:%d:', fleet.incarnation, process_id())
   if is_known or not string.find(words[#words] or '', own) then
     begin(fleet, number_of_fleet(fleet.incarnation))
+    incarnations.extend_recovery(fleet)
   end
 end
 
@@ -118,8 +134,10 @@ function incarnations.is_of(fleet, incarnation)
   return number_of_fleet(tonumber(incarnation)) == number_of_fleet(fleet.incarnation)
 end
 
--- -> {INCARNATIONS, incarnation, fork, …}, the present one last; only that one if the list was lost. O(1).
-function incarnations.list(fleet)
+-- A dispatcher begins a recovery, or goes on with it
+--   -> {INCARNATIONS, incarnation, fork, …}, the present one last; only that one if the list was lost. O(1).
+function incarnations.recover(fleet)
+  incarnations.extend_recovery(fleet)
   cold.load(fleet, 'incarnations')
   local reply = { 'INCARNATIONS' }
   for _, word in ipairs(fleet.incarnations or {}) do

@@ -90,6 +90,7 @@ local replay_facts = with_fleet(present_fleet, function(fleet, args)
     return { 'OTHER_FLEET' }, fleet
   end
   fleet.memory_full = false
+  incarnations.extend_recovery(fleet)
   return batches.run(fleet, args, batches.FACTS)
 end)
 
@@ -150,12 +151,15 @@ local function begin_repair(key_list, args)
   return reply, nil, event and events.close(fleet, event, reply)
 end
 
--- ARGV: time, author, expected version ('' for any). The state is not written back.
+-- ARGV: time, author, expected version ('' for any), the stamp of a deletion that is replayed, or nil. The state is not
+-- written back.
 local delete = with_fleet(present_fleet, function(fleet, args)
-  local event = events.begin('delete_fleet', fleet, fleet.clock, args[2])
+  local event, fact = events.begin('delete_fleet', fleet, fleet.clock, args[2]), { name = 'fleet', stamp = args[4] }
+  local is_of = not fact.stamp or incarnations.is_of(fleet, string.match(fact.stamp, '^%d+'))
+  marks.compare(fleet, fact.stamp and { fact } or {})
   event.before = events.describe_fleet(fleet)
-  local reply = fleets.delete(fleet, args[3])
-  return reply, nil, events.close(fleet, event, reply)
+  local reply = (fact.mark == 'present' or not is_of) and { 'PRESENT' } or fleets.delete(fleet, args[3])
+  return reply, reply[1] == 'DELETED' and fleet or nil, events.close(fleet, event, reply)
 end)
 
 local function register(name, callback, flags)
@@ -188,16 +192,19 @@ end), { 'allow-oom' })
 register('end_guard', with_event(updating(guards.finish)), { 'allow-oom' })
 register('tick', tick, { 'allow-oom' })
 register('replay', replay_facts)
+register('replay_pools', updating(replay_pools.run))
 register('mark', updating(incarnations.mark), { 'allow-oom' })
-register('incarnations', reading(incarnations.list), { 'no-writes' })
+register('recover', updating(incarnations.recover), { 'allow-oom' })
 register('put', with_event(put))
 register('finish_file', updating(fleet_files.finish))
 register('delete', with_event(delete), { 'allow-oom' })
-register('add_pools', with_event(updating(events.adding_pools(pools.add))))
-register('set_status', with_event(updating(events.changing_pool('set_status', statuses.set))), { 'allow-oom' })
-register('set_statuses', with_event(updating(events.changing_statuses(statuses.set_many))), { 'allow-oom' })
-register('remove_pool', with_event(updating(events.changing_pool('remove_pool', pools.remove))), { 'allow-oom' })
-register('move_pool', with_event(updating(events.changing_pool('move_pool', pools.move))))
+register('add_pools', with_event(updating(events.adding_pools(marks.adding_pools(pools.add)))))
+register('set_status', with_event(updating(events.changing_pool('set_status', marks.changing_pool(statuses.set)))), { 'allow-oom' })
+register('set_statuses', with_event(updating(
+  events.changing_statuses(marks.changing_pools(statuses.set_many))
+)), { 'allow-oom' })
+register('remove_pool', with_event(updating(events.changing_pool('remove_pool', marks.changing_pool(pools.remove)))), { 'allow-oom' })
+register('move_pool', with_event(updating(events.changing_pool('move_pool', marks.changing_pool(pools.move)))))
 register('snapshot', reading(reads.snapshot), { 'no-writes' })
 register('session', reading(reads.session), { 'no-writes' })
 register('config', reading(reads.config), { 'no-writes' })

@@ -143,7 +143,7 @@ local function new_and_changed(fleet, given)
   return new, changed
 end
 
--- given: pools as from `parse_new` -> {CREATED, number of new pools, their ids, ids of pools with changed attributes} |
+-- given: pools as from `parse_new`, one that is replayed perhaps with a lease, as `leased_pools.begin` takes it -> {CREATED, number of new pools, their ids, ids of pools with changed attributes} |
 -- {UNKNOWN_CLASS, name} | {IN_OTHER_CLASS, pool_id} | {LIMIT}. All or nothing. O(pools given).
 function pools.add(fleet, given)
   local new, changed, refusal = new_and_changed(fleet, given)
@@ -156,7 +156,7 @@ function pools.add(fleet, given)
   if #new > 0 then
     ledger.change(fleet, function()
       for _, pool in ipairs(new) do
-        local lease = leased_pools.recall(fleet, pool.pool_id)
+        local lease = leased_pools.recall(fleet, pool.pool_id) or pool.lease
         local recorded = leased_pools.begin(fleet, pool.pool_id, pool.class_index, 'active', lease)
         create(fleet, pool.pool_id, pool.class_index, recorded)
         attributes.clear(fleet, pool.pool_id)

@@ -1,6 +1,6 @@
--- Replay: restores acknowledged facts that the store has lost. Facts may arrive from several dispatchers, in any order
--- and repeatedly; the result is the same. Of two placements of a session the later one wins, of two leases the longer
--- one, and an end is final.
+-- Replay of sessions: restores acknowledged facts that the store has lost. Facts may arrive from several dispatchers, in
+-- any order and repeatedly; the result is the same. Of two placements of a session the later one wins, of two leases the
+-- longer one, and an end is final, as is the answer that the session is unknown.
 
 replay = {}
 
@@ -34,13 +34,15 @@ end
 
 -- id, pool_id, and behind a blank the session's type if that is not the default one, lease in µs, start, due: the
 -- session was on the pool from `start` on, with a lease until the second `due`.
---   -> PLACED, with the type if it has become the default one | MOVED | LENGTHENED | PRESENT | ENDED | OVER_CAPACITY
---    | INCOMPATIBLE | UNKNOWN_POOL. O(1).
+--   -> PLACED, with the type if it has become the default one | MOVED | LENGTHENED | PRESENT | ENDED | UNKNOWN if that
+--    was answered since | OVER_CAPACITY | INCOMPATIBLE | UNKNOWN_POOL. O(1).
 function replay.placed(fleet, id, pool_and_type, lease, start, due)
   local pool_id, name = string.match(pool_and_type, '^(%S+) ?(%S*)$')
   local session, reply = sessions.read(fleet, id), { 'PRESENT' }
   lease, start = tonumber(lease), math.min(tonumber(start), fleet.time)
-  if not session or session.pool_id ~= pool_id and session.start < start then
+  if not session and marks.is_answered(fleet, id) then
+    return { 'UNKNOWN' }
+  elseif not session or session.pool_id ~= pool_id and session.start < start then
     local placed
     reply, placed = place(fleet, id, pool_id, name, lease, start)
     session = placed or session

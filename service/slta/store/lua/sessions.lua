@@ -164,7 +164,8 @@ function sessions.with_labels(fleet, options, reply, pool_id)
 end
 
 -- id, two words without meaning, options: "unmarked" to leave no tombstone of an unknown id
---   -> COMPLETED pool_id | ENDED reason pool_id | UNKNOWN | UNMARKED if it is unknown and has no tombstone. O(1).
+--   -> COMPLETED pool_id | ENDED reason pool_id | UNKNOWN | UNMARKED if it is unknown and has no tombstone
+--    | RECOVERING if it may be replayed. O(1).
 function sessions.complete(fleet, id, _, _, options)
   local session = sessions.read(fleet, id)
   if session then
@@ -175,7 +176,10 @@ function sessions.complete(fleet, id, _, _, options)
   local ended, ended_on = sessions.ended(fleet, id)
   if ended and ended[2] ~= 'completed_before_assign' then
     return ended, ended_on
+  elseif not ended and incarnations.is_recovering(fleet) then
+    return { 'RECOVERING' }
   elseif options == 'unmarked' then
+    marks.set(fleet, { 'session ' .. id })
     return { 'UNMARKED' }
   end
   -- writes
@@ -192,12 +196,21 @@ function sessions.extend_lease(fleet, id, session, lease, due)
   return is_shorter
 end
 
+-- The reply to a renewal of an unknown session, which a replay does not restore after it.
+local function refuse_unknown(fleet, id)
+  if incarnations.is_recovering(fleet) then
+    return 'RECOVERING'
+  end
+  marks.set(fleet, { 'session ' .. id })
+  return 'UNKNOWN'
+end
+
 -- id, lease in µs ('' for the session's own, 0 for none from now on)
---   -> RENEWED pool_id class lease start due '' | EXPIRED | UNKNOWN. O(1).
+--   -> RENEWED pool_id class lease start due '' | EXPIRED | UNKNOWN | RECOVERING. O(1).
 function sessions.renew(fleet, id, lease)
   local session = sessions.read(fleet, id)
   if not session then
-    return { sessions.ended(fleet, id) and 'EXPIRED' or 'UNKNOWN' }
+    return { sessions.ended(fleet, id) and 'EXPIRED' or refuse_unknown(fleet, id) }
   end
   -- writes
   sessions.restart_lease(fleet, id, session, lease)

@@ -85,6 +85,7 @@ local function repair_times(fleet, now)
   fleet.clock = now
   accounting.resume(fleet, fleet.time)
   fleet.pools_since, fleet.ended_since = fleet.time, math.min(fleet.ended_since, fleet.time)
+  fleet.recovering_until = math.min(fleet.recovering_until or 0, fleet.time)
   fleet.next_due = math.floor(fleet.time / 1e6) + 1
   fleet.store_epoch = fleet.store_epoch > 0 and fleet.store_epoch or math.floor(now / 1e6)
   fleet.config_version = math.max(1, fleet.config_version)

@@ -34,8 +34,8 @@ local function is_held(fleet, pool)
   return pool.due ~= nil
 end
 
--- Pools whose lease has run out are lost. O(pools + levels in use * pools / 8).
-function expiry.lose(fleet, found)
+-- Pools whose lease has run out are lost; with `store` that is written too. O(pools + levels in use * pools / 8).
+function expiry.lose(fleet, found, store)
   local serving = {}
   for _, pool in ipairs(found) do
     liveness.turn(fleet, pool, 'l')
@@ -44,6 +44,10 @@ function expiry.lose(fleet, found)
     serving[#serving + 1] = pool.lease.out and pool or nil
   end
   liveness.serve(fleet, serving, 'draining')
+  if store then
+    liveness.store(fleet, found)
+    liveness.set_timers(fleet, found)
+  end
 end
 
 -- Pools whose lease has run out are lost, or unconfirmed where the guard of their class is on.
@@ -117,6 +121,8 @@ function expiry.run(fleet)
       losing[#losing + 1] = pool
     elseif letter == 'l' and guards.is_on(fleet, pool.class_index) then
       pool.due = liveness.gone_after(fleet)
+    elseif letter ~= 'a' and incarnations.is_recovering(fleet) then
+      pool.due = fleet.recovering_until
     elseif letter == 'l' or letter == 'g' then
       going[#going + 1] = pool
     end

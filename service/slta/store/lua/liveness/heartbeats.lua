@@ -18,6 +18,7 @@ end
 local function begin(fleet, pool)
   local asked = fleet.time - pool.pool_number * SPREAD % (LIST_PERIOD / 1e6) * 1e6
   pool.lease = { ttl = pool.ttl, letter = 'a', since = fleet.time, listed = math.max(0, asked) }
+  fleet.revision = fleet.revision + 1
   if pool.status == 'active' then
     liveness.count(fleet, pool.class_index, nil, 'a')
   end
@@ -41,7 +42,7 @@ local function revive(fleet, pool)
   if not lease then
     begin(fleet, pool)
     pool.changed = true
-    return 'o'
+    return 'n'
   end
   pool.changed = lease.ttl ~= pool.ttl or lease.letter ~= 'a' or lease.unheard
   local was_away = lease.letter == 'l' or lease.letter == 'g'
@@ -74,32 +75,31 @@ local function select_pools(found, holds)
   return selected
 end
 
--- Writes what the heartbeats changed; returns whether the state did.
+-- Writes what the heartbeats changed; returns whether the earliest timer did.
 local function write(fleet, found)
-  local due, revision = fleet.pool_due, fleet.revision
+  local due = fleet.pool_due
   liveness.store(fleet, select_pools(found, function(pool) return pool.changed end))
   liveness.set_timers(fleet, select_pools(found, function(pool) return pool.due end))
   liveness.serve(fleet, select_pools(found, function(pool) return pool.returns end), 'active')
-  return due ~= fleet.pool_due or revision ~= fleet.revision
+  return due ~= fleet.pool_due
 end
 
 -- Sets the attributes of pools: words of position in `found`, address and labels, as `attributes.set` takes them.
 local function set_attributes(fleet, found, words)
-  local before = fleet.attribute_list
   for at = 1, #words, 3 do
     local pool = found[tonumber(words[at])]
     if pool.due then
       attributes.set(fleet, pool.pool_id, words[at + 1], words[at + 2])
     end
   end
-  return before ~= fleet.attribute_list
 end
 
 -- Pool ids, their leases in seconds and the numbers of sessions that they count, '-' for none: each a text of words;
 -- then position, address and labels of those that send attributes
---   -> {BEATS, as_of, a letter for each pool (o for ok, b for lost before, u for unknown, f for failed), '1' or '0' for
---   each pool that is to send its list}, and whether the state changed. O(pools * log pools).
+--   -> {BEATS, as_of, a letter for each pool (o for ok, n for its first, b for lost before, u for unknown, f for
+--   failed), '1' or '0' for each pool that is to send its list}, and whether the state changed. O(pools * log pools).
 function heartbeats.run(fleet, ids, ttls, counts, ...)
+  local revision = fleet.revision
   local found = read(fleet, vectors.split(ids), vectors.split(ttls, true), vectors.split(counts))
   cold.load(fleet, 'store_epoch', 'resumed_at')
   local outcomes, lists = {}, {}
@@ -108,7 +108,8 @@ function heartbeats.run(fleet, ids, ttls, counts, ...)
   end
   -- writes
   local changed = write(fleet, found)
-  changed = set_attributes(fleet, found, { ... }) or changed or fleet.liveness ~= false
+  set_attributes(fleet, found, { ... })
+  changed = changed or revision ~= fleet.revision or fleet.liveness ~= false
   local as_of = string.format('%d:%d', fleet.store_epoch, fleet.time)
   return { 'BEATS', as_of, table.concat(outcomes), table.concat(lists) }, changed
 end

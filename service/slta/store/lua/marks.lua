@@ -1,0 +1,110 @@
+-- Marks: what a fleet acknowledged of a pool, a session or itself since an incarnation began, and which facts of earlier
+-- ones were replayed, so that the replay of another dispatcher undoes neither. `marks` is a hash of "pool id", "session
+-- id" and "fleet", which is there if a pool is, to a stamp: "incarnation revision". It is written and kept while
+-- dispatchers may have facts of before.
+
+marks = {}
+
+local KEPT = 300e6 -- µs after a recovery; replay logs keep calls as long
+
+-- Whether a dispatcher may still replay facts. O(1).
+local function are_open(fleet)
+  cold.load(fleet, 'recovering_until')
+  local recovering_until = fleet.recovering_until or 0
+  return recovering_until > 0 and fleet.time < recovering_until + KEPT
+end
+
+-- Sets the marks of names to the present stamp, or to those given. O(names).
+function marks.set(fleet, names, stamps)
+  if names[1] and are_open(fleet) then
+    local words, present = {}, string.format('%.0f %.0f', fleet.incarnation, fleet.revision)
+    for at, name in ipairs(names) do
+      words[2 * at - 1], words[2 * at] = name, stamps and stamps[at] or present
+    end
+    write_buffer.send('HSET', keys.of_fleet(fleet, 'marks'), words)
+  end
+end
+
+-- The same for these pools, and for the fleet.
+local function set_pools(fleet, ids)
+  local names = { 'fleet' }
+  for at, pool_id in ipairs(ids) do
+    names[at + 1] = 'pool ' .. pool_id
+  end
+  marks.set(fleet, names)
+end
+
+-- Position of a stamp's incarnation among those recorded, 0 for an unknown one, and its revision.
+local function parse(fleet, stamp)
+  local incarnation, revision = string.match(stamp or '', '^(%d+) (%d+)$')
+  for at, word in ipairs(fleet.incarnations or {}) do
+    if incarnation and string.find(word, '^' .. incarnation .. ':') then
+      return at, tonumber(revision)
+    end
+  end
+  return 0, tonumber(revision) or -1
+end
+
+-- Sets the `mark` of facts, { name, stamp }: present if it is of the present incarnation, later if it is of the fact's
+-- stamp or a later one, earlier, or none. O(facts).
+function marks.compare(fleet, facts)
+  local names = {}
+  for at, fact in ipairs(facts) do
+    names[at] = fact.name
+  end
+  cold.load(fleet, 'incarnations')
+  for at, mark in ipairs(records.read_all(keys.of_fleet(fleet, 'marks'), names)) do
+    local marked, last = parse(fleet, mark)
+    local given, revision = parse(fleet, facts[at].stamp)
+    if marked == #(fleet.incarnations or {}) then
+      facts[at].mark = 'present'
+    else
+      local is_later = marked > given or marked == given and last >= revision
+      facts[at].mark = mark and (is_later and 'later' or 'earlier') or 'none'
+    end
+  end
+end
+
+-- Whether a session was answered as unknown in the present incarnation. O(1).
+function marks.is_answered(fleet, id)
+  local mark = redis.call('HGET', keys.of_fleet(fleet, 'marks'), 'session ' .. id)
+  return mark and string.find(mark, string.format('^%.0f ', fleet.incarnation)) ~= nil
+end
+
+-- Wraps change(fleet, pool_id, …).
+function marks.changing_pool(change)
+  return function(fleet, pool_id, ...)
+    local reply = change(fleet, pool_id, ...)
+    set_pools(fleet, { pool_id })
+    return reply
+  end
+end
+
+-- Wraps add(fleet, pools as from `pools.parse_new`).
+function marks.adding_pools(add)
+  return function(fleet, given)
+    local reply, ids = add(fleet, given), {}
+    for at, pool in ipairs(given) do
+      ids[at] = pool.pool_id
+    end
+    set_pools(fleet, ids)
+    return reply
+  end
+end
+
+-- Wraps change(fleet, …) -> {CHANGED, number, pool_id, …} | refusal, and what follows.
+function marks.changing_pools(change)
+  return function(fleet, ...)
+    local reply, changes = change(fleet, ...)
+    set_pools(fleet, reply[1] == 'CHANGED' and { unpack(reply, 3) } or {})
+    return reply, changes
+  end
+end
+
+-- Drops them once no dispatcher may have facts any more. Called by ticks. O(1).
+function marks.drop(fleet)
+  if (fleet.recovering_until or 0) > 0 and not are_open(fleet) then
+    redis.call('UNLINK', keys.of_fleet(fleet, 'marks'))
+    fleet.recovering_until = 0
+  end
+end

@@ -1,0 +1,125 @@
+-- Replay of pools: restores pools that were made, moved, removed, or given a status, attributes or a lease by calls that
+-- the store has lost. Of two facts of a pool the one with the larger stamp wins, whichever dispatcher replays it first;
+-- see `marks`.
+
+replay_pools = {}
+
+local WORDS = { 'pool_id', 'class', 'status', 'address', 'labels', 'ttl', 'stamp' } -- of a fact
+local APPLIED = { PLACED = true, CHANGED = true, REMOVED = true, REMEMBERED = true }
+
+-- The facts of a call; `name` is that of the pool's mark.
+local function parse(words)
+  local facts = {}
+  for at = 1, #words, #WORDS do
+    local fact = {}
+    for offset, name in ipairs(WORDS) do
+      fact[name] = words[at + offset - 1]
+    end
+    fact.name, fact.ttl = 'pool ' .. fact.pool_id, tonumber(fact.ttl)
+    facts[#facts + 1] = fact
+  end
+  return facts
+end
+
+-- Gives a pool that exists the status of a fact, "status" or "status µs word" with a deadline as `drains.set` takes it.
+local function set_status(fleet, fact)
+  local status, drain = string.match(fact.status, '^(%a+) ?(.*)$')
+  local pool_number, recorded = pools.find(fleet, fact.pool_id)
+  local present = pool_number and liveness.describe(fleet, fact.pool_id, recorded)
+  if status and (status ~= present or drain ~= '') then
+    statuses.set(fleet, fact.pool_id, status, drain)
+  end
+end
+
+-- Begins the lease of a fact for a pool that exists without one; a pool that a replay has made is lost until it is
+-- heard.
+local function begin_lease(fleet, fact, was_made)
+  local found = liveness.read(fleet, { fact.pool_id })
+  local pool = found[1]
+  if fact.ttl and pool.pool_number and not pool.lease then
+    leased_pools.begin(fleet, pool.pool_id, pool.class_index, pool.status, { ttl = fact.ttl, listed = fleet.time })
+    if was_made then
+      expiry.lose(fleet, liveness.read(fleet, { fact.pool_id }), true)
+    end
+  end
+  return { 'CHANGED' }
+end
+
+-- Applies a fact to a pool that exists.
+local function change(fleet, fact, class_index)
+  if fact.status == 'removed' then
+    return pools.remove(fleet, fact.pool_id)
+  end
+  local class = fact.class ~= '' and fact.class or fleet.names[class_index]
+  local reply = pools.move(fleet, fact.pool_id, class, fact.address, fact.labels)
+  if reply[1] ~= 'POOL' then
+    return reply
+  end
+  set_status(fleet, fact)
+  return begin_lease(fleet, fact, fact.mark == 'earlier')
+end
+
+-- Applies a fact to a pool that does not exist; adds one that is to be made to `made`.
+local function make(fleet, fact, made)
+  if fact.status == 'removed' then
+    return { 'REMEMBERED' }
+  elseif fact.class == '' then
+    return { 'UNKNOWN_POOL' }
+  elseif not pools.find_class(fleet, fact.class) then
+    return { 'UNKNOWN_CLASS' }
+  end
+  fact.lease = fact.ttl and { ttl = fact.ttl, listed = fleet.time, unheard = true }
+  made[#made + 1] = fact
+  return { 'PLACED' }
+end
+
+-- Makes the pools of facts; those with a lease are lost until they are heard.
+local function make_all(fleet, made)
+  local reply = made[1] and pools.add(fleet, made)
+  for _, fact in ipairs(made) do
+    if reply[1] ~= 'CREATED' then
+      fact.outcome = reply
+    elseif fact.status ~= 'active' then
+      set_status(fleet, fact)
+    end
+  end
+end
+
+-- The outcome of a fact; one that may be made is added to `made`.
+local function apply(fleet, fact, made)
+  if fact.mark == 'present' or fact.mark == 'later' and not fact.ttl then
+    return { 'PRESENT' }
+  elseif fact.mark == 'later' then
+    return begin_lease(fleet, fact, true)
+  end
+  local pool_number = pools.find(fleet, fact.pool_id)
+  if pool_number then
+    return change(fleet, fact, (keys.locate(fleet, pool_number)))
+  end
+  return make(fleet, fact, made)
+end
+
+-- An incarnation of the fleet, and words of facts
+--   -> {OTHER_FLEET} | {BATCH, of each fact PLACED if the pool was made | CHANGED | REMOVED | REMEMBERED if there was none to remove
+--   | PRESENT if this or a later one is known | UNKNOWN_POOL, UNKNOWN_CLASS, NOT_EMPTY or LIMIT for now}.
+-- O(facts + pools / 8) for pools that are made, O(facts * pools / 8) for others.
+function replay_pools.run(fleet, incarnation, ...)
+  if not incarnations.is_of(fleet, incarnation) then
+    return { 'OTHER_FLEET' }
+  end
+  incarnations.extend_recovery(fleet)
+  local facts, made, names, stamps, outcomes = parse({ ... }), {}, {}, {}, {}
+  marks.compare(fleet, facts)
+  for _, fact in ipairs(facts) do
+    fact.outcome = apply(fleet, fact, made)
+  end
+  make_all(fleet, made)
+  for at, fact in ipairs(facts) do
+    outcomes[at] = fact.outcome
+    if APPLIED[fact.outcome[1]] and fact.mark ~= 'later' then
+      names[#names + 1], stamps[#stamps + 1] = fact.name, fact.stamp
+    end
+  end
+  marks.set(fleet, names, stamps)
+  return { 'BATCH', outcomes }
+end
