@@ -6,6 +6,7 @@ from tests.mutants.planting import Mutant
 from tests.mutants.refusing import lua, python
 
 DURABILITY, WENT_BACK, REPLAY_LOG = "store/durability", "store/rollback", "store/replay_log"
+RECOVERY = "store/recovery"
 
 MUTANTS: dict[str, Mutant] = {
     "fewer confirmations than replicas are enough": python(
@@ -45,16 +46,16 @@ MUTANTS: dict[str, Mutant] = {
         REPLAY_LOG,
     ),
     "what was lost is not replayed": python(
-        "store/failover/recovery", "range(0, len(facts), FACTS_PER_CALL)", "range(0)", WENT_BACK
+        "store/failover/recovery", "range(0, len(facts), PER_CALL[function])", "range(0)", WENT_BACK
     ),
     "what was replayed is replayed again with the next failover": python(
         "store/failover/replay_log", "if id(call) not in gone)", ")", REPLAY_LOG
     ),
     "a replay is not logged": python(
-        "store/failover/recovery", "self._log.record(fleet, stamp, chunk, reply[1])", "del stamp", WENT_BACK
+        "store/failover/recovery", "self._log.record_facts(fleet, stamp, restored)", "del stamp", WENT_BACK
     ),
     "an ended session is replayed as a live one": python(
-        "store/failover/replay_log",
+        "store/failover/facts",
         ".ends.get(outcome[0]) if kind in OPERATIONS",
         ".ends.get(None) if kind in OPERATIONS",
         REPLAY_LOG,
@@ -93,11 +94,35 @@ MUTANTS: dict[str, Mutant] = {
     "an end of an unknown session is not replayed": lua(
         "replay", "sessions.add_ended(fleet, id, reason, pool_id)", "", WENT_BACK
     ),
-    "a removed pool counts as a loss": python(
-        "store/failover/recovery",
-        'REFUSED = ("OVER_CAPACITY", "INCOMPATIBLE")',
-        'REFUSED = ("OVER_CAPACITY", "INCOMPATIBLE", "UNKNOWN_POOL")',
-        WENT_BACK,
+    "what does not fit is forgotten": python(
+        "store/failover/recovery", "            self._waiting[fleet] = replay\n", "", RECOVERY
+    ),
+    "what does not fit is tried for ever": python(
+        "store/failover/recovery", "if replay.facts and monotonic() >= replay.until:", "if False:", RECOVERY
+    ),
+    "a failover uses up the retention": python(
+        "store/failover/replay_log",
+        "KEPT_SECONDS if calls[0].stamp.incarnation == stamp.incarnation else MAX_SECONDS",
+        "KEPT_SECONDS",
+        REPLAY_LOG,
+    ),
+    "of two facts of a pool the last replayed one wins": lua(
+        "marks", "marked > given or marked == given and last >= revision", "false", RECOVERY
+    ),
+    "a fact of a pool undoes what was acknowledged since": lua(
+        "marks", "    set_pools(fleet, { pool_id })\n", "", RECOVERY
+    ),
+    "a renewal that was answered 404 leaves no mark": lua(
+        "sessions", "  marks.set(fleet, { 'session ' .. id })\n  return 'UNKNOWN'", "  return 'UNKNOWN'", RECOVERY
+    ),
+    "a deadline ends sessions before they are replayed": lua(
+        "drains", "incarnations.is_recovering(fleet) or not are_due(fleet)", "not are_due(fleet)", RECOVERY
+    ),
+    "a lost pool ends sessions before they are replayed": lua(
+        "expiry", "letter ~= 'a' and incarnations.is_recovering(fleet)", "false", RECOVERY
+    ),
+    "a pool that is put back takes sessions though it is not heard": lua(
+        "replay_pools", "fact.ttl and { ttl = fact.ttl, listed = fleet.time, unheard = true }", "nil", RECOVERY
     ),
     "a replayed place yields to none": lua(
         "replay",

@@ -145,7 +145,7 @@ PYTHON = {
     ),
     "a deleted fleet's name stays on the list when a reply was lost": python(
         "store/fleets",
-        "            await self._unlist(fleet)\n            raise\n",
+        "            await self.unlist(fleet)\n            raise\n",
         "            raise\n",
         "store/configure",
         "store/concurrency",

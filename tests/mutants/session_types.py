@@ -91,8 +91,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a refused call after a rollback hides the loss": lua(
         "incarnations",
-        "    begin(fleet, number_of_fleet(fleet.incarnation))\n  end\nend\n",
-        "    begin(fleet, number_of_fleet(fleet.incarnation))\n  end\n"
+        "    incarnations.extend_recovery(fleet)\n  end\nend\n",
+        "    incarnations.extend_recovery(fleet)\n  end\n"
         "  current[prefix], highest[prefix] = fleet.incarnation, fleet.revision\nend\n",
         "store/rollback",
     ),

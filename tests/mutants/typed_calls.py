@@ -49,7 +49,7 @@ MUTANTS: dict[str, Mutant] = {
         CHANGES,
     ),
     "a type is lost by a replay log": python(
-        "store/failover/replay_log", "if session_type == DEFAULT_TYPE", "if True", PUT_BACK
+        "store/failover/facts", "if session_type == DEFAULT_TYPE", "if True", PUT_BACK
     ),
     "a type is lost by put-back": lua("replay", "session_types.find(fleet, name) or 1", "1", PUT_BACK),
     "a session is put back in a class that its type may not use": lua(
@@ -59,7 +59,7 @@ MUTANTS: dict[str, Mutant] = {
         "repair_records", "job.without_type = (job.without_type or 0) + 1", "job.without_type = 0", PUT_BACK
     ),
     "nobody says that types were lost": python(
-        "store/failover/recovery", "if outcomes[WITHOUT_TYPE]:", "if False:", PUT_BACK
+        "store/failover/recovery", "if count := replay.outcomes[WITHOUT_TYPE]:", "if count := 0:", PUT_BACK
     ),
     "a draining session does not keep its type in use": lua(
         "type_changes", "fleet.type_sessions[kind] + fleet.type_others[kind]", "fleet.type_sessions[kind]", CHANGES

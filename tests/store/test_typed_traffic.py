@@ -50,15 +50,15 @@ class Load:
                 self.acknowledged[f"s{number}"] = kind
             if number % 4 == 0 and (id_ := f"s{number - 16}") in self.acknowledged:
                 del self.acknowledged[id_]
-                while not await self.has_ended(id_):
-                    await asyncio.sleep(0.01)
+                await self.end(id_)
 
-    async def has_ended(self, id_: str) -> bool:
-        """End it, unless the store is away or recovers."""
-        with suppress(*AWAY, errors.RecoveringError):
+    async def end(self, id_: str) -> None:
+        """End it, however often the store is away or recovers."""
+        try:
             await self.store.sessions.complete(FLEET, id_)
-            return True
-        return False
+        except (*AWAY, errors.RecoveringError):
+            await asyncio.sleep(0.01)
+            await self.end(id_)
 
     async def more(self, count: int) -> None:
         """Until so many more are acknowledged."""
