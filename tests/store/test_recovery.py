@@ -352,7 +352,7 @@ async def test_marks_are_dropped_when_no_dispatcher_has_facts_any_more(
     await recover(stores[0])
     with own.client() as redis:
         assert redis.exists(f"{{{FLEET}}}:marks")
-        for _ in range(80):
+        for _ in range(300):  # until ended ids are dropped next
             clock.pass_(4)
             await stores[0].fleets.tick(FLEET)
         assert not redis.exists(f"{{{FLEET}}}:marks")

@@ -56,6 +56,9 @@ end
 
 -- Whether facts may be replayed just now. O(1).
 function incarnations.is_recovering(fleet)
+  if fleet.time >= fleet.hold_until then
+    return false
+  end
   cold.load(fleet, 'recovering_until')
   return fleet.time < (fleet.recovering_until or 0)
 end

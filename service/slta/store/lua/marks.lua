@@ -101,9 +101,9 @@ function marks.changing_pools(change)
   end
 end
 
--- Drops them once no dispatcher may have facts any more. Called by ticks. O(1).
+-- Drops them once no dispatcher may have facts any more. Called each retention time. O(1).
 function marks.drop(fleet)
-  if (fleet.recovering_until or 0) > 0 and not are_open(fleet) then
+  if not are_open(fleet) and (fleet.recovering_until or 0) > 0 then
     redis.call('UNLINK', keys.of_fleet(fleet, 'marks'))
     fleet.recovering_until = 0
   end

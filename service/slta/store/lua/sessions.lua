@@ -224,6 +224,7 @@ function sessions.rotate_ended(fleet)
     fleet.older_ended = redis.call('HLEN', keys.of_ended(fleet, fleet.ended_generation))
     fleet.ended_generation = 1 - fleet.ended_generation
     fleet.ended_since = fleet.time
+    marks.drop(fleet)
     redis.call('UNLINK', keys.of_ended(fleet, fleet.ended_generation))
   end
 end

@@ -6,7 +6,6 @@ ticks = {}
 local RECENT = 500e3 -- µs after a tick in which another one changes nothing
 local COLD = { -- what a tick reads, in one command
   'suspect', 'repairs', 'ended_since', 'retention', 'utilities_version', 'pools_since', 'pools_high', 'pools_low',
-  'recovering_until',
 }
 
 local ticked = {} -- by prefix: the clock and the incarnation at the last tick of a sound fleet in this process
@@ -17,7 +16,6 @@ local function upkeep(fleet)
   cold.load(fleet, unpack(COLD))
   for _, part in ipairs({
     sessions.rotate_ended, tombstones.drop_expired, sessions.reap, drains.carry_out, expiry.run, history.append,
-    marks.drop,
   }) do
     local ok, message = pcall(part, fleet)
     if not ok then
