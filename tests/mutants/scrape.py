@@ -136,10 +136,10 @@ MUTANTS: dict[str, Mutant] = {
         "fleet_file/fleet_file",
     ),
     "fleets are ticked one after the other": python(
-        "runtime/ticks", "MAX_CONCURRENT_PACKETS = 12", "MAX_CONCURRENT_PACKETS = 1", HOUSEKEEPING
+        "runtime/tick_lanes", "MAX_CONCURRENT_PACKETS = 12", "MAX_CONCURRENT_PACKETS = 1", "runtime/tick_lanes"
     ),
     "a defect in a tick is nobody's": python(
-        "runtime/ticks", 'log.exception("tick_failed", fleet=fleet)', "pass", HOUSEKEEPING
+        "runtime/ticks", 'log.exception("tick_failed", fleet=fleet)', "pass", "runtime/tick_lanes"
     ),
     "rounds begin a second after the last one ended": python(
         "runtime/background",

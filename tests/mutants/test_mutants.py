@@ -16,7 +16,6 @@ FILES = sorted({file.stem for file in Path(__file__).parent.glob("*.py")}.differ
 TABLES: list[dict[str, Mutant]] = [import_module(f"tests.mutants.{file}").MUTANTS for file in FILES]
 NEED_SLOW_TESTS = {
     "nobody counts replicas beyond the configured number",
-    "ticks of all masters are sent to one of them",
     "a shard that is away ends the reading",
     "integrals are sums of floats",
     "more than 65,536 pools",

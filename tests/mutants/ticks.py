@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import lua, python
 
-TICKS, TURNS, SCHEDULE, BACKGROUND = "store/ticks", "store/turns", "runtime/tick_schedule", "runtime/background"
+TICKS, TURNS, SCHEDULE, LANES = "store/ticks", "store/turns", "runtime/tick_schedule", "runtime/tick_lanes"
 CLAIMS, AUDITS = "store/audit_claims", "runtime/self_audit"
 
 MUTANTS: dict[str, Mutant] = {
@@ -45,16 +45,20 @@ MUTANTS: dict[str, Mutant] = {
         "runtime/tick_schedule", "            self._due.pop(fleet, None)\n", "", SCHEDULE
     ),
     "a fleet in doubt is left to the other dispatcher": python(
-        "runtime/ticks", "turn=0 if self._store.is_doubted(fleet) else turn", "turn=turn", BACKGROUND
+        "runtime/ticks", "turn=0 if self._store.is_doubted(fleet) else turn", "turn=turn", LANES
     ),
     "ticks in a packet are not confirmed": python(
         "store/client/pipeline", "reply = unconfirmed or (reply if", "reply = (reply if", "store/durability"
     ),
-    "ticks of all masters are sent to one of them": Mutant(
-        "service/slta/store/client/functions.py",
-        "servers[self._connections.routing.where(key_of(fleet)) or fleet].append(fleet)",
-        "servers[0].append(fleet)",
-        ("tests/store/cluster/test_ticks.py",),
+    "ticks of all masters are sent to one of them": python(
+        "runtime/ticks", "dealt[self._store.fleets.server(fleet)]", "dealt[0]", LANES
+    ),
+    "each packet waits for the processor": python(
+        "runtime/tick_lanes", "asyncio.sleep(paced - _now())", "asyncio.sleep(self.schedule.pause(packet))", LANES
+    ),
+    "all fleets of a server that is away are tried": python("runtime/tick_lanes", "only_one=self.is_away", "", LANES),
+    "ticks leave half of the time free, whatever a round takes": python(
+        "runtime/tick_schedule", "min(1 / (1 - SHARE), ", "max(1 / (1 - SHARE), ", SCHEDULE
     ),
     "each dispatcher audits each fleet": lua(
         "audit_claims", "if not audit_claims.is_due(fleet) then", "if false then", CLAIMS

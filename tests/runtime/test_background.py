@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
@@ -21,15 +17,13 @@ from slta.auth.keys import Access, generate_key
 from slta.fleet_file import Specs, load_yaml
 from slta.fleet_file.applying import apply_file
 from slta.metrics import Metrics
-from slta.models import Ticked
 from slta.models.errors import SessionTypeInUseError
-from slta.runtime import background, tick_schedule, ticks, vanished_fleets
-from slta.runtime.automatic_repairs import AutomaticRepairs
+from slta.runtime import background, tick_lanes, tick_schedule, vanished_fleets
 from slta.runtime.background import _every_second
-from slta.runtime.ticks import Ticks
 from slta.store import Store, StoreSettings, fleets
 from tests import rawstate
 from tests.runtime.conftest import dispatching
+from tests.runtime.virtual_time import VirtualTime
 
 LOOKS = 20_000
 KEYS = "keys:\n  - {id: %s, sha256: %s, scopes: [admin]}\n"
@@ -41,7 +35,7 @@ def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in (
         (background, "ROUND_SECONDS"),
         (background, "MIN_PAUSE_SECONDS"),
-        (ticks, "GATHER_SECONDS"),
+        (tick_lanes, "GATHER_SECONDS"),
         (tick_schedule, "TICK_SECONDS"),
     ):
         monkeypatch.setattr(module, name, 0.01)
@@ -75,82 +69,11 @@ def ticked(redis: Redis, fleet: str) -> bool:
 async def test_a_fleet_that_cannot_be_ticked_keeps_no_other_from_its_tick(
     store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ticks, "MAX_CONCURRENT_PACKETS", 1)
+    monkeypatch.setattr(tick_lanes, "MAX_CONCURRENT_PACKETS", 1)
     rawstate.poke(redis, "a", policy="not-yet")
     async with dispatching(store):
         await until_ticked(store, redis, "b")
     assert not ticked(redis, "a")
-
-
-class VirtualTime(asyncio.SelectorEventLoop):
-    """An event loop whose time stands still while something runs, and jumps to what is due next when nothing does."""
-
-    _now = 0.0
-    _ready: Any
-    _scheduled: Any
-
-    def time(self) -> float:
-        return self._now
-
-    def _run_once(self) -> None:
-        if not self._ready and self._scheduled:
-            self._now = max(self._now, self._scheduled[0].when())
-        super()._run_once()  # type: ignore[misc] # it has no public name
-
-
-class Ticking:
-    """The fleets `a` and `b`, and which of them were ticked. Leases of `a` are left, whose end is what `of_a` does."""
-
-    def __init__(self, of_a: Callable[[], Awaitable[object]], doubted: str = "") -> None:
-        self.ticked: list[str] = []
-        self.turn = 0.0
-        self._of_a = of_a
-        store: Any = SimpleNamespace(fleets=self, keep_only=lambda _: None, is_doubted=doubted.__contains__)
-        self.ticks = Ticks(store, AutomaticRepairs(store, Specs(), lambda *_: None))
-
-    async def names(self) -> list[str]:
-        return ["a", "b"]
-
-    async def tick_many(self, names: Sequence[str]) -> dict[str, Ticked]:
-        self.ticked += names
-        ticked = Ticked(suspect=None, remain=False, recent=False, audit_is_due=False, turn_seconds=self.turn, seconds=0)
-        return {name: replace(ticked, remain=name == "a") for name in names}
-
-    async def tick(self, fleet: str) -> None:
-        assert fleet == "a"
-        await self._of_a()
-
-    async def run(self, seconds: float) -> None:
-        assert await self.ticks.round() == ""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.ticks.run()
-
-
-def test_a_tick_that_takes_long_keeps_no_other_fleet_from_its_own() -> None:
-    with asyncio.Runner(loop_factory=VirtualTime) as runner:
-        fleets = Ticking(asyncio.Event().wait)
-        runner.run(fleets.run(10))
-    assert fleets.ticked.count("a") == 1
-    assert fleets.ticked.count("b") >= 8
-
-
-def test_a_fleet_whose_past_is_in_doubt_is_ticked_each_second_whatever_its_turn() -> None:
-    with asyncio.Runner(loop_factory=VirtualTime) as runner:
-        fleets = Ticking(AsyncMock(), doubted="a")
-        fleets.turn = 2.0
-        runner.run(fleets.run(20))
-    assert fleets.ticked.count("a") >= 16
-    assert fleets.ticked.count("b") <= 11
-
-
-def test_a_defect_in_a_tick_is_logged_and_each_fleet_is_ticked_again(capsys: pytest.CaptureFixture[str]) -> None:
-    with asyncio.Runner(loop_factory=VirtualTime) as runner:
-        fleets = Ticking(AsyncMock(side_effect=ZeroDivisionError("a defect")))
-        runner.run(fleets.run(1.5))
-    assert min(map(fleets.ticked.count, "ab")) >= 2
-    assert fleets.ticks.first_round.is_set()
-    assert "ZeroDivisionError: a defect" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("quick_rounds")

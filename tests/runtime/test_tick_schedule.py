@@ -74,11 +74,16 @@ def test_without_fleets_none_is_ever_due() -> None:
 
 def packets(costs: dict[str, float]) -> list[int]:
     """Sizes of the packets of fleets that took so many seconds of the server in their last tick."""
+    return list(map(len, known(costs).take(9)))
+
+
+def known(costs: dict[str, float]) -> TickSchedule:
     ticking = schedule(*costs)
-    ticking.take(0)
-    for fleet, seconds in costs.items():
-        ticking.ticked(fleet, 0, seconds, turn=0)
-    return list(map(len, ticking.take(9)))
+    for _ in range(99):
+        ticking.take(9)
+        for fleet, seconds in costs.items():
+            ticking.ticked(fleet, 0, seconds, turn=0)
+    return ticking
 
 
 @pytest.mark.parametrize(
@@ -99,8 +104,24 @@ def test_fleets_of_which_nothing_is_known_fill_a_packet() -> None:
     assert list(map(len, ticking.take(0))) == [PACKET_FLEETS, 1]
 
 
-def test_a_cheap_tick_lowers_the_estimate_of_a_dear_one_slowly() -> None:
-    ticking = schedule("a")
-    ticking.ticked("a", 0, 0.001, turn=0)
-    ticking.ticked("a", 0, 0.0, turn=0)
-    assert ticking.seconds(["a"]) == pytest.approx(0.0009)
+@pytest.mark.parametrize(("fleets", "seconds", "pause"), [(2, 0.001, 0.002), (1000, 0.002, 0.002), (1000, 0.5, 0.002)])
+def test_half_of_the_servers_time_is_free_unless_a_round_would_take_more_than_two_seconds(
+    fleets: int, seconds: float, pause: float
+) -> None:
+    ticking = known({str(number): seconds for number in range(fleets)})
+    ticking.take(9)
+    assert ticking.pause(["1"]) == pytest.approx(pause)
+
+
+def test_the_estimate_of_a_fleet_is_the_mean_of_its_last_ticks() -> None:
+    ticking = known({"a": 0.0})
+    for seconds in (0.001, 0.003):
+        ticking.ticked("a", 0, seconds, turn=0)
+    ticking.take(9)
+    assert ticking.pause(["a"]) == pytest.approx(0.0035)
+
+
+def test_of_a_server_that_is_away_one_fleet_is_taken() -> None:
+    ticking = schedule("a", "b")
+    assert ticking.take(0, only_one=True) == [["a"]]
+    assert ticking.take(0) == [["b"]]

@@ -55,6 +55,11 @@ SHARDS = GaugeDef(
     "Masters of the store by the result of this process's last test write, `ready` or as in /readyz.",
     ("status",),
 )
+HELD = GaugeDef(
+    "leases_held_seconds",
+    "Longest time for which no lease of a fleet ends: up to 60 after more than 5 s between two of its ticks.",
+    (),
+)
 VANISHED = CounterDef("fleets_vanished", "Fleets that disappeared from the store without being deleted.", ())
 EVICTS = GaugeDef(
     "store_evicts",
@@ -102,6 +107,7 @@ class ProcessMetrics:
         self._not_replayed = NOT_REPLAYED.create(self.registry)
         self._surplus_replicas = SURPLUS_REPLICAS.create(self.registry)
         self._shards = SHARDS.create(self.registry)
+        self._held = HELD.create(self.registry)
         self._vanished = VANISHED.create(self.registry)
         self._evicts = EVICTS.create(self.registry)
         self._unlisted = UNLISTED.create(self.registry)
@@ -174,6 +180,10 @@ class ProcessMetrics:
     def watch_connections(self, count: Callable[[], float]) -> None:
         """Read the number of open connections from `count` at each scrape."""
         self._connections.set_function(count)
+
+    def watch_held(self, seconds: Callable[[], float]) -> None:
+        """Read the longest time for which leases are held from `seconds` at each scrape."""
+        self._held.set_function(seconds)
 
     def watch_surplus_replicas(self, count: Callable[[], float]) -> None:
         """Read the number of surplus replicas from `count` at each scrape."""

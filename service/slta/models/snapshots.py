@@ -145,7 +145,8 @@ class Ticked:
     """Result of one tick. `remain`: expired leases are left. `recent`: another one has just done it.
 
     `audit_is_due`: the fleet is to be audited, and no dispatcher does so. `turn_seconds`: time to the caller's turn to
-    tick it again; 0 if it has none. `seconds` is the server's processor time.
+    tick it again; 0 if it has none. `held_seconds`: fleet time until leases end again, after too long a gap between
+    ticks. `seconds` is the processor time of the server's process.
     """
 
     suspect: Suspect | None
@@ -153,6 +154,7 @@ class Ticked:
     recent: bool
     audit_is_due: bool
     turn_seconds: float
+    held_seconds: float
     seconds: float
 
 

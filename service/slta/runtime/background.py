@@ -69,6 +69,7 @@ class BackgroundTasks:
         self._repairs = AutomaticRepairs(self.store, self.specs, self.metrics.repair_blocked)
         self._audits = SelfAudits(self.store, self.specs, self.metrics.unlisted_audited)
         self._ticks = Ticks(self.store, self._repairs, self._audits.due, self.metrics.fleet_vanished)
+        self.metrics.watch_held(lambda: self._ticks.held_seconds)
         self._eviction: Eviction | None = None
         self._logged_errors = set[tuple[str, str]]()
 

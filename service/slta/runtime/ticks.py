@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 
 import structlog
 
 from slta.models import Ticked
-from slta.models.errors import DispatchError, RepairingError, StoreUnavailableError, UnknownFleetError
+from slta.models.errors import (
+    DispatchError,
+    OutcomeUnknownError,
+    RepairingError,
+    StoreUnavailableError,
+    UnknownFleetError,
+)
 from slta.runtime.automatic_repairs import AutomaticRepairs
-from slta.runtime.tick_schedule import TickSchedule
+from slta.runtime.tick_lanes import TickLane
 from slta.runtime.vanished_fleets import Absences
 from slta.store import Store
 from slta.store.library import layout_mismatch
 
-MAX_CONCURRENT_PACKETS = 12
-"""Together with the snapshots of a scrape they use half of the store's connection pool."""
-GATHER_SECONDS = 0.05
-"""Time from one look for due fleets to the next, so that they share packets."""
-MAX_IDLE_SECONDS = 1.0
+UNANSWERED = StoreUnavailableError | OutcomeUnknownError | None
+"""What comes of a tick that the server has not answered, or rejected with all others."""
 
 log = structlog.get_logger(__name__)
 
@@ -43,12 +46,14 @@ class Ticks:
         self._repairs = repairs
         self._audit_due = audit_due
         self._vanished = vanished
-        self._schedule = TickSchedule()
-        self._rescheduled = asyncio.Event()
+        self._lanes: dict[object, TickLane] = {}
+        self._lane_of: dict[str, TickLane] = {}
+        self._dealt = asyncio.Event()
         self._absences = Absences()
         self._names: Collection[str] | None = None
         self._outcomes: dict[str, str] = {}
         self._mismatches: dict[str, str] = {}
+        self._held: dict[str, float] = {}
         self.first_round = asyncio.Event()
         """Set once all fleets have been ticked."""
 
@@ -72,36 +77,41 @@ class Ticks:
         kept = self._names = frozenset(names)
         self._outcomes = {fleet: code for fleet, code in self._outcomes.items() if fleet in kept}
         self._mismatches = {fleet: why for fleet, why in self._mismatches.items() if fleet in kept}
-        self._schedule.keep_only(kept, _now())
+        self._held = {fleet: seconds for fleet, seconds in self._held.items() if fleet in kept}
+        self._deal(kept)
         self._conclude()
 
+    def _deal(self, names: Collection[str]) -> None:
+        """Give each fleet to the lane of its server."""
+        dealt = defaultdict[object, list[str]](list)
+        for fleet in names:
+            dealt[self._store.fleets.server(fleet)].append(fleet)
+        for server in self._lanes.keys() | dealt.keys():
+            lane = self._lanes.setdefault(server, TickLane(self.tick, self._store.is_refusing))
+            lane.keep_only(dealt[server])
+        self._lanes = {server: lane for server, lane in self._lanes.items() if dealt[server]}
+        self._lane_of = {fleet: self._lanes[server] for server, fleets in dealt.items() for fleet in fleets}
+        self._dealt.set()
+
+    @property
+    def held_seconds(self) -> float:
+        """Longest time for which leases of a fleet do not end, by the last tick of each; 0 without any."""
+        return max(self._held.values(), default=0.0)
+
     def _conclude(self) -> None:
-        self._rescheduled.set()
         self._store.layout_mismatch = min(self._mismatches.values(), default="")
         if self._names is not None and len(self._outcomes) == len(self._names):
             self.first_round.set()
 
     async def run(self) -> None:
         """Tick each fleet when it is due, until cancelled."""
-        free = asyncio.Semaphore(MAX_CONCURRENT_PACKETS)
+        running: dict[TickLane, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as group:
             while True:
-                packets = self._schedule.take(_now())
-                earliest = _now() + (GATHER_SECONDS if packets else 0)
-                for packet in packets:
-                    await free.acquire()
-                    group.create_task(self.tick(packet)).add_done_callback(lambda _: free.release())
-                    await asyncio.sleep(self._schedule.seconds(packet))  # so that half of the server's time is free
-                await self._until_due(earliest)
-
-    async def _until_due(self, earliest: float) -> None:
-        """Wait until `earliest`, and until a fleet is due."""
-        latest = _now() + MAX_IDLE_SECONDS
-        while _now() < (until := max(earliest, min(self._schedule.next_due, latest))):
-            self._rescheduled.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(until):
-                    await self._rescheduled.wait()
+                self._dealt.clear()
+                lanes = self._lanes.values()
+                running = {lane: running.get(lane) or group.create_task(lane.run()) for lane in lanes}
+                await self._dealt.wait()
 
     async def tick(self, fleets: Sequence[str]) -> None:
         """Tick fleets in one packet, each even if another fails. Those that need more calls come last."""
@@ -110,9 +120,16 @@ class Ticks:
             results |= await self._store.fleets.tick_many(fleets)
         except Exception:
             log.exception("ticks_failed")
+        self._heard(self._lane_of.get(fleets[0]), results.values())
         for fleet in sorted(fleets, key=lambda fleet: _needs_more(results[fleet])):
             await self._settle(fleet, results[fleet])
         self._conclude()
+
+    def _heard(self, lane: TickLane | None, results: Collection[Ticked | DispatchError | None]) -> None:
+        """Tell a lane whether its server answers. If it is away, that is the outcome of all its fleets."""
+        if lane:
+            lane.heard(answers=not all(isinstance(one, UNANSWERED) for one in results))
+            self._outcomes |= dict.fromkeys(lane.schedule.fleets if lane.is_away else (), StoreUnavailableError.code)
 
     async def _settle(self, fleet: str, result: Ticked | DispatchError | None) -> None:
         """Process the result of a tick, and schedule the next one, also after a defect (None)."""
@@ -123,8 +140,12 @@ class Ticks:
             log.exception("tick_failed", fleet=fleet)
         if isinstance(result, Ticked) and result.audit_is_due:
             self._audit_due(fleet)
-        seconds, turn = (result.seconds, result.turn_seconds) if isinstance(result, Ticked) else (0, 0)
-        self._schedule.ticked(fleet, _now(), seconds, turn=0 if self._store.is_doubted(fleet) else turn)
+        seconds, turn, held = 0.0, 0.0, 0.0
+        if isinstance(result, Ticked):
+            seconds, turn, held = result.seconds, result.turn_seconds, result.held_seconds
+        if lane := self._lane_of.get(fleet):
+            lane.ticked(fleet, seconds, turn=0 if self._store.is_doubted(fleet) else turn)
+            self._held[fleet] = held
         if self._names and fleet in self._names:
             self._outcomes[fleet] = code
 

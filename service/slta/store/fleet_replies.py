@@ -18,7 +18,7 @@ def configured(reply: Reply) -> Configured:
 
 def ticked(reply: Reply) -> Ticked:
     """Parse the reply of `tick`."""
-    outcome, first, word, audit, turn, micros = reply
+    outcome, first, word, audit, turn, held, micros = reply
     suspect = Suspect(ours=bool(first), blocked=word) if outcome == "SUSPECT" else None
     return Ticked(
         suspect=suspect,
@@ -26,6 +26,7 @@ def ticked(reply: Reply) -> Ticked:
         recent=word == "recent" and not suspect,
         audit_is_due=bool(audit),
         turn_seconds=turn / MICROSECONDS,
+        held_seconds=held / MICROSECONDS,
         seconds=micros / MICROSECONDS,
     )
 

@@ -159,8 +159,12 @@ class Fleets:
                 break
         return ticked.suspect
 
+    def server(self, fleet: str) -> object:
+        """Last known address of the server on which the fleet lies, or would lie; None if it is not known."""
+        return self._functions.server(fleet)
+
     async def tick_many(self, fleets: Sequence[str]) -> Mapping[str, Ticked | errors.DispatchError]:
-        """One call of `tick` for each fleet, in one packet; a fleet that was ticked just now stays as it is."""
+        """One call of `tick` for each fleet of a server, in one packet; one that was ticked just now stays as it is."""
         replies = await self._functions.change_many("tick", fleets, SHARED)
         return {
             fleet: reply if isinstance(reply, errors.DispatchError) else fleet_replies.ticked(reply)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
+from slta.fleet_file import Specs
 from slta.models import Ticked
-from slta.models.errors import DispatchError
+from slta.runtime.automatic_repairs import AutomaticRepairs
+from slta.runtime.background import cancel_all
+from slta.runtime.ticks import Ticks
 from slta.store import Store
 from tests.clusters import Cluster
 from tests.store.cluster.test_masters import move
@@ -29,21 +33,32 @@ async def fleets(nodes: Cluster, store: Store, calls: Calls) -> list[str]:
     return made
 
 
-def kinds(ticked: Mapping[str, Ticked | DispatchError]) -> dict[str, bool]:
-    """Which fleets were ticked."""
-    return {fleet: isinstance(outcome, Ticked) for fleet, outcome in ticked.items()}
+def ticked(nodes: Cluster, fleet: str) -> bool:
+    return bool(nodes.owner(fleet).ask("EXISTS", f"{{{fleet}}}:past:60"))
+
+
+@asynccontextmanager
+async def ticking(store: Store) -> AsyncIterator[Ticks]:
+    ticks = Ticks(store, AutomaticRepairs(store, Specs(), lambda *_: None))
+    await ticks.round()
+    running = asyncio.create_task(ticks.run())
+    yield ticks
+    await cancel_all([running])
 
 
 async def test_fleets_are_ticked_in_one_packet_for_each_master(store: Store, fleets: list[str], calls: Calls) -> None:
-    assert kinds(await store.fleets.tick_many(fleets)) == dict.fromkeys(fleets, True)
-    assert calls.functions == [("tick", 2)] * 3
+    async with ticking(store) as ticks:
+        await ticks.first_round.wait()
+    assert calls.functions[:3] == [("tick", 2)] * 3
 
 
 async def test_a_master_that_is_away_keeps_the_ticks_of_no_other(
     nodes: Cluster, store: Store, fleets: list[str]
 ) -> None:
     nodes.masters()[0].freeze()
-    assert kinds(await store.fleets.tick_many(fleets)) == dict(zip(fleets, [False] * 2 + [True] * 4, strict=True))
+    async with ticking(store):
+        while not all(ticked(nodes, fleet) for fleet in fleets[2:]):
+            await store.check()
 
 
 async def test_a_fleet_whose_slot_has_moved_and_one_without_the_library_are_ticked(
@@ -52,4 +67,5 @@ async def test_a_fleet_whose_slot_has_moved_and_one_without_the_library_are_tick
     first, second, _ = nodes.masters()
     await asyncio.to_thread(move, nodes, fleets[0], second)
     first.ask("FUNCTION", "FLUSH", "SYNC")
-    assert kinds(await store.fleets.tick_many(fleets)) == dict.fromkeys(fleets, True)
+    outcomes = await store.fleets.tick_many(fleets[:2])
+    assert [type(outcome) for outcome in outcomes.values()] == [Ticked, Ticked]

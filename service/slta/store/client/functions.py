@@ -68,20 +68,10 @@ class FunctionClient:
     async def change_many(
         self, function: str, fleets: Sequence[str], *arguments: Argument
     ) -> Mapping[str, Reply | DispatchError]:
-        """As `change` for each of several fleets, in one packet per server; an error is the value of its fleet only."""
-        packets = [self._change_packet(packet, function, arguments) for packet in self._by_server(fleets)]
-        return {fleet: reply for packet in await asyncio.gather(*packets) for fleet, reply in packet.items()}
+        """As `change` for each of several fleets of one server, in one packet; an error is the value of its fleet only.
 
-    def _by_server(self, fleets: Sequence[str]) -> Collection[Sequence[str]]:
-        """The fleets by the server of their keys; one whose server is not known is alone."""
-        servers = defaultdict[object, list[str]](list)
-        for fleet in fleets:
-            servers[self._connections.routing.where(key_of(fleet)) or fleet].append(fleet)
-        return servers.values()
-
-    async def _change_packet(
-        self, fleets: Sequence[str], function: str, arguments: Sequence[Argument]
-    ) -> dict[str, Reply | DispatchError]:
+        A fleet that lies elsewhere is called alone.
+        """
         requests = {key_of(fleet): self._request("FCALL", function, fleet, arguments) for fleet in fleets}
         started = perf_counter()
         try:
@@ -216,8 +206,11 @@ class FunctionClient:
 
     def are_together(self, fleet: str, other: str) -> bool:
         """Whether the keys of two fleets or tags are on one server."""
-        where = self._connections.routing.where
-        return where(key_of(fleet)) == where(key_of(other))
+        return self.server(fleet) == self.server(other)
+
+    def server(self, fleet: str) -> Address | None:
+        """Last known address of the server of the keys of a fleet or tag; None if it is not known."""
+        return self._connections.routing.where(key_of(fleet))
 
     async def load_everywhere(self) -> None:
         """Load the library on all servers that can be reached; the next call loads it on the others."""

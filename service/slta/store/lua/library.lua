@@ -94,8 +94,8 @@ local replay_facts = with_fleet(present_fleet, function(fleet, args)
   return batches.run(fleet, args, batches.FACTS)
 end)
 
--- ARGV: time, '1' if several dispatchers share the ticks -> the reply of `ticks.run`, the µs of the server's processor
--- that it took. Idempotent; each dispatcher calls it again when the reply says so, else after about a second.
+-- ARGV: time, '1' if several dispatchers share the ticks -> the reply of `ticks.run`, the µs of fleet time until leases
+-- end again, the µs of the server's processor that it took. Idempotent; each dispatcher calls it again when the reply says so, else after about a second.
 local function tick(key_list, args)
   local began = os.clock()
   local fleet, refusal = present_fleet(key_list, args)
@@ -103,6 +103,7 @@ local function tick(key_list, args)
     return refusal
   end
   local reply = ticks.run(key_list[1], fleet, args[2])
+  reply[#reply + 1] = fleet and math.max(0, fleet.hold_until - fleet.time) or 0
   reply[#reply + 1] = (os.clock() - began) * 1e6
   return reply, fleet
 end
