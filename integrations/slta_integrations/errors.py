@@ -15,6 +15,11 @@ class UnusableError(Exception):
     """An option, file or reply that cannot be used; the message gives the reason and the remedy."""
 
 
+def printable(text: str) -> str:
+    """One line without control characters, which a server or a client may have written: they are escaped."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 @contextmanager
 def in_one_line() -> Iterator[None]:
     """Print UnusableError and OSError as one line and exit."""
@@ -26,5 +31,5 @@ def in_one_line() -> Iterator[None]:
         reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     else:
         return
-    sys.stderr.write(f"slta: {reason}\n")
+    sys.stderr.write(f"slta: {printable(reason)}\n")
     raise typer.Exit(USER_ERROR)

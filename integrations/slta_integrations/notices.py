@@ -1,10 +1,12 @@
-"""Log messages of a long-running command: each kind of warning at most once a minute."""
+"""Log messages of a long-running command: one line each, and each kind of warning at most once a minute."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
+
+from slta_integrations.errors import printable
 
 SPACING_SECONDS = 60.0
 
@@ -25,16 +27,16 @@ class Notices:
 
     def tell(self, message: str) -> None:
         """Log what happens once."""
-        self._logger.info(message)
+        self._logger.info(printable(message))
 
     def say(self, kind: str, message: str) -> None:
         """Log a warning unless one of this kind was logged within the last minute."""
         now = self._clock()
         if now - self._said.get(kind, -SPACING_SECONDS) >= SPACING_SECONDS:
             self._said[kind] = now
-            self._logger.warning(message)
+            self._logger.warning(printable(message))
 
     def over(self, kind: str, message: str) -> None:
         """Log that what was said of this kind is over."""
         if self._said.pop(kind, None) is not None:
-            self._logger.info(message)
+            self._logger.info(printable(message))

@@ -57,6 +57,11 @@ async def test_a_command_has_its_output_or_its_problem(
     assert await ask(shell(script)) == result
 
 
+async def test_whatever_a_probe_raises_is_its_own_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "_run", lambda *_: 1 // 0)
+    assert await ask(shell("true")) == Probed(problem="integer division or modulo by zero")
+
+
 async def test_a_command_that_is_not_there_is_a_problem() -> None:
     result = await ask(Probe("p", "health", Source(command=["/nowhere/x"])))
     assert "No such file" in result.problem
@@ -141,6 +146,7 @@ async def test_a_body_without_end_is_a_problem(monkeypatch: pytest.MonkeyPatch) 
         (b'{"session_ids": []}', ()),
         (b"user 7\n", (session_id_of("user 7"),)),
         (b'["a/b"]', (session_id_of("a/b"),)),
+        (rb'["\ud800"]', (session_id_of(b"\xed\xa0\x80".decode(errors="surrogateescape")),)),
     ],
 )
 def test_a_list_is_json_or_lines(output: bytes, ids: tuple[str, ...]) -> None:
@@ -159,6 +165,7 @@ def test_what_is_no_list_is_refused(output: str) -> None:
         ({"a": "video"}, {"a": "video"}),
         ({"a": "video", "gone": "chat"}, {"a": "video"}),
         ({"user 7": "chat"}, {session_id_of("user 7"): "chat"}),
+        ({"\ud800": "chat"}, {}),
         ({}, {}),
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from slta_integrations.agent import probing
 from slta_integrations.agent.calls import Call
 from slta_integrations.agent.config import MARK
 from slta_integrations.agent.probing import Probe, Probed
@@ -209,6 +210,14 @@ def test_a_count_that_failed_is_left_out() -> None:
     played.run(6)
     assert [body["heartbeats"][0].get("count") for body in played.bodies("heartbeats")] == [None, 3, None, None]
     assert played.count("probe_failures_total", pool="p", kind="count") == 2
+
+
+def test_an_output_that_breaks_its_reader_is_a_failure_of_its_pool_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "count_of", lambda output: [3][len(output)])
+    played = Played("p", "q", pool={"count": {"command": ["count"]}})
+    played.run(10)
+    assert played.count("probe_failures_total", pool="p", kind="count") == 3
+    assert len(played.times("heartbeats")) == 4
 
 
 def test_a_heartbeat_waits_half_a_second_for_a_count_and_no_longer() -> None:

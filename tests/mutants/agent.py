@@ -43,6 +43,9 @@ MUTANTS = {
     "an output of nothing is an empty list": python(
         "probe_output", "    if not text:\n", "    if text is None:\n", "agent_sources"
     ),
+    "one output ends the probes of all pools": python(
+        "probing", "except Exception as error:", "except UnicodeEncodeError as error:", "agent_state"
+    ),
     "what a command started stays": python(
         "sources", "os.killpg(process.pid, signal.SIGKILL)", "process.kill()", "agent_sources"
     ),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from slta_integrations.agent.config import Health, Source
 from slta_integrations.agent.metrics import Metrics
 from slta_integrations.agent.pool import FAILURES, Pool
-from slta_integrations.agent.probe_output import UnreadableError, count_of, listing_of
+from slta_integrations.agent.probe_output import count_of, listing_of
 from slta_integrations.notices import Notices
 
 COUNT_WAIT_SECONDS = 0.5
@@ -91,8 +91,8 @@ class Probes:
                 pool.count = count_of(output)
             elif probe.kind == "sessions":
                 (pool.listed, pool.listed_types), pool.asked_as_of = listing_of(output), probe.as_of
-        except UnreadableError as error:
-            return str(error)
+        except Exception as error:  # noqa: BLE001 - an output that nobody foresaw must not end the other probes
+            return str(error) or type(error).__name__
         return ""
 
     def _apply_health(self, pool: Pool, health: Health, now: float, *, healthy: bool) -> None:

@@ -34,7 +34,7 @@ async def ask(probe: Probe) -> Probed:
         return Probed(problem=f"took over {probe.source.timeout_seconds:g} s")
     except _TooLongError:
         return Probed(problem=f"wrote over {MAX_BYTES:,} bytes")
-    except (OSError, ValueError, aiohttp.ClientError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever happens to one probe must not end the others
         return Probed(problem=str(error) or type(error).__name__)
 
 
