@@ -95,6 +95,8 @@ class FakeApiServer:
     """Status of watches; 0 for none."""
     tls: ssl.SSLContext | None = None
     history: list[Change] = field(default_factory=list)
+    silent: set[web.StreamResponse] = field(default_factory=set)
+    """Watches that are open, send nothing and do not end."""
     streams: dict[web.StreamResponse, asyncio.Transport] = field(default_factory=dict)
     waiting: asyncio.Condition = field(default_factory=asyncio.Condition)
     queries: list[dict[str, str]] = field(default_factory=list)
@@ -206,7 +208,11 @@ class FakeApiServer:
         assert isinstance(request.transport, asyncio.Transport)
         self.streams[response] = request.transport
         try:
-            await self._stream(response, kind, version)
+            async with asyncio.timeout(int(request.query["timeoutSeconds"])):
+                await self._stream(response, kind, version)
+        except TimeoutError:
+            if response in self.silent:
+                await self._stopping.wait()
         except ConnectionError:
             pass
         finally:
@@ -218,7 +224,7 @@ class FakeApiServer:
         while True:
             new = [change.event for change in self.history[index:] if change.plural == kind]
             index = len(self.history)
-            if new:
+            if new and response not in self.silent:
                 await response.write(b"".join(map(_line, new)))
             async with self.waiting:
                 while len(self.history) == index:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from slta_integrations.kubernetes import election, lease, pools, reconciler, watcher
+from slta_integrations.kubernetes import api_server, election, lease, pools, reconciler, watcher
 from slta_integrations.kubernetes.api_server import Access
 from slta_integrations.kubernetes.wanted import Selection, pool_id
 from tests.awaiting import until
@@ -24,6 +24,7 @@ from tests.live_fleet import Fleet
 
 OTHERS = {"c-1", "c-2", "c-3"}
 """Pools of the fleet that the watcher did not make."""
+MODIFIED = b'{"type":"MODIFIED","object":{"addressType":"IPv4","metadata":{"name":"c-aaaaa","resourceVersion":"%b"}}}'
 GRACE = 60.0
 """Seconds of the clock that a test moves."""
 
@@ -245,6 +246,48 @@ def test_a_watch_that_is_refused_ends_in_a_new_list(scene: Scene, status: int) -
     until(lambda: verbs().count("list") >= 2)
     refused = verbs()[: verbs().index("list", 1)].count("watch") - 1
     assert refused == (1 if status == 410 else watcher.MAX_RESUMES)
+
+
+def test_a_watch_that_is_refused_again_and_again_is_tried_twice_a_minute(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounds: list[float] = []
+
+    def pause(bound: float) -> float:
+        bounds.append(bound)
+        return 0.0
+
+    monkeypatch.setattr(watcher, "pause_seconds", pause)
+    monkeypatch.setattr(watcher, "MAX_DELAY_SECONDS", 30.0)
+    scene.api.refuses_watches = 410
+    watching = scene.watch()
+    until(lambda: bounds[-2:] == [30.0, 30.0])
+    assert watching.value("lists_total", kind="endpointslices") >= 2
+
+
+@pytest.mark.parametrize("is_silent", [False, True])
+def test_a_watch_is_resumed_when_its_time_is_over(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, is_silent: bool
+) -> None:
+    monkeypatch.setattr(api_server, "WATCH_SECONDS", 1)
+    monkeypatch.setattr(api_server, "DEAD_SECONDS", 1.2)
+    watching = scene.watch()
+    until(lambda: scene.api.streams)
+    if is_silent:
+        scene.api.silent.update(scene.api.streams)
+        scene.has(endpoint("a", "10.0.0.1"))
+        scene.until_pools(a="active")
+    until(lambda: watching.value("watches_total", kind="endpointslices") == 2)
+    assert watching.value("lists_total", kind="endpointslices") == 1
+
+
+@pytest.mark.parametrize("line", [b"[" * 10**5, MODIFIED % (b"9" * 5000)])
+def test_a_line_that_no_api_server_writes_does_not_end_the_watcher(scene: Scene, line: bytes) -> None:
+    scene.watch()
+    until(lambda: scene.api.streams)
+    scene.api.cut(line + b"\n")
+    scene.has(endpoint("a", "10.0.0.1"))
+    scene.until_pools(a="active")
 
 
 def test_a_bookmark_is_where_the_next_watch_begins(scene: Scene) -> None:

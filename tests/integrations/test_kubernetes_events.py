@@ -17,6 +17,7 @@ from slta_integrations.kubernetes.events import (
     Objects,
     StreamError,
     decode,
+    version_of,
 )
 
 
@@ -60,7 +61,9 @@ def test_an_error_of_410_says_to_list_anew() -> None:
         decode(b'{"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old"}}')
 
 
-@pytest.mark.parametrize("line", [b"{", b"[]", b'{"type":"ADDED"}', b'{"type":"ERROR","object":{"code":500}}'])
+@pytest.mark.parametrize(
+    "line", [b"{", b"[]", b'{"type":"ADDED"}', b'{"type":"ERROR","object":{"code":500}}', b"[" * 10**5]
+)
 def test_what_is_no_event_ends_the_stream(line: bytes) -> None:
     with pytest.raises(StreamError) as raised:
         decode(line)
@@ -90,6 +93,11 @@ def test_versions_that_are_no_numbers_are_taken_as_they_come() -> None:
     held = objects(item("a", "x9"))
     assert held.apply(Event("MODIFIED", item("a", "x8", says="new")))
     assert list(held.values) == ["new"]
+
+
+@pytest.mark.parametrize("version", ["9" * 5000, "\ud800", "0"])
+def test_a_version_that_cannot_be_is_no_number(version: str) -> None:
+    assert version_of(item("a", version)) == 0
 
 
 def test_a_list_takes_the_place_of_all_objects() -> None:

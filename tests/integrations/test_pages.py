@@ -11,7 +11,7 @@ from prometheus_client import Counter, generate_latest
 from slta_integrations import agent, follow, kubernetes
 from slta_integrations.agent import pool, probe_output, probing, state_machine
 from slta_integrations.follow import checkpoints, command, follower, log_tail, operations, sender, spool
-from slta_integrations.kubernetes import lease, pools, reconciler, wanted, watcher
+from slta_integrations.kubernetes import api_server, lease, pools, reconciler, wanted, watcher
 from tests.docs.pages import ROOT, Page, documented_metrics
 from tests.inventory import each
 
@@ -95,6 +95,9 @@ LIMITS = {
     "kubernetes": [
         f"or {watcher.MAX_RESUMES} failures in a row",
         f"it waits {watcher.SETTLE_SECONDS:g} s for what it missed",
+        f"with pauses of up to {watcher.MAX_DELAY_SECONDS:g} s",
+        f"A watch ends every {api_server.WATCH_SECONDS} s",
+        f"resumed after {api_server.DEAD_SECONDS:g} s",
         f"pauses of up to {reconciler.MAX_DELAY_SECONDS:g} s",
         f"tried again every {pools.REFUSED_SECONDS:g} s",
         f"renewed every {lease.RETRY_SECONDS:g} s",

@@ -53,11 +53,12 @@ MUTANTS = {
         "lease", "if version != self._seen_version:", "if not self._seen_version:", "kubernetes_lease"
     ),
     "after 410 the watch is tried again and again": python(
-        "watcher",
-        '            except ExpiredError:\n                self.objects.resource_version = ""\n',
-        "            except ExpiredError:\n                pass\n",
-        "kubernetes",
+        "watcher", "if isinstance(error, StreamError) or self", "if self", "kubernetes"
     ),
+    "a list ends the pauses of a watch that is refused": python(
+        "watcher", "if self._received_at >= self._current_from + SETTLE_SECONDS:", "if True:", "kubernetes"
+    ),
+    "a watch that is dead is waited for": python("api_server", "total=DEAD_SECONDS,", "total=None,", "kubernetes"),
     "the token is read once": python(
         "api_server", "**self._access.headers()", '"Authorization": "Bearer first"', "kubernetes"
     ),

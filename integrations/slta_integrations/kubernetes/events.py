@@ -16,6 +16,7 @@ T = TypeVar("T")
 MAX_LINE_BYTES = 16 << 20
 """An object has at most some 3 MB, as the store of the API server takes no more."""
 GONE = 410
+MAX_VERSION_DIGITS = 100
 
 
 class StreamError(Exception):
@@ -51,7 +52,7 @@ def decode(line: bytes) -> Event:
     """The event of a line. Raises ExpiredError for an ERROR with 410, StreamError for others and for what is none."""
     try:
         body = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StreamError(f"a line of a watch is not JSON: {error}") from None
     match body:
         case {"type": "ERROR", "object": dict(status)}:
@@ -114,9 +115,9 @@ class Objects(Generic[T]):
 
 
 def version_of(item: Mapping[str, Any]) -> int:
-    """Resource version as a number; 0 where it is none."""
+    """Resource version as a number; 0 where it is none, or absurdly long."""
     text = _meta(item, "resourceVersion")
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) <= MAX_VERSION_DIGITS else 0
 
 
 def _meta(item: Mapping[str, Any], key: str) -> str:

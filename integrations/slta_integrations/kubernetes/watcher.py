@@ -20,7 +20,7 @@ MAX_DELAY_SECONDS = 30.0
 MAX_RESUMES = 3
 """After so many failures in a row all is listed anew: the API server may have lost the resource version."""
 SETTLE_SECONDS = 1.0
-"""After a watch has resumed, what happened meanwhile is received before anybody acts."""
+"""After a failure, what happened meanwhile is received before anybody acts."""
 
 
 class Watcher(Generic[T]):
@@ -57,17 +57,15 @@ class Watcher(Generic[T]):
             try:
                 await self._follow()
                 continue
-            except ExpiredError:
-                self.objects.resource_version = ""
             except FAILURES as error:
                 if isinstance(error, StreamError) or self._failures >= MAX_RESUMES:
                     self.objects.resource_version = ""
-                self._say(error)
+                if self._failures or not isinstance(error, ExpiredError):
+                    self._say(error)
             await self._pause()
 
     async def _follow(self) -> None:
-        is_listed = not self.objects.resource_version
-        if is_listed:
+        if not self.objects.resource_version:
             self._metrics.lists.labels(self._kind.plural).inc()
             items, version = await self._api.list(self._kind, self._namespace)
             self.objects.replace(items, version)
@@ -75,26 +73,30 @@ class Watcher(Generic[T]):
         self._metrics.watches.labels(self._kind.plural).inc()
         opened = time.monotonic()
         async with self._api.watch(self._kind, self._namespace, self.objects.resource_version) as events:
-            await self._apply(events, settle_seconds=0 if is_listed else SETTLE_SECONDS)
+            await self._apply(events)
         if time.monotonic() - opened < SETTLE_SECONDS:
             await self._pause()
 
-    async def _apply(self, events: AsyncIterator[Event], settle_seconds: float) -> None:
+    async def _apply(self, events: AsyncIterator[Event]) -> None:
         """Apply events until the watch ends. Only meanwhile the objects are current."""
-        self._current_from = time.monotonic() + settle_seconds
+        self._current_from = time.monotonic() + (SETTLE_SECONDS if self._failures else 0)
         self._changed.set()
         try:
+            self._received()
             async for event in events:
                 if self.objects.apply(event):
                     self._changed.set()
                 self._received()
+            self._received()
         finally:
             self._current_from = math.inf
 
     def _received(self) -> None:
+        """Note that the API server sent something. What a watch sends that has settled ends a row of failures."""
         self._received_at = time.monotonic()
-        self._failures = 0
-        self._notices.over(self._kind.plural, f"The API server sends {self._kind.plural} again.")
+        if self._received_at >= self._current_from + SETTLE_SECONDS:
+            self._failures = 0
+            self._notices.over(self._kind.plural, f"The API server sends {self._kind.plural} again.")
 
     def _say(self, error: Exception) -> None:
         reason = str(error) or type(error).__name__
