@@ -95,6 +95,8 @@ class FakeApiServer:
     """Status of watches; 0 for none."""
     tls: ssl.SSLContext | None = None
     history: list[Change] = field(default_factory=list)
+    shows_pods: bool = False
+    """Whether the Role lets all pods be listed."""
     silent: set[web.StreamResponse] = field(default_factory=set)
     """Watches that are open, send nothing and do not end."""
     streams: dict[web.StreamResponse, asyncio.Transport] = field(default_factory=dict)
@@ -186,6 +188,8 @@ class FakeApiServer:
         kind, query = request.match_info["kind"], request.query
         self.queries.append(dict(query))
         self.calls.append(("watch" if "watch" in query else "list", kind, ""))
+        if not (self.shows_pods or query["labelSelector"]):
+            return web.json_response({"kind": "Status", "message": "pods is forbidden"}, status=403)
         if "watch" in query:
             return await self._watch(request, kind, int(query["resourceVersion"]))
         start = int(query.get("continue", "0"))
@@ -292,10 +296,10 @@ def _line(event: Object) -> bytes:
 
 
 def _is_selected(item: Object, selector: str) -> bool:
-    """By `key in (a,b)` or `key`."""
+    """By `key in (a,b)` or `key`; all without one."""
     key, _, values = selector.partition(" in ")
     labels = item["metadata"].get("labels") or {}
-    return key in labels and (not values or labels[key] in values.strip("()").split(","))
+    return not key or (key in labels and (not values or labels[key] in values.strip("()").split(",")))
 
 
 def _partial(item: Object) -> Object:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from slta_integrations.kubernetes import api_server, election, lease, pools, reconciler, watcher
+from slta_integrations.kubernetes import api_server, election, lease, pools, reconciler, vanished, watcher
 from slta_integrations.kubernetes.api_server import Access
 from slta_integrations.kubernetes.wanted import Selection, pool_id
 from tests.awaiting import until
@@ -27,6 +27,12 @@ OTHERS = {"c-1", "c-2", "c-3"}
 MODIFIED = b'{"type":"MODIFIED","object":{"addressType":"IPv4","metadata":{"name":"c-aaaaa","resourceVersion":"%b"}}}'
 GRACE = 60.0
 """Seconds of the clock that a test moves."""
+
+
+SLICES = [
+    slice_of(f"c-{number}", "svc-c", [endpoint(f"p-{number}-{one}", f"10.0.{number}.{one}") for one in range(4)])
+    for number in range(5)
+]
 
 
 @dataclass
@@ -60,6 +66,10 @@ class Scene:
         wanted = {id_of(pod): status for pod, status in statuses.items()}
         until(lambda: self.own_pools() == wanted)
 
+    def until_active(self, count: int) -> None:
+        """So many of the watcher's pools are active."""
+        until(lambda: list(self.own_pools().values()).count("active") == count)
+
     def sessions(self) -> int:
         """Also those on draining pools."""
         return int(sum(self.fleet.call("GET", "state")["sessions"].values()))
@@ -81,6 +91,7 @@ def scene(api: FakeApiServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.
         (reconciler, "SPACING_SECONDS"),
         (reconciler, "FIRST_DELAY_SECONDS"),
         (reconciler, "MAX_DELAY_SECONDS"),
+        (vanished, "VANISHED_SECONDS"),
     ):
         monkeypatch.setattr(module, name, 0.05)
     token = tmp_path / "token"
@@ -96,15 +107,22 @@ class Clock:
     plans = 0
     """How often the watcher has asked for it, once a plan."""
 
+    def until_planned(self) -> None:
+        """A plan of what is there now was made."""
+        plans = self.plans
+        until(lambda: self.plans >= plans + 2)
+
     def monotonic(self) -> float:
         self.plans += 1
         return self.now
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Of the scene, whose pods may be away for `GRACE`."""
     made = Clock()
     monkeypatch.setattr(reconciler, "time", made)
+    monkeypatch.setattr(vanished, "VANISHED_SECONDS", GRACE)
     return made
 
 
@@ -156,8 +174,7 @@ def test_a_pod_that_does_not_return_within_its_grace_is_removed_without_another_
     scene.until_pools(a="active")
     scene.has()
     scene.until_pools(a="draining")
-    plans = clock.plans
-    until(lambda: clock.plans >= plans + 2)
+    clock.until_planned()
     clock.now += GRACE
     scene.until_pools()
 
@@ -209,6 +226,78 @@ def test_a_service_that_does_not_exist_ends_no_session(scene: Scene) -> None:
     scene.api.delete("c-aaaaa")
     scene.until_pools(a="draining")
     until(lambda: (scene.sessions(), watching.value("services_without_slices")) == (1, 1))
+
+
+# Pods that vanish
+
+
+@pytest.fixture
+def crowded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Watching:
+    """Five slices of four pods, and 40 sessions on them. A plan is made all the time."""
+    monkeypatch.setattr(pools, "READ_SECONDS", 0.0)
+    scene.fleet.call("POST", "pools/status", {"status": "draining", "pool_class": "c"})
+    scene.api.put(*SLICES)
+    watching = scene.watch()
+    scene.until_active(20)
+    scene.fleet.assign(*(f"s-{number}" for number in range(40)))
+    return watching
+
+
+def test_slices_that_are_deleted_one_by_one_end_no_session(scene: Scene, clock: Clock, crowded: Watching) -> None:
+    for left in (4, 3, 2, 1, 0):
+        scene.api.delete(f"c-{left}")
+        scene.until_active(4 * left)
+        clock.now += 0.6
+    scene.api.delete("c-aaaaa")
+    until(lambda: crowded.value("services_without_slices") == 1)
+    clock.now += 1000
+    clock.until_planned()
+    assert (scene.sessions(), set(scene.own_pools().values())) == (40, {"draining"})
+
+
+def test_a_selector_that_is_wrong_for_8_s_ends_no_session(scene: Scene, clock: Clock, crowded: Watching) -> None:
+    scene.api.put(*(slice_of(f"c-{number}", "svc-c", None) for number in range(5)))
+    until(lambda: crowded.value("guarded_pools", service="svc-c") == 20)
+    clock.now += 8
+    scene.api.put(*SLICES)
+    scene.until_active(20)
+    assert (scene.sessions(), crowded.value("guarded_pools", service="svc-c")) == (40, 0)
+
+
+def test_pods_that_were_killed_all_at_once_have_no_session_after_two_minutes(
+    scene: Scene, clock: Clock, crowded: Watching
+) -> None:
+    scene.api.put(*(slice_of(f"c-{number}", "svc-c", None) for number in range(5)))
+    until(lambda: crowded.value("guarded_pools", service="svc-c") == 20)
+    clock.now += vanished.MASS_SECONDS
+    scene.until_pools()
+    assert scene.sessions() == 0
+
+
+def test_pods_that_ended_have_no_session_after_the_grace_however_many_there_were(
+    scene: Scene, clock: Clock, crowded: Watching
+) -> None:
+    ended = [slice_of(one["metadata"]["name"], "svc-c", [ending(pod) for pod in one["endpoints"]]) for one in SLICES]
+    scene.api.put(*ended)
+    scene.until_active(0)
+    scene.api.put(*(slice_of(f"c-{number}", "svc-c", None) for number in range(5)))
+    scene.until_pools()
+    assert (scene.sessions(), clock.now) == (0, 0)
+
+
+def ending(pod: Object) -> Object:
+    return {**pod, "conditions": {"ready": False, "serving": True, "terminating": True}}
+
+
+def test_a_pod_that_is_seen_gone_has_no_session_at_once(scene: Scene, clock: Clock) -> None:
+    scene.api.shows_pods = True
+    scene.api.put({"metadata": {"name": "b", "uid": uid_of("b")}}, kind="pods")
+    scene.has(endpoint("a", "10.0.0.1"), endpoint("b", "10.0.0.2"), endpoint("d", "10.0.0.4"))
+    scene.watch()
+    scene.until_pools(a="active", b="active", d="active")
+    scene.has(endpoint("d", "10.0.0.4"))
+    scene.until_pools(b="draining", d="active")
+    assert clock.now == 0
 
 
 # What goes wrong at the API server
@@ -341,6 +430,10 @@ def test_while_the_watch_is_away_nothing_changes(scene: Scene, clock: Clock) -> 
     until(lambda: watching.value("watches_total", kind="endpointslices") >= 12)
     assert scene.own_pools() == {id_of("a"): "draining", id_of("b"): "active"}
     scene.api.refuses_watches = 0
+    until(lambda: scene.api.streams)
+    clock.until_planned()
+    assert scene.own_pools() == {id_of("a"): "draining", id_of("b"): "active"}
+    clock.now += GRACE
     scene.until_pools(b="active")
 
 

@@ -131,11 +131,13 @@ POOL = Pool(ID, "small", "active", 0, "10.0.0.7:7777", OWN)
 NOTHING = Plan.empty()
 
 
-def plan_for(pod: WantedPool | None, pool: Pool | None, services: frozenset[str] = frozenset({"svc-small"})) -> Plan:
+def plan_for(
+    pod: WantedPool | None, pool: Pool | None, services: frozenset[str] = frozenset({"svc-small"}), *over: str
+) -> Plan:
     pods = {pod.pool_id: pod} if pod else {}
     pools = {pool.pool_id: pool} if pool else {}
     return Planner("kubernetes:games").plan(
-        Desired(pods, services, frozenset(), {}), Existing(pools, frozenset()), 100.0
+        Desired(pods, services, frozenset(), {}), Existing(pools, frozenset()), over
     )
 
 
@@ -187,27 +189,12 @@ def test_an_address_and_a_mark_are_one_change() -> None:
     assert change == {"pool_id": ID, "pool_class": "small", "address": "10.0.0.8:7777", "labels": MARKED}
 
 
-def test_a_pool_whose_pod_is_gone_is_drained_failed_and_removed() -> None:
-    assert plan_for(None, POOL) == NOTHING._replace(changes=labelled(MARKED), drains=[ID], removals={ID: True})
+def test_a_pool_whose_pod_vanished_is_drained_and_when_it_has_waited_failed_and_removed() -> None:
+    drained, services = NOTHING._replace(changes=labelled(MARKED), drains=[ID]), frozenset({"svc-small"})
+    assert plan_for(None, POOL, services) == drained
+    assert plan_for(None, POOL, services, ID) == drained._replace(removals={ID: True})
     failed = POOL._replace(status="failed", labels=MARKED)
-    assert plan_for(None, failed) == NOTHING._replace(removals={ID: False})
-
-
-def test_within_its_grace_a_pool_is_drained_only() -> None:
-    planner, none = Planner("kubernetes:games", 30.0), Desired({}, frozenset({"svc-small"}), frozenset(), {})
-    pools = Existing({ID: POOL._replace(status="draining", labels=MARKED)}, frozenset())
-    assert planner.plan(none, pools, 100.0) == NOTHING
-    assert planner.waits
-    assert planner.plan(none, pools, 129.0) == NOTHING
-    assert planner.plan(none, pools, 130.0).removals == {ID: True}
-
-
-def test_a_pod_that_returned_has_its_whole_grace_again() -> None:
-    planner, services = Planner("kubernetes:games", 30.0), frozenset({"svc-small"})
-    pools = Existing({ID: POOL._replace(status="draining", labels=MARKED)}, frozenset())
-    planner.plan(Desired({}, services, frozenset(), {}), pools, 100.0)
-    planner.plan(Desired({ID: READY}, services, frozenset(), {}), pools, 110.0)
-    assert planner.plan(Desired({}, services, frozenset(), {}), pools, 135.0) == NOTHING
+    assert plan_for(None, failed, services, ID) == NOTHING._replace(removals={ID: False})
 
 
 def test_pools_of_a_service_without_slices_are_drained_and_removed_when_empty() -> None:
@@ -232,5 +219,5 @@ def test_an_id_of_somebody_else_is_left_alone() -> None:
     planner = Planner("kubernetes:games")
     found = Desired({ID: READY}, frozenset({"svc-small"}), frozenset(), {})
     existing = Existing({}, frozenset({ID}))
-    assert planner.plan(found, existing, 0.0) == NOTHING
+    assert planner.plan(found, existing) == NOTHING
     assert planner.conflicts(found, existing) == 1

@@ -1,15 +1,17 @@
 """`slta kubernetes`: pods behind Services as pools of a fleet.
 
-Pure, without input and output: events, objects, wanted, plan, lease.
+Pure, without input and output: events, objects, wanted, plan, vanished, lease.
 
 | module | owns |
 |---|---|
 | events | lines of a watch, and the objects that they leave |
 | objects | EndpointSlices and Pods as the API server sends them |
 | wanted | pods of the slices, and the pools that they should be |
+| vanished | pods that vanished, and how long their pools wait |
 | plan | difference between wanted and existing pools, as calls to make |
 | lease | who acts: the Lease object |
 | api_server | HTTP client of the API server |
+| pods | pools of all pods that exist |
 | watcher | list and watch of one kind of objects |
 | election | acquires, renews and releases the Lease |
 | pools | reads and changes the fleet's pools |

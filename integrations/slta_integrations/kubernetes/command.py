@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -21,8 +21,10 @@ from slta_integrations.kubernetes.metrics import Metrics, Telemetry
 from slta_integrations.kubernetes.objects import SERVICE_LABEL, read_pod, read_slice
 from slta_integrations.kubernetes.options import Wanted, checked
 from slta_integrations.kubernetes.plan import Planner
+from slta_integrations.kubernetes.pods import pools_of_pods
 from slta_integrations.kubernetes.pools import Pools
-from slta_integrations.kubernetes.reconciler import Reconciler
+from slta_integrations.kubernetes.reconciler import Cluster, Reconciler
+from slta_integrations.kubernetes.vanished import GRACE_SECONDS, Vanished
 from slta_integrations.kubernetes.wanted import Desired, Selection, desired
 from slta_integrations.kubernetes.watcher import Watcher
 from slta_integrations.metrics import serve_metrics
@@ -43,7 +45,7 @@ def command(  # noqa: PLR0913 - one argument an option
     class_label: options.ClassLabel = "",
     port: options.Port = "",
     address_type: options.AddressType = "IPv4",
-    grace: options.Grace = 0,
+    grace: options.Grace = GRACE_SECONDS,
     source: options.Source = None,
     lease: options.Lease = "slta-kubernetes",
     api_server: options.ApiServerUrl = None,
@@ -84,12 +86,12 @@ async def run(wanted: Wanted, metrics: Metrics, stopping: asyncio.Event) -> None
         changed, telemetry = asyncio.Event(), Telemetry(metrics, Notices("kubernetes"))
         identity = f"{socket.gethostname()}_{uuid4()}"
         election = Election(api, wanted.lease_namespace, wanted.lease, identity, changed, telemetry)
-        watchers, desire = _watchers(wanted, api, changed, telemetry)
+        cluster = _cluster(wanted, api, changed, telemetry)
         pools = Pools(client, wanted.source, lambda: election.holding.is_held, telemetry)
-        planner = Planner(wanted.source, wanted.grace_seconds)
-        reconciler = Reconciler(desire, watchers, election.holding, planner, pools, changed, telemetry)
+        planner, vanished = Planner(wanted.source), Vanished(wanted.grace_seconds)
+        reconciler = Reconciler(cluster, election.holding, planner, vanished, pools, changed, telemetry)
         async with asyncio.TaskGroup() as group:
-            runs = [*(watcher.run() for watcher in watchers), election.run(), reconciler.run()]
+            runs = [*(watcher.run() for watcher in cluster.watchers), election.run(), reconciler.run()]
             tasks = [group.create_task(run) for run in runs]
             await stopping.wait()
             await _end(tasks)
@@ -104,10 +106,8 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
         await asyncio.wait(pending, timeout=1.0)
 
 
-def _watchers(
-    wanted: Wanted, api: ApiServer, changed: asyncio.Event, telemetry: Telemetry
-) -> tuple[list[Watcher[Any]], Callable[[], Desired]]:
-    """Of the slices, and of pods if their labels matter; and what computes the desired pools from them."""
+def _cluster(wanted: Wanted, api: ApiServer, changed: asyncio.Event, telemetry: Telemetry) -> Cluster:
+    """Watchers of the slices, and of pods if their labels matter; and what computes the desired pools from them."""
     slices, pods = Objects(read_slice), Objects(read_pod)
     selector = f"{SERVICE_LABEL} in ({','.join(sorted(wanted.selection.classes))})"
     kinds: list[tuple[Kind, Objects[Any]]] = [(Kind("/apis/discovery.k8s.io/v1", "endpointslices", selector), slices)]
@@ -119,4 +119,4 @@ def _watchers(
         classes = {pod.uid: pod.labels.get(wanted.class_label, "") for pod in pods.values}
         return desired(slices.values, wanted.selection, classes)
 
-    return watchers, desire
+    return Cluster(watchers, desire, partial(pools_of_pods, api, wanted.namespace, telemetry.notices))

@@ -34,8 +34,9 @@ class Slice(NamedTuple):
 
 
 class Labelled(NamedTuple):
-    """A pod's uid and labels."""
+    """A pod's name, uid and labels."""
 
+    name: str
     uid: str
     labels: Mapping[str, str]
 
@@ -74,6 +75,7 @@ class _Port(BaseModel):
 
 class _Metadata(BaseModel):
     labels: dict[str, str] | None = None
+    name: str = ""
     uid: str = ""
 
 
@@ -103,6 +105,6 @@ def read_slice(item: Mapping[str, Any]) -> Slice:
 
 
 def read_pod(item: Mapping[str, Any]) -> Labelled:
-    """Uid and labels of a Pod or of its metadata. Raises ValueError."""
+    """Name, uid and labels of a Pod or of its metadata. Raises ValueError."""
     metadata = _Pod.model_validate(item).metadata
-    return Labelled(metadata.uid, metadata.labels or {})
+    return Labelled(metadata.name, metadata.uid, metadata.labels or {})

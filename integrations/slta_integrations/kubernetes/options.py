@@ -37,7 +37,7 @@ ClassLabel = Annotated[
 Port = Annotated[str, typer.Option("--port", help="Name of the port in addresses; default: the slice's first.")]
 AddressType = Annotated[str, typer.Option("--address-type", help="Address family: IPv4, IPv6 or FQDN.")]
 Grace = Annotated[
-    float, typer.Option("--grace", min=0, help="Seconds that a pod may be gone before its pool is failed.")
+    float, typer.Option("--grace", min=0, help="Seconds that a pod which ended may be gone before its pool is failed.")
 ]
 Source = Annotated[
     str | None, typer.Option("--source", help="Label slta.source of its pools; default: kubernetes:NAMESPACE.")

@@ -5,7 +5,7 @@
 | ready | is made; active |
 | terminating | draining |
 | neither | draining until ready; is not made |
-| in no slice, or without an address, for `grace` seconds | failed, then removed |
+| in no slice, or without an address | draining; failed, then removed, when it has waited |
 | of a Service without any slice, or that is no longer watched | draining, removed when empty |
 
 A drain or failure that somebody else ordered stays: only what the label `slta.drained` marks is returned.
@@ -13,7 +13,7 @@ A drain or failure that somebody else ordered stays: only what the label `slta.d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from slta_integrations.kubernetes.wanted import Desired, WantedPool
@@ -34,6 +34,11 @@ class Pool(NamedTuple):
     occupancy: int
     address: str
     labels: Mapping[str, str]
+
+    @property
+    def service(self) -> str:
+        """Its Service."""
+        return self.labels.get(SERVICE, "")
 
     @property
     def is_marked(self) -> bool:
@@ -72,48 +77,29 @@ class Plan(NamedTuple):
 
 
 class Planner:
-    """Makes plans; knows since when each pool's pod is gone."""
+    """Makes plans."""
 
-    def __init__(self, source: str, grace_seconds: float = 0.0) -> None:
+    def __init__(self, source: str) -> None:
         """`source` is the value of the label of its pools."""
         self._source = source
-        self._grace = grace_seconds
-        self._gone_since: dict[str, float] = {}
 
-    def plan(self, desired: Desired, existing: Existing, now: float) -> Plan:
-        """The calls that make the pools what is desired, at `now`, seconds of a monotonic clock."""
+    def plan(self, desired: Desired, existing: Existing, over: Collection[str] = ()) -> Plan:
+        """The calls that make the pools what is desired. `over` are those whose pods have vanished for good."""
         plan = Plan.empty()
         for pool in existing.own.values():
             wanted = desired.pools.get(pool.pool_id)
-            if wanted is None:
-                self._leave(plan, pool, desired, now)
-            elif wanted.pool_class not in {"", pool.pool_class}:
+            if wanted is None and pool.service in desired.services:
+                _leave(plan, pool, is_over=pool.pool_id in over)
+            elif wanted is None or wanted.pool_class not in {"", pool.pool_class}:
                 _withdraw(plan, pool)
             else:
                 _keep(plan, pool, wanted)
-        self._gone_since = {
-            id_: since for id_, since in self._gone_since.items() if id_ in existing.own and id_ not in desired.pools
-        }
         plan.creations.extend(self._creation(wanted) for wanted in desired.pools.values() if _is_new(wanted, existing))
         return plan
-
-    @property
-    def waits(self) -> bool:
-        """Whether a pool waits for its grace to be over."""
-        return bool(self._gone_since)
 
     def conflicts(self, desired: Desired, existing: Existing) -> int:
         """Number of wanted pools whose ids belong to somebody else."""
         return len(desired.pools.keys() & existing.others)
-
-    def _leave(self, plan: Plan, pool: Pool, desired: Desired, now: float) -> None:
-        if pool.labels.get(SERVICE) not in desired.services:
-            _withdraw(plan, pool)
-            return
-        gone_for = now - self._gone_since.setdefault(pool.pool_id, now)
-        _drain(plan, pool)
-        if gone_for >= self._grace:
-            plan.removals[pool.pool_id] = pool.status != "failed"
 
     def _creation(self, wanted: WantedPool) -> dict[str, Any]:
         return {
@@ -139,6 +125,13 @@ def _keep(plan: Plan, pool: Pool, wanted: WantedPool) -> None:
         plan.change(pool, labels={key: pool.labels[key] for key in pool.labels if key != DRAINED})
     elif pool.is_marked:
         plan.returns.append(pool.pool_id)
+
+
+def _leave(plan: Plan, pool: Pool, *, is_over: bool) -> None:
+    """Drain a pool whose pod vanished, and fail it for good."""
+    _drain(plan, pool)
+    if is_over:
+        plan.removals[pool.pool_id] = pool.status != "failed"
 
 
 def _withdraw(plan: Plan, pool: Pool) -> None:

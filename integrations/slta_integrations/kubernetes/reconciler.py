@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
 
 from slta_integrations.backoff import bound_seconds, pause_seconds
 from slta_integrations.kubernetes.lease import Holding
 from slta_integrations.kubernetes.metrics import REASONS, Telemetry
 from slta_integrations.kubernetes.plan import Plan, Planner
 from slta_integrations.kubernetes.pools import MAX_REMOVALS, Pools, StoppedError
+from slta_integrations.kubernetes.vanished import MASS_SECONDS, Vanished
 from slta_integrations.kubernetes.wanted import Desired
 from slta_integrations.kubernetes.watcher import Watcher
 from slta_integrations.waiting import is_set_within
@@ -19,8 +21,20 @@ from slta_integrations.waiting import is_set_within
 SPACING_SECONDS = 0.2
 """Between two plans: changes of so long are made together."""
 TICK_SECONDS = 1.0
+LOOK_SECONDS = 5.0
+"""The pods are listed so often while a pool waits for one that may live."""
 FIRST_DELAY_SECONDS = 0.5
 MAX_DELAY_SECONDS = 10.0
+
+
+class Cluster(NamedTuple):
+    """What the API server shows."""
+
+    watchers: Sequence[Watcher[Any]]
+    desire: Callable[[], Desired]
+    """Computes what the pods should be."""
+    list_pods: Callable[[], Awaitable[frozenset[str] | None]]
+    """Ids of the pools of all pods that exist; None if they cannot be listed."""
 
 
 class Reconciler:
@@ -28,17 +42,17 @@ class Reconciler:
 
     def __init__(
         self,
-        desire: Callable[[], Desired],
-        watchers: Sequence[Watcher[Any]],
+        cluster: Cluster,
         holding: Holding,
         planner: Planner,
+        vanished: Vanished,
         pools: Pools,
         changed: asyncio.Event,
         telemetry: Telemetry,
     ) -> None:
-        """`desire` computes what the pods should be; `changed` is set when that, or the Lease, has changed."""
-        self._desire = desire
-        self._watchers = watchers
+        """`changed` is set when what the pods should be, or the Lease, has changed."""
+        self._cluster = cluster
+        self._vanished = vanished
         self._holding = holding
         self._planner = planner
         self._pools = pools
@@ -47,6 +61,7 @@ class Reconciler:
         self._is_settled = False
         self._failures = 0
         self._term = 0
+        self._looked_at = -math.inf
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -70,23 +85,42 @@ class Reconciler:
         if self._term != self._holding.term:
             self._term = self._holding.term
             self._pools.forget()
-        if not all(watcher.is_current for watcher in self._watchers):
+            self._vanished.restart()
+        if not self._is_current:
+            self._vanished.restart()
             return
         if self._pools.is_due:
             self._is_settled = False
             await self._pools.read()
-        if not self._is_settled or self._planner.waits:
+        if not self._is_settled or self._vanished.waits:
             await self._reconcile()
 
+    @property
+    def _is_current(self) -> bool:
+        return all(watcher.is_current for watcher in self._cluster.watchers)
+
     async def _reconcile(self) -> None:
-        desired, existing = self._desire(), self._pools.existing
-        plan = self._planner.plan(desired, existing, time.monotonic())
+        now, existing = time.monotonic(), self._pools.existing
+        desired = self._observe(now)
+        if self._vanished.unsure and now - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = now
+            if (found := await self._cluster.list_pods()) is not None:
+                self._vanished.listed(found)
+            if not self._is_current:
+                return
+            desired = self._observe(now)
+        plan = self._planner.plan(desired, existing, self._vanished.over(now))
         self._measure(desired, self._planner.conflicts(desired, existing))
         self._is_settled = plan == Plan.empty()
         if not self._is_settled:
             await self._pools.execute(plan)
         if len(plan.removals) > MAX_REMOVALS:
             self._changed.set()
+
+    def _observe(self, now: float) -> Desired:
+        desired = self._cluster.desire()
+        self._vanished.observe(desired, self._pools.existing, now)
+        return desired
 
     def _measure(self, desired: Desired, conflicts: int) -> None:
         for reason in REASONS:
@@ -96,6 +130,18 @@ class Reconciler:
         if desired.missing:
             names = ", ".join(sorted(desired.missing))
             self._notices.say("services", f"no EndpointSlice of {names}: its pools are only drained")
+
+        for service in desired.services | desired.missing:
+            self._measure_guard(service, self._vanished.guarded[service])
+
+    def _measure_guard(self, service: str, pools: int) -> None:
+        self._metrics.guarded_pools.labels(service).set(pools)
+        if pools:
+            what = f"pods of {service} vanished at once and were not terminating"
+            then = f"their {pools} pools are drained, and fail {MASS_SECONDS:g} s after that"
+            self._notices.say(f"guard {service}", f"{what}: {then}. See its selector and its slices.")
+        else:
+            self._notices.over(f"guard {service}", f"No pool of {service} waits any more.")
 
     def _delay(self) -> float:
         bound = bound_seconds(self._failures, FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS)

@@ -31,6 +31,7 @@ class WantedPool(NamedTuple):
     pool_class: str
     address: str
     takes_sessions: bool
+    is_terminating: bool = False
 
 
 class Desired(NamedTuple):
@@ -87,7 +88,8 @@ def _pool(found: _Seen, selection: Selection, own_class: str) -> tuple[WantedPoo
     reason = "no_port" if not address else "no_class" if not pool_class else ""
     reason = reason if endpoint.host else "no_address"
     takes = _takes_sessions(endpoint) and bool(address)
-    return WantedPool(pool_id(endpoint.pod, endpoint.uid), one.service, pool_class, address, takes), reason
+    id_ = pool_id(endpoint.pod, endpoint.uid)
+    return WantedPool(id_, one.service, pool_class, address, takes, endpoint.is_terminating), reason
 
 
 def _takes_sessions(endpoint: Endpoint) -> bool:

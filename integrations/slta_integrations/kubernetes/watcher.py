@@ -48,7 +48,7 @@ class Watcher(Generic[T]):
 
     @property
     def is_current(self) -> bool:
-        """Whether a watch is open and has received what it missed."""
+        """Whether a watch is open, or being resumed, and has received what it missed."""
         return time.monotonic() >= self._current_from
 
     async def run(self) -> None:
@@ -78,18 +78,15 @@ class Watcher(Generic[T]):
             await self._pause()
 
     async def _apply(self, events: AsyncIterator[Event]) -> None:
-        """Apply events until the watch ends. Only meanwhile the objects are current."""
+        """Apply events until the watch ends. From now on the objects are current, until a failure."""
         self._current_from = time.monotonic() + (SETTLE_SECONDS if self._failures else 0)
         self._changed.set()
-        try:
+        self._received()
+        async for event in events:
+            if self.objects.apply(event):
+                self._changed.set()
             self._received()
-            async for event in events:
-                if self.objects.apply(event):
-                    self._changed.set()
-                self._received()
-            self._received()
-        finally:
-            self._current_from = math.inf
+        self._received()
 
     def _received(self) -> None:
         """Note that the API server sent something. What a watch sends that has settled ends a row of failures."""
@@ -103,6 +100,8 @@ class Watcher(Generic[T]):
         self._notices.say(self._kind.plural, f"{self._kind.plural} cannot be read, no pool changes: {reason}")
 
     async def _pause(self) -> None:
+        """Wait before the next attempt. Meanwhile the objects are not current."""
+        self._current_from = math.inf
         bound = bound_seconds(self._failures, FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS)
         self._failures += 1
         await asyncio.sleep(pause_seconds(bound))
