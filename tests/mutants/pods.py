@@ -31,7 +31,19 @@ MUTANTS = {
         "wanted", " and one.family == selection.family", "", "kubernetes_plan"
     ),
     "a wrong name of a Service ends sessions": python(
-        "plan", "if pool.labels.get(SERVICE) not in desired.services:", "if False:", "kubernetes_plan"
+        "plan", " and pool.service in desired.services:", ":", "kubernetes_plan"
+    ),
+    "slices that are deleted one by one end sessions": python(
+        "vanished", "MASS_SECONDS if pool_id in self._held else VANISHED_SECONDS", "0", "kubernetes"
+    ),
+    "the last of many to return has waited too long": python(
+        "vanished", "service in many or id_ in self._held", "service in many", "kubernetes_vanished"
+    ),
+    "pods that end raise the alarm": python(
+        "vanished", "frozenset(waiting - self._ended", "frozenset(waiting", "kubernetes_vanished"
+    ),
+    "an outage of the API server counts as waiting": python(
+        "reconciler", "            self._vanished.pause()\n            return\n", "            return\n", "kubernetes"
     ),
     "an operator's drain is undone": python(
         "plan", "    elif pool.is_marked:\n", '    elif pool.status != "active":\n', "kubernetes_plan"
@@ -43,9 +55,9 @@ MUTANTS = {
         "pools", "if pool.labels.get(SOURCE) == self._source:", "if True:", "kubernetes"
     ),
     "pools change while the watch is away": python(
-        "reconciler", "if not all(watcher.is_current for watcher in self._watchers):", "if False:", "kubernetes"
+        "reconciler", "all(watcher.is_current for watcher in self._cluster.watchers)", "True", "kubernetes"
     ),
-    "a grace is over with the next event only": python("reconciler", " or self._planner.waits", "", "kubernetes"),
+    "a grace is over with the next event only": python("reconciler", " or self._vanished.waits", "", "kubernetes"),
     "a watcher acts without the Lease": python(
         "lease", "return self._clock() < self._held_until", "return True", "kubernetes_lease"
     ),

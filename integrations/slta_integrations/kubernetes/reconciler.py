@@ -85,9 +85,9 @@ class Reconciler:
         if self._term != self._holding.term:
             self._term = self._holding.term
             self._pools.forget()
-            self._vanished.restart()
+            self._vanished.pause()
         if not self._is_current:
-            self._vanished.restart()
+            self._vanished.pause()
             return
         if self._pools.is_due:
             self._is_settled = False

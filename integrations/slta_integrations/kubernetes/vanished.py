@@ -35,6 +35,7 @@ class Vanished:
         self.unsure: frozenset[str] = frozenset()
         """Pools that wait, and whose pods may live."""
         self._grace = grace_seconds
+        self._is_paused, self._seen_at = False, 0.0
         self._since: dict[str, float] = {}
         self._ended: set[str] = set()
         self._absent: frozenset[str] = frozenset()
@@ -46,7 +47,9 @@ class Vanished:
         """Take over what is there at `now`. O(pools)."""
         own, pods = existing.own, desired.pools
         waiting = {id_ for id_, pool in own.items() if id_ not in pods and pool.service in desired.services}
-        self._since = {id_: self._since.get(id_, now) for id_ in waiting}
+        away = now - self._seen_at if self._is_paused else 0.0
+        self._since = {id_: self._since.get(id_, now - away) + away for id_ in waiting}
+        self._is_paused, self._seen_at = False, now
         ending = {id_ for id_, pod in pods.items() if pod.is_terminating}
         self._ended = ending | {id_ for id_ in self._ended - pods.keys() if id_ in own}
         self._ended |= {id_ for id_ in waiting if own[id_].status == "failed"}
@@ -80,6 +83,6 @@ class Vanished:
         """Whether a pool waits."""
         return bool(self._since)
 
-    def restart(self) -> None:
-        """All wait anew: what happened meanwhile is not known."""
-        self._since = {}
+    def pause(self) -> None:
+        """The time until the next `observe` does not count: what happens meanwhile is not known."""
+        self._is_paused = True
