@@ -324,6 +324,24 @@ async def test_attributes_come_with_a_heartbeat(store: Store, fleet: None) -> No
     assert [(await store.pools.get(FLEET, f"small-{k}")).address for k in (0, 1)] == ["10.0.0.1:80", None]
 
 
+async def test_while_memory_is_full_heartbeats_renew_leases_and_set_no_attributes(
+    store: Store, fleet: None, clock: Clock, redis: Redis
+) -> None:
+    heartbeats = Heartbeats(["small-0"], ["10"], ["-"], [(0, "10.0.0.1:80", "")])
+    await beat(store, "small-0")
+    await pass_seconds(store, clock, 10)
+    redis.config_set("maxmemory", 1)
+    try:
+        assert [beat.outcome for beat in (await store.pools.beat(FLEET, heartbeats)).pools] == ["ok"]
+    finally:
+        redis.config_set("maxmemory", 0)
+    await pass_seconds(store, clock, 10)
+    pool = await store.pools.get(FLEET, "small-0")
+    assert (pool.liveness, pool.address) == ("alive", None)
+    await store.pools.beat(FLEET, heartbeats)
+    assert (await store.pools.get(FLEET, "small-0")).address == "10.0.0.1:80"
+
+
 async def test_the_next_heartbeat_is_wanted_after_a_quarter_to_a_third_of_the_lease(store: Store, fleet: None) -> None:
     results = (await beat(store, "small-0", "small-1", "large-0", ttl=120)).values()
     assert all(30 <= result.next_seconds <= 40 for result in results)

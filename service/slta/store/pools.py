@@ -33,6 +33,7 @@ from slta.models.request_record import Author
 from slta.store import pool_replies
 from slta.store.batching.batcher import Operations
 from slta.store.batching.pending import OperationArgs
+from slta.store.client.failures import StoreCallError
 from slta.store.client.functions import FunctionClient
 from slta.store.failover.facts import REMOVED, PoolFact
 from slta.store.failover.replay_log import ReplayLog
@@ -152,12 +153,22 @@ class Pools:
         return PoolFailed(**asdict(pool), ended_session_ids=ended)
 
     async def beat(self, fleet: str, heartbeats: Heartbeats) -> Beats:
-        """Renew the leases of at most `POOLS_PER_CALL` different pools, or begin them, and set attributes."""
+        """Renew the leases of at most `POOLS_PER_CALL` different pools, or begin them, and set attributes.
+
+        While the store's memory is full, no attributes are set.
+        """
         ids, ttls, counts, attributes = heartbeats
         words = [word for entry in attributes for word in (entry[0] + 1, *entry[1:])]
         columns = (" ".join(ids), " ".join(ttls), " ".join(counts))
-        reply, stamp = await self._functions.change_stamped("beat", fleet, *columns, *words)
-        begun = (at for at, letter in enumerate(reply[2]) if letter == pool_replies.BEGUN)
+        try:
+            function = "beat_attributes" if words else "beat"
+            reply, stamp = await self._functions.send_stamped(function, fleet, *columns, *words)
+        except StoreCallError as failed:
+            if failed.failure.kind != "oom":
+                raise failed.as_dispatch_error() from failed
+            reply, stamp = await self._functions.change_stamped("beat", fleet, *columns)
+        letters = checked(reply)[2]
+        begun = (at for at, letter in enumerate(letters) if letter == pool_replies.BEGUN)
         facts = (PoolFact(ids[at], ttl=str(int(ttls[at]) * MICROSECONDS)) for at in begun)
         self._log.record_facts(fleet, stamp, facts)
         return pool_replies.beats(heartbeats, reply, self._draw)

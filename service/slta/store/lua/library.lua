@@ -179,8 +179,9 @@ end
 register('batch', batch(false))
 -- The same for batches that only complete or renew; called after a batch was refused because memory is full.
 register('release', batch(true), { 'allow-oom' })
--- ARGV: time, then as `heartbeats.run`. The state is written only if it changed.
-register('beat', with_fleet(present_fleet, function(fleet, args)
+-- ARGV: time, then as `heartbeats.run`. The state is written only if it changed. The first is for heartbeats with
+-- attributes, the second for those without, also for the same ones after a call was refused because memory is full.
+local beat = with_fleet(present_fleet, function(fleet, args)
   local reply, changed = heartbeats.run(fleet, unpack(args, 2))
   if changed or fleet.resumed_at == fleet.time then
     state.write(fleet)
@@ -189,7 +190,9 @@ register('beat', with_fleet(present_fleet, function(fleet, args)
     cache.give_back(fleet)
   end
   return reply, fleet
-end), { 'allow-oom' })
+end)
+register('beat_attributes', beat)
+register('beat', beat, { 'allow-oom' })
 register('end_guard', with_event(updating(guards.finish)), { 'allow-oom' })
 register('tick', tick, { 'allow-oom' })
 register('replay', replay_facts)

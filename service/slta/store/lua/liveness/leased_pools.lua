@@ -48,8 +48,8 @@ function leased_pools.restate(fleet, pool, status)
   return lease.out and 'draining' or status
 end
 
--- Gives a new pool of that status a lease of the same length that begins now, with the letter a, or l for a pool that is
--- lost until it is heard or undrained, as one stays that was not heard; nothing without a lease. Returns the status for
+-- Gives a new pool of that status a lease of the same length that begins now; nothing without a lease. The letter is a,
+-- or l for a pool that is lost until it is heard or undrained; one that was not heard stays so. Returns the status for
 -- its record. O(log pools).
 function leased_pools.begin(fleet, pool_id, class_index, status, lease, letter)
   if not lease then
