@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import signal
@@ -12,7 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+import slta
+
 PR_SET_PDEATHSIG = 1
+ROOT = Path(slta.__file__).resolve().parent.parent
+"""Import path of a module's process, so that no other package named `slta` is imported."""
 
 
 def start(
@@ -39,6 +44,23 @@ def start(
         pass_fds=keep_open,
         process_group=0,
         preexec_fn=end_with_parent(),  # noqa: PLW1509 - two system calls, nothing that takes a lock
+    )
+
+
+async def start_module(
+    module: str, *arguments: str, options: Sequence[str] = (), limit: int
+) -> asyncio.subprocess.Process:
+    """Start a module as a process that reads and writes lines of at most `limit` bytes; it ends as by `start`.
+
+    `options` are Python's. Only for the event loop of the main thread. OSError.
+    """
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", *options, "-m", module, *arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=limit,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        preexec_fn=end_with_parent(),
     )
 
 

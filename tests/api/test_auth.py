@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,13 @@ from fastapi.routing import APIRoute
 
 from slta.api.app import build_api
 from slta.api.http.authorization import FAILURES
-from slta.auth.keys import UNRESTRICTED, Access, AccessError, KeyEntry, Scope, generate_key
+from slta.auth import key_reader
+from slta.auth.key_reader import reload_if_changed
+from slta.auth.keys import UNRESTRICTED, Access, AccessError, KeyEntry, KeyFile, Scope, generate_key
 from slta.auth.rate_limit import Rate, RateLimiter
 from slta.store import Store
 from tests.api.conftest import FLEET, NewClient, no_metrics, refusal
+from tests.event_loop import measured_callbacks
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 OPENED_BY = {
@@ -174,32 +178,61 @@ def holds(access: Access, key: str) -> bool:
     return access.identify(f"Bearer {key}") is not None
 
 
-def test_keys_are_rotated_without_a_restart(tmp_path: Path) -> None:
+async def test_keys_are_rotated_without_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     (old, old_entry), (new, new_entry) = generate_key(["assign"]), generate_key(["assign"])
     write_keys(path, old_entry)
     access = Access.load(path)
-    assert access.reload_if_changed() is False
+    assert await reload_if_changed(access) is False
     write_keys(path, old_entry, new_entry)
-    assert access.reload_if_changed() is True
+    assert await reload_if_changed(access) is True
     assert holds(access, old)
     assert holds(access, new)
     write_keys(path, new_entry)
-    assert access.reload_if_changed() is True
+    assert await reload_if_changed(access) is True
     assert not holds(access, old)
     assert holds(access, new)
 
 
-def test_a_key_file_that_became_unusable_leaves_the_keys_as_they_were(tmp_path: Path) -> None:
+async def test_a_key_file_that_became_unusable_leaves_the_keys_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     key, entry = generate_key(["assign"])
     write_keys(path, entry)
     access = Access.load(path)
     for text in ("keys: [{", None):
         path.write_text(text) if text else path.unlink()
-        with pytest.raises(AccessError):
-            access.reload_if_changed()
+        with pytest.raises(AccessError, match="not valid YAML" if text else "No such file"):
+            await reload_if_changed(access)
         assert holds(access, key)
+        assert not await reload_if_changed(access), "it is read once"
+
+
+async def test_a_reader_that_ends_leaves_the_keys_and_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "keys.yaml"
+    (old, old_entry), (new, new_entry) = generate_key(["assign"]), generate_key(["assign"])
+    write_keys(path, old_entry)
+    access = Access.load(path)
+    write_keys(path, *[generate_key(["read"])[1] for _ in range(40)], new_entry)
+    with monkeypatch.context() as patched:
+        patched.setattr(key_reader, "__name__", "slta.no_such_module")
+        with pytest.raises(AccessError, match="its reader failed"):
+            await reload_if_changed(access)
+        assert holds(access, old)
+    assert await reload_if_changed(access)
+    assert [holds(access, key) for key in (old, new)] == [False, True]
+
+
+async def test_a_change_of_8000_keys_holds_the_event_loop_for_20_ms_at_most(tmp_path: Path) -> None:
+    path, entries = tmp_path / "keys.json", [generate_key(["pool"], ["f"], ["a-*"])[1] for _ in range(8100)]
+    access = Access({entry.id: entry for entry in entries[:8000]}, path)
+    path.write_text(KeyFile(keys=entries[100:]).model_dump_json(exclude_none=True))
+    with measured_callbacks() as callbacks:
+        assert await reload_if_changed(access)
+        await asyncio.sleep(0)  # the callback of the last step ends
+    assert [len(ids) for ids in access.last_change.values()] == [100, 100, 0]
+    assert callbacks.longest < 0.02, callbacks
 
 
 def a_key(**changes: Any) -> dict[str, Any]:

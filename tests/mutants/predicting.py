@@ -32,8 +32,11 @@ MUTANTS = {
     "nothing is too large": core("gap", "        raise TooLargeError\n", "        return 0.0\n"),
     "the process has the dispatcher's priority": asking("worker", "MAX_NICENESS = 19", "MAX_NICENESS = 0"),
     "a question may take for ever": asking("worker", "signal.ITIMER_PROF, MAX_SECONDS", "signal.ITIMER_PROF, 0"),
-    "it outlives a dispatcher that is killed": asking(
-        "worker_client", "preexec_fn=end_with_parent()", "preexec_fn=None"
+    "it outlives a dispatcher that is killed": Mutant(
+        "service/slta/child_process.py",
+        "preexec_fn=end_with_parent(),\n    )\n",
+        "preexec_fn=None,\n    )\n",
+        ("tests/expected_gap",),
     ),
     "a dispatcher that ends leaves it behind": asking(
         "cache",

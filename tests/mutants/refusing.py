@@ -174,9 +174,9 @@ PYTHON = {
         "runtime/background",
     ),
     "an unusable key file takes the keys away": python(
-        "auth/keys",
-        "self._replace_keys(_read_keys(self._path))",
-        "self._replace_keys({}); self._replace_keys(_read_keys(self._path))",
+        "auth/key_reader",
+        "        access.stamp = stamp\n",
+        "        access.replace({}, stamp)\n",
         "api/auth",
     ),
     "a wrong secret opens": python("auth/keys", "if matches and key else None", "if key else None", "api/auth"),

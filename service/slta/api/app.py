@@ -48,7 +48,7 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
 ) -> FastAPI:
     """Build the application of one process.
 
-    `access` is `Access.open()` or `Access.load(path)`; call `access.reload_if_changed()` periodically.
+    `access` is `Access.open()` or `Access.load(path)`; call `key_reader.reload_if_changed` periodically.
     `render_metrics` returns the exposition and its headers for a scrape.
     `observe_request` is called after every request, for the log and metrics.
     `specs` caches compiled fleets, `expected_gaps` their expected placement gaps; share both with the metrics.

@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from slta.parsing import Name, explain
 from slta.parsing.fields import POOL_PATTERN
-from slta.parsing.file_watch import stamp_of
+from slta.parsing.file_watch import Stamp, stamp_of
 
 Scope = Literal["assign", "complete", "pool", "read", "metrics", "admin"]
 """assign: assign sessions and renew leases; complete: end sessions and renew leases; pool: the calls of pools and
@@ -102,10 +102,9 @@ class Access:
 
     def __init__(self, keys: Mapping[str, KeyEntry] | None, path: Path | None = None) -> None:
         """`keys` by id; None: authentication is off."""
-        self._path = path
-        self._stamp = stamp_of(path)
+        self.path = path
         self._keys: Mapping[str, KeyEntry] | None = None
-        self._replace_keys(keys)
+        self.replace(keys, stamp_of(path))
 
     @classmethod
     def open(cls) -> Self:
@@ -115,7 +114,7 @@ class Access:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Load a key file. Raises AccessError."""
-        return cls(_read_keys(path), path)
+        return cls(read_keys(path), path)
 
     @property
     def is_open(self) -> bool:
@@ -127,20 +126,22 @@ class Access:
         """Entries of the key file."""
         return list((self._keys or {}).values())
 
-    def reload_if_changed(self) -> bool:
-        """Reload the key file if it has changed; return whether it had. Raises AccessError, keeping the old keys."""
-        stamp = stamp_of(self._path)
-        if self._path is None or stamp == self._stamp:
-            return False
-        self._stamp = stamp
-        self._replace_keys(_read_keys(self._path))
-        return True
+    def has_changed(self, key: KeyEntry) -> bool:
+        """Whether this entry of a key is not the present one."""
+        return (self._keys or {}).get(key.id, key) != key
 
-    def _replace_keys(self, keys: Mapping[str, KeyEntry] | None) -> None:
-        self.last_change = _diff(self._keys or {}, keys or {})
+    def replace(self, keys: Mapping[str, KeyEntry] | None, stamp: Stamp, changed: Collection[str] = ()) -> None:
+        """Take over the keys of the file of this stamp. `changed` are the ids of those that were there and differ."""
+        before, after = (self._keys or {}).keys(), (keys or {}).keys()
+        self.stamp = stamp
+        self.last_change = {
+            "added": sorted(after - before),
+            "removed": sorted(before - after),
+            "changed": sorted(changed),
+        }
         """Ids of the keys that the last reload added, removed or changed."""
         self._keys = keys
-        self._principals = {key.id: _principal_of(key) for key in (keys or {}).values()}
+        self._principals = dict[str, Principal]()  # by id, as they are used: thousands at once take 10 ms
 
     def identify(self, authorization: str | None) -> Principal | None:
         """Authenticate an Authorization header; None if invalid. Takes the same time whatever the reason."""
@@ -152,22 +153,17 @@ class Access:
         key = self._keys.get(key_id)
         digest = hashlib.sha256(secret.encode()).hexdigest()
         matches = hmac.compare_digest(digest, key.sha256 if key else _DUMMY_HASH)
-        return self._principals[key_id] if matches and key else None
+        return self._principal_of(key) if matches and key else None
+
+    def _principal_of(self, key: KeyEntry) -> Principal:
+        known = self._principals.get(key.id)
+        if known is None:
+            known = self._principals[key.id] = Principal(key.id, key.scopes, key.fleets, key.pools)
+        return known
 
 
-def _principal_of(key: KeyEntry) -> Principal:
-    return Principal(key.id, key.scopes, key.fleets, key.pools)
-
-
-def _diff(before: Mapping[str, KeyEntry], after: Mapping[str, KeyEntry]) -> dict[str, list[str]]:
-    return {
-        "added": sorted(after.keys() - before.keys()),
-        "removed": sorted(before.keys() - after.keys()),
-        "changed": sorted(key_id for key_id in before.keys() & after.keys() if before[key_id] != after[key_id]),
-    }
-
-
-def _read_keys(path: Path) -> dict[str, KeyEntry]:
+def read_keys(path: Path) -> dict[str, KeyEntry]:
+    """The keys of a file by id. AccessError."""
     try:
         file = KeyFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:

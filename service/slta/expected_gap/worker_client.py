@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-import slta
-from slta.child_process import end_with_parent
+from slta.child_process import start_module
 from slta.views.expected_gap import ExpectedGap, ExpectedGapQuestion
 
 PATIENCE_SECONDS = 60.0
 """Timeout of one answer. The subprocess has a CPU time limit, but low priority, so that it may take far longer."""
 MAX_ANSWER = 2**16
-ROOT = Path(slta.__file__).resolve().parent.parent
-"""Import path of the subprocess, so that no other package named `slta` is imported."""
-COMMAND = (sys.executable, "-S", "-P", "-m", "slta.expected_gap.worker")
-"""Without site-packages: the subprocess needs only the standard library."""
+WITHOUT_SITE_PACKAGES = "-S"
+"""The subprocess needs only the standard library."""
 
 
 class WorkerFailedError(Exception):
@@ -70,14 +64,7 @@ class ExpectedGapWorker:
 
 
 async def _start() -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *COMMAND,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=MAX_ANSWER,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        preexec_fn=end_with_parent(),
-    )
+    return await start_module("slta.expected_gap.worker", options=[WITHOUT_SITE_PACKAGES], limit=MAX_ANSWER)
 
 
 async def _exchange(process: asyncio.subprocess.Process, line: bytes) -> bytes:

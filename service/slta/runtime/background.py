@@ -7,10 +7,12 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 
 import structlog
 
+from slta.auth.key_reader import reload_if_changed
 from slta.auth.keys import Access, AccessError
 from slta.fleet_file import LoadedFleet, Specs
 from slta.fleet_file.applying import apply_file
@@ -99,6 +101,7 @@ class BackgroundTasks:
             _every_second(self._check, self.store.check_requested),
             _every_second(self.store.recover, self.store.recovery_requested),
             _every_second(self._round),
+            _every_second(self._reload_files),
             _every_second(self._ticks.run),  # it ends only by a defect
             _every_second(self._repairs.round, self._repairs.requested),
             _every_second(self._audits.round, self._audits.requested),
@@ -141,21 +144,23 @@ class BackgroundTasks:
             log.info("fleet_file_applied", fleet=file.name, config_version=version, created_pools=created)
 
     async def _round(self) -> None:
-        self._reload_files()
         with suppress(DispatchError):
             await self._watch_eviction()
         error = await self._ticks.round(self._eviction.evicted_keys if self._eviction else 0)
         refused = self.store.readiness not in ("ready", "starting")
         self._log_once(self.store.readiness if refused else error, self.store.last_failure)
 
-    def _reload_files(self) -> None:
-        files: dict[str, tuple[Callable[[], bool], Callable[[], dict[str, list[str]]]]] = {
-            "keys": (self.access.reload_if_changed, lambda: self.access.last_change),
-            "certificate": (self.reload_certificate, dict),
+    async def _reload_files(self) -> None:
+        async def reload_certificate() -> bool:
+            return self.reload_certificate()
+
+        files: dict[str, tuple[Callable[[], Awaitable[bool]], Callable[[], dict[str, list[str]]]]] = {
+            "certificate": (reload_certificate, dict),
+            "keys": (partial(reload_if_changed, self.access), lambda: self.access.last_change),
         }
-        for what, (reload_if_changed, changes) in files.items():
+        for what, (reload, changes) in files.items():
             try:
-                if reload_if_changed():
+                if await reload():
                     log.info("file_reloaded", what=what, **changes())
             except (AccessError, ListenError) as error:
                 log.error("file_not_reloaded", what=what, reason=str(error))  # noqa: TRY400 - the message is complete
