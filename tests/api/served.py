@@ -18,6 +18,7 @@ from redis import Redis
 
 from slta.api.app import build_api
 from slta.api.http.dependencies import Exposition
+from slta.api.http.guards import LOOPBACK_HOSTS
 from slta.auth.keys import Access, generate_key
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
@@ -142,7 +143,8 @@ async def one_way(
 ) -> AsyncIterator[Served]:
     """A server on an emptied store, with a clock and draws that are stated."""
     store = Store(PATIENT(server), Metrics(), draw=Random(1).random, clock=StatedClock())
-    app_options = {name: options.pop(name) for name in ("rate", "observe_request") if name in options}
+    app_options: dict[str, Any] = {n: options.pop(n) for n in ("rate", "observe_request") if n in options}
+    app_options["allowed_hosts"] = [*LOOPBACK_HOSTS, "shop.example"]
     app = build_api(
         store=store, access=access or Access.open(), render_metrics=no_metrics, specs=Specs(), **app_options
     )

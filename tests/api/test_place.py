@@ -11,11 +11,12 @@ import pytest
 from redis import Redis
 
 from slta.api import fast_path as direct_module
+from slta.auth.keys import Access
 from slta.models.request_record import PLACE_ROUTE
 from slta.server import http_limits
-from tests.api.placements import ask, placed
+from tests.api.placements import KEY, ask, placed
 from tests.api.raw_requests import Talk, call, last
-from tests.api.served import Served, both_ways, without_dates
+from tests.api.served import ADMIN_ENTRY, Served, both_ways, without_dates
 from tests.in_process import TINY, service_in_process
 
 CHUNKS = b"5\r\nhello\r\n2;x=y\r\n!!\r\n0\r\nX-Sum: 1\r\n\r\n"
@@ -63,8 +64,10 @@ LEAVE_ASKED = "leave asked with the body"
 async def test_whatever_a_browser_sent_is_placed_with_the_same_bytes_both_ways_and_the_connection_stays_usable(
     server: str, redis: Redis
 ) -> None:
-    talks: list[Talk] = [(request, last(call("f/sessions/a", method="GET"))) for request in BROWSERS.values()]
-    directly, by_fastapi = await both_ways(talks, server, redis)
+    then_read = last(call("f/sessions/a", method="GET", authorization=KEY))
+    key = f"\r\nauthorization: {KEY}\r\n".encode()
+    talks: list[Talk] = [(request.replace(b"\r\n", key, 1), then_read) for request in BROWSERS.values()]
+    directly, by_fastapi = await both_ways(talks, server, redis, access=Access({ADMIN_ENTRY.id: ADMIN_ENTRY}))
     for what, said, other in zip(BROWSERS, directly, by_fastapi, strict=True):
         assert said == other, what
         first, _, then = said.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"").partition(b"\r\n\r\n")
@@ -123,6 +126,11 @@ async def test_a_head_request_gets_the_headers_alone_of_a_refusal_too(server: st
     assert directly.count(b"HTTP/1.1 ") == 2
     assert b"no_session_id\r\n" in directly
     assert b"{" not in directly
+
+
+async def test_blanks_around_a_header_are_not_of_its_value(here: Served) -> None:
+    headers = await placed(here, x_session_id="\t v1 \t", x_slta_lease="60 ")
+    assert headers["x-slta-session"] == "v1"
 
 
 @pytest.mark.parametrize("body", ["length", "chunked"])

@@ -121,6 +121,12 @@ async def test_every_refusal_is_503_with_the_code_in_a_header_and_the_same_both_
         assert MADE_UP.sub(b"", said) == MADE_UP.sub(b"", both[1][what]), what
 
 
+async def test_without_authentication_a_page_of_another_host_is_refused(here: Served) -> None:
+    hosts = ("shop.example:80", "evil.example", "shop.example\r\nhost: shop.example")
+    codes = [(await placed(here, host=host)).get("x-slta-code") for host in hosts]
+    assert codes == [None, "invalid_host", "invalid_host"]
+
+
 async def test_a_rate_that_is_used_up_is_a_refusal_too(server: str, redis: Redis) -> None:
     rate = Rate(per_second=1e-9, burst=1)  # which the PUT of the fleet takes
     async with one_way(server, redis, rate=rate) as here:

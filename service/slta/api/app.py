@@ -71,7 +71,7 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
         redirect_slashes=False,
         telemetry={"metrics": False, "logs": False, "operation_spans": False},  # see slta.runtime.tracing
     )
-    guard = RequestGuard(tuple(allowed_hosts), observe_request, proxies)
+    guard = RequestGuard(tuple(allowed_hosts), observe_request, proxies, is_open=access.is_open)
     authorizer = Authorizer(access, rate, store)
     specs, expected_gaps = specs or Specs(), expected_gaps or ExpectedGapCache()
     app.state.dependencies = dependencies = Dependencies(

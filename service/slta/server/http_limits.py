@@ -30,8 +30,7 @@ class LimitedProtocol(HttpToolsProtocol):
     more until the response is complete. Pipelined requests stay unparsed, and the socket unread, so uvicorn's own
     pipeline is always empty.
 
-    A `deadline` is always set. During a request it is REQUEST_SECONDS after the head, extended while the response is
-    being sent: a stream is ended by its application, or when its client stops reading.
+    A `deadline` is always set. During a request it is REQUEST_SECONDS after the head, extended during the response.
     """
 
     def __init__(self, *, limits: ConnectionLimits, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
@@ -65,6 +64,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self._parse()
         if self._buffer and self._is_blocked():
             self.flow.pause_reading()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Add a header, without the blanks behind its value, which the parser leaves (RFC 9112, 5.1)."""
+        super().on_header(name, value.rstrip(b" \t"))
 
     def on_headers_complete(self) -> None:
         """Start a request, or raise HttpError if it is refused."""
@@ -120,7 +123,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.on_response_complete()
 
     def eof_received(self) -> None:
-        """The client has half-closed: the transport closes once the write buffer is empty."""
+        """The client has half-closed, or gone: the transport closes once the write buffer is empty."""
         self.deadline = self.loop.time() + STALLED_SECONDS
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -216,10 +219,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.loop.call_soon(self._resume)
 
     def _refuse(self, refusal: HttpError, unparsed: bytes) -> None:
-        """Close the connection, with an error response unless another one has started.
-
-        `unparsed` begins with the head of the refused request, if the request has not begun.
-        """
+        """Close the connection; unless a response has started, with one to `unparsed`, or to the request under way."""
         self._limits.refuse(refusal.code)
         cycle: Any = self.cycle  # None before the first request
         if cycle is None or cycle.response_complete or not cycle.response_started:

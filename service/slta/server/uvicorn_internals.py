@@ -15,7 +15,8 @@ METHODS: dict[type, tuple[str, ...]] = {
     uvicorn.Server: ("capture_signals", "on_tick", "startup"),
     HttpToolsProtocol: (
         *("_start_asgi_task", "connection_lost", "connection_made", "data_received", "eof_received", "on_body"),
-        *("on_headers_complete", "on_message_complete", "on_response_complete", "pause_writing", "resume_writing"),
+        *("on_header", "on_headers_complete", "on_message_complete", "on_response_complete", "pause_writing"),
+        "resume_writing",
     ),
     FlowControl: ("pause_reading", "resume_reading"),
 }

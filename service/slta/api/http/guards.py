@@ -36,14 +36,18 @@ class RequestGuard:
         allowed_hosts: Iterable[str],
         observe: Callable[[RequestRecord], None],
         proxies: TrustedProxies | None = None,
+        *,
+        is_open: bool = False,
     ) -> None:
         """`allowed_hosts`: names without port; `*` for any, `*.example.org` for its subdomains.
 
-        `observe` is called once per request, also if the client disconnected.
+        `observe` is called once per request, also if the client disconnected. `is_open`: authentication is off, so that
+        only the Host check keeps a browser's pages, by DNS rebinding, from the placement route.
         """
         names = [name.lower() for name in allowed_hosts]
         self._observe = observe
         self._proxies = proxies
+        self._is_open = is_open
         self._hosts = frozenset(name for name in names if not name.startswith("*"))
         self._suffixes = tuple(name[1:] for name in names if name.startswith("*."))
         self._any_host = "*" in names
@@ -64,20 +68,22 @@ class RequestGuard:
             raise HttpError(400, "repeated_authorization", "The request has more than one Authorization header.")
         if context.is_placement:
             _check_placement(scope, context)
+            if self._is_open:
+                self._check_host(scope, context)
             return
         if b"%" in scope["raw_path"] and b"%2f" in scope["raw_path"].lower():
             detail = "The path contains %2F, which proxies and servers decode differently."
             raise HttpError(400, "escaped_slash", detail)
-        if scope["path"] not in PROBES and not self._host_allowed(scope, context):
-            raise HttpError(400, "invalid_host", "The Host header is not one of this service's allowed hosts.")
+        if scope["path"] not in PROBES:
+            self._check_host(scope, context)
         if scope["method"] not in SAFE_METHODS and _is_cross_site(context.headers):
             raise HttpError(403, "cross_site", "Cross-site requests may not change anything.")
 
-    def _host_allowed(self, scope: Scope, context: RequestContext) -> bool:
+    def _check_host(self, scope: Scope, context: RequestContext) -> None:
         host = _without_port(context.header(b"host") or "").lower()
-        if not host or _is_repeated(b"host", scope, context):
-            return False
-        return self._any_host or host in self._hosts or host.endswith(self._suffixes)
+        is_one = host and not _is_repeated(b"host", scope, context)
+        if not is_one or not (self._any_host or host in self._hosts or host.endswith(self._suffixes)):
+            raise HttpError(400, "invalid_host", "The Host header is not one of this service's allowed hosts.")
 
     def error_response(self, context: RequestContext, error: Exception, *, started: bool = False) -> ApiResponse:
         """Response for an exception; logged if it is unexpected, or if the response had already started."""
