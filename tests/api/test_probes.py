@@ -22,8 +22,9 @@ class Untouchable:
 class Known(Untouchable):
     """One that must not be asked either, and was tried before."""
 
-    def __init__(self, readiness: str, **shards: int) -> None:
+    def __init__(self, readiness: str, unowned_slots: int = 0, **shards: int) -> None:
         self.readiness, self.shards = readiness, shards or {readiness: 1}
+        self.unowned_slots = unowned_slots
 
 
 async def test_liveness_never_asks_the_store(new_client: NewClient) -> None:
@@ -37,9 +38,13 @@ async def test_readiness_is_what_the_store_said_last_and_asks_it_nothing(new_cli
     assert (answer.status_code, answer.json()) == (200 if word == "ready" else 503, {"status": word})
 
 
-async def test_one_master_of_a_cluster_is_enough_to_be_ready_and_the_others_are_counted(new_client: NewClient) -> None:
-    answer = await new_client(Known("ready", ready=1, connection=1, timeout=1)).get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "unavailable_shards": 2})
+@pytest.mark.parametrize(("shards", "unowned"), [({"connection": 1, "timeout": 1}, 0), ({}, 5461)])
+async def test_one_master_of_a_cluster_is_enough_to_be_ready_and_what_is_not_served_is_counted(
+    new_client: NewClient, shards: dict[str, int], unowned: int
+) -> None:
+    answer = await new_client(Known("ready", unowned, ready=1, **shards)).get("/readyz")
+    counted = {"unavailable_shards": len(shards), "unowned_slots": unowned}
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", **counted})
 
 
 async def test_nobody_is_ready_before_a_write_was_tried(api: Api, store: Store, redis: Redis) -> None:

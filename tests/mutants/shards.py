@@ -24,8 +24,11 @@ MUTANTS: dict[str, Mutant] = {
     "slots on the move are the target's": python(
         "store/client/topology", 'if not word.startswith("["):', "if True:", TOPOLOGY
     ),
+    "slots without an owner are not counted": python(
+        "api/routes/probes", 'store.unowned_slots if status == "ready" else 0', "0", PROBES
+    ),
     "shards that refuse are not counted": python(
-        "api/routes/probes", "    if unavailable:\n", "    if False:\n", PROBES
+        "api/routes/probes", "    if unavailable or unowned:\n", "    if False:\n", PROBES
     ),
     "a fleet file without its pools is finished": python(
         "store/fleets", "begun = file and file + UNFINISHED", "begun = file", CONFIGURE

@@ -227,10 +227,11 @@ class ProbeAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartlyReadyAnswer:
-    """`ready`, and how many masters of a cluster take no writes: their fleets are unavailable."""
+    """`ready`, and how many masters of a cluster take no writes, and slots have no master: their fleets are away."""
 
     status: str
     unavailable_shards: int
+    unowned_slots: int
 
 
 def json_response(value: object, status: int = 200) -> Response:

@@ -60,6 +60,7 @@ HELD = GaugeDef(
     "Longest time for which no lease of a fleet ends: up to 60 after more than 5 s between two of its ticks.",
     (),
 )
+UNOWNED_SLOTS = GaugeDef("store_unowned_slots", "Slots of the cluster that no known master owns.", ())
 VANISHED = CounterDef("fleets_vanished", "Fleets that disappeared from the store without being deleted.", ())
 EVICTS = GaugeDef(
     "store_evicts",
@@ -108,6 +109,7 @@ class ProcessMetrics:
         self._surplus_replicas = SURPLUS_REPLICAS.create(self.registry)
         self._shards = SHARDS.create(self.registry)
         self._held = HELD.create(self.registry)
+        self._unowned_slots = UNOWNED_SLOTS.create(self.registry)
         self._vanished = VANISHED.create(self.registry)
         self._evicts = EVICTS.create(self.registry)
         self._unlisted = UNLISTED.create(self.registry)
@@ -158,8 +160,9 @@ class ProcessMetrics:
         """Count a vanished fleet."""
         self._vanished.inc()
 
-    def shards(self, statuses: Mapping[str, int]) -> None:
-        """Set the number of masters by status."""
+    def shards(self, statuses: Mapping[str, int], unowned_slots: int) -> None:
+        """Set the number of masters by status, and of slots without one."""
+        self._unowned_slots.set(unowned_slots)
         self._shards.clear()
         for status, count in statuses.items():
             self._shards.labels(status).set(count)

@@ -46,6 +46,8 @@ READINESS = (
 )
 """Results of a check: writable, not checked yet, no reply, replication lag, replies before the sync to disk, refused by
 the preflight check, or the kind of the server's error."""
+MOVING = frozenset({"ask", "tryagain"})
+"""Kinds of failures of a slot that is being moved: the next check uses a name in another slot of the master."""
 
 
 class Store:
@@ -141,6 +143,11 @@ class Store:
         return Counter(map(_status, self._failures.values()))
 
     @property
+    def unowned_slots(self) -> int:
+        """Number of a cluster's slots that no known master owns: calls of their fleets fail."""
+        return self._connections.routing.unowned_slots
+
+    @property
     def last_failure(self) -> StoreCallError | None:
         """Why the last `check` of a shard failed, if it did."""
         return next(filter(None, self._failures.values()), None)
@@ -205,7 +212,7 @@ class Store:
             if self._durability.promises:
                 await self.fleets.probe_write(tag)
         except StoreCallError as failed:
-            return failed
+            return None if failed.failure.kind in MOVING else failed
         return None
 
     async def listen(self) -> None:

@@ -108,6 +108,36 @@ async def test_nodes_that_do_not_answer_are_neither_refused_nor_taken(opening: A
     assert (store.readiness, store.shards) == ("unavailable", {"unavailable": 1})
 
 
+async def test_a_slot_that_is_being_moved_makes_no_master_unavailable(lonely: Cluster, opening: AsyncExitStack) -> None:
+    store = await opened(lonely.url, opening)
+    source, target, _ = lonely.masters()
+    for tag in [tag for tag in store._connections.routing.tags() if lonely.owner(tag) is source]:
+        move = lonely.move_stepwise(tag, target)
+        assert [next(move), next(move)] == ["importing", "migrating"]
+    await store.check()
+    assert store.shards == {"ready": 3}
+    source.ask("CONFIG", "SET", "maxmemory", "1")
+    await store.check()
+    assert store.shards == {"ready": 2, "oom": 1}, "a name in another slot is tried"
+    assert await store.audits.census() == set()
+
+
+async def test_slots_that_no_master_owns_are_counted(lonely: Cluster, opening: AsyncExitStack) -> None:
+    store = await opened(lonely.url, opening)
+    assert store.unowned_slots == 0
+    for node in lonely.masters():
+        node.ask("CLUSTER", "DELSLOTSRANGE", 100, 109)
+    await eventually_counted(store, 10)
+    lonely.masters()[2].ask("CLUSTER", "ADDSLOTSRANGE", 100, 109)
+    await eventually_counted(store, 0)
+
+
+async def eventually_counted(store: Store, unowned_slots: int) -> None:
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while store.unowned_slots != unowned_slots:
+            await store.check()
+
+
 async def test_eviction_of_any_master_is_reported_and_keys_evicted_by_one_that_is_away_are_still_counted(
     lonely: Cluster, opening: AsyncExitStack
 ) -> None:

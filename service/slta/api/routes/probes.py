@@ -43,8 +43,10 @@ async def get_readyz(dependencies: TheDependencies) -> Response:
     store = dependencies.store
     status = "ending" if dependencies.is_ending() else store.readiness
     unavailable = sum(store.shards.values()) - store.shards["ready"] if status == "ready" else 0
-    if unavailable:
-        return json_response(PartlyReadyAnswer(status=status, unavailable_shards=unavailable))
+    unowned = store.unowned_slots if status == "ready" else 0
+    if unavailable or unowned:
+        answer = PartlyReadyAnswer(status=status, unavailable_shards=unavailable, unowned_slots=unowned)
+        return json_response(answer)
     return json_response(ProbeAnswer(status=status), 200 if status == "ready" else 503)
 
 

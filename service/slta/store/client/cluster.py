@@ -9,11 +9,11 @@ from time import monotonic
 from typing import Any
 
 from redis.asyncio import ConnectionPool, Redis, SSLConnection
-from redis.exceptions import MovedError, ResponseError
+from redis.exceptions import AskError, MovedError, ResponseError
 
 from slta.store.client.failures import NotSentError, UnknownNodeError
 from slta.store.client.name_lookup import resolving
-from slta.store.client.routing import OnChange, connection_options
+from slta.store.client.routing import OnChange, Routing, connection_options
 from slta.store.client.topology import SLOTS, Node, Topology, parse_nodes, slot_of
 from slta.store.client.url import Address, StoreAddress
 
@@ -27,7 +27,7 @@ LEARNED_FROM = frozenset(
 """Kinds of failures, besides MOVED, after which the nodes are asked again."""
 
 
-class Cluster:
+class Cluster(Routing):
     """Routing to the masters of a cluster: a fleet is one slot. Replicas are not read, and ASK is not followed."""
 
     def __init__(self, address: StoreAddress, options: dict[str, Any], on_change: OnChange) -> None:
@@ -68,12 +68,19 @@ class Cluster:
         """Learn from a failed call. NotSentError if a MOVED reply names an address that no node announces."""
         if kind == "moved" and isinstance(error, MovedError) and 0 <= error.slot_id < SLOTS:
             await self._moved(error.slot_id, (error.host or (address or ("",))[0], error.port))
+        elif kind == "ask" and isinstance(error, AskError):
+            self._topology.moving(error.slot_id)
         elif kind in LEARNED_FROM:
             _ = self._next_round()
 
     def tags(self) -> tuple[str, ...]:
         """A hash tag for each known master."""
         return self._topology.tags()
+
+    @property
+    def unowned_slots(self) -> int:
+        """Number of slots that no known master owns."""
+        return self._topology.unowned_slots
 
     async def listen(self, on_change: Callable[[], object]) -> None:
         """Nothing is published."""

@@ -47,8 +47,13 @@ class Routing(Protocol):
     async def close(self) -> None:
         """Disconnect."""
 
+    @property
+    def unowned_slots(self) -> int:
+        """Number of a cluster's slots that no known master owns."""
+        return 0
 
-class OneServer:
+
+class OneServer(Routing):
     """Routing to the one server of a URL: a name that follows the master is the resolver's matter."""
 
     def __init__(self, server: Options) -> None:

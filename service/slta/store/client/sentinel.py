@@ -14,7 +14,7 @@ from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError, Respo
 
 from slta.store.client.durability import unsynced
 from slta.store.client.name_lookup import NameLookupError, resolving
-from slta.store.client.routing import ANY_TAG, OnChange
+from slta.store.client.routing import ANY_TAG, OnChange, Routing
 from slta.store.client.url import Address, StoreAddress
 
 CHANNELS = ("+promoted-slave", "+switch-master")
@@ -25,7 +25,7 @@ RESUBSCRIBE_SECONDS = 1.0
 """Pause before a failed subscription is retried."""
 
 
-class Sentinels:
+class Sentinels(Routing):
     """Routing to the master that sentinels name: all keys are there. A read-only client of the sentinels."""
 
     def __init__(self, address: StoreAddress, options: dict[str, Any], on_change: OnChange) -> None:

@@ -80,10 +80,16 @@ class Topology:
         self._moved: dict[int, tuple[Address, float]] = {}
         self._names: dict[int, str] = {}
         self._tags: tuple[str, ...] | None = ()
+        self._moving: set[int] = set()
 
     def owner(self, slot: int) -> Address | None:
         """Address of the slot's master; None if no known node owns it."""
         return self._owners[slot]
+
+    @property
+    def unowned_slots(self) -> int:
+        """Number of slots that no known node owns; 0 before any node is known."""
+        return self._owners.count(None) if self._nodes else 0
 
     def address(self, announced: Address) -> Address | None:
         """Address to connect to of a node that announces this one; None if it is unknown."""
@@ -101,6 +107,11 @@ class Topology:
         """Believe a MOVED reply, until a view that was asked for later says otherwise."""
         self._owners[slot] = address
         self._moved[slot] = address, now
+        self._tags = None
+
+    def moving(self, slot: int) -> None:
+        """Choose no tag in this slot, which is being moved, while the master has another one."""
+        self._moving.add(slot)
         self._tags = None
 
     def merge(self, views: Iterable[Iterable[Node]], asked: float) -> None:
@@ -145,7 +156,8 @@ class Topology:
         return self._tags
 
     def _tag(self, slots: set[int]) -> str:
-        """The first of the names `/0`, `/1`, … that lies in one of these slots."""
+        """The first of the names `/0`, `/1`, … that lies in one of these slots, which are not empty."""
+        slots = slots - self._moving or slots
         numbers = count(len(self._names))
         while not (known := slots & self._names.keys()):
             name = f"/{next(numbers)}"
