@@ -11,18 +11,21 @@ MUTANTS: dict[str, Mutant] = {
     "an older claim to a slot wins": python("store/client/topology", "key=lambda node: node.epoch", "key=id", TOPOLOGY),
     "what others say of a node is preferred": python(
         "store/client/topology",
-        "(node.is_own, node.epoch) > (known.is_own, known.epoch)",
+        "(node.epoch, node.is_own) > (known.epoch, known.is_own)",
         "node.epoch > known.epoch",
         TOPOLOGY,
     ),
     "a node that was cut off is believed": python(
-        "store/client/topology", "known.epoch > found[node_id].epoch", "False", TOPOLOGY
+        "store/client/topology", "known.epoch > found[node_id].epoch if", "False if", TOPOLOGY
+    ),
+    "a node that knows nobody makes all others forgotten": python(
+        "store/client/topology", "if node_id in found else is_minority", "if node_id in found else False", TOPOLOGY
     ),
     "an older view takes back what MOVED said": python(
         "store/client/topology", "if moved[1] >= asked}", "if False}", TOPOLOGY
     ),
     "slots on the move are the target's": python(
-        "store/client/topology", 'if not word.startswith("["):', "if True:", TOPOLOGY
+        "store/client/topology", '.partition("[")[0]', '.replace("[", "").partition("->")[0]', TOPOLOGY
     ),
     "slots without an owner are not counted": python(
         "api/routes/probes", 'store.unowned_slots if status == "ready" else 0', "0", PROBES

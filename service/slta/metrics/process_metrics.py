@@ -61,6 +61,9 @@ HELD = GaugeDef(
     (),
 )
 UNOWNED_SLOTS = GaugeDef("store_unowned_slots", "Slots of the cluster that no known master owns.", ())
+FOREIGN_NODES = GaugeDef(
+    "store_foreign_nodes", "Addresses of the cluster where a node of another one replies, which is ignored.", ()
+)
 VANISHED = CounterDef("fleets_vanished", "Fleets that disappeared from the store without being deleted.", ())
 EVICTS = GaugeDef(
     "store_evicts",
@@ -110,6 +113,7 @@ class ProcessMetrics:
         self._shards = SHARDS.create(self.registry)
         self._held = HELD.create(self.registry)
         self._unowned_slots = UNOWNED_SLOTS.create(self.registry)
+        self._foreign_nodes = FOREIGN_NODES.create(self.registry)
         self._vanished = VANISHED.create(self.registry)
         self._evicts = EVICTS.create(self.registry)
         self._unlisted = UNLISTED.create(self.registry)
@@ -160,9 +164,10 @@ class ProcessMetrics:
         """Count a vanished fleet."""
         self._vanished.inc()
 
-    def shards(self, statuses: Mapping[str, int], unowned_slots: int) -> None:
-        """Set the number of masters by status, and of slots without one."""
+    def shards(self, statuses: Mapping[str, int], unowned_slots: int, foreign_nodes: int) -> None:
+        """Set the number of masters by status, of slots without one, and of nodes that are ignored."""
         self._unowned_slots.set(unowned_slots)
+        self._foreign_nodes.set(foreign_nodes)
         self._shards.clear()
         for status, count in statuses.items():
             self._shards.labels(status).set(count)

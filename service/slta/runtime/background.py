@@ -122,7 +122,7 @@ class BackgroundTasks:
 
     async def _check(self) -> None:
         await self.store.check()
-        self.metrics.shards(self.store.shards, self.store.unowned_slots)
+        self.metrics.shards(self.store.shards, self.store.unowned_slots, self.store.foreign_nodes)
 
     async def _preflight(self) -> None:
         if not await self.store.preflight(self.requirements):

@@ -148,6 +148,11 @@ class Store:
         return self._connections.routing.unowned_slots
 
     @property
+    def foreign_nodes(self) -> int:
+        """Number of a cluster's addresses where a node of another one replies, which is ignored."""
+        return self._connections.routing.foreign_nodes
+
+    @property
     def last_failure(self) -> StoreCallError | None:
         """Why the last `check` of a shard failed, if it did."""
         return next(filter(None, self._failures.values()), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import pytest
@@ -127,14 +128,15 @@ async def test_slots_that_no_master_owns_are_counted(lonely: Cluster, opening: A
     assert store.unowned_slots == 0
     for node in lonely.masters():
         node.ask("CLUSTER", "DELSLOTSRANGE", 100, 109)
-    await eventually_counted(store, 10)
+    await until_checked(store, lambda: store.unowned_slots == 10)
     lonely.masters()[2].ask("CLUSTER", "ADDSLOTSRANGE", 100, 109)
-    await eventually_counted(store, 0)
+    await until_checked(store, lambda: store.unowned_slots == 0)
 
 
-async def eventually_counted(store: Store, unowned_slots: int) -> None:
+async def until_checked(store: Store, condition: Callable[[], bool]) -> None:
+    """Checks as of a dispatcher, until one has the result."""
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while store.unowned_slots != unowned_slots:
+        while not condition():
             await store.check()
 
 

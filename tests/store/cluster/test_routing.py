@@ -15,6 +15,7 @@ from slta.store import Store, StoreSettings
 from slta.store.client import connections
 from slta.store.client.cluster import MIN_GAP_SECONDS
 from slta.store.client.failures import NotSentError
+from tests.awaiting import DEADLINE_SECONDS
 from tests.clusters import Cluster, Node
 from tests.store.conftest import Calls
 from tests.store.fleets import TWO_CLASSES, create, spec
@@ -83,6 +84,22 @@ async def test_a_killed_master_is_followed_by_its_replica_and_others_notice_noth
     assert set(calls.errors) <= {"connection", "moved", "clusterdown", "function_missing"}
     assert is_stored(nodes.owner(fleet), fleet)
     print(f"killed master: placed again after {seconds:.2f} s")
+
+
+async def test_one_master_is_asked_at_a_time_and_all_after_an_error(nodes: Cluster, store: Store) -> None:
+    masters = nodes.masters()  # which asks all
+
+    async def asked_in(checks: int) -> list[int]:
+        before = [questions(master) for master in masters]
+        for _ in range(checks):
+            await store.check()
+        return [questions(master) - count for master, count in zip(masters, before, strict=True)]
+
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while await asked_in(3) != [1, 1, 1]:
+            pass
+    await store._connections.routing.failed(None, "timeout", TimeoutError())
+    assert await asked_in(1) == [1, 1, 1]
 
 
 def questions(node: Node) -> int:

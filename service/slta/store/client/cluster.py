@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from redis.asyncio import ConnectionPool, Redis, SSLConnection
 from redis.exceptions import AskError, MovedError, ResponseError
 
-from slta.store.client.failures import NotSentError, UnknownNodeError
+from slta.store.client.failures import NotSentError, UnknownNodeError, UnsuitableServerError
 from slta.store.client.name_lookup import resolving
 from slta.store.client.routing import OnChange, Routing, connection_options
 from slta.store.client.topology import SLOTS, Node, Topology, parse_nodes, slot_of
@@ -21,6 +22,12 @@ MIN_GAP_SECONDS = 0.2
 """Time between the beginnings of two rounds of questions."""
 STRAGGLING_SECONDS = 0.05
 """How long a round waits for the other nodes after the first reply: one that is frozen must not delay it."""
+FIRST_SECONDS = 0.5
+"""The same while no master is known: nodes of two clusters must not be told apart by who is first."""
+TURN_SECONDS = 0.2
+"""How long the master in turn has to reply before all are asked."""
+APART_SECONDS = 10.0
+"""How long the nodes of a URL may be of two clusters: those of one that is being made are, until they have met."""
 LEARNED_FROM = frozenset(
     {"readonly", "masterdown", "loading", "clusterdown", "timeout", "connection", "dns", "left", "unconfirmed"}
 )
@@ -40,6 +47,10 @@ class Cluster(Routing):
         self._clients: dict[Address, Redis] = {}
         self._round: asyncio.Task[None] | None = None
         self._began = 0.0
+        self._turn = 0
+        self._is_doubted = True
+        """Whether a call has failed or was redirected since all masters were asked."""
+        self._apart_since = math.inf
         self._silence: BaseException | None = None
         """Why no node replied in the last round; None if one did."""
 
@@ -51,6 +62,7 @@ class Cluster(Routing):
         """The same; asks if it is not known. RedisError."""
         address = self.where(key)
         if address is None:
+            self._is_doubted = True
             await self.follow()
             address = self.where(key)
         if address is None:
@@ -61,11 +73,15 @@ class Cluster(Routing):
         """Nothing to ask: a node that is no longer the slot's master says so."""
 
     async def follow(self) -> None:
-        """Ask the masters for CLUSTER NODES; without a reply the last known topology stays."""
+        """Ask a master for CLUSTER NODES, each in its turn, and all if it says anything new, or a call has failed.
+
+        Without a reply the last known topology stays.
+        """
         await asyncio.shield(self._next_round())
 
     async def failed(self, address: Address | None, kind: str, error: Exception) -> None:
         """Learn from a failed call. NotSentError if a MOVED reply names an address that no node announces."""
+        self._is_doubted |= kind == "moved" or kind in LEARNED_FROM
         if kind == "moved" and isinstance(error, MovedError) and 0 <= error.slot_id < SLOTS:
             await self._moved(error.slot_id, (error.host or (address or ("",))[0], error.port))
         elif kind == "ask" and isinstance(error, AskError):
@@ -81,6 +97,11 @@ class Cluster(Routing):
     def unowned_slots(self) -> int:
         """Number of slots that no known master owns."""
         return self._topology.unowned_slots
+
+    @property
+    def foreign_nodes(self) -> int:
+        """Number of addresses where a node of another cluster replies, which is ignored."""
+        return len(self._topology.strangers)
 
     async def listen(self, on_change: Callable[[], object]) -> None:
         """Nothing is published."""
@@ -101,6 +122,7 @@ class Cluster(Routing):
                 self._topology.moved(slot, address, monotonic())
                 _ = self._next_round()
                 return
+            self._is_doubted = True
             try:
                 await self.follow()
             except asyncio.CancelledError as ended:  # the call that was refused has not run
@@ -113,31 +135,58 @@ class Cluster(Routing):
     def _next_round(self) -> asyncio.Task[None]:
         """The round under way or waiting, else a new one."""
         if self._round is None or self._round.done():
-            self._round = asyncio.create_task(self._ask_all())
+            self._round = asyncio.create_task(self._learn())
         return self._round
 
-    async def _ask_all(self) -> None:
+    async def _learn(self) -> None:
         await asyncio.sleep(self._began + MIN_GAP_SECONDS - monotonic())
         self._began = monotonic()
-        views = await self._views(self._asked())
-        if views:
-            self._topology.merge(views, self._began)
+        if await self._is_confirmed():
+            return
+        self._is_doubted = False
+        own, strangers = self._topology.split(await self._views(self._asked()))
+        if own or (strangers and self._topology.masters):
+            self._topology.merge(own, self._began, strangers)
             await self._forget(self._topology.addresses())
             await self._on_change(self._topology.targets())
+        elif strangers:
+            self._refuse(strangers)
+
+    async def _is_confirmed(self) -> bool:
+        """Whether the master in turn says what is known; it is not asked if there is a reason to ask all."""
+        masters = sorted(self._topology.masters)
+        if self._is_doubted or self._silence or self.unowned_slots or not masters:
+            return False
+        self._turn += 1
+        with suppress(Exception):
+            async with asyncio.timeout(TURN_SECONDS):
+                return self._topology.agrees(await self._ask(masters[self._turn % len(masters)]))
+        return False
+
+    def _refuse(self, nodes: Sequence[Address]) -> None:
+        """Use none of the two clusters that the URL names."""
+        self._apart_since = min(self._apart_since, monotonic())
+        is_final = monotonic() - self._apart_since >= APART_SECONDS
+        names = " and ".join(f"{host}:{port}" for host, port in nodes)
+        self._silence = (UnsuitableServerError if is_final else ResponseError)(
+            f"is several clusters: {names} own slots and do not know each other; name nodes of one in --store-url "
+            "(SLTA_STORE_URL)"
+        )
 
     def _asked(self) -> Collection[Address]:
-        """The known masters; if none of them replied last time, also the other nodes and those of the URL."""
-        masters = self._topology.masters.keys()
+        """The known masters and strangers; if none replied last time, also the other nodes and those of the URL."""
+        masters = {*self._topology.masters, *self._topology.strangers}
         return masters if masters and not self._silence else {*masters, *self._topology.addresses(), *self._seeds}
 
-    async def _views(self, asked: Collection[Address]) -> list[list[Node]]:
+    async def _views(self, asked: Collection[Address]) -> Mapping[Address, list[Node]]:
         """Replies to CLUSTER NODES, of those nodes that reply at about the same time as the first one."""
         tasks = [asyncio.create_task(self._ask(address)) for address in asked]
+        straggling = STRAGGLING_SECONDS if self._topology.masters else FIRST_SECONDS
         try:
             for first in asyncio.as_completed(tasks):
                 with suppress(Exception):
                     await first
-                    await asyncio.wait(tasks, timeout=STRAGGLING_SECONDS)
+                    await asyncio.wait(tasks, timeout=straggling)
                     break
         finally:
             for task in tasks:
@@ -147,7 +196,11 @@ class Cluster(Routing):
         errors = [task.exception() for task in ended]
         told = (error for error in errors if isinstance(error, ResponseError))  # no cluster, or no permission
         self._silence = None if None in errors else next(told, errors[0])
-        return [task.result() for task in ended if not task.exception()]
+        return {
+            address: task.result()
+            for address, task in zip(asked, tasks, strict=True)
+            if task in ended and not task.exception()
+        }
 
     async def _ask(self, address: Address) -> list[Node]:
         client = self._clients.get(address)

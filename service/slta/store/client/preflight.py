@@ -84,6 +84,8 @@ async def known_pools(connections: Connections) -> list[ConnectionPool]:
         tags = connections.routing.tags() or (ANY_TAG,)
         return [connections.pool(await connections.find(key_of(tag))) for tag in tags]
     except (RedisError, OSError) as error:
+        if isinstance(error, UnsuitableServerError):
+            raise UnsuitableStoreError(f"the store {error}") from error
         if "cluster support disabled" in str(error):
             raise UnsuitableStoreError(f"the store {NO_CLUSTER}") from error
         raise StoreUnavailableError from error

@@ -52,6 +52,11 @@ class Routing(Protocol):
         """Number of a cluster's slots that no known master owns."""
         return 0
 
+    @property
+    def foreign_nodes(self) -> int:
+        """Number of a cluster's addresses where a node of another one replies, which is ignored."""
+        return 0
+
 
 class OneServer(Routing):
     """Routing to the one server of a URL: a name that follows the master is the resolver's matter."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from binascii import crc_hqx
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -11,8 +13,7 @@ from slta.store.client.url import Address
 
 SLOTS = 16_384
 
-SlotRange = tuple[int, int]
-"""First and last slot."""
+SLOT_RANGES = re.compile(r"(\d{1,5}(-\d{1,5})?( |$))*")
 
 
 def slot_of(key: str) -> int:
@@ -25,13 +26,14 @@ def slot_of(key: str) -> int:
 class Node(NamedTuple):
     """A line of CLUSTER NODES. `addresses` are what the node announces, the one to connect to first.
 
-    `is_own` if the node says it of itself. Slots that are being moved count as the old owner's until they have moved.
+    `is_own` if the node says it of itself. `slots` stay as in the line, such as `0-99 200`: most are only compared.
+    Slots that are being moved count as the old owner's until they have moved.
     """
 
     node_id: str
     addresses: tuple[Address, ...]
     epoch: int
-    slots: tuple[SlotRange, ...]
+    slots: str
     is_own: bool
 
     @property
@@ -46,26 +48,29 @@ def parse_nodes(text: str, asked: Address, *, by_name: bool) -> list[Node]:
     `by_name`: connect to the host names that nodes announce, as certificates require. A name that stops resolving with
     its node holds up the lookups of all others, so without TLS addresses are better.
     """
-    lines = (line.split() for line in text.splitlines())
+    lines = (line.split(maxsplit=8) for line in text.splitlines())
     return [node for words in lines if (node := _parse_node(words, asked[0], by_name=by_name)).addresses]
 
 
 def _parse_node(words: Sequence[str], own_host: str, *, by_name: bool) -> Node:
-    node_id, names, flags, _, _, _, epoch, _, *slots = words
+    node_id, names, flags, _, _, _, epoch, _, *rest = words
+    slots = "".join(rest).partition("[")[0].rstrip()  # in brackets: being imported or migrated
+    if not SLOT_RANGES.fullmatch(slots):
+        raise ValueError(slots)
     address, _, announced = names.partition(",")
     ip, _, port = address.partition("@")[0].rpartition(":")
     is_own = "myself" in flags
     hosts = [ip or (own_host if is_own else ""), announced.partition(",")[0]]
     named = dict.fromkeys(reversed(hosts) if by_name else hosts)
     addresses = tuple((host, int(port)) for host in named if host) if port != "0" else ()
-    return Node(node_id, addresses, int(epoch), tuple(_ranges(slots)), is_own)
+    return Node(node_id, addresses, int(epoch), slots, is_own)
 
 
-def _ranges(words: Iterable[str]) -> Iterator[SlotRange]:
-    for word in words:
-        if not word.startswith("["):  # being imported or migrated
-            first, _, last = word.partition("-")
-            yield int(first), int(last or first)
+def _ranges(slots: str) -> Iterator[tuple[int, int]]:
+    """First and last slot of each range."""
+    for word in slots.split():
+        first, _, last = word.partition("-")
+        yield int(first), int(last or first)
 
 
 class Topology:
@@ -74,6 +79,8 @@ class Topology:
     def __init__(self) -> None:
         self.masters: dict[Address, Node] = {}
         """Nodes that own slots."""
+        self.strangers: Collection[Address] = ()
+        """Addresses where nodes of another cluster replied: they own nothing here."""
         self._nodes: dict[str, Node] = {}
         self._addresses: dict[Address, Address] = {}
         self._owners: list[Address | None] = [None] * SLOTS
@@ -114,45 +121,79 @@ class Topology:
         self._moving.add(slot)
         self._tags = None
 
-    def merge(self, views: Iterable[Iterable[Node]], asked: float) -> None:
+    def agrees(self, view: Iterable[Node]) -> bool:
+        """Whether a view has the nodes that are known, with the same slots or an older epoch."""
+        told = {node.node_id: node for node in view}
+        return told.keys() == self._nodes.keys() and all(
+            node.epoch < (known := self._nodes[node_id]).epoch or node[2:4] == known[2:4]
+            for node_id, node in told.items()
+        )
+
+    def split(self, views: Mapping[Address, Sequence[Node]]) -> tuple[list[Sequence[Node]], list[Address]]:
+        """Views of this cluster, and the addresses of all others: views of one cluster share node ids.
+
+        While none is known it is the one that owns slots. If several do: none, and an address of each.
+        """
+        groups: list[tuple[set[str], dict[Address, Sequence[Node]]]] = []
+        for address, view in views.items():
+            ids, members = {node.node_id for node in view}, {address: view}
+            for group in [group for group in groups if group[0] & ids]:
+                groups.remove(group)
+                ids, members = ids | group[0], group[1] | members
+            groups.append((ids, members))
+        if self.masters:
+            own = [members for ids, members in groups if ids & self._nodes.keys()]
+        else:
+            own = [found for _, found in groups if any(node.slots for view in found.values() for node in view)]
+            if len(own) > 1:
+                return [], [next(iter(found)) for found in own]
+            own = own or [found for _, found in groups]
+        ours = {address: view for members in own for address, view in members.items()}
+        return list(ours.values()), [address for address in views if address not in ours]
+
+    def merge(self, views: Sequence[Sequence[Node]], asked: float, strangers: Collection[Address] = ()) -> None:
         """Take over views that were asked for at `asked`. O(slots) if any differs from what is known.
 
-        What a node says of itself is preferred, unless others know of a newer epoch.
+        What a node says of itself is preferred, unless others know of a newer epoch. Of fewer than half of the masters,
+        no view makes a node forgotten.
         """
         found: dict[str, Node] = {}
         for node in (node for view in views for node in view):
             known = found.get(node.node_id)
-            if known is None or (node.is_own, node.epoch) > (known.is_own, known.epoch):
+            if known is None or (node.epoch, node.is_own) > (known.epoch, known.is_own):
                 found[node.node_id] = node
+        heard = sum(node.is_own and node.address in self.masters for view in views for node in view)
+        is_minority = 2 * heard < len(self.masters)
         for node_id, known in self._nodes.items():  # a node that was cut off knows less than before
-            if node_id in found and known.epoch > found[node_id].epoch:
+            if known.epoch > found[node_id].epoch if node_id in found else is_minority:
                 found[node_id] = known
         had_moved = bool(self._moved)
         self._moved = {slot: moved for slot, moved in self._moved.items() if moved[1] >= asked}
-        if found != self._nodes or had_moved:
-            self._nodes = found
+        if (found, strangers) != (self._nodes, self.strangers) or had_moved:
+            self._nodes, self.strangers = found, strangers
             self._rebuild()
 
     def _rebuild(self) -> None:
-        nodes = sorted(self._nodes.values(), key=lambda node: node.epoch)
+        friends = (node for node in self._nodes.values() if node.address not in self.strangers)
+        nodes = sorted(friends, key=lambda node: node.epoch)
         self._addresses = {address: node.address for node in nodes for address in node.addresses}
         owners: list[Address | None] = [None] * SLOTS
         for node in nodes:
-            for first, last in node.slots:
+            for first, last in _ranges(node.slots):
                 owners[first : last + 1] = [node.address] * (last + 1 - first)
         for slot, (address, _) in self._moved.items():
             owners[slot] = address
         self._owners, self._tags = owners, None
-        self.masters = {node.address: node for node in nodes if any(owners[slot] == node.address for slot in _of(node))}
+        owning = set(owners)
+        self.masters = {node.address: node for node in nodes if node.address in owning}
 
     def tags(self) -> tuple[str, ...]:
         """A hash tag for each master, in a slot of it: a name that no fleet can have. O(slots) after a change."""
         if self._tags is None:
-            owned = {
-                address: {slot for slot in _of(node) if self._owners[slot] == address}
-                for address, node in self.masters.items()
-            }
-            self._tags = tuple(self._tag(slots) for slots in owned.values() if slots)
+            owned = defaultdict[Address | None, set[int]](set)
+            for slot, owner in enumerate(self._owners):
+                owned[owner].add(slot)
+            self._tags = tuple(self._tag(slots) for owner, slots in owned.items() if owner in self.masters)
         return self._tags
 
     def _tag(self, slots: set[int]) -> str:
@@ -163,8 +204,3 @@ class Topology:
             name = f"/{next(numbers)}"
             self._names.setdefault(slot_of(name), name)
         return self._names[min(known)]
-
-
-def _of(node: Node) -> Iterator[int]:
-    """The slots that a node claims."""
-    return (slot for first, last in node.slots for slot in range(first, last + 1))
