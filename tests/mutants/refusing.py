@@ -145,8 +145,8 @@ PYTHON = {
     ),
     "a deleted fleet's name stays on the list when a reply was lost": python(
         "store/fleets",
-        "            await self.unlist(fleet)\n            raise\n",
-        "            raise\n",
+        "lost its reply\n            await self.unlist(fleet)\n",
+        "lost its reply\n",
         "store/configure",
         "store/concurrency",
         *FAULTS,

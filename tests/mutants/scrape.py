@@ -149,24 +149,24 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a name without a fleet has always vanished": python(
         "runtime/vanished_fleets",
-        "keys_left or (fleet in self._ticked and (listed or self._has_evicted))",
+        "keys_left or (fleet in self._seen and (listed or self._has_evicted))",
         "keys_left or listed",
         VANISHING,
     ),
     "a fleet that was deleted has vanished": python(
         "runtime/vanished_fleets",
-        "keys_left or (fleet in self._ticked and (listed or self._has_evicted))",
-        "keys_left or fleet in self._ticked",
+        "keys_left or (fleet in self._seen and (listed or self._has_evicted))",
+        "keys_left or fleet in self._seen",
         VANISHING,
     ),
     "a fleet of which keys are left was deleted": python(
         "runtime/vanished_fleets",
-        "keys_left or (fleet in self._ticked and (listed or self._has_evicted))",
-        "fleet in self._ticked and (listed or self._has_evicted)",
+        "keys_left or (fleet in self._seen and (listed or self._has_evicted))",
+        "fleet in self._seen and (listed or self._has_evicted)",
         VANISHING,
     ),
     "a fleet off the list is not looked for": python(
-        "runtime/vanished_fleets", "missing | (self._ticked - ticks.keys())", "missing", VANISHING
+        "runtime/vanished_fleets", "missing | self.unlisted(ticks.keys())", "missing", VANISHING
     ),
     "a tick without an answer says that the fleet is there": python(
         "runtime/vanished_fleets", "if outcome not in UNDECIDED}", "if outcome is not None}", VANISHING
@@ -176,17 +176,34 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a fleet that came back was absent all the time": python(
         "runtime/vanished_fleets",
-        "kept = absent | (undecided & self._since.keys())",
-        "kept = absent | self._since.keys()",
+        "((absent | undecided) & self._since.keys())",
+        "self._since.keys()",
         VANISHING,
     ),
-    "a vanished fleet is not counted": python("runtime/ticks", "self._vanished()", "pass", VANISHING, HOUSEKEEPING),
+    "a vanished fleet is not counted": python(
+        "runtime/ticks", "self._vanished(verdict)", "pass", VANISHING, HOUSEKEEPING
+    ),
+    "a fleet whose DELETE was undone is one that the list has lost": python(
+        "runtime/vanished_fleets", "self._keyless.update([] if keys_left else [fleet])", "pass", VANISHING
+    ),
+    "a fleet that the list has lost is lost": python(
+        "runtime/ticks", 'if verdict in ("relisted", "undeleted"):', "if False:", VANISHING
+    ),
+    "a name that is listed again outlives its fleet": python(
+        "store/fleets",
+        "except errors.UnknownFleetError:\n            await self.unlist(fleet)\n",
+        "except errors.UnknownFleetError:\n",
+        VANISHING,
+    ),
+    "a census at the start lists nothing": python(
+        "runtime/background", "for one in found if one.fleet)", "for one in found if not one.fleet)", HOUSEKEEPING
+    ),
     "a fleet that was evicted to its last key was deleted": python(
         "runtime/vanished_fleets", "(listed or self._has_evicted)", "listed", VANISHING
     ),
     "what was evicted long ago counts": python(
         "runtime/vanished_fleets",
-        "if not any(map(math.isfinite, self._since.values())):",
+        "if all(self._since.get(fleet) == math.inf for fleet in absent | kept):",
         "if not self._since:",
         VANISHING,
     ),

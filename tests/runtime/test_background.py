@@ -190,8 +190,18 @@ async def test_a_fleet_that_vanishes_under_a_running_dispatcher_is_counted(
         seen = names.await_count
         await until(store, lambda: names.await_count > seen + 1)  # a round has seen that it was ticked
         redis.unlink(*redis.keys("{a}:*"))
-        await until(store, lambda: metrics.registry.get_sample_value("slta_fleets_vanished_total"))
-    assert metrics.registry.get_sample_value("slta_fleets_vanished_total") == 1
+        await until(store, lambda: metrics.registry.get_sample_value("slta_fleets_vanished_total", {"outcome": "lost"}))
+    assert metrics.registry.get_sample_value("slta_fleets_vanished_total", {"outcome": "lost"}) == 1
+
+
+@pytest.mark.usefixtures("quick_rounds")
+async def test_a_dispatcher_that_starts_lists_the_fleets_that_the_list_has_lost(
+    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vanished_fleets, "ABSENT_SECONDS", 0)
+    redis.unlink("slta:fleets")
+    async with dispatching(store):
+        await until(store, lambda: redis.scard("slta:fleets") == 2)
 
 
 def _failing_once(names: Callable[[], Awaitable[list[str]]]) -> Callable[[], Awaitable[list[str]]]:

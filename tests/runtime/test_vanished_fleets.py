@@ -10,7 +10,7 @@ from slta.models.errors import NewerFleetError, StoreUnavailableError, UnknownFl
 from slta.runtime import vanished_fleets
 from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.ticks import Ticks
-from slta.runtime.vanished_fleets import ABSENT_SECONDS, Absences
+from slta.runtime.vanished_fleets import ABSENT_SECONDS, Absences, Verdict
 from slta.store import Store
 from slta.store.fleets import NAMED_KEYS
 from tests.runtime.conftest import Opening
@@ -23,97 +23,118 @@ GONE, BUSY = UnknownFleetError.code, StoreUnavailableError.code
 def absences() -> Absences:
     """`f` was ticked at 0 s and absent at 1 s."""
     found = Absences()
-    assert found.overdue({"f": ""}, 0) == found.overdue({"f": GONE}, 1) == []
+    assert found.due({"f": ""}, 0) == found.due({"f": GONE}, 1) == []
     return found
+
+
+def judge(absences: Absences, fleet: str, now: float = 0, *, listed: bool, keys_left: bool = False) -> Verdict:
+    verdict = absences.verdict(fleet, now, listed=listed, keys_left=keys_left)
+    if verdict != "pending":
+        absences.judged(fleet)
+    return verdict
 
 
 def test_a_fleet_is_judged_once_when_it_has_been_absent_for_long_enough(absences: Absences) -> None:
     due = 1 + ABSENT_SECONDS
-    assert absences.overdue({"f": GONE}, due - 0.1) == []
-    assert absences.overdue({"f": GONE}, due) == ["f"]
-    assert absences.has_vanished("f", listed=True, keys_left=False)
-    assert absences.overdue({"f": GONE}, due + 99) == []
+    assert absences.due({"f": GONE}, due - 0.1) == []
+    assert absences.due({"f": GONE}, due) == ["f"]
+    assert judge(absences, "f", listed=True) == "lost"
+    assert absences.due({"f": GONE}, due + 99) == []
 
 
 def test_a_fleet_that_came_back_is_not_judged(absences: Absences) -> None:
-    assert absences.overdue({"f": ""}, 2) == []
-    assert absences.overdue({"f": GONE}, 3) == []
-    assert absences.overdue({"f": GONE}, 1 + ABSENT_SECONDS) == []
-    assert absences.overdue({"f": GONE}, 3 + ABSENT_SECONDS) == ["f"]
+    assert absences.due({"f": ""}, 2) == []
+    assert absences.due({"f": GONE}, 3) == []
+    assert absences.due({"f": GONE}, 1 + ABSENT_SECONDS) == []
+    assert absences.due({"f": GONE}, 3 + ABSENT_SECONDS) == ["f"]
 
 
 def test_one_that_came_back_after_it_had_vanished_can_vanish_again(absences: Absences) -> None:
-    assert absences.overdue({"f": GONE}, 9) == ["f"]
-    assert absences.has_vanished("f", listed=True, keys_left=False)
-    assert absences.overdue({"f": ""}, 10) == absences.overdue({"f": GONE}, 11) == []
-    assert absences.overdue({"f": GONE}, 19) == ["f"]
-    assert absences.has_vanished("f", listed=True, keys_left=False)
+    assert absences.due({"f": GONE}, 9) == ["f"]
+    assert judge(absences, "f", listed=True) == "lost"
+    assert absences.due({"f": ""}, 10) == absences.due({"f": GONE}, 11) == []
+    assert absences.due({"f": GONE}, 19) == ["f"]
+    assert judge(absences, "f", listed=True) == "lost"
 
 
 def test_a_tick_that_failed_says_neither_that_it_is_there_nor_that_it_is_gone(absences: Absences) -> None:
-    assert absences.overdue({"f": BUSY}, 99) == []
-    assert absences.overdue({"f": GONE}, 100) == ["f"]
-    assert Absences().overdue({"g": BUSY}, 99) == []
+    assert absences.due({"f": BUSY}, 99) == []
+    assert absences.due({"f": GONE}, 100) == ["f"]
+    assert Absences().due({"g": BUSY}, 99) == []
 
 
 def test_a_fleet_that_refuses_its_tick_is_there(absences: Absences) -> None:
-    assert absences.overdue({"f": NewerFleetError.code}, 99) == absences.overdue({"f": GONE}, 100) == []
+    assert absences.due({"f": NewerFleetError.code}, 99) == absences.due({"f": GONE}, 100) == []
 
 
 def test_a_fleet_off_the_list_is_absent_and_forgotten_once_it_was_judged(absences: Absences) -> None:
-    assert absences.overdue({}, 9) == ["f"]
-    assert not absences.has_vanished("f", listed=False, keys_left=False)
-    assert absences.overdue({}, 99) == []
+    assert absences.due({}, 9) == ["f"]
+    assert judge(absences, "f", listed=False) == "deleted"
+    assert absences.due({}, 99) == []
 
 
 def test_one_off_the_list_vanished_if_the_server_has_evicted_keys_since_it_was_there() -> None:
     absences = Absences()
-    assert absences.overdue({"f": "", "half": GONE, "g": ""}, 0, 500) == []
-    assert absences.overdue({"f": "", "half": GONE, "g": ""}, 9, 500) == ["half"]
-    assert not absences.has_vanished("half", listed=True, keys_left=False)
-    assert absences.overdue({"f": "", "half": GONE, "g": ""}, 10, 510) == []
-    assert absences.overdue({"half": GONE, "g": ""}, 11, 510) == []
-    assert absences.overdue({"half": GONE, "g": ""}, 19, 510) == ["f"]
-    assert not absences.has_vanished("f", listed=False, keys_left=False)
-    assert absences.overdue({"half": GONE}, 20, 511) == []
-    assert absences.overdue({"half": GONE}, 29, 511) == ["g"]
-    assert absences.has_vanished("g", listed=False, keys_left=False)
+    assert absences.due({"f": "", "half": GONE, "g": ""}, 0, 500) == []
+    assert absences.due({"f": "", "half": GONE, "g": ""}, 9, 500) == ["half"]
+    assert judge(absences, "half", listed=True) == "deleted"
+    assert absences.due({"f": "", "half": GONE, "g": ""}, 10, 510) == []
+    assert absences.due({"half": GONE, "g": ""}, 11, 510) == ["f"]
+    assert judge(absences, "f", 11, listed=False, keys_left=True) == "pending"
+    assert absences.due({"half": GONE, "g": ""}, 19, 510) == ["f"]
+    assert judge(absences, "f", listed=False) == "deleted"
+    assert absences.due({"half": GONE}, 20, 511) == ["g"]
+    assert judge(absences, "g", 20, listed=False, keys_left=True) == "pending"
+    assert absences.due({"half": GONE}, 29, 511) == ["g"]
+    assert judge(absences, "g", listed=False) == "lost"
 
 
 def test_what_was_evicted_before_does_not_count() -> None:
     absences = Absences()
     for now, evicted in ((0, 0), (1, 7)):
-        assert absences.overdue({"f": ""}, now, evicted) == []
-    assert absences.overdue({}, 9, 7) == []
-    assert absences.overdue({}, 19, 7) == ["f"]
-    assert not absences.has_vanished("f", listed=False, keys_left=False)
+        assert absences.due({"f": ""}, now, evicted) == []
+    assert absences.due({}, 9, 7) == ["f"]
+    assert judge(absences, "f", 9, listed=False, keys_left=True) == "pending"
+    assert absences.due({}, 19, 7) == ["f"]
+    assert judge(absences, "f", listed=False) == "deleted"
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "verdict"),
+    [(True, True, "relisted"), (False, True, "undeleted"), (True, False, "deleted"), (False, False, "deleted")],
+)
+def test_one_off_the_list_is_looked_at_twice(first: bool, then: bool, verdict: Verdict) -> None:
+    absences = Absences()
+    absences.found(["f"])
+    assert absences.due({}, 7) == ["f"]
+    assert judge(absences, "f", 7, listed=False, keys_left=first) == "pending"
+    assert absences.due({}, 7 + ABSENT_SECONDS - 0.1) == []
+    assert absences.due({}, 7 + ABSENT_SECONDS) == ["f"]
+    assert judge(absences, "f", listed=False, keys_left=then) == verdict
 
 
 def test_a_name_that_was_never_ticked_is_no_fleet_unless_keys_of_it_are_left() -> None:
     for keys_left in (False, True):
         absences = Absences()
-        assert absences.overdue({"f": GONE}, 0) == []
-        assert absences.overdue({"f": GONE}, 9) == ["f"]
-        assert absences.has_vanished("f", listed=True, keys_left=keys_left) == keys_left
+        assert absences.due({"f": GONE}, 0) == []
+        assert absences.due({"f": GONE}, 9) == ["f"]
+        assert (judge(absences, "f", listed=True, keys_left=keys_left) == "lost") == keys_left
 
 
 class Watched:
     """A dispatcher's ticks, which judge an absent fleet in the round after."""
 
     def __init__(self, store: Store) -> None:
-        self.vanished = 0
-        self._ticks = Ticks(store, AutomaticRepairs(store, Specs(), lambda *_: None), vanished=self._count)
-
-    def _count(self) -> None:
-        self.vanished += 1
+        self.vanished: list[str] = []
+        self.ticks = Ticks(store, AutomaticRepairs(store, Specs(), lambda *_: None), vanished=self.vanished.append)
 
     async def rounds(self, most: int = 3, evicted_keys: int = 0) -> int:
         """How many fleets vanished in them."""
-        before = self.vanished
+        before = len(self.vanished)
         for _ in range(most):
-            assert await self._ticks.round(evicted_keys) == ""
-            await self._ticks.tick(["a", "b"])
-        return self.vanished - before
+            assert await self.ticks.round(evicted_keys) == ""
+            await self.ticks.tick(["a", "b"])
+        return len(self.vanished) - before
 
 
 @pytest.fixture
@@ -144,9 +165,41 @@ async def test_one_that_lost_its_state_alone_is_repaired_and_does_not_vanish(wat
     assert await watched.rounds() == 0
 
 
-async def test_so_do_all_when_the_list_is_lost(watched: Watched, redis: Redis) -> None:
+async def test_all_are_listed_again_when_the_list_is_lost(watched: Watched, store: Store, redis: Redis) -> None:
     redis.unlink("slta:fleets")
     assert await watched.rounds() == 2
+    assert watched.vanished == ["relisted"] * 2
+    assert await store.fleets.names() == ["a", "b"]
+
+
+async def test_one_whose_delete_is_undone_is_listed_again_and_told_apart(
+    watched: Watched, store: Store, redis: Redis
+) -> None:
+    await store.sessions.complete("b", "s")
+    for key in (keys := keys_of(redis, "b")):
+        redis.copy(key, f"saved{key}")
+    await store.fleets.delete("b")
+    assert await watched.rounds(1) == 0
+    for key in keys:
+        redis.rename(f"saved{key}", key)
+    assert await watched.rounds() == 1
+    assert watched.vanished == ["undeleted"]
+    assert await store.fleets.names() == ["a", "b"]
+
+
+async def test_a_fleet_that_is_deleted_while_it_is_listed_again_leaves_no_name(
+    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list_it = store.fleets._list
+
+    async def delete_first(fleet: str) -> None:
+        redis.unlink(*keys_of(redis, fleet))
+        await list_it(fleet)
+
+    monkeypatch.setattr(store.fleets, "_list", delete_first)
+    with pytest.raises(UnknownFleetError):
+        await store.fleets.relist("a")
+    assert await store.fleets.names() == ["b"]
 
 
 @pytest.mark.parametrize("left", ["{a}:sessions", "{a}:pools", "{a}:used:0"])

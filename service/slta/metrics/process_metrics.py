@@ -64,7 +64,12 @@ UNOWNED_SLOTS = GaugeDef("store_unowned_slots", "Slots of the cluster that no kn
 FOREIGN_NODES = GaugeDef(
     "store_foreign_nodes", "Addresses of the cluster where a node of another one replies, which is ignored.", ()
 )
-VANISHED = CounterDef("fleets_vanished", "Fleets that disappeared from the store without being deleted.", ())
+VANISHED = CounterDef(
+    "fleets_vanished",
+    "Fleets that disappeared without being deleted: `lost`, `relisted` if only the list had lost the name, or "
+    "`undeleted` if the store had lost their DELETE.",
+    ("outcome",),
+)
 EVICTS = GaugeDef(
     "store_evicts",
     "1 if the store evicts keys when its memory is full (see maxmemory-policy), otherwise 0.",
@@ -115,6 +120,8 @@ class ProcessMetrics:
         self._unowned_slots = UNOWNED_SLOTS.create(self.registry)
         self._foreign_nodes = FOREIGN_NODES.create(self.registry)
         self._vanished = VANISHED.create(self.registry)
+        for outcome in ("lost", "relisted", "undeleted"):
+            self._vanished.labels(outcome)  # at 0, so that increase() has the first ones
         self._evicts = EVICTS.create(self.registry)
         self._unlisted = UNLISTED.create(self.registry)
         self._blocked = BLOCKED.create(self.registry)
@@ -160,9 +167,9 @@ class ProcessMetrics:
             if one.not_looked is None:
                 self._unlisted.labels(one.fleet).set(one.total)
 
-    def fleet_vanished(self) -> None:
+    def fleet_vanished(self, outcome: str) -> None:
         """Count a vanished fleet."""
-        self._vanished.inc()
+        self._vanished.labels(outcome).inc()
 
     def shards(self, statuses: Mapping[str, int], unowned_slots: int, foreign_nodes: int) -> None:
         """Set the number of masters by status, of slots without one, and of nodes that are ignored."""

@@ -17,6 +17,7 @@ from slta.auth.keys import Access, AccessError
 from slta.fleet_file import LoadedFleet, Specs
 from slta.fleet_file.applying import apply_file
 from slta.metrics import ProcessMetrics
+from slta.models import Findings
 from slta.models.errors import (
     CapacityBelowOccupancyError,
     ClassInUseError,
@@ -69,7 +70,7 @@ class BackgroundTasks:
 
     def __post_init__(self) -> None:
         self._repairs = AutomaticRepairs(self.store, self.specs, self.metrics.repair_blocked)
-        self._audits = SelfAudits(self.store, self.specs, self.metrics.unlisted_audited)
+        self._audits = SelfAudits(self.store, self.specs, self._unlisted_audited)
         self._ticks = Ticks(self.store, self._repairs, self._audits.due, self.metrics.fleet_vanished)
         self.metrics.watch_held(lambda: self._ticks.held_seconds)
         self._eviction: Eviction | None = None
@@ -119,6 +120,10 @@ class BackgroundTasks:
             raise UnsuitableStoreError(self.store.layout_mismatch)
         if self.file:
             await _retry_until_available(self._apply_file, self.file)
+
+    def _unlisted_audited(self, found: Sequence[Findings]) -> None:
+        self.metrics.unlisted_audited(found)
+        self._ticks.absences.found(one.fleet for one in found if one.fleet)
 
     async def _check(self) -> None:
         await self.store.check()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -24,6 +25,10 @@ from slta.store.library import layout_mismatch
 
 UNANSWERED = StoreUnavailableError | OutcomeUnknownError | None
 """What comes of a tick that the server has not answered, or rejected with all others."""
+CONCURRENT_LOOKS = 12
+"""Absent fleets that are looked at together."""
+EVENTS = {"lost": "fleet_vanished", "relisted": "fleet_relisted", "undeleted": "fleet_deletion_undone"}
+"""Log lines by the verdict on an absent fleet."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,11 +41,11 @@ class Ticks:
         store: Store,
         repairs: AutomaticRepairs,
         audit_due: Callable[[str], None] = lambda _: None,
-        vanished: Callable[[], None] = lambda: None,
+        vanished: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`repairs` receives suspect fleets, `audit_due` fleets whose audit is due.
 
-        `vanished` is called for each vanished fleet, see `vanished_fleets`.
+        `vanished` is called with the verdict on each vanished fleet, see `vanished_fleets`.
         """
         self._store = store
         self._repairs = repairs
@@ -49,7 +54,7 @@ class Ticks:
         self._lanes: dict[object, TickLane] = {}
         self._lane_of: dict[str, TickLane] = {}
         self._dealt = asyncio.Event()
-        self._absences = Absences()
+        self.absences = Absences()
         self._names: Collection[str] | None = None
         self._outcomes: dict[str, str] = {}
         self._mismatches: dict[str, str] = {}
@@ -72,7 +77,7 @@ class Ticks:
         return next((code for code in self._outcomes.values() if code not in ("", UnknownFleetError.code)), "")
 
     def _keep_only(self, names: Collection[str]) -> None:
-        self._store.keep_only(names)
+        self._store.keep_only({*names, *self.absences.unlisted(names)})
         self._repairs.keep_only(names)
         kept = self._names = frozenset(names)
         self._outcomes = {fleet: code for fleet, code in self._outcomes.items() if fleet in kept}
@@ -166,11 +171,28 @@ class Ticks:
         return ""
 
     async def _detect_vanished(self, outcomes: dict[str, str], evicted_keys: int) -> None:
-        for fleet in self._absences.overdue(outcomes, _now(), evicted_keys):
+        due = self.absences.due(outcomes, _now(), evicted_keys)
+        reachable = [fleet for fleet in due if not self._store.is_refusing(fleet)]
+        for start in range(0, len(reachable), CONCURRENT_LOOKS):
+            part = reachable[start : start + CONCURRENT_LOOKS]
+            await asyncio.gather(*(self._judge(fleet, listed=fleet in outcomes) for fleet in part))
+
+    async def _judge(self, fleet: str, *, listed: bool) -> None:
+        """Look at an absent fleet, and list it again if it is there; again in the next round if that fails."""
+        with suppress(DispatchError):
             left = await self._store.fleets.keys_left(fleet)
-            if self._absences.has_vanished(fleet, listed=fleet in outcomes, keys_left=left > 0):
-                log.error("fleet_vanished", fleet=fleet, listed=fleet in outcomes, keys_left=left)
-                self._vanished()
+            verdict = self.absences.verdict(fleet, _now(), listed=listed, keys_left=left > 0)
+            if verdict in ("relisted", "undeleted"):
+                try:
+                    await self._store.fleets.relist(fleet)
+                except UnknownFleetError:  # only other keys than its state are left
+                    verdict = "lost"
+            if verdict == "pending":
+                return
+            self.absences.judged(fleet)
+            if verdict != "deleted":
+                log.error(EVENTS[verdict], fleet=fleet, listed=listed, keys_left=left)
+                self._vanished(verdict)
 
 
 def _needs_more(result: Ticked | DispatchError | None) -> bool:

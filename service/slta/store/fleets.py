@@ -186,9 +186,14 @@ class Fleets:
         await self._functions.write(("UNLINK" if is_wrong else "PERSIST", FLEETS_KEY))
 
     async def relist(self, fleet: str) -> None:
-        """Add an existing fleet to the list of all fleets. UnknownFleetError."""
+        """Add an existing fleet to the list of all fleets. UnknownFleetError, also if it is deleted meanwhile."""
         await self.config(fleet)
         await self._list(fleet)
+        try:
+            await self.config(fleet)
+        except errors.UnknownFleetError:
+            await self.unlist(fleet)
+            raise
 
     async def _list_if_new(self, fleet: str) -> None:
         """Add a name to the list of all fleets; while the list's master is away, an existing fleet is listed."""
