@@ -17,7 +17,8 @@ from slta_planning.fit.problem import Fields, Problem
 
 NEAR_ONE = 0.02
 """Excluded range of alpha_fair around α = 1, where it becomes log_share and r diverges."""
-DIGITS = 10
+DIGITS = 6
+"""Of a fitted number. More would depend on the instructions of the processor, and none is known so well."""
 
 
 def linear(problem: Problem) -> Fields | None:
