@@ -10,8 +10,8 @@ WINDOWS = {"5m": 300, "1h": 3600, "6h": 21_600, "3d": 259_200}
 """Over which the share is measured, in seconds, for the pairs of burn rates in alerts.yml."""
 
 PLACEMENT_FAULTS = (
-    "overloaded", "internal_error", "store_unavailable", "outcome_unknown", "repairing", "fleet_damaged",
-    "document_unreadable", "newer_fleet",
+    "overloaded", "internal_error", "store_unavailable", "outcome_unknown", "repairing", "recovering",
+    "fleet_damaged", "document_unreadable", "newer_fleet",
 )  # fmt: skip
 """Codes of the placement route, whose refusals are all 503, that the service is to blame for."""
 

@@ -22,7 +22,7 @@ DAMAGED = AuditResult(at=1_700_000_000.125, total=3, by="host/1", first="state: 
 
 async def is_due(store: Store) -> bool:
     """As a tick says, also one of the same moment."""
-    _, _, _, due, _, _ = await store._functions.change("tick", FLEET)
+    _, _, _, due, *_ = await store._functions.change("tick", FLEET)
     return bool(due)
 
 

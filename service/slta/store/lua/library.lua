@@ -95,7 +95,8 @@ local replay_facts = with_fleet(present_fleet, function(fleet, args)
 end)
 
 -- ARGV: time, '1' if several dispatchers share the ticks -> the reply of `ticks.run`, the µs of fleet time until leases
--- end again, the µs of the server's processor that it took. Idempotent; each dispatcher calls it again when the reply says so, else after about a second.
+-- end again, the µs of the server's processor that it took. Idempotent; each dispatcher calls it again when the reply
+-- says so, else after about a second.
 local function tick(key_list, args)
   local began = os.clock()
   local fleet, refusal = present_fleet(key_list, args)
@@ -176,6 +177,11 @@ local function register(name, callback, flags)
   })
 end
 
+-- Registers a change of one pool: ARGV: time, author, then as `change`.
+local function register_of_pool(name, change, flags)
+  register(name, with_event(updating(events.changing_pool(name, marks.changing_pool(change)))), flags)
+end
+
 register('batch', batch(false))
 -- The same for batches that only complete or renew; called after a batch was refused because memory is full.
 register('release', batch(true), { 'allow-oom' })
@@ -203,12 +209,12 @@ register('put', with_event(put))
 register('finish_file', updating(fleet_files.finish))
 register('delete', with_event(delete), { 'allow-oom' })
 register('add_pools', with_event(updating(events.adding_pools(marks.adding_pools(pools.add)))))
-register('set_status', with_event(updating(events.changing_pool('set_status', marks.changing_pool(statuses.set)))), { 'allow-oom' })
+register_of_pool('set_status', statuses.set, { 'allow-oom' })
 register('set_statuses', with_event(updating(
   events.changing_statuses(marks.changing_pools(statuses.set_many))
 )), { 'allow-oom' })
-register('remove_pool', with_event(updating(events.changing_pool('remove_pool', marks.changing_pool(pools.remove)))), { 'allow-oom' })
-register('move_pool', with_event(updating(events.changing_pool('move_pool', marks.changing_pool(pools.move)))))
+register_of_pool('remove_pool', pools.remove, { 'allow-oom' })
+register_of_pool('move_pool', pools.move)
 register('snapshot', reading(reads.snapshot), { 'no-writes' })
 register('session', reading(reads.session), { 'no-writes' })
 register('config', reading(reads.config), { 'no-writes' })

@@ -1,7 +1,7 @@
--- Marks: what a fleet acknowledged of a pool, a session or itself since an incarnation began, and which facts of earlier
--- ones were replayed, so that the replay of another dispatcher undoes neither. `marks` is a hash of "pool id", "session
--- id" and "fleet", which is there if a pool is, to a stamp: "incarnation revision". It is written and kept while
--- dispatchers may have facts of before.
+-- Marks: what a fleet acknowledged of a pool, a session or itself since an incarnation began, and which facts of
+-- earlier ones were replayed, so that the replay of another dispatcher undoes neither. `marks` is a hash of "pool id",
+-- "session id" and "fleet", which is there if a pool is, to a stamp: "incarnation revision". It is written and kept
+-- while dispatchers may have facts of before.
 
 marks = {}
 

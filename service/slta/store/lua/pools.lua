@@ -143,8 +143,9 @@ local function new_and_changed(fleet, given)
   return new, changed
 end
 
--- given: pools as from `parse_new`, one that is replayed perhaps with a lease, as `leased_pools.begin` takes it -> {CREATED, number of new pools, their ids, ids of pools with changed attributes} |
--- {UNKNOWN_CLASS, name} | {IN_OTHER_CLASS, pool_id} | {LIMIT}. All or nothing. O(pools given).
+-- given: pools as from `parse_new`, one that is replayed perhaps with a lease, as `leased_pools.begin` takes it
+--   -> {CREATED, number of new pools, their ids, ids of pools with changed attributes} | {UNKNOWN_CLASS, name}
+--    | {IN_OTHER_CLASS, pool_id} | {LIMIT}. All or nothing. O(pools given).
 function pools.add(fleet, given)
   local new, changed, refusal = new_and_changed(fleet, given)
   if not new then

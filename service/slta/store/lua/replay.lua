@@ -1,6 +1,6 @@
--- Replay of sessions: restores acknowledged facts that the store has lost. Facts may arrive from several dispatchers, in
--- any order and repeatedly; the result is the same. Of two placements of a session the later one wins, of two leases the
--- longer one, and an end is final, as is the answer that the session is unknown.
+-- Replay of sessions: restores acknowledged facts that the store has lost. Facts may arrive from several dispatchers,
+-- in any order and repeatedly; the result is the same. Of two placements of a session the later one wins, of two leases
+-- the longer one, and an end is final, as is the answer that the session is unknown.
 
 replay = {}
 

@@ -1,6 +1,6 @@
--- Replay of pools: restores pools that were made, moved, removed, or given a status, attributes or a lease by calls that
--- the store has lost. Of two facts of a pool the one with the larger stamp wins, whichever dispatcher replays it first;
--- see `marks`.
+-- Replay of pools: restores pools that were made, moved, removed, or given a status, attributes or a lease by calls
+-- that the store has lost. Of two facts of a pool the one with the larger stamp wins, whichever dispatcher replays it
+-- first; see `marks`.
 
 replay_pools = {}
 
@@ -100,8 +100,8 @@ local function apply(fleet, fact, made)
 end
 
 -- An incarnation of the fleet, and words of facts
---   -> {OTHER_FLEET} | {BATCH, of each fact PLACED if the pool was made | CHANGED | REMOVED | REMEMBERED if there was none to remove
---   | PRESENT if this or a later one is known | UNKNOWN_POOL, UNKNOWN_CLASS, NOT_EMPTY or LIMIT for now}.
+--   -> {OTHER_FLEET} | {BATCH, of each fact PLACED if the pool was made | CHANGED | REMOVED | REMEMBERED if there was
+--   none to remove | PRESENT if this or a later one is known | UNKNOWN_POOL, UNKNOWN_CLASS, NOT_EMPTY or LIMIT}.
 -- O(facts + pools / 8) for pools that are made, O(facts * pools / 8) for others.
 function replay_pools.run(fleet, incarnation, ...)
   if not incarnations.is_of(fleet, incarnation) then
