@@ -222,7 +222,12 @@ class OlderLayoutError(StoreUnavailableError, facts=("layout",)):
 
 
 class OutcomeUnknownError(DispatchError, code="outcome_unknown", status=503):
-    """The store did not confirm the operation, which may have been applied: retry with the same `session_id`."""
+    """The store did not confirm the operation, which may have been applied: repeat the request."""
+
+    def __init__(self, detail: str | None = None, **context: str) -> None:
+        """`session_id` in the context is part of the default message."""
+        same = "The store did not confirm the operation, which may have been applied: retry with the same `session_id`."
+        super().__init__(detail or (same if "session_id" in context else None), **context)
 
 
 REFUSE_ASSIGN = (SessionEndedError, FleetObservesError, UnknownSessionTypeError, NoCapacityError, NoActivePoolError)

@@ -5,15 +5,15 @@ In Lua: `lua/pools.lua`, `lua/statuses.lua`, `lua/liveness`.
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
+from time import monotonic
 
 from slta.core.limits import MAX_SESSION_TYPES
 from slta.core.session_types import DEFAULT_TYPE
 from slta.models import (
     MICROSECONDS,
-    UNCHANGED,
     Drain,
     EndReason,
     Pool,
@@ -25,19 +25,20 @@ from slta.models import (
     PoolSpec,
     Reconciliation,
     Status,
-    Unchanged,
     errors,
 )
 from slta.models.heartbeats import Beats, GuardEnded, Heartbeats
 from slta.models.request_record import Author
 from slta.store import pool_replies
-from slta.store.batching.batcher import Operations
+from slta.store.batching.batcher import RETRY_PAUSE_SECONDS, Operations
 from slta.store.batching.pending import OperationArgs
 from slta.store.client.failures import StoreCallError
 from slta.store.client.functions import FunctionClient
 from slta.store.failover.facts import REMOVED, PoolFact
 from slta.store.failover.replay_log import ReplayLog
+from slta.store.failover.rollback_detection import Stamp
 from slta.store.outcomes import Reply, checked
+from slta.store.pool_arguments import attribute_word, deadline_word, facts_of, words_of
 from slta.store.sessions import type_option
 
 POOLS_PER_CALL = 1000
@@ -81,19 +82,36 @@ class Pools:
     async def add(self, fleet: str, pools: Sequence[PoolSpec], author: Author | None = None) -> PoolsAdded:
         """Create missing pools and set attributes, atomically per `POOLS_PER_CALL`.
 
+        A call whose reply was lost is repeated; pools that it had created are `unchanged` then.
         UnknownClassError, PoolInOtherClassError, PoolLimitError.
         """
         total = PoolsAdded(created=[], changed=[], unchanged=[])
         for start in range(0, len(pools), POOLS_PER_CALL):
             part = pools[start : start + POOLS_PER_CALL]
-            words = [word for pool in part for word in _words(pool)]
-            reply, stamp = await self._functions.record("add_pools", fleet, author, *words)
+            words = [word for pool in part for word in words_of(pool)]
+            reply, stamp, is_repeated = await self._add(fleet, author, words)
             added = pool_replies.pools_added([pool.pool_id for pool in part], reply)
-            self._log.record_facts(fleet, stamp, _facts(part, added))
+            self._log.record_facts(fleet, stamp, facts_of(part, added, is_repeated=is_repeated))
             total.created.extend(added.created)
             total.changed.extend(added.changed)
             total.unchanged.extend(added.unchanged)
         return total
+
+    async def _add(self, fleet: str, author: Author | None, words: Sequence[str]) -> tuple[Reply, Stamp, bool]:
+        """One call, which is idempotent: it is repeated until it is confirmed, at most for the time of an operation.
+
+        Returns reply, stamp, and whether an earlier attempt may have run.
+        """
+        deadline = monotonic() + self._operations.deadline_seconds
+        may_have_run = False
+        while True:
+            try:
+                return *await self._functions.record("add_pools", fleet, author, *words), may_have_run
+            except (errors.OutcomeUnknownError, errors.StoreUnavailableError) as error:
+                may_have_run |= isinstance(error, errors.OutcomeUnknownError)
+                if monotonic() >= deadline:
+                    raise (errors.OutcomeUnknownError() if may_have_run else error) from error.__cause__
+            await asyncio.sleep(RETRY_PAUSE_SECONDS)
 
     async def move(self, fleet: str, pool: PoolSpec, author: Author | None = None) -> tuple[Pool, bool]:
         """Create a pool, or set attributes of one and move it to another class if it is empty. PoolNotEmptyError.
@@ -101,7 +119,7 @@ class Pools:
         Also returns whether it is new.
         """
         try:
-            return await self._change(fleet, author, "move_pool", *_words(pool)), False
+            return await self._change(fleet, author, "move_pool", *words_of(pool)), False
         except errors.UnknownPoolError:
             added = await self.add(fleet, [pool], author)
             return await self.get(fleet, pool.pool_id), bool(added.created)
@@ -115,7 +133,7 @@ class Pools:
         self, fleet: str, pool_id: str, status: Status, author: Author | None = None, drain: Drain | None = None
     ) -> Pool:
         """Set a pool to draining, active or failed; its sessions stay. `drain` replaces the deadline; None: no more."""
-        return await self._change(fleet, author, "set_status", pool_id, status, _deadline(drain))
+        return await self._change(fleet, author, "set_status", pool_id, status, deadline_word(drain))
 
     async def _change(self, fleet: str, author: Author | None, function: str, *words: str) -> Pool:
         reply, stamp = await self._functions.record(function, fleet, author, *words)
@@ -138,10 +156,10 @@ class Pools:
         UnknownClassError, ChangeTooLargeError.
         """
         words = (pools,) if isinstance(pools, str) else ("", *pools)
-        arguments = (status, _deadline(drain), *words)
+        arguments = (status, deadline_word(drain), *words)
         reply, stamp = await self._functions.record("set_statuses", fleet, author, *arguments)
         changed = pool_replies.pools_changed(reply)
-        becomes = f"{status} {_deadline(drain)}".rstrip()
+        becomes = f"{status} {deadline_word(drain)}".rstrip()
         self._log.record_facts(fleet, stamp, (PoolFact(pool_id, status=becomes) for pool_id in changed.changed))
         return changed
 
@@ -216,34 +234,3 @@ class Pools:
             group = operations[start : start + SESSIONS_PER_CALL]
             outcomes += map(checked, await self._operations.submit_all(fleet, group))
         return outcomes
-
-
-def _facts(pools: Iterable[PoolSpec], added: PoolsAdded) -> Iterator[PoolFact]:
-    """What a call that was given these pools established of those that it created or changed."""
-    created, changed = set(added.created), set(added.changed)
-    for pool in pools:
-        pool_id, pool_class, address, labels = _words(pool)
-        if pool_id in created:
-            none = attribute_word(None)
-            yield PoolFact(pool_id, pool_class, "active", address or none, labels or none)
-        elif pool_id in changed:
-            yield PoolFact(pool_id, address=address, labels=labels)
-
-
-def _words(pool: PoolSpec) -> tuple[str, ...]:
-    """Arguments of a pool, as `lua/attributes.lua` takes them."""
-    return pool.pool_id, pool.pool_class, attribute_word(pool.address), attribute_word(pool.labels)
-
-
-def _deadline(drain: Drain | None) -> str:
-    """The argument of `lua/drains.lua`, '' without a deadline."""
-    return f"{round(drain.deadline_seconds * MICROSECONDS)} {drain.then}" if drain else ""
-
-
-def attribute_word(attribute: str | Mapping[str, str] | Unchanged | None) -> str:
-    """'' leaves an attribute as it is, ' ' removes it."""
-    if attribute is UNCHANGED:
-        return ""
-    if not attribute:
-        return " "
-    return attribute if isinstance(attribute, str) else json.dumps(attribute, sort_keys=True)

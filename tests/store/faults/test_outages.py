@@ -9,6 +9,7 @@ from redis import Redis
 
 from slta.models import AlreadyEnded, PoolSpec, errors
 from slta.store import Store, StoreSettings
+from slta.store.pools import POOLS_PER_CALL
 from tests.faults import Proxy
 from tests.servers import Server
 from tests.store.conftest import Calls, Clock
@@ -64,6 +65,26 @@ async def test_an_administrative_call_whose_reply_is_lost_is_unknown(
     with pytest.raises(errors.OutcomeUnknownError):
         await distant.pools.set_status(FLEET, "small-0", "draining")
     assert (await distant.pools.get(FLEET, "small-0")).status == "draining"
+
+
+async def test_pools_of_a_call_whose_reply_is_lost_are_added_by_repeating_that_call(
+    distant: Store, between: tuple[Proxy, str]
+) -> None:
+    before, between[0].lose = between[0].calls, 2
+    pools = [PoolSpec(f"new-{number}", "small") for number in range(2 * POOLS_PER_CALL)]
+    added = await distant.pools.add(FLEET, pools)
+    assert between[0].calls - before == 2 + 2
+    assert (len(added.unchanged), len(added.created)) == (POOLS_PER_CALL, POOLS_PER_CALL)
+
+
+async def test_pools_that_are_not_confirmed_in_time_are_unknown_and_name_no_session(
+    distant: Store, between: tuple[Proxy, str], calls: Calls
+) -> None:
+    between[0].lose = 1_000_000
+    hurried = Store(StoreSettings(between[1], **BRIEF), calls)
+    with pytest.raises(errors.OutcomeUnknownError, match="repeat the request"):
+        await hurried.pools.add(FLEET, [PoolSpec("new", "small")])
+    await hurried.close()
 
 
 async def test_a_read_whose_reply_is_lost_has_changed_nothing(distant: Store, between: tuple[Proxy, str]) -> None:

@@ -42,7 +42,7 @@ class Operations:
         """`deadline_seconds` limits an operation with its retries, which are idempotent by session id."""
         self._functions = functions
         self._replay_log = replay_log
-        self._deadline_seconds = deadline_seconds
+        self.deadline_seconds = deadline_seconds
         self._call_time = CallTimeEstimate()
         self._batchers: dict[str, Batcher] = {}
 
@@ -82,7 +82,7 @@ class Operations:
             await asyncio.wait([sender for batcher in self._batchers.values() for sender in batcher.senders])
 
     def _deadline(self, arrived: float | None) -> float:
-        return (monotonic() if arrived is None else arrived) + self._deadline_seconds
+        return (monotonic() if arrived is None else arrived) + self.deadline_seconds
 
     def _add(self, fleet: str, operations: Sequence[OperationArgs], deadline: float) -> PendingCall:
         call = PendingCall(operations, deadline, asyncio.get_running_loop().create_future())

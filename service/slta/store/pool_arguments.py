@@ -1,0 +1,43 @@
+"""Arguments of Lua functions that change pools, and what their calls established, for the replay log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+from slta.models import MICROSECONDS, UNCHANGED, Drain, PoolsAdded, PoolSpec, Unchanged
+from slta.store.failover.facts import PoolFact
+
+
+def attribute_word(attribute: str | Mapping[str, str] | Unchanged | None) -> str:
+    """'' leaves an attribute as it is, ' ' removes it."""
+    if attribute is UNCHANGED:
+        return ""
+    if not attribute:
+        return " "
+    return attribute if isinstance(attribute, str) else json.dumps(attribute, sort_keys=True)
+
+
+def words_of(pool: PoolSpec) -> tuple[str, ...]:
+    """Arguments of a pool, as `lua/attributes.lua` takes them."""
+    return pool.pool_id, pool.pool_class, attribute_word(pool.address), attribute_word(pool.labels)
+
+
+def deadline_word(drain: Drain | None) -> str:
+    """The argument of `lua/drains.lua`, '' without a deadline."""
+    return f"{round(drain.deadline_seconds * MICROSECONDS)} {drain.then}" if drain else ""
+
+
+def facts_of(pools: Iterable[PoolSpec], added: PoolsAdded, *, is_repeated: bool) -> Iterator[PoolFact]:
+    """What a call of `add_pools` with these pools established of those that it created or changed.
+
+    If an earlier attempt may have run, those that it left unchanged count as created.
+    """
+    created, changed = {*added.created, *(added.unchanged if is_repeated else ())}, set(added.changed)
+    for pool in pools:
+        pool_id, pool_class, address, labels = words_of(pool)
+        if pool_id in created:
+            none = attribute_word(None)
+            yield PoolFact(pool_id, pool_class, "active", address or none, labels or none)
+        elif pool_id in changed:
+            yield PoolFact(pool_id, address=address, labels=labels)
