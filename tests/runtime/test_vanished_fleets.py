@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import pytest
 from redis import Redis
 
@@ -19,106 +22,63 @@ from tests.store.fleets import TWO_CLASSES, create, spec
 GONE, BUSY = UnknownFleetError.code, StoreUnavailableError.code
 
 
-@pytest.fixture
-def absences() -> Absences:
-    """`f` was ticked at 0 s and absent at 1 s."""
-    found = Absences()
-    assert found.due({"f": ""}, 0) == found.due({"f": GONE}, 1) == []
-    return found
+class Step(NamedTuple):
+    """A round: the outcomes of ticks, the verdicts that it must give, evicted keys, and the fleet that has keys."""
+
+    now: float
+    ticks: dict[str, str]
+    verdicts: dict[str, Verdict] | None = None
+    evicted: int = 0
+    left: str = ""
 
 
-def judge(absences: Absences, fleet: str, now: float = 0, *, listed: bool, keys_left: bool = False) -> Verdict:
-    verdict = absences.verdict(fleet, now, listed=listed, keys_left=keys_left)
-    if verdict != "pending":
-        absences.judged(fleet)
-    return verdict
+def f(outcome: str) -> dict[str, str]:
+    return {"f": outcome}
 
 
-def test_a_fleet_is_judged_once_when_it_has_been_absent_for_long_enough(absences: Absences) -> None:
-    due = 1 + ABSENT_SECONDS
-    assert absences.due({"f": GONE}, due - 0.1) == []
-    assert absences.due({"f": GONE}, due) == ["f"]
-    assert judge(absences, "f", listed=True) == "lost"
-    assert absences.due({"f": GONE}, due + 99) == []
+PENDING: dict[str, Verdict] = {"f": "pending"}
+DELETED: dict[str, Verdict] = {"f": "deleted"}
+LOST: dict[str, Verdict] = {"f": "lost"}
+THERE = (Step(0, f("")),)
+AWAY = (*THERE, Step(1, f(GONE)))
+LATER = 7 + ABSENT_SECONDS
+OTHERS = {"half": GONE, "g": ""}
+STORIES: dict[str, Sequence[Step]] = {
+    "judged once, when absent for long enough": (*AWAY, Step(5.9, f(GONE)), Step(6, f(GONE), LOST), Step(99, f(GONE))),
+    "back in time": (*AWAY, Step(2, f("")), Step(3, f(GONE)), Step(6, f(GONE)), Step(8, f(GONE), LOST)),
+    "again": (*AWAY, Step(9, f(GONE), LOST), Step(10, f("")), Step(11, f(GONE)), Step(19, f(GONE), LOST)),
+    "a tick that failed says nothing": (*AWAY, Step(99, f(BUSY)), Step(100, f(GONE), LOST)),
+    "nor of one that was never there": (Step(0, f(BUSY)), Step(99, f(BUSY))),
+    "one that refuses its tick is there": (*AWAY, Step(99, f(NewerFleetError.code)), Step(100, f(GONE))),
+    "off the list, and forgotten once judged": (*AWAY, Step(9, {}, DELETED), Step(99, {})),
+    "off the list with its keys": (
+        *(*THERE, Step(7, {}, PENDING, left="f"), Step(LATER - 0.1, {})),
+        Step(LATER, {}, {"f": "relisted"}, left="f"),
+    ),
+    "its keys are back": (*THERE, Step(7, {}, PENDING), Step(LATER, {}, {"f": "undeleted"}, left="f")),
+    "deleted between the looks": (*THERE, Step(7, {}, PENDING, left="f"), Step(LATER, {}, DELETED)),
+    "evicted since it was there, but for f": (
+        *(Step(0, f("") | OTHERS, evicted=500), Step(9, f("") | OTHERS, {"half": "deleted"}, 500)),
+        *(Step(10, f("") | OTHERS, evicted=510), Step(11, OTHERS, PENDING, 510), Step(19, OTHERS, DELETED, 510)),
+        *(Step(20, {"half": GONE}, {"g": "pending"}, 511), Step(29, {"half": GONE}, {"g": "lost"}, 511)),
+    ),
+    "evicted before": (*THERE, Step(1, f(""), evicted=7), Step(9, {}, PENDING, 7), Step(19, {}, DELETED, 7)),
+    "never there": (Step(0, f(GONE)), Step(9, f(GONE), DELETED)),
+    "never there, but keys are left": (Step(0, f(GONE)), Step(9, f(GONE), LOST, left="f")),
+}
 
 
-def test_a_fleet_that_came_back_is_not_judged(absences: Absences) -> None:
-    assert absences.due({"f": ""}, 2) == []
-    assert absences.due({"f": GONE}, 3) == []
-    assert absences.due({"f": GONE}, 1 + ABSENT_SECONDS) == []
-    assert absences.due({"f": GONE}, 3 + ABSENT_SECONDS) == ["f"]
-
-
-def test_one_that_came_back_after_it_had_vanished_can_vanish_again(absences: Absences) -> None:
-    assert absences.due({"f": GONE}, 9) == ["f"]
-    assert judge(absences, "f", listed=True) == "lost"
-    assert absences.due({"f": ""}, 10) == absences.due({"f": GONE}, 11) == []
-    assert absences.due({"f": GONE}, 19) == ["f"]
-    assert judge(absences, "f", listed=True) == "lost"
-
-
-def test_a_tick_that_failed_says_neither_that_it_is_there_nor_that_it_is_gone(absences: Absences) -> None:
-    assert absences.due({"f": BUSY}, 99) == []
-    assert absences.due({"f": GONE}, 100) == ["f"]
-    assert Absences().due({"g": BUSY}, 99) == []
-
-
-def test_a_fleet_that_refuses_its_tick_is_there(absences: Absences) -> None:
-    assert absences.due({"f": NewerFleetError.code}, 99) == absences.due({"f": GONE}, 100) == []
-
-
-def test_a_fleet_off_the_list_is_absent_and_forgotten_once_it_was_judged(absences: Absences) -> None:
-    assert absences.due({}, 9) == ["f"]
-    assert judge(absences, "f", listed=False) == "deleted"
-    assert absences.due({}, 99) == []
-
-
-def test_one_off_the_list_vanished_if_the_server_has_evicted_keys_since_it_was_there() -> None:
+@pytest.mark.parametrize("story", STORIES)
+def test_an_absent_fleet_is_judged(story: str) -> None:
     absences = Absences()
-    assert absences.due({"f": "", "half": GONE, "g": ""}, 0, 500) == []
-    assert absences.due({"f": "", "half": GONE, "g": ""}, 9, 500) == ["half"]
-    assert judge(absences, "half", listed=True) == "deleted"
-    assert absences.due({"f": "", "half": GONE, "g": ""}, 10, 510) == []
-    assert absences.due({"half": GONE, "g": ""}, 11, 510) == ["f"]
-    assert judge(absences, "f", 11, listed=False, keys_left=True) == "pending"
-    assert absences.due({"half": GONE, "g": ""}, 19, 510) == ["f"]
-    assert judge(absences, "f", listed=False) == "deleted"
-    assert absences.due({"half": GONE}, 20, 511) == ["g"]
-    assert judge(absences, "g", 20, listed=False, keys_left=True) == "pending"
-    assert absences.due({"half": GONE}, 29, 511) == ["g"]
-    assert judge(absences, "g", listed=False) == "lost"
-
-
-def test_what_was_evicted_before_does_not_count() -> None:
-    absences = Absences()
-    for now, evicted in ((0, 0), (1, 7)):
-        assert absences.due({"f": ""}, now, evicted) == []
-    assert absences.due({}, 9, 7) == ["f"]
-    assert judge(absences, "f", 9, listed=False, keys_left=True) == "pending"
-    assert absences.due({}, 19, 7) == ["f"]
-    assert judge(absences, "f", listed=False) == "deleted"
-
-
-@pytest.mark.parametrize(
-    ("first", "then", "verdict"),
-    [(True, True, "relisted"), (False, True, "undeleted"), (True, False, "deleted"), (False, False, "deleted")],
-)
-def test_one_off_the_list_is_looked_at_twice(first: bool, then: bool, verdict: Verdict) -> None:
-    absences = Absences()
-    absences.found(["f"])
-    assert absences.due({}, 7) == ["f"]
-    assert judge(absences, "f", 7, listed=False, keys_left=first) == "pending"
-    assert absences.due({}, 7 + ABSENT_SECONDS - 0.1) == []
-    assert absences.due({}, 7 + ABSENT_SECONDS) == ["f"]
-    assert judge(absences, "f", listed=False, keys_left=then) == verdict
-
-
-def test_a_name_that_was_never_ticked_is_no_fleet_unless_keys_of_it_are_left() -> None:
-    for keys_left in (False, True):
-        absences = Absences()
-        assert absences.due({"f": GONE}, 0) == []
-        assert absences.due({"f": GONE}, 9) == ["f"]
-        assert (judge(absences, "f", listed=True, keys_left=keys_left) == "lost") == keys_left
+    for step in STORIES[story]:
+        found: dict[str, Verdict] = {}
+        for fleet in absences.due(step.ticks, step.now, step.evicted):
+            verdict = absences.verdict(fleet, step.now, listed=fleet in step.ticks, keys_left=fleet == step.left)
+            found[fleet] = verdict
+            if verdict != "pending":
+                absences.judged(fleet)
+        assert found == (step.verdicts or {}), step
 
 
 class Watched:

@@ -141,7 +141,7 @@ class Cluster(Routing):
     async def _learn(self) -> None:
         await asyncio.sleep(self._began + MIN_GAP_SECONDS - monotonic())
         self._began = monotonic()
-        if await self._is_confirmed():
+        if await self._is_confirmed() and not self._is_doubted:  # since then
             return
         self._is_doubted = False
         own, strangers = self._topology.split(await self._views(self._asked()))
@@ -175,8 +175,9 @@ class Cluster(Routing):
 
     def _asked(self) -> Collection[Address]:
         """The known masters and strangers; if none replied last time, also the other nodes and those of the URL."""
-        masters = {*self._topology.masters, *self._topology.strangers}
-        return masters if masters and not self._silence else {*masters, *self._topology.addresses(), *self._seeds}
+        known = {*self._topology.masters, *self._topology.strangers}
+        is_enough = self._topology.masters and not self._silence
+        return known if is_enough else {*known, *self._topology.addresses(), *self._seeds}
 
     async def _views(self, asked: Collection[Address]) -> Mapping[Address, list[Node]]:
         """Replies to CLUSTER NODES, of those nodes that reply at about the same time as the first one."""

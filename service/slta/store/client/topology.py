@@ -132,24 +132,18 @@ class Topology:
     def split(self, views: Mapping[Address, Sequence[Node]]) -> tuple[list[Sequence[Node]], list[Address]]:
         """Views of this cluster, and the addresses of all others: views of one cluster share node ids.
 
-        While none is known it is the one that owns slots. If several do: none, and an address of each.
+        While no master is known it is the one that owns slots. If several do: none, and an address of each.
         """
-        groups: list[tuple[set[str], dict[Address, Sequence[Node]]]] = []
-        for address, view in views.items():
-            ids, members = {node.node_id for node in view}, {address: view}
-            for group in [group for group in groups if group[0] & ids]:
-                groups.remove(group)
-                ids, members = ids | group[0], group[1] | members
-            groups.append((ids, members))
-        if self.masters:
-            own = [members for ids, members in groups if ids & self._nodes.keys()]
-        else:
-            own = [found for _, found in groups if any(node.slots for view in found.values() for node in view)]
-            if len(own) > 1:
-                return [], [next(iter(found)) for found in own]
-            own = own or [found for _, found in groups]
-        ours = {address: view for members in own for address, view in members.items()}
-        return list(ours.values()), [address for address in views if address not in ours]
+        owning = [address for address, view in views.items() if any(node.slots for node in view)] or list(views)
+        ids = set(self._nodes) if self.masters else {node.node_id for node in views[owning[0]]} if owning else set()
+        own, left = [], dict(views)
+        while found := [address for address, view in left.items() if any(node.node_id in ids for node in view)]:
+            own += [left.pop(address) for address in found]
+            ids |= {node.node_id for view in own for node in view}
+        others = [address for address in owning if address in left]
+        if not self.masters and others and any(node.slots for node in left[others[0]]):
+            return [], [owning[0], others[0]]
+        return own, list(left)
 
     def merge(self, views: Sequence[Sequence[Node]], asked: float, strangers: Collection[Address] = ()) -> None:
         """Take over views that were asked for at `asked`. O(slots) if any differs from what is known.
