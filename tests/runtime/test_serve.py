@@ -38,6 +38,14 @@ def test_sessions_outlive_a_kill_of_the_service(tmp_path: Path, options: list[st
 
 
 @pytest.mark.slow
+def test_all_fleets_are_read_before_the_first_scrape(tmp_path: Path, options: list[str]) -> None:
+    with serving(tmp_path, *options):
+        pass
+    with serving(tmp_path, *options) as (_, client):
+        until(lambda: 'function="snapshot"' in client.get("/metrics?of=process").text)
+
+
+@pytest.mark.slow
 def test_sessions_outlive_a_kill_of_the_valkey_under_a_running_service(tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, *options) as (service, client):
         pools = {f"s-{k}": assign(client, f"s-{k}").json()["pool_id"] for k in range(50)}

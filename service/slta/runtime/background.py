@@ -56,7 +56,7 @@ class BackgroundTasks:
 
     `embedded` is the store that this process owns, `file` the fleet file to apply; each may be None. `requirements`
     apply to a shared store. `reload_certificate` reloads the TLS certificate if it has changed, and returns whether it
-    had.
+    had. `read_metrics` reads the metrics of all fleets, once, so that the first scrape finds their documents compiled.
     """
 
     store: Store
@@ -67,6 +67,7 @@ class BackgroundTasks:
     requirements: ServerRequirements
     metrics: ProcessMetrics
     reload_certificate: Callable[[], bool] = field(default=lambda: False, kw_only=True)
+    read_metrics: Callable[[], Awaitable[object]] = field(default=lambda: asyncio.sleep(0), kw_only=True)
 
     def __post_init__(self) -> None:
         self._repairs = AutomaticRepairs(self.store, self.specs, self.metrics.repair_blocked)
@@ -107,6 +108,7 @@ class BackgroundTasks:
             _every_second(self._repairs.round, self._repairs.requested),
             _every_second(self._audits.round, self._audits.requested),
             self.store.listen(),
+            self._read_metrics(),
             *([self.embedded.supervise()] if self.embedded else []),
         ]
 
@@ -124,6 +126,10 @@ class BackgroundTasks:
     def _unlisted_audited(self, found: Sequence[Findings]) -> None:
         self.metrics.unlisted_audited(found)
         self._ticks.absences.found(one.fleet for one in found if one.fleet)
+
+    async def _read_metrics(self) -> None:
+        await self._ticks.first_round.wait()
+        await self.read_metrics()
 
     async def _check(self) -> None:
         await self.store.check()

@@ -22,6 +22,7 @@ from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs, load_yaml
 from slta.metrics import Metrics
 from slta.models.request_record import RequestRecord
+from slta.models.scrape import Scrape
 from slta.runtime.background import BackgroundTasks
 from slta.runtime.request_log import RequestLog, log_startup_warnings
 from slta.runtime.settings import Settings
@@ -172,6 +173,7 @@ class Dispatcher:
             self._settings.requirements,
             self._metrics,
             reload_certificate=lambda: self._reload_certificate(config),
+            read_metrics=lambda: self._metrics.render(store, self._specs, Scrape(of="fleets")),
         )
 
     def _reload_certificate(self, config: uvicorn.Config) -> bool:
