@@ -223,6 +223,7 @@ function fleets.delete(fleet, expected)
   fleet.revision = fleet.revision + 1 -- of the deletion
   remember_epoch(fleet)
   incarnations.drop(fleet)
+  cache.drop(fleet)
   ticks.drop(fleet)
   policies.clear(fleet)
   for class_index = 1, #fleet.numbers do

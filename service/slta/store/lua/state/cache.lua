@@ -10,7 +10,8 @@ local DERIVED = {
   'frontier_bounds', 'types',
 }
 
-local MAX_LEVELS = 131072 -- of all cached fleets, at most about 20 MB; beyond, the cache is cleared
+local MAX_LEVELS = 524288 -- of all cached fleets, at most about 80 MB; beyond, the cache is cleared
+local ENTRY = 90 -- levels that take as much memory as the rest of a fleet, some 14 KB
 local MAX_NAMES = 131072 -- of pool ids and addresses of all fleets, about 10 MB; beyond, the cache is cleared
 
 local entries, levels, names = {}, 0, 0 -- by prefix
@@ -33,11 +34,17 @@ local function store_entry(fleet)
   local entry = {}
   attach(entry, fleet)
   entry.tables = fleet.tables
-  levels = levels + vectors.sum(entry.capacities)
+  local size = vectors.sum(entry.capacities) + ENTRY
+  levels = levels + size
   if levels > MAX_LEVELS then
-    entries, levels, names = {}, vectors.sum(entry.capacities), 0
+    entries, levels, names = {}, size, 0
   end
   entries[fleet.prefix] = entry
+end
+
+-- Forgets a deleted fleet.
+function cache.drop(fleet)
+  entries[fleet.prefix] = nil
 end
 
 -- Invalidates what depends on which classes have pools.
