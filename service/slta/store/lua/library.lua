@@ -156,11 +156,9 @@ end
 -- ARGV: time, author, expected version ('' for any), the stamp of a deletion that is replayed, or nil. The state is not
 -- written back.
 local delete = with_fleet(present_fleet, function(fleet, args)
-  local event, fact = events.begin('delete_fleet', fleet, fleet.clock, args[2]), { name = 'fleet', stamp = args[4] }
-  local is_of = not fact.stamp or incarnations.is_of(fleet, string.match(fact.stamp, '^%d+'))
-  marks.compare(fleet, fact.stamp and { fact } or {})
+  local event = events.begin('delete_fleet', fleet, fleet.clock, args[2])
   event.before = events.describe_fleet(fleet)
-  local reply = (fact.mark == 'present' or not is_of) and { 'PRESENT' } or fleets.delete(fleet, args[3])
+  local reply = args[4] and marks.forbid_deletion(fleet, args[4]) and { 'PRESENT' } or fleets.delete(fleet, args[3])
   return reply, reply[1] == 'DELETED' and fleet or nil, events.close(fleet, event, reply)
 end)
 

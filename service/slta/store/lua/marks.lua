@@ -65,6 +65,13 @@ function marks.compare(fleet, facts)
   end
 end
 
+-- Whether a deletion with this stamp is of another fleet, or one of before a change of the present incarnation. O(1).
+function marks.forbid_deletion(fleet, stamp)
+  local fact = { name = 'fleet', stamp = stamp }
+  marks.compare(fleet, { fact })
+  return fact.mark == 'present' or not incarnations.is_of(fleet, string.match(stamp, '^%d+'))
+end
+
 -- Whether a session was answered as unknown in the present incarnation. O(1).
 function marks.is_answered(fleet, id)
   local mark = redis.call('HGET', keys.of_fleet(fleet, 'marks'), 'session ' .. id)
