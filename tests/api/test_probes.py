@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 from redis import Redis
@@ -22,9 +23,9 @@ class Untouchable:
 class Known(Untouchable):
     """One that must not be asked either, and was tried before."""
 
-    def __init__(self, readiness: str, unowned_slots: int = 0, **shards: int) -> None:
-        self.readiness, self.shards = readiness, shards or {readiness: 1}
-        self.unowned_slots = unowned_slots
+    def __init__(self, readiness: str, unowned_slots: int = 0, recovering: int = 0, **shards: int) -> None:
+        self.readiness, self.shards = readiness, Counter(shards or {readiness: 1})
+        self.unowned_slots, self.recovering = unowned_slots, recovering
 
 
 async def test_liveness_never_asks_the_store(new_client: NewClient) -> None:
@@ -38,12 +39,14 @@ async def test_readiness_is_what_the_store_said_last_and_asks_it_nothing(new_cli
     assert (answer.status_code, answer.json()) == (200 if word == "ready" else 503, {"status": word})
 
 
-@pytest.mark.parametrize(("shards", "unowned"), [({"connection": 1, "timeout": 1}, 0), ({}, 5461)])
+@pytest.mark.parametrize(
+    ("shards", "unowned", "recovering"), [({"connection": 1, "timeout": 1}, 0, 0), ({}, 5461, 0), ({}, 0, 7)]
+)
 async def test_one_master_of_a_cluster_is_enough_to_be_ready_and_what_is_not_served_is_counted(
-    new_client: NewClient, shards: dict[str, int], unowned: int
+    new_client: NewClient, shards: dict[str, int], unowned: int, recovering: int
 ) -> None:
-    answer = await new_client(Known("ready", unowned, ready=1, **shards)).get("/readyz")
-    counted = {"unavailable_shards": len(shards), "unowned_slots": unowned}
+    answer = await new_client(Known("ready", unowned, recovering, ready=1, **shards)).get("/readyz")
+    counted = {"unavailable_shards": len(shards), "unowned_slots": unowned, "recovering_fleets": recovering}
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", **counted})
 
 

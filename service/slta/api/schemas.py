@@ -227,11 +227,15 @@ class ProbeAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartlyReadyAnswer:
-    """`ready`, and how many masters of a cluster take no writes, and slots have no master: their fleets are away."""
+    """`ready`, and how many masters of a cluster take no writes, and slots have no master: their fleets are away.
+
+    Of `recovering_fleets` writes that the store has lost are being put back.
+    """
 
     status: str
     unavailable_shards: int
     unowned_slots: int
+    recovering_fleets: int
 
 
 def json_response(value: object, status: int = 200) -> Response:

@@ -42,10 +42,13 @@ async def get_readyz(dependencies: TheDependencies) -> Response:
     """
     store = dependencies.store
     status = "ending" if dependencies.is_ending() else store.readiness
-    unavailable = sum(store.shards.values()) - store.shards["ready"] if status == "ready" else 0
-    unowned = store.unowned_slots if status == "ready" else 0
-    if unavailable or unowned:
-        answer = PartlyReadyAnswer(status=status, unavailable_shards=unavailable, unowned_slots=unowned)
+    answer = PartlyReadyAnswer(
+        status=status,
+        unavailable_shards=sum(store.shards.values()) - store.shards["ready"],
+        unowned_slots=store.unowned_slots,
+        recovering_fleets=store.recovering,
+    )
+    if status == "ready" and (answer.unavailable_shards or answer.unowned_slots or answer.recovering_fleets):
         return json_response(answer)
     return json_response(ProbeAnswer(status=status), 200 if status == "ready" else 503)
 
