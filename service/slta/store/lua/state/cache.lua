@@ -44,6 +44,8 @@ end
 
 -- Forgets a deleted fleet.
 function cache.drop(fleet)
+  local entry = entries[fleet.prefix]
+  levels = entry and levels - vectors.sum(entry.capacities) - ENTRY or levels
   entries[fleet.prefix] = nil
 end
 
