@@ -11,6 +11,8 @@ from slta.runtime.tick_schedule import TickSchedule
 
 MAX_CONCURRENT_PACKETS = 12
 """Together with the snapshots of a scrape they use half of the connection pool of the lane's server."""
+MAX_CONCURRENT_CALLS = 4
+"""Of these, packets whose first call is under way: where processors are short, more wait until they are given up."""
 GATHER_SECONDS = 0.05
 """Time from one look for due fleets to the next, so that they share packets."""
 MAX_IDLE_SECONDS = 1.0
@@ -24,12 +26,13 @@ class TickLane:
     """Ticks the fleets of one server, each when it is due; only one at a time while the server is away."""
 
     def __init__(self, tick: Tick, is_refusing: Callable[[str], bool]) -> None:
-        """`tick` ticks fleets in one packet, and calls `heard`; `is_refusing` as in `Store`."""
+        """`tick` ticks fleets in one packet by one of `calls`, and calls `heard`; `is_refusing` as in `Store`."""
         self._tick = tick
         self._is_refusing = is_refusing
         self._answers = True
         self._changed = asyncio.Event()
         self.schedule = TickSchedule()
+        self.calls = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
 
     def keep_only(self, fleets: Collection[str]) -> None:
         """Forget all other fleets; new ones are due now. Without any `run` ends."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import structlog
 
@@ -121,11 +121,13 @@ class Ticks:
     async def tick(self, fleets: Sequence[str]) -> None:
         """Tick fleets in one packet, each even if another fails. Those that need more calls come last."""
         results: dict[str, Ticked | DispatchError | None] = dict.fromkeys(fleets)
+        lane = self._lane_of.get(fleets[0])
         try:
-            results |= await self._store.fleets.tick_many(fleets)
+            async with lane.calls if lane else nullcontext():
+                results |= await self._store.fleets.tick_many(fleets)
         except Exception:
             log.exception("ticks_failed")
-        self._heard(self._lane_of.get(fleets[0]), results.values())
+        self._heard(lane, results.values())
         for fleet in sorted(fleets, key=lambda fleet: _needs_more(results[fleet])):
             await self._settle(fleet, results[fleet])
         self._conclude()
