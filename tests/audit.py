@@ -213,6 +213,8 @@ def _check_attributes(fleet: Fleet, found: list[str]) -> None:
     _claim(found, "attributes of no pool", sorted({*addresses, *labels} - {*fleet.pools}), [])
     if (addresses or labels) and not fleet.integer("attribute_list"):
         found.append("there are attributes, and their list has no version")
+    sizes = {name: len(fleet.hash(name)) for name in ("addresses", "labels")} | {"drains": len(fleet.scores("drains"))}
+    _claim(found, "sizes", {name: fleet.integer(name) for name in sizes}, sizes)
     unfit = [text for text in addresses.values() if not re.fullmatch("[!-+\\--~]{1,255}", text)]
     unfit += [text for text in labels.values() if not isinstance(json.loads(text), dict)]
     _claim(found, "unreadable attributes", unfit, [])
@@ -249,6 +251,8 @@ def _check_totals(fleet: Fleet, columns: list[dict[int, int]], found: list[str])
     over += int(fleet.state.get("pool_gone", 0))  # a fleet of an earlier version has none
     _claim(found, "sessions begun and not ended", begun - over, len(fleet.sessions))
     _claim(found, "sessions on pools", sessions + sum(fleet.vector("draining_sessions")), len(fleet.sessions))
+    _claim(found, "clock less time", fleet.integer("clock") - fleet.integer("time"), fleet.integer("lag"))
+    _claim(found, "hold_until", fleet.integer("hold_until"), fleet.integer("held_until"))
     _check_integrals(fleet, found)
     _check_differences(fleet, found)
 
@@ -379,11 +383,16 @@ def _check_liveness(fleet: Fleet, found: list[str]) -> None:
     _claim(found, "pools that are forgotten", sorted(fleet.scores("forgotten").keys() & fleet.pools.keys()), [])
     counts: list[Counter[str]] = [Counter() for _ in fleet.numbers]
     doubted: list[set[int]] = [set() for _ in fleet.numbers]
-    for pool_id, (_, letter, since, listed, flags) in leases.items():
+    for pool_id, (ttl, letter, since, listed, flags) in leases.items():
         number, bit = divmod(int(fleet.pools[pool_id][0]), 65536)
         i, status, out = fleet.numbers.index(number), fleet.pools[pool_id][1], "o" in flags
+        counts[i]["all"] += 1
         if out or status == "active":
             counts[i][letter] += 1
+        if not 2_000_000 <= int(ttl) <= 3_600_000_000:
+            found.append(f"the lease of {pool_id} has a length that cannot be")
+        if letter == "a" and timers.get(pool_id, 0) > fleet.integer("time") + MAX_STEP + 1.25 * int(ttl):
+            found.append(f"the lease of {pool_id} ends later than it can")
         if letter == "u":
             doubted[i].add(bit)
         if max(int(since), int(listed)) > fleet.integer("time") + MAX_STEP:
@@ -408,9 +417,11 @@ def _check_liveness_of_classes(
     fleet: Fleet, counts: Sequence[Counter[str]], doubted: Sequence[set[int]], found: list[str]
 ) -> None:
     stored = fleet.hash("pool_liveness")
+    _claim(found, "liveness of no class", sorted(stored.keys() - {*map(str, fleet.numbers)}), [])
     for i, number in enumerate(fleet.numbers):
-        numbers = [int(word) for word in stored.get(str(number), "0 " * 8).split()]
-        _claim(found, f"liveness of pools of {number}", numbers[:4], [counts[i][letter] for letter in "aulg"])
+        numbers = [int(word) for word in stored.get(str(number), "0 " * 9).split()]
+        counted = [counts[i][letter] for letter in (*"aulg", "all")]
+        _claim(found, f"liveness of pools of {number}", [*numbers[:4], numbers[8]], counted)
         _claim(found, f"unconfirmed:{number}", fleet.row(f"unconfirmed:{number}"), doubted[i])
         _claim(found, f"the guard of {number} is off", numbers[4] == 0, not doubted[i])
     _claim(found, "unconfirmed", fleet.integer("unconfirmed"), sum(map(len, doubted)))

@@ -136,7 +136,9 @@ MUTANTS: dict[str, Mutant] = {
     "everybody marks": lua(
         "incarnations", " or fleet.marked_incarnation == fleet.incarnation then", " then", WENT_BACK
     ),
-    "leases end at once after a loss": lua("incarnations", "  accounting.resume(fleet, fleet.time)\n", "", WENT_BACK),
+    "leases end at once after a loss": lua(
+        "incarnations", "  accounting.resume(fleet, fleet.clock, fleet.time)\n", "", WENT_BACK
+    ),
     "a reply that cannot be read leaves its callers waiting": python(
         "store/batching/batcher",
         "            self._deliver(batch, operations, reply, stamp)\n        except TimeoutError",

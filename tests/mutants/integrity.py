@@ -132,6 +132,8 @@ AUDIT = {
     "more placements than sessions will do": planted(
         "audit_fields", "if placed > fleet.assigned then", "if false then", NOTICED
     ),
+    "lost deadlines will do": planted("audit_totals", "(name, size, fleet[name])", "(name, size, size)", NOTICED),
+    "any clock will do": planted("audit_fields", "report.lag, tonumber(cold.lag)", "report.lag, report.lag", NOTICED),
     "any two parts make an integral": planted("audit_totals", "high, high + low)", "high, high)", NOTICED),
     "an integral may fall": planted(
         "audit_totals", "fleet.sessions_high + fleet.sessions_low < kept.sessions", "false", NOTICED

@@ -249,15 +249,9 @@ async def test_a_repair_keeps_attributes(store: Store, one: None) -> None:
     assert (repaired.set_aside, await attributes(store)) == (0, (ADDRESS, LABELS))
 
 
-async def test_a_new_pool_does_not_inherit_what_was_left_of_another(store: Store, one: None, redis: Redis) -> None:
-    """A dispatcher that knows no attributes removes a pool without them."""
-    redis.hset(f"{{{FLEET}}}:addresses", "new", "stale:1")
-    await store.pools.add(FLEET, [PoolSpec("new", "small")])
-    assert await attributes(store, "new") == (None, {})
-
-
 async def test_unreadable_labels_are_damage(store: Store, one: None, redis: Redis) -> None:
+    labels = redis.hget(f"{{{FLEET}}}:labels", "small-0")
     redis.hset(f"{{{FLEET}}}:labels", "small-0", "{")
     with pytest.raises(errors.DamagedError):
         await store.pools.get(FLEET, "small-0")
-    redis.hdel(f"{{{FLEET}}}:labels", "small-0")
+    redis.hset(f"{{{FLEET}}}:labels", "small-0", labels)

@@ -18,7 +18,8 @@ import pytest
 from slta.audit import audit_all, mend, repair_suspect
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
-from slta.models import Findings, errors
+from slta.models import Drain, Findings, errors
+from slta.models.heartbeats import Heartbeats
 from slta.store import Store, StoreSettings
 from slta.views.state import observe_state
 from tests import rawstate
@@ -35,8 +36,9 @@ HEAD = """\
 # Planted corruptions
 
 Each line is one kind of damage, done to the keys of a sound fleet on a real server: 6 pools of two classes under SLTA,
-one of them draining, sessions with leases. `slta audit` then looked; `slta audit --repair` mended and looked again. The
-page is written by `tests/store/test_corruptions.py`, which plants all of it anew and compares.
+one of them draining until a deadline, two with leases, sessions with leases. `slta audit` then looked; `slta audit
+--repair` mended and looked again. The page is written by `tests/store/test_corruptions.py`, which plants all of it anew
+and compares.
 
 *Noticed* is the first finding, at the next audit: each dispatcher does one when it starts and one an hour. *A call*
 says what a client hears of an assign and a complete right after the damage, before any audit: nothing in most lines,
@@ -63,6 +65,11 @@ LEFT = {
     "an event that nobody can read": "the event",
     "the events of another type": "the events",
     "a set of ids of no pool": "the sessions' ids, set aside in `{fleet}:aside`",
+    "the addresses deleted": "the addresses, until heartbeats bring them",
+    "the labels deleted": "the labels, until heartbeats bring them",
+    "the deadlines deleted": "the deadlines",
+    "the leases of pools deleted": "how long the leases are: 60 s until the next heartbeat",
+    "a lease of a pool deleted": "how long it is: 60 s until the next heartbeat",
     "a stray key": "its name and type, set aside in `{fleet}:aside`",
     "all cold numbers lost": "refusals, failed and adopted sessions count from 0",
     "placements above the sessions assigned": "placements by token count from 0",
@@ -76,9 +83,6 @@ Each number of the state of the same fleet, raised by 3 before an audit.
 |---|---|
 """
 UNTOLD = {
-    "clock": "each call writes the server's time over it",
-    "time": "an instant of the last hour; beyond that it is noticed. Leases end sooner or later by as much",
-    "hold_until": "an instant of the last minute or the next; beyond that it is noticed. Leases end later by as much",
     "sessions_high": "a sum of what was. It is noticed below the newest line of the history",
     "utility_high": "a sum of what was. It is noticed above that of `optimum`",
     "utility_low": "less than half of the last binary place of the high part is right",
@@ -92,7 +96,6 @@ UNTOLD = {
     "attribute_list": "as `pool_list`, of addresses and labels",
     "differences_since": "an instant of the past; in the future it is noticed",
     "placed_squares": "a sum of what was. It is noticed where no such differences can have it",
-    "pool_due": "without leases of pools a tick looks for timers once more. It is noticed after the first timer",
 }
 """Numbers whose change by 3 no audit can notice."""
 UNMENDED = {"the document cut"}
@@ -107,6 +110,10 @@ NUMBERS = (
     "a generation that is none",
     "another incarnation",
     "the revision below the fork",
+    "the addresses deleted",
+    "the deadlines deleted",
+    "the clock 3 s back",
+    "leases are held no more",
 )
 """Corruptions of which no other test of the default ones is a case."""
 BY_LEASES = {"fleet time ahead by 300 years"}
@@ -152,7 +159,10 @@ class Bench:
         await apply_fleet(self._store, self._specs, FLEET, parse_document(body))
         await place(self._store, 12)
         await pass_seconds(self._store, self._clock, 6)
-        await self._store.pools.set_status(FLEET, "large-3", "draining")
+        drain = Drain(deadline_seconds=3600, then="list")
+        await self._store.pools.set_status(FLEET, "large-3", "draining", drain=drain)
+        leased = Heartbeats(["small-1", "small-2"], ["3600"] * 2, ["-"] * 2, [(0, "10.0.0.1:80", '{"zone": "a"}')])
+        await self._store.pools.beat(FLEET, leased)
         await self._store.sessions.complete(FLEET, "s11")
         self._saved = {name: self._redis.dump(name) for name in self._redis.keys("*")}
 

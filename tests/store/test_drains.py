@@ -12,6 +12,7 @@ from slta.models.heartbeats import NO_COUNT, Heartbeats
 from slta.models.request_record import Author, Event, Facts
 from slta.store import Store, StoreSettings
 from slta.store.encoding import put_arguments
+from tests import rawstate
 from tests.servers import TextRedis
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end, field, pass_seconds, pool_class, spec
@@ -191,6 +192,7 @@ async def test_a_pool_that_another_version_returned_keeps_its_sessions(
 ) -> None:
     ids = await fill(store, 2)
     redis.zadd(KEY, {f"{POOL} fail": 2e6, "nobody list": 2e6})
+    rawstate.poke(redis, FLEET, drains=2)
     await pass_seconds(store, clock, 5)
     assert (await store.pools.sessions(FLEET, POOL)).session_ids == ids
     assert not redis.exists(KEY)

@@ -173,8 +173,8 @@ def with_a_further_field() -> Library:
     for right, wrong in (
         ("}\nlocal HOT_VECTORS", "  'further',\n}\nlocal HOT_VECTORS"),
         (
-            "  fleet[counter] = fleet[counter] + 1\n",
-            "  fleet[counter] = fleet[counter] + 1\n  fleet.further = fleet.further + 1\n",
+            "  fleet[counter] = fleet[counter] + (change or 1)\n",
+            "  fleet[counter] = fleet[counter] + (change or 1)\n  fleet.further = fleet.further + 1\n",
         ),
     ):
         assert source.count(right) == 1, right

@@ -1,6 +1,7 @@
 -- Attributes of pools, which answers carry and placement ignores. `addresses` maps a pool id to its address, `labels`
 -- to its labels as JSON; both lack pools without one. `attribute_list` is the version of both, 0 before the first
--- attribute. A change writes these hashes only: neither rows nor the cached pool ids depend on them.
+-- attribute. A change writes these hashes and the cold fields of the same names, their sizes, only: neither rows nor
+-- the cached pool ids depend on them.
 
 attributes = {}
 
@@ -46,10 +47,10 @@ end
 function attributes.set(fleet, pool_id, address, labels)
   local changed = changes(fleet, pool_id, address, labels)
   for hash, value in pairs(changed) do
-    if value == CLEARED then
-      redis.call('HDEL', keys.of_fleet(fleet, hash), pool_id)
-    else
-      redis.call('HSET', keys.of_fleet(fleet, hash), pool_id, value)
+    local key = keys.of_fleet(fleet, hash)
+    local change = value == CLEARED and -redis.call('HDEL', key, pool_id) or redis.call('HSET', key, pool_id, value)
+    if change ~= 0 then
+      state.count(fleet, hash, change)
     end
   end
   if next(changed) then

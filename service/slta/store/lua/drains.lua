@@ -1,6 +1,7 @@
 -- Deadlines of drains. `drains` is a sorted set of "pool_id word", scored by a fleet time in µs: the deadline, negative
 -- once a tick has carried it out. With the word "list" the pool then stays draining with the sessions that are left;
 -- with "fail" it fails, and ticks end them. Only draining pools have a deadline, and failed ones while that goes on.
+-- The cold field `drains` is its size.
 
 drains = {}
 
@@ -36,9 +37,17 @@ function drains.text(fleet, pool_id, status)
   return deadline and string.format('%.0f %s', deadline - fleet.time, word) or ''
 end
 
+-- Removes members.
+local function remove(fleet, ...)
+  local removed = redis.call('ZREM', keys.of_fleet(fleet, 'drains'), ...)
+  if removed > 0 then
+    state.count(fleet, 'drains', -removed)
+  end
+end
+
 -- Removes the deadline of a pool. O(log pools).
 function drains.clear(fleet, pool_id)
-  redis.call('ZREM', keys.of_fleet(fleet, 'drains'), pool_id .. ' list', pool_id .. ' fail')
+  remove(fleet, pool_id .. ' list', pool_id .. ' fail')
 end
 
 -- Replaces the deadline of a pool that was given this status: `drain` is "µs from now, word", or '' for none.
@@ -47,7 +56,7 @@ function drains.set(fleet, pool_id, status, drain)
   local duration, word = string.match(status == 'draining' and drain or '', '^(%d+) (%a+)$')
   if duration then
     local deadline = string.format('%.0f', fleet.time + tonumber(duration))
-    redis.call('ZADD', keys.of_fleet(fleet, 'drains'), deadline, pool_id .. ' ' .. word)
+    state.count(fleet, 'drains', redis.call('ZADD', keys.of_fleet(fleet, 'drains'), deadline, pool_id .. ' ' .. word))
   end
 end
 
@@ -107,7 +116,7 @@ end
 local function end_sessions(fleet, pool, count)
   local ended = sessions.finish_some(fleet, pool.pool_number, count, 'failed')
   if ledger.occupancy(fleet, pool.pool_number) == 0 then
-    redis.call('ZREM', keys.of_fleet(fleet, 'drains'), pool.member)
+    remove(fleet, pool.member)
   end
   return ended
 end
@@ -135,7 +144,7 @@ function drains.carry_out(fleet)
   for _, member in ipairs(due(fleet)) do
     local pool = read(fleet, member)
     if not pool then
-      redis.call('ZREM', keys.of_fleet(fleet, 'drains'), member)
+      remove(fleet, member)
     elseif pool.status == 'draining' then
       finish(fleet, pool, ended)
     end

@@ -23,7 +23,7 @@ end
 
 local function create(key, now)
   local fleet = state.new(key)
-  fleet.clock = now
+  fleet.clock, fleet.lag = now, now
   fleet.store_epoch = math.max(math.floor(now / 1e6), (deleted[key] or 0) + 1)
   incarnations.create(fleet)
   return fleet

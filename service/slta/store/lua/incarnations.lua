@@ -163,6 +163,6 @@ function incarnations.mark(fleet, incarnation)
   fleet.marked_incarnation = fleet.incarnation
   fleet.store_epoch = math.max(fleet.store_epoch + 1, math.floor(fleet.clock / 1e6))
   fleet.went_back = (fleet.went_back or 0) + 1
-  accounting.resume(fleet, fleet.time)
+  accounting.resume(fleet, fleet.clock, fleet.time)
   return { 'MARKED' }
 end

@@ -160,7 +160,6 @@ function pools.add(fleet, given)
         local lease = leased_pools.recall(fleet, pool.pool_id) or pool.lease
         local recorded = leased_pools.begin(fleet, pool.pool_id, pool.class_index, 'active', lease)
         create(fleet, pool.pool_id, pool.class_index, recorded)
-        attributes.clear(fleet, pool.pool_id)
       end
     end)
   end

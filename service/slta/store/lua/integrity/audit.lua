@@ -72,6 +72,7 @@ function audit.slice(key, now, name, cursor, work)
     return { 'AUDITED', '', '', report.found, report.count, {}, '' }
   end
   local check, part, following = slices.find_part(PARTS, name)
+  report.lag = fleet.clock - fleet.time
   local ok, next_cursor = pcall(function()
     accounting.advance(fleet, now)
     return check(fleet, report, cursor)

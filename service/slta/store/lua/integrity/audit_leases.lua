@@ -2,6 +2,8 @@
 
 audit_leases = {}
 
+local LONGEST = 315360000e6 -- µs from a loss until a pool is gone, and from then until it is forgotten
+
 local function timer_of(fleet, pool_id)
   return redis.call('ZSCORE', keys.of_fleet(fleet, 'pool_timers'), pool_id)
 end
@@ -20,12 +22,16 @@ local function check_lease(fleet, report, pool, lease)
   expect('its pool is in service', pool.status == 'active', pool.status == 'active' and not is_away)
   expect('it keeps its pool out of service', lease.out, lease.out and is_away and pool.status ~= 'active')
   expect('its pool is in the row of unconfirmed ones', is_marked(fleet, pool), lease.letter == 'u')
-  local has_timer = timer_of(fleet, pool.pool_id) ~= false
+  local timer = timer_of(fleet, pool.pool_id)
+  local has_timer = timer ~= false
   if pool.status ~= 'failed' and lease.letter ~= 'g' then
     expect('it has a timer', has_timer, lease.letter ~= 'u')
   end
   local latest = fleet.time + accounting.MAX_STEP -- a heartbeat does not write the time that it stores in a lease
   expect('it changed in the future', math.max(lease.since, lease.listed) > latest, false)
+  expect('its length can be', lease.ttl >= liveness.MIN_TTL and lease.ttl <= liveness.MAX_TTL, true)
+  latest = latest + (lease.letter == 'a' and liveness.GRACE * lease.ttl or LONGEST)
+  expect('its timer is later than it can be', tonumber(timer or 0) > latest, false)
 end
 
 -- Checks some records. O(work).
@@ -44,7 +50,7 @@ end
 
 -- Checks the numbers of each class, and the first timer, in one call. O(classes * pools / 8).
 function audit_leases.check_totals(fleet, report)
-  local total = 0
+  local total, leases, stored = 0, 0, 0
   for class_index, name in ipairs(fleet.names) do
     local known = liveness.of_class(fleet, class_index)
     local marked = rows.count(keys.of_class(fleet, 'unconfirmed', class_index))
@@ -52,8 +58,10 @@ function audit_leases.check_totals(fleet, report)
     report:expect_equal('guard of class ' .. name .. ' is off', known.guard == 0, marked == 0)
     report:expect_equal('leased pools of class ' .. name .. ' in service', known.a + known.u,
       math.max(0, math.min(known.a + known.u, fleet.pools[class_index])))
-    total = total + marked
+    total, leases, stored = total + marked, leases + known.leases, stored + (known.is_stored and 1 or 0)
   end
+  report:expect_equal('leases of pools', redis.call('HLEN', keys.of_fleet(fleet, 'pool_leases')), leases)
+  report:expect_equal('classes with leases', redis.call('HLEN', keys.of_fleet(fleet, 'pool_liveness')), stored)
   report:expect_equal('unconfirmed', fleet.unconfirmed, total)
   local due = fleet.pool_due
   liveness.find_due(fleet)

@@ -59,6 +59,16 @@ local function check_sessions(fleet, report)
   report:expect_equal('early_completes', fleet.early_completes, redis.call('ZCARD', keys.of_fleet(fleet, 'early')))
 end
 
+-- The sizes of what cold fields of the same name count. O(1).
+function audit_totals.sizes(fleet)
+  cold.load(fleet, 'addresses', 'labels', 'drains')
+  return {
+    addresses = redis.call('HLEN', keys.of_fleet(fleet, 'addresses')),
+    labels = redis.call('HLEN', keys.of_fleet(fleet, 'labels')),
+    drains = redis.call('ZCARD', keys.of_fleet(fleet, 'drains')),
+  }
+end
+
 -- The high part of each integral is its nearest double, and the session integral does not decrease.
 local function check_pairs(fleet, report)
   for _, name in ipairs({ 'sessions', 'utility', 'optimum' }) do
@@ -96,4 +106,7 @@ function audit_totals.check(fleet, report)
   audit_type_totals.check(fleet, report)
   differences.check(fleet, expect_equal)
   policies.call(fleet, 'check', expect_equal)
+  for name, size in pairs(audit_totals.sizes(fleet)) do
+    report:expect_equal(name, size, fleet[name])
+  end
 end

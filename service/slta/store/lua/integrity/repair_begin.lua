@@ -83,7 +83,7 @@ local function repair_times(fleet, now)
     fleet.time = kept
   end
   fleet.clock = now
-  accounting.resume(fleet, fleet.time)
+  accounting.resume(fleet, now, fleet.time)
   fleet.pools_since, fleet.ended_since = fleet.time, math.min(fleet.ended_since, fleet.time)
   fleet.recovering_until = math.min(fleet.recovering_until or 0, fleet.time)
   fleet.next_due = math.floor(fleet.time / 1e6) + 1

@@ -15,11 +15,23 @@ end
 -- A lost or gone pool stays so unless its record says that it is in service.
 local function normalize(fleet, pool)
   local lease = pool.lease
+  lease.ttl = math.max(liveness.MIN_TTL, math.min(lease.ttl, liveness.MAX_TTL))
   local is_away = (lease.letter == 'l' or lease.letter == 'g') and pool.recorded ~= 'active'
   lease.letter, lease.out = is_away and lease.letter or 'a', lease.out and is_away and pool.recorded == 'draining'
   lease.since, lease.listed = math.min(lease.since, fleet.time), math.min(lease.listed, fleet.time)
   pool.due = is_away and liveness.gone_after(fleet) or liveness.due_after(fleet, lease)
   pool.due = pool.recorded ~= 'failed' and pool.due or nil
+end
+
+-- Gives some pools that have a timer and no lease one that begins now. O(work).
+function repair_leases.from_timers(fleet, job, cursor)
+  local key = keys.of_fleet(fleet, 'pool_leases')
+  return slices.each_member(fleet, 'pool_timers', job, cursor, function(pool_id)
+    if repair_pools.read(fleet, pool_id) and not redis.call('HGET', key, pool_id) then
+      local lease = { ttl = leased_pools.UNKNOWN_TTL, letter = 'a', since = fleet.time, listed = fleet.time }
+      liveness.store(fleet, { { pool_id = pool_id, lease = lease } })
+    end
+  end)
 end
 
 -- Repairs some leases; unreadable ones, and those of no pool, are set aside. O(work).
@@ -51,7 +63,6 @@ end
 function repair_leases.count(fleet, class_index, pool_id, recorded)
   local pool = { pool_id = pool_id, status = recorded }
   liveness.attach(fleet, { pool })
-  if pool.lease and pool.status == 'active' then
-    liveness.count(fleet, class_index, nil, pool.lease.letter)
-  end
+  liveness.count(fleet, class_index, nil, pool.lease and 'leases')
+  liveness.count(fleet, class_index, nil, pool.lease and pool.status == 'active' and pool.lease.letter)
 end

@@ -26,6 +26,9 @@ local function repair_counters(fleet)
   fleet.assigned, fleet.completed = fleet.assigned + math.max(0, missing), fleet.completed - math.min(0, missing)
   fleet.older_ended = redis.call('HLEN', keys.of_ended(fleet, 1 - fleet.ended_generation))
   fleet.early_completes = redis.call('ZCARD', keys.of_fleet(fleet, 'early'))
+  for name, size in pairs(audit_totals.sizes(fleet)) do
+    fleet[name] = size
+  end
 end
 
 -- Corrects the integrals: averages across a repair are refused, and the integral of U is at most that of U*.
@@ -37,7 +40,7 @@ local function repair_integrals(fleet, now)
   if fleet.utility_high + fleet.utility_low > fleet.optimum_high + fleet.optimum_low then
     fleet.utility_high, fleet.utility_low = fleet.optimum_high, fleet.optimum_low
   end
-  fleet.clock = now
+  fleet.clock, fleet.lag = now, now - fleet.time
   fleet.pools_since = fleet.time
 end
 

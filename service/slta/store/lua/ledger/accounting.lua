@@ -23,10 +23,14 @@ end
 
 local add = accounting.add
 
--- After a gap that ends at this fleet time no session's lease ends for HOLD, and no pool's for its own length.
-function accounting.resume(fleet, time)
-  cold.set(fleet, 'resumed_at', false) -- written without being read, as `cold` may be damaged
+-- After a gap that ends at this store's and fleet time no session's lease ends for HOLD, and no pool's for its own
+-- length. `lag` and `held_until` say until the next gap what `clock` less `time` and `hold_until` have to be.
+function accounting.resume(fleet, now, time)
+  for _, field in ipairs({ 'resumed_at', 'lag', 'held_until' }) do
+    cold.set(fleet, field, false) -- written without being read, as `cold` may be damaged
+  end
   fleet.hold_until, fleet.resumed_at = time + accounting.HOLD, time
+  fleet.lag, fleet.held_until = now - time, fleet.hold_until
 end
 
 -- Advances fleet time to the store's time `now` (µs) and integrates over the interval.
@@ -36,7 +40,7 @@ function accounting.advance(fleet, now)
     return
   elseif elapsed < 0 or elapsed > accounting.MAX_STEP then
     elapsed = math.max(0, math.min(elapsed, accounting.MAX_STEP))
-    accounting.resume(fleet, fleet.time + elapsed)
+    accounting.resume(fleet, now, fleet.time + elapsed)
   end
   fleet.clock = now
   if elapsed > 0 then

@@ -19,6 +19,7 @@ local function begin(fleet, pool)
   local asked = fleet.time - pool.pool_number * SPREAD % (LIST_PERIOD / 1e6) * 1e6
   pool.lease = { ttl = pool.ttl, letter = 'a', since = fleet.time, listed = math.max(0, asked) }
   fleet.revision = fleet.revision + 1
+  liveness.count(fleet, pool.class_index, nil, 'leases')
   if pool.status == 'active' then
     liveness.count(fleet, pool.class_index, nil, 'a')
   end

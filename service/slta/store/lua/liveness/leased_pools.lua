@@ -2,7 +2,7 @@
 
 leased_pools = {}
 
-local UNHEARD_TTL = 60e6 -- µs, of a pool that is made again, until its first heartbeat
+leased_pools.UNKNOWN_TTL = 60e6 -- µs, of a pool that is made again, until its first heartbeat
 
 -- Whether a pool, from `attach`, has the status already. An active one that was not heard since it was made again is to
 -- serve.
@@ -15,6 +15,7 @@ local function remove(fleet, pool)
   pool.pool_number = pool.pool_number or pools.find(fleet, pool.pool_id)
   guards.leave(fleet, pool)
   liveness.count(fleet, pool.class_index, pool.status == 'active' and pool.lease.letter)
+  liveness.count(fleet, pool.class_index, 'leases')
   redis.call('HDEL', keys.of_fleet(fleet, 'pool_leases'), pool.pool_id)
   redis.call('ZREM', keys.of_fleet(fleet, 'pool_timers'), pool.pool_id)
 end
@@ -62,6 +63,7 @@ function leased_pools.begin(fleet, pool_id, class_index, status, lease, letter)
     out = is_lost and status == 'active',
   }
   local pool = { pool_id = pool_id, lease = fresh }
+  liveness.count(fleet, class_index, nil, 'leases')
   liveness.count(fleet, class_index, nil, status == 'active' and letter)
   liveness.store(fleet, { pool })
   local due = is_lost and liveness.gone_after(fleet) or liveness.due_after(fleet, fresh)
@@ -87,7 +89,7 @@ end
 -- The lease with which a remembered pool is made again, and forgets it; nil for another pool. O(log pools).
 function leased_pools.recall(fleet, pool_id)
   local is_known = redis.call('ZREM', keys.of_fleet(fleet, 'forgotten'), pool_id) == 1
-  return is_known and { ttl = UNHEARD_TTL, listed = fleet.time, unheard = true } or nil
+  return is_known and { ttl = leased_pools.UNKNOWN_TTL, listed = fleet.time, unheard = true } or nil
 end
 
 -- The first session has come to an empty pool of that recorded status: if it is gone, it ends as the others did.

@@ -5,18 +5,18 @@
 -- time of its last change, the fleet time at which the pool was last asked for its list, and flags or "-". Flag o: the
 -- pool's status is active but its record says draining, since it is lost or gone; so a version of before this one keeps
 -- the rows correct. Flag m: the last count that the pool sent differed. Flag n: no heartbeat has come since the pool
--- was made again. `pool_timers` has by pool id the fleet time in
--- µs of the next change of its liveness. `pool_liveness` maps a class id to the numbers of NUMBERS. `pool_due` is a
--- lower bound of all timers, 0 for a fleet without leases.
+-- was made again. `pool_timers` has by pool id the fleet time in µs of the next change of its liveness. `pool_liveness`
+-- maps a class id to the numbers of NUMBERS. `pool_due` is a lower bound of all timers, 0 for a fleet without leases.
 
 liveness = {}
 
 local WORDS = { a = 'alive', u = 'unconfirmed', l = 'lost', g = 'gone' }
 -- Of each class: active pools with a lease, by letter; of its guard (see `guards`) whether it is on, how many pools
--- became unconfirmed, how many of those were heard, and the longest of their leases.
-local NUMBERS = { 'a', 'u', 'l', 'g', 'guard', 'first', 'seen', 'ttl' }
+-- became unconfirmed, how many of those were heard, and the longest of their leases; and all leases.
+local NUMBERS = { 'a', 'u', 'l', 'g', 'guard', 'first', 'seen', 'ttl', 'leases' }
 local SHOWN = 5 -- of them in snapshots
 local GONE = 120e6 -- µs, of a fleet that was configured by a version without this setting
+liveness.MIN_TTL, liveness.MAX_TTL = 2e6, 3600e6 -- µs
 liveness.GRACE = 1.25 -- leases from a heartbeat until its pool is lost
 local IDLE = 3600e6 -- µs until `pool_due` of a fleet without timers
 
@@ -90,7 +90,7 @@ function liveness.of_class(fleet, class_index)
     local class_id = string.format('%d', fleet.numbers[class_index])
     local text = redis.call('HGET', keys.of_fleet(fleet, 'pool_liveness'), class_id)
     local numbers = vectors.split(text or '', true)
-    known = {}
+    known = { is_stored = text ~= false }
     for at, name in ipairs(NUMBERS) do
       known[name] = numbers[at] or 0
     end
@@ -130,7 +130,7 @@ function liveness.list(fleet)
   return table.concat(texts, ' ')
 end
 
--- Counts an active pool under another letter; false or nil for none.
+-- Counts an active pool under another letter, or a lease of any as `leases`; false or nil for none.
 function liveness.count(fleet, class_index, from, to)
   local known = liveness.of_class(fleet, class_index)
   if from then

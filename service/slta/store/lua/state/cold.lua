@@ -13,6 +13,7 @@ local KINDS = {
   draining_pools = 'vector', failed_pools = 'vector', draining_sessions = 'vector', pools_high = 'vector',
   pools_low = 'vector', names = 'words', incarnations = 'words', utilities = 'text', suspect = 'text',
   gone = 'number', forget = 'number', pool_gone = 'number', resumed_at = 'number', recovering_until = 'number',
+  addresses = 'number', labels = 'number', drains = 'number', lag = 'number', held_until = 'number',
 }
 local has_tokens = false -- added in a function, since the top level of a library has no standard functions
 

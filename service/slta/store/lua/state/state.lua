@@ -111,13 +111,13 @@ function state.write(fleet)
   end
 end
 
--- Adds 1 to a counter, which may be a cold field.
-function state.count(fleet, counter)
+-- Adds to a counter, by default 1; it may be a cold field.
+function state.count(fleet, counter, change)
   if rawget(fleet, counter) == nil then
     cold.load(fleet, counter)
     fleet[counter] = fleet[counter] or 0 -- a fleet of a version without this counter
   end
-  fleet[counter] = fleet[counter] + 1
+  fleet[counter] = fleet[counter] + (change or 1)
 end
 
 -- Parses an instant from a snapshot, "epoch:µs of fleet time" or '' for any, to fleet time; nil and the refusal if it
