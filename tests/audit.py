@@ -247,8 +247,7 @@ def _check_totals(fleet: Fleet, columns: list[dict[int, int]], found: list[str])
     if utility > sum(slots[:sessions]):
         found.append("utility exceeds its bound")
     begun = fleet.integer("assigned") + fleet.integer("adopted")
-    over = sum(fleet.integer(field) for field in ("completed", "expired", "failed", "reported_ended"))
-    over += int(fleet.state.get("pool_gone", 0))  # a fleet of an earlier version has none
+    over = sum(fleet.integer(field) for field in ("completed", "expired", "failed", "reported_ended", "pool_gone"))
     _claim(found, "sessions begun and not ended", begun - over, len(fleet.sessions))
     _claim(found, "sessions on pools", sessions + sum(fleet.vector("draining_sessions")), len(fleet.sessions))
     _claim(found, "clock less time", fleet.integer("clock") - fleet.integer("time"), fleet.integer("lag"))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -47,10 +48,8 @@ def start(
     )
 
 
-async def start_module(
-    module: str, *arguments: str, options: Sequence[str] = (), limit: int
-) -> asyncio.subprocess.Process:
-    """Start a module as a process that reads and writes lines of at most `limit` bytes; it ends as by `start`.
+async def start_module(module: str, *arguments: str, options: Sequence[str] = ()) -> asyncio.subprocess.Process:
+    """Start a module as a process that reads from a pipe and writes to one; it ends as by `start`.
 
     `options` are Python's. Only for the event loop of the main thread. OSError.
     """
@@ -58,10 +57,16 @@ async def start_module(
         *(sys.executable, "-P", *options, "-m", module, *arguments),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        limit=limit,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         preexec_fn=end_with_parent(),
     )
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Kill a process of `start_module` unless it has ended."""
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
 
 
 def end_with_parent() -> Callable[[], None] | None:

@@ -217,7 +217,7 @@ async def test_a_reader_that_ends_leaves_the_keys_and_is_started_again(
     write_keys(path, *[generate_key(["read"])[1] for _ in range(40)], new_entry)
     with monkeypatch.context() as patched:
         patched.setattr(key_reader, "__name__", "slta.no_such_module")
-        with pytest.raises(AccessError, match="its reader failed"):
+        with pytest.raises(AccessError, match="its reader ended"):
             await reload_if_changed(access)
         assert holds(access, old)
     assert await reload_if_changed(access)

@@ -32,11 +32,11 @@ MUTANTS: dict[str, Mutant] = {
         "  ledger.rebuild(fleet, reset)\n  ledger.rename(fleet)\nend\n",
         STORE,
     ),
-    "a lost pool is gone at once": lua("liveness", "(fleet.gone or GONE)", "0", STORE),
+    "a lost pool is gone at once": lua("liveness", "fleet.time + fleet.gone", "fleet.time", STORE),
     "sessions of a gone pool stay": lua(
         "expiry", "sessions.finish_some(fleet, pool.pool_number, count, 'pool_gone')", "0", STORE
     ),
-    "a gone pool is never forgotten": lua("expiry", "  elseif forget > 0 then\n", "  elseif false then\n", STORE),
+    "a gone pool is never forgotten": lua("expiry", "  elseif fleet.forget > 0 then\n", "  elseif false then\n", STORE),
     "an undrained lost pool is in service": lua(
         "leased_pools", "return lease.out and 'draining' or status", "return status", STORE
     ),

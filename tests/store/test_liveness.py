@@ -176,28 +176,31 @@ async def test_a_pool_that_is_made_again_and_not_heard_is_forgotten_again(store:
     assert not (await store.pools.get(FLEET, "small-0")).takes_sessions
 
 
-async def report_on_it(store: Store) -> object:
-    return await store.sessions.report(FLEET, "late", "small-0", None)
-
-
-async def list_on_it(store: Store) -> object:
-    return await store.pools.reconcile(FLEET, "small-0", await as_of(store), ["late"])
-
-
-async def replay_on_it(store: Store) -> object:
+async def replay(store: Store) -> object:
     _, current, _ = await store._functions.change("recover", FLEET)
     return await store._functions.change("replay", FLEET, current, "placed", "late", "small-0", 0, 0, 0)
 
 
-@pytest.mark.parametrize("come", [report_on_it, list_on_it, replay_on_it])
+async def reconcile(store: Store) -> object:
+    return await store.pools.reconcile(FLEET, "small-0", await as_of(store), ["late"])
+
+
+COMING: Mapping[str, Callable[[Store], Awaitable[object]]] = {
+    "reported": lambda store: store.sessions.report(FLEET, "late", "small-0", None),
+    "listed": reconcile,
+    "replayed": replay,
+}
+
+
+@pytest.mark.parametrize("how", COMING)
 @pytest.mark.parametrize("forget", [0, 86_400], ids=["", "forgotten after a day"])
 async def test_a_session_that_comes_to_a_gone_pool_ends_as_its_others_did(
-    store: Store, clock: Clock, come: Callable[[Store], Awaitable[object]], forget: float
+    store: Store, clock: Clock, how: str, forget: float
 ) -> None:
     await create(store, replace(spec(*TWO_CLASSES), gone_seconds=20, forget_seconds=forget), {"small": 2})
     await beat(store, "small-0")
     await pass_seconds(store, clock, 12.5 + 20 + 30)
-    await come(store)
+    await COMING[how](store)
     await pass_seconds(store, clock, 18)
     assert (await store.sessions.get(FLEET, "late")).pool_id == "small-0"
     await pass_seconds(store, clock, 5)
@@ -366,18 +369,3 @@ async def test_a_loss_leaves_the_copy_of_names(store: Store, fleet: None, clock:
 async def test_the_as_of_of_a_heartbeat_is_that_of_the_state(store: Store, fleet: None) -> None:
     beats = await store.pools.beat(FLEET, Heartbeats(["small-0"], ["10"], ["-"]))
     assert beats.as_of == await as_of(store)
-
-
-async def test_a_fleet_of_an_earlier_version_has_the_default_times(
-    store: Store, fleet: None, clock: Clock, redis: Redis
-) -> None:
-    redis.hdel(f"{{{FLEET}}}:cold", "gone", "forget", "pool_gone")
-    assert (await store.audits.inspect(FLEET)).total == 0
-    await beat(store, "small-0")
-    await place(store, 8)
-    await pass_seconds(store, clock, 12.5)
-    await pass_seconds(store, clock, 119)
-    assert (await liveness(store))["small-0"] == "lost"
-    await pass_seconds(store, clock, 2)
-    assert (await liveness(store))["small-0"] == "gone"
-    assert (await store.fleets.snapshot(FLEET)).counters["pool_gone"] > 0

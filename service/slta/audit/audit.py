@@ -17,7 +17,7 @@ from slta.models.errors import (
 )
 from slta.store import Store
 from slta.store.encoding import put_arguments
-from slta.store.operations import CONFIGURATION_FIELDS, LATER_FIELDS
+from slta.store.operations import CONFIGURATION_FIELDS
 
 UNLISTED = "name: is not on the list slta:fleets"
 NOT_AUDITED = (UnknownFleetError, NewerFleetError, RepairingError)
@@ -81,8 +81,7 @@ async def _configuration(store: Store, specs: Specs, findings: Findings) -> list
         return []
     _, _, *arguments = map(str, put_arguments(spec, stored.document, None))
     fields = zip(CONFIGURATION_FIELDS, stored.fields, arguments, strict=False)
-    given = ((name, got or LATER_FIELDS.get(name, got), want) for name, got, want in fields)
-    sentences = [f"{name}: {got!r}, expected {want!r}" for name, got, want in given if got != want]
+    sentences = [f"{name}: {got!r}, expected {want!r}" for name, got, want in fields if got != want]
     tables = arguments[len(CONFIGURATION_FIELDS) :]
     if len(stored.digests) != len(tables):
         return [*sentences, "tables: their number of classes differs from the document's"]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
 from typing import Any
 
-from slta.child_process import start_module
+from slta.child_process import end, start_module
 from slta.views.expected_gap import ExpectedGap, ExpectedGapQuestion
 
 PATIENCE_SECONDS = 60.0
 """Timeout of one answer. The subprocess has a CPU time limit, but low priority, so that it may take far longer."""
-MAX_ANSWER = 2**16
 WITHOUT_SITE_PACKAGES = "-S"
 """The subprocess needs only the standard library."""
 
@@ -58,13 +56,11 @@ class ExpectedGapWorker:
         """Kill the subprocess if it runs."""
         process, self._process = self._process, None
         if process is not None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await end(process)
 
 
 async def _start() -> asyncio.subprocess.Process:
-    return await start_module("slta.expected_gap.worker", options=[WITHOUT_SITE_PACKAGES], limit=MAX_ANSWER)
+    return await start_module("slta.expected_gap.worker", options=[WITHOUT_SITE_PACKAGES])
 
 
 async def _exchange(process: asyncio.subprocess.Process, line: bytes) -> bytes:

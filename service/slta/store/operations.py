@@ -64,8 +64,6 @@ FLEET_KEYS = {
 _FIELDS = "policy utilities names capacities lease retention beta_coefficient beta_power exponent gone forget"
 CONFIGURATION_FIELDS = tuple(_FIELDS.split())
 """Stored fields that follow from a fleet's document."""
-LATER_FIELDS = {"gone": "120000000", "forget": "86400000000"}
-"""Fields that fleets configured by an earlier version lack, and what stands for them, see `lua/liveness/expiry.lua`."""
 PUT_ARGUMENTS = ("expected", "document", *CONFIGURATION_FIELDS, "session_types", "order", "bound")
 """Arguments of the Lua function `put` after time and author; the marginal utilities of each class follow."""
 

@@ -6,14 +6,11 @@ local HOUR = 3600e6
 
 local INVALID = { number = 'is not a number', vector = 'is not a vector with one number per class' }
 
--- Fields that a fleet of an earlier version lacks.
-local LATER = { gone = true, forget = true, pool_gone = true, resumed_at = true }
-
 -- Checks that a field is stored and has a valid value. Placement counts by tokens of other policies may be missing.
 local function check_field(fleet, report, field, kind, cold)
   local value = rawget(fleet, field)
   if cold then
-    local optional = string.find(field, 'assigned_', 1, true) or LATER[field]
+    local optional = string.find(field, 'assigned_', 1, true)
     if optional and (cold[field] or '') == '' then
       return
     elseif not cold[field] then

@@ -6,7 +6,6 @@ expiry = {}
 local MAX_POOLS = 256 -- timers that one call processes
 local MAX_ENDED = 128 -- sessions of gone pools that one call ends
 local MAX_FORGOTTEN = 64 -- pools that one call removes
-local FORGET = 86400e6 -- µs, of a fleet that was configured by a version without this setting
 
 -- The pools with due timers, the earliest first, and the classes of guards with such. Timers of pools that no longer
 -- exist, have no lease, or failed are dropped.
@@ -78,11 +77,10 @@ end
 -- it is to be removed now. The timer of one with sessions moves behind those that are due.
 local function empty(fleet, pool, count)
   local ended = sessions.finish_some(fleet, pool.pool_number, count, 'pool_gone')
-  local forget = fleet.forget or FORGET
   if count == 0 or ledger.occupancy(fleet, pool.pool_number) > 0 then
     pool.due = fleet.time
-  elseif forget > 0 then
-    pool.due = math.max(pool.lease.since + forget, fleet.time)
+  elseif fleet.forget > 0 then
+    pool.due = math.max(pool.lease.since + fleet.forget, fleet.time)
     return ended, pool.due <= fleet.time
   end
   return ended

@@ -15,7 +15,6 @@ local WORDS = { a = 'alive', u = 'unconfirmed', l = 'lost', g = 'gone' }
 -- became unconfirmed, how many of those were heard, and the longest of their leases; and all leases.
 local NUMBERS = { 'a', 'u', 'l', 'g', 'guard', 'first', 'seen', 'ttl', 'leases' }
 local SHOWN = 5 -- of them in snapshots
-local GONE = 120e6 -- µs, of a fleet that was configured by a version without this setting
 liveness.MIN_TTL, liveness.MAX_TTL = 2e6, 3600e6 -- µs
 liveness.GRACE = 1.25 -- leases from a heartbeat until its pool is lost
 local IDLE = 3600e6 -- µs until `pool_due` of a fleet without timers
@@ -181,7 +180,7 @@ end
 -- When a pool that is lost now is gone.
 function liveness.gone_after(fleet)
   cold.load(fleet, 'gone')
-  return fleet.time + (fleet.gone or GONE)
+  return fleet.time + fleet.gone
 end
 
 -- When a lease that begins now runs out.
