@@ -8,7 +8,7 @@
 | outcomes | words of Lua replies, and the error of each refusal |
 | replies, pool_replies, fleet_replies, snapshots | parsers of Lua replies |
 | operations | the table of session operations, and of the fields of a configuration |
-| library, encoding, pool_arguments | the Lua library, assembled from `lua/`; arguments of `put`, and of changes of pools |
+| library, encoding, pool_arguments | the Lua library, assembled from `lua/`; arguments of `put`, and of pools |
 | batching | operations that share a call |
 | client | URL, routing, connection pools, preflight check, durability, function calls |
 | failover | rollback detection, log of acknowledged calls, replay |

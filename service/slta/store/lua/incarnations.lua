@@ -50,8 +50,10 @@ end
 -- may be replayed. `recovering_until` is 0 once none can be any more.
 function incarnations.extend_recovery(fleet)
   cold.set(fleet, 'recovering_until', false) -- written without being read, as `cold` may be damaged
+  cold.set(fleet, 'held_until', false)
   fleet.recovering_until = fleet.time + incarnations.RECOVERY
   fleet.hold_until = math.max(fleet.hold_until, fleet.recovering_until)
+  fleet.held_until = fleet.hold_until
 end
 
 -- Whether facts may be replayed just now. O(1).
