@@ -7,127 +7,85 @@ from collections.abc import Collection
 import pytest
 
 from slta_integrations.kubernetes.plan import SERVICE, Existing, Pool
-from slta_integrations.kubernetes.vanished import GRACE_SECONDS, MASS_SECONDS, VANISHED_SECONDS, Vanished
+from slta_integrations.kubernetes.vanished import GRACE_SECONDS, Vanished
 from slta_integrations.kubernetes.wanted import Desired, WantedPool
-
-
-class Scene:
-    """Twenty pods `0` to `19` of one Service, and their pools."""
-
-    def __init__(self, grace_seconds: float = GRACE_SECONDS) -> None:
-        self.vanished = Vanished(grace_seconds)
-        self.pools = {str(number): Pool(str(number), "c", "active", 2, "h:1", {SERVICE: "svc"}) for number in range(20)}
-        self.see(0.0)
-
-    def see(
-        self,
-        now: float,
-        without: Collection[int] = (),
-        ending: Collection[int] = (),
-        exists: bool = True,
-        listed: Collection[int] | None = None,
-    ) -> None:
-        """At `now` the slices have all pods but some; `ending` are terminating, `listed` exist."""
-        kept = (number for number in range(20) if number not in without)
-        pods = {str(one): WantedPool(str(one), "svc", "c", "h:1", True, one in ending) for one in kept}
-        desired = Desired(pods, frozenset({"svc"} if exists else ()), frozenset(), {})
-        self.vanished.observe(desired, Existing(self.pools, frozenset()), now)
-        if listed is not None:
-            self.vanished.listed({str(number) for number in listed})
-            self.vanished.observe(desired, Existing(self.pools, frozenset()), now)
-        self.vanished.over(now)
-
-    def waits_until(self, end: float, *numbers: int) -> bool:
-        """Whether these are over at `end`, all of them, and none a moment before."""
-        return (self.vanished.over(end - 0.1), self.vanished.over(end)) == (set(), set(map(str, numbers)))
-
 
 ALL = range(20)
 
 
-def test_a_pod_that_was_terminating_is_gone_after_the_grace_however_many_there_are() -> None:
+class Scene:
+    """Pods `0` to `19` of one Service, and their pools."""
+
+    def __init__(self, pods: Collection[int] = ALL, grace_seconds: float = GRACE_SECONDS) -> None:
+        self.vanished = Vanished(grace_seconds)
+        self._pools = {str(one): Pool(str(one), "c", "active", 2, "h:1", {SERVICE: "svc"}) for one in pods}
+
+    def see(
+        self, now: float, without: Collection[int], ending: Collection[int] = (), listed: Collection[int] = ()
+    ) -> None:
+        """At `now` the slices have all pods but some; `ending` are terminating, `listed` exist."""
+        kept = (one for one in ALL if one not in without)
+        pods = {str(one): WantedPool(str(one), "svc", "c", "h:1", True, one in ending) for one in kept}
+        desired = Desired(pods, frozenset({"svc"}), frozenset(), {})
+        self.vanished.observe(desired, Existing(self._pools, frozenset()), now)
+        if listed:
+            self.vanished.listed({str(one) for one in listed})
+            self.vanished.observe(desired, Existing(self._pools, frozenset()), now)
+        self.vanished.over(now)
+
+    def fails(self, *numbers: int, at: float) -> bool:
+        """Whether these fail then, all of them, and none a moment before."""
+        return (self.vanished.over(at - 0.1), self.vanished.over(at)) == (set(), set(map(str, numbers)))
+
+
+def test_pods_that_were_terminating_are_gone_after_the_grace_however_many_there_are() -> None:
     scene = Scene()
-    scene.see(5, ending=ALL)
+    scene.see(5, without=[], ending=range(2, 20))
     scene.see(10, without=ALL)
-    assert scene.waits_until(10 + GRACE_SECONDS, *ALL)
-    assert (scene.vanished.guarded, scene.vanished.unsure) == ({}, set())
+    assert scene.fails(*range(2, 20), at=10 + GRACE_SECONDS)
+    assert (scene.vanished.guarded, scene.vanished.unsure.keys()) == ({}, {"0", "1"})
 
 
-@pytest.mark.parametrize(("count", "seconds"), [(1, 60), (2, 60), (6, 60), (7, 120), (20, 120)])
-def test_any_other_waits_a_minute_and_two_with_more_than_a_third(count: int, seconds: float) -> None:
+@pytest.mark.parametrize(
+    ("pods", "gone", "grace", "seconds"),
+    [(20, 6, 10, 60), (20, 7, 10, 120), (20, 20, 90, 120), (2, 2, 10, 60), (3, 3, 10, 120), (2, 2, 300, 300)],
+)
+def test_others_wait_a_minute_two_if_they_are_many_and_at_least_the_grace(
+    pods: int, gone: int, grace: float, seconds: float
+) -> None:
+    scene = Scene(range(pods), grace)
+    scene.see(10, without=range(gone))
+    assert scene.fails(*range(gone), at=10 + seconds)
+    assert scene.vanished.guarded == ({"svc": gone} if seconds == 120 else {})
+
+
+def test_each_waits_from_when_it_vanished_itself_or_vanished_again() -> None:
     scene = Scene()
-    scene.see(10, without=range(count))
-    assert scene.waits_until(10 + seconds, *range(count))
-    assert scene.vanished.guarded == ({"svc": count} if seconds > 60 else {})
-    assert (VANISHED_SECONDS, MASS_SECONDS) == (60, 120)
-
-
-def test_two_of_two_are_no_mass() -> None:
-    scene = Scene()
-    scene.pools = {id_: scene.pools[id_] for id_ in "01"}
-    scene.see(10, without=ALL)
-    assert scene.waits_until(70, 0, 1)
-
-
-def test_those_that_end_do_not_count_for_others() -> None:
-    scene = Scene()
-    scene.see(5, ending=range(6))
-    scene.see(10, without=range(8), ending=range(8, 15))
-    assert scene.vanished.guarded == {}
-    scene.see(11, without=[*range(6), 17, 18, 19], ending=range(8, 15))
-    assert scene.vanished.guarded == {"svc": 3}, "3 of 7 that are not ending"
-
-
-def test_each_waits_from_when_it_vanished_itself() -> None:
-    scene = Scene()
-    scene.see(10, without=[0])
-    scene.see(40, without=[0, 1])
-    assert scene.waits_until(70, 0)
-    assert [scene.vanished.over(end) for end in (99, 100)] == [{"0"}, {"0", "1"}]
+    scene.see(10, without=[0, 1])
+    scene.see(40, without=[1])
+    scene.see(50, without=[0, 1])
+    assert scene.fails(1, at=70)
+    assert [len(scene.vanished.over(at)) for at in (109, 110)] == [1, 2]
 
 
 def test_the_last_of_many_to_return_waits_as_long_as_they_did() -> None:
     scene = Scene()
     scene.see(10, without=ALL)
     scene.see(100, without=[3])
-    assert scene.waits_until(130, 3)
-
-
-def test_a_pod_that_returned_or_whose_service_has_no_slice_has_its_whole_wait_again() -> None:
-    scene = Scene()
-    scene.see(10, without=[0, 1])
-    scene.see(60, without=[1])
-    scene.see(65, without=[0, 1], exists=False)
-    assert not scene.vanished.waits
-    scene.see(80, without=[0, 1])
-    assert scene.waits_until(140, 0, 1)
+    assert scene.fails(3, at=130)
 
 
 def test_an_outage_does_not_count_as_waiting() -> None:
     scene = Scene()
-    scene.see(10, without=ALL)
-    scene.see(20, without=ALL)
+    scene.see(10, without=[0])
+    scene.see(20, without=[0])
     scene.vanished.pause()
-    scene.see(500, without=ALL)
-    assert scene.waits_until(500 + 110, *ALL)
+    scene.see(500, without=[0])
+    assert scene.fails(0, at=500 + 50)
 
 
 def test_a_pod_that_does_not_exist_is_gone_at_once_and_no_longer_one_of_many() -> None:
     scene = Scene()
     scene.see(10, without=range(8), listed=range(2, 20))
     assert (scene.vanished.over(10), scene.vanished.guarded) == ({"0", "1"}, {})
-    assert scene.vanished.unsure == set("234567")
-
-
-def test_a_failed_pool_has_nothing_to_wait_for() -> None:
-    scene = Scene()
-    scene.pools |= {id_: scene.pools[id_]._replace(status="failed") for id_ in map(str, ALL)}
-    scene.see(10, without=ALL)
-    assert scene.waits_until(20, *ALL)
-
-
-def test_nobody_waits_shorter_than_the_grace() -> None:
-    scene = Scene(300.0)
-    scene.see(5, ending=[0])
-    scene.see(10, without=[0, 1])
-    assert scene.waits_until(310, 0, 1)
+    assert scene.vanished.unsure.keys() == set("234567")

@@ -95,7 +95,6 @@ LIMITS = {
     "kubernetes": [
         f"or {watcher.MAX_RESUMES} failures in a row",
         f"it waits {watcher.SETTLE_SECONDS:g} s for what it missed",
-        f"with pauses of up to {watcher.MAX_DELAY_SECONDS:g} s",
         f"A watch ends every {api_server.WATCH_SECONDS} s",
         f"resumed after {api_server.DEAD_SECONDS:g} s",
         f"pauses of up to {reconciler.MAX_DELAY_SECONDS:g} s",
@@ -111,7 +110,6 @@ LIMITS = {
         f"and at least {vanished.MASS_POOLS}, that wait together",
         f"after {vanished.MASS_SECONDS:g} s, with [an alert]",
         f"| after {vanished.VANISHED_SECONDS:g} s |",
-        f"listed every {reconciler.LOOK_SECONDS:g} s while a pool waits",
     ],
 }
 

@@ -36,12 +36,6 @@ MUTANTS = {
     "slices that are deleted one by one end sessions": python(
         "vanished", "MASS_SECONDS if pool_id in self._held else VANISHED_SECONDS", "0", "kubernetes"
     ),
-    "the last of many to return has waited too long": python(
-        "vanished", "service in many or id_ in self._held", "service in many", "kubernetes_vanished"
-    ),
-    "pods that end raise the alarm": python(
-        "vanished", "frozenset(waiting - self._ended", "frozenset(waiting", "kubernetes_vanished"
-    ),
     "an outage of the API server counts as waiting": python(
         "reconciler", "            self._vanished.pause()\n            return\n", "            return\n", "kubernetes"
     ),
@@ -57,7 +51,7 @@ MUTANTS = {
     "pools change while the watch is away": python(
         "reconciler", "all(watcher.is_current for watcher in self._cluster.watchers)", "True", "kubernetes"
     ),
-    "a grace is over with the next event only": python("reconciler", " or self._vanished.waits", "", "kubernetes"),
+    "a grace is over with the next event only": python("reconciler", " or self._vanished.since", "", "kubernetes"),
     "a watcher acts without the Lease": python(
         "lease", "return self._clock() < self._held_until", "return True", "kubernetes_lease"
     ),

@@ -11,7 +11,6 @@ Pure, without input and output: events, objects, wanted, plan, vanished, lease.
 | plan | difference between wanted and existing pools, as calls to make |
 | lease | who acts: the Lease object |
 | api_server | HTTP client of the API server |
-| pods | pools of all pods that exist |
 | watcher | list and watch of one kind of objects |
 | election | acquires, renews and releases the Lease |
 | pools | reads and changes the fleet's pools |

@@ -18,9 +18,9 @@ ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 PAGE = 500
 LIST_SECONDS = 30.0
 LEASE_CALL_SECONDS = 5.0
-WATCH_SECONDS = 15
+WATCH_SECONDS = 13
 """The API server ends a watch then, 2 s after a bookmark; the next one resumes."""
-DEAD_SECONDS = 20.0
+DEAD_SECONDS = 17.0
 """A watch that has not ended by then is dead."""
 NOT_FOUND, CONFLICT = 404, 409
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -14,23 +15,25 @@ import typer
 from slta_integrations.client import Client
 from slta_integrations.errors import in_one_line
 from slta_integrations.kubernetes import options
-from slta_integrations.kubernetes.api_server import ACCOUNT, Access, ApiServer, Kind, in_cluster
+from slta_integrations.kubernetes.api_server import ACCOUNT, FAILURES, Access, ApiServer, Kind, in_cluster
 from slta_integrations.kubernetes.election import Election
 from slta_integrations.kubernetes.events import Objects
 from slta_integrations.kubernetes.metrics import Metrics, Telemetry
 from slta_integrations.kubernetes.objects import SERVICE_LABEL, read_pod, read_slice
 from slta_integrations.kubernetes.options import Wanted, checked
 from slta_integrations.kubernetes.plan import Planner
-from slta_integrations.kubernetes.pods import pools_of_pods
 from slta_integrations.kubernetes.pools import Pools
 from slta_integrations.kubernetes.reconciler import Cluster, Reconciler
 from slta_integrations.kubernetes.vanished import GRACE_SECONDS, Vanished
-from slta_integrations.kubernetes.wanted import Desired, Selection, desired
+from slta_integrations.kubernetes.wanted import Desired, Selection, desired, pool_id
 from slta_integrations.kubernetes.watcher import Watcher
 from slta_integrations.metrics import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.options import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 from slta_integrations.signals import until_signalled
+
+LIST_PODS_SECONDS = 5.0
+"""Nothing changes meanwhile."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -119,4 +122,12 @@ def _cluster(wanted: Wanted, api: ApiServer, changed: asyncio.Event, telemetry: 
         classes = {pod.uid: pod.labels.get(wanted.class_label, "") for pod in pods.values}
         return desired(slices.values, wanted.selection, classes)
 
-    return Cluster(watchers, desire, partial(pools_of_pods, api, wanted.namespace, telemetry.notices))
+    return Cluster(watchers, desire, partial(_list_pods, api, wanted.namespace))
+
+
+async def _list_pods(api: ApiServer, namespace: str) -> frozenset[str] | None:
+    with suppress(*FAILURES, ValueError):
+        async with asyncio.timeout(LIST_PODS_SECONDS):
+            items, _ = await api.list(Kind("/api/v1", "pods", "", metadata_only=True), namespace)
+        return frozenset(pool_id(pod.name, pod.uid) for pod in map(read_pod, items))
+    return None

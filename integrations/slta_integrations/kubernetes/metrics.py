@@ -15,12 +15,7 @@ FAMILIES: tuple[Family, ...] = (
     (Gauge, "pools", "Pools of this watcher, by status, as last read or changed; of the leader.", ("status",)),
     (Gauge, "skipped_endpoints", "Endpoints that have no pool, by reason; of the leader.", ("reason",)),
     (Gauge, "services_without_slices", "Services of the options that have no EndpointSlice; of the leader.", ()),
-    (
-        Gauge,
-        "guarded_pools",
-        "Pools of pods that vanished at once and may live, by Service; of the leader.",
-        ("service",),
-    ),
+    (Gauge, "guarded_pools", "Pools of pods that vanished at once, and may live; of the leader.", ("service",)),
     (Counter, "lists", "Lists of all objects; more than one: a watch could not be resumed.", ("kind",)),
     (Counter, "watches", "Watches begun.", ("kind",)),
     (Counter, "changes", "Pools changed, by what was done.", ("action",)),

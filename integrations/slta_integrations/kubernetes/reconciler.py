@@ -92,7 +92,7 @@ class Reconciler:
         if self._pools.is_due:
             self._is_settled = False
             await self._pools.read()
-        if not self._is_settled or self._vanished.waits:
+        if not self._is_settled or self._vanished.since:
             await self._reconcile()
 
     @property
@@ -130,18 +130,12 @@ class Reconciler:
         if desired.missing:
             names = ", ".join(sorted(desired.missing))
             self._notices.say("services", f"no EndpointSlice of {names}: its pools are only drained")
-
         for service in desired.services | desired.missing:
-            self._measure_guard(service, self._vanished.guarded[service])
-
-    def _measure_guard(self, service: str, pools: int) -> None:
-        self._metrics.guarded_pools.labels(service).set(pools)
-        if pools:
-            what = f"pods of {service} vanished at once and were not terminating"
-            then = f"their {pools} pools are drained, and fail {MASS_SECONDS:g} s after that"
-            self._notices.say(f"guard {service}", f"{what}: {then}. See its selector and its slices.")
-        else:
-            self._notices.over(f"guard {service}", f"No pool of {service} waits any more.")
+            pools = self._vanished.guarded[service]
+            self._metrics.guarded_pools.labels(service).set(pools)
+            if pools:
+                what = f"{pools} pods of {service} vanished at once without ending: see its selector and slices. "
+                self._notices.say(service, f"{what}Their pools are drained, and fail {MASS_SECONDS:g} s after that")
 
     def _delay(self) -> float:
         bound = bound_seconds(self._failures, FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS)

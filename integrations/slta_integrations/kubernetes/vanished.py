@@ -2,7 +2,7 @@
 
 | pod | its pool waits |
 |---|---|
-| was last seen terminating, or its pool has failed | the grace |
+| was last seen terminating | the grace |
 | does not exist, by a list of the pods | no longer |
 | is one of more than a third of the Service's, and at least 3, that wait at once | `MASS_SECONDS` |
 | any other | `VANISHED_SECONDS` |
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from math import inf
 
 from slta_integrations.kubernetes.plan import Existing
 from slta_integrations.kubernetes.wanted import Desired
@@ -30,59 +31,48 @@ class Vanished:
 
     def __init__(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """`grace_seconds` is also the least that others wait."""
+        self.since: dict[str, float] = {}
+        """Since when pools wait."""
+        self.unsure: dict[str, str] = {}
+        """Pools that wait and whose pods may live, with their Services."""
         self.guarded: Counter[str] = Counter()
-        """Pools that wait because of so many at once, by Service, as of the last `over`."""
-        self.unsure: frozenset[str] = frozenset()
-        """Pools that wait, and whose pods may live."""
+        """Those that wait because of so many at once, by Service, as of the last `over`."""
         self._grace = grace_seconds
         self._is_paused, self._seen_at = False, 0.0
-        self._since: dict[str, float] = {}
         self._ended: set[str] = set()
-        self._absent: frozenset[str] = frozenset()
         self._held: set[str] = set()
-        self._services: dict[str, str] = {}
         self._totals: Counter[str] = Counter()
 
     def observe(self, desired: Desired, existing: Existing, now: float) -> None:
         """Take over what is there at `now`. O(pools)."""
         own, pods = existing.own, desired.pools
-        waiting = {id_ for id_, pool in own.items() if id_ not in pods and pool.service in desired.services}
         away = now - self._seen_at if self._is_paused else 0.0
-        self._since = {id_: self._since.get(id_, now - away) + away for id_ in waiting}
         self._is_paused, self._seen_at = False, now
+        waiting = [id_ for id_, pool in own.items() if id_ not in pods and pool.service in desired.services]
+        self.since = {id_: self.since.get(id_, now - away) + away for id_ in waiting}
         ending = {id_ for id_, pod in pods.items() if pod.is_terminating}
         self._ended = ending | {id_ for id_ in self._ended - pods.keys() if id_ in own}
-        self._ended |= {id_ for id_ in waiting if own[id_].status == "failed"}
-        self.unsure = frozenset(waiting - self._ended - self._absent)
-        self._services = {id_: own[id_].service for id_ in self.unsure}
+        lively = [id_ for id_ in waiting if id_ not in self._ended and self.since[id_] > -inf]
+        self.unsure = {id_: own[id_].service for id_ in lively}
         self._totals = Counter(pool.service for id_, pool in own.items() if id_ not in self._ended)
-
-    def over(self, now: float) -> set[str]:
-        """Pools that have waited long enough. One that waits with many others does so until it returns itself."""
-        counts = Counter(self._services.values())
-        many = {
-            service for service, count in counts.items() if count >= MASS_POOLS and 3 * count > self._totals[service]
-        }
-        self._held = {id_ for id_, service in self._services.items() if service in many or id_ in self._held}
-        self.guarded = Counter(self._services[id_] for id_ in self._held)
-        return {id_ for id_, since in self._since.items() if now - since >= self._wait_seconds(id_)}
-
-    def _wait_seconds(self, pool_id: str) -> float:
-        if pool_id in self._absent:
-            return 0.0
-        if pool_id in self._ended:
-            return self._grace
-        return max(self._grace, MASS_SECONDS if pool_id in self._held else VANISHED_SECONDS)
-
-    def listed(self, pool_ids: Collection[str]) -> None:
-        """Pools of all pods that exist, listed after the last `observe`. Another pod never has the same pool."""
-        self._absent = frozenset(id_ for id_ in self._since if id_ not in pool_ids)
-
-    @property
-    def waits(self) -> bool:
-        """Whether a pool waits."""
-        return bool(self._since)
 
     def pause(self) -> None:
         """The time until the next `observe` does not count: what happens meanwhile is not known."""
         self._is_paused = True
+
+    def listed(self, pool_ids: Collection[str]) -> None:
+        """Pools of all pods that exist, listed after the last `observe`. Another pod never has the same pool."""
+        self.since |= {id_: -inf for id_ in self.since if id_ not in pool_ids}
+
+    def over(self, now: float) -> set[str]:
+        """Pools that have waited long enough. One that waits with many others does so until it returns itself."""
+        counts = Counter(self.unsure.values())
+        many = {one for one, count in counts.items() if count >= MASS_POOLS and 3 * count > self._totals[one]}
+        self._held = {id_ for id_, service in self.unsure.items() if service in many or id_ in self._held}
+        self.guarded = Counter(self.unsure[id_] for id_ in self._held)
+        return {id_ for id_, since in self.since.items() if now - since >= self._wait_seconds(id_)}
+
+    def _wait_seconds(self, pool_id: str) -> float:
+        if pool_id in self._ended:
+            return self._grace
+        return max(self._grace, MASS_SECONDS if pool_id in self._held else VANISHED_SECONDS)

@@ -79,8 +79,9 @@ class Watcher(Generic[T]):
 
     async def _apply(self, events: AsyncIterator[Event]) -> None:
         """Apply events until the watch ends. From now on the objects are current, until a failure."""
-        self._current_from = time.monotonic() + (SETTLE_SECONDS if self._failures else 0)
-        self._changed.set()
+        if not self.is_current:
+            self._current_from = time.monotonic() + (SETTLE_SECONDS if self._failures else 0)
+            self._changed.set()
         self._received()
         async for event in events:
             if self.objects.apply(event):
