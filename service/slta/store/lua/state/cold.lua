@@ -15,6 +15,11 @@ local KINDS = {
   gone = 'number', forget = 'number', pool_gone = 'number', resumed_at = 'number', recovering_until = 'number',
   addresses = 'number', labels = 'number', drains = 'number', lag = 'number', held_until = 'number',
 }
+cold.INNER = { -- fields that no snapshot shows
+  retention = true, ended_since = true, incarnations = true, marked_incarnation = true, gone = true, forget = true,
+  resumed_at = true, recovering_until = true, held_until = true, lag = true, addresses = true, labels = true,
+  drains = true,
+}
 local has_tokens = false -- added in a function, since the top level of a library has no standard functions
 
 -- The kinds by field.
@@ -62,11 +67,11 @@ function cold.load(fleet, ...)
   end
 end
 
--- Loads all fields.
-function cold.load_all(fleet)
+-- Loads all fields but those of the set `except`.
+function cold.load_all(fleet, except)
   local fields = {}
   for field in pairs(KINDS) do
-    fields[#fields + 1] = field
+    fields[#fields + 1] = not (except and except[field]) and field or nil
   end
   cold.load(fleet, unpack(fields))
 end

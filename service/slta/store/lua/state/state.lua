@@ -156,12 +156,12 @@ function state.change_policy(fleet, name)
   policies.clear(fleet)
 end
 
--- All fields as a flat list of names and texts.
+-- The fields that a snapshot shows, as a flat list of names and texts.
 function state.fields(fleet)
-  cold.load_all(fleet)
+  cold.load_all(fleet, cold.INNER)
   local flat = { 'layout', vectors.encode(fleet.layout), 'policy', fleet.policy }
   local function add(field)
-    if fleet[field] then
+    if not cold.INNER[field] and fleet[field] then
       flat[#flat + 1] = field
       flat[#flat + 1] = vectors.encode(fleet[field])
     end
