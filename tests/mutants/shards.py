@@ -28,10 +28,10 @@ MUTANTS: dict[str, Mutant] = {
         "store/client/topology", '.partition("[")[0]', '.replace("[", "").partition("->")[0]', TOPOLOGY
     ),
     "slots without an owner are not counted": python(
-        "api/routes/probes", 'store.unowned_slots if status == "ready" else 0', "0", PROBES
+        "api/routes/probes", "unowned_slots=store.unowned_slots", "unowned_slots=0", PROBES
     ),
     "shards that refuse are not counted": python(
-        "api/routes/probes", "    if unavailable or unowned:\n", "    if False:\n", PROBES
+        "api/routes/probes", 'if status == "ready" and (answer', "if False and (answer", PROBES
     ),
     "a fleet file without its pools is finished": python(
         "store/fleets", "begun = file and file + UNFINISHED", "begun = file", CONFIGURE
