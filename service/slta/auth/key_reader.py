@@ -20,12 +20,11 @@ PATIENCE_SECONDS = 60.0
 """Timeout, on a busy machine too."""
 
 
-class NotReadError(AccessError):
-    """The process ended or timed out, which says nothing about the file: it is read again."""
-
-
 async def reload_if_changed(access: Access) -> bool:
-    """Reload the key file if it has changed; return whether it had. AccessError, keeping the old keys."""
+    """Reload the key file if it has changed; return whether it had. AccessError, keeping the old keys.
+
+    If the process fails, which says nothing about the file, the next call reads it again.
+    """
     stamp = stamp_of(access.path)
     if access.path is None or stamp == access.stamp:
         return False
@@ -43,7 +42,7 @@ async def reload_if_changed(access: Access) -> bool:
 
 
 async def _lines(path: Path) -> list[bytes]:
-    """What the process writes. NotReadError."""
+    """What the process writes. AccessError if it fails."""
     try:
         process = await start_module(__name__, str(path))
         try:
@@ -52,9 +51,9 @@ async def _lines(path: Path) -> list[bytes]:
         finally:
             await end(process)
     except (OSError, TimeoutError) as error:
-        raise NotReadError(f"{path}: its reader failed: {error!r}") from error
+        raise AccessError(f"{path}: its reader failed: {error!r}") from error
     if process.returncode:
-        raise NotReadError(f"{path}: its reader ended: {process.returncode}")
+        raise AccessError(f"{path}: its reader ended: {process.returncode}")
     return written.splitlines()
 
 

@@ -26,15 +26,11 @@ end
 
 -- Parses a lease to a table; nil if there is none, or if it is unreadable.
 function liveness.parse(text)
-  local ttl, letter, since, listed, flags = string.match(text or '', '^(%d+) ([aulg]) (%d+) (%d+) ([omn]+)$')
-  if not ttl then
-    ttl, letter, since, listed = string.match(text or '', '^(%d+) ([aulg]) (%d+) (%d+) %-$')
-  end
+  local ttl, letter, since, listed, flags = string.match(text or '', '^(%d+) ([aulg]) (%d+) (%d+) ([omn-]+)$')
   return ttl and {
     ttl = tonumber(ttl), letter = letter, since = tonumber(since), listed = tonumber(listed),
-    out = flags and string.find(flags, 'o', 1, true) ~= nil or false,
-    mismatch = flags and string.find(flags, 'm', 1, true) ~= nil or false,
-    unheard = flags and string.find(flags, 'n', 1, true) ~= nil or false,
+    out = string.find(flags, 'o') ~= nil, mismatch = string.find(flags, 'm') ~= nil,
+    unheard = string.find(flags, 'n') ~= nil,
   }
 end
 
