@@ -349,7 +349,7 @@ async def put_pool(walk: Walk) -> None:
 
 
 async def change_pool(walk: Walk) -> None:
-    changes = [("POST", "/drain"), ("POST", "/drain?within=600&then=fail"), ("POST", "/undrain")]
+    changes = [("POST", "/drain"), ("POST", "/drain?within=604800&then=fail"), ("POST", "/undrain")]
     method, what = walk.rng.choice([("DELETE", ""), *changes, ("GET", ""), ("GET", "/sessions")])
     await walk.of_pool(method, what, walk.fleet(), walk.pool())
 
