@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from math import inf, nan
@@ -205,6 +207,72 @@ async def test_a_cancelled_placement_is_ended(fleet: Fleet, between: Gate) -> No
     assert (fleet.status("u-7"), fleet.live) == (409, 0)
 
 
+async def test_cancelled_placements_leave_nothing_and_block_nothing(fleet: Fleet) -> None:
+    async with AsyncClient(fleet.service.url, fleet.name) as client:
+        tasks = [asyncio.create_task(client.session().__aenter__()) for _ in range(300)]
+        await eventually(lambda: fleet.live)
+        for task in tasks:
+            task.cancel()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert asyncio.CancelledError in map(type, done)
+        async with client.session():
+            pass
+    assert fleet.live == 0
+
+
+async def test_an_id_is_in_one_block_at_a_time(client: AsyncClient, fleet: Fleet) -> None:
+    async with client.session("u-7"):
+        with pytest.raises(RefusedError, match="session_in_use"):
+            await client.session("u-7").__aenter__()
+        assert fleet.status("u-7") == 200
+
+
+# Bursts
+
+
+@pytest.mark.parametrize("count", [300, 1000])
+async def test_a_burst_is_placed_by_slta_and_live_sessions_are_renewed(new_fleet: NewFleet, count: int) -> None:
+    fleet, by = new_fleet(pools=4), Counter[str]()
+    options: dict[str, Any] = {"fallback": "two-choices", "lease_seconds": 30}
+
+    async def play(client: AsyncClient) -> None:
+        async with client.session() as session:
+            by[session.placed_by] += 1
+
+    async with AsyncClient(fleet.service.url, fleet.name, **options) as client, client.session() as live:
+        for _ in range(2):
+            await asyncio.gather(*(play(client) for _ in range(count)))
+        await play(client)
+        live.due_at = 0
+        client._state.leases._renewals[fleet.name].add(live)
+        client._engine._changed.set()
+        await eventually(lambda: live.due_at)
+    assert (by, fleet.live, fleet.counter("assigned")) == ({"slta": 2 * count + 1}, 0, 2 * count + 2)
+
+
+# Event loops
+
+
+async def one_session(client: AsyncClient) -> None:
+    async with client.session():
+        pass
+
+
+def forget(made: list[AsyncClient]) -> None:
+    made.clear()
+    gc.collect()
+
+
+def test_a_second_event_loop_is_refused_and_a_client_that_is_not_closed_warns(fleet: Fleet) -> None:
+    made = [AsyncClient(fleet.service.url, fleet.name)]
+    asyncio.run(one_session(made[0]))
+    for use in one_session, AsyncClient.__aenter__, AsyncClient.aclose:
+        with pytest.raises(RuntimeError, match="event loop"):
+            asyncio.run(use(made[0]))
+    with pytest.warns(ResourceWarning, match="not closed"):
+        forget(made)
+
+
 # Connections
 
 
@@ -248,16 +316,22 @@ async def test_many_ends_are_one_call(fleet: Fleet, between: Gate) -> None:
     blocks = [client.session() for _ in range(50)]
     await asyncio.gather(*(block.__aenter__() for block in blocks))
     await client.aclose()
-    assert [len(request.operations) for request in between.requests if request.call == "operations"] == [50]
+    bulks = [{kind for kind, _ in request.operations} for request in between.requests if request.call == "operations"]
+    assert bulks.count({"complete"}) == 1
     for block in blocks:
         await block.__aexit__(None, None, None)
     assert (fleet.counter("completed"), fleet.live) == (50, 0)
 
 
-@pytest.mark.parametrize("url", ["localhost:8080", "ftp://localhost"])
+@pytest.mark.parametrize("url", ["localhost:8080", "ftp://localhost", "http://"])
 async def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="http"):
         AsyncClient(url, "f")
+
+
+async def test_a_key_that_no_header_can_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="printable"):
+        AsyncClient("http://localhost", "f", key="id.secret\n")
 
 
 async def test_either_a_fleet_or_fleets_are_given() -> None:

@@ -12,7 +12,22 @@ import pytest
 import slta_client
 from slta import release
 from slta.api.http.problems import STATUS
-from slta_client import Breaker, budget, copies, lanes, metrics, options, replies, reports, rules, two_choices
+from slta_client import (
+    Breaker,
+    budget,
+    calls,
+    copies,
+    lanes,
+    metrics,
+    options,
+    placing,
+    replies,
+    reports,
+    rules,
+    sync_client,
+    timer,
+    two_choices,
+)
 from slta_client.rules import RULES, Rule
 from tests.client.conftest import NewFleet
 from tests.contract.test_generated_programs import GO_GENERATOR, GO_OPTIONS, NPM_PACKAGES, TYPE_OPTIONS
@@ -22,13 +37,14 @@ from tests.live_fleet import Fleet
 
 PAGE = Page(ROOT / "docs/client.md")
 PROSE = " ".join(PAGE.prose.split())
-TRANSPORT = {replies.UNREACHABLE, replies.TIMEOUT, replies.DISCONNECTED, replies.INVALID, "dispatcher_unavailable"}
+TRANSPORT = {replies.UNREACHABLE, replies.TIMEOUT, replies.DISCONNECTED, replies.BUSY, replies.INVALID}
+TRANSPORT |= {"dispatcher_unavailable"}
 """Codes that no dispatcher sends."""
 
 
-def play(example: int, fleet: Fleet) -> None:
+def play(example: int, fleet: Fleet, page: Page = PAGE) -> None:
     """Run an example of the page on a fleet."""
-    code = PAGE.blocks("python")[example].replace("http://127.0.0.1:8080", fleet.service.url)
+    code = page.blocks("python")[example].replace("http://127.0.0.1:8080", fleet.service.url)
     exec(code.replace('"tiny"', f'"{fleet.name}"'), {"__name__": "example"})  # noqa: S102 - from the page
 
 
@@ -40,6 +56,13 @@ def test_an_example_of_ten_lines_places_a_session(
     play(example, fleet)
     assert re.fullmatch(r"c-\d c 10\.0\.0\.\d:80\n", capsys.readouterr().out)
     assert (fleet.counter("completed"), fleet.live) == (1, 0)
+
+
+def test_the_program_of_the_packages_own_page_places_a_session(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    play(0, fleet, Page(ROOT / "clients/python/README.md"))
+    assert re.fullmatch(r"c-\d 10\.0\.0\.\d:80\n", capsys.readouterr().out)
 
 
 def test_the_example_of_the_fallback_places_a_session(
@@ -105,6 +128,11 @@ def test_the_page_has_every_error() -> None:
         f"… up to {rules.MAX_DELAY_SECONDS:g} s, of which",
         f"at most {budget.RESERVE:g}, and each first try adds {budget.RATIO:g}",
         f"with up to {lanes.MAX_OPERATIONS:,} others",
+        f"At most {calls.MAX_UNDER_WAY} calls of placements are under way",
+        f"leaves in bulk calls of up to {calls.BULK}, at most {calls.MAX_BULKS} at a time",
+        f"has {placing.QUEUE_SECONDS:g} s, or `timeout` if that is longer",
+        f"counts for at most {timer.SLICE_SECONDS:g} s",
+        f"for at most {sync_client.EXIT_SECONDS:g} s over all clients",
         f"After {Breaker().failures} in a row it opens",
         f"It is open for {Breaker().open_seconds:g} s, and after each failed probe twice as long as before",
         f"up to {Breaker().max_open_seconds:g} s; each time a random part",
@@ -123,7 +151,7 @@ def test_the_version_is_that_of_the_service_and_its_package_is_built_with_it() -
     project = tomllib.loads((ROOT / "clients/python/pyproject.toml").read_text(encoding="utf-8"))
     assert slta_client.__version__ == release()
     assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "slta_client.release.VERSION"}
-    assert [name.partition(">")[0] for name in project["project"]["dependencies"]] == ["httpx"]
+    assert [name.partition(">")[0] for name in project["project"]["dependencies"]] == ["aiohttp"]
 
 
 TYPESCRIPT, GO = [block for block in PAGE.blocks("sh") if "openapi.json" in block]

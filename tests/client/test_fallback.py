@@ -69,6 +69,12 @@ def test_several_fleets_and_attempts_take_one_timeout_together(codes: tuple[str,
     assert scripted.now <= 1001.0
 
 
+def test_a_placement_that_was_not_sent_is_no_failure_of_slta(scripted: Scripted) -> None:
+    breaker = scripted.falls_back(pools(capacity=100)).breaker
+    found = [put(scripted, lambda _: failed("busy"), wanted(session_id=f"s-{number}")) for number in range(10)]
+    assert ({one.placed_by for one in found}, breaker.is_closed, ends(scripted)) == ({"fallback"}, True, [])
+
+
 def test_a_fleet_that_no_time_is_left_for_is_not_asked() -> None:
     scripted = Scripted(timeout=1)
     scripted.falls_back(pools(), fleets=("a", "b"))

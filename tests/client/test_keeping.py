@@ -238,6 +238,13 @@ def test_closing_ends_all_sessions_and_stops(scripted: Scripted) -> None:
     assert scripted.now == 1000
 
 
+def test_closing_waits_for_placements_under_way(scripted: Scripted) -> None:
+    scripted.state.leases.placing = 1
+    scripted.state.leases.close(scripted.now + 5)
+    run(scripted, accept)
+    assert scripted.now == 1005
+
+
 def test_closing_stops_at_its_deadline() -> None:
     scripted = Scripted(timeout=10)
     live(scripted)

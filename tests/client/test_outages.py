@@ -218,7 +218,7 @@ def test_a_child_knows_its_parents_endpoints(fleet: Fleet) -> None:
         until(lambda: has_copy(client))
 
         def work() -> None:
-            client._options = Client("http://127.0.0.1:1", fleet.name, **OPTIONS)._options
+            client._engine._connections._base = "http://127.0.0.1:1"
             with client.session("childs") as session:
                 assert session.placed_by == "fallback"
                 assert client._state.leases.unreported() == [session]

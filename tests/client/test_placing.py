@@ -100,6 +100,20 @@ def test_each_attempt_has_what_is_left_of_the_deadline() -> None:
     assert [round(send.seconds, 2) for _, send in scripted.sent] == [1.0, 0.65]
 
 
+def test_the_time_in_the_queue_puts_off_deadline_and_lease_and_ends_after_5_s() -> None:
+    scripted = Scripted(timeout=1)
+
+    def busy(_: Send) -> Reply:
+        scripted.now += 3.2
+        return placed(30)._replace(waited=0.5) if len(scripted.sent) == 2 else failed("unreachable")._replace(waited=3)
+
+    session = scripted.run(place(scripted.state, wanted()), busy)
+    limits = [(round(send.seconds, 2), round(send.patience, 2)) for _, send in scripted.sent]
+    assert limits == [(1.0, 5.0), (0.75, 1.75)]
+    assert session is not None
+    assert session.lease_ends_at == pytest.approx(1000 + 3.25 + 0.5 + 30)
+
+
 def test_the_budget_allows_three_retries_and_one_for_ten_first_tries() -> None:
     budget = RetryBudget()
     assert [budget.spend() for _ in range(4)] == [True, True, True, False]

@@ -20,10 +20,11 @@ from tests.service_process import ServiceProcess
 
 PAGE_EXAMPLES = Page(ROOT / "docs/client.md").blocks("python")[:2]
 EXAMPLES = ROOT / "examples/client"
-NEEDED = {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "slta-client"}
-"""httpx, what httpx needs, and the client."""
-BACKPORTS = {"typing-extensions", "sniffio"}
-"""What some versions of anyio need on some Pythons."""
+NEEDED = {"aiohappyeyeballs", "aiohttp", "aiosignal", "attrs", "frozenlist", "idna", "multidict", "propcache", "yarl"}
+NEEDED |= {"slta-client"}
+"""aiohttp, what aiohttp needs, and the client."""
+BACKPORTS = {"attr", "typing-extensions"}
+"""What aiohttp needs on some Pythons, and the module of attrs."""
 IMPORTS = """
 import sys
 from importlib.metadata import requires
@@ -40,6 +41,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_wheel(tmp_path_factory.mktemp("client"), CLIENT)
 
 
+def test_its_build_leaves_nothing_in_the_checkout(wheel: Path) -> None:
+    left = {path.name for path in (wheel.parents[1] / "tree").iterdir()}
+    assert left == {"LICENSE", "README.md", "pyproject.toml", "setup.py", "slta_client"}
+
+
 def test_it_has_every_module_its_types_and_the_licence_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as opened:
         names = set(opened.namelist())
@@ -50,13 +56,13 @@ def test_it_has_every_module_its_types_and_the_licence_and_nothing_else(wheel: P
     assert wheel.name == f"slta_client-{release()}-py3-none-any.whl"
 
 
-def test_its_modules_import_httpx_and_nothing_else_that_is_not_of_python() -> None:
+def test_its_modules_import_aiohttp_and_nothing_else_that_is_not_of_python() -> None:
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (CLIENT / "slta_client").glob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
     outside = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"slta_client"}
-    assert outside == {"httpx", "prometheus_client"}  # the latter only if it is importable
+    assert outside == {"aiohttp", "prometheus_client"}  # the latter only if it is importable
 
 
 def test_it_works_and_counts_nothing_without_prometheus_client(wheel: Path) -> None:
@@ -80,17 +86,18 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.install
-def test_it_requires_httpx_and_installs_and_imports_no_more_than_httpx_needs(python: Path, tmp_path: Path) -> None:
+def test_it_requires_aiohttp_and_installs_and_imports_no_more_than_aiohttp_needs(python: Path, tmp_path: Path) -> None:
     listed = json.loads(run(python, "-m", "pip", "list", "--format", "json", cwd=tmp_path))
     installed = {package["name"].replace("_", "-") for package in listed} - {"pip", "setuptools"}
     assert NEEDED <= installed <= NEEDED | BACKPORTS
     requires, *imported = run(python, "-c", IMPORTS, cwd=tmp_path).split()
-    assert requires.startswith("httpx")
-    assert {"httpx", "slta-client"} <= {name.replace("_", "-") for name in imported} <= NEEDED | BACKPORTS
+    assert requires.startswith("aiohttp")
+    assert {"aiohttp", "slta-client"} <= {name.replace("_", "-") for name in imported} <= NEEDED | BACKPORTS
 
 
 @pytest.mark.install
 def test_in_an_environment_of_its_own_the_examples_run_and_pass_mypy_strict(python: Path, tmp_path: Path) -> None:
+    run(python, "-m", "pip", "--quiet", "install", "mypy", "httpx", cwd=tmp_path)
     scripts = [f"example_{number}.py" for number in range(len(PAGE_EXAMPLES))]
     with ServiceProcess(tmp_path) as service:
         service.call("PUT", "/v1/fleets/tiny", TINY)
@@ -101,6 +108,5 @@ def test_in_an_environment_of_its_own_the_examples_run_and_pass_mypy_strict(pyth
         study = (EXAMPLES / "study.py").read_text(encoding="utf-8").replace("http://127.0.0.1:8080", service.url)
         (tmp_path / "study.py").write_text(study, encoding="utf-8")
         assert "gap" in run(python, "study.py", cwd=tmp_path)
-    run(python, "-m", "pip", "--quiet", "install", "mypy", cwd=tmp_path)
     checked: tuple[str | Path, ...] = (*scripts, "study.py", EXAMPLES / "matchmaker.py")
     assert "Success" in run(python, "-m", "mypy", "--strict", *checked, cwd=tmp_path)

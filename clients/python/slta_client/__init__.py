@@ -2,14 +2,16 @@
 
 | module | owns |
 |---|---|
-| async_client, sync_client | I/O: one asyncio task, or one thread, for each client |
-| attempts | one HTTP attempt: its deadline, whether its connection was reused, httpx's errors as replies |
+| async_client, sync_client | one asyncio task, or one thread with an event loop, for each client |
 | base_client | arguments that both clients are made with |
 | breaker | the circuit breaker before the fallback |
 | budget | the retry budget |
+| calls | the queue of placements' calls |
+| connections | aiohttp's connections: one request, and why there is no reply |
 | copies | the last known endpoints of a client's fleets |
 | copy_file | the file of these copies |
 | endpoints | active pools of a fleet, in columns |
+| engine | I/O: drives the loops of a client in one event loop |
 | errors | what a session raises |
 | fallback | the choice of a pool while slta does not answer |
 | keeping | the loop of renewals, completes and reports |
@@ -24,9 +26,10 @@
 | rules | which replies are repeated, and when |
 | session | a placed session |
 | steps | what the loops ask of the I/O |
+| timer | a timer that a late event loop does not shorten |
 | two_choices | the better of two random pools |
 
-The loops in `placing` and `keeping` are generators without I/O, clock or threads; both clients drive the same ones.
+The loops in `placing` and `keeping` are generators without I/O, clock or threads; the engine drives them.
 """
 
 from slta_client.async_client import AsyncClient

@@ -36,9 +36,9 @@ class BaseClient(ABC):
         """`fleets` in order of preference instead of `fleet`. `timeout`: seconds that a call and its retries take.
 
         `wait`: seconds to wait for capacity. `lease_seconds`: 0 for none, None for the fleet's. `on_lost` is called
-        with the reason when a session loses its place. `verify` is httpx's. `fallback` places sessions while slta does
-        not answer, from the endpoints that it returned last, which `fallback_file` keeps beyond this process, and
-        `breaker` limits how long slta is asked first.
+        with the reason when a session loses its place. `verify` is `ssl` of aiohttp. `fallback` places sessions while
+        slta does not answer, from the endpoints that it returned last, which `fallback_file` keeps beyond this process,
+        and `breaker` limits how long slta is asked first.
         """
         self._options = Options(
             url=url,

@@ -23,7 +23,7 @@ from slta_client.steps import Lost, Send, Steps, Wait
 def keep(
     leases: Leases, timeout: float, clock: Callable[[], float], rng: random.Random, fallback: Fallback | None = None
 ) -> Steps[None]:
-    """Renew and complete until the leases are closed and nothing waits, or their time to close is over.
+    """Renew and complete until the leases are closed and nothing is left, or their time to close is over.
 
     Of readings that are due, at most one comes between two calls that are: each may take its deadline.
     """
@@ -31,7 +31,7 @@ def keep(
     while True:
         now = clock()
         lane = leases.next_lane()
-        if now >= leases.close_at or (lane is None and leases.close_at < inf):
+        if now >= leases.close_at or (lane is None and leases.close_at < inf and not leases.placing):
             return
         ready_at = lane.ready_at() if lane is not None else inf
         read_at = fallback.due_at() if fallback is not None and leases.close_at == inf else inf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import count
@@ -17,6 +18,8 @@ from slta_client.session import Session
 
 MAX_OPERATIONS = 1000
 """In one bulk call."""
+NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}")
+"""What slta takes as an id or a type. One that it refuses would make it refuse all operations of a bulk call."""
 MIN_LEFT_SECONDS = 0.2
 """A lease of which less is left cannot be saved by a shorter deadline."""
 LOST = {"session_ended": "expired", "unknown_session": "unknown"}

@@ -30,6 +30,8 @@ class Leases:
         self._completes: dict[str, Completes] = {}
         self.close_at = inf
         """When to stop, whatever waits; inf: not closed."""
+        self.placing = 0
+        """Placements under way: what they may have placed must be ended, too."""
         metrics.watch("live_sessions", self, len)
         metrics.watch("unreported_sessions", self, lambda leases: len(leases.unreported()))
 

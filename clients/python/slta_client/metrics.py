@@ -11,7 +11,10 @@ from weakref import WeakKeyDictionary
 T = TypeVar("T")
 
 FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "calls": ("HTTP calls, by call and problem code, ok, or why there was no reply.", ("call", "code")),
+    "calls": (
+        "Calls, those in a bulk call each, by call and problem code, ok, or why there was no reply.",
+        ("call", "code"),
+    ),
     "retries": ("Calls that repeat an earlier one, by the code of the reply before.", ("code",)),
     "lost_sessions": ("Sessions that lost their place while they lasted.", ("reason",)),
     "dropped_completes": ("Ends that slta never confirmed; their leases end the sessions.", ()),

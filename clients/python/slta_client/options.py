@@ -9,11 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlsplit
 from uuid import uuid4
-
-import httpx
 
 from slta_client.breaker import Breaker, CircuitBreaker
 from slta_client.budget import RetryBudget
@@ -22,16 +19,13 @@ from slta_client.endpoints import Endpoints
 from slta_client.fallback import Fallback
 from slta_client.keeping import keep
 from slta_client.leases import Leases
-from slta_client.release import VERSION
 from slta_client.session import OnLost
-from slta_client.steps import Send, Steps
+from slta_client.steps import Steps
 
 LEASE_SECONDS = 300.0
 """Renewed every 100 s; a process that dies holds its places for at most so long."""
 CLOSE_SECONDS = 5.0
 TWO_CHOICES = "two-choices"
-KEEP_ALIVE_SECONDS = 30.0
-"""Idle connections are closed before the dispatcher does it after 65 s."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,30 +46,16 @@ class Options:
 
     def __post_init__(self) -> None:
         """Raise ValueError for an address or a time that cannot be one, an unknown fallback, and options of none."""
-        if not self.url.startswith(("http://", "https://")):
-            raise ValueError("url must begin with http:// or https://")
+        if not self.url.startswith(("http://", "https://")) or not urlsplit(self.url).hostname:
+            raise ValueError("url must begin with http:// or https:// and a host")
+        if self.key is not None and not (self.key.isascii() and self.key.isprintable()):
+            raise ValueError("key must consist of printable ASCII characters")
         if not 0 < self.timeout < inf or not 0 <= (self.lease_seconds or 0) < inf:
             raise ValueError("timeout must be positive, lease_seconds must not be negative, and both finite")
         if self.fallback not in (None, TWO_CHOICES):
             raise ValueError(f'fallback must be "{TWO_CHOICES}" or None')
         if self.fallback is None and (self.fallback_file is not None or self.breaker is not None):
             raise ValueError("fallback_file and breaker need a fallback")
-
-    def http(self) -> dict[str, Any]:
-        """Arguments of httpx's clients."""
-        headers = {"User-Agent": f"slta-client/{VERSION}"}
-        if self.key:
-            headers["Authorization"] = f"Bearer {self.key}"
-        limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEEP_ALIVE_SECONDS)
-        verify = self.verify if self.url.startswith("https:") else False  # or httpx reads all CAs for nothing
-        return {"headers": headers, "limits": limits, "verify": verify}
-
-    def request(self, send: Send) -> dict[str, Any]:
-        """Arguments of httpx's requests."""
-        url = f"{self.url.rstrip('/')}/v1/fleets/{quote(send.fleet, safe='')}/{send.call}"
-        if send.body is not None:
-            return {"method": "POST", "url": url, "json": send.body}
-        return {"method": "GET", "url": url, "headers": {"If-None-Match": send.etag} if send.etag else {}}
 
     def state(self, inherited: Mapping[str, Endpoints] | None = None) -> State:
         """State without sessions. `inherited` are the endpoints that the parent of a forked process knew."""

@@ -5,26 +5,39 @@ What slta does not place for want of an answer is placed by the fallback, if the
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
 
 from slta_client import metrics
 from slta_client.endpoints import DEFAULT_TYPE
 from slta_client.errors import NoCapacityError, PlacementError, UnavailableError
+from slta_client.lanes import NAME
 from slta_client.options import State, Wanted
-from slta_client.replies import INVALID, Reply, failed
+from slta_client.replies import BUSY, INVALID, Reply, failed
 from slta_client.rules import delay_seconds, is_away, rule_of
 from slta_client.session import Session
 from slta_client.steps import Send, Steps, Wait
 
 CAPACITY_SECONDS = 1.0
 """Between two questions for capacity, if slta names no time."""
-NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}")
-"""What slta takes as an id. One that it refuses would make it refuse the reports of other sessions beside it."""
+QUEUE_SECONDS = 5.0
+"""Longest placement, with its time in the client's own queue, unless `timeout` is longer."""
 UNKNOWN_LEASE_SECONDS = 3600.0
 """How long the end of a session is repeated whose lease nobody told us."""
+
+
+@dataclass
+class Limits:
+    """When a placement is over: its attempts, which the time in the queue puts off; and all together."""
+
+    attempts_end_at: float
+    give_up_at: float
+
+    def is_over(self, now: float) -> bool:
+        """True if no attempt may begin."""
+        return now >= min(self.attempts_end_at, self.give_up_at)
 
 
 class Final(NamedTuple):
@@ -53,6 +66,7 @@ def place(state: State, wanted: Wanted) -> Steps[Session]:
     """Place a session, or raise a PlacementError. Without capacity, ask again until `wait_seconds` are over."""
     give_up_at = state.clock() + wanted.wait_seconds
     while True:
+        state.leases.check_open()
         result = yield from _in_order(state, wanted)
         if isinstance(result, Session):
             return result
@@ -66,18 +80,19 @@ def place(state: State, wanted: Wanted) -> Steps[Session]:
 def _in_order(state: State, wanted: Wanted) -> Steps[Session | Refused]:
     """Ask the fleets in order, each only after the definite refusal of the one before; then those that did not answer.
 
-    With a fallback they share one deadline. If the session may be in one of them, only that one may have it.
+    With a fallback they share `timeout`. If the session may be in one of them, only that one may have it.
     """
     away: list[str] = []
-    deadline = state.clock() + state.timeout if state.fallback is not None else inf
+    now = state.clock()
+    limits = Limits(now + state.timeout if state.fallback is not None else inf, now + max(QUEUE_SECONDS, state.timeout))
     for fleet in wanted.fleets:
-        result = yield from _in_fleet(state, wanted, fleet, deadline)
+        result = yield from _in_fleet(state, wanted, fleet, limits)
         if isinstance(result, Session):
             return result
         away += [fleet] if result.away else []
         if not result.may_go_on:
             away = away[-1:] if result.away else []
-        if not result.may_go_on or state.clock() >= deadline:
+        if not result.may_go_on or limits.is_over(state.clock()):
             break
     return _fall_back(state, wanted, away) or result
 
@@ -108,12 +123,12 @@ def _fall_back(state: State, wanted: Wanted, fleets: Sequence[str]) -> Session |
     return session
 
 
-def _in_fleet(state: State, wanted: Wanted, fleet: str, deadline: float) -> Steps[Session | Refused]:
+def _in_fleet(state: State, wanted: Wanted, fleet: str, limits: Limits) -> Steps[Session | Refused]:
     """Assign in one fleet. Whatever may have been placed and is not returned is ended: now, or later by its queue."""
     session_id, is_open = wanted.session_id, True
     was_open = state.leases.withdraw(fleet, session_id)
     try:
-        final = yield from _assign(state, wanted, fleet, deadline)
+        final = yield from _assign(state, wanted, fleet, limits)
         if final.reply.ok:
             session = _session(final, wanted, fleet)
             state.leases.begin(session)
@@ -127,7 +142,7 @@ def _in_fleet(state: State, wanted: Wanted, fleet: str, deadline: float) -> Step
             rule.away and state.fallback is not None and state.fallback.can_place([fleet], wanted.session_type)
         )
         if is_open and is_definite and not may_fall_back:
-            is_open = not (yield from _is_ended(state, fleet, session_id))
+            is_open = not (yield from _is_ended(state, fleet, session_id, limits.give_up_at))
         error = _error(final.reply, wanted, fleet)
         if is_open and is_definite:
             error = UnavailableError("outcome_unknown", error.args[0], fleet=fleet, session_id=session_id)
@@ -137,17 +152,19 @@ def _in_fleet(state: State, wanted: Wanted, fleet: str, deadline: float) -> Step
             state.leases.abandon(fleet, session_id, state.clock() + (wanted.lease_seconds or UNKNOWN_LEASE_SECONDS))
 
 
-def _assign(state: State, wanted: Wanted, fleet: str, deadline: float) -> Steps[Final]:
+def _assign(state: State, wanted: Wanted, fleet: str, limits: Limits) -> Steps[Final]:
     """Assign; if the circuit breaker is open and the fallback can place instead, the last failure without a call."""
     fallback = state.fallback
     if fallback is None:
-        return (yield from _repeat(state, fleet, "assign", _assign_body(wanted)))
+        return (yield from _repeat(state, fleet, "assign", _assign_body(wanted), limits))
     admission = fallback.breaker.admit(state.clock())
     if admission is None and fallback.can_place(wanted.fleets, wanted.session_type):
         return Final(fallback.breaker.last, in_doubt=False, sent_at=state.clock(), is_sent=False)
     try:
-        final = yield from _repeat(state, fleet, "assign", _assign_body(wanted), deadline)
-        if is_away(final.reply):
+        final = yield from _repeat(state, fleet, "assign", _assign_body(wanted), limits)
+        if final.reply.code == BUSY:
+            pass  # slta has nothing to do with it
+        elif is_away(final.reply):
             fallback.breaker.failed(admission, final.reply, state.clock())
         else:
             fallback.breaker.answered()
@@ -156,20 +173,24 @@ def _assign(state: State, wanted: Wanted, fleet: str, deadline: float) -> Steps[
         fallback.breaker.leave(admission)
 
 
-def _is_ended(state: State, fleet: str, session_id: str) -> Steps[bool]:
+def _is_ended(state: State, fleet: str, session_id: str, give_up_at: float) -> Steps[bool]:
     """Complete an id whose assign is in doubt; from then on a late assign of it is refused."""
-    final = yield from _repeat(state, fleet, "complete", {"session_id": session_id})
+    final = yield from _repeat(state, fleet, "complete", {"session_id": session_id}, Limits(inf, give_up_at))
     return final.reply.ok or final.reply.code == "unknown_session"
 
 
-def _repeat(state: State, fleet: str, call: str, body: Mapping[str, Any], latest: float = inf) -> Steps[Final]:
-    """Send until a reply is final, or the deadline, at most `latest`, or the budget is used up."""
-    deadline = min(state.clock() + state.timeout, latest)
+def _repeat(state: State, fleet: str, call: str, body: Mapping[str, Any], limits: Limits) -> Steps[Final]:
+    """Send until a reply is final, or `timeout` without the time in the queue, the limits or the budget are used up."""
+    own_end = state.clock() + state.timeout
     state.budget.earn()
     retry, in_doubt = 0, False
     while True:
         sent_at = state.clock()
-        reply = yield Send(fleet, call, body, deadline - sent_at)
+        deadline = min(own_end, limits.attempts_end_at, limits.give_up_at)
+        reply = yield Send(fleet, call, body, deadline - sent_at, patience=limits.give_up_at - sent_at)
+        sent_at, own_end = sent_at + reply.waited, own_end + reply.waited
+        limits.attempts_end_at += reply.waited
+        deadline = min(own_end, limits.attempts_end_at, limits.give_up_at)
         reply = _checked(reply, call)
         metrics.count("calls", call, reply.code or "ok")
         if reply.ok:

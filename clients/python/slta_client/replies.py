@@ -14,6 +14,8 @@ TIMEOUT = "timeout"
 """No reply within the deadline."""
 DISCONNECTED = "disconnected"
 """The connection ended before the reply did."""
+BUSY = "busy"
+"""Not sent, as too many others were before it in the client's own queue."""
 INVALID = "invalid_reply"
 """A success whose body is not what the API promises."""
 NOT_MODIFIED = 304
@@ -25,6 +27,7 @@ class Reply(NamedTuple):
     """Reply. `status` is 0 without an HTTP response; `code` is empty on success.
 
     `reused`: the connection ended, and it had served an earlier request: it may have been closed before this one.
+    `waited`: seconds in the client's own queue.
     """
 
     status: int
@@ -33,6 +36,7 @@ class Reply(NamedTuple):
     retry_after: float = 0.0
     reused: bool = False
     etag: str | None = None
+    waited: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -68,7 +72,7 @@ def parse(status: int, retry_after: str | None, content: bytes, etag: str | None
         return Reply(status, "", {})
     members = _members(content)
     if 200 <= status < 300:
-        known = etag if etag and etag.isascii() else None  # httpx sends no other
+        known = etag if etag and etag.isascii() else None  # no other can be sent back
         return Reply(status, "", members, etag=known) if members else failed(INVALID)
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
     return Reply(status, _code(status, members), members, seconds)

@@ -36,6 +36,7 @@ _LIMITED = Rule(UnavailableError, retry=True, next_fleet=True)
 _LATER = _LIMITED._replace(away=True)
 _SOON = _LATER._replace(soon=True)
 _IN_DOUBT = Rule(UnavailableError, retry=True, soon=True, in_doubt=True, away=True)
+_BUSY = Rule(UnavailableError, next_fleet=True, away=True)
 _NEVER = Rule(RefusedError)
 _ELSEWHERE = Rule(RefusedError, next_fleet=True)
 _SERVER_ERROR = Rule(UnavailableError, retry=True, in_doubt=True, away=True)
@@ -53,6 +54,7 @@ RULES: dict[str, Rule] = {
     "newer_fleet": _LATER,
     "dispatcher_unavailable": _LATER,
     replies.UNREACHABLE: _SOON,
+    replies.BUSY: _BUSY,
     "outcome_unknown": _IN_DOUBT,
     replies.TIMEOUT: _IN_DOUBT,
     replies.DISCONNECTED: _IN_DOUBT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -14,7 +15,8 @@ from slta_client.session import Session
 class Send(NamedTuple):
     """POST `body` as JSON to a fleet's call, and come back with the reply within so many seconds.
 
-    Without a body, GET it, if it has another ETag than this.
+    Without a body, GET it, if it has another ETag than this. A placement's call may wait for its turn before; all
+    together takes at most `patience` seconds.
     """
 
     fleet: str
@@ -22,6 +24,7 @@ class Send(NamedTuple):
     body: Mapping[str, Any] | None
     seconds: float
     etag: str | None = None
+    patience: float = inf
 
 
 class Wait(NamedTuple):

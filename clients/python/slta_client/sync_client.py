@@ -1,27 +1,29 @@
-"""Client for threads: one thread renews and ends all sessions of the client. It survives a fork."""
+"""Client for threads: one thread with an event loop places, renews and ends all sessions. It survives a fork."""
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from math import inf
-from typing import Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Executor
+from contextlib import contextmanager, suppress
+from typing import ParamSpec, Self, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
-import httpx
-
-from slta_client.attempts import Attempt, reply_of
 from slta_client.base_client import BaseClient
-from slta_client.copy_file import save
 from slta_client.endpoints import Endpoints
-from slta_client.options import CLOSE_SECONDS
-from slta_client.placing import place
-from slta_client.replies import NO_REPLY, Reply
+from slta_client.engine import Engine
+from slta_client.options import CLOSE_SECONDS, Wanted
 from slta_client.session import OnLost, Session
-from slta_client.steps import Lost, Save, Send, Step, Steps, T
+
+EXIT_SECONDS = 1.0
+"""Of the interpreter's exit, for all clients that are not closed."""
+P = ParamSpec("P")
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _clients: WeakSet[Client] = WeakSet()
 
@@ -30,26 +32,28 @@ class Client(BaseClient):
     """Client of one dispatcher, or of several behind one address. Threads may share it.
 
     After a fork, the child's copy begins without sessions, with connections and a thread of its own: what the parent
-    placed stays the parent's.
+    placed stays the parent's. At the exit of the process, what is left is ended, for at most a second.
     """
 
     def _begin(self, inherited: Mapping[str, Endpoints] | None = None) -> None:
         self._lock = threading.Lock()
-        self._changed = threading.Event()
+        self._is_closed = False
         self._state = self._options.state(inherited)
-        self._http: httpx.Client | None = None
+        self._engine = Engine(self._options, self._state)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         _clients.add(self)
 
     def begin_in_child(self) -> None:
         """Begin without sessions, connections and thread. Nothing of the parent is closed or waited for."""
-        parents = self._state
-        self._begin(parents.fallback.copies.known if parents.fallback is not None else None)
-        self._state.leases.close(parents.leases.close_at)
+        is_closed, fallback = self._is_closed, self._state.fallback
+        self._begin(fallback.copies.known if fallback is not None else None)
+        self._is_closed = is_closed
 
     def __enter__(self) -> Self:
         if self._state.fallback is not None:
-            self._start()
+            with self._lock:
+                self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,93 +73,90 @@ class Client(BaseClient):
         Raises a PlacementError at the beginning, SessionLostError at the end if its place was given away and the block
         raised nothing itself. One id, one block at a time.
         """
-        session = self._place(session_id, session_type, wait, on_lost)
+        session = self._place(self._options.wanted(session_id, wait, on_lost, session_type))
         try:
             yield session
         finally:
-            with self._lock:
-                self._state.leases.end(session)
-            self._changed.set()
+            self._soon(self._engine.end, session)
         session.check()
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
         """End all sessions, and wait at most so long until slta has confirmed each end. Safe to repeat."""
-        with self._lock:
-            self._state.leases.close(self._state.clock() + seconds)
-        self._changed.set()
+        self.begin_to_close(seconds)
         if self._thread is not None:
             self._thread.join()
-        if self._http is not None:
-            self._http.close()
         self._state.leases.report()
 
-    def _place(
-        self, session_id: str | None, session_type: str | None, wait: float | None, on_lost: OnLost | None
-    ) -> Session:
-        self._start()
-        try:
-            wanted = self._options.wanted(session_id, wait, on_lost, session_type)
-            return self._drive(place(self._state, wanted), time.sleep)
-        finally:
-            self._changed.set()
+    def begin_to_close(self, seconds: float) -> None:
+        """Place nothing more, and end all sessions within so many seconds."""
+        if self._lock.acquire(timeout=seconds):
+            self._is_closed = True
+            self._lock.release()
+        self._soon(self._engine.close, seconds)
 
-    def _start(self) -> None:
+    def join(self, seconds: float) -> None:
+        """Wait at most so long until it is closed."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _place(self, wanted: Wanted) -> Session:
+        placed: list[Session] = []
+
+        async def place() -> None:
+            placed.append(await self._engine.place(wanted))
+
+        with self._lock:  # what is handed over before the closing is over before the loop ends
+            loop = self._start()
+            done = asyncio.run_coroutine_threadsafe(place(), loop)
+        try:
+            done.result()
+        except CancelledError:
+            raise RuntimeError("the client is closed") from None
+        except BaseException:  # an interrupt of this thread, too
+            done.cancel()
+            self._soon(self._end_all, placed)
+            raise
+        return placed[0]
+
+    def _end_all(self, sessions: Sequence[Session]) -> None:
+        for session in sessions:
+            self._engine.end(session)
+
+    def _start(self) -> asyncio.AbstractEventLoop:
         """Start the thread, unless it runs; RuntimeError if the client is closed."""
-        with self._lock:
-            self._state.leases.check_open()
-            if self._http is None or self._thread is None:
-                self._http = httpx.Client(**self._options.http())
-                self._thread = threading.Thread(target=self._keep, name="slta_client", daemon=True)
-                self._thread.start()
+        if self._is_closed:
+            raise RuntimeError("the client is closed")
+        if self._loop is None:
+            self._loop = _Loop()
+            self._thread = threading.Thread(target=self._run, args=(self._loop,), name="slta_client", daemon=True)
+            self._thread.start()
+        return self._loop
 
-    def _keep(self) -> None:
-        self._drive(self._state.keep(), self._until_changed)
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(self._engine.run())
 
-    def _drive(self, steps: Steps[T], pause: Callable[[float], None]) -> T:
-        """Drive a loop: its own code under the lock, I/O without it."""
+    def _soon(self, call: Callable[P, object], *args: P.args, **_: P.kwargs) -> None:
+        """Call it in the loop; never, if the loop has ended or the process is another one. It takes no lock."""
+        if self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(call, *args)
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Event loop of the thread, also while the interpreter exits."""
+
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
+        """Call it in another thread; here, when no thread can be started any more."""
         try:
-            with self._lock:
-                step = next(steps)
-            while True:
-                reply = self._do(step, pause)
-                with self._lock:
-                    step = steps.send(reply)
-        except StopIteration as done:
-            value: T = done.value
-            return value
-        finally:
-            with self._lock:
-                steps.close()
-
-    def _do(self, step: Step, pause: Callable[[float], None]) -> Reply:
-        if isinstance(step, Send):
-            return self._send(step)
-        if isinstance(step, Lost):
-            step.session.tell()
-        elif isinstance(step, Save):
-            save(step.path, step.copies)
-        else:
-            pause(step.seconds)
-        return NO_REPLY
-
-    def _until_changed(self, seconds: float) -> None:
-        """Until a session begins or ends, at most so long."""
-        self._changed.wait(None if seconds == inf else seconds)
-        self._changed.clear()
-
-    def _send(self, send: Send) -> Reply:
-        attempt = Attempt(send.seconds)
-        try:
-            extensions = attempt.extensions(attempt.noted)
-            request = self._options.request(send)
-            return reply_of(self._connections().request(**request, extensions=extensions))
-        except httpx.HTTPError as error:
-            return attempt.failure(error)
-
-    def _connections(self) -> httpx.Client:
-        if self._http is None:
-            raise RuntimeError("a loop of the parent process goes on in its child")
-        return self._http
+            return super().run_in_executor(executor, func, *args)
+        except RuntimeError:
+            done: asyncio.Future[T] = self.create_future()
+            try:
+                done.set_result(func(*args))
+            except Exception as error:  # noqa: BLE001 - handed over, whatever it is
+                done.set_exception(error)
+            return done
 
 
 def _begin_in_child() -> None:
@@ -163,5 +164,16 @@ def _begin_in_child() -> None:
         client.begin_in_child()
 
 
+def _close_all() -> None:
+    """Close all clients at the exit of the process. Those of a parent have no sessions here."""
+    until = time.monotonic() + EXIT_SECONDS
+    clients = list(_clients)
+    for client in clients:
+        client.begin_to_close(max(until - time.monotonic(), 0.0))
+    for client in clients:
+        client.join(max(until - time.monotonic(), 0.0))
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_in_child)
+atexit.register(_close_all)

@@ -1,0 +1,155 @@
+"""The queue of placements' calls, without I/O: how many are under way, what leaves together, and who is given up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from slta_client.calls import BULK, MAX_BULKS, MAX_UNDER_WAY, Calls
+from slta_client.replies import Reply
+from slta_client.steps import Send
+
+Tasks = list["asyncio.Task[Reply]"]
+
+
+class Desk:
+    """Takes calls, and answers each when the test says so."""
+
+    def __init__(self) -> None:
+        self.calls = Calls(self._attempt)
+        self.sent: list[Send] = []
+        self._open: list[tuple[Send, asyncio.Future[Reply]]] = []
+
+    async def _attempt(self, send: Send) -> Reply:
+        self.sent.append(send)
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._open.append((send, reply))
+        return await reply
+
+    def ask(self, count: int, fleet: str = "f", session_id: str = "s-{}", patience: float = 60.0) -> Tasks:
+        """Callers `s-0`, `s-1`, …"""
+        ids = [session_id.format(number) for number in range(count)]
+        sends = [Send(fleet, "assign", {"session_id": one}, 60.0, patience=patience) for one in ids]
+        return [asyncio.create_task(self.calls.send(send)) for send in sends]
+
+    async def answer(self) -> None:
+        """Answer all that is under way; what waited is under way then."""
+        await settled()
+        open_ones, self._open = self._open, []
+        for send, reply in open_ones:
+            if not reply.done():
+                reply.set_result(Reply(200, "", answer_to(send)))
+        await settled()
+
+
+async def settled() -> None:
+    """Let all tasks run until each waits."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def answer_to(send: Send) -> dict[str, Any]:
+    """Each placement's reply has its id as pool."""
+    body = dict(send.body or {})
+    if send.call == "assign":
+        return {"pool_id": body["session_id"]}
+    outcomes = [{"status": 200, "body": {"pool_id": one["assign"]["session_id"]}} for one in body["operations"]]
+    return {"outcomes": outcomes}
+
+
+def sizes(desk: Desk) -> list[int]:
+    return [len((send.body or {}).get("operations", [1])) for send in desk.sent]
+
+
+async def test_what_waits_for_one_of_the_calls_under_way_leaves_in_bulk_calls_and_in_order() -> None:
+    desk, count = Desk(), MAX_UNDER_WAY + MAX_BULKS * BULK + 5
+    tasks = desk.ask(count)
+    await settled()
+    assert sizes(desk) == [1] * MAX_UNDER_WAY
+    await desk.answer()
+    assert sizes(desk)[MAX_UNDER_WAY:] == [BULK] * MAX_BULKS
+    await desk.answer()
+    await desk.answer()
+    assert [(await task).text("pool_id") for task in tasks] == [f"s-{number}" for number in range(count)]
+    assert sizes(desk)[-1] == 5
+
+
+async def test_queues_of_fleets_take_turns_and_do_not_mix() -> None:
+    desk = Desk()
+    asked = desk.ask(MAX_UNDER_WAY) + desk.ask(BULK + 2, "a") + desk.ask(2, "b")
+    for _ in range(4):
+        await desk.answer()
+    await asyncio.gather(*asked)
+    assert [send.fleet for send in desk.sent[MAX_UNDER_WAY:]] == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize("session_id", ["a b{}", "", "x" * 129])
+async def test_an_id_that_slta_refuses_leaves_alone(session_id: str) -> None:
+    desk = Desk()
+    asked = desk.ask(MAX_UNDER_WAY) + desk.ask(3) + desk.ask(2, session_id=session_id)
+    await desk.answer()
+    await desk.answer()
+    await asyncio.gather(*asked)
+    assert sorted(sizes(desk)[MAX_UNDER_WAY:]) == [1, 1, 3]
+
+
+async def test_a_call_that_is_not_sent_in_time_is_busy_and_never_sent() -> None:
+    desk = Desk()
+    first, (late,) = desk.ask(MAX_UNDER_WAY), desk.ask(1, session_id="late", patience=0.01)
+    assert (await late).code == "busy"
+    await desk.answer()
+    assert (len(await asyncio.gather(*first)), sizes(desk)) == (MAX_UNDER_WAY, [1] * MAX_UNDER_WAY)
+
+
+async def test_a_reply_says_how_long_its_call_waited() -> None:
+    desk = Desk()
+    first, (late,) = desk.ask(MAX_UNDER_WAY), desk.ask(1)
+    await settled()
+    began = asyncio.get_running_loop().time()
+    await asyncio.sleep(0.01)
+    await desk.answer()
+    await desk.answer()
+    assert [(await task).waited < 0.01 for task in first] == [True] * MAX_UNDER_WAY
+    assert 0.01 <= (await late).waited <= asyncio.get_running_loop().time() - began + 0.01
+
+
+Pick = Callable[[Tasks, Tasks], Tasks]
+
+
+@pytest.mark.parametrize(
+    ("pick", "sent"),
+    [
+        (lambda _, queued: queued, MAX_UNDER_WAY),
+        (lambda first, _: first, MAX_UNDER_WAY + 1),
+        (lambda first, queued: first + queued, MAX_UNDER_WAY),
+    ],
+)
+async def test_a_cancelled_caller_leaves_no_call_and_makes_room(pick: Pick, sent: int) -> None:
+    desk = Desk()
+    first, queued = desk.ask(MAX_UNDER_WAY), desk.ask(3)
+    await settled()
+    for task in pick(first, queued):
+        task.cancel()
+    await settled()
+    await desk.answer()
+    assert len(desk.sent) == sent
+    await desk.answer()
+    assert not desk.calls._under_way
+    await asyncio.gather(*first, *queued, return_exceptions=True)
+
+
+async def test_a_bulk_call_is_given_up_with_its_last_caller() -> None:
+    desk = Desk()
+    first, queued = desk.ask(MAX_UNDER_WAY), desk.ask(3)
+    await desk.answer()
+    for task in queued[:2]:
+        task.cancel()
+    await settled()
+    assert len(desk.calls._under_way) == 1
+    queued[2].cancel()
+    await settled()
+    assert not desk.calls._under_way
+    await asyncio.gather(*first, *queued, return_exceptions=True)
