@@ -6,7 +6,6 @@ import asyncio
 import gc
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from math import inf, nan
 from typing import Any
 
@@ -163,30 +162,6 @@ async def test_a_fleet_that_does_not_exist_is_an_error(fleet: Fleet) -> None:
         with pytest.raises(RefusedError, match="unknown_fleet"):
             async with client.session():
                 pass
-
-
-async def test_the_deadline_holds_though_a_reply_trickles_in() -> None:
-    """The whole reply would take 20 s."""
-    left = asyncio.Event()
-
-    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        with suppress(OSError):
-            for _ in range(1000):
-                writer.write(b" ")
-                await writer.drain()
-                await asyncio.sleep(0.02)
-        writer.close()
-        left.set()
-
-    server = await asyncio.start_server(trickle, "127.0.0.1", 0)
-    client = AsyncClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "f", timeout=0.5)
-    with pytest.raises(UnavailableError, match="timeout"):
-        await client.session().__aenter__()
-    await client.aclose(seconds=0)
-    await left.wait()
-    server.close()
 
 
 async def test_a_closed_client_places_nothing(client: AsyncClient) -> None:

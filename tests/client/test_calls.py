@@ -11,6 +11,7 @@ import pytest
 from slta_client.calls import BULK, MAX_BULKS, MAX_UNDER_WAY, Calls
 from slta_client.replies import Reply
 from slta_client.steps import Send
+from slta_client.timer import SLICE_SECONDS, Timer
 
 Tasks = list["asyncio.Task[Reply]"]
 
@@ -114,6 +115,19 @@ async def test_a_reply_says_how_long_its_call_waited() -> None:
     await desk.answer()
     assert [(await task).waited < 0.01 for task in first] == [True] * MAX_UNDER_WAY
     assert 0.01 <= (await late).waited <= asyncio.get_running_loop().time() - began + 0.01
+
+
+async def test_a_delay_of_the_event_loop_counts_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, called = asyncio.get_running_loop(), list[float]()
+    now = [loop.time()]
+    monkeypatch.setattr(loop, "time", lambda: now[0])
+    Timer(2.5 * SLICE_SECONDS, lambda: called.append(now[0]))
+    seen = []
+    for seconds in (60, SLICE_SECONDS, SLICE_SECONDS):
+        now[0] += seconds
+        await settled()
+        seen.append(len(called))
+    assert seen == [0, 0, 1]
 
 
 Pick = Callable[[Tasks, Tasks], Tasks]

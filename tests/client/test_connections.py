@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 import aiohttp
 import pytest
 from prometheus_client import REGISTRY
@@ -71,6 +74,30 @@ async def test_the_key_is_sent() -> None:
 async def test_the_address_of_a_call_is_below_the_url_that_was_given(name: str) -> None:
     request = Connections("http://slta/base/", None, verify=False).request(Send(name, "assign", {}, 1.0))
     assert str(request["url"]) == f"http://slta/base/v1/fleets/{name.replace('/', '%2F')}/assign"
+
+
+async def test_the_deadline_holds_though_a_reply_trickles_in() -> None:
+    """The whole reply would take 20 s."""
+    left = asyncio.Event()
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        with suppress(OSError):
+            for _ in range(1000):
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        writer.close()
+        left.set()
+
+    server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    connections = Connections(f"http://127.0.0.1:{port}", None, verify=False)
+    assert await connections.send(Send("f", "assign", {}, 0.5)) == failed("timeout")
+    await left.wait()
+    await connections.close()
+    server.close()
 
 
 async def test_calls_are_counted_by_their_code() -> None:

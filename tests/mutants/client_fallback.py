@@ -66,8 +66,8 @@ MUTANTS = {
     ),
     "each fleet has a timeout of its own": python(
         "placing",
-        "deadline = state.clock() + state.timeout if state.fallback is not None else inf",
-        "deadline = inf",
+        "now + state.timeout if state.fallback is not None else inf",
+        "inf",
         "fallback",
     ),
     "a fleet that answered gets the session": python(

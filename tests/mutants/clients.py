@@ -43,15 +43,25 @@ MUTANTS = {
     ),
     "an error in on_lost ends the renewals": python("session", "except Exception:", "except KeyError:", "async_client"),
     "a new connection is taken for a reused one": python(
-        "attempts", "self._is_reused = not self._is_connected_now", "self._is_reused = True", "faults"
+        "connections", "isinstance(params, aiohttp.TraceConnectionReuseconnParams)", "True", "async_client"
     ),
     "a reply that trickles in outlasts the deadline": python(
-        "async_client", "async with asyncio.timeout(send.seconds):", "if True:", "async_client"
+        "connections", "_limit(send.seconds)", "_limit(60)", "connections"
     ),
     "a child uses its parent's connections and sessions": python(
         "sync_client", "os.register_at_fork(after_in_child=_begin_in_child)", "pass", "sync_client"
     ),
     "a closed client opens again in a child": python(
-        "sync_client", "self._state.leases.close(parents.leases.close_at)", "pass", "sync_client"
+        "sync_client", "        self._is_closed = is_closed", "        pass", "sync_client"
     ),
+    "a process leaves its last session until the lease ends": python(
+        "sync_client", "atexit.register(_close_all)", "pass", "exit"
+    ),
+    "an interrupted placement is left": python("sync_client", "            done.cancel()\n", "", "exit"),
+    "the client's own congestion opens the breaker": python(
+        "placing", "if final.reply.code == BUSY:", "if False:", "fallback"
+    ),
+    "a call goes on after its last caller was cancelled": python("calls", "call.task.cancel()", "pass", "calls"),
+    "an id that slta refuses spoils a bulk call": python("calls", " if is_valid else object()", "", "calls"),
+    "a late event loop uses up a deadline": python("timer", "min(self._rest, SLICE_SECONDS)", "self._rest", "calls"),
 }

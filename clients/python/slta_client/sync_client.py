@@ -123,8 +123,8 @@ class Client(BaseClient):
             self._engine.end(session)
 
     def _start(self) -> asyncio.AbstractEventLoop:
-        """Start the thread, unless it runs; RuntimeError if the client is closed."""
-        if self._is_closed:
+        """Start the thread, unless it runs; RuntimeError if it has ended, as that of a closed client."""
+        if self._is_closed or (self._thread is not None and not self._thread.is_alive()):
             raise RuntimeError("the client is closed")
         if self._loop is None:
             self._loop = _Loop()
