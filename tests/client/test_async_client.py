@@ -298,15 +298,18 @@ async def test_many_ends_are_one_call(fleet: Fleet, between: Gate) -> None:
     assert (fleet.counter("completed"), fleet.live) == (50, 0)
 
 
-@pytest.mark.parametrize("url", ["localhost:8080", "ftp://localhost", "http://"])
-async def test_an_address_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="http"):
-        AsyncClient(url, "f")
-
-
-async def test_a_key_that_no_header_can_have_is_refused() -> None:
-    with pytest.raises(ValueError, match="printable"):
-        AsyncClient("http://localhost", "f", key="id.secret\n")
+@each(
+    ("url", "key", "text"),
+    [
+        ("localhost:8080", None, "http"),
+        ("ftp://x", None, "http"),
+        ("http://", None, "http"),
+        ("http://x", "a\n", "key"),
+    ],
+)
+def test_an_address_or_a_key_that_is_none_is_refused(url: str, key: str | None, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        AsyncClient(url, "f", key=key)
 
 
 async def test_either_a_fleet_or_fleets_are_given() -> None:

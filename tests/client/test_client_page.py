@@ -12,23 +12,11 @@ import pytest
 import slta_client
 from slta import release
 from slta.api.http.problems import STATUS
-from slta_client import (
-    Breaker,
-    budget,
-    calls,
-    copies,
-    lanes,
-    metrics,
-    options,
-    placing,
-    replies,
-    reports,
-    rules,
-    sync_client,
-    timer,
-    two_choices,
-)
+from slta_client import Breaker, budget, calls, copies, lanes, metrics, options, replies, reports, rules, two_choices
+from slta_client.placing import QUEUE_SECONDS
 from slta_client.rules import RULES, Rule
+from slta_client.sync_client import EXIT_SECONDS
+from slta_client.timer import SLICE_SECONDS
 from tests.client.conftest import NewFleet
 from tests.contract.test_generated_programs import GO_GENERATOR, GO_OPTIONS, NPM_PACKAGES, TYPE_OPTIONS
 from tests.docs.pages import ROOT, Page, alternatives, documented_metrics, rows, words
@@ -130,9 +118,9 @@ def test_the_page_has_every_error() -> None:
         f"with up to {lanes.MAX_OPERATIONS:,} others",
         f"At most {calls.MAX_UNDER_WAY} calls of placements are under way",
         f"leaves in bulk calls of up to {calls.BULK}, at most {calls.MAX_BULKS} at a time",
-        f"has {placing.QUEUE_SECONDS:g} s, or `timeout` if that is longer",
-        f"counts for at most {timer.SLICE_SECONDS:g} s",
-        f"for at most {sync_client.EXIT_SECONDS:g} s over all clients",
+        f"has {QUEUE_SECONDS:g} s, or `timeout` if that is longer",
+        f"counts for at most {SLICE_SECONDS:g} s",
+        f"for at most {EXIT_SECONDS:g} s over all clients",
         f"After {Breaker().failures} in a row it opens",
         f"It is open for {Breaker().open_seconds:g} s, and after each failed probe twice as long as before",
         f"up to {Breaker().max_open_seconds:g} s; each time a random part",

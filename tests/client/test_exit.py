@@ -24,18 +24,7 @@ blocks = contextlib.ExitStack()
 """
 ENTER = "blocks.enter_context(client.session('u-7'))\n"
 TELL = "print('ready', flush=True); sys.stdin.read()\n"
-THREAD = f"""
-def hold():
-    {ENTER}
-    threading.Event().wait()
-threading.Thread(target=hold, daemon=True).start()
-while not len(client._state.leases): pass
-"""
-LEFT = {
-    "after a block": "with client.session('u-7'): pass",
-    "in a block": ENTER,
-    "in a thread's block": THREAD,
-}
+LEFT = {"after a block": "with client.session('u-7'): pass", "in a block": ENTER}
 CHILDREN = {
     "fork": "if not os.fork(): sys.exit()\nos.wait()",
     "fork and a session of its own": "if not os.fork(): client.session('childs').__enter__(); sys.exit()\nos.wait()",

@@ -6,9 +6,9 @@ import asyncio
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -52,46 +52,18 @@ def stopped(service: ServiceProcess) -> Iterator[None]:
         service.signal(signal.SIGCONT)
 
 
-class Phases(NamedTuple):
-    """The threads know the endpoints; slta is silent; the threads' sessions have begun; slta is back."""
-
-    ready: threading.Event
-    silent: threading.Event
-    begun: threading.Event
-    back: threading.Event
-
-
-def outlive_in_threads(fleet: Fleet, phases: Phases) -> list[Session]:
-    """Sessions that begin during the outage and end after it."""
-    with Client(fleet.service.url, fleet.name, **OPTIONS) as client, ExitStack() as blocks:
-        until(lambda: has_copy(client))
-        phases.ready.set()
-        phases.silent.wait()
-        begun = [blocks.enter_context(client.session()) for _ in range(MANY)]
-        phases.begun.set()
-        phases.back.wait()
-        until(lambda: is_reported(client))
-        assert [fleet.pool_of(one.id) for one in begun] == [one.pool_id for one in begun]
-        return begun
-
-
 async def test_sessions_begin_while_slta_stands_still_and_are_known_after_it(fleet: Fleet) -> None:
-    phases = Phases(*(threading.Event() for _ in Phases._fields))
-    in_threads = asyncio.create_task(asyncio.to_thread(outlive_in_threads, fleet, phases))
     async with AsyncClient(fleet.service.url, fleet.name, **OPTIONS) as client, AsyncExitStack() as blocks:
-        await eventually(lambda: has_copy(client) and phases.ready.is_set())
+        await eventually(lambda: has_copy(client))
         with stopped(fleet.service):
-            phases.silent.set()
             begun = [await blocks.enter_async_context(client.session()) for _ in range(MANY)]
             async with client.session() as short:
                 assert short.placed_by == "fallback"
-            await eventually(phases.begun.is_set)
-        phases.back.set()
         await eventually(lambda: is_reported(client))
         assert [fleet.pool_of(one.id) for one in begun] == [one.pool_id for one in begun]
         async with client.session() as later:
             assert later.placed_by == "slta"
-    assert {one.placed_by for one in begun + await in_threads} == {"fallback"}
+    assert {one.placed_by for one in begun} == {"fallback"}
     assert fleet.live == 0
 
 

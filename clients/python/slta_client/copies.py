@@ -36,7 +36,7 @@ class _Copy:
 
 
 class Copies:
-    """Copies of the endpoints of a client's fleets. Not thread-safe: its client holds a lock."""
+    """Copies of the endpoints of a client's fleets. Used in one event loop."""
 
     def __init__(
         self, fleets: Sequence[str], file: Path | None, rng: random.Random, inherited: Mapping[str, Endpoints]

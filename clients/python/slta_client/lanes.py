@@ -60,9 +60,9 @@ class Lane(ABC, Generic[Item]):
     def operation(self, item: Item) -> dict[str, Any]:
         """An operation of the bulk call."""
 
-    @abstractmethod
-    def deadline_seconds(self, items: Sequence[Item], longest: float, now: float) -> float:
+    def deadline_seconds(self, items: Sequence[Item], longest: float, now: float) -> float:  # noqa: ARG002
         """Deadline of the call, at most `longest`."""
+        return longest
 
     @abstractmethod
     def settle(self, item: Item, outcome: Reply, sent_at: float) -> bool:
@@ -189,10 +189,6 @@ class Completes(Lane[tuple[str, float]]):
     def operation(self, item: tuple[str, float]) -> dict[str, Any]:
         """Complete."""
         return {"complete": {"session_id": item[0]}}
-
-    def deadline_seconds(self, items: Sequence[tuple[str, float]], longest: float, now: float) -> float:  # noqa: ARG002
-        """As any other call."""
-        return longest
 
     def settle(self, item: tuple[str, float], outcome: Reply, sent_at: float) -> bool:  # noqa: ARG002
         """Done, also if slta does not know the id, or it is placed again; else left to its lease if refused."""

@@ -20,7 +20,7 @@ _log = logging.getLogger("slta_client")
 
 
 class Leases:
-    """Live sessions, their renewals and the ends that wait. Not thread-safe: its client holds a lock."""
+    """Live sessions, their renewals and the ends that wait. Used in one event loop."""
 
     def __init__(self, on_change: Callable[[Session, int], object] | None = None) -> None:
         """`on_change` is called with a session and 1 when it begins, and with -1 when it ends."""

@@ -35,10 +35,6 @@ class Limits:
     attempts_end_at: float
     give_up_at: float
 
-    def is_over(self, now: float) -> bool:
-        """True if no attempt may begin."""
-        return now >= min(self.attempts_end_at, self.give_up_at)
-
 
 class Final(NamedTuple):
     """Last reply to a call and its retries.
@@ -92,7 +88,7 @@ def _in_order(state: State, wanted: Wanted) -> Steps[Session | Refused]:
         away += [fleet] if result.away else []
         if not result.may_go_on:
             away = away[-1:] if result.away else []
-        if not result.may_go_on or limits.is_over(state.clock()):
+        if not result.may_go_on or state.clock() >= min(limits.attempts_end_at, limits.give_up_at):
             break
     return _fall_back(state, wanted, away) or result
 
@@ -181,16 +177,15 @@ def _is_ended(state: State, fleet: str, session_id: str, give_up_at: float) -> S
 
 def _repeat(state: State, fleet: str, call: str, body: Mapping[str, Any], limits: Limits) -> Steps[Final]:
     """Send until a reply is final, or `timeout` without the time in the queue, the limits or the budget are used up."""
-    own_end = state.clock() + state.timeout
+    deadline = min(state.clock() + state.timeout, limits.attempts_end_at, limits.give_up_at)
     state.budget.earn()
     retry, in_doubt = 0, False
     while True:
         sent_at = state.clock()
-        deadline = min(own_end, limits.attempts_end_at, limits.give_up_at)
         reply = yield Send(fleet, call, body, deadline - sent_at, patience=limits.give_up_at - sent_at)
-        sent_at, own_end = sent_at + reply.waited, own_end + reply.waited
+        sent_at += reply.waited
         limits.attempts_end_at += reply.waited
-        deadline = min(own_end, limits.attempts_end_at, limits.give_up_at)
+        deadline = min(deadline + reply.waited, limits.give_up_at)
         reply = _checked(reply, call)
         metrics.count("calls", call, reply.code or "ok")
         if reply.ok:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 from slta_client import metrics
@@ -50,10 +49,6 @@ class Reports(Schedule):
         lease = {} if item.wanted_lease is None else {"lease_seconds": item.wanted_lease}
         kind = {} if item.session_type == DEFAULT_TYPE else {"session_type": item.session_type}
         return {"report": {"session_id": item.id, "pool_id": item.pool_id, **kind, "late": True, **lease}}
-
-    def deadline_seconds(self, items: Sequence[Session], longest: float, now: float) -> float:  # noqa: ARG002
-        """As any other call."""
-        return longest
 
     def settle(self, item: Session, outcome: Reply, sent_at: float) -> bool:
         """Hand the session over to the renewals, or report it again: at once, or later if it was refused."""
