@@ -31,7 +31,8 @@ from importlib.metadata import requires
 before = set(sys.modules)
 import slta_client
 print(*requires("slta-client"))
-print(*{name.partition(".")[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))
+found = {name.partition(".")[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names)
+print(*{name for name in found if "cython" not in name})  # what C extensions share is no package
 """
 """Prints what the distribution requires, and the packages that its import imports."""
 
