@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from prometheus_client import REGISTRY
 
 from slta_client import Client, SessionLostError
 from tests.awaiting import until
@@ -90,6 +91,7 @@ def test_a_child_places_and_ends_its_own_sessions(client: Client, fleet: Fleet) 
         def work() -> None:
             with client.session("childs"):
                 assert fleet.status("childs") == 200
+                assert REGISTRY.get_sample_value("slta_client_live_sessions") == 1
             client.close()
 
         assert in_child(work) == 0

@@ -60,7 +60,7 @@ class Connections:
             ):
                 headers = found.headers
                 return replies.parse(found.status, headers.get("Retry-After"), await found.read(), headers.get("ETag"))
-        except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:  # RuntimeError: it is closed, or the process ends
             return attempt.failure(error)
 
     def request(self, send: Send) -> dict[str, Any]:

@@ -56,6 +56,12 @@ def count(name: str, *labels: str) -> None:
         (counter.labels(*labels) if labels else counter).inc()
 
 
+def forget() -> None:
+    """Watch nothing more: what was watched is the parent process's."""
+    for things in _watched.values():
+        things.clear()
+
+
 def watch(name: str, thing: T, value: Callable[[T], int]) -> None:
     """Add the thing's value to a gauge of GAUGES, as long as the thing exists."""
     _watched[name][thing] = value

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import ParamSpec, Self, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
+from slta_client import metrics
 from slta_client.base_client import BaseClient
 from slta_client.endpoints import Endpoints
 from slta_client.engine import Engine
@@ -160,6 +161,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def _begin_in_child() -> None:
+    metrics.forget()
     for client in list(_clients):
         client.begin_in_child()
 
