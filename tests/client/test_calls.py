@@ -76,7 +76,7 @@ async def test_what_waits_for_one_of_the_calls_under_way_leaves_in_bulk_calls_an
     await desk.answer()
     replies = [await task for task in tasks]
     assert [one.text("pool_id") for one in replies] == [f"s-{number}" for number in range(count)]
-    assert replies[0].waited < replies[-1].waited
+    assert replies[-1].waited > 0
     assert sizes(desk)[-1] == 5
 
 
