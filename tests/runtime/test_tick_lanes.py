@@ -139,7 +139,7 @@ def test_a_server_whose_check_failed_gets_one_tick_a_second_and_all_at_its_first
         assert 9 <= fleets.asked <= 11
         assert fleets.ticks.first_round.is_set()
         fleets.away = ""
-        await asyncio.sleep(1.1)
+        await asyncio.sleep(1.4)
         assert len(fleets.at) == 500
         running.cancel()
 
