@@ -102,7 +102,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a failover uses up the retention": python(
         "store/failover/replay_log",
-        "KEPT_SECONDS if calls[0].stamp.incarnation == stamp.incarnation else MAX_SECONDS",
+        "KEPT_SECONDS if self._is_settled(fleet, calls[0], stamp) else MAX_SECONDS",
         "KEPT_SECONDS",
         REPLAY_LOG,
     ),

@@ -135,7 +135,7 @@ def test_what_was_replayed_is_forgotten_and_the_replay_itself_is_kept() -> None:
     missing = log.missing("f", HISTORY)
     replayed = facts(log)
     log.record("f", Stamp(C, 131), replayed, [["REMEMBERED"]])
-    log.forget("f", missing)
+    log.forget("f", missing, C)
     assert facts(log) == []
     assert facts(log, History([Stamp(C, 130), Stamp(B, 130)])) == replayed, "lost once more with the next failover"
 
@@ -163,6 +163,9 @@ def test_a_failover_does_not_use_up_the_retention(monkeypatch: pytest.MonkeyPatc
         now = at
         log.record("f", stamp, [operation("complete", f"at{at}")], [["UNKNOWN"]])
     assert [fact[1] for fact in facts(log)] == ["at2"]
+    log.forget("f", [], C)
+    log.record("f", Stamp(C, 132), [], [])
+    assert facts(log) == [], "once it is recovered, all are kept for the same time"
 
 
 def test_beyond_its_size_the_log_drops_the_oldest_calls_of_the_largest_fleet(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -341,7 +341,7 @@ async def test_replays_of_several_dispatchers_come_to_the_same_end_in_any_order(
         assert await told(stores[0]) == expected, order
         image.restore(own)
         for store in stores:  # a new past for the next order
-            store._replay_log.forget(FLEET, store._replay_log._calls[FLEET])
+            store._replay_log.forget(FLEET, store._replay_log._calls[FLEET], 0)
 
 
 async def told(store: Store) -> tuple[str, bool] | None:

@@ -20,8 +20,8 @@ from tests.store.fleets import create
 pytestmark = pytest.mark.slow
 
 MOVES = 6
-UNMOVED = ("store_epoch", "went_back", "hold_until")
-"""Fields that no move changes: the epoch, losses that were noticed, and until when no lease ends."""
+UNMOVED = ("store_epoch", "went_back")
+"""Fields that no move changes: the epoch, and losses that were noticed. Leases are held for two seconds."""
 Call = Callable[[Store, str], Awaitable[object]]
 CALLS: dict[str, Call] = {
     "assign": lambda store, fleet: store.sessions.assign(fleet, "new", None),

@@ -115,7 +115,7 @@ class Recovery:
         if count := replay.outcomes[WITHOUT_TYPE]:
             self._observer.not_replayed(WITHOUT_TYPE, count)
             log.warning("session_types_lost", fleet=fleet, sessions=count)
-        self._log.forget(fleet, missing)
+        self._log.forget(fleet, missing, history.incarnation)
         self._detector.resolve(fleet, history.incarnation)
         if missing:
             replay.until = monotonic() + RETRY_SECONDS

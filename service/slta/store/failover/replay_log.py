@@ -12,7 +12,8 @@ from slta.store.failover.facts import DELETED, POOLS, Call, Operation, PoolFact
 from slta.store.failover.rollback_detection import History, Stamp
 
 KEPT_SECONDS = 10.0
-"""Retention of the calls of an incarnation, counted from its last one: a failover does not use it up."""
+"""Retention of a fleet's calls, counted from its newest; before a recovery from the last one of their incarnation, so
+that a failover does not use it up."""
 MAX_SECONDS = 300.0
 """Time after which any call is dropped, see KEPT in `lua/marks.lua`."""
 MAX_BYTES = 32 * 1024 * 1024
@@ -28,6 +29,8 @@ class ReplayLog:
         """`dropped` counts calls that had to be dropped before their time."""
         self._calls: dict[str, deque[Call]] = {}
         self._bytes: dict[str, int] = {}
+        self._recovered: dict[str, int] = {}
+        """Incarnation of each fleet at its last recovery."""
         self._total = 0
         self._dropped = dropped
 
@@ -39,10 +42,13 @@ class ReplayLog:
         payload = marshal.dumps(call)
         calls.append(Call(now, stamp, payload))
         self._resize(fleet, len(payload))
-        while calls[0].at < now - (KEPT_SECONDS if calls[0].stamp.incarnation == stamp.incarnation else MAX_SECONDS):
+        while calls[0].at < now - (KEPT_SECONDS if self._is_settled(fleet, calls[0], stamp) else MAX_SECONDS):
             self._resize(fleet, -len(calls.popleft().payload))
         if self._total > MAX_BYTES:
             self._shrink()
+
+    def _is_settled(self, fleet: str, call: Call, newest: Stamp) -> bool:
+        return newest.incarnation in (call.stamp.incarnation, self._recovered.get(fleet))
 
     def record_facts(self, fleet: str, stamp: Stamp, facts: Iterable[Sequence[Any]]) -> None:
         """Add a call that established facts of sessions, or of pools; nothing without any."""
@@ -76,13 +82,15 @@ class ReplayLog:
         for fleet in [name for name, calls in self._calls.items() if not calls or calls[-1].at < oldest]:
             del self._calls[fleet]
             self._total -= self._bytes.pop(fleet)
+            self._recovered.pop(fleet, None)
 
     def missing(self, fleet: str, history: History) -> list[Call]:
         """Calls that a store with this history has lost, or may have lost."""
         return [call for call in self._calls.get(fleet, ()) if history.fate(call.stamp) in ("lost", "unknown")]
 
-    def forget(self, fleet: str, calls: Iterable[Call]) -> None:
-        """Drop replayed calls: the replay is logged as a call of its own."""
+    def forget(self, fleet: str, calls: Iterable[Call], incarnation: int) -> None:
+        """Drop calls that were replayed into this incarnation: the replay is logged as a call of its own."""
+        self._recovered[fleet] = incarnation
         gone = set(map(id, calls))
         kept = deque(call for call in self._calls.get(fleet, ()) if id(call) not in gone)
         self._calls[fleet] = kept

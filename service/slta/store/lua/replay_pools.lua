@@ -5,7 +5,7 @@
 replay_pools = {}
 
 local WORDS = { 'pool_id', 'class', 'status', 'address', 'labels', 'ttl', 'stamp' } -- of a fact
-local APPLIED = { PLACED = true, CHANGED = true, REMOVED = true, REMEMBERED = true }
+local APPLIED = { PLACED = true, CHANGED = true, REMOVED = true, PRESENT = true }
 
 -- The facts of a call; `name` is that of the pool's mark.
 local function parse(words)
@@ -38,15 +38,16 @@ local function begin_lease(fleet, fact, was_made)
   local pool = found[1]
   if fact.ttl and pool.pool_number and not pool.lease then
     leased_pools.begin(fleet, pool.pool_id, pool.class_index, pool.status, { ttl = fact.ttl, listed = fleet.time })
+    fleet.revision = fleet.revision + 1
     if was_made then
       expiry.lose(fleet, liveness.read(fleet, { fact.pool_id }), true)
     end
   end
-  return { 'CHANGED' }
 end
 
 -- Applies a fact to a pool that exists.
 local function change(fleet, fact, class_index)
+  local revision = fleet.revision
   if fact.status == 'removed' then
     return pools.remove(fleet, fact.pool_id)
   end
@@ -56,13 +57,14 @@ local function change(fleet, fact, class_index)
     return reply
   end
   set_status(fleet, fact)
-  return begin_lease(fleet, fact, fact.mark == 'earlier')
+  begin_lease(fleet, fact, fact.mark == 'earlier')
+  return { fleet.revision ~= revision and 'CHANGED' or 'PRESENT' }
 end
 
 -- Applies a fact to a pool that does not exist; adds one that is to be made to `made`.
 local function make(fleet, fact, made)
   if fact.status == 'removed' then
-    return { 'REMEMBERED' }
+    return { 'PRESENT' }
   elseif fact.class == '' then
     return { 'UNKNOWN_POOL' }
   elseif not pools.find_class(fleet, fact.class) then
@@ -87,10 +89,11 @@ end
 
 -- The outcome of a fact; one that may be made is added to `made`.
 local function apply(fleet, fact, made)
-  if fact.mark == 'present' or fact.mark == 'later' and not fact.ttl then
+  if fact.mark == 'later' then
+    begin_lease(fleet, fact, true)
+  end
+  if fact.mark == 'present' or fact.mark == 'later' then
     return { 'PRESENT' }
-  elseif fact.mark == 'later' then
-    return begin_lease(fleet, fact, true)
   end
   local pool_number = pools.find(fleet, fact.pool_id)
   if pool_number then
@@ -100,8 +103,8 @@ local function apply(fleet, fact, made)
 end
 
 -- An incarnation of the fleet, and words of facts
---   -> {OTHER_FLEET} | {BATCH, of each fact PLACED if the pool was made | CHANGED | REMOVED | REMEMBERED if there was
---   none to remove | PRESENT if this or a later one is known | UNKNOWN_POOL, UNKNOWN_CLASS, NOT_EMPTY or LIMIT}.
+--   -> {OTHER_FLEET} | {BATCH, of each fact PLACED if the pool was made | CHANGED | REMOVED | PRESENT if this
+--   or a later one is known | UNKNOWN_POOL, UNKNOWN_CLASS, NOT_EMPTY or LIMIT}.
 -- O(facts + pools / 8) for pools that are made, O(facts * pools / 8) for others.
 function replay_pools.run(fleet, incarnation, ...)
   if not incarnations.is_of(fleet, incarnation) then
@@ -116,7 +119,7 @@ function replay_pools.run(fleet, incarnation, ...)
   make_all(fleet, made)
   for at, fact in ipairs(facts) do
     outcomes[at] = fact.outcome
-    if APPLIED[fact.outcome[1]] and fact.mark ~= 'later' then
+    if APPLIED[fact.outcome[1]] and fact.mark ~= 'later' and fact.mark ~= 'present' then
       names[#names + 1], stamps[#stamps + 1] = fact.name, fact.stamp
     end
   end
