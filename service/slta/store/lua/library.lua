@@ -177,7 +177,8 @@ end
 
 -- Registers a change of one pool: ARGV: time, author, then as `change`.
 local function register_of_pool(name, change, flags)
-  register(name, with_event(updating(events.changing_pool(name, marks.changing_pool(change)))), flags)
+  local marking = marks.changing_pool(change, name == 'remove_pool')
+  register(name, with_event(updating(events.changing_pool(name, marking))), flags)
 end
 
 register('batch', batch(false))

@@ -78,11 +78,13 @@ function marks.is_answered(fleet, id)
   return mark and string.find(mark, string.format('^%.0f ', fleet.incarnation)) ~= nil
 end
 
--- Wraps change(fleet, pool_id, …).
-function marks.changing_pool(change)
+-- Wraps change(fleet, pool_id, …). A refusal says nothing of the pool, except that there was none to remove.
+function marks.changing_pool(change, removes)
   return function(fleet, pool_id, ...)
     local reply = change(fleet, pool_id, ...)
-    set_pools(fleet, { pool_id })
+    if reply[1] == 'POOL' or reply[1] == 'REMOVED' or removes and reply[1] == 'UNKNOWN_POOL' then
+      set_pools(fleet, { pool_id })
+    end
     return reply
   end
 end
@@ -91,10 +93,12 @@ end
 function marks.adding_pools(add)
   return function(fleet, given)
     local reply, ids = add(fleet, given), {}
-    for at, pool in ipairs(given) do
+    for at, pool in ipairs(reply[1] == 'CREATED' and given or {}) do
       ids[at] = pool.pool_id
     end
-    set_pools(fleet, ids)
+    if ids[1] then
+      set_pools(fleet, ids)
+    end
     return reply
   end
 end
