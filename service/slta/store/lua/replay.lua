@@ -46,6 +46,8 @@ function replay.placed(fleet, id, pool_and_type, lease, start, due)
     local placed
     reply, placed = place(fleet, id, pool_id, name, lease, start)
     session = placed or session
+  elseif session.pool_id == pool_id and session.start < start then -- it had left meanwhile, and come back
+    sessions.set_start(fleet, id, session, start)
   end
   if session and sessions.extend_lease(fleet, id, session, lease, clamp_due(fleet, lease, tonumber(due))) then
     reply = reply[1] == 'PRESENT' and { 'LENGTHENED' } or reply

@@ -110,6 +110,13 @@ function sessions.move(fleet, id, session, pool, start)
   redis.call('SADD', keys.of_ids(fleet, pool.number), id)
 end
 
+-- Sets the start of a live session on its pool.
+function sessions.set_start(fleet, id, session, start)
+  session.start = start
+  write(fleet, id, session)
+  fleet.revision = fleet.revision + 1
+end
+
 -- Ends a session: record, counter and ended id first, as in `begin`, then lease and pool.
 function sessions.finish(fleet, id, session, reason)
   write_buffer.set(fleet, keys.of_fleet(fleet, 'sessions'), id, false)
