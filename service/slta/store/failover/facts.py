@@ -57,10 +57,12 @@ class PoolFact(NamedTuple):
     stamp: str = ""
 
     def after(self, earlier: PoolFact | None) -> PoolFact:
-        """Both facts as one."""
+        """Both facts as one, with the stamp of the earlier one if this is of a lease only."""
         if earlier is None or REMOVED in (self.status, earlier.status):
             return self
-        return PoolFact(*(later or before for later, before in zip(self, earlier, strict=True)))
+        both = PoolFact(*(later or before for later, before in zip(self, earlier, strict=True)))
+        is_lease = not (self.pool_class or self.status or self.address or self.labels)
+        return both._replace(stamp=earlier.stamp) if is_lease else both
 
 
 def name_of(fact: SessionFact | PoolFact) -> str:

@@ -26,9 +26,14 @@ local function set_status(fleet, fact)
   local status, drain = string.match(fact.status, '^(%a+) ?(.*)$')
   local pool_number, recorded = pools.find(fleet, fact.pool_id)
   local present = pool_number and liveness.describe(fleet, fact.pool_id, recorded)
-  if status and (status ~= present or drain ~= '') then
+  if status and (status ~= present or drain ~= '' or drains.find(fleet, fact.pool_id, present)) then
     statuses.set(fleet, fact.pool_id, status, drain)
   end
+end
+
+-- Whether a fact is of a lease only, which says nothing of what other facts of the pool do.
+local function is_lease(fact)
+  return fact.class == '' and fact.status == '' and fact.address == '' and fact.labels == ''
 end
 
 -- Begins the lease of a fact for a pool that exists without one; a pool that a replay has made is lost until it is
@@ -119,7 +124,7 @@ function replay_pools.run(fleet, incarnation, ...)
   make_all(fleet, made)
   for at, fact in ipairs(facts) do
     outcomes[at] = fact.outcome
-    if APPLIED[fact.outcome[1]] and fact.mark ~= 'later' and fact.mark ~= 'present' then
+    if APPLIED[fact.outcome[1]] and fact.mark ~= 'later' and fact.mark ~= 'present' and not is_lease(fact) then
       names[#names + 1], stamps[#stamps + 1] = fact.name, fact.stamp
     end
   end
