@@ -22,25 +22,31 @@ class SessionOperation(NamedTuple):
     ends: Mapping[str, End] = {}
 
 
+def _told(_: Sequence[Any], outcome: Sequence[Any]) -> tuple[str, str]:
+    """Of an outcome that says of a session where and why it has ended; a tombstone has no reason."""
+    _, reason, pool_id = outcome[:3]
+    return pool_id, reason if pool_id else ""
+
+
 OPERATIONS: Mapping[str, SessionOperation] = {
-    "assign": SessionOperation("placements.assign", creates=True),
+    "assign": SessionOperation("placements.assign", creates=True, ends={"ENDED": _told}),
     "complete": SessionOperation(
         "sessions.complete",
         releases=True,
         ends={
             "COMPLETED": lambda _, outcome: (outcome[1], "completed"),
-            "ENDED": lambda _, outcome: (outcome[2], outcome[1]),
+            "ENDED": _told,
             "UNKNOWN": lambda *_: ("", ""),
         },
     ),
-    "renew": SessionOperation("sessions.renew", releases=True),
+    "renew": SessionOperation("sessions.renew", releases=True, ends={"EXPIRED": lambda *_: ("", "expired")}),
     "adopt": SessionOperation("reports.adopt"),
     "end": SessionOperation(
         "reports.end_session",
         releases=True,
         ends={"ENDED_NOW": lambda arguments, _: (arguments[0], arguments[1])},
     ),
-    "report": SessionOperation("reports.report", creates=True),
+    "report": SessionOperation("reports.report", creates=True, ends={"ENDED": _told}),
 }
 """Operations of the Lua function `batch`, each of `OPERATION_WORDS` words: name, session id and three arguments."""
 OPERATION_WORDS = 5
