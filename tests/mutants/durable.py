@@ -6,7 +6,7 @@ from tests.mutants.planting import Mutant
 from tests.mutants.refusing import lua, python
 
 DURABILITY, WENT_BACK, REPLAY_LOG = "store/durability", "store/rollback", "store/replay_log"
-RECOVERY = "store/recovery"
+RECOVERY, HISTORIES = "store/recovery", "store/histories/histories"
 
 MUTANTS: dict[str, Mutant] = {
     "fewer confirmations than replicas are enough": python(
@@ -111,6 +111,20 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a fact of a pool undoes what was acknowledged since": lua(
         "marks", "    set_pools(fleet, { pool_id })\n", "", RECOVERY
+    ),
+    "a refused call leaves a mark on its pools": lua(
+        "marks", "reply[1] == 'CREATED' and given or {}", "given", HISTORIES
+    ),
+    "any call of an unknown pool leaves a mark": lua("marks", "removes and reply", "reply", HISTORIES),
+    "a lease undoes older facts of its pool": lua("replay_pools", " and not is_lease(fact) then", " then", HISTORIES),
+    "a drain keeps the deadline that it had": lua(
+        "replay_pools", " or drains.find(fleet, fact.pool_id, present)) then", ") then", HISTORIES
+    ),
+    "a session that came back to its pool leaves it again": lua(
+        "replay", "elseif session.pool_id == pool_id and session.start < start then", "elseif false then", HISTORIES
+    ),
+    "who is told that a session has ended is told nothing": python(
+        "store/operations", 'assign", creates=True, ends={"ENDED": _told}', 'assign", creates=True', HISTORIES
     ),
     "a renewal that was answered 404 leaves no mark": lua(
         "sessions", "  marks.set(fleet, { 'session ' .. id })\n  return 'UNKNOWN'", "  return 'UNKNOWN'", RECOVERY
