@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from random import Random
-from typing import Self
+from typing import Any, Self
 
 from lab.faults import ledger
 from lab.faults.ledger import Ledger, Session, Told
 from slta_loadgen.client import Client, Reply
 
 FLEET = "faults"
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "lease_seconds": 0,
     "retention_seconds": 600,
     "classes": [

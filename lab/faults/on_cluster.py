@@ -1,20 +1,16 @@
-"""Faults of a cluster of three masters: what happens to one of them, or to the slot of one fleet.
-
-Each function also notes how long its fleet and the others got no good answer, and whether a dispatcher was not ready.
-"""
+"""Faults of a cluster of three masters: what happens to one of them, or to the slot of one fleet."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from functools import wraps
+from collections.abc import Callable, Iterator
 
-import httpx
-
-from lab.faults.load import Load
+from lab.faults.observing import FIRST, MIDDLE
+from lab.faults.on_group import offset
 from lab.faults.scene import Scene, source_of
+from slta_loadgen.client import Client
+from tests.awaiting import until
 from tests.clusters import Cluster, Node, slot_of
 from tests.relay import Link, Rule, untouched
 
@@ -26,61 +22,12 @@ MOVES = 20
 BETWEEN_SECONDS = 0.5
 STEP_SECONDS = 0.1
 AFTER_SECONDS = 3.0
-FIRST, MIDDLE = 0, 1
-"""Numbers of masters, and of the fleets on them."""
+BEHIND_SECONDS = 3.0
+HELD_SECONDS = 11.0
+"""For which a replica does not see that its master is dead."""
+RECOVERY_SECONDS = 10.0
+LEASED, LEASE_SECONDS = 20, 3.0
 FLEETS_KEY = "slta:fleets"
-ASK_SECONDS = 0.1
-
-Plant = Callable[[Scene], Awaitable[int]]
-
-
-def observed(plant: Plant, fleet: int = FIRST) -> Plant:
-    """A fault, and notes of what the fault's fleet and the others noticed of it."""
-
-    @wraps(plant)
-    async def watched(scene: Scene) -> int:
-        before = [Counter(load.ledger.codes) for load in scene.loads]
-        began, readiness = time.monotonic(), Counter[str]()
-        async with asyncio.TaskGroup() as tasks:
-            asking = tasks.create_task(_ask_whether_ready(scene, readiness))
-            effects = await plant(scene)
-            asking.cancel()
-        ended = time.monotonic()
-        own = scene.loads[fleet]
-        others = [load for load in scene.loads if load is not own]
-        refused = [load.ledger.codes - codes for load, codes in zip(scene.loads, before, strict=True)]
-        scene.notes |= {
-            "silence before": _silence(scene.loads, own.started + 1, began),
-            "silence": _silence([own], began, ended),
-            "silence of others": _silence(others, began, ended),
-            "refused": dict(refused.pop(fleet)),
-            "refused of others": dict(sum(refused, Counter())),
-            "readiness": dict(readiness),
-        }
-        return effects
-
-    return watched
-
-
-def _silence(loads: list[Load], began: float, ended: float) -> float:
-    return round(max(load.ledger.longest_silence(began, ended) for load in loads), 2)
-
-
-async def _ask_whether_ready(scene: Scene, readiness: Counter[str]) -> None:
-    """Counts the statuses of /readyz, until it is cancelled."""
-    async with httpx.AsyncClient(timeout=3) as client:
-        while True:
-            for url in scene.urls:
-                readiness[str(await _status(client, f"{url}/readyz"))] += 1
-            await asyncio.sleep(ASK_SECONDS)
-
-
-async def _status(client: httpx.AsyncClient, url: str) -> int:
-    """0 without an answer."""
-    try:
-        return (await client.get(url)).status_code
-    except httpx.HTTPError:
-        return 0
 
 
 async def master_killed(scene: Scene) -> int:
@@ -184,6 +131,47 @@ async def list_away(scene: Scene) -> int:
     await asyncio.sleep(LIST_AWAY_SECONDS)
     await asyncio.to_thread(cluster.restart, master)
     return await _settled(scene, master, MIDDLE)
+
+
+async def replica_behind(scene: Scene) -> int:
+    """A replica hears nothing, its master is killed, and it is promoted late: bytes that it did not have."""
+    cluster, master = _cluster(scene), _master(scene, FIRST)
+    [replica] = await asyncio.to_thread(cluster.replicas, master)
+    replica.freeze()
+    await asyncio.to_thread(master.ask, "CLIENT", "KILL", "TYPE", "replica")
+    before = await offset(master)
+    await asyncio.sleep(BEHIND_SECONDS)
+    scene.notes["bytes behind"] = behind = await offset(master) - before
+    master.kill()
+    await asyncio.sleep(HELD_SECONDS)
+    replica.thaw()
+    await asyncio.to_thread(cluster.until, lambda: replica in cluster.masters() and replica.is_sound())
+    scene.went_back = (time.time(),) * 2
+    await asyncio.sleep(RECOVERY_SECONDS)
+    await asyncio.to_thread(cluster.restart, master)
+    return await _settled(scene, replica) * behind
+
+
+async def shard_frozen(scene: Scene) -> int:
+    """SIGSTOP of a master without a replica: leases of sessions on the others that ended meanwhile."""
+    master = _master(scene, FIRST)
+    master.freeze()
+    late = await asyncio.gather(*(_lateness(scene, load.fleet) for load in scene.loads[1:]))
+    scene.notes["leases late"] = round(max(late), 1)
+    master.thaw()
+    return await _settled(scene, master) * LEASED * len(late)
+
+
+async def _lateness(scene: Scene, fleet: str) -> float:
+    """How many seconds after their time the leases of new sessions end."""
+    ids = [f"leased-{number}" for number in range(LEASED)]
+    async with Client(scene.urls[0], fleet) as client:
+        for id_ in ids:
+            assert (await client.assign(id_, LEASE_SECONDS)).ok
+    due, owner = time.monotonic() + LEASE_SECONDS, await asyncio.to_thread(_cluster(scene).owner, fleet)
+    command = "HMGET", f"{{{fleet}}}:sessions", *ids
+    await asyncio.to_thread(until, lambda: not any(owner.ask(*command)))
+    return max(0, time.monotonic() - due)
 
 
 async def _promoted(scene: Scene, master: Node) -> Node:

@@ -51,7 +51,7 @@ async def replicas_behind(scene: Scene) -> int:
 
     scene.relays[0].rule = rule
     await asyncio.sleep(LAG_SECONDS)
-    behind = await _offset(scene.servers[0]) - max([await _offset(replica) for replica in scene.servers[1:]])
+    behind = await offset(scene.servers[0]) - max([await offset(replica) for replica in scene.servers[1:]])
     return behind if await _killed_while_behind(scene, authorizer, behind) else 0
 
 
@@ -72,7 +72,7 @@ async def replica_joined(scene: Scene) -> int:
     scene.relays[0].rule = rule
     await asyncio.to_thread(until, lambda: all(sentinel.replicas() == 2 for sentinel in scene.sentinels))
     await asyncio.sleep(JOINED_SECONDS)
-    behind = await _offset(scene.servers[0]) - await _offset(scene.servers[1])
+    behind = await offset(scene.servers[0]) - await offset(scene.servers[1])
     return behind if await _killed_while_behind(scene, authorizer, behind) else 0
 
 
@@ -111,7 +111,8 @@ async def _served_again(scene: Scene) -> float:
     return time.time()
 
 
-async def _offset(server: Server) -> int:
+async def offset(server: Server) -> int:
+    """Bytes that it has sent to replicas, or received as one."""
     return int(await ask(server, lambda redis: redis.info("replication")["master_repl_offset"]))
 
 

@@ -1,6 +1,7 @@
 """Faults after which acknowledged calls must be replayed, or must not: restart and failover, with and without a loss.
 
-Two dispatchers serve the load; the third is silent but for calls on sessions of a probe.
+Two dispatchers serve the load; the third is silent but for calls on sessions of a probe. Without a load, two of them
+share the calls of the last second that the store loses.
 """
 
 from __future__ import annotations
@@ -9,16 +10,17 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 from lab.faults.ledger import Session
-from lab.faults.load import DOCUMENT, FLEET
-from lab.faults.on_group import moved
+from lab.faults.load import DOCUMENT, FLEET, PAUSE_SECONDS, Load
+from lab.faults.on_group import moved, replicas_behind
 from lab.faults.on_store import ask, restart
 from lab.faults.power import FILE
 from lab.faults.scene import Scene
-from slta_loadgen.client import Client
+from slta_loadgen.client import Client, ServiceError
 from tests.sentinels import NAME, until
 
 SILENT = 2
@@ -30,6 +32,14 @@ SHORT_LEASE, LONG_LEASE = 5.0, 3600.0
 AFTER_SECONDS = 4.0
 OTHER = "other"
 """A fleet that is deleted and made anew."""
+ROOM = sum(of_class["capacity"] * of_class["pools"] for of_class in DOCUMENT["classes"])
+MADE = 20
+AT_ONCE = 100
+TRIED_AGAIN_SECONDS = 12.0
+"""Dispatchers try facts that do not fit for ten."""
+
+Lose = Callable[[Scene, Coroutine[Any, Any, None]], Awaitable[int]]
+"""Lets a store lose what calls have changed in it."""
 
 
 class Probe:
@@ -138,19 +148,102 @@ async def lost_and_overwritten(scene: Scene) -> int:
     probe = Probe(scene)
     ended = await probe.place(PROBED)
     await asyncio.sleep(SILENT_SECONDS)
+
+    async def last_second() -> None:
+        await probe.place(PROBED)
+        await probe.complete(ended, SILENT)
+        await asyncio.sleep(LOST_SECONDS / 2)
+        scene.dispatchers[SILENT].signal(signal.SIGSTOP)
+        await asyncio.sleep(LOST_SECONDS / 2)
+
+    lost = await cut(scene, last_second())
     size = (server.folder / FILE).stat().st_size
-    await probe.place(PROBED)
-    await probe.complete(ended, SILENT)
-    await asyncio.sleep(LOST_SECONDS / 2)
-    scene.dispatchers[SILENT].signal(signal.SIGSTOP)
-    await asyncio.sleep(LOST_SECONDS / 2)
-    broke = time.time()
-    server.kill()
-    lost: int = (server.folder / FILE).stat().st_size - size
-    os.truncate(server.folder / FILE, size)
-    await asyncio.to_thread(server.start)
-    scene.went_back = broke, time.time()
     await asyncio.to_thread(until, lambda: (server.folder / FILE).stat().st_size > size + 2 * lost)
     scene.dispatchers[SILENT].signal(signal.SIGCONT)
     await asyncio.sleep(AFTER_SECONDS)
     return lost
+
+
+async def cut(scene: Scene, last: Coroutine[Any, Any, None]) -> int:
+    """Lose what the store writes during `last`, unless its disk has it: bytes."""
+    [server] = scene.servers
+    file = server.folder / FILE
+    size = file.stat().st_size
+    await last
+    broke = time.time()
+    server.kill()
+    lost = file.stat().st_size - size
+    if scene.mode == "async":
+        os.truncate(file, size)
+    await asyncio.to_thread(server.start)
+    scene.went_back = broke, time.time()
+    return lost
+
+
+async def behind(scene: Scene, last: Coroutine[Any, Any, None]) -> int:
+    """Lose what the master does during `last` and no replica has: bytes."""
+    async with asyncio.TaskGroup() as tasks:
+        last_calls = tasks.create_task(last)
+        knocking = tasks.create_task(_knock(scene.load))
+        lost = await replicas_behind(scene)
+        await last_calls
+        knocking.cancel()
+    return lost
+
+
+async def _knock(load: Load) -> None:
+    """Ask for the first session again and again, as replies tell when the store is served again."""
+    first = next(iter(load.ledger.sessions.values()))
+    while True:
+        await load.assign(first)
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def full(scene: Scene, lose: Lose) -> int:
+    """A fleet is full; one dispatcher ends sessions, another fills their places, and the store loses both: bytes."""
+    sessions = await _place(scene, "old", ROOM)
+
+    async def swap() -> None:
+        await asyncio.gather(*(scene.load.complete(session, 1) for session in sessions[1 : PROBED + 1]))
+        await _place(scene, "new", PROBED, [0])
+
+    lost = await lose(scene, swap())
+    await asyncio.sleep(TRIED_AGAIN_SECONDS)
+    return lost
+
+
+async def pools_made(scene: Scene, lose: Lose) -> int:
+    """Pools are made, sessions are placed on them, and the store loses both: bytes."""
+    await _place(scene, "old", 1)
+    pools = [{"pool_id": f"made-{number}", "pool_class": "small"} for number in range(MADE)]
+
+    async def scale() -> None:
+        await _make(scene, pools)
+        await _place(scene, "new", 2 * PROBED)
+
+    lost = await lose(scene, scale())
+    await asyncio.sleep(TRIED_AGAIN_SECONDS)
+    async with Client(scene.urls[0], FLEET) as client:
+        scene.notes["pools missing"] = len(
+            {pool["pool_id"] for pool in pools} - {p["pool_id"] for p in await client.pools()}
+        )
+    return lost
+
+
+async def _make(scene: Scene, pools: Sequence[Mapping[str, str]]) -> None:
+    async with Client(scene.urls[0], FLEET) as client:
+        while True:
+            with suppress(ServiceError):
+                await client.call("POST", "pools", body={"pools": pools})
+                return
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _place(scene: Scene, name: str, count: int, by: Sequence[int] = (0, 1)) -> Sequence[Session]:
+    """New sessions, through these dispatchers in turn."""
+    load = scene.load
+    placed = [load.ledger.open(f"{name}-{number}") for number in range(count)]
+    for start in range(0, count, AT_ONCE):
+        part = enumerate(placed[start : start + AT_ONCE])
+        await asyncio.gather(*(load.assign(session, by[number % len(by)]) for number, session in part))
+    return placed

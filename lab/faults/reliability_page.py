@@ -19,7 +19,7 @@ STATEMENT = (
 )
 CLUSTERS = (
     *("fault", "mode", "runs", "silence before s", "silence s", "silence of others s"),
-    *("refused of others", "not ready"),
+    *("refused of others", "not ready", "leases late s"),
 )
 Key = Callable[[Record], tuple[str, ...]]
 
@@ -101,6 +101,7 @@ def clusters(records: Sequence[Record]) -> str:
             *(f"{_most(notes, name):.1f}" for name in ("silence before", "silence", "silence of others")),
             _number(sum(sum(note["refused of others"].values()) for note in notes)),
             _not_ready(notes),
+            _late(notes),
         )
         for (fault, mode), runs in _groups(on_clusters, _fault_and_mode)
         for notes in [[run["notes"] for run in runs]]
@@ -112,6 +113,12 @@ def _not_ready(notes: Sequence[Mapping[str, Any]]) -> str:
     """How often /readyz was not 200, of how many questions."""
     asked = sum(sum(note["readiness"].values()) for note in notes)
     return f"{asked - sum(note['readiness'].get('200', 0) for note in notes):,} of {asked:,}"
+
+
+def _late(notes: Sequence[Mapping[str, Any]]) -> str:
+    """The longest time by which a lease ended late, where that was looked at."""
+    late = [note["leases late"] for note in notes if "leases late" in note]
+    return f"{max(late):.1f}" if late else "–"
 
 
 def provenance(records: Sequence[Record]) -> str:

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from lab.faults import independent_audit
+from lab.faults.fault import Fault
 from lab.faults.ledger import Verdict, judge
 from lab.faults.load import Load, Plan
 from lab.faults.noticed import noticed
 from lab.faults.scene import Scene
 from lab.faults.starting import scene
-from lab.faults.table import FAULTS, Fault
+from lab.faults.table import FAULTS
 from tests.servers import INSTALLED
 
 BEFORE_SECONDS = 3.0

@@ -130,6 +130,8 @@ class Shape:
     embedded: bool = False
     cluster: bool = False
     """Three masters with so many replicas each."""
+    options: Sequence[str] = ()
+    """What the nodes of a cluster are told besides."""
     watched: Callable[[Path], Sequence[str]] = lambda _: ()
     """A server's folder → words before its command."""
 
@@ -142,6 +144,7 @@ FRONTED = Shape(dispatchers=1, fronted=True)
 EMBEDDED = Shape(dispatchers=1, embedded=True)
 CLUSTER = Shape(replicas=1, cluster=True)
 CLUSTER_BEHIND_RELAYS = Shape(replicas=1, cluster=True, relayed=True)
+PATIENT_CLUSTER = Shape(replicas=1, cluster=True, options=("--cluster-node-timeout", "5000"))
 MASTERS_ALONE = Shape(cluster=True)
 SILENT_THIRD = Shape(dispatchers=3)
 SILENT_BEHIND_SENTINELS = Shape(dispatchers=3, replicas=2, relayed=True, sentinels=True)

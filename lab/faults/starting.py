@@ -56,7 +56,7 @@ async def _start_servers(made: Scene, shape: Shape) -> None:
 
 
 async def _start_cluster(made: Scene, shape: Shape) -> None:
-    made.cluster = Cluster(made.folder, made.binary, OPTIONS[made.mode])
+    made.cluster = Cluster(made.folder, made.binary, (*OPTIONS[made.mode], *shape.options))
     made.stack.callback(made.cluster.stop)
     for number in range(MASTERS * (1 + shape.replicas)):
         if shape.relayed:

@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
 
-from lab.faults import on_cluster, on_dispatchers, on_group, on_replay, on_store, on_the_way, power
-from lab.faults.on_cluster import observed
+from lab.faults import on_dispatchers, on_group, on_replay, on_store, on_the_way, power
+from lab.faults.cluster_table import CLUSTER_FAULTS
+from lab.faults.fault import ALL, ASYNC, SEVERAL, Fault
 from lab.faults.scene import (
-    CLUSTER,
-    CLUSTER_BEHIND_RELAYS,
     EMBEDDED,
     FRONTED,
-    MASTERS_ALONE,
     ONE_REPLICA,
     RELAYED,
     SENTINEL,
     SILENT_BEHIND_SENTINELS,
     SILENT_THIRD,
-    SINGLE,
-    Scene,
     Shape,
 )
-
-ASYNC = ("async",)
-ALL = ("async", "replicated", "fsync")
-ONE_STORE = ("async", "fsync")
-SEVERAL = ("async", "replicated")
-ALL_SERVERS = frozenset({"embedded", "valkey-server", "redis-server"})
-EMBEDDED_SERVER = frozenset({"embedded"})
-
-
-@dataclass(frozen=True)
-class Fault:
-    """`plant` returns how often its effect was seen, in `effects`; a run without any is void.
-
-    Losses are stated by what `fails`.
-
-    `is_under_load` is false where the fault makes its calls itself, one at a time.
-    """
-
-    title: str
-    plant: Callable[[Scene], Awaitable[int]]
-    effects: str
-    shape: Shape = SINGLE
-    modes: tuple[str, ...] = ONE_STORE
-    fails: str = "a process or a connection"
-    is_under_load: bool = True
-    servers: frozenset[str] = ALL_SERVERS
-    """Names of the servers that it can be planted in."""
-
 
 FAULTS: Mapping[str, Fault] = {
     "store-killed": Fault("the store is killed (-9) 4 times", on_store.killed, "restarts"),
@@ -127,6 +95,38 @@ FAULTS: Mapping[str, Fault] = {
         ASYNC,
         "the end of the store's file",
     ),
+    "full-cut": Fault(
+        "a full fleet's store loses the second in which one dispatcher ended sessions and another filled their places",
+        partial(on_replay.full, lose=on_replay.cut),
+        "bytes lost",
+        fails="the end of the store's file",
+        is_under_load=False,
+    ),
+    "full-behind": Fault(
+        "… at a failover to a replica that had not heard of it",
+        partial(on_replay.full, lose=on_replay.behind),
+        "bytes that no replica had",
+        SENTINEL,
+        SEVERAL,
+        "the master, replicas behind",
+        is_under_load=False,
+    ),
+    "pools-cut": Fault(
+        "a store loses the second in which pools were made and sessions placed on them",
+        partial(on_replay.pools_made, lose=on_replay.cut),
+        "bytes lost",
+        fails="the end of the store's file",
+        is_under_load=False,
+    ),
+    "pools-behind": Fault(
+        "… at a failover to a replica that had not heard of it",
+        partial(on_replay.pools_made, lose=on_replay.behind),
+        "bytes that no replica had",
+        SENTINEL,
+        SEVERAL,
+        "the master, replicas behind",
+        is_under_load=False,
+    ),
     "failover-silent": Fault(
         "SENTINEL FAILOVER; a dispatcher was silent for 15 s",
         on_replay.nothing_lost_by_failover,
@@ -167,69 +167,5 @@ FAULTS: Mapping[str, Fault] = {
         SEVERAL,
         "the network",
     ),
-    "cluster-master-killed": Fault(
-        "one of three masters of a cluster is killed (-9)",
-        observed(on_cluster.master_killed),
-        "failovers",
-        CLUSTER,
-        SEVERAL,
-        "a master of a cluster",
-    ),
-    "cluster-master-frozen": Fault(
-        "one of three masters stands still until its replica is promoted, and 6 s more",
-        observed(on_cluster.master_frozen),
-        "failovers",
-        CLUSTER,
-        SEVERAL,
-        "a master of a cluster",
-    ),
-    "cluster-partition": Fault(
-        "one of three masters hears no other node for 8 s after its replica is promoted",
-        observed(on_cluster.partitioned),
-        "failovers",
-        CLUSTER_BEHIND_RELAYS,
-        SEVERAL,
-        "the network of a cluster",
-    ),
-    "slot-moved": Fault(
-        "the slot of a fleet moves atomically 20 times",
-        observed(on_cluster.slot_moved),
-        "moves",
-        CLUSTER,
-        SEVERAL,
-        "nothing: a slot moves",
-        servers=EMBEDDED_SERVER,
-    ),
-    "slot-half-moved": Fault(
-        "the slot of a fleet moves key by key, 0.1 s apart",
-        observed(on_cluster.slot_half_moved),
-        "steps",
-        CLUSTER,
-        SEVERAL,
-        "nothing: a slot moves",
-    ),
-    "master-added": Fault(
-        "a master joins a cluster and gets the slot of a fleet",
-        observed(on_cluster.master_added),
-        "masters",
-        CLUSTER,
-        ASYNC,
-        "nothing: a slot moves",
-    ),
-    "list-away": Fault(
-        "the master that has the list of fleets, and no replica, is away for 10 s",
-        observed(on_cluster.list_away, on_cluster.MIDDLE),
-        "restarts",
-        MASTERS_ALONE,
-        ASYNC,
-        "a master of a cluster",
-    ),
-    "library-missing": Fault(
-        "FUNCTION FLUSH on one master of a cluster 20 times",
-        observed(on_store.functions_flushed),
-        "times loaded again",
-        CLUSTER,
-        ASYNC,
-        "a master of a cluster",
-    ),
+    **CLUSTER_FAULTS,
 }
