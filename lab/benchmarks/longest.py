@@ -74,7 +74,7 @@ def one_round(fleet: LuaFleet, size: Size) -> Iterator[Measured]:
     added = [f"new{k}" for k in range(POOLS_PER_CALL)]
     yield (
         "POST of 1,000 pools",
-        fleet.timed("add_pools", "", *(word for pool in added for word in (pool, "c0", "", ""))),
+        fleet.timed("add_pools", "", "", *(word for pool in added for word in (pool, "c0", "", ""))),
     )
     for pool in added:
         fleet.run("remove_pool", "", pool)

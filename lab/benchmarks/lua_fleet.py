@@ -48,7 +48,10 @@ class LuaFleet:
         self.run("put", "", "", *put_arguments(spec, "{}", None))
         for start in range(0, len(pools), POOLS_PER_CALL):
             self.run(
-                "add_pools", "", *(word for pair in pools[start : start + POOLS_PER_CALL] for word in (*pair, "", ""))
+                "add_pools",
+                "",
+                "",
+                *(word for pair in pools[start : start + POOLS_PER_CALL] for word in (*pair, "", "")),
             )
 
     def run(self, function: str, *arguments: Argument) -> list[Any]:

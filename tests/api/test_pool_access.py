@@ -79,9 +79,15 @@ class Open:
     def __init__(self, store: Store, new_client: NewClient, admin: Api, fleet: str) -> None:
         self._parts = store, new_client, admin, fleet
 
-    def __call__(self, *scopes: Scope, pools: Sequence[str] = PATTERNS) -> Bound:
+    def __call__(
+        self,
+        *scopes: Scope,
+        pools: Sequence[str] = PATTERNS,
+        classes: Sequence[str] = ("small",),
+        most_pools: int | None = 4,
+    ) -> Bound:
         store, new_client, admin, fleet = self._parts
-        key, entry = generate_key(scopes, pools=pools)
+        key, entry = generate_key(scopes, (), pools, classes, most_pools)
         return Bound(new_client(store, key=key, access=Access({entry.id: entry})), admin, fleet)
 
 
@@ -101,6 +107,38 @@ async def test_a_pool_of_others_is_refused_and_nothing_changes(opened: Open, met
 @pytest.mark.parametrize(("method", "path"), CALLS)
 async def test_a_pool_of_its_own_is_not_refused(opened: Open, method: str, path: str) -> None:
     assert (await opened("pool").call(method, path, OWN)).is_success
+
+
+POST, PUT = CREATIONS = ("POST", "/pools"), ("PUT", "/pools/{pool_id}")
+"""Of the first small-9 and another, of the second one, beside the two that the fleet has."""
+
+
+@pytest.mark.parametrize(("method", "path"), [call for call in CALLS if call not in CREATIONS])
+async def test_a_key_without_classes_creates_no_pool_and_does_all_else(opened: Open, method: str, path: str) -> None:
+    bound = opened("pool", classes=(), most_pools=None)
+    for creation in CREATIONS:
+        assert refusal(await bound.call(*creation, OWN)) == (403, "pool_quota")
+    assert (await bound.call(method, path, OWN)).is_success
+
+
+@pytest.mark.parametrize(
+    ("call", "classes", "most"), [(POST, "small", 3), (PUT, "small", 2), (POST, "large", 9), (PUT, "large", 9)]
+)
+async def test_pools_of_other_classes_or_beyond_the_number_of_the_key_are_not_created(
+    opened: Open, call: tuple[str, str], classes: str, most: int
+) -> None:
+    bound = opened("pool", classes=[classes], most_pools=most)
+    before = await bound.pools_and_events()
+    assert refusal(await bound.call(*call, "small-8")) == (403, "pool_quota")
+    assert await bound.pools_and_events() == before
+
+
+async def test_of_pools_created_at_once_as_many_come_as_the_key_may_have(opened: Open) -> None:
+    bound = opened("pool", pools=("*-9", "small-*"), most_pools=4)
+    answers = await asyncio.gather(*(bound.call(*PUT, f"small-{number}") for number in range(3, 9)))
+    assert sorted(answer.status_code for answer in answers) == [201] * 2 + [403] * 4
+    assert refusal(await bound.call(*PUT, "large-9")) == (403, "pool_quota")
+    assert (await bound.call(*PUT, OWN)).is_success, "one that exists"
 
 
 async def test_a_pool_of_others_looks_the_same_whether_it_exists_or_not(opened: Open) -> None:

@@ -48,11 +48,12 @@ def test_it_does_not_overwrite_a_file_that_is_no_key_file(tmp_path: Path) -> Non
 def test_a_key_for_some_pools_has_them_in_its_entry(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     arguments = ["--scope", "pool", "--pool", "small-*", "--pool", "srv-1", "--file", str(path)]
+    arguments += ["--class", "small", "--most-pools", "8"]
     key = CliRunner().invoke(app, ["new", *arguments]).stdout.strip()
     assert yaml.safe_load(path.read_text())["keys"][0]["pools"] == ["small-*", "srv-1"]
     caller = Access.load(path).identify(f"Bearer {key}")
     assert caller is not None
-    assert caller.pools == {"small-*", "srv-1"}
+    assert (caller.pools, caller.classes, caller.most_pools) == ({"small-*", "srv-1"}, {"small"}, 8)
 
 
 @pytest.mark.parametrize(

@@ -187,16 +187,24 @@ PYTHON = {
     "one allowed pool allows the others": python(
         "api/http/pool_access", "not all(map(", "not any(map(", "api/pool_access"
     ),
+    "a key of some pools makes any number of them": lua(
+        "pools", "not pool_patterns.allow(fleet, quota or '', #new)", "false", "api/pool_access"
+    ),
+    "a key of some pools makes them in any class": python(
+        "api/http/pool_access", "<= (principal.classes or set())", "and False", "api/pool_access"
+    ),
     "a report takes a session from any pool": lua(
-        "reports", "not session or is_of(patterns, session.pool_id)", "true", "api/pool_access"
+        "reports", "not session or pool_patterns.match(patterns, session.pool_id)", "true", "api/pool_access"
     ),
     "a report names any pool": lua(
-        "reports", "  if not is_of(patterns, pool_id) then\n", "  if false then\n", "api/pool_access"
+        "reports", "  if not pool_patterns.match(patterns, pool_id) then\n", "  if false then\n", "api/pool_access"
     ),
-    "a dot of a pattern stands for any character": lua("reports", "piece, at, true)", "piece, at)", "api/pool_access"),
-    "the ends of a pattern may overlap": lua("reports", "at <= stop + 1 and ", "", "api/pool_access"),
+    "a dot of a pattern stands for any character": lua(
+        "pool_patterns", "piece, at, true)", "piece, at)", "api/pool_access"
+    ),
+    "the ends of a pattern may overlap": lua("pool_patterns", "at <= stop + 1 and ", "", "api/pool_access"),
     "a pattern needs only one of its pieces": lua(
-        "reports", "(found or nowhere) + 1", "(found or 0) + 1", "api/pool_access"
+        "pool_patterns", "(found or nowhere) + 1", "(found or 0) + 1", "api/pool_access"
     ),
     "a bulk report is made for any key": python(
         "api/http/pool_access", 'if kind == "report" else option', "if False else option", "api/pool_access"

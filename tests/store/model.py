@@ -439,7 +439,7 @@ class World:
         taken = {p.bit for p in self.pools if p.pool_class == i}
         bit = next(k for k in range(len(taken) + 1) if k not in taken)
         pool = Pool(f"p{self.serial}", i, bit)
-        assert self.change("add_pools", pool.pool_id, self.names[i], "", "") == ["CREATED", 1, pool.pool_id]
+        assert self.change("add_pools", "", pool.pool_id, self.names[i], "", "") == ["CREATED", 1, pool.pool_id]
         self._take_place(pool)
 
     def _take_place(self, pool: Pool) -> None:

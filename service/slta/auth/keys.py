@@ -51,16 +51,20 @@ class KeyEntry(BaseModel):
     scopes: Annotated[frozenset[Scope], Field(min_length=1)]
     fleets: Annotated[frozenset[Name], Field(min_length=1)] | None = None
     pools: Annotated[frozenset[PoolPattern], Field(min_length=1)] | None = None
+    classes: Annotated[frozenset[Name], Field(min_length=1)] | None = None
+    most_pools: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
 
     @model_validator(mode="after")
     def _restricts_the_scope_pool(self) -> Self:
         if self.pools and ("pool" not in self.scopes or "admin" in self.scopes):
             raise PydanticCustomError("pools", "pools: restrict the scope pool only: have it, and not admin")
+        if bool(self.classes) != bool(self.most_pools) or (self.classes and not self.pools):
+            raise PydanticCustomError("classes", "classes, most_pools: both or neither, and only beside pools")
         return self
 
 
 class KeyFile(BaseModel):
-    """The key file, YAML or JSON: `keys: [{id, sha256, scopes, fleets?, pools?}, …]`."""
+    """The key file, YAML or JSON: `keys: [{id, sha256, scopes, fleets?, pools?, classes?, most_pools?}, …]`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -69,12 +73,17 @@ class KeyFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Authenticated caller: key id, scopes, fleets (None for all), and pools of the scope `pool` (None for all)."""
+    """Authenticated caller: key id, scopes, fleets (None for all), and pools of the scope `pool` (None for all).
+
+    A key of some pools creates them in `classes` only, and none if it would then have more than `most_pools`.
+    """
 
     key_id: str
     scopes: frozenset[Scope]
     fleets: frozenset[str] | None = None
     pools: frozenset[str] | None = None
+    classes: frozenset[str] | None = None
+    most_pools: int | None = None
 
     def may(self, scopes: Collection[Scope]) -> bool:
         """Whether the key has one of the scopes."""
@@ -158,7 +167,9 @@ class Access:
     def _principal_of(self, key: KeyEntry) -> Principal:
         known = self._principals.get(key.id)
         if known is None:
-            known = self._principals[key.id] = Principal(key.id, key.scopes, key.fleets, key.pools)
+            known = self._principals[key.id] = Principal(
+                key.id, key.scopes, key.fleets, key.pools, key.classes, key.most_pools
+            )
         return known
 
 
@@ -179,7 +190,11 @@ def read_keys(path: Path) -> dict[str, KeyEntry]:
 
 
 def generate_key(
-    scopes: Collection[Scope], fleets: Collection[str] = (), pools: Collection[str] = ()
+    scopes: Collection[Scope],
+    fleets: Collection[str] = (),
+    pools: Collection[str] = (),
+    classes: Collection[str] = (),
+    most_pools: int | None = None,
 ) -> tuple[str, KeyEntry]:
     """Generate a key, to be shown once, and its entry for the key file. ValidationError for an invalid restriction."""
     key_id, secret = f"slta-{secrets.token_hex(4)}", secrets.token_urlsafe(32)
@@ -190,5 +205,7 @@ def generate_key(
         scopes=frozenset(scopes),
         fleets=frozenset(fleets) or None,
         pools=frozenset(pools) or None,
+        classes=frozenset(classes) or None,
+        most_pools=most_pools,
     )
     return f"{key_id}.{secret}", entry

@@ -33,6 +33,12 @@ def new(
         list[str] | None,
         typer.Option(help="Restrict the scope pool to these pools, repeatable; * stands for any characters."),
     ] = None,
+    class_: Annotated[
+        list[str] | None, typer.Option("--class", help="With --pool: a class in which it may create pools, repeatable.")
+    ] = None,
+    most_pools: Annotated[
+        int | None, typer.Option(help="With --class: the key creates no pool if it would then have more than these.")
+    ] = None,
     file: Annotated[Path | None, typer.Option(help="Key file to add the entry to; default: print it.")] = None,
 ) -> None:
     """Generate a key and print it once; the key file has only its hash. Running dispatchers reload their key file."""
@@ -41,7 +47,7 @@ def new(
     if unknown:
         raise typer.BadParameter(f"unknown scope {', '.join(unknown)}; scopes are {', '.join(SCOPES)}")
     try:
-        text, entry = generate_key(scopes, fleet or (), pool or ())
+        text, entry = generate_key(scopes, fleet or (), pool or (), class_ or (), most_pools)
     except ValidationError as error:
         raise typer.BadParameter(explain(error.errors(include_input=False))) from None
     if file is None:

@@ -71,6 +71,10 @@ class PoolNotAllowedError(DispatchError, code="pool_not_allowed", status=403):
     """The key's scope `pool` is restricted to other pools; nothing was changed. See `pools` in its key file entry."""
 
 
+class PoolQuotaError(DispatchError, code="pool_quota", status=403):
+    """The key creates pools in its `classes` only, up to `most_pools`, none without both; see its key file entry."""
+
+
 class ChangeTooLargeError(DispatchError, code="change_too_large", status=422, facts=("size",)):
     """One call changes at most 1,000 pools, 50,000 sessions and 5,000 levels; see `size`. Nothing was changed."""
 

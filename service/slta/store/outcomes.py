@@ -25,6 +25,7 @@ REFUSALS: dict[str, type[errors.DispatchError]] = {
     "UNKNOWN_CLASS": errors.UnknownClassError,
     "IN_OTHER_CLASS": errors.PoolInOtherClassError,
     "LIMIT": errors.PoolLimitError,
+    "QUOTA": errors.PoolQuotaError,
     "NOT_EMPTY": errors.PoolNotEmptyError,
     "IN_USE": errors.FleetInUseError,
     "CLASS_IN_USE": errors.ClassInUseError,

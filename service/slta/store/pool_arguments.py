@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from slta.models import MICROSECONDS, UNCHANGED, Drain, PoolsAdded, PoolSpec, Unchanged
 from slta.store.failover.facts import PoolFact
@@ -21,6 +21,11 @@ def attribute_word(attribute: str | Mapping[str, str] | Unchanged | None) -> str
 def words_of(pool: PoolSpec) -> tuple[str, ...]:
     """Arguments of a pool, as `lua/attributes.lua` takes them."""
     return pool.pool_id, pool.pool_class, attribute_word(pool.address), attribute_word(pool.labels)
+
+
+def quota_word(patterns: Collection[str] | None, most: int | None) -> str:
+    """Argument of `lua/pool_patterns.lua`: at most `most` pools of these patterns, '' if `patterns` is None."""
+    return "" if patterns is None else f"{most} {','.join(sorted(patterns))}"
 
 
 def deadline_word(drain: Drain | None) -> str:

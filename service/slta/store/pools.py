@@ -79,17 +79,20 @@ class Pools:
             yield page.pools
             cursor = page.next_cursor
 
-    async def add(self, fleet: str, pools: Sequence[PoolSpec], author: Author | None = None) -> PoolsAdded:
+    async def add(
+        self, fleet: str, pools: Sequence[PoolSpec], author: Author | None = None, quota: str = ""
+    ) -> PoolsAdded:
         """Create missing pools and set attributes, atomically per `POOLS_PER_CALL`.
 
         A call whose reply was lost is repeated; pools that it had created are `unchanged` then.
-        UnknownClassError, PoolInOtherClassError, PoolLimitError.
+        `quota`, a `quota_word`, limits how many the author may have: PoolQuotaError. UnknownClassError,
+        PoolInOtherClassError, PoolLimitError.
         """
         total = PoolsAdded(created=[], changed=[], unchanged=[])
         for start in range(0, len(pools), POOLS_PER_CALL):
             part = pools[start : start + POOLS_PER_CALL]
             words = [word for pool in part for word in words_of(pool)]
-            reply, stamp, is_repeated = await self._add(fleet, author, words)
+            reply, stamp, is_repeated = await self._add(fleet, author, [quota, *words])
             added = pool_replies.pools_added([pool.pool_id for pool in part], reply)
             self._log.record_facts(fleet, stamp, facts_of(part, added, is_repeated=is_repeated))
             total.created.extend(added.created)
@@ -113,15 +116,17 @@ class Pools:
                     raise (errors.OutcomeUnknownError() if may_have_run else error) from error.__cause__
             await asyncio.sleep(RETRY_PAUSE_SECONDS)
 
-    async def move(self, fleet: str, pool: PoolSpec, author: Author | None = None) -> tuple[Pool, bool]:
+    async def move(
+        self, fleet: str, pool: PoolSpec, author: Author | None = None, quota: str = ""
+    ) -> tuple[Pool, bool]:
         """Create a pool, or set attributes of one and move it to another class if it is empty. PoolNotEmptyError.
 
-        Also returns whether it is new.
+        Also returns whether it is new; `quota` as in `add`.
         """
         try:
             return await self._change(fleet, author, "move_pool", *words_of(pool)), False
         except errors.UnknownPoolError:
-            added = await self.add(fleet, [pool], author)
+            added = await self.add(fleet, [pool], author, quota)
             return await self.get(fleet, pool.pool_id), bool(added.created)
 
     async def remove(self, fleet: str, pool_id: str, author: Author | None = None) -> None:

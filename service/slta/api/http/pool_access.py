@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from slta.auth.keys import Principal
-from slta.models import PoolPage
-from slta.models.errors import PoolNotAllowedError
+from slta.models import PoolPage, PoolSpec
+from slta.models.errors import PoolNotAllowedError, PoolQuotaError
 from slta.store import OperationRequest
+from slta.store.pool_arguments import quota_word
 from slta.store.sessions import restriction
 
 
@@ -19,6 +20,13 @@ def require_pools(principal: Principal, pool_ids: Collection[str] | None) -> Non
     """
     if principal.pools is not None and (pool_ids is None or not all(map(principal.may_use_pool, pool_ids))):
         raise PoolNotAllowedError
+
+
+def quota_of(principal: Principal, pools: Iterable[PoolSpec]) -> str:
+    """The quota with which the store may create these pools. PoolQuotaError for a class that is not the key's."""
+    if principal.pools is not None and not {pool.pool_class for pool in pools} <= (principal.classes or set()):
+        raise PoolQuotaError
+    return quota_word(principal.pools, principal.most_pools)
 
 
 def restrict_reports(principal: Principal, requests: Sequence[OperationRequest]) -> Sequence[OperationRequest]:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from slta.api.http.api_route import ApiRoute
 from slta.api.http.dependencies import TheAuthor, ThePrincipal, TheStore
-from slta.api.http.pool_access import readable, require_pools
+from slta.api.http.pool_access import quota_of, readable, require_pools
 from slta.api.http.problems import HttpError
 from slta.api.http.route_options import BATCH_BODY, SMALL_PARTS, allow
 from slta.api.http.worker import in_worker
@@ -62,7 +62,13 @@ async def list_pools(
     "pool",
     body_bytes=BATCH_BODY,
     body_parts=(6 + MAX_LABELS) * MAX_POOLS,
-    refuses=(errors.UnknownClassError, errors.PoolInOtherClassError, errors.PoolLimitError, errors.PoolNotAllowedError),
+    refuses=(
+        errors.UnknownClassError,
+        errors.PoolInOtherClassError,
+        errors.PoolLimitError,
+        errors.PoolNotAllowedError,
+        errors.PoolQuotaError,
+    ),
 )
 async def add_pools(
     fleet: FleetName, body: PoolsBody, store: TheStore, author: TheAuthor, principal: ThePrincipal
@@ -73,7 +79,7 @@ async def add_pools(
         raise HttpError(422, "invalid_request", "pools: duplicate pool_id")
     require_pools(principal, ids)
     pools = [entry.spec(entry.pool_id) for entry in body.pools]
-    return json_response(await store.pools.add(fleet, pools, author))
+    return json_response(await store.pools.add(fleet, pools, author, quota_of(principal, pools)))
 
 
 @router.post("/status", responses={200: {"model": PoolsChanged}})
@@ -102,12 +108,15 @@ async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Respon
 @allow(
     "pool",
     body_parts=2 * MAX_LABEL_BYTES,
-    refuses=(errors.UnknownClassError, errors.PoolNotEmptyError, errors.PoolLimitError),
+    refuses=(errors.UnknownClassError, errors.PoolNotEmptyError, errors.PoolLimitError, errors.PoolQuotaError),
 )
-async def put_pool(fleet: FleetName, pool_id: PoolId, body: PoolBody, store: TheStore, author: TheAuthor) -> Response:
+async def put_pool(
+    fleet: FleetName, pool_id: PoolId, body: PoolBody, store: TheStore, author: TheAuthor, principal: ThePrincipal
+) -> Response:
     """Create a pool (201), or set its attributes and move an empty one to another class (200)."""
-    pool, created = await store.pools.move(fleet, body.spec(pool_id), author)
-    return json_response(pool, 201 if created else 200)
+    pool = body.spec(pool_id)
+    moved, created = await store.pools.move(fleet, pool, author, quota_of(principal, [pool]))
+    return json_response(moved, 201 if created else 200)
 
 
 @router.delete("/{pool_id}", status_code=204)

@@ -181,12 +181,12 @@ function events.note(fleet, action, found, count)
   events.store(fleet, event)
 end
 
--- Wraps add(fleet, pools as from `pools.parse_new`) -> reply to record an event -> reply, the event's text. Changed
--- attributes of present pools are not recorded.
+-- Wraps add(fleet, pools as from `pools.parse_new`, quota) -> reply to record an event -> reply, the event's text.
+-- Changed attributes of present pools are not recorded.
 function events.adding_pools(add)
-  return function(fleet, author, ...)
+  return function(fleet, author, quota, ...)
     local given = pools.parse_new({ ... })
-    local event, reply = events.begin('add_pools', fleet, fleet.clock, author), add(fleet, given)
+    local event, reply = events.begin('add_pools', fleet, fleet.clock, author), add(fleet, given, quota)
     local created = reply[1] == 'CREATED' and reply[2] or 0
     if created > 0 then
       event.pools, event.after = created, { pool_class = events.common(given, 'class'), status = 'active' }

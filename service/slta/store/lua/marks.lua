@@ -89,10 +89,10 @@ function marks.changing_pool(change, removes)
   end
 end
 
--- Wraps add(fleet, pools as from `pools.parse_new`).
+-- Wraps add(fleet, pools as from `pools.parse_new`, quota).
 function marks.adding_pools(add)
-  return function(fleet, given)
-    local reply, ids = add(fleet, given), {}
+  return function(fleet, given, quota)
+    local reply, ids = add(fleet, given, quota), {}
     for at, pool in ipairs(reply[1] == 'CREATED' and given or {}) do
       ids[at] = pool.pool_id
     end

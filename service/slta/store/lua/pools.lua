@@ -145,13 +145,15 @@ end
 
 -- given: pools as from `parse_new`, one that is replayed perhaps with a lease, as `leased_pools.begin` takes it
 --   -> {CREATED, number of new pools, their ids, ids of pools with changed attributes} | {UNKNOWN_CLASS, name}
---    | {IN_OTHER_CLASS, pool_id} | {LIMIT}. All or nothing. O(pools given).
-function pools.add(fleet, given)
+--    | {IN_OTHER_CLASS, pool_id} | {LIMIT} | {QUOTA}. All or nothing. O(pools given), with a `quota` O(pools).
+function pools.add(fleet, given, quota)
   local new, changed, refusal = new_and_changed(fleet, given)
   if not new then
     return refusal
   elseif redis.call('HLEN', keys.of_fleet(fleet, 'pools')) + #new > constants.MAX_POOLS then
     return { 'LIMIT' }
+  elseif #new > 0 and not pool_patterns.allow(fleet, quota or '', #new) then
+    return { 'QUOTA' }
   end
   -- writes
   if #new > 0 then

@@ -121,37 +121,13 @@ local function add_difference(fleet, draw, pool)
   end
 end
 
--- Whether the pool is one of the pattern, in which a * stands for any characters. The pieces between are sought from
--- left to right, each only once: O(#pattern * #pool_id), however many there are.
-local function is_like(pattern, pool_id)
-  local first, middle, last = string.match(pattern, '^([^*]*)%*(.-)([^*]*)$')
-  if not first then
-    return pattern == pool_id
-  end
-  local at, stop, nowhere = #first + 1, #pool_id - #last, #pool_id + 1
-  for piece in string.gmatch(middle, '[^*]+') do
-    local _, found = string.find(pool_id, piece, at, true)
-    at = (found or nowhere) + 1
-  end
-  return at <= stop + 1 and string.sub(pool_id, 1, #first) == first and string.sub(pool_id, stop + 1) == last
-end
-
--- Whether one of the patterns, separated by commas, is of the pool.
-local function is_of(patterns, pool_id)
-  for pattern in string.gmatch(patterns, '[^,]+') do
-    if is_like(pattern, pool_id) then
-      return true
-    end
-  end
-end
-
 -- Whether a report may name the pool, and take the session from the pool that it is on.
 local function is_allowed(fleet, id, pool_id, patterns)
-  if not is_of(patterns, pool_id) then
+  if not pool_patterns.match(patterns, pool_id) then
     return false
   end
   local session = sessions.read(fleet, id)
-  return not session or is_of(patterns, session.pool_id)
+  return not session or pool_patterns.match(patterns, session.pool_id)
 end
 
 -- The comparison of a report with the policy's choice, nil without one.
