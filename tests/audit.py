@@ -386,7 +386,7 @@ def _check_liveness(fleet: Fleet, found: list[str]) -> None:
         number, bit = divmod(int(fleet.pools[pool_id][0]), 65536)
         i, status, out = fleet.numbers.index(number), fleet.pools[pool_id][1], "o" in flags
         counts[i]["all"] += 1
-        if out or status == "active":
+        if out or status == "active" or letter == "u":
             counts[i][letter] += 1
         if not 2_000_000 <= int(ttl) <= 3_600_000_000:
             found.append(f"the lease of {pool_id} has a length that cannot be")

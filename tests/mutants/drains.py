@@ -9,6 +9,9 @@ STORE, MISFITS, DECISIONS = "store/drains", "api/validation", "store/decisions"
 
 MUTANTS: dict[str, Mutant] = {
     "no tick carries a deadline out": lua("ticks", "sessions.reap, drains.carry_out,", "sessions.reap,", STORE),
+    "an empty pool fails at its deadline": lua(
+        "drains", "pool.word == 'fail' and pool.occupancy > 0", "pool.word == 'fail'", STORE
+    ),
     "a deadline is carried out at each tick": lua("drains", "'-' .. pool.deadline", "pool.deadline", STORE),
     "a deadline counts the store's time": lua("drains", "fleet.time + tonumber(duration)", "fleet.clock", STORE),
     "an undrained pool fails at its deadline": lua(

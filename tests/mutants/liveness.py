@@ -73,8 +73,17 @@ MUTANTS: dict[str, Mutant] = {
         "guards", "known.seen * 2 >= known.first", "known.seen * 4 >= known.first", GUARDS
     ),
     "silent pools are lost with the end of the guard": lua("guards", "local LEASES = 2", "local LEASES = 0", GUARDS),
-    "pools that an operator drains stay in the count": lua(
+    "pools that an operator fails stay in the count": lua(
         "guards", "    known.first = known.first - 1\n", "    known.first = known.first - 0\n", GUARDS
+    ),
+    "a drained unconfirmed pool is not counted": lua(
+        "liveness", "(status == 'active' or letter == 'u') and", "status == 'active' and", GUARDS
+    ),
+    "a failed pool returns alive while the guard is on": lua(
+        "leased_pools", "if guards.is_on(fleet, pool.class_index) then", "if false then", GUARDS
+    ),
+    "a repair makes unconfirmed pools alive": lua(
+        "repair_leases", "lease.letter == 'u' and pool.recorded ~= 'failed'", "false", DAMAGE
     ),
     "an ended guard keeps its pools": lua(
         "guards", "conclude(fleet, class_index, known, fleet.time)", "known.guard = OVER", GUARDS

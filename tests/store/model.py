@@ -461,22 +461,29 @@ class World:
         self._renew(pool)
 
     def drain_then_fail(self, pool: Pool) -> None:
-        """The deadline has passed by the next tick, which fails the pool and ends its sessions."""
+        """The deadline has passed by the next tick, which fails a pool with sessions and ends those."""
         self.set_status(pool, "draining", "1 fail")
         while self.run("tick", "")[1]:
             pass
-        pool.status = "failed"
+        if pool.sessions:
+            pool.status = "failed"
+            self._restate(pool, "draining")
         for session in list(pool.sessions):
             self._leave(session)
         self.refresh(pool)
+        self._end_guards_of_half()
 
     def _restate(self, pool: Pool, before: str) -> None:
-        """A pool that is no longer active is not unconfirmed either; one that had failed has a lease anew."""
-        if pool.status != "active" and pool.liveness == "unconfirmed":
+        """One that fails is not unconfirmed; one that had failed has a lease anew, or is unconfirmed as others are."""
+        if pool.status == "failed" and pool.liveness == "unconfirmed":
             self._doubt_no_more(pool)
             pool.liveness = "lost"
         if before == "failed" and pool.status != "failed":
-            pool.liveness = "alive"
+            doubted = pool.lease_seconds and any(
+                p.liveness == "unconfirmed" and p.pool_class == pool.pool_class for p in self.pools
+            )
+            pool.liveness = "unconfirmed" if doubted else "alive"
+            self.doubted.setdefault(pool.pool_class, set()).update([pool.pool_id] if doubted else [])
 
     def _renew(self, *pools: Pool) -> None:
         """Pools that had failed or moved have their last lease anew: a short one is renewed before it ends."""

@@ -89,6 +89,13 @@ async def test_a_pool_fails_at_its_deadline_and_its_sessions_end(store: Store, f
     assert (snapshot.counters["failed"], snapshot.draining_sessions) == (3, 0)
 
 
+async def test_an_empty_pool_does_not_fail_at_its_deadline(store: Store, fleet: None, clock: Clock) -> None:
+    await drain(store, deadline=within(5, "fail"))
+    await pass_seconds(store, clock, 7)
+    assert await seen(store) == ("draining", 0, within(-2, "fail"))
+    assert [event.after for event in await endings(store)] == [Facts(pool_class="small", status="draining")]
+
+
 async def test_one_call_ends_at_most_128_sessions_and_the_tick_goes_on(store: Store, clock: Clock) -> None:
     await create(store, spec(pool_class("small", capacity=300)), {"small": 2})
     await fill(store, 300)
@@ -174,6 +181,7 @@ async def test_across_an_outage_a_deadline_comes_nearer_by_five_seconds(
 async def test_any_dispatcher_carries_a_deadline_out(
     store: Store, fleet: None, server: str, opening: AsyncExitStack, clock: Clock
 ) -> None:
+    await fill(store, 1)
     await drain(store, deadline=within(2, "fail"))
     other = Store(StoreSettings(server), Calls(), clock=clock)
     opening.push_async_callback(other.close)

@@ -172,13 +172,38 @@ async def test_unconfirmed_pools_get_sessions_only_while_no_other_pool_has_room(
         await store.sessions.assign(FLEET, "full", None)
 
 
-async def test_an_unconfirmed_pool_that_is_drained_is_lost_and_leaves_the_count(store: Store, clock: Clock) -> None:
+async def test_unconfirmed_pools_that_are_drained_stay_so_and_keep_the_guard_on(store: Store, clock: Clock) -> None:
+    await eight(store)
+    await place(store, 4)
+    await pass_seconds(store, clock, EXPIRY)
+    for status in ("draining", "active"):
+        await store.pools.set_statuses(FLEET, status, EIGHT)
+        await pass_seconds(store, clock, 300)
+        assert (await count(store), await guard(store)) == ({"unconfirmed": 8}, ["on", "off"])
+    assert (await store.fleets.snapshot(FLEET)).counters["pool_gone"] == 0
+
+
+async def test_drained_pools_are_lost_with_the_others_when_the_guard_ends(store: Store, clock: Clock) -> None:
+    await eight(store)
+    await pass_seconds(store, clock, EXPIRY)
+    await store.pools.set_status(FLEET, EIGHT[0], "draining")
+    await store.pools.end_guard(FLEET, "small")
+    await pass_seconds(store, clock, 1)
+    assert (await count(store), await guard(store)) == ({"lost": 8}, ["off", "off"])
+
+
+async def test_an_unconfirmed_pool_that_fails_leaves_the_count_and_is_unconfirmed_when_it_returns(
+    store: Store, clock: Clock
+) -> None:
     await eight(store)
     await pass_seconds(store, clock, EXPIRY)
     for pool_id in EIGHT[2:]:
-        await store.pools.set_status(FLEET, pool_id, "draining")
-    assert (await liveness(store))["small-7"] == "lost"
+        await store.pools.fail(FLEET, pool_id)
+    await store.pools.set_status(FLEET, EIGHT[7], "active")
+    assert (await liveness(store))[EIGHT[7]] == "unconfirmed"
     await beat(store, EIGHT[0])
+    assert await guard(store) == ["on", "off"], "one of three"
+    await store.pools.fail(FLEET, EIGHT[7])
     assert await guard(store) == ["over", "off"], "one of the two that are left"
 
 

@@ -85,18 +85,21 @@ async def test_a_heartbeat_may_be_later_than_the_time_of_the_state(
     assert (await store.audits.inspect(FLEET)).sentences == []
 
 
-async def test_after_a_repair_each_lease_of_a_pool_in_service_begins_anew(
+async def test_after_a_repair_leases_begin_anew_and_unconfirmed_pools_stay_so(
     store: Store, guarded: None, clock: Clock
 ) -> None:
+    await store.pools.set_status(FLEET, "small-1", "draining")
     await store.repairs.begin(FLEET, put_arguments(SPEC, "{}", None), requested=True)
     await store.repairs.finish(FLEET)
-    assert await count(store) == {"lost": 1, "alive": 7}
+    assert await count(store) == {"lost": 1, "unconfirmed": 4, "alive": 3}
     statuses = {pool.pool_id: pool.status for pool in await all_pools(store)}
     assert (statuses["small-0"], statuses["small-5"]) == ("active", "draining")
     await pass_seconds(store, clock, 1.25 * TTL - 1)
-    assert (await liveness(store))["small-1"] == "alive"
+    assert (await liveness(store))["small-6"] == "alive"
     await pass_seconds(store, clock, 1.5)
-    assert (await liveness(store))["small-1"] == "unconfirmed"
+    assert await count(store) == {"lost": 2, "unconfirmed": 6}
+    await beat(store, *EIGHT[1:4])
+    assert (await store.fleets.snapshot(FLEET)).classes[0].guard == "over", "three of six"
 
 
 async def test_a_tick_after_an_outage_finds_a_hash_of_fields_of_another_type(

@@ -107,7 +107,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     ),
     CLASS.gauge(
         "unconfirmed_pools",
-        "Active pools whose lease has run out with so many others that they stay in service.",
+        "Active and draining pools whose lease has run out with so many others that they are not lost.",
         lambda c: c.pools.unconfirmed,
     ),
     CLASS.gauge("mass_loss_guard", "1 while the mass-loss guard of the class is on.", lambda c: int(c.guard == "on")),

@@ -18,8 +18,8 @@ MAX_SHARE_SET_ASIDE = 0.01
 class ClassSnapshot:
     """Class i in a snapshot. `counts[j]` = n·q(i, j): pools in service with at least j sessions, `counts[0]` = A(i).
 
-    `leased_pools` counts the pools of status active that have a lease, by liveness: lost and gone ones are not in
-    service. Their sessions are in `draining_sessions`.
+    `leased_pools` counts the pools of status active that have a lease, and unconfirmed ones that drain, by liveness:
+    lost and gone ones are not in service. Their sessions are in `draining_sessions`.
     """
 
     name: str

@@ -1,7 +1,7 @@
 -- Deadlines of drains. `drains` is a sorted set of "pool_id word", scored by a fleet time in µs: the deadline, negative
 -- once a tick has carried it out. With the word "list" the pool then stays draining with the sessions that are left;
--- with "fail" it fails, and ticks end them. Only draining pools have a deadline, and failed ones while that goes on.
--- The cold field `drains` is its size.
+-- with "fail" it fails, and ticks end them; an empty one stays draining too. Only draining pools have a deadline, and
+-- failed ones while that goes on. The cold field `drains` is its size.
 
 drains = {}
 
@@ -100,7 +100,7 @@ local function finish(fleet, pool, ended)
   pool.class_index = keys.locate(fleet, pool.pool_number)
   pool.pool_class = fleet.names[pool.class_index]
   pool.session_ids = redis.call('SRANDMEMBER', keys.of_ids(fleet, pool.pool_number), events.MAX_IDS)
-  if pool.word == 'fail' then
+  if pool.word == 'fail' and pool.occupancy > 0 then
     liveness.attach(fleet, { pool })
     statuses.write(fleet, pool, 'failed')
     statuses.move(fleet, { pool }, 'failed')
@@ -148,7 +148,7 @@ function drains.carry_out(fleet)
     elseif pool.status == 'draining' then
       finish(fleet, pool, ended)
     end
-    failing[#failing + 1] = pool and pool.word == 'fail' and pool or nil
+    failing[#failing + 1] = pool and pool.word == 'fail' and pool.becomes ~= 'draining' and pool or nil
   end
   if #ended > 0 then
     record(fleet, ended)

@@ -1,4 +1,5 @@
--- A repair's stages on pools' leases: every lease of a pool in service begins anew, and no guard is on.
+-- A repair's stages on pools' leases: every lease of a pool in service begins anew; unconfirmed pools stay so,
+-- and their guard is on.
 
 repair_leases = {}
 
@@ -12,15 +13,21 @@ local function reset(fleet)
   liveness.find_due(fleet)
 end
 
--- A lost or gone pool stays so unless its record says that it is in service.
+-- A lost or gone pool stays so unless its record says that it is in service, an unconfirmed one unless it failed.
 local function normalize(fleet, pool)
   local lease = pool.lease
   lease.ttl = math.max(liveness.MIN_TTL, math.min(lease.ttl, liveness.MAX_TTL))
   local is_away = (lease.letter == 'l' or lease.letter == 'g') and pool.recorded ~= 'active'
-  lease.letter, lease.out = is_away and lease.letter or 'a', lease.out and is_away and pool.recorded == 'draining'
+  local is_doubted = lease.letter == 'u' and pool.recorded ~= 'failed'
+  lease.letter = (is_away or is_doubted) and lease.letter or 'a'
+  lease.out = lease.out and is_away and pool.recorded == 'draining'
   lease.since, lease.listed = math.min(lease.since, fleet.time), math.min(lease.listed, fleet.time)
   pool.due = is_away and liveness.gone_after(fleet) or liveness.due_after(fleet, lease)
-  pool.due = pool.recorded ~= 'failed' and pool.due or nil
+  pool.due = pool.recorded ~= 'failed' and not is_doubted and pool.due or nil
+  if is_doubted then
+    pool.class_index = keys.locate(fleet, pool.pool_number)
+    guards.mark(fleet, { pool }, 1)
+  end
 end
 
 -- Gives some pools that have a timer and no lease one that begins now. O(work).
@@ -61,8 +68,11 @@ end
 
 -- Counts a pool under its liveness.
 function repair_leases.count(fleet, class_index, pool_id, recorded)
-  local pool = { pool_id = pool_id, status = recorded }
+  local pool = { pool_id = pool_id, status = recorded, class_index = class_index }
   liveness.attach(fleet, { pool })
   liveness.count(fleet, class_index, nil, pool.lease and 'leases')
-  liveness.count(fleet, class_index, nil, pool.lease and pool.status == 'active' and pool.lease.letter)
+  liveness.count(fleet, class_index, nil, pool.lease and liveness.counted(pool.status, pool.lease.letter))
+  if pool.lease and pool.lease.letter == 'u' then
+    guards.resume(fleet, pool)
+  end
 end

@@ -36,7 +36,7 @@ function guards.is_on(fleet, class_index)
 end
 
 -- Sets or clears the bits of unconfirmed pools.
-local function mark(fleet, found, present)
+function guards.mark(fleet, found, present)
   for _, pool in ipairs(found) do
     local _, pool_index = keys.locate(fleet, pool.pool_number)
     redis.call('SETBIT', keys.of_class(fleet, 'unconfirmed', pool.class_index), pool_index, present)
@@ -49,7 +49,7 @@ function guards.leave(fleet, pool, heard)
   local known, letter = liveness.of_class(fleet, pool.class_index), pool.lease.letter
   local counts = letter == 'u'
   if letter == 'u' then
-    mark(fleet, { pool }, 0)
+    guards.mark(fleet, { pool }, 0)
   elseif letter == 'l' then
     counts = redis.call('ZREM', lost_key(fleet, pool.class_index), pool.pool_id) == 1 and known.guard == ON
   end
@@ -74,6 +74,12 @@ local function begin(fleet, class_index, known, lost, found)
   known.guard, known.seen, known.first = ON, 0, known.u + lost
   set_timer(fleet, class_index, lost > 0 and fleet.time or nil)
   events.note(fleet, 'begin_guard', found, known.u + lost + #found)
+end
+
+-- A repair has found an unconfirmed pool: the guard goes on, and none of its pools was heard.
+function guards.resume(fleet, pool)
+  local known = liveness.of_class(fleet, pool.class_index)
+  known.guard, known.first, known.ttl = ON, known.first + 1, math.max(known.ttl, pool.lease.ttl)
 end
 
 -- Whether pools of a class in service, whose lease has run out, become unconfirmed rather than lost. O(log pools).
@@ -102,7 +108,7 @@ function guards.doubt(fleet, found)
     liveness.turn(fleet, pool, 'u')
     pool.lease.out, pool.due = false, nil
   end
-  mark(fleet, found, 1)
+  guards.mark(fleet, found, 1)
 end
 
 -- Remembers pools of a class that are lost now.

@@ -14,14 +14,26 @@ end
 local function remove(fleet, pool)
   pool.pool_number = pool.pool_number or pools.find(fleet, pool.pool_id)
   guards.leave(fleet, pool)
-  liveness.count(fleet, pool.class_index, pool.status == 'active' and pool.lease.letter)
+  liveness.count(fleet, pool.class_index, liveness.counted(pool.status, pool.lease.letter))
   liveness.count(fleet, pool.class_index, 'leases')
   redis.call('HDEL', keys.of_fleet(fleet, 'pool_leases'), pool.pool_id)
   redis.call('ZREM', keys.of_fleet(fleet, 'pool_timers'), pool.pool_id)
 end
 
+-- A failed pool has a status again: alive for a lease, or unconfirmed where the guard is on. O(log pools).
+local function revive(fleet, pool)
+  pool.due = liveness.due_after(fleet, pool.lease)
+  if guards.is_on(fleet, pool.class_index) then
+    guards.holds(fleet, pool.class_index, { pool })
+    guards.doubt(fleet, { pool })
+  else
+    liveness.turn(fleet, pool, 'a')
+  end
+  liveness.set_timers(fleet, { pool })
+end
+
 -- An operator gives a pool, from `attach`, another status: changes its lease, and returns the status for its record.
--- O(1).
+-- O(log pools).
 function leased_pools.restate(fleet, pool, status)
   local lease = pool.lease
   if not lease then
@@ -30,17 +42,14 @@ function leased_pools.restate(fleet, pool, status)
     remove(fleet, pool)
     return status
   end
-  if lease.letter == 'u' and status ~= 'active' then
+  if lease.letter == 'u' and status == 'failed' then
     liveness.turn(fleet, pool, 'l')
-    pool.due = liveness.gone_after(fleet)
-    liveness.set_timers(fleet, { pool })
   end
-  liveness.count(fleet, pool.class_index, pool.status == 'active' and lease.letter, status == 'active' and lease.letter)
+  local from, to = liveness.counted(pool.status, lease.letter), liveness.counted(status, lease.letter)
+  liveness.count(fleet, pool.class_index, from, to)
   if pool.status == 'failed' then
     pool.status = status
-    liveness.turn(fleet, pool, 'a')
-    pool.due = liveness.due_after(fleet, lease)
-    liveness.set_timers(fleet, { pool })
+    revive(fleet, pool)
   elseif status == 'failed' then
     liveness.set_timers(fleet, { { pool_id = pool.pool_id } })
   end

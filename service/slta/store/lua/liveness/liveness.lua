@@ -11,8 +11,9 @@
 liveness = {}
 
 local WORDS = { a = 'alive', u = 'unconfirmed', l = 'lost', g = 'gone' }
--- Of each class: active pools with a lease, by letter; of its guard (see `guards`) whether it is on, how many pools
--- became unconfirmed, how many of those were heard, and the longest of their leases; and all leases.
+-- Of each class: active pools with a lease, and unconfirmed ones that drain, by letter; of its guard (see `guards`)
+-- whether it is on, how many pools became unconfirmed, how many of those were heard, and the longest of their leases;
+-- and all leases.
 local NUMBERS = { 'a', 'u', 'l', 'g', 'guard', 'first', 'seen', 'ttl', 'leases' }
 local SHOWN = 5 -- of them in snapshots
 liveness.MIN_TTL, liveness.MAX_TTL = 2e6, 3600e6 -- µs
@@ -136,14 +137,18 @@ function liveness.count(fleet, class_index, from, to)
   end
 end
 
+-- The letter under which a pool of that operator's status is counted: an active one, and any unconfirmed one.
+function liveness.counted(status, letter)
+  return (status == 'active' or letter == 'u') and letter
+end
+
 -- Gives a pool's lease another letter from now on, and counts it.
 function liveness.turn(fleet, pool, letter)
   if pool.lease.letter ~= 'a' then
     guards.leave(fleet, pool, letter == 'a')
   end
-  if pool.status == 'active' then
-    liveness.count(fleet, pool.class_index, pool.lease.letter, letter)
-  end
+  local from, to = liveness.counted(pool.status, pool.lease.letter), liveness.counted(pool.status, letter)
+  liveness.count(fleet, pool.class_index, from, to)
   pool.lease.letter, pool.lease.since, pool.changed = letter, fleet.time, true
 end
 
