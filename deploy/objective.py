@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from slta.metrics.process_metrics import PLACEMENT_MISTAKES
+
 RATIO = 0.999
 """Share of assigns that must be answered in time and without a server error. A full fleet's answer is an answer."""
 SECONDS = 0.05
@@ -14,20 +16,6 @@ PLACEMENT_FAULTS = (
     "fleet_damaged", "document_unreadable", "newer_fleet",
 )  # fmt: skip
 """Codes of the placement route, whose refusals are all 503, that the service is to blame for."""
-
-PLACEMENT_MISTAKES = (
-    "unauthenticated",
-    "insufficient_scope",
-    "rate_limited",
-    "unknown_fleet",
-    "fleet_observes",
-    "unknown_session_type",
-    "no_session_id",
-    "invalid_request",
-    "repeated_header",
-    "repeated_authorization",
-)
-"""Codes of the placement route that the proxy's configuration, its key or the fleet's policy is to blame for."""
 
 FAILURES = f"{1 - RATIO:.6g}"
 """Share of assigns that may fail, as the rules have it."""

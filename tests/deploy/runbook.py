@@ -33,6 +33,22 @@ SECTIONS = sections()
 BLOCKS = [block for found in SECTIONS.values() for block in found]
 
 
+CHANGES = re.compile(
+    r"-X (?:POST|PUT|DELETE|PATCH)\b|--repair\b|--cluster fix|\bconfig set\b|\bfunction delete\b|\bacl load\b"
+    r"|\bdocker (?:compose )?(?:up|restart|stop|start|rm|down|kill)\b|\bsystemctl (?:re)?start\b"
+    r"|\bkubectl (?:scale|delete|apply|patch|rollout)\b"
+)
+"""A command that changes something."""
+DEFINITION = re.compile(r"^(\w+)\(\) [{(](.*?)(?:^|; | )[})]$\n", re.MULTILINE | re.DOTALL)
+
+
+def changing(block: Block) -> list[bool]:
+    """Of each command, with what `&&` or a pipe joins to it, whether it changes something. Definitions are none."""
+    acts = [name for name, body in DEFINITION.findall(block.commands) if CHANGES.search(body)]
+    joined = re.sub(r"(&&|\||\\) *\n\s*", r"\1 ", DEFINITION.sub("", block.commands))
+    return [bool(CHANGES.search(line)) or line.split()[0] in acts for line in joined.splitlines()]
+
+
 def script(alert: str) -> str:
     """What an operator pastes for an alert: the definitions, then the section's commands."""
     return "".join(block.commands for name in ("", alert) for block in SECTIONS[name] if not block.not_run)

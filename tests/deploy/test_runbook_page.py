@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
-from tests.deploy.runbook import BLOCKS, PAGE, SECTIONS
+from tests.deploy.runbook import BLOCKS, PAGE, SECTIONS, Block, changing
 from tests.inventory import each
 
 ALERTS = [name for name in SECTIONS if name]
@@ -38,10 +39,42 @@ def test_the_search_for_errors_finds_those_of_the_log() -> None:
 
 
 def test_on_a_host_the_store_s_password_is_not_an_argument_of_redis_cli() -> None:
-    stub = 'redis-cli() { echo "$REDISCLI_AUTH" "$@"; }; store=rediss://someone:secret@host:1/0'
-    commands = "\n".join((stub, line_of("login="), line_of("redis() "), "redis ping"))
+    stub = 'redis-cli() { echo "${REDISCLI_AUTH:--}" "$@"; }'
+    for store, seen in {
+        "rediss://someone:secret@host:1/0": "secret --user someone -u rediss://host:1/0 ping",
+        "redis://:secret@host": "secret -u redis://host ping",
+        "redis://127.0.0.1:6379": "- -u redis://127.0.0.1:6379 ping",
+    }.items():
+        lines = (stub, f"store={store}", line_of("address="), line_of("user="), line_of("redis() "), "redis ping")
+        shown = subprocess.run(["bash", "-c", "\n".join(lines)], capture_output=True, text=True, check=True).stdout
+        assert shown == f"{seen}\n"
+
+
+def test_of_a_scrape_target_the_whole_error_is_shown() -> None:
+    answer = r'{"scrapeUrl":"http://a/m","lastError":"Get \"http://a/m\": dial tcp: refused","x":"y"}'
+    commands = "\n".join((f"curl() {{ echo '{answer}'; }}", line_of("targets() "), "targets"))
     shown = subprocess.run(["bash", "-c", commands], capture_output=True, text=True, check=True).stdout
-    assert shown == "secret --user someone -u rediss://host:1/0 ping\n"
+    assert shown.splitlines() == ['"scrapeUrl":"http://a/m"', r'"lastError":"Get \"http://a/m\": dial tcp: refused"']
+
+
+@each("block", BLOCKS)
+def test_a_block_that_changes_something_begins_with_that(block: Block) -> None:
+    """Who pastes evidence ends nothing; what depends on evidence is joined to it."""
+    assert not any(changing(block)[1:]), block.commands
+
+
+def test_changes_are_recognized() -> None:
+    found = {
+        command for block in BLOCKS for command in block.commands.splitlines() if any(changing(Block(command, "")))
+    }
+    assert len(found) > 15
+    assert changing(Block("evidence\napi -X POST x\n", "")) == [False, True]
+
+
+def test_queries_keep_installations_apart() -> None:
+    asked = [line for block in BLOCKS for line in block.commands.splitlines() if line.startswith("ask '")]
+    assert [line for line in asked for labels in re.findall(r"\b(?:by|on) \(([^)]*)", line)
+            if not labels.startswith("INSTALLATION")] == []  # fmt: skip
 
 
 def test_few_commands_are_not_run_and_each_has_a_reason() -> None:

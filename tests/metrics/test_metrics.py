@@ -368,4 +368,4 @@ async def test_a_fleet_that_was_deleted_meanwhile_is_skipped(store: Store, metri
         redis.sadd("slta:fleets", "gone")
     found = series(await exposition(metrics, store))
     assert value(found, "store_up") == 1
-    assert {dict(labels).get("fleet") for _, labels in found} == {"f", None}
+    assert {dict(labels).get("fleet") for _, labels in found} == {"f", "none", None}

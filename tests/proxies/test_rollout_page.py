@@ -88,7 +88,7 @@ async def test_a_fleet_that_observes_is_not_asked_and_knows_all_sessions(shared:
     assert '"relative_placement_gap"' in printed
     assert "slta_follow_lag_seconds" in printed
     await begin(shared, 5)
-    assert "slta_place_requests_total{" not in played(shared, f"{DEFINITIONS}ask /metrics")
+    assert 'slta_place_requests_total{code="placed"' not in played(shared, f"{DEFINITIONS}ask /metrics")
     assert shared.call("GET", "/state")["difference_at_placing"] is not None
 
 

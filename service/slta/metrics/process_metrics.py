@@ -87,6 +87,19 @@ PROCESS_ROWS = tuple(row for row in vars().values() if isinstance(row, Row))
 """All rows above, in this order."""
 
 NO_ROUTE = NO_KEY = NO_FLEET = "none"
+PLACEMENT_MISTAKES = (
+    "unauthenticated",
+    "insufficient_scope",
+    "rate_limited",
+    "unknown_fleet",
+    "fleet_observes",
+    "unknown_session_type",
+    "no_session_id",
+    "invalid_request",
+    "repeated_header",
+    "repeated_authorization",
+)
+"""Codes of the placement route that the proxy's configuration, its key or the fleet's policy is to blame for."""
 PLACED = "placed"
 """Code of a placement that was not refused."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -106,6 +119,8 @@ class ProcessMetrics:
         for error in (NoCapacityError, NoActivePoolError):
             self._server_errors.labels(error.code)  # at 0, so that rate() has the first ones: the objective needs them
         self._place_requests = PLACE_REQUESTS.create(self.registry)
+        for code in PLACEMENT_MISTAKES:
+            self._place_requests.labels(NO_FLEET, code)  # at 0, so that rate() has the first ones
         self._placed_fleets: set[str] = set()
         self._key_requests = KEY_REQUESTS.create(self.registry)
         self._connections = CONNECTIONS.create(self.registry)
