@@ -654,7 +654,12 @@ def test_with_keys_it_asks_for_one_and_offers_what_the_key_may(
         expect(page.locator("#connection")).to_have_text("Waiting for a key")
         use_key(page, "nobody.0123456789abcdef0123456789abcdef")
         expect(page.get_by_role("alert")).to_contain_text("valid key")
+        away = {"code": "store_unavailable", "detail": "The store is away.", "status": 503}
+        page.route("**/console/fleets", lambda r: r.fulfill(status=503, json=away))
         use_key(page, keys[0])
+        expect(page.locator("#connection")).to_have_text("Connecting")
+        expect(page.locator("#trouble")).to_have_text("The store is away.")
+        page.unroute("**/console/fleets")
         expect(page.locator("#connection")).to_have_text("Live")
         page.get_by_label("Pool", exact=True).fill("small-1")
         expect(page.locator("#pool-facts")).to_contain_text("small: ")

@@ -80,10 +80,10 @@ def test_without_slta_haproxy_chooses_and_what_lives_on_is_known_later(edge: Edg
     try:
         for _ in range(10):
             edge.play()
-        living = edge.open(30)
+        living = edge.open(120)
     finally:
         edge.stack.compose(back, "dispatcher", "proxy")
-    until(lambda: edge.has(1), 20, "the session that HAProxy placed is not known")
+    until(lambda: edge.has(1), 60, "the session that HAProxy placed is not known")
     living.close()
     until(lambda: edge.has(0), 10, "sessions are left over")
 

@@ -19,7 +19,7 @@ from slta.api.http.api_route import ApiRoute
 from slta.api.http.openapi import SERVER, codes_of
 from slta.api.http.problems import STATUS
 from slta.api.routes.place import router as placement
-from slta.metrics.process_metrics import REQUESTS
+from slta.metrics.process_metrics import PLACEMENT_MISTAKES, REQUESTS
 from slta.models import errors
 from tests.docs.pages import rows, words
 from tests.inventory import each
@@ -167,9 +167,9 @@ def test_the_proxy_s_configuration_is_blamed_for_each_other_code_of_a_placement_
     [route] = placement.routes
     assert isinstance(route, ApiRoute)
     counted = set(codes_of(route, "GET")[503]) - set(SERVER)
-    assert set(objective.PLACEMENT_MISTAKES) == counted - {*objective.PLACEMENT_FAULTS, *FULL, "session_ended"}
+    assert set(PLACEMENT_MISTAKES) == counted - {*objective.PLACEMENT_FAULTS, *FULL, "session_ended"}
 
 
 def test_the_runbook_explains_each_code_that_the_proxy_s_configuration_is_blamed_for() -> None:
     section = RUNBOOK.read_text(encoding="utf-8").partition("\n### SltaPlacementsRefused\n")[2].partition("\n### ")[0]
-    assert {code for cells in rows(section) for code in words(cells[0])} == set(objective.PLACEMENT_MISTAKES)
+    assert {code for cells in rows(section) for code in words(cells[0])} == set(PLACEMENT_MISTAKES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
@@ -163,6 +164,24 @@ async def test_a_name_that_does_not_resolve_is_logged_once_with_its_cause(
     assert len(trouble) == 1
     assert "kind=dns" in trouble[0]
     assert "store.invalid: Name or service not known" in trouble[0]
+
+
+@pytest.mark.usefixtures("quick_rounds")
+@pytest.mark.timeout(20)
+async def test_each_line_of_an_outage_has_a_kind_and_a_cause(
+    server: str, store: Store, redis: Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    impatient, said = Store(StoreSettings(server, call_timeout_seconds=0.1), Metrics()), ""
+    async with dispatching(impatient):
+        await until_ticked(store, redis, "b")
+        redis.client_pause(500, all=True)
+        while "store_available_again" not in said:
+            await asyncio.sleep(0.01)
+            said += capsys.readouterr().out
+    await impatient.close()
+    trouble = [line for line in said.splitlines() if "store_in_trouble" in line]
+    assert trouble
+    assert [line for line in trouble if not re.search(r"cause=.*\w.* kind=\w", line)] == []
 
 
 @pytest.mark.usefixtures("quick_rounds")

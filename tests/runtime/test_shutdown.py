@@ -6,10 +6,13 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
+from slta.server.certificates import not_after
 from tests.awaiting import DEADLINE_SECONDS, until
 from tests.certificates import certificate_in
 from tests.serving import Serving, assign, serving
@@ -53,12 +56,14 @@ def test_a_changed_certificate_is_shown_without_a_restart_and_one_that_does_not_
     try:
         port = service.port()
         first = shown(port)
+        assert expiry(port) == expiry_of(certificate)
         shutil.copy(newer[0], certificate)
         until(lambda: service.events("file_not_reloaded"))
         assert shown(port) == first, "its key is still the old one"
         shutil.copy(newer[1], key)
         until(lambda: service.events("file_reloaded"))
         assert shown(port) == ssl.PEM_cert_to_DER_cert(newer[0].read_text()) != first
+        assert expiry(port) == expiry_of(newer[0])
     finally:
         assert service.end() == 0
 
@@ -72,3 +77,30 @@ def shown(port: int) -> bytes:
         context.wrap_socket(plain) as client,
     ):
         return client.getpeercert(binary_form=True) or b""
+
+
+def expiry(port: int) -> float:
+    """What the service's metrics say of it."""
+    page = httpx.get(f"https://127.0.0.1:{port}/metrics?of=process", verify=False).text  # noqa: S501
+    return float(page.partition("\nslta_tls_certificate_not_after_seconds ")[2].partition("\n")[0])
+
+
+def expiry_of(certificate: Path) -> float:
+    shown = subprocess.run(
+        ["openssl", "x509", "-enddate", "-noout", "-in", certificate], capture_output=True, check=True
+    )
+    return float(ssl.cert_time_to_seconds(shown.stdout.decode().strip().partition("=")[2]))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"]
+)
+def test_an_expiry_that_cannot_be_read_is_0(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.pem").write_text(text)
+    assert not_after(tmp_path / "c.pem") == 0
+
+
+@pytest.mark.needs("openssl")
+def test_an_expiry_after_2049_has_another_form(tmp_path: Path) -> None:
+    certificate, _ = certificate_in(tmp_path, days=20_000)
+    assert not_after(certificate) == expiry_of(certificate)

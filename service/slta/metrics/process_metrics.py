@@ -60,6 +60,9 @@ HELD = GaugeDef(
     "Longest time for which no lease of a fleet ends: up to 60 after more than 5 s between two of its ticks.",
     (),
 )
+CERTIFICATE_ENDS = GaugeDef(
+    "tls_certificate_not_after_seconds", "Unix time at which the TLS certificate expires, 0 without one.", ()
+)
 UNOWNED_SLOTS = GaugeDef("store_unowned_slots", "Slots of the cluster that no known master owns.", ())
 FOREIGN_NODES = GaugeDef(
     "store_foreign_nodes", "Addresses of the cluster where a node of another one replies, which is ignored.", ()
@@ -132,6 +135,7 @@ class ProcessMetrics:
         self._surplus_replicas = SURPLUS_REPLICAS.create(self.registry)
         self._shards = SHARDS.create(self.registry)
         self._held = HELD.create(self.registry)
+        self._certificate_ends = CERTIFICATE_ENDS.create(self.registry)
         self._unowned_slots = UNOWNED_SLOTS.create(self.registry)
         self._foreign_nodes = FOREIGN_NODES.create(self.registry)
         self._vanished = VANISHED.create(self.registry)
@@ -214,6 +218,10 @@ class ProcessMetrics:
     def watch_held(self, seconds: Callable[[], float]) -> None:
         """Read the longest time for which leases are held from `seconds` at each scrape."""
         self._held.set_function(seconds)
+
+    def watch_certificate(self, ends: Callable[[], float]) -> None:
+        """Read the Unix time at which the TLS certificate expires from `ends` at each scrape."""
+        self._certificate_ends.set_function(ends)
 
     def watch_surplus_replicas(self, count: Callable[[], float]) -> None:
         """Read the number of surplus replicas from `count` at each scrape."""

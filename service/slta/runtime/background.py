@@ -159,7 +159,8 @@ class BackgroundTasks:
             await self._watch_eviction()
         error = await self._ticks.round(self._eviction.evicted_keys if self._eviction else 0)
         refused = self.store.readiness not in ("ready", "starting")
-        self._log_once(self.store.readiness if refused else error, self.store.last_failure)
+        failed = self.store.last_failure or getattr(self._ticks.last_error, "__cause__", None)
+        self._log_once(self.store.readiness if refused else error, failed)
 
     async def _reload_files(self) -> None:
         async def reload_certificate() -> bool:
@@ -187,9 +188,9 @@ class BackgroundTasks:
         self._eviction = found
         self.metrics.eviction(found)
 
-    def _log_once(self, error: str, failed: StoreCallError | None) -> None:
+    def _log_once(self, error: str, failed: BaseException | None) -> None:
         """Log each error and each kind of failed call once, until the store is available again."""
-        kind = failed.failure.kind if failed else ""
+        kind = failed.failure.kind if isinstance(failed, StoreCallError) else ""
         if error and (error, kind) not in self._logged_errors:
             log.warning("store_in_trouble", what=error, kind=kind, cause=cause_of(failed))
             self._logged_errors.add((error, kind))

@@ -127,6 +127,8 @@ class Dispatcher:
             server = Server(config, limits, streams.close, self._settings.lame_duck_seconds)
             self._metrics.watch_surplus_replicas(lambda: store.surplus_replicas)
             self._metrics.watch_connections(lambda: len(server.server_state.connections) + len(limits.handshakes))
+            if certificate := self._certificate:
+                self._metrics.watch_certificate(lambda: certificate.ends)
             server.install_signal_handlers()
             listener = bind(self._settings.host, self._settings.port, has_tls=self._certificate is not None)
             log_startup_warnings(self._access, os.environ)

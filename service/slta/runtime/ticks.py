@@ -59,6 +59,8 @@ class Ticks:
         self._outcomes: dict[str, str] = {}
         self._mismatches: dict[str, str] = {}
         self._held: dict[str, float] = {}
+        self.last_error: DispatchError | None = None
+        """The last one of a tick, or of a round."""
         self.first_round = asyncio.Event()
         """Set once all fleets have been ticked."""
 
@@ -73,6 +75,7 @@ class Ticks:
             outcomes = {fleet: self._outcomes.get(fleet, StoreUnavailableError.code) for fleet in names}
             await self._detect_vanished(outcomes, evicted_keys)
         except DispatchError as error:
+            self.last_error = error
             return error.code
         return next((code for code in self._outcomes.values() if code not in ("", UnknownFleetError.code)), "")
 
@@ -167,6 +170,7 @@ class Ticks:
             elif result:
                 self._repairs.ticked(fleet, result.suspect)
         except DispatchError as error:
+            self.last_error = error
             if layout := error.context.get("layout"):
                 self._mismatches[fleet] = layout_mismatch(fleet, int(layout))
             return error.code

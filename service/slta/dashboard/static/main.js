@@ -63,6 +63,7 @@ class Page {
       this.#rights = await fetchRights();
     } catch (failure) {
       if (this.#needsKey(failure)) return;
+      this.status.reset(); // a key that was taken is waited for no longer
       this.status.trouble(failure instanceof Refused ? failure.message : "");
     }
     setHidden(byId("key-form"), true);

@@ -74,11 +74,11 @@ class Failure:
 
 
 def cause_of(failed: BaseException | None) -> str:
-    """First message in the chain of causes of a failed call, '' if there is none."""
+    """First message in the chain of causes of a failed call, else the last one's type; '' without a cause."""
     error = failed.__cause__ if failed else None
-    while error is not None and not str(error):
+    while error is not None and not str(error) and error.__cause__ is not None:
         error = error.__cause__
-    return str(error or "")
+    return str(error) or type(error).__name__ if error is not None else ""
 
 
 class StoreCallError(Exception):
@@ -89,8 +89,10 @@ class StoreCallError(Exception):
         self.failure = failure
 
     def as_dispatch_error(self) -> DispatchError:
-        """The error for a caller that does not retry."""
-        return OutcomeUnknownError() if self.failure.ran else self.unavailable()
+        """The error for a caller that does not retry; its cause is this one."""
+        error = OutcomeUnknownError() if self.failure.ran else self.unavailable()
+        error.__cause__ = self
+        return error
 
     def unavailable(self) -> StoreUnavailableError:
         """The error of a call that changed nothing; where the operator must act, its message says why."""

@@ -92,6 +92,7 @@ class FunctionClient:
             if not isinstance(reply, (RedisError, OSError)):
                 return checked(self._observed(fleet, _stamped(reply))[0])
             failed = StoreCallError(classify(reply))
+            failed.__cause__ = reply
             self._observer.error(failed.failure.kind)
             is_elsewhere = failed.failure.kind in ("function_missing", "moved")
             return await self.change(function, fleet, *arguments) if is_elsewhere else failed.as_dispatch_error()
