@@ -92,15 +92,11 @@ def expiry_of(certificate: Path) -> float:
     return float(ssl.cert_time_to_seconds(shown.stdout.decode().strip().partition("=")[2]))
 
 
-@pytest.mark.parametrize(
-    "text", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"]
-)
-def test_an_expiry_that_cannot_be_read_is_0(tmp_path: Path, text: str) -> None:
-    (tmp_path / "c.pem").write_text(text)
-    assert not_after(tmp_path / "c.pem") == 0
-
-
 @pytest.mark.needs("openssl")
-def test_an_expiry_after_2049_has_another_form(tmp_path: Path) -> None:
-    certificate, _ = certificate_in(tmp_path, days=20_000)
-    assert not_after(certificate) == expiry_of(certificate)
+def test_an_expiry_is_read_in_both_forms_and_0_if_there_is_none(tmp_path: Path) -> None:
+    for days in (2, 20_000):
+        certificate, _ = certificate_in(tmp_path, days)
+        assert not_after(certificate) == expiry_of(certificate)
+    for text in ("", "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"):
+        certificate.write_text(text)
+        assert not_after(certificate) == 0
