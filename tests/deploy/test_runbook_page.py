@@ -64,11 +64,8 @@ def test_a_block_that_changes_something_begins_with_that(block: Block) -> None:
 
 
 def test_changes_are_recognized() -> None:
-    found = {
-        command for block in BLOCKS for command in block.commands.splitlines() if any(changing(Block(command, "")))
-    }
-    assert len(found) > 15
     assert changing(Block("evidence\napi -X POST x\n", "")) == [False, True]
+    assert sum(any(changing(block)) for block in BLOCKS) > 15
 
 
 def test_queries_keep_installations_apart() -> None:

@@ -44,6 +44,7 @@ router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_clas
 Cursor = Annotated[str | None, Query(pattern=r"^[0-9]{1,9}$", description="`next_cursor` of the previous page")]
 Within = Annotated[int | None, Query(ge=1, le=MAX_DRAIN_SECONDS, description="Seconds until the deadline")]
 Then = Annotated[AfterDrain | None, Query(description="At the deadline: only list the sessions left, or fail the pool")]
+CREATING = (errors.UnknownClassError, errors.PoolLimitError, errors.PoolQuotaError)
 Limit = Annotated[int, Query(ge=1, le=MAX_POOLS)]
 
 
@@ -62,13 +63,7 @@ async def list_pools(
     "pool",
     body_bytes=BATCH_BODY,
     body_parts=(6 + MAX_LABELS) * MAX_POOLS,
-    refuses=(
-        errors.UnknownClassError,
-        errors.PoolInOtherClassError,
-        errors.PoolLimitError,
-        errors.PoolNotAllowedError,
-        errors.PoolQuotaError,
-    ),
+    refuses=(*CREATING, errors.PoolInOtherClassError, errors.PoolNotAllowedError),
 )
 async def add_pools(
     fleet: FleetName, body: PoolsBody, store: TheStore, author: TheAuthor, principal: ThePrincipal
@@ -108,7 +103,7 @@ async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Respon
 @allow(
     "pool",
     body_parts=2 * MAX_LABEL_BYTES,
-    refuses=(errors.UnknownClassError, errors.PoolNotEmptyError, errors.PoolLimitError, errors.PoolQuotaError),
+    refuses=(*CREATING, errors.PoolNotEmptyError),
 )
 async def put_pool(
     fleet: FleetName, pool_id: PoolId, body: PoolBody, store: TheStore, author: TheAuthor, principal: ThePrincipal

@@ -14,7 +14,7 @@ end
 local function remove(fleet, pool)
   pool.pool_number = pool.pool_number or pools.find(fleet, pool.pool_id)
   guards.leave(fleet, pool)
-  liveness.count(fleet, pool.class_index, liveness.counted(pool.status, pool.lease.letter))
+  liveness.recount(fleet, pool)
   liveness.count(fleet, pool.class_index, 'leases')
   redis.call('HDEL', keys.of_fleet(fleet, 'pool_leases'), pool.pool_id)
   redis.call('ZREM', keys.of_fleet(fleet, 'pool_timers'), pool.pool_id)
@@ -45,8 +45,7 @@ function leased_pools.restate(fleet, pool, status)
   if lease.letter == 'u' and status == 'failed' then
     liveness.turn(fleet, pool, 'l')
   end
-  local from, to = liveness.counted(pool.status, lease.letter), liveness.counted(status, lease.letter)
-  liveness.count(fleet, pool.class_index, from, to)
+  liveness.recount(fleet, pool, status, lease.letter)
   if pool.status == 'failed' then
     pool.status = status
     revive(fleet, pool)

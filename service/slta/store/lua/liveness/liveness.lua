@@ -142,13 +142,18 @@ function liveness.counted(status, letter)
   return (status == 'active' or letter == 'u') and letter
 end
 
+-- Counts a pool, from `attach` with a lease, under another status and letter.
+function liveness.recount(fleet, pool, status, letter)
+  local from = liveness.counted(pool.status, pool.lease.letter)
+  liveness.count(fleet, pool.class_index, from, liveness.counted(status, letter))
+end
+
 -- Gives a pool's lease another letter from now on, and counts it.
 function liveness.turn(fleet, pool, letter)
   if pool.lease.letter ~= 'a' then
     guards.leave(fleet, pool, letter == 'a')
   end
-  local from, to = liveness.counted(pool.status, pool.lease.letter), liveness.counted(pool.status, letter)
-  liveness.count(fleet, pool.class_index, from, to)
+  liveness.recount(fleet, pool, pool.status, letter)
   pool.lease.letter, pool.lease.since, pool.changed = letter, fleet.time, true
 end
 
