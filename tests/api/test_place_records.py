@@ -7,6 +7,7 @@ from redis import Redis
 
 from slta.auth.keys import Access
 from slta.metrics import Metrics
+from slta.metrics.process_metrics import PLACEMENT_MISTAKES
 from slta.models.request_record import PLACE_ROUTE, RequestRecord
 from tests.api.placements import KEY, ask, of
 from tests.api.raw_requests import last
@@ -24,10 +25,11 @@ async def test_requests_are_counted_by_code_and_by_a_fleet_that_has_placed_a_ses
     counted = {
         (sample.labels["fleet"], sample.labels["code"]): sample.value
         for sample in samples
-        if sample.name == "slta_place_requests_total" and sample.value
+        if sample.name == "slta_place_requests_total"
     }
     assert not [s for s in samples if s.name == "slta_server_errors_total" and s.value], "the objective counts these"
-    assert counted == {
+    assert {code for fleet, code in counted if fleet == "none"} == {*PLACEMENT_MISTAKES}, "from 0 on"
+    assert {labels: count for labels, count in counted.items() if count} == {
         ("none", "unknown_fleet"): 1,
         ("none", "no_session_id"): 1,
         ("f", "placed"): 2,
