@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slta.parsing.session_ids import session_id_of
-from slta_integrations.follow.log_line import SKIPPED, Begin, End, parse
+from slta_integrations.follow.log_line import SKIPPED, Alive, Begin, End, Start, parse
 
 LONG = "x" * 129
 
@@ -25,14 +25,18 @@ LONG = "x" * 129
         ("slta1 begin s-1 small-1 video", Begin("s-1", "small-1", "video")),
         ("slta1 begin s-1 small-1 -", Begin("s-1", "small-1")),
         ("slta1 begin s-1 small-1 ", Begin("s-1", "small-1")),
+        ("slta1 begin s-1 small-1 - h:1", Begin("s-1", "small-1", None, "h:1")),
+        ("<134>slta1 start h:1", Start("h:1")),
+        ("slta1 alive h:1", Alive("h:1")),
         ("slta1 end s-1 - 0.5", End("s-1", None, 0.5)),
         ("slta1 end s-1  0.5", End("s-1", None, 0.5)),
         ("slta1 end s-1 small-1 -", End("s-1", "small-1", 0)),
         ("slta1 end s-1 small-1 -1", End("s-1", "small-1", 0)),
         ('{"msg":"slta1 end x y 1","slta1":"slta1 end s-1 small-1 1.5","size":8}', End("s-1", "small-1", 1.5)),
+        (r'{"a":"\"slta1\":\"","slta1":"slta1 \u0065nd a\"\\ p 1"}', End(session_id_of('a"\\'), "p", 1)),
     ],
 )
-def test_a_line_is_parsed_whatever_stands_before_it(line: str, parsed: Begin | End) -> None:
+def test_a_line_is_parsed_whatever_stands_before_it(line: str, parsed: Begin | End | Start | Alive) -> None:
     assert parse(line.encode()) == parsed
 
 
@@ -58,7 +62,9 @@ def test_a_begin_without_a_pool_is_counted_as_such(line: str) -> None:
         "slta1 begin",
         "slta1 begin - small-1",
         "slta1 begin s-1 small/1",
-        "slta1 begin s-1 small-1 video more",
+        "slta1 begin s-1 small-1 video h:1 more",
+        "slta1 alive",
+        '{"slta1":"\\ud800slta1 end s-1 small-1 1"}',
         "slta1 begin s-1 small-1 a/b",
         "slta1 begin s-1 - a/b",
         "slta1 end s-1 small-1",
@@ -89,4 +95,4 @@ def test_a_value_of_the_client_cannot_end_another_session(line: str) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_parsed_or_counted(line: bytes) -> None:
     parsed = parse(b"slta1 " + line)
-    assert parsed in SKIPPED if isinstance(parsed, str) else isinstance(parsed, Begin | End)
+    assert parsed in SKIPPED if isinstance(parsed, str) else isinstance(parsed, Begin | End | Start | Alive)

@@ -14,6 +14,7 @@ import pytest
 
 from slta_integrations.client import Client, Reply
 from slta_integrations.follow import sender as sending
+from slta_integrations.follow.live import LiveSessions
 from slta_integrations.follow.log_line import Begin, End
 from slta_integrations.follow.metrics import Metrics
 from slta_integrations.follow.operations import Operation
@@ -48,16 +49,16 @@ New = Callable[..., Awaitable[Sent]]
 
 
 @pytest.fixture
-async def new(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[New]:
+async def new(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[New]:
     async with AsyncExitStack() as stack:
 
         async def made(*answers: Any, key_file: Path | None = None, lease: float | None = None) -> Sent:
             service = await stack.enter_async_context(standing_in(answers))
             client = await stack.enter_async_context(Client(target_of(service.url, "f", key_file)))
             metrics, stopping = Metrics(), asyncio.Event()
-            sender = Sender(
-                client, metrics, Notices("follow"), lease_seconds=lease, stopping=stopping, clock=lambda: NOW
-            )
+            live = LiveSessions(tmp_path / "live.log")
+            notices = Notices("follow")
+            sender = Sender(client, live, metrics, notices, lease_seconds=lease, stopping=stopping, clock=lambda: NOW)
             sent = Sent(service, sender, metrics, stopping)
             delay = sending._delay
 

@@ -10,7 +10,7 @@ python = partial(planting.python, "integrations/slta_integrations", "integration
 
 MUTANTS = {
     "the last line in a line counts, which a client may have sent": python(
-        "follow/log_line", "text.partition(MARK)", "text.rpartition(MARK)", "log_line"
+        "follow/log_line", "else line).partition(MARK)", "else line).rpartition(MARK)", "log_line"
     ),
     "a line is younger than the last look without it": python(
         "follow/checkpoints", "self._seen[1][0] <= place", "True", "checkpoints"
@@ -44,6 +44,12 @@ MUTANTS = {
     ),
     "kernel drops are counted again with each datagram": python(
         "follow/datagrams", "        self._lost = total\n", "", "datagrams"
+    ),
+    "a start that is known ends sessions again": python(
+        "follow/live", "and self._started.get(proxy) != sign", "", "live_sessions"
+    ),
+    "a cut line of the live sessions is continued": python(
+        "follow/live", "math.inf  # a cut", "lines  # a cut", "live_sessions"
     ),
     "an old end leaves a mark": python("follow/operations", "age > MARK_SECONDS", "False", "sender"),
     "an old begin is reported as new": python("follow/operations", "age > LATE_SECONDS", "False", "sender"),

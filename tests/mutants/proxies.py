@@ -26,6 +26,8 @@ TESTS = {
     "ended": "visits.py::test_a_visit_that_slta_has_ended_is_answered_and_gets_another_cookie[{}]",
     "share": "shares.py::test_slta_places_as_many_of_the_sessions_as_the_share_says",
     "typed": "session_types.py::test_a_location_names_its_type_and_a_client_cannot[connections-{}]",
+    "reload": "dead_proxy.py::test_a_reload_ends_no_session[{}]",
+    "restarted": "dead_proxy.py::test_of_a_proxy_that_was_restarted_only_new_sessions_are_left[{}]",
     "stays": "visits.py::test_a_visit_stays_on_one_pool_while_slta_is_away[{}]",
 }
 
@@ -57,6 +59,10 @@ HAPROXY = {
     "HAProxy waits for an answer for long": recipe("haproxy/slta.lua", "timeout = 200", "timeout = 5000", "stopped"),
     "HAProxy keeps what a client left": recipe("haproxy/haproxy.cfg", "  option abortonclose", "  # ", "waiting"),
     "HAProxy writes no begin": recipe("haproxy/haproxy.cfg", "  http-response lua.slta_begin\n", "", "later"),
+    "HAProxy says after a reload that nothing is left": recipe(
+        "haproxy/slta.lua", 'find("\\0-s[ft]\\0") ~= nil', 'find("never") ~= nil', "reload"
+    ),
+    "HAProxy does not say that it lives": recipe("haproxy/slta.lua", "Stopping == 0", "Stopping == 9", "restarted"),
     "HAProxy passes on headers of slta": recipe(
         "haproxy/haproxy.cfg", "  http-request del-header ^x[-_]slta[-_] -m reg", "  # ", "headers"
     ),
@@ -118,6 +124,9 @@ NGINX = {
 ENVOY = {
     "Envoy waits for an answer for long": recipe("envoy/slta.lua", "timeout_ms = 200", "timeout_ms = 5000", "stopped"),
     "Envoy writes no begin": recipe("envoy/envoy.yaml", "types: [UpstreamPoolReady]", "types: [TcpConnect]", "later"),
+    "Envoy says after a hot restart that nothing is left": recipe(
+        "envoy/slta.lua", 'and "alive" or "start"', 'and "start" or "start"', "reload"
+    ),
     "Envoy passes on headers of slta": recipe(
         "envoy/envoy.yaml",
         "              - remove_on_match: {key_matcher: {prefix: x-slta-, ignore_case: true}}\n",

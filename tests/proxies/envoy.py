@@ -7,8 +7,13 @@ import hashlib
 import hmac
 import json
 import secrets
+import subprocess
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+from tests import processes
 from tests.proxies.key import WITH_KEY, write_key
 from tests.proxies.proxy import Edits, Proxy, Setup
 
@@ -25,9 +30,13 @@ SECRET = b"change-me"
 
 
 def edits(setup: Setup) -> Edits:
-    log = {} if setup.visits else {"path: /var/log/envoy/": f"path: {setup.folder}/"}
+    connections = {
+        "path: /var/log/envoy/": f"path: {setup.folder}/",
+        "port_value: 9902": f"port_value: {setup.log}",
+        "interval: 300s": f"interval: {max(1, min(setup.lease // 3, 300))}s",
+    }
     pools = (ENDPOINT.format(pool=pool, host="127.0.0.1", port=port) for pool, port in setup.pools.items())
-    return log | {
+    return ({} if setup.visits else connections) | {
         "port_value: 9901": f"port_value: {setup.admin}",
         "address: 0.0.0.0, port_value: 80}": f"address: 127.0.0.1, port_value: {setup.port}}}",
         "address: 127.0.0.1, port_value: 8080": f"address: 127.0.0.1, port_value: {setup.slta}",
@@ -62,16 +71,31 @@ def base64url(value: bytes) -> str:
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
-OPTIONS = ("--disable-hot-restart", "--log-level", "warning", "--file-flush-interval-msec", "100")
+@contextmanager
+def reload(process: subprocess.Popen[bytes], recipe: Path) -> Iterator[None]:
+    """A hot restart."""
+    base = (recipe.parent / BASE_ID).read_text(encoding="utf-8").strip()
+    command = [*command_of(str(ENVOY.program), recipe), "--base-id", base, "--restart-epoch", "1"]
+    with processes.running(*command, cwd=recipe.parent):
+        yield
+
+
+def command_of(program: str, recipe: Path) -> list[str]:
+    options = ("--log-level", "warning", "--file-flush-interval-msec", "100", "--drain-time-s", "1")
+    return [*WITH_KEY, program, *options, "-c", str(recipe)]
+
+
+BASE_ID = "base-id"
 ENVOY = Proxy(
     name="envoy",
     recipe="envoy.yaml",
     visits="visits.yaml",
-    command=lambda program, recipe: [*WITH_KEY, program, *OPTIONS, "-c", str(recipe)],
+    command=lambda program, recipe: [*command_of(program, recipe), "--use-dynamic-base-id", "--base-id-path", BASE_ID],
     edits=edits,
     live=live,
     source=lambda setup: ["--file", f"{setup.folder}/slta.log"],
     limits=["timeout_ms = 200"],
     prepare=write_key,
     visitor=signed,
+    reload=reload,
 )

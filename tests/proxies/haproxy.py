@@ -1,9 +1,14 @@
-"""HAProxy's row: its statistics socket counts live connections, its log is sent as datagrams."""
+"""HAProxy's row: its statistics socket counts live connections, the follower reads what it writes to stdout."""
 
 from __future__ import annotations
 
 import csv
+import signal
 import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from tests.proxies.proxy import Edits, Proxy, Setup
 
@@ -29,8 +34,7 @@ def set_share(setup: Setup, percent: int) -> None:
 
 
 def edits(setup: Setup) -> Edits:
-    log = {} if setup.visits else {"127.0.0.1:5140": f"127.0.0.1:{setup.log}"}
-    return log | {
+    return {
         "SLTA_PLACE http://127.0.0.1:8080/v1/fleets/main/place": f"SLTA_PLACE {place_url(setup)}",
         "SLTA_KEY change-me": f"SLTA_KEY {setup.key}",
         "str(default)": f"str({setup.session_type})",
@@ -52,14 +56,21 @@ def live(setup: Setup) -> int:
     return int(backend["scur"])
 
 
+@contextmanager
+def reload(process: subprocess.Popen[bytes], _recipe: Path) -> Iterator[None]:
+    process.send_signal(signal.SIGUSR2)
+    yield
+
+
 POOLS = ("pools", "BACKEND")
 HAPROXY = Proxy(
     name="haproxy",
     recipe="haproxy.cfg",
     visits="visits.cfg",
-    command=lambda program, recipe: [program, "-db", "-f", str(recipe)],
+    command=lambda program, recipe: [program, "-W", "-db", "-f", str(recipe)],
     edits=edits,
     live=live,
-    source=lambda setup: ["--listen", f"udp://127.0.0.1:{setup.log}"],
+    source=lambda setup: ["--file", f"{setup.folder}/output.log"],
     limits=["httpclient.timeout.connect 50ms", "timeout = 200"],
+    reload=reload,
 )

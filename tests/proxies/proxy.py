@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ PATIENCE_MS = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What a user writes into a recipe. `port` is for clients, `admin` for the proxy's own figures, `log` for UDP,
+    """What a user writes into a recipe. `port` is for clients, `admin` for the proxy's own figures, `log` for more,
     `metrics` for those of the follower. `patient`: on a busy machine slta may answer after the recipe's limits, so that
     the proxy would choose itself; they are `PATIENCE` instead.
     """
@@ -50,8 +50,9 @@ class Proxy:
     """A proxy's row. `recipe` is for connections; `visits` for visits.
 
     `command` gets the path of the recipe; `live` is the proxy's own count of the connections that it serves now;
-    `source` is what `slta follow` reads; `limits` are the settings of the time that slta has. `begins`: it writes a
-    line when a session begins. `visitor` returns the cookies of a new visit, where the application sets them.
+    `source` is what `slta follow` reads; `limits` are the settings of the time that slta has. `begins`: it writes lines
+    when a session begins and that it lives; `reload` has a new process of it replace the old one. `visitor` returns the
+    cookies of a new visit, where the application sets them.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Proxy:
     limits: Sequence[str]
     prepare: Callable[[Setup], None] = lambda _: None
     begins: bool = True
+    reload: Callable[[subprocess.Popen[bytes], Path], AbstractContextManager[object]] | None = None
     visitor: Callable[[], Mapping[str, str]] = dict
 
     @property
@@ -79,8 +81,8 @@ def running(proxy: Proxy, setup: Setup) -> Iterator[subprocess.Popen[bytes]]:
     proxy.prepare(setup)
     log, command = setup.folder / "output.log", proxy.command(str(proxy.program), file)
     with (
-        log.open("wb") as output,
-        processes.running(*command, stdout=output, stderr=output, cwd=setup.folder) as process,
+        log.open("ab") as output,
+        processes.running(*command, stdout=output, stderr=output, cwd=setup.folder, start_new_session=True) as process,
     ):
         until(lambda: processes.is_listening(setup.port) or process.poll() is not None)
         assert process.poll() is None, log.read_text(encoding="utf-8")
@@ -106,7 +108,7 @@ def _make_patient(proxy: Proxy, folder: Path) -> None:
     for limit in proxy.limits:
         name, _, value = limit.rpartition(" ")
         unit = value.lstrip("0123456789")
-        files = [path for path in folder.iterdir() if limit in path.read_text(encoding="utf-8")]
+        files = [path for path in folder.iterdir() if path.is_file() and limit in path.read_text(encoding="utf-8")]
         assert files, f"{proxy.name} has no {limit!r}"
         for path in files:
             text = path.read_text(encoding="utf-8").replace(limit, f"{name} {PATIENCE_MS}{unit}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -41,6 +42,8 @@ class Scene:
     service: ServiceProcess
     key: str
     curves: Mapping[str, Any]
+    process: subprocess.Popen[bytes] | None = None
+    """Of the proxy."""
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """Of slta's API below the fleet; the answer's JSON."""
@@ -111,21 +114,24 @@ def scene(
         made.define(capacity)
         made.add(NAMES)
         if follow:
-            stack.enter_context(_follower(proxy, made.setup, folder, complete))
-        stack.enter_context(running(proxy, made.setup))
-        yield made
+            stack.enter_context(follower(proxy, made.setup, complete))
+        yield replace(made, process=stack.enter_context(running(proxy, made.setup)))
 
 
 @contextmanager
-def _follower(proxy: Proxy, setup: Setup, folder: Path, key: str) -> Iterator[None]:
+def follower(proxy: Proxy, setup: Setup, key: str) -> Iterator[subprocess.Popen[bytes]]:
     """`slta follow` of the proxy's log."""
-    options = ["--fleet", setup.fleet, "--url", f"http://127.0.0.1:{setup.slta}", "--state-dir", str(folder / "follow")]
+    state = setup.folder.parent / "follow"
+    options = ["--fleet", setup.fleet, "--url", f"http://127.0.0.1:{setup.slta}", "--state-dir", str(state)]
     command = [sys.executable, "-m", "slta.cli", "follow", *options, *proxy.source(setup)]
-    command += ["--lease", "0", "--metrics-port", str(setup.metrics)]
+    command += ["--lease", str(setup.lease), "--metrics-port", str(setup.metrics)]
     own = os.environ | {"SLTA_KEY": key}
-    with (folder / "follow.log").open("wb") as log, processes.running(*command, stdout=log, stderr=log, env=own):
-        until((folder / "follow/position.json").exists)  # before, datagrams are lost
-        yield
+    with (
+        state.with_suffix(".log").open("ab") as log,
+        processes.running(*command, stdout=log, stderr=log, env=own) as process,
+    ):
+        until((state / "position.json").exists)
+        yield process
 
 
 def _setup(folder: Path, pools: Pools, slta: int, fields: Mapping[str, Any]) -> Setup:

@@ -8,6 +8,7 @@
 | checkpoints | upper bound of a line's age |
 | position | position file: how far slta has answered |
 | spool, datagrams | log on disk of received datagrams; UDP and Unix sockets |
+| live | sessions that began and did not end, also across restarts |
 | operations | bulk operations of lines, and what their outcomes count as |
 | sender | bulk calls with retries |
 | follower | main loop |

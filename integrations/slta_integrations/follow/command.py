@@ -16,6 +16,7 @@ from slta_integrations.client import Client
 from slta_integrations.errors import UnusableError, in_one_line
 from slta_integrations.follow.datagrams import ListenAddress, parse_listen
 from slta_integrations.follow.follower import Follower
+from slta_integrations.follow.live import LiveSessions
 from slta_integrations.follow.metrics import Metrics
 from slta_integrations.follow.position import Position, PositionFile
 from slta_integrations.follow.sender import Sender
@@ -27,6 +28,7 @@ from slta_integrations.signals import until_signalled
 
 MAX_BACKLOG_BYTES = 1 << 30
 SPOOL = "spool.log"
+LIVE = "live.log"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -50,13 +52,16 @@ class Wanted(NamedTuple):
 @app.command()
 def command(  # noqa: PLR0913 - one argument an option
     fleet: FleetName,
-    state_dir: Annotated[Path, typer.Option(help="Directory for the position and the spool; one for each log.")],
+    state_dir: Annotated[
+        Path, typer.Option(help="Directory for the position, live sessions and the spool; one for each log.")
+    ],
     url: BaseUrl = DEFAULT_URL,
     key_file: KeyFile = None,
     file: Annotated[Path | None, typer.Option(help="Log that the proxy writes; may be rotated.")] = None,
     listen: Annotated[str | None, typer.Option(help="Receive datagrams: udp://ADDRESS:PORT or unix:///PATH.")] = None,
     lease: Annotated[
-        float | None, typer.Option(help="Lease in seconds of sessions that the proxy placed; default: the fleet's.")
+        float | None,
+        typer.Option(help="Lease in seconds of sessions that the proxy placed; default: 900, or the fleet's."),
     ] = None,
     metrics_port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Port of the Prometheus metrics; default: none.")
@@ -92,10 +97,12 @@ async def follow(wanted: Wanted, metrics: Metrics, stopping: asyncio.Event) -> N
     """Follow until stopped. Raises UnusableError or OSError at the start."""
     notices = Notices("follow")
     with closing(PositionFile(wanted.state_dir, wanted.log)) as position_file:
+        live = LiveSessions(wanted.state_dir / LIVE)
+        metrics.live_sessions.labels(wanted.target.fleet).set_function(lambda: live.count)
         source = open_source(wanted, position_file.load(), metrics, notices)
         try:
             async with Client(wanted.target) as client:
-                sender = Sender(client, metrics, notices, lease_seconds=wanted.lease_seconds, stopping=stopping)
+                sender = Sender(client, live, metrics, notices, lease_seconds=wanted.lease_seconds, stopping=stopping)
                 await Follower(source, sender, position_file, metrics, notices, stopping=stopping).run()
         finally:
             source.stop()

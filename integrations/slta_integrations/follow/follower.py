@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 from slta_integrations.follow.checkpoints import age_bound
-from slta_integrations.follow.log_line import parse
+from slta_integrations.follow.live import Signs
+from slta_integrations.follow.log_line import Alive, Start, parse
 from slta_integrations.follow.log_tail import Batch
 from slta_integrations.follow.metrics import Metrics
 from slta_integrations.follow.operations import MAX_OPERATIONS, Operation
@@ -41,6 +42,7 @@ class Follower:
         self._source = source
         self._sender = sender
         self._position_file = position_file
+        self._live = sender.live
         self._metrics = metrics
         self._notices = notices
         self._stopping = stopping
@@ -60,12 +62,12 @@ class Follower:
         while not self._stopping.is_set():
             self._source.arrived.clear()
             batch = self._read()
-            operations = self._operations(batch)
+            operations, signs = self._operations(batch)
             self._under_way = batch
-            if operations and not await self._sender.send(operations):
+            if not (await self._sender.send(operations) and await self._heed(signs)):
                 return
             self._under_way = Batch(batch.position)
-            if operations or time.monotonic() - self._saved_at >= SAVE_SECONDS:
+            if operations or signs or time.monotonic() - self._saved_at >= SAVE_SECONDS:
                 await self._save(batch.position)
             if not batch.lines:
                 await is_set_within(self._source.arrived, POLL_SECONDS)
@@ -79,23 +81,37 @@ class Follower:
             self._notices.say("log", f"the log cannot be read: {error}")
             return Batch(self._source.tail.position)
 
-    def _operations(self, batch: Batch) -> list[Operation]:
-        """Operations of a batch; the other lines are counted only."""
-        operations = []
+    def _operations(self, batch: Batch) -> tuple[list[Operation], Signs]:
+        """Operations of a batch, and what its proxy says of itself; the other lines are counted only."""
+        operations, signs = [], Signs()
         for text, written_after in batch.lines:
             line = "too_long" if text is None else parse(text)
             if isinstance(line, str):
                 self._metrics.lines.labels(line).inc()
+                continue
+            self._metrics.lines.labels(type(line).__name__.lower()).inc()
+            if isinstance(line, Start | Alive):
+                signs.see(line, written_after)
             else:
-                self._metrics.lines.labels(type(line).__name__.lower()).inc()
                 operations.append(Operation(line, written_after))
         self._metrics.lines.labels("damaged").inc(batch.cut)
-        return operations
+        return operations, signs
+
+    async def _heed(self, signs: Signs) -> bool:
+        """End the sessions of instances that are gone, renew those that live; False if stopped before."""
+        for sign, written_after in signs:
+            due = self._live.due(sign)
+            if not await self._sender.send([Operation(line, written_after) for line in due]):
+                return False
+            if isinstance(sign, Start):
+                self._live.note(sign)
+        return True
 
     async def _save(self, position: Position) -> None:
         """Save in a thread, so that datagrams are received meanwhile. Of a full disk a warning is logged."""
         self._saved_at = time.monotonic()
         try:
+            await asyncio.to_thread(self._live.save)
             await asyncio.to_thread(self._position_file.save, position)
             self._source.answered()
         except OSError as error:

@@ -1,12 +1,13 @@
-"""Parser of a proxy's log line: `slta1 begin <id> <pool> [type]` or `slta1 end <id> <pool> <seconds>`.
+"""Parser of a proxy's log line, such as `slta1 begin <id> <pool> [type] [instance]` (docs/follow.md).
 
 Anything may stand before it, such as a syslog header. The first `slta1` counts and the number of fields must be
 exact: a value with spaces, which a client may have sent, damages its own line and cannot forge another. Of a JSON
-object, in which clients cannot write a quote, the string of the field `slta1` alone is read.
+object, in which clients cannot write a bare quote, the string of the field `slta1` alone is read.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Literal, NamedTuple
 
@@ -14,7 +15,7 @@ from slta.parsing import NAME_PATTERN
 from slta.parsing.session_ids import session_id_of
 
 MARK = b"slta1 "
-JSON_FIELD = b'"slta1":"'
+_JSON_FIELD = re.compile(rb'"slta1":("(?:[^"\\]|\\.)*")')
 ABSENT = frozenset({b"", b"-"})
 """Values that proxies write for none."""
 
@@ -27,11 +28,12 @@ SKIPPED: tuple[SkippedKind, ...] = ("unknown", "damaged", "too_long", "no_pool")
 
 
 class Begin(NamedTuple):
-    """A session began on a pool. `session_type` is None without one."""
+    """A session began on a pool. `session_type` and `instance`, the proxy's, are None without one."""
 
     session_id: str
     pool_id: str
     session_type: str | None = None
+    instance: str | None = None
 
 
 class End(NamedTuple):
@@ -42,28 +44,48 @@ class End(NamedTuple):
     seconds: float
 
 
-def parse(line: bytes) -> Begin | End | SkippedKind:
+class Start(NamedTuple):
+    """The instance `<proxy>:<process>` lives, and no process of an earlier one of that proxy is left."""
+
+    instance: str
+
+
+class Alive(NamedTuple):
+    """The instance lives; those before it may."""
+
+    instance: str
+
+
+def parse(line: bytes) -> Begin | End | Start | Alive | SkippedKind:
     """Parse a line without its line end; for others the kind under which it is counted."""
-    text = line.partition(JSON_FIELD)[2].partition(b'"')[0] if line.startswith(b"{") else line
-    _, mark, rest = text.partition(MARK)
+    _, mark, rest = (_json_text(line) if line.startswith(b"{") else line).partition(MARK)
     if not mark:
         return "unknown"
     match rest.rstrip(b" \r\0").split(b" "):
-        case [b"begin", session, *pool_and_type] if len(pool_and_type) <= 2:
-            return _begin(session, *pool_and_type)
+        case [b"begin", session, *fields] if len(fields) <= 3:
+            return _begin(session, *fields)
         case [b"end", session, pool, seconds]:
             return _end(session, pool, seconds)
+        case [b"start" | b"alive" as kind, instance] if name := _name(instance):
+            return Start(name) if kind == b"start" else Alive(name)
     return "damaged"
 
 
-def _begin(session: bytes, pool: bytes = b"", session_type: bytes = b"") -> Begin | SkippedKind:
-    kind = None if session_type in ABSENT else _name(session_type)
-    if session in ABSENT or (kind is None and session_type not in ABSENT):
+def _json_text(line: bytes) -> bytes:
+    """What the field's string says; empty without one. A broken escape leaves none to read."""
+    field = _JSON_FIELD.search(line)
+    try:
+        text: str = json.loads(field[1].decode(errors="surrogateescape"), strict=False) if field else ""
+        return text.encode(errors="surrogateescape")
+    except ValueError:
+        return MARK
+
+
+def _begin(session: bytes, *fields: bytes) -> Begin | SkippedKind:
+    pool, *options = [None if field in ABSENT else _name(field) for field in fields] or [None]
+    if session in ABSENT or any(_name(field) is None for field in fields if field not in ABSENT):
         return "damaged"
-    if pool in ABSENT:
-        return "no_pool"
-    name = _name(pool)
-    return Begin(_session_id(session), name, kind) if name else "damaged"
+    return Begin(_session_id(session), pool, *options) if pool else "no_pool"
 
 
 def _end(session: bytes, pool: bytes, seconds: bytes) -> End | SkippedKind:

@@ -8,7 +8,13 @@ from slta_integrations.follow.log_line import SKIPPED
 from slta_integrations.metrics import Family, register
 
 FAMILIES: tuple[Family, ...] = (
-    (Counter, "lines", "Lines read, by kind: begin, end, or why a line was skipped.", ("kind",)),
+    (Counter, "lines", "Lines read, by kind: begin, end, start, alive, or why a line was skipped.", ("kind",)),
+    (
+        Gauge,
+        "live_sessions",
+        "Sessions that began and did not end, of a proxy whose lines say that it lives.",
+        ("fleet",),
+    ),
     (Gauge, "lag_seconds", "Upper bound of the age of the oldest line that slta has not answered; 0 without one.", ()),
     (Gauge, "backlog_bytes", "Bytes of the log or spool that slta has not answered.", ()),
     (
@@ -29,7 +35,7 @@ FAMILIES: tuple[Family, ...] = (
     (Counter, "calls", "Bulk calls, by HTTP status, or by why there was none.", ("status",)),
 )
 
-KINDS = ("begin", "end", *SKIPPED)
+KINDS = ("begin", "end", "start", "alive", *SKIPPED)
 DROPPED = ("backlog", "kernel", "spool")
 GAPS = ("gone", "truncated")
 
@@ -38,6 +44,7 @@ class Metrics:
     """The metrics; an attribute for each name in `FAMILIES`."""
 
     lines: Counter
+    live_sessions: Gauge
     lag_seconds: Gauge
     backlog_bytes: Gauge
     dropped_lines: Counter

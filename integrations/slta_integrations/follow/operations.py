@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from slta_integrations.follow.checkpoints import age_bound
+from slta_integrations.follow.live import LiveSessions, Renewal
 from slta_integrations.follow.log_line import Begin, End
 from slta_integrations.follow.metrics import Metrics
 
@@ -17,8 +17,10 @@ MARK_SECONDS = 120.0
 """slta remembers a complete that overtakes its assign for so long; of older lines it is told not to."""
 LATE_SECONDS = 1.0
 """A begin that may be older is reported as late: its place says nothing about the state that slta has now."""
-MAX_BEGUN = 200_000
-"""Begun sessions that are remembered until their end; beyond, the oldest are forgotten."""
+LEASE_SECONDS = 900.0
+"""Default for sessions of a proxy that lets them be renewed, as in its recipe; others have the fleet's."""
+HELD = frozenset({"new", "same", "moved"})
+"""Outcomes of a report after which slta has the session."""
 RETRIED = frozenset(
     {
         "outcome_unknown",
@@ -38,12 +40,12 @@ RETRIED = frozenset(
 class Operation(NamedTuple):
     """A line to act on, written after `written_after` (seconds since 1970)."""
 
-    line: Begin | End
+    line: Begin | End | Renewal
     written_after: float
 
     @property
     def kind(self) -> str:
-        return "report" if isinstance(self.line, Begin) else "complete"
+        return {Begin: "report", End: "complete", Renewal: "renew"}[type(self.line)]
 
 
 class Outcome(NamedTuple):
@@ -72,9 +74,12 @@ def _encoded(operation: Operation, lease_seconds: float | None, now: float) -> d
     line, age = operation.line, age_bound(operation.written_after, now)
     if isinstance(line, Begin):
         late = {"late": True} if age > LATE_SECONDS else {}
+        lease_seconds = LEASE_SECONDS if lease_seconds is None and line.instance else lease_seconds
         lease = {} if lease_seconds is None else {"lease_seconds": lease_seconds}
         kind = {} if line.session_type is None else {"session_type": line.session_type}
         return {"report": {"session_id": line.session_id, "pool_id": line.pool_id, **kind, **late, **lease}}
+    if isinstance(line, Renewal):
+        return {"renew": {"session_id": line.session_id}}
     mark = {"mark": False} if age > MARK_SECONDS else {}
     return {"complete": {"session_id": line.session_id, **mark}}
 
@@ -93,6 +98,8 @@ def _decoded(outcome: object) -> Outcome:
             return Outcome(status, code, None)
         case {"status": int(status), "body": {"outcome": str(code), "pool_id": str(pool_id)}}:
             return Outcome(status, code, pool_id)
+        case {"status": int(status), "body": {"outcome": str(code)}}:
+            return Outcome(status, code, None)
     return MALFORMED
 
 
@@ -108,29 +115,31 @@ def to_repeat(operations: Sequence[Operation], outcomes: Sequence[Outcome]) -> l
 
 
 class Tally:
-    """Counts final outcomes; remembers which sessions began here."""
+    """Counts final outcomes, and tells `live` which sessions began and ended."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, live: LiveSessions) -> None:
         self._metrics = metrics
-        self._begun: OrderedDict[str, None] = OrderedDict()
+        self._live = live
 
     def count(self, operation: Operation, outcome: Outcome) -> None:
         """Count a final outcome."""
         self._metrics.outcomes.labels(operation.kind, outcome.code).inc()
-        if isinstance(operation.line, Begin):
-            self._count_begin(operation.line, outcome)
-        else:
-            self._count_end(operation.line, outcome)
+        match operation.line:
+            case Begin() as line:
+                self._count_begin(line, outcome)
+            case End() as line:
+                self._count_end(line, outcome)
+            case Renewal(session_id) if outcome.code != "renewed":
+                self._live.note(End(session_id, None, 0))
 
     def _count_begin(self, line: Begin, outcome: Outcome) -> None:
-        self._begun[line.session_id] = None
-        if len(self._begun) > MAX_BEGUN:
-            self._begun.popitem(last=False)
+        self._live.note(line if outcome.code in HELD else line._replace(instance=None))
         if outcome.code == "moved":
             self._metrics.elsewhere_sessions.inc()
 
     def _count_end(self, line: End, outcome: Outcome) -> None:
-        has_begun = self._begun.pop(line.session_id, self) is None
+        has_begun = self._live.has(line.session_id)
+        self._live.note(line)
         if outcome.code == "completed" and line.pool_id not in {None, outcome.pool_id}:
             self._metrics.elsewhere_sessions.inc()
         if outcome.code == "unknown_session" and line.pool_id and not has_begun:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 
 from slta_integrations.backoff import bound_seconds, pause_seconds
 from slta_integrations.client import Client, Reply
+from slta_integrations.follow.live import LiveSessions
 from slta_integrations.follow.metrics import Metrics
-from slta_integrations.follow.operations import Operation, Tally, decode, encode, to_repeat
+from slta_integrations.follow.operations import MAX_OPERATIONS, Operation, Tally, decode, encode, to_repeat
 from slta_integrations.notices import Notices
 from slta_integrations.waiting import is_set_within
 
@@ -27,6 +28,7 @@ class Sender:
     def __init__(
         self,
         client: Client,
+        live: LiveSessions,
         metrics: Metrics,
         notices: Notices,
         *,
@@ -36,12 +38,13 @@ class Sender:
     ) -> None:
         """`stopping` ends the retries; `clock` returns seconds since 1970."""
         self._client = client
+        self.live = live
         self._metrics = metrics
         self._notices = notices
         self._lease_seconds = lease_seconds
         self._stopping = stopping
         self._clock = clock
-        self._tally = Tally(metrics)
+        self._tally = Tally(metrics, live)
 
     async def check(self) -> None:
         """Call once without a line, and log if the key or the fleet is refused; other failures are not about them."""
@@ -53,8 +56,15 @@ class Sender:
             self._notices.say("call", "The fleet does not exist, the lines are kept: unknown_fleet")
 
     async def send(self, operations: Sequence[Operation]) -> bool:
-        """Send until every outcome is final: True; False if stopped before. O(operations) for each call."""
-        waiting = list(operations)
+        """Send until every outcome is final: True; False if stopped before."""
+        parts = (operations[begin : begin + MAX_OPERATIONS] for begin in range(0, len(operations), MAX_OPERATIONS))
+        for part in parts:
+            if not await self._send(list(part)):
+                return False
+        return True
+
+    async def _send(self, waiting: list[Operation]) -> bool:
+        """Of one call. O(operations) for each attempt."""
         attempt = 0
         while waiting:
             reply = await self._client.operate(encode(waiting, self._lease_seconds, self._clock()))

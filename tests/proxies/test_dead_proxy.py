@@ -1,0 +1,130 @@
+"""A proxy or follower that dies leaves no session behind, and no session that lives is ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.awaiting import eventually
+from tests.proxies.clients import KINDS
+from tests.proxies.proxy import Proxy, running
+from tests.proxies.scene import Scene, follower, scene
+from tests.proxies.table import PROXIES
+
+SESSIONS = 20
+SHORT_LEASE = 6
+"""Seconds: renewed each 2."""
+pytestmark = [pytest.mark.proxies]
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.needs(name)) for name, row in PROXIES.items() if row.begins]
+)
+def proxy(request: pytest.FixtureRequest) -> Proxy:
+    """Those whose lines say that they live."""
+    return PROXIES[request.param]
+
+
+@contextmanager
+def started(
+    proxy: Proxy, folder: Path, lease: int
+) -> Iterator[tuple[Scene, Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]]]:
+    """With a function that starts a follower."""
+    with scene(proxy, folder, lease=lease) as made:
+        yield made, partial(follower, proxy, made.setup, made.key)
+
+
+@asynccontextmanager
+async def held(scene: Scene, count: int = SESSIONS) -> AsyncIterator[None]:
+    """So many sessions, which slta has; their clients bear the end of the proxy."""
+    with suppress(aiohttp.ClientError):
+        async with AsyncExitStack() as stack:
+            for _ in range(count):
+                await stack.enter_async_context(KINDS["websocket"](scene))
+
+            yield
+
+
+def kill(scene: Scene) -> None:
+    """All processes of the proxy."""
+    assert scene.process
+    os.killpg(scene.process.pid, signal.SIGKILL)
+    scene.process.wait()
+
+
+def renewed(scene: Scene) -> float:
+    return scene.followed().get('outcomes_total{code="renewed",operation="renew"}', 0)
+
+
+def followed(scene: Scene) -> float:
+    return scene.followed().get('live_sessions{fleet="f"}', 0)
+
+
+def signs(scene: Scene) -> int:
+    """Lines which say that the proxy lives."""
+    log = Path(scene.proxy.source(scene.setup)[-1]).read_bytes()
+    return log.count(b"slta1 start") + log.count(b"slta1 alive")
+
+
+async def test_of_a_proxy_that_was_restarted_only_new_sessions_are_left(proxy: Proxy, tmp_path: Path) -> None:
+    with started(proxy, tmp_path, lease=900) as (behind, following), following():
+        async with held(behind):
+            await eventually(lambda: followed(behind) == SESSIONS)  # Envoy keeps lines back for 0.1 s
+            kill(behind)
+        with running(proxy, behind.setup):
+            async with held(behind, 2):
+                await eventually(lambda: behind.active() == 2)
+
+
+async def test_sessions_are_renewed_until_the_proxy_dies(proxy: Proxy, tmp_path: Path) -> None:
+    with started(proxy, tmp_path, SHORT_LEASE) as (behind, following), following():
+        async with held(behind):
+            await eventually(lambda: renewed(behind) >= 4 * SESSIONS)
+            assert behind.active() == SESSIONS
+            kill(behind)
+        await eventually(lambda: behind.active() == 0)
+
+
+async def test_a_follower_that_was_away_ends_what_has_ended_and_nothing_else(proxy: Proxy, tmp_path: Path) -> None:
+    with started(proxy, tmp_path, 2 * SHORT_LEASE) as (behind, following), following() as process:
+        async with held(behind):
+            async with held(behind):
+                await eventually(lambda: followed(behind) == 2 * SESSIONS)
+                process.kill()
+                process.wait()
+            before = signs(behind)
+            await eventually(lambda: signs(behind) > before)  # a third of the lease
+            with following():
+                await eventually(lambda: behind.active() == SESSIONS)
+                await eventually(lambda: renewed(behind) >= 4 * SESSIONS)
+                assert behind.active() == SESSIONS
+
+
+async def test_a_reload_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
+    with started(proxy, tmp_path, SHORT_LEASE) as (behind, following), following():
+        assert proxy.reload
+        assert behind.process
+        async with held(behind):
+            with proxy.reload(behind.process, behind.setup.folder / proxy.recipe):
+                lines = signs(behind)
+                await eventually(lambda: signs(behind) > lines + 3)
+                async with held(behind):
+                    before = renewed(behind)
+                    await eventually(lambda: renewed(behind) >= before + 6 * SESSIONS)
+                    assert behind.active() == 2 * SESSIONS
+
+
+async def test_a_first_follower_beside_a_proxy_that_runs_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
+    with started(proxy, tmp_path, SHORT_LEASE) as (behind, following):
+        async with held(behind):
+            with following():
+                await eventually(lambda: behind.followed().get('lines_total{kind="start"}'))
+                assert behind.active() == SESSIONS
