@@ -24,7 +24,8 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setattr(live, "MAX_OLD_LINES", 0)
     made = LiveSessions(tmp_path / "live.log")
     begins = [begin("x"), begin("a"), begin("b", NEW), begin("o", OTHER), begin("n", None), begin("d")]
-    for line in (Start(OLD), *begins, End("x", "p", 1)):
+    lines: list[Begin | End | Start] = [Start(OLD), *begins, End("x", "p", 1)]
+    for line in lines:
         made.note(line)
         if request.param != "at once":
             made.save()

@@ -11,6 +11,7 @@ TESTS = {
     "later": "following.py::test_sessions_that_the_proxy_placed_while_slta_was_away_are_known_afterwards[{}]",
     "headers": "requests.py::test_no_header_of_a_client_can_be_taken_for_one_of_slta[{}-/play-behind-hyphens]",
     "decoded": "requests.py::test_another_spelling_of_the_path_is_placed_or_refused[{}-/%70lay-behind]",
+    "escaped": "requests.py::test_another_spelling_of_the_path_is_placed_or_refused[{}-/play/%2F..%2f-behind]",
     "query": "requests.py::test_a_browsers_request_is_placed_and_reaches_its_pool_unchanged[{}-a query]",
     "merged": "requests.py::test_another_spelling_of_the_path_is_placed_or_refused[{}-//play-visited]",
     "underscores": "requests.py::test_no_header_of_a_client_can_be_taken_for_one_of_slta[{}-/play-behind-underscores]",
@@ -105,6 +106,9 @@ NGINX = {
         "nginx/nginx.conf", '  proxy_set_header X-Slta-Pool "";\n', "", "headers"
     ),
     "nginx asks about preflights": recipe("nginx/nginx.conf", "OPTIONS 0;", "OPTIONS 1;", "preflight"),
+    "nginx passes on what a pool may take for a session": recipe(
+        "nginx/nginx.conf", "      if ($request_uri ~ ^/(play|ws)) { return 400; }", "      #", "escaped"
+    ),
     "nginx always refuses for a full fleet": recipe("nginx/nginx.conf", "off1 1;", "off1 1; on1 1;", "overflow"),
     "nginx never refuses": recipe("nginx/nginx.conf", "off1 1;", "", "full"),
     "nginx chooses for a fleet without pools": recipe("nginx/nginx.conf", " no_active_pool 1;", "", "inactive"),
@@ -167,6 +171,9 @@ CADDY = {
     "Caddy asks about preflights": recipe("caddy/Caddyfile", "\t\tnot method OPTIONS\n", "", "preflight"),
     "Caddy always refuses for a full fleet": recipe(
         "caddy/Caddyfile", "vars overflow off\n", "vars slta_pool none\n", "overflow"
+    ),
+    "Caddy compares only the path that it cleaned": recipe(
+        "caddy/Caddyfile", ' || {http.request.uri}.matches("^/(play|ws)")', "", "escaped"
     ),
     "Caddy never refuses": recipe("caddy/Caddyfile", "vars overflow off\n", "vars overflow never\n", "full"),
     "Caddy chooses for a fleet without pools": recipe(

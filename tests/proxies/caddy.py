@@ -30,6 +30,7 @@ def edits(setup: Setup) -> Edits:
     return (application if setup.visits else log) | {
         "admin localhost:2019": f"admin 127.0.0.1:{setup.admin}",
         "http://:80 {": f"http://:{setup.port} {{",
+        "bind 0.0.0.0": "bind 127.0.0.1",
         "127.0.0.1:8080 {": f"127.0.0.1:{setup.slta} {{",
         "slta_type default #": f"slta_type {setup.session_type} #",
         "/fleets/main/": f"/fleets/{setup.fleet}/",

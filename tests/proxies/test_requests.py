@@ -50,6 +50,7 @@ SPELLINGS = [
     "/x/%2E%2e/play",
     "/../play",
     "/play/%2E%2E/play",
+    "/play/%2F..%2f",
 ]
 """Of /play."""
 CLAIMED = {
