@@ -147,7 +147,7 @@ lock: ## Resolve requirements*.txt again (ARGS="--upgrade" for newer versions)
 	$(COMPILE) $(ARGS) --extra dev --output-file requirements-dev.txt; \
 	$(COMPILE) --constraint requirements-dev.txt --extra load --output-file requirements.txt; \
 	$(COMPILE) --constraint requirements-dev.txt --extra experiments --extra load --output-file requirements-experiments.txt; \
-	$(call COMPILE_OF,--group proxies) $(ARGS) --output-file requirements-proxies.txt
+	$(call COMPILE_OF,--group proxies) --constraint requirements-dev.txt $(ARGS) --output-file requirements-proxies.txt
 
 # Both have an environment of their own. The newest is a look ahead: CI does not run it.
 BOUNDS_TESTS := $(addprefix tests/,api cli client experiments integrations loadgen metrics planning runtime server store)

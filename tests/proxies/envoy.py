@@ -36,6 +36,8 @@ def edits(setup: Setup) -> Edits:
         "interval: 300s": f"interval: {max(1, min(setup.lease // 3, 300))}s",
     }
     pools = (ENDPOINT.format(pool=pool, host="127.0.0.1", port=port) for pool, port in setup.pools.items())
+    protocol = "{http_protocol_options: {}}  # CHANGE"
+    connections |= {protocol: "{http2_protocol_options: {}}  # CHANGE"} if setup.grpc else {}
     return ({} if setup.visits else connections) | {
         "port_value: 9901": f"port_value: {setup.admin}",
         "address: 0.0.0.0, port_value: 80}": f"address: 127.0.0.1, port_value: {setup.port}}}",

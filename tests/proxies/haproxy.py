@@ -42,6 +42,7 @@ def edits(setup: Setup) -> Edits:
         "SLTA_OVERFLOW off": f"SLTA_OVERFLOW {'on' if setup.overflow else 'off'}",
         "/run/haproxy/admin.sock": f"{setup.folder}/admin.sock",
         "bind :80 ": f"bind 127.0.0.1:{setup.port} ",
+        "default-server check ": f"default-server check {'proto h2 ' if setup.grpc else ''}",
         SERVERS: "".join(f"  server {pool} 127.0.0.1:{port}\n" for pool, port in setup.pools.items()),
     }
 

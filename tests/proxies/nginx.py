@@ -19,8 +19,12 @@ SERVERS = """\
 """
 
 
+GRPC = {"  # grpc_": "  grpc_", "proxy_pass http://$slta_t": "grpc_pass grpc://$slta_t"}
+GRPC |= {"proxy_pass http://own": "grpc_pass grpc://own", "    listen 80;": "    http2 on; listen 80;"}
+
+
 def edits(setup: Setup) -> Edits:
-    return {
+    return (GRPC if setup.grpc else {}) | {
         "user www-data;": "user root;" if os.geteuid() == 0 else "",
         "http {": f"http {{ {temporary_files(setup)}",
         "/run/nginx.pid": f"{setup.folder}/nginx.pid",

@@ -21,8 +21,8 @@ PATIENCE_MS = 10_000
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """What a user writes into a recipe. `port` is for clients, `admin` for the proxy's own figures, `log` for more,
-    `metrics` for those of the follower. `patient`: on a busy machine slta may answer after the recipe's limits, so that
-    the proxy would choose itself; they are `PATIENCE` instead.
+    `metrics` for those of the follower. `grpc`: what pools speak. `patient`: on a busy machine slta may answer after
+    the recipe's limits, so that the proxy would choose itself; they are `PATIENCE` instead.
     """
 
     folder: Path
@@ -37,6 +37,7 @@ class Setup:
     lease: int = 0
     overflow: bool = False
     visits: bool = False
+    grpc: bool = False
     session_type: str = "default"
     patient: bool = True
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,13 +98,14 @@ def scene(
     folder: Path,
     *,
     follow: bool = False,
+    pools_of: Callable[[list[str]], AbstractContextManager[Any]] = Pools,
     capacity: int = 200,
     curves: Mapping[str, Any] = CURVES,
     **changes: Any,
 ) -> Iterator[Scene]:
     """All of it, ended in reverse order. `follow`: sessions end as in the log. `changes` are fields of the setup."""
     with ExitStack() as stack:
-        pools = stack.enter_context(Pools([*NAMES, OUTSIDE]))
+        pools = stack.enter_context(pools_of([*NAMES, OUTSIDE]))
         keys, (admin, place, complete) = _keys(folder, ["admin"], ["assign"], ["pool", "complete"])
         store = stack.enter_context(started(_made(folder / "store"), EMBEDDED))
         settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json"}
@@ -134,7 +135,7 @@ def follower(proxy: Proxy, setup: Setup, key: str) -> Iterator[subprocess.Popen[
         yield process
 
 
-def _setup(folder: Path, pools: Pools, slta: int, fields: Mapping[str, Any]) -> Setup:
+def _setup(folder: Path, pools: Any, slta: int, fields: Mapping[str, Any]) -> Setup:
     ports = {name: port for name, port in pools.ports.items() if name != OUTSIDE}
     port, admin, log, metrics = (free_port() for _ in range(4))
     made = Setup(
