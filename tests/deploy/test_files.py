@@ -79,7 +79,7 @@ def test_the_overlay_runs_the_recipe_with_other_places_only(tmp_path: Path) -> N
                if before != after]  # fmt: skip
     pools = re.findall(r"^  server (\S+) \1:8080 ", "\n".join(changed), re.MULTILINE)
     assert set(pools) == {name for name, service in OWN.items() if service["networks"] == ["pools"]}
-    assert [line.split()[:2] for line in changed[: -len(pools)]] == [["log", "/run/slta/log.sock"]]
+    assert [line.split()[:2] for line in changed[: -len(pools)]] == [["log", "/run/slta/log.sock"]] * 2
     (tmp_path / "haproxy.cfg").write_text(edited, encoding="utf-8")
     files = ("-f", tmp_path / "haproxy.cfg", "-f", PROXIES / "compose/containers.cfg")
     run("haproxy", "-c", "-C", PROXIES / "haproxy", *files)

@@ -1,3 +1,3 @@
 # What docker-compose.proxies.yml changes in the recipe: where slta follow listens, and where servers are.
-s|^  log 127\.0\.0\.1:5140 |  log /run/slta/log.sock |
+s|^  log stdout |  log /run/slta/log.sock |
 s|^  server \([^ ]*\) [0-9.]*:8080|  server \1 \1:8080 resolvers containers resolve-prefer ipv4 init-addr none|

@@ -1,7 +1,7 @@
--- HAProxy actions: ask slta where a session goes (slta_place), and log that it has begun (slta_begin). A task logs that
--- HAProxy lives, at once and each third of a lease, so that `slta follow` renews the sessions.
--- Arguments of lua-load-per-thread: URL of the placement route, API key, lease in seconds.
-local url, key, lease = ...
+-- HAProxy actions: ask slta where a session goes (slta_place), and log that it has begun (slta_begin).
+-- Arguments of lua-load-per-thread: URL of the placement route, API key, lease in seconds; with a fourth one a task logs
+-- that HAProxy lives, at once and each third of a lease, so that `slta follow` renews the sessions.
+local url, key, lease, signs = ...
 
 local function read(path)
   local file = io.open(path)
@@ -17,7 +17,7 @@ local boot = read("/proc/sys/kernel/random/boot_id"):sub(1, 8)
 local instance = ("%s:%s-%s-%s"):format(os.getenv("HAPROXY_LOCALPEER") or "", boot, pid or 0, ticks or 0)
 local replaces = read("/proc/self/cmdline"):find("\0-s[ft]\0") ~= nil
 
-if core.thread == 1 then
+if signs and core.thread == 1 then
   core.register_task(function()
     while core.get_info().Stopping == 0 do
       core.log(core.notice, "slta1 " .. (replaces and "alive " or "start ") .. instance)
