@@ -108,6 +108,19 @@ async def test_a_follower_that_was_away_ends_what_has_ended_and_nothing_else(pro
                 assert behind.active() == SESSIONS
 
 
+async def test_slta_that_was_away_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
+    with started(proxy, tmp_path, SHORT_LEASE) as (behind, following), following():
+        async with held(behind):
+            await eventually(lambda: followed(behind) == SESSIONS)
+            behind.service.kill()
+            before = signs(behind)
+            await eventually(lambda: signs(behind) > before + 3)
+            behind.service.start()
+            done = renewed(behind)
+            await eventually(lambda: renewed(behind) >= done + 4 * SESSIONS)
+            assert behind.active() == SESSIONS
+
+
 async def test_a_reload_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
     with started(proxy, tmp_path, SHORT_LEASE) as (behind, following), following():
         assert proxy.reload
