@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab.benchmarks.running import filled_in, require, start_listening
+from tests.certificates import certificate_in
 from tests.servers import free_port
 
 HERE = Path(__file__).parent
@@ -31,6 +33,9 @@ WEIGHTS = {"linear": 10, "quadratic": 10, "saturating": 20}
 LOADS = (3.0, 9.0)
 """Sessions per pool, first and second half."""
 LOG_SECONDS = 10.0
+HANDSHAKE_SECONDS = 0.3
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+TLS.check_hostname, TLS.verify_mode = False, ssl.CERT_NONE
 TELL = "option http-no-delay\n  http-response set-header x-pool %s"
 """HAProxy names the pool in the answer, and does not hold the header back until more of the answer has come."""
 LOOK_UP = "http-response set-header x-pool %[srv_name,map({})]"
@@ -43,10 +48,11 @@ MAPS = ["--map", "srv-[1-4]=linear", "--map", "srv-[5-8]=quadratic", "--map", r"
 
 
 class Load(NamedTuple):
-    """How long sessions come, and how long each stays on average, in seconds."""
+    """How long sessions come, and how long each stays on average, in seconds; whether through TLS."""
 
     seconds: float
     mean_seconds: float
+    tls: bool = False
 
 
 class Session(NamedTuple):
@@ -57,15 +63,30 @@ class Session(NamedTuple):
     pool: str
 
 
-def haproxy(
-    stack: ExitStack, folder: Path, ports: Mapping[str, int], mode: str, tell: str = "", names: Mapping[str, str] = {}
-) -> tuple[int, Path]:
-    """HAProxy in front of the pools, whose servers have these names; its port and the file it logs to."""
-    port = free_port()
+class Proxy(NamedTuple):
+    """HAProxy's mode, lines of its backend, the names of its servers, their options, the balance, and TLS in front."""
+
+    mode: str = "http"
+    tell: str = TELL
+    names: Mapping[str, str] = {}
+    server: str = ""
+    balance: str = "leastconn"
+    tls: bool = False
+
+
+def haproxy(stack: ExitStack, folder: Path, ports: Mapping[str, int], proxy: Proxy) -> tuple[int, Path]:
+    """HAProxy in front of the pools; its port and the file it logs to."""
+    port, bind = free_port(), ""
     servers = "\n".join(
-        f"  server {names.get(pool, pool)} 127.0.0.1:{at} weight {weight_of(pool)}" for pool, at in ports.items()
+        f"  server {proxy.names.get(pool, pool)} 127.0.0.1:{at} weight {weight_of(pool)} {proxy.server}"
+        for pool, at in ports.items()
     )
-    words = {"MODE": mode, "LOG": f"{mode}log", "PORT": str(port), "SERVERS": servers, "TELL": tell}
+    if proxy.tls:
+        certificate, key = certificate_in(folder)
+        (folder / "both.pem").write_bytes(certificate.read_bytes() + key.read_bytes())
+        bind = f"ssl crt {folder / 'both.pem'}"
+    words = {"MODE": proxy.mode, "LOG": f"{proxy.mode}log", "PORT": str(port), "SERVERS": servers, "TELL": proxy.tell}
+    words |= {"BIND": bind, "BALANCE": proxy.balance}
     configuration = filled_in(HERE / "balancer-haproxy.cfg", words, folder)
     start_listening(stack, folder, [require("haproxy"), "-db", "-f", configuration], port, {})
     return port, folder / f"{port}.log"
@@ -78,7 +99,8 @@ def nginx(stack: ExitStack, folder: Path, ports: Mapping[str, int]) -> tuple[int
         "USER": "user root;" if os.geteuid() == 0 else "",
         "FOLDER": str(folder),
         "PORT": str(port),
-        "NAMES": "\n".join(f"    127.0.0.1:{at} {pool};" for pool, at in ports.items()),
+        "NAMES": "\n".join(f'    "~\\d (.* )?127\\.0\\.0\\.1:{at}$" {pool};' for pool, at in ports.items()),
+        "DEAD": str(free_port()),
         "SERVERS": "\n".join(f"    server 127.0.0.1:{at} weight={weight_of(pool)};" for pool, at in ports.items()),
     }
     configuration = filled_in(HERE / "balancer-nginx.conf", words, folder)
@@ -88,17 +110,32 @@ def nginx(stack: ExitStack, folder: Path, ports: Mapping[str, int]) -> tuple[int
 
 Start = Callable[[ExitStack, Path, Mapping[str, int]], tuple[int, Path]]
 
+DEAD = "  server dead 127.0.0.1:1 weight 10"
+
+
+def through(proxy: Proxy) -> Start:
+    """Start such an HAProxy."""
+    return lambda stack, folder, ports: haproxy(stack, folder, ports, proxy)
+
+
 BALANCERS: Mapping[str, Start] = {
-    "haproxy-http": lambda stack, folder, ports: haproxy(stack, folder, ports, "http", TELL),
-    "haproxy-tcp": lambda stack, folder, ports: haproxy(stack, folder, ports, "tcp"),
+    "haproxy-http": through(Proxy()),
+    "haproxy-queue": through(Proxy(server="maxconn 5")),
+    "haproxy-tcp": through(Proxy("tcp", "", server="maxconn 5")),
+    "haproxy-tls": through(Proxy("tcp", "", server="maxconn 5", tls=True)),
+    "haproxy-refused": through(Proxy("http", f"{TELL}\n  retries 0\n{DEAD}", balance="roundrobin")),
+    "haproxy-retried": through(Proxy("http", f"{TELL}\n  option redispatch 1\n{DEAD}", balance="roundrobin")),
     "nginx": nginx,
 }
+"""With `maxconn` sessions wait. `refused`: a server refuses its connections; `retried`: they go to the next one, as
+with nginx, which always tries such a server first.
+"""
 
 
 def named_servers(map_file: Path | None = None) -> Start:
     """HAProxy whose servers are called srv-1 to srv-12; with a map file it names their pools."""
     tell = LOOK_UP.format(map_file) if map_file else ""
-    return lambda stack, folder, ports: haproxy(stack, folder, ports, "http", tell, SERVERS)
+    return through(Proxy("http", tell, SERVERS))
 
 
 def weight_of(pool: str) -> int:
@@ -107,25 +144,30 @@ def weight_of(pool: str) -> int:
 
 
 @asynccontextmanager
-async def pools() -> AsyncIterator[dict[str, int]]:
-    """A server for each pool, whose answer to GET /SECONDS begins at once and ends after so many; the port of each."""
+async def pools(seen: list[Session]) -> AsyncIterator[dict[str, int]]:
+    """A server for each pool, whose answer to GET /SECONDS begins at once and ends after so many; the port of each.
+
+    Each adds the connections that it had to `seen`.
+    """
     async with AsyncExitStack() as stack:
         ports = {}
         for pool in (f"{name}-{k}" for name, count in POOLS.items() for k in range(1, count + 1)):
-            server = await asyncio.start_server(_holding(pool), "127.0.0.1", 0)
+            server = await asyncio.start_server(_holding(pool, seen), "127.0.0.1", 0)
             ports[pool] = server.sockets[0].getsockname()[1]
             await stack.enter_async_context(server)
         yield ports
 
 
-def _holding(pool: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+def _holding(pool: str, seen: list[Session]) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        start = time.time()
         request = await reader.readline()
         if request:
             writer.write(b"HTTP/1.1 200 OK\r\nx-server: %s\r\ncontent-length: 1\r\n" % pool.encode())
             writer.write(b"connection: close\r\n\r\n")
             await asyncio.sleep(float(request.split()[1].lstrip(b"/")))
             writer.write(b".")
+            seen.append(Session(start, time.time() - start, pool))
         writer.close()
 
     return hold
@@ -153,13 +195,16 @@ async def play(port: int, load: Load, watcher: Watcher) -> list[Session]:
             at += draws.expovariate(rate)
             await asyncio.sleep(max(0.0, began + at - time.time()))
             seconds, id_ = draws.expovariate(1 / load.mean_seconds), f"s-{len(sessions)}"
-            sessions.append(group.create_task(_session(port, seconds, id_, watcher)))
+            sessions.append(group.create_task(_session(port, seconds, id_, watcher, load.tls)))
     return [session.result() for session in sessions]
 
 
-async def _session(port: int, seconds: float, id_: str, watcher: Watcher) -> Session:
+async def _session(port: int, seconds: float, id_: str, watcher: Watcher, tls: bool) -> Session:
     start = time.time()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    if tls:
+        await asyncio.sleep(HANDSHAKE_SECONDS)
+        await writer.start_tls(TLS)
     writer.write(b"GET /%f HTTP/1.1\r\nhost: pools\r\nconnection: close\r\n\r\n" % seconds)
     head = await reader.readuntil(b"\r\n\r\n")
     pool = _header(head, "x-pool") or _header(head, "x-server") or ""  # the balancer's word, else the server's own
@@ -179,12 +224,14 @@ def _header(head: bytes, name: str) -> str | None:
 async def record(folder: Path, balancer: str | Start, load: Load, watcher: Watcher | None = None) -> Path:
     """Play the load; write fleet.yaml and client.csv into `folder`, and return the balancer's log. Raises Missing."""
     with ExitStack() as stack:
-        async with pools() as ports:
+        seen: list[Session] = []
+        async with pools(seen) as ports:
             start = BALANCERS[balancer] if isinstance(balancer, str) else balancer
             port, log = await asyncio.to_thread(start, stack, folder, ports)
             sessions = await play(port, load, watcher or Watcher())
             await asyncio.to_thread(_wait_for, log, len(sessions))
     (folder / "fleet.yaml").write_text(FLEET, encoding="utf-8")
+    (folder / "pools.csv").write_text(_as_csv(seen), encoding="utf-8")
     (folder / "client.csv").write_text(_as_csv(sessions), encoding="utf-8")
     return log
 

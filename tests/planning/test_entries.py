@@ -76,6 +76,9 @@ def test_a_session_that_no_pool_got_is_none() -> None:
         csv_format("start_s,duration_s,pool").parse("1,2,")
     with pytest.raises(NotPlacedError):
         haproxy_format(UTC).parse(HTTP.format(109).replace("large-2", "<NOSRV>"))
+    for timers in ("0/0/-1/-1/3007", "0/-1/-1/-1/5", "0/-1/3"):  # refused by the server, or left the queue
+        with pytest.raises(NotPlacedError):
+            haproxy_format(UTC).parse(TCP.replace("0/0/5007", timers))
 
 
 def test_a_csv_without_its_columns_is_refused() -> None:
@@ -94,12 +97,29 @@ def test_spaces_around_a_cell_do_not_belong_to_it() -> None:
     assert csv_format("start_s, duration_s, pool, class").parse("1, 2, web 7 , a") == Entry(1, 2, "web 7", "a")
 
 
-def test_a_line_of_httplog_is_a_session_of_its_last_timer() -> None:
-    assert haproxy_format(UTC).parse(HTTP.format(109)) == Entry(AT, 0.109, "large-2", backend="pools")
+@pytest.mark.parametrize(
+    ("line", "entry"),
+    [
+        (HTTP.format(109), Entry(AT + 0.04, 0.069, "large-2", backend="pools")),
+        (HTTP.format(109).replace(" 0/0 {", " 0/3 {"), Entry(AT + 0.04, 0.069, "large-2", backend="pools")),
+        (TCP, Entry(AT, 5.007, "large-2", backend="bck")),
+        (TCP.replace("0/0/5007", "700/7/5007"), Entry(AT + 0.707, 4.3, "large-2", backend="bck")),
+        (TCP.replace("0/0/5007", "700/7/5007")[:-1] + "1", Entry(AT + 0.707, 4.3, "large-2", None, "bck", waited=0.7)),
+        (TCP.replace("0/0/5007", "500/700/7/5007"), Entry(AT + 0.707, 4.3, "large-2", backend="bck")),  # a handshake
+    ],
+)
+def test_a_line_of_haproxy_is_a_session_from_its_connection_to_the_server_on(line: str, entry: Entry) -> None:
+    found = haproxy_format(UTC).parse(line)
+    assert found[:2] == pytest.approx(entry[:2], abs=1e-6)
+    assert found[2:] == entry[2:]
 
 
-def test_a_line_of_tcplog_is_a_session_of_its_last_timer() -> None:
-    assert haproxy_format(UTC).parse(TCP) == Entry(AT, 5.007, "large-2", backend="bck")
+@pytest.mark.parametrize(("start", "seconds"), [("0.000, 2.5", 2.5), ("0.1, 7 : 2.5", 2.5), ("2.5", 2.5)])
+def test_of_nginx_s_tries_the_last_counts(start: str, seconds: float) -> None:
+    parse = json_format('{"end_s": 1}').parse
+    assert parse(f'{{"end_s": 10, "duration_s": "{start}", "pool": "a-1"}}') == Entry(10 - seconds, seconds, "a-1")
+    with pytest.raises(NotPlacedError):
+        parse('{"end_s": 10, "duration_s": "0.000, -", "pool": ""}')
 
 
 def test_the_date_is_of_the_time_zone_that_is_given() -> None:

@@ -19,7 +19,10 @@ MAX_SECONDS = 1e11
 
 
 class Entry(NamedTuple):
-    """A session from a log line: times in seconds, pool name, and class, backend and session type if it has them."""
+    """A session from a log line: times in seconds, pool name, and class, backend and session type if it has them.
+
+    `waited` are seconds in a queue before its start.
+    """
 
     start: float
     duration: float
@@ -27,6 +30,7 @@ class Entry(NamedTuple):
     pool_class: str | None = None
     backend: str | None = None
     session_type: str | None = None
+    waited: float = 0.0
 
 
 class LineError(ValueError):
@@ -111,7 +115,11 @@ def json_format(first_line: str) -> Format:
 def entry(
     time: str, at: object, duration: object, pool: object, pool_class: object, session_type: object = None
 ) -> Entry:
-    """Build an entry from parsed values."""
+    """Build an entry from parsed values. Of nginx's lists of tries the last counts."""
+    if pool == "":
+        raise NotPlacedError
+    if isinstance(duration, str):
+        duration = duration.replace(" : ", ", ").rpartition(", ")[2]
     seconds = _seconds("duration_s", duration)
     if seconds < 0:
         raise LineError(f"duration_s is negative: {duration}")
@@ -120,8 +128,6 @@ def entry(
         raise LineError("pool and class must be strings")
     if not isinstance(session_type, str | None):
         raise LineError("session_type must be a string")
-    if not pool:
-        raise NotPlacedError
     start = moment - seconds if time == "end_s" else moment
     return Entry(start, seconds, pool, pool_class or None, session_type=session_type or None)
 

@@ -59,7 +59,8 @@ def _summary(data: Data, zone: tzinfo) -> list[str]:
 
 
 def _warnings(data: Data) -> list[str]:
-    return [*_left_out(data["lines"]), *_backends(data["lines"]), *_unseen(data["unseen"]), *_missing(data)]
+    lines = data["lines"]
+    return [*_left_out(lines), *_waited(data), *_backends(lines), *_unseen(data["unseen"]), *_missing(data)]
 
 
 def _left_out(lines: Data) -> Iterator[str]:
@@ -77,6 +78,15 @@ def _left_out(lines: Data) -> Iterator[str]:
         yield f"{counted(lines['not_placed'], 'line')} of sessions that no pool got"
     if lines["clock_back"]:
         yield f"{counted(lines['clock_back'], 'line')} after later ones: the log is not sorted, or its clock went back"
+
+
+def _waited(data: Data) -> Iterator[str]:
+    waited, seconds = data["lines"]["waited"], data["lines"]["waited_seconds"]
+    if waited:
+        yield (
+            f"{counted(waited, 'session')} ({percent(waited / data['sessions'])}) waited in the balancer's queue, "
+            f"{seconds / waited:,.3g} s on average, which counts for no pool: another policy might not have queued them"
+        )
 
 
 def _first(lines: Data, kind: str) -> str:

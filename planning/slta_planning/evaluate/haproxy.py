@@ -1,7 +1,9 @@
 """Parser of HAProxy's `option httplog` and `option tcplog` (HAProxy configuration manual, section 8.2).
 
-Both contain `[accept_date] frontend backend/server timers` after any syslog prefix. The last timer is the total time
-in ms: %Ta of httplog, %Tt of tcplog. The date is local, without a time zone.
+Both contain `[date] frontend backend/server timers` after any syslog prefix. The timers are in ms, the last is the
+total from the date on: %TR/%Tw/%Tc/%Tr/%Ta of httplog, %Tw/%Tc/%Tt of tcplog. A session is on its pool after %Tc: not
+while its request is received (%TR) or it waits in a queue (%Tw, which contains the handshake of tcplog). The date is
+local, without a time zone.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from slta_planning.evaluate.entries import Entry, Format, LineError, NotPlacedEr
 
 LINE = re.compile(
     r"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d):(\d\d\.\d{3})\] \S+ ([^\s/]+)/(\S+) ([-+\d]+(?:/[-+\d]+){2,4}) "
+    r"(?:.*? (?:\d+/){4}\+?\d+ (\d+/\d+))?"  # the places in the queues of the server and the backend
 )
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -26,23 +29,33 @@ def haproxy_format(zone: tzinfo, backends: Collection[str] = ()) -> Format:
         found = LINE.search(line)
         if found is None:
             raise LineError("not a session of option httplog or tcplog")
-        minute, second, backend, server, timers = found.groups()
+        minute, second, backend, server, timers, queue = found.groups()
         if backends and backend not in backends:
             raise OtherBackendError(backend)
         if server.startswith("<"):  # <NOSRV>, or one of HAProxy's own pages
             raise NotPlacedError
-        return Entry(minute_of(minute) + float(second), _duration(timers), server, backend=backend)
+        before, waited, duration = _timers(timers)
+        start = minute_of(minute) + float(second) + before
+        return Entry(start, duration, server, backend=backend, waited=waited if queue not in (None, "0/0") else 0.0)
 
     return Format("haproxy", parse, is_written_at_end=True)
 
 
-def _duration(timers: str) -> float:
-    whole = timers.rpartition("/")[2]
+def _timers(text: str) -> tuple[float, float, float]:
+    """Seconds before the pool had the connection, of these in the queue, and on the pool.
+
+    Raises NotPlacedError if it never had.
+    """
+    *parts, whole = text.split("/")
+    waits = parts[:3] if len(parts) == 4 else parts[-2:]
+    if "-1" in waits:
+        raise NotPlacedError
     if whole.startswith("+"):
         raise LineError("logged before the session ended: remove option logasap")
-    if not whole.isdigit():
+    if not (whole.isdigit() and all(wait.isdigit() for wait in waits)):
         raise LineError(f"no duration: the last timer is {whole}")
-    return int(whole) / 1000
+    before = sum(map(int, waits))
+    return before / 1000, int(waits[-2]) / 1000, max(int(whole) - before, 0) / 1000
 
 
 def _minutes(zone: tzinfo) -> Callable[[str], float]:

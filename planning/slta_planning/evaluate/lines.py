@@ -15,7 +15,7 @@ class Lines:
     `overlapping` sessions began on a full pool, `incompatible` ones in a class that their type may not use; `typed`
     ones name a type.
     `open_at_end` sessions ended after the window. `clock_back` lines are used, but follow lines that start and end
-    later.
+    later. `waited` sessions were in a queue, together for `waited_seconds`, which count for no pool.
     """
 
     read: int = 0
@@ -28,6 +28,8 @@ class Lines:
     typed: int = 0
     open_at_end: int = 0
     clock_back: int = 0
+    waited: int = 0
+    waited_seconds: float = 0.0
     bad_lines: list[str] = field(default_factory=list)
     incompatible_lines: list[str] = field(default_factory=list)
     unknown_pools: dict[str, int] = field(default_factory=dict)

@@ -218,6 +218,8 @@ class _Sessions:
         late = CLOCK_TOLERANCE_SECONDS
         self.lines.clock_back += entry.start < self.latest_start - late and end < self.latest_end - late
         self.latest_start, self.latest_end = max(self.latest_start, entry.start), max(self.latest_end, end)
+        self.lines.waited += entry.waited > 0
+        self.lines.waited_seconds += entry.waited
         self.starts.append(entry.start)
         self.ends.append(end)
         self.pools.append(pool)
