@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slta_integrations.follow import live
-from slta_integrations.follow.live import LiveSessions, Renewal, Signs
+from slta_integrations.follow.live import LiveSessions, Renewal
 from slta_integrations.follow.log_line import Alive, Begin, End, Start
 
 OLD, NEW, OTHER = "edge:1", "edge:2", "other:1"
@@ -64,10 +64,3 @@ def test_a_write_that_was_cut_damages_no_other_line(tmp_path: Path) -> None:
     second.note(begin("b"))
     second.save()
     assert LiveSessions(path).due(Alive(OLD)) == [Renewal("a"), Renewal("b")]
-
-
-def test_of_a_batch_the_last_start_of_a_proxy_counts() -> None:
-    signs = Signs()
-    for sign in (Start(OLD), Alive(OLD), Start(OTHER), Start(NEW)):
-        signs.see(sign, 0)
-    assert [sign for sign, _ in signs] == [Start(NEW), Alive(OLD), Start(OTHER)]

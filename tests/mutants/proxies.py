@@ -60,9 +60,6 @@ HAPROXY = {
     "HAProxy waits for an answer for long": recipe("haproxy/slta.lua", "timeout = 200", "timeout = 5000", "stopped"),
     "HAProxy keeps what a client left": recipe("haproxy/haproxy.cfg", "  option abortonclose", "  # ", "waiting"),
     "HAProxy writes no begin": recipe("haproxy/haproxy.cfg", "  http-response lua.slta_begin\n", "", "later"),
-    "HAProxy says after a reload that nothing is left": recipe(
-        "haproxy/slta.lua", 'find("\\0-s[ft]\\0") ~= nil', 'find("never") ~= nil', "reload"
-    ),
     "HAProxy does not say that it lives": recipe("haproxy/slta.lua", "Stopping == 0", "Stopping == 9", "restarted"),
     "HAProxy passes on headers of slta": recipe(
         "haproxy/haproxy.cfg", "  http-request del-header ^x[-_]slta[-_] -m reg", "  # ", "headers"

@@ -25,24 +25,21 @@ SECRET = secrets.token_bytes()
 
 def edits(setup: Setup) -> Edits:
     log = {"output file /var/log/caddy/": f"output file {setup.folder}/"}
+    log |= {"protocols h1 h2 h3 #": f"protocols {'h1 h2c' if setup.grpc else 'h1 h2 h3'} #"}
     application = {"10.0.0.9:8080": f"127.0.0.1:{setup.log}"}
     pools = (f"	import {{args[0]}} {pool} 127.0.0.1:{port}\n" for pool, port in setup.pools.items())
-    grpc = {"protocols h1 h2 h3 #": "protocols h1 h2c #", "versions 1.1 2 #": "versions h2c #"} if setup.grpc else {}
-    return (
-        grpc
-        | (application if setup.visits else log)
-        | {
-            "admin localhost:2019": f"admin 127.0.0.1:{setup.admin}",
-            "http://:80 {": f"http://:{setup.port} {{",
-            "bind 0.0.0.0": "bind 127.0.0.1",
-            "127.0.0.1:8080 {": f"127.0.0.1:{setup.slta} {{",
-            "slta_type default #": f"slta_type {setup.session_type} #",
-            "/fleets/main/": f"/fleets/{setup.fleet}/",
-            "header_up X-Slta-Lease ": f"header_up X-Slta-Lease {setup.lease} # ",
-            "vars overflow off #": f"vars overflow {'on' if setup.overflow else 'off'} #",
-            POOLS: "".join(pools),
-        }
-    )
+    return (application if setup.visits else log) | {
+        "admin localhost:2019": f"admin 127.0.0.1:{setup.admin}",
+        "http://:80 {": f"http://:{setup.port} {{",
+        "bind 0.0.0.0": "bind 127.0.0.1",
+        "versions 1.1 2 #": f"versions {'h2c' if setup.grpc else '1.1 2'} #",
+        "127.0.0.1:8080 {": f"127.0.0.1:{setup.slta} {{",
+        "slta_type default #": f"slta_type {setup.session_type} #",
+        "/fleets/main/": f"/fleets/{setup.fleet}/",
+        "header_up X-Slta-Lease ": f"header_up X-Slta-Lease {setup.lease} # ",
+        "vars overflow off #": f"vars overflow {'on' if setup.overflow else 'off'} #",
+        POOLS: "".join(pools),
+    }
 
 
 def live(setup: Setup) -> int:

@@ -36,12 +36,11 @@ def edits(setup: Setup) -> Edits:
         "interval: 300s": f"interval: {max(1, min(setup.lease // 3, 300))}s",
     }
     pools = (ENDPOINT.format(pool=pool, host="127.0.0.1", port=port) for pool, port in setup.pools.items())
-    protocol = "{http_protocol_options: {}}  # CHANGE"
-    connections |= {protocol: "{http2_protocol_options: {}}  # CHANGE"} if setup.grpc else {}
     return ({} if setup.visits else connections) | {
         "port_value: 9901": f"port_value: {setup.admin}",
         "address: 0.0.0.0, port_value: 80}": f"address: 127.0.0.1, port_value: {setup.port}}}",
         "address: 127.0.0.1, port_value: 8080": f"address: 127.0.0.1, port_value: {setup.slta}",
+        "{http_protocol_options: {}}  # ": f"{{http{'2' if setup.grpc else ''}_protocol_options: {{}}}}  # ",
         "/etc/envoy/": f"{setup.folder}/",
         type_of("default", setup): type_of(setup.session_type, setup),
         "/fleets/main/": f"/fleets/{setup.fleet}/",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from functools import partial
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -33,13 +32,8 @@ def proxy(request: pytest.FixtureRequest) -> Proxy:
     return PROXIES[request.param]
 
 
-@contextmanager
-def started(
-    proxy: Proxy, folder: Path, lease: int
-) -> Iterator[tuple[Scene, Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]]]:
-    """With a function that starts a follower."""
-    with scene(proxy, folder, lease=lease) as made:
-        yield made, partial(follower, proxy, made.setup, made.key)
+def following(behind: Scene) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    return follower(behind.proxy, behind.setup, behind.key)
 
 
 @asynccontextmanager
@@ -75,7 +69,7 @@ def signs(scene: Scene) -> int:
 
 
 async def test_of_a_proxy_that_was_restarted_only_new_sessions_are_left(proxy: Proxy, tmp_path: Path) -> None:
-    with started(proxy, tmp_path, lease=900) as (behind, following), following():
+    with scene(proxy, tmp_path, lease=900) as behind, following(behind):
         async with held(behind):
             await eventually(lambda: followed(behind) == SESSIONS)  # Envoy keeps lines back for 0.1 s
             kill(behind)
@@ -85,7 +79,7 @@ async def test_of_a_proxy_that_was_restarted_only_new_sessions_are_left(proxy: P
 
 
 async def test_sessions_are_renewed_until_the_proxy_dies(proxy: Proxy, tmp_path: Path) -> None:
-    with started(proxy, tmp_path, SHORT_LEASE) as (behind, following), following():
+    with scene(proxy, tmp_path, lease=SHORT_LEASE) as behind, following(behind):
         async with held(behind):
             await eventually(lambda: renewed(behind) >= 4 * SESSIONS)
             assert behind.active() == SESSIONS
@@ -94,7 +88,7 @@ async def test_sessions_are_renewed_until_the_proxy_dies(proxy: Proxy, tmp_path:
 
 
 async def test_a_follower_that_was_away_ends_what_has_ended_and_nothing_else(proxy: Proxy, tmp_path: Path) -> None:
-    with started(proxy, tmp_path, 2 * SHORT_LEASE) as (behind, following), following() as process:
+    with scene(proxy, tmp_path, lease=2 * SHORT_LEASE) as behind, following(behind) as process:
         async with held(behind):
             async with held(behind):
                 await eventually(lambda: followed(behind) == 2 * SESSIONS)
@@ -102,14 +96,14 @@ async def test_a_follower_that_was_away_ends_what_has_ended_and_nothing_else(pro
                 process.wait()
             before = signs(behind)
             await eventually(lambda: signs(behind) > before)  # a third of the lease
-            with following():
+            with following(behind):
                 await eventually(lambda: behind.active() == SESSIONS)
                 await eventually(lambda: renewed(behind) >= 4 * SESSIONS)
                 assert behind.active() == SESSIONS
 
 
 async def test_slta_that_was_away_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
-    with started(proxy, tmp_path, SHORT_LEASE) as (behind, following), following():
+    with scene(proxy, tmp_path, lease=SHORT_LEASE) as behind, following(behind):
         async with held(behind):
             await eventually(lambda: followed(behind) == SESSIONS)
             behind.service.kill()
@@ -122,7 +116,7 @@ async def test_slta_that_was_away_ends_no_session(proxy: Proxy, tmp_path: Path) 
 
 
 async def test_a_reload_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
-    with started(proxy, tmp_path, SHORT_LEASE) as (behind, following), following():
+    with scene(proxy, tmp_path, lease=SHORT_LEASE) as behind, following(behind):
         assert proxy.reload
         assert behind.process
         async with held(behind):
@@ -136,8 +130,8 @@ async def test_a_reload_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
 
 
 async def test_a_first_follower_beside_a_proxy_that_runs_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
-    with started(proxy, tmp_path, SHORT_LEASE) as (behind, following):
+    with scene(proxy, tmp_path, lease=SHORT_LEASE) as behind:
         async with held(behind):
-            with following():
+            with following(behind):
                 await eventually(lambda: behind.followed().get('lines_total{kind="start"}'))
                 assert behind.active() == SESSIONS

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from slta_integrations.follow.checkpoints import age_bound
-from slta_integrations.follow.live import Signs
+from slta_integrations.follow.live import proxy_of
 from slta_integrations.follow.log_line import Alive, Start, parse
 from slta_integrations.follow.log_tail import Batch
 from slta_integrations.follow.metrics import Metrics
@@ -18,6 +18,8 @@ from slta_integrations.follow.source import Source
 from slta_integrations.notices import Notices
 from slta_integrations.waiting import is_set_within
 
+Signs = dict[tuple[type, str], tuple[Start | Alive, float]]
+"""What proxies say of themselves, the last of each kind and proxy: an earlier start says nothing any more; and when."""
 POLL_SECONDS = 0.05
 """Between two looks at a log: a lone line waits so long at most."""
 SAVE_SECONDS = 10.0
@@ -83,7 +85,8 @@ class Follower:
 
     def _operations(self, batch: Batch) -> tuple[list[Operation], Signs]:
         """Operations of a batch, and what its proxy says of itself; the other lines are counted only."""
-        operations, signs = [], Signs()
+        operations: list[Operation] = []
+        signs: Signs = {}
         for text, written_after in batch.lines:
             line = "too_long" if text is None else parse(text)
             if isinstance(line, str):
@@ -91,7 +94,7 @@ class Follower:
                 continue
             self._metrics.lines.labels(type(line).__name__.lower()).inc()
             if isinstance(line, Start | Alive):
-                signs.see(line, written_after)
+                signs[type(line), proxy_of(line.instance)] = (line, written_after)
             else:
                 operations.append(Operation(line, written_after))
         self._metrics.lines.labels("damaged").inc(batch.cut)
@@ -99,7 +102,7 @@ class Follower:
 
     async def _heed(self, signs: Signs) -> bool:
         """End the sessions of instances that are gone, renew those that live; False if stopped before."""
-        for sign, written_after in signs:
+        for sign, written_after in signs.values():
             due = self._live.due(sign)
             if not await self._sender.send([Operation(line, written_after) for line in due]):
                 return False

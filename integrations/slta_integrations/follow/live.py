@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,23 +22,6 @@ class Renewal(NamedTuple):
     """A live session of a proxy that lives."""
 
     session_id: str
-
-
-class Signs:
-    """What the lines of a batch say of proxies: the last of each kind and proxy, in order, and when it was written."""
-
-    def __init__(self) -> None:
-        self._last: dict[tuple[type, str], tuple[Start | Alive, float]] = {}
-
-    def see(self, sign: Start | Alive, written_after: float) -> None:
-        """Add a line; an earlier start says nothing any more."""
-        self._last[type(sign), _proxy_of(sign.instance)] = (sign, written_after)
-
-    def __iter__(self) -> Iterator[tuple[Start | Alive, float]]:
-        return iter(self._last.values())
-
-    def __len__(self) -> int:
-        return len(self._last)
 
 
 class LiveSessions:
@@ -65,7 +47,7 @@ class LiveSessions:
     def note(self, line: Begin | End | Start) -> None:
         """Add what slta has answered."""
         if isinstance(line, Start):
-            self._started[_proxy_of(line.instance)] = line
+            self._started[proxy_of(line.instance)] = line
         else:
             self._forget(line.session_id)
         if isinstance(line, Begin):
@@ -81,14 +63,14 @@ class LiveSessions:
 
     def due(self, sign: Start | Alive) -> list[End | Renewal]:
         """The ends of sessions whose instance is gone, and the others of the proxy. O(sessions)."""
-        proxy = _proxy_of(sign.instance)
+        proxy = proxy_of(sign.instance)
         is_first = isinstance(sign, Start) and self._started.get(proxy) != sign
         return [
             End(begin.session_id, None, 0)
             if is_first and begin.instance != sign.instance
             else Renewal(begin.session_id)
             for begin in self._begins.values()
-            if begin.instance and _proxy_of(begin.instance) == proxy
+            if begin.instance and proxy_of(begin.instance) == proxy
         ]
 
     def save(self) -> None:
@@ -112,7 +94,8 @@ class LiveSessions:
         return len(kept)
 
 
-def _proxy_of(instance: str) -> str:
+def proxy_of(instance: str) -> str:
+    """The proxy of which it is a process."""
     return instance.rpartition(":")[0]
 
 
