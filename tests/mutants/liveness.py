@@ -79,6 +79,9 @@ MUTANTS: dict[str, Mutant] = {
     "a drained unconfirmed pool is not counted": lua(
         "liveness", "(status == 'active' or letter == 'u') and", "status == 'active' and", GUARDS
     ),
+    "a drained unconfirmed pool takes the place of another": lua(
+        "confirmed", "redis.call('BITOP', 'OR', key, key, row)", "redis.call('BITOP', 'OR', key, mask, row)", GUARDS
+    ),
     "a failed pool returns alive while the guard is on": lua(
         "leased_pools", "if guards.is_on(fleet, pool.class_index) then", "if false then", GUARDS
     ),

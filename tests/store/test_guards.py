@@ -163,11 +163,12 @@ async def test_unconfirmed_pools_get_sessions_only_while_no_other_pool_has_room(
 ) -> None:
     await eight(store, policy)
     await keep_alive(store, clock, 15, *EIGHT[4:])
+    await store.pools.set_status(FLEET, EIGHT[0], "draining")
     confirmed = 4 * 4 + 2 * 6
     first = await place(store, confirmed, prefix="a")
     assert not {*first.values()} & {*EIGHT[:4]}
-    second = await place(store, 16, prefix="b")
-    assert {*second.values()} == {*EIGHT[:4]}
+    second = await place(store, 12, prefix="b")
+    assert {*second.values()} == {*EIGHT[1:4]}
     with pytest.raises(errors.NoCapacityError):
         await store.sessions.assign(FLEET, "full", None)
 

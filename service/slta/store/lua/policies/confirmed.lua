@@ -35,7 +35,8 @@ local function excluded(view, class_index, level)
     return row
   end
   local key = keys.of_fleet(view, 'mask')
-  redis.call('BITOP', 'OR', key, row, mask)
+  redis.call('BITOP', 'AND', key, mask, keys.of_class(view, 'active', class_index)) -- some may be draining
+  redis.call('BITOP', 'OR', key, key, row)
   return key
 end
 
