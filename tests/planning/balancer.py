@@ -48,11 +48,12 @@ MAPS = ["--map", "srv-[1-4]=linear", "--map", "srv-[5-8]=quadratic", "--map", r"
 
 
 class Load(NamedTuple):
-    """How long sessions come, and how long each stays on average, in seconds; whether through TLS."""
+    """How long sessions come, and how long each stays on average, in seconds; through TLS; requests of each."""
 
     seconds: float
     mean_seconds: float
     tls: bool = False
+    requests: int = 1
 
 
 class Session(NamedTuple):
@@ -64,10 +65,11 @@ class Session(NamedTuple):
 
 
 class Proxy(NamedTuple):
-    """HAProxy's mode, lines of its backend, the names of its servers, their options, the balance, and TLS in front."""
+    """HAProxy's mode, lines of backend and frontend, its servers' names and options, the balance, and TLS in front."""
 
     mode: str = "http"
     tell: str = TELL
+    front: str = ""
     names: Mapping[str, str] = {}
     server: str = ""
     balance: str = "leastconn"
@@ -76,7 +78,7 @@ class Proxy(NamedTuple):
 
 def haproxy(stack: ExitStack, folder: Path, ports: Mapping[str, int], proxy: Proxy) -> tuple[int, Path]:
     """HAProxy in front of the pools; its port and the file it logs to."""
-    port, bind = free_port(), ""
+    port, bind = free_port(), proxy.front
     servers = "\n".join(
         f"  server {proxy.names.get(pool, pool)} 127.0.0.1:{at} weight {weight_of(pool)} {proxy.server}"
         for pool, at in ports.items()
@@ -113,6 +115,11 @@ Start = Callable[[ExitStack, Path, Mapping[str, int]], tuple[int, Path]]
 DEAD = "  server dead 127.0.0.1:1 weight 10"
 
 
+STICK = "  stick-table type string len 32 size 10k expire 1m\n  stick on req.cook(SID)"
+REQUESTS = Proxy(tell=f"{TELL}\n{STICK}", front="\n  capture cookie SID= len 32")
+"""All requests of a session go to one pool."""
+
+
 def through(proxy: Proxy) -> Start:
     """Start such an HAProxy."""
     return lambda stack, folder, ports: haproxy(stack, folder, ports, proxy)
@@ -135,7 +142,7 @@ with nginx, which always tries such a server first.
 def named_servers(map_file: Path | None = None) -> Start:
     """HAProxy whose servers are called srv-1 to srv-12; with a map file it names their pools."""
     tell = LOOK_UP.format(map_file) if map_file else ""
-    return through(Proxy("http", tell, SERVERS))
+    return through(Proxy("http", tell, names=SERVERS))
 
 
 def weight_of(pool: str) -> int:
@@ -195,17 +202,21 @@ async def play(port: int, load: Load, watcher: Watcher) -> list[Session]:
             at += draws.expovariate(rate)
             await asyncio.sleep(max(0.0, began + at - time.time()))
             seconds, id_ = draws.expovariate(1 / load.mean_seconds), f"s-{len(sessions)}"
-            sessions.append(group.create_task(_session(port, seconds, id_, watcher, load.tls)))
+            sessions.append(group.create_task(_session(port, load, seconds, id_, watcher)))
     return [session.result() for session in sessions]
 
 
-async def _session(port: int, seconds: float, id_: str, watcher: Watcher, tls: bool) -> Session:
+async def _session(port: int, load: Load, seconds: float, id_: str, watcher: Watcher) -> Session:
     start = time.time()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    if tls:
+    if load.tls:
         await asyncio.sleep(HANDSHAKE_SECONDS)
         await writer.start_tls(TLS)
-    writer.write(b"GET /%f HTTP/1.1\r\nhost: pools\r\nconnection: close\r\n\r\n" % seconds)
+    request = b"GET /%f HTTP/1.1\r\nhost: pools\r\ncookie: SID=%s\r\n" % (seconds / load.requests, id_.encode())
+    for _ in range(load.requests - 1):
+        writer.write(request + b"\r\n")
+        await reader.readuntil(b"\r\n\r\n.")
+    writer.write(request + b"connection: close\r\n\r\n")
     head = await reader.readuntil(b"\r\n\r\n")
     pool = _header(head, "x-pool") or _header(head, "x-server") or ""  # the balancer's word, else the server's own
     await watcher.began(id_, pool)
@@ -229,7 +240,7 @@ async def record(folder: Path, balancer: str | Start, load: Load, watcher: Watch
             start = BALANCERS[balancer] if isinstance(balancer, str) else balancer
             port, log = await asyncio.to_thread(start, stack, folder, ports)
             sessions = await play(port, load, watcher or Watcher())
-            await asyncio.to_thread(_wait_for, log, len(sessions))
+            await asyncio.to_thread(_wait_for, log, len(sessions) * load.requests)
     (folder / "fleet.yaml").write_text(FLEET, encoding="utf-8")
     (folder / "pools.csv").write_text(_as_csv(seen), encoding="utf-8")
     (folder / "client.csv").write_text(_as_csv(sessions), encoding="utf-8")

@@ -13,15 +13,28 @@ import pytest
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.evaluate.command import app
 from tests.docs.pages import ROOT, Page
-from tests.planning.balancer import BALANCERS, FLEET, LOOK_UP, MAPS, POOLS, SERVERS, Load, named_servers, record
+from tests.planning.balancer import (
+    BALANCERS,
+    FLEET,
+    LOOK_UP,
+    MAPS,
+    POOLS,
+    REQUESTS,
+    SERVERS,
+    Load,
+    named_servers,
+    record,
+    through,
+)
 from tests.planning.commands import called, figures_of
 from tests.planning.recorded import Session, means
 
-LOAD = Load(seconds=6.0, mean_seconds=1.0)
+LOAD = Load(seconds=6.0, mean_seconds=1.5)
 
 
-def evaluated(log: Path, folder: Path) -> Any:
-    return figures_of(app, folder, log, "--fleet", folder / "fleet.yaml", "--warm-up", "1", "--cool-down", "1")
+def evaluated(log: Path, folder: Path, *options: str) -> Any:
+    cut = "--warm-up", "1", "--cool-down", "1"
+    return figures_of(app, folder, log, "--fleet", folder / "fleet.yaml", *cut, *options)
 
 
 def sessions_of(record: Path) -> list[Session]:
@@ -53,6 +66,19 @@ def test_the_log_of_a_real_balancer_lost_what_its_pools_saw(balancer: str, tmp_p
     assert recorded["utility_optimum"] == pytest.approx(expected.optimum, rel=0.01)
     assert recorded["relative_placement_gap"] == pytest.approx(lost, abs=0.003)
     assert seen["policies"]["slta"]["relative_placement_gap"] < lost
+
+
+@pytest.mark.slow
+@pytest.mark.needs("haproxy")
+def test_keep_alive_requests_are_refused_and_put_together_by_their_cookie(tmp_path: Path) -> None:
+    log = asyncio.run(record(tmp_path, through(REQUESTS), LOAD._replace(requests=5)))
+    refused = called(app, log, "--fleet", tmp_path / "fleet.yaml")
+    assert (refused.exit_code, "the lines seem to be requests" in refused.output) == (2, True)
+    seen, clients = evaluated(log, tmp_path, "--gap", "1"), evaluated(tmp_path / "client.csv", tmp_path)
+    assert seen["sessions"] == clients["sessions"] == len(log.read_text(encoding="utf-8").splitlines()) / 5
+    assert seen["mean_sessions"] == pytest.approx(clients["mean_sessions"], rel=0.03)
+    lost = clients["recorded"]["relative_placement_gap"]
+    assert [one["relative_placement_gap"] for one in seen["by_gap"]] == pytest.approx([lost] * 3, abs=0.003)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@
 | naming | pool numbers from pool names |
 | reading | log reader: sessions as arrays |
 | lines | counts of a log's lines, and examples of those left out |
+| requests | requests that pass for sessions; sessions put together from lines |
 | window | the measured part of a log |
 | presence | pools that count, and when; pools without a session |
 | course | one placement through the changes of pools |
@@ -15,6 +16,7 @@
 | replay | replay of the recorded placement and of the policies |
 | results | the figures as JSON |
 | evaluate_report | the figures as text |
+| notes | notes beside them |
 | picture | the plot |
 | options | options, and parsers of their values |
 | command | command line |

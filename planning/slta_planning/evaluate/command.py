@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, tzinfo
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 from rich.progress import Progress
@@ -22,11 +24,12 @@ from slta_planning.evaluate import options
 from slta_planning.evaluate.entries import FormatName
 from slta_planning.evaluate.evaluate_report import report
 from slta_planning.evaluate.naming import Naming
-from slta_planning.evaluate.presence import Presence, presence_of
+from slta_planning.evaluate.presence import Unseen, presence_of
 from slta_planning.evaluate.reading import Log, Selection, read_log
-from slta_planning.evaluate.replay import Evaluation, evaluate
+from slta_planning.evaluate.replay import RECORDED, Evaluation, evaluate
+from slta_planning.evaluate.requests import put_together, refuse_requests
 from slta_planning.evaluate.results import results
-from slta_planning.evaluate.window import Window, window_of
+from slta_planning.evaluate.window import window_of
 from slta_planning.text import JsonFile, error_text, tally, warn
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -44,6 +47,8 @@ def command(
     warm_up: options.WarmUp = None,
     cool_down: options.CoolDown = None,
     max_left_out: options.MaxLeftOut = 0.01,
+    gap: options.Gap = None,
+    lines_are_sessions: options.LinesAreSessions = False,  # noqa: FBT002 - a command-line option
     json: JsonFile = None,
     figure: options.FigureFile = None,
     map_file: options.MapFile = None,
@@ -58,12 +63,19 @@ def command(
         spec, declared = compile_spec(loaded.file), {c.name: c.pool_count for c in loaded.file.classes}
         naming = Naming(declared, options.maps_of(map_ or [], declared))
         with progress_bar() as progress:
-            found = _read(progress, log, _selection(spec, format_, timezone, backend), naming)
-            _refuse_if_too_many(found, max_left_out)
-            window = window_of(found, warm_up, cool_down)
-            evaluation = _replay(progress, spec, found, window, presence_of(spec, found, window, unseen))
+            selection = _selection(spec, format_, timezone, backend, with_ids=gap is not None)
+            read = _read(progress, log, selection, naming)
+            _refuse_if_too_many(read, max_left_out)
+            if gap is None and not lines_are_sessions:
+                refuse_requests(read)
+            found = read if gap is None else put_together(read, gap)
+            measure = partial(_measure, progress, spec, Cut(warm_up, cool_down, unseen))
+            evaluation, data = measure(found)
+            if gap is not None:
+                data["by_gap"] = _by_gap(
+                    data, gap, {g: measure(put_together(read, g, 0))[1] for g in (gap / 2, gap * 2)}
+                )
         _refuse_if_too_many(found, max_left_out)
-        data = results(evaluation, found)
         with text_beside(json):
             typer.echo(report(data, timezone or UTC))
         if spec.session_types and not found.lines.typed:
@@ -79,11 +91,11 @@ def command(
 
 
 def _selection(
-    spec: FleetSpec, named: FormatName | None, zone: tzinfo | None, backends: Collection[str] | None
+    spec: FleetSpec, named: FormatName | None, zone: tzinfo | None, backends: Collection[str] | None, *, with_ids: bool
 ) -> Selection:
     classes = spec.class_names()
     types = {name: {classes[c] for c in own} for name, own in zip(spec.type_names, spec.type_sets.classes, strict=True)}
-    return Selection(named, zone or UTC, backends or (), types)
+    return Selection(named, zone or UTC, backends or (), types, with_ids)
 
 
 def _read(progress: Progress, log: Path, selection: Selection, naming: Naming) -> Log:
@@ -91,9 +103,30 @@ def _read(progress: Progress, log: Path, selection: Selection, naming: Naming) -
     return read_log(log, selection, naming, lambda count: progress.advance(task, count))
 
 
-def _replay(progress: Progress, spec: FleetSpec, log: Log, window: Window, presence: Presence) -> Evaluation:
+class Cut(NamedTuple):
+    """Seconds that are not measured at the beginning and the end, and what is done about unseen pools."""
+
+    warm_up: float | None
+    cool_down: float | None
+    unseen: Unseen | None
+
+
+def _measure(progress: Progress, spec: FleetSpec, cut: Cut, log: Log) -> tuple[Evaluation, dict[str, Any]]:
+    """The evaluation of a log, and its figures."""
     task = progress.add_task("replaying", total=None)
-    return evaluate(spec, log, window, presence, lambda done, of: progress.update(task, completed=done, total=of))
+    window = window_of(log, cut.warm_up, cut.cool_down)
+    presence = presence_of(spec, log, window, cut.unseen)
+    found = evaluate(spec, log, window, presence, lambda done, of: progress.update(task, completed=done, total=of))
+    return found, results(found, log)
+
+
+def _by_gap(data: Mapping[str, Any], gap: float, others: Mapping[float, Mapping[str, Any]]) -> list[dict[str, float]]:
+    """Figures of sessions that were put together, by the gap."""
+    return [
+        {"gap_s": g, "sessions": one["sessions"], "mean_s": one["duration"]["mean_s"]}
+        | {"mean_sessions": one["mean_sessions"], "relative_placement_gap": one[RECORDED]["relative_placement_gap"]}
+        for g, one in sorted([(gap, data), *others.items()], key=itemgetter(0))
+    ]
 
 
 def _refuse_if_too_many(log: Log, most: float) -> None:

@@ -13,7 +13,7 @@ from slta_planning.errors import UnusableError, refuse_twice, why_no_columns
 
 FormatName = Literal["csv", "jsonl", "haproxy"]
 TIMES = ("start_s", "end_s")
-OPTIONAL = ("class", "session_type")
+OPTIONAL = ("class", "session_type", "session_id")
 MAX_SECONDS = 1e11
 """Times and durations are below this (year 5138 since 1970); larger values are milliseconds."""
 
@@ -21,7 +21,7 @@ MAX_SECONDS = 1e11
 class Entry(NamedTuple):
     """A session from a log line: times in seconds, pool name, and class, backend and session type if it has them.
 
-    `waited` are seconds in a queue before its start.
+    `waited` are seconds in a queue before its start. `key` is the session's id or else its client's address and port.
     """
 
     start: float
@@ -31,6 +31,7 @@ class Entry(NamedTuple):
     backend: str | None = None
     session_type: str | None = None
     waited: float = 0.0
+    key: str | None = None
 
 
 class LineError(ValueError):
@@ -112,10 +113,8 @@ def json_format(first_line: str) -> Format:
     return Format("jsonl", parse, is_written_at_end=time == "end_s")
 
 
-def entry(
-    time: str, at: object, duration: object, pool: object, pool_class: object, session_type: object = None
-) -> Entry:
-    """Build an entry from parsed values. Of nginx's lists of tries the last counts."""
+def entry(time: str, at: object, duration: object, pool: object, *optional: object) -> Entry:
+    """Build an entry from parsed values, at last those of OPTIONAL. Of nginx's lists of tries the last counts."""
     if pool == "":
         raise NotPlacedError
     if isinstance(duration, str):
@@ -124,12 +123,16 @@ def entry(
     if seconds < 0:
         raise LineError(f"duration_s is negative: {duration}")
     moment = _seconds(time, at)
+    pool_class, session_type, key = optional
     if not isinstance(pool, str) or not isinstance(pool_class, str | None):
         raise LineError("pool and class must be strings")
     if not isinstance(session_type, str | None):
         raise LineError("session_type must be a string")
+    if not isinstance(key, str | int | None):
+        raise LineError("session_id must be a string or a whole number")
     start = moment - seconds if time == "end_s" else moment
-    return Entry(start, seconds, pool, pool_class or None, session_type=session_type or None)
+    named = None if key in (None, "") else str(key)
+    return Entry(start, seconds, pool, pool_class or None, session_type=session_type or None, key=named)
 
 
 def _seconds(name: str, value: object) -> float:

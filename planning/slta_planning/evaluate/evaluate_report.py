@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
-from typing import Any
 
 from slta.core.policies import DEFAULT_POLICY
+from slta_planning.evaluate.notes import Data, notes
 from slta_planning.evaluate.presence import Unseen
 from slta_planning.evaluate.replay import RECORDED
 from slta_planning.evaluate.typed_replay import RESTRICTED
@@ -28,16 +28,15 @@ HOURLY = {"least_connections": "least conn."}
 """Headings of the hourly table that are shorter than the titles."""
 HEAD = ["", "utility", "of the bound", "placement gap", "swing gap"]
 
-Data = Mapping[str, Any]
-
 
 def report(data: Data, zone: tzinfo) -> str:
     """Format the report."""
     parts = [
         wrapped(_summary(data, zone)),
-        wrapped(_warnings(data)),
+        wrapped(notes(data)),
         _placements(data),
         _hours(data, zone),
+        _by_gap(data),
         wrapped([_conclusion(data), *_of_presence(data)]),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part)
@@ -53,61 +52,21 @@ def _summary(data: Data, zone: tzinfo) -> list[str]:
     )
     return [
         f"{sessions}, {data['mean_sessions']:,.1f} at once on average",
+        f"{data['duration']['mean_s']:,.3g} s long on average, {data['duration']['median_s']:,.3g} s in the median",
         *([f"sessions by type: {tally(data['session_types'])}"] if "session_types" in data else []),
         f"measured from {begin} to {end}: {window['seconds']:,.0f} s, without {cut}",
     ]
 
 
-def _warnings(data: Data) -> list[str]:
-    lines = data["lines"]
-    return [*_left_out(lines), *_waited(data), *_backends(lines), *_unseen(data["unseen"]), *_missing(data)]
-
-
-def _left_out(lines: Data) -> Iterator[str]:
-    """Lines that are missing from the figures or only partly included."""
-    if lines["bad"]:
-        yield f"{counted(lines['bad'], 'bad line')} of {lines['read']:,} left out: {_first(lines, 'bad')}"
-    if lines["unknown_pool"]:
-        yield f"{counted(lines['unknown_pool'], 'session')} on unknown pools left out: {tally(lines['unknown_pools'])}"
-    if lines["overlapping"]:
-        yield f"{counted(lines['overlapping'], 'session')} left out: the pool was already full"
-    if lines["incompatible"]:
-        found = counted(lines["incompatible"], "session")
-        yield f"{found} in a class that their type may not use left out: {_first(lines, 'incompatible')}"
-    if lines["not_placed"]:
-        yield f"{counted(lines['not_placed'], 'line')} of sessions that no pool got"
-    if lines["clock_back"]:
-        yield f"{counted(lines['clock_back'], 'line')} after later ones: the log is not sorted, or its clock went back"
-
-
-def _waited(data: Data) -> Iterator[str]:
-    waited, seconds = data["lines"]["waited"], data["lines"]["waited_seconds"]
-    if waited:
-        yield (
-            f"{counted(waited, 'session')} ({percent(waited / data['sessions'])}) waited in the balancer's queue, "
-            f"{seconds / waited:,.3g} s on average, which counts for no pool: another policy might not have queued them"
-        )
-
-
-def _first(lines: Data, kind: str) -> str:
-    """The first lines of a kind, and that there are more."""
-    shown = lines[f"{kind}_lines"]
-    return "; ".join([*shown, *(["…"] if lines[kind] > len(shown) else [])])
-
-
-def _backends(lines: Data) -> Iterator[str]:
-    named = tally(lines["backends"])
-    if lines["other_backend"]:
-        yield f"{counted(lines['other_backend'], 'line')} of other backends not read; lines by backend: {named}"
-    elif len(lines["backends"]) > 1:
-        yield f"{len(lines['backends']):,} backends, where servers of one name count as one pool (--backend): {named}"
-
-
-def _unseen(unseen: Data) -> Iterator[str]:
-    if unseen["pools"]:
-        found = f"{counted(unseen['pools'], 'pool')} of the fleet file ({percent(unseen['share_of_capacity'])} of its"
-        done = "counted as empty" if unseen["rule"] == Unseen.KEEP else "left out"
-        yield f"{found} capacity) without a session: {done}"
+def _by_gap(data: Data) -> list[str]:
+    """Figures at half and at twice the gap that puts lines together."""
+    if not data["by_gap"]:
+        return []
+    rows = [
+        [f"{gap:g} s", f"{sessions:,}", f"{mean:,.3g} s", f"{at_once:,.1f}", percent(lost)]
+        for gap, sessions, mean, at_once, lost in (one.values() for one in data["by_gap"])
+    ]
+    return columns([["sessions by --gap", "sessions", "mean duration", "at once", "placement gap"], *rows])
 
 
 def _of_presence(data: Data) -> Iterator[str]:
@@ -121,22 +80,6 @@ def _of_presence(data: Data) -> Iterator[str]:
         yield (
             "Pools that stood empty are not held against the balancer: by --unseen active, a pool counts only from a "
             f"mean duration before its first session to one after its last, {data['mean_pools']:,.1f} pools on average."
-        )
-
-
-def _missing(data: Data) -> Iterator[str]:
-    window, lines = data["window"], data["lines"]
-    if lines["open_at_end"]:
-        yield f"{counted(lines['open_at_end'], 'session')} still open at the end of the window, counted up to it"
-    if window["missing_at_begin"] >= 1:
-        yield (
-            f"about {counted(round(window['missing_at_begin']), 'session')} open before the log began may be missing "
-            "at the beginning: a longer --warm-up has fewer"
-        )
-    if window["missing_at_end"] >= 1:
-        yield (
-            f"about {counted(round(window['missing_at_end']), 'session')} still open when the log ended may be missing "
-            "at the end: a longer --cool-down has fewer"
         )
 
 

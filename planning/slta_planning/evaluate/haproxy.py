@@ -21,8 +21,15 @@ LINE = re.compile(
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def haproxy_format(zone: tzinfo, backends: Collection[str] = ()) -> Format:
-    """HAProxy's format, with dates in this time zone; only lines of these backends, if any are named."""
+COOKIES = re.compile(r" \S+ \S+ (\S+) (\S+) ")
+"""After the timers of httplog: the captured cookies of request and response."""
+
+
+def haproxy_format(zone: tzinfo, backends: Collection[str] = (), *, with_cookie: bool = False) -> Format:
+    """HAProxy's format, with dates in this time zone; only lines of these backends, if any are named.
+
+    The key is the client's address and port, or the captured cookie.
+    """
     minute_of = _minutes(zone)
 
     def parse(line: str) -> Entry:
@@ -36,9 +43,16 @@ def haproxy_format(zone: tzinfo, backends: Collection[str] = ()) -> Format:
             raise NotPlacedError
         before, waited, duration = _timers(timers)
         start = minute_of(minute) + float(second) + before
-        return Entry(start, duration, server, backend=backend, waited=waited if queue not in (None, "0/0") else 0.0)
+        key = _cookie(line, found.end(5)) if with_cookie else line[: found.start()].rstrip().rpartition(" ")[2]
+        waited = waited if queue not in (None, "0/0") else 0.0
+        return Entry(start, duration, server, backend=backend, waited=waited, key=key)
 
     return Format("haproxy", parse, is_written_at_end=True)
+
+
+def _cookie(line: str, at: int) -> str | None:
+    found = COOKIES.match(line, at)
+    return next((cookie for cookie in (found.groups() if found else ()) if cookie != "-"), None)
 
 
 def _timers(text: str) -> tuple[float, float, float]:

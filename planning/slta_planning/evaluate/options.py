@@ -74,6 +74,18 @@ CoolDown = Annotated[
     ),
 ]
 MaxLeftOut = Annotated[float, typer.Option(min=0, max=1, help="Maximum fraction of lines left out.")]
+Gap = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        help="Put lines with the same id (session_id, HAProxy's captured cookie) together to a session, until none "
+        "is open for so many seconds.",
+        show_default="a line is a session",
+    ),
+]
+LinesAreSessions = Annotated[
+    bool, typer.Option("--lines-are-sessions", help="Do not refuse lines that seem to be requests.")
+]
 FigureFile = Annotated[
     Path | None, typer.Option(callback=named_file_to_write, help="Write the plot to this file, as SVG and PNG.")
 ]

@@ -8,7 +8,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from itertools import chain, islice
 from pathlib import Path
@@ -48,7 +48,10 @@ Read = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Log:
-    """Sessions in order of their starts: start and end in seconds, the pool's number in `naming`, the type's number."""
+    """Sessions in order of their starts: start and end in seconds, the pool's number in `naming`, the type's number.
+
+    `keys` are equal where the session's id is, or else its client's address and port; 0: the line has neither.
+    """
 
     format: Format
     lines: Lines
@@ -57,6 +60,16 @@ class Log:
     ends: NDArray[np.float64]
     pools: NDArray[np.int64]
     kinds: NDArray[np.int64]
+    keys: NDArray[np.int64]
+
+    def only(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> Log:
+        """These sessions, in this order."""
+        columns = {name: getattr(self, name)[which] for name in ("starts", "ends", "pools", "kinds", "keys")}
+        return replace(self, **columns)
+
+    def in_order(self) -> Log:
+        """Sessions in order of their starts."""
+        return self.only(np.argsort(self.starts, kind="stable"))
 
 
 @dataclass(frozen=True)
@@ -64,22 +77,23 @@ class Selection:
     """What of a log is read, and how: `named` None: the format is detected; no `backends`: all.
 
     `session_types` are the names of the classes of the fleet's types, which are in order of their numbers; without any
-    but the default one a log's are ignored.
+    but the default one a log's are ignored. `with_ids`: a line without the id of its session is a bad one.
     """
 
     named: FormatName | None
     zone: tzinfo
     backends: Collection[str] = ()
     session_types: Mapping[str, Collection[str]] = field(default_factory=lambda: {DEFAULT_TYPE: ()})
+    with_ids: bool = False
 
 
 def read_log(path: Path, selection: Selection, naming: Naming, read: Read = lambda _: None) -> Log:
-    """Read a log, gzipped or not. Raises OSError or Unusable. Memory: 32 bytes a session, then 64 to sort."""
+    """Read a log, gzipped or not. Raises OSError or Unusable. Memory: 40 bytes a session, then 80 to sort."""
     with path.open("rb") as raw, _whole(path):
         lines = _lines(raw, read)
         first = list(islice(lines, LOOKED_AT))
         form = _format_of(first, selection)
-        sessions = _Sessions(form, naming, selection.session_types)
+        sessions = _Sessions(form, naming, selection)
         for number, line in enumerate(chain(first, lines), start=1):
             if line.strip() and not (form.has_header and number == 1):
                 sessions.add(number, line)
@@ -127,7 +141,7 @@ def _format_of(first: list[str], selection: Selection) -> Format:
     if named == "jsonl" or (named is None and texts[0].lstrip().startswith("{")):
         return json_format(texts[0])
     if named == "haproxy" or (named is None and any(map(LINE.search, texts))):
-        return haproxy_format(selection.zone, selection.backends)
+        return haproxy_format(selection.zone, selection.backends, with_cookie=selection.with_ids)
     if named == "csv" or ("duration_s" in first[0] and not first[0].startswith("[")):
         return csv_format(first[0])
     raise UnusableError(
@@ -139,12 +153,13 @@ def _format_of(first: list[str], selection: Selection) -> Format:
 class _Sessions:
     """Collects sessions and counts lines."""
 
-    def __init__(self, form: Format, naming: Naming, session_types: Mapping[str, Collection[str]]) -> None:
-        self.form, self.naming = form, naming
-        self.classes = [*session_types.values()]
-        self.kinds_by_name = {name: number for number, name in enumerate(session_types)}
+    def __init__(self, form: Format, naming: Naming, selection: Selection) -> None:
+        self.form, self.naming, self.with_ids = form, naming, selection.with_ids
+        self.classes = [*selection.session_types.values()]
+        self.kinds_by_name = {name: number for number, name in enumerate(selection.session_types)}
         self.lines = Lines()
-        self.starts, self.ends, self.pools, self.kinds = array("d"), array("d"), array("q"), array("q")
+        self.starts, self.ends = array("d"), array("d")
+        self.pools, self.kinds, self.keys = array("q"), array("q"), array("q")
         self.latest_start = self.latest_end = float("-inf")
 
     def add(self, number: int, line: str) -> None:
@@ -152,7 +167,7 @@ class _Sessions:
         lines.read += 1
         try:
             entry = self.form.parse(line)
-            kind = self._kind(entry.session_type)
+            kind = self._kind(entry.session_type, entry.key)
         except OtherBackendError as error:
             lines.read -= 1
             lines.other_backend += 1
@@ -178,8 +193,10 @@ class _Sessions:
         self._append(entry, pool)
         self.kinds.append(kind)
 
-    def _kind(self, session_type: str | None) -> int:
-        """Number of a type. LineError if the fleet has types and not this one."""
+    def _kind(self, session_type: str | None, key: str | None) -> int:
+        """Number of a type. LineError if the fleet has types and not this one, or an id is wanted and missing."""
+        if self.with_ids and key is None:
+            raise LineError("no id of a session")
         if session_type is None or len(self.kinds_by_name) == 1:
             return 0
         if session_type not in self.kinds_by_name:
@@ -223,9 +240,9 @@ class _Sessions:
         self.starts.append(entry.start)
         self.ends.append(end)
         self.pools.append(pool)
+        self.keys.append(0 if entry.key is None else hash(entry.key))
 
     def log(self) -> Log:
         starts, ends = np.frombuffer(self.starts), np.frombuffer(self.ends)
-        pools, kinds = (np.frombuffer(column, dtype=np.int64) for column in (self.pools, self.kinds))
-        order = np.argsort(starts, kind="stable")
-        return Log(self.form, self.lines, self.naming, starts[order], ends[order], pools[order], kinds[order])
+        pools, kinds, keys = (np.frombuffer(column, dtype=np.int64) for column in (self.pools, self.kinds, self.keys))
+        return Log(self.form, self.lines, self.naming, starts, ends, pools, kinds, keys).in_order()

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from slta.core.gaps import Gaps
 from slta_planning.evaluate.reading import Log
 from slta_planning.evaluate.replay import RECORDED, Evaluation
@@ -15,6 +17,7 @@ from slta_planning.evaluate.window import Window
 def results(evaluation: Evaluation, log: Log) -> dict[str, Any]:
     """Figures of the whole window and of each hour; with session types the refused of each from first to last."""
     window, presence = evaluation.window, evaluation.presence
+    durations = log.ends - log.starts
     hours = list(pairwise(window.hours))
     return {
         "format": log.format.name,
@@ -23,9 +26,11 @@ def results(evaluation: Evaluation, log: Log) -> dict[str, Any]:
         "unseen": {"pools": presence.unseen, "share_of_capacity": presence.unseen_share, "rule": presence.rule.value},
         "window": _window(window),
         "sessions": evaluation.sessions,
+        "duration": {"mean_s": float(durations.mean()), "median_s": float(np.median(durations))},
         **over(evaluation, window.begin, window.end),
         "weights": dict(evaluation.weights),
         **(_of_types(evaluation) if evaluation.typed else {}),
+        "by_gap": [],
         "hours": [_times(window, begin, end) | over(evaluation, begin, end) for begin, end in hours],
     }
 

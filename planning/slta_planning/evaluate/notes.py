@@ -1,0 +1,94 @@
+"""Notes beside the figures of an evaluation: lines that were left out, pools without a session, missing sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from slta_planning.evaluate.presence import Unseen
+from slta_planning.text import counted, percent, tally
+
+Data = Mapping[str, Any]
+IDLE = 0.1
+"""Sessions per pool below which it is noted that most pools are idle."""
+
+
+def notes(data: Data) -> list[str]:
+    """What is missing from the figures or only partly included, and what they may hide."""
+    lines = data["lines"]
+    return [
+        *_left_out(lines),
+        *_waited(data),
+        *_backends(lines),
+        *_unseen(data["unseen"]),
+        *_idle(data),
+        *_missing(data),
+    ]
+
+
+def _left_out(lines: Data) -> Iterator[str]:
+    """Lines that are missing from the figures or only partly included."""
+    if lines["bad"]:
+        yield f"{counted(lines['bad'], 'bad line')} of {lines['read']:,} left out: {_first(lines, 'bad')}"
+    if lines["unknown_pool"]:
+        yield f"{counted(lines['unknown_pool'], 'session')} on unknown pools left out: {tally(lines['unknown_pools'])}"
+    if lines["overlapping"]:
+        yield f"{counted(lines['overlapping'], 'session')} left out: the pool was already full"
+    if lines["incompatible"]:
+        found = counted(lines["incompatible"], "session")
+        yield f"{found} in a class that their type may not use left out: {_first(lines, 'incompatible')}"
+    if lines["not_placed"]:
+        yield f"{counted(lines['not_placed'], 'line')} of sessions that no pool got"
+    if lines["clock_back"]:
+        yield f"{counted(lines['clock_back'], 'line')} after later ones: the log is not sorted, or its clock went back"
+
+
+def _waited(data: Data) -> Iterator[str]:
+    waited, seconds = data["lines"]["waited"], data["lines"]["waited_seconds"]
+    if waited:
+        yield (
+            f"{counted(waited, 'session')} ({percent(waited / data['sessions'])}) waited in the balancer's queue, "
+            f"{seconds / waited:,.3g} s on average, which counts for no pool: another policy might not have queued them"
+        )
+
+
+def _first(lines: Data, kind: str) -> str:
+    """The first lines of a kind, and that there are more."""
+    shown = lines[f"{kind}_lines"]
+    return "; ".join([*shown, *(["…"] if lines[kind] > len(shown) else [])])
+
+
+def _backends(lines: Data) -> Iterator[str]:
+    named = tally(lines["backends"])
+    if lines["other_backend"]:
+        yield f"{counted(lines['other_backend'], 'line')} of other backends not read; lines by backend: {named}"
+    elif len(lines["backends"]) > 1:
+        yield f"{len(lines['backends']):,} backends, where servers of one name count as one pool (--backend): {named}"
+
+
+def _unseen(unseen: Data) -> Iterator[str]:
+    if unseen["pools"]:
+        found = f"{counted(unseen['pools'], 'pool')} of the fleet file ({percent(unseen['share_of_capacity'])} of its"
+        done = "counted as empty" if unseen["rule"] == Unseen.KEEP else "left out"
+        yield f"{found} capacity) without a session: {done}"
+
+
+def _idle(data: Data) -> Iterator[str]:
+    if data["mean_sessions"] < IDLE * data["mean_pools"]:
+        yield f"at least {1 - IDLE:.0%} of the pools are idle at any time on average: little can be gained by placement"
+
+
+def _missing(data: Data) -> Iterator[str]:
+    window, lines = data["window"], data["lines"]
+    if lines["open_at_end"]:
+        yield f"{counted(lines['open_at_end'], 'session')} still open at the end of the window, counted up to it"
+    if window["missing_at_begin"] >= 1:
+        yield (
+            f"about {counted(round(window['missing_at_begin']), 'session')} open before the log began may be missing "
+            "at the beginning: a longer --warm-up has fewer"
+        )
+    if window["missing_at_end"] >= 1:
+        yield (
+            f"about {counted(round(window['missing_at_end']), 'session')} still open when the log ended may be missing "
+            "at the end: a longer --cool-down has fewer"
+        )
