@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from slta_planning.errors import UnusableError
+from slta_planning.evaluate.decoding import MAX_LINE_BYTES
 from slta_planning.evaluate.naming import Naming
-from slta_planning.evaluate.reading import LOOKED_AT, MAX_LINE_BYTES, Log, Selection, read_log
+from slta_planning.evaluate.reading import LOOKED_AT, Log, Selection, read_log
 
 HEAD = "start_s,duration_s,pool\n"
 HAPROXY = f"[NOTICE] haproxy starts\n1.2.3.4:5 [25/Nov/2026:10:55:21.777] f b/a-1 0/0/{900} 212 -- 0/0/0/0/3 0/0\n"

@@ -23,6 +23,7 @@ from slta_planning.errors import UnusableError, file_named, unreadable_named
 from slta_planning.evaluate import options
 from slta_planning.evaluate.entries import FormatName
 from slta_planning.evaluate.evaluate_report import report
+from slta_planning.evaluate.holes import Hole, Holes, holes_of, refuse_holes
 from slta_planning.evaluate.naming import Naming
 from slta_planning.evaluate.presence import Unseen, presence_of
 from slta_planning.evaluate.reading import Log, Selection, read_log
@@ -50,6 +51,8 @@ def command(
     gap: options.Gap = None,
     lines_are_sessions: options.LinesAreSessions = False,  # noqa: FBT002 - a command-line option
     json: JsonFile = None,
+    holes: options.HolesInLog = None,
+    unsorted: options.Unsorted = False,  # noqa: FBT002 - a command-line option
     figure: options.FigureFile = None,
     map_file: options.MapFile = None,
 ) -> None:
@@ -65,17 +68,20 @@ def command(
         with progress_bar() as progress:
             selection = _selection(spec, format_, timezone, backend, with_ids=gap is not None)
             read = _read(progress, log, selection, naming)
-            _refuse_if_too_many(read, max_left_out)
+            _refuse_if_too_many(read, max_left_out, unsorted=unsorted)
             if gap is None and not lines_are_sessions:
                 refuse_requests(read)
             found = read if gap is None else put_together(read, gap)
-            measure = partial(_measure, progress, spec, Cut(warm_up, cool_down, unseen))
+            cut = Cut(warm_up, cool_down, unseen, holes, holes_of(read))
+            if holes is None:
+                refuse_holes(cut.holes, read, max_left_out)
+            measure = partial(_measure, progress, spec, cut)
             evaluation, data = measure(found)
             if gap is not None:
                 data["by_gap"] = _by_gap(
                     data, gap, {g: measure(put_together(read, g, 0))[1] for g in (gap / 2, gap * 2)}
                 )
-        _refuse_if_too_many(found, max_left_out)
+        _refuse_if_too_many(found, max_left_out, unsorted=unsorted)
         with text_beside(json):
             typer.echo(report(data, timezone or UTC))
         if spec.session_types and not found.lines.typed:
@@ -104,20 +110,22 @@ def _read(progress: Progress, log: Path, selection: Selection, naming: Naming) -
 
 
 class Cut(NamedTuple):
-    """Seconds that are not measured at the beginning and the end, and what is done about unseen pools."""
+    """Seconds not measured at the beginning and the end; what is done about unseen pools and holes; the holes."""
 
     warm_up: float | None
     cool_down: float | None
     unseen: Unseen | None
+    dropped: Holes | None
+    holes: list[Hole]
 
 
 def _measure(progress: Progress, spec: FleetSpec, cut: Cut, log: Log) -> tuple[Evaluation, dict[str, Any]]:
     """The evaluation of a log, and its figures."""
     task = progress.add_task("replaying", total=None)
-    window = window_of(log, cut.warm_up, cut.cool_down)
+    window = window_of(log, cut.warm_up, cut.cool_down, cut.holes if cut.dropped is Holes.DROP else ())
     presence = presence_of(spec, log, window, cut.unseen)
     found = evaluate(spec, log, window, presence, lambda done, of: progress.update(task, completed=done, total=of))
-    return found, results(found, log)
+    return found, results(found, log, cut.holes)
 
 
 def _by_gap(data: Mapping[str, Any], gap: float, others: Mapping[float, Mapping[str, Any]]) -> list[dict[str, float]]:
@@ -129,12 +137,20 @@ def _by_gap(data: Mapping[str, Any], gap: float, others: Mapping[float, Mapping[
     ]
 
 
-def _refuse_if_too_many(log: Log, most: float) -> None:
-    """Raise Unusable if a larger fraction of the lines is left out."""
+def _refuse_if_too_many(log: Log, most: float, *, unsorted: bool) -> None:
+    """Raise Unusable if a larger fraction of the lines is left out, or after later ones."""
     lines = log.lines
+    if lines.clock_back > most * lines.read and not unsorted:
+        raise UnusableError(
+            f"{lines.clock_back:,} of {lines.read:,} lines are after later ones: the clock went back, as when summer "
+            "ends (HAProxy's dates need --timezone), or the log is not sorted. Sort it, or choose --unsorted if its "
+            "times are right"
+        )
     if lines.left_out <= most * lines.read:
         return
     of_types = f", {lines.incompatible:,} in a class that their type may not use" if lines.incompatible else ""
+    of_types += f", {lines.twice:,} twice" if lines.twice else ""
+    of_types += f", {lines.still_open:,} whose session_id is still open: see --gap" if lines.still_open else ""
     head = (
         f"{lines.left_out:,} of {lines.read:,} lines cannot be used ({lines.bad:,} bad, {lines.unknown_pool:,} on "
         f"unknown pools, {lines.overlapping:,} on full pools{of_types}), more than --max-left-out {most:g} allows"

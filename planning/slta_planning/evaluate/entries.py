@@ -22,6 +22,7 @@ class Entry(NamedTuple):
     """A session from a log line: times in seconds, pool name, and class, backend and session type if it has them.
 
     `waited` are seconds in a queue before its start. `key` is the session's id or else its client's address and port.
+    `is_second`: its date comes for the second time, as clocks went back.
     """
 
     start: float
@@ -32,6 +33,7 @@ class Entry(NamedTuple):
     session_type: str | None = None
     waited: float = 0.0
     key: str | None = None
+    is_second: bool = False
 
 
 class LineError(ValueError):

@@ -9,16 +9,16 @@ local, without a time zone.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from datetime import datetime, tzinfo
+from collections.abc import Collection
+from datetime import tzinfo
 
+from slta_planning.evaluate.clock import LocalClock
 from slta_planning.evaluate.entries import Entry, Format, LineError, NotPlacedError, OtherBackendError
 
 LINE = re.compile(
     r"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d):(\d\d\.\d{3})\] \S+ ([^\s/]+)/(\S+) ([-+\d]+(?:/[-+\d]+){2,4}) "
     r"(?:.*? (?:\d+/){4}\+?\d+ (\d+/\d+))?"  # the places in the queues of the server and the backend
 )
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 COOKIES = re.compile(r" \S+ \S+ (\S+) (\S+) ")
@@ -30,7 +30,7 @@ def haproxy_format(zone: tzinfo, backends: Collection[str] = (), *, with_cookie:
 
     The key is the client's address and port, or the captured cookie.
     """
-    minute_of = _minutes(zone)
+    clock = LocalClock(zone)
 
     def parse(line: str) -> Entry:
         found = LINE.search(line)
@@ -42,10 +42,10 @@ def haproxy_format(zone: tzinfo, backends: Collection[str] = (), *, with_cookie:
         if server.startswith("<"):  # <NOSRV>, or one of HAProxy's own pages
             raise NotPlacedError
         before, waited, duration = _timers(timers)
-        start = minute_of(minute) + float(second) + before
+        date, is_second = clock.read(minute, float(second), before + duration)
         key = _cookie(line, found.end(5)) if with_cookie else line[: found.start()].rstrip().rpartition(" ")[2]
         waited = waited if queue not in (None, "0/0") else 0.0
-        return Entry(start, duration, server, backend=backend, waited=waited, key=key)
+        return Entry(date + before, duration, server, backend=backend, waited=waited, key=key, is_second=is_second)
 
     return Format("haproxy", parse, is_written_at_end=True)
 
@@ -70,25 +70,3 @@ def _timers(text: str) -> tuple[float, float, float]:
         raise LineError(f"no duration: the last timer is {whole}")
     before = sum(map(int, waits))
     return before / 1000, int(waits[-2]) / 1000, max(int(whole) - before, 0) / 1000
-
-
-def _minutes(zone: tzinfo) -> Callable[[str], float]:
-    """Parser of dates to the minute, as seconds since 1970; caches the last, as most lines repeat it."""
-    kept: dict[str, float] = {}
-
-    def seconds(text: str) -> float:
-        if text not in kept:
-            kept.clear()
-            kept[text] = _timestamp(text, zone)
-        return kept[text]
-
-    return seconds
-
-
-def _timestamp(text: str, zone: tzinfo) -> float:
-    day, month, rest = text.split("/")
-    year, hour, minute = map(int, rest.split(":"))
-    try:
-        return datetime(year, MONTHS.index(month) + 1, int(day), hour, minute, tzinfo=zone).timestamp()
-    except ValueError:
-        raise LineError(f"invalid date: {text}") from None

@@ -16,6 +16,8 @@ class Lines:
     ones name a type.
     `open_at_end` sessions ended after the window. `clock_back` lines are used, but follow lines that start and end
     later. `waited` sessions were in a queue, together for `waited_seconds`, which count for no pool.
+    `second_hour`: the date comes twice, and was taken for the second. `twice` are copies of lines before, `still_open`
+    begin while another with their id is open; both are left out.
     """
 
     read: int = 0
@@ -30,6 +32,9 @@ class Lines:
     clock_back: int = 0
     waited: int = 0
     waited_seconds: float = 0.0
+    second_hour: int = 0
+    twice: int = 0
+    still_open: int = 0
     bad_lines: list[str] = field(default_factory=list)
     incompatible_lines: list[str] = field(default_factory=list)
     unknown_pools: dict[str, int] = field(default_factory=dict)
@@ -41,4 +46,4 @@ class Lines:
     @property
     def left_out(self) -> int:
         """Lines missing from the figures."""
-        return self.bad + self.unknown_pool + self.overlapping + self.incompatible
+        return self.bad + self.unknown_pool + self.overlapping + self.incompatible + self.twice + self.still_open

@@ -22,6 +22,7 @@ def notes(data: Data) -> list[str]:
         *_backends(lines),
         *_unseen(data["unseen"]),
         *_idle(data),
+        *_holes(data),
         *_missing(data),
     ]
 
@@ -37,10 +38,16 @@ def _left_out(lines: Data) -> Iterator[str]:
     if lines["incompatible"]:
         found = counted(lines["incompatible"], "session")
         yield f"{found} in a class that their type may not use left out: {_first(lines, 'incompatible')}"
+    if lines["twice"]:
+        yield f"{counted(lines['twice'], 'line')} left out: copies of lines before"
+    if lines["still_open"]:
+        yield f"{counted(lines['still_open'], 'line')} left out: a session with this id was still open"
     if lines["not_placed"]:
         yield f"{counted(lines['not_placed'], 'line')} of sessions that no pool got"
     if lines["clock_back"]:
         yield f"{counted(lines['clock_back'], 'line')} after later ones: the log is not sorted, or its clock went back"
+    if lines["second_hour"]:
+        yield f"{counted(lines['second_hour'], 'line')} in the second of the two hours when the clocks went back"
 
 
 def _waited(data: Data) -> Iterator[str]:
@@ -71,6 +78,15 @@ def _unseen(unseen: Data) -> Iterator[str]:
         found = f"{counted(unseen['pools'], 'pool')} of the fleet file ({percent(unseen['share_of_capacity'])} of its"
         done = "counted as empty" if unseen["rule"] == Unseen.KEEP else "left out"
         yield f"{found} capacity) without a session: {done}"
+
+
+def _holes(data: Data) -> Iterator[str]:
+    for hole in data["holes"]:
+        yield (
+            f"no session ended for {hole['end'] - hole['begin']:,.0f} s from {hole['begin']:.0f} s on, though "
+            f"{hole['sessions']:,} began: lines are missing, "
+            + ("this time is not measured" if data["not_measured"] else "the load is too small")
+        )
 
 
 def _idle(data: Data) -> Iterator[str]:

@@ -13,6 +13,7 @@ import typer
 
 from slta.cli.streams import named_file_to_write, standard_input
 from slta_planning.evaluate.entries import FormatName
+from slta_planning.evaluate.holes import Holes
 from slta_planning.evaluate.naming import NameMap
 from slta_planning.evaluate.presence import Unseen
 
@@ -85,6 +86,18 @@ Gap = Annotated[
 ]
 LinesAreSessions = Annotated[
     bool, typer.Option("--lines-are-sessions", help="Do not refuse lines that seem to be requests.")
+]
+HolesInLog = Annotated[
+    Holes | None,
+    typer.Option(
+        "--holes",
+        help="Times in which no session ended, though many began: keep them, or drop them and some mean durations "
+        "before each from what is measured.",
+        show_default="keep, up to --max-left-out of the time",
+    ),
+]
+Unsorted = Annotated[
+    bool, typer.Option("--unsorted", help="Lines in no order of time are right, and no clock went back.")
 ]
 FigureFile = Annotated[
     Path | None, typer.Option(callback=named_file_to_write, help="Write the plot to this file, as SVG and PNG.")

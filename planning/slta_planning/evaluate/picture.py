@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import cycle, pairwise
 from pathlib import Path
 
@@ -35,8 +36,8 @@ def lost_of(evaluation: Evaluation, name: str) -> list[float]:
     window = evaluation.window
     whole = evaluation.over(name, window.begin, window.end)
     bound = abs(whole.utility_bound * whole.mean_pools)
-    found = [evaluation.over(name, *part) for part in pairwise(window.parts)]
-    return [100 * gaps.placement_gap * gaps.mean_pools / bound if bound else 0.0 for gaps in found]
+    found = (evaluation.over(name, *part) if window.kept(*part) else None for part in pairwise(window.parts))
+    return [(100 * g.placement_gap * g.mean_pools / bound if bound else 0.0) if g else math.nan for g in found]
 
 
 def draw(evaluation: Evaluation, title: str, file: Path) -> list[Path]:
@@ -49,8 +50,8 @@ def draw(evaluation: Evaluation, title: str, file: Path) -> list[Path]:
     shown = {name: style for name, style in STYLES.items() if name in evaluation.courses}
     for name, (color, width) in shown.items():
         above.stairs(lost_of(evaluation, name), at, color=color, lw=width, label=TITLES[name], baseline=None)
-    found = [evaluation.over(RECORDED, *part) for part in parts]
-    sessions = [gaps.mean_sessions_per_pool * gaps.mean_pools for gaps in found]
+    found = [evaluation.over(RECORDED, *part) if evaluation.window.kept(*part) else None for part in parts]
+    sessions = [gaps.mean_sessions_per_pool * gaps.mean_pools if gaps else math.nan for gaps in found]
     below.stairs(sessions, at, color=study_report.COLORS["bound"], lw=1.5, baseline=None)
     above.set(ylabel="placement gap, % of the window's bound", title=title)
     above.set_ylim(bottom=0.0)

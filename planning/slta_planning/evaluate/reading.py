@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import zlib
 from array import array
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slta.core.session_types import DEFAULT_TYPE
 from slta_planning.errors import UnusableError
+from slta_planning.evaluate.copies import copies, still_open
+from slta_planning.evaluate.decoding import Read, decoded, whole
 from slta_planning.evaluate.entries import (
     Entry,
     Format,
@@ -33,17 +30,12 @@ from slta_planning.evaluate.haproxy import LINE, haproxy_format
 from slta_planning.evaluate.lines import EXAMPLES, Lines
 from slta_planning.evaluate.naming import UNKNOWN, Naming
 
-MAX_LINE_BYTES = 65_536
-"""Bytes; a longer line counts as several invalid ones."""
 MAX_BACKENDS = 1_000
 """Maximum number of backends counted by name."""
 CLOCK_TOLERANCE_SECONDS = 1.0
 """Lines of concurrent writers may be this much out of order; more means that the clock went back."""
 LOOKED_AT = 20
 """Lines that format detection examines: proxies log their startup first."""
-
-Read = Callable[[int], None]
-"""Progress callback: number of bytes read since the last call."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +81,8 @@ class Selection:
 
 def read_log(path: Path, selection: Selection, naming: Naming, read: Read = lambda _: None) -> Log:
     """Read a log, gzipped or not. Raises OSError or Unusable. Memory: 40 bytes a session, then 80 to sort."""
-    with path.open("rb") as raw, _whole(path):
-        lines = _lines(raw, read)
+    with path.open("rb") as raw, whole(path):
+        lines = decoded(raw, read)
         first = list(islice(lines, LOOKED_AT))
         form = _format_of(first, selection)
         sessions = _Sessions(form, naming, selection)
@@ -109,28 +101,6 @@ def _check_backends(form: Format, wanted: Collection[str], found: Collection[str
     for name in wanted:
         if name not in found:
             raise UnusableError(f"--backend: no line is of backend {name}; the log has {', '.join(found) or 'none'}")
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[None]:
-    """Raise Unusable for an incomplete or corrupt gzip file."""
-    try:
-        yield
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UnusableError(f"{path}: invalid gzip: {error}") from None
-
-
-def _lines(raw: BinaryIO, read: Read) -> Iterator[str]:
-    """Decode lines, replacing invalid bytes; `read` gets bytes of the file, before decompression."""
-    stream: BinaryIO = raw
-    if raw.peek(2)[:2] == b"\x1f\x8b":  # type: ignore[attr-defined] # a buffered reader
-        stream = io.BufferedReader(gzip.GzipFile(fileobj=raw))
-    told = 0
-    for count, line in enumerate(iter(lambda: stream.readline(MAX_LINE_BYTES), b"")):
-        yield line.decode("utf-8-sig" if count == 0 else "utf-8", errors="replace").rstrip("\r\n")
-        if count % 4096 == 0 and raw.seekable():
-            read(raw.tell() - told)
-            told = raw.tell()
 
 
 def _format_of(first: list[str], selection: Selection) -> Format:
@@ -158,7 +128,7 @@ class _Sessions:
         self.classes = [*selection.session_types.values()]
         self.kinds_by_name = {name: number for number, name in enumerate(selection.session_types)}
         self.lines = Lines()
-        self.starts, self.ends = array("d"), array("d")
+        self.starts, self.ends, self.late = array("d"), array("d"), array("b")
         self.pools, self.kinds, self.keys = array("q"), array("q"), array("q")
         self.latest_start = self.latest_end = float("-inf")
 
@@ -233,8 +203,9 @@ class _Sessions:
     def _append(self, entry: Entry, pool: int) -> None:
         end = entry.start + entry.duration
         late = CLOCK_TOLERANCE_SECONDS
-        self.lines.clock_back += entry.start < self.latest_start - late and end < self.latest_end - late
+        self.late.append(entry.start < self.latest_start - late and end < self.latest_end - late)
         self.latest_start, self.latest_end = max(self.latest_start, entry.start), max(self.latest_end, end)
+        self.lines.second_hour += entry.is_second
         self.lines.waited += entry.waited > 0
         self.lines.waited_seconds += entry.waited
         self.starts.append(entry.start)
@@ -245,4 +216,11 @@ class _Sessions:
     def log(self) -> Log:
         starts, ends = np.frombuffer(self.starts), np.frombuffer(self.ends)
         pools, kinds, keys = (np.frombuffer(column, dtype=np.int64) for column in (self.pools, self.kinds, self.keys))
-        return Log(self.form, self.lines, self.naming, starts, ends, pools, kinds, keys).in_order()
+        late = np.frombuffer(self.late, dtype=np.bool_)
+        twice = copies(starts, ends, pools, late)
+        has_ids = self.form.name != "haproxy" and not self.with_ids
+        again = still_open(np.where(twice, 0, keys), starts, ends) if has_ids else np.zeros_like(twice)
+        self.lines.twice, self.lines.still_open = int(twice.sum()), int(again.sum())
+        kept = ~(twice | again)
+        self.lines.clock_back = int((late & kept).sum())
+        return Log(self.form, self.lines, self.naming, starts, ends, pools, kinds, keys).only(kept).in_order()

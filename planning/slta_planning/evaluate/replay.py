@@ -56,18 +56,21 @@ class Evaluation:
 
     def over(self, name: str, begin: float, end: float) -> Gaps:
         """Averages of a placement between two times of its course, and their bound."""
-        return _over(self.presence, self.courses[name], begin, end, self.typed)
+        return _over(self.presence, self.window, self.courses[name], begin, end, self.typed)
 
 
-def _over(presence: Presence, course: Course, begin: float, end: float, typed: FleetSpec | None = None) -> Gaps:
-    first, last = np.searchsorted(course.times, [begin, end])
-    areas = (course.areas[last] - course.areas[first]) / (end - begin)
+def _over(
+    presence: Presence, window: Window, course: Course, begin: float, end: float, typed: FleetSpec | None = None
+) -> Gaps:
+    pieces = np.array(window.kept(begin, end))
+    spans, at = np.diff(pieces)[:, 0], np.searchsorted(course.times, pieces)
+    areas = (course.areas[at[:, 1]] - course.areas[at[:, 0]]).sum(axis=0) / spans.sum()
+    pools = tuple(float(a) for a in np.average([presence.mean_pools(*piece) for piece in pieces], 0, spans))
     if typed:
-        found = typed_gaps(typed, presence, areas, begin, end)
+        found = typed_gaps(typed, presence, areas, pools)
     else:
         sessions, utility, optimum = (float(area) for area in areas)
-        averages = Averages(presence.mean_pools(begin, end), sessions, utility, optimum)
-        found = gaps(presence.shape.ranking, averages)
+        found = gaps(presence.shape.ranking, Averages(pools, sessions, utility, optimum))
     assert found is not None  # noqa: S101 - a fleet has pools
     return found
 
@@ -91,7 +94,7 @@ def evaluate(
 def _typed(spec: FleetSpec, log: Log, window: Window, presence: Presence, ran: Ran) -> Evaluation:
     draws = generator(SEED).random(len(log.starts))
     found = typed_courses(spec, log, window, presence, draws, ran)
-    _refuse_if_idle(_over(presence, found.recorded, window.begin, window.end, spec))
+    _refuse_if_idle(_over(presence, window, found.recorded, window.begin, window.end, spec))
     log.lines.open_at_end = int((found.sessions.ends >= window.end).sum())
     courses = {RECORDED: found.recorded, **found.others}
     by_type = dict(zip(spec.type_names, np.bincount(found.sessions.kinds, minlength=len(spec.type_names)), strict=True))
@@ -113,7 +116,7 @@ def _recorded(
     if not kept.all():
         rest = Sessions(sessions.starts[kept], sessions.ends[kept])
         course = _as_recorded(spec, window, presence, rest, places[kept])
-    _refuse_if_idle(_over(presence, course, window.begin, window.end))
+    _refuse_if_idle(_over(presence, window, course, window.begin, window.end))
     return course.without_pools(), kept
 
 
@@ -124,11 +127,7 @@ def _as_recorded(spec: FleetSpec, window: Window, presence: Presence, sessions: 
         return (np.searchsorted(epoch.pools, places[ids]) + 0.5) / len(epoch.pools)
 
     placement = Placement("random", lambda shape: shape.ranking, draws)
-    return course_of(presence, sessions, placement, _times(window), spec.beta)
-
-
-def _times(window: Window) -> list[float]:
-    return sorted({*window.hours, *window.parts})
+    return course_of(presence, sessions, placement, window.times, spec.beta)
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ def _policies(
     courses = {}
     for name, (title, order) in _orders(spec, weights).items():
         placement = Placement(title, order, lambda _, ids: replay.draws[ids])
-        course = course_of(replay.presence, replay.sessions, placement, _times(replay.window), spec.beta)
+        course = course_of(replay.presence, replay.sessions, placement, replay.window.times, spec.beta)
         courses[name] = course.without_pools()
         tell()
     return courses, weights
@@ -188,7 +187,9 @@ def _starts(replay: _Replay, recorded: Course) -> list[list[float]]:
     Weights that fit one load may lose at others, so under a varying load their mean may be better.
     """
     shape, loads = replay.presence.shape, recorded.sessions
-    mean_load = _over(replay.presence, recorded, replay.window.begin, replay.window.end).mean_sessions_per_pool
+    mean_load = _over(
+        replay.presence, replay.window, recorded, replay.window.begin, replay.window.end
+    ).mean_sessions_per_pool
     there = [shape.mean_occupancies(float(load)) for load in loads]
     marked = [mean_load, float(loads.min()), float(loads.max())]
     mean = [float(weight) for weight in np.mean(there, axis=0)]

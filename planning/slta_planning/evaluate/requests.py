@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slta_planning.errors import UnusableError
+from slta_planning.evaluate.copies import begins
 from slta_planning.evaluate.reading import Log
 from slta_planning.text import error_text, percent
 
@@ -54,7 +55,7 @@ def put_together(log: Log, gap: float, least: float = MIN_KEPT) -> Log:
     """
     order = np.lexsort((log.starts, log.keys))
     starts, ends, pools = log.starts[order], log.ends[order], log.pools[order]
-    first = np.flatnonzero(_begins(log.keys[order], starts, ends, gap))
+    first = np.flatnonzero(begins(log.keys[order], starts, ends, gap))
     sizes = np.diff([*first, len(starts)])
     chosen, counts = _most(np.repeat(np.arange(len(first)), sizes), pools)
     several = sizes > 1
@@ -67,16 +68,6 @@ def put_together(log: Log, gap: float, least: float = MIN_KEPT) -> Log:
     begin, end = starts[first], np.maximum.reduceat(ends, first)
     kinds, keys = log.kinds[order][first], log.keys[order][first]
     return Log(log.format, replace(log.lines), log.naming, begin, end, chosen, kinds, keys).in_order()
-
-
-def _begins(
-    keys: NDArray[np.int64], starts: NDArray[np.float64], ends: NDArray[np.float64], gap: float
-) -> NDArray[np.bool_]:
-    """Whether a session begins with a line: all of its id before it ended over `gap` ago. Each id has its own time."""
-    origin, width = starts.min(), ends.max() - starts.min() + gap + 1
-    shift = np.cumsum(np.diff(keys, prepend=keys[0]) != 0) * width - origin
-    latest = np.maximum.accumulate(ends + shift)[:-1]
-    return np.concatenate([[True], (starts + shift)[1:] > latest + gap])
 
 
 def _most(numbers: NDArray[np.int64], pools: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

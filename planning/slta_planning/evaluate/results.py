@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from slta.core.gaps import Gaps
+from slta_planning.evaluate.holes import Hole
 from slta_planning.evaluate.reading import Log
 from slta_planning.evaluate.replay import RECORDED, Evaluation
 from slta_planning.evaluate.window import Window
 
 
-def results(evaluation: Evaluation, log: Log) -> dict[str, Any]:
+def results(evaluation: Evaluation, log: Log, holes: Sequence[Hole] = ()) -> dict[str, Any]:
     """Figures of the whole window and of each hour; with session types the refused of each from first to last."""
     window, presence = evaluation.window, evaluation.presence
     durations = log.ends - log.starts
@@ -31,7 +33,11 @@ def results(evaluation: Evaluation, log: Log) -> dict[str, Any]:
         "weights": dict(evaluation.weights),
         **(_of_types(evaluation) if evaluation.typed else {}),
         "by_gap": [],
-        "hours": [_times(window, begin, end) | over(evaluation, begin, end) for begin, end in hours],
+        "holes": [hole._asdict() for hole in holes],
+        "not_measured": [_times(window, *hole) for hole in window.holes],
+        "hours": [
+            _times(window, begin, end) | over(evaluation, begin, end) for begin, end in hours if window.kept(begin, end)
+        ],
     }
 
 
@@ -76,7 +82,7 @@ def _times(window: Window, begin: float, end: float) -> dict[str, float]:
 def _window(window: Window) -> dict[str, float]:
     return {
         **_times(window, window.begin, window.end),
-        "seconds": window.end - window.begin,
+        "seconds": sum(end - begin for begin, end in window.kept(window.begin, window.end)),
         "warm_up_s": window.begin,
         "cool_down_s": window.last_start - window.end,
         "missing_at_begin": window.missing_at_begin,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,10 +35,9 @@ def typed_courses(
     """Replay a log. Sessions on a full pool are excluded everywhere."""
     pools = log.naming.pools(spec.class_names())
     classes = np.repeat(np.arange(len(pools)), pools)
-    times = sorted({*window.hours, *window.parts})
 
     def play(sessions: TypedSessions, chooser: Chooser) -> Course:
-        return typed_course(TypedFleet(spec, classes), presence.epochs, sessions, chooser, times)
+        return typed_course(TypedFleet(spec, classes), presence.epochs, sessions, chooser, window.times)
 
     sessions = TypedSessions(log.starts - window.origin, log.ends - window.origin, log.kinds)
     places = log.naming.places(spec.class_names())[log.pools]
@@ -54,9 +53,9 @@ def typed_courses(
     return TypedCourses(as_recorded.without_pools(), found, kept_sessions)
 
 
-def typed_gaps(spec: FleetSpec, presence: Presence, areas: Floats, begin: float, end: float) -> Gaps | None:
-    """Gaps of means, as `TypedFleet.figures`, between two times."""
-    named = dict(zip((c.name for c in presence.shape.classes), presence.mean_pools(begin, end), strict=True))
+def typed_gaps(spec: FleetSpec, presence: Presence, areas: Floats, mean_pools: Sequence[float]) -> Gaps | None:
+    """Gaps of means, as `TypedFleet.figures`, with so many pools of each class."""
+    named = dict(zip((c.name for c in presence.shape.classes), mean_pools, strict=True))
     sessions, utility, free, best, *by_type = (float(area) for area in areas)
     types = TypeAverages(spec.type_sets, tuple(by_type), best)
     pools = tuple(named.get(name, 0.0) for name in spec.class_names())

@@ -1,0 +1,43 @@
+"""Copies of a log's lines, and lines whose session's id is still open."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Marks = NDArray[np.bool_]
+TOUCHING_SECONDS = 1e-3
+"""An id may begin again so much before its end: clocks have milliseconds."""
+
+
+def copies(starts: Floats, ends: Floats, pools: Integers, late: Marks) -> Marks:
+    """Lines with start, end and pool of one before them.
+
+    Where most starts are of whole tenths of a second, lines can be equal by chance: there only those that are `late`.
+    """
+    order = np.lexsort((pools, ends, starts))
+    same = np.logical_and.reduce([np.diff(column[order]) == 0 for column in (starts, ends, pools)])
+    found = np.zeros(len(starts), dtype=bool)
+    found[order[1:][same]] = True
+    tenths = starts * 10
+    is_fine = np.mean(np.abs(tenths - np.round(tenths)) > 1e-3) > 0.5 if len(starts) else False
+    return found if is_fine else found & late
+
+
+def still_open(keys: Integers, starts: Floats, ends: Floats) -> Marks:
+    """Lines that begin before another of the same id has ended; not those without an id."""
+    order = np.lexsort((starts, keys))
+    found = np.zeros(len(starts), dtype=bool)
+    if len(starts):
+        found[order] = ~begins(keys[order], starts[order], ends[order], -TOUCHING_SECONDS)
+    return np.asarray(found & (keys != 0))
+
+
+def begins(keys: Integers, starts: Floats, ends: Floats, gap: float) -> Marks:
+    """Whether a session begins with a line, in order of ids and starts: those of its id ended over `gap` before."""
+    origin, width = starts.min(), ends.max() - starts.min() + abs(gap) + 1
+    shift = np.cumsum(np.diff(keys, prepend=keys[0]) != 0) * width - origin  # each id has a time of its own
+    latest = np.maximum.accumulate(ends + shift)[:-1]
+    return np.concatenate([[True], (starts + shift)[1:] > latest + gap])
