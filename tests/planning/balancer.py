@@ -65,7 +65,7 @@ class Session(NamedTuple):
 
 
 class Proxy(NamedTuple):
-    """HAProxy's mode, lines of backend and frontend, its servers' names and options, the balance, and TLS in front."""
+    """HAProxy's mode, lines of backend and frontend, its servers' names and options, the balance, TLS, environment."""
 
     mode: str = "http"
     tell: str = TELL
@@ -74,6 +74,7 @@ class Proxy(NamedTuple):
     server: str = ""
     balance: str = "leastconn"
     tls: bool = False
+    environment: Mapping[str, str] = {}
 
 
 def haproxy(stack: ExitStack, folder: Path, ports: Mapping[str, int], proxy: Proxy) -> tuple[int, Path]:
@@ -90,7 +91,7 @@ def haproxy(stack: ExitStack, folder: Path, ports: Mapping[str, int], proxy: Pro
     words = {"MODE": proxy.mode, "LOG": f"{proxy.mode}log", "PORT": str(port), "SERVERS": servers, "TELL": proxy.tell}
     words |= {"BIND": bind, "BALANCE": proxy.balance}
     configuration = filled_in(HERE / "balancer-haproxy.cfg", words, folder)
-    start_listening(stack, folder, [require("haproxy"), "-db", "-f", configuration], port, {})
+    start_listening(stack, folder, [require("haproxy"), "-db", "-f", configuration], port, proxy.environment)
     return port, folder / f"{port}.log"
 
 

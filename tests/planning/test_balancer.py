@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
+import time
+import zoneinfo
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lab.benchmarks.running import require
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.evaluate.command import app
 from tests.docs.pages import ROOT, Page
@@ -22,6 +27,7 @@ from tests.planning.balancer import (
     REQUESTS,
     SERVERS,
     Load,
+    Proxy,
     named_servers,
     record,
     through,
@@ -79,6 +85,44 @@ def test_keep_alive_requests_are_refused_and_put_together_by_their_cookie(tmp_pa
     assert seen["mean_sessions"] == pytest.approx(clients["mean_sessions"], rel=0.03)
     lost = clients["recorded"]["relative_placement_gap"]
     assert [one["relative_placement_gap"] for one in seen["by_gap"]] == pytest.approx([lost] * 3, abs=0.003)
+
+
+def clock_that_goes_back(folder: Path, at: int) -> str:
+    """A time zone whose summer ends then, with a full minute of its own; its name."""
+    offset = -at % 60
+    when = datetime.fromtimestamp(at + offset + 3600, UTC)
+    rules = ["Rule T 2000 only - Mar 1 0:00 1:00 S", f"Rule T {when:%Y} only - {when:%b %d %H:%M} 0 T"]
+    rules += [f"Zone Summer/Ends 0:00:{offset:02} T XX%s", ""]
+    (folder / "rules").write_text("\n".join(rules), encoding="utf-8")
+    subprocess.run([require("zic"), "-d", folder, folder / "rules"], check=True)
+    return "Summer/Ends"
+
+
+@pytest.mark.slow
+@pytest.mark.needs("haproxy", "zic")
+def test_a_balancer_whose_clock_goes_back_an_hour_lost_what_its_pools_saw(tmp_path: Path) -> None:
+    name = clock_that_goes_back(tmp_path, int(time.time() + LOAD.seconds / 2) + 2)
+    proxy = Proxy(environment={"TZ": f":{tmp_path / name}"})
+    log = asyncio.run(record(tmp_path, through(proxy), LOAD))
+    try:
+        zoneinfo.reset_tzpath(to=[tmp_path])
+        seen, truth = evaluated(log, tmp_path, "--timezone", name), evaluated(tmp_path / "pools.csv", tmp_path)
+    finally:
+        zoneinfo.reset_tzpath()
+    assert 20 < seen["lines"]["second_hour"] < seen["lines"]["read"]
+    assert seen["window"]["from_s"] == pytest.approx(truth["window"]["from_s"], abs=1)
+    for figure, most in (("relative_placement_gap", 0.003), ("relative_swing_gap", 0.001)):
+        assert seen["recorded"][figure] == pytest.approx(truth["recorded"][figure], abs=most)
+
+
+@pytest.mark.slow
+@pytest.mark.needs("haproxy")
+def test_a_logger_that_stopped_is_told(tmp_path: Path) -> None:
+    log = asyncio.run(record(tmp_path, "haproxy-http", LOAD))
+    lines = log.read_text(encoding="utf-8").splitlines()  # in order of their ends
+    log.write_text("\n".join(lines[: len(lines) // 3] + lines[2 * len(lines) // 3 :]), encoding="utf-8")
+    refused = called(app, log, "--fleet", tmp_path / "fleet.yaml", "--warm-up", "1", "--cool-down", "1")
+    assert (refused.exit_code, "the log has 1 hole" in refused.output) == (2, True)
 
 
 @pytest.mark.slow
