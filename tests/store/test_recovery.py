@@ -293,7 +293,7 @@ async def test_an_unknown_session_is_no_refusal_while_facts_may_be_replayed(
         await ask(stores[1].sessions)
     await recover(stores[0])
     assert await live(stores[1], "s0") == ["s0"]
-    clock.pass_(3)
+    clock.pass_(6)
     with pytest.raises(errors.UnknownSessionError):
         await stores[1].sessions.complete(FLEET, "never")
 
@@ -314,7 +314,7 @@ async def test_a_session_that_was_answered_as_unknown_is_not_put_back(
     await place(stores[0], 1)
     image.restore(own)
     await stores[1].fleets.tick(FLEET)
-    clock.pass_(3)
+    clock.pass_(6)
     await answered(stores[1])
     await recover(stores[0])
     assert await live(stores[1], "s0") == []

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 MOVES = 6
 UNMOVED = ("store_epoch", "went_back")
-"""Fields that no move changes: the epoch, and losses that were noticed. Leases are held for two seconds."""
+"""Fields that no move changes: the epoch, and losses that were noticed. Leases are held for seconds."""
 Call = Callable[[Store, str], Awaitable[object]]
 CALLS: dict[str, Call] = {
     "assign": lambda store, fleet: store.sessions.assign(fleet, "new", None),

@@ -10,7 +10,9 @@
 incarnations = {}
 
 local MAX_RECORDED = 8
-incarnations.RECOVERY = 2e6 -- µs after it began, and after each call of a recovery, in which nothing ends by itself
+-- µs after it began, and after each call of a recovery, in which nothing ends by itself. A dispatcher may hear of it by
+-- its next tick only, see `turns`.
+incarnations.RECOVERY = 5e6
 
 local process -- a hash of this process's run id; nil until first used
 local current, highest = {}, {} -- by prefix: this process's incarnation, and the last revision
