@@ -45,7 +45,9 @@ def test_json_lines_have_the_same_members() -> None:
         ("1e999,2,a-1", "start_s must be finite"),
         ("1\r2,3,a-1", "not a line of CSV"),
         ("1795608000000,2,a-1", "start_s is too large for seconds: 1795608000000"),
-        ("1,1e300,a-1", "duration_s is too large for seconds: 1e300"),
+        ("1,1e300,a-1", "duration_s is too large for seconds: 1e300; milliseconds are duration_ms"),
+        ("2026-11-25T10:55:21,2,a-1", "start_s has no time zone: '2026-11-25T10:55:21'; give --timezone"),
+        ("2026-13-25T10:55:21,2,a-1", "start_s is not a time: '2026-13-25T10:55:21'"),
     ],
 )
 def test_a_bad_line_of_csv_says_why(line: str, reason: str) -> None:

@@ -243,6 +243,8 @@ def test_the_table_by_the_hour_has_the_gaps_of_each_hour(folder: Path, data: Any
         (["--timezone", "Mars/Olympus"], "", "unknown time zone"),
         (["--format", "xml"], "", "is not one of"),
         (["--warm-up", "-1"], "", "Invalid value for '--warm-up'"),
+        (["--columns", "begin=x"], "", "'begin' is none of start, end, duration"),
+        (["--columns", "start=x"], "1,1,linear-1\n", "there is no x"),
         (["--map", "srv-1"], "", r"'srv-1' is not like 'srv-(\d+)=small'"),
         (["--map", "(=linear"], "", "'(' is not a regular expression"),
         (["--map", "x=tiny"], "", "the fleet file has no class 'tiny'; its classes are linear, quadratic, saturating"),

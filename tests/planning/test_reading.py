@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 from datetime import UTC
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,6 +13,7 @@ from slta_planning.evaluate.naming import Naming
 from slta_planning.evaluate.reading import LOOKED_AT, Log, Selection, read_log
 
 HEAD = "start_s,duration_s,pool\n"
+NAMES = {"start_s": "began", "end_s": "ended", "pool": "server"}
 HAPROXY = f"[NOTICE] haproxy starts\n1.2.3.4:5 [25/Nov/2026:10:55:21.777] f b/a-1 0/0/{900} 212 -- 0/0/0/0/3 0/0\n"
 
 
@@ -47,6 +49,25 @@ def test_the_format_is_seen_from_the_first_lines(file: Path, text: str, name: st
     assert read(file, text).format.name == name
 
 
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("start_s;end_s;pool\n0;9;a-1", {}),
+        ("start_s\tduration_s\tpool\n0\t9\ta-1", {}),
+        ("start_ms,duration_ms,pool\n0,9000,a-1", {}),
+        ("start_s,end_s,pool\n1970-01-01T01:00:00+01:00,1970-01-01 00:00:09Z,a-1", {}),
+        ("began,ended,server\n1970-01-01T01:00:00,1970-01-01T01:00:09.000,a-1", NAMES),
+        ('[\n{"start_s": 0, "duration_s": 9,\n"pool": "a-1"}]', {}),
+        ('{"began": 0, "ended": 9, "server": "a-1"}', NAMES),
+    ],
+)
+def test_times_names_and_separators_of_other_programs_are_read(file: Path, text: str, columns: dict[str, str]) -> None:
+    file.write_text(text, encoding="utf-8")
+    zone = ZoneInfo("Europe/Paris")
+    log = read_log(file, Selection(None, zone, columns=columns), Naming({"a": 3}))
+    assert (log.starts.tolist(), log.ends.tolist(), log.lines.bad) == ([0], [9], 0)
+
+
 @pytest.mark.parametrize("rows", [LOOKED_AT - 1, LOOKED_AT, LOOKED_AT + 5])
 def test_the_lines_that_showed_the_format_are_read_too(file: Path, rows: int) -> None:
     assert read(file, HEAD + "".join(f"{k},2,a-1\n" for k in range(rows))).starts.tolist() == list(range(rows))
@@ -57,10 +78,13 @@ def test_the_lines_that_showed_the_format_are_read_too(file: Path, rows: int) ->
     [
         ("", "the log is empty"),
         ("GET / HTTP/1.1\n", "not a session log"),
-        ('[{"start_s": 1, "duration_s": 2, "pool": "a-1"}]', "nor JSON objects"),
+        ('[{"start_s": 1, "duration_s": 2, "pool": "a-1"}', "not a JSON array"),
+        ((HEAD + "1,2,a-1").encode("utf-16"), "the log is UTF-16: save it as UTF-8"),
+        ('::1 - - [25/Nov/2026:10:55:21 +0000] "GET / HTTP/1.1" 200 3 "-" "curl"', "has neither duration nor pool"),
+        ("start,took,server\n1,2,a-1", "--columns names others"),
     ],
 )
-def test_a_log_of_no_format_is_refused(file: Path, text: str, reason: str) -> None:
+def test_a_log_of_no_format_is_refused(file: Path, text: str | bytes, reason: str) -> None:
     with pytest.raises(UnusableError, match=reason):
         read(file, text)
 

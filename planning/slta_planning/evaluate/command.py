@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from functools import partial
 from operator import itemgetter
@@ -48,6 +49,7 @@ def command(
     warm_up: options.WarmUp = None,
     cool_down: options.CoolDown = None,
     max_left_out: options.MaxLeftOut = 0.01,
+    columns: options.Columns = None,
     gap: options.Gap = None,
     lines_are_sessions: options.LinesAreSessions = False,  # noqa: FBT002 - a command-line option
     json: JsonFile = None,
@@ -67,6 +69,7 @@ def command(
         naming = Naming(declared, options.maps_of(map_ or [], declared))
         with progress_bar() as progress:
             selection = _selection(spec, format_, timezone, backend, with_ids=gap is not None)
+            selection = replace(selection, columns=options.columns_of(columns))
             read = _read(progress, log, selection, naming)
             _refuse_if_too_many(read, max_left_out, unsorted=unsorted)
             if gap is None and not lines_are_sessions:
@@ -101,7 +104,7 @@ def _selection(
 ) -> Selection:
     classes = spec.class_names()
     types = {name: {classes[c] for c in own} for name, own in zip(spec.type_names, spec.type_sets.classes, strict=True)}
-    return Selection(named, zone or UTC, backends or (), types, with_ids)
+    return Selection(named, zone, backends or (), types, with_ids)
 
 
 def _read(progress: Progress, log: Path, selection: Selection, naming: Naming) -> Log:

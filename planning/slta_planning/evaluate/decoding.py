@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,9 +35,23 @@ def decoded(raw: BinaryIO, read: Read) -> Iterator[str]:
     stream: BinaryIO = raw
     if raw.peek(2)[:2] == b"\x1f\x8b":  # type: ignore[attr-defined] # a buffered reader
         stream = io.BufferedReader(gzip.GzipFile(fileobj=raw))
+    if stream.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):  # type: ignore[attr-defined]
+        raise UnusableError("the log is UTF-16: save it as UTF-8")
     told = 0
     for count, line in enumerate(iter(lambda: stream.readline(MAX_LINE_BYTES), b"")):
         yield line.decode("utf-8-sig" if count == 0 else "utf-8", errors="replace").rstrip("\r\n")
         if count % 4096 == 0 and raw.seekable():
             read(raw.tell() - told)
             told = raw.tell()
+
+
+def unpacked(lines: Iterator[str]) -> Iterator[str]:
+    """Lines, or the objects of a JSON array as lines. Raises Unusable for an incomplete array."""
+    head = next(lines, "")
+    if not (head.lstrip().startswith("[") and head.lstrip("[ \t")[:1] in ("", "{")):
+        yield from chain([head], lines)
+        return
+    try:
+        yield from map(json.dumps, json.loads("\n".join([head, *lines])))
+    except (ValueError, RecursionError) as error:
+        raise UnusableError(f"not a JSON array: {error}") from None

@@ -75,6 +75,15 @@ CoolDown = Annotated[
     ),
 ]
 MaxLeftOut = Annotated[float, typer.Option(min=0, max=1, help="Maximum fraction of lines left out.")]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="start=NAME,...",
+        help="Names in a CSV or JSON log of start, end, duration (start_ms, … for milliseconds), pool, class, type and "
+        "session, its id.",
+        show_default="start_s, end_s, duration_s, …",
+    ),
+]
 Gap = Annotated[
     float | None,
     typer.Option(
@@ -109,6 +118,19 @@ MapFile = Annotated[
         help="Write each server that --map names, and its pool, to this file, an HAProxy map.",
     ),
 ]
+
+
+OURS = {kind: f"{kind}_s" for kind in ("start", "end", "duration")} | {"type": "session_type", "session": "session_id"}
+OURS |= {name: name for name in ("start_ms", "end_ms", "duration_ms", "pool", "class")}
+
+
+def columns_of(text: str | None) -> dict[str, str]:
+    """Parse `start=NAME,pool=NAME`: names in the log by ours. Raises BadParameter for an unknown one."""
+    pairs = [part.partition("=") for part in (text or "").split(",") if part]
+    for kind, _, name in pairs:
+        if kind not in OURS or not name:
+            raise typer.BadParameter(f"{kind!r} is none of {', '.join(OURS)}, or has no name", param_hint="--columns")
+    return {OURS[kind]: name for kind, _, name in pairs}
 
 
 def maps_of(given: Sequence[str], classes: Collection[str]) -> list[NameMap]:

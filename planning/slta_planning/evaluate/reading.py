@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from itertools import chain, islice
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from slta.core.session_types import DEFAULT_TYPE
 from slta_planning.errors import UnusableError
 from slta_planning.evaluate.copies import copies, still_open
-from slta_planning.evaluate.decoding import Read, decoded, whole
+from slta_planning.evaluate.decoding import Read, decoded, unpacked, whole
 from slta_planning.evaluate.entries import (
     Entry,
     Format,
@@ -34,6 +35,7 @@ MAX_BACKENDS = 1_000
 """Maximum number of backends counted by name."""
 CLOCK_TOLERANCE_SECONDS = 1.0
 """Lines of concurrent writers may be this much out of order; more means that the clock went back."""
+COMBINED = re.compile(r'\S+ \S+ \S+ \[\d\d/\w{3}/\d{4}:[^]]+\] "[^"]*" \d{3} ')
 LOOKED_AT = 20
 """Lines that format detection examines: proxies log their startup first."""
 
@@ -69,20 +71,22 @@ class Selection:
     """What of a log is read, and how: `named` None: the format is detected; no `backends`: all.
 
     `session_types` are the names of the classes of the fleet's types, which are in order of their numbers; without any
-    but the default one a log's are ignored. `with_ids`: a line without the id of its session is a bad one.
+    but the default one a log's are ignored. `with_ids`: a line without the id of its session is a bad one. `columns`
+    are the log's names by ours.
     """
 
     named: FormatName | None
-    zone: tzinfo
+    zone: tzinfo | None
     backends: Collection[str] = ()
     session_types: Mapping[str, Collection[str]] = field(default_factory=lambda: {DEFAULT_TYPE: ()})
     with_ids: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_log(path: Path, selection: Selection, naming: Naming, read: Read = lambda _: None) -> Log:
     """Read a log, gzipped or not. Raises OSError or Unusable. Memory: 40 bytes a session, then 80 to sort."""
     with path.open("rb") as raw, whole(path):
-        lines = decoded(raw, read)
+        lines = unpacked(decoded(raw, read))
         first = list(islice(lines, LOOKED_AT))
         form = _format_of(first, selection)
         sessions = _Sessions(form, naming, selection)
@@ -109,14 +113,19 @@ def _format_of(first: list[str], selection: Selection) -> Format:
     if not texts:
         raise UnusableError("the log is empty")
     if named == "jsonl" or (named is None and texts[0].lstrip().startswith("{")):
-        return json_format(texts[0])
+        return json_format(texts[0], selection.columns, selection.zone)
     if named == "haproxy" or (named is None and any(map(LINE.search, texts))):
-        return haproxy_format(selection.zone, selection.backends, with_cookie=selection.with_ids)
-    if named == "csv" or ("duration_s" in first[0] and not first[0].startswith("[")):
-        return csv_format(first[0])
+        return haproxy_format(selection.zone or UTC, selection.backends, with_cookie=selection.with_ids)
+    if COMBINED.match(texts[0]):
+        raise UnusableError(
+            "nginx's combined format has neither duration nor pool: log with log_format sessions escape=json "
+            '\'{"end_s": $msec, "duration_s": "$upstream_response_time", "pool": "$upstream_addr"}\''
+        )
+    if named == "csv" or selection.columns or ("pool" in first[0] and not first[0].startswith("[")):
+        return csv_format(first[0], selection.columns, selection.zone)
     raise UnusableError(
         "not a session log: the first lines are neither CSV with start_s,duration_s,pool, nor JSON objects with "
-        "these members, nor HAProxy's option httplog or tcplog"
+        "these members, nor HAProxy's option httplog or tcplog; --columns names others"
     )
 
 
