@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from functools import partial
@@ -68,43 +68,35 @@ def command(
         spec, declared = compile_spec(loaded.file), {c.name: c.pool_count for c in loaded.file.classes}
         naming = Naming(declared, options.maps_of(map_ or [], declared))
         with progress_bar() as progress:
-            selection = _selection(spec, format_, timezone, backend, with_ids=gap is not None)
-            selection = replace(selection, columns=options.columns_of(columns))
+            selection = _selection(spec, format_, timezone, backend)
+            selection = replace(selection, columns=options.columns_of(columns), with_ids=gap is not None)
             read = _read(progress, log, selection, naming)
             _refuse_if_too_many(read, max_left_out, unsorted=unsorted)
-            if gap is None and not lines_are_sessions:
-                refuse_requests(read)
-            found = read if gap is None else put_together(read, gap)
+            refuse_requests(read, allowed=lines_are_sessions or gap is not None)
             cut = Cut(warm_up, cool_down, unseen, holes, holes_of(read))
-            if holes is None:
-                refuse_holes(cut.holes, read, max_left_out)
-            measure = partial(_measure, progress, spec, cut)
-            evaluation, data = measure(found)
-            if gap is not None:
-                data["by_gap"] = _by_gap(
-                    data, gap, {g: measure(put_together(read, g, 0))[1] for g in (gap / 2, gap * 2)}
-                )
+            refuse_holes(cut.holes, read, 1.0 if holes else max_left_out)
+            found, evaluation, data = _evaluated(partial(_measure, progress, spec, cut), read, gap)
         _refuse_if_too_many(found, max_left_out, unsorted=unsorted)
         with text_beside(json):
             typer.echo(report(data, timezone or UTC))
-        if spec.session_types and not found.lines.typed:
-            warn("no line has a session_type, though the fleet has types: all sessions count as default")
-        if timezone is None and found.format.name == "haproxy":
-            warn("HAProxy's dates are taken as UTC; for another time zone use --timezone")
-        for file in _write(data, evaluation, f"{log.name} on {fleet.name}", json, figure):
-            typer.echo(f"wrote {file}", err=True)
-        if map_file:
-            typer.echo(f"wrote {_write_map(naming, map_file)}", err=True)
-            for reason in naming.unstable():
-                warn(f"{map_file}: {reason}")
+        _warn(spec, found, timezone)
+        _write(data, evaluation, f"{log.name} on {fleet.name}", json, figure)
+        _write_map(naming, map_file)
+
+
+def _warn(spec: FleetSpec, log: Log, zone: tzinfo | None) -> None:
+    if spec.session_types and not log.lines.typed:
+        warn("no line has a session_type, though the fleet has types: all sessions count as default")
+    if zone is None and log.format.name == "haproxy":
+        warn("HAProxy's dates are taken as UTC; for another time zone use --timezone")
 
 
 def _selection(
-    spec: FleetSpec, named: FormatName | None, zone: tzinfo | None, backends: Collection[str] | None, *, with_ids: bool
+    spec: FleetSpec, named: FormatName | None, zone: tzinfo | None, backends: Collection[str] | None
 ) -> Selection:
     classes = spec.class_names()
     types = {name: {classes[c] for c in own} for name, own in zip(spec.type_names, spec.type_sets.classes, strict=True)}
-    return Selection(named, zone, backends or (), types, with_ids)
+    return Selection(named, zone, backends or (), types)
 
 
 def _read(progress: Progress, log: Path, selection: Selection, naming: Naming) -> Log:
@@ -129,6 +121,19 @@ def _measure(progress: Progress, spec: FleetSpec, cut: Cut, log: Log) -> tuple[E
     presence = presence_of(spec, log, window, cut.unseen)
     found = evaluate(spec, log, window, presence, lambda done, of: progress.update(task, completed=done, total=of))
     return found, results(found, log, cut.holes)
+
+
+Measure = Callable[[Log], tuple[Evaluation, dict[str, Any]]]
+
+
+def _evaluated(measure: Measure, read: Log, gap: float | None) -> tuple[Log, Evaluation, dict[str, Any]]:
+    """The sessions of a log, put together by a gap if there is one, and what `measure` finds."""
+    if gap is None:
+        return read, *measure(read)
+    found = put_together(read, gap)
+    evaluation, data = measure(found)
+    others = {g: measure(put_together(read, g, 0))[1] for g in (gap / 2, gap * 2)}
+    return found, evaluation, data | {"by_gap": _by_gap(data, gap, others)}
 
 
 def _by_gap(data: Mapping[str, Any], gap: float, others: Mapping[float, Mapping[str, Any]]) -> list[dict[str, float]]:
@@ -172,19 +177,22 @@ def _of_unknown_pools(log: Log) -> Iterator[str]:
         yield f"lines are of several backends, choose with --backend: {tally(lines.backends)}"
 
 
-def _write(
-    data: Mapping[str, Any], evaluation: Evaluation, title: str, json: Path | None, figure: Path | None
-) -> Iterator[Path]:
-    if json:
-        yield from write_json(data, json)
+def _write(data: Mapping[str, Any], evaluation: Evaluation, title: str, json: Path | None, figure: Path | None) -> None:
+    files = [*write_json(data, json)] if json else []
     if figure:
         from slta_planning.evaluate.picture import draw  # noqa: PLC0415 - imports matplotlib, which is slow
 
-        yield from draw(evaluation, title, figure)
+        files += draw(evaluation, title, figure)
+    for file in files:
+        typer.echo(f"wrote {file}", err=True)
 
 
-def _write_map(naming: Naming, file: Path) -> Path:
+def _write_map(naming: Naming, file: Path | None) -> None:
+    if file is None:
+        return
     servers = {server: pool for server, pool in naming.servers().items() if server.isprintable() and " " not in server}
     with file_named(file):
         file.write_text("".join(f"{server} {pool}\n" for server, pool in servers.items()), encoding="utf-8")
-    return file
+    typer.echo(f"wrote {file}", err=True)
+    for reason in naming.unstable():
+        warn(f"{file}: {reason}")

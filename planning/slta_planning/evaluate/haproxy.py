@@ -28,7 +28,7 @@ COOKIES = re.compile(r" \S+ \S+ (\S+) (\S+) ")
 def haproxy_format(zone: tzinfo, backends: Collection[str] = (), *, with_cookie: bool = False) -> Format:
     """HAProxy's format, with dates in this time zone; only lines of these backends, if any are named.
 
-    The key is the client's address and port, or the captured cookie.
+    The key is the client's address and port of httplog, or the captured cookie.
     """
     clock = LocalClock(zone)
 
@@ -43,7 +43,9 @@ def haproxy_format(zone: tzinfo, backends: Collection[str] = (), *, with_cookie:
             raise NotPlacedError
         before, waited, duration = _timers(timers)
         date, is_second = clock.read(minute, float(second), before + duration)
-        key = _cookie(line, found.end(5)) if with_cookie else line[: found.start()].rstrip().rpartition(" ")[2]
+        key = _cookie(line, found.end(5)) if with_cookie else None
+        if timers.count("/") == 4 and not with_cookie:
+            key = line[: found.start()].rstrip().rpartition(" ")[2]
         waited = waited if queue not in (None, "0/0") else 0.0
         return Entry(date + before, duration, server, backend=backend, waited=waited, key=key, is_second=is_second)
 

@@ -57,6 +57,8 @@ def _found(log: Log, ends: Floats, durations: Floats, at: NDArray[np.int64]) -> 
 
 def refuse_holes(holes: list[Hole], log: Log, most: float) -> None:
     """Raise Unusable if holes are a larger share of the log's time."""
+    if not holes:
+        return
     lost = sum(hole.end - hole.begin for hole in holes)
     if lost <= most * float(log.starts[-1] - log.starts[0]):
         return

@@ -232,4 +232,5 @@ class _Sessions:
         self.lines.twice, self.lines.still_open = int(twice.sum()), int(again.sum())
         kept = ~(twice | again)
         self.lines.clock_back = int((late & kept).sum())
-        return Log(self.form, self.lines, self.naming, starts, ends, pools, kinds, keys).only(kept).in_order()
+        log = Log(self.form, self.lines, self.naming, starts, ends, pools, kinds, keys)
+        return (log if kept.all() else log.only(kept)).in_order()

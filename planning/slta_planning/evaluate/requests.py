@@ -22,9 +22,9 @@ MIN_KEPT = 0.95
 """Minimum share of the lines of sessions that are on the session's own pool."""
 
 
-def refuse_requests(log: Log) -> None:
-    """Raise Unusable if the lines seem to be requests: they are short, or come one after another from one client."""
-    if not len(log.starts):
+def refuse_requests(log: Log, *, allowed: bool) -> None:
+    """Raise Unusable, unless `allowed`, if lines seem to be requests: short, or one after another from one client."""
+    if allowed or not len(log.starts):
         return
     mean, again = float((log.ends - log.starts).mean()), _again(log)
     if mean >= MIN_MEAN_SECONDS and again <= MAX_AGAIN:
@@ -53,6 +53,8 @@ def put_together(log: Log, gap: float, least: float = MIN_KEPT) -> Log:
 
     Raises Unusable if less than the share `least` of their lines is on it.
     """
+    if not len(log.starts):
+        return log
     order = np.lexsort((log.starts, log.keys))
     starts, ends, pools = log.starts[order], log.ends[order], log.pools[order]
     first = np.flatnonzero(begins(log.keys[order], starts, ends, gap))
