@@ -224,6 +224,7 @@ async def test_a_reader_that_ends_leaves_the_keys_and_is_started_again(
     assert [holds(access, key) for key in (old, new)] == [False, True]
 
 
+@pytest.mark.slow
 async def test_a_change_of_8000_keys_holds_the_event_loop_for_20_ms_at_most(tmp_path: Path) -> None:
     path, entries = tmp_path / "keys.json", [generate_key(["pool"], ["f"], ["a-*"])[1] for _ in range(8100)]
     access = Access({entry.id: entry for entry in entries[:8000]}, path)

@@ -101,7 +101,8 @@ class Pools:
         return total
 
     async def _add(self, fleet: str, author: Author | None, words: Sequence[str]) -> tuple[Reply, Stamp, bool]:
-        """One call, which is idempotent: it is repeated until it is confirmed, at most for the time of an operation.
+        """One call, which is idempotent: it is repeated until it is confirmed, or memory is full, at most for the
+        time of an operation.
 
         Returns reply, stamp, and whether an earlier attempt may have run.
         """
@@ -112,7 +113,9 @@ class Pools:
                 return *await self._functions.record("add_pools", fleet, author, *words), may_have_run
             except (errors.OutcomeUnknownError, errors.StoreUnavailableError) as error:
                 may_have_run |= isinstance(error, errors.OutcomeUnknownError)
-                if monotonic() >= deadline:
+                cause = error.__cause__
+                is_full = isinstance(cause, StoreCallError) and cause.failure.kind == "oom"
+                if is_full or monotonic() >= deadline:
                     raise (errors.OutcomeUnknownError() if may_have_run else error) from error.__cause__
             await asyncio.sleep(RETRY_PAUSE_SECONDS)
 
