@@ -356,3 +356,46 @@ async def test_marks_are_dropped_when_no_dispatcher_has_facts_any_more(
             clock.pass_(4)
             await stores[0].fleets.tick(FLEET)
         assert not redis.exists(f"{{{FLEET}}}:marks")
+
+
+async def test_what_was_superseded_does_not_come_back_with_a_second_loss(own: Server, stores: Sequence[Store]) -> None:
+    await _add(stores[0])
+    image = Image(own)
+    await stores[0].pools.set_status(FLEET, "p", "draining")
+    await _remove(stores[1])
+    for _ in range(2):
+        image.restore(own)
+        await recover(stores[1])
+        await place(stores[1], 3, f"between{_}-")
+        await recover(*stores)
+        assert "p" not in await pool_ids(stores[0])
+
+
+async def test_a_pool_that_had_failed_keeps_no_session_that_was_placed_since(
+    own: Server, stores: Sequence[Store], clock: Seconds
+) -> None:
+    image = Image(own)
+    await stores[0].pools.fail(FLEET, "small-0")
+    image.restore(own)
+    await stores[1].sessions.report(FLEET, "since", "small-0", None)
+    await recover(stores[0])
+    clock.pass_(4)
+    await stores[1].fleets.tick(FLEET)
+    clock.pass_(4)
+    await stores[1].fleets.tick(FLEET)
+    pool = await stores[1].pools.get(FLEET, "small-0")
+    assert (pool.status, pool.occupancy) == ("failed", 0)
+
+
+async def test_sessions_answered_as_unknown_leave_marks_up_to_a_number(
+    own: Server, stores: Sequence[Store], clock: Seconds
+) -> None:
+    image = Image(own)
+    await place(stores[0], 1)
+    image.restore(own)
+    await stores[1].fleets.tick(FLEET)
+    clock.pass_(6)
+    with own.client() as redis:
+        redis.hset(f"{{{FLEET}}}:marks", mapping={f"session {k}": "1 1" for k in range(100_000)})
+        await stores[1].sessions.renew(FLEET, ["never"], None)
+        assert redis.hlen(f"{{{FLEET}}}:marks") == 100_000

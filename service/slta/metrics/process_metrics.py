@@ -41,8 +41,8 @@ BATCHES = HistogramDef("batch_size", "Operations per call of the function batch.
 STORE_ERRORS = CounterDef("store_errors", "Failed store calls.", ("kind",))
 NOT_REPLAYED = CounterDef(
     "not_replayed",
-    "Acknowledged changes that the store lost and that were not put back, by reason: that of a refusal, `log_full`, or "
-    "`session_type` for sessions that lost their type.",
+    "Acknowledged changes that the store lost and that were not put back, by reason: that of a refusal, `session_type` "
+    "for sessions that lost their type, or `log_full` for calls that the log had no room for, lost or not.",
     ("reason",),
 )
 SURPLUS_REPLICAS = GaugeDef(

@@ -31,6 +31,8 @@ SHOWN_IDS = 1000
 RESTORED = frozenset(RESULTS["restored fact"].split())
 UNFIT = frozenset({*REFUSALS, *SESSION_REFUSALS}) - {"ENDED", "UNKNOWN"}
 """Outcomes of facts that do not fit now. An end, and the answer that a session is unknown, are final."""
+NOT_LOGGED = UNFIT | {"SUPERSEDED"}
+"""Outcomes of facts that are not in the store then. Logged anew, an old one would have the stamp of its replay."""
 WITHOUT_TYPE = "session_type"
 """Reason of sessions put back as `default`, since their type may not use their class any more."""
 
@@ -124,8 +126,9 @@ class Recovery:
     def _wait(self, fleet: str, replay: Replay) -> None:
         """Keep what does not fit for the next time."""
         facts, unfit = replay.facts, replay.unfit
-        facts.sessions = {id_: fact for id_, fact in facts.sessions.items() if id_ in unfit}
-        facts.pools = {id_: fact for id_, fact in facts.pools.items() if f"pool {id_}" in unfit}
+        facts.sessions = {name: facts.sessions[name] for name in unfit if name in facts.sessions}
+        pool_ids = (name.removeprefix("pool ") for name in unfit if name.startswith("pool "))
+        facts.pools = {pool_id: facts.pools[pool_id] for pool_id in pool_ids}
         facts.deleted = facts.deleted if "fleet" in unfit else None
         self._waiting.pop(fleet, None)
         if facts:
@@ -170,7 +173,7 @@ class Recovery:
             words_of = [outcome[0] for outcome in reply[1]]
             if "FAULT" in words_of or "NOT_RUN" in words_of:
                 raise OutcomeUnknownError
-            restored = [fact for fact, word in zip(chunk, words_of, strict=True) if word not in UNFIT]
+            restored = [fact for fact, word in zip(chunk, words_of, strict=True) if word not in NOT_LOGGED]
             self._log.record_facts(fleet, stamp, restored)
             _note(replay, map(name_of, chunk), reply[1])
 

@@ -6,6 +6,7 @@
 marks = {}
 
 local KEPT = 300e6 -- µs after a recovery; replay logs keep calls as long
+local MAX_SESSIONS = 100000 -- marks beyond which no further session gets one
 
 -- Whether a dispatcher may still replay facts. O(1).
 local function are_open(fleet)
@@ -70,6 +71,13 @@ function marks.forbid_deletion(fleet, stamp)
   local fact = { name = 'fleet', stamp = stamp }
   marks.compare(fleet, { fact })
   return fact.mark == 'present' or not incarnations.is_of(fleet, string.match(stamp, '^%d+'))
+end
+
+-- A session is answered as unknown, which a replay leaves so. Not while the server's memory is full. O(1).
+function marks.answer(fleet, id)
+  if not fleet.memory_full and are_open(fleet) and redis.call('HLEN', keys.of_fleet(fleet, 'marks')) < MAX_SESSIONS then
+    marks.set(fleet, { 'session ' .. id })
+  end
 end
 
 -- Whether a session was answered as unknown in the present incarnation. O(1).

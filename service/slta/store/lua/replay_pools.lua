@@ -28,6 +28,9 @@ local function set_status(fleet, fact)
   local present = pool_number and liveness.describe(fleet, fact.pool_id, recorded)
   if status and (status ~= present or drain ~= '' or drains.find(fleet, fact.pool_id, present)) then
     statuses.set(fleet, fact.pool_id, status, drain)
+    if status == 'failed' and ledger.occupancy(fleet, pool_number) > 0 then
+      drains.end_sessions(fleet, fact.pool_id)
+    end
   end
 end
 
@@ -98,7 +101,7 @@ local function apply(fleet, fact, made)
     begin_lease(fleet, fact, true)
   end
   if fact.mark == 'present' or fact.mark == 'later' then
-    return { 'PRESENT' }
+    return { 'SUPERSEDED' }
   end
   local pool_number = pools.find(fleet, fact.pool_id)
   if pool_number then
@@ -108,8 +111,8 @@ local function apply(fleet, fact, made)
 end
 
 -- An incarnation of the fleet, and words of facts
---   -> {OTHER_FLEET} | {BATCH, of each fact PLACED if the pool was made | CHANGED | REMOVED | PRESENT if this
---   or a later one is known | UNKNOWN_POOL, UNKNOWN_CLASS, NOT_EMPTY or LIMIT}.
+--   -> {OTHER_FLEET} | {BATCH, of each fact PLACED if the pool was made | CHANGED | REMOVED | PRESENT if the pool
+--   is so already | SUPERSEDED if this or a later fact was replayed | UNKNOWN_POOL, UNKNOWN_CLASS, NOT_EMPTY or LIMIT}.
 -- O(facts + pools / 8) for pools that are made, O(facts * pools / 8) for others.
 function replay_pools.run(fleet, incarnation, ...)
   if not incarnations.is_of(fleet, incarnation) then
@@ -124,7 +127,7 @@ function replay_pools.run(fleet, incarnation, ...)
   make_all(fleet, made)
   for at, fact in ipairs(facts) do
     outcomes[at] = fact.outcome
-    if APPLIED[fact.outcome[1]] and fact.mark ~= 'later' and fact.mark ~= 'present' and not is_lease(fact) then
+    if APPLIED[fact.outcome[1]] and not is_lease(fact) then
       names[#names + 1], stamps[#stamps + 1] = fact.name, fact.stamp
     end
   end

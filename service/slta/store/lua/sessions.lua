@@ -186,7 +186,7 @@ function sessions.complete(fleet, id, _, _, options)
   elseif not ended and incarnations.is_recovering(fleet) then
     return { 'RECOVERING' }
   elseif options == 'unmarked' then
-    marks.set(fleet, { 'session ' .. id })
+    marks.answer(fleet, id)
     return { 'UNMARKED' }
   end
   -- writes
@@ -208,7 +208,7 @@ local function refuse_unknown(fleet, id)
   if incarnations.is_recovering(fleet) then
     return 'RECOVERING'
   end
-  marks.set(fleet, { 'session ' .. id })
+  marks.answer(fleet, id)
   return 'UNKNOWN'
 end
 
