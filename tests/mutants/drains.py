@@ -24,7 +24,9 @@ MUTANTS: dict[str, Mutant] = {
         "statuses", "drain == '' and not pool.deadline", "true", STORE
     ),
     "a removed pool leaves its deadline": lua("pools", "    drains.clear(fleet, pool.pool_id)\n", "", STORE),
-    "a repeated drain leaves the other deadline": lua("drains", ", pool_id .. ' fail')", ")", STORE),
+    "a repeated drain leaves the other deadline": lua(
+        "drains", " .. ' list', pool_id .. ' fail')", " .. ' list')", STORE
+    ),
     "a deadline fails a pool that another version returned": lua(
         "drains", "if status == 'draining' or status == 'failed' and word == 'fail' then", "if status then", STORE
     ),

@@ -127,7 +127,7 @@ MUTANTS: dict[str, Mutant] = {
         "store/operations", 'assign", creates=True, ends={"ENDED": _told}', 'assign", creates=True', HISTORIES
     ),
     "a renewal that was answered 404 leaves no mark": lua(
-        "sessions", "  marks.set(fleet, { 'session ' .. id })\n  return 'UNKNOWN'", "  return 'UNKNOWN'", RECOVERY
+        "sessions", "  marks.answer(fleet, id)\n  return 'UNKNOWN'", "  return 'UNKNOWN'", RECOVERY
     ),
     "a deadline ends sessions before they are replayed": lua(
         "drains", "incarnations.is_recovering(fleet) or not are_due(fleet)", "not are_due(fleet)", RECOVERY

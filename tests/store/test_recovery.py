@@ -371,22 +371,6 @@ async def test_what_was_superseded_does_not_come_back_with_a_second_loss(own: Se
         assert "p" not in await pool_ids(stores[0])
 
 
-async def test_a_pool_that_had_failed_keeps_no_session_that_was_placed_since(
-    own: Server, stores: Sequence[Store], clock: Seconds
-) -> None:
-    image = Image(own)
-    await stores[0].pools.fail(FLEET, "small-0")
-    image.restore(own)
-    await stores[1].sessions.report(FLEET, "since", "small-0", None)
-    await recover(stores[0])
-    clock.pass_(4)
-    await stores[1].fleets.tick(FLEET)
-    clock.pass_(4)
-    await stores[1].fleets.tick(FLEET)
-    pool = await stores[1].pools.get(FLEET, "small-0")
-    assert (pool.status, pool.occupancy) == ("failed", 0)
-
-
 async def test_sessions_answered_as_unknown_leave_marks_up_to_a_number(
     own: Server, stores: Sequence[Store], clock: Seconds
 ) -> None:

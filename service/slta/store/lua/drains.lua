@@ -60,12 +60,6 @@ function drains.set(fleet, pool_id, status, drain)
   end
 end
 
--- Lets ticks end the sessions of a pool that has failed.
-function drains.end_sessions(fleet, pool_id)
-  local now = string.format('%.0f', fleet.time)
-  state.count(fleet, 'drains', redis.call('ZADD', keys.of_fleet(fleet, 'drains'), now, pool_id .. ' fail'))
-end
-
 -- Whether a deadline has passed and is not carried out yet. O(log pools).
 local function are_due(fleet)
   return redis.call('ZCOUNT', keys.of_fleet(fleet, 'drains'), 0, string.format('%.0f', fleet.time)) > 0

@@ -28,9 +28,6 @@ local function set_status(fleet, fact)
   local present = pool_number and liveness.describe(fleet, fact.pool_id, recorded)
   if status and (status ~= present or drain ~= '' or drains.find(fleet, fact.pool_id, present)) then
     statuses.set(fleet, fact.pool_id, status, drain)
-    if status == 'failed' and ledger.occupancy(fleet, pool_number) > 0 then
-      drains.end_sessions(fleet, fact.pool_id)
-    end
   end
 end
 
