@@ -98,11 +98,11 @@ MUTANTS: dict[str, Mutant] = {
         "store/failover/recovery", "            self._waiting[fleet] = replay\n", "", RECOVERY
     ),
     "what does not fit is tried for ever": python(
-        "store/failover/recovery", "if replay.facts and monotonic() >= replay.until:", "if False:", RECOVERY
+        "store/failover/recovery", "if monotonic() >= replay.until:", "if False:", RECOVERY
     ),
     "a failover uses up the retention": python(
         "store/failover/replay_log",
-        "KEPT_SECONDS if self._is_settled(fleet, calls[0], stamp) else MAX_SECONDS",
+        "KEPT_SECONDS if self._is_settled(fleet, calls[0], stamp) else REPLAY_SECONDS",
         "KEPT_SECONDS",
         REPLAY_LOG,
     ),

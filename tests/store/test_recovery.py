@@ -383,3 +383,17 @@ async def test_sessions_answered_as_unknown_leave_marks_up_to_a_number(
         redis.hset(f"{{{FLEET}}}:marks", mapping={f"session {k}": "1 1" for k in range(100_000)})
         await stores[1].sessions.renew(FLEET, ["never"], None)
         assert redis.hlen(f"{{{FLEET}}}:marks") == 100_000
+
+
+async def test_what_was_lost_with_a_whole_fleet_is_counted(own: Server, stores: Sequence[Store]) -> None:
+    image = Image(own)
+    await place(stores[0], 1)
+    await create(stores[0], spec(*TWO_CLASSES), {"small": 2}, "other")
+    await place(stores[0], 3, name="other")
+    await stores[1].fleets.tick("other")
+    for store in stores:
+        store.keep_only([FLEET, "other"])
+    image.restore(own)
+    await recover(*stores)
+    assert not_replayed(stores[0]) == {"unknown_fleet": 5}
+    assert not_replayed(stores[1]) == {}

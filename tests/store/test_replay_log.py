@@ -9,9 +9,9 @@ import pytest
 from slta.store.batching.pending import OperationArgs
 from slta.store.failover import replay_log
 from slta.store.failover.facts import facts_of
-from slta.store.failover.replay_log import KEPT_SECONDS, MAX_SECONDS, ReplayLog
+from slta.store.failover.replay_log import KEPT_SECONDS, ReplayLog
 from slta.store.failover.rollback_detection import Fate, History, RollbackDetector, Stamp
-from slta.store.library import INCARNATION_BITS
+from slta.store.library import INCARNATION_BITS, REPLAY_SECONDS
 
 FLEET_NUMBER = 7 << INCARNATION_BITS
 A, B, C = (FLEET_NUMBER + number for number in (1, 2, 3))
@@ -148,10 +148,10 @@ def test_a_fleet_keeps_seconds_before_its_newest_call_and_nothing_for_ever(monke
         now = at
         log.record("f", Stamp(A, 101), [operation("complete", id_)], [["UNKNOWN"]])
     assert [fact[1] for fact in facts(log)] == ["kept", "new"]
-    log.drop_old()
+    log.keep(["f"])
     assert len(facts(log)) == 2
-    now += MAX_SECONDS + 1
-    log.drop_old()
+    now += REPLAY_SECONDS + 1
+    log.keep(["f"])
     assert (facts(log), log.fleets()) == ([], set())
 
 
@@ -159,7 +159,7 @@ def test_a_failover_does_not_use_up_the_retention(monkeypatch: pytest.MonkeyPatc
     now = 0.0
     monkeypatch.setattr(replay_log, "monotonic", lambda: now)
     log = ReplayLog()
-    for at, stamp in ((0, Stamp(A, 101)), (2, Stamp(A, 102)), (2 + MAX_SECONDS, Stamp(C, 131))):
+    for at, stamp in ((0, Stamp(A, 101)), (2, Stamp(A, 102)), (2 + REPLAY_SECONDS, Stamp(C, 131))):
         now = at
         log.record("f", stamp, [operation("complete", f"at{at}")], [["UNKNOWN"]])
     assert [fact[1] for fact in facts(log)] == ["at2"]

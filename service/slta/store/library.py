@@ -30,6 +30,9 @@ LAYOUT = 5
 INCARNATION_BITS = 24
 """Low bits of an incarnation, its number; the bits above identify the fleet, see `lua/incarnations.lua`."""
 
+REPLAY_SECONDS = 300
+"""Time for which a dispatcher may replay an acknowledged call, and `lua/marks.lua` keeps marks."""
+
 UNDER_REPAIR = 1_000_000
 """Layout of a fleet under repair, which every other function rejects."""
 
@@ -114,6 +117,7 @@ def _constants() -> str:
     numbers = {
         "LAYOUT": LAYOUT,
         "INCARNATION_BITS": INCARNATION_BITS,
+        "REPLAY_SECONDS": REPLAY_SECONDS,
         "UNDER_REPAIR": UNDER_REPAIR,
         "MAX_POOLS": MAX_POOLS,
         "MAX_CLASSES": MAX_CLASSES,

@@ -230,7 +230,7 @@ class Store:
 
     def keep_only(self, fleets: Collection[str]) -> None:
         """Drop the failover state of all other fleets, but those deleted so shortly ago that this may be lost."""
-        self._replay_log.drop_old()
+        self._replay_log.keep(fleets)
         self._detector.keep({*fleets, *self._replay_log.fleets()})
 
 

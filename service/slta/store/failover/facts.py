@@ -101,7 +101,7 @@ class Facts:
             self.deleted = call.stamp
         elif operations == POOLS:
             for words in outcomes:
-                fact = PoolFact(*words)._replace(stamp=f"{call.stamp.incarnation} {call.stamp.revision}")
+                fact = PoolFact(*words)._replace(stamp=str(call.stamp))
                 self.pools[fact.pool_id] = fact.after(self.pools.get(fact.pool_id))
         else:
             for operation, outcome in zip(operations, outcomes, strict=True):

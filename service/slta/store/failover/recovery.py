@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
 import structlog
 
-from slta.models.errors import DispatchError, OutcomeUnknownError, UnknownFleetError
-from slta.models.request_record import Author
+from slta.models.errors import DispatchError, FleetInUseError, OutcomeUnknownError, UnknownFleetError
 from slta.store.client.functions import FunctionClient
 from slta.store.client.observer import StoreObserver
 from slta.store.failover.facts import Facts, PoolFact, SessionFact, facts_of, name_of
@@ -76,31 +76,37 @@ class Recovery:
         self._waiting: dict[str, Replay] = {}
 
     @property
-    def fleets(self) -> Collection[str]:
+    def fleets(self) -> set[str]:
         """Fleets that are being recovered."""
         return {*self._detector.suspects(), *self._waiting}
 
     async def run(self) -> None:
         """Recover each suspect, and try again what did not fit. If the store fails, the fleet stays as it is."""
-        fleets = sorted(self.fleets)
-        for start in range(0, len(fleets), FLEETS_PER_PACKET):
-            replies = await self._functions.change_many("recover", fleets[start : start + FLEETS_PER_PACKET])
-            free = asyncio.Semaphore(MAX_CONCURRENT)
-            await asyncio.gather(*(self._recover(fleet, reply, free) for fleet, reply in replies.items()))
+        may_be_lost = set(self._log.fleets()) - self.fleets if self._detector.suspects() else set()
+        await self._ask("recover", self.fleets, self._recover)
+        await self._ask("tick", may_be_lost, self._look_for)
 
-    async def _recover(self, fleet: str, reply: Reply | DispatchError, free: asyncio.Semaphore) -> None:
+    async def _ask(
+        self, function: str, fleets: Iterable[str], take: Callable[[str, Reply | DispatchError], Awaitable[None]]
+    ) -> None:
+        names = sorted(fleets)
+        for start in range(0, len(names), FLEETS_PER_PACKET):
+            replies = await self._functions.change_many(function, names[start : start + FLEETS_PER_PACKET])
+            free = asyncio.Semaphore(MAX_CONCURRENT)
+            await asyncio.gather(*(_one_of(free, take(fleet, reply)) for fleet, reply in replies.items()))
+
+    async def _recover(self, fleet: str, reply: Reply | DispatchError) -> None:
+        with suppress(DispatchError):
+            if not isinstance(reply, DispatchError):
+                await self._replay(fleet, _history(reply))
+        await self._look_for(fleet, reply)
+
+    async def _look_for(self, fleet: str, reply: Reply | DispatchError) -> None:
+        """Count what is lost with a whole fleet, which the store had not stored when it went back."""
         if isinstance(reply, UnknownFleetError):
             self._detector.resolve(fleet)
-            self._give_up_late(fleet, self._waiting.get(fleet) or Replay(Facts()))
-        if isinstance(reply, DispatchError):
-            return
-        async with free:
-            try:
-                await self._replay(fleet, _history(reply))
-            except UnknownFleetError:
-                self._detector.resolve(fleet)
-            except DispatchError:
-                pass
+            waiting = self._waiting.get(fleet)
+            self._give_up(fleet, Replay(await facts_of(self._log.take(fleet), waiting.facts if waiting else None)))
 
     async def _replay(self, fleet: str, history: History) -> None:
         missing = self._log.missing(fleet, history)
@@ -133,15 +139,16 @@ class Recovery:
         self._waiting.pop(fleet, None)
         if facts:
             self._waiting[fleet] = replay
-            self._give_up_late(fleet, replay)
+        if monotonic() >= replay.until:
+            self._give_up(fleet, replay)
 
-    def _give_up_late(self, fleet: str, replay: Replay) -> None:
-        """Give up what has not fitted for long enough, and count it by reason."""
-        if replay.facts and monotonic() >= replay.until:
-            del self._waiting[fleet]
-            reasons = Counter(replay.unfit.get(name, "UNKNOWN_FLEET").lower() for name in replay.facts.names())
-            for reason, count in reasons.items():
-                self._observer.not_replayed(reason, count)
+    def _give_up(self, fleet: str, replay: Replay) -> None:
+        """Give up what has not fitted for long enough, or has no fleet, and count it by reason."""
+        self._waiting.pop(fleet, None)
+        reasons = Counter(replay.unfit.get(name, "UNKNOWN_FLEET").lower() for name in replay.facts.names())
+        for reason, count in reasons.items():
+            self._observer.not_replayed(reason, count)
+        if reasons:
             ids = list(replay.facts.names())[:SHOWN_IDS]
             log.error("changes_not_replayed", fleet=fleet, **reasons, ids=ids)
 
@@ -153,14 +160,20 @@ class Recovery:
             await self._send(fleet, incarnation, replay, facts.of_sessions(kind))
         await self._send(fleet, incarnation, replay, facts.of_pools(removed=True))
         if facts.deleted:
-            stamp = f"{facts.deleted.incarnation} {facts.deleted.revision}"
-            (outcome, *_), _ = await self._functions.send_stamped("delete", fleet, str(Author()), "", stamp)
-            _note(replay, ["fleet"], [[outcome]])
-            if outcome == "DELETED":
-                await self._unlist(fleet)
+            _note(replay, ["fleet"], [[await self._delete(fleet, facts.deleted)]])
+
+    async def _delete(self, fleet: str, stamp: Stamp) -> str:
+        """Replay a deletion; its outcome."""
+        try:
+            reply, _ = await self._functions.record("delete", fleet, None, "", str(stamp))
+        except FleetInUseError:
+            return "IN_USE"
+        if reply[0] == "DELETED":
+            await self._unlist(fleet)
+        return str(reply[0])
 
     async def _send(
-        self, fleet: str, incarnation: int, replay: Replay, facts: Sequence[SessionFact] | Sequence[PoolFact]
+        self, fleet: str, incarnation: int, replay: Replay, facts: Sequence[SessionFact | PoolFact]
     ) -> None:
         """Replay facts of sessions, or of pools, and log those that are restored as a call of its own."""
         function = "replay_pools" if facts and isinstance(facts[0], PoolFact) else "replay"
@@ -176,6 +189,11 @@ class Recovery:
             restored = [fact for fact, word in zip(chunk, words_of, strict=True) if word not in NOT_LOGGED]
             self._log.record_facts(fleet, stamp, restored)
             _note(replay, map(name_of, chunk), reply[1])
+
+
+async def _one_of(free: asyncio.Semaphore, work: Awaitable[None]) -> None:
+    async with free:
+        await work
 
 
 def _history(reply: Reply) -> History:

@@ -8,18 +8,18 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from time import monotonic
 from typing import Any
 
-from slta.store.failover.facts import DELETED, POOLS, Call, Operation, PoolFact
+from slta.store.failover.facts import DELETED, POOLS, Call, Operation, PoolFact, SessionFact
 from slta.store.failover.rollback_detection import History, Stamp
+from slta.store.library import REPLAY_SECONDS
 
 KEPT_SECONDS = 10.0
 """Retention of a fleet's calls, counted from its newest; before a recovery from the last one of their incarnation, so
 that a failover does not use it up."""
-MAX_SECONDS = 300.0
-"""Time after which any call is dropped, see KEPT in `lua/marks.lua`."""
 MAX_BYTES = 32 * 1024 * 1024
 """Size of all calls; beyond, the oldest of the fleet with the largest log are dropped."""
 DROPPED_PART = 16
 """What is dropped then is this part of the size, so that the largest log is rarely looked for."""
+DELETION = marshal.dumps((DELETED, ()))
 
 
 class ReplayLog:
@@ -31,6 +31,7 @@ class ReplayLog:
         self._bytes: dict[str, int] = {}
         self._recovered: dict[str, int] = {}
         """Incarnation of each fleet at its last recovery."""
+        self._listed: set[str] = set()
         self._total = 0
         self._dropped = dropped
 
@@ -42,7 +43,7 @@ class ReplayLog:
         payload = marshal.dumps(call)
         calls.append(Call(now, stamp, payload))
         self._resize(fleet, len(payload))
-        while calls[0].at < now - (KEPT_SECONDS if self._is_settled(fleet, calls[0], stamp) else MAX_SECONDS):
+        while calls[0].at < now - (KEPT_SECONDS if self._is_settled(fleet, calls[0], stamp) else REPLAY_SECONDS):
             self._resize(fleet, -len(calls.popleft().payload))
         if self._total > MAX_BYTES:
             self._shrink()
@@ -50,11 +51,12 @@ class ReplayLog:
     def _is_settled(self, fleet: str, call: Call, newest: Stamp) -> bool:
         return newest.incarnation in (call.stamp.incarnation, self._recovered.get(fleet))
 
-    def record_facts(self, fleet: str, stamp: Stamp, facts: Iterable[Sequence[Any]]) -> None:
+    def record_facts(self, fleet: str, stamp: Stamp, facts: Iterable[SessionFact | PoolFact]) -> None:
         """Add a call that established facts of sessions, or of pools; nothing without any."""
-        given = [tuple(fact) for fact in facts]
+        given = list(facts)
         if given:
-            self.record(fleet, stamp, POOLS if len(given[0]) == len(PoolFact._fields) else given, given)
+            words = [tuple(fact) for fact in given]
+            self.record(fleet, stamp, POOLS if isinstance(given[0], PoolFact) else words, words)
 
     def record_deletion(self, fleet: str, stamp: Stamp) -> None:
         """Add the deletion of the fleet."""
@@ -72,17 +74,26 @@ class ReplayLog:
             count += 1
         self._dropped("log_full", count)
 
+    def take(self, fleet: str) -> Iterable[Call]:
+        """Remove the calls of a fleet and return them; none of one that was deleted, by this process or another."""
+        calls = self._calls.get(fleet)
+        was_deleted = fleet not in self._listed or bool(calls and calls[-1].payload == DELETION)
+        return () if was_deleted else self._drop(fleet)
+
+    def _drop(self, fleet: str) -> Iterable[Call]:
+        self._total -= self._bytes.pop(fleet, 0)
+        self._recovered.pop(fleet, None)
+        return self._calls.pop(fleet, ())
+
     def fleets(self) -> Collection[str]:
         """Fleets that have a log."""
         return self._calls.keys()
 
-    def drop_old(self) -> None:
-        """Drop fleets without a call for `MAX_SECONDS`."""
-        oldest = monotonic() - MAX_SECONDS
+    def keep(self, listed: Iterable[str]) -> None:
+        """Take up which fleets there are, and drop those without a call for `REPLAY_SECONDS`."""
+        self._listed, oldest = set(listed), monotonic() - REPLAY_SECONDS
         for fleet in [name for name, calls in self._calls.items() if not calls or calls[-1].at < oldest]:
-            del self._calls[fleet]
-            self._total -= self._bytes.pop(fleet)
-            self._recovered.pop(fleet, None)
+            self._drop(fleet)
 
     def missing(self, fleet: str, history: History) -> list[Call]:
         """Calls that a store with this history has lost, or may have lost."""

@@ -20,10 +20,13 @@ incarnation; or the call belongs to an earlier fleet of the same name."""
 
 
 class Stamp(NamedTuple):
-    """A fleet's incarnation and revision after a call, both 0 without a fleet."""
+    """A fleet's incarnation and revision after a call, both 0 without a fleet. As text a word of `lua/marks.lua`."""
 
     incarnation: int
     revision: int
+
+    def __str__(self) -> str:
+        return f"{self.incarnation} {self.revision}"
 
 
 class History:

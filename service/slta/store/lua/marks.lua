@@ -5,14 +5,13 @@
 
 marks = {}
 
-local KEPT = 300e6 -- µs after a recovery; replay logs keep calls as long
 local MAX_SESSIONS = 100000 -- marks beyond which no further session gets one
 
 -- Whether a dispatcher may still replay facts. O(1).
 local function are_open(fleet)
   cold.load(fleet, 'recovering_until')
   local recovering_until = fleet.recovering_until or 0
-  return recovering_until > 0 and fleet.time < recovering_until + KEPT
+  return recovering_until > 0 and fleet.time < recovering_until + constants.REPLAY_SECONDS * 1e6
 end
 
 -- Sets the marks of names to the present stamp, or to those given. O(names).
