@@ -95,7 +95,7 @@ MUTANTS: dict[str, Mutant] = {
         "replay", "sessions.add_ended(fleet, id, reason, pool_id)", "", WENT_BACK
     ),
     "what does not fit is forgotten": python(
-        "store/failover/recovery", "            self._waiting[fleet] = replay\n", "", RECOVERY
+        "store/failover/recovery", "self._waiting[fleet] = replay", "pass", RECOVERY
     ),
     "what does not fit is tried for ever": python(
         "store/failover/recovery", "if monotonic() >= replay.until:", "if False:", RECOVERY
