@@ -55,6 +55,17 @@ async def stores(own: Server, opening: AsyncExitStack, clock: Seconds) -> Sequen
     return made
 
 
+@pytest.fixture
+async def late(own: Server, stores: Sequence[Store], clock: Seconds) -> Sequence[Store]:
+    """The two, of which the first has not heard in six seconds that the store lost its session s0."""
+    image = Image(own)
+    await place(stores[0], 1)
+    image.restore(own)
+    await stores[1].fleets.tick(FLEET)
+    clock.pass_(6)
+    return stores
+
+
 async def recover(*stores: Store) -> None:
     """Each hears of the loss, and recovers."""
     for store in stores:
@@ -307,17 +318,10 @@ async def _end_unmarked(store: Store) -> object:
 
 
 @pytest.mark.parametrize("answered", [_renew_unknown, _end_unmarked])
-async def test_a_session_that_was_answered_as_unknown_is_not_put_back(
-    own: Server, stores: Sequence[Store], clock: Seconds, answered: Step
-) -> None:
-    image = Image(own)
-    await place(stores[0], 1)
-    image.restore(own)
-    await stores[1].fleets.tick(FLEET)
-    clock.pass_(6)
-    await answered(stores[1])
-    await recover(stores[0])
-    assert await live(stores[1], "s0") == []
+async def test_a_session_that_was_answered_as_unknown_is_not_put_back(late: Sequence[Store], answered: Step) -> None:
+    await answered(late[1])
+    await recover(late[0])
+    assert await live(late[1], "s0") == []
 
 
 @pytest.mark.parametrize("by", ["lease", "deadline", "lost pool"])
@@ -371,17 +375,10 @@ async def test_what_was_superseded_does_not_come_back_with_a_second_loss(own: Se
         assert "p" not in await pool_ids(stores[0])
 
 
-async def test_sessions_answered_as_unknown_leave_marks_up_to_a_number(
-    own: Server, stores: Sequence[Store], clock: Seconds
-) -> None:
-    image = Image(own)
-    await place(stores[0], 1)
-    image.restore(own)
-    await stores[1].fleets.tick(FLEET)
-    clock.pass_(6)
+async def test_sessions_answered_as_unknown_leave_marks_up_to_a_number(own: Server, late: Sequence[Store]) -> None:
     with own.client() as redis:
         redis.hset(f"{{{FLEET}}}:marks", mapping={f"session {k}": "1 1" for k in range(100_000)})
-        await stores[1].sessions.renew(FLEET, ["never"], None)
+        await late[1].sessions.renew(FLEET, ["never"], None)
         assert redis.hlen(f"{{{FLEET}}}:marks") == 100_000
 
 
