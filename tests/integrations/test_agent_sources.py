@@ -146,7 +146,7 @@ async def test_a_body_without_end_is_a_problem(monkeypatch: pytest.MonkeyPatch) 
         (b'{"session_ids": []}', ()),
         (b"user 7\n", (session_id_of("user 7"),)),
         (b'["a/b"]', (session_id_of("a/b"),)),
-        (rb'["\ud800"]', (session_id_of(b"\xed\xa0\x80".decode(errors="surrogateescape")),)),
+        (rb'["\ud800"]', (session_id_of("\ud800"),)),
     ],
 )
 def test_a_list_is_json_or_lines(output: bytes, ids: tuple[str, ...]) -> None:

@@ -20,6 +20,8 @@ def test_other_text_becomes_its_sha_256_in_hex(text: str) -> None:
     assert session_id_of(session_id_of(text)) == session_id_of(text), "the hash is a name"
 
 
-def test_bytes_that_are_no_utf_8_are_hashed_as_they_are() -> None:
-    sent = b"caf\xe9"
-    assert session_id_of(sent.decode(errors="surrogateescape")) == hashlib.sha256(sent).hexdigest()
+@pytest.mark.parametrize(
+    ("text", "sent"), [(b"caf\xe9".decode(errors="surrogateescape"), b"caf\xe9"), ("\ud800", b"\xed\xa0\x80")]
+)
+def test_text_that_is_no_utf_8_is_hashed_all_the_same(text: str, sent: bytes) -> None:
+    assert session_id_of(text) == hashlib.sha256(sent).hexdigest()

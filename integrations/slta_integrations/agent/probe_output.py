@@ -66,7 +66,7 @@ def _ids(found: Any) -> dict[str, None]:  # noqa: ANN401 - any JSON value
     """The ids in order, each once."""
     if not isinstance(found, list) or not all(isinstance(id_, str) and id_ for id_ in found):
         raise UnreadableError("must write session ids: a JSON list of texts, or one a line")
-    ids = dict.fromkeys(map(_id, found))
+    ids = dict.fromkeys(map(session_id_of, found))
     if len(ids) > MAX_SESSIONS:
         raise UnreadableError(f"wrote {len(ids):,} sessions, over {MAX_SESSIONS:,}")
     return ids
@@ -75,12 +75,4 @@ def _ids(found: Any) -> dict[str, None]:  # noqa: ANN401 - any JSON value
 def _types(found: Any, ids: Collection[str]) -> dict[str, str]:  # noqa: ANN401 - any JSON value
     if not isinstance(found, dict) or not all(isinstance(kind, str) and is_name(kind) for kind in found.values()):
         raise UnreadableError("must write session_types as an object: names of session types by session id")
-    return {known: kind for id_, kind in found.items() if (known := _id(id_)) in ids}
-
-
-def _id(text: str) -> str:
-    """The id by which slta has it. A lone surrogate, which JSON can write, is hashed as three bytes of its own."""
-    try:
-        return session_id_of(text)
-    except UnicodeEncodeError:
-        return session_id_of(text.encode(errors="surrogatepass").decode(errors="surrogateescape"))
+    return {known: kind for id_, kind in found.items() if (known := session_id_of(id_)) in ids}
