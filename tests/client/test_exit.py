@@ -17,9 +17,9 @@ from tests.docs.pages import ROOT
 from tests.live_fleet import Fleet
 
 BEGIN = """
-import contextlib, multiprocessing, os, sys, threading
+import contextlib, multiprocessing, os, sys
 from slta_client import Client
-client = Client(sys.argv[1], sys.argv[2], lease_seconds=300)
+client = Client(sys.argv[1], sys.argv[2], timeout=30)
 blocks = contextlib.ExitStack()
 """
 ENTER = "blocks.enter_context(client.session('u-7'))\n"
@@ -72,9 +72,7 @@ async def test_a_child_ends_nothing_of_its_parent(fleet: Fleet, code: str) -> No
 async def test_an_interrupted_placement_is_ended(fleet: Fleet, between: Gate) -> None:
     between.choose = lambda request: Silence(applied=True) if request.call == "assign" else None
     code = f"try: {ENTER.strip()}\nexcept KeyboardInterrupt: client.close()"
-    process = await start(
-        between.url, fleet.name, f"client._options.__dict__['timeout'] = client._state.timeout = 30\n{code}"
-    )
+    process = await start(between.url, fleet.name, code)
     await eventually(lambda: between.replies)
     process.send_signal(signal.SIGINT)
     await end(process)
