@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from slta_integrations.kubernetes.objects import Slice, read_slice
-from slta_integrations.kubernetes.plan import DRAINED, SERVICE, SOURCE, Existing, Plan, Planner, Pool
+from slta_integrations.kubernetes.plan import DRAINED, SERVICE, SOURCE, Existing, Plan, Pool, conflicts, planned
 from slta_integrations.kubernetes.wanted import Desired, Selection, WantedPool, desired, pool_id
 from tests.integrations.api_server import Object, endpoint, slice_of, terminating, uid_of
 
@@ -136,9 +136,8 @@ def plan_for(
 ) -> Plan:
     pods = {pod.pool_id: pod} if pod else {}
     pools = {pool.pool_id: pool} if pool else {}
-    return Planner("kubernetes:games").plan(
-        Desired(pods, services, frozenset(), {}), Existing(pools, frozenset()), over
-    )
+    wanted, existing = Desired(pods, services, frozenset(), {}), Existing(pools, frozenset())
+    return planned(wanted, existing, "kubernetes:games", over)
 
 
 def labelled(labels: dict[str, str]) -> dict[str, dict[str, Any]]:
@@ -216,8 +215,7 @@ def test_a_pool_stays_while_the_label_of_its_pod_is_unknown() -> None:
 
 
 def test_an_id_of_somebody_else_is_left_alone() -> None:
-    planner = Planner("kubernetes:games")
     found = Desired({ID: READY}, frozenset({"svc-small"}), frozenset(), {})
     existing = Existing({}, frozenset({ID}))
-    assert planner.plan(found, existing) == NOTHING
-    assert planner.conflicts(found, existing) == 1
+    assert planned(found, existing, "kubernetes:games") == NOTHING
+    assert conflicts(found, existing) == 1

@@ -21,7 +21,6 @@ from slta_integrations.kubernetes.events import Objects
 from slta_integrations.kubernetes.metrics import Metrics, Telemetry
 from slta_integrations.kubernetes.objects import SERVICE_LABEL, read_pod, read_slice
 from slta_integrations.kubernetes.options import Wanted, checked
-from slta_integrations.kubernetes.plan import Planner
 from slta_integrations.kubernetes.pools import Pools
 from slta_integrations.kubernetes.reconciler import Cluster, Reconciler
 from slta_integrations.kubernetes.vanished import GRACE_SECONDS, Vanished
@@ -91,8 +90,8 @@ async def run(wanted: Wanted, metrics: Metrics, stopping: asyncio.Event) -> None
         election = Election(api, wanted.lease_namespace, wanted.lease, identity, changed, telemetry)
         cluster = _cluster(wanted, api, changed, telemetry)
         pools = Pools(client, wanted.source, lambda: election.holding.is_held, telemetry)
-        planner, vanished = Planner(wanted.source), Vanished(wanted.grace_seconds)
-        reconciler = Reconciler(cluster, election.holding, planner, vanished, pools, changed, telemetry)
+        vanished = Vanished(wanted.grace_seconds)
+        reconciler = Reconciler(cluster, election.holding, wanted.source, vanished, pools, changed, telemetry)
         async with asyncio.TaskGroup() as group:
             runs = [*(watcher.run() for watcher in cluster.watchers), election.run(), reconciler.run()]
             tasks = [group.create_task(run) for run in runs]

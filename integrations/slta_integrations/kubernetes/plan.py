@@ -76,38 +76,36 @@ class Plan(NamedTuple):
         entry.update(attributes)
 
 
-class Planner:
-    """Makes plans."""
+def planned(desired: Desired, existing: Existing, source: str, over: Collection[str] = ()) -> Plan:
+    """The calls that make the pools of a source what is desired. `over`: those whose pods have vanished for good."""
+    plan = Plan.empty()
+    for pool in existing.own.values():
+        wanted = desired.pools.get(pool.pool_id)
+        if wanted is None and pool.service in desired.services:
+            _drain(plan, pool)
+            if pool.pool_id in over:
+                plan.removals[pool.pool_id] = pool.status != "failed"
+        elif wanted is None or wanted.pool_class not in {"", pool.pool_class}:
+            _withdraw(plan, pool)
+        else:
+            _keep(plan, pool, wanted)
+    new = (wanted for wanted in desired.pools.values() if _is_new(wanted, existing))
+    plan.creations.extend(_creation(wanted, source) for wanted in new)
+    return plan
 
-    def __init__(self, source: str) -> None:
-        """`source` is the value of the label of its pools."""
-        self._source = source
 
-    def plan(self, desired: Desired, existing: Existing, over: Collection[str] = ()) -> Plan:
-        """The calls that make the pools what is desired. `over` are those whose pods have vanished for good."""
-        plan = Plan.empty()
-        for pool in existing.own.values():
-            wanted = desired.pools.get(pool.pool_id)
-            if wanted is None and pool.service in desired.services:
-                _leave(plan, pool, is_over=pool.pool_id in over)
-            elif wanted is None or wanted.pool_class not in {"", pool.pool_class}:
-                _withdraw(plan, pool)
-            else:
-                _keep(plan, pool, wanted)
-        plan.creations.extend(self._creation(wanted) for wanted in desired.pools.values() if _is_new(wanted, existing))
-        return plan
+def conflicts(desired: Desired, existing: Existing) -> int:
+    """Number of wanted pools whose ids belong to somebody else."""
+    return len(desired.pools.keys() & existing.others)
 
-    def conflicts(self, desired: Desired, existing: Existing) -> int:
-        """Number of wanted pools whose ids belong to somebody else."""
-        return len(desired.pools.keys() & existing.others)
 
-    def _creation(self, wanted: WantedPool) -> dict[str, Any]:
-        return {
-            "pool_id": wanted.pool_id,
-            "pool_class": wanted.pool_class,
-            "address": wanted.address,
-            "labels": {SOURCE: self._source, SERVICE: wanted.service},
-        }
+def _creation(wanted: WantedPool, source: str) -> dict[str, Any]:
+    return {
+        "pool_id": wanted.pool_id,
+        "pool_class": wanted.pool_class,
+        "address": wanted.address,
+        "labels": {SOURCE: source, SERVICE: wanted.service},
+    }
 
 
 def _is_new(wanted: WantedPool, existing: Existing) -> bool:
@@ -125,13 +123,6 @@ def _keep(plan: Plan, pool: Pool, wanted: WantedPool) -> None:
         plan.change(pool, labels={key: pool.labels[key] for key in pool.labels if key != DRAINED})
     elif pool.is_marked:
         plan.returns.append(pool.pool_id)
-
-
-def _leave(plan: Plan, pool: Pool, *, is_over: bool) -> None:
-    """Drain a pool whose pod vanished, and fail it for good."""
-    _drain(plan, pool)
-    if is_over:
-        plan.removals[pool.pool_id] = pool.status != "failed"
 
 
 def _withdraw(plan: Plan, pool: Pool) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from slta_integrations.backoff import bound_seconds, pause_seconds
 from slta_integrations.kubernetes.lease import Holding
 from slta_integrations.kubernetes.metrics import REASONS, Telemetry
-from slta_integrations.kubernetes.plan import Plan, Planner
+from slta_integrations.kubernetes.plan import Plan, conflicts, planned
 from slta_integrations.kubernetes.pools import MAX_REMOVALS, Pools, StoppedError
 from slta_integrations.kubernetes.vanished import MASS_SECONDS, Vanished
 from slta_integrations.kubernetes.wanted import Desired
@@ -44,17 +44,17 @@ class Reconciler:
         self,
         cluster: Cluster,
         holding: Holding,
-        planner: Planner,
+        source: str,
         vanished: Vanished,
         pools: Pools,
         changed: asyncio.Event,
         telemetry: Telemetry,
     ) -> None:
-        """`changed` is set when what the pods should be, or the Lease, has changed."""
+        """`source` is that of the pools; `changed` is set when what the pods should be, or the Lease, has changed."""
         self._cluster = cluster
         self._vanished = vanished
         self._holding = holding
-        self._planner = planner
+        self._source = source
         self._pools = pools
         self._changed = changed
         self._metrics, self._notices = telemetry
@@ -109,8 +109,8 @@ class Reconciler:
             if not self._is_current:
                 return
             desired = self._observe(now)
-        plan = self._planner.plan(desired, existing, self._vanished.over(now))
-        self._measure(desired, self._planner.conflicts(desired, existing))
+        plan = planned(desired, existing, self._source, self._vanished.over(now))
+        self._measure(desired, conflicts(desired, existing))
         self._is_settled = plan == Plan.empty()
         if not self._is_settled:
             await self._pools.execute(plan)
