@@ -10,7 +10,7 @@ local function read(path)
   return text
 end
 
--- <host>:<boot>-<pid>-<ticks at its start>, of the process. That of a hot restart does not say that the one before it is
+-- <host>:<boot>-<pid>-<ticks at its start>, of the process. One of a hot restart does not say that the one before is
 -- gone.
 local pid, ticks = read("/proc/self/stat"):match("^(%d+) .*%) " .. ("%S+ "):rep(19) .. "(%d+)")
 local host, boot = read("/proc/sys/kernel/hostname"):match("%S*"), read("/proc/sys/kernel/random/boot_id"):sub(1, 8)
