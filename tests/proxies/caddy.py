@@ -26,7 +26,7 @@ SECRET = secrets.token_bytes()
 def edits(setup: Setup) -> Edits:
     log = {"output file /var/log/caddy/": f"output file {setup.folder}/"}
     log |= {"protocols h1 h2 h3 #": f"protocols {'h1 h2c' if setup.grpc else 'h1 h2 h3'} #"}
-    application = {"10.0.0.9:8080": f"127.0.0.1:{setup.log}"}
+    application = {"10.0.0.9:8080": f"127.0.0.1:{setup.spare}"}
     pools = (f"	import {{args[0]}} {pool} 127.0.0.1:{port}\n" for pool, port in setup.pools.items())
     return (application if setup.visits else log) | {
         "admin localhost:2019": f"admin 127.0.0.1:{setup.admin}",
@@ -75,7 +75,7 @@ def signed() -> dict[str, str]:
 def prepare(setup: Setup) -> None:
     write_key(setup)
     if setup.visits:
-        application = ThreadingHTTPServer(("127.0.0.1", setup.log), Application)
+        application = ThreadingHTTPServer(("127.0.0.1", setup.spare), Application)
         Thread(target=application.serve_forever, daemon=True).start()
 
 

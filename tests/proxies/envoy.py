@@ -32,7 +32,7 @@ SECRET = b"change-me"
 def edits(setup: Setup) -> Edits:
     connections = {
         "path: /var/log/envoy/": f"path: {setup.folder}/",
-        "port_value: 9902": f"port_value: {setup.log}",
+        "port_value: 9902": f"port_value: {setup.spare}",
         "interval: 300s": f"interval: {max(1, min(setup.lease // 3, 300))}s",
     }
     pools = (ENDPOINT.format(pool=pool, host="127.0.0.1", port=port) for pool, port in setup.pools.items())

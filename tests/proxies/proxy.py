@@ -20,15 +20,15 @@ PATIENCE_MS = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What a user writes into a recipe. `port` is for clients, `admin` for the proxy's own figures, `log` for more,
+    """What a user writes into a recipe. `port` is for clients, `admin` for the proxy's own figures, `spare` for more,
     `metrics` for those of the follower. `grpc`: what pools speak. `patient`: on a busy machine slta may answer after
-    the recipe's limits, so that the proxy would choose itself; they are `PATIENCE` instead.
+    the recipe's limits, so that the proxy would choose itself; they are `PATIENCE_MS` instead.
     """
 
     folder: Path
     port: int
     admin: int
-    log: int
+    spare: int
     metrics: int
     slta: int
     pools: Mapping[str, int]

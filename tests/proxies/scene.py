@@ -137,9 +137,9 @@ def follower(proxy: Proxy, setup: Setup, key: str) -> Iterator[subprocess.Popen[
 
 def _setup(folder: Path, pools: Any, slta: int, fields: Mapping[str, Any]) -> Setup:
     ports = {name: port for name, port in pools.ports.items() if name != OUTSIDE}
-    port, admin, log, metrics = (free_port() for _ in range(4))
+    port, admin, spare, metrics = (free_port() for _ in range(4))
     made = Setup(
-        folder=_made(folder / "proxy"), port=port, admin=admin, log=log, metrics=metrics, slta=slta, pools=ports
+        folder=_made(folder / "proxy"), port=port, admin=admin, spare=spare, metrics=metrics, slta=slta, pools=ports
     )
     return replace(made, **fields)
 
