@@ -140,28 +140,17 @@ def test_two_failures_and_a_success_begin_the_count_anew() -> None:
     assert played.pools["p"].status == "active"
 
 
-def test_a_pool_that_the_operator_drained_is_not_undrained_when_it_recovers() -> None:
+@pytest.mark.parametrize(("status", "outcome"), [("draining", "ok"), ("failed", "failed")])
+def test_a_pool_that_the_operator_drained_or_failed_beats_on_and_stays_so(status: str, outcome: str) -> None:
     played = Played(pool=HEALTH)
     played.run(1)
-    played.pools["p"].status = "draining"
-    played.healthy = False
-    played.run(20)
-    assert played.pools["p"].labels == {}
-    played.healthy = True
-    played.run(20)
-    assert played.pools["p"].status == "draining"
-
-
-def test_a_pool_that_the_operator_failed_beats_on_and_is_not_drained_or_undrained() -> None:
-    played = Played(pool=HEALTH)
-    played.run(1)
-    played.pools["p"].status = "failed"
-    played.healthy = False
-    played.run(20)
-    played.healthy = True
-    played.run(20)
+    played.pools["p"].status = status
+    for healthy in (False, True):
+        played.healthy = healthy
+        played.run(20)
+        assert (played.pools["p"].status, played.pools["p"].labels) == (status, {})
     assert not {"drain", "undrain"} & set(played.kinds())
-    assert played.count("heartbeats_total", outcome="failed") > 10
+    assert played.count("heartbeats_total", outcome=outcome) > 10
 
 
 def test_a_pool_that_an_earlier_agent_drained_is_undrained_once_it_is_healthy() -> None:
