@@ -135,7 +135,8 @@ class Reconciler:
             self._metrics.guarded_pools.labels(service).set(pools)
             if pools:
                 what = f"{pools} pods of {service} vanished at once without ending: see its selector and slices. "
-                self._notices.say(service, f"{what}Their pools are drained, and fail {MASS_SECONDS:g} s after that")
+                what += f"Their pools are drained, and fail {MASS_SECONDS:g} s after that"
+                self._notices.say(f"vanished {service}", what)
 
     def _delay(self) -> float:
         bound = bound_seconds(self._failures, FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS)
