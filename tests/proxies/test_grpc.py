@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,8 +16,13 @@ from tests.awaiting import eventually
 from tests.proxies.proxy import Proxy
 from tests.proxies.scene import Scene, scene
 
-grpc: Any = pytest.importorskip("grpc")
 pytestmark = [pytest.mark.proxies]
+
+
+def library() -> Any:
+    """It is installed with the proxies."""
+    import_module("grpc.aio")
+    return import_module("grpc")
 
 
 @dataclass
@@ -29,6 +35,7 @@ class GrpcPools:
     def __enter__(self) -> Self:
         self._stack = ExitStack()
         for name in self.names:
+            grpc = library()
             server = grpc.server(ThreadPoolExecutor(2))
             handler = grpc.stream_stream_rpc_method_handler(self._answering(name))
             server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("play.Play", {"Watch": handler})])
@@ -58,6 +65,7 @@ def streamed(proxy: Proxy, tmp_path: Path) -> Iterator[Scene]:
 
 
 async def test_a_grpc_stream_is_a_session(streamed: Scene) -> None:
+    grpc = library()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{streamed.setup.port}") as channel:
         call = channel.stream_stream("/play.Play/Watch")(metadata=[("x-slta-pool", "mine"), ("x-session-id", "mine")])
         pool, session = (await call.read()).decode().split()
