@@ -29,3 +29,25 @@ async def test_it_does_not_grow_with_the_fleets_that_were_used(binary: str, call
             taken.append(redis.info("memory")["used_memory_vm_functions"])
         await store.close()
     assert max(taken[200:]) - max(taken[:200]) < 500_000, "600 fleets take 3 to 9 MB"
+
+
+async def test_a_fleet_whose_classes_come_and_go_makes_no_other_read_again(binary: str, calls: Calls) -> None:
+    source, digest = assemble()
+    narrow = Library(source.replace(MOST, "MAX_LEVELS = 5000").replace(digest, "00000000"), "00000000")
+    with own_server(binary) as server, server.client() as redis:
+        store = Store(StoreSettings(server.url, deadline_seconds=60), calls, library=narrow)
+
+        async def reads() -> int:
+            before = redis.info("commandstats")["cmdstat_hmget"]["calls"]
+            await store.sessions.assign("still", "s", None)
+            return int(redis.info("commandstats")["cmdstat_hmget"]["calls"] - before)
+
+        for fleet in ("still", "changing"):
+            await create(store, spec(pool_class("small", capacity=1)), {"small": 1}, fleet)
+        await reads()
+        cached = await reads()
+        for _ in range(80):
+            await store.pools.set_status("changing", "small-0", "draining")
+            await store.pools.set_status("changing", "small-0", "active")
+        assert await reads() == cached
+        await store.close()

@@ -30,23 +30,22 @@ local function digest(parts)
   return tonumber(string.sub(redis.sha1hex(table.concat(parts, '|')), 1, 13), 16)
 end
 
-local function store_entry(fleet)
-  local entry = {}
-  attach(entry, fleet)
-  entry.tables = fleet.tables
-  local size = vectors.sum(entry.capacities) + ENTRY
-  levels = levels + size
-  if levels > MAX_LEVELS then
-    entries, levels, names = {}, size, 0
-  end
-  entries[fleet.prefix] = entry
-end
-
--- Forgets a deleted fleet.
+-- Forgets a fleet.
 function cache.drop(fleet)
   local entry = entries[fleet.prefix]
-  levels = entry and levels - vectors.sum(entry.capacities) - ENTRY or levels
+  levels = levels - (entry and entry.size or 0)
   entries[fleet.prefix] = nil
+end
+
+local function store_entry(fleet)
+  cache.drop(fleet)
+  local entry = { tables = fleet.tables, size = vectors.sum(fleet.capacities) + ENTRY }
+  attach(entry, fleet)
+  levels = levels + entry.size
+  if levels > MAX_LEVELS then
+    entries, levels, names = {}, entry.size, 0
+  end
+  entries[fleet.prefix] = entry
 end
 
 -- Invalidates what depends on which classes have pools.
