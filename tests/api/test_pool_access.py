@@ -134,7 +134,7 @@ async def test_pools_of_other_classes_or_beyond_the_number_of_the_key_are_not_cr
 
 
 async def test_of_pools_created_at_once_as_many_come_as_the_key_may_have(opened: Open) -> None:
-    bound = opened("pool", pools=("*-9", "small-*"), most_pools=4)
+    bound = opened("pool", pools=("*-9", "small-*", OWN, OTHER), most_pools=5)
     answers = await asyncio.gather(*(bound.call(*PUT, f"small-{number}") for number in range(3, 9)))
     assert sorted(answer.status_code for answer in answers) == [201] * 2 + [403] * 4
     assert refusal(await bound.call(*PUT, "large-9")) == (403, "pool_quota")

@@ -26,20 +26,27 @@ function pool_patterns.match(patterns, pool_id)
   end
 end
 
+-- The next cursor, and pools of a pattern with their records. The server's own patterns are the same for the characters
+-- of a pattern.
+local function scan(key, cursor, pattern)
+  if not string.find(pattern, '*', 1, true) then
+    return '0', redis.call('HEXISTS', key, pattern) == 1 and { pattern, '' } or {}
+  end
+  return unpack(redis.call('HSCAN', key, cursor, 'MATCH', pattern, 'COUNT', 1000))
+end
+
 -- Whether the fleet may have `added` pools more: `quota` is "most patterns", the most pools of these patterns, or ''.
--- The server's own patterns are the same for the characters of a pattern. O(pools): 5 ms for 65,536, and 1 ms for each
--- thousand of these patterns.
+-- O(pools) for each pattern with a *: 5 ms for 65,536, and 1 ms for each thousand pools of these patterns.
 function pool_patterns.allow(fleet, quota, added)
   local most, patterns = string.match(quota, '^(%d+) (%S+)$')
   local key, seen, left = keys.of_fleet(fleet, 'pools'), {}, most and tonumber(most) - added or 0
   for pattern in string.gmatch(patterns or '', '[^,]+') do
-    local cursor = '0'
+    local cursor, found = '0', nil
     repeat
-      local reply = redis.call('HSCAN', key, cursor, 'MATCH', pattern, 'COUNT', 1000)
-      cursor = reply[1]
-      for at = 1, #reply[2], 2 do
-        left = seen[reply[2][at]] and left or left - 1
-        seen[reply[2][at]] = true
+      cursor, found = scan(key, cursor, pattern)
+      for at = 1, #found, 2 do
+        left = seen[found[at]] and left or left - 1
+        seen[found[at]] = true
       end
     until cursor == '0' or left < 0
   end
