@@ -113,12 +113,7 @@ end
 
 -- Remembers pools of a class that are lost now.
 function guards.remember(fleet, class_index, found)
-  local words = {}
-  for _, pool in ipairs(found) do
-    words[#words + 1] = string.format('%.0f', fleet.time)
-    words[#words + 1] = pool.pool_id
-  end
-  write_buffer.send('ZADD', lost_key(fleet, class_index), words)
+  liveness.add_by_time(fleet, lost_key(fleet, class_index), found)
 end
 
 -- Those of the pools with these ids that exist, as `liveness.read` returns them.

@@ -85,12 +85,8 @@ end
 
 -- Remembers pools that had a lease and are removed: of MAX_POOLS of them the latest. O(pools given * log pools).
 function leased_pools.remember(fleet, found)
-  local key, words = keys.of_fleet(fleet, 'forgotten'), {}
-  for _, pool in ipairs(found) do
-    words[#words + 1] = string.format('%.0f', fleet.time)
-    words[#words + 1] = pool.pool_id
-  end
-  write_buffer.send('ZADD', key, words)
+  local key = keys.of_fleet(fleet, 'forgotten')
+  liveness.add_by_time(fleet, key, found)
   redis.call('ZREMRANGEBYRANK', key, 0, -1 - constants.MAX_POOLS)
 end
 

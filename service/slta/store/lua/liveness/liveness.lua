@@ -183,6 +183,16 @@ function liveness.set_timers(fleet, found)
   write_buffer.send('ZREM', keys.of_fleet(fleet, 'pool_timers'), removed)
 end
 
+-- Adds pools to a sorted set, scored by the present fleet time. O(pools * log pools).
+function liveness.add_by_time(fleet, key, found)
+  local words = {}
+  for _, pool in ipairs(found) do
+    words[#words + 1] = string.format('%.0f', fleet.time)
+    words[#words + 1] = pool.pool_id
+  end
+  write_buffer.send('ZADD', key, words)
+end
+
 -- When a pool that is lost now is gone.
 function liveness.gone_after(fleet)
   cold.load(fleet, 'gone')
