@@ -47,6 +47,8 @@ START_WITHOUT = "Meanwhile start with the file applied last, or without --config
 KEEP_THE_FLEET = (CapacityBelowOccupancyError, ClassInUseError, SessionTypeInUseError)
 """Refusals that change nothing; others may leave the configuration changed."""
 
+Reload = Callable[[], Awaitable[bool]]
+
 log = structlog.get_logger(__name__)
 
 
@@ -66,7 +68,7 @@ class BackgroundTasks:
     file: LoadedFleet | None
     requirements: ServerRequirements
     metrics: ProcessMetrics
-    reload_certificate: Callable[[], bool] = field(default=lambda: False, kw_only=True)
+    reload_certificate: Reload = field(default=lambda: asyncio.sleep(0, result=False), kw_only=True)
     read_metrics: Callable[[], Awaitable[object]] = field(default=lambda: asyncio.sleep(0), kw_only=True)
 
     def __post_init__(self) -> None:
@@ -163,11 +165,8 @@ class BackgroundTasks:
         self._log_once(self.store.readiness if refused else error, failed)
 
     async def _reload_files(self) -> None:
-        async def reload_certificate() -> bool:
-            return self.reload_certificate()
-
-        files: dict[str, tuple[Callable[[], Awaitable[bool]], Callable[[], dict[str, list[str]]]]] = {
-            "certificate": (reload_certificate, dict),
+        files: dict[str, tuple[Reload, Callable[[], dict[str, list[str]]]]] = {
+            "certificate": (self.reload_certificate, dict),
             "keys": (partial(reload_if_changed, self.access), lambda: self.access.last_change),
         }
         for what, (reload, changes) in files.items():

@@ -178,7 +178,7 @@ class Dispatcher:
             read_metrics=lambda: self._metrics.render(store, self._specs, Scrape(of="fleets")),
         )
 
-    def _reload_certificate(self, config: uvicorn.Config) -> bool:
+    async def _reload_certificate(self, config: uvicorn.Config) -> bool:
         if self._certificate is None or not config.loaded or config.ssl is None:
             return False
         return self._certificate.reload_if_changed(config.ssl)
