@@ -17,6 +17,8 @@ from slta.fleet_file import Specs
 from slta.models import Ticked
 from slta.models.errors import DispatchError, StoreUnavailableError
 from slta.runtime.automatic_repairs import AutomaticRepairs
+from slta.runtime.tick_lanes import MAX_CONCURRENT_CALLS, MAX_CONCURRENT_PACKETS
+from slta.runtime.tick_schedule import PACKET_FLEETS, PACKET_SECONDS
 from slta.runtime.ticks import Ticks
 from tests.runtime.virtual_time import LateTime, VirtualTime
 
@@ -124,6 +126,15 @@ def test_a_server_that_is_away_delays_the_ticks_of_no_other() -> None:
     in_virtual_time(fleets.run(20))
     assert len(fleets.at) == 1000
     assert fleets.longest_gap() < 2.1
+    most = 20 / CALL_SECONDS * MAX_CONCURRENT_CALLS * PACKET_FLEETS
+    assert most / 2 < fleets.asked <= most, "its check has not failed"
+
+
+def test_at_most_twelve_packets_wait_for_more_than_their_ticks() -> None:
+    names = many("a", 500)
+    fleets = Ticking(*names, **dict.fromkeys(names, lambda: asyncio.sleep(99)))
+    in_virtual_time(fleets.run(10))
+    assert len(fleets.at) == MAX_CONCURRENT_PACKETS * PACKET_FLEETS
 
 
 def test_a_server_whose_check_failed_gets_one_tick_a_second_and_all_at_its_first_answer() -> None:
@@ -152,6 +163,7 @@ def test_where_others_take_the_processors_each_fleet_is_ticked_within_5_s() -> N
     in_virtual_time(fleets.run(20), LateTime)
     assert len(fleets.at) == 3000
     assert fleets.longest_gap() < 5
+    assert max(times[0] for times in fleets.at.values()) > 1.9 * 3000 * PACKET_SECONDS / PACKET_FLEETS, "half is free"
 
 
 def test_it_tells_for_how_long_leases_are_held_while_the_server_answers() -> None:
