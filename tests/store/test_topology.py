@@ -118,7 +118,8 @@ def test_views_that_share_a_node_through_a_third_are_of_one_cluster() -> None:
     own, strangers = Topology().split(views)
     assert (len(own), strangers) == (3, [])
     assert Topology().split({A: ends[0], B: ends[1]}) == ([], [A, B])
-    assert Topology().split({A: ends[0], B: [node("b", 2)]}) == ([ends[0]], [B])
+    assert Topology().split({B: [node("b", 2)], A: ends[0]}) == ([ends[0]], [B])
+    assert Topology().split({A: [node("a", 1)], B: [node("b", 2)]}) == ([[node("a", 1)]], [B])
 
 
 def test_a_moved_reply_is_believed_until_a_view_that_was_asked_for_later() -> None:

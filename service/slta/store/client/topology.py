@@ -134,14 +134,15 @@ class Topology:
 
         While no master is known it is the one that owns slots. If several do: none, and an address of each.
         """
-        owning = [address for address, view in views.items() if any(node.slots for node in view)] or list(views)
-        ids = set(self._nodes) if self.masters else {node.node_id for node in views[owning[0]]} if owning else set()
+        owning = [address for address, view in views.items() if any(node.slots for node in view)]
+        first = () if self.masters else (owning or list(views))[:1]
+        ids = {node.node_id for address in first for node in views[address]} or set(self._nodes)
         own, left = [], dict(views)
         while found := [address for address, view in left.items() if any(node.node_id in ids for node in view)]:
             own += [left.pop(address) for address in found]
             ids |= {node.node_id for view in own for node in view}
         others = [address for address in owning if address in left]
-        if not self.masters and others and any(node.slots for node in left[others[0]]):
+        if others and not self.masters:
             return [], [owning[0], others[0]]
         return own, list(left)
 
