@@ -56,6 +56,10 @@ STORIES: dict[str, Sequence[Step]] = {
         Step(LATER, {}, {"f": "relisted"}, left="f"),
     ),
     "its keys are back": (*THERE, Step(7, {}, PENDING), Step(LATER, {}, {"f": "undeleted"}, left="f")),
+    "its keys are back after a tick that failed": (
+        *(*THERE, Step(7, {}, PENDING), Step(8, f(BUSY))),
+        Step(LATER, {}, {"f": "undeleted"}, left="f"),
+    ),
     "deleted between the looks": (*THERE, Step(7, {}, PENDING, left="f"), Step(LATER, {}, DELETED)),
     "evicted since it was there, but for f": (
         *(Step(0, f("") | OTHERS, evicted=500), Step(9, f("") | OTHERS, {"half": "deleted"}, 500)),
