@@ -121,7 +121,7 @@ local function end_sessions(fleet, pool, count)
   return ended
 end
 
--- The pool of a member; nil if a dispatcher that knows no deadlines has removed or undrained it.
+-- The pool of a member; nil if it is gone, or neither drains nor fails by it: damage.
 local function read(fleet, member)
   local pool_id, word = drains.parse(member)
   local pool_number, status = pools.find(fleet, pool_id)
