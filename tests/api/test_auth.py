@@ -207,8 +207,12 @@ async def test_a_key_file_that_became_unusable_leaves_the_keys_as_they_were(tmp_
         assert not await reload_if_changed(access), "it is read once"
 
 
-async def test_a_reader_that_ends_leaves_the_keys_and_is_started_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [("__name__", "slta.no_such_module", "its reader ended"), ("PATIENCE_SECONDS", 0, "its reader failed: Timeout")],
+)
+async def test_a_reader_that_ends_or_hangs_leaves_the_keys_and_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object, why: str
 ) -> None:
     path = tmp_path / "keys.yaml"
     (old, old_entry), (new, new_entry) = generate_key(["assign"]), generate_key(["assign"])
@@ -216,8 +220,8 @@ async def test_a_reader_that_ends_leaves_the_keys_and_is_started_again(
     access = Access.load(path)
     write_keys(path, *[generate_key(["read"])[1] for _ in range(40)], new_entry)
     with monkeypatch.context() as patched:
-        patched.setattr(key_reader, "__name__", "slta.no_such_module")
-        with pytest.raises(AccessError, match="its reader ended"):
+        patched.setattr(key_reader, name, value)
+        with pytest.raises(AccessError, match=why):
             await reload_if_changed(access)
         assert holds(access, old)
     assert await reload_if_changed(access)
