@@ -126,16 +126,14 @@ class ProcessMetrics:
             self._place_requests.labels(NO_FLEET, code)  # at 0, so that rate() has the first ones
         self._placed_fleets: set[str] = set()
         self._key_requests = KEY_REQUESTS.create(self.registry)
-        self._connections = CONNECTIONS.create(self.registry)
+        watched = (CONNECTIONS, SURPLUS_REPLICAS, HELD, CERTIFICATE_ENDS)
+        self._watched = {gauge: gauge.create(self.registry) for gauge in watched}
         self._refused = REFUSED.create(self.registry)
         self._store_calls = STORE_CALLS.create(self.registry)
         self._batches = BATCHES.create(self.registry)
         self._store_errors = STORE_ERRORS.create(self.registry)
         self._not_replayed = NOT_REPLAYED.create(self.registry)
-        self._surplus_replicas = SURPLUS_REPLICAS.create(self.registry)
         self._shards = SHARDS.create(self.registry)
-        self._held = HELD.create(self.registry)
-        self._certificate_ends = CERTIFICATE_ENDS.create(self.registry)
         self._unowned_slots = UNOWNED_SLOTS.create(self.registry)
         self._foreign_nodes = FOREIGN_NODES.create(self.registry)
         self._vanished = VANISHED.create(self.registry)
@@ -211,21 +209,9 @@ class ProcessMetrics:
         else:
             self._blocked.labels(fleet).set(is_blocked)
 
-    def watch_connections(self, count: Callable[[], float]) -> None:
-        """Read the number of open connections from `count` at each scrape."""
-        self._connections.set_function(count)
-
-    def watch_held(self, seconds: Callable[[], float]) -> None:
-        """Read the longest time for which leases are held from `seconds` at each scrape."""
-        self._held.set_function(seconds)
-
-    def watch_certificate(self, ends: Callable[[], float]) -> None:
-        """Read the Unix time at which the TLS certificate expires from `ends` at each scrape."""
-        self._certificate_ends.set_function(ends)
-
-    def watch_surplus_replicas(self, count: Callable[[], float]) -> None:
-        """Read the number of surplus replicas from `count` at each scrape."""
-        self._surplus_replicas.set_function(count)
+    def watch(self, gauge: GaugeDef, value: Callable[[], float]) -> None:
+        """Read one of the gauges of connections, surplus replicas, held leases and the certificate at each scrape."""
+        self._watched[gauge].set_function(value)
 
     def call(self, function: str, seconds: float, operations: int) -> None:
         """Count a store call."""

@@ -17,6 +17,7 @@ from slta.auth.keys import Access, AccessError
 from slta.fleet_file import LoadedFleet, Specs
 from slta.fleet_file.applying import apply_file
 from slta.metrics import ProcessMetrics
+from slta.metrics.process_metrics import HELD
 from slta.models import Findings
 from slta.models.errors import (
     CapacityBelowOccupancyError,
@@ -75,7 +76,7 @@ class BackgroundTasks:
         self._repairs = AutomaticRepairs(self.store, self.specs, self.metrics.repair_blocked)
         self._audits = SelfAudits(self.store, self.specs, self._unlisted_audited)
         self._ticks = Ticks(self.store, self._repairs, self._audits.due, self.metrics.fleet_vanished)
-        self.metrics.watch_held(lambda: self._ticks.held_seconds)
+        self.metrics.watch(HELD, lambda: self._ticks.held_seconds)
         self._eviction: Eviction | None = None
         self._logged_errors = set[tuple[str, str]]()
 
