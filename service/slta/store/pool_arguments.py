@@ -24,8 +24,8 @@ def words_of(pool: PoolSpec) -> tuple[str, ...]:
 
 
 def quota_word(patterns: Collection[str] | None, most: int | None) -> str:
-    """Argument of `lua/pool_patterns.lua`: at most `most` pools of these patterns, '' if `patterns` is None."""
-    return "" if patterns is None else f"{most} {','.join(sorted(patterns))}"
+    """Argument of `lua/pool_patterns.lua`: at most `most` pools (None: 0) of these patterns, '' if `patterns` is None."""
+    return "" if patterns is None else f"{most or 0} {','.join(sorted(patterns))}"
 
 
 def deadline_word(drain: Drain | None) -> str:
