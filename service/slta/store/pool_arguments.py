@@ -24,7 +24,7 @@ def words_of(pool: PoolSpec) -> tuple[str, ...]:
 
 
 def quota_word(patterns: Collection[str] | None, most: int | None) -> str:
-    """Argument of `lua/pool_patterns.lua`: at most `most` pools (None: 0) of these patterns, '' if `patterns` is None."""
+    """Argument of `lua/pool_patterns.lua`: at most `most` pools (None: 0) of these patterns; '' for None."""
     return "" if patterns is None else f"{most or 0} {','.join(sorted(patterns))}"
 
 
