@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from lab.faults import on_dispatchers, on_group, on_replay, on_store, on_the_way, power
@@ -19,6 +20,25 @@ from lab.faults.scene import (
     Shape,
 )
 
+
+def _lost(name: str, title: str, change: Callable[..., Awaitable[int]]) -> dict[str, Fault]:
+    """What a store loses of a change: with the end of its file, or at a failover to a replica."""
+    cut, behind = (partial(change, lose=lose) for lose in (on_replay.cut, on_replay.behind))
+    end, replica = "the end of the store's file", "… at a failover to a replica that had not heard of it"
+    return {
+        f"{name}-cut": Fault(title, cut, "bytes lost", fails=end, is_under_load=False),
+        f"{name}-behind": replace(REPLICAS_BEHIND, title=replica, plant=behind, is_under_load=False),
+    }
+
+
+REPLICAS_BEHIND = Fault(
+    "the replicas hear nothing for 0.4 s, then the master is killed",
+    on_group.replicas_behind,
+    "bytes that no replica had",
+    SENTINEL,
+    SEVERAL,
+    "the master, replicas behind",
+)
 FAULTS: Mapping[str, Fault] = {
     "store-killed": Fault("the store is killed (-9) 4 times", on_store.killed, "restarts"),
     "store-frozen": Fault("the store stands still (SIGSTOP) 3 times for 2 s", on_store.frozen, "silences"),
@@ -95,37 +115,13 @@ FAULTS: Mapping[str, Fault] = {
         ASYNC,
         "the end of the store's file",
     ),
-    "full-cut": Fault(
+    **_lost(
+        "full",
         "a full fleet's store loses the second in which one dispatcher ended sessions and another filled their places",
-        partial(on_replay.full, lose=on_replay.cut),
-        "bytes lost",
-        fails="the end of the store's file",
-        is_under_load=False,
+        on_replay.full,
     ),
-    "full-behind": Fault(
-        "… at a failover to a replica that had not heard of it",
-        partial(on_replay.full, lose=on_replay.behind),
-        "bytes that no replica had",
-        SENTINEL,
-        SEVERAL,
-        "the master, replicas behind",
-        is_under_load=False,
-    ),
-    "pools-cut": Fault(
-        "a store loses the second in which pools were made and sessions placed on them",
-        partial(on_replay.pools_made, lose=on_replay.cut),
-        "bytes lost",
-        fails="the end of the store's file",
-        is_under_load=False,
-    ),
-    "pools-behind": Fault(
-        "… at a failover to a replica that had not heard of it",
-        partial(on_replay.pools_made, lose=on_replay.behind),
-        "bytes that no replica had",
-        SENTINEL,
-        SEVERAL,
-        "the master, replicas behind",
-        is_under_load=False,
+    **_lost(
+        "pools", "a store loses the second in which pools were made and sessions placed on them", on_replay.pools_made
     ),
     "failover-silent": Fault(
         "SENTINEL FAILOVER; a dispatcher was silent for 15 s",
@@ -135,14 +131,7 @@ FAULTS: Mapping[str, Fault] = {
         SEVERAL,
         "the master",
     ),
-    "replicas-behind": Fault(
-        "the replicas hear nothing for 0.4 s, then the master is killed",
-        on_group.replicas_behind,
-        "bytes that no replica had",
-        SENTINEL,
-        SEVERAL,
-        "the master, replicas behind",
-    ),
+    "replicas-behind": REPLICAS_BEHIND,
     "replica-joined": Fault(
         "a replica of priority 0 joins, the other one hears nothing for 3 s, then the master is killed",
         on_group.replica_joined,
