@@ -193,6 +193,12 @@ def test_lines_of_other_backends_and_backends_read_together_are_told(folder: Pat
     assert "20 lines of other backends not read; lines by backend: game (20), web (20)" in text
 
 
+def test_few_sessions_are_told(folder: Path, data: Any) -> None:
+    log = of_backends(folder, "game/linear-1")
+    few = shown(called(app, log, "--fleet", folder / "fleet.yaml", "--unseen", "drop"))
+    assert ("only 40 sessions" in few, "only" in report(data, UTC)) == (True, False)
+
+
 def test_of_many_backends_the_first_five_are_told_and_that_there_are_more(folder: Path) -> None:
     log = of_backends(folder, *(f"b{k}/linear-1" for k in range(8)))
     text = shown(called(app, log, "--fleet", folder / "fleet.yaml", "--unseen", "drop"))

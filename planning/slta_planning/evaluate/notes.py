@@ -11,12 +11,15 @@ from slta_planning.text import counted, percent, tally
 Data = Mapping[str, Any]
 IDLE = 0.1
 """Sessions per pool below which it is noted that most pools are idle."""
+FEW = 100
+"""Sessions below which it is noted that they are few."""
 
 
 def notes(data: Data) -> list[str]:
     """What is missing from the figures or only partly included, and what they may hide."""
     lines = data["lines"]
     return [
+        *_few(data),
         *_left_out(lines),
         *_waited(data),
         *_backends(lines),
@@ -27,27 +30,31 @@ def notes(data: Data) -> list[str]:
     ]
 
 
+LEFT_OUT = (
+    ("bad", "bad line", "of {lines[read]:,} left out: {first}"),
+    ("unknown_pool", "session", "on unknown pools left out: {pools}"),
+    ("overlapping", "session", "left out: the pool was already full"),
+    ("incompatible", "session", "in a class that their type may not use left out: {first}"),
+    ("twice", "line", "left out: copies of lines before"),
+    ("still_open", "line", "left out: a session with this id was still open"),
+    ("not_placed", "line", "of sessions that no pool got"),
+    ("clock_back", "line", "after later ones: the log is not sorted, or its clock went back"),
+    ("second_hour", "line", "in the second of the two hours when the clocks went back"),
+)
+"""Counts, what they count, and why."""
+
+
+def _few(data: Data) -> Iterator[str]:
+    if data["sessions"] < FEW:
+        yield f"only {counted(data['sessions'], 'session')}: differences between placements may be chance"
+
+
 def _left_out(lines: Data) -> Iterator[str]:
     """Lines that are missing from the figures or only partly included."""
-    if lines["bad"]:
-        yield f"{counted(lines['bad'], 'bad line')} of {lines['read']:,} left out: {_first(lines, 'bad')}"
-    if lines["unknown_pool"]:
-        yield f"{counted(lines['unknown_pool'], 'session')} on unknown pools left out: {tally(lines['unknown_pools'])}"
-    if lines["overlapping"]:
-        yield f"{counted(lines['overlapping'], 'session')} left out: the pool was already full"
-    if lines["incompatible"]:
-        found = counted(lines["incompatible"], "session")
-        yield f"{found} in a class that their type may not use left out: {_first(lines, 'incompatible')}"
-    if lines["twice"]:
-        yield f"{counted(lines['twice'], 'line')} left out: copies of lines before"
-    if lines["still_open"]:
-        yield f"{counted(lines['still_open'], 'line')} left out: a session with this id was still open"
-    if lines["not_placed"]:
-        yield f"{counted(lines['not_placed'], 'line')} of sessions that no pool got"
-    if lines["clock_back"]:
-        yield f"{counted(lines['clock_back'], 'line')} after later ones: the log is not sorted, or its clock went back"
-    if lines["second_hour"]:
-        yield f"{counted(lines['second_hour'], 'line')} in the second of the two hours when the clocks went back"
+    for kind, what, why in LEFT_OUT:
+        if lines[kind]:
+            text = why.format(lines=lines, first=_first(lines, kind), pools=tally(lines["unknown_pools"]))
+            yield f"{counted(lines[kind], what)} {text}"
 
 
 def _waited(data: Data) -> Iterator[str]:
@@ -61,7 +68,7 @@ def _waited(data: Data) -> Iterator[str]:
 
 def _first(lines: Data, kind: str) -> str:
     """The first lines of a kind, and that there are more."""
-    shown = lines[f"{kind}_lines"]
+    shown = lines.get(f"{kind}_lines", [])
     return "; ".join([*shown, *(["…"] if lines[kind] > len(shown) else [])])
 
 
