@@ -54,7 +54,7 @@ class Drawing:
 
     def _draw(self) -> Iterator[Act]:
         rng = self._random
-        yield self._put()
+        yield Act("put", words=self._put())
         for _ in range(rng.randint(1, 2)):
             yield from self._some(rng.randint(4, 25))
             yield from self._silence()
@@ -82,8 +82,8 @@ class Drawing:
             [drawn] = self._random.choices([*self._weights], [*self._weights.values()])
             if kind == "fill" and self._random.random() < 0.8:
                 drawn = "operate"
-            act = getattr(self, f"_{drawn}")()
-            yield act._replace(by=by)
+            words = getattr(self, f"_{drawn}", tuple)  # an act without a method has no words
+            yield Act(drawn, by, words())
 
     def _session(self, *, new: float = 0.0) -> str:
         known = sorted(self._model.sessions)
@@ -99,8 +99,8 @@ class Drawing:
         pools = sorted(self._model.pools)
         return tuple(self._random.sample(pools, self._random.randint(min(1, len(pools)), min(4, len(pools)))))
 
-    def _operate(self) -> Act:
-        return Act("operate", words=tuple(self._operation() for _ in range(self._random.choice([1, 1, 2, 4]))))
+    def _operate(self) -> tuple[Any, ...]:
+        return tuple(self._operation() for _ in range(self._random.choice([1, 1, 2, 4])))
 
     def _operation(self) -> tuple[str, str, str, str]:
         rng = self._random
@@ -123,7 +123,7 @@ class Drawing:
         known = {id_: model.pools[one.pool] for id_, one in sorted(model.sessions.items()) if one.pool in model.pools}
         return min(known, key=lambda id_: known[id_].gone_at) if known else self._session(new=1)
 
-    def _list(self) -> Act:
+    def _list(self) -> tuple[Any, ...]:
         """A pool's own list: mostly what it has; some lack one, some have one more."""
         pool, rng = self._pool(), self._random
         ids = [id_ for id_, session in self._model.sessions.items() if session.pool == pool]
@@ -131,49 +131,42 @@ class Drawing:
             ids.remove(rng.choice(ids))
         if rng.random() < 0.4:
             ids.append(self._session(new=1))
-        return Act("list", words=(pool, *ids))
+        return pool, *ids
 
-    def _add(self) -> Act:
+    def _add(self) -> tuple[Any, ...]:
         rng = self._random
         ids = {f"x{rng.randint(1, 6)}" for _ in range(rng.randint(1, 3))}
-        return Act("add", words=(rng.choice(["small", "large"]), *sorted(ids)))
+        return rng.choice(["small", "large"]), *sorted(ids)
 
-    def _move(self) -> Act:
-        return Act("move", words=(self._pool(), self._random.choice(["small", "large"])))
+    def _move(self) -> tuple[Any, ...]:
+        return self._pool(), self._random.choice(["small", "large"])
 
-    def _remove(self) -> Act:
-        return Act("remove", words=(self._pool(),))
+    def _remove(self) -> tuple[Any, ...]:
+        return (self._pool(),)
 
-    def _state(self) -> Act:
+    _fail = _remove
+
+    def _state(self) -> tuple[Any, ...]:
         rng = self._random
         status = rng.choice(["active", "active", "draining", "draining", "failed"])
         then = rng.choice(["", "list", "fail"]) if status == "draining" else ""
         pools: Any = rng.choice(["small", "large"]) if rng.random() < 0.2 else self._pools()
-        return Act("state", words=(status, rng.choice([1.0, 3.0, 10.0]), then, pools))
+        return status, rng.choice([1.0, 3.0, 10.0]), then, pools
 
-    def _fail(self) -> Act:
-        return Act("fail", words=(self._pool(),))
+    def _beat(self) -> tuple[Any, ...]:
+        return self._random.choice([2, 4, 30]), *self._pools()
 
-    def _beat(self) -> Act:
-        return Act("beat", words=(self._random.choice([2, 4, 30]), *self._pools()))
-
-    def _end_guard(self) -> Act:
-        return Act("end_guard")
-
-    def _put(self) -> Act:
+    def _put(self) -> tuple[Any, ...]:
         rng = self._random
         pools = {"small": rng.randint(0, 3), "large": rng.randint(1, 3)}
         types = self._types if not self._types or rng.random() < 0.7 else {"video": ["small", "large"]}
-        return Act("put", words=(document(self._policy, pools, rng.choice([2, 2, 3]), self._lease, types),))
+        return (document(self._policy, pools, rng.choice([2, 2, 3]), self._lease, types),)
 
-    def _delete(self) -> Act:
-        return Act("delete")
+    def _seconds(self) -> tuple[Any, ...]:
+        return (self._random.choice([1, 1, 1, 2, 4]),)
 
-    def _seconds(self) -> Act:
-        return Act("seconds", words=(self._random.choice([1, 1, 1, 2, 4]),))
-
-    def _gap(self) -> Act:
-        return Act("gap", words=(self._random.choice([3.0, 8.0, 70.0]),))
+    def _gap(self) -> tuple[Any, ...]:
+        return (self._random.choice([3.0, 8.0, 70.0]),)
 
 
 Judge = Callable[[Sequence[Act]], Awaitable[Sequence[Violation]]]

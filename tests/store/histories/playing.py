@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from math import inf
 from random import Random
-from types import ModuleType
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -23,7 +22,7 @@ from slta.fleet_file.applying import apply_fleet
 from slta.models import AlreadyEnded, Completed, Drain, Placement, PoolsAdded, PoolSpec, Renewal, Reported, errors
 from slta.models.heartbeats import NO_COUNT, Heartbeats
 from slta.store import Store, StoreSettings
-from slta.store.failover import recovery, replay_log, rollback_detection
+from slta.store.failover import recovery, replay_log
 from slta.store.replies import operation_result
 from tests.audit import violations
 from tests.servers import Server
@@ -39,8 +38,6 @@ BETWEEN_SECONDS = 0.001
 """From one act to the next."""
 SETTLING_SECONDS = 16
 """Refused facts are tried again for ten."""
-FAILOVER: tuple[ModuleType, ...] = (recovery, replay_log, rollback_detection)
-
 OF_NO_CALL = frozenset({"seconds", "gap", "stop", "go_on", "copy", "lose", "settle"})
 """Acts that are not asked of a dispatcher."""
 
@@ -86,9 +83,8 @@ class Play:
         with self._server.client() as redis:
             redis.flushall()
         with ExitStack() as stack:
-            for module in FAILOVER:
-                if hasattr(module, "monotonic"):
-                    stack.enter_context(patch.object(module, "monotonic", lambda: self.clock.now / 1e6))
+            for module in (recovery, replay_log):
+                stack.enter_context(patch.object(module, "monotonic", lambda: self.clock.now / 1e6))
             stack.enter_context(capture_logs())
             try:
                 async for act in acts:
@@ -241,7 +237,6 @@ class Play:
                     await store.fleets.tick(FLEET)
                 if store.recovery_requested.is_set():
                     await store.recover()
-
             self.model.loss.is_open &= bool(self.stopped)
 
     async def _gap(self, store: Store, by: int, seconds: float) -> None:
