@@ -54,8 +54,8 @@ SHORT: dict[str, tuple[Act, ...]] = {
         *(LOSE, Act("settle", 1)),
     ),
     "a drain without a deadline": (
-        *(PUT, Act("state", 0, ("draining", 1.0, "fail", "small")), COPY),
-        *(Act("state", 0, ("draining", 0.0, "", "small")), LOSE),
+        *(PUT, operate(0, "report", "s1", "", "small-1"), Act("state", 0, ("draining", 1.0, "fail", "small")), COPY),
+        *(Act("state", 0, ("draining", 0.0, "", "small")), LOSE),  # an empty pool does not fail
     ),
 }
 """Histories that once lost something, or brought it back."""
