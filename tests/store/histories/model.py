@@ -72,7 +72,6 @@ class Loss:
     """Dispatchers that stood still then."""
     arrivals: Counter[str] = field(default_factory=Counter)
     """Sessions that were placed on each pool since."""
-    removed: set[str] = field(default_factory=set)
     configured: bool = False
     """Capacities or types have changed since the copy."""
     is_other_fleet: bool = False
@@ -215,7 +214,6 @@ class Model:
         if not was_there and self._may_be_forgotten(pool_id):
             self.forgotten.add(pool_id)
         self.pools.pop(pool_id, None)
-        self.loss.removed.add(pool_id)
 
     def _release(self, pool_id: str) -> None:
         """A pool changes: its sessions may have ended before."""
@@ -248,8 +246,7 @@ class Model:
 
     def lost(self, stopped: set[int]) -> None:
         """The store is as at the copy."""
-        if not self.loss.at:
-            self.loss.arrivals, self.loss.removed = Counter(), set()
+        self.loss.arrivals = Counter()
         self.loss.at, self.loss.is_open = self.step, True
         self.loss.stopped |= stopped
         if self.life != self._life_before:
@@ -273,8 +270,7 @@ class Model:
         for id_ in sorted(live.keys() & self.ended):
             self.violate("back", f"{id_} lives on {live[id_]} after its end")
         for id_ in sorted(live.keys() - self.ended - self.sessions.keys()):
-            if not self.loss.is_other_fleet:
-                self.violate("stranger", f"{id_} lives on {live[id_]}, nobody was told")
+            self.violate("stranger", f"{id_} lives on {live[id_]}, nobody was told")
         over = [one.pool for id_, one in self.sessions.items() if id_ in live and self.may_end(one)]
         self.held = Counter(over)  # no lease ends for a while after a loss
         for id_, session in list(self.sessions.items()):
@@ -318,10 +314,8 @@ class Model:
             return ""
         if session.by in loss.stopped and how.startswith(("told", "ended")):
             return "its dispatcher stood still"
-        no_pool = session.pool in loss.removed or session.pool not in self.pools
-        stayed = sum(how == f"elsewhere: {session.pool}" for _, how in self.missing.values())
-        room = loss.arrivals[session.pool] + self.held[session.pool] + stayed
-        return "displaced" if no_pool or loss.configured or room >= wanted else ""
+        room = loss.arrivals[session.pool] + self.held[session.pool]
+        return "displaced" if session.pool not in self.pools or loss.configured or room >= wanted else ""
 
     def _judge_pools(self, pools: Mapping[str, Found]) -> None:
         for pool_id in pools.keys() - self.pools.keys():
@@ -344,7 +338,7 @@ class Model:
             pool.is_changed = True  # nothing of that fact was replayed
         statuses = {pool.status} | ({"failed"} if pool.fails_at <= self.time + 1 else set())
         right = found.pool_class == pool.pool_class, found.status in statuses, found.address == pool.address
-        if not (pool.is_removed or pool.is_changed or all(right)):
+        if not (pool.is_changed or all(right)):
             self.violate("pool", f"{pool_id} is {found}, not {pool}")
         pool.pool_class, pool.status, pool.address = found
         pool.is_removed = pool.is_changed = False

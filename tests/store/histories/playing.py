@@ -264,7 +264,7 @@ class Play:
 
     async def _lose(self, _: Store, __: int, lag: int) -> None:
         """The store is as at the copy; dispatchers look after `lag` more acts, or in the next second."""
-        if not self._keys or self.model.time - self.model.copied_at > LOST_SECONDS:
+        if not self._keys or self.model.loss.at or self.model.time - self.model.copied_at > LOST_SECONDS:
             return
         self._server.kill()
         self._server.start()
