@@ -41,9 +41,10 @@ function pool_patterns.allow(fleet, quota, added)
   local most, patterns = string.match(quota, '^(%d+) (%S+)$')
   local key, seen, left = keys.of_fleet(fleet, 'pools'), {}, most and tonumber(most) - added or 0
   for pattern in string.gmatch(patterns or '', '[^,]+') do
-    local cursor, found = '0', nil
+    local cursor = '0'
     repeat
-      cursor, found = scan(key, cursor, pattern)
+      local following, found = scan(key, cursor, pattern)
+      cursor = following
       for at = 1, #found, 2 do
         left = seen[found[at]] and left or left - 1
         seen[found[at]] = true

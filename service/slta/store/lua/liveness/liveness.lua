@@ -4,9 +4,9 @@
 -- `pool_leases` maps a pool id to "ttl liveness since listed flags": the lease in µs, one letter of WORDS, the fleet
 -- time of its last change, the fleet time at which the pool was last asked for its list, and flags or "-". Flag o: the
 -- pool's status is active but its record says draining, since it is lost or gone. Flag m: the last count that the pool
--- sent differed. Flag n: no heartbeat has come since the pool was made again. `pool_timers` has by pool id the fleet time
--- in µs of the next change of its liveness. `pool_liveness` maps a class id to the numbers of NUMBERS. `pool_due` is a
--- lower bound of all timers, 0 for a fleet without leases.
+-- sent differed. Flag n: no heartbeat has come since the pool was made again. `pool_timers` has by pool id the fleet
+-- time in µs of the next change of its liveness. `pool_liveness` maps a class id to the numbers of NUMBERS. `pool_due`
+-- is a lower bound of all timers, 0 for a fleet without leases.
 
 liveness = {}
 
