@@ -30,7 +30,8 @@ end
 -- of a pattern.
 local function scan(key, cursor, pattern)
   if not string.find(pattern, '*', 1, true) then
-    return '0', redis.call('HEXISTS', key, pattern) == 1 and { pattern, '' } or {}
+    local record = redis.call('HGET', key, pattern)
+    return '0', record and { pattern, record } or {}
   end
   return unpack(redis.call('HSCAN', key, cursor, 'MATCH', pattern, 'COUNT', 1000))
 end
