@@ -70,7 +70,7 @@ function batches.run(fleet, args, kind)
     end
   end
   if not ok then
-    repair.mark_suspect(fleet, message)
+    state.mark_suspect(fleet, message)
   end
   state.write(fleet)
   return { 'BATCH', outcomes, found }, fleet

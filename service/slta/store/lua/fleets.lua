@@ -146,7 +146,7 @@ local function apply(fleet, given, wanted, tables_differ, totals_differ)
   local policy_differs = given.policy ~= fleet.policy
   if policy_differs then
     if fleet.policy_table then
-      policies.clear(fleet)
+      policy_tables.clear(fleet)
     end
     state.change_policy(fleet, given.policy)
   end
@@ -225,7 +225,7 @@ function fleets.delete(fleet, expected)
   incarnations.drop(fleet)
   cache.drop(fleet)
   ticks.drop(fleet)
-  policies.clear(fleet)
+  policy_tables.clear(fleet)
   for class_index = 1, #fleet.numbers do
     drop_class(fleet, class_index)
   end

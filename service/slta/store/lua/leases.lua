@@ -34,7 +34,7 @@ local function end_lease(fleet, id, expire)
   local ok, message = pcall(expire, fleet, id)
   if not ok then
     leases.set(fleet, id, fleet.next_due, false)
-    repair.mark_suspect(fleet, message)
+    state.mark_suspect(fleet, message)
   end
 end
 
@@ -42,7 +42,7 @@ end
 local function due_ids(fleet, count)
   local ids = redis.pcall('SRANDMEMBER', keys.of_leases(fleet, fleet.next_due), count)
   if ids.err then
-    repair.mark_suspect(fleet, ids)
+    state.mark_suspect(fleet, ids)
   end
   return ids
 end

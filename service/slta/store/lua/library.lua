@@ -121,7 +121,7 @@ local function parse_configuration(arguments, at)
   end
   given.names, given.capacities = vectors.split(given.names), vectors.split(given.capacities, true)
   given.marginals = { unpack(arguments, at + count) }
-  return policies.BY_NAME[given.policy] and given
+  return policy_tables.BY_NAME[given.policy] and given
 end
 
 -- ARGV: time, author, the fleet file that is being applied ('' for none), then a configuration.

@@ -59,7 +59,7 @@ function reads.snapshot(fleet)
   fields[#fields + 1], fields[#fields + 2] = 'audit_result', audit_claims.result(fleet)
   fields[#fields + 1], fields[#fields + 2] = 'pool_liveness', liveness.list(fleet)
   add_types(fleet, fields)
-  local sizes = { bytes(policies.row_keys(fleet)), bytes(ledger_rows(fleet, columns)) }
+  local sizes = { bytes(policy_tables.row_keys(fleet)), bytes(ledger_rows(fleet, columns)) }
   local rank = policies.call(fleet, 'reported_rank') or 0
   assert(rank >= 0 and rank <= fleet.last_rank)
   return { 'SNAPSHOT', document, fields, rank, texts, accounting.integrals(fleet), past, sizes }

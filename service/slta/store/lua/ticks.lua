@@ -19,7 +19,7 @@ local function upkeep(fleet)
   }) do
     local ok, message = pcall(part, fleet)
     if not ok then
-      repair.mark_suspect(fleet, message)
+      state.mark_suspect(fleet, message)
     end
   end
   state.write(fleet)

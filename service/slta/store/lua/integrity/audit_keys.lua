@@ -12,7 +12,7 @@ local function type_of_row(fleet, name)
     local fits = tonumber(level) >= 1 and tonumber(level) <= fleet.capacities[class_index]
     return row == 'level' and fits and keys.NUMBERED.level or nil
   end
-  return keys.CLASS[row] or policies.owns_row(fleet, row, class_index) and 'string' or nil
+  return keys.CLASS[row] or policy_tables.owns_row(fleet, row, class_index) and 'string' or nil
 end
 
 local function is_pool(fleet, class_id)
@@ -25,7 +25,7 @@ function audit_keys.type_of(fleet, name)
   local kind, class_id = string.match(name, '^(%a+):(%d+)$')
   if keys.FLEET[name] then
     return keys.FLEET[name]
-  elseif policies.owns_row(fleet, name) then
+  elseif policy_tables.owns_row(fleet, name) then
     return 'string'
   elseif kind == 'ids' then
     return is_pool(fleet, tonumber(class_id)) and keys.NUMBERED.ids or nil

@@ -68,16 +68,6 @@ function repair.is_under_way(fleet, patience, asked)
   return is_running and (job.asked == '1' or asked ~= '1')
 end
 
--- Marks the fleet suspect, so that it is repaired.
-function repair.mark_suspect(fleet, message)
-  cold.load(fleet, 'suspect')
-  local why = type(message) == 'table' and message.err or tostring(message)
-  if fleet.suspect ~= why then
-    redis.log(redis.LOG_WARNING, 'fleet ' .. fleet.prefix .. ' is suspect: ' .. why)
-  end
-  fleet.suspect = why
-end
-
 -- Claims the repair of a damaged fleet, even if its state is unreadable -> {SUSPECT, 1 if the caller has claimed it, 0
 -- if another has, the reason why the last attempt was blocked or ''}. O(1).
 function repair.claim(key)

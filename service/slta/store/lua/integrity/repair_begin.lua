@@ -149,7 +149,7 @@ local function open(key, now, given, can_write)
     return nil, { refusal }
   end
   fleet = state.new(key)
-  fleet.policy_table = policies.BY_NAME[given.policy]
+  fleet.policy_table = policy_tables.BY_NAME[given.policy]
   fleet.policy, fleet.classes, fleet.clock, fleet.pools = given.policy, #given.names, now, nil
   return fleet
 end

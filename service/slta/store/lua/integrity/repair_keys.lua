@@ -5,7 +5,7 @@ repair_keys = {}
 -- Whether a repair rebuilds the key from other keys.
 function repair_keys.is_derived(name)
   local row, pool_number = string.match(name, '^(%a+):(%d+)')
-  for _, policy in pairs(policies.BY_NAME) do
+  for _, policy in pairs(policy_tables.BY_NAME) do
     if vectors.has(policy.FLEET_ROWS, name) or pool_number and vectors.has(policy.CLASS_ROWS, row) then
       return true
     end

@@ -91,7 +91,7 @@ end
 --   -> {SURVEYED, next part or '', cursor, triples}. O(work).
 function repair_survey.slice(key, policy, class_ids, name, cursor, work)
   local fleet, slice = state.new(key), slices.new({ found = {}, add = add }, work)
-  fleet.policy_table, fleet.numbers = policies.BY_NAME[policy], vectors.split(class_ids, true)
+  fleet.policy_table, fleet.numbers = policy_tables.BY_NAME[policy], vectors.split(class_ids, true)
   cache.index_classes(fleet)
   local check, part, following = slices.find_part(PARTS, name)
   local next_cursor = check(fleet, slice, cursor)

@@ -103,7 +103,7 @@ end
 
 -- Rebuilds all frontiers and open rows from the ledger. O(classes * log levels * pools / 8).
 function jlmu.rebuild(fleet)
-  policies.clear_rows(fleet)
+  policy_tables.clear_rows(fleet)
   for class_index = 1, #fleet.numbers do
     if fleet.pools[class_index] > 0 then
       set_frontier(fleet, class_index, confirmed.frontier(fleet, class_index))

@@ -60,84 +60,11 @@
 -- policy's own rows and fields, and the fleet's counters that count steps of r: learning_steps_up, learning_steps_down.
 
 policies = {}
-policies.BY_NAME = {} -- @POLICIES@
-
-local packed_fields = {} -- by policy; filled on first use
-local by_letter -- the tokens of all policies; filled on first use
-
--- The fields of a policy's block of the state, in order, and which of them are vectors.
-function policies.fields(policy)
-  local known = packed_fields[policy]
-  if not known then
-    known = { list = {}, vectors = {} }
-    packed_fields[policy] = known
-    local function add(names, prefix, is_vector)
-      for _, name in ipairs(names) do
-        known.list[#known.list + 1] = prefix .. name
-        known.vectors[prefix .. name] = is_vector
-      end
-    end
-    add(policy.NUMBERS, '')
-    add(policy.VECTORS, '', true)
-    add(policy.TOKENS, 'assigned_', true)
-  end
-  return known.list, known.vectors
-end
-
--- The tokens of all policies, by their first letters; two policies may share one.
-function policies.tokens()
-  if not by_letter then
-    by_letter = {}
-    for _, policy in pairs(policies.BY_NAME) do
-      for _, token in ipairs(policy.TOKENS) do
-        by_letter[string.sub(token, 1, 1)] = token
-      end
-    end
-  end
-  return by_letter
-end
-
--- Whether the fleet's policy has a row of this name: per class, or without `class_index` of the fleet.
-function policies.owns_row(fleet, name, class_index)
-  return vectors.has(class_index and fleet.policy_table.CLASS_ROWS or fleet.policy_table.FLEET_ROWS, name)
-end
 
 -- Calls a function of the fleet's policy, if it has one of this name.
 function policies.call(fleet, name, first, second, third, fourth)
   local callback = fleet.policy_table[name]
   if callback then
     return callback(fleet, first, second, third, fourth)
-  end
-end
-
--- Resets the rows and fields of the fleet's policy. O(classes).
-function policies.clear(fleet)
-  policies.clear_rows(fleet)
-  for _, field in ipairs(fleet.policy_table.NUMBERS) do
-    fleet[field] = 0
-  end
-end
-
--- The keys of the rows of the fleet's policy.
-function policies.row_keys(fleet)
-  local found = {}
-  for _, name in ipairs(fleet.policy_table.FLEET_ROWS) do
-    found[#found + 1] = keys.of_fleet(fleet, name)
-  end
-  for _, name in ipairs(fleet.policy_table.CLASS_ROWS) do
-    for class_index = 1, fleet.classes do
-      found[#found + 1] = keys.of_class(fleet, name, class_index)
-    end
-  end
-  return found
-end
-
--- Resets the rows and vectors of the fleet's policy. O(classes).
-function policies.clear_rows(fleet)
-  for _, key in ipairs(policies.row_keys(fleet)) do
-    redis.call('DEL', key)
-  end
-  for _, field in ipairs(fleet.policy_table.VECTORS) do
-    fleet[field] = vectors.zeros(fleet.classes)
   end
 end

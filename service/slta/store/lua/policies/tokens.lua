@@ -152,7 +152,7 @@ function tokens.rebuild(fleet, reset)
     write_tokens(fleet, rank_after(fleet, reset))
   else
     local class_index, level = fleet.estimate_class, fleet.estimate_level
-    policies.clear(fleet)
+    policy_tables.clear(fleet)
     fleet.estimate_class, fleet.estimate_level = class_index, level
     if reset then
       fleet.estimate_class, fleet.estimate_level = order.best(fleet)

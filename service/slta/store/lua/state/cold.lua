@@ -25,7 +25,7 @@ local has_tokens = false -- added in a function, since the top level of a librar
 -- The kinds by field.
 function cold.kinds()
   if not has_tokens then
-    for _, token in pairs(policies.tokens()) do
+    for _, token in pairs(policy_tables.tokens()) do
       KINDS['assigned_' .. token] = 'vector' -- of the fleet's previous policies
     end
     has_tokens = true

@@ -53,7 +53,7 @@ end
 -- The level and the token of a session, nil if its record does not have them.
 function records.placement(session)
   local level, letter = string.match((string.gsub(session.placed, ' t%d+$', '')), '^ ([1-9]%d?%d?%d?)(%a?)$')
-  return tonumber(level), policies.tokens()[letter]
+  return tonumber(level), policy_tables.tokens()[letter]
 end
 
 -- The number of a session's type; nil for the default one.

@@ -47,7 +47,7 @@ function state.read(key, repairing)
     return unchanged
   end
   local values = { cmsgpack.unpack(text) }
-  local policy = policies.BY_NAME[values[2]]
+  local policy = policy_tables.BY_NAME[values[2]]
   local under_repair = values[1] == constants.UNDER_REPAIR
   if values[1] < constants.LAYOUT then
     return nil, 'OLDER_FLEET', values[1]
@@ -61,7 +61,7 @@ function state.read(key, repairing)
   local fleet = cache.borrow(key, values) or blank(key, values[3])
   fleet.layout, fleet.policy, fleet.policy_table = values[1], values[2], policy
   local at = codec.unpack(fleet, values, 4, HOT, HOT_VECTORS)
-  at = codec.unpack(fleet, values, at, policies.fields(policy))
+  at = codec.unpack(fleet, values, at, policy_tables.fields(policy))
   at = type_block.unpack(fleet, values, at)
   if at <= #values then
     fleet.unknown.blocks = { unpack(values, at) }
@@ -99,7 +99,7 @@ function state.write(fleet)
   local values = fleet.packed
   values[1], values[2], values[3] = fleet.layout, fleet.policy, fleet.classes
   local at = codec.pack(fleet, values, 4, HOT, HOT_VECTORS)
-  at = codec.pack(fleet, values, at, policies.fields(fleet.policy_table))
+  at = codec.pack(fleet, values, at, policy_tables.fields(fleet.policy_table))
   at = codec.append(values, type_block.pack(fleet, values, at - 1), fleet.unknown.blocks)
   fleet.written = cmsgpack.pack(unpack(values, 1, at))
   redis.call('SET', fleet.state_key, fleet.written)
@@ -118,6 +118,16 @@ function state.count(fleet, counter, change)
     fleet[counter] = fleet[counter] or 0 -- a fleet of a version without this counter
   end
   fleet[counter] = fleet[counter] + (change or 1)
+end
+
+-- Marks the fleet suspect, so that it is repaired.
+function state.mark_suspect(fleet, message)
+  cold.load(fleet, 'suspect')
+  local why = type(message) == 'table' and message.err or tostring(message)
+  if fleet.suspect ~= why then
+    redis.log(redis.LOG_WARNING, 'fleet ' .. fleet.prefix .. ' is suspect: ' .. why)
+  end
+  fleet.suspect = why
 end
 
 -- Parses an instant from a snapshot, "epoch:µs of fleet time" or '' for any, to fleet time; nil and the refusal if it
@@ -141,19 +151,19 @@ function state.change_policy(fleet, name)
     for _, token in ipairs(fleet.policy_table.TOKENS) do
       fleet.cold['assigned_' .. token] = ''
     end
-    fleet.unknown[policies.fields(fleet.policy_table)] = nil
+    fleet.unknown[policy_tables.fields(fleet.policy_table)] = nil
     if fleet.policy_table.sums then
       history.drop_sums(fleet)
     end
   end
-  fleet.policy, fleet.policy_table = name, policies.BY_NAME[name]
+  fleet.policy, fleet.policy_table = name, policy_tables.BY_NAME[name]
   for _, token in ipairs(fleet.policy_table.TOKENS) do
     local field = 'assigned_' .. token
     fleet[field] = fleet[field] or vectors.zeros(fleet.classes)
     fleet.cold[field] = nil
     redis.call('HDEL', keys.of_fleet(fleet, 'cold'), field)
   end
-  policies.clear(fleet)
+  policy_tables.clear(fleet)
 end
 
 -- The fields that a snapshot shows, as a flat list of names and texts.
@@ -178,7 +188,7 @@ function state.each_field(policy, visit)
   for _, field in ipairs(HOT) do
     visit(field, HOT_VECTORS[field] and 'vector' or 'number')
   end
-  local fields, in_block = policies.fields(policy)
+  local fields, in_block = policy_tables.fields(policy)
   for _, field in ipairs(fields) do
     visit(field, in_block[field] and 'vector' or 'number')
   end
