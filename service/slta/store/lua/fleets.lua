@@ -148,7 +148,7 @@ local function apply(fleet, given, wanted, tables_differ, totals_differ)
     if fleet.policy_table then
       policy_tables.clear(fleet)
     end
-    state.change_policy(fleet, given.policy)
+    policy_changes.apply(fleet, given.policy)
   end
   local types_differ = type_changes.differ(fleet, given)
   if policy_differs or tables_differ or types_differ then
@@ -201,7 +201,7 @@ function fleets.put(fleet, key, now, given)
   local tables_differ = given.utilities ~= fleet.utilities
   local totals_differ = totals_digest(given.utilities) ~= totals_digest(fleet.utilities)
   local reset = totals_differ or given.policy ~= fleet.policy
-  ledger.change(fleet, function()
+  derived.change(fleet, function()
     cache.invalidate(fleet)
     apply(fleet, given, wanted, tables_differ, totals_differ)
   end, true, reset)

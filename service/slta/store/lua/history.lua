@@ -8,7 +8,7 @@ local function time_of(line)
 end
 
 -- Whether a line consists of integrals and, after a slash and a bar, those of types and sums as in
--- `accounting.integrals`.
+-- `history.integrals`.
 local function is_integrals(line)
   local integrals, types, sums = string.match(line, '^([^|/]*)/?([^|/]*)|?([^|/]*)$')
   for _, word in ipairs(vectors.split((integrals or '') .. ' ' .. (types or '') .. ' ' .. (sums or ''))) do
@@ -40,6 +40,24 @@ function history.newest(fleet)
   }
 end
 
+-- The integrals as one line of text: version, time, then (high, low) of sessions, utility, optimum and each class's
+-- pools; after a slash, with session types, those of their optimum and of each type's sessions; after a bar the sums of
+-- the fleet's policy or of the differences at placing, if any.
+function history.integrals(fleet)
+  cold.load(fleet, 'utilities_version', 'pools_high', 'pools_low')
+  local words = {
+    fleet.utilities_version, fleet.time, fleet.sessions_high, fleet.sessions_low,
+    fleet.utility_high, fleet.utility_low, fleet.optimum_high, fleet.optimum_low,
+  }
+  for class_index = 1, #fleet.pools do
+    words[#words + 1] = fleet.pools_high[class_index]
+    words[#words + 1] = fleet.pools_low[class_index]
+  end
+  local types = fleet.kinds > 0 and ' / ' .. vectors.encode(type_counts.integrals(fleet)) or ''
+  local sums = policies.call(fleet, 'sums') or differences.sums(fleet)
+  return vectors.encode(words) .. types .. (sums and ' | ' .. vectors.encode(sums) or '')
+end
+
 -- Appends a line to each window whose newest one is old enough. O(1) on average.
 function history.append(fleet)
   local line
@@ -49,7 +67,7 @@ function history.append(fleet)
     if not newest or fleet.time - time_of(newest) >= window / 60 * 1e6 then
       if not line then
         accounting.integrate_pools(fleet)
-        line = accounting.integrals(fleet)
+        line = history.integrals(fleet)
       end
       redis.call('LPUSH', key, line)
       redis.call('LTRIM', key, 0, 60)

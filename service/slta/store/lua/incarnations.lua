@@ -94,7 +94,7 @@ function incarnations.begin_call(fleet)
   if is_known and fleet.revision == highest[prefix] then
     return
   end
-  differences.forget_frontiers(fleet)
+  cache.forget_frontiers(fleet)
   if is_known and fleet.revision > highest[prefix] then
     return
   end
@@ -167,6 +167,6 @@ function incarnations.mark(fleet, incarnation)
   fleet.marked_incarnation = fleet.incarnation
   fleet.store_epoch = math.max(fleet.store_epoch + 1, math.floor(fleet.clock / 1e6))
   fleet.went_back = (fleet.went_back or 0) + 1
-  accounting.resume(fleet, fleet.clock, fleet.time)
+  fleet_time.resume(fleet, fleet.clock, fleet.time)
   return { 'MARKED' }
 end

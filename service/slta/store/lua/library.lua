@@ -8,7 +8,7 @@
 
 -- The time in µs that a call was given, '' for the server's.
 local function clock(given)
-  return tonumber(given) or accounting.server_time()
+  return tonumber(given) or fleet_time.server_time()
 end
 
 -- Whether a fleet without a state has lost it rather than been deleted: its document still exists.

@@ -32,6 +32,9 @@ end
 local function place(fleet, id, kind, lease, draw)
   local view = fleet.unconfirmed == 0 and fleet or confirmed.view(fleet, kind)
   policies.call(fleet, 'prepare', view)
+  if view ~= fleet then
+    confirmed.refresh(view)
+  end
   local step = policies.call(view, 'learning_step')
   local token, class_index, pool_index = policies.call(view, 'choose', draw, kind)
   local pool_number = keys.pool_number(fleet, class_index, pool_index)
@@ -40,7 +43,7 @@ local function place(fleet, id, kind, lease, draw)
   if differences.is_drawn(draw) then
     differences.add(fleet, 'placed', class_index, level, kind)
   end
-  ledger.on_change(fleet, class_index, pool_index, level, 1, kind)
+  derived.on_change(fleet, class_index, pool_index, level, 1, kind)
   policies.call(fleet, 'update', step)
   local counts = fleet['assigned_' .. token]
   counts[class_index] = counts[class_index] + 1

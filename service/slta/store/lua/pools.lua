@@ -157,7 +157,7 @@ function pools.add(fleet, given, quota)
   end
   -- writes
   if #new > 0 then
-    ledger.change(fleet, function()
+    derived.change(fleet, function()
       for _, pool in ipairs(new) do
         local lease = leased_pools.recall(fleet, pool.pool_id) or pool.lease
         local recorded = leased_pools.begin(fleet, pool.pool_id, pool.class_index, 'active', lease)
@@ -177,7 +177,7 @@ end
 
 -- Removes empty pools, { pool_id, pool_number, recorded }, with all that is known of them. O(pools given + pools / 8).
 local function remove_all(fleet, found)
-  ledger.change(fleet, function()
+  derived.change(fleet, function()
     for _, pool in ipairs(found) do
       destroy(fleet, pool.pool_id, pool.pool_number, pool.recorded)
     end
@@ -219,7 +219,7 @@ pools.move = pools.on_pool(function(fleet, pool_id, pool_number, status, name, a
       return { 'NOT_EMPTY' }
     end
     -- writes
-    ledger.change(fleet, function()
+    derived.change(fleet, function()
       local lease, stated = destroy(fleet, pool_id, pool_number, status)
       create(fleet, pool_id, class_index, leased_pools.begin(fleet, pool_id, class_index, stated, lease))
     end)

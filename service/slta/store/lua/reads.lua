@@ -62,7 +62,7 @@ function reads.snapshot(fleet)
   local sizes = { bytes(policy_tables.row_keys(fleet)), bytes(ledger_rows(fleet, columns)) }
   local rank = policies.call(fleet, 'reported_rank') or 0
   assert(rank >= 0 and rank <= fleet.last_rank)
-  return { 'SNAPSHOT', document, fields, rank, texts, accounting.integrals(fleet), past, sizes }
+  return { 'SNAPSHOT', document, fields, rank, texts, history.integrals(fleet), past, sizes }
 end
 
 -- id -> {SESSION, pool_id, class and type, age, remaining lease in µs or '', level or '', token or '', address or '',

@@ -8,7 +8,7 @@ reports = {}
 local function on_increment(fleet, pool)
   local class_index = pool.class_index
   if pool.status == 'active' then
-    ledger.on_change(fleet, class_index, pool.pool_index, pool.level, 1, pool.kind)
+    derived.on_change(fleet, class_index, pool.pool_index, pool.level, 1, pool.kind)
   else
     cold.load(fleet, 'draining_sessions')
     fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + 1

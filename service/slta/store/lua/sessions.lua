@@ -97,7 +97,7 @@ function sessions.detach(fleet, id, session)
   local ids = keys.of_ids(fleet, session.pool_number)
   redis.call('SREM', ids, id)
   local level, kind = redis.call('SCARD', ids) + 1, fleet.kinds > 0 and records.kind(fleet, session)
-  ledger.on_change(fleet, class_index, pool_index, level, -1, kind)
+  derived.on_change(fleet, class_index, pool_index, level, -1, kind)
 end
 
 -- Moves a live session, detached from its former pool, to another pool, whose occupancy becomes `pool.level`. It began

@@ -96,7 +96,7 @@ local function change(fleet, changes, status)
   if #changes == 0 then
     return
   end
-  ledger.change(fleet, function()
+  derived.change(fleet, function()
     for _, pool in ipairs(changes) do
       statuses.write(fleet, pool, status)
     end

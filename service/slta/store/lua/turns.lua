@@ -6,7 +6,7 @@ turns = {}
 
 local PERIOD, SPREAD = 1.7e6, 0.25e6 -- µs from a turn to the next: at least PERIOD, less than SPREAD longer
 local STAND_IN, STAND_IN_SPREAD = 0.25e6, 0.1e6 -- µs from a turn to its stand-in, likewise
-local LATEST = 4.2e6 -- µs ahead at most: one dispatcher that is left ticks before `accounting.MAX_STEP` is over
+local LATEST = 4.2e6 -- µs ahead at most: one dispatcher that is left ticks before `fleet_time.MAX_STEP` is over
 
 local last = {} -- by prefix: {at = clock of the last turn given, stand_in = whether a dispatcher comes after it}
 

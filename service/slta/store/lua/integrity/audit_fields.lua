@@ -58,10 +58,10 @@ local function check_times(fleet, report, cold)
     end
   end
   not_after('next_due', fleet.next_due * 1e6, fleet.time + 1e6)
-  not_after('hold_until', fleet.hold_until, fleet.time + accounting.HOLD + accounting.MAX_STEP)
+  not_after('hold_until', fleet.hold_until, fleet.time + fleet_time.HOLD + fleet_time.MAX_STEP)
   report:expect_equal('clock less time', report.lag, tonumber(cold.lag))
   report:expect_equal('hold_until', fleet.hold_until, tonumber(cold.held_until))
-  not_after('resumed_at', tonumber(cold.resumed_at), fleet.time + accounting.MAX_STEP)
+  not_after('resumed_at', tonumber(cold.resumed_at), fleet.time + fleet_time.MAX_STEP)
   not_after('recovering_until', tonumber(cold.recovering_until), fleet.time + incarnations.RECOVERY)
   not_after('pools_since', tonumber(cold.pools_since), fleet.time)
   not_after('ended_since', tonumber(cold.ended_since), fleet.time)

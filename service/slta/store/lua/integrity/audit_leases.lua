@@ -27,7 +27,7 @@ local function check_lease(fleet, report, pool, lease)
   if pool.status ~= 'failed' and lease.letter ~= 'g' then
     expect('it has a timer', has_timer, lease.letter ~= 'u')
   end
-  local latest = fleet.time + accounting.MAX_STEP -- a heartbeat does not write the time that it stores in a lease
+  local latest = fleet.time + fleet_time.MAX_STEP -- a heartbeat does not write the time that it stores in a lease
   expect('it changed in the future', math.max(lease.since, lease.listed) > latest, false)
   expect('its length can be', lease.ttl >= liveness.MIN_TTL and lease.ttl <= liveness.MAX_TTL, true)
   latest = latest + (lease.letter == 'a' and liveness.GRACE * lease.ttl or LONGEST)

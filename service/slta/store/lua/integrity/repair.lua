@@ -23,7 +23,7 @@ local STAGES = {
 -- are valid within one run only.
 local function write_job(fleet, job)
   redis.call('HSET', keys.of_fleet(fleet, 'repair'), 'stage', job.stage, 'cursor', job.cursor,
-    'run', incarnations.run_id(), 'slices', job.slices, 'at', string.format('%d', accounting.server_time()),
+    'run', incarnations.run_id(), 'slices', job.slices, 'at', string.format('%d', fleet_time.server_time()),
     'asked', job.asked, 'put_back', job.put_back)
 end
 
@@ -64,14 +64,14 @@ end
 -- requested (`asked`).
 function repair.is_under_way(fleet, patience, asked)
   local job = read_job(fleet, 0)
-  local is_running = fleet.layout == constants.UNDER_REPAIR and accounting.server_time() - job.at < patience
+  local is_running = fleet.layout == constants.UNDER_REPAIR and fleet_time.server_time() - job.at < patience
   return is_running and (job.asked == '1' or asked ~= '1')
 end
 
 -- Claims the repair of a damaged fleet, even if its state is unreadable -> {SUSPECT, 1 if the caller has claimed it, 0
 -- if another has, the reason why the last attempt was blocked or ''}. O(1).
 function repair.claim(key)
-  local job, now = string.sub(key, 1, -6) .. 'repair', accounting.server_time()
+  local job, now = string.sub(key, 1, -6) .. 'repair', fleet_time.server_time()
   local found = redis.pcall('HMGET', job, 'claimed', 'blocked')
   if found.err then
     redis.call('UNLINK', job)
@@ -95,7 +95,7 @@ function repair.block(key, why)
   if redis.call('EXISTS', key, prefix .. 'document') == 0 then
     return { 'UNKNOWN_FLEET' }
   end
-  redis.call('HSET', prefix .. 'repair', 'claimed', string.format('%d', accounting.server_time()), 'blocked', why)
+  redis.call('HSET', prefix .. 'repair', 'claimed', string.format('%d', fleet_time.server_time()), 'blocked', why)
   return { 'BLOCKED' }
 end
 
@@ -116,7 +116,7 @@ function repair.slice(key, now, work, patience)
     return { 'SOUND' }
   end
   local job = read_job(fleet, work)
-  if accounting.server_time() - job.at < patience then
+  if fleet_time.server_time() - job.at < patience then
     return { 'WAIT' }
   end
   -- writes

@@ -70,7 +70,7 @@ local function apply_document(fleet, given, now)
   cache.index_classes(fleet)
   type_changes.restore(fleet, given, numbers, assigned)
   if fleet.policy ~= given.policy then
-    state.change_policy(fleet, given.policy)
+    policy_changes.apply(fleet, given.policy)
   end
   fleets.write_tables(fleet, given)
 end
@@ -83,7 +83,7 @@ local function repair_times(fleet, now)
     fleet.time = kept
   end
   fleet.clock = now
-  accounting.resume(fleet, now, fleet.time)
+  fleet_time.resume(fleet, now, fleet.time)
   fleet.pools_since, fleet.ended_since = fleet.time, math.min(fleet.ended_since, fleet.time)
   fleet.recovering_until = math.min(fleet.recovering_until or 0, fleet.time)
   fleet.next_due = math.floor(fleet.time / 1e6) + 1

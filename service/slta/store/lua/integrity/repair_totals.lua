@@ -54,7 +54,7 @@ function repair_totals.finish(fleet, job)
   policy_tables.clear(fleet)
   differences.restart(fleet)
   cache.store(fleet)
-  ledger.rename(fleet)
-  ledger.rebuild(fleet, true)
+  derived.rename(fleet)
+  derived.rebuild(fleet, true)
   fleet.suspect, fleet.repairs, fleet.layout = '', fleet.repairs + 1, constants.LAYOUT
 end

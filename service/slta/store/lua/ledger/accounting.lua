@@ -2,16 +2,6 @@
 
 accounting = {}
 
-accounting.MAX_STEP = 5e6 -- µs; after a longer gap, or a jump of the clock, fleet time advances by no more than this
-accounting.MAX_BACK = 1e6 -- µs; while the clock is back by less, as of another master, fleet time waits for it
-accounting.HOLD = 60e6 -- µs after such a gap during which no lease ends
-
--- The server's time in µs.
-function accounting.server_time()
-  local seconds_and_micros = redis.call('TIME')
-  return tonumber(seconds_and_micros[1]) * 1e6 + tonumber(seconds_and_micros[2])
-end
-
 -- Adds a value to a pair (high, low) of doubles without losing low-order bits (Knuth's TwoSum).
 function accounting.add(high, low, value)
   local sum = high + value
@@ -23,24 +13,14 @@ end
 
 local add = accounting.add
 
--- After a gap that ends at this store's and fleet time no session's lease ends for HOLD, and no pool's for its own
--- length. `lag` and `held_until` say until the next gap what `clock` less `time` and `hold_until` have to be.
-function accounting.resume(fleet, now, time)
-  for _, field in ipairs({ 'resumed_at', 'lag', 'held_until' }) do
-    cold.set(fleet, field, false) -- written without being read, as `cold` may be damaged
-  end
-  fleet.hold_until, fleet.resumed_at = time + accounting.HOLD, time
-  fleet.lag, fleet.held_until = now - time, fleet.hold_until
-end
-
 -- Advances fleet time to the store's time `now` (µs) and integrates over the interval.
 function accounting.advance(fleet, now)
   local elapsed = now - fleet.clock
-  if elapsed < 0 and elapsed > -accounting.MAX_BACK then
+  if elapsed < 0 and elapsed > -fleet_time.MAX_BACK then
     return
-  elseif elapsed < 0 or elapsed > accounting.MAX_STEP then
-    elapsed = math.max(0, math.min(elapsed, accounting.MAX_STEP))
-    accounting.resume(fleet, now, fleet.time + elapsed)
+  elseif elapsed < 0 or elapsed > fleet_time.MAX_STEP then
+    elapsed = math.max(0, math.min(elapsed, fleet_time.MAX_STEP))
+    fleet_time.resume(fleet, now, fleet.time + elapsed)
   end
   fleet.clock = now
   if elapsed > 0 then
@@ -156,22 +136,4 @@ function accounting.placements(fleet)
     placed = placed + vectors.sum(fleet['assigned_' .. token])
   end
   return placed
-end
-
--- The integrals as one line of text: version, time, then (high, low) of sessions, utility, optimum and each class's
--- pools; after a slash, with session types, those of their optimum and of each type's sessions; after a bar the sums of
--- the fleet's policy or of the differences at placing, if any.
-function accounting.integrals(fleet)
-  cold.load(fleet, 'utilities_version', 'pools_high', 'pools_low')
-  local words = {
-    fleet.utilities_version, fleet.time, fleet.sessions_high, fleet.sessions_low,
-    fleet.utility_high, fleet.utility_low, fleet.optimum_high, fleet.optimum_low,
-  }
-  for class_index = 1, #fleet.pools do
-    words[#words + 1] = fleet.pools_high[class_index]
-    words[#words + 1] = fleet.pools_low[class_index]
-  end
-  local types = fleet.kinds > 0 and ' / ' .. vectors.encode(type_counts.integrals(fleet)) or ''
-  local sums = policies.call(fleet, 'sums') or differences.sums(fleet)
-  return vectors.encode(words) .. types .. (sums and ' | ' .. vectors.encode(sums) or '')
 end

@@ -8,9 +8,9 @@ function ledger.occupancy(fleet, pool_number)
   return redis.call('SCARD', keys.of_ids(fleet, pool_number))
 end
 
--- The occupancy of an active pool rose to `level` (`change` is 1), or that of any pool fell from it (-1), by a session
--- of this kind. Only active pools have bits: clearing the bit shows whether it was one.
-function ledger.on_change(fleet, class_index, pool_index, level, change, kind)
+-- The occupancy of an active pool rose to `level` (`change` is 1), or that of any pool fell from it (-1). Only active
+-- pools have bits: clearing the bit shows whether it was one, and is returned.
+function ledger.on_change(fleet, class_index, pool_index, level, change)
   local row, present = keys.of_level(fleet, class_index, level), change > 0 and 1 or 0
   if change < 0 and level < fleet.frontier_bounds[class_index] then
     fleet.frontier_bounds[class_index] = level
@@ -19,16 +19,13 @@ function ledger.on_change(fleet, class_index, pool_index, level, change, kind)
   if is_active then
     accounting.on_change(fleet, class_index, level, change)
     if fleet.view then
-      confirmed.touch(fleet, class_index)
+      candidates.touch(fleet, class_index)
     end
-    policies.call(fleet, 'on_change', class_index, pool_index, level, change)
   else
     cold.load(fleet, 'draining_sessions')
     fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] - 1
   end
-  if fleet.kinds > 0 then
-    type_counts.on_change(fleet, kind, class_index, change, is_active)
-  end
+  return is_active
 end
 
 -- n*q(i, j) for j = 0, 1, … up to the highest level in use, or to the capacity if `all`; level 0 counts all active
@@ -80,51 +77,4 @@ function ledger.write_column(fleet, class_index, pool_index, occupancy, present)
   end
   redis.call('SETBIT', keys.of_class(fleet, 'active', class_index), pool_index, present)
   fleet.sessions = fleet.sessions + sign * occupancy
-end
-
--- Rebuilds what depends on which pools are active, except the orders: totals, the optimum, the policy's rows and r.
--- `reset` if curves, capacities or the policy changed. O(r* + classes * pools / 8).
-function ledger.rebuild(fleet, reset)
-  fleet.revision = fleet.revision + 1
-  fleet.active_pools = vectors.sum(fleet.pools)
-  fleet.room_for = 0
-  for class_index = 1, #fleet.pools do
-    fleet.room_for = fleet.room_for + fleet.pools[class_index] * fleet.capacities[class_index]
-  end
-  fleet.optimum, fleet.bound_rank, fleet.bound_filled = accounting.fill_optimum(fleet, fleet.sessions, function(rank)
-    return tables.entry(fleet, 'bound', rank)
-  end)
-  if fleet.kinds > 0 then
-    assignment.rebuild(fleet)
-  end
-  differences.forget_frontiers(fleet)
-  policies.call(fleet, 'rebuild', reset)
-end
-
--- Runs change(), which may activate or deactivate pools, or configure the fleet (`configures`): with `reset` also its
--- curves, capacities or policy, else r keeps its coordinate. Before it, the pools per class are integrated up to now;
--- after it, all derived data is rebuilt. O(r* + classes * pools / 8), and O(levels) if `configures`, or if a class lost
--- its last or gained its first pool.
-function ledger.change(fleet, change, configures, reset)
-  ledger.change_service(fleet, change, configures, reset)
-  ledger.rename(fleet)
-end
-
--- The same for a change after which each pool number has the same name.
-function ledger.change_service(fleet, change, configures, reset)
-  accounting.integrate_pools(fleet)
-  local before = cache.support(fleet.pools)
-  change()
-  if configures or cache.support(fleet.pools) ~= before then
-    cache.invalidate_order(fleet)
-    order.rebuild(fleet)
-    accounting.rebuild_bound(fleet)
-    cache.store(fleet)
-  end
-  ledger.rebuild(fleet, reset)
-end
-
--- Invalidates the cached names of pools.
-function ledger.rename(fleet)
-  fleet.pool_list = cache.next_version(fleet.pool_list)
 end

@@ -232,6 +232,6 @@ function liveness.serve(fleet, found, recorded)
     words[#words + 1] = string.format('%d %s', pool.pool_number, recorded)
     pool.occupancy = ledger.occupancy(fleet, pool.pool_number)
   end
-  ledger.change_service(fleet, function() statuses.move(fleet, found, recorded) end)
+  derived.change_service(fleet, function() statuses.move(fleet, found, recorded) end)
   write_buffer.send('HSET', keys.of_fleet(fleet, 'pools'), words)
 end

@@ -27,18 +27,18 @@ end
 function choice.room(fleet)
   local room = {}
   for class_index = 1, #fleet.numbers do
-    room[class_index] = confirmed.count_below(fleet, class_index, fleet.capacities[class_index])
+    room[class_index] = candidates.count_below(fleet, class_index, fleet.capacities[class_index])
   end
   return room
 end
 
 -- The pool_index of the nth pool (from 0) of a class among those below capacity. O(log pools).
 function choice.select_with_room(fleet, class_index, nth)
-  return confirmed.select_below(fleet, class_index, fleet.capacities[class_index], nth)
+  return candidates.select_below(fleet, class_index, fleet.capacities[class_index], nth)
 end
 
 -- The pool_index of the nth pool (from 0) of a class among those with this token, green or yellow. O(log pools).
 function choice.select_with_token(fleet, token, class_index, nth)
   local key = token == 'green' and keys.of_class(fleet, token, class_index) or keys.of_fleet(fleet, token)
-  return fleet.masks and confirmed.select(fleet, class_index, key, nth) or rows.select(key, nth)
+  return fleet.masks and candidates.select(fleet, class_index, key, nth) or rows.select(key, nth)
 end

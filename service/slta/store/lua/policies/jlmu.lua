@@ -27,7 +27,7 @@ end
 -- The pool_index of the nth open pool (from 0) of a class. O(log pools).
 local function select_open(fleet, class_index, nth)
   if fleet.masks and fleet.masks[class_index] then
-    return confirmed.select_below(fleet, class_index, fleet.frontiers[class_index], nth)
+    return candidates.select_below(fleet, class_index, fleet.frontiers[class_index], nth)
   end
   return rows.select(keys.of_class(fleet, 'open', class_index), nth)
 end
@@ -50,12 +50,12 @@ local function frontier_of(view, class_index)
     local fleet = view.fleet
     return fleet.frontiers[class_index], fleet.frontier_ranks[class_index], fleet.open[class_index]
   end
-  local level = confirmed.frontier(view, class_index)
+  local level = candidates.frontier(view, class_index)
   if level > view.capacities[class_index] then
     return level, 0, 0
   end
   local rank = tables.number(view, 'ranks', class_index, level)
-  return level, rank, confirmed.count_below(view, class_index, level)
+  return level, rank, candidates.count_below(view, class_index, level)
 end
 
 function jlmu.confirm(view, stale)
@@ -106,7 +106,7 @@ function jlmu.rebuild(fleet)
   policy_tables.clear_rows(fleet)
   for class_index = 1, #fleet.numbers do
     if fleet.pools[class_index] > 0 then
-      set_frontier(fleet, class_index, confirmed.frontier(fleet, class_index))
+      set_frontier(fleet, class_index, candidates.frontier(fleet, class_index))
     end
   end
 end
@@ -124,7 +124,7 @@ end
 
 -- The best of the frontiers; the order may prefer another. O(classes).
 function jlmu.best_marginal(fleet, least, kind)
-  local _, best = differences.highest(fleet, session_types.masked(fleet, kind, fleet.open), fleet.frontiers, least)
+  local _, best = frontiers.highest(fleet, session_types.masked(fleet, kind, fleet.open), fleet.frontiers, least)
   return best
 end
 
@@ -139,7 +139,7 @@ end
 -- Checks frontiers and their ranks by definition, and the counts of open pools. O(classes * log levels * pools / 8).
 function jlmu.check(fleet, expect_equal)
   for class_index, name in ipairs(fleet.names) do
-    local frontier = fleet.pools[class_index] > 0 and confirmed.frontier(fleet, class_index) or 0
+    local frontier = fleet.pools[class_index] > 0 and candidates.frontier(fleet, class_index) or 0
     local is_open = frontier > 0 and frontier <= fleet.capacities[class_index]
     expect_equal('frontier of class ' .. name, fleet.frontiers[class_index], frontier)
     local open = rows.count(keys.of_class(fleet, 'open', class_index))

@@ -7,7 +7,7 @@ slta_greedy = tokens.declare({ 'green', 'yellow' })
 local function best_open_rank(fleet)
   local best = fleet.last_rank
   for class_index = 1, #fleet.numbers do
-    local level = confirmed.frontier(fleet, class_index)
+    local level = candidates.frontier(fleet, class_index)
     if fleet.pools[class_index] > 0 and level <= fleet.capacities[class_index] then
       best = math.min(best, tables.number(fleet, 'ranks', class_index, level))
     end
@@ -20,9 +20,6 @@ end
 function slta_greedy.prepare(fleet, view)
   if view.yellow == 0 and vectors.sum(view.green) == 0 then
     tokens.rise_to(fleet, best_open_rank(view))
-    if view ~= fleet then
-      confirmed.refresh(view)
-    end
   end
 end
 

@@ -47,7 +47,7 @@ end
 local function write_green(fleet, class_index, level)
   fleet.thresholds[class_index] = level
   fleet.green[class_index] = rows.write_below(keys.of_class(fleet, 'green', class_index), fleet, class_index, level)
-  confirmed.touch(fleet, class_index)
+  candidates.touch(fleet, class_index)
 end
 
 -- r <- r + 1: the green tokens of class i_r are exactly its former yellow ones. O(pools / 8).
@@ -55,7 +55,7 @@ local function step_up(fleet)
   local class_index = fleet.estimate_class
   redis.call('BITOP', 'OR', keys.of_class(fleet, 'green', class_index), keys.of_fleet(fleet, 'yellow'))
   fleet.green[class_index] = fleet.yellow
-  confirmed.touch(fleet, class_index)
+  candidates.touch(fleet, class_index)
   fleet.thresholds[class_index] = fleet.estimate_level
   set_rank(fleet, fleet.rank + 1)
   write_yellow(fleet)
@@ -165,9 +165,9 @@ end
 function tokens.confirm(view, stale)
   view.green = rawget(view, 'green') or {}
   for class_index in pairs(stale) do
-    view.green[class_index] = confirmed.count(view, class_index, keys.of_class(view, 'green', class_index))
+    view.green[class_index] = candidates.count(view, class_index, keys.of_class(view, 'green', class_index))
   end
-  view.yellow = confirmed.count(view, view.estimate_class, keys.of_fleet(view, 'yellow'))
+  view.yellow = candidates.count(view, view.estimate_class, keys.of_fleet(view, 'yellow'))
 end
 
 function tokens.reported_rank(fleet)
@@ -181,7 +181,7 @@ function tokens.best_marginal(fleet, least)
     return nil
   end
   local at_r = tables.number(fleet, 'marginals', fleet.estimate_class, fleet.estimate_level)
-  return differences.best_of(fleet, fleet.green, fleet.thresholds, at_r > least and at_r or least)
+  return frontiers.best_of(fleet, fleet.green, fleet.thresholds, at_r > least and at_r or least)
 end
 
 -- The audit's rules for both kinds of tokens.

@@ -4,7 +4,6 @@
 
 cache = {}
 
-cache.FIELDS = { 'names', 'numbers', 'capacities', 'lease', 'exponent' } -- the cold fields that are cached
 local DERIVED = {
   'index_by_id', 'fleet_keys', 'class_keys', 'keys_named_for', 'order', 'bound', 'ranks', 'marginals',
   'frontier_bounds', 'types',
@@ -17,7 +16,7 @@ local MAX_NAMES = 131072 -- of pool ids and addresses of all fleets, about 10 MB
 local entries, levels, names = {}, 0, 0 -- by prefix
 
 local function attach(fleet, entry)
-  for _, field in ipairs(cache.FIELDS) do
+  for _, field in ipairs(cold.CACHED) do
     fleet[field] = entry[field]
   end
   for _, field in ipairs(DERIVED) do
@@ -56,7 +55,7 @@ end
 
 -- Invalidates everything. The cached fields may change afterwards, and are written to the cold hash.
 function cache.invalidate(fleet)
-  for _, field in ipairs(cache.FIELDS) do
+  for _, field in ipairs(cold.CACHED) do
     fleet.cold[field] = fleet.cold[field] or false
   end
   fleet.marginals = {}
@@ -77,19 +76,26 @@ function cache.index_classes(fleet)
   end
 end
 
+-- Forgets what is known of the frontiers: pools changed, or others changed the fleet. O(classes).
+function cache.forget_frontiers(fleet)
+  for class_index = 1, #fleet.pools do
+    fleet.frontier_bounds[class_index] = 1
+  end
+end
+
 -- Loads the cached data of a fleet, or creates an entry from the cold hash. O(1), O(classes) for the first call after a
 -- change.
 function cache.load(fleet)
   local entry = entries[fleet.prefix]
   if not entry or entry.tables ~= fleet.tables then
-    local stored = redis.call('HMGET', keys.of_fleet(fleet, 'cold'), unpack(cache.FIELDS))
+    local stored = redis.call('HMGET', keys.of_fleet(fleet, 'cold'), unpack(cold.CACHED))
     fleet.names, fleet.numbers = vectors.split(stored[1]), vectors.split(stored[2], true)
     fleet.capacities, fleet.marginals = vectors.split(stored[3], true), {}
     fleet.lease, fleet.exponent = tonumber(stored[4]), tonumber(stored[5])
     cache.invalidate_order(fleet)
     cache.index_classes(fleet)
     fleet.types = session_types.load(fleet)
-    differences.forget_frontiers(fleet)
+    cache.forget_frontiers(fleet)
     store_entry(fleet)
   else
     attach(fleet, entry)

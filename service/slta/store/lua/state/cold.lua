@@ -1,6 +1,6 @@
 -- The cold fields of a fleet: {fleet}:cold is a hash of the fields that few operations use, as text. A call loads those
 -- that it uses, and writes those that have changed. `fleet.cold` has the stored texts of the loaded ones, false for a
--- missing one, whose value is nil. The fields in `cache.FIELDS` are loaded with the state.
+-- missing one, whose value is nil. The fields in `cold.CACHED` are loaded with the state.
 
 cold = {}
 
@@ -15,6 +15,7 @@ local KINDS = {
   gone = 'number', forget = 'number', pool_gone = 'number', resumed_at = 'number', recovering_until = 'number',
   addresses = 'number', labels = 'number', drains = 'number', lag = 'number', held_until = 'number',
 }
+cold.CACHED = { 'names', 'numbers', 'capacities', 'lease', 'exponent' } -- kept between calls, see `cache`
 cold.INNER = { -- fields that no snapshot shows
   retention = true, ended_since = true, incarnations = true, marked_incarnation = true, gone = true, forget = true,
   resumed_at = true, recovering_until = true, held_until = true, lag = true, addresses = true, labels = true,
@@ -45,7 +46,7 @@ end
 -- Whether a field is a cold one that is not in memory.
 local function is_missing(fleet, field)
   return KINDS[field] and fleet.cold[field] == nil and rawget(fleet, field) == nil
-    and not vectors.has(cache.FIELDS, field)
+    and not vectors.has(cold.CACHED, field)
 end
 
 -- Sets a field to its stored text, false if it has none.

@@ -144,28 +144,6 @@ function state.parse_as_of(fleet, as_of)
   return nil, { 'STALE_REPORT', string.format('%d:%d', fleet.store_epoch, fleet.time) }
 end
 
--- Changes the fleet's policy. The new policy's fields start at 0, its placement counts at their last values. The
--- placement counts of the old one are moved to the cold hash, whose fields must have been loaded.
-function state.change_policy(fleet, name)
-  if fleet.policy_table then
-    for _, token in ipairs(fleet.policy_table.TOKENS) do
-      fleet.cold['assigned_' .. token] = ''
-    end
-    fleet.unknown[policy_tables.fields(fleet.policy_table)] = nil
-    if fleet.policy_table.sums then
-      history.drop_sums(fleet)
-    end
-  end
-  fleet.policy, fleet.policy_table = name, policy_tables.BY_NAME[name]
-  for _, token in ipairs(fleet.policy_table.TOKENS) do
-    local field = 'assigned_' .. token
-    fleet[field] = fleet[field] or vectors.zeros(fleet.classes)
-    fleet.cold[field] = nil
-    redis.call('HDEL', keys.of_fleet(fleet, 'cold'), field)
-  end
-  policy_tables.clear(fleet)
-end
-
 -- The fields that a snapshot shows, as a flat list of names and texts.
 function state.fields(fleet)
   cold.load_all(fleet, cold.INNER)
