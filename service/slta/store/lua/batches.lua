@@ -72,6 +72,5 @@ function batches.run(fleet, args, kind)
   if not ok then
     state.mark_suspect(fleet, message)
   end
-  state.write(fleet)
   return { 'BATCH', outcomes, found }, fleet
 end

@@ -207,7 +207,6 @@ function fleets.put(fleet, key, now, given)
   end, true, reset)
   fleet.config_version = version + 1
   marks.set(fleet, { 'fleet' })
-  state.write(fleet)
   return { 'CONFIGURED', fleet.config_version, created and 1 or 0 }, fleet
 end
 

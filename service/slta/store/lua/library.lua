@@ -48,11 +48,22 @@ local function with_fleet(open, callback)
   end
 end
 
+-- Writes what a call has opened and changed.
+local function write(fleet)
+  if fleet.liveness then
+    liveness.write(fleet)
+  end
+  if fleet.view then
+    confirmed.close(fleet)
+  end
+  state.write(fleet)
+end
+
 -- Wraps change(fleet, arguments after the time) -> reply, the text of an event: updates one fleet.
 local function updating(change)
   return with_fleet(present_fleet, function(fleet, args)
     local reply, event = change(fleet, unpack(args, 2))
-    state.write(fleet)
+    write(fleet)
     return reply, fleet, event
   end)
 end
@@ -79,7 +90,9 @@ end
 local function batch(memory_full)
   return with_fleet(present_fleet, function(fleet, args)
     fleet.memory_full = memory_full
-    return batches.run(fleet, args, batches.OPERATIONS)
+    local reply = batches.run(fleet, args, batches.OPERATIONS)
+    write(fleet)
+    return reply, fleet
   end)
 end
 
@@ -91,19 +104,52 @@ local replay_facts = with_fleet(present_fleet, function(fleet, args)
   end
   fleet.memory_full = false
   incarnations.extend_recovery(fleet)
-  return batches.run(fleet, args, batches.FACTS)
+  local reply = batches.run(fleet, args, batches.FACTS)
+  write(fleet)
+  return reply, fleet
 end)
 
--- ARGV: time, '1' if several dispatchers share the ticks -> the reply of `ticks.run`, the µs of fleet time until leases
--- end again, the µs of the server's processor that it took. Idempotent; each dispatcher calls it again when the reply
--- says so, else after about a second.
+-- 1 if an audit is due, else 0, also if that cannot be read.
+local function is_audit_due(fleet)
+  return select(2, pcall(audit_claims.is_due, fleet)) == true and 1 or 0
+end
+
+-- Ticks a fleet; returns whether it is sound.
+local function run_tick(fleet)
+  ticks.upkeep(fleet)
+  write(fleet)
+  return fleet.suspect == ''
+end
+
+-- The first words of the reply of `tick`; `fleet` is nil if it is damaged.
+local function tick_words(key, fleet, shared)
+  if fleet and shared and ticks.is_recent(fleet) then
+    cache.give_back(fleet)
+    return { 'TICKED', 0, 'recent', 0, turns.take(fleet) }
+  elseif fleet and select(2, pcall(run_tick, fleet)) == true then
+    local audit, remain = is_audit_due(fleet), ticks.finish(fleet)
+    return { 'TICKED', remain and 1 or 0, '', audit, shared and not remain and turns.take(fleet) or 0 }
+  end
+  local reply = repair.claim(key)
+  reply[#reply + 1], reply[#reply + 2] = fleet and is_audit_due(fleet) or 0, 0
+  return reply
+end
+
+-- ARGV: time, '1' if several dispatchers share the ticks, to change nothing if the fleet was ticked just now, and to
+-- take a turn
+--   -> {TICKED, 1 if expired leases of sessions or pools, or deadlines, remain, else 0, 'recent' if nothing was done,
+--    else '', audit, turn, hold, used} | {SUSPECT, …, audit, turn, hold, used} if the fleet needs a repair, see
+--    `repair.claim`
+-- `audit` is 1 if one is due, else 0. `turn` is the µs to the caller's next tick, 0 if it has none, as while the fleet
+-- is suspect or leases remain, `hold` the µs of fleet time until leases end again, `used` those of the server's
+-- processor that it took. Idempotent; each dispatcher calls it again when the reply says so, else after about a second.
 local function tick(key_list, args)
   local began = os.clock()
   local fleet, refusal = present_fleet(key_list, args)
   if refusal and refusal[1] ~= 'DAMAGED' then
     return refusal
   end
-  local reply = ticks.run(key_list[1], fleet, args[2])
+  local reply = tick_words(key_list[1], fleet, args[2] == '1')
   reply[#reply + 1] = fleet and math.max(0, fleet.hold_until - fleet.time) or 0
   reply[#reply + 1] = (os.clock() - began) * 1e6
   return reply, fleet
@@ -138,6 +184,7 @@ local function put(key_list, args)
   event.before = events.describe_fleet(fleet)
   local reply, configured = fleets.put(fleet, key_list[1], clock(args[1]), wanted)
   if reply[1] == 'CONFIGURED' then
+    write(configured)
     fleet_files.begin(configured, args[3])
   end
   event.after = events.describe_fleet(configured)
@@ -148,7 +195,10 @@ end
 -- compiled from the stored document.
 local function begin_repair(key_list, args)
   local wanted = parse_configuration(args, 5)
-  local reply, fleet = repair_begin.run(key_list[1], clock(args[1]), wanted, args[3], args[4])
+  local reply, fleet, is_new = repair_begin.run(key_list[1], clock(args[1]), wanted, args[3], args[4])
+  if is_new then
+    write(fleet)
+  end
   local event = fleet and events.begin('repair', fleet, clock(args[1]), args[2])
   return reply, nil, event and events.close(fleet, event, reply)
 end
@@ -189,7 +239,7 @@ register('release', batch(true), { 'allow-oom' })
 local beat = with_fleet(present_fleet, function(fleet, args)
   local reply, changed = heartbeats.run(fleet, unpack(args, 2))
   if changed or fleet.resumed_at == fleet.time then
-    state.write(fleet)
+    write(fleet)
   else
     cold.unload(fleet)
     cache.give_back(fleet)
@@ -214,7 +264,11 @@ register('set_statuses', with_event(updating(
 )), { 'allow-oom' })
 register_of_pool('remove_pool', pools.remove, { 'allow-oom' })
 register_of_pool('move_pool', pools.move)
-register('snapshot', reading(reads.snapshot), { 'no-writes' })
+register('snapshot', reading(function(fleet)
+  return reads.snapshot(fleet, {
+    repair_blocked = fleet.suspect ~= '' and repair.blocked(fleet) or nil, audit_result = audit_claims.result(fleet),
+  })
+end), { 'no-writes' })
 register('session', reading(reads.session), { 'no-writes' })
 register('config', reading(reads.config), { 'no-writes' })
 register('past', reading(history.list), { 'no-writes' })
@@ -244,7 +298,11 @@ register('begin_repair', with_event(begin_repair), { 'allow-oom' })
 register('block_repair', function(key_list, args) return repair.block(key_list[1], args[2]) end, { 'allow-oom' })
 -- ARGV: time, work, patience in µs.
 register('repair', function(key_list, args)
-  return repair.slice(key_list[1], clock(args[1]), tonumber(args[2]), tonumber(args[3]))
+  local reply, fleet = repair.slice(key_list[1], clock(args[1]), tonumber(args[2]), tonumber(args[3]))
+  if fleet then
+    write(fleet)
+  end
+  return reply
 end, { 'allow-oom' })
 -- Independent of a fleet. ARGV: time, cursor.
 register('census', function(_, args) return audit.census(args[2]) end, { 'no-writes' })

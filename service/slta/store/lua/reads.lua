@@ -41,9 +41,10 @@ local function add_types(fleet, flat)
   end
 end
 
--- -> {SNAPSHOT, document, fields, rank, counts per class, integrals now, integrals at the start of each window, {bytes
+-- fields to add, by name
+--   -> {SNAPSHOT, document, fields, rank, counts per class, integrals now, integrals at the start of each window, {bytes
 -- of the rows that a placement reads, bytes of the ledger}}. O(levels in use * pools / 8).
-function reads.snapshot(fleet)
+function reads.snapshot(fleet, added)
   accounting.integrate_pools(fleet)
   local columns, texts, past = ledger.columns(fleet), {}, {}
   for class_index, counts in ipairs(columns) do
@@ -53,11 +54,10 @@ function reads.snapshot(fleet)
     past[at] = history.line_before(fleet, window) or ''
   end
   local document, fields = redis.call('GET', keys.of_fleet(fleet, 'document')), state.fields(fleet)
-  if fleet.suspect ~= '' then
-    fields[#fields + 1], fields[#fields + 2] = 'repair_blocked', repair.blocked(fleet)
-  end
-  fields[#fields + 1], fields[#fields + 2] = 'audit_result', audit_claims.result(fleet)
   fields[#fields + 1], fields[#fields + 2] = 'pool_liveness', liveness.list(fleet)
+  for name, text in pairs(added) do
+    fields[#fields + 1], fields[#fields + 2] = name, text
+  end
   add_types(fleet, fields)
   local sizes = { bytes(policy_tables.row_keys(fleet)), bytes(ledger_rows(fleet, columns)) }
   local rank = policies.call(fleet, 'reported_rank') or 0

@@ -126,11 +126,9 @@ function repair.slice(key, now, work, patience)
   local cursor = run(fleet, job, job.cursor)
   if not cursor and following == '' then
     redis.call('DEL', keys.of_fleet(fleet, 'repair'))
-    state.write(fleet)
-    return { 'REPAIRED', job.slices, redis.call('HLEN', keys.of_fleet(fleet, 'aside')) }
+    return { 'REPAIRED', job.slices, redis.call('HLEN', keys.of_fleet(fleet, 'aside')) }, fleet
   end
   job.stage, job.cursor = cursor and stage or following, cursor or ''
   write_job(fleet, job)
-  state.write(fleet)
-  return { 'SLICE', job.stage, job.without_type or 0 }
+  return { 'SLICE', job.stage, job.without_type or 0 }, fleet
 end

@@ -167,7 +167,7 @@ function repair_begin.survey(key, now, given)
 end
 
 -- given: a configuration as for `put`, compiled from the stored document; `asked` and `put_back` as in `repair.begin`.
---   -> {BEGUN}, the fleet | {SOUND} if no repair was requested and none is needed
+--   -> {BEGUN}, the fleet, whether it is to be written | {SOUND} if no repair was requested and none is needed
 --    | {UNKNOWN_FLEET} | {DOCUMENT_CHANGED} since it was compiled | {NEWER_FLEET} | {OLDER_FLEET}. O(levels).
 function repair_begin.run(key, now, given, asked, put_back)
   local fleet, refusal = open(key, now, given, true)
@@ -187,7 +187,5 @@ function repair_begin.run(key, now, given, asked, put_back)
   repair_times(fleet, now)
   cache.invalidate(fleet)
   cache.store(fleet)
-  local reply = repair.begin(fleet, asked, put_back)
-  state.write(fleet)
-  return reply, fleet
+  return repair.begin(fleet, asked, put_back), fleet, true
 end

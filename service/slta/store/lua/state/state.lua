@@ -90,12 +90,6 @@ end
 
 -- Writes the state, and those cold fields that changed.
 function state.write(fleet)
-  if fleet.liveness then
-    liveness.write(fleet)
-  end
-  if fleet.view then
-    confirmed.close(fleet)
-  end
   local values = fleet.packed
   values[1], values[2], values[3] = fleet.layout, fleet.policy, fleet.classes
   local at = codec.pack(fleet, values, 4, HOT, HOT_VECTORS)
