@@ -32,6 +32,7 @@ check: $(DEV) ## Lint, formatting, types and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=clients/python $(BIN)/lint-imports
+	$(BIN)/python -m tests.lua.layers
 	$(BIN)/oxlint --deny-warnings service/slta/dashboard/static
 	$(BIN)/oxfmt --check service/slta/dashboard/static
 

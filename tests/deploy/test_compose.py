@@ -206,7 +206,7 @@ def test_prometheus_notices_and_a_new_replica_is_found(stack: Stack) -> None:
 def test_a_rolling_upgrade_fails_no_session(stack: Stack) -> None:
     stack.compose("stop", "loadgen")
     old = stack.containers("dispatcher")
-    with (stack.folder / "service/slta/store/lua/library.lua").open("a", encoding="utf-8") as library:
+    with (stack.folder / "service/slta/store/lua/library/library.lua").open("a", encoding="utf-8") as library:
         library.write("-- Another version: the digest changes, and with it the name of every function.\n")
     stack.compose("build")
     new = ["--no-deps", "--no-recreate", "--no-build", "--scale", "dispatcher=4", "--wait", "dispatcher"]

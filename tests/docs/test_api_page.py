@@ -154,7 +154,7 @@ def test_what_may_pass_is_retried_unchanged_and_an_ended_session_with_another_id
 
 
 def test_the_page_states_how_much_one_change_of_pools_may_concern() -> None:
-    lua = (ROOT / "service/slta/store/lua/statuses.lua").read_text(encoding="utf-8")
+    lua = (ROOT / "service/slta/store/lua/pools/statuses.lua").read_text(encoding="utf-8")
     [limits] = re.findall(r"^local MAX_POOLS, MAX_SESSIONS, MAX_LEVELS = (\d+), (\d+), (\d+)$", lua, re.MULTILINE)
     pools, sessions, levels = map(int, limits)
     text = " ".join(PAGE.prose.split())
@@ -168,8 +168,8 @@ def test_the_page_states_how_much_one_change_of_pools_may_concern() -> None:
 
 def test_the_page_states_how_many_sessions_end_at_a_time_and_when_none_does() -> None:
     text = " ".join(PAGE.prose.split())
-    assert f"at most {constant_in_lua('leases', 'MAX_REAPED'):g} sessions" in text
-    assert f"in the first {constant_in_lua('ledger/accounting', 'accounting.HOLD') / 1e6:g} s after an outage" in text
+    assert f"at most {constant_in_lua('sessions/leases', 'MAX_REAPED'):g} sessions" in text
+    assert f"in the first {constant_in_lua('state/fleet_time', 'fleet_time.HOLD') / 1e6:g} s after an outage" in text
 
 
 # Access

@@ -102,15 +102,15 @@ def test_so_many_random_operations_are_compared() -> None:
 @each(
     "sentence",
     [
-        f"but by {constant_in_lua('ledger/accounting', 'accounting.MAX_STEP') / 1e6:g} s at most",
-        f"after a gap no lease ends for {constant_in_lua('ledger/accounting', 'accounting.HOLD') / 1e6:g} s",
-        f"A batch or tick ends at most {constant_in_lua('leases', 'MAX_REAPED'):g} sessions",
-        f"looks through at most {constant_in_lua('leases', 'MAX_SECONDS'):,.0f} seconds of leases",
+        f"but by {constant_in_lua('state/fleet_time', 'fleet_time.MAX_STEP') / 1e6:g} s at most",
+        f"after a gap no lease ends for {constant_in_lua('state/fleet_time', 'fleet_time.HOLD') / 1e6:g} s",
+        f"A batch or tick ends at most {constant_in_lua('sessions/leases', 'MAX_REAPED'):g} sessions",
+        f"looks through at most {constant_in_lua('sessions/leases', 'MAX_SECONDS'):,.0f} seconds of leases",
         f"while leases are left, at most {TICK_CALLS:,} times",
-        f"carries out at most {constant_in_lua('drains', 'MAX_POOLS'):g} deadlines of drains",
-        f"at most {constant_in_lua('drains', 'MAX_ENDED'):g} sessions on pools that thereby fail",
-        f"leaves a tombstone for {constant_in_lua('tombstones', 'RETENTION') / 1e6:g} s",
-        f"at most {constant_in_lua('tombstones', 'MAX_IDS'):,.0f} per fleet",
+        f"carries out at most {constant_in_lua('pools/due_drains', 'MAX_POOLS'):g} deadlines of drains",
+        f"at most {constant_in_lua('pools/due_drains', 'MAX_ENDED'):g} sessions on pools that thereby fail",
+        f"leaves a tombstone for {constant_in_lua('state/tombstones', 'RETENTION') / 1e6:g} s",
+        f"at most {constant_in_lua('state/tombstones', 'MAX_IDS'):,.0f} per fleet",
         f"is bounded by {constant_in_lua('state/cache', 'MAX_LEVELS'):,.0f} levels",
         f"and {constant_in_lua('state/cache', 'MAX_NAMES'):,.0f} pool names",
         f"BITCOUNT halves the row until {constant_in_lua('ledger/rows', 'rows.SPAN'):g} bytes are left",
@@ -119,7 +119,7 @@ def test_so_many_random_operations_are_compared() -> None:
         f"until {StoreSettings('').deadline_seconds} s have passed",
         f"acknowledged calls of the last {KEPT_SECONDS:g} s of each incarnation",
         f"for {RETRY_SECONDS:g} s also those that did not fit",
-        f"the last {constant_in_lua('events', 'MAX_EVENTS'):g} changes",
+        f"the last {constant_in_lua('state/events', 'MAX_EVENTS'):g} changes",
         f"create missing pools, {POOLS_PER_CALL:,} in each step",
         f"end its sessions, {SESSIONS_PER_CALL} in each step",
         f"up to {MAX_BATCH} leases, up to {SLICE} operations in each step",
@@ -134,4 +134,4 @@ def test_a_limit_that_the_page_states_is_the_one_of_the_code(sentence: str) -> N
 
 def test_the_steps_of_an_assign_state_the_same_limit_of_sessions_ended_by_a_batch() -> None:
     steps = " ".join(Page(ROOT / "docs/one-assign.md").prose.split())
-    assert f"ends at most {constant_in_lua('leases', 'MAX_REAPED'):g} expired sessions" in steps
+    assert f"ends at most {constant_in_lua('sessions/leases', 'MAX_REAPED'):g} expired sessions" in steps

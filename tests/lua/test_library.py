@@ -112,6 +112,6 @@ def test_the_library_loads_and_registers_its_functions(name: str) -> None:
 
     described = dict(zip(library[::2], library[1::2], strict=True))
     functions = {dict(zip(words[::2], words[1::2], strict=True))["name"] for words in described["functions"]}
-    text = (FOLDER / "library.lua").read_text(encoding="utf-8")
+    text = (FOLDER / "library/library.lua").read_text(encoding="utf-8")
     registered = re.findall(r"^register(?:_of_pool)?\('(\w+)'", text, re.MULTILINE)
     assert functions == {f"slta_{digest}_{function}" for function in registered}

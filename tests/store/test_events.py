@@ -194,7 +194,7 @@ async def test_a_client_cannot_make_an_event_long(store: Store, redis: TextRedis
 
 
 def test_the_store_keeps_what_the_api_refuses_with_409_and_412() -> None:
-    lua = (resources.files("slta.store") / "lua" / "events.lua").read_text(encoding="utf-8")
+    lua = (resources.files("slta.store") / "lua/state/events.lua").read_text(encoding="utf-8")
     block = lua[lua.index("local REFUSED") : lua.index("local DONE")]
     assert {REFUSALS[word] for word in re.findall(r"(\w+) = true", block)} == CHANGES
     assert {error for error, status in STATUS.items() if status in (409, 412)} == CHANGES | SESSIONS

@@ -14,7 +14,7 @@ from slta.views.history import Ends, Piece, is_comparable, pieces
 CHARTED = (300, 3600)
 """Windows of the charts, in seconds, each in sixty pieces."""
 LINES = 60
-"""Lines of a window, see `lua/history.lua`."""
+"""Lines of a window, see `lua/fleets/history.lua`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,11 @@ from typing import Literal, NamedTuple, get_args
 
 Liveness = Literal["alive", "unconfirmed", "lost", "gone"]
 Guard = Literal["off", "on", "over"]
-"""State of the mass-loss guard of a class, see `lua/liveness/guards.lua`."""
+"""State of the mass-loss guard of a class, see `lua/pools/guards.lua`."""
 HeartbeatOutcome = Literal["ok", "lost_before", "unknown_pool", "failed"]
 
 LIVENESS: tuple[Liveness, ...] = get_args(Liveness)
-"""In the order of the numbers in `lua/liveness/liveness.lua`."""
+"""In the order of the numbers in `lua/pools/liveness.lua`."""
 
 NO_COUNT = "-"
 """Count of a pool that sends none."""
@@ -21,7 +21,7 @@ NO_COUNT = "-"
 class Heartbeats(NamedTuple):
     """Heartbeats as columns of texts: pool `pool_ids[i]` has a lease of `ttls[i]` seconds and counts `counts[i]`.
 
-    `attributes` has index, address and labels of those that send one, as `lua/attributes.lua` takes them.
+    `attributes` has index, address and labels of those that send one, as `lua/state/attributes.lua` takes them.
     """
 
     pool_ids: Sequence[str]

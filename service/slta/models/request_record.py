@@ -82,7 +82,7 @@ class Author:
     events: list[Event] = field(default_factory=list)
 
     def __str__(self) -> str:
-        """Encode for `lua/events.lua`: three fields without spaces, each at most `MAX_WORD` long."""
+        """Encode for `lua/state/events.lua`: three fields without spaces, each at most `MAX_WORD` long."""
         texts = (self.request_id, self.key_id, self.address)
         return " ".join("".join(text.split())[:MAX_WORD] for text in texts)
 

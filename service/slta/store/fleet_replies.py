@@ -32,7 +32,7 @@ def ticked(reply: Reply) -> Ticked:
 
 
 def event(text: str) -> Event:
-    """Parse an event of `lua/events.lua`. Unknown fields, which a newer version may have written, are ignored."""
+    """Parse an event of `lua/state/events.lua`. Unknown fields, which a newer version may have written, are ignored."""
     payload = json.loads(text)
     refusal = REFUSALS.get(payload["outcome"])
     outcome = refusal.code if refusal else payload["outcome"].lower()

@@ -28,10 +28,10 @@ LAYOUT = 5
 """Version of the key layout. A library rejects fleets of another version."""
 
 INCARNATION_BITS = 24
-"""Low bits of an incarnation, its number; the bits above identify the fleet, see `lua/incarnations.lua`."""
+"""Low bits of an incarnation, its number; the bits above identify the fleet, see `lua/state/incarnations.lua`."""
 
 REPLAY_SECONDS = 300
-"""Time for which a dispatcher may replay an acknowledged call, and `lua/marks.lua` keeps marks."""
+"""Time for which a dispatcher may replay an acknowledged call, and `lua/state/marks.lua` keeps marks."""
 
 UNDER_REPAIR = 1_000_000
 """Layout of a fleet under repair, which every other function rejects."""
@@ -47,10 +47,12 @@ LUA_POLICIES: Mapping[str, Traversable] = {
 """Policies: name in a fleet's configuration, and Lua file, which defines a module of its name. The contract is in
 `lua/policies/policies.lua`."""
 
+LAYERS = ("state", "ledger", "policies", "sessions", "pools", "fleets", "integrity", "library")
+"""Folders of `lua`, from below: a file uses its own folder and lower ones. The library is loaded in this order."""
 FIRST = ("policies/tokens",)
 """Files whose functions the policies use while the library loads; the policies follow."""
-LAST = ("batches", "integrity/audit", "integrity/repair", "library")
-"""Files that use functions of others while the library loads."""
+LAST = ("integrity/audit", "integrity/repair", "library/batches", "library/calls", "library/library")
+"""Files that use functions of others of their folder while the library loads."""
 
 
 def layout_mismatch(fleet: str, layout: int) -> str:
@@ -77,7 +79,7 @@ def assemble(
 ) -> Library:
     """Assemble the library with these policies and operations. LookupError for an operation without a function."""
     before, after = list(map(_lua_file, FIRST)), list(map(_lua_file, LAST))
-    others = [file for file in _all_files(FOLDER) if file not in (*before, *LUA_POLICIES.values(), *after)]
+    others = [file for file in _all_files() if file not in (*before, *LUA_POLICIES.values(), *after)]
     files = [*before, *policies.values(), *others, *after]
     bodies = [_constants(), *(file.read_text(encoding="utf-8") for file in files)]
     rows = ", ".join(f"['{name}'] = {_module(file)}" for name, file in policies.items())
@@ -99,13 +101,11 @@ def _lua_file(name: str) -> Traversable:
     return FOLDER / f"{name}.lua"
 
 
-def _all_files(folder: Traversable) -> Iterator[Traversable]:
+def _all_files() -> Iterator[Traversable]:
     """The files in order. Each but `library` defines a table of functions of its name."""
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if entry.is_dir():
-            yield from _all_files(entry)
-        elif entry.name.endswith(".lua"):
-            yield entry
+    for folder in LAYERS:
+        files = [entry for entry in (FOLDER / folder).iterdir() if entry.name.endswith(".lua")]
+        yield from sorted(files, key=lambda entry: entry.name)
 
 
 def _module(file: Traversable) -> str:

@@ -19,17 +19,17 @@ def attribute_word(attribute: str | Mapping[str, str] | Unchanged | None) -> str
 
 
 def words_of(pool: PoolSpec) -> tuple[str, ...]:
-    """Arguments of a pool, as `lua/attributes.lua` takes them."""
+    """Arguments of a pool, as `lua/state/attributes.lua` takes them."""
     return pool.pool_id, pool.pool_class, attribute_word(pool.address), attribute_word(pool.labels)
 
 
 def quota_word(patterns: Collection[str] | None, most: int | None) -> str:
-    """Argument of `lua/pool_patterns.lua`: at most `most` pools (None: 0) of these patterns; '' for None."""
+    """Argument of `lua/pools/pool_patterns.lua`: at most `most` pools (None: 0) of these patterns; '' for None."""
     return "" if patterns is None else f"{most or 0} {','.join(sorted(patterns))}"
 
 
 def deadline_word(drain: Drain | None) -> str:
-    """The argument of `lua/drains.lua`, '' without a deadline."""
+    """The argument of `lua/pools/drains.lua`, '' without a deadline."""
     return f"{round(drain.deadline_seconds * MICROSECONDS)} {drain.then}" if drain else ""
 
 

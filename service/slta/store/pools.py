@@ -1,6 +1,6 @@
 """Pools: create, move, remove, drain, fail, and reconcile with their own lists.
 
-In Lua: `lua/pools.lua`, `lua/statuses.lua`, `lua/liveness`.
+In Lua: the folder `lua/pools`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sessions: assign, report, complete, renew, get. In Lua: `lua/sessions.lua` and `lua/reports.lua`."""
+"""Sessions: assign, report, complete, renew, get. In Lua: `lua/sessions/sessions.lua` and `lua/pools/reports.lua`."""
 
 from __future__ import annotations
 

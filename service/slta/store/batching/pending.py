@@ -12,7 +12,7 @@ from slta.store.client.functions import Argument
 from slta.store.outcomes import Reply
 
 OperationArgs = tuple[str, str, Argument, Argument, Argument]
-"""Operation, session id and three arguments, as `lua/library.lua` takes them."""
+"""Operation, session id and three arguments, as `lua/library/library.lua` takes them."""
 Outcome = Reply | Exception
 """Reply or error of an operation. An error is a value, so that asyncio does not log it as never retrieved."""
 

@@ -1,4 +1,4 @@
-"""Facts: what acknowledged calls established, as `lua/replay.lua` and `lua/replay_pools.lua` restore it."""
+"""Facts: what acknowledged calls established, as `lua/pools/replay.lua` and `lua/pools/replay_pools.lua` restore it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from slta.store.outcomes import RESULTS
 from slta.store.replies import split_type
 
 Operation = Sequence[Any]
-"""Kind, session id and arguments, as `lua/library.lua` takes them."""
+"""Kind, session id and arguments, as `lua/library/library.lua` takes them."""
 Outcome = Sequence[Any]
 """The reply of one operation."""
 SessionFact = tuple[str, str, Any, Any, Any, Any]
@@ -43,7 +43,7 @@ class Call(NamedTuple):
 
 
 class PoolFact(NamedTuple):
-    """What a call established of a pool, as words of `lua/replay_pools.lua`; '' where it left something as it was.
+    """What a call established of a pool, as words of `lua/pools/replay_pools.lua`; '' where it left something as it was.
 
     `status` may have a drain's deadline behind a blank; `ttl` is that of a lease which the call began, in µs.
     """

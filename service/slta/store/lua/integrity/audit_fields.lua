@@ -7,17 +7,17 @@ local HOUR = 3600e6
 local INVALID = { number = 'is not a number', vector = 'is not a vector with one number per class' }
 
 -- Checks that a field is stored and has a valid value. Placement counts by tokens of other policies may be missing.
-local function check_field(fleet, report, field, kind, cold)
+local function check_field(fleet, report, field, kind, stored)
   local value = rawget(fleet, field)
-  if cold then
+  if stored then
     local optional = string.find(field, 'assigned_', 1, true)
-    if optional and (cold[field] or '') == '' then
+    if optional and (stored[field] or '') == '' then
       return
-    elseif not cold[field] then
+    elseif not stored[field] then
       report:add(field .. ': is missing')
       return
     end
-    value = vectors.decode(kind, cold[field])
+    value = vectors.decode(kind, stored[field])
   end
   if not vectors.is_valid(kind, value, fleet.classes) then
     report:add(field .. ': ' .. INVALID[kind])
@@ -25,25 +25,26 @@ local function check_field(fleet, report, field, kind, cold)
 end
 
 -- The cached cold fields equal the stored ones.
-local function check_cache(fleet, report, cold)
+local function check_cache(fleet, report, stored)
   for _, name in ipairs({ 'names', 'numbers', 'capacities', 'lease' }) do
     if fleet[name] then
-      report:expect_equal(name .. ', as cached', vectors.encode(fleet[name]), cold[name])
+      report:expect_equal(name .. ', as cached', vectors.encode(fleet[name]), stored[name])
     end
   end
 end
 
 -- The digest of what the tables are derived from matches the stored fields.
-local function check_tables_digest(fleet, report, cold)
-  local numbers, lease = vectors.split(cold.numbers or '', true), tonumber(cold.lease)
-  if lease and cold.utilities then
-    report:expect_equal('tables', fleet.tables, cache.digest(cold.utilities, numbers, lease, fleet.pools, fleet.types))
+local function check_tables_digest(fleet, report, stored)
+  local numbers, lease = vectors.split(stored.numbers or '', true), tonumber(stored.lease)
+  if lease and stored.utilities then
+    local digest = cache.digest(stored.utilities, numbers, lease, fleet.pools, fleet.types)
+    report:expect_equal('tables', fleet.tables, digest)
   end
 end
 
 -- The incarnation is the last one recorded, and the revision is not below its fork.
-local function check_incarnation(fleet, report, cold)
-  local last, fork = string.match(cold.incarnations or '', '(%d+):%d+:(%d+)$')
+local function check_incarnation(fleet, report, stored)
+  local last, fork = string.match(stored.incarnations or '', '(%d+):%d+:(%d+)$')
   if fleet.incarnation ~= tonumber(last) then
     report:add('incarnation: is not the last one recorded')
   elseif fleet.revision < tonumber(fork) then
@@ -51,7 +52,7 @@ local function check_incarnation(fleet, report, cold)
   end
 end
 
-local function check_times(fleet, report, cold)
+local function check_times(fleet, report, stored)
   local function not_after(name, value, latest)
     if value and value > latest then
       report:add(string.format('%s: %.0f, expected at most %.0f', name, value, latest))
@@ -59,12 +60,12 @@ local function check_times(fleet, report, cold)
   end
   not_after('next_due', fleet.next_due * 1e6, fleet.time + 1e6)
   not_after('hold_until', fleet.hold_until, fleet.time + fleet_time.HOLD + fleet_time.MAX_STEP)
-  report:expect_equal('clock less time', report.lag, tonumber(cold.lag))
-  report:expect_equal('hold_until', fleet.hold_until, tonumber(cold.held_until))
-  not_after('resumed_at', tonumber(cold.resumed_at), fleet.time + fleet_time.MAX_STEP)
-  not_after('recovering_until', tonumber(cold.recovering_until), fleet.time + incarnations.RECOVERY)
-  not_after('pools_since', tonumber(cold.pools_since), fleet.time)
-  not_after('ended_since', tonumber(cold.ended_since), fleet.time)
+  report:expect_equal('clock less time', report.lag, tonumber(stored.lag))
+  report:expect_equal('hold_until', fleet.hold_until, tonumber(stored.held_until))
+  not_after('resumed_at', tonumber(stored.resumed_at), fleet.time + fleet_time.MAX_STEP)
+  not_after('recovering_until', tonumber(stored.recovering_until), fleet.time + incarnations.RECOVERY)
+  not_after('pools_since', tonumber(stored.pools_since), fleet.time)
+  not_after('ended_since', tonumber(stored.ended_since), fleet.time)
   local newest = history.newest(fleet)
   local kept = newest and newest.time
   if kept then
@@ -92,21 +93,21 @@ end
 
 -- In one call. O(fields + classes).
 function audit_fields.check(fleet, report)
-  local cold = cold.stored(fleet)
-  report:expect_equal('suspect', cold.suspect, '')
+  local stored = cold.stored(fleet)
+  report:expect_equal('suspect', stored.suspect, '')
   state.each_field(fleet.policy_table, function(field, kind, is_cold)
-    check_field(fleet, report, field, kind, is_cold and cold)
+    check_field(fleet, report, field, kind, is_cold and stored)
   end)
   type_block.each_field(fleet.kinds, fleet.classes, function(field, count)
     if fleet.kinds > 0 and not vectors.is_valid(count and 'vector' or 'number', fleet[field], count) then
       report:add(field .. ': is not a number or vector of its length')
     end
   end)
-  report:expect_equal('classes', #vectors.split(cold.names or ''), fleet.classes)
-  check_cache(fleet, report, cold)
-  check_tables_digest(fleet, report, cold)
-  check_times(fleet, report, cold)
-  check_incarnation(fleet, report, cold)
+  report:expect_equal('classes', #vectors.split(stored.names or ''), fleet.classes)
+  check_cache(fleet, report, stored)
+  check_tables_digest(fleet, report, stored)
+  check_times(fleet, report, stored)
+  check_incarnation(fleet, report, stored)
   check_counts(fleet, report)
   for _, text in ipairs(events.invalid(fleet)) do
     report:add('events: invalid or surplus entry: ' .. text)

@@ -37,7 +37,7 @@ end
 -- Checks some records. O(work).
 function audit_leases.check(fleet, report, cursor)
   return slices.each_field(fleet, 'pool_leases', report, cursor, function(pool_id, text)
-    local lease, pool_number, status = liveness.parse(text), pools.find(fleet, pool_id)
+    local lease, pool_number, status = liveness.parse(text), pool_records.find(fleet, pool_id)
     if not lease then
       report:add('lease of pool ' .. pool_id .. ': is unreadable')
     elseif not pool_number then
@@ -50,18 +50,18 @@ end
 
 -- Checks the numbers of each class, and the first timer, in one call. O(classes * pools / 8).
 function audit_leases.check_totals(fleet, report)
-  local total, leases, stored = 0, 0, 0
+  local total, leased, stored = 0, 0, 0
   for class_index, name in ipairs(fleet.names) do
     local known = liveness.of_class(fleet, class_index)
     local marked = rows.count(keys.of_class(fleet, 'unconfirmed', class_index))
     report:expect_equal('unconfirmed pools of class ' .. name, known.u, marked)
     report:expect_equal('guard of class ' .. name .. ' is off', known.guard == 0, marked == 0)
-    local most = pools.total(fleet, class_index) -- unconfirmed ones may be draining
+    local most = pool_records.total(fleet, class_index) -- unconfirmed ones may be draining
     report:expect_equal('leased pools of class ' .. name, known.a + known.u,
       math.max(0, math.min(known.a + known.u, most)))
-    total, leases, stored = total + marked, leases + known.leases, stored + (known.is_stored and 1 or 0)
+    total, leased, stored = total + marked, leased + known.leases, stored + (known.is_stored and 1 or 0)
   end
-  report:expect_equal('leases of pools', redis.call('HLEN', keys.of_fleet(fleet, 'pool_leases')), leases)
+  report:expect_equal('leases of pools', redis.call('HLEN', keys.of_fleet(fleet, 'pool_leases')), leased)
   report:expect_equal('classes with leases', redis.call('HLEN', keys.of_fleet(fleet, 'pool_liveness')), stored)
   report:expect_equal('unconfirmed', fleet.unconfirmed, total)
   local due = fleet.pool_due

@@ -9,7 +9,7 @@ local function check_pool(fleet, report, pool_number)
   local stored, status = string.match(record or '', '^(%d+) (%a+)$')
   if tonumber(stored) ~= pool_number then
     report:add(string.format('pool number %d: its name and its record do not match', pool_number))
-  elseif not pools.COUNTED_IN[status] then
+  elseif not pool_records.COUNTED_IN[status] then
     report:add('pool ' .. name .. ': unknown status ' .. status)
   end
   return status == 'active', ledger.occupancy(fleet, pool_number)

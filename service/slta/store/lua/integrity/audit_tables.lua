@@ -46,10 +46,10 @@ end
 -- types, of order:full, of bound:full and of each class's marginals}, all as stored. O(levels).
 function audit_tables.configuration(fleet)
   local fields = constants.CONFIGURATION_FIELDS
-  local cold = redis.call('HMGET', keys.of_fleet(fleet, 'cold'), 'config_version', unpack(fields, 2))
-  local reply = { 'CONFIGURATION', text_at(fleet, 'document'), cold[1] or '', fleet.policy }
+  local stored = redis.call('HMGET', keys.of_fleet(fleet, 'cold'), 'config_version', unpack(fields, 2))
+  local reply = { 'CONFIGURATION', text_at(fleet, 'document'), stored[1] or '', fleet.policy }
   for at = 2, #fields do
-    reply[#reply + 1] = cold[at] or ''
+    reply[#reply + 1] = stored[at] or ''
   end
   reply[#reply + 1] = redis.sha1hex(fleet.types and fleet.types.sets_text or '')
   for _, name in ipairs({ 'order:full', 'bound:full' }) do

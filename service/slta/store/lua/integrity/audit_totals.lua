@@ -50,10 +50,10 @@ local function check_pools(fleet, report)
 end
 
 local function check_sessions(fleet, report)
-  local records = redis.call('HLEN', keys.of_fleet(fleet, 'sessions'))
+  local begun = redis.call('HLEN', keys.of_fleet(fleet, 'sessions'))
   cold.load(fleet, 'draining_sessions')
-  report:expect_equal('sessions on pools', fleet.sessions + vectors.sum(fleet.draining_sessions), records)
-  report:expect_equal('sessions begun and not ended', accounting.live(fleet), records)
+  report:expect_equal('sessions on pools', fleet.sessions + vectors.sum(fleet.draining_sessions), begun)
+  report:expect_equal('sessions begun and not ended', accounting.live(fleet), begun)
   local older = redis.call('HLEN', keys.of_ended(fleet, 1 - fleet.ended_generation))
   report:expect_equal('older_ended', fleet.older_ended, older)
   report:expect_equal('early_completes', fleet.early_completes, redis.call('ZCARD', keys.of_fleet(fleet, 'early')))

@@ -53,10 +53,10 @@ end
 
 -- Whether all sessions can be counted in this call, in which the fleet cannot change.
 local function is_small(fleet, report)
-  local sessions, pools = redis.call('HLEN', keys.of_fleet(fleet, 'sessions')), vectors.sum(fleet.pools)
+  local begun, count = redis.call('HLEN', keys.of_fleet(fleet, 'sessions')), vectors.sum(fleet.pools)
   cold.load(fleet, 'draining_pools', 'failed_pools')
-  pools = pools + vectors.sum(fleet.draining_pools) + vectors.sum(fleet.failed_pools)
-  return sessions + POOL_COMMANDS * pools <= AT_ONCE * report.budget
+  count = count + vectors.sum(fleet.draining_pools) + vectors.sum(fleet.failed_pools)
+  return begun + POOL_COMMANDS * count <= AT_ONCE * report.budget
 end
 
 -- Counts the sessions of each type by their records. Only a sum over all pools can be compared, so the fleet must not

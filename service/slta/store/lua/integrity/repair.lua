@@ -49,17 +49,6 @@ function repair.begin(fleet, asked, put_back)
   return { 'BEGUN' }
 end
 
--- Sets an unusable record aside for inspection.
-function repair.set_aside(fleet, what, record)
-  redis.call('HSET', keys.of_fleet(fleet, 'aside'), what, record)
-end
-
--- Sets the record of a pool or session aside, and deletes it.
-function repair.remove(fleet, kind, id, record)
-  repair.set_aside(fleet, kind .. ' ' .. id, record)
-  redis.call('HDEL', keys.of_fleet(fleet, kind .. 's'), id)
-end
-
 -- Whether a slice of a repair ended within the last `patience` µs. An automatic repair does not count if one is
 -- requested (`asked`).
 function repair.is_under_way(fleet, patience, asked)

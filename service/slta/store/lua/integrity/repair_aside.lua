@@ -3,23 +3,13 @@
 
 repair_aside = {}
 
--- Whether a session has ended or was completed while unknown.
-function repair_aside.is_over(fleet, id)
-  for generation = 0, 1 do
-    if type(redis.pcall('HGET', keys.of_ended(fleet, generation), id)) == 'string' then
-      return true
-    end
-  end
-  return type(redis.pcall('ZSCORE', keys.of_fleet(fleet, 'early'), id)) == 'string'
-end
-
 -- The hash and field to which an entry can be put back; nil if it is unreadable, has an unknown class, has ended, or if
 -- its name is in use.
 local function place_of(fleet, what, record)
   local kind, id = string.match(what, '^(%a+) (.+)$')
   local session = kind == 'session' and records.parse(record)
-  local is_usable = session and keys.locate(fleet, session.pool_number) and not repair_aside.is_over(fleet, id)
-  if is_usable or kind == 'pool' and repair_pools.parse(fleet, record) then
+  local is_usable = session and keys.locate(fleet, session.pool_number) and not aside.is_over(fleet, id)
+  if is_usable or kind == 'pool' and stored_pools.parse(fleet, record) then
     local key = keys.of_fleet(fleet, kind .. 's')
     return not redis.pcall('HGET', key, id) and key, id
   end

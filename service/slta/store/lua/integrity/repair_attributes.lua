@@ -10,7 +10,7 @@ function repair_attributes.drop(hash)
     end
     return slices.each_field(fleet, hash, job, cursor, function(pool_id, value)
       if attributes.fault(fleet, hash, pool_id, value) then
-        repair.set_aside(fleet, hash .. ' ' .. pool_id, value)
+        aside.set(fleet, hash .. ' ' .. pool_id, value)
         redis.call('HDEL', keys.of_fleet(fleet, hash), pool_id)
       end
     end)

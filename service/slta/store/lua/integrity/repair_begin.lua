@@ -106,7 +106,7 @@ local function repair_fleet_keys(fleet)
     redis.call('PERSIST', key)
   end
   for _, one in ipairs(lost) do
-    repair.set_aside(fleet, 'key ' .. one[1], 'was a ' .. one[2])
+    aside.set(fleet, 'key ' .. one[1], 'was a ' .. one[2])
   end
   events.repair(fleet)
   for _, window in ipairs(constants.WINDOWS) do
@@ -118,12 +118,12 @@ end
 
 -- Adds missing cold fields that are read with the state, so that the state can be read.
 local function repair_cold_hash(key)
-  local cold = string.sub(key, 1, -6) .. 'cold'
-  if redis.call('TYPE', cold).ok ~= 'hash' then
-    redis.call('UNLINK', cold)
+  local hash = string.sub(key, 1, -6) .. 'cold'
+  if redis.call('TYPE', hash).ok ~= 'hash' then
+    redis.call('UNLINK', hash)
   end
   for _, name in ipairs({ 'names', 'numbers', 'capacities' }) do
-    redis.call('HSET', cold, name, redis.call('HGET', cold, name) or '')
+    redis.call('HSET', hash, name, redis.call('HGET', hash, name) or '')
   end
 end
 

@@ -6,7 +6,7 @@ repair_drains = {}
 function repair_drains.drop(fleet, job, cursor)
   return slices.each_member(fleet, 'drains', job, cursor, function(member, score)
     if audit_drains.fault(fleet, member, score) then
-      repair.set_aside(fleet, 'drains ' .. member, score)
+      aside.set(fleet, 'drains ' .. member, score)
       redis.call('ZREM', keys.of_fleet(fleet, 'drains'), member)
     end
   end)

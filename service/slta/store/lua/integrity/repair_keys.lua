@@ -20,13 +20,13 @@ local function repair_key(fleet, job, key, name)
   local pool_number = string.match(name, '^ids:(%d+)$')
   if pool_number and not wanted then
     for _, id in ipairs(repair_orphans.of_pool(fleet, pool_number)) do
-      repair.set_aside(fleet, 'session ' .. id, 'of pool number ' .. pool_number)
+      aside.set(fleet, 'session ' .. id, 'of pool number ' .. pool_number)
     end
   end
   if repair_keys.is_derived(name) or wanted and wanted ~= kind then
     redis.call('UNLINK', key)
   elseif not wanted and job.asked == '1' then
-    repair.set_aside(fleet, 'key ' .. name, 'was a stray ' .. kind)
+    aside.set(fleet, 'key ' .. name, 'was a stray ' .. kind)
     redis.call('UNLINK', key)
   else
     redis.call('PERSIST', key)

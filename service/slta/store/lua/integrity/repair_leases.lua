@@ -26,7 +26,7 @@ local function normalize(fleet, pool)
   pool.due = pool.recorded ~= 'failed' and not is_doubted and pool.due or nil
   if is_doubted then
     pool.class_index = keys.locate(fleet, pool.pool_number)
-    guards.mark(fleet, { pool }, 1)
+    transitions.mark(fleet, { pool }, 1)
   end
 end
 
@@ -34,7 +34,7 @@ end
 function repair_leases.from_timers(fleet, job, cursor)
   local key = keys.of_fleet(fleet, 'pool_leases')
   return slices.each_member(fleet, 'pool_timers', job, cursor, function(pool_id)
-    if repair_pools.read(fleet, pool_id) and not redis.call('HGET', key, pool_id) then
+    if stored_pools.read(fleet, pool_id) and not redis.call('HGET', key, pool_id) then
       local lease = { ttl = leased_pools.UNKNOWN_TTL, letter = 'a', since = fleet.time, listed = fleet.time }
       liveness.store(fleet, { { pool_id = pool_id, lease = lease } })
     end
@@ -48,13 +48,13 @@ function repair_leases.restore(fleet, job, cursor)
   end
   return slices.each_field(fleet, 'pool_leases', job, cursor, function(pool_id, text)
     local pool = { pool_id = pool_id, lease = liveness.parse(text) }
-    pool.pool_number, pool.recorded = repair_pools.read(fleet, pool_id)
+    pool.pool_number, pool.recorded = stored_pools.read(fleet, pool_id)
     if pool.lease and pool.pool_number then
       normalize(fleet, pool)
       liveness.store(fleet, { pool })
       liveness.set_timers(fleet, { pool })
     else
-      repair.set_aside(fleet, 'pool_leases ' .. pool_id, text)
+      aside.set(fleet, 'pool_leases ' .. pool_id, text)
       redis.call('HDEL', keys.of_fleet(fleet, 'pool_leases'), pool_id)
     end
   end)

@@ -10,7 +10,7 @@ function repair_orphans.of_pool(fleet, pool_number)
   for at, id in ipairs(ids) do
     if not stored[at] then
       commands = commands + 3
-      found[#found + 1] = not repair_aside.is_over(fleet, id) and id or nil
+      found[#found + 1] = not aside.is_over(fleet, id) and id or nil
     end
   end
   return found, commands

@@ -2,47 +2,15 @@
 
 repair_pools = {}
 
--- Parses a pool's record to pool number and status; nil if it is unreadable or no class has the number.
-function repair_pools.parse(fleet, record)
-  local pool_number, status = string.match(record or '', '^(%d+) (%a+)$')
-  if not pools.COUNTED_IN[status] or not keys.locate(fleet, tonumber(pool_number)) then
-    return nil
-  end
-  return tonumber(pool_number), status
-end
-
--- The pool number and status of a pool's record; nil as above, or without a record.
-function repair_pools.read(fleet, pool_id)
-  local record = redis.pcall('HGET', keys.of_fleet(fleet, 'pools'), pool_id)
-  return repair_pools.parse(fleet, type(record) == 'string' and record)
-end
-
-local function get_bit(fleet, row, pool_number)
-  local class_index, pool_index = keys.locate(fleet, pool_number)
-  return redis.pcall('GETBIT', keys.of_class(fleet, row, class_index), pool_index)
-end
-
--- Writes the record, the name and the bit of a pool.
-function repair_pools.set(fleet, pool_id, pool_number, status)
-  pools.write(fleet, pool_id, pool_number, status)
-  local class_index, pool_index = keys.locate(fleet, pool_number)
-  redis.call('SETBIT', keys.of_class(fleet, 'used', class_index), pool_index, 1)
-end
-
--- Whether the row of a class has a pool with this number.
-function repair_pools.is_used(fleet, pool_number)
-  return pool_number and keys.locate(fleet, pool_number) and get_bit(fleet, 'used', pool_number) ~= 0
-end
-
 -- Rewrites a pool's record from its name and bit if it is unreadable or disagrees with them.
 local function repair_record(fleet, pool_number, pool_id)
-  if not repair_pools.is_used(fleet, pool_number) then
+  if not stored_pools.is_used(fleet, pool_number) then
     return
   end
-  local stored, status = repair_pools.read(fleet, pool_id)
+  local stored, status = stored_pools.read(fleet, pool_id)
   if stored ~= pool_number and not (stored and records.pool_name(fleet, stored) == pool_id) then
-    local by_bit = get_bit(fleet, 'active', pool_number) == 1 and 'active' or 'draining'
-    repair_pools.set(fleet, pool_id, pool_number, status or by_bit)
+    local by_bit = stored_pools.bit(fleet, 'active', pool_number) == 1 and 'active' or 'draining'
+    stored_pools.set(fleet, pool_id, pool_number, status or by_bit)
   end
 end
 
@@ -60,31 +28,15 @@ function repair_pools.from_names(fleet, job, cursor)
   return next_cursor
 end
 
--- The lowest free pool number of a class; nil if there is none.
-local function free_number(fleet, class_index)
-  local pool_index = math.max(0, redis.call('BITPOS', keys.of_class(fleet, 'used', class_index), 0))
-  return pool_index < constants.MAX_POOLS and keys.pool_number(fleet, class_index, pool_index) or nil
-end
-
--- `pool_number`, or a free one of the same class if it belongs to another pool; session records name the pool by id and
--- follow. Nil if there is none.
-function repair_pools.number_for(fleet, pool_id, pool_number)
-  local holder = records.pool_name(fleet, pool_number)
-  if holder and holder ~= pool_id then
-    return free_number(fleet, (keys.locate(fleet, pool_number)))
-  end
-  return pool_number
-end
-
 -- Rebuilds names and bits from some records of pools. Unreadable ones are set aside. O(work).
 function repair_pools.from_records(fleet, job, cursor)
   return slices.each_field(fleet, 'pools', job, cursor, function(pool_id, record)
-    local stored, status = repair_pools.parse(fleet, record)
-    local pool_number = stored and repair_pools.number_for(fleet, pool_id, stored)
+    local stored, status = stored_pools.parse(fleet, record)
+    local pool_number = stored and stored_pools.number_for(fleet, pool_id, stored)
     if pool_number then
-      repair_pools.set(fleet, pool_id, pool_number, status)
+      stored_pools.set(fleet, pool_id, pool_number, status)
     else
-      repair.remove(fleet, 'pool', pool_id, record)
+      aside.remove(fleet, 'pool', pool_id, record)
     end
   end)
 end
@@ -92,11 +44,11 @@ end
 -- Status, occupancy and id of a pool. One above its capacity is drained.
 local function status_and_occupancy(fleet, class_index, pool_number)
   local pool_id = records.pool_name(fleet, pool_number)
-  local _, status = repair_pools.read(fleet, pool_id)
+  local _, status = stored_pools.read(fleet, pool_id)
   local occupancy = ledger.occupancy(fleet, pool_number)
   if status == 'active' and occupancy > fleet.capacities[class_index] then
     status = 'draining'
-    repair_pools.set(fleet, pool_id, pool_number, status)
+    stored_pools.set(fleet, pool_id, pool_number, status)
   end
   return status, occupancy, pool_id
 end
@@ -112,7 +64,7 @@ local function write_block(fleet, class_index, block)
     if status == 'active' then
       occupancies[offset] = occupancy
     else
-      pools.count(fleet, class_index, status, 1)
+      pool_records.count(fleet, class_index, status, 1)
       fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + occupancy
     end
   end)

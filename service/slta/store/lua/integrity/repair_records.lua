@@ -6,13 +6,13 @@ repair_records = {}
 -- The number of the pool that a record names. A pool without a record is created again, draining, if its number belongs
 -- to a class; else nil.
 local function find_pool(fleet, pool_number, pool_id)
-  local stored = repair_pools.read(fleet, pool_id)
+  local stored = stored_pools.read(fleet, pool_id)
   if stored or not keys.locate(fleet, pool_number) then
     return stored
   end
-  pool_number = repair_pools.number_for(fleet, pool_id, pool_number)
+  pool_number = stored_pools.number_for(fleet, pool_id, pool_number)
   if pool_number then
-    repair_pools.set(fleet, pool_id, pool_number, 'draining')
+    stored_pools.set(fleet, pool_id, pool_number, 'draining')
   end
   return pool_number
 end
@@ -60,7 +60,7 @@ local function place(fleet, id, record, job)
   local session = records.parse(record)
   session = session and normalize(fleet, session, job)
   if not session then
-    repair.remove(fleet, 'session', id, record)
+    aside.remove(fleet, 'session', id, record)
     return
   end
   local normalized = records.text(session)

@@ -40,9 +40,9 @@ end
 function accounting.integrate_pools(fleet)
   cold.load(fleet, 'pools_since', 'pools_high', 'pools_low')
   local elapsed = fleet.time - fleet.pools_since
-  for class_index, pools in ipairs(fleet.pools) do
+  for class_index, count in ipairs(fleet.pools) do
     fleet.pools_high[class_index], fleet.pools_low[class_index] =
-      add(fleet.pools_high[class_index], fleet.pools_low[class_index], pools * elapsed)
+      add(fleet.pools_high[class_index], fleet.pools_low[class_index], count * elapsed)
   end
   fleet.pools_since = fleet.time
 end

@@ -25,7 +25,7 @@ function observe.compare(fleet, draw, class_index, level, kind)
   local there = tables.number(fleet, 'marginals', best, fleet.frontiers[best])
   fleet.compared_reports = fleet.compared_reports + 1
   fleet.difference = fleet.difference + there - here
-  local pool_id = pools.name(fleet, keys.pool_number(fleet, best, pool_index))
+  local pool_id = pool_records.name(fleet, keys.pool_number(fleet, best, pool_index))
   return { here, pool_id, fleet.names[best], there, fleet.exponent }
 end
 

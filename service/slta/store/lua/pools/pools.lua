@@ -3,51 +3,9 @@
 
 pools = {}
 
--- The field that counts the pools with a status.
-pools.COUNTED_IN = { active = 'pools', draining = 'draining_pools', failed = 'failed_pools' }
-
--- Pool number and status; nil, nil and the refusal if the pool does not exist or its status is unknown.
-function pools.find(fleet, pool_id)
-  local record = redis.call('HGET', keys.of_fleet(fleet, 'pools'), pool_id)
-  if not record then
-    return nil, nil, { 'UNKNOWN_POOL' }
-  end
-  local pool_number, status = string.match(record, '(%d+) (%a+)')
-  if not pools.COUNTED_IN[status] then
-    return nil, nil, { 'NEWER_FLEET' }
-  end
-  return tonumber(pool_number), status
-end
-
--- The id of the pool with this number; false if there is none.
-function pools.name(fleet, pool_number)
-  local names = cache.list(fleet, 'pool_list')
-  local name = names[pool_number]
-  if not name then
-    name = redis.call('HGET', keys.of_fleet(fleet, 'names'), pool_number)
-    cache.add(names, pool_number, name)
-  end
-  return name
-end
-
--- Writes the record and the name of a pool.
-function pools.write(fleet, pool_id, pool_number, status)
-  redis.call('HSET', keys.of_fleet(fleet, 'pools'), pool_id, string.format('%d %s', pool_number, status))
-  redis.call('HSET', keys.of_fleet(fleet, 'names'), string.format('%d', pool_number), pool_id)
-end
-
--- Wraps an operation on a pool that exists: callback(fleet, pool_id, pool_number, status, …) -> reply. The function
--- takes (fleet, pool_id, …), and returns {UNKNOWN_POOL} without the pool.
-function pools.on_pool(callback)
-  return function(fleet, pool_id, ...)
-    local pool_number, status, refusal = pools.find(fleet, pool_id)
-    return refusal or callback(fleet, pool_id, pool_number, status, ...)
-  end
-end
-
 -- pool_id -> {POOL, pool_id, class, status, occupancy, address or '', labels or '', liveness, the drain's deadline as
 -- `drains.text`} | {UNKNOWN_POOL}.
-pools.get = pools.on_pool(function(fleet, pool_id, pool_number, recorded)
+pools.get = pool_records.on_pool(function(fleet, pool_id, pool_number, recorded)
   local class = fleet.names[(keys.locate(fleet, pool_number))]
   local status, word = liveness.describe(fleet, pool_id, recorded)
   return {
@@ -57,33 +15,6 @@ pools.get = pools.on_pool(function(fleet, pool_id, pool_number, recorded)
   }
 end)
 
--- The class_index of a class name; nil if there is none.
-function pools.find_class(fleet, name)
-  for class_index = 1, #fleet.names do
-    if fleet.names[class_index] == name then
-      return class_index
-    end
-  end
-end
-
--- Adds to the count of the pools with a status.
-function pools.count(fleet, class_index, status, change)
-  local field = pools.COUNTED_IN[status]
-  cold.load(fleet, field)
-  local counts = fleet[field]
-  counts[class_index] = counts[class_index] + change
-end
-
--- The number of pools of a class, whatever their status.
-function pools.total(fleet, class_index)
-  local total = 0
-  for _, field in pairs(pools.COUNTED_IN) do
-    cold.load(fleet, field)
-    total = total + fleet[field][class_index]
-  end
-  return total
-end
-
 -- Creates a pool on the lowest free pool_index of the class, with this status in its record.
 local function create(fleet, pool_id, class_index, status)
   local used = keys.of_class(fleet, 'used', class_index)
@@ -92,8 +23,8 @@ local function create(fleet, pool_id, class_index, status)
   if status == 'active' then
     redis.call('SETBIT', keys.of_class(fleet, 'active', class_index), pool_index, 1)
   end
-  pools.count(fleet, class_index, status, 1)
-  pools.write(fleet, pool_id, keys.pool_number(fleet, class_index, pool_index), status)
+  pool_records.count(fleet, class_index, status, 1)
+  pool_records.write(fleet, pool_id, keys.pool_number(fleet, class_index, pool_index), status)
 end
 
 -- Removes an empty pool and frees its pool_index; returns its lease, nil without one, and its status.
@@ -102,7 +33,7 @@ local function destroy(fleet, pool_id, pool_number, status)
   local lease, stated = leased_pools.drop(fleet, pool_id, class_index, status)
   redis.call('SETBIT', keys.of_class(fleet, 'used', class_index), pool_index, 0)
   redis.call('SETBIT', keys.of_class(fleet, 'active', class_index), pool_index, 0)
-  pools.count(fleet, class_index, status, -1)
+  pool_records.count(fleet, class_index, status, -1)
   redis.call('HDEL', keys.of_fleet(fleet, 'pools'), pool_id)
   redis.call('HDEL', keys.of_fleet(fleet, 'names'), string.format('%d', pool_number))
   return lease, stated
@@ -122,11 +53,11 @@ end
 local function new_and_changed(fleet, given)
   local classes, new, changed = {}, {}, {}
   for _, pool in ipairs(given) do
-    pool.class_index = pools.find_class(fleet, pool.class)
+    pool.class_index = pool_records.find_class(fleet, pool.class)
     if not pool.class_index then
       return nil, nil, { 'UNKNOWN_CLASS', pool.class }
     end
-    local pool_number, _, refusal = pools.find(fleet, pool.pool_id)
+    local pool_number, _, refusal = pool_records.find(fleet, pool.pool_id)
     if refusal and refusal[1] == 'NEWER_FLEET' then
       return nil, nil, refusal
     end
@@ -189,7 +120,7 @@ local function remove_all(fleet, found)
 end
 
 -- pool_id -> {REMOVED} | {UNKNOWN_POOL} | {NOT_EMPTY}. O(pools / 8).
-pools.remove = pools.on_pool(function(fleet, pool_id, pool_number, status)
+pools.remove = pool_records.on_pool(function(fleet, pool_id, pool_number, status)
   if ledger.occupancy(fleet, pool_number) > 0 then
     return { 'NOT_EMPTY' }
   end
@@ -210,8 +141,8 @@ end
 -- pool_id, class name, address, labels: moves an empty pool to another class, and sets attributes as `attributes.set`
 -- does; its status is kept, and its lease begins anew.
 --   -> {POOL, …} as `pools.get` | {UNKNOWN_POOL} | {UNKNOWN_CLASS} | {NOT_EMPTY}. O(pools / 8), or O(1) in its class.
-pools.move = pools.on_pool(function(fleet, pool_id, pool_number, status, name, address, labels)
-  local class_index = pools.find_class(fleet, name)
+pools.move = pool_records.on_pool(function(fleet, pool_id, pool_number, status, name, address, labels)
+  local class_index = pool_records.find_class(fleet, name)
   if not class_index then
     return { 'UNKNOWN_CLASS', name }
   elseif keys.locate(fleet, pool_number) ~= class_index then
@@ -230,7 +161,7 @@ end)
 
 -- pool_id, as_of, session types that its list names -> {IDS, session id, …} | {UNKNOWN_POOL} | {STALE_REPORT, as_of}
 --   | {UNKNOWN_SESSION_TYPE, name, those that exist}. O(occupancy + types).
-pools.ids = pools.on_pool(function(fleet, _, pool_number, _, as_of, ...)
+pools.ids = pool_records.on_pool(function(fleet, _, pool_number, _, as_of, ...)
   local _, stale = state.parse_as_of(fleet, as_of)
   local unknown = session_types.unknown_of(fleet, { ... })
   return stale or unknown or { 'IDS', unpack(redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))) }

@@ -1,64 +1,9 @@
--- Deadlines of drains. `drains` is a sorted set of "pool_id word", scored by a fleet time in µs: the deadline, negative
--- once a tick has carried it out. With the word "list" the pool then stays draining with the sessions that are left;
--- with "fail" it fails, and ticks end them; an empty one stays draining too. Only draining pools have a deadline, and
--- failed ones while that goes on. The cold field `drains` is its size.
+-- Drains whose deadline has passed: ticks carry them out, a slice per call.
 
-drains = {}
+due_drains = {}
 
-local WORDS = { 'list', 'fail' }
 local MAX_POOLS = 250 -- deadlines that one tick carries out
 local MAX_ENDED = 128 -- sessions that it ends on pools that fail
-drains.LONGEST = 7 * 86400e6 -- µs
-
--- The pool id and the word of a member; nil if it is unreadable.
-function drains.parse(member)
-  local pool_id, word = string.match(member, '^(%S+) (%a+)$')
-  if vectors.has(WORDS, word) then
-    return pool_id, word
-  end
-end
-
--- The deadline of a draining pool in fleet time, and its word; nil without one. O(log pools).
-function drains.find(fleet, pool_id, status)
-  if status ~= 'draining' then
-    return nil
-  end
-  for _, word in ipairs(WORDS) do
-    local score = redis.call('ZSCORE', keys.of_fleet(fleet, 'drains'), pool_id .. ' ' .. word)
-    if score then
-      return math.abs(tonumber(score)), word
-    end
-  end
-end
-
--- The same as text: "µs until then, negative after it, word"; '' without one.
-function drains.text(fleet, pool_id, status)
-  local deadline, word = drains.find(fleet, pool_id, status)
-  return deadline and string.format('%.0f %s', deadline - fleet.time, word) or ''
-end
-
--- Removes members.
-local function remove(fleet, ...)
-  local removed = redis.call('ZREM', keys.of_fleet(fleet, 'drains'), ...)
-  if removed > 0 then
-    state.count(fleet, 'drains', -removed)
-  end
-end
-
--- Removes the deadline of a pool. O(log pools).
-function drains.clear(fleet, pool_id)
-  remove(fleet, pool_id .. ' list', pool_id .. ' fail')
-end
-
--- Replaces the deadline of a pool that was given this status: `drain` is "µs from now, word", or '' for none.
-function drains.set(fleet, pool_id, status, drain)
-  drains.clear(fleet, pool_id)
-  local duration, word = string.match(status == 'draining' and drain or '', '^(%d+) (%a+)$')
-  if duration then
-    local deadline = string.format('%.0f', fleet.time + tonumber(duration))
-    state.count(fleet, 'drains', redis.call('ZADD', keys.of_fleet(fleet, 'drains'), deadline, pool_id .. ' ' .. word))
-  end
-end
 
 -- Whether a deadline has passed and is not carried out yet. O(log pools).
 local function are_due(fleet)
@@ -103,7 +48,7 @@ local function finish(fleet, pool, ended)
   if pool.word == 'fail' and pool.occupancy > 0 then
     liveness.attach(fleet, { pool })
     statuses.write(fleet, pool, 'failed')
-    statuses.move(fleet, { pool }, 'failed')
+    pool_rows.move(fleet, { pool }, 'failed')
   else
     pool.becomes = pool.status
     redis.call('ZADD', keys.of_fleet(fleet, 'drains'), '-' .. pool.deadline, pool.member)
@@ -116,7 +61,7 @@ end
 local function end_sessions(fleet, pool, count)
   local ended = sessions.finish_some(fleet, pool.pool_number, count, 'failed')
   if ledger.occupancy(fleet, pool.pool_number) == 0 then
-    remove(fleet, pool.member)
+    drains.remove(fleet, pool.member)
   end
   return ended
 end
@@ -124,7 +69,7 @@ end
 -- The pool of a member; nil if it is gone, or neither drains nor fails by it: damage.
 local function read(fleet, member)
   local pool_id, word = drains.parse(member)
-  local pool_number, status = pools.find(fleet, pool_id)
+  local pool_number, status = pool_records.find(fleet, pool_id)
   if status == 'draining' or status == 'failed' and word == 'fail' then
     local deadline = redis.call('ZSCORE', keys.of_fleet(fleet, 'drains'), member)
     return {
@@ -135,7 +80,7 @@ end
 
 -- Carries out deadlines that have passed, with one event for all; `fleet.drains_remain` is then whether more have.
 -- O(MAX_POOLS + MAX_ENDED).
-function drains.carry_out(fleet)
+function due_drains.carry_out(fleet)
   fleet.drains_remain = false
   if incarnations.is_recovering(fleet) or not are_due(fleet) then
     return
@@ -144,7 +89,7 @@ function drains.carry_out(fleet)
   for _, member in ipairs(due(fleet)) do
     local pool = read(fleet, member)
     if not pool then
-      remove(fleet, member)
+      drains.remove(fleet, member)
     elseif pool.status == 'draining' then
       finish(fleet, pool, ended)
     end

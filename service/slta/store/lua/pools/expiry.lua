@@ -33,22 +33,6 @@ local function is_held(fleet, pool)
   return pool.due ~= nil
 end
 
--- Pools whose lease has run out are lost; with `store` that is written too. O(pools + levels in use * pools / 8).
-function expiry.lose(fleet, found, store)
-  local serving = {}
-  for _, pool in ipairs(found) do
-    liveness.turn(fleet, pool, 'l')
-    pool.lease.out = pool.recorded == 'active'
-    pool.due = liveness.gone_after(fleet)
-    serving[#serving + 1] = pool.lease.out and pool or nil
-  end
-  liveness.serve(fleet, serving, 'draining')
-  if store then
-    liveness.store(fleet, found)
-    liveness.set_timers(fleet, found)
-  end
-end
-
 -- Pools whose lease has run out are lost, or unconfirmed where the guard of their class is on.
 local function lose_or_doubt(fleet, found)
   local losing, serving = {}, {}
@@ -62,7 +46,7 @@ local function lose_or_doubt(fleet, found)
   end
   for class_index, of_class in pairs(serving) do
     if guards.holds(fleet, class_index, of_class) then
-      guards.doubt(fleet, of_class)
+      transitions.doubt(fleet, of_class)
     else
       guards.remember(fleet, class_index, of_class)
       for _, pool in ipairs(of_class) do
@@ -70,7 +54,7 @@ local function lose_or_doubt(fleet, found)
       end
     end
   end
-  expiry.lose(fleet, losing)
+  transitions.lose(fleet, losing)
 end
 
 -- A gone pool: ends sessions, then waits until it is forgotten; returns the number of sessions that ended, and whether
@@ -91,7 +75,7 @@ local function go(fleet, found)
   local left, forgotten = MAX_ENDED, {}
   for _, pool in ipairs(found) do
     if pool.lease.letter == 'l' then
-      liveness.turn(fleet, pool, 'g')
+      transitions.turn(fleet, pool, 'g')
     end
     local ended, is_over = empty(fleet, pool, left)
     left = left - ended
@@ -103,6 +87,11 @@ end
 -- Whether timers may be due.
 function expiry.is_due(fleet)
   return liveness.exists(fleet) and fleet.pool_due <= fleet.time
+end
+
+-- Whether a timer is due. O(1).
+function expiry.is_late(fleet)
+  return expiry.is_due(fleet) and (liveness.first_due(fleet) or math.huge) <= fleet.time
 end
 
 -- Processes at most MAX_POOLS due timers; `pool_due` is the first timer then.

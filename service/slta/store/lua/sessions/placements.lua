@@ -38,7 +38,7 @@ local function place(fleet, id, kind, lease, draw)
   local step = policies.call(view, 'learning_step')
   local token, class_index, pool_index = policies.call(view, 'choose', draw, kind)
   local pool_number = keys.pool_number(fleet, class_index, pool_index)
-  local pool_id = pools.name(fleet, pool_number)
+  local pool_id = pool_records.name(fleet, pool_number)
   local begun, level = sessions.begin(fleet, id, kind, pool_number, pool_id, lease, 'assigned', token)
   if differences.is_drawn(draw) then
     differences.add(fleet, 'placed', class_index, level, kind)

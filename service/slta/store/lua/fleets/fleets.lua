@@ -61,7 +61,7 @@ end
 -- O(pools) if a capacity shrinks.
 local function refusal(fleet, wanted, given)
   for class_index, name in ipairs(fleet.names) do
-    if pools.total(fleet, class_index) > 0 then
+    if pool_records.total(fleet, class_index) > 0 then
       if not wanted[name] then
         return { 'CLASS_IN_USE', name }
       elseif wanted[name] < fleet.capacities[class_index] and largest_occupancy(fleet, class_index) > wanted[name] then

@@ -6,106 +6,26 @@
 -- The fleet's incarnation and revision are appended to each reply, 0 and 0 if no fleet was read.
 -- @DIGEST@ is part of each function's name, so that a rolling upgrade can run two versions side by side.
 
--- The time in µs that a call was given, '' for the server's.
-local function clock(given)
-  return tonumber(given) or fleet_time.server_time()
-end
-
--- Whether a fleet without a state has lost it rather than been deleted: its document still exists.
-local function is_lost(key)
-  return redis.call('EXISTS', string.sub(key, 1, -6) .. 'document') == 1
-end
-
--- The fleet at the present time for reading; nil and the refusal if it cannot be used.
-local function fleet_to_read(key_list, args)
-  local is_read, fleet, refusal, layout = pcall(state.read, key_list[1])
-  if not is_read or refusal == 'UNKNOWN_FLEET' and is_lost(key_list[1]) then
-    return nil, { 'DAMAGED' }
-  elseif not fleet then
-    return nil, { refusal, layout }
-  end
-  accounting.advance(fleet, clock(args[1]))
-  return fleet
-end
-
--- The same for writing.
-local function present_fleet(key_list, args)
-  local fleet, refusal = fleet_to_read(key_list, args)
-  if fleet and not pcall(incarnations.begin_call, fleet) then
-    return nil, { 'DAMAGED' }
-  end
-  return fleet, refusal
-end
-
--- Wraps callback(fleet, args) -> reply, fleet, the text of an event; open(key_list, args) returns the fleet.
-local function with_fleet(open, callback)
-  return function(key_list, args)
-    local fleet, refusal = open(key_list, args)
-    if not fleet then
-      return refusal
-    end
-    return callback(fleet, args)
-  end
-end
-
--- Writes what a call has opened and changed.
-local function write(fleet)
-  if fleet.liveness then
-    liveness.write(fleet)
-  end
-  if fleet.view then
-    confirmed.close(fleet)
-  end
-  state.write(fleet)
-end
-
--- Wraps change(fleet, arguments after the time) -> reply, the text of an event: updates one fleet.
-local function updating(change)
-  return with_fleet(present_fleet, function(fleet, args)
-    local reply, event = change(fleet, unpack(args, 2))
-    write(fleet)
-    return reply, fleet, event
-  end)
-end
-
--- Wraps a change that records an event; ARGV[2] is its author, see `events.begin`. Appends the event's text to the
--- reply, '' without one.
-local function with_event(callback)
-  return function(key_list, args)
-    local reply, fleet, event = callback(key_list, args)
-    reply[#reply + 1] = event or ''
-    return reply, fleet
-  end
-end
-
--- Wraps a read of one fleet, which writes nothing.
-local function reading(read)
-  return with_fleet(fleet_to_read, function(fleet, args)
-    local ok, reply = pcall(read, fleet, unpack(args, 2))
-    return ok and reply or { 'DAMAGED' }, fleet
-  end)
-end
-
 -- ARGV: time, then operations of five words each.
 local function batch(memory_full)
-  return with_fleet(present_fleet, function(fleet, args)
+  return calls.with_fleet(calls.present_fleet, function(fleet, args)
     fleet.memory_full = memory_full
     local reply = batches.run(fleet, args, batches.OPERATIONS)
-    write(fleet)
+    calls.write(fleet)
     return reply, fleet
   end)
 end
 
 -- ARGV: time, an incarnation of the fleet in which the facts were acknowledged, then facts as `replay` takes them
 --   -> {BATCH, one outcome per fact} | {OTHER_FLEET}.
-local replay_facts = with_fleet(present_fleet, function(fleet, args)
+local replay_facts = calls.with_fleet(calls.present_fleet, function(fleet, args)
   if not incarnations.is_of(fleet, args[2]) then
     return { 'OTHER_FLEET' }, fleet
   end
   fleet.memory_full = false
   incarnations.extend_recovery(fleet)
   local reply = batches.run(fleet, args, batches.FACTS)
-  write(fleet)
+  calls.write(fleet)
   return reply, fleet
 end)
 
@@ -117,7 +37,7 @@ end
 -- Ticks a fleet; returns whether it is sound.
 local function run_tick(fleet)
   ticks.upkeep(fleet)
-  write(fleet)
+  calls.write(fleet)
   return fleet.suspect == ''
 end
 
@@ -127,8 +47,8 @@ local function tick_words(key, fleet, shared)
     cache.give_back(fleet)
     return { 'TICKED', 0, 'recent', 0, turns.take(fleet) }
   elseif fleet and select(2, pcall(run_tick, fleet)) == true then
-    local audit, remain = is_audit_due(fleet), ticks.finish(fleet)
-    return { 'TICKED', remain and 1 or 0, '', audit, shared and not remain and turns.take(fleet) or 0 }
+    local is_due, remain = is_audit_due(fleet), ticks.finish(fleet)
+    return { 'TICKED', remain and 1 or 0, '', is_due, shared and not remain and turns.take(fleet) or 0 }
   end
   local reply = repair.claim(key)
   reply[#reply + 1], reply[#reply + 2] = fleet and is_audit_due(fleet) or 0, 0
@@ -145,7 +65,7 @@ end
 -- processor that it took. Idempotent; each dispatcher calls it again when the reply says so, else after about a second.
 local function tick(key_list, args)
   local began = os.clock()
-  local fleet, refusal = present_fleet(key_list, args)
+  local fleet, refusal = calls.present_fleet(key_list, args)
   if refusal and refusal[1] ~= 'DAMAGED' then
     return refusal
   end
@@ -172,7 +92,7 @@ end
 
 -- ARGV: time, author, the fleet file that is being applied ('' for none), then a configuration.
 local function put(key_list, args)
-  local fleet, refusal = present_fleet(key_list, args)
+  local fleet, refusal = calls.present_fleet(key_list, args)
   if refusal and refusal[1] ~= 'UNKNOWN_FLEET' then
     return refusal
   end
@@ -180,11 +100,11 @@ local function put(key_list, args)
   if not wanted then
     return { 'NEWER_FLEET' }
   end
-  local event = events.begin('put_fleet', fleet, clock(args[1]), args[2])
+  local event = events.begin('put_fleet', fleet, calls.clock(args[1]), args[2])
   event.before = events.describe_fleet(fleet)
-  local reply, configured = fleets.put(fleet, key_list[1], clock(args[1]), wanted)
+  local reply, configured = fleets.put(fleet, key_list[1], calls.clock(args[1]), wanted)
   if reply[1] == 'CONFIGURED' then
-    write(configured)
+    calls.write(configured)
     fleet_files.begin(configured, args[3])
   end
   event.after = events.describe_fleet(configured)
@@ -195,17 +115,17 @@ end
 -- compiled from the stored document.
 local function begin_repair(key_list, args)
   local wanted = parse_configuration(args, 5)
-  local reply, fleet, is_new = repair_begin.run(key_list[1], clock(args[1]), wanted, args[3], args[4])
+  local reply, fleet, is_new = repair_begin.run(key_list[1], calls.clock(args[1]), wanted, args[3], args[4])
   if is_new then
-    write(fleet)
+    calls.write(fleet)
   end
-  local event = fleet and events.begin('repair', fleet, clock(args[1]), args[2])
+  local event = fleet and events.begin('repair', fleet, calls.clock(args[1]), args[2])
   return reply, nil, event and events.close(fleet, event, reply)
 end
 
 -- ARGV: time, author, expected version ('' for any), the stamp of a deletion that is replayed, or nil. The state is not
 -- written back.
-local delete = with_fleet(present_fleet, function(fleet, args)
+local delete = calls.with_fleet(calls.present_fleet, function(fleet, args)
   local event = events.begin('delete_fleet', fleet, fleet.clock, args[2])
   event.before = events.describe_fleet(fleet)
   local reply = args[4] and marks.forbid_deletion(fleet, args[4]) and { 'PRESENT' } or fleets.delete(fleet, args[3])
@@ -228,7 +148,7 @@ end
 -- Registers a change of one pool: ARGV: time, author, then as `change`.
 local function register_of_pool(name, change, flags)
   local marking = marks.changing_pool(change, name == 'remove_pool')
-  register(name, with_event(updating(events.changing_pool(name, marking))), flags)
+  register(name, calls.with_event(calls.updating(pool_events.changing_pool(name, marking))), flags)
 end
 
 register('batch', batch(false))
@@ -236,10 +156,10 @@ register('batch', batch(false))
 register('release', batch(true), { 'allow-oom' })
 -- ARGV: time, then as `heartbeats.run`. The state is written only if it changed. The first is for heartbeats with
 -- attributes, the second for those without, also for the same ones after a call was refused because memory is full.
-local beat = with_fleet(present_fleet, function(fleet, args)
+local beat = calls.with_fleet(calls.present_fleet, function(fleet, args)
   local reply, changed = heartbeats.run(fleet, unpack(args, 2))
   if changed or fleet.resumed_at == fleet.time then
-    write(fleet)
+    calls.write(fleet)
   else
     cold.unload(fleet)
     cache.give_back(fleet)
@@ -248,59 +168,60 @@ local beat = with_fleet(present_fleet, function(fleet, args)
 end)
 register('beat_attributes', beat)
 register('beat', beat, { 'allow-oom' })
-register('end_guard', with_event(updating(guards.finish)), { 'allow-oom' })
+register('end_guard', calls.with_event(calls.updating(guards.finish)), { 'allow-oom' })
 register('tick', tick, { 'allow-oom' })
 register('replay', replay_facts)
-register('replay_pools', updating(replay_pools.run))
-register('mark', updating(incarnations.mark), { 'allow-oom' })
-register('recover', updating(incarnations.recover), { 'allow-oom' })
-register('put', with_event(put))
-register('finish_file', updating(fleet_files.finish))
-register('delete', with_event(delete), { 'allow-oom' })
-register('add_pools', with_event(updating(events.adding_pools(marks.adding_pools(pools.add)))))
+register('replay_pools', calls.updating(replay_pools.run))
+register('mark', calls.updating(incarnations.mark), { 'allow-oom' })
+register('recover', calls.updating(incarnations.recover), { 'allow-oom' })
+register('put', calls.with_event(put))
+register('finish_file', calls.updating(fleet_files.finish))
+register('delete', calls.with_event(delete), { 'allow-oom' })
+register('add_pools', calls.with_event(calls.updating(pool_events.adding_pools(marks.adding_pools(pools.add)))))
 register_of_pool('set_status', statuses.set, { 'allow-oom' })
-register('set_statuses', with_event(updating(
-  events.changing_statuses(marks.changing_pools(statuses.set_many))
+register('set_statuses', calls.with_event(calls.updating(
+  pool_events.changing_statuses(marks.changing_pools(statuses.set_many))
 )), { 'allow-oom' })
 register_of_pool('remove_pool', pools.remove, { 'allow-oom' })
 register_of_pool('move_pool', pools.move)
-register('snapshot', reading(function(fleet)
+register('snapshot', calls.reading(function(fleet)
+  cold.load(fleet, 'suspect')
   return reads.snapshot(fleet, {
     repair_blocked = fleet.suspect ~= '' and repair.blocked(fleet) or nil, audit_result = audit_claims.result(fleet),
   })
 end), { 'no-writes' })
-register('session', reading(reads.session), { 'no-writes' })
-register('config', reading(reads.config), { 'no-writes' })
-register('past', reading(history.list), { 'no-writes' })
-register('pool', reading(pools.get), { 'no-writes' })
-register('pool_page', reading(function(fleet, first, limit)
+register('session', calls.reading(reads.session), { 'no-writes' })
+register('config', calls.reading(reads.config), { 'no-writes' })
+register('past', calls.reading(history.list), { 'no-writes' })
+register('pool', calls.reading(pools.get), { 'no-writes' })
+register('pool_page', calls.reading(function(fleet, first, limit)
   return reads.pool_page(fleet, tonumber(first), tonumber(limit))
 end), { 'no-writes' })
-register('pool_sessions', reading(pools.ids), { 'no-writes' })
-register('events', reading(events.list), { 'no-writes' })
+register('pool_sessions', calls.reading(pools.ids), { 'no-writes' })
+register('events', calls.reading(events.list), { 'no-writes' })
 -- ARGV: time, part ('' for the first), cursor, work.
 register('audit', function(key_list, args)
-  return audit.slice(key_list[1], clock(args[1]), args[2], args[3], tonumber(args[4]))
+  return audit.slice(key_list[1], calls.clock(args[1]), args[2], args[3], tonumber(args[4]))
 end, { 'no-writes' })
-register('claim_audit', updating(audit_claims.claim), { 'allow-oom' })
-register('store_audit', updating(audit_claims.store), { 'allow-oom' })
-register('configuration', reading(audit_tables.configuration), { 'no-writes' })
+register('claim_audit', calls.updating(audit_claims.claim), { 'allow-oom' })
+register('store_audit', calls.updating(audit_claims.store), { 'allow-oom' })
+register('configuration', calls.reading(audit_tables.configuration), { 'no-writes' })
 -- ARGV: time, then the configuration compiled from the stored document.
 register('begin_survey', function(key_list, args)
-  return repair_begin.survey(key_list[1], clock(args[1]), parse_configuration(args, 2))
+  return repair_begin.survey(key_list[1], calls.clock(args[1]), parse_configuration(args, 2))
 end, { 'no-writes' })
 -- ARGV: time, policy and class ids from `begin_survey`, part ('names' is the first), cursor, work.
 register('survey', function(key_list, args)
   return repair_survey.slice(key_list[1], args[2], args[3], args[4], args[5], tonumber(args[6]))
 end, { 'no-writes' })
-register('begin_repair', with_event(begin_repair), { 'allow-oom' })
+register('begin_repair', calls.with_event(begin_repair), { 'allow-oom' })
 -- ARGV: time, reason.
 register('block_repair', function(key_list, args) return repair.block(key_list[1], args[2]) end, { 'allow-oom' })
 -- ARGV: time, work, patience in µs.
 register('repair', function(key_list, args)
-  local reply, fleet = repair.slice(key_list[1], clock(args[1]), tonumber(args[2]), tonumber(args[3]))
+  local reply, fleet = repair.slice(key_list[1], calls.clock(args[1]), tonumber(args[2]), tonumber(args[3]))
   if fleet then
-    write(fleet)
+    calls.write(fleet)
   end
   return reply
 end, { 'allow-oom' })

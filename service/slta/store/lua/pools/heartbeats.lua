@@ -49,7 +49,7 @@ local function revive(fleet, pool)
   local was_away = lease.letter == 'l' or lease.letter == 'g'
   lease.ttl, lease.unheard = pool.ttl, false
   if lease.letter ~= 'a' then
-    liveness.turn(fleet, pool, 'a')
+    transitions.turn(fleet, pool, 'a')
   end
   pool.returns, lease.out = lease.out and pool.recorded == 'draining', false
   return was_away and 'b' or 'o'
@@ -81,7 +81,7 @@ local function write(fleet, found)
   local due = fleet.pool_due
   liveness.store(fleet, select_pools(found, function(pool) return pool.changed end))
   liveness.set_timers(fleet, select_pools(found, function(pool) return pool.due end))
-  liveness.serve(fleet, select_pools(found, function(pool) return pool.returns end), 'active')
+  transitions.serve(fleet, select_pools(found, function(pool) return pool.returns end), 'active')
   return due ~= fleet.pool_due
 end
 

@@ -51,22 +51,9 @@ function events.describe_fleet(fleet)
   return { config_version = fleet.config_version, policy = fleet.policy }
 end
 
-local function seconds(micros)
+-- Micros as seconds, to the millisecond.
+function events.seconds(micros)
   return math.floor(micros / 1e3) / 1e3
-end
-
--- The facts that an event records of a pool; nil if the pool does not exist.
-local function describe_pool(fleet, pool_id)
-  local pool_number, recorded = pools.find(fleet, pool_id)
-  if not pool_number then
-    return nil
-  end
-  local status = liveness.describe(fleet, pool_id, recorded)
-  local address, deadline, word = attributes.address(fleet, pool_id), drains.find(fleet, pool_id, status)
-  return {
-    pool_class = fleet.names[(keys.locate(fleet, pool_number))], status = status,
-    pool_address = address ~= '' and address or nil, drain_until = deadline and seconds(deadline), drain_then = word,
-  }
 end
 
 -- Starts an event for an action on a fleet (nil if it does not exist yet) at the server's time in µs. `author` is
@@ -74,7 +61,8 @@ end
 function events.begin(action, fleet, now, author)
   local request_id, key_id, address = string.match(author, '^(%S*) (%S*) (%S*)$')
   return {
-    at = seconds(now), time = seconds(fleet and fleet.time or 0), action = action, outcome = 'DONE', times = 1,
+    at = events.seconds(now), time = events.seconds(fleet and fleet.time or 0),
+    action = action, outcome = 'DONE', times = 1,
     request_id = request_id or '', key_id = key_id or '', address = address or '',
   }
 end
@@ -146,17 +134,6 @@ function events.store(fleet, event)
   return text
 end
 
--- Wraps change(fleet, pool_id, …) -> reply, a change of one pool, to record an event -> reply, the event's text.
-function events.changing_pool(action, change)
-  return function(fleet, author, pool_id, ...)
-    local event = events.begin(action, fleet, fleet.clock, author)
-    event.pool_id, event.before = pool_id, describe_pool(fleet, pool_id)
-    local reply = change(fleet, pool_id, ...)
-    event.after = describe_pool(fleet, pool_id)
-    return reply, events.close(fleet, event, reply)
-  end
-end
-
 -- The value that a field has in every row; nil if they differ.
 function events.common(list, field)
   local value = list[1][field]
@@ -179,41 +156,6 @@ function events.note(fleet, action, found, count)
   end
   event.pool_ids = ids[1] and ids -- an empty list would be written as an object
   events.store(fleet, event)
-end
-
--- Wraps add(fleet, pools as from `pools.parse_new`, quota) -> reply to record an event -> reply, the event's text.
--- Changed attributes of present pools are not recorded.
-function events.adding_pools(add)
-  return function(fleet, author, quota, ...)
-    local given = pools.parse_new({ ... })
-    local event, reply = events.begin('add_pools', fleet, fleet.clock, author), add(fleet, given, quota)
-    local created = reply[1] == 'CREATED' and reply[2] or 0
-    if created > 0 then
-      event.pools, event.after = created, { pool_class = events.common(given, 'class'), status = 'active' }
-    end
-    event.pool_id = created == 1 and reply[3] or reply[1] ~= 'CREATED' and reply[2] or nil
-    return reply, events.close(fleet, event, reply)
-  end
-end
-
--- Wraps change(fleet, status, …) -> reply, the changed pools as they were, to record an event -> reply, the event's
--- text.
-function events.changing_statuses(change)
-  return function(fleet, author, status, ...)
-    local event = events.begin('set_status', fleet, fleet.clock, author)
-    local reply, changes = change(fleet, status, ...)
-    if changes and #changes > 0 then
-      event.pools, event.pool_ids = #changes, { unpack(reply, 3, 2 + math.min(#changes, events.MAX_IDS)) }
-      local deadline = events.common(changes, 'deadline')
-      event.before = {
-        pool_class = events.common(changes, 'pool_class'), status = events.common(changes, 'status'),
-        drain_until = deadline and seconds(deadline), drain_then = events.common(changes, 'word'),
-      }
-      event.after = describe_pool(fleet, changes[1].pool_id)
-      event.after.pool_class, event.after.pool_address = event.before.pool_class, nil
-    end
-    return reply, events.close(fleet, event, reply)
-  end
 end
 
 -- Calls visit(text, event) for each entry of the list, newest first; the event is nil if it is not valid. O(1).

@@ -42,8 +42,8 @@ local function add_types(fleet, flat)
 end
 
 -- fields to add, by name
---   -> {SNAPSHOT, document, fields, rank, counts per class, integrals now, integrals at the start of each window, {bytes
--- of the rows that a placement reads, bytes of the ledger}}. O(levels in use * pools / 8).
+--   -> {SNAPSHOT, document, fields, rank, counts per class, integrals now, integrals at the start of each window,
+--    {bytes of the rows that a placement reads, bytes of the ledger}}. O(levels in use * pools / 8).
 function reads.snapshot(fleet, added)
   accounting.integrate_pools(fleet)
   local columns, texts, past = ledger.columns(fleet), {}, {}
@@ -101,7 +101,7 @@ local function add_page(fleet, page, class_index, start, last)
       following = pool_number
       return true
     end
-    for at, value in ipairs(pools.get(fleet, pools.name(fleet, pool_number))) do
+    for at, value in ipairs(pools.get(fleet, pool_records.name(fleet, pool_number))) do
       if at > 1 then
         page[#page + 1] = value
       end

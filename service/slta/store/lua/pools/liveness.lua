@@ -15,6 +15,7 @@ local WORDS = { a = 'alive', u = 'unconfirmed', l = 'lost', g = 'gone' }
 -- whether it is on, how many pools became unconfirmed, how many of those were heard, and the longest of their leases;
 -- and all leases.
 local NUMBERS = { 'a', 'u', 'l', 'g', 'guard', 'first', 'seen', 'ttl', 'leases' }
+liveness.OFF, liveness.ON, liveness.OVER = 0, 1, 2 -- of a guard
 local SHOWN = 5 -- of them in snapshots
 liveness.MIN_TTL, liveness.MAX_TTL = 2e6, 3600e6 -- µs
 liveness.GRACE = 1.25 -- leases from a heartbeat until its pool is lost
@@ -99,7 +100,6 @@ end
 function liveness.write(fleet)
   local words = {}
   for class_index, known in pairs(fleet.liveness or {}) do
-    guards.settle(fleet, class_index, known)
     local numbers = {}
     for at, name in ipairs(NUMBERS) do
       numbers[at] = known[name]
@@ -146,15 +146,6 @@ end
 function liveness.recount(fleet, pool, status, letter)
   local from = liveness.counted(pool.status, pool.lease.letter)
   liveness.count(fleet, pool.class_index, from, liveness.counted(status, letter))
-end
-
--- Gives a pool's lease another letter from now on, and counts it.
-function liveness.turn(fleet, pool, letter)
-  if pool.lease.letter ~= 'a' then
-    guards.leave(fleet, pool, letter == 'a')
-  end
-  liveness.recount(fleet, pool, pool.status, letter)
-  pool.lease.letter, pool.lease.since, pool.changed = letter, fleet.time, true
 end
 
 -- Writes the leases of pools. O(pools).
@@ -205,33 +196,12 @@ function liveness.due_after(fleet, lease)
 end
 
 -- The time of the first timer; nil without timers.
-local function first_due(fleet)
+function liveness.first_due(fleet)
   return tonumber(redis.call('ZRANGE', keys.of_fleet(fleet, 'pool_timers'), 0, 0, 'WITHSCORES')[2])
-end
-
--- Whether a timer is due. O(1).
-function liveness.is_late(fleet)
-  return expiry.is_due(fleet) and (first_due(fleet) or math.huge) <= fleet.time
 end
 
 -- Sets `pool_due` to the first timer. O(log pools).
 function liveness.find_due(fleet)
   local has_leases = redis.call('EXISTS', keys.of_fleet(fleet, 'pool_leases')) == 1
-  fleet.pool_due = first_due(fleet) or has_leases and fleet.time + IDLE or 0
-end
-
--- Takes pools of the same operator's status active out of service (`recorded` is draining) or back (active): records,
--- rows and counts, without a change of names. O(pools + levels in use * pools / 8).
-function liveness.serve(fleet, found, recorded)
-  if #found == 0 then
-    return
-  end
-  local words = {}
-  for _, pool in ipairs(found) do
-    words[#words + 1] = pool.pool_id
-    words[#words + 1] = string.format('%d %s', pool.pool_number, recorded)
-    pool.occupancy = ledger.occupancy(fleet, pool.pool_number)
-  end
-  derived.change_service(fleet, function() statuses.move(fleet, found, recorded) end)
-  write_buffer.send('HSET', keys.of_fleet(fleet, 'pools'), words)
+  fleet.pool_due = liveness.first_due(fleet) or has_leases and fleet.time + IDLE or 0
 end

@@ -5,90 +5,10 @@ statuses = {}
 -- Limits of a change of many pools, which keep the call short. Levels: the sessions on the fullest pool of each class.
 local MAX_POOLS, MAX_SESSIONS, MAX_LEVELS = 1000, 50000, 5000
 
--- The pool_indexes by occupancy, and the highest occupancy.
-local function by_occupancy(columns)
-  local found, highest = {}, 0
-  for _, column in ipairs(columns) do
-    found[column.occupancy] = found[column.occupancy] or {}
-    table.insert(found[column.occupancy], column.pool_index)
-    highest = math.max(highest, column.occupancy)
-  end
-  return found, highest
-end
-
--- The same as `ledger.write_column` for many pools of a class, a row at a time: an inactive pool has no bits, so that
--- each row changes by XOR with the row of the pools that have reached its level. O(pools + levels in use * pools / 8).
-local function write_columns(fleet, class_index, columns, present)
-  local mask, left, sign = keys.of_fleet(fleet, 'mask'), #columns, present == 1 and 1 or -1
-  for _, column in ipairs(columns) do
-    redis.call('SETBIT', mask, column.pool_index, 1)
-  end
-  local indexes, highest = by_occupancy(columns)
-  accounting.prefetch_marginals(fleet, class_index, highest)
-  for level = 0, highest do
-    local row = keys.of_level(fleet, class_index, level)
-    redis.call('BITOP', 'XOR', row, row, mask)
-    if level > 0 then
-      fleet.utility = fleet.utility + sign * left * tables.number(fleet, 'marginals', class_index, level)
-      fleet.sessions = fleet.sessions + sign * left
-    end
-    for _, pool_index in ipairs(indexes[level] or {}) do
-      redis.call('SETBIT', mask, pool_index, 0)
-      left = left - 1
-    end
-  end
-  redis.call('DEL', mask)
-end
-
--- Moves the sessions of pools of a class that become active (`present` is 1) or cease to be (0): an active pool's are
--- in the ledger, all others in draining_sessions.
-local function move_columns(fleet, class_index, columns, present)
-  local before = fleet.sessions
-  if #columns == 1 then
-    ledger.write_column(fleet, class_index, columns[1].pool_index, columns[1].occupancy, present)
-  else
-    write_columns(fleet, class_index, columns, present)
-  end
-  cold.load(fleet, 'draining_sessions')
-  fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + before - fleet.sessions
-end
-
--- Counts a pool under another recorded status; returns its column, nil if it is in service both before and after, or
--- neither.
-local function recount(fleet, pool, recorded)
-  local class_index, pool_index = keys.locate(fleet, pool.pool_number)
-  pools.count(fleet, class_index, pool.recorded, -1)
-  pools.count(fleet, class_index, recorded, 1)
-  if (pool.recorded == 'active') ~= (recorded == 'active') then
-    if fleet.kinds > 0 then
-      type_counts.move_pool(fleet, pool.pool_number, recorded == 'active' and 1 or -1)
-    end
-    return { pool_index = pool_index, occupancy = pool.occupancy }
-  end
-end
-
--- Moves pools, { pool_number, recorded, occupancy }, to the recorded status `becomes` of each, or else to `recorded`:
--- counts and rows. O(sessions on one pool, or pools + levels in use * pools / 8).
-function statuses.move(fleet, found, recorded)
-  local columns = {}
-  for class_index = 1, #fleet.names do
-    columns[class_index] = {}
-  end
-  for _, pool in ipairs(found) do
-    local of_class = columns[(keys.locate(fleet, pool.pool_number))]
-    of_class[#of_class + 1] = recount(fleet, pool, pool.becomes or recorded)
-  end
-  for class_index, of_class in ipairs(columns) do
-    if #of_class > 0 then
-      move_columns(fleet, class_index, of_class, recorded == 'active' and 1 or 0)
-    end
-  end
-end
-
--- Writes the record of a pool, from `liveness.attach`, with another status; `statuses.move` counts it.
+-- Writes the record of a pool, from `liveness.attach`, with another status; `pool_rows.move` counts it.
 function statuses.write(fleet, pool, status)
   pool.becomes = leased_pools.restate(fleet, pool, status)
-  pools.write(fleet, pool.pool_id, pool.pool_number, pool.becomes)
+  pool_records.write(fleet, pool.pool_id, pool.pool_number, pool.becomes)
 end
 
 -- Gives pools, from `liveness.attach` with their occupancy, another status.
@@ -100,13 +20,13 @@ local function change(fleet, changes, status)
     for _, pool in ipairs(changes) do
       statuses.write(fleet, pool, status)
     end
-    statuses.move(fleet, changes, status)
+    pool_rows.move(fleet, changes, status)
   end)
 end
 
 -- pool_id, status, drain as `drains.set` takes it -> {POOL, …} as `pools.get` | {UNKNOWN_POOL}.
 -- O(occupancy + pools / 8).
-statuses.set = pools.on_pool(function(fleet, pool_id, pool_number, present, status, drain)
+statuses.set = pool_records.on_pool(function(fleet, pool_id, pool_number, present, status, drain)
   local pool = { pool_id = pool_id, pool_number = pool_number, status = present }
   pool.class_index, pool.occupancy = keys.locate(fleet, pool_number), ledger.occupancy(fleet, pool_number)
   liveness.attach(fleet, { pool })
@@ -122,18 +42,18 @@ end
 
 -- The ids of the pools of a class; nil and the refusal if the class does not exist or is too large. O(pools).
 local function ids_of_class(fleet, name)
-  local class_index = pools.find_class(fleet, name)
+  local class_index = pool_records.find_class(fleet, name)
   if not class_index then
     return nil, { 'UNKNOWN_CLASS', name }
   end
-  local total = pools.total(fleet, class_index)
+  local total = pool_records.total(fleet, class_index)
   if total > MAX_POOLS then
     return nil, too_large(total, 'pools')
   end
   local ids, used = {}, keys.of_class(fleet, 'used', class_index)
   local pool_index = redis.call('BITPOS', used, 1)
   while pool_index >= 0 do
-    ids[#ids + 1] = pools.name(fleet, keys.pool_number(fleet, class_index, pool_index))
+    ids[#ids + 1] = pool_records.name(fleet, keys.pool_number(fleet, class_index, pool_index))
     pool_index = redis.call('BITPOS', used, 1, pool_index + 1, -1, 'BIT')
   end
   return ids
@@ -144,7 +64,7 @@ end
 local function find_all(fleet, ids)
   local found, visited = {}, {}
   for _, pool_id in ipairs(ids) do
-    local pool_number, status, refusal = pools.find(fleet, pool_id)
+    local pool_number, status, refusal = pool_records.find(fleet, pool_id)
     if not pool_number then
       return nil, { refusal[1], refusal[1] == 'UNKNOWN_POOL' and pool_id or nil }
     elseif not visited[pool_id] then
@@ -162,14 +82,14 @@ end
 
 -- The refusal if these pools have too many sessions, else nil. Sets their occupancy. O(pools).
 local function too_full(fleet, changes)
-  local sessions, highest = 0, vectors.zeros(#fleet.names)
+  local total, highest = 0, vectors.zeros(#fleet.names)
   for _, pool in ipairs(changes) do
     pool.occupancy = ledger.occupancy(fleet, pool.pool_number)
-    sessions = sessions + pool.occupancy
+    total = total + pool.occupancy
     highest[pool.class_index] = math.max(highest[pool.class_index], pool.occupancy)
   end
-  if sessions > MAX_SESSIONS then
-    return too_large(sessions, 'sessions')
+  if total > MAX_SESSIONS then
+    return too_large(total, 'sessions')
   end
   local levels = vectors.sum(highest)
   return levels > MAX_LEVELS and too_large(levels, 'levels') or nil

@@ -17,15 +17,15 @@ end
 
 -- Whether an id was completed before its assign within the last 120 s. O(log ids), O(1) without tombstones.
 function tombstones.contains(fleet, id)
-  local expiry = fleet.early_completes > 0 and redis.call('ZSCORE', keys.of_fleet(fleet, 'early'), id)
-  return expiry and tonumber(expiry) > fleet.time
+  local ends_at = fleet.early_completes > 0 and redis.call('ZSCORE', keys.of_fleet(fleet, 'early'), id)
+  return ends_at and tonumber(ends_at) > fleet.time
 end
 
 -- Adds an id, unless the server's memory is full. O(log ids).
 function tombstones.add(fleet, id)
   if not fleet.memory_full then
-    local expiry = string.format('%d', fleet.time + RETENTION)
-    fleet.early_completes = fleet.early_completes + redis.call('ZADD', keys.of_fleet(fleet, 'early'), expiry, id)
+    local ends_at = string.format('%d', fleet.time + RETENTION)
+    fleet.early_completes = fleet.early_completes + redis.call('ZADD', keys.of_fleet(fleet, 'early'), ends_at, id)
     fleet.revision = fleet.revision + 1
     drop(fleet, fleet.early_completes - MAX_IDS)
   end

@@ -15,7 +15,7 @@ local ticked = {} -- by prefix: the clock and the incarnation at the last tick o
 function ticks.upkeep(fleet)
   cold.load(fleet, unpack(COLD))
   for _, part in ipairs({
-    sessions.rotate_ended, tombstones.drop_expired, sessions.reap, drains.carry_out, expiry.run, history.append,
+    sessions.rotate_ended, tombstones.drop_expired, sessions.reap, due_drains.carry_out, expiry.run, history.append,
   }) do
     local ok, message = pcall(part, fleet)
     if not ok then
@@ -30,7 +30,7 @@ function ticks.is_recent(fleet)
   local last = ticked[fleet.prefix]
   local elapsed = last and last.incarnation == fleet.incarnation and fleet.clock - last.clock
   return elapsed and elapsed >= 0 and elapsed < RECENT and not leases.is_late(fleet)
-    and not liveness.is_late(fleet)
+    and not expiry.is_late(fleet)
     and redis.pcall('HGET', keys.of_fleet(fleet, 'cold'), 'suspect') == ''
 end
 

@@ -24,7 +24,7 @@ end
 -- Gives a pool that exists the status of a fact, "status" or "status µs word" with a deadline as `drains.set` takes it.
 local function set_status(fleet, fact)
   local status, drain = string.match(fact.status, '^(%a+) ?(.*)$')
-  local pool_number, recorded = pools.find(fleet, fact.pool_id)
+  local pool_number, recorded = pool_records.find(fleet, fact.pool_id)
   local present = pool_number and liveness.describe(fleet, fact.pool_id, recorded)
   if status and (status ~= present or drain ~= '' or drains.find(fleet, fact.pool_id, present)) then
     statuses.set(fleet, fact.pool_id, status, drain)
@@ -45,7 +45,7 @@ local function begin_lease(fleet, fact, was_made)
     leased_pools.begin(fleet, pool.pool_id, pool.class_index, pool.status, { ttl = fact.ttl, listed = fleet.time })
     fleet.revision = fleet.revision + 1
     if was_made then
-      expiry.lose(fleet, liveness.read(fleet, { fact.pool_id }), true)
+      transitions.lose(fleet, liveness.read(fleet, { fact.pool_id }), true)
     end
   end
 end
@@ -72,7 +72,7 @@ local function make(fleet, fact, made)
     return { 'PRESENT' }
   elseif fact.class == '' then
     return { 'UNKNOWN_POOL' }
-  elseif not pools.find_class(fleet, fact.class) then
+  elseif not pool_records.find_class(fleet, fact.class) then
     return { 'UNKNOWN_CLASS' }
   end
   fact.lease = fact.ttl and { ttl = fact.ttl, listed = fleet.time, unheard = true }
@@ -100,7 +100,7 @@ local function apply(fleet, fact, made)
   if fact.mark == 'present' or fact.mark == 'later' then
     return { 'SUPERSEDED' }
   end
-  local pool_number = pools.find(fleet, fact.pool_id)
+  local pool_number = pool_records.find(fleet, fact.pool_id)
   if pool_number then
     return change(fleet, fact, (keys.locate(fleet, pool_number)))
   end

@@ -12,8 +12,8 @@ end
 
 -- Removes the lease of a pool, from `attach`. O(log pools).
 local function remove(fleet, pool)
-  pool.pool_number = pool.pool_number or pools.find(fleet, pool.pool_id)
-  guards.leave(fleet, pool)
+  pool.pool_number = pool.pool_number or pool_records.find(fleet, pool.pool_id)
+  transitions.leave(fleet, pool)
   liveness.recount(fleet, pool)
   liveness.count(fleet, pool.class_index, 'leases')
   redis.call('HDEL', keys.of_fleet(fleet, 'pool_leases'), pool.pool_id)
@@ -25,9 +25,9 @@ local function revive(fleet, pool)
   pool.due = liveness.due_after(fleet, pool.lease)
   if guards.is_on(fleet, pool.class_index) then
     guards.holds(fleet, pool.class_index, { pool })
-    guards.doubt(fleet, { pool })
+    transitions.doubt(fleet, { pool })
   else
-    liveness.turn(fleet, pool, 'a')
+    transitions.turn(fleet, pool, 'a')
   end
   liveness.set_timers(fleet, { pool })
 end
@@ -43,7 +43,7 @@ function leased_pools.restate(fleet, pool, status)
     return status
   end
   if lease.letter == 'u' and status == 'failed' then
-    liveness.turn(fleet, pool, 'l')
+    transitions.turn(fleet, pool, 'l')
   end
   liveness.recount(fleet, pool, status, lease.letter)
   if pool.status == 'failed' then

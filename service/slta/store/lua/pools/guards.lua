@@ -9,15 +9,10 @@
 
 guards = {}
 
-local OFF, ON, OVER = 0, 1, 2
 local LEAST = 3 -- pools that a mass loss has at least
 local SHARE = 3 -- it is more than one in SHARE
 local LEASES = 2 -- leases for which silent pools stay after the guard is over
 local MAX_POOLS = 256 -- pools that one call moves
-
-local function lost_key(fleet, class_index)
-  return keys.of_class(fleet, 'lost', class_index)
-end
 
 -- The class_index of a timer of a guard; nil if it is none, or of no class.
 function guards.class_of(fleet, member)
@@ -32,37 +27,12 @@ end
 
 -- Whether no pool of the class becomes gone.
 function guards.is_on(fleet, class_index)
-  return liveness.of_class(fleet, class_index).guard == ON
-end
-
--- Sets or clears the bits of unconfirmed pools.
-function guards.mark(fleet, found, present)
-  for _, pool in ipairs(found) do
-    local _, pool_index = keys.locate(fleet, pool.pool_number)
-    redis.call('SETBIT', keys.of_class(fleet, 'unconfirmed', pool.class_index), pool_index, present)
-  end
-  fleet.unconfirmed = fleet.unconfirmed + (present == 1 and #found or -#found)
-end
-
--- A pool that was unconfirmed or lost changes; `heard`: by a heartbeat.
-function guards.leave(fleet, pool, heard)
-  local known, letter = liveness.of_class(fleet, pool.class_index), pool.lease.letter
-  local counts = letter == 'u'
-  if letter == 'u' then
-    guards.mark(fleet, { pool }, 0)
-  elseif letter == 'l' then
-    counts = redis.call('ZREM', lost_key(fleet, pool.class_index), pool.pool_id) == 1 and known.guard == ON
-  end
-  if counts and heard then
-    known.seen = known.seen + 1
-  elseif counts and known.guard == ON then
-    known.first = known.first - 1
-  end
+  return liveness.of_class(fleet, class_index).guard == liveness.ON
 end
 
 -- Of pools lost more than `ttl` ago none counts; returns the number of the others. O(log pools).
 local function prune(fleet, class_index, ttl)
-  local key = lost_key(fleet, class_index)
+  local key = transitions.lost_key(fleet, class_index)
   local old = redis.call('ZCOUNT', key, '-inf', string.format('%.0f', fleet.time - ttl))
   if old > 0 then
     redis.call('ZREMRANGEBYRANK', key, 0, old - 1)
@@ -71,7 +41,7 @@ local function prune(fleet, class_index, ttl)
 end
 
 local function begin(fleet, class_index, known, lost, found)
-  known.guard, known.seen, known.first = ON, 0, known.u + lost
+  known.guard, known.seen, known.first = liveness.ON, 0, known.u + lost
   set_timer(fleet, class_index, lost > 0 and fleet.time or nil)
   events.note(fleet, 'begin_guard', found, known.u + lost + #found)
 end
@@ -79,7 +49,7 @@ end
 -- A repair has found an unconfirmed pool: the guard goes on, and none of its pools was heard.
 function guards.resume(fleet, pool)
   local known = liveness.of_class(fleet, pool.class_index)
-  known.guard, known.first, known.ttl = ON, known.first + 1, math.max(known.ttl, pool.lease.ttl)
+  known.guard, known.first, known.ttl = liveness.ON, known.first + 1, math.max(known.ttl, pool.lease.ttl)
 end
 
 -- Whether pools of a class in service, whose lease has run out, become unconfirmed rather than lost. O(log pools).
@@ -88,7 +58,7 @@ function guards.holds(fleet, class_index, found)
   for _, pool in ipairs(found) do
     ttl = math.max(ttl, pool.lease.ttl)
   end
-  if known.guard ~= ON then
+  if known.guard ~= liveness.ON then
     local lost = prune(fleet, class_index, ttl)
     local losing = lost + #found
     if losing < LEAST or losing * SHARE <= known.a + known.u + lost then
@@ -102,18 +72,9 @@ function guards.holds(fleet, class_index, found)
   return true
 end
 
--- Pools in service become unconfirmed.
-function guards.doubt(fleet, found)
-  for _, pool in ipairs(found) do
-    liveness.turn(fleet, pool, 'u')
-    pool.lease.out, pool.due = false, nil
-  end
-  guards.mark(fleet, found, 1)
-end
-
 -- Remembers pools of a class that are lost now.
 function guards.remember(fleet, class_index, found)
-  liveness.add_by_time(fleet, lost_key(fleet, class_index), found)
+  liveness.add_by_time(fleet, transitions.lost_key(fleet, class_index), found)
 end
 
 -- Those of the pools with these ids that exist, as `liveness.read` returns them.
@@ -127,7 +88,7 @@ end
 
 -- Brings back pools that were lost within the lease in which the guard began. O(MAX_POOLS + pools / 8).
 local function bring_back(fleet, class_index)
-  local key, found = lost_key(fleet, class_index), {}
+  local key, found = transitions.lost_key(fleet, class_index), {}
   local ids = redis.call('ZRANGE', key, 0, MAX_POOLS - 1)
   for _, pool in ipairs(find(fleet, ids)) do
     local is_lost = pool.lease and pool.lease.letter == 'l' and pool.lease.out and pool.recorded == 'draining'
@@ -136,8 +97,8 @@ local function bring_back(fleet, class_index)
   write_buffer.send('ZREM', key, ids)
   local known = liveness.of_class(fleet, class_index)
   known.first = known.first + #found - #ids
-  liveness.serve(fleet, found, 'active')
-  guards.doubt(fleet, found)
+  transitions.serve(fleet, found, 'active')
+  transitions.doubt(fleet, found)
   liveness.store(fleet, found)
   liveness.set_timers(fleet, found)
   return redis.call('EXISTS', key) == 1
@@ -148,7 +109,7 @@ local function unconfirmed_ids(fleet, class_index)
   local ids, row = {}, keys.of_class(fleet, 'unconfirmed', class_index)
   local pool_index = redis.call('BITPOS', row, 1)
   while pool_index >= 0 and #ids < MAX_POOLS do
-    ids[#ids + 1] = pools.name(fleet, keys.pool_number(fleet, class_index, pool_index))
+    ids[#ids + 1] = pool_records.name(fleet, keys.pool_number(fleet, class_index, pool_index))
     pool_index = redis.call('BITPOS', row, 1, pool_index + 1, -1, 'BIT')
   end
   return ids
@@ -157,7 +118,7 @@ end
 -- Unconfirmed pools are lost. O(MAX_POOLS + pools / 8).
 local function let_go(fleet, class_index)
   local found = find(fleet, unconfirmed_ids(fleet, class_index))
-  expiry.lose(fleet, found)
+  transitions.lose(fleet, found)
   liveness.store(fleet, found)
   liveness.set_timers(fleet, found)
   return liveness.of_class(fleet, class_index).u > 0
@@ -166,8 +127,8 @@ end
 -- The timer of a guard is due: does a slice of its work. O(MAX_POOLS + pools / 8).
 function guards.run(fleet, class_index)
   local known = liveness.of_class(fleet, class_index)
-  local remains = known.guard == ON and bring_back(fleet, class_index)
-    or known.guard == OVER and let_go(fleet, class_index)
+  local remains = known.guard == liveness.ON and bring_back(fleet, class_index)
+    or known.guard == liveness.OVER and let_go(fleet, class_index)
   if not remains then
     set_timer(fleet, class_index)
   end
@@ -175,21 +136,29 @@ end
 
 -- The guard is over; its unconfirmed pools are lost at fleet time `due`, and lost ones do not return.
 local function conclude(fleet, class_index, known, due)
-  known.guard = OVER
-  redis.call('DEL', lost_key(fleet, class_index))
+  known.guard = liveness.OVER
+  redis.call('DEL', transitions.lost_key(fleet, class_index))
   set_timer(fleet, class_index, due)
 end
 
 -- Ends the guard of a class whose counts changed, if half of the pools were heard or no unconfirmed one is left. O(1).
-function guards.settle(fleet, class_index, known)
-  if known.guard == ON and known.u > 0 and known.seen * 2 >= known.first then
+local function settle(fleet, class_index, known)
+  if known.guard == liveness.ON and known.u > 0 and known.seen * 2 >= known.first then
     conclude(fleet, class_index, known, fleet.time + LEASES * known.ttl)
-  elseif known.guard ~= OFF and known.u == 0 then
-    known.guard, known.first, known.seen, known.ttl = OFF, 0, 0, 0
-    redis.call('DEL', lost_key(fleet, class_index), keys.of_class(fleet, 'unconfirmed', class_index))
+  elseif known.guard ~= liveness.OFF and known.u == 0 then
+    known.guard, known.first, known.seen, known.ttl = liveness.OFF, 0, 0, 0
+    redis.call('DEL', transitions.lost_key(fleet, class_index), keys.of_class(fleet, 'unconfirmed', class_index))
     set_timer(fleet, class_index)
     events.note(fleet, 'end_guard', { { class_index = class_index } }, 0)
   end
+end
+
+-- Settles the guards of classes whose counts were loaded, and writes those. O(classes).
+function guards.write(fleet)
+  for class_index, known in pairs(fleet.liveness or {}) do
+    settle(fleet, class_index, known)
+  end
+  liveness.write(fleet)
 end
 
 -- Ends the guards of these classes; returns their names, and the number of their unconfirmed pools.
@@ -197,7 +166,7 @@ local function finish_all(fleet, chosen)
   local names, count = {}, 0
   for class_index = 1, #fleet.names do
     local known = (not chosen or chosen == class_index) and liveness.of_class(fleet, class_index)
-    if known and known.guard ~= OFF then
+    if known and known.guard ~= liveness.OFF then
       conclude(fleet, class_index, known, fleet.time)
       names[#names + 1], count = fleet.names[class_index], count + known.u
     end
@@ -209,7 +178,7 @@ end
 --   -> {GUARDED, names of the classes whose guard was on} | {UNKNOWN_CLASS, name}, and the event's text.
 -- Ticks let go of the pools. O(classes).
 function guards.finish(fleet, author, name)
-  local chosen = name ~= '' and pools.find_class(fleet, name)
+  local chosen = name ~= '' and pool_records.find_class(fleet, name)
   if name ~= '' and not chosen then
     return { 'UNKNOWN_CLASS', name }, ''
   end

@@ -12,7 +12,7 @@ end
 
 -- The kind of a type that may use the pool's class; 1 if the fleet does not have that type, or it may not any more.
 local function find_kind(fleet, name, pool_id)
-  local kind, pool_number = session_types.find(fleet, name) or 1, pools.find(fleet, pool_id)
+  local kind, pool_number = session_types.find(fleet, name) or 1, pool_records.find(fleet, pool_id)
   return pool_number and session_types.may_use(fleet, kind, (keys.locate(fleet, pool_number))) and kind or 1
 end
 

@@ -26,7 +26,7 @@ end
 --   -> ADOPTED pool_id class lease start due '' | PRESENT | ELSEWHERE | ENDED | OVER_CAPACITY | UNKNOWN_POOL
 --    | STALE_REPORT as_of | UNKNOWN_SESSION_TYPE name, those that exist | INCOMPATIBLE. O(1).
 function reports.adopt(fleet, id, pool_id, lease, as_of)
-  local pool_number, status, refusal = pools.find(fleet, pool_id)
+  local pool_number, status, refusal = pool_records.find(fleet, pool_id)
   local _, stale = state.parse_as_of(fleet, string.match(as_of, '^%S*'))
   local kind, unknown = session_types.of_options(fleet, as_of)
   if refusal or stale or unknown then
@@ -74,7 +74,7 @@ end
 -- Looks up the session of a report (nil if it is not live) and the pool, with the session's kind: `kind` for a new one,
 -- its own for a live one; nil, nil and the reply if nothing needs to be written.
 function reports.locate(fleet, id, pool_id, kind)
-  local pool_number, status, refusal = pools.find(fleet, pool_id)
+  local pool_number, status, refusal = pool_records.find(fleet, pool_id)
   if refusal then
     return nil, nil, refusal
   end
@@ -167,6 +167,6 @@ function reports.report(fleet, id, lease, draw, options)
   local comparison = pool.status == 'active' and compare(fleet, draw, pool)
   local placed = reports.place(fleet, id, session, pool, lease, fleet.time)
   local reply = sessions.reply(fleet, session and 'MOVED' or 'NEW', placed, comparison)
-  local choice = comparison and attributes.address(fleet, comparison[2]) or ''
-  return reply, pool_id, choice ~= '' and choice or nil
+  local address = comparison and attributes.address(fleet, comparison[2]) or ''
+  return reply, pool_id, address ~= '' and address or nil
 end

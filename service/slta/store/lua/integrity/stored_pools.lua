@@ -1,0 +1,52 @@
+-- Pools as they are stored, whose records, names and bits may be unreadable or disagree.
+
+stored_pools = {}
+
+-- Parses a pool's record to pool number and status; nil if it is unreadable or no class has the number.
+function stored_pools.parse(fleet, record)
+  local pool_number, status = string.match(record or '', '^(%d+) (%a+)$')
+  if not pool_records.COUNTED_IN[status] or not keys.locate(fleet, tonumber(pool_number)) then
+    return nil
+  end
+  return tonumber(pool_number), status
+end
+
+-- The pool number and status of a pool's record; nil as above, or without a record.
+function stored_pools.read(fleet, pool_id)
+  local record = redis.pcall('HGET', keys.of_fleet(fleet, 'pools'), pool_id)
+  return stored_pools.parse(fleet, type(record) == 'string' and record)
+end
+
+-- The bit of a pool in a row of its class; an error table if the row is no string.
+function stored_pools.bit(fleet, row, pool_number)
+  local class_index, pool_index = keys.locate(fleet, pool_number)
+  return redis.pcall('GETBIT', keys.of_class(fleet, row, class_index), pool_index)
+end
+
+-- Writes the record, the name and the bit of a pool.
+function stored_pools.set(fleet, pool_id, pool_number, status)
+  pool_records.write(fleet, pool_id, pool_number, status)
+  local class_index, pool_index = keys.locate(fleet, pool_number)
+  redis.call('SETBIT', keys.of_class(fleet, 'used', class_index), pool_index, 1)
+end
+
+-- Whether the row of a class has a pool with this number.
+function stored_pools.is_used(fleet, pool_number)
+  return pool_number and keys.locate(fleet, pool_number) and stored_pools.bit(fleet, 'used', pool_number) ~= 0
+end
+
+-- The lowest free pool number of a class; nil if there is none.
+local function free_number(fleet, class_index)
+  local pool_index = math.max(0, redis.call('BITPOS', keys.of_class(fleet, 'used', class_index), 0))
+  return pool_index < constants.MAX_POOLS and keys.pool_number(fleet, class_index, pool_index) or nil
+end
+
+-- `pool_number`, or a free one of the same class if it belongs to another pool; session records name the pool by id and
+-- follow. Nil if there is none.
+function stored_pools.number_for(fleet, pool_id, pool_number)
+  local holder = records.pool_name(fleet, pool_number)
+  if holder and holder ~= pool_id then
+    return free_number(fleet, (keys.locate(fleet, pool_number)))
+  end
+  return pool_number
+end

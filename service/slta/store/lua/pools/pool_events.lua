@@ -1,0 +1,64 @@
+-- Events of pools: wrappers of changes that record what these changed.
+
+pool_events = {}
+
+-- The facts that an event records of a pool; nil if the pool does not exist.
+local function describe_pool(fleet, pool_id)
+  local pool_number, recorded = pool_records.find(fleet, pool_id)
+  if not pool_number then
+    return nil
+  end
+  local status = liveness.describe(fleet, pool_id, recorded)
+  local address, deadline, word = attributes.address(fleet, pool_id), drains.find(fleet, pool_id, status)
+  return {
+    pool_class = fleet.names[(keys.locate(fleet, pool_number))], status = status,
+    pool_address = address ~= '' and address or nil,
+    drain_until = deadline and events.seconds(deadline), drain_then = word,
+  }
+end
+
+-- Wraps change(fleet, pool_id, …) -> reply, a change of one pool, to record an event -> reply, the event's text.
+function pool_events.changing_pool(action, change)
+  return function(fleet, author, pool_id, ...)
+    local event = events.begin(action, fleet, fleet.clock, author)
+    event.pool_id, event.before = pool_id, describe_pool(fleet, pool_id)
+    local reply = change(fleet, pool_id, ...)
+    event.after = describe_pool(fleet, pool_id)
+    return reply, events.close(fleet, event, reply)
+  end
+end
+
+-- Wraps add(fleet, pools as from `pools.parse_new`, quota) -> reply to record an event -> reply, the event's text.
+-- Changed attributes of present pools are not recorded.
+function pool_events.adding_pools(add)
+  return function(fleet, author, quota, ...)
+    local given = pools.parse_new({ ... })
+    local event, reply = events.begin('add_pools', fleet, fleet.clock, author), add(fleet, given, quota)
+    local created = reply[1] == 'CREATED' and reply[2] or 0
+    if created > 0 then
+      event.pools, event.after = created, { pool_class = events.common(given, 'class'), status = 'active' }
+    end
+    event.pool_id = created == 1 and reply[3] or reply[1] ~= 'CREATED' and reply[2] or nil
+    return reply, events.close(fleet, event, reply)
+  end
+end
+
+-- Wraps change(fleet, status, …) -> reply, the changed pools as they were, to record an event -> reply, the event's
+-- text.
+function pool_events.changing_statuses(change)
+  return function(fleet, author, status, ...)
+    local event = events.begin('set_status', fleet, fleet.clock, author)
+    local reply, changes = change(fleet, status, ...)
+    if changes and #changes > 0 then
+      event.pools, event.pool_ids = #changes, { unpack(reply, 3, 2 + math.min(#changes, events.MAX_IDS)) }
+      local deadline = events.common(changes, 'deadline')
+      event.before = {
+        pool_class = events.common(changes, 'pool_class'), status = events.common(changes, 'status'),
+        drain_until = deadline and events.seconds(deadline), drain_then = events.common(changes, 'word'),
+      }
+      event.after = describe_pool(fleet, changes[1].pool_id)
+      event.after.pool_class, event.after.pool_address = event.before.pool_class, nil
+    end
+    return reply, events.close(fleet, event, reply)
+  end
+end
