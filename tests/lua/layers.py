@@ -51,7 +51,9 @@ def faults(files: Mapping[str, tuple[str, str]]) -> Iterator[str]:
 
 
 def _locals(code: str) -> set[str]:
-    return {word for match in _HIDDEN.finditer(code) for word in re.findall(r"\w+", " ".join(filter(None, match.groups())))}
+    return {
+        word for match in _HIDDEN.finditer(code) for word in re.findall(r"\w+", " ".join(filter(None, match.groups())))
+    }
 
 
 def _circle(edges: Graph) -> Iterable[str]:

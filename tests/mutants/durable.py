@@ -25,19 +25,19 @@ MUTANTS: dict[str, Mutant] = {
         "store/client/durability", "if setting == SYNCED else", "if setting else", DURABILITY
     ),
     "the first call that is lost counts as present": python(
-        "store/failover/rollback_detection", "stamp.revision > last else", "stamp.revision > last + 1 else", REPLAY_LOG
+        "store/client/rollback_detection", "stamp.revision > last else", "stamp.revision > last + 1 else", REPLAY_LOG
     ),
     "an incarnation that is no longer recorded had lost nothing": python(
-        "store/failover/rollback_detection", 'return "unknown"', 'return "present"', REPLAY_LOG
+        "store/client/rollback_detection", 'return "unknown"', 'return "present"', REPLAY_LOG
     ),
     "what another fleet acknowledged is replayed": python(
-        "store/failover/rollback_detection", 'return "other fleet"', 'return "lost"', REPLAY_LOG
+        "store/client/rollback_detection", 'return "other fleet"', 'return "lost"', REPLAY_LOG
     ),
     "the store takes facts of another fleet": lua(
         "library", "if not incarnations.is_of(fleet, args[2]) then", "if false then", WENT_BACK
     ),
     "another incarnation makes no suspect": python(
-        "store/failover/rollback_detection", "self._suspects.add(fleet)", "pass", REPLAY_LOG, WENT_BACK
+        "store/client/rollback_detection", "self._suspects.add(fleet)", "pass", REPLAY_LOG, WENT_BACK
     ),
     "everything is replayed after each restart": python(
         "store/failover/replay_log",

@@ -10,8 +10,8 @@
 | operations | the table of session operations, and of the fields of a configuration |
 | library, encoding, pool_arguments | the Lua library, assembled from `lua/`; arguments of `put`, and of pools |
 | batching | operations that share a call |
-| client | URL, routing, connection pools, preflight check, durability, function calls |
-| failover | rollback detection, log of acknowledged calls, replay |
+| client | URL, routing, connection pools, preflight check, durability, function calls, rollback detection |
+| failover | log of acknowledged calls, replay |
 | embedded | Valkey server as a child process, and its data directory |
 """
 

@@ -22,7 +22,7 @@ TABLE_BYTES = {
 
 
 def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) -> list[str | int]:
-    """Arguments of the Lua function `put` after the time, see `lua/library/library.lua`. Class positions count from 1."""
+    """Arguments of the Lua function `put` after the time, see `lua/library/library.lua`. Classes count from 1."""
     integers = spec.integers
     capacities = [c.capacity for c in spec.classes]
     names = list(spec.class_names())

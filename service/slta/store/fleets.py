@@ -1,4 +1,4 @@
-"""Fleets: configuration, snapshot, tick and deletion. In Lua: `lua/fleets/fleets.lua`, `lua/fleets/reads.lua`, `lua/library/library.lua`."""
+"""Fleets: configuration, snapshot, tick and deletion. In Lua: the folder `lua/fleets`."""
 
 from __future__ import annotations
 

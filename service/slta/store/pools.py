@@ -34,9 +34,9 @@ from slta.store.batching.batcher import RETRY_PAUSE_SECONDS, Operations
 from slta.store.batching.pending import OperationArgs
 from slta.store.client.failures import StoreCallError
 from slta.store.client.functions import FunctionClient
+from slta.store.client.rollback_detection import Stamp
 from slta.store.failover.facts import REMOVED, PoolFact
 from slta.store.failover.replay_log import ReplayLog
-from slta.store.failover.rollback_detection import Stamp
 from slta.store.outcomes import Reply, checked
 from slta.store.pool_arguments import attribute_word, deadline_word, facts_of, words_of
 from slta.store.sessions import type_option

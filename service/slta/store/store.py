@@ -24,11 +24,11 @@ from slta.store.client.preflight import (
     known_pools,
     preflight,
 )
+from slta.store.client.rollback_detection import RollbackDetector
 from slta.store.client.routing import ANY_TAG, key_of
 from slta.store.client.url import Address
 from slta.store.failover.recovery import Recovery
 from slta.store.failover.replay_log import ReplayLog
-from slta.store.failover.rollback_detection import RollbackDetector
 from slta.store.fleets import Fleets
 from slta.store.library import Library, assemble
 from slta.store.pools import Pools

@@ -13,8 +13,8 @@ from slta.store.batching.call_time import CallTimeEstimate
 from slta.store.batching.pending import OperationArgs, Outcome, PendingCall
 from slta.store.client.failures import Failure, StoreCallError, classify_timeout
 from slta.store.client.functions import FunctionClient
+from slta.store.client.rollback_detection import Stamp
 from slta.store.failover.replay_log import ReplayLog
-from slta.store.failover.rollback_detection import Stamp
 from slta.store.operations import OPERATIONS
 from slta.store.outcomes import REFUSALS, Reply, refused, with_attributes
 

@@ -1,1 +1,1 @@
-"""Redis client: URL, routing, connection pools, preflight check, durability, pipeline and function calls."""
+"""Redis client: URL, routing, connection pools, preflight check, durability, function calls, rollback detection."""

@@ -18,9 +18,9 @@ from slta.store.client.connections import Connections
 from slta.store.client.failures import Failure, StoreCallError, classify
 from slta.store.client.observer import StoreObserver
 from slta.store.client.pipeline import exchange, exchange_each
+from slta.store.client.rollback_detection import RollbackDetector, Stamp
 from slta.store.client.routing import key_of
 from slta.store.client.url import Address
-from slta.store.failover.rollback_detection import RollbackDetector, Stamp
 from slta.store.library import Library
 from slta.store.outcomes import Reply, checked
 

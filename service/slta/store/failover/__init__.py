@@ -1,1 +1,1 @@
-"""Failover: detection of lost acknowledged writes, the log of those writes, and their replay."""
+"""Failover: the log of acknowledged calls, and their replay after a loss."""

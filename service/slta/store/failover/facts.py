@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from slta.core.session_types import DEFAULT_TYPE
-from slta.store.failover.rollback_detection import Stamp
+from slta.store.client.rollback_detection import Stamp
 from slta.store.operations import FACTS, OPERATIONS
 from slta.store.outcomes import RESULTS
 from slta.store.replies import split_type
@@ -43,7 +43,7 @@ class Call(NamedTuple):
 
 
 class PoolFact(NamedTuple):
-    """What a call established of a pool, as words of `lua/pools/replay_pools.lua`; '' where it left something as it was.
+    """What a call established of a pool, as words of `lua/pools/replay_pools.lua`; '' where it left something alone.
 
     `status` may have a drain's deadline behind a blank; `ttl` is that of a lease which the call began, in µs.
     """

@@ -14,9 +14,9 @@ import structlog
 from slta.models.errors import DispatchError, FleetInUseError, OutcomeUnknownError, UnknownFleetError
 from slta.store.client.functions import FunctionClient
 from slta.store.client.observer import StoreObserver
+from slta.store.client.rollback_detection import History, RollbackDetector, Stamp
 from slta.store.failover.facts import Facts, PoolFact, SessionFact, facts_of, name_of
 from slta.store.failover.replay_log import ReplayLog
-from slta.store.failover.rollback_detection import History, RollbackDetector, Stamp
 from slta.store.outcomes import REFUSALS, RESULTS, SESSION_REFUSALS, Reply
 
 PER_CALL = {"replay": 128, "replay_pools": 1000}

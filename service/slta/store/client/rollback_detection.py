@@ -1,7 +1,7 @@
 """Rollback detection: finds acknowledged calls that a fleet's store has lost, by incarnation and revision.
 
-`lua/state/incarnations.lua` defines both. A restart, promotion or restore begins a new incarnation, which is in every reply;
-its fork is the revision that the store had then.
+`lua/state/incarnations.lua` defines both. A restart, promotion or restore begins a new incarnation, which is in every
+reply; its fork is the revision that the store had then.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ incarnation; or the call belongs to an earlier fleet of the same name."""
 
 
 class Stamp(NamedTuple):
-    """A fleet's incarnation and revision after a call, both 0 without a fleet. As text a word of `lua/state/marks.lua`."""
+    """A fleet's incarnation and revision after a call, 0 without a fleet. As text a word of `lua/state/marks.lua`."""
 
     incarnation: int
     revision: int
