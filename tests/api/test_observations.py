@@ -109,7 +109,6 @@ async def test_a_what_if_of_several_classes_names_each_beside_its_number(api: Ap
     counts = {"pools": ["small:5", "large:0"]}
     answer = (await api.get(f"{fleet}/optimum", params=counts)).json()
     assert [c["pools"] for c in answer["classes"]] == [5, 0]
-    assert (await api.get(f"{fleet}/optimum?pools.small=5&pools=large:0")).json() == answer
 
 
 async def test_the_number_of_a_what_if_stands_after_the_last_colon(api: Api) -> None:
@@ -120,11 +119,11 @@ async def test_the_number_of_a_what_if_stands_after_the_last_colon(api: Api) -> 
 
 NONSENSE = {
     "invalid_request": (
-        "load=-1", "load=nan", "load=1e999", "load=1&load=2", "pools.small=-1", "pools.small=65537",
-        "pools.small=99999999999999999999", "pools=small", "pools=small:", "pools=small:-1", "pools=small:65537",
-        "pools=small:1&pools=small:2", "pools=small:1&pools.small=1", "laod=1",
+        "load=-1", "load=nan", "load=1e999", "load=1&load=2", "pools.small=1", "pools=small:99999999999999999999",
+        "pools=small", "pools=small:", "pools=small:-1", "pools=small:65537",
+        "pools=small:1&pools=small:2", "laod=1",
     ),
-    "unknown_class": ("pools=nowhere:1", "pools.=1", "pools.nowhere=1"),
+    "unknown_class": ("pools=nowhere:1",),
 }  # fmt: skip
 
 

@@ -17,11 +17,10 @@ from slta.core.ranking import Coordinate
 from slta.core.utility import TableUtility
 from slta.models import PoolSpec
 from slta.store import Store
-from slta.store.encoding import put_arguments
 from slta.views.averages import averages
 from tests.audit import violations
 from tests.store.conftest import Clock
-from tests.store.fleets import EACH_POLICY, FLEET, TWO_CLASSES, create, pass_seconds, place, pool_class, spec
+from tests.store.fleets import EACH_POLICY, FLEET, create, pass_seconds, place, pool_class, spec
 
 
 def table(*marginals: int) -> TableUtility:
@@ -135,9 +134,3 @@ async def test_a_fleet_without_pools_takes_the_order_too(store: Store, redis: Re
     await store.fleets.configure(FLEET, tied(Kink()), "{}")
     await store.pools.add(FLEET, [PoolSpec("a", "flat"), PoolSpec("b", "kinked")])
     assert [Coordinate(*c) for c in live_order(redis)] == list(tied(Kink()).ranking.order)
-
-
-def test_digests_of_fleets_in_the_papers_order_are_what_they_were() -> None:
-    """Else every stored fleet would differ from its document, and its windows would end at the next PUT."""
-    digest = put_arguments(spec(*TWO_CLASSES), "{}", None)[3]
-    assert digest == "46f5a607b48537d2a3b7756dc3e8bdbb13ae7bd12478dfecb94fc6d93fff0611"

@@ -57,13 +57,6 @@ class BetaFile(Part):
 
 UNMEASURED = "kind {} does not support policy {}: use kind paper or kink, or policy jlmu"
 DEFAULT_ORDER = Paper(kind="paper")
-LATER_FIELDS: Mapping[str, object] = {
-    "order": DEFAULT_ORDER,
-    "gone_seconds": Decimal(GONE_SECONDS),
-    "forget_seconds": Decimal(FORGET_SECONDS),
-    "session_types": {},
-}
-"""Fields that a document omits at their defaults."""
 DEFAULT_BETA = BetaFile(exponent=Decimal(EXPONENT.numerator) / EXPONENT.denominator)
 
 
@@ -161,12 +154,8 @@ class FleetFile(Part):
         return [pool for c in self.classes for pool in c.wanted_pools()]
 
     def document(self) -> str:
-        """Canonical JSON: all fields but the fleet's name, numbers as plain decimals.
-
-        Some defaults and an absent unit are omitted, so that documents without them are unchanged.
-        """
-        left_out = {"fleet", *(name for name in LATER_FIELDS if getattr(self, name) == LATER_FIELDS[name])}
-        return canonical(self.model_dump(include=FleetFile.model_fields.keys() - left_out, exclude_none=True))
+        """Canonical JSON: all fields but the fleet's name, with their defaults, numbers as plain decimals."""
+        return canonical(self.model_dump(include=FleetFile.model_fields.keys() - {"fleet"}, exclude_none=True))
 
 
 @cache

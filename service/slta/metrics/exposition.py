@@ -229,7 +229,6 @@ async def _try_snapshot(store: Store, fleet: str) -> Snapshot | None:
     except (
         errors.UnknownFleetError,
         errors.NewerFleetError,
-        errors.OlderLayoutError,
         errors.RepairingError,
         errors.DamagedError,
     ):

@@ -159,7 +159,7 @@ class Renewal:
 class Session:
     """Live session. `level` is its number on the pool at arrival, `token` the one that decided.
 
-    `token` is None for an adopted or reported session. Both are None if an older dispatcher last wrote the session.
+    `token` is None for an adopted or reported session. Both are None where a repair could not recover them.
     """
 
     session_id: str

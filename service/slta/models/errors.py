@@ -221,10 +221,6 @@ class StoreUnavailableError(DispatchError, code="store_unavailable", status=503)
     """The store did not respond; nothing was changed. Retry shortly."""
 
 
-class OlderLayoutError(StoreUnavailableError, facts=("layout",)):
-    """The fleet was written by an unreleased version: delete the data directory or volume."""
-
-
 class OutcomeUnknownError(DispatchError, code="outcome_unknown", status=503):
     """The store did not confirm the operation, which may have been applied: repeat the request."""
 

@@ -24,7 +24,7 @@ from slta.store.operations import (
     lua_table,
 )
 
-LAYOUT = 5
+LAYOUT = 1
 """Version of the key layout. A library rejects fleets of another version."""
 
 INCARNATION_BITS = 24
@@ -57,10 +57,10 @@ LAST = ("integrity/audit", "integrity/repair", "library/batches", "library/calls
 
 def layout_mismatch(fleet: str, layout: int) -> str:
     """Why this version cannot use a fleet of another layout, in one line."""
-    reason = f"fleet {fleet} is stored in layout {layout}, and this version uses layout {LAYOUT}: "
-    if layout < LAYOUT:
-        return reason + "it was written by an unreleased version: delete the data directory or volume"
-    return reason + "it was written by a newer version: upgrade this dispatcher"
+    return (
+        f"fleet {fleet} is stored in layout {layout}, and this version uses layout {LAYOUT}: "
+        "use the version that wrote it, or delete its data"
+    )
 
 
 class Library(NamedTuple):

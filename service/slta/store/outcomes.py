@@ -16,7 +16,6 @@ Attributes = str | list[str]
 REFUSALS: dict[str, type[errors.DispatchError]] = {
     "UNKNOWN_FLEET": errors.UnknownFleetError,
     "NEWER_FLEET": errors.NewerFleetError,
-    "OLDER_FLEET": errors.OlderLayoutError,
     "REPAIRING": errors.RepairingError,
     "DAMAGED": errors.DamagedError,
     "DOCUMENT_CHANGED": errors.VersionMismatchError,

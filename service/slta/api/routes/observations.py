@@ -129,7 +129,7 @@ async def get_optimum(
 
 def _parse_query(query: Sequence[tuple[str, str]]) -> tuple[Loads, dict[str, int]]:
     given = [value.rpartition(":") for name, value in query if name == "load"]
-    pools = [value.rpartition(":") for name, value in map(_in_current_form, query) if name == "pools"]
+    pools = [value.rpartition(":") for name, value in query if name == "pools"]
     loads = {session_type: load for session_type, _, load in given}
     counts = {pool_class: count for pool_class, _, count in pools}
     if len(loads) < len(given) or ("" in loads and len(loads) > 1) or len(counts) < len(pools):
@@ -144,9 +144,3 @@ def _parse_query(query: Sequence[tuple[str, str]]) -> tuple[Loads, dict[str, int
             "query: must be load=<number ≥ 0>, load=<session type>:<number ≥ 0> or pools=<class>:<0 to 65536>",
         )
     return {name: float(load) for name, load in loads.items()}, {name: int(count) for name, count in counts.items()}
-
-
-def _in_current_form(parameter: tuple[str, str]) -> tuple[str, str]:
-    """Rewrite the older form `pools.small=60` as `pools=small:60`."""
-    name, value = parameter
-    return ("pools", f"{name.removeprefix('pools.')}:{value}") if name.startswith("pools.") else parameter

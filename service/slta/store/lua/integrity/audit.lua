@@ -62,7 +62,7 @@ end
 
 -- time, part ('' for the first), cursor, work -> {AUDITED, next part or '', cursor, findings, their number, seconds of
 -- lease sets still to be checked, what of this part could not be checked or ''}
---    | {UNKNOWN_FLEET} | {NEWER_FLEET} | {OLDER_FLEET}. O(work).
+--    | {UNKNOWN_FLEET} | {NEWER_FLEET}. O(work).
 function audit.slice(key, now, name, cursor, work)
   local report = slices.new({ found = {}, count = 0, leases = {}, add = add, expect_equal = expect_equal }, work)
   local fleet, refusal = open(key, report)

@@ -14,7 +14,7 @@ local CLAIM_TIME = 600e6 -- µs of fleet time after which the claim of a dispatc
 -- over, or they were repaired. Such a fleet is audited at once.
 local function basis(fleet)
   cold.load(fleet, 'repairs')
-  return string.format('%d %d', fleet.incarnation, fleet.repairs or 0)
+  return string.format('%d %d', fleet.incarnation, fleet.repairs)
 end
 
 -- Whether "basis time …" is of the present basis and less than `duration` old.

@@ -96,7 +96,7 @@ end
 -- patience: µs without a slice after which another dispatcher's repair is continued.
 --   -> {SLICE, next stage, sessions that lost their types} | {REPAIRED, slices, records set aside}
 --    | {WAIT} while another dispatcher repairs | {SOUND} if the fleet is not under repair
---    | {UNKNOWN_FLEET} | {NEWER_FLEET} | {OLDER_FLEET}. O(work).
+--    | {UNKNOWN_FLEET} | {NEWER_FLEET}. O(work).
 function repair.slice(key, now, work, patience)
   local fleet, refusal = state.read(key, true)
   if not fleet then

@@ -168,7 +168,7 @@ end
 
 -- given: a configuration as for `put`, compiled from the stored document; `asked` and `put_back` as in `repair.begin`.
 --   -> {BEGUN}, the fleet, whether it is to be written | {SOUND} if no repair was requested and none is needed
---    | {UNKNOWN_FLEET} | {DOCUMENT_CHANGED} since it was compiled | {NEWER_FLEET} | {OLDER_FLEET}. O(levels).
+--    | {UNKNOWN_FLEET} | {DOCUMENT_CHANGED} since it was compiled | {NEWER_FLEET}. O(levels).
 function repair_begin.run(key, now, given, asked, put_back)
   local fleet, refusal = open(key, now, given, true)
   if not fleet then

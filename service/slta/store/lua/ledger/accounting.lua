@@ -112,7 +112,7 @@ local COUNTS = {
 function accounting.each_count(fleet, visit)
   cold.load(fleet, unpack(COUNTS))
   for _, field in ipairs(COUNTS) do
-    visit(field, fleet[field] or 0, fleet, field)
+    visit(field, fleet[field], fleet, field)
   end
   for _, token in ipairs(fleet.policy_table.TOKENS) do
     local name = 'assigned_' .. token
@@ -125,7 +125,7 @@ end
 -- The number of sessions that have begun and not ended, by the counters.
 function accounting.live(fleet)
   cold.load(fleet, 'failed', 'reported_ended', 'adopted', 'pool_gone')
-  local ended = fleet.completed + fleet.expired + fleet.failed + fleet.reported_ended + (fleet.pool_gone or 0)
+  local ended = fleet.completed + fleet.expired + fleet.failed + fleet.reported_ended + fleet.pool_gone
   return fleet.assigned + fleet.adopted - ended
 end
 

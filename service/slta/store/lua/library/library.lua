@@ -1,8 +1,7 @@
 -- The library's Redis functions. Each takes KEYS[1] = {fleet}:state and ARGV[1] = the time in µs, '' for the server's
 -- clock (tests pass a time). All other keys share the fleet's hash tag. Functions refuse without writing:
--- {UNKNOWN_FLEET} if the fleet does not exist, {NEWER_FLEET} for an unknown policy, {NEWER_FLEET, layout} for a later
--- layout, {OLDER_FLEET, layout} for an earlier one, {REPAIRING} during a repair, {DAMAGED} if its state is missing or
--- unreadable.
+-- {UNKNOWN_FLEET} if the fleet does not exist, {NEWER_FLEET} for an unknown policy, {NEWER_FLEET, layout} for another
+-- layout, {REPAIRING} during a repair, {DAMAGED} if its state is missing or unreadable.
 -- The fleet's incarnation and revision are appended to each reply, 0 and 0 if no fleet was read.
 -- @DIGEST@ is part of each function's name, so that a rolling upgrade can run two versions side by side.
 

@@ -18,23 +18,13 @@ local function length(fields, is_vector, classes)
   return #fields + count * (classes - 1)
 end
 
--- The values of a block up to `last`, then zeros for the fields that an older version did not have.
-local function padded(values, first, last, count)
-  local block = { unpack(values, first, last) }
-  for at = #block + 1, count do
-    block[at] = 0
-  end
-  return block
-end
-
 -- Unpacks the block whose length is values[at] into the fleet's fields, and returns the index after it. Unknown fields
 -- are kept.
 function codec.unpack(fleet, values, at, fields, is_vector)
   local last, count = at + values[at], length(fields, is_vector, fleet.classes)
+  assert(values[at] >= count, 'a block of the state is too short')
   if values[at] > count then
     fleet.unknown[fields] = { unpack(values, at + count + 1, last) }
-  elseif values[at] < count then
-    values, at = padded(values, at + 1, last, count), 0
   end
   for k = 1, #fields do
     local field = fields[k]

@@ -166,7 +166,7 @@ function incarnations.mark(fleet, incarnation)
   -- writes
   fleet.marked_incarnation = fleet.incarnation
   fleet.store_epoch = math.max(fleet.store_epoch + 1, math.floor(fleet.clock / 1e6))
-  fleet.went_back = (fleet.went_back or 0) + 1
+  fleet.went_back = fleet.went_back + 1
   fleet_time.resume(fleet, fleet.clock, fleet.time)
   return { 'MARKED' }
 end

@@ -4,8 +4,7 @@
 -- The packed string is a sequence of MessagePack values: layout, policy, number of classes, two blocks (the fleet's
 -- fields and its policy's, each with its length in front), that of its session types, if it has any (see `type_block`),
 -- then anything that a newer version appended. A vector is stored in its block as one number per class. New fields are
--- appended to a block: a version that does not know them keeps them and writes them back, and one that does not find
--- them reads 0.
+-- appended to a block: a version that does not know them keeps them and writes them back.
 
 state = {}
 
@@ -32,9 +31,8 @@ local function blank(key, classes)
   }
 end
 
--- A fleet as a table of its fields; nil and a word if it cannot be used: UNKNOWN_FLEET, OLDER_FLEET and the layout if
--- that is an earlier one, NEWER_FLEET and the layout if that is a later one, NEWER_FLEET for an unknown policy,
--- REPAIRING during a repair unless `repairing`.
+-- A fleet as a table of its fields; nil and a word if it cannot be used: UNKNOWN_FLEET, NEWER_FLEET and the layout if
+-- that is another one, NEWER_FLEET for an unknown policy, REPAIRING during a repair unless `repairing`.
 function state.read(key, repairing)
   local text = redis.pcall('GET', key)
   if not text then
@@ -49,9 +47,7 @@ function state.read(key, repairing)
   local values = { cmsgpack.unpack(text) }
   local policy = policy_tables.BY_NAME[values[2]]
   local under_repair = values[1] == constants.UNDER_REPAIR
-  if values[1] < constants.LAYOUT then
-    return nil, 'OLDER_FLEET', values[1]
-  elseif values[1] > constants.LAYOUT and not under_repair then
+  if values[1] ~= constants.LAYOUT and not under_repair then
     return nil, 'NEWER_FLEET', values[1]
   elseif not policy then
     return nil, 'NEWER_FLEET'
@@ -109,7 +105,6 @@ end
 function state.count(fleet, counter, change)
   if rawget(fleet, counter) == nil then
     cold.load(fleet, counter)
-    fleet[counter] = fleet[counter] or 0 -- a fleet of a version without this counter
   end
   fleet[counter] = fleet[counter] + (change or 1)
 end
