@@ -32,7 +32,7 @@ check: $(DEV) ## Lint, formatting, types and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=clients/python $(BIN)/lint-imports
-	$(BIN)/python -m tests.lua.layers
+	$(BIN)/python -m tests.layers.lua
 	$(BIN)/oxlint --deny-warnings service/slta/dashboard/static
 	$(BIN)/oxfmt --check service/slta/dashboard/static
 
@@ -43,6 +43,7 @@ format: $(DEV) ## Format, fix what the linter can fix, write docs/metrics.md, ru
 	$(BIN)/python -m slta.metrics.docs_page > docs/metrics.md
 	$(BIN)/python -m deploy.prometheus.write_rules
 	$(BIN)/python -m deploy.grafana.dashboard
+	$(BIN)/python -m tests.layers.picture
 
 lines: $(DEV) ## Code lines by folder, length of functions and modules, files that name a policy
 	$(BIN)/python -m tests.code_metrics

@@ -136,7 +136,9 @@ def test_a_document_without_a_unit_does_not_mention_one() -> None:
     assert "unit" not in with_unit(None).document()
 
 
-@pytest.mark.parametrize("order", [{"kind": "paper"}, {"kind": "kink"}, {"kind": "index", "load": Decimal("2.50"), "pools": 3}])
+@pytest.mark.parametrize(
+    "order", [{"kind": "paper"}, {"kind": "kink"}, {"kind": "index", "load": Decimal("2.50"), "pools": 3}]
+)
 def test_a_document_names_its_order_and_reads_back(order: dict[str, Any]) -> None:
     file = with_order(order)
     again = parse_document(file.document())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.lua.layers import faults, sources
+from tests.layers.lua import faults, sources
 
 
 def test_no_file_of_lua_uses_a_higher_layer_or_itself_through_others() -> None:
