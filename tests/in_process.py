@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,14 +14,13 @@ from redis import Redis
 from slta.api.app import build_api
 from slta.api.http.dependencies import Exposition
 from slta.auth.keys import Access
+from slta.calculations.client import Answer, Calculator
+from slta.calculations.worker import CALCULATIONS
 from slta.expected_gap.cache import ExpectedGapCache
-from slta.expected_gap.worker import answer
-from slta.expected_gap.worker_client import ExpectedGapWorker, arguments_of
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
 from slta.models.scrape import Scrape
 from slta.store import Store, StoreSettings
-from slta.views.expected_gap import ExpectedGap, ExpectedGapQuestion
 from tests.stores import connect_as_text
 
 TINY: dict[str, Any] = {
@@ -52,11 +52,11 @@ class StatedDraws:
         return self.waiting.pop(0)
 
 
-class Here(ExpectedGapWorker):
+class Here(Calculator):
     """Answers in this process at once, by the function that a process of its own runs at the lowest priority."""
 
-    async def ask(self, question: ExpectedGapQuestion) -> ExpectedGap:
-        return ExpectedGap(**answer(arguments_of(question)))
+    async def ask(self, kind: str, question: str) -> Answer:
+        return Answer(CALCULATIONS[kind](json.loads(question)), 0)
 
 
 @dataclass

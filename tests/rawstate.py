@@ -27,10 +27,15 @@ POLICY_BLOCKS = {
     "uniform": "uniform_placements assigned_any*",
 }
 """Fields in order; a star marks a vector."""
-TYPES_BLOCK = "types type_optimum type_optimum_high type_optimum_low"
-"""Of a fleet with session types; behind it a packed text of the classes, and one of each type."""
-TEXT_OF_CLASSES = "held* type_filled*"
-TEXT_OF_TYPE = "type_sessions type_others type_assigned type_since type_high type_low type_flow*"
+TYPES_BLOCK = "types"
+"""Of a fleet with session types; behind it packed texts of the classes, of the intervals, and of each type."""
+TEXTS = (
+    "held*",
+    """compatibility_high compatibility_low interval_since interval_optimum_high interval_optimum_low
+    type_high^ type_low^ interval_pools* waiting+""",
+    "type_sessions type_others type_assigned type_since type_sum",
+)
+"""Fields in order; ^ marks one number by type, + all that are left."""
 
 VALUES = """
 local function as_text(values)
@@ -44,7 +49,7 @@ local function values_of(text)
   local types = values[4] and 4 + values[4] + 1
   types = values[types] and types + values[types] + 1
   local kinds = values[types] and values[types] > 0 and values[types + 1]
-  for at = kinds and types + 5 or 1, kinds and types + 5 + kinds or 0 do
+  for at = kinds and types + 2 or 1, kinds and types + 3 + kinds or 0 do
     values[at] = '[' .. table.concat(as_text({ cmsgpack.unpack(values[at]) }), ' ') .. ']'
   end
   return as_text(values)
@@ -86,45 +91,43 @@ def places(values: Sequence[str]) -> dict[str, slice]:
     for block in (FLEET_BLOCK, POLICY_BLOCKS.get(values[1], ""), TYPES_BLOCK):
         if at >= len(values) or not int(values[at]):  # no session types, or a wrong length
             break
-        found |= _places(block, at + 1, classes)
+        found |= _places(block, at + 1, {"*": classes})
         at += 1 + int(values[at])
     return found
 
 
-def _places(fields: str, at: int, classes: int) -> dict[str, slice]:
+def _places(fields: str, at: int, widths: Mapping[str, int]) -> dict[str, slice]:
     found: dict[str, slice] = {}
     for name in fields.split():
-        width = classes if name.endswith("*") else 1
-        found[name.removesuffix("*")] = slice(at, at + width)
+        width = widths.get(name[-1], 1)
+        found[name.rstrip("*^+")] = slice(at, at + width)
         at += width
     return found
 
 
 def _texts(values: Sequence[str]) -> slice:
     """Where the packed texts stand."""
-    where = places(values).get("type_optimum_low")
-    return slice(where.stop, where.stop + 1 + int(values[where.stop - 4])) if where else slice(0, 0)
+    where = places(values).get("types")
+    return slice(where.stop, where.stop + 2 + int(values[where.start])) if where else slice(0, 0)
 
 
 def _of_types(values: Sequence[str]) -> dict[str, list[str]]:
-    """The fields in packed texts by name: by class, by type, or by type and class."""
+    """The fields in packed texts by name."""
     found: dict[str, list[str]] = {}
+    widths = {"*": int(values[2]), "^": len(values[_texts(values)]) - 2, "+": 1000}
     for nth, text in enumerate(values[_texts(values)]):
         words = text.strip("[]").split()
-        for name, where in _places(TEXT_OF_TYPE if nth else TEXT_OF_CLASSES, 0, int(values[2])).items():
+        for name, where in _places(TEXTS[min(nth, 2)], 0, widths).items():
             found.setdefault(name, []).extend(words[where])
     return found
 
 
 def _as_texts(values: Sequence[str], fields: Mapping[str, Sequence[str]]) -> list[str]:
     """The inverse."""
-    texts, classes = [], int(values[2])
+    texts = []
     for nth in range(len(values[_texts(values)])):
-        words: list[str] = []
-        for name in (TEXT_OF_TYPE if nth else TEXT_OF_CLASSES).split():
-            width = classes if name.endswith("*") else 1
-            first = max(0, nth - 1) * width
-            words += fields[name.removesuffix("*")][first : first + width]
+        names = [name.rstrip("*^+") for name in TEXTS[min(nth, 2)].split()]
+        words = [word for name in names for word in (fields[name] if nth < 2 else [fields[name][nth - 2]])]
         texts.append(f"[{' '.join(words)}]")
     return texts
 

@@ -82,7 +82,7 @@ def test_the_fields_of_the_packed_state_are_those_that_the_audit_unpacks() -> No
     (block,) = PAGE.blocks("text")
     named = {name: fields.split() for name, fields in re.findall(r"^(\S+(?: \S+)*)((?:  .*\n)+)", block, re.MULTILINE)}
     policies = {name: fields.split() for name, fields in rawstate.POLICY_BLOCKS.items() if name in POLICIES}
-    texts = {"classes": rawstate.TEXT_OF_CLASSES, "a type": rawstate.TEXT_OF_TYPE}
+    texts = dict(zip(("classes", "intervals", "a type"), rawstate.TEXTS, strict=True))
     shared = {"fleet": rawstate.FLEET_BLOCK, "types": rawstate.TYPES_BLOCK} | texts
     assert named == {name: fields.split() for name, fields in shared.items()} | policies
 

@@ -13,7 +13,6 @@ import pytest
 from slta.core.integers import integer_utilities
 from slta.core.policies import Jlmu, Occupancies
 from slta.core.policies.choice import NOTHING
-from slta.core.session_types.assignment import Assignment
 from slta.core.session_types.prices import Load, Offer, choose
 from slta.core.session_types.sets import TypeSets, everywhere
 from slta.core.utility import PoolClass, TableUtility
@@ -24,6 +23,7 @@ from slta_experiments.engine.session_types.simulate import PLACEMENTS, Span
 from slta_experiments.engine.state import state_of
 from slta_experiments.fleets import FleetShape
 from slta_experiments.workload import TypedWorkload, generator, stationary, typed
+from slta_planning.evaluate.assignment import Assignment
 
 CASES, SESSIONS = 25, 80
 

@@ -36,8 +36,12 @@ MUTANTS = {
         "self.ranking",
         CORE,
     ),
-    "a change of order ends the windows": lua("fleets", "if totals_differ or types", "if tables_differ or types"),
-    "curves may change within a window": lua("fleets", "if totals_differ or types", "if false or types"),
+    "a change of order ends the windows": lua(
+        "fleets", "if totals_differ or types_differ then", "if tables_differ or types_differ then"
+    ),
+    "curves may change within a window": lua(
+        "fleets", "if totals_differ or types_differ then", "if false or types_differ then"
+    ),
     "r starts anew in another order": lua("fleets", "  end, true, reset)", "  end, true, reset or tables_differ)"),
     "another order leaves the live one": lua("fleets", "  end, true, reset)", "  end, reset, reset)"),
     "the default order changes every digest": Mutant(

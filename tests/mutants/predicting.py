@@ -11,8 +11,13 @@ def core(module: str, right: str, wrong: str) -> Mutant:
 
 
 def asking(module: str, right: str, wrong: str) -> Mutant:
-    """In the process, and in what is remembered of its answers."""
+    """In what is remembered of its answers, and when it is asked."""
     return Mutant(f"service/slta/expected_gap/{module}.py", right, wrong, ("tests/expected_gap",))
+
+
+def calculating(module: str, right: str, wrong: str) -> Mutant:
+    """In the process."""
+    return Mutant(f"service/slta/calculations/{module}.py", right, wrong, ("tests/expected_gap",))
 
 
 def question(right: str, wrong: str) -> Mutant:
@@ -30,8 +35,8 @@ MUTANTS = {
     "weights are not scaled down together": core("mismatch", "in (row, weights, sums):", "in (row, weights):"),
     "any order is taken": core("gap", "        raise NotByMarginalError\n", "        return [0.0, *drops]\n"),
     "nothing is too large": core("gap", "        raise TooLargeError\n", "        return 0.0\n"),
-    "the process has the dispatcher's priority": asking("worker", "MAX_NICENESS = 19", "MAX_NICENESS = 0"),
-    "a question may take for ever": asking("worker", "signal.ITIMER_PROF, MAX_SECONDS", "signal.ITIMER_PROF, 0"),
+    "the process has the dispatcher's priority": calculating("worker", "MAX_NICENESS = 19", "MAX_NICENESS = 0"),
+    "a question may take for ever": calculating("worker", "signal.ITIMER_PROF, MAX_SECONDS", "signal.ITIMER_PROF, 0"),
     "it outlives a dispatcher that is killed": Mutant(
         "service/slta/child_process.py",
         "preexec_fn=end_with_parent(),\n    )\n",
@@ -40,17 +45,17 @@ MUTANTS = {
     ),
     "a dispatcher that ends leaves it behind": asking(
         "cache",
-        "                await task\n            await self.worker.end()\n",
+        "                await task\n            await self.calculator.end()\n",
         "                await task\n",
     ),
     "an idle process is kept": asking(
-        "cache", "is None:\n                await self.worker.end()", "is None:\n                pass"
+        "cache",
+        "is None:\n                await self.calculator.rest(self.idle_seconds)",
+        "is None:\n                pass",
     ),
     "a fleet has no pause": asking("schedule", "began + self.pause_seconds", "began"),
     "predictions take all of a processor": asking("schedule", "seconds * (1 / self.share - 1)", "0"),
-    "the time of a prediction is not counted": asking(
-        "worker_client", 'answer.pop("seconds")', 'answer.pop("seconds") * 0'
-    ),
+    "the time of a prediction is not counted": calculating("worker", "process_time() - began]", "0]"),
     "a fleet that was read long ago is next": asking(
         "schedule", "(one.rank(now), one.due, fleet)", "(0, one.due, fleet)"
     ),
@@ -69,7 +74,7 @@ MUTANTS = {
     "classes without pools count": question("sum(count > 0 for count in pools)", "len(pools)"),
     "the load is that of this instant": question("if older is None or newer.time <= older.time:", "if True:"),
     "a full fleet is predicted": question('"nearly_full" if sessions >= spec.places(pools) else None', "None"),
-    "a nearly full fleet is asked with its mean": asking(
+    "a nearly full fleet is asked with its mean": calculating(
         "worker", "expected_placement_gap(ranking, pools, offered)", "expected_placement_gap(ranking, pools, sessions)"
     ),
 }

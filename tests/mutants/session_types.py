@@ -1,11 +1,11 @@
-"""Planted mistakes in session types: prices, the kept assignment, the bound, and the store's counts."""
+"""Planted mistakes in session types: prices, the bound and its intervals, and the store's counts."""
 
 from __future__ import annotations
 
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import lua, python
 
-PRICES, ASSIGNMENT, BOUND = (f"core/session_types/{name}" for name in ("prices", "assignment", "bound"))
+PRICES, BOUND = (f"core/session_types/{name}" for name in ("prices", "bound"))
 FUNCTIONS, STORE, CHANGES = "store/type_functions", "store/session_types", "store/type_changes"
 AUDIT, REPAIR, TRAFFIC = "store/audit_types", "store/repair_types", "store/typed_traffic"
 
@@ -29,21 +29,7 @@ MUTANTS: dict[str, Mutant] = {
     "candidates are ordered by their offers": lua(
         "prices", "ranks[class_index] < ranks[found])", "now[class_index] > now[found])", FUNCTIONS
     ),
-    "a search stops at the first class": lua(
-        "assignment", "while at < length and left > 0 do", "while at < 1 and length > 0 and left > 0 do", FUNCTIONS
-    ),
-    "an emptied link of a chain is used again": lua("assignment", "      length = nil\n", "", FUNCTIONS),
-    "a removed session leaves the best place": lua(
-        "assignment", "or used and here < best or not used and here > best) then", "or here > best) then", FUNCTIONS
-    ),
-    "a marginal utility of a class is kept when its sessions change": lua(
-        "assignment", "  fleet.type_next[class_index], fleet.type_last[class_index] = nil, nil\n", "", FUNCTIONS
-    ),
-    "a rebuild keeps the marginal utilities": lua("assignment", "  assignment.forget(fleet)\n", "", FUNCTIONS),
-    "the classes are not packed anew": lua("assignment", "  type_block.touch(fleet)\n", "", STORE),
-    "a type on the way of a chain is not packed anew": lua(
-        "assignment", "    type_block.touch(fleet, other)\n", "", STORE
-    ),
+    "the classes are not packed anew": lua("type_counts", "  type_block.touch(fleet)\n", "", STORE),
     "a type is not packed anew": lua(
         "type_counts",
         "local function settle(fleet, kind)\n  type_block.touch(fleet, kind)\n",
@@ -53,7 +39,12 @@ MUTANTS: dict[str, Mutant] = {
     "a type's sessions on other pools are not packed anew": lua(
         "type_counts", "    type_block.touch(fleet, kind)\n", "", STORE
     ),
-    "types are not packed anew when pools change": lua("assignment", "  type_block.touch_all(fleet)\n", "", CHANGES),
+    "types are not packed anew when pools change": lua(
+        "type_counts",
+        "local class_index = keys.locate(fleet, pool_number)\n  type_block.touch_all(fleet)\n",
+        "local class_index = keys.locate(fleet, pool_number)\n",
+        STORE,
+    ),
     "a drain leaves the sessions of its types": lua(
         "statuses", "      type_counts.move_pool(fleet,", "      (function() end)(fleet,", STORE
     ),
@@ -64,7 +55,6 @@ MUTANTS: dict[str, Mutant] = {
     "an audit does not count the sessions of types": lua(
         "audit_types", "counts[at] = counts[at] + 1\n", "counts[at] = fleet.type_sessions[at]\n", AUDIT
     ),
-    "an audit trusts the kept assignment": lua("audit_type_totals", "  check_assignment(fleet, report)\n", "", AUDIT),
     "an audit trusts the assigned sessions of types": lua(
         "audit_type_totals", "  check_assigned(fleet, report)\n", "", AUDIT
     ),
@@ -72,9 +62,7 @@ MUTANTS: dict[str, Mutant] = {
         "audit_type_totals", "report:add('session types: are missing')", "text = ''", AUDIT
     ),
     "an audit trusts the refusals of types": lua("audit_type_totals", "  check_refusals(fleet, report)\n", "", AUDIT),
-    "an audit trusts the integral of the types' optimum": lua(
-        "audit_type_totals", "or high > fleet.optimum_high + small then", "then", AUDIT
-    ),
+    "an audit trusts the integral of the types' bound": lua("audit_type_totals", "if excess < 0 or", "if", AUDIT),
     "an audit does not add up the integrals of types": lua(
         "audit_type_totals", "math.abs(total - expected) > 1 +", "math.abs(total - expected) < 0 *", AUDIT
     ),
@@ -138,9 +126,6 @@ MUTANTS: dict[str, Mutant] = {
     "the specification forgets that equal marginals may differ by 1": python(PRICES, "TIE = 2", "TIE = 1", PRICES),
     "the specification asks the price of a single class": python(
         PRICES, "        if mine is None:\n            return None\n", "        mine = mine or 0\n", PRICES
-    ),
-    "the kept optimum adds to the worst place": python(
-        ASSIGNMENT, "end = max((c for c in chains", "end = min((c for c in chains", ASSIGNMENT
     ),
     "the bound takes the first filling": python(BOUND, "        if short is None:", "        if True:", BOUND),
 }

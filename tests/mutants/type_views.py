@@ -19,26 +19,47 @@ MUTANTS: dict[str, Mutant] = {
         AVERAGES,
     ),
     "a repair forgets the assigned by type": lua("type_counts", "    fleet.type_assigned = assigned\n", "", AVERAGES),
-    "the integral of the optimum begins anew with types": lua(
-        "type_counts",
-        "  fleet.type_optimum_high, fleet.type_optimum_low = fleet.optimum_high, fleet.optimum_low\n",
-        "",
+    "an interval forgets the pools before a change": lua(
+        "accounting", "fleet.interval_pools[class_index] + pools * elapsed", "pools * elapsed", AVERAGES
+    ),
+    "an interval has the optimum since another moment": lua(
+        "intervals",
+        "fleet.interval_optimum_high, fleet.interval_optimum_low = fleet.optimum_high, fleet.optimum_low",
+        "fleet.interval_optimum_high, fleet.interval_optimum_low = 0, 0",
         AVERAGES,
     ),
+    "an interval is added whatever its name": lua("intervals", "named == name(fleet) and ", "", AVERAGES),
+    "an interval is added twice": lua("intervals", "excess)\n    fleet.waiting = {}\n", "excess)\n", AVERAGES),
+    "a closed interval is lost while one waits": lua("intervals", "not fleet.waiting[1] and ", "", AVERAGES),
+    "the open interval does not count": lua(
+        "intervals", "fleet.time > fleet.interval_since and", "false and", AVERAGES
+    ),
+    "a change of curves goes on with the interval": lua(
+        "fleets", "vectors.encode(fleet.names) then\n    intervals.restart(fleet)", "'' then", AVERAGES
+    ),
+    "an interval that waits does not count": python(
+        "store/snapshots", "for numbers in parts[1:])", "for numbers in parts[2:])", AVERAGES
+    ),
+    "an interval may have less than without types": python(
+        "core/session_types/intervals", "max(0.0, interval", "(interval", AVERAGES
+    ),
+    "the bound by intervals may be above that of the means": python(
+        "core/gaps", "types.momentary_optimum, of_types)", "types.momentary_optimum)", AVERAGES
+    ),
     "the integral of the bound is that without types": python(
-        "metrics/families", "integrals.types.optimum if integrals.types else ", "", "metrics/session_types"
+        "metrics/families", "types.compatibility if types else (0.0, 0.0)", "(0.0, 0.0)", "metrics/session_types"
     ),
     "the refused of a type are those of the type before": lua(
         "reads", "        counts[kind] = tonumber", "        counts[kind - 1] = tonumber", AVERAGES
     ),
     "the mean optimum lets sessions leave their classes": python(
-        "core/gaps", "types.momentary_optimum if types else averages", "averages", AVERAGES
+        "core/gaps", "min(momentary, types.momentary_optimum, of_types)", "momentary", AVERAGES
     ),
     "the bound lets sessions leave their classes": python(
         "core/gaps", "best.utility if of_types is None else of_types", "best.utility", VIEWS
     ),
     "the state's bound lets sessions leave their classes": python(
-        "views/state", "snapshot.types.optimum if snapshot.types else snapshot", "snapshot", VIEWS
+        "views/state", "of_types.utility if of_types else spec", "spec", VIEWS
     ),
     "integrals lose their types on the way": python(
         "views/integrals", "types=_type_integrals(pairs[len(pools) :])", "types=None", VIEWS

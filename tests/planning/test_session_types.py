@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from slta.core.session_types.assignment import Assignment
 from slta.core.session_types.bound import bound
 from slta.fleet_file import compile_spec, load_yaml
+from slta_planning.evaluate.assignment import Assignment
 from slta_planning.evaluate.command import app
 from tests.planning.commands import called, figures_of, shown
 

@@ -54,7 +54,7 @@ class Ticking:
     async def names(self) -> Sequence[str]:
         return self._fleets
 
-    async def tick_many(self, names: Sequence[str]) -> dict[str, Ticked | DispatchError]:
+    async def tick_many(self, names: Sequence[str], _: object) -> dict[str, Ticked | DispatchError]:
         [server] = {name[0] for name in names}
         if server in self.away:
             self.asked += len(names)

@@ -10,7 +10,7 @@ import pytest
 from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.utility import PoolClass
-from slta.models import PoolSpec, errors
+from slta.models import errors
 from slta.store import Store
 from slta.store.encoding import put_arguments
 from slta.store.sessions import report_option
@@ -108,14 +108,6 @@ async def test_a_change_of_types_begins_a_new_window_and_keeps_the_frontiers(
     after = rawstate.fields(redis, FLEET)
     assert int(after["utilities_version"]) == int(before["utilities_version"]) + 1
     assert (after["frontiers"], after["open"]) == (before["frontiers"], before["open"])
-
-
-async def test_a_new_pool_takes_sessions_in_the_kept_assignment(store: Store, redis: TextRedis, fleet: None) -> None:
-    for number in range(3):
-        await assign(store, f"s{number}", "video")
-    before = rawstate.fields(redis, FLEET)["type_filled"]
-    await store.pools.add(FLEET, [PoolSpec("gpu-0", "gpu")])
-    assert (before, rawstate.fields(redis, FLEET)["type_filled"]) == ("0 3 0", "0 2 1")
 
 
 async def test_types_and_their_counts_survive_observing_and_back(store: Store, redis: TextRedis, fleet: None) -> None:

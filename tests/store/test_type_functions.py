@@ -1,4 +1,4 @@
-"""The Lua of session types, alone: it chooses and assigns as the specification does, to the last bit."""
+"""The Lua of session types, alone: it chooses as the specification does, to the last bit."""
 
 from __future__ import annotations
 
@@ -12,20 +12,17 @@ import pytest
 from redis import Redis
 
 from slta.core.policies.choice import NOTHING
-from slta.core.session_types.assignment import Assignment
 from slta.core.session_types.prices import Market, alternatives, choose
 from slta.core.session_types.sets import TypeSets
 from tests.core.session_types.worlds import World, fill, world
 
 FOLDER = Path(str(resources.files("slta.store") / "lua"))
 HEAD = f"""
-local constants, tables, vectors, prices, type_block, assignment = {{ MAX_LEVELS = 16384 }}
+local constants, tables, vectors, prices = {{ MAX_LEVELS = 16384 }}
 do {(FOLDER / "state/tables.lua").read_text()} end
 do {(FOLDER / "state/vectors.lua").read_text()} end
 function tables.number(fleet, name, class_index, level) return fleet[name][class_index][level] end
 do {(FOLDER / "policies/prices.lua").read_text()} end
-do {(FOLDER / "state/type_block.lua").read_text()} end
-do {(FOLDER / "ledger/assignment.lua").read_text()} end
 local fleet, kinds = cjson.decode(ARGV[1]), cjson.decode(ARGV[2])
 fleet.types.may_use = {{}}
 for kind, set in ipairs(fleet.types.sets) do
@@ -42,22 +39,6 @@ for _, kind in ipairs(kinds) do
   local class_index, score = prices.choose(fleet, kind, fleet.counts, fleet.levels, fleet.ranks)
   found[#found + 1] = string.format('%d %.17g', class_index, score)
 end
-return found
-"""
-)
-KEEP = (
-    HEAD
-    + """
-local sessions = fleet.type_sessions
-fleet.type_sessions = vectors.zeros(#sessions)
-assignment.rebuild(fleet)
-for _, kind in ipairs(kinds) do
-  (kind > 0 and assignment.add or assignment.remove)(fleet, math.abs(kind))
-  found[#found + 1] = fleet.type_optimum
-end
-fleet.type_sessions = sessions
-assignment.rebuild(fleet)
-found[#found + 1] = fleet.type_optimum
 return found
 """
 )
@@ -78,7 +59,6 @@ def fleet(at: World) -> dict[str, Any]:
         "held": at.held,
         "type_sessions": at.sessions,
         "types": sets,
-        "type_texts": {},
         "counts": [int(offer is not None) for offer in offers],
         "levels": [offer.level if offer else 0 for offer in offers],
         "ranks": [offer.rank if offer else 0 for offer in offers],
@@ -118,29 +98,3 @@ def test_more_needy_sessions_than_places_in_each_class_count_as_many(redis: Redi
     """Both classes are worth 0 to a session that may use either, and the one that ranks better is chosen."""
     sets = TypeSets(((0,), (1,), (0, 1)))
     check_choices(redis, World(sets, [[10] * 4, [6] * 4], [[3], [3]], [[3, 0], [0, 3], [0, 0]], weight=3))
-
-
-@pytest.mark.parametrize("seeds", [range(200), pytest.param(range(200, 5000), marks=pytest.mark.campaign)])
-def test_the_lua_keeps_the_optimum_of_the_specification(redis: Redis, seeds: range) -> None:
-    script = redis.register_script(KEEP)
-    for seed in seeds:
-        rng = random.Random(seed)
-        at = world(rng)
-        at.marginals = [[value % 10_000 for value in column] for column in at.marginals]
-        at.marginals = [sorted(column, reverse=True) for column in at.marginals]
-        fill(rng, at, rng.randint(1, 40))
-        kept, events, expected = Assignment(at.sets, at.pools, at.marginals), [], []
-        sessions = [0] * len(at.flow)
-        for kind in (t for t, count in enumerate(at.sessions) for _ in range(count)):
-            kept.add(kind)
-            sessions[kind] += 1
-            events.append(kind + 1)
-            expected.append(kept.utility)
-            if rng.random() < 0.3:
-                gone = rng.choice([t for t, count in enumerate(sessions) if count])
-                kept.remove(gone)
-                sessions[gone] -= 1
-                events.append(-gone - 1)
-                expected.append(kept.utility)
-        at.flow = [[count, *([0] * (len(at.pools) - 1))] for count in sessions]
-        assert script(args=[json.dumps(fleet(at)), json.dumps(events)]) == [*expected, kept.utility]

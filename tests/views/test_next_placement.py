@@ -93,7 +93,7 @@ def typed(a: list[int], b: list[int], narrow: int, session_type: str = "default"
         TypeSnapshot(name=name, sessions=count, other_sessions=0, assigned=0, refused={})
         for name, count in (("default", others), ("narrow", narrow))
     ]
-    seen = snapshot(a, b, types=TypesSnapshot(optimum=0, held=[0, 0], types=types))
+    seen = snapshot(a, b, types=TypesSnapshot(types=types))
     return next_placement(seen, TYPED, session_type)
 
 

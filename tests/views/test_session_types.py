@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from slta.core.policies import POLICIES
+from slta.core.session_types.intervals import Interval
 from slta.dashboard.frames import frame
 from slta.models import Snapshot, TypeIntegrals, TypeSnapshot, TypesSnapshot
 from slta.models.errors import UtilitiesChangedError
 from slta.views.averages import averages, least_connections_gap, observe_averages
 from slta.views.counts import SessionCounts
 from slta.views.expected_gap import ExpectedGap, question_at, question_now
-from slta.views.integrals import decode_integrals, encode_integrals
-from slta.views.session_types import TypeObservation, observe_types, refused_most
+from slta.views.integrals import completed, decode_integrals, encode_integrals
+from slta.views.session_types import TypeObservation, refused_most
 from slta.views.state import observe_state
 from slta.views.what_if import what_if_of_types
 from tests.views.test_views import SCALE, SECOND, SPEC, integrals, snapshot
@@ -26,26 +27,27 @@ AS_READ = {"pools": None, "away": [], "events": [], "damage": None, "store": "re
 NO_REFUSALS = {"no_capacity": 0, "no_active_pool": 0, "incompatible": 0}
 
 
-def of_types(optimum: int, held: list[int], **changes: Any) -> TypesSnapshot:
+def of_types(**changes: Any) -> TypesSnapshot:
     """Type `default` has no session, `narrow` two on active pools and one on a draining one."""
     refused = NO_REFUSALS | changes.get("refused", {})
     types = [
         TypeSnapshot(name="default", sessions=0, other_sessions=0, assigned=3, refused=NO_REFUSALS),
         TypeSnapshot(name="narrow", sessions=2, other_sessions=1, assigned=5, refused=refused),
     ]
-    return TypesSnapshot(optimum=optimum * SCALE, held=held, types=types)
+    return TypesSnapshot(types=types)
 
 
 def two_on_b(**changes: Any) -> Snapshot:
     """One pool a class; b holds both sessions of `narrow`: U = U*(N_1, N_2, A) = 5, and 7 if they could use a."""
-    return snapshot([1], [1, 1, 1], utility=5 * SCALE, optimum=7 * SCALE, types=of_types(5, [0, 2], **changes))
+    return snapshot([1], [1, 1, 1], utility=5 * SCALE, optimum=7 * SCALE, types=of_types(**changes))
 
 
 def test_the_state_has_the_bound_of_the_types_and_what_they_cost() -> None:
     seen = observe_state(two_on_b(), TYPED)
     assert (seen.utility, seen.utility_bound, seen.relative_gap, seen.compatibility_gap) == (5, 5, 0, 2)
     assert (seen.optimal_rank, seen.load_price) == (None, None), "there is no single price"
-    assert [(c.optimal_threshold, c.pool_worth) for c in seen.classes] == [(None, None)] * 2
+    assert [one.load_price for one in seen.session_types] == [4, 0], "b has no third place"
+    assert [(c.optimal_threshold, c.pool_worth) for c in seen.classes] == [(None, 0), (None, 1)]
     assert [c.optimal_occupancy for c in seen.classes] == [[1], [1, 1, 1]]
 
 
@@ -57,6 +59,7 @@ def test_the_state_has_sessions_and_counters_by_type() -> None:
         sessions=SessionCounts(active=2, draining=1),
         assigned=5,
         refused=NO_REFUSALS | {"no_capacity": 4},
+        load_price=0,
     )
 
 
@@ -73,15 +76,15 @@ def test_without_types_the_new_fields_are_empty() -> None:
 
 def means_of(sessions: tuple[float, float], optimum: float, types_optimum: float, utility: float) -> Any:
     """Integrals of one second on one pool a class."""
-    pair = [(float(round(x * SCALE * SECOND)), 0.0) for x in (utility, optimum, types_optimum)]
+    pair = [(float(round(x * SCALE * SECOND)), 0.0) for x in (utility, optimum, optimum - types_optimum)]
     counts = tuple((x * SECOND, 0.0) for x in sessions)
     return integrals(
         time=SECOND, sessions=(sum(sessions) * SECOND, 0.0), utility=pair[0], optimum=pair[1],
-        pools=((1.0 * SECOND, 0.0), (1.0 * SECOND, 0.0)), types=TypeIntegrals(optimum=pair[2], sessions=counts),
+        pools=((1.0 * SECOND, 0.0), (1.0 * SECOND, 0.0)), types=TypeIntegrals(compatibility=pair[2], sessions=counts),
     )  # fmt: skip
 
 
-BEGIN = integrals(types=TypeIntegrals(optimum=(0.0, 0.0), sessions=((0.0, 0.0), (0.0, 0.0))))
+BEGIN = integrals(types=TypeIntegrals(compatibility=(0.0, 0.0), sessions=((0.0, 0.0), (0.0, 0.0))))
 
 
 def test_the_averages_have_the_bound_of_the_types() -> None:
@@ -115,6 +118,21 @@ def test_integrals_of_types_survive_their_text() -> None:
     assert decode_integrals("f", encode_integrals("f", given)) == given
 
 
+def test_an_interval_whose_bound_the_store_has_not_counts_all_the_same() -> None:
+    """Two sessions of `narrow` in a second of two seconds: 5, where they would have 7 if they could use a."""
+    newer = means_of((1.0, 1.0), optimum=7, types_optimum=6, utility=4)
+    second = float(SECOND)
+    interval = Interval(7.0 * SCALE * SECOND, (second, second), (0.0, 2 * second))
+    assert newer.types
+    waiting = replace(newer, types=replace(newer.types, compatibility=(0.0, 0.0), intervals=(interval,)))
+    found = averages(waiting, BEGIN, TYPED)
+    assert found
+    assert found.utility_optimum_mean == 2.5
+    assert completed(completed(waiting, TYPED), TYPED).types == replace(
+        newer.types, compatibility=(0.0, 2.0 * SCALE * SECOND)
+    )
+
+
 def test_an_even_spread_is_no_comparison_for_types() -> None:
     assert least_connections_gap(means_of((1.0, 1.0), 7, 6, 5), BEGIN, TYPED) is None
 
@@ -125,9 +143,11 @@ def test_no_gap_is_expected_with_types() -> None:
 
 
 def test_the_type_that_is_refused_most_has_reports_left_out() -> None:
-    types = observe_types(two_on_b(refused={"no_capacity": 4, "no_active_pool": 1, "incompatible": 9}), TYPED)
+    types = observe_state(
+        two_on_b(refused={"no_capacity": 4, "no_active_pool": 1, "incompatible": 9}), TYPED
+    ).session_types
     assert refused_most(types) == {"narrow": 5}
-    assert refused_most(observe_types(two_on_b(), TYPED)) == {}
+    assert refused_most(observe_state(two_on_b(), TYPED).session_types) == {}
 
 
 def test_one_load_scales_the_types_that_there_are() -> None:

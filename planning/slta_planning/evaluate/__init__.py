@@ -16,6 +16,7 @@
 | presence | pools that count, and when; pools without a session |
 | course | one placement through the changes of pools |
 | typed | one placement of sessions that have types, event by event |
+| assignment | the optimum of sessions of several types, kept with each event |
 | typed_replay | replay of a log with session types, and its gaps |
 | replay | replay of the recorded placement and of the policies |
 | results | the figures as JSON |

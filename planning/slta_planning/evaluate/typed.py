@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from slta.core.fleet import FleetSpec
 from slta.core.policies.choice import NOTHING
 from slta.core.ranking import Coordinate
-from slta.core.session_types.assignment import Assignment
 from slta.core.session_types.prices import Load, Offer, choose
 from slta.core.session_types.sets import everywhere
 from slta_experiments.workload import Floats
+from slta_planning.evaluate.assignment import Assignment
 from slta_planning.evaluate.course import Course, Sessions
 from slta_planning.evaluate.presence import Epoch, Places
 

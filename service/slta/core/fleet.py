@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from slta.core.integers import IntegerUtilities, integer_utilities
 from slta.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_SESSION_TYPES, MAX_TYPE_CELLS
@@ -13,6 +13,7 @@ from slta.core.policies import DEFAULT_POLICY, POLICIES, Policy
 from slta.core.policies.tokens import Beta
 from slta.core.ranking import Ranking, rank_coordinates
 from slta.core.session_types import DEFAULT_TYPE
+from slta.core.session_types.intervals import Interval, excess
 from slta.core.session_types.sets import TypeSets
 from slta.core.utility import PoolClass
 
@@ -27,6 +28,9 @@ GONE_SECONDS = 120
 
 FORGET_SECONDS = 86_400
 """Default time for which an empty pool is gone before it is removed."""
+
+MAX_INTERVALS = 512
+"""More than a window of the history has."""
 
 
 def type_conflicts(policy: Policy, order: Order) -> list[str]:
@@ -103,6 +107,11 @@ class FleetSpec:
     def bound_ranking(self) -> Ranking:
         """Order by integer marginal utility, which U*(N, A) fills."""
         return self.integers.ranking()
+
+    @cached_property
+    def excess(self) -> Callable[[Interval], float]:
+        """`intervals.excess` in the store's integers; the last `MAX_INTERVALS` are cached."""
+        return lru_cache(MAX_INTERVALS)(lambda interval: excess(self.type_sets, self.integers.totals, interval))
 
     def places(self, pools: Sequence[int]) -> int:
         """Number of sessions that `pools[i]` pools of each class i have room for."""

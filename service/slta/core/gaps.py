@@ -12,7 +12,7 @@ from slta.core.session_types.sets import TypeSets
 
 @dataclass(frozen=True, slots=True)
 class TypeAverages:
-    """`sessions[t]` = ⟨N_t⟩ of the types of `sets`, `momentary_optimum` = ⟨U*(N_1 … N_T, A)⟩."""
+    """`sessions[t]` = ⟨N_t⟩ of the types of `sets`, `momentary_optimum` a bound of ⟨U*(N_1 … N_T, A)⟩."""
 
     sets: TypeSets
     sessions: tuple[float, ...]
@@ -87,7 +87,9 @@ def gaps(ranking: Ranking, averages: Averages) -> Gaps | None:
     if best is None:
         return None
     of_types = bound(types.sets, ranking, averages.pools, types.sessions).utility if types else None
-    momentary = types.momentary_optimum if types else averages.momentary_optimum
+    momentary = averages.momentary_optimum
+    if types and of_types is not None:  # that of intervals may be the larger one if one began before the window
+        momentary = min(momentary, types.momentary_optimum, of_types)
     return Gaps(
         mean_pools=pools,
         mean_sessions_per_pool=averages.sessions / pools,

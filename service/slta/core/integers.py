@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 
 from slta.core.limits import MAX_POOLS
@@ -31,6 +32,11 @@ class IntegerUtilities:
     def to_utility(self, total: float) -> float:
         """Convert a total to the unit of the fleet file."""
         return total / 10.0**self.exponent
+
+    @cached_property
+    def totals(self) -> Ranking:
+        """The integers as a `Ranking`, for exact sums."""
+        return Ranking(self.order, self.marginals)
 
     def ranking(self) -> Ranking:
         """The integers as a `Ranking` in the unit of the fleet file, for bounds."""

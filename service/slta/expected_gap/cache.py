@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
+from slta.calculations.client import CalculationFailedError, Calculator
 from slta.core.fleet import FleetSpec
 from slta.expected_gap.schedule import PAUSE_SECONDS, SHARE, Schedule, Turn
-from slta.expected_gap.worker_client import ExpectedGapWorker, WorkerFailedError
 from slta.models import Snapshot
 from slta.views.expected_gap import PENDING, ExpectedGap, ExpectedGapQuestion, question_at, question_now
 
@@ -44,11 +45,11 @@ class _Fleet:
 class ExpectedGapCache:
     """Predictions of one dispatcher, computed on demand while the context `under_way` is entered.
 
-    `pause_seconds` and `share` as in `schedule`; `worker` has a subprocess that starts on demand; `clock` returns
+    `pause_seconds` and `share` as in `schedule`; `calculator` has a subprocess that starts on demand; `clock` returns
     seconds.
     """
 
-    worker: ExpectedGapWorker = field(default_factory=ExpectedGapWorker)
+    calculator: Calculator = field(default_factory=Calculator)
     _: KW_ONLY
     pause_seconds: float = PAUSE_SECONDS
     share: float = SHARE
@@ -97,7 +98,7 @@ class ExpectedGapCache:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-            await self.worker.end()
+            await self.calculator.end()
 
     def _read(self, name: str, *, by_scrape: bool = False) -> _Fleet:
         self._schedule.read(name, self.clock(), by_scrape=by_scrape)
@@ -118,7 +119,7 @@ class ExpectedGapCache:
             if turn is not None and turn.at <= self.clock():
                 await self._predict(turn.fleet)
             elif not await self._wait(turn) and turn is None:
-                await self.worker.end()
+                await self.calculator.rest(self.idle_seconds)
 
     async def _wait(self, turn: Turn | None) -> bool:
         """Wait for a new question; False on timeout: a fleet's turn begins, or without one the idle time is over."""
@@ -130,17 +131,22 @@ class ExpectedGapCache:
 
     async def _predict(self, name: str) -> None:
         """Compute the fleet's oldest pending question."""
-        fleet, began, spent = self._fleets[name], self.clock(), self.worker.spent_seconds
+        fleet, began = self._fleets[name], self.clock()
         question = fleet.waiting.pop(next(iter(fleet.waiting)))
         try:
-            fleet.answers[question] = await self.worker.ask(question)
-            seconds = self.worker.spent_seconds - spent
-        except WorkerFailedError as error:
+            fleet.answers[question], seconds = await predict(self.calculator, question)
+        except CalculationFailedError as error:
             log.warning("prediction_failed", fleet=name, why=str(error))
             seconds = self.clock() - began
         self._schedule.predicted(name, began, self.clock(), seconds)
         if len(fleet.answers) > MAX_ANSWERS:
             fleet.answers.pop(next(iter(fleet.answers)))
+
+
+async def predict(calculator: Calculator, question: ExpectedGapQuestion) -> tuple[ExpectedGap, float]:
+    """One prediction, and the seconds of the processor that it took; raises CalculationFailedError."""
+    found, seconds = await calculator.ask("expected_gap", json.dumps(arguments_of(question)))
+    return ExpectedGap(**found) if found else ExpectedGap(reason="too_large"), seconds
 
 
 def _known(fleet: _Fleet, question: ExpectedGapQuestion) -> ExpectedGap | None:
@@ -157,3 +163,14 @@ def _nearest(answers: dict[ExpectedGapQuestion, ExpectedGap], question: Expected
     }
     nearest = min(distances, default=None)
     return distances[nearest] if nearest is not None and nearest <= NEAR * question.sessions else None
+
+
+def arguments_of(question: ExpectedGapQuestion) -> dict[str, Any]:
+    """Serialize a question for `worker.expected_gap`."""
+    ranking = question.spec.ranking
+    return {
+        "classes": [c.pool_class for c in ranking.order],
+        "marginals": ranking.marginals,
+        "pools": question.pools,
+        "sessions": question.sessions,
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from operator import attrgetter, itemgetter
 
+from slta.core.fleet import FleetSpec
 from slta.metrics.definitions import FleetFamily
 from slta.metrics.fleet_view import (
     AUDIT,
@@ -20,7 +21,7 @@ from slta.metrics.fleet_view import (
     FleetView,
 )
 from slta.models import MICROSECONDS, Integrals
-from slta.models.integrals import Pair
+from slta.views.integrals import completed, difference
 from slta.views.state import ClassObservation
 
 SESSIONS = ("active", "draining")
@@ -38,8 +39,10 @@ def _counts(name: str, *labels: str) -> Callable[[ClassObservation], dict[str, i
     return lambda c: dict(zip(labels, numbers(part(c)), strict=True)) if part(c) else None
 
 
-def _bound_integral(integrals: Integrals) -> Pair:
-    return integrals.types.optimum if integrals.types else integrals.optimum
+def _bound_integral(integrals: Integrals, spec: FleetSpec) -> float:
+    types = completed(integrals, spec).types
+    total = difference(integrals.optimum, types.compatibility if types else (0.0, 0.0))
+    return spec.integers.to_utility(total) / MICROSECONDS
 
 
 FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
@@ -78,8 +81,8 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     ),
     FLEET.gauge(
         "bound_pool_seconds",
-        "Time integral of the maximum utility at each instant; may fall.",
-        lambda view: view.spec.integers.to_utility(sum(_bound_integral(view.snapshot.integrals))) / MICROSECONDS,
+        "Time integral of the maximum utility at each instant, with session types of a bound of it; may fall.",
+        lambda view: _bound_integral(view.snapshot.integrals, view.spec),
     ),
     FLEET.counter(
         "session_seconds",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from slta.core.session_types.intervals import Interval
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -57,10 +59,14 @@ Pair = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeIntegrals:
-    """Integrals of U*(N_1 … N_T, A) and of each N_t, by number of the session type, as those of `Integrals`."""
+    """Integrals of U*(N, A) less a bound of U*(N_1 … N_T, A), and of each N_t by number, as those of `Integrals`.
 
-    optimum: Pair
+    Those of `intervals` are not in the first yet.
+    """
+
+    compatibility: Pair
     sessions: tuple[Pair, ...]
+    intervals: tuple[Interval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,10 +51,8 @@ class TypeSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypesSnapshot:
-    """Session types by number. `optimum` is U*(N_1 … N_T, A) as an integer, with `held[i]` sessions in class i."""
+    """Session types by number."""
 
-    optimum: int
-    held: Sequence[int]
     types: Sequence[TypeSnapshot]
 
 
@@ -146,7 +144,8 @@ class Ticked:
 
     `audit_is_due`: the fleet is to be audited, and no dispatcher does so. `turn_seconds`: time to the caller's turn to
     tick it again; 0 if it has none. `held_seconds`: fleet time until leases end again, after too long a gap between
-    ticks. `seconds` is the processor time of the server's process.
+    ticks. `seconds` is the processor time of the server's process. `interval` waits for its bound, see
+    `lua/ledger/intervals.lua`: its name and numbers, '' without one.
     """
 
     suspect: Suspect | None
@@ -156,6 +155,7 @@ class Ticked:
     turn_seconds: float
     held_seconds: float
     seconds: float
+    interval: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@
 | settings | settings from the environment, secret files and the command line |
 | background | background tasks: the store's health, file reload, eviction watch |
 | ticks, tick_lanes, tick_schedule, vanished_fleets | the tick of every fleet, in turns; detection of vanished fleets |
+| type_bounds | bounds of session types, computed by the calculation process |
 | automatic_repairs, self_audit | automatic repairs; the hourly audit |
 | offline_audit | `slta audit`, outside a dispatcher |
 | health_check | the container's health check, a separate process |

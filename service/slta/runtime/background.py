@@ -14,6 +14,7 @@ import structlog
 
 from slta.auth.key_reader import reload_if_changed
 from slta.auth.keys import Access, AccessError
+from slta.calculations.client import Calculator
 from slta.fleet_file import LoadedFleet, Specs
 from slta.fleet_file.applying import apply_file
 from slta.metrics import ProcessMetrics
@@ -30,6 +31,7 @@ from slta.models.errors import (
 from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.self_audit import SelfAudits
 from slta.runtime.ticks import Ticks
+from slta.runtime.type_bounds import TypeBounds
 from slta.server.certificates import ListenError
 from slta.store import Store
 from slta.store.client.failures import StoreCallError, cause_of
@@ -60,6 +62,7 @@ class BackgroundTasks:
     `embedded` is the store that this process owns, `file` the fleet file to apply; each may be None. `requirements`
     apply to a shared store. `reload_certificate` reloads the TLS certificate if it has changed, and returns whether it
     had. `read_metrics` reads the metrics of all fleets, once, so that the first scrape finds their documents compiled.
+    `calculator` computes the bounds of session types.
     """
 
     store: Store
@@ -69,13 +72,15 @@ class BackgroundTasks:
     file: LoadedFleet | None
     requirements: ServerRequirements
     metrics: ProcessMetrics
+    calculator: Calculator = field(default_factory=Calculator, kw_only=True)
     reload_certificate: Reload = field(default=lambda: asyncio.sleep(0, result=False), kw_only=True)
     read_metrics: Callable[[], Awaitable[object]] = field(default=lambda: asyncio.sleep(0), kw_only=True)
 
     def __post_init__(self) -> None:
         self._repairs = AutomaticRepairs(self.store, self.specs, self.metrics.repair_blocked)
         self._audits = SelfAudits(self.store, self.specs, self._unlisted_audited)
-        self._ticks = Ticks(self.store, self._repairs, self._audits.due, self.metrics.fleet_vanished)
+        self._bounds = TypeBounds(self.store, self.specs, self.calculator)
+        self._ticks = Ticks(self.store, self._repairs, self._audits.due, self.metrics.fleet_vanished, self._bounds)
         self.metrics.watch(HELD, lambda: self._ticks.held_seconds)
         self._eviction: Eviction | None = None
         self._logged_errors = set[tuple[str, str]]()
@@ -110,6 +115,7 @@ class BackgroundTasks:
             _every_second(self._ticks.run),  # it ends only by a defect
             _every_second(self._repairs.round, self._repairs.requested),
             _every_second(self._audits.round, self._audits.requested),
+            _every_second(self._bounds.round),
             self.store.listen(),
             self._read_metrics(),
             *([self.embedded.supervise()] if self.embedded else []),

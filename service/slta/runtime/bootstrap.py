@@ -135,7 +135,7 @@ class Dispatcher:
             log_startup_warnings(self._access, os.environ)
             background = self._background_tasks(store, config)
             freeze_startup_objects()
-            async with background.under_way(on_failure=server.stop), self._expected_gaps.under_way():
+            async with self._expected_gaps.under_way(), background.under_way(on_failure=server.stop):
                 await server.serve(sockets=[listener])
         finally:
             await self._metrics.end()
@@ -175,6 +175,7 @@ class Dispatcher:
             self._file,
             self._settings.requirements,
             self._metrics,
+            calculator=self._expected_gaps.calculator,
             reload_certificate=lambda: self._reload_certificate(config),
             read_metrics=lambda: self._metrics.render(store, self._specs, Scrape(of="fleets")),
         )

@@ -19,6 +19,7 @@ from slta.models.errors import (
 )
 from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.tick_lanes import TickLane
+from slta.runtime.type_bounds import TypeBounds
 from slta.runtime.vanished_fleets import Absences
 from slta.store import Store
 from slta.store.library import layout_mismatch
@@ -42,8 +43,9 @@ class Ticks:
         repairs: AutomaticRepairs,
         audit_due: Callable[[str], None] = lambda _: None,
         vanished: Callable[[str], None] = lambda _: None,
+        bounds: TypeBounds | None = None,
     ) -> None:
-        """`repairs` receives suspect fleets, `audit_due` fleets whose audit is due.
+        """`repairs` receives suspect fleets, `audit_due` fleets whose audit is due, `bounds` intervals that wait.
 
         `vanished` is called with the verdict on each vanished fleet, see `vanished_fleets`.
         """
@@ -51,6 +53,7 @@ class Ticks:
         self._repairs = repairs
         self._audit_due = audit_due
         self._vanished = vanished
+        self._bounds = bounds
         self._lanes: dict[object, TickLane] = {}
         self._lane_of: dict[str, TickLane] = {}
         self._dealt = asyncio.Event()
@@ -82,6 +85,8 @@ class Ticks:
     def _keep_only(self, names: Collection[str]) -> None:
         self._store.keep_only({*names, *self.absences.unlisted(names)})
         self._repairs.keep_only(names)
+        if self._bounds:
+            self._bounds.keep_only(frozenset(names))
         kept = self._names = frozenset(names)
         self._outcomes = {fleet: code for fleet, code in self._outcomes.items() if fleet in kept}
         self._mismatches = {fleet: why for fleet, why in self._mismatches.items() if fleet in kept}
@@ -127,7 +132,7 @@ class Ticks:
         lane = self._lane_of.get(fleets[0])
         try:
             async with lane.calls if lane else nullcontext():
-                results |= await self._store.fleets.tick_many(fleets)
+                results |= await self._store.fleets.tick_many(fleets, self._bounds.excesses if self._bounds else {})
         except Exception:
             log.exception("ticks_failed")
         self._heard(lane, results.values())
@@ -150,6 +155,8 @@ class Ticks:
             log.exception("tick_failed", fleet=fleet)
         if isinstance(result, Ticked) and result.audit_is_due:
             self._audit_due(fleet)
+        if self._bounds and isinstance(result, Ticked) and not result.recent:
+            self._bounds.ticked(fleet, result.interval)
         seconds, turn, held = 0.0, 0.0, 0.0
         if isinstance(result, Ticked):
             seconds, turn, held = result.seconds, result.turn_seconds, result.held_seconds

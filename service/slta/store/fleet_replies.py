@@ -18,7 +18,7 @@ def configured(reply: Reply) -> Configured:
 
 def ticked(reply: Reply) -> Ticked:
     """Parse the reply of `tick`."""
-    outcome, first, word, audit, turn, held, micros = reply
+    outcome, first, word, audit, turn, interval, held, micros = reply
     suspect = Suspect(ours=bool(first), blocked=word) if outcome == "SUSPECT" else None
     return Ticked(
         suspect=suspect,
@@ -28,6 +28,7 @@ def ticked(reply: Reply) -> Ticked:
         turn_seconds=turn / MICROSECONDS,
         held_seconds=held / MICROSECONDS,
         seconds=micros / MICROSECONDS,
+        interval=interval,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 
 from slta.core.fleet import FleetSpec
 from slta.models import WINDOWS, Configured, Integrals, Snapshot, Suspect, Ticked, errors
@@ -28,6 +29,8 @@ FILE_FIELD = "file"
 """Field of `cold`: digest of the last fleet file applied to the fleet."""
 UNFINISHED = "+"
 """Suffix of the digest until the file's pools are added too."""
+Excess = tuple[str, str]
+"""Name of an interval of `Ticked.interval`, and `excess` of it in the store's integers."""
 SHARED = "1"
 """Argument of a tick that changes nothing if the fleet was ticked less than half a second ago."""
 
@@ -163,9 +166,15 @@ class Fleets:
         """Last known address of the server on which the fleet lies, or would lie; None if it is not known."""
         return self._functions.server(fleet)
 
-    async def tick_many(self, fleets: Sequence[str]) -> Mapping[str, Ticked | errors.DispatchError]:
-        """One call of `tick` for each fleet of a server, in one packet; one that was ticked just now stays as it is."""
-        replies = await self._functions.change_many("tick", fleets, SHARED)
+    async def tick_many(
+        self, fleets: Sequence[str], excesses: Mapping[str, Excess] = MappingProxyType({})
+    ) -> Mapping[str, Ticked | errors.DispatchError]:
+        """One call of `tick` for each fleet of a server, in one packet; one that was ticked just now stays as it is.
+
+        With the excess of a fleet's interval, if it is known: the store adds it once.
+        """
+        calls = {fleet: (SHARED, *excesses.get(fleet, ())) for fleet in fleets}
+        replies = await self._functions.change_many("tick", calls)
         return {
             fleet: reply if isinstance(reply, errors.DispatchError) else fleet_replies.ticked(reply)
             for fleet, reply in replies.items()

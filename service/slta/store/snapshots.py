@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from slta.core.session_types.intervals import Interval
 from slta.models import (
     COUNTERS,
     WINDOWS,
@@ -111,8 +112,6 @@ def _types(fields: dict[str, str]) -> TypesSnapshot | None:
     counts = {name: _vector(fields, f"type_{name}") for name in ("sessions", "others", "assigned")}
     refused = {reason: _vector(fields, f"type_refused_{word}") for word, reason in TYPE_REFUSALS.items()}
     return TypesSnapshot(
-        optimum=int(fields["type_optimum"]),
-        held=_vector(fields, "type_filled"),
         types=[
             TypeSnapshot(
                 name=name,
@@ -137,9 +136,9 @@ def parse_past(store_epoch: int, reply: list[Any]) -> list[Integrals]:
 def parse_integrals(store_epoch: int, line: str) -> Integrals:
     """Parse a line of `integrals` in `lua/ledger/accounting.lua`."""
     totals, _, sums = line.partition("|")
-    integrals, _, of_types = totals.partition("/")
+    integrals, *of_types = totals.split("/")
     version, time, *rest = integrals.split()
-    pairs, by_type = _pairs(rest), _pairs(of_types.split())
+    pairs = _pairs(rest)
     added = [float(number) for number in sums.split()]
     return Integrals(
         store_epoch=store_epoch,
@@ -151,8 +150,22 @@ def parse_integrals(store_epoch: int, line: str) -> Integrals:
         pools=tuple(pairs[3:]),
         comparison=_comparison(*added) if len(added) == _COMPARED else None,
         differences=Differences.from_numbers(*added) if len(added) > _COMPARED else None,
-        types=TypeIntegrals(optimum=by_type[0], sessions=tuple(by_type[1:])) if by_type else None,
+        types=_type_integrals(of_types, len(pairs) - 3),
     )
+
+
+def _type_integrals(parts: list[str], classes: int) -> TypeIntegrals | None:
+    if not parts:
+        return None
+    compatibility, *sessions = _pairs(parts[0].split())
+    intervals = tuple(parse_interval(numbers, classes) for numbers in parts[1:])
+    return TypeIntegrals(compatibility=compatibility, sessions=tuple(sessions), intervals=intervals)
+
+
+def parse_interval(numbers: str, classes: int) -> Interval:
+    """Parse the numbers of an interval, see `lua/ledger/intervals.lua`."""
+    optimum, *rest = map(float, numbers.split())
+    return Interval(optimum, tuple(rest[:classes]), tuple(rest[classes:]))
 
 
 def _pairs(words: list[str]) -> list[tuple[float, float]]:

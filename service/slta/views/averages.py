@@ -13,7 +13,7 @@ from slta.models import MICROSECONDS, Integrals, Snapshot, TypeIntegrals
 from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
 from slta.views.differences import DifferencesBySource, differences_by_source, mean_difference
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
-from slta.views.integrals import difference, encode_integrals
+from slta.views.integrals import completed, difference, encode_integrals
 
 MEANS_AND_GAPS = (*(field.name for field in fields(Gaps)), "placement_gap", "swing_gap", "utility_gap")
 """Names that an observation has in common with `Gaps`."""
@@ -77,7 +77,7 @@ def observe_averages(
         difference_at_placing=mean_difference(snapshot.integrals, older, spec),
         difference_at_placing_by_source=differences_by_source(snapshot.integrals, older, spec),
         mean_sessions_by_type=dict(zip(spec.type_names, by_type, strict=bool(by_type))),
-        integrals=encode_integrals(snapshot.fleet, snapshot.integrals),
+        integrals=encode_integrals(snapshot.fleet, completed(snapshot.integrals, spec)),
     )
 
 
@@ -126,12 +126,14 @@ def mean_totals(newer: Integrals, older: Integrals, spec: FleetSpec) -> Averages
         )
     if elapsed == 0:
         return None
+    newer, older = completed(newer, spec), completed(older, spec)
+    optimum = difference(newer.optimum, older.optimum) / elapsed
     return Averages(
         pools=tuple(difference(n, o) / elapsed for n, o in zip(newer.pools, older.pools, strict=True)),
         sessions=difference(newer.sessions, older.sessions) / elapsed,
         utility=spec.integers.to_utility(difference(newer.utility, older.utility) / elapsed),
-        momentary_optimum=spec.integers.to_utility(difference(newer.optimum, older.optimum) / elapsed),
-        types=_type_averages(newer.types, older.types, spec, elapsed) if newer.types and older.types else None,
+        momentary_optimum=spec.integers.to_utility(optimum),
+        types=_type_averages(newer.types, older.types, spec, optimum, elapsed) if newer.types and older.types else None,
     )
 
 
@@ -140,9 +142,12 @@ def _shape(integrals: Integrals) -> tuple[int, int]:
     return len(integrals.pools), len(integrals.types.sessions) if integrals.types else 0
 
 
-def _type_averages(newer: TypeIntegrals, older: TypeIntegrals, spec: FleetSpec, elapsed: int) -> TypeAverages:
+def _type_averages(
+    newer: TypeIntegrals, older: TypeIntegrals, spec: FleetSpec, optimum: float, elapsed: int
+) -> TypeAverages:
+    compatibility = difference(newer.compatibility, older.compatibility) / elapsed
     return TypeAverages(
         sets=spec.type_sets,
         sessions=tuple(difference(n, o) / elapsed for n, o in zip(newer.sessions, older.sessions, strict=True)),
-        momentary_optimum=spec.integers.to_utility(difference(newer.optimum, older.optimum) / elapsed),
+        momentary_optimum=spec.integers.to_utility(optimum - compatibility),
     )

@@ -7,8 +7,10 @@ import hashlib
 import math
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 
+from slta.core.fleet import FleetSpec
 from slta.models import Comparison, Differences, Integrals, TypeIntegrals
 from slta.models.errors import InvalidIntegralsError
 from slta.models.integrals import Pair
@@ -22,7 +24,7 @@ _HEADS = {
 """Header by format version, its first byte: with sums of reports, or of differences at placing. The pools follow."""
 _PAIR = struct.Struct(">2d")
 _TYPED = 0x80
-"""Added to the first byte with session types: their optimum and sessions follow the pools, last their number."""
+"""Added to the first byte with session types: their compatibility and sessions follow the pools, last their number."""
 _CHECK_BYTES = 6
 _LARGEST = 1e100
 """Above any valid integral; also rejects NaN and infinities."""
@@ -33,8 +35,17 @@ def difference(newer: tuple[float, float], older: tuple[float, float]) -> float:
     return math.fsum((newer[0], -older[0], newer[1], -older[1]))
 
 
+def completed(integrals: Integrals, spec: FleetSpec) -> Integrals:
+    """The integrals with the intervals of which the store has not got the bound. A bound for each, unless cached."""
+    if not integrals.types:
+        return integrals
+    high, low = integrals.types.compatibility
+    pair = (high, math.fsum((low, *map(spec.excess, integrals.types.intervals))))
+    return replace(integrals, types=replace(integrals.types, compatibility=pair, intervals=()))
+
+
 def encode_integrals(fleet: str, integrals: Integrals) -> str:
-    """Encode as URL-safe text for `decode_integrals` of the same fleet."""
+    """Encode `completed` ones as URL-safe text for `decode_integrals` of the same fleet."""
     compared, differences, types = integrals.comparison, integrals.differences, integrals.types
     version = _COMPARING if compared else _DIFFERING if differences else _PLAIN
     head = _HEADS[version].pack(
@@ -48,7 +59,7 @@ def encode_integrals(fleet: str, integrals: Integrals) -> str:
         *((compared.since, compared.reports, compared.difference) if compared else ()),
         *(differences.numbers if version == _DIFFERING and differences else ()),
     )
-    of_types = (types.optimum, *types.sessions) if types else ()
+    of_types = (types.compatibility, *types.sessions) if types else ()
     payload = head + b"".join(_PAIR.pack(*pair) for pair in (*integrals.pools, *of_types))
     payload += bytes([len(types.sessions)]) if types else b""
     return base64.urlsafe_b64encode(_check(fleet, payload) + payload).rstrip(b"=").decode()
@@ -89,7 +100,7 @@ def decode_integrals(fleet: str, text: str) -> Integrals:
 
 
 def _type_integrals(pairs: Sequence[Pair]) -> TypeIntegrals | None:
-    return TypeIntegrals(optimum=pairs[0], sessions=tuple(pairs[1:])) if pairs else None
+    return TypeIntegrals(compatibility=pairs[0], sessions=tuple(pairs[1:])) if pairs else None
 
 
 def _check(fleet: str, payload: bytes) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slta.core.fleet import FleetSpec
+from slta.core.session_types.bound import bound, gains
 from slta.models import Snapshot
 from slta.views.counts import SessionCounts
 
@@ -15,6 +16,7 @@ class TypeObservation:
     """Session type, whose sessions may use `pool_classes`.
 
     `assigned` and `refused`, by reason, are counters. `incompatible` are reports of sessions in another class.
+    `load_price` is what one more session adds at the optimum.
     """
 
     name: str
@@ -22,11 +24,33 @@ class TypeObservation:
     sessions: SessionCounts
     assigned: int
     refused: dict[str, int]
+    load_price: float
 
 
-def observe_types(snapshot: Snapshot, spec: FleetSpec) -> list[TypeObservation]:
+@dataclass(frozen=True, slots=True)
+class TypesOptimum:
+    """U*(N_1 … N_T, A), and what one more session of each type or pool of each class adds; `held[i]` are in class i."""
+
+    utility: float
+    refused: float
+    held: Sequence[float]
+    load_prices: Sequence[float]
+    pool_worths: Sequence[float]
+
+
+def types_optimum(spec: FleetSpec, pools: Sequence[int], sessions: Sequence[float]) -> TypesOptimum:
+    """The optimum for these pools by class and sessions by type: a bound for each class and type."""
+    given, to_utility = (spec.type_sets, spec.integers.totals, pools, sessions), spec.integers.to_utility
+    best, (by_type, by_class) = bound(*given), gains(*given)
+    prices, worths = (list(map(to_utility, found)) for found in (by_type, by_class))
+    return TypesOptimum(to_utility(best.utility), best.refused, best.held, prices, worths)
+
+
+def observe_types(snapshot: Snapshot, spec: FleetSpec, best: TypesOptimum | None) -> list[TypeObservation]:
     """The session types by number; empty without any."""
-    names, seen = spec.class_names(), snapshot.types.types if snapshot.types else ()
+    if not snapshot.types or not best:
+        return []
+    names, seen = spec.class_names(), snapshot.types.types
     return [
         TypeObservation(
             name=one.name,
@@ -34,15 +58,10 @@ def observe_types(snapshot: Snapshot, spec: FleetSpec) -> list[TypeObservation]:
             sessions=SessionCounts(active=one.sessions, draining=one.other_sessions),
             assigned=one.assigned,
             refused=dict(one.refused),
+            load_price=price,
         )
-        for one, own in zip(seen, spec.type_sets.classes if seen else (), strict=True)
+        for one, own, price in zip(seen, spec.type_sets.classes, best.load_prices, strict=True)
     ]
-
-
-def compatibility_gap(snapshot: Snapshot, spec: FleetSpec) -> float | None:
-    """U*(Σ N_t, A) − U*(N_1 … N_T, A); None without session types."""
-    types = snapshot.types
-    return spec.integers.to_utility(snapshot.optimum - types.optimum) if types else None
 
 
 def columns_of(held: Sequence[float], pools: Sequence[int]) -> list[list[float]]:

@@ -13,8 +13,8 @@ from slta.models.heartbeats import Guard
 from slta.views.counts import PoolCounts, SessionCounts, pool_counts
 from slta.views.differences import DifferencesBySource, differences_by_source, mean_difference
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
-from slta.views.integrals import encode_integrals
-from slta.views.session_types import TypeObservation, columns_of, compatibility_gap, observe_types
+from slta.views.integrals import completed, encode_integrals
+from slta.views.session_types import TypeObservation, TypesOptimum, columns_of, observe_types, types_optimum
 
 FACTS = ("fleet", "config_version", "policy", "as_of", "store_epoch", "suspect", "repair_blocked")
 """Fields of an instant that are those of the snapshot."""
@@ -58,8 +58,8 @@ class Instant:
 
     `difference_at_placing` is the mean over all reports since curves and policy were set, see `averages`; None if the
     fleet places sessions itself; it then has `difference_at_placing_by_source`, over as long. With session types
-    `utility_bound` respects them, and what describes an optimum with one price is None: `optimal_rank`, `load_price`,
-    thresholds at the optimum and worths of pools.
+    `utility_bound` respects them, each type has a load price, and what describes an optimum with one price is None:
+    `optimal_rank`, `load_price` and thresholds at the optimum.
     """
 
     fleet: str
@@ -107,7 +107,7 @@ def observe_state(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = P
     """Response of `GET …/state`. O(levels)."""
     seen = instant(snapshot, spec, expected)
     facts = {field.name: getattr(seen, field.name) for field in fields(seen)}
-    return Observation(**facts, integrals=encode_integrals(snapshot.fleet, snapshot.integrals))
+    return Observation(**facts, integrals=encode_integrals(snapshot.fleet, completed(snapshot.integrals, spec)))
 
 
 def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING) -> Instant:
@@ -116,9 +116,11 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
     active = sum(pools)
     ranking = enumeration(spec, pools)
     best = None if snapshot.types else optimum(spec.optimal_ranking, pools, snapshot.sessions)
+    types = snapshot.types.types if snapshot.types else None
+    of_types = types_optimum(spec, pools, [one.sessions for one in types]) if types else None
     target = None if snapshot.types else dispatch_target(spec, pools, snapshot.sessions)
     utility = spec.integers.to_utility(snapshot.utility)
-    bound = spec.integers.to_utility(snapshot.types.optimum if snapshot.types else snapshot.optimum)
+    most = of_types.utility if of_types else spec.integers.to_utility(snapshot.optimum)
     return Instant(
         **{name: getattr(snapshot, name) for name in FACTS},
         utility_unit=spec.utility_unit,
@@ -132,19 +134,19 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
         optimal_rank=ranking.rank(target) if target else None,
         min_green_to_decrement=snapshot.min_green if spec.policy.has_thresholds and active else None,
         utility=utility,
-        utility_bound=bound,
+        utility_bound=most,
         utility_per_pool=utility / active if active else None,
-        utility_bound_per_pool=bound / active if active else None,
-        relative_gap=(bound - utility) / abs(bound) if bound else None,
-        compatibility_gap=compatibility_gap(snapshot, spec),
+        utility_bound_per_pool=most / active if active else None,
+        relative_gap=(most - utility) / abs(most) if most else None,
+        compatibility_gap=spec.integers.to_utility(snapshot.optimum) - most if of_types else None,
         expected_placement_gap=expected.gap,
         relative_expected_placement_gap=expected.relative,
         expected_placement_gap_reason=expected.reason,
         load_price=best.price if best else None,
         difference_at_placing=mean_difference(snapshot.integrals, None, spec),
         difference_at_placing_by_source=differences_by_source(snapshot.integrals, None, spec),
-        classes=_observe_classes(snapshot, spec, ranking, best, target),
-        session_types=observe_types(snapshot, spec),
+        classes=_observe_classes(snapshot, spec, ranking, of_types or best, target),
+        session_types=observe_types(snapshot, spec, of_types),
         counters=dict(snapshot.counters),
     )
 
@@ -170,11 +172,19 @@ def enumeration(spec: FleetSpec, pools: Sequence[float]) -> Ranking:
 
 
 def _observe_classes(
-    snapshot: Snapshot, spec: FleetSpec, ranking: Ranking, best: Optimum | None, target: Coordinate | None
+    snapshot: Snapshot,
+    spec: FleetSpec,
+    ranking: Ranking,
+    best: Optimum | TypesOptimum | None,
+    target: Coordinate | None,
 ) -> list[ClassObservation]:
     pools = [c.counts[0] for c in snapshot.classes]
-    held = snapshot.types.held if snapshot.types else [0] * len(pools)
-    optimal = optimal_assignment(spec.optimal_ranking, pools, best) if best else columns_of(held, pools)
+    if isinstance(best, Optimum):
+        optimal = optimal_assignment(spec.optimal_ranking, pools, best)
+        worths: Sequence[float | None] = [pool_worth(spec.ranking, i, best) for i in range(len(pools))]
+    else:
+        optimal = columns_of(best.held if best else [0] * len(pools), pools)
+        worths = best.pool_worths if best else [None] * len(pools)
     estimate = ranking.coordinate(snapshot.rank) if snapshot.rank else None
     return [
         ClassObservation(
@@ -189,7 +199,7 @@ def _observe_classes(
             else None,
             guard=seen.guard,
             marginal_utility=_marginal_of_emptiest(spec, i, seen.counts),
-            pool_worth=pool_worth(spec.ranking, i, best) if best else None,
+            pool_worth=worths[i],
             occupancy=list(seen.counts),
             optimal_occupancy=optimal[i],
             marginal_utilities=list(spec.ranking.marginals[i][: len(seen.counts)]),

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
 from slta.core.ranking import Coordinate
-from slta.core.session_types.bound import bound, without_room
+from slta.core.session_types.bound import without_room
 from slta.models import Snapshot
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
 from slta.views.priced_places import kind_of
+from slta.views.session_types import types_optimum
 from slta.views.state import dispatch_target, enumeration
 
 Loads = Mapping[str, float]
@@ -33,18 +34,19 @@ class ClassOptimum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeLoad:
-    """Sessions of a type, in total and per active pool of the fleet."""
+    """Sessions of a type, in total and per active pool of the fleet, and what one more adds at the optimum."""
 
     name: str
     load: float | None
     sessions: float
+    load_price: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
     """`GET …/optimum`: the optimum for a load and numbers of pools.
 
-    With session types `session_types` has their loads, and what describes one price for all sessions is None.
+    With session types `session_types` has their loads and prices, and what describes one price for all is None.
     `overloaded_types` are those that have no room for all their sessions, beside the others.
     """
 
@@ -97,7 +99,7 @@ def what_if_of_types(snapshot: Snapshot, spec: FleetSpec, asked: Loads, pools: M
     """Optimum with session types, for the sessions that `sessions_by_type` gives. UnknownSessionTypeError."""
     counts, _ = changed(snapshot, None, pools)
     sessions, total = sessions_by_type(snapshot, spec, asked, sum(counts)), sum(counts)
-    best = bound(spec.type_sets, spec.bound_ranking, counts, sessions)
+    best = types_optimum(spec, counts, sessions)
     free = optimum(spec.optimal_ranking, counts, sum(sessions))
     overload = best.refused > OVERLOAD * sum(sessions)
     room = [count * c.capacity for count, c in zip(counts, spec.classes, strict=True)]
@@ -116,8 +118,8 @@ def what_if_of_types(snapshot: Snapshot, spec: FleetSpec, asked: Loads, pools: M
         expected_placement_gap_reason="session_types",
         compatibility_gap=free.utility - best.utility if free else None,
         session_types=[
-            TypeLoad(name=name, load=count / total if total else None, sessions=count)
-            for name, count in zip(spec.type_names, sessions, strict=True)
+            TypeLoad(name=name, load=count / total if total else None, sessions=count, load_price=price)
+            for name, count, price in zip(spec.type_names, sessions, best.load_prices, strict=True)
         ],
         classes=[
             ClassOptimum(
@@ -125,7 +127,7 @@ def what_if_of_types(snapshot: Snapshot, spec: FleetSpec, asked: Loads, pools: M
                 pools=counts[i],
                 sessions_per_pool=best.held[i] / counts[i] if counts[i] else None,
                 threshold=None,
-                pool_worth=None,
+                pool_worth=best.pool_worths[i],
             )
             for i, c in enumerate(spec.classes)
         ],

@@ -7,9 +7,9 @@ import random
 import pytest
 
 from slta.core.optimum import optimum
-from slta.core.session_types.assignment import Assignment
 from slta.core.session_types.bound import bound, without_room
 from slta.core.session_types.sets import TypeSets, everywhere
+from slta_planning.evaluate.assignment import Assignment
 from tests.core.session_types.worlds import World, fill, world
 
 

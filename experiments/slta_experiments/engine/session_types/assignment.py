@@ -1,4 +1,4 @@
-"""Optimal assignment, kept with each event: `slta.core.session_types.assignment` on flat arrays."""
+"""Optimal assignment, kept with each event: `slta_planning.evaluate.assignment` on flat arrays."""
 
 from __future__ import annotations
 

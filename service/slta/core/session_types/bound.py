@@ -67,6 +67,30 @@ def bound(sets: TypeSets, ranking: Ranking, pools: Sequence[float], sessions: Se
     return Bound(utility, refused, tuple(taken[:outside]))
 
 
+def gains(
+    sets: TypeSets, ranking: Ranking, pools: Sequence[float], sessions: Sequence[float]
+) -> tuple[list[float], list[float]]:
+    """U*(N + e_t, A) − U*(N, A) by type, and U*(N, A + e_c) − U*(N, A) by class; 0 if within rounding.
+
+    >>> from slta.core.ranking import Coordinate
+    >>> ranking = Ranking((Coordinate(0, 1), Coordinate(1, 1)), ((5.0,), (3.0,)))
+    >>> gains(TypeSets(((0,), (0, 1))), ranking, [2, 2], [1, 2])
+    ([3.0, 3.0], [2.0, 0.0])
+    """
+    now = bound(sets, ranking, pools, sessions).utility
+
+    def gain(more_pools: Sequence[float], more_sessions: Sequence[float]) -> float:
+        found = bound(sets, ranking, more_pools, more_sessions).utility - now
+        return found if abs(found) > ROUNDING * abs(now) else 0.0
+
+    by_type = [gain(pools, _one_more(sessions, t)) for t in range(len(sessions))]
+    return by_type, [gain(_one_more(pools, c), sessions) for c in range(len(pools))]
+
+
+def _one_more(counts: Sequence[float], place: int) -> list[float]:
+    return [count + (at == place) for at, count in enumerate(counts)]
+
+
 def without_room(sets: TypeSets, room: Sequence[float], sessions: Sequence[float]) -> tuple[int, ...]:
     """The types of which sessions may have to be refused if class c holds at most `room[c]`.
 

@@ -66,22 +66,24 @@ class FunctionClient:
         return checked(reply), stamp
 
     async def change_many(
-        self, function: str, fleets: Sequence[str], *arguments: Argument
+        self, function: str, calls: Mapping[str, Sequence[Argument]]
     ) -> Mapping[str, Reply | DispatchError]:
-        """As `change` for each of several fleets of one server, in one packet; an error is the value of its fleet only.
+        """As `change` for several fleets of one server, each with its arguments, in one packet.
 
-        A fleet that lies elsewhere is called alone.
+        An error is the value of its fleet only. A fleet that lies elsewhere is called alone.
         """
-        requests = {key_of(fleet): self._request("FCALL", function, fleet, arguments) for fleet in fleets}
+        requests = {
+            key_of(fleet): self._request("FCALL", function, fleet, arguments) for fleet, arguments in calls.items()
+        }
         started = perf_counter()
         try:
             replies = await exchange_each(self._connections, requests, durable=True)
         except (RedisError, OSError) as error:
-            replies = [error] * len(fleets)
-        self._observer.call(function, perf_counter() - started, len(fleets))
+            replies = [error] * len(calls)
+        self._observer.call(function, perf_counter() - started, len(calls))
         return {
             fleet: await self._outcome(function, fleet, arguments, reply)
-            for fleet, reply in zip(fleets, replies, strict=True)
+            for (fleet, arguments), reply in zip(calls.items(), replies, strict=True)
         }
 
     async def _outcome(

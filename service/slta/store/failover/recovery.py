@@ -91,7 +91,9 @@ class Recovery:
     ) -> None:
         names = sorted(fleets)
         for start in range(0, len(names), FLEETS_PER_PACKET):
-            replies = await self._functions.change_many(function, names[start : start + FLEETS_PER_PACKET])
+            replies = await self._functions.change_many(
+                function, dict.fromkeys(names[start : start + FLEETS_PER_PACKET], ())
+            )
             free = asyncio.Semaphore(MAX_CONCURRENT)
             await asyncio.gather(*(_one_of(free, take(fleet, reply)) for fleet, reply in replies.items()))
 

@@ -157,6 +157,9 @@ local function apply(fleet, given, wanted, tables_differ, totals_differ)
   if totals_differ or types_differ then
     fleet.utilities_version = fleet.utilities_version + 1
   end
+  if totals_differ or types_differ or vectors.encode(given.names) ~= vectors.encode(fleet.names) then
+    intervals.restart(fleet)
+  end
   for class_index, name in ipairs(fleet.names) do
     drop_levels(fleet, class_index, (wanted[name] or 0) + 1)
   end

@@ -10,13 +10,12 @@ end
 -- Whether a line consists of integrals and, after a slash and a bar, those of types and sums as in
 -- `history.integrals`.
 local function is_integrals(line)
-  local integrals, types, sums = string.match(line, '^([^|/]*)/?([^|/]*)|?([^|/]*)$')
-  for _, word in ipairs(vectors.split((integrals or '') .. ' ' .. (types or '') .. ' ' .. (sums or ''))) do
+  for _, word in ipairs(vectors.split((string.gsub(line, '[|/]', ' ')))) do
     if not tonumber(word) then
       return false
     end
   end
-  return integrals and #vectors.split(integrals) >= 8
+  return #vectors.split(string.match(line, '^[^|/]*')) >= 8
 end
 
 -- Whether every line of a window is valid; true for an empty window.
@@ -41,8 +40,8 @@ function history.newest(fleet)
 end
 
 -- The integrals as one line of text: version, time, then (high, low) of sessions, utility, optimum and each class's
--- pools; after a slash, with session types, those of their optimum and of each type's sessions; after a bar the sums of
--- the fleet's policy or of the differences at placing, if any.
+-- pools; after a slash, with session types, those of `intervals.encode`; after a bar the sums of the fleet's policy or
+-- of the differences at placing, if any. For fleets whose pools are integrated.
 function history.integrals(fleet)
   cold.load(fleet, 'utilities_version', 'pools_high', 'pools_low')
   local words = {
@@ -53,7 +52,7 @@ function history.integrals(fleet)
     words[#words + 1] = fleet.pools_high[class_index]
     words[#words + 1] = fleet.pools_low[class_index]
   end
-  local types = fleet.kinds > 0 and ' / ' .. vectors.encode(type_counts.integrals(fleet)) or ''
+  local types = fleet.kinds > 0 and ' / ' .. intervals.encode(fleet) or ''
   local sums = policies.call(fleet, 'sums') or differences.sums(fleet)
   return vectors.encode(words) .. types .. (sums and ' | ' .. vectors.encode(sums) or '')
 end

@@ -12,10 +12,12 @@ local ticked = {} -- by prefix: the clock and the incarnation at the last tick o
 
 -- An error in one part marks the fleet suspect and the other parts still run, so that leases end and the history grows
 -- while a fleet waits for its repair. O(sessions that end + pools whose liveness changes).
-function ticks.upkeep(fleet)
+function ticks.upkeep(fleet, interval, excess)
   cold.load(fleet, unpack(COLD))
   for _, part in ipairs({
-    sessions.rotate_ended, tombstones.drop_expired, sessions.reap, due_drains.carry_out, expiry.run, history.append,
+    function() intervals.add(fleet, interval, excess) end,
+    sessions.rotate_ended, tombstones.drop_expired, sessions.reap, due_drains.carry_out, expiry.run, intervals.close,
+    history.append,
   }) do
     local ok, message = pcall(part, fleet)
     if not ok then

@@ -83,10 +83,12 @@ local function reorder(fleet, before)
       end
       fleet[field] = values
     else
-      fleet[field] = values -- follow from the ledger and the counts
+      fleet[field] = #former == #values and former or values
     end
   end)
-  type_counts.settle(fleet)
+  for kind, since in ipairs(fleet.type_since) do
+    fleet.type_since[kind] = math.max(since, fleet.interval_since)
+  end
   fleet.held = type_counts.held_by_class(fleet)
 end
 

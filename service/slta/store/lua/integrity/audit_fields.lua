@@ -98,11 +98,16 @@ function audit_fields.check(fleet, report)
   state.each_field(fleet.policy_table, function(field, kind, is_cold)
     check_field(fleet, report, field, kind, is_cold and stored)
   end)
+  type_block.open(fleet)
   type_block.each_field(fleet.kinds, fleet.classes, function(field, count)
     if fleet.kinds > 0 and not vectors.is_valid(count and 'vector' or 'number', fleet[field], count) then
       report:add(field .. ': is not a number or vector of its length')
     end
   end)
+  if fleet.kinds > 0 and #fleet.waiting > 0
+    and not vectors.is_valid('vector', fleet.waiting, 1 + fleet.classes + fleet.kinds) then
+    report:add('waiting: is no interval')
+  end
   report:expect_equal('classes', #vectors.split(stored.names or ''), fleet.classes)
   check_cache(fleet, report, stored)
   check_tables_digest(fleet, report, stored)

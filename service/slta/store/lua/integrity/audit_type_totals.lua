@@ -1,32 +1,6 @@
--- The audit of a fleet's session types: counts, integrals and the kept assignment, in one call.
+-- The audit of a fleet's session types: counts and integrals, in one call.
 
 audit_type_totals = {}
-
--- The assignment that the fleet's counts have, computed anew on a copy. O(levels * classes).
-local function assigned_anew(fleet)
-  local copy = setmetatable({ type_flow = false, type_filled = false, type_optimum = 0 }, { __index = fleet })
-  assignment.rebuild(copy)
-  return copy
-end
-
--- The kept assignment has each session once, in a class that its type may use, and the best utility.
-local function check_assignment(fleet, report)
-  local filled, flow = vectors.zeros(fleet.classes), fleet.type_flow
-  for kind, count in ipairs(fleet.type_sessions) do
-    local assigned = 0
-    for class_index = 1, fleet.classes do
-      local here = flow[(kind - 1) * fleet.classes + class_index]
-      assigned, filled[class_index] = assigned + here, filled[class_index] + here
-      if here < 0 or here > 0 and not session_types.may_use(fleet, kind, class_index) then
-        report:add('assignment: type ' .. fleet.types.names[kind] .. ' has sessions in class '
-          .. fleet.names[class_index])
-      end
-    end
-    report:expect_equal('assigned sessions of type ' .. fleet.types.names[kind], assigned, count)
-  end
-  report:expect_equal('assigned sessions by class', fleet.type_filled, filled)
-  report:expect_equal('optimum of the types', fleet.type_optimum, assigned_anew(fleet).type_optimum)
-end
 
 -- The stored types are those that the fleet uses, which may be cached; a fleet without types has none. Returns whether
 -- the types can be used. O(types).
@@ -69,15 +43,15 @@ local function check_assigned(fleet, report)
   end
 end
 
--- The numbers behind the slash of the newest history line if that belongs to the present window, else nil.
+-- The newest history line's integrals of `intervals.encode`, and its others, if it belongs to the present window.
 local function newest_integrals(fleet)
   cold.load(fleet, 'utilities_version')
   local newest = history.newest(fleet)
   local is_comparable = newest and newest.version == fleet.utilities_version
-  local text = is_comparable and string.match(newest.line, '/([^|]*)')
-  local numbers = text and vectors.split(text, true)
-  if numbers and #numbers == 2 + 2 * fleet.kinds then
-    return numbers, vectors.split(newest.line, true)
+  local text = is_comparable and string.match(newest.line, '/([^|/]*)')
+  local before = text and vectors.split(text, true)
+  if before and #before == 2 + 2 * fleet.kinds then
+    return before, vectors.split(newest.line, true)
   end
 end
 
@@ -88,12 +62,13 @@ local function check_growth(fleet, report)
   if not before then
     return
   end
-  local total = 0
-  for kind, name in ipairs(fleet.types.names) do
-    local grown = (fleet.type_high[kind] - before[2 * kind + 1]) + (fleet.type_low[kind] - before[2 * kind + 2])
-    total = total + grown
+  local now, total = vectors.split(string.match(intervals.encode(fleet), '^[^/]*'), true), 0
+  for at = 1, #before, 2 do
+    local grown = (now[at] - before[at]) + (now[at + 1] - before[at + 1])
+    total = total + (at > 1 and grown or 0)
     if grown < 0 then
-      report:add('type_high of type ' .. name .. ': is below that of the newest history line')
+      local what = at > 1 and 'type_high of type ' .. fleet.types.names[(at - 1) / 2] or 'compatibility'
+      report:add(what .. ': is below that of the newest history line')
     end
   end
   local expected = (fleet.sessions_high - line[3]) + (fleet.sessions_low - line[4])
@@ -102,38 +77,35 @@ local function check_growth(fleet, report)
   end
 end
 
--- Each type is integrated at most up to now, and the high part of an integral is its nearest double.
+-- No interval, and no sum over one, is from the future, and the high part of an integral is its nearest double.
 local function check_pairs(fleet, report)
+  report:expect_equal('compatibility_high: the high part of the integral', fleet.compatibility_high,
+    fleet.compatibility_high + fleet.compatibility_low)
   for kind, name in ipairs(fleet.types.names) do
-    if fleet.type_since[kind] > fleet.time then
-      report:add('type_since of type ' .. name .. ': is in the future')
+    if fleet.type_since[kind] > fleet.time or fleet.type_since[kind] < fleet.interval_since then
+      report:add('type_since of type ' .. name .. ': is not in the open interval')
     end
-    local high, low = fleet.type_high[kind], fleet.type_low[kind]
-    report:expect_equal('type_high of type ' .. name .. ': the high part of the integral', high, high + low)
+    local high = fleet.type_high[kind]
+    report:expect_equal('type_high of type ' .. name .. ': the high part of the integral', high, high + fleet.type_low[kind])
   end
-  local high, low = fleet.type_optimum_high, fleet.type_optimum_low
-  report:expect_equal('type_optimum: the high part of its integral', high, high + low)
 end
 
--- The integral of the optimum of the types is between those of U and of U*(N, A), from which it went on when the fleet
--- got types.
+-- The integral of the bound of the types is between those of U and of U*(N, A).
 local function check_integrals(fleet, report)
   check_pairs(fleet, report)
-  local high = fleet.type_optimum_high
-  local small = math.abs(high) * 1e-9
-  if fleet.utility_high > high + small or high > fleet.optimum_high + small then
-    report:add('type_optimum: its integral is not between those of utility and optimum')
+  local optimum, excess = fleet.optimum_high, fleet.compatibility_high
+  if excess < 0 or fleet.utility_high > optimum - excess + math.abs(optimum) * 1e-9 then
+    report:add('compatibility: the integral of the bound is not between those of utility and optimum')
   end
-  type_counts.settle(fleet)
   check_growth(fleet, report)
 end
 
--- Checks the types, the sums of their counts, integrals and the assignment.
--- O(levels * pools / 8 + levels * classes).
+-- Checks the types, the sums of their counts and integrals. O(levels * pools / 8).
 function audit_type_totals.check(fleet, report)
   if not check_stored(fleet, report) then
     return
   end
+  type_block.open(fleet)
   cold.load(fleet, 'draining_sessions')
   report:expect_equal('sessions of all types', vectors.sum(fleet.type_sessions), fleet.sessions)
   local others = vectors.sum(fleet.draining_sessions)
@@ -142,5 +114,4 @@ function audit_type_totals.check(fleet, report)
   check_refusals(fleet, report)
   check_assigned(fleet, report)
   check_integrals(fleet, report)
-  check_assignment(fleet, report)
 end

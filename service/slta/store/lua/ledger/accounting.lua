@@ -29,20 +29,20 @@ function accounting.advance(fleet, now)
       add(fleet.sessions_high, fleet.sessions_low, fleet.sessions * elapsed)
     fleet.utility_high, fleet.utility_low = add(fleet.utility_high, fleet.utility_low, fleet.utility * elapsed)
     fleet.optimum_high, fleet.optimum_low = add(fleet.optimum_high, fleet.optimum_low, fleet.optimum * elapsed)
-    if fleet.kinds > 0 then
-      fleet.type_optimum_high, fleet.type_optimum_low =
-        add(fleet.type_optimum_high, fleet.type_optimum_low, fleet.type_optimum * elapsed)
-    end
   end
 end
 
 -- Integrates the pools per class up to now. Called before their numbers change, and by reads on their copy.
 function accounting.integrate_pools(fleet)
   cold.load(fleet, 'pools_since', 'pools_high', 'pools_low')
+  type_block.open(fleet)
   local elapsed = fleet.time - fleet.pools_since
   for class_index, count in ipairs(fleet.pools) do
     fleet.pools_high[class_index], fleet.pools_low[class_index] =
       add(fleet.pools_high[class_index], fleet.pools_low[class_index], count * elapsed)
+    if fleet.kinds > 0 then
+      fleet.interval_pools[class_index] = fleet.interval_pools[class_index] + count * elapsed
+    end
   end
   fleet.pools_since = fleet.time
 end
@@ -122,11 +122,15 @@ function accounting.each_count(fleet, visit)
   end
 end
 
+-- The number of sessions that have ended, by the counters.
+function accounting.ended(fleet)
+  cold.load(fleet, 'failed', 'reported_ended', 'adopted', 'pool_gone')
+  return fleet.completed + fleet.expired + fleet.failed + fleet.reported_ended + fleet.pool_gone
+end
+
 -- The number of sessions that have begun and not ended, by the counters.
 function accounting.live(fleet)
-  cold.load(fleet, 'failed', 'reported_ended', 'adopted', 'pool_gone')
-  local ended = fleet.completed + fleet.expired + fleet.failed + fleet.reported_ended + fleet.pool_gone
-  return fleet.assigned + fleet.adopted - ended
+  return fleet.assigned - accounting.ended(fleet) + fleet.adopted
 end
 
 -- The number of sessions placed by a token of the fleet's policy.

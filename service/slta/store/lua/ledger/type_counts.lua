@@ -1,49 +1,19 @@
--- Counts of sessions by type and by class, with the optimal assignment of the types, for fleets with session types.
+-- Counts of sessions by type and by class, and the integrals of N_t, for fleets with session types.
 
 type_counts = {}
 
--- Adds the sessions of a kind on active pools, up to now, to their integral.
-local function settle(fleet, kind)
-  type_block.touch(fleet, kind)
-  local elapsed = fleet.time - fleet.type_since[kind]
-  fleet.type_high[kind], fleet.type_low[kind] =
-    accounting.add(fleet.type_high[kind], fleet.type_low[kind], fleet.type_sessions[kind] * elapsed)
-  fleet.type_since[kind] = fleet.time
-end
-
--- The same of all kinds. Called by reads on their copy, too. O(types).
-function type_counts.settle(fleet)
-  for kind = 1, fleet.kinds do
-    settle(fleet, kind)
-  end
-end
-
--- The integrals up to now, (high, low) of the optimum and of each type's sessions. O(types).
-function type_counts.integrals(fleet)
-  type_counts.settle(fleet)
-  local words = { fleet.type_optimum_high, fleet.type_optimum_low }
-  for kind = 1, fleet.kinds do
-    words[#words + 1] = fleet.type_high[kind]
-    words[#words + 1] = fleet.type_low[kind]
-  end
-  return words
-end
-
--- A session of a kind begins in a class (`change` is 1) or ends there (-1). O(classes * types).
+-- A session of a kind begins in a class (`change` is 1) or ends there (-1). O(1).
 function type_counts.on_change(fleet, kind, class_index, change, is_active)
+  assert(fleet.types, 'the session types are missing')
   if not is_active then
     type_block.touch(fleet, kind)
     fleet.type_others[kind] = fleet.type_others[kind] + change
     return
   end
-  settle(fleet, kind)
+  intervals.settle_kind(fleet, kind)
   fleet.type_sessions[kind] = fleet.type_sessions[kind] + change
   fleet.held[class_index] = fleet.held[class_index] + change
-  if change > 0 then
-    assignment.add(fleet, kind)
-  else
-    assignment.remove(fleet, kind)
-  end
+  type_block.touch(fleet)
 end
 
 -- The sessions of a pool by kind. O(sessions).
@@ -56,11 +26,10 @@ function type_counts.of_pool(fleet, pool_number)
   return found
 end
 
--- Sets all counts but those of assigned sessions to 0. The integral of the optimum goes on from that without types.
--- O(classes * types).
+-- Sets all counts but those of assigned sessions to 0, as are all sums. O(classes + types).
 function type_counts.reset(fleet)
   local assigned = rawget(fleet, 'type_assigned')
-  type_block.touch_all(fleet)
+  fleet.type_texts = {}
   type_block.each_field(fleet.kinds, fleet.classes, function(field, count)
     fleet[field] = count and vectors.zeros(count) or 0
   end)
@@ -70,7 +39,7 @@ function type_counts.reset(fleet)
   if fleet.kinds > 0 and vectors.is_valid('vector', assigned, fleet.kinds) then
     fleet.type_assigned = assigned
   end
-  fleet.type_optimum_high, fleet.type_optimum_low = fleet.optimum_high, fleet.optimum_low
+  intervals.begin(fleet)
 end
 
 -- Counts the sessions of a pool that is in no count. O(its sessions).
@@ -89,7 +58,7 @@ function type_counts.move_pool(fleet, pool_number, sign)
   type_block.touch_all(fleet)
   for kind, count in ipairs(type_counts.of_pool(fleet, pool_number)) do
     if count > 0 then
-      settle(fleet, kind)
+      intervals.settle_kind(fleet, kind)
       fleet.type_sessions[kind] = fleet.type_sessions[kind] + sign * count
       fleet.type_others[kind] = fleet.type_others[kind] - sign * count
       fleet.held[class_index] = fleet.held[class_index] + sign * count

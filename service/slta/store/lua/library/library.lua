@@ -34,30 +34,30 @@ local function is_audit_due(fleet)
 end
 
 -- Ticks a fleet; returns whether it is sound.
-local function run_tick(fleet)
-  ticks.upkeep(fleet)
+local function run_tick(fleet, interval, excess)
+  ticks.upkeep(fleet, interval, excess)
   calls.write(fleet)
   return fleet.suspect == ''
 end
 
 -- The first words of the reply of `tick`; `fleet` is nil if it is damaged.
-local function tick_words(key, fleet, shared)
+local function tick_words(key, fleet, shared, interval, excess)
   if fleet and shared and ticks.is_recent(fleet) then
     cache.give_back(fleet)
-    return { 'TICKED', 0, 'recent', 0, turns.take(fleet) }
-  elseif fleet and select(2, pcall(run_tick, fleet)) == true then
-    local is_due, remain = is_audit_due(fleet), ticks.finish(fleet)
-    return { 'TICKED', remain and 1 or 0, '', is_due, shared and not remain and turns.take(fleet) or 0 }
+    return { 'TICKED', 0, 'recent', 0, turns.take(fleet), '' }
+  elseif fleet and select(2, pcall(run_tick, fleet, interval, excess)) == true then
+    local is_due, told, remain = is_audit_due(fleet), intervals.told(fleet), ticks.finish(fleet)
+    return { 'TICKED', remain and 1 or 0, '', is_due, shared and not remain and turns.take(fleet) or 0, told }
   end
   local reply = repair.claim(key)
-  reply[#reply + 1], reply[#reply + 2] = fleet and is_audit_due(fleet) or 0, 0
+  reply[4], reply[5], reply[6] = fleet and is_audit_due(fleet) or 0, 0, ''
   return reply
 end
 
 -- ARGV: time, '1' if several dispatchers share the ticks, to change nothing if the fleet was ticked just now, and to
--- take a turn
+-- take a turn; an interval and its excess as in `intervals.add`, if any
 --   -> {TICKED, 1 if expired leases of sessions or pools, or deadlines, remain, else 0, 'recent' if nothing was done,
---    else '', audit, turn, hold, used} | {SUSPECT, …, audit, turn, hold, used} if the fleet needs a repair, see
+--    else '', audit, turn, told, hold, used} | {SUSPECT, …, audit, turn, '', hold, used} if the fleet needs a repair, see
 --    `repair.claim`
 -- `audit` is 1 if one is due, else 0. `turn` is the µs to the caller's next tick, 0 if it has none, as while the fleet
 -- is suspect or leases remain, `hold` the µs of fleet time until leases end again, `used` those of the server's
@@ -68,7 +68,7 @@ local function tick(key_list, args)
   if refusal and refusal[1] ~= 'DAMAGED' then
     return refusal
   end
-  local reply = tick_words(key_list[1], fleet, args[2] == '1')
+  local reply = tick_words(key_list[1], fleet, args[2] == '1', args[3], args[4])
   reply[#reply + 1] = fleet and math.max(0, fleet.hold_until - fleet.time) or 0
   reply[#reply + 1] = (os.clock() - began) * 1e6
   return reply, fleet

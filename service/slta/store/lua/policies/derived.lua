@@ -27,9 +27,6 @@ function derived.rebuild(fleet, reset)
   fleet.optimum, fleet.bound_rank, fleet.bound_filled = accounting.fill_optimum(fleet, fleet.sessions, function(rank)
     return tables.entry(fleet, 'bound', rank)
   end)
-  if fleet.kinds > 0 then
-    assignment.rebuild(fleet)
-  end
   cache.forget_frontiers(fleet)
   policies.call(fleet, 'rebuild', reset)
 end

@@ -27,7 +27,7 @@ local function blank(key, classes)
     state_key = key, prefix = string.sub(key, 1, -6), classes = classes,
     cold = {}, unknown = {}, packed = {}, fleet_keys = {}, hashes = false, sets = false, liveness = false,
     masks = false, view = false, types = false, kinds = 0, written = false,
-    type_texts = {}, type_next = {}, type_last = {},
+    type_texts = {},
   }
 end
 

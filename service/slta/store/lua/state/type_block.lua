@@ -1,33 +1,34 @@
--- The block of the packed state with the counts of session types and their assignment: the number of types, NUMBERS,
--- then packed texts: one of the classes, with BY_CLASS by class, and one of each type, with its numbers of BY_TYPE and
--- its row of `type_flow`. A call packs only those texts that it changes: `type_texts` has each by kind, 0 for the
--- classes, nil if it has to be packed.
+-- The block of the packed state with the counts and integrals of session types: the number of types, then packed texts:
+-- one of the classes, with the sessions `held` on active pools; one of the fields of `intervals`; and one of each type,
+-- with its numbers of BY_TYPE. A call packs only those texts that it changes: `type_texts` has each by kind, 0 for the
+-- classes, INTERVALS, nil if it has to be packed. That of INTERVALS, which few calls use, is unpacked by `open`.
 --
--- type_sessions: on active pools, whose integral is settled when it changes, last at type_since; type_others: on other
--- pools; held: by class, on active pools. The rest is of `assignment`.
+-- type_sessions: on active pools; type_sum: their integral over the open interval up to type_since; type_others: on
+-- other pools.
 
 type_block = {}
 
-local NUMBERS = { 'type_optimum', 'type_optimum_high', 'type_optimum_low' }
-local BY_TYPE = { 'type_sessions', 'type_others', 'type_assigned', 'type_since', 'type_high', 'type_low' }
-local BY_CLASS = { 'held', 'type_filled' }
-local CLASSES = 0
+local BY_TYPE = { 'type_sessions', 'type_others', 'type_assigned', 'type_since', 'type_sum' }
+local NUMBERS = {
+  'compatibility_high', 'compatibility_low', 'interval_since', 'interval_optimum_high', 'interval_optimum_low',
+}
+local TOTALS = { 'type_high', 'type_low' } -- by type, up to the open interval
+local CLASSES, INTERVALS = 0, -1
 
 local words = {} -- of the text that is being packed
 
 -- Calls visit(field, length) for each field, nil for a number.
 function type_block.each_field(kinds, classes, visit)
-  for _, group in ipairs({ { NUMBERS }, { BY_TYPE, kinds }, { BY_CLASS, classes } }) do
+  for _, group in ipairs({ { NUMBERS }, { TOTALS, kinds }, { BY_TYPE, kinds }, { { 'interval_pools', 'held' }, classes } }) do
     for _, field in ipairs(group[1]) do
       visit(field, group[2])
     end
   end
-  visit('type_flow', kinds * classes)
 end
 
 -- Whether a field has one number per type.
 function type_block.is_by_type(field)
-  return vectors.has(BY_TYPE, field)
+  return vectors.has(BY_TYPE, field) or vectors.has(TOTALS, field)
 end
 
 -- The fields of a kind change, or those by class without one.
@@ -35,48 +36,54 @@ function type_block.touch(fleet, kind)
   fleet.type_texts[kind or CLASSES] = nil
 end
 
+-- Unpacks the fields of `intervals`, which the call may change.
+function type_block.open(fleet)
+  local text, at = fleet.type_texts[INTERVALS], #NUMBERS
+  if text then
+    local found = { cmsgpack.unpack(text) }
+    for nth, field in ipairs(NUMBERS) do
+      fleet[field] = found[nth]
+    end
+    for _, part in ipairs({ { 'type_high', fleet.kinds }, { 'type_low', fleet.kinds },
+      { 'interval_pools', fleet.classes }, { 'waiting', #found } }) do
+      fleet[part[1]] = { unpack(found, at + 1, math.min(#found, at + part[2])) }
+      at = at + part[2]
+    end
+    fleet.type_texts[INTERVALS] = nil
+  end
+end
+
 -- All fields change.
 function type_block.touch_all(fleet)
+  type_block.open(fleet)
   fleet.type_texts = {}
 end
 
-local function pack_classes(fleet)
-  local classes, length = fleet.classes, 0
-  for nth = 1, #BY_CLASS do
-    local vector = fleet[BY_CLASS[nth]]
-    for class_index = 1, classes do
-      words[length + class_index] = vector[class_index]
-    end
-    length = length + classes
+local function pack_intervals(fleet)
+  local found = {}
+  for nth, field in ipairs(NUMBERS) do
+    found[nth] = fleet[field]
   end
-  return cmsgpack.pack(unpack(words, 1, length))
+  for _, field in ipairs({ 'type_high', 'type_low', 'interval_pools', 'waiting' }) do
+    for _, number in ipairs(fleet[field]) do
+      found[#found + 1] = number
+    end
+  end
+  return cmsgpack.pack(unpack(found))
 end
 
 local function pack_type(fleet, kind)
-  local length, flow, row = #BY_TYPE, fleet.type_flow, (kind - 1) * fleet.classes
+  local length = #BY_TYPE
   for nth = 1, length do
     words[nth] = fleet[BY_TYPE[nth]][kind]
   end
-  for class_index = 1, fleet.classes do
-    words[length + class_index] = flow[row + class_index]
-  end
-  return cmsgpack.pack(unpack(words, 1, length + fleet.classes))
-end
-
-local function unpack_classes(fleet, text)
-  local found = { cmsgpack.unpack(text) }
-  for nth, field in ipairs(BY_CLASS) do
-    fleet[field] = { unpack(found, (nth - 1) * fleet.classes + 1, nth * fleet.classes) }
-  end
+  return cmsgpack.pack(unpack(words, 1, length))
 end
 
 local function unpack_type(fleet, kind, text)
   local found = { cmsgpack.unpack(text) }
   for nth, field in ipairs(BY_TYPE) do
     fleet[field][kind] = found[nth]
-  end
-  for class_index = 1, fleet.classes do
-    fleet.type_flow[(kind - 1) * fleet.classes + class_index] = found[#BY_TYPE + class_index]
   end
 end
 
@@ -86,23 +93,19 @@ function type_block.unpack(fleet, values, at)
   local length = values[at] or 0
   fleet.kinds = length > 0 and values[at + 1] or 0
   if fleet.kinds > 0 then
-    local first = at + 1 + #NUMBERS + 1
+    local first = at + 3
     local last = first + fleet.kinds
     assert(last <= at + length and type(values[last]) == 'string', 'the block of session types is unreadable')
     fleet.unknown.types = last < at + length and { unpack(values, last + 1, at + length) } or nil
-    for nth, field in ipairs(NUMBERS) do
-      fleet[field] = values[at + 1 + nth]
-    end
     for _, field in ipairs(BY_TYPE) do
       fleet[field] = {}
     end
-    fleet.type_flow, fleet.type_texts = {}, { unpack(values, first + 1, first + fleet.kinds) }
-    fleet.type_texts[CLASSES] = values[first]
-    unpack_classes(fleet, values[first])
+    fleet.type_texts = { unpack(values, first + 1, last) }
+    fleet.type_texts[CLASSES], fleet.type_texts[INTERVALS] = values[first - 1], values[first]
+    fleet.held = { cmsgpack.unpack(values[first - 1]) }
     for kind = 1, fleet.kinds do
       unpack_type(fleet, kind, values[first + kind])
     end
-    assignment.forget(fleet)
   end
   return at + length + 1
 end
@@ -114,14 +117,10 @@ function type_block.pack(fleet, values, at)
     return fleet.unknown.blocks and codec.append(values, at, { 0 }) or at
   end
   local head = at + 1
-  values[head + 1] = kinds
-  at = head + 1
-  for nth = 1, #NUMBERS do
-    values[at + nth] = fleet[NUMBERS[nth]]
-  end
-  at = at + #NUMBERS + 1
-  texts[CLASSES] = texts[CLASSES] or pack_classes(fleet)
-  values[at] = texts[CLASSES]
+  texts[CLASSES] = texts[CLASSES] or cmsgpack.pack(unpack(fleet.held))
+  texts[INTERVALS] = texts[INTERVALS] or pack_intervals(fleet)
+  at = head + 3
+  values[head + 1], values[head + 2], values[at] = kinds, texts[CLASSES], texts[INTERVALS]
   for kind = 1, kinds do
     texts[kind] = texts[kind] or pack_type(fleet, kind)
     values[at + kind] = texts[kind]

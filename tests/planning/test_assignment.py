@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from slta.core.session_types.assignment import Assignment
+from slta_planning.evaluate.assignment import Assignment
 from tests import naive_types
 from tests.core.session_types.worlds import World, world
 

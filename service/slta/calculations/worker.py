@@ -1,4 +1,4 @@
-"""Prediction subprocess: JSON lines, a question on standard input, its answer on standard output.
+"""Calculation subprocess: JSON lines, a question on standard input, its answer on standard output.
 
 It runs at the lowest priority, needs only the standard library, and exits at end of input.
 """
@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from time import process_time
 from types import FrameType
 from typing import Any, NoReturn
@@ -16,14 +17,16 @@ from typing import Any, NoReturn
 from slta.core.expected_gap import NotByMarginalError, TooLargeError, expected_placement_gap, offered_load
 from slta.core.optimum import optimum
 from slta.core.ranking import Coordinate, Ranking
+from slta.core.session_types.intervals import Interval, excess
+from slta.core.session_types.sets import TypeSets
 
 MAX_SECONDS = 5.0
 """CPU time limit of one answer; not wall time, so that load on the machine does not change what is too large."""
 MAX_NICENESS = 19
 
 
-def answer(question: dict[str, Any]) -> dict[str, Any]:
-    """Compute one prediction.
+def expected_gap(question: dict[str, Any]) -> dict[str, Any]:
+    """Compute one prediction of the placement gap.
 
     `classes` is the dispatch order as class indexes, `marginals[i][x]` is Δ(i, x), `pools` A(i), `sessions` the mean N.
     """
@@ -44,6 +47,26 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
     return {"gap": gap, "relative": gap / bound if bound else None}
 
 
+def excesses(questions: Sequence[tuple[dict[str, Any], Sequence[float]]]) -> list[float]:
+    """`excess` of intervals, each with the tables of its fleet.
+
+    `classes` and `marginals` as above, in integers, `sets` are the classes of each type. The numbers of an interval are
+    the integrals of U*(N, A), of the pools by class and of the sessions by type.
+    """
+    return [_excess(numbers, **tables) for tables, numbers in questions]
+
+
+def _excess(
+    numbers: Sequence[float], classes: list[int], marginals: list[list[float]], sets: Sequence[Sequence[int]]
+) -> float:
+    pools, sessions = numbers[1 : 1 + len(marginals)], numbers[1 + len(marginals) :]
+    types = TypeSets(tuple(map(tuple, sets)))
+    return excess(types, _ranking(classes, marginals), Interval(numbers[0], tuple(pools), tuple(sessions)))
+
+
+CALCULATIONS: Mapping[str, Callable[[Any], Any]] = {"expected_gap": expected_gap, "excesses": excesses}
+
+
 def _ranking(classes: list[int], marginals: list[list[float]]) -> Ranking:
     levels = [0] * len(marginals)
     order = []
@@ -58,7 +81,10 @@ def _on_cpu_limit(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def main() -> None:
-    """Answer questions until end of input; each answer also has its processor time as `seconds`."""
+    """Answer questions, [kind, question], until end of input by [answer, seconds of the processor].
+
+    The answer is None if it would take longer than `MAX_SECONDS`.
+    """
     os.setpriority(os.PRIO_PROCESS, 0, MAX_NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the dispatcher handles Ctrl-C and stops us
     signal.signal(signal.SIGPROF, _on_cpu_limit)
@@ -66,12 +92,13 @@ def main() -> None:
         signal.setitimer(signal.ITIMER_PROF, MAX_SECONDS)
         began = process_time()
         try:
-            result = answer(json.loads(line))
+            kind, question = json.loads(line)
+            result = CALCULATIONS[kind](question)
         except TooLargeError:
-            result = {"reason": "too_large"}
+            result = None
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
-        sys.stdout.write(json.dumps(result | {"seconds": process_time() - began}) + "\n")
+        sys.stdout.write(json.dumps([result, process_time() - began]) + "\n")
         sys.stdout.flush()
 
 

@@ -1,13 +1,13 @@
-"""Client of the prediction subprocess: started on the first question, stopped by `end` or with its parent."""
+"""Client of the calculation subprocess: started on the first question, stopped by `end` or with its parent."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from time import monotonic
+from typing import Any, NamedTuple
 
 from slta.child_process import end, start_module
-from slta.views.expected_gap import ExpectedGap, ExpectedGapQuestion
 
 PATIENCE_SECONDS = 60.0
 """Timeout of one answer. The subprocess has a CPU time limit, but low priority, so that it may take far longer."""
@@ -15,16 +15,25 @@ WITHOUT_SITE_PACKAGES = "-S"
 """The subprocess needs only the standard library."""
 
 
-class WorkerFailedError(Exception):
+class CalculationFailedError(Exception):
     """The subprocess exited or timed out. The next question starts a new one."""
 
 
-class ExpectedGapWorker:
+class Answer(NamedTuple):
+    """What was calculated, None if it would take too long, and the seconds of the processor that it took."""
+
+    value: Any
+    seconds: float
+
+
+class Calculator:
     """At most one subprocess, one question at a time. Only for the event loop of the main thread."""
 
     def __init__(self) -> None:
         """Starts no subprocess yet."""
         self._process: asyncio.subprocess.Process | None = None
+        self._lock = asyncio.Lock()
+        self._used = 0.0
         self.spent_seconds = 0.0
         """Processor time of all answers so far."""
 
@@ -33,24 +42,34 @@ class ExpectedGapWorker:
         """Process id, None if not running."""
         return self._process.pid if self._process else None
 
-    async def ask(self, question: ExpectedGapQuestion) -> ExpectedGap:
-        """Compute one prediction; raises WorkerFailedError."""
+    async def ask(self, kind: str, question: str) -> Answer:
+        """Answer a question in JSON, of a kind of `worker.CALCULATIONS`; raises CalculationFailedError."""
+        async with self._lock:
+            answer = await self._ask(f'["{kind}",{question}]\n'.encode())
+        self._used = monotonic()
+        self.spent_seconds += answer.seconds
+        return answer
+
+    async def _ask(self, question: bytes) -> Answer:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 process = self._process = self._process or await _start()
-                line = await _exchange(process, json.dumps(arguments_of(question)).encode() + b"\n")
+                line = await _exchange(process, question)
         except (TimeoutError, OSError, ValueError) as error:
             await self.end()
-            raise WorkerFailedError(repr(error)) from error
+            raise CalculationFailedError(repr(error)) from error
         except asyncio.CancelledError:
             await self.end()
             raise
         if not line.endswith(b"\n"):
             await self.end()
-            raise WorkerFailedError(f"the process ended: {process.returncode}")
-        answer = json.loads(line)
-        self.spent_seconds += answer.pop("seconds")
-        return ExpectedGap(**answer)
+            raise CalculationFailedError(f"the process ended: {process.returncode}")
+        return Answer(*json.loads(line))
+
+    async def rest(self, seconds: float) -> None:
+        """Kill the subprocess if it has had no question for so long."""
+        if not self._lock.locked() and monotonic() - self._used >= seconds:
+            await self.end()
 
     async def end(self) -> None:
         """Kill the subprocess if it runs."""
@@ -60,7 +79,7 @@ class ExpectedGapWorker:
 
 
 async def _start() -> asyncio.subprocess.Process:
-    return await start_module("slta.expected_gap.worker", options=[WITHOUT_SITE_PACKAGES])
+    return await start_module("slta.calculations.worker", options=[WITHOUT_SITE_PACKAGES])
 
 
 async def _exchange(process: asyncio.subprocess.Process, line: bytes) -> bytes:
@@ -69,14 +88,3 @@ async def _exchange(process: asyncio.subprocess.Process, line: bytes) -> bytes:
     process.stdin.write(line)
     await process.stdin.drain()
     return await process.stdout.readline()
-
-
-def arguments_of(question: ExpectedGapQuestion) -> dict[str, Any]:
-    """Serialize a question for `worker.answer`."""
-    ranking = question.spec.ranking
-    return {
-        "classes": [c.pool_class for c in ranking.order],
-        "marginals": ranking.marginals,
-        "pools": question.pools,
-        "sessions": question.sessions,
-    }

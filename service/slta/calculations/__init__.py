@@ -1,0 +1,4 @@
+"""Long calculations, in one subprocess of the lowest priority: `worker` is the subprocess, `client` its `Calculator`.
+
+This file imports nothing, to keep the subprocess small.
+"""

@@ -1,0 +1,109 @@
+"""Bounds of the intervals that wait, as dispatchers compute them and tell them with their next tick."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+
+from slta.calculations.client import Calculator
+from slta.fleet_file import FleetFile, Specs
+from slta.models import Integrals, PoolSpec, Ticked
+from slta.runtime.type_bounds import TypeBounds
+from slta.store import Store
+from slta.views.integrals import completed
+from tests.in_process import Here
+from tests.store.conftest import Clock
+from tests.store.fleets import FLEET
+
+DOCUMENT = """{"policy": "jlmu", "classes": [
+  {"name": "a", "capacity": 3, "utility": {"kind": "linear", "slope": 2}},
+  {"name": "b", "capacity": 4, "utility": {"kind": "log_share", "resource": 20}}
+], "session_types": {"narrow": ["b"]}}"""
+SPEC = FleetFile.model_validate_json(DOCUMENT).to_spec()
+
+
+@pytest.fixture
+async def calculator() -> AsyncIterator[Calculator]:
+    calculator = Calculator()
+    yield calculator
+    await calculator.end()
+
+
+async def begin(store: Store, clock: Clock) -> None:
+    """Two sessions of `narrow` on b, where they would be worth more on a, for four seconds."""
+    await store.fleets.configure(FLEET, SPEC, DOCUMENT)
+    await store.pools.add(FLEET, [PoolSpec("a-0", "a"), PoolSpec("b-0", "b")])
+    for number in range(2):
+        await store.sessions.assign(FLEET, f"s{number}", None, session_type="narrow")
+    clock.advance(4)
+
+
+async def tick(store: Store, clock: Clock, bounds: TypeBounds) -> None:
+    """A tick of this dispatcher, as `Ticks` does it."""
+    clock.advance(1)
+    ticked = (await store.fleets.tick_many([FLEET], bounds.excesses))[FLEET]
+    assert isinstance(ticked, Ticked)
+    bounds.ticked(FLEET, ticked.interval)
+
+
+async def integrals(store: Store) -> Integrals:
+    return (await store.fleets.snapshot(FLEET)).integrals
+
+
+def compatibility(found: Integrals) -> float:
+    assert found.types
+    return sum(found.types.compatibility)
+
+
+async def test_what_two_dispatchers_compute_is_added_once(store: Store, clock: Clock, calculator: Calculator) -> None:
+    """By the process, as by a reader of what still waits."""
+    await begin(store, clock)
+    one, other = (TypeBounds(store, Specs(), asked) for asked in (calculator, Here()))
+    await tick(store, clock, one)
+    await tick(store, clock, other)
+    expected = compatibility(completed(await integrals(store), SPEC))
+    assert expected > compatibility(await integrals(store)) == 0
+    await one.round()
+    await other.round()
+    assert one.excesses == other.excesses
+    await tick(store, clock, one)
+    await tick(store, clock, other)
+    found = await integrals(store)
+    assert 0 < compatibility(found) < expected
+    assert compatibility(completed(found, SPEC)) == pytest.approx(expected * 8 / 6)
+    assert not one.excesses.keys() & other.excesses.keys()
+
+
+async def test_an_interval_of_a_dispatcher_or_process_that_was_killed_waits_for_the_next(
+    store: Store, clock: Clock, calculator: Calculator
+) -> None:
+    await begin(store, clock)
+    await tick(store, clock, TypeBounds(store, Specs(), Here()))  # it is killed here
+    bounds = TypeBounds(store, Specs(), calculator)
+    await tick(store, clock, bounds)
+    await calculator.ask("excesses", "[]")
+    assert calculator.pid
+    os.kill(calculator.pid, signal.SIGKILL)
+    await bounds.round()
+    assert not bounds.excesses
+    for _ in range(2):
+        await tick(store, clock, bounds)
+        await bounds.round()
+    assert compatibility(await integrals(store)) > 0
+
+
+async def test_tables_of_another_version_are_not_used(store: Store, clock: Clock) -> None:
+    await begin(store, clock)
+    bounds = TypeBounds(store, Specs(), Here())
+    await tick(store, clock, bounds)
+    await store.fleets.configure(FLEET, SPEC, DOCUMENT + "\n")
+    await bounds.round()
+    assert not bounds.excesses
+    await tick(store, clock, bounds)
+    await bounds.round()
+    assert bounds.excesses.keys() == {FLEET}
+    bounds.keep_only([])
+    assert not bounds.excesses
