@@ -16,7 +16,7 @@ from pathlib import Path
 from redis import Redis
 
 from lab.benchmarks.lua_fleet import LuaFleet
-from lab.benchmarks.session_types import TypedFleet
+from lab.benchmarks.session_types import SHAPES, TypedFleet
 from lab.benchmarks.store import Shape
 from tests.servers import EMBEDDED, started
 
@@ -40,9 +40,12 @@ def steady(fleet: LuaFleet, sessions: int) -> LuaFleet:
 def rows_of(redis: Redis) -> Iterator[Row]:
     """Rows in the order in which they must run."""
     LuaFleet.time = staticmethod(partial(next, count(FIRST, STEP)))
-    typed = steady(TypedFleet(redis, 4, 3), 400)
-    yield "assign, 4 classes and 3 types", 1, partial(typed.assign, 1)
-    yield "complete, 4 classes and 3 types", 1, partial(typed.complete, 1)
+    for classes, types in SHAPES:
+        for kinds in (1, types):
+            made = steady(TypedFleet(redis, classes, kinds), 100 * classes)
+            told = f"{classes} classes and {kinds} types" if kinds > 1 else f"{classes} classes"
+            yield f"assign, {told}", 1, partial(made.assign, 1)
+            yield f"complete, {told}", 1, partial(made.complete, 1)
     fleet = steady(Shape("slta", 100, 2).fleet(redis), 1000)
     for batch in (1, 8, 32, 128):
         yield f"assign in calls of {batch}", batch, partial(fleet.assign, batch)
