@@ -47,7 +47,10 @@ MUTANTS: dict[str, Mutant] = {
         "core/gaps", "types.momentary_optimum, of_types)", "types.momentary_optimum)", AVERAGES
     ),
     "the integral of the bound is that without types": python(
-        "metrics/families", "types.compatibility if types else (0.0, 0.0)", "(0.0, 0.0)", "metrics/session_types"
+        "metrics/families",
+        "integrals.types.compatibility if integrals.types else (0.0, 0.0)",
+        "(0.0, 0.0)",
+        "metrics/session_types",
     ),
     "the refused of a type are those of the type before": lua(
         "reads", "        counts[kind] = tonumber", "        counts[kind - 1] = tonumber", AVERAGES

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from slta.api.http.worker import in_worker
 from slta.core.fleet import FleetSpec
 from slta.dashboard.frames import WINDOW_SECONDS
 from slta.fleet_file import Specs
@@ -79,7 +80,7 @@ class Overview:
             failed_pools=sum(c.failed_pools for c in snapshot.classes),
             sessions=snapshot.sessions,
             capacity=spec.places(pools),
-            placement_gap=_placement_gap(snapshot, spec),
+            placement_gap=await in_worker(_placement_gap, snapshot, spec),
             is_damaged=snapshot.suspect,
         )
 

@@ -198,7 +198,8 @@ async def read_fleets(
                 with suppress(errors.DocumentUnreadableError):
                     spec = await specs.of_stored(snapshot.document)
                     expected_gaps.now(snapshot, spec, by_scrape=True)
-                    await _print(view_of(snapshot, spec), families, time_slice)
+                    in_thread = asyncio.to_thread(view_of, snapshot, spec) if snapshot.types else None
+                    await _print(await in_thread if in_thread else view_of(snapshot, spec), families, time_slice)
         for _ in count.add(len(reading.fleets)) if reading.is_complete else ():
             pass
     except errors.DispatchError:

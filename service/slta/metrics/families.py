@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from operator import attrgetter, itemgetter
 
-from slta.core.fleet import FleetSpec
 from slta.metrics.definitions import FleetFamily
 from slta.metrics.fleet_view import (
     AUDIT,
@@ -21,7 +20,7 @@ from slta.metrics.fleet_view import (
     FleetView,
 )
 from slta.models import MICROSECONDS, Integrals
-from slta.views.integrals import completed, difference
+from slta.views.integrals import difference
 from slta.views.state import ClassObservation
 
 SESSIONS = ("active", "draining")
@@ -39,10 +38,8 @@ def _counts(name: str, *labels: str) -> Callable[[ClassObservation], dict[str, i
     return lambda c: dict(zip(labels, numbers(part(c)), strict=True)) if part(c) else None
 
 
-def _bound_integral(integrals: Integrals, spec: FleetSpec) -> float:
-    types = completed(integrals, spec).types
-    total = difference(integrals.optimum, types.compatibility if types else (0.0, 0.0))
-    return spec.integers.to_utility(total) / MICROSECONDS
+def _bound_integral(integrals: Integrals) -> float:
+    return difference(integrals.optimum, integrals.types.compatibility if integrals.types else (0.0, 0.0))
 
 
 FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
@@ -82,7 +79,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     FLEET.gauge(
         "bound_pool_seconds",
         "Time integral of the maximum utility at each instant, with session types of a bound of it; may fall.",
-        lambda view: _bound_integral(view.snapshot.integrals, view.spec),
+        lambda view: view.spec.integers.to_utility(_bound_integral(view.snapshot.integrals)) / MICROSECONDS,
     ),
     FLEET.counter(
         "session_seconds",

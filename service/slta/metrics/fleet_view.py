@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from slta.core.fleet import FleetSpec
@@ -11,6 +12,7 @@ from slta.metrics.definitions import FamilyFactory, Labels
 from slta.models import MICROSECONDS, AuditResult, ClassSnapshot, Snapshot
 from slta.views.averages import averages, over_window
 from slta.views.differences import MeanDifference, by_source
+from slta.views.integrals import completed
 from slta.views.session_types import TypeObservation
 from slta.views.state import ClassObservation, Instant, instant
 
@@ -22,7 +24,7 @@ ENDS = ("completed", "expired", "failed", "reported_ended", "pool_gone")
 
 
 class FleetView(NamedTuple):
-    """One fleet in one scrape: its snapshot and the values computed from it."""
+    """One fleet in one scrape: its snapshot, with completed integrals, and the values computed from it."""
 
     snapshot: Snapshot
     spec: FleetSpec
@@ -40,8 +42,9 @@ class FleetView(NamedTuple):
 
 
 def view_of(snapshot: Snapshot, spec: FleetSpec) -> FleetView:
-    """Compute the view once for all families. O(levels)."""
-    now = snapshot.integrals
+    """Compute the view once for all families. O(levels), and some bounds with session types."""
+    now = completed(snapshot.integrals, spec)
+    snapshot = replace(snapshot, integrals=now)
     found = {
         window: over_window(snapshot, window, lambda older: averages(now, older, spec)) for window in snapshot.past
     }
