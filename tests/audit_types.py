@@ -23,12 +23,12 @@ def check_types(fleet: Fleet, found: list[str]) -> None:
     numbers = [0, *(int(word) for word in config.get("numbers", "").split())]
     every = tuple(range(len(fleet.numbers)))
     sets = [every, *(tuple(int(c) - 1 for c in own.split(",")) for _, own in words)]
-    kept = {name: fleet.vector(name) for name in ("type_sessions", "type_others", "held")}
+    kept = {name: fleet.vector(name) for name in ("type_sessions", "type_others", "held", "type_held")}
     if not words:
         if kept["type_sessions"] or any("t" in record[5:][-1:] for record in fleet.sessions.values()):
             found.append("there are counts or records of types, and no types")
         return
-    sessions, others, held = Counter[int](), Counter[int](), Counter[int]()
+    sessions, others = Counter[tuple[int, int]](), Counter[int]()
     for session, record in fleet.sessions.items():
         number = int(record[-1][1:]) if len(record) > 5 and record[-1].startswith("t") else 0
         pool_class = fleet.numbers.index(int(record[0]) // 65536)
@@ -37,12 +37,13 @@ def check_types(fleet: Fleet, found: list[str]) -> None:
             continue
         kind = numbers.index(number)
         is_active = fleet.pools[record[4]][1:] == ["active"]
-        (sessions if is_active else others)[kind] += 1
-        held[pool_class] += is_active
+        sessions[kind, pool_class] += is_active
+        others[kind] += not is_active
     expected = {
-        "type_sessions": [sessions[t] for t in range(len(sets))],
+        "type_sessions": [sum(sessions[t, c] for c in every) for t in range(len(sets))],
         "type_others": [others[t] for t in range(len(sets))],
-        "held": [held[c] for c in every],
+        "type_held": [sessions[t, c] for t in range(len(sets)) for c in every],
+        "held": [sum(sessions[t, c] for t in range(len(sets))) for c in every],
     }
     found += [f"{name}: {kept[name]}, expected {value}" for name, value in expected.items() if kept[name] != value]
     _check_counters(fleet, config, found)

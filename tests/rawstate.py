@@ -33,7 +33,7 @@ TEXTS = (
     "held*",
     """compatibility_high compatibility_low interval_since interval_optimum_high interval_optimum_low
     type_high^ type_low^ interval_pools* waiting+""",
-    "type_sessions type_others type_assigned type_since type_sum",
+    "type_sessions type_others type_assigned type_since type_sum type_held*",
 )
 """Fields in order; ^ marks one number by type, + all that are left."""
 
@@ -127,7 +127,9 @@ def _as_texts(values: Sequence[str], fields: Mapping[str, Sequence[str]]) -> lis
     texts = []
     for nth in range(len(values[_texts(values)])):
         names = [name.rstrip("*^+") for name in TEXTS[min(nth, 2)].split()]
-        words = [word for name in names for word in (fields[name] if nth < 2 else [fields[name][nth - 2]])]
+        width = {"type_held": int(values[2])}
+        parts = [(fields[name], width.get(name, 1)) for name in names]
+        words = [w for field, n in parts for w in (field if nth < 2 else field[(nth - 2) * n : (nth - 1) * n])]
         texts.append(f"[{' '.join(words)}]")
     return texts
 

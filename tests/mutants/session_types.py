@@ -52,8 +52,14 @@ MUTANTS: dict[str, Mutant] = {
     "a repair trusts the type of a record": lua(
         "repair_records", "local may_stay = kind > 1", "local may_stay = true", CHANGES
     ),
+    "a session leaves the class of its type on paper": lua(
+        "type_counts", "fleet.type_held[cell] + count", "fleet.type_held[cell] + math.max(0, count)", STORE
+    ),
+    "classes of a type stay where they were": lua(
+        "fleets", "  type_changes.reorder_classes(fleet, class_ids)\n", "", CHANGES
+    ),
     "an audit does not count the sessions of types": lua(
-        "audit_types", "counts[at] = counts[at] + 1\n", "counts[at] = fleet.type_sessions[at]\n", AUDIT
+        "audit_types", "counts[at] = counts[at] + 1\n", "counts[at] = (fleet.type_held[at] or 1)\n", AUDIT
     ),
     "an audit trusts the assigned sessions of types": lua(
         "audit_type_totals", "  check_assigned(fleet, report)\n", "", AUDIT

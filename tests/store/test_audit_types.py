@@ -66,6 +66,9 @@ async def test_a_sound_fleet_has_no_findings(store: Store, redis: TextRedis, fle
         ("type_others", "0 1 2", "sessions of all types on other pools"),
         ("type_others", "0 2 0", "sessions of type chat on other pools"),
         ("held", "2 0", "sessions by class"),
+        ("type_held", "0 1 1 0 0 0", "sessions of types in all classes"),
+        ("type_held", "0 0 0 1 0 1", "sessions of all types by class"),
+        ("type_held", "0 1 1 0 0 0", "sessions of type video by class"),
         ("type_since", "0 0 99999999999999999", "type_since of type video"),
         ("type_since", "0 0 0", "type_since of type video: is not in the open interval"),
         ("type_high", "0 -9e9 9e9", "type_high of type chat: is below that of the newest history line"),
@@ -109,7 +112,7 @@ async def test_the_sessions_of_a_fleet_at_rest_are_counted_however_small_the_sli
     store: Store, redis: TextRedis, fleet: None, work: int
 ) -> None:
     assert (await Audits(store.fleets._functions, work).inspect(FLEET)).sentences == []
-    rawstate.poke(redis, FLEET, type_sessions="0 2 0")
+    rawstate.poke(redis, FLEET, type_sessions="0 2 0", type_held="0 0 2 0 0 0")
     found = await Audits(store.fleets._functions, work).inspect(FLEET)
     assert {"sessions of type chat: 2, expected 1", "sessions of type video: 0, expected 1"} <= set(found.sentences)
     assert found.unchecked is None
@@ -119,7 +122,7 @@ async def test_the_sessions_of_a_small_fleet_are_counted_though_it_changes(
     store: Store, redis: TextRedis, fleet: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (await audit_while_it_changes(store, monkeypatch, 20)).sentences == []
-    rawstate.poke(redis, FLEET, type_sessions="0 2 0")
+    rawstate.poke(redis, FLEET, type_sessions="0 2 0", type_held="0 0 2 0 0 0")
     found = await audit_while_it_changes(store, monkeypatch, 20)
     assert "sessions of type video: 0, expected 1" in found.sentences
     assert found.unchecked is None

@@ -83,6 +83,18 @@ async def test_a_type_may_be_added_and_widened_at_any_time(store: Store, redis: 
     assert rawstate.fields(redis, FLEET)["type_sessions"] == "0 0 1 0", "default, new, video, chat"
 
 
+async def test_sessions_by_type_and_class_follow_types_and_classes_to_their_new_places(
+    store: Store, redis: TextRedis, fleet: None
+) -> None:
+    for number, kind in enumerate(("chat", "video", "video", "default")):
+        await assign(store, f"s{number}", kind)
+    first = rawstate.fields(redis, FLEET)["type_held"]
+    new = {"new": ["tpu"], "video": ["large"], "chat": ["small", "large", "tpu"]}
+    await put(store, new, (pool_class("tpu", LARGE, 3), CLASSES[1], CLASSES[0]))
+    assert (first, rawstate.fields(redis, FLEET)["type_held"]) == ("1 0 0 0 1 0 0 2 0", "0 0 1 0 0 0 0 2 0 0 1 0")
+    assert (await store.audits.inspect(FLEET)).sentences == []
+
+
 async def test_the_number_of_a_type_is_permanent(store: Store, redis: TextRedis, fleet: None) -> None:
     await put(store, {"new": ["gpu"], "video": TYPES["video"]})
     assert redis.hget(f"{{{FLEET}}}:types", "numbers") == "3 2", "not chat's, in the same change"

@@ -121,6 +121,7 @@ local function reorder_classes(fleet, names, class_ids)
     end
     fleet[field] = vector
   end
+  type_changes.reorder_classes(fleet, class_ids)
   fleet.names, fleet.numbers, fleet.classes = names, class_ids, #class_ids
   cache.index_classes(fleet)
 end

@@ -70,16 +70,28 @@ local function numbers_for(names, known)
   return numbers
 end
 
--- Moves the counts of types to their new positions; new types have none.
+-- Moves the sessions by type and class to the positions of these classes; new ones have none.
+function type_changes.reorder_classes(fleet, class_ids)
+  local moved, count = vectors.zeros(fleet.kinds * #class_ids), #class_ids
+  for cell in ipairs(moved) do
+    local former = fleet.index_by_id[class_ids[(cell - 1) % count + 1]]
+    moved[cell] = former and fleet.type_held[math.floor((cell - 1) / count) * fleet.classes + former] or 0
+  end
+  fleet.type_held = moved
+end
+
+-- Moves the counts of types to their new positions; new types have none. Those of classes have been moved.
 local function reorder(fleet, before)
   type_block.touch_all(fleet)
   type_block.each_field(fleet.kinds, fleet.classes, function(field, length)
     local former, values = fleet[field], length and vectors.zeros(length)
     if not length then
       fleet[field] = former or 0
-    elseif type_block.is_by_type(field) then
-      for kind, number in ipairs(fleet.types.numbers) do
-        values[kind] = before.by_number[number] and former[before.by_number[number]] or 0
+    elseif type_block.width(fleet, field) then
+      local width = type_block.width(fleet, field)
+      for at in ipairs(values) do
+        local kind = before.by_number[fleet.types.numbers[math.ceil(at / width)]]
+        values[at] = kind and former[(kind - 1) * width + (at - 1) % width + 1] or 0
       end
       fleet[field] = values
     else

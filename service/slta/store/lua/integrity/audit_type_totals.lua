@@ -2,6 +2,17 @@
 
 audit_type_totals = {}
 
+-- The sessions by type and class add up to those by type, and to those by class.
+local function check_cells(fleet, report)
+  local by_type, by_class = vectors.zeros(fleet.kinds), vectors.zeros(fleet.classes)
+  for cell, count in ipairs(fleet.type_held) do
+    local kind, class_index = math.ceil(cell / fleet.classes), (cell - 1) % fleet.classes + 1
+    by_type[kind], by_class[class_index] = by_type[kind] + count, by_class[class_index] + count
+  end
+  report:expect_equal('sessions of types in all classes', by_type, fleet.type_sessions)
+  report:expect_equal('sessions of all types by class', by_class, fleet.held)
+end
+
 -- The stored types are those that the fleet uses, which may be cached; a fleet without types has none. Returns whether
 -- the types can be used. O(types).
 local function check_stored(fleet, report)
@@ -85,8 +96,8 @@ local function check_pairs(fleet, report)
     if fleet.type_since[kind] > fleet.time or fleet.type_since[kind] < fleet.interval_since then
       report:add('type_since of type ' .. name .. ': is not in the open interval')
     end
-    local high = fleet.type_high[kind]
-    report:expect_equal('type_high of type ' .. name .. ': the high part of the integral', high, high + fleet.type_low[kind])
+    local high, low = fleet.type_high[kind], fleet.type_low[kind]
+    report:expect_equal('type_high of type ' .. name .. ': the high part of the integral', high, high + low)
   end
 end
 
@@ -111,6 +122,7 @@ function audit_type_totals.check(fleet, report)
   local others = vectors.sum(fleet.draining_sessions)
   report:expect_equal('sessions of all types on other pools', vectors.sum(fleet.type_others), others)
   report:expect_equal('sessions by class', fleet.held, type_counts.held_by_class(fleet))
+  check_cells(fleet, report)
   check_refusals(fleet, report)
   check_assigned(fleet, report)
   check_integrals(fleet, report)

@@ -18,14 +18,14 @@ function audit_types.check_record(fleet, report, id, session)
   end
 end
 
--- The attempt, the revision at which it began, the cursor of its pools, and the sessions of each kind so far on active
--- pools, then on others. An attempt whose fleet has changed is followed by the next.
+-- The attempt, the revision at which it began, the cursor of its pools, and the sessions so far: of each kind and class
+-- on active pools, then of each kind on others. An attempt whose fleet has changed is followed by the next.
 local function begin_count(fleet, cursor)
   local attempt, revision, from, counts = string.match(cursor, '^(%d+)|(%S+)|(.*)|(.*)$')
   if tonumber(revision) == fleet.revision then
     return tonumber(attempt), from, vectors.split(counts, true)
   end
-  return 1 + (tonumber(attempt) or 0), '', vectors.zeros(2 * fleet.kinds)
+  return 1 + (tonumber(attempt) or 0), '', vectors.zeros(fleet.kinds * (fleet.classes + 1))
 end
 
 -- Adds the sessions of a pool; returns about as many commands as it called. Other parts find missing and unreadable
@@ -33,10 +33,11 @@ end
 local function count_pool(fleet, pool_number, counts)
   local class_index, pool_index = keys.locate(fleet, pool_number)
   local is_active = redis.call('GETBIT', keys.of_class(fleet, 'active', class_index), pool_index) == 1
-  local first, ids = is_active and 0 or fleet.kinds, redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))
+  local classes, ids = fleet.classes, redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))
   for _, record in ipairs(records.read_all(keys.of_fleet(fleet, 'sessions'), ids)) do
     if record then
-      local at = first + records.kind(fleet, { placed = record })
+      local kind = records.kind(fleet, { placed = record })
+      local at = is_active and (kind - 1) * classes + class_index or fleet.kinds * classes + kind
       counts[at] = counts[at] + 1
     end
   end
@@ -44,9 +45,13 @@ local function count_pool(fleet, pool_number, counts)
 end
 
 local function compare_counts(fleet, report, counts)
+  local classes = fleet.classes
   for kind, name in ipairs(fleet.types.names) do
-    report:expect_equal('sessions of type ' .. name, fleet.type_sessions[kind], counts[kind])
-    local others = counts[fleet.kinds + kind]
+    local own = { unpack(counts, (kind - 1) * classes + 1, kind * classes) }
+    local kept = { unpack(fleet.type_held, (kind - 1) * classes + 1, kind * classes) }
+    report:expect_equal('sessions of type ' .. name, fleet.type_sessions[kind], vectors.sum(own))
+    report:expect_equal('sessions of type ' .. name .. ' by class', kept, own)
+    local others = counts[fleet.kinds * classes + kind]
     report:expect_equal('sessions of type ' .. name .. ' on other pools', fleet.type_others[kind], others)
   end
 end
@@ -59,9 +64,9 @@ local function is_small(fleet, report)
   return begun + POOL_COMMANDS * count <= AT_ONCE * report.budget
 end
 
--- Counts the sessions of each type by their records. Only a sum over all pools can be compared, so the fleet must not
--- change meanwhile: a small one is counted in one call, which may take AT_ONCE times its work; of a larger one the
--- revision is part of the cursor, and after ATTEMPTS the part is reported as not checked. O(work).
+-- Counts the sessions of each type and class by their records. Only a sum over all pools can be compared, so the fleet
+-- must not change meanwhile: a small one is counted in one call, which may take AT_ONCE times its work; of a larger one
+-- the revision is part of the cursor, and after ATTEMPTS the part is reported as not checked. O(work).
 function audit_types.count(fleet, report, cursor)
   if fleet.kinds == 0 or not fleet.types then
     return nil

@@ -1,14 +1,15 @@
 -- The intervals of a fleet with session types over which a dispatcher computes the bound U*(N_1 ... N_T, A), outside of
--- all steps (service/slta/core/session_types/intervals.py). It is jointly concave and homogeneous: at the integrals of N
--- and A over an interval it is at least its own integral, and that of two intervals together at least the sum of both.
+-- all steps (service/slta/core/session_types/intervals.py). It is jointly concave and homogeneous: at the integrals of
+-- N and A over an interval it is at least its own integral, and that of two intervals together at least the sum of
+-- both.
 --
 -- An interval is open until a tick closes it. Then it waits until a dispatcher has told by how much the integral of its
--- U*(N, A) without types exceeds the bound; the sum of these is `compatibility`. Time that nobody has computed, as of an
--- interval that a change of curves, classes or types ends, counts with U*(N, A), which is a bound too.
+-- U*(N, A) without types exceeds the bound; the sum of these is `compatibility`. Time that nobody has computed, as of
+-- an interval that a change of curves, classes or types ends, counts with U*(N, A), which is a bound too.
 --
--- interval_since: begin of the open interval; interval_optimum: the integral of U*(N, A) up to then; type_high, type_low:
--- those of N_t; interval_pools: of A over the open interval up to pools_since; waiting: the numbers of `numbers` of the
--- closed interval, none without one.
+-- interval_since: begin of the open interval; interval_optimum: the integral of U*(N, A) up to then; type_high,
+-- type_low: those of N_t; interval_pools: of A over the open interval up to pools_since; waiting: the numbers of
+-- `numbers` of the closed interval, none without one.
 
 intervals = {}
 
@@ -117,8 +118,8 @@ function intervals.add(fleet, named, excess)
   end
 end
 
--- As text for fleets whose pools are integrated: the integrals of `compatibility` and of each type's sessions; then after
--- a slash each interval that is not in the first. O(classes + types).
+-- As text for fleets whose pools are integrated: the integrals of `compatibility` and of each type's sessions; then
+-- after a slash each interval that is not in the first. O(classes + types).
 function intervals.encode(fleet)
   local open = numbers(fleet)
   local words = { fleet.compatibility_high, fleet.compatibility_low }

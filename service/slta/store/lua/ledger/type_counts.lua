@@ -2,6 +2,14 @@
 
 type_counts = {}
 
+-- So many sessions of a kind begin in a class on active pools; negative if they end there.
+local function add(fleet, kind, class_index, count)
+  local cell = (kind - 1) * fleet.classes + class_index
+  fleet.type_sessions[kind] = fleet.type_sessions[kind] + count
+  fleet.type_held[cell] = fleet.type_held[cell] + count
+  fleet.held[class_index] = fleet.held[class_index] + count
+end
+
 -- A session of a kind begins in a class (`change` is 1) or ends there (-1). O(1).
 function type_counts.on_change(fleet, kind, class_index, change, is_active)
   assert(fleet.types, 'the session types are missing')
@@ -11,8 +19,7 @@ function type_counts.on_change(fleet, kind, class_index, change, is_active)
     return
   end
   intervals.settle_kind(fleet, kind)
-  fleet.type_sessions[kind] = fleet.type_sessions[kind] + change
-  fleet.held[class_index] = fleet.held[class_index] + change
+  add(fleet, kind, class_index, change)
   type_block.touch(fleet)
 end
 
@@ -44,11 +51,14 @@ end
 
 -- Counts the sessions of a pool that is in no count. O(its sessions).
 function type_counts.add_pool(fleet, pool_number, is_active)
-  local class_index, counts = keys.locate(fleet, pool_number), is_active and fleet.type_sessions or fleet.type_others
+  local class_index = keys.locate(fleet, pool_number)
   type_block.touch_all(fleet)
   for kind, count in ipairs(type_counts.of_pool(fleet, pool_number)) do
-    counts[kind] = counts[kind] + count
-    fleet.held[class_index] = fleet.held[class_index] + (is_active and count or 0)
+    if is_active then
+      add(fleet, kind, class_index, count)
+    else
+      fleet.type_others[kind] = fleet.type_others[kind] + count
+    end
   end
 end
 
@@ -59,9 +69,8 @@ function type_counts.move_pool(fleet, pool_number, sign)
   for kind, count in ipairs(type_counts.of_pool(fleet, pool_number)) do
     if count > 0 then
       intervals.settle_kind(fleet, kind)
-      fleet.type_sessions[kind] = fleet.type_sessions[kind] + sign * count
+      add(fleet, kind, class_index, sign * count)
       fleet.type_others[kind] = fleet.type_others[kind] - sign * count
-      fleet.held[class_index] = fleet.held[class_index] + sign * count
     end
   end
 end
@@ -70,8 +79,10 @@ end
 function type_counts.begin(fleet)
   type_counts.reset(fleet)
   cold.load(fleet, 'draining_sessions')
-  fleet.type_sessions[1], fleet.type_others[1] = fleet.sessions, vectors.sum(fleet.draining_sessions)
-  fleet.held = type_counts.held_by_class(fleet)
+  fleet.type_others[1] = vectors.sum(fleet.draining_sessions)
+  for class_index, count in ipairs(type_counts.held_by_class(fleet)) do
+    add(fleet, 1, class_index, count)
+  end
 end
 
 -- The sessions on active pools by class, from the level rows. O(levels in use * pools / 8).

@@ -57,8 +57,8 @@ end
 -- ARGV: time, '1' if several dispatchers share the ticks, to change nothing if the fleet was ticked just now, and to
 -- take a turn; an interval and its excess as in `intervals.add`, if any
 --   -> {TICKED, 1 if expired leases of sessions or pools, or deadlines, remain, else 0, 'recent' if nothing was done,
---    else '', audit, turn, told, hold, used} | {SUSPECT, …, audit, turn, '', hold, used} if the fleet needs a repair, see
---    `repair.claim`
+--    else '', audit, turn, that of `intervals.told`, hold, used} | {SUSPECT, …} of as many words if the fleet needs a
+--    repair, see `repair.claim`
 -- `audit` is 1 if one is due, else 0. `turn` is the µs to the caller's next tick, 0 if it has none, as while the fleet
 -- is suspect or leases remain, `hold` the µs of fleet time until leases end again, `used` those of the server's
 -- processor that it took. Idempotent; each dispatcher calls it again when the reply says so, else after about a second.

@@ -1,10 +1,11 @@
 -- The block of the packed state with the counts and integrals of session types: the number of types, then packed texts:
 -- one of the classes, with the sessions `held` on active pools; one of the fields of `intervals`; and one of each type,
--- with its numbers of BY_TYPE. A call packs only those texts that it changes: `type_texts` has each by kind, 0 for the
--- classes, INTERVALS, nil if it has to be packed. That of INTERVALS, which few calls use, is unpacked by `open`.
+-- with its numbers of BY_TYPE and its row of `type_held`. A call packs only those texts that it changes: `type_texts`
+-- has each by kind, 0 for the classes, INTERVALS, nil if it has to be packed. That of INTERVALS, which few calls use,
+-- is unpacked by `open`.
 --
 -- type_sessions: on active pools; type_sum: their integral over the open interval up to type_since; type_others: on
--- other pools.
+-- other pools; type_held: on active pools by type and class, type t in class c at (t - 1) * classes + c.
 
 type_block = {}
 
@@ -19,16 +20,20 @@ local words = {} -- of the text that is being packed
 
 -- Calls visit(field, length) for each field, nil for a number.
 function type_block.each_field(kinds, classes, visit)
-  for _, group in ipairs({ { NUMBERS }, { TOTALS, kinds }, { BY_TYPE, kinds }, { { 'interval_pools', 'held' }, classes } }) do
+  for _, group in ipairs({
+    { NUMBERS }, { TOTALS, kinds }, { BY_TYPE, kinds }, { { 'interval_pools', 'held' }, classes },
+    { { 'type_held' }, kinds * classes },
+  }) do
     for _, field in ipairs(group[1]) do
       visit(field, group[2])
     end
   end
 end
 
--- Whether a field has one number per type.
-function type_block.is_by_type(field)
-  return vectors.has(BY_TYPE, field) or vectors.has(TOTALS, field)
+-- The numbers of a field per type; nil if it is not by type.
+function type_block.width(fleet, field)
+  local is_by_type = vectors.has(BY_TYPE, field) or vectors.has(TOTALS, field)
+  return is_by_type and 1 or field == 'type_held' and fleet.classes or nil
 end
 
 -- The fields of a kind change, or those by class without one.
@@ -73,17 +78,23 @@ local function pack_intervals(fleet)
 end
 
 local function pack_type(fleet, kind)
-  local length = #BY_TYPE
+  local classes, length, row = fleet.classes, #BY_TYPE, (kind - 1) * fleet.classes
   for nth = 1, length do
     words[nth] = fleet[BY_TYPE[nth]][kind]
   end
-  return cmsgpack.pack(unpack(words, 1, length))
+  for class_index = 1, classes do
+    words[length + class_index] = fleet.type_held[row + class_index]
+  end
+  return cmsgpack.pack(unpack(words, 1, length + classes))
 end
 
 local function unpack_type(fleet, kind, text)
   local found = { cmsgpack.unpack(text) }
   for nth, field in ipairs(BY_TYPE) do
     fleet[field][kind] = found[nth]
+  end
+  for class_index = 1, fleet.classes do
+    fleet.type_held[(kind - 1) * fleet.classes + class_index] = found[#BY_TYPE + class_index]
   end
 end
 
@@ -100,6 +111,7 @@ function type_block.unpack(fleet, values, at)
     for _, field in ipairs(BY_TYPE) do
       fleet[field] = {}
     end
+    fleet.type_held = {}
     fleet.type_texts = { unpack(values, first + 1, last) }
     fleet.type_texts[CLASSES], fleet.type_texts[INTERVALS] = values[first - 1], values[first]
     fleet.held = { cmsgpack.unpack(values[first - 1]) }
