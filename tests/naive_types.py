@@ -31,6 +31,7 @@ def score(
     columns: Sequence[Sequence[int | None]],
     worth: Sequence[Sequence[int]],
     sessions: Sequence[int],
+    inside: Sequence[Sequence[int]],
 ) -> tuple[float, bool]:
     """What class c is worth to a session of this type beside all others, and whether it has a price."""
     place = Place(columns, worth)
@@ -49,15 +50,23 @@ def score(
         for t, own in enumerate(sets)
         if t != kind and c in own
     }
-    needy = {t: theirs for t, theirs in finds.items() if theirs <= mine - 2}
-    count = sum(sessions[t] for t in needy)
+    lows = [min((x for x in column if x is not None), default=0) for column in columns]
+    last_filled = [worth[e][low - 1 if low else 0] for e, low in enumerate(lows)]
+    come = {
+        t: sessions[t] - sum(inside[t][e] for e in sets[t] if e != c and last_filled[e] > theirs + 2)
+        for t, theirs in finds.items()
+        if theirs <= mine - 2
+    }
+    needy = {t: finds[t] for t, left in come.items() if left > 0}
+    count = sum(come[t] for t in needy)
     if not count or now <= min(needy.values()):
         return now, False
     active = [x for x in columns[c] if x is not None]
     room = len(active) * last
     holes = max(1, room - sum(active))
     share = min(1.0, count / room)
-    return now - (now - min(needy.values())) * _power(sqrt(sqrt(sqrt(share))), 3 * holes), True
+    waiting = count / (count + holes)
+    return now - (now - min(needy.values())) * (_power(sqrt(sqrt(sqrt(share))), 3 * holes) * waiting), True
 
 
 def _power(base: float, exponent: int) -> float:
@@ -77,15 +86,19 @@ def choice(
     worth: Sequence[Sequence[int]],
     ranks: Mapping[Any, int],
     sessions: Sequence[int],
+    inside: Sequence[Sequence[int]],
 ) -> int | None:
-    """The class; None if none has room. `ranks[c, level]` is the dispatch order, `sessions[t]` are on active pools."""
+    """The class; None if none has room. `ranks[c, level]` is the dispatch order.
+
+    `sessions[t]` are on active pools, of these `inside[t][c]` in class c.
+    """
     place = Place(columns, worth)
     candidates = sorted((c for c in sets[kind] if c in place.now), key=lambda c: ranks[c, place.levels[c]])
     compared: list[tuple[float, int]] = []
     for nth, c in enumerate(candidates):
         if compared and place.now[c] <= max(compared)[0]:
             break
-        value, has_price = score(kind, c, sets, columns, worth, sessions)
+        value, has_price = score(kind, c, sets, columns, worth, sessions, inside)
         compared.append((value, -nth))
         if not has_price:
             break

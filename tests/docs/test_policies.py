@@ -137,7 +137,8 @@ def test_the_prices_of_the_example_are_those_of_the_rule() -> None:
     offers = [Offer(1, 12, 1500), Offer(13, 1, 500)]
     shown = []
     for holes in (5, 2):
-        load = Load(pools=[10, 10], sessions=[0, 90, 30 - holes], held=[120 - holes, 0])
+        inside = [[0, 0], [90, 0], [30 - holes, 0]]
+        load = Load(pools=[10, 10], sessions=list(map(sum, inside)), held=[120 - holes, 0], inside=inside)
         price = market(sets, 2, offers, marginals, load).quote(0, offers[0])
         assert price
         assert (price.types, price.needy, price.room, price.holes) == ((1,), 90, 120, holes)

@@ -75,7 +75,8 @@ class Replay:
         self.utilities = integer_utilities(case.shape.ranking)
         self.assignment = Assignment(case.sets, pools, self.utilities.marginals)
         self.columns: list[list[int]] = [[0] * count for count in pools]
-        self.load = Load(pools, [0] * len(case.sets.classes), [0] * len(pools))
+        none = [[0] * len(pools) for _ in case.sets.classes]
+        self.load = Load(pools, [0] * len(none), [0] * len(pools), none)
         self.utility, self.time, self.areas = 0, span.warm_up, [0.0] * (TYPES + len(case.sets.classes))
         self.arrived, self.refused = [0] * len(self.load.sessions), [0] * len(self.load.sessions)
 
@@ -133,6 +134,7 @@ class Replay:
         self.columns[c][k] += sign
         self.load.sessions[kind] += sign  # type: ignore[index]
         self.load.held[c] += sign  # type: ignore[index]
+        self.load.inside[kind][c] += sign  # type: ignore[index]
 
 
 def replay(case: Case, policy: str, workload: TypedWorkload, span: Span, found: engine.Averages) -> Replay:

@@ -7,6 +7,7 @@ from tests.mutants.refusing import lua, python
 
 PRICES, BOUND = (f"core/session_types/{name}" for name in ("prices", "bound"))
 FUNCTIONS, STORE, CHANGES = "store/type_functions", "store/session_types", "store/type_changes"
+MINIMAL = "store/price_of_types"
 AUDIT, REPAIR, TRAFFIC = "store/audit_types", "store/repair_types", "store/typed_traffic"
 
 MUTANTS: dict[str, Mutant] = {
@@ -14,8 +15,13 @@ MUTANTS: dict[str, Mutant] = {
         "prices", "  if not mine then\n    return nil\n  end\n", "  mine = mine or 0\n", FUNCTIONS
     ),
     "needy is who finds less than the offer": lua(
-        "prices", "if theirs <= mine - TIE then", "if theirs < now[class_index] then", FUNCTIONS
+        "prices", "local left = theirs <= mine - TIE and", "local left = theirs < now[class_index] and", FUNCTIONS
     ),
+    "sessions that sit well are needy": lua(
+        "prices", "theirs + TIE and left - inside or left", "theirs + TIE and left or left", FUNCTIONS, MINIMAL
+    ),
+    "a full class is empty": lua("prices", "or fleet.capacities[other]", "or 1", FUNCTIONS),
+    "a place that waits earns": lua("prices", " * (needy / (needy + holes))", "", FUNCTIONS),
     "a place beyond the capacity is worth nothing at all": lua(
         "prices", "local after = is_full and 0 or", "local after = is_full and -math.huge or", FUNCTIONS
     ),
@@ -125,11 +131,14 @@ MUTANTS: dict[str, Mutant] = {
         "type_changes", "classes[name] and not set[name] and name or nil", "name", TRAFFIC
     ),
     "a change of types forgets the sessions that there are": lua(
-        "type_changes", "former[before.by_number[number]] or 0", "0 or 0", TRAFFIC
+        "type_changes", "kind and former[(kind - 1)", "false and former[(kind - 1)", TRAFFIC
     ),
     "any policy takes session types": python("core/fleet", "if not policy.takes_types:", "if False:", "core/fleet"),
     "any order takes session types": python("core/fleet", "if not order.by_marginal:", "if False:", "core/fleet"),
     "the specification forgets that equal marginals may differ by 1": python(PRICES, "TIE = 2", "TIE = 1", PRICES),
+    "the specification counts those who sit well": python(
+        PRICES, " - sum(self.load.inside[kind][c] for c in others)", " - 0 * len(list(others))", PRICES
+    ),
     "the specification asks the price of a single class": python(
         PRICES, "        if mine is None:\n            return None\n", "        mine = mine or 0\n", PRICES
     ),

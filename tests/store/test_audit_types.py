@@ -89,6 +89,9 @@ async def test_a_wrong_number_is_found(
     assert any(sentence.startswith(finding) for sentence in await findings(store))
 
 
+ALL_CHATS = {"type_held": "0 0 2 0 0 0", "type_sessions": "0 2 0"}
+
+
 async def audit_while_it_changes(store: Store, monkeypatch: pytest.MonkeyPatch, work: int) -> Findings:
     """An audit in slices of this work, after each of which a session begins or ends."""
     functions, present = store.fleets._functions, list[str]()
@@ -112,7 +115,7 @@ async def test_the_sessions_of_a_fleet_at_rest_are_counted_however_small_the_sli
     store: Store, redis: TextRedis, fleet: None, work: int
 ) -> None:
     assert (await Audits(store.fleets._functions, work).inspect(FLEET)).sentences == []
-    rawstate.poke(redis, FLEET, type_sessions="0 2 0", type_held="0 0 2 0 0 0")
+    rawstate.poke(redis, FLEET, **ALL_CHATS)
     found = await Audits(store.fleets._functions, work).inspect(FLEET)
     assert {"sessions of type chat: 2, expected 1", "sessions of type video: 0, expected 1"} <= set(found.sentences)
     assert found.unchecked is None
@@ -122,7 +125,7 @@ async def test_the_sessions_of_a_small_fleet_are_counted_though_it_changes(
     store: Store, redis: TextRedis, fleet: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (await audit_while_it_changes(store, monkeypatch, 20)).sentences == []
-    rawstate.poke(redis, FLEET, type_sessions="0 2 0", type_held="0 0 2 0 0 0")
+    rawstate.poke(redis, FLEET, **ALL_CHATS)
     found = await audit_while_it_changes(store, monkeypatch, 20)
     assert "sessions of type video: 0, expected 1" in found.sentences
     assert found.unchecked is None

@@ -49,11 +49,13 @@ class Twin:
         names, active = self.spec.class_names(), self.active
         of_class = Counter(active[pool] for pool, _ in self.sessions.values() if pool in active)
         of_type = Counter(kind for pool, kind in self.sessions.values() if pool in active)
+        both = Counter((kind, active[pool]) for pool, kind in self.sessions.values() if pool in active)
         pools = Counter(active.values())
         return Load(
             [pools[name] for name in names],
             [of_type[name] for name in self.spec.type_names],
             [of_class[name] for name in names],
+            [[both[kind, name] for name in names] for kind in self.spec.type_names],
         )
 
     def offers(self) -> list[Offer | None]:
@@ -107,6 +109,7 @@ def check(redis: TextRedis, at: Twin) -> None:
     assert [int(n) for n in kept["type_sessions"].split()] == load.sessions
     assert [int(n) for n in kept["type_others"].split()] == [others[name] for name in at.spec.type_names]
     assert [int(n) for n in kept["held"].split()] == load.held
+    assert [int(n) for n in kept["type_held"].split()] == [n for row in load.inside for n in row]
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -134,10 +137,11 @@ async def test_the_audit_finds_nothing_and_a_repair_restores_all_counts(store: S
     assert (await store.audits.inspect(FLEET)).sentences == []
     before = rawstate.fields(redis, FLEET)
     rawstate.poke(redis, FLEET, type_sessions="9 " * len(at.spec.type_names), held="9 " * len(at.spec.classes))
+    rawstate.poke(redis, FLEET, type_held="9 " * len(before["type_held"].split()))
     assert (await store.audits.inspect(FLEET)).sentences
     await store.repairs.begin(FLEET, put_arguments(at.spec, "{}", None), requested=True)
     await store.repairs.finish(FLEET)
     after = rawstate.fields(redis, FLEET)
-    for name in ("type_sessions", "type_others", "held"):
+    for name in ("type_sessions", "type_others", "held", "type_held"):
         assert after[name] == before[name]
     check(redis, at)

@@ -58,6 +58,7 @@ def fleet(at: World) -> dict[str, Any]:
         "pools": at.pools,
         "held": at.held,
         "type_sessions": at.sessions,
+        "type_held": [count for row in at.flow for count in row],
         "types": sets,
         "counts": [int(offer is not None) for offer in offers],
         "levels": [offer.level if offer else 0 for offer in offers],

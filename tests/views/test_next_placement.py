@@ -88,10 +88,9 @@ TYPED = FleetSpec(SPEC.classes, policy=POLICIES["jlmu"], session_types={"narrow"
 
 def typed(a: list[int], b: list[int], narrow: int, session_type: str = "default") -> NextPlacement:
     """Sessions of `narrow` may use a only."""
-    others = sum(a[1:]) + sum(b[1:]) - narrow
     types = [
-        TypeSnapshot(name=name, sessions=count, other_sessions=0, assigned=0, refused={})
-        for name, count in (("default", others), ("narrow", narrow))
+        TypeSnapshot(name=name, sessions=sum(inside), inside=inside, other_sessions=0, assigned=0, refused={})
+        for name, inside in (("default", [sum(a[1:]) - narrow, sum(b[1:])]), ("narrow", [narrow, 0]))
     ]
     seen = snapshot(a, b, types=TypesSnapshot(types=types))
     return next_placement(seen, TYPED, session_type)
@@ -101,13 +100,13 @@ def test_a_place_that_others_need_has_a_price() -> None:
     """One place of a is left, worth 2, where `narrow` has nothing else; b's first is worth 3, its second 2.
 
     With b's pool at one session both offers are worth 2, and a ranks first. Without the place of a `narrow` has
-    nothing: R = 2 / 3 sessions of `narrow` for 3 places down to the last level, 1 hole: 2 (2 / 3)^(3 / 8).
+    nothing: R = 2 / 3 sessions of `narrow` for 3 places down to the last level, 1 hole: 2 (2 / 3)^(3 / 8) · 2 / 3.
     """
     seen = typed([1, 1, 1], [1, 1], narrow=2)
     a, b = seen.offers
     assert (a.pool_class, a.needy_types, a.needy_sessions, a.room, a.holes) == ("a", ["narrow"], 2, 3, 1)
     assert a.needed == pytest.approx(2 / 3)
-    assert a.price == pytest.approx(2 * (2 / 3) ** (3 / 8))
+    assert a.price == pytest.approx(2 * (2 / 3) ** (3 / 8) * 2 / 3)
     assert (b.pool_class, b.price, b.needed) == ("b", 0, None)
     assert [place.pool_class for place in seen.places] == ["b"]
     assert ", places being left to narrow. No place adds more." in seen.sentence

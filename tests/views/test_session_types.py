@@ -31,8 +31,8 @@ def of_types(**changes: Any) -> TypesSnapshot:
     """Type `default` has no session, `narrow` two on active pools and one on a draining one."""
     refused = NO_REFUSALS | changes.get("refused", {})
     types = [
-        TypeSnapshot(name="default", sessions=0, other_sessions=0, assigned=3, refused=NO_REFUSALS),
-        TypeSnapshot(name="narrow", sessions=2, other_sessions=1, assigned=5, refused=refused),
+        TypeSnapshot(name="default", sessions=0, inside=[0, 0], other_sessions=0, assigned=3, refused=NO_REFUSALS),
+        TypeSnapshot(name="narrow", sessions=2, inside=[0, 2], other_sessions=1, assigned=5, refused=refused),
     ]
     return TypesSnapshot(types=types)
 

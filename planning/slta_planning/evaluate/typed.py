@@ -49,6 +49,7 @@ class TypedFleet:
         self.occupancy = [0] * len(classes)
         self.sessions = [0] * len(spec.type_names)
         self.held = [0] * len(spec.classes)
+        self.inside = [[0] * len(spec.classes) for _ in spec.type_names]
         self.utility = 0
         self.activate([])
 
@@ -84,7 +85,7 @@ class TypedFleet:
 
     def load(self) -> Load:
         """What prices are of."""
-        return Load(self.pools, self.sessions, self.held)
+        return Load(self.pools, self.sessions, self.held, self.inside)
 
     def emptiest(self, pool_class: int, draw: float) -> int:
         """A pool at the class's frontier, by `draw` in [0, 1)."""
@@ -103,6 +104,7 @@ class TypedFleet:
         self.utility += change * self.marginals[c][max(before, after) - 1]
         self.held[c] += change
         self.sessions[kind] += change
+        self.inside[kind][c] += change
         if change > 0:
             self._best.add(kind)
             self._free.add(0)

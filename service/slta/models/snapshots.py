@@ -40,10 +40,14 @@ class ClassSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeSnapshot:
-    """Session type in a snapshot: its sessions on active and on other pools, those assigned, and refused by reason."""
+    """Session type in a snapshot: its sessions on active and on other pools, those assigned, and refused by reason.
+
+    `inside[i]` of its sessions are on active pools of class i.
+    """
 
     name: str
     sessions: int
+    inside: Sequence[int]
     other_sessions: int
     assigned: int
     refused: Mapping[str, int]

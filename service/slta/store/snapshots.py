@@ -110,12 +110,14 @@ def _types(fields: dict[str, str]) -> TypesSnapshot | None:
     if not names:
         return None
     counts = {name: _vector(fields, f"type_{name}") for name in ("sessions", "others", "assigned")}
+    inside, width = _vector(fields, "type_held"), len(fields["names"].split())
     refused = {reason: _vector(fields, f"type_refused_{word}") for word, reason in TYPE_REFUSALS.items()}
     return TypesSnapshot(
         types=[
             TypeSnapshot(
                 name=name,
                 sessions=counts["sessions"][t],
+                inside=inside[t * width : (t + 1) * width],
                 other_sessions=counts["others"][t],
                 assigned=counts["assigned"][t],
                 refused={reason: numbers[t] for reason, numbers in refused.items()},

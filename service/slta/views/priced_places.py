@@ -18,9 +18,9 @@ class PricedPlace:
     """Best place of a class, and its price, 0 if it has none.
 
     The price is what the place is worth more to the sessions of `needy_types`, which find less elsewhere, times the
-    chance that they take all `holes`: R^(3/8 holes), with `needed` = R = min(1, needy_sessions / room). `room` are the
-    places that are worth more to the session than its alternative, `holes` these less all sessions of the class, at
-    least 1.
+    chance that they take all `holes`: R^(3/8 holes) · needy_sessions / (needy_sessions + holes), with `needed` = R =
+    min(1, needy_sessions / room). `room` are the places that are worth more to the session than its alternative,
+    `holes` these less all sessions of the class, at least 1. Sessions that sit well elsewhere are not counted.
     """
 
     pool_class: str
@@ -47,10 +47,12 @@ def priced_places(
     best = {place.pool_class: place for place in standing.best_places()}
     marginals, to_utility = spec.integers.marginals, spec.integers.to_utility
     offers = [_offer(best.get(c), standing, marginals) for c in range(len(spec.classes))]
+    types = snapshot.types.types if snapshot.types else []
     load = Load(
         pools=[counts[0] for counts in standing.counts],
-        sessions=[one.sessions for one in snapshot.types.types] if snapshot.types else [0] * len(spec.type_names),
+        sessions=[one.sessions for one in types] or [0] * len(spec.type_names),
         held=[sum(counts[1:]) for counts in standing.counts],
+        inside=[one.inside for one in types] or [[0] * len(spec.classes)] * len(spec.type_names),
     )
     offered = market(spec.type_sets, kind, offers, marginals, load)
     found = []

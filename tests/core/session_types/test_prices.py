@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import random
+from dataclasses import replace
 
 import pytest
 
 from slta.core.policies import jlmu
 from slta.core.policies.choice import NOTHING
-from slta.core.session_types.prices import Load, Market, Offer, alternatives, choose
+from slta.core.session_types.prices import Alternatives, Load, Market, Offer, alternatives, choose
 from slta.core.session_types.sets import TypeSets, everywhere
 from tests import naive_types
 from tests.core.session_types.worlds import World, fill, world
@@ -16,6 +18,8 @@ from tests.core.session_types.worlds import World, fill, world
 # Class 0 adds 10 a session, class 1 adds 6; each has one pool of capacity 4. Type 0 may use class 0 only.
 NESTED = TypeSets(((0,), (0, 1)))
 FLAT = [[10] * 4, [6] * 4]
+NOBODY = [[0, 0], [0, 0]]
+"""Sits well in another class."""
 
 
 def offers(*taken: int) -> list[Offer | None]:
@@ -32,33 +36,56 @@ def price(kind: int, pool_class: int, load: Load, sets: TypeSets = NESTED) -> fl
 
 
 def test_a_price_is_what_the_place_is_worth_to_the_needy_times_the_chance_that_they_take_all_such_places() -> None:
-    # Type 0 finds nothing but class 0 and, once it is full, 0: it loses 10. R = 1 / 4, two holes: (1/4)^(3/4).
-    assert price(1, 0, Load(pools=[1, 1], sessions=[1, 1], held=[2, 0])) == pytest.approx(10 * 0.25**0.75)
+    # Type 0 finds nothing but class 0 and, once it is full, 0: it loses 10. R = 1 / 4, two holes: (1/4)^(3/4) / 3.
+    expected = 10 * 0.25**0.75 / 3
+    assert price(1, 0, Load([1, 1], sessions=[1, 1], held=[2, 0], inside=NOBODY)) == pytest.approx(expected)
 
 
 def test_without_sessions_of_the_needy_type_there_is_no_price() -> None:
-    assert price(1, 0, Load(pools=[1, 1], sessions=[0, 2], held=[2, 0])) is None
+    assert price(1, 0, Load(pools=[1, 1], sessions=[0, 2], held=[2, 0], inside=NOBODY)) is None
 
 
 def test_a_type_with_one_class_pays_no_price() -> None:
-    assert price(0, 0, Load(pools=[1, 1], sessions=[1, 1], held=[2, 0])) is None
+    assert price(0, 0, Load(pools=[1, 1], sessions=[1, 1], held=[2, 0], inside=NOBODY)) is None
 
 
 def test_a_type_that_may_use_all_classes_of_the_session_is_not_needy() -> None:
-    assert price(1, 0, Load([1, 1], [3, 0], [2, 0]), TypeSets(((0, 1), (0, 1)))) is None
+    assert price(1, 0, Load([1, 1], [3, 0], [2, 0], NOBODY), TypeSets(((0, 1), (0, 1)))) is None
 
 
 def test_more_needy_sessions_than_places_count_as_many() -> None:
-    assert price(1, 0, Load(pools=[1, 1], sessions=[9, 0], held=[3, 0])) == 10
+    assert price(1, 0, Load(pools=[1, 1], sessions=[9, 0], held=[3, 0], inside=NOBODY)) == 9, "nine of ten for one hole"
+
+
+# Class 0 adds 9 a session, class 1 adds 5 and then 3, class 2 adds 1. Type 0 may use the first two, type 1 all.
+CHAIN = [[9] * 4, [5, 5, 3, 3], [1] * 4]
+
+
+@pytest.mark.parametrize(
+    ("low", "inside", "expected"),
+    [
+        (4, [4, 1, 0], ((0,), 1, 3)),  # a full class: its last level is worth 9, and the other finds 3
+        (4, [5, 0, 0], ((), 0, math.inf)),
+        (0, [4, 1, 0], ((0,), 1, 3)),  # an empty pool: its first level is
+    ],
+)
+def test_sessions_that_sit_well_in_another_class_are_not_counted(
+    low: int, inside: list[int], expected: tuple[tuple[int, ...], int, float]
+) -> None:
+    first = Offer(1, low + 1, 9) if low < 4 else None
+    load = Load([1, 1, 1], [5, 0], [4, 1, 0], [inside, [0, 0, 0]])
+    at = Market(TypeSets(((0, 1), (0, 1, 2))), 1, [first, Offer(6, 2, 5), Offer(9, 1, 1)], CHAIN, load, {})
+    at = replace(at, found={0: Alternatives(1, 5, None), 1: Alternatives(1, 5, 1)})
+    assert at.needy(1, mine=6, after=3) == expected
 
 
 def test_the_last_place_is_left_to_those_who_have_no_other() -> None:
-    assert choose(NESTED, 1, offers(3, 0), FLAT, Load([1, 1], [3, 0], [3, 0])) == 1
+    assert choose(NESTED, 1, offers(3, 0), FLAT, Load([1, 1], [3, 0], [3, 0], NOBODY)) == 1
 
 
 def test_a_price_refuses_nobody() -> None:
-    assert choose(NESTED, 1, offers(3, 4), FLAT, Load([1, 1], [3, 4], [3, 4])) == 0
-    assert choose(NESTED, 0, offers(4, 0), FLAT, Load([1, 1], [4, 0], [4, 0])) == NOTHING
+    assert choose(NESTED, 1, offers(3, 4), FLAT, Load([1, 1], [3, 4], [3, 4], NOBODY)) == 0
+    assert choose(NESTED, 0, offers(4, 0), FLAT, Load([1, 1], [4, 0], [4, 0], NOBODY)) == NOTHING
 
 
 def jlmus(at: World, classes: tuple[int, ...]) -> int:
@@ -92,7 +119,7 @@ def test_the_naive_implementation_chooses_the_same_class_by_the_same_bits(seeds:
         sets = list(map(set, at.sets.members))
         for kind, own in enumerate(at.sets.classes):
             chosen = choose(at.sets, kind, at.offers, at.marginals, at.load)
-            expected = naive_types.choice(kind, sets, at.columns, at.marginals, ranks, at.sessions)
+            expected = naive_types.choice(kind, sets, at.columns, at.marginals, ranks, at.sessions, at.flow)
             assert chosen == (NOTHING if expected is None else expected)
             found = {t: alternatives(classes, at.offers) for t, classes in enumerate(at.sets.classes)}
             market = Market(at.sets, kind, at.offers, at.marginals, at.load, found)
@@ -101,7 +128,7 @@ def test_the_naive_implementation_chooses_the_same_class_by_the_same_bits(seeds:
                     cost = market.price(c, offer)
                     score = offer.marginal if cost is None else offer.marginal - cost
                     assert (score, cost is not None) == naive_types.score(
-                        kind, c, sets, at.columns, at.marginals, at.sessions
+                        kind, c, sets, at.columns, at.marginals, at.sessions, at.flow
                     )
                     prices += cost is not None
     assert prices > len(seeds) // 10

@@ -35,7 +35,7 @@ class World:
 
     @property
     def load(self) -> Load:
-        return Load(self.pools, self.sessions, self.held)
+        return Load(self.pools, self.sessions, self.held, self.flow)
 
     @property
     def ranking(self) -> Ranking:

@@ -1,10 +1,12 @@
 """Prices of places: JLMU among the classes that a session may use, each lowered by what its place is worth to others.
 
 A type is *needy* beside a session if it may use the class and finds less in its other classes than the session does.
-The last places of the class that are worth more than the session's alternative are left to the needy, as far as these
-would fill them before departures make new ones: with `room` such places, down to level L, `holes` these less all
-sessions of the class, also above L, at least 1, and R = needy / room, at most 1, the chance is R^(3/8 · holes), after
-the gambler's ruin. 3/8 is from simulations: 2/5 to 1/3 are alike.
+Its sessions that sit well, in another class whose last filled level is worth more, would not come and do not count. The
+last places of the class that are worth more than the session's alternative are left to the needy, as far as these would
+fill them before departures make new ones: with `room` such places, down to level L, `holes` these less all sessions of
+the class, also above L, at least 1, and R = needy / room, at most 1, the chance is R^(3/8 · holes), after the gambler's
+ruin, times needy / (needy + holes), since a place earns nothing while it waits. 3/8 is from simulations: 2/5 to 1/3 are
+alike.
 
 Utilities are the store's integers. Sums, products, quotients and square roots are rounded alike in Lua and Python,
 which powers of the C library are not: R^(1/8) is three square roots, then raised to an integer by squaring.
@@ -46,11 +48,15 @@ class Alternatives(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Active pools `pools[c]`, and the sessions on them: `sessions[t]` of a type, `held[c]` in a class."""
+    """Active pools `pools[c]`, and the sessions on them: `sessions[t]` of a type, `held[c]` in a class.
+
+    `inside[t][c]` are those of a type in a class.
+    """
 
     pools: Sequence[int]
     sessions: Sequence[int]
     held: Sequence[int]
+    inside: Sequence[Sequence[int]]
 
 
 def alternatives(classes: Iterable[int], offers: Sequence[Offer | None]) -> Alternatives:
@@ -85,12 +91,12 @@ def power(base: float, exponent: int) -> float:
 
 
 def chance(needy: int, room: int, holes: int) -> float:
-    """min(1, needy / room)^(3/8 · holes).
+    """min(1, needy / room)^(3/8 · holes) · needy / (needy + holes).
 
-    >>> chance(1, 256, 8)  # (1/256)^3
-    5.960464477539063e-08
+    >>> chance(8, 2048, 8)  # (1/256)^3 / 2
+    2.9802322387695312e-08
     """
-    return power(math.sqrt(math.sqrt(math.sqrt(min(1.0, needy / room)))), 3 * holes)
+    return power(math.sqrt(math.sqrt(math.sqrt(min(1.0, needy / room)))), 3 * holes) * (needy / (needy + holes))
 
 
 def last_level(marginals: Sequence[int], level: int, above: int) -> int:
@@ -109,7 +115,7 @@ def last_level(marginals: Sequence[int], level: int, above: int) -> int:
 class Price(NamedTuple):
     """Price of an offer: `needy` sessions of `types` could fill `room` places of the class.
 
-    `holes` are these places less all sessions of the class, at least 1.
+    `holes` are these places less all sessions of the class, at least 1. Sessions that sit well are not counted.
     """
 
     amount: float
@@ -148,28 +154,39 @@ class Market:
             return None
         column = self.marginals[pool_class]
         last = last_level(column, offer.level, mine - TIE)
-        types, worst = self.needy(pool_class, mine, column[last] if last < len(column) else 0)
-        needy = sum(self.load.sessions[t] for t in types)
+        types, needy, worst = self.needy(pool_class, mine, column[last] if last < len(column) else 0)
         if not needy or worst >= offer.marginal:
             return None
         room = self.load.pools[pool_class] * last
         holes = max(1, room - self.load.held[pool_class])
         return Price((offer.marginal - worst) * chance(needy, room, holes), types, needy, room, holes)
 
-    def needy(self, pool_class: int, mine: int, after: int) -> tuple[tuple[int, ...], float]:
-        """The types that find at least TIE less than `mine`, and the least that one finds.
+    def needy(self, pool_class: int, mine: int, after: int) -> tuple[tuple[int, ...], int, float]:
+        """The types that find at least TIE less than `mine`, their sessions that would come, and the least found.
 
         `after` is what they find in the class itself, once its places that are worth `mine` are taken.
         """
-        types, worst = [], math.inf
+        types, count, worst = [], 0, math.inf
         for t in self.sets.rivals[self.kind]:
             if pool_class in self.sets.members[t]:
                 besides = self.found[t].besides(pool_class)
                 theirs = after if besides is None else max(after, besides)
-                if theirs <= mine - TIE:
+                if theirs <= mine - TIE and (left := self.coming(t, pool_class, theirs)) > 0:
                     types.append(t)
-                    worst = min(worst, theirs)
-        return tuple(types), worst
+                    count, worst = count + left, min(worst, theirs)
+        return tuple(types), count, worst
+
+    def coming(self, kind: int, pool_class: int, theirs: int) -> int:
+        """The sessions of a type, without those in another class whose last filled level is worth more than `theirs`.
+
+        That is of the class's emptiest pool; of an empty pool it is the first level. O(classes).
+        """
+        others = (c for c in self.sets.classes[kind] if c != pool_class and self._last_filled(c) > theirs + TIE)
+        return self.load.sessions[kind] - sum(self.load.inside[kind][c] for c in others)
+
+    def _last_filled(self, pool_class: int) -> int:
+        offer, column = self.offers[pool_class], self.marginals[pool_class]
+        return column[max(1, offer.level - 1) - 1] if offer else column[-1]
 
 
 def market(
@@ -191,7 +208,7 @@ def choose(
     Class 0 has one place left, and type 0 no other class; type 1 finds nearly as much in class 1:
 
     >>> sets, offers = TypeSets(((0,), (0, 1))), [Offer(1, 1, 100), Offer(2, 1, 95)]
-    >>> choose(sets, 1, offers, [[100], [95]], Load(pools=[8, 8], sessions=[7, 0], held=[7, 0]))
+    >>> choose(sets, 1, offers, [[100], [95]], Load([8, 8], sessions=[7, 0], held=[7, 0], inside=[[7, 0], [0, 0]]))
     1
     """
     offered = market(sets, kind, offers, marginals, load)

@@ -2,16 +2,17 @@
 -- The class whose offer adds most, less what its last good places are worth to types that find less elsewhere.
 --
 -- A fleet with session types has `types`: by type the classes that it may use, `sets`, and its `rivals`, the types that
--- may be needy beside it; `may_use[(t - 1) * classes + c]` is true if type t may use class c. It has `type_sessions`,
--- those on active pools by type, and `held`, those by class.
+-- may be needy beside it; `may_use[(t - 1) * classes + c]` is true if type t may use class c. Of the sessions on active
+-- pools it has the numbers `type_sessions` by type, `held` by class, and `type_held` by both, in such cells.
 -- The form of each sum, product and root is that of the specification: both give the same bits.
 
 prices = {}
 
 local TIE = 2 -- integer marginal utilities that differ by less are worth the same
 
--- Of the present choice: by class its offer, and by type the best two, once they are asked for.
-local now, best_class, first, second = {}, {}, {}, {}
+-- Of the present choice: by class its offer and level, 0 without an offer, and by type the best two, once they are asked
+-- for.
+local now, level_of, best_class, first, second = {}, {}, {}, {}, {}
 
 -- base ^ exponent by squaring.
 local function power(base, exponent)
@@ -26,9 +27,15 @@ local function power(base, exponent)
   return result
 end
 
--- The chance that so many needy sessions take all holes: min(1, needy / room) ^ (3/8 * holes).
+-- The chance that so many needy sessions take all holes: min(1, needy / room) ^ (3/8 * holes), times the share of the
+-- time that a place that is left to them is taken: needy / (needy + holes).
 local function chance(needy, room, holes)
-  return power(math.sqrt(math.sqrt(math.sqrt(math.min(1, needy / room)))), 3 * holes)
+  return power(math.sqrt(math.sqrt(math.sqrt(math.min(1, needy / room)))), 3 * holes) * (needy / (needy + holes))
+end
+
+local function worth(fleet, class_index, level)
+  return fleet.marginals[class_index * constants.MAX_LEVELS + level]
+    or tables.number(fleet, 'marginals', class_index, level)
 end
 
 -- Finds the best two offers of a type's classes. O(classes).
@@ -56,8 +63,23 @@ local function besides(types, kind, class_index)
   return first[kind]
 end
 
--- The number of sessions of the types that find at least TIE less than `mine`, and the least that one finds; `after` is
--- what they find in the class once its places that are worth `mine` are taken. O(types).
+-- The sessions of a type but those in another class whose last filled level, of its emptiest pool, is worth more than
+-- `theirs`: these sit well and would not come. O(classes).
+local function coming(fleet, kind, class_index, theirs)
+  local set, row, left = fleet.types.sets[kind], (kind - 1) * fleet.classes, fleet.type_sessions[kind]
+  for at = 1, #set do
+    local other = set[at]
+    local inside = fleet.type_held[row + other]
+    if inside > 0 and other ~= class_index then
+      local level = now[other] and math.max(1, level_of[other] - 1) or fleet.capacities[other]
+      left = worth(fleet, other, level) > theirs + TIE and left - inside or left
+    end
+  end
+  return left
+end
+
+-- The sessions that would come of the types that find at least TIE less than `mine`, and the least that one finds;
+-- `after` is what they find in the class once its places that are worth `mine` are taken. O(classes * types).
 local function find_needy(fleet, kind, class_index, mine, after)
   local types, classes, needy, worst = fleet.types, fleet.classes, 0, math.huge
   local rivals = types.rivals[kind]
@@ -66,8 +88,9 @@ local function find_needy(fleet, kind, class_index, mine, after)
     if types.may_use[(rival - 1) * classes + class_index] then
       local other = besides(types, rival, class_index)
       local theirs = other and other > after and other or after
-      if theirs <= mine - TIE then
-        needy, worst = needy + fleet.type_sessions[rival], math.min(worst, theirs)
+      local left = theirs <= mine - TIE and coming(fleet, rival, class_index, theirs) or 0
+      if left > 0 then
+        needy, worst = needy + left, math.min(worst, theirs)
       end
     end
   end
@@ -85,7 +108,7 @@ local function last_level(fleet, class_index, level, above)
   end)
 end
 
--- The offer of a class less its price, nil if it has none. O(types + log levels).
+-- The offer of a class less its price, nil if it has none. O(classes * types + log levels).
 local function priced(fleet, kind, class_index, level)
   local mine = besides(fleet.types, kind, class_index)
   if not mine then
@@ -115,14 +138,12 @@ local function next_class(types, kind, ranks, rank)
 end
 
 -- The class for a session of type `kind`, 0 if none of its classes has room. A class with a positive count offers its
--- level of `levels`, at its rank of `ranks`. O(classes * types).
+-- level of `levels`, at its rank of `ranks`. O(classes * classes * types), mostly O(classes * types).
 function prices.choose(fleet, kind, counts, levels, ranks)
   local types, rivals = fleet.types, fleet.types.rivals[kind]
-  local marginals, stride = fleet.marginals, constants.MAX_LEVELS
+  level_of = levels
   for class_index = 1, #counts do
-    local level = levels[class_index]
-    now[class_index] = counts[class_index] > 0
-      and (marginals[class_index * stride + level] or tables.number(fleet, 'marginals', class_index, level))
+    now[class_index] = counts[class_index] > 0 and worth(fleet, class_index, levels[class_index])
   end
   best_class[kind] = false
   for at = 1, #rivals do
