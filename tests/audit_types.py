@@ -77,7 +77,7 @@ def _check_integrals(fleet: Fleet, found: list[str]) -> None:
     of_types = sum(high + low + past + count * (time - since) for high, low, past, count, since in rows)
     now = values["sessions_high"][0] + values["sessions_low"][0] - of_types
     for line in fleet.items("past:60")[:1]:
-        integrals, _, types = line.partition("|")[0].partition("/")
+        integrals, _, types = line.partition(" # ")[0].partition("|")[0].partition("/")
         version, _, *before = map(Fraction, integrals.split())
         then = before[0] + before[1] - sum(map(Fraction, types.split("/")[0].split()[2:]))
         if version == fleet.integer("utilities_version") and types and abs(now - then) > 1:

@@ -126,7 +126,8 @@ class Ring:
         for second, sessions in lines:
             pools = 2 * second * MICROSECONDS
             words = [(self.base + second) * MICROSECONDS, sessions * MICROSECONDS, 0, 0, 0, 0, 0, pools, 0, pools, 0]
-            self._redis.rpush(self.key(window), " ".join([self._version, *(f"{word:.0f}" for word in words)]))
+            line = [self._version, *(f"{word:.0f}" for word in words), "# 0 0 0"]
+            self._redis.rpush(self.key(window), " ".join(line))
 
 
 @pytest.fixture

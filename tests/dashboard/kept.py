@@ -21,8 +21,9 @@ def prolong(redis: Redis, fleet: str) -> None:
         for number in range(LINES):
             share = number * window / 60 * SECOND / elapsed
             words = [n - share * (n - o) for n, o in zip(newer[1:], older[1:], strict=True)]
-            redis.rpush(key, " ".join([f"{version:.0f}", f"{words[0]:.0f}", *(f"{word:.17g}" for word in words[1:])]))
+            line = [f"{version:.0f}", f"{words[0]:.0f}", *(f"{word:.17g}" for word in words[1:]), "# 0 0 0"]
+            redis.rpush(key, " ".join(line))
 
 
 def _numbers(line: Any) -> list[float]:
-    return [float(word) for word in line.split(b"|")[0].split()]
+    return [float(word) for word in line.split(b" # ")[0].split(b"|")[0].split()]

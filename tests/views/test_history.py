@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from slta.models import Integrals
+from slta.models import Arrivals, Integrals
 from slta.views.history import Ends, Piece, pieces
 from tests.views.test_views import SCALE, SECOND, SPEC, integrals
 
 
 def line(
-    second: int, sessions: float, utility: float, optimum: float, *, a: int = 1, b: int = 0, **changes: int
+    second: int, sessions: float, utility: float, optimum: float, *, a: int = 1, b: int = 0, **changes: Any
 ) -> Integrals:
     """Integrals at a second: sums so far, in sessions and utility times seconds, with `a` and `b` pools until then."""
     fields = {
@@ -43,6 +45,16 @@ def test_swings_are_measured_over_the_minute_before_in_whichever_window_it_begin
     coarse = [line(0, 0, 0, 0), line(60, 60, 240, 240)]
     found, _ = windows(fine, coarse)
     assert [piece.swing_gap for piece in found] == pytest.approx([0, 0, 0.5 / 7])
+
+
+def test_a_piece_has_the_sessions_beside_the_room_and_the_rejections_of_its_time() -> None:
+    """A pool of a has room for three sessions; it is there for the last 5 s of ten only."""
+    none: Any = {"pools": ((0.0, 0.0), (0.0, 0.0))}
+    half: Any = {"pools": ((5.0 * SECOND, 0.0), (0.0, 0.0))}
+    counts = [Arrivals(9, 4, 1), Arrivals(9, 4, 3), Arrivals(20, 7, 3)]
+    lines = [line(0, 0, 0, 0, arrivals=counts[0], **none), line(5, 0, 0, 0, arrivals=counts[1], **none)]
+    (found,) = windows([*lines, line(10, 10, 35, 35, arrivals=counts[2], **half)])
+    assert [(piece.sessions, piece.room, piece.rejected) for piece in found] == [(0, 0, 2), (2, 3, 3)]
 
 
 def test_a_swing_whose_minute_is_not_kept_is_left_out() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import TypeVar
 
 from slta.core.integers import IntegerUtilities, integer_utilities
 from slta.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_SESSION_TYPES, MAX_TYPE_CELLS
@@ -16,6 +17,8 @@ from slta.core.session_types import DEFAULT_TYPE
 from slta.core.session_types.intervals import Interval, excess
 from slta.core.session_types.sets import TypeSets
 from slta.core.utility import PoolClass
+
+Count = TypeVar("Count", int, float)
 
 LEASE_SECONDS = 21_600
 """Default lease of a session without renewal."""
@@ -113,7 +116,7 @@ class FleetSpec:
         """`intervals.excess` in the store's integers; the last `MAX_INTERVALS` are cached."""
         return lru_cache(MAX_INTERVALS)(lambda interval: excess(self.type_sets, self.integers.totals, interval))
 
-    def places(self, pools: Sequence[int]) -> int:
+    def places(self, pools: Sequence[Count]) -> Count:
         """Number of sessions that `pools[i]` pools of each class i have room for."""
         return sum(count * c.capacity for count, c in zip(pools, self.classes, strict=True))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from slta.core.session_types.intervals import Interval
 
@@ -69,13 +70,22 @@ class TypeIntegrals:
     intervals: tuple[Interval, ...] = ()
 
 
+class Arrivals(NamedTuple):
+    """Counters of a line of the history, as of the same names in `COUNTERS`: what came is their sum."""
+
+    assigned: int
+    rejected_no_capacity: int
+    rejected_no_active_pool: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Integrals:
     """Time integrals of totals since the fleet's creation, as pairs (high, low) of doubles with exact differences.
 
     Units are µs of fleet time times the store's integers (`utility`, `optimum`), sessions or pools (`pools[i]`).
     `utilities_version` changes with curves, capacities and session types. `comparison` is None if the fleet places
-    sessions itself, `differences` unless it does and a session was drawn, `types` without session types.
+    sessions itself, `differences` unless it does and a session was drawn, `types` without session types, `arrivals`
+    unless this is a line of the history.
     """
 
     store_epoch: int
@@ -88,3 +98,4 @@ class Integrals:
     comparison: Comparison | None = None
     differences: Differences | None = None
     types: TypeIntegrals | None = None
+    arrivals: Arrivals | None = None

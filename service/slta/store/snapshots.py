@@ -8,6 +8,7 @@ from slta.core.session_types.intervals import Interval
 from slta.models import (
     COUNTERS,
     WINDOWS,
+    Arrivals,
     AuditResult,
     ClassSnapshot,
     Comparison,
@@ -136,7 +137,8 @@ def parse_past(store_epoch: int, reply: list[Any]) -> list[Integrals]:
 
 
 def parse_integrals(store_epoch: int, line: str) -> Integrals:
-    """Parse a line of `integrals` in `lua/ledger/accounting.lua`."""
+    """Parse a line of `lua/fleets/history.lua`, or of its `integrals`."""
+    line, _, counts = line.partition("#")
     totals, _, sums = line.partition("|")
     integrals, *of_types = totals.split("/")
     version, time, *rest = integrals.split()
@@ -153,6 +155,7 @@ def parse_integrals(store_epoch: int, line: str) -> Integrals:
         comparison=_comparison(*added) if len(added) == _COMPARED else None,
         differences=Differences.from_numbers(*added) if len(added) > _COMPARED else None,
         types=_type_integrals(of_types, len(pairs) - 3),
+        arrivals=_arrivals(counts) if counts else None,
     )
 
 
@@ -173,6 +176,11 @@ def parse_interval(numbers: str, classes: int) -> Interval:
 def _pairs(words: list[str]) -> list[tuple[float, float]]:
     numbers = [float(word) for word in words]
     return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _arrivals(counts: str) -> Arrivals:
+    assigned, full, inactive = map(int, counts.split())
+    return Arrivals(assigned, full, inactive)
 
 
 def _comparison(since: float, reports: float, difference: float) -> Comparison:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from slta.core.fleet import FleetSpec
 from slta.models import MICROSECONDS, Integrals
-from slta.views.averages import averages, least_connections_gap
+from slta.views.averages import averages, least_connections_gap, mean_totals
 
 SWING_SECONDS = 60
 """Swings are measured over the minute before a point: a shorter piece has hardly any."""
@@ -23,7 +23,8 @@ class Piece:
 
     All are fractions of the bound: `utility` is this placement's, `least_connections` what the same sessions would be
     worth if spread evenly. `swing_gap` is over the last `SWING_SECONDS`, None if less is kept. All are None without
-    active pools, and without sessions.
+    active pools, and without sessions. `sessions` and `room`, the capacity, are means of the active pools; `rejected`
+    is the number of assigns refused for want of a place.
     """
 
     time: float
@@ -32,6 +33,9 @@ class Piece:
     least_connections: float | None
     placement_gap: float | None
     swing_gap: float | None
+    sessions: float | None
+    room: float | None
+    rejected: int
 
 
 def pieces(
@@ -70,6 +74,7 @@ def _ends(ring: Sequence[Integrals], every: Sequence[Integrals]) -> Iterable[End
 def _piece(ends: Ends, spec: FleetSpec) -> Piece:
     newer, older, before = ends
     means, swing = averages(newer, older, spec), averages(newer, before, spec)
+    totals = mean_totals(newer, older, spec)
     return Piece(
         time=newer.time / MICROSECONDS,
         seconds=(newer.time - older.time) / MICROSECONDS,
@@ -77,7 +82,15 @@ def _piece(ends: Ends, spec: FleetSpec) -> Piece:
         least_connections=_share(least_connections_gap(newer, older, spec)),
         placement_gap=means.relative(means.placement_gap) if means else None,
         swing_gap=swing.relative(swing.swing_gap) if swing else None,
+        sessions=totals.sessions if totals else None,
+        room=spec.places(totals.pools) if totals else None,
+        rejected=_rejected(newer) - _rejected(older),
     )
+
+
+def _rejected(line: Integrals) -> int:
+    counts = line.arrivals
+    return counts.rejected_no_capacity + counts.rejected_no_active_pool if counts else 0
 
 
 def _share(gap: float | None) -> float | None:

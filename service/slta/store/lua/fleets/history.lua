@@ -1,37 +1,50 @@
 -- The history of the integrals, from which any dispatcher can average over the last minute, five minutes or hour.
--- `past:<window>` holds one line per sixtieth of the window, newest first.
+-- `past:<window>` holds one line per sixtieth of the window, newest first: the integrals as in `history.integrals`,
+-- and after ` # ` the counters COUNTED of the same instant.
 
 history = {}
+
+local COUNTED = { 'assigned', 'rejected_no_capacity', 'rejected_no_active_pool' }
 
 local function time_of(line)
   return tonumber(string.match(line, '%S+ (%S+)'))
 end
 
--- Whether a line consists of integrals and, after a slash and a bar, those of types and sums as in
--- `history.integrals`.
-local function is_integrals(line)
-  for _, word in ipairs(vectors.split((string.gsub(line, '[|/]', ' ')))) do
+-- Whether a line consists of integrals, those of types and sums as in `history.integrals`, and of the counters.
+local function is_line(line)
+  local integrals, counts = string.match(line, '^([^|/#]*)[^#]* # ([^|/#]*)$')
+  for _, word in ipairs(vectors.split((string.gsub(line, '[|/#]', ' ')))) do
     if not tonumber(word) then
       return false
     end
   end
-  return #vectors.split(string.match(line, '^[^|/]*')) >= 8
+  return integrals and #vectors.split(integrals) >= 8 and #vectors.split(counts) == #COUNTED
+end
+
+local function counters(fleet)
+  cold.load(fleet, unpack(COUNTED))
+  local counts = {}
+  for at, name in ipairs(COUNTED) do
+    counts[at] = fleet[name]
+  end
+  return vectors.encode(counts)
 end
 
 -- Whether every line of a window is valid; true for an empty window.
 function history.is_valid(fleet, window)
   local lines = redis.pcall('LRANGE', keys.of_past(fleet, window), 0, -1)
   for _, line in ipairs(lines) do
-    if not is_integrals(line) then
+    if not is_line(line) then
       return false
     end
   end
   return not lines.err
 end
 
--- The newest line, its utilities version, time and session integral; nil for an empty history.
+-- The newest line without its counters, its utilities version, time and session integral; nil for an empty history.
 function history.newest(fleet)
   local line = redis.call('LINDEX', keys.of_past(fleet, constants.WINDOWS[1]), 0)
+  line = line and string.match(line, '^[^#]*')
   local version, high, low = string.match(line or '', '^(%S+) %S+ (%S+) (%S+)')
   return line and {
     line = line, version = tonumber(version), time = time_of(line),
@@ -66,7 +79,7 @@ function history.append(fleet)
     if not newest or fleet.time - time_of(newest) >= window / 60 * 1e6 then
       if not line then
         accounting.integrate_pools(fleet)
-        line = history.integrals(fleet)
+        line = history.integrals(fleet) .. ' # ' .. counters(fleet)
       end
       redis.call('LPUSH', key, line)
       redis.call('LTRIM', key, 0, 60)
@@ -81,7 +94,7 @@ function history.drop_sums(fleet)
     local lines = redis.call('LRANGE', key, 0, -1)
     redis.call('DEL', key)
     for at = #lines, 1, -1 do
-      redis.call('LPUSH', key, (string.gsub(lines[at], ' |.*$', '')))
+      redis.call('LPUSH', key, (string.gsub(lines[at], ' |[^#]*', ' ')))
     end
   end
 end
