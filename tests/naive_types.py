@@ -87,13 +87,16 @@ def choice(
     ranks: Mapping[Any, int],
     sessions: Sequence[int],
     inside: Sequence[Sequence[int]],
+    reserve: float,
 ) -> int | None:
-    """The class; None if none has room. `ranks[c, level]` is the dispatch order.
+    """The class; None if none has room. `ranks[c, level]` is the dispatch order, `reserve` ρ.
 
     `sessions[t]` are on active pools, of these `inside[t][c]` in class c.
     """
     place = Place(columns, worth)
-    candidates = sorted((c for c in sets[kind] if c in place.now), key=lambda c: ranks[c, place.levels[c]])
+    with_room = {c for c in sets[kind] if c in place.now}
+    left = with_room - {c for c in with_room if _is_kept(kind, c, sets, columns, worth, sessions, reserve)}
+    candidates = sorted(left or with_room, key=lambda c: ranks[c, place.levels[c]])
     compared: list[tuple[float, int]] = []
     for nth, c in enumerate(candidates):
         if compared and place.now[c] <= max(compared)[0]:
@@ -103,6 +106,21 @@ def choice(
         if not has_price:
             break
     return candidates[-max(compared)[1]] if compared else None
+
+
+def _is_kept(
+    kind: int,
+    c: int,
+    sets: Sequence[set[int]],
+    columns: Sequence[Sequence[int | None]],
+    worth: Sequence[Sequence[int]],
+    sessions: Sequence[int],
+    reserve: float,
+) -> bool:
+    """Whether class c is at its reserve: other types have no class with room but this one."""
+    room = {e: sum(len(worth[e]) - x for x in column if x is not None) for e, column in enumerate(columns)}
+    alone = [t for t, own in enumerate(sets) if t != kind and c in own and not any(room[e] for e in own - {c})]
+    return bool(alone) and room[c] <= reserve * (1 + sqrt(sum(sessions[t] for t in alone)))
 
 
 def optimum(

@@ -9,7 +9,8 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from slta.core.limits import MAX_SESSION_TYPES, MAX_TYPE_CELLS
+from slta.core.fleet import RESERVE
+from slta.core.limits import MAX_RESERVE, MAX_SESSION_TYPES, MAX_TYPE_CELLS
 from slta.core.policies import POLICIES
 from slta.fleet_file import FleetFile
 from slta.fleet_file.curves import Curve
@@ -43,7 +44,7 @@ def test_each_way_to_give_pools_and_addresses_is_taken() -> None:
 
 def test_the_optional_fields_have_the_defaults_of_the_table() -> None:
     omitted = {"order": {"kind": "paper"}, "gone_seconds": 120, "forget_seconds": 86_400, "session_types": {}}
-    omitted["utility_unit"] = None
+    omitted |= {"utility_unit": None, "reserve": RESERVE}
     defaults = json.loads(fleet_file().document()) | omitted
     del defaults["classes"]
     assert {words(field)[0]: yaml.safe_load(words(default)[0]) for field, default, *_ in FIELDS} == defaults
@@ -52,7 +53,7 @@ def test_the_optional_fields_have_the_defaults_of_the_table() -> None:
 
 
 def test_the_ranges_of_the_table_are_those_of_a_file() -> None:
-    policy, beta, lease, retention, gone, forget, _, types, unit = (cells[2] for cells in FIELDS)
+    policy, beta, lease, retention, gone, forget, _, types, reserve, unit = (cells[2] for cells in FIELDS)
     assert words(policy) == list(POLICIES)
     assert beta == "`{exponent: γ}`, 0 ≤ γ ≤ 1, or `{fixed: β}`, 0 < β ≤ 1"
     assert lease == f"0 for no end, or {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS} (ten years)"
@@ -61,6 +62,7 @@ def test_the_ranges_of_the_table_are_those_of_a_file() -> None:
     assert forget == f"0 for never, to {MAX_LEASE_SECONDS} (ten years)"
     assert types.startswith(f"up to {MAX_SESSION_TYPES - 1} names")
     assert types.endswith(f"≤ {MAX_TYPE_CELLS}")
+    assert reserve == f"0 for none, to {MAX_RESERVE}"
     assert unit == UNIT_RULE
     for accepted in ({"exponent": 0}, {"exponent": 1}, {"fixed": 1}):
         assert fleet_file(beta=accepted)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lab.studies.which import LINES
+from slta.core.fleet import RESERVE
 from slta.core.policies import Occupancies, Slta
 from slta.core.policies.slta import TOKENS, choose
 from slta.core.policies.tokens import Beta
@@ -136,13 +137,13 @@ def test_the_prices_of_the_example_are_those_of_the_rule() -> None:
     sets, marginals = TypeSets(((0, 1), (0,), (0, 1))), [[1500] * 12, [500] * 12]
     offers = [Offer(1, 12, 1500), Offer(13, 1, 500)]
     shown = []
-    for holes in (5, 2):
+    for holes in (6, 5, 2):
         inside = [[0, 0], [90, 0], [30 - holes, 0]]
         load = Load(pools=[10, 10], sessions=list(map(sum, inside)), held=[120 - holes, 0], inside=inside)
         price = market(sets, 2, offers, marginals, load).quote(0, offers[0])
         assert price
         assert (price.types, price.needy, price.room, price.holes) == ((1,), 90, 120, holes)
-        goes = ("a GPU pool", "a small pool")[prices.choose(sets, 2, offers, marginals, load)]
+        goes = ("a GPU pool", "a small pool: kept")[prices.choose(sets, 2, offers, marginals, load, RESERVE)]
         figures = (chance(90, 120, holes), price.amount / 1000, 1.5 - price.amount / 1000, 0.5)
         shown.append([str(holes), *(f"{figure:.2f}" for figure in figures), goes])
     assert rows(PAGE.section("Session types")) == shown

@@ -20,6 +20,15 @@ MUTANTS: dict[str, Mutant] = {
     "sessions that sit well are needy": lua(
         "prices", "theirs + TIE and left - inside or left", "theirs + TIE and left or left", FUNCTIONS, MINIMAL
     ),
+    "nobody keeps the last places": lua(
+        "prices", "if kept or not is_kept", "if true or not is_kept", FUNCTIONS, MINIMAL
+    ),
+    "a reserve refuses a session": lua(
+        "prices", "return best_of(fleet, kind, levels, ranks, true)", "return 0, 0", FUNCTIONS, MINIMAL
+    ),
+    "those who have another class are counted in a reserve": lua(
+        "prices", "and not besides(types, rival, class_index) then", "then", FUNCTIONS
+    ),
     "a full class is empty": lua("prices", "or fleet.capacities[other]", "or 1", FUNCTIONS),
     "a place that waits earns": lua("prices", " * (needy / (needy + holes))", "", FUNCTIONS),
     "a place beyond the capacity is worth nothing at all": lua(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from random import Random
 
 from slta.core.fleet import FleetSpec
@@ -82,3 +83,47 @@ async def test_a_price_loses_nothing_where_the_needy_sit_well_and_would_gain_nex
     alone = Pools()
     restricted = await mean_utility(alone, alone.jlmu, ignore)
     assert await mean_utility(Pools(), place, end) > 0.995 * restricted
+
+
+KEEPING = FleetSpec(
+    (PoolClass("good", falling([10] * 4), 4), PoolClass("mid", falling([1] * 3), 3)),
+    POLICIES["jlmu"],
+    lease_seconds=0,
+    session_types={"rare": ["good"]},
+    reserve=1,
+)
+
+
+async def classes(store: Store, count: int, first: int = 0) -> list[str]:
+    """Where so many sessions of the default type go, as long as there is room."""
+    placed = [await store.sessions.assign(FLEET, f"s{k}", None) for k in range(first, first + count)]
+    return [one.pool_class for one in placed]
+
+
+async def test_the_last_places_are_taken_by_those_who_have_no_other_and_once_the_other_classes_are_full(
+    store: Store,
+) -> None:
+    await create(store, KEEPING, {"good": 2, "mid": 1})
+    await store.sessions.assign(FLEET, "r", None, session_type="rare")
+    assert await classes(store, 10) == ["good"] * 5 + ["mid"] * 3 + ["good"] * 2  # 1 + √1 are kept
+    for session_id in ("s9", "s8"):
+        await store.sessions.complete(FLEET, session_id)
+    assert (await store.sessions.assign(FLEET, "r2", None, session_type="rare")).pool_class == "good"
+
+
+async def test_a_report_takes_a_place_that_is_kept(store: Store) -> None:
+    await create(store, KEEPING, {"good": 2, "mid": 1})
+    await store.sessions.assign(FLEET, "r", None, session_type="rare")
+    assert await classes(store, 6) == ["good"] * 5 + ["mid"]
+    pool = (await store.sessions.get(FLEET, "s0")).pool_id
+    assert (await store.sessions.report(FLEET, "reported", pool, None)).pool_class == "good"
+
+
+async def test_another_reserve_holds_from_the_next_session_on(store: Store) -> None:
+    await create(store, KEEPING, {"good": 2, "mid": 1})
+    await store.sessions.assign(FLEET, "r", None, session_type="rare")
+    assert await classes(store, 6) == ["good"] * 5 + ["mid"]
+    await store.fleets.configure(FLEET, replace(KEEPING, reserve=0.5), "{}")
+    assert await classes(store, 2, first=6) == ["good", "mid"]
+    await store.fleets.configure(FLEET, replace(KEEPING, reserve=0), "{}")
+    assert await classes(store, 1, first=8) == ["good"]

@@ -29,7 +29,8 @@ def typed(rng: Random, policy: str = "jlmu") -> FleetSpec:
     names = [f"c{i}" for i in range(rng.randint(1, 5))]
     classes = tuple(PoolClass(name, rng.choice(CURVES), rng.randint(1, 4)) for name in names)
     sets = {f"t{t}": rng.sample(names, rng.randint(1, len(names))) for t in range(rng.randint(1, 4))}
-    return FleetSpec(classes, policy=POLICIES[policy], lease_seconds=0, session_types=sets)
+    reserve = rng.choice((0, 0.5, 2))
+    return FleetSpec(classes, policy=POLICIES[policy], lease_seconds=0, session_types=sets, reserve=reserve)
 
 
 @dataclass
@@ -73,7 +74,8 @@ class Twin:
     def choice(self, kind: str) -> str | None:
         """Class for a session of this type."""
         number = list(self.spec.type_names).index(kind)
-        chosen = choose(self.spec.type_sets, number, self.offers(), self.spec.integers.marginals, self.load())
+        offers, marginals = self.offers(), self.spec.integers.marginals
+        chosen = choose(self.spec.type_sets, number, offers, marginals, self.load(), self.spec.reserve)
         return None if chosen == NOTHING else self.spec.class_names()[chosen]
 
 

@@ -14,8 +14,10 @@ from redis import Redis
 from slta.core.policies.choice import NOTHING
 from slta.core.session_types.prices import Market, alternatives, choose
 from slta.core.session_types.sets import TypeSets
+from tests.core.session_types.decisions import QUOTAS, decided, read
 from tests.core.session_types.worlds import World, fill, world
 
+VECTORS = Path(__file__).parents[2] / "docs/typed-decisions.jsonl"
 FOLDER = Path(str(resources.files("slta.store") / "lua"))
 HEAD = f"""
 local constants, tables, vectors, prices = {{ MAX_LEVELS = 16384 }}
@@ -57,6 +59,8 @@ def fleet(at: World) -> dict[str, Any]:
         "marginals": at.marginals,
         "pools": at.pools,
         "held": at.held,
+        "sessions": sum(at.sessions),
+        "reserve": at.reserve,
         "type_sessions": at.sessions,
         "type_held": [count for row in at.flow for count in row],
         "types": sets,
@@ -79,7 +83,7 @@ def score(at: World, kind: int, pool_class: int) -> float:
 def check_choices(redis: Redis, at: World) -> None:
     """Each type gets the class of the specification, by the same score."""
     kinds = range(len(at.flow))
-    chosen = [choose(at.sets, kind, at.offers, at.marginals, at.load) for kind in kinds]
+    chosen = [choose(at.sets, kind, at.offers, at.marginals, at.load, at.reserve) for kind in kinds]
     expected = [f"{c + 1} {score(at, kind, c):.17g}" for kind, c in zip(kinds, chosen, strict=True)]
     replies = redis.register_script(CHOOSE)(args=[json.dumps(fleet(at)), json.dumps([kind + 1 for kind in kinds])])
     assert [str(reply) if isinstance(reply, str) else reply.decode() for reply in replies] == expected
@@ -91,8 +95,20 @@ def test_the_lua_chooses_the_class_of_the_specification_by_the_same_bits(redis: 
         rng = random.Random(seed)
         at = world(rng)
         fill(rng, at, rng.randint(0, 40))
-        at.weight = rng.choice((1, 1, 10))
+        at.weight, at.reserve = rng.choice((1, 1, 10)), rng.choice((0, 0.3, 0.5, 2))
         check_choices(redis, at)
+
+
+def test_the_published_decisions_are_those_of_the_specification_and_of_the_lua(redis: Redis) -> None:
+    script, (_, *lines) = redis.register_script(CHOOSE), VECTORS.read_text().splitlines()
+    assert len(lines) == sum(QUOTAS.values()), (
+        "python -m tests.core.session_types.decisions > docs/typed-decisions.jsonl"
+    )
+    for line in lines:
+        at, kind, found = read(line)
+        assert decided(at, kind) == (found["class"], found["score"])
+        reply = script(args=[json.dumps(fleet(at)), json.dumps([kind + 1])])[0]
+        assert f"{reply}" == f"{found['class'] + 1} {found['score'] or 0:.17g}"
 
 
 def test_more_needy_sessions_than_places_in_each_class_count_as_many(redis: Redis) -> None:

@@ -83,17 +83,17 @@ def test_figures_in_words_have_a_true_minus_sign() -> None:
     assert "and adds −0.5. " in following([2], [0], rank=1, spec=spec).sentence
 
 
-TYPED = FleetSpec(SPEC.classes, policy=POLICIES["jlmu"], session_types={"narrow": ["a"]})
+TYPED = FleetSpec(SPEC.classes, policy=POLICIES["jlmu"], session_types={"narrow": ["a"]}, reserve=0)
 
 
-def typed(a: list[int], b: list[int], narrow: int, session_type: str = "default") -> NextPlacement:
+def typed(a: list[int], b: list[int], narrow: int, session_type: str = "default", reserve: float = 0) -> NextPlacement:
     """Sessions of `narrow` may use a only."""
     types = [
         TypeSnapshot(name=name, sessions=sum(inside), inside=inside, other_sessions=0, assigned=0, refused={})
         for name, inside in (("default", [sum(a[1:]) - narrow, sum(b[1:])]), ("narrow", [narrow, 0]))
     ]
     seen = snapshot(a, b, types=TypesSnapshot(types=types))
-    return next_placement(seen, TYPED, session_type)
+    return next_placement(seen, dataclasses.replace(TYPED, reserve=reserve), session_type)
 
 
 def test_a_place_that_others_need_has_a_price() -> None:
@@ -110,6 +110,16 @@ def test_a_place_that_others_need_has_a_price() -> None:
     assert (b.pool_class, b.price, b.needed) == ("b", 0, None)
     assert [place.pool_class for place in seen.places] == ["b"]
     assert ", places being left to narrow. No place adds more." in seen.sentence
+
+
+def test_the_last_places_are_kept_for_those_who_have_no_other_class() -> None:
+    """Eight of a's nine places are free, worth 4 and less, and b's first 3: 8 ≤ 4 (1 + √1)."""
+    seen = typed([3, 1], [2, 0], narrow=1, reserve=4)
+    assert [(offer.pool_class, offer.kept_for) for offer in seen.offers] == [("a", ["narrow"]), ("b", [])]
+    assert [place.pool_class for place in seen.places] == ["b"]
+    assert ", the last places being kept for narrow. The best place, at level 1 of a, adds 4." in seen.sentence
+    for alone in (typed([3, 1], [0], 1, reserve=4), typed([3, 1], [2, 0], 1, "narrow", reserve=4)):
+        assert [(offer.pool_class, offer.kept_for) for offer in alone.offers] == [("a", [])]
 
 
 def test_a_price_that_changes_nothing_leaves_no_places() -> None:

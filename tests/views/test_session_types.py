@@ -42,6 +42,23 @@ def two_on_b(**changes: Any) -> Snapshot:
     return snapshot([1], [1, 1, 1], utility=5 * SCALE, optimum=7 * SCALE, types=of_types(**changes))
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "reserve", "expected"),
+    [
+        ([1], [1, 1, 1], 0.5, [(0, []), (0, [])]),  # ½ (1 + √0) < 1, and b is full
+        ([1], [2, 1, 1], 0.5, [(0, []), (1, ["narrow"])]),  # ½ (1 + √2) = 1.2 places of two
+        ([1], [2, 1, 1], 9.0, [(0, []), (2, ["narrow"])]),
+        ([1, 1, 1, 1], [2, 1, 1], 0.5, [(0, []), (1, ["default", "narrow"])]),
+        ([1], [2, 1, 1], 0.0, [(0, []), (0, [])]),
+    ],
+)
+def test_the_state_has_the_places_that_are_kept_and_for_whom(
+    a: list[int], b: list[int], reserve: float, expected: list[tuple[int, list[str]]]
+) -> None:
+    seen = observe_state(snapshot(a, b, types=of_types(5, [0, 2])), replace(TYPED, reserve=reserve))
+    assert [(one.kept_places, one.kept_for) for one in seen.classes] == expected
+
+
 def test_the_state_has_the_bound_of_the_types_and_what_they_cost() -> None:
     seen = observe_state(two_on_b(), TYPED)
     assert (seen.utility, seen.utility_bound, seen.relative_gap, seen.compatibility_gap) == (5, 5, 0, 2)

@@ -34,6 +34,8 @@ FORGET_SECONDS = 86_400
 
 MAX_INTERVALS = 512
 """More than a window of the history has."""
+RESERVE = 0.5
+"""Default ρ of the reserves of session types."""
 
 
 def type_conflicts(policy: Policy, order: Order) -> list[str]:
@@ -53,7 +55,8 @@ class FleetSpec:
 
     A pool that is lost for `gone_seconds` is gone, and when empty removed after another `forget_seconds`, 0 for never.
     `session_types` maps a name to the names of the classes that its sessions may use; `default`, all classes, is not
-    among them; see `type_conflicts`. `utility_unit` is displayed behind utilities; nothing depends on it.
+    among them; see `type_conflicts`. `reserve` is ρ of their reserves, see `session_types.reserves`.
+    `utility_unit` is displayed behind utilities; nothing depends on it.
     """
 
     classes: tuple[PoolClass, ...]
@@ -66,6 +69,8 @@ class FleetSpec:
     forget_seconds: float = FORGET_SECONDS
     utility_unit: str | None = None
     session_types: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    reserve: float = RESERVE
+    reserve_for_priority: int = 0
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.classes]

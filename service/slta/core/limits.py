@@ -12,3 +12,5 @@ MAX_SESSION_TYPES = 16
 """With `default`."""
 MAX_TYPE_CELLS = 256
 """Classes times session types."""
+MAX_RESERVE = 100
+"""Largest ρ of a fleet's reserves."""

@@ -13,8 +13,16 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from slta.core import orders
-from slta.core.fleet import FORGET_SECONDS, GONE_SECONDS, LEASE_SECONDS, RETENTION_SECONDS, FleetSpec, type_conflicts
-from slta.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS
+from slta.core.fleet import (
+    FORGET_SECONDS,
+    GONE_SECONDS,
+    LEASE_SECONDS,
+    RESERVE,
+    RETENTION_SECONDS,
+    FleetSpec,
+    type_conflicts,
+)
+from slta.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS, MAX_RESERVE
 from slta.core.policies import DEFAULT_POLICY, POLICIES, Policy
 from slta.core.policies.tokens import EXPONENT, Beta
 from slta.core.utility import PoolClass
@@ -76,6 +84,7 @@ class FleetFile(Part):
     utility_unit: Unit | None = None
     classes: Annotated[list[ClassFile], Field(min_length=1, max_length=MAX_CLASSES)]
     session_types: SessionTypes = Field(default_factory=dict)
+    reserve: Annotated[Number, Field(ge=0, le=MAX_RESERVE)] = Decimal(str(RESERVE))
 
     @model_validator(mode="after")
     def _within_limits(self) -> Self:
@@ -126,6 +135,7 @@ class FleetFile(Part):
             forget_seconds=float(self.forget_seconds),
             utility_unit=self.utility_unit,
             session_types=self.session_types,
+            reserve=float(self.reserve),
         )
 
     def _order(self, policy: Policy, mistakes: list[Mistake]) -> orders.Order:

@@ -125,6 +125,11 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     CLASS.gauge("tokens", "Pools with a token, by color.", _counts("tokens", "green", "yellow"), ("color",)),
     CLASS.gauge("marginal_utility", "Marginal utility of one more session on the emptiest pool of the class."),
     NOW.gauge("load_price", "Marginal utility of one more session at the optimum."),
+    CLASS.gauge(
+        "kept_places",
+        "Free places kept for session types that have no other class with room.",
+        attrgetter("kept_places"),
+    ),
     CLASS.gauge("pool_worth", "What one more pool of the class would add at the optimum."),
     NOW.gauge("store_epoch", "Unix time of the fleet's creation or of the last detected rollback of the store."),
     NOW.gauge("config_version", "Version of the fleet's configuration."),

@@ -45,6 +45,8 @@ def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) 
         "exponent": integers.exponent,
         "gone": round(spec.gone_seconds * MICROSECONDS),
         "forget": round(spec.forget_seconds * MICROSECONDS),
+        "reserve": f"{spec.reserve if spec.session_types else 0:.17g}",
+        "reserve_for_priority": spec.reserve_for_priority,
         "session_types": types_text(spec),
         "order": order_text(spec.ranking),
         "bound": bound,

@@ -67,8 +67,8 @@ FLEET_KEYS = {
 }
 """Keys of a fleet with a fixed name, by type."""
 
-_FIELDS = "policy utilities names capacities lease retention beta_coefficient beta_power exponent gone forget"
-CONFIGURATION_FIELDS = tuple(_FIELDS.split())
+_FIELDS = "policy utilities names capacities lease retention beta_coefficient beta_power exponent gone forget reserve"
+CONFIGURATION_FIELDS = (*_FIELDS.split(), "reserve_for_priority")
 """Stored fields that follow from a fleet's document."""
 PUT_ARGUMENTS = ("expected", "document", *CONFIGURATION_FIELDS, "session_types", "order", "bound")
 """Arguments of the Lua function `put` after time and author; the marginal utilities of each class follow."""

@@ -105,11 +105,14 @@ def _standing(snapshot: Snapshot, spec: FleetSpec) -> Standing:
 
 
 def _priced_rule(session_type: str, offers: Sequence[PricedPlace], chosen: str) -> str:
-    """The rule of the only step with session types, and what prices change: without, the first offer is chosen."""
+    """The rule of the only step with session types, and what reserves and prices change: else the first is chosen."""
     rule = f"a pool whose next level adds most, less its price, of the classes of {session_type}"
-    ahead = takewhile(lambda offer: offer.pool_class != chosen, offers)
-    if needy := sorted({name for offer in ahead for name in offer.needy_types}):
-        return f"{rule}, places being left to {' and '.join(needy)}"
+    ahead = list(takewhile(lambda offer: offer.pool_class != chosen, offers))
+    kept = {name for offer in ahead for name in offer.kept_for}
+    needy = {name for offer in ahead if not offer.kept_for for name in offer.needy_types}
+    changes = [(kept, "the last places being kept for"), (needy, "places being left to")]
+    if words := [f"{verb} {' and '.join(sorted(names))}" for names, verb in changes if names]:
+        return f"{rule}, {' and '.join(words)}"
     paid = next((offer for offer in offers[:1] if offer.needy_types), None)
     if paid is None:
         return rule

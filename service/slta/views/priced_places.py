@@ -21,6 +21,8 @@ class PricedPlace:
     chance that they take all `holes`: R^(3/8 holes) · needy_sessions / (needy_sessions + holes), with `needed` = R =
     min(1, needy_sessions / room). `room` are the places that are worth more to the session than its alternative,
     `holes` these less all sessions of the class, at least 1. Sessions that sit well elsewhere are not counted.
+    `kept_for` are the types for which the last places are kept from this session; empty if all its classes are at their
+    reserve.
     """
 
     pool_class: str
@@ -31,6 +33,7 @@ class PricedPlace:
     room: int | None
     holes: int | None
     needed: float | None
+    kept_for: list[str]
 
 
 def kind_of(spec: FleetSpec, session_type: str) -> int:
@@ -54,7 +57,9 @@ def priced_places(
         held=[sum(counts[1:]) for counts in standing.counts],
         inside=[one.inside for one in types] or [[0] * len(spec.classes)] * len(spec.type_names),
     )
-    offered = market(spec.type_sets, kind, offers, marginals, load)
+    offered = market(spec.type_sets, kind, offers, marginals, load, spec.reserve)
+    kept = {c: offered.kept_for(c) for c in spec.type_sets.classes[kind] if offers[c]}
+    is_any_free = not all(kept.values())
     found = []
     for offer, c in sorted((offer, c) for c in spec.type_sets.classes[kind] if (offer := offers[c])):
         price = offered.quote(c, offer)
@@ -68,9 +73,10 @@ def priced_places(
                 room=price.room if price else None,
                 holes=price.holes if price else None,
                 needed=min(1.0, price.needy / price.room) if price else None,
+                kept_for=[spec.type_names[t] for t in kept[c]] if is_any_free else [],
             )
         )
-    chosen = choose(spec.type_sets, kind, offers, marginals, load)
+    chosen = choose(spec.type_sets, kind, offers, marginals, load, spec.reserve)
     return found, None if chosen == NOTHING else best[chosen]
 
 

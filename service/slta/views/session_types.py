@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from slta.core.fleet import FleetSpec
 from slta.core.session_types.bound import bound, gains
+from slta.core.session_types.reserves import reserve_of
 from slta.models import Snapshot
 from slta.views.counts import SessionCounts
 
@@ -62,6 +64,30 @@ def observe_types(snapshot: Snapshot, spec: FleetSpec, best: TypesOptimum | None
         )
         for one, own, price in zip(seen, spec.type_sets.classes, best.load_prices, strict=True)
     ]
+
+
+class Reserve(NamedTuple):
+    """Free places of a class that are kept for `types`; None without session types."""
+
+    places: int | None
+    types: list[str]
+
+
+def reserves(snapshot: Snapshot, spec: FleetSpec) -> list[Reserve]:
+    """The reserve of each class."""
+    if snapshot.types is None:
+        return [Reserve(None, [])] * len(spec.classes)
+    free = [
+        seen.counts[0] * c.capacity - sum(seen.counts[1:])
+        for seen, c in zip(snapshot.classes, spec.classes, strict=True)
+    ]
+    present = [one.sessions for one in snapshot.types.types]
+    found = []
+    for c, places in enumerate(free):
+        kept, types = reserve_of(spec.type_sets, c, [room or None for room in free], present, spec.reserve)
+        names = [spec.type_names[t] for t in types] if min(places, kept) >= 1 else []
+        found.append(Reserve(min(places, int(kept)), names))
+    return found
 
 
 def columns_of(held: Sequence[float], pools: Sequence[int]) -> list[list[float]]:

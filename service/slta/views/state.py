@@ -14,7 +14,14 @@ from slta.views.counts import PoolCounts, SessionCounts, pool_counts
 from slta.views.differences import DifferencesBySource, differences_by_source, mean_difference
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
 from slta.views.integrals import completed, encode_integrals
-from slta.views.session_types import TypeObservation, TypesOptimum, columns_of, observe_types, types_optimum
+from slta.views.session_types import (
+    TypeObservation,
+    TypesOptimum,
+    columns_of,
+    observe_types,
+    reserves,
+    types_optimum,
+)
 
 FACTS = ("fleet", "config_version", "policy", "as_of", "store_epoch", "suspect", "repair_blocked")
 """Fields of an instant that are those of the snapshot."""
@@ -34,7 +41,8 @@ class ClassObservation:
 
     `occupancy[j]` = n·q(i, j), `optimal_occupancy` the same of q*, `marginal_utilities[x]` = Δ(i, x); `threshold` is
     ℓ_i(r), `optimal_threshold` ℓ_i(r*); `marginal_utility` is that of the emptiest pool, None if the class is full;
-    `pool_worth` is the utility that one more pool would add; `guard` the state of the mass-loss guard.
+    `pool_worth` is the utility that one more pool would add; `guard` the state of the mass-loss guard. The last
+    `kept_places` free ones are the reserve of the types `kept_for`; None without session types.
     """
 
     name: str
@@ -47,6 +55,8 @@ class ClassObservation:
     guard: Guard
     marginal_utility: float | None
     pool_worth: float | None
+    kept_places: int | None
+    kept_for: list[str]
     occupancy: list[int]
     optimal_occupancy: list[float]
     marginal_utilities: list[float]
@@ -186,6 +196,7 @@ def _observe_classes(
         optimal = columns_of(best.held if best else [0] * len(pools), pools)
         worths = best.pool_worths if best else [None] * len(pools)
     estimate = ranking.coordinate(snapshot.rank) if snapshot.rank else None
+    kept = reserves(snapshot, spec)
     return [
         ClassObservation(
             name=seen.name,
@@ -200,6 +211,8 @@ def _observe_classes(
             guard=seen.guard,
             marginal_utility=_marginal_of_emptiest(spec, i, seen.counts),
             pool_worth=worths[i],
+            kept_places=kept[i].places,
+            kept_for=kept[i].types,
             occupancy=list(seen.counts),
             optimal_occupancy=optimal[i],
             marginal_utilities=list(spec.ranking.marginals[i][: len(seen.counts)]),

@@ -104,7 +104,7 @@ def test_if_all_may_use_the_same_classes_the_choice_is_jlmus(same: str) -> None:
         at.sets = everywhere(len(at.marginals)) if same == "one type" else TypeSets((own,) * len(at.flow))
         fill(rng, at, rng.randint(0, 30))
         kind = rng.randrange(len(at.sets.classes))
-        assert choose(at.sets, kind, at.offers, at.marginals, at.load) == jlmus(at, at.sets.classes[kind])
+        assert choose(at.sets, kind, at.offers, at.marginals, at.load, at.reserve) == jlmus(at, at.sets.classes[kind])
 
 
 @pytest.mark.parametrize("seeds", [range(500), pytest.param(range(500, 50_000), marks=pytest.mark.campaign)])
@@ -114,12 +114,12 @@ def test_the_naive_implementation_chooses_the_same_class_by_the_same_bits(seeds:
         rng = random.Random(seed)
         at = world(rng)
         fill(rng, at, rng.randint(0, 40))
-        at.weight = rng.choice((1, 1, 10))
+        at.weight, at.reserve = rng.choice((1, 1, 10)), rng.choice((0, 0.3, 0.5, 2))
         ranks = {at_: at.ranking.rank(at_) for at_ in at.ranking.order}
         sets = list(map(set, at.sets.members))
         for kind, own in enumerate(at.sets.classes):
-            chosen = choose(at.sets, kind, at.offers, at.marginals, at.load)
-            expected = naive_types.choice(kind, sets, at.columns, at.marginals, ranks, at.sessions, at.flow)
+            chosen = choose(at.sets, kind, at.offers, at.marginals, at.load, at.reserve)
+            expected = naive_types.choice(kind, sets, at.columns, at.marginals, ranks, at.sessions, at.flow, at.reserve)
             assert chosen == (NOTHING if expected is None else expected)
             found = {t: alternatives(classes, at.offers) for t, classes in enumerate(at.sets.classes)}
             market = Market(at.sets, kind, at.offers, at.marginals, at.load, found)

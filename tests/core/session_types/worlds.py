@@ -20,6 +20,7 @@ class World:
     flow: list[list[int]]
     weight: int = 1
     """Sessions that each one counts for, of which only the load knows: more than there are places."""
+    reserve: float = 0.5
 
     @property
     def pools(self) -> list[int]:

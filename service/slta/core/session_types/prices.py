@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from slta.core.policies.choice import NOTHING
+from slta.core.session_types.reserves import reserve_of
 from slta.core.session_types.sets import TypeSets
 
 TIE = 2
@@ -129,7 +130,7 @@ class Price(NamedTuple):
 class Market:
     """Offers of all classes to a session of type `kind`, None of a class without room.
 
-    `marginals[c][j - 1]` is Δ(c, j); `found[t]` has the alternatives of `kind` and of its rivals.
+    `marginals[c][j - 1]` is Δ(c, j); `found[t]` has the alternatives of `kind` and of its rivals; `reserve` is ρ.
     """
 
     sets: TypeSets
@@ -138,6 +139,16 @@ class Market:
     marginals: Sequence[Sequence[int]]
     load: Load
     found: Mapping[int, Alternatives]
+    reserve: float = 0.0
+
+    def kept_for(self, pool_class: int) -> tuple[int, ...]:
+        """The types for which the free places of the class are kept; empty if there are more than its reserve."""
+        load = self.load
+        free = load.pools[pool_class] * len(self.marginals[pool_class]) - load.held[pool_class]
+        if free > self.reserve * (1 + math.sqrt(sum(load.sessions))):
+            return ()
+        kept, types = reserve_of(self.sets, pool_class, self.offers, load.sessions, self.reserve)
+        return types if free <= kept else ()
 
     def price(self, pool_class: int, offer: Offer) -> float | None:
         """What is taken off the class's offer; None if it has no price."""
@@ -190,20 +201,30 @@ class Market:
 
 
 def market(
-    sets: TypeSets, kind: int, offers: Sequence[Offer | None], marginals: Sequence[Sequence[int]], load: Load
+    sets: TypeSets,
+    kind: int,
+    offers: Sequence[Offer | None],
+    marginals: Sequence[Sequence[int]],
+    load: Load,
+    reserve: float = 0.0,
 ) -> Market:
     """The offers to a session of type `kind`, with the alternatives of that and its rivals. O(classes · types)."""
     found = {t: alternatives(sets.classes[t], offers) for t in (kind, *sets.rivals[kind])}
-    return Market(sets, kind, offers, marginals, load, found)
+    return Market(sets, kind, offers, marginals, load, found, reserve)
 
 
 def choose(
-    sets: TypeSets, kind: int, offers: Sequence[Offer | None], marginals: Sequence[Sequence[int]], load: Load
+    sets: TypeSets,
+    kind: int,
+    offers: Sequence[Offer | None],
+    marginals: Sequence[Sequence[int]],
+    load: Load,
+    reserve: float = 0.0,
 ) -> int:
-    """The class for a session of type `kind`, NOTHING if none of its classes has room. O(classes · types).
+    """The class for a session of type `kind`, NOTHING if none of its classes has room. O(classes² · types).
 
-    The offer with the largest marginal less price; of equal ones that of the better rank. A price refuses no session.
-    With one type, or equal sets, nobody is needy, and the choice is JLMU's.
+    The offer with the largest marginal less price, of classes that are not at their reserve if there is one; of equal
+    ones that of the better rank. Neither refuses a session. With one type, or equal sets, the choice is JLMU's.
 
     Class 0 has one place left, and type 0 no other class; type 1 finds nearly as much in class 1:
 
@@ -211,10 +232,11 @@ def choose(
     >>> choose(sets, 1, offers, [[100], [95]], Load([8, 8], sessions=[7, 0], held=[7, 0], inside=[[7, 0], [0, 0]]))
     1
     """
-    offered = market(sets, kind, offers, marginals, load)
+    offered = market(sets, kind, offers, marginals, load, reserve)
     candidates = [(offer, c) for c in sets.classes[kind] if (offer := offers[c]) is not None]
+    free = [(offer, c) for offer, c in candidates if not offered.kept_for(c)]
     chosen, best = NOTHING, 0.0
-    for offer, c in sorted(candidates):
+    for offer, c in sorted(free or candidates):
         if chosen != NOTHING and offer.marginal <= best:
             break
         price = offered.price(c, offer)

@@ -5,6 +5,7 @@ fleets = {}
 -- Fields copied unchanged from a configuration to the fleet.
 fleets.SETTINGS = {
   'utilities', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power', 'exponent', 'gone', 'forget',
+  'reserve', 'reserve_for_priority',
 }
 
 local KEYS_PER_UNLINK = 1000 -- maximum number of keys in one UNLINK

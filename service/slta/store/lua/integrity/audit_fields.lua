@@ -26,7 +26,7 @@ end
 
 -- The cached cold fields equal the stored ones.
 local function check_cache(fleet, report, stored)
-  for _, name in ipairs({ 'names', 'numbers', 'capacities', 'lease' }) do
+  for _, name in ipairs(cold.CACHED) do
     if fleet[name] then
       report:expect_equal(name .. ', as cached', vectors.encode(fleet[name]), stored[name])
     end
@@ -35,10 +35,12 @@ end
 
 -- The digest of what the tables are derived from matches the stored fields.
 local function check_tables_digest(fleet, report, stored)
-  local numbers, lease = vectors.split(stored.numbers or '', true), tonumber(stored.lease)
-  if lease and stored.utilities then
-    local digest = cache.digest(stored.utilities, numbers, lease, fleet.pools, fleet.types)
-    report:expect_equal('tables', fleet.tables, digest)
+  local numbers, settings = vectors.split(stored.numbers or '', true), { utilities = stored.utilities }
+  for _, field in ipairs(cache.SETTINGS) do
+    settings[field] = tonumber(stored[field])
+  end
+  if settings.lease and stored.utilities then
+    report:expect_equal('tables', fleet.tables, cache.digest(settings, numbers, fleet.pools, fleet.types))
   end
 end
 

@@ -48,7 +48,7 @@ end
 local function find_class_ids(fleet, given)
   local class_ids, taken, trusted = {}, {}, false
   if #fleet.numbers == #given.names then
-    trusted = cache.digest(fleet.utilities, fleet.numbers, fleet.lease, fleet.pools, fleet.types) == fleet.tables
+    trusted = cache.digest(fleet, fleet.numbers, fleet.pools, fleet.types) == fleet.tables
   end
   for class_index = 1, #given.names do
     local stored, marginals = fleet.numbers[class_index], given.marginals[class_index]

@@ -19,8 +19,8 @@ end
 -- Whether the digest in the state is of these types, with the settings as stored or as in the document.
 local function is_confirmed(fleet, given, class_ids, sets, numbers)
   local types = { text = sets .. '|' .. numbers }
-  return cache.digest(fleet.utilities, fleet.numbers, fleet.lease, fleet.pools, types) == fleet.tables
-    or cache.digest(given.utilities, class_ids, given.lease, fleet.pools, types) == fleet.tables
+  return cache.digest(fleet, fleet.numbers, fleet.pools, types) == fleet.tables
+    or cache.digest(given, class_ids, fleet.pools, types) == fleet.tables
 end
 
 -- The sets and numbers that the fleet had; nil if they cannot be known.

@@ -74,14 +74,14 @@ local function tick(key_list, args)
   return reply, fleet
 end
 
--- A configuration as the dispatcher compiled it from a document: the arguments from `at` on, those of
--- constants.PUT_ARGUMENTS, then the marginals of each class. Nil if the policy is unknown.
+-- A configuration, `constants.PUT_ARGUMENTS` and marginals from arguments[at] on; nil if its policy is unknown.
 local function parse_configuration(arguments, at)
   local given, count = {}, #constants.PUT_ARGUMENTS
   for offset, name in ipairs(constants.PUT_ARGUMENTS) do
     given[name] = arguments[at + offset - 1]
   end
-  for _, name in ipairs({ 'lease', 'retention', 'beta_coefficient', 'beta_power', 'exponent', 'gone', 'forget' }) do
+  local numbers = { 'retention', 'beta_coefficient', 'beta_power', 'exponent', 'gone', 'forget', unpack(cache.SETTINGS) }
+  for _, name in ipairs(numbers) do
     given[name] = tonumber(given[name])
   end
   given.names, given.capacities = vectors.split(given.names), vectors.split(given.capacities, true)

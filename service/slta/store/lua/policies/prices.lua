@@ -1,9 +1,10 @@
 -- Prices of places (service/slta/core/session_types/prices.py): the class for a session that may use some classes only.
--- The class whose offer adds most, less what its last good places are worth to types that find less elsewhere.
+-- The class whose offer adds most, less what its last good places are worth to types that find less elsewhere; a class at
+-- its reserve only if all are.
 --
 -- A fleet with session types has `types`: by type the classes that it may use, `sets`, and its `rivals`, the types that
 -- may be needy beside it; `may_use[(t - 1) * classes + c]` is true if type t may use class c. Of the sessions on active
--- pools it has the numbers `type_sessions` by type, `held` by class, and `type_held` by both, in such cells.
+-- pools it has the numbers `type_sessions` by type, `held` by class, `type_held` by both, in such cells, and `sessions`.
 -- The form of each sum, product and root is that of the specification: both give the same bits.
 
 prices = {}
@@ -125,6 +126,23 @@ local function priced(fleet, kind, class_index, level)
   return offer - (offer - worst) * chance(needy, room, math.max(1, room - fleet.held[class_index]))
 end
 
+-- Whether the free places of a class are kept for types without another class with room: there are at most
+-- reserve * (1 + sqrt(N)) of them, N the sessions of these types. O(types), mostly O(1).
+local function is_kept(fleet, kind, class_index)
+  local free = fleet.pools[class_index] * fleet.capacities[class_index] - fleet.held[class_index]
+  if free > fleet.reserve * (1 + math.sqrt(fleet.sessions)) then
+    return false
+  end
+  local types, rivals, present, exists = fleet.types, fleet.types.rivals[kind], 0, false
+  for at = 1, #rivals do
+    local rival = rivals[at]
+    if types.may_use[(rival - 1) * fleet.classes + class_index] and not besides(types, rival, class_index) then
+      present, exists = present + fleet.type_sessions[rival], true
+    end
+  end
+  return exists and free <= fleet.reserve * (1 + math.sqrt(present))
+end
+
 -- Of the classes of a type with an offer, the one with the best rank after `rank`; 0 for none. O(classes).
 local function next_class(types, kind, ranks, rank)
   local set, found = types.sets[kind], 0
@@ -137,10 +155,28 @@ local function next_class(types, kind, ranks, rank)
   return found
 end
 
+-- The best class of a type, 0 if there is none, and its offer less its price; `kept`: also of classes at their reserve.
+local function best_of(fleet, kind, levels, ranks, kept)
+  local chosen, best, class_index = 0, 0, next_class(fleet.types, kind, ranks, 0)
+  while class_index > 0 and (chosen == 0 or now[class_index] > best) do
+    if kept or not is_kept(fleet, kind, class_index) then
+      local score = priced(fleet, kind, class_index, levels[class_index])
+      if chosen == 0 or (score or now[class_index]) > best then
+        chosen, best = class_index, score or now[class_index]
+      end
+      if not score then -- the others rank worse, and a price makes none better
+        break
+      end
+    end
+    class_index = next_class(fleet.types, kind, ranks, ranks[class_index])
+  end
+  return chosen, best
+end
+
 -- The class for a session of type `kind`, 0 if none of its classes has room. A class with a positive count offers its
 -- level of `levels`, at its rank of `ranks`. O(classes * classes * types), mostly O(classes * types).
 function prices.choose(fleet, kind, counts, levels, ranks)
-  local types, rivals = fleet.types, fleet.types.rivals[kind]
+  local rivals = fleet.types.rivals[kind]
   level_of = levels
   for class_index = 1, #counts do
     now[class_index] = counts[class_index] > 0 and worth(fleet, class_index, levels[class_index])
@@ -149,16 +185,9 @@ function prices.choose(fleet, kind, counts, levels, ranks)
   for at = 1, #rivals do
     best_class[rivals[at]] = false
   end
-  local chosen, best, class_index = 0, 0, next_class(types, kind, ranks, 0)
-  while class_index > 0 and (chosen == 0 or now[class_index] > best) do
-    local score = priced(fleet, kind, class_index, levels[class_index])
-    if chosen == 0 or (score or now[class_index]) > best then
-      chosen, best = class_index, score or now[class_index]
-    end
-    if not score then -- the others rank worse, and a price makes none better
-      break
-    end
-    class_index = next_class(types, kind, ranks, ranks[class_index])
+  local chosen, best = best_of(fleet, kind, levels, ranks, false)
+  if chosen == 0 then
+    return best_of(fleet, kind, levels, ranks, true)
   end
   return chosen, best
 end

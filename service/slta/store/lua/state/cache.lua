@@ -4,6 +4,7 @@
 
 cache = {}
 
+cache.SETTINGS = { 'lease', 'reserve', 'reserve_for_priority' }
 local DERIVED = {
   'index_by_id', 'fleet_keys', 'class_keys', 'keys_named_for', 'order', 'bound', 'ranks', 'marginals',
   'frontier_bounds', 'types',
@@ -91,7 +92,9 @@ function cache.load(fleet)
     local stored = redis.call('HMGET', keys.of_fleet(fleet, 'cold'), unpack(cold.CACHED))
     fleet.names, fleet.numbers = vectors.split(stored[1]), vectors.split(stored[2], true)
     fleet.capacities, fleet.marginals = vectors.split(stored[3], true), {}
-    fleet.lease, fleet.exponent = tonumber(stored[4]), tonumber(stored[5])
+    for at = 4, #cold.CACHED do
+      fleet[cold.CACHED[at]] = tonumber(stored[at])
+    end
     cache.invalidate_order(fleet)
     cache.index_classes(fleet)
     fleet.types = session_types.load(fleet)
@@ -111,16 +114,21 @@ function cache.support(pool_counts)
   return table.concat(support)
 end
 
--- The digest of everything that an entry is derived from, including which classes have pools; `types` may be false.
-function cache.digest(utilities, class_ids, lease, pool_counts, types)
-  local text = types and types.text or nil
-  return digest({ utilities, table.concat(class_ids, ' '), lease, cache.support(pool_counts), text })
+-- The digest of everything that an entry is derived from: `utilities` and SETTINGS of `settings`, the fleet or a
+-- configuration, the class ids, which classes have pools, and the types, which may be false.
+function cache.digest(settings, class_ids, pool_counts, types)
+  local parts = { settings.utilities, table.concat(class_ids, ' '), cache.support(pool_counts) }
+  for _, field in ipairs(cache.SETTINGS) do
+    parts[#parts + 1] = settings[field]
+  end
+  parts[#parts + 1] = types and types.text or nil
+  return digest(parts)
 end
 
 -- Stores the fleet under a new digest.
 function cache.store(fleet)
   cold.load(fleet, 'utilities')
-  fleet.tables = cache.digest(fleet.utilities, fleet.numbers, fleet.lease, fleet.pools, fleet.types)
+  fleet.tables = cache.digest(fleet, fleet.numbers, fleet.pools, fleet.types)
   store_entry(fleet)
 end
 

@@ -12,10 +12,13 @@ local KINDS = {
   marked_incarnation = 'number', exponent = 'number', numbers = 'vector', capacities = 'vector',
   draining_pools = 'vector', failed_pools = 'vector', draining_sessions = 'vector', pools_high = 'vector',
   pools_low = 'vector', names = 'words', incarnations = 'words', utilities = 'text', suspect = 'text',
-  gone = 'number', forget = 'number', pool_gone = 'number', resumed_at = 'number', recovering_until = 'number',
+  gone = 'number', forget = 'number', reserve = 'number', reserve_for_priority = 'number', pool_gone = 'number',
+  resumed_at = 'number', recovering_until = 'number',
   addresses = 'number', labels = 'number', drains = 'number', lag = 'number', held_until = 'number',
 }
-cold.CACHED = { 'names', 'numbers', 'capacities', 'lease', 'exponent' } -- kept between calls, see `cache`
+cold.CACHED = { -- kept between calls, see `cache`
+  'names', 'numbers', 'capacities', 'exponent', 'lease', 'reserve', 'reserve_for_priority',
+}
 cold.INNER = { -- fields that no snapshot shows
   retention = true, ended_since = true, incarnations = true, marked_incarnation = true, gone = true, forget = true,
   resumed_at = true, recovering_until = true, held_until = true, lag = true, addresses = true, labels = true,
