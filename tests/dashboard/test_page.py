@@ -726,26 +726,42 @@ def test_session_types_have_a_table_and_a_gap_of_their_own(page: Page, service: 
     assert "no common optimum" in tile(page, "rank")[1]
 
 
-def test_it_says_in_words_why_a_class_is_left_to_another_type(page: Page, service: ServiceProcess) -> None:
-    """18 calls and 3 chats are on 24 places: the chance that calls take the last 3 is 0.75^(9/8), and 1.5 times it."""
+@pytest.mark.parametrize(
+    ("reserve", "reason"),
+    [
+        (
+            0,
+            (
+                "Without its price it would be gpu, which adds 1.500 less a price of 0.930, so 0.570: 18 sessions of "
+                "call would find less elsewhere than this one, R = 0.750 of the 24 places that it prefers here, which "
+                "are 3 more than the class has sessions."
+            ),
+        ),
+        (0.6, "The last places of gpu are kept for call, which have no other."),
+    ],
+)
+def test_it_says_in_words_why_a_class_is_left_to_another_type(
+    page: Page, service: ServiceProcess, reserve: float, reason: str
+) -> None:
+    """18 calls and 3 chats are on 24 places: the chance that calls take the last 3 is 0.75^(9/8) · 18/21.
+
+    The price is 1.5 times it; 0.6 (1 + √18) = 3.1 places are kept.
+    """
     linear = {"kind": "linear", "slope": 1.5}
     classes = [
         {"name": "gpu", "utility": linear, "capacity": 12, "pools": 2},
-        {"name": "small", "utility": linear | {"slope": 0.5}, "capacity": 12, "pools": 2},
+        {"name": "small", "utility": linear | {"slope": 0.6}, "capacity": 12, "pools": 2},
     ]
     types = {"call": ["gpu"], "chat": ["gpu", "small"]}
-    service.call("PUT", "/v1/fleets/priced", {"policy": "jlmu", "classes": classes, "session_types": types})
+    document = {"policy": "jlmu", "classes": classes, "session_types": types, "reserve": reserve}
+    service.call("PUT", "/v1/fleets/priced", document)
     asked = [{"session_id": f"s-{k}", "session_type": "call" if k < 18 else "chat"} for k in range(21)]
     service.call("POST", "/v1/fleets/priced/operations", {"operations": [{"assign": one} for one in asked]})
     open_fleet(page, service, "priced")
     expect(page.locator("#next-placement")).to_have_text("")
     said = dict(text.split(": ", 1) for text in page.locator("#next-by-type li").all_inner_texts())
     assert said.keys() == {"default", "call", "chat"}
-    assert said["chat"].endswith(
-        "small adds 0.500 and has no price. Without its price it would be gpu, which adds 1.500 less a price of 1.085, "
-        "so 0.415: 18 sessions of call would find less elsewhere than this one, R = 0.750 of the 24 places that it "
-        "prefers here, which are 3 more than the class has sessions."
-    )
+    assert said["chat"].endswith(f"small adds 0.600 and has no price. {reason}")
     assert said["call"].endswith("gpu adds 1.500 and has no price.")
     open_fleet(page, service, "default")
     expect(page.locator("#next-by-type")).to_be_hidden()

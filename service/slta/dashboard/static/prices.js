@@ -27,14 +27,20 @@ export function drawNext(sentence, types) {
   );
 }
 
-/** The price of the chosen class, and of the best one if that is another, which its price sets back. */
+/** The price of the chosen class, and of the best one if that is another, which its price or reserve sets back. */
 function reasons({ next, unit }) {
   const [best] = next.offers;
   const chosen = next.offers.find((offer) => offer.pool_class === next.places[0]?.pool_class);
   if (!chosen) return [];
   const found = [`${chosen.pool_class} ${priceWords(chosen, unit)}.`];
-  if (best !== chosen) found.push(`Without its price it would be ${best.pool_class}, which ${priceWords(best, unit)}.`);
+  if (best !== chosen) found.push(setBack(best, unit));
   return found;
+}
+
+function setBack(best, unit) {
+  const { pool_class: name, kept_for: types } = best;
+  if (types.length) return `The last places of ${name} are kept for ${types.join(" and ")}, which have no other.`;
+  return `Without its price it would be ${name}, which ${priceWords(best, unit)}.`;
 }
 
 function priceWords(offer, unit) {
