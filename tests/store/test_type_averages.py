@@ -22,7 +22,9 @@ from slta.store.fleets import Excess
 from slta.store.sessions import report_option
 from slta.store.snapshots import parse_interval
 from slta.views.averages import averages
+from slta.views.state import observe_state
 from tests.core.curves import capped, linear, log_share, quadratic
+from tests.core.session_types.worlds import linear_program
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, create
 
@@ -149,6 +151,20 @@ async def test_all_gaps_are_theorems_on_every_window(store: Store, clock: Clock,
     assert last
     assert [sum(pair) for pair in last.sessions] == course.sessions
     assert len(course.names) > 2
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 7))])
+async def test_a_linear_programme_has_the_same_bound(store: Store, clock: Clock, seed: int) -> None:
+    """In the states that drains, failures, returns and adoptions leave."""
+    await begin(store)
+    course = Course(store, clock, Random(seed))
+    for _ in range(75):
+        await course.step()
+        seen = observe_state(await store.fleets.snapshot(FLEET), SPEC)
+        sessions = [one.sessions.active for one in seen.session_types]
+        pools = [one.pools.active for one in seen.classes]
+        expected, _ = linear_program(SPEC.type_sets, SPEC.bound_ranking.marginals, pools, sessions)
+        assert seen.utility_bound == pytest.approx(expected, rel=1e-8, abs=1e-8)
 
 
 async def begun(store: Store, clock: Clock) -> str:

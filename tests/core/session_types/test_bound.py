@@ -10,7 +10,7 @@ from slta.core.optimum import optimum
 from slta.core.session_types.bound import bound, without_room
 from slta.core.session_types.sets import TypeSets, everywhere
 from slta_planning.evaluate.assignment import Assignment
-from tests.core.session_types.worlds import World, fill, world
+from tests.core.session_types.worlds import World, fill, linear_program, world
 
 
 def at_random(seed: int, **sizes: int) -> World:
@@ -77,29 +77,6 @@ def test_a_linear_program_has_the_same_optimum_for_means(seeds: range) -> None:
         pools = [rng.uniform(0, 5) for _ in at.marginals]
         sessions = [rng.uniform(0, 12) for _ in at.flow]
         found = bound(at.sets, at.ranking, pools, sessions)
-        utility, refused = linear_program(at, pools, sessions)
+        utility, refused = linear_program(at.sets, at.marginals, pools, sessions)
         assert found.refused == pytest.approx(refused, rel=1e-9, abs=1e-9)
         assert found.utility == pytest.approx(utility, rel=1e-9, abs=1e-6)
-
-
-def linear_program(at: World, pools: list[float], sessions: list[float]) -> tuple[float, float]:
-    """The largest utility of those that can be placed at most, and how many cannot: places x, flows z, refusals y."""
-    from scipy.optimize import linprog
-
-    places = [(c, j) for c, column in enumerate(at.marginals) for j in range(len(column))]
-    flows = [(t, c) for t, own in enumerate(at.sets.classes) for c in own]
-    columns = len(places) + len(flows) + len(sessions)
-    rows, right = [], []
-    for c in range(len(pools)):
-        rows.append([float(p[0] == c) for p in places] + [-float(f[1] == c) for f in flows] + [0.0] * len(sessions))
-        right.append(0.0)
-    for t, n in enumerate(sessions):
-        own = [float(f[0] == t) for f in flows]
-        rows.append([0.0] * len(places) + own + [float(other == t) for other in range(len(sessions))])
-        right.append(n)
-    limits = [(0, pools[c]) for c, _ in places] + [(0, None)] * (columns - len(places))
-    least = linprog([0.0] * (len(places) + len(flows)) + [1.0] * len(sessions), A_eq=rows, b_eq=right, bounds=limits)
-    refused = least.fun
-    costs = [-float(at.marginals[c][j]) for c, j in places] + [0.0] * len(flows) + [1e6] * len(sessions)
-    best = linprog(costs, A_eq=rows, b_eq=right, bounds=limits)
-    return 1e6 * refused - best.fun, refused

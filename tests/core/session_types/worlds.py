@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slta.core.ranking import Coordinate, Ranking
@@ -87,3 +88,28 @@ def fill(rng: random.Random, at: World, arrivals: int) -> None:
         open_to = [c for c in at.sets.classes[kind] if at.offers[c] is not None]
         if open_to:
             at.join(kind, rng.choice(open_to))
+
+
+def linear_program(
+    sets: TypeSets, marginals: Sequence[Sequence[float]], pools: Sequence[float], sessions: Sequence[float]
+) -> tuple[float, float]:
+    """The largest utility of those that can be placed at most, and how many cannot: places x, flows z, refusals y."""
+    from scipy.optimize import linprog
+
+    places = [(c, j) for c, column in enumerate(marginals) for j in range(len(column))]
+    flows = [(t, c) for t, own in enumerate(sets.classes) for c in own]
+    columns = len(places) + len(flows) + len(sessions)
+    rows, right = [], []
+    for c in range(len(pools)):
+        rows.append([float(p[0] == c) for p in places] + [-float(f[1] == c) for f in flows] + [0.0] * len(sessions))
+        right.append(0.0)
+    for t, n in enumerate(sessions):
+        own = [float(f[0] == t) for f in flows]
+        rows.append([0.0] * len(places) + own + [float(other == t) for other in range(len(sessions))])
+        right.append(n)
+    limits = [(0, pools[c]) for c, _ in places] + [(0, None)] * (columns - len(places))
+    least = linprog([0.0] * (len(places) + len(flows)) + [1.0] * len(sessions), A_eq=rows, b_eq=right, bounds=limits)
+    refused = least.fun
+    costs = [-float(marginals[c][j]) for c, j in places] + [0.0] * len(flows) + [1e6] * len(sessions)
+    best = linprog(costs, A_eq=rows, b_eq=right, bounds=limits)
+    return 1e6 * refused - best.fun, refused

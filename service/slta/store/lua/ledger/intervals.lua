@@ -73,7 +73,8 @@ function intervals.restart(fleet)
   end
 end
 
--- Closes the open interval if none waits and it is old enough: a sixteenth of the mean stay, by Little's law.
+-- Closes the open interval if none waits and it is old enough: a sixteenth of the mean stay, by Little's law. One without
+-- sessions has nothing to compute.
 function intervals.close(fleet)
   if fleet.kinds == 0 then
     return
@@ -84,7 +85,8 @@ function intervals.close(fleet)
   if not fleet.waiting[1] and fleet.time - fleet.interval_since >= length then
     type_block.touch_all(fleet)
     accounting.integrate_pools(fleet)
-    fleet.waiting = numbers(fleet)
+    local closed = numbers(fleet)
+    fleet.waiting = vectors.sum(fleet.type_sum) > 0 and closed or {}
     begin(fleet, true)
   end
 end
