@@ -124,7 +124,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     NOW.gauge("min_green_to_decrement", "Number of green tokens from which r decreases."),
     CLASS.gauge("tokens", "Pools with a token, by color.", _counts("tokens", "green", "yellow"), ("color",)),
     CLASS.gauge("marginal_utility", "Marginal utility of one more session on the emptiest pool of the class."),
-    NOW.gauge("load_price", "Marginal utility of one more session at the optimum."),
+    NOW.gauge("load_price", "Marginal utility of one more session at the optimum; none with session types."),
     CLASS.gauge(
         "kept_places",
         "Free places kept for session types that have no other class with room.",
@@ -158,6 +158,11 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         "Sessions of a type by status of their pool.",
         lambda one: {status: getattr(one.sessions, status) for status in SESSIONS},
         ("status",),
+    ),
+    TYPE.gauge(
+        "session_type_load_price",
+        "What one more session of a type would add at the optimum.",
+        attrgetter("load_price"),
     ),
     TYPE.counter("session_type_assignments", "Sessions of a type placed.", attrgetter("assigned")),
     TYPE.counter(
