@@ -136,9 +136,9 @@ def test_its_numbers_are_those_of_state(page: Page, service: ServiceProcess) -> 
     table = cells(page, "class-table")
     for one in state["classes"]:
         row = table[one["name"]]
-        assert row[6] == str(one["sessions"]["active"])
-        assert row[9:11] == [str(one["threshold"]), str(one["optimal_threshold"])]
-        assert row[11:13] == [str(one["tokens"]["green"]), str(one["tokens"]["yellow"])]
+        assert row[1] == str(one["sessions"]["active"])
+        assert row[4:6] == [str(one["threshold"]), str(one["optimal_threshold"])]
+        assert row[6:8] == [str(one["tokens"]["green"]), str(one["tokens"]["yellow"])]
 
 
 def test_it_says_which_gap_is_usual(page: Page, service: ServiceProcess) -> None:
@@ -215,7 +215,7 @@ def test_a_drained_pool_changes_by_keyboard_and_comes_back(page: Page, service: 
     expect(page.locator("#pool-facts")).to_contain_text("draining")
     expect(page.locator("svg.pools rect[fill='url(#draining)']")).to_have_count(1)
     assert service.call("GET", "/v1/fleets/drained/pools/large-2")["status"] == "draining"
-    assert cells(page, "class-table")["large"][:2] == ["4", "1"]
+    assert cells(page, "class-table")["large"][:2] == ["4", "1 draining"]
     page.get_by_role("button", name="Undrain…").click()
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_be_hidden()
@@ -341,7 +341,6 @@ def test_the_first_visit_and_one_after_a_restart_show_the_history_that_the_store
                 assert first_x(visitor, "placement") < 0.3
                 drawn = visitor.locator("#charts path.line.placement").last.get_attribute("d")
                 assert drawn.count("M") == 1, "the line is broken"
-            assert first_x(visitor, "utility") > 0.8
             compared = visitor.locator(".chart").filter(has_text="this placement").locator("li")
             expect(compared).to_have_text(["100.00 % this placement", f"{100 * share:.2f} % least connections"])
             lost = f"least connections would lose {100 * (1 - share):.2f} %"
@@ -351,15 +350,11 @@ def test_the_first_visit_and_one_after_a_restart_show_the_history_that_the_store
         complaints.clear()
 
 
-def test_a_young_fleet_says_since_when_it_has_a_history_and_that_r_has_none(
-    page: Page, service: ServiceProcess
-) -> None:
+def test_a_young_fleet_says_since_when_it_has_a_history(page: Page, service: ServiceProcess) -> None:
     service.call("PUT", "/v1/fleets/young", fleet_document(small=1, large=1))
     open_fleet(page, service, "young")
     expect(page.locator("#charts-note")).to_contain_text(re.compile("from now on: this fleet, .* its last repair is"))
     expect(page.locator("#charts-note")).to_have_text(re.compile("for [0-9]+ s so far"), timeout=PATIENT_MS)
-    ranks = page.locator(".chart").filter(has_text="r, and its optimum")
-    expect(ranks.locator(".hint")).to_have_text("Not kept: drawn since this page was opened.")
 
 
 def test_damage_that_the_check_at_the_start_found_is_said(
@@ -555,7 +550,7 @@ def test_on_a_phone_every_column_of_the_classes_is_seen(page: Page, service: Ser
     right_edges = page.locator("#class-table tbody :is(th, td)").evaluate_all(
         "all => all.map(one => one.getBoundingClientRect().right)"
     )
-    assert len(right_edges) == 2 * 16
+    assert len(right_edges) == 2 * 11
     assert max(right_edges) <= 360
 
 
@@ -599,7 +594,7 @@ def test_utilities_are_in_the_fleet_s_unit_if_it_names_one(
     page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=body))
     page.goto(service.url)
     expect(page.locator("#tile-utility dt")).to_have_text("Utility, frames/s")
-    assert cells(page, "class-table")["small"][13].endswith(" frames/s")
+    assert cells(page, "class-table")["small"][8].endswith(" frames/s")
     expect(page.locator(".pool-class .facts").first).to_contain_text("frames/s")
 
 
@@ -721,26 +716,21 @@ def test_session_types_have_a_table_and_a_gap_of_their_own(page: Page, service: 
     expect(page.locator("#types")).to_be_visible()
     found = cells(page, "type-table")
     assert found["default"][:2] == ["small, large", str(SESSIONS)]
-    assert found["video"][:2] + found["video"][6:7] == ["large", "0", "large"]
+    assert found["video"][:2] + found["video"][4:5] == ["large", "0", "large"]
     assert "every class" in tile(page, "compatibility-gap")[1]
-    assert "no common optimum" in tile(page, "rank")[1]
+    compared = page.locator(".chart").filter(has_text="this placement")
+    for absent in (page.locator("#tile-rank"), page.locator("svg .threshold[d^=M]"), compared.get_by_text("least")):
+        expect(absent.locator("visible=true")).to_have_count(0, timeout=PATIENT_MS)
 
 
 @pytest.mark.parametrize(
     ("reserve", "reason"),
     [
-        (
-            0,
-            (
-                "Without its price it would be gpu, which adds 1.500 less a price of 0.930, so 0.570: 18 sessions of "
-                "call would find less elsewhere than this one, R = 0.750 of the 24 places that it prefers here, which "
-                "are 3 more than the class has sessions."
-            ),
-        ),
-        (0.6, "The last places of gpu are kept for call, which have no other."),
+        (0, "gpu: adds 1.500, less 0.930 for call, R 0.750"),
+        (0.6, "gpu: its last places are kept for call"),
     ],
 )
-def test_it_says_in_words_why_a_class_is_left_to_another_type(
+def test_a_table_tells_why_a_class_is_left_to_another_type(
     page: Page, service: ServiceProcess, reserve: float, reason: str
 ) -> None:
     """18 calls and 3 chats are on 24 places: the chance that calls take the last 3 is 0.75^(9/8) · 18/21.
@@ -758,11 +748,59 @@ def test_it_says_in_words_why_a_class_is_left_to_another_type(
     asked = [{"session_id": f"s-{k}", "session_type": "call" if k < 18 else "chat"} for k in range(21)]
     service.call("POST", "/v1/fleets/priced/operations", {"operations": [{"assign": one} for one in asked]})
     open_fleet(page, service, "priced")
+    found = cells(page, "type-table")
+    assert found["chat"][4:] == ["small", "0.600", reason]
+    assert found["call"][4:] == ["gpu", "1.500", "–"]
     expect(page.locator("#next-placement")).to_have_text("")
-    said = dict(text.split(": ", 1) for text in page.locator("#next-by-type li").all_inner_texts())
-    assert said.keys() == {"default", "call", "chat"}
-    assert said["chat"].endswith(f"small adds 0.600 and has no price. {reason}")
-    assert said["call"].endswith("gpu adds 1.500 and has no price.")
     open_fleet(page, service, "default")
-    expect(page.locator("#next-by-type")).to_be_hidden()
     expect(page.locator("#next-placement")).not_to_have_text("")
+
+
+def test_pools_that_stopped_their_heartbeats_degrade_the_sentence_and_have_their_signs(
+    page: Page, service: ServiceProcess
+) -> None:
+    """Two of eight are gone, three of four at once are in doubt; as docs/agent.md names them, by host and number."""
+    service.call("PUT", "/v1/fleets/ill", fleet_document(small=0, large=0) | {"gone_seconds": 1})
+    pools = [(f"web{k}-0", "small") for k in range(8)] + [(f"big{k}-0", "large") for k in range(4)]
+    dying = {"web3-0", "web5-0", "big1-0", "big2-0", "big3-0"}
+    added = [{"pool_id": pool_id, "pool_class": pool_class} for pool_id, pool_class in pools]
+    beats = [{"pool_id": one, "ttl_seconds": 2 if one in dying else 3600} for one, _ in pools]
+    service.call("POST", "/v1/fleets/ill/pools", {"pools": added})
+    open_fleet(page, service, "ill")
+    assert tile(page, "pools") == ("12", "of 12 in service")
+    service.call("POST", "/v1/fleets/ill/pools/heartbeats", {"heartbeats": beats})
+    said = "2 gone, 3 unconfirmed of 12 pools. No session yet: the fleet is empty."
+    expect(page.locator("#verdict-text")).to_have_text(said, timeout=60_000)
+    expect(page.locator("#verdict")).to_have_attribute("data-level", "attention")
+    expect(page.locator("#tile-pools")).to_have_attribute("data-level", "attention")
+    assert tile(page, "pools") == ("10", "of 12: 2 gone, 3 unconfirmed")
+    for state, count in (("gone", 2), ("unconfirmed", 3)):
+        expect(page.locator("#legend li").filter(has_text=f"{state} pool")).to_have_count(1)
+        expect(page.locator(f"svg.pools .ground.{state}")).to_have_count(count)
+    labels = page.locator("svg.pools .numbers text").all_text_contents()
+    assert labels == [*"35012467", *"1230"]
+
+
+def test_a_chart_has_the_sessions_the_room_and_what_was_rejected_before_the_first_visit(
+    page: Page, service: ServiceProcess
+) -> None:
+    service.call("PUT", "/v1/fleets/crowded", fleet_document(small=1, large=0))
+    chart = page.locator(".chart").filter(has_text="Sessions, and the room for them")
+    open_fleet(page, service, "crowded")
+    expect(page.locator("#charts-note")).to_contain_text("so far", timeout=PATIENT_MS)  # a line is kept
+    asked = [{"assign": {"session_id": f"s-{k}"}} for k in range(63)]
+    service.call("POST", "/v1/fleets/crowded/operations", {"operations": asked})
+    expect(chart.locator("li")).to_have_text(["60 room", "60 sessions", "3 rejected"], timeout=PATIENT_MS)
+    expect(chart.locator(".boxes rect")).to_have_count(1)
+    page.reload()
+    expect(page.locator("#verdict-text")).to_have_text("3 sessions were rejected in the last minute.")
+
+
+def test_a_long_name_of_a_class_moves_no_column_out_of_sight(page: Page, service: ServiceProcess) -> None:
+    document = fleet_document()
+    document["classes"][0]["name"] = "memory-optimised-eu-west-spot-of-the-second-kind"
+    service.call("PUT", "/v1/fleets/long", document)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    open_fleet(page, service, "long")
+    box = page.locator(".scroll").filter(has=page.locator("#class-table"))
+    assert box.evaluate("one => one.scrollWidth - one.clientWidth") == 0

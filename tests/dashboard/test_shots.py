@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -23,7 +23,25 @@ from tests.service_process import ServiceProcess
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 FOLDER = Path(__file__).parents[2] / "build" / "live"
-FLEETS = {"ten": (4, 6), "hundred": (40, 60), "thousands": (2000, 3000)}
+FLEETS = {"one": (1, 0), "ten": (4, 6), "thousands": (2000, 3000), "ill": (0, 0), "types": (4, 6)}
+LONG_CLASS = "memory-optimised-eu-west-spot"
+CHANGES: dict[str, Any] = {
+    "ill": {
+        "gone_seconds": 15,
+        "classes": [
+            *fleet_document(small=0, large=0)["classes"],
+            {"name": LONG_CLASS, "utility": {"kind": "log_share", "resource": 20}, "capacity": 12, "pools": 0},
+        ],
+    },
+    "types": {
+        "policy": "jlmu",
+        "classes": [
+            {"name": "gpu", "utility": {"kind": "linear", "slope": 1.5}, "capacity": 12, "pools": 6},
+            {"name": "small", "utility": {"kind": "linear", "slope": 0.5}, "capacity": 12, "pools": 4},
+        ],
+        "session_types": {"call": ["gpu"], "chat": ["gpu", "small"], "render": ["gpu"]},
+    },
+}
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 SESSIONS_PER_POOL = 9
 LOAD_SECONDS = 30
@@ -35,8 +53,9 @@ __all__ = ["chromium"]
 class Load:
     """Sessions of one fleet that come and go."""
 
-    def __init__(self, service: ServiceProcess, fleet: str, pools: int) -> None:
+    def __init__(self, service: ServiceProcess, fleet: str, pools: int, types: Sequence[str] = ("default",)) -> None:
         self._service = service
+        self._types = types
         self._fleet = fleet
         self._live: list[str] = []
         self._begun = 0
@@ -48,7 +67,13 @@ class Load:
         new = [f"s-{self._begun + k}" for k in range(sessions)]
         self._begun += sessions
         self._live += new
-        self._call([{"assign": {"session_id": one}} for one in new])
+        kinds = self._types if len(self._types) > 1 else ()
+        self._call(
+            [
+                {"assign": {"session_id": one} | ({"session_type": self._random.choice(kinds)} if kinds else {})}
+                for one in new
+            ]
+        )
 
     def step(self) -> None:
         """As many leave as come on average."""
@@ -72,10 +97,17 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     with ServiceProcess(folder) as service:
         loads = []
         for fleet, (small, large) in FLEETS.items():
-            service.call("PUT", f"/v1/fleets/{fleet}", fleet_document(small=small, large=large))
-            loads.append(Load(service, fleet, small + large))
-            service.call("POST", f"/v1/fleets/{fleet}/pools/small-3/fail")
-            service.call("POST", f"/v1/fleets/{fleet}/pools/large-2/drain")
+            service.call(
+                "PUT", f"/v1/fleets/{fleet}", fleet_document(small=small, large=large) | CHANGES.get(fleet, {})
+            )
+            if fleet == "ill":
+                fall_ill(service, fleet)
+            loads.append(
+                Load(service, fleet, small + large or 42, ["default", *CHANGES.get(fleet, {}).get("session_types", ())])
+            )
+            if fleet == "thousands":
+                service.call("POST", f"/v1/fleets/{fleet}/pools/small-3/fail")
+                service.call("POST", f"/v1/fleets/{fleet}/pools/large-2/drain")
         with Redis.from_url(f"unix://{served_socket(folder / 'data')}") as redis:
             for fleet in FLEETS:
                 key = f"{{{fleet}}}:past:60"
@@ -87,6 +119,21 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
             for load in loads:
                 load.step()
         yield service
+
+
+def fall_ill(service: ServiceProcess, fleet: str) -> None:
+    """Pools named as docs/agent.md tells, of which some stop their heartbeats, and most of a small class."""
+    ids = {name: [f"{name}{k}-0" for k in range(count)] for name, count in (("small", 30), ("large", 8), ("edge", 4))}
+    classes = {"edge": LONG_CLASS}
+    pools = [
+        {"pool_id": one, "pool_class": classes.get(name, name)} for name, of_class in ids.items() for one in of_class
+    ]
+    service.call("POST", f"/v1/fleets/{fleet}/pools", {"pools": pools})
+    dying = {"small3-0", "small17-0", "large5-0", *ids["edge"][1:]}
+    beats = [{"pool_id": one["pool_id"], "ttl_seconds": 2 if one["pool_id"] in dying else 3600} for one in pools]
+    service.call("POST", f"/v1/fleets/{fleet}/pools/heartbeats", {"heartbeats": beats})
+    service.call("POST", f"/v1/fleets/{fleet}/pools/small9-0/drain")
+    service.call("POST", f"/v1/fleets/{fleet}/pools/large2-0/fail")
 
 
 def _has_two_lines(redis: Redis, key: str) -> bool:

@@ -30,6 +30,7 @@ class FleetRow:
     draining_pools: int = 0
     failed_pools: int = 0
     lost_pools: int = 0
+    unconfirmed_pools: int = 0
     sessions: int = 0
     capacity: int = 0
     placement_gap: float | None = None
@@ -77,6 +78,7 @@ class Overview:
             pools=sum(pools),
             draining_pools=sum(c.draining_pools - c.lost_pools for c in snapshot.classes),
             lost_pools=sum(c.lost_pools for c in snapshot.classes),
+            unconfirmed_pools=sum(c.leased_pools["unconfirmed"] for c in snapshot.classes),
             failed_pools=sum(c.failed_pools for c in snapshot.classes),
             sessions=snapshot.sessions,
             capacity=spec.places(pools),

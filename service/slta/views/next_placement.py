@@ -156,10 +156,10 @@ def _where(pools: int, places: list[NextPlace]) -> str:
     if pools == 1:
         return f"a pool of {places[0].pool_class}, at level {places[0].level}"
     if len(places) == 1:
-        return f"one of {pools} pools of {places[0].pool_class}, at level {places[0].level}"
-    named = [f"{place.pools} of {place.pool_class} at level {place.level}" for place in places[:MAX_NAMED]]
-    more = f" and {len(places) - MAX_NAMED} more places" if len(places) > MAX_NAMED else ""
-    return f"one of {pools} pools, {', '.join(named)}{more}"
+        return f"one of {pools:,} pools of {places[0].pool_class}, at level {places[0].level}"
+    named = [f"{place.pools:,} of {place.pool_class} at level {place.level}" for place in places[:MAX_NAMED]]
+    more = f" and {len(places) - MAX_NAMED:,} more places" if len(places) > MAX_NAMED else ""
+    return f"one of {pools:,} pools, {', '.join(named)}{more}"
 
 
 def _best(place: NextPlace) -> str:

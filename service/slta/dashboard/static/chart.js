@@ -1,30 +1,32 @@
 // Line chart with a moving time axis. Lines differ by dashes, not only by colour.
 
-import { drawList, drawShapes, element, setAttributes, setText, shape } from "./dom.js";
-import { duration } from "./format.js";
+import { drawList, drawShapes, element, setAttributes, setHidden, setText, shape } from "./dom.js";
+import { count, duration } from "./format.js";
 
 const HEIGHT = 132;
 const TOP = 8;
 const BOTTOM = 20;
 const LEFT = 58;
 const RIGHT = 8;
+const LEAST_SPAN = 1e-4; // of an axis that does not begin at 0
+const BAR_HEIGHT = 40; // of the largest
 const BREAK_SECONDS = 3; // a longer time that no point covers breaks the line
 const NEAR_PIXELS = 6; // distance from a mark at which its text is shown
 
 /**
- * `series`: [{key, label, line}], drawn in order, `line` a CSS class; `points` names the list of History that has them;
- * `format` of a value; `note` below the title; `fromZero`: y axis from 0 to at least this, so that noise is not
- * magnified; `whole` for integers; `between` shades the area between the first two.
+ * `series`: [{key, label, line}], drawn in order, `line` a CSS class; one without a value is left out; `format` of a
+ * value; `note` below the title; `fromZero`: y axis from 0 to at least this, so that noise is not magnified; `bars`: as a
+ * series, counts drawn from the bottom on a scale of their own; `between` shades the area between the first two.
  */
 export class Chart {
   #points = [];
   #marks = [];
   #now = 0;
 
-  constructor(root, { points = "means", ...options }) {
-    Object.assign(this, { fromZero: null, whole: false, between: false, note: "", from: points, ...options });
-    const { series } = this;
-    this.values = series.map(() => element("strong"));
+  constructor(root, options) {
+    Object.assign(this, { fromZero: null, bars: null, between: false, note: "", ...options });
+    this.keyed = this.bars ? [...this.series, this.bars] : this.series;
+    this.values = this.keyed.map(() => element("strong"));
     this.readout = element("span", { class: "readout" });
     this.svg = shape("svg", { role: "img", height: HEIGHT });
     this.#build(root);
@@ -34,10 +36,10 @@ export class Chart {
   }
 
   /** `history` as of History.points; `marks`: [{time, text, refused}], vertical lines at changes. */
-  draw({ now, seconds, ...lists }, marks) {
+  draw({ now, seconds, means }, marks) {
     this.#now = now;
     this.seconds = seconds;
-    this.#points = lists[this.from];
+    this.#points = means;
     this.#marks = marks.filter(({ time }) => time >= now - seconds);
     this.#draw();
   }
@@ -52,6 +54,7 @@ export class Chart {
     drawShapes(this.labels, this.#labels(width), "text", drawLabel);
     setAttributes(this.area, { d: this.between ? this.#areaPath() : "" });
     this.series.forEach((one, index) => setAttributes(this.lines[index], { d: this.#linePath(one.key) }));
+    if (this.bars) this.#drawBars();
     drawList(this.marks, this.#marks, createMark, (line, mark) => this.#drawMark(line, mark));
     this.#describe();
   }
@@ -60,26 +63,41 @@ export class Chart {
     this.grid = shape("g", { class: "grid" });
     this.area = shape("path", { class: "between" });
     this.marks = shape("g", { class: "marks" });
+    this.boxes = shape("g", { class: "boxes" });
     this.lines = this.series.map(({ line }) => shape("path", { class: `line ${line}` }));
     this.cursor = shape("line", { class: "cursor", visibility: "hidden", y1: TOP, y2: HEIGHT - BOTTOM });
     this.labels = shape("g", { class: "labels" });
-    this.svg.append(this.grid, this.area, this.marks, ...this.lines, this.cursor, this.labels);
-    const keys = this.series.map(({ label, line }, index) =>
+    this.svg.append(this.grid, this.area, this.boxes, this.marks, ...this.lines, this.cursor, this.labels);
+    this.keys = this.keyed.map(({ label, line }, index) =>
       element("li", {}, sample(line), ...(this.series.length > 1 ? [this.values[index], " "] : []), label),
     );
     const note = element("p", { class: "hint" }, this.note);
-    const list = element("ul", {}, ...keys);
+    const list = element("ul", {}, ...this.keys);
     const caption = element("figcaption", {}, element("h3", {}, this.title), list, note, this.readout);
     root.append(element("figure", { class: "panel chart" }, caption, this.svg));
   }
 
   #place(width) {
-    const values = this.#points.flatMap((point) => this.series.map(({ key }) => point[key])).filter(isNumber);
-    this.yTicks = values.length ? ticks(values, this.fromZero, this.whole) : [];
+    const values = this.series.flatMap(({ key }) => this.#valuesOf(key));
+    this.yTicks = values.length ? ticks(values, this.fromZero) : [];
     const [low, high] = [this.yTicks[0], this.yTicks.at(-1)];
     const scale = (HEIGHT - TOP - BOTTOM) / (high - low || 1);
     this.x = (time) => width - RIGHT - ((this.#now - time) / this.seconds) * (width - LEFT - RIGHT);
     this.y = (value) => HEIGHT - BOTTOM - (value - low) * scale;
+  }
+
+  #drawBars() {
+    const { key } = this.bars;
+    const most = Math.max(...this.#valuesOf(key));
+    const counted = this.#points.filter((point) => point[key] > 0);
+    drawShapes(this.boxes, counted, "rect", (node, point) => {
+      const [x, height] = [this.x(startOf(point)), Math.max((BAR_HEIGHT * point[key]) / most, 2)];
+      setAttributes(node, { x, y: HEIGHT - BOTTOM - height, width: Math.max(this.x(point.time) - x, 1), height });
+    });
+  }
+
+  #valuesOf(key) {
+    return this.#points.map((point) => point[key]).filter(isNumber);
   }
 
   #drawMark(line, { time, text, refused }) {
@@ -112,7 +130,7 @@ export class Chart {
 
   #runPath(run, key) {
     const [x, y] = [(point) => this.x(point.time).toFixed(1), (point) => this.y(point[key]).toFixed(1)];
-    const steps = run.map((point) => (this.whole ? `H${x(point)}V${y(point)}` : `L${x(point)} ${y(point)}`));
+    const steps = run.map((point) => `L${x(point)} ${y(point)}`);
     return `M${this.x(startOf(run[0])).toFixed(1)} ${y(run[0])}${steps.join("")}`;
   }
 
@@ -127,13 +145,23 @@ export class Chart {
 
   #describe() {
     const last = this.#points.at(-1);
-    this.series.forEach(({ key }, index) => setText(this.values[index], this.format(last?.[key] ?? null)));
     const parts = this.series.map(({ key, label }) => `${label} ${this.#range(key)}`);
+    const hasValues = this.series.some(({ key }) => this.#valuesOf(key).length);
+    this.series.forEach(({ key }, index) => {
+      setText(this.values[index], this.format(last?.[key] ?? null));
+      setHidden(this.keys[index], hasValues && !this.#valuesOf(key).length);
+    });
+    if (this.bars) {
+      const total = this.#valuesOf(this.bars.key).reduce((sum, value) => sum + value, 0);
+      setText(this.values.at(-1), count(total));
+      setHidden(this.keys.at(-1), total === 0);
+      parts.push(`${count(total)} ${this.bars.label}`);
+    }
     setAttributes(this.svg, { "aria-label": `${this.title}, the last ${duration(this.seconds)}: ${parts.join("; ")}` });
   }
 
   #range(key) {
-    const values = this.#points.map((point) => point[key]).filter(isNumber);
+    const values = this.#valuesOf(key);
     if (!values.length) return "not known yet";
     const [low, high, last] = [Math.min(...values), Math.max(...values), values.at(-1)];
     return `${this.format(last)} now, between ${this.format(low)} and ${this.format(high)}`;
@@ -147,7 +175,8 @@ export class Chart {
     const ago = duration(this.#now - point.time);
     const near = this.#marks.filter(({ time }) => Math.abs(this.x(time) - x) <= NEAR_PIXELS);
     const values = this.series.map(({ key }) => this.format(point[key])).join(", ");
-    setText(this.readout, [`${ago} ago: ${values}`, ...near.map(({ text }) => text)].join(" · "));
+    const counted = this.bars && point[this.bars.key] ? [`${count(point[this.bars.key])} ${this.bars.label}`] : [];
+    setText(this.readout, [`${ago} ago: ${values}`, ...counted, ...near.map(({ text }) => text)].join(" · "));
   }
 
   #nearest(x) {
@@ -187,12 +216,10 @@ function sample(line) {
 }
 
 /** Three to five round ticks that span the values. */
-function ticks(values, fromZero, whole) {
+function ticks(values, fromZero) {
   let [low, high] = [Math.min(...values), Math.max(...values)];
   if (fromZero) [low, high] = [low < -fromZero / 100 ? low : 0, Math.max(high, fromZero)];
-  if (whole) [low, high] = [low - 1, high + 1];
-  const room = high - low || (whole ? 2 : Math.abs(high) / 100 || 1e-6);
-  const step = roundStep(room / 3, whole);
+  const step = roundStep(Math.max(high - low, fromZero ?? LEAST_SPAN) / 3);
   const first = Math.floor(low / step + 1e-9);
   const last = Math.max(Math.ceil(high / step - 1e-9), first + 1);
   return Array.from({ length: last - first + 1 }, (_, k) => (first + k) * step);

@@ -1,4 +1,4 @@
-// Charts: utility beside least connections, gaps, and estimate r.
+// Charts: sessions against room, utility beside least connections, and gaps.
 
 import { Chart } from "./chart.js";
 import { byId, setText } from "./dom.js";
@@ -19,17 +19,15 @@ const series = (key, label, line) => ({ key, label, line });
 const COMPARED = {
   title: "Utility, of the best possible",
   series: [series("utility", "this placement", "utility"), series("least_connections", "least connections", "bound")],
-  note: "Both on the same sessions.",
   format: nearlyAll,
   between: true,
 };
-const RANKS = {
-  title: "r, and its optimum",
-  series: [series("optimal_rank", "optimum", "bound"), series("estimate_rank", "r", "utility")],
-  points: "ranks",
-  note: "Not kept: drawn since this page was opened.",
-  format: count,
-  whole: true,
+const LOAD = {
+  title: "Sessions, and the room for them",
+  series: [series("room", "room", "bound"), series("sessions", "sessions", "utility")],
+  bars: series("rejected", "rejected", "rejected"),
+  format: (value, step) => (step && step < 1 ? fixed(value, decimals(step)) : count(value)),
+  fromZero: 1,
 };
 
 const LEAST_GAP = 1e-4;
@@ -54,7 +52,7 @@ export class Charts {
   #marks = [];
 
   constructor() {
-    this.charts = [COMPARED, PLACEMENT, SWING, RANKS].map((options) => new Chart(byId("charts"), options));
+    this.charts = [LOAD, COMPARED, PLACEMENT, SWING].map((options) => new Chart(byId("charts"), options));
     byId("ranges").addEventListener("change", () => this.#draw());
   }
 

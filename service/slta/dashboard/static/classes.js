@@ -3,7 +3,7 @@
 import { element, setHidden, setText, shape } from "./dom.js";
 import { AXIS, RIGHT } from "./figure.js";
 import { count, plural, worth } from "./format.js";
-import { levelsInUse } from "./model.js";
+import { levelsInUse, statesOf } from "./model.js";
 import { PoolsDrawing } from "./pools.js";
 import { ProfileDrawing } from "./profile.js";
 
@@ -24,16 +24,17 @@ const TOKENS = [
   ["yellow", "yellow token: comes next"],
 ];
 const STAR = ["star", "where one more session adds most"];
-const AWAY = [
-  ["draining", "draining pool: its sessions stay, no new ones"],
+const STATES = [
+  ["gone", "gone pool: not heard for long, its sessions ended"],
+  ["lost", "lost pool: not heard, its sessions stay, no new ones"],
+  ["unconfirmed", "unconfirmed pool: not heard, as many others; new sessions only if no other has room"],
   ["failed", "failed pool: no sessions"],
+  ["draining", "draining pool: its sessions stay, no new ones"],
 ];
-const PROFILE_LEGEND = [
+const PROFILE = [
   ["filled", "sessions as the optimum has them"],
   ["surplus", "sessions beyond it"],
   ["optimal-outline", "the optimal assignment"],
-  ...THRESHOLDS,
-  STAR,
 ];
 const HINTS = {
   pools:
@@ -54,7 +55,7 @@ export class Classes {
   /** `mode` is `pools` or `profile`. */
   draw(view, mode, selected) {
     setText(this.hint, HINTS[mode]);
-    drawLegend(this.legend, legendOf(mode, view.policy));
+    drawLegend(this.legend, legendOf(mode, view));
     this.#followClasses(view.classes, mode);
     const levels = this.#steady(levelsInUse(view.classes));
     const layout = layOut(view.classes, this.root.clientWidth, mode);
@@ -65,6 +66,7 @@ export class Classes {
     const names = classes.map((c) => `${mode} ${c.name}`).join("\n");
     if (names === this.names) return;
     this.names = names;
+    this.#levels = { shown: 0, unused: 0 };
     this.root.replaceChildren();
     this.#blocks = new Map(classes.map((c) => [c.name, new Block(this.root, c.name, mode, this.onSelect)]));
   }
@@ -102,11 +104,8 @@ class Block {
   }
 
   #drawFacts(c) {
-    const away = ["unconfirmed", "draining", "failed", "lost", "gone"].filter((status) => c.pools[status]);
-    const pools = [plural(c.pools.active, "active pool"), ...away.map((status) => `${c.pools[status]} ${status}`)].join(
-      ", ",
-    );
-    const parts = [pools, plural(c.sessions.active, "session")];
+    const pools = [plural(c.pools.active, "active pool"), statesOf(c.pools)].filter(Boolean);
+    const parts = [pools.join(", "), plural(c.sessions.active, "session")];
     if (c.marginal_utility !== null) parts.push(`next worth ${worth(c.marginal_utility, c.unit)}`);
     else if (c.pools.active) parts.push("full");
     setText(this.facts, parts.join(" · "));
@@ -142,10 +141,12 @@ function layOutProfiles(classes, width) {
   return { widthOf: () => Math.floor((width - (inRow - 1) * GAP) / inRow) };
 }
 
-function legendOf(mode, policy) {
-  if (mode === "profile") return PROFILE_LEGEND;
+/** Only what the drawing has, of the states of pools as well. */
+function legendOf(mode, { policy, types, state }) {
+  const lines = [...(types.length ? [] : THRESHOLDS), STAR];
+  if (mode === "profile") return [...PROFILE, ...lines];
   const tokens = policy.has_thresholds ? TOKENS : [];
-  return [["filled", "session"], ...THRESHOLDS, ...tokens, STAR, ...AWAY];
+  return [["filled", "session"], ...lines, ...tokens, ...STATES.filter(([name]) => state.pools[name])];
 }
 
 function drawLegend(list, entries) {
@@ -155,16 +156,21 @@ function drawLegend(list, entries) {
   list.replaceChildren(...entries.map(([name, text]) => element("li", {}, sign(name), text)));
 }
 
+const halfFull = (look) =>
+  shape(
+    "g",
+    {},
+    shape("rect", { class: `ground ${look}`, x: 1, y: 1, width: 12, height: 12 }),
+    shape("rect", { fill: `url(#${look})`, class: "marked", x: 1, y: 6, width: 12, height: 7 }),
+  );
+
 const SIGNS = {
   filled: () => shape("rect", { class: "filled", x: 1, y: 1, width: 12, height: 12 }),
   surplus: () => shape("rect", { fill: "url(#surplus)", class: "surplus", x: 1, y: 1, width: 12, height: 12 }),
-  draining: () =>
-    shape(
-      "g",
-      {},
-      shape("rect", { class: "ground draining", x: 1, y: 1, width: 12, height: 12 }),
-      shape("rect", { fill: "url(#draining)", class: "marked", x: 1, y: 6, width: 12, height: 7 }),
-    ),
+  draining: () => halfFull("draining"),
+  lost: () => halfFull("lost"),
+  gone: () => shape("rect", { class: "ground gone", x: 1, y: 1, width: 12, height: 12 }),
+  unconfirmed: () => shape("rect", { class: "ground unconfirmed", x: 1, y: 1, width: 12, height: 12 }),
   failed: () => shape("rect", { fill: "url(#failed)", class: "ground failed", x: 1, y: 1, width: 12, height: 12 }),
   green: () => shape("rect", { class: "green", x: 2, y: 2, width: 10, height: 10 }),
   yellow: () => shape("circle", { class: "yellow", cx: 7, cy: 7, r: 5 }),

@@ -2,7 +2,7 @@
 
 import { byId, element, onSubmit, setHidden, setText } from "./dom.js";
 import { plural } from "./format.js";
-import { columnView } from "./model.js";
+import { columnView, withLiveness } from "./model.js";
 import { factsOf } from "./pools.js";
 import { changePool, fetchPool, switchPolicy } from "./service.js";
 import { announce } from "./status.js";
@@ -98,7 +98,7 @@ export class PoolInspector {
   #show(pool, problem) {
     this.#pool = pool;
     const c = pool && this.#view.classes.find((one) => one.name === pool.pool_class);
-    setText(byId("pool-facts"), c ? `${c.name}: ${factsOf(columnView(pool, c), c)}` : problem);
+    setText(byId("pool-facts"), c ? `${c.name}: ${factsOf(columnView(withLiveness(pool), c), c)}` : problem);
     setHidden(byId("drain"), !(pool && this.#mayChange && (pool.stated ?? pool.status) === "active"));
     setHidden(byId("undrain"), !(pool && this.#mayChange && (pool.stated ?? pool.status) !== "active"));
   }

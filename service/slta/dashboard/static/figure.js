@@ -2,6 +2,7 @@
 
 import { roundStep } from "./chart.js";
 import { drawShapes, setAttributes, setText, shape } from "./dom.js";
+import { count } from "./format.js";
 
 export const PLOT = 196;
 export const TOP = 10;
@@ -52,7 +53,7 @@ function drawAxis(group, scale, threshold) {
   if (threshold !== null) levels.push(threshold);
   drawShapes(group, levels, "text", (node, level) => {
     setAttributes(node, { x: AXIS - 7, y: scale.y(level) + 4, class: level === threshold ? "at-threshold" : null });
-    setText(node, String(level));
+    setText(node, count(level));
   });
 }
 

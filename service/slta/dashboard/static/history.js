@@ -1,15 +1,12 @@
 // What the charts and rates are drawn from: the store's history, and what this page has seen itself. Pure: no DOM, no clock.
 
 const RATE_SECONDS = 10;
-const REJECTION_SECONDS = 60;
-const FRAME_SECONDS = 1;
+const LATELY_SECONDS = 60;
+const FINEST_SECONDS = 300;
 const NEARLY = 0.95; // a history that covers less of its range is said to be shorter
-
-const LONGEST_SECONDS = 3600;
 
 export class History {
   #windows = {};
-  #ranks = [];
   #counters = [];
   #epoch = null;
 
@@ -18,35 +15,37 @@ export class History {
     this.#windows = windows;
   }
 
-  /** A frame: its ranks and counters. */
+  /** A frame: its counters. */
   add({ state }) {
     this.#follow(state);
-    const { time, estimate_rank, optimal_rank } = state;
+    const { time } = state;
     if (this.#counters.at(-1)?.time === time) return;
-    this.#ranks.push({ time, seconds: FRAME_SECONDS, estimate_rank, optimal_rank });
     this.#counters.push({ time, ...state.counters });
-    this.#ranks = this.#ranks.filter((one) => one.time > time - LONGEST_SECONDS);
-    this.#counters = this.#counters.filter((one) => one.time >= time - REJECTION_SECONDS);
+    this.#counters = this.#counters.filter((one) => one.time >= time - LATELY_SECONDS);
   }
 
-  /** Means kept by the store, and ranks, which it does not keep, of the last `seconds`. */
+  /** Means of the last `seconds`. */
   points(seconds) {
     const now = this.#counters.at(-1).time;
     const inRange = (one) => one.time - one.seconds >= now - seconds && one.time <= now;
-    return { now, seconds, means: (this.#windows[seconds] ?? []).filter(inRange), ranks: this.#ranks.filter(inRange) };
+    return { now, seconds, means: (this.#windows[seconds] ?? []).filter(inRange) };
   }
 
-  /** Arrivals and completions per second, null before the second frame; rejections of the last minute. */
+  /** Arrivals and completions per second, null before the second frame; rejections of the last minute, also from before the first frame. */
   rates() {
     const last = this.#counters.at(-1);
     const first = this.#counters.find((counters) => counters.time >= last?.time - RATE_SECONDS);
     const elapsed = last ? last.time - first.time : 0;
     const perSecond = (sum) => (elapsed > 0 ? (sum(last) - sum(first)) / elapsed : null);
     const lately = (sum) => (last ? sum(last) - sum(this.#counters[0]) : 0);
+    const kept = last ? this.points(FINEST_SECONDS).means.filter((one) => one.time > last.time - LATELY_SECONDS) : [];
     return {
       arrivals: perSecond(arrivals),
       completions: perSecond(completions),
-      rejected: lately(rejections),
+      rejected: Math.max(
+        lately(rejections),
+        kept.reduce((sum, one) => sum + one.rejected, 0),
+      ),
       leftOut: lately(leftOut),
     };
   }
@@ -55,7 +54,6 @@ export class History {
   #follow({ store_epoch: epoch, time }) {
     const backwards = time < this.#counters.at(-1)?.time;
     if (epoch === this.#epoch && !backwards) return;
-    this.#ranks = [];
     this.#counters = [];
     this.#epoch = epoch;
   }

@@ -12,7 +12,6 @@ import { percent } from "./format.js";
 import { History } from "./history.js";
 import { headlineGap, verdictOf, viewOf } from "./model.js";
 import { Overview } from "./overview.js";
-import { drawNext } from "./prices.js";
 import { fetchRights, forgetKey, heldKey, holdKey, Refused } from "./service.js";
 import { Status } from "./status.js";
 import { Stream } from "./stream.js";
@@ -150,7 +149,7 @@ class Page {
     setText(byId("policy"), frame.policy.title);
     drawTiles(byId("tiles"), this.#view, rates);
     this.charts.draw(this.#history, marksOf(frame.events));
-    drawNext(frame.next_placement, this.#view.types);
+    setText(byId("next-placement"), this.#view.types.length ? "" : frame.next_placement);
     this.#drawPools();
     this.#drawTables();
     this.inspector.draw(this.#view);
@@ -158,7 +157,7 @@ class Page {
     this.status.seen();
     this.footer.seen(frame.store);
     this.status.damage(frame.damage);
-    this.status.verdict(verdictOf(this.#view, rates, percent));
+    this.status.verdict(verdictOf(this.#view, rates));
     document.title = `${percent(headlineGap(this.#view))} gap · ${this.#fleet} · SLTA live`;
   }
 
@@ -181,8 +180,7 @@ class Page {
     setHidden(byId("event-table-box"), !this.#view.events.length);
     const open = FOLDED_TABLES.filter((name) => byId(`${name}-table-box`).open);
     setHidden(byId("types"), !this.#view.types.length);
-    const types = this.#view.types.length ? ["type"] : [];
-    for (const name of ["class", ...types, ...open]) drawTable(byId(`${name}-table`), name, this.#view);
+    for (const name of ["class", "type", ...open]) drawTable(byId(`${name}-table`), name, this.#view);
   }
 
   #select(poolId) {

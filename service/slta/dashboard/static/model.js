@@ -1,5 +1,6 @@
 // View model of a frame. Pure: no DOM, no clock.
 
+import { count, percent, plural } from "./format.js";
 import { arrivals } from "./history.js";
 
 const WENT_BACK_SECONDS = 900;
@@ -13,7 +14,8 @@ export function viewOf(frame) {
   const pools = frame.pools?.map(withLiveness);
   const next = bestClass(state.classes);
   const unit = state.utility_unit ?? "";
-  const classes = state.classes.map((c) => ({ ...classView(c, c === next, estimate, policy), unit }));
+  const bare = state.session_types.length ? { threshold: null, optimal_threshold: null } : {}; // prices decide
+  const classes = state.classes.map((c) => ({ ...classView(c, c === next, estimate, policy), unit, ...bare }));
   const columnsOf = (c) =>
     pools
       .filter((pool) => pool.pool_class === c.name)
@@ -28,16 +30,21 @@ export function viewOf(frame) {
   return { ...seen, hasPools: Boolean(pools) };
 }
 
-const STATUSES = ["gone", "lost", "failed", "draining", "active"];
+const ILL = ["gone", "lost", "unconfirmed"];
+const OUT = ["gone", "lost", "failed", "draining"];
+const LOOKS = [...OUT, "unconfirmed", "active"];
 
-/** A pool with `status` lost or gone if it is; `stated` is what the operator said. */
+/**
+ * A pool with `status` lost or gone if it is; `stated` is what the operator said, `look` also tells unconfirmed ones
+ * among the active.
+ */
 export function withLiveness(pool) {
-  const away = pool.status === "active" && ["lost", "gone"].includes(pool.liveness);
-  return { ...pool, stated: pool.status, status: away ? pool.liveness : pool.status };
+  const look = pool.status === "active" && ILL.includes(pool.liveness) ? pool.liveness : pool.status;
+  return { ...pool, stated: pool.status, status: look === "unconfirmed" ? "active" : look, look };
 }
 
 /** Those that somebody may look for come first. */
-const byStatus = (one, other) => STATUSES.indexOf(one.status) - STATUSES.indexOf(other.status);
+const byStatus = (one, other) => LOOKS.indexOf(one.look) - LOOKS.indexOf(other.look);
 
 function classView(c, isNext, estimate, policy) {
   const lowest = c.occupancy.filter((pools) => pools === c.occupancy[0]).length - 1;
@@ -92,19 +99,39 @@ export function headlineGap({ state, averages }) {
 }
 
 /** State of a row of the overview in a word or two, by the same limits as the sentence. */
-export function levelOf({ is_damaged: damaged, pools, sessions, capacity, placement_gap: gap }) {
+export function levelOf({ is_damaged: damaged, pools, lost_pools: lost, unconfirmed_pools: doubted, ...row }) {
+  const { sessions, capacity, placement_gap: gap } = row;
   if (damaged) return "damaged";
   if (pools === 0) return "no active pool";
+  if (lost + doubted > 0) return `${plural(lost + doubted, "pool")} not heard`;
   if (sessions >= NEARLY_FULL * capacity) return "nearly full";
   if (gap > LARGE_GAP) return "placement could be better";
   return sessions === 0 ? "no session" : "good";
 }
 
 /** Number of pools that get no sessions. */
-export const inactive = (pools) => pools.draining + pools.failed + pools.lost + pools.gone;
+export const inactive = (pools) => OUT.reduce((sum, status) => sum + pools[status], 0);
 
-/** One-sentence status, the most urgent condition first. */
-export function verdictOf(view, rates, percent) {
+const statesIn = (pools, states) =>
+  states.filter((state) => pools[state]).map((state) => `${count(pools[state])} ${state}`);
+
+/** Numbers of pools that are not simply active, in words: "3 gone, 1 draining"; empty without any. */
+export const statesOf = (pools) => statesIn(pools, LOOKS.slice(0, -1)).join(", ");
+
+/** Whether pools are away or in doubt that nobody drained or failed. */
+export const isIll = (pools) => ILL.some((status) => pools[status] > 0);
+
+/** Status in a sentence or two: the most urgent condition, and pools that are ill. */
+export function verdictOf(view, rates) {
+  const { level, text } = conditionOf(view, rates);
+  const { pools } = view.state;
+  if (!isIll(pools)) return { level, text };
+  const ill = `${statesIn(pools, ILL).join(", ")} of ${plural(pools.active + inactive(pools), "pool")}.`;
+  return level === "bad" ? bad(`${text} ${ill}`) : attention(`${ill} ${text}`);
+}
+
+/** The most urgent condition. */
+function conditionOf(view, rates) {
   const { state, classes, policy } = view;
   const emptied = classes.find((c) => c.pools.active === 0 && inactive(c.pools) > 0);
   const gap = headlineGap(view);
@@ -120,14 +147,14 @@ export function verdictOf(view, rates, percent) {
     return bad("Utility exceeds its proven bound: this is a defect of the service.");
   }
   if (state.pools.active === 0) return bad("No active pool: every new session is rejected.");
-  if (rates.leftOut > 0) return attention(`${rates.leftOut} reports of the last minute were rejected.`);
+  if (rates.leftOut > 0) return attention(`${count(rates.leftOut)} reports of the last minute were rejected.`);
   if (rates.rejected > 0)
-    return bad(`${rates.rejected} sessions were rejected in the last minute${mostRefused(view)}.`);
+    return bad(`${count(rates.rejected)} sessions were rejected in the last minute${mostRefused(view)}.`);
   if (state.sessions.active >= NEARLY_FULL * state.capacity) return attention("The fleet is nearly full.");
   if (emptied) return attention(`Class ${emptied.name} has no active pool.`);
   if (policy.has_thresholds && off > FAR_RANKS)
-    return attention(`r is ${off} ranks from its optimum, and learns with each arrival.`);
-  const usual = usualGap(state, percent);
+    return attention(`r is ${count(off)} ranks from its optimum, and learns with each arrival.`);
+  const usual = usualGap(state);
   if (gap > LARGE_GAP) return attention(`A better placement would win ${percent(gap)} of the best possible${usual}.`);
   if (state.sessions.active === 0) {
     const when = arrivals(state.counters) ? "at present" : "yet";
@@ -140,7 +167,7 @@ export function verdictOf(view, rates, percent) {
 const mostRefused = ({ refusedMost }) => (refusedMost ? `; most often those of type ${refusedMost[0]}` : "");
 
 /** Suffix with the expected gap; empty without one. */
-function usualGap({ relative_expected_placement_gap: expected }, percent) {
+function usualGap({ relative_expected_placement_gap: expected }) {
   return expected === null ? "" : `; ${percent(expected)} is usual for this fleet at this load`;
 }
 

@@ -2,12 +2,13 @@
 
 import { drawList, drawShapes, setAttributes, setText, shape } from "./dom.js";
 import { AXIS, Figure, PLOT, scaleOf, star, TOP } from "./figure.js";
-import { plural } from "./format.js";
+import { count, plural } from "./format.js";
 import { tokenWords } from "./model.js";
 
 const TOKEN_ROW = 12;
 const NUMBER_ROW = 14;
 const NUMBERED_COLUMN = 22;
+const DIGIT = 6.6; // width of a character of a label
 const HEIGHT = TOP + PLOT + 4 + 2 * TOKEN_ROW;
 
 /** The pools of a class in rows of at most `perRow` columns, each `column` wide. */
@@ -21,7 +22,11 @@ export class PoolsDrawing {
 
   draw(c, levels, { column, perRow }, selected) {
     const scale = scaleOf(levels);
-    const rows = chunks(c.columns, perRow);
+    const labels = labelsOf(c.columns.map((one) => one.pool_id));
+    const rows = chunks(
+      c.columns.map((one, k) => ({ ...one, label: labels[k] })),
+      perRow,
+    );
     while (this.#rows.length > rows.length) this.#rows.pop().figure.svg.remove();
     while (this.#rows.length < rows.length) this.#rows.push(new Row(this.root, this.onSelect));
     rows.forEach((columns, index) => this.#rows[index].draw(c, columns, scale, column, selected));
@@ -63,17 +68,13 @@ function bar(k, level, { scale, column, gap }) {
   return { x: left(k, column) + gap / 2, y, width: column - gap, height: TOP + PLOT - y };
 }
 
-/** Lost pools keep their sessions, as draining ones do. */
-const LOOKS = { lost: "draining", gone: "failed" };
-const lookOf = (one) => LOOKS[one.status] ?? one.status;
-
 function drawGround(node, one, k, place, c) {
-  const pattern = lookOf(one) === "failed" ? "url(#failed)" : null;
-  setAttributes(node, { ...bar(k, c.capacity, place), fill: pattern, class: `ground ${lookOf(one)}` });
+  const pattern = one.look === "failed" ? "url(#failed)" : null;
+  setAttributes(node, { ...bar(k, c.capacity, place), fill: pattern, class: `ground ${one.look}` });
 }
 
 function drawFilled(node, one, k, place) {
-  const pattern = one.status === "active" ? null : `url(#${lookOf(one)})`;
+  const pattern = one.status === "active" ? null : `url(#${one.status === "draining" ? "draining" : "lost"})`;
   setAttributes(node, { ...bar(k, one.occupancy, place), fill: pattern, class: pattern ? "marked" : "filled" });
 }
 
@@ -97,7 +98,7 @@ function drawTokens(node, one, k, column) {
 
 function drawNumber(node, one, k, column) {
   setAttributes(node, { x: left(k, column) + column / 2, y: HEIGHT + NUMBER_ROW - 3 });
-  setText(node, one.pool_id.match(/[0-9]{1,3}$/)?.[0] ?? "");
+  setText(node, one.label.length * DIGIT <= column ? one.label : "");
 }
 
 const createHit = () => shape("rect", {}, shape("title"));
@@ -111,8 +112,8 @@ function drawHit(node, one, k, column, selected, c) {
 
 export function factsOf(one, c) {
   const at = one.address ? `at ${one.address}, ` : "";
-  const held = `${at}${plural(one.occupancy, "session")} of ${c.capacity}`;
-  if (one.status !== "active") return `${held}, ${one.status}`;
+  const held = `${at}${plural(one.occupancy, "session")} of ${count(c.capacity)}`;
+  if (one.look !== "active") return `${held}, ${one.look}`;
   const worth = one.isNext ? ", the next session is worth most here" : "";
   return c.tokens ? `${held}, ${tokenWords(one)}${worth}` : `${held}${worth}`;
 }
@@ -131,6 +132,21 @@ function describe(c, columns) {
   ]
     .filter(Boolean)
     .join(", ");
+}
+
+/** What distinguishes ids: without the words and numbers that all begin and end with; of a single one its number. */
+export function labelsOf(ids) {
+  const parts = ids.map((id) => id.match(/[0-9]+|[a-z]+|[^0-9a-z]+/gi));
+  const [first = []] = parts;
+  const shortest = Math.min(first.length, ...parts.map(({ length }) => length));
+  const shared = (at, most) => {
+    let same = 0;
+    while (same < most && parts.every((one) => one.at(at(same)) === first.at(at(same)))) same += 1;
+    return same;
+  };
+  const before = shared((k) => k, shortest - 1);
+  const after = shared((k) => -1 - k, shortest - 1 - before);
+  return parts.map((one) => one.slice(before, one.length - after).join(""));
 }
 
 /** Chunks of at most `most`, of nearly equal length. */

@@ -3,17 +3,13 @@
 import { askedBy, wordsOf } from "./changes.js";
 import { drawList, element, setAttributes, setText } from "./dom.js";
 import { amount, count, duration, NONE, worth } from "./format.js";
-import { tokenWords } from "./model.js";
-import { priceList } from "./prices.js";
+import { statesOf, tokenWords } from "./model.js";
+import { chosenOf, priceOf, setBackOf } from "./prices.js";
 
 const CLASS_COLUMNS = [
   ["Class", (c) => c.name],
   ["Active pools", (c) => count(c.pools.active)],
-  ["Draining", (c) => count(c.pools.draining)],
-  ["Failed", (c) => count(c.pools.failed)],
-  ["Unconfirmed", (c) => count(c.pools.unconfirmed)],
-  ["Lost", (c) => count(c.pools.lost)],
-  ["Gone", (c) => count(c.pools.gone)],
+  ["Other states", (c) => statesOf(c.pools) || NONE],
   ["Sessions", (c) => count(c.sessions.active)],
   ["Per pool", (c) => (c.pools.active ? amount(c.sessions.active / c.pools.active) : NONE)],
   ["Capacity of a pool", (c) => count(c.capacity)],
@@ -28,7 +24,7 @@ const CLASS_COLUMNS = [
 const POOL_COLUMNS = [
   ["Pool", (one) => one.pool_id],
   ["Class", (one) => one.pool_class],
-  ["Status", (one) => one.status],
+  ["Status", (one) => one.look],
   ["Sessions", (one) => count(one.occupancy)],
   ["Tokens", (one) => (one.status === "active" ? tokenWords(one) : NONE)],
   ["Address", (one) => one.address ?? NONE],
@@ -47,16 +43,20 @@ const EVENT_COLUMNS = [
   ["By", (row) => row.by],
 ];
 
+const some = (number) => (number ? count(number) : NONE);
+
 const TYPE_COLUMNS = [
   ["Type", (one) => one.name],
   ["Classes", (one) => one.pool_classes.join(", ")],
   ["Sessions", (one) => count(one.sessions.active)],
-  ["On draining pools", (one) => count(one.sessions.draining)],
+  ["On other pools", (one) => some(one.sessions.draining)],
   ["Assigned", (one) => count(one.assigned)],
   ["Rejected", (one) => count(one.refused.no_capacity + one.refused.no_active_pool)],
-  ["Reports in other classes", (one) => count(one.refused.incompatible)],
+  ["Reports in other classes", (one) => some(one.refused.incompatible)],
   ["Next goes to", ({ next }) => next.places[0]?.pool_class ?? (next.refused ? "no place" : NONE)],
-  ["Prices", (one) => priceList(one) || NONE],
+  ["There it adds", ({ next, unit }) => worth(chosenOf(next)?.marginal_utility ?? null, unit)],
+  ["Less a price of", ({ next, unit }) => priceOf(chosenOf(next), unit)],
+  ["Set back by its price", ({ next, unit }) => setBackOf(next, unit)],
 ];
 
 function eventRows({ state, events }) {
@@ -93,11 +93,17 @@ export function drawTable(table, name, view) {
   fillTable(table, columns, rowsOf(view));
 }
 
-/** Rows of `columns`: [title, text of a row], the first a row's head, with a link if the row has one. */
-export function fillTable(table, columns, rows) {
-  if (!table.tBodies.length) {
-    const head = columns.map(([title]) => element("th", { scope: "col" }, title));
-    table.append(element("thead", {}, element("tr", {}, ...head)), element("tbody"));
+/**
+ * Rows of `all` columns: [title, text of a row], the first a row's head, with a link if the row has one. A column
+ * without a value is left out.
+ */
+export function fillTable(table, all, rows) {
+  const columns = all.filter(([, read]) => !rows.length || rows.some((row) => read(row) !== NONE));
+  const titles = columns.map(([title]) => title);
+  if (table.dataset.titles !== titles.join()) {
+    table.dataset.titles = titles.join();
+    const head = titles.map((title) => element("th", { scope: "col" }, title));
+    table.replaceChildren(element("thead", {}, element("tr", {}, ...head)), element("tbody"));
   }
   drawList(
     table.tBodies[0],

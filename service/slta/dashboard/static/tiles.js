@@ -1,19 +1,20 @@
 // Tiles with the key figures.
 
-import { drawList, element, setText } from "./dom.js";
+import { drawList, element, setAttributes, setText } from "./dom.js";
 import { amount, count, percent, plural, rate, worth } from "./format.js";
 import { leftOut, rejections } from "./history.js";
-import { headlineGap } from "./model.js";
+import { headlineGap, inactive, isIll, statesOf } from "./model.js";
 
 /** `rates` as returned by History. */
 export function drawTiles(list, view, rates) {
   const { state, averages, policy } = view;
   const tiles = [
     placementTile(view),
+    poolsTile(state),
     swingTile(averages),
     ...(view.types.length ? [compatibilityTile(averages)] : []),
     utilityTile(view),
-    rankTile(view),
+    ...(view.types.length ? [] : [rankTile(view)]),
     arrivalsTile(rates),
     sessionsTile(state),
     ...(policy.places ? placingTiles(view, rates) : [differenceTile(view), leftOutTile(state, rates)]),
@@ -25,8 +26,8 @@ function createTile() {
   return element("div", {}, element("dt"), element("dd", { class: "value" }), element("dd", { class: "note" }));
 }
 
-function updateTile(node, { id, title, value, note }) {
-  if (node.id !== id) node.id = id;
+function updateTile(node, { id, title, value, note, level = null }) {
+  setAttributes(node, { id, "data-level": level });
   [title, value, note].forEach((text, index) => setText(node.children[index], text.replaceAll(" %", "\u00a0%")));
 }
 
@@ -40,6 +41,13 @@ function placementNote({ state, averages, leastConnections }) {
   const others = leastConnections === null ? "" : `; least connections would lose ${percent(leastConnections)}`;
   if (!averages?.mean_pools) return state.pools.active ? "now; no minute to average yet" : "no active pool";
   return `of the best possible, mean of the last minute${others}`;
+}
+
+/** In service, of all, and in which state the others are. */
+function poolsTile({ pools }) {
+  const all = `of ${count(pools.active + inactive(pools))}`;
+  const note = statesOf(pools) ? `${all}: ${statesOf(pools)}` : `${all} in service`;
+  return { ...tile("tile-pools", "Pools", count(pools.active), note), level: isIll(pools) ? "attention" : null };
 }
 
 function swingTile(averages) {
@@ -69,7 +77,6 @@ function rankTile({ state, estimate, policy }) {
 
 function rankNote({ estimate_rank: rank, optimal_rank: best }, estimate) {
   if (rank === null) return "no active pool";
-  if (best === null) return "of the best free place; types have no common optimum";
   if (rank === best) return `= ${count(best)}, its optimum; at level ${estimate.level} of ${estimate.pool_class}`;
   const steps = plural(Math.abs(rank - best), "rank");
   return rank < best ? `▼ ${steps} below its optimum, ${count(best)}` : `▲ ${steps} above its optimum, ${count(best)}`;
