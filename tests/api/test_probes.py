@@ -108,7 +108,8 @@ async def test_the_page_needs_no_script_and_no_other_host(store: Store, new_clie
     )
     assert not re.search(r"<script|https?://|<link|@import|url\(", page.text)
     assert "/v1/fleets/{fleet}/assign" in page.text
+    assert "&quot;session_id&quot;: &quot;s-1&quot;" in page.text, "an example"
     assert "<h4>409</h4><p>session_ended" in page.text
-    assert page.text.count("request_id") == 3, (
+    assert page.text.count("request_id&quot;: &quot;string") == 3, (
         "what a refusal looks like is said once, and in the outcomes of operations; an event has one too"
     )

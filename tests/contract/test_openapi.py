@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from slta.api.http.openapi import CODES
@@ -93,6 +94,21 @@ def test_an_operation_is_called_as_the_function_that_answers_it(
     assert len(by_name) == len(list(operations(document)))
     assert all(name.isidentifier() for name in by_name)
     assert {"assign", "complete", "renew", "operate", "get_optimum", "put_pool_sessions"} < by_name.keys()
+
+
+def test_each_body_and_each_answer_has_an_example_that_its_schema_allows(document: dict[str, Any]) -> None:
+    missing = []
+    for _, _, operation in operations(document):
+        succeeded = [answer for status, answer in operation["responses"].items() if status in ("200", "201")]
+        for part in [operation.get("requestBody", {}), *succeeded]:
+            described = [*part.get("content", {}).values(), *part.get("headers", {}).values()]
+            found = [one for one in described if "example" in one]
+            for one in found:
+                schema = one["schema"] | {"components": document["components"]}
+                Draft202012Validator(schema).validate(one["example"])
+            if part and not found:
+                missing.append(operation["operationId"])
+    assert missing == []
 
 
 def test_codes_are_an_enumeration(document: dict[str, Any]) -> None:

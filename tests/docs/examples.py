@@ -1,7 +1,8 @@
-"""The examples of docs/api.md: one story of a tiny fleet, played on a real service; the page shows what it answered.
+"""The examples of docs/api.md and of the OpenAPI document: one story of a tiny fleet, played on a real service.
 
 `python -m tests.docs.examples --write` puts the answers into the page: below each `<!-- example: name -->` stands the
-call of that name and what came back. Long opaque texts are cut short.
+call of that name and what came back. The first body and the first answer of each operation and status go into the
+document. Long opaque texts are cut short.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
+from slta.api.http.openapi import EXAMPLES
 from slta.expected_gap.cache import ExpectedGapCache
+from tests.contract.document import openapi
 from tests.docs.pages import ROOT, Page
 from tests.in_process import TINY, Here, Service, service_in_process
 from tests.servers import running_server
@@ -29,7 +32,10 @@ MARKED = re.compile(r"(<!-- example: ([a-z-]+) -->\n```http\n).*?(^```$)", re.MU
 
 @dataclass(frozen=True)
 class Call:
-    """A call of the story. Only one with a `name` stands in the page; `draw` decides where an assign goes."""
+    """A call of the story. Only one with a `name` stands in the page; `draw` decides where an assign goes.
+
+    `path` is below that of the fleet, or `root`.
+    """
 
     name: str
     method: str
@@ -38,6 +44,7 @@ class Call:
     draw: float = 0.0
     seconds_before: int = 0
     headers: tuple[tuple[str, str], ...] = ()
+    root: str = "/v1/fleets/tiny"
 
 
 def _assign(name: str, session_id: str, draw: float, seconds_before: int = 0) -> Call:
@@ -102,30 +109,67 @@ STORY = (
     *(Call("", "POST", "/assign", _of_type(f"t-{k}", "video")) for k in range(2, 5)),
     Call("no-capacity-of-type", "POST", "/assign", _of_type("t-5", "video")),
     Call("unknown-type", "POST", "/assign", _of_type("t-5", "audio")),
+    *(Call("", "PUT", "/pools/spare", PUT_ADDRESS) for _ in range(2)),
+    Call("", "GET", "/pools/spare"),
+    Call("", "POST", "/pools/spare/undrain"),
+    *(Call("", "PUT", "/sessions/v-2", {"pool_id": "spare"}) for _ in range(2)),
+    Call("", "GET", ""),
+    Call("", "POST", "/repair"),
+    *(Call("", "GET", path, root="") for path in ("/v1/fleets", "/healthz", "/readyz", "/metrics")),
 )
 
 
-async def play() -> dict[str, str]:
-    """The story on a fresh server: each named call and its answer as the page shows them."""
-    shown = {}
+class Played(NamedTuple):
+    """Each named call and its answer as the page shows them; bodies and answers by operation as the document does."""
+
+    shown: dict[str, str]
+    examples: dict[str, dict[str, Any]]
+
+
+async def play() -> Played:
+    """The story on a fresh server."""
+    played, paths = Played({}, {}), openapi()["paths"]
     expected_gaps = ExpectedGapCache(Here(), pause_seconds=0)
     with running_server() as url:
         async with service_in_process(url, expected_gaps) as service, expected_gaps.under_way():
+            await service.store.check()  # what `/readyz` tells
             for call in STORY:
                 answer = await _make(service, call)
                 while b'"expected_placement_gap_reason":"pending"' in answer.content:
                     await asyncio.sleep(0.02)
                     answer = await _make(service, replace(call, seconds_before=0))
                 if call.name:
-                    shown[call.name] = _show(call, answer)
-    return shown
+                    played.shown[call.name] = _show(call, answer)
+                if answer.is_success:
+                    of_operation = played.examples.setdefault(_operation(paths, call), {})
+                    found = {} if call.body is None else {"request": call.body}
+                    for part, value in (found | {str(answer.status_code): _said(answer)}).items():
+                        of_operation.setdefault(part, _cut(value))
+    return played
+
+
+def _operation(paths: dict[str, Any], call: Call) -> str:
+    """Name of a call's operation: of paths that match, the one with fewest parameters."""
+    path = f"{call.root}{call.path}".partition("?")[0]
+    matching = [one for one in paths if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", one), path)]
+    name: str = paths[min(matching, key=lambda one: one.count("{"))][call.method.lower()]["operationId"]
+    return name
+
+
+def _said(answer: httpx.Response) -> Any:
+    """The body; of metrics one family, of an empty answer the service's own headers."""
+    if answer.headers.get("content-type") == "application/json":
+        return answer.json()
+    if answer.content:
+        return "".join(re.findall(r"^.*\bslta_sessions\b.*\n", answer.text, re.MULTILINE))
+    return {name.title(): value for name, value in answer.headers.items() if name.startswith("x-slta-")}
 
 
 async def _make(service: Service, call: Call) -> httpx.Response:
     await service.seconds_pass("tiny", call.seconds_before)
     service.draws.waiting = [call.draw] * 3
     headers = {"X-Request-ID": "5f0c2a", **dict(call.headers)}
-    return await service.api.request(call.method, f"/v1/fleets/tiny{call.path}", json=call.body, headers=headers)
+    return await service.api.request(call.method, f"{call.root}{call.path}", json=call.body, headers=headers)
 
 
 def _show(call: Call, answer: httpx.Response) -> str:
@@ -175,8 +219,9 @@ def filled(text: str, shown: dict[str, str]) -> str:
 
 def main() -> None:
     """Write the page, or say how it differs."""
-    shown = asyncio.run(play())
+    shown, examples = asyncio.run(play())
     if "--write" in sys.argv[1:]:
+        EXAMPLES.write_text(f"{layout(examples)}\n", encoding="utf-8")
         PAGE.path.write_text(filled(PAGE.text, shown), encoding="utf-8")
     else:
         sys.stdout.write("\n".join(f"<!-- example: {name} -->\n{block}" for name, block in shown.items()))

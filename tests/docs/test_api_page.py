@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 from starlette.routing import Route
 
 from slta.api.app import build_api
-from slta.api.http.openapi import CODES, MAY_PASS, REFUSED
+from slta.api.http.openapi import CODES, EXAMPLES, MAY_PASS, REFUSED
 from slta.api.http.problems import RETRY_AFTER_SECONDS, STATUS
 from slta.auth.keys import SCOPES, Access
 from slta.core.policies import POLICIES
@@ -30,7 +31,8 @@ PLACEHOLDER = re.compile(r"\{\w+\}")
 
 
 async def test_every_example_is_what_a_service_answers() -> None:
-    shown = await play()
+    shown, examples = await play()
+    assert json.loads(EXAMPLES.read_text(encoding="utf-8")) == examples, "python -m tests.docs.examples --write"
     written = {place[2]: place[0] for place in MARKED.finditer(PAGE.text)}
     assert written.keys() == shown.keys()
     for name, block in shown.items():

@@ -86,23 +86,25 @@ def _response(document: dict[str, Any], status: str, response: dict[str, Any]) -
 
 
 def _content(document: dict[str, Any], content: dict[str, Any]) -> str:
-    shapes = [json.dumps(_example(document, media.get("schema", {})), indent=1) for media in content.values()]
-    return "".join(f"<pre>{escape(shape)}</pre>" for shape in shapes)
+    """Shape of each media type, and its example."""
+    parts = [(_shape(document, media.get("schema", {})), media.get("example")) for media in content.values()]
+    shown = [json.dumps(one, indent=1, ensure_ascii=False) for part in parts for one in part if one is not None]
+    return "".join(f"<pre>{escape(text)}</pre>" for text in shown)
 
 
-def _example(document: dict[str, Any], schema: dict[str, Any]) -> object:
+def _shape(document: dict[str, Any], schema: dict[str, Any]) -> object:
     """Shape of a schema: names and types."""
     if "$ref" in schema:
-        return _example(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+        return _shape(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
     one_of = schema.get("anyOf") or schema.get("oneOf")
     if one_of:
-        return _alternatives([_example(document, one) for one in one_of])
+        return _alternatives([_shape(document, one) for one in one_of])
     if "const" in schema or "enum" in schema:
         return " | ".join(map(str, schema.get("enum") or [schema["const"]]))
     if schema.get("type") == "array":
-        return [_example(document, schema.get("items", {}))]
+        return [_shape(document, schema.get("items", {}))]
     if "properties" in schema:
-        return {name: _example(document, one) for name, one in schema["properties"].items()}
+        return {name: _shape(document, one) for name, one in schema["properties"].items()}
     return schema.get("type", "any")
 
 

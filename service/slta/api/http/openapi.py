@@ -6,7 +6,9 @@ the path, changing, hot.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -87,6 +89,8 @@ CODES = sorted({*REFUSED, *OF_PROXIES, *(error.code for error in STATUS)})
 RETRY_AFTER = {"Retry-After": {"description": "seconds to wait, whole", "schema": {"type": "integer", "minimum": 1}}}
 MAY_PASS = (429, 503)
 """Statuses of errors that carry Retry-After."""
+EXAMPLES = Path(__file__).with_name("examples.json")
+"""Bodies (`request`) and answers by status, by operation; `tests.docs.examples` writes it."""
 TEXT = {"type": "string"}
 NAMES = {"type": "array", "items": TEXT}
 
@@ -166,8 +170,21 @@ def describe(app: FastAPI) -> dict[str, Any]:
             if isinstance(route, ApiRoute) and route.include_in_schema:
                 for method in route.methods or ():
                     _describe_call(document["paths"][route.path_format][method.lower()], route, method)
+        _add_examples(document["paths"])
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _add_examples(paths: Mapping[str, Any]) -> None:
+    """Add what a service was sent and answered; where the answer is empty, its headers."""
+    examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    for operation in (operation for methods in paths.values() for operation in methods.values()):
+        for part, value in examples.get(operation["operationId"], {}).items():
+            described = operation["requestBody"] if part == "request" else operation["responses"][part]
+            for media in described.get("content", {}).values():
+                media["example"] = value
+            for name in described.get("headers", {}).keys() & value:
+                described["headers"][name]["example"] = value[name]
 
 
 def _name_policies(schemas: dict[str, Any], policies: Mapping[str, Policy]) -> None:
