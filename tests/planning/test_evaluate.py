@@ -13,6 +13,9 @@ from slta.core.policies import PLACING
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.evaluate.command import app
 from slta_planning.evaluate.evaluate_report import report
+from slta_planning.evaluate.naming import Naming
+from slta_planning.evaluate.reading import Selection, read_log
+from slta_planning.evaluate.replay import SEED, whole
 from tests.planning.commands import called, figures_of, shown
 from tests.planning.recorded import FIRST_START, FLEET, POOLS, least_connections, means, write_csv
 
@@ -99,29 +102,35 @@ def test_the_policies_lose_less_than_weights_and_those_less_than_equal_ones(data
     assert lost["best_fixed_weights"] < data["recorded"]["relative_placement_gap"]
 
 
-def test_weights_that_were_recorded_are_replayed_nearly_as_they_were(folder: Path, data: Any) -> None:
-    """WEIGHTS are among weights like the best; replayed with its own weights a log loses what it lost."""
-    from datetime import UTC
-
+def lost_by_weights(folder: Path, data: Any, weights: tuple[int, ...], seed: int) -> float:
+    """Placement gap of weighted least connections on the log's sessions."""
     from slta_experiments.engine.simulate import Run, simulate
     from slta_experiments.workload import generator, workload_of
-    from slta_planning.evaluate.naming import Naming
-    from slta_planning.evaluate.reading import Selection, read_log
     from slta_planning.playing import shape_of
 
     spec = compile_spec(load_yaml(folder / "fleet.yaml").file)
     log = read_log(folder / "log.csv", Selection(None, UTC), Naming(POOLS))
-    shape, begin, end = (
-        shape_of(spec.classes, log.naming.pools(spec.class_names())),
-        data["window"]["warm_up_s"],
-        log.starts[-1] - log.starts[0],
-    )
-    draws = generator(1).random(len(log.starts))
-    workload = workload_of(0, log.starts - log.starts[0], log.ends - log.starts[0], draws)
-    run_ = Run(horizon=end, warm_up=begin, rank=1, order=shape.weighted((1, 1, 2)))
-    seen = simulate(shape, 12, "JLMU", workload, run_)
-    lost = seen.gaps.relative(seen.gaps.placement_gap)
+    shape, starts = shape_of(spec.classes, log.naming.pools(spec.class_names())), log.starts - log.starts[0]
+    workload = workload_of(0, starts, log.ends - log.starts[0], generator(seed).random(len(starts)))
+    run_ = Run(horizon=starts[-1], warm_up=data["window"]["warm_up_s"], rank=1, order=shape.weighted(weights))
+    found = simulate(shape, 12, "JLMU", workload, run_).gaps
+    return found.relative(found.placement_gap) or 0.0
+
+
+def test_weights_that_were_recorded_are_replayed_nearly_as_they_were(folder: Path, data: Any) -> None:
+    """WEIGHTS are among weights like the best; replayed with its own weights a log loses what it lost."""
+    lost = lost_by_weights(folder, data, (1, 1, 2), 1)
     assert lost == pytest.approx(data["recorded"]["relative_placement_gap"], abs=0.003)
+
+
+def test_the_weights_that_are_printed_are_whole_and_those_that_were_evaluated(folder: Path, data: Any) -> None:
+    weights = tuple(data["weights"].values())
+    assert all(isinstance(weight, int) and 1 <= weight <= 256 for weight in weights)
+    lost = data["policies"]["best_fixed_weights"]["relative_placement_gap"]
+    assert lost_by_weights(folder, data, weights, SEED) == pytest.approx(lost, rel=1e-9)
+    assert whole([0.001, 1, 2]) == [1, 128, 256]
+    assert whole([0.5, 1, 1.5]) == [85, 171, 256]
+    assert whole([3, 3, 3]) == [1, 1, 1]
 
 
 def test_a_class_column_says_the_same(folder: Path, data: Any) -> None:
@@ -159,7 +168,7 @@ def test_too_many_lines_that_cannot_be_used_are_refused_and_named(folder: Path) 
     assert result.exit_code == 2
     assert max(map(len, result.output.splitlines())) <= 80
     told = shown(result)
-    assert "2 of 3 lines cannot be used (1 bad, 1 on unknown pools, 0 on full pools)" in told
+    assert "2 of 3 lines cannot be used (1 bad, 1 on unknown pools)" in told
     assert "line 3: duration_s is not a number: 'x'" in told
     assert "unknown pool nobody-1 (1 times)" in told
     assert r"map them with --map 'nobody-(\d+)=CLASS', CLASS one of linear, quadratic, saturating" in told
@@ -249,7 +258,7 @@ def test_the_table_by_the_hour_has_the_gaps_of_each_hour(folder: Path, data: Any
         (["--timezone", "Mars/Olympus"], "", "unknown time zone"),
         (["--format", "xml"], "", "is not one of"),
         (["--warm-up", "-1"], "", "Invalid value for '--warm-up'"),
-        (["--columns", "begin=x"], "", "'begin' is none of start, end, duration"),
+        (["--columns", "begin=x"], "", "'begin' is none of start, start_ms, end"),
         (["--columns", "start=x"], "1,1,linear-1\n", "there is no x"),
         (["--map", "srv-1"], "", r"'srv-1' is not like 'srv-(\d+)=small'"),
         (["--map", "(=linear"], "", "'(' is not a regular expression"),

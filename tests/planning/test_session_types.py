@@ -148,10 +148,8 @@ def test_sessions_in_a_class_of_another_type_are_named_with_their_lines(tmp_path
         called(app, log, "--fleet", tmp_path / "fleet.yaml", "--max-left-out", most) for most in ("0", "0.5")
     )
     assert refused.exit_code == 2
-    assert f"0 on full pools, 1 in a class that their type may not use), more than --max-left-out 0 allows {first}" in (
-        shown(refused)
-    )
-    assert f"1 session in a class that their type may not use left out: {first}" in shown(told)
+    assert f"(1 in a class that their type may not use), more than --max-left-out 0 allows {first}" in (shown(refused))
+    assert f"left out, in a class that their type may not use: {first}" in shown(told)
 
 
 def test_a_fleet_without_types_ignores_the_column(tmp_path: Path) -> None:

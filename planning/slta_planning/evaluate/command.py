@@ -25,6 +25,7 @@ from slta_planning.evaluate import options
 from slta_planning.evaluate.entries import FormatName
 from slta_planning.evaluate.evaluate_report import report
 from slta_planning.evaluate.holes import Hole, Holes, holes_of, refuse_holes
+from slta_planning.evaluate.lines import LEFT_OUT
 from slta_planning.evaluate.naming import Naming
 from slta_planning.evaluate.presence import Unseen, presence_of
 from slta_planning.evaluate.reading import Log, Selection, read_log
@@ -156,12 +157,10 @@ def _refuse_if_too_many(log: Log, most: float, *, unsorted: bool) -> None:
         )
     if lines.left_out <= most * lines.read:
         return
-    of_types = f", {lines.incompatible:,} in a class that their type may not use" if lines.incompatible else ""
-    of_types += f", {lines.twice:,} twice" if lines.twice else ""
-    of_types += f", {lines.still_open:,} whose session_id is still open: see --gap" if lines.still_open else ""
+    counts = ((getattr(lines, kind), why) for kind, why in LEFT_OUT.items())
+    kinds = ", ".join(f"{count:,} {why}" for count, why in counts if count)
     head = (
-        f"{lines.left_out:,} of {lines.read:,} lines cannot be used ({lines.bad:,} bad, {lines.unknown_pool:,} on "
-        f"unknown pools, {lines.overlapping:,} on full pools{of_types}), more than --max-left-out {most:g} allows"
+        f"{lines.left_out:,} of {lines.read:,} lines cannot be used ({kinds}), more than --max-left-out {most:g} allows"
     )
     reasons = (f"  {reason}" for reason in [*lines.bad_lines, *lines.incompatible_lines, *_of_unknown_pools(log)])
     raise UnusableError(error_text([head, *reasons]))

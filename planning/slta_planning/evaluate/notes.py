@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from slta_planning.evaluate.lines import LEFT_OUT
 from slta_planning.evaluate.presence import Unseen
 from slta_planning.text import counted, percent, tally
 
@@ -30,18 +31,12 @@ def notes(data: Data) -> list[str]:
     ]
 
 
-LEFT_OUT = (
-    ("bad", "bad line", "of {lines[read]:,} left out: {first}"),
-    ("unknown_pool", "session", "on unknown pools left out: {pools}"),
-    ("overlapping", "session", "left out: the pool was already full"),
-    ("incompatible", "session", "in a class that their type may not use left out: {first}"),
-    ("twice", "line", "left out: copies of lines before"),
-    ("still_open", "line", "left out: a session with this id was still open"),
-    ("not_placed", "line", "of sessions that no pool got"),
-    ("clock_back", "line", "after later ones: the log is not sorted, or its clock went back"),
-    ("second_hour", "line", "in the second of the two hours when the clocks went back"),
-)
-"""Counts, what they count, and why."""
+COUNTED = {
+    "not_placed": "of sessions that no pool got",
+    "clock_back": "after later ones: the log is not sorted, or its clock went back",
+    "second_hour": "in the second of the two hours when the clocks went back",
+}
+"""Counts of lines that are no part of the figures, or may be wrong, and why."""
 
 
 def _few(data: Data) -> Iterator[str]:
@@ -51,10 +46,12 @@ def _few(data: Data) -> Iterator[str]:
 
 def _left_out(lines: Data) -> Iterator[str]:
     """Lines that are missing from the figures or only partly included."""
-    for kind, what, why in LEFT_OUT:
+    for kind, why in LEFT_OUT.items():
         if lines[kind]:
-            text = why.format(lines=lines, first=_first(lines, kind), pools=tally(lines["unknown_pools"]))
-            yield f"{counted(lines[kind], what)} {text}"
+            examples = tally(lines["unknown_pools"]) if kind == "unknown_pool" else _first(lines, kind)
+            found = f"{counted(lines[kind], 'line')} of {lines['read']:,} left out, {why}"
+            yield f"{found}: {examples}" if examples else found
+    yield from (f"{counted(lines[kind], 'line')} {why}" for kind, why in COUNTED.items() if lines[kind])
 
 
 def _waited(data: Data) -> Iterator[str]:
@@ -69,7 +66,7 @@ def _waited(data: Data) -> Iterator[str]:
 def _first(lines: Data, kind: str) -> str:
     """The first lines of a kind, and that there are more."""
     shown = lines.get(f"{kind}_lines", [])
-    return "; ".join([*shown, *(["…"] if lines[kind] > len(shown) else [])])
+    return "; ".join([*shown, *(["…"] if lines[kind] > len(shown) > 0 else [])])
 
 
 def _backends(lines: Data) -> Iterator[str]:

@@ -12,10 +12,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from slta.cli.streams import named_file_to_write, standard_input
-from slta_planning.evaluate.entries import FormatName
+from slta_planning.evaluate.entries import OPTIONAL, TIMES, FormatName
 from slta_planning.evaluate.holes import Holes
 from slta_planning.evaluate.naming import NameMap
 from slta_planning.evaluate.presence import Unseen
+
+OURS = {
+    name.removesuffix("_s").removesuffix("_id").removeprefix("session_"): name for name in (*TIMES, "pool", *OPTIONAL)
+}
+"""Members of a log by their names in --columns."""
 
 
 def _zone(name: str) -> tzinfo:
@@ -79,8 +84,7 @@ Columns = Annotated[
     str | None,
     typer.Option(
         metavar="start=NAME,...",
-        help="Names in a CSV or JSON log of start, end, duration (start_ms, … for milliseconds), pool, class, type and "
-        "session, its id.",
+        help=f"Names in a CSV or JSON log of {', '.join(OURS)}: type is the session's, session its id.",
         show_default="start_s, end_s, duration_s, …",
     ),
 ]
@@ -118,10 +122,6 @@ MapFile = Annotated[
         help="Write each server that --map names, and its pool, to this file, an HAProxy map.",
     ),
 ]
-
-
-OURS = {kind: f"{kind}_s" for kind in ("start", "end", "duration")} | {"type": "session_type", "session": "session_id"}
-OURS |= {name: name for name in ("start_ms", "end_ms", "duration_ms", "pool", "class")}
 
 
 def columns_of(text: str | None) -> dict[str, str]:

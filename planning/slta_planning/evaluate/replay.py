@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -30,6 +31,8 @@ SEED = 0x517A
 RECORDED = "recorded"
 FACTORS = (2.0, 0.5, 1.5, 1 / 1.5, 1.2, 1 / 1.2, 1.05, 1 / 1.05)
 """Search steps: factors tried on each fixed weight in turn."""
+MAX_WEIGHT = 256
+"""Maximum weight of a server in HAProxy."""
 
 FIXED = ("best_fixed_weights", "least_connections")
 """Placements by fixed weights: the best ones that were found, and equal ones."""
@@ -50,7 +53,7 @@ class Evaluation:
     window: Window
     sessions: int
     courses: Mapping[str, Course]
-    weights: Mapping[str, float]
+    weights: Mapping[str, int]
     typed: FleetSpec | None = None
     by_type: Mapping[str, int] = field(default_factory=dict)
 
@@ -139,18 +142,22 @@ class _Replay:
     sessions: Sessions
     draws: Floats
 
-    def weights(self, spec: FleetSpec, search: Search, tried: Callable[[], None]) -> dict[str, float]:
-        """The best weights found, by class, with all pools of the log there from first to last."""
+    def weights(self, spec: FleetSpec, search: Search, tried: Callable[[], None]) -> dict[str, int]:
+        """The best weights found, as whole numbers by class, with all pools of the log there from first to last."""
         shape = self.presence.shape
         run = Run(horizon=self.window.end, warm_up=self.window.begin, beta=spec.beta, rank=1)
         workload = workload_of(0, self.sessions.starts, self.sessions.ends, self.draws)
-        found = best_weights(shape, sum(shape.shares), workload, run, search, tried)
+        found = whole(best_weights(shape, sum(shape.shares), workload, run, search, tried))
         return dict(zip((c.name for c in shape.classes), found, strict=True))
 
 
-def _policies(
-    spec: FleetSpec, replay: _Replay, recorded: Course, ran: Ran
-) -> tuple[dict[str, Course], dict[str, float]]:
+def whole(weights: Sequence[float]) -> list[int]:
+    """Weights as whole numbers from 1 to MAX_WEIGHT, which balancers take."""
+    rounded = [max(1, round(MAX_WEIGHT * weight / max(weights))) for weight in weights]
+    return [weight // math.gcd(*rounded) for weight in rounded]
+
+
+def _policies(spec: FleetSpec, replay: _Replay, recorded: Course, ran: Ran) -> tuple[dict[str, Course], dict[str, int]]:
     """Replay each policy; return results and the weights found."""
     search = Search(_starts(replay, recorded), FACTORS)
     done = itertools.count(1)
@@ -168,16 +175,16 @@ def _policies(
     return courses, weights
 
 
-def _orders(spec: FleetSpec, best: Mapping[str, float]) -> dict[str, tuple[str, Order]]:
+def _orders(spec: FleetSpec, best: Mapping[str, int]) -> dict[str, tuple[str, Order]]:
     """The engine's policy and the order of places of each placement; fixed weights are JLMU in a weighted order."""
-    fixed = zip(FIXED, (best, dict.fromkeys(best, 1.0)), strict=True)
+    fixed = zip(FIXED, (best, dict.fromkeys(best, 1)), strict=True)
     return {
         **{name: ("JLMU", partial(_weighted, weights)) for name, weights in fixed},
         **{p.name: (p.title, partial(order_of, spec=spec, title=p.title)) for p in PLAYABLE.values()},
     }
 
 
-def _weighted(by_class: Mapping[str, float], shape: FleetShape) -> Ranking:
+def _weighted(by_class: Mapping[str, int], shape: FleetShape) -> Ranking:
     return shape.weighted(tuple(by_class[c.name] for c in shape.classes))
 
 
