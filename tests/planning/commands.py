@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 from typer import Typer
 from typer.testing import CliRunner, Result
 
+from slta_planning.evaluate.command import app as evaluate
+
+SCHEMA = json.loads(resources.files("slta_planning.evaluate").joinpath("schema.json").read_text(encoding="utf-8"))
 RUNNER = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
 
 
@@ -21,7 +26,10 @@ def figures_of(app: Typer, folder: Path, *arguments: str | Path) -> Any:
     out = folder / "out.json"
     result = called(app, *arguments, "--json", out)
     assert result.exit_code == 0, result.output
-    return json.loads(out.read_text(encoding="utf-8"))
+    data = json.loads(out.read_text(encoding="utf-8"))
+    if app is evaluate:
+        jsonschema.validate(data, SCHEMA)
+    return data
 
 
 def shown(result: Result) -> str:

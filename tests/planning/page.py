@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 import shutil
 import sys
 import tempfile
-from contextlib import chdir
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -48,6 +49,14 @@ def example(folder: Path) -> str:
     result = CliRunner().invoke(app, options)
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+def from_python() -> str:
+    """What the page's Python prints in the folder of the example's files."""
+    with tempfile.TemporaryDirectory() as folder, chdir(folder), redirect_stdout(io.StringIO()) as out:
+        write_files(Path())
+        exec(PAGE.blocks("python")[0], {})  # noqa: S102 - our own page
+    return out.getvalue()
 
 
 MISTAKEN = """\
@@ -91,7 +100,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         text = example(Path(folder))
         shutil.copy(Path(folder) / "evaluate.png", IMAGE)
-    write(PAGE, {"evaluate": text})
+    write(PAGE, {"evaluate": text, "python": from_python()})
     write(PLAN_PAGE, {name: planned(block) for name, block in PLANS.items()})
     write(CHECK_PAGE, {"valid": checked("arena.yaml", FLEET), "mistaken": checked("arena.yaml", MISTAKEN)})
 

@@ -6,8 +6,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from slta_planning.errors import UnusableError
-from slta_planning.evaluate.entries import Entry, LineError, NotPlacedError, csv_format, json_format
+from slta_planning.evaluate.entries import (
+    Entry,
+    LineError,
+    NoSessionError,
+    NotPlacedError,
+    csv_format,
+    json_format,
+)
 from slta_planning.evaluate.haproxy import haproxy_format
+from slta_planning.evaluate.slta_lines import slta_format
 
 HTTP = (
     "Nov 25 10:55:21 lb haproxy[7]: 10.0.1.2:33317 [25/Nov/2026:10:55:21.777] front~ pools/large-2 "
@@ -143,6 +151,43 @@ def test_the_date_is_of_the_time_zone_that_is_given() -> None:
 def test_a_line_of_haproxy_that_is_no_session_says_why(line: str, reason: str) -> None:
     with pytest.raises(LineError, match=reason):
         haproxy_format(UTC).parse(line)
+
+
+SLTA = (
+    ("10.0.1.2:33317 [25/Nov/2026:10:55:21.777] pools/a-1 200 7 -- slta1 end s-1 a-1 5.007", AT),
+    ("10.0.1.2 [2026-11-25T10:55:26+00:00] 200 7 slta1 end s-1 a-1 5.007", AT - 0.784),
+    ("2026-11-25T11:55:26.784+0100 lb nginx: 10.0.1.2 slta1 end s-1 a-1 5.007", AT),
+    ('{"level":"info","ts":1795604126.784,"slta1":"slta1 end s-1 a-1 5.007"}', AT),
+)
+
+
+@pytest.mark.parametrize(("line", "start"), SLTA)
+def test_an_end_line_of_a_recipe_is_a_session_of_the_type_of_its_begin_line(line: str, start: float) -> None:
+    form = slta_format(None, ["default", "video"])
+    with pytest.raises(NoSessionError):
+        form.parse("slta1 begin s-1 a-1 video haproxy:7")
+    found = form.parse(line)
+    assert found[:2] == pytest.approx((start, 5.007), abs=1e-6)
+    assert (found.pool, found.session_type, found.key) == ("a-1", "video", "s-1")
+    with pytest.raises(LineError, match="no begin line of this id, which has its session_type"):
+        form.parse(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "raised", "reason"),
+    [
+        ("slta1 end s-1 a-1 5.0", LineError, "no time before slta1: let the proxy write one"),
+        ("[25/Nov/2026:10:55:21.777] slta1 end s-1 a-1", LineError, "a damaged line of slta1"),
+        ('{"slta1":"slta1 end s-1 a-1 5.0"}', LineError, "ts is not a number"),
+        ('{"ts":1, "slta1":"slta1 end s-1 a-1 5.0"', LineError, "not JSON"),
+        ("[25/Nov/2026:10:55:21.777] slta1 end s-1 - 0.1", NotPlacedError, "^$"),
+        ("10.0.1.2:33317 [25/Nov/2026:10:55:21.777] pools/a-1 200 7 -- - end - a-1 0.1", NoSessionError, "^$"),
+        ("slta1 alive haproxy:7", NoSessionError, "^$"),
+    ],
+)
+def test_a_line_of_a_recipe_that_is_no_session_says_why(line: str, raised: type[Exception], reason: str) -> None:
+    with pytest.raises(raised, match=reason):
+        slta_format(None, ["default"]).parse(line)
 
 
 def test_a_bad_date_does_not_stand_for_the_next_line() -> None:

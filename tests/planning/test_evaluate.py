@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import re
+import shutil
+import sys
 from datetime import UTC
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -287,6 +292,22 @@ def test_the_figure_is_written_as_svg_and_as_png(folder: Path) -> None:
     svg = (folder / "lost.svg").read_text(encoding="utf-8")
     for words in ("recorded", "best fixed weights", "SLTA", "sessions", "log.csv on fleet.yaml"):
         assert words in svg
+
+
+def test_the_report_is_one_page_that_needs_nothing_else(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["slta", "evaluate", "<b>.csv"])
+    shutil.copy(folder / "log.csv", folder / "<b>.csv")
+    assert run(folder, "--html", str(folder / "report.html"), log="<b>.csv").exit_code == 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    text = " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
+    for words in ("<b>.csv on fleet.yaml", "slta evaluate '<b>.csv'", "still open at the end", "Assumptions"):
+        assert words in text
+    rows = [" ".join(line.split()) for line in run(folder).stdout.splitlines() if " %  " in line or "  09-" in line]
+    assert len(rows) > 5
+    assert all(row in text for row in rows)
+    assert "<b>" not in page
+    assert re.findall(r'(?:src|href)="(.{11})', page) == ["data:image/"]
+    assert b"best fixed weights" in base64.b64decode(page.partition("base64,")[2].partition('"')[0])
 
 
 def test_times_that_count_from_a_moment_of_their_own_are_shown_as_such(folder: Path) -> None:

@@ -22,6 +22,7 @@ from tests.planning.page import (
     PLANS,
     checked,
     example,
+    from_python,
     planned,
     shown,
     write_files,
@@ -34,6 +35,10 @@ AGAIN = "run python -m tests.planning.page --write"
 
 def test_the_example_of_a_log_is_what_the_command_prints(tmp_path: Path) -> None:
     assert example(tmp_path) in shown(PAGE, "evaluate"), AGAIN
+
+
+def test_the_example_from_python_is_what_it_prints() -> None:
+    assert from_python() in shown(PAGE, "python"), AGAIN
 
 
 @pytest.mark.slow

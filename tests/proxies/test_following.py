@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.awaiting import eventually
 from tests.proxies.clients import KINDS, sent
 from tests.proxies.proxy import Proxy
-from tests.proxies.scene import NAMES, Scene, scene
+from tests.proxies.scene import CLASSES, NAMES, POOLS_PER_CLASS, Scene, scene
 
 pytestmark = [pytest.mark.proxies]
 
@@ -58,3 +60,22 @@ async def test_a_session_that_ended_while_slta_was_away_is_completed_afterwards(
         followed.service.kill()
     followed.service.start()
     await eventually(lambda: (followed.active(), followed.live()) == (0, 0))
+
+
+async def test_evaluate_reads_the_log_as_the_sessions_that_the_pools_had(followed: Scene) -> None:
+    from slta_planning.evaluate.naming import Naming
+    from slta_planning.evaluate.reading import Selection, read_log
+
+    async with AsyncExitStack() as stack:
+        for _ in NAMES:
+            await stack.enter_async_context(KINDS["websocket"](followed))
+    await eventually(lambda: (followed.active(), followed.live()) == (0, 0))
+    log = followed.proxy.source(followed.setup)[-1]
+    found = read_log(Path(log), Selection(None, None), Naming(dict.fromkeys(CLASSES, POOLS_PER_CLASS)))
+    served = {one.session: one.pool for tag in followed.pools.served.values() for one in tag if one.session}
+    if followed.proxy.name == "envoy":  # its recipe writes no time
+        assert found.lines.bad_lines[0].endswith("no time before slta1: let the proxy write one")
+        return
+    pools = [f"{name}-{index + 1}" for name, index in (found.naming._seen[pool] for pool in found.pools)]
+    assert Counter(pools) == Counter(served.values())
+    assert (found.format.name, found.lines.bad, found.lines.never_ended) == ("slta1", 0, 0)

@@ -2,9 +2,9 @@
 
 | module | owns |
 |---|---|
-| entries | parsers of log lines: CSV, JSON lines, HAProxy |
+| entries | parsers of log lines: CSV, JSON lines |
 | clock | dates that come twice |
-| haproxy | parser of HAProxy's log lines |
+| haproxy, slta_lines | parsers of the lines of HAProxy, and of those for `slta follow` |
 | naming | pool numbers from pool names |
 | reading | log reader: sessions as arrays |
 | copies | lines twice, ids that are still open |
@@ -23,6 +23,14 @@
 | evaluate_report | the figures as text |
 | notes | notes beside them |
 | picture | the plot |
+| html_report | the report and the plot as a page |
 | options | options, and parsers of their values |
+| api | evaluation of a log file, for programs |
 | command | command line |
 """
+
+from __future__ import annotations
+
+from slta_planning.evaluate.api import Options, evaluate
+
+__all__ = ["Options", "evaluate"]

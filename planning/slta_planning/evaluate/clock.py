@@ -17,6 +17,11 @@ class LocalClock:
         self._kept = ("", (0.0, 0.0))
         self._latest = float("-inf")
 
+    @property
+    def is_used(self) -> bool:
+        """Whether a date was read."""
+        return bool(self._kept[0])
+
     def read(self, minute: str, second: float, until_written: float) -> tuple[float, bool]:
         """Seconds since 1970 of a date whose line was written so much later, and whether it is of the second hour.
 

@@ -1,4 +1,4 @@
-"""Parsers of log lines. Formats: CSV with a header, JSON lines, HAProxy's httplog and tcplog."""
+"""Parsers of log lines: CSV with a header, and JSON lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from slta_planning.errors import UnusableError, refuse_twice, why_no_columns
 
-FormatName = Literal["csv", "jsonl", "haproxy"]
+FormatName = Literal["csv", "jsonl", "haproxy", "slta1"]
 TIMES = ("start_s", "start_ms", "end_s", "end_ms", "duration_s", "duration_ms")
 """In the order in which the first two are taken."""
 OPTIONAL = ("class", "session_type", "session_id")
@@ -53,18 +53,24 @@ class OtherBackendError(Exception):
     """The line is of a backend that was not selected; its name is the argument."""
 
 
+class NoSessionError(Exception):
+    """The line is of no session, such as one that says that a session begins."""
+
+
 @dataclass(frozen=True)
 class Format:
-    """Log format; `parse` raises LineError or NotPlacedError.
+    """Log format; `parse` raises LineError or one of the errors above.
 
     `is_written_at_end`: lines are written when sessions end, as by proxies, so the log lacks the sessions open at its
-    end.
+    end. `is_local`: whether dates without a time zone were read. `begun` are sessions without an end so far.
     """
 
     name: FormatName
     parse: Callable[[str], Entry]
-    has_header: bool = False
     is_written_at_end: bool = False
+    has_header: bool = False
+    is_local: Callable[[], bool] = lambda: False
+    begun: Collection[str] = ()
 
 
 NEEDED = "the columns start_s (or end_s), duration_s and pool"
@@ -96,7 +102,7 @@ class Layout:
             raise NotPlacedError
         if isinstance(second, str) and isinstance(pool, str) and LIST.search(second):
             second, pool = LIST.split(second)[-1], LIST.split(pool)[-1]
-        moment, other = _seconds(self.first, first, self.zone), _seconds(self.second, second, self.zone)
+        moment, other = seconds_of(self.first, first, self.zone), seconds_of(self.second, second, self.zone)
         seconds = other - moment if self.second.startswith("end") else other
         if seconds < 0:
             raise LineError(f"{self.second} is {'negative' if seconds == other else 'before the start'}: {second}")
@@ -125,9 +131,7 @@ def csv_format(header: str, renamed: Mapping[str, str] = {}, zone: tzinfo | None
         why = why_no_columns([header]) if "\0" in header else "--columns names others"
         raise UnusableError(f"the first line of a CSV must name {NEEDED}: {error}; {why}") from None
     refuse_twice("the first line of the CSV", columns, (*layout.members, *layout.options))
-    return Format(
-        "csv", _csv_parser(columns, layout, mark), has_header=True, is_written_at_end=layout.is_written_at_end
-    )
+    return Format("csv", _csv_parser(columns, layout, mark), layout.is_written_at_end, has_header=True)
 
 
 def _csv_parser(columns: Sequence[str], layout: Layout, mark: str) -> Callable[[str], Entry]:
@@ -149,22 +153,22 @@ def _csv_parser(columns: Sequence[str], layout: Layout, mark: str) -> Callable[[
 def json_format(first_line: str, renamed: Mapping[str, str] = {}, zone: tzinfo | None = None) -> Format:
     """JSON lines: one object per line, with CSV's columns as members."""
     try:
-        layout = Layout(_object(first_line), renamed, zone)
+        layout = Layout(object_of(first_line), renamed, zone)
     except (UnusableError, LineError):
         names = ("end_s" if '"end_s"' in first_line else "start_s", "duration_s", "pool")
         layout = Layout((*names, *renamed.values()), renamed, zone)
 
     def parse(line: str) -> Entry:
-        members = _object(line)
+        members = object_of(line)
         missing = [name for name in layout.members if name not in members]
         if missing:
             raise LineError(f"no {missing[0]}")
         return layout.entry(*(members[name] for name in layout.members), *map(members.get, layout.options))
 
-    return Format("jsonl", parse, is_written_at_end=layout.is_written_at_end)
+    return Format("jsonl", parse, layout.is_written_at_end)
 
 
-def _object(line: str) -> dict[str, object]:
+def object_of(line: str) -> dict[str, object]:
     try:
         members = json.loads(line)
     except (ValueError, RecursionError):
@@ -174,7 +178,7 @@ def _object(line: str) -> dict[str, object]:
     return members
 
 
-def _seconds(name: str, value: object, zone: tzinfo | None) -> float:
+def seconds_of(name: str, value: object, zone: tzinfo | None) -> float:
     """Seconds from a number in the unit of the name, or from an ISO 8601 time that is not a duration."""
     if isinstance(value, str) and ISO.match(value) and not name.startswith("duration"):
         return _iso(name, value, zone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
+from typing import NamedTuple
 
 from slta.core.policies import DEFAULT_POLICY
 from slta_planning.evaluate.notes import Data, notes
@@ -29,17 +30,37 @@ HOURLY = {"least_connections": "least conn."}
 HEAD = ["", "utility", "of the bound", "placement gap", "swing gap"]
 
 
-def report(data: Data, zone: tzinfo) -> str:
-    """Format the report."""
-    parts = [
-        wrapped(_summary(data, zone)),
-        wrapped(notes(data)),
-        _placements(data),
+class Part(NamedTuple):
+    """Sentences and, below them, a table whose first row is its head; `narrow`: a word of it a line."""
+
+    title: str
+    sentences: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    narrow: bool = False
+
+    def text(self) -> str:
+        """Lines of at most 80 columns, and a table."""
+        heads = _stacked(self.rows[0]) if self.narrow else self.rows[:1]
+        return "\n".join([*wrapped(self.sentences), *columns([*heads, *self.rows[1:]])])
+
+
+def parts(data: Data, zone: tzinfo) -> list[Part]:
+    """The report, without empty parts."""
+    found = [
+        Part("Sessions", _summary(data, zone)),
+        Part("Notes", notes(data)),
+        Part("Placements", rows=_placements(data)),
+        Part("Session types", _of_types(data)) if "session_types" in data else Part("Weights", _weights(data)),
         _hours(data, zone),
-        _by_gap(data),
-        wrapped([_conclusion(data), *_of_presence(data)]),
+        Part("Gaps between lines", rows=_by_gap(data)),
+        Part("Result", [_conclusion(data), *_of_presence(data)]),
     ]
-    return "\n\n".join("\n".join(part) for part in parts if part)
+    return [part for part in found if part.sentences or part.rows]
+
+
+def report(data: Data, zone: tzinfo) -> str:
+    """Format the report as text."""
+    return "\n\n".join(part.text() for part in parts(data, zone))
 
 
 def _summary(data: Data, zone: tzinfo) -> list[str]:
@@ -58,7 +79,7 @@ def _summary(data: Data, zone: tzinfo) -> list[str]:
     ]
 
 
-def _by_gap(data: Data) -> list[str]:
+def _by_gap(data: Data) -> list[list[str]]:
     """Figures at half and at twice the gap that puts lines together."""
     if not data["by_gap"]:
         return []
@@ -66,7 +87,7 @@ def _by_gap(data: Data) -> list[str]:
         [f"{gap:g} s", f"{sessions:,}", f"{mean:,.3g} s", f"{at_once:,.1f}", percent(lost)]
         for gap, sessions, mean, at_once, lost in (one.values() for one in data["by_gap"])
     ]
-    return columns([["sessions by --gap", "sessions", "mean duration", "at once", "placement gap"], *rows])
+    return [["sessions by --gap", "sessions", "mean duration", "at once", "placement gap"], *rows]
 
 
 def _of_presence(data: Data) -> Iterator[str]:
@@ -83,7 +104,7 @@ def _of_presence(data: Data) -> Iterator[str]:
         )
 
 
-def _placements(data: Data) -> list[str]:
+def _placements(data: Data) -> list[list[str]]:
     bound, placements = data["bound"], {RECORDED: data[RECORDED], **data["policies"]}
     rows = [HEAD, ["bound", f"{bound:,.2f}", "100.00 %" if bound else "–", "", ""]]
     for name, title in _shown(data):
@@ -91,9 +112,12 @@ def _placements(data: Data) -> list[str]:
         share = found["utility"] / bound if bound > 0 else None
         gaps = [percent(found[f"relative_{kind}_gap"]) for kind in ("placement", "swing")]
         rows.append([title, f"{found['utility']:,.2f}", percent(share), *gaps])
-    weights = ", ".join(f"{name} {weight:g}" for name, weight in data["weights"].items())
-    text = [f"The best fixed weights that were found for this log: {weights}."] if weights else _of_types(data)
-    return [*columns(rows), *wrapped(text)]
+    return rows
+
+
+def _weights(data: Data) -> list[str]:
+    weights = ", ".join(f"{name} {weight}" for name, weight in data["weights"].items())
+    return [f"The best fixed weights that were found for this log: {weights}."]
 
 
 def _shown(data: Data) -> list[tuple[str, str]]:
@@ -118,16 +142,16 @@ def _of_types(data: Data) -> list[str]:
     ]
 
 
-def _hours(data: Data, zone: tzinfo) -> list[str]:
+def _hours(data: Data, zone: tzinfo) -> Part:
     hours = data["hours"]
     if len(hours) < 2:
-        return []
+        return Part("Hours")
     worst = sorted(hours, key=lambda hour: -(hour[RECORDED]["relative_placement_gap"] or 0))[:MAX_HOURS]
     shown = sorted(worst, key=lambda hour: hour["from_s"])
     what = "hour by hour" if len(shown) == len(hours) else f"the {MAX_HOURS} worst of {len(hours)} hours"
     heads = ["from", "sessions", *(HOURLY.get(name, title) for name, title in _shown(data)), "swing gap"]
-    table = columns([*_stacked(heads), *(_hour(hour, zone) for hour in shown)])
-    return [f"placement gap in % of the bound, {what}", *table]
+    rows = [heads, *(_hour(hour, zone) for hour in shown)]
+    return Part("Hours", [f"placement gap in % of the bound, {what}"], rows, narrow=True)
 
 
 def _stacked(heads: Sequence[str]) -> Iterator[list[str]]:

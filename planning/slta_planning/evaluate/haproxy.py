@@ -15,8 +15,10 @@ from datetime import tzinfo
 from slta_planning.evaluate.clock import LocalClock
 from slta_planning.evaluate.entries import Entry, Format, LineError, NotPlacedError, OtherBackendError
 
+DATE = r"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d):(\d\d\.\d{3})\]"
+"""Minute and second."""
 LINE = re.compile(
-    r"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d):(\d\d\.\d{3})\] \S+ ([^\s/]+)/(\S+) ([-+\d]+(?:/[-+\d]+){2,4}) "
+    DATE + r" \S+ ([^\s/]+)/(\S+) ([-+\d]+(?:/[-+\d]+){2,4}) "
     r"(?:.*? (?:\d+/){4}\+?\d+ (\d+/\d+))?"  # the places in the queues of the server and the backend
 )
 
@@ -49,7 +51,7 @@ def haproxy_format(zone: tzinfo, backends: Collection[str] = (), *, with_cookie:
         waited = waited if queue not in (None, "0/0") else 0.0
         return Entry(date + before, duration, server, backend=backend, waited=waited, key=key, is_second=is_second)
 
-    return Format("haproxy", parse, is_written_at_end=True)
+    return Format("haproxy", parse, is_written_at_end=True, is_local=lambda: True)
 
 
 def _cookie(line: str, at: int) -> str | None:

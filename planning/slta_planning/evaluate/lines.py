@@ -19,7 +19,8 @@ LEFT_OUT = {
 
 @dataclass
 class Lines:
-    """Counts of a log's lines. `read` excludes the header, empty lines and those of backends that were not selected.
+    """Counts of a log's lines. `read` excludes the header, empty lines, those of backends that were not selected, and
+    those of `no_session`: others than the ends of slta1, of which `never_ended` began sessions without an end.
 
     `overlapping` sessions began on a full pool, `incompatible` ones in a class that their type may not use; `typed`
     ones name a type.
@@ -34,6 +35,8 @@ class Lines:
     not_placed: int = 0
     unknown_pool: int = 0
     other_backend: int = 0
+    no_session: int = 0
+    never_ended: int = 0
     overlapping: int = 0
     incompatible: int = 0
     typed: int = 0

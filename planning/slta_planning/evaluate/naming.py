@@ -28,8 +28,16 @@ class Naming:
     """Numbers pools in order of first appearance; `places` then gives their positions."""
 
     def __init__(self, declared: Mapping[str, int], maps: Sequence[NameMap] = ()) -> None:
-        """`declared` is the fleet file's pools of each class; 0: as many as the log has. Of `maps` the first counts."""
+        """`declared` is the fleet file's pools of each class; 0: as many as the log has. Of `maps` the first counts.
+
+        Raises Unusable if one has another class.
+        """
         self._declared = declared
+        unknown = [one.pool_class for one in maps if one.pool_class not in declared]
+        if unknown:
+            raise UnusableError(
+                f"--map: the fleet file has no class {unknown[0]!r}; its classes are {', '.join(declared)}"
+            )
         self._most = {name: pools or MAX_POOLS for name, pools in declared.items()}
         self._maps = maps
         self._numbers: dict[tuple[str, str | None], int] = {}

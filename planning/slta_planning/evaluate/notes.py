@@ -33,6 +33,8 @@ def notes(data: Data) -> list[str]:
 
 COUNTED = {
     "not_placed": "of sessions that no pool got",
+    "no_session": "not read: no end of a session",
+    "never_ended": "of sessions that began and have no end: they are missing",
     "clock_back": "after later ones: the log is not sorted, or its clock went back",
     "second_hour": "in the second of the two hours when the clocks went back",
 }

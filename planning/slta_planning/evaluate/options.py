@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated
@@ -34,7 +33,7 @@ LogFile = Annotated[
     Path,
     typer.Argument(
         metavar="LOG",
-        help="CSV, JSON lines, or HAProxy's httplog or tcplog; may be gzipped (-: standard input).",
+        help="CSV, JSON lines, HAProxy's httplog or tcplog, lines for slta follow; may be gzipped (-: standard input).",
         callback=standard_input,
     ),
 ]
@@ -115,6 +114,12 @@ Unsorted = Annotated[
 FigureFile = Annotated[
     Path | None, typer.Option(callback=named_file_to_write, help="Write the plot to this file, as SVG and PNG.")
 ]
+HtmlFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--html", callback=named_file_to_write, help="Write report, plot and assumptions to this file, as one page."
+    ),
+]
 MapFile = Annotated[
     Path | None,
     typer.Option(
@@ -133,19 +138,11 @@ def columns_of(text: str | None) -> dict[str, str]:
     return {OURS[kind]: name for kind, _, name in pairs}
 
 
-def maps_of(given: Sequence[str], classes: Collection[str]) -> list[NameMap]:
-    """Parse `REGEX=CLASS`. Raises BadParameter for an invalid expression or an unknown class."""
-    return [_map(text, classes) for text in given]
-
-
-def _map(text: str, classes: Collection[str]) -> NameMap:
+def map_of(text: str) -> NameMap:
+    """Parse `REGEX=CLASS`. Raises BadParameter for an invalid expression."""
     pattern, _, pool_class = text.rpartition("=")
     if not pattern:
         raise typer.BadParameter(rf"{text!r} is not like 'srv-(\d+)=small'", param_hint="--map")
-    if pool_class not in classes:
-        raise typer.BadParameter(
-            f"the fleet file has no class {pool_class!r}; its classes are {', '.join(classes)}", param_hint="--map"
-        )
     try:
         return NameMap(re.compile(pattern), pool_class)
     except (re.error, OverflowError, RecursionError) as error:

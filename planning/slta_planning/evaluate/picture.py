@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from itertools import cycle, pairwise
-from pathlib import Path
+
+from matplotlib.figure import Figure
 
 from slta.core.policies import DEFAULT_POLICY
 from slta_experiments import study_report
@@ -40,8 +41,8 @@ def lost_of(evaluation: Evaluation, name: str) -> list[float]:
     return [(100 * g.placement_gap * g.mean_pools / bound if bound else 0.0) if g else math.nan for g in found]
 
 
-def draw(evaluation: Evaluation, title: str, file: Path) -> list[Path]:
-    """Write the plot as SVG and PNG: placement gaps in % of the window's bound above, sessions below."""
+def draw(evaluation: Evaluation, title: str) -> Figure:
+    """The plot: placement gaps in % of the window's bound above, sessions below."""
     edges = evaluation.window.parts
     _, unit, unit_name = next(row for row in UNITS if edges[-1] - edges[0] >= row[0])
     at = [edge / unit for edge in edges]
@@ -58,4 +59,4 @@ def draw(evaluation: Evaluation, title: str, file: Path) -> list[Path]:
     below.set(xlabel=f"{unit_name} after the first start", ylabel="sessions")
     below.set_ylim(bottom=0.0)
     above.legend(ncols=len(shown), loc="lower center", bbox_to_anchor=(0.5, -0.16), fontsize=8, columnspacing=1.2)
-    return study_report.write_figure(canvas, file)
+    return canvas

@@ -22,6 +22,7 @@ from slta_planning.evaluate.entries import (
     Format,
     FormatName,
     LineError,
+    NoSessionError,
     NotPlacedError,
     OtherBackendError,
     csv_format,
@@ -30,6 +31,7 @@ from slta_planning.evaluate.entries import (
 from slta_planning.evaluate.haproxy import LINE, haproxy_format
 from slta_planning.evaluate.lines import EXAMPLES, Lines
 from slta_planning.evaluate.naming import UNKNOWN, Naming
+from slta_planning.evaluate.slta_lines import MARKED, slta_format
 
 MAX_BACKENDS = 1_000
 """Maximum number of backends counted by name."""
@@ -112,6 +114,8 @@ def _format_of(first: list[str], selection: Selection) -> Format:
     texts = [line for line in first if line.strip()]
     if not texts:
         raise UnusableError("the log is empty")
+    if named == "slta1" or (named is None and any(map(MARKED.search, texts))):
+        return slta_format(selection.zone, selection.session_types)
     if named == "jsonl" or (named is None and texts[0].lstrip().startswith("{")):
         return json_format(texts[0], selection.columns, selection.zone)
     if named == "haproxy" or (named is None and any(map(LINE.search, texts))):
@@ -125,7 +129,7 @@ def _format_of(first: list[str], selection: Selection) -> Format:
         return csv_format(first[0], selection.columns, selection.zone)
     raise UnusableError(
         "not a session log: the first lines are neither CSV with start_s,duration_s,pool, nor JSON objects with "
-        "these members, nor HAProxy's option httplog or tcplog; --columns names others"
+        "these members, nor HAProxy's option httplog or tcplog, nor lines of slta1; --columns names others"
     )
 
 
@@ -151,6 +155,10 @@ class _Sessions:
             lines.read -= 1
             lines.other_backend += 1
             self._count_backend(str(error))
+            return
+        except NoSessionError:
+            lines.read -= 1
+            lines.no_session += 1
             return
         except NotPlacedError:
             lines.not_placed += 1
@@ -231,6 +239,7 @@ class _Sessions:
         again = still_open(np.where(twice, 0, keys), starts, ends) if has_ids else np.zeros_like(twice)
         self.lines.twice, self.lines.still_open = int(twice.sum()), int(again.sum())
         kept = ~(twice | again)
+        self.lines.never_ended = len(self.form.begun)
         self.lines.clock_back = int((late & kept).sum())
         log = Log(self.form, self.lines, self.naming, starts, ends, pools, kinds, keys)
         return (log if kept.all() else log.only(kept)).in_order()
