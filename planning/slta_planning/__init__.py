@@ -11,5 +11,6 @@
 |---|---|
 | playing | simulation of a fleet, each policy on the same arrivals |
 | refusing, errors | reports of an invalid fleet file; errors that the user can correct |
+| decoding | lines of a file's bytes: gzip, encodings, separators |
 | text | formatting as text and JSON |
 """

@@ -26,6 +26,7 @@ from tests.planning.balancer import (
     POOLS,
     REQUESTS,
     SERVERS,
+    CopyTruncate,
     Load,
     Proxy,
     named_servers,
@@ -48,10 +49,13 @@ def sessions_of(record: Path) -> list[Session]:
     return [Session(float(start), float(start) + float(duration), pool) for start, duration, pool in rows]
 
 
+def needing(*names: str) -> list[Any]:
+    """Parameters that are skipped without their program."""
+    return [pytest.param(name, marks=pytest.mark.needs(name.partition("-")[0])) for name in names]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "balancer", [pytest.param(name, marks=pytest.mark.needs(name.partition("-")[0])) for name in BALANCERS]
-)
+@pytest.mark.parametrize("balancer", needing(*BALANCERS))
 def test_the_log_of_a_real_balancer_lost_what_its_pools_saw(balancer: str, tmp_path: Path) -> None:
     load = Load(8.0, 2.0, tls=True) if balancer.endswith("tls") else LOAD  # handshakes are much work for the clients
     seen = evaluated(asyncio.run(record(tmp_path, balancer, load)), tmp_path)
@@ -113,6 +117,19 @@ def test_a_balancer_whose_clock_goes_back_an_hour_lost_what_its_pools_saw(tmp_pa
     assert seen["window"]["from_s"] == pytest.approx(truth["window"]["from_s"], abs=1)
     for figure, most in (("relative_placement_gap", 0.005), ("relative_swing_gap", 0.001)):
         assert seen["recorded"][figure] == pytest.approx(truth["recorded"][figure], abs=most)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("balancer", needing("haproxy-http", "nginx"))
+def test_a_log_that_was_copied_and_truncated_is_whole_with_its_copy(balancer: str, tmp_path: Path) -> None:
+    log = asyncio.run(record(tmp_path, balancer, LOAD, CopyTruncate(tmp_path)))
+    both, copy = tmp_path / "both.log", Path(f"{log}.1").read_bytes()
+    both.write_bytes(copy + log.read_bytes())
+    seen, truth = evaluated(both, tmp_path), evaluated(tmp_path / "pools.csv", tmp_path)
+    assert copy.count(b"\n") > 50 < seen["sessions"] - copy.count(b"\n")
+    assert (seen["lines"]["bad"], seen["sessions"]) == (0, pytest.approx(truth["sessions"], abs=3))
+    lost = truth["recorded"]["relative_placement_gap"]
+    assert seen["recorded"]["relative_placement_gap"] == pytest.approx(lost, abs=0.005)
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from slta_planning.errors import UnusableError
 from slta_planning.evaluate.entries import (
     Entry,
     LineError,
@@ -25,11 +24,6 @@ TCP = "10.0.1.2:33313 [25/Nov/2026:10:55:21.777] fnt bck/large-2 0/0/5007 212 --
 AT = 1795604121.777
 
 
-def test_columns_stand_in_any_order_among_others() -> None:
-    parse = csv_format("pool,bytes, duration_s,start_s").parse
-    assert parse("small-1,77,2.5,100") == Entry(100, 2.5, "small-1")
-
-
 def test_a_column_of_ends_gives_starts() -> None:
     form = csv_format("end_s,duration_s,pool,class")
     assert form.is_written_at_end
@@ -43,44 +37,6 @@ def test_json_lines_have_the_same_members() -> None:
     assert form.parse('{"end_s": 10, "duration_s": "2.5", "pool": "a-1", "class": null}') == Entry(7.5, 2.5, "a-1")
 
 
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        ("1,2", "2 columns instead of 3"),
-        ("x,2,a-1", "start_s is not a number: 'x'"),
-        ("1,-2,a-1", "duration_s is negative: -2"),
-        ("1,nan,a-1", "duration_s must be finite"),
-        ("1e999,2,a-1", "start_s must be finite"),
-        ("1\r2,3,a-1", "not a line of CSV"),
-        ("1795608000000,2,a-1", "start_s is too large for seconds: 1795608000000"),
-        ("1,1e300,a-1", "duration_s is too large for seconds: 1e300; milliseconds are duration_ms"),
-        ("2026-11-25T10:55:21,2,a-1", "start_s has no time zone: '2026-11-25T10:55:21'; give --timezone"),
-        ("2026-13-25T10:55:21,2,a-1", "start_s is not a time: '2026-13-25T10:55:21'"),
-    ],
-)
-def test_a_bad_line_of_csv_says_why(line: str, reason: str) -> None:
-    with pytest.raises(LineError, match=reason):
-        csv_format("start_s,duration_s,pool").parse(line)
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        ("{", "not JSON"),
-        ("[" * 10_000, "not JSON"),
-        ("[1]", "not a JSON object"),
-        ('{"start_s": 1, "pool": "a-1"}', "no duration_s"),
-        ('{"start_s": true, "duration_s": 1, "pool": "a-1"}', "start_s is not a number"),
-        ('{"start_s": 1, "duration_s": 1, "pool": 7}', "pool and class must be strings"),
-        ('{"start_s": 1, "duration_s": 1, "pool": "a", "class": 7}', "pool and class must be strings"),
-        ('{"start_s": ' + "9" * 400 + ', "duration_s": 1, "pool": "a"}', "start_s"),
-    ],
-)
-def test_a_bad_line_of_json_says_why(line: str, reason: str) -> None:
-    with pytest.raises(LineError, match=reason):
-        json_format('{"start_s": 1}').parse(line)
-
-
 def test_a_session_that_no_pool_got_is_none() -> None:
     with pytest.raises(NotPlacedError):
         csv_format("start_s,duration_s,pool").parse("1,2,")
@@ -89,22 +45,6 @@ def test_a_session_that_no_pool_got_is_none() -> None:
     for timers in ("0/0/-1/-1/3007", "0/-1/-1/-1/5", "0/-1/3"):  # refused by the server, or left the queue
         with pytest.raises(NotPlacedError):
             haproxy_format(UTC).parse(TCP.replace("0/0/5007", timers))
-
-
-def test_a_csv_without_its_columns_is_refused() -> None:
-    with pytest.raises(UnusableError, match=r"start_s \(or end_s\), duration_s and pool"):
-        csv_format("start_s,duration_s")
-
-
-def test_a_csv_whose_columns_are_not_clear_is_refused() -> None:
-    with pytest.raises(UnusableError, match="names the column pool twice"):
-        csv_format("start_s,duration_s,pool,pool")
-    with pytest.raises(UnusableError, match="the first line is not CSV: lines must end with LF or CRLF"):
-        csv_format("start_s,duration_s,pool\r1,2,a-1\r")
-
-
-def test_spaces_around_a_cell_do_not_belong_to_it() -> None:
-    assert csv_format("start_s, duration_s, pool, class").parse("1, 2, web 7 , a") == Entry(1, 2, "web 7", "a")
 
 
 @pytest.mark.parametrize(
@@ -138,21 +78,6 @@ def test_the_date_is_of_the_time_zone_that_is_given() -> None:
     assert haproxy_format(ZoneInfo("Europe/Berlin")).parse(TCP).start == pytest.approx(AT - 3600, abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        ("Proxy front started.", "not a session of option httplog or tcplog"),
-        (HTTP.format("+109"), "logasap"),
-        (HTTP.format("-1"), "no duration: the last timer is -1"),
-        (HTTP.format(109).replace("25/Nov", "31/Nov"), "invalid date: 31/Nov/2026:10:55"),
-        (HTTP.format(109).replace("25/Nov", "25/Nix"), "invalid date"),
-    ],
-)
-def test_a_line_of_haproxy_that_is_no_session_says_why(line: str, reason: str) -> None:
-    with pytest.raises(LineError, match=reason):
-        haproxy_format(UTC).parse(line)
-
-
 SLTA = (
     ("10.0.1.2:33317 [25/Nov/2026:10:55:21.777] pools/a-1 200 7 -- slta1 end s-1 a-1 5.007", AT),
     ("10.0.1.2 [2026-11-25T10:55:26+00:00] 200 7 slta1 end s-1 a-1 5.007", AT - 0.784),
@@ -171,23 +96,6 @@ def test_an_end_line_of_a_recipe_is_a_session_of_the_type_of_its_begin_line(line
     assert (found.pool, found.session_type, found.key) == ("a-1", "video", "s-1")
     with pytest.raises(LineError, match="no begin line of this id, which has its session_type"):
         form.parse(line)
-
-
-@pytest.mark.parametrize(
-    ("line", "raised", "reason"),
-    [
-        ("slta1 end s-1 a-1 5.0", LineError, "no time before slta1: let the proxy write one"),
-        ("[25/Nov/2026:10:55:21.777] slta1 end s-1 a-1", LineError, "a damaged line of slta1"),
-        ('{"slta1":"slta1 end s-1 a-1 5.0"}', LineError, "ts is not a number"),
-        ('{"ts":1, "slta1":"slta1 end s-1 a-1 5.0"', LineError, "not JSON"),
-        ("[25/Nov/2026:10:55:21.777] slta1 end s-1 - 0.1", NotPlacedError, "^$"),
-        ("10.0.1.2:33317 [25/Nov/2026:10:55:21.777] pools/a-1 200 7 -- - end - a-1 0.1", NoSessionError, "^$"),
-        ("slta1 alive haproxy:7", NoSessionError, "^$"),
-    ],
-)
-def test_a_line_of_a_recipe_that_is_no_session_says_why(line: str, raised: type[Exception], reason: str) -> None:
-    with pytest.raises(raised, match=reason):
-        slta_format(None, ["default"]).parse(line)
 
 
 def test_a_bad_date_does_not_stand_for_the_next_line() -> None:

@@ -127,8 +127,6 @@ def test_a_fleet_file_that_is_there_stays_where_the_new_one_would_not_be_taken(t
     ("text", "options", "message"),
     [
         ("", [], "the first line must name the columns pool_class,sessions,value; it is empty"),
-        (HEAD.replace(",", ";") + "small;1;2\n", [], "its columns are separated by semicolons: use commas"),
-        (HEAD.replace(",", "\t") + "small\t1\t2\n", [], "its columns are separated by tabs: use commas"),
         ("pool_class,value\n", [], "sessions missing"),
         (HEAD, [], "no samples of pools with sessions"),
         (HEAD + "small,0,1\n", [], "no samples of pools with sessions"),
@@ -160,10 +158,14 @@ def test_a_mistake_is_said_in_a_line_and_ends_with_2(
     assert "Traceback" not in result.output
 
 
-def test_a_file_in_utf_16_is_told(tmp_path: Path) -> None:
-    (tmp_path / "wide.csv").write_text(samples(), encoding="utf-16")
-    result = run(tmp_path / "wide.csv")
-    assert (result.exit_code, "seems to be UTF-16: save it as UTF-8" in result.output) == (2, True)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(("old", "new"), [("\n", "\r\n"), ("\n", "\r"), (",", ";"), (",", "\t"), (",", "|")])
+def test_encodings_line_ends_and_separators_of_other_programs_are_read(
+    tmp_path: Path, encoding: str, old: str, new: str
+) -> None:
+    (tmp_path / "samples.csv").write_bytes(samples().replace(old, new).encode(encoding))
+    result = run(tmp_path / "samples.csv")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "36 samples of 2 classes")
 
 
 def test_values_of_whole_pools_are_refused_with_the_option_that_they_need(tmp_path: Path) -> None:

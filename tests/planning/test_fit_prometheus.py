@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from typer.testing import Result
 
 from slta.fleet_file import load_yaml
 from slta_planning.fit.command import app
-from slta_planning.fit.prometheus import MAX_STEPS, Range
+from slta_planning.fit.prometheus import MAX_STEPS, Range, Source
+from slta_planning.fit.series import Series
 from tests.awaiting import until_answered
 from tests.planning.commands import called
 from tests.servers import free_port
@@ -81,6 +83,47 @@ def test_a_sample_is_where_both_queries_have_one(prometheus: str, tmp_path: Path
     }
     found = {name: entry.utility.utility().value(8) for name, entry in classes.items()}
     assert found == pytest.approx({"small": 240, "large": 480}, rel=0.05)
+
+
+Rows = list[list[object]]
+COLUMNS = ["job", "pool", "pool_class"]
+
+
+def long_export(held: Series, valued: Series) -> Rows:
+    """As Prometheus' query_csv.py writes it."""
+    both = [(name, *one) for name, series in (("A", held), ("B", valued)) for one in series.items()]
+    rows = [[name, at, v, *dict(labels).values()] for name, labels, values in both for at, v in values.items()]
+    return [["name", "timestamp", "value", *COLUMNS], *rows]
+
+
+def wide_export(held: Series, valued: Series) -> Rows:
+    """As Grafana writes series joined by time."""
+    both = [(name, *one) for name, series in (("A", held), ("B", valued)) for one in series.items()]
+    heads = [name + "{" + ", ".join(f'{k}="{v}"' for k, v in labels) + "}" for name, labels, _ in both]
+    times = sorted(next(iter(held.values())))
+    return [["Time", *heads], *([at, *(values.get(at, "") for *_, values in both)] for at in times)]
+
+
+def table_export(held: Series, valued: Series) -> Rows:
+    """As Grafana writes a table of both queries, here called A and B."""
+    both = [(labels, values, valued[labels]) for labels, values in held.items()]
+    rows = [[at, *dict(labels).values(), x, worth[at]] for labels, values, worth in both for at, x in values.items()]
+    return [["Time", *COLUMNS, "A", "B"], *rows]
+
+
+@pytest.mark.needs("prometheus", "promtool")
+@pytest.mark.parametrize("export", [long_export, wide_export, table_export])
+def test_an_export_has_the_samples_of_the_server(
+    prometheus: str, tmp_path: Path, export: Callable[[Series, Series], Rows]
+) -> None:
+    source, asked = Source(prometheus), Range(START, LAST, 60)
+    with (tmp_path / "export.csv").open("w", encoding="utf-16", newline="") as file:
+        file.write("sep=;\n")  # for Excel
+        csv.writer(file, delimiter=";").writerows(export(source.series(SESSIONS, asked), source.series(FRAMES, asked)))
+    result = called(app, tmp_path / "export.csv", "--sessions", "A", "--value", "B")
+    assert (result.exit_code, result.stdout) == (0, run(prometheus, "--step", "60").stdout)
+    wrong = called(app, tmp_path / "export.csv", "--sessions", "A", "--value", "C")
+    assert (wrong.exit_code, "none of --value" in wrong.output) == (2, True)
 
 
 @pytest.mark.slow

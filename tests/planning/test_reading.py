@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import gzip
 from datetime import UTC
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
+from slta_planning.decoding import MAX_LINE
 from slta_planning.errors import UnusableError
-from slta_planning.evaluate.decoding import MAX_LINE_BYTES
 from slta_planning.evaluate.naming import Naming
 from slta_planning.evaluate.reading import LOOKED_AT, Log, Selection, read_log
 
@@ -32,75 +30,9 @@ def test_sessions_are_sorted_by_their_starts(file: Path) -> None:
     assert (log.starts.tolist(), log.ends.tolist(), log.pools.tolist()) == ([5, 7], [14, 8], [1, 0])
 
 
-def test_a_gzipped_log_with_a_byte_order_mark_and_windows_line_ends_is_read(file: Path) -> None:
-    log = read(file, gzip.compress(b"\xef\xbb\xbf" + (HEAD + "5,9,a-1\n\n").replace("\n", "\r\n").encode()))
-    assert (log.starts.tolist(), log.lines.read, log.lines.bad) == ([5], 1, 0)
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        (HEAD + "1,2,a-1", "csv"),
-        ('\n{"start_s": 1, "duration_s": 2, "pool": "a-1"}', "jsonl"),
-        (HAPROXY, "haproxy"),
-    ],
-)
-def test_the_format_is_seen_from_the_first_lines(file: Path, text: str, name: str) -> None:
-    assert read(file, text).format.name == name
-
-
-@pytest.mark.parametrize(
-    ("text", "columns"),
-    [
-        ("start_s;end_s;pool\n0;9;a-1", {}),
-        ("start_s\tduration_s\tpool\n0\t9\ta-1", {}),
-        ("start_ms,duration_ms,pool\n0,9000,a-1", {}),
-        ("start_s,end_s,pool\n1970-01-01T01:00:00+01:00,1970-01-01 00:00:09Z,a-1", {}),
-        ("began,ended,server\n1970-01-01T01:00:00,1970-01-01T01:00:09.000,a-1", NAMES),
-        ('[\n{"start_s": 0, "duration_s": 9,\n"pool": "a-1"}]', {}),
-        ('{"began": 0, "ended": 9, "server": "a-1"}', NAMES),
-    ],
-)
-def test_times_names_and_separators_of_other_programs_are_read(file: Path, text: str, columns: dict[str, str]) -> None:
-    file.write_text(text, encoding="utf-8")
-    zone = ZoneInfo("Europe/Paris")
-    log = read_log(file, Selection(None, zone, columns=columns), Naming({"a": 3}))
-    assert (log.starts.tolist(), log.ends.tolist(), log.lines.bad) == ([0], [9], 0)
-
-
 @pytest.mark.parametrize("rows", [LOOKED_AT - 1, LOOKED_AT, LOOKED_AT + 5])
 def test_the_lines_that_showed_the_format_are_read_too(file: Path, rows: int) -> None:
     assert read(file, HEAD + "".join(f"{k},2,a-1\n" for k in range(rows))).starts.tolist() == list(range(rows))
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("", "the log is empty"),
-        ("GET / HTTP/1.1\n", "not a session log"),
-        ('[{"start_s": 1, "duration_s": 2, "pool": "a-1"}', "not a JSON array"),
-        ((HEAD + "1,2,a-1").encode("utf-16"), "the log is UTF-16: save it as UTF-8"),
-        ('::1 - - [25/Nov/2026:10:55:21 +0000] "GET / HTTP/1.1" 200 3 "-" "curl"', "has neither duration nor pool"),
-        ("start,took,server\n1,2,a-1", "--columns names others"),
-    ],
-)
-def test_a_log_of_no_format_is_refused(file: Path, text: str | bytes, reason: str) -> None:
-    with pytest.raises(UnusableError, match=reason):
-        read(file, text)
-
-
-def _with(at: int, byte: int) -> bytes:
-    packed = bytearray(gzip.compress(HEAD.encode() + b"1,2,a-1\n" * 50))
-    packed[at] = byte
-    return bytes(packed)
-
-
-@pytest.mark.parametrize(
-    "packed", [_with(-1, 0)[:-9], _with(-8, 0), _with(10, 255), b"\x1f\x8bhello"], ids=["cut", "sum", "block", "none"]
-)
-def test_a_broken_gzip_is_named(file: Path, packed: bytes) -> None:
-    with pytest.raises(UnusableError, match=f"{file}: invalid gzip"):
-        read(file, packed)
 
 
 def test_the_format_that_is_named_is_taken(file: Path) -> None:
@@ -114,7 +46,7 @@ def test_bad_lines_are_counted_and_the_first_are_named(file: Path) -> None:
 
 
 def test_bytes_that_are_no_text_and_endless_lines_are_bad_lines(file: Path) -> None:
-    lines = read(file, HEAD.encode() + b"\xff\xfe\n" + b"y" * (2 * MAX_LINE_BYTES) + b"\n1,2,a-1\n").lines
+    lines = read(file, HEAD.encode() + b"\xff\xfe\n" + b"y" * (2 * MAX_LINE) + b"\n1,2,a-1\n").lines
     assert (lines.bad, lines.read) == (3, 4)
 
 

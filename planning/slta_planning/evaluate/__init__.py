@@ -9,7 +9,6 @@
 | reading | log reader: sessions as arrays |
 | copies | lines twice, ids that are still open |
 | holes | holes of the log |
-| decoding | lines of a log's bytes |
 | lines | counts of a log's lines, and examples of those left out |
 | requests | requests that pass for sessions; sessions put together from lines |
 | window | the measured part of a log |

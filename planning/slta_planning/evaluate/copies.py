@@ -12,14 +12,14 @@ TOUCHING_SECONDS = 1e-3
 """An id may begin again so much before its end: clocks have milliseconds."""
 
 
-def copies(starts: Floats, ends: Floats, pools: Integers, late: Marks) -> Marks:
-    """Lines with start, end and pool of one before them.
+def copies(starts: Floats, ends: Floats, pools: Integers, keys: Integers, late: Marks) -> Marks:
+    """Lines with start, end, pool and id of one before them.
 
     Where most starts are of whole tenths of a second, lines can be equal by chance: there only those that are `late`.
     """
-    order = np.lexsort((pools, ends, starts))
+    order = np.lexsort((keys, pools, ends, starts))
     same = np.ones(max(len(starts) - 1, 0), dtype=bool)
-    for column in (starts, ends, pools):
+    for column in (starts, ends, pools, keys):
         same &= np.diff(column[order]) == 0
     found = np.zeros(len(starts), dtype=bool)
     found[order[1:][same]] = True

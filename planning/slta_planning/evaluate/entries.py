@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Literal, NamedTuple
 
-from slta_planning.errors import UnusableError, refuse_twice, why_no_columns
+from slta_planning.decoding import separator
+from slta_planning.errors import UnusableError, refuse_twice
 
 FormatName = Literal["csv", "jsonl", "haproxy", "slta1"]
 TIMES = ("start_s", "start_ms", "end_s", "end_ms", "duration_s", "duration_ms")
@@ -120,16 +121,12 @@ class Layout:
 
 def csv_format(header: str, renamed: Mapping[str, str] = {}, zone: tzinfo | None = None) -> Format:
     """CSV with the columns of a layout among others, separated by commas, semicolons, tabs or bars."""
-    mark = max(",;\t|", key=header.count)
-    try:
-        columns = [column.strip() for column in next(csv.reader([header], delimiter=mark), [])]
-    except csv.Error:
-        raise UnusableError("the first line is not CSV: lines must end with LF or CRLF") from None
+    mark = separator(header)
+    columns = [column.strip() for column in next(csv.reader([header], delimiter=mark), [])]
     try:
         layout = Layout(columns, renamed, zone)
     except UnusableError as error:
-        why = why_no_columns([header]) if "\0" in header else "--columns names others"
-        raise UnusableError(f"the first line of a CSV must name {NEEDED}: {error}; {why}") from None
+        raise UnusableError(f"the first line of a CSV must name {NEEDED}: {error}; --columns names others") from None
     refuse_twice("the first line of the CSV", columns, (*layout.members, *layout.options))
     return Format("csv", _csv_parser(columns, layout, mark), layout.is_written_at_end, has_header=True)
 
@@ -139,10 +136,7 @@ def _csv_parser(columns: Sequence[str], layout: Layout, mark: str) -> Callable[[
     optional = [columns.index(name) if name in columns else None for name in layout.options]
 
     def parse(line: str) -> Entry:
-        try:
-            cells = [cell.strip() for cell in next(csv.reader([line], delimiter=mark))]
-        except csv.Error:
-            raise LineError("not a line of CSV") from None
+        cells = [cell.strip() for cell in next(csv.reader([line], delimiter=mark))]
         if len(cells) != len(columns):
             raise LineError(f"{len(cells)} columns instead of {len(columns)}")
         return layout.entry(*(cells[at] for at in needed), *(None if at is None else cells[at] for at in optional))

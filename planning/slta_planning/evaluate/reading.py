@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slta.core.session_types import DEFAULT_TYPE
+from slta_planning.decoding import Read, decoded, unpacked, whole
 from slta_planning.errors import UnusableError
 from slta_planning.evaluate.copies import copies, still_open
-from slta_planning.evaluate.decoding import Read, decoded, unpacked, whole
 from slta_planning.evaluate.entries import (
     Entry,
     Format,
@@ -234,7 +234,7 @@ class _Sessions:
         starts, ends = np.frombuffer(self.starts), np.frombuffer(self.ends)
         pools, kinds, keys = (np.frombuffer(column, dtype=np.int64) for column in (self.pools, self.kinds, self.keys))
         late = np.frombuffer(self.late, dtype=np.bool_)
-        twice = copies(starts, ends, pools, late)
+        twice = copies(starts, ends, pools, keys, late)
         has_ids = self.form.name != "haproxy" and not self.with_ids
         again = still_open(np.where(twice, 0, keys), starts, ends) if has_ids else np.zeros_like(twice)
         self.lines.twice, self.lines.still_open = int(twice.sum()), int(again.sum())

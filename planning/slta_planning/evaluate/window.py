@@ -87,7 +87,8 @@ def window_of(log: Log, warm_up: float | None, cool_down: float | None, holes: S
     if cut + rest >= span:
         raise UnusableError(
             f"the starts span {span:g} s, of which {cut:g} s at the beginning and {rest:g} s at the end are not "
-            f"measured (the mean duration is {mean:g} s): take a longer log, or set --warm-up and --cool-down"
+            f"measured (the mean duration is {mean:g} s; milliseconds are duration_ms): take a longer log, or set "
+            "--warm-up and --cool-down"
         )
     rate = len(log.starts) / span
     after_last_start = float(log.ends.max() - log.starts[-1]) + rest

@@ -3,7 +3,8 @@
 | module | owns |
 |---|---|
 | samples | samples by class, from a CSV file |
-| prometheus | samples from two range queries |
+| prometheus | series from range queries |
+| series | series of CSV exports; samples from series of two metrics |
 | levels | samples by level: counts, means, noise |
 | concave | concave least squares |
 | shape | concavity test of the means |

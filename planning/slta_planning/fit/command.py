@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
@@ -18,7 +18,8 @@ from slta_planning.fit.fitting import ClassFit, Wanted, fit_class
 from slta_planning.fit.fleet import fleet_file, write_fleet
 from slta_planning.fit.prometheus import Range, Source, read_prometheus
 from slta_planning.fit.results import results
-from slta_planning.fit.samples import Samples, read_csv
+from slta_planning.fit.samples import Samples, read_csv, read_rows
+from slta_planning.fit.series import exported, joined
 from slta_planning.text import JsonFile, warn, wrapped
 
 REFUSED = 1
@@ -52,26 +53,33 @@ def command(
     samples.
     """
     with in_one_line(InvalidFleetError, UnusableError), unreadable_named():
-        if samples and not prometheus:
-            source, found = samples.name, read_csv(samples)
+        if samples and not prometheus and bool(sessions) == bool(value):
+            source, found = samples.name, _read(samples, sessions, value, class_label)
         elif prometheus and sessions and value and not samples:
             token = token_file.read_text(encoding="utf-8").strip() if token_file else None
             asked = Range(*options.range_of(start, end), step)
             source, found = value, read_prometheus(Source(prometheus, token), sessions, value, class_label, asked)
         else:
-            raise typer.BadParameter("give a CSV file of samples, or --prometheus with --sessions and --value")
+            raise typer.BadParameter("give a CSV file of samples, or --prometheus, or both names of an export")
         found.refuse_if_too_many(max_left_out)
         options.check_names("--capacity", capacity or [], list(found.classes))
         options.check_names("--pools", pools or [], list(found.classes))
         counts = options.by_class("--pools", pools or [])
         fits = _fit(found, Wanted(per_pool, None, curve), capacity or [])
-        _tell(fits, found, json)
-        for file in _write(fits, found, source, json, figure):
-            typer.echo(f"wrote {file}", err=True)
+        _write(fits, found, source, json, figure)
         if any(not fit.shape.is_concave for fit in fits):
             raise typer.Exit(REFUSED)
         if yaml:
             _write_yaml(fits, counts, source, yaml)
+
+
+def _read(file: Path, sessions: str | None, value: str | None, class_label: str) -> Samples:
+    """Samples of a CSV, or of two series of an export."""
+    if not (sessions and value):
+        return read_csv(file)
+    head, rows = read_rows(file)
+    table = list(rows)
+    return joined(exported(head, table, sessions, value), exported(head, table, value, sessions), class_label)
 
 
 def _fit(samples: Samples, wanted: Wanted, capacity: Sequence[str]) -> list[ClassFit]:
@@ -103,12 +111,12 @@ def _write_yaml(fits: Sequence[ClassFit], pools: Mapping[str, int], source: str,
         warn(f"the fleet file has pools: 0 of {', '.join(names)}; use a column pool, or {more}")
 
 
-def _write(
-    fits: Sequence[ClassFit], samples: Samples, source: str, json: Path | None, figure: Path | None
-) -> Iterator[Path]:
-    if json:
-        yield from write_json(results(fits, samples), json)
+def _write(fits: Sequence[ClassFit], samples: Samples, source: str, json: Path | None, figure: Path | None) -> None:
+    _tell(fits, samples, json)
+    files = write_json(results(fits, samples), json) if json else []
     if figure:
         from slta_planning.fit.picture import draw  # noqa: PLC0415 - imports matplotlib, which is slow
 
-        yield from draw(fits, f"curves fitted to {source}", figure)
+        files += draw(fits, f"curves fitted to {source}", figure)
+    for file in files:
+        typer.echo(f"wrote {file}", err=True)

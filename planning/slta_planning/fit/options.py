@@ -14,7 +14,7 @@ from slta.cli.streams import named_file_to_write, standard_input
 from slta.core.limits import MAX_CAPACITY, MAX_POOLS
 
 DAY = 86_400.0
-FROM_PROMETHEUS = "From Prometheus"
+FROM_PROMETHEUS = "From Prometheus, or a CSV export of it or Grafana"
 
 
 def moment(text: str) -> float:
@@ -73,8 +73,11 @@ FigureFile = Annotated[
     Path | None, typer.Option(callback=named_file_to_write, help="Write the plot to this file, as SVG and PNG.")
 ]
 Server = Annotated[str | None, _prometheus(metavar="URL", help="URL of the Prometheus server.")]
-SessionsQuery = Annotated[str | None, _prometheus(metavar="QUERY", help="Query of the sessions of each pool.")]
-ValueQuery = Annotated[str | None, _prometheus(metavar="QUERY", help="Query of their value, with the same labels.")]
+SessionsQuery = Annotated[
+    str | None,
+    _prometheus(metavar="QUERY", help="Query of the sessions of each pool, or series of an export."),
+]
+ValueQuery = Annotated[str | None, _prometheus(metavar="QUERY", help="The same of their value; labels are equal.")]
 ClassLabel = Annotated[str, _prometheus(help="Label with the class name.")]
 Start = Annotated[
     float | None, _prometheus(parser=moment, metavar="TIME", help="First step.", show_default="a day before --end")

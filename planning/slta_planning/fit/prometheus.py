@@ -11,12 +11,13 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from slta_planning.errors import UnusableError
 from slta_planning.fit.samples import Samples
+from slta_planning.fit.series import Labels, joined
 
 MAX_STEPS = 10_000
 """Steps per request; servers refuse more than 11,000."""
@@ -25,8 +26,6 @@ NOT_A_CLASS = ("__name__",)
 
 MAX_STEPS_ASKED = 10_000_000
 _VISIBLE = re.compile(r"[!-~]+").fullmatch
-
-Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -108,28 +107,4 @@ def _reason(error: urllib.error.HTTPError) -> str:
 
 def read_prometheus(source: Source, sessions: str, value: str, class_label: str, wanted: Range) -> Samples:
     """A sample wherever both queries have a value with the same labels at the same step."""
-    held, valued = source.series(sessions, wanted), source.series(value, wanted)
-    shared = [labels for labels in held if labels in valued]
-    if not shared:
-        raise UnusableError(
-            f"no series of --sessions has the same labels as one of --value (except the name): {_some(held)} of "
-            f"--sessions, {_some(valued)} of --value"
-        )
-    samples = Samples()
-    for labels in shared:
-        names = dict(labels)
-        if class_label not in names:
-            raise UnusableError(f"the series {_shown(labels)} has no label {class_label}: set --class-label to another")
-        for at in sorted(held[labels].keys() & valued[labels].keys()):
-            where = f"{_shown(labels)} at {at:.0f}"
-            samples.add(where, names[class_label], held[labels][at], valued[labels][at], _shown(labels))
-    return samples
-
-
-def _some(series: Mapping[Labels, object]) -> str:
-    first = next(iter(series), None)
-    return "none" if first is None else f"{_shown(first)} is one of {len(series)}"
-
-
-def _shown(labels: Labels) -> str:
-    return "{" + ", ".join(f'{name}="{value}"' for name, value in labels) + "}"
+    return joined(source.series(sessions, wanted), source.series(value, wanted), class_label)

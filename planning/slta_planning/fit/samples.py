@@ -12,6 +12,7 @@ from pathlib import Path
 
 from slta.core.limits import MAX_CAPACITY
 from slta.parsing.fields import MAX_MAGNITUDE, NAME_PATTERN, NAME_RULE
+from slta_planning.decoding import decoded, separator, whole
 from slta_planning.errors import UnusableError, check_header
 
 COLUMNS = ("pool_class", "sessions", "value")
@@ -107,20 +108,26 @@ def _finite(text: str, name: str) -> float:
     return number
 
 
+def read_rows(path: Path) -> tuple[list[str], Iterator[list[str]]]:
+    """Header and rows of a CSV, gzipped or not, with any of the usual separators. Raises OSError or Unusable."""
+    with path.open("rb") as raw, whole(path):
+        lines = list(decoded(raw))
+    rows = csv.reader(lines, delimiter=separator(lines[0] if lines else ""))
+    return [name.strip() for name in next(rows, [])], _readable(rows)
+
+
 def read_csv(path: Path) -> Samples:
     """CSV with `COLUMNS` and optionally `pool`, in any order; other columns are ignored. Raises OSError or Unusable."""
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-        rows = csv.reader(stream)
-        head = [name.strip() for name in next(rows, [])]
-        check_header(path, head, COLUMNS, "pool")
-        return _collect(head, rows)
+    head, rows = read_rows(path)
+    check_header(path, head, COLUMNS, "pool")
+    return _collect(head, rows)
 
 
 def _collect(head: list[str], rows: Iterator[list[str]]) -> Samples:
     samples = Samples()
     places = [head.index(name) for name in COLUMNS]
     pool = head.index("pool") if "pool" in head else None
-    numbered = enumerate(_readable(rows), start=2)
+    numbered = enumerate(rows, start=2)
     for number, row in numbered:
         if not row:
             continue
