@@ -20,11 +20,12 @@ from slta_experiments.workload import WARM_UP, generator, stationary
 
 PLAYABLE = {name: policy for name, policy in POLICIES.items() if policy.title in PLAYED}
 """Policies of fleet files that place sessions."""
-SEEDS = 4
+SEEDS = 16
+"""Runs; with so many the standard error of their mean is known to a fifth."""
 MAX_SESSIONS = 20_000
 """Maximum of concurrent sessions in a run; a larger fleet is simulated in part."""
-SESSION_TIMES = 200_000
-"""Sessions times mean durations measured in a run, within 20 and 1,000 mean durations."""
+SESSION_TIMES = 100_000
+"""Sessions times mean durations measured in a run, within 10 and 1,000 mean durations."""
 
 
 class Measured(NamedTuple):
@@ -55,7 +56,7 @@ def part_of(spec: FleetSpec, pools: Sequence[int], most: float) -> tuple[FleetSh
 def play(shape: FleetShape, spec: FleetSpec, title: str, load: float) -> Iterator[Gaps]:
     """A run per seed with Poisson arrivals, exponential durations and `load` sessions of the whole fleet."""
     order = order_of(shape, spec, title)
-    end = WARM_UP + min(max(SESSION_TIMES / load, 20.0), 1000.0)
+    end = WARM_UP + min(max(SESSION_TIMES / load, 10.0), 1000.0)
     for seed in range(SEEDS):
         workload = stationary(generator(13, seed, round(1000 * load)), load, end)
         yield simulate(shape, sum(shape.shares), title, workload, Run(horizon=end, beta=spec.beta, order=order)).gaps

@@ -1,4 +1,4 @@
-"""Mistakes in a plan with session types: in its programme, in its simulation, and in the search between both."""
+"""Mistakes in a plan: in its programme, in its simulation, and in the search between both."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ def typed(module: str, right: str, wrong: str, test: str) -> Mutant:
 
 
 MUTANTS = {
+    "a floor out of reach of the rounds is denied": Mutant(
+        "planning/slta_planning/plan/finding.py",
+        "return [*rounds, *_larger(search, floors)]",
+        "return rounds",
+        ("tests/planning/test_plan_command.py",),
+    ),
     "flows go to every class": typed(
         "solving",
         "(market.sets.classes) for c in own]",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from math import ceil
 
 import numpy as np
 import pytest
@@ -37,9 +38,14 @@ def market(spec: FleetSpec, costs: Sequence[float], *loads: float, refused: floa
     return market_of(spec, costs, [Hour(str(k), load) for k, load in enumerate(loads)], refused)
 
 
+def most_of(found: Market) -> int:
+    """Pools of a class beyond which more add nothing to the bound."""
+    return max(found.room, ceil(float(found.loads.max())))
+
+
 def all_fleets(found: Market) -> Iterator[tuple[int, ...]]:
     """Every fleet with room, up to so many pools of a class that more add nothing."""
-    for pools in product(range(found.most + 1), repeat=len(found.costs)):
+    for pools in product(range(most_of(found) + 1), repeat=len(found.costs)):
         if found.capacities @ np.array(pools) >= found.room:
             yield pools
 

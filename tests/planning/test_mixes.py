@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slta.core.fleet import FleetSpec
+from slta_planning.plan import finding
 from slta_planning.plan import mixes as enumeration
-from slta_planning.plan import search as searching
 from slta_planning.plan.expected import ExpectedFigures, placement_gap
+from slta_planning.plan.finding import cheapest_for, look_below
 from slta_planning.plan.mixes import mixes_below, rows_of
 from slta_planning.plan.rounds import Round
-from slta_planning.plan.search import Search, cheapest_for, look_below
+from slta_planning.plan.search import Search
 from slta_planning.plan.solving import Solution
-from tests.planning.markets import all_fleets, bound, costs_of_three, loads_of_a_day, market, spec_of, specs
+from tests.planning.markets import all_fleets, bound, costs_of_three, loads_of_a_day, market, most_of, spec_of, specs
 
 
 @settings(deadline=None, max_examples=60)
@@ -39,7 +40,7 @@ def test_the_mixes_below_a_limit_are_all_of_them(
         for pools in all_fleets(found)
         if all(bound(spec, pools, n) >= f - 1e-9 for n, f in zip(loads, floors, strict=True))
     ]
-    assert mixes_below(found.costs, rows_of(found, floors), limit, found.most) == [
+    assert mixes_below(found.costs, rows_of(found, floors), limit, most_of(found)) == [
         pools for cost, pools in sorted(mixes) if cost < limit
     ]
 
@@ -81,7 +82,7 @@ def test_among_mixes_that_nearly_tie_the_answer_is_the_cheapest(
 
 
 @by_ties
-@pytest.mark.parametrize(("place", "name"), [(searching, "LOOK_STEPS"), (enumeration, "MAX_CELLS")])
+@pytest.mark.parametrize(("place", "name"), [(finding, "LOOK_STEPS"), (enumeration, "MAX_CELLS")])
 def test_where_not_all_are_looked_at_none_below_the_bound_keeps_the_floor(
     spec: FleetSpec,
     costs: tuple[float, ...],
@@ -112,6 +113,6 @@ def test_looking_ends_with_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
     one, floors = nearly_tied(*NEARLY_TIED[-1])
     rounds = cheapest_for(one, floors)
     whole = look_below(one, floors, rounds)
-    monkeypatch.setattr(searching, "LOOK_STEPS", 0)
+    monkeypatch.setattr(finding, "LOOK_STEPS", 0)
     ended = look_below(one, floors, [replace(found, hours=()) for found in rounds])
     assert (ended.mixes, ended.better, ended.below < whole.below) == (0, None, True)

@@ -18,15 +18,17 @@ from slta.core.utility import LogShareUtility, PoolClass
 from slta_planning.plan.expected import (
     Lost,
     PlacementGap,
+    difference,
     expected,
     mean_optimum,
     placement_gap,
     played_utility,
     worths_of,
 )
+from slta_planning.plan.finding import best_within, cheapest_for, found_for
 from slta_planning.plan.market import Market, places_for
 from slta_planning.plan.rounds import NoFleetError
-from slta_planning.plan.search import Search, best_within, cheapest_for
+from slta_planning.plan.search import Search
 from slta_planning.plan.solving import best_for, cheapest
 from slta_planning.playing import shape_of
 from tests.planning.markets import (
@@ -165,7 +167,7 @@ def test_a_fleet_that_cannot_keep_the_floor_is_not_called_one() -> None:
     spec = spec_of((10, 8, 6), (12, 6, 1))
     found = market(spec, (2.0, 1.5), 20.0, refused=0.001)
     with pytest.raises(NoFleetError, match=r"swings and placement lose too much; a fleet for .* misses it by"):
-        cheapest_for(search(spec, found, 4.0), np.array([180.0]))
+        found_for(search(spec, found, 4.0), np.array([180.0]))
     with pytest.raises(NoFleetError, match="even with the best placement"):
         cheapest_for(search(spec, found, 0.0), np.array([241.0]))
     with pytest.raises(NoFleetError, match=r"no fleet for 2 has the places .*: \d+ in all; the cheapest .* costs \d"):
@@ -177,6 +179,11 @@ def test_each_load_of_each_round_is_told() -> None:
     seen = best_within(search(spec, market(spec, (2.0, 1.5), 3.0, 0.0, 7.0), 0.0, ran), 40.0)[0].hours
     assert (len(seen), len(ran)) == (3, 2)
     assert (seen[1].bound, seen[1].utility) == (0, 0)
+
+
+@pytest.mark.parametrize(("then", "more"), [(0.1 + 0.2, 0), (0.3 + 1e-9, 1e-9), (-0.3, -0.6)])
+def test_a_difference_within_rounding_is_none(then: float, more: float) -> None:
+    assert difference(then, 0.3) == pytest.approx(more, rel=1e-6, abs=0)
 
 
 def test_one_more_pool_adds_at_most_what_the_metric_shows() -> None:

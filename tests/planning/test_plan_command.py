@@ -10,7 +10,10 @@ import pytest
 
 from slta.core.optimum import optimum
 from slta.fleet_file import compile_spec, load_yaml
+from slta_planning.plan import progress
+from slta_planning.plan.plan_report import report
 from slta_planning.plan.wanted import costs_of, floor_of, read_profile
+from tests.awaiting import until
 from tests.planning.commands import prose, shown
 from tests.planning.plan_calls import figures, plan
 
@@ -72,6 +75,24 @@ def test_cheaper_mixes_are_looked_at_and_the_answer_is_told(fleet: Path) -> None
 @pytest.mark.parametrize("wanted", [["--floor", "80%"], ["--budget", "40"]])
 def test_the_prose_of_a_plan_fits_80_columns(fleet: Path, wanted: list[str]) -> None:
     assert max(map(len, prose(plan(fleet, *COSTS, "--load", "30", *wanted)))) <= 80
+
+
+def test_a_long_search_counts_its_evaluations_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    with progress.shown() as ran:
+        ran()
+        until(lambda: "planning: 1 evaluation" in capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(("above", "told"), [(-0.02, True), (0.0, False)])
+def test_a_measured_utility_below_the_floor_is_told(fleet: Path, above: float, told: bool) -> None:
+    data = figures(fleet, *COSTS, "--load", "30", "--floor", "80%")
+    (hour,) = data["hours"]
+    hour |= {"measured_utility": hour["floor"] + above, "measured_error": 0.015}
+    assert ("measured is below the floor by 0.02 ± 0.015, as the floor is held" in report("arena", data)) is told
 
 
 def test_a_day_is_planned_for_as_one_fleet(fleet: Path, tmp_path: Path) -> None:
@@ -183,11 +204,34 @@ def test_large_numbers_are_told_in_all_their_digits_and_too_many_pools_are_sever
     assert re.search(r"a fleet has at most 65,536 pools: use \d+ fleets", result.output)
 
 
-@pytest.mark.parametrize("options", [["--budget", "2"], ["--floor", "100%"]])
-def test_where_no_fleet_does_it_the_command_ends_with_1(fleet: Path, options: list[str]) -> None:
-    result = plan(fleet, *COSTS, "--load", "30", *options)
+def test_where_no_fleet_does_it_the_command_ends_with_1(fleet: Path) -> None:
+    result = plan(fleet, *COSTS, "--load", "30", "--budget", "2")
     assert result.exit_code == 1
     assert "arena: no fleet" in result.output
+
+
+FALLING = """\
+fleet: arena
+policy: jlmu
+classes:
+  - {name: small, utility: {kind: table, values: [0, 4.974, 4.854]}, capacity: 2}
+"""
+
+
+@pytest.mark.parametrize(("refused", "pools"), [("0.01", 5), ("0.0001", 6)])
+def test_a_fleet_is_found_where_the_floor_with_the_gaps_of_a_small_one_is_out_of_reach(
+    fleet: Path, refused: str, pools: int
+) -> None:
+    fleet.write_text(FALLING, encoding="utf-8")
+    data = figures(fleet, "--cost", "small=1.1", "--load", "3", "--floor", "90%", "--refused", refused)
+    assert (data["pools"], data["looked"]["none_below"]) == ({"small": pools}, data["cost"])
+
+
+def test_a_budget_does_not_buy_pools_that_add_nothing(fleet: Path) -> None:
+    fleet.write_text(FALLING, encoding="utf-8")
+    data = figures(fleet, "--cost", "small=1", "--load", "3", "--budget", "9000")
+    assert data["pools"]["small"] < 30
+    assert data["hours"][0]["expected_utility"] == pytest.approx(3 * 4.974, rel=1e-6)
 
 
 def test_costs_and_floors_are_read_as_they_are_written() -> None:

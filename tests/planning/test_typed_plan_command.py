@@ -160,7 +160,7 @@ def test_a_profile_that_cannot_be_used_is_named_with_its_line(
 
 
 def test_where_no_fleet_does_it_the_command_ends_with_1(fleet: Path) -> None:
-    result = plan(fleet, *PLAN, "--floor", "100%")
+    result = plan(fleet, *PLAN, "--budget", "2")
     assert result.exit_code == 1
     assert "media: no fleet" in result.output
 

@@ -12,12 +12,12 @@ import pytest
 from slta.core.expected_gap import blocking
 from slta.core.fleet import FleetSpec
 from slta_experiments.engine.session_types.simulate import Span, simulate
+from slta_planning.plan.finding import best_within, cheapest_for, found_for, thinned
 from slta_planning.plan.rounds import NoFleetError, Round
-from slta_planning.plan.search import best_within, cheapest_for, look_below
 from slta_planning.plan.session_types import playing
 from slta_planning.plan.session_types import search as searching
 from slta_planning.plan.session_types.playing import Limits, TypedFigures, played
-from slta_planning.plan.session_types.search import TypedSearch, demand_of, thinned
+from slta_planning.plan.session_types.search import TypedSearch, demand_of
 from slta_planning.plan.solving import Solution
 from slta_planning.playing import Measured, shape_of
 from tests.planning.typed_markets import best, typed_market, typed_spec
@@ -107,9 +107,7 @@ def test_the_simulation_asks_for_more_than_the_programme() -> None:
 def test_the_answer_is_the_cheapest_of_all_mixes_that_keep_floor_and_refusals(floor: float, refused: float) -> None:
     loads, floors = [0.0, 6.0, 9.0], np.array([floor])
     one = searched(SHARED, loads, refused=refused)
-    rounds = cheapest_for(one, floors)
-    rounds.append(thinned(one, floors, rounds[-1]))
-    answer = look_below(one, floors, rounds).better or rounds[-1]
+    answer = found_for(one, floors).fleet
     everything = searched(SHARED, loads, refused=refused)
     cheaper = [mix for mix in product(range(20), range(30)) if everything.cost_of(mix) < answer.cost]
     roomy = [mix for mix in cheaper if best(SHARED, mix, loads).refused == 0]

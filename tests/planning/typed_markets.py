@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
+from math import ceil
 
 import numpy as np
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from slta.core.fleet import FleetSpec
 from slta.core.session_types.bound import Bound, bound
+from slta_planning.plan.market import places_for
 from slta_planning.plan.session_types.loads import TypedHour
 from slta_planning.plan.session_types.market import TypedMarket, typed_market_of
 from slta_planning.plan.session_types.solving import programme_of, sums_of, units
@@ -50,7 +52,7 @@ def relaxed_bounds(found: TypedMarket, pools: Sequence[float]) -> list[float]:
 
 def all_mixes(spec: FleetSpec, found: TypedMarket) -> Iterator[tuple[int, ...]]:
     """Every fleet with room for the mean loads, up to so many pools of a class that more add nothing."""
-    for pools in product(range(found.most // 2 + 1), repeat=len(found.costs)):
+    for pools in product(range(places_for(ceil(found.loads.sum(axis=1).max()), HALF) + 1), repeat=len(found.costs)):
         has_room = all(sum(found.capacities[c] * pools[c] for c in room.classes) >= room.places for room in found.rooms)
         if has_room and all(best(spec, pools, loads).refused < NONE for loads in found.loads):
             yield pools

@@ -7,8 +7,10 @@
 | solving | the two integer programmes |
 | rounds | rounds of a search, and what a search is made of |
 | expected | expected utility of a fleet: the bound less swing and placement gaps; worth of one more pool |
-| search | rounds: solve, evaluate the gaps, raise the floor by them; then look at cheaper mixes |
+| search | what the rounds of a search do: solve, evaluate the gaps, raise the floor by them |
+| finding | rounds, larger fleets, fleets without pools to spare, other mixes |
 | mixes | enumeration of the mixes cheaper than a limit |
+| progress | what a long search shows on a terminal |
 | answer | search, and the fleet found in virtual time |
 | plan_report, results | a plan as text and as JSON |
 | session_types | the same for fleets with session types |

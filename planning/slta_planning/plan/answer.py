@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from slta.core.fleet import FleetSpec
 from slta.core.policies import DEFAULT_POLICY
-from slta_experiments.parallel import progress_bar
 from slta_planning.errors import UnusableError
+from slta_planning.plan import progress
 from slta_planning.plan.expected import ExpectedFigures, placement_gap, played_utility, worths_of
+from slta_planning.plan.finding import found_by
 from slta_planning.plan.market import market_of
 from slta_planning.plan.results import Plan, PlanRequest, results
-from slta_planning.plan.rounds import Looked, Round
-from slta_planning.plan.search import ROUNDS, Search, best_within, cheapest_for, look_below
+from slta_planning.plan.rounds import Round
+from slta_planning.plan.search import Search
 from slta_planning.plan.wanted import Hour, Options, costs_of, floor_of, load_of, positive, read_profile
 from slta_planning.playing import MAX_SESSIONS, PLAYABLE, Measured
 
@@ -48,22 +47,13 @@ def _asked(spec: FleetSpec, options: Options, hours: list[Hour]) -> PlanRequest:
 def _answer(spec: FleetSpec, asked: PlanRequest, refused: float) -> Plan:
     """Search, then simulate the fleet found."""
     market = market_of(spec, asked.costs, asked.hours, refused)
-    with progress_bar() as progress:
-        task = progress.add_task("planning", total=ROUNDS * len(asked.hours))
-        search = Search(spec, market, placement_gap(spec, PLAYABLE[asked.policy]), lambda: progress.advance(task))
-        rounds, looked = _found(search, asked)
-        plan = (looked and looked.better) or rounds[-1]
-        played = [_played(spec, asked, plan, k) for k, _ in enumerate(asked.hours)]
-    worths = worths_of(spec, plan.pools, [hour.sessions for hour in asked.hours])
-    return Plan(plan, rounds, looked, worths, played)
-
-
-def _found(search: Search, asked: PlanRequest) -> tuple[list[Round[ExpectedFigures]], Looked[ExpectedFigures] | None]:
-    if asked.floor is None:
-        return best_within(search, asked.budget or 0.0), None
-    floors = asked.floor * np.array([hour.sessions for hour in asked.hours])
-    rounds = cheapest_for(search, floors)
-    return rounds, look_below(search, floors, rounds)
+    floors = None if asked.floor is None else asked.floor * market.loads
+    with progress.shown() as ran:
+        search = Search(spec, market, placement_gap(spec, PLAYABLE[asked.policy]), ran)
+        found = found_by(search, floors, asked.budget)
+        played = [_played(spec, asked, found.fleet, k) for k, _ in enumerate(asked.hours)]
+    worths = worths_of(spec, found.fleet.pools, [hour.sessions for hour in asked.hours])
+    return Plan(found, worths, played)
 
 
 def _played(spec: FleetSpec, asked: PlanRequest, plan: Round[ExpectedFigures], hour: int) -> Measured | None:

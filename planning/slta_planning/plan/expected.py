@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from math import ceil, floor
+from math import ceil, floor, isclose
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +39,8 @@ class Lost(NamedTuple):
 
 PlacementGap = Callable[[Sequence[int], float], Lost]
 """Placement gap by pools and sessions."""
+ROUNDING = 1e-12
+"""Relative rounding of utilities."""
 SIMULATION_STEPS = 5_000_000
 """Work of a simulated gap, which takes some seconds."""
 
@@ -89,7 +91,7 @@ def expected(spec: FleetSpec, pools: Sequence[int], sessions: float, lost: Place
     assert best is not None  # noqa: S101 - it has places, so it has pools
     shape = shape_of(spec.classes, pools)
     places = spec.places(pools)
-    swing_gap = best.utility - mean_optimum(shape, places, sessions)
+    swing_gap = difference(best.utility, mean_optimum(shape, places, sessions))
     return ExpectedFigures(best.utility, swing_gap, lost(pools, sessions), blocking(sessions, places), best.price)
 
 
@@ -131,6 +133,11 @@ def played_utility(
     return measured([n * run.utility_mean - seen.price * (n * run.mean_sessions_per_pool - arrived) for run in runs])
 
 
+def difference(then: float, now: float) -> float:
+    """What `then` is more than `now`; 0 if that is less than their rounding."""
+    return 0.0 if isclose(then, now, rel_tol=ROUNDING) else then - now
+
+
 class Worth(NamedTuple):
     """Means over the loads. `adds`: to the bound. `metric`: as in `slta_pool_worth`, at least `adds`."""
 
@@ -154,4 +161,4 @@ def _one_more(
     now, then = optimum(spec.ranking, pools, load), optimum(spec.ranking, more, load)
     assert now is not None  # noqa: S101 - the plan has pools
     assert then is not None  # noqa: S101
-    return then.utility - now.utility, pool_worth(spec.ranking, pool_class, now)
+    return difference(then.utility, now.utility), pool_worth(spec.ranking, pool_class, now)

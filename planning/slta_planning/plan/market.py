@@ -19,6 +19,8 @@ from slta.core.fleet import FleetSpec
 from slta_planning.plan.wanted import Hour
 
 Floats = NDArray[np.float64]
+NEVER = 1e-6
+"""Share of sessions that is neglected."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def market_of(spec: FleetSpec, costs: Sequence[float], hours: Sequence[Hour], re
         prices,
         np.stack([worths(column, prices) for column in columns], axis=1),
         room,
-        max(room, ceil(loads.max())),
+        most_for(float(loads.max())),
     )
 
 
@@ -66,6 +68,11 @@ def worths(marginals: Floats, prices: Floats) -> Floats:
 def places_for(load: float, refused: float) -> int:
     """Places for the mean load, and for which at most the probability `refused` remains."""
     return max(places_by_erlang(load, refused), ceil(load))
+
+
+def most_for(load: float) -> int:
+    """Pools of one class beyond which more add nothing: one for each session but in a millionth of the cases."""
+    return places_for(load, NEVER)
 
 
 def places_by_erlang(load: float, refused: float) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from slta.core.limits import MAX_POOLS
 from slta.core.policies import POLICIES
+from slta_planning.plan.expected import difference
 from slta_planning.text import amount, columns, counted, percent, wrapped
 
 Data = Mapping[str, Any]
@@ -19,7 +20,7 @@ def report(name: str, data: Data) -> str:
         wrapped(answer_of(name, data)),
         classes_of(data),
         _hours(data),
-        wrapped(rounds_of(data)),
+        wrapped([*rounds_of(data), *_below(data)]),
         wrapped(_legend(data)),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part)
@@ -115,6 +116,18 @@ def _least(data: Data) -> str:
         return "no cheaper fleet can earn the floor, however its sessions are placed"
     saved = percent(1 - least / data["cost"])
     return f"no fleet for less than {amount(least)} ({saved} less) can earn the floor, however its sessions are placed"
+
+
+def _below(data: Data) -> Iterator[str]:
+    """That an hour's measured utility is below the floor, which is held against the expected one."""
+    hours = [hour for hour in data["hours"] if None not in (hour["floor"], hour["measured_utility"])]
+    worst = max(hours, key=lambda hour: hour["floor"] - hour["measured_utility"], default=None)
+    if worst and (missing := difference(worst["floor"], worst["measured_utility"])) > 0:
+        at = "" if worst["hour"] is None else f" in hour {worst['hour']}"
+        yield (
+            f"measured is below the floor by {missing:,.4g} ± {worst['measured_error']:,.2g}{at}, as the floor is held "
+            "against what is expected; a higher --floor leaves a margin"
+        )
 
 
 def _legend(data: Data) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slta_planning.plan.expected import ExpectedFigures, Worth
-from slta_planning.plan.rounds import Figure, Looked, Round
+from slta_planning.plan.rounds import Figure, Found, Looked, Round
 from slta_planning.plan.wanted import Hour
 from slta_planning.playing import Measured
 
@@ -26,39 +26,36 @@ class PlanRequest:
 
 @dataclass(frozen=True)
 class Plan:
-    """The fleet found, how, and `played`: the measured utility of each hour, None if not simulated."""
+    """What was found, and `played`: the measured utility of each hour, None if not simulated."""
 
-    fleet: Round[ExpectedFigures]
-    rounds: Sequence[Round[ExpectedFigures]]
-    looked: Looked[ExpectedFigures] | None
+    found: Found[ExpectedFigures]
     worths: Sequence[Worth]
     played: Sequence[Measured | None]
 
 
 def results(asked: PlanRequest, answer: Plan) -> dict[str, Any]:
     """All figures."""
-    plan = answer.fleet
     return {
         "policy": asked.policy,
-        **fleet_of(asked.classes, plan, answer.rounds),
+        **fleet_of(asked.classes, answer.found),
         "floor": asked.floor,
         "budget": asked.budget,
-        "hours": [_hour(asked, *row) for row in zip(asked.hours, plan.hours, answer.played, strict=True)],
+        "hours": [_hour(asked, *row) for row in zip(asked.hours, answer.found.fleet.hours, answer.played, strict=True)],
         "classes": {
             name: {"cost": cost, "adds": worth.adds, "adds_per_cost": worth.adds / cost, "pool_worth": worth.metric}
             for name, cost, worth in zip(asked.classes, asked.costs, answer.worths, strict=True)
         },
-        "rounds": [round_of(asked.classes, found) for found in answer.rounds],
-        "looked": looked_of(answer.looked),
+        "rounds": [round_of(asked.classes, found) for found in answer.found.rounds],
+        "looked": looked_of(answer.found.looked),
     }
 
 
-def fleet_of(classes: Sequence[str], plan: Round[Figure], rounds: Sequence[Round[Figure]]) -> dict[str, Any]:
+def fleet_of(classes: Sequence[str], found: Found[Figure]) -> dict[str, Any]:
     """The fleet found, and whether the first round's was proven the cheapest."""
     return {
-        "pools": dict(zip(classes, plan.pools, strict=True)),
-        "cost": plan.cost,
-        "proven": rounds[0].proven,
+        "pools": dict(zip(classes, found.fleet.pools, strict=True)),
+        "cost": found.fleet.cost,
+        "proven": found.rounds[0].proven,
     }
 
 

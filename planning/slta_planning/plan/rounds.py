@@ -64,14 +64,30 @@ class Looked(Generic[Figure]):
     better: Round[Figure] | None = None
 
 
+@dataclass(frozen=True)
+class Found(Generic[Figure]):
+    """A plan: rounds, and the mixes looked at, None for a budget."""
+
+    rounds: Sequence[Round[Figure]]
+    looked: Looked[Figure] | None
+
+    @property
+    def fleet(self) -> Round[Figure]:
+        """The mix that is better, or the last round's fleet."""
+        return (self.looked and self.looked.better) or self.rounds[-1]
+
+
 class Searching(Protocol[Figure]):
     """What a search is made of. `rounds` are those before."""
 
     def cost_of(self, pools: Sequence[int]) -> float:
         """Cost of a fleet."""
 
-    def cheapest(self, floors: Floats, rounds: Sequence[Round[Figure]]) -> Solution | None:
-        """The cheapest fleet by its bound that may keep what the rounds missed; None if there is none."""
+    def cheapest(self, floors: Floats, rounds: Sequence[Round[Figure]], times: float = 1.0) -> Solution | None:
+        """The cheapest fleet by its bound that may keep what the rounds missed; None if there is none.
+
+        With `times` as many sessions, and floors as high.
+        """
 
     def best_for(self, budget: float, rounds: Sequence[Round[Figure]]) -> Solution | None:
         """The fleet with the largest bound within a budget."""

@@ -8,14 +8,13 @@ import numpy as np
 
 from slta.core.fleet import FleetSpec
 from slta.core.session_types.bound import bound
-from slta_experiments.parallel import progress_bar
-from slta_planning.plan.rounds import Looked, Round
-from slta_planning.plan.search import best_within, cheapest_for, look_below
+from slta_planning.plan import progress
+from slta_planning.plan.expected import difference
+from slta_planning.plan.finding import found_by
 from slta_planning.plan.session_types.loads import TypedHour, floors_of, loads_of, read_typed_profile
 from slta_planning.plan.session_types.market import typed_market_of
-from slta_planning.plan.session_types.playing import TypedFigures
 from slta_planning.plan.session_types.results import TypedPlan, TypedRequest, typed_results
-from slta_planning.plan.session_types.search import MAX_ROUNDS, TypedSearch, thinned
+from slta_planning.plan.session_types.search import TypedSearch
 from slta_planning.plan.wanted import Options, costs_of, floor_of, positive
 
 
@@ -40,23 +39,10 @@ def _asked(spec: FleetSpec, options: Options) -> TypedRequest:
 
 def _answer(spec: FleetSpec, asked: TypedRequest) -> TypedPlan:
     market = typed_market_of(spec, asked.costs, asked.hours, asked.refused)
-    with progress_bar() as progress:
-        task = progress.add_task("planning", total=MAX_ROUNDS * len(asked.hours))
-        search = TypedSearch(spec, market, asked.refused, lambda: progress.advance(task))
-        rounds, looked = _found(search, asked)
-    plan = (looked and looked.better) or rounds[-1]
-    return TypedPlan(plan, rounds, looked, adds_of(spec, plan.pools, asked.hours))
-
-
-def _found(search: TypedSearch, asked: TypedRequest) -> tuple[list[Round[TypedFigures]], Looked[TypedFigures] | None]:
-    if asked.floors is None:
-        return best_within(search, asked.budget or 0.0), None
-    floors = np.array([asked.floor_at(hour) for hour in asked.hours])
-    rounds = cheapest_for(search, floors)
-    last = thinned(search, floors, rounds[-1])
-    if last.cost < rounds[-1].cost:
-        rounds.append(last)
-    return rounds, look_below(search, floors, rounds)
+    floors = None if asked.floors is None else np.array([asked.floor_at(hour) for hour in asked.hours])
+    with progress.shown() as ran:
+        found = found_by(TypedSearch(spec, market, asked.refused, ran), floors, asked.budget)
+    return TypedPlan(found, adds_of(spec, found.fleet.pools, asked.hours))
 
 
 def adds_of(spec: FleetSpec, pools: tuple[int, ...], hours: list[TypedHour]) -> list[float]:
@@ -67,4 +53,4 @@ def adds_of(spec: FleetSpec, pools: tuple[int, ...], hours: list[TypedHour]) -> 
         return sum(found) / len(found)
 
     now = mean(pools)
-    return [mean((*pools[:c], count + 1, *pools[c + 1 :])) - now for c, count in enumerate(pools)]
+    return [difference(mean((*pools[:c], count + 1, *pools[c + 1 :])), now) for c, count in enumerate(pools)]

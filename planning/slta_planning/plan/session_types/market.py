@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import NamedTuple
 
 import numpy as np
 
 from slta.core.fleet import FleetSpec
 from slta.core.session_types.sets import TypeSets
-from slta_planning.plan.market import Floats, places_for, worths
+from slta_planning.plan.market import Floats, most_for, places_for, worths
 from slta_planning.plan.session_types.loads import TypedHour
 
 MAX_ROOMS = 256
@@ -65,7 +64,7 @@ def typed_market_of(spec: FleetSpec, costs: Sequence[float], hours: Sequence[Typ
         spec.type_sets,
         loads,
         rooms_for(spec.type_sets, loads, refused),
-        2 * places_for(ceil(loads.sum(axis=1).max()), refused),
+        most_for(float(loads.sum(axis=1).max())),
     )
 
 

@@ -21,6 +21,7 @@ from slta.core.session_types.bound import bound
 from slta.core.session_types.sets import TypeSets, everywhere
 from slta_experiments.engine.session_types.simulate import Averages, Span, simulate
 from slta_experiments.workload import WARM_UP, Floats, TypedWorkload, generator, stationary, typed
+from slta_planning.plan.expected import difference
 from slta_planning.playing import Measured, measured, shape_of
 
 LEAST_RUNS, MOST_RUNS = 8, 64
@@ -119,7 +120,7 @@ def played(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float], limits
     found = zip(loads, shares, held, prices, strict=True)
     types = tuple(TypeFigures(n, share, tuple(map(float, row)), price) for n, share, row, price in found)
     utility = measured([run.utility for run in runs])
-    return TypedFigures(best, free - best, utility, types, len(runs), sum(run.sessions for run in runs))
+    return TypedFigures(best, difference(free, best), utility, types, len(runs), sum(run.sessions for run in runs))
 
 
 def bounds_of(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float]) -> tuple[float, list[float]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from slta.core.policies import POLICIES
 from slta_planning.plan.results import fleet_of, looked_of, round_of
-from slta_planning.plan.rounds import Looked, Round
+from slta_planning.plan.rounds import Found
 from slta_planning.plan.session_types.loads import TypedHour
 from slta_planning.plan.session_types.playing import TypedFigures, TypeFigures
 
@@ -37,11 +37,9 @@ class TypedRequest:
 
 @dataclass(frozen=True)
 class TypedPlan:
-    """The fleet found, how, and what one more pool of each class adds to the bound."""
+    """What was found, and what one more pool of each class adds to the bound."""
 
-    fleet: Round[TypedFigures]
-    rounds: Sequence[Round[TypedFigures]]
-    looked: Looked[TypedFigures] | None
+    found: Found[TypedFigures]
     adds: Sequence[float]
 
 
@@ -49,17 +47,17 @@ def typed_results(asked: TypedRequest, answer: TypedPlan) -> dict[str, Any]:
     """All figures."""
     return {
         "policy": PLACES_TYPES,
-        **fleet_of(asked.classes, answer.fleet, answer.rounds),
+        **fleet_of(asked.classes, answer.found),
         "floor": dict(zip(asked.types, asked.floors, strict=True)) if asked.floors else None,
         "budget": asked.budget,
         "refused": asked.refused,
-        "hours": [_hour(asked, *row) for row in zip(asked.hours, answer.fleet.hours, strict=True)],
+        "hours": [_hour(asked, *row) for row in zip(asked.hours, answer.found.fleet.hours, strict=True)],
         "classes": {
             name: {"cost": cost, "adds": adds, "adds_per_cost": adds / cost}
             for name, cost, adds in zip(asked.classes, asked.costs, answer.adds, strict=True)
         },
-        "rounds": [{**round_of(asked.classes, found), "refused": found.refusing} for found in answer.rounds],
-        "looked": looked_of(answer.looked),
+        "rounds": [{**round_of(asked.classes, found), "refused": found.refusing} for found in answer.found.rounds],
+        "looked": looked_of(answer.found.looked),
     }
 
 

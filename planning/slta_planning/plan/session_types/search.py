@@ -18,8 +18,9 @@ from slta.core.fleet import FleetSpec
 from slta.core.session_types.bound import ROUNDING, bound
 from slta_planning.plan.market import Floats, places_by_erlang, worths
 from slta_planning.plan.mixes import Rows, mixes_below
+from slta_planning.plan.progress import Ran
 from slta_planning.plan.rounds import Round
-from slta_planning.plan.search import LOOK_STEPS, TOLERANCE, Ran, raised_by, shortfall
+from slta_planning.plan.search import TOLERANCE, raised_by, shortfall
 from slta_planning.plan.session_types import solving
 from slta_planning.plan.session_types.market import Room, TypedMarket
 from slta_planning.plan.session_types.playing import MOST_RUNS, Limits, TypedFigures, TypeFigures, played
@@ -82,10 +83,11 @@ class TypedSearch:
         """Cost of a fleet."""
         return float(self.market.costs @ np.array(pools))
 
-    def cheapest(self, floors: Floats, rounds: Rounds) -> Solution | None:
+    def cheapest(self, floors: Floats, rounds: Rounds, times: float = 1.0) -> Solution | None:
         """The cheapest fleet whose bound reaches the raised floors, with room for what was refused."""
         gaps = [[0.0 if self._refuses(hour) else hour.gap for hour in found.hours] for found in rounds]
-        return solving.cheapest(self._roomier(rounds), floors + raised_by(gaps, floors), self._demands(rounds))
+        market = replace(self._roomier(rounds), loads=times * self.market.loads)
+        return solving.cheapest(market, times * floors + raised_by(gaps, floors), self._demands(rounds))
 
     def best_for(self, budget: float, rounds: Rounds) -> Solution | None:
         """The fleet with the largest mean bound, with room for what was refused."""
@@ -181,20 +183,6 @@ class TypedSearch:
             if best.refused > ROUNDING * loads.sum() or best.utility < floor - TOLERANCE * abs(floor):
                 return False
         return True
-
-
-def thinned(search: TypedSearch, floors: Floats, found: Round[TypedFigures]) -> Round[TypedFigures]:
-    """The fleet without the pools that it can spare, those of the dearest class first, or as far as the work goes."""
-    left = max(LOOK_STEPS, found.steps)
-    for c in map(int, np.argsort(-search.market.costs, kind="stable")):
-        step = 1 << max(0, found.pools[c].bit_length() - 1)
-        while step and left > 0:
-            if step <= found.pools[c]:
-                fewer = tuple(count - step * (k == c) for k, count in enumerate(found.pools))
-                less, work = search.look(fewer, floors)
-                found, left = less or found, left - work
-            step //= 2
-    return found
 
 
 def demand_of(spec: FleetSpec, pools: Sequence[int], hour: TypedFigures, refused: float, times: int) -> Floats:

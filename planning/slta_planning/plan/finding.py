@@ -1,0 +1,191 @@
+"""Search of the cheapest fleet for floors, or the best for a budget, with session types or without.
+
+Rounds solve by the bound, compute the gaps, raise the floors by them, and repeat. The gaps are not linear in the pools,
+so they cannot be rows of the programme: raised floors may be out of any fleet's reach, so that larger fleets are tried,
+and may pass over a cheaper mix whose gaps are smaller, so that those are looked at afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
+
+from slta_planning.plan.market import Floats
+from slta_planning.plan.mixes import TooManyError
+from slta_planning.plan.rounds import Figure, Found, Looked, NoFleetError, Round, Searching
+from slta_planning.plan.search import SOLVER_TOLERANCE
+from slta_planning.text import amount, percent, some
+
+LOOK_STEPS = 15_000_000
+"""Work of looking at mixes, in states of a prediction or simulated events; more if the rounds took more.
+
+Some seconds.
+"""
+LARGER = 10
+"""Fleets tried for a multiple of the sessions."""
+HALVINGS = 12
+"""Maximum halvings of the range of costs, if it has too many mixes."""
+
+
+def found_by(search: Searching[Figure], floors: Floats | None, budget: float | None) -> Found[Figure]:
+    """The cheapest fleet found for floors, or the best for a budget. Raises NoFleetError, Unusable."""
+    return found_within(search, budget or 0.0) if floors is None else found_for(search, floors)
+
+
+def found_for(search: Searching[Figure], floors: Floats) -> Found[Figure]:
+    """The cheapest fleet found that keeps `floors`. Raises NoFleetError, Unusable.
+
+    After the rounds pools that can be spared are taken away, and then mixes are looked at: those that are cheaper, or,
+    if no round keeps the floors, all up to the dearest fleet of the rounds.
+    """
+    rounds = cheapest_for(search, floors)
+    if rounds[-1].keeps:
+        rounds += _thinner(search, floors, rounds[-1])
+    looked = look_below(search, floors, rounds)
+    found = Found(rounds, looked)
+    if not found.fleet.keeps:
+        raise NoFleetError(_nearest(rounds, looked))
+    return found
+
+
+def cheapest_for(search: Searching[Figure], floors: Floats) -> list[Round[Figure]]:
+    """Rounds up to a fleet that keeps `floors`, or to the dearest that was tried. Raises NoFleetError, Unusable.
+
+    If `proven`, the first round's cost is a lower bound for these floors.
+    """
+    rounds: list[Round[Figure]] = []
+    while len(rounds) < search.max_rounds:
+        solution = search.cheapest(floors, rounds)
+        if solution is None:
+            break
+        rounds.append(search.round_of(solution, floors))
+        if rounds[-1].keeps:
+            return rounds
+    if not rounds:
+        raise NoFleetError("no fleet of these classes reaches the floor, even with the best placement: lower --floor")
+    return [*rounds, *_larger(search, floors)]
+
+
+def _larger(search: Searching[Figure], floors: Floats) -> list[Round[Figure]]:
+    """Of the fleets for a multiple of the sessions the smallest found that keeps the floors, or else the largest.
+
+    Their bounds reach the floors, as k times the pools earn k times as much of k times the sessions, and they lose less
+    to swings and placement.
+    """
+    low, high, tried = 1.0, np.inf, dict[tuple[int, ...], Round[Figure]]()
+    for _ in range(LARGER):
+        times = 2 * low if high == np.inf else (low + high) / 2
+        solution = search.cheapest(floors, [], times)
+        if solution and solution.pools not in tried:
+            tried[solution.pools] = search.round_of(solution, floors)
+        is_enough = not solution or tried[solution.pools].keeps
+        low, high = (low, times) if is_enough else (times, high)
+    by_cost = sorted(tried.values(), key=lambda one: one.cost)
+    return next(([one] for one in by_cost if one.keeps), by_cost[-1:])
+
+
+def _thinner(search: Searching[Figure], floors: Floats, found: Round[Figure]) -> list[Round[Figure]]:
+    fewer = thinned(search, floors, found)
+    return [fewer] if fewer.cost < found.cost else []
+
+
+def thinned(search: Searching[Figure], floors: Floats, found: Round[Figure]) -> Round[Figure]:
+    """The fleet without the pools that it can spare, those of the dearest class first, or as far as the work goes."""
+    left = max(LOOK_STEPS, found.steps)
+    costs = [search.cost_of(one) for one in np.eye(len(found.pools), dtype=int).tolist()]
+    for c in map(int, np.argsort(costs, kind="stable")[::-1]):
+        step = 1 << max(0, found.pools[c].bit_length() - 1)
+        while step and left > 0:
+            if step <= found.pools[c]:
+                fewer = tuple(count - step * (k == c) for k, count in enumerate(found.pools))
+                less, work = search.look(fewer, floors)
+                found, left = less or found, left - work
+            step //= 2
+    return found
+
+
+def look_below(search: Searching[Figure], floors: Floats, rounds: Sequence[Round[Figure]]) -> Looked[Figure]:
+    """Look at mixes from the first round's cost to the last's until one keeps the floors or no work is left."""
+    mixes, limit = _mixes_below(search, floors, rounds)
+    tried = {one.pools for one in rounds}
+    left = max(LOOK_STEPS, sum(one.steps for one in rounds))
+    for looked, pools in enumerate(mixes):
+        if left <= 0:
+            return Looked(looked, search.cost_of(pools))
+        if pools in tried:
+            continue
+        found, work = search.look(pools, floors)
+        left -= work
+        if found:
+            return Looked(looked + 1, found.cost, found)
+    return Looked(len(mixes), limit)
+
+
+def _mixes_below(
+    search: Searching[Figure], floors: Floats, rounds: Sequence[Round[Figure]]
+) -> tuple[list[tuple[int, ...]], float]:
+    """Mixes for less than the last round's fleet, or than a smaller limit that has few enough; and the limit.
+
+    None costs less than the first round's fleet if that is proven the cheapest by its bound.
+    """
+    least, limit = rounds[0].cost, rounds[-1].cost
+    known = least * (1 - SOLVER_TOLERANCE) if rounds[0].proven else 0.0
+    for _ in range(HALVINGS):
+        with suppress(TooManyError):
+            mixes = search.mixes_below(floors, limit)
+            return [pools for pools in mixes if search.cost_of(pools) >= known], limit
+        limit = (least + limit) / 2
+    return [], least
+
+
+def found_within(search: Searching[Figure], budget: float) -> Found[Figure]:
+    """The fleet with the largest mean bound within `budget`, without pools that add nothing.
+
+    Raises NoFleetError, Unusable.
+    """
+    rounds = best_within(search, budget)
+    kept = np.array([hour.utility for hour in rounds[-1].hours])
+    return Found([*rounds, *_thinner(search, kept, rounds[-1])], None)
+
+
+def best_within(search: Searching[Figure], budget: float) -> list[Round[Figure]]:
+    """Rounds up to the fleet with the largest mean bound within `budget` that refuses as few as asked.
+
+    Without session types the first does. Raises NoFleetError, Unusable.
+    """
+    rounds: list[Round[Figure]] = []
+    while len(rounds) < search.max_rounds:
+        solution = search.best_for(budget, rounds)
+        if solution is None:
+            break
+        rounds.append(search.round_of(solution))
+        if rounds[-1].keeps:
+            return rounds
+    if rounds:
+        raise NoFleetError(f"no fleet was found for {amount(budget)} that refuses so few: {_missed(rounds[-1])}")
+    raise NoFleetError(_no_room(search, budget))
+
+
+def _no_room(search: Searching[Figure], budget: float) -> str:
+    needed = f"no fleet for {amount(budget)} has the places that these sessions need: {some(search.places_needed)}"
+    roomy = search.cheapest(search.no_floors, [])
+    return f"{needed}; the cheapest that has them costs {amount(search.cost_of(roomy.pools))}" if roomy else needed
+
+
+def _nearest(rounds: Sequence[Round[Figure]], looked: Looked[Figure]) -> str:
+    """Why none was found, and what was looked at."""
+    told = f"{_missed(rounds[-1])}; {looked.mixes:,} mixes looked at, none for less than {amount(looked.below)} does it"
+    if rounds[-1].refusing:
+        return f"no fleet was found that refuses so few: {told}; raise --refused"
+    return (
+        f"no fleet was found that is expected to keep the floor: the bound reaches it for {amount(rounds[0].cost)}, "
+        f"but swings and placement lose too much; {told}"
+    )
+
+
+def _missed(last: Round[Figure]) -> str:
+    if last.refusing:
+        return f"a fleet for {amount(last.cost)} refuses {percent(last.refusing)} of a session type"
+    return f"a fleet for {amount(last.cost)} misses it by {last.missing:,.4g}"
