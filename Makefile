@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store instructions bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
-.PHONY: mutants walk inventory compose-proxies compose-cluster proxies-test proxies-campaign clients-campaign agents-campaign
+.PHONY: mutants planted walk inventory compose-proxies compose-cluster proxies-test proxies-campaign clients-campaign agents-campaign
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,8 +57,11 @@ test-all: $(DEV) $(PROXIES) ## All tests by stages: slow ones, every server on P
 test-campaign: $(DEV) ## The long randomised, failure and statistical tests
 	$(PYTEST) -m campaign --timeout 3600 $(ARGS)
 
-mutants: $(DEV) $(PROXIES) ## Plant each mistake of tests/mutants in a copy of the tree: a test must notice it (ARGS="-n 2")
-	$(PYTEST) -m "campaign or not campaign" tests/mutants --timeout 900 $(ARGS)
+mutants: $(DEV) ## Mutations by a tool, seeded by the commit, for 10 minutes: which do tests notice? (ARGS="--help")
+	$(BIN)/python -m tests.mutants $(ARGS)
+
+planted: $(DEV) $(PROXIES) ## Plant each mistake that is written down in a copy of the tree: a test must notice it (ARGS="-n 2")
+	$(PYTEST) -m "campaign or not campaign" tests/mutants/test_mutants.py --timeout 900 $(ARGS)
 
 walk: $(DEV) ## A random walk of 110,000 calls over the whole API, audited; prints its seed and each call's answers
 	$(PYTEST) -m campaign tests/api_fuzz --timeout 3600 -s $(ARGS)

@@ -11,7 +11,7 @@ from tests.inventory import each
 from tests.mutants import cluster, kubernetes, proxies
 from tests.mutants.planting import ROOT, Mutant, plant, run_tests, times_found
 
-HELPERS = ("planting", Path(__file__).stem)
+HELPERS = ("__main__", "copies", "learning", "operators", "planting", "test_operators", Path(__file__).stem)
 FILES = sorted({file.stem for file in Path(__file__).parent.glob("*.py")}.difference(HELPERS))
 TABLES: list[dict[str, Mutant]] = [import_module(f"tests.mutants.{file}").MUTANTS for file in FILES]
 NEED_SLOW_TESTS = {

@@ -1,0 +1,143 @@
+"""`make mutants`: mutations in a seeded order, each in a copy of the tree; prints how many tests noticed, by folder."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Queue
+from time import monotonic
+
+from tests.mutants.copies import PACKAGED, ROOT, TEST_SECONDS, Copy
+from tests.mutants.learning import all_tests, judging_tests, learn
+from tests.mutants.operators import LANGUAGES, Mutation, mutations
+
+SURVIVED = "survived"
+NO_TESTS = "deploy", "docs", "mutants", "benchmarks", "proxies", "api_fuzz"
+"""Folders of tests that say nothing of packaged modules, or take minutes."""
+
+
+def drawn(folder: str, seed: str, most: int | None) -> Iterator[Mutation]:
+    """Mutations of the files below `folder` in the order of the seed, at most `most` of each folder."""
+    found = [mutation for file in files(folder) for mutation in mutations(file, (ROOT / file).read_bytes())]
+    random.Random(seed).shuffle(found)
+    taken: Counter[str] = Counter()
+    for mutation in found:
+        taken[folder_of(mutation)] += 1
+        if most is None or taken[folder_of(mutation)] <= most:
+            yield mutation
+
+
+def files(folder: str) -> list[str]:
+    """Packaged Python and Lua files of git below a folder, or the one that is named."""
+    listed = subprocess.run(["git", "ls-files", folder], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [file for file in listed.splitlines() if file.startswith(PACKAGED) and file.endswith(tuple(LANGUAGES))]
+
+
+def folder_of(mutation: Mutation) -> str:
+    return mutation.file.rpartition("/")[0]
+
+
+class Worker:
+    """A copy of the tree, and the tests that fail there without any mutation: they notice nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._copy = Copy(folder)
+        self._sound: set[str] = set()
+        self._broken: set[str] = set()
+
+    def judge(self, mutation: Mutation) -> str:
+        """The first test that fails with the mutation, "time-out", or that it survived."""
+        if not (tests := judging_tests(mutation.file)):
+            return f"{SURVIVED}: the table names no test"
+        while (noticed := self._first_failure(mutation, tests)) != SURVIVED and not self._is_sound(noticed):
+            self._broken.add(noticed)
+        return noticed
+
+    def _first_failure(self, mutation: Mutation, tests: list[str]) -> str:
+        source = (ROOT / mutation.file).read_bytes()
+        changed = source[: mutation.start] + mutation.after.encode() + source[mutation.end :]
+        self._copy.write(mutation.file, changed)
+        try:
+            return self._run(tests)
+        finally:
+            self._copy.restore(mutation.file)
+
+    def _run(self, tests: list[str]) -> str:
+        skipped = (f"--deselect={test}" for test in sorted(self._broken))
+        limits = "--timeout", str(TEST_SECONDS), "--timeout-method", "thread"
+        status, output = self._copy.pytest(tests, "-x", "--no-cov", *limits, *skipped)
+        if status == 0:
+            return SURVIVED
+        if "+ Timeout +" in output:
+            return "time-out"
+        lines = (line.split() for line in output.splitlines() if line.startswith(("FAILED ", "ERROR ")))
+        return next((words[1] for words in lines), "no test could start")
+
+    def _is_sound(self, test: str) -> bool:
+        """Whether a test passes without a mutation; each is asked once."""
+        if "::" in test and test not in self._sound and self._run([test]) == SURVIVED:
+            self._sound.add(test)
+        return "::" not in test or test in self._sound
+
+
+def judged(found: Iterator[Mutation], workers: int, seconds: float, folder: Path) -> Iterator[tuple[Mutation, str]]:
+    """Mutations with the verdicts on them, until the time is over; those that have begun are ended."""
+    idle: Queue[Worker] = Queue()
+    for number in range(workers):
+        idle.put(Worker(folder / str(number)))
+    until = monotonic() + seconds
+
+    def judge(mutation: Mutation) -> tuple[Mutation, str] | None:
+        if monotonic() > until:
+            return None
+        worker = idle.get()
+        try:
+            return mutation, worker.judge(mutation)
+        finally:
+            idle.put(worker)
+
+    with ThreadPoolExecutor(workers) as pool:
+        yield from filter(None, pool.map(judge, found))
+
+
+def report(verdicts: Iterator[tuple[Mutation, str]]) -> None:
+    """Print each verdict as it comes, then the counts by folder."""
+    counts: Counter[str] = Counter()
+    noticed: Counter[str] = Counter()
+    for mutation, verdict in verdicts:
+        print(f"{mutation}: {verdict}", flush=True)
+        counts[folder_of(mutation)] += 1
+        noticed[folder_of(mutation)] += not verdict.startswith(SURVIVED)
+    for folder, count in sorted(counts.items()):
+        print(f"{noticed[folder]:5d} of {count:4d} noticed, {noticed[folder] / count:4.0%}: {folder}")
+    print(f"{noticed.total():5d} of {counts.total():4d} noticed, a time-out counts as noticed")
+
+
+def main() -> None:
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10, help="no mutation begins after this time")
+    parser.add_argument("--folder", default=".", help="only of files below this folder, or of this file")
+    parser.add_argument("--count", type=int, help="at most so many of each folder")
+    parser.add_argument("--seed", default=head.strip(), help="the order of the mutations; default: the commit's hash")
+    parser.add_argument("--workers", type=int, default=1, help="each has a copy of the tree")
+    parser.add_argument("--learn", nargs="*", help="fill the table of tests instead, by these files, or by all")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="slta-") as folder:
+        if options.learn is not None:
+            tests = all_tests(options.learn or ["tests"])
+            learn(Copy(Path(folder) / "0"), [test for test in tests if test.split("/")[1] not in NO_TESTS])
+            return
+        found = drawn(options.folder, options.seed, options.count)
+        print(f"seed {options.seed}", flush=True)
+        report(judged(found, options.workers, options.minutes * 60, Path(folder)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""Which tests notice mistakes of which module: a table, filled by running each file of tests once.
+
+A Python module is used by tests that run a line within one of its functions (by coverage), a Lua module by those that
+call one of its functions: in a copy of the tree, a module logs the first call on each server.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from coverage import CoverageData
+from tree_sitter import Node, Parser
+
+from tests.mutants.copies import PACKAGED, ROOT, Copy
+from tests.mutants.operators import LANGUAGES
+
+TABLE = Path(__file__).with_name("tests.json")
+LEARNED = ROOT / "build" / "learned.json"
+"""Modules of each file of tests that was run here, so that a run of some completes what is known."""
+MOST = 12
+"""Files of a module in the table: those that use the fewest modules, so that the nearest come first."""
+LUA_TESTS = ("tests/store", "tests/fundamentals")
+"""Folders whose files follow for each Lua module."""
+PACKAGES = (
+    "slta",
+    "slta_client",
+    "slta_integrations",
+    "slta_planning",
+    "slta_experiments",
+    "slta_loadgen",
+    "slta_demo",
+)
+MARK = "mutants use "
+PROLOGUE = (
+    "local is_used; local function use() if constants.is_loaded and not is_used then "
+    "is_used = true; redis.log(redis.LOG_WARNING, '{}') end end "
+)
+LOADED = b"constants.is_loaded = true\n"
+"""At the end of the last module: Valkey 9 ends itself when a library logs while it loads."""
+SITE = """
+import subprocess
+start = subprocess.Popen.__init__
+def with_log(self, args, *rest, **options):
+    is_server = isinstance(args, list) and str(args[0]).endswith("-server")
+    start(self, [*args, "--logfile", {log!r}] if is_server else args, *rest, **options)
+subprocess.Popen.__init__ = with_log
+"""
+"""Makes each store's server that a process starts write its log to one file."""
+
+
+def judging_tests(file: str) -> list[str]:
+    """Files of tests for a module, the nearest first."""
+    near = list(_read(TABLE).get(file, ()))
+    return near + [test for test in all_tests(LUA_TESTS) if file.endswith(".lua") and test not in near]
+
+
+def all_tests(folders: Collection[str]) -> list[str]:
+    """Files of tests below folders, or the files that are named."""
+    paths = (path for folder in folders for path in sorted([ROOT / folder, *(ROOT / folder).rglob("test_*.py")]))
+    return [str(path.relative_to(ROOT)) for path in paths if path.suffix == ".py"]
+
+
+def learn(copy: Copy, tests: Collection[str]) -> None:
+    """Run each file of tests alone, and write the table."""
+    used = {test: files for test, files in _read(LEARNED).items() if (ROOT / test).exists()}
+    log = copy.folder / "servers.log"
+    (copy.folder / "sitecustomize.py").write_text(SITE.format(log=str(log)), encoding="utf-8")
+    for path in sorted((copy.folder / "service").rglob("*.lua")):
+        file = str(path.relative_to(copy.folder))
+        copy.write(file, instrumented(file, path.read_bytes()))
+    for test in tests:
+        log.write_bytes(b"")
+        used[test] = sorted({*_run(copy, test), *_logged(log)})
+        print(f"{len(used[test]):4d} modules: {test}", flush=True)
+        LEARNED.write_text(json.dumps(used), encoding="utf-8")
+    write(used)
+
+
+def write(used: Mapping[str, Collection[str]]) -> None:
+    """Write the table from the modules that each file of tests uses."""
+    near = defaultdict(list)
+    for test in sorted(used, key=lambda test: (len(used[test]), test)):
+        for file in used[test]:
+            near[file].append(test)
+    rows = (f"{json.dumps(file)}: {json.dumps(tests[:MOST])}" for file, tests in sorted(near.items()))
+    TABLE.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
+
+
+def instrumented(file: str, source: bytes) -> bytes:
+    """A Lua module whose functions log its first use. Lines stay where they are."""
+    bodies = sorted(
+        node.child_by_field_name("parameters").end_byte
+        for node in _functions(Parser(LANGUAGES[".lua"]).parse(source).root_node)
+    )
+    parts = [source[start:end] for start, end in zip([0, *bodies], [*bodies, len(source)], strict=True)]
+    end = LOADED if file.endswith("/library.lua") else b""
+    return PROLOGUE.format(MARK + file).encode() + b" use() ".join(parts) + end
+
+
+def _functions(node: Node) -> Iterator[Node]:
+    for child in node.children:
+        if child.type in {"function_declaration", "function_definition"}:
+            yield child
+        yield from _functions(child)
+
+
+def _read(table: Path) -> dict[str, list[str]]:
+    return json.loads(table.read_text(encoding="utf-8")) if table.exists() else {}
+
+
+def _run(copy: Copy, test: str) -> Iterator[str]:
+    data = copy.folder / ".coverage"
+    data.unlink(missing_ok=True)
+    copy.pytest([test], *(f"--cov={name}" for name in PACKAGES), "--cov-report=", COVERAGE_FILE=str(data))
+    measured = CoverageData(str(data))
+    measured.read()
+    for path in map(Path, measured.measured_files()):
+        file = str(path.relative_to(copy.folder))
+        if file.startswith(PACKAGED) and not _bodies(file).isdisjoint(measured.lines(str(path)) or ()):
+            yield file
+
+
+@cache
+def _bodies(file: str) -> frozenset[int]:
+    nodes = ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8")))
+    functions = (node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return frozenset(line for node in functions for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1))
+
+
+def _logged(log: Path) -> set[str]:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return {line.rpartition(MARK)[2].strip() for line in lines if MARK in line}

@@ -1,0 +1,90 @@
+"""The tool is tested: each operator changes what it says, a mistake is noticed, and what changes nothing survives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.inventory import each
+from tests.mutants.__main__ import SURVIVED, Worker, drawn, files
+from tests.mutants.copies import ROOT
+from tests.mutants.learning import MARK, TABLE, all_tests, instrumented, judging_tests
+from tests.mutants.operators import OPERATORS, Mutation, mutations
+
+LUA = "function f(a, b) -- a < b\n  if a <= 2 then g(a + 1, b, b) end\n  return a ~= b and true\nend\n"
+PYTHON = '''
+def f(a: int, b: int) -> bool:
+    """Returns a < 1."""
+    a += 2 if a is not b else 3
+    g(a, b, key=b)
+    return a != b
+'''
+EXPECTED = {
+    ("comparison", ".lua"): ["<= → <", "~= → =="],
+    ("arithmetic", ".lua"): ["+ → -"],
+    ("constant", ".lua"): ["2 → (2 + 1)", "1 → (1 + 1)", "true → false"],
+    ("condition", ".lua"): ["a <= 2 → (not (a <= 2))"],
+    ("statement", ".lua"): ["g(a + 1, b, b) → nothing", "return a ~= b and true → nothing"],
+    ("arguments", ".lua"): ["a + 1, b → b, a + 1"],
+    ("comparison", ".py"): ["is not → is", "!= → =="],
+    ("arithmetic", ".py"): ["+= → -="],
+    ("constant", ".py"): ["2 → (2 + 1)", "3 → (3 + 1)"],
+    ("condition", ".py"): ["a is not b → (not (a is not b))"],
+    ("statement", ".py"): ["a += 2 if a is not b else 3 → pass", "g(a, b, key=b) → pass", "return a != b → pass"],
+    ("arguments", ".py"): ["a, b → b, a"],
+}
+"""The mutations of both texts, in order; none is in a comment, a docstring, an annotation or a parameter."""
+GAPS = "service/slta/core/gaps.py"
+
+
+@each("operator", OPERATORS)
+def test_an_operator_changes_what_it_says(operator: str) -> None:
+    for suffix, text in ((".lua", LUA), (".py", PYTHON)):
+        found = [
+            str(m).split(f"{operator}: ")[1] for m in mutations(f"f{suffix}", text.encode()) if m.operator == operator
+        ]
+        assert found == EXPECTED[operator, suffix]
+
+
+def test_a_mutation_replaces_its_span() -> None:
+    [mutation] = [m for m in mutations("f.lua", LUA.encode()) if m.operator == "arguments"]
+    assert LUA[: mutation.start] + mutation.after + LUA[mutation.end :] == LUA.replace("g(a + 1, b,", "g(b, a + 1,")
+
+
+def test_a_seed_draws_the_same_mutations_and_at_most_so_many_of_each_folder() -> None:
+    first, again, other = (list(drawn("service/slta/core", seed, 3)) for seed in ("1", "1", "2"))
+    assert first == again != other
+    folders = {file.rpartition("/")[0] for file in files("service/slta/core") if not file.endswith("__init__.py")}
+    assert len(first) == 3 * len(folders)
+
+
+def test_all_that_is_packaged_is_mutated() -> None:
+    folders = {file.split("/")[0] for file in files(".")}
+    assert folders == {"service", "clients", "integrations", "planning", "experiments", "loadgen", "demo"}
+
+
+def test_the_table_names_files_that_there_are() -> None:
+    assert [file for file in files(".") for test in judging_tests(file) if not (ROOT / test).exists()] == []
+
+
+def test_a_module_of_lua_is_judged_by_all_tests_of_the_store() -> None:
+    assert {*all_tests(["tests/store"])} <= {*judging_tests("service/slta/store/lua/leases.lua")}
+
+
+def test_a_module_of_lua_that_is_learned_logs_once_that_a_function_was_called() -> None:
+    text = instrumented("a.lua", b"function a.f(x, y)\n  return x\nend\n").decode()
+    assert f"'{MARK}a.lua'" in text
+    assert text.endswith("function a.f(x, y) use() \n  return x\nend\n")
+
+
+@pytest.mark.slow
+def test_a_mistake_is_noticed_and_what_changes_nothing_survives(tmp_path: Path) -> None:
+    source = (ROOT / GAPS).read_bytes()
+    all_of_it = Mutation(GAPS, "statement", 1, 0, len(source), source.decode(), "raise ValueError")
+    equivalent = all_of_it._replace(after=source.decode() + "\nUNUSED = 1\n")
+    assert TABLE.exists()
+    worker = Worker(tmp_path / "0")
+    assert SURVIVED not in worker.judge(all_of_it)
+    assert worker.judge(equivalent) == SURVIVED
+    assert worker.judge(equivalent._replace(file="service/slta/none.py")).startswith(f"{SURVIVED}: the table")
