@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
@@ -17,7 +18,8 @@ from tests.mutants.copies import PACKAGED, ROOT, TEST_SECONDS, Copy
 from tests.mutants.learning import all_tests, judging_tests, learn
 from tests.mutants.operators import LANGUAGES, Mutation, mutations
 
-SURVIVED = "survived"
+SURVIVED, TIMED_OUT = "survived", "timed out"
+FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+(?:\[.*?\](?= - |$))?)", re.MULTILINE)
 NO_TESTS = "deploy", "docs", "mutants", "benchmarks", "proxies", "api_fuzz"
 """Folders of tests that say nothing of packaged modules, or take minutes."""
 
@@ -46,44 +48,39 @@ def folder_of(mutation: Mutation) -> str:
 class Worker:
     """A copy of the tree, and the tests that fail there without any mutation: they notice nothing."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
+        """`options` are pytest's."""
         self._copy = Copy(folder)
+        limits = "--timeout", str(TEST_SECONDS), "--timeout-method", "thread"
+        self._options = "-x", "--no-cov", *limits, *options
         self._sound: set[str] = set()
         self._broken: set[str] = set()
 
-    def judge(self, mutation: Mutation) -> str:
-        """The first test that fails with the mutation, "time-out", or that it survived."""
-        if not (tests := judging_tests(mutation.file)):
+    def judge(self, mutation: Mutation, tests: Sequence[str] = ()) -> str:
+        """The first that fails of the tests, by default of those in the table; or that it timed out or survived."""
+        if not (tests := tests or judging_tests(mutation.file)):
             return f"{SURVIVED}: the table names no test"
-        while (noticed := self._first_failure(mutation, tests)) != SURVIVED and not self._is_sound(noticed):
-            self._broken.add(noticed)
-        return noticed
+        while (verdict := self._first_failure(mutation, tests)) not in {SURVIVED, TIMED_OUT} | self._sound:
+            if verdict in self._broken:
+                return f"{SURVIVED}: {verdict} cannot be left out, and fails without the mutation as well"
+            (self._sound if self._run([verdict]) == SURVIVED else self._broken).add(verdict)
+        return verdict
 
-    def _first_failure(self, mutation: Mutation, tests: list[str]) -> str:
+    def _first_failure(self, mutation: Mutation, tests: Sequence[str]) -> str:
         source = (ROOT / mutation.file).read_bytes()
-        changed = source[: mutation.start] + mutation.after.encode() + source[mutation.end :]
-        self._copy.write(mutation.file, changed)
+        self._copy.write(mutation.file, source[: mutation.start] + mutation.after.encode() + source[mutation.end :])
         try:
             return self._run(tests)
         finally:
             self._copy.restore(mutation.file)
 
-    def _run(self, tests: list[str]) -> str:
+    def _run(self, tests: Sequence[str]) -> str:
         skipped = (f"--deselect={test}" for test in sorted(self._broken))
-        limits = "--timeout", str(TEST_SECONDS), "--timeout-method", "thread"
-        status, output = self._copy.pytest(tests, "-x", "--no-cov", *limits, *skipped)
+        status, output = self._copy.pytest(tests, *self._options, *skipped)
         if status == 0:
             return SURVIVED
-        if "+ Timeout +" in output:
-            return "time-out"
-        lines = (line.split() for line in output.splitlines() if line.startswith(("FAILED ", "ERROR ")))
-        return next((words[1] for words in lines), "no test could start")
-
-    def _is_sound(self, test: str) -> bool:
-        """Whether a test passes without a mutation; each is asked once."""
-        if "::" in test and test not in self._sound and self._run([test]) == SURVIVED:
-            self._sound.add(test)
-        return "::" not in test or test in self._sound
+        failed = FAILED.search(output)
+        return TIMED_OUT if "+ Timeout +" in output else failed[1] if failed else tests[0]
 
 
 def judged(found: Iterator[Mutation], workers: int, seconds: float, folder: Path) -> Iterator[tuple[Mutation, str]]:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.inventory import each
-from tests.mutants.__main__ import SURVIVED, Worker, drawn, files
+from tests.mutants import learning
+from tests.mutants.__main__ import SURVIVED, TIMED_OUT, Worker, drawn, files
 from tests.mutants.copies import ROOT
-from tests.mutants.learning import MARK, TABLE, all_tests, instrumented, judging_tests
+from tests.mutants.learning import MARK, all_tests, instrumented, judging_tests
 from tests.mutants.operators import OPERATORS, Mutation, mutations
 
 LUA = "function f(a, b) -- a < b\n  if a <= 2 then g(a + 1, b, b) end\n  return a ~= b and true\nend\n"
@@ -78,13 +79,30 @@ def test_a_module_of_lua_that_is_learned_logs_once_that_a_function_was_called() 
     assert text.endswith("function a.f(x, y) use() \n  return x\nend\n")
 
 
+def test_the_nearest_tests_of_a_module_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "TABLE", tmp_path / "tests.json")
+    learning.write({"far": ["a.py", "b.py"], "near": ["a.py"], "other": ["b.py", "c.py"]})
+    assert [judging_tests(file) for file in ("a.py", "b.py", "d.py")] == [["near", "far"], ["far", "other"], []]
+
+
+SOURCE = (ROOT / GAPS).read_text(encoding="utf-8")
+
+
+def rewritten(right: str, wrong: str) -> Mutation:
+    assert right in SOURCE
+    return Mutation(GAPS, "planted", 1, 0, len(SOURCE.encode()), SOURCE, SOURCE.replace(right, wrong))
+
+
 @pytest.mark.slow
 def test_a_mistake_is_noticed_and_what_changes_nothing_survives(tmp_path: Path) -> None:
-    source = (ROOT / GAPS).read_bytes()
-    all_of_it = Mutation(GAPS, "statement", 1, 0, len(source), source.decode(), "raise ValueError")
-    equivalent = all_of_it._replace(after=source.decode() + "\nUNUSED = 1\n")
-    assert TABLE.exists()
-    worker = Worker(tmp_path / "0")
-    assert SURVIVED not in worker.judge(all_of_it)
-    assert worker.judge(equivalent) == SURVIVED
-    assert worker.judge(equivalent._replace(file="service/slta/none.py")).startswith(f"{SURVIVED}: the table")
+    worker, tests = Worker(tmp_path / "0"), ["tests/core/test_broken.py", "tests/core/test_gaps.py"]
+    (tmp_path / "0" / tests[0]).write_text("def test_broken():\n    assert False\n", encoding="utf-8")
+    mistake = rewritten("return self.utility_optimum_mean - ", "return ")
+    assert worker.judge(mistake, tests).startswith(f"{tests[1]}::")
+    assert worker.judge(rewritten("import annotations", "import annotations\n\nUNUSED = 1"), tests) == SURVIVED
+
+
+@pytest.mark.slow
+def test_a_mutation_that_hangs_is_timed_out(tmp_path: Path) -> None:
+    mutation = rewritten("        return self", "        while True: pass\n        return self")
+    assert Worker(tmp_path / "0", "--timeout", "5").judge(mutation, ["tests/core/test_gaps.py"]) == TIMED_OUT
