@@ -1,17 +1,18 @@
 """Which tests notice mistakes of which module: a table, filled by running each file of tests once.
 
-A Python module is used by tests that run a line within one of its functions (by coverage), a Lua module by those that
-call one of its functions: in a copy of the tree, a module logs the first call on each server.
+Of a Python module the lines within functions that a file of tests runs count, by coverage; of a Lua module the
+functions that it calls: in a copy of the tree, each logs its first call on a server.
 """
 
 from __future__ import annotations
 
 import ast
 import json
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from coverage import CoverageData
 from tree_sitter import Node, Parser
@@ -21,9 +22,9 @@ from tests.mutants.operators import LANGUAGES
 
 TABLE = Path(__file__).with_name("tests.json")
 LEARNED = ROOT / "build" / "learned.json"
-"""Modules of each file of tests that was run here, so that a run of some completes what is known."""
+"""What each file of tests that was run here uses of each module, so that a run of some completes what is known."""
 MOST = 12
-"""Files of a module in the table: those that use the fewest modules, so that the nearest come first."""
+"""Files of a module in the table, the nearest first."""
 LUA_TESTS = ("tests/store", "tests/fundamentals")
 """Folders whose files follow for each Lua module."""
 PACKAGES = (
@@ -37,8 +38,8 @@ PACKAGES = (
 )
 MARK = "mutants use "
 PROLOGUE = (
-    "local is_used; local function use() if constants.is_loaded and not is_used then "
-    "is_used = true; redis.log(redis.LOG_WARNING, '{}') end end "
+    "local is_used = {}; local function use(number) if constants.is_loaded and not is_used[number] then "
+    "is_used[number] = true; redis.log(redis.LOG_WARNING, '%s ' .. number) end end "
 )
 LOADED = b"constants.is_loaded = true\n"
 """At the end of the last module: Valkey 9 ends itself when a library logs while it loads."""
@@ -75,31 +76,40 @@ def learn(copy: Copy, tests: Collection[str]) -> None:
         copy.write(file, instrumented(file, path.read_bytes()))
     for test in tests:
         log.write_bytes(b"")
-        used[test] = sorted({*_run(copy, test), *_logged(log)})
+        used[test] = {**_run(copy, test), **_logged(log)}
         print(f"{len(used[test]):4d} modules: {test}", flush=True)
         LEARNED.write_text(json.dumps(used), encoding="utf-8")
     write(used)
 
 
-def write(used: Mapping[str, Collection[str]]) -> None:
-    """Write the table from the modules that each file of tests uses."""
-    near = defaultdict(list)
-    for test in sorted(used, key=lambda test: (len(used[test]), test)):
-        for file in used[test]:
-            near[file].append(test)
-    rows = (f"{json.dumps(file)}: {json.dumps(tests[:MOST])}" for file, tests in sorted(near.items()))
-    TABLE.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
+def write(used: Mapping[str, Mapping[str, int]]) -> None:
+    """Write the table from what each file of tests uses of each module."""
+    near = {file: [test for test in used if file in used[test]] for files in used.values() for file in files}
+    rows = [
+        f"{json.dumps(file)}: {json.dumps(sorted(tests, key=lambda test: _distance(used[test], file))[:MOST])}"
+        for file, tests in sorted(near.items())
+    ]
+    written = TABLE.with_suffix(".new")
+    written.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
+    written.replace(TABLE)
+
+
+def _distance(used: Mapping[str, int], file: str) -> float:
+    """Tests are near that use much of the module, and little beside it."""
+    suffix = Path(file).suffix
+    return sum(count for other, count in used.items() if other.endswith(suffix)) / used[file] ** 2
 
 
 def instrumented(file: str, source: bytes) -> bytes:
-    """A Lua module whose functions log its first use. Lines stay where they are."""
+    """A Lua module whose functions log their first use. Lines stay where they are."""
     bodies = sorted(
         node.child_by_field_name("parameters").end_byte
         for node in _functions(Parser(LANGUAGES[".lua"]).parse(source).root_node)
     )
     parts = [source[start:end] for start, end in zip([0, *bodies], [*bodies, len(source)], strict=True)]
     end = LOADED if file.endswith("/library.lua") else b""
-    return PROLOGUE.format(MARK + file).encode() + b" use() ".join(parts) + end
+    text = b"".join(b"%s use(%d) " % (part, number) for number, part in enumerate(parts[:-1])) + parts[-1] + end
+    return (PROLOGUE % (MARK + file)).encode() + text
 
 
 def _functions(node: Node) -> Iterator[Node]:
@@ -109,20 +119,23 @@ def _functions(node: Node) -> Iterator[Node]:
         yield from _functions(child)
 
 
-def _read(table: Path) -> dict[str, list[str]]:
+def _read(table: Path) -> dict[str, Any]:
     return json.loads(table.read_text(encoding="utf-8")) if table.exists() else {}
 
 
-def _run(copy: Copy, test: str) -> Iterator[str]:
+def _run(copy: Copy, test: str) -> dict[str, int]:
     data = copy.folder / ".coverage"
     data.unlink(missing_ok=True)
     copy.pytest([test], *(f"--cov={name}" for name in PACKAGES), "--cov-report=", COVERAGE_FILE=str(data))
     measured = CoverageData(str(data))
     measured.read()
-    for path in map(Path, measured.measured_files()):
-        file = str(path.relative_to(copy.folder))
-        if file.startswith(PACKAGED) and not _bodies(file).isdisjoint(measured.lines(str(path)) or ()):
-            yield file
+    files = {str(Path(path).relative_to(copy.folder)): path for path in measured.measured_files()}
+    lines = {
+        file: _bodies(file) & set(measured.lines(path) or ())
+        for file, path in files.items()
+        if file.startswith(PACKAGED)
+    }
+    return {file: len(run) for file, run in lines.items() if run}
 
 
 @cache
@@ -132,6 +145,6 @@ def _bodies(file: str) -> frozenset[int]:
     return frozenset(line for node in functions for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1))
 
 
-def _logged(log: Path) -> set[str]:
+def _logged(log: Path) -> Counter[str]:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return {line.rpartition(MARK)[2].strip() for line in lines if MARK in line}
+    return Counter(call.split()[0] for call in {line.rpartition(MARK)[2] for line in lines if MARK in line})

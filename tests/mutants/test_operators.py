@@ -73,16 +73,16 @@ def test_a_module_of_lua_is_judged_by_all_tests_of_the_store() -> None:
     assert {*all_tests(["tests/store"])} <= {*judging_tests("service/slta/store/lua/leases.lua")}
 
 
-def test_a_module_of_lua_that_is_learned_logs_once_that_a_function_was_called() -> None:
+def test_a_module_of_lua_that_is_learned_logs_which_functions_were_called() -> None:
     text = instrumented("a.lua", b"function a.f(x, y)\n  return x\nend\n").decode()
-    assert f"'{MARK}a.lua'" in text
-    assert text.endswith("function a.f(x, y) use() \n  return x\nend\n")
+    assert f"'{MARK}a.lua '" in text
+    assert text.endswith("function a.f(x, y) use(0) \n  return x\nend\n")
 
 
 def test_the_nearest_tests_of_a_module_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "TABLE", tmp_path / "tests.json")
-    learning.write({"far": ["a.py", "b.py"], "near": ["a.py"], "other": ["b.py", "c.py"]})
-    assert [judging_tests(file) for file in ("a.py", "b.py", "d.py")] == [["near", "far"], ["far", "other"], []]
+    learning.write({"far": {"a.py": 4, "b.py": 9}, "near": {"a.py": 4, "a.lua": 99}, "little": {"a.py": 1}})
+    assert [judging_tests(file) for file in ("a.py", "b.py", "c.py")] == [["near", "far", "little"], ["far"], []]
 
 
 SOURCE = (ROOT / GAPS).read_text(encoding="utf-8")
