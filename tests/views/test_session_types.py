@@ -55,7 +55,7 @@ def two_on_b(**changes: Any) -> Snapshot:
 def test_the_state_has_the_places_that_are_kept_and_for_whom(
     a: list[int], b: list[int], reserve: float, expected: list[tuple[int, list[str]]]
 ) -> None:
-    seen = observe_state(snapshot(a, b, types=of_types(5, [0, 2])), replace(TYPED, reserve=reserve))
+    seen = observe_state(snapshot(a, b, types=of_types()), replace(TYPED, reserve=reserve))
     assert [(one.kept_places, one.kept_for) for one in seen.classes] == expected
 
 

@@ -11,8 +11,7 @@ prices = {}
 
 local TIE = 2 -- integer marginal utilities that differ by less are worth the same
 
--- Of the present choice: by class its offer and level, 0 without an offer, and by type the best two, once they are asked
--- for.
+-- Of the present choice: by class its offer and level, 0 without an offer, and by type the best two, once asked for.
 local now, level_of, best_class, first, second = {}, {}, {}, {}, {}
 
 -- base ^ exponent by squaring.
@@ -43,11 +42,11 @@ end
 local function find_alternatives(types, kind)
   local set, best, one, two = types.sets[kind], 0, false, false
   for at = 1, #set do
-    local worth = now[set[at]]
-    if worth and (not one or worth > one) then
-      best, one, two = set[at], worth, one
-    elseif worth and (not two or worth > two) then
-      two = worth
+    local offer = now[set[at]]
+    if offer and (not one or offer > one) then
+      best, one, two = set[at], offer, one
+    elseif offer and (not two or offer > two) then
+      two = offer
     end
   end
   best_class[kind], first[kind], second[kind] = best, one, two
