@@ -73,8 +73,8 @@ function intervals.restart(fleet)
   end
 end
 
--- Closes the open interval if none waits and it is old enough: a sixteenth of the mean stay, by Little's law. One without
--- sessions has nothing to compute.
+-- Closes the open interval if none waits and it is old enough: a sixteenth of the mean stay, by Little's law. One
+-- without sessions has nothing to compute.
 function intervals.close(fleet)
   if fleet.kinds == 0 then
     return

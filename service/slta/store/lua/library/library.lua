@@ -80,8 +80,8 @@ local function parse_configuration(arguments, at)
   for offset, name in ipairs(constants.PUT_ARGUMENTS) do
     given[name] = arguments[at + offset - 1]
   end
-  local numbers = { 'retention', 'beta_coefficient', 'beta_power', 'exponent', 'gone', 'forget', unpack(cache.SETTINGS) }
-  for _, name in ipairs(numbers) do
+  local names = { 'retention', 'beta_coefficient', 'beta_power', 'exponent', 'gone', 'forget', unpack(cache.SETTINGS) }
+  for _, name in ipairs(names) do
     given[name] = tonumber(given[name])
   end
   given.names, given.capacities = vectors.split(given.names), vectors.split(given.capacities, true)

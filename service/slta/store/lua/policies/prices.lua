@@ -1,11 +1,11 @@
 -- Prices of places (service/slta/core/session_types/prices.py): the class for a session that may use some classes only.
--- The class whose offer adds most, less what its last good places are worth to types that find less elsewhere; a class at
--- its reserve only if all are.
+-- The class whose offer adds most, less what its last good places are worth to types that find less elsewhere; a class
+-- at its reserve only if all are.
 --
 -- A fleet with session types has `types`: by type the classes that it may use, `sets`, and its `rivals`, the types that
 -- may be needy beside it; `may_use[(t - 1) * classes + c]` is true if type t may use class c. Of the sessions on active
--- pools it has the numbers `type_sessions` by type, `held` by class, `type_held` by both, in such cells, and `sessions`.
--- The form of each sum, product and root is that of the specification: both give the same bits.
+-- pools it has the numbers `type_sessions` by type, `held` by class, `type_held` by both, in such cells, and
+-- `sessions`. The form of each sum, product and root is that of the specification: both give the same bits.
 
 prices = {}
 
