@@ -27,6 +27,7 @@ TYPED: dict[str, Any] = {
         "chat": ["small", "large"],
         "touch": ["small"],
         "labels": ["small"],
+        "low": ["small"],
     },
 }
 """Types named like options of an assign are types all the same."""
@@ -56,7 +57,22 @@ async def test_a_session_goes_to_a_class_of_its_type_and_each_answer_names_the_t
     assert named == ["video"] * 3
 
 
-@pytest.mark.parametrize("name", ["touch", "labels"])
+async def test_one_of_low_priority_is_refused_alone_and_in_bulk(api: Api) -> None:
+    kept = TYPED | {"reserve_for_priority": 3}
+    assert (await api.put("/v1/fleets/t", json=kept | {"policy": "slta", "session_types": {}})).status_code == 422
+    assert (await api.put("/v1/fleets/t", json=kept)).status_code == 201
+    for number in range(3):
+        assert (await assign(api, "/v1/fleets/t", f"s{number}", "default", priority="low")).status_code == 201
+    refused = await assign(api, "/v1/fleets/t", "s3", "default", priority="low")
+    low, high = ({"assign": {"session_id": "s3", "priority": priority}} for priority in ("low", "high"))
+    operations = await operate(api, "/v1/fleets/t", low, high)
+    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "low_priority", "1")
+    assert [(one["status"], one["body"].get("code")) for one in operations] == [(503, "low_priority"), (201, None)]
+    assert (await api.get("/v1/fleets/t/state")).json()["counters"]["rejected_low_priority"] == 2
+    assert (await assign(api, "/v1/fleets/t", "s4", "default", priority="medium")).status_code == 422
+
+
+@pytest.mark.parametrize("name", ["touch", "labels", "low"])
 async def test_a_type_with_the_name_of_an_option_is_no_option(api: Api, typed: str, name: str) -> None:
     await assign(api, typed, "s", name, lease_seconds=60)
     again = (await assign(api, typed, "s", name, lease_seconds=500)).json()

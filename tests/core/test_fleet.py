@@ -53,6 +53,13 @@ def test_what_does_not_take_session_types_is_refused_with_what_does(
     FleetSpec(classes(1), POLICIES[policy], order=order)
 
 
+@pytest.mark.parametrize("policy", ["slta", "slta-greedy", "observe"])
+def test_places_are_kept_for_priority_under_jlmu_only(policy: str) -> None:
+    with pytest.raises(ValueError, match=f"policy {policy} keeps no places: use jlmu"):
+        FleetSpec(classes(1), POLICIES[policy], reserve_for_priority=1)
+    FleetSpec(classes(1), POLICIES["jlmu"], reserve_for_priority=1)
+
+
 def test_one_fleet_has_the_order_it_dispatches_by_and_the_integers_it_is_counted_in() -> None:
     # r = (5, 20) tie at log 5: (0,1) and (1,2) dispatch in this order, and count the same in integers.
     log_shares = (PoolClass(f"r = {r}", log_share(r), 3) for r in (5, 20))

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from slta.core.fleet import RESERVE
-from slta.core.limits import MAX_RESERVE, MAX_SESSION_TYPES, MAX_TYPE_CELLS
+from slta.core.limits import MAX_RESERVE, MAX_RESERVE_FOR_PRIORITY, MAX_SESSION_TYPES, MAX_TYPE_CELLS
 from slta.core.policies import POLICIES
 from slta.fleet_file import FleetFile
 from slta.fleet_file.curves import Curve
@@ -44,7 +44,7 @@ def test_each_way_to_give_pools_and_addresses_is_taken() -> None:
 
 def test_the_optional_fields_have_the_defaults_of_the_table() -> None:
     omitted = {"order": {"kind": "paper"}, "gone_seconds": 120, "forget_seconds": 86_400, "session_types": {}}
-    omitted |= {"utility_unit": None, "reserve": RESERVE}
+    omitted |= {"utility_unit": None, "reserve": RESERVE, "reserve_for_priority": 0}
     defaults = json.loads(fleet_file().document()) | omitted
     del defaults["classes"]
     assert {words(field)[0]: yaml.safe_load(words(default)[0]) for field, default, *_ in FIELDS} == defaults
@@ -53,7 +53,7 @@ def test_the_optional_fields_have_the_defaults_of_the_table() -> None:
 
 
 def test_the_ranges_of_the_table_are_those_of_a_file() -> None:
-    policy, beta, lease, retention, gone, forget, _, types, reserve, unit = (cells[2] for cells in FIELDS)
+    policy, beta, lease, retention, gone, forget, _, types, reserve, for_priority, unit = (cells[2] for cells in FIELDS)
     assert words(policy) == list(POLICIES)
     assert beta == "`{exponent: γ}`, 0 ≤ γ ≤ 1, or `{fixed: β}`, 0 < β ≤ 1"
     assert lease == f"0 for no end, or {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS} (ten years)"
@@ -63,6 +63,7 @@ def test_the_ranges_of_the_table_are_those_of_a_file() -> None:
     assert types.startswith(f"up to {MAX_SESSION_TYPES - 1} names")
     assert types.endswith(f"≤ {MAX_TYPE_CELLS}")
     assert reserve == f"0 for none, to {MAX_RESERVE}"
+    assert for_priority == f"0 for none, to {MAX_RESERVE_FOR_PRIORITY}"
     assert unit == UNIT_RULE
     for accepted in ({"exponent": 0}, {"exponent": 1}, {"fixed": 1}):
         assert fleet_file(beta=accepted)
@@ -75,6 +76,23 @@ def test_the_ranges_of_the_table_are_those_of_a_file() -> None:
     assert fleet_file(gone_seconds=1, forget_seconds=0)
     with pytest.raises(InvalidFleetError):
         fleet_file(gone_seconds=0)
+
+
+def refused(reserve: int, places: int = 240, load: float = 1.2, high: float = 0.3) -> tuple[float, float]:
+    """Percent of the high and of the low sessions, by the chain of the sessions present."""
+    weights = [1.0]
+    for present in range(1, places + 1):
+        share = 1.0 if places - present + 1 > reserve else high
+        weights.append(weights[-1] * load * places * share / present)
+    return 100 * weights[-1] / sum(weights), 100 * sum(weights[-1 - reserve :]) / sum(weights)
+
+
+def test_what_places_for_priority_do_follows_from_the_chain() -> None:
+    assert f"{refused(0)[0]:.0f} % of the sessions are refused" in PAGE.text.replace("\n", " ")
+    high, low = refused(5)
+    assert f"with 5 places kept {high:.2f} % of the high ones and {low:.0f} % of the low" in PAGE.text.replace(
+        "\n", " "
+    )
 
 
 def test_the_session_types_of_the_page_and_of_the_example_are_taken() -> None:

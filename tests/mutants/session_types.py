@@ -7,7 +7,7 @@ from tests.mutants.refusing import lua, python
 
 PRICES, BOUND = (f"core/session_types/{name}" for name in ("prices", "bound"))
 FUNCTIONS, STORE, CHANGES = "store/type_functions", "store/session_types", "store/type_changes"
-MINIMAL = "store/price_of_types"
+MINIMAL, PRIORITY = "store/price_of_types", "store/priority"
 AUDIT, REPAIR, TRAFFIC = "store/audit_types", "store/repair_types", "store/typed_traffic"
 
 MUTANTS: dict[str, Mutant] = {
@@ -28,6 +28,10 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "those who have another class are counted in a reserve": lua(
         "prices", "and not besides(types, rival, class_index) then", "then", FUNCTIONS
+    ),
+    "a low priority has no consequence": lua("placements", "full or is_low and", "full or false and", PRIORITY),
+    "a high priority has the consequences of a low one": lua(
+        "placements", "' low', 1, true)", "'', 1, true)", PRIORITY
     ),
     "a full class is empty": lua("prices", "or fleet.capacities[other]", "or 1", FUNCTIONS),
     "a place that waits earns": lua("prices", " * (needy / (needy + holes))", "", FUNCTIONS),

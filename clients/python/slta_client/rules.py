@@ -44,6 +44,7 @@ _SERVER_ERROR = Rule(UnavailableError, retry=True, in_doubt=True, away=True)
 RULES: dict[str, Rule] = {
     "no_capacity": _FULL,
     "no_active_pool": _FULL,
+    "low_priority": _FULL,
     "store_unavailable": _SOON,
     "overloaded": _LATER,
     "too_many_connections": _LATER,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Path
 from pydantic import (
@@ -27,7 +27,7 @@ from slta.models.request_record import Event
 from slta.parsing import NAME_PATTERN, Name
 from slta.parsing.fields import MAX_LEASE_SECONDS, check_lease, read_number
 from slta.store import OperationRequest
-from slta.store.sessions import ASSIGN_OPTIONS, UNMARKED, report_option, type_option
+from slta.store.sessions import ASSIGN_OPTIONS, PRIORITIES, UNMARKED, report_option, type_option
 
 MAX_RENEWALS = 1000
 MAX_OPERATIONS = 1000
@@ -55,12 +55,14 @@ class Body(BaseModel):
 class AssignBody(Body):
     """`lease_seconds` 0: no lease; absent: the fleet's. The service generates an absent `session_id`.
 
-    `session_type` names the classes that a new session may use. `touch` renews the lease of a live session, `labels`
+    `session_type` names the classes that a new session may use. One of `priority` low leaves the last free places of
+    these to others, `reserve_for_priority` of the fleet. `touch` renews the lease of a live session, `labels`
     returns the labels of its pool.
     """
 
     session_id: Name | None = None
     session_type: Name = DEFAULT_TYPE
+    priority: Literal["high", "low"] = "high"
     lease_seconds: LeaseSeconds | None = None
     touch: Flag = False
     labels: Flag = False
@@ -166,6 +168,7 @@ def _request_of(operation: Operation) -> OperationRequest:
     if isinstance(operation, AssignOperation):
         assign = operation.assign
         options = ASSIGN_OPTIONS[assign.touch, assign.labels] + type_option(assign.session_type)
+        options += PRIORITIES[assign.priority]
         return "assign", assign.session_id or secrets.token_hex(16), _text(assign.lease_seconds), options
     if isinstance(operation, CompleteOperation):
         return "complete", operation.complete.session_id, "", "" if operation.complete.mark else UNMARKED

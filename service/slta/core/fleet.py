@@ -49,13 +49,20 @@ def type_conflicts(policy: Policy, order: Order) -> list[str]:
     return conflicts
 
 
+def priority_conflicts(policy: Policy) -> list[str]:
+    """What forbids to keep places for sessions that are not of low priority under this policy."""
+    others = " or ".join(other.name for other in POLICIES.values() if other.takes_types and other.places)
+    return [] if policy.name in others.split(" or ") else [f"policy {policy.name} keeps no places: use {others}"]
+
+
 @dataclass(frozen=True)
 class FleetSpec:
     """Configuration of a fleet. `classes` are in the order of the file, which breaks ties (section 2.3).
 
     A pool that is lost for `gone_seconds` is gone, and when empty removed after another `forget_seconds`, 0 for never.
     `session_types` maps a name to the names of the classes that its sessions may use; `default`, all classes, is not
-    among them; see `type_conflicts`. `reserve` is ρ of their reserves, see `session_types.reserves`.
+    among them; see `type_conflicts`. `reserve` is ρ of their reserves, see `session_types.reserves`. A
+    session of low priority is refused while its classes have at most `reserve_for_priority` free places in all.
     `utility_unit` is displayed behind utilities; nothing depends on it.
     """
 
@@ -88,6 +95,7 @@ class FleetSpec:
         if count > MAX_SESSION_TYPES or count * len(names) > MAX_TYPE_CELLS:
             raise ValueError(f"at most {MAX_SESSION_TYPES} session types, and {MAX_TYPE_CELLS} classes times types")
         conflicts = type_conflicts(self.policy, self.order) if self.session_types else []
+        conflicts += priority_conflicts(self.policy) if self.reserve_for_priority else []
         if conflicts:
             raise ValueError("; ".join(conflicts))
 

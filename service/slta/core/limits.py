@@ -12,5 +12,7 @@ MAX_SESSION_TYPES = 16
 """With `default`."""
 MAX_TYPE_CELLS = 256
 """Classes times session types."""
+MAX_RESERVE_FOR_PRIORITY = 1_000_000
+"""Free places."""
 MAX_RESERVE = 100
 """Largest ρ of a fleet's reserves."""

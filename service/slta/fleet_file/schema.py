@@ -20,9 +20,10 @@ from slta.core.fleet import (
     RESERVE,
     RETENTION_SECONDS,
     FleetSpec,
+    priority_conflicts,
     type_conflicts,
 )
-from slta.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS, MAX_RESERVE
+from slta.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS, MAX_RESERVE, MAX_RESERVE_FOR_PRIORITY
 from slta.core.policies import DEFAULT_POLICY, POLICIES, Policy
 from slta.core.policies.tokens import EXPONENT, Beta
 from slta.core.utility import PoolClass
@@ -85,6 +86,7 @@ class FleetFile(Part):
     classes: Annotated[list[ClassFile], Field(min_length=1, max_length=MAX_CLASSES)]
     session_types: SessionTypes = Field(default_factory=dict)
     reserve: Annotated[Number, Field(ge=0, le=MAX_RESERVE)] = Decimal(str(RESERVE))
+    reserve_for_priority: Annotated[int, Field(strict=True, ge=0, le=MAX_RESERVE_FOR_PRIORITY)] = 0
 
     @model_validator(mode="after")
     def _within_limits(self) -> Self:
@@ -122,6 +124,8 @@ class FleetFile(Part):
         order = self._order(policy, mistakes)
         conflicts = type_conflicts(policy, order) if self.session_types else []
         mistakes += [mistake_at(("session_types",), conflict) for conflict in conflicts]
+        kept = priority_conflicts(policy) if self.reserve_for_priority else []
+        mistakes += [mistake_at(("reserve_for_priority",), conflict) for conflict in kept]
         if mistakes:
             raise InvalidFleetError(format_mistakes(mistakes), mistakes)
         return FleetSpec(
@@ -136,6 +140,7 @@ class FleetFile(Part):
             utility_unit=self.utility_unit,
             session_types=self.session_types,
             reserve=float(self.reserve),
+            reserve_for_priority=self.reserve_for_priority,
         )
 
     def _order(self, policy: Policy, mistakes: list[Mistake]) -> orders.Order:

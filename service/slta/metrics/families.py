@@ -153,6 +153,11 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         _split("rejected_", "no_capacity", "no_active_pool"),
         ("reason",),
     ),
+    COUNTERS.counter(
+        "low_priority_rejections",
+        "Sessions of low priority not placed, since the last free places are kept for others.",
+        itemgetter("rejected_low_priority"),
+    ),
     TYPE.gauge(
         "session_type_sessions",
         "Sessions of a type by status of their pool.",

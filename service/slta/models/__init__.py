@@ -50,6 +50,7 @@ COUNTERS = (
     "pool_gone",
     "rejected_no_capacity",
     "rejected_no_active_pool",
+    "rejected_low_priority",
     "left_out_over_capacity",
     "left_out_unknown_pool",
     "repairs",

@@ -119,6 +119,10 @@ class NoActivePoolError(
     """The fleet has no active pool; nothing was changed. Add or undrain pools."""
 
 
+class LowPriorityError(DispatchError, code="low_priority", status=503):
+    """The last free places are kept for sessions that are not of low priority; nothing was changed. Retry later."""
+
+
 class FleetObservesError(DispatchError, code="fleet_observes", status=409):
     """The fleet's `policy` places no sessions: report them with PUT …/sessions/{session_id}, or change it."""
 
@@ -230,5 +234,12 @@ class OutcomeUnknownError(DispatchError, code="outcome_unknown", status=503):
         super().__init__(detail or (same if "session_id" in context else None), **context)
 
 
-REFUSE_ASSIGN = (SessionEndedError, FleetObservesError, UnknownSessionTypeError, NoCapacityError, NoActivePoolError)
+REFUSE_ASSIGN = (
+    SessionEndedError,
+    FleetObservesError,
+    UnknownSessionTypeError,
+    NoCapacityError,
+    NoActivePoolError,
+    LowPriorityError,
+)
 """Refusals of an assign, by whichever route."""

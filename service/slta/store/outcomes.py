@@ -35,6 +35,7 @@ REFUSALS: dict[str, type[errors.DispatchError]] = {
     "STALE_REPORT": errors.StaleReportError,
     "NO_ACTIVE_POOL": errors.NoActivePoolError,
     "FULL": errors.NoCapacityError,
+    "LOW_PRIORITY": errors.LowPriorityError,
     "OBSERVES": errors.FleetObservesError,
 }
 """Error by outcome; values may follow, see `DispatchError.facts`."""

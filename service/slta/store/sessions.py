@@ -21,7 +21,9 @@ DRAWING = frozenset({"assign", "report"})
 UNMARKED = "unmarked"
 """Option of a complete that does not remember an unknown id."""
 ASSIGN_OPTIONS = {(False, False): "", (True, False): " touch", (False, True): " labels", (True, True): " touch labels"}
-"""Options of an assign by (renew the lease of a live session, return the labels of the pool), but its type."""
+"""Options of an assign by (renew the lease of a live session, return the labels of the pool), but type and priority."""
+PRIORITIES = {"high": "", "low": " low"}
+"""Further option by priority."""
 
 
 def report_option(
@@ -57,7 +59,7 @@ class Sessions:
         self._operations = operations
         self._draw = draw
 
-    async def assign(
+    async def assign(  # noqa: PLR0913 - one argument an option
         self,
         fleet: str,
         session_id: str,
@@ -67,15 +69,16 @@ class Sessions:
         touch: bool = False,
         labels: bool = False,
         session_type: str = DEFAULT_TYPE,
+        priority: str = "high",
     ) -> Placement:
         """Place a session, or return the placement of a live one, whose lease is renewed with `touch`.
 
         `lease_seconds` None is the fleet's default, 0 no lease. With `labels` a LabelledPlacement. The type of a live
-        session stays. SessionEndedError, FleetObservesError, NoCapacityError, NoActivePoolError,
-        UnknownSessionTypeError.
+        session stays. `priority` is one of PRIORITIES. SessionEndedError, FleetObservesError, NoCapacityError,
+        NoActivePoolError, LowPriorityError, UnknownSessionTypeError.
         """
         lease, draw = _microseconds(lease_seconds), repr(self._draw())
-        options = ASSIGN_OPTIONS[touch, labels] + type_option(session_type)
+        options = ASSIGN_OPTIONS[touch, labels] + PRIORITIES[priority] + type_option(session_type)
         arguments = ("assign", session_id, lease, draw, options)
         return replies.placement(session_id, await self._operations.submit(fleet, arguments, arrived))
 

@@ -44,6 +44,7 @@ async def assign(fleet: FleetName, body: AssignBody, dependencies: TheDependenci
         touch=body.touch,
         labels=body.labels,
         session_type=body.session_type,
+        priority=body.priority,
     )
     return response_with(placement)
 

@@ -33,7 +33,7 @@ local function chance(needy, room, holes)
   return power(math.sqrt(math.sqrt(math.sqrt(math.min(1, needy / room)))), 3 * holes) * (needy / (needy + holes))
 end
 
-local function worth(fleet, class_index, level)
+local function marginal(fleet, class_index, level)
   return fleet.marginals[class_index * constants.MAX_LEVELS + level]
     or tables.number(fleet, 'marginals', class_index, level)
 end
@@ -72,7 +72,7 @@ local function coming(fleet, kind, class_index, theirs)
     local inside = fleet.type_held[row + other]
     if inside > 0 and other ~= class_index then
       local level = now[other] and math.max(1, level_of[other] - 1) or fleet.capacities[other]
-      left = worth(fleet, other, level) > theirs + TIE and left - inside or left
+      left = marginal(fleet, other, level) > theirs + TIE and left - inside or left
     end
   end
   return left
@@ -178,7 +178,7 @@ function prices.choose(fleet, kind, counts, levels, ranks)
   local rivals = fleet.types.rivals[kind]
   level_of = levels
   for class_index = 1, #counts do
-    now[class_index] = counts[class_index] > 0 and worth(fleet, class_index, levels[class_index])
+    now[class_index] = counts[class_index] > 0 and marginal(fleet, class_index, levels[class_index])
   end
   best_class[kind] = false
   for at = 1, #rivals do

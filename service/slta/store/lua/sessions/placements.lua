@@ -10,18 +10,26 @@ local function replay_assign(fleet, id, session, lease, options)
 end
 
 -- The refusal of an assign of this kind; nil if a pool has room for it. O(1), O(classes) with types.
-local function find_refusal(fleet, kind)
+local function find_refusal(fleet, kind, options)
+  local free, full = fleet.room_for - fleet.sessions, nil
   if fleet.types then
-    return session_types.refusal(fleet, kind)
+    free = session_types.free(fleet, kind)
+    full = free == 0 and session_types.refusal(fleet, kind)
   elseif fleet.active_pools == 0 then
-    return { 'NO_ACTIVE_POOL' }
-  elseif fleet.sessions == fleet.room_for then
-    return { 'FULL' }
+    full = { 'NO_ACTIVE_POOL' }
+  elseif free == 0 then
+    full = { 'FULL' }
   end
+  local is_low = free <= fleet.reserve_for_priority and string.find(options, ' low', 1, true)
+  return full or is_low and { 'LOW_PRIORITY' } or nil
 end
 
 -- Counts that refusal.
 local function count(fleet, kind, refusal)
+  if refusal[1] == 'LOW_PRIORITY' then
+    state.count(fleet, 'rejected_low_priority')
+    return
+  end
   local is_full = refusal[1] == 'FULL'
   state.count(fleet, is_full and 'rejected_no_capacity' or 'rejected_no_active_pool')
   session_types.count(fleet, is_full and 'full' or 'inactive', kind)
@@ -55,10 +63,10 @@ local function place(fleet, id, kind, lease, draw)
 end
 
 -- id, lease in µs ('' for the fleet's, 0 for none), draw in [0, 1), options: " touch" to renew the lease of a live
--- session, " labels" for the labels of its pool, " type:" and the session's type
+-- session, " labels" for the labels of its pool, " low" for a low priority, " type:" and the session's type
 --   -> ASSIGNED pool_id class lease start due token | REPLAYED pool_id class lease start due ''
 --    | ENDED reason pool_id | OBSERVES | NO_ACTIVE_POOL | FULL, both with type and its classes if the fleet has types
---    | UNKNOWN_SESSION_TYPE name, those that exist
+--    | LOW_PRIORITY | UNKNOWN_SESSION_TYPE name, those that exist
 -- O(classes + log pools), O(classes * types) with types.
 function placements.assign(fleet, id, lease, draw, options)
   local session = sessions.read(fleet, id)
@@ -75,7 +83,7 @@ function placements.assign(fleet, id, lease, draw, options)
   if options ~= '' then
     kind, unknown = session_types.of_options(fleet, options)
   end
-  local refusal = unknown or find_refusal(fleet, kind)
+  local refusal = unknown or find_refusal(fleet, kind, options)
   if refusal and not unknown then
     count(fleet, kind, refusal)
   end

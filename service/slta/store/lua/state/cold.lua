@@ -13,7 +13,7 @@ local KINDS = {
   draining_pools = 'vector', failed_pools = 'vector', draining_sessions = 'vector', pools_high = 'vector',
   pools_low = 'vector', names = 'words', incarnations = 'words', utilities = 'text', suspect = 'text',
   gone = 'number', forget = 'number', reserve = 'number', reserve_for_priority = 'number', pool_gone = 'number',
-  resumed_at = 'number', recovering_until = 'number',
+  rejected_low_priority = 'number', resumed_at = 'number', recovering_until = 'number',
   addresses = 'number', labels = 'number', drains = 'number', lag = 'number', held_until = 'number',
 }
 cold.CACHED = { -- kept between calls, see `cache`

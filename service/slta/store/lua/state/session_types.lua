@@ -130,23 +130,19 @@ function session_types.count(fleet, what, kind)
   end
 end
 
--- Whether a class of a kind has room for one session more. O(classes).
-local function has_room(fleet, set)
+-- The free places of the classes of a kind. O(classes).
+function session_types.free(fleet, kind)
+  local set, free = fleet.types.sets[kind], 0
   for at = 1, #set do
     local class_index = set[at]
-    if fleet.held[class_index] < fleet.pools[class_index] * fleet.capacities[class_index] then
-      return true
-    end
+    free = free + fleet.pools[class_index] * fleet.capacities[class_index] - fleet.held[class_index]
   end
+  return free
 end
 
--- What the classes of a kind lack for one session more: {word, type, names of its classes}; nil if one has room.
--- O(classes).
+-- What the classes of a kind lack if they have no room: {word, type, names of its classes}. O(classes).
 function session_types.refusal(fleet, kind)
   local set, has_pools, names = fleet.types.sets[kind], false, {}
-  if has_room(fleet, set) then
-    return nil
-  end
   for at, class_index in ipairs(set) do
     has_pools, names[at] = has_pools or fleet.pools[class_index] > 0, fleet.names[class_index]
   end
