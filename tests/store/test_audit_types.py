@@ -139,7 +139,7 @@ async def test_of_a_larger_fleet_that_changes_the_audit_says_that_they_are_not_c
 
 
 UNTOLD = {
-    *("compatibility_high", "waiting", "interval_since", "interval_pools"),
+    *("compatibility_high", "waiting", "interval_pools"),
     *("interval_optimum_high", "interval_optimum_low"),
 }
 """Sums of what was; `compatibility` is noticed if it has fallen or is above the difference of two other integrals."""
