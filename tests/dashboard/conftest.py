@@ -20,6 +20,7 @@ from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.models import MICROSECONDS
 from slta.store import Store, StoreSettings
 from tests.api.conftest import no_metrics
+from tests.service_process import ServiceProcess
 
 FLEET = "default"
 ABOUT = About(version="1.2.3", store="embedded", links={"API": "/docs"})
@@ -46,6 +47,29 @@ def fleet_document(small: int = 2, large: int = 2, policy: str = "slta") -> dict
             {"name": "large", "utility": {"kind": "log_share", "resource": 30}, "capacity": 90, "pools": large},
         ],
     }
+
+
+LINEAR = {"kind": "linear", "slope": 1.5}
+PRICED: dict[str, Any] = {
+    "policy": "jlmu",
+    "classes": [
+        {"name": "gpu", "utility": LINEAR, "capacity": 12, "pools": 2},
+        {"name": "small", "utility": LINEAR | {"slope": 0.6}, "capacity": 12, "pools": 2},
+    ],
+    "session_types": {"call": ["gpu"], "chat": ["gpu", "small"]},
+}
+"""A fleet where calls have a price for chats."""
+
+
+def fall_ill(service: ServiceProcess, fleet: str) -> None:
+    """A fleet whose pools are named as docs/agent.md tells: two of eight are soon gone, three of four are in doubt."""
+    service.call("PUT", f"/v1/fleets/{fleet}", fleet_document(small=0, large=0) | {"gone_seconds": 1})
+    ids = [f"web{k}-0" for k in range(8)] + [f"big{k}-0" for k in range(4)]
+    pools = [{"pool_id": one, "pool_class": "small" if one.startswith("web") else "large"} for one in ids]
+    service.call("POST", f"/v1/fleets/{fleet}/pools", {"pools": pools})
+    dying = {"web3-0", "web5-0", "big1-0", "big2-0", "big3-0"}
+    beats = [{"pool_id": one, "ttl_seconds": 2 if one in dying else 3600} for one in ids]
+    service.call("POST", f"/v1/fleets/{fleet}/pools/heartbeats", {"heartbeats": beats})
 
 
 async def create_fleet(store: Store, document: dict[str, Any], fleet: str = FLEET) -> None:

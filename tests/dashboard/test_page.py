@@ -23,7 +23,7 @@ from slta.core.policies import POLICIES
 from slta.fleet_file import FleetFile, compile_spec
 from slta.store.embedded.data_dir import served_socket
 from tests.awaiting import until
-from tests.dashboard.conftest import fleet_document
+from tests.dashboard.conftest import PRICED, fall_ill, fleet_document
 from tests.dashboard.kept import prolong
 from tests.service_process import ServiceProcess
 
@@ -133,6 +133,7 @@ def test_its_numbers_are_those_of_state(page: Page, service: ServiceProcess) -> 
     assert tile(page, "rank")[0] == str(state["estimate_rank"])
     assert str(state["optimal_rank"]) in tile(page, "rank")[1]
     assert tile(page, "rejections")[0] == "0"
+    assert tile(page, "pools") == ("10", "of 10 in service")
     table = cells(page, "class-table")
     for one in state["classes"]:
         row = table[one["name"]]
@@ -544,14 +545,18 @@ def test_a_phone_shows_it_without_scrolling_sideways(
         assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
-def test_on_a_phone_every_column_of_the_classes_is_seen(page: Page, service: ServiceProcess) -> None:
-    page.set_viewport_size({"width": 360, "height": 740})
-    open_fleet(page, service, "default")
+@pytest.mark.parametrize("width", [360, 1280])
+def test_every_column_of_the_classes_is_seen(page: Page, service: ServiceProcess, width: int) -> None:
+    document = fleet_document()
+    document["classes"][0]["name"] = "memory-optimised-eu-west-spot-of-the-second-kind"
+    service.call("PUT", "/v1/fleets/long", document)
+    page.set_viewport_size({"width": width, "height": 740})
+    open_fleet(page, service, "long")
     right_edges = page.locator("#class-table tbody :is(th, td)").evaluate_all(
         "all => all.map(one => one.getBoundingClientRect().right)"
     )
     assert len(right_edges) == 2 * 11
-    assert max(right_edges) <= 360
+    assert max(right_edges) <= width
 
 
 def test_without_a_fleet_it_says_that_it_waits_for_one(
@@ -737,14 +742,7 @@ def test_a_table_tells_why_a_class_is_left_to_another_type(
 
     The price is 1.5 times it; 0.6 (1 + √18) = 3.1 places are kept.
     """
-    linear = {"kind": "linear", "slope": 1.5}
-    classes = [
-        {"name": "gpu", "utility": linear, "capacity": 12, "pools": 2},
-        {"name": "small", "utility": linear | {"slope": 0.6}, "capacity": 12, "pools": 2},
-    ]
-    types = {"call": ["gpu"], "chat": ["gpu", "small"]}
-    document = {"policy": "jlmu", "classes": classes, "session_types": types, "reserve": reserve}
-    service.call("PUT", "/v1/fleets/priced", document)
+    service.call("PUT", "/v1/fleets/priced", PRICED | {"reserve": reserve})
     asked = [{"session_id": f"s-{k}", "session_type": "call" if k < 18 else "chat"} for k in range(21)]
     service.call("POST", "/v1/fleets/priced/operations", {"operations": [{"assign": one} for one in asked]})
     open_fleet(page, service, "priced")
@@ -759,16 +757,8 @@ def test_a_table_tells_why_a_class_is_left_to_another_type(
 def test_pools_that_stopped_their_heartbeats_degrade_the_sentence_and_have_their_signs(
     page: Page, service: ServiceProcess
 ) -> None:
-    """Two of eight are gone, three of four at once are in doubt; as docs/agent.md names them, by host and number."""
-    service.call("PUT", "/v1/fleets/ill", fleet_document(small=0, large=0) | {"gone_seconds": 1})
-    pools = [(f"web{k}-0", "small") for k in range(8)] + [(f"big{k}-0", "large") for k in range(4)]
-    dying = {"web3-0", "web5-0", "big1-0", "big2-0", "big3-0"}
-    added = [{"pool_id": pool_id, "pool_class": pool_class} for pool_id, pool_class in pools]
-    beats = [{"pool_id": one, "ttl_seconds": 2 if one in dying else 3600} for one, _ in pools]
-    service.call("POST", "/v1/fleets/ill/pools", {"pools": added})
+    fall_ill(service, "ill")
     open_fleet(page, service, "ill")
-    assert tile(page, "pools") == ("12", "of 12 in service")
-    service.call("POST", "/v1/fleets/ill/pools/heartbeats", {"heartbeats": beats})
     said = "2 gone, 3 unconfirmed of 12 pools. No session yet: the fleet is empty."
     expect(page.locator("#verdict-text")).to_have_text(said, timeout=60_000)
     expect(page.locator("#verdict")).to_have_attribute("data-level", "attention")
@@ -794,13 +784,3 @@ def test_a_chart_has_the_sessions_the_room_and_what_was_rejected_before_the_firs
     expect(chart.locator(".boxes rect")).to_have_count(1)
     page.reload()
     expect(page.locator("#verdict-text")).to_have_text("3 sessions were rejected in the last minute.")
-
-
-def test_a_long_name_of_a_class_moves_no_column_out_of_sight(page: Page, service: ServiceProcess) -> None:
-    document = fleet_document()
-    document["classes"][0]["name"] = "memory-optimised-eu-west-spot-of-the-second-kind"
-    service.call("PUT", "/v1/fleets/long", document)
-    page.set_viewport_size({"width": 1280, "height": 800})
-    open_fleet(page, service, "long")
-    box = page.locator(".scroll").filter(has=page.locator("#class-table"))
-    assert box.evaluate("one => one.scrollWidth - one.clientWidth") == 0

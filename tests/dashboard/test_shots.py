@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -15,7 +15,7 @@ from redis import Redis
 
 from slta.store.embedded.data_dir import served_socket
 from tests.awaiting import until
-from tests.dashboard.conftest import fleet_document
+from tests.dashboard.conftest import PRICED, fall_ill, fleet_document
 from tests.dashboard.kept import prolong
 from tests.dashboard.test_page import PATIENT_MS, chromium
 from tests.service_process import ServiceProcess
@@ -23,25 +23,8 @@ from tests.service_process import ServiceProcess
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 FOLDER = Path(__file__).parents[2] / "build" / "live"
-FLEETS = {"one": (1, 0), "ten": (4, 6), "thousands": (2000, 3000), "ill": (0, 0), "types": (4, 6)}
-LONG_CLASS = "memory-optimised-eu-west-spot"
-CHANGES: dict[str, Any] = {
-    "ill": {
-        "gone_seconds": 15,
-        "classes": [
-            *fleet_document(small=0, large=0)["classes"],
-            {"name": LONG_CLASS, "utility": {"kind": "log_share", "resource": 20}, "capacity": 12, "pools": 0},
-        ],
-    },
-    "types": {
-        "policy": "jlmu",
-        "classes": [
-            {"name": "gpu", "utility": {"kind": "linear", "slope": 1.5}, "capacity": 12, "pools": 6},
-            {"name": "small", "utility": {"kind": "linear", "slope": 0.5}, "capacity": 12, "pools": 4},
-        ],
-        "session_types": {"call": ["gpu"], "chat": ["gpu", "small"], "render": ["gpu"]},
-    },
-}
+POOLS = {"one": (1, 0), "ten": (4, 6), "thousands": (2000, 3000)}
+FLEETS = (*POOLS, "ill", "types")
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 SESSIONS_PER_POOL = 9
 LOAD_SECONDS = 30
@@ -67,13 +50,7 @@ class Load:
         new = [f"s-{self._begun + k}" for k in range(sessions)]
         self._begun += sessions
         self._live += new
-        kinds = self._types if len(self._types) > 1 else ()
-        self._call(
-            [
-                {"assign": {"session_id": one} | ({"session_type": self._random.choice(kinds)} if kinds else {})}
-                for one in new
-            ]
-        )
+        self._call([{"assign": {"session_id": one, "session_type": self._random.choice(self._types)}} for one in new])
 
     def step(self) -> None:
         """As many leave as come on average."""
@@ -95,19 +72,14 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
         pytest.skip("only with --shots")
     folder = tmp_path_factory.mktemp("loaded")
     with ServiceProcess(folder) as service:
-        loads = []
-        for fleet, (small, large) in FLEETS.items():
-            service.call(
-                "PUT", f"/v1/fleets/{fleet}", fleet_document(small=small, large=large) | CHANGES.get(fleet, {})
-            )
-            if fleet == "ill":
-                fall_ill(service, fleet)
-            loads.append(
-                Load(service, fleet, small + large or 42, ["default", *CHANGES.get(fleet, {}).get("session_types", ())])
-            )
-            if fleet == "thousands":
-                service.call("POST", f"/v1/fleets/{fleet}/pools/small-3/fail")
-                service.call("POST", f"/v1/fleets/{fleet}/pools/large-2/drain")
+        for fleet, (small, large) in POOLS.items():
+            service.call("PUT", f"/v1/fleets/{fleet}", fleet_document(small=small, large=large))
+        service.call("PUT", "/v1/fleets/types", PRICED)
+        fall_ill(service, "ill")
+        for change in ("thousands/pools/small-3/fail", "thousands/pools/large-2/drain", "ill/pools/web1-0/drain"):
+            service.call("POST", f"/v1/fleets/{change}")
+        loads = [Load(service, fleet, sum(pools)) for fleet, pools in POOLS.items()]
+        loads += [Load(service, "ill", 10), Load(service, "types", 5, ["call", "chat"])]
         with Redis.from_url(f"unix://{served_socket(folder / 'data')}") as redis:
             for fleet in FLEETS:
                 key = f"{{{fleet}}}:past:60"
@@ -119,21 +91,6 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
             for load in loads:
                 load.step()
         yield service
-
-
-def fall_ill(service: ServiceProcess, fleet: str) -> None:
-    """Pools named as docs/agent.md tells, of which some stop their heartbeats, and most of a small class."""
-    ids = {name: [f"{name}{k}-0" for k in range(count)] for name, count in (("small", 30), ("large", 8), ("edge", 4))}
-    classes = {"edge": LONG_CLASS}
-    pools = [
-        {"pool_id": one, "pool_class": classes.get(name, name)} for name, of_class in ids.items() for one in of_class
-    ]
-    service.call("POST", f"/v1/fleets/{fleet}/pools", {"pools": pools})
-    dying = {"small3-0", "small17-0", "large5-0", *ids["edge"][1:]}
-    beats = [{"pool_id": one["pool_id"], "ttl_seconds": 2 if one["pool_id"] in dying else 3600} for one in pools]
-    service.call("POST", f"/v1/fleets/{fleet}/pools/heartbeats", {"heartbeats": beats})
-    service.call("POST", f"/v1/fleets/{fleet}/pools/small9-0/drain")
-    service.call("POST", f"/v1/fleets/{fleet}/pools/large2-0/fail")
 
 
 def _has_two_lines(redis: Redis, key: str) -> bool:

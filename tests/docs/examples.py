@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 
@@ -27,6 +27,7 @@ from tests.servers import running_server
 PAGE = Page(ROOT / "docs/api.md")
 WIDTH = 116
 MAX_TEXT = 72
+OPENAPI = openapi()
 MARKED = re.compile(r"(<!-- example: ([a-z-]+) -->\n```http\n).*?(^```$)", re.MULTILINE | re.DOTALL)
 
 
@@ -119,16 +120,13 @@ STORY = (
 )
 
 
-class Played(NamedTuple):
-    """Each named call and its answer as the page shows them; bodies and answers by operation as the document does."""
+async def play() -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
+    """The story on a fresh server: each named call and its answer as the page shows them, and the document's examples.
 
-    shown: dict[str, str]
-    examples: dict[str, dict[str, Any]]
-
-
-async def play() -> Played:
-    """The story on a fresh server."""
-    played, paths = Played({}, {}), openapi()["paths"]
+    These are a body and an answer for each status, by operation.
+    """
+    shown: dict[str, str] = {}
+    examples: dict[str, dict[str, Any]] = {}
     expected_gaps = ExpectedGapCache(Here(), pause_seconds=0)
     with running_server() as url:
         async with service_in_process(url, expected_gaps) as service, expected_gaps.under_way():
@@ -139,17 +137,18 @@ async def play() -> Played:
                     await asyncio.sleep(0.02)
                     answer = await _make(service, replace(call, seconds_before=0))
                 if call.name:
-                    played.shown[call.name] = _show(call, answer)
+                    shown[call.name] = _show(call, answer)
                 if answer.is_success:
-                    of_operation = played.examples.setdefault(_operation(paths, call), {})
-                    found = {} if call.body is None else {"request": call.body}
-                    for part, value in (found | {str(answer.status_code): _said(answer)}).items():
-                        of_operation.setdefault(part, _cut(value))
-    return played
+                    found = {"request": call.body, str(answer.status_code): _said(answer)}
+                    new = {part: _cut(value) for part, value in found.items() if value is not None}
+                    name = _operation(call)
+                    examples[name] = new | examples.get(name, {})
+    return shown, examples
 
 
-def _operation(paths: dict[str, Any], call: Call) -> str:
+def _operation(call: Call) -> str:
     """Name of a call's operation: of paths that match, the one with fewest parameters."""
+    paths = OPENAPI["paths"]
     path = f"{call.root}{call.path}".partition("?")[0]
     matching = [one for one in paths if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", one), path)]
     name: str = paths[min(matching, key=lambda one: one.count("{"))][call.method.lower()]["operationId"]

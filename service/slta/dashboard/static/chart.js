@@ -146,18 +146,19 @@ export class Chart {
   #describe() {
     const last = this.#points.at(-1);
     const parts = this.series.map(({ key, label }) => `${label} ${this.#range(key)}`);
-    const hasValues = this.series.some(({ key }) => this.#valuesOf(key).length);
     this.series.forEach(({ key }, index) => {
       setText(this.values[index], this.format(last?.[key] ?? null));
-      setHidden(this.keys[index], hasValues && !this.#valuesOf(key).length);
+      setHidden(this.keys[index], this.yTicks.length > 0 && !this.#valuesOf(key).length);
     });
-    if (this.bars) {
-      const total = this.#valuesOf(this.bars.key).reduce((sum, value) => sum + value, 0);
-      setText(this.values.at(-1), count(total));
-      setHidden(this.keys.at(-1), total === 0);
-      parts.push(`${count(total)} ${this.bars.label}`);
-    }
+    if (this.bars) parts.push(this.#describeBars());
     setAttributes(this.svg, { "aria-label": `${this.title}, the last ${duration(this.seconds)}: ${parts.join("; ")}` });
+  }
+
+  #describeBars() {
+    const total = this.#valuesOf(this.bars.key).reduce((sum, value) => sum + value, 0);
+    setText(this.values.at(-1), count(total));
+    setHidden(this.keys.at(-1), total === 0);
+    return `${count(total)} ${this.bars.label}`;
   }
 
   #range(key) {

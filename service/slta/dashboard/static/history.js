@@ -31,7 +31,7 @@ export class History {
     return { now, seconds, means: (this.#windows[seconds] ?? []).filter(inRange) };
   }
 
-  /** Arrivals and completions per second, null before the second frame; rejections of the last minute, also from before the first frame. */
+  /** Arrivals and completions per second, null before the second frame; rejections of the last minute, also kept ones. */
   rates() {
     const last = this.#counters.at(-1);
     const first = this.#counters.find((counters) => counters.time >= last?.time - RATE_SECONDS);
@@ -39,13 +39,11 @@ export class History {
     const perSecond = (sum) => (elapsed > 0 ? (sum(last) - sum(first)) / elapsed : null);
     const lately = (sum) => (last ? sum(last) - sum(this.#counters[0]) : 0);
     const kept = last ? this.points(FINEST_SECONDS).means.filter((one) => one.time > last.time - LATELY_SECONDS) : [];
+    const before = kept.reduce((sum, one) => sum + one.rejected, 0);
     return {
       arrivals: perSecond(arrivals),
       completions: perSecond(completions),
-      rejected: Math.max(
-        lately(rejections),
-        kept.reduce((sum, one) => sum + one.rejected, 0),
-      ),
+      rejected: Math.max(lately(rejections), before),
       leftOut: lately(leftOut),
     };
   }

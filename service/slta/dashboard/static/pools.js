@@ -23,10 +23,8 @@ export class PoolsDrawing {
   draw(c, levels, { column, perRow }, selected) {
     const scale = scaleOf(levels);
     const labels = labelsOf(c.columns.map((one) => one.pool_id));
-    const rows = chunks(
-      c.columns.map((one, k) => ({ ...one, label: labels[k] })),
-      perRow,
-    );
+    const labelled = c.columns.map((one, k) => ({ ...one, label: labels[k] }));
+    const rows = chunks(labelled, perRow);
     while (this.#rows.length > rows.length) this.#rows.pop().figure.svg.remove();
     while (this.#rows.length < rows.length) this.#rows.push(new Row(this.root, this.onSelect));
     rows.forEach((columns, index) => this.#rows[index].draw(c, columns, scale, column, selected));
@@ -135,18 +133,12 @@ function describe(c, columns) {
 }
 
 /** What distinguishes ids: without the words and numbers that all begin and end with; of a single one its number. */
-export function labelsOf(ids) {
+function labelsOf(ids) {
   const parts = ids.map((id) => id.match(/[0-9]+|[a-z]+|[^0-9a-z]+/gi));
-  const [first = []] = parts;
-  const shortest = Math.min(first.length, ...parts.map(({ length }) => length));
-  const shared = (at, most) => {
-    let same = 0;
-    while (same < most && parts.every((one) => one.at(at(same)) === first.at(at(same)))) same += 1;
-    return same;
-  };
-  const before = shared((k) => k, shortest - 1);
-  const after = shared((k) => -1 - k, shortest - 1 - before);
-  return parts.map((one) => one.slice(before, one.length - after).join(""));
+  const isShared = (at) => parts.length && parts.every((one) => one.length > 1 && one.at(at) === parts[0].at(at));
+  while (isShared(0)) for (const one of parts) one.shift();
+  while (isShared(-1)) for (const one of parts) one.pop();
+  return parts.map((one) => one.join(""));
 }
 
 /** Chunks of at most `most`, of nearly equal length. */
