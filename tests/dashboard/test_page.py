@@ -759,7 +759,7 @@ def test_pools_that_stopped_their_heartbeats_degrade_the_sentence_and_have_their
 ) -> None:
     fall_ill(service, "ill")
     open_fleet(page, service, "ill")
-    said = "2 gone, 3 unconfirmed of 12 pools. No session yet: the fleet is empty."
+    said = "2 gone, 3 unconfirmed of 12 pools. Gaps say little: bounds count unconfirmed pools, which get few sessions."
     expect(page.locator("#verdict-text")).to_have_text(said, timeout=60_000)
     expect(page.locator("#verdict")).to_have_attribute("data-level", "attention")
     expect(page.locator("#tile-pools")).to_have_attribute("data-level", "attention")
@@ -768,6 +768,7 @@ def test_pools_that_stopped_their_heartbeats_degrade_the_sentence_and_have_their
         expect(page.locator("#legend li").filter(has_text=f"{state} pool")).to_have_count(1)
         expect(page.locator(f"svg.pools .ground.{state}")).to_have_count(count)
     labels = page.locator("svg.pools .numbers text").all_text_contents()
+    expect(page.locator("#next-placement")).to_contain_text("Unconfirmed pools get it only if no other has room.")
     assert labels == [*"35012467", *"1230"]
 
 

@@ -149,7 +149,8 @@ class Page {
     setText(byId("policy"), frame.policy.title);
     drawTiles(byId("tiles"), this.#view, rates);
     this.charts.draw(this.#history, marksOf(frame.events));
-    setText(byId("next-placement"), this.#view.types.length ? "" : frame.next_placement);
+    const doubt = frame.state.pools.unconfirmed ? " Unconfirmed pools get it only if no other has room." : "";
+    setText(byId("next-placement"), this.#view.types.length ? "" : frame.next_placement + doubt);
     this.#drawPools();
     this.#drawTables();
     this.inspector.draw(this.#view);

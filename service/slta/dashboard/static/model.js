@@ -152,6 +152,8 @@ function conditionOf(view, rates) {
     return bad(`${count(rates.rejected)} sessions were rejected in the last minute${mostRefused(view)}.`);
   if (state.sessions.active >= NEARLY_FULL * state.capacity) return attention("The fleet is nearly full.");
   if (emptied) return attention(`Class ${emptied.name} has no active pool.`);
+  if (state.pools.unconfirmed)
+    return attention("Gaps say little: bounds count unconfirmed pools, which get few sessions.");
   if (policy.has_thresholds && off > FAR_RANKS)
     return attention(`r is ${count(off)} ranks from its optimum, and learns with each arrival.`);
   const usual = usualGap(state);

@@ -28,7 +28,9 @@ function createTile() {
 
 function updateTile(node, { id, title, value, note, level = null }) {
   setAttributes(node, { id, "data-level": level });
-  [title, value, note].forEach((text, index) => setText(node.children[index], text.replaceAll(" %", "\u00a0%")));
+  [title, value, note].forEach((text, index) =>
+    setText(node.children[index], text.replaceAll(/(?<=\d) (?=[%a-z])/g, "\u00a0")),
+  );
 }
 
 const tile = (id, title, value, note) => ({ id, title, value, note });
