@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import tzinfo
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
@@ -27,6 +27,14 @@ def _zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise typer.BadParameter(f"unknown time zone {name!r}; use a name like Europe/Berlin") from None
+
+
+def _file(what: str) -> Any:  # noqa: ANN401 - as typer types it
+    return typer.Option(callback=named_file_to_write, help=what)
+
+
+def _cut(where: str, default: str) -> Any:  # noqa: ANN401 - as typer types it
+    return typer.Option(min=0, help=f"Seconds to exclude at the {where}.", show_default=default)
 
 
 LogFile = Annotated[
@@ -67,17 +75,8 @@ UnseenPools = Annotated[
         show_default="keep, up to a tenth of the capacity",
     ),
 ]
-WarmUp = Annotated[
-    float | None, typer.Option(min=0, help="Seconds to exclude at the beginning.", show_default="a mean duration")
-]
-CoolDown = Annotated[
-    float | None,
-    typer.Option(
-        min=0,
-        help="Seconds to exclude at the end.",
-        show_default="a mean duration if lines are written at the end of sessions, else 0",
-    ),
-]
+WarmUp = Annotated[float | None, _cut("beginning", "a mean duration")]
+CoolDown = Annotated[float | None, _cut("end", "a mean duration if lines are written when sessions end, else 0")]
 MaxLeftOut = Annotated[float, typer.Option(min=0, max=1, help="Maximum fraction of lines left out.")]
 Columns = Annotated[
     str | None,
@@ -102,7 +101,6 @@ LinesAreSessions = Annotated[
 HolesInLog = Annotated[
     Holes | None,
     typer.Option(
-        "--holes",
         help="Times in which no session ended, though many began: keep them, or drop them and some mean durations "
         "before each from what is measured.",
         show_default="keep, up to --max-left-out of the time",
@@ -111,22 +109,9 @@ HolesInLog = Annotated[
 Unsorted = Annotated[
     bool, typer.Option("--unsorted", help="Lines in no order of time are right, and no clock went back.")
 ]
-FigureFile = Annotated[
-    Path | None, typer.Option(callback=named_file_to_write, help="Write the plot to this file, as SVG and PNG.")
-]
-HtmlFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--html", callback=named_file_to_write, help="Write report, plot and assumptions to this file, as one page."
-    ),
-]
-MapFile = Annotated[
-    Path | None,
-    typer.Option(
-        callback=named_file_to_write,
-        help="Write each server that --map names, and its pool, to this file, an HAProxy map.",
-    ),
-]
+FigureFile = Annotated[Path | None, _file("Write the plot to this file, as SVG and PNG.")]
+HtmlFile = Annotated[Path | None, _file("Write report, plot and assumptions to this file, as one page.")]
+MapFile = Annotated[Path | None, _file("Write the pool of each server that --map names to this file, an HAProxy map.")]
 
 
 def columns_of(text: str | None) -> dict[str, str]:
