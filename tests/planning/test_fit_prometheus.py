@@ -18,7 +18,7 @@ from slta_planning.fit.command import app
 from slta_planning.fit.prometheus import MAX_STEPS, Range, Source
 from slta_planning.fit.series import Series
 from tests.awaiting import until_answered
-from tests.planning.commands import called
+from tests.planning.commands import called, figures_of
 from tests.servers import free_port
 
 MINUTES = 240
@@ -101,7 +101,11 @@ def wide_export(held: Series, valued: Series) -> Rows:
     both = [(name, *one) for name, series in (("A", held), ("B", valued)) for one in series.items()]
     heads = [name + "{" + ", ".join(f'{k}="{v}"' for k, v in labels) + "}" for name, labels, _ in both]
     times = sorted(next(iter(held.values())))
-    return [["Time", *heads], *([at, *(values.get(at, "") for *_, values in both)] for at in times)]
+    return [
+        ["Time", *heads],
+        [LAST + 60, *("" for _ in heads)],
+        *([at, *(values.get(at, "") for *_, values in both)] for at in times),
+    ]
 
 
 def table_export(held: Series, valued: Series) -> Rows:
@@ -120,8 +124,10 @@ def test_an_export_has_the_samples_of_the_server(
     with (tmp_path / "export.csv").open("w", encoding="utf-16", newline="") as file:
         file.write("sep=;\n")  # for Excel
         csv.writer(file, delimiter=";").writerows(export(source.series(SESSIONS, asked), source.series(FRAMES, asked)))
-    result = called(app, tmp_path / "export.csv", "--sessions", "A", "--value", "B")
-    assert (result.exit_code, result.stdout) == (0, run(prometheus, "--step", "60").stdout)
+    names, series = ("--sessions", "A", "--value", "B"), ("--sessions", SESSIONS, "--value", FRAMES)
+    asked_for = ("--prometheus", prometheus, *series, "--start", START, "--end", LAST, "--step", 60)
+    truth = figures_of(app, tmp_path, *map(str, asked_for))
+    assert figures_of(app, tmp_path, tmp_path / "export.csv", *names) == truth
     wrong = called(app, tmp_path / "export.csv", "--sessions", "A", "--value", "C")
     assert (wrong.exit_code, "none of --value" in wrong.output) == (2, True)
 

@@ -90,7 +90,7 @@ RIGHT: dict[str, tuple[str | bytes, str]] = {
     "a server that refused": (log(TCP, "", "1.2.3.4:5 [25/Nov/2026:10:55:21.777] f b/linear-1 0/-1/3 0 SC 0/0"), ""),
     "slta1 of HAProxy": (log("[{date}] b/{pool} 200 7 -- " + SLTA, "slta1 begin s-0 linear-1 default h:7"), ""),
     "slta1 with other lines": (log("[{date}] " + SLTA, "slta1 start h:7", "slta1 end s-9 - 0.1", "- end - - 0"), ""),
-    "slta1 of nginx": (log("10.0.0.1 [{ended}] 200 7 " + SLTA), ""),
+    "slta1 of nginx": (log("2026-01-01T00:00:00Z lb nginx: [{ended}] 200 7 " + SLTA), ""),
     "slta1 of Caddy": (log('{{"level":"info","ts":{end},"slta1":"' + SLTA + '"}}'), ""),
 }
 WRONG: dict[str, tuple[str | bytes, str, str]] = {

@@ -28,6 +28,11 @@ def test_sessions_are_sorted_by_their_starts(file: Path) -> None:
     assert (log.starts.tolist(), log.ends.tolist(), log.pools.tolist()) == ([5, 7], [14, 8], [1, 0])
 
 
+def test_equal_lines_of_other_ids_are_no_copies(file: Path) -> None:
+    log = read(file, "start_s,duration_s,pool,session_id\n" + "".join(f"1.05,9,a-1,{id_}\n" for id_ in "uvv"))
+    assert (len(log.starts), log.lines.twice) == (2, 1)
+
+
 @pytest.mark.parametrize("rows", [LOOKED_AT - 1, LOOKED_AT, LOOKED_AT + 5])
 def test_the_lines_that_showed_the_format_are_read_too(file: Path, rows: int) -> None:
     assert read(file, HEAD + "".join(f"{k},2,a-1\n" for k in range(rows))).starts.tolist() == list(range(rows))
