@@ -17,7 +17,7 @@ def typed(module: str, right: str, wrong: str, test: str) -> Mutant:
 MUTANTS = {
     "a floor out of reach of the rounds is denied": Mutant(
         "planning/slta_planning/plan/finding.py",
-        "return [*rounds, *_larger(search, floors)]",
+        "return [*rounds, *_larger(search, lambda times: search.cheapest(floors, [], times), floors)]",
         "return rounds",
         ("tests/planning/test_plan_command.py",),
     ),

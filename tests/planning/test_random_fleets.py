@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from slta_planning.plan.expected import placement_gap
-from slta_planning.plan.finding import found_for
+from slta_planning.plan.finding import found_for, found_within
 from slta_planning.plan.market import Floats, market_of, places_for
 from slta_planning.plan.rounds import NoFleetError
 from slta_planning.plan.search import Search
 from slta_planning.plan.session_types.loads import TypedHour, floors_of
-from slta_planning.plan.session_types.market import typed_market_of
+from slta_planning.plan.session_types.market import Room, typed_market_of
 from slta_planning.plan.session_types.search import TypedSearch
 from slta_planning.plan.solving import Solution
 from slta_planning.plan.wanted import Floor, Hour
@@ -40,12 +40,13 @@ def searched(one: Drawn) -> tuple[Any, Floats]:
 
 
 def cheapest_below(one: Drawn, limit: float) -> tuple[int, ...] | None:
-    """The cheapest of all mixes for less than a limit that keeps floor and refusals."""
+    """The cheapest of all mixes for less than a limit that keeps floor and refusals, by Erlang's formula too."""
     search, floors = searched(one)
     mixes = np.array(list(product(range(places_for(sum(one.loads), 1e-3) + 1), repeat=len(one.costs))))
-    places, costs = mixes @ search.market.capacities, mixes @ np.array(one.costs)
-    by_cost = np.argsort(costs, kind="stable")
-    able = (places >= places_for(sum(one.loads), one.refused)) & (costs < limit)
+    costs, market = mixes @ np.array(one.costs), search.market
+    by_cost, able = np.argsort(costs, kind="stable"), costs < limit
+    for room in market.rooms if one.spec.session_types else [Room(frozenset(range(len(one.costs))), market.room)]:
+        able &= mixes[:, list(room.classes)] @ market.capacities[list(room.classes)] >= room.places
     for mix in mixes[by_cost[able[by_cost]]].tolist():
         if search.earns(mix, floors) and search.round_of(Solution(tuple(mix), proven=True), floors).keeps:
             return tuple(mix)
@@ -72,3 +73,10 @@ def test_a_floor_out_of_reach_of_the_rounds_is_kept_by_the_cheapest_fleet(typed:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_fleet_is_denied_and_none_is_dearer(typed: bool, seed: int) -> None:
     check(seed, typed=typed)
+
+
+def test_a_budget_buys_a_fleet_that_refuses_few_if_there_is_one() -> None:
+    one = drawn(58, typed=True)
+    search, floors = searched(one)
+    budget = 1.01 * found_for(search, np.full(len(floors), -1e6)).fleet.cost
+    assert found_within(search, budget).fleet.refusing == 0

@@ -7,7 +7,7 @@ and may pass over a cheaper mix whose gaps are smaller, so that those are looked
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -16,6 +16,7 @@ from slta_planning.plan.market import Floats
 from slta_planning.plan.mixes import TooManyError
 from slta_planning.plan.rounds import Figure, Found, Looked, NoFleetError, Round, Searching
 from slta_planning.plan.search import SOLVER_TOLERANCE
+from slta_planning.plan.solving import Solution
 from slta_planning.text import amount, percent, some
 
 LOOK_STEPS = 15_000_000
@@ -37,8 +38,9 @@ def found_by(search: Searching[Figure], floors: Floats | None, budget: float | N
 def found_for(search: Searching[Figure], floors: Floats) -> Found[Figure]:
     """The cheapest fleet found that keeps `floors`. Raises NoFleetError, Unusable.
 
-    After the rounds pools that can be spared are taken away, and then mixes are looked at: those that are cheaper, or,
-    if no round keeps the floors, all up to the dearest fleet of the rounds.
+    A fleet of k times the pools earns k times as much of k times the sessions: at the sessions asked for its bound
+    reaches the floors, too, and it loses less. Afterwards pools that can be spared are taken away, and mixes are looked
+    at: those that are cheaper, or, if no round keeps the floors, all up to the dearest fleet of the rounds.
     """
     rounds = cheapest_for(search, floors)
     if rounds[-1].keeps:
@@ -65,25 +67,26 @@ def cheapest_for(search: Searching[Figure], floors: Floats) -> list[Round[Figure
             return rounds
     if not rounds:
         raise NoFleetError("no fleet of these classes reaches the floor, even with the best placement: lower --floor")
-    return [*rounds, *_larger(search, floors)]
+    return [*rounds, *_larger(search, lambda times: search.cheapest(floors, [], times), floors)]
 
 
-def _larger(search: Searching[Figure], floors: Floats) -> list[Round[Figure]]:
-    """Of the fleets for a multiple of the sessions the smallest found that keeps the floors, or else the largest.
-
-    Their bounds reach the floors, as k times the pools earn k times as much of k times the sessions, and they lose less
-    to swings and placement.
-    """
+def _larger(
+    search: Searching[Figure], solve: Callable[[float], Solution | None], floors: Floats | None
+) -> list[Round[Figure]]:
+    """Of the fleets that `solve` finds for a multiple of the sessions the smallest that keeps; or else the largest."""
     low, high, tried = 1.0, np.inf, dict[tuple[int, ...], Round[Figure]]()
+    kept, missed = list[Round[Figure]](), list[Round[Figure]]()
     for _ in range(LARGER):
         times = 2 * low if high == np.inf else (low + high) / 2
-        solution = search.cheapest(floors, [], times)
+        solution = solve(times)
         if solution and solution.pools not in tried:
             tried[solution.pools] = search.round_of(solution, floors)
-        is_enough = not solution or tried[solution.pools].keeps
-        low, high = (low, times) if is_enough else (times, high)
-    by_cost = sorted(tried.values(), key=lambda one: one.cost)
-    return next(([one] for one in by_cost if one.keeps), by_cost[-1:])
+        one = [tried[solution.pools]] if solution else []
+        if one and not one[0].keeps:
+            low, missed = times, one
+        else:
+            high, kept = times, one or kept
+    return kept or missed
 
 
 def _thinner(search: Searching[Figure], floors: Floats, found: Round[Figure]) -> list[Round[Figure]]:
@@ -163,9 +166,12 @@ def best_within(search: Searching[Figure], budget: float) -> list[Round[Figure]]
         rounds.append(search.round_of(solution))
         if rounds[-1].keeps:
             return rounds
-    if rounds:
-        raise NoFleetError(f"no fleet was found for {amount(budget)} that refuses so few: {_missed(rounds[-1])}")
-    raise NoFleetError(_no_room(search, budget))
+    if not rounds:
+        raise NoFleetError(_no_room(search, budget))
+    rounds += _larger(search, lambda times: search.best_for(budget, [], times), None)
+    if rounds[-1].keeps:
+        return rounds
+    raise NoFleetError(f"no fleet was found for {amount(budget)} that refuses so few: {_missed(rounds[-1])}")
 
 
 def _no_room(search: Searching[Figure], budget: float) -> str:

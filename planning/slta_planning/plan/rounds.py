@@ -89,8 +89,11 @@ class Searching(Protocol[Figure]):
         With `times` as many sessions, and floors as high.
         """
 
-    def best_for(self, budget: float, rounds: Sequence[Round[Figure]]) -> Solution | None:
-        """The fleet with the largest bound within a budget."""
+    def best_for(self, budget: float, rounds: Sequence[Round[Figure]], times: float = 1.0) -> Solution | None:
+        """The fleet with the largest bound within a budget, with room for what the rounds refused.
+
+        The larger `times`, the more room beyond the mean loads.
+        """
 
     def round_of(self, solution: Solution, floors: Floats | None = None) -> Round[Figure]:
         """Evaluate a solution's fleet at each load."""

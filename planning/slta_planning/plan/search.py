@@ -58,7 +58,9 @@ class Search:
         market = replace(self.market, loads=times * self.market.loads)
         return cheapest(market, times * floors + raised_by(gaps, floors))
 
-    def best_for(self, budget: float, _rounds: Sequence[Round[ExpectedFigures]]) -> Solution | None:
+    def best_for(
+        self, budget: float, _rounds: Sequence[Round[ExpectedFigures]], _times: float = 1.0
+    ) -> Solution | None:
         """The fleet with the largest mean bound."""
         return best_for(self.market, budget)
 

@@ -89,9 +89,13 @@ class TypedSearch:
         market = replace(self._roomier(rounds), loads=times * self.market.loads)
         return solving.cheapest(market, times * floors + raised_by(gaps, floors), self._demands(rounds))
 
-    def best_for(self, budget: float, rounds: Rounds) -> Solution | None:
-        """The fleet with the largest mean bound, with room for what was refused."""
-        return solving.best_for(self._roomier(rounds), budget, self._demands(rounds))
+    def best_for(self, budget: float, rounds: Rounds, times: float = 1.0) -> Solution | None:
+        """The fleet with the largest mean bound, with room for what was refused.
+
+        And for `times` − 1 standard deviations of each type's sessions.
+        """
+        more = [loads + (times - 1) * loads**0.5 for loads in self.market.loads if loads.any() and times > 1]
+        return solving.best_for(self._roomier(rounds), budget, [*self._demands(rounds), *more])
 
     def _refuses(self, hour: TypedFigures) -> bool:
         return hour.refused > self.refused
