@@ -8,7 +8,7 @@ import re
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
@@ -46,7 +46,7 @@ def folder_of(mutation: Mutation) -> str:
 
 
 class Worker:
-    """A copy of the tree, and the tests that fail there without any mutation: they notice nothing."""
+    """A copy of the tree. A test there notices a mutation if it fails twice with it, and passes without."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         """`options` are pytest's."""
@@ -57,30 +57,39 @@ class Worker:
         self._broken: set[str] = set()
 
     def judge(self, mutation: Mutation, tests: Sequence[str] = ()) -> str:
-        """The first that fails of the tests, by default of those in the table; or that it timed out or survived."""
-        if not (tests := tests or judging_tests(mutation.file)):
+        """The first that notices of the tests, by default of those in the table; or that it timed out or survived."""
+        tests, left_out = tests or judging_tests(mutation.file), set(self._broken)
+        if not tests:
             return f"{SURVIVED}: the table names no test"
-        while (verdict := self._first_failure(mutation, tests)) not in {SURVIVED, TIMED_OUT} | self._sound:
-            if verdict in self._broken:
-                return f"{SURVIVED}: {verdict} cannot be left out, and fails without the mutation as well"
-            (self._sound if self._run([verdict]) == SURVIVED else self._broken).add(verdict)
+        while (verdict := self._with(mutation, tests, left_out)) not in {SURVIVED, TIMED_OUT}:
+            if self._is_sound(verdict) and self._with(mutation, [verdict]) != SURVIVED:
+                return verdict
+            if verdict in left_out:
+                return f"{SURVIVED}: {verdict} cannot be left out"
+            left_out.add(verdict)
         return verdict
 
-    def _first_failure(self, mutation: Mutation, tests: Sequence[str]) -> str:
+    def _with(self, mutation: Mutation, tests: Sequence[str], left_out: Collection[str] = ()) -> str:
         source = (ROOT / mutation.file).read_bytes()
         self._copy.write(mutation.file, source[: mutation.start] + mutation.after.encode() + source[mutation.end :])
         try:
-            return self._run(tests)
+            return self._run(tests, left_out)
         finally:
             self._copy.restore(mutation.file)
 
-    def _run(self, tests: Sequence[str]) -> str:
-        skipped = (f"--deselect={test}" for test in sorted(self._broken))
+    def _run(self, tests: Sequence[str], left_out: Collection[str] = ()) -> str:
+        skipped = (f"--deselect={test}" for test in sorted(left_out))
         status, output = self._copy.pytest(tests, *self._options, *skipped)
         if status == 0:
             return SURVIVED
         failed = FAILED.search(output)
         return TIMED_OUT if "+ Timeout +" in output else failed[1] if failed else tests[0]
+
+    def _is_sound(self, test: str) -> bool:
+        """Whether it passes without a mutation; each test is asked once."""
+        if test not in self._sound | self._broken:
+            (self._sound if self._run([test]) == SURVIVED else self._broken).add(test)
+        return test in self._sound
 
 
 def judged(found: Iterator[Mutation], workers: int, seconds: float, folder: Path) -> Iterator[tuple[Mutation, str]]:
