@@ -113,16 +113,17 @@ def judged(found: Iterator[Mutation], workers: int, seconds: float, folder: Path
 
 
 def report(verdicts: Iterator[tuple[Mutation, str]]) -> None:
-    """Print each verdict as it comes, then the counts by folder."""
-    counts: Counter[str] = Counter()
-    noticed: Counter[str] = Counter()
+    """Print each verdict as it comes, then the counts by folder and the survivors."""
+    counts, noticed, survivors = Counter[str](), Counter[str](), []
     for mutation, verdict in verdicts:
-        print(f"{mutation}: {verdict}", flush=True)
+        print(line := f"{mutation}: {verdict}", flush=True)
         counts[folder_of(mutation)] += 1
         noticed[folder_of(mutation)] += not verdict.startswith(SURVIVED)
+        survivors += [line] if verdict.startswith(SURVIVED) else []
+    print("\nnoticed of drawn; a time-out counts as noticed")
     for folder, count in sorted(counts.items()):
-        print(f"{noticed[folder]:5d} of {count:4d} noticed, {noticed[folder] / count:4.0%}: {folder}")
-    print(f"{noticed.total():5d} of {counts.total():4d} noticed, a time-out counts as noticed")
+        print(f"{noticed[folder]:5d} of {count:4d}, {noticed[folder] / count:4.0%}: {folder}")
+    print(f"{noticed.total():5d} of {counts.total():4d}", *sorted(survivors), sep="\n")
 
 
 def main() -> None:
