@@ -13,7 +13,7 @@ from tests.client.scripted import Scripted, ends, opened, placed, pools, put, re
 from tests.inventory import each
 
 ANSWERS = {"no_capacity", "no_active_pool", "rate_limited", "session_ended", "unknown_fleet", "fleet_observes"}
-ANSWERS |= {"unknown_session_type"}
+ANSWERS |= {"unknown_session_type", "low_priority"}
 AWAY = sorted(RULES.keys() - ANSWERS)
 
 

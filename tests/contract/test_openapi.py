@@ -179,4 +179,4 @@ def test_a_call_names_its_key_its_scope_its_body_and_its_problems(
     assert {"201", "200"} <= assign["responses"].keys()
     body = assign["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
     fields = document["components"]["schemas"][body]["properties"].keys()
-    assert fields == {"session_id", "session_type", "lease_seconds", "touch", "labels"}
+    assert fields == {"session_id", "session_type", "priority", "lease_seconds", "touch", "labels"}
