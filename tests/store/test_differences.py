@@ -382,16 +382,6 @@ async def test_a_repair_begins_the_sums_anew(store: Store, redis: Redis, fleet: 
     assert await differences(store) is None
 
 
-async def test_a_state_of_before_the_sums_reads_as_none(store: Store, redis: Redis, fleet: None) -> None:
-    values = rawstate.unpack(redis, FLEET)
-    first, end = rawstate.places(values)["differences_since"].start, 4 + int(values[3])
-    values[3] = str(first - 4)
-    rawstate.pack(redis, FLEET, [*values[:first], *values[end:]])
-    assert await differences(store) is None
-    await report(store, "a", "flat-0")
-    assert (await by_source(store)).reported.sessions == 1
-
-
 @pytest.mark.parametrize(
     "damage",
     [
