@@ -234,12 +234,6 @@ class OutcomeUnknownError(DispatchError, code="outcome_unknown", status=503):
         super().__init__(detail or (same if "session_id" in context else None), **context)
 
 
-REFUSE_ASSIGN = (
-    SessionEndedError,
-    FleetObservesError,
-    UnknownSessionTypeError,
-    NoCapacityError,
-    NoActivePoolError,
-    LowPriorityError,
-)
+WITHOUT_PLACE = (NoCapacityError, NoActivePoolError, LowPriorityError)
+REFUSE_ASSIGN = (SessionEndedError, FleetObservesError, UnknownSessionTypeError, *WITHOUT_PLACE)
 """Refusals of an assign, by whichever route."""
