@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from slta.metrics import Metrics
+from slta.metrics.families import FLEET_ROWS
+from slta.metrics.fleet_view import view_of
 from slta.models import MICROSECONDS, errors
 from slta.store import Store
 from tests.metrics.conftest import define
@@ -43,9 +45,11 @@ async def test_the_bound_is_that_of_the_types(store: Store, metrics: Metrics) ->
     found, seen = series(await exposition(metrics, store)), await store.fleets.snapshot("f")
     assert seen.utility < seen.optimum
     assert value(found, "aggregate_utility", fleet="f") == value(found, "aggregate_utility_bound", fleet="f")
-    without_types = small_fleet().to_spec().integers.to_utility(sum(seen.integrals.optimum)) / MICROSECONDS
-    bound = value(found, "bound_pool_seconds", fleet="f")
-    assert value(found, "utility_pool_seconds", fleet="f") <= bound < without_types
+    assert value(found, "utility_pool_seconds", fleet="f") <= value(found, "bound_pool_seconds", fleet="f")
+    spec = small_fleet(policy="jlmu", session_types={"video": ["large"]}).to_spec()
+    (row,) = [row for row in FLEET_ROWS if row.name == "bound_pool_seconds"]
+    [(_, bound)] = row.samples(view_of(seen, spec))
+    assert bound < spec.integers.to_utility(sum(seen.integrals.optimum)) / MICROSECONDS
 
 
 async def test_a_fleet_without_types_has_no_series_of_them(empty_store: Store, metrics: Metrics) -> None:
