@@ -206,9 +206,9 @@ async def test_a_further_block_is_carried_on(store: Store, redis: Redis) -> None
 async def test_further_numbers_of_the_block_of_session_types_are_carried_on(store: Store, redis: Redis) -> None:
     fleet = replace(with_policy(spec(*TWO_CLASSES), POLICIES["jlmu"]), session_types={"video": ["large"]})
     await create(store, fleet, {"small": 2, "large": 2})
-    *values, classes, default, video = rawstate.unpack(redis, FLEET)
-    length = values[-5]
-    rawstate.pack(redis, FLEET, [*values[:-5], str(int(length) + 1), *values[-4:], classes, default, video, "17"])
+    *values, length, types, classes, intervals, default, video = rawstate.unpack(redis, FLEET)
+    assert (length, types) == ("5", "2")
+    rawstate.pack(redis, FLEET, [*values, "6", types, classes, intervals, default, video, "17"])
     await place(store, 3)
     assert rawstate.unpack(redis, FLEET)[-1] == "17"
     assert violations(redis, FLEET) == []
