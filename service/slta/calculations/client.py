@@ -44,17 +44,11 @@ class Calculator:
 
     async def ask(self, kind: str, question: str) -> Answer:
         """Answer a question in JSON, of a kind of `worker.CALCULATIONS`; raises CalculationFailedError."""
-        async with self._lock:
-            answer = await self._ask(f'["{kind}",{question}]\n'.encode())
-        self._used = monotonic()
-        self.spent_seconds += answer.seconds
-        return answer
-
-    async def _ask(self, question: bytes) -> Answer:
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with self._lock, asyncio.timeout(PATIENCE_SECONDS):
                 process = self._process = self._process or await _start()
-                line = await _exchange(process, question)
+                line = await _exchange(process, f'["{kind}",{question}]\n'.encode())
+                self._used = monotonic()
         except (TimeoutError, OSError, ValueError) as error:
             await self.end()
             raise CalculationFailedError(repr(error)) from error
@@ -64,7 +58,9 @@ class Calculator:
         if not line.endswith(b"\n"):
             await self.end()
             raise CalculationFailedError(f"the process ended: {process.returncode}")
-        return Answer(*json.loads(line))
+        answer = Answer(*json.loads(line))
+        self.spent_seconds += answer.seconds
+        return answer
 
     async def rest(self, seconds: float) -> None:
         """Kill the subprocess if it has had no question for so long."""

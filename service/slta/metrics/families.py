@@ -164,11 +164,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         lambda one: {status: getattr(one.sessions, status) for status in SESSIONS},
         ("status",),
     ),
-    TYPE.gauge(
-        "session_type_load_price",
-        "What one more session of a type would add at the optimum.",
-        attrgetter("load_price"),
-    ),
+    TYPE.gauge("session_type_load_price", "What one more session would add at the optimum.", attrgetter("load_price")),
     TYPE.counter("session_type_assignments", "Sessions of a type placed.", attrgetter("assigned")),
     TYPE.counter(
         "session_type_rejections",

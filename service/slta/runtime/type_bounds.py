@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import structlog
 
 from slta.calculations.client import CalculationFailedError, Calculator
-from slta.core.fleet import FleetSpec
 from slta.fleet_file import Specs
 from slta.models.errors import DispatchError
 from slta.store import Store
@@ -26,13 +24,6 @@ MAX_INTERVALS = 64
 log = structlog.get_logger(__name__)
 
 
-class _Tables(NamedTuple):
-    """What the worker needs of a fleet, as JSON, and the epoch and version of the fleet that has it."""
-
-    version: str
-    text: str
-
-
 @dataclass(eq=False)
 class TypeBounds:
     """Intervals that wait by fleet, as ticks tell them, and the excesses that are to be told."""
@@ -42,7 +33,7 @@ class TypeBounds:
     calculator: Calculator
     excesses: dict[str, Excess] = field(default_factory=dict)
     _waiting: dict[str, str] = field(default_factory=dict)
-    _tables: dict[str, _Tables] = field(default_factory=dict)
+    _tables: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def ticked(self, fleet: str, interval: str) -> None:
         """Take over the interval that a fleet told, '' for none; the last excess is told if it is of another one."""
@@ -81,25 +72,16 @@ class TypeBounds:
             self._waiting.pop(fleet, None)  # told again meanwhile
 
     async def _tables_of(self, fleet: str, version: str) -> str:
-        """The tables of a fleet, '' if it has changed since or cannot be read."""
-        known = self._tables.get(fleet)
-        if known is None or known.version != version:
+        """What `worker.excesses` needs of a fleet, as JSON; '' if it has changed since or cannot be read."""
+        if fleet not in self._tables or self._tables[fleet][0] != version:
             try:
                 document, config_version = await self.store.fleets.config(fleet)
-                if version.rpartition(":")[2] != str(config_version):
-                    return ""
-                known = self._tables[fleet] = _Tables(version, tables_of(await self.specs.of_stored(document)))
+                spec = await self.specs.of_stored(document)
             except DispatchError:
                 return ""
-        return known.text
-
-
-def tables_of(spec: FleetSpec) -> str:
-    """What `worker.excesses` needs of a fleet, as JSON."""
-    return json.dumps(
-        {
-            "classes": [c.pool_class for c in spec.integers.order],
-            "marginals": spec.integers.marginals,
-            "sets": spec.type_sets.classes,
-        }
-    )
+            if version.rpartition(":")[2] != str(config_version):
+                return ""
+            classes = [c.pool_class for c in spec.integers.order]
+            tables = {"classes": classes, "marginals": spec.integers.marginals, "sets": spec.type_sets.classes}
+            self._tables[fleet] = (version, json.dumps(tables))
+        return self._tables[fleet][1]

@@ -8,7 +8,7 @@ maximizing a separable concave function over a polymatroid feasible region", 199
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from slta.core.ranking import Ranking
@@ -78,17 +78,14 @@ def gains(
     ([3.0, 3.0], [2.0, 0.0])
     """
     now = bound(sets, ranking, pools, sessions).utility
-
-    def gain(more_pools: Sequence[float], more_sessions: Sequence[float]) -> float:
-        found = bound(sets, ranking, more_pools, more_sessions).utility - now
-        return found if abs(found) > ROUNDING * abs(now) else 0.0
-
-    by_type = [gain(pools, _one_more(sessions, t)) for t in range(len(sessions))]
-    return by_type, [gain(_one_more(pools, c), sessions) for c in range(len(pools))]
+    by_type = [bound(sets, ranking, pools, more).utility - now for more in _one_more(sessions)]
+    by_class = [bound(sets, ranking, more, sessions).utility - now for more in _one_more(pools)]
+    by_type, by_class = ([x if abs(x) > ROUNDING * abs(now) else 0.0 for x in found] for found in (by_type, by_class))
+    return by_type, by_class
 
 
-def _one_more(counts: Sequence[float], place: int) -> list[float]:
-    return [count + (at == place) for at, count in enumerate(counts)]
+def _one_more(counts: Sequence[float]) -> Iterator[list[float]]:
+    return ([count + (i == at) for i, count in enumerate(counts)] for at in range(len(counts)))
 
 
 def without_room(sets: TypeSets, room: Sequence[float], sessions: Sequence[float]) -> tuple[int, ...]:

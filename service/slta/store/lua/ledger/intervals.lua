@@ -44,23 +44,16 @@ local function numbers(fleet)
   return found
 end
 
--- Begins an interval now. Adds the sessions of the open one to their integrals, if it `goes_on`.
-local function begin(fleet, goes_on)
+-- Begins an interval now, and adds the sessions of the open one to their integrals. None waits.
+function intervals.begin(fleet)
   for kind = 1, fleet.kinds do
-    if goes_on then
-      fleet.type_high[kind], fleet.type_low[kind] =
-        accounting.add(fleet.type_high[kind], fleet.type_low[kind], fleet.type_sum[kind])
-    end
+    fleet.type_high[kind], fleet.type_low[kind] =
+      accounting.add(fleet.type_high[kind], fleet.type_low[kind], fleet.type_sum[kind])
     fleet.type_sum[kind] = 0
   end
-  fleet.interval_pools, fleet.interval_since = vectors.zeros(fleet.classes), fleet.time
+  fleet.interval_pools, fleet.waiting = vectors.zeros(fleet.classes), {}
+  fleet.interval_since = fleet.time
   fleet.interval_optimum_high, fleet.interval_optimum_low = fleet.optimum_high, fleet.optimum_low
-end
-
--- The first interval of a fleet that gets types, or is repaired.
-function intervals.begin(fleet)
-  fleet.waiting = {}
-  begin(fleet)
 end
 
 -- Begins anew: what has not been computed counts without types. Before a change of curves, classes or types.
@@ -68,8 +61,7 @@ function intervals.restart(fleet)
   if fleet.kinds > 0 then
     type_block.touch_all(fleet)
     intervals.settle(fleet)
-    begin(fleet, true)
-    fleet.waiting = {}
+    intervals.begin(fleet)
   end
 end
 
@@ -85,9 +77,9 @@ function intervals.close(fleet)
   if not fleet.waiting[1] and fleet.time - fleet.interval_since >= length then
     type_block.touch_all(fleet)
     accounting.integrate_pools(fleet)
-    local closed = numbers(fleet)
-    fleet.waiting = vectors.sum(fleet.type_sum) > 0 and closed or {}
-    begin(fleet, true)
+    local closed, sessions = numbers(fleet), vectors.sum(fleet.type_sum)
+    intervals.begin(fleet)
+    fleet.waiting = sessions > 0 and closed or {}
   end
 end
 

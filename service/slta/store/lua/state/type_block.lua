@@ -43,17 +43,17 @@ end
 
 -- Unpacks the fields of `intervals`, which the call may change.
 function type_block.open(fleet)
-  local text, at = fleet.type_texts[INTERVALS], #NUMBERS
+  local text = fleet.type_texts[INTERVALS]
   if text then
-    local found = { cmsgpack.unpack(text) }
+    local found, kinds = { cmsgpack.unpack(text) }, fleet.kinds
+    local pools = #NUMBERS + 2 * kinds
     for nth, field in ipairs(NUMBERS) do
       fleet[field] = found[nth]
     end
-    for _, part in ipairs({ { 'type_high', fleet.kinds }, { 'type_low', fleet.kinds },
-      { 'interval_pools', fleet.classes }, { 'waiting', #found } }) do
-      fleet[part[1]] = { unpack(found, at + 1, math.min(#found, at + part[2])) }
-      at = at + part[2]
-    end
+    fleet.type_high = { unpack(found, #NUMBERS + 1, #NUMBERS + kinds) }
+    fleet.type_low = { unpack(found, #NUMBERS + kinds + 1, pools) }
+    fleet.interval_pools = { unpack(found, pools + 1, pools + fleet.classes) }
+    fleet.waiting = { unpack(found, pools + fleet.classes + 1) }
     fleet.type_texts[INTERVALS] = nil
   end
 end
@@ -70,9 +70,7 @@ local function pack_intervals(fleet)
     found[nth] = fleet[field]
   end
   for _, field in ipairs({ 'type_high', 'type_low', 'interval_pools', 'waiting' }) do
-    for _, number in ipairs(fleet[field]) do
-      found[#found + 1] = number
-    end
+    codec.append(found, #found, fleet[field])
   end
   return cmsgpack.pack(unpack(found))
 end
@@ -86,16 +84,6 @@ local function pack_type(fleet, kind)
     words[length + class_index] = fleet.type_held[row + class_index]
   end
   return cmsgpack.pack(unpack(words, 1, length + classes))
-end
-
-local function unpack_type(fleet, kind, text)
-  local found = { cmsgpack.unpack(text) }
-  for nth, field in ipairs(BY_TYPE) do
-    fleet[field][kind] = found[nth]
-  end
-  for class_index = 1, fleet.classes do
-    fleet.type_held[(kind - 1) * fleet.classes + class_index] = found[#BY_TYPE + class_index]
-  end
 end
 
 -- Reads the block that begins at values[at] with its length; returns the index after it. An empty one is of a fleet
@@ -116,7 +104,13 @@ function type_block.unpack(fleet, values, at)
     fleet.type_texts[CLASSES], fleet.type_texts[INTERVALS] = values[first - 1], values[first]
     fleet.held = { cmsgpack.unpack(values[first - 1]) }
     for kind = 1, fleet.kinds do
-      unpack_type(fleet, kind, values[first + kind])
+      local found = { cmsgpack.unpack(values[first + kind]) }
+      for nth, field in ipairs(BY_TYPE) do
+        fleet[field][kind] = found[nth]
+      end
+      for class_index = 1, fleet.classes do
+        fleet.type_held[(kind - 1) * fleet.classes + class_index] = found[#BY_TYPE + class_index]
+      end
     end
   end
   return at + length + 1
