@@ -77,9 +77,9 @@ function intervals.close(fleet)
   if not fleet.waiting[1] and fleet.time - fleet.interval_since >= length then
     type_block.touch_all(fleet)
     accounting.integrate_pools(fleet)
-    local closed, sessions = numbers(fleet), vectors.sum(fleet.type_sum)
+    local closed, any = numbers(fleet), vectors.sum(fleet.type_sum) > 0
     intervals.begin(fleet)
-    fleet.waiting = sessions > 0 and closed or {}
+    fleet.waiting = any and closed or {}
   end
 end
 

@@ -46,14 +46,14 @@ function type_block.open(fleet)
   local text = fleet.type_texts[INTERVALS]
   if text then
     local found, kinds = { cmsgpack.unpack(text) }, fleet.kinds
-    local pools = #NUMBERS + 2 * kinds
+    local by_class = #NUMBERS + 2 * kinds
     for nth, field in ipairs(NUMBERS) do
       fleet[field] = found[nth]
     end
     fleet.type_high = { unpack(found, #NUMBERS + 1, #NUMBERS + kinds) }
-    fleet.type_low = { unpack(found, #NUMBERS + kinds + 1, pools) }
-    fleet.interval_pools = { unpack(found, pools + 1, pools + fleet.classes) }
-    fleet.waiting = { unpack(found, pools + fleet.classes + 1) }
+    fleet.type_low = { unpack(found, #NUMBERS + kinds + 1, by_class) }
+    fleet.interval_pools = { unpack(found, by_class + 1, by_class + fleet.classes) }
+    fleet.waiting = { unpack(found, by_class + fleet.classes + 1) }
     fleet.type_texts[INTERVALS] = nil
   end
 end
