@@ -92,10 +92,24 @@ class TypedWorkload(NamedTuple):
 
     def means(self, start: float, end: float) -> list[float]:
         """Mean sessions of each type between two times if none is refused."""
+        everybody = np.full(len(self.kinds), fill_value=True)
+        return [float(mean) for mean in self.means_between(np.array([start, end]), everybody)[0]]
+
+    def means_between(self, edges: Floats, present: NDArray[np.bool_]) -> Floats:
+        """Mean sessions of each type, of those that are `present`, in each interval between the edges."""
         ends = np.empty(self.sessions.sessions)
         ends[self.sessions.departing] = self.sessions.departures
-        present = np.maximum(0.0, np.minimum(ends, end) - np.maximum(self.sessions.arrivals, start))
-        return [float(total) / (end - start) for total in np.bincount(self.kinds, weights=present)]
+        own = [present & (self.kinds == kind) for kind in range(self.kinds.max() + 1)]
+        times = [elapsed(edges, self.sessions.arrivals[mine]) - elapsed(edges, ends[mine]) for mine in own]
+        return np.maximum(0.0, np.diff(times) / np.diff(edges)).T
+
+
+def elapsed(edges: Floats, times: Floats) -> Floats:
+    """Sum of the time since each of `times` that was before, at each edge."""
+    times = np.sort(times)
+    count = np.searchsorted(times, edges)
+    totals = np.append(0.0, np.cumsum(times))
+    return np.asarray(edges * count - totals[count])
 
 
 def typed(rng: np.random.Generator, parts: Sequence[Workload]) -> TypedWorkload:

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from lab.studies.kneed_fleets import ADVERSARIAL, adversarial, searched_fleets, small_fleets
 from lab.studies.session_types_page import markdown
 from lab.studies.typed_fleets import PERIOD, RANDOM_FLEETS, Case, designed, random_case
+from lab.studies.typed_search import LOOKS, RULES
 from slta_experiments import study_report
-from slta_experiments.engine.session_types.simulate import PLACEMENTS, Averages, Span, simulate
+from slta_experiments.engine.session_types.bound import bounds
+from slta_experiments.engine.session_types.simulate import Averages, Rule, Span, simulate
 from slta_experiments.resuming import each_kept
 from slta_experiments.studies import UnsuitableError
+from slta_experiments.workload import TypedWorkload
 
 WARM_UP = 12.0
 POOL_TIME = 12_000.0
@@ -20,7 +26,12 @@ POOL_TIME = 12_000.0
 LEAST_PERIODS = 4
 FEW_SEEDS_FROM = 1000
 """Pools; from here on half of the seeds suffices."""
-LINES = tuple(PLACEMENTS)
+INTERVALS = 16
+"""Of the bound, in a mean holding time."""
+SMALL_FLEETS = 48
+Lines = tuple[tuple[str, Rule], ...]
+LINES: Lines = (("JLMU", Rule("JLMU")), *RULES.items())
+RESERVES: Lines = (("JLMU", Rule("JLMU")), *((f"ρ = {r:g}", Rule("price", reserve=r)) for r in (0.0, 0.5, 1.0, 1.5)))
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,7 @@ class Trial:
     case: Case
     seed: int
     pool_time: float = POOL_TIME
+    lines: Lines = LINES
 
     @property
     def span(self) -> Span:
@@ -39,7 +51,7 @@ class Trial:
 
 
 Measured = Mapping[str, Any]
-"""By line: ⟨U⟩ and ⟨U*⟩ per pool, and the refused share of each type. `fluid` is the fluid bound per pool.
+"""By line: ⟨U⟩ and the mean of U* per pool, and the refused share of each type.
 
 `own` is U* at the run's own mean sessions if none were refused; no utility of the run exceeds it.
 """
@@ -49,95 +61,96 @@ def measure(trial: Trial) -> Measured:
     """Simulate one workload under each line."""
     case, span = trial.case, trial.span
     workload = case.workload(trial.seed, span.horizon)
-    found = {line: simulate(case.shape, case.n, case.sets, line, workload, span) for line in LINES}
-    bounds = {
-        "fluid": case.fluid_bound(),
-        "own": case.bound_at(workload.means(span.warm_up, span.horizon)),
-    }
-    return {**bounds, **{line: summary(case.n, averages) for line, averages in found.items()}}
+    found = {line: simulate(case.shape, case.n, case.sets, rule, workload, span) for line, rule in trial.lines}
+    own = case.bound_at(workload.means(span.warm_up, span.horizon))
+    return {"own": own, **{line: summary(trial, workload, averages) for line, averages in found.items()}}
 
 
-def summary(n: int, averages: Averages) -> dict[str, Any]:
+def summary(trial: Trial, workload: TypedWorkload, averages: Averages) -> dict[str, Any]:
     """One line's figures."""
+    case, span = trial.case, trial.span
+    edges = np.linspace(span.warm_up, span.horizon, 1 + round(INTERVALS * (span.horizon - span.warm_up)))
+    present = workload.means_between(edges, averages.pools >= 0)
+    best = bounds(case.sets, case.shape.ranking, case.shape.pools(case.n), present).mean()
     shares = [r / max(1, a) for r, a in zip(averages.refused, averages.arrived, strict=True)]
-    return {"utility": averages.utility / n, "optimum": averages.optimum / n, "refused": shares}
+    return {"utility": averages.utility / case.n, "bound": float(best) / case.n, "refused": shares}
 
 
-def gap(measured: Measured, line: str) -> float:
-    """Placement gap in percent of the bound at the sessions present."""
-    return 100 * (1 - float(measured[line]["utility"]) / float(measured[line]["optimum"]))
+def below(measured: Measured, line: str, to: float) -> float:
+    """Utility below a bound, in percent of it."""
+    return 100 * (1 - float(measured[line]["utility"]) / to)
 
 
-def loss(measured: Measured, line: str, to: str = "fluid") -> float:
-    """Loss to the fluid bound at the offered loads, or to the bound at the run's own loads, in percent of it."""
-    return 100 * (1 - float(measured[line]["utility"]) / float(measured[to]))
-
-
-def gain(measured: Measured) -> float:
-    """Utility with prices above JLMU's, in percent."""
-    return 100 * (float(measured["price"]["utility"]) / float(measured["JLMU"]["utility"]) - 1)
+def gain(measured: Measured, line: str) -> float:
+    """Utility above JLMU's, in percent."""
+    return 100 * (float(measured[line]["utility"]) / float(measured["JLMU"]["utility"]) - 1)
 
 
 def row_of(case: Case, results: Sequence[Measured]) -> dict[str, Any]:
-    """A cell: means and standard errors, and the paired difference; of full fleets that of the loss."""
-    judged = loss if case.is_full else gap
+    """A cell: means and standard errors of each line."""
     return {
         "fleet": case.fleet,
         "graph": case.graph,
-        "classes": len(case.shape.classes),
+        "group": case.graph.split(".")[0],
+        "times": case.n // sum(case.shape.shares),
         "sets": case.sets.classes,
         "loads": case.demand.loads,
         "swinging": case.demand.swinging,
-        "full": case.is_full,
         "n": case.n,
         "seeds": len(results),
-        **{line: line_of(line, results) for line in LINES},
-        "points": with_error([judged(r, "price") - judged(r, "JLMU") for r in results]),
-        "gain": with_error([gain(r) for r in results]),
+        "lines": {line: line_of(line, results) for line in results[0] if line != "own"},
     }
 
 
 def line_of(line: str, results: Sequence[Measured]) -> dict[str, Any]:
-    """Gap, loss and refusals of one line."""
-    kinds = range(len(results[0][line]["refused"]))
+    """Utility per pool, gap, own loss, gain of utility against JLMU, and refusals of one line."""
     return {
-        "gap": with_error([gap(r, line) for r in results]),
-        "loss": with_error([loss(r, line) for r in results]),
-        "own_loss": with_error([loss(r, line, "own") for r in results]),
-        "refused": [100 * sum(r[line]["refused"][k] for r in results) / len(results) for k in kinds],
+        "utility": round(sum(r[line]["utility"] for r in results) / len(results), 4),
+        "gap": with_error([below(r, line, r[line]["bound"]) for r in results]),
+        "own_loss": with_error([below(r, line, r["own"]) for r in results]),
+        "gain": with_error([gain(r, line) for r in results]),
+        "refused": [round(100 * float(r), 3) for r in np.mean([r[line]["refused"] for r in results], axis=0)],
     }
 
 
-def with_error(values: Sequence[float]) -> tuple[float, float | None]:
+def with_error(values: Sequence[float]) -> list[float | None]:
     """Mean and standard error."""
-    mean, error, _ = study_report.mean_and_error(values)
-    return mean, error
+    return [None if value is None else round(value, 4) for value in study_report.mean_and_error(values)[:2]]
 
 
 def trials_of(case: Case, seeds: int, pool_time: float = POOL_TIME) -> list[Trial]:
     """Runs of a cell."""
     some = max(1, seeds // 2) if case.n >= FEW_SEEDS_FROM else seeds
-    return [Trial(case, seed, pool_time) for seed in range(some)]
+    lines = RESERVES if case.fleet == "planned" else LINES
+    return [Trial(case, seed, pool_time, lines) for seed in range(some)]
 
 
 def data_of(cells: Sequence[Sequence[Trial]], results: Sequence[Measured]) -> dict[str, Any]:
-    """Rows of the designed and of the random fleets, from the results of all trials in order."""
+    """Rows from the results of all trials in order."""
     left = iter(results)
-    rows = [row_of(cell[0].case, [next(left) for _ in cell]) for cell in cells]
-    return {
-        "rows": [row for row in rows if row["fleet"] != "random"],
-        "random": [row for row in rows if row["fleet"] == "random"],
-    }
+    return {"rows": [row_of(cell[0].case, [next(left) for _ in cell]) for cell in cells]}
+
+
+def cases_of(sizes: Sequence[int]) -> list[Case]:
+    """Designed, random and searched fleets, these with 1, 5 and 25 times the pools, and adversarial ones."""
+    *searched, planned = searched_fleets()
+    return [
+        *(case for n in sizes for case in designed(n)),
+        *(random_case(number) for number in range(RANDOM_FLEETS)),
+        *small_fleets(SMALL_FLEETS),
+        *(fleet.case("searched", times) for times in (1, 5, 25) for fleet in searched),
+        *(adversarial(number, n) for n in (24, 200) for number in range(ADVERSARIAL)),
+        planned.case("planned"),
+    ]
 
 
 def study(sizes: Sequence[int], seeds: int, processes: int, kept: Path) -> study_report.Report:
-    """Every cell of the designed fleets, and the random fleets."""
+    """Every fleet."""
     if any(n % 4 for n in sizes):
         raise UnsuitableError("--n: the designed fleets have four classes of equal size, so n must be a multiple of 4")
-    cases = [case for n in sizes for case in designed(n)] + [random_case(number) for number in range(RANDOM_FLEETS)]
-    cells = [trials_of(case, seeds) for case in cases]
+    cells = [trials_of(case, seeds) for case in cases_of(sizes)]
     trials = [trial for cell in cells for trial in cell]
     data = data_of(cells, each_kept(measure, trials, "session types", processes, kept))
-    data["run"] = {"seeds": seeds, "warm_up": WARM_UP, "pool_time": POOL_TIME}
+    data["run"] = {"seeds": seeds, "warm_up": WARM_UP, "pool_time": POOL_TIME, "looks": LOOKS}
     data = study_report.plain(data)
     return study_report.Report("session-types", data, markdown(data), {})

@@ -20,8 +20,6 @@ PERIOD = 12.0
 SWING = 0.5
 SWINGING_SHARE = 0.8
 """A swinging load is around this part of the steady one."""
-PHASES = 48
-"""Moments of a period at which the fluid bound is averaged."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +39,6 @@ class Demand:
         if not self.swinging:
             return np.full(len(times), load)
         return SWINGING_SHARE * load * (1 + SWING * np.sin(self.phase(kind, times)))
-
-    def expected(self, kind: int, times: Floats) -> Floats:
-        """Mean sessions per pool if none is refused: the rate, smoothed by exponential holding times."""
-        load, omega = self.loads[kind], 2 * np.pi / PERIOD
-        if not self.swinging:
-            return np.full(len(times), load)
-        damped = SWING / math.sqrt(1 + omega**2)
-        return SWINGING_SHARE * load * (1 + damped * np.sin(self.phase(kind, times) - math.atan(omega)))
 
     def most(self, kind: int) -> float:
         """Largest rate of a type."""
@@ -85,13 +75,6 @@ class Case:
     def bound_at(self, sessions: Sequence[float]) -> float:
         """U* per pool at these sessions of each type in the whole fleet; those without room are left out."""
         return bound(self.sets, self.shape.ranking, self.shape.pools(self.n), sessions).utility / self.n
-
-    def fluid_bound(self) -> float:
-        """U* per pool at the mean sessions if none is refused, averaged over a period: no placement exceeds it."""
-        times = (np.arange(PHASES) + 0.5) * PERIOD / PHASES if self.demand.swinging else np.zeros(1)
-        kinds = range(len(self.demand.loads))
-        sessions = np.array([self.n * self.demand.expected(kind, times) for kind in kinds]).T
-        return float(np.mean([self.bound_at(row) for row in sessions]))
 
 
 def linear(slope: str, capacity: int = 60) -> PoolClass:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lab.studies.session_types_page import own
 from lab.studies.which import LINES
 from slta.core.fleet import RESERVE
 from slta.core.policies import Occupancies, Slta
@@ -151,12 +152,15 @@ def test_the_prices_of_the_example_are_those_of_the_rule() -> None:
 
 def test_what_prices_gain_is_what_the_study_found() -> None:
     study = Page(ROOT / "docs/results/session-types.md")
-    found = {tuple(cells[:3]): [cell.split(" ")[0] for cell in cells[3:5]] for cells in rows(study.text)}
-    for fleet, measure in (("log", "gap"), ("capped", "gap"), ("full", "loss")):
-        jlmu, price = found[fleet, "1,000", measure]
+    found_by_search = own(json.loads((ROOT / "docs/results/session-types.json").read_text("utf-8"))["rows"], "searched")
+    found = {tuple(cells[:2]): cells for cells in rows(study.text)}
+    for fleet in ("log", "capped", "full"):
+        _, _, jlmu, _, price, *_ = found[fleet, "1,000"]
         assert f"from {jlmu} to {price} %" in TEXT
-    assert "worst +0.36 points (capped N (1.5, 2, 4), n = 24)" in study.text
-    assert "With 24 pools the worst cell is 0.36 points worse" in TEXT
+    loss, pools = max((-row["lines"]["price"]["gain"][0], row["n"]) for row in found_by_search)
+    assert f"{loss:.1f} % on the worst of the fleets that searches found, with {pools} pools" in TEXT
+    least = max(-row["lines"]["no reserve"]["gain"][0] for row in found_by_search)
+    assert f"{least:.1f} % without reserve" in TEXT
 
 
 # SLTA by example

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from lab.studies import session_types
-from lab.studies.session_types import LINES, Trial, data_of, gap, loss, measure, row_of, study, trials_of
-from lab.studies.session_types_page import DIFFERS, differs, figure_of, markdown
+from lab.studies.kneed_fleets import ADVERSARIAL, FEW, KINDS, Kneed, adversarial, small_fleets
+from lab.studies.session_types import RESERVES, Trial, below, cases_of, data_of, measure, row_of, study, trials_of
+from lab.studies.session_types_page import LINES
 from lab.studies.typed_fleets import PERIOD, RANDOM_FLEETS, Demand, designed, random_case
+from lab.studies.typed_search import mutated, search, value
 from slta_experiments import resuming
 from slta_experiments.engine.session_types import simulate as engine
 from slta_experiments.engine.session_types.loop import event_loop
@@ -29,18 +31,6 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
 # Loads and bounds
 
 
-@pytest.mark.parametrize("kind", [0, 2])
-def test_the_expected_sessions_are_what_the_rate_fills_and_departures_empty(kind: int) -> None:
-    demand, step = Demand((2.0, 3.0, 5.0), swinging=True), 1e-3
-    times = np.arange(0, 5 * PERIOD, step)
-    sessions, present = [], demand.loads[kind]
-    for rate in demand.rate(kind, times + step / 2):
-        sessions.append(present)
-        present += step * (rate - present)
-    late = times > 4 * PERIOD
-    assert np.array(sessions)[late] == pytest.approx(demand.expected(kind, times[late]), abs=2e-3)
-
-
 def test_a_swinging_load_is_a_fifth_less_and_half_of_it_up_and_down() -> None:
     rates = Demand((2.0, 3.0, 5.0), swinging=True).rate(2, np.linspace(0, PERIOD, 481))
     assert (rates.min(), rates.mean(), rates.max()) == pytest.approx((2.0, 4.0, 6.0), abs=0.01)
@@ -49,15 +39,6 @@ def test_a_swinging_load_is_a_fifth_less_and_half_of_it_up_and_down() -> None:
 def test_types_swing_in_turn() -> None:
     demand, times = Demand((1.0, 1.0, 1.0), swinging=True), np.linspace(0, PERIOD, 13)
     assert demand.rate(1, times) == pytest.approx(demand.rate(0, times + PERIOD / 3))
-    assert demand.expected(2, times) == pytest.approx(demand.expected(0, times + 2 * PERIOD / 3))
-
-
-def test_a_steady_fluid_bound_is_that_of_the_offered_sessions() -> None:
-    # Nested, (1.5, 2, 4) per pool: class 0 takes 3 of 7.5 sessions at 1.5, the quadratic one 2.5 of at most 10 a pool.
-    case = next(case for case in designed(24) if case.fleet == "full")
-    assert case.fluid_bound() == pytest.approx(case.bound_at([24 * load for load in case.demand.loads]))
-    values = [1.5 * 3, (2 * 10 - 100 / 20) / 4, 1.0 * 2.0]
-    assert case.fluid_bound() == pytest.approx(sum(values))
 
 
 def test_random_fleets_are_as_the_page_describes_them() -> None:
@@ -72,6 +53,41 @@ def test_random_fleets_are_as_the_page_describes_them() -> None:
         assert all(m > 0 for column in case.shape.ranking.marginals for m in column) or not case.is_full
 
 
+def test_a_class_has_a_knee_and_a_twentieth_of_its_slope_beyond() -> None:
+    utility = Kneed(pools=2, capacity=4, slope=8.0, knee=2, bend=0.5).pool_class("a").utility
+    assert [float(utility.value(x)) for x in range(5)] == pytest.approx([0, 7.5, 14, 14.4, 14.8])
+
+
+def test_small_fleets_have_fewer_than_24_pools_and_types_that_differ() -> None:
+    cases = list(small_fleets(20))
+    assert cases == list(small_fleets(20))
+    assert {case.n for case in cases} <= set(FEW)
+    assert all(len(set(case.sets.classes)) > 1 for case in cases)
+
+
+def test_adversarial_fleets_fill_and_a_rare_type_is_a_hundredth_on_the_best_class() -> None:
+    for case in (adversarial(number, n) for number in range(ADVERSARIAL) for n in (24, 200)):
+        places = sum(c * a for c, a in zip(case.shape.capacities, case.shape.pools(case.n), strict=True))
+        assert 0.74 <= case.n * sum(case.demand.loads) / places <= 1.11
+        slopes = [column[0] for column in case.shape.ranking.marginals]
+        assert slopes == sorted(slopes, reverse=True)
+        if case.graph.startswith("rare"):
+            assert case.sets.classes[0] == (0,)
+            assert case.demand.loads[0] == pytest.approx(sum(case.demand.loads) / 100)
+    assert {adversarial(number, 24).graph.split(".")[0] for number in range(ADVERSARIAL)} == set(KINDS)
+
+
+def test_a_search_climbs_to_fleets_that_lose_more() -> None:
+    found = search("first price", 8, 40, seed=1, sessions=60)
+    assert [loss for loss, _ in found] == sorted(loss for loss, _ in found)
+    assert found[0][0] < 0
+    assert found[0][0] == value(found[0][1], "first price", 60, range(77, 80))
+    rng = np.random.default_rng(1)
+    changed = [mutated(rng, found[0][1]) for _ in range(40)]
+    assert len(set(changed)) > 20
+    assert all(c.knee <= c.capacity and c.pools >= 1 for fleet in changed for c in fleet.classes)
+
+
 # Runs
 
 
@@ -81,7 +97,7 @@ def short(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> Trial:
 
 
 @pytest.mark.usefixtures("uncompiled")
-def test_a_small_run_gives_rows_and_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_utility_of_a_small_run_exceeds_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_types, "LEAST_PERIODS", 1)
     monkeypatch.setattr(session_types, "WARM_UP", 1.0)
     shown = {("log", (2.0, 3.0, 5.0)), ("full", (1.5, 2.0, 4.0))}
@@ -92,13 +108,10 @@ def test_a_small_run_gives_rows_and_a_page(monkeypatch: pytest.MonkeyPatch) -> N
     results = [measure(trial) for cell in cells for trial in cell]
     for result in results:
         for line in LINES:
-            assert result[line]["utility"] <= result[line]["optimum"]
+            assert result[line]["utility"] <= result[line]["bound"]
             assert result[line]["utility"] <= result["own"]
-    data = {**data_of(cells, results), "run": {"seeds": 1, "warm_up": 12, "pool_time": 1.0}}
-    assert (len(data["rows"]), len(data["random"])) == (len(cases), 1)
-    page = markdown(data)
-    assert "| full, swinging | 4 | utility, % |" in page
-    assert "| nested | 4 | {0, 1} |" in page
+    rows = data_of(cells, results)["rows"]
+    assert [(row["fleet"], row["seeds"]) for row in rows] == [(cell[0].case.fleet, 1) for cell in cells]
 
 
 @pytest.mark.usefixtures("uncompiled")
@@ -111,37 +124,27 @@ def test_both_lines_meet_the_same_sessions_and_one_type_refuses_less_with_prices
     assert found["price"]["utility"] > found["JLMU"]["utility"]
 
 
-def measured(price: float, jlmu: float) -> dict[str, Any]:
-    lines = {"price": price, "JLMU": jlmu}
-    return {
-        "fluid": 10.0,
-        "own": 10.0,
-        **{name: {"utility": u, "optimum": 9.5, "refused": [0.5, 0.0]} for name, u in lines.items()},
-    }
+def test_a_row_has_paired_gains_and_shares_in_percent() -> None:
+    def figures(utility: float) -> dict[str, Any]:
+        return {"utility": utility, "bound": 10.0, "refused": [0.5, 0.0]}
 
-
-def test_full_fleets_are_judged_by_the_loss_and_the_others_by_the_gap() -> None:
-    result = measured(9.0, 8.0)
-    assert loss(result, "price") == pytest.approx(10.0)
-    assert gap(result, "price") == pytest.approx(100 * 0.5 / 9.5)
-    for case in (case for case in designed(4) if not case.demand.swinging and case.graph == "N"):
-        row = row_of(case, [result, result])
-        assert row["points"][0] == pytest.approx(-10.0 if case.is_full else -100 / 9.5)
-        assert figure_of(row, "price") == row["price"]["loss" if case.is_full else "gap"]
-        assert row["price"]["refused"] == [50.0, 0.0]
-
-
-@pytest.mark.parametrize(
-    ("points", "kind"),
-    [((-0.1, 0.01), -1), ((0.1, 0.01), 1), ((-0.1, 0.06), 0), ((0.019, 0.001), 0), ((-0.1, None), -1)],
-)
-def test_a_difference_counts_beyond_two_hundredths_and_two_standard_errors(points: Any, kind: int) -> None:
-    assert DIFFERS == 0.02
-    assert differs({"points": points}) == kind
+    result = {"own": 12.0, "JLMU": figures(8.0), "price": figures(9.0)}
+    assert below(result, "price", 10.0) == pytest.approx(10.0)
+    row = row_of(next(designed(8)), [result, result])
+    assert (row["group"], row["times"]) == ("nested", 2)
+    figures_of_price = {"gap": [10.0, 0.0], "own_loss": [25.0, 0.0], "gain": [12.5, 0.0]}
+    assert row["lines"]["price"] == {"utility": 9.0, **figures_of_price, "refused": [50.0, 0.0]}
 
 
 def test_large_fleets_get_half_of_the_seeds() -> None:
     assert [len(trials_of(next(designed(n)), 20)) for n in (24, 1000)] == [20, 10]
+
+
+def test_the_planned_fleet_is_tried_with_reserves() -> None:
+    planned = cases_of([])[-1]
+    assert planned.shape.pools(planned.n) == (8, 7, 6)
+    assert [load * planned.n for load in planned.demand.loads] == pytest.approx([60, 70, 90])
+    assert trials_of(planned, 1)[0].lines == RESERVES
 
 
 def test_a_size_that_four_does_not_divide_is_refused(tmp_path: Path) -> None:

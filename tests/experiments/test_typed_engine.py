@@ -1,4 +1,4 @@
-"""The engine for session types is the specification, faster: placement, kept optimum and integrals."""
+"""The engine for session types is the specification, faster: placement, integral and bound."""
 
 from __future__ import annotations
 
@@ -10,22 +10,25 @@ from itertools import accumulate
 import numpy as np
 import pytest
 
+from slta.core.fleet import RESERVE
 from slta.core.integers import integer_utilities
 from slta.core.policies import Jlmu, Occupancies
 from slta.core.policies.choice import NOTHING
+from slta.core.session_types.bound import bound
 from slta.core.session_types.prices import Load, Offer, choose
 from slta.core.session_types.sets import TypeSets, everywhere
 from slta.core.utility import PoolClass, TableUtility
 from slta_experiments.engine.compiling import has_numba
 from slta_experiments.engine.session_types import simulate as engine
-from slta_experiments.engine.session_types.loop import OPTIMUM, TYPES, UTILITY, event_loop
-from slta_experiments.engine.session_types.simulate import PLACEMENTS, Span
+from slta_experiments.engine.session_types.bound import bounds
+from slta_experiments.engine.session_types.loop import event_loop
+from slta_experiments.engine.session_types.simulate import PLACEMENTS, Rule, Span
 from slta_experiments.engine.state import state_of
 from slta_experiments.fleets import FleetShape
 from slta_experiments.workload import TypedWorkload, generator, stationary, typed
-from slta_planning.evaluate.assignment import Assignment
 
 CASES, SESSIONS = 25, 80
+RULES = {"JLMU": Rule("JLMU"), "price": Rule("price")}
 
 
 @dataclass
@@ -73,17 +76,15 @@ class Replay:
         self.shape, self.sets, self.policy, self.span = case.shape, case.sets, policy, span
         pools = case.shape.pools(case.n)
         self.utilities = integer_utilities(case.shape.ranking)
-        self.assignment = Assignment(case.sets, pools, self.utilities.marginals)
         self.columns: list[list[int]] = [[0] * count for count in pools]
         none = [[0] * len(pools) for _ in case.sets.classes]
         self.load = Load(pools, [0] * len(none), [0] * len(pools), none)
-        self.utility, self.time, self.areas = 0, span.warm_up, [0.0] * (TYPES + len(case.sets.classes))
+        self.utility, self.time, self.area = 0, span.warm_up, 0.0
         self.arrived, self.refused = [0] * len(self.load.sessions), [0] * len(self.load.sessions)
 
     def advance(self, now: float) -> None:
         if now > self.time:
-            rates = [self.utility, self.assignment.utility, *self.load.sessions]
-            self.areas = [area + rate * (now - self.time) for area, rate in zip(self.areas, rates, strict=True)]
+            self.area += self.utility * (now - self.time)
             self.time = now
 
     def chosen(self, kind: int) -> int:
@@ -98,7 +99,7 @@ class Replay:
             else None
             for c, column in enumerate(self.columns)
         ]
-        return choose(self.sets, kind, offers, marginals, self.load)
+        return choose(self.sets, kind, offers, marginals, self.load, RESERVE)
 
     def arrive(self, kind: int, pool: int, now: float) -> None:
         """A session that the engine placed on this pool, numbered over all classes."""
@@ -112,13 +113,11 @@ class Replay:
         if c != NOTHING:
             assert self.columns[c][place[1]] == min(self.columns[c])
             self.count(kind, place, 1)
-            self.assignment.add(kind)
 
     def leave(self, kind: int, pool: int, now: float) -> None:
         self.advance(now)
         if pool != NOTHING:
             self.count(kind, self.place(pool), -1)
-            self.assignment.remove(kind)
 
     def place(self, pool: int) -> tuple[int, int]:
         for c, column in enumerate(self.columns):
@@ -151,21 +150,18 @@ def replay(case: Case, policy: str, workload: TypedWorkload, span: Span, found: 
 
 def agrees(found: engine.Averages, at: Replay) -> None:
     """To the last bit."""
-    means = [area / (at.span.horizon - at.span.warm_up) for area in at.areas]
-    to_utility = at.utilities.to_utility
-    assert (found.utility, found.optimum) == (to_utility(means[UTILITY]), to_utility(means[OPTIMUM]))
-    assert found.sessions == tuple(means[TYPES:])
+    assert found.utility == at.utilities.to_utility(at.area / (at.span.horizon - at.span.warm_up))
     assert (list(found.arrived), list(found.refused)) == (at.arrived, at.refused)
 
 
 def uncompiled(
     case: Case, policy: str, workload: TypedWorkload, span: Span, monkeypatch: pytest.MonkeyPatch
 ) -> engine.Averages:
-    monkeypatch.setattr(engine, "loop_of", lambda policy: event_loop(PLACEMENTS[policy]))
-    return engine.simulate(case.shape, case.n, case.sets, policy, workload, span)
+    monkeypatch.setattr(engine, "loop_of", lambda name: event_loop(PLACEMENTS[name]))
+    return engine.simulate(case.shape, case.n, case.sets, RULES[policy], workload, span)
 
 
-@pytest.mark.parametrize("policy", PLACEMENTS)
+@pytest.mark.parametrize("policy", RULES)
 def test_every_decision_and_every_integral_is_the_specifications(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = 0
     for seed in range(CASES):
@@ -180,18 +176,18 @@ def test_every_decision_and_every_integral_is_the_specifications(policy: str, mo
 
 @pytest.mark.slow
 @pytest.mark.skipif(not has_numba(), reason="numba is an extra")
-@pytest.mark.parametrize("policy", PLACEMENTS)
+@pytest.mark.parametrize("policy", RULES)
 def test_a_hundred_thousand_decisions_of_compiled_code_are_the_specifications(policy: str) -> None:
     decisions = 0
     for seed in range(100, 125):
         case = Case(seed, scale=1 + seed % 5)
         workload = case.workload(4_100)
         span = Span(0.2, float(workload.sessions.arrivals[-1]) + 0.1)
-        found = engine.simulate(case.shape, case.n, case.sets, policy, workload, span)
+        found = engine.simulate(case.shape, case.n, case.sets, RULES[policy], workload, span)
         agrees(found, replay(case, policy, workload, span, found))
         decisions += len(workload.kinds)
     assert decisions >= 100_000
-    assert engine.loop_of(policy).signatures  # type: ignore[attr-defined]
+    assert engine.loop_of(RULES[policy].placement).signatures  # type: ignore[attr-defined]
 
 
 def test_prices_and_classes_are_met_that_differ(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +196,7 @@ def test_prices_and_classes_are_met_that_differ(monkeypatch: pytest.MonkeyPatch)
         case = Case(seed)
         workload = case.workload(SESSIONS)
         span = Span(0.2, float(workload.sessions.arrivals[-1]) + 0.1)
-        pools = [uncompiled(case, policy, workload, span, monkeypatch).pools.tolist() for policy in PLACEMENTS]
+        pools = [uncompiled(case, policy, workload, span, monkeypatch).pools.tolist() for policy in RULES]
         different += pools[0] != pools[1]
     assert different >= 3
 
@@ -210,14 +206,14 @@ def test_with_one_type_both_place_alike(monkeypatch: pytest.MonkeyPatch) -> None
     case.sets = everywhere(len(case.shape.classes))
     workload = case.workload(300)
     span = Span(0.0, float(workload.sessions.arrivals[-1]))
-    first, second = (uncompiled(case, policy, workload, span, monkeypatch).pools.tolist() for policy in PLACEMENTS)
+    first, second = (uncompiled(case, policy, workload, span, monkeypatch).pools.tolist() for policy in RULES)
     assert first == second
 
 
 def test_a_session_goes_to_one_of_the_frontiers_pools_by_its_draw() -> None:
     shape = FleetShape("flat", (PoolClass("one", TableUtility((Fraction(0), Fraction(1))), 1),), (1,))
     state = state_of([[0] * 4], shape.capacities)
-    market = engine.market_of(shape, 4, everywhere(1), integer_utilities(shape.ranking), state)
+    market = engine.market_of(shape, 4, everywhere(1), Rule("price"), state)
     assert [PLACEMENTS["price"](state, market, 0, draw) for draw in (0.99, 0.0, 0.5)] == [3, 0, 1]
     assert (list(market.held), list(market.sessions)) == ([3], [3])
 
@@ -242,3 +238,13 @@ def test_sessions_of_all_types_arrive_in_order_and_keep_their_ends() -> None:
         )
     at_first = workload.kinds[sessions.arrivals == 0]
     assert list(at_first) != sorted(at_first)
+
+
+def test_the_bound_at_means_is_the_specifications() -> None:
+    rng = np.random.default_rng(5)
+    for seed in range(CASES):
+        case = Case(seed)
+        pools = case.shape.pools(case.n)
+        present = rng.uniform(0, 6, (20, len(case.sets.classes))) * case.n / len(case.sets.classes)
+        expected = [bound(case.sets, case.shape.ranking, pools, row).utility for row in present]
+        assert bounds(case.sets, case.shape.ranking, pools, present) == pytest.approx(expected, rel=1e-9, abs=1e-9)

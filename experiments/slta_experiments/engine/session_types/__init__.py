@@ -1,4 +1,5 @@
-"""Engine for session types: JLMU among the classes of a type, with and without prices, and the kept optimum.
+"""Engine for session types: JLMU among the classes of a type, with and without prices, and the bound by intervals.
 
-`prices` and `assignment` are the rules of `slta.core.session_types` on flat arrays, held to them by tests.
+`prices` is the rule of `slta.core.session_types` on flat arrays, and `bound` its bound at many means, held to them by
+tests.
 """

@@ -1,7 +1,11 @@
-"""Placement of a session of a type, by rank or by marginal utility less price: `slta.core.session_types.prices`."""
+"""Placement of a session of a type, by rank or by marginal utility less price and reserve.
+
+The rule is that of `slta.core.session_types.prices` on flat arrays, held to it by tests.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -9,14 +13,14 @@ from slta.core.policies.choice import NOTHING
 from slta.core.session_types import prices
 from slta.core.session_types.prices import TIE
 from slta_experiments.engine.compiling import inner
-from slta_experiments.engine.state import Integers, State, join
+from slta_experiments.engine.state import Floats, Integers, State, join
 
 ABSENT = -(2**62)
 """Less than any marginal utility: there is no alternative."""
 NOT_PRICED = -1.0
 """Prices are not negative."""
 
-for rule in (prices.power, prices.chance, prices.last_level):
+for rule in (prices.power, prices.last_level):
     inner(rule)
 
 
@@ -37,6 +41,14 @@ class Market(NamedTuple):
     """N_t."""
     held: Integers
     """H_c."""
+    inside: Integers
+    """inside[t m + c]: sessions of type t in class c."""
+    reserve: Floats
+    """ρ, one element."""
+    counts_all: Integers
+    """One element; 1: the price as it was first, which counts all sessions of a needy type and no wait for them."""
+    kept: Integers
+    """1 for a class that the session leaves to those who have no other."""
     rank: Integers
     """Rank of each class's offer, 0 for a full class."""
     now: Integers
@@ -83,17 +95,44 @@ def besides(market: Market, kind: int, pool_class: int) -> int:
 
 
 @inner
-def needy(market: Market, kind: int, pool_class: int, mine: int, after: int) -> tuple[int, int]:
-    """Sessions of the types that find at least TIE less than `mine`, and the least that one finds. O(types)."""
-    m, kinds = len(market.held), len(market.sessions)
-    count, worst = 0, -ABSENT
-    for t in range(kinds):
-        if market.rivals[kind * kinds + t] == 1 and market.members[t * m + pool_class] == 1:
+def wanting(state: State, market: Market, kind: int, pool_class: int, theirs: int) -> int:
+    """Sessions of a type less those that sit well: in other classes, on places worth more than `theirs`. O(classes)."""
+    m = len(market.held)
+    count: int = market.sessions[kind]
+    for c in range(m):
+        last = state.base[c] + max(1, state.lowest[c]) - 1
+        if c != pool_class and market.marginals[last] > theirs + TIE and market.counts_all[0] == 0:
+            count -= market.inside[kind * m + c]
+    return count
+
+
+@inner
+def is_rival(market: Market, kind: int, rival: int, pool_class: int) -> bool:
+    """Whether sessions of another type may use the class, and may have worse alternatives."""
+    kinds = len(market.sessions)
+    is_member = market.members[rival * len(market.held) + pool_class] == 1
+    return bool(is_member and market.rivals[kind * kinds + rival] == 1)
+
+
+@inner
+def needy(state: State, market: Market, kind: int, pool_class: int, mine: int, after: int) -> tuple[int, int]:
+    """Sessions that find at least TIE less than `mine`, and the least that a type finds. O(types · classes)."""
+    total, worst = 0, -ABSENT
+    for t in range(len(market.sessions)):
+        if is_rival(market, kind, t, pool_class):
             theirs = max(after, besides(market, t, pool_class))
-            if theirs <= mine - TIE:
-                count += market.sessions[t]
+            count = wanting(state, market, t, pool_class, theirs) if theirs <= mine - TIE else 0
+            if count > 0:
+                total += count
                 worst = min(worst, theirs)
-    return count, worst
+    return total, worst
+
+
+@inner
+def chance(market: Market, count: int, room: int, holes: int) -> float:
+    """min(1, count / room)^(3/8 · holes) · count / (count + holes)."""
+    share = math.sqrt(math.sqrt(math.sqrt(min(1.0, count / room))))
+    return prices.power(share, 3 * holes) * (1.0 if market.counts_all[0] == 1 else count / (count + holes))
 
 
 @inner
@@ -106,21 +145,46 @@ def price(state: State, market: Market, kind: int, pool_class: int) -> float:
     column = market.marginals[base : base + capacity]
     last = prices.last_level(column, state.lowest[pool_class] + 1, mine - TIE)
     after = column[last] if last < capacity else 0
-    count, worst = needy(market, kind, pool_class, mine, after)
+    count, worst = needy(state, market, kind, pool_class, mine, after)
     if count == 0 or worst >= market.now[pool_class]:
         return NOT_PRICED
     room = market.pools[pool_class] * last
     holes = max(1, room - market.held[pool_class])
-    return float((market.now[pool_class] - worst) * prices.chance(count, room, holes))
+    return float((market.now[pool_class] - worst) * chance(market, count, room, holes))
+
+
+@inner
+def is_reserved(state: State, market: Market, kind: int, pool_class: int) -> bool:
+    """Whether the free places are no more than the reserve for types without another class with room. O(types)."""
+    count, alone = 0, False
+    for t in range(len(market.sessions)):
+        if is_rival(market, kind, t, pool_class) and besides(market, t, pool_class) == ABSENT:
+            count, alone = count + market.sessions[t], True
+    free = market.pools[pool_class] * state.capacity[pool_class] - market.held[pool_class]
+    return bool(alone and free <= market.reserve[0] * (1.0 + math.sqrt(count)))
+
+
+@inner
+def find_kept(state: State, market: Market, kind: int) -> None:
+    """Fill `kept`: the reserved classes, none if all classes of the type with room are. O(classes · types)."""
+    m, others = len(market.held), 0
+    for c in range(m):
+        market.kept[c] = 0
+        if market.members[kind * m + c] == 1 and market.rank[c] > 0:
+            market.kept[c] = int(is_reserved(state, market, kind, c))
+            others += 1 - market.kept[c]
+    for c in range(m if others == 0 else 0):
+        market.kept[c] = 0
 
 
 @inner
 def next_candidate(market: Market, kind: int, rank: int) -> int:
-    """The class of a type whose offer ranks next after `rank`, or NOTHING. O(classes)."""
+    """The class of a type that is not kept and whose offer ranks next after `rank`, or NOTHING. O(classes)."""
     m, found = len(market.held), NOTHING
     for c in range(m):
         if (
             market.members[kind * m + c] == 1
+            and market.kept[c] == 0
             and market.rank[c] > rank
             and (found == NOTHING or market.rank[c] < market.rank[found])
         ):
@@ -141,6 +205,8 @@ def choose_by_price(state: State, market: Market, kind: int) -> int:
     for t in range(kinds):
         if t == kind or market.rivals[kind * kinds + t] == 1:
             find_alternatives(market, t)
+    if market.reserve[0] > 0:
+        find_kept(state, market, kind)
     chosen, best = NOTHING, 0.0
     c = next_candidate(market, kind, 0)
     while c != NOTHING and (chosen == NOTHING or market.now[c] > best):
@@ -172,6 +238,7 @@ def placement(choose: Callable[[State, Market, int], int]) -> Placement:
         join(state, pool)
         market.sessions[kind] += 1
         market.held[c] += 1
+        market.inside[kind * len(market.held) + c] += 1
         return pool
 
     return place

@@ -1,4 +1,4 @@
-"""Simulation of a placement of typed sessions on one fleet and one workload, with the kept optimum."""
+"""Simulation of a placement of typed sessions on one fleet and one workload."""
 
 from __future__ import annotations
 
@@ -9,31 +9,39 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from slta.core.integers import IntegerUtilities, integer_utilities
+from slta.core.integers import integer_utilities
 from slta.core.policies.choice import NOTHING
 from slta.core.session_types.sets import TypeSets
 from slta_experiments.engine.compiling import outer
 from slta_experiments.engine.loop import Events
-from slta_experiments.engine.session_types.assignment import Assignment
-from slta_experiments.engine.session_types.loop import OPTIMUM, TYPES, UTILITY, Loop, Meter, event_loop
+from slta_experiments.engine.session_types.loop import Loop, Meter, event_loop
 from slta_experiments.engine.session_types.prices import Market, Placement, choose_by_price, choose_by_rank, placement
 from slta_experiments.engine.state import Integers, State, floats, integers, state_of
 from slta_experiments.fleets import FleetShape
 from slta_experiments.workload import TypedWorkload
 
 PLACEMENTS: Mapping[str, Placement] = {"JLMU": placement(choose_by_rank), "price": placement(choose_by_price)}
+RESERVE = 0.5
+"""ρ of a fleet file that does not say it."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A row of PLACEMENTS, ρ, and whether the price is as it was first: see `Market`."""
+
+    placement: str
+    reserve: float = RESERVE
+    counts_all: bool = False
 
 
 @dataclass(frozen=True)
 class Averages:
-    """Averages of the whole fleet from the warm-up to the horizon; `sessions`, `arrived` and `refused` by type.
+    """Averages of the whole fleet from the warm-up to the horizon; `arrived` and `refused` by type.
 
     `pools` has each session's pool, or NOTHING if it was refused or arrives after the horizon.
     """
 
     utility: float
-    optimum: float
-    sessions: tuple[float, ...]
     arrived: tuple[int, ...]
     refused: tuple[int, ...]
     pools: NDArray[np.int64]
@@ -53,29 +61,30 @@ def loop_of(policy: str) -> Loop:
     return outer(event_loop(PLACEMENTS[policy]), f"session types, {policy}")
 
 
-def simulate(shape: FleetShape, n: int, sets: TypeSets, policy: str, workload: TypedWorkload, span: Span) -> Averages:
-    """Simulate `workload` from an empty fleet to the horizon. O(classes · types) per event."""
+def simulate(
+    shape: FleetShape, n: int, sets: TypeSets, rule: str | Rule, workload: TypedWorkload, span: Span
+) -> Averages:
+    """Simulate `workload` from an empty fleet to the horizon. O(classes² · types) per event."""
+    rule = Rule(rule) if isinstance(rule, str) else rule
     state = state_of([[0] * pools for pools in shape.pools(n)], shape.capacities)
     utilities = integer_utilities(shape.ranking)
-    market = market_of(shape, n, sets, utilities, state)
-    assignment = assignment_of(market, state)
-    meter = meter_of(len(sets.classes), span)
-    events = events_of(workload)
-    loop_of(policy)(state, market, assignment, events, integers(workload.kinds), meter, span.horizon)
-    means = [float(area) / (span.horizon - span.warm_up) for area in meter.areas]
+    market, meter, events = (
+        market_of(shape, n, sets, rule, state),
+        meter_of(len(sets.classes), span),
+        events_of(workload),
+    )
+    loop_of(rule.placement)(state, market, events, integers(workload.kinds), meter, span.horizon)
     return Averages(
-        utility=utilities.to_utility(means[UTILITY]),
-        optimum=utilities.to_utility(means[OPTIMUM]),
-        sessions=tuple(means[TYPES:]),
+        utility=utilities.to_utility(float(meter.area[0]) / (span.horizon - span.warm_up)),
         arrived=tuple(map(int, meter.arrived)),
         refused=tuple(map(int, meter.refused)),
         pools=np.asarray(events.pools),
     )
 
 
-def market_of(shape: FleetShape, n: int, sets: TypeSets, utilities: IntegerUtilities, state: State) -> Market:
+def market_of(shape: FleetShape, n: int, sets: TypeSets, rule: Rule, state: State) -> Market:
     """Types and utilities as flat arrays; no sessions."""
-    m, kinds = len(shape.classes), range(len(sets.classes))
+    utilities, m, kinds = integer_utilities(shape.ranking), len(shape.classes), range(len(sets.classes))
     marginals, ranks = [0] * len(state.below), [0] * len(state.below)
     for c, base in enumerate(state.base):
         marginals[base : base + len(utilities.marginals[c])] = utilities.marginals[c]
@@ -88,6 +97,10 @@ def market_of(shape: FleetShape, n: int, sets: TypeSets, utilities: IntegerUtili
         pools=integers(shape.pools(n)),
         sessions=zeros(len(kinds)),
         held=zeros(m),
+        inside=zeros(m * len(kinds)),
+        reserve=floats([rule.reserve]),
+        counts_all=integers([rule.counts_all]),
+        kept=zeros(m),
         rank=zeros(m),
         now=zeros(m),
         best=zeros(len(kinds)),
@@ -96,28 +109,9 @@ def market_of(shape: FleetShape, n: int, sets: TypeSets, utilities: IntegerUtili
     )
 
 
-def assignment_of(market: Market, state: State) -> Assignment:
-    """No sessions."""
-    m, kinds = len(market.held), len(market.sessions)
-    return Assignment(
-        members=market.members,
-        marginals=market.marginals,
-        base=state.base,
-        capacity=state.capacity,
-        pools=market.pools,
-        flow=zeros(m * kinds),
-        held=zeros(m),
-        utility=zeros(1),
-        nearer=zeros(m),
-        kind=zeros(m),
-        queue=zeros(m),
-        expanded=zeros(kinds),
-    )
-
-
 def meter_of(kinds: int, span: Span) -> Meter:
     """Meter at zero."""
-    return Meter(zeros(1), floats([span.warm_up]), floats([0.0] * (TYPES + kinds)), zeros(kinds), zeros(kinds))
+    return Meter(zeros(1), floats([span.warm_up]), floats([0.0]), zeros(kinds), zeros(kinds))
 
 
 def events_of(workload: TypedWorkload) -> Events:
