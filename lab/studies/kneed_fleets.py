@@ -21,7 +21,6 @@ SEARCHED = Path(__file__).with_name("searched_fleets.json")
 BEYOND = Fraction(1, 20)
 """Part of the slope that a session adds beyond the knee."""
 FEW, ADVERSARIAL = range(8, 24), 30
-KINDS = ("nested", "chain", "all but one", "disjoint", "rare")
 
 
 class Kneed(NamedTuple):
@@ -56,11 +55,8 @@ class KneedFleet(NamedTuple):
 
     def case(self, fleet: str, times: int = 1, key: tuple[int, ...] = (15,)) -> Case:
         """The case with so many times the pools."""
-        shape = FleetShape(
-            self.name,
-            tuple(c.pool_class(str(number)) for number, c in enumerate(self.classes)),
-            tuple(c.pools for c in self.classes),
-        )
+        classes = tuple(c.pool_class(str(number)) for number, c in enumerate(self.classes))
+        shape = FleetShape(self.name, classes, tuple(c.pools for c in self.classes))
         sets, demand = TypeSets(self.sets), Demand(self.loads, swinging=False)
         return Case(fleet, self.name, shape, sets, demand, times * self.pools, is_full=True, key=key)
 
@@ -105,19 +101,18 @@ def small_fleets(count: int) -> Iterator[Case]:
 
 
 def adversarial(number: int, n: int) -> Case:
-    """One of thirty mixes that are hard for a rule, six of each of KINDS; linear classes, 75 to 110 % of the places."""
-    rng, kind = generator(18, number), KINDS[number % len(KINDS)]
-    m = int(rng.integers(3, 6))
-    every = range(m)
-    sets: Sequence[Sequence[int]] = {
-        "nested": [list(range(c + 1)) for c in every],
-        "chain": [[c, c + 1] for c in range(m - 1)],
-        "all but one": [[c for c in every if c != left_out] for left_out in every],
-        "disjoint": [[c] for c in every],
-        "rare": [[0], list(every)],
-    }[kind]
-    fleet = drawn(rng, f"{kind}.{number // len(KINDS)}", n, sets)
+    """One of thirty mixes that are hard for a rule, six of each kind; linear classes, 75 to 110 % of the places."""
+    rng = generator(18, number)
+    every = range(int(rng.integers(3, 6)))
+    mixes: list[tuple[str, Sequence[Sequence[int]]]] = [
+        ("nested", [every[: c + 1] for c in every]),
+        ("chain", [every[c : c + 2] for c in every[:-1]]),
+        ("all but one", [[c for c in every if c != left_out] for left_out in every]),
+        ("disjoint", [[c] for c in every]),
+        ("rare", [[0], every]),
+    ]
+    kind, sets = mixes[number % len(mixes)]
+    fleet = drawn(rng, f"{kind}.{number // len(mixes)}", n, sets)
     classes = tuple(sorted((c._replace(knee=c.capacity, bend=0.0) for c in fleet.classes), key=lambda c: -c.slope))
-    total = sum(fleet.loads)
-    loads = (0.01 * total, 0.99 * total) if kind == "rare" else fleet.loads
+    loads = (0.01 * sum(fleet.loads), 0.99 * sum(fleet.loads)) if kind == "rare" else fleet.loads
     return fleet._replace(classes=classes, loads=loads).case("adversarial", key=(19, number))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from lab.studies import session_types
-from lab.studies.kneed_fleets import ADVERSARIAL, FEW, KINDS, Kneed, adversarial, small_fleets
-from lab.studies.session_types import RESERVES, Trial, below, cases_of, data_of, measure, row_of, study, trials_of
+from lab.studies.kneed_fleets import ADVERSARIAL, FEW, Kneed, adversarial, small_fleets
+from lab.studies.session_types import Trial, below, data_of, measure, row_of, study, trials_of
 from lab.studies.session_types_page import LINES
 from lab.studies.typed_fleets import PERIOD, RANDOM_FLEETS, Demand, designed, random_case
 from lab.studies.typed_search import mutated, search, value
@@ -59,32 +59,24 @@ def test_a_class_has_a_knee_and_a_twentieth_of_its_slope_beyond() -> None:
 
 
 def test_small_fleets_have_fewer_than_24_pools_and_types_that_differ() -> None:
-    cases = list(small_fleets(20))
-    assert cases == list(small_fleets(20))
-    assert {case.n for case in cases} <= set(FEW)
-    assert all(len(set(case.sets.classes)) > 1 for case in cases)
+    assert all(case.n in FEW and len(set(case.sets.classes)) > 1 for case in small_fleets(20))
 
 
-def test_adversarial_fleets_fill_and_a_rare_type_is_a_hundredth_on_the_best_class() -> None:
-    for case in (adversarial(number, n) for number in range(ADVERSARIAL) for n in (24, 200)):
+@pytest.mark.parametrize("n", [24, 200])
+def test_adversarial_fleets_fill_and_a_rare_type_is_a_hundredth(n: int) -> None:
+    for case in (adversarial(number, n) for number in range(ADVERSARIAL)):
         places = sum(c * a for c, a in zip(case.shape.capacities, case.shape.pools(case.n), strict=True))
         assert 0.74 <= case.n * sum(case.demand.loads) / places <= 1.11
-        slopes = [column[0] for column in case.shape.ranking.marginals]
-        assert slopes == sorted(slopes, reverse=True)
-        if case.graph.startswith("rare"):
-            assert case.sets.classes[0] == (0,)
-            assert case.demand.loads[0] == pytest.approx(sum(case.demand.loads) / 100)
-    assert {adversarial(number, 24).graph.split(".")[0] for number in range(ADVERSARIAL)} == set(KINDS)
+        rare = pytest.approx(sum(case.demand.loads) / 100) if case.graph.startswith("rare") else case.demand.loads[0]
+        assert case.demand.loads[0] == rare
 
 
 def test_a_search_climbs_to_fleets_that_lose_more() -> None:
     found = search("first price", 8, 40, seed=1, sessions=60)
-    assert [loss for loss, _ in found] == sorted(loss for loss, _ in found)
-    assert found[0][0] < 0
-    assert found[0][0] == value(found[0][1], "first price", 60, range(77, 80))
+    assert found[0][0] == value(found[0][1], "first price", 60, range(77, 80)) < 0
     rng = np.random.default_rng(1)
-    changed = [mutated(rng, found[0][1]) for _ in range(40)]
-    assert len(set(changed)) > 20
+    changed = {mutated(rng, found[0][1]) for _ in range(40)}
+    assert len(changed) > 20
     assert all(c.knee <= c.capacity and c.pools >= 1 for fleet in changed for c in fleet.classes)
 
 
@@ -138,13 +130,6 @@ def test_a_row_has_paired_gains_and_shares_in_percent() -> None:
 
 def test_large_fleets_get_half_of_the_seeds() -> None:
     assert [len(trials_of(next(designed(n)), 20)) for n in (24, 1000)] == [20, 10]
-
-
-def test_the_planned_fleet_is_tried_with_reserves() -> None:
-    planned = cases_of([])[-1]
-    assert planned.shape.pools(planned.n) == (8, 7, 6)
-    assert [load * planned.n for load in planned.demand.loads] == pytest.approx([60, 70, 90])
-    assert trials_of(planned, 1)[0].lines == RESERVES
 
 
 def test_a_size_that_four_does_not_divide_is_refused(tmp_path: Path) -> None:
