@@ -20,7 +20,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a repair forgets the assigned by type": lua("type_counts", "    fleet.type_assigned = assigned\n", "", AVERAGES),
     "an interval forgets the pools before a change": lua(
-        "accounting", "fleet.interval_pools[class_index] + pools * elapsed", "pools * elapsed", AVERAGES
+        "accounting", "(sums[class_index] or 0) + pools * elapsed", "pools * elapsed", AVERAGES
     ),
     "an interval has the optimum since another moment": lua(
         "intervals",
@@ -34,9 +34,7 @@ MUTANTS: dict[str, Mutant] = {
     "the open interval does not count": lua(
         "intervals", "fleet.time > fleet.interval_since and", "false and", AVERAGES
     ),
-    "a change of curves goes on with the interval": lua(
-        "fleets", "vectors.encode(fleet.names) then\n    intervals.restart(fleet)", "'' then", AVERAGES
-    ),
+    "a change of curves goes on with the interval": lua("fleets", "    intervals.restart(fleet)\n", "", AVERAGES),
     "an interval that waits does not count": python(
         "store/snapshots", "for numbers in parts[1:])", "for numbers in parts[2:])", AVERAGES
     ),

@@ -34,8 +34,6 @@ class Calculator:
         self._process: asyncio.subprocess.Process | None = None
         self._lock = asyncio.Lock()
         self._used = 0.0
-        self.spent_seconds = 0.0
-        """Processor time of all answers so far."""
 
     @property
     def pid(self) -> int | None:
@@ -58,9 +56,7 @@ class Calculator:
         if not line.endswith(b"\n"):
             await self.end()
             raise CalculationFailedError(f"the process ended: {process.returncode}")
-        answer = Answer(*json.loads(line))
-        self.spent_seconds += answer.seconds
-        return answer
+        return Answer(*json.loads(line))
 
     async def rest(self, seconds: float) -> None:
         """Kill the subprocess if it has had no question for so long."""

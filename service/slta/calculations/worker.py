@@ -53,15 +53,11 @@ def excesses(questions: Sequence[tuple[dict[str, Any], Sequence[float]]]) -> lis
     `classes` and `marginals` as above, in integers, `sets` are the classes of each type. The numbers of an interval are
     the integrals of U*(N, A), of the pools by class and of the sessions by type.
     """
-    return [_excess(numbers, **tables) for tables, numbers in questions]
-
-
-def _excess(
-    numbers: Sequence[float], classes: list[int], marginals: list[list[float]], sets: Sequence[Sequence[int]]
-) -> float:
-    pools, sessions = numbers[1 : 1 + len(marginals)], numbers[1 + len(marginals) :]
-    types = TypeSets(tuple(map(tuple, sets)))
-    return excess(types, _ranking(classes, marginals), Interval(numbers[0], tuple(pools), tuple(sessions)))
+    found = []
+    for tables, numbers in questions:
+        sets, ranking = TypeSets(tuple(map(tuple, tables["sets"]))), _ranking(tables["classes"], tables["marginals"])
+        found.append(excess(sets, ranking, Interval.of(numbers, len(tables["marginals"]))))
+    return found
 
 
 CALCULATIONS: Mapping[str, Callable[[Any], Any]] = {"expected_gap": expected_gap, "excesses": excesses}

@@ -167,10 +167,6 @@ def _nearest(answers: dict[ExpectedGapQuestion, ExpectedGap], question: Expected
 
 def arguments_of(question: ExpectedGapQuestion) -> dict[str, Any]:
     """Serialize a question for `worker.expected_gap`."""
-    ranking = question.spec.ranking
-    return {
-        "classes": [c.pool_class for c in ranking.order],
-        "marginals": ranking.marginals,
-        "pools": question.pools,
-        "sessions": question.sessions,
-    }
+    ranking, pools = question.spec.ranking, question.pools
+    classes = [c.pool_class for c in ranking.order]
+    return {"classes": classes, "marginals": ranking.marginals, "pools": pools, "sessions": question.sessions}

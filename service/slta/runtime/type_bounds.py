@@ -62,8 +62,7 @@ class TypeBounds:
         names, questions = dict[str, str](), list[str]()
         for fleet, interval in intervals.items():
             name, _, numbers = interval.partition(" ")
-            tables = await self._tables_of(fleet, name.rpartition(":")[0])
-            if tables:
+            if tables := await self._tables_of(fleet, name.rpartition(":")[0]):
                 names[fleet] = name
                 questions.append(f"[{tables},[{numbers.replace(' ', ',')}]]")
         found = (await self.calculator.ask("excesses", f"[{','.join(questions)}]")).value or []

@@ -169,8 +169,7 @@ def _type_integrals(parts: list[str], classes: int) -> TypeIntegrals | None:
 
 def parse_interval(numbers: str, classes: int) -> Interval:
     """Parse the numbers of an interval, see `lua/ledger/intervals.lua`."""
-    optimum, *rest = map(float, numbers.split())
-    return Interval(optimum, tuple(rest[:classes]), tuple(rest[classes:]))
+    return Interval.of([float(number) for number in numbers.split()], classes)
 
 
 def _pairs(words: list[str]) -> list[tuple[float, float]]:

@@ -29,8 +29,7 @@ class TypeObservation:
     load_price: float
 
 
-@dataclass(frozen=True, slots=True)
-class TypesOptimum:
+class TypesOptimum(NamedTuple):
     """U*(N_1 … N_T, A), and what one more session of each type or pool of each class adds; `held[i]` are in class i."""
 
     utility: float

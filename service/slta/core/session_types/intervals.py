@@ -7,6 +7,7 @@ bound is that of any intervals that make it up, and the finer these are the clos
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from slta.core.ranking import Ranking
@@ -20,6 +21,11 @@ class Interval(NamedTuple):
     optimum: float
     pools: tuple[float, ...]
     sessions: tuple[float, ...]
+
+    @classmethod
+    def of(cls, numbers: Sequence[float], classes: int) -> Interval:
+        """The interval of its numbers in this order."""
+        return cls(numbers[0], tuple(numbers[1 : 1 + classes]), tuple(numbers[1 + classes :]))
 
 
 def excess(sets: TypeSets, ranking: Ranking, interval: Interval) -> float:

@@ -91,9 +91,8 @@ class Recovery:
     ) -> None:
         names = sorted(fleets)
         for start in range(0, len(names), FLEETS_PER_PACKET):
-            replies = await self._functions.change_many(
-                function, dict.fromkeys(names[start : start + FLEETS_PER_PACKET], ())
-            )
+            calls = dict.fromkeys(names[start : start + FLEETS_PER_PACKET], ())
+            replies = await self._functions.change_many(function, calls)
             free = asyncio.Semaphore(MAX_CONCURRENT)
             await asyncio.gather(*(_one_of(free, take(fleet, reply)) for fleet, reply in replies.items()))
 

@@ -159,7 +159,8 @@ local function apply(fleet, given, wanted, tables_differ, totals_differ)
   if totals_differ or types_differ then
     fleet.utilities_version = fleet.utilities_version + 1
   end
-  if totals_differ or types_differ or vectors.encode(given.names) ~= vectors.encode(fleet.names) then
+  local classes_differ = totals_differ or vectors.encode(given.names) ~= vectors.encode(fleet.names)
+  if fleet.kinds > 0 and (classes_differ or types_differ) then
     intervals.restart(fleet)
   end
   for class_index, name in ipairs(fleet.names) do

@@ -98,9 +98,7 @@ local function reorder(fleet, before)
       fleet[field] = #former == #values and former or values
     end
   end)
-  for kind, since in ipairs(fleet.type_since) do
-    fleet.type_since[kind] = math.max(since, fleet.interval_since)
-  end
+  type_counts.settle(fleet)
   fleet.held = type_counts.held_by_class(fleet)
 end
 

@@ -36,13 +36,11 @@ end
 function accounting.integrate_pools(fleet)
   cold.load(fleet, 'pools_since', 'pools_high', 'pools_low')
   type_block.open(fleet)
-  local elapsed = fleet.time - fleet.pools_since
+  local elapsed, sums = fleet.time - fleet.pools_since, fleet.kinds > 0 and fleet.interval_pools or {}
   for class_index, count in ipairs(fleet.pools) do
     fleet.pools_high[class_index], fleet.pools_low[class_index] =
       add(fleet.pools_high[class_index], fleet.pools_low[class_index], count * elapsed)
-    if fleet.kinds > 0 then
-      fleet.interval_pools[class_index] = fleet.interval_pools[class_index] + count * elapsed
-    end
+    sums[class_index] = (sums[class_index] or 0) + count * elapsed
   end
   fleet.pools_since = fleet.time
 end

@@ -38,9 +38,7 @@ local function numbers(fleet)
   intervals.settle(fleet)
   local optimum = (fleet.optimum_high - fleet.interval_optimum_high) + (fleet.optimum_low - fleet.interval_optimum_low)
   local found = { optimum, unpack(fleet.interval_pools) }
-  for kind = 1, fleet.kinds do
-    found[#found + 1] = fleet.type_sum[kind]
-  end
+  codec.append(found, #found, fleet.type_sum)
   return found
 end
 
@@ -58,11 +56,9 @@ end
 
 -- Begins anew: what has not been computed counts without types. Before a change of curves, classes or types.
 function intervals.restart(fleet)
-  if fleet.kinds > 0 then
-    type_block.touch_all(fleet)
-    intervals.settle(fleet)
-    intervals.begin(fleet)
-  end
+  type_block.touch_all(fleet)
+  intervals.settle(fleet)
+  intervals.begin(fleet)
 end
 
 -- Closes the open interval if none waits and it is old enough: a sixteenth of the mean stay, by Little's law. One
@@ -83,10 +79,10 @@ function intervals.close(fleet)
   end
 end
 
--- The name of the waiting interval, which no other one of any fleet of this name has; '' without one.
+-- The name of the waiting interval, which no other one of any fleet of this name has; nil without one.
 local function name(fleet)
   if fleet.kinds == 0 or not fleet.waiting[1] then
-    return ''
+    return nil
   end
   cold.load(fleet, 'store_epoch', 'config_version')
   return string.format('%d:%d:%d', fleet.store_epoch, fleet.config_version, fleet.interval_since)
@@ -95,15 +91,12 @@ end
 -- The waiting interval for a dispatcher: its name and its numbers; '' without one.
 function intervals.told(fleet)
   local named = name(fleet)
-  return named ~= '' and named .. ' ' .. vectors.encode(fleet.waiting) or ''
+  return named and named .. ' ' .. vectors.encode(fleet.waiting) or ''
 end
 
 -- Adds by how much U*(N, A) exceeds the bound in the interval of this name, once.
 function intervals.add(fleet, named, excess)
-  excess = tonumber(excess)
-  if fleet.kinds == 0 or not excess then
-    return
-  end
+  excess = tonumber(excess) or -1
   type_block.open(fleet)
   if named == name(fleet) and excess >= 0 and excess < 1e300 then
     fleet.compatibility_high, fleet.compatibility_low =
