@@ -172,3 +172,8 @@ async def test_each_planted_corruption_is_found_by_both_audits(
             missed.append(f"by the store: {what}")
         put_back(redis, saved)
     assert missed == []
+
+
+async def test_a_field_that_is_no_number_is_found(store: Store, redis: TextRedis, fleet: None) -> None:
+    redis.hset(key("cold"), "retention", "rubbish")
+    assert (await store.audits.inspect(FLEET)).sentences == ["retention: is not a number"]
