@@ -39,7 +39,7 @@ def graph(files: Mapping[str, tuple[str, str]]) -> dict[str, set[str]]:
 
 
 def faults(files: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-    """Arrows up, a circle, and names of files that are hidden by a local name."""
+    """Arrows up, a circle, fields that do not exist, and names of files that are hidden by a local name."""
     edges, rank = graph(files), {layer: height for height, layer in enumerate(LAYERS)}
     for name, (layer, code) in sorted(files.items()):
         for used in sorted(edges[name]):
@@ -47,6 +47,11 @@ def faults(files: Mapping[str, tuple[str, str]]) -> Iterator[str]:
                 yield f"{layer}/{name} uses {files[used][0]}/{used}, which is above it"
         for hidden in sorted(_locals(code) & files.keys()):
             yield f"{layer}/{name} hides {hidden} by a local name"
+        for used, field in sorted(set(_USE.findall(code))):
+            if used in files and not re.search(
+                rf"^(?:.*\b{used}\.|  ){field}(?: [,=]|, |\()", files[used][1], re.MULTILINE
+            ):
+                yield f"{layer}/{name} uses {used}.{field}, which does not exist"
     yield from _circle(edges)
 
 

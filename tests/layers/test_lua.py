@@ -32,3 +32,11 @@ def test_a_local_name_that_hides_a_file_is_named() -> None:
     found = list(faults(files | {"keys": (layer, code + "local rows, one = 1, 2")}))
 
     assert found == ["state/keys hides rows by a local name"]
+
+
+def test_a_field_that_no_file_defines_is_named() -> None:
+    layer, code = (files := sources())["ticks"]
+
+    found = list(faults(files | {"ticks": (layer, code + "local f = keys.nowhere")}))
+
+    assert found == ["fleets/ticks uses keys.nowhere, which does not exist"]

@@ -98,7 +98,7 @@ local function reorder(fleet, before)
       fleet[field] = #former == #values and former or values
     end
   end)
-  type_counts.settle(fleet)
+  intervals.settle(fleet)
   fleet.held = type_counts.held_by_class(fleet)
 end
 
