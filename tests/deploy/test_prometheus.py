@@ -154,7 +154,7 @@ def test_shared_state_is_never_added_up_over_replicas(rule: dict[str, Any]) -> N
             assert not expression[found.end() :].lstrip("{").startswith("["), f"{metric}: a rate over replicas"
 
 
-FULL = {errors.NoCapacityError.code, errors.NoActivePoolError.code}
+FULL = {error.code for error in (errors.NoCapacityError, errors.NoActivePoolError, errors.LowPriorityError)}
 
 
 def test_the_service_is_blamed_for_each_server_error_of_a_placement_but_a_full_fleet() -> None:
