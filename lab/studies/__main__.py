@@ -20,8 +20,8 @@ STUDIES = (
     ),
     Study(
         "session-types",
-        "JLMU with session types, without and with prices: three fleets, 24 to 1,000 pools, and random fleets.",
-        {"sizes": "24,200,1000", "seeds": 20, "processes": 0, "kept": "build/session-types.jsonl"},
+        "JLMU with session types, without and with prices: designed, random, adversarial and searched fleets.",
+        {"sizes": "24,200,1000", "seeds": 8, "processes": 0, "kept": "build/session-types.jsonl"},
         package=PACKAGE,
     ),
 )

@@ -46,7 +46,7 @@ class Market(NamedTuple):
     reserve: Floats
     """ρ, one element."""
     counts_all: Integers
-    """One element; 1: the price as it was first, which counts all sessions of a needy type and no wait for them."""
+    """One element; 1: the price as it was first: of a needy type all sessions, even if none, and no wait for them."""
     kept: Integers
     """1 for a class that the session leaves to those who have no other."""
     rank: Integers
@@ -121,8 +121,8 @@ def needy(state: State, market: Market, kind: int, pool_class: int, mine: int, a
     for t in range(len(market.sessions)):
         if is_rival(market, kind, t, pool_class):
             theirs = max(after, besides(market, t, pool_class))
-            count = wanting(state, market, t, pool_class, theirs) if theirs <= mine - TIE else 0
-            if count > 0:
+            count = wanting(state, market, t, pool_class, theirs) if theirs <= mine - TIE else -1
+            if count > 0 or (count == 0 and market.counts_all[0] == 1):
                 total += count
                 worst = min(worst, theirs)
     return total, worst
