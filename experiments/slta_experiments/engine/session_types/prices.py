@@ -20,7 +20,7 @@ ABSENT = -(2**62)
 NOT_PRICED = -1.0
 """Prices are not negative."""
 
-for rule in (prices.power, prices.last_level):
+for rule in (prices.power, prices.chance, prices.last_level):
     inner(rule)
 
 
@@ -129,13 +129,6 @@ def needy(state: State, market: Market, kind: int, pool_class: int, mine: int, a
 
 
 @inner
-def chance(market: Market, count: int, room: int, holes: int) -> float:
-    """min(1, count / room)^(3/8 · holes) · count / (count + holes)."""
-    share = math.sqrt(math.sqrt(math.sqrt(min(1.0, count / room))))
-    return prices.power(share, 3 * holes) * (1.0 if market.counts_all[0] == 1 else count / (count + holes))
-
-
-@inner
 def price(state: State, market: Market, kind: int, pool_class: int) -> float:
     """Price of the class's offer, or NOT_PRICED."""
     mine = besides(market, kind, pool_class)
@@ -150,7 +143,8 @@ def price(state: State, market: Market, kind: int, pool_class: int) -> float:
         return NOT_PRICED
     room = market.pools[pool_class] * last
     holes = max(1, room - market.held[pool_class])
-    return float((market.now[pool_class] - worst) * chance(market, count, room, holes))
+    wait = (count + holes) / count if market.counts_all[0] == 1 else 1.0
+    return float((market.now[pool_class] - worst) * (prices.chance(count, room, holes) * wait))
 
 
 @inner

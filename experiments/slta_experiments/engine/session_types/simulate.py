@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from slta.core.fleet import RESERVE
 from slta.core.integers import integer_utilities
 from slta.core.policies.choice import NOTHING
 from slta.core.session_types.sets import TypeSets
@@ -21,8 +22,6 @@ from slta_experiments.fleets import FleetShape
 from slta_experiments.workload import TypedWorkload
 
 PLACEMENTS: Mapping[str, Placement] = {"JLMU": placement(choose_by_rank), "price": placement(choose_by_price)}
-RESERVE = 0.5
-"""ρ of a fleet file that does not say it."""
 
 
 @dataclass(frozen=True)
