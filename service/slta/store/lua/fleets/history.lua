@@ -1,10 +1,10 @@
 -- The history of the integrals, from which any dispatcher can average over the last minute, five minutes or hour.
 -- `past:<window>` holds one line per sixtieth of the window, newest first: the integrals as in `history.integrals`,
--- and after ` # ` the counters COUNTED of the same instant.
+-- and after ` # ` the counter `assigned` and those of REJECTED at the same instant.
 
 history = {}
 
-local COUNTED = { 'assigned', 'rejected_no_capacity', 'rejected_no_active_pool' }
+local REJECTED = { 'rejected_no_capacity', 'rejected_no_active_pool' }
 
 local function time_of(line)
   return tonumber(string.match(line, '%S+ (%S+)'))
@@ -18,16 +18,13 @@ local function is_line(line)
       return false
     end
   end
-  return integrals and #vectors.split(integrals) >= 8 and #vectors.split(counts) == #COUNTED
+  return integrals and #vectors.split(integrals) >= 8 and #vectors.split(counts) == 1 + #REJECTED
 end
 
+-- As text. No tick rejects a session: the stored counters are the present ones.
 local function counters(fleet)
-  cold.load(fleet, unpack(COUNTED))
-  local counts = {}
-  for at, name in ipairs(COUNTED) do
-    counts[at] = fleet[name]
-  end
-  return vectors.encode(counts)
+  local rejected = redis.call('HMGET', keys.of_fleet(fleet, 'cold'), unpack(REJECTED))
+  return string.format('%.0f %s %s', fleet.assigned, rejected[1] or '', rejected[2] or '')
 end
 
 -- Whether every line of a window is valid; true for an empty window.
