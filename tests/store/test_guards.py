@@ -131,6 +131,7 @@ async def test_a_guard_whose_pools_are_all_back_is_off(store: Store, clock: Cloc
     assert await count(store) == {"alive": 8}
     assert await guard(store) == ["off", "off"]
     assert field(redis, "unconfirmed") == "0"
+    assert [redis.keys(f"{{{FLEET}}}:{name}:*") for name in ("unconfirmed", "lost")] == [[], []]
 
 
 async def test_an_operator_ends_the_guard_and_unconfirmed_pools_are_lost_then_gone(store: Store, clock: Clock) -> None:
