@@ -1,68 +1,68 @@
-"""Plants one mistake in a copy of the tree and runs the tests that must notice it."""
+"""Planted mistakes: a row names a function or a key of a file and the words there that become wrong.
+
+They are for what `operators` cannot change (deploy, dashboard) and for what was once a defect.
+"""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+import re
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = ("service", "clients", "tests", "lab", "loadgen", "demo", "integrations", "deploy", "planning", "experiments")
-COPIED = (*FOLDERS, "examples", "docker-compose.yml", "pyproject.toml")
-ROOTS = ("", "service", "loadgen", "demo", "integrations", "planning", "experiments", "clients/python")
+from tests.mutants.copies import ROOT
+from tests.mutants.operators import Mutation
+
+FOLDERS = (
+    *("service/slta/store/", "service/slta/", "clients/python/slta_client/", "integrations/slta_integrations/"),
+    "",
+)
+"""Begins of a file's name that a row leaves out."""
+DEFINED = r"(async def |def |class |local function |function |local |- |@)?"
+"""Words before a name that is defined in a line, which is preferred to others that begin with the name."""
 
 
 class Mutant(NamedTuple):
-    """In `file` the text `right`, which is there exactly once, becomes `wrong`; one of `tests` must then fail."""
+    """Within `where`, the words `right`, which are there once, become `wrong`; one of `tests` must then fail.
+
+    `where` is what a line begins with, or several as `Class > method`, each within the lines that are indented below
+    the one before; "" is the whole file.
+    """
 
     file: str
+    where: str
     right: str
     wrong: str
     tests: tuple[str, ...]
 
 
-def python(package: str, room: str, module: str, right: str, wrong: str, test: str) -> Mutant:
-    """A mistake in a module of a package, and the file of tests/<room> that notices it."""
-    return Mutant(f"{package}/{module}.py", right, wrong, (f"tests/{room}/test_{test}.py",))
+def row(file: str, where: str, right: str, wrong: str, *tests: str) -> Mutant:
+    """Of tests `tests/`, `test_` and `.py` are left out; without any: those that the table names."""
+    file = next(folder for folder in FOLDERS if (ROOT / folder / file).exists()) + file
+    parts = (test.partition("::") for test in tests)
+    named = (f"tests/{'/test_'.join(name.rsplit('/', 1))}.py{colons}{case}" for name, colons, case in parts)
+    return Mutant(file, where, right, wrong, tuple(named))
 
 
-def lua_file(module: str) -> str:
-    """Where a module of the Lua library is."""
-    [file] = (ROOT / "service/slta/store/lua").rglob(f"{module}.lua")
-    return str(file.relative_to(ROOT))
+def mutation(mutant: Mutant) -> Mutation:
+    """The change of the file. ValueError unless the words are there once."""
+    text = (ROOT / mutant.file).read_text(encoding="utf-8")
+    start, end = block(text, mutant.where)
+    if (times := text.count(mutant.right, start, end)) != 1:
+        raise ValueError(f"{times} times in {mutant.where!r}: {mutant}")
+    at = text.index(mutant.right, start)
+    begin = len(text[:at].encode())
+    span = begin, begin + len(mutant.right.encode())
+    return Mutation(mutant.file, "planted", text.count("\n", 0, at) + 1, *span, mutant.right, mutant.wrong)
 
 
-def times_found(mutant: Mutant) -> int:
-    """How often the right text is in its file now."""
-    return (ROOT / mutant.file).read_text(encoding="utf-8").count(mutant.right)
-
-
-def plant(mutant: Mutant, folder: Path) -> None:
-    """A copy of the tree in `folder`, with the mistake."""
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-        else:
-            shutil.copy(source, folder / name)
-    place = folder / mutant.file
-    text = place.read_text(encoding="utf-8")
-    place.write_text(text.replace(mutant.right, mutant.wrong), encoding="utf-8")
-
-
-def run_tests(mutant: Mutant, folder: Path, *, slow: bool = False) -> str | None:
-    """The name of the first test that fails in the copy, None when all pass; RuntimeError when none could be run."""
-    options = ["-n", "0", "-x", "-q", "--tb=no", "--timeout", "60", "-p", "no:cacheprovider"]
-    options += ["-m", "not campaign"] if slow else []
-    command = [sys.executable, "-m", "pytest", "--no-cov", *options, *mutant.tests]
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(str(folder / root) for root in ROOTS),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 1):
-        raise RuntimeError(done.stdout + done.stderr)
-    return next((line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))), None)
+def block(text: str, where: str) -> tuple[int, int]:
+    """Where the lines of a function or below a key are. ValueError unless there is one."""
+    start, end = 0, len(text)
+    for step in where.split(" > ") if where else ():
+        begins = re.compile(rf"^([ \t]*){DEFINED}{re.escape(step)}(?!\w).*", re.MULTILINE)
+        lines = list(begins.finditer(text, start, end))
+        found = [line for line in lines if line[2]] or lines
+        if len(found) != 1:
+            raise ValueError(f"{len(found)} times: {step}")
+        after = re.compile(rf"^(?!{found[0][1]}[ \t)\]}}]|[ \t]*$)", re.MULTILINE).search(text, found[0].end(), end)
+        start, end = found[0].start(), after.start() if after else end
+    return start, end

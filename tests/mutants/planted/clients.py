@@ -1,0 +1,59 @@
+"""Planted mistakes in the client library and the integrations that once were defects."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant, row
+
+MUTANTS: dict[str, Mutant] = {
+    "a heartbeat revives a pool at an address of before": row(
+        "agent/settling.py",
+        "_read",
+        "marked = status, MARK in labels",
+        "marked, pool.beats = status, MARK in labels, True",
+    ),
+    "a count that came too late goes with the next heartbeat": row(
+        "agent/probing.py", "apply", 'probe.kind == "count" and pool.count_at > now', "False"
+    ),
+    "a cancelled probe stays under way": row("placing.py", "_assign", "fallback.breaker.leave(admission)", "pass"),
+    "after a doubtful attempt another fleet gets the session": row(
+        "placing.py", "_in_order", "away = away[-1:] if result.away else []", "pass"
+    ),
+    "the end of a doubtful attempt is not withdrawn": row(
+        "leases.py", "begin_unreported", "session.in_doubt = self.withdraw(session.fleet, session.id)", "pass"
+    ),
+    "a session that ends during its report gets no end": row("reports.py", "end", " or session.id in self._sent", ""),
+    "a session that may have been placed is left to its lease": row(
+        "placing.py", "_in_fleet", "final.in_doubt or ", ""
+    ),
+    "two fleets may have the same session": row(
+        "placing.py", "_in_fleet", "is_definite and not is_open", "is_definite"
+    ),
+    "a renewal may hang longer than the lease lasts": row(
+        "lanes.py", "Renewals > deadline_seconds", "seconds > MIN_LEFT_SECONDS", "False"
+    ),
+    "a child uses its parent's connections and sessions": row(
+        "sync_client.py", "", "os.register_at_fork(after_in_child=_begin_in_child)", "pass"
+    ),
+    "a late event loop uses up a deadline": row("timer.py", "_go_on", "min(self._rest, SLICE_SECONDS)", "self._rest"),
+    "lines of the time before a restart are taken for new ones": row(
+        "follow/log_tail.py", "__init__", "position.seen_at if position else ", ""
+    ),
+    "a file of the same inode is taken for the old one": row(
+        "follow/log_files.py", "find", "inode and has_position(file)", "inode"
+    ),
+    "a segment is removed before it is read": row(
+        "follow/spool.py", "remove_read", "segment.stat().st_ino not in unread", "True"
+    ),
+    "a start that is known ends sessions again": row(
+        "follow/live.py", "due", "and self._started.get(proxy) != sign", ""
+    ),
+    "an end overtakes the begin that is repeated": row(
+        "follow/operations.py", "to_repeat", "operation.line.session_id in open_ids", "not outcome.is_final"
+    ),
+    "slices that are deleted one by one end sessions": row(
+        "kubernetes/vanished.py", "_wait_seconds", "MASS_SECONDS if pool_id in self._held else VANISHED_SECONDS", "0"
+    ),
+    "an outage of the API server counts as waiting": row(
+        "kubernetes/reconciler.py", "_round", "self._vanished.pause()\n            ", ""
+    ),
+}
