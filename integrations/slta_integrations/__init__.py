@@ -12,6 +12,6 @@
 | client | HTTP client of one fleet |
 | backoff, waiting | pauses before a call is repeated; waits for an event |
 | signals | SIGTERM and SIGINT, which stop a command |
-| notices, metrics | log messages, each kind at most once a minute; metrics of a table, and their HTTP server |
-| options, errors | options of several commands; errors that the user can correct |
+| notices, metric_registry | log messages, one of a kind a minute; metrics of a table, and their HTTP server |
+| target, errors | the fleet to call, and its options; errors that the user can correct |
 """

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import aiohttp
 
 from slta_integrations.errors import UnusableError
-from slta_integrations.options import Target
+from slta_integrations.target import Target
 
 TIMEOUT_SECONDS = 5.0
 """Of one call: three times the dispatcher's own deadline."""

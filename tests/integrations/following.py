@@ -11,9 +11,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from slta_integrations.follow.command import MAX_BACKLOG_BYTES, Wanted, follow
+from slta_integrations.follow.command import MAX_BACKLOG_BYTES, FollowOptions, follow
 from slta_integrations.follow.metrics import Metrics
-from slta_integrations.options import Target
+from slta_integrations.target import Target
 from tests.awaiting import DEADLINE_SECONDS, until
 
 
@@ -25,9 +25,9 @@ class Following:
     """`slta follow` in a thread."""
 
     def __init__(self, url: str, fleet: str, *, state_dir: Path, **options: Any) -> None:
-        """`options` are fields of `Wanted`."""
+        """`options` are fields of `FollowOptions`."""
         given: dict[str, Any] = {"file": None, "listen": None, "lease_seconds": None, "max_backlog": MAX_BACKLOG_BYTES}
-        self._wanted = Wanted(target=Target(url, fleet), state_dir=state_dir, **given | options)
+        self._options = FollowOptions(target=Target(url, fleet), state_dir=state_dir, **given | options)
         self.metrics = Metrics()
         self._started = threading.Event()
         self._thread = threading.Thread(target=asyncio.run, args=[self._run()])
@@ -38,7 +38,7 @@ class Following:
     async def _run(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         self._started.set()
-        await follow(self._wanted, self.metrics, self._stopping)
+        await follow(self._options, self.metrics, self._stopping)
 
     def stop(self) -> None:
         if self._thread.is_alive():

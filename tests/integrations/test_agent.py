@@ -16,12 +16,12 @@ import yaml
 from slta.auth.keys import generate_key
 from slta_integrations.agent.config import AgentFile
 from slta_integrations.agent.metrics import Metrics
-from slta_integrations.agent.presence import Presence
+from slta_integrations.agent.presence_file import PresenceFile
 from slta_integrations.agent.runner import Runner
 from slta_integrations.agent.state_machine import Agent
 from slta_integrations.client import MALFORMED, Client, _reply
 from slta_integrations.notices import Notices
-from slta_integrations.options import Target
+from slta_integrations.target import Target
 from tests import processes
 from tests.awaiting import eventually, until
 from tests.live_fleet import CLASS, Fleet
@@ -43,8 +43,8 @@ class Running:
         return self._metrics.registry.get_sample_value("slta_agent_heartbeats_total", {"outcome": outcome}) or 0
 
     async def until_beaten(self, more: int = 1) -> None:
-        wanted = self.beats() + more
-        await eventually(lambda: self.beats() >= wanted)
+        expected = self.beats() + more
+        await eventually(lambda: self.beats() >= expected)
 
     async def leave(self) -> list[str]:
         """Leave, and wait for the end; the pools that are left."""
@@ -63,7 +63,7 @@ async def running(
     metrics = Metrics()
     agent = Agent(AgentFile.model_validate(fields), metrics, Notices("agent"), random.Random())
     async with Client(Target(url or fleet.service.url, fleet.name, key), agent.timeout_seconds) as client:
-        made = Running(Runner(agent, client, Presence(present_file)), agent, metrics)
+        made = Running(Runner(agent, client, PresenceFile(present_file)), agent, metrics)
         try:
             yield made
         finally:

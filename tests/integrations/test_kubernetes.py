@@ -14,7 +14,7 @@ import pytest
 
 from slta_integrations.kubernetes import api_server, election, lease, pools, reconciler, vanished, watcher
 from slta_integrations.kubernetes.api_server import Access
-from slta_integrations.kubernetes.wanted import Selection, pool_id
+from slta_integrations.kubernetes.desired_pools import Selection, pool_id
 from tests.awaiting import until
 from tests.certificates import certificate_in
 from tests.integrations.api_server import FakeApiServer, Object, endpoint, slice_of, terminating, uid_of
@@ -62,8 +62,8 @@ class Scene:
 
     def until_pools(self, **statuses: str) -> None:
         """The watcher's pools are these, by pod."""
-        wanted = {id_of(pod): status for pod, status in statuses.items()}
-        until(lambda: self.own_pools() == wanted)
+        expected = {id_of(pod): status for pod, status in statuses.items()}
+        until(lambda: self.own_pools() == expected)
 
     def until_active(self, count: int) -> None:
         """So many of the watcher's pools are active."""

@@ -16,9 +16,9 @@ from slta.parsing import NAME_RULE
 from slta_integrations.errors import UnusableError
 from slta_integrations.kubernetes import api_server, command
 from slta_integrations.kubernetes.api_server import in_cluster
+from slta_integrations.kubernetes.desired_pools import pool_id
 from slta_integrations.kubernetes.metrics import REASONS
 from slta_integrations.kubernetes.options import namespaces
-from slta_integrations.kubernetes.wanted import pool_id
 from tests.awaiting import until
 from tests.docs.pages import ROOT, Page, rows, words
 from tests.integrations.api_server import FakeApiServer, endpoint, slice_of, uid_of

@@ -14,8 +14,8 @@ from slta import release
 from slta.cli.commands import app
 from slta_integrations.kubernetes import command
 from slta_integrations.kubernetes.api_server import Access
-from slta_integrations.kubernetes.options import Wanted
-from slta_integrations.kubernetes.wanted import Selection
+from slta_integrations.kubernetes.desired_pools import Selection
+from slta_integrations.kubernetes.options import WatchOptions
 from tests.awaiting import until
 from tests.docs.pages import ROOT
 from tests.integrations.api_server import FakeApiServer, endpoint, slice_of, uid_of
@@ -118,10 +118,10 @@ def test_each_role_is_bound_to_the_account_of_the_deployment(name: str) -> None:
 
 
 def test_its_options_are_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[Wanted] = []
+    begun: list[WatchOptions] = []
 
-    async def record(wanted: Wanted, *_: object) -> None:
-        begun.append(wanted)
+    async def record(options: WatchOptions, *_: object) -> None:
+        begun.append(options)
 
     key = tmp_path / "watcher.key"
     key.write_text("key")

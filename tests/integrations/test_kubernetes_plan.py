@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from slta_integrations.kubernetes.desired_pools import Desired, DesiredPool, Selection, desired, pool_id
 from slta_integrations.kubernetes.objects import Slice, read_slice
 from slta_integrations.kubernetes.plan import DRAINED, SERVICE, SOURCE, Existing, Plan, Pool, conflicts, planned
-from slta_integrations.kubernetes.wanted import Desired, Selection, WantedPool, desired, pool_id
 from tests.integrations.api_server import Object, endpoint, slice_of, terminating, uid_of
 
 SELECTION = Selection({"svc-small": "small", "svc-large": "large"})
@@ -21,21 +21,21 @@ def read(*endpoints: Object, version: int = 1, service: str = "svc-small", **mem
     return read_slice(item)
 
 
-def wanted(*slices: Slice, selection: Selection = SELECTION, classes: dict[str, str] | None = None) -> Desired:
+def desired_of(*slices: Slice, selection: Selection = SELECTION, classes: dict[str, str] | None = None) -> Desired:
     return desired(slices, selection, classes or {})
 
 
-def only(found: Desired) -> WantedPool:
+def only(found: Desired) -> DesiredPool:
     [pool] = found.pools.values()
     return pool
 
 
-# Wanted pools
+# Desired pools
 
 
 def test_a_pod_has_the_class_of_its_service_and_the_first_port() -> None:
-    found = only(wanted(read(endpoint("game-0", "10.0.0.7"))))
-    assert found == WantedPool(ID, "svc-small", "small", "10.0.0.7:7777", True)
+    found = only(desired_of(read(endpoint("game-0", "10.0.0.7"))))
+    assert found == DesiredPool(ID, "svc-small", "small", "10.0.0.7:7777", True)
     assert f"game-0.{uid_of('game-0')[:8]}" == ID
 
 
@@ -49,71 +49,71 @@ def test_a_pod_has_the_class_of_its_service_and_the_first_port() -> None:
     ],
 )
 def test_conditions_say_whether_it_takes_sessions(conditions: dict[str, Any], takes_sessions: bool) -> None:
-    assert only(wanted(read(endpoint("game-0", "10.0.0.7", **conditions)))).takes_sessions is takes_sessions
+    assert only(desired_of(read(endpoint("game-0", "10.0.0.7", **conditions)))).takes_sessions is takes_sessions
 
 
 @pytest.mark.parametrize("member", [{"conditions": None}, {"conditions": {}}])
 def test_without_conditions_it_is_ready(member: Object) -> None:
-    assert only(wanted(read({**endpoint("game-0", "10.0.0.7"), **member}))).takes_sessions
+    assert only(desired_of(read({**endpoint("game-0", "10.0.0.7"), **member}))).takes_sessions
 
 
 @pytest.mark.parametrize("addresses", [None, [], [""]])
 def test_an_evicted_pod_without_an_address_is_gone(addresses: list[str] | None) -> None:
-    found = wanted(read({**endpoint("game-0"), "addresses": addresses}))
+    found = desired_of(read({**endpoint("game-0"), "addresses": addresses}))
     assert (found.pools, found.skipped) == ({}, {"no_address": 1})
 
 
 def test_an_endpoint_that_is_no_pod_is_no_pool() -> None:
     others = [{"addresses": ["10.0.0.9"]}, {**endpoint("x", "10.0.0.8"), "targetRef": {"kind": "Node", "name": "n"}}]
-    found = wanted(read(*others))
+    found = desired_of(read(*others))
     assert (found.pools, found.skipped) == ({}, {"no_pod": 2})
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_of_two_slices_with_one_pod_the_newer_is_right(order: int) -> None:
     slices = [read(endpoint("game-0", "10.0.0.7"), version=9), read(terminating("game-0", "10.0.0.7"), version=10)]
-    assert not only(wanted(*slices[::order])).takes_sessions
+    assert not only(desired_of(*slices[::order])).takes_sessions
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_of_two_slices_without_a_version_that_which_takes_no_sessions(order: int) -> None:
     slices = [read(endpoint("game-0", "10.0.0.7"), version=0), read(terminating("game-0", "10.0.0.7"), version=0)]
-    assert not only(wanted(*slices[::order])).takes_sessions
+    assert not only(desired_of(*slices[::order])).takes_sessions
 
 
 def test_one_address_family_counts() -> None:
     slices = [read(endpoint("game-0", "10.0.0.7")), read(endpoint("game-0", "fd00::7"), addressType="IPv6")]
-    assert only(wanted(*slices)).address == "10.0.0.7:7777"
-    assert only(wanted(*slices, selection=SELECTION._replace(family="IPv6"))).address == "[fd00::7]:7777"
+    assert only(desired_of(*slices)).address == "10.0.0.7:7777"
+    assert only(desired_of(*slices, selection=SELECTION._replace(family="IPv6"))).address == "[fd00::7]:7777"
 
 
 def test_a_pod_of_two_services_belongs_to_the_first_of_the_options() -> None:
     slices = [read(endpoint("game-0", "10.0.0.7"), service=name) for name in ("svc-large", "svc-small")]
-    assert only(wanted(*slices)).pool_class == "small"
+    assert only(desired_of(*slices)).pool_class == "small"
 
 
 def test_the_port_is_chosen_by_name() -> None:
     ports = [{"name": "metrics", "port": 9100}, {"name": "play", "port": 7777}]
     one = read(endpoint("game-0", "10.0.0.7"), ports=ports)
-    assert only(wanted(one)).address == "10.0.0.7:9100"
-    assert only(wanted(one, selection=SELECTION._replace(port="play"))).address == "10.0.0.7:7777"
-    missing = wanted(one, selection=SELECTION._replace(port="other"))
+    assert only(desired_of(one)).address == "10.0.0.7:9100"
+    assert only(desired_of(one, selection=SELECTION._replace(port="play"))).address == "10.0.0.7:7777"
+    missing = desired_of(one, selection=SELECTION._replace(port="other"))
     assert (only(missing).takes_sessions, missing.skipped) == (False, {"no_port": 1})
 
 
 def test_without_ports_the_address_is_the_host() -> None:
-    assert only(wanted(read(endpoint("game-0", "10.0.0.7"), ports=None))).address == "10.0.0.7"
+    assert only(desired_of(read(endpoint("game-0", "10.0.0.7"), ports=None))).address == "10.0.0.7"
 
 
 def test_a_label_of_the_pod_is_its_class() -> None:
     selection, one = Selection({"svc-small": ""}), read(endpoint("game-0", "10.0.0.7"))
-    assert only(wanted(one, selection=selection, classes={uid_of("game-0"): "huge"})).pool_class == "huge"
-    found = wanted(one, selection=selection)
+    assert only(desired_of(one, selection=selection, classes={uid_of("game-0"): "huge"})).pool_class == "huge"
+    found = desired_of(one, selection=selection)
     assert (only(found).pool_class, found.skipped) == ("", {"no_class": 1})
 
 
 def test_services_without_a_slice_are_told_apart_from_those_with_an_empty_one() -> None:
-    found = wanted(read(service="svc-small"), read(service="svc-large", addressType="IPv6"))
+    found = desired_of(read(service="svc-small"), read(service="svc-large", addressType="IPv6"))
     assert (found.services, found.missing) == ({"svc-small"}, {"svc-large"})
 
 
@@ -123,7 +123,7 @@ def test_the_id_of_a_long_name_fits() -> None:
 
 # Plans
 
-READY = WantedPool(ID, "svc-small", "small", "10.0.0.7:7777", True)
+READY = DesiredPool(ID, "svc-small", "small", "10.0.0.7:7777", True)
 NOT_READY = READY._replace(takes_sessions=False)
 OWN = {SOURCE: "kubernetes:games", SERVICE: "svc-small"}
 MARKED = {**OWN, DRAINED: "kubernetes"}
@@ -132,12 +132,12 @@ NOTHING = Plan.empty()
 
 
 def plan_for(
-    pod: WantedPool | None, pool: Pool | None, services: frozenset[str] = frozenset({"svc-small"}), *over: str
+    pod: DesiredPool | None, pool: Pool | None, services: frozenset[str] = frozenset({"svc-small"}), *over: str
 ) -> Plan:
     pods = {pod.pool_id: pod} if pod else {}
     pools = {pool.pool_id: pool} if pool else {}
-    wanted, existing = Desired(pods, services, frozenset(), {}), Existing(pools, frozenset())
-    return planned(wanted, existing, "kubernetes:games", over)
+    desired, existing = Desired(pods, services, frozenset(), {}), Existing(pools, frozenset())
+    return planned(desired, existing, "kubernetes:games", over)
 
 
 def labelled(labels: dict[str, str]) -> dict[str, dict[str, Any]]:
@@ -150,7 +150,7 @@ def test_a_ready_pod_becomes_a_pool() -> None:
 
 
 @pytest.mark.parametrize("pod", [NOT_READY, READY._replace(pool_class="")])
-def test_a_pod_that_is_not_ready_or_has_no_class_becomes_none(pod: WantedPool) -> None:
+def test_a_pod_that_is_not_ready_or_has_no_class_becomes_none(pod: DesiredPool) -> None:
     assert plan_for(pod, None) == NOTHING
 
 
@@ -174,7 +174,7 @@ def test_a_pool_that_it_drained_is_returned_and_then_loses_the_mark() -> None:
 
 @pytest.mark.parametrize("status", ["draining", "failed"])
 @pytest.mark.parametrize("pod", [READY, NOT_READY])
-def test_what_an_operator_drained_or_failed_stays_so(status: str, pod: WantedPool) -> None:
+def test_what_an_operator_drained_or_failed_stays_so(status: str, pod: DesiredPool) -> None:
     assert plan_for(pod, POOL._replace(status=status)) == NOTHING
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from lab.benchmarks.processor import seconds_of
-from slta_integrations.kubernetes.wanted import pool_id
+from slta_integrations.kubernetes.desired_pools import pool_id
 from tests.awaiting import until
 from tests.integrations.api_server import FakeApiServer, Object, endpoint, slice_of, uid_of
 from tests.integrations.watching import watcher

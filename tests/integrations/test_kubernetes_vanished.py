@@ -6,9 +6,9 @@ from collections.abc import Collection
 
 import pytest
 
+from slta_integrations.kubernetes.desired_pools import Desired, DesiredPool
 from slta_integrations.kubernetes.plan import SERVICE, Existing, Pool
 from slta_integrations.kubernetes.vanished import GRACE_SECONDS, Vanished
-from slta_integrations.kubernetes.wanted import Desired, WantedPool
 
 ALL = range(20)
 
@@ -25,7 +25,7 @@ class Scene:
     ) -> None:
         """At `now` the slices have all pods but some; `ending` are terminating, `listed` exist."""
         kept = (one for one in ALL if one not in without)
-        pods = {str(one): WantedPool(str(one), "svc", "c", "h:1", True, one in ending) for one in kept}
+        pods = {str(one): DesiredPool(str(one), "svc", "c", "h:1", True, one in ending) for one in kept}
         desired = Desired(pods, frozenset({"svc"}), frozenset(), {})
         self.vanished.observe(desired, Existing(self._pools, frozenset()), now)
         if listed:

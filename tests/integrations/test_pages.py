@@ -11,7 +11,7 @@ from prometheus_client import Counter, generate_latest
 from slta_integrations import agent, follow, kubernetes
 from slta_integrations.agent import pool, probe_output, probing, state_machine
 from slta_integrations.follow import checkpoints, command, follower, log_tail, operations, sender, spool
-from slta_integrations.kubernetes import api_server, lease, pools, reconciler, vanished, wanted, watcher
+from slta_integrations.kubernetes import api_server, desired_pools, lease, pools, reconciler, vanished, watcher
 from tests.docs.pages import ROOT, Page, documented_metrics
 from tests.inventory import each
 
@@ -105,7 +105,7 @@ LIMITS = {
         f"read every {pools.READ_SECONDS:g} s",
         f"Changes of {reconciler.SPACING_SECONDS:g} s",
         f"one by one, {pools.MAX_REMOVALS} at most",
-        f"Over {wanted.MAX_ID} characters",
+        f"Over {desired_pools.MAX_ID} characters",
         f"by default {vanished.GRACE_SECONDS:g}. Other pods wait no shorter",
         f"and at least {vanished.MASS_POOLS}, that wait together",
         f"after {vanished.MASS_SECONDS:g} s, with [an alert]",

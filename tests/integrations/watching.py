@@ -10,10 +10,10 @@ from typing import Any, Self
 
 from slta_integrations.kubernetes.api_server import Access
 from slta_integrations.kubernetes.command import run
+from slta_integrations.kubernetes.desired_pools import Selection
 from slta_integrations.kubernetes.metrics import Metrics
-from slta_integrations.kubernetes.options import Wanted
-from slta_integrations.kubernetes.wanted import Selection
-from slta_integrations.options import Target
+from slta_integrations.kubernetes.options import WatchOptions
+from slta_integrations.target import Target
 from tests.awaiting import DEADLINE_SECONDS
 from tests.integrations.api_server import FakeApiServer
 from tests.live_fleet import Fleet
@@ -26,7 +26,7 @@ class Watching:
     """A watcher of the namespace `games`."""
 
     def __init__(self, api: FakeApiServer, url: str, fleet: str, token_file: Path, **options: Any) -> None:
-        """`options` are fields of `Wanted`."""
+        """`options` are fields of `WatchOptions`."""
         given: dict[str, Any] = {
             "target": Target(url, fleet),
             "access": Access(api.url, token_file),
@@ -38,7 +38,7 @@ class Watching:
             "source": SOURCE,
             "grace_seconds": 0.0,
         }
-        self._wanted = Wanted(**given | options)
+        self._options = WatchOptions(**given | options)
         self.metrics = Metrics()
         self._started = threading.Event()
         self._thread = threading.Thread(target=asyncio.run, args=[self._run()], daemon=True)
@@ -50,7 +50,7 @@ class Watching:
         self._main = asyncio.current_task()
         self._started.set()
         try:
-            await run(self._wanted, self.metrics, self._stopping)
+            await run(self._options, self.metrics, self._stopping)
         except asyncio.CancelledError:
             return
 

@@ -11,7 +11,7 @@
 | state_machine | next call, backoff, heartbeats, leaving |
 | sources | commands and URLs |
 | runner | event loop |
-| presence | file that exists while slta has a pool of the agent |
+| presence_file | file that exists while slta has a pool of the agent |
 | metrics | Prometheus metrics |
 | command | command line |
 """

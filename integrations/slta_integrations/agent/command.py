@@ -12,15 +12,15 @@ import typer
 
 from slta_integrations.agent.config import AgentFile, load
 from slta_integrations.agent.metrics import Metrics
-from slta_integrations.agent.presence import Presence
+from slta_integrations.agent.presence_file import PresenceFile
 from slta_integrations.agent.runner import Runner
 from slta_integrations.agent.state_machine import Agent
 from slta_integrations.client import Client
 from slta_integrations.errors import in_one_line
-from slta_integrations.metrics import serve_metrics
+from slta_integrations.metric_registry import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
-from slta_integrations.options import target_of
 from slta_integrations.signals import on_stop
+from slta_integrations.target import target_of
 
 NOT_EMPTY = 3
 
@@ -41,13 +41,13 @@ def command(
     configure_logging()
     with in_one_line():
         file = load(config)
-        presence = Presence(file.present_file)
-        left = [] if check else asyncio.run(serve(file, presence))
+        presence_file = PresenceFile(file.present_file)
+        left = [] if check else asyncio.run(serve(file, presence_file))
     if left:
         raise typer.Exit(NOT_EMPTY)
 
 
-async def serve(file: AgentFile, presence: Presence) -> list[str]:
+async def serve(file: AgentFile, presence_file: PresenceFile) -> list[str]:
     """Run until SIGTERM or SIGINT and the end of the drain; the pools that are left. UnusableError or OSError."""
     metrics, notices = Metrics([pool.pool_id for pool in file.pools]), Notices("agent")
     agent = Agent(file, metrics, notices, random.Random())
@@ -55,7 +55,7 @@ async def serve(file: AgentFile, presence: Presence) -> list[str]:
     if file.metrics_port:
         serve_metrics(metrics.registry, file.metrics_host, file.metrics_port, "metrics_port")
     async with Client(target, agent.timeout_seconds) as client:
-        await _until_left(Runner(agent, client, presence))
+        await _until_left(Runner(agent, client, presence_file))
     notices.tell(f"Ended, pools left: {', '.join(agent.left) or 'none'}")
     return agent.left
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from prometheus_client import Counter, Gauge
 
-from slta_integrations.metrics import Family, register
+from slta_integrations.metric_registry import Family, register
 
 OUTCOMES = ("ok", "lost_before", "unknown_pool", "failed")
 """Of a heartbeat (docs/api.md)."""

@@ -112,7 +112,7 @@ class Pool:
             self.marked, self.registered = self.must_drain, False
 
     def checked(self, *, healthy: bool) -> None:
-        """Apply a health check. A change of what is wanted begins by reading what slta has."""
+        """Apply a health check. A change of the aim begins by reading what slta has."""
         has_recovered = healthy and (self.marked or self.failures >= FAILURES)
         self.failures = 0 if healthy else self.failures + 1
         self.healthy = healthy

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from math import inf
 
 from slta_integrations.agent.calls import Call
-from slta_integrations.agent.presence import Presence
+from slta_integrations.agent.presence_file import PresenceFile
 from slta_integrations.agent.probing import Probe
 from slta_integrations.agent.sources import ask
 from slta_integrations.agent.state_machine import Agent
@@ -20,12 +20,12 @@ class Runner:
     """One task calls slta, another one runs probes."""
 
     def __init__(
-        self, agent: Agent, client: Client, presence: Presence, clock: Callable[[], float] = time.monotonic
+        self, agent: Agent, client: Client, presence_file: PresenceFile, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """`clock` returns seconds."""
         self._agent = agent
         self._client = client
-        self._presence = presence
+        self._presence_file = presence_file
         self._clock = clock
         self._for_calls = asyncio.Event()
         self._for_probes = asyncio.Event()
@@ -43,7 +43,7 @@ class Runner:
                 await self._call()
                 probing.cancel()
         finally:
-            self._presence.show(is_present=False)
+            self._presence_file.show(is_present=False)
 
     async def _call(self) -> None:
         while not self._agent.is_over(self._clock()):
@@ -53,7 +53,7 @@ class Runner:
             if isinstance(call, Call):
                 reply = await self._client.call(call.method, call.path, call.body)
                 self._agent.answered(call, reply, sent_at, self._clock())
-                self._presence.show(is_present=self._agent.is_present)
+                self._presence_file.show(is_present=self._agent.is_present)
                 self._for_probes.set()
             else:
                 await self._wait(self._for_calls, call)

@@ -12,7 +12,7 @@ import aiohttp
 from slta_integrations.agent.config import Source
 from slta_integrations.agent.probe_output import MAX_BYTES
 from slta_integrations.agent.probing import Probe, Probed
-from slta_integrations.options import KEY_VARIABLE
+from slta_integrations.target import KEY_VARIABLE
 
 POOL_VARIABLE = "AGENT_POOL_ID"
 """Tells a command which pool it is asked about."""

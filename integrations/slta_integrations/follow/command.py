@@ -21,10 +21,10 @@ from slta_integrations.follow.metrics import Metrics
 from slta_integrations.follow.position import Position, PositionFile
 from slta_integrations.follow.sender import Sender
 from slta_integrations.follow.source import DatagramSource, FileSource, Source
-from slta_integrations.metrics import serve_metrics
+from slta_integrations.metric_registry import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
-from slta_integrations.options import DEFAULT_URL, BaseUrl, FleetName, KeyFile, Target, target_of
 from slta_integrations.signals import until_signalled
+from slta_integrations.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, Target, target_of
 
 MAX_BACKLOG_BYTES = 1 << 30
 SPOOL = "spool.log"
@@ -33,7 +33,7 @@ LIVE = "live.log"
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-class Wanted(NamedTuple):
+class FollowOptions(NamedTuple):
     """Validated options: `file` or `listen` is the source."""
 
     target: Target
@@ -79,7 +79,7 @@ def command(  # noqa: PLR0913 - one argument an option
     with in_one_line():
         if (file is None) == (listen is None):
             raise UnusableError("give one of --file and --listen")
-        wanted = Wanted(
+        options = FollowOptions(
             target_of(url, fleet, key_file),
             file.absolute() if file else None,
             parse_listen(listen) if listen else None,
@@ -90,32 +90,32 @@ def command(  # noqa: PLR0913 - one argument an option
         metrics = Metrics()
         if metrics_port:
             serve_metrics(metrics.registry, metrics_host, metrics_port)
-        asyncio.run(until_signalled(partial(follow, wanted, metrics)))
+        asyncio.run(until_signalled(partial(follow, options, metrics)))
 
 
-async def follow(wanted: Wanted, metrics: Metrics, stopping: asyncio.Event) -> None:
+async def follow(options: FollowOptions, metrics: Metrics, stopping: asyncio.Event) -> None:
     """Follow until stopped. Raises UnusableError or OSError at the start."""
     notices = Notices("follow")
-    with closing(PositionFile(wanted.state_dir, wanted.log)) as position_file:
-        live = LiveSessions(wanted.state_dir / LIVE)
-        metrics.live_sessions.labels(wanted.target.fleet).set_function(lambda: live.count)
-        source = open_source(wanted, position_file.load(), metrics, notices)
+    with closing(PositionFile(options.state_dir, options.log)) as position_file:
+        live = LiveSessions(options.state_dir / LIVE)
+        metrics.live_sessions.labels(options.target.fleet).set_function(lambda: live.count)
+        source = open_source(options, position_file.load(), metrics, notices)
         try:
-            async with Client(wanted.target) as client:
-                sender = Sender(client, live, metrics, notices, lease_seconds=wanted.lease_seconds, stopping=stopping)
+            async with Client(options.target) as client:
+                sender = Sender(client, live, metrics, notices, lease_seconds=options.lease_seconds, stopping=stopping)
                 await Follower(source, sender, position_file, metrics, notices, stopping=stopping).run()
         finally:
             source.stop()
 
 
-def open_source(wanted: Wanted, position: Position | None, metrics: Metrics, notices: Notices) -> Source:
+def open_source(options: FollowOptions, position: Position | None, metrics: Metrics, notices: Notices) -> Source:
     """Open the log or bind the socket."""
-    if wanted.listen:
-        path = wanted.state_dir / SPOOL
-        return DatagramSource(wanted.listen, path, position, wanted.max_backlog, metrics, notices)
-    if wanted.file is None or (wanted.file.exists() and not wanted.file.is_file()):
-        raise UnusableError(f"--file: {wanted.file} is not a regular file")
-    return FileSource(wanted.file, position, wanted.max_backlog, metrics, notices)
+    if options.listen:
+        path = options.state_dir / SPOOL
+        return DatagramSource(options.listen, path, position, options.max_backlog, metrics, notices)
+    if options.file is None or (options.file.exists() and not options.file.is_file()):
+        raise UnusableError(f"--file: {options.file} is not a regular file")
+    return FileSource(options.file, position, options.max_backlog, metrics, notices)
 
 
 def _checked_lease(seconds: float | None) -> float | None:

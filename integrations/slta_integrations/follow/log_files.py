@@ -122,18 +122,18 @@ def inode_at(path: Path) -> int | None:
         return None
 
 
-def _first(path: Path, wanted: Callable[[LogFile], bool]) -> LogFile | None:
-    """Of the file at the path and its siblings, the newest first, the first that is wanted."""
+def _first(path: Path, is_selected: Callable[[LogFile], bool]) -> LogFile | None:
+    """Of the file at the path and its siblings, the newest first, the first that is selected."""
     files = [*current_file(path), *reversed(_siblings(path))]
-    found = _selected(files, wanted)
+    found = _selected(files, is_selected)
     for file in found[1:]:
         file.close()
     return found[0] if found else None
 
 
-def _selected(files: Sequence[LogFile], wanted: Callable[[LogFile], bool]) -> list[LogFile]:
-    """Those that are wanted; the others are closed."""
-    found = [file for file in files if wanted(file)]
+def _selected(files: Sequence[LogFile], is_selected: Callable[[LogFile], bool]) -> list[LogFile]:
+    """Those that are selected; the others are closed."""
+    found = [file for file in files if is_selected(file)]
     for file in files:
         if file not in found:
             file.close()

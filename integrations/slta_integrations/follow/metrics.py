@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge
 
 from slta_integrations.follow.log_line import SKIPPED
-from slta_integrations.metrics import Family, register
+from slta_integrations.metric_registry import Family, register
 
 FAMILIES: tuple[Family, ...] = (
     (Counter, "lines", "Lines read, by kind: begin, end, start, alive, or why a line was skipped.", ("kind",)),

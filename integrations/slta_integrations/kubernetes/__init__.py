@@ -1,14 +1,14 @@
 """`slta kubernetes`: pods behind Services as pools of a fleet.
 
-Pure, without input and output: events, objects, wanted, plan, vanished, lease.
+Pure, without input and output: events, objects, desired_pools, plan, vanished, lease.
 
 | module | owns |
 |---|---|
 | events | lines of a watch, and the objects that they leave |
 | objects | EndpointSlices and Pods as the API server sends them |
-| wanted | pods of the slices, and the pools that they should be |
+| desired_pools | desired pools: those that the pods of the slices should be |
 | vanished | pods that vanished, and how long their pools wait |
-| plan | difference between wanted and existing pools, as calls to make |
+| plan | difference between desired and existing pools, as calls to make |
 | lease | who acts: the Lease object |
 | api_server | HTTP client of the API server |
 | watcher | list and watch of one kind of objects |

@@ -16,20 +16,20 @@ from slta_integrations.client import Client
 from slta_integrations.errors import in_one_line
 from slta_integrations.kubernetes import options
 from slta_integrations.kubernetes.api_server import ACCOUNT, FAILURES, Access, ApiServer, Kind, in_cluster
+from slta_integrations.kubernetes.desired_pools import Desired, Selection, desired, pool_id
 from slta_integrations.kubernetes.election import Election
 from slta_integrations.kubernetes.events import Objects
 from slta_integrations.kubernetes.metrics import Metrics, Telemetry
 from slta_integrations.kubernetes.objects import SERVICE_LABEL, read_pod, read_slice
-from slta_integrations.kubernetes.options import Wanted, checked
+from slta_integrations.kubernetes.options import WatchOptions, checked
 from slta_integrations.kubernetes.pools import Pools
 from slta_integrations.kubernetes.reconciler import Cluster, Reconciler
 from slta_integrations.kubernetes.vanished import GRACE_SECONDS, Vanished
-from slta_integrations.kubernetes.wanted import Desired, Selection, desired, pool_id
 from slta_integrations.kubernetes.watcher import Watcher
-from slta_integrations.metrics import serve_metrics
+from slta_integrations.metric_registry import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
-from slta_integrations.options import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 from slta_integrations.signals import until_signalled
+from slta_integrations.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 
 LIST_PODS_SECONDS = 5.0
 """Nothing changes meanwhile."""
@@ -64,7 +64,7 @@ def command(  # noqa: PLR0913 - one argument an option
     with in_one_line():
         of_pods, own = options.namespaces(namespace, ACCOUNT)
         classes = options.classes_of(service, class_label)
-        wanted = Wanted(
+        parsed = WatchOptions(
             target_of(url, fleet, key_file),
             Access(api_server, token_file, ca_file) if api_server else in_cluster(),
             of_pods,
@@ -75,23 +75,23 @@ def command(  # noqa: PLR0913 - one argument an option
             checked("--source", source or f"kubernetes:{of_pods}", options.SOURCE),
             grace,
         )
-        wanted.access.headers()
+        parsed.access.headers()
         metrics = Metrics()
         if metrics_port:
             serve_metrics(metrics.registry, metrics_host, metrics_port)
-        asyncio.run(until_signalled(partial(run, wanted, metrics)))
+        asyncio.run(until_signalled(partial(run, parsed, metrics)))
 
 
-async def run(wanted: Wanted, metrics: Metrics, stopping: asyncio.Event) -> None:
+async def run(options: WatchOptions, metrics: Metrics, stopping: asyncio.Event) -> None:
     """Watch and act until stopped, then release the Lease. Raises OSError for a CA file that cannot be read."""
-    async with ApiServer(wanted.access) as api, Client(wanted.target) as client:
+    async with ApiServer(options.access) as api, Client(options.target) as client:
         changed, telemetry = asyncio.Event(), Telemetry(metrics, Notices("kubernetes"))
         identity = f"{socket.gethostname()}_{uuid4()}"
-        election = Election(api, wanted.lease_namespace, wanted.lease, identity, changed, telemetry)
-        cluster = _cluster(wanted, api, changed, telemetry)
-        pools = Pools(client, wanted.source, lambda: election.holding.is_held, telemetry)
-        vanished = Vanished(wanted.grace_seconds)
-        reconciler = Reconciler(cluster, election.holding, wanted.source, vanished, pools, changed, telemetry)
+        election = Election(api, options.lease_namespace, options.lease, identity, changed, telemetry)
+        cluster = _cluster(options, api, changed, telemetry)
+        pools = Pools(client, options.source, lambda: election.holding.is_held, telemetry)
+        vanished = Vanished(options.grace_seconds)
+        reconciler = Reconciler(cluster, election.holding, options.source, vanished, pools, changed, telemetry)
         async with asyncio.TaskGroup() as group:
             runs = [*(watcher.run() for watcher in cluster.watchers), election.run(), reconciler.run()]
             tasks = [group.create_task(run) for run in runs]
@@ -108,20 +108,20 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
         await asyncio.wait(pending, timeout=1.0)
 
 
-def _cluster(wanted: Wanted, api: ApiServer, changed: asyncio.Event, telemetry: Telemetry) -> Cluster:
+def _cluster(options: WatchOptions, api: ApiServer, changed: asyncio.Event, telemetry: Telemetry) -> Cluster:
     """Watchers of the slices, and of pods if their labels matter; and what computes the desired pools from them."""
     slices, pods = Objects(read_slice), Objects(read_pod)
-    selector = f"{SERVICE_LABEL} in ({','.join(sorted(wanted.selection.classes))})"
+    selector = f"{SERVICE_LABEL} in ({','.join(sorted(options.selection.classes))})"
     kinds: list[tuple[Kind, Objects[Any]]] = [(Kind("/apis/discovery.k8s.io/v1", "endpointslices", selector), slices)]
-    if wanted.class_label:
-        kinds.append((Kind("/api/v1", "pods", wanted.class_label, metadata_only=True), pods))
-    watchers = [Watcher(api, kind, wanted.namespace, objects, changed, telemetry) for kind, objects in kinds]
+    if options.class_label:
+        kinds.append((Kind("/api/v1", "pods", options.class_label, metadata_only=True), pods))
+    watchers = [Watcher(api, kind, options.namespace, objects, changed, telemetry) for kind, objects in kinds]
 
     def desire() -> Desired:
-        classes = {pod.uid: pod.labels.get(wanted.class_label, "") for pod in pods.values}
-        return desired(slices.values, wanted.selection, classes)
+        classes = {pod.uid: pod.labels.get(options.class_label, "") for pod in pods.values}
+        return desired(slices.values, options.selection, classes)
 
-    return Cluster(watchers, desire, partial(_list_pods, api, wanted.namespace))
+    return Cluster(watchers, desire, partial(_list_pods, api, options.namespace))
 
 
 async def _list_pods(api: ApiServer, namespace: str) -> frozenset[str] | None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from prometheus_client import Counter, Gauge
 
-from slta_integrations.metrics import Family, register
+from slta_integrations.metric_registry import Family, register
 from slta_integrations.notices import Notices
 
 FAMILIES: tuple[Family, ...] = (

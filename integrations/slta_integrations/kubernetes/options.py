@@ -12,8 +12,8 @@ import typer
 from slta.parsing import NAME_PATTERN, NAME_RULE
 from slta_integrations.errors import UnusableError
 from slta_integrations.kubernetes.api_server import Access
-from slta_integrations.kubernetes.wanted import Selection
-from slta_integrations.options import Target
+from slta_integrations.kubernetes.desired_pools import Selection
+from slta_integrations.target import Target
 
 OBJECT_NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 LABEL_KEY = r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
@@ -55,7 +55,7 @@ MetricsPort = Annotated[
 MetricsHost = Annotated[str, typer.Option("--metrics-host", help="Address of the Prometheus metrics.")]
 
 
-class Wanted(NamedTuple):
+class WatchOptions(NamedTuple):
     """Validated options."""
 
     target: Target

@@ -1,4 +1,4 @@
-"""Difference between wanted and existing pools, as calls to make.
+"""Difference between desired and existing pools, as calls to make.
 
 | pod | pool |
 |---|---|
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from slta_integrations.kubernetes.wanted import Desired, WantedPool
+from slta_integrations.kubernetes.desired_pools import Desired, DesiredPool
 
 SOURCE = "slta.source"
 SERVICE = "slta.service"
@@ -80,44 +80,44 @@ def planned(desired: Desired, existing: Existing, source: str, over: Collection[
     """The calls that make the pools of a source what is desired. `over`: those whose pods have vanished for good."""
     plan = Plan.empty()
     for pool in existing.own.values():
-        wanted = desired.pools.get(pool.pool_id)
-        if wanted is None and pool.service in desired.services:
+        target = desired.pools.get(pool.pool_id)
+        if target is None and pool.service in desired.services:
             _drain(plan, pool)
             if pool.pool_id in over:
                 plan.removals[pool.pool_id] = pool.status != "failed"
-        elif wanted is None or wanted.pool_class not in {"", pool.pool_class}:
+        elif target is None or target.pool_class not in {"", pool.pool_class}:
             _withdraw(plan, pool)
         else:
-            _keep(plan, pool, wanted)
-    new = (wanted for wanted in desired.pools.values() if _is_new(wanted, existing))
-    plan.creations.extend(_creation(wanted, source) for wanted in new)
+            _keep(plan, pool, target)
+    new = (target for target in desired.pools.values() if _is_new(target, existing))
+    plan.creations.extend(_creation(target, source) for target in new)
     return plan
 
 
 def conflicts(desired: Desired, existing: Existing) -> int:
-    """Number of wanted pools whose ids belong to somebody else."""
+    """Number of desired pools whose ids belong to somebody else."""
     return len(desired.pools.keys() & existing.others)
 
 
-def _creation(wanted: WantedPool, source: str) -> dict[str, Any]:
+def _creation(target: DesiredPool, source: str) -> dict[str, Any]:
     return {
-        "pool_id": wanted.pool_id,
-        "pool_class": wanted.pool_class,
-        "address": wanted.address,
-        "labels": {SOURCE: source, SERVICE: wanted.service},
+        "pool_id": target.pool_id,
+        "pool_class": target.pool_class,
+        "address": target.address,
+        "labels": {SOURCE: source, SERVICE: target.service},
     }
 
 
-def _is_new(wanted: WantedPool, existing: Existing) -> bool:
-    is_free = wanted.pool_id not in existing.own and wanted.pool_id not in existing.others
-    return is_free and wanted.takes_sessions and bool(wanted.pool_class)
+def _is_new(target: DesiredPool, existing: Existing) -> bool:
+    is_free = target.pool_id not in existing.own and target.pool_id not in existing.others
+    return is_free and target.takes_sessions and bool(target.pool_class)
 
 
-def _keep(plan: Plan, pool: Pool, wanted: WantedPool) -> None:
+def _keep(plan: Plan, pool: Pool, target: DesiredPool) -> None:
     """Address and status of a pool whose pod is there."""
-    if wanted.address not in {"", pool.address}:
-        plan.change(pool, address=wanted.address)
-    if not wanted.takes_sessions:
+    if target.address not in {"", pool.address}:
+        plan.change(pool, address=target.address)
+    if not target.takes_sessions:
         _drain(plan, pool)
     elif pool.is_marked and pool.status == "active":
         plan.change(pool, labels={key: pool.labels[key] for key in pool.labels if key != DRAINED})

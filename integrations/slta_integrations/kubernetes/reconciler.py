@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from slta_integrations.backoff import bound_seconds, pause_seconds
+from slta_integrations.kubernetes.desired_pools import Desired
 from slta_integrations.kubernetes.lease import Holding
 from slta_integrations.kubernetes.metrics import REASONS, Telemetry
 from slta_integrations.kubernetes.plan import Plan, conflicts, planned
 from slta_integrations.kubernetes.pools import MAX_REMOVALS, Pools, StoppedError
 from slta_integrations.kubernetes.vanished import MASS_SECONDS, Vanished
-from slta_integrations.kubernetes.wanted import Desired
 from slta_integrations.kubernetes.watcher import Watcher
 from slta_integrations.waiting import is_set_within
 

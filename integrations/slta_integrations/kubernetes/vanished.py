@@ -16,8 +16,8 @@ from collections import Counter
 from collections.abc import Collection
 from math import inf
 
+from slta_integrations.kubernetes.desired_pools import Desired
 from slta_integrations.kubernetes.plan import Existing
-from slta_integrations.kubernetes.wanted import Desired
 
 GRACE_SECONDS = 10.0
 """A pod that ends may change slices meanwhile."""

@@ -14,7 +14,7 @@ import typer
 from slta_integrations.client import MALFORMED, Client, Reply
 from slta_integrations.errors import UnusableError, in_one_line
 from slta_integrations.nginx_map.rendering import PoolAddress, render
-from slta_integrations.options import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
+from slta_integrations.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 
 PAGE = 1000
 UNCHANGED = 3

@@ -1,4 +1,4 @@
-"""Options of several commands: base URL, fleet and API key."""
+"""Target of a command: base URL, fleet and API key, with their options."""
 
 from __future__ import annotations
 

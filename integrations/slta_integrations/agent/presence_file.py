@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-class Presence:
+class PresenceFile:
     """The file, or nothing without a path."""
 
     def __init__(self, path: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Pods of the slices, and the pools that they should be."""
+"""Desired pools: those that the pods of the slices should be."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Selection(NamedTuple):
     port: str = ""
 
 
-class WantedPool(NamedTuple):
+class DesiredPool(NamedTuple):
     """Pool that a pod should be. Without a class or an address it is not made, but stays if it exists."""
 
     pool_id: str
@@ -35,9 +35,9 @@ class WantedPool(NamedTuple):
 
 
 class Desired(NamedTuple):
-    """Wanted pools by id; Services with and without slices of the family; endpoints that are no pool, by reason."""
+    """Desired pools by id; Services with and without slices of the family; endpoints that are no pool, by reason."""
 
-    pools: Mapping[str, WantedPool]
+    pools: Mapping[str, DesiredPool]
     services: frozenset[str]
     missing: frozenset[str]
     skipped: Mapping[str, int]
@@ -80,7 +80,7 @@ def _collect(one: Slice, seen: dict[str, _Seen]) -> None:
             seen[endpoint.uid] = found
 
 
-def _pool(found: _Seen, selection: Selection, own_class: str) -> tuple[WantedPool, str]:
+def _pool(found: _Seen, selection: Selection, own_class: str) -> tuple[DesiredPool, str]:
     """The pool, and why it can have no sessions, if so."""
     one, endpoint = found
     pool_class = own_class or selection.classes[one.service]
@@ -89,7 +89,7 @@ def _pool(found: _Seen, selection: Selection, own_class: str) -> tuple[WantedPoo
     reason = reason if endpoint.host else "no_address"
     takes = _takes_sessions(endpoint) and bool(address)
     id_ = pool_id(endpoint.pod, endpoint.uid)
-    return WantedPool(id_, one.service, pool_class, address, takes, endpoint.is_terminating), reason
+    return DesiredPool(id_, one.service, pool_class, address, takes, endpoint.is_terminating), reason
 
 
 def _takes_sessions(endpoint: Endpoint) -> bool:

@@ -1,4 +1,4 @@
-"""Metrics of a command: made from a table of families, and served from a thread."""
+"""Metric registry of a command: made from a table of families, and served from a thread."""
 
 from __future__ import annotations
 
