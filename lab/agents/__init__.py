@@ -3,10 +3,10 @@
 | module | owns |
 |---|---|
 | hosts | pool and agent processes, forked from one that has imported everything |
-| gate | the network between agents and slta: a relay that is stopped |
-| player | sessions at a rate, each a connection to its pool, and a line for each event |
-| scene | store, dispatcher, fleet, gate, hosts and player |
+| relay | the network between agents and slta: a relay that is stopped |
+| load | sessions at a rate, each a connection to its pool, and a line for each event |
+| system | store, dispatcher, fleet, relay, hosts and load |
 | watch | liveness of all pools over time |
-| judgement | what a case was to show, from the lines of the player, the watch and the store |
+| findings | what a case was to show, from the lines of the load generator, the watch and the store |
 | cases | the cases |
 """

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lab.agents import cases
-from lab.agents.scene import Size, scene
+from lab.agents.system import Size, system
 from lab.benchmarks import bench_tables
 from tests.servers import EMBEDDED
 
@@ -19,7 +19,7 @@ def main() -> int:
     options = _options()
     size = Size(options.hosts, options.ttl, options.gone, options.rate, options.stay)
     print(bench_tables.described({**bench_tables.machine(EMBEDDED), "load": asdict(size)}))
-    with tempfile.TemporaryDirectory(prefix="slta-") as folder, scene(Path(folder), size) as made:
+    with tempfile.TemporaryDirectory(prefix="slta-") as folder, system(Path(folder), size) as made:
         wrong = cases.run(made, options.case or list(cases.CASES))
     print("\n".join(["not as it should be:", *wrong]) if wrong else "all as it should be")
     return 1 if wrong else 0

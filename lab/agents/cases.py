@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from lab.agents import judgement
-from lab.agents.judgement import Session
-from lab.agents.scene import FLEET, Scene
+from lab.agents import findings
+from lab.agents.findings import Session
+from lab.agents.system import FLEET, System
 from lab.faults import independent_audit
 from tests.service_process import TLS
 
@@ -31,7 +31,7 @@ LATEST_SECONDS = 2.5
 class Case:
     """A case under way. `wrong` has what was not as it should be, in sentences."""
 
-    scene: Scene
+    system: System
     name: str
     begin: float = field(default_factory=time.monotonic)
     dead: dict[str, float] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Case:
 
     @property
     def latest_loss_seconds(self) -> float:
-        return LATEST * self.scene.size.ttl_seconds + LATEST_SECONDS
+        return LATEST * self.system.size.ttl_seconds + LATEST_SECONDS
 
     def say(self, text: str) -> None:
         print(f"  {self.name}: {text}", flush=True)
@@ -51,20 +51,20 @@ class Case:
 
     def kill(self, share: float) -> list[str]:
         """Kill a part of the living hosts at once."""
-        chosen = random.Random(self.name).sample(sorted(self.scene.hosts), round(share * len(self.scene.hosts)))
+        chosen = random.Random(self.name).sample(sorted(self.system.hosts), round(share * len(self.system.hosts)))
         at = time.monotonic()
-        self.scene.kill(chosen)
+        self.system.kill(chosen)
         self.dead |= dict.fromkeys(chosen, at)
         return chosen
 
     def until(self, pools: Sequence[str], liveness: Sequence[str], seconds: float) -> float:
         """Seconds until all of these pools have one of these; a sentence if they have not within the time."""
-        took = self.scene.until(lambda now: all(now.get(pool) in liveness for pool in pools), seconds)
+        took = self.system.until(lambda now: all(now.get(pool) in liveness for pool in pools), seconds)
         self.expect(f"{len(pools)} pools {liveness[0]} within {seconds:.1f} s", holds=took < seconds)
         return took
 
     def sessions(self) -> list[Session]:
-        return judgement.sessions_of(self.scene.lines())
+        return findings.sessions_of(self.system.lines())
 
     def expect_dead_sessions_to_end(self, seconds: float) -> None:
         """Sessions of dead pools end once the pools are gone."""
@@ -75,24 +75,24 @@ class Case:
         self.expect("no session is left on a pool that is gone", holds=not left)
 
     def _held(self) -> int:
-        return judgement.held(independent_audit.sessions(self.scene.store, FLEET), self.dead)
+        return findings.held(independent_audit.sessions(self.system.store, FLEET), self.dead)
 
     def _at_slta(self, session_id: str) -> str:
-        answer = httpx.get(f"{self.scene.service.url}/v1/fleets/{FLEET}/sessions/{session_id}", verify=TLS)
+        answer = httpx.get(f"{self.system.service.url}/v1/fleets/{FLEET}/sessions/{session_id}", verify=TLS)
         return answer.text
 
     def finish(self) -> None:
         """What every case has to show."""
         now = time.monotonic()
-        store = independent_audit.sessions(self.scene.store, FLEET)
-        time.sleep(judgement.UNDER_WAY_SECONDS)
+        store = independent_audit.sessions(self.system.store, FLEET)
+        time.sleep(findings.UNDER_WAY_SECONDS)
         sessions = self.sessions()
-        ended = judgement.ended_by_slta(sessions, store, now, self.dead)
-        cut = judgement.cut_without_death(sessions, self.scene.downs)
-        refused = judgement.refused(sessions, self.begin, now)
+        ended = findings.ended_by_slta(sessions, store, now, self.dead)
+        cut = findings.cut_without_death(sessions, self.system.downs)
+        refused = findings.refused(sessions, self.begin, now)
         count = sum(self.begin <= session.began < now for session in sessions)
         longest = max((s.placed - s.began for s in sessions if self.begin <= s.began), default=0.0)
-        audit = independent_audit.audit(self.scene.store, FLEET)
+        audit = independent_audit.audit(self.system.store, FLEET)
         self.say(
             f"{count} sessions placed, refused {dict(refused)}, longest {longest:.2f} s; {len(store)} live; "
             f"of living pools {len(ended)} ended by slta, {len(cut)} cut; audit {audit or 'clean'}"
@@ -100,7 +100,7 @@ class Case:
         if refused:
             at = [session.began - self.begin for session in sessions if session.code and session.began >= self.begin]
             self.say(f"refusals {min(at):.1f} to {max(at):.1f} s after the begin")
-        counters = self.scene.call("GET", "state")["counters"]
+        counters = self.system.call("GET", "state")["counters"]
         self.say(f"since the start lists ended {counters['reported_ended']} sessions and adopted {counters['adopted']}")
         for session in [*ended, *cut][:MAX_SHOWN]:
             self.say(f"{session}, at slta {self._at_slta(session.id)}")
@@ -116,23 +116,23 @@ def quarter_killed(case: Case) -> None:
     case.until(dead, ["lost", "gone"], case.latest_loss_seconds + SLACK_SECONDS)
     _say_losses(case, dead)
     _until_gone(case, dead)
-    states = {change.liveness for change in case.scene.watch.changes if change.at >= case.begin}
+    states = {change.liveness for change in case.system.watch.changes if change.at >= case.begin}
     case.expect("the guard stayed off", holds="unconfirmed" not in states)
 
 
 def two_fifths_killed(case: Case) -> None:
     """40 % die at once: the guard begins, and the operator ends it."""
-    scene, dead = case.scene, case.kill(0.4)
+    system, dead = case.system, case.kill(0.4)
     case.until(dead, ["unconfirmed"], case.latest_loss_seconds + SLACK_SECONDS)
     at = time.monotonic()
     case.say(f"all {len(dead)} unconfirmed {at - case.begin:.1f} s after the kill")
-    time.sleep(max(2 * scene.size.ttl_seconds, scene.size.gone_seconds) + LATEST_SECONDS)
-    on_dead = judgement.placed_on(case.sessions(), case.dead, at)
-    later = judgement.placed_on(case.sessions(), scene.hosts, at)
-    case.say(f"with the guard: {len(on_dead)} of {len(later)} sessions on unconfirmed pools, {_counts(scene)}")
+    time.sleep(max(2 * system.size.ttl_seconds, system.size.gone_seconds) + LATEST_SECONDS)
+    on_dead = findings.placed_on(case.sessions(), case.dead, at)
+    later = findings.placed_on(case.sessions(), system.hosts, at)
+    case.say(f"with the guard: {len(on_dead)} of {len(later)} sessions on unconfirmed pools, {_counts(system)}")
     case.expect("confirmed pools are preferred", holds=not on_dead)
-    case.expect("the guard keeps pools from being lost", holds=all(scene.watch.now[p] == "unconfirmed" for p in dead))
-    scene.call("POST", "pools/guard", {"action": "end"})
+    case.expect("the guard keeps pools from being lost", holds=all(system.watch.now[p] == "unconfirmed" for p in dead))
+    system.call("POST", "pools/guard", {"action": "end"})
     took = case.until(dead, ["lost", "gone"], LATEST_SECONDS + SLACK_SECONDS)
     case.say(f"lost {took:.1f} s after the operator ended the guard")
     _until_gone(case, dead)
@@ -140,40 +140,40 @@ def two_fifths_killed(case: Case) -> None:
 
 def half_stopped(case: Case) -> None:
     """Half of the hosts stand still for a time."""
-    chosen = random.Random(2).sample(sorted(case.scene.hosts), len(case.scene.hosts) // 2)
+    chosen = random.Random(2).sample(sorted(case.system.hosts), len(case.system.hosts) // 2)
     for pool_id in chosen:
-        case.scene.hosts[pool_id].signal(signal.SIGSTOP)
+        case.system.hosts[pool_id].signal(signal.SIGSTOP)
     time.sleep(OUTAGE_SECONDS)
-    case.say(f"after {OUTAGE_SECONDS:g} s {_counts(case.scene)}")
-    states = {case.scene.watch.now[pool_id] for pool_id in chosen}
+    case.say(f"after {OUTAGE_SECONDS:g} s {_counts(case.system)}")
+    states = {case.system.watch.now[pool_id] for pool_id in chosen}
     case.expect("all stopped pools are unconfirmed", holds=states == {"unconfirmed"})
     for pool_id in chosen:
-        case.scene.hosts[pool_id].signal(signal.SIGCONT)
+        case.system.hosts[pool_id].signal(signal.SIGCONT)
     _back(case)
 
 
 def all_cut(case: Case) -> None:
     """No agent reaches slta for a time."""
-    case.scene.gate.send_signal(signal.SIGSTOP)
+    case.system.relay.send_signal(signal.SIGSTOP)
     time.sleep(OUTAGE_SECONDS)
-    case.say(f"after {OUTAGE_SECONDS:g} s {_counts(case.scene)}")
-    case.expect("all pools are unconfirmed", holds=set(case.scene.watch.now.values()) == {"unconfirmed"})
-    case.scene.gate.send_signal(signal.SIGCONT)
+    case.say(f"after {OUTAGE_SECONDS:g} s {_counts(case.system)}")
+    case.expect("all pools are unconfirmed", holds=set(case.system.watch.now.values()) == {"unconfirmed"})
+    case.system.relay.send_signal(signal.SIGCONT)
     _back(case)
 
 
 def all_cut_and_quarter_killed(case: Case) -> None:
     """The same, and a quarter dies meanwhile: lost within three leases after the cut, without an operator."""
-    case.scene.gate.send_signal(signal.SIGSTOP)
+    case.system.relay.send_signal(signal.SIGSTOP)
     time.sleep(OUTAGE_SECONDS / 3)
     dead = case.kill(0.25)
     time.sleep(OUTAGE_SECONDS * 2 / 3)
-    case.say(f"after {OUTAGE_SECONDS:g} s {_counts(case.scene)}")
-    case.scene.gate.send_signal(signal.SIGCONT)
-    took = case.until(dead, ["lost", "gone"], 3 * case.scene.size.ttl_seconds + SLACK_SECONDS)
-    case.say(f"the {len(dead)} dead ones lost {took:.1f} s after the cut; {_counts(case.scene)}")
-    living = [pool for pool in case.scene.hosts if pool not in case.dead]
-    case.until(living, ["alive"], 2 * case.scene.size.ttl_seconds)
+    case.say(f"after {OUTAGE_SECONDS:g} s {_counts(case.system)}")
+    case.system.relay.send_signal(signal.SIGCONT)
+    took = case.until(dead, ["lost", "gone"], 3 * case.system.size.ttl_seconds + SLACK_SECONDS)
+    case.say(f"the {len(dead)} dead ones lost {took:.1f} s after the cut; {_counts(case.system)}")
+    living = [pool for pool in case.system.hosts if pool not in case.dead]
+    case.until(living, ["alive"], 2 * case.system.size.ttl_seconds)
     _until_gone(case, dead)
 
 
@@ -186,30 +186,30 @@ CASES: Mapping[str, Callable[[Case], None]] = {
 }
 
 
-def run(scene: Scene, names: Sequence[str]) -> list[str]:
+def run(system: System, names: Sequence[str]) -> list[str]:
     """One case after the other, each from all hosts alive; what was not as it should be."""
     time.sleep(WARM_UP_SECONDS)
     wrong = []
     for name in names:
-        case = Case(scene, name)
+        case = Case(system, name)
         CASES[name](case)
         case.finish()
         wrong += case.wrong
         if case.dead:
-            scene.start(sorted(case.dead))
-        took = scene.until_alive()
+            system.start(sorted(case.dead))
+        took = system.until_alive()
         case.say(f"all hosts alive again after {took:.1f} s")
     return wrong
 
 
 def _back(case: Case) -> None:
-    took = case.until(sorted(case.scene.hosts), ["alive"], 2 * case.scene.size.ttl_seconds)
+    took = case.until(sorted(case.system.hosts), ["alive"], 2 * case.system.size.ttl_seconds)
     case.say(f"all alive {took:.1f} s after the end of it")
 
 
 def _say_losses(case: Case, dead: Sequence[str]) -> None:
-    lost = [at - case.begin for at in case.scene.watch.since(case.begin, dead, "lost").values()]
-    last = judgement.placed_on(case.sessions(), case.dead, case.begin)
+    lost = [at - case.begin for at in case.system.watch.since(case.begin, dead, "lost").values()]
+    last = findings.placed_on(case.sessions(), case.dead, case.begin)
     seconds = last[-1] - case.begin if last else 0.0
     case.say(
         f"{len(dead)} dead pools lost {min(lost, default=0):.1f} to {max(lost, default=0):.1f} s after the kill, "
@@ -219,14 +219,14 @@ def _say_losses(case: Case, dead: Sequence[str]) -> None:
 
 
 def _until_gone(case: Case, dead: Sequence[str]) -> None:
-    begun, bound = time.monotonic(), case.scene.size.gone_seconds + LATEST_SECONDS + SLACK_SECONDS
+    begun, bound = time.monotonic(), case.system.size.gone_seconds + LATEST_SECONDS + SLACK_SECONDS
     case.until(dead, ["gone"], bound)
     case.say(
-        f"gone {time.monotonic() - begun:.1f} s after they were lost (gone_seconds {case.scene.size.gone_seconds})"
+        f"gone {time.monotonic() - begun:.1f} s after they were lost (gone_seconds {case.system.size.gone_seconds})"
     )
     case.expect_dead_sessions_to_end(LATEST_SECONDS + SLACK_SECONDS)
 
 
-def _counts(scene: Scene) -> dict[str, int]:
-    now = list(scene.watch.now.values())
+def _counts(system: System) -> dict[str, int]:
+    now = list(system.watch.now.values())
     return {liveness: now.count(liveness) for liveness in sorted(set(now))}

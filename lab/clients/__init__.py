@@ -3,7 +3,7 @@
 | module | owns |
 |---|---|
 | client | one client process: sessions at a rate, and a line for each beginning and end |
-| judgement | what a run was to show, from the lines of all clients and what the store held |
+| findings | what a run was to show, from the lines of all clients and what the store held |
 | outages | the outages, and what is watched after each |
-| scene | store, dispatcher, fleet and client processes |
+| system | store, dispatcher, fleet and client processes |
 """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab.benchmarks import bench_tables
 from lab.clients import outages
-from lab.clients.scene import FLEETS, Load, scene
+from lab.clients.system import FLEETS, Load, system
 from tests.servers import EMBEDDED
 
 
@@ -24,7 +24,7 @@ def main() -> int:
         print(f"fleet {fleet}: {[asdict(one) for one in FLEETS[fleet].classes]}, {FLEETS[fleet].pools} pools each")
         with (
             tempfile.TemporaryDirectory(prefix="slta-") as folder,
-            scene(Path(folder), FLEETS[fleet], load) as made,
+            system(Path(folder), FLEETS[fleet], load) as made,
         ):
             found = outages.run(made, options.run or list(outages.FAULTS), options.seconds, options.warm_up)
         failed += [f"{fleet}: {sentence}" for sentence in found]

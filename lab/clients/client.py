@@ -41,8 +41,8 @@ class Task:
         return json.dumps(asdict(self))
 
 
-class Player:
-    """Plays sessions, and writes their lines."""
+class LoadGenerator:
+    """Load generator: places sessions, and writes their lines."""
 
     def __init__(self, task: Task, client: AsyncClient, lines: TextIO) -> None:
         self._task = task
@@ -103,18 +103,18 @@ class Player:
         self._lines.write(json.dumps(row) + "\n")
 
 
-async def play(task: Task, lines: TextIO) -> None:
-    """Play until the input ends."""
+async def generate(task: Task, lines: TextIO) -> None:
+    """Generate the load until the input ends."""
     file = Path(task.fallback_file)
     async with AsyncClient(task.url, task.fleet, fallback="two-choices", fallback_file=file) as client:
-        await Player(task, client, lines).run()
+        await LoadGenerator(task, client, lines).run()
 
 
 def main() -> None:
-    """Play the task that the argument describes."""
+    """Generate the task that the argument describes."""
     task = Task(**json.loads(sys.argv[1]))
     with Path(task.lines).open("w", buffering=1, encoding="utf-8") as lines:
-        asyncio.run(play(task, lines))
+        asyncio.run(generate(task, lines))
 
 
 if __name__ == "__main__":

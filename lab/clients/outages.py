@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from lab.clients import judgement
-from lab.clients.judgement import KNOWN_SECONDS, MAX_OPEN_SECONDS, MAX_SECONDS, Lag, Look, Outage, Session
-from lab.clients.scene import Scene
+from lab.clients import findings
+from lab.clients.findings import KNOWN_SECONDS, MAX_OPEN_SECONDS, MAX_SECONDS, Lag, Look, Outage, Session
+from lab.clients.system import System
 from lab.faults import independent_audit
 
 WARM_UP_SECONDS = 80.0
@@ -22,21 +22,21 @@ LOOK_SECONDS = 0.5
 class Fault(NamedTuple):
     """How an outage begins and ends."""
 
-    begin: Callable[[Scene], None]
-    end: Callable[[Scene], None]
+    begin: Callable[[System], None]
+    end: Callable[[System], None]
 
 
 FAULTS: Mapping[str, Fault] = {
-    "killed": Fault(lambda scene: scene.service.kill(), lambda scene: scene.service.start()),
+    "killed": Fault(lambda system: system.service.kill(), lambda system: system.service.start()),
     "stopped": Fault(
-        lambda scene: scene.service.signal(signal.SIGSTOP), lambda scene: scene.service.signal(signal.SIGCONT)
+        lambda system: system.service.signal(signal.SIGSTOP), lambda system: system.service.signal(signal.SIGCONT)
     ),
-    "store": Fault(lambda scene: scene.store.freeze(), lambda scene: scene.store.thaw()),
+    "store": Fault(lambda system: system.store.freeze(), lambda system: system.store.thaw()),
 }
 
 
 def run(
-    scene: Scene,
+    system: System,
     faults: Sequence[str],
     seconds: float,
     warm_up: float = WARM_UP_SECONDS,
@@ -47,44 +47,44 @@ def run(
     outages, wrong = [], list[str]()
     for name in faults:
         print(f"  {name} for {seconds:g} s …", flush=True)
-        outages.append(_outage(scene, name, seconds))
-        wrong += [f"{name}: audit: {found}" for found in independent_audit.audit(scene.store)]
+        outages.append(_outage(system, name, seconds))
+        wrong += [f"{name}: audit: {found}" for found in independent_audit.audit(system.store)]
         time.sleep(max(0.0, after - KNOWN_SECONDS))
-    scene.stop_clients()
-    sessions, lags = scene.lines()
+    system.stop_clients()
+    sessions, lags = system.lines()
     for outage in outages:
-        wrong += _judge(scene, outage, sessions, lags)
-    return [*wrong, *_whole(scene, sessions)]
+        wrong += _judge(system, outage, sessions, lags)
+    return [*wrong, *_whole(system, sessions)]
 
 
-def _outage(scene: Scene, name: str, seconds: float) -> Outage:
+def _outage(system: System, name: str, seconds: float) -> Outage:
     begin = time.monotonic()
-    FAULTS[name].begin(scene)
+    FAULTS[name].begin(system)
     time.sleep(seconds)
-    FAULTS[name].end(scene)
+    FAULTS[name].end(system)
     back = time.monotonic()
     looks = []
     while time.monotonic() < back + KNOWN_SECONDS:
         time.sleep(LOOK_SECONDS)
-        looks.append(_look(scene))
+        looks.append(_look(system))
     return Outage(name, begin, back, looks)
 
 
-def _look(scene: Scene) -> Look:
+def _look(system: System) -> Look:
     before = time.monotonic()
-    pools = independent_audit.sessions(scene.store)
+    pools = independent_audit.sessions(system.store)
     return Look(before, time.monotonic(), pools)
 
 
-def _judge(scene: Scene, outage: Outage, sessions: Sequence[Session], lags: Sequence[Lag]) -> list[str]:
+def _judge(system: System, outage: Outage, sessions: Sequence[Session], lags: Sequence[Lag]) -> list[str]:
     """Print the figures of an outage; what was not as it should be."""
     inside = [session for session in sessions if outage.begin <= session.began < outage.back]
     in_open = [session.seconds for session in inside if session.open]
     refused = Counter(session.code for session in inside if session.code)
-    found = judgement.spread([s for s in inside if s.by == "fallback"], len(scene.fleet.pool_ids))
-    unknown = judgement.unknown(outage.looks[-1], sessions)
-    not_ended = judgement.not_ended(outage.looks[-1], sessions)
-    known = judgement.all_known_after(outage, sessions)
+    found = findings.spread([s for s in inside if s.by == "fallback"], len(system.fleet.pool_ids))
+    unknown = findings.unknown(outage.looks[-1], sessions)
+    not_ended = findings.not_ended(outage.looks[-1], sessions)
+    known = findings.all_known_after(outage, sessions)
     longest, longest_open = max(session.seconds for session in inside), max(in_open, default=0.0)
     lag = max((lag.lag for lag in lags if outage.begin <= lag.at < outage.back), default=0.0)
     print(f"  {outage.name}: {len(inside)} sessions, {found.sessions} placed by the fallback; refused: {dict(refused)}")
@@ -110,10 +110,10 @@ def _judge(scene: Scene, outage: Outage, sessions: Sequence[Session], lags: Sequ
     return [f"{outage.name}: {sentence}" for sentence, is_so in checks.items() if is_so]
 
 
-def _whole(scene: Scene, sessions: Sequence[Session]) -> list[str]:
+def _whole(system: System, sessions: Sequence[Session]) -> list[str]:
     """Print the figures of all sessions after their ends; what was not as it should be."""
-    left, lost = independent_audit.sessions(scene.store), Counter(session.lost for session in sessions if session.lost)
-    audit, counters = independent_audit.audit(scene.store), scene.state()["counters"]
+    left, lost = independent_audit.sessions(system.store), Counter(session.lost for session in sessions if session.lost)
+    audit, counters = independent_audit.audit(system.store), system.state()["counters"]
     by = Counter(session.by or session.code for session in sessions)
     usual = sorted(session.seconds for session in sessions if session.by == "slta")
     print(f"  whole run: {dict(by)}; lost: {dict(lost)}; left in slta: {len(left)}; audit: {audit or 'clean'}")

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from lab.faults import reliability_page
 from lab.faults.run import Record, play
-from lab.faults.scene import OPTIONS
+from lab.faults.system import OPTIONS
 from lab.faults.table import FAULTS
 from slta_loadgen.client import ServiceError
 

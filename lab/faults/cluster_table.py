@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from lab.faults import on_cluster, on_store
 from lab.faults.fault import ASYNC, EMBEDDED_SERVER, SEVERAL, Fault
 from lab.faults.observing import MIDDLE, observed
-from lab.faults.scene import CLUSTER, CLUSTER_BEHIND_RELAYS, MASTERS_ALONE, PATIENT_CLUSTER
+from lab.faults.system import CLUSTER, CLUSTER_BEHIND_RELAYS, MASTERS_ALONE, PATIENT_CLUSTER
 
 CLUSTER_FAULTS: Mapping[str, Fault] = {
     "cluster-master-killed": Fault(

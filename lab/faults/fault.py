@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from lab.faults.scene import SINGLE, Scene, Shape
+from lab.faults.system import SINGLE, Shape, System
 
 ASYNC = ("async",)
 ALL = ("async", "replicated", "fsync")
@@ -25,7 +25,7 @@ class Fault:
     """
 
     title: str
-    plant: Callable[[Scene], Awaitable[int]]
+    plant: Callable[[System], Awaitable[int]]
     effects: str
     shape: Shape = SINGLE
     modes: tuple[str, ...] = ONE_STORE

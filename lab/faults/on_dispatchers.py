@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.faults.on_store import ask
-from lab.faults.scene import Scene
+from lab.faults.system import System
 from tests.sentinels import until
 from tests.servers import Server
 
@@ -46,56 +46,56 @@ HOSTILE = (
 """Requests that are none, that two servers could read in two ways, or that are too long."""
 
 
-async def killed(scene: Scene) -> int:
+async def killed(system: System) -> int:
     """kill -9 of the dispatchers in turn, and started again: kills after which clients were cut off or turned away."""
     seen = 0
     for number in range(ROUNDS):
-        dispatcher = scene.dispatchers[number % len(scene.dispatchers)]
-        before = _cut_off(scene.load.ledger.codes)
+        dispatcher = system.dispatchers[number % len(system.dispatchers)]
+        before = _cut_off(system.load.ledger.codes)
         dispatcher.kill()
         await asyncio.sleep(0.3)
-        seen += _cut_off(scene.load.ledger.codes) > before
+        seen += _cut_off(system.load.ledger.codes) > before
         await asyncio.to_thread(dispatcher.start)
         await asyncio.sleep(0.5)
     return seen
 
 
-async def frozen(scene: Scene) -> int:
+async def frozen(system: System) -> int:
     """SIGSTOP of the dispatchers in turn: times that calls to them were given up."""
-    before = _cut_off(scene.load.ledger.codes)
+    before = _cut_off(system.load.ledger.codes)
     for number in range(FREEZES):
-        dispatcher = scene.dispatchers[number % len(scene.dispatchers)]
+        dispatcher = system.dispatchers[number % len(system.dispatchers)]
         dispatcher.signal(signal.SIGSTOP)
         await asyncio.sleep(FREEZE_SECONDS)
         dispatcher.signal(signal.SIGCONT)
         await asyncio.sleep(1)
-    return _cut_off(scene.load.ledger.codes) - before
+    return _cut_off(system.load.ledger.codes) - before
 
 
 def _cut_off(codes: Counter[str]) -> int:
     return sum(codes[code] for code in LOST_CODES)
 
 
-async def store_of_its_own_killed(scene: Scene) -> int:
+async def store_of_its_own_killed(system: System) -> int:
     """kill -9 of the Valkey that a dispatcher owns and starts again: those that came after it."""
     seen = set()
     for _ in range(ROUNDS // 2):
-        told = await ask(scene.servers[0], lambda redis: redis.info("server"))
+        told = await ask(system.servers[0], lambda redis: redis.info("server"))
         seen.add(told["run_id"])
         os.kill(told["process_id"], signal.SIGKILL)
-        await asyncio.to_thread(until, lambda: _answers(scene.servers[0]))
+        await asyncio.to_thread(until, lambda: _answers(system.servers[0]))
         await asyncio.sleep(1)
-    return len(seen | {(await ask(scene.servers[0], lambda redis: redis.info("server")))["run_id"]}) - 1
+    return len(seen | {(await ask(system.servers[0], lambda redis: redis.info("server")))["run_id"]}) - 1
 
 
-async def killed_with_its_store(scene: Scene) -> int:
+async def killed_with_its_store(system: System) -> int:
     """kill -9 of a dispatcher and of the Valkey that it owns, at once, while the disk is busy: stores that came after.
 
     Under `everysec` Valkey holds back what it would write while a sync runs, up to two seconds: that is the moment.
     """
-    [dispatcher], [store] = scene.dispatchers, scene.servers
+    [dispatcher], [store] = system.dispatchers, system.servers
     seen = set()
-    async with _busy_disk(scene.folder):
+    async with _busy_disk(system.folder):
         for _ in range(ROUNDS):
             await asyncio.sleep(1)
             told = await ask(store, lambda redis: redis.info("server"))
@@ -103,7 +103,7 @@ async def killed_with_its_store(scene: Scene) -> int:
             held_back = await ask(store, _held_back)
             os.kill(told["process_id"], signal.SIGKILL)
             dispatcher.kill()
-            scene.notes["bytes held back"] = scene.notes.get("bytes held back", 0) + held_back
+            system.notes["bytes held back"] = system.notes.get("bytes held back", 0) + held_back
             await asyncio.to_thread(dispatcher.start)
     return len(seen | {(await ask(store, lambda redis: redis.info("server")))["run_id"]}) - 1
 
@@ -144,11 +144,11 @@ def _answers(server: Server) -> bool:
         return bool(redis.ping())
 
 
-async def harassed(scene: Scene) -> int:
+async def harassed(system: System) -> int:
     """Hostile bytes at every dispatcher, ten times each: connections that were answered or closed."""
     ended = 0
     for _ in range(10):
-        for dispatcher in scene.dispatchers:
+        for dispatcher in system.dispatchers:
             ends = await asyncio.gather(*(_say(dispatcher.port, said) for said in HOSTILE))
             ended += sum(ends)
     return ended

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from lab.faults.on_store import ask
-from lab.faults.scene import NEIGHBOUR, Scene
+from lab.faults.system import NEIGHBOUR, System
 from tests.relay import CutError, Link, untouched
 from tests.sentinels import until
 from tests.servers import Server
@@ -23,23 +23,23 @@ PARTITION_SECONDS = 8.0
 AFTER_SECONDS = 3.0
 
 
-async def master_killed(scene: Scene) -> int:
+async def master_killed(system: System) -> int:
     """kill -9 of the master, which comes back as a replica: whether another one is the master."""
-    scene.servers[0].kill()
+    system.servers[0].kill()
     await asyncio.sleep(AWAY_SECONDS)
-    await asyncio.to_thread(scene.servers[0].start)
-    return await moved(scene)
+    await asyncio.to_thread(system.servers[0].start)
+    return await moved(system)
 
 
-async def master_frozen(scene: Scene) -> int:
+async def master_frozen(system: System) -> int:
     """SIGSTOP of the master, which goes on later: whether another one is the master."""
-    scene.servers[0].freeze()
+    system.servers[0].freeze()
     await asyncio.sleep(FREEZE_SECONDS)
-    scene.servers[0].thaw()
-    return await moved(scene)
+    system.servers[0].thaw()
+    return await moved(system)
 
 
-async def replicas_behind(scene: Scene) -> int:
+async def replicas_behind(system: System) -> int:
     """Replicas hear nothing for a moment, then the master is killed: bytes that none of them had heard."""
     authorizer = asyncio.Event()
 
@@ -49,19 +49,19 @@ async def replicas_behind(scene: Scene) -> int:
             raise CutError
         return data
 
-    scene.relays[0].rule = rule
+    system.relays[0].rule = rule
     await asyncio.sleep(LAG_SECONDS)
-    behind = await offset(scene.servers[0]) - max([await offset(replica) for replica in scene.servers[1:]])
-    return behind if await _killed_while_behind(scene, authorizer, behind) else 0
+    behind = await offset(system.servers[0]) - max([await offset(replica) for replica in system.servers[1:]])
+    return behind if await _killed_while_behind(system, authorizer, behind) else 0
 
 
-async def replica_joined(scene: Scene) -> int:
+async def replica_joined(system: System) -> int:
     """A replica of priority 0 joins, the other one lags, the master is killed, and the lagging one is promoted.
 
     Bytes that it had not received.
     """
-    authorizer, others = asyncio.Event(), await _replica_links(scene)
-    scene.servers.append(await asyncio.to_thread(scene.join, "--replica-priority", "0"))
+    authorizer, others = asyncio.Event(), await _replica_links(system)
+    system.servers.append(await asyncio.to_thread(system.join, "--replica-priority", "0"))
 
     async def rule(link: Link, data: bytes, from_client: bool) -> bytes:
         if link in others and not from_client:
@@ -69,14 +69,14 @@ async def replica_joined(scene: Scene) -> int:
             raise CutError
         return data
 
-    scene.relays[0].rule = rule
-    await asyncio.to_thread(until, lambda: all(sentinel.replicas() == 2 for sentinel in scene.sentinels))
+    system.relays[0].rule = rule
+    await asyncio.to_thread(until, lambda: all(sentinel.replicas() == 2 for sentinel in system.sentinels))
     await asyncio.sleep(JOINED_SECONDS)
-    behind = await offset(scene.servers[0]) - await offset(scene.servers[1])
-    return behind if await _killed_while_behind(scene, authorizer, behind) else 0
+    behind = await offset(system.servers[0]) - await offset(system.servers[1])
+    return behind if await _killed_while_behind(system, authorizer, behind) else 0
 
 
-async def _replica_links(scene: Scene) -> Collection[Link]:
+async def _replica_links(system: System) -> Collection[Link]:
     """The connections of replicas to the first master: what they acknowledge tells them from those of sentinels."""
     found: set[Link] = set()
 
@@ -85,28 +85,28 @@ async def _replica_links(scene: Scene) -> Collection[Link]:
             found.add(link)
         return data
 
-    scene.relays[0].rule = rule
+    system.relays[0].rule = rule
     await asyncio.to_thread(until, lambda: found)
-    scene.relays[0].rule = untouched
+    system.relays[0].rule = untouched
     return found
 
 
-async def _killed_while_behind(scene: Scene, authorizer: asyncio.Event, behind: int) -> int:
+async def _killed_while_behind(system: System, authorizer: asyncio.Event, behind: int) -> int:
     """The master is killed, and what the `authorizer` holds back is dropped: 1, once another one is the master."""
-    scene.servers[0].kill()
+    system.servers[0].kill()
     authorizer.set()
-    killed, served = time.time(), asyncio.create_task(_served_again(scene))
+    killed, served = time.time(), asyncio.create_task(_served_again(system))
     await asyncio.sleep(AWAY_SECONDS)
-    scene.relays[0].rule = untouched
-    await asyncio.to_thread(scene.servers[0].start)  # where all replicas must confirm, nobody is served before
-    scene.went_back = killed, await served
-    scene.notes["bytes behind"] = behind
-    return await moved(scene)
+    system.relays[0].rule = untouched
+    await asyncio.to_thread(system.servers[0].start)  # where all replicas must confirm, nobody is served before
+    system.went_back = killed, await served
+    system.notes["bytes behind"] = behind
+    return await moved(system)
 
 
-async def _served_again(scene: Scene) -> float:
+async def _served_again(system: System) -> float:
     """When the first call succeeds from now on, in seconds since 1970."""
-    ledger, began = scene.load.ledger, time.monotonic()
+    ledger, began = system.load.ledger, time.monotonic()
     await asyncio.to_thread(until, lambda: ledger.good_between(began, time.monotonic()))
     return time.time()
 
@@ -116,15 +116,15 @@ async def offset(server: Server) -> int:
     return int(await ask(server, lambda redis: redis.info("replication")["master_repl_offset"]))
 
 
-async def partitioned(scene: Scene) -> int:
+async def partitioned(system: System) -> int:
     """The master is cut off, with every dispatcher: 1, if there were two masters then."""
-    return (await _partition(scene, cut_off=range(len(scene.dispatchers)))).masters - 1
+    return (await _partition(system, cut_off=range(len(system.dispatchers)))).masters - 1
 
 
-async def overtaken(scene: Scene) -> int:
+async def overtaken(system: System) -> int:
     """The master is cut off with one dispatcher, and most calls go to the other: 1, if its master did no less."""
-    scene.load.weights = [1.0, 3.0]
-    seen = await _partition(scene, cut_off=[0])
+    system.load.weights = [1.0, 3.0]
+    seen = await _partition(system, cut_off=[0])
     return seen.masters - 1 if seen.new >= seen.old else 0
 
 
@@ -136,22 +136,22 @@ class Partition(NamedTuple):
     new: int
 
 
-async def _partition(scene: Scene, cut_off: Sequence[int]) -> Partition:
-    heal = _divide(scene, cut_off)
-    both = scene.servers[0], scene.servers[await asyncio.to_thread(scene.promoted)]
+async def _partition(system: System, cut_off: Sequence[int]) -> Partition:
+    heal = _divide(system, cut_off)
+    both = system.servers[0], system.servers[await asyncio.to_thread(system.promoted)]
     before = [await _calls(server) for server in both]
     await asyncio.sleep(PARTITION_SECONDS)
     after = [await _calls(server) for server in both]
     masters = sum([await ask(server, lambda redis: redis.role()[0] == "master") for server in both])
     heal()
-    scene.went_back = (time.time(),) * 2
-    await moved(scene)
+    system.went_back = (time.time(),) * 2
+    await moved(system)
     seen = Partition(masters, *(late - early for early, late in zip(before, after, strict=True)))
-    scene.notes["seen"] = seen._asdict()
+    system.notes["seen"] = seen._asdict()
     return seen
 
 
-def _divide(scene: Scene, cut_off: Sequence[int]) -> Callable[[], None]:
+def _divide(system: System, cut_off: Sequence[int]) -> Callable[[], None]:
     """The master hears nothing of its neighbours, some dispatchers nothing of the sentinels; what ends that."""
     whole = asyncio.Event()
 
@@ -164,13 +164,13 @@ def _divide(scene: Scene, cut_off: Sequence[int]) -> Callable[[], None]:
         await whole.wait()
         return data
 
-    scene.relays[0].rule = apart
-    for relay in (relay for number in cut_off for relay in scene.views[number]):
+    system.relays[0].rule = apart
+    for relay in (relay for number in cut_off for relay in system.views[number]):
         relay.rule = blind
 
     def heal() -> None:
         whole.set()
-        for relay in (scene.relays[0], *(relay for view in scene.views for relay in view)):
+        for relay in (system.relays[0], *(relay for view in system.views for relay in view)):
             relay.rule = untouched
 
     return heal
@@ -182,8 +182,8 @@ async def _calls(server: Server) -> int:
     return int(stats.get("cmdstat_fcall", {"calls": 0})["calls"])
 
 
-async def moved(scene: Scene) -> int:
+async def moved(system: System) -> int:
     """Wait until all follow the new master: 1, or 0 if it is the old one."""
-    new = await asyncio.to_thread(scene.settled)
+    new = await asyncio.to_thread(system.settled)
     await asyncio.sleep(AFTER_SECONDS)
     return int(new != 0)

@@ -19,7 +19,7 @@ from lab.faults.load import DOCUMENT, FLEET, PAUSE_SECONDS, Load
 from lab.faults.on_group import moved, replicas_behind
 from lab.faults.on_store import ask, restart
 from lab.faults.power import FILE
-from lab.faults.scene import Scene
+from lab.faults.system import System
 from slta_loadgen.client import Client, ServiceError
 from tests.sentinels import NAME, until
 
@@ -38,15 +38,15 @@ AT_ONCE = 100
 TRIED_AGAIN_SECONDS = 12.0
 """Dispatchers try facts that do not fit for ten."""
 
-Lose = Callable[[Scene, Coroutine[Any, Any, None]], Awaitable[int]]
+Lose = Callable[[System, Coroutine[Any, Any, None]], Awaitable[int]]
 """Lets a store lose what calls have changed in it."""
 
 
 class Probe:
     """Sessions of the load's fleet that are placed and ended through one dispatcher or another."""
 
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+    def __init__(self, system: System) -> None:
+        self._scene = system
         self.sessions: list[Session] = []
 
     async def place(self, count: int) -> Sequence[Session]:
@@ -80,13 +80,13 @@ class Probe:
         return len(sessions) - sum(seconds > LONG_LEASE / 2 for seconds in left)
 
 
-async def _with_leases(scene: Scene) -> tuple[Probe, Sequence[Session]]:
+async def _with_leases(system: System) -> tuple[Probe, Sequence[Session]]:
     """A probe whose sessions the silent dispatcher gave a short lease, and another one a long one later.
 
     As many more were placed by the silent one and ended by another. Then the silent one is silent.
     """
-    scene.load.weights[SILENT] = 0.0
-    probe = Probe(scene)
+    system.load.weights[SILENT] = 0.0
+    probe = Probe(system)
     kept, ended = await probe.place(PROBED), await probe.place(PROBED)
     await probe.renew(kept, SHORT_LEASE, SILENT)
     await probe.renew(kept, LONG_LEASE, 0)
@@ -95,57 +95,57 @@ async def _with_leases(scene: Scene) -> tuple[Probe, Sequence[Session]]:
     return probe, kept
 
 
-async def _finished(scene: Scene, probe: Probe, kept: Sequence[Session]) -> None:
+async def _finished(system: System, probe: Probe, kept: Sequence[Session]) -> None:
     await asyncio.sleep(AFTER_SECONDS)
-    scene.notes["leases shortened"] = await probe.shortened(kept)
+    system.notes["leases shortened"] = await probe.shortened(kept)
 
 
-async def nothing_lost_by_restart(scene: Scene) -> int:
+async def nothing_lost_by_restart(system: System) -> int:
     """kill -9 of the store, which has all that was acknowledged: restarts."""
-    probe, kept = await _with_leases(scene)
-    await restart(scene.servers[0])
-    await _finished(scene, probe, kept)
+    probe, kept = await _with_leases(system)
+    await restart(system.servers[0])
+    await _finished(system, probe, kept)
     return 1
 
 
-async def nothing_lost_by_failover(scene: Scene) -> int:
+async def nothing_lost_by_failover(system: System) -> int:
     """SENTINEL FAILOVER: whether another server is the master."""
-    probe, kept = await _with_leases(scene)
-    with scene.sentinels[0].client() as sentinel:
+    probe, kept = await _with_leases(system)
+    with system.sentinels[0].client() as sentinel:
         sentinel.execute_command("SENTINEL FAILOVER", NAME)
-    await asyncio.to_thread(scene.promoted)
-    seen = await moved(scene)
-    await _finished(scene, probe, kept)
+    await asyncio.to_thread(system.promoted)
+    seen = await moved(system)
+    await _finished(system, probe, kept)
     return seen
 
 
-async def made_anew(scene: Scene) -> int:
+async def made_anew(system: System) -> int:
     """A fleet is deleted and made anew, then the store is killed: sessions that had ended, and did not come back."""
-    scene.load.weights[SILENT] = 0.0
+    system.load.weights[SILENT] = 0.0
     ids = [f"other-{k}" for k in range(PROBED)]
     async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(Client(url, OTHER)) for url in scene.urls]
+        clients = [await stack.enter_async_context(Client(url, OTHER)) for url in system.urls]
         await clients[SILENT].put_fleet(DOCUMENT)
         await asyncio.gather(*(clients[SILENT].assign(id_) for id_ in ids))
         await asyncio.gather(*(clients[0].complete(id_) for id_ in ids))
         await clients[0].call("DELETE", "")
         await clients[0].put_fleet(DOCUMENT)
         await asyncio.sleep(SILENT_SECONDS)
-        await restart(scene.servers[0])
+        await restart(system.servers[0])
         await asyncio.sleep(AFTER_SECONDS)
-    back: int = await ask(scene.servers[0], lambda redis: redis.hlen(f"{{{OTHER}}}:sessions"))
-    scene.notes["back in the new fleet"] = back
+    back: int = await ask(system.servers[0], lambda redis: redis.hlen(f"{{{OTHER}}}:sessions"))
+    system.notes["back in the new fleet"] = back
     return PROBED - back
 
 
-async def lost_and_overwritten(scene: Scene) -> int:
+async def lost_and_overwritten(system: System) -> int:
     """The store loses its last second while a dispatcher stands still, which looks when others wrote more: bytes lost.
 
     The file is cut to what it was a second before, so the store lacks what that dispatcher acknowledged last.
     """
-    [server] = scene.servers
-    scene.load.weights[SILENT] = 0.0
-    probe = Probe(scene)
+    [server] = system.servers
+    system.load.weights[SILENT] = 0.0
+    probe = Probe(system)
     ended = await probe.place(PROBED)
     await asyncio.sleep(SILENT_SECONDS)
 
@@ -153,39 +153,39 @@ async def lost_and_overwritten(scene: Scene) -> int:
         await probe.place(PROBED)
         await probe.complete(ended, SILENT)
         await asyncio.sleep(LOST_SECONDS / 2)
-        scene.dispatchers[SILENT].signal(signal.SIGSTOP)
+        system.dispatchers[SILENT].signal(signal.SIGSTOP)
         await asyncio.sleep(LOST_SECONDS / 2)
 
-    lost = await cut(scene, last_second())
+    lost = await cut(system, last_second())
     size = (server.folder / FILE).stat().st_size
     await asyncio.to_thread(until, lambda: (server.folder / FILE).stat().st_size > size + 2 * lost)
-    scene.dispatchers[SILENT].signal(signal.SIGCONT)
+    system.dispatchers[SILENT].signal(signal.SIGCONT)
     await asyncio.sleep(AFTER_SECONDS)
     return lost
 
 
-async def cut(scene: Scene, last: Coroutine[Any, Any, None]) -> int:
+async def cut(system: System, last: Coroutine[Any, Any, None]) -> int:
     """Lose what the store writes during `last`, unless its disk has it: bytes."""
-    [server] = scene.servers
+    [server] = system.servers
     file = server.folder / FILE
     size = file.stat().st_size
     await last
     broke = time.time()
     server.kill()
     lost = file.stat().st_size - size
-    if scene.mode == "async":
+    if system.mode == "async":
         os.truncate(file, size)
     await asyncio.to_thread(server.start)
-    scene.went_back = broke, time.time()
+    system.went_back = broke, time.time()
     return lost
 
 
-async def behind(scene: Scene, last: Coroutine[Any, Any, None]) -> int:
+async def behind(system: System, last: Coroutine[Any, Any, None]) -> int:
     """Lose what the master does during `last` and no replica has: bytes."""
     async with asyncio.TaskGroup() as tasks:
         last_calls = tasks.create_task(last)
-        knocking = tasks.create_task(_knock(scene.load))
-        lost = await replicas_behind(scene)
+        knocking = tasks.create_task(_knock(system.load))
+        lost = await replicas_behind(system)
         await last_calls
         knocking.cancel()
     return lost
@@ -199,39 +199,39 @@ async def _knock(load: Load) -> None:
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def full(scene: Scene, lose: Lose) -> int:
+async def full(system: System, lose: Lose) -> int:
     """A fleet is full; one dispatcher ends sessions, another fills their places, and the store loses both: bytes."""
-    sessions = await _place(scene, "old", ROOM)
+    sessions = await _place(system, "old", ROOM)
 
     async def swap() -> None:
-        await asyncio.gather(*(scene.load.complete(session, 1) for session in sessions[1 : PROBED + 1]))
-        await _place(scene, "new", PROBED, [0])
+        await asyncio.gather(*(system.load.complete(session, 1) for session in sessions[1 : PROBED + 1]))
+        await _place(system, "new", PROBED, [0])
 
-    lost = await lose(scene, swap())
+    lost = await lose(system, swap())
     await asyncio.sleep(TRIED_AGAIN_SECONDS)
     return lost
 
 
-async def pools_made(scene: Scene, lose: Lose) -> int:
+async def pools_made(system: System, lose: Lose) -> int:
     """Pools are made, sessions are placed on them, and the store loses both: bytes."""
-    await _place(scene, "old", 1)
+    await _place(system, "old", 1)
     pools = [{"pool_id": f"made-{number}", "pool_class": "small"} for number in range(MADE)]
 
     async def scale() -> None:
-        await _make(scene, pools)
-        await _place(scene, "new", 2 * PROBED)
+        await _make(system, pools)
+        await _place(system, "new", 2 * PROBED)
 
-    lost = await lose(scene, scale())
+    lost = await lose(system, scale())
     await asyncio.sleep(TRIED_AGAIN_SECONDS)
-    async with Client(scene.urls[0], FLEET) as client:
-        scene.notes["pools missing"] = len(
+    async with Client(system.urls[0], FLEET) as client:
+        system.notes["pools missing"] = len(
             {pool["pool_id"] for pool in pools} - {p["pool_id"] for p in await client.pools()}
         )
     return lost
 
 
-async def _make(scene: Scene, pools: Sequence[Mapping[str, str]]) -> None:
-    async with Client(scene.urls[0], FLEET) as client:
+async def _make(system: System, pools: Sequence[Mapping[str, str]]) -> None:
+    async with Client(system.urls[0], FLEET) as client:
         while True:
             with suppress(ServiceError):
                 await client.call("POST", "pools", body={"pools": pools})
@@ -239,9 +239,9 @@ async def _make(scene: Scene, pools: Sequence[Mapping[str, str]]) -> None:
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _place(scene: Scene, name: str, count: int, by: Sequence[int] = (0, 1)) -> Sequence[Session]:
+async def _place(system: System, name: str, count: int, by: Sequence[int] = (0, 1)) -> Sequence[Session]:
     """New sessions, through these dispatchers in turn."""
-    load = scene.load
+    load = system.load
     placed = [load.ledger.open(f"{name}-{number}") for number in range(count)]
     for start in range(0, count, AT_ONCE):
         part = enumerate(placed[start : start + AT_ONCE])

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lab.faults.scene import Scene
+from lab.faults.system import System
 from tests.servers import Server
 
 KILLS = 4
@@ -30,9 +30,9 @@ async def ask(server: Server, what: Callable[[Any], Any]) -> Any:
     return await asyncio.to_thread(asked)
 
 
-async def killed(scene: Scene) -> int:
+async def killed(system: System) -> int:
     """kill -9, and started again: servers that had another run id afterwards."""
-    [server] = scene.servers[:1]
+    [server] = system.servers[:1]
     seen = set()
     for _ in range(KILLS):
         seen.add(await _run_id(server))
@@ -51,57 +51,57 @@ async def _run_id(server: Server) -> str:
     return str(await ask(server, lambda redis: redis.info("server")["run_id"]))
 
 
-async def frozen(scene: Scene) -> int:
+async def frozen(system: System) -> int:
     """SIGSTOP for some seconds: the times in which no call succeeded meanwhile."""
     silent = 0
     for _ in range(FREEZES):
-        scene.servers[0].freeze()
+        system.servers[0].freeze()
         began = time.monotonic()
         await asyncio.sleep(FREEZE_SECONDS)
-        silent += not scene.load.ledger.good_between(began + 0.2, time.monotonic())
-        scene.servers[0].thaw()
+        silent += not system.load.ledger.good_between(began + 0.2, time.monotonic())
+        system.servers[0].thaw()
         await asyncio.sleep(BETWEEN_SECONDS)
     return silent
 
 
-async def functions_flushed(scene: Scene) -> int:
+async def functions_flushed(system: System) -> int:
     """FUNCTION FLUSH: the times after which the library was there again."""
     loaded = 0
     for _ in range(FLUSHES):
-        await ask(scene.servers[0], lambda redis: redis.function_flush("SYNC"))
+        await ask(system.servers[0], lambda redis: redis.function_flush("SYNC"))
         await asyncio.sleep(0.3)
-        loaded += bool(await ask(scene.servers[0], lambda redis: redis.function_list()))
+        loaded += bool(await ask(system.servers[0], lambda redis: redis.function_list()))
     return loaded
 
 
-async def clients_killed(scene: Scene) -> int:
+async def clients_killed(system: System) -> int:
     """CLIENT KILL of all others: connections that were cut."""
     cut = 0
     for _ in range(SWEEPS):
-        cut += await ask(scene.servers[0], lambda redis: redis.execute_command("CLIENT", "KILL", "TYPE", "normal"))
+        cut += await ask(system.servers[0], lambda redis: redis.execute_command("CLIENT", "KILL", "TYPE", "normal"))
         await asyncio.sleep(0.15)
     return cut
 
 
-async def filled(scene: Scene) -> int:
+async def filled(system: System) -> int:
     """A memory limit below what is used, for a second: assigns that were refused for it."""
-    before = scene.load.ledger.codes["store_unavailable"]
+    before = system.load.ledger.codes["store_unavailable"]
     for _ in range(FILLS):
-        await ask(scene.servers[0], lambda redis: redis.config_set("maxmemory", "1mb"))
+        await ask(system.servers[0], lambda redis: redis.config_set("maxmemory", "1mb"))
         await asyncio.sleep(BETWEEN_SECONDS)
-        await ask(scene.servers[0], lambda redis: redis.config_set("maxmemory", "0"))
+        await ask(system.servers[0], lambda redis: redis.config_set("maxmemory", "0"))
         await asyncio.sleep(BETWEEN_SECONDS)
-    return scene.load.ledger.codes["store_unavailable"] - before
+    return system.load.ledger.codes["store_unavailable"] - before
 
 
-async def rewritten_and_killed(scene: Scene) -> int:
+async def rewritten_and_killed(system: System) -> int:
     """BGREWRITEAOF, and kill -9 while it runs or just after: rewrites that were under way or had ended."""
     seen = 0
     for _ in range(REWRITES):
-        before = await ask(scene.servers[0], lambda redis: redis.info("persistence")["aof_rewrites"])
-        await ask(scene.servers[0], lambda redis: redis.bgrewriteaof())
-        now = await ask(scene.servers[0], lambda redis: redis.info("persistence"))
+        before = await ask(system.servers[0], lambda redis: redis.info("persistence")["aof_rewrites"])
+        await ask(system.servers[0], lambda redis: redis.bgrewriteaof())
+        now = await ask(system.servers[0], lambda redis: redis.info("persistence"))
         seen += bool(now["aof_rewrite_in_progress"]) or now["aof_rewrites"] > before
-        await restart(scene.servers[0])
+        await restart(system.servers[0])
         await asyncio.sleep(BETWEEN_SECONDS)
     return seen

@@ -7,7 +7,7 @@ import time
 from random import Random
 
 from lab.faults.load import Load
-from lab.faults.scene import Scene
+from lab.faults.system import System
 from tests.relay import CutError, Link, Relay, untouched
 
 SECONDS = 10.0
@@ -17,7 +17,7 @@ LATE_SECONDS = (0.1, 3.0)
 HALF_OPEN_EVERY_SECONDS = 0.3
 
 
-async def cut(scene: Scene) -> int:
+async def cut(system: System) -> int:
     """Connections end at a random byte: how many did."""
     random, cuts, due = Random("cut"), 0, time.monotonic()
 
@@ -29,11 +29,11 @@ async def cut(scene: Scene) -> int:
         cuts += 1
         raise CutError(data[: random.randrange(len(data) + 1)])
 
-    await _while(scene.relays[0], rule)
+    await _while(system.relays[0], rule)
     return cuts
 
 
-async def late(scene: Scene) -> int:
+async def late(system: System) -> int:
     """Replies are held back: how many were."""
     random, held = Random("late"), 0
 
@@ -44,11 +44,11 @@ async def late(scene: Scene) -> int:
             await asyncio.sleep(random.uniform(*LATE_SECONDS))
         return data
 
-    await _while(scene.relays[0], rule)
+    await _while(system.relays[0], rule)
     return held
 
 
-async def half_open(scene: Scene) -> int:
+async def half_open(system: System) -> int:
     """Connections fall silent and stay open: how many did."""
     silent, due = 0, time.monotonic()
 
@@ -60,7 +60,7 @@ async def half_open(scene: Scene) -> int:
             silent += 1
         return b"" if "silent" in link.notes else data
 
-    await _while(scene.relays[0], rule)
+    await _while(system.relays[0], rule)
     return silent
 
 
@@ -92,14 +92,14 @@ class AtByte:
         return self._mark in data if from_client else link.notes.get("asked") == self._mark
 
 
-async def cut_at_every_byte(scene: Scene) -> int:
+async def cut_at_every_byte(system: System) -> int:
     """Every byte of an assign's request and reply, then of a complete's, between a dispatcher and the store: cuts."""
-    return await _cut_at_every_byte(scene.load, scene.relays[0])
+    return await _cut_at_every_byte(system.load, system.relays[0])
 
 
-async def client_cut_at_every_byte(scene: Scene) -> int:
+async def client_cut_at_every_byte(system: System) -> int:
     """The same between a client and its dispatcher."""
-    return await _cut_at_every_byte(scene.load, scene.fronts[0])
+    return await _cut_at_every_byte(system.load, system.fronts[0])
 
 
 async def _cut_at_every_byte(load: Load, relay: Relay) -> int:

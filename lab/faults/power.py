@@ -12,7 +12,7 @@ import re
 import time
 from pathlib import Path
 
-from lab.faults.scene import Scene
+from lab.faults.system import System
 from tests.sentinels import until
 from tests.servers import Server
 
@@ -45,14 +45,14 @@ def synced_bytes(log: str) -> int:
     return synced
 
 
-async def lost(scene: Scene) -> int:
+async def lost(system: System) -> int:
     """The power fails under load: 1, once the server is there again with the file as the disk had it."""
-    [server] = scene.servers
+    [server] = system.servers
     await asyncio.sleep(SECONDS)
     broke = time.time()
-    scene.notes["bytes not synced"] = await asyncio.to_thread(fail, server)
+    system.notes["bytes not synced"] = await asyncio.to_thread(fail, server)
     await asyncio.to_thread(server.start)
-    scene.went_back = broke, time.time()
+    system.went_back = broke, time.time()
     await asyncio.sleep(AFTER_SECONDS)
     return 1
 

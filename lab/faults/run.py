@@ -1,4 +1,4 @@
-"""One run: a scene, a load, a fault, and what the ledger says afterwards."""
+"""One run: a system, a load, a fault, and what the ledger says afterwards."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from lab.faults.fault import Fault
 from lab.faults.ledger import Verdict, judge
 from lab.faults.load import Load, Plan
 from lab.faults.noticed import noticed
-from lab.faults.scene import Scene
-from lab.faults.starting import scene
+from lab.faults.starting import system
+from lab.faults.system import System
 from lab.faults.table import FAULTS
 from tests.servers import INSTALLED
 
@@ -55,7 +55,7 @@ def play(name: str, mode: str, number: int, per_second: float) -> Record:
 async def _play(fault: Fault, mode: str, folder: Path, binary: str, plan: Plan, seed: str) -> Record:
     if not fault.is_under_load:
         plan = Plan(plan.per_second, workers=0)
-    async with scene(folder, fault.shape, mode, binary) as made:
+    async with system(folder, fault.shape, mode, binary) as made:
         async with _loads(made, plan, seed) as made.loads:
             await asyncio.sleep(BEFORE_SECONDS if plan.workers else 0)
             rate = sum(_rate(load) for load in made.loads)
@@ -68,7 +68,7 @@ async def _play(fault: Fault, mode: str, folder: Path, binary: str, plan: Plan, 
 
 
 @asynccontextmanager
-async def _loads(made: Scene, plan: Plan, seed: str) -> AsyncIterator[list[Load]]:
+async def _loads(made: System, plan: Plan, seed: str) -> AsyncIterator[list[Load]]:
     """One for each fleet, which share the calls. All end at once."""
     fleets = await asyncio.to_thread(made.fleets)
     share = Plan(plan.per_second / len(fleets), plan.workers // len(fleets))
@@ -85,7 +85,7 @@ def _rate(load: Load) -> float:
     return load.ledger.good_between(load.started + 1, time.monotonic()) / (BEFORE_SECONDS - 1)
 
 
-def _record(made: Scene, plan: Plan, rate: float, effects: int) -> Record:
+def _record(made: System, plan: Plan, rate: float, effects: int) -> Record:
     loads = made.loads
     void = "" if effects else "no effect was seen"
     if plan.workers and rate < ENOUGH * plan.per_second:

@@ -1,4 +1,4 @@
-"""Starts the stores, relays, sentinels and dispatchers of a scene, and ends them."""
+"""Starts the stores, relays, sentinels and dispatchers of a system, and ends them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from lab.faults.scene import NEIGHBOUR, OPTIONS, Scene, Shape, options_of, source_of
+from lab.faults.system import NEIGHBOUR, OPTIONS, Shape, System, options_of, source_of
 from slta.store.embedded.data_dir import SOCKET_NAME
 from tests.clusters import MASTERS, Cluster, form
 from tests.relay import Relay
@@ -17,10 +17,10 @@ from tests.service_process import ServiceProcess
 
 
 @asynccontextmanager
-async def scene(folder: Path, shape: Shape, mode: str, binary: str) -> AsyncIterator[Scene]:
+async def system(folder: Path, shape: Shape, mode: str, binary: str) -> AsyncIterator[System]:
     """Everything started and ready, and ended by the end of the block."""
     async with AsyncExitStack() as stack:
-        made = Scene(folder, mode, binary, stack)
+        made = System(folder, mode, binary, stack)
         if shape.cluster:
             await _start_cluster(made, shape)
         elif not shape.embedded:
@@ -29,7 +29,7 @@ async def scene(folder: Path, shape: Shape, mode: str, binary: str) -> AsyncIter
         yield made
 
 
-async def _start_servers(made: Scene, shape: Shape) -> None:
+async def _start_servers(made: System, shape: Shape) -> None:
     replicas = shape.replicas or (1 if made.mode == "replicated" else 0)
     own = [free_port() for _ in range(1 + replicas)]
     if shape.relayed:
@@ -55,7 +55,7 @@ async def _start_servers(made: Scene, shape: Shape) -> None:
         made.stack.push(watched)
 
 
-async def _start_cluster(made: Scene, shape: Shape) -> None:
+async def _start_cluster(made: System, shape: Shape) -> None:
     made.cluster = Cluster(made.folder, made.binary, (*OPTIONS[made.mode], *shape.options))
     made.stack.callback(made.cluster.stop)
     for number in range(MASTERS * (1 + shape.replicas)):
@@ -67,20 +67,20 @@ async def _start_cluster(made: Scene, shape: Shape) -> None:
     made.servers = [*made.cluster.nodes]
 
 
-async def _add_behind_relays(made: Scene, cluster: Cluster, number: int) -> None:
+async def _add_behind_relays(made: System, cluster: Cluster, number: int) -> None:
     node = cluster.add(port=free_port(), bus=free_port(), source=source_of(number))
     for relays, port, own in ((made.relays, node.port, node.own_port), (made.buses, node.bus, node.own_bus)):
         relays.append(await _relay(made, own, port))
 
 
-async def _relay(made: Scene, upstream: int, port: int = 0) -> Relay:
+async def _relay(made: System, upstream: int, port: int = 0) -> Relay:
     relay = Relay(upstream)
     await relay.listen(port)
     made.stack.push_async_callback(relay.stop)
     return relay
 
 
-async def _start_dispatchers(made: Scene, shape: Shape) -> None:
+async def _start_dispatchers(made: System, shape: Shape) -> None:
     settings = {"SLTA_DURABILITY": made.mode, "SLTA_LOG_FORMAT": "json"}
     if made.mode == "replicated":
         settings["SLTA_STORE_REPLICAS"] = str(shape.replicas or 1)
@@ -105,7 +105,7 @@ def _of_its_own(folder: Path, binary: str) -> Server:
     return server
 
 
-async def _url(made: Scene) -> str:
+async def _url(made: System) -> str:
     """Where a dispatcher finds its store: by relays of its own to the sentinels, if there are any."""
     if made.cluster:
         return made.cluster.url

@@ -9,7 +9,7 @@ from functools import partial
 from lab.faults import on_dispatchers, on_group, on_replay, on_store, on_the_way, power
 from lab.faults.cluster_table import CLUSTER_FAULTS
 from lab.faults.fault import ALL, ASYNC, SEVERAL, Fault
-from lab.faults.scene import (
+from lab.faults.system import (
     EMBEDDED,
     FRONTED,
     ONE_REPLICA,

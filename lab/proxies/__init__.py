@@ -1,4 +1,4 @@
-"""Long runs of the real proxies on the recipes of deploy/proxies; the scene is that of tests/proxies.
+"""Long runs of the real proxies on the recipes of deploy/proxies; the system is that of tests/proxies.
 
 | module | measures |
 |---|---|

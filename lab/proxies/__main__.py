@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from lab.proxies import connections, evaluation, first_byte, outages, rollout
-from tests.proxies.scene import Scene, scene
+from tests.proxies.system import System, system
 from tests.proxies.table import PROXIES
 
-RUNS: Mapping[str, Callable[[Scene, float], Coroutine[Any, Any, bool]]] = {
+RUNS: Mapping[str, Callable[[System, float], Coroutine[Any, Any, bool]]] = {
     "connections": connections.run,
     "outages": outages.run,
     "first-byte": first_byte.run,
@@ -46,7 +46,7 @@ def _play(name: str, run: str, scale: float) -> bool:
     proxy = evaluation.with_second_log(PROXIES[name])
     with (
         tempfile.TemporaryDirectory(prefix="slta-") as folder,
-        scene(proxy, Path(folder), follow=True, capacity=CAPACITY, patient=run in PATIENT) as made,
+        system(proxy, Path(folder), follow=True, capacity=CAPACITY, patient=run in PATIENT) as made,
     ):
         return asyncio.run(RUNS[run](made, scale))
 

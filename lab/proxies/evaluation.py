@@ -19,7 +19,7 @@ from lab.proxies.load import at_rate
 from slta_integrations.follow.log_line import End, parse
 from tests.proxies.clients import browser, url
 from tests.proxies.proxy import Proxy, Setup
-from tests.proxies.scene import CLASSES, POOLS_PER_CLASS, Scene
+from tests.proxies.system import CLASSES, POOLS_PER_CLASS, System
 from tests.servers import free_port
 
 RATE, MEAN_SECONDS, SECONDS = 30.0, 4.0, 120.0
@@ -41,34 +41,34 @@ def with_second_log(proxy: Proxy) -> Proxy:
     return replace(proxy, edits=edits)
 
 
-async def run(scene: Scene, scale: float = 1.0) -> bool:
+async def run(system: System, scale: float = 1.0) -> bool:
     """Print both gaps in percent of the bound; whether they differ by at most `ALLOWED_POINTS`."""
     draws, seconds = random.Random(11), SECONDS * scale
-    async with _logged(scene) as rows:
-        load = asyncio.create_task(at_rate(RATE, int(RATE * seconds), lambda _: session(scene, draws)))
+    async with _logged(system) as rows:
+        load = asyncio.create_task(at_rate(RATE, int(RATE * seconds), lambda _: session(system, draws)))
         await asyncio.sleep(3 * MEAN_SECONDS)
-        begin, state = time.time(), await asyncio.to_thread(scene.call, "GET", "/state")
+        begin, state = time.time(), await asyncio.to_thread(system.call, "GET", "/state")
         await asyncio.sleep(seconds - 6 * MEAN_SECONDS)
-        end, live = time.time(), await asyncio.to_thread(scene.call, "GET", f"/averages?since={state['integrals']}")
+        end, live = time.time(), await asyncio.to_thread(system.call, "GET", f"/averages?since={state['integrals']}")
         await load
-    found = await asyncio.to_thread(_evaluated, scene.setup.folder, rows, begin, end)
+    found = await asyncio.to_thread(_evaluated, system.setup.folder, rows, begin, end)
     pair = 100 * live["relative_placement_gap"], 100 * found
     difference = abs(pair[0] - pair[1])
     print(f"  {len(rows)} sessions; placement gap live {pair[0]:.3f} %, in the log {pair[1]:.3f} %: {difference:.3f}")
     return bool(difference <= ALLOWED_POINTS)
 
 
-async def session(scene: Scene, draws: random.Random) -> None:
+async def session(system: System, draws: random.Random) -> None:
     """One of a random length."""
     target = f"/play?seconds={draws.expovariate(1 / MEAN_SECONDS):.3f}&size=100"
-    async with browser() as client, client.get(url(scene, target)) as answer:
+    async with browser() as client, client.get(url(system, target)) as answer:
         await answer.read()
 
 
 @asynccontextmanager
-async def _logged(scene: Scene) -> AsyncIterator[list[Row]]:
+async def _logged(system: System) -> AsyncIterator[list[Row]]:
     """Rows of the sessions that end meanwhile, as the proxy logs them."""
-    kind, source = scene.proxy.source(scene.setup)
+    kind, source = system.proxy.source(system.setup)
     rows: list[Row] = []
     receive = _file(Path(source)) if kind == "--file" else _datagrams()
     looking = asyncio.create_task(_look(receive, rows))

@@ -6,15 +6,15 @@ import asyncio
 import time
 
 from lab.proxies.load import milliseconds
-from tests.proxies.scene import NAMES, Scene
+from tests.proxies.system import NAMES, System
 
 ROUNDS = 2000
 
 
-async def run(scene: Scene, scale: float = 1.0) -> bool:
+async def run(system: System, scale: float = 1.0) -> bool:
     """Print them, and what the question adds."""
-    pool = scene.pools.ports[NAMES[0]]
-    ways = {"pool": (pool, "/asset"), "not asked": (scene.setup.port, "/asset"), "asked": (scene.setup.port, "/play")}
+    pool = system.pools.ports[NAMES[0]]
+    ways = {"pool": (pool, "/asset"), "not asked": (system.setup.port, "/asset"), "asked": (system.setup.port, "/play")}
     taken: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(int(ROUNDS * scale)):
         for way, (port, target) in ways.items():

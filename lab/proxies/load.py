@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.proxies.scene import FLEET, Scene
+from tests.proxies.system import FLEET, System
 
 
 class Calls:
@@ -31,10 +31,10 @@ class Calls:
 
 
 @asynccontextmanager
-async def calls(scene: Scene) -> AsyncIterator[Calls]:
-    """Calls with the key of the scene."""
-    headers = {"Authorization": f"Bearer {scene.key}"}
-    async with aiohttp.ClientSession(scene.service.url, headers=headers) as client:
+async def calls(system: System) -> AsyncIterator[Calls]:
+    """Calls with the key of the system."""
+    headers = {"Authorization": f"Bearer {system.key}"}
+    async with aiohttp.ClientSession(system.service.url, headers=headers) as client:
         yield Calls(client)
 
 
@@ -48,9 +48,9 @@ async def at_rate(rate: float, count: int, begin: Callable[[int], Coroutine[Any,
             group.create_task(begin(number))
 
 
-async def counts(scene: Scene, slta: Calls) -> tuple[int, int]:
+async def counts(system: System, slta: Calls) -> tuple[int, int]:
     """Sessions in slta, and connections that the proxy counts itself, at about the same time."""
-    active, live = await asyncio.gather(slta.active(), asyncio.to_thread(scene.live))
+    active, live = await asyncio.gather(slta.active(), asyncio.to_thread(system.live))
     return active, live
 
 

@@ -12,7 +12,7 @@ import aiohttp
 from lab.proxies.connections import until_empty
 from lab.proxies.load import Calls, at_rate, calls, counts, milliseconds
 from tests.proxies.clients import browser, url
-from tests.proxies.scene import Scene
+from tests.proxies.system import System
 from tests.proxies.test_faults import FAULTS
 
 RATE = 100.0
@@ -34,46 +34,46 @@ class Session(NamedTuple):
     lives_through: bool
 
 
-async def run(scene: Scene, scale: float = 1.0) -> bool:
+async def run(system: System, scale: float = 1.0) -> bool:
     """One outage of each kind; whether all was as it should be."""
     passed = True
     for name in FAULTS:
         print(f"  {name}, {OUTAGE_SECONDS * scale:g} s", flush=True)
-        passed = await _outage(scene, name, OUTAGE_SECONDS * scale) and passed
+        passed = await _outage(system, name, OUTAGE_SECONDS * scale) and passed
     return passed
 
 
-async def _outage(scene: Scene, name: str, seconds: float) -> bool:
+async def _outage(system: System, name: str, seconds: float) -> bool:
     sessions: list[Session] = []
     whole = BEFORE_SECONDS + seconds + AFTER_SECONDS
-    async with calls(scene) as slta:
+    async with calls(system) as slta:
 
         async def client(number: int) -> None:
             lives_through = number % LIVING_THROUGH == 0
             hold = whole + KNOWN_SECONDS - number / RATE if lives_through else SHORT_SECONDS
-            await _session(scene, hold, sessions, lives_through=lives_through)
+            await _session(system, hold, sessions, lives_through=lives_through)
 
-        before = scene.followed()
+        before = system.followed()
         load = asyncio.create_task(at_rate(RATE, int(whole * RATE), client))
         await asyncio.sleep(BEFORE_SECONDS)
         begin = time.monotonic()
-        await asyncio.to_thread(FAULTS[name].begin, scene)
+        await asyncio.to_thread(FAULTS[name].begin, system)
         await asyncio.sleep(seconds)
         end = time.monotonic()
-        await asyncio.to_thread(FAULTS[name].end, scene)
+        await asyncio.to_thread(FAULTS[name].end, system)
         returned = time.monotonic()
         inside = [session for session in sessions if begin <= session.began < end]
         known = await _known_after(slta, [session.id for session in inside if session.lives_through])
-        print(f"    {known}; slta took {returned - end:.1f} s to come back; then {await counts(scene, slta)}")
+        print(f"    {known}; slta took {returned - end:.1f} s to come back; then {await counts(system, slta)}")
         await load
-        empty = await until_empty(scene, slta)
-    return _report(sessions, begin, end, empty, _since(before, scene.followed()))
+        empty = await until_empty(system, slta)
+    return _report(sessions, begin, end, empty, _since(before, system.followed()))
 
 
-async def _session(scene: Scene, hold: float, sessions: list[Session], *, lives_through: bool) -> None:
+async def _session(system: System, hold: float, sessions: list[Session], *, lives_through: bool) -> None:
     began = time.monotonic()
     try:
-        async with browser() as client, client.get(url(scene, f"/play?seconds={hold}&size=100")) as answer:
+        async with browser() as client, client.get(url(system, f"/play?seconds={hold}&size=100")) as answer:
             first_byte = time.monotonic() - began
             sessions.append(
                 Session(began, answer.status, first_byte, answer.headers.get("x-session", ""), lives_through)

@@ -10,7 +10,7 @@ from typing import Any
 from lab.proxies.evaluation import MEAN_SECONDS, session
 from lab.proxies.load import at_rate
 from tests.proxies.haproxy import HAPROXY, set_share
-from tests.proxies.scene import Scene
+from tests.proxies.system import System
 
 SHARES = (1, 10, 50, 100)
 RATE, SECONDS = 50.0, 60.0
@@ -18,27 +18,27 @@ RESOURCES = {"small": 60, "large": 120}
 CAPACITY = 2000
 
 
-async def run(scene: Scene, scale: float = 1.0) -> bool:
+async def run(system: System, scale: float = 1.0) -> bool:
     """Print a line for each share; whether slta placed as many sessions as it says, within three standard errors."""
-    if scene.proxy.name != HAPROXY.name:
+    if system.proxy.name != HAPROXY.name:
         print("  its recipe has no share")
         return True
-    await asyncio.to_thread(scene.call, "PUT", "", {"classes": _classes()})
+    await asyncio.to_thread(system.call, "PUT", "", {"classes": _classes()})
     draws = random.Random(13)
-    right = [await _step(scene, percent, draws, SECONDS * scale) for percent in SHARES]
-    set_share(scene.setup, SHARES[-1])
+    right = [await _step(system, percent, draws, SECONDS * scale) for percent in SHARES]
+    set_share(system.setup, SHARES[-1])
     return all(right)
 
 
-async def _step(scene: Scene, percent: int, draws: random.Random, seconds: float) -> bool:
-    set_share(scene.setup, percent)
+async def _step(system: System, percent: int, draws: random.Random, seconds: float) -> bool:
+    set_share(system.setup, percent)
     warm_up = 3 * MEAN_SECONDS
-    load = asyncio.create_task(at_rate(RATE, int(RATE * (warm_up + seconds)), lambda _: session(scene, draws)))
+    load = asyncio.create_task(at_rate(RATE, int(RATE * (warm_up + seconds)), lambda _: session(system, draws)))
     await asyncio.sleep(warm_up)
-    begin = await asyncio.to_thread(scene.call, "GET", "/state")
+    begin = await asyncio.to_thread(system.call, "GET", "/state")
     await asyncio.sleep(seconds)
-    end = await asyncio.to_thread(scene.call, "GET", "/state")
-    means = await asyncio.to_thread(scene.call, "GET", f"/averages?since={begin['integrals']}")
+    end = await asyncio.to_thread(system.call, "GET", "/state")
+    means = await asyncio.to_thread(system.call, "GET", f"/averages?since={begin['integrals']}")
     await load
     placed, reported = (end["counters"][name] - begin["counters"][name] for name in ("assigned", "adopted"))
     print(f"  {percent} %: placed {placed}, reported {reported}; load price {end['load_price']:.4f}")

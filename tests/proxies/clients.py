@@ -13,7 +13,7 @@ from yarl import URL
 
 from tests.awaiting import eventually
 from tests.proxies.pools import Served
-from tests.proxies.scene import Scene
+from tests.proxies.system import System
 
 LONG_SECONDS = 60
 """A pool would answer for so long; each client leaves before."""
@@ -26,9 +26,9 @@ def browser(**options: object) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=connector, cookie_jar=jar, **options)  # type: ignore[arg-type]
 
 
-def url(scene: Scene, target: str) -> URL:
+def url(system: System, target: str) -> URL:
     """As it is written: yarl would resolve escapes."""
-    return URL(f"http://127.0.0.1:{scene.setup.port}{target}", encoded=True)
+    return URL(f"http://127.0.0.1:{system.setup.port}{target}", encoded=True)
 
 
 class Answer(NamedTuple):
@@ -40,67 +40,67 @@ class Answer(NamedTuple):
 
 
 async def sent(
-    scene: Scene, method: str, target: str, client: aiohttp.ClientSession | None = None, **options: Any
+    system: System, method: str, target: str, client: aiohttp.ClientSession | None = None, **options: Any
 ) -> Answer:
     """A request to its end."""
     tag = secrets.token_hex(4)
     target = f"{target}{'&' if '?' in target else '?'}tag={tag}"
     async with AsyncExitStack() as stack:
         client = client or await stack.enter_async_context(browser())
-        answer = await stack.enter_async_context(client.request(method, url(scene, target), **options))
+        answer = await stack.enter_async_context(client.request(method, url(system, target), **options))
         await answer.read()
         header = {name.lower(): value for name, value in answer.headers.items()}
-        return Answer(answer.status, header, scene.pools.of(tag))
+        return Answer(answer.status, header, system.pools.of(tag))
 
 
-async def reached(scene: Scene, tag: str) -> Served:
+async def reached(system: System, tag: str) -> Served:
     """The request with this tag, as soon as a pool has it."""
-    await eventually(lambda: scene.pools.of(tag))
-    return scene.pools.of(tag)[0]
+    await eventually(lambda: system.pools.of(tag))
+    return system.pools.of(tag)[0]
 
 
 @asynccontextmanager
-async def websocket(scene: Scene) -> AsyncIterator[Served]:
+async def websocket(system: System) -> AsyncIterator[Served]:
     """Echoes once, is held and closed."""
     tag = secrets.token_hex(4)
-    async with browser() as client, client.ws_connect(url(scene, f"/ws?tag={tag}")) as socket:
+    async with browser() as client, client.ws_connect(url(system, f"/ws?tag={tag}")) as socket:
         await socket.send_str(tag)
         assert await socket.receive_str() == tag
-        yield await reached(scene, tag)
+        yield await reached(system, tag)
 
 
 @asynccontextmanager
-async def body(scene: Scene) -> AsyncIterator[Served]:
+async def body(system: System) -> AsyncIterator[Served]:
     """Has got a first part of the body, and leaves in it."""
     tag = secrets.token_hex(4)
-    target = url(scene, f"/play?tag={tag}&size=1000&seconds={LONG_SECONDS}")
+    target = url(system, f"/play?tag={tag}&size=1000&seconds={LONG_SECONDS}")
     async with browser() as client, client.get(target) as answer:
         assert await answer.content.readany()
-        yield await reached(scene, tag)
+        yield await reached(system, tag)
 
 
 @asynccontextmanager
-async def header(scene: Scene) -> AsyncIterator[Served]:
+async def header(system: System) -> AsyncIterator[Served]:
     """Has got the header, and leaves right after it."""
     tag = secrets.token_hex(4)
-    target = url(scene, f"/play?tag={tag}&size=1000&seconds={LONG_SECONDS}")
+    target = url(system, f"/play?tag={tag}&size=1000&seconds={LONG_SECONDS}")
     async with browser() as client, client.get(target):
-        yield await reached(scene, tag)
+        yield await reached(system, tag)
 
 
 @asynccontextmanager
-async def waiting(scene: Scene) -> AsyncIterator[Served]:
+async def waiting(system: System) -> AsyncIterator[Served]:
     """Leaves before the header."""
     tag = secrets.token_hex(4)
-    target = url(scene, f"/play?tag={tag}&before={LONG_SECONDS}")
+    target = url(system, f"/play?tag={tag}&before={LONG_SECONDS}")
     async with browser() as client:
         request = asyncio.create_task(client.request("GET", target))
         try:
-            yield await reached(scene, tag)
+            yield await reached(system, tag)
         finally:
             request.cancel()
             await asyncio.wait([request])
 
 
-Kind = Callable[[Scene], AbstractAsyncContextManager[Served]]
+Kind = Callable[[System], AbstractAsyncContextManager[Served]]
 KINDS: dict[str, Kind] = {"websocket": websocket, "body": body, "header": header, "waiting": waiting}

@@ -1,4 +1,4 @@
-"""Scenes by proxy, started once for a module."""
+"""Systems by proxy, started once for a module."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.proxies.proxy import Proxy
-from tests.proxies.scene import Scene, scene
+from tests.proxies.system import System, system
 from tests.proxies.table import PROXIES
 
 
@@ -18,14 +18,14 @@ def proxy(request: pytest.FixtureRequest) -> Proxy:
 
 
 @pytest.fixture(scope="module")
-def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Connections are sessions; there is room for all."""
-    with scene(proxy, tmp_path_factory.mktemp(proxy.name)) as made:
+    with system(proxy, tmp_path_factory.mktemp(proxy.name)) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def visited(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def visited(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Visits are sessions; there is room for all."""
-    with scene(proxy, tmp_path_factory.mktemp(proxy.name), visits=True, lease=60) as made:
+    with system(proxy, tmp_path_factory.mktemp(proxy.name), visits=True, lease=60) as made:
         yield made

@@ -7,12 +7,12 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.proxies.clients import KINDS
-from tests.proxies.scene import NAMES, Scene
+from tests.proxies.system import NAMES, System
 
 pytestmark = [pytest.mark.proxies]
 
 
-async def test_each_session_is_on_the_pool_that_slta_named(behind: Scene) -> None:
+async def test_each_session_is_on_the_pool_that_slta_named(behind: System) -> None:
     async with AsyncExitStack() as stack:
         held = [await stack.enter_async_context(KINDS[kind](behind)) for kind in [*KINDS] * len(NAMES)]
         assert [served.pool for served in held] == [behind.pool_of(served.session) for served in held]

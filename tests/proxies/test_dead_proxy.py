@@ -15,7 +15,7 @@ import pytest
 from tests.awaiting import eventually
 from tests.proxies.clients import KINDS
 from tests.proxies.proxy import Proxy, running
-from tests.proxies.scene import Scene, follower, scene
+from tests.proxies.system import System, follower, system
 from tests.proxies.table import PROXIES
 
 SESSIONS = 20
@@ -32,44 +32,44 @@ def proxy(request: pytest.FixtureRequest) -> Proxy:
     return PROXIES[request.param]
 
 
-def following(behind: Scene) -> AbstractContextManager[subprocess.Popen[bytes]]:
+def following(behind: System) -> AbstractContextManager[subprocess.Popen[bytes]]:
     return follower(behind.proxy, behind.setup, behind.key)
 
 
 @asynccontextmanager
-async def held(scene: Scene, count: int = SESSIONS) -> AsyncIterator[None]:
+async def held(system: System, count: int = SESSIONS) -> AsyncIterator[None]:
     """So many sessions, which slta has; their clients bear the end of the proxy."""
     with suppress(aiohttp.ClientError):
         async with AsyncExitStack() as stack:
             for _ in range(count):
-                await stack.enter_async_context(KINDS["websocket"](scene))
+                await stack.enter_async_context(KINDS["websocket"](system))
 
             yield
 
 
-def kill(scene: Scene) -> None:
+def kill(system: System) -> None:
     """All processes of the proxy."""
-    assert scene.process
-    os.killpg(scene.process.pid, signal.SIGKILL)
-    scene.process.wait()
+    assert system.process
+    os.killpg(system.process.pid, signal.SIGKILL)
+    system.process.wait()
 
 
-def renewed(scene: Scene) -> float:
-    return scene.followed().get('outcomes_total{code="renewed",operation="renew"}', 0)
+def renewed(system: System) -> float:
+    return system.followed().get('outcomes_total{code="renewed",operation="renew"}', 0)
 
 
-def followed(scene: Scene) -> float:
-    return scene.followed().get('live_sessions{fleet="f"}', 0)
+def followed(system: System) -> float:
+    return system.followed().get('live_sessions{fleet="f"}', 0)
 
 
-def signs(scene: Scene) -> int:
+def signs(system: System) -> int:
     """Lines which say that the proxy lives."""
-    log = Path(scene.proxy.source(scene.setup)[-1]).read_bytes()
+    log = Path(system.proxy.source(system.setup)[-1]).read_bytes()
     return log.count(b"slta1 start") + log.count(b"slta1 alive")
 
 
 async def test_of_a_proxy_that_was_restarted_only_new_sessions_are_left(proxy: Proxy, tmp_path: Path) -> None:
-    with scene(proxy, tmp_path, lease=900) as behind, following(behind):
+    with system(proxy, tmp_path, lease=900) as behind, following(behind):
         async with held(behind):
             await eventually(lambda: followed(behind) == SESSIONS)  # Envoy keeps lines back for 0.1 s
             kill(behind)
@@ -79,7 +79,7 @@ async def test_of_a_proxy_that_was_restarted_only_new_sessions_are_left(proxy: P
 
 
 async def test_sessions_are_renewed_until_the_proxy_dies(proxy: Proxy, tmp_path: Path) -> None:
-    with scene(proxy, tmp_path, lease=SHORT_LEASE) as behind, following(behind):
+    with system(proxy, tmp_path, lease=SHORT_LEASE) as behind, following(behind):
         async with held(behind):
             await eventually(lambda: renewed(behind) >= 4 * SESSIONS)
             assert behind.active() == SESSIONS
@@ -88,7 +88,7 @@ async def test_sessions_are_renewed_until_the_proxy_dies(proxy: Proxy, tmp_path:
 
 
 async def test_a_follower_that_was_away_ends_what_has_ended_and_nothing_else(proxy: Proxy, tmp_path: Path) -> None:
-    with scene(proxy, tmp_path, lease=2 * SHORT_LEASE) as behind, following(behind) as process:
+    with system(proxy, tmp_path, lease=2 * SHORT_LEASE) as behind, following(behind) as process:
         async with held(behind):
             async with held(behind):
                 await eventually(lambda: followed(behind) == 2 * SESSIONS)
@@ -103,7 +103,7 @@ async def test_a_follower_that_was_away_ends_what_has_ended_and_nothing_else(pro
 
 
 async def test_slta_that_was_away_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
-    with scene(proxy, tmp_path, lease=SHORT_LEASE) as behind, following(behind):
+    with system(proxy, tmp_path, lease=SHORT_LEASE) as behind, following(behind):
         async with held(behind):
             await eventually(lambda: followed(behind) == SESSIONS)
             behind.service.kill()
@@ -116,7 +116,7 @@ async def test_slta_that_was_away_ends_no_session(proxy: Proxy, tmp_path: Path) 
 
 
 async def test_a_reload_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
-    with scene(proxy, tmp_path, lease=SHORT_LEASE) as behind, following(behind):
+    with system(proxy, tmp_path, lease=SHORT_LEASE) as behind, following(behind):
         assert proxy.reload
         assert behind.process
         async with held(behind):
@@ -130,7 +130,7 @@ async def test_a_reload_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
 
 
 async def test_a_first_follower_beside_a_proxy_that_runs_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
-    with scene(proxy, tmp_path, lease=SHORT_LEASE) as behind:
+    with system(proxy, tmp_path, lease=SHORT_LEASE) as behind:
         async with held(behind):
             with following(behind):
                 await eventually(lambda: behind.followed().get('lines_total{kind="start"}'))

@@ -14,7 +14,7 @@ import pytest
 from tests.awaiting import DEADLINE_SECONDS
 from tests.proxies.clients import Answer, sent
 from tests.proxies.proxy import Proxy
-from tests.proxies.scene import Scene, scene
+from tests.proxies.system import System, system
 
 pytestmark = [pytest.mark.proxies]
 CLIENTS = 50
@@ -23,51 +23,51 @@ LIMIT = aiohttp.ClientTimeout(total=2.5)
 
 
 class Fault(NamedTuple):
-    begin: Callable[[Scene], None]
-    end: Callable[[Scene], None]
+    begin: Callable[[System], None]
+    end: Callable[[System], None]
 
 
 FAULTS = {
-    "slta was killed": Fault(lambda scene: scene.service.kill(), lambda scene: scene.service.start()),
+    "slta was killed": Fault(lambda system: system.service.kill(), lambda system: system.service.start()),
     "slta stands still": Fault(
-        lambda scene: scene.service.signal(signal.SIGSTOP), lambda scene: scene.service.signal(signal.SIGCONT)
+        lambda system: system.service.signal(signal.SIGSTOP), lambda system: system.service.signal(signal.SIGCONT)
     ),
-    "its store was killed": Fault(lambda scene: scene.store.kill(), lambda scene: scene.store.start()),
-    "its store stands still": Fault(lambda scene: scene.store.freeze(), lambda scene: scene.store.thaw()),
+    "its store was killed": Fault(lambda system: system.store.kill(), lambda system: system.store.start()),
+    "its store stands still": Fault(lambda system: system.store.freeze(), lambda system: system.store.thaw()),
 }
 
 
 @pytest.fixture(scope="module")
-def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """With the recipe's own time limits."""
-    with scene(proxy, tmp_path_factory.mktemp(proxy.name), patient=False) as made:
+    with system(proxy, tmp_path_factory.mktemp(proxy.name), patient=False) as made:
         yield made
 
 
 @contextmanager
-def during(fault: Fault, scene: Scene) -> Iterator[None]:
-    fault.begin(scene)
+def during(fault: Fault, system: System) -> Iterator[None]:
+    fault.begin(system)
     try:
         yield
     finally:
-        fault.end(scene)
+        fault.end(system)
 
 
-async def at_once(scene: Scene, clients: int) -> list[Answer]:
+async def at_once(system: System, clients: int) -> list[Answer]:
     """Each client has its answer within the limit."""
-    return await asyncio.gather(*(sent(scene, "GET", "/play", timeout=LIMIT) for _ in range(clients)))
+    return await asyncio.gather(*(sent(system, "GET", "/play", timeout=LIMIT) for _ in range(clients)))
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-async def test_no_client_is_refused_or_kept_waiting(behind: Scene, fault: Fault) -> None:
+async def test_no_client_is_refused_or_kept_waiting(behind: System, fault: Fault) -> None:
     with during(fault, behind):
         answers = await at_once(behind, CLIENTS)
     assert [answer.status for answer in answers] == [200] * CLIENTS
     await until_placed(behind)
 
 
-async def until_placed(scene: Scene) -> None:
+async def until_placed(system: System) -> None:
     """The next session is known to slta."""
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while not scene.knows((await sent(scene, "GET", "/play")).served[0].session):
+        while not system.knows((await sent(system, "GET", "/play")).served[0].session):
             pass

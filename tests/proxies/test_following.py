@@ -12,19 +12,19 @@ import pytest
 from tests.awaiting import eventually
 from tests.proxies.clients import KINDS, sent
 from tests.proxies.proxy import Proxy
-from tests.proxies.scene import CLASSES, NAMES, POOLS_PER_CLASS, Scene, scene
+from tests.proxies.system import CLASSES, NAMES, POOLS_PER_CLASS, System, system
 
 pytestmark = [pytest.mark.proxies]
 
 
 @pytest.fixture(scope="module")
-def followed(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with scene(proxy, tmp_path_factory.mktemp(proxy.name), follow=True) as made:
+def followed(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with system(proxy, tmp_path_factory.mktemp(proxy.name), follow=True) as made:
         yield made
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_session_lives_as_long_as_its_connection(followed: Scene, kind: str) -> None:
+async def test_a_session_lives_as_long_as_its_connection(followed: System, kind: str) -> None:
     async with AsyncExitStack() as stack:
         for _ in NAMES:
             await stack.enter_async_context(KINDS[kind](followed))
@@ -32,13 +32,13 @@ async def test_a_session_lives_as_long_as_its_connection(followed: Scene, kind: 
     await eventually(lambda: (followed.active(), followed.live()) == (0, 0))
 
 
-async def test_requests_to_their_end_leave_no_session(followed: Scene) -> None:
+async def test_requests_to_their_end_leave_no_session(followed: System) -> None:
     for _ in NAMES:
         assert (await sent(followed, "GET", "/play")).status == 200
     await eventually(lambda: followed.active() == 0)
 
 
-async def test_sessions_that_the_proxy_placed_while_slta_was_away_are_known_afterwards(followed: Scene) -> None:
+async def test_sessions_that_the_proxy_placed_while_slta_was_away_are_known_afterwards(followed: System) -> None:
     followed.service.kill()
     async with AsyncExitStack() as stack:
         held = [await stack.enter_async_context(KINDS["websocket"](followed)) for _ in NAMES]
@@ -53,7 +53,7 @@ async def test_sessions_that_the_proxy_placed_while_slta_was_away_are_known_afte
     await eventually(lambda: (followed.active(), followed.live()) == (0, 0))
 
 
-async def test_a_session_that_ended_while_slta_was_away_is_completed_afterwards(followed: Scene) -> None:
+async def test_a_session_that_ended_while_slta_was_away_is_completed_afterwards(followed: System) -> None:
     async with AsyncExitStack() as stack:
         for kind in KINDS.values():
             await stack.enter_async_context(kind(followed))
@@ -62,7 +62,7 @@ async def test_a_session_that_ended_while_slta_was_away_is_completed_afterwards(
     await eventually(lambda: (followed.active(), followed.live()) == (0, 0))
 
 
-async def test_evaluate_reads_the_log_as_the_sessions_that_the_pools_had(followed: Scene) -> None:
+async def test_evaluate_reads_the_log_as_the_sessions_that_the_pools_had(followed: System) -> None:
     from slta_planning.evaluate.naming import Naming
     from slta_planning.evaluate.reading import Selection, read_log
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.awaiting import eventually
 from tests.proxies.proxy import Proxy
-from tests.proxies.scene import Scene, scene
+from tests.proxies.system import System, system
 
 pytestmark = [pytest.mark.proxies]
 
@@ -59,12 +59,12 @@ class GrpcPools:
 
 
 @pytest.fixture
-def streamed(proxy: Proxy, tmp_path: Path) -> Iterator[Scene]:
-    with scene(proxy, tmp_path, follow=True, pools_of=GrpcPools, grpc=True) as made:
+def streamed(proxy: Proxy, tmp_path: Path) -> Iterator[System]:
+    with system(proxy, tmp_path, follow=True, pools_of=GrpcPools, grpc=True) as made:
         yield made
 
 
-async def test_a_grpc_stream_is_a_session(streamed: Scene) -> None:
+async def test_a_grpc_stream_is_a_session(streamed: System) -> None:
     grpc = library()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{streamed.setup.port}") as channel:
         call = channel.stream_stream("/play.Play/Watch")(metadata=[("x-slta-pool", "mine"), ("x-session-id", "mine")])

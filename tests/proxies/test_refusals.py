@@ -9,7 +9,7 @@ import pytest
 
 from tests.proxies.clients import Answer, sent
 from tests.proxies.proxy import Proxy
-from tests.proxies.scene import NAMES, OUTSIDE, Scene, scene
+from tests.proxies.system import NAMES, OUTSIDE, System, system
 
 pytestmark = [pytest.mark.proxies]
 
@@ -19,26 +19,26 @@ CAPACITY = 50
 
 
 @pytest.fixture(scope="module")
-def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """`overflow` is off."""
-    with scene(proxy, tmp_path_factory.mktemp(proxy.name), capacity=CAPACITY) as made:
+    with system(proxy, tmp_path_factory.mktemp(proxy.name), capacity=CAPACITY) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def overflowing(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def overflowing(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """`overflow` is on."""
-    with scene(proxy, tmp_path_factory.mktemp(proxy.name), capacity=CAPACITY, overflow=True) as made:
+    with system(proxy, tmp_path_factory.mktemp(proxy.name), capacity=CAPACITY, overflow=True) as made:
         yield made
 
 
-def set_status(scene: Scene, status: str) -> None:
-    scene.call("POST", "/pools/status", {"status": status, "pool_ids": NAMES})
+def set_status(system: System, status: str) -> None:
+    system.call("POST", "/pools/status", {"status": status, "pool_ids": NAMES})
 
 
-def fill(scene: Scene) -> None:
+def fill(system: System) -> None:
     assigns = [{"assign": {"session_id": f"filling-{k}", "lease_seconds": 0}} for k in range(1000)]
-    outcomes = scene.call("POST", "/operations", {"operations": assigns})["outcomes"]
+    outcomes = system.call("POST", "/operations", {"operations": assigns})["outcomes"]
     assert outcomes[-1]["body"]["code"] == "no_capacity"
 
 
@@ -47,14 +47,14 @@ def is_refused(answer: Answer) -> bool:
     return (answer.status, answer.header.get("retry-after"), answer.served) == (503, "1", [])
 
 
-async def chosen(scene: Scene) -> set[str]:
+async def chosen(system: System) -> set[str]:
     """Pools of requests that are all answered."""
-    answers = [await sent(scene, "GET", "/play") for _ in range(2 * len(NAMES))]
+    answers = [await sent(system, "GET", "/play") for _ in range(2 * len(NAMES))]
     assert {answer.status for answer in answers} == {200}
     return {answer.served[0].pool for answer in answers}
 
 
-async def test_a_pool_that_the_proxy_does_not_have_is_never_reached(behind: Scene) -> None:
+async def test_a_pool_that_the_proxy_does_not_have_is_never_reached(behind: System) -> None:
     behind.add([OUTSIDE])
     set_status(behind, "draining")
     pools = await chosen(behind)
@@ -64,24 +64,24 @@ async def test_a_pool_that_the_proxy_does_not_have_is_never_reached(behind: Scen
     assert behind.pool(OUTSIDE)["occupancy"] == 2 * len(NAMES)
 
 
-async def test_a_fleet_without_active_pools_refuses(behind: Scene) -> None:
+async def test_a_fleet_without_active_pools_refuses(behind: System) -> None:
     set_status(behind, "draining")
     answer = await sent(behind, "GET", "/play")
     set_status(behind, "active")
     assert is_refused(answer)
 
 
-async def test_a_full_fleet_refuses(behind: Scene) -> None:
+async def test_a_full_fleet_refuses(behind: System) -> None:
     fill(behind)
     assert is_refused(await sent(behind, "GET", "/play"))
 
 
-async def test_with_overflow_the_proxy_chooses_for_a_full_fleet(overflowing: Scene) -> None:
+async def test_with_overflow_the_proxy_chooses_for_a_full_fleet(overflowing: System) -> None:
     fill(overflowing)
     assert await chosen(overflowing) <= set(NAMES)
 
 
-async def test_with_overflow_the_proxy_chooses_for_a_fleet_without_active_pools(overflowing: Scene) -> None:
+async def test_with_overflow_the_proxy_chooses_for_a_fleet_without_active_pools(overflowing: System) -> None:
     set_status(overflowing, "draining")
     assert await chosen(overflowing) <= set(NAMES)
 
@@ -90,6 +90,6 @@ async def test_with_overflow_the_proxy_chooses_for_a_fleet_without_active_pools(
 async def test_with_a_wrong_key_or_fleet_the_proxy_chooses(
     proxy: Proxy, tmp_path_factory: pytest.TempPathFactory, mistake: dict[str, Any]
 ) -> None:
-    with scene(proxy, tmp_path_factory.mktemp(proxy.name), **mistake) as mistaken:
+    with system(proxy, tmp_path_factory.mktemp(proxy.name), **mistake) as mistaken:
         assert await chosen(mistaken) <= set(NAMES)
         assert mistaken.active() == 0

@@ -10,7 +10,7 @@ import pytest
 
 from tests.proxies.clients import sent
 from tests.proxies.proxy import Proxy
-from tests.proxies.scene import Scene
+from tests.proxies.system import System
 
 pytestmark = [pytest.mark.proxies]
 
@@ -61,7 +61,7 @@ CLAIMED = {
 
 
 @pytest.mark.parametrize("case", CORPUS.values(), ids=CORPUS)
-async def test_a_browsers_request_is_placed_and_reaches_its_pool_unchanged(behind: Scene, case: Case) -> None:
+async def test_a_browsers_request_is_placed_and_reaches_its_pool_unchanged(behind: System, case: Case) -> None:
     status, header, [served] = await sent(behind, case.method, f"/play{case.target}", **case.options)
     assert status == 200
     assert (served.method, served.target.partition("tag=")[0][:-1]) == (case.method, f"/play{case.target}")
@@ -75,20 +75,20 @@ async def test_a_browsers_request_is_placed_and_reaches_its_pool_unchanged(behin
 async def test_another_spelling_of_the_path_is_placed_or_refused(
     request: pytest.FixtureRequest, proxy: Proxy, kind: str, path: str
 ) -> None:
-    scene: Scene = request.getfixturevalue(kind)
-    status, _, served = await sent(scene, "GET", path, cookies=proxy.visitor())
-    assert [one.pool for one in served] == [scene.pool_of(one.session) for one in served]
+    system: System = request.getfixturevalue(kind)
+    status, _, served = await sent(system, "GET", path, cookies=proxy.visitor())
+    assert [one.pool for one in served] == [system.pool_of(one.session) for one in served]
     assert served or 400 <= status < 500
 
 
 @pytest.mark.parametrize("path", ["/asset.css", "/health", "/"])
-async def test_a_location_that_begins_no_session_is_not_asked_about(behind: Scene, path: str) -> None:
+async def test_a_location_that_begins_no_session_is_not_asked_about(behind: System, path: str) -> None:
     before = behind.active()
     status, _, [_] = await sent(behind, "GET", path)
     assert (status, behind.active()) == (200, before)
 
 
-async def test_a_preflight_is_not_asked_about(behind: Scene) -> None:
+async def test_a_preflight_is_not_asked_about(behind: System) -> None:
     before = behind.active()
     status, _, [_] = await sent(behind, "OPTIONS", "/play", headers=PREFLIGHT)
     assert (status, behind.active()) == (200, before)
@@ -100,12 +100,12 @@ async def test_a_preflight_is_not_asked_about(behind: Scene) -> None:
 async def test_no_header_of_a_client_can_be_taken_for_one_of_slta(
     request: pytest.FixtureRequest, proxy: Proxy, kind: str, path: str, claimed: dict[str, str]
 ) -> None:
-    scene: Scene = request.getfixturevalue(kind)
-    address = f"127.0.0.1:{scene.pools.ports['large-1']}"
+    system: System = request.getfixturevalue(kind)
+    address = f"127.0.0.1:{system.pools.ports['large-1']}"
     claimed = {"X-Slta-Endpoint": address, "X-Slta-Session-Type": "unheard-of", **claimed}
-    [served] = (await sent(scene, "GET", path, cookies=proxy.visitor(), headers=claimed)).served
+    [served] = (await sent(system, "GET", path, cookies=proxy.visitor(), headers=claimed)).served
     if path == "/play":
-        assert served.pool == scene.pool_of(served.session)
+        assert served.pool == system.pool_of(served.session)
     names = [name.replace("_", "-") for name in served.headers]
     assert [name for name in names if name.startswith("x-slta-")] == []
     assert names.count("x-session-id") <= 1
@@ -116,19 +116,19 @@ async def test_no_header_of_a_client_can_be_taken_for_one_of_slta(
 async def test_a_client_cannot_keep_the_id_from_the_pool_by_its_connection_header(
     request: pytest.FixtureRequest, proxy: Proxy, kind: str
 ) -> None:
-    scene: Scene = request.getfixturevalue(kind)
+    system: System = request.getfixturevalue(kind)
     headers = {"Connection": "keep-alive, x-session-ID"}
-    [served] = (await sent(scene, "GET", "/play", cookies=proxy.visitor(), headers=headers)).served
-    assert served.pool == scene.pool_of(served.session)
+    [served] = (await sent(system, "GET", "/play", cookies=proxy.visitor(), headers=headers)).served
+    assert served.pool == system.pool_of(served.session)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500, 502, 503])
-async def test_an_error_of_the_pool_is_not_mistaken_for_one_of_slta(behind: Scene, status: int) -> None:
+async def test_an_error_of_the_pool_is_not_mistaken_for_one_of_slta(behind: System, status: int) -> None:
     told, header, [served] = await sent(behind, "GET", f"/play?status={status}")
     assert (told, header["x-pool"]) == (status, served.pool)
 
 
-async def test_a_redirect_inside_the_proxy_stays_in_its_session(behind: Scene) -> None:
+async def test_a_redirect_inside_the_proxy_stays_in_its_session(behind: System) -> None:
     before = behind.active()
     answer = await sent(behind, "GET", "/play?again=/play/again")
     assert answer.status == 200

@@ -16,7 +16,7 @@ from tests.deploy.runbook import BLOCK
 from tests.docs.pages import ROOT, Page
 from tests.proxies.clients import sent
 from tests.proxies.haproxy import HAPROXY, command
-from tests.proxies.scene import FLEET, Scene, scene
+from tests.proxies.system import FLEET, System, system
 
 pytestmark = [pytest.mark.proxies, pytest.mark.needs("haproxy", "curl")]
 PAGE = Page(ROOT / "docs/rollout.md")
@@ -34,8 +34,8 @@ with socket.socket(socket.AF_UNIX) as server:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with scene(HAPROXY, tmp_path_factory.mktemp("page"), follow=True, capacity=CAPACITY) as made:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with system(HAPROXY, tmp_path_factory.mktemp("page"), follow=True, capacity=CAPACITY) as made:
         (made.setup.folder / "operator.key").write_text(made.key, encoding="utf-8")
         if shutil.which("socat") is None:
             program = made.setup.folder / "socat"
@@ -44,9 +44,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield made
 
 
-def played(scene: Scene, commands: str) -> str:
-    """What they print, with the places of this scene; fails if one does."""
-    setup = scene.setup
+def played(system: System, commands: str) -> str:
+    """What they print, with the places of this system; fails if one does."""
+    setup = system.setup
     for place, here in {
         "/etc/haproxy": str(setup.folder),
         "/run/haproxy": str(setup.folder),
@@ -62,26 +62,26 @@ def played(scene: Scene, commands: str) -> str:
     return done.stdout
 
 
-def shares(scene: Scene) -> set[str]:
+def shares(system: System) -> set[str]:
     """Of HAProxy now, and after a reload."""
-    now = command(scene.setup, "show map slta-share.map").split()[-1]
-    return {now, Path(scene.setup.folder / "slta-share.map").read_text(encoding="utf-8").split()[-1]}
+    now = command(system.setup, "show map slta-share.map").split()[-1]
+    return {now, Path(system.setup.folder / "slta-share.map").read_text(encoding="utf-8").split()[-1]}
 
 
-async def begin(scene: Scene, count: int) -> None:
+async def begin(system: System, count: int) -> None:
     """Sessions to their end; slta knows that they began."""
-    before = begun(scene)
+    before = begun(system)
     for _ in range(count):
-        assert (await sent(scene, "GET", "/play")).status == 200
-    await eventually(lambda: begun(scene) == before + count)
+        assert (await sent(system, "GET", "/play")).status == 200
+    await eventually(lambda: begun(system) == before + count)
 
 
-def begun(scene: Scene) -> int:
-    counters = scene.call("GET", "/state")["counters"]
+def begun(system: System) -> int:
+    counters = system.call("GET", "/state")["counters"]
     return int(counters["assigned"] + counters["adopted"])
 
 
-async def test_a_fleet_that_observes_is_not_asked_and_knows_all_sessions(shared: Scene) -> None:
+async def test_a_fleet_that_observes_is_not_asked_and_knows_all_sessions(shared: System) -> None:
     shared.define(CAPACITY, policy="observe")
     printed = played(shared, OBSERVE)
     assert shares(shared) == {"0"}
@@ -92,7 +92,7 @@ async def test_a_fleet_that_observes_is_not_asked_and_knows_all_sessions(shared:
     assert shared.call("GET", "/state")["difference_at_placing"] is not None
 
 
-async def test_after_a_step_slta_places_and_its_requests_are_shown(shared: Scene) -> None:
+async def test_after_a_step_slta_places_and_its_requests_are_shown(shared: System) -> None:
     shared.define(CAPACITY, policy="slta")
     played(shared, f"{DEFINITIONS}share 100")
     await begin(shared, 1)
@@ -102,7 +102,7 @@ async def test_after_a_step_slta_places_and_its_requests_are_shown(shared: Scene
     assert f'slta_place_requests_total{{code="placed",fleet="{FLEET}"}}' in printed
 
 
-async def test_one_command_takes_it_back(shared: Scene) -> None:
+async def test_one_command_takes_it_back(shared: System) -> None:
     shared.define(CAPACITY, policy="slta")
     played(shared, f"{DEFINITIONS}share 100")
     await begin(shared, 1)

@@ -9,7 +9,7 @@ import pytest
 from tests.awaiting import eventually
 from tests.proxies.clients import KINDS, sent
 from tests.proxies.proxy import Proxy
-from tests.proxies.scene import Scene, scene
+from tests.proxies.system import System, system
 
 pytestmark = [pytest.mark.proxies]
 
@@ -17,22 +17,22 @@ CLAIMED = {"X-Slta-Session-Type": "frugal", "X_Slta_Session_Type": "frugal"}
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["connections", "visits"])
-def typed(proxy: Proxy, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def typed(proxy: Proxy, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The location's sessions are of a type that may use small pools alone, which are worth less."""
     folder = tmp_path_factory.mktemp(proxy.name)
-    with scene(
+    with system(
         proxy, folder, visits=request.param, follow=not request.param, lease=60, session_type="small-only"
     ) as made:
         made.define(200, policy="jlmu", session_types={"small-only": ["small"], "frugal": ["large"]})
         yield made
 
 
-def assigned(typed: Scene) -> dict[str, int]:
+def assigned(typed: System) -> dict[str, int]:
     """Sessions placed so far by type: a session may have ended before it can be asked about."""
     return {one["name"]: one["assigned"] for one in typed.call("GET", "/state")["session_types"]}
 
 
-async def test_a_location_names_its_type_and_a_client_cannot(typed: Scene, proxy: Proxy) -> None:
+async def test_a_location_names_its_type_and_a_client_cannot(typed: System, proxy: Proxy) -> None:
     before = assigned(typed)
     for _ in range(4):
         _, _, [served] = await sent(typed, "GET", "/play", cookies=proxy.visitor(), headers=CLAIMED)
@@ -41,7 +41,7 @@ async def test_a_location_names_its_type_and_a_client_cannot(typed: Scene, proxy
     assert assigned(typed) == before | {"small-only": before["small-only"] + 4}
 
 
-async def test_a_session_that_the_proxy_placed_itself_is_reported_with_its_type(typed: Scene, proxy: Proxy) -> None:
+async def test_a_session_that_the_proxy_placed_itself_is_reported_with_its_type(typed: System, proxy: Proxy) -> None:
     if typed.setup.visits or not proxy.begins:
         pytest.skip("there is no begin line")
     typed.define(200, policy="jlmu", session_types={"small-only": ["small", "large"], "frugal": ["large"]})

@@ -17,7 +17,7 @@ from tests.awaiting import DEADLINE_SECONDS, eventually
 from tests.proxies.clients import url
 from tests.proxies.haproxy import HAPROXY, set_share
 from tests.proxies.proxy import Setup
-from tests.proxies.scene import FLEET, Scene, scene
+from tests.proxies.system import FLEET, System, system
 
 pytestmark = [pytest.mark.proxies, pytest.mark.needs("haproxy")]
 LOSS = 0.1
@@ -61,47 +61,47 @@ def telling_edits(setup: Setup) -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     proxy, folder = replace(HAPROXY, edits=telling_edits), tmp_path_factory.mktemp("shares")
-    with scene(proxy, folder, follow=True, curves=CURVES) as made:
+    with system(proxy, folder, follow=True, curves=CURVES) as made:
         yield made
 
 
-async def sampled(scene: Scene, percent: int, count: int) -> Sample:
+async def sampled(system: System, percent: int, count: int) -> Sample:
     """So many sessions of a share, to their end."""
-    set_share(scene.setup, percent)
-    before, begin = begun(scene), scene.call("GET", "/state")["integrals"]
+    set_share(system.setup, percent)
+    before, begin = begun(system), system.call("GET", "/state")["integrals"]
     chooses: dict[bool, list[str]] = {True: [], False: []}
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE)) as client:
 
         async def session() -> None:
-            async with client.get(url(scene, "/play")) as answer:
+            async with client.get(url(system, "/play")) as answer:
                 assert answer.status == 200
                 chooses["x-placed" in answer.headers].append(answer.headers["x-pool"])
 
         await asyncio.gather(*(session() for _ in range(count)))
-    await eventually(lambda: begun(scene) - before == count and scene.active() == 0)
-    found = scene.call("GET", f"/averages?since={begin}")["difference_at_placing_by_source"]
+    await eventually(lambda: begun(system) - before == count and system.active() == 0)
+    found = system.call("GET", f"/averages?since={begin}")["difference_at_placing_by_source"]
     return Sample(chooses[True], chooses[False], found)
 
 
-def begun(scene: Scene) -> float:
+def begun(system: System) -> float:
     """Sessions that slta has placed, or that were reported to it."""
-    outcomes = scene.followed()
+    outcomes = system.followed()
     return sum(outcomes.get(f'outcomes_total{{code="{code}",operation="report"}}', 0) for code in ("same", "new"))
 
 
-async def holds(scene: Scene, percent: int, count: int, right: Callable[[Sample], bool]) -> bool:
+async def holds(system: System, percent: int, count: int, right: Callable[[Sample], bool]) -> bool:
     """Of one sample or another: of right ones, one in 370 is beyond three standard errors."""
-    return right(await sampled(scene, percent, count)) or right(await sampled(scene, percent, count))
+    return right(await sampled(system, percent, count)) or right(await sampled(system, percent, count))
 
 
 @pytest.mark.parametrize("percent", SESSIONS)
-async def test_slta_places_as_many_of_the_sessions_as_the_share_says(shared: Scene, percent: int) -> None:
+async def test_slta_places_as_many_of_the_sessions_as_the_share_says(shared: System, percent: int) -> None:
     assert await holds(shared, percent, SESSIONS[percent], lambda sample: sample.is_share(percent))
 
 
-async def test_a_loss_of_5_percent_in_the_other_share_is_found(shared: Scene) -> None:
+async def test_a_loss_of_5_percent_in_the_other_share_is_found(shared: System) -> None:
     def is_found(sample: Sample) -> bool:
         assert sample.loss == pytest.approx(0.05, abs=0.01)
         found, error = sample.found_loss
@@ -111,7 +111,7 @@ async def test_a_loss_of_5_percent_in_the_other_share_is_found(shared: Scene) ->
     assert await holds(shared, 10, 2000, is_found)
 
 
-async def test_the_differences_of_both_shares_stand_in_state_averages_and_metrics(shared: Scene) -> None:
+async def test_the_differences_of_both_shares_stand_in_state_averages_and_metrics(shared: System) -> None:
     await until_in_averages(shared)
     state = shared.call("GET", "/state")["difference_at_placing_by_source"]
     averages = shared.call("GET", "/averages?window=3600")["difference_at_placing_by_source"]
@@ -124,15 +124,15 @@ async def test_the_differences_of_both_shares_stand_in_state_averages_and_metric
             assert float(value) == pytest.approx(averages[source][member])
 
 
-def metrics(scene: Scene) -> str:
-    return httpx.get(f"{scene.service.url}/metrics", headers={"Authorization": f"Bearer {scene.key}"}).text
+def metrics(system: System) -> str:
+    return httpx.get(f"{system.service.url}/metrics", headers={"Authorization": f"Bearer {system.key}"}).text
 
 
-async def until_in_averages(scene: Scene) -> None:
+async def until_in_averages(system: System) -> None:
     """Two sessions of either source were drawn since the first line of the fleet's history."""
     async with asyncio.timeout(DEADLINE_SECONDS):
         while True:
-            await sampled(scene, 50, 400)
-            found = scene.call("GET", "/averages?window=3600")["difference_at_placing_by_source"]
+            await sampled(system, 50, 400)
+            found = system.call("GET", "/averages?window=3600")["difference_at_placing_by_source"]
             if min(found["placed"]["sessions"], found["reported"]["sessions"]) > 1:
                 return

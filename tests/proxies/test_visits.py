@@ -11,7 +11,7 @@ import pytest
 from tests.awaiting import eventually
 from tests.proxies.clients import browser, sent, url
 from tests.proxies.proxy import Proxy
-from tests.proxies.scene import Scene, scene
+from tests.proxies.system import System, system
 
 pytestmark = [pytest.mark.proxies]
 LEASE_SECONDS = 3
@@ -20,16 +20,16 @@ REQUEST_SECONDS = 1.8
 
 
 @pytest.fixture(scope="module")
-def visited(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def visited(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Visits are sessions."""
-    with scene(proxy, tmp_path_factory.mktemp(proxy.name), visits=True, lease=LEASE_SECONDS) as made:
+    with system(proxy, tmp_path_factory.mktemp(proxy.name), visits=True, lease=LEASE_SECONDS) as made:
         yield made
 
 
-def visitor(scene: Scene) -> aiohttp.ClientSession:
+def visitor(system: System) -> aiohttp.ClientSession:
     """A browser with the cookies that the application sets, if the proxy does not."""
     client = browser()
-    client.cookie_jar.update_cookies(scene.proxy.visitor(), url(scene, "/"))
+    client.cookie_jar.update_cookies(system.proxy.visitor(), url(system, "/"))
     return client
 
 
@@ -37,7 +37,7 @@ def cookie(client: aiohttp.ClientSession) -> str:
     return {morsel.key: morsel.value for morsel in client.cookie_jar}.get("slta_visit", "")
 
 
-async def test_ten_requests_three_at_a_time_are_one_session_that_lives_for_its_lease(visited: Scene) -> None:
+async def test_ten_requests_three_at_a_time_are_one_session_that_lives_for_its_lease(visited: System) -> None:
     before = visited.active()
     async with visitor(visited) as client:
         first = await sent(visited, "GET", "/play", client)
@@ -57,7 +57,7 @@ async def test_ten_requests_three_at_a_time_are_one_session_that_lives_for_its_l
     await eventually(lambda: not visited.knows(session))
 
 
-async def test_a_visit_that_slta_has_ended_is_answered_and_gets_another_cookie(visited: Scene) -> None:
+async def test_a_visit_that_slta_has_ended_is_answered_and_gets_another_cookie(visited: System) -> None:
     async with visitor(visited) as client:
         first = await sent(visited, "GET", "/play", client)
         visited.call("POST", "/complete", {"session_id": first.served[0].session})
@@ -67,7 +67,7 @@ async def test_a_visit_that_slta_has_ended_is_answered_and_gets_another_cookie(v
         assert (await sent(visited, "GET", "/play", client)).status == 200
 
 
-async def test_an_id_that_was_not_signed_is_no_visit(visited: Scene) -> None:
+async def test_an_id_that_was_not_signed_is_no_visit(visited: System) -> None:
     async with visitor(visited) as client:
         [mine] = (await sent(visited, "GET", "/play", client)).served
         cookies = {morsel.key: morsel.value for morsel in client.cookie_jar}
@@ -78,7 +78,7 @@ async def test_an_id_that_was_not_signed_is_no_visit(visited: Scene) -> None:
     assert not visited.knows("mine")
 
 
-async def test_a_cookie_that_was_altered_is_not_taken(visited: Scene) -> None:
+async def test_a_cookie_that_was_altered_is_not_taken(visited: System) -> None:
     cookies = visited.proxy.visitor() or {"slta_visit": f"mine.{'0' * 64}"}
     altered = {name: f"{value[:-9]}{'A' if value[-9] != 'A' else 'B'}{value[-8:]}" for name, value in cookies.items()}
     async with browser(cookies=cookies) as client:
@@ -89,7 +89,7 @@ async def test_a_cookie_that_was_altered_is_not_taken(visited: Scene) -> None:
     assert served.session != mine.session
 
 
-async def test_a_visit_stays_on_one_pool_while_slta_is_away(visited: Scene) -> None:
+async def test_a_visit_stays_on_one_pool_while_slta_is_away(visited: System) -> None:
     async with visitor(visited) as client:
         await sent(visited, "GET", "/play", client)
         visited.service.kill()

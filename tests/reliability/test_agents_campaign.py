@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.agents import cases
-from lab.agents.scene import Size, scene
+from lab.agents.system import Size, system
 
 SIZE = Size(hosts=12, ttl_seconds=3, gone_seconds=4, rate=5.0, stay_seconds=8.0)
 LATE = "within"
@@ -19,6 +19,6 @@ LATE = "within"
 def test_no_session_of_a_living_pool_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cases, "WARM_UP_SECONDS", 3.0)
     monkeypatch.setattr(cases, "OUTAGE_SECONDS", 9.0)
-    with scene(tmp_path, SIZE) as made:
+    with system(tmp_path, SIZE) as made:
         found = cases.run(made, ["quarter-killed", "all-cut-and-quarter-killed"])
     assert [sentence for sentence in found if LATE not in sentence] == []

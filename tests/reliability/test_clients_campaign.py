@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.clients import outages
-from lab.clients.scene import FLEETS, Load, scene
+from lab.clients.system import FLEETS, Load, system
 
 LOAD = Load(processes=1, rate=10.0, mean_seconds=5.0)
 LATE = "a placement"
@@ -17,6 +17,6 @@ LATE = "a placement"
 @pytest.mark.campaign
 @pytest.mark.timeout(300)
 def test_no_session_is_refused_or_forgotten_while_slta_is_killed(tmp_path: Path) -> None:
-    with scene(tmp_path, FLEETS["equal"], LOAD) as made:
+    with system(tmp_path, FLEETS["equal"], LOAD) as made:
         found = outages.run(made, ["killed"], seconds=5.0, warm_up=3.0, after=10.0)
     assert [sentence for sentence in found if LATE not in sentence] == []

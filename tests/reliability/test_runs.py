@@ -21,8 +21,8 @@ from lab.faults.load import FLEET, Load, Plan
 from lab.faults.noticed import noticed
 from lab.faults.on_the_way import AtByte, cut_at_every_byte
 from lab.faults.run import Record, play
-from lab.faults.scene import RELAYED, SINGLE, Scene
-from lab.faults.starting import scene
+from lab.faults.starting import system
+from lab.faults.system import RELAYED, SINGLE, System
 from tests.relay import CutError, Link
 from tests.sentinels import until
 from tests.servers import EMBEDDED, Server, started
@@ -31,12 +31,12 @@ BY_HAND = Plan(workers=0)
 
 
 @pytest.fixture
-async def made(tmp_path: Path) -> AsyncIterator[Scene]:
-    async with scene(tmp_path, replace(SINGLE, dispatchers=1), "async", EMBEDDED) as made:
+async def made(tmp_path: Path) -> AsyncIterator[System]:
+    async with system(tmp_path, replace(SINGLE, dispatchers=1), "async", EMBEDDED) as made:
         yield made
 
 
-async def test_what_was_changed_behind_the_service_is_seen_as_what_it_is(made: Scene) -> None:
+async def test_what_was_changed_behind_the_service_is_seen_as_what_it_is(made: System) -> None:
     [server] = made.servers
     async with Load(made.urls, BY_HAND, "s") as load:
         sessions = [load.ledger.open(f"s{k}") for k in range(6)]
@@ -68,7 +68,7 @@ def seen_of(load: Load, server: Server) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-async def test_a_load_calls_keeps_its_sessions_and_ends_without_a_doubt(made: Scene) -> None:
+async def test_a_load_calls_keeps_its_sessions_and_ends_without_a_doubt(made: System) -> None:
     async with Load(made.urls, Plan(per_second=200), "s") as load:
         await asyncio.to_thread(until, lambda: len(load.ledger.good) >= 300)
     seen = seen_of(load, made.servers[0])
@@ -99,7 +99,7 @@ async def test_a_connection_is_cut_at_each_byte_of_the_request_and_the_reply() -
 
 @pytest.mark.campaign
 async def test_no_byte_of_an_assign_and_a_complete_is_one_too_many(tmp_path: Path) -> None:
-    async with scene(tmp_path, replace(RELAYED, dispatchers=1), "async", EMBEDDED) as made:
+    async with system(tmp_path, replace(RELAYED, dispatchers=1), "async", EMBEDDED) as made:
         async with Load(made.urls, BY_HAND, "s") as load:
             made.loads = [load]
             assert await cut_at_every_byte(made) > 300

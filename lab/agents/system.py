@@ -1,4 +1,4 @@
-"""Scene: a store, a dispatcher, a fleet of one class, the gate, hosts with agents, and the player."""
+"""System: a store, a dispatcher, a fleet of one class, the relay, hosts with agents, and the load generator."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab import scenes
+from lab import processes
+from lab.agents.findings import Down
 from lab.agents.hosts import Host
-from lab.agents.judgement import Down
-from lab.agents.player import Load
+from lab.agents.load import Load
 from lab.agents.watch import Watch
 from tests.servers import Server
 from tests.service_process import ServiceProcess
@@ -26,7 +26,7 @@ FLEET = "agents"
 
 @dataclass(frozen=True)
 class Size:
-    """How large the scene is."""
+    """How large the system is."""
 
     hosts: int = 200
     ttl_seconds: int = 10
@@ -36,8 +36,8 @@ class Size:
 
 
 @dataclass
-class Scene:
-    """What runs."""
+class System:
+    """System that runs."""
 
     size: Size
     store: Server
@@ -45,7 +45,7 @@ class Scene:
     watch: Watch
     folder: Path
     nursery: subprocess.Popen[str]
-    gate: subprocess.Popen[str]
+    relay: subprocess.Popen[str]
     hosts: dict[str, Host] = field(default_factory=dict)
     downs: list[Down] = field(default_factory=list)
     """Of all hosts since the beginning."""
@@ -72,8 +72,8 @@ class Scene:
         return self.service.call(method, f"/v1/fleets/{FLEET}/{path}", body)
 
     def lines(self) -> dict[str, dict[str, Any]]:
-        """Sessions of the player so far, by id."""
-        return scenes.rows([self.folder / "player.jsonl"])
+        """Sessions of the load generator so far, by id."""
+        return processes.rows([self.folder / "load.jsonl"])
 
     def until_alive(self) -> float:
         """Seconds until all pools are alive."""
@@ -94,22 +94,22 @@ def liveness(service: ServiceProcess) -> dict[str, str]:
 
 
 @contextmanager
-def scene(folder: Path, size: Size) -> Iterator[Scene]:
+def system(folder: Path, size: Size) -> Iterator[System]:
     """All of it with all hosts alive, ended in reverse order."""
     with ExitStack() as stack:
-        store, service = scenes.dispatcher(stack, folder)
+        store, service = processes.dispatcher(stack, folder)
         service.call("PUT", f"/v1/fleets/{FLEET}", document(size))
-        gate = stack.enter_context(_process("gate", folder, [str(service.port)], text=True))
-        assert gate.stdout
-        url = f"http://127.0.0.1:{int(gate.stdout.readline())}"
+        relay = stack.enter_context(_process("relay", folder, [str(service.port)], text=True))
+        assert relay.stdout
+        url = f"http://127.0.0.1:{int(relay.stdout.readline())}"
         options = {"url": url, "fleet": FLEET, "ttl_seconds": size.ttl_seconds}
         nursery = stack.enter_context(_process("hosts", folder, [json.dumps(options)], text=True))
-        load = Load(service.url, FLEET, size.rate, size.stay_seconds, str(folder / "player.jsonl"))
+        load = Load(service.url, FLEET, size.rate, size.stay_seconds, str(folder / "load.jsonl"))
         watch = stack.enter_context(Watch(lambda: liveness(service)))
-        made = Scene(size, store, service, watch, folder, nursery, gate)
+        made = System(size, store, service, watch, folder, nursery, relay)
         made.start([f"p-{number}" for number in range(1, size.hosts + 1)])
         made.until_alive()
-        with _process("player", folder, [load.argument()]):
+        with _process("load", folder, [load.argument()]):
             yield made
 
 
@@ -129,7 +129,7 @@ def _process(module: str, folder: Path, words: Sequence[str], *, text: bool = Fa
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=scenes.environment(),
+            env=processes.environment(),
             text=text,
             start_new_session=module == "hosts",  # 400 processes: a group of their own for the scheduler
         )
@@ -137,6 +137,6 @@ def _process(module: str, folder: Path, words: Sequence[str], *, text: bool = Fa
         yield process
     finally:
         process.send_signal(signal.SIGCONT)
-        if module == "gate":
+        if module == "relay":
             process.kill()
-        process.communicate(timeout=scenes.END_SECONDS)
+        process.communicate(timeout=processes.END_SECONDS)

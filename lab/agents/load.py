@@ -1,4 +1,4 @@
-"""Player: places sessions at a rate, connects to their pools, and completes them, until its standard input ends.
+"""Load: places sessions at a rate, connects to their pools, and completes them, until its standard input ends.
 
 Each event is a line of JSON. Times are of the machine's steady clock, which processes share.
 """
@@ -38,8 +38,8 @@ class Load:
         return json.dumps(asdict(self))
 
 
-class Player:
-    """Plays sessions, and writes their lines."""
+class LoadGenerator:
+    """Load generator: places sessions, and writes their lines."""
 
     def __init__(self, load: Load, http: aiohttp.ClientSession, lines: TextIO) -> None:
         self._load = load
@@ -103,18 +103,18 @@ class Player:
         self._lines.write(json.dumps(row) + "\n")
 
 
-async def play(load: Load, lines: TextIO) -> None:
-    """Play until the input ends."""
+async def generate(load: Load, lines: TextIO) -> None:
+    """Generate the load until the input ends."""
     timeout = aiohttp.ClientTimeout(total=DEADLINE_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as http:
-        await Player(load, http, lines).run()
+        await LoadGenerator(load, http, lines).run()
 
 
 def main() -> None:
-    """Play the load that the argument describes."""
+    """Generate the load that the argument describes."""
     load = Load(**json.loads(sys.argv[1]))
     with Path(load.lines).open("w", buffering=1, encoding="utf-8") as lines, suppress(KeyboardInterrupt):
-        asyncio.run(play(load, lines))
+        asyncio.run(generate(load, lines))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Network between agents and slta: a relay process to a loopback port, which prints its own. SIGSTOP cuts it."""
+"""Relay between agents and slta: a process before a loopback port, which prints its own. SIGSTOP cuts it."""
 
 from __future__ import annotations
 

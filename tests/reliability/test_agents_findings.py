@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.agents.judgement import Down, Session, cut_without_death, ended_by_slta, held, placed_on, refused
+from lab.agents.findings import Down, Session, cut_without_death, ended_by_slta, held, placed_on, refused
 from lab.agents.watch import Change, Watch
 
 STORE = {"s": "p-1"}

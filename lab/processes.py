@@ -1,4 +1,4 @@
-"""What the scenes of agents and clients share: a dispatcher on a store of its own, and processes of these folders."""
+"""Processes of the campaigns of agents and clients: a dispatcher on a store of its own; environment and output."""
 
 from __future__ import annotations
 

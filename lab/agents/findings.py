@@ -1,4 +1,4 @@
-"""Judgement of a case, from the lines of the player, the watch and the records of the store."""
+"""Findings of a case, from the lines of the load generator, the watch and the records of the store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNDER_WAY_SECONDS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """Session of the player: `code` if it was refused, `cut` if its pool died, `outcome` of its complete."""
+    """Session of the load generator: `code` if it was refused, `cut` if its pool died, `outcome` of its complete."""
 
     id: str
     began: float
@@ -35,7 +35,7 @@ class Down(NamedTuple):
 
 
 def sessions_of(rows: Mapping[str, Mapping[str, Any]]) -> list[Session]:
-    """Sessions from the lines of the player."""
+    """Sessions from the lines of the load generator."""
     return [Session(**row) for row in rows.values() if "began" in row]
 
 

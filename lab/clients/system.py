@@ -1,4 +1,4 @@
-"""Scene: a store, a dispatcher, a fleet of three classes with capacity to spare, and client processes."""
+"""System: a store, a dispatcher, a fleet of three classes with capacity to spare, and client processes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import scenes
+from lab import processes
 from lab.clients.client import Task
-from lab.clients.judgement import Lag, Session
+from lab.clients.findings import Lag, Session
 from lab.faults.load import FLEET
 from tests.servers import Server
 from tests.service_process import ServiceProcess
@@ -73,8 +73,8 @@ FLEETS: Mapping[str, FleetKind] = {
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What runs."""
+class System:
+    """System that runs."""
 
     store: Server
     service: ServiceProcess
@@ -91,25 +91,25 @@ class Scene:
         for client in self.clients:
             assert client.stdin is not None
             client.stdin.close()
-        codes = [client.wait(scenes.END_SECONDS) for client in self.clients]
+        codes = [client.wait(processes.END_SECONDS) for client in self.clients]
         assert not any(codes), f"exit codes of the clients: {codes}"
 
     def lines(self) -> tuple[list[Session], list[Lag]]:
         """What the clients wrote so far."""
         files = list(self.folder.glob("client-*.jsonl"))
-        lags = [Lag(**row) for file in files for row in scenes.rows([file], "at").values()]
-        return [Session(**row) for row in scenes.rows(files).values()], lags
+        lags = [Lag(**row) for file in files for row in processes.rows([file], "at").values()]
+        return [Session(**row) for row in processes.rows(files).values()], lags
 
 
 @contextmanager
-def scene(folder: Path, fleet: FleetKind, load: Load) -> Iterator[Scene]:
+def system(folder: Path, fleet: FleetKind, load: Load) -> Iterator[System]:
     """All of it, ended in reverse order."""
     with ExitStack() as stack:
-        store, service = scenes.dispatcher(stack, folder)
+        store, service = processes.dispatcher(stack, folder)
         service.call("PUT", f"/v1/fleets/{FLEET}", fleet.document())
         service.call("POST", f"/v1/fleets/{FLEET}/pools", {"pools": fleet.pool_rows()})
         clients = [stack.enter_context(_client(folder, service.url, load, n)) for n in range(load.processes)]
-        yield Scene(store, service, fleet, folder, clients)
+        yield System(store, service, fleet, folder, clients)
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def _client(folder: Path, url: str, load: Load, number: int) -> Iterator[subproc
     task = Task(url, FLEET, load.rate / load.processes, load.mean_seconds, number, str(file), str(lines))
     command = [sys.executable, "-m", "lab.clients.client", task.argument()]
     with (folder / f"client-{number}.log").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=scenes.environment())
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=processes.environment())
     try:
         yield process
     finally:

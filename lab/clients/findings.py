@@ -1,4 +1,4 @@
-"""Judgement of an outage: refusals, delays, spread over the pools, and what slta knew afterwards.
+"""Findings of an outage: refusals, delays, spread over the pools, and what slta knew afterwards.
 
 It shares nothing with the client but the lines of its processes, and nothing with slta but the records of the store.
 """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.clients.judgement import Look, Outage, Session, all_known_after, not_ended, spread, unknown
+from lab.clients.findings import Look, Outage, Session, all_known_after, not_ended, spread, unknown
 
 LOOK = Look(100.0, 100.1, {"s": "a-1"})
 

@@ -1,4 +1,4 @@
-"""Where a fault is planted: stores, relays, sentinels and dispatchers, all of them processes of this machine."""
+"""System in which a fault is planted: stores, relays, sentinels and dispatchers, processes of this machine."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ OPTIONS: Mapping[str, Sequence[str]] = {"async": (), "replicated": (), "fsync": 
 
 
 @dataclass
-class Scene:
-    """What a fault may touch. Numbers in lists: server 0 is the first master."""
+class System:
+    """System that a fault may touch. Numbers in lists: server 0 is the first master."""
 
     folder: Path
     mode: str
@@ -120,7 +120,7 @@ def _follows(server: Server, port: int) -> bool:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a scene is made of. `replicas` are besides the master."""
+    """What a system is made of. `replicas` are besides the master."""
 
     dispatchers: int = 2
     replicas: int = 0

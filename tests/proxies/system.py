@@ -1,4 +1,4 @@
-"""Everything at once on loopback: pools, store, slta, a proxy on its recipe and the follower of its log."""
+"""System on loopback, everything at once: pools, store, slta, a proxy on its recipe and the follower of its log."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ OUTSIDE = "small-99"
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What runs. `setup` has the ports; `key` may do everything; `curves` are the utilities by class."""
+class System:
+    """System that runs. `setup` has the ports; `key` may do everything; `curves` are the utilities by class."""
 
     proxy: Proxy
     setup: Setup
@@ -93,7 +93,7 @@ class Scene:
 
 
 @contextmanager
-def scene(
+def system(
     proxy: Proxy,
     folder: Path,
     *,
@@ -102,7 +102,7 @@ def scene(
     capacity: int = 200,
     curves: Mapping[str, Any] = CURVES,
     **changes: Any,
-) -> Iterator[Scene]:
+) -> Iterator[System]:
     """All of it, ended in reverse order. `follow`: sessions end as in the log. `changes` are fields of the setup."""
     with ExitStack() as stack:
         pools = stack.enter_context(pools_of([*NAMES, OUTSIDE]))
@@ -111,7 +111,7 @@ def scene(
         settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json"}
         service = stack.enter_context(ServiceProcess(folder, keys, settings=settings))
         setup = _setup(folder, pools, service.port, {"key": place} | changes)
-        made = Scene(proxy, setup, pools, store, service, admin, curves)
+        made = System(proxy, setup, pools, store, service, admin, curves)
         made.define(capacity)
         made.add(NAMES)
         if follow:
