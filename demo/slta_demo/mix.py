@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from slta.core.fleet import FleetSpec
-from slta_loadgen.session_types import InvalidMixError, TypeMix, parse_mix, refuse_unknown
+from slta_loadgen.type_mix import InvalidMixError, TypeMix, parse_mix, refuse_unknown
 
 AMPLITUDE = 0.5
 """By which the shares swing if none is given."""

@@ -16,8 +16,8 @@ from slta.fleet_file import FleetFile, load_yaml
 from slta.models.errors import InvalidFleetError
 from slta_demo.mix import demonstrated_mix
 from slta_loadgen.profile import InvalidProfileError, parse_profile
-from slta_loadgen.session_types import InvalidMixError, TypeMix
 from slta_loadgen.trace import InvalidTraceError, measure_trace, session_seconds_between
+from slta_loadgen.type_mix import InvalidMixError, TypeMix
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE / "examples" if (HERE / "examples").is_dir() else HERE.parents[1] / "examples"

@@ -16,7 +16,7 @@ from slta import child_process
 from slta.runtime.settings import PREFIX
 from slta.store.embedded.data_dir import DataDir, DataDirInUseError
 from slta_demo.options import DemoError, Plan
-from slta_loadgen.session_types import TypeMix
+from slta_loadgen.type_mix import TypeMix
 
 POLL_SECONDS = 0.02
 LAST_LINES = 12

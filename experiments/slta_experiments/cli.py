@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slta_experiments.options import OPTIONS, Json, Out, Processes
 from slta_experiments.studies import UnsuitableError
+from slta_experiments.study_options import OPTIONS, Json, Out, Processes
 
 if TYPE_CHECKING:
     from slta_experiments.study_report import Report

@@ -51,8 +51,8 @@ class Watch:
 
     def since(self, begin: float, pools: Iterable[str], liveness: str) -> dict[str, float]:
         """When each of these pools had this liveness first, since `begin`."""
-        wanted, first = set(pools), dict[str, float]()
+        selected, first = set(pools), dict[str, float]()
         for change in self.changes:
-            if change.at >= begin and change.liveness == liveness and change.pool_id in wanted:
+            if change.at >= begin and change.liveness == liveness and change.pool_id in selected:
                 first.setdefault(change.pool_id, change.at)
         return first

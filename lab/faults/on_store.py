@@ -23,11 +23,11 @@ BETWEEN_SECONDS = 1.0
 async def ask(server: Server, what: Callable[[Any], Any]) -> Any:
     """Ask a server, from another thread, so that the load goes on."""
 
-    def asked() -> Any:
+    def call() -> Any:
         with server.client() as redis:
             return what(redis)
 
-    return await asyncio.to_thread(asked)
+    return await asyncio.to_thread(call)
 
 
 async def killed(system: System) -> int:

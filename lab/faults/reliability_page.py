@@ -111,8 +111,8 @@ def clusters(records: Sequence[Record]) -> str:
 
 def _not_ready(notes: Sequence[Mapping[str, Any]]) -> str:
     """How often /readyz was not 200, of how many questions."""
-    asked = sum(sum(note["readiness"].values()) for note in notes)
-    return f"{asked - sum(note['readiness'].get('200', 0) for note in notes):,} of {asked:,}"
+    requests = sum(sum(note["readiness"].values()) for note in notes)
+    return f"{requests - sum(note['readiness'].get('200', 0) for note in notes):,} of {requests:,}"
 
 
 def _late(notes: Sequence[Mapping[str, Any]]) -> str:

@@ -11,9 +11,9 @@ from slta_loadgen.client import MALFORMED, Client, Reply, Written, as_reply
 
 
 class _Operation(NamedTuple):
-    """A queued operation: `asked` is its JSON, `reply` the future of its result."""
+    """A queued operation: `encoded` is its JSON, `reply` the future of its result."""
 
-    asked: bytes
+    encoded: bytes
     written: Written | None
     reply: asyncio.Future[Reply]
 
@@ -30,7 +30,7 @@ class BulkClient(Client):
         self._most_operations = most_operations
         self._waiting: deque[_Operation] = deque()
         self._calls: set[asyncio.Task[None]] = set()
-        self._is_looking = False
+        self._is_scheduled = False
 
     async def __aexit__(self, *error: object) -> None:
         calls = list(self._calls)
@@ -43,17 +43,17 @@ class BulkClient(Client):
         loop = asyncio.get_running_loop()
         operation = _Operation(b'{"%s": %s}' % (call.encode(), body), written, loop.create_future())
         self._waiting.append(operation)
-        self._look_soon()
+        self._schedule()
         return await operation.reply
 
-    def _look_soon(self) -> None:
+    def _schedule(self) -> None:
         """Schedule the send after the loop's ready callbacks, so that operations due at the same moment are batched."""
-        if not self._is_looking:
-            self._is_looking = True
-            asyncio.get_running_loop().call_soon(self._look)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._send_waiting)
 
-    def _look(self) -> None:
-        self._is_looking = False
+    def _send_waiting(self) -> None:
+        self._is_scheduled = False
         while self._waiting and (not self._calls or len(self._waiting) >= self._most_operations):
             count = min(self._most_operations, len(self._waiting))
             self._begin(self._send_together([self._waiting.popleft() for _ in range(count)]))
@@ -65,7 +65,7 @@ class BulkClient(Client):
 
     def _call_over(self, call: asyncio.Task[None]) -> None:
         self._calls.discard(call)
-        self._look_soon()
+        self._schedule()
 
     async def _send_together(self, operations: Sequence[_Operation]) -> None:
         def written() -> None:
@@ -73,7 +73,7 @@ class BulkClient(Client):
                 if operation.written:
                     operation.written()
 
-        body = b'{"operations": [%s]}' % b", ".join(operation.asked for operation in operations)
+        body = b'{"operations": [%s]}' % b", ".join(operation.encoded for operation in operations)
         reply = await self.send("operations", body, written)
         for operation, outcome in zip(operations, outcomes_of(reply, len(operations)), strict=True):
             if not operation.reply.done():

@@ -24,9 +24,9 @@ from slta_loadgen.holding import HoldingKind, InvalidHoldingError, holding_of_ki
 from slta_loadgen.plan import InvalidPlanError, Plan
 from slta_loadgen.profile import InvalidProfileError
 from slta_loadgen.replay import Drain, ReplaySettings, new_id_prefix
-from slta_loadgen.session_types import DEFAULT_TYPE, InvalidMixError, mix_of, refuse_unknown
 from slta_loadgen.show import Progress, result_tables, say, watching
 from slta_loadgen.trace import InvalidTraceError, measure_trace, read_trace
+from slta_loadgen.type_mix import DEFAULT_TYPE, InvalidMixError, mix_of, refuse_unknown
 from slta_loadgen.workload import PlannedSession
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from slta_loadgen.holding import Holding
 from slta_loadgen.profile import DAY_SECONDS, RateProfile, constant, day, parse_profile
-from slta_loadgen.session_types import TypeMix, mixed
+from slta_loadgen.type_mix import TypeMix, mixed
 from slta_loadgen.workload import PlannedSession, after_warm_up, random_stream, workload
 
 _DEFAULT_DURATION_SECONDS = 60.0

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slta_loadgen.session_types import NAME
+from slta_loadgen.type_mix import NAME
 from slta_loadgen.workload import PlannedSession
 
 COLUMNS = ["start_s", "duration_s"]

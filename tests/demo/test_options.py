@@ -14,7 +14,7 @@ from slta_demo.mix import mean_sessions
 from slta_demo.options import EXAMPLES, DemoError, Options, in_proportion, parse_load, plan
 from slta_demo.processes import load_options
 from slta_loadgen.profile import parse_profile
-from slta_loadgen.session_types import parse_mix
+from slta_loadgen.type_mix import parse_mix
 
 
 def test_by_default_the_saturating_fleet_sees_a_load_between_5_and_12() -> None:

@@ -76,9 +76,9 @@ class StandIn:
 
     async def operations(self, request: web.Request) -> web.Response:
         """Many in one call, each with an outcome of its own. Faults of a call cut it or refuse all of it."""
-        asked = (await request.json())["operations"]
-        self.operations_per_call.append(len(asked))
-        named = [(call, body["session_id"]) for operation in asked for call, body in operation.items()]
+        operations = (await request.json())["operations"]
+        self.operations_per_call.append(len(operations))
+        named = [(call, body["session_id"]) for operation in operations for call, body in operation.items()]
         self.requests += named
         self.arrived.set()
         await self.open_gate.wait()

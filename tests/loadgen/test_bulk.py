@@ -23,7 +23,7 @@ async def bulk_client(service: StandIn, most_operations: int = 100) -> AsyncIter
         yield client
 
 
-async def played(client: BulkClient, workload: Sequence[PlannedSession], drain: Drain = Drain.SCHEDULE) -> Replay:
+async def replayed(client: BulkClient, workload: Sequence[PlannedSession], drain: Drain = Drain.SCHEDULE) -> Replay:
     replay = Replay(client, workload, ReplaySettings(retries=QUICK, drain=drain))
     await replay.run()
     return replay
@@ -82,10 +82,10 @@ async def test_the_moment_of_writing_is_that_of_the_call_that_carries_it(service
 async def test_a_replay_in_bulk_places_and_completes_every_session(service: StandIn) -> None:
     service.open_gate.clear()
     async with bulk_client(service) as client:
-        playing = asyncio.create_task(played(client, [PlannedSession(0.0, 0.0)] * 500))
+        replaying = asyncio.create_task(replayed(client, [PlannedSession(0.0, 0.0)] * 500))
         await service.has_received(401)
         service.open_gate.set()
-        replay = await playing
+        replay = await replaying
     summary = replay.sessions.summary()
 
     assert service.operations_per_call[:5] == [1, 100, 100, 100, 100]
@@ -96,7 +96,7 @@ async def test_a_replay_in_bulk_places_and_completes_every_session(service: Stan
 async def test_only_the_operations_whose_outcome_is_not_final_are_sent_again(service: StandIn) -> None:
     service.faults["assign"].extend([(503, "store_unavailable"), (503, "no_capacity"), (503, "outcome_unknown")])
     async with bulk_client(service) as client:
-        replay = await played(client, [PlannedSession(0.0, LONG)] * 10, Drain.NOW)
+        replay = await replayed(client, [PlannedSession(0.0, LONG)] * 10, Drain.NOW)
     summary = replay.sessions.summary()
 
     assert (summary.placed, summary.rejections, summary.retries, summary.errors) == (9, 1, 2, 0)

@@ -35,25 +35,25 @@ def retrying(policy: RetryPolicy = QUICK) -> Retrying:
 
 @pytest.mark.parametrize("final", [DONE, FULL, REFUSED])
 async def test_a_final_reply_is_not_asked_for_again(final: Reply) -> None:
-    answer, asked = await ask(retrying(), final, DONE)
+    answer, calls = await ask(retrying(), final, DONE)
 
     assert answer.reply == final
-    assert (answer.retries, asked, answer.in_doubt) == (0, 1, False)
+    assert (answer.retries, calls, answer.in_doubt) == (0, 1, False)
 
 
 @pytest.mark.parametrize("reply", [UNKNOWN, UNAVAILABLE, UNREACHED, SILENT, CUT, PROXY, SLOW_DOWN])
 async def test_anything_else_is(reply: Reply) -> None:
-    answer, asked = await ask(retrying(), reply, reply, DONE)
+    answer, calls = await ask(retrying(), reply, reply, DONE)
 
     assert answer.reply == DONE
-    assert (answer.retries, asked, answer.in_doubt) == (2, 3, False)
+    assert (answer.retries, calls, answer.in_doubt) == (2, 3, False)
 
 
 async def test_attempts_are_bounded() -> None:
-    answer, asked = await ask(retrying(), SILENT, SILENT, CUT, DONE)
+    answer, calls = await ask(retrying(), SILENT, SILENT, CUT, DONE)
 
     assert answer.reply == CUT
-    assert (answer.retries, asked, answer.in_doubt) == (2, 3, True)
+    assert (answer.retries, calls, answer.in_doubt) == (2, 3, True)
 
 
 @pytest.mark.parametrize("reply", [UNAVAILABLE, UNREACHED, SLOW_DOWN])
@@ -71,10 +71,10 @@ async def test_one_doubtful_attempt_leaves_the_whole_call_in_doubt() -> None:
 
 async def test_retries_stay_within_a_tenth_of_the_calls_once_the_reserve_is_spent() -> None:
     shared = retrying(RetryPolicy(attempts=10, first_delay_seconds=0.0, budget_reserve=5.0))
-    asked = [(await ask(shared, *[SILENT] * 10))[1] for _ in range(200)]
+    calls = [(await ask(shared, *[SILENT] * 10))[1] for _ in range(200)]
 
     # 5 in reserve and a tenth for each of the 200 calls, the first of which finds the reserve full already.
-    assert sum(asked) - 200 == pytest.approx(5 + 0.1 * 199, abs=1)
+    assert sum(calls) - 200 == pytest.approx(5 + 0.1 * 199, abs=1)
 
 
 def test_delays_are_jittered_below_a_doubling_bound() -> None:

@@ -1,4 +1,4 @@
-"""Session types of a workload: a random mix of fixed shares, or of shares that swing in turn."""
+"""Mix of session types in a workload: random, of fixed shares, or of shares that swing in turn."""
 
 from __future__ import annotations
 

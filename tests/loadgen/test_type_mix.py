@@ -15,7 +15,7 @@ from slta_loadgen.cli import app
 from slta_loadgen.client import Client, Reply
 from slta_loadgen.holding import Exponential
 from slta_loadgen.plan import Plan
-from slta_loadgen.session_types import InvalidMixError, mixed, parse_mix
+from slta_loadgen.type_mix import InvalidMixError, mixed, parse_mix
 from slta_loadgen.workload import PlannedSession
 
 

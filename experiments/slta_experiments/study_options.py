@@ -1,4 +1,4 @@
-"""Options of the studies' commands, and parsers of their values."""
+"""Options of studies' commands, and parsers of their values."""
 
 from __future__ import annotations
 
