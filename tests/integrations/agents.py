@@ -42,7 +42,7 @@ class Made:
     call: Call
 
 
-class Played:
+class Simulation:
     """An agent, and a fleet that answers it."""
 
     def __init__(self, *pool_ids: str, pool: dict[str, Any] | None = None, **options: Any) -> None:
