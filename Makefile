@@ -45,7 +45,7 @@ format: $(DEV) ## Format, fix what the linter can fix, write docs/metrics.md, ru
 	$(BIN)/python -m deploy.grafana.dashboard
 	$(BIN)/python -m tests.layers.picture
 
-lines: $(DEV) ## Code lines by folder, length of functions and modules, files that name a policy
+lines: $(DEV) ## Code lines by folder and subject, length of functions and modules, files that name a policy
 	$(BIN)/python -m tests.code_metrics
 
 test: $(DEV) ## The default tests, on the embedded server: two minutes (ARGS="…" goes to pytest)

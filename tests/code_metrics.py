@@ -1,4 +1,4 @@
-"""Code metrics: code lines by folder, length of functions and modules, files that name a policy.
+"""Code metrics: code lines by folder and by subject, length of functions and modules, files that name a policy.
 
 A code line holds more than a comment or a docstring.
 """
@@ -11,7 +11,7 @@ import re
 import subprocess
 import tokenize
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from statistics import median
@@ -25,6 +25,26 @@ FUNCTION_LINES = 40
 """Lines of code that a function may have."""
 MODULE_LINES = 250
 """Lines of any kind that a module may have."""
+
+TABLES = "tables of tests and lab: YAML, TOML, JSON"
+SUBJECTS = {
+    "planted mistakes": r"^tests/mutants/",
+    "session types": r"type(s|d)?[_./]",
+    "planning": r"planning",
+    "kubernetes, agents": r"kubernetes|pods|agent",
+    "proxies": r"prox|nginx|follow|place|visit",
+    "client": r"^clients|(lab|tests|examples)/clients?/",
+    "integrity": r"integrity|audit|repair|corrupt|census",
+    "cluster": r"cluster|topology|shard|routing",
+    "pools, liveness": r"pool|liveness|lease|drain|guard|heartbeat|attribute|statuses|expiry",
+    "durability": r"fault|reliab|failover|recover|replay|incarn|durab|sentinel|histor",
+    "metrics, dashboard": r"dashboard|metrics|grafana|prometheus|scrape",
+    "studies, loads": r"experiments|studies|loadgen|bench|demo",
+    "policies": r"polic|core/|ledger|fundamentals|gap|predict",
+    "store": r"/store/",
+    "HTTP": r"/(api|server|auth|contract)/|api_fuzz",
+}
+"""Subject → pattern of its paths, tests included; a file counts for the first."""
 
 COMPARING = {"lab", "experiments", "planning"}
 """Folders that compare the policies, so they may name them."""
@@ -140,26 +160,38 @@ def code_lines(path: Path) -> int:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
         return len(_python_code(text) - _docstrings(ast.parse(text)))
-    comment = "--" if path.suffix == ".lua" else "//"
+    comment = {".lua": "--", ".js": "//"}.get(path.suffix, "#")
     return sum(bool(line.strip()) and not line.lstrip().startswith(comment) for line in text.splitlines())
 
 
-def lines_by_folder() -> Counter[str]:
-    """Code lines of all tracked Python, Lua and JavaScript by top-level folder, at 120 columns."""
+def folder_of(name: str) -> str:
+    """Top-level folder of a file, `.` for none; `TABLES` for a table under tests or lab."""
+    folder, slash, _ = name.partition("/")
+    is_table = folder in {"tests", "lab"} and name.endswith((".yaml", ".yml", ".toml", ".json"))
+    return TABLES if is_table else folder if slash else "."
+
+
+def subject_of(name: str) -> str:
+    """First subject of `SUBJECTS` whose pattern the path has; `rest` without one."""
+    return next((subject for subject, pattern in SUBJECTS.items() if re.search(pattern, name)), "rest")
+
+
+def lines_by(group: Callable[[str], str]) -> Counter[str]:
+    """Code lines of tracked Python, Lua and JavaScript, and of tables, by group of the files' names, at 120 columns."""
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    paths = [Path(name) for name in tracked if name.endswith((".py", ".lua", ".js"))]
     lines: Counter[str] = Counter()
-    for path in paths:
-        lines[path.parts[0] if len(path.parts) > 1 else "."] += code_lines(ROOT / path)
+    for name in tracked:
+        if name.endswith((".py", ".lua", ".js")) or folder_of(name) == TABLES:
+            lines[group(name)] += code_lines(ROOT / name)
     return lines
 
 
 def main() -> None:
     """Print them."""
-    lines = lines_by_folder()
-    for folder, count in sorted(lines.items()):
-        print(f"{count:7,d} {folder}")
-    print(f"{lines.total():7,d} code lines in all")
+    for lines in (lines_by(folder_of), lines_by(subject_of)):
+        for group, count in sorted(lines.items()):
+            print(f"{count:7,d} {group}")
+        print(f"{lines.total():7,d} code lines in all")
     sources = [*files(".py"), *files(".lua")]
     functions = [function for path in sources for function in functions_of(path).values()]
     middle = median(len(function.code) for function in functions)

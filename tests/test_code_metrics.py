@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.code_metrics import FUNCTION_LINES, Function, files, functions_of, long_modules, policy_namers
+from tests import code_metrics
+from tests.code_metrics import FUNCTION_LINES, ROOT, Function, files, functions_of, long_modules, policy_namers
 
 POLICY_NAMERS = {
     "service/slta/core/policies/__init__.py": "the table in Python",
@@ -43,3 +44,8 @@ def test_no_module_has_more_than_250_lines() -> None:
 
 def test_only_the_tables_and_the_policies_themselves_name_a_policy() -> None:
     assert {file for file, _ in policy_namers()} == POLICY_NAMERS.keys()
+
+
+def test_each_subject_has_files() -> None:
+    paths = [*files(".py", ".lua", ".js"), *(ROOT / "tests").rglob("*.py")]
+    assert {code_metrics.subject_of(str(path.relative_to(ROOT))) for path in paths} >= code_metrics.SUBJECTS.keys()
