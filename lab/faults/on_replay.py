@@ -46,12 +46,12 @@ class Probe:
     """Sessions of the load's fleet that are placed and ended through one dispatcher or another."""
 
     def __init__(self, system: System) -> None:
-        self._scene = system
+        self._system = system
         self.sessions: list[Session] = []
 
     async def place(self, count: int) -> Sequence[Session]:
         """New sessions, through the silent dispatcher."""
-        load, known = self._scene.load, len(self.sessions)
+        load, known = self._system.load, len(self.sessions)
         placed = [load.ledger.open(f"probe-{known + k}") for k in range(count)]
         await asyncio.gather(*(load.assign(session, SILENT) for session in placed))
         self.sessions += placed
@@ -59,17 +59,17 @@ class Probe:
 
     async def complete(self, sessions: Sequence[Session], number: int) -> None:
         """End them through a dispatcher."""
-        await asyncio.gather(*(self._scene.load.complete(session, number) for session in sessions))
+        await asyncio.gather(*(self._system.load.complete(session, number) for session in sessions))
 
     async def renew(self, sessions: Sequence[Session], seconds: float, number: int) -> None:
         """Give them a lease through a dispatcher."""
         ids = [session.session_id for session in sessions]
-        async with Client(self._scene.urls[number], FLEET) as client:
+        async with Client(self._system.urls[number], FLEET) as client:
             assert (await client.renew(ids, seconds)).body["renewed"] == ids
 
     async def shortened(self, sessions: Sequence[Session]) -> int:
         """How many of them have no lease any more, or a shorter one than the longest that was acknowledged."""
-        server = self._scene.servers[await asyncio.to_thread(self._scene.settled)]
+        server = self._system.servers[await asyncio.to_thread(self._system.settled)]
         records = await ask(
             server, lambda redis: redis.hmget(f"{{{FLEET}}}:sessions", [s.session_id for s in sessions])
         )
