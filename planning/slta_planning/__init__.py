@@ -9,7 +9,7 @@
 
 | module | owns |
 |---|---|
-| playing | simulation of a fleet, each policy on the same arrivals |
+| simulation | simulation of a fleet, each policy on the same arrivals |
 | refusing, errors | reports of an invalid fleet file; errors that the user can correct |
 | decoding | lines of a file's bytes: gzip, encodings, separators |
 | text | formatting as text and JSON |

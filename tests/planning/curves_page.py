@@ -13,7 +13,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from slta_planning.fit.command import app
-from slta_planning.fit.fitting import Wanted, fit_class
+from slta_planning.fit.fitting import FitTask, fit_class
 from slta_planning.fit.fleet import fleet_file
 from tests.docs.pages import ROOT, Page
 from tests.planning.page import write
@@ -47,7 +47,7 @@ def excerpt(case: str, folder: Path) -> str:
 def fitted_classes(fleet: str) -> str:
     """The classes of an example fleet, with the curves that are fitted to the samples of its worked case."""
     case, pools = FLEETS[fleet]
-    fits = [fit_class(name, samples, Wanted()) for name, samples in worked_case(case)]
+    fits = [fit_class(name, samples, FitTask()) for name, samples in worked_case(case)]
     return fleet_file(fits, pools, "").partition("classes:\n")[2]
 
 

@@ -15,8 +15,8 @@ from slta.core.optimum import optimum
 from slta.core.policies import POLICIES
 from slta.core.utility import PoolClass
 from slta_planning.plan.market import Floats, Market, market_of
+from slta_planning.plan.options import Hour
 from slta_planning.plan.solving import Solution
-from slta_planning.plan.wanted import Hour
 from tests.core.curves import falling
 
 HALF = 0.5

@@ -22,7 +22,7 @@ from slta_planning.check import command as checking
 from slta_planning.check.command import app
 from slta_planning.check.facts import facts_of
 from slta_planning.check.trial import Trial, _choice, advice
-from slta_planning.playing import Measured, order_of
+from slta_planning.simulation import Measured, order_of
 from tests.docs.pages import ROOT
 from tests.planning.commands import called, figures_of, prose, shown
 from tests.planning.recorded import FLEET

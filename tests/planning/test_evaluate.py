@@ -19,7 +19,7 @@ from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.evaluate import html_report
 from slta_planning.evaluate.command import app
 from slta_planning.evaluate.evaluate_report import report
-from slta_planning.evaluate.naming import Naming
+from slta_planning.evaluate.pool_numbers import PoolNumbers
 from slta_planning.evaluate.reading import Selection, read_log
 from slta_planning.evaluate.replay import SEED, whole
 from tests.planning.commands import called, figures_of, shown
@@ -112,11 +112,11 @@ def lost_by_weights(folder: Path, data: Any, weights: tuple[int, ...], seed: int
     """Placement gap of weighted least connections on the log's sessions."""
     from slta_experiments.engine.simulate import Run, simulate
     from slta_experiments.workload import generator, workload_of
-    from slta_planning.playing import shape_of
+    from slta_planning.simulation import shape_of
 
     spec = compile_spec(load_yaml(folder / "fleet.yaml").file)
-    log = read_log(folder / "log.csv", Selection(None, UTC), Naming(POOLS))
-    shape, starts = shape_of(spec.classes, log.naming.pools(spec.class_names())), log.starts - log.starts[0]
+    log = read_log(folder / "log.csv", Selection(None, UTC), PoolNumbers(POOLS))
+    shape, starts = shape_of(spec.classes, log.numbers.pools(spec.class_names())), log.starts - log.starts[0]
     workload = workload_of(0, starts, log.ends - log.starts[0], generator(seed).random(len(starts)))
     run_ = Run(horizon=starts[-1], warm_up=data["window"]["warm_up_s"], rank=1, order=shape.weighted(weights))
     found = simulate(shape, 12, "JLMU", workload, run_).gaps

@@ -15,13 +15,13 @@ from scipy.optimize import lsq_linear
 from slta_planning.fit.bands import largest_below
 from slta_planning.fit.candidates import TABLE, candidates, cumulated
 from slta_planning.fit.concave import Concave, Cone
-from slta_planning.fit.fitting import ClassFit, Wanted, fit_class
+from slta_planning.fit.fitting import ClassFit, FitTask, fit_class
 from slta_planning.fit.levels import MIN_SHARE, Levels, rough_residuals
 from slta_planning.fit.samples import ClassSamples
 from slta_planning.fit.shape import shape_of
 from slta_planning.fit.warnings import spans
 
-PLAIN = Wanted()
+PLAIN = FitTask()
 
 
 def samples_of(
@@ -43,8 +43,8 @@ def fitted(levels: Levels) -> Concave:
     return Cone.of(levels).fit(levels.means, levels.noise.weights)
 
 
-def fit(worth: Callable[[float], float], levels: Sequence[int], wanted: Wanted = PLAIN, **noise: float) -> ClassFit:
-    return fit_class("c", samples_of(worth, levels, **noise), wanted)  # type: ignore[arg-type]
+def fit(worth: Callable[[float], float], levels: Sequence[int], task: FitTask = PLAIN, **noise: float) -> ClassFit:
+    return fit_class("c", samples_of(worth, levels, **noise), task)  # type: ignore[arg-type]
 
 
 def log_share(x: float) -> float:
@@ -223,7 +223,7 @@ def test_a_curve_without_a_kind_of_its_own_is_a_concave_table_of_its_values(
 
 
 def test_another_curve_may_be_asked_for() -> None:
-    assert fit(log_share, range(1, 17), Wanted(kind="quadratic"), each=12, noise=0.1).taken.kind == "quadratic"
+    assert fit(log_share, range(1, 17), FitTask(kind="quadratic"), each=12, noise=0.1).taken.kind == "quadratic"
 
 
 # Refusals
@@ -272,7 +272,7 @@ def test_concave_curves_without_noise_are_never_refused(worth: Callable[[float],
 
 @pytest.mark.parametrize("levels", [[1], [7], [1, 2], [3, 4, 9]])
 def test_a_single_sample_at_each_level_is_fitted_and_lies_within_its_band(levels: Sequence[int]) -> None:
-    found = fit(lambda x: 1 / x**0.5, levels, Wanted(kind=TABLE))
+    found = fit(lambda x: 1 / x**0.5, levels, FitTask(kind=TABLE))
     u = np.array([found.taken.values[x] for x in levels])
     assert u == pytest.approx([x**0.5 for x in levels], rel=1e-4)
     low, high = (band[levels] for band in (found.bands.utility.low, found.bands.utility.high))
@@ -289,13 +289,13 @@ def test_two_levels_are_not_tested() -> None:
 
 
 def test_samples_beyond_the_capacity_are_left_out() -> None:
-    found = fit(bent, range(1, 17), Wanted(capacity=8), each=12, noise=0.02)
+    found = fit(bent, range(1, 17), FitTask(capacity=8), each=12, noise=0.02)
     assert found.shape.is_concave
     assert (found.capacity, found.left_out, len(found.taken.values)) == (8, 8 * 12, 9)
 
 
 def test_beyond_the_highest_level_the_last_slope_goes_on_with_a_warning() -> None:
-    found = fit(lambda x: 2 - x / 20, range(1, 11), Wanted(capacity=15, kind=TABLE), each=12, noise=0.02)
+    found = fit(lambda x: 2 - x / 20, range(1, 11), FitTask(capacity=15, kind=TABLE), each=12, noise=0.02)
     assert np.diff(found.taken.values)[9:] == pytest.approx([found.curve.slopes[-1]] * 6, abs=1e-5)
     assert any("no samples above 10 sessions" in warning for warning in found.warnings)
 
@@ -313,7 +313,7 @@ def test_the_bands_hold_the_true_curve_mostly() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 0.02])
 def test_thousands_of_levels_are_fitted_as_a_few_hundred_and_the_curve_is_the_same(noise: float) -> None:
-    found = fit(lambda x: math.log(9000 / x), range(1, 4097), Wanted(kind=TABLE), each=2, noise=noise)
+    found = fit(lambda x: math.log(9000 / x), range(1, 4097), FitTask(kind=TABLE), each=2, noise=noise)
     assert len(found.levels.at) < 600
     assert (found.capacity, found.shape.is_concave) == (4096, True)
     places = [1, 128, 129, 200, 1000, 4095, 4096]
@@ -326,7 +326,7 @@ def test_thousands_of_levels_are_fitted_as_a_few_hundred_and_the_curve_is_the_sa
 def test_a_bend_upwards_is_refused_among_levels_that_are_taken_together(*, per_pool: bool) -> None:
     scale = (lambda x: x) if per_pool else (lambda _: 1)
     samples = samples_of(lambda x: scale(x) * (1 if x < 2000 else 2 - 2000 / x), range(900, 4000, 3), noise=0.01)
-    shape = fit_class("c", samples, Wanted(per_pool=per_pool)).shape
+    shape = fit_class("c", samples, FitTask(per_pool=per_pool)).shape
     assert not shape.is_concave
     assert shape.bend == pytest.approx(2000, rel=0.1)
 
@@ -340,9 +340,9 @@ def test_a_level_between_whole_numbers_shares_its_step() -> None:
 def test_an_empty_pools_value_that_is_not_0_is_told() -> None:
     samples = samples_of(lambda x: 5 + x, range(1, 9), each=12, noise=0.1)
     samples.empty_values.extend([4.9, 5.0, 5.1])
-    warnings = fit_class("c", samples, Wanted(per_pool=True)).warnings
+    warnings = fit_class("c", samples, FitTask(per_pool=True)).warnings
     assert any("u(0) is 0: subtract" in warning for warning in warnings)
-    assert not any("subtract" in warning for warning in fit_class("c", samples, Wanted()).warnings)
+    assert not any("subtract" in warning for warning in fit_class("c", samples, FitTask()).warnings)
 
 
 # Warnings of few samples
@@ -367,7 +367,7 @@ def test_the_rare_end_of_a_range_is_uncertain() -> None:
     samples = samples_of(lambda x: 1 - math.exp(-min(60.0, 240 / x) / 20), range(1, 13), each=400, noise=0.1)
     samples.sessions.extend([13, 14, 15, 16])
     samples.values.extend([0.45, 0.62, 0.5, 0.6])
-    found = fit_class("h100", samples, Wanted(kind=TABLE))
+    found = fit_class("h100", samples, FitTask(kind=TABLE))
     (warning,) = (one for one in found.warnings if "uncertain" in one)
     low, high = found.bands.marginal.low, found.bands.marginal.high
     (first, last) = map(int, re.findall(r"number (\d+) to (\d+)", warning)[0])
@@ -380,7 +380,7 @@ def test_the_rare_end_of_a_range_is_uncertain() -> None:
 
 
 def test_a_flat_end_with_many_samples_is_not_uncertain() -> None:
-    found = fit(lambda x: 1.5 * min(x, 7.3) / x, range(1, 17), Wanted(kind=TABLE), each=400, noise=0.01)
+    found = fit(lambda x: 1.5 * min(x, 7.3) / x, range(1, 17), FitTask(kind=TABLE), each=400, noise=0.01)
     assert found.warnings == []
 
 

@@ -120,10 +120,10 @@ def table_export(held: Series, valued: Series) -> Rows:
 def test_an_export_has_the_samples_of_the_server(
     prometheus: str, tmp_path: Path, export: Callable[[Series, Series], Rows]
 ) -> None:
-    source, asked = Source(prometheus), Range(START, LAST, 60)
+    source, span = Source(prometheus), Range(START, LAST, 60)
     with (tmp_path / "export.csv").open("w", encoding="utf-16", newline="") as file:
         file.write("sep=;\n")  # for Excel
-        csv.writer(file, delimiter=";").writerows(export(source.series(SESSIONS, asked), source.series(FRAMES, asked)))
+        csv.writer(file, delimiter=";").writerows(export(source.series(SESSIONS, span), source.series(FRAMES, span)))
     names, series = ("--sessions", "A", "--value", "B"), ("--sessions", SESSIONS, "--value", FRAMES)
     asked_for = ("--prometheus", prometheus, *series, "--start", START, "--end", LAST, "--step", 60)
     truth = figures_of(app, tmp_path, *map(str, asked_for))

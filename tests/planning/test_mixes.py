@@ -14,7 +14,7 @@ from slta.core.fleet import FleetSpec
 from slta_planning.plan import finding
 from slta_planning.plan import mixes as enumeration
 from slta_planning.plan.expected import ExpectedFigures, placement_gap
-from slta_planning.plan.finding import cheapest_for, look_below
+from slta_planning.plan.finding import cheapest_for, try_cheaper
 from slta_planning.plan.mixes import mixes_below, rows_of
 from slta_planning.plan.rounds import Round
 from slta_planning.plan.search import Search
@@ -74,15 +74,15 @@ def test_among_mixes_that_nearly_tie_the_answer_is_the_cheapest(
 ) -> None:
     one, floors = nearly_tied(spec, costs, load, floor)
     rounds = cheapest_for(one, floors)
-    looked = look_below(one, floors, rounds)
-    answer = looked.better or rounds[-1]
+    trials = try_cheaper(one, floors, rounds)
+    answer = trials.better or rounds[-1]
     assert answer.cost < rounds[-1].cost
-    assert (looked.below, answer.missing) == (answer.cost, 0)
+    assert (trials.below, answer.missing) == (answer.cost, 0)
     assert keeping_below(one, floors, answer.cost) == []
 
 
 @by_ties
-@pytest.mark.parametrize(("place", "name"), [(finding, "LOOK_STEPS"), (enumeration, "MAX_CELLS")])
+@pytest.mark.parametrize(("place", "name"), [(finding, "TRIAL_STEPS"), (enumeration, "MAX_CELLS")])
 def test_where_not_all_are_looked_at_none_below_the_bound_keeps_the_floor(
     spec: FleetSpec,
     costs: tuple[float, ...],
@@ -95,24 +95,24 @@ def test_where_not_all_are_looked_at_none_below_the_bound_keeps_the_floor(
     one, floors = nearly_tied(spec, costs, load, floor)
     rounds = cheapest_for(one, floors)
     monkeypatch.setattr(place, name, 500)
-    looked = look_below(one, floors, rounds[:1] + rounds[-1:])
-    assert rounds[0].cost <= looked.below <= rounds[-1].cost
-    assert keeping_below(one, floors, looked.below) == []
+    trials = try_cheaper(one, floors, rounds[:1] + rounds[-1:])
+    assert rounds[0].cost <= trials.below <= rounds[-1].cost
+    assert keeping_below(one, floors, trials.below) == []
 
 
 def test_where_there_are_too_many_mixes_the_cheapest_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     one, floors = nearly_tied(*NEARLY_TIED[-1])
     rounds = cheapest_for(one, floors)
     monkeypatch.setattr(enumeration, "MAX_CELLS", 600)
-    looked = look_below(one, floors, rounds)
-    assert (looked.mixes, looked.better) == (6, None)
-    assert looked.below == pytest.approx(rounds[0].cost + (rounds[-1].cost - rounds[0].cost) / 4)
+    trials = try_cheaper(one, floors, rounds)
+    assert (trials.mixes, trials.better) == (6, None)
+    assert trials.below == pytest.approx(rounds[0].cost + (rounds[-1].cost - rounds[0].cost) / 4)
 
 
 def test_looking_ends_with_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
     one, floors = nearly_tied(*NEARLY_TIED[-1])
     rounds = cheapest_for(one, floors)
-    whole = look_below(one, floors, rounds)
-    monkeypatch.setattr(finding, "LOOK_STEPS", 0)
-    ended = look_below(one, floors, [replace(found, hours=()) for found in rounds])
+    whole = try_cheaper(one, floors, rounds)
+    monkeypatch.setattr(finding, "TRIAL_STEPS", 0)
+    ended = try_cheaper(one, floors, [replace(found, hours=()) for found in rounds])
     assert (ended.mixes, ended.better, ended.below < whole.below) == (0, None, True)

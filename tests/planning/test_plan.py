@@ -22,7 +22,7 @@ from slta_planning.plan.expected import (
     expected,
     mean_optimum,
     placement_gap,
-    played_utility,
+    simulated_utility,
     worths_of,
 )
 from slta_planning.plan.finding import best_within, cheapest_for, found_for
@@ -30,7 +30,7 @@ from slta_planning.plan.market import Market, places_for
 from slta_planning.plan.rounds import NoFleetError
 from slta_planning.plan.search import Search
 from slta_planning.plan.solving import best_for, cheapest
-from slta_planning.playing import shape_of
+from slta_planning.simulation import shape_of
 from tests.planning.markets import (
     all_fleets,
     bound,
@@ -203,9 +203,9 @@ def test_the_floor_holds_in_virtual_time(policy: str) -> None:
     found = market(spec, (1.0, 1.6), load, refused=0.001)
     plan = cheapest_for(Search(spec, found, placement_gap(spec, spec.policy), lambda: None), np.array([floor]))[-1]
     seen = plan.hours[0]
-    played = played_utility(spec, spec.policy, plan.pools, load, seen)
-    assert played.mean + 3 * played.error >= floor
-    assert played.mean == pytest.approx(seen.utility, abs=4 * played.error + 0.1 * seen.placement_gap)
+    measured = simulated_utility(spec, spec.policy, plan.pools, load, seen)
+    assert measured.mean + 3 * measured.error >= floor
+    assert measured.mean == pytest.approx(seen.utility, abs=4 * measured.error + 0.1 * seen.placement_gap)
 
 
 def test_expected_is_the_bound_less_what_is_lost() -> None:

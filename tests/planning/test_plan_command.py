@@ -11,8 +11,8 @@ import pytest
 from slta.core.optimum import optimum
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.plan import progress
+from slta_planning.plan.options import costs_of, floor_of, read_profile
 from slta_planning.plan.plan_report import report
-from slta_planning.plan.wanted import costs_of, floor_of, read_profile
 from tests.awaiting import until
 from tests.planning.commands import prose, shown
 from tests.planning.plan_calls import figures, plan

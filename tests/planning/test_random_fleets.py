@@ -17,13 +17,13 @@ from slta.core.utility import PoolClass, Utility
 from slta_planning.plan.expected import placement_gap
 from slta_planning.plan.finding import found_for, found_within
 from slta_planning.plan.market import Floats, market_of, places_for
+from slta_planning.plan.options import Floor, Hour
 from slta_planning.plan.rounds import NoFleetError
 from slta_planning.plan.search import Search
 from slta_planning.plan.session_types.loads import TypedHour, floors_of
 from slta_planning.plan.session_types.market import Room, typed_market_of
 from slta_planning.plan.session_types.search import TypedSearch
 from slta_planning.plan.solving import Solution
-from slta_planning.plan.wanted import Floor, Hour
 from tests.core.curves import alpha_fair, capped, linear, log_share, quadratic, table
 
 SEEDS = range(200)

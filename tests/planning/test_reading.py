@@ -7,15 +7,15 @@ import pytest
 
 from slta_planning.decoding import MAX_LINE
 from slta_planning.errors import UnusableError
-from slta_planning.evaluate.naming import Naming
-from slta_planning.evaluate.reading import LOOKED_AT, Log, Selection, read_log
+from slta_planning.evaluate.pool_numbers import PoolNumbers
+from slta_planning.evaluate.reading import FORMAT_LINES, Log, Selection, read_log
 
 HEAD = "start_s,duration_s,pool\n"
 
 
 def read(path: Path, text: str | bytes, named: str | None = None) -> Log:
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return read_log(path, Selection(named, UTC), Naming({"a": 3}))  # type: ignore[arg-type]
+    return read_log(path, Selection(named, UTC), PoolNumbers({"a": 3}))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_equal_lines_of_other_ids_are_no_copies(file: Path) -> None:
     assert (len(log.starts), log.lines.twice) == (2, 1)
 
 
-@pytest.mark.parametrize("rows", [LOOKED_AT - 1, LOOKED_AT, LOOKED_AT + 5])
+@pytest.mark.parametrize("rows", [FORMAT_LINES - 1, FORMAT_LINES, FORMAT_LINES + 5])
 def test_the_lines_that_showed_the_format_are_read_too(file: Path, rows: int) -> None:
     assert read(file, HEAD + "".join(f"{k},2,a-1\n" for k in range(rows))).starts.tolist() == list(range(rows))
 
@@ -75,7 +75,7 @@ def test_a_clock_that_went_back_is_counted(file: Path, rows: list[str], back: in
 def test_what_was_read_is_told_in_bytes_of_the_file(file: Path) -> None:
     file.write_text(HEAD + "1,2,a-1\n" * 50_000, encoding="utf-8")
     told: list[int] = []
-    read_log(file, Selection(None, UTC), Naming({"a": 3}), told.append)
+    read_log(file, Selection(None, UTC), PoolNumbers({"a": 3}), told.append)
     assert 0.9 * file.stat().st_size < sum(told) <= file.stat().st_size
 
 
@@ -86,7 +86,7 @@ def of_backends(*lines: str) -> str:
 
 def test_only_selected_backends_are_read_and_all_are_counted(file: Path) -> None:
     file.write_text(of_backends("game/a-1", "web/a-1", "game/a-2", "game/<NOSRV>", "web/<NOSRV>"), encoding="utf-8")
-    lines = read_log(file, Selection(None, UTC, ["game"]), Naming({"a": 3})).lines
+    lines = read_log(file, Selection(None, UTC, ["game"]), PoolNumbers({"a": 3})).lines
     assert (lines.read, lines.not_placed, lines.other_backend) == (3, 1, 2)
     assert lines.backends == {"game": 2, "web": 2}
 
@@ -94,10 +94,10 @@ def test_only_selected_backends_are_read_and_all_are_counted(file: Path) -> None
 def test_a_backend_without_a_line_is_an_error_that_names_those_of_the_log(file: Path) -> None:
     file.write_text(of_backends("game/a-1", "web/a-1"), encoding="utf-8")
     with pytest.raises(UnusableError, match="no line is of backend gme; the log has game, web"):
-        read_log(file, Selection(None, UTC, ["gme"]), Naming({"a": 3}))
+        read_log(file, Selection(None, UTC, ["gme"]), PoolNumbers({"a": 3}))
 
 
 def test_other_formats_have_no_backends(file: Path) -> None:
     file.write_text(HEAD + "1,2,a-1\n", encoding="utf-8")
     with pytest.raises(UnusableError, match="--backend: only lines of HAProxy"):
-        read_log(file, Selection(None, UTC, ["game"]), Naming({"a": 3}))
+        read_log(file, Selection(None, UTC, ["game"]), PoolNumbers({"a": 3}))

@@ -8,7 +8,7 @@ import pytest
 
 from slta.core.session_types.bound import bound
 from slta.fleet_file import compile_spec, load_yaml
-from slta_planning.plan.session_types import playing
+from slta_planning.plan.session_types import simulation
 from slta_planning.plan.session_types.loads import loads_of, read_typed_profile
 from tests.planning.commands import prose, shown
 from tests.planning.plan_calls import figures, plan
@@ -31,7 +31,7 @@ KINDS = ["default", "video", "chat"]
 
 @pytest.fixture(autouse=True)
 def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(playing, "RUN_SESSIONS", 5_000)
+    monkeypatch.setattr(simulation, "RUN_SESSIONS", 5_000)
 
 
 @pytest.fixture

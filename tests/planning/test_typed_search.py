@@ -14,12 +14,12 @@ from slta.core.fleet import FleetSpec
 from slta_experiments.engine.session_types.simulate import Span, simulate
 from slta_planning.plan.finding import best_within, cheapest_for, found_for, thinned
 from slta_planning.plan.rounds import NoFleetError, Round
-from slta_planning.plan.session_types import playing
 from slta_planning.plan.session_types import search as searching
-from slta_planning.plan.session_types.playing import Limits, TypedFigures, played
+from slta_planning.plan.session_types import simulation
 from slta_planning.plan.session_types.search import TypedSearch, demand_of
+from slta_planning.plan.session_types.simulation import Limits, TypedFigures, TypeFigures, simulated
 from slta_planning.plan.solving import Solution
-from slta_planning.playing import Measured, shape_of
+from slta_planning.simulation import Measured, shape_of
 from tests.planning.typed_markets import best, typed_market, typed_spec
 
 NO_LIMITS = Limits(None, 0.5)
@@ -34,12 +34,12 @@ def searched(spec: FleetSpec, *hours: list[float], refused: float, costs: tuple[
 
 @pytest.fixture(autouse=True)
 def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(playing, "RUN_SESSIONS", 5_000)
+    monkeypatch.setattr(simulation, "RUN_SESSIONS", 5_000)
 
 
 def test_a_type_alone_is_refused_by_erlangs_formula() -> None:
     spec = typed_spec([(3, 2), (9, 9, 9)], [[0]])
-    found = played(spec, (4, 0), [0.0, 6.0], Limits(None, 0.15))
+    found = simulated(spec, (4, 0), [0.0, 6.0], Limits(None, 0.15))
     (share,) = [one.refused for one in found.types if one.offered]
     assert share.mean == pytest.approx(blocking(6.0, 8), abs=4 * share.error)
     assert found.types[1].sessions[0] == pytest.approx(6 * (1 - share.mean), rel=0.02)
@@ -48,37 +48,37 @@ def test_a_type_alone_is_refused_by_erlangs_formula() -> None:
 
 def test_prices_keep_places_for_the_type_that_has_no_others() -> None:
     shape, times = shape_of(SHARED.classes, (4, 6)), Span(10.0, 510.0)
-    workload = playing.workload_of((0.0, 6.0, 9.0), times.horizon, 0)
+    workload = simulation.workload_of((0.0, 6.0, 9.0), times.horizon, 0)
     without = simulate(shape, 10, SHARED.type_sets, "JLMU", workload, times)
     share = without.refused[1] / without.arrived[1]
-    assert played(SHARED, (4, 6), [0.0, 6.0, 9.0], NO_LIMITS).types[1].refused.mean < share / 2
+    assert simulated(SHARED, (4, 6), [0.0, 6.0, 9.0], NO_LIMITS).types[1].refused.mean < share / 2
 
 
 def test_the_utility_of_a_single_pool_is_that_of_erlangs_distribution() -> None:
     """Where there is nothing to choose: E u(X), X Poisson, truncated at the capacity."""
-    found = played(typed_spec([(7, 4, 2, 1), (1,)], [[0]]), (1, 0), [0.0, 2.0], NO_LIMITS)
+    found = simulated(typed_spec([(7, 4, 2, 1), (1,)], [[0]]), (1, 0), [0.0, 2.0], NO_LIMITS)
     weights = np.array([2**k / math.factorial(k) for k in range(5)])
     expected = float(weights @ [0, 7, 11, 13, 14] / weights.sum())
-    assert found.utility == pytest.approx(expected, abs=4 * found.played.error)
-    assert found.played.error < 0.01 * expected
+    assert found.utility == pytest.approx(expected, abs=4 * found.measured.error)
+    assert found.measured.error < 0.01 * expected
     assert (found.bound, found.gap) == (11, 11 - found.utility)
 
 
 def test_a_runs_own_numbers_of_sessions_are_corrected_by_the_price() -> None:
     """On straight curves with room nothing is left of the runs' differences."""
-    found = played(typed_spec([(3, 3, 3), (2, 2, 2)], [[0], [1]]), (20, 20), [0.0, 4.0, 5.0], NO_LIMITS)
+    found = simulated(typed_spec([(3, 3, 3), (2, 2, 2)], [[0], [1]]), (20, 20), [0.0, 4.0, 5.0], NO_LIMITS)
     assert found.utility == pytest.approx(3 * 4 + 2 * 5)
-    assert found.played.error < 1e-6
+    assert found.measured.error < 1e-6
 
 
 def test_the_compatibility_gap_is_what_the_sets_cost() -> None:
     spec = typed_spec([(5, 1), (3, 1)], [[0]])
-    found = played(spec, (2, 4), [0.0, 4.0], NO_LIMITS)
+    found = simulated(spec, (2, 4), [0.0, 4.0], NO_LIMITS)
     assert found.compatibility_gap == (2 * 5 + 2 * 3) - (2 * 5 + 2 * 1)
 
 
 def test_figures_repeat_and_sessions_of_a_type_are_in_its_classes() -> None:
-    once, again = (played(SHARED, (6, 4), [1.0, 6.0, 9.0], NO_LIMITS) for _ in range(2))
+    once, again = (simulated(SHARED, (6, 4), [1.0, 6.0, 9.0], NO_LIMITS) for _ in range(2))
     assert once == again
     assert once.types[1].sessions[1] == 0
     offered, held = (sum(column) for column in ([1.0, 6.0, 9.0], [sum(one.sessions) for one in once.types]))
@@ -86,8 +86,8 @@ def test_figures_repeat_and_sessions_of_a_type_are_in_its_classes() -> None:
 
 
 def test_runs_are_added_near_a_limit_only() -> None:
-    far, near = (played(SHARED, (4, 3), [0.0, 6.0, 9.0], Limits(None, limit)) for limit in (0.5, 0.016))
-    assert far.runs == playing.LEAST_RUNS < near.runs
+    far, near = (simulated(SHARED, (4, 3), [0.0, 6.0, 9.0], Limits(None, limit)) for limit in (0.5, 0.016))
+    assert far.runs == simulation.LEAST_RUNS < near.runs
     assert far.types[1].refused.error > near.types[1].refused.error
 
 
@@ -139,7 +139,7 @@ def test_within_a_budget_rounds_end_with_few_refusals_too() -> None:
 
 
 def figures_of(offered: tuple[float, ...], refused: tuple[float, ...]) -> TypedFigures:
-    types = [playing.TypeFigures(n, Measured(r, 0.0), (0.0, 0.0), 0.0) for n, r in zip(offered, refused, strict=True)]
+    types = [TypeFigures(n, Measured(r, 0.0), (0.0, 0.0), 0.0) for n, r in zip(offered, refused, strict=True)]
     return TypedFigures(0.0, 0.0, Measured(0.0, 0.0), tuple(types), 8, 8)
 
 
@@ -155,8 +155,8 @@ def test_a_demand_is_more_of_the_refused_types_than_the_fleet_has_room_for() -> 
 def test_a_mix_with_no_more_pools_than_one_that_missed_is_not_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
     one = searched(SHARED, [0.0, 6.0, 9.0], refused=0.01)
     one.failed.append((5, 5))
-    monkeypatch.setattr(searching, "played", None)
-    assert one.look((5, 4), np.array([1.0])) == (None, searching.BOUND_STEPS)
+    monkeypatch.setattr(searching, "simulated", None)
+    assert one.try_mix((5, 4), np.array([1.0])) == (None, searching.BOUND_STEPS)
 
 
 @pytest.mark.parametrize("seen", [(5, 4, 3), (3, 5, 5), (8, 0, 4)])
@@ -187,4 +187,4 @@ def test_a_fleet_is_thinned_to_what_it_needs() -> None:
         fewer = tuple(count - (k == c) for k, count in enumerate(found.pools))
         if min(fewer) >= 0:
             fresh = replace(one, failed=[], duals=[])
-            assert fresh.look(fewer, floors)[0] is None
+            assert fresh.try_mix(fewer, floors)[0] is None

@@ -63,7 +63,7 @@ async def test_a_session_that_ended_while_slta_was_away_is_completed_afterwards(
 
 
 async def test_evaluate_reads_the_log_as_the_sessions_that_the_pools_had(followed: System) -> None:
-    from slta_planning.evaluate.naming import Naming
+    from slta_planning.evaluate.pool_numbers import PoolNumbers
     from slta_planning.evaluate.reading import Selection, read_log
 
     async with AsyncExitStack() as stack:
@@ -71,12 +71,12 @@ async def test_evaluate_reads_the_log_as_the_sessions_that_the_pools_had(followe
             await stack.enter_async_context(KINDS["websocket"](followed))
     await eventually(lambda: (followed.active(), followed.live()) == (0, 0))
     log = followed.proxy.source(followed.setup)[-1]
-    found = read_log(Path(log), Selection(None, None), Naming(dict.fromkeys(CLASSES, POOLS_PER_CLASS)))
+    found = read_log(Path(log), Selection(None, None), PoolNumbers(dict.fromkeys(CLASSES, POOLS_PER_CLASS)))
     served = {one.session: one.pool for tag in followed.pools.served.values() for one in tag if one.session}
     if followed.proxy.name == "envoy":  # its recipe writes no time
         assert found.lines.bad_lines[0].endswith("no time before slta1: let the proxy write one")
         return
-    pools = [f"{name}-{index + 1}" for name, index in (found.naming._seen[pool] for pool in found.pools)]
+    pools = [f"{name}-{index + 1}" for name, index in (found.numbers._seen[pool] for pool in found.pools)]
     assert set(found.lines.unknown_pools) <= {"own_choice"}  # of nginx without slta
     assert not Counter(pools) - Counter(served.values())
     assert len(pools) + found.lines.unknown_pool == len(served)

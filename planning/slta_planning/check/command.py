@@ -81,12 +81,12 @@ def command(
 def _check(fleet: Path, loaded: LoadedFleet, loads: list[float]) -> Checked:
     """Analyse a valid file."""
     spec = compile_spec(loaded.file)
-    asked = [c.pool_count for c in loaded.file.classes]
-    pools = asked if any(asked) else [1] * len(asked)
+    counts = [c.pool_count for c in loaded.file.classes]
+    pools = counts if any(counts) else [1] * len(counts)
     facts = facts_of(spec, pools, loads)
-    found = warnings_of(spec, facts, sum(asked))
+    found = warnings_of(spec, facts, sum(counts))
     words, tried = _try(spec, facts)
-    head = f"{fleet} is valid: {counted(len(asked), 'class', 'classes')}, {spec.policy.title}"
+    head = f"{fleet} is valid: {counted(len(counts), 'class', 'classes')}, {spec.policy.title}"
     if found:
         head += f", {counted(len(found), 'warning')}"
     return Checked(f"{head}\n\n{report(spec, facts)}\n\n{words}", found, _figures(spec, facts) | tried)

@@ -64,8 +64,8 @@ def facts_of(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float]) -> F
     marginals = spec.ranking.marginals
     useful = sum(count * sum(m > 0 for m in column) for count, column in zip(pools, marginals, strict=True))
     capacity = sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True))
-    asked = loads or list(dict.fromkeys(max(1, round(share * (useful or capacity))) for share in SHARES))
-    at = tuple(at_load(spec, pools, sessions) for sessions in asked)
+    chosen = loads or list(dict.fromkeys(max(1, round(share * (useful or capacity))) for share in SHARES))
+    at = tuple(at_load(spec, pools, sessions) for sessions in chosen)
     most = max((one.rank for one in at), default=0)
     return Facts(
         tuple(pools), capacity, useful, _stretches(spec), at, spec.beta.min_green(max(sum(pools), 1)), _ties(spec, most)

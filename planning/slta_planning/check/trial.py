@@ -11,10 +11,10 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta_experiments.fleets import FleetShape
 from slta_planning.check.facts import Facts
-from slta_planning.playing import PLAYABLE, SEEDS, Measured, measured, part_of, play
+from slta_planning.simulation import SEEDS, SIMULATED, Measured, measured, part_of, simulated_runs
 from slta_planning.text import amount, columns, percent, wrapped
 
-TRIED = tuple(sorted(PLAYABLE, key=lambda name: not PLAYABLE[name].has_thresholds))
+TRIED = tuple(sorted(SIMULATED, key=lambda name: not SIMULATED[name].has_thresholds))
 """Policies by the state they need: first two bits per pool, then its occupancy."""
 NO_DIFFERENCE = 0.0005
 """Losses closer than this fraction of the bound count as equal."""
@@ -41,14 +41,14 @@ def trial_of(spec: FleetSpec, facts: Facts, ran: Callable[[int, int], None]) -> 
     lost: dict[str, list[Measured]] = {name: [] for name in TRIED}
     for k, load in enumerate(loads):
         for j, name in enumerate(TRIED):
-            lost[name].append(_lost(shape, spec, PLAYABLE[name].title, load * part))
+            lost[name].append(_lost(shape, spec, SIMULATED[name].title, load * part))
             ran(k * len(TRIED) + j + 1, len(loads) * len(TRIED))
     found = {name: tuple(rows) for name, rows in lost.items()}
     return Trial(sum(shape.shares), tuple(loads), found, _choice(found) if loads else spec.policy.name)
 
 
 def _lost(shape: FleetShape, spec: FleetSpec, title: str, load: float) -> Measured:
-    return measured([gaps.relative(gaps.placement_gap) or 0.0 for gaps in play(shape, spec, title, load)])
+    return measured([gaps.relative(gaps.placement_gap) or 0.0 for gaps in simulated_runs(shape, spec, title, load)])
 
 
 def _choice(lost: Mapping[str, Sequence[Measured]]) -> str:

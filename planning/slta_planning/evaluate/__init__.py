@@ -5,15 +5,15 @@
 | entries | parsers of log lines: CSV, JSON lines |
 | clock | dates that come twice |
 | haproxy, slta_lines | parsers of the lines of HAProxy, and of those for `slta follow` |
-| naming | pool numbers from pool names |
+| pool_numbers | pool numbers from pool names |
 | reading | log reader: sessions as arrays |
 | copies | lines twice, ids that are still open |
 | holes | holes of the log |
 | lines | counts of a log's lines, and examples of those left out |
 | requests | requests that pass for sessions; sessions put together from lines |
 | window | the measured part of a log |
-| presence | pools that count, and when; pools without a session |
-| course | one placement through the changes of pools |
+| active_pools | pools that count, and when; pools without a session |
+| trajectory | one placement through the changes of pools |
 | typed | one placement of sessions that have types, event by event |
 | assignment | the optimum of sessions of several types, kept with each event |
 | typed_replay | replay of a log with session types, and its gaps |

@@ -16,11 +16,11 @@ from slta.fleet_file.specs import compile_spec
 from slta.fleet_file.yaml_file import load_yaml
 from slta_planning.errors import UnusableError
 from slta_planning.evaluate import replay
+from slta_planning.evaluate.active_pools import Unseen, active_pools_of
 from slta_planning.evaluate.entries import FormatName
 from slta_planning.evaluate.holes import Hole, Holes, holes_of, refuse_holes
 from slta_planning.evaluate.lines import LEFT_OUT
-from slta_planning.evaluate.naming import NameMap, Naming
-from slta_planning.evaluate.presence import Unseen, presence_of
+from slta_planning.evaluate.pool_numbers import NameMap, PoolNumbers
 from slta_planning.evaluate.reading import Log, Selection, read_log
 from slta_planning.evaluate.replay import RECORDED, Evaluation
 from slta_planning.evaluate.requests import put_together, refuse_requests
@@ -78,8 +78,8 @@ def evaluate(log: Path | str, fleet: Path | str, options: Options = DEFAULTS) ->
 def evaluated(log: Path, fleet: FleetFile, options: Options, progress: Progress = QUIET) -> Answer:
     """Read, check and replay a log. Raises as `evaluate` does."""
     spec = compile_spec(fleet)
-    naming = Naming({c.name: c.pool_count for c in fleet.classes}, options.maps)
-    read = read_log(log, _selection(spec, options), naming, progress.read)
+    numbers = PoolNumbers({c.name: c.pool_count for c in fleet.classes}, options.maps)
+    read = read_log(log, _selection(spec, options), numbers, progress.read)
     _refuse_if_too_many(read, options)
     refuse_requests(read, allowed=options.lines_are_sessions or options.gap is not None)
     holes = holes_of(read)
@@ -98,8 +98,8 @@ def _selection(spec: FleetSpec, options: Options) -> Selection:
 
 def _measure(spec: FleetSpec, options: Options, holes: list[Hole], ran: replay.Ran, log: Log) -> Answer:
     window = window_of(log, options.warm_up, options.cool_down, holes if options.holes is Holes.DROP else ())
-    presence = presence_of(spec, log, window, options.unseen)
-    found = replay.evaluate(spec, log, window, presence, ran)
+    active = active_pools_of(spec, log, window, options.unseen)
+    found = replay.evaluate(spec, log, window, active, ran)
     return Answer(spec, log, found, results(found, log, holes))
 
 
@@ -142,6 +142,6 @@ def _of_unknown_pools(log: Log) -> Iterator[str]:
     lines = log.lines
     yield from (f"unknown pool {pool} ({count:,} times)" for pool, count in lines.unknown_pools.items())
     if lines.unknown_servers:
-        yield log.naming.remedy(list(lines.unknown_servers))
+        yield log.numbers.remedy(list(lines.unknown_servers))
     if lines.unknown_pools and len(lines.backends) > 1:
         yield f"lines are of several backends, choose with --backend: {tally(lines.backends)}"

@@ -20,7 +20,7 @@ from slta_planning.errors import UnusableError, file_named, unreadable_named
 from slta_planning.evaluate import options
 from slta_planning.evaluate.api import Answer, Options, Progress, evaluated
 from slta_planning.evaluate.evaluate_report import report
-from slta_planning.evaluate.naming import Naming
+from slta_planning.evaluate.pool_numbers import PoolNumbers
 from slta_planning.text import JsonFile, warn
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -65,7 +65,7 @@ def command(
         written = [*write_json(found.data, json)] if json else []
         for path in [*written, *_pictures(found, f"{log.name} on {fleet.name}", timezone or UTC, figure, html)]:
             typer.echo(f"wrote {path}", err=True)
-        _write_map(found.log.naming, map_file)
+        _write_map(found.log.numbers, map_file)
 
 
 def _progress(bar: bars.Progress, log: Path) -> Progress:
@@ -97,12 +97,12 @@ def _pictures(found: Answer, title: str, zone: tzinfo, figure: Path | None, html
         yield write_html(found.data, zone, title, canvas, shlex.join(["slta", *sys.argv[1:]]), html)
 
 
-def _write_map(naming: Naming, file: Path | None) -> None:
+def _write_map(numbers: PoolNumbers, file: Path | None) -> None:
     if file is None:
         return
-    servers = {server: pool for server, pool in naming.servers().items() if server.isprintable() and " " not in server}
+    servers = {server: pool for server, pool in numbers.servers().items() if server.isprintable() and " " not in server}
     with file_named(file):
         file.write_text("".join(f"{server} {pool}\n" for server, pool in servers.items()), encoding="utf-8")
     typer.echo(f"wrote {file}", err=True)
-    for reason in naming.unstable():
+    for reason in numbers.unstable():
         warn(f"{file}: {reason}")

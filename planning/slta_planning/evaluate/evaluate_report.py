@@ -7,12 +7,12 @@ from datetime import datetime, tzinfo
 from typing import NamedTuple
 
 from slta.core.policies import DEFAULT_POLICY
+from slta_planning.evaluate.active_pools import Unseen
 from slta_planning.evaluate.notes import Data, notes
-from slta_planning.evaluate.presence import Unseen
 from slta_planning.evaluate.replay import RECORDED
 from slta_planning.evaluate.typed_replay import RESTRICTED
 from slta_planning.evaluate.window import EARLIEST, HOUR, LATEST
-from slta_planning.playing import PLAYABLE
+from slta_planning.simulation import SIMULATED
 from slta_planning.text import columns, counted, percent, tally, wrapped
 
 TITLES = {
@@ -20,7 +20,7 @@ TITLES = {
     "least_connections": "least connections",
     "best_fixed_weights": "best fixed weights",
     RESTRICTED: "JLMU, no prices",
-    **{policy.name: policy.title for policy in PLAYABLE.values()},
+    **{policy.name: policy.title for policy in SIMULATED.values()},
 }
 """In the order of the tables. With session types there are some of them only, without all but one."""
 MAX_HOURS = 24

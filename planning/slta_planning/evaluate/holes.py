@@ -14,8 +14,8 @@ from slta_planning.errors import UnusableError
 from slta_planning.evaluate.reading import Log
 from slta_planning.text import counted, error_text
 
-LOOKED_AT = 20
-"""Longest times without an end that are looked at."""
+MAX_HOLES = 20
+"""Maximum of holes: only so many of the longest times without an end are examined."""
 MIN_EXPECTED = 14.0
 """Ends that are expected in a hole: that there is none by chance has a probability below e^−14, a millionth."""
 
@@ -42,7 +42,7 @@ def holes_of(log: Log) -> list[Hole]:
     if len(log.ends) < MIN_EXPECTED:
         return []
     ends, durations = np.sort(log.ends), np.sort(log.ends - log.starts)
-    longest = np.argsort(np.diff(ends))[-LOOKED_AT:]
+    longest = np.argsort(np.diff(ends))[-MAX_HOLES:]
     return list(_found(log, ends, durations, np.sort(longest)))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from slta_planning.evaluate.active_pools import Unseen
 from slta_planning.evaluate.lines import LEFT_OUT
-from slta_planning.evaluate.presence import Unseen
 from slta_planning.text import counted, percent, tally
 
 Data = Mapping[str, Any]

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from slta.cli.streams import named_file_to_write, standard_input
+from slta_planning.evaluate.active_pools import Unseen
 from slta_planning.evaluate.entries import OPTIONAL, TIMES, FormatName
 from slta_planning.evaluate.holes import Holes
-from slta_planning.evaluate.naming import NameMap
-from slta_planning.evaluate.presence import Unseen
+from slta_planning.evaluate.pool_numbers import NameMap
 
 OURS = {
     name.removesuffix("_s").removesuffix("_id").removeprefix("session_"): name for name in (*TIMES, "pool", *OPTIONAL)

@@ -13,9 +13,9 @@ from slta_planning.evaluate.evaluate_report import TITLES
 from slta_planning.evaluate.replay import RECORDED, Evaluation
 from slta_planning.evaluate.typed_replay import RESTRICTED
 from slta_planning.evaluate.window import HOUR
-from slta_planning.playing import PLAYABLE
+from slta_planning.simulation import SIMULATED
 
-OTHERS = [name for name in PLAYABLE if name != DEFAULT_POLICY.name]
+OTHERS = [name for name in SIMULATED if name != DEFAULT_POLICY.name]
 OTHER_COLORS = (study_report.COLORS["accent"], study_report.COLORS["purple"])
 STYLES = {
     RECORDED: (study_report.COLORS["JLMU"], 2.5),
@@ -48,7 +48,7 @@ def draw(evaluation: Evaluation, title: str) -> Figure:
     at = [edge / unit for edge in edges]
     parts = list(pairwise(edges))
     canvas, (above, below) = study_report.figure(8.0, 5.5, nrows=2, sharex=True, height_ratios=(3, 1))
-    shown = {name: style for name, style in STYLES.items() if name in evaluation.courses}
+    shown = {name: style for name, style in STYLES.items() if name in evaluation.trajectories}
     for name, (color, width) in shown.items():
         above.stairs(lost_of(evaluation, name), at, color=color, lw=width, label=TITLES[name], baseline=None)
     found = [evaluation.over(RECORDED, *part) if evaluation.window.kept(*part) else None for part in parts]

@@ -30,7 +30,7 @@ from slta_planning.evaluate.entries import (
 )
 from slta_planning.evaluate.haproxy import LINE, haproxy_format
 from slta_planning.evaluate.lines import EXAMPLES, Lines
-from slta_planning.evaluate.naming import UNKNOWN, Naming
+from slta_planning.evaluate.pool_numbers import UNKNOWN, PoolNumbers
 from slta_planning.evaluate.slta_lines import MARKED, slta_format
 
 MAX_BACKENDS = 1_000
@@ -38,20 +38,20 @@ MAX_BACKENDS = 1_000
 CLOCK_TOLERANCE_SECONDS = 1.0
 """Lines of concurrent writers may be this much out of order; more means that the clock went back."""
 COMBINED = re.compile(r'\S+ \S+ \S+ \[\d\d/\w{3}/\d{4}:[^]]+\] "[^"]*" \d{3} ')
-LOOKED_AT = 20
+FORMAT_LINES = 20
 """Lines that format detection examines: proxies log their startup first."""
 
 
 @dataclass(frozen=True)
 class Log:
-    """Sessions in order of their starts: start and end in seconds, the pool's number in `naming`, the type's number.
+    """Sessions in order of their starts: start and end in seconds, the pool's number in `numbers`, the type's number.
 
     `keys` are equal where the session's id is, or else its client's address and port; 0: the line has neither.
     """
 
     format: Format
     lines: Lines
-    naming: Naming
+    numbers: PoolNumbers
     starts: NDArray[np.float64]
     ends: NDArray[np.float64]
     pools: NDArray[np.int64]
@@ -85,18 +85,18 @@ class Selection:
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_log(path: Path, selection: Selection, naming: Naming, read: Read = lambda _: None) -> Log:
+def read_log(path: Path, selection: Selection, numbers: PoolNumbers, read: Read = lambda _: None) -> Log:
     """Read a log, gzipped or not. Raises OSError or Unusable. Memory: 40 bytes a session, then 80 to sort."""
     with path.open("rb") as raw, whole(path):
         lines = unpacked(decoded(raw, read))
-        first = list(islice(lines, LOOKED_AT))
+        first = list(islice(lines, FORMAT_LINES))
         form = _format_of(first, selection)
-        sessions = _Sessions(form, naming, selection)
+        sessions = _Sessions(form, numbers, selection)
         for number, line in enumerate(chain(first, lines), start=1):
             if line.strip() and not (form.has_header and number == 1):
                 sessions.add(number, line)
     _check_backends(form, selection.backends, sessions.lines.backends)
-    naming.number_mapped()
+    numbers.number_mapped()
     return sessions.log()
 
 
@@ -136,8 +136,8 @@ def _format_of(first: list[str], selection: Selection) -> Format:
 class _Sessions:
     """Collects sessions and counts lines."""
 
-    def __init__(self, form: Format, naming: Naming, selection: Selection) -> None:
-        self.form, self.naming, self.with_ids = form, naming, selection.with_ids
+    def __init__(self, form: Format, numbers: PoolNumbers, selection: Selection) -> None:
+        self.form, self.numbers, self.with_ids = form, numbers, selection.with_ids
         self.classes = [*selection.session_types.values()]
         self.kinds_by_name = {name: number for number, name in enumerate(selection.session_types)}
         self.lines = Lines()
@@ -171,11 +171,11 @@ class _Sessions:
         if entry.backend is not None:
             self._count_backend(entry.backend)
         lines.typed += entry.session_type is not None
-        pool = self.naming.number(entry)
+        pool = self.numbers.number(entry)
         if pool == UNKNOWN:
             self._count_unknown(entry)
             return
-        if not self._may_use(number, entry, self.naming.class_of(pool), kind):
+        if not self._may_use(number, entry, self.numbers.class_of(pool), kind):
             return
         self._append(entry, pool)
         self.kinds.append(kind)
@@ -241,5 +241,5 @@ class _Sessions:
         kept = ~(twice | again)
         self.lines.never_ended = len(self.form.begun)
         self.lines.clock_back = int((late & kept).sum())
-        log = Log(self.form, self.lines, self.naming, starts, ends, pools, kinds, keys)
+        log = Log(self.form, self.lines, self.numbers, starts, ends, pools, kinds, keys)
         return (log if kept.all() else log.only(kept)).in_order()

@@ -69,7 +69,7 @@ def put_together(log: Log, gap: float, least: float = MIN_KEPT) -> Log:
         )
     begin, end = starts[first], np.maximum.reduceat(ends, first)
     kinds, keys = log.kinds[order][first], log.keys[order][first]
-    return Log(log.format, replace(log.lines), log.naming, begin, end, chosen, kinds, keys).in_order()
+    return Log(log.format, replace(log.lines), log.numbers, begin, end, chosen, kinds, keys).in_order()
 
 
 def _most(numbers: NDArray[np.int64], pools: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

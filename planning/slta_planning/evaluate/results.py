@@ -18,14 +18,14 @@ from slta_planning.evaluate.window import Window
 
 def results(evaluation: Evaluation, log: Log, holes: Sequence[Hole] = ()) -> dict[str, Any]:
     """Figures of the whole window and of each hour; with session types the refused of each from first to last."""
-    window, presence = evaluation.window, evaluation.presence
+    window, active = evaluation.window, evaluation.active
     durations = log.ends - log.starts
     hours = list(pairwise(window.hours))
     return {
         "format": log.format.name,
         "lines": asdict(log.lines),
-        "pools": {c.name: k for c, k in zip(presence.shape.classes, presence.shape.shares, strict=True)},
-        "unseen": {"pools": presence.unseen, "share_of_capacity": presence.unseen_share, "rule": presence.rule.value},
+        "pools": {c.name: k for c, k in zip(active.shape.classes, active.shape.shares, strict=True)},
+        "unseen": {"pools": active.unseen, "share_of_capacity": active.unseen_share, "rule": active.rule.value},
         "window": _window(window),
         "sessions": evaluation.sessions,
         "duration": {"mean_s": float(durations.mean()), "median_s": float(np.median(durations))},
@@ -43,7 +43,7 @@ def results(evaluation: Evaluation, log: Log, holes: Sequence[Hole] = ()) -> dic
 
 def over(evaluation: Evaluation, begin: float, end: float) -> dict[str, Any]:
     """Figures between two times of the window."""
-    found = {name: evaluation.over(name, begin, end) for name in evaluation.courses}
+    found = {name: evaluation.over(name, begin, end) for name in evaluation.trajectories}
     recorded = found.pop(RECORDED)
     return {
         "mean_pools": recorded.mean_pools,
@@ -58,7 +58,7 @@ def over(evaluation: Evaluation, begin: float, end: float) -> dict[str, Any]:
 def _of_types(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "session_types": {name: int(count) for name, count in evaluation.by_type.items()},
-        "refused": {name: dict(course.refused) for name, course in evaluation.courses.items()},
+        "refused": {name: dict(trajectory.refused) for name, trajectory in evaluation.trajectories.items()},
     }
 
 

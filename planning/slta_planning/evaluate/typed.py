@@ -15,9 +15,9 @@ from slta.core.ranking import Coordinate
 from slta.core.session_types.prices import Load, Offer, choose
 from slta.core.session_types.sets import everywhere
 from slta_experiments.workload import Floats
+from slta_planning.evaluate.active_pools import Epoch, Places
 from slta_planning.evaluate.assignment import Assignment
-from slta_planning.evaluate.course import Course, Sessions
-from slta_planning.evaluate.presence import Epoch, Places
+from slta_planning.evaluate.trajectory import Sessions, Trajectory
 
 Offers = Sequence[Offer | None]
 Kinds = NDArray[np.int64]
@@ -138,9 +138,9 @@ def jlmu(draws: Floats, *, with_prices: bool) -> Chooser:
     return chooser
 
 
-def typed_course(
+def typed_trajectory(
     fleet: TypedFleet, epochs: Sequence[Epoch], sessions: TypedSessions, choose_place: Chooser, times: Sequence[float]
-) -> Course:
+) -> Trajectory:
     """Replay all epochs; of each session that was refused `refused` counts the type.
 
     Columns of the areas are the integrals of `TypedFleet.figures`. Sessions on a pool that leaves are placed anew.
@@ -158,7 +158,7 @@ def typed_course(
     areas = np.array(rows)
     areas[:, UTILITIES] /= 10.0**fleet.spec.integers.exponent
     refused = dict(zip(fleet.spec.type_names, replay.refused, strict=True))
-    return Course(np.array(at), areas, np.array(held), replay.places, refused)
+    return Trajectory(np.array(at), areas, np.array(held), replay.places, refused)
 
 
 class _Replay:

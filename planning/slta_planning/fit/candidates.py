@@ -126,8 +126,8 @@ def best(found: Sequence[Candidate]) -> Candidate:
     return min(found, key=lambda one: (round(one.criterion, 3), one.kind == TABLE))
 
 
-def choice(found: Sequence[Candidate], wanted: str | None) -> Candidate | None:
-    """The `wanted` candidate, None if it could not be fitted; else the best. A straight table is `linear`."""
-    if wanted is None:
+def choice(found: Sequence[Candidate], kind: str | None) -> Candidate | None:
+    """The candidate of this `kind`, None if it could not be fitted; else the best. A straight table is `linear`."""
+    if kind is None:
         return best(found)
-    return next((one for one in found if one.kind == wanted), None)
+    return next((one for one in found if one.kind == kind), None)

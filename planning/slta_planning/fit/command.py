@@ -14,7 +14,7 @@ from slta_experiments.parallel import progress_bar
 from slta_planning.errors import UnusableError, unreadable_named
 from slta_planning.fit import options
 from slta_planning.fit.fit_report import report
-from slta_planning.fit.fitting import ClassFit, Wanted, fit_class
+from slta_planning.fit.fitting import ClassFit, FitTask, fit_class
 from slta_planning.fit.fleet import fleet_file, write_fleet
 from slta_planning.fit.prometheus import Range, Source, read_prometheus
 from slta_planning.fit.results import results
@@ -57,15 +57,15 @@ def command(
             source, found = samples.name, _read(samples, sessions, value, class_label)
         elif prometheus and sessions and value and not samples:
             token = token_file.read_text(encoding="utf-8").strip() if token_file else None
-            asked = Range(*options.range_of(start, end), step)
-            source, found = value, read_prometheus(Source(prometheus, token), sessions, value, class_label, asked)
+            span = Range(*options.range_of(start, end), step)
+            source, found = value, read_prometheus(Source(prometheus, token), sessions, value, class_label, span)
         else:
             raise typer.BadParameter("give a CSV file of samples, or --prometheus, or both names of an export")
         found.refuse_if_too_many(max_left_out)
         options.check_names("--capacity", capacity or [], list(found.classes))
         options.check_names("--pools", pools or [], list(found.classes))
         counts = options.by_class("--pools", pools or [])
-        fits = _fit(found, Wanted(per_pool, None, curve), capacity or [])
+        fits = _fit(found, FitTask(per_pool, None, curve), capacity or [])
         _write(fits, found, source, json, figure)
         if any(not fit.shape.is_concave for fit in fits):
             raise typer.Exit(REFUSED)
@@ -82,11 +82,11 @@ def _read(file: Path, sessions: str | None, value: str | None, class_label: str)
     return joined(exported(head, table, sessions, value), exported(head, table, value, sessions), class_label)
 
 
-def _fit(samples: Samples, wanted: Wanted, capacity: Sequence[str]) -> list[ClassFit]:
+def _fit(samples: Samples, task: FitTask, capacity: Sequence[str]) -> list[ClassFit]:
     with progress_bar() as progress:
         classes = {name: one for name, one in samples.classes.items() if one.sessions}
         return [
-            fit_class(name, one, wanted._replace(capacity=options.capacity_of(capacity, name)))
+            fit_class(name, one, task._replace(capacity=options.capacity_of(capacity, name)))
             for name, one in progress.track(classes.items(), description="fitting")
         ]
 

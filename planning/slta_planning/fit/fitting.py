@@ -20,7 +20,7 @@ SEED = 13
 """Seed of the draws, fixed for reproducible results."""
 
 
-class Wanted(NamedTuple):
+class FitTask(NamedTuple):
     """Requested fit. `capacity` None: the highest level with samples. `kind` None: the best."""
 
     per_pool: bool = False
@@ -45,16 +45,16 @@ class ClassFit:
     warnings: list[str]
 
 
-def fit_class(name: str, samples: ClassSamples, wanted: Wanted) -> ClassFit:
+def fit_class(name: str, samples: ClassSamples, task: FitTask) -> ClassFit:
     """Fit one class. Raises Unusable without samples."""
-    levels, left_out = _levels(name, samples, wanted)
-    capacity = wanted.capacity or levels.last
+    levels, left_out = _levels(name, samples, task)
+    capacity = task.capacity or levels.last
     cone, generator = Cone.of(levels), np.random.default_rng(SEED)
     curve = cone.fit(levels.means, levels.noise.weights)
     found = candidates(levels, curve, capacity)
-    taken = choice(found, wanted.kind)
+    taken = choice(found, task.kind)
     if taken is None:
-        raise UnusableError(f"--curve: class {name} cannot be fitted by {wanted.kind}; leave it out for the best curve")
+        raise UnusableError(f"--curve: class {name} cannot be fitted by {task.kind}; leave it out for the best curve")
     shape = shape_of(levels, cone, curve, generator)
     bands = bands_of(levels, cone, capacity, generator)
     told = [
@@ -62,15 +62,15 @@ def fit_class(name: str, samples: ClassSamples, wanted: Wanted) -> ClassFit:
         *warnings.of_counts(levels),
         *warnings.of_bands(name, levels, bands, taken),
         *warnings.of_pools(levels, curve, shape),
-        *warnings.of_empty_pools(samples, per_pool=wanted.per_pool),
+        *warnings.of_empty_pools(samples, per_pool=task.per_pool),
     ]
     return ClassFit(name, levels, curve, shape, bands, found, taken, capacity, left_out, len(samples.pools), told)
 
 
-def _levels(name: str, samples: ClassSamples, wanted: Wanted) -> tuple[Levels, int]:
+def _levels(name: str, samples: ClassSamples, task: FitTask) -> tuple[Levels, int]:
     sessions = np.frombuffer(samples.sessions, dtype=np.int64)
     values = np.frombuffer(samples.values, dtype=np.float64)
-    kept = sessions <= (wanted.capacity or sessions.max(initial=0))
+    kept = sessions <= (task.capacity or sessions.max(initial=0))
     if not kept.any():
-        raise UnusableError(f"class {name}: there are no samples of 1 to {wanted.capacity or '…'} sessions")
-    return Levels.of(sessions[kept], values[kept], per_pool=wanted.per_pool), int((~kept).sum())
+        raise UnusableError(f"class {name}: there are no samples of 1 to {task.capacity or '…'} sessions")
+    return Levels.of(sessions[kept], values[kept], per_pool=task.per_pool), int((~kept).sum())

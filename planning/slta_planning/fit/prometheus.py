@@ -54,10 +54,10 @@ class Source:
     url: str
     token: str | None = None
 
-    def series(self, query: str, wanted: Range) -> dict[Labels, dict[float, str]]:
+    def series(self, query: str, span: Range) -> dict[Labels, dict[float, str]]:
         """Values by labels and time. Raises Unusable with the server's message."""
         found: dict[Labels, dict[float, str]] = {}
-        for part in wanted.parts():
+        for part in span.parts():
             for one in self._ask(query, part):
                 labels = tuple(sorted((k, v) for k, v in one["metric"].items() if k not in NOT_A_CLASS))
                 found.setdefault(labels, {}).update(one.get("values", []))
@@ -105,6 +105,6 @@ def _reason(error: urllib.error.HTTPError) -> str:
         return f"{error.code} {error.reason}"
 
 
-def read_prometheus(source: Source, sessions: str, value: str, class_label: str, wanted: Range) -> Samples:
+def read_prometheus(source: Source, sessions: str, value: str, class_label: str, span: Range) -> Samples:
     """A sample wherever both queries have a value with the same labels at the same step."""
-    return joined(source.series(sessions, wanted), source.series(value, wanted), class_label)
+    return joined(source.series(sessions, span), source.series(value, span), class_label)

@@ -2,7 +2,7 @@
 
 | module | owns |
 |---|---|
-| wanted | parsers of costs, loads and the floor |
+| options | parsers of costs, loads and the floor |
 | market | costs and worths of pools as input of the solver |
 | solving | the two integer programmes |
 | rounds | rounds of a search, and what a search is made of |

@@ -14,11 +14,11 @@ from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
 from slta_planning.errors import UnusableError, unreadable_named
 from slta_planning.plan import answer
+from slta_planning.plan.options import Options
 from slta_planning.plan.plan_report import report
 from slta_planning.plan.rounds import NoFleetError
 from slta_planning.plan.session_types import answer as typed_answer
 from slta_planning.plan.session_types.typed_report import typed_report
-from slta_planning.plan.wanted import Options
 from slta_planning.refusing import NOT_VALID, refuse
 from slta_planning.text import FleetFile, JsonFile
 

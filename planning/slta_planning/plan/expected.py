@@ -23,7 +23,7 @@ from slta.core.optimum import optimum, pool_worth
 from slta.core.policies import Policy
 from slta_experiments.engine.simulate import optimum_table
 from slta_experiments.fleets import FleetShape
-from slta_planning.playing import Measured, measured, part_of, play, shape_of
+from slta_planning.simulation import Measured, measured, part_of, shape_of, simulated_runs
 
 
 class Lost(NamedTuple):
@@ -117,18 +117,18 @@ def placement_gap(spec: FleetSpec, policy: Policy) -> PlacementGap:
                 steps = steps_of(slots_of(spec.ranking, pools), sessions)
                 return Lost(gap, predicted=True, steps=steps)
         shape, part = part_of(spec, pools, sessions)
-        gaps = [run.placement_gap for run in play(shape, spec, policy.title, sessions * part)]
+        gaps = [run.placement_gap for run in simulated_runs(shape, spec, policy.title, sessions * part)]
         return Lost(float(np.mean(gaps)) * sum(pools), predicted=False, steps=SIMULATION_STEPS)
 
     return lost
 
 
-def played_utility(
+def simulated_utility(
     spec: FleetSpec, policy: Policy, pools: Sequence[int], sessions: float, seen: ExpectedFigures
 ) -> Measured:
     """Simulated utility, corrected by `price` for the runs' own numbers of sessions."""
     shape = shape_of(spec.classes, pools)
-    runs = list(play(shape, spec, policy.title, sessions))
+    runs = list(simulated_runs(shape, spec, policy.title, sessions))
     n, arrived = sum(pools), sessions * (1 - seen.refused)
     return measured([n * run.utility_mean - seen.price * (n * run.mean_sessions_per_pool - arrived) for run in runs])
 

@@ -2,7 +2,7 @@
 
 Rounds solve by the bound, compute the gaps, raise the floors by them, and repeat. The gaps are not linear in the pools,
 so they cannot be rows of the programme: raised floors may be out of any fleet's reach, so that larger fleets are tried,
-and may pass over a cheaper mix whose gaps are smaller, so that those are looked at afterwards.
+and may pass over a cheaper mix whose gaps are smaller, so that those are tried afterwards.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 
 from slta_planning.plan.market import Floats
 from slta_planning.plan.mixes import TooManyError
-from slta_planning.plan.rounds import Figure, Found, Looked, NoFleetError, Round, Searching
+from slta_planning.plan.rounds import Figure, Found, NoFleetError, Round, Searching, Trials
 from slta_planning.plan.search import SOLVER_TOLERANCE
 from slta_planning.plan.solving import Solution
 from slta_planning.text import amount, percent, some
 
-LOOK_STEPS = 15_000_000
-"""Work of looking at mixes, in states of a prediction or simulated events; more if the rounds took more.
+TRIAL_STEPS = 15_000_000
+"""Work of trying mixes, in states of a prediction or simulated events; more if the rounds took more.
 
 Some seconds.
 """
@@ -39,16 +39,16 @@ def found_for(search: Searching[Figure], floors: Floats) -> Found[Figure]:
     """The cheapest fleet found that keeps `floors`. Raises NoFleetError, Unusable.
 
     A fleet of k times the pools earns k times as much of k times the sessions: at the sessions asked for its bound
-    reaches the floors, too, and it loses less. Afterwards pools that can be spared are taken away, and mixes are looked
-    at: those that are cheaper, or, if no round keeps the floors, all up to the dearest fleet of the rounds.
+    reaches the floors, too, and it loses less. Afterwards pools that can be spared are taken away, and mixes are
+    tried: those that are cheaper, or, if no round keeps the floors, all up to the dearest fleet of the rounds.
     """
     rounds = cheapest_for(search, floors)
     if rounds[-1].keeps:
         rounds += _thinner(search, floors, rounds[-1])
-    looked = look_below(search, floors, rounds)
-    found = Found(rounds, looked)
+    trials = try_cheaper(search, floors, rounds)
+    found = Found(rounds, trials)
     if not found.fleet.keeps:
-        raise NoFleetError(_nearest(rounds, looked))
+        raise NoFleetError(_nearest(rounds, trials))
     return found
 
 
@@ -96,34 +96,34 @@ def _thinner(search: Searching[Figure], floors: Floats, found: Round[Figure]) ->
 
 def thinned(search: Searching[Figure], floors: Floats, found: Round[Figure]) -> Round[Figure]:
     """The fleet without the pools that it can spare, those of the dearest class first, or as far as the work goes."""
-    left = max(LOOK_STEPS, found.steps)
+    left = max(TRIAL_STEPS, found.steps)
     costs = [search.cost_of(one) for one in np.eye(len(found.pools), dtype=int).tolist()]
     for c in map(int, np.argsort(costs, kind="stable")[::-1]):
         step = 1 << max(0, found.pools[c].bit_length() - 1)
         while step and left > 0:
             if step <= found.pools[c]:
                 fewer = tuple(count - step * (k == c) for k, count in enumerate(found.pools))
-                less, work = search.look(fewer, floors)
+                less, work = search.try_mix(fewer, floors)
                 found, left = less or found, left - work
             step //= 2
     return found
 
 
-def look_below(search: Searching[Figure], floors: Floats, rounds: Sequence[Round[Figure]]) -> Looked[Figure]:
-    """Look at mixes from the first round's cost to the last's until one keeps the floors or no work is left."""
+def try_cheaper(search: Searching[Figure], floors: Floats, rounds: Sequence[Round[Figure]]) -> Trials[Figure]:
+    """Try mixes from the first round's cost to the last's until one keeps the floors or no work is left."""
     mixes, limit = _mixes_below(search, floors, rounds)
     tried = {one.pools for one in rounds}
-    left = max(LOOK_STEPS, sum(one.steps for one in rounds))
-    for looked, pools in enumerate(mixes):
+    left = max(TRIAL_STEPS, sum(one.steps for one in rounds))
+    for number, pools in enumerate(mixes):
         if left <= 0:
-            return Looked(looked, search.cost_of(pools))
+            return Trials(number, search.cost_of(pools))
         if pools in tried:
             continue
-        found, work = search.look(pools, floors)
+        found, work = search.try_mix(pools, floors)
         left -= work
         if found:
-            return Looked(looked + 1, found.cost, found)
-    return Looked(len(mixes), limit)
+            return Trials(number + 1, found.cost, found)
+    return Trials(len(mixes), limit)
 
 
 def _mixes_below(
@@ -180,9 +180,9 @@ def _no_room(search: Searching[Figure], budget: float) -> str:
     return f"{needed}; the cheapest that has them costs {amount(search.cost_of(roomy.pools))}" if roomy else needed
 
 
-def _nearest(rounds: Sequence[Round[Figure]], looked: Looked[Figure]) -> str:
-    """Why none was found, and what was looked at."""
-    told = f"{_missed(rounds[-1])}; {looked.mixes:,} mixes looked at, none for less than {amount(looked.below)} does it"
+def _nearest(rounds: Sequence[Round[Figure]], trials: Trials[Figure]) -> str:
+    """Why none was found, and what was tried."""
+    told = f"{_missed(rounds[-1])}; {trials.mixes:,} mixes looked at, none for less than {amount(trials.below)} does it"
     if rounds[-1].refusing:
         return f"no fleet was found that refuses so few: {told}; raise --refused"
     return (

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from slta.core.expected_gap import blocking
 from slta.core.fleet import FleetSpec
-from slta_planning.plan.wanted import Hour
+from slta_planning.plan.options import Hour
 
 Floats = NDArray[np.float64]
 NEVER = 1e-6

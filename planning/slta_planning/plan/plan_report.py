@@ -84,7 +84,7 @@ def rounds_of(data: Data) -> Iterator[str]:
             yield f"round {number}: a fleet for {amount(found['cost'])} {missed or 'is expected to keep the floor'}"
     if data["budget"] is not None:
         return
-    yield from _looked(data)
+    yield from _trials(data)
     yield _least(data)
 
 
@@ -95,14 +95,14 @@ def _missed(found: Data) -> Iterator[str]:
         yield f"refuses {percent(found['refused'])} of a session type"
 
 
-def _looked(data: Data) -> Iterator[str]:
-    """Result of the mixes looked at, and the lower bound of what they could cost."""
+def _trials(data: Data) -> Iterator[str]:
+    """Result of the mixes tried, and the lower bound of what they could cost."""
     mixes, below = data["looked"]["mixes"], data["looked"]["none_below"]
-    looked = f"cheaper mixes: {mixes:,} looked at"
+    told = f"cheaper mixes: {mixes:,} looked at"
     if data["cost"] < data["rounds"][-1]["cost"]:
-        yield f"{looked}; a fleet for {amount(below)} is expected to keep the floor, none below"
+        yield f"{told}; a fleet for {amount(below)} is expected to keep the floor, none below"
     elif below < data["cost"]:
-        yield f"{looked}; none below {amount(below)} is expected to keep the floor"
+        yield f"{told}; none below {amount(below)} is expected to keep the floor"
     elif mixes:
         yield f"cheaper mixes: {mixes:,}, all looked at; none is expected to keep the floor"
 

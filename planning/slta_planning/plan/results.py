@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from slta_planning.plan.expected import ExpectedFigures, Worth
-from slta_planning.plan.rounds import Figure, Found, Looked, Round
-from slta_planning.plan.wanted import Hour
-from slta_planning.playing import Measured
+from slta_planning.plan.options import Hour
+from slta_planning.plan.rounds import Figure, Found, Round, Trials
+from slta_planning.simulation import Measured
 
 
 @dataclass(frozen=True)
@@ -26,27 +26,28 @@ class PlanRequest:
 
 @dataclass(frozen=True)
 class Plan:
-    """What was found, and `played`: the measured utility of each hour, None if not simulated."""
+    """What was found, and the `measured` utility of each hour, None if not simulated."""
 
     found: Found[ExpectedFigures]
     worths: Sequence[Worth]
-    played: Sequence[Measured | None]
+    measured: Sequence[Measured | None]
 
 
-def results(asked: PlanRequest, answer: Plan) -> dict[str, Any]:
+def results(request: PlanRequest, answer: Plan) -> dict[str, Any]:
     """All figures."""
+    hours = zip(request.hours, answer.found.fleet.hours, answer.measured, strict=True)
     return {
-        "policy": asked.policy,
-        **fleet_of(asked.classes, answer.found),
-        "floor": asked.floor,
-        "budget": asked.budget,
-        "hours": [_hour(asked, *row) for row in zip(asked.hours, answer.found.fleet.hours, answer.played, strict=True)],
+        "policy": request.policy,
+        **fleet_of(request.classes, answer.found),
+        "floor": request.floor,
+        "budget": request.budget,
+        "hours": [_hour(request, *row) for row in hours],
         "classes": {
             name: {"cost": cost, "adds": worth.adds, "adds_per_cost": worth.adds / cost, "pool_worth": worth.metric}
-            for name, cost, worth in zip(asked.classes, asked.costs, answer.worths, strict=True)
+            for name, cost, worth in zip(request.classes, request.costs, answer.worths, strict=True)
         },
-        "rounds": [round_of(asked.classes, found) for found in answer.found.rounds],
-        "looked": looked_of(answer.found.looked),
+        "rounds": [round_of(request.classes, found) for found in answer.found.rounds],
+        "looked": trials_of(answer.found.trials),
     }
 
 
@@ -64,16 +65,16 @@ def round_of(classes: Sequence[str], found: Round[Figure]) -> dict[str, Any]:
     return {"pools": dict(zip(classes, found.pools, strict=True)), "cost": found.cost, "missing": found.missing}
 
 
-def looked_of(looked: Looked[Figure] | None) -> dict[str, Any] | None:
-    """The mixes looked at; None for a budget."""
-    return {"mixes": looked.mixes, "none_below": looked.below} if looked else None
+def trials_of(trials: Trials[Figure] | None) -> dict[str, Any] | None:
+    """The mixes tried; None for a budget."""
+    return {"mixes": trials.mixes, "none_below": trials.below} if trials else None
 
 
-def _hour(asked: PlanRequest, hour: Hour, seen: ExpectedFigures, played: Measured | None) -> dict[str, Any]:
+def _hour(request: PlanRequest, hour: Hour, seen: ExpectedFigures, measured: Measured | None) -> dict[str, Any]:
     return {
         "hour": hour.name or None,
         "sessions": hour.sessions,
-        "floor": None if asked.floor is None else asked.floor * hour.sessions,
+        "floor": None if request.floor is None else request.floor * hour.sessions,
         "bound": seen.bound,
         "expected_swing_gap": seen.swing_gap,
         "expected_placement_gap": seen.placement_gap,
@@ -81,6 +82,6 @@ def _hour(asked: PlanRequest, hour: Hour, seen: ExpectedFigures, played: Measure
         "expected_utility": seen.utility,
         "refused": seen.refused,
         "price": seen.price,
-        "measured_utility": played.mean if played else None,
-        "measured_error": played.error if played else None,
+        "measured_utility": measured.mean if measured else None,
+        "measured_error": measured.error if measured else None,
     }

@@ -53,8 +53,8 @@ class Round(Generic[Figure]):
 
 
 @dataclass(frozen=True)
-class Looked(Generic[Figure]):
-    """Mixes looked at after the rounds, cheapest first; all for less than `below` are among them.
+class Trials(Generic[Figure]):
+    """Mixes tried after the rounds, cheapest first; all for less than `below` are among them.
 
     `better` is the first that keeps the floors.
     """
@@ -66,15 +66,15 @@ class Looked(Generic[Figure]):
 
 @dataclass(frozen=True)
 class Found(Generic[Figure]):
-    """A plan: rounds, and the mixes looked at, None for a budget."""
+    """A plan: rounds, and the mixes tried, None for a budget."""
 
     rounds: Sequence[Round[Figure]]
-    looked: Looked[Figure] | None
+    trials: Trials[Figure] | None
 
     @property
     def fleet(self) -> Round[Figure]:
         """The mix that is better, or the last round's fleet."""
-        return (self.looked and self.looked.better) or self.rounds[-1]
+        return (self.trials and self.trials.better) or self.rounds[-1]
 
 
 class Searching(Protocol[Figure]):
@@ -101,8 +101,8 @@ class Searching(Protocol[Figure]):
     def mixes_below(self, floors: Floats, limit: float) -> list[tuple[int, ...]]:
         """Mixes for less than a limit that may reach the floors, cheapest first. Raises TooManyError."""
 
-    def look(self, pools: tuple[int, ...], floors: Floats) -> tuple[Round[Figure] | None, int]:
-        """A mix if it keeps the floors, and the work of looking."""
+    def try_mix(self, pools: tuple[int, ...], floors: Floats) -> tuple[Round[Figure] | None, int]:
+        """A mix if it keeps the floors, and the work of trying it."""
 
     @property
     def max_rounds(self) -> int:

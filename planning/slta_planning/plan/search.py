@@ -85,7 +85,7 @@ class Search:
         rows = rows_of(self.market, floors * (1 - np.sign(floors) * TOLERANCE))
         return mixes_below(self.market.costs, rows, limit, self.market.most)
 
-    def look(self, pools: tuple[int, ...], floors: Floats) -> tuple[Round[ExpectedFigures] | None, int]:
+    def try_mix(self, pools: tuple[int, ...], floors: Floats) -> tuple[Round[ExpectedFigures] | None, int]:
         """Evaluate a mix whose bounds less the swing gaps reach the floors."""
         work = SWING_STEPS * len(floors)
         if not self.earns(pools, floors):

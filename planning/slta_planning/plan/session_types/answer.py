@@ -11,20 +11,20 @@ from slta.core.session_types.bound import bound
 from slta_planning.plan import progress
 from slta_planning.plan.expected import difference
 from slta_planning.plan.finding import found_by
+from slta_planning.plan.options import Options, costs_of, floor_of, positive
 from slta_planning.plan.session_types.loads import TypedHour, floors_of, loads_of, read_typed_profile
 from slta_planning.plan.session_types.market import typed_market_of
 from slta_planning.plan.session_types.results import TypedPlan, TypedRequest, typed_results
 from slta_planning.plan.session_types.search import TypedSearch
-from slta_planning.plan.wanted import Options, costs_of, floor_of, positive
 
 
 def planned(spec: FleetSpec, options: Options) -> dict[str, Any]:
     """Figures of the plan. Raises NoFleetError, Unusable."""
-    asked = _asked(spec, options)
-    return typed_results(asked, _answer(spec, asked))
+    request = _request(spec, options)
+    return typed_results(request, _answer(spec, request))
 
 
-def _asked(spec: FleetSpec, options: Options) -> TypedRequest:
+def _request(spec: FleetSpec, options: Options) -> TypedRequest:
     kinds, floor, budget = spec.type_names, options.floor, options.budget
     return TypedRequest(
         spec.class_names(),
@@ -37,12 +37,12 @@ def _asked(spec: FleetSpec, options: Options) -> TypedRequest:
     )
 
 
-def _answer(spec: FleetSpec, asked: TypedRequest) -> TypedPlan:
-    market = typed_market_of(spec, asked.costs, asked.hours, asked.refused)
-    floors = None if asked.floors is None else np.array([asked.floor_at(hour) for hour in asked.hours])
+def _answer(spec: FleetSpec, request: TypedRequest) -> TypedPlan:
+    market = typed_market_of(spec, request.costs, request.hours, request.refused)
+    floors = None if request.floors is None else np.array([request.floor_at(hour) for hour in request.hours])
     with progress.shown() as ran:
-        found = found_by(TypedSearch(spec, market, asked.refused, ran), floors, asked.budget)
-    return TypedPlan(found, adds_of(spec, found.fleet.pools, asked.hours))
+        found = found_by(TypedSearch(spec, market, request.refused, ran), floors, request.budget)
+    return TypedPlan(found, adds_of(spec, found.fleet.pools, request.hours))
 
 
 def adds_of(spec: FleetSpec, pools: tuple[int, ...], hours: list[TypedHour]) -> list[float]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from slta.core.fleet import FleetSpec
 from slta.core.session_types import DEFAULT_TYPE
 from slta_planning.errors import UnusableError, check_header, refuse_twice
-from slta_planning.plan.wanted import Floor, hour_names, load_of, named_amounts, no_such, rows_of
+from slta_planning.plan.options import Floor, hour_names, load_of, named_amounts, no_such, rows_of
 
 MAX_SIMULATED = 50_000.0
 """Maximum sessions of all types at a time: more would take minutes to simulate."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from slta.core.policies import POLICIES
-from slta_planning.plan.results import fleet_of, looked_of, round_of
+from slta_planning.plan.results import fleet_of, round_of, trials_of
 from slta_planning.plan.rounds import Found
 from slta_planning.plan.session_types.loads import TypedHour
-from slta_planning.plan.session_types.playing import TypedFigures, TypeFigures
+from slta_planning.plan.session_types.simulation import TypedFigures, TypeFigures
 
 PLACES_TYPES = next(name for name, policy in POLICIES.items() if policy.takes_types and policy.tokens)
 """The policy that is simulated, also where the fleet file observes."""
@@ -43,47 +43,47 @@ class TypedPlan:
     adds: Sequence[float]
 
 
-def typed_results(asked: TypedRequest, answer: TypedPlan) -> dict[str, Any]:
+def typed_results(request: TypedRequest, answer: TypedPlan) -> dict[str, Any]:
     """All figures."""
     return {
         "policy": PLACES_TYPES,
-        **fleet_of(asked.classes, answer.found),
-        "floor": dict(zip(asked.types, asked.floors, strict=True)) if asked.floors else None,
-        "budget": asked.budget,
-        "refused": asked.refused,
-        "hours": [_hour(asked, *row) for row in zip(asked.hours, answer.found.fleet.hours, strict=True)],
+        **fleet_of(request.classes, answer.found),
+        "floor": dict(zip(request.types, request.floors, strict=True)) if request.floors else None,
+        "budget": request.budget,
+        "refused": request.refused,
+        "hours": [_hour(request, *row) for row in zip(request.hours, answer.found.fleet.hours, strict=True)],
         "classes": {
             name: {"cost": cost, "adds": adds, "adds_per_cost": adds / cost}
-            for name, cost, adds in zip(asked.classes, asked.costs, answer.adds, strict=True)
+            for name, cost, adds in zip(request.classes, request.costs, answer.adds, strict=True)
         },
-        "rounds": [{**round_of(asked.classes, found), "refused": found.refusing} for found in answer.found.rounds],
-        "looked": looked_of(answer.found.looked),
+        "rounds": [{**round_of(request.classes, found), "refused": found.refusing} for found in answer.found.rounds],
+        "looked": trials_of(answer.found.trials),
     }
 
 
-def _hour(asked: TypedRequest, hour: TypedHour, seen: TypedFigures) -> dict[str, Any]:
+def _hour(request: TypedRequest, hour: TypedHour, seen: TypedFigures) -> dict[str, Any]:
     """An hour without sessions has no types, and nothing is measured."""
     return {
         "hour": hour.name or None,
         "sessions": hour.total,
-        "floor": asked.floor_at(hour),
+        "floor": request.floor_at(hour),
         "bound": seen.bound,
         "compatibility_gap": seen.compatibility_gap,
-        "measured_utility": seen.played.mean if seen.runs else None,
-        "measured_error": seen.played.error if seen.runs else None,
+        "measured_utility": seen.measured.mean if seen.runs else None,
+        "measured_error": seen.measured.error if seen.runs else None,
         "runs": seen.runs,
         "measured_sessions": seen.sessions,
         "session_types": {
-            name: _type(asked, found) for name, found in zip(asked.types, seen.types, strict=False) if found.offered
+            name: _type(request, found) for name, found in zip(request.types, seen.types, strict=False) if found.offered
         },
     }
 
 
-def _type(asked: TypedRequest, found: TypeFigures) -> dict[str, Any]:
+def _type(request: TypedRequest, found: TypeFigures) -> dict[str, Any]:
     return {
         "offered": found.offered,
         "refused": found.refused.mean,
         "refused_error": found.refused.error,
         "price": found.price,
-        "sessions": dict(zip(asked.classes, found.sessions, strict=True)),
+        "sessions": dict(zip(request.classes, found.sessions, strict=True)),
     }

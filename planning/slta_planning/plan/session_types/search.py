@@ -23,16 +23,16 @@ from slta_planning.plan.rounds import Round
 from slta_planning.plan.search import TOLERANCE, raised_by, shortfall
 from slta_planning.plan.session_types import solving
 from slta_planning.plan.session_types.market import Room, TypedMarket
-from slta_planning.plan.session_types.playing import MOST_RUNS, Limits, TypedFigures, TypeFigures, played
+from slta_planning.plan.session_types.simulation import MOST_RUNS, Limits, TypedFigures, TypeFigures, simulated
 from slta_planning.plan.solving import Solution
-from slta_planning.playing import Measured
+from slta_planning.simulation import Measured
 
 BOUND_STEPS = 1_000
 """Work of a bound, in simulated events."""
 DOUBLINGS, HALVINGS = 40, 30
 """Steps of the search for the sessions of which a fleet has room."""
-LOOK_RUNS = 16
-"""Runs after which a mix that is looked at is dropped if its means miss."""
+TRIAL_RUNS = 16
+"""Runs after which a mix that is tried is dropped if its means miss."""
 HELPED = 0.9
 """Part of the share refused in the round before from which on more room did not help."""
 MAX_ROUNDS = 12
@@ -141,7 +141,8 @@ class TypedSearch:
         loads = [float(load) for load in self.market.loads[number]]
         if not any(loads):
             return NO_FIGURES
-        return played(self.spec, pools, loads, Limits(None if floors is None else floors[number], self.refused, runs))
+        floor = None if floors is None else floors[number]
+        return simulated(self.spec, pools, loads, Limits(floor, self.refused, runs))
 
     def mixes_below(self, floors: Floats, limit: float) -> list[tuple[int, ...]]:
         """Mixes for less than a limit that have room and may reach the floors, by the prices seen."""
@@ -164,7 +165,7 @@ class TypedSearch:
                 of_pools[c] = worths(np.array(column), np.array([min(users)]))[0]
         return of_pools, floor - float(prices @ loads)
 
-    def look(self, pools: tuple[int, ...], floors: Floats) -> tuple[Round[TypedFigures] | None, int]:
+    def try_mix(self, pools: tuple[int, ...], floors: Floats) -> tuple[Round[TypedFigures] | None, int]:
         """Simulate a mix whose bounds reach the floors: briefly, the largest load first, until one misses."""
         if any(all(a <= b for a, b in zip(pools, other, strict=True)) for other in self.failed):
             return None, BOUND_STEPS
@@ -172,7 +173,7 @@ class TypedSearch:
             return None, BOUND_STEPS * len(floors)
         work = 0
         for number in map(int, np.argsort(-self.market.loads.sum(axis=1), kind="stable")):
-            hour = self._hour(pools, number, floors, LOOK_RUNS)
+            hour = self._hour(pools, number, floors, TRIAL_RUNS)
             work += hour.steps
             if self._refuses(hour) or shortfall([hour], floors[[number]]):
                 self.failed.append(pools)

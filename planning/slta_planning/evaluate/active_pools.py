@@ -16,7 +16,7 @@ from slta_experiments.fleets import FleetShape
 from slta_planning.errors import UnusableError
 from slta_planning.evaluate.reading import Log
 from slta_planning.evaluate.window import Window
-from slta_planning.playing import shape_of
+from slta_planning.simulation import shape_of
 from slta_planning.text import counted, error_text, percent
 
 MAX_UNSEEN = 0.1
@@ -48,7 +48,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Presence:
+class ActivePools:
     """Epochs of a log in order, the first from 0, and the pools of the file without a session in it.
 
     `unseen_share` is these pools' share of the file's capacity.
@@ -78,10 +78,10 @@ class Presence:
         return tuple(float(a) for a in np.array(spans) @ self.counts / (end - begin))
 
 
-def presence_of(spec: FleetSpec, log: Log, window: Window, wanted: Unseen | None) -> Presence:
+def active_pools_of(spec: FleetSpec, log: Log, window: Window, wanted: Unseen | None) -> ActivePools:
     """Apply `--unseen`. Raises Unusable without it, if pools with much of the capacity are unseen."""
-    pools = log.naming.pools(spec.class_names())
-    seen = np.unique(log.naming.places(spec.class_names()))
+    pools = log.numbers.pools(spec.class_names())
+    seen = np.unique(log.numbers.places(spec.class_names()))
     capacities = np.repeat([float(c.capacity) for c in spec.classes], pools)
     unseen, share = len(capacities) - len(seen), 1 - float(capacities[seen].sum() / capacities.sum())
     if wanted is None and share > MAX_UNSEEN:
@@ -89,7 +89,7 @@ def presence_of(spec: FleetSpec, log: Log, window: Window, wanted: Unseen | None
     rule = wanted or Unseen.KEEP
     epochs = list(_epochs(spec, pools, rule, log, window))
     ever = np.arange(len(capacities)) if rule is Unseen.KEEP else seen
-    return Presence(rule, _shape(spec, pools, ever), epochs, unseen, share)
+    return ActivePools(rule, _shape(spec, pools, ever), epochs, unseen, share)
 
 
 def _refusal(unseen: int, pools: int, share: float) -> str:
@@ -112,7 +112,7 @@ def _shape(spec: FleetSpec, pools: Sequence[int], active: Places) -> FleetShape:
 
 def _epochs(spec: FleetSpec, pools: Sequence[int], rule: Unseen, log: Log, window: Window) -> Iterator[Epoch]:
     shapes = cache(lambda active: _shape(spec, pools, np.frombuffer(active, dtype=np.int64)))
-    for begin, end, active in _active(rule, log, log.naming.places(spec.class_names()), sum(pools), window):
+    for begin, end, active in _active(rule, log, log.numbers.places(spec.class_names()), sum(pools), window):
         yield Epoch(begin, end, active, shapes(active.tobytes()))
 
 

@@ -58,10 +58,10 @@ class Floor:
             raise UnusableError(
                 "--floor: no session adds anything on a pool of these classes: give a utility per session"
             )
-        asked = self.amount * best if self.is_share else self.amount
-        if asked > best:
-            raise UnusableError(f"--floor: a session adds at most {best:g} on a pool of these classes, not {asked:g}")
-        return asked
+        least = self.amount * best if self.is_share else self.amount
+        if least > best:
+            raise UnusableError(f"--floor: a session adds at most {best:g} on a pool of these classes, not {least:g}")
+        return least
 
 
 def floor_of(text: str) -> Floor:

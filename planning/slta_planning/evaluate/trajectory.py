@@ -14,7 +14,7 @@ from slta.core.ranking import Ranking
 from slta_experiments.engine.simulate import Outcome, Run, simulate
 from slta_experiments.fleets import FleetShape
 from slta_experiments.workload import Floats, workload_of
-from slta_planning.evaluate.presence import Epoch, Places, Presence
+from slta_planning.evaluate.active_pools import ActivePools, Epoch, Places
 
 Order = Callable[[FleetShape], Ranking]
 """Order of the places of the pools that are active."""
@@ -38,7 +38,7 @@ class Sessions:
 
 
 @dataclass(frozen=True)
-class Course:
+class Trajectory:
     """∫N, ∫U and ∫U*(N) from 0 to each of `times`, N per active pool then, and the pool of each session.
 
     A session has NOTHING if it was rejected or comes after the end. With session types there are more integrals, see
@@ -51,27 +51,27 @@ class Course:
     pools: Places
     refused: Mapping[str, int] = field(default_factory=dict)
 
-    def without_pools(self) -> Course:
+    def without_pools(self) -> Trajectory:
         """Its figures alone: of a long log the pools are most of the memory."""
         return replace(self, pools=self.pools[:0].copy())
 
 
-def course_of(
-    presence: Presence, sessions: Sessions, placement: Placement, times: Sequence[float], beta: Beta
-) -> Course:
+def trajectory_of(
+    active: ActivePools, sessions: Sessions, placement: Placement, times: Sequence[float], beta: Beta
+) -> Trajectory:
     """Replay all epochs. Sessions on a pool that leaves are placed anew; in the log there are none."""
     pools = np.full(len(sessions.starts), NOTHING)
     alive = np.array([], dtype=np.int64)
     areas, rows = np.zeros(3), []
-    for epoch in presence.epochs:
+    for epoch in active.epochs:
         own = [*(t for t in times if epoch.begin <= t < epoch.end), epoch.end]
-        ids, outcome = _play(epoch, sessions, _Held(alive, pools), placement, own, beta)
+        ids, outcome = _simulated(epoch, sessions, _Held(alive, pools), placement, own, beta)
         pools[ids] = np.where(outcome.pools == NOTHING, NOTHING, epoch.pools[outcome.pools])
         alive = ids[(pools[ids] != NOTHING) & (sessions.ends[ids] > epoch.end)]
         rows.append((outcome.samples.times, areas + outcome.samples.areas, outcome.samples.sessions))
         areas = rows[-1][1][-1]
     at, sums, held = (np.concatenate(column) for column in zip(*rows, strict=True))
-    return Course(at, sums, held, pools)
+    return Trajectory(at, sums, held, pools)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class _Held:
     pools: Places
 
 
-def _play(
+def _simulated(
     epoch: Epoch, sessions: Sessions, held: _Held, placement: Placement, times: Sequence[float], beta: Beta
 ) -> tuple[NDArray[np.int64], Outcome]:
     """Numbers of the sessions in an epoch, in the engine's order, and its outcome."""

@@ -12,15 +12,15 @@ import pytest
 
 from slta.core.optimum import optimum, utility_bound
 from slta.fleet_file import compile_spec, load_yaml
+from slta_planning.evaluate.active_pools import Unseen, active_pools_of
 from slta_planning.evaluate.command import app
-from slta_planning.evaluate.course import Placement, Sessions, course_of
-from slta_planning.evaluate.naming import Naming
 from slta_planning.evaluate.picture import lost_of
-from slta_planning.evaluate.presence import Unseen, presence_of
+from slta_planning.evaluate.pool_numbers import PoolNumbers
 from slta_planning.evaluate.reading import Selection, read_log
 from slta_planning.evaluate.replay import RECORDED, evaluate
+from slta_planning.evaluate.trajectory import Placement, Sessions, trajectory_of
 from slta_planning.evaluate.window import window_of
-from slta_planning.playing import PLAYABLE, order_of
+from slta_planning.simulation import SIMULATED, order_of
 from tests.planning.commands import called, figures_of, shown
 from tests.planning.recorded import FLEET, POOLS, Session, least_connections, means, write_csv
 
@@ -34,7 +34,7 @@ AUTOSCALED += [(110, 60, "saturating-3"), (112, 5, "quadratic-2"), (130, 20, "li
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log of twelve pools, and a fleet file with these and twelve more."""
-    folder = tmp_path_factory.mktemp("presence")
+    folder = tmp_path_factory.mktemp("active-pools")
     write_csv(least_connections(SECONDS), folder / "log.csv")
     for name, text in (("fleet", FLEET), ("double", DOUBLE), ("auto", FLEET)):
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
@@ -127,34 +127,34 @@ def test_pools_that_come_and_go_are_measured_by_definition(folder: Path) -> None
     assert data["pools"] == {"linear": 2, "quadratic": 1, "saturating": 1}
 
 
-@pytest.mark.parametrize("policy", PLAYABLE.values(), ids=lambda policy: policy.name)
+@pytest.mark.parametrize("policy", SIMULATED.values(), ids=lambda policy: policy.name)
 def test_no_session_ends_on_a_pool_that_is_not_there(folder: Path, policy: Any) -> None:
     spec = compile_spec(load_yaml(folder / "auto.yaml").file)
-    log = read_log(folder / "auto.csv", Selection(None, UTC), Naming(POOLS))
+    log = read_log(folder / "auto.csv", Selection(None, UTC), PoolNumbers(POOLS))
     window = window_of(log, 0.0, None)
-    presence = presence_of(spec, log, window, Unseen.ACTIVE)
+    active = active_pools_of(spec, log, window, Unseen.ACTIVE)
     placement = Placement(
         policy.title, lambda shape: order_of(shape, spec, policy.title), lambda _, ids: np.full(len(ids), 0.9)
     )
-    course = course_of(presence, Sessions(log.starts, log.ends), placement, [0.0, window.end], spec.beta)
-    assert len({epoch.shape.shares for epoch in presence.epochs}) > 2
-    for start, end, pool in zip(log.starts, log.ends, course.pools, strict=True):
-        last = next((e for e in presence.epochs if e.begin < end <= e.end), presence.epochs[-1])
+    trajectory = trajectory_of(active, Sessions(log.starts, log.ends), placement, [0.0, window.end], spec.beta)
+    assert len({epoch.shape.shares for epoch in active.epochs}) > 2
+    for start, end, pool in zip(log.starts, log.ends, trajectory.pools, strict=True):
+        last = next((e for e in active.epochs if e.begin < end <= e.end), active.epochs[-1])
         assert start >= window.end or pool in last.pools
 
 
 def test_the_figure_is_in_per_cent_of_the_window_s_bound(folder: Path) -> None:
     spec = compile_spec(load_yaml(folder / "fleet.yaml").file)
-    log = read_log(folder / "log.csv", Selection(None, UTC), Naming(POOLS))
+    log = read_log(folder / "log.csv", Selection(None, UTC), PoolNumbers(POOLS))
     window = window_of(log, None, None)
-    found = evaluate(spec, log, window, presence_of(spec, log, window, None))
+    found = evaluate(spec, log, window, active_pools_of(spec, log, window, None))
     whole = found.over(RECORDED, window.begin, window.end)
     assert np.mean(lost_of(found, RECORDED)) == pytest.approx(100 * whole.relative(whole.placement_gap))
 
 
 def test_the_progress_ends_at_its_total(folder: Path) -> None:
     spec = compile_spec(load_yaml(folder / "auto.yaml").file)
-    log = read_log(folder / "auto.csv", Selection(None, UTC), Naming(POOLS))
+    log = read_log(folder / "auto.csv", Selection(None, UTC), PoolNumbers(POOLS))
     window, told = window_of(log, 0.0, None), list[tuple[int, int]]()
-    evaluate(spec, log, window, presence_of(spec, log, window, Unseen.DROP), lambda *runs: told.append(runs))
+    evaluate(spec, log, window, active_pools_of(spec, log, window, Unseen.DROP), lambda *runs: told.append(runs))
     assert [done for done, _ in told] == list(range(1, told[-1][1] + 1))

@@ -24,7 +24,7 @@ class NameMap(NamedTuple):
     pool_class: str
 
 
-class Naming:
+class PoolNumbers:
     """Numbers pools in order of first appearance; `places` then gives their positions."""
 
     def __init__(self, declared: Mapping[str, int], maps: Sequence[NameMap] = ()) -> None:

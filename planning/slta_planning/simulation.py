@@ -13,12 +13,12 @@ from slta.core.orders import PAPER
 from slta.core.policies import POLICIES
 from slta.core.ranking import Ranking
 from slta.core.utility import PoolClass
-from slta_experiments.engine.simulate import POLICIES as PLAYED
+from slta_experiments.engine.simulate import POLICIES as ENGINE_POLICIES
 from slta_experiments.engine.simulate import Run, simulate
 from slta_experiments.fleets import FleetShape
 from slta_experiments.workload import WARM_UP, generator, stationary
 
-PLAYABLE = {name: policy for name, policy in POLICIES.items() if policy.title in PLAYED}
+SIMULATED = {name: policy for name, policy in POLICIES.items() if policy.title in ENGINE_POLICIES}
 """Policies of fleet files that place sessions."""
 SEEDS = 16
 """Runs; with so many the standard error of their mean is known to a fifth."""
@@ -53,7 +53,7 @@ def part_of(spec: FleetSpec, pools: Sequence[int], most: float) -> tuple[FleetSh
     return shape, sum(shape.shares) / sum(pools)
 
 
-def play(shape: FleetShape, spec: FleetSpec, title: str, load: float) -> Iterator[Gaps]:
+def simulated_runs(shape: FleetShape, spec: FleetSpec, title: str, load: float) -> Iterator[Gaps]:
     """A run per seed with Poisson arrivals, exponential durations and `load` sessions of the whole fleet."""
     order = order_of(shape, spec, title)
     end = WARM_UP + min(max(SESSION_TIMES / load, 10.0), 1000.0)

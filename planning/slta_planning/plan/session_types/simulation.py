@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from slta.core.session_types.sets import TypeSets, everywhere
 from slta_experiments.engine.session_types.simulate import Averages, Span, simulate
 from slta_experiments.workload import WARM_UP, Floats, TypedWorkload, generator, stationary, typed
 from slta_planning.plan.expected import difference
-from slta_planning.playing import Measured, measured, shape_of
+from slta_planning.simulation import Measured, measured, shape_of
 
 LEAST_RUNS, MOST_RUNS = 8, 64
 KEPT = 16
@@ -51,13 +51,13 @@ class TypeFigures(NamedTuple):
 class TypedFigures(NamedTuple):
     """Figures of a fleet at one load of each type: time averages of the whole fleet.
 
-    `bound` is U*(N_1 … N_T, A) at the offered loads, `compatibility_gap` how much more U*(N, A) is; `played` the
+    `bound` is U*(N_1 … N_T, A) at the offered loads, `compatibility_gap` how much more U*(N, A) is; `measured` the
     simulated utility in `runs` runs with `sessions` sessions in all.
     """
 
     bound: float
     compatibility_gap: float
-    played: Measured
+    measured: Measured
     types: tuple[TypeFigures, ...]
     runs: int
     sessions: int
@@ -70,7 +70,7 @@ class TypedFigures(NamedTuple):
     @property
     def utility(self) -> float:
         """Simulated utility."""
-        return self.played.mean
+        return self.measured.mean
 
     @property
     def gap(self) -> float:
@@ -105,15 +105,15 @@ class Run:
     sessions: int
 
 
-def played(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float], limits: Limits) -> TypedFigures:
+def simulated(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float], limits: Limits) -> TypedFigures:
     """Simulate a fleet that has room for these loads, one or more sessions in all."""
     best, prices = bounds_of(spec, pools, loads)
     free = bound(everywhere(len(pools)), spec.bound_ranking, pools, [sum(loads)]).utility
-    play = _Play.of(spec, pools, tuple(loads), prices)
+    simulation = _Simulation.of(spec, pools, tuple(loads), prices)
     runs: list[Run] = []
-    for run in play.runs():
+    for run in simulation.runs():
         runs.append(run)
-        if len(runs) >= LEAST_RUNS and _is_enough(runs, loads, play.span, limits):
+        if len(runs) >= LEAST_RUNS and _is_enough(runs, loads, simulation.span, limits):
             break
     shares = refused_of(runs)
     held = np.mean([run.held for run in runs], axis=0)
@@ -166,7 +166,7 @@ def _cautious(share: Measured, limit: float, sessions: float) -> Measured:
 
 
 @dataclass(frozen=True)
-class _Play:
+class _Simulation:
     """A fleet and its loads. `classes[c]` is the number of its class c, one with pools, in the fleet file."""
 
     spec: FleetSpec
@@ -178,7 +178,7 @@ class _Play:
     span: Span
 
     @classmethod
-    def of(cls, spec: FleetSpec, pools: Sequence[int], loads: tuple[float, ...], prices: Sequence[float]) -> _Play:
+    def of(cls, spec: FleetSpec, pools: Sequence[int], loads: tuple[float, ...], prices: Sequence[float]) -> Self:
         present = [c for c, count in enumerate(pools) if count]
         sets = TypeSets(tuple(tuple(present.index(c) for c in own if pools[c]) for own in spec.type_sets.classes))
         times = min(max(RUN_SESSIONS / sum(loads), 10.0), 10_000.0)
