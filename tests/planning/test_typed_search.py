@@ -109,7 +109,7 @@ def test_the_answer_is_the_cheapest_of_all_mixes_that_keep_floor_and_refusals(fl
     one = searched(SHARED, loads, refused=refused)
     answer = found_for(one, floors).fleet
     everything = searched(SHARED, loads, refused=refused)
-    cheaper = [mix for mix in product(range(20), range(30)) if everything.cost_of(mix) < answer.cost]
+    cheaper = [mix for mix in product(range(20), range(30)) if everything.market.cost_of(mix) < answer.cost]
     roomy = [mix for mix in cheaper if best(SHARED, mix, loads).refused == 0]
     assert len(roomy) > 5
     assert not [mix for mix in roomy if everything.round_of(Solution(mix, proven=True), floors).keeps]
@@ -166,7 +166,7 @@ def test_the_prices_of_a_fleet_rule_out_no_mix_that_reaches_the_floor(seen: tupl
     one = searched(spec, loads, refused=0.3, costs=(2.0, 1.0, 1.5))
     one.round_of(Solution(seen, proven=True), floors)
     found = one.mixes_below(floors, 20.0)
-    reaching = [mix for mix in product(range(11), range(21), range(15)) if one.cost_of(mix) < 20]
+    reaching = [mix for mix in product(range(11), range(21), range(15)) if one.market.cost_of(mix) < 20]
     reaching = [mix for mix in reaching if one.earns(mix, floors)]
     rooms = [
         [sum(one.market.capacities[c] * mix[c] for c in r.classes) >= r.places for r in one.market.rooms]

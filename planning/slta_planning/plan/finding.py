@@ -97,7 +97,7 @@ def _thinner(search: Searching[Figure], floors: Floats, found: Round[Figure]) ->
 def thinned(search: Searching[Figure], floors: Floats, found: Round[Figure]) -> Round[Figure]:
     """The fleet without the pools that it can spare, those of the dearest class first, or as far as the work goes."""
     left = max(TRIAL_STEPS, found.steps)
-    costs = [search.cost_of(one) for one in np.eye(len(found.pools), dtype=int).tolist()]
+    costs = [search.market.cost_of(one) for one in np.eye(len(found.pools), dtype=int).tolist()]
     for c in map(int, np.argsort(costs, kind="stable")[::-1]):
         step = 1 << max(0, found.pools[c].bit_length() - 1)
         while step and left > 0:
@@ -116,7 +116,7 @@ def try_cheaper(search: Searching[Figure], floors: Floats, rounds: Sequence[Roun
     left = max(TRIAL_STEPS, sum(one.steps for one in rounds))
     for number, pools in enumerate(mixes):
         if left <= 0:
-            return Trials(number, search.cost_of(pools))
+            return Trials(number, search.market.cost_of(pools))
         if pools in tried:
             continue
         found, work = search.try_mix(pools, floors)
@@ -138,7 +138,7 @@ def _mixes_below(
     for _ in range(HALVINGS):
         with suppress(TooManyError):
             mixes = search.mixes_below(floors, limit)
-            return [pools for pools in mixes if search.cost_of(pools) >= known], limit
+            return [pools for pools in mixes if search.market.cost_of(pools) >= known], limit
         limit = (least + limit) / 2
     return [], least
 
@@ -176,8 +176,9 @@ def best_within(search: Searching[Figure], budget: float) -> list[Round[Figure]]
 
 def _no_room(search: Searching[Figure], budget: float) -> str:
     needed = f"no fleet for {amount(budget)} has the places that these sessions need: {some(search.places_needed)}"
-    roomy = search.cheapest(search.no_floors, [])
-    return f"{needed}; the cheapest that has them costs {amount(search.cost_of(roomy.pools))}" if roomy else needed
+    market = search.market
+    roomy = search.cheapest(market.no_floors, [])
+    return f"{needed}; the cheapest that has them costs {amount(market.cost_of(roomy.pools))}" if roomy else needed
 
 
 def _nearest(rounds: Sequence[Round[Figure]], trials: Trials[Figure]) -> str:

@@ -24,20 +24,34 @@ NEVER = 1e-6
 
 
 @dataclass(frozen=True)
-class Market:
+class AnyMarket:
     """Market of classes, with costs and capacities, and of hours, with loads.
 
-    `worths[k, i]` is the worth of a pool of class i at `prices[k]`. `room` is the required number of places, `most` a
-    number of pools of one class beyond which more add nothing.
+    `most` is a number of pools of one class beyond which more add nothing.
     """
 
     costs: Floats
     capacities: Floats
     loads: Floats
+    most: int
+
+    @property
+    def no_floors(self) -> Floats:
+        """Floors that every fleet reaches."""
+        return np.full(len(self.loads), -np.inf)
+
+    def cost_of(self, pools: Sequence[int]) -> float:
+        """Cost of a fleet."""
+        return float(self.costs @ np.array(pools))
+
+
+@dataclass(frozen=True)
+class Market(AnyMarket):
+    """Market without session types: `worths[k, i]` of a pool of class i at `prices[k]`, and `room` for the loads."""
+
     prices: Floats
     worths: Floats
     room: int
-    most: int
 
 
 def market_of(spec: FleetSpec, costs: Sequence[float], hours: Sequence[Hour], refused: float) -> Market:
@@ -45,15 +59,14 @@ def market_of(spec: FleetSpec, costs: Sequence[float], hours: Sequence[Hour], re
     columns = [np.array(column) for column in spec.ranking.marginals]
     prices = np.unique(np.concatenate(columns))
     loads = np.array([hour.sessions for hour in hours])
-    room = places_for(float(loads.max()), refused)
     return Market(
         np.array(costs, dtype=np.float64),
         np.array([float(len(column)) for column in columns]),
         loads,
+        most_for(float(loads.max())),
         prices,
         np.stack([worths(column, prices) for column in columns], axis=1),
-        room,
-        most_for(float(loads.max())),
+        places_for(float(loads.max()), refused),
     )
 
 

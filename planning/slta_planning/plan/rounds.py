@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from slta_planning.plan.market import Floats
+from slta_planning.plan.market import AnyMarket, Floats
 from slta_planning.plan.solving import Solution
 
 
@@ -80,8 +80,9 @@ class Found(Generic[Figure]):
 class Searching(Protocol[Figure]):
     """What a search is made of. `rounds` are those before."""
 
-    def cost_of(self, pools: Sequence[int]) -> float:
-        """Cost of a fleet."""
+    @property
+    def market(self) -> AnyMarket:
+        """Costs and loads."""
 
     def cheapest(self, floors: Floats, rounds: Sequence[Round[Figure]], times: float = 1.0) -> Solution | None:
         """The cheapest fleet by its bound that may keep what the rounds missed; None if there is none.
@@ -111,7 +112,3 @@ class Searching(Protocol[Figure]):
     @property
     def places_needed(self) -> Sequence[str]:
         """Places that the sessions need, as words."""
-
-    @property
-    def no_floors(self) -> Floats:
-        """Floors that every fleet reaches."""

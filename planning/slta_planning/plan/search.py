@@ -43,15 +43,6 @@ class Search:
         """Places that the sessions need, as words."""
         return [f"{self.market.room:,} in all"]
 
-    @property
-    def no_floors(self) -> Floats:
-        """Floors that every fleet reaches."""
-        return np.full(len(self.market.loads), -np.inf)
-
-    def cost_of(self, pools: Sequence[int]) -> float:
-        """Cost of a fleet."""
-        return float(self.market.costs @ np.array(pools))
-
     def cheapest(self, floors: Floats, rounds: Sequence[Round[ExpectedFigures]], times: float = 1.0) -> Solution | None:
         """The cheapest fleet whose bound reaches the floors raised by the largest gaps of the rounds."""
         gaps = [[hour.swing_gap + hour.placement_gap for hour in found.hours] for found in rounds]
@@ -77,7 +68,7 @@ class Search:
         for load in self.market.loads:
             hours.append(expected(self.spec, solution.pools, float(load), self.lost))
             self.ran()
-        cost, missing = self.cost_of(solution.pools), shortfall(hours, floors)
+        cost, missing = self.market.cost_of(solution.pools), shortfall(hours, floors)
         return Round(solution.pools, solution.proven, cost, tuple(hours), missing)
 
     def mixes_below(self, floors: Floats, limit: float) -> list[tuple[int, ...]]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from slta.core.fleet import FleetSpec
 from slta.core.session_types.sets import TypeSets
-from slta_planning.plan.market import Floats, most_for, places_for, worths
+from slta_planning.plan.market import AnyMarket, Floats, most_for, places_for, worths
 from slta_planning.plan.session_types.loads import TypedHour
 
 MAX_ROOMS = 256
@@ -37,19 +37,12 @@ class Room(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TypedMarket:
-    """Market of classes, with costs and capacities, and of hours: `loads[h, t]` sessions of type t.
+class TypedMarket(AnyMarket):
+    """Market with session types: `loads[h, t]` sessions of type t in hour h, and the rooms that they need."""
 
-    `most` is a number of pools of one class beyond which more add nothing.
-    """
-
-    costs: Floats
-    capacities: Floats
     curves: Sequence[Curve]
     sets: TypeSets
-    loads: Floats
     rooms: Sequence[Room]
-    most: int
 
 
 def typed_market_of(spec: FleetSpec, costs: Sequence[float], hours: Sequence[TypedHour], refused: float) -> TypedMarket:
@@ -60,11 +53,11 @@ def typed_market_of(spec: FleetSpec, costs: Sequence[float], hours: Sequence[Typ
     return TypedMarket(
         np.array(costs, dtype=np.float64),
         np.array([float(len(column)) for column in columns]),
+        loads,
+        most_for(float(loads.sum(axis=1).max())),
         [Curve(p, worths(column, p)) for p, column in zip(prices, columns, strict=True)],
         spec.type_sets,
-        loads,
         rooms_for(spec.type_sets, loads, refused),
-        most_for(float(loads.sum(axis=1).max())),
     )
 
 

@@ -74,15 +74,6 @@ class TypedSearch:
         types = " and ".join(name for name, own, loads in inside if loads.any() and own <= room.classes)
         return f"{room.places:,} in {classes} for {types}"
 
-    @property
-    def no_floors(self) -> Floats:
-        """Floors that every fleet reaches."""
-        return np.full(len(self.market.loads), -np.inf)
-
-    def cost_of(self, pools: Sequence[int]) -> float:
-        """Cost of a fleet."""
-        return float(self.market.costs @ np.array(pools))
-
     def cheapest(self, floors: Floats, rounds: Rounds, times: float = 1.0) -> Solution | None:
         """The cheapest fleet whose bound reaches the raised floors, with room for what was refused."""
         gaps = [[0.0 if self._refuses(hour) else hour.gap for hour in found.hours] for found in rounds]
@@ -131,7 +122,7 @@ class TypedSearch:
             self.ran()
             self.duals.append((number, np.array([found.price for found in hours[-1].types])))
         refusing = max((hour.refused for hour in hours if self._refuses(hour)), default=0.0)
-        cost, missing = self.cost_of(solution.pools), shortfall(hours, floors)
+        cost, missing = self.market.cost_of(solution.pools), shortfall(hours, floors)
         found = Round(solution.pools, solution.proven, cost, tuple(hours), missing, refusing)
         if not found.keeps:
             self.failed.append(found.pools)
