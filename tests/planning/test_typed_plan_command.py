@@ -8,7 +8,7 @@ import pytest
 
 from slta.core.session_types.bound import bound
 from slta.fleet_file import compile_spec, load_yaml
-from slta_planning.plan.session_types import simulation
+from slta_planning.plan.session_types import answer, simulation
 from slta_planning.plan.session_types.loads import loads_of, read_typed_profile
 from tests.planning.commands import prose, shown
 from tests.planning.plan_calls import figures, plan
@@ -56,6 +56,31 @@ def test_a_plan_keeps_floor_and_refusals_in_simulation(fleet: Path) -> None:
     more = bound(spec.type_sets, spec.bound_ranking, [pools[0] + 1, pools[1]], [0, 6, 12]).utility
     assert data["classes"]["gpu"]["adds"] == pytest.approx(more - most)
     assert data["rounds"][-1]["refused"] == 0
+
+
+RARE = """\
+fleet: rare
+policy: jlmu
+session_types: {one: [a], two: [a, b]}
+classes:
+  - {name: a, utility: {kind: linear, slope: 1.7}, capacity: 11}
+  - {name: b, utility: {kind: quadratic, linear: 1.5, quadratic: -0.05}, capacity: 12}
+  - {name: c, utility: {kind: linear, slope: 0.6}, capacity: 15}
+"""
+
+
+@pytest.mark.slow
+def test_a_larger_reserve_keeps_the_refusals_of_a_cheaper_fleet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the file's ρ = ½ the fleet costs more; without reserves 34.8 (docs/results/session-types.md)."""
+    (file := tmp_path / "rare.yaml").write_text(RARE, encoding="utf-8")
+    costs = ["--cost", "a=1.5", "--cost", "b=1.2", "--cost", "c=0.7"]
+    call = [*costs, "--load", "one=60,two=70,default=90", "--floor", "55%", "--refused", "0.01"]
+    found = figures(file, *call)
+    monkeypatch.setattr(answer, "RESERVES", ())
+    assert (found["reserve"] > 0.5, figures(file, *call)["cost"] > found["cost"]) == (True, True)
+    assert found["cost"] < 25
 
 
 def test_a_share_is_of_what_each_type_can_earn(fleet: Path) -> None:

@@ -129,7 +129,7 @@ def jlmu(draws: Floats, *, with_prices: bool) -> Chooser:
     def chooser(fleet: TypedFleet, session: int, kind: int) -> int:
         offers = fleet.offers()
         if with_prices:
-            pool_class = choose(fleet.spec.type_sets, kind, offers, fleet.marginals, fleet.load())
+            pool_class = choose(fleet.spec.type_sets, kind, offers, fleet.marginals, fleet.load(), fleet.spec.reserve)
         else:
             found = [(offer.rank, c) for c in fleet.spec.type_sets.classes[kind] if (offer := offers[c])]
             pool_class = min(found, default=(0, NOTHING))[1]

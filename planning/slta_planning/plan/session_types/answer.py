@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,16 @@ from slta_planning.plan import progress
 from slta_planning.plan.expected import difference
 from slta_planning.plan.finding import found_by
 from slta_planning.plan.options import Options, costs_of, floor_of, positive
+from slta_planning.plan.progress import Ran
+from slta_planning.plan.rounds import Found, NoFleetError
 from slta_planning.plan.session_types.loads import TypedHour, floors_of, loads_of, read_typed_profile
 from slta_planning.plan.session_types.market import typed_market_of
 from slta_planning.plan.session_types.results import TypedPlan, TypedRequest, typed_results
 from slta_planning.plan.session_types.search import TypedSearch
+from slta_planning.plan.session_types.simulation import TypedFigures
+
+RESERVES = (0.0, 0.5, 1.0, 1.5, 2.0)
+"""Values of ρ that are tried beside the file's."""
 
 
 def planned(spec: FleetSpec, options: Options) -> dict[str, Any]:
@@ -38,11 +45,30 @@ def _request(spec: FleetSpec, options: Options) -> TypedRequest:
 
 
 def _answer(spec: FleetSpec, request: TypedRequest) -> TypedPlan:
+    with progress.shown() as ran:
+        reserve, found = _found(spec, request, ran)
+    return TypedPlan(reserve, found, adds_of(spec, found.fleet.pools, request.hours))
+
+
+def _found(spec: FleetSpec, request: TypedRequest, ran: Ran) -> tuple[float, Found[TypedFigures]]:
+    """The plan with the file's ρ or, where rounds to a floor refused too many, the cheapest with one of RESERVES."""
     market = typed_market_of(spec, request.costs, request.hours, request.refused)
     floors = None if request.floors is None else np.array([request.floor_at(hour) for hour in request.hours])
-    with progress.shown() as ran:
-        found = found_by(TypedSearch(spec, market, request.refused, ran), floors, request.budget)
-    return TypedPlan(found, adds_of(spec, found.fleet.pools, request.hours))
+    plans, missed = list[tuple[float, Found[TypedFigures]]](), list[NoFleetError]()
+    for reserve in [spec.reserve, *(RESERVES if floors is not None else ())]:
+        try:
+            found = found_by(
+                TypedSearch(replace(spec, reserve=reserve), market, request.refused, ran), floors, request.budget
+            )
+        except NoFleetError as error:
+            missed.append(error)
+        else:
+            plans.append((reserve, found))
+            if not any(one.refusing for one in found.rounds):
+                break  # the reserve does not decide
+    if not plans:
+        raise missed[0]
+    return min(plans, key=lambda plan: plan[1].fleet.cost)
 
 
 def adds_of(spec: FleetSpec, pools: tuple[int, ...], hours: list[TypedHour]) -> list[float]:

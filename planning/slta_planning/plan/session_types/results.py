@@ -37,8 +37,9 @@ class TypedRequest:
 
 @dataclass(frozen=True)
 class TypedPlan:
-    """What was found, and what one more pool of each class adds to the bound."""
+    """ρ of the reserves, what was found with it, and what one more pool of each class adds to the bound."""
 
+    reserve: float
     found: Found[TypedFigures]
     adds: Sequence[float]
 
@@ -47,6 +48,7 @@ def typed_results(request: TypedRequest, answer: TypedPlan) -> dict[str, Any]:
     """All figures."""
     return {
         "policy": PLACES_TYPES,
+        "reserve": answer.reserve,
         **fleet_of(request.classes, answer.found),
         "floor": dict(zip(request.types, request.floors, strict=True)) if request.floors else None,
         "budget": request.budget,

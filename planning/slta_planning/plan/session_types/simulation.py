@@ -19,7 +19,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies.choice import NOTHING
 from slta.core.session_types.bound import bound
 from slta.core.session_types.sets import TypeSets, everywhere
-from slta_experiments.engine.session_types.simulate import Averages, Span, simulate
+from slta_experiments.engine.session_types.simulate import Averages, Rule, Span, simulate
 from slta_experiments.workload import WARM_UP, Floats, TypedWorkload, generator, stationary, typed
 from slta_planning.plan.expected import difference
 from slta_planning.simulation import Measured, measured, shape_of
@@ -186,10 +186,10 @@ class _Simulation:
 
     def runs(self) -> Iterator[Run]:
         """One run per seed."""
-        shape = shape_of(self.spec.classes, self.pools)
+        shape, rule = shape_of(self.spec.classes, self.pools), Rule("price", self.spec.reserve)
         for seed in range(MOST_RUNS):
             workload = workload_of(self.loads, self.span.horizon, seed)
-            yield self._run(workload, simulate(shape, sum(shape.shares), self.sets, "price", workload, self.span))
+            yield self._run(workload, simulate(shape, sum(shape.shares), self.sets, rule, workload, self.span))
 
     def _run(self, workload: TypedWorkload, found: Averages) -> Run:
         """Corrected by `prices` for the run's own numbers of sessions, whose expectations are the loads."""
