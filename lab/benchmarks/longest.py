@@ -12,7 +12,7 @@ import statistics
 import sys
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from redis import Redis
 
@@ -23,6 +23,7 @@ from slta.core.policies import POLICIES
 from slta.core.utility import LogShareUtility, PoolClass
 from slta.store.batching.batcher import MAX_BATCH
 from slta.store.encoding import put_arguments
+from slta.store.operations import Word, encode
 from slta.store.pools import POOLS_PER_CALL
 from slta.store.repairs import WORK
 from tests.servers import SERVERS, own_server
@@ -89,9 +90,9 @@ def one_round(fleet: LuaFleet, size: Size) -> Iterator[Measured]:
     yield "GET of state, averages or optimum", fleet.timed("snapshot")
 
 
-def configuration(size: Size, resource: int, policy: str = "slta") -> list[Any]:
-    """The arguments of `put`."""
-    return put_arguments(size.spec(resource, policy), "{}", None)
+def configuration(size: Size, resource: int, policy: str = "slta") -> list[Word]:
+    """The words of a configuration."""
+    return encode("begin_survey", put_arguments(size.spec(resource, policy), "{}", None))
 
 
 def at_the_end(fleet: LuaFleet, size: Size) -> Iterator[Measured]:

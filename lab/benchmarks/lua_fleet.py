@@ -12,6 +12,7 @@ from slta.core.fleet import FleetSpec
 from slta.store.batching.batcher import MAX_BATCH
 from slta.store.encoding import put_arguments
 from slta.store.library import assemble
+from slta.store.operations import encode
 from slta.store.outcomes import REFUSALS
 from slta.store.pools import POOLS_PER_CALL
 
@@ -45,7 +46,7 @@ class LuaFleet:
         source, self.digest = assemble()
         redis.execute_command("FLUSHALL", "SYNC")  # asynchronously freed memory would be measured
         redis.execute_command("FUNCTION", "LOAD", "REPLACE", source)
-        self.run("put", "", "", *put_arguments(spec, "{}", None))
+        self.run("put", "", "", *encode("begin_survey", put_arguments(spec, "{}", None)))
         for start in range(0, len(pools), POOLS_PER_CALL):
             self.run(
                 "add_pools",

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 import slta.store
+from slta.store.failover.facts import PoolFact
 from slta.store.library import assemble
-from slta.store.operations import FACTS, OPERATIONS
+from slta.store.operations import ARGUMENTS, FACTS, OPERATIONS, Value, encode
 from slta.store.outcomes import REFUSALS, RESULTS, SESSION_REFUSALS
+from slta.store.pool_arguments import PoolArguments
 from tests.inventory import each
 from tests.servers import SERVERS, own_server
 
@@ -79,6 +81,28 @@ def uncalled(code: Mapping[str, str]) -> list[str]:
     return [
         function for function, name in defined if len(re.findall(rf"[.:']{name}\b", everything)) <= definitions[name]
     ]
+
+
+def test_lua_reads_no_argument_that_the_table_lacks_and_the_table_has_each_function() -> None:
+    code = "".join(file.read_text(encoding="utf-8") for file in FILES)
+    names = {"clock"}.union(*ARGUMENTS.values())
+
+    assert set(re.findall(r"\bgiven\.(\w+)", code)) <= names
+    assert set(re.findall(r"^register(?:_of_pool)?\('(\w+)'", code, re.MULTILINE)) == ARGUMENTS.keys()
+    assert ARGUMENTS["add_pools"]["pools"] == ["rows", *PoolArguments._fields]
+    assert ARGUMENTS["replay_pools"]["facts"] == ["rows", *PoolFact._fields]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"cursor": "", "work": 1}, "argument part of the Lua function audit is missing"),
+        ({"part": "", "cursor": "", "work": 1, "part_": ""}, "the Lua function audit has no argument part_"),
+    ],
+)
+def test_a_call_with_other_arguments_than_the_table_has_is_refused(given: dict[str, Value], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        encode("audit", given)
 
 
 PARENTHESES = r"\((?:[^()]|{})*\)"

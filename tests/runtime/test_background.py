@@ -41,7 +41,7 @@ def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
         (tick_schedule, "TICK_SECONDS"),
     ):
         monkeypatch.setattr(module, name, 0.01)
-    monkeypatch.setattr(fleets, "SHARED", "")
+    monkeypatch.setattr(fleets, "SHARED", False)
 
 
 async def until(store: Store, condition: Callable[[], object]) -> None:

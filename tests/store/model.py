@@ -26,6 +26,7 @@ from slta.core.policies.tokens import Beta, Tokens
 from slta.store.encoding import put_arguments
 from slta.store.fleets import FLEETS_KEY
 from slta.store.library import Library, assemble
+from slta.store.operations import encode
 from tests import naive, rawstate
 from tests.audit import violations
 
@@ -184,7 +185,7 @@ class World:
             self.sums = {source: [0.0, 0.0, 0.0] for source in self.sums}
 
     def _put(self) -> None:
-        reply = self.change("put", "", *put_arguments(self.spec_of_fleet, "{}", None))
+        reply = self.change("put", "", *encode("begin_survey", put_arguments(self.spec_of_fleet, "{}", None)))
         assert reply[0] == "CONFIGURED", reply
 
     def _naive_order(self) -> naive.Order:

@@ -97,8 +97,8 @@ async def audit_while_it_changes(store: Store, monkeypatch: pytest.MonkeyPatch, 
     functions, present = store.fleets._functions, list[str]()
     slice_ = functions.slice
 
-    async def followed_by_a_change(*arguments: Any) -> Any:
-        reply = await slice_(*arguments)
+    async def followed_by_a_change(*names: str, **arguments: Any) -> Any:
+        reply = await slice_(*names, **arguments)
         if present:
             await store.sessions.complete(FLEET, present.pop())
         else:

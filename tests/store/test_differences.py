@@ -155,9 +155,9 @@ async def _on_a_draining_pool(store: Store) -> None:
 
 async def _replayed_after_a_failover(store: Store) -> None:
     fact = ("placed", "a", "flat-0", 0, 0, 0)
-    reply, stamp = await store._functions.send_stamped("replay", FLEET, 1, *fact)
+    reply, stamp = await store._functions.send_stamped("replay", FLEET, incarnation=1, facts=[fact])
     if reply[0] == "OTHER_FLEET":
-        reply, _ = await store._functions.send_stamped("replay", FLEET, stamp.incarnation, *fact)
+        reply, _ = await store._functions.send_stamped("replay", FLEET, incarnation=stamp.incarnation, facts=[fact])
     assert reply[1] == [["PLACED"]]
 
 

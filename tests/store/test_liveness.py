@@ -175,7 +175,9 @@ async def test_a_pool_that_is_made_again_and_not_heard_is_forgotten_again(store:
 
 async def replay(store: Store) -> object:
     _, current, _ = await store._functions.change("recover", FLEET)
-    return await store._functions.change("replay", FLEET, current, "placed", "late", "small-0", 0, 0, 0)
+    return await store._functions.change(
+        "replay", FLEET, incarnation=current, facts=[("placed", "late", "small-0", 0, 0, 0)]
+    )
 
 
 async def reconcile(store: Store) -> object:

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.models import PoolSpec, errors
 from slta.store import Store
 from slta.store.encoding import put_arguments
 from slta.store.fleets import FLEETS_KEY
 from slta.store.library import LAYOUT, Library, assemble
+from slta.store.operations import Word, encode
 from tests import rawstate
 from tests.audit import violations
 from tests.store.fleets import (
@@ -48,9 +50,14 @@ def newer(redis: Redis) -> Call:
     return call
 
 
-def put(policy: str) -> list[Any]:
+def configuration(fleet: FleetSpec) -> list[Word]:
+    """Words of a configuration."""
+    return encode("begin_survey", put_arguments(fleet, "{}", None))
+
+
+def put(policy: str) -> list[Word]:
     """What the function `put` is given for two classes under this policy."""
-    return put_arguments(with_policy(spec(*TWO_CLASSES), WITH_UNIFORM[policy]), "{}", None)
+    return configuration(with_policy(spec(*TWO_CLASSES), WITH_UNIFORM[policy]))
 
 
 DAMAGES = {
@@ -140,7 +147,7 @@ async def test_curves_that_another_version_changed_are_not_remembered_as_they_we
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
     await place(store, 3)
     exchanged = spec(pool_class("small", LARGE, 4), pool_class("large", SMALL, 6))
-    assert newer("put", "", "", *put_arguments(exchanged, "{}", None))[0] == "CONFIGURED"
+    assert newer("put", "", "", *configuration(exchanged))[0] == "CONFIGURED"
     await place(store, 4, prefix="t")
     assert violations(redis, FLEET) == []
 

@@ -134,7 +134,7 @@ async def test_a_repair_that_begins_anew_still_knows_the_numbers(store: Store, r
     await store.repairs.begin(FLEET, put_arguments(typed(CHANGED), "{}", None))
     stage = ""
     while stage != "totals":
-        _, stage, _ = await store.fleets._functions.slice("repair", FLEET, 3000, 0, writes=True)
+        _, stage, _ = await store.fleets._functions.slice("repair", FLEET, writes=True, work=3000, patience=0)
     redis.hset(f"{{{FLEET}}}:repair", "at", "0")  # abandoned long ago
     assert await repair(store, CHANGED) == []
     assert await kinds(store, CHANGED) == ["default", "new", "video"]

@@ -45,11 +45,11 @@ async def damaged(store: Store, redis: TextRedis, clock: Clock, request: pytest.
 async def begin(store: Store) -> None:
     document = await store.repairs.document(FLEET)
     spec = await Specs().of(document)
-    await store.repairs.begin(FLEET, list(put_arguments(spec, document, None)))
+    await store.repairs.begin(FLEET, put_arguments(spec, document, None))
 
 
 async def one_slice(store: Store, work: int) -> str:
-    reply = await store.fleets._functions.change("repair", FLEET, work, 0)
+    reply = await store.fleets._functions.change("repair", FLEET, work=work, patience=0)
     return str(reply[0])
 
 

@@ -139,10 +139,10 @@ async def test_the_store_itself_refuses_to_replay_into_another_fleet(own: Server
     store = await opened(opening, own.url)
     await create(store, spec(*TWO_CLASSES), {"small": 1})
     facts = ("placed", "s", "small-0", 0, 0, 0)
-    reply, stamp = await store._functions.send_stamped("replay", FLEET, 1, *facts)
+    reply, stamp = await store._functions.send_stamped("replay", FLEET, incarnation=1, facts=[facts])
     assert reply == ["OTHER_FLEET"]
     assert await has_ended(store, "s")
-    reply, _ = await store._functions.send_stamped("replay", FLEET, stamp.incarnation, *facts)
+    reply, _ = await store._functions.send_stamped("replay", FLEET, incarnation=stamp.incarnation, facts=[facts])
     assert reply == ["BATCH", [["PLACED"]], []]
 
 
@@ -208,7 +208,7 @@ async def test_every_acknowledged_operation_raises_the_revision(own: Server, ope
     revisions = []
 
     async def told(operation: tuple[str, ...]) -> str:
-        reply, stamp = await store._functions.send_stamped("batch", FLEET, *operation)
+        reply, stamp = await store._functions.send_stamped("batch", FLEET, operations=[operation])
         revisions.append(stamp.revision)
         return str(reply[1][0][0])
 

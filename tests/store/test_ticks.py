@@ -55,9 +55,9 @@ async def test_two_dispatchers_within_half_a_second_write_once(
 
 async def test_a_tick_that_changes_nothing_has_the_stamp_of_the_fleet(store: Store, fleet: None, clock: Clock) -> None:
     functions: FunctionClient = store._functions
-    _, full = await functions.send_stamped("tick", FLEET, "1")
+    _, full = await functions.send_stamped("tick", FLEET, shared=True)
     await store.sessions.assign(FLEET, "s", None)
-    reply, stamp = await functions.send_stamped("tick", FLEET, "1")
+    reply, stamp = await functions.send_stamped("tick", FLEET, shared=True)
     assert reply[:3] == ["TICKED", 0, "recent"]
     assert stamp == (full.incarnation, full.revision + 1)
 

@@ -88,7 +88,7 @@ async def test_a_live_session_does_not_move_to_a_class_that_its_type_may_not_use
     await store.sessions.report(FLEET, "a", report_option("large-0", session_type="video"), None)
     fact = ("placed", "a", "small-0", 0, 9e15, 0)
     incarnation = (await store._functions.change("recover", FLEET))[1]
-    reply, _ = await store._functions.change_stamped("replay", FLEET, incarnation, *fact)
+    reply, _ = await store._functions.change_stamped("replay", FLEET, incarnation=incarnation, facts=[fact])
     assert reply[1] == [["INCOMPATIBLE"]]
     assert (await store.sessions.get(FLEET, "a")).pool_id == "large-0"
 

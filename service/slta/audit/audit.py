@@ -17,7 +17,7 @@ from slta.models.errors import (
 )
 from slta.store import Store
 from slta.store.encoding import put_arguments
-from slta.store.operations import CONFIGURATION_FIELDS
+from slta.store.operations import CONFIGURATION_FIELDS, encode
 
 UNLISTED = "name: is not on the list slta:fleets"
 NOT_AUDITED = (UnknownFleetError, NewerFleetError, RepairingError)
@@ -79,7 +79,7 @@ async def _configuration(store: Store, specs: Specs, findings: Findings) -> list
         if not findings.total:
             raise
         return []
-    _, _, *arguments = map(str, put_arguments(spec, stored.document, None))
+    _, _, *arguments = map(str, encode("begin_survey", put_arguments(spec, stored.document, None)))
     fields = zip(CONFIGURATION_FIELDS, stored.fields, arguments, strict=False)
     sentences = [f"{name}: {got!r}, expected {want!r}" for name, got, want in fields if got != want]
     tables = arguments[len(CONFIGURATION_FIELDS) :]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -19,8 +19,8 @@ from slta.models.errors import (
 )
 from slta.models.request_record import Author
 from slta.store import Store
-from slta.store.client.functions import Argument
 from slta.store.encoding import put_arguments
+from slta.store.operations import Value
 
 
 class Consent(NamedTuple):
@@ -116,7 +116,7 @@ async def _repair_with_consent(store: Store, specs: Specs, findings: Findings, a
 
 
 async def _repair(
-    store: Store, fleet: str, configuration: Sequence[Argument], author: Author | None = None, *, put_back: bool
+    store: Store, fleet: str, configuration: Mapping[str, Value], author: Author | None = None, *, put_back: bool
 ) -> Repaired | None:
     await store.repairs.begin(fleet, configuration, author, put_back=put_back)
     repaired = await store.repairs.finish(fleet)
@@ -124,11 +124,11 @@ async def _repair(
     return repaired
 
 
-async def _configuration(store: Store, specs: Specs, fleet: str) -> list[Argument]:
+async def _configuration(store: Store, specs: Specs, fleet: str) -> Mapping[str, Value]:
     """Arguments of a repair, compiled from the stored document. DocumentUnreadableError, UnknownFleetError."""
     document = await store.repairs.document(fleet)
     if not document:
         with suppress(DamagedError):
             await store.fleets.config(fleet)
         raise DocumentUnreadableError
-    return list(put_arguments(await specs.of_stored(document), document, None))
+    return put_arguments(await specs.of_stored(document), document, None)

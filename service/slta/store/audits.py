@@ -46,7 +46,7 @@ class Audits:
             if (part, position) == ("leases", ""):
                 position = " ".join(leases[:LEASES_PER_CALL])
                 del leases[:LEASES_PER_CALL]
-            reply = await self._functions.slice("audit", fleet, part, position, self._work)
+            reply = await self._functions.slice("audit", fleet, part=part, cursor=position, work=self._work)
             _, part, position, found, count, seconds, omitted = reply
             sentences += found
             leases += seconds
@@ -64,8 +64,15 @@ class Audits:
 
     async def store(self, fleet: str, claim: str, result: AuditResult) -> None:
         """Store the result of a claimed audit in the fleet. Errors as of `claim`."""
-        first = " ".join(result.first.split())
-        await self._functions.change("store_audit", fleet, claim, f"{result.at:.3f}", result.total, result.by, first)
+        await self._functions.change(
+            "store_audit",
+            fleet,
+            claim=claim,
+            at=f"{result.at:.3f}",
+            total=result.total,
+            by=result.by,
+            first=" ".join(result.first.split()),
+        )
 
     async def configuration(self, fleet: str) -> Configuration:
         """A fleet's stored document and compiled tables. UnknownFleetError, NewerFleetError."""

@@ -32,7 +32,7 @@ async def _fleets_at(functions: FunctionClient, tag: str) -> list[str]:
     fleets: set[str] = set()
     cursor = "0"
     while True:
-        _, cursor, names = await functions.read("census", tag, cursor)
+        _, cursor, names = await functions.read("census", tag, cursor=cursor)
         fleets.update(names)
         if cursor == "0":
             return [fleet for fleet in fleets if functions.are_together(fleet, tag)]

@@ -8,7 +8,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.orders import PAPER
 from slta.core.ranking import Ranking
 from slta.models import MICROSECONDS
-from slta.store.operations import PUT_ARGUMENTS
+from slta.store.operations import Value
 
 CLASS_BYTES, LEVEL_BYTES, RANK_BYTES, MARGINAL_BYTES = 2, 4, 5, 18
 """Field widths: 64 classes, capacity 4,096, 16,384 ranks, 2^53 with its sign."""
@@ -21,23 +21,21 @@ TABLE_BYTES = {
 """Width of an entry of each table, see `lua/state/tables.lua`."""
 
 
-def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) -> list[str | int]:
-    """Arguments of the Lua function `put` after the time, see `lua/library/library.lua`. Classes count from 1."""
+def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) -> dict[str, Value]:
+    """Arguments of the Lua function `put` that follow from a document. Classes count from 1."""
     integers = spec.integers
-    capacities = [c.capacity for c in spec.classes]
-    names = list(spec.class_names())
     coefficient, power = spec.beta.coefficient_and_power()
     bound = "".join(
         f"{c.pool_class + 1:{CLASS_BYTES}d}{integers.marginals[c.pool_class][c.level - 1]:{MARGINAL_BYTES}d}"
         for c in integers.order
     )
-    arguments = {
-        "expected": "" if expected_version is None else expected_version,
+    return {
+        "expected": expected_version,
         "document": document,
         "policy": spec.policy.name,
         "utilities": utilities_digest(spec),
-        "names": " ".join(names),
-        "capacities": " ".join(map(str, capacities)),
+        "names": spec.class_names(),
+        "capacities": [c.capacity for c in spec.classes],
         "lease": round(spec.lease_seconds * MICROSECONDS),
         "retention": round(spec.retention_seconds * MICROSECONDS),
         "beta_coefficient": f"{coefficient:.17g}",
@@ -50,11 +48,8 @@ def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) 
         "session_types": types_text(spec),
         "order": order_text(spec.ranking),
         "bound": bound,
+        "marginals": ["".join(f"{marginal:{MARGINAL_BYTES}d}" for marginal in column) for column in integers.marginals],
     }
-    return [
-        *(arguments[name] for name in PUT_ARGUMENTS),
-        *("".join(f"{marginal:{MARGINAL_BYTES}d}" for marginal in column) for column in integers.marginals),
-    ]
 
 
 def types_text(spec: FleetSpec) -> str:

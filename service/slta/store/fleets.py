@@ -15,7 +15,7 @@ from slta.store.census import take_partial_census
 from slta.store.client.functions import FunctionClient
 from slta.store.encoding import put_arguments
 from slta.store.failover.replay_log import ReplayLog
-from slta.store.operations import FLEET_KEYS
+from slta.store.operations import FLEET_KEYS, Value
 from slta.store.repairs import TAKEOVER_SECONDS, Repairs
 from slta.store.snapshots import parse_past, parse_snapshot
 
@@ -31,8 +31,8 @@ UNFINISHED = "+"
 """Suffix of the digest until the file's pools are added too."""
 Excess = tuple[str, str]
 """Name of an interval of `Ticked.interval`, and `excess` of it in the store's integers."""
-SHARED = "1"
-"""Argument of a tick that changes nothing if the fleet was ticked less than half a second ago."""
+SHARED = True
+"""Whether a tick changes nothing if the fleet was ticked less than half a second ago."""
 
 
 NAMED_KEYS = (
@@ -94,7 +94,7 @@ class Fleets:
         arguments = await asyncio.to_thread(put_arguments, spec, document, expected_version)
         begun = file and file + UNFINISHED
         configured = fleet_replies.configured(
-            (await self._functions.record("put", fleet, author, begun, *arguments))[0]
+            (await self._functions.record("put", fleet, author, file=begun, **arguments))[0]
         )
         if configured.created:  # again: an older fleet of this name may have been deleted in between
             await self._list(fleet)
@@ -107,14 +107,13 @@ class Fleets:
 
     async def events(self, fleet: str, since: float = 0) -> list[Event]:
         """Latest applied or rejected changes since fleet time `since`, newest first."""
-        return list(map(fleet_replies.event, (await self._functions.read("events", fleet, since))[1:]))
+        return list(map(fleet_replies.event, (await self._functions.read("events", fleet, since=since))[1:]))
 
     async def delete(self, fleet: str, expected_version: int | None = None, author: Author | None = None) -> None:
         """Delete a fleet and its pools. FleetInUseError if a session lives, VersionMismatchError."""
         await self._functions.query("EXISTS", FLEETS_KEY)  # nothing is deleted while it would stay on the list
-        expected = "" if expected_version is None else expected_version
         try:
-            _, stamp = await self._functions.record("delete", fleet, author, expected)
+            _, stamp = await self._functions.record("delete", fleet, author, expected=expected_version, stamp=None)
         except errors.UnknownFleetError:  # an earlier deletion may have lost its reply
             await self.unlist(fleet)
             raise
@@ -128,7 +127,7 @@ class Fleets:
 
     async def finish_file(self, fleet: str, file: str) -> None:
         """Record that the pools of the file of this digest are added, unless another one has been begun since."""
-        await self._functions.change("finish_file", fleet, file)
+        await self._functions.change("finish_file", fleet, file=file)
 
     async def snapshot(self, fleet: str) -> Snapshot:
         """The fleet at one instant. O(levels in use · pools / 8)."""
@@ -139,7 +138,7 @@ class Fleets:
 
         They may be of earlier utility functions.
         """
-        reply = await self._functions.read("past", snapshot.fleet, window)
+        reply = await self._functions.read("past", snapshot.fleet, window=window)
         return parse_past(snapshot.store_epoch, reply)
 
     async def tick(self, fleet: str) -> Suspect | None:
@@ -173,7 +172,9 @@ class Fleets:
 
         With the excess of a fleet's interval, if it is known: the store adds it once.
         """
-        calls = {fleet: (SHARED, *excesses.get(fleet, ())) for fleet in fleets}
+        calls: dict[str, Mapping[str, Value]] = {
+            fleet: {"shared": SHARED, "excesses": [excesses[fleet]] if fleet in excesses else ()} for fleet in fleets
+        }
         replies = await self._functions.change_many("tick", calls)
         return {
             fleet: reply if isinstance(reply, errors.DispatchError) else fleet_replies.ticked(reply)

@@ -19,8 +19,8 @@ from slta.store.operations import (
     FLEET_KEYS,
     OPERATION_WORDS,
     OPERATIONS,
-    PUT_ARGUMENTS,
     SessionOperation,
+    lua_arguments,
     lua_table,
 )
 
@@ -85,14 +85,14 @@ def assemble(
     rows = ", ".join(f"['{name}'] = {_module(file)}" for name, file in policies.items())
     source = f"local constants, {', '.join(map(_module, files[:-1]))}\n"
     source += "".join(f"do\n{body}end\n" for body in bodies).replace("{} -- @POLICIES@", f"{{ {rows} }}")
-    for marker, table, first, words in (
-        ("OPERATIONS", operations, 2, OPERATION_WORDS),
-        ("FACTS", FACTS, 3, FACT_WORDS),
+    for marker, table, function, words in (
+        ("OPERATIONS", operations, "batch", OPERATION_WORDS),
+        ("FACTS", FACTS, "replay", FACT_WORDS),
     ):
         missing = [row.function for row in table.values() if f"function {row.function}(" not in source]
         if missing:
             raise LookupError(f"no Lua function {', '.join(missing)}")
-        source = source.replace(f"{{}} -- @{marker}@", lua_table(table, first, words))
+        source = source.replace(f"{{}} -- @{marker}@", lua_table(table, function, words))
     digest = hashlib.sha256(source.encode()).hexdigest()[:8]
     return Library(f"#!lua name=slta_{digest}\n" + source.replace("@DIGEST@", digest), digest)
 
@@ -125,8 +125,9 @@ def _constants() -> str:
         "DRAWN_ONE_IN": ONE_IN,
         "CLASS_BYTES": encoding.CLASS_BYTES,
     }
-    lists = {"WINDOWS": WINDOWS, "CONFIGURATION_FIELDS": CONFIGURATION_FIELDS, "PUT_ARGUMENTS": PUT_ARGUMENTS}
+    lists = {"WINDOWS": WINDOWS, "CONFIGURATION_FIELDS": CONFIGURATION_FIELDS}
     lines = [f"  {name} = {value},\n" for name, value in numbers.items()]
+    lines.append(f"  ARGUMENTS = {lua_arguments()},\n")
     lines += [f"  {name} = {{ {', '.join(map(repr, values))} }},\n" for name, values in lists.items()]
     types = {name: kind for kind, names in FLEET_KEYS.items() for name in names.split()}
     for name, table in (("BYTES", encoding.TABLE_BYTES), ("FLEET_KEYS", types)):

@@ -1,8 +1,8 @@
-"""Session operations and configuration fields: the tables from which both languages get their names and order."""
+"""Session operations and arguments of Lua functions: the tables from which both languages get their names and order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 End = Callable[[Sequence[Any], Sequence[Any]], tuple[str, str]]
@@ -67,15 +67,113 @@ FLEET_KEYS = {
 }
 """Keys of a fleet with a fixed name, by type."""
 
-_FIELDS = "policy utilities names capacities lease retention beta_coefficient beta_power exponent gone forget reserve"
-CONFIGURATION_FIELDS = (*_FIELDS.split(), "reserve_for_priority")
+_FIELDS = """policy utilities names:words capacities:numbers lease:number retention:number beta_coefficient:number
+    beta_power:number exponent:number gone:number forget:number reserve:number reserve_for_priority:number"""
+CONFIGURATION_FIELDS = tuple(field.partition(":")[0] for field in _FIELDS.split())
 """Stored fields that follow from a fleet's document."""
-PUT_ARGUMENTS = ("expected", "document", *CONFIGURATION_FIELDS, "session_types", "order", "bound")
-"""Arguments of the Lua function `put` after time and author; the marginal utilities of each class follow."""
+_CONFIGURATION = f"expected document {_FIELDS} session_types order bound marginals:list"
+_HEARTBEATS = "ids:words ttls:numbers counts:words attributes:rows,position,address,labels"
+_FUNCTIONS = {
+    "batch": "operations:raw",
+    "release": "operations:raw",
+    "beat": _HEARTBEATS,
+    "beat_attributes": _HEARTBEATS,
+    "end_guard": "author pool_class",
+    "tick": "shared:flag excesses:rows,interval,excess",
+    "replay": "incarnation:number facts:raw",
+    "replay_pools": "incarnation:number facts:rows,pool_id,pool_class,status,address,labels,ttl,stamp",
+    "mark": "incarnation:number",
+    "recover": "",
+    "put": f"author file {_CONFIGURATION}",
+    "finish_file": "file",
+    "delete": "author expected stamp",
+    "add_pools": "author quota pools:rows,pool_id,pool_class,address,labels",
+    "set_status": "author pool_id status drain",
+    "set_statuses": "author status drain pool_class pool_ids:list",
+    "remove_pool": "author pool_id",
+    "move_pool": "author pool_id pool_class address labels",
+    "snapshot": "",
+    "session": "session_id",
+    "config": "",
+    "past": "window:number",
+    "pool": "pool_id",
+    "pool_page": "first:number limit:number",
+    "pool_sessions": "pool_id as_of types:list",
+    "events": "since:number",
+    "audit": "part cursor work:number",
+    "claim_audit": "",
+    "store_audit": "claim at total by first",
+    "configuration": "",
+    "begin_survey": _CONFIGURATION,
+    "survey": "policy class_ids:numbers part cursor work:number",
+    "begin_repair": f"author requested:flag put_back:flag {_CONFIGURATION}",
+    "block_repair": "reason",
+    "repair": "work:number patience:number",
+    "census": "cursor",
+}
+ARGUMENTS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    function: {name: (kind or "text").split(",") for name, _, kind in (row.partition(":") for row in rows.split())}
+    for function, rows in _FUNCTIONS.items()
+}
+"""Types by name of the arguments of each Lua function after the time, in order. `calls.given` reads them in Lua.
+
+`text` ('' for None), `number`, `flag`, and `words` or `numbers` with blanks between are one word. The last argument may
+take all further words: `list` one for each element, `rows` those of a table with the columns that follow, and `raw`
+those of a table that the function reads itself.
+"""
+
+Word = str | int | float
+Value = Word | Iterable[Any] | None
 
 
-def lua_table(operations: Mapping[str, SessionOperation], first: int, words: int) -> str:
-    """Lua source of a table of operations whose words begin at argument `first`."""
+def _joined(value: str | Iterable[Word]) -> list[Word]:
+    return [value if isinstance(value, str) else " ".join(map(str, value))]
+
+
+def _flat(rows: Iterable[Iterable[Word]] | None) -> list[Word]:
+    return [word for row in rows or () for word in row]
+
+
+_ENCODERS: Mapping[str, Callable[[Any], list[Word]]] = {
+    "text": lambda value: ["" if value is None else value],
+    "number": lambda value: [value],
+    "words": _joined,
+    "numbers": _joined,
+    "flag": lambda value: ["1" if value else ""],
+    "list": lambda value: list(value or ()),
+    "rows": _flat,
+    "raw": _flat,
+}
+_OPTIONAL = frozenset({"flag", "list", "rows", "raw"})
+
+
+def encode(function: str, given: Mapping[str, Value]) -> list[Word]:
+    """Words of the arguments of a Lua function; a flag, and what takes all further words, may be missing.
+
+    TypeError for any other that is missing, and for an unknown one.
+    """
+    words: list[Word] = []
+    for name, (kind, *_) in ARGUMENTS[function].items():
+        if name not in given and kind not in _OPTIONAL:
+            raise TypeError(f"argument {name} of the Lua function {function} is missing")
+        words += _ENCODERS[kind](given.get(name))
+    if unknown := given.keys() - ARGUMENTS[function].keys():
+        raise TypeError(f"the Lua function {function} has no argument {', '.join(sorted(unknown))}")
+    return words
+
+
+def lua_table(operations: Mapping[str, SessionOperation], function: str, words: int) -> str:
+    """Lua source of a table of operations, rows of the last argument of a function."""
+    first = 1 + len(ARGUMENTS[function])
     creates = ", ".join(f"['{name}'] = true" for name, row in operations.items() if row.creates)
     functions = ", ".join(f"['{name}'] = {row.function}" for name, row in operations.items())
     return f"{{ first = {first}, stride = {words}, creates = {{ {creates} }}, functions = {{ {functions} }} }}"
+
+
+def lua_arguments() -> str:
+    """Lua source of `ARGUMENTS`: by function a list of arguments, each a list of its name, type and columns."""
+    lists = {
+        function: ", ".join(f"{{ {', '.join(map(repr, (name, *kind)))} }}" for name, kind in rows.items())
+        for function, rows in ARGUMENTS.items()
+    }
+    return f"{{ {', '.join(f'{function} = {{ {rows} }}' for function, rows in lists.items())} }}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from slta.models import MICROSECONDS, UNCHANGED, Drain, PoolsAdded, PoolSpec, Unchanged
 from slta.store.failover.facts import PoolFact
@@ -18,9 +19,18 @@ def attribute_word(attribute: str | Mapping[str, str] | Unchanged | None) -> str
     return attribute if isinstance(attribute, str) else json.dumps(attribute, sort_keys=True)
 
 
-def words_of(pool: PoolSpec) -> tuple[str, ...]:
-    """Arguments of a pool, as `lua/state/attributes.lua` takes them."""
-    return pool.pool_id, pool.pool_class, attribute_word(pool.address), attribute_word(pool.labels)
+class PoolArguments(NamedTuple):
+    """Arguments of a pool, a row of `add_pools` or those of `move_pool`."""
+
+    pool_id: str
+    pool_class: str
+    address: str
+    labels: str
+
+
+def arguments_of(pool: PoolSpec) -> PoolArguments:
+    """Arguments of a pool, with attributes as `lua/state/attributes.lua` takes them."""
+    return PoolArguments(pool.pool_id, pool.pool_class, attribute_word(pool.address), attribute_word(pool.labels))
 
 
 def quota_word(patterns: Collection[str] | None, most: int | None) -> str:
@@ -40,7 +50,7 @@ def facts_of(pools: Iterable[PoolSpec], added: PoolsAdded, *, is_repeated: bool)
     """
     created, changed = {*added.created, *(added.unchanged if is_repeated else ())}, set(added.changed)
     for pool in pools:
-        pool_id, pool_class, address, labels = words_of(pool)
+        pool_id, pool_class, address, labels = arguments_of(pool)
         if pool_id in created:
             none = attribute_word(None)
             yield PoolFact(pool_id, pool_class, "active", address or none, labels or none)

@@ -37,8 +37,9 @@ from slta.store.client.functions import FunctionClient
 from slta.store.client.rollback_detection import Stamp
 from slta.store.failover.facts import REMOVED, PoolFact
 from slta.store.failover.replay_log import ReplayLog
+from slta.store.operations import Value
 from slta.store.outcomes import Reply, checked
-from slta.store.pool_arguments import attribute_word, deadline_word, facts_of, words_of
+from slta.store.pool_arguments import arguments_of, attribute_word, deadline_word, facts_of
 from slta.store.sessions import type_option
 
 POOLS_PER_CALL = 1000
@@ -64,17 +65,17 @@ class Pools:
 
     async def get(self, fleet: str, pool_id: str) -> Pool:
         """A pool and its occupancy."""
-        return pool_replies.pool(await self._functions.read("pool", fleet, pool_id))
+        return pool_replies.pool(await self._functions.read("pool", fleet, pool_id=pool_id))
 
     async def page(self, fleet: str, cursor: str | None, limit: int) -> PoolPage:
         """A page of at most `limit` pools in a fixed order, from `cursor`."""
-        return pool_replies.pool_page(await self._functions.read("pool_page", fleet, cursor or 0, limit))
+        return pool_replies.pool_page(await self._functions.read("pool_page", fleet, first=cursor or 0, limit=limit))
 
     async def each_page(self, fleet: str) -> AsyncIterator[list[Pool]]:
         """All pools in pages, with a pause after each, so that reading them uses half of the server's time at most."""
         cursor: str | None = "0"
         while cursor is not None:
-            reply = await self._functions.slice("pool_page", fleet, cursor, POOLS_PER_SLICE)
+            reply = await self._functions.slice("pool_page", fleet, first=cursor, limit=POOLS_PER_SLICE)
             page = pool_replies.pool_page(reply)
             yield page.pools
             cursor = page.next_cursor
@@ -91,8 +92,7 @@ class Pools:
         total = PoolsAdded(created=[], changed=[], unchanged=[])
         for start in range(0, len(pools), POOLS_PER_CALL):
             part = pools[start : start + POOLS_PER_CALL]
-            words = [word for pool in part for word in words_of(pool)]
-            reply, stamp, is_repeated = await self._add(fleet, author, [quota, *words])
+            reply, stamp, is_repeated = await self._add(fleet, author, quota=quota, pools=list(map(arguments_of, part)))
             added = pool_replies.pools_added([pool.pool_id for pool in part], reply)
             self._log.record_facts(fleet, stamp, facts_of(part, added, is_repeated=is_repeated))
             total.created.extend(added.created)
@@ -100,7 +100,7 @@ class Pools:
             total.unchanged.extend(added.unchanged)
         return total
 
-    async def _add(self, fleet: str, author: Author | None, words: Sequence[str]) -> tuple[Reply, Stamp, bool]:
+    async def _add(self, fleet: str, author: Author | None, **arguments: Value) -> tuple[Reply, Stamp, bool]:
         """One call, which is idempotent: it is repeated until it is confirmed, or memory is full, at most for the
         time of an operation.
 
@@ -110,7 +110,7 @@ class Pools:
         may_have_run = False
         while True:
             try:
-                return *await self._functions.record("add_pools", fleet, author, *words), may_have_run
+                return *await self._functions.record("add_pools", fleet, author, **arguments), may_have_run
             except (errors.OutcomeUnknownError, errors.StoreUnavailableError) as error:
                 may_have_run |= isinstance(error, errors.OutcomeUnknownError)
                 cause = error.__cause__
@@ -127,24 +127,26 @@ class Pools:
         Also returns whether it is new; `quota` as in `add`.
         """
         try:
-            return await self._change(fleet, author, "move_pool", *words_of(pool)), False
+            return await self._change(fleet, author, "move_pool", **arguments_of(pool)._asdict()), False
         except errors.UnknownPoolError:
             added = await self.add(fleet, [pool], author, quota)
             return await self.get(fleet, pool.pool_id), bool(added.created)
 
     async def remove(self, fleet: str, pool_id: str, author: Author | None = None) -> None:
         """Remove an empty pool. PoolNotEmptyError."""
-        _, stamp = await self._functions.record("remove_pool", fleet, author, pool_id)
+        _, stamp = await self._functions.record("remove_pool", fleet, author, pool_id=pool_id)
         self._log.record_facts(fleet, stamp, [PoolFact(pool_id, status=REMOVED)])
 
     async def set_status(
         self, fleet: str, pool_id: str, status: Status, author: Author | None = None, drain: Drain | None = None
     ) -> Pool:
         """Set a pool to draining, active or failed; its sessions stay. `drain` replaces the deadline; None: no more."""
-        return await self._change(fleet, author, "set_status", pool_id, status, deadline_word(drain))
+        return await self._change(
+            fleet, author, "set_status", pool_id=pool_id, status=status, drain=deadline_word(drain)
+        )
 
-    async def _change(self, fleet: str, author: Author | None, function: str, *words: str) -> Pool:
-        reply, stamp = await self._functions.record(function, fleet, author, *words)
+    async def _change(self, fleet: str, author: Author | None, function: str, **arguments: str) -> Pool:
+        reply, stamp = await self._functions.record(function, fleet, author, **arguments)
         _, pool_id, pool_class, status, _, address, labels, _, drain = reply
         status = f"{status} {drain}".rstrip()
         fact = PoolFact(pool_id, pool_class, status, address or attribute_word(None), labels or attribute_word(None))
@@ -163,11 +165,13 @@ class Pools:
 
         UnknownClassError, ChangeTooLargeError.
         """
-        words = (pools,) if isinstance(pools, str) else ("", *pools)
-        arguments = (status, deadline_word(drain), *words)
-        reply, stamp = await self._functions.record("set_statuses", fleet, author, *arguments)
+        pool_class, ids = (pools, ()) if isinstance(pools, str) else ("", pools)
+        deadline = deadline_word(drain)
+        reply, stamp = await self._functions.record(
+            "set_statuses", fleet, author, status=status, drain=deadline, pool_class=pool_class, pool_ids=ids
+        )
         changed = pool_replies.pools_changed(reply)
-        becomes = f"{status} {deadline_word(drain)}".rstrip()
+        becomes = f"{status} {deadline}".rstrip()
         self._log.record_facts(fleet, stamp, (PoolFact(pool_id, status=becomes) for pool_id in changed.changed))
         return changed
 
@@ -184,15 +188,15 @@ class Pools:
         While the store's memory is full, no attributes are set.
         """
         ids, ttls, counts, attributes = heartbeats
-        words = [word for entry in attributes for word in (entry[0] + 1, *entry[1:])]
-        columns = (" ".join(ids), " ".join(ttls), " ".join(counts))
+        columns = {"ids": ids, "ttls": ttls, "counts": counts}
+        rows = [(position + 1, *both) for position, *both in attributes]
         try:
-            function = "beat_attributes" if words else "beat"
-            reply, stamp = await self._functions.send_stamped(function, fleet, *columns, *words)
+            function = "beat_attributes" if rows else "beat"
+            reply, stamp = await self._functions.send_stamped(function, fleet, attributes=rows, **columns)
         except StoreCallError as failed:
             if failed.failure.kind != "oom":
                 raise failed.as_dispatch_error() from failed
-            reply, stamp = await self._functions.change_stamped("beat", fleet, *columns)
+            reply, stamp = await self._functions.change_stamped("beat", fleet, **columns)
         letters = checked(reply)[2]
         begun = (at for at, letter in enumerate(letters) if letter == pool_replies.BEGUN)
         facts = (PoolFact(ids[at], ttl=str(int(ttls[at]) * MICROSECONDS)) for at in begun)
@@ -205,7 +209,8 @@ class Pools:
 
     async def end_guard(self, fleet: str, pool_class: str | None, author: Author | None = None) -> GuardEnded:
         """End the mass-loss guard of a class, None for all: unconfirmed pools are lost at once. UnknownClassError."""
-        return GuardEnded(ended=(await self._functions.record("end_guard", fleet, author, pool_class or ""))[0][1:])
+        reply, _ = await self._functions.record("end_guard", fleet, author, pool_class=pool_class)
+        return GuardEnded(ended=reply[1:])
 
     async def reconcile(
         self, fleet: str, pool_id: str, as_of: str, session_ids: Sequence[str] | Mapping[str, str]
@@ -218,7 +223,7 @@ class Pools:
         given = session_ids if isinstance(session_ids, Mapping) else dict.fromkeys(session_ids, DEFAULT_TYPE)
         listed = dict(given)
         types = sorted({*listed.values()} - {DEFAULT_TYPE})[:MAX_SESSION_TYPES]  # of so many the fleet lacks one
-        recorded = set(await self._session_ids(fleet, pool_id, as_of, *types))
+        recorded = set(await self._session_ids(fleet, pool_id, as_of, types))
         missing = [id_ for id_ in recorded if id_ not in listed]
         ended = await self._end(fleet, pool_id, missing, "reported_ended", as_of)
         unknown = [id_ for id_ in listed if id_ not in recorded]
@@ -228,8 +233,8 @@ class Pools:
             await self._functions.change("batch", fleet)
         return pool_replies.reconciliation(ended, unknown, outcomes)
 
-    async def _session_ids(self, fleet: str, pool_id: str, as_of: str = "", *types: str) -> list[str]:
-        return (await self._functions.read("pool_sessions", fleet, pool_id, as_of, *types))[1:]
+    async def _session_ids(self, fleet: str, pool_id: str, as_of: str = "", types: Sequence[str] = ()) -> list[str]:
+        return (await self._functions.read("pool_sessions", fleet, pool_id=pool_id, as_of=as_of, types=types))[1:]
 
     async def _end(self, fleet: str, pool_id: str, ids: Sequence[str], reason: EndReason, as_of: str) -> list[str]:
         outcomes = await self._submit_slices(fleet, [("end", id_, pool_id, reason, as_of) for id_ in ids])

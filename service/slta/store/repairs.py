@@ -7,13 +7,14 @@ record of an unknown class is set aside.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import structlog
 
 from slta.models import Repaired, Survey
 from slta.models.request_record import Author
-from slta.store.client.functions import Argument, FunctionClient
+from slta.store.client.functions import FunctionClient
+from slta.store.operations import Value
 
 WORK = 3000
 """Approximate Redis commands per slice of a repair or audit: a few milliseconds, which block the server."""
@@ -40,14 +41,15 @@ class Repairs:
         """The stored document, also of a damaged fleet; '' if missing."""
         return await self._functions.query("GET", f"{{{fleet}}}:document") or ""
 
-    async def survey(self, fleet: str, configuration: Sequence[Argument]) -> Survey:
+    async def survey(self, fleet: str, configuration: Mapping[str, Value]) -> Survey:
         """Dry run: records that a repair would set aside or restore. VersionMismatchError if the document changed."""
-        _, policy, numbers, live = await self._functions.read("begin_survey", fleet, *configuration)
+        _, policy, numbers, live = await self._functions.read("begin_survey", fleet, **configuration)
         found: dict[str, dict[str, str]] = defaultdict(dict)
         part, cursor = "names", ""
         while part:
-            arguments = (policy, numbers, part, cursor, self._work)
-            _, part, cursor, triples = await self._functions.slice("survey", fleet, *arguments)
+            _, part, cursor, triples = await self._functions.slice(
+                "survey", fleet, policy=policy, class_ids=numbers, part=part, cursor=cursor, work=self._work
+            )
             for kind, first, second in zip(triples[::3], triples[1::3], triples[2::3], strict=True):
                 found[kind][first] = second
             if part in ("ids", "aside") and not cursor and found["ids"]:  # before the part that follows
@@ -59,7 +61,7 @@ class Repairs:
     async def begin(
         self,
         fleet: str,
-        configuration: Sequence[Argument],
+        configuration: Mapping[str, Value],
         author: Author | None = None,
         *,
         requested: bool = True,
@@ -70,11 +72,13 @@ class Repairs:
         `requested` is false for an automatic repair, which begins only if the fleet is suspect, and keeps invalid keys.
         `put_back` restores records that an earlier repair set aside, where possible.
         """
-        await self._functions.record("begin_repair", fleet, author, int(requested), int(put_back), *configuration)
+        await self._functions.record(
+            "begin_repair", fleet, author, requested=requested, put_back=put_back, **configuration
+        )
 
     async def block(self, fleet: str, reason: str) -> None:
         """Record why a suspect fleet is not repaired automatically; it is surveyed again after a minute."""
-        await self._functions.change("block_repair", fleet, reason)
+        await self._functions.change("block_repair", fleet, reason=reason)
 
     async def finish(self, fleet: str, takeover_seconds: float = 0) -> Repaired | None:
         """Run slices to the end of a repair; None if there is none, or another dispatcher is running it.
@@ -84,7 +88,9 @@ class Repairs:
         """
         idle_us, without_type = round(takeover_seconds * 1e6), 0
         while True:
-            outcome, *rest = await self._functions.slice("repair", fleet, self._work, idle_us, writes=True)
+            outcome, *rest = await self._functions.slice(
+                "repair", fleet, writes=True, work=self._work, patience=idle_us
+            )
             without_type += int(rest[1]) if outcome == "SLICE" else 0
             if without_type and outcome != "SLICE":
                 log.warning("session_types_lost", fleet=fleet, sessions=without_type)

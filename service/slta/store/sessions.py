@@ -9,7 +9,8 @@ from slta.models import MICROSECONDS, AlreadyEnded, Completed, Placement, Renewe
 from slta.store import replies
 from slta.store.batching.batcher import Operations
 from slta.store.batching.pending import OperationArgs, Outcome
-from slta.store.client.functions import Argument, FunctionClient
+from slta.store.client.functions import FunctionClient
+from slta.store.operations import Word
 
 OperationRequest = tuple[str, str, str, str]
 """One operation: `assign`, `complete`, `renew` or `report`, session id, `lease_seconds` as text (empty: None), option.
@@ -127,8 +128,8 @@ class Sessions:
 
     async def get(self, fleet: str, session_id: str) -> Session:
         """A live session. UnknownSessionError, SessionEndedError."""
-        return replies.session(session_id, await self._functions.read("session", fleet, session_id))
+        return replies.session(session_id, await self._functions.read("session", fleet, session_id=session_id))
 
 
-def _microseconds(seconds: float | None) -> Argument:
+def _microseconds(seconds: float | None) -> Word:
     return "" if seconds is None else round(seconds * MICROSECONDS)

@@ -28,7 +28,7 @@ MUTANTS: dict[str, Mutant] = {
         "lua/pools/pool_rows.lua", "write_columns", ", highest do", ", math.min(highest, 1) do"
     ),
     "a drain of a class changes its failed pools": row(
-        "lua/pools/statuses.lua", "split", "or pool.status == 'failed' and not with_failed ", ""
+        "lua/pools/statuses.lua", "split", "or pool.status == 'failed' and given.pool_class ~= '' ", ""
     ),
     "a state that another one wrote is not read": row(
         "lua/state/cache.lua", "cache.unchanged", "fleet.written ~= text or ", ""
@@ -70,10 +70,10 @@ MUTANTS: dict[str, Mutant] = {
         "lua/state/marks.lua", "marks.compare", "marked > given or marked == given and last >= revision", "false"
     ),
     "a fact of a pool undoes what was acknowledged since": row(
-        "lua/state/marks.lua", "marks.changing_pool", "    set_pools(fleet, { pool_id })\n", ""
+        "lua/state/marks.lua", "marks.changing_pool", "    set_pools(fleet, { given.pool_id })\n", ""
     ),
     "a refused call leaves a mark on its pools": row(
-        "lua/state/marks.lua", "marks.adding_pools", "reply[1] == 'CREATED' and given or {}", "given"
+        "lua/state/marks.lua", "marks.adding_pools", "reply[1] == 'CREATED' and given.pools or {}", "given.pools"
     ),
     "a lease undoes older facts of its pool": row(
         "lua/pools/replay_pools.lua", "replay_pools.run", "and not is_lease(fact) ", ""
@@ -110,7 +110,10 @@ MUTANTS: dict[str, Mutant] = {
         "lua/integrity/repair.lua", "repair.block", "redis.call('EXISTS', key, prefix .. 'document') == 0", "false"
     ),
     "a fleet is repaired once more by who comes too late": row(
-        "lua/integrity/repair_begin.lua", "repair_begin.run", "asked ~= '1' and not repair.is_claimed(fleet)", "false"
+        "lua/integrity/repair_begin.lua",
+        "repair_begin.run",
+        "not given.requested and not repair.is_claimed(fleet)",
+        "false",
     ),
     "a lease of nobody is met again and again": row(
         "lua/sessions/leases.lua", "end_lease", "    leases.set(fleet, id, fleet.next_due, false)\n", ""

@@ -184,12 +184,9 @@ class Batcher:
 
     async def _send(self, function: str, batch: Sequence[PendingCall]) -> None:
         operations = [operation for call in batch for operation in call.unresolved]
-        arguments = [argument for operation in operations for argument in operation]
         try:
             async with asyncio.timeout_at(min(call.deadline for call in batch)):
-                reply, stamp = await self._functions.send_stamped(
-                    function, self._fleet, *arguments, operations=len(operations)
-                )
+                reply, stamp = await self._functions.send_stamped(function, self._fleet, operations=operations)
             self._deliver(batch, operations, reply, stamp)
         except TimeoutError as error:  # the deadline of the oldest has passed; the others are retried
             await self._recover(function, batch, StoreCallError(classify_timeout(error)))

@@ -8,10 +8,10 @@ from typing import Any
 
 from slta.models.errors import OutcomeUnknownError, StoreUnavailableError
 from slta.store.client.failures import StoreCallError
-from slta.store.client.functions import Argument
+from slta.store.operations import Word
 from slta.store.outcomes import Reply
 
-OperationArgs = tuple[str, str, Argument, Argument, Argument]
+OperationArgs = tuple[str, str, Word, Word, Word]
 """Operation, session id and three arguments, as `lua/library/library.lua` takes them."""
 Outcome = Reply | Exception
 """Reply or error of an operation. An error is a value, so that asyncio does not log it as never retrieved."""

@@ -22,9 +22,9 @@ from slta.store.client.rollback_detection import RollbackDetector, Stamp
 from slta.store.client.routing import key_of
 from slta.store.client.url import Address
 from slta.store.library import Library
+from slta.store.operations import Value, Word, encode
 from slta.store.outcomes import Reply, checked
 
-Argument = str | int | float
 Clock = Callable[[], str]
 
 
@@ -53,20 +53,20 @@ class FunctionClient:
         """Fleets that have replied."""
         return self._detector.fleets()
 
-    async def change(self, function: str, fleet: str, *arguments: Argument) -> Reply:
+    async def change(self, function: str, fleet: str, **arguments: Value) -> Reply:
         """Call a function that may write. Raises the error of the reply, StoreUnavailableError, OutcomeUnknownError."""
-        return (await self.change_stamped(function, fleet, *arguments))[0]
+        return (await self.change_stamped(function, fleet, **arguments))[0]
 
-    async def change_stamped(self, function: str, fleet: str, *arguments: Argument) -> tuple[Reply, Stamp]:
+    async def change_stamped(self, function: str, fleet: str, **arguments: Value) -> tuple[Reply, Stamp]:
         """As `change`; also returns the stamp of the reply."""
         try:
-            reply, stamp = await self.send_stamped(function, fleet, *arguments)
+            reply, stamp = await self.send_stamped(function, fleet, **arguments)
         except StoreCallError as failed:
             raise failed.as_dispatch_error() from failed
         return checked(reply), stamp
 
     async def change_many(
-        self, function: str, calls: Mapping[str, Sequence[Argument]]
+        self, function: str, calls: Mapping[str, Mapping[str, Value]]
     ) -> Mapping[str, Reply | DispatchError]:
         """As `change` for several fleets of one server, each with its arguments, in one packet.
 
@@ -87,7 +87,7 @@ class FunctionClient:
         }
 
     async def _outcome(
-        self, function: str, fleet: str, arguments: Sequence[Argument], reply: object
+        self, function: str, fleet: str, arguments: Mapping[str, Value], reply: object
     ) -> Reply | DispatchError:
         """The outcome of one call of a packet; without the library, or on another server, it is sent again alone."""
         try:
@@ -97,36 +97,34 @@ class FunctionClient:
             failed.__cause__ = reply
             self._observer.error(failed.failure.kind)
             is_elsewhere = failed.failure.kind in ("function_missing", "moved")
-            return await self.change(function, fleet, *arguments) if is_elsewhere else failed.as_dispatch_error()
+            return await self.change(function, fleet, **arguments) if is_elsewhere else failed.as_dispatch_error()
         except StoreCallError as foreign:
             return foreign.as_dispatch_error()
         except DispatchError as error:
             return error
 
-    async def record(
-        self, function: str, fleet: str, author: Author | None, *arguments: Argument
-    ) -> tuple[Reply, Stamp]:
+    async def record(self, function: str, fleet: str, author: Author | None, **arguments: Value) -> tuple[Reply, Stamp]:
         """As `change_stamped`, for a function that logs an event, which is added to `author`; None: the service."""
         author = author or Author()
         try:
-            (*reply, event), stamp = await self.send_stamped(function, fleet, str(author), *arguments)
+            (*reply, event), stamp = await self.send_stamped(function, fleet, author=str(author), **arguments)
         except StoreCallError as failed:
             raise failed.as_dispatch_error() from failed
         if event:
             author.learn(fleet_replies.event(event))
         return checked(reply), stamp
 
-    async def read(self, function: str, fleet: str, *arguments: Argument) -> Reply:
+    async def read(self, function: str, fleet: str, **arguments: Value) -> Reply:
         """Call a read-only function. Raises the error of the reply, or StoreUnavailableError."""
         try:
-            return checked((await self._run("FCALL_RO", function, fleet, arguments, 1))[0])
+            return checked((await self._run("FCALL_RO", function, fleet, arguments))[0])
         except StoreCallError as failed:
             raise failed.unavailable() from failed
 
-    async def slice(self, function: str, fleet: str, *arguments: Argument, writes: bool = False) -> Reply:
+    async def slice(self, function: str, fleet: str, *, writes: bool = False, **arguments: Value) -> Reply:
         """As `read` or `change`; then sleeps for the time that the call took, so that it uses half of the server's."""
         began = perf_counter()
-        reply = await (self.change if writes else self.read)(function, fleet, *arguments)
+        reply = await (self.change if writes else self.read)(function, fleet, **arguments)
         await asyncio.sleep(perf_counter() - began)
         return reply
 
@@ -148,31 +146,31 @@ class FunctionClient:
         """As `write`, but raises StoreCallError, which has the classified failure."""
         await self._exchange(commands[0][1], *commands, durable=True)
 
-    async def send(self, function: str, fleet: str, *arguments: Argument, operations: int = 1) -> Reply:
+    async def send(self, function: str, fleet: str, **arguments: Value) -> Reply:
         """Call a function that may write, and return any reply. StoreCallError, for callers that may retry."""
-        return (await self.send_stamped(function, fleet, *arguments, operations=operations))[0]
+        return (await self.send_stamped(function, fleet, **arguments))[0]
 
-    async def send_stamped(
-        self, function: str, fleet: str, *arguments: Argument, operations: int = 1
-    ) -> tuple[Reply, Stamp]:
+    async def send_stamped(self, function: str, fleet: str, **arguments: Value) -> tuple[Reply, Stamp]:
         """As `send`; also returns the stamp of the reply."""
-        return await self._run("FCALL", function, fleet, arguments, operations)
+        return await self._run("FCALL", function, fleet, arguments)
 
     async def _run(
-        self, command: str, function: str, fleet: str, arguments: Sequence[Argument], operations: int
+        self, command: str, function: str, fleet: str, arguments: Mapping[str, Value]
     ) -> tuple[Reply, Stamp]:
-        key = key_of(fleet)
+        key, operations = key_of(fleet), arguments.get("operations")
+        count = len(operations) if isinstance(operations, Sequence) else 1
         request = self._request(command, function, fleet, arguments)
         started = perf_counter()
         try:
             return self._observed(fleet, await self._attempt(key, request, durable=command == "FCALL"))
         finally:
-            self._observer.call(function, perf_counter() - started, operations)
+            self._observer.call(function, perf_counter() - started, count)
 
-    def _request(self, command: str, function: str, fleet: str, arguments: Sequence[Argument]) -> tuple[Argument, ...]:
+    def _request(self, command: str, function: str, fleet: str, arguments: Mapping[str, Value]) -> tuple[Word, ...]:
         """A call. Its second key never exists: for a slot that is being moved key by key the server then refuses it."""
         keys = (key_of(fleet), f"{{{fleet}}}:-")
-        return (command, f"slta_{self.digest}_{function}", len(keys), *keys, self._clock(), *arguments)
+        words = encode(function, arguments)
+        return (command, f"slta_{self.digest}_{function}", len(keys), *keys, self._clock(), *words)
 
     def _observed(self, fleet: str, stamped: Reply) -> tuple[Reply, Stamp]:
         *reply, incarnation, revision = stamped
@@ -180,7 +178,7 @@ class FunctionClient:
         self._detector.observe(fleet, stamp)
         return reply, stamp
 
-    async def _attempt(self, key: str, request: Sequence[Argument], *, durable: bool) -> Reply:
+    async def _attempt(self, key: str, request: Sequence[Word], *, durable: bool) -> Reply:
         try:
             return _stamped((await self._exchange(key, request, durable=durable))[0])
         except StoreCallError as failed:
@@ -190,7 +188,7 @@ class FunctionClient:
         await self.load(key)
         return _stamped((await self._exchange(key, request, durable=durable))[0])
 
-    async def _exchange(self, key: str, *commands: Sequence[Argument], durable: bool) -> list[Any]:
+    async def _exchange(self, key: str, *commands: Sequence[Word], durable: bool) -> list[Any]:
         """The replies; those of `durable` commands only once the configured durability is reached. StoreCallError."""
         try:
             try:

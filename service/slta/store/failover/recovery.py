@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -17,6 +17,7 @@ from slta.store.client.observer import StoreObserver
 from slta.store.client.rollback_detection import History, RollbackDetector, Stamp
 from slta.store.failover.facts import Facts, PoolFact, SessionFact, facts_of, name_of
 from slta.store.failover.replay_log import ReplayLog
+from slta.store.operations import Value
 from slta.store.outcomes import REFUSALS, RESULTS, SESSION_REFUSALS, Reply
 
 PER_CALL = {"replay": 128, "replay_pools": 1000}
@@ -91,7 +92,7 @@ class Recovery:
     ) -> None:
         names = sorted(fleets)
         for start in range(0, len(names), FLEETS_PER_PACKET):
-            calls = dict.fromkeys(names[start : start + FLEETS_PER_PACKET], ())
+            calls: dict[str, Mapping[str, Value]] = {fleet: {} for fleet in names[start : start + FLEETS_PER_PACKET]}
             replies = await self._functions.change_many(function, calls)
             free = asyncio.Semaphore(MAX_CONCURRENT)
             await asyncio.gather(*(_one_of(free, take(fleet, reply)) for fleet, reply in replies.items()))
@@ -115,10 +116,10 @@ class Recovery:
         replay = Replay(await facts_of(missing, waiting.facts if waiting else None), waiting.until if waiting else 0)
         is_lost = any(history.fate(call.stamp) == "lost" for call in missing) and bool(replay.facts)
         if is_lost:  # before the replay, which may take longer than a lease
-            await self._functions.change("mark", fleet, history.incarnation)
+            await self._functions.change("mark", fleet, incarnation=history.incarnation)
         await self._send_all(fleet, history.incarnation, replay)
         if not is_lost and missing and (replay.restored or replay.unfit):
-            await self._functions.change("mark", fleet, history.incarnation)
+            await self._functions.change("mark", fleet, incarnation=history.incarnation)
         if is_lost or (missing and (replay.restored or replay.unfit)):
             log.warning("store_went_back", fleet=fleet, replayed=replay.restored, to_retry=len(replay.unfit))
         if count := replay.outcomes[WITHOUT_TYPE]:
@@ -166,7 +167,7 @@ class Recovery:
     async def _delete(self, fleet: str, stamp: Stamp) -> str:
         """Replay a deletion; its outcome."""
         try:
-            reply, _ = await self._functions.record("delete", fleet, None, "", str(stamp))
+            reply, _ = await self._functions.record("delete", fleet, None, expected=None, stamp=str(stamp))
         except FleetInUseError:
             return "IN_USE"
         if reply[0] == "DELETED":
@@ -180,8 +181,7 @@ class Recovery:
         function = "replay_pools" if facts and isinstance(facts[0], PoolFact) else "replay"
         for start in range(0, len(facts), PER_CALL[function]):
             chunk = facts[start : start + PER_CALL[function]]
-            words = [word for fact in chunk for word in fact]
-            reply, stamp = await self._functions.change_stamped(function, fleet, incarnation, *words)
+            reply, stamp = await self._functions.change_stamped(function, fleet, incarnation=incarnation, facts=chunk)
             if reply[0] == "OTHER_FLEET":
                 raise UnknownFleetError
             words_of = [outcome[0] for outcome in reply[1]]

@@ -11,9 +11,9 @@ function fleet_files.begin(fleet, file)
 end
 
 -- file -> {FINISHED}: its pools are added. Nothing changes if another file has been begun since. O(1).
-function fleet_files.finish(fleet, file)
-  if redis.call('HGET', keys.of_fleet(fleet, 'cold'), 'file') == file .. '+' then
-    fleet_files.begin(fleet, file)
+function fleet_files.finish(fleet, given)
+  if redis.call('HGET', keys.of_fleet(fleet, 'cold'), 'file') == given.file .. '+' then
+    fleet_files.begin(fleet, given.file)
   end
   return { 'FINISHED' }
 end

@@ -179,13 +179,12 @@ local function apply(fleet, given, wanted, tables_differ, totals_differ)
   end
 end
 
--- given: expected version ('' for any), document, policy, utilities (digests of everything that totals depend on, and
--- of an order other than the paper's), names, capacities, lease, retention (µs), beta coefficient, beta power,
--- exponent, gone, forget (µs), session types, order, bound, then the marginals of each class.
+-- given: a configuration as the dispatcher compiled it from `document`. `expected` is the version, '' for any,
+-- `utilities` digests of what totals depend on, and of an order other than the paper's; times are in µs.
 --   -> {CONFIGURED, version, created} | {VERSION_MISMATCH, version} | {CLASS_IN_USE, name}
 --    | {CAPACITY_BELOW_OCCUPANCY, name} | {SESSION_TYPE_IN_USE, name, sessions, classes}; then the fleet, if it exists.
 -- O(levels + classes * pools / 8).
-function fleets.put(fleet, key, now, given)
+function fleets.put(fleet, key, given)
   local created = not fleet
   if fleet then
     cold.load_all(fleet)
@@ -194,7 +193,7 @@ function fleets.put(fleet, key, now, given)
   if given.expected ~= '' and tonumber(given.expected) ~= version then
     return { 'VERSION_MISMATCH', version }, fleet
   end
-  fleet = fleet or create(key, now)
+  fleet = fleet or create(key, given.clock)
   local wanted = {}
   for class_index, name in ipairs(given.names) do
     wanted[name] = given.capacities[class_index]
@@ -216,10 +215,10 @@ function fleets.put(fleet, key, now, given)
   return { 'CONFIGURED', fleet.config_version, created and 1 or 0 }, fleet
 end
 
--- expected version, '' for any -> {DELETED} | {IN_USE} | {VERSION_MISMATCH, version}. O(levels + classes).
-function fleets.delete(fleet, expected)
+-- expected: version, '' for any -> {DELETED} | {IN_USE} | {VERSION_MISMATCH, version}. O(levels + classes).
+function fleets.delete(fleet, given)
   cold.load(fleet, 'config_version', 'store_epoch')
-  if expected ~= '' and tonumber(expected) ~= fleet.config_version then
+  if given.expected ~= '' and tonumber(given.expected) ~= fleet.config_version then
     return { 'VERSION_MISMATCH', fleet.config_version }
   elseif redis.call('HLEN', keys.of_fleet(fleet, 'sessions')) > 0 then
     return { 'IN_USE' }

@@ -97,8 +97,8 @@ function history.drop_sums(fleet)
 end
 
 -- -> {PAST, the lines of a window, newest first}; an empty list for an unknown window.
-function history.list(fleet, window)
-  return { 'PAST', redis.call('LRANGE', keys.of_past(fleet, window), 0, -1) }
+function history.list(fleet, given)
+  return { 'PAST', redis.call('LRANGE', keys.of_past(fleet, given.window), 0, -1) }
 end
 
 -- The newest line that is at least `window` seconds old, else the oldest; nil for an empty history.

@@ -65,12 +65,12 @@ function reads.snapshot(fleet, added)
   return { 'SNAPSHOT', document, fields, rank, texts, history.integrals(fleet), past, sizes }
 end
 
--- id -> {SESSION, pool_id, class and type, age, remaining lease in µs or '', level or '', token or '', address or '',
--- labels or ''} | {ENDED, reason, pool_id, address or ''} | {UNKNOWN}. O(1).
-function reads.session(fleet, id)
-  local session = sessions.read(fleet, id)
+-- session_id -> {SESSION, pool_id, class and type, age, remaining lease in µs or '', level or '', token or '', address
+-- or '', labels or ''} | {ENDED, reason, pool_id, address or ''} | {UNKNOWN}. O(1).
+function reads.session(fleet, given)
+  local session = sessions.read(fleet, given.session_id)
   if not session then
-    local ended, pool_id = sessions.ended(fleet, id)
+    local ended, pool_id = sessions.ended(fleet, given.session_id)
     return ended and { ended[1], ended[2], pool_id, attributes.address(fleet, pool_id) } or { 'UNKNOWN' }
   end
   local level, token = records.placement(session)
@@ -101,7 +101,7 @@ local function add_page(fleet, page, class_index, start, last)
       following = pool_number
       return true
     end
-    for at, value in ipairs(pools.get(fleet, pool_records.name(fleet, pool_number))) do
+    for at, value in ipairs(pools.get(fleet, { pool_id = pool_records.name(fleet, pool_number) })) do
       if at > 1 then
         page[#page + 1] = value
       end
@@ -112,13 +112,13 @@ end
 
 -- A page of pools by pool number from `first` on: {PAGE, next pool number or '', PAGE_WORDS of each pool}.
 -- O(limit + pools of the skipped classes).
-function reads.pool_page(fleet, first, limit)
+function reads.pool_page(fleet, given)
   local page = { 'PAGE', '' } -- filled here: a page has more words than `unpack` returns
   local class_ids = { unpack(fleet.numbers) }
   table.sort(class_ids)
   for _, class_id in ipairs(class_ids) do
-    local start = math.max(0, first - class_id * constants.MAX_POOLS)
-    page[2] = add_page(fleet, page, fleet.index_by_id[class_id], start, 2 + PAGE_WORDS * limit) or ''
+    local start = math.max(0, given.first - class_id * constants.MAX_POOLS)
+    page[2] = add_page(fleet, page, fleet.index_by_id[class_id], start, 2 + PAGE_WORDS * given.limit) or ''
     if page[2] ~= '' then
       break
     end

@@ -60,22 +60,22 @@ local function open(key, report)
   return fleet, refusal and { refusal }
 end
 
--- time, part ('' for the first), cursor, work -> {AUDITED, next part or '', cursor, findings, their number, seconds of
+-- part ('' for the first), cursor, work -> {AUDITED, next part or '', cursor, findings, their number, seconds of
 -- lease sets still to be checked, what of this part could not be checked or ''}
 --    | {UNKNOWN_FLEET} | {NEWER_FLEET}. O(work).
-function audit.slice(key, now, name, cursor, work)
-  local report = slices.new({ found = {}, count = 0, leases = {}, add = add, expect_equal = expect_equal }, work)
+function audit.slice(key, given)
+  local report = slices.new({ found = {}, count = 0, leases = {}, add = add, expect_equal = expect_equal }, given.work)
   local fleet, refusal = open(key, report)
   if refusal then
     return refusal
   elseif not fleet then
     return { 'AUDITED', '', '', report.found, report.count, {}, '' }
   end
-  local check, part, following = slices.find_part(PARTS, name)
+  local check, part, following = slices.find_part(PARTS, given.part)
   report.lag = fleet.clock - fleet.time
   local ok, next_cursor = pcall(function()
-    accounting.advance(fleet, now)
-    return check(fleet, report, cursor)
+    accounting.advance(fleet, given.clock)
+    return check(fleet, report, given.cursor)
   end)
   if not ok then
     report:add(part .. ': audit failed: ' .. error_text(next_cursor))
@@ -89,8 +89,8 @@ end
 
 -- cursor -> {CENSUS, next cursor, names of fleets}: every fleet with a state, document, pools or sessions, whether
 -- listed or not. O(1000 keys).
-function audit.census(cursor)
-  local found = redis.call('SCAN', cursor, 'MATCH', '{*}:*', 'COUNT', 1000)
+function audit.census(_, given)
+  local found = redis.call('SCAN', given.cursor, 'MATCH', '{*}:*', 'COUNT', 1000)
   local names = {}
   for _, key in ipairs(found[2]) do
     local name, rest = string.match(key, '^{([%w._:-]+)}:(%a+)$')

@@ -40,12 +40,15 @@ function audit_claims.claim(fleet)
   return { 'CLAIMED', now }
 end
 
--- basis as from `claim`, Unix time, number of findings, dispatcher, the first finding: stores the result, and gives the
--- claim up -> {STORED}. O(1).
-function audit_claims.store(fleet, claimed, at, total, by, first)
-  local key = keys.of_fleet(fleet, 'cold')
+-- claim: the basis as from `claim`; at: Unix time; total: number of findings; by: dispatcher; first: the first finding.
+-- Stores the result, and gives the claim up -> {STORED}. O(1).
+function audit_claims.store(fleet, given)
+  local key, words = keys.of_fleet(fleet, 'cold'), { given.claim, string.format('%d', fleet.time) }
+  for at, name in ipairs({ 'at', 'total', 'by', 'first' }) do
+    words[at + 2] = given[name]
+  end
   redis.call('HDEL', key, 'audit_claimed')
-  redis.call('HSET', key, 'audit_result', string.format('%s %d %s %s %s %s', claimed, fleet.time, at, total, by, first))
+  redis.call('HSET', key, 'audit_result', table.concat(words, ' '))
   return { 'STORED' }
 end
 

@@ -40,21 +40,24 @@ local function read_job(fleet, work)
   return job
 end
 
--- Puts the fleet under repair. `asked` is '1' for a requested repair, which also drops unknown keys; `put_back` is '1'
--- to put back what was set aside before.
-function repair.begin(fleet, asked, put_back)
+-- Puts the fleet under repair. A `requested` repair also drops unknown keys; with `put_back` it puts back what was set
+-- aside before.
+function repair.begin(fleet, given)
   fleet.layout = constants.UNDER_REPAIR
   redis.call('DEL', keys.of_fleet(fleet, 'repair'))
-  write_job(fleet, { stage = 'names', cursor = '', slices = 0, asked = asked, put_back = put_back })
+  write_job(fleet, {
+    stage = 'names', cursor = '', slices = 0,
+    asked = given.requested and '1' or '0', put_back = given.put_back and '1' or '0',
+  })
   return { 'BEGUN' }
 end
 
 -- Whether a slice of a repair ended within the last `patience` µs. An automatic repair does not count if one is
--- requested (`asked`).
-function repair.is_under_way(fleet, patience, asked)
+-- `requested`.
+function repair.is_under_way(fleet, patience, requested)
   local job = read_job(fleet, 0)
   local is_running = fleet.layout == constants.UNDER_REPAIR and fleet_time.server_time() - job.at < patience
-  return is_running and (job.asked == '1' or asked ~= '1')
+  return is_running and (job.asked == '1' or not requested)
 end
 
 -- Claims the repair of a damaged fleet, even if its state is unreadable -> {SUSPECT, 1 if the caller has claimed it, 0
@@ -78,13 +81,14 @@ function repair.is_claimed(fleet)
   return type(redis.pcall('HGET', keys.of_fleet(fleet, 'repair'), 'claimed')) == 'string'
 end
 
--- Records why an automatic repair is blocked -> {BLOCKED} | {UNKNOWN_FLEET}. O(1).
-function repair.block(key, why)
+-- Records the reason why an automatic repair is blocked -> {BLOCKED} | {UNKNOWN_FLEET}. O(1).
+function repair.block(key, given)
   local prefix = string.sub(key, 1, -6)
   if redis.call('EXISTS', key, prefix .. 'document') == 0 then
     return { 'UNKNOWN_FLEET' }
   end
-  redis.call('HSET', prefix .. 'repair', 'claimed', string.format('%d', fleet_time.server_time()), 'blocked', why)
+  redis.call('HSET', prefix .. 'repair', 'claimed', string.format('%d', fleet_time.server_time()), 'blocked',
+    given.reason)
   return { 'BLOCKED' }
 end
 
@@ -97,21 +101,21 @@ end
 --   -> {SLICE, next stage, sessions that lost their types} | {REPAIRED, slices, records set aside}
 --    | {WAIT} while another dispatcher repairs | {SOUND} if the fleet is not under repair
 --    | {UNKNOWN_FLEET} | {NEWER_FLEET}. O(work).
-function repair.slice(key, now, work, patience)
+function repair.slice(key, given)
   local fleet, refusal = state.read(key, true)
   if not fleet then
     return { refusal }
   elseif fleet.layout ~= constants.UNDER_REPAIR then
     return { 'SOUND' }
   end
-  local job = read_job(fleet, work)
-  if fleet_time.server_time() - job.at < patience then
+  local job = read_job(fleet, given.work)
+  if fleet_time.server_time() - job.at < given.patience then
     return { 'WAIT' }
   end
   -- writes
   cold.load_all(fleet)
   local run, stage, following = slices.find_part(STAGES, job.stage)
-  job.now, job.slices = now, job.slices + 1
+  job.now, job.slices = given.clock, job.slices + 1
   local cursor = run(fleet, job, job.cursor)
   if not cursor and following == '' then
     redis.call('DEL', keys.of_fleet(fleet, 'repair'))

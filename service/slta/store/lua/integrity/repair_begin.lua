@@ -60,9 +60,9 @@ local function find_class_ids(fleet, given)
 end
 
 -- Applies the settings and tables of the document.
-local function apply_document(fleet, given, now)
+local function apply_document(fleet, given)
   local class_ids = find_class_ids(fleet, given)
-  local numbers, assigned = repair_types.recall(fleet, given, class_ids, now)
+  local numbers, assigned = repair_types.recall(fleet, given, class_ids, given.clock)
   fleet.names, fleet.numbers, fleet.classes = given.names, class_ids, #class_ids
   for _, field in ipairs(fleets.SETTINGS) do
     fleet[field] = given[field]
@@ -130,9 +130,9 @@ end
 -- Opens the fleet as far as it can be read, or as a new one on the same keys; nil and the refusal if this version must
 -- not touch it, or if the document is not the one that was compiled. `can_write` permits writes that make more of it
 -- readable.
-local function open(key, now, given, can_write)
+local function open(key, given, can_write)
   local document = redis.pcall('GET', string.sub(key, 1, -6) .. 'document')
-  if not given then
+  if not policy_tables.BY_NAME[given.policy] then
     return nil, { 'NEWER_FLEET' }
   elseif document ~= given.document then
     return nil, { document and 'DOCUMENT_CHANGED' or 'UNKNOWN_FLEET' }
@@ -150,14 +150,14 @@ local function open(key, now, given, can_write)
   end
   fleet = state.new(key)
   fleet.policy_table = policy_tables.BY_NAME[given.policy]
-  fleet.policy, fleet.classes, fleet.clock, fleet.pools = given.policy, #given.names, now, nil
+  fleet.policy, fleet.classes, fleet.clock, fleet.pools = given.policy, #given.names, given.clock, nil
   return fleet
 end
 
 -- -> {CLASSES, policy, the class ids that a repair would assign, session records} | a refusal as in `repair_begin.run`.
 -- O(levels).
-function repair_begin.survey(key, now, given)
-  local fleet, refusal = open(key, now, given)
+function repair_begin.survey(key, given)
+  local fleet, refusal = open(key, given)
   if not fleet then
     return refusal
   end
@@ -166,26 +166,26 @@ function repair_begin.survey(key, now, given)
   return { 'CLASSES', given.policy, table.concat(find_class_ids(fleet, given), ' '), tonumber(count) or 0 }
 end
 
--- given: a configuration as for `put`, compiled from the stored document; `asked` and `put_back` as in `repair.begin`.
+-- given: a configuration as for `put`, compiled from the stored document; `requested`, `put_back` as in `repair.begin`.
 --   -> {BEGUN}, the fleet, whether it is to be written | {SOUND} if no repair was requested and none is needed
 --    | {UNKNOWN_FLEET} | {DOCUMENT_CHANGED} since it was compiled | {NEWER_FLEET}. O(levels).
-function repair_begin.run(key, now, given, asked, put_back)
-  local fleet, refusal = open(key, now, given, true)
+function repair_begin.run(key, given)
+  local fleet, refusal = open(key, given, true)
   if not fleet then
     return refusal
-  elseif repair.is_under_way(fleet, UNDER_WAY, asked) then
+  elseif repair.is_under_way(fleet, UNDER_WAY, given.requested) then
     return { 'BEGUN' }, fleet
-  elseif asked ~= '1' and not repair.is_claimed(fleet) then
+  elseif not given.requested and not repair.is_claimed(fleet) then
     return { 'SOUND' }
   end
   -- writes
   repair_fleet_keys(fleet)
   read_fields(fleet)
   cache.invalidate(fleet)
-  apply_document(fleet, given, now)
+  apply_document(fleet, given)
   reset_invalid_fields(fleet)
-  repair_times(fleet, now)
+  repair_times(fleet, given.clock)
   cache.invalidate(fleet)
   cache.store(fleet)
-  return repair.begin(fleet, asked, put_back), fleet, true
+  return repair.begin(fleet, given), fleet, true
 end

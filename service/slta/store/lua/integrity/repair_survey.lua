@@ -89,11 +89,11 @@ end
 
 -- policy, the class ids that a repair would assign, part ('names' is the first), cursor, work
 --   -> {SURVEYED, next part or '', cursor, triples}. O(work).
-function repair_survey.slice(key, policy, class_ids, name, cursor, work)
-  local fleet, slice = state.new(key), slices.new({ found = {}, add = add }, work)
-  fleet.policy_table, fleet.numbers = policy_tables.BY_NAME[policy], vectors.split(class_ids, true)
+function repair_survey.slice(key, given)
+  local fleet, slice = state.new(key), slices.new({ found = {}, add = add }, given.work)
+  fleet.policy_table, fleet.numbers = policy_tables.BY_NAME[given.policy], given.class_ids
   cache.index_classes(fleet)
-  local check, part, following = slices.find_part(PARTS, name)
-  local next_cursor = check(fleet, slice, cursor)
+  local check, part, following = slices.find_part(PARTS, given.part)
+  local next_cursor = check(fleet, slice, given.cursor)
   return { 'SURVEYED', next_cursor and part or following, next_cursor or '', slice.found }
 end

@@ -2,9 +2,36 @@
 
 calls = {}
 
--- The time in µs that a call was given, '' for the server's.
-function calls.clock(given)
-  return tonumber(given) or fleet_time.server_time()
+-- Values of arguments by type, from ARGV[at] on. `argument` is { name, type, a column of rows, … }.
+local READ = {
+  text = function(args, at) return args[at] or '' end,
+  number = function(args, at) return tonumber(args[at]) end,
+  flag = function(args, at) return args[at] == '1' end,
+  words = function(args, at) return vectors.split(args[at]) end,
+  numbers = function(args, at) return vectors.split(args[at], true) end,
+  list = function(args, at) return { unpack(args, at) } end,
+  raw = function(args) return args end,
+  rows = function(args, at, argument)
+    local found = {}
+    for first = at - 1, #args - 1, #argument - 2 do
+      local row = {}
+      for column = 3, #argument do
+        row[argument[column]] = args[first + column - 2]
+      end
+      found[#found + 1] = row
+    end
+    return found
+  end,
+}
+
+-- The arguments of a function by name, see `ARGUMENTS` in service/slta/store/operations.py, and `clock`, the time in µs
+-- that the call was given, or the server's.
+function calls.given(name, args)
+  local given = { clock = tonumber(args[1]) or fleet_time.server_time() }
+  for at, argument in ipairs(constants.ARGUMENTS[name]) do
+    given[argument[1]] = READ[argument[2]](args, at + 1, argument)
+  end
+  return given
 end
 
 -- Whether a fleet without a state has lost it rather than been deleted: its document still exists.
@@ -13,34 +40,34 @@ local function is_lost(key)
 end
 
 -- The fleet at the present time for reading; nil and the refusal if it cannot be used.
-local function fleet_to_read(key_list, args)
-  local is_read, fleet, refusal, layout = pcall(state.read, key_list[1])
-  if not is_read or refusal == 'UNKNOWN_FLEET' and is_lost(key_list[1]) then
+local function fleet_to_read(key, given)
+  local is_read, fleet, refusal, layout = pcall(state.read, key)
+  if not is_read or refusal == 'UNKNOWN_FLEET' and is_lost(key) then
     return nil, { 'DAMAGED' }
   elseif not fleet then
     return nil, { refusal, layout }
   end
-  accounting.advance(fleet, calls.clock(args[1]))
+  accounting.advance(fleet, given.clock)
   return fleet
 end
 
 -- The same for writing.
-function calls.present_fleet(key_list, args)
-  local fleet, refusal = fleet_to_read(key_list, args)
+function calls.present_fleet(key, given)
+  local fleet, refusal = fleet_to_read(key, given)
   if fleet and not pcall(incarnations.begin_call, fleet) then
     return nil, { 'DAMAGED' }
   end
   return fleet, refusal
 end
 
--- Wraps callback(fleet, args) -> reply, fleet, the text of an event; open(key_list, args) returns the fleet.
+-- Wraps callback(fleet, given) -> reply, fleet, the text of an event; open(key, given) returns the fleet.
 function calls.with_fleet(open, callback)
-  return function(key_list, args)
-    local fleet, refusal = open(key_list, args)
+  return function(key, given)
+    local fleet, refusal = open(key, given)
     if not fleet then
       return refusal
     end
-    return callback(fleet, args)
+    return callback(fleet, given)
   end
 end
 
@@ -55,20 +82,20 @@ function calls.write(fleet)
   state.write(fleet)
 end
 
--- Wraps change(fleet, arguments after the time) -> reply, the text of an event: updates one fleet.
+-- Wraps change(fleet, given) -> reply, the text of an event: updates one fleet.
 function calls.updating(change)
-  return calls.with_fleet(calls.present_fleet, function(fleet, args)
-    local reply, event = change(fleet, unpack(args, 2))
+  return calls.with_fleet(calls.present_fleet, function(fleet, given)
+    local reply, event = change(fleet, given)
     calls.write(fleet)
     return reply, fleet, event
   end)
 end
 
--- Wraps a change that records an event; ARGV[2] is its author, see `events.begin`. Appends the event's text to the
+-- Wraps a change that records an event of `given.author`, see `events.begin`. Appends the event's text to the
 -- reply, '' without one.
 function calls.with_event(callback)
-  return function(key_list, args)
-    local reply, fleet, event = callback(key_list, args)
+  return function(key, given)
+    local reply, fleet, event = callback(key, given)
     reply[#reply + 1] = event or ''
     return reply, fleet
   end
@@ -76,8 +103,8 @@ end
 
 -- Wraps a read of one fleet, which writes nothing.
 function calls.reading(read)
-  return calls.with_fleet(fleet_to_read, function(fleet, args)
-    local ok, reply = pcall(read, fleet, unpack(args, 2))
+  return calls.with_fleet(fleet_to_read, function(fleet, given)
+    local ok, reply = pcall(read, fleet, given)
     return ok and reply or { 'DAMAGED' }, fleet
   end)
 end

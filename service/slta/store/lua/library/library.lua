@@ -1,29 +1,29 @@
--- The library's Redis functions. Each takes KEYS[1] = {fleet}:state and ARGV[1] = the time in µs, '' for the server's
--- clock (tests pass a time). All other keys share the fleet's hash tag. Functions refuse without writing:
--- {UNKNOWN_FLEET} if the fleet does not exist, {NEWER_FLEET} for an unknown policy, {NEWER_FLEET, layout} for another
--- layout, {REPAIRING} during a repair, {DAMAGED} if its state is missing or unreadable.
+-- The library's Redis functions. Each takes KEYS[1] = {fleet}:state, ARGV[1] = the time in µs, '' for the server's
+-- clock (tests pass a time), and the arguments that `calls.given` names. All other keys share the fleet's hash tag.
+-- Functions refuse without writing: {UNKNOWN_FLEET} if the fleet does not exist, {NEWER_FLEET} for an unknown policy,
+-- {NEWER_FLEET, layout} for another layout, {REPAIRING} during a repair, {DAMAGED} if its state is missing or
+-- unreadable.
 -- The fleet's incarnation and revision are appended to each reply, 0 and 0 if no fleet was read.
 -- @DIGEST@ is part of each function's name, so that a rolling upgrade can run two versions side by side.
 
--- ARGV: time, then operations of five words each.
 local function batch(memory_full)
-  return calls.with_fleet(calls.present_fleet, function(fleet, args)
+  return calls.with_fleet(calls.present_fleet, function(fleet, given)
     fleet.memory_full = memory_full
-    local reply = batches.run(fleet, args, batches.OPERATIONS)
+    local reply = batches.run(fleet, given.operations, batches.OPERATIONS)
     calls.write(fleet)
     return reply, fleet
   end)
 end
 
--- ARGV: time, an incarnation of the fleet in which the facts were acknowledged, then facts as `replay` takes them
+-- incarnation: one of the fleet in which the facts, as `replay` takes them, were acknowledged
 --   -> {BATCH, one outcome per fact} | {OTHER_FLEET}.
-local replay_facts = calls.with_fleet(calls.present_fleet, function(fleet, args)
-  if not incarnations.is_of(fleet, args[2]) then
+local replay_facts = calls.with_fleet(calls.present_fleet, function(fleet, given)
+  if not incarnations.is_of(fleet, given.incarnation) then
     return { 'OTHER_FLEET' }, fleet
   end
   fleet.memory_full = false
   incarnations.extend_recovery(fleet)
-  local reply = batches.run(fleet, args, batches.FACTS)
+  local reply = batches.run(fleet, given.facts, batches.FACTS)
   calls.write(fleet)
   return reply, fleet
 end)
@@ -54,80 +54,61 @@ local function tick_words(key, fleet, shared, interval, excess)
   return reply
 end
 
--- ARGV: time, '1' if several dispatchers share the ticks, to change nothing if the fleet was ticked just now, and to
--- take a turn; an interval and its excess as in `intervals.add`, if any
+-- shared: whether several dispatchers share the ticks, to change nothing if the fleet was ticked just now, and to take
+-- a turn; excesses: an interval and its excess as in `intervals.add`, if any
 --   -> {TICKED, 1 if expired leases of sessions or pools, or deadlines, remain, else 0, 'recent' if nothing was done,
 --    else '', audit, turn, that of `intervals.told`, hold, used} | {SUSPECT, …} of as many words if the fleet needs a
 --    repair, see `repair.claim`
 -- `audit` is 1 if one is due, else 0. `turn` is the µs to the caller's next tick, 0 if it has none, as while the fleet
 -- is suspect or leases remain, `hold` the µs of fleet time until leases end again, `used` those of the server's
 -- processor that it took. Idempotent; each dispatcher calls it again when the reply says so, else after about a second.
-local function tick(key_list, args)
+local function tick(key, given)
   local began = os.clock()
-  local fleet, refusal = calls.present_fleet(key_list, args)
+  local fleet, refusal = calls.present_fleet(key, given)
   if refusal and refusal[1] ~= 'DAMAGED' then
     return refusal
   end
-  local reply = tick_words(key_list[1], fleet, args[2] == '1', args[3], args[4])
+  local told = given.excesses[1] or {}
+  local reply = tick_words(key, fleet, given.shared, told.interval, told.excess)
   reply[#reply + 1] = fleet and math.max(0, fleet.hold_until - fleet.time) or 0
   reply[#reply + 1] = (os.clock() - began) * 1e6
   return reply, fleet
 end
 
--- A configuration, `constants.PUT_ARGUMENTS` and marginals from arguments[at] on; nil if its policy is unknown.
-local function parse_configuration(arguments, at)
-  local given, count = {}, #constants.PUT_ARGUMENTS
-  for offset, name in ipairs(constants.PUT_ARGUMENTS) do
-    given[name] = arguments[at + offset - 1]
-  end
-  local names = { 'retention', 'beta_coefficient', 'beta_power', 'exponent', 'gone', 'forget', unpack(cache.SETTINGS) }
-  for _, name in ipairs(names) do
-    given[name] = tonumber(given[name])
-  end
-  given.names, given.capacities = vectors.split(given.names), vectors.split(given.capacities, true)
-  given.marginals = { unpack(arguments, at + count) }
-  return policy_tables.BY_NAME[given.policy] and given
-end
-
--- ARGV: time, author, the fleet file that is being applied ('' for none), then a configuration.
-local function put(key_list, args)
-  local fleet, refusal = calls.present_fleet(key_list, args)
+-- file: the fleet file that is being applied, '' for none.
+local function put(key, given)
+  local fleet, refusal = calls.present_fleet(key, given)
   if refusal and refusal[1] ~= 'UNKNOWN_FLEET' then
     return refusal
-  end
-  local wanted = parse_configuration(args, 4)
-  if not wanted then
+  elseif not policy_tables.BY_NAME[given.policy] then
     return { 'NEWER_FLEET' }
   end
-  local event = events.begin('put_fleet', fleet, calls.clock(args[1]), args[2])
+  local event = events.begin('put_fleet', fleet, given.clock, given.author)
   event.before = events.describe_fleet(fleet)
-  local reply, configured = fleets.put(fleet, key_list[1], calls.clock(args[1]), wanted)
+  local reply, configured = fleets.put(fleet, key, given)
   if reply[1] == 'CONFIGURED' then
     calls.write(configured)
-    fleet_files.begin(configured, args[3])
+    fleet_files.begin(configured, given.file)
   end
   event.after = events.describe_fleet(configured)
   return reply, nil, events.close(configured, event, reply)
 end
 
--- ARGV: time, author, '1' if the repair was requested, '1' to put back records set aside, then the configuration
--- compiled from the stored document.
-local function begin_repair(key_list, args)
-  local wanted = parse_configuration(args, 5)
-  local reply, fleet, is_new = repair_begin.run(key_list[1], calls.clock(args[1]), wanted, args[3], args[4])
+local function begin_repair(key, given)
+  local reply, fleet, is_new = repair_begin.run(key, given)
   if is_new then
     calls.write(fleet)
   end
-  local event = fleet and events.begin('repair', fleet, calls.clock(args[1]), args[2])
+  local event = fleet and events.begin('repair', fleet, given.clock, given.author)
   return reply, nil, event and events.close(fleet, event, reply)
 end
 
--- ARGV: time, author, expected version ('' for any), the stamp of a deletion that is replayed, or nil. The state is not
--- written back.
-local delete = calls.with_fleet(calls.present_fleet, function(fleet, args)
-  local event = events.begin('delete_fleet', fleet, fleet.clock, args[2])
+-- stamp: that of a deletion that is replayed, else ''. The state is not written back.
+local delete = calls.with_fleet(calls.present_fleet, function(fleet, given)
+  local event = events.begin('delete_fleet', fleet, fleet.clock, given.author)
   event.before = events.describe_fleet(fleet)
-  local reply = args[4] and marks.forbid_deletion(fleet, args[4]) and { 'PRESENT' } or fleets.delete(fleet, args[3])
+  local is_past = given.stamp ~= '' and marks.forbid_deletion(fleet, given.stamp)
+  local reply = is_past and { 'PRESENT' } or fleets.delete(fleet, given)
   return reply, reply[1] == 'DELETED' and fleet or nil, events.close(fleet, event, reply)
 end)
 
@@ -135,7 +116,7 @@ local function register(name, callback, flags)
   redis.register_function({
     function_name = 'slta_@DIGEST@_' .. name,
     callback = function(key_list, args)
-      local reply, fleet = callback(key_list, args)
+      local reply, fleet = callback(key_list[1], calls.given(name, args))
       reply[#reply + 1] = fleet and fleet.incarnation or 0
       reply[#reply + 1] = fleet and fleet.revision or 0
       return reply
@@ -144,7 +125,7 @@ local function register(name, callback, flags)
   })
 end
 
--- Registers a change of one pool: ARGV: time, author, then as `change`.
+-- Registers a change of one pool.
 local function register_of_pool(name, change, flags)
   local marking = marks.changing_pool(change, name == 'remove_pool')
   register(name, calls.with_event(calls.updating(pool_events.changing_pool(name, marking))), flags)
@@ -153,10 +134,10 @@ end
 register('batch', batch(false))
 -- The same for batches that only complete or renew; called after a batch was refused because memory is full.
 register('release', batch(true), { 'allow-oom' })
--- ARGV: time, then as `heartbeats.run`. The state is written only if it changed. The first is for heartbeats with
--- attributes, the second for those without, also for the same ones after a call was refused because memory is full.
-local beat = calls.with_fleet(calls.present_fleet, function(fleet, args)
-  local reply, changed = heartbeats.run(fleet, unpack(args, 2))
+-- The state is written only if it changed. The first is for heartbeats with attributes, the second for those without,
+-- also for the same ones after a call was refused because memory is full.
+local beat = calls.with_fleet(calls.present_fleet, function(fleet, given)
+  local reply, changed = heartbeats.run(fleet, given)
   if changed or fleet.resumed_at == fleet.time then
     calls.write(fleet)
   else
@@ -193,36 +174,22 @@ register('session', calls.reading(reads.session), { 'no-writes' })
 register('config', calls.reading(reads.config), { 'no-writes' })
 register('past', calls.reading(history.list), { 'no-writes' })
 register('pool', calls.reading(pools.get), { 'no-writes' })
-register('pool_page', calls.reading(function(fleet, first, limit)
-  return reads.pool_page(fleet, tonumber(first), tonumber(limit))
-end), { 'no-writes' })
+register('pool_page', calls.reading(reads.pool_page), { 'no-writes' })
 register('pool_sessions', calls.reading(pools.ids), { 'no-writes' })
 register('events', calls.reading(events.list), { 'no-writes' })
--- ARGV: time, part ('' for the first), cursor, work.
-register('audit', function(key_list, args)
-  return audit.slice(key_list[1], calls.clock(args[1]), args[2], args[3], tonumber(args[4]))
-end, { 'no-writes' })
+register('audit', audit.slice, { 'no-writes' })
 register('claim_audit', calls.updating(audit_claims.claim), { 'allow-oom' })
 register('store_audit', calls.updating(audit_claims.store), { 'allow-oom' })
 register('configuration', calls.reading(audit_tables.configuration), { 'no-writes' })
--- ARGV: time, then the configuration compiled from the stored document.
-register('begin_survey', function(key_list, args)
-  return repair_begin.survey(key_list[1], calls.clock(args[1]), parse_configuration(args, 2))
-end, { 'no-writes' })
--- ARGV: time, policy and class ids from `begin_survey`, part ('names' is the first), cursor, work.
-register('survey', function(key_list, args)
-  return repair_survey.slice(key_list[1], args[2], args[3], args[4], args[5], tonumber(args[6]))
-end, { 'no-writes' })
+register('begin_survey', repair_begin.survey, { 'no-writes' })
+register('survey', repair_survey.slice, { 'no-writes' })
 register('begin_repair', calls.with_event(begin_repair), { 'allow-oom' })
--- ARGV: time, reason.
-register('block_repair', function(key_list, args) return repair.block(key_list[1], args[2]) end, { 'allow-oom' })
--- ARGV: time, work, patience in µs.
-register('repair', function(key_list, args)
-  local reply, fleet = repair.slice(key_list[1], calls.clock(args[1]), tonumber(args[2]), tonumber(args[3]))
+register('block_repair', repair.block, { 'allow-oom' })
+register('repair', function(key, given)
+  local reply, fleet = repair.slice(key, given)
   if fleet then
     calls.write(fleet)
   end
   return reply
 end, { 'allow-oom' })
--- Independent of a fleet. ARGV: time, cursor.
-register('census', function(_, args) return audit.census(args[2]) end, { 'no-writes' })
+register('census', audit.census, { 'no-writes' }) -- independent of a fleet

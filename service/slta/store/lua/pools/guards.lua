@@ -174,15 +174,16 @@ local function finish_all(fleet, chosen)
   return names, count
 end
 
--- author, the name of a class or '' for all: an operator ends the guard
+-- author, pool_class ('' for all): an operator ends the guard
 --   -> {GUARDED, names of the classes whose guard was on} | {UNKNOWN_CLASS, name}, and the event's text.
 -- Ticks let go of the pools. O(classes).
-function guards.finish(fleet, author, name)
+function guards.finish(fleet, given)
+  local name = given.pool_class
   local chosen = name ~= '' and pool_records.find_class(fleet, name)
   if name ~= '' and not chosen then
     return { 'UNKNOWN_CLASS', name }, ''
   end
-  local event = events.begin('end_guard', fleet, fleet.clock, author)
+  local event = events.begin('end_guard', fleet, fleet.clock, given.author)
   local names, count = finish_all(fleet, chosen)
   local reply = { 'GUARDED', unpack(names) }
   event.pools = count

@@ -6,10 +6,10 @@ local LIST_PERIOD = 540e6 -- µs after which a pool that counts its sessions is 
 local SPREAD = 61 -- seconds between the first requests to pools with successive numbers
 
 -- The pools of a call as `liveness.read` returns them, with ttl and count. O(pools).
-local function read(fleet, ids, ttls, counts)
-  local found = liveness.read(fleet, ids)
+local function read(fleet, given)
+  local found = liveness.read(fleet, given.ids)
   for at, pool in ipairs(found) do
-    pool.ttl, pool.count = ttls[at] * 1e6, tonumber(counts[at])
+    pool.ttl, pool.count = given.ttls[at] * 1e6, tonumber(given.counts[at])
   end
   return found
 end
@@ -85,23 +85,22 @@ local function write(fleet, found)
   return due ~= fleet.pool_due
 end
 
--- Sets the attributes of pools: words of position in `found`, address and labels, as `attributes.set` takes them.
-local function set_attributes(fleet, found, words)
-  for at = 1, #words, 3 do
-    local pool = found[tonumber(words[at])]
+-- Sets the attributes of pools: position in `found`, address and labels, as `attributes.set` takes them.
+local function set_attributes(fleet, found, rows)
+  for _, row in ipairs(rows) do
+    local pool = found[tonumber(row.position)]
     if pool.due then
-      attributes.set(fleet, pool.pool_id, words[at + 1], words[at + 2])
+      attributes.set(fleet, pool.pool_id, row.address, row.labels)
     end
   end
 end
 
--- Pool ids, their leases in seconds and the numbers of sessions that they count, '-' for none: each a text of words;
--- then position, address and labels of those that send attributes
+-- ids, their leases in seconds (ttls), the numbers of sessions that they count ('-' for none); attributes: position,
+-- address and labels of those that send some
 --   -> {BEATS, as_of, a letter for each pool (o for ok, n for its first, b for lost before, u for unknown, f for
 --   failed), '1' or '0' for each pool that is to send its list}, and whether the state changed. O(pools * log pools).
-function heartbeats.run(fleet, ids, ttls, counts, ...)
-  local revision = fleet.revision
-  local found = read(fleet, vectors.split(ids), vectors.split(ttls, true), vectors.split(counts))
+function heartbeats.run(fleet, given)
+  local revision, found = fleet.revision, read(fleet, given)
   cold.load(fleet, 'store_epoch', 'resumed_at')
   local outcomes, lists = {}, {}
   for at, pool in ipairs(found) do
@@ -109,7 +108,7 @@ function heartbeats.run(fleet, ids, ttls, counts, ...)
   end
   -- writes
   local changed = write(fleet, found)
-  set_attributes(fleet, found, { ... })
+  set_attributes(fleet, found, given.attributes)
   changed = changed or revision ~= fleet.revision or fleet.liveness ~= false
   local as_of = string.format('%d:%d', fleet.store_epoch, fleet.time)
   return { 'BEATS', as_of, table.concat(outcomes), table.concat(lists) }, changed

@@ -17,38 +17,37 @@ local function describe_pool(fleet, pool_id)
   }
 end
 
--- Wraps change(fleet, pool_id, …) -> reply, a change of one pool, to record an event -> reply, the event's text.
+-- Wraps change(fleet, given) -> reply, a change of one pool, to record an event -> reply, the event's text.
 function pool_events.changing_pool(action, change)
-  return function(fleet, author, pool_id, ...)
-    local event = events.begin(action, fleet, fleet.clock, author)
-    event.pool_id, event.before = pool_id, describe_pool(fleet, pool_id)
-    local reply = change(fleet, pool_id, ...)
-    event.after = describe_pool(fleet, pool_id)
+  return function(fleet, given)
+    local event = events.begin(action, fleet, fleet.clock, given.author)
+    event.pool_id, event.before = given.pool_id, describe_pool(fleet, given.pool_id)
+    local reply = change(fleet, given)
+    event.after = describe_pool(fleet, given.pool_id)
     return reply, events.close(fleet, event, reply)
   end
 end
 
--- Wraps add(fleet, pools as from `pools.parse_new`, quota) -> reply to record an event -> reply, the event's text.
--- Changed attributes of present pools are not recorded.
+-- Wraps `pools.add` to record an event -> reply, the event's text. Changed attributes of present pools are not
+-- recorded.
 function pool_events.adding_pools(add)
-  return function(fleet, author, quota, ...)
-    local given = pools.parse_new({ ... })
-    local event, reply = events.begin('add_pools', fleet, fleet.clock, author), add(fleet, given, quota)
+  return function(fleet, given)
+    local event, reply = events.begin('add_pools', fleet, fleet.clock, given.author), add(fleet, given)
     local created = reply[1] == 'CREATED' and reply[2] or 0
     if created > 0 then
-      event.pools, event.after = created, { pool_class = events.common(given, 'class'), status = 'active' }
+      event.pools, event.after = created, { pool_class = events.common(given.pools, 'pool_class'), status = 'active' }
     end
     event.pool_id = created == 1 and reply[3] or reply[1] ~= 'CREATED' and reply[2] or nil
     return reply, events.close(fleet, event, reply)
   end
 end
 
--- Wraps change(fleet, status, …) -> reply, the changed pools as they were, to record an event -> reply, the event's
+-- Wraps change(fleet, given) -> reply, the changed pools as they were, to record an event -> reply, the event's
 -- text.
 function pool_events.changing_statuses(change)
-  return function(fleet, author, status, ...)
-    local event = events.begin('set_status', fleet, fleet.clock, author)
-    local reply, changes = change(fleet, status, ...)
+  return function(fleet, given)
+    local event = events.begin('set_status', fleet, fleet.clock, given.author)
+    local reply, changes = change(fleet, given)
     if changes and #changes > 0 then
       event.pools, event.pool_ids = #changes, { unpack(reply, 3, 2 + math.min(#changes, events.MAX_IDS)) }
       local deadline = events.common(changes, 'deadline')

@@ -5,8 +5,8 @@ pools = {}
 
 -- pool_id -> {POOL, pool_id, class, status, occupancy, address or '', labels or '', liveness, the drain's deadline as
 -- `drains.text`} | {UNKNOWN_POOL}.
-pools.get = pool_records.on_pool(function(fleet, pool_id, pool_number, recorded)
-  local class = fleet.names[(keys.locate(fleet, pool_number))]
+pools.get = pool_records.on_pool(function(fleet, given, pool_number, recorded)
+  local pool_id, class = given.pool_id, fleet.names[(keys.locate(fleet, pool_number))]
   local status, word = liveness.describe(fleet, pool_id, recorded)
   return {
     'POOL', pool_id, class, status, ledger.occupancy(fleet, pool_number),
@@ -39,23 +39,14 @@ local function destroy(fleet, pool_id, pool_number, status)
   return lease, stated
 end
 
--- The pools that a call is given as pool_id, class name, address, labels, as `attributes.set` takes them.
-function pools.parse_new(words)
-  local given = {}
-  for at = 1, #words, 4 do
-    given[#given + 1] = { pool_id = words[at], class = words[at + 1], address = words[at + 2], labels = words[at + 3] }
-  end
-  return given
-end
-
 -- Checks pools: those that are new, with their class_index, and those whose attributes change, in order; nil, nil and
 -- the refusal if one is invalid. O(pools given).
-local function new_and_changed(fleet, given)
+local function new_and_changed(fleet, found)
   local classes, new, changed = {}, {}, {}
-  for _, pool in ipairs(given) do
-    pool.class_index = pool_records.find_class(fleet, pool.class)
+  for _, pool in ipairs(found) do
+    pool.class_index = pool_records.find_class(fleet, pool.pool_class)
     if not pool.class_index then
-      return nil, nil, { 'UNKNOWN_CLASS', pool.class }
+      return nil, nil, { 'UNKNOWN_CLASS', pool.pool_class }
     end
     local pool_number, _, refusal = pool_records.find(fleet, pool.pool_id)
     if refusal and refusal[1] == 'NEWER_FLEET' then
@@ -74,16 +65,17 @@ local function new_and_changed(fleet, given)
   return new, changed
 end
 
--- given: pools as from `parse_new`, one that is replayed perhaps with a lease, as `leased_pools.begin` takes it
+-- pools: with attributes as `attributes.set` takes them; one that is replayed perhaps with a lease, as
+-- `leased_pools.begin` takes it
 --   -> {CREATED, number of new pools, their ids, ids of pools with changed attributes} | {UNKNOWN_CLASS, name}
 --    | {IN_OTHER_CLASS, pool_id} | {LIMIT} | {QUOTA}. All or nothing. O(pools given), with a `quota` O(pools).
-function pools.add(fleet, given, quota)
-  local new, changed, refusal = new_and_changed(fleet, given)
+function pools.add(fleet, given)
+  local new, changed, refusal = new_and_changed(fleet, given.pools)
   if not new then
     return refusal
   elseif redis.call('HLEN', keys.of_fleet(fleet, 'pools')) + #new > constants.MAX_POOLS then
     return { 'LIMIT' }
-  elseif #new > 0 and not pool_patterns.allow(fleet, quota or '', #new) then
+  elseif #new > 0 and not pool_patterns.allow(fleet, given.quota, #new) then
     return { 'QUOTA' }
   end
   -- writes
@@ -120,12 +112,12 @@ local function remove_all(fleet, found)
 end
 
 -- pool_id -> {REMOVED} | {UNKNOWN_POOL} | {NOT_EMPTY}. O(pools / 8).
-pools.remove = pool_records.on_pool(function(fleet, pool_id, pool_number, status)
+pools.remove = pool_records.on_pool(function(fleet, given, pool_number, status)
   if ledger.occupancy(fleet, pool_number) > 0 then
     return { 'NOT_EMPTY' }
   end
   -- writes
-  remove_all(fleet, { { pool_id = pool_id, pool_number = pool_number, recorded = status } })
+  remove_all(fleet, { { pool_id = given.pool_id, pool_number = pool_number, recorded = status } })
   return { 'REMOVED' }
 end)
 
@@ -138,13 +130,13 @@ function pools.forget(fleet, found)
   end
 end
 
--- pool_id, class name, address, labels: moves an empty pool to another class, and sets attributes as `attributes.set`
+-- pool_id, pool_class, address, labels: moves an empty pool to another class, and sets attributes as `attributes.set`
 -- does; its status is kept, and its lease begins anew.
 --   -> {POOL, …} as `pools.get` | {UNKNOWN_POOL} | {UNKNOWN_CLASS} | {NOT_EMPTY}. O(pools / 8), or O(1) in its class.
-pools.move = pool_records.on_pool(function(fleet, pool_id, pool_number, status, name, address, labels)
-  local class_index = pool_records.find_class(fleet, name)
+pools.move = pool_records.on_pool(function(fleet, given, pool_number, status)
+  local pool_id, class_index = given.pool_id, pool_records.find_class(fleet, given.pool_class)
   if not class_index then
-    return { 'UNKNOWN_CLASS', name }
+    return { 'UNKNOWN_CLASS', given.pool_class }
   elseif keys.locate(fleet, pool_number) ~= class_index then
     if ledger.occupancy(fleet, pool_number) > 0 then
       return { 'NOT_EMPTY' }
@@ -155,14 +147,14 @@ pools.move = pool_records.on_pool(function(fleet, pool_id, pool_number, status, 
       create(fleet, pool_id, class_index, leased_pools.begin(fleet, pool_id, class_index, stated, lease))
     end)
   end
-  attributes.set(fleet, pool_id, address, labels)
-  return pools.get(fleet, pool_id)
+  attributes.set(fleet, pool_id, given.address, given.labels)
+  return pools.get(fleet, given)
 end)
 
--- pool_id, as_of, session types that its list names -> {IDS, session id, …} | {UNKNOWN_POOL} | {STALE_REPORT, as_of}
+-- pool_id, as_of, types that its list names -> {IDS, session id, …} | {UNKNOWN_POOL} | {STALE_REPORT, as_of}
 --   | {UNKNOWN_SESSION_TYPE, name, those that exist}. O(occupancy + types).
-pools.ids = pool_records.on_pool(function(fleet, _, pool_number, _, as_of, ...)
-  local _, stale = state.parse_as_of(fleet, as_of)
-  local unknown = session_types.unknown_of(fleet, { ... })
+pools.ids = pool_records.on_pool(function(fleet, given, pool_number)
+  local _, stale = state.parse_as_of(fleet, given.as_of)
+  local unknown = session_types.unknown_of(fleet, given.types)
   return stale or unknown or { 'IDS', unpack(redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))) }
 end)

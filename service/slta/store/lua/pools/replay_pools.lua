@@ -4,22 +4,7 @@
 
 replay_pools = {}
 
-local WORDS = { 'pool_id', 'class', 'status', 'address', 'labels', 'ttl', 'stamp' } -- of a fact
 local APPLIED = { PLACED = true, CHANGED = true, REMOVED = true, PRESENT = true }
-
--- The facts of a call; `name` is that of the pool's mark.
-local function parse(words)
-  local facts = {}
-  for at = 1, #words, #WORDS do
-    local fact = {}
-    for offset, name in ipairs(WORDS) do
-      fact[name] = words[at + offset - 1]
-    end
-    fact.name, fact.ttl = 'pool ' .. fact.pool_id, tonumber(fact.ttl)
-    facts[#facts + 1] = fact
-  end
-  return facts
-end
 
 -- Gives a pool that exists the status of a fact, "status" or "status µs word" with a deadline as `drains.set` takes it.
 local function set_status(fleet, fact)
@@ -27,13 +12,13 @@ local function set_status(fleet, fact)
   local pool_number, recorded = pool_records.find(fleet, fact.pool_id)
   local present = pool_number and liveness.describe(fleet, fact.pool_id, recorded)
   if status and (status ~= present or drain ~= '' or drains.find(fleet, fact.pool_id, present)) then
-    statuses.set(fleet, fact.pool_id, status, drain)
+    statuses.set(fleet, { pool_id = fact.pool_id, status = status, drain = drain })
   end
 end
 
 -- Whether a fact is of a lease only, which says nothing of what other facts of the pool do.
 local function is_lease(fact)
-  return fact.class == '' and fact.status == '' and fact.address == '' and fact.labels == ''
+  return fact.pool_class == '' and fact.status == '' and fact.address == '' and fact.labels == ''
 end
 
 -- Begins the lease of a fact for a pool that exists without one; a pool that a replay has made is lost until it is
@@ -54,10 +39,12 @@ end
 local function change(fleet, fact, class_index)
   local revision = fleet.revision
   if fact.status == 'removed' then
-    return pools.remove(fleet, fact.pool_id)
+    return pools.remove(fleet, fact)
   end
-  local class = fact.class ~= '' and fact.class or fleet.names[class_index]
-  local reply = pools.move(fleet, fact.pool_id, class, fact.address, fact.labels)
+  local pool_class = fact.pool_class ~= '' and fact.pool_class or fleet.names[class_index]
+  local reply = pools.move(fleet, {
+    pool_id = fact.pool_id, pool_class = pool_class, address = fact.address, labels = fact.labels,
+  })
   if reply[1] ~= 'POOL' then
     return reply
   end
@@ -70,9 +57,9 @@ end
 local function make(fleet, fact, made)
   if fact.status == 'removed' then
     return { 'PRESENT' }
-  elseif fact.class == '' then
+  elseif fact.pool_class == '' then
     return { 'UNKNOWN_POOL' }
-  elseif not pool_records.find_class(fleet, fact.class) then
+  elseif not pool_records.find_class(fleet, fact.pool_class) then
     return { 'UNKNOWN_CLASS' }
   end
   fact.lease = fact.ttl and { ttl = fact.ttl, listed = fleet.time, unheard = true }
@@ -82,7 +69,7 @@ end
 
 -- Makes the pools of facts; those with a lease are lost until they are heard.
 local function make_all(fleet, made)
-  local reply = made[1] and pools.add(fleet, made)
+  local reply = made[1] and pools.add(fleet, { pools = made, quota = '' })
   for _, fact in ipairs(made) do
     if reply[1] ~= 'CREATED' then
       fact.outcome = reply
@@ -107,16 +94,19 @@ local function apply(fleet, fact, made)
   return make(fleet, fact, made)
 end
 
--- An incarnation of the fleet, and words of facts
+-- incarnation: one of the fleet; facts
 --   -> {OTHER_FLEET} | {BATCH, of each fact PLACED if the pool was made | CHANGED | REMOVED | PRESENT if the pool
 --   is so already | SUPERSEDED if this or a later fact was replayed | UNKNOWN_POOL, UNKNOWN_CLASS, NOT_EMPTY or LIMIT}.
 -- O(facts + pools / 8) for pools that are made, O(facts * pools / 8) for others.
-function replay_pools.run(fleet, incarnation, ...)
-  if not incarnations.is_of(fleet, incarnation) then
+function replay_pools.run(fleet, given)
+  if not incarnations.is_of(fleet, given.incarnation) then
     return { 'OTHER_FLEET' }
   end
   incarnations.extend_recovery(fleet)
-  local facts, made, names, stamps, outcomes = parse({ ... }), {}, {}, {}, {}
+  local facts, made, names, stamps, outcomes = given.facts, {}, {}, {}, {}
+  for _, fact in ipairs(facts) do
+    fact.name, fact.ttl = 'pool ' .. fact.pool_id, tonumber(fact.ttl)
+  end
   marks.compare(fleet, facts)
   for _, fact in ipairs(facts) do
     fact.outcome = apply(fleet, fact, made)

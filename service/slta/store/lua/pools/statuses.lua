@@ -26,14 +26,14 @@ end
 
 -- pool_id, status, drain as `drains.set` takes it -> {POOL, …} as `pools.get` | {UNKNOWN_POOL}.
 -- O(occupancy + pools / 8).
-statuses.set = pool_records.on_pool(function(fleet, pool_id, pool_number, present, status, drain)
-  local pool = { pool_id = pool_id, pool_number = pool_number, status = present }
+statuses.set = pool_records.on_pool(function(fleet, given, pool_number, present)
+  local pool, status = { pool_id = given.pool_id, pool_number = pool_number, status = present }, given.status
   pool.class_index, pool.occupancy = keys.locate(fleet, pool_number), ledger.occupancy(fleet, pool_number)
   liveness.attach(fleet, { pool })
   -- writes
   change(fleet, leased_pools.has(pool, status) and {} or { pool }, status)
-  drains.set(fleet, pool_id, status, drain)
-  return pools.get(fleet, pool_id)
+  drains.set(fleet, given.pool_id, status, given.drain)
+  return pools.get(fleet, given)
 end)
 
 local function too_large(count, what)
@@ -96,12 +96,12 @@ local function too_full(fleet, changes)
 end
 
 -- Splits pools into those that change to a status or to a drain with a deadline or without one, and the ids of the
--- others; failed pools change only `with_failed`.
-local function split(found, status, drain, with_failed)
+-- others; failed pools of a class do not change.
+local function split(found, given)
   local changes, unchanged = {}, {}
   for _, pool in ipairs(found) do
-    local keeps_status = leased_pools.has(pool, status) and drain == '' and not pool.deadline
-    if keeps_status or pool.status == 'failed' and not with_failed then
+    local keeps_status = leased_pools.has(pool, given.status) and given.drain == '' and not pool.deadline
+    if keeps_status or pool.status == 'failed' and given.pool_class ~= '' then
       unchanged[#unchanged + 1] = pool.pool_id
     else
       changes[#changes + 1] = pool
@@ -122,11 +122,11 @@ local function changed(changes, unchanged)
   return reply
 end
 
--- The pools of a class, or with '' those with these ids, as `find_all` returns them.
-local function select_pools(fleet, class_name, ids)
-  local refusal
-  if class_name ~= '' then
-    ids, refusal = ids_of_class(fleet, class_name)
+-- The pools of `pool_class`, or with '' those of `pool_ids`, as `find_all` returns them.
+local function select_pools(fleet, given)
+  local ids, refusal = given.pool_ids, nil
+  if given.pool_class ~= '' then
+    ids, refusal = ids_of_class(fleet, given.pool_class)
   end
   if refusal then
     return nil, refusal
@@ -134,24 +134,23 @@ local function select_pools(fleet, class_name, ids)
   return find_all(fleet, ids)
 end
 
--- status, drain as `drains.set` takes it, then '' and pool ids, or the name of a class for its pools that have not
--- failed
+-- status, drain as `drains.set` takes it, pool_class '' and pool_ids, or a class for its pools that have not failed
 --   -> {CHANGED, number of changed pools, their ids, ids of the others}, and the changed pools as they were |
 --   {UNKNOWN_POOL, pool_id} | {UNKNOWN_CLASS, name} | {TOO_LARGE, what}. All or nothing. O(sessions on changed pools).
-function statuses.set_many(fleet, status, drain, class_name, ...)
-  local found, refusal = select_pools(fleet, class_name, { ... })
+function statuses.set_many(fleet, given)
+  local found, refusal = select_pools(fleet, given)
   if not found then
     return refusal
   end
-  local changes, unchanged = split(found, status, drain, class_name == '')
+  local changes, unchanged = split(found, given)
   refusal = too_full(fleet, changes)
   if refusal then
     return refusal
   end
   -- writes
-  change(fleet, changes, status)
+  change(fleet, changes, given.status)
   for _, pool in ipairs(changes) do
-    drains.set(fleet, pool.pool_id, status, drain)
+    drains.set(fleet, pool.pool_id, given.status, given.drain)
   end
   return changed(changes, unchanged), changes
 end

@@ -183,10 +183,10 @@ function events.repair(fleet)
 end
 
 -- since, in seconds of fleet time -> {EVENTS, text, …}, newest first. O(1).
-function events.list(fleet, since)
+function events.list(fleet, given)
   local found = { 'EVENTS' }
   each_entry(fleet, function(text, event)
-    found[#found + 1] = event and event.time >= tonumber(since) and text or nil
+    found[#found + 1] = event and event.time >= given.since and text or nil
   end)
   return found
 end

@@ -158,9 +158,9 @@ end
 -- incarnation: acknowledged changes were lost when it began. The first such report begins a new store epoch, which
 -- invalidates earlier lists of pools. For a while no lease ends, since renewals may be lost too.
 --   -> {MARKED} | {PRESENT} if already reported, or not the present incarnation. O(1).
-function incarnations.mark(fleet, incarnation)
+function incarnations.mark(fleet, given)
   cold.load(fleet, 'marked_incarnation', 'store_epoch', 'went_back')
-  if tonumber(incarnation) ~= fleet.incarnation or fleet.marked_incarnation == fleet.incarnation then
+  if given.incarnation ~= fleet.incarnation or fleet.marked_incarnation == fleet.incarnation then
     return { 'PRESENT' }
   end
   -- writes

@@ -85,22 +85,22 @@ function marks.is_answered(fleet, id)
   return mark and string.find(mark, string.format('^%.0f ', fleet.incarnation)) ~= nil
 end
 
--- Wraps change(fleet, pool_id, …). A refusal says nothing of the pool, except that there was none to remove.
+-- Wraps a change of the pool `given.pool_id`. A refusal says nothing of it, except that there was none to remove.
 function marks.changing_pool(change, removes)
-  return function(fleet, pool_id, ...)
-    local reply = change(fleet, pool_id, ...)
+  return function(fleet, given)
+    local reply = change(fleet, given)
     if reply[1] == 'POOL' or reply[1] == 'REMOVED' or removes and reply[1] == 'UNKNOWN_POOL' then
-      set_pools(fleet, { pool_id })
+      set_pools(fleet, { given.pool_id })
     end
     return reply
   end
 end
 
--- Wraps add(fleet, pools as from `pools.parse_new`, quota).
+-- Wraps `pools.add`.
 function marks.adding_pools(add)
-  return function(fleet, given, quota)
-    local reply, ids = add(fleet, given, quota), {}
-    for at, pool in ipairs(reply[1] == 'CREATED' and given or {}) do
+  return function(fleet, given)
+    local reply, ids = add(fleet, given), {}
+    for at, pool in ipairs(reply[1] == 'CREATED' and given.pools or {}) do
       ids[at] = pool.pool_id
     end
     if ids[1] then
@@ -110,10 +110,10 @@ function marks.adding_pools(add)
   end
 end
 
--- Wraps change(fleet, …) -> {CHANGED, number, pool_id, …} | refusal, and what follows.
+-- Wraps change(fleet, given) -> {CHANGED, number, pool_id, …} | refusal, and what follows.
 function marks.changing_pools(change)
-  return function(fleet, ...)
-    local reply, changes = change(fleet, ...)
+  return function(fleet, given)
+    local reply, changes = change(fleet, given)
     set_pools(fleet, reply[1] == 'CHANGED' and { unpack(reply, 3) } or {})
     return reply, changes
   end

@@ -35,12 +35,12 @@ function pool_records.write(fleet, pool_id, pool_number, status)
   redis.call('HSET', keys.of_fleet(fleet, 'names'), string.format('%d', pool_number), pool_id)
 end
 
--- Wraps an operation on a pool that exists: callback(fleet, pool_id, pool_number, status, …) -> reply. The function
--- takes (fleet, pool_id, …), and returns {UNKNOWN_POOL} without the pool.
+-- Wraps an operation on a pool that exists: callback(fleet, given, pool_number, status) -> reply. The function takes
+-- (fleet, given), and returns {UNKNOWN_POOL} if there is no pool `given.pool_id`.
 function pool_records.on_pool(callback)
-  return function(fleet, pool_id, ...)
-    local pool_number, status, refusal = pool_records.find(fleet, pool_id)
-    return refusal or callback(fleet, pool_id, pool_number, status, ...)
+  return function(fleet, given)
+    local pool_number, status, refusal = pool_records.find(fleet, given.pool_id)
+    return refusal or callback(fleet, given, pool_number, status)
   end
 end
 
