@@ -85,7 +85,7 @@ MUTANTS: dict[str, Mutant] = {
         "lua/pools/due_drains.lua", "due_drains.carry_out", "incarnations.is_recovering(fleet) or ", ""
     ),
     "a lost pool ends sessions before they are replayed": row(
-        "lua/pools/expiry.lua", "expiry.run", "letter ~= 'a' and incarnations.is_recovering(fleet)", "false"
+        "lua/pools/expiry.lua", "expiry.run", "present ~= 'alive' and incarnations.is_recovering(fleet)", "false"
     ),
     "a replayed place yields to none": row(
         "lua/pools/replay.lua", "replay.placed", "~= pool_id and session.start < start then", "~= pool_id then"
@@ -135,7 +135,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "an outage loses pools": row("lua/state/fleet_time.lua", "fleet_time.resume", "HOLD, time\n", "HOLD, 0\n"),
     "a pool becomes gone while the guard is on": row(
-        "lua/pools/expiry.lua", "expiry.run", "letter == 'l' and guards.is_on(fleet, pool.class_index)", "false"
+        "lua/pools/expiry.lua", "expiry.run", "present == 'lost' and guards.is_on(fleet, pool.class_index)", "false"
     ),
     "a failed pool returns alive while the guard is on": row(
         "lua/pools/leased_pools.lua", "revive", "guards.is_on(fleet, pool.class_index)", "false"
@@ -207,8 +207,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a session is put back in a class that its type may not use": row(
         "lua/pools/replay.lua",
-        "find_kind",
-        "session_types.may_use(fleet, kind, (keys.locate(fleet, pool_number)))",
+        "find_type_index",
+        "session_types.may_use(fleet, type_index, (keys.locate(fleet, pool_number)))",
         "true",
     ),
 }

@@ -32,20 +32,20 @@ end
 
 -- The class_id of every class: the present one, or for new classes the lowest free ones.
 local function assign_class_ids(fleet, names)
-  local known, taken, class_ids = {}, {}, {}
+  local ids_by_name, taken, class_ids = {}, {}, {}
   for class_index, name in ipairs(fleet.names) do
-    known[name] = fleet.numbers[class_index]
+    ids_by_name[name] = fleet.numbers[class_index]
     taken[fleet.numbers[class_index]] = true
   end
   local free = 0
   for class_index, name in ipairs(names) do
-    if not known[name] then
+    if not ids_by_name[name] then
       while taken[free] do
         free = free + 1
       end
-      known[name], taken[free] = free, true
+      ids_by_name[name], taken[free] = free, true
     end
-    class_ids[class_index] = known[name]
+    class_ids[class_index] = ids_by_name[name]
   end
   return class_ids
 end

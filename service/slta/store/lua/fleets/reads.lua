@@ -32,9 +32,9 @@ local function add_types(fleet, flat)
   for _, what in ipairs(session_types.REFUSALS) do
     local counts = vectors.zeros(fleet.kinds)
     for at = 1, #stored, 2 do
-      local kind = fleet.types.by_number[tonumber(string.match(stored[at], '^' .. what .. ':(%d+)$'))]
-      if kind then
-        counts[kind] = tonumber(stored[at + 1])
+      local type_index = fleet.types.by_number[tonumber(string.match(stored[at], '^' .. what .. ':(%d+)$'))]
+      if type_index then
+        counts[type_index] = tonumber(stored[at + 1])
       end
     end
     flat[#flat + 1], flat[#flat + 2] = 'type_refused_' .. what, vectors.encode(counts)

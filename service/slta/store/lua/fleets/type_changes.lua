@@ -20,9 +20,9 @@ local function wanted_sets(given)
 end
 
 -- The classes that stay and are not in the new set of a type, separated by blanks.
-local function lost_classes(fleet, kind, set, classes)
+local function lost_classes(fleet, type_index, set, classes)
   local lost = {}
-  for _, class_index in ipairs(fleet.types.sets[kind]) do
+  for _, class_index in ipairs(fleet.types.sets[type_index]) do
     local name = fleet.names[class_index]
     lost[#lost + 1] = classes[name] and not set[name] and name or nil
   end
@@ -34,10 +34,10 @@ end
 -- lost, none if the type is removed. O(classes * types).
 function type_changes.refusal(fleet, classes, given)
   local wanted = wanted_sets(given)
-  for kind = 2, fleet.kinds do
-    local count, name = fleet.type_sessions[kind] + fleet.type_others[kind], fleet.types.names[kind]
+  for type_index = 2, fleet.kinds do
+    local count, name = fleet.type_sessions[type_index] + fleet.type_others[type_index], fleet.types.names[type_index]
     local set = wanted[name]
-    local lost = count > 0 and set and lost_classes(fleet, kind, set, classes) or ''
+    local lost = count > 0 and set and lost_classes(fleet, type_index, set, classes) or ''
     if count > 0 and (not set or lost ~= '') then
       return { 'SESSION_TYPE_IN_USE', name, count, lost }
     end
@@ -46,25 +46,25 @@ end
 
 -- By name the permanent number of each type of the fleet but the default one.
 local function known_numbers(fleet)
-  local known = {}
-  for kind = 2, fleet.kinds do
-    known[fleet.types.names[kind]] = fleet.types.numbers[kind]
+  local numbers_by_name = {}
+  for type_index = 2, fleet.kinds do
+    numbers_by_name[fleet.types.names[type_index]] = fleet.types.numbers[type_index]
   end
-  return known
+  return numbers_by_name
 end
 
--- The permanent numbers of the types named: the known ones, or the lowest free ones.
-local function numbers_for(names, known)
+-- The permanent numbers of the types named: those by name, or the lowest free ones.
+local function numbers_for(names, numbers_by_name)
   local taken, numbers = {}, {}
-  for _, number in pairs(known) do
+  for _, number in pairs(numbers_by_name) do
     taken[number] = true
   end
   for at, name in ipairs(names) do
     local free = 1
-    while not known[name] and taken[free] do
+    while not numbers_by_name[name] and taken[free] do
       free = free + 1
     end
-    numbers[at] = known[name] or free
+    numbers[at] = numbers_by_name[name] or free
     taken[numbers[at]] = true
   end
   return numbers
@@ -90,8 +90,8 @@ local function reorder(fleet, before)
     elseif type_block.width(fleet, field) then
       local width = type_block.width(fleet, field)
       for at in ipairs(values) do
-        local kind = before.by_number[fleet.types.numbers[math.ceil(at / width)]]
-        values[at] = kind and former[(kind - 1) * width + (at - 1) % width + 1] or 0
+        local type_index = before.by_number[fleet.types.numbers[math.ceil(at / width)]]
+        values[at] = type_index and former[(type_index - 1) * width + (at - 1) % width + 1] or 0
       end
       fleet[field] = values
     else
@@ -138,13 +138,13 @@ end
 
 -- Gives a fleet under repair the types of its document, with the numbers and assigned sessions as found by
 -- `repair_types.recall`; other counts follow from the records.
-function type_changes.restore(fleet, given, known, assigned)
+function type_changes.restore(fleet, given, numbers_by_name, assigned)
   local names = type_changes.names_of(given.session_types)
   fleet.types = false
-  take_over(fleet, given, names, numbers_for(names, known))
+  take_over(fleet, given, names, numbers_for(names, numbers_by_name))
   type_counts.reset(fleet)
-  for kind = 1, fleet.kinds do
-    fleet.type_assigned[kind] = assigned[fleet.types.names[kind]] or 0
+  for type_index = 1, fleet.kinds do
+    fleet.type_assigned[type_index] = assigned[fleet.types.names[type_index]] or 0
   end
 end
 

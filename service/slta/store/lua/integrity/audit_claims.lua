@@ -18,16 +18,16 @@ local function basis(fleet)
 end
 
 -- Whether "basis time …" is of the present basis and less than `duration` old.
-local function holds(fleet, text, duration)
-  local known, time = string.match(text or '', '^(%d+ %d+) (%d+)')
-  local age = known == basis(fleet) and fleet.time - tonumber(time)
+local function is_recent(fleet, text, duration)
+  local found, time = string.match(text or '', '^(%d+ %d+) (%d+)')
+  local age = found == basis(fleet) and fleet.time - tonumber(time)
   return age and age >= 0 and age < duration
 end
 
 -- Whether the fleet is to be audited now, and no dispatcher does so. O(1).
 function audit_claims.is_due(fleet)
   local found = redis.call('HMGET', keys.of_fleet(fleet, 'cold'), 'audit_claimed', 'audit_result')
-  return not holds(fleet, found[1], CLAIM_TIME) and not holds(fleet, found[2], PERIOD)
+  return not is_recent(fleet, found[1], CLAIM_TIME) and not is_recent(fleet, found[2], PERIOD)
 end
 
 -- -> {CLAIMED, the basis} | {WAIT} if no audit is due. O(1).

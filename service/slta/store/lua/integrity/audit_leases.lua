@@ -18,19 +18,20 @@ local function check_lease(fleet, report, pool, lease)
   local function expect(what, actual, expected)
     report:expect_equal('lease of pool ' .. pool.pool_id .. ': ' .. what, actual, expected)
   end
-  local is_away = lease.letter == 'l' or lease.letter == 'g'
+  local is_away = lease.liveness == 'lost' or lease.liveness == 'gone'
   expect('its pool is in service', pool.status == 'active', pool.status == 'active' and not is_away)
-  expect('it keeps its pool out of service', lease.out, lease.out and is_away and pool.status ~= 'active')
-  expect('its pool is in the row of unconfirmed ones', is_marked(fleet, pool), lease.letter == 'u')
+  local is_out = lease.is_out_of_service
+  expect('it keeps its pool out of service', is_out, is_out and is_away and pool.status ~= 'active')
+  expect('its pool is in the row of unconfirmed ones', is_marked(fleet, pool), lease.liveness == 'unconfirmed')
   local timer = timer_of(fleet, pool.pool_id)
   local has_timer = timer ~= false
-  if pool.status ~= 'failed' and lease.letter ~= 'g' then
-    expect('it has a timer', has_timer, lease.letter ~= 'u')
+  if pool.status ~= 'failed' and lease.liveness ~= 'gone' then
+    expect('it has a timer', has_timer, lease.liveness ~= 'unconfirmed')
   end
   local latest = fleet.time + fleet_time.MAX_STEP -- a heartbeat does not write the time that it stores in a lease
   expect('it changed in the future', math.max(lease.since, lease.listed) > latest, false)
   expect('its length can be', lease.ttl >= liveness.MIN_TTL and lease.ttl <= liveness.MAX_TTL, true)
-  latest = latest + (lease.letter == 'a' and liveness.GRACE * lease.ttl or LONGEST)
+  latest = latest + (lease.liveness == 'alive' and liveness.GRACE * lease.ttl or LONGEST)
   expect('its timer is later than it can be', tonumber(timer or 0) > latest, false)
 end
 
@@ -52,14 +53,14 @@ end
 function audit_leases.check_totals(fleet, report)
   local total, leased, stored = 0, 0, 0
   for class_index, name in ipairs(fleet.names) do
-    local known = liveness.of_class(fleet, class_index)
+    local counts = liveness.of_class(fleet, class_index)
     local marked = rows.count(keys.of_class(fleet, 'unconfirmed', class_index))
-    report:expect_equal('unconfirmed pools of class ' .. name, known.u, marked)
-    report:expect_equal('guard of class ' .. name .. ' is off', known.guard == 0, marked == 0)
+    report:expect_equal('unconfirmed pools of class ' .. name, counts.unconfirmed, marked)
+    report:expect_equal('guard of class ' .. name .. ' is off', counts.guard == 0, marked == 0)
     local most = pool_records.total(fleet, class_index) -- unconfirmed ones may be draining
-    report:expect_equal('leased pools of class ' .. name, known.a + known.u,
-      math.max(0, math.min(known.a + known.u, most)))
-    total, leased, stored = total + marked, leased + known.leases, stored + (known.is_stored and 1 or 0)
+    report:expect_equal('leased pools of class ' .. name, counts.alive + counts.unconfirmed,
+      math.max(0, math.min(counts.alive + counts.unconfirmed, most)))
+    total, leased, stored = total + marked, leased + counts.leases, stored + (counts.is_stored and 1 or 0)
   end
   report:expect_equal('leases of pools', redis.call('HLEN', keys.of_fleet(fleet, 'pool_leases')), leased)
   report:expect_equal('classes with leases', redis.call('HLEN', keys.of_fleet(fleet, 'pool_liveness')), stored)

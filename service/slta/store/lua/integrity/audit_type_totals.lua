@@ -6,8 +6,8 @@ audit_type_totals = {}
 local function check_cells(fleet, report)
   local by_type, by_class = vectors.zeros(fleet.kinds), vectors.zeros(fleet.classes)
   for cell, count in ipairs(fleet.type_held) do
-    local kind, class_index = math.ceil(cell / fleet.classes), (cell - 1) % fleet.classes + 1
-    by_type[kind], by_class[class_index] = by_type[kind] + count, by_class[class_index] + count
+    local type_index, class_index = math.ceil(cell / fleet.classes), (cell - 1) % fleet.classes + 1
+    by_type[type_index], by_class[class_index] = by_type[type_index] + count, by_class[class_index] + count
   end
   report:expect_equal('sessions of types in all classes', by_type, fleet.type_sessions)
   report:expect_equal('sessions of all types by class', by_class, fleet.held)
@@ -43,9 +43,9 @@ end
 -- Assigned sessions by type: none is negative, and there are no more than the fleet's; there may be fewer, since those
 -- from before the type, and those of removed types, are in no count.
 local function check_assigned(fleet, report)
-  for kind, count in ipairs(fleet.type_assigned) do
+  for type_index, count in ipairs(fleet.type_assigned) do
     if count < 0 then
-      report:add('type_assigned of type ' .. fleet.types.names[kind] .. ': is negative')
+      report:add('type_assigned of type ' .. fleet.types.names[type_index] .. ': is negative')
     end
   end
   local assigned = vectors.sum(fleet.type_assigned)
@@ -92,11 +92,11 @@ end
 local function check_pairs(fleet, report)
   report:expect_equal('compatibility_high: the high part of the integral', fleet.compatibility_high,
     fleet.compatibility_high + fleet.compatibility_low)
-  for kind, name in ipairs(fleet.types.names) do
-    if fleet.type_since[kind] > fleet.time or fleet.type_since[kind] < fleet.interval_since then
+  for type_index, name in ipairs(fleet.types.names) do
+    if fleet.type_since[type_index] > fleet.time or fleet.type_since[type_index] < fleet.interval_since then
       report:add('type_since of type ' .. name .. ': is not in the open interval')
     end
-    local high, low = fleet.type_high[kind], fleet.type_low[kind]
+    local high, low = fleet.type_high[type_index], fleet.type_low[type_index]
     report:expect_equal('type_high of type ' .. name .. ': the high part of the integral', high, high + low)
   end
 end

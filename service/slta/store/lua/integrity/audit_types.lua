@@ -9,11 +9,11 @@ local POOL_COMMANDS = 3 -- of a pool without sessions
 -- Checks that a record has a type of the fleet which may use the class of its pool.
 function audit_types.check_record(fleet, report, id, session)
   local number = records.type_number(session)
-  local kind = number and fleet.types and fleet.types.by_number[number]
+  local type_index = number and fleet.types and fleet.types.by_number[number]
   local class_index = keys.locate(fleet, session.pool_number)
-  if number and not kind then
+  if number and not type_index then
     report:add('session ' .. id .. ': is of a type that the fleet does not have')
-  elseif kind and class_index and not session_types.may_use(fleet, kind, class_index) then
+  elseif type_index and class_index and not session_types.may_use(fleet, type_index, class_index) then
     report:add('session ' .. id .. ': may not use the class of its pool')
   end
 end
@@ -36,8 +36,8 @@ local function count_pool(fleet, pool_number, counts)
   local classes, ids = fleet.classes, redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))
   for _, record in ipairs(records.read_all(keys.of_fleet(fleet, 'sessions'), ids)) do
     if record then
-      local kind = records.kind(fleet, { placed = record })
-      local at = is_active and (kind - 1) * classes + class_index or fleet.kinds * classes + kind
+      local type_index = records.kind(fleet, { placed = record })
+      local at = is_active and (type_index - 1) * classes + class_index or fleet.kinds * classes + type_index
       counts[at] = counts[at] + 1
     end
   end
@@ -46,13 +46,13 @@ end
 
 local function compare_counts(fleet, report, counts)
   local classes = fleet.classes
-  for kind, name in ipairs(fleet.types.names) do
-    local own = { unpack(counts, (kind - 1) * classes + 1, kind * classes) }
-    local kept = { unpack(fleet.type_held, (kind - 1) * classes + 1, kind * classes) }
-    report:expect_equal('sessions of type ' .. name, fleet.type_sessions[kind], vectors.sum(own))
+  for type_index, name in ipairs(fleet.types.names) do
+    local own = { unpack(counts, (type_index - 1) * classes + 1, type_index * classes) }
+    local kept = { unpack(fleet.type_held, (type_index - 1) * classes + 1, type_index * classes) }
+    report:expect_equal('sessions of type ' .. name, fleet.type_sessions[type_index], vectors.sum(own))
     report:expect_equal('sessions of type ' .. name .. ' by class', kept, own)
-    local others = counts[fleet.kinds * classes + kind]
-    report:expect_equal('sessions of type ' .. name .. ' on other pools', fleet.type_others[kind], others)
+    local others = counts[fleet.kinds * classes + type_index]
+    report:expect_equal('sessions of type ' .. name .. ' on other pools', fleet.type_others[type_index], others)
   end
 end
 

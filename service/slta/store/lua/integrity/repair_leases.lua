@@ -17,16 +17,16 @@ end
 local function normalize(fleet, pool)
   local lease = pool.lease
   lease.ttl = math.max(liveness.MIN_TTL, math.min(lease.ttl, liveness.MAX_TTL))
-  local is_away = (lease.letter == 'l' or lease.letter == 'g') and pool.recorded ~= 'active'
-  local is_doubted = lease.letter == 'u' and pool.recorded ~= 'failed'
-  lease.letter = (is_away or is_doubted) and lease.letter or 'a'
-  lease.out = lease.out and is_away and pool.recorded == 'draining'
+  local is_away = (lease.liveness == 'lost' or lease.liveness == 'gone') and pool.effective_status ~= 'active'
+  local is_unconfirmed = lease.liveness == 'unconfirmed' and pool.effective_status ~= 'failed'
+  lease.liveness = (is_away or is_unconfirmed) and lease.liveness or 'alive'
+  lease.is_out_of_service = lease.is_out_of_service and is_away and pool.effective_status == 'draining'
   lease.since, lease.listed = math.min(lease.since, fleet.time), math.min(lease.listed, fleet.time)
   pool.due = is_away and liveness.gone_after(fleet) or liveness.due_after(fleet, lease)
-  pool.due = pool.recorded ~= 'failed' and not is_doubted and pool.due or nil
-  if is_doubted then
+  pool.due = pool.effective_status ~= 'failed' and not is_unconfirmed and pool.due or nil
+  if is_unconfirmed then
     pool.class_index = keys.locate(fleet, pool.pool_number)
-    transitions.mark(fleet, { pool }, 1)
+    transitions.set_unconfirmed_bits(fleet, { pool }, 1)
   end
 end
 
@@ -35,7 +35,7 @@ function repair_leases.from_timers(fleet, job, cursor)
   local key = keys.of_fleet(fleet, 'pool_leases')
   return slices.each_member(fleet, 'pool_timers', job, cursor, function(pool_id)
     if stored_pools.read(fleet, pool_id) and not redis.call('HGET', key, pool_id) then
-      local lease = { ttl = leased_pools.UNKNOWN_TTL, letter = 'a', since = fleet.time, listed = fleet.time }
+      local lease = { ttl = leased_pools.UNKNOWN_TTL, liveness = 'alive', since = fleet.time, listed = fleet.time }
       liveness.store(fleet, { { pool_id = pool_id, lease = lease } })
     end
   end)
@@ -48,7 +48,7 @@ function repair_leases.restore(fleet, job, cursor)
   end
   return slices.each_field(fleet, 'pool_leases', job, cursor, function(pool_id, text)
     local pool = { pool_id = pool_id, lease = liveness.parse(text) }
-    pool.pool_number, pool.recorded = stored_pools.read(fleet, pool_id)
+    pool.pool_number, pool.effective_status = stored_pools.read(fleet, pool_id)
     if pool.lease and pool.pool_number then
       normalize(fleet, pool)
       liveness.store(fleet, { pool })
@@ -67,12 +67,12 @@ function repair_leases.begin_count(fleet)
 end
 
 -- Counts a pool under its liveness.
-function repair_leases.count(fleet, class_index, pool_id, recorded)
-  local pool = { pool_id = pool_id, status = recorded, class_index = class_index }
+function repair_leases.count(fleet, class_index, pool_id, effective_status)
+  local pool = { pool_id = pool_id, status = effective_status, class_index = class_index }
   liveness.attach(fleet, { pool })
   liveness.count(fleet, class_index, nil, pool.lease and 'leases')
-  liveness.count(fleet, class_index, nil, pool.lease and liveness.counted(pool.status, pool.lease.letter))
-  if pool.lease and pool.lease.letter == 'u' then
+  liveness.count(fleet, class_index, nil, pool.lease and liveness.counted_as(pool.status, pool.lease.liveness))
+  if pool.lease and pool.lease.liveness == 'unconfirmed' then
     guards.resume(fleet, pool)
   end
 end

@@ -37,9 +37,9 @@ end
 
 -- The last word of a session's record, '' if the fleet does not have its type or that may not use the pool's class.
 local function type_word(fleet, session)
-  local kind, class_index = records.kind(fleet, session), keys.locate(fleet, session.pool_number or -1)
-  local may_stay = kind > 1 and class_index and session_types.may_use(fleet, kind, class_index)
-  return may_stay and ' t' .. fleet.types.numbers[kind] or ''
+  local type_index, class_index = records.kind(fleet, session), keys.locate(fleet, session.pool_number or -1)
+  local may_stay = type_index > 1 and class_index and session_types.may_use(fleet, type_index, class_index)
+  return may_stay and ' t' .. fleet.types.numbers[type_index] or ''
 end
 
 -- Corrects the pool number, start, lease end, level, token and type of a session; nil without a pool. Counts in the job

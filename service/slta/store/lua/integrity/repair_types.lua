@@ -40,14 +40,14 @@ end
 
 -- By name: the number, and the assigned sessions, of each type that the fleet had.
 local function by_name(fleet, sets, numbers)
-  local known, names, permanent = {}, type_changes.names_of(sets), vectors.split(numbers, true)
+  local numbers_by_name, names, permanent = {}, type_changes.names_of(sets), vectors.split(numbers, true)
   local counts = rawget(fleet, 'type_assigned')
   counts = vectors.is_valid('vector', counts, #names + 1) and counts or {}
   local assigned = { default = counts[1] }
   for at, name in ipairs(names) do
-    known[name], assigned[name] = permanent[at], counts[at + 1]
+    numbers_by_name[name], assigned[name] = permanent[at], counts[at + 1]
   end
-  return known, assigned
+  return numbers_by_name, assigned
 end
 
 -- By name the numbers and the assigned sessions of the types, for `type_changes.restore`, as far as they are known
@@ -57,12 +57,12 @@ function repair_types.recall(fleet, given, class_ids, now)
   if sets then
     return by_name(fleet, sets, numbers)
   end
-  local known, unused = {}, math.floor(now / 1e6) * TYPES_PER_SECOND
+  local numbers_by_name, unused = {}, math.floor(now / 1e6) * TYPES_PER_SECOND
   redis.call('DEL', keys.of_fleet(fleet, 'types')) -- with the refusals by number
   for at, name in ipairs(type_changes.names_of(given.session_types)) do
-    known[name] = unused + at
+    numbers_by_name[name] = unused + at
   end
-  return known, {}
+  return numbers_by_name, {}
 end
 
 -- Deletes {fleet}:types if it is not a hash with sets and numbers, so that the state can be read.
@@ -90,8 +90,8 @@ function repair_types.finish(fleet)
     return
   end
   type_block.touch_all(fleet)
-  for kind, count in ipairs(fleet.type_assigned) do
-    fleet.type_assigned[kind] = math.max(0, count)
+  for type_index, count in ipairs(fleet.type_assigned) do
+    fleet.type_assigned[type_index] = math.max(0, count)
   end
   if vectors.sum(fleet.type_assigned) > fleet.assigned then
     fleet.type_assigned = vectors.zeros(fleet.kinds)

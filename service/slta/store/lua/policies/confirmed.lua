@@ -25,13 +25,13 @@ local function open(fleet)
   return setmetatable(view, { __index = fleet })
 end
 
--- The fleet as the next decision on a kind of session sees it while a pool is unconfirmed: the fleet itself unless
+-- The fleet as the next decision on a session of a type sees it while a pool is unconfirmed: the fleet itself unless
 -- another one, of a class that the session may use, has room.
 -- O(classes * log levels * pools / 8) for the first one of a call, then as much for one class.
-function confirmed.view(fleet, kind)
+function confirmed.view(fleet, type_index)
   fleet.view = fleet.view or open(fleet)
   confirmed.refresh(fleet.view)
-  return vectors.sum(session_types.masked(fleet, kind, fleet.view.room)) > 0 and fleet.view or fleet
+  return vectors.sum(session_types.masked(fleet, type_index, fleet.view.room)) > 0 and fleet.view or fleet
 end
 
 -- Ends the use of the view of a call.

@@ -3,15 +3,15 @@
 
 derived = {}
 
--- The occupancy of a pool rose to `level` (`change` is 1) or fell from it (-1) by a session of this kind; only an
+-- The occupancy of a pool rose to `level` (`change` is 1) or fell from it (-1) by a session of this type; only an
 -- active pool's may rise.
-function derived.on_change(fleet, class_index, pool_index, level, change, kind)
+function derived.on_change(fleet, class_index, pool_index, level, change, type_index)
   local is_active = ledger.on_change(fleet, class_index, pool_index, level, change)
   if is_active then
     policies.call(fleet, 'on_change', class_index, pool_index, level, change)
   end
   if fleet.kinds > 0 then
-    type_counts.on_change(fleet, kind, class_index, change, is_active)
+    type_counts.on_change(fleet, type_index, class_index, change, is_active)
   end
 end
 

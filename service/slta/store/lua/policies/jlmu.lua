@@ -34,13 +34,13 @@ end
 
 -- With session types the class is the one with the best offer less its price, see `prices`; `unpriced`: with the best
 -- offer. O(classes + log pools), O(classes * types) with prices.
-function jlmu.choose(fleet, draw, kind, unpriced)
+function jlmu.choose(fleet, draw, type_index, unpriced)
   if not fleet.types or unpriced then
-    local counts = fleet.types and session_types.masked(fleet, kind, fleet.open) or fleet.open
+    local counts = fleet.types and session_types.masked(fleet, type_index, fleet.open) or fleet.open
     local token, class_index, nth = choose_jlmu(fleet.frontier_ranks, counts, draw)
     return token, class_index, select_open(fleet, class_index, nth)
   end
-  local class_index = prices.choose(fleet, kind, fleet.open, fleet.frontiers, fleet.frontier_ranks)
+  local class_index = prices.choose(fleet, type_index, fleet.open, fleet.frontiers, fleet.frontier_ranks)
   return 'open', class_index, select_open(fleet, class_index, math.floor(draw * fleet.open[class_index]))
 end
 
@@ -123,8 +123,8 @@ function jlmu.reported_rank(fleet)
 end
 
 -- The best of the frontiers; the order may prefer another. O(classes).
-function jlmu.best_marginal(fleet, least, kind)
-  local _, best = frontiers.highest(fleet, session_types.masked(fleet, kind, fleet.open), fleet.frontiers, least)
+function jlmu.best_marginal(fleet, least, type_index)
+  local _, best = frontiers.highest(fleet, session_types.masked(fleet, type_index, fleet.open), fleet.frontiers, least)
   return best
 end
 

@@ -19,8 +19,8 @@ observe = {
 
 -- Marginal utility of the reported pool; pool, class and marginal utility of JLMU's choice; the exponent of both.
 -- O(classes + log pools).
-function observe.compare(fleet, draw, class_index, level, kind)
-  local _, best, pool_index = jlmu.choose(fleet, tonumber(draw), kind, true)
+function observe.compare(fleet, draw, class_index, level, type_index)
+  local _, best, pool_index = jlmu.choose(fleet, tonumber(draw), type_index, true)
   local here = tables.number(fleet, 'marginals', class_index, level)
   local there = tables.number(fleet, 'marginals', best, fleet.frontiers[best])
   fleet.compared_reports = fleet.compared_reports + 1

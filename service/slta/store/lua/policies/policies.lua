@@ -19,7 +19,7 @@
 --   confirm(view, stale)                          sets the counts of the policy in a view, see `confirmed.lua`; those
 --                                                 of the classes that are keys of `stale` may have changed
 --   prepare(fleet, view)                          before a placement: may update tokens
---   choose(view, draw, kind)                      the pool of a session of a type, see `session_types`; an active pool
+--   choose(view, draw, type_index)                 the pool of a session of a type, see `session_types`; an active pool
 --                                                 has room for it; draw in [0, 1)
 --     -> token, class_index, pool_index
 --   learning_step(view) -> step                   what to learn, decided on the state just before a placement
@@ -34,10 +34,10 @@
 --   check(fleet, expect_equal)                    for the audit: calls expect_equal(what, stored, expected) for each
 --                                                 field that is determined by other fields and rows
 --   compare(fleet, draw, class_index, level,      an active pool's occupancy is about to rise to `level` by another
---     kind) -> comparison                         dispatcher's placement: a list to append to the reply
+--     type_index) -> comparison                   dispatcher's placement: a list to append to the reply
 --   left_out(fleet, word)                         a report was answered with this word, and changed nothing
 --   sums(fleet) -> numbers                        appended to the integrals: a list of constant length
---   best_marginal(fleet, least, kind) -> marginal  before a placement: the best marginal utility of a free place, at
+--   best_marginal(fleet, least, type_index)       before a placement: the best marginal utility of a free place, at
 --                                                 least `least`; nil to search all rows
 --
 -- A policy that places sessions has `choose`; one without it observes, and an assign is refused. All other functions

@@ -29,7 +29,7 @@ local function record(fleet, ended)
   event.pools, event.pool_ids, event.sessions = #ended, {}, 0
   event.pool_id = #ended == 1 and ended[1].pool_id or nil
   event.before = { pool_class = events.common(ended, 'pool_class'), status = 'draining' }
-  event.after = { pool_class = event.before.pool_class, status = events.common(ended, 'becomes') }
+  event.after = { pool_class = event.before.pool_class, status = events.common(ended, 'new_status') }
   for _, pool in ipairs(ended) do
     event.sessions = event.sessions + pool.occupancy
     append_ids(event.pool_ids, { pool.pool_id })
@@ -50,7 +50,7 @@ local function finish(fleet, pool, ended)
     statuses.write(fleet, pool, 'failed')
     pool_rows.move(fleet, { pool }, 'failed')
   else
-    pool.becomes = pool.status
+    pool.new_status = pool.status
     redis.call('ZADD', keys.of_fleet(fleet, 'drains'), '-' .. pool.deadline, pool.member)
   end
   fleet.revision = fleet.revision + 1
@@ -93,7 +93,7 @@ function due_drains.carry_out(fleet)
     elseif pool.status == 'draining' then
       finish(fleet, pool, ended)
     end
-    failing[#failing + 1] = pool and pool.word == 'fail' and pool.becomes ~= 'draining' and pool or nil
+    failing[#failing + 1] = pool and pool.word == 'fail' and pool.new_status ~= 'draining' and pool or nil
   end
   if #ended > 0 then
     record(fleet, ended)

@@ -19,34 +19,34 @@ local function due_pools(fleet)
   end
   local found, dropped = {}, {}
   for _, pool in ipairs(liveness.read(fleet, pool_ids)) do
-    local list = pool.class_index and pool.recorded ~= 'failed' and found or dropped
+    local list = pool.class_index and pool.effective_status ~= 'failed' and found or dropped
     list[#list + 1] = pool
   end
   liveness.set_timers(fleet, dropped)
   return found, classes
 end
 
--- Whether the lease is held, since a gap has ended less than it ago; the timer is set to its end.
-local function is_held(fleet, pool)
+-- Whether the lease is on hold, since a gap has ended less than it ago; the timer is set to its end.
+local function is_on_hold(fleet, pool)
   local until_time = (fleet.resumed_at or 0) + liveness.GRACE * pool.lease.ttl
   pool.due = until_time > fleet.time and until_time or nil
   return pool.due ~= nil
 end
 
 -- Pools whose lease has run out are lost, or unconfirmed where the guard of their class is on.
-local function lose_or_doubt(fleet, found)
+local function expire_leases(fleet, found)
   local losing, serving = {}, {}
   for _, pool in ipairs(found) do
     local list = losing
-    if pool.recorded == 'active' then
+    if pool.effective_status == 'active' then
       list = serving[pool.class_index] or {}
       serving[pool.class_index] = list
     end
     list[#list + 1] = pool
   end
   for class_index, of_class in pairs(serving) do
-    if guards.holds(fleet, class_index, of_class) then
-      transitions.doubt(fleet, of_class)
+    if guards.protect(fleet, class_index, of_class) then
+      transitions.mark_unconfirmed(fleet, of_class)
     else
       guards.remember(fleet, class_index, of_class)
       for _, pool in ipairs(of_class) do
@@ -54,12 +54,12 @@ local function lose_or_doubt(fleet, found)
       end
     end
   end
-  transitions.lose(fleet, losing)
+  transitions.mark_lost(fleet, losing)
 end
 
 -- A gone pool: ends sessions, then waits until it is forgotten; returns the number of sessions that ended, and whether
 -- it is to be removed now. The timer of one with sessions moves behind those that are due.
-local function empty(fleet, pool, count)
+local function expire_sessions(fleet, pool, count)
   local ended = sessions.finish_some(fleet, pool.pool_number, count, 'pool_gone')
   if count == 0 or ledger.occupancy(fleet, pool.pool_number) > 0 then
     pool.due = fleet.time
@@ -70,14 +70,14 @@ local function empty(fleet, pool, count)
   return ended
 end
 
--- Turns lost pools to gone ones, and empties those.
-local function go(fleet, found)
+-- Lost pools are gone; sessions of gone ones end. Returns those that are to be removed.
+local function expire_pools(fleet, found)
   local left, forgotten = MAX_ENDED, {}
   for _, pool in ipairs(found) do
-    if pool.lease.letter == 'l' then
-      transitions.turn(fleet, pool, 'g')
+    if pool.lease.liveness == 'lost' then
+      transitions.set_liveness(fleet, pool, 'gone')
     end
-    local ended, is_over = empty(fleet, pool, left)
+    local ended, is_over = expire_sessions(fleet, pool, left)
     left = left - ended
     forgotten[#forgotten + 1] = is_over and #forgotten < MAX_FORGOTTEN and pool or nil
   end
@@ -103,19 +103,19 @@ function expiry.run(fleet)
   local found, classes = due_pools(fleet)
   local losing, going = {}, {}
   for _, pool in ipairs(found) do
-    local letter = pool.lease and pool.lease.letter
-    if letter == 'a' and not is_held(fleet, pool) then
+    local present = pool.lease and pool.lease.liveness
+    if present == 'alive' and not is_on_hold(fleet, pool) then
       losing[#losing + 1] = pool
-    elseif letter == 'l' and guards.is_on(fleet, pool.class_index) then
+    elseif present == 'lost' and guards.is_on(fleet, pool.class_index) then
       pool.due = liveness.gone_after(fleet)
-    elseif letter ~= 'a' and incarnations.is_recovering(fleet) then
+    elseif present ~= 'alive' and incarnations.is_recovering(fleet) then
       pool.due = fleet.recovering_until
-    elseif letter == 'l' or letter == 'g' then
+    elseif present == 'lost' or present == 'gone' then
       going[#going + 1] = pool
     end
   end
-  lose_or_doubt(fleet, losing)
-  local forgotten = go(fleet, going)
+  expire_leases(fleet, losing)
+  local forgotten = expire_pools(fleet, going)
   local changed = {}
   for _, pool in ipairs(found) do
     changed[#changed + 1] = pool.changed and pool or nil

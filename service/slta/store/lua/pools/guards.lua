@@ -5,7 +5,7 @@
 -- It is over once half of the unconfirmed pools have sent a heartbeat, and two leases later the others are lost; or an
 -- operator ends it, and they are lost at once. `unconfirmed:<class>` is the row of unconfirmed pools, `unconfirmed` the
 -- number of those of all classes. `lost:<class>` has the pools lost since the last lease, by fleet time. A timer
--- "@<class id>" does the work in slices: brings back lost pools, or lets go of unconfirmed ones.
+-- "@<class id>" does the work in slices: brings back lost pools, or marks unconfirmed ones lost.
 
 guards = {}
 
@@ -40,35 +40,36 @@ local function prune(fleet, class_index, ttl)
   return redis.call('ZCARD', key)
 end
 
-local function begin(fleet, class_index, known, lost, found)
-  known.guard, known.seen, known.first = liveness.ON, 0, known.u + lost
+local function begin(fleet, class_index, counts, lost, found)
+  counts.guard, counts.heard, counts.became_unconfirmed = liveness.ON, 0, counts.unconfirmed + lost
   set_timer(fleet, class_index, lost > 0 and fleet.time or nil)
-  events.note(fleet, 'begin_guard', found, known.u + lost + #found)
+  events.note(fleet, 'begin_guard', found, counts.unconfirmed + lost + #found)
 end
 
 -- A repair has found an unconfirmed pool: the guard goes on, and none of its pools was heard.
 function guards.resume(fleet, pool)
-  local known = liveness.of_class(fleet, pool.class_index)
-  known.guard, known.first, known.ttl = liveness.ON, known.first + 1, math.max(known.ttl, pool.lease.ttl)
+  local counts = liveness.of_class(fleet, pool.class_index)
+  counts.guard, counts.became_unconfirmed = liveness.ON, counts.became_unconfirmed + 1
+  counts.ttl = math.max(counts.ttl, pool.lease.ttl)
 end
 
 -- Whether pools of a class in service, whose lease has run out, become unconfirmed rather than lost. O(log pools).
-function guards.holds(fleet, class_index, found)
-  local known, ttl = liveness.of_class(fleet, class_index), 0
+function guards.protect(fleet, class_index, found)
+  local counts, ttl = liveness.of_class(fleet, class_index), 0
   for _, pool in ipairs(found) do
     ttl = math.max(ttl, pool.lease.ttl)
   end
-  if known.guard ~= liveness.ON then
+  if counts.guard ~= liveness.ON then
     local lost = prune(fleet, class_index, ttl)
     local losing = lost + #found
-    if losing < LEAST or losing * SHARE <= known.a + known.u + lost then
+    if losing < LEAST or losing * SHARE <= counts.alive + counts.unconfirmed + lost then
       return false
     end
-    known.ttl = 0
-    begin(fleet, class_index, known, lost, found)
+    counts.ttl = 0
+    begin(fleet, class_index, counts, lost, found)
   end
-  known.ttl = math.max(known.ttl, ttl)
-  known.first = known.first + #found
+  counts.ttl = math.max(counts.ttl, ttl)
+  counts.became_unconfirmed = counts.became_unconfirmed + #found
   return true
 end
 
@@ -91,14 +92,15 @@ local function bring_back(fleet, class_index)
   local key, found = transitions.lost_key(fleet, class_index), {}
   local ids = redis.call('ZRANGE', key, 0, MAX_POOLS - 1)
   for _, pool in ipairs(find(fleet, ids)) do
-    local is_lost = pool.lease and pool.lease.letter == 'l' and pool.lease.out and pool.recorded == 'draining'
+    local is_lost = pool.lease and pool.lease.liveness == 'lost'
+      and pool.lease.is_out_of_service and pool.effective_status == 'draining'
     found[#found + 1] = is_lost and pool or nil
   end
   write_buffer.send('ZREM', key, ids)
-  local known = liveness.of_class(fleet, class_index)
-  known.first = known.first + #found - #ids
-  transitions.serve(fleet, found, 'active')
-  transitions.doubt(fleet, found)
+  local counts = liveness.of_class(fleet, class_index)
+  counts.became_unconfirmed = counts.became_unconfirmed + #found - #ids
+  transitions.set_in_service(fleet, found, 'active')
+  transitions.mark_unconfirmed(fleet, found)
   liveness.store(fleet, found)
   liveness.set_timers(fleet, found)
   return redis.call('EXISTS', key) == 1
@@ -116,47 +118,47 @@ local function unconfirmed_ids(fleet, class_index)
 end
 
 -- Unconfirmed pools are lost. O(MAX_POOLS + pools / 8).
-local function let_go(fleet, class_index)
+local function expire_unconfirmed(fleet, class_index)
   local found = find(fleet, unconfirmed_ids(fleet, class_index))
-  transitions.lose(fleet, found)
+  transitions.mark_lost(fleet, found)
   liveness.store(fleet, found)
   liveness.set_timers(fleet, found)
-  return liveness.of_class(fleet, class_index).u > 0
+  return liveness.of_class(fleet, class_index).unconfirmed > 0
 end
 
 -- The timer of a guard is due: does a slice of its work. O(MAX_POOLS + pools / 8).
 function guards.run(fleet, class_index)
-  local known = liveness.of_class(fleet, class_index)
-  local remains = known.guard == liveness.ON and bring_back(fleet, class_index)
-    or known.guard == liveness.OVER and let_go(fleet, class_index)
+  local counts = liveness.of_class(fleet, class_index)
+  local remains = counts.guard == liveness.ON and bring_back(fleet, class_index)
+    or counts.guard == liveness.OVER and expire_unconfirmed(fleet, class_index)
   if not remains then
     set_timer(fleet, class_index)
   end
 end
 
 -- The guard is over; its unconfirmed pools are lost at fleet time `due`, and lost ones do not return.
-local function conclude(fleet, class_index, known, due)
-  known.guard = liveness.OVER
+local function conclude(fleet, class_index, counts, due)
+  counts.guard = liveness.OVER
   redis.call('DEL', transitions.lost_key(fleet, class_index))
   set_timer(fleet, class_index, due)
 end
 
 -- Ends the guard of a class whose counts changed, if half of the pools were heard or no unconfirmed one is left. O(1).
-local function settle(fleet, class_index, known)
-  if known.guard == liveness.ON and known.u > 0 and known.seen * 2 >= known.first then
-    conclude(fleet, class_index, known, fleet.time + LEASES * known.ttl)
-  elseif known.guard ~= liveness.OFF and known.u == 0 then
-    known.guard, known.first, known.seen, known.ttl = liveness.OFF, 0, 0, 0
+local function end_if_over(fleet, class_index, counts)
+  if counts.guard == liveness.ON and counts.unconfirmed > 0 and counts.heard * 2 >= counts.became_unconfirmed then
+    conclude(fleet, class_index, counts, fleet.time + LEASES * counts.ttl)
+  elseif counts.guard ~= liveness.OFF and counts.unconfirmed == 0 then
+    counts.guard, counts.became_unconfirmed, counts.heard, counts.ttl = liveness.OFF, 0, 0, 0
     redis.call('DEL', transitions.lost_key(fleet, class_index), keys.of_class(fleet, 'unconfirmed', class_index))
     set_timer(fleet, class_index)
     events.note(fleet, 'end_guard', { { class_index = class_index } }, 0)
   end
 end
 
--- Settles the guards of classes whose counts were loaded, and writes those. O(classes).
+-- Ends guards that are over, of classes whose counts were loaded, and writes those. O(classes).
 function guards.write(fleet)
-  for class_index, known in pairs(fleet.liveness or {}) do
-    settle(fleet, class_index, known)
+  for class_index, counts in pairs(fleet.liveness or {}) do
+    end_if_over(fleet, class_index, counts)
   end
   liveness.write(fleet)
 end
@@ -165,10 +167,10 @@ end
 local function finish_all(fleet, chosen)
   local names, count = {}, 0
   for class_index = 1, #fleet.names do
-    local known = (not chosen or chosen == class_index) and liveness.of_class(fleet, class_index)
-    if known and known.guard ~= liveness.OFF then
-      conclude(fleet, class_index, known, fleet.time)
-      names[#names + 1], count = fleet.names[class_index], count + known.u
+    local counts = (not chosen or chosen == class_index) and liveness.of_class(fleet, class_index)
+    if counts and counts.guard ~= liveness.OFF then
+      conclude(fleet, class_index, counts, fleet.time)
+      names[#names + 1], count = fleet.names[class_index], count + counts.unconfirmed
     end
   end
   return names, count
@@ -176,7 +178,7 @@ end
 
 -- author, pool_class ('' for all): an operator ends the guard
 --   -> {GUARDED, names of the classes whose guard was on} | {UNKNOWN_CLASS, name}, and the event's text.
--- Ticks let go of the pools. O(classes).
+-- Ticks mark the pools lost. O(classes).
 function guards.finish(fleet, given)
   local name = given.pool_class
   local chosen = name ~= '' and pool_records.find_class(fleet, name)

@@ -17,11 +17,11 @@ end
 -- A new lease. The first request for a list comes at another time for each pool.
 local function begin(fleet, pool)
   local asked = fleet.time - pool.pool_number * SPREAD % (LIST_PERIOD / 1e6) * 1e6
-  pool.lease = { ttl = pool.ttl, letter = 'a', since = fleet.time, listed = math.max(0, asked) }
+  pool.lease = { ttl = pool.ttl, liveness = 'alive', since = fleet.time, listed = math.max(0, asked) }
   fleet.revision = fleet.revision + 1
   liveness.count(fleet, pool.class_index, nil, 'leases')
   if pool.status == 'active' then
-    liveness.count(fleet, pool.class_index, nil, 'a')
+    liveness.count(fleet, pool.class_index, nil, 'alive')
   end
 end
 
@@ -45,21 +45,22 @@ local function revive(fleet, pool)
     pool.changed = true
     return 'n'
   end
-  pool.changed = lease.ttl ~= pool.ttl or lease.letter ~= 'a' or lease.unheard
-  local was_away = lease.letter == 'l' or lease.letter == 'g'
+  pool.changed = lease.ttl ~= pool.ttl or lease.liveness ~= 'alive' or lease.unheard
+  local was_away = lease.liveness == 'lost' or lease.liveness == 'gone'
   lease.ttl, lease.unheard = pool.ttl, false
-  if lease.letter ~= 'a' then
-    transitions.turn(fleet, pool, 'a')
+  if lease.liveness ~= 'alive' then
+    transitions.set_liveness(fleet, pool, 'alive')
   end
-  pool.returns, lease.out = lease.out and pool.recorded == 'draining', false
+  pool.returns = lease.is_out_of_service and pool.effective_status == 'draining'
+  lease.is_out_of_service = false
   return was_away and 'b' or 'o'
 end
 
 -- The outcome of one heartbeat, and '1' if the pool is to send its list, else '0'.
 local function beat(fleet, pool)
-  if not pool.recorded then
+  if not pool.effective_status then
     return 'u', '0'
-  elseif pool.recorded == 'failed' then
+  elseif pool.effective_status == 'failed' then
     return 'f', '0'
   end
   local outcome = revive(fleet, pool)
@@ -67,11 +68,11 @@ local function beat(fleet, pool)
   return outcome, pool.count and wants_list(fleet, pool) and '1' or '0'
 end
 
--- The pools for which holds(pool) is true.
-local function select_pools(found, holds)
+-- The pools for which predicate(pool) is true.
+local function select_pools(found, predicate)
   local selected = {}
   for _, pool in ipairs(found) do
-    selected[#selected + 1] = holds(pool) and pool or nil
+    selected[#selected + 1] = predicate(pool) and pool or nil
   end
   return selected
 end
@@ -81,7 +82,7 @@ local function write(fleet, found)
   local due = fleet.pool_due
   liveness.store(fleet, select_pools(found, function(pool) return pool.changed end))
   liveness.set_timers(fleet, select_pools(found, function(pool) return pool.due end))
-  transitions.serve(fleet, select_pools(found, function(pool) return pool.returns end), 'active')
+  transitions.set_in_service(fleet, select_pools(found, function(pool) return pool.returns end), 'active')
   return due ~= fleet.pool_due
 end
 

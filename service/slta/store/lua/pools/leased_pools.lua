@@ -6,14 +6,14 @@ leased_pools.UNKNOWN_TTL = 60e6 -- µs, of a pool that is made again, until its 
 
 -- Whether a pool, from `attach`, has the status already. An active one that was not heard since it was made again is to
 -- serve.
-function leased_pools.has(pool, status)
+function leased_pools.has_status(pool, status)
   return pool.status == status and not (status == 'active' and pool.lease and pool.lease.unheard)
 end
 
 -- Removes the lease of a pool, from `attach`. O(log pools).
 local function remove(fleet, pool)
   pool.pool_number = pool.pool_number or pool_records.find(fleet, pool.pool_id)
-  transitions.leave(fleet, pool)
+  transitions.on_liveness_change(fleet, pool)
   liveness.recount(fleet, pool)
   liveness.count(fleet, pool.class_index, 'leases')
   redis.call('HDEL', keys.of_fleet(fleet, 'pool_leases'), pool.pool_id)
@@ -24,17 +24,17 @@ end
 local function revive(fleet, pool)
   pool.due = liveness.due_after(fleet, pool.lease)
   if guards.is_on(fleet, pool.class_index) then
-    guards.holds(fleet, pool.class_index, { pool })
-    transitions.doubt(fleet, { pool })
+    guards.protect(fleet, pool.class_index, { pool })
+    transitions.mark_unconfirmed(fleet, { pool })
   else
-    transitions.turn(fleet, pool, 'a')
+    transitions.set_liveness(fleet, pool, 'alive')
   end
   liveness.set_timers(fleet, { pool })
 end
 
--- An operator gives a pool, from `attach`, another status: changes its lease, and returns the status for its record.
+-- An operator gives a pool, from `attach`, another status: changes its lease, and returns the effective status.
 -- O(log pools).
-function leased_pools.restate(fleet, pool, status)
+function leased_pools.on_status_change(fleet, pool, status)
   local lease = pool.lease
   if not lease then
     return status
@@ -42,37 +42,35 @@ function leased_pools.restate(fleet, pool, status)
     remove(fleet, pool)
     return status
   end
-  if lease.letter == 'u' and status == 'failed' then
-    transitions.turn(fleet, pool, 'l')
+  if lease.liveness == 'unconfirmed' and status == 'failed' then
+    transitions.set_liveness(fleet, pool, 'lost')
   end
-  liveness.recount(fleet, pool, status, lease.letter)
+  liveness.recount(fleet, pool, status, lease.liveness)
   if pool.status == 'failed' then
     pool.status = status
     revive(fleet, pool)
   elseif status == 'failed' then
     liveness.set_timers(fleet, { { pool_id = pool.pool_id } })
   end
-  lease.out = status == 'active' and (lease.letter == 'l' or lease.letter == 'g')
+  lease.is_out_of_service = status == 'active' and (lease.liveness == 'lost' or lease.liveness == 'gone')
   liveness.store(fleet, { pool })
-  return lease.out and 'draining' or status
+  return lease.is_out_of_service and 'draining' or status
 end
 
--- Gives a new pool of that status a lease of the same length that begins now; nothing without a lease. The letter is a,
--- or l for a pool that is lost until it is heard or undrained; one that was not heard stays so. Returns the status for
--- its record. O(log pools).
-function leased_pools.begin(fleet, pool_id, class_index, status, lease, letter)
+-- Gives a new pool of that status a lease of the same length that begins now; nothing without a lease. It is alive,
+-- but lost until it is heard or undrained if it was not heard before. Returns the effective status. O(log pools).
+function leased_pools.begin(fleet, pool_id, class_index, status, lease)
   if not lease then
     return status
   end
-  letter = lease.unheard and 'l' or letter or 'a'
-  local is_lost = letter == 'l'
+  local is_lost = lease.unheard or false
   local fresh = {
-    ttl = lease.ttl, letter = letter, since = fleet.time, listed = lease.listed, unheard = is_lost,
-    out = is_lost and status == 'active',
+    ttl = lease.ttl, liveness = is_lost and 'lost' or 'alive', since = fleet.time, listed = lease.listed,
+    unheard = is_lost, is_out_of_service = is_lost and status == 'active',
   }
   local pool = { pool_id = pool_id, lease = fresh }
   liveness.count(fleet, class_index, nil, 'leases')
-  liveness.count(fleet, class_index, nil, status == 'active' and letter)
+  liveness.count(fleet, class_index, nil, status == 'active' and fresh.liveness)
   liveness.store(fleet, { pool })
   local due = is_lost and liveness.gone_after(fleet) or liveness.due_after(fleet, fresh)
   pool.due = status ~= 'failed' and due or nil
@@ -80,7 +78,7 @@ function leased_pools.begin(fleet, pool_id, class_index, status, lease, letter)
   if not liveness.exists(fleet) then -- the first lease, of a failed pool
     liveness.find_due(fleet)
   end
-  return fresh.out and 'draining' or status
+  return fresh.is_out_of_service and 'draining' or status
 end
 
 -- Remembers pools that had a lease and are removed: of MAX_POOLS of them the latest. O(pools given * log pools).
@@ -96,20 +94,20 @@ function leased_pools.recall(fleet, pool_id)
   return is_known and { ttl = leased_pools.UNKNOWN_TTL, listed = fleet.time, unheard = true } or nil
 end
 
--- The first session has come to an empty pool of that recorded status: if it is gone, it ends as the others did.
+-- The first session has come to an empty pool of that effective status: if it is gone, it ends as the others did.
 -- O(log pools).
-function leased_pools.fill(fleet, pool_id, recorded)
-  local pool = { pool_id = pool_id, status = recorded }
+function leased_pools.on_first_session(fleet, pool_id, effective_status)
+  local pool = { pool_id = pool_id, status = effective_status }
   liveness.attach(fleet, { pool })
-  if recorded == 'draining' and pool.lease and pool.lease.letter == 'g' then
+  if effective_status == 'draining' and pool.lease and pool.lease.liveness == 'gone' then
     pool.due = liveness.gone_after(fleet)
     liveness.set_timers(fleet, { pool })
   end
 end
 
--- Removes the lease of a pool of that recorded status; returns it and the pool's status. O(log pools).
-function leased_pools.drop(fleet, pool_id, class_index, recorded)
-  local pool = { pool_id = pool_id, status = recorded, class_index = class_index }
+-- Removes the lease of a pool of that effective status; returns it and the operator's status. O(log pools).
+function leased_pools.drop(fleet, pool_id, class_index, effective_status)
+  local pool = { pool_id = pool_id, status = effective_status, class_index = class_index }
   liveness.attach(fleet, { pool })
   if pool.lease then
     remove(fleet, pool)

@@ -1,7 +1,7 @@
 -- Liveness of pools: whether a pool that sends heartbeats still does. A pool without a lease has none of this, and a
 -- fleet without leases none of these keys.
 --
--- `pool_leases` maps a pool id to "ttl liveness since listed flags": the lease in µs, one letter of WORDS, the fleet
+-- `pool_leases` maps a pool id to "ttl liveness since listed flags": the lease in µs, its letter of WORDS, the fleet
 -- time of its last change, the fleet time at which the pool was last asked for its list, and flags or "-". Flag o: the
 -- pool's status is active but its record says draining, since it is lost or gone. Flag m: the last count that the pool
 -- sent differed. Flag n: no heartbeat has come since the pool was made again. `pool_timers` has by pool id the fleet
@@ -11,10 +11,12 @@
 liveness = {}
 
 local WORDS = { a = 'alive', u = 'unconfirmed', l = 'lost', g = 'gone' }
--- Of each class: active pools with a lease, and unconfirmed ones that drain, by letter; of its guard (see `guards`)
+-- Of each class: active pools with a lease, and unconfirmed ones that drain, by liveness; of its guard (see `guards`)
 -- whether it is on, how many pools became unconfirmed, how many of those were heard, and the longest of their leases;
 -- and all leases.
-local NUMBERS = { 'a', 'u', 'l', 'g', 'guard', 'first', 'seen', 'ttl', 'leases' }
+local NUMBERS = {
+  'alive', 'unconfirmed', 'lost', 'gone', 'guard', 'became_unconfirmed', 'heard', 'ttl', 'leases',
+}
 liveness.OFF, liveness.ON, liveness.OVER = 0, 1, 2 -- of a guard
 local SHOWN = 5 -- of them in snapshots
 liveness.MIN_TTL, liveness.MAX_TTL = 2e6, 3600e6 -- µs
@@ -30,37 +32,37 @@ end
 function liveness.parse(text)
   local ttl, letter, since, listed, flags = string.match(text or '', '^(%d+) ([aulg]) (%d+) (%d+) ([omn-]+)$')
   return ttl and {
-    ttl = tonumber(ttl), letter = letter, since = tonumber(since), listed = tonumber(listed),
-    out = string.find(flags, 'o') ~= nil, mismatch = string.find(flags, 'm') ~= nil,
+    ttl = tonumber(ttl), liveness = WORDS[letter], since = tonumber(since), listed = tonumber(listed),
+    is_out_of_service = string.find(flags, 'o') ~= nil, mismatch = string.find(flags, 'm') ~= nil,
     unheard = string.find(flags, 'n') ~= nil,
   }
 end
 
 -- Formats a lease.
 function liveness.text(lease)
-  local flags = (lease.out and 'o' or '') .. (lease.mismatch and 'm' or '') .. (lease.unheard and 'n' or '')
-  return string.format(
-    '%d %s %d %d %s', lease.ttl, lease.letter, lease.since, lease.listed, flags == '' and '-' or flags
-  )
+  local out, mismatch = lease.is_out_of_service and 'o' or '', lease.mismatch and 'm' or ''
+  local flags, letter = out .. mismatch .. (lease.unheard and 'n' or ''), string.sub(lease.liveness, 1, 1)
+  return string.format('%d %s %d %d %s', lease.ttl, letter, lease.since, lease.listed, flags == '' and '-' or flags)
 end
 
--- Sets the lease, the operator's `status` and `recorded`, the status in the record, of pools with pool_id and recorded
--- status. O(pools).
+-- Sets the lease, the operator's `status` and the `effective_status` of pools with pool_id and, as `status`, that of
+-- their record, which is the effective one: draining for an active pool that is lost or gone. O(pools).
 function liveness.attach(fleet, found)
   local ids = {}
   for at, pool in ipairs(found) do
-    ids[at], pool.recorded = pool.pool_id, pool.status
+    ids[at], pool.effective_status = pool.pool_id, pool.status
   end
   local texts = liveness.exists(fleet) and records.read_all(keys.of_fleet(fleet, 'pool_leases'), ids) or {}
   for at, pool in ipairs(found) do
     pool.lease = liveness.parse(texts[at])
-    pool.status = pool.lease and pool.lease.out and pool.recorded == 'draining' and 'active' or pool.recorded
+    local is_active = pool.lease and pool.lease.is_out_of_service and pool.effective_status == 'draining'
+    pool.status = is_active and 'active' or pool.effective_status
   end
   return found
 end
 
--- The pools with these ids in order, as `attach` returns them: { pool_id, pool_number, class_index, status, recorded,
--- lease }; those that do not exist have an id only. O(ids).
+-- The pools with these ids in order, as `attach` returns them: { pool_id, pool_number, class_index, status,
+-- effective_status, lease }; those that do not exist have an id only. O(ids).
 function liveness.read(fleet, ids)
   local found, stored = {}, records.read_all(keys.of_fleet(fleet, 'pools'), ids)
   for at, pool_id in ipairs(ids) do
@@ -72,37 +74,37 @@ function liveness.read(fleet, ids)
   return liveness.attach(fleet, found)
 end
 
--- The operator's status of a pool with this status in its record, and its liveness in a word. O(1).
-function liveness.describe(fleet, pool_id, recorded)
-  local pool = { pool_id = pool_id, status = recorded }
+-- The operator's status of a pool with this effective status, and its liveness. O(1).
+function liveness.describe(fleet, pool_id, effective_status)
+  local pool = { pool_id = pool_id, status = effective_status }
   liveness.attach(fleet, { pool })
-  return pool.status, WORDS[pool.lease and pool.lease.letter or 'a']
+  return pool.status, pool.lease and pool.lease.liveness or 'alive'
 end
 
 -- Counts of a class, which `liveness.write` writes back.
 function liveness.of_class(fleet, class_index)
   fleet.liveness = fleet.liveness or {}
-  local known = fleet.liveness[class_index]
-  if not known then
+  local counts = fleet.liveness[class_index]
+  if not counts then
     local class_id = string.format('%d', fleet.numbers[class_index])
     local text = redis.call('HGET', keys.of_fleet(fleet, 'pool_liveness'), class_id)
     local numbers = vectors.split(text or '', true)
-    known = { is_stored = text ~= false }
+    counts = { is_stored = text ~= false }
     for at, name in ipairs(NUMBERS) do
-      known[name] = numbers[at] or 0
+      counts[name] = numbers[at] or 0
     end
-    fleet.liveness[class_index] = known
+    fleet.liveness[class_index] = counts
   end
-  return known
+  return counts
 end
 
 -- Writes the counts of classes that were loaded, and forgets them. O(classes).
 function liveness.write(fleet)
   local words = {}
-  for class_index, known in pairs(fleet.liveness or {}) do
+  for class_index, counts in pairs(fleet.liveness or {}) do
     local numbers = {}
     for at, name in ipairs(NUMBERS) do
-      numbers[at] = known[name]
+      numbers[at] = counts[name]
     end
     words[#words + 1] = string.format('%d', fleet.numbers[class_index])
     words[#words + 1] = vectors.encode(numbers)
@@ -117,35 +119,35 @@ end
 function liveness.list(fleet)
   local texts = {}
   for class_index = 1, liveness.exists(fleet) and #fleet.numbers or 0 do
-    local known = liveness.of_class(fleet, class_index)
+    local counts = liveness.of_class(fleet, class_index)
     for at = 1, SHOWN do
-      texts[#texts + 1] = vectors.encode(known[NUMBERS[at]])
+      texts[#texts + 1] = vectors.encode(counts[NUMBERS[at]])
     end
   end
   fleet.liveness = false
   return table.concat(texts, ' ')
 end
 
--- Counts an active pool under another letter, or a lease of any as `leases`; false or nil for none.
+-- Counts an active pool under another liveness, or a lease of any as `leases`; false or nil for none.
 function liveness.count(fleet, class_index, from, to)
-  local known = liveness.of_class(fleet, class_index)
+  local counts = liveness.of_class(fleet, class_index)
   if from then
-    known[from] = known[from] - 1
+    counts[from] = counts[from] - 1
   end
   if to then
-    known[to] = known[to] + 1
+    counts[to] = counts[to] + 1
   end
 end
 
--- The letter under which a pool of that operator's status is counted: an active one, and any unconfirmed one.
-function liveness.counted(status, letter)
-  return (status == 'active' or letter == 'u') and letter
+-- The liveness under which a pool of that operator's status is counted: an active one, and any unconfirmed one.
+function liveness.counted_as(status, of_lease)
+  return (status == 'active' or of_lease == 'unconfirmed') and of_lease
 end
 
--- Counts a pool, from `attach` with a lease, under another status and letter.
-function liveness.recount(fleet, pool, status, letter)
-  local from = liveness.counted(pool.status, pool.lease.letter)
-  liveness.count(fleet, pool.class_index, from, liveness.counted(status, letter))
+-- Counts a pool, from `attach` with a lease, under another status and liveness.
+function liveness.recount(fleet, pool, status, of_lease)
+  local from = liveness.counted_as(pool.status, pool.lease.liveness)
+  liveness.count(fleet, pool.class_index, from, liveness.counted_as(status, of_lease))
 end
 
 -- Writes the leases of pools. O(pools).

@@ -4,11 +4,11 @@ pool_events = {}
 
 -- The facts that an event records of a pool; nil if the pool does not exist.
 local function describe_pool(fleet, pool_id)
-  local pool_number, recorded = pool_records.find(fleet, pool_id)
+  local pool_number, effective_status = pool_records.find(fleet, pool_id)
   if not pool_number then
     return nil
   end
-  local status = liveness.describe(fleet, pool_id, recorded)
+  local status = liveness.describe(fleet, pool_id, effective_status)
   local address, deadline, word = attributes.address(fleet, pool_id), drains.find(fleet, pool_id, status)
   return {
     pool_class = fleet.names[(keys.locate(fleet, pool_number))], status = status,

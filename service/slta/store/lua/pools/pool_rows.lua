@@ -50,34 +50,34 @@ local function move_columns(fleet, class_index, columns, present)
   fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + before - fleet.sessions
 end
 
--- Counts a pool under another recorded status; returns its column, nil if it is in service both before and after, or
+-- Counts a pool under another effective status; returns its column, nil if it is in service both before and after, or
 -- neither.
-local function recount(fleet, pool, recorded)
+local function recount(fleet, pool, effective_status)
   local class_index, pool_index = keys.locate(fleet, pool.pool_number)
-  pool_records.count(fleet, class_index, pool.recorded, -1)
-  pool_records.count(fleet, class_index, recorded, 1)
-  if (pool.recorded == 'active') ~= (recorded == 'active') then
+  pool_records.count(fleet, class_index, pool.effective_status, -1)
+  pool_records.count(fleet, class_index, effective_status, 1)
+  if (pool.effective_status == 'active') ~= (effective_status == 'active') then
     if fleet.kinds > 0 then
-      type_counts.move_pool(fleet, pool.pool_number, recorded == 'active' and 1 or -1)
+      type_counts.move_pool(fleet, pool.pool_number, effective_status == 'active' and 1 or -1)
     end
     return { pool_index = pool_index, occupancy = pool.occupancy }
   end
 end
 
--- Moves pools, { pool_number, recorded, occupancy }, to the recorded status `becomes` of each, or else to `recorded`:
--- counts and rows. O(sessions on one pool, or pools + levels in use * pools / 8).
-function pool_rows.move(fleet, found, recorded)
+-- Moves pools, { pool_number, effective_status, occupancy }, to the effective status `new_status` of each, or else to
+-- the one given: counts and rows. O(sessions on one pool, or pools + levels in use * pools / 8).
+function pool_rows.move(fleet, found, effective_status)
   local columns = {}
   for class_index = 1, #fleet.names do
     columns[class_index] = {}
   end
   for _, pool in ipairs(found) do
     local of_class = columns[(keys.locate(fleet, pool.pool_number))]
-    of_class[#of_class + 1] = recount(fleet, pool, pool.becomes or recorded)
+    of_class[#of_class + 1] = recount(fleet, pool, pool.new_status or effective_status)
   end
   for class_index, of_class in ipairs(columns) do
     if #of_class > 0 then
-      move_columns(fleet, class_index, of_class, recorded == 'active' and 1 or 0)
+      move_columns(fleet, class_index, of_class, effective_status == 'active' and 1 or 0)
     end
   end
 end

@@ -5,9 +5,9 @@ pools = {}
 
 -- pool_id -> {POOL, pool_id, class, status, occupancy, address or '', labels or '', liveness, the drain's deadline as
 -- `drains.text`} | {UNKNOWN_POOL}.
-pools.get = pool_records.on_pool(function(fleet, given, pool_number, recorded)
+pools.get = pool_records.on_pool(function(fleet, given, pool_number, effective_status)
   local pool_id, class = given.pool_id, fleet.names[(keys.locate(fleet, pool_number))]
-  local status, word = liveness.describe(fleet, pool_id, recorded)
+  local status, word = liveness.describe(fleet, pool_id, effective_status)
   return {
     'POOL', pool_id, class, status, ledger.occupancy(fleet, pool_number),
     attributes.address(fleet, pool_id), attributes.labels(fleet, pool_id), word,
@@ -30,13 +30,13 @@ end
 -- Removes an empty pool and frees its pool_index; returns its lease, nil without one, and its status.
 local function destroy(fleet, pool_id, pool_number, status)
   local class_index, pool_index = keys.locate(fleet, pool_number)
-  local lease, stated = leased_pools.drop(fleet, pool_id, class_index, status)
+  local lease, operator_status = leased_pools.drop(fleet, pool_id, class_index, status)
   redis.call('SETBIT', keys.of_class(fleet, 'used', class_index), pool_index, 0)
   redis.call('SETBIT', keys.of_class(fleet, 'active', class_index), pool_index, 0)
   pool_records.count(fleet, class_index, status, -1)
   redis.call('HDEL', keys.of_fleet(fleet, 'pools'), pool_id)
   redis.call('HDEL', keys.of_fleet(fleet, 'names'), string.format('%d', pool_number))
-  return lease, stated
+  return lease, operator_status
 end
 
 -- Checks pools: those that are new, with their class_index, and those whose attributes change, in order; nil, nil and
@@ -83,8 +83,8 @@ function pools.add(fleet, given)
     derived.change(fleet, function()
       for _, pool in ipairs(new) do
         local lease = leased_pools.recall(fleet, pool.pool_id) or pool.lease
-        local recorded = leased_pools.begin(fleet, pool.pool_id, pool.class_index, 'active', lease)
-        create(fleet, pool.pool_id, pool.class_index, recorded)
+        local effective_status = leased_pools.begin(fleet, pool.pool_id, pool.class_index, 'active', lease)
+        create(fleet, pool.pool_id, pool.class_index, effective_status)
       end
     end)
   end
@@ -98,11 +98,11 @@ function pools.add(fleet, given)
   return reply
 end
 
--- Removes empty pools, { pool_id, pool_number, recorded }, with all that is known of them. O(pools given + pools / 8).
+-- Removes empty pools, { pool_id, pool_number, effective_status }. O(pools given + pools / 8).
 local function remove_all(fleet, found)
   derived.change(fleet, function()
     for _, pool in ipairs(found) do
-      destroy(fleet, pool.pool_id, pool.pool_number, pool.recorded)
+      destroy(fleet, pool.pool_id, pool.pool_number, pool.effective_status)
     end
   end)
   for _, pool in ipairs(found) do
@@ -117,7 +117,7 @@ pools.remove = pool_records.on_pool(function(fleet, given, pool_number, status)
     return { 'NOT_EMPTY' }
   end
   -- writes
-  remove_all(fleet, { { pool_id = given.pool_id, pool_number = pool_number, recorded = status } })
+  remove_all(fleet, { { pool_id = given.pool_id, pool_number = pool_number, effective_status = status } })
   return { 'REMOVED' }
 end)
 
@@ -143,8 +143,8 @@ pools.move = pool_records.on_pool(function(fleet, given, pool_number, status)
     end
     -- writes
     derived.change(fleet, function()
-      local lease, stated = destroy(fleet, pool_id, pool_number, status)
-      create(fleet, pool_id, class_index, leased_pools.begin(fleet, pool_id, class_index, stated, lease))
+      local lease, operator_status = destroy(fleet, pool_id, pool_number, status)
+      create(fleet, pool_id, class_index, leased_pools.begin(fleet, pool_id, class_index, operator_status, lease))
     end)
   end
   attributes.set(fleet, pool_id, given.address, given.labels)

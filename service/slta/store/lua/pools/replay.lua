@@ -10,17 +10,17 @@ local function clamp_due(fleet, lease, due)
   return due == 0 and 0 or math.max(fleet.next_due, math.min(due, records.latest_due(fleet, lease)))
 end
 
--- The kind of a type that may use the pool's class; 1 if the fleet does not have that type, or it may not any more.
-local function find_kind(fleet, name, pool_id)
-  local kind, pool_number = session_types.find(fleet, name) or 1, pool_records.find(fleet, pool_id)
-  return pool_number and session_types.may_use(fleet, kind, (keys.locate(fleet, pool_number))) and kind or 1
+-- The type_index of a type that may use the pool's class; 1 if the fleet lacks that type, or it may not any more.
+local function find_type_index(fleet, name, pool_id)
+  local type_index, pool_number = session_types.find(fleet, name) or 1, pool_records.find(fleet, pool_id)
+  return pool_number and session_types.may_use(fleet, type_index, (keys.locate(fleet, pool_number))) and type_index or 1
 end
 
 -- Places the session of a type on the pool, where it began at `start`; a live one keeps its type. Returns the reply and
 -- the session.
 local function place(fleet, id, pool_id, name, lease, start)
-  local kind = find_kind(fleet, name, pool_id)
-  local session, pool, answer = reports.locate(fleet, id, pool_id, kind)
+  local type_index = find_type_index(fleet, name, pool_id)
+  local session, pool, answer = reports.locate(fleet, id, pool_id, type_index)
   if answer then
     return { answer[1] }, nil
   end
@@ -28,7 +28,7 @@ local function place(fleet, id, pool_id, name, lease, start)
     sessions.detach(fleet, id, session)
     return { 'MOVED' }, reports.place(fleet, id, session, pool, lease, start)
   end
-  local reply = { 'PLACED', name ~= '' and kind == 1 and name or nil }
+  local reply = { 'PLACED', name ~= '' and type_index == 1 and name or nil }
   return reply, reports.place(fleet, id, nil, pool, lease, start)
 end
 

@@ -9,8 +9,8 @@ local APPLIED = { PLACED = true, CHANGED = true, REMOVED = true, PRESENT = true 
 -- Gives a pool that exists the status of a fact, "status" or "status µs word" with a deadline as `drains.set` takes it.
 local function set_status(fleet, fact)
   local status, drain = string.match(fact.status, '^(%a+) ?(.*)$')
-  local pool_number, recorded = pool_records.find(fleet, fact.pool_id)
-  local present = pool_number and liveness.describe(fleet, fact.pool_id, recorded)
+  local pool_number, effective_status = pool_records.find(fleet, fact.pool_id)
+  local present = pool_number and liveness.describe(fleet, fact.pool_id, effective_status)
   if status and (status ~= present or drain ~= '' or drains.find(fleet, fact.pool_id, present)) then
     statuses.set(fleet, { pool_id = fact.pool_id, status = status, drain = drain })
   end
@@ -30,7 +30,7 @@ local function begin_lease(fleet, fact, was_made)
     leased_pools.begin(fleet, pool.pool_id, pool.class_index, pool.status, { ttl = fact.ttl, listed = fleet.time })
     fleet.revision = fleet.revision + 1
     if was_made then
-      transitions.lose(fleet, liveness.read(fleet, { fact.pool_id }), true)
+      transitions.mark_lost(fleet, liveness.read(fleet, { fact.pool_id }), true)
     end
   end
 end

@@ -3,20 +3,20 @@
 
 reports = {}
 
--- A pool's occupancy rose to its `level` by a session of its `kind`. Sessions on pools that are not active are counted
+-- A pool's occupancy rose to its `level` by a session of its type. Sessions on pools that are not active are counted
 -- separately.
 local function on_increment(fleet, pool)
   local class_index = pool.class_index
   if pool.status == 'active' then
-    derived.on_change(fleet, class_index, pool.pool_index, pool.level, 1, pool.kind)
+    derived.on_change(fleet, class_index, pool.pool_index, pool.level, 1, pool.type_index)
   else
     cold.load(fleet, 'draining_sessions')
     fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + 1
     if fleet.kinds > 0 then
-      type_counts.on_change(fleet, pool.kind, class_index, 1, false)
+      type_counts.on_change(fleet, pool.type_index, class_index, 1, false)
     end
     if pool.level == 1 then
-      leased_pools.fill(fleet, pool.id, pool.status)
+      leased_pools.on_first_session(fleet, pool.id, pool.status)
     end
   end
 end
@@ -28,7 +28,7 @@ end
 function reports.adopt(fleet, id, pool_id, lease, as_of)
   local pool_number, status, refusal = pool_records.find(fleet, pool_id)
   local _, stale = state.parse_as_of(fleet, string.match(as_of, '^%S*'))
-  local kind, unknown = session_types.of_options(fleet, as_of)
+  local type_index, unknown = session_types.of_options(fleet, as_of)
   if refusal or stale or unknown then
     return refusal or stale or unknown
   end
@@ -39,16 +39,18 @@ function reports.adopt(fleet, id, pool_id, lease, as_of)
     return { 'ENDED' }
   end
   local class_index, pool_index = keys.locate(fleet, pool_number)
-  if not session_types.may_use(fleet, kind, class_index) then
-    session_types.count(fleet, 'incompatible', kind)
+  if not session_types.may_use(fleet, type_index, class_index) then
+    session_types.count(fleet, 'incompatible', type_index)
     return { 'INCOMPATIBLE' }
   elseif ledger.occupancy(fleet, pool_number) >= fleet.capacities[class_index] then
     return { 'OVER_CAPACITY' }
   end
   -- writes
-  local begun, level = sessions.begin(fleet, id, kind, pool_number, pool_id, sessions.lease(fleet, lease), 'adopted')
+  lease = sessions.lease(fleet, lease)
+  local begun, level = sessions.begin(fleet, id, type_index, pool_number, pool_id, lease, 'adopted')
   on_increment(fleet, {
-    id = pool_id, status = status, class_index = class_index, pool_index = pool_index, level = level, kind = kind,
+    id = pool_id, status = status, class_index = class_index, pool_index = pool_index, level = level,
+    type_index = type_index,
   })
   return (sessions.reply(fleet, 'ADOPTED', begun)) -- without the pool_id: nobody asks for its address
 end
@@ -71,9 +73,9 @@ function reports.end_session(fleet, id, pool_id, reason, as_of)
   return { 'ENDED_NOW' }
 end
 
--- Looks up the session of a report (nil if it is not live) and the pool, with the session's kind: `kind` for a new one,
--- its own for a live one; nil, nil and the reply if nothing needs to be written.
-function reports.locate(fleet, id, pool_id, kind)
+-- Looks up the session of a report (nil if it is not live) and the pool, with the type_index of a new session, or that
+-- of the live one; nil, nil and the reply if nothing needs to be written.
+function reports.locate(fleet, id, pool_id, type_index)
   local pool_number, status, refusal = pool_records.find(fleet, pool_id)
   if refusal then
     return nil, nil, refusal
@@ -81,7 +83,7 @@ function reports.locate(fleet, id, pool_id, kind)
   local class_index, pool_index = keys.locate(fleet, pool_number)
   local pool = {
     id = pool_id, number = pool_number, status = status, class_index = class_index, pool_index = pool_index,
-    kind = kind,
+    type_index = type_index,
   }
   local session = sessions.read(fleet, id)
   if session and session.pool_number == pool_number then
@@ -91,10 +93,10 @@ function reports.locate(fleet, id, pool_id, kind)
   if ended then
     return nil, nil, ended
   end
-  pool.kind = session and records.kind(fleet, session) or kind
+  pool.type_index = session and records.kind(fleet, session) or type_index
   pool.level = ledger.occupancy(fleet, pool_number) + 1
-  if not session_types.may_use(fleet, pool.kind, class_index) then
-    session_types.count(fleet, 'incompatible', pool.kind)
+  if not session_types.may_use(fleet, pool.type_index, class_index) then
+    session_types.count(fleet, 'incompatible', pool.type_index)
     return nil, nil, { 'INCOMPATIBLE' }
   elseif pool.level > fleet.capacities[class_index] then
     return nil, nil, { 'OVER_CAPACITY' }
@@ -108,7 +110,7 @@ function reports.place(fleet, id, session, pool, lease, start)
   if session then
     sessions.move(fleet, id, session, pool, start)
   else
-    session = sessions.begin(fleet, id, pool.kind, pool.number, pool.id, lease, 'adopted', nil, start)
+    session = sessions.begin(fleet, id, pool.type_index, pool.number, pool.id, lease, 'adopted', nil, start)
   end
   on_increment(fleet, pool)
   return session
@@ -117,7 +119,7 @@ end
 -- Adds the difference of a new session, if it was drawn, to those of a fleet that places sessions.
 local function add_difference(fleet, draw, pool)
   if fleet.policy_table.choose and pool.status == 'active' and differences.is_drawn(tonumber(draw)) then
-    differences.add(fleet, 'reported', pool.class_index, pool.level, pool.kind)
+    differences.add(fleet, 'reported', pool.class_index, pool.level, pool.type_index)
   end
 end
 
@@ -132,7 +134,7 @@ end
 
 -- The comparison of a report with the policy's choice, nil without one.
 local function compare(fleet, draw, pool)
-  return policies.call(fleet, 'compare', draw, pool.class_index, pool.level, pool.kind)
+  return policies.call(fleet, 'compare', draw, pool.class_index, pool.level, pool.type_index)
 end
 
 -- id, lease in µs ('' for the fleet's), draw in [0, 1), options: pool_id, " late" if the session may have been placed
@@ -148,11 +150,11 @@ function reports.report(fleet, id, lease, draw, options)
   if patterns and not is_allowed(fleet, id, pool_id, patterns) then
     return { 'POOL_NOT_ALLOWED' }
   end
-  local kind, unknown = session_types.of_options(fleet, options)
+  local type_index, unknown = session_types.of_options(fleet, options)
   if unknown then
     return unknown
   end
-  local session, pool, answer = reports.locate(fleet, id, pool_id, kind)
+  local session, pool, answer = reports.locate(fleet, id, pool_id, type_index)
   if answer then
     policies.call(fleet, 'left_out', answer[1])
     return answer, answer[1] == 'ENDED' and answer[3] or answer[2]

@@ -7,8 +7,8 @@ local MAX_POOLS, MAX_SESSIONS, MAX_LEVELS = 1000, 50000, 5000
 
 -- Writes the record of a pool, from `liveness.attach`, with another status; `pool_rows.move` counts it.
 function statuses.write(fleet, pool, status)
-  pool.becomes = leased_pools.restate(fleet, pool, status)
-  pool_records.write(fleet, pool.pool_id, pool.pool_number, pool.becomes)
+  pool.new_status = leased_pools.on_status_change(fleet, pool, status)
+  pool_records.write(fleet, pool.pool_id, pool.pool_number, pool.new_status)
 end
 
 -- Gives pools, from `liveness.attach` with their occupancy, another status.
@@ -31,7 +31,7 @@ statuses.set = pool_records.on_pool(function(fleet, given, pool_number, present)
   pool.class_index, pool.occupancy = keys.locate(fleet, pool_number), ledger.occupancy(fleet, pool_number)
   liveness.attach(fleet, { pool })
   -- writes
-  change(fleet, leased_pools.has(pool, status) and {} or { pool }, status)
+  change(fleet, leased_pools.has_status(pool, status) and {} or { pool }, status)
   drains.set(fleet, given.pool_id, status, given.drain)
   return pools.get(fleet, given)
 end)
@@ -100,7 +100,7 @@ end
 local function split(found, given)
   local changes, unchanged = {}, {}
   for _, pool in ipairs(found) do
-    local keeps_status = leased_pools.has(pool, given.status) and given.drain == '' and not pool.deadline
+    local keeps_status = leased_pools.has_status(pool, given.status) and given.drain == '' and not pool.deadline
     if keeps_status or pool.status == 'failed' and given.pool_class ~= '' then
       unchanged[#unchanged + 1] = pool.pool_id
     else

@@ -19,11 +19,11 @@ function differences.is_drawn(draw)
   return draw * 2 ^ 53 % constants.DRAWN_ONE_IN == 0
 end
 
--- A drawn session of a kind is about to raise the occupancy of an active pool to `level`. O(classes) and a few rows, a
+-- A drawn session of a type is about to raise the occupancy of an active pool to `level`. O(classes) and a few rows, a
 -- row of each class more if the policy knows of no free place.
-function differences.add(fleet, source, class_index, level, kind)
+function differences.add(fleet, source, class_index, level, type_index)
   local names, here = NAMES[source], tables.number(fleet, 'marginals', class_index, level)
-  local best = policies.call(fleet, 'best_marginal', here, kind)
+  local best = policies.call(fleet, 'best_marginal', here, type_index)
     or frontiers.best_of(fleet, choice.room(fleet), fleet.capacities, here)
   local difference = best - here
   fleet[names.drawn] = fleet[names.drawn] + 1

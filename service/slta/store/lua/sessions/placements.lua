@@ -9,12 +9,12 @@ local function replay_assign(fleet, id, session, lease, options)
   return sessions.with_labels(fleet, options, sessions.reply(fleet, 'REPLAYED', session))
 end
 
--- The refusal of an assign of this kind; nil if a pool has room for it. O(1), O(classes) with types.
-local function find_refusal(fleet, kind, options)
+-- The refusal of an assign of this type; nil if a pool has room for it. O(1), O(classes) with types.
+local function find_refusal(fleet, type_index, options)
   local free, full = fleet.room_for - fleet.sessions, nil
   if fleet.types then
-    free = session_types.free(fleet, kind)
-    full = free == 0 and session_types.refusal(fleet, kind)
+    free = session_types.free(fleet, type_index)
+    full = free == 0 and session_types.refusal(fleet, type_index)
   elseif fleet.active_pools == 0 then
     full = { 'NO_ACTIVE_POOL' }
   elseif free == 0 then
@@ -25,39 +25,39 @@ local function find_refusal(fleet, kind, options)
 end
 
 -- Counts that refusal.
-local function count(fleet, kind, refusal)
+local function count(fleet, type_index, refusal)
   if refusal[1] == 'LOW_PRIORITY' then
     state.count(fleet, 'rejected_low_priority')
     return
   end
   local is_full = refusal[1] == 'FULL'
   state.count(fleet, is_full and 'rejected_no_capacity' or 'rejected_no_active_pool')
-  session_types.count(fleet, is_full and 'full' or 'inactive', kind)
+  session_types.count(fleet, is_full and 'full' or 'inactive', type_index)
 end
 
--- Places a session of a kind by the policy: returns the session, its token, class_index and level. O(classes + log
+-- Places a session of a type by the policy: returns the session, its token, class_index and level. O(classes + log
 -- pools), O(classes * types) with types.
-local function place(fleet, id, kind, lease, draw)
-  local view = fleet.unconfirmed == 0 and fleet or confirmed.view(fleet, kind)
+local function place(fleet, id, type_index, lease, draw)
+  local view = fleet.unconfirmed == 0 and fleet or confirmed.view(fleet, type_index)
   policies.call(fleet, 'prepare', view)
   if view ~= fleet then
     confirmed.refresh(view)
   end
   local step = policies.call(view, 'learning_step')
-  local token, class_index, pool_index = policies.call(view, 'choose', draw, kind)
+  local token, class_index, pool_index = policies.call(view, 'choose', draw, type_index)
   local pool_number = keys.pool_number(fleet, class_index, pool_index)
   local pool_id = pool_records.name(fleet, pool_number)
-  local begun, level = sessions.begin(fleet, id, kind, pool_number, pool_id, lease, 'assigned', token)
+  local begun, level = sessions.begin(fleet, id, type_index, pool_number, pool_id, lease, 'assigned', token)
   if differences.is_drawn(draw) then
-    differences.add(fleet, 'placed', class_index, level, kind)
+    differences.add(fleet, 'placed', class_index, level, type_index)
   end
-  derived.on_change(fleet, class_index, pool_index, level, 1, kind)
+  derived.on_change(fleet, class_index, pool_index, level, 1, type_index)
   policies.call(fleet, 'update', step)
   local counts = fleet['assigned_' .. token]
   counts[class_index] = counts[class_index] + 1
   if fleet.types then
-    type_block.touch(fleet, kind)
-    fleet.type_assigned[kind] = fleet.type_assigned[kind] + 1
+    type_block.touch(fleet, type_index)
+    fleet.type_assigned[type_index] = fleet.type_assigned[type_index] + 1
   end
   return begun, token
 end
@@ -79,18 +79,18 @@ function placements.assign(fleet, id, lease, draw, options)
   elseif not fleet.policy_table.choose then
     return { 'OBSERVES' }
   end
-  local kind, unknown = 1, nil
+  local type_index, unknown = 1, nil
   if options ~= '' then
-    kind, unknown = session_types.of_options(fleet, options)
+    type_index, unknown = session_types.of_options(fleet, options)
   end
-  local refusal = unknown or find_refusal(fleet, kind, options)
+  local refusal = unknown or find_refusal(fleet, type_index, options)
   if refusal and not unknown then
-    count(fleet, kind, refusal)
+    count(fleet, type_index, refusal)
   end
   if refusal then
     return refusal
   end
   -- writes
-  local begun, token = place(fleet, id, kind, sessions.lease(fleet, lease), tonumber(draw))
+  local begun, token = place(fleet, id, type_index, sessions.lease(fleet, lease), tonumber(draw))
   return sessions.with_labels(fleet, options, sessions.reply(fleet, 'ASSIGNED', begun, token))
 end

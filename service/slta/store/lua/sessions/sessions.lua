@@ -59,15 +59,15 @@ function sessions.lease(fleet, given)
   return given == '' and fleet.lease or tonumber(given)
 end
 
--- Places a session of a kind on a pool: record, id set and lease. It begins at `start`, by default now; `token` is nil
+-- Places a session of a type on a pool: record, id set and lease. It begins at `start`, by default now; `token` is nil
 -- if the policy did not decide. Returns the session and the pool's new occupancy. The counter is incremented right
 -- after the record is written, so that if a later step fails, a repair from the records leaves the counters correct.
-function sessions.begin(fleet, id, kind, pool_number, pool_id, lease, counter, token, start)
+function sessions.begin(fleet, id, type_index, pool_number, pool_id, lease, counter, token, start)
   local ids = keys.of_ids(fleet, pool_number)
   local level = redis.call('SCARD', ids) + 1
   local session = {
     pool_number = pool_number, start = start or fleet.time, lease = lease, due = leases.due_after(fleet, lease),
-    pool_id = pool_id, placed = records.placed(level, token, fleet.types and fleet.types.numbers[kind]),
+    pool_id = pool_id, placed = records.placed(level, token, fleet.types and fleet.types.numbers[type_index]),
   }
   leases.set(fleet, id, session.due, true)
   write(fleet, id, session)
@@ -80,8 +80,8 @@ end
 -- The class of a session's pool, and behind a blank the session's type if that is not the default one.
 function sessions.class_and_type(fleet, session)
   local class = fleet.names[(keys.locate(fleet, session.pool_number))]
-  local kind = fleet.types and records.kind(fleet, session) or 1
-  return kind > 1 and class .. ' ' .. fleet.types.names[kind] or class
+  local type_index = fleet.types and records.kind(fleet, session) or 1
+  return type_index > 1 and class .. ' ' .. fleet.types.names[type_index] or class
 end
 
 -- {word, pool_id, class and type, lease, start, due, detail} of a live session, and its pool_id. `detail` depends on
@@ -96,8 +96,8 @@ function sessions.detach(fleet, id, session)
   local class_index, pool_index = keys.locate(fleet, session.pool_number)
   local ids = keys.of_ids(fleet, session.pool_number)
   redis.call('SREM', ids, id)
-  local level, kind = redis.call('SCARD', ids) + 1, fleet.kinds > 0 and records.kind(fleet, session)
-  derived.on_change(fleet, class_index, pool_index, level, -1, kind)
+  local level, type_index = redis.call('SCARD', ids) + 1, fleet.kinds > 0 and records.kind(fleet, session)
+  derived.on_change(fleet, class_index, pool_index, level, -1, type_index)
 end
 
 -- Moves a live session, detached from its former pool, to another pool, whose occupancy becomes `pool.level`. It began

@@ -69,11 +69,11 @@ function attributes.address(fleet, pool_id)
   if fleet.attribute_list == 0 then
     return ''
   end
-  local known = cache.list(fleet, 'attribute_list')
-  local address = known[pool_id]
+  local cached = cache.list(fleet, 'attribute_list')
+  local address = cached[pool_id]
   if not address then
     address = redis.call('HGET', keys.of_fleet(fleet, 'addresses'), pool_id) or ''
-    cache.add(known, pool_id, address)
+    cache.add(cached, pool_id, address)
   end
   return address
 end

@@ -26,11 +26,11 @@ end
 
 -- A key of a class: {fleet}:name:class_id.
 function keys.of_class(fleet, name, class_index)
-  local known = fleet.class_keys[class_index]
-  if not known[name] then
-    known[name] = fleet.prefix .. name .. ':' .. fleet.numbers[class_index]
+  local cached = fleet.class_keys[class_index]
+  if not cached[name] then
+    cached[name] = fleet.prefix .. name .. ':' .. fleet.numbers[class_index]
   end
-  return known[name]
+  return cached[name]
 end
 
 -- The row of active pools with at least `level` sessions; at level 0 all active pools.
@@ -38,11 +38,11 @@ function keys.of_level(fleet, class_index, level)
   if level == 0 then
     return keys.of_class(fleet, 'active', class_index)
   end
-  local known = fleet.class_keys[class_index]
-  if not known[level] then
-    known[level] = string.format('%slevel:%d:%d', fleet.prefix, fleet.numbers[class_index], level)
+  local cached = fleet.class_keys[class_index]
+  if not cached[level] then
+    cached[level] = string.format('%slevel:%d:%d', fleet.prefix, fleet.numbers[class_index], level)
   end
-  return known[level]
+  return cached[level]
 end
 
 -- The set of session ids of the pool with this number.

@@ -8,21 +8,21 @@ local by_letter -- the tokens of all policies; filled on first use
 
 -- The fields of a policy's block of the state, in order, and which of them are vectors.
 function policy_tables.fields(policy)
-  local known = packed_fields[policy]
-  if not known then
-    known = { list = {}, vectors = {} }
-    packed_fields[policy] = known
+  local packed = packed_fields[policy]
+  if not packed then
+    packed = { list = {}, vectors = {} }
+    packed_fields[policy] = packed
     local function add(names, prefix, is_vector)
       for _, name in ipairs(names) do
-        known.list[#known.list + 1] = prefix .. name
-        known.vectors[prefix .. name] = is_vector
+        packed.list[#packed.list + 1] = prefix .. name
+        packed.vectors[prefix .. name] = is_vector
       end
     end
     add(policy.NUMBERS, '')
     add(policy.VECTORS, '', true)
     add(policy.TOKENS, 'assigned_', true)
   end
-  return known.list, known.vectors
+  return packed.list, packed.vectors
 end
 
 -- The tokens of all policies, by their first letters; two policies may share one.

@@ -21,23 +21,23 @@ end
 -- The class_index and the number of the nth entry of `order` or `bound`: the coordinate, or the marginal utility, at
 -- this rank of the live order.
 function tables.entry(fleet, name, nth)
-  local known = fleet[name]
-  local class_index = known.classes[nth]
+  local cached = fleet[name]
+  local class_index = cached.classes[nth]
   if not class_index then
-    class_index, known.numbers[nth] = tables.parse(name, tables.read(name, keys.of_fleet(fleet, name), nth), 1)
-    known.classes[nth] = class_index
+    class_index, cached.numbers[nth] = tables.parse(name, tables.read(name, keys.of_fleet(fleet, name), nth), 1)
+    cached.classes[nth] = class_index
   end
-  return class_index, known.numbers[nth]
+  return class_index, cached.numbers[nth]
 end
 
 -- The number of a level of a class: in `ranks` its rank in the live order, if the class has active pools; in
 -- `marginals` its integer marginal utility.
 function tables.number(fleet, name, class_index, level)
-  local known, cache_key = fleet[name], class_index * constants.MAX_LEVELS + level
-  local number = known[cache_key]
+  local cached, cache_key = fleet[name], class_index * constants.MAX_LEVELS + level
+  local number = cached[cache_key]
   if not number then
     number = tonumber(tables.read(name, keys.of_class(fleet, name, class_index), level))
-    known[cache_key] = number
+    cached[cache_key] = number
   end
   return number
 end

@@ -11,15 +11,15 @@ function write_buffer.begin(fleet)
 end
 
 -- The buffer of a hash: by field the known `values` and those that `changed`, false for a missing one.
-local function known_hash(fleet, key)
-  local known = fleet.hashes[key] or { values = {}, changed = {} }
-  fleet.hashes[key] = known
-  return known
+local function buffer_of(fleet, key)
+  local buffer = fleet.hashes[key] or { values = {}, changed = {} }
+  fleet.hashes[key] = buffer
+  return buffer
 end
 
 -- Prefetches these fields of a hash.
 function write_buffer.prefetch(fleet, key, fields)
-  local values = known_hash(fleet, key).values
+  local values = buffer_of(fleet, key).values
   for at, value in ipairs(redis.call('HMGET', key, unpack(fields))) do
     values[fields[at]] = value
   end
@@ -27,9 +27,9 @@ end
 
 -- The value of a field, false if it is missing.
 function write_buffer.get(fleet, key, field)
-  local known = fleet.hashes and fleet.hashes[key]
-  if known and known.values[field] ~= nil then
-    return known.values[field]
+  local buffer = fleet.hashes and fleet.hashes[key]
+  if buffer and buffer.values[field] ~= nil then
+    return buffer.values[field]
   end
   return redis.call('HGET', key, field)
 end
@@ -37,9 +37,9 @@ end
 -- Sets a field, or deletes it if `value` is false.
 function write_buffer.set(fleet, key, field, value)
   if fleet.hashes then
-    local known = known_hash(fleet, key)
-    known.values[field] = value
-    known.changed[field] = value
+    local buffer = buffer_of(fleet, key)
+    buffer.values[field] = value
+    buffer.changed[field] = value
   elseif value then
     redis.call('HSET', key, field, value)
   else
@@ -86,8 +86,8 @@ function write_buffer.write(fleet)
   if not fleet.hashes then
     return
   end
-  for key, known in pairs(fleet.hashes) do
-    write_changes(key, known.changed, 'HSET', 'HDEL')
+  for key, buffer in pairs(fleet.hashes) do
+    write_changes(key, buffer.changed, 'HSET', 'HDEL')
   end
   for key, members in pairs(fleet.sets) do
     write_changes(key, members, 'SADD', 'SREM')
