@@ -64,15 +64,8 @@ class Audits:
 
     async def store(self, fleet: str, claim: str, result: AuditResult) -> None:
         """Store the result of a claimed audit in the fleet. Errors as of `claim`."""
-        await self._functions.change(
-            "store_audit",
-            fleet,
-            claim=claim,
-            at=f"{result.at:.3f}",
-            total=result.total,
-            by=result.by,
-            first=" ".join(result.first.split()),
-        )
+        text = f"{result.at:.3f} {result.total} {result.by} {' '.join(result.first.split())}"
+        await self._functions.change("store_audit", fleet, claim=claim, result=text)
 
     async def configuration(self, fleet: str) -> Configuration:
         """A fleet's stored document and compiled tables. UnknownFleetError, NewerFleetError."""

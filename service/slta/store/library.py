@@ -20,7 +20,7 @@ from slta.store.operations import (
     OPERATION_WORDS,
     OPERATIONS,
     SessionOperation,
-    lua_arguments,
+    lua_preludes,
     lua_table,
 )
 
@@ -127,7 +127,7 @@ def _constants() -> str:
     }
     lists = {"WINDOWS": WINDOWS, "CONFIGURATION_FIELDS": CONFIGURATION_FIELDS}
     lines = [f"  {name} = {value},\n" for name, value in numbers.items()]
-    lines.append(f"  ARGUMENTS = {lua_arguments()},\n")
+    lines.append(f"  PRELUDES = {lua_preludes()},\n")
     lines += [f"  {name} = {{ {', '.join(map(repr, values))} }},\n" for name, values in lists.items()]
     types = {name: kind for kind, names in FLEET_KEYS.items() for name in names.split()}
     for name, table in (("BYTES", encoding.TABLE_BYTES), ("FLEET_KEYS", types)):

@@ -72,18 +72,14 @@ _FIELDS = """policy utilities names:words capacities:numbers lease:number retent
 CONFIGURATION_FIELDS = tuple(field.partition(":")[0] for field in _FIELDS.split())
 """Stored fields that follow from a fleet's document."""
 _CONFIGURATION = f"expected document {_FIELDS} session_types order bound marginals:list"
-_HEARTBEATS = "ids:words ttls:numbers counts:words attributes:rows,position,address,labels"
 _FUNCTIONS = {
-    "batch": "operations:raw",
-    "release": "operations:raw",
-    "beat": _HEARTBEATS,
-    "beat_attributes": _HEARTBEATS,
+    "batch release": "operations:raw",
+    "beat beat_attributes": "ids:words ttls:numbers counts:words attributes:rows,position,address,labels",
     "end_guard": "author pool_class",
     "tick": "shared:flag excesses:rows,interval,excess",
     "replay": "incarnation:number facts:raw",
     "replay_pools": "incarnation:number facts:rows,pool_id,pool_class,status,address,labels,ttl,stamp",
     "mark": "incarnation:number",
-    "recover": "",
     "put": f"author file {_CONFIGURATION}",
     "finish_file": "file",
     "delete": "author expected stamp",
@@ -92,18 +88,15 @@ _FUNCTIONS = {
     "set_statuses": "author status drain pool_class pool_ids:list",
     "remove_pool": "author pool_id",
     "move_pool": "author pool_id pool_class address labels",
-    "snapshot": "",
+    "recover snapshot config claim_audit configuration": "",
     "session": "session_id",
-    "config": "",
     "past": "window:number",
     "pool": "pool_id",
     "pool_page": "first:number limit:number",
     "pool_sessions": "pool_id as_of types:list",
     "events": "since:number",
     "audit": "part cursor work:number",
-    "claim_audit": "",
-    "store_audit": "claim at total by first",
-    "configuration": "",
+    "store_audit": "claim result",
     "begin_survey": _CONFIGURATION,
     "survey": "policy class_ids:numbers part cursor work:number",
     "begin_repair": f"author requested:flag put_back:flag {_CONFIGURATION}",
@@ -113,9 +106,10 @@ _FUNCTIONS = {
 }
 ARGUMENTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     function: {name: (kind or "text").split(",") for name, _, kind in (row.partition(":") for row in rows.split())}
-    for function, rows in _FUNCTIONS.items()
+    for functions, rows in _FUNCTIONS.items()
+    for function in functions.split()
 }
-"""Types by name of the arguments of each Lua function after the time, in order. `calls.given` reads them in Lua.
+"""Types by name of the arguments of each Lua function after the time, in order.
 
 `text` ('' for None), `number`, `flag`, and `words` or `numbers` with blanks between are one word. The last argument may
 take all further words: `list` one for each element, `rows` those of a table with the columns that follow, and `raw`
@@ -134,16 +128,17 @@ def _flat(rows: Iterable[Iterable[Word]] | None) -> list[Word]:
     return [word for row in rows or () for word in row]
 
 
-_ENCODERS: Mapping[str, Callable[[Any], list[Word]]] = {
-    "text": lambda value: ["" if value is None else value],
-    "number": lambda value: [value],
-    "words": _joined,
-    "numbers": _joined,
-    "flag": lambda value: ["1" if value else ""],
-    "list": lambda value: list(value or ()),
-    "rows": _flat,
-    "raw": _flat,
+_TYPES: Mapping[str, tuple[Callable[[Any], list[Word]], str]] = {
+    "text": (lambda value: ["" if value is None else value], "args[{at}] or ''"),
+    "number": (lambda value: [value], "tonumber(args[{at}])"),
+    "words": (_joined, "vectors.split(args[{at}])"),
+    "numbers": (_joined, "vectors.split(args[{at}], true)"),
+    "flag": (lambda value: ["1" if value else ""], "args[{at}] == '1'"),
+    "list": (lambda value: list(value or ()), "{{ unpack(args, {at}) }}"),
+    "rows": (_flat, "rows(args, {at}, {{ {columns} }})"),
+    "raw": (_flat, "args"),
 }
+"""By type the words of a value, and the value in Lua."""
 _OPTIONAL = frozenset({"flag", "list", "rows", "raw"})
 
 
@@ -156,10 +151,21 @@ def encode(function: str, given: Mapping[str, Value]) -> list[Word]:
     for name, (kind, *_) in ARGUMENTS[function].items():
         if name not in given and kind not in _OPTIONAL:
             raise TypeError(f"argument {name} of the Lua function {function} is missing")
-        words += _ENCODERS[kind](given.get(name))
+        words += _TYPES[kind][0](given.get(name))
     if unknown := given.keys() - ARGUMENTS[function].keys():
         raise TypeError(f"the Lua function {function} has no argument {', '.join(sorted(unknown))}")
     return words
+
+
+def lua_preludes() -> str:
+    """Lua source of a table of functions: by name the one that returns its arguments by name, and the time `clock`."""
+    preludes = []
+    for function, arguments in ARGUMENTS.items():
+        fields = ["clock = tonumber(args[1]) or fleet_time.server_time()"]
+        for at, (name, (kind, *columns)) in enumerate(arguments.items(), 2):
+            fields.append(f"{name} = {_TYPES[kind][1].format(at=at, columns=str(columns)[1:-1])}")
+        preludes.append(f"{function} = function(args, rows) return {{ {', '.join(fields)} }} end")
+    return f"{{ {', '.join(preludes)} }}"
 
 
 def lua_table(operations: Mapping[str, SessionOperation], function: str, words: int) -> str:
@@ -168,12 +174,3 @@ def lua_table(operations: Mapping[str, SessionOperation], function: str, words: 
     creates = ", ".join(f"['{name}'] = true" for name, row in operations.items() if row.creates)
     functions = ", ".join(f"['{name}'] = {row.function}" for name, row in operations.items())
     return f"{{ first = {first}, stride = {words}, creates = {{ {creates} }}, functions = {{ {functions} }} }}"
-
-
-def lua_arguments() -> str:
-    """Lua source of `ARGUMENTS`: by function a list of arguments, each a list of its name, type and columns."""
-    lists = {
-        function: ", ".join(f"{{ {', '.join(map(repr, (name, *kind)))} }}" for name, kind in rows.items())
-        for function, rows in ARGUMENTS.items()
-    }
-    return f"{{ {', '.join(f'{function} = {{ {rows} }}' for function, rows in lists.items())} }}"

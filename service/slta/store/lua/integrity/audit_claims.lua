@@ -40,15 +40,12 @@ function audit_claims.claim(fleet)
   return { 'CLAIMED', now }
 end
 
--- claim: the basis as from `claim`; at: Unix time; total: number of findings; by: dispatcher; first: the first finding.
+-- claim: the basis as from `claim`; result: words of Unix time, number of findings, dispatcher and first finding.
 -- Stores the result, and gives the claim up -> {STORED}. O(1).
 function audit_claims.store(fleet, given)
-  local key, words = keys.of_fleet(fleet, 'cold'), { given.claim, string.format('%d', fleet.time) }
-  for at, name in ipairs({ 'at', 'total', 'by', 'first' }) do
-    words[at + 2] = given[name]
-  end
+  local key, now = keys.of_fleet(fleet, 'cold'), string.format('%d', fleet.time)
   redis.call('HDEL', key, 'audit_claimed')
-  redis.call('HSET', key, 'audit_result', table.concat(words, ' '))
+  redis.call('HSET', key, 'audit_result', table.concat({ given.claim, now, given.result }, ' '))
   return { 'STORED' }
 end
 

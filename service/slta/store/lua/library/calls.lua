@@ -2,36 +2,17 @@
 
 calls = {}
 
--- Values of arguments by type, from ARGV[at] on. `argument` is { name, type, a column of rows, … }.
-local READ = {
-  text = function(args, at) return args[at] or '' end,
-  number = function(args, at) return tonumber(args[at]) end,
-  flag = function(args, at) return args[at] == '1' end,
-  words = function(args, at) return vectors.split(args[at]) end,
-  numbers = function(args, at) return vectors.split(args[at], true) end,
-  list = function(args, at) return { unpack(args, at) } end,
-  raw = function(args) return args end,
-  rows = function(args, at, argument)
-    local found = {}
-    for first = at - 1, #args - 1, #argument - 2 do
-      local row = {}
-      for column = 3, #argument do
-        row[argument[column]] = args[first + column - 2]
-      end
-      found[#found + 1] = row
+-- The rows of a table whose words take the rest of ARGV from `first` on, each with a field for each column.
+function calls.rows(args, first, columns)
+  local found = {}
+  for at = first - 1, #args - 1, #columns do
+    local row = {}
+    for offset, column in ipairs(columns) do
+      row[column] = args[at + offset]
     end
-    return found
-  end,
-}
-
--- The arguments of a function by name, see `ARGUMENTS` in service/slta/store/operations.py, and `clock`, the time in µs
--- that the call was given, or the server's.
-function calls.given(name, args)
-  local given = { clock = tonumber(args[1]) or fleet_time.server_time() }
-  for at, argument in ipairs(constants.ARGUMENTS[name]) do
-    given[argument[1]] = READ[argument[2]](args, at + 1, argument)
+    found[#found + 1] = row
   end
-  return given
+  return found
 end
 
 -- Whether a fleet without a state has lost it rather than been deleted: its document still exists.

@@ -1,8 +1,8 @@
 -- The library's Redis functions. Each takes KEYS[1] = {fleet}:state, ARGV[1] = the time in µs, '' for the server's
--- clock (tests pass a time), and the arguments that `calls.given` names. All other keys share the fleet's hash tag.
--- Functions refuse without writing: {UNKNOWN_FLEET} if the fleet does not exist, {NEWER_FLEET} for an unknown policy,
--- {NEWER_FLEET, layout} for another layout, {REPAIRING} during a repair, {DAMAGED} if its state is missing or
--- unreadable.
+-- clock (tests pass a time), then its ARGUMENTS of service/slta/store/operations.py; a callback gets the key and these
+-- by name as `given`, with the time as `given.clock`. All other keys share the fleet's hash tag. Functions refuse
+-- without writing: {UNKNOWN_FLEET} if the fleet does not exist, {NEWER_FLEET} for an unknown policy, {NEWER_FLEET,
+-- layout} for another layout, {REPAIRING} during a repair, {DAMAGED} if its state is missing or unreadable.
 -- The fleet's incarnation and revision are appended to each reply, 0 and 0 if no fleet was read.
 -- @DIGEST@ is part of each function's name, so that a rolling upgrade can run two versions side by side.
 
@@ -113,10 +113,11 @@ local delete = calls.with_fleet(calls.present_fleet, function(fleet, given)
 end)
 
 local function register(name, callback, flags)
+  local prelude = constants.PRELUDES[name]
   redis.register_function({
     function_name = 'slta_@DIGEST@_' .. name,
     callback = function(key_list, args)
-      local reply, fleet = callback(key_list[1], calls.given(name, args))
+      local reply, fleet = callback(key_list[1], prelude(args, calls.rows))
       reply[#reply + 1] = fleet and fleet.incarnation or 0
       reply[#reply + 1] = fleet and fleet.revision or 0
       return reply

@@ -16,8 +16,8 @@ end
 
 -- A new lease. The first request for a list comes at another time for each pool.
 local function begin(fleet, pool)
-  local asked = fleet.time - pool.pool_number * SPREAD % (LIST_PERIOD / 1e6) * 1e6
-  pool.lease = { ttl = pool.ttl, liveness = 'alive', since = fleet.time, listed = math.max(0, asked) }
+  local first_listed = fleet.time - pool.pool_number * SPREAD % (LIST_PERIOD / 1e6) * 1e6
+  pool.lease = { ttl = pool.ttl, liveness = 'alive', since = fleet.time, listed = math.max(0, first_listed) }
   fleet.revision = fleet.revision + 1
   liveness.count(fleet, pool.class_index, nil, 'leases')
   if pool.status == 'active' then

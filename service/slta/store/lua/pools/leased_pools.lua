@@ -90,8 +90,8 @@ end
 
 -- The lease with which a remembered pool is made again, and forgets it; nil for another pool. O(log pools).
 function leased_pools.recall(fleet, pool_id)
-  local is_known = redis.call('ZREM', keys.of_fleet(fleet, 'forgotten'), pool_id) == 1
-  return is_known and { ttl = leased_pools.UNKNOWN_TTL, listed = fleet.time, unheard = true } or nil
+  local was_remembered = redis.call('ZREM', keys.of_fleet(fleet, 'forgotten'), pool_id) == 1
+  return was_remembered and { ttl = leased_pools.UNKNOWN_TTL, listed = fleet.time, unheard = true } or nil
 end
 
 -- The first session has come to an empty pool of that effective status: if it is gone, it ends as the others did.
