@@ -120,7 +120,7 @@ def check(seed: int, *, typed: bool) -> None:
     assert cheapest_below(one, cost / DEARER) is None
 
 
-@pytest.mark.parametrize(("typed", "seed"), [(typed, seed) for typed, seeds in OUT_OF_REACH.items() for seed in seeds])
+@pytest.mark.parametrize(("typed", "seed"), [(typed, seeds[0]) for typed, seeds in OUT_OF_REACH.items()])
 def test_a_floor_out_of_reach_of_the_rounds_is_kept_by_the_cheapest_fleet(typed: bool, seed: int) -> None:
     check(seed, typed=typed)
 
