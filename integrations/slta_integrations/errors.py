@@ -8,16 +8,13 @@ from contextlib import contextmanager
 
 import typer
 
+from slta.parsing import printable
+
 USER_ERROR = 2
 
 
 class UnusableError(Exception):
     """An option, file or reply that cannot be used; the message gives the reason and the remedy."""
-
-
-def printable(text: str) -> str:
-    """One line without control characters, which a server or a client may have written: they are escaped."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from slta_integrations.errors import printable
+from slta.parsing import printable
 
 SPACING_SECONDS = 60.0
 

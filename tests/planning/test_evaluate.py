@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import shutil
 import sys
@@ -309,6 +310,14 @@ def test_the_report_is_one_page_that_needs_nothing_else(folder: Path, monkeypatc
     assert "<b>" not in page + html_report._row(["<b>"], "td")
     assert re.findall(r'(?:src|href)="(.{11})', page) == ["data:image/"]
     assert b"best fixed weights" in base64.b64decode(page.partition("base64,")[2].partition('"')[0])
+
+
+@pytest.mark.parametrize("name", ["a_$1_to_$2.csv", "\x1b[31m.csv", os.fsdecode(b"\xe9.csv")])
+def test_a_file_of_any_name_gets_its_report(folder: Path, name: str) -> None:
+    shutil.copy(folder / "log.csv", folder / name)
+    result = run(folder, "--html", str(folder / "report.html"), log=name)
+    assert result.exit_code == 0, result.output
+    assert "\x1b" not in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_times_that_count_from_a_moment_of_their_own_are_shown_as_such(folder: Path) -> None:

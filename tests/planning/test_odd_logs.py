@@ -53,6 +53,7 @@ PACKED = gzip.compress(PLAIN.encode())
 ENDS = log("{end},{seconds},{pool}", "end_s,duration_s,pool")
 MIXED = "\n".join((TCP if n % 2 else HTTP).format(**session(n)) for n in range(12))
 SLTA = "slta1 end s-{n} {pool} {seconds}"
+SOME = "--max-left-out 0.1"
 RIGHT: dict[str, tuple[str | bytes, str]] = {
     "byte order mark": (PLAIN.encode("utf-8-sig"), ""),
     "CRLF and empty lines": (PLAIN.replace("\n", "\r\n\r\n"), ""),
@@ -79,11 +80,12 @@ RIGHT: dict[str, tuple[str | bytes, str]] = {
     "JSON with null and more": (log('{{"class": null, "x": [], ' + JSON[2:]), ""),
     "nginx after retries": (log(LIKE_NGINX), ""),
     "ends": (ENDS, ""),
+    "a pool that is no text": (log(JSON, "", r'{"start_s": 1790000090, "duration_s": 9, "pool": "\ud800"}'), SOME),
     "no pool": (log(ROW, HEAD, "1790000000,1,"), ""),
     "httplog": (log(HTTP), ""),
     "httpslog": (log(HTTP + ' "GET / HTTP/1.1" 0/0000/0/0/0 a/TLSv1.3/TLS'), ""),
     "tcplog": (log(TCP), ""),
-    "tcplog after syslog": (log("Nov 25 10:55:21 lb haproxy[7]: " + TCP, "[NOTICE] new"), "--max-left-out 0.1"),
+    "tcplog after syslog": (log("Nov 25 10:55:21 lb haproxy[7]: " + TCP, "[NOTICE] new"), SOME),
     "NULs at the head, as of a file that was truncated": (b"\0" * 200_000 + log(TCP).encode(), ""),
     "httplog and tcplog": (MIXED, ""),
     "no server": (log(HTTP, "", "1.2.3.4:5 [25/Nov/2026:10:55:21.777] f b/<NOSRV> 0/-1/-1/-1/9 503 7 - -"), ""),

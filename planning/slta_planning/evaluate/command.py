@@ -15,6 +15,7 @@ from slta.cli.error_messages import in_one_line
 from slta.cli.streams import refuse_both_standard, text_beside, write_json
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
+from slta.parsing import printable
 from slta_experiments.parallel import progress_bar
 from slta_planning.errors import UnusableError, file_named, unreadable_named
 from slta_planning.evaluate import options
@@ -63,7 +64,8 @@ def command(
             typer.echo(report(found.data, timezone or UTC))
         _warn(found, timezone)
         written = [*write_json(found.data, json)] if json else []
-        for path in [*written, *_pictures(found, f"{log.name} on {fleet.name}", timezone or UTC, figure, html)]:
+        title = printable(f"{log.name} on {fleet.name}")
+        for path in [*written, *_pictures(found, title, timezone or UTC, figure, html)]:
             typer.echo(f"wrote {path}", err=True)
         _write_map(found.log.numbers, map_file)
 
@@ -94,7 +96,7 @@ def _pictures(found: Answer, title: str, zone: tzinfo, figure: Path | None, html
     if figure:
         yield from write_figure(canvas, figure)
     if html:
-        yield write_html(found.data, zone, title, canvas, shlex.join(["slta", *sys.argv[1:]]), html)
+        yield write_html(found.data, zone, title, canvas, printable(shlex.join(["slta", *sys.argv[1:]])), html)
 
 
 def _write_map(numbers: PoolNumbers, file: Path | None) -> None:

@@ -54,7 +54,8 @@ def draw(evaluation: Evaluation, title: str) -> Figure:
     found = [evaluation.over(RECORDED, *part) if evaluation.window.kept(*part) else None for part in parts]
     sessions = [gaps.mean_sessions_per_pool * gaps.mean_pools if gaps else math.nan for gaps in found]
     below.stairs(sessions, at, color=study_report.COLORS["bound"], lw=1.5, baseline=None)
-    above.set(ylabel="placement gap, % of the window's bound", title=title)
+    above.set(ylabel="placement gap, % of the window's bound")
+    above.set_title(title, parse_math=False)
     above.set_ylim(bottom=0.0)
     below.set(xlabel=f"{unit_name} after the first start", ylabel="sessions")
     below.set_ylim(bottom=0.0)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slta.core.session_types import DEFAULT_TYPE
+from slta.parsing import printable
 from slta_planning.decoding import Read, decoded, unpacked, whole
 from slta_planning.errors import UnusableError
 from slta_planning.evaluate.copies import copies, still_open
@@ -198,12 +199,12 @@ class _Sessions:
         lines.incompatible += 1
         if lines.incompatible <= EXAMPLES:
             lines.incompatible_lines.append(
-                f"line {number}: {entry.session_type} on {entry.pool} of class {pool_class}"
+                printable(f"line {number}: {entry.session_type} on {entry.pool} of class {pool_class}")
             )
         return False
 
     def _count_unknown(self, entry: Entry) -> None:
-        pool = entry.pool if entry.pool_class is None else f"{entry.pool} of class {entry.pool_class}"
+        pool = printable(entry.pool if entry.pool_class is None else f"{entry.pool} of class {entry.pool_class}")
         lines = self.lines
         lines.unknown_pool += 1
         if pool not in lines.unknown_pools and len(lines.unknown_pools) < EXAMPLES:

@@ -33,6 +33,11 @@ MAX_LEASE_SECONDS = 315_360_000
 MAX_RETENTION_SECONDS = 604_800
 
 
+def printable(text: str) -> str:
+    """One line without control characters, which a server or a client may have written: they are escaped."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def read_number(value: object) -> Decimal:
     """Validate an exact number within `MAX_MAGNITUDE`."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
