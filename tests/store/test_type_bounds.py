@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator
 
 import pytest
+from redis import Redis
 
 from slta.calculations.client import Calculator
 from slta.fleet_file import FleetFile, Specs
@@ -32,25 +33,25 @@ async def calculator() -> AsyncIterator[Calculator]:
     await calculator.end()
 
 
-async def begin(store: Store, clock: Clock) -> None:
+async def begin(store: Store, clock: Clock, fleet: str = FLEET) -> None:
     """Two sessions of `narrow` on b, where they would be worth more on a, for four seconds."""
-    await store.fleets.configure(FLEET, SPEC, DOCUMENT)
-    await store.pools.add(FLEET, [PoolSpec("a-0", "a"), PoolSpec("b-0", "b")])
+    await store.fleets.configure(fleet, SPEC, DOCUMENT)
+    await store.pools.add(fleet, [PoolSpec("a-0", "a"), PoolSpec("b-0", "b")])
     for number in range(2):
-        await store.sessions.assign(FLEET, f"s{number}", None, session_type="narrow")
+        await store.sessions.assign(fleet, f"s{number}", None, session_type="narrow")
     clock.advance(4)
 
 
-async def tick(store: Store, clock: Clock, bounds: TypeBounds) -> None:
+async def tick(store: Store, clock: Clock, bounds: TypeBounds, fleet: str = FLEET) -> None:
     """A tick of this dispatcher, as `Ticks` does it."""
     clock.advance(1)
-    ticked = (await store.fleets.tick_many([FLEET], bounds.excesses))[FLEET]
+    ticked = (await store.fleets.tick_many([fleet], bounds.excesses))[fleet]
     assert isinstance(ticked, Ticked)
-    bounds.ticked(FLEET, ticked.interval)
+    bounds.ticked(fleet, ticked.interval)
 
 
-async def integrals(store: Store) -> Integrals:
-    return (await store.fleets.snapshot(FLEET)).integrals
+async def integrals(store: Store, fleet: str = FLEET) -> Integrals:
+    return (await store.fleets.snapshot(fleet)).integrals
 
 
 def compatibility(found: Integrals) -> float:
@@ -93,6 +94,21 @@ async def test_an_interval_of_a_dispatcher_or_process_that_was_killed_waits_for_
         await tick(store, clock, bounds)
         await bounds.round()
     assert compatibility(await integrals(store)) > 0
+
+
+async def test_a_fleet_whose_document_has_other_types_keeps_no_other_fleet_from_its_bound(
+    store: Store, clock: Clock, redis: Redis, calculator: Calculator
+) -> None:
+    bounds = TypeBounds(store, Specs(), calculator)
+    for fleet in ("damaged", FLEET):
+        await begin(store, clock, fleet)
+        await tick(store, clock, bounds, fleet)
+    redis.set("{damaged}:document", DOCUMENT.replace('"narrow": ["b"]', '"narrow": ["b"], "wide": ["a", "b"]'))
+    await bounds.round()
+    await tick(store, clock, bounds)
+    await tick(store, clock, bounds, "damaged")
+    assert compatibility(await integrals(store)) > 0
+    assert compatibility(await integrals(store, "damaged")) == 0
 
 
 async def test_tables_of_another_version_are_not_used(store: Store, clock: Clock) -> None:

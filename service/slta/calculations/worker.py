@@ -51,12 +51,15 @@ def excesses(questions: Sequence[tuple[dict[str, Any], Sequence[float]]]) -> lis
     """`excess` of intervals, each with the tables of its fleet.
 
     `classes` and `marginals` as above, in integers, `sets` are the classes of each type. The numbers of an interval are
-    the integrals of U*(N, A), of the pools by class and of the sessions by type.
+    the integrals of U*(N, A), of the pools by class and of the sessions by type. One of other types than its tables, as
+    of a damaged fleet, gets -1, which the store does not add.
     """
     found = []
     for tables, numbers in questions:
         sets, ranking = TypeSets(tuple(map(tuple, tables["sets"]))), _ranking(tables["classes"], tables["marginals"])
-        found.append(excess(sets, ranking, Interval.of(numbers, len(tables["marginals"]))))
+        interval = Interval.of(numbers, len(tables["marginals"]))
+        fits = len(interval.sessions) == len(sets.classes)
+        found.append(excess(sets, ranking, interval) if fits else -1.0)
     return found
 
 
