@@ -24,7 +24,7 @@ FLEET = {
 def processes_that_predict(service: ServiceProcess) -> list[int]:
     """Those that the service has started."""
     children = Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text(encoding="ascii").split()
-    return [pid for pid in map(int, children) if b"slta.expected_gap" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in map(int, children) if b"slta.calculations" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 @pytest.mark.slow

@@ -132,8 +132,10 @@ async def test_a_list_is_sent_when_the_counts_differ(fleet: Fleet) -> None:
 @pytest.mark.slow
 async def test_a_key_for_the_pool_alone_is_enough(tmp_path: Path) -> None:
     keys = {scope: generate_key([scope], pools=["p"] if scope == "pool" else []) for scope in ("pool", "admin")}
+    entries = [entry.model_dump(mode="json") for _, entry in keys.values()]
+    entries[0] |= {"classes": [CLASS["name"]], "most_pools": 1}
     file = tmp_path / "keys.yaml"
-    file.write_text(yaml.safe_dump({"keys": [entry.model_dump(mode="json") for _, entry in keys.values()]}))
+    file.write_text(yaml.safe_dump({"keys": entries}))
     with ServiceProcess(tmp_path, keys_file=file) as service:
         service.call("PUT", "/v1/fleets/f", {"classes": [CLASS | {"capacity": 1000}]}, keys["admin"][0])
         async with running(Fleet(service, "f"), key=keys["pool"][0]) as made:
