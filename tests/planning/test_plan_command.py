@@ -125,6 +125,7 @@ def test_a_budget_is_not_passed(fleet: Path) -> None:
         (["--load", "30", "--floor", "1", "--cost", "small"], "--cost: 'small' is not like small=1"),
         (["--load", "30", "--floor", "1", *COSTS, "--cost", "small=2"], "--cost: small has two costs"),
         (["--load", "30", "--floor", "1", "--cost", "small=0"], "--cost small: 0 is not above 0"),
+        (["--load", "30", "--floor", "1", "--cost", "small=1e300"], "small: 1e300 is not between 1e-12 and 1e13"),
         (["--load", "30", "--floor", "1", "--cost", "small=nan"], "--cost small: 'nan' is not a number above 0"),
         (["--floor", "1", *COSTS], "give either --load or --profile"),
         (["--load", "30", "--profile", "day.csv", "--floor", "1", *COSTS], "give either --load or --profile"),

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from slta.parsing.fields import MAX_MAGNITUDE
 from slta_planning.errors import UnusableError, check_header
 
 MAX_SESSIONS = 10_000_000.0
@@ -156,10 +157,12 @@ def load_of(text: str, what: str, least: float) -> float:
 
 
 def positive(text: str, what: str) -> float:
-    """Parse a number above 0. Raises Unusable."""
+    """Parse a number above 0, in the range of a fleet file's numbers. Raises Unusable."""
     number = _number(text, what, "a number above 0")
     if number <= 0:
         raise UnusableError(f"{what}: {text} is not above 0")
+    if not 10.0**-MAX_MAGNITUDE <= number < 10.0 ** (MAX_MAGNITUDE + 1):
+        raise UnusableError(f"{what}: {text} is not between 1e-12 and 1e13")
     return number
 
 
