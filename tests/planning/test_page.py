@@ -93,7 +93,7 @@ def test_the_table_of_a_plan_names_what_is_in_the_file(tmp_path: Path) -> None:
     data = figures_of(plan, tmp_path, tmp_path / "fleet.yaml", *costs, "--load", "9", "--budget", "9")
     named = {cells[0]: set(words(cells[1])) for cells in rows(PLAN_PAGE.section("The figures as JSON"))}
     figures = {name for cell in named for name in words(cell)}
-    assert set(data) | {"refused"} | TYPED_HOUR == figures
+    assert set(data) | {"refused", "reserve"} | TYPED_HOUR == figures
     assert set(data["hours"][0]) <= named["`hours`"]
     assert set(data["classes"]["linear"]) <= named["`classes`"]
     assert set(data["rounds"][0]) <= named["`rounds`"]
