@@ -498,8 +498,8 @@ def test_small_fleets_can_show_their_distribution_too(page: Page, service: Servi
     expect(page.locator("svg.profile")).to_have_count(2)
     page.get_by_text("The distribution as a table").click()
     classes = service.call("GET", "/v1/fleets/default/state")["classes"]
+    expect(page.locator("#level-table tbody tr").first).to_be_visible(timeout=PATIENT_MS)
     rows = [row.locator("th, td").all_text_contents() for row in page.locator("#level-table tbody tr").all()]
-    assert rows
     for name, level, pools, _ in rows:
         (occupancy,) = (one["occupancy"] for one in classes if one["name"] == name)
         assert [*occupancy, 0][int(level)] == int(pools)
@@ -747,6 +747,7 @@ def test_a_table_tells_why_a_class_is_left_to_another_type(
     asked = [{"session_id": f"s-{k}", "session_type": "call" if k < 18 else "chat"} for k in range(21)]
     service.call("POST", "/v1/fleets/priced/operations", {"operations": [{"assign": one} for one in asked]})
     open_fleet(page, service, "priced")
+    expect(page.get_by_text(reason).first).to_be_visible(timeout=PATIENT_MS)
     found = cells(page, "type-table")
     assert found["chat"][4:] == ["small", "0.600", reason]
     assert found["call"][4:] == ["gpu", "1.500", "–"]
