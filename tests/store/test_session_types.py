@@ -11,7 +11,7 @@ import pytest
 from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.policies.choice import NOTHING
-from slta.core.session_types.prices import Load, Offer, choose
+from slta.core.session_types.prices import Load, Market, Offer
 from slta.core.utility import PoolClass
 from slta.models import Pool, Status, errors
 from slta.store import Store
@@ -75,7 +75,7 @@ class Twin:
         """Class for a session of this type."""
         number = list(self.spec.type_names).index(kind)
         offers, marginals = self.offers(), self.spec.integers.marginals
-        chosen = choose(self.spec.type_sets, number, offers, marginals, self.load(), self.spec.reserve)
+        chosen, _ = Market(self.spec.type_sets, number, offers, marginals, self.load(), self.spec.reserve).choose()
         return None if chosen == NOTHING else self.spec.class_names()[chosen]
 
 

@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from slta.core.policies.choice import NOTHING
-from slta.core.session_types.prices import Market, alternatives, choose
 from slta.core.session_types.sets import TypeSets
 from tests.core.session_types.decisions import QUOTAS, decided, read
 from tests.core.session_types.worlds import World, fill, world
@@ -70,21 +68,10 @@ def fleet(at: World) -> dict[str, Any]:
     }
 
 
-def score(at: World, kind: int, pool_class: int) -> float:
-    if pool_class == NOTHING:
-        return 0
-    found = {t: alternatives(own, at.offers) for t, own in enumerate(at.sets.classes)}
-    offer = at.offers[pool_class]
-    assert offer is not None
-    price = Market(at.sets, kind, at.offers, at.marginals, at.load, found).price(pool_class, offer)
-    return offer.marginal if price is None else offer.marginal - price
-
-
 def check_choices(redis: Redis, at: World) -> None:
     """Each type gets the class of the specification, by the same score."""
     kinds = range(len(at.flow))
-    chosen = [choose(at.sets, kind, at.offers, at.marginals, at.load, at.reserve) for kind in kinds]
-    expected = [f"{c + 1} {score(at, kind, c):.17g}" for kind, c in zip(kinds, chosen, strict=True)]
+    expected = [f"{c + 1} {score:.17g}" for c, score in (at.market(kind).choose() for kind in kinds)]
     replies = redis.register_script(CHOOSE)(args=[json.dumps(fleet(at)), json.dumps([kind + 1 for kind in kinds])])
     assert [str(reply) if isinstance(reply, str) else reply.decode() for reply in replies] == expected
 

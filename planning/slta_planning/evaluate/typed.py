@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from slta.core.fleet import FleetSpec
 from slta.core.policies.choice import NOTHING
 from slta.core.ranking import Coordinate
-from slta.core.session_types.prices import Load, Offer, choose
+from slta.core.session_types.prices import Load, Market, Offer
 from slta.core.session_types.sets import everywhere
 from slta_experiments.workload import Floats
 from slta_planning.evaluate.active_pools import Epoch, Places
@@ -129,7 +129,8 @@ def jlmu(draws: Floats, *, with_prices: bool) -> Chooser:
     def chooser(fleet: TypedFleet, session: int, kind: int) -> int:
         offers = fleet.offers()
         if with_prices:
-            pool_class = choose(fleet.spec.type_sets, kind, offers, fleet.marginals, fleet.load(), fleet.spec.reserve)
+            spec = fleet.spec
+            pool_class, _ = Market(spec.type_sets, kind, offers, fleet.marginals, fleet.load(), spec.reserve).choose()
         else:
             found = [(offer.rank, c) for c in fleet.spec.type_sets.classes[kind] if (offer := offers[c])]
             pool_class = min(found, default=(0, NOTHING))[1]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from slta.core.fleet import FleetSpec
 from slta.core.policies.choice import NOTHING
 from slta.core.policies.steps import Opening, Standing
-from slta.core.session_types.prices import Load, Offer, choose, market
+from slta.core.session_types.prices import Load, Market, Offer
 from slta.models import Snapshot
 from slta.models.errors import UnknownSessionTypeError
 
@@ -57,7 +57,7 @@ def priced_places(
         held=[sum(counts[1:]) for counts in standing.counts],
         inside=[one.inside for one in types] or [[0] * len(spec.classes)] * len(spec.type_names),
     )
-    offered = market(spec.type_sets, kind, offers, marginals, load, spec.reserve)
+    offered = Market(spec.type_sets, kind, offers, marginals, load, spec.reserve)
     kept = {c: offered.kept_for(c) for c in spec.type_sets.classes[kind] if offers[c]}
     is_any_free = not all(kept.values())
     found = []
@@ -76,7 +76,7 @@ def priced_places(
                 kept_for=[spec.type_names[t] for t in kept[c]] if is_any_free else [],
             )
         )
-    chosen = choose(spec.type_sets, kind, offers, marginals, load, spec.reserve)
+    chosen, _ = offered.choose()
     return found, None if chosen == NOTHING else best[chosen]
 
 

@@ -12,7 +12,6 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from slta.core.session_types.prices import choose, market
 from slta.core.session_types.sets import TypeSets
 from tests.core.session_types.worlds import World, fill, world
 
@@ -49,18 +48,16 @@ def decisions() -> Iterator[tuple[World, int]]:
 
 def _case(at: World, kind: int) -> str:
     offers = sorted((offer, c) for c in at.sets.classes[kind] if (offer := at.offers[c]))
-    offered = market(at.sets, kind, at.offers, at.marginals, at.load, at.reserve)
+    offered = at.market(kind)
     if offers and decided(at, kind)[0] != offers[0][1]:
         return "differs"
-    return "priced" if any(offered.price(c, offer) or offered.kept_for(c) for offer, c in offers) else "any"
+    return "priced" if any(offered.quote(c, offer) or offered.kept_for(c) for offer, c in offers) else "any"
 
 
 def decided(at: World, kind: int) -> tuple[int, float | None]:
     """The class by the specification, and its score."""
-    given = (at.sets, kind, at.offers, at.marginals, at.load, at.reserve)
-    chosen = choose(*given)
-    offer = at.offers[chosen] if chosen >= 0 else None
-    return chosen, offer and offer.marginal - (market(*given).price(chosen, offer) or 0)
+    chosen, score = at.market(kind).choose()
+    return chosen, score if chosen >= 0 else None
 
 
 def line_of(at: World, kind: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slta.core.ranking import Coordinate, Ranking
-from slta.core.session_types.prices import Load, Offer
+from slta.core.session_types.prices import Load, Market, Offer
 from slta.core.session_types.sets import TypeSets
 
 
@@ -57,6 +57,9 @@ class World:
             else:
                 offers.append(None)
         return offers
+
+    def market(self, kind: int) -> Market:
+        return Market(self.sets, kind, self.offers, self.marginals, self.load, self.reserve)
 
     def join(self, kind: int, pool_class: int) -> None:
         """A session on the least occupied pool of the class."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from slta.core.policies.choice import NOTHING
@@ -126,11 +127,11 @@ class Price(NamedTuple):
     holes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Market:
     """Offers of all classes to a session of type `kind`, None of a class without room.
 
-    `marginals[c][j - 1]` is Δ(c, j); `found[t]` has the alternatives of `kind` and of its rivals; `reserve` is ρ.
+    `marginals[c][j - 1]` is Δ(c, j); `reserve` is ρ.
     """
 
     sets: TypeSets
@@ -138,8 +139,40 @@ class Market:
     offers: Sequence[Offer | None]
     marginals: Sequence[Sequence[int]]
     load: Load
-    found: Mapping[int, Alternatives]
     reserve: float = 0.0
+
+    @cached_property
+    def found(self) -> Mapping[int, Alternatives]:
+        """The alternatives of `kind` and of its rivals. O(classes · types)."""
+        return {t: alternatives(self.sets.classes[t], self.offers) for t in (self.kind, *self.sets.rivals[self.kind])}
+
+    def choose(self) -> tuple[int, float]:
+        """The class of the session and its score, NOTHING and 0 if no class has room. O(classes² · types).
+
+        The score is the offer's marginal less price; the largest wins, of classes that are not at their reserve if
+        there is one; of equal ones that of the better rank. Neither refuses a session. With one type, or equal sets,
+        the choice is JLMU's.
+
+        Class 0 has one place left, and type 0 no other class; type 1 finds nearly as much in class 1:
+
+        >>> sets, offers = TypeSets(((0,), (0, 1))), [Offer(1, 1, 100), Offer(2, 1, 95)]
+        >>> load = Load([8, 8], sessions=[7, 0], held=[7, 0], inside=[[7, 0], [0, 0]])
+        >>> Market(sets, 1, offers, [[100], [95]], load).choose()
+        (1, 95)
+        """
+        candidates = [(offer, c) for c in self.sets.classes[self.kind] if (offer := self.offers[c]) is not None]
+        free = [(offer, c) for offer, c in candidates if not self.kept_for(c)]
+        chosen, best = NOTHING, 0.0
+        for offer, c in sorted(free or candidates):
+            if chosen != NOTHING and offer.marginal <= best:
+                break
+            price = self.quote(c, offer)
+            score = offer.marginal - price.amount if price else offer.marginal
+            if chosen == NOTHING or score > best:
+                chosen, best = c, score
+            if not price:
+                break  # the others rank worse, and a price makes none better
+        return chosen, best
 
     def kept_for(self, pool_class: int) -> tuple[int, ...]:
         """The types for which the free places of the class are kept; empty if there are more than its reserve."""
@@ -149,11 +182,6 @@ class Market:
             return ()
         kept, types = reserve_of(self.sets, pool_class, self.offers, load.sessions, self.reserve)
         return types if free <= kept else ()
-
-    def price(self, pool_class: int, offer: Offer) -> float | None:
-        """What is taken off the class's offer; None if it has no price."""
-        found = self.quote(pool_class, offer)
-        return None if found is None else found.amount
 
     def quote(self, pool_class: int, offer: Offer) -> Price | None:
         """What the class's offer is worth to needy types, times the chance that they take it; None if it has no price.
@@ -198,51 +226,3 @@ class Market:
     def _last_filled(self, pool_class: int) -> int:
         offer, column = self.offers[pool_class], self.marginals[pool_class]
         return column[max(1, offer.level - 1) - 1] if offer else column[-1]
-
-
-def market(
-    sets: TypeSets,
-    kind: int,
-    offers: Sequence[Offer | None],
-    marginals: Sequence[Sequence[int]],
-    load: Load,
-    reserve: float = 0.0,
-) -> Market:
-    """The offers to a session of type `kind`, with the alternatives of that and its rivals. O(classes · types)."""
-    found = {t: alternatives(sets.classes[t], offers) for t in (kind, *sets.rivals[kind])}
-    return Market(sets, kind, offers, marginals, load, found, reserve)
-
-
-def choose(
-    sets: TypeSets,
-    kind: int,
-    offers: Sequence[Offer | None],
-    marginals: Sequence[Sequence[int]],
-    load: Load,
-    reserve: float = 0.0,
-) -> int:
-    """The class for a session of type `kind`, NOTHING if none of its classes has room. O(classes² · types).
-
-    The offer with the largest marginal less price, of classes that are not at their reserve if there is one; of equal
-    ones that of the better rank. Neither refuses a session. With one type, or equal sets, the choice is JLMU's.
-
-    Class 0 has one place left, and type 0 no other class; type 1 finds nearly as much in class 1:
-
-    >>> sets, offers = TypeSets(((0,), (0, 1))), [Offer(1, 1, 100), Offer(2, 1, 95)]
-    >>> choose(sets, 1, offers, [[100], [95]], Load([8, 8], sessions=[7, 0], held=[7, 0], inside=[[7, 0], [0, 0]]))
-    1
-    """
-    offered = market(sets, kind, offers, marginals, load, reserve)
-    candidates = [(offer, c) for c in sets.classes[kind] if (offer := offers[c]) is not None]
-    free = [(offer, c) for offer, c in candidates if not offered.kept_for(c)]
-    chosen, best = NOTHING, 0.0
-    for offer, c in sorted(free or candidates):
-        if chosen != NOTHING and offer.marginal <= best:
-            break
-        price = offered.price(c, offer)
-        score = offer.marginal if price is None else offer.marginal - price
-        if chosen == NOTHING or score > best:
-            chosen, best = c, score
-        if price is None:
-            break  # the others rank worse, and a price makes none better
-    return chosen
