@@ -61,6 +61,7 @@ LEFT = {
     "the state lost": "counters begin anew",
     "the state unreadable": "counters begin anew",
     "the state of another type": "counters begin anew",
+    "a layout that is no number": "counters begin anew",
     "a history that is none": "the averages of the last minute",
     "an event that nobody can read": "the event",
     "the events of another type": "the events",

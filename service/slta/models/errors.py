@@ -40,7 +40,7 @@ class UnknownFleetError(DispatchError, code="unknown_fleet", status=404):
 
 
 class NewerFleetError(DispatchError, code="newer_fleet", status=503, facts=("layout",)):
-    """The fleet's stored state requires a newer dispatcher: upgrade this one or use another; nothing was changed."""
+    """The fleet's stored state requires another version of the dispatcher: use that one; nothing was changed."""
 
 
 class RepairingError(DispatchError, code="repairing", status=503):

@@ -45,6 +45,7 @@ function state.read(key, repairing)
     return unchanged
   end
   local values = { cmsgpack.unpack(text) }
+  assert(type(values[1]) == 'number', 'the layout is no number')
   local policy = policy_tables.BY_NAME[values[2]]
   local under_repair = values[1] == constants.UNDER_REPAIR
   if values[1] ~= constants.LAYOUT and not under_repair then
