@@ -69,7 +69,7 @@ class Course:
         seconds = self.rng.randint(1, 4)
         self.clock.advance(seconds)
         if self.now and self.now.types:
-            counts = [one.sessions for one in self.now.types.types]
+            counts = [one.sessions for one in self.now.types]
             self.optimum += seconds * SECOND * best(self.now, counts)
             for t, count in enumerate(counts):
                 self.sessions[t] += seconds * SECOND * count
@@ -232,9 +232,7 @@ async def test_a_snapshot_counts_assigned_and_refused_sessions_by_type(store: St
     await store.pools.set_status(FLEET, "a-1", "draining")
     with pytest.raises(errors.NoActivePoolError):
         await store.sessions.assign(FLEET, "late", None, session_type="narrow")
-    seen = (await store.fleets.snapshot(FLEET)).types
-    assert seen
-    by_name = {one.name: one for one in seen.types}
+    by_name = {one.name: one for one in (await store.fleets.snapshot(FLEET)).types}
     assert list(by_name) == ["default", "narrow", "middle", "wide"]
     narrow, plain = by_name["narrow"], by_name["default"]
     assert (narrow.sessions, narrow.other_sessions, narrow.assigned) == (0, 6, 6)
@@ -268,12 +266,10 @@ async def test_assigned_sessions_by_type_survive_a_repair(store: Store) -> None:
     await store.sessions.assign(FLEET, "s", None, session_type="wide")
     await store.repairs.begin(FLEET, put_arguments(SPEC, "{}", None), requested=True)
     await store.repairs.finish(FLEET)
-    seen = (await store.fleets.snapshot(FLEET)).types
-    assert seen
-    assert [one.assigned for one in seen.types] == [0, 0, 0, 1]
+    assert [one.assigned for one in (await store.fleets.snapshot(FLEET)).types] == [0, 0, 0, 1]
 
 
 async def test_a_fleet_without_session_types_has_none_in_its_snapshot(store: Store) -> None:
     await create(store, replace(SPEC, session_types={}), POOLS)
     snapshot = await store.fleets.snapshot(FLEET)
-    assert (snapshot.types, snapshot.integrals.types) == (None, None)
+    assert (snapshot.types, snapshot.integrals.types) == ([], None)

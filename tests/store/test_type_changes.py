@@ -106,9 +106,7 @@ async def test_a_type_with_the_number_of_a_removed_one_begins_without_its_refusa
         await assign(store, "s", "old")
     await put(store, TYPES)
     await put(store, TYPES | {"new": ["gpu"]})
-    types = (await store.fleets.snapshot(FLEET)).types
-    assert types
-    assert [sum(kind.refused.values()) for kind in types.types] == [0, 0, 0, 0]
+    assert [sum(kind.refused.values()) for kind in (await store.fleets.snapshot(FLEET)).types] == [0, 0, 0, 0]
 
 
 async def test_a_change_of_types_begins_a_new_window_and_keeps_the_frontiers(

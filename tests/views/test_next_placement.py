@@ -11,7 +11,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.policies.steps import no_steps
 from slta.core.utility import PoolClass, WeightedLeastConnectionsUtility
-from slta.models import TypeSnapshot, TypesSnapshot
+from slta.models import TypeSnapshot
 from slta.models.errors import UnknownSessionTypeError
 from slta.views.next_placement import NextPlace, NextPlacement, next_placement
 from tests.views.test_views import SPEC, snapshot
@@ -92,7 +92,7 @@ def typed(a: list[int], b: list[int], narrow: int, session_type: str = "default"
         TypeSnapshot(name=name, sessions=sum(inside), inside=inside, other_sessions=0, assigned=0, refused={})
         for name, inside in (("default", [sum(a[1:]) - narrow, sum(b[1:])]), ("narrow", [narrow, 0]))
     ]
-    seen = snapshot(a, b, types=TypesSnapshot(types=types))
+    seen = snapshot(a, b, types=types)
     return next_placement(seen, dataclasses.replace(TYPED, reserve=reserve), session_type)
 
 

@@ -10,7 +10,7 @@ import pytest
 from slta.core.policies import POLICIES
 from slta.core.session_types.intervals import Interval
 from slta.dashboard.frames import frame
-from slta.models import Snapshot, TypeIntegrals, TypeSnapshot, TypesSnapshot
+from slta.models import Snapshot, TypeIntegrals, TypeSnapshot
 from slta.models.errors import UtilitiesChangedError
 from slta.views.averages import averages, least_connections_gap, observe_averages
 from slta.views.counts import SessionCounts
@@ -27,14 +27,13 @@ AS_READ = {"pools": None, "away": [], "events": [], "damage": None, "store": "re
 NO_REFUSALS = {"no_capacity": 0, "no_active_pool": 0, "incompatible": 0}
 
 
-def of_types(**changes: Any) -> TypesSnapshot:
+def of_types(**changes: Any) -> list[TypeSnapshot]:
     """Type `default` has no session, `narrow` two on active pools and one on a draining one."""
     refused = NO_REFUSALS | changes.get("refused", {})
-    types = [
+    return [
         TypeSnapshot(name="default", sessions=0, inside=[0, 0], other_sessions=0, assigned=3, refused=NO_REFUSALS),
         TypeSnapshot(name="narrow", sessions=2, inside=[0, 2], other_sessions=1, assigned=5, refused=refused),
     ]
-    return TypesSnapshot(types=types)
 
 
 def two_on_b(**changes: Any) -> Snapshot:

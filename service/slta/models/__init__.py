@@ -35,7 +35,6 @@ from slta.models.snapshots import Survey as Survey
 from slta.models.snapshots import Suspect as Suspect
 from slta.models.snapshots import Ticked as Ticked
 from slta.models.snapshots import TypeSnapshot as TypeSnapshot
-from slta.models.snapshots import TypesSnapshot as TypesSnapshot
 
 WINDOWS = (60, 300, 3600)
 """Seconds: ages at which a fleet keeps its integrals."""

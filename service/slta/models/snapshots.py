@@ -54,13 +54,6 @@ class TypeSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TypesSnapshot:
-    """Session types by number."""
-
-    types: Sequence[TypeSnapshot]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditResult:
     """Result of a fleet's last periodic audit: Unix time of its end, number of findings and the first of them or ''.
 
@@ -106,7 +99,8 @@ class Snapshot:
     """Integrals by age in seconds (60, 300, 3600); of a younger fleet, the oldest."""
     audit: AuditResult | None = None
     """Result of the last periodic audit, if any."""
-    types: TypesSnapshot | None = None
+    types: Sequence[TypeSnapshot] = ()
+    """Session types by number, if the fleet has any."""
     repair_blocked: str | None = None
     """Reason why a suspect fleet is not repaired automatically, if any."""
 

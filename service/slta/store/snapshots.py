@@ -17,7 +17,6 @@ from slta.models import (
     Snapshot,
     TypeIntegrals,
     TypeSnapshot,
-    TypesSnapshot,
 )
 from slta.models.errors import DamagedError, DocumentUnreadableError
 from slta.models.heartbeats import LIVENESS, Guard
@@ -106,26 +105,22 @@ def _classes(fields: dict[str, str], columns: list[str]) -> list[ClassSnapshot]:
     ]
 
 
-def _types(fields: dict[str, str]) -> TypesSnapshot | None:
+def _types(fields: dict[str, str]) -> list[TypeSnapshot]:
     names = fields.get("type_names", "").split()
-    if not names:
-        return None
     counts = {name: _vector(fields, f"type_{name}") for name in ("sessions", "others", "assigned")}
     inside, width = _vector(fields, "type_held"), len(fields["names"].split())
     refused = {reason: _vector(fields, f"type_refused_{word}") for word, reason in TYPE_REFUSALS.items()}
-    return TypesSnapshot(
-        types=[
-            TypeSnapshot(
-                name=name,
-                sessions=counts["sessions"][t],
-                inside=inside[t * width : (t + 1) * width],
-                other_sessions=counts["others"][t],
-                assigned=counts["assigned"][t],
-                refused={reason: numbers[t] for reason, numbers in refused.items()},
-            )
-            for t, name in enumerate(names)
-        ],
-    )
+    return [
+        TypeSnapshot(
+            name=name,
+            sessions=counts["sessions"][t],
+            inside=inside[t * width : (t + 1) * width],
+            other_sessions=counts["others"][t],
+            assigned=counts["assigned"][t],
+            refused={reason: numbers[t] for reason, numbers in refused.items()},
+        )
+        for t, name in enumerate(names)
+    ]
 
 
 def parse_past(store_epoch: int, reply: list[Any]) -> list[Integrals]:

@@ -50,12 +50,11 @@ def priced_places(
     best = {place.pool_class: place for place in standing.best_places()}
     marginals, to_utility = spec.integers.marginals, spec.integers.to_utility
     offers = [_offer(best.get(c), standing, marginals) for c in range(len(spec.classes))]
-    types = snapshot.types.types if snapshot.types else []
     load = Load(
         pools=[counts[0] for counts in standing.counts],
-        sessions=[one.sessions for one in types] or [0] * len(spec.type_names),
+        sessions=[one.sessions for one in snapshot.types] or [0] * len(spec.type_names),
         held=[sum(counts[1:]) for counts in standing.counts],
-        inside=[one.inside for one in types] or [[0] * len(spec.classes)] * len(spec.type_names),
+        inside=[one.inside for one in snapshot.types] or [[0] * len(spec.classes)] * len(spec.type_names),
     )
     offered = Market(spec.type_sets, kind, offers, marginals, load, spec.reserve)
     kept = {c: offered.kept_for(c) for c in spec.type_sets.classes[kind] if offers[c]}

@@ -51,7 +51,7 @@ def observe_types(snapshot: Snapshot, spec: FleetSpec, best: TypesOptimum | None
     """The session types by number; empty without any."""
     if not snapshot.types or not best:
         return []
-    names, seen = spec.class_names(), snapshot.types.types
+    names, seen = spec.class_names(), snapshot.types
     return [
         TypeObservation(
             name=one.name,
@@ -74,13 +74,13 @@ class Reserve(NamedTuple):
 
 def reserves(snapshot: Snapshot, spec: FleetSpec) -> list[Reserve]:
     """The reserve of each class."""
-    if snapshot.types is None:
+    if not snapshot.types:
         return [Reserve(None, [])] * len(spec.classes)
     free = [
         seen.counts[0] * c.capacity - sum(seen.counts[1:])
         for seen, c in zip(snapshot.classes, spec.classes, strict=True)
     ]
-    present = [one.sessions for one in snapshot.types.types]
+    present = [one.sessions for one in snapshot.types]
     found = []
     for c, places in enumerate(free):
         kept, types = reserve_of(spec.type_sets, c, [room or None for room in free], present, spec.reserve)

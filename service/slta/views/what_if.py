@@ -141,7 +141,7 @@ def sessions_by_type(snapshot: Snapshot, spec: FleetSpec, asked: Loads, pools: i
     """
     for name in asked.keys() - {""}:
         kind_of(spec, name)
-    present = [float(one.sessions) for one in snapshot.types.types] if snapshot.types else [0.0] * len(spec.type_names)
+    present = [float(one.sessions) for one in snapshot.types] or [0.0] * len(spec.type_names)
     if "" in asked:
         shares = present if sum(present) else [1.0, *[0.0] * (len(present) - 1)]
         return [asked[""] * pools * share / sum(shares) for share in shares]
