@@ -94,12 +94,10 @@ function rows.has_bit(bytes, bit)
   return math.floor(byte / 2 ^ (7 - bit % 8)) % 2 == 1
 end
 
--- Calls visit(bit) for every set bit from `from` on, in order, until it returns true. O(pools).
+-- Calls visit(bit) for every set bit from `from` on, in order, until it returns true. O(set bits + pools / 8).
 function rows.each(key, from, visit)
-  local bytes = redis.call('GET', key) or ''
-  for bit = from, #bytes * 8 - 1 do
-    if rows.has_bit(bytes, bit) and visit(bit) then
-      return
-    end
+  local bit = redis.call('BITPOS', key, 1, from, -1, 'BIT')
+  while bit >= 0 and not visit(bit) do
+    bit = redis.call('BITPOS', key, 1, bit + 1, -1, 'BIT')
   end
 end

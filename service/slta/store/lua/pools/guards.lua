@@ -108,12 +108,11 @@ end
 
 -- The ids of at most MAX_POOLS unconfirmed pools of a class.
 local function unconfirmed_ids(fleet, class_index)
-  local ids, row = {}, keys.of_class(fleet, 'unconfirmed', class_index)
-  local pool_index = redis.call('BITPOS', row, 1)
-  while pool_index >= 0 and #ids < MAX_POOLS do
+  local ids = {}
+  rows.each(keys.of_class(fleet, 'unconfirmed', class_index), 0, function(pool_index)
     ids[#ids + 1] = pool_records.name(fleet, keys.pool_number(fleet, class_index, pool_index))
-    pool_index = redis.call('BITPOS', row, 1, pool_index + 1, -1, 'BIT')
-  end
+    return #ids == MAX_POOLS
+  end)
   return ids
 end
 

@@ -50,12 +50,10 @@ local function ids_of_class(fleet, name)
   if total > MAX_POOLS then
     return nil, too_large(total, 'pools')
   end
-  local ids, used = {}, keys.of_class(fleet, 'used', class_index)
-  local pool_index = redis.call('BITPOS', used, 1)
-  while pool_index >= 0 do
+  local ids = {}
+  rows.each(keys.of_class(fleet, 'used', class_index), 0, function(pool_index)
     ids[#ids + 1] = pool_records.name(fleet, keys.pool_number(fleet, class_index, pool_index))
-    pool_index = redis.call('BITPOS', used, 1, pool_index + 1, -1, 'BIT')
-  end
+  end)
   return ids
 end
 
