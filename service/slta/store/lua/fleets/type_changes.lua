@@ -83,19 +83,14 @@ end
 -- Moves the counts of types to their new positions; new types have none. Those of classes have been moved.
 local function reorder(fleet, before)
   type_block.touch_all(fleet)
-  type_block.each_field(fleet.kinds, fleet.classes, function(field, length)
-    local former, values = fleet[field], length and vectors.zeros(length)
-    if not length then
-      fleet[field] = former or 0
-    elseif type_block.width(fleet, field) then
-      local width = type_block.width(fleet, field)
-      for at in ipairs(values) do
-        local type_index = before.by_number[fleet.types.numbers[math.ceil(at / width)]]
-        values[at] = type_index and former[(type_index - 1) * width + (at - 1) % width + 1] or 0
-      end
-      fleet[field] = values
-    else
-      fleet[field] = #former == #values and former or values
+  type_block.each_field(fleet.kinds, fleet.classes, function(field, length, width)
+    local former = fleet[field]
+    if length and (width or #former ~= length) then
+      fleet[field] = vectors.zeros(length)
+    end
+    for at = 1, width and length or 0 do
+      local type_index = before.by_number[fleet.types.numbers[math.ceil(at / width)]]
+      fleet[field][at] = type_index and former[(type_index - 1) * width + (at - 1) % width + 1] or 0
     end
   end)
   intervals.settle(fleet)

@@ -18,22 +18,17 @@ local CLASSES, INTERVALS = 0, -1
 
 local words = {} -- of the text that is being packed
 
--- Calls visit(field, length) for each field, nil for a number.
+-- Calls visit(field, length, width) for each field: no length for a number; `width` numbers per type, nil if it is not
+-- by type.
 function type_block.each_field(kinds, classes, visit)
   for _, group in ipairs({
-    { NUMBERS }, { TOTALS, kinds }, { BY_TYPE, kinds }, { { 'interval_pools', 'held' }, classes },
-    { { 'type_held' }, kinds * classes },
+    { NUMBERS }, { TOTALS, kinds, 1 }, { BY_TYPE, kinds, 1 }, { { 'interval_pools', 'held' }, classes },
+    { { 'type_held' }, kinds * classes, classes },
   }) do
     for _, field in ipairs(group[1]) do
-      visit(field, group[2])
+      visit(field, group[2], group[3])
     end
   end
-end
-
--- The numbers of a field per type; nil if it is not by type.
-function type_block.width(fleet, field)
-  local is_by_type = vectors.has(BY_TYPE, field) or vectors.has(TOTALS, field)
-  return is_by_type and 1 or field == 'type_held' and fleet.classes or nil
 end
 
 -- The fields of a kind change, or those by class without one.
