@@ -34,6 +34,7 @@ FORGET_SECONDS = 86_400
 
 MAX_INTERVALS = 512
 """More than a window of the history has."""
+
 RESERVE = 0.5
 """Default ρ of the reserves of session types."""
 
@@ -51,8 +52,8 @@ def type_conflicts(policy: Policy, order: Order) -> list[str]:
 
 def priority_conflicts(policy: Policy) -> list[str]:
     """What forbids to keep places for sessions that are not of low priority under this policy."""
-    others = " or ".join(other.name for other in POLICIES.values() if other.takes_types and other.places)
-    return [] if policy.name in others.split(" or ") else [f"policy {policy.name} keeps no places: use {others}"]
+    keeping = [other.name for other in POLICIES.values() if other.takes_types and other.places]
+    return [] if policy.name in keeping else [f"policy {policy.name} keeps no places: use {' or '.join(keeping)}"]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from slta.store.operations import Word
 from slta.store.outcomes import Reply
 
 OperationArgs = tuple[str, str, Word, Word, Word]
-"""Operation, session id and three arguments, as `lua/library/library.lua` takes them."""
+"""Name of a row of `OPERATIONS`, session id and three arguments."""
 Outcome = Reply | Exception
 """Reply or error of an operation. An error is a value, so that asyncio does not log it as never retrieved."""
 

@@ -15,13 +15,12 @@ from slta.store.outcomes import RESULTS
 from slta.store.replies import split_type
 
 Operation = Sequence[Any]
-"""Kind, session id and arguments, as `lua/library/library.lua` takes them."""
+"""Kind, session id and arguments, a row of `OPERATIONS` or `FACTS`."""
 Outcome = Sequence[Any]
 """The reply of one operation."""
 SessionFact = tuple[str, str, Any, Any, Any, Any]
 """`placed`, session id, pool id (a blank, and the type unless it is the default one), lease in µs, start and due
-second; or `ended`, session id, pool id, reason and two
-empty strings. The reason is empty if the session was unknown when it was completed."""
+second; or `ended`, session id, pool id, reason ('' if the session was unknown when it was completed), '' and ''."""
 
 POOLS, DELETED = "pools", "deleted"
 """In place of operations: the outcomes are facts of pools; the fleet was deleted."""
