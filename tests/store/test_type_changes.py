@@ -128,7 +128,9 @@ async def test_types_and_their_counts_survive_observing_and_back(store: Store, r
     assert (await store.audits.inspect(FLEET)).sentences == []
     with pytest.raises(errors.IncompatibleError):
         await store.sessions.report(FLEET, "s3", report_option("small-0", session_type="video"), None)
-    await store.sessions.report(FLEET, "s3", report_option("large-0", session_type="video"), None)
+    reported = await store.sessions.report(FLEET, "s3", report_option("large-0", session_type="video"), None)
+    assert reported.jlmu_choice
+    assert reported.jlmu_choice.pool_class == "large", "small is free, and better"
     await put(store, TYPES)
     assert (await store.audits.inspect(FLEET)).sentences == []
     after = rawstate.fields(redis, FLEET)
