@@ -51,8 +51,6 @@ LAYERS = ("state", "ledger", "policies", "sessions", "pools", "fleets", "integri
 """Folders of `lua`, from below: a file uses its own folder and lower ones. The library is loaded in this order."""
 FIRST = ("policies/tokens",)
 """Files whose functions the policies use while the library loads; the policies follow."""
-LAST = ("integrity/audit", "integrity/repair", "library/batches", "library/calls", "library/library")
-"""Files that use functions of others of their folder while the library loads."""
 
 
 def layout_mismatch(fleet: str, layout: int) -> str:
@@ -78,9 +76,9 @@ def assemble(
     policies: Mapping[str, Traversable] = LUA_POLICIES, operations: Mapping[str, SessionOperation] = OPERATIONS
 ) -> Library:
     """Assemble the library with these policies and operations. LookupError for an operation without a function."""
-    before, after = list(map(_lua_file, FIRST)), list(map(_lua_file, LAST))
-    others = [file for file in _all_files() if file not in (*before, *LUA_POLICIES.values(), *after)]
-    files = [*before, *policies.values(), *others, *after]
+    before = [FOLDER / f"{name}.lua" for name in FIRST]
+    others = [file for file in _all_files() if file not in (*before, *LUA_POLICIES.values())]
+    files = [*before, *policies.values(), *others]
     bodies = [_constants(), *(file.read_text(encoding="utf-8") for file in files)]
     rows = ", ".join(f"['{name}'] = {_module(file)}" for name, file in policies.items())
     source = f"local constants, {', '.join(map(_module, files[:-1]))}\n"
@@ -97,15 +95,14 @@ def assemble(
     return Library(f"#!lua name=slta_{digest}\n" + source.replace("@DIGEST@", digest), digest)
 
 
-def _lua_file(name: str) -> Traversable:
-    return FOLDER / f"{name}.lua"
-
-
 def _all_files() -> Iterator[Traversable]:
-    """The files in order. Each but `library` defines a table of functions of its name."""
+    """The files in order: `audit`, which uses their functions while the library loads, follows each `audit_*`.
+
+    Each but `library` defines a table of functions of its name.
+    """
     for folder in LAYERS:
         files = [entry for entry in (FOLDER / folder).iterdir() if entry.name.endswith(".lua")]
-        yield from sorted(files, key=lambda entry: entry.name)
+        yield from sorted(files, key=lambda entry: _module(entry) + "~")
 
 
 def _module(file: Traversable) -> str:
