@@ -1,7 +1,8 @@
-"""Decoding of a file's bytes to lines: gzip, UTF-8 and UTF-16, and the separators of CSV."""
+"""Decoding of a file's bytes to lines and tables: gzip, UTF-8 and UTF-16, and the separators of CSV."""
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -63,6 +64,20 @@ def _encoding(head: bytes) -> str:
 def separator(header: str) -> str:
     """The comma, semicolon, tab or bar that the header of a CSV has most, outside quotes."""
     return max(",;\t|", key=re.sub(r'"[^"]*"', "", header).count)
+
+
+def read_table(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Rows of a CSV that are not empty, after the number of their line; the first is the header.
+
+    Raises OSError or Unusable.
+    """
+    with path.open("rb") as raw, whole(path):
+        lines = list(decoded(raw))
+    rows = csv.reader(lines, delimiter=separator(lines[0] if lines else ""), skipinitialspace=True)
+    try:
+        yield from ((rows.line_num, [cell.strip() for cell in row]) for row in rows if row)
+    except csv.Error as error:
+        raise UnusableError(f"{path}: is not CSV: {error}") from None
 
 
 def unpacked(lines: Iterator[str]) -> Iterator[str]:

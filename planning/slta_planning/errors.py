@@ -25,22 +25,9 @@ def check_header(file: Path, columns: Sequence[str], required: Sequence[str], *o
     """Raise UnusableError for a required column that is missing, or a known one that is there twice."""
     missing = [name for name in required if name not in columns]
     if missing:
-        why = why_no_columns(columns) or f"{' and '.join(missing)} missing"
+        why = f"{' and '.join(missing)} missing" if any(columns) else "it is empty"
         raise UnusableError(f"{file}: the first line must name the columns {','.join(required)}; {why}")
     refuse_twice(f"{file}: the first line", columns, (*required, *optional))
-
-
-SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-
-
-def why_no_columns(columns: Sequence[str]) -> str | None:
-    """What the first line of a file has instead of columns, if that is seen; None otherwise."""
-    if not any(columns):
-        return "it is empty"
-    if any("\0" in name for name in columns):
-        return "the file seems to be UTF-16: save it as UTF-8"
-    seen = [name for mark, name in SEPARATORS.items() if mark in "".join(columns)]
-    return f"its columns are separated by {seen[0]}: use commas" if seen else None
 
 
 def refuse_twice(what: str, columns: Sequence[str], known: Sequence[str]) -> None:

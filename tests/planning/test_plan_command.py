@@ -162,6 +162,7 @@ def test_a_call_that_makes_no_sense_ends_with_2(fleet: Path, options: list[str],
         ("hour,load\n1,inf\n", "line 2: load: 'inf' is not a number of sessions"),
         ("hour,load\n1,0\n", "contains no hours"),
         ("hour,load,load\n1,5,6\n", "the first line names the column load twice"),
+        ('hour,load\n"' + "x" * 65_000 + "\n" + "x" * 67_000, "day.csv: is not CSV: field larger than field limit"),
     ],
 )
 def test_a_profile_that_cannot_be_used_is_named_with_its_line(
@@ -174,9 +175,13 @@ def test_a_profile_that_cannot_be_used_is_named_with_its_line(
     assert message in result.output + capfd.readouterr().err
 
 
-def test_a_profile_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("load, hour\r\n12.5, 08:00\r\n", "utf-8-sig"), ("sep=;\nload;hour\n12.5;08:00\n", "utf-16")],
+)
+def test_a_profile_of_a_spreadsheet_is_read(tmp_path: Path, text: str, encoding: str) -> None:
     day = tmp_path / "day.csv"
-    day.write_bytes("\ufeffload, hour\r\n12.5, 08:00\r\n".encode())
+    day.write_bytes(text.encode(encoding))
     assert read_profile(day) == [("08:00", 12.5)]
 
 

@@ -11,6 +11,7 @@ from slta.cli.error_messages import in_one_line
 from slta.cli.streams import text_beside, write_json
 from slta.models.errors import InvalidFleetError
 from slta_experiments.parallel import progress_bar
+from slta_planning.decoding import read_table
 from slta_planning.errors import UnusableError, unreadable_named
 from slta_planning.fit import options
 from slta_planning.fit.fit_report import report
@@ -18,7 +19,7 @@ from slta_planning.fit.fitting import ClassFit, FitTask, fit_class
 from slta_planning.fit.fleet import fleet_file, write_fleet
 from slta_planning.fit.prometheus import Range, Source, read_prometheus
 from slta_planning.fit.results import results
-from slta_planning.fit.samples import Samples, read_csv, read_rows
+from slta_planning.fit.samples import Samples, read_csv
 from slta_planning.fit.series import exported, joined
 from slta_planning.text import JsonFile, warn, wrapped
 
@@ -77,9 +78,8 @@ def _read(file: Path, sessions: str | None, value: str | None, class_label: str)
     """Samples of a CSV, or of two series of an export."""
     if not (sessions and value):
         return read_csv(file)
-    head, rows = read_rows(file)
-    table = list(rows)
-    return joined(exported(head, table, sessions, value), exported(head, table, value, sessions), class_label)
+    head, *rows = [row for _, row in read_table(file)] or [[]]
+    return joined(exported(head, rows, sessions, value), exported(head, rows, value, sessions), class_label)
 
 
 def _fit(samples: Samples, task: FitTask, capacity: Sequence[str]) -> list[ClassFit]:

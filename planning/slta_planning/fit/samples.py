@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from slta.core.limits import MAX_CAPACITY
 from slta.parsing.fields import MAX_MAGNITUDE, NAME_PATTERN, NAME_RULE
-from slta_planning.decoding import decoded, separator, whole
+from slta_planning.decoding import read_table
 from slta_planning.errors import UnusableError, check_header
 
 COLUMNS = ("pool_class", "sessions", "value")
@@ -108,43 +106,17 @@ def _finite(text: str, name: str) -> float:
     return number
 
 
-def read_rows(path: Path) -> tuple[list[str], Iterator[list[str]]]:
-    """Header and rows of a CSV, gzipped or not, with any of the usual separators. Raises OSError or Unusable."""
-    with path.open("rb") as raw, whole(path):
-        lines = list(decoded(raw))
-    rows = csv.reader(lines, delimiter=separator(lines[0] if lines else ""))
-    return [name.strip() for name in next(rows, [])], _readable(rows)
-
-
 def read_csv(path: Path) -> Samples:
     """CSV with `COLUMNS` and optionally `pool`, in any order; other columns are ignored. Raises OSError or Unusable."""
-    head, rows = read_rows(path)
+    table = read_table(path)
+    _, head = next(table, (0, []))
     check_header(path, head, COLUMNS, "pool")
-    return _collect(head, rows)
-
-
-def _collect(head: list[str], rows: Iterator[list[str]]) -> Samples:
     samples = Samples()
-    places = [head.index(name) for name in COLUMNS]
-    pool = head.index("pool") if "pool" in head else None
-    numbered = enumerate(rows, start=2)
-    for number, row in numbered:
-        if not row:
-            continue
+    for number, row in table:
+        cells = dict(zip(head, row, strict=False))
         if len(row) != len(head):
             samples.refuse(f"line {number}", f"{len(row)} columns instead of {len(head)}")
-            continue
-        pool_class, sessions, value = (row[at].strip() for at in places)
-        samples.add(f"line {number}", pool_class, sessions, value, row[pool] if pool is not None else None)
+        else:
+            pool_class, sessions, value = (cells[name] for name in COLUMNS)
+            samples.add(f"line {number}", pool_class, sessions, value, cells.get("pool"))
     return samples
-
-
-def _readable(rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    """Rows; a row that is not CSV, such as one with NUL, becomes a single empty cell."""
-    while True:
-        try:
-            yield next(rows)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield [""]

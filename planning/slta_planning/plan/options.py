@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from slta.parsing.fields import MAX_MAGNITUDE
+from slta_planning.decoding import read_table
 from slta_planning.errors import UnusableError, check_header
 
 MAX_SESSIONS = 10_000_000.0
 """Maximum load."""
 COLUMNS = ("hour", "load")
-
-Row = TypeVar("Row")
 
 
 class Options(NamedTuple):
@@ -115,37 +114,28 @@ def no_such(name: str, names: Sequence[str], noun: tuple[str, str]) -> str:
 
 def read_profile(file: Path) -> list[Hour]:
     """CSV with the columns `hour` and `load`; hour names must be unique. Raises Unusable with the line."""
-    hours = rows_of(file, lambda rows: _hours(rows, file))
+    rows = rows_by_hour(file, lambda columns: check_header(file, columns, COLUMNS))
+    hours = [Hour(name, load_of(row["load"], f"{place}: load", least=0.0)) for name, place, row in rows]
     if not any(hour.sessions for hour in hours):
         raise UnusableError(f"{file}: contains no hours")
     return hours
 
 
-def rows_of(file: Path, parse: Callable[[csv.DictReader[str]], Iterable[Row]]) -> list[Row]:
-    """All rows of a CSV, parsed. Raises Unusable."""
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        try:
-            return list(parse(csv.DictReader(lines, skipinitialspace=True)))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise UnusableError(f"{file}: is not CSV: {error}") from None
+def rows_by_hour(file: Path, check: Callable[[Sequence[str]], None]) -> Iterator[tuple[str, str, Mapping[str, str]]]:
+    """Name of each row's hour, where it stands, and its cells by column, once `check` has seen the columns.
 
-
-def _hours(rows: csv.DictReader[str], file: Path) -> Iterator[Hour]:
-    check_header(file, list(rows.fieldnames or ()), COLUMNS)
-    for name, place, row in hour_names(rows, file):
-        yield Hour(name, load_of(row["load"] or "", f"{place}: load", least=0.0))
-
-
-def hour_names(rows: csv.DictReader[str], file: Path) -> Iterator[tuple[str, str, Mapping[str, str | None]]]:
-    """Name of each row's hour, where it stands, and the row. Raises Unusable for names that are missing or repeated."""
-    seen: set[str] = set()
-    for row in rows:
-        place = f"{file}, line {rows.line_num}"
-        name = (row["hour"] or "").strip()
+    Raises Unusable for names that are missing or repeated.
+    """
+    table, seen = read_table(file), set[str]()
+    _, head = next(table, (0, []))
+    check(head)
+    for number, row in table:
+        place, cells = f"{file}, line {number}", dict(zip_longest(head, row[: len(head)], fillvalue=""))
+        name = cells["hour"]
         if not name or name in seen:
             raise UnusableError(f"{place}: " + (f"duplicate hour {name}" if name else "the hour is missing"))
         seen.add(name)
-        yield name, place, row
+        yield name, place, cells
 
 
 def load_of(text: str, what: str, least: float) -> float:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from slta.core.fleet import FleetSpec
 from slta.core.session_types import DEFAULT_TYPE
 from slta_planning.errors import UnusableError, check_header, refuse_twice
-from slta_planning.plan.options import Floor, hour_names, load_of, named_amounts, no_such, rows_of
+from slta_planning.plan.options import Floor, load_of, named_amounts, no_such, rows_by_hour
 
 MAX_SIMULATED = 50_000.0
 """Maximum sessions of all types at a time: more would take minutes to simulate."""
@@ -47,14 +46,14 @@ def _refuse_missing(found: Mapping[str, str], kinds: Sequence[str]) -> None:
 
 def read_typed_profile(file: Path, kinds: Sequence[str]) -> list[TypedHour]:
     """CSV with the columns `hour`, one of each type and, if there are such sessions, `default`. Raises Unusable."""
-    hours = rows_of(file, lambda rows: _hours(rows, file, kinds))
+    rows = rows_by_hour(file, lambda columns: _check_columns(file, columns, kinds))
+    hours = [_simulated(_hour(name, _loads(row, place, kinds), kinds), place, least=0.0) for name, place, row in rows]
     if not any(hour.total for hour in hours):
         raise UnusableError(f"{file}: contains no hours")
     return hours
 
 
-def _hours(rows: csv.DictReader[str], file: Path, kinds: Sequence[str]) -> Iterator[TypedHour]:
-    columns = list(rows.fieldnames or ())
+def _check_columns(file: Path, columns: Sequence[str], kinds: Sequence[str]) -> None:
     check_header(file, columns, ("hour", *(name for name in kinds if name != DEFAULT_TYPE)))
     refuse_twice(f"{file}: the first line", columns, [DEFAULT_TYPE])
     if "load" in columns and "load" not in kinds:
@@ -62,9 +61,10 @@ def _hours(rows: csv.DictReader[str], file: Path, kinds: Sequence[str]) -> Itera
     for name in columns:
         if name not in ("", "hour", *kinds):
             raise UnusableError(f"{file}: the first line: {no_such(name, kinds, TYPE_NOUN)}")
-    for name, place, row in hour_names(rows, file):
-        loads = {kind: load_of(row[kind] or "", f"{place}: {kind}", least=0.0) for kind in kinds if kind in columns}
-        yield _simulated(_hour(name, loads, kinds), place, least=0.0)
+
+
+def _loads(row: Mapping[str, str], place: str, kinds: Sequence[str]) -> dict[str, float]:
+    return {kind: load_of(row[kind], f"{place}: {kind}", least=0.0) for kind in kinds if kind in row}
 
 
 def _hour(name: str, loads: Mapping[str, float], kinds: Sequence[str]) -> TypedHour:
