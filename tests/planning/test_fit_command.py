@@ -140,6 +140,11 @@ def test_a_fleet_file_that_is_there_stays_where_the_new_one_would_not_be_taken(t
         (HEAD + "small,1,good\n", [], "line 2: value is not a number: 'good'"),
         (HEAD + "sm all,1,1\n", [], "line 2: invalid pool_class"),
         (HEAD + "small,1\n", [], "line 2: 2 columns instead of 3"),
+        (
+            HEAD.replace("value", "value,time") + "a,1,5,9\na,1,6,9\n",
+            ["--sessions", "sessions", "--value", "value"],
+            """{pool_class="a"} at 9: value is not a number: 'several values'""",
+        ),
         (samples(), ["--capacity", "tiny=3"], "no samples of class tiny; the classes are small, large"),
         (samples(), ["--capacity", "0"], "is not a number from 1 to 4,096"),
         (samples(), ["--pools", "3"], "must be like small=50"),

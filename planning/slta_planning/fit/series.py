@@ -15,6 +15,8 @@ Series = Mapping[Labels, Mapping[Any, str]]
 NO_LABEL = re.compile("time|timestamp|value|value #.*|name|__name__", re.IGNORECASE)
 """Columns of an export that are no labels."""
 OF_COLUMN = re.compile(r"(.*?)\s*\{(.*)\}")
+SEVERAL = "several values"
+"""Cell of rows with equal labels and times that differ: a bad sample."""
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
@@ -30,7 +32,8 @@ def exported(head: Sequence[str], rows: Sequence[Sequence[str]], name: str, othe
     for number, row in enumerate(rows):
         for labels, cell in _cells(head, row, name, other):
             if cell:
-                found.setdefault(labels, {})[number if time is None else row[time]] = cell
+                values, at = found.setdefault(labels, {}), number if time is None else row[time]
+                values[at] = cell if values.get(at, cell) == cell else SEVERAL
     return found
 
 
