@@ -8,8 +8,12 @@ import pytest
 
 from slta.core.session_types.bound import bound
 from slta.fleet_file import compile_spec, load_yaml
+from slta_planning.plan.options import Options
+from slta_planning.plan.rounds import Found, Round
 from slta_planning.plan.session_types import answer, simulation
 from slta_planning.plan.session_types.loads import loads_of, read_typed_profile
+from slta_planning.plan.session_types.search import NO_FIGURES, TypedSearch
+from slta_planning.plan.session_types.simulation import TypedFigures
 from tests.planning.commands import prose, shown
 from tests.planning.plan_calls import figures, plan
 
@@ -83,6 +87,21 @@ def test_a_larger_reserve_keeps_the_refusals_of_a_cheaper_fleet(
     assert found["cost"] < 25
 
 
+def test_the_files_reserve_is_tried_first_and_once_and_stays_if_none_is_cheaper(
+    fleet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = list[float]()
+
+    def found_by(search: TypedSearch, *_: object) -> Found[TypedFigures]:
+        tried.append(search.spec.reserve)
+        return Found([Round((9, 9), proven=True, cost=36.0, hours=(NO_FIGURES,), refusing=0.1)], None)
+
+    monkeypatch.setattr(answer, "found_by", found_by)
+    options = Options(["gpu=3,plain=1"], ["video=6,chat=12"], None, "60%", None, 0.01)
+    assert answer.planned(compile_spec(load_yaml(fleet).file), options)["reserve"] == 0.5
+    assert tried == [0.5, 0.0, 1.0, 1.5, 2.0]
+
+
 def test_a_share_is_of_what_each_type_can_earn(fleet: Path) -> None:
     fleet.write_text(FLEET.replace("chat: [gpu, plain]", "chat: [plain]"), encoding="utf-8")
     data = figures(fleet, *PLAN, "--floor", "60%")
@@ -99,6 +118,7 @@ def test_the_report_names_types_refusals_and_seeds(fleet: Path) -> None:
     assert "JLMU with prices in virtual time on this fleet" in text
     assert "runs, seeds from 0" in text
     assert "at most 1.00 %" in text
+    assert "reserve: 0.5 belongs in the fleet file" in text
 
 
 def test_a_fleet_that_observes_is_planned_for_jlmu(fleet: Path) -> None:

@@ -51,11 +51,14 @@ def _answer(spec: FleetSpec, request: TypedRequest) -> TypedPlan:
 
 
 def _found(spec: FleetSpec, request: TypedRequest, ran: Ran) -> tuple[float, Found[TypedFigures]]:
-    """The plan with the file's ρ or, where rounds to a floor refused too many, the cheapest with one of RESERVES."""
+    """The plan with the file's ρ or, where rounds to a floor refused too many, the cheapest with it or another.
+
+    The file's is taken unless another is cheaper. Raises NoFleetError, Unusable.
+    """
     market = typed_market_of(spec, request.costs, request.hours, request.refused)
     floors = None if request.floors is None else np.array([request.floor_at(hour) for hour in request.hours])
     plans, missed = list[tuple[float, Found[TypedFigures]]](), list[NoFleetError]()
-    for reserve in [spec.reserve, *(RESERVES if floors is not None else ())]:
+    for reserve in dict.fromkeys([spec.reserve, *(RESERVES if floors is not None else ())]):
         try:
             found = found_by(
                 TypedSearch(replace(spec, reserve=reserve), market, request.refused, ran), floors, request.budget

@@ -63,7 +63,7 @@ def _legend(data: Data) -> Iterator[str]:
     )
     if data["budget"] is None:
         yield "the floor is held against what is measured"
-    yield f"simulated with reserve {data['reserve']:g} of the fleet file: PUT it with the pools"
+    yield f"reserve: {data['reserve']:g} belongs in the fleet file: measured and refused are with it"
     yield f"refused: share of the type's sessions, at most {percent(data['refused'])}, with its standard error"
     yield f"one more adds: to the bound{when}"
 
