@@ -264,6 +264,7 @@ def test_the_table_by_the_hour_has_the_gaps_of_each_hour(folder: Path, data: Any
         ),
         (["--timezone", "Mars/Olympus"], "", "unknown time zone"),
         (["--format", "xml"], "", "is not one of"),
+        (["--html", "."], "", "Invalid value for '--html': .: is a directory"),
         (["--warm-up", "-1"], "", "Invalid value for '--warm-up'"),
         (["--columns", "begin=x"], "", "'begin' is none of start, start_ms, end"),
         (["--columns", "start=x"], "1,1,linear-1\n", "there is no x"),

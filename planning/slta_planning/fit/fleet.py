@@ -66,8 +66,6 @@ def _quoted(name: str) -> str:
 
 def write_fleet(text: str, file: Path) -> Path:
     """Write the file; Unusable if the service would refuse it."""
-    if file.is_dir():
-        raise UnusableError(f"{file}: is a directory")
     beside = file.with_name(f"{file.name}.new")
     with file_named(file):
         beside.write_text(text, encoding="utf-8")

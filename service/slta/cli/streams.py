@@ -34,9 +34,11 @@ def existing_input(path: Path) -> Path:
 
 
 def file_to_write(path: Path | None) -> Path | None:
-    """Callback of a file to write; a usage error if its directory does not exist, before any work is done."""
+    """Callback of a file to write; a usage error, before any work, if it is a directory or its own does not exist."""
     if path and not path.parent.is_dir():
         raise typer.BadParameter(f"no such directory: {path.parent}")
+    if path and path.is_dir():
+        raise typer.BadParameter(f"{path}: is a directory")
     return path
 
 
