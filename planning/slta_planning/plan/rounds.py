@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from slta_planning.plan.market import AnyMarket, Floats
 from slta_planning.plan.solving import Solution
@@ -78,7 +78,9 @@ class Found(Generic[Figure]):
 
 
 class Searching(Protocol[Figure]):
-    """What a search is made of. `rounds` are those before."""
+    """What a search is made of. `rounds` are those before, at most `max_rounds`."""
+
+    max_rounds: ClassVar[int]
 
     @property
     def market(self) -> AnyMarket:
@@ -104,10 +106,6 @@ class Searching(Protocol[Figure]):
 
     def try_mix(self, pools: tuple[int, ...], floors: Floats) -> tuple[Round[Figure] | None, int]:
         """A mix if it keeps the floors, and the work of trying it."""
-
-    @property
-    def max_rounds(self) -> int:
-        """Maximum number of rounds."""
 
     @property
     def places_needed(self) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,7 +16,6 @@ from slta_planning.plan.progress import Ran
 from slta_planning.plan.rounds import Figures, Round
 from slta_planning.plan.solving import Solution, best_for, cheapest
 
-ROUNDS = 5
 TOLERANCE = 1e-9
 """Relative tolerance of a floor, for rounding only: the gaps of a large fleet are less than a millionth of it."""
 SOLVER_TOLERANCE = 1e-6
@@ -32,11 +32,7 @@ class Search:
     market: Market
     lost: PlacementGap
     ran: Ran
-
-    @property
-    def max_rounds(self) -> int:
-        """Maximum number of rounds."""
-        return ROUNDS
+    max_rounds: ClassVar = 5
 
     @property
     def places_needed(self) -> Sequence[str]:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from slta.core.fleet import FleetSpec
-from slta.core.session_types.bound import bound
+from slta.core.session_types.bound import gains
 from slta_planning.plan import progress
-from slta_planning.plan.expected import difference
 from slta_planning.plan.finding import found_by
 from slta_planning.plan.options import Options, costs_of, floor_of, positive
 from slta_planning.plan.progress import Ran
@@ -76,10 +75,5 @@ def _found(spec: FleetSpec, request: TypedRequest, ran: Ran) -> tuple[float, Fou
 
 def adds_of(spec: FleetSpec, pools: tuple[int, ...], hours: list[TypedHour]) -> list[float]:
     """What one more pool of each class adds to the bound, on average over the hours."""
-
-    def mean(mix: tuple[int, ...]) -> float:
-        found = [bound(spec.type_sets, spec.bound_ranking, mix, hour.sessions).utility for hour in hours]
-        return sum(found) / len(found)
-
-    now = mean(pools)
-    return [difference(mean((*pools[:c], count + 1, *pools[c + 1 :])), now) for c, count in enumerate(pools)]
+    by_hour = [gains(spec.type_sets, spec.bound_ranking, pools, hour.sessions)[1] for hour in hours]
+    return [sum(column) / len(hours) for column in zip(*by_hour, strict=True)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 
@@ -35,8 +36,6 @@ TRIAL_RUNS = 16
 """Runs after which a mix that is tried is dropped if its means miss."""
 HELPED = 0.9
 """Part of the share refused in the round before from which on more room did not help."""
-MAX_ROUNDS = 12
-"""Maximum of rounds; most searches take two to five."""
 
 Rounds = Sequence[Round[TypedFigures]]
 NO_FIGURES = TypedFigures(0.0, 0.0, Measured(0.0, 0.0), (), 0, 0)
@@ -55,11 +54,8 @@ class TypedSearch:
     """Mixes that missed in simulation. One with no more pools of any class is taken to miss too."""
     duals: list[tuple[int, Floats]] = field(default_factory=list)
     """Load and prices of the types of each simulated fleet. They bound every other fleet."""
-
-    @property
-    def max_rounds(self) -> int:
-        """Maximum number of rounds."""
-        return MAX_ROUNDS
+    max_rounds: ClassVar = 12
+    """Most searches take two to five."""
 
     @property
     def places_needed(self) -> Sequence[str]:
