@@ -139,8 +139,8 @@ def test_a_stopped_logger_leaves_a_hole_that_is_named_and_left_out_on_request(fo
     assert "lines are missing, the load is too small" in shown(call(folder, folder / "broken.csv", "--holes", "keep"))
     seen = lost(folder, folder / "broken.csv", "--holes", "drop")
     (hole,), (left_out,) = seen["holes"], seen["not_measured"]
-    assert hole["begin"] == pytest.approx(begin, abs=10)
-    assert hole["end"] == pytest.approx(begin + 900, abs=10)
+    assert hole["from_s"] == pytest.approx(begin, abs=10)
+    assert hole["to_s"] == pytest.approx(begin + 900, abs=10)
     whole = seen["window"]["to_s"] - seen["window"]["from_s"]
     assert seen["window"]["seconds"] == pytest.approx(whole - (left_out["to_s"] - left_out["from_s"]))
     # The truth of the same times, from the whole log.

@@ -89,7 +89,7 @@ def _unseen(unseen: Data) -> Iterator[str]:
 def _holes(data: Data) -> Iterator[str]:
     for hole in data["holes"]:
         yield (
-            f"no session ended for {hole['end'] - hole['begin']:,.0f} s from {hole['begin']:.0f} s on, though "
+            f"no session ended for {hole['to_s'] - hole['from_s']:,.0f} s from {hole['from_s']:.0f} s on, though "
             f"{hole['sessions']:,} began: lines are missing, "
             + ("this time is not measured" if data["not_measured"] else "the load is too small")
         )

@@ -33,7 +33,7 @@ def results(evaluation: Evaluation, log: Log, holes: Sequence[Hole] = ()) -> dic
         "weights": dict(evaluation.weights),
         **(_of_types(evaluation) if evaluation.typed else {}),
         "by_gap": [],
-        "holes": [hole._asdict() for hole in holes],
+        "holes": [{"from_s": hole.begin, "to_s": hole.end, "sessions": hole.sessions} for hole in holes],
         "not_measured": [_times(window, *hole) for hole in window.holes],
         "hours": [
             _times(window, begin, end) | over(evaluation, begin, end) for begin, end in hours if window.kept(begin, end)
