@@ -129,7 +129,9 @@ def test_within_a_budget_rounds_end_with_few_refusals_too() -> None:
     rounds = best_within(one, 47.0)
     assert rounds[0].refusing > 0.01 >= rounds[-1].hours[0].refused
     assert rounds[-1].cost <= 47
-    with pytest.raises(NoFleetError, match=r"no fleet was found for 32 that refuses so few: a fleet for 32 refuses 7"):
+    with pytest.raises(
+        NoFleetError, match=r"no fleet was found for 32 that refuses so few: a fleet for 32 refuses [\d.]+ %"
+    ):
         best_within(one, 32.0)
     with pytest.raises(
         NoFleetError,

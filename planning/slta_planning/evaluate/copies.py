@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from slta_experiments.workload import Floats, Integers
+
 Marks = NDArray[np.bool_]
 TOUCHING_SECONDS = 1e-3
 """An id may begin again so much before its end: clocks have milliseconds."""
