@@ -87,19 +87,20 @@ def test_a_larger_reserve_keeps_the_refusals_of_a_cheaper_fleet(
     assert found["cost"] < 25
 
 
-def test_the_files_reserve_is_tried_first_and_once_and_stays_if_none_is_cheaper(
-    fleet: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("refusing", "reserves"), [(0.1, [0.5, 0.0, 1.0, 1.5, 2.0]), (0.0, [0.5])])
+def test_other_reserves_are_tried_once_if_rounds_refused_too_many_and_taken_if_cheaper(
+    fleet: Path, monkeypatch: pytest.MonkeyPatch, refusing: float, reserves: list[float]
 ) -> None:
     tried = list[float]()
 
     def found_by(search: TypedSearch, *_: object) -> Found[TypedFigures]:
         tried.append(search.spec.reserve)
-        return Found([Round((9, 9), proven=True, cost=36.0, hours=(NO_FIGURES,), refusing=0.1)], None)
+        return Found([Round((9, 9), proven=True, cost=36.0, hours=(NO_FIGURES,), refusing=refusing)], None)
 
     monkeypatch.setattr(answer, "found_by", found_by)
     options = Options(["gpu=3,plain=1"], ["video=6,chat=12"], None, "60%", None, 0.01)
     assert answer.planned(compile_spec(load_yaml(fleet).file), options)["reserve"] == 0.5
-    assert tried == [0.5, 0.0, 1.0, 1.5, 2.0]
+    assert tried == reserves
 
 
 def test_a_share_is_of_what_each_type_can_earn(fleet: Path) -> None:
