@@ -129,6 +129,14 @@ def test_a_floor_out_of_reach_of_the_rounds_is_kept_by_the_cheapest_fleet(
         found_for(*searched(drawn(seed, typed=typed)))
 
 
+def test_pools_to_spare_are_taken_away_where_no_mixes_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "HALVINGS", 0)
+    search, floors = searched(drawn(54, typed=False))
+    rounds = found_for(search, floors).rounds
+    assert all(one.keeps for one in rounds[-2:])
+    assert rounds[-1].cost < rounds[-2].cost
+
+
 @pytest.mark.campaign
 @pytest.mark.parametrize("typed", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
