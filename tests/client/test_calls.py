@@ -30,10 +30,12 @@ class Desk:
         self._open.append((send, reply))
         return await reply
 
-    def ask(self, count: int, fleet: str = "f", session_id: str = "s-{}", patience: float = 60.0) -> Tasks:
+    def ask(
+        self, count: int, fleet: str = "f", session_id: str = "s-{}", patience: float = 60.0, priority: str = "high"
+    ) -> Tasks:
         """Callers `s-0`, `s-1`, …"""
-        ids = [session_id.format(number) for number in range(count)]
-        sends = [Send(fleet, "assign", {"session_id": one}, 60.0, patience=patience) for one in ids]
+        bodies = [{"session_id": session_id.format(number), "priority": priority} for number in range(count)]
+        sends = [Send(fleet, "assign", body, 60.0, patience=patience) for body in bodies]
         return [asyncio.create_task(self.calls.send(send)) for send in sends]
 
     async def answer(self) -> None:
@@ -80,13 +82,15 @@ async def test_what_waits_for_one_of_the_calls_under_way_leaves_in_bulk_calls_an
     assert sizes(desk)[-1] == 5
 
 
-async def test_queues_of_fleets_take_turns_and_do_not_mix() -> None:
+@pytest.mark.parametrize(("fleet", "priority"), [("b", "high"), ("f", "low")])
+async def test_queues_of_fleets_and_priorities_take_turns_and_do_not_mix(fleet: str, priority: str) -> None:
     desk = Desk()
-    asked = desk.ask(MAX_UNDER_WAY) + desk.ask(BULK + 2, "a") + desk.ask(2, "b")
+    asked = desk.ask(MAX_UNDER_WAY) + desk.ask(BULK + 2) + desk.ask(2, fleet, priority=priority)
     for _ in range(4):
         await desk.answer()
     await asyncio.gather(*asked)
-    assert [send.fleet for send in desk.sent[MAX_UNDER_WAY:]] == ["a", "b", "a"]
+    assert sizes(desk)[MAX_UNDER_WAY:] == [BULK, 2, 2]
+    assert desk.sent[MAX_UNDER_WAY + 1].fleet == fleet
 
 
 @pytest.mark.parametrize("session_id", ["a b{}", "", "x" * 129])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,10 +28,10 @@ def reported(scripted: Scripted) -> list[str | None]:
     return [one["report"].get("session_type") for _, one in keep(scripted, lambda _: AWAY, scripted.now)]
 
 
-@pytest.mark.parametrize("kind", [None, "video"])
-def test_an_assign_names_the_type(scripted: Scripted, kind: str | None) -> None:
-    put(scripted, replies(placed()), wanted(kind=kind))
-    assert (scripted.sent[0][1].body or {}).get("session_type") == kind
+@pytest.mark.parametrize("given", [{}, {"session_type": "video"}, {"priority": "low"}])
+def test_an_assign_has_the_type_and_the_priority_that_are_given(scripted: Scripted, given: dict[str, Any]) -> None:
+    put(scripted, replies(placed()), replace(wanted(lease=None), **given))
+    assert scripted.sent[0][1].body == {"session_id": "s-1", "touch": True, **given}
 
 
 @pytest.mark.parametrize(("told", "kind"), [({"session_type": "chat"}, "chat"), ({}, "default")])

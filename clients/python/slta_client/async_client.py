@@ -12,7 +12,7 @@ from typing import Self
 from slta_client.base_client import BaseClient
 from slta_client.engine import Engine
 from slta_client.options import CLOSE_SECONDS
-from slta_client.session import OnLost, Session
+from slta_client.session import OnLost, Priority, Session
 
 
 class AsyncClient(BaseClient):
@@ -42,18 +42,20 @@ class AsyncClient(BaseClient):
         session_id: str | None = None,
         *,
         session_type: str | None = None,
+        priority: Priority | None = None,
         wait: float | None = None,
         on_lost: OnLost | None = None,
     ) -> AsyncIterator[Session]:
         """Place a session for the block, and end it afterwards. `session_type`: which classes it may use; None: all.
 
-        Raises a PlacementError at the beginning, SessionLostError at the end if its place was given away and the block
-        raised nothing itself. One id, one block at a time.
+        One of `priority` "low" leaves the last free places to others. Raises a PlacementError at the beginning,
+        SessionLostError at the end if its place was given away and the block raised nothing itself. One id, one block
+        at a time.
         """
         self._check_loop()
         self._state.leases.check_open()
         self._start()
-        session = await self._engine.place(self._options.wanted(session_id, wait, on_lost, session_type))
+        session = await self._engine.place(self._options.wanted(session_id, wait, on_lost, session_type, priority))
         try:
             yield session
         finally:

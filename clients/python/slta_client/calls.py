@@ -58,7 +58,7 @@ class Calls:
     def __init__(self, attempt: Callable[[Send], Awaitable[Reply]]) -> None:
         self._attempt = attempt
         self._queues: dict[object, deque[_Call]] = {}
-        """By fleet and call: what may leave together."""
+        """By fleet, call and priority: what may leave together."""
         self._under_way: dict[asyncio.Task[None] | None, list[_Call]] = {}
 
     async def send(self, send: Send) -> Reply:
@@ -121,6 +121,7 @@ def _bulk(calls: Sequence[_Call]) -> Mapping[str, Any]:
 
 def _company(send: Send) -> object:
     """Calls of the same may leave together. A call with a name that slta refuses leaves alone."""
-    names = [(send.body or {}).get(member, "-") for member in ("session_id", "session_type")]
+    body = send.body or {}
+    names = [body.get(member, "-") for member in ("session_id", "session_type")]
     is_valid = all(isinstance(name, str) and NAME.fullmatch(name) for name in names)
-    return (send.fleet, send.call) if is_valid else object()
+    return (send.fleet, send.call, body.get("priority")) if is_valid else object()

@@ -19,7 +19,7 @@ from slta_client.endpoints import Endpoints
 from slta_client.fallback import Fallback
 from slta_client.keeping import keep
 from slta_client.leases import Leases
-from slta_client.session import OnLost
+from slta_client.session import OnLost, Priority
 from slta_client.steps import Steps
 
 LEASE_SECONDS = 300.0
@@ -67,7 +67,12 @@ class Options:
         return State(self.timeout, Leases(fallback.copies.changed), rng=rng, fallback=fallback)
 
     def wanted(
-        self, session_id: str | None, wait: float | None, on_lost: OnLost | None, session_type: str | None = None
+        self,
+        session_id: str | None,
+        wait: float | None,
+        on_lost: OnLost | None,
+        session_type: str | None,
+        priority: Priority | None,
     ) -> Wanted:
         """A session to place; None is the client's own option, or an id of 128 random bits."""
         given = self.wait if wait is None else wait
@@ -78,6 +83,7 @@ class Options:
             given or 0.0,
             on_lost or self.on_lost,
             session_type,
+            priority,
         )
 
 
@@ -85,7 +91,7 @@ class Options:
 class Wanted:
     """A session to place: in which of the fleets, in order, and for how long to wait for capacity.
 
-    `session_type` is None for all classes.
+    `session_type` is None for all classes, `priority` for high.
     """
 
     session_id: str
@@ -94,6 +100,7 @@ class Wanted:
     wait_seconds: float
     on_lost: OnLost | None
     session_type: str | None = None
+    priority: Priority | None = None
 
 
 @dataclass

@@ -210,9 +210,9 @@ def _checked(reply: Reply, call: str) -> Reply:
 
 def _assign_body(wanted: Wanted) -> Mapping[str, Any]:
     """`touch`: a repeated assign begins the lease again, so it lasts at least from then on."""
-    lease = {} if wanted.lease_seconds is None else {"lease_seconds": wanted.lease_seconds}
-    kind = {} if wanted.session_type is None else {"session_type": wanted.session_type}
-    return {"session_id": wanted.session_id, **kind, "touch": True, **lease}
+    options = {"session_type": wanted.session_type, "priority": wanted.priority, "lease_seconds": wanted.lease_seconds}
+    given = {name: value for name, value in options.items() if value is not None}
+    return {"session_id": wanted.session_id, "touch": True, **given}
 
 
 def _session(final: Final, wanted: Wanted, fleet: str) -> Session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from slta_client.endpoints import DEFAULT_TYPE
 from slta_client.errors import SessionLostError
@@ -13,6 +14,7 @@ _log = logging.getLogger("slta_client")
 
 OnLost = Callable[[str], object]
 """Called with the reason; in asyncio from the client's task, otherwise from its thread."""
+Priority = Literal["high", "low"]
 
 
 @dataclass(eq=False, slots=True)

@@ -18,7 +18,7 @@ from slta_client.base_client import BaseClient
 from slta_client.endpoints import Endpoints
 from slta_client.engine import Engine
 from slta_client.options import CLOSE_SECONDS, Wanted
-from slta_client.session import OnLost, Session
+from slta_client.session import OnLost, Priority, Session
 
 EXIT_SECONDS = 1.0
 """Of the interpreter's exit, for all clients that are not closed."""
@@ -66,15 +66,17 @@ class Client(BaseClient):
         session_id: str | None = None,
         *,
         session_type: str | None = None,
+        priority: Priority | None = None,
         wait: float | None = None,
         on_lost: OnLost | None = None,
     ) -> Iterator[Session]:
         """Place a session for the block, and end it afterwards. `session_type`: which classes it may use; None: all.
 
-        Raises a PlacementError at the beginning, SessionLostError at the end if its place was given away and the block
-        raised nothing itself. One id, one block at a time.
+        One of `priority` "low" leaves the last free places to others. Raises a PlacementError at the beginning,
+        SessionLostError at the end if its place was given away and the block raised nothing itself. One id, one block
+        at a time.
         """
-        session = self._place(self._options.wanted(session_id, wait, on_lost, session_type))
+        session = self._place(self._options.wanted(session_id, wait, on_lost, session_type, priority))
         try:
             yield session
         finally:
