@@ -50,10 +50,11 @@ def test_the_document_is_valid(document: dict[str, Any]) -> None:
     validate(document)
 
 
-def test_a_decimal_s_default_is_a_number(document: dict[str, Any]) -> None:
-    fields = document["components"]["schemas"]["FleetBody"]["properties"]
-    defaults = {name: fields[name]["default"] for name in ("lease_seconds", "retention_seconds")}
-    assert defaults == {"lease_seconds": 21600, "retention_seconds": 600}
+def test_a_decimal_is_a_number_with_its_default_and_bounds(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    reserve, resource = schemas["FleetBody"]["properties"]["reserve"], schemas["LogShare"]["properties"]["resource"]
+    assert reserve == {"type": "number", "title": "Reserve", "default": 0.5, "minimum": 0, "maximum": 100}
+    assert resource == {"type": "number", "title": "Resource", "exclusiveMinimum": 0}
 
 
 def schemas_in(node: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:

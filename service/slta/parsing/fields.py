@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError
 
 NAME_PATTERN = r"^([A-Za-z0-9._:-]{3,128}|[A-Za-z0-9_:-][A-Za-z0-9._:-]?|\.[A-Za-z0-9_:-])$"
 """1 to 128 characters, but not `.` or `..`, which clients and proxies remove from the path of a URL (RFC 3986, 5.2.4).
@@ -61,7 +61,18 @@ def check_lease(seconds: Any) -> Any:  # noqa: ANN401 - a Decimal or a float
     return seconds
 
 
-Number = Annotated[Decimal, BeforeValidator(read_number), WithJsonSchema({"type": "number"})]
+class _JsonNumber:
+    """JSON schema of a number and its bounds: pydantic has strings too, and bounds by its own names."""
+
+    BOUNDS: ClassVar = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum"}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        found = handler(schema)
+        return {"type": "number", **{cls.BOUNDS[name]: found[name] for name in cls.BOUNDS.keys() & found}}
+
+
+Number = Annotated[Decimal, BeforeValidator(read_number), _JsonNumber]
 Positive = Annotated[Number, Field(gt=0)]
 Name = Annotated[str, Field(strict=True, pattern=NAME_PATTERN)]
 Unit = Annotated[str, Field(strict=True, pattern=UNIT_PATTERN)]
