@@ -104,6 +104,7 @@ def test_the_examples_have_no_warnings(path: Path) -> None:
         (TIED.replace("[0, 3, 5, 6]", "[0, -1, -2, -3]"), [], "first: no session adds anything there"),
         (TIED, ["--load", "16"], "a load of 16 is more than the 15 sessions that find a place"),
         (TIED + "beta: {exponent: 0.5}\n", [], "beta: the paper proves its results for exponents below 0.5"),
+        (TIED + "policy: jlmu\nreserve_for_priority: 15\n", [], "reserve_for_priority: not below the 15 places"),
         (TIED + "beta: {fixed: 1}\n", [], "beta: r falls only with as many green tokens as pools"),
     ],
 )

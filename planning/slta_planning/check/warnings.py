@@ -26,6 +26,8 @@ def _of_pools(spec: FleetSpec, facts: Facts, declared: int) -> Iterator[str]:
         yield f"{', '.join(empty)}: no pools; no session goes there until pools are created"
     if sum(facts.pools) == 1:
         yield "there is a single pool: every session goes there"
+    if spec.reserve_for_priority >= facts.capacity:
+        yield f"reserve_for_priority: not below the {facts.capacity:,} places: no session of low priority gets one"
 
 
 def _of_curves(spec: FleetSpec) -> Iterator[str]:
