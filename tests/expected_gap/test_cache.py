@@ -98,6 +98,15 @@ async def test_a_process_that_was_killed_fails_one_question() -> None:
     await predictor.end()
 
 
+async def test_a_question_that_is_cancelled_while_it_waits_ends_no_other() -> None:
+    predictor = Calculator()
+    first, second = (asyncio.create_task(predict(predictor, question(sessions))) for sessions in (100.0, 50.0))
+    await eventually(lambda: predictor.pid is not None)
+    second.cancel()
+    assert (await first)[0].gap is not None
+    await predictor.end()
+
+
 async def test_a_process_that_cannot_start_fails_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit of processes or of open files, for a while: answers come as soon as it starts."""
     expected_gaps, started = ExpectedGapCache(pause_seconds=0), []

@@ -42,20 +42,18 @@ class Calculator:
 
     async def ask(self, kind: str, question: str) -> Answer:
         """Answer a question in JSON, of a kind of `worker.CALCULATIONS`; raises CalculationFailedError."""
-        try:
-            async with self._lock, asyncio.timeout(PATIENCE_SECONDS):
-                process = self._process = self._process or await _start()
-                line = await _exchange(process, f'["{kind}",{question}]\n'.encode())
-                self._used = monotonic()
-        except (TimeoutError, OSError, ValueError) as error:
-            await self.end()
-            raise CalculationFailedError(repr(error)) from error
-        except asyncio.CancelledError:
-            await self.end()
-            raise
-        if not line.endswith(b"\n"):
-            await self.end()
-            raise CalculationFailedError(f"the process ended: {process.returncode}")
+        async with self._lock:
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    process = self._process = self._process or await _start()
+                    line = await _exchange(process, f'["{kind}",{question}]\n'.encode())
+            except (TimeoutError, OSError, ValueError) as error:
+                await self.end()
+                raise CalculationFailedError(repr(error)) from error
+            except asyncio.CancelledError:
+                await self.end()
+                raise
+            self._used = monotonic()
         return Answer(*json.loads(line))
 
     async def rest(self, seconds: float) -> None:
@@ -79,4 +77,7 @@ async def _exchange(process: asyncio.subprocess.Process, line: bytes) -> bytes:
     assert process.stdout is not None  # noqa: S101
     process.stdin.write(line)
     await process.stdin.drain()
-    return await process.stdout.readline()
+    answer = await process.stdout.readline()
+    if not answer.endswith(b"\n"):
+        raise ConnectionError("the process ended")
+    return answer
