@@ -727,6 +727,9 @@ def test_session_types_have_a_table_and_a_gap_of_their_own(page: Page, service: 
     expect(page.locator("svg .threshold[d^=M]")).to_have_count(0)
     for absent in (page.locator("#tile-rank"), compared.get_by_text("least")):
         expect(absent.locator("visible=true")).to_have_count(0, timeout=PATIENT_MS)
+    asked = [{"assign": {"session_id": f"v-{k}", "session_type": "video"}} for k in range(900)]
+    service.call("POST", "/v1/fleets/typed/operations", {"operations": asked})
+    expect(page.locator("#verdict-text")).to_contain_text("; most often those of type video.", timeout=PATIENT_MS)
 
 
 @pytest.mark.parametrize(

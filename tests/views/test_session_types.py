@@ -16,7 +16,7 @@ from slta.views.averages import averages, least_connections_gap, observe_average
 from slta.views.counts import SessionCounts
 from slta.views.expected_gap import ExpectedGap, question_at, question_now
 from slta.views.integrals import completed, decode_integrals, encode_integrals
-from slta.views.session_types import TypeObservation, refused_most
+from slta.views.session_types import TypeObservation
 from slta.views.state import observe_state
 from slta.views.what_if import what_if_of_types
 from tests.views.test_views import SCALE, SECOND, SPEC, integrals, snapshot
@@ -158,26 +158,17 @@ def test_no_gap_is_expected_with_types() -> None:
     assert question_now(two_on_b(), TYPED) == question_at(two_on_b(), TYPED, [1, 1], 2) == reason
 
 
-def test_the_type_that_is_refused_most_has_reports_left_out() -> None:
-    types = observe_state(
-        two_on_b(refused={"no_capacity": 4, "no_active_pool": 1, "incompatible": 9}), TYPED
-    ).session_types
-    assert refused_most(types) == {"narrow": 5}
-    assert refused_most(observe_state(two_on_b(), TYPED).session_types) == {}
-
-
 def test_one_load_scales_the_types_that_there_are() -> None:
     asked = what_if_of_types(two_on_b(), TYPED, {"": 0.5}, {})
     assert [(one.name, one.sessions) for one in asked.session_types] == [("default", 0), ("narrow", 1)]
     assert (asked.utility_bound, asked.compatibility_gap) == (3, 1)
 
 
-def test_a_frame_has_the_next_placement_of_each_type_and_the_type_that_is_refused_most() -> None:
-    seen = frame(two_on_b(refused={"no_capacity": 4}), TYPED, ExpectedGap(reason="session_types"), AS_READ)
+def test_a_frame_has_the_next_placement_of_each_type() -> None:
+    seen = frame(two_on_b(), TYPED, ExpectedGap(reason="session_types"), AS_READ)
     assert [(one.session_type, one.refused) for one in seen.next_by_type] == [
         ("default", None),
         ("narrow", "no_capacity"),
     ]
-    assert seen.refused_most == {"narrow": 4}
     plain = frame(snapshot([1], [1]), SPEC, ExpectedGap(reason="pending"), AS_READ)
-    assert (plain.next_by_type, plain.refused_most) == ([], {})
+    assert plain.next_by_type == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -52,8 +51,7 @@ class Frame:
     that are not active, of a large fleet at most 200, as they were some seconds ago. `averages` and what least
     connections would lose are of the last minute, null in its first second, and if curves or capacities changed in it.
     `events` cover the charts' time range, newest first. `damage` is null without findings. `next_placement` is the
-    sentence of `GET …/next`, `store` the word of `/readyz`. With session types `next_by_type` has that answer for each,
-    and `refused_most` the one that was refused most, with its number.
+    sentence of `GET …/next`, `store` the word of `/readyz`. With session types `next_by_type` has that answer for each.
     """
 
     state: Observation
@@ -63,7 +61,6 @@ class Frame:
     estimate: Estimate | None
     next_placement: str
     next_by_type: list[NextPlacement]
-    refused_most: Mapping[str, int]
     pools: list[Pool] | None
     away: list[Pool]
     events: list[Event]

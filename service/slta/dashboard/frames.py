@@ -18,7 +18,6 @@ from slta.store import Store
 from slta.views.averages import least_connections_gap, observe_averages, over_window
 from slta.views.expected_gap import ExpectedGap
 from slta.views.next_placement import next_placement
-from slta.views.session_types import refused_most
 from slta.views.state import enumeration, observe_state
 
 WINDOW_SECONDS = 60
@@ -92,7 +91,6 @@ def frame(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap, as_read: M
         estimate=_estimate(snapshot, spec),
         next_placement=next_placement(snapshot, spec).sentence,
         next_by_type=[next_placement(snapshot, spec, one.name) for one in state.session_types],
-        refused_most=refused_most(state.session_types),
         **as_read,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -103,10 +103,3 @@ def columns_of(held: Sequence[float], pools: Sequence[int]) -> list[list[float]]
             left -= count
         columns.append(column)
     return columns
-
-
-def refused_most(types: Sequence[TypeObservation]) -> Mapping[str, int]:
-    """The type of which most sessions were refused for want of a place, with their number; empty without any."""
-    counts = {one.name: one.refused["no_capacity"] + one.refused["no_active_pool"] for one in types}
-    name = max(counts, key=counts.__getitem__, default=None)
-    return {name: counts[name]} if name is not None and counts[name] else {}

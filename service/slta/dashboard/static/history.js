@@ -15,12 +15,13 @@ export class History {
     this.#windows = windows;
   }
 
-  /** A frame: its counters. */
+  /** A frame: its counters, and the rejections of each session type. */
   add({ state }) {
     this.#follow(state);
     const { time } = state;
     if (this.#counters.at(-1)?.time === time) return;
-    this.#counters.push({ time, ...state.counters });
+    const byType = Object.fromEntries(state.session_types.map((one) => [one.name, rejectionsOf(one)]));
+    this.#counters.push({ time, byType, ...state.counters });
     this.#counters = this.#counters.filter((one) => one.time >= time - LATELY_SECONDS);
   }
 
@@ -31,7 +32,10 @@ export class History {
     return { now, seconds, means: (this.#windows[seconds] ?? []).filter(inRange) };
   }
 
-  /** Arrivals and completions per second, null before the second frame; rejections of the last minute, also kept ones. */
+  /**
+   * Arrivals and completions per second, null before the second frame; rejections of the last minute, also kept ones, and
+   * the session type that has most of those seen.
+   */
   rates() {
     const last = this.#counters.at(-1);
     const first = this.#counters.find((counters) => counters.time >= last?.time - RATE_SECONDS);
@@ -44,6 +48,7 @@ export class History {
       arrivals: perSecond(arrivals),
       completions: perSecond(completions),
       rejected: Math.max(lately(rejections), before),
+      mostRejected: last && largestRise(this.#counters[0].byType, last.byType),
       leftOut: lately(leftOut),
     };
   }
@@ -68,3 +73,13 @@ export const arrivals = (c) => c.assigned + c.adopted;
 const completions = (c) => c.completed + c.expired + c.failed + c.reported_ended + c.pool_gone;
 export const leftOut = (c) => c.left_out_over_capacity + c.left_out_unknown_pool;
 export const rejections = (c) => c.rejected_no_capacity + c.rejected_no_active_pool;
+
+/** Sessions of a type that found no place. */
+export const rejectionsOf = ({ refused }) => refused.no_capacity + refused.no_active_pool;
+
+/** The name whose count has risen most; undefined if none has. */
+function largestRise(before, now) {
+  const rise = (name) => now[name] - (before[name] ?? 0);
+  const [name] = Object.keys(now).toSorted((one, other) => rise(other) - rise(one));
+  return rise(name) > 0 ? name : undefined;
+}

@@ -25,8 +25,7 @@ export function viewOf(frame) {
   const away = frame.away.map(withLiveness).toSorted(byStatus);
   const leastConnections = frame.least_connections_gap;
   const types = state.session_types.map((one, k) => ({ ...one, next: frame.next_by_type[k], unit }));
-  const [refusedMost] = Object.entries(frame.refused_most);
-  const seen = { state, unit, averages, leastConnections, estimate, policy, classes, types, refusedMost, events, away };
+  const seen = { state, unit, averages, leastConnections, estimate, policy, classes, types, events, away };
   return { ...seen, hasPools: Boolean(pools) };
 }
 
@@ -149,7 +148,7 @@ function conditionOf(view, rates) {
   if (state.pools.active === 0) return bad("No active pool: every new session is rejected.");
   if (rates.leftOut > 0) return attention(`${count(rates.leftOut)} reports of the last minute were rejected.`);
   if (rates.rejected > 0)
-    return bad(`${count(rates.rejected)} sessions were rejected in the last minute${mostRefused(view)}.`);
+    return bad(`${count(rates.rejected)} sessions were rejected in the last minute${mostOf(rates)}.`);
   if (state.sessions.active >= NEARLY_FULL * state.capacity) return attention("The fleet is nearly full.");
   if (emptied) return attention(`Class ${emptied.name} has no active pool.`);
   if (state.pools.unconfirmed)
@@ -166,7 +165,7 @@ function conditionOf(view, rates) {
 }
 
 /** Suffix with the session type that was rejected most; empty without types. */
-const mostRefused = ({ refusedMost }) => (refusedMost ? `; most often those of type ${refusedMost[0]}` : "");
+const mostOf = ({ mostRejected }) => (mostRejected ? `; most often those of type ${mostRejected}` : "");
 
 /** Suffix with the expected gap; empty without one. */
 function usualGap({ relative_expected_placement_gap: expected }) {

@@ -3,6 +3,7 @@
 import { askedBy, wordsOf } from "./changes.js";
 import { drawList, element, setAttributes, setText } from "./dom.js";
 import { amount, count, duration, NONE, worth } from "./format.js";
+import { rejectionsOf } from "./history.js";
 import { statesOf, tokenWords } from "./model.js";
 import { chosenOf, priceOf, setBackOf } from "./prices.js";
 
@@ -51,7 +52,7 @@ const TYPE_COLUMNS = [
   ["Sessions", (one) => count(one.sessions.active)],
   ["On other pools", (one) => some(one.sessions.draining)],
   ["Assigned", (one) => count(one.assigned)],
-  ["Rejected", (one) => count(one.refused.no_capacity + one.refused.no_active_pool)],
+  ["Rejected", (one) => count(rejectionsOf(one))],
   ["Reports in other classes", (one) => some(one.refused.incompatible)],
   ["Next goes to", ({ next }) => next.places[0]?.pool_class ?? (next.refused ? "no place" : NONE)],
   ["There it adds", ({ next, unit }) => worth(chosenOf(next)?.marginal_utility ?? null, unit)],
