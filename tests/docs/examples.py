@@ -1,6 +1,6 @@
 """The examples of docs/api.md and of the OpenAPI document: one story of a tiny fleet, played on a real service.
 
-`python -m tests.docs.examples --write` puts the answers into the page: below each `<!-- example: name -->` stands the
+`python -m tests.docs.examples` puts the answers into the page: below each `<!-- example: name -->` stands the
 call of that name and what came back. The first body and the first answer of each operation and status go into the
 document. Long opaque texts are cut short.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -217,13 +216,10 @@ def filled(text: str, shown: dict[str, str]) -> str:
 
 
 def main() -> None:
-    """Write the page, or say how it differs."""
+    """Write the page and the document's examples."""
     shown, examples = asyncio.run(play())
-    if "--write" in sys.argv[1:]:
-        EXAMPLES.write_text(f"{layout(examples)}\n", encoding="utf-8")
-        PAGE.path.write_text(filled(PAGE.text, shown), encoding="utf-8")
-    else:
-        sys.stdout.write("\n".join(f"<!-- example: {name} -->\n{block}" for name, block in shown.items()))
+    EXAMPLES.write_text(f"{layout(examples)}\n", encoding="utf-8")
+    PAGE.path.write_text(filled(PAGE.text, shown), encoding="utf-8")
 
 
 if __name__ == "__main__":

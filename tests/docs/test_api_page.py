@@ -32,11 +32,11 @@ PLACEHOLDER = re.compile(r"\{\w+\}")
 
 async def test_every_example_is_what_a_service_answers() -> None:
     shown, examples = await play()
-    assert json.loads(EXAMPLES.read_text(encoding="utf-8")) == examples, "python -m tests.docs.examples --write"
+    assert json.loads(EXAMPLES.read_text(encoding="utf-8")) == examples, "python -m tests.docs.examples"
     written = {place[2]: place[0] for place in MARKED.finditer(PAGE.text)}
     assert written.keys() == shown.keys()
     for name, block in shown.items():
-        assert block in written[name], f"example {name} is old: python -m tests.docs.examples --write"
+        assert block in written[name], f"example {name} is old: python -m tests.docs.examples"
 
 
 def test_the_members_of_a_state_that_are_said_to_be_null_under_jlmu_are() -> None:

@@ -65,9 +65,9 @@ class Gaps:
         """u*(⟨s⟩) − ⟨u⟩."""
         return self.utility_bound - self.utility_mean
 
-    def relative(self, gap: float) -> float | None:
-        """A gap as a fraction of |u*(⟨s⟩)|; None if that is 0."""
-        return gap / abs(self.utility_bound) if self.utility_bound else None
+    def relative(self, gap: float | None) -> float | None:
+        """A gap as a fraction of |u*(⟨s⟩)|; None if that is 0, and without a gap."""
+        return gap / abs(self.utility_bound) if gap is not None and self.utility_bound else None
 
 
 def gaps(ranking: Ranking, averages: Averages) -> Gaps | None:

@@ -61,16 +61,13 @@ def observe_averages(
     means = mean_totals(snapshot.integrals, older, spec)
     result = gaps(spec.bound_ranking, means) if means else None
     by_type = means.types.sessions if means and means.types else ()
-    compatibility_gap = result.compatibility_gap if result else None
     return AveragesObservation(
         window_seconds=(snapshot.integrals.time - older.time) / MICROSECONDS,
         **{name: getattr(result, name, None) for name in MEANS_AND_GAPS},
         relative_gap=result.relative(result.utility_gap) if result else None,
         relative_placement_gap=result.relative(result.placement_gap) if result else None,
         relative_swing_gap=result.relative(result.swing_gap) if result else None,
-        relative_compatibility_gap=None
-        if result is None or compatibility_gap is None
-        else result.relative(compatibility_gap),
+        relative_compatibility_gap=result.relative(result.compatibility_gap) if result else None,
         expected_placement_gap=expected.gap,
         relative_expected_placement_gap=expected.relative,
         expected_placement_gap_reason=expected.reason,
