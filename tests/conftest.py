@@ -2,13 +2,14 @@
 
 import gc
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from functools import partial
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.faults import Proxy, proxy
 from tests.programs import find
 from tests.service_process import ServiceProcess
 from tests.stores import running_store
@@ -84,6 +85,13 @@ def server() -> Iterator[str]:
     """The URL of a store that all tests share which do not want their own."""
     with running_store() as url:
         yield url
+
+
+@pytest.fixture
+async def between(server: str, redis: object) -> AsyncIterator[tuple[Proxy, str]]:
+    """A proxy in front of the server, and the URL that leads to it."""
+    async with proxy(server) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,22 @@ classes:
 """
 
 
-class Serving:
+class LoggedProcess:
+    """A process with a log."""
+
+    process: subprocess.Popen[bytes]
+    _log: Path
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def end(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(DEADLINE_SECONDS)
+
+
+class Serving(LoggedProcess):
     """One `slta serve` process."""
 
     environment: Mapping[str, str] = {}
@@ -44,10 +59,6 @@ class Serving:
         lines = self._log.read_text().splitlines()
         return [event for event in map(json.loads, lines) if event["event"] == name]
 
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
     def url(self) -> str:
         until(lambda: self.events("listening") or self.process.poll() is not None)
         assert self.process.poll() is None, self.log
@@ -58,10 +69,6 @@ class Serving:
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url(), timeout=10)
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(DEADLINE_SECONDS)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from slta.models.scrape import Scrape
 from slta.store import Store
 from tests.api.served import FLEET, PATIENT, Served, no_metrics, one_way
 from tests.contract.declared import Witness
-from tests.faults import Proxy, proxy
+from tests.faults import Proxy
 from tests.stores import connect
 
 __all__ = ["FLEET", "PATIENT", "no_metrics"]
@@ -132,13 +132,6 @@ def dumped(redis: Redis) -> dict[bytes, bytes]:
 
 async def fill(api: Api, fleet: str) -> None:
     await assign(api, fleet, *(f"filling-{k}" for k in range(14)))
-
-
-@pytest.fixture
-async def between(server: str, redis: Redis) -> AsyncIterator[tuple[Proxy, str]]:
-    """A proxy in front of the server, and the URL that leads to it."""
-    async with proxy(server) as made:
-        yield made
 
 
 @pytest.fixture

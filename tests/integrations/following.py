@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from slta_integrations.follow.command import MAX_BACKLOG_BYTES, FollowOptions, f
 from slta_integrations.follow.metrics import Metrics
 from slta_integrations.target import Target
 from tests.awaiting import DEADLINE_SECONDS, until
+from tests.serving import LoggedProcess
 
 
 def ids(count: int, prefix: str = "s") -> list[str]:
@@ -54,7 +54,7 @@ class Following:
         return self.value("dropped_lines_total", reason="backlog")
 
 
-class FollowerProcess:
+class FollowerProcess(LoggedProcess):
     """`slta follow` as a process."""
 
     def __init__(self, url: str, fleet: str, folder: Path, *options: str) -> None:
@@ -70,14 +70,6 @@ class FollowerProcess:
         until(lambda: self.position.exists() or self.process.poll() is not None)
         assert self.process.poll() is None, self.log
 
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(DEADLINE_SECONDS)

@@ -31,6 +31,7 @@ from slta_planning.plan.rounds import NoFleetError
 from slta_planning.plan.search import Search
 from slta_planning.plan.solving import best_for, cheapest
 from slta_planning.simulation import shape_of
+from tests.core.test_expected_gap import erlang
 from tests.planning.markets import (
     all_fleets,
     bound,
@@ -100,14 +101,6 @@ def test_the_best_fleet_for_a_budget_is_the_best_of_all(
     assert solution is not None
     assert found.costs @ np.array(solution.pools) <= budget
     assert sum(bound(spec, solution.pools, load) for load in loads) == pytest.approx(max(earned))
-
-
-def erlang(load: float, places: int) -> float:
-    """Erlang B by its recursion."""
-    found = 1.0
-    for k in range(1, places + 1):
-        found = load * found / (k + load * found)
-    return found
 
 
 @pytest.mark.parametrize("load", [0.5, 3.0, 40.0, 400.0])

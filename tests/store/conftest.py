@@ -15,7 +15,6 @@ from redis import Redis
 from slta.store import Store, StoreSettings
 from slta.store.fleets import FLEETS_KEY
 from tests.audit import violations
-from tests.faults import Proxy, proxy
 from tests.sentinels import Group, group
 from tests.servers import SERVERS, Server, own_server
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
@@ -124,10 +123,3 @@ async def store(server: str, redis: Redis, clock: Clock, calls: Calls) -> AsyncI
 async def fleet(store: Store) -> None:
     """Two pools of a class `small` and two of `large`; ended ids are kept for 600 seconds."""
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
-
-
-@pytest.fixture
-async def between(server: str, redis: Redis) -> AsyncIterator[tuple[Proxy, str]]:
-    """A proxy in front of the server, and the URL that leads to it."""
-    async with proxy(server) as made:
-        yield made

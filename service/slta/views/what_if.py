@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slta.core.fleet import FleetSpec
-from slta.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
+from slta.core.optimum import optimal_assignment, optimum, pool_worth
 from slta.core.ranking import Coordinate
 from slta.core.session_types.bound import without_room
 from slta.models import Snapshot
@@ -76,6 +76,9 @@ def what_if(
     counts, sessions = changed(snapshot, load, pools)
     total = sum(counts)
     best = optimum(spec.optimal_ranking, counts, sessions)
+    columns = optimal_assignment(spec.optimal_ranking, counts, best) if best else [[]] * len(counts)
+    held = [sum(column[1:]) for column in columns]
+    worths = [pool_worth(spec.ranking, i, best) if best else None for i in range(len(counts))]
     target = dispatch_target(spec, counts, sessions)
     return WhatIf(
         load=sessions / total if total else load,
@@ -91,7 +94,7 @@ def what_if(
         expected_placement_gap_reason=expected.reason,
         compatibility_gap=None,
         session_types=[],
-        classes=_optimal_classes(spec, counts, best, target),
+        classes=_classes(spec, counts, held, worths, target),
     )
 
 
@@ -121,16 +124,7 @@ def what_if_of_types(snapshot: Snapshot, spec: FleetSpec, asked: Loads, pools: M
             TypeLoad(name=name, load=count / total if total else None, sessions=count, load_price=price)
             for name, count, price in zip(spec.type_names, sessions, best.load_prices, strict=True)
         ],
-        classes=[
-            ClassOptimum(
-                name=c.name,
-                pools=counts[i],
-                sessions_per_pool=best.held[i] / counts[i] if counts[i] else None,
-                threshold=None,
-                pool_worth=best.pool_worths[i],
-            )
-            for i, c in enumerate(spec.classes)
-        ],
+        classes=_classes(spec, counts, best.held, best.pool_worths),
     )
 
 
@@ -156,17 +150,20 @@ def changed(snapshot: Snapshot, load: float | None, pools: Mapping[str, int]) ->
     return counts, float(snapshot.sessions) if load is None else load * sum(counts)
 
 
-def _optimal_classes(
-    spec: FleetSpec, counts: Sequence[int], best: Optimum | None, target: Coordinate | None
+def _classes(
+    spec: FleetSpec,
+    counts: Sequence[int],
+    held: Sequence[float],
+    worths: Sequence[float | None],
+    target: Coordinate | None = None,
 ) -> list[ClassOptimum]:
-    columns = optimal_assignment(spec.optimal_ranking, counts, best) if best else [[0.0] for _ in counts]
     return [
         ClassOptimum(
             name=c.name,
-            pools=counts[i],
-            sessions_per_pool=sum(columns[i][1:]) / counts[i] if counts[i] and best else None,
-            threshold=spec.ranking.threshold(i, spec.ranking.rank(target)) if target and counts[i] else None,
-            pool_worth=pool_worth(spec.ranking, i, best) if best else None,
+            pools=count,
+            sessions_per_pool=here / count if count else None,
+            threshold=spec.ranking.threshold(i, spec.ranking.rank(target)) if target and count else None,
+            pool_worth=worth,
         )
-        for i, c in enumerate(spec.classes)
+        for i, (c, count, here, worth) in enumerate(zip(spec.classes, counts, held, worths, strict=True))
     ]
