@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tests.mutants.planting import Mutant, row
 
+PROXIES = {"haproxy": "HAProxy", "nginx": "nginx", "envoy": "Envoy", "caddy": "Caddy"}
 TESTS = {
     "killed": "faults::test_no_client_is_refused_or_kept_waiting[{}-slta was killed]",
     "stopped": "faults::test_no_client_is_refused_or_kept_waiting[{}-slta stands still]",
@@ -31,204 +34,153 @@ TESTS = {
     "named": "requests::test_a_client_cannot_keep_the_id_from_the_pool_by_its_connection_header[{}-behind]",
     "typed": "session_types::test_a_location_names_its_type_and_a_client_cannot[connections-{}]",
 }
-
-
-def recipe(file: str, where: str, right: str, wrong: str, test: str) -> Mutant:
-    """In a file below deploy/proxies; the test runs on that proxy only."""
-    case = TESTS[test].format(file.partition("/")[0])
-    return row(f"deploy/proxies/{file}", where, right, wrong, f"proxies/{case}")
-
-
-MUTANTS: dict[str, Mutant] = {
-    "HAProxy asks again and again": recipe(
-        "haproxy/haproxy.cfg", "global", "  httpclient.retries 0\n  httpclient.timeout.connect 50ms\n", "", "killed"
+"""Cases by key; `{}` is the proxy."""
+MISTAKES: dict[tuple[str, str], tuple[tuple[str, str, str, str], ...]] = {
+    ("asks again and again", "killed"): (
+        ("haproxy/haproxy.cfg", "global", "  httpclient.retries 0\n  httpclient.timeout.connect 50ms\n", ""),
     ),
-    "HAProxy waits for an answer for long": recipe(
-        "haproxy/slta.lua", "", "timeout = 200", "timeout = 5000", "stopped"
+    ("waits for an answer for long", "stopped"): (
+        ("haproxy/slta.lua", "", "timeout = 200", "timeout = 5000"),
+        ("nginx/nginx.conf", "location = /_slta", "proxy_read_timeout 200ms;", "proxy_read_timeout 5s;"),
+        ("envoy/slta.lua", "envoy_on_request", "timeout_ms = 200", "timeout_ms = 5000"),
+        (
+            "caddy/Caddyfile",
+            "reverse_proxy 127.0.0.1:8080 > transport http",
+            "response_header_timeout 200ms",
+            "response_header_timeout 5s",
+        ),
     ),
-    "HAProxy keeps what a client left": recipe(
-        "haproxy/haproxy.cfg", "backend pools", "option abortonclose", "# ", "waiting"
+    ("keeps what a client left", "waiting"): (("haproxy/haproxy.cfg", "backend pools", "option abortonclose", "# "),),
+    ("writes no begin", "later"): (
+        ("haproxy/haproxy.cfg", "frontend clients", "  http-response lua.slta_begin\n", ""),
+        ("envoy/envoy.yaml", "static_resources", "UpstreamPoolReady", "TcpConnect"),
     ),
-    "HAProxy writes no begin": recipe(
-        "haproxy/haproxy.cfg", "frontend clients", "  http-response lua.slta_begin\n", "", "later"
+    ("does not say that it lives", "restarted"): (("haproxy/slta.lua", "", "Stopping == 0", "Stopping == 9"),),
+    ("passes on headers of slta", "headers"): (
+        ("haproxy/haproxy.cfg", "frontend clients", "http-request del-header ^x[-_]slta[-_] -m reg", "# "),
+        ("nginx/nginx.conf", "http", '  proxy_set_header X-Slta-Pool "";\n', ""),
+        (
+            "envoy/envoy.yaml",
+            "name: envoy.http.early_header_mutation.header_mutation > typed_config",
+            "              - remove_on_match: {key_matcher: {prefix: x-slta-, ignore_case: true}}\n",
+            "",
+        ),
+        ("caddy/Caddyfile", "http://:80", "\trequest_header -X-Slta-*\n", ""),
     ),
-    "HAProxy does not say that it lives": recipe("haproxy/slta.lua", "", "Stopping == 0", "Stopping == 9", "restarted"),
-    "HAProxy passes on headers of slta": recipe(
-        "haproxy/haproxy.cfg", "frontend clients", "http-request del-header ^x[-_]slta[-_] -m reg", "# ", "headers"
+    ("passes on an id with underscores", "underscores"): (
+        ("haproxy/haproxy.cfg", "frontend clients", "^x[-_]session[-_]id$ -m reg", "x-session-id"),
     ),
-    "HAProxy passes on an id with underscores": recipe(
-        "haproxy/haproxy.cfg", "frontend clients", "^x[-_]session[-_]id$ -m reg", "x-session-id", "underscores"
+    ("compares escapes", "decoded"): (
+        ("haproxy/haproxy.cfg", "frontend clients", "http-request normalize-uri percent-decode-unreserved", "# "),
+        ("envoy/envoy.yaml", "static_resources", "normalize_path: true", "normalize_path: false"),
     ),
-    "HAProxy compares escapes": recipe(
-        "haproxy/haproxy.cfg",
-        "frontend clients",
-        "http-request normalize-uri percent-decode-unreserved",
-        "# ",
-        "decoded",
+    ("compares doubled slashes", "merged"): (
+        ("haproxy/visits.cfg", "frontend clients", "http-request normalize-uri path-merge-slashes", "# "),
+        ("envoy/visits.yaml", "static_resources", "merge_slashes: true", "merge_slashes: false"),
     ),
-    "HAProxy compares doubled slashes": recipe(
-        "haproxy/visits.cfg", "frontend clients", "http-request normalize-uri path-merge-slashes", "# ", "merged"
+    ("changes queries", "query"): (("haproxy/haproxy.cfg", "frontend clients", "http-request set-query", "#"),),
+    ("asks about preflights", "preflight"): (
+        ("haproxy/haproxy.cfg", "frontend clients", "begins_session !is_preflight", "begins_session"),
+        ("nginx/nginx.conf", "http", "OPTIONS 0;", "OPTIONS 1;"),
+        ("envoy/envoy.yaml", "static_resources", ": OPTIONS", ": NONE"),
+        ("caddy/Caddyfile", "begins_session", "\t\tnot method OPTIONS\n", ""),
     ),
-    "HAProxy changes queries": recipe(
-        "haproxy/haproxy.cfg", "frontend clients", "http-request set-query", "#", "query"
+    ("always refuses for a full fleet", "overflow"): (
+        ("haproxy/haproxy.cfg", "frontend clients", "is_full !overflow", "is_full"),
+        ("nginx/nginx.conf", "http", "off1 1;", "off1 1; on1 1;"),
+        ("envoy/slta.lua", "envoy_on_request", '~= "on"', '~= "never"'),
+        ("caddy/Caddyfile", "handle_response @full", "overflow off", "slta_pool none"),
     ),
-    "HAProxy asks about preflights": recipe(
-        "haproxy/haproxy.cfg", "frontend clients", "begins_session !is_preflight", "begins_session", "preflight"
+    ("never refuses", "full"): (
+        ("haproxy/haproxy.cfg", "frontend clients", "is_full !overflow", "!is_full is_full"),
+        ("nginx/nginx.conf", "http", "off1 1;", ""),
+        ("envoy/slta.lua", "envoy_on_request", "and may_refuse", "and not may_refuse"),
+        ("caddy/Caddyfile", "handle_response @full", "overflow off", "overflow never"),
     ),
-    "HAProxy always refuses for a full fleet": recipe(
-        "haproxy/haproxy.cfg", "frontend clients", "is_full !overflow", "is_full", "overflow"
+    ("chooses for a fleet without pools", "inactive"): (
+        ("haproxy/haproxy.cfg", "frontend clients", "no_capacity no_active_pool", "no_capacity"),
+        ("nginx/nginx.conf", "http", " no_active_pool 1;", ""),
+        ("envoy/slta.lua", "FULL", ", no_active_pool = true", ""),
+        ("caddy/Caddyfile", "full", "\t\t\t\theader X-Slta-Code no_active_pool\n", ""),
     ),
-    "HAProxy never refuses": recipe(
-        "haproxy/haproxy.cfg", "frontend clients", "is_full !overflow", "!is_full is_full", "full"
+    ("asks for another lease", "lease"): (("haproxy/slta.lua", "", "{lease}", '{"50"}'),),
+    ("takes any cookie", "forged"): (
+        ("haproxy/visits.cfg", "frontend clients", "signed) -m bool", "claimed) -m found"),
+        ("nginx/visits.conf", "http", "{ 1 $cookie_slta_visit", "{ default $cookie_slta_visit"),
     ),
-    "HAProxy chooses for a fleet without pools": recipe(
-        "haproxy/haproxy.cfg", "frontend clients", "no_capacity no_active_pool", "no_capacity", "inactive"
+    ("keeps the cookie of an ended visit", "ended"): (
+        ("haproxy/visits.cfg", "frontend clients", "session_ended", "session_over"),
+        ("nginx/visits.conf", "http", "session_ended", "session_over"),
+        ("envoy/slta.lua", "envoy_on_response", "session_ended", "session_over"),
+        ("caddy/visits.Caddyfile", "reverse_proxy @visit 127.0.0.1:8080", "session_ended", "session_over"),
     ),
-    "HAProxy asks for another lease": recipe("haproxy/slta.lua", "", "{lease}", '{"50"}', "lease"),
-    "HAProxy takes any cookie": recipe(
-        "haproxy/visits.cfg", "frontend clients", "signed) -m bool", "claimed) -m found", "forged"
+    ("asks about each session", "share"): (("haproxy/haproxy.cfg", "frontend clients", "rand(100", "int(-1"),),
+    ("asks about one percent too many", "share"): (
+        ("haproxy/haproxy.cfg", "frontend clients", "share) lt 0", "share) le 0"),
     ),
-    "HAProxy keeps the cookie of an ended visit": recipe(
-        "haproxy/visits.cfg", "frontend clients", "session_ended", "session_over", "ended"
+    ("forgets where a visit is", "stays"): (
+        ("haproxy/visits.cfg", "backend pools", "stick on var(txn.slta_id)", "# "),
+        ("nginx/visits.conf", "upstream own_choice", "hash $slta_id$slta_anybody consistent", "least_conn"),
+        ("envoy/visits.yaml", "route: &pools", "session-id", "other"),
+        ("caddy/visits.Caddyfile", "(own_choice) > reverse_proxy", "Session-Id", "Other"),
     ),
-    "HAProxy asks about each session": recipe("haproxy/haproxy.cfg", "frontend clients", "rand(100", "int(-1", "share"),
-    "HAProxy asks about one percent too many": recipe(
-        "haproxy/haproxy.cfg", "frontend clients", "share) lt 0", "share) le 0", "share"
+    ("passes on what a pool may take for a session", "escaped"): (
+        ("nginx/nginx.conf", "location /", "if ($request_uri ~ ^/(play|ws)) { return 400; }", "#"),
     ),
-    "HAProxy forgets where a visit is": recipe(
-        "haproxy/visits.cfg", "backend pools", "stick on var(txn.slta_id)", "# ", "stays"
+    ("sends again what a pool may have done", "broken"): (
+        ("nginx/nginx.conf", "location @dead_pool", "      if ($slta_unsent = 0) { return 502; }\n", ""),
+        ("envoy/envoy.yaml", "retry_policy", "connect-failure", "reset"),
+        ("caddy/Caddyfile", "handle_errors", '{err.message}.startsWith("dial ")', "true"),
     ),
-    "nginx waits for an answer for long": recipe(
-        "nginx/nginx.conf", "location = /_slta", "proxy_read_timeout 200ms;", "proxy_read_timeout 5s;", "stopped"
+    ("says after a hot restart that nothing is left", "reload"): (
+        ("envoy/slta.lua", "sign", 'and "alive" or', 'and "start" or'),
     ),
-    "nginx passes on headers of slta": recipe(
-        "nginx/nginx.conf", "http", '  proxy_set_header X-Slta-Pool "";\n', "", "headers"
+    ("passes on headers with underscores", "underscores"): (
+        ("envoy/envoy.yaml", "static_resources", "DROP_HEADER", "ALLOW"),
     ),
-    "nginx asks about preflights": recipe("nginx/nginx.conf", "http", "OPTIONS 0;", "OPTIONS 1;", "preflight"),
-    "nginx passes on what a pool may take for a session": recipe(
-        "nginx/nginx.conf", "location /", "if ($request_uri ~ ^/(play|ws)) { return 400; }", "#", "escaped"
+    ("logs the id that a client claims", "claimed"): (
+        (
+            "envoy/envoy.yaml",
+            "name: envoy.http.early_header_mutation.header_mutation > typed_config",
+            "              - remove: x-session-id\n",
+            "",
+        ),
     ),
-    "nginx always refuses for a full fleet": recipe(
-        "nginx/nginx.conf", "http", "off1 1;", "off1 1; on1 1;", "overflow"
+    ("has no choice while slta is away", "stopped"): (
+        ("caddy/Caddyfile", "handle_errors", "{vars.slta_pool} == null || ", ""),
     ),
-    "nginx never refuses": recipe("nginx/nginx.conf", "http", "off1 1;", "", "full"),
-    "nginx chooses for a fleet without pools": recipe("nginx/nginx.conf", "http", " no_active_pool 1;", "", "inactive"),
-    "nginx sends again what a pool may have done": recipe(
-        "nginx/nginx.conf", "location @dead_pool", "      if ($slta_unsent = 0) { return 502; }\n", "", "broken"
+    ("drops an id that the client names as its connection's", "named"): (
+        ("caddy/Caddyfile", "http://:80", "request_header Connection (?i)x-session-id close", ""),
     ),
-    "nginx takes any cookie": recipe(
-        "nginx/visits.conf", "http", "{ 1 $cookie_slta_visit", "{ default $cookie_slta_visit", "forged"
+    ("compares only the path that it cleaned", "escaped"): (
+        ("caddy/Caddyfile", "begins_session", ' || {http.request.uri}.matches("^/(play|ws)")', ""),
     ),
-    "nginx keeps the cookie of an ended visit": recipe(
-        "nginx/visits.conf", "http", "session_ended", "session_over", "ended"
+    ("logs no session that its client left", "waiting"): (
+        ("caddy/Caddyfile", "route @begins_session", "http.auth.user.id", "line"),
     ),
-    "nginx forgets where a visit is": recipe(
-        "nginx/visits.conf", "upstream own_choice", "hash $slta_id$slta_anybody consistent", "least_conn", "stays"
+    ("drops the session type", "typed"): (
+        ("haproxy/slta.lua", "", '  headers["x-slta-session-type"] = {txn:get_var("txn.slta_type")}\n', ""),
+        ("envoy/slta.lua", "envoy_on_request", '  question["x-slta-session-type"] = context:get("session_type")\n', ""),
+        (
+            "caddy/Caddyfile",
+            "reverse_proxy 127.0.0.1:8080",
+            "\t\t\theader_up X-Slta-Session-Type {vars.slta_type}\n",
+            "",
+        ),
     ),
-    "Envoy waits for an answer for long": recipe(
-        "envoy/slta.lua", "envoy_on_request", "timeout_ms = 200", "timeout_ms = 5000", "stopped"
-    ),
-    "Envoy writes no begin": recipe("envoy/envoy.yaml", "static_resources", "UpstreamPoolReady", "TcpConnect", "later"),
-    "Envoy says after a hot restart that nothing is left": recipe(
-        "envoy/slta.lua", "sign", 'and "alive" or', 'and "start" or', "reload"
-    ),
-    "Envoy passes on headers of slta": recipe(
-        "envoy/envoy.yaml",
-        "name: envoy.http.early_header_mutation.header_mutation > typed_config",
-        "              - remove_on_match: {key_matcher: {prefix: x-slta-, ignore_case: true}}\n",
-        "",
-        "headers",
-    ),
-    "Envoy passes on headers with underscores": recipe(
-        "envoy/envoy.yaml", "static_resources", "DROP_HEADER", "ALLOW", "underscores"
-    ),
-    "Envoy compares escapes": recipe(
-        "envoy/envoy.yaml", "static_resources", "normalize_path: true", "normalize_path: false", "decoded"
-    ),
-    "Envoy compares doubled slashes": recipe(
-        "envoy/visits.yaml", "static_resources", "merge_slashes: true", "merge_slashes: false", "merged"
-    ),
-    "Envoy asks about preflights": recipe("envoy/envoy.yaml", "static_resources", ": OPTIONS", ": NONE", "preflight"),
-    "Envoy always refuses for a full fleet": recipe(
-        "envoy/slta.lua", "envoy_on_request", '~= "on"', '~= "never"', "overflow"
-    ),
-    "Envoy never refuses": recipe("envoy/slta.lua", "envoy_on_request", "and may_refuse", "and not may_refuse", "full"),
-    "Envoy chooses for a fleet without pools": recipe(
-        "envoy/slta.lua", "FULL", ", no_active_pool = true", "", "inactive"
-    ),
-    "Envoy sends again what a pool may have done": recipe(
-        "envoy/envoy.yaml", "retry_policy", "connect-failure", "reset", "broken"
-    ),
-    "Envoy logs the id that a client claims": recipe(
-        "envoy/envoy.yaml",
-        "name: envoy.http.early_header_mutation.header_mutation > typed_config",
-        "              - remove: x-session-id\n",
-        "",
-        "claimed",
-    ),
-    "Envoy keeps the cookie of an ended visit": recipe(
-        "envoy/slta.lua", "envoy_on_response", "session_ended", "session_over", "ended"
-    ),
-    "Envoy forgets where a visit is": recipe("envoy/visits.yaml", "route: &pools", "session-id", "other", "stays"),
-    "Caddy waits for an answer for long": recipe(
-        "caddy/Caddyfile",
-        "reverse_proxy 127.0.0.1:8080 > transport http",
-        "response_header_timeout 200ms",
-        "response_header_timeout 5s",
-        "stopped",
-    ),
-    "Caddy has no choice while slta is away": recipe(
-        "caddy/Caddyfile", "handle_errors", "{vars.slta_pool} == null || ", "", "stopped"
-    ),
-    "Caddy passes on headers of slta": recipe(
-        "caddy/Caddyfile", "http://:80", "\trequest_header -X-Slta-*\n", "", "headers"
-    ),
-    "Caddy drops an id that the client names as its connection's": recipe(
-        "caddy/Caddyfile", "http://:80", "request_header Connection (?i)x-session-id close", "", "named"
-    ),
-    "Caddy asks about preflights": recipe(
-        "caddy/Caddyfile", "begins_session", "\t\tnot method OPTIONS\n", "", "preflight"
-    ),
-    "Caddy always refuses for a full fleet": recipe(
-        "caddy/Caddyfile", "handle_response @full", "overflow off", "slta_pool none", "overflow"
-    ),
-    "Caddy compares only the path that it cleaned": recipe(
-        "caddy/Caddyfile", "begins_session", ' || {http.request.uri}.matches("^/(play|ws)")', "", "escaped"
-    ),
-    "Caddy never refuses": recipe("caddy/Caddyfile", "handle_response @full", "overflow off", "overflow never", "full"),
-    "Caddy chooses for a fleet without pools": recipe(
-        "caddy/Caddyfile", "full", "\t\t\t\theader X-Slta-Code no_active_pool\n", "", "inactive"
-    ),
-    "Caddy sends again what a pool may have done": recipe(
-        "caddy/Caddyfile", "handle_errors", '{err.message}.startsWith("dial ")', "true", "broken"
-    ),
-    "Caddy logs no session that its client left": recipe(
-        "caddy/Caddyfile", "route @begins_session", "http.auth.user.id", "line", "waiting"
-    ),
-    "Caddy keeps the cookie of an ended visit": recipe(
-        "caddy/visits.Caddyfile", "reverse_proxy @visit 127.0.0.1:8080", "session_ended", "session_over", "ended"
-    ),
-    "Caddy forgets where a visit is": recipe(
-        "caddy/visits.Caddyfile", "(own_choice) > reverse_proxy", "Session-Id", "Other", "stays"
-    ),
-    "HAProxy drops the session type": recipe(
-        "haproxy/slta.lua", "", '  headers["x-slta-session-type"] = {txn:get_var("txn.slta_type")}\n', "", "typed"
-    ),
-    "nginx passes on a client's session type": recipe(
-        "nginx/nginx.conf", "http", '  proxy_set_header X-Slta-Session-Type "";\n', "", "headers"
-    ),
-    "Envoy drops the session type": recipe(
-        "envoy/slta.lua",
-        "envoy_on_request",
-        '  question["x-slta-session-type"] = context:get("session_type")\n',
-        "",
-        "typed",
-    ),
-    "Caddy drops the session type": recipe(
-        "caddy/Caddyfile",
-        "reverse_proxy 127.0.0.1:8080",
-        "\t\t\theader_up X-Slta-Session-Type {vars.slta_type}\n",
-        "",
-        "typed",
+    ("passes on a client's session type", "headers"): (
+        ("nginx/nginx.conf", "http", '  proxy_set_header X-Slta-Session-Type "";\n', ""),
     ),
 }
+"""Mistake and key of its test, run on that proxy only; file below deploy/proxies, where, right and wrong text."""
+
+
+def _mutants() -> Iterator[tuple[str, Mutant]]:
+    for (mistake, test), recipes in MISTAKES.items():
+        for file, where, right, wrong in recipes:
+            proxy = file.partition("/")[0]
+            case = f"proxies/{TESTS[test].format(proxy)}"
+            yield f"{PROXIES[proxy]} {mistake}", row(f"deploy/proxies/{file}", where, right, wrong, case)
+
+
+MUTANTS: dict[str, Mutant] = dict(_mutants())
