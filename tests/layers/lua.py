@@ -1,4 +1,4 @@
-"""Layers of the Lua library: a file uses its own folder and lower ones, without a circle, and hides no other's name."""
+"""Layers of the Lua library: a file uses fields of its own layer and lower ones, without a circle, and hides none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ CALLED = {"policies.call": {file.name.removesuffix(".lua") for file in LUA_POLIC
 """Files whose functions a function calls that looks them up by name."""
 _NO_CODE = re.compile(r"'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|--[^\n]*")
 _USE = re.compile(r"(?<![\w.:])(\w+)\.(\w+)")
-_HIDDEN = re.compile(r"\blocal ([\w, ]+)|\bfunction\b[\w. ]*\(([\w, ]*)|\bfor ([\w, ]+) (?:in|=)")
+_WHOLE = re.compile(r"(?<![\w.:])(\w+)\b(?!\.\w|\s*=[^=])")
+_HIDDEN = re.compile(r"\blocal (?!function)([\w, ]+)|\bfunction\b[\w. ]*\(([\w, ]*)|\bfor ([\w, ]+) (?:in|=)")
 
 Graph = Mapping[str, set[str]]
 
@@ -39,7 +40,7 @@ def graph(files: Mapping[str, tuple[str, str]]) -> dict[str, set[str]]:
 
 
 def faults(files: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-    """Arrows up, a circle, fields that do not exist, and names of files that are hidden by a local name."""
+    """Arrows up, a circle, fields that do not exist, files used as values, and names that a local name hides."""
     edges, rank = graph(files), {layer: height for height, layer in enumerate(LAYERS)}
     for name, (layer, code) in sorted(files.items()):
         for used in sorted(edges[name]):
@@ -47,6 +48,8 @@ def faults(files: Mapping[str, tuple[str, str]]) -> Iterator[str]:
                 yield f"{layer}/{name} uses {files[used][0]}/{used}, which is above it"
         for hidden in sorted(_locals(code) & files.keys()):
             yield f"{layer}/{name} hides {hidden} by a local name"
+        for used in sorted({*_WHOLE.findall(code)} & files.keys()):
+            yield f"{layer}/{name} uses {used} without a field"
         for used, field in sorted(set(_USE.findall(code))):
             if used in files and not re.search(
                 rf"^(?:.*\b{used}\.|  ){field}(?: [,=]|, |\()", files[used][1], re.MULTILINE

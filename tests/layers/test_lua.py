@@ -1,8 +1,15 @@
-"""The Lua library is built in layers, and the check of that sees an arrow up, a circle and a hidden name."""
+"""The Lua library is built in layers, and the check of that sees an arrow up, a circle, a hidden name and an alias."""
 
 from __future__ import annotations
 
+import pytest
+
 from tests.layers.lua import faults, sources
+
+
+def planted(name: str, words: str) -> list[str]:
+    layer, code = (files := sources())[name]
+    return list(faults(files | {name: (layer, code + words)}))
 
 
 def test_no_file_of_lua_uses_a_higher_layer_or_itself_through_others() -> None:
@@ -10,33 +17,29 @@ def test_no_file_of_lua_uses_a_higher_layer_or_itself_through_others() -> None:
 
 
 def test_a_planted_arrow_up_is_named() -> None:
-    layer, code = (files := sources())["keys"]
-
-    found = list(faults(files | {"keys": (layer, code + "local f = ticks.upkeep")}))
+    found = planted("keys", "local f = ticks.upkeep")
 
     assert found[0] == "state/keys uses fleets/ticks, which is above it"
     assert found[1].startswith("circle: ")
 
 
 def test_a_call_of_the_policies_counts_as_a_use_of_each() -> None:
-    layer, code = (files := sources())["jlmu"]
-
-    found = list(faults(files | {"jlmu": (layer, code + "policies.call(fleet, 'confirm')")}))
+    found = planted("jlmu", "policies.call(fleet, 'confirm')")
 
     assert [text.partition(":")[0] for text in found] == ["circle"]
 
 
-def test_a_local_name_that_hides_a_file_is_named() -> None:
-    layer, code = (files := sources())["keys"]
+@pytest.mark.parametrize(
+    "words", ["local rows, one = 1, 2", "local function f(one, rows) end", "for rows in one do end"]
+)
+def test_a_local_name_that_hides_a_file_is_named(words: str) -> None:
+    assert "state/keys hides rows by a local name" in planted("keys", words)
 
-    found = list(faults(files | {"keys": (layer, code + "local rows, one = 1, 2")}))
 
-    assert found == ["state/keys hides rows by a local name"]
+@pytest.mark.parametrize("words", ["local t = ticks", "local f = ticks[name]", "(ticks).upkeep()", "f(ticks)"])
+def test_a_file_that_is_used_as_a_value_is_named(words: str) -> None:
+    assert planted("keys", words) == ["state/keys uses ticks without a field"]
 
 
 def test_a_field_that_no_file_defines_is_named() -> None:
-    layer, code = (files := sources())["ticks"]
-
-    found = list(faults(files | {"ticks": (layer, code + "local f = keys.nowhere")}))
-
-    assert found == ["fleets/ticks uses keys.nowhere, which does not exist"]
+    assert planted("ticks", "local f = keys.nowhere") == ["fleets/ticks uses keys.nowhere, which does not exist"]

@@ -87,8 +87,8 @@ local function write(fleet, found)
 end
 
 -- Sets the attributes of pools: position in `found`, address and labels, as `attributes.set` takes them.
-local function set_attributes(fleet, found, rows)
-  for _, row in ipairs(rows) do
+local function set_attributes(fleet, found, given)
+  for _, row in ipairs(given) do
     local pool = found[tonumber(row.position)]
     if pool.due then
       attributes.set(fleet, pool.pool_id, row.address, row.labels)
