@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -59,7 +60,6 @@ def flows(ranking: Ranking, state: State, load: float) -> Counter[State]:
 
 def exact_gap(ranking: Ranking, pools: Sequence[int], load: float) -> float:
     """⟨U*(N) − U⟩ per pool from the stationary distribution of all occupancies."""
-    numpy = pytest.importorskip("numpy")
     states: list[State] = [tuple((0,) * count for count in pools)]
     at = {states[0]: 0}
     for state in states:
@@ -67,15 +67,15 @@ def exact_gap(ranking: Ranking, pools: Sequence[int], load: float) -> float:
             if after not in at:
                 at[after] = len(states)
                 states.append(after)
-    balance = numpy.zeros((len(states) + 1, len(states)))
+    balance = np.zeros((len(states) + 1, len(states)))
     balance[-1] = 1.0
     for state in states:
         for after, rate in flows(ranking, state, load).items():
             balance[at[after], at[state]] += rate
             balance[at[state], at[state]] -= rate
-    right = numpy.zeros(len(states) + 1)
+    right = np.zeros(len(states) + 1)
     right[-1] = 1.0
-    weights = numpy.linalg.lstsq(balance, right, rcond=None)[0]
+    weights = np.linalg.lstsq(balance, right, rcond=None)[0]
     return float(sum(w * lost(ranking, pools, state) for w, state in zip(weights, states, strict=True))) / sum(pools)
 
 

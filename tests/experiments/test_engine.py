@@ -20,7 +20,7 @@ from slta.core.policies import Jlmu, Occupancies, Slta, SltaGreedy
 from slta.core.policies.choice import NOTHING
 from slta.core.policies.tokens import Beta
 from slta.core.utility import PoolClass, TableUtility
-from slta_experiments.engine.compiling import has_numba, sources_digest
+from slta_experiments.engine.compiling import sources_digest
 from slta_experiments.engine.dispatch import REJECTIONS
 from slta_experiments.engine.loop import event_loop
 from slta_experiments.engine.simulate import (
@@ -153,7 +153,6 @@ def test_every_jlmu_decision_is_the_specifications(shape: FleetShape, kind: Orde
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not has_numba(), reason="numba is an extra")
 @pytest.mark.parametrize("policy", POLICIES)
 def test_compiled_code_and_plain_python_agree_to_the_last_bit(policy: str) -> None:
     n, horizon = 20, 30.0
@@ -175,7 +174,6 @@ def test_compiled_code_and_plain_python_agree_to_the_last_bit(policy: str) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not has_numba(), reason="numba is an extra")
 def test_another_process_finds_the_compiled_loop(tmp_path: Path) -> None:
     code = """
 import json

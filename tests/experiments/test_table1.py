@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from slta.core.gaps import Gaps
-from slta_experiments.engine.compiling import has_numba
 from slta_experiments.misreadings import MISREADINGS
 from slta_experiments.studies.printed import printed_gap
 from slta_experiments.studies.table1 import Cell, expected_swing, load_with, measure_cell, paired, row, study
 
-SEEDS = 12 if has_numba() else 4
+SEEDS = 12
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,6 @@ def test_slta_is_a_little_worse_than_jlmu_as_printed(runs: list[dict[str, Gaps]]
     assert abs(found["difference_mean"] - 0.0003) < 0.0001 + 4 * found["difference_se"]
 
 
-@pytest.mark.skipif(not has_numba(), reason="a minute of plain Python")
 @pytest.mark.parametrize("name", MISREADINGS)
 def test_a_misread_slta_shows_in_the_paired_difference(runs: list[dict[str, Gaps]], name: str) -> None:
     # How far the difference to JLMU moves, run by run: JLMU's own gap cancels.

@@ -17,7 +17,6 @@ from slta.core.session_types.bound import bound
 from slta.core.session_types.prices import Load, Market, Offer
 from slta.core.session_types.sets import TypeSets, everywhere
 from slta.core.utility import PoolClass, TableUtility
-from slta_experiments.engine.compiling import has_numba
 from slta_experiments.engine.session_types import simulate as engine
 from slta_experiments.engine.session_types.bound import bounds
 from slta_experiments.engine.session_types.loop import event_loop
@@ -174,7 +173,6 @@ def test_every_decision_and_every_integral_is_the_specifications(policy: str, mo
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not has_numba(), reason="numba is an extra")
 @pytest.mark.parametrize("policy", RULES)
 def test_a_hundred_thousand_decisions_of_compiled_code_are_the_specifications(policy: str) -> None:
     decisions = 0
