@@ -66,7 +66,7 @@ planted: $(DEV) $(PROXIES) ## Plant each mistake that is written down in a copy 
 walk: $(DEV) ## A random walk of 110,000 calls over the whole API, audited; prints its seed and each call's answers
 	$(PYTEST) -m campaign tests/api_fuzz --timeout 3600 -s $(ARGS)
 
-test-browser: $(DEV) ## The live page in a real Chromium (ARGS=--shots writes pictures of it into build/live)
+test-browser: $(DEV) ## The live page in a real Chromium (ARGS=tests/dashboard/browser/shots.py: pictures of it)
 	$(PYTEST) -m browser $(ARGS)
 
 bench: $(DEV) ## Operations per second over HTTP, beside what operators use today (ARGS="--help")

@@ -23,11 +23,8 @@ settings.load_profile(os.environ.get("SLTA_TEST_PROFILE", "default-tests"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--longest SECONDS`: the run fails if a test takes longer; and `--shots`: pictures of the live page."""
+    """Add `--longest SECONDS`: the run fails if a test takes longer."""
     parser.addoption("--longest", type=float, metavar="SECONDS", help="fail if a test takes longer")
-    parser.addoption(
-        "--shots", action="store_true", help="with -m browser: write pictures of the live page to build/live"
-    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,4 +1,6 @@
-"""Pictures of the page, to be looked at: `make test-browser ARGS=--shots` writes them into build/live."""
+"""Pictures of the page, to be looked at: `make test-browser ARGS=tests/dashboard/browser/shots.py` writes them into
+build/live.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +17,20 @@ from redis import Redis
 
 from slta.store.embedded.data_dir import served_socket
 from tests.awaiting import until
+from tests.dashboard.browser.conftest import BROWSER, PATIENT_MS
 from tests.dashboard.conftest import PRICED, fall_ill, fleet_document
 from tests.dashboard.kept import prolong
-from tests.dashboard.test_page import PATIENT_MS, chromium
 from tests.service_process import ServiceProcess
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [*BROWSER, pytest.mark.timeout(300)]
 
-FOLDER = Path(__file__).parents[2] / "build" / "live"
+FOLDER = Path(__file__).parents[3] / "build" / "live"
 POOLS = {"one": (1, 0), "ten": (4, 6), "thousands": (2000, 3000)}
 FLEETS = (*POOLS, "ill", "types")
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 SESSIONS_PER_POOL = 9
 LOAD_SECONDS = 30
 CALL = 1000
-
-__all__ = ["chromium"]
 
 
 class Load:
@@ -66,10 +66,8 @@ class Load:
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ServiceProcess]:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """A service with a fleet of each size, which has an hour of history and some pools that are not active."""
-    if not request.config.getoption("--shots"):
-        pytest.skip("only with --shots")
     folder = tmp_path_factory.mktemp("loaded")
     with ServiceProcess(folder) as service:
         for fleet, (small, large) in POOLS.items():
