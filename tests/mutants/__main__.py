@@ -60,8 +60,7 @@ class Worker:
 
     def judge(self, mutation: Mutation, tests: Sequence[str] = ()) -> str:
         """The first that notices of the tests, by default of those in the table; or that it timed out or survived."""
-        left = [*(tests or judging_tests(mutation.file))]
-        verdict = SURVIVED if left else f"{SURVIVED}: the table names no test"
+        left, verdict = [*(tests or judging_tests(mutation.file))], SURVIVED
         while left and (verdict := self._with(mutation, left)) not in {SURVIVED, TIMED_OUT}:
             of_file = [test for test in left if test.partition("::")[0] == verdict.partition("::")[0]]
             left, is_new = left[left.index(of_file[0]) :], verdict not in self._broken
@@ -120,8 +119,8 @@ def report(verdicts: Iterator[tuple[Mutation, str]]) -> None:
     for mutation, verdict in verdicts:
         print(line := f"{mutation}: {verdict}", flush=True)
         counts[folder_of(mutation)] += 1
-        noticed[folder_of(mutation)] += not verdict.startswith(SURVIVED)
-        survivors += [line] if verdict.startswith(SURVIVED) else []
+        noticed[folder_of(mutation)] += verdict != SURVIVED
+        survivors += [line] if verdict == SURVIVED else []
     print("\nnoticed of drawn; a time-out counts as noticed")
     for folder, count in sorted(counts.items()):
         print(f"{noticed[folder]:5d} of {count:4d}, {noticed[folder] / count:4.0%}: {folder}")

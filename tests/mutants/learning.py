@@ -25,8 +25,8 @@ LEARNED = ROOT / "build" / "learned.json"
 """What each file of tests that was run here uses of each module, so that a run of some completes what is known."""
 MOST = 12
 """Files of a module in the table, the nearest first."""
-LUA_TESTS = ("tests/store", "tests/fundamentals")
-"""Folders whose files follow for each Lua module."""
+STORE_TESTS = ("tests/store", "tests/fundamentals")
+"""Folders whose files follow for each Lua module, and judge a package that has no folder of tests."""
 PACKAGES = (
     "slta",
     "slta_client",
@@ -55,9 +55,12 @@ subprocess.Popen.__init__ = with_log
 
 
 def judging_tests(file: str) -> list[str]:
-    """Files of tests for a module, the nearest first."""
+    """Files of tests for a module, the nearest first; before any run has used it, those of its package."""
     near = list(_read(TABLE).get(file, ()))
-    return near + [test for test in all_tests(LUA_TESTS) if file.endswith(".lua") and test not in near]
+    if file.endswith(".lua"):
+        return near + [test for test in all_tests(STORE_TESTS) if test not in near]
+    packages = (all_tests([f"tests/{part.removeprefix('slta_')}"]) for part in file.split("/")[:-1])
+    return near or next(filter(None, packages), all_tests(STORE_TESTS))
 
 
 def all_tests(folders: Collection[str]) -> list[str]:
@@ -83,12 +86,13 @@ def learn(copy: Copy, tests: Collection[str]) -> None:
 
 
 def write(used: Mapping[str, Mapping[str, int]]) -> None:
-    """Write the table from what each file of tests uses of each module."""
-    near = {file: [test for test in used if file in used[test]] for files in used.values() for file in files}
-    rows = [
-        f"{json.dumps(file)}: {json.dumps(sorted(tests, key=lambda test: _distance(used[test], file))[:MOST])}"
-        for file, tests in sorted(near.items())
-    ]
+    """Write the table from what each file of tests uses of each module; of files that were not run, it is kept."""
+    known = _read(TABLE)
+    near = {file: [test for test in used if file in used[test]] for file in {*known}.union(*used.values())}
+    for file, tests in near.items():
+        tests.sort(key=lambda test: _distance(used[test], file))
+        tests.extend(test for test in known.get(file, ()) if test not in used)
+    rows = [f"{json.dumps(file)}: {json.dumps(near[file][:MOST])}" for file in sorted(near) if near[file]]
     written = TABLE.with_suffix(".new")
     written.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
     written.replace(TABLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,15 @@ def test_all_that_is_packaged_is_mutated() -> None:
 
 
 def test_the_table_names_files_that_there_are() -> None:
-    assert [file for file in files(".") for test in judging_tests(file) if not (ROOT / test).exists()] == []
+    named = json.loads(learning.TABLE.read_text(encoding="utf-8"))
+    assert [file for file in {*named}.union(*named.values()) if not (ROOT / file).exists()] == []
+
+
+@each(
+    ("file", "first"), (("planning/slta_planning/new.py", "tests/planning/"), ("service/slta/new.py", "tests/store/"))
+)
+def test_a_module_that_is_new_is_judged_by_the_tests_of_its_package(file: str, first: str) -> None:
+    assert judging_tests(file)[0].startswith(first)
 
 
 def test_a_module_of_lua_is_judged_by_all_tests_of_the_store() -> None:
@@ -79,10 +88,14 @@ def test_a_module_of_lua_that_is_learned_logs_which_functions_were_called() -> N
     assert text.endswith("function a.f(x, y) use(0) \n  return x\nend\n")
 
 
-def test_the_nearest_tests_of_a_module_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_nearest_tests_of_a_module_come_first_and_those_of_earlier_runs_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(learning, "TABLE", tmp_path / "tests.json")
     learning.write({"far": {"a.py": 4, "b.py": 9}, "near": {"a.py": 4, "a.lua": 99}, "little": {"a.py": 1}})
-    assert [judging_tests(file) for file in ("a.py", "b.py", "c.py")] == [["near", "far", "little"], ["far"], []]
+    assert [judging_tests(file) for file in ("a.py", "b.py")] == [["near", "far", "little"], ["far"]]
+    learning.write({"far": {"b.py": 9}, "new": {"a.py": 1}})
+    assert [judging_tests(file) for file in ("a.py", "b.py")] == [["new", "near", "little"], ["far"]]
 
 
 SOURCE = (ROOT / GAPS).read_text(encoding="utf-8")
