@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from math import sqrt
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Fleet(NamedTuple):
+    """`sets[t]` are the classes of type t; `sessions[t]` are on active pools, of these `inside[t][c]` in class c."""
+
+    sets: Sequence[set[int]]
+    columns: Sequence[Sequence[int | None]]
+    worth: Sequence[Sequence[int]]
+    sessions: Sequence[int]
+    inside: Sequence[Sequence[int]]
 
 
 class Place:
@@ -24,16 +34,9 @@ class Place:
         self.now = {c: worth[c][level - 1] for c, level in self.levels.items()}
 
 
-def score(
-    kind: int,
-    c: int,
-    sets: Sequence[set[int]],
-    columns: Sequence[Sequence[int | None]],
-    worth: Sequence[Sequence[int]],
-    sessions: Sequence[int],
-    inside: Sequence[Sequence[int]],
-) -> tuple[float, bool]:
+def score(kind: int, c: int, fleet: Fleet) -> tuple[float, bool]:
     """What class c is worth to a session of this type beside all others, and whether it has a price."""
+    sets, columns, worth, sessions, inside = fleet
     place = Place(columns, worth)
     now = place.now[c]
     others = [place.now[e] for e in sets[kind] if e in place.now and e != c]
@@ -45,8 +48,6 @@ def score(
     after = [*worth[c], 0][last]
     finds = {
         t: max([after, *(place.now[e] for e in own if e in place.now and e != c)])
-        if [e for e in own if e in place.now and e != c]
-        else after
         for t, own in enumerate(sets)
         if t != kind and c in own
     }
@@ -79,45 +80,26 @@ def _power(base: float, exponent: int) -> float:
     return result
 
 
-def choice(
-    kind: int,
-    sets: Sequence[set[int]],
-    columns: Sequence[Sequence[int | None]],
-    worth: Sequence[Sequence[int]],
-    ranks: Mapping[Any, int],
-    sessions: Sequence[int],
-    inside: Sequence[Sequence[int]],
-    reserve: float,
-) -> int | None:
-    """The class; None if none has room. `ranks[c, level]` is the dispatch order, `reserve` ρ.
-
-    `sessions[t]` are on active pools, of these `inside[t][c]` in class c.
-    """
-    place = Place(columns, worth)
-    with_room = {c for c in sets[kind] if c in place.now}
-    left = with_room - {c for c in with_room if _is_kept(kind, c, sets, columns, worth, sessions, reserve)}
+def choice(kind: int, fleet: Fleet, ranks: Mapping[Any, int], reserve: float) -> int | None:
+    """The class; None if none has room. `ranks[c, level]` is the dispatch order, `reserve` ρ."""
+    place = Place(fleet.columns, fleet.worth)
+    with_room = {c for c in fleet.sets[kind] if c in place.now}
+    left = with_room - {c for c in with_room if _is_kept(kind, c, fleet, reserve)}
     candidates = sorted(left or with_room, key=lambda c: ranks[c, place.levels[c]])
     compared: list[tuple[float, int]] = []
     for nth, c in enumerate(candidates):
         if compared and place.now[c] <= max(compared)[0]:
             break
-        value, has_price = score(kind, c, sets, columns, worth, sessions, inside)
+        value, has_price = score(kind, c, fleet)
         compared.append((value, -nth))
         if not has_price:
             break
     return candidates[-max(compared)[1]] if compared else None
 
 
-def _is_kept(
-    kind: int,
-    c: int,
-    sets: Sequence[set[int]],
-    columns: Sequence[Sequence[int | None]],
-    worth: Sequence[Sequence[int]],
-    sessions: Sequence[int],
-    reserve: float,
-) -> bool:
+def _is_kept(kind: int, c: int, fleet: Fleet, reserve: float) -> bool:
     """Whether class c is at its reserve: other types have no class with room but this one."""
+    sets, columns, worth, sessions, _ = fleet
     room = {e: sum(len(worth[e]) - x for x in column if x is not None) for e, column in enumerate(columns)}
     alone = [t for t, own in enumerate(sets) if t != kind and c in own and not any(room[e] for e in own - {c})]
     return bool(alone) and room[c] <= reserve * (1 + sqrt(sum(sessions[t] for t in alone)))

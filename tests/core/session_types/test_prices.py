@@ -114,18 +114,16 @@ def test_the_naive_implementation_chooses_the_same_class_by_the_same_bits(seeds:
         fill(rng, at, rng.randint(0, 40))
         at.weight, at.reserve = rng.choice((1, 1, 10)), rng.choice((0, 0.3, 0.5, 2))
         ranks = {at_: at.ranking.rank(at_) for at_ in at.ranking.order}
-        sets = list(map(set, at.sets.members))
+        fleet = naive_types.Fleet(list(map(set, at.sets.members)), at.columns, at.marginals, at.sessions, at.flow)
         for kind, own in enumerate(at.sets.classes):
             market = at.market(kind)
             chosen, _ = market.choose()
-            expected = naive_types.choice(kind, sets, at.columns, at.marginals, ranks, at.sessions, at.flow, at.reserve)
+            expected = naive_types.choice(kind, fleet, ranks, at.reserve)
             assert chosen == (NOTHING if expected is None else expected)
             for c, offer in ((c, at.offers[c]) for c in own):
                 if offer is not None:
                     cost = market.quote(c, offer)
                     score = offer.marginal - cost.amount if cost else offer.marginal
-                    assert (score, cost is not None) == naive_types.score(
-                        kind, c, sets, at.columns, at.marginals, at.sessions, at.flow
-                    )
+                    assert (score, cost is not None) == naive_types.score(kind, c, fleet)
                     prices += cost is not None
     assert prices > len(seeds) // 10
