@@ -71,5 +71,6 @@ async def test_a_node_of_another_cluster_at_the_address_of_a_master_is_counted_a
         assert store.unowned_slots == SLOTS // 3, "one that replies alone replaces nothing"
     for node in lonely.nodes:
         node.start()
+    lonely.until(lambda: all(node.is_sound() for node in lonely.nodes))
     await until_checked(store, lambda: (store.foreign_nodes, store.shards) == (0, {"ready": 3}))
     await store.sessions.assign(fleets[0], "s", None)
