@@ -86,12 +86,12 @@ def learn(copy: Copy, tests: Collection[str]) -> None:
 
 
 def write(used: Mapping[str, Mapping[str, int]]) -> None:
-    """Write the table from what each file of tests uses of each module; of files that were not run, it is kept."""
+    """Write the table from what each file of tests uses of each module; those that were not run stay before them."""
     known = _read(TABLE)
     near = {file: [test for test in used if file in used[test]] for file in {*known}.union(*used.values())}
     for file, tests in near.items():
         tests.sort(key=lambda test: _distance(used[test], file))
-        tests.extend(test for test in known.get(file, ()) if test not in used)
+        tests[:0] = (test for test in known.get(file, ()) if test not in used)
     rows = [f"{json.dumps(file)}: {json.dumps(near[file][:MOST])}" for file in sorted(near) if near[file]]
     written = TABLE.with_suffix(".new")
     written.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
