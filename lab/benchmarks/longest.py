@@ -21,8 +21,8 @@ from lab.benchmarks.lua_fleet import LuaFleet, in_main_thread, operations, slice
 from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.utility import LogShareUtility, PoolClass
-from slta.store.batching.batcher import MAX_BATCH
-from slta.store.encoding import put_arguments
+from slta.store._batching.batcher import MAX_BATCH
+from slta.store._encoding import put_arguments
 from slta.store.operations import Word, encode
 from slta.store.pools import POOLS_PER_CALL
 from slta.store.repairs import WORK

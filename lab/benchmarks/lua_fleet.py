@@ -9,11 +9,11 @@ from typing import Any
 from redis import Redis
 
 from slta.core.fleet import FleetSpec
-from slta.store.batching.batcher import MAX_BATCH
-from slta.store.encoding import put_arguments
+from slta.store._batching.batcher import MAX_BATCH
+from slta.store._encoding import put_arguments
+from slta.store._outcomes import REFUSALS
 from slta.store.library import assemble
 from slta.store.operations import encode
-from slta.store.outcomes import REFUSALS
 from slta.store.pools import POOLS_PER_CALL
 
 HOUR = 3_600_000_000

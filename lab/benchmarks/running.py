@@ -18,7 +18,7 @@ import yaml
 
 from lab.benchmarks import peers
 from slta.auth.keys import generate_key
-from slta.store.client.durability import Mode
+from slta.store._client.durability import Mode
 from tests.processes import is_listening
 from tests.servers import EMBEDDED, Server, free_port, own_server
 

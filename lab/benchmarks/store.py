@@ -22,7 +22,7 @@ from lab.benchmarks.lua_fleet import LuaFleet, in_functions
 from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.utility import LogShareUtility, PoolClass
-from slta.store.batching.batcher import MAX_BATCH
+from slta.store._batching.batcher import MAX_BATCH
 from tests.servers import SERVERS, own_server
 
 LOAD = 10

@@ -13,9 +13,9 @@ from slta.api.http.authorization import MAX_WAIT_SECONDS
 from slta.auth.keys import Access
 from slta.server import protocol
 from slta.store import Store
-from slta.store.batching import batcher
-from slta.store.batching.batcher import MAX_BATCH
-from slta.store.batching.pending import PendingCall
+from slta.store._batching import batcher
+from slta.store._batching.batcher import MAX_BATCH
+from slta.store._batching.pending import PendingCall
 from tests.api.conftest import FLEET, Api, NewClient, no_metrics, refusal
 from tests.api.raw_requests import assign, call, in_one
 from tests.api.served import served

@@ -19,8 +19,8 @@ from slta.api.routes.outcomes import write_outcome
 from slta.api.schemas import OperationsBody
 from slta.models import errors
 from slta.store import OperationRequest
-from slta.store.outcomes import Reply
-from slta.store.replies import operation_result
+from slta.store._outcomes import Reply
+from slta.store._replies import operation_result
 from tests.inventory import each
 
 NAMES = st.from_regex(r"[A-Za-z0-9._:-]{1,6}", fullmatch=True).filter(lambda name: name not in (".", ".."))

@@ -22,8 +22,8 @@ from slta.core.policies import PLACING, POLICIES
 from slta.models import Drain, PoolSpec
 from slta.models.errors import UnknownSessionError
 from slta.store import Store, StoreSettings
-from slta.store.client.preflight import ServerRequirements
-from slta.store.encoding import put_arguments
+from slta.store._client.preflight import ServerRequirements
+from slta.store._encoding import put_arguments
 from tests.clusters import cluster
 from tests.servers import SERVERS, started
 from tests.store import fleets

@@ -10,10 +10,10 @@ from slta.api.routes.operations import SLICE
 from slta.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from slta.core.policies import POLICIES
 from slta.runtime.background import STARTUP_SECONDS
-from slta.store.batching.batcher import MAX_BATCH, MIN_SECOND_CALL
-from slta.store.client.connection_pool import StoreSettings
-from slta.store.failover.recovery import RETRY_SECONDS
-from slta.store.failover.replay_log import KEPT_SECONDS
+from slta.store._batching.batcher import MAX_BATCH, MIN_SECOND_CALL
+from slta.store._client.connection_pool import StoreSettings
+from slta.store._failover.recovery import RETRY_SECONDS
+from slta.store._failover.replay_log import KEPT_SECONDS
 from slta.store.fleets import TICK_CALLS
 from slta.store.pools import POOLS_PER_CALL, SESSIONS_PER_CALL
 from tests import rawstate

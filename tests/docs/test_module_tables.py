@@ -24,10 +24,10 @@ def docstring(package: Path) -> str:
 
 
 def modules(package: Path) -> set[str]:
-    """Modules and folders in it, without those whose names begin with an underscore."""
+    """Modules and folders in it, without those with two underscores."""
     files = {path.stem for path in package.glob("*.py")}
     folders = {path.parent.name for path in package.glob("*/__init__.py")}
-    return {name for name in files | folders if not name.startswith("_")}
+    return {name for name in files | folders if not name.startswith("__")}
 
 
 @each("package", PACKAGES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 
-from slta.store.client import failures
+from slta.store._client import failures
 from tests.docs.pages import ROOT, Page, rows, words
 
 PAGE = Page(ROOT / "docs/operations.md")

@@ -13,7 +13,7 @@ from tests.toy.uniform import LUA_WITH_UNIFORM, WITH_UNIFORM
 HEAD = (
     (ROOT / "service/slta/store/lua/policies/policies.lua").read_text(encoding="utf-8").partition("\npolicies = {}")[0]
 )
-SNAPSHOTS = (ROOT / "service/slta/store/snapshots.py").read_text(encoding="utf-8")
+SNAPSHOTS = (ROOT / "service/slta/store/_snapshots.py").read_text(encoding="utf-8")
 LENDING = {known: ROOT / f"service/slta/store/lua/policies/{known}.lua" for known in ("tokens", "jlmu")}
 """Modules that policies have lists and functions from."""
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import slta.store
-from slta.store.failover.facts import PoolFact
+from slta.store._failover.facts import PoolFact
+from slta.store._outcomes import REFUSALS, RESULTS, SESSION_REFUSALS
 from slta.store.library import assemble
 from slta.store.operations import ARGUMENTS, FACTS, OPERATIONS, encode
-from slta.store.outcomes import REFUSALS, RESULTS, SESSION_REFUSALS
 from slta.store.pool_arguments import PoolArguments
 from tests.inventory import each
 from tests.servers import SERVERS, own_server

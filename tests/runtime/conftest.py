@@ -14,7 +14,7 @@ from slta.fleet_file import LoadedFleet, Specs
 from slta.metrics import Metrics
 from slta.runtime.background import BackgroundTasks
 from slta.store import Store, StoreSettings
-from slta.store.client.preflight import ServerRequirements
+from slta.store._client.preflight import ServerRequirements
 from tests.servers import running_server
 from tests.serving import FLEET
 from tests.store.fleets import TWO_CLASSES, create, spec

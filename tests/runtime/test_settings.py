@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from slta.runtime.settings import Settings, SettingsError, read_settings, unknown_variables
-from slta.store.client.durability import Durability
-from slta.store.client.preflight import ServerRequirements
+from slta.store._client.durability import Durability
+from slta.store._client.preflight import ServerRequirements
 
 
 @pytest.fixture(autouse=True)

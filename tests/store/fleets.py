@@ -18,8 +18,8 @@ from slta.core.policies.tokens import Beta
 from slta.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
 from slta.models import Pool, PoolSpec, errors
 from slta.store import Store
-from slta.store.batching.batcher import MAX_BATCH
-from slta.store.encoding import put_arguments
+from slta.store._batching.batcher import MAX_BATCH
+from slta.store._encoding import put_arguments
 from tests import rawstate
 from tests.servers import TextRedis
 

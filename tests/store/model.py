@@ -23,7 +23,7 @@ from slta.core.orders import PAPER, Index, Kink, Order
 from slta.core.policies import Observe, Occupancies, Policy
 from slta.core.policies.choice import Decision
 from slta.core.policies.tokens import Beta, Tokens
-from slta.store.encoding import put_arguments
+from slta.store._encoding import put_arguments
 from slta.store.fleets import FLEETS_KEY
 from slta.store.library import Library, assemble
 from slta.store.operations import encode

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from slta.store import Store, StoreSettings
-from slta.store.client.connection_pool import ConnectionPool
+from slta.store._client.connection_pool import ConnectionPool
 from tests.store.conftest import Calls
 
 PATIENT: dict[str, Any] = {"connect_timeout_seconds": 30.0, "call_timeout_seconds": 30.0, "deadline_seconds": 60.0}

@@ -9,7 +9,7 @@ from redis import Redis
 
 from slta.models import AlreadyEnded, Completed, LabelledPlacement, PoolSpec, errors
 from slta.store import Store
-from slta.store.encoding import put_arguments
+from slta.store._encoding import put_arguments
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, field, place, spec
 from tests.store.test_reports import observing, report

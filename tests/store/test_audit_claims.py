@@ -11,7 +11,7 @@ from redis import Redis
 from slta.models import AuditResult
 from slta.models.errors import UnknownFleetError
 from slta.store import Store, StoreSettings
-from slta.store.encoding import put_arguments
+from slta.store._encoding import put_arguments
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, field, pass_seconds, spec

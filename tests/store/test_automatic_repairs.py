@@ -16,7 +16,7 @@ from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.models import PoolSpec, errors
 from slta.store import Store
-from slta.store.encoding import put_arguments
+from slta.store._encoding import put_arguments
 from slta.views.state import Observation, observe_state
 from tests.audit import violations
 from tests.in_process import TINY

@@ -12,8 +12,8 @@ from redis import Redis
 
 from slta.models import Placement, PoolSpec, Renewed, errors
 from slta.store import Store, StoreSettings
-from slta.store.batching.batcher import RETRY_PAUSE_SECONDS
-from slta.store.batching.pending import Outcome, PendingCall
+from slta.store._batching.batcher import RETRY_PAUSE_SECONDS
+from slta.store._batching.pending import Outcome, PendingCall
 from tests.audit import violations
 from tests.faults import Proxy
 from tests.store.conftest import Calls, Clock

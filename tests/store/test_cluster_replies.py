@@ -12,12 +12,12 @@ from redis.exceptions import MovedError, ResponseError
 
 from slta.models.errors import StoreUnavailableError
 from slta.store import Store, StoreSettings
-from slta.store.client.cluster import Cluster
-from slta.store.client.connections import Connections
-from slta.store.client.failures import classify_timeout
-from slta.store.client.pipeline import _send
-from slta.store.client.topology import Node
-from slta.store.client.url import Address, parse
+from slta.store._client.cluster import Cluster
+from slta.store._client.connections import Connections
+from slta.store._client.failures import classify_timeout
+from slta.store._client.pipeline import _send
+from slta.store._client.topology import Node
+from slta.store._client.url import Address, parse_store_url
 from tests.store.conftest import Calls
 
 
@@ -106,7 +106,7 @@ async def test_a_question_that_is_given_up_and_then_fails_is_over_with_its_round
         pass
 
     monkeypatch.setattr(Cluster, "_ask", ask)
-    cluster = Cluster(parse("redis+cluster://silent,other"), {"connection_class": Connection}, changed)
+    cluster = Cluster(parse_store_url("redis+cluster://silent,other"), {"connection_class": Connection}, changed)
     await cluster.follow()
     assert asyncio.all_tasks() == {asyncio.current_task()}
     await cluster.close()

@@ -11,7 +11,7 @@ from slta.models import Drain, Pool, PoolSpec, errors
 from slta.models.heartbeats import NO_COUNT, Heartbeats
 from slta.models.request_record import Author, Event, Facts
 from slta.store import Store, StoreSettings
-from slta.store.encoding import put_arguments
+from slta.store._encoding import put_arguments
 from tests import rawstate
 from tests.servers import TextRedis
 from tests.store.conftest import Calls, Clock

@@ -14,8 +14,8 @@ from slta.api.http.problems import STATUS
 from slta.models import PoolSpec, errors
 from slta.models.request_record import MAX_WORD, Action, Author, Event, Facts
 from slta.store import Store
-from slta.store.encoding import put_arguments
-from slta.store.outcomes import REFUSALS
+from slta.store._encoding import put_arguments
+from slta.store._outcomes import REFUSALS
 from tests import rawstate
 from tests.servers import TextRedis
 from tests.store.conftest import Clock

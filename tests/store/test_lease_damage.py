@@ -8,7 +8,7 @@ import pytest
 
 from slta.models import Ticked
 from slta.store import Store
-from slta.store.encoding import put_arguments
+from slta.store._encoding import put_arguments
 from tests import rawstate
 from tests.audit import violations
 from tests.servers import TextRedis

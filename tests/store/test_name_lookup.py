@@ -13,7 +13,7 @@ import uvloop
 
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
-from slta.store.client.failures import cause_of
+from slta.store._client.failures import cause_of
 from tests.inventory import each
 
 UNKNOWN = "store.invalid"

@@ -13,7 +13,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.models import PoolSpec, errors
 from slta.store import Store
-from slta.store.encoding import put_arguments
+from slta.store._encoding import put_arguments
 from slta.store.fleets import FLEETS_KEY
 from slta.store.library import LAYOUT, Library, assemble
 from slta.store.operations import Word, encode

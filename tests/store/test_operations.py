@@ -11,9 +11,9 @@ from redis import Redis
 
 from slta.models import errors
 from slta.store import Store, StoreSettings
+from slta.store._outcomes import Reply
 from slta.store.library import LUA_POLICIES, assemble
 from slta.store.operations import OPERATIONS, SessionOperation
-from slta.store.outcomes import Reply
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
 

@@ -10,7 +10,7 @@ import pytest
 
 from slta.models.errors import StoreUnavailableError
 from slta.store import Store, StoreSettings
-from slta.store.client.preflight import ServerRequirements, UnsuitableStoreError, unsuitable
+from slta.store._client.preflight import ServerRequirements, UnsuitableStoreError, unsuitable
 from tests.servers import SERVERS, Server, free_port, own_server
 from tests.store.conftest import Calls
 

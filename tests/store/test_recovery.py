@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from slta.models import Drain, PoolSpec, errors
 from slta.models.heartbeats import Heartbeats
 from slta.store import Store, StoreSettings
-from slta.store.failover import recovery
-from slta.store.failover.recovery import RETRY_SECONDS
+from slta.store._failover import recovery
+from slta.store._failover.recovery import RETRY_SECONDS
 from slta.store.sessions import UNMARKED, Sessions
 from tests.servers import Server
 from tests.store.conftest import Calls

@@ -12,7 +12,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.models import errors
 from slta.store import Store
-from slta.store.encoding import put_arguments
+from slta.store._encoding import put_arguments
 from tests import rawstate
 from tests.servers import TextRedis
 from tests.store.fleets import FLEET, LARGE, SMALL, create, pool_class, repair_by_itself

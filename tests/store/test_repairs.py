@@ -13,7 +13,7 @@ from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.models import errors
 from slta.store import Store, StoreSettings
-from slta.store.encoding import put_arguments
+from slta.store._encoding import put_arguments
 from slta.store.library import LAYOUT
 from slta.store.repairs import Repairs
 from tests import rawstate

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from slta.store.batching.pending import OperationArgs
-from slta.store.client.rollback_detection import Fate, History, RollbackDetector, Stamp
-from slta.store.failover import replay_log
-from slta.store.failover.facts import facts_of
-from slta.store.failover.replay_log import KEPT_SECONDS, ReplayLog
+from slta.store._batching.pending import OperationArgs
+from slta.store._client.rollback_detection import Fate, History, RollbackDetector, Stamp
+from slta.store._failover import replay_log
+from slta.store._failover.facts import facts_of
+from slta.store._failover.replay_log import KEPT_SECONDS, ReplayLog
 from slta.store.library import INCARNATION_BITS, REPLAY_SECONDS
 
 FLEET_NUMBER = 7 << INCARNATION_BITS

@@ -12,8 +12,8 @@ import pytest
 
 from slta.models import errors
 from slta.store import Store, StoreSettings
-from slta.store.client.connections import Connections
-from slta.store.client.preflight import ServerRequirements
+from slta.store._client.connections import Connections
+from slta.store._client.preflight import ServerRequirements
 from tests.audit import violations
 from tests.awaiting import DEADLINE_SECONDS, eventually
 from tests.sentinels import Group, Sentinel, group, sentinel_url, until, watching

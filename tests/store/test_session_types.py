@@ -15,7 +15,7 @@ from slta.core.session_types.prices import Load, Market, Offer
 from slta.core.utility import PoolClass
 from slta.models import Pool, Status, errors
 from slta.store import Store
-from slta.store.encoding import put_arguments
+from slta.store._encoding import put_arguments
 from tests import rawstate
 from tests.core.curves import capped, linear, log_share, quadratic
 from tests.servers import TextRedis

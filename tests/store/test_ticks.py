@@ -10,7 +10,7 @@ from redis import Redis
 from slta.models import Ticked
 from slta.models.errors import DispatchError, NewerFleetError, OutcomeUnknownError, UnknownFleetError
 from slta.store import Store, StoreSettings
-from slta.store.client.functions import FunctionClient
+from slta.store._client.functions import FunctionClient
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, field, place, spec

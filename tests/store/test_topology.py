@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from slta.store.client.topology import SLOTS, Node, Topology, parse_nodes, slot_of
+from slta.store._client.topology import SLOTS, Node, Topology, parse_nodes, slot_of
 
 ASKED = ("10.0.0.1", 7000)
 A, B, C = (("a", 1), ("b", 1), ("c", 1))

@@ -17,10 +17,10 @@ from slta.core.session_types.bound import bound
 from slta.core.utility import PoolClass
 from slta.models import Integrals, Snapshot, Ticked, errors
 from slta.store import Store
-from slta.store.encoding import put_arguments
+from slta.store._encoding import put_arguments
+from slta.store._snapshots import parse_interval
 from slta.store.fleets import Excess
 from slta.store.sessions import report_option
-from slta.store.snapshots import parse_interval
 from slta.views.averages import averages
 from slta.views.state import observe_state
 from tests.core.curves import capped, linear, log_share, quadratic

@@ -12,7 +12,7 @@ from slta.core.policies import POLICIES
 from slta.core.utility import PoolClass
 from slta.models import errors
 from slta.store import Store
-from slta.store.encoding import put_arguments
+from slta.store._encoding import put_arguments
 from slta.store.sessions import report_option
 from tests import rawstate
 from tests.servers import TextRedis

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.store import Store
-from slta.store.encoding import put_arguments
-from slta.store.failover.facts import fact_of
+from slta.store._encoding import put_arguments
+from slta.store._failover.facts import fact_of
 from slta.store.sessions import report_option
 from tests.servers import Server
 from tests.store.fleets import FLEET, TWO_CLASSES, create

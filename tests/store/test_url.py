@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from redis.asyncio import SSLConnection
 
-from slta.store.client.url import InvalidUrlError, StoreAddress, has_password, parse
+from slta.store._client.url import InvalidUrlError, StoreAddress, has_password, parse_store_url
 
 
 def test_one_server_is_what_redis_py_takes() -> None:
-    place = parse("redis://anna:s3cret@localhost:7000/2?socket_timeout=3")
+    place = parse_store_url("redis://anna:s3cret@localhost:7000/2?socket_timeout=3")
     assert place == StoreAddress(
         {"username": "anna", "password": "s3cret", "host": "localhost", "port": 7000, "db": 2, "socket_timeout": 3.0}
     )
 
 
 def test_sentinels_are_a_list_and_the_password_is_for_the_servers() -> None:
-    place = parse("redis+sentinel://anna:s%2Fcret@one:1,[::1]:2,three/main?db=3&health_check_interval=5")
+    place = parse_store_url("redis+sentinel://anna:s%2Fcret@one:1,[::1]:2,three/main?db=3&health_check_interval=5")
     assert place.sentinels == (("one", 1), ("::1", 2), ("three", 26_379))
     assert place.master == "main"
     assert place.server == {"username": "anna", "password": "s/cret", "db": 3, "health_check_interval": 5}
@@ -26,22 +26,22 @@ def test_sentinels_are_a_list_and_the_password_is_for_the_servers() -> None:
 
 
 def test_sentinels_may_have_users_of_their_own() -> None:
-    place = parse("redis+sentinel://:a@h/main?sentinel_username=ben&sentinel_password=b")
+    place = parse_store_url("redis+sentinel://:a@h/main?sentinel_username=ben&sentinel_password=b")
     assert place.server == {"password": "a"}
     assert place.sentinel == {"username": "ben", "password": "b"}
 
 
 def test_nodes_of_a_cluster_are_a_list_of_servers_with_one_user_and_database_0() -> None:
-    place = parse("redis+cluster://anna:s%2Fcret@one:1,[::1]:2,three/0?socket_timeout=3")
+    place = parse_store_url("redis+cluster://anna:s%2Fcret@one:1,[::1]:2,three/0?socket_timeout=3")
     assert place == StoreAddress(
         {"username": "anna", "password": "s/cret", "socket_timeout": 3.0},
         nodes=(("one", 1), ("::1", 2), ("three", 6379)),
     )
-    assert parse("rediss+cluster://h").server == {"connection_class": SSLConnection}
+    assert parse_store_url("rediss+cluster://h").server == {"connection_class": SSLConnection}
 
 
 def test_with_tls_the_sentinels_are_asked_over_tls_too() -> None:
-    place = parse("rediss+sentinel://h/main?ssl_ca_certs=/ca.pem")
+    place = parse_store_url("rediss+sentinel://h/main?ssl_ca_certs=/ca.pem")
     expected: dict[str, Any] = {"connection_class": SSLConnection, "ssl_ca_certs": "/ca.pem"}
     assert (place.server, place.sentinel) == (expected, expected)
 
@@ -88,7 +88,7 @@ def test_with_tls_the_sentinels_are_asked_over_tls_too() -> None:
 )
 def test_what_leads_nowhere_is_told_without_the_password(url: str, why: str) -> None:
     with pytest.raises(InvalidUrlError) as invalid:
-        parse(url)
+        parse_store_url(url)
     assert str(invalid.value).startswith(why)
     assert "s3cret" not in str(invalid.value)
 

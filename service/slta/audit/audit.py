@@ -15,8 +15,7 @@ from slta.models.errors import (
     RepairingError,
     UnknownFleetError,
 )
-from slta.store import Store
-from slta.store.encoding import put_arguments
+from slta.store import Store, put_arguments
 from slta.store.operations import CONFIGURATION_FIELDS, encode
 
 UNLISTED = "name: is not on the list slta:fleets"

@@ -18,8 +18,7 @@ from slta.models.errors import (
     WouldSetAsideError,
 )
 from slta.models.request_record import Author
-from slta.store import Store
-from slta.store.encoding import put_arguments
+from slta.store import Store, put_arguments
 from slta.store.operations import Value
 
 

@@ -82,7 +82,7 @@ def audit(
 def _with_cause() -> Iterator[None]:
     """Print the cause of a failed store call in place of the error's general message, and exit."""
     from slta.models.errors import StoreUnavailableError
-    from slta.store.client.failures import cause_of
+    from slta.store import cause_of
 
     try:
         yield

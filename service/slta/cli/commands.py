@@ -168,7 +168,7 @@ def serve(
     from slta.runtime import logs, main
     from slta.runtime.settings import SettingsError, read_settings
     from slta.server.certificates import ListenError
-    from slta.store.client.preflight import UnsuitableStoreError
+    from slta.store import UnsuitableStoreError
     from slta.store.embedded.server import EmbeddedStoreError
 
     with in_one_line(AccessError, DispatchError, EmbeddedStoreError, ListenError, SettingsError, UnsuitableStoreError):

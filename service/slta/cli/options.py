@@ -12,7 +12,7 @@ from slta.cli.error_messages import fail
 
 def without_password(context: typer.Context, option: typer.CallbackParam, url: str | None) -> str | None:
     """Return the URL; exit with an error if the process list would expose its password."""
-    from slta.store.client.url import has_password
+    from slta.store import has_password
 
     source = context.get_parameter_source(str(option.name))
     if url and source and source.name == "COMMANDLINE" and has_password(url):

@@ -11,7 +11,7 @@ from slta.metrics.definitions import CounterDef, GaugeDef, HistogramDef, Row
 from slta.models import Findings
 from slta.models.errors import NoActivePoolError, NoCapacityError
 from slta.models.request_record import PLACE_ROUTE, RequestRecord
-from slta.store.client.preflight import Eviction
+from slta.store import Eviction
 
 REQUESTS = HistogramDef(
     "request_duration_seconds",

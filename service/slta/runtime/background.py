@@ -33,9 +33,7 @@ from slta.runtime.self_audit import SelfAudits
 from slta.runtime.ticks import Ticks
 from slta.runtime.type_bounds import TypeBounds
 from slta.server.certificates import ListenError
-from slta.store import Store
-from slta.store.client.failures import StoreCallError, cause_of
-from slta.store.client.preflight import Eviction, ServerRequirements, UnsuitableStoreError
+from slta.store import Eviction, ServerRequirements, Store, StoreCallError, UnsuitableStoreError, cause_of
 from slta.store.embedded.server import EmbeddedStore
 
 ROUND_SECONDS = 1.0

@@ -15,9 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from slta.auth.rate_limit import Rate
 from slta.runtime.logs import Format, Level
-from slta.store.client.durability import DURABILITIES, Durability, Mode
-from slta.store.client.preflight import ServerRequirements
-from slta.store.client.url import InvalidUrlError, parse
+from slta.store import DURABILITIES, Durability, InvalidUrlError, Mode, ServerRequirements, parse_store_url
 
 PREFIX = "SLTA_"
 SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
@@ -46,11 +44,11 @@ class Settings(BaseSettings):
     """0: a free port, which is logged."""
 
     store_url: SecretStr | None = None
-    """URL as in `slta.store.client.url`; without it the process runs an embedded store."""
+    """URL as `slta.store.parse_store_url` reads it; without it the process runs an embedded store."""
     store_volatile: Literal["refuse", "allow"] = "refuse"
     """allow: accept a shared store without an append-only file."""
     durability: Mode = "async"
-    """Guarantee of an acknowledged write, see `slta.store.client.durability`."""
+    """Guarantee of an acknowledged write, see `slta.store.Durability`."""
     store_replicas: Annotated[int, Field(ge=1)] | None = None
     """For `replicated`: replicas that must confirm each write; all of the store's, of any priority."""
     store_fsync: Literal["ask", "always"] = "ask"
@@ -119,7 +117,7 @@ class Settings(BaseSettings):
     @classmethod
     def _parsed(cls, url: SecretStr | None) -> SecretStr | None:
         if url:
-            parse(url.get_secret_value())
+            parse_store_url(url.get_secret_value())
         return url
 
     @model_validator(mode="after")
@@ -211,7 +209,7 @@ class Settings(BaseSettings):
 def check_store_url(url: str) -> None:
     """Raise SettingsError for an invalid store URL, without quoting it."""
     try:
-        parse(url)
+        parse_store_url(url)
     except InvalidUrlError as error:
         raise SettingsError(f"--store-url {error}") from None
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from slta.models import AuditResult, Configuration, Findings
+from slta.store._client.functions import FunctionClient
 from slta.store.census import take_census
-from slta.store.client.functions import FunctionClient
 from slta.store.fleets import FLEETS_KEY
 from slta.store.operations import CONFIGURATION_FIELDS
 from slta.store.repairs import WORK

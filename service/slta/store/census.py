@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slta.models.errors import StoreUnavailableError
-from slta.store.client.functions import FunctionClient
+from slta.store._client.functions import FunctionClient
 
 
 async def take_census(functions: FunctionClient) -> set[str]:

@@ -10,14 +10,14 @@ from types import MappingProxyType
 from slta.core.fleet import FleetSpec
 from slta.models import WINDOWS, Configured, Integrals, Snapshot, Suspect, Ticked, errors
 from slta.models.request_record import Author, Event
-from slta.store import fleet_replies
+from slta.store import _fleet_replies
+from slta.store._client.functions import FunctionClient
+from slta.store._encoding import put_arguments
+from slta.store._failover.replay_log import ReplayLog
+from slta.store._snapshots import parse_past, parse_snapshot
 from slta.store.census import take_partial_census
-from slta.store.client.functions import FunctionClient
-from slta.store.encoding import put_arguments
-from slta.store.failover.replay_log import ReplayLog
 from slta.store.operations import FLEET_KEYS, Value
 from slta.store.repairs import TAKEOVER_SECONDS, Repairs
-from slta.store.snapshots import parse_past, parse_snapshot
 
 FLEETS_KEY = "slta:fleets"
 """Set of the names of all fleets. Only this key belongs to no fleet."""
@@ -93,7 +93,7 @@ class Fleets:
             await self._list_if_new(fleet)
         arguments = await asyncio.to_thread(put_arguments, spec, document, expected_version)
         begun = file and file + UNFINISHED
-        configured = fleet_replies.configured(
+        configured = _fleet_replies.configured(
             (await self._functions.record("put", fleet, author, file=begun, **arguments))[0]
         )
         if configured.created:  # again: an older fleet of this name may have been deleted in between
@@ -107,7 +107,7 @@ class Fleets:
 
     async def events(self, fleet: str, since: float = 0) -> list[Event]:
         """Latest applied or rejected changes since fleet time `since`, newest first."""
-        return list(map(fleet_replies.event, (await self._functions.read("events", fleet, since=since))[1:]))
+        return list(map(_fleet_replies.event, (await self._functions.read("events", fleet, since=since))[1:]))
 
     async def delete(self, fleet: str, expected_version: int | None = None, author: Author | None = None) -> None:
         """Delete a fleet and its pools. FleetInUseError if a session lives, VersionMismatchError."""
@@ -156,7 +156,7 @@ class Fleets:
 
     async def _tick(self, fleet: str) -> Suspect | None:
         for _ in range(TICK_CALLS):
-            ticked = fleet_replies.ticked(await self._functions.change("tick", fleet))
+            ticked = _fleet_replies.ticked(await self._functions.change("tick", fleet))
             if not ticked.remain:
                 break
         return ticked.suspect
@@ -177,7 +177,7 @@ class Fleets:
         }
         replies = await self._functions.change_many("tick", calls)
         return {
-            fleet: reply if isinstance(reply, errors.DispatchError) else fleet_replies.ticked(reply)
+            fleet: reply if isinstance(reply, errors.DispatchError) else _fleet_replies.ticked(reply)
             for fleet, reply in replies.items()
         }
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from slta.core.differences import ONE_IN
 from slta.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from slta.models import WINDOWS
-from slta.store import encoding
+from slta.store import _encoding
 from slta.store.operations import (
     CONFIGURATION_FIELDS,
     FACT_WORDS,
@@ -120,13 +120,13 @@ def _constants() -> str:
         "MAX_CLASSES": MAX_CLASSES,
         "MAX_LEVELS": MAX_LEVELS,
         "DRAWN_ONE_IN": ONE_IN,
-        "CLASS_BYTES": encoding.CLASS_BYTES,
+        "CLASS_BYTES": _encoding.CLASS_BYTES,
     }
     lists = {"WINDOWS": WINDOWS, "CONFIGURATION_FIELDS": CONFIGURATION_FIELDS}
     lines = [f"  {name} = {value},\n" for name, value in numbers.items()]
     lines.append(f"  PRELUDES = {lua_preludes()},\n")
     lines += [f"  {name} = {{ {', '.join(map(repr, values))} }},\n" for name, values in lists.items()]
     types = {name: kind for kind, names in FLEET_KEYS.items() for name in names.split()}
-    for name, table in (("BYTES", encoding.TABLE_BYTES), ("FLEET_KEYS", types)):
+    for name, table in (("BYTES", _encoding.TABLE_BYTES), ("FLEET_KEYS", types)):
         lines.append(f"  {name} = {{ {', '.join(f'[{key!r}] = {value!r}' for key, value in table.items())} }},\n")
     return f"constants = {{\n{''.join(lines)}}}\n"

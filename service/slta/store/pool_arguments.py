@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from slta.models import MICROSECONDS, UNCHANGED, Drain, PoolsAdded, PoolSpec, Unchanged
-from slta.store.failover.facts import PoolFact
+from slta.store._failover.facts import PoolFact
 
 
 def attribute_word(attribute: str | Mapping[str, str] | Unchanged | None) -> str:

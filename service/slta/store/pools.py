@@ -29,16 +29,16 @@ from slta.models import (
 )
 from slta.models.heartbeats import Beats, GuardEnded, Heartbeats
 from slta.models.request_record import Author
-from slta.store import pool_replies
-from slta.store.batching.batcher import RETRY_PAUSE_SECONDS, Operations
-from slta.store.batching.pending import OperationArgs
-from slta.store.client.failures import StoreCallError
-from slta.store.client.functions import FunctionClient
-from slta.store.client.rollback_detection import Stamp
-from slta.store.failover.facts import REMOVED, PoolFact
-from slta.store.failover.replay_log import ReplayLog
+from slta.store import _pool_replies
+from slta.store._batching.batcher import RETRY_PAUSE_SECONDS, Operations
+from slta.store._batching.pending import OperationArgs
+from slta.store._client.failures import StoreCallError
+from slta.store._client.functions import FunctionClient
+from slta.store._client.rollback_detection import Stamp
+from slta.store._failover.facts import REMOVED, PoolFact
+from slta.store._failover.replay_log import ReplayLog
+from slta.store._outcomes import Reply, checked
 from slta.store.operations import Value
-from slta.store.outcomes import Reply, checked
 from slta.store.pool_arguments import arguments_of, attribute_word, deadline_word, facts_of
 from slta.store.sessions import type_option
 
@@ -65,18 +65,18 @@ class Pools:
 
     async def get(self, fleet: str, pool_id: str) -> Pool:
         """A pool and its occupancy."""
-        return pool_replies.pool(await self._functions.read("pool", fleet, pool_id=pool_id))
+        return _pool_replies.pool(await self._functions.read("pool", fleet, pool_id=pool_id))
 
     async def page(self, fleet: str, cursor: str | None, limit: int) -> PoolPage:
         """A page of at most `limit` pools in a fixed order, from `cursor`."""
-        return pool_replies.pool_page(await self._functions.read("pool_page", fleet, first=cursor or 0, limit=limit))
+        return _pool_replies.pool_page(await self._functions.read("pool_page", fleet, first=cursor or 0, limit=limit))
 
     async def each_page(self, fleet: str) -> AsyncIterator[list[Pool]]:
         """All pools in pages, with a pause after each, so that reading them uses half of the server's time at most."""
         cursor: str | None = "0"
         while cursor is not None:
             reply = await self._functions.slice("pool_page", fleet, first=cursor, limit=POOLS_PER_SLICE)
-            page = pool_replies.pool_page(reply)
+            page = _pool_replies.pool_page(reply)
             yield page.pools
             cursor = page.next_cursor
 
@@ -93,7 +93,7 @@ class Pools:
         for start in range(0, len(pools), POOLS_PER_CALL):
             part = pools[start : start + POOLS_PER_CALL]
             reply, stamp, is_repeated = await self._add(fleet, author, quota=quota, pools=list(map(arguments_of, part)))
-            added = pool_replies.pools_added([pool.pool_id for pool in part], reply)
+            added = _pool_replies.pools_added([pool.pool_id for pool in part], reply)
             self._log.record_facts(fleet, stamp, facts_of(part, added, is_repeated=is_repeated))
             total.created.extend(added.created)
             total.changed.extend(added.changed)
@@ -151,7 +151,7 @@ class Pools:
         status = f"{status} {drain}".rstrip()
         fact = PoolFact(pool_id, pool_class, status, address or attribute_word(None), labels or attribute_word(None))
         self._log.record_facts(fleet, stamp, [fact])
-        return pool_replies.pool(reply)
+        return _pool_replies.pool(reply)
 
     async def set_statuses(
         self,
@@ -170,7 +170,7 @@ class Pools:
         reply, stamp = await self._functions.record(
             "set_statuses", fleet, author, status=status, drain=deadline, pool_class=pool_class, pool_ids=ids
         )
-        changed = pool_replies.pools_changed(reply)
+        changed = _pool_replies.pools_changed(reply)
         becomes = f"{status} {deadline}".rstrip()
         self._log.record_facts(fleet, stamp, (PoolFact(pool_id, status=becomes) for pool_id in changed.changed))
         return changed
@@ -198,10 +198,10 @@ class Pools:
                 raise failed.as_dispatch_error() from failed
             reply, stamp = await self._functions.change_stamped("beat", fleet, **columns)
         letters = checked(reply)[2]
-        begun = (at for at, letter in enumerate(letters) if letter == pool_replies.BEGUN)
+        begun = (at for at, letter in enumerate(letters) if letter == _pool_replies.BEGUN)
         facts = (PoolFact(ids[at], ttl=str(int(ttls[at]) * MICROSECONDS)) for at in begun)
         self._log.record_facts(fleet, stamp, facts)
-        return pool_replies.beats(heartbeats, reply, self._draw)
+        return _pool_replies.beats(heartbeats, reply, self._draw)
 
     async def sessions(self, fleet: str, pool_id: str) -> PoolSessions:
         """The sessions on a pool."""
@@ -231,7 +231,7 @@ class Pools:
         outcomes = await self._submit_slices(fleet, adoptions)
         if not (missing or unknown):  # without a write, one of an earlier attempt would stay unconfirmed
             await self._functions.change("batch", fleet)
-        return pool_replies.reconciliation(ended, unknown, outcomes)
+        return _pool_replies.reconciliation(ended, unknown, outcomes)
 
     async def _session_ids(self, fleet: str, pool_id: str, as_of: str = "", types: Sequence[str] = ()) -> list[str]:
         return (await self._functions.read("pool_sessions", fleet, pool_id=pool_id, as_of=as_of, types=types))[1:]

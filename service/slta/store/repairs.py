@@ -13,7 +13,7 @@ import structlog
 
 from slta.models import Repaired, Survey
 from slta.models.request_record import Author
-from slta.store.client.functions import FunctionClient
+from slta.store._client.functions import FunctionClient
 from slta.store.operations import Value
 
 WORK = 3000

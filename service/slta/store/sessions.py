@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Sequence
 
 from slta.core.session_types import DEFAULT_TYPE
 from slta.models import MICROSECONDS, AlreadyEnded, Completed, Placement, Renewed, Reported, Session
-from slta.store import replies
-from slta.store.batching.batcher import Operations
-from slta.store.batching.pending import OperationArgs, Outcome
-from slta.store.client.functions import FunctionClient
+from slta.store import _replies
+from slta.store._batching.batcher import Operations
+from slta.store._batching.pending import OperationArgs, Outcome
+from slta.store._client.functions import FunctionClient
 from slta.store.operations import Word
 
 OperationRequest = tuple[str, str, str, str]
@@ -81,7 +81,7 @@ class Sessions:
         lease, draw = _microseconds(lease_seconds), repr(self._draw())
         options = ASSIGN_OPTIONS[touch, labels] + PRIORITIES[priority] + type_option(session_type)
         arguments = ("assign", session_id, lease, draw, options)
-        return replies.placement(session_id, await self._operations.submit(fleet, arguments, arrived))
+        return _replies.placement(session_id, await self._operations.submit(fleet, arguments, arrived))
 
     async def report(
         self, fleet: str, session_id: str, option: str, lease_seconds: float | None, arrived: float | None = None
@@ -93,14 +93,14 @@ class Sessions:
         UnknownSessionTypeError.
         """
         arguments = ("report", session_id, _microseconds(lease_seconds), repr(self._draw()), option)
-        return replies.reported(session_id, await self._operations.submit(fleet, arguments, arrived))
+        return _replies.reported(session_id, await self._operations.submit(fleet, arguments, arrived))
 
     async def complete(
         self, fleet: str, session_id: str, arrived: float | None = None, *, mark: bool = True
     ) -> Completed | AlreadyEnded:
         """End a session. UnknownSessionError; if `mark`, a late assign of the id raises SessionEndedError then."""
         arguments = ("complete", session_id, "", "", "" if mark else UNMARKED)
-        return replies.completion(session_id, await self._operations.submit(fleet, arguments, arrived))
+        return _replies.completion(session_id, await self._operations.submit(fleet, arguments, arrived))
 
     async def renew(
         self, fleet: str, session_ids: Sequence[str], lease_seconds: float | None, arrived: float | None = None
@@ -109,12 +109,12 @@ class Sessions:
         lease = _microseconds(lease_seconds)
         arguments = [("renew", id_, lease, "", "") for id_ in session_ids]
         outcomes = await self._operations.submit_all(fleet, arguments, arrived)
-        return replies.renewed(session_ids, outcomes)
+        return _replies.renewed(session_ids, outcomes)
 
     async def operate(
         self, fleet: str, requests: Sequence[OperationRequest], arrived: float | None = None
     ) -> list[Outcome]:
-        """Run operations in order, without others in between; `replies.operation_result` parses an outcome."""
+        """Run operations in order, without others in between; `_replies.operation_result` parses an outcome."""
         draw = self._draw
         arguments: list[OperationArgs] = [
             (kind, session_id, lease and _microseconds(float(lease)), repr(draw()) if kind in DRAWING else "", option)
@@ -128,7 +128,7 @@ class Sessions:
 
     async def get(self, fleet: str, session_id: str) -> Session:
         """A live session. UnknownSessionError, SessionEndedError."""
-        return replies.session(session_id, await self._functions.read("session", fleet, session_id=session_id))
+        return _replies.session(session_id, await self._functions.read("session", fleet, session_id=session_id))
 
 
 def _microseconds(seconds: float | None) -> Word:

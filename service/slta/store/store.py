@@ -9,14 +9,13 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Self
 
 from slta.models.errors import StoreUnavailableError
-from slta.store.audits import Audits
-from slta.store.batching.batcher import Operations
-from slta.store.client.connection_pool import StoreSettings
-from slta.store.client.connections import Connections
-from slta.store.client.failures import REFUSING_ERROR_KINDS, StoreCallError
-from slta.store.client.functions import FunctionClient
-from slta.store.client.observer import StoreObserver
-from slta.store.client.preflight import (
+from slta.store._batching.batcher import Operations
+from slta.store._client.connection_pool import StoreSettings
+from slta.store._client.connections import Connections
+from slta.store._client.failures import REFUSING_ERROR_KINDS, StoreCallError
+from slta.store._client.functions import FunctionClient
+from slta.store._client.observer import StoreObserver
+from slta.store._client.preflight import (
     NO_EVICTION,
     Eviction,
     ServerRequirements,
@@ -24,11 +23,12 @@ from slta.store.client.preflight import (
     known_pools,
     preflight,
 )
-from slta.store.client.rollback_detection import RollbackDetector
-from slta.store.client.routing import ANY_TAG, key_of
-from slta.store.client.url import Address
-from slta.store.failover.recovery import Recovery
-from slta.store.failover.replay_log import ReplayLog
+from slta.store._client.rollback_detection import RollbackDetector
+from slta.store._client.routing import ANY_TAG, key_of
+from slta.store._client.url import Address
+from slta.store._failover.recovery import Recovery
+from slta.store._failover.replay_log import ReplayLog
+from slta.store.audits import Audits
 from slta.store.fleets import Fleets
 from slta.store.library import Library, assemble
 from slta.store.pools import Pools

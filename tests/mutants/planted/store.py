@@ -9,7 +9,7 @@ MUTANTS: dict[str, Mutant] = {
         "lua/pools/pools.lua", "remove_all", "attributes.clear(fleet, pool.pool_id)\n    ", ""
     ),
     "a reply of a master that gave the slot away is believed": row(
-        "client/pipeline.py",
+        "_client/pipeline.py",
         "exchange",
         "connections.routing.where(key) != pool.address",
         "False",
@@ -38,22 +38,22 @@ MUTANTS: dict[str, Mutant] = {
         "lua/pools/due_drains.lua", "read", "== 'draining' or status == 'failed' and word == 'fail' ", ""
     ),
     "replicas beyond the configured number are not waited for": row(
-        "client/replicas.py", "needed", "max(self._configured, self._online)", "self._configured", "store/durability"
+        "_client/replicas.py", "needed", "max(self._configured, self._online)", "self._configured", "store/durability"
     ),
     "a replica that joined is waited for by the next call only": row(
-        "client/pipeline.py", "_send_confirmed", "needed <= confirmed < replicas.needed", "False", "store/durability"
+        "_client/pipeline.py", "_send_confirmed", "needed <= confirmed < replicas.needed", "False", "store/durability"
     ),
     "a report that finds nothing to do confirms nothing": row(
         "pools.py", "reconcile", "not (missing or unknown)", "False", "store/durability"
     ),
     "the first call that is lost counts as present": row(
-        "client/rollback_detection.py", "fate", "last else", "last + 1 else"
+        "_client/rollback_detection.py", "fate", "last else", "last + 1 else"
     ),
-    "what another fleet acknowledged is replayed": row("client/rollback_detection.py", "fate", "other fleet", "lost"),
+    "what another fleet acknowledged is replayed": row("_client/rollback_detection.py", "fate", "other fleet", "lost"),
     "what was replayed is replayed again with the next failover": row(
-        "failover/replay_log.py", "forget", "if id(call) not in gone", "", "store/replay_log"
+        "_failover/replay_log.py", "forget", "if id(call) not in gone", "", "store/replay_log"
     ),
-    "an ended session is replayed as a live one": row("failover/facts.py", "fact_of", "outcome[0])", "None)"),
+    "an ended session is replayed as a live one": row("_failover/facts.py", "fact_of", "outcome[0])", "None)"),
     "the fork is the revision that a later call finds": row(
         "lua/state/incarnations.lua", "record", "revision)", "revision + 5)"
     ),
@@ -94,7 +94,7 @@ MUTANTS: dict[str, Mutant] = {
         "lua/state/incarnations.lua", "incarnations.mark", "  fleet_time.resume(fleet, fleet.clock, fleet.time)\n", ""
     ),
     "a reply that cannot be read leaves its callers waiting": row(
-        "batching/batcher.py",
+        "_batching/batcher.py",
         "_send",
         "            self._deliver(batch, operations, reply, stamp)\n",
         "",
@@ -141,7 +141,7 @@ MUTANTS: dict[str, Mutant] = {
         "lua/pools/leased_pools.lua", "revive", "guards.is_on(fleet, pool.class_index)", "false"
     ),
     "a call that may have run is said not to have run": row(
-        "batching/pending.py",
+        "_batching/pending.py",
         "was_tried",
         "failed.failure.ran",
         "False",
@@ -149,10 +149,10 @@ MUTANTS: dict[str, Mutant] = {
         "store/faults/refusals",
     ),
     "memory that is full makes what may have run certain": row(
-        "batching/pending.py", "fail", "self.may_have_run", "False", "store/batching"
+        "_batching/pending.py", "fail", "self.may_have_run", "False", "store/batching"
     ),
     "a change whose reply was lost is said not to have run": row(
-        "client/failures.py",
+        "_client/failures.py",
         "as_dispatch_error",
         "OutcomeUnknownError() if self.failure.ran else ",
         "",
@@ -160,7 +160,7 @@ MUTANTS: dict[str, Mutant] = {
         "store/faults/refusals",
     ),
     "every failed call is sent a second time": row(
-        "client/functions.py",
+        "_client/functions.py",
         "_attempt",
         'if failed.failure.kind != "function_missing":\n                raise',
         "pass",
@@ -168,10 +168,10 @@ MUTANTS: dict[str, Mutant] = {
         "store/faults/refusals",
     ),
     "a connection is kept that leads to a replica": row(
-        "client/connections.py", "failed", "kind in FAILOVER_KINDS", "False", "store/sentinel"
+        "_client/connections.py", "failed", "kind in FAILOVER_KINDS", "False", "store/sentinel"
     ),
     "a connection that was in use while all were made anew is used again": row(
-        "client/connection_pool.py", "release", " and not connection.should_reconnect()", "", "store/sentinel"
+        "_client/connection_pool.py", "release", " and not connection.should_reconnect()", "", "store/sentinel"
     ),
     "a deleted fleet's name stays on the list when a reply was lost": row(
         "fleets.py", "delete", "            await self.unlist(fleet)\n", ""
@@ -190,9 +190,9 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a repair numbers types anew": row("lua/integrity/repair_types.lua", "repair_types.recall", "unused + ", ""),
     "a node that was cut off is believed": row(
-        "client/topology.py", "merge", "known.epoch > found[node_id].epoch", "False"
+        "_client/topology.py", "merge", "known.epoch > found[node_id].epoch", "False"
     ),
-    "an older view takes back what MOVED said": row("client/topology.py", "merge", "moved[1] >= asked", "False"),
+    "an older view takes back what MOVED said": row("_client/topology.py", "merge", "moved[1] >= asked", "False"),
     "a clock that is back by half a second holds all leases": row(
         "lua/ledger/accounting.lua", "accounting.advance", "elapsed < 0 and elapsed > -fleet_time.MAX_BACK", "false"
     ),
@@ -203,7 +203,7 @@ MUTANTS: dict[str, Mutant] = {
         "lua/fleets/turns.lua", "next_given", " and ahead <= LATEST", ""
     ),
     "ticks in a packet are not confirmed": row(
-        "client/pipeline.py", "_checked", "unconfirmed or ", "", "store/durability"
+        "_client/pipeline.py", "_checked", "unconfirmed or ", "", "store/durability"
     ),
     "a session is put back in a class that its type may not use": row(
         "lua/pools/replay.lua",

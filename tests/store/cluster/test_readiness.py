@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from slta.models import errors
 from slta.store import Store, StoreSettings
-from slta.store.client.preflight import ServerRequirements, UnsuitableStoreError
+from slta.store._client.preflight import ServerRequirements, UnsuitableStoreError
 from tests.awaiting import DEADLINE_SECONDS, POLL_SECONDS
 from tests.clusters import Cluster
 from tests.servers import free_port, own_server

@@ -12,9 +12,9 @@ from redis.exceptions import MovedError
 
 from slta.models import errors
 from slta.store import Store, StoreSettings
-from slta.store.client import connections
-from slta.store.client.cluster import MIN_GAP_SECONDS
-from slta.store.client.failures import NotSentError
+from slta.store._client import connections
+from slta.store._client.cluster import MIN_GAP_SECONDS
+from slta.store._client.failures import NotSentError
 from tests.awaiting import DEADLINE_SECONDS
 from tests.clusters import Cluster, Node
 from tests.store.conftest import Calls

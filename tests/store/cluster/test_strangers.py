@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from slta.models import errors
-from slta.store.client import cluster
-from slta.store.client.preflight import ServerRequirements, UnsuitableStoreError
+from slta.store._client import cluster
+from slta.store._client.preflight import ServerRequirements, UnsuitableStoreError
 from tests.clusters import SLOTS, Cluster, Node
 from tests.servers import free_port
 from tests.store.cluster.conftest import opened

@@ -16,7 +16,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from slta.models import errors
 from slta.store import Store, StoreSettings
-from slta.store.client.failures import Failure, NotSentError, classify
+from slta.store._client.failures import Failure, NotSentError, classify
 from tests.faults import Proxy
 from tests.servers import Server
 from tests.store.conftest import Calls

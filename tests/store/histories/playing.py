@@ -22,8 +22,8 @@ from slta.fleet_file.applying import apply_fleet
 from slta.models import AlreadyEnded, Completed, Drain, Placement, PoolsAdded, PoolSpec, Renewal, Reported, errors
 from slta.models.heartbeats import NO_COUNT, Heartbeats
 from slta.store import Store, StoreSettings
-from slta.store.failover import recovery, replay_log
-from slta.store.replies import operation_result
+from slta.store._failover import recovery, replay_log
+from slta.store._replies import operation_result
 from tests.audit import violations
 from tests.servers import Server
 from tests.store.conftest import Calls, Clock

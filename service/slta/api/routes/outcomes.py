@@ -13,9 +13,7 @@ from functools import lru_cache
 from slta.api.http.problems import problem_of
 from slta.api.http.responses import as_json, response_with
 from slta.models import MICROSECONDS, Completed, Placement, Renewal
-from slta.store.batching.pending import Outcome
-from slta.store.outcomes import Reply
-from slta.store.replies import operation_result, split_type
+from slta.store import Outcome, Reply, operation_result, split_type
 
 Writer = Callable[[str, Reply], str]
 """Function of session id and reply."""

@@ -12,7 +12,7 @@
 --               token can be added later, at the end; any other new field would shift those after it
 --
 -- A policy whose row in Python has `has_thresholds` has the fields `green` (a vector), `yellow` and `min_green`, which
--- service/slta/store/snapshots.py reads. Its reported rank is r, and its yellow tokens belong to the class at r.
+-- service/slta/store/_snapshots.py reads. Its reported rank is r, and its yellow tokens belong to the class at r.
 --
 -- The functions (class_index and pool_index as in `keys.lua`; level is the pool's new or former occupancy):
 --

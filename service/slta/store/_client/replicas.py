@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from redis.exceptions import ResponseError
 
-from slta.store.client.sentinel import is_forbidden
+from slta.store._client.sentinel import is_forbidden
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from slta.models import MICROSECONDS, Configured, Suspect, Ticked
 from slta.models.request_record import Event, Facts
-from slta.store.outcomes import REFUSALS, Reply
+from slta.store._outcomes import REFUSALS, Reply
 
 
 def configured(reply: Reply) -> Configured:

@@ -9,14 +9,14 @@ from functools import partial
 from time import monotonic
 
 from slta.models.errors import StoreUnavailableError
-from slta.store.batching.call_time import CallTimeEstimate
-from slta.store.batching.pending import OperationArgs, Outcome, PendingCall
-from slta.store.client.failures import Failure, StoreCallError, classify_timeout
-from slta.store.client.functions import FunctionClient
-from slta.store.client.rollback_detection import Stamp
-from slta.store.failover.replay_log import ReplayLog
+from slta.store._batching.call_time import CallTimeEstimate
+from slta.store._batching.pending import OperationArgs, Outcome, PendingCall
+from slta.store._client.failures import Failure, StoreCallError, classify_timeout
+from slta.store._client.functions import FunctionClient
+from slta.store._client.rollback_detection import Stamp
+from slta.store._failover.replay_log import ReplayLog
+from slta.store._outcomes import REFUSALS, Reply, refused, with_attributes
 from slta.store.operations import OPERATIONS
-from slta.store.outcomes import REFUSALS, Reply, refused, with_attributes
 
 MAX_BATCH = 128
 MAX_CONCURRENT_CALLS = 2

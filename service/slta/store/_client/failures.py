@@ -9,8 +9,8 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from slta.models.errors import DispatchError, OutcomeUnknownError, StoreUnavailableError
-from slta.store.client.name_lookup import NameLookupError
-from slta.store.client.sentinel import NotFsyncedError
+from slta.store._client.name_lookup import NameLookupError
+from slta.store._client.sentinel import NotFsyncedError
 
 
 class NotReplicatedError(RedisError):

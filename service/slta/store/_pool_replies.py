@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from slta.models import MICROSECONDS, Drain, Pool, PoolPage, PoolsAdded, PoolsChanged, Reconciliation
 from slta.models.heartbeats import Beats, HeartbeatOutcome, Heartbeats, PoolBeat
-from slta.store.outcomes import Reply
-from slta.store.replies import group_by_outcome, labels_of
+from slta.store._outcomes import Reply
+from slta.store._replies import group_by_outcome, labels_of
 
 PAGE_WORDS = 8
 """Words of one pool in the reply of `pool_page`."""

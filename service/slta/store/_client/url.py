@@ -63,7 +63,7 @@ class StoreAddress:
     """Some nodes of a cluster, which name the others."""
 
 
-def parse(url: str) -> StoreAddress:
+def parse_store_url(url: str) -> StoreAddress:
     """Parse a URL. InvalidUrlError."""
     scheme, separator, _ = url.partition("://")
     if scheme not in SCHEMES or not separator:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from slta.core.session_types import DEFAULT_TYPE
-from slta.store.client.rollback_detection import Stamp
+from slta.store._client.rollback_detection import Stamp
+from slta.store._outcomes import RESULTS
+from slta.store._replies import split_type
 from slta.store.operations import FACTS, OPERATIONS
-from slta.store.outcomes import RESULTS
-from slta.store.replies import split_type
 
 Operation = Sequence[Any]
 """Kind, session id and arguments, a row of `OPERATIONS` or `FACTS`."""

@@ -9,10 +9,10 @@ from typing import Any
 import hiredis
 from redis.exceptions import RedisError, ResponseError
 
-from slta.store.client.connection_pool import ConnectionPool
-from slta.store.client.connections import Connections
-from slta.store.client.failures import NotReplicatedError, StaleMasterError
-from slta.store.client.replicas import Replicas
+from slta.store._client.connection_pool import ConnectionPool
+from slta.store._client.connections import Connections
+from slta.store._client.failures import NotReplicatedError, StaleMasterError
+from slta.store._client.replicas import Replicas
 
 Command = Sequence[str | int | float]
 

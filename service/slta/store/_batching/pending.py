@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from slta.models.errors import OutcomeUnknownError, StoreUnavailableError
-from slta.store.client.failures import StoreCallError
+from slta.store._client.failures import StoreCallError
+from slta.store._outcomes import Reply
 from slta.store.operations import Word
-from slta.store.outcomes import Reply
 
 OperationArgs = tuple[str, str, Word, Word, Word]
 """Name of a row of `OPERATIONS`, session id and three arguments."""

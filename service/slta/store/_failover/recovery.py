@@ -12,13 +12,13 @@ from time import monotonic
 import structlog
 
 from slta.models.errors import DispatchError, FleetInUseError, OutcomeUnknownError, UnknownFleetError
-from slta.store.client.functions import FunctionClient
-from slta.store.client.observer import StoreObserver
-from slta.store.client.rollback_detection import History, RollbackDetector, Stamp
-from slta.store.failover.facts import Facts, PoolFact, SessionFact, facts_of, name_of
-from slta.store.failover.replay_log import ReplayLog
+from slta.store._client.functions import FunctionClient
+from slta.store._client.observer import StoreObserver
+from slta.store._client.rollback_detection import History, RollbackDetector, Stamp
+from slta.store._failover.facts import Facts, PoolFact, SessionFact, facts_of, name_of
+from slta.store._failover.replay_log import ReplayLog
+from slta.store._outcomes import REFUSALS, RESULTS, SESSION_REFUSALS, Reply
 from slta.store.operations import Value
-from slta.store.outcomes import REFUSALS, RESULTS, SESSION_REFUSALS, Reply
 
 PER_CALL = {"replay": 128, "replay_pools": 1000}
 """Facts of a call."""

@@ -12,11 +12,11 @@ import structlog
 from redis.exceptions import RedisError, ResponseError
 
 from slta.models.errors import StoreUnavailableError
-from slta.store.client.connection_pool import ConnectionPool
-from slta.store.client.connections import Connections
-from slta.store.client.failures import UnsuitableServerError, classify
-from slta.store.client.pipeline import ask
-from slta.store.client.routing import ANY_TAG, key_of
+from slta.store._client.connection_pool import ConnectionPool
+from slta.store._client.connections import Connections
+from slta.store._client.failures import UnsuitableServerError, classify
+from slta.store._client.pipeline import ask
+from slta.store._client.routing import ANY_TAG, key_of
 
 log = structlog.get_logger(__name__)
 

@@ -12,10 +12,10 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError, ResponseError
 
-from slta.store.client.durability import unsynced
-from slta.store.client.name_lookup import NameLookupError, resolving
-from slta.store.client.routing import ANY_TAG, OnChange, Routing
-from slta.store.client.url import Address, StoreAddress
+from slta.store._client.durability import unsynced
+from slta.store._client.name_lookup import NameLookupError, resolving
+from slta.store._client.routing import ANY_TAG, OnChange, Routing
+from slta.store._client.url import Address, StoreAddress
 
 CHANNELS = ("+promoted-slave", "+switch-master")
 """Channels of failover events. `+promoted-slave` comes first, from the sentinel that promotes the replica."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from time import monotonic
 from typing import Any
 
-from slta.store.client.rollback_detection import History, Stamp
-from slta.store.failover.facts import DELETED, POOLS, Call, Operation, PoolFact, SessionFact
+from slta.store._client.rollback_detection import History, Stamp
+from slta.store._failover.facts import DELETED, POOLS, Call, Operation, PoolFact, SessionFact
 from slta.store.library import REPLAY_SECONDS
 
 KEPT_SECONDS = 10.0

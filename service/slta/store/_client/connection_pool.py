@@ -13,9 +13,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from slta.store.client.durability import ASYNC, Durability
-from slta.store.client.replicas import Replicas
-from slta.store.client.url import Address
+from slta.store._client.durability import ASYNC, Durability
+from slta.store._client.replicas import Replicas
+from slta.store._client.url import Address
 
 WAIT_SHARE = 0.6
 """Share of the call timeout that WAIT may take, so that its reply comes before the call times out."""
@@ -25,7 +25,7 @@ WAIT_SHARE = 0.6
 class StoreSettings:
     """Address, timeouts and durability of the store.
 
-    `url` is parsed by `slta.store.client.url`. A call that exceeds `call_timeout_seconds` may have run; it is retried,
+    `url` is parsed by `slta.store._client.url`. A call that exceeds `call_timeout_seconds` may have run; it is retried,
     idempotent by session id, until `deadline_seconds` after the request arrived. `max_connections` are those to one
     server. `durability` is a condition for the acknowledgement of a write. `requires_fsync` rejects servers that do not
     report `appendfsync always`.

@@ -21,7 +21,7 @@ from slta.models import (
     Session,
     errors,
 )
-from slta.store.outcomes import Attributes, Reply, session_checked
+from slta.store._outcomes import Attributes, Reply, session_checked
 
 
 def split_attributes(attributes: Attributes) -> tuple[str | None, str]:

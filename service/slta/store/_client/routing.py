@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Protocol
 
-from slta.store.client.url import Address, Options
+from slta.store._client.url import Address, Options
 
 ANY_TAG = "/0"
 """Not a fleet's name."""

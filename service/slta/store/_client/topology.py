@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import NamedTuple
 
-from slta.store.client.url import Address
+from slta.store._client.url import Address
 
 SLOTS = 16_384
 

@@ -13,13 +13,13 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 
-from slta.store.client.cluster import Cluster
-from slta.store.client.connection_pool import ConnectionPool, RetiredError, StoreSettings
-from slta.store.client.failures import FAILOVER_KINDS, NotSentError, classify
-from slta.store.client.name_lookup import resolving
-from slta.store.client.routing import OnChange, OneServer, Routing, connection_options
-from slta.store.client.sentinel import Sentinels, on_connect
-from slta.store.client.url import Address, StoreAddress, parse
+from slta.store._client.cluster import Cluster
+from slta.store._client.connection_pool import ConnectionPool, RetiredError, StoreSettings
+from slta.store._client.failures import FAILOVER_KINDS, NotSentError, classify
+from slta.store._client.name_lookup import resolving
+from slta.store._client.routing import OnChange, OneServer, Routing, connection_options
+from slta.store._client.sentinel import Sentinels, on_connect
+from slta.store._client.url import Address, StoreAddress, parse_store_url
 
 PAUSE_SECONDS = 0.2
 """How long a server of a cluster that did not answer is not tried again: a scrape of its fleets must not wait for each,
@@ -31,7 +31,7 @@ class Connections:
 
     def __init__(self, settings: StoreSettings) -> None:
         """InvalidUrlError. Nothing is connected before the first call."""
-        address = parse(settings.url)
+        address = parse_store_url(settings.url)
         options: dict[str, Any] = {
             "retry": Retry(NoBackoff(), 0),  # redis-py's ten would execute a call twice
             "retry_on_timeout": False,

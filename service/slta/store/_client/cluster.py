@@ -12,11 +12,11 @@ from typing import Any
 from redis.asyncio import ConnectionPool, Redis, SSLConnection
 from redis.exceptions import AskError, MovedError, ResponseError
 
-from slta.store.client.failures import NotSentError, UnknownNodeError, UnsuitableServerError
-from slta.store.client.name_lookup import resolving
-from slta.store.client.routing import OnChange, Routing, connection_options
-from slta.store.client.topology import SLOTS, Node, Topology, parse_nodes, slot_of
-from slta.store.client.url import Address, StoreAddress
+from slta.store._client.failures import NotSentError, UnknownNodeError, UnsuitableServerError
+from slta.store._client.name_lookup import resolving
+from slta.store._client.routing import OnChange, Routing, connection_options
+from slta.store._client.topology import SLOTS, Node, Topology, parse_nodes, slot_of
+from slta.store._client.url import Address, StoreAddress
 
 MIN_GAP_SECONDS = 0.2
 """Time between the beginnings of two rounds of questions."""

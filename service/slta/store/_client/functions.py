@@ -13,17 +13,17 @@ from redis.exceptions import MovedError, RedisError, ResponseError
 
 from slta.models.errors import DispatchError
 from slta.models.request_record import Author
-from slta.store import fleet_replies
-from slta.store.client.connections import Connections
-from slta.store.client.failures import Failure, StoreCallError, classify
-from slta.store.client.observer import StoreObserver
-from slta.store.client.pipeline import exchange, exchange_each
-from slta.store.client.rollback_detection import RollbackDetector, Stamp
-from slta.store.client.routing import key_of
-from slta.store.client.url import Address
+from slta.store import _fleet_replies
+from slta.store._client.connections import Connections
+from slta.store._client.failures import Failure, StoreCallError, classify
+from slta.store._client.observer import StoreObserver
+from slta.store._client.pipeline import exchange, exchange_each
+from slta.store._client.rollback_detection import RollbackDetector, Stamp
+from slta.store._client.routing import key_of
+from slta.store._client.url import Address
+from slta.store._outcomes import Reply, checked
 from slta.store.library import Library
 from slta.store.operations import Value, Word, encode
-from slta.store.outcomes import Reply, checked
 
 Clock = Callable[[], str]
 
@@ -111,7 +111,7 @@ class FunctionClient:
         except StoreCallError as failed:
             raise failed.as_dispatch_error() from failed
         if event:
-            author.learn(fleet_replies.event(event))
+            author.learn(_fleet_replies.event(event))
         return checked(reply), stamp
 
     async def read(self, function: str, fleet: str, **arguments: Value) -> Reply:
