@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.servers import EMBEDDED, Server, started
-from tests.service_process import ServiceProcess
+from testbed.servers import EMBEDDED, Server, started
+from testbed.service_process import ServiceProcess
 
 ROOT = Path(__file__).resolve().parents[1]
 PATHS = [str(ROOT / room) for room in (".", "service", "integrations", "clients/python")]

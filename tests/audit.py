@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 from redis.exceptions import MovedError, RedisError
 
+from testbed.servers import TextRedis
 from tests import rawstate
 from tests.audit_types import check_types
-from tests.servers import TextRedis
 
 FLEETS_KEY = "slta:fleets"
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}

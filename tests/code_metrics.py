@@ -20,7 +20,18 @@ from typing import Any, NamedTuple
 from slta.core.policies import POLICIES
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("service", "clients", "demo", "loadgen", "integrations", "experiments", "planning", "lab", "deploy")
+FOLDERS = (
+    "service",
+    "clients",
+    "demo",
+    "loadgen",
+    "integrations",
+    "experiments",
+    "planning",
+    "lab",
+    "deploy",
+    "testbed",
+)
 FUNCTION_LINES = 40
 """Lines of code that a function may have."""
 MODULE_LINES = 250

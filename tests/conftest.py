@@ -9,10 +9,10 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from tests.faults import Proxy, proxy
-from tests.programs import find
-from tests.service_process import ServiceProcess
-from tests.stores import running_store
+from testbed.faults import Proxy, proxy
+from testbed.programs import find
+from testbed.service_process import ServiceProcess
+from testbed.stores import running_store
 
 # A slow machine is not a wrong answer.
 for profile, examples in {"default-tests": 25, "all-tests": 100}.items():

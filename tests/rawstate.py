@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tests.servers import TextRedis
+from testbed.servers import TextRedis
 
 FLEET_BLOCK = """
 tables next_due ended_generation older_ended clock time hold_until sessions utility optimum bound_rank bound_filled

@@ -11,7 +11,7 @@ from pathlib import Path
 from lab.agents import cases
 from lab.agents.system import Size, system
 from lab.benchmarks import bench_tables
-from tests.servers import EMBEDDED
+from testbed.servers import EMBEDDED
 
 
 def main() -> int:

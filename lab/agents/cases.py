@@ -14,7 +14,7 @@ from lab.agents import findings
 from lab.agents.findings import Session
 from lab.agents.system import FLEET, System
 from lab.faults import independent_audit
-from tests.service_process import TLS
+from testbed.service_process import TLS
 
 OUTAGE_SECONDS = 30.0
 WARM_UP_SECONDS = 20.0

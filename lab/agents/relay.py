@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from tests.relay import Relay
+from testbed.relay import Relay
 
 
 async def main() -> None:

@@ -18,8 +18,8 @@ from lab.agents.findings import Down
 from lab.agents.hosts import Host
 from lab.agents.load import Load
 from lab.agents.watch import Watch
-from tests.servers import Server
-from tests.service_process import ServiceProcess
+from testbed.servers import Server
+from testbed.service_process import ServiceProcess
 
 FLEET = "agents"
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from lab.benchmarks.processor import seconds_of
 from lab.benchmarks.ticks import ROOT, dispatching
-from tests.servers import EMBEDDED, own_server
+from testbed.servers import EMBEDDED, own_server
 
 SIZES = (1000, 100, 10)
 INTERVAL = 7 / 24

@@ -18,7 +18,7 @@ from lab.benchmarks.load import Load
 from lab.benchmarks.running import MissingToolError, Running, require, running
 from lab.benchmarks.sides import SIDES, Side
 from slta.core.policies import PLACING
-from tests.servers import EMBEDDED
+from testbed.servers import EMBEDDED
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from redis import Redis
 from lab.benchmarks.lua_fleet import LuaFleet
 from lab.benchmarks.session_types import SHAPES, TypedFleet
 from lab.benchmarks.store import Shape
-from tests.servers import EMBEDDED, started
+from testbed.servers import EMBEDDED, started
 
 CALLGRIND = ("valgrind", "--quiet", "--tool=callgrind", "--toggle-collect=processInputBuffer")
 SETTINGS = ("--hash-seed", "1", "--hz", "1", "--appendfsync", "no")

@@ -26,7 +26,7 @@ from slta.store._encoding import put_arguments
 from slta.store.operations import Word, encode
 from slta.store.pools import POOLS_PER_CALL
 from slta.store.repairs import WORK
-from tests.servers import SERVERS, own_server
+from testbed.servers import SERVERS, own_server
 
 Measured = tuple[str, float]
 """What was called, and microseconds."""

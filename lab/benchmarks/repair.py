@@ -21,7 +21,7 @@ from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
-from tests.servers import INSTALLED, running_server
+from testbed.servers import INSTALLED, running_server
 
 SLICE = 1000
 CAPACITY = 16

@@ -19,8 +19,8 @@ import yaml
 from lab.benchmarks import peers
 from slta.auth.keys import generate_key
 from slta.store._client.durability import Mode
-from tests.processes import is_listening
-from tests.servers import EMBEDDED, Server, free_port, own_server
+from testbed.processes import is_listening
+from testbed.servers import EMBEDDED, Server, free_port, own_server
 
 HERE = Path(__file__).parent
 MAX_FILES = 16_384

@@ -18,7 +18,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.utility import LogShareUtility, PoolClass
 from slta.store.sessions import type_option
-from tests.servers import running_server
+from testbed.servers import running_server
 
 POOLS = 10
 """Of each class."""

@@ -23,7 +23,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.utility import LogShareUtility, PoolClass
 from slta.store._batching.batcher import MAX_BATCH
-from tests.servers import SERVERS, own_server
+from testbed.servers import SERVERS, own_server
 
 LOAD = 10
 BATCHES = (1, 32, 128)

@@ -23,7 +23,7 @@ from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
-from tests.servers import EMBEDDED, Server, free_port, own_server
+from testbed.servers import EMBEDDED, Server, free_port, own_server
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]

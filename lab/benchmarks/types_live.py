@@ -22,7 +22,7 @@ import httpx
 from slta.runtime.main import serve
 from slta.runtime.settings import Settings
 from slta.store.library import LUA_POLICIES, assemble
-from tests.servers import free_port
+from testbed.servers import free_port
 
 POOLS = 6
 """Of each class."""

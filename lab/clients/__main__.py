@@ -11,7 +11,7 @@ from pathlib import Path
 from lab.benchmarks import bench_tables
 from lab.clients import outages
 from lab.clients.system import FLEETS, Load, system
-from tests.servers import EMBEDDED
+from testbed.servers import EMBEDDED
 
 
 def main() -> int:

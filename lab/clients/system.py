@@ -14,8 +14,8 @@ from lab import processes
 from lab.clients.client import Task
 from lab.clients.findings import Lag, Session
 from lab.faults.load import FLEET
-from tests.servers import Server
-from tests.service_process import ServiceProcess
+from testbed.servers import Server
+from testbed.service_process import ServiceProcess
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lab.faults.load import FLEET
+from testbed.servers import Server
 from tests.audit import violations
-from tests.servers import Server
 
 
 def sessions(server: Server, fleet: str = FLEET) -> Mapping[str, str]:

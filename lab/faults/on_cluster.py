@@ -10,9 +10,10 @@ from lab.faults.observing import FIRST, MIDDLE
 from lab.faults.on_group import offset
 from lab.faults.system import System, source_of
 from slta_loadgen.client import Client
-from tests.awaiting import until
-from tests.clusters import Cluster, Node, slot_of
-from tests.relay import Link, Rule, untouched
+from testbed.awaiting import until
+from testbed.cluster_nodes import Node
+from testbed.clusters import Cluster, slot_of
+from testbed.relay import Link, Rule, untouched
 
 AWAY_SECONDS = 4.0
 FREEZE_SECONDS = 6.0

@@ -15,8 +15,8 @@ from typing import Any
 
 from lab.faults.on_store import ask
 from lab.faults.system import System
-from tests.sentinels import until
-from tests.servers import Server
+from testbed.sentinels import until
+from testbed.servers import Server
 
 ROUNDS = 6
 FREEZES = 2

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from lab.faults.on_store import ask
 from lab.faults.system import NEIGHBOUR, System
-from tests.relay import CutError, Link, untouched
-from tests.sentinels import until
-from tests.servers import Server
+from testbed.relay import CutError, Link, untouched
+from testbed.sentinels import until
+from testbed.servers import Server
 
 FREEZE_SECONDS = 6.0
 LAG_SECONDS = 0.4

@@ -21,7 +21,7 @@ from lab.faults.on_store import ask, restart
 from lab.faults.power import FILE
 from lab.faults.system import System
 from slta_loadgen.client import Client, ServiceError
-from tests.sentinels import NAME, until
+from testbed.sentinels import NAME, until
 
 SILENT = 2
 """The number of the silent dispatcher."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.faults.system import System
-from tests.servers import Server
+from testbed.servers import Server
 
 KILLS = 4
 FREEZES = 3

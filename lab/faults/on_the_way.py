@@ -8,7 +8,7 @@ from random import Random
 
 from lab.faults.load import Load
 from lab.faults.system import System
-from tests.relay import CutError, Link, Relay, untouched
+from testbed.relay import CutError, Link, Relay, untouched
 
 SECONDS = 10.0
 CUT_EVERY_SECONDS = 0.15

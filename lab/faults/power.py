@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from lab.faults.system import System
-from tests.sentinels import until
-from tests.servers import Server
+from testbed.sentinels import until
+from testbed.servers import Server
 
 LOG = "strace.log"
 FILE = "appendonlydir/appendonly.aof.1.incr.aof"

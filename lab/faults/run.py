@@ -22,7 +22,7 @@ from lab.faults.noticed import noticed
 from lab.faults.starting import system
 from lab.faults.system import System
 from lab.faults.table import FAULTS
-from tests.servers import INSTALLED
+from testbed.servers import INSTALLED
 
 BEFORE_SECONDS = 3.0
 """Load without a fault, by which the rate is judged."""

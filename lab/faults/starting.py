@@ -9,11 +9,11 @@ from pathlib import Path
 
 from lab.faults.system import NEIGHBOUR, OPTIONS, Shape, System, options_of, source_of
 from slta.store.embedded.data_dir import SOCKET_NAME
-from tests.clusters import MASTERS, Cluster, form
-from tests.relay import Relay
-from tests.sentinels import Group, sentinel_url, until, watching
-from tests.servers import Server, free_port
-from tests.service_process import ServiceProcess
+from testbed.clusters import MASTERS, Cluster, form
+from testbed.relay import Relay
+from testbed.sentinels import Group, sentinel_url, until, watching
+from testbed.servers import Server, free_port
+from testbed.service_process import ServiceProcess
 
 
 @asynccontextmanager

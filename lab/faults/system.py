@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from lab.faults.load import FLEET, Load
-from tests.clusters import Cluster
-from tests.relay import Relay
-from tests.sentinels import Sentinel, until
-from tests.servers import Server, free_port
-from tests.service_process import ServiceProcess
+from testbed.clusters import Cluster
+from testbed.relay import Relay
+from testbed.sentinels import Sentinel, until
+from testbed.servers import Server, free_port
+from testbed.service_process import ServiceProcess
 
 NEIGHBOUR = "127.0.0.2"
 """Where replicas and sentinels connect from, so that a relay tells them from dispatchers."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.proxies import connections, evaluation, first_byte, outages, rollout
-from tests.proxies.system import System, system
-from tests.proxies.table import PROXIES
+from testbed.proxies.system import System, system
+from testbed.proxies.table import PROXIES
 
 RUNS: Mapping[str, Callable[[System, float], Coroutine[Any, Any, bool]]] = {
     "connections": connections.run,

@@ -7,8 +7,8 @@ import random
 from collections import Counter
 
 from lab.proxies.load import Calls, at_rate, calls, counts
-from tests.proxies.clients import KINDS
-from tests.proxies.system import System
+from testbed.proxies.clients import KINDS
+from testbed.proxies.system import System
 
 CONNECTIONS, RATE = 1000, 50.0
 HOLD_SECONDS = (0.05, 10.0)

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from lab.proxies.load import at_rate
 from slta_integrations.follow.log_line import End, parse
-from tests.proxies.clients import browser, url
-from tests.proxies.proxy import Proxy, Setup
-from tests.proxies.system import CLASSES, POOLS_PER_CLASS, System
-from tests.servers import free_port
+from testbed.proxies.clients import browser, url
+from testbed.proxies.proxy import Proxy, Setup
+from testbed.proxies.system import CLASSES, POOLS_PER_CLASS, System
+from testbed.servers import free_port
 
 RATE, MEAN_SECONDS, SECONDS = 30.0, 4.0, 120.0
 ALLOWED_POINTS = 0.1

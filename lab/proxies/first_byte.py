@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from lab.proxies.load import milliseconds
-from tests.proxies.system import NAMES, System
+from testbed.proxies.system import NAMES, System
 
 ROUNDS = 2000
 

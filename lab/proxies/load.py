@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.proxies.system import FLEET, System
+from testbed.proxies.system import FLEET, System
 
 
 class Calls:

@@ -11,8 +11,8 @@ import aiohttp
 
 from lab.proxies.connections import until_empty
 from lab.proxies.load import Calls, at_rate, calls, counts, milliseconds
-from tests.proxies.clients import browser, url
-from tests.proxies.system import System
+from testbed.proxies.clients import browser, url
+from testbed.proxies.system import System
 from tests.proxies.test_faults import FAULTS
 
 RATE = 100.0

@@ -9,8 +9,8 @@ from typing import Any
 
 from lab.proxies.evaluation import MEAN_SECONDS, session
 from lab.proxies.load import at_rate
-from tests.proxies.haproxy import HAPROXY, set_share
-from tests.proxies.system import System
+from testbed.proxies.haproxy import HAPROXY, set_share
+from testbed.proxies.system import System
 
 SHARES = (1, 10, 50, 100)
 RATE, SECONDS = 50.0, 60.0

@@ -18,10 +18,10 @@ from slta.fleet_file import Specs
 from slta.metrics import Metrics
 from slta.models.scrape import Scrape
 from slta.store import Store
+from testbed.faults import Proxy
+from testbed.stores import connect
 from tests.api.served import FLEET, PATIENT, Served, no_metrics, one_way
 from tests.contract.declared import Witness
-from tests.faults import Proxy
-from tests.stores import connect
 
 __all__ = ["FLEET", "PATIENT", "no_metrics"]
 

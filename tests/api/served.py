@@ -29,9 +29,9 @@ from slta.server.connection_limits import ConnectionLimits
 from slta.server.http_limits import LimitedProtocol
 from slta.server.server import Server, bind
 from slta.store import Store, StoreSettings
+from testbed.awaiting import eventually
+from testbed.in_process import StatedClock
 from tests.api.raw_requests import Talk, call, last
-from tests.awaiting import eventually
-from tests.in_process import StatedClock
 
 FLEET: dict[str, Any] = {
     "classes": [

@@ -20,11 +20,11 @@ from slta.auth.keys import Access, generate_key
 from slta.metrics import Metrics
 from slta.models.request_record import RequestRecord
 from slta.store import Store, StoreSettings
+from testbed.awaiting import eventually
+from testbed.faults import Proxy
 from tests.api.conftest import no_metrics
 from tests.api.raw_requests import call, last
 from tests.api.served import Served, served
-from tests.awaiting import eventually
-from tests.faults import Proxy
 
 KIB = 1024
 BY_CALLER, IN_ALL = 100 * KIB, 150 * KIB

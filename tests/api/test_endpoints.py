@@ -12,9 +12,9 @@ from slta.fleet_file import Specs
 from slta.models import errors
 from slta.models.request_record import RequestRecord
 from slta.store import Store
+from testbed.awaiting import eventually
+from testbed.faults import Proxy
 from tests.api.conftest import Api, NewClient, assign, refusal
-from tests.awaiting import eventually
-from tests.faults import Proxy
 
 CALLS_A_READING = 2
 """Of the store, for a small fleet: a page of pools, and the configuration."""

@@ -19,11 +19,11 @@ from slta.api.http.guards import RequestGuard
 from slta.metrics import Metrics
 from slta.models.request_record import RequestRecord
 from slta.server.protocol import MAX_PER_ITERATION
+from testbed.awaiting import eventually
+from testbed.certificates import certificate_in
 from tests.api.raw_requests import JSON, Talk, assign, call, complete, in_one, last
 from tests.api.served import Served, both_ways, create_fleet, one_way, without_dates
 from tests.api.test_plain_operations import OTHER_FORMS
-from tests.awaiting import eventually
-from tests.certificates import certificate_in
 
 CHUNKED = call("f/assign", transfer_encoding="chunked", content_length="", content_type=JSON)
 SPEAKING_TOO_EARLY = assign("early", expect="100-continue", connection="close")

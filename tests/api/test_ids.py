@@ -13,9 +13,9 @@ from slta.api.app import build_api
 from slta.auth.keys import Access
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
+from testbed.faults import Proxy
 from tests.api.conftest import Api, no_metrics
 from tests.api.served import served
-from tests.faults import Proxy
 
 SHORT = {"lease_seconds": 15}
 

@@ -17,11 +17,11 @@ from slta.auth.keys import Access, generate_key
 from slta.auth.rate_limit import Rate
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
+from testbed.awaiting import eventually
+from testbed.faults import Proxy
 from tests.api.conftest import FLEET, Api, NewClient, assign, fill, no_metrics, operate
 from tests.api.raw_requests import call
 from tests.api.served import served
-from tests.awaiting import eventually
-from tests.faults import Proxy
 
 ONE_OF_EACH = [{"assign": {"session_id": "a"}}, {"renew": {"session_id": "a"}}, {"complete": {"session_id": "a"}}]
 

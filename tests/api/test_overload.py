@@ -16,11 +16,11 @@ from slta.store import Store
 from slta.store._batching import batcher
 from slta.store._batching.batcher import MAX_BATCH
 from slta.store._batching.pending import PendingCall
+from testbed.awaiting import eventually
+from testbed.faults import Proxy
 from tests.api.conftest import FLEET, Api, NewClient, no_metrics, refusal
 from tests.api.raw_requests import assign, call, in_one
 from tests.api.served import served
-from tests.awaiting import eventually
-from tests.faults import Proxy
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from slta.api import fast_path as direct_module
 from slta.auth.keys import Access
 from slta.models.request_record import PLACE_ROUTE
 from slta.server import http_limits
+from testbed.in_process import TINY, service_in_process
 from tests.api.placements import KEY, ask, placed
 from tests.api.raw_requests import Talk, call, last
 from tests.api.served import ADMIN_ENTRY, Served, both_ways, without_dates
-from tests.in_process import TINY, service_in_process
 
 CHUNKS = b"5\r\nhello\r\n2;x=y\r\n!!\r\n0\r\nX-Sum: 1\r\n\r\n"
 FORM = {"content_type": "application/x-www-form-urlencoded", "origin": "https://elsewhere.example"}

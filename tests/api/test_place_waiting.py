@@ -6,8 +6,8 @@ import pytest
 
 from slta.api.routes import place as place_module
 from slta.store import Store
+from testbed.faults import Proxy
 from tests.api.conftest import Api, NewClient, refusal
-from tests.faults import Proxy
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from testbed.in_process import TINY, Service, service_in_process
 from tests.api.conftest import FLEET, Api
-from tests.in_process import TINY, Service, service_in_process
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from redis import Redis
 
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
+from testbed.servers import EMBEDDED, running_server
 from tests.api.conftest import FLEET, PATIENT, Api, NewClient, assign, refusal
-from tests.servers import EMBEDDED, running_server
 
 
 @pytest.fixture

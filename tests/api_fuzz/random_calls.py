@@ -18,9 +18,9 @@ import httpx
 from slta.api.http.openapi import CODES
 from slta.core.policies import POLICIES
 from slta.core.policies.slta import TOKENS
+from testbed.in_process import Service
 from tests.api_fuzz.random_types import type_field, type_name, type_sets
 from tests.audit import violations
-from tests.in_process import Service
 
 FLEETS = ("a", "b", "c")
 CLASSES = ("small", "large", "odd")

@@ -6,10 +6,10 @@ import secrets
 
 import pytest
 
+from testbed.in_process import service_in_process
+from testbed.servers import running_server
 from tests.api_fuzz.random_calls import STATED_5XX, Walk, table
 from tests.contract.document import openapi
-from tests.in_process import service_in_process
-from tests.servers import running_server
 
 CALLS = 4000
 CAMPAIGN_CALLS = 110_000

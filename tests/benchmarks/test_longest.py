@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.benchmarks.longest import Size, measure, report
-from tests.servers import EMBEDDED, own_server
+from testbed.servers import EMBEDDED, own_server
 
 SMALL = Size(pools=1200, capacities=(6, 7), sessions=1000, rounds=1)
 

@@ -23,8 +23,8 @@ from slta.models import Findings
 from slta.store import Store, StoreSettings
 from slta.store.audits import Audits
 from slta.store.embedded.server import EmbeddedStore
-from tests.in_process import TINY
-from tests.servers import EMBEDDED, own_server
+from testbed.in_process import TINY
+from testbed.servers import EMBEDDED, own_server
 from tests.store.conftest import Calls
 
 

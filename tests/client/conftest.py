@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from tests.client.gate import Gate, gate
+from testbed.gate import Gate, gate
+from testbed.live_fleet import Fleet
+from testbed.service_process import ServiceProcess
 from tests.client.scripted import Scripted
-from tests.live_fleet import Fleet
-from tests.service_process import ServiceProcess
 
 NewFleet = Callable[..., Fleet]
 

@@ -19,11 +19,11 @@ from slta_client import (
     UnavailableError,
 )
 from slta_client.session import OnLost
-from tests.awaiting import eventually
+from testbed.awaiting import eventually
+from testbed.gate import Answer, Gate, Silence, Unsent
+from testbed.live_fleet import Fleet
 from tests.client.conftest import NewFleet
-from tests.client.gate import Answer, Gate, Silence, Unsent
 from tests.inventory import each
-from tests.live_fleet import Fleet
 
 
 @pytest.fixture

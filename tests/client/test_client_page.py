@@ -17,11 +17,11 @@ from slta_client.placing import QUEUE_SECONDS
 from slta_client.rules import RULES, Rule
 from slta_client.sync_client import EXIT_SECONDS
 from slta_client.timer import SLICE_SECONDS
+from testbed.live_fleet import Fleet
 from tests.client.conftest import NewFleet
 from tests.contract.test_generated_programs import GO_GENERATOR, GO_OPTIONS, NPM_PACKAGES, TYPE_OPTIONS
 from tests.docs.pages import ROOT, Page, alternatives, documented_metrics, rows, words
 from tests.inventory import each
-from tests.live_fleet import Fleet
 
 PAGE = Page(ROOT / "docs/client.md")
 PROSE = " ".join(PAGE.prose.split())

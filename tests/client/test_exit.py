@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from slta_client.sync_client import _Loop
-from tests.awaiting import eventually
-from tests.client.gate import Gate, Silence
+from testbed.awaiting import eventually
+from testbed.gate import Gate, Silence
+from testbed.live_fleet import Fleet
 from tests.docs.pages import ROOT
-from tests.live_fleet import Fleet
 
 BEGIN = """
 import contextlib, multiprocessing, os, sys

@@ -18,9 +18,9 @@ import pytest
 from slta_client import AsyncClient, Client, PlacementError, SessionLostError
 from slta_client.copy_file import save
 from slta_client.endpoints import Endpoints
-from tests.client.gate import Answer, Chooser, Cut, Fault, Gate, Late, Request, Silence, Unsent, gate
-from tests.live_fleet import Fleet
-from tests.service_process import ServiceProcess
+from testbed.gate import Answer, Chooser, Cut, Fault, Gate, Late, Request, Silence, Unsent, gate
+from testbed.live_fleet import Fleet
+from testbed.service_process import ServiceProcess
 
 AT_ONCE = 20
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from slta_client import AsyncClient, Client, Session, copies
-from tests.awaiting import eventually, until
+from testbed.awaiting import eventually, until
+from testbed.gate import Answer, Gate, Late, Silence
+from testbed.live_fleet import Fleet
+from testbed.service_process import ServiceProcess
 from tests.client.conftest import NewFleet
-from tests.client.gate import Answer, Gate, Late, Silence
 from tests.client.test_sync_client import in_child
-from tests.live_fleet import Fleet
-from tests.service_process import ServiceProcess
 
 MANY = 20
 OPTIONS: dict[str, Any] = {"fallback": "two-choices", "timeout": 0.3, "lease_seconds": 60}

@@ -11,8 +11,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from slta_client import Client, SessionLostError
-from tests.awaiting import until
-from tests.live_fleet import Fleet
+from testbed.awaiting import until
+from testbed.live_fleet import Fleet
 
 
 @pytest.fixture

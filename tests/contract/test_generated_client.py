@@ -12,9 +12,9 @@ import pytest
 from openapi_python_client import generate
 from openapi_python_client.config import Config, ConfigFile, MetaType
 
+from testbed.in_process import TINY, Service, service_in_process
+from testbed.servers import running_server
 from tests.contract.document import openapi
-from tests.in_process import TINY, Service, service_in_process
-from tests.servers import running_server
 
 PACKAGE = "generated_from_openapi"
 

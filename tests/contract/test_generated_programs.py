@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from testbed.in_process import TINY
+from testbed.service_process import ServiceProcess
 from tests.contract.document import openapi
-from tests.in_process import TINY
-from tests.service_process import ServiceProcess
 
 pytestmark = pytest.mark.clients
 

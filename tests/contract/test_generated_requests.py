@@ -16,9 +16,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from testbed.in_process import TINY
+from testbed.service_process import ServiceProcess
 from tests.contract.document import openapi
-from tests.in_process import TINY
-from tests.service_process import ServiceProcess
 
 CHECKS = [
     status_code_conformance,

@@ -19,8 +19,8 @@ from slta.dashboard import About, FleetStreams, dashboard_router
 from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.models import MICROSECONDS
 from slta.store import Store, StoreSettings
+from testbed.service_process import ServiceProcess
 from tests.api.conftest import no_metrics
-from tests.service_process import ServiceProcess
 
 FLEET = "default"
 ABOUT = About(version="1.2.3", store="embedded", links={"API": "/docs"})

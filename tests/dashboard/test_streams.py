@@ -18,8 +18,8 @@ from slta.fleet_file import Specs
 from slta.models import MICROSECONDS, AuditResult, PoolPage, PoolSpec
 from slta.models.request_record import Author
 from slta.store import Store, StoreSettings
+from testbed.servers import running_server
 from tests.dashboard.conftest import FLEET, Calls, Ring, Watch, create_fleet, fleet_document, history, read_event
-from tests.servers import running_server
 
 
 async def frames(stream: AsyncIterator[str], wanted: int) -> list[dict[str, Any]]:

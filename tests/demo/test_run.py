@@ -15,7 +15,7 @@ import pytest
 
 from slta_demo.options import EXAMPLES, DemoError
 from slta_demo.run import write_json
-from tests.awaiting import DEADLINE_SECONDS, until
+from testbed.awaiting import DEADLINE_SECONDS, until
 
 SMALL = ["--pools", "12", "--mean-holding", "0.5", "--load", "5..12"]
 

@@ -19,11 +19,11 @@ from typing import Any
 import yaml
 
 from deploy import make_secrets
+from testbed.servers import free_port
 from tests.deploy.engine import Engine, compose, engine
 from tests.deploy.test_queries import Prometheus
 from tests.deploy.tree import PARTS as OF_A_WHEEL
 from tests.deploy.tree import copy_of_the_tree
-from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 OVERLAY = "docker-compose.proxies.yml"

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from slta import release
+from testbed.in_process import TINY
+from testbed.service_process import ServiceProcess
 from tests.deploy.test_installing import run
 from tests.deploy.tree import CLIENT, ROOT, build_wheel
 from tests.docs.pages import Page
-from tests.in_process import TINY
-from tests.service_process import ServiceProcess
 
 PAGE_EXAMPLES = Page(ROOT / "docs/client.md").blocks("python")[:2]
 EXAMPLES = ROOT / "examples/client"

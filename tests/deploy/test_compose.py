@@ -18,7 +18,7 @@ import pytest
 
 from deploy import make_secrets
 from slta import release
-from tests.certificates import certificate_in
+from testbed.certificates import certificate_in
 from tests.deploy.composition import FILE, Stack, until
 from tests.deploy.test_queries import ALERTS, RULES, metrics_of
 

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from tests.clusters import SLOTS, NodeLine, node_line, slot_of
+from testbed.cluster_nodes import NodeLine, node_line
+from testbed.clusters import SLOTS, slot_of
 from tests.deploy.composition import Stack, on_a_cluster, until
 
 pytestmark = pytest.mark.compose

@@ -13,8 +13,8 @@ from urllib.error import HTTPError
 
 import pytest
 
+from testbed.servers import free_port
 from tests.deploy.composition import Stack, overlay, until
-from tests.servers import free_port
 
 pytestmark = pytest.mark.compose
 

@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from slta.auth.keys import generate_key
-from tests.awaiting import until
-from tests.processes import running
-from tests.servers import free_port
-from tests.service_process import ServiceProcess
+from testbed.awaiting import until
+from testbed.processes import running
+from testbed.servers import free_port
+from testbed.service_process import ServiceProcess
 
 SHIPPED = Path(__file__).resolve().parents[2] / "deploy/haproxy/haproxy.cfg"
 PROXY, CLIENT, CLAIMED = "127.0.0.1", "127.0.0.9", "203.0.113.1"

@@ -14,11 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.awaiting import until_answered
+from testbed.awaiting import until_answered
+from testbed.servers import free_port
+from testbed.serving import FLEET, Serving
+from testbed.strangers import is_open, stranger
 from tests.deploy.test_haproxy import proxy
-from tests.servers import free_port
-from tests.serving import FLEET, Serving
-from tests.strangers import is_open, stranger
 
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(300), pytest.mark.needs("haproxy")]
 CLIENTS, STRANGERS, ROUNDS = 2000, 4000, 5

@@ -15,10 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.awaiting import until_answered
+from testbed.awaiting import until_answered
+from testbed.processes import running
+from testbed.servers import free_port
 from tests.deploy.tree import PARTS, ROOT, build_wheel, copy_of_the_tree
-from tests.processes import running
-from tests.servers import free_port
 
 pytestmark = pytest.mark.install
 

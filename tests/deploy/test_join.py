@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.processes import running
 from tests.deploy.test_files import NODES, ROOT
-from tests.processes import running
 
 REDIS_CLI = """#!/bin/bash
 words="$*"

@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.servers import EMBEDDED, free_port, running_server
+from testbed.service_process import ServiceProcess
 from tests.deploy.manifests import PAGE, container, environment, the, volumes
-from tests.servers import EMBEDDED, free_port, running_server
-from tests.service_process import ServiceProcess
 
 pytestmark = pytest.mark.slow
 

@@ -14,10 +14,10 @@ import yaml
 from deploy.grafana import dashboard
 from deploy.identity import INSTALLATION
 from deploy.prometheus import write_rules
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.processes import running
+from testbed.servers import free_port
 from tests.deploy.manifests import ROOT, of_kind, the
-from tests.processes import running
-from tests.servers import free_port
 
 COMPOSE = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
 PODS = ("127.0.0.1", "127.0.0.2")

@@ -21,11 +21,11 @@ import yaml
 from redis import Redis
 
 from deploy.grafana import dashboard
-from tests.awaiting import until_answered
+from testbed.awaiting import until_answered
+from testbed.processes import running
+from testbed.servers import free_port, running_server
 from tests.deploy.test_haproxy import proxy
 from tests.inventory import each
-from tests.processes import running
-from tests.servers import free_port, running_server
 
 pytestmark = [pytest.mark.needs("prometheus", "haproxy"), pytest.mark.slow]
 

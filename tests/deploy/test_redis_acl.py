@@ -24,8 +24,8 @@ from slta.models.errors import UnknownSessionError
 from slta.store import Store, StoreSettings
 from slta.store._client.preflight import ServerRequirements
 from slta.store._encoding import put_arguments
-from tests.clusters import cluster
-from tests.servers import SERVERS, started
+from testbed.clusters import cluster
+from testbed.servers import SERVERS, started
 from tests.store import fleets
 from tests.store.conftest import Calls
 from tests.store.fleets import LARGE, SMALL, pool_class

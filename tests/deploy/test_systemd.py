@@ -20,12 +20,12 @@ import pytest
 from redis import Redis
 
 from slta.store.embedded.data_dir import SOCKET_NAME
-from tests import awaiting
+from testbed import awaiting
+from testbed.processes import running
+from testbed.sentinels import until
+from testbed.servers import EMBEDDED, free_port, running_server
+from testbed.service_process import ServiceProcess
 from tests.deploy.seccomp import values
-from tests.processes import running
-from tests.sentinels import until
-from tests.servers import EMBEDDED, free_port, running_server
-from tests.service_process import ServiceProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "deploy/systemd/slta.service"

@@ -17,10 +17,10 @@ from slta.auth.keys import Access
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
 from slta.store.library import assemble
+from testbed.in_process import TINY
 from tests.api.conftest import no_metrics
 from tests.api.served import served
 from tests.docs.pages import ROOT
-from tests.in_process import TINY
 
 LUA = {path.stem: str(path.relative_to(ROOT)) for path in (ROOT / "service/slta/store/lua").rglob("*.lua")}
 LUA_HEADER = re.compile(r"^((?:local )?function [\w.]+\(.*\))$", re.MULTILINE)

@@ -18,10 +18,10 @@ import httpx
 
 from slta.api.http.openapi import EXAMPLES
 from slta.expected_gap.cache import ExpectedGapCache
+from testbed.in_process import TINY, Here, Service, service_in_process
+from testbed.servers import running_server
 from tests.contract.document import openapi
 from tests.docs.pages import ROOT, Page
-from tests.in_process import TINY, Here, Service, service_in_process
-from tests.servers import running_server
 
 PAGE = Page(ROOT / "docs/api.md")
 WIDTH = 116

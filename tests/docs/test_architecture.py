@@ -16,11 +16,11 @@ from slta.store._failover.recovery import RETRY_SECONDS
 from slta.store._failover.replay_log import KEPT_SECONDS
 from slta.store.fleets import TICK_CALLS
 from slta.store.pools import POOLS_PER_CALL, SESSIONS_PER_CALL
+from testbed.servers import SERVERS
 from tests import rawstate
 from tests.core.policies import test_agreement as agreement
 from tests.docs.pages import ROOT, Page, alternatives, constant_in_lua, rows, words
 from tests.inventory import each
-from tests.servers import SERVERS
 from tests.store import test_decisions as decisions
 
 PAGE = Page(ROOT / "docs/architecture.md")

@@ -8,11 +8,11 @@ import json
 import re
 from pathlib import Path
 
+from testbed.in_process import TINY, service_in_process
+from testbed.servers import running_server
 from tests.docs.assign_trace import files_of_one_assign
 from tests.docs.pages import ROOT, Page, rows, words
-from tests.in_process import TINY, service_in_process
 from tests.inventory import each
-from tests.servers import running_server
 
 PAGE = Page(ROOT / "docs/one-assign.md")
 STEPS = re.findall(r"\[`([^`]+)`\]\(\.\./([^)]+\.(?:py|lua))\)", PAGE.prose)

@@ -9,10 +9,10 @@ import shlex
 import yaml
 
 from slta.runtime.settings import Settings
+from testbed.in_process import service_in_process
+from testbed.servers import running_server
 from tests.docs.pages import ROOT, Page, words
 from tests.docs.tiny import FILE
-from tests.in_process import service_in_process
-from tests.servers import running_server
 
 PAGE = Page(ROOT / "README.md")
 TEXT = " ".join(PAGE.prose.split())

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from slta.core.optimum import Optimum, optimum
 from slta.fleet_file import FleetFile
-from tests.in_process import TINY
+from testbed.in_process import TINY
 
 SPEC = FleetFile.read(json.loads(json.dumps(TINY), parse_float=Decimal)).to_spec()
 FILE = {"fleet": "tiny", **TINY}

@@ -19,11 +19,11 @@ import httpx
 import pytest
 
 from slta_client import AsyncClient
-from tests.awaiting import eventually, until, until_answered
+from testbed.awaiting import eventually, until, until_answered
+from testbed.live_fleet import Fleet
+from testbed.servers import free_port
+from testbed.service_process import ServiceProcess
 from tests.docs.pages import ROOT
-from tests.live_fleet import Fleet
-from tests.servers import free_port
-from tests.service_process import ServiceProcess
 
 EXAMPLES = ROOT / "examples/client"
 LEASE_SECONDS = 2.0

@@ -22,8 +22,8 @@ from slta.expected_gap.cache import MAX_ANSWERS, SHOWN_SECONDS, ExpectedGapCache
 from slta.fleet_file import FleetFile
 from slta.models import Snapshot
 from slta.views.expected_gap import PENDING, ExpectedGap, ExpectedGapQuestion, question_at
-from tests.awaiting import eventually
-from tests.processes import memory_kib
+from testbed.awaiting import eventually
+from testbed.processes import memory_kib
 from tests.views.test_views import class_snapshot, integrals, snapshot
 
 

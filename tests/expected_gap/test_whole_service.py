@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.service_process import ServiceProcess
 from tests.expected_gap.test_cache import is_running
-from tests.service_process import ServiceProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 FLEET = {

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
+from testbed.in_process import TINY, Service, service_in_process
 from tests import rawstate
 from tests.audit import violations
-from tests.in_process import TINY, Service, service_in_process
 
 
 @dataclass

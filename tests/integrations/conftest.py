@@ -12,12 +12,12 @@ import pytest
 
 from slta_integrations.follow import follower, source
 from slta_integrations.follow.log_tail import LogTail
+from testbed.live_fleet import Fleet
+from testbed.service_process import ServiceProcess
+from testbed.threaded_relay import ThreadedRelay, relayed
 from tests.integrations.api_server import FakeApiServer, slice_of
 from tests.integrations.following import Following
 from tests.integrations.logs import Log, Tailed
-from tests.integrations.threaded_relay import ThreadedRelay, relayed
-from tests.live_fleet import Fleet
-from tests.service_process import ServiceProcess
 
 NewFollower = Callable[..., Following]
 NewTail = Callable[..., Tailed]

@@ -13,8 +13,8 @@ from typing import Any
 from slta_integrations.follow.command import MAX_BACKLOG_BYTES, FollowOptions, follow
 from slta_integrations.follow.metrics import Metrics
 from slta_integrations.target import Target
-from tests.awaiting import DEADLINE_SECONDS, until
-from tests.serving import LoggedProcess
+from testbed.awaiting import DEADLINE_SECONDS, until
+from testbed.serving import LoggedProcess
 
 
 def ids(count: int, prefix: str = "s") -> list[str]:

@@ -22,10 +22,10 @@ from slta_integrations.agent.state_machine import Agent
 from slta_integrations.client import MALFORMED, Client, _reply
 from slta_integrations.notices import Notices
 from slta_integrations.target import Target
-from tests import processes
-from tests.awaiting import eventually, until
-from tests.live_fleet import CLASS, Fleet
-from tests.service_process import ServiceProcess
+from testbed import processes
+from testbed.awaiting import eventually, until
+from testbed.live_fleet import CLASS, Fleet
+from testbed.service_process import ServiceProcess
 
 TTL = 2
 

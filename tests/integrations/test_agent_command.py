@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 from slta.cli.commands import app
 from slta_integrations.agent import settling
 from slta_integrations.agent.config import AgentFile, Health, Listing, PoolEntry, Source, load
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.live_fleet import Fleet
+from testbed.processes import running
 from tests.deploy.manifests import VERSIONS, check
 from tests.deploy.seccomp import values
 from tests.docs.pages import ROOT, Page, rows, words
-from tests.live_fleet import Fleet
-from tests.processes import running
 
 PAGE = Page(ROOT / "docs/agent.md")
 UNIT = ROOT / "deploy/systemd/slta-agent.service"

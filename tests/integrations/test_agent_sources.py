@@ -23,7 +23,7 @@ from slta_integrations.agent.probe_output import (
 )
 from slta_integrations.agent.probing import Probe, Probed
 from slta_integrations.agent.sources import ask
-from tests.awaiting import eventually
+from testbed.awaiting import eventually
 from tests.inventory import each
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from slta_integrations.follow import follower
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.live_fleet import Fleet
+from testbed.service_process import ServiceProcess
 from tests.integrations.conftest import NewFollower
 from tests.integrations.following import ids
 from tests.integrations.logs import Log
-from tests.live_fleet import Fleet
-from tests.service_process import ServiceProcess
 
 
 def test_the_line_of_an_end_completes_the_session(fleet: Fleet, log: Log, new_follower: NewFollower) -> None:

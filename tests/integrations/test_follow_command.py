@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 
 from slta.cli.commands import app
 from slta_integrations.follow import log_line, operations
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.live_fleet import Fleet
+from testbed.servers import free_port
 from tests.docs.pages import ROOT, Page, rows, words
 from tests.integrations.following import FollowerProcess
 from tests.integrations.logs import Log
-from tests.live_fleet import Fleet
-from tests.servers import free_port
 
 PAGE = Page(ROOT / "docs/follow.md")
 

@@ -14,12 +14,12 @@ from slta_integrations.follow.metrics import Metrics
 from slta_integrations.follow.source import DatagramSource
 from slta_integrations.follow.spool import Spool
 from slta_integrations.notices import Notices
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.live_fleet import Fleet
+from testbed.servers import free_port
+from testbed.threaded_relay import ThreadedRelay
 from tests.integrations.conftest import NewFollower
 from tests.integrations.following import FollowerProcess, ids
-from tests.integrations.threaded_relay import ThreadedRelay
-from tests.live_fleet import Fleet
-from tests.servers import free_port
 
 
 @pytest.mark.parametrize("kind", ["udp", "unix"])

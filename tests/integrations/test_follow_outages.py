@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from slta_integrations import client
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.live_fleet import Fleet
+from testbed.threaded_relay import ThreadedRelay
 from tests.integrations.conftest import NewFollower
 from tests.integrations.following import FollowerProcess, ids
 from tests.integrations.logs import Log
-from tests.integrations.threaded_relay import ThreadedRelay
-from tests.live_fleet import Fleet
 
 STEPS = 25
 

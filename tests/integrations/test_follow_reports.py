@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.live_fleet import Fleet
+from testbed.threaded_relay import ThreadedRelay
 from tests.integrations.conftest import NewFollower
 from tests.integrations.following import Following
 from tests.integrations.logs import Log
-from tests.integrations.threaded_relay import ThreadedRelay
-from tests.live_fleet import Fleet
 
 
 def reported(following: Following, code: str) -> float:

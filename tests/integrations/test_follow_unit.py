@@ -8,13 +8,13 @@ from string import Template
 
 import pytest
 
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.live_fleet import Fleet
+from testbed.processes import running
+from testbed.servers import free_port
 from tests.deploy.seccomp import values
 from tests.docs.pages import ROOT
 from tests.integrations.logs import Log
-from tests.live_fleet import Fleet
-from tests.processes import running
-from tests.servers import free_port
 
 UNIT = ROOT / "deploy/systemd/slta-follow.service"
 

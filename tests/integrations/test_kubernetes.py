@@ -15,12 +15,12 @@ import pytest
 from slta_integrations.kubernetes import api_server, election, lease, pools, reconciler, vanished, watcher
 from slta_integrations.kubernetes.api_server import Access
 from slta_integrations.kubernetes.desired_pools import Selection, pool_id
-from tests.awaiting import until
-from tests.certificates import certificate_in
+from testbed.awaiting import until
+from testbed.certificates import certificate_in
+from testbed.live_fleet import Fleet
+from testbed.threaded_relay import ThreadedRelay
 from tests.integrations.api_server import FakeApiServer, Object, endpoint, slice_of, terminating, uid_of
-from tests.integrations.threaded_relay import ThreadedRelay
 from tests.integrations.watching import SOURCE, Watching
-from tests.live_fleet import Fleet
 
 OTHERS = {"c-1", "c-2", "c-3"}
 """Pools of the fleet that the watcher did not make."""

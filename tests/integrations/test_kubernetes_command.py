@@ -19,13 +19,13 @@ from slta_integrations.kubernetes.api_server import in_cluster
 from slta_integrations.kubernetes.desired_pools import pool_id
 from slta_integrations.kubernetes.metrics import REASONS
 from slta_integrations.kubernetes.options import namespaces
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.live_fleet import Fleet
+from testbed.processes import running
+from testbed.servers import free_port
 from tests.docs.pages import ROOT, Page, rows, words
 from tests.integrations.api_server import FakeApiServer, endpoint, slice_of, uid_of
 from tests.integrations.watching import watcher
-from tests.live_fleet import Fleet
-from tests.processes import running
-from tests.servers import free_port
 
 
 def test_the_command_follows_pods_serves_its_metrics_and_releases_the_lease(

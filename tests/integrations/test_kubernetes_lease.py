@@ -10,7 +10,7 @@ from slta_integrations.kubernetes.election import Election
 from slta_integrations.kubernetes.lease import DEADLINE_SECONDS, LEASE_SECONDS, Holding
 from slta_integrations.kubernetes.metrics import Metrics, Telemetry
 from slta_integrations.notices import Notices
-from tests.awaiting import DEADLINE_SECONDS as DEADLINE
+from testbed.awaiting import DEADLINE_SECONDS as DEADLINE
 
 NOW = "2026-01-01T00:00:00.000000Z"
 

@@ -16,12 +16,12 @@ from slta_integrations.kubernetes import command
 from slta_integrations.kubernetes.api_server import Access
 from slta_integrations.kubernetes.desired_pools import Selection
 from slta_integrations.kubernetes.options import WatchOptions
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.live_fleet import Fleet
 from tests.docs.pages import ROOT
 from tests.integrations.api_server import FakeApiServer, endpoint, slice_of, uid_of
 from tests.integrations.watching import Watching
 from tests.inventory import each
-from tests.live_fleet import Fleet
 
 FOLDER = ROOT / "deploy/kubernetes/watcher"
 FILES = {path.stem: path for path in FOLDER.rglob("*.yaml")}

@@ -12,11 +12,11 @@ import pytest
 
 from lab.benchmarks.processor import seconds_of
 from slta_integrations.kubernetes.desired_pools import pool_id
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.live_fleet import Fleet
+from testbed.processes import memory_kib, running
 from tests.integrations.api_server import FakeApiServer, Object, endpoint, slice_of, uid_of
 from tests.integrations.watching import watcher
-from tests.live_fleet import Fleet
-from tests.processes import memory_kib, running
 
 PODS, PER_SLICE = 10_000, 100
 SLICES = PODS // PER_SLICE

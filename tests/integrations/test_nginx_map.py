@@ -16,11 +16,11 @@ from slta_integrations.client import Reply
 from slta_integrations.errors import UnusableError
 from slta_integrations.nginx_map import command as nginx_map
 from slta_integrations.nginx_map.rendering import PoolAddress, render
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.live_fleet import Fleet
+from testbed.processes import running
+from testbed.servers import free_port
 from tests.inventory import each
-from tests.live_fleet import Fleet
-from tests.processes import running
-from tests.servers import free_port
 
 
 def test_the_file_has_a_map_and_an_upstream_for_each_address() -> None:

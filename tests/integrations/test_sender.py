@@ -21,7 +21,7 @@ from slta_integrations.follow.operations import Operation
 from slta_integrations.follow.sender import Sender
 from slta_integrations.notices import Notices
 from slta_integrations.target import target_of
-from tests.awaiting import eventually
+from testbed.awaiting import eventually
 from tests.integrations.standin import StandIn, final, problem, standing_in
 
 NOW = 1_900_000_000.0

@@ -14,9 +14,9 @@ from slta_integrations.kubernetes.desired_pools import Selection
 from slta_integrations.kubernetes.metrics import Metrics
 from slta_integrations.kubernetes.options import WatchOptions
 from slta_integrations.target import Target
-from tests.awaiting import DEADLINE_SECONDS
+from testbed.awaiting import DEADLINE_SECONDS
+from testbed.live_fleet import Fleet
 from tests.integrations.api_server import FakeApiServer
-from tests.live_fleet import Fleet
 
 SOURCE = "kubernetes:games"
 SERVICES = {"svc-c": "c"}

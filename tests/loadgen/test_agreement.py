@@ -8,7 +8,7 @@ from slta_loadgen.agreement import Agreement, begin_window, compare, differing_p
 from slta_loadgen.client import Client
 from slta_loadgen.replay import Drain, Replay, ReplaySettings
 from slta_loadgen.workload import PlannedSession
-from tests.awaiting import eventually
+from testbed.awaiting import eventually
 from tests.loadgen.standin import StandIn
 
 

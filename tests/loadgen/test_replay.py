@@ -13,7 +13,7 @@ from slta_loadgen.client import Client
 from slta_loadgen.replay import Drain, Replay, ReplaySettings
 from slta_loadgen.retry import RetryPolicy
 from slta_loadgen.workload import PlannedSession
-from tests.awaiting import eventually
+from testbed.awaiting import eventually
 from tests.loadgen.standin import DROP_AFTER, DROP_BEFORE, Fault, StandIn
 
 QUICK = RetryPolicy(first_delay_seconds=0.001, longest_delay_seconds=0.001, settle_every_seconds=0.01)

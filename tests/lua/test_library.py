@@ -16,8 +16,8 @@ from slta.store._outcomes import REFUSALS, RESULTS, SESSION_REFUSALS
 from slta.store.library import assemble
 from slta.store.operations import ARGUMENTS, FACTS, OPERATIONS, encode
 from slta.store.pool_arguments import PoolArguments
+from testbed.servers import SERVERS, own_server
 from tests.inventory import each
-from tests.servers import SERVERS, own_server
 
 FOLDER = Path(slta.store.__file__).parent / "lua"
 FILES = sorted(FOLDER.rglob("*.lua"))

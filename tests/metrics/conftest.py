@@ -11,7 +11,7 @@ import pytest
 from slta.fleet_file import FleetFile, compile_spec
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
-from tests.servers import Server, own_server
+from testbed.servers import Server, own_server
 
 PATIENT = partial(StoreSettings, connect_timeout_seconds=5, call_timeout_seconds=30, deadline_seconds=60)
 """A slow machine is not a store that is gone."""

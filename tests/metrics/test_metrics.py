@@ -31,11 +31,11 @@ from slta.store import Store
 from slta.views.differences import differences_by_source
 from slta.views.expected_gap import rounded
 from slta.views.state import observe_state
-from tests.awaiting import eventually
+from testbed.awaiting import eventually
+from testbed.in_process import Here
+from testbed.servers import EMBEDDED, running_server
 from tests.expositions import text_of
-from tests.in_process import Here
 from tests.metrics.conftest import PATIENT, define
-from tests.servers import EMBEDDED, running_server
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/metrics.md"
 LEVELS = Scrape(levels=True)

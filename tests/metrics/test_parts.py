@@ -14,11 +14,11 @@ from slta.fleet_file import FleetFile, Specs
 from slta.metrics import Metrics
 from slta.models.scrape import Part, Scrape
 from slta.store import Store, StoreSettings
-from tests.awaiting import eventually
+from testbed.awaiting import eventually
+from testbed.in_process import Here
+from testbed.servers import Server
 from tests.expositions import scrape, text_of
-from tests.in_process import Here
 from tests.metrics.conftest import PATIENT, define
-from tests.servers import Server
 
 OF_TIME = re.compile(r"seconds|mean$|bound$|gap$")
 """Names of families whose values change with time alone: integrals, and averages over windows."""

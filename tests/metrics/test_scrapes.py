@@ -29,12 +29,12 @@ from slta.models.errors import StoreUnavailableError
 from slta.models.request_record import RequestRecord
 from slta.models.scrape import Scrape
 from slta.store import Store
+from testbed.awaiting import eventually
+from testbed.servers import Server
 from tests.api.served import served
-from tests.awaiting import eventually
 from tests.event_loop import measured_callbacks
 from tests.expositions import scrape
 from tests.metrics.conftest import CALLBACK_SECONDS, PATIENT, define
-from tests.servers import Server
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 FLEETS = 60

@@ -21,14 +21,14 @@ from slta.auth.keys import Access
 from slta.fleet_file import FleetFile, Specs
 from slta.metrics import Metrics
 from slta.store import Store
+from testbed.servers import Server
+from testbed.service_process import ServiceProcess
 from tests import rawstate
 from tests.api.served import served
 from tests.event_loop import measured_callbacks
 from tests.metrics.conftest import CALLBACK_SECONDS, PATIENT, define
 from tests.metrics.test_scrapes import value
 from tests.runtime.conftest import dispatching
-from tests.servers import Server
-from tests.service_process import ServiceProcess
 
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(600)]
 

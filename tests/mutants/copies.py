@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGED = ("service", "clients/python", "integrations", "planning", "experiments", "loadgen", "demo")
 """Folders whose Python and Lua the tool changes."""
-COPIED = (*PACKAGED, "tests", "lab", "deploy", "examples", "docker-compose.yml", "pyproject.toml")
+COPIED = (*PACKAGED, "tests", "testbed", "lab", "deploy", "examples", "docker-compose.yml", "pyproject.toml")
 TEST_SECONDS = 60
 """Time-out of one test: sixty times what the longest of the default tests may take."""
 RUN_SECONDS = 900

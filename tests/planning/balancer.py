@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab.benchmarks.running import filled_in, require, start_listening
-from tests.certificates import certificate_in
-from tests.servers import free_port
+from testbed.certificates import certificate_in
+from testbed.servers import free_port
 
 HERE = Path(__file__).parent
 FLEET = """\

@@ -14,9 +14,9 @@ from slta_planning.check.command import app as check
 from slta_planning.fit.candidates import TABLE
 from slta_planning.fit.command import app
 from slta_planning.fit.families import FAMILIES
+from testbed.service_process import ServiceProcess
 from tests.planning.commands import called, prose, shown
 from tests.planning.worked_cases import CASES, write_case
-from tests.service_process import ServiceProcess
 
 HEAD = "pool_class,sessions,value\n"
 

@@ -17,9 +17,9 @@ from slta.fleet_file import load_yaml
 from slta_planning.fit.command import app
 from slta_planning.fit.prometheus import MAX_STEPS, Range, Source
 from slta_planning.fit.series import Series
-from tests.awaiting import until_answered
+from testbed.awaiting import until_answered
+from testbed.servers import free_port
 from tests.planning.commands import called, figures_of
-from tests.servers import free_port
 
 MINUTES = 240
 START = 1_790_000_000 - 1_790_000_000 % 7200

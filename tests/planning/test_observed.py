@@ -16,9 +16,9 @@ import yaml
 
 from lab.benchmarks.running import start_listening
 from slta_planning.evaluate.command import app
+from testbed.servers import free_port
 from tests.planning.balancer import FLEET, Load, Watcher, record
 from tests.planning.commands import figures_of
-from tests.servers import free_port
 
 LOAD = Load(seconds=16.0, mean_seconds=8.0)
 URL = "/v1/fleets/behind-a-balancer"

@@ -13,7 +13,7 @@ from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.plan import progress
 from slta_planning.plan.options import costs_of, floor_of, read_profile
 from slta_planning.plan.plan_report import report
-from tests.awaiting import until
+from testbed.awaiting import until
 from tests.planning.commands import prose, shown
 from tests.planning.plan_calls import figures, plan
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.proxies.proxy import Proxy
-from tests.proxies.system import System, system
-from tests.proxies.table import PROXIES
+from testbed.proxies.proxy import Proxy
+from testbed.proxies.system import System, system
+from testbed.proxies.table import PROXIES
 
 
 @pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.needs(name)) for name in PROXIES])

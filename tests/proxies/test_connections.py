@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.proxies.clients import KINDS
-from tests.proxies.system import NAMES, System
+from testbed.proxies.clients import KINDS
+from testbed.proxies.system import NAMES, System
 
 pytestmark = [pytest.mark.proxies]
 

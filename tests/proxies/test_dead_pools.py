@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.proxies.clients import sent
-from tests.proxies.proxy import Proxy, Setup
-from tests.proxies.system import NAMES, System, system
-from tests.servers import free_port
+from testbed.proxies.clients import sent
+from testbed.proxies.proxy import Proxy, Setup
+from testbed.proxies.system import NAMES, System, system
+from testbed.servers import free_port
 
 pytestmark = [pytest.mark.proxies]
 DEAD = NAMES[0]

@@ -12,11 +12,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.awaiting import eventually
-from tests.proxies.clients import KINDS
-from tests.proxies.proxy import Proxy, running
-from tests.proxies.system import System, follower, system
-from tests.proxies.table import PROXIES
+from testbed.awaiting import eventually
+from testbed.proxies.clients import KINDS
+from testbed.proxies.proxy import Proxy, running
+from testbed.proxies.system import System, follower, system
+from testbed.proxies.table import PROXIES
 
 SESSIONS = 20
 SHORT_LEASE = 6

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import aiohttp
 import pytest
 
-from tests.awaiting import DEADLINE_SECONDS
-from tests.proxies.clients import Answer, sent
-from tests.proxies.proxy import Proxy
-from tests.proxies.system import System, system
+from testbed.awaiting import DEADLINE_SECONDS
+from testbed.proxies.clients import Answer, sent
+from testbed.proxies.proxy import Proxy
+from testbed.proxies.system import System, system
 
 pytestmark = [pytest.mark.proxies]
 CLIENTS = 50

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.awaiting import eventually
-from tests.proxies.clients import KINDS, sent
-from tests.proxies.proxy import Proxy
-from tests.proxies.system import CLASSES, NAMES, POOLS_PER_CLASS, System, system
+from testbed.awaiting import eventually
+from testbed.proxies.clients import KINDS, sent
+from testbed.proxies.proxy import Proxy
+from testbed.proxies.system import CLASSES, NAMES, POOLS_PER_CLASS, System, system
 
 pytestmark = [pytest.mark.proxies]
 

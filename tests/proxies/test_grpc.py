@@ -12,9 +12,9 @@ from typing import Any, Self
 
 import pytest
 
-from tests.awaiting import eventually
-from tests.proxies.proxy import Proxy
-from tests.proxies.system import System, system
+from testbed.awaiting import eventually
+from testbed.proxies.proxy import Proxy
+from testbed.proxies.system import System, system
 
 pytestmark = [pytest.mark.proxies]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.proxies.clients import Answer, sent
-from tests.proxies.proxy import Proxy
-from tests.proxies.system import NAMES, OUTSIDE, System, system
+from testbed.proxies.clients import Answer, sent
+from testbed.proxies.proxy import Proxy
+from testbed.proxies.system import NAMES, OUTSIDE, System, system
 
 pytestmark = [pytest.mark.proxies]
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.proxies.clients import sent
-from tests.proxies.proxy import Proxy
-from tests.proxies.system import System
+from testbed.proxies.clients import sent
+from testbed.proxies.proxy import Proxy
+from testbed.proxies.system import System
 
 pytestmark = [pytest.mark.proxies]
 

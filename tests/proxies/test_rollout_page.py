@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.awaiting import eventually
+from testbed.awaiting import eventually
+from testbed.proxies.clients import sent
+from testbed.proxies.haproxy import HAPROXY, command
+from testbed.proxies.system import FLEET, System, system
 from tests.deploy.runbook import BLOCK
 from tests.docs.pages import ROOT, Page
-from tests.proxies.clients import sent
-from tests.proxies.haproxy import HAPROXY, command
-from tests.proxies.system import FLEET, System, system
 
 pytestmark = [pytest.mark.proxies, pytest.mark.needs("haproxy", "curl")]
 PAGE = Page(ROOT / "docs/rollout.md")

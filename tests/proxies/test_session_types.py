@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.awaiting import eventually
-from tests.proxies.clients import KINDS, sent
-from tests.proxies.proxy import Proxy
-from tests.proxies.system import System, system
+from testbed.awaiting import eventually
+from testbed.proxies.clients import KINDS, sent
+from testbed.proxies.proxy import Proxy
+from testbed.proxies.system import System, system
 
 pytestmark = [pytest.mark.proxies]
 

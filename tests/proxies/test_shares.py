@@ -13,11 +13,11 @@ import aiohttp
 import httpx
 import pytest
 
-from tests.awaiting import DEADLINE_SECONDS, eventually
-from tests.proxies.clients import url
-from tests.proxies.haproxy import HAPROXY, set_share
-from tests.proxies.proxy import Setup
-from tests.proxies.system import FLEET, System, system
+from testbed.awaiting import DEADLINE_SECONDS, eventually
+from testbed.proxies.clients import url
+from testbed.proxies.haproxy import HAPROXY, set_share
+from testbed.proxies.proxy import Setup
+from testbed.proxies.system import FLEET, System, system
 
 pytestmark = [pytest.mark.proxies, pytest.mark.needs("haproxy")]
 LOSS = 0.1

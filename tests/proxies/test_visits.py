@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import aiohttp
 import pytest
 
-from tests.awaiting import eventually
-from tests.proxies.clients import browser, sent, url
-from tests.proxies.proxy import Proxy
-from tests.proxies.system import System, system
+from testbed.awaiting import eventually
+from testbed.proxies.clients import browser, sent, url
+from testbed.proxies.proxy import Proxy
+from testbed.proxies.system import System, system
 
 pytestmark = [pytest.mark.proxies]
 LEASE_SECONDS = 3

@@ -23,9 +23,9 @@ from lab.faults.on_the_way import AtByte, cut_at_every_byte
 from lab.faults.run import Record, play
 from lab.faults.starting import system
 from lab.faults.system import RELAYED, SINGLE, System
-from tests.relay import CutError, Link
-from tests.sentinels import until
-from tests.servers import EMBEDDED, Server, started
+from testbed.relay import CutError, Link
+from testbed.sentinels import until
+from testbed.servers import EMBEDDED, Server, started
 
 BY_HAND = Plan(workers=0)
 

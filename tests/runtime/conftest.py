@@ -15,8 +15,8 @@ from slta.metrics import Metrics
 from slta.runtime.background import BackgroundTasks
 from slta.store import Store, StoreSettings
 from slta.store._client.preflight import ServerRequirements
-from tests.servers import running_server
-from tests.serving import FLEET
+from testbed.servers import running_server
+from testbed.serving import FLEET
 from tests.store.fleets import TWO_CLASSES, create, spec
 
 Opening = Callable[[], Store]

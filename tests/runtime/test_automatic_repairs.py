@@ -16,11 +16,11 @@ from slta.metrics import Metrics
 from slta.models import Suspect
 from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.store import Store
+from testbed.in_process import TINY
+from testbed.servers import SERVERS, running_server
 from tests.audit import violations
 from tests.expositions import scrape
-from tests.in_process import TINY
 from tests.runtime.conftest import Opening, dispatching
-from tests.servers import SERVERS, running_server
 
 FLEET = TINY | {"classes": [one | {"pools": 8} for one in TINY["classes"]], "lease_seconds": 300}
 SESSIONS = 40

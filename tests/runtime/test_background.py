@@ -22,8 +22,8 @@ from slta.models.errors import SessionTypeInUseError
 from slta.runtime import background, tick_lanes, tick_schedule, vanished_fleets
 from slta.runtime.background import _every_second
 from slta.store import Store, StoreSettings, fleets
+from testbed.awaiting import eventually
 from tests import rawstate
-from tests.awaiting import eventually
 from tests.runtime.conftest import dispatching
 from tests.runtime.virtual_time import VirtualTime
 

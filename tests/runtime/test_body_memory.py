@@ -14,10 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from testbed.processes import memory_kib
+from testbed.service_process import ServiceProcess
 from tests.api.conftest import FLEET
 from tests.api.worst_bodies import TAKEN, refused_bodies
-from tests.processes import memory_kib
-from tests.service_process import ServiceProcess
 
 MAX_MIB = 160
 MIB = 1024 * 1024

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.processes import memory_kib
-from tests.serving import Serving, serving
+from testbed.processes import memory_kib
+from testbed.serving import Serving, serving
 
 pytestmark = pytest.mark.slow
 

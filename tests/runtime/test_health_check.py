@@ -12,8 +12,8 @@ import pytest
 from slta.runtime import health_check
 from slta.runtime.health_check import setting
 from slta.runtime.settings import read_settings
-from tests.certificates import certificate_in
-from tests.servers import free_port
+from testbed.certificates import certificate_in
+from testbed.servers import free_port
 
 
 @pytest.mark.needs("openssl")

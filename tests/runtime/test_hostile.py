@@ -16,9 +16,9 @@ import pytest
 from slta.runtime import main
 from slta.runtime.settings import Settings
 from slta.server.certificates import ListenError
-from tests.awaiting import DEADLINE_SECONDS, until
-from tests.serving import Serving, serving
-from tests.strangers import stranger
+from testbed.awaiting import DEADLINE_SECONDS, until
+from testbed.serving import Serving, serving
+from testbed.strangers import stranger
 
 
 def test_at_its_limit_it_says_so_and_serves_those_who_ask(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from slta.runtime import self_audit
 from slta.runtime.self_audit import SelfAudits
 from slta.store import Store
 from slta.store.fleets import FLEETS_KEY
+from testbed.in_process import TINY
 from tests.expositions import scrape
-from tests.in_process import TINY
 from tests.runtime.conftest import Opening, dispatching
 
 DEADLINE_SECONDS = 20

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.awaiting import DEADLINE_SECONDS, until
-from tests.serving import FLEET, Serving, assign, serving, where
+from testbed.awaiting import DEADLINE_SECONDS, until
+from testbed.serving import FLEET, Serving, assign, serving, where
 
 
 @pytest.mark.slow

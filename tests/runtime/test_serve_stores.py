@@ -11,10 +11,10 @@ from redis import Redis
 from slta.store.embedded.server import EmbeddedStore
 from slta.store.fleets import FLEETS_KEY
 from slta.store.library import LAYOUT
-from tests.awaiting import DEADLINE_SECONDS, until
-from tests.sentinels import group
-from tests.servers import EMBEDDED, own_server
-from tests.serving import Serving, assign, serving, where
+from testbed.awaiting import DEADLINE_SECONDS, until
+from testbed.sentinels import group
+from testbed.servers import EMBEDDED, own_server
+from testbed.serving import Serving, assign, serving, where
 
 
 @pytest.mark.slow

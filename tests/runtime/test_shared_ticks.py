@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from testbed.awaiting import until
+from testbed.in_process import TINY
+from testbed.servers import EMBEDDED, TextRedis, own_server
+from testbed.service_process import ServiceProcess
 from tests import rawstate
-from tests.awaiting import until
-from tests.in_process import TINY
-from tests.servers import EMBEDDED, TextRedis, own_server
-from tests.service_process import ServiceProcess
 
 LEASE_SECONDS = 3
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from slta.server.certificates import not_after
-from tests.awaiting import DEADLINE_SECONDS, until
-from tests.certificates import certificate_in
-from tests.serving import Serving, assign, serving
+from testbed.awaiting import DEADLINE_SECONDS, until
+from testbed.certificates import certificate_in
+from testbed.serving import Serving, assign, serving
 
 
 @pytest.mark.slow

@@ -20,12 +20,12 @@ import pytest
 from slta.server.acceptor import MAX_ACCEPTS_PER_ITERATION, Acceptor
 from slta.server.connection_limits import ConnectionLimits
 from slta.server.server import bind
-from tests.awaiting import DEADLINE_SECONDS, eventually, until
-from tests.certificates import certificate_in
-from tests.processes import memory_kib
+from testbed.awaiting import DEADLINE_SECONDS, eventually, until
+from testbed.certificates import certificate_in
+from testbed.processes import memory_kib
+from testbed.serving import Serving
+from testbed.strangers import is_open, stranger
 from tests.server.wire import connected
-from tests.serving import Serving
-from tests.strangers import is_open, stranger
 
 pytestmark = pytest.mark.needs("openssl")
 MAX_MIB = 160

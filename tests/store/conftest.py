@@ -14,11 +14,11 @@ from redis import Redis
 
 from slta.store import Store, StoreSettings
 from slta.store.fleets import FLEETS_KEY
+from testbed.sentinels import Group, group
+from testbed.servers import SERVERS, Server, own_server
+from testbed.stores import connect_as_text, running_store
 from tests.audit import violations
-from tests.sentinels import Group, group
-from tests.servers import SERVERS, Server, own_server
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
-from tests.stores import connect_as_text, running_store
 
 
 @dataclass

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from testbed.servers import TextRedis
 from tests import rawstate
-from tests.servers import TextRedis
 from tests.store.fleets import FLEET
 
 Plant = Callable[[TextRedis], object]

@@ -20,8 +20,8 @@ from slta.models import Pool, PoolSpec, errors
 from slta.store import Store
 from slta.store._batching.batcher import MAX_BATCH
 from slta.store._encoding import put_arguments
+from testbed.servers import TextRedis
 from tests import rawstate
-from tests.servers import TextRedis
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from slta.store import Store
+from testbed.servers import TextRedis
+from testbed.stores import running_store
 from tests import rawstate
 from tests.audit import violations
-from tests.servers import TextRedis
 from tests.store.conftest import Clock
 from tests.store.corruptions import Plant, flip, key
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end, everything, pass_seconds, place, put_back, spec
-from tests.stores import running_store
 
 
 def shift(field: str, by: int, word: int = 0) -> Plant:

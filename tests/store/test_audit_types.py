@@ -17,8 +17,8 @@ from slta.store import Store
 from slta.store.audits import Audits
 from slta.store.fleets import FLEETS_KEY
 from slta.store.sessions import report_option
+from testbed.servers import TextRedis
 from tests import rawstate
-from tests.servers import TextRedis
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, LARGE, SMALL, create, pass_seconds, pool_class
 

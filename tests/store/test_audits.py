@@ -18,10 +18,10 @@ from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
 from slta.store.audits import Audits
 from slta.store.fleets import FLEETS_KEY
+from testbed.in_process import TINY
+from testbed.servers import TextRedis
 from tests import rawstate
 from tests.audit import violations
-from tests.in_process import TINY
-from tests.servers import TextRedis
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, end, everything, pass_seconds, place, put_back
 

@@ -18,9 +18,9 @@ from slta.models import PoolSpec, errors
 from slta.store import Store
 from slta.store._encoding import put_arguments
 from slta.views.state import Observation, observe_state
+from testbed.in_process import TINY
+from testbed.servers import TextRedis
 from tests.audit import violations
-from tests.in_process import TINY
-from tests.servers import TextRedis
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, all_pools, pass_seconds
 

@@ -14,8 +14,8 @@ from slta.models import Placement, PoolSpec, Renewed, errors
 from slta.store import Store, StoreSettings
 from slta.store._batching.batcher import RETRY_PAUSE_SECONDS
 from slta.store._batching.pending import Outcome, PendingCall
+from testbed.faults import Proxy
 from tests.audit import violations
-from tests.faults import Proxy
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
     FLEET,

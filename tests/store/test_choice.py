@@ -20,7 +20,7 @@ from slta.core.policies.tokens import Tokens
 from slta.core.utility import LinearUtility
 from slta.models import PoolSpec
 from slta.store import Store
-from tests.servers import TextRedis
+from testbed.servers import TextRedis
 from tests.store.fleets import FLEET, SMALL, as_of, create, everything, field, pool_class, put_back, spec
 from tests.store.model import FLEET as WORLD
 from tests.store.model import World

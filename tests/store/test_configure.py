@@ -21,9 +21,9 @@ from slta.fleet_file.applying import apply_file
 from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
 from slta.store.fleets import FLEETS_KEY
+from testbed.in_process import TINY
+from testbed.servers import TextRedis
 from tests import rawstate
-from tests.in_process import TINY
-from tests.servers import TextRedis
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
     EACH_POLICY,

@@ -22,14 +22,14 @@ from slta.models import Drain, Findings, errors
 from slta.models.heartbeats import Heartbeats
 from slta.store import Store, StoreSettings
 from slta.views.state import observe_state
+from testbed.in_process import TINY
+from testbed.servers import EMBEDDED, TextRedis
+from testbed.stores import connect_as_text, running_store
 from tests import rawstate
 from tests.audit import violations
-from tests.in_process import TINY
-from tests.servers import EMBEDDED, TextRedis
 from tests.store.conftest import Calls, Clock
 from tests.store.corruptions import CORRUPTIONS
 from tests.store.fleets import FLEET, pass_seconds, place
-from tests.stores import connect_as_text, running_store
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/results/corruptions.md"
 HEAD = """\

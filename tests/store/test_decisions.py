@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from slta.core.policies import POLICIES, Policy
-from tests.servers import SERVERS
+from testbed.servers import SERVERS
 from tests.store.model import worlds
 from tests.toy.uniform import LIBRARY, UNIFORM
 

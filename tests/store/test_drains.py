@@ -12,8 +12,8 @@ from slta.models.heartbeats import NO_COUNT, Heartbeats
 from slta.models.request_record import Author, Event, Facts
 from slta.store import Store, StoreSettings
 from slta.store._encoding import put_arguments
+from testbed.servers import TextRedis
 from tests import rawstate
-from tests.servers import TextRedis
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end, field, pass_seconds, pool_class, spec
 

@@ -20,8 +20,8 @@ from slta.store._client.pipeline import _send_confirmed, exchange
 from slta.store._client.preflight import ServerRequirements, UnsuitableStoreError
 from slta.store._client.replicas import Replicas
 from slta.store.embedded.server import EmbeddedStore
-from tests.sentinels import Group, group, until
-from tests.servers import SERVERS, Server, own_server
+from testbed.sentinels import Group, group, until
+from testbed.servers import SERVERS, Server, own_server
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
 from tests.store.moving import opened, pool_of

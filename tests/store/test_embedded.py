@@ -17,7 +17,7 @@ import pytest
 import redis
 
 from slta.store.embedded.server import EmbeddedStore, EmbeddedStoreError, ping
-from tests.awaiting import until
+from testbed.awaiting import until
 
 OWNER = """
 import signal, sys

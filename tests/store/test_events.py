@@ -16,8 +16,8 @@ from slta.models.request_record import MAX_WORD, Action, Author, Event, Facts
 from slta.store import Store
 from slta.store._encoding import put_arguments
 from slta.store._outcomes import REFUSALS
+from testbed.servers import TextRedis
 from tests import rawstate
-from tests.servers import TextRedis
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end, place, spec
 

@@ -9,9 +9,9 @@ import pytest
 from slta.models import Ticked
 from slta.store import Store
 from slta.store._encoding import put_arguments
+from testbed.servers import TextRedis
 from tests import rawstate
 from tests.audit import violations
-from tests.servers import TextRedis
 from tests.store.conftest import Clock
 from tests.store.corruptions import Plant, add, drop, flip, key, retype
 from tests.store.fleets import FLEET, all_pools, create, pass_seconds, place, spec

@@ -6,7 +6,7 @@ import pytest
 
 from slta.store import Store, StoreSettings
 from slta.store.library import Library, assemble
-from tests.servers import own_server
+from testbed.servers import own_server
 from tests.store.conftest import Calls
 from tests.store.fleets import create, pool_class, spec
 

@@ -11,7 +11,7 @@ import pytest
 from slta.models.errors import StoreUnavailableError
 from slta.store import Store, StoreSettings
 from slta.store._client.preflight import ServerRequirements, UnsuitableStoreError, unsuitable
-from tests.servers import SERVERS, Server, free_port, own_server
+from testbed.servers import SERVERS, Server, free_port, own_server
 from tests.store.conftest import Calls
 
 

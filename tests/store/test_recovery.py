@@ -14,7 +14,7 @@ from slta.store import Store, StoreSettings
 from slta.store._failover import recovery
 from slta.store._failover.recovery import RETRY_SECONDS
 from slta.store.sessions import UNMARKED, Sessions
-from tests.servers import Server
+from testbed.servers import Server
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, SMALL, TWO_CLASSES, create, end, place, pool_class, spec
 from tests.store.moving import PATIENT

@@ -13,8 +13,8 @@ from slta.core.policies import POLICIES
 from slta.models import errors
 from slta.store import Store
 from slta.store._encoding import put_arguments
+from testbed.servers import TextRedis
 from tests import rawstate
-from tests.servers import TextRedis
 from tests.store.fleets import FLEET, LARGE, SMALL, create, pool_class, repair_by_itself
 
 CLASSES = (pool_class("small", SMALL, 4), pool_class("large", LARGE, 6))

@@ -16,10 +16,10 @@ from slta.store import Store, StoreSettings
 from slta.store._encoding import put_arguments
 from slta.store.library import LAYOUT
 from slta.store.repairs import Repairs
+from testbed.in_process import TINY
+from testbed.servers import TextRedis
 from tests import rawstate
 from tests.audit import violations
-from tests.in_process import TINY
-from tests.servers import TextRedis
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, bring, occupancies, pass_seconds, place
 

@@ -15,10 +15,10 @@ from slta.core.fleet import FleetSpec
 from slta.fleet_file import Specs
 from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
+from testbed.in_process import TINY
+from testbed.sentinels import Group, until
+from testbed.servers import Server
 from tests import rawstate
-from tests.in_process import TINY
-from tests.sentinels import Group, until
-from tests.servers import Server
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end, occupancies, place, spec
 from tests.store.moving import Moving, opened

@@ -14,10 +14,10 @@ from slta.models import errors
 from slta.store import Store, StoreSettings
 from slta.store._client.connections import Connections
 from slta.store._client.preflight import ServerRequirements
+from testbed.awaiting import DEADLINE_SECONDS, eventually
+from testbed.sentinels import Group, Sentinel, group, sentinel_url, until, watching
+from testbed.servers import Server, free_port, own_server
 from tests.audit import violations
-from tests.awaiting import DEADLINE_SECONDS, eventually
-from tests.sentinels import Group, Sentinel, group, sentinel_url, until, watching
-from tests.servers import Server, free_port, own_server
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
 from tests.store.moving import PATIENT, pool_of

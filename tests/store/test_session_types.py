@@ -16,9 +16,9 @@ from slta.core.utility import PoolClass
 from slta.models import Pool, Status, errors
 from slta.store import Store
 from slta.store._encoding import put_arguments
+from testbed.servers import TextRedis
 from tests import rawstate
 from tests.core.curves import capped, linear, log_share, quadratic
-from tests.servers import TextRedis
 from tests.store.fleets import FLEET, create
 
 CURVES = [log_share(20), log_share(30), linear("1/2"), capped("3/2", 2), quadratic(2, "-1/20"), linear(-1)]

@@ -9,10 +9,10 @@ from redis import Redis
 
 from slta.models import errors
 from slta.store import Store, StoreSettings
+from testbed.awaiting import eventually
+from testbed.servers import SERVERS, own_server
 from tests import rawstate
 from tests.audit import violations
-from tests.awaiting import eventually
-from tests.servers import SERVERS, own_server
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, field, pass_seconds, spec
 

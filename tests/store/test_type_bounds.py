@@ -15,7 +15,7 @@ from slta.models import Integrals, PoolSpec, Ticked
 from slta.runtime.type_bounds import TypeBounds
 from slta.store import Store
 from slta.views.integrals import completed
-from tests.in_process import Here
+from testbed.in_process import Here
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET
 

@@ -14,8 +14,8 @@ from slta.models import errors
 from slta.store import Store
 from slta.store._encoding import put_arguments
 from slta.store.sessions import report_option
+from testbed.servers import TextRedis
 from tests import rawstate
-from tests.servers import TextRedis
 from tests.store.fleets import FLEET, LARGE, SMALL, create, pool_class
 
 CLASSES = (pool_class("small", SMALL, 4), pool_class("large", LARGE, 6), pool_class("gpu", LARGE, 2))

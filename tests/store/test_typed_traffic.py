@@ -15,10 +15,10 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.models import errors
 from slta.store import Store, StoreSettings
+from testbed.awaiting import eventually
+from testbed.sentinels import Group, group, sentinel_url, until, watching
+from testbed.servers import TextRedis
 from tests.audit import violations
-from tests.awaiting import eventually
-from tests.sentinels import Group, group, sentinel_url, until, watching
-from tests.servers import TextRedis
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, LARGE, SMALL, create, pool_class
 from tests.store.moving import opened

@@ -14,7 +14,7 @@ from slta.store import Store
 from slta.store._encoding import put_arguments
 from slta.store._failover.facts import fact_of
 from slta.store.sessions import report_option
-from tests.servers import Server
+from testbed.servers import Server
 from tests.store.fleets import FLEET, TWO_CLASSES, create
 from tests.store.moving import Moving, opened
 from tests.store.test_rollback import Image, second_passes

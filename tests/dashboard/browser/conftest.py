@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from testbed.programs import find
+from testbed.service_process import ServiceProcess
 from tests.dashboard.conftest import fleet_document
-from tests.programs import find
-from tests.service_process import ServiceProcess
 
 BROWSER = [pytest.mark.browser, pytest.mark.needs("chromium")]
 FLAGS = ["--no-sandbox", "--no-first-run"]

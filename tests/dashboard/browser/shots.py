@@ -16,11 +16,11 @@ from playwright.sync_api import Browser, Page, expect
 from redis import Redis
 
 from slta.store.embedded.data_dir import served_socket
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.service_process import ServiceProcess
 from tests.dashboard.browser.conftest import BROWSER, PATIENT_MS
 from tests.dashboard.conftest import PRICED, fall_ill, fleet_document
 from tests.dashboard.kept import prolong
-from tests.service_process import ServiceProcess
 
 pytestmark = [*BROWSER, pytest.mark.timeout(300)]
 

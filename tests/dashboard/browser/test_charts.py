@@ -13,11 +13,11 @@ from redis import Redis
 from slta.core.least_connections import least_connections_utility
 from slta.fleet_file import FleetFile, compile_spec
 from slta.store.embedded.data_dir import served_socket
-from tests.awaiting import until
+from testbed.awaiting import until
+from testbed.service_process import ServiceProcess
 from tests.dashboard.browser.conftest import BROWSER, PATIENT_MS, cells, open_fleet
 from tests.dashboard.conftest import fleet_document
 from tests.dashboard.kept import prolong
-from tests.service_process import ServiceProcess
 
 pytestmark = BROWSER
 

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from testbed.service_process import ServiceProcess
 from tests.dashboard.browser.conftest import BROWSER, PATIENT_MS, SESSIONS, cells, open_fleet, tile
 from tests.dashboard.conftest import PRICED, fleet_document
-from tests.service_process import ServiceProcess
 
 pytestmark = BROWSER
 

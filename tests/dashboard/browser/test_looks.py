@@ -8,9 +8,9 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, expect
 
+from testbed.service_process import ServiceProcess
 from tests.dashboard.browser.conftest import BROWSER, open_fleet
 from tests.dashboard.conftest import fleet_document
-from tests.service_process import ServiceProcess
 
 pytestmark = BROWSER
 

@@ -12,9 +12,9 @@ from slta import release
 from slta.auth.keys import generate_key
 from slta.core.policies import POLICIES
 from slta.store.embedded.data_dir import served_socket
+from testbed.service_process import ServiceProcess
 from tests.dashboard.browser.conftest import BROWSER, PATIENT_MS, RECONNECT_WORDS, SESSIONS, open_fleet, tile
 from tests.dashboard.conftest import fleet_document
-from tests.service_process import ServiceProcess
 
 pytestmark = BROWSER
 

@@ -6,9 +6,9 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from testbed.service_process import ServiceProcess
 from tests.dashboard.browser.conftest import BROWSER, PATIENT_MS, cells, open_fleet, tile
 from tests.dashboard.conftest import fall_ill, fleet_document
-from tests.service_process import ServiceProcess
 
 pytestmark = BROWSER
 

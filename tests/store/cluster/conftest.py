@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from slta.store import Store, StoreSettings
-from tests.clusters import Cluster, cluster
+from testbed.clusters import Cluster, cluster
 from tests.store.conftest import Calls
 from tests.store.moving import PATIENT
 

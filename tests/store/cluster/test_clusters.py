@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.clusters import SLOTS, Cluster, slot_of
+from testbed.clusters import SLOTS, Cluster, slot_of
 
 pytestmark = pytest.mark.slow
 

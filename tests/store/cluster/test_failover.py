@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from slta.store import Store
-from tests.clusters import Cluster
+from testbed.clusters import Cluster
 from tests.store.cluster.witness import calling
 
 pytestmark = pytest.mark.slow

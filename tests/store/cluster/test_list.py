@@ -11,7 +11,8 @@ from slta.fleet_file import Specs
 from slta.models import errors
 from slta.store import Store
 from slta.store.fleets import FLEETS_KEY
-from tests.clusters import Cluster, Node
+from testbed.cluster_nodes import Node
+from testbed.clusters import Cluster
 from tests.store.cluster.conftest import opened
 from tests.store.fleets import TWO_CLASSES, create, spec
 

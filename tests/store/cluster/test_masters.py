@@ -11,10 +11,11 @@ import pytest
 
 from slta.models import errors
 from slta.store import Store, StoreSettings
-from tests.awaiting import eventually
-from tests.clusters import Cluster, Node, form
-from tests.relay import Link, Relay
-from tests.servers import free_port
+from testbed.awaiting import eventually
+from testbed.cluster_nodes import Node
+from testbed.clusters import Cluster, form
+from testbed.relay import Link, Relay
+from testbed.servers import free_port
 from tests.store.cluster.witness import ROOMY
 from tests.store.conftest import Calls
 from tests.store.fleets import create

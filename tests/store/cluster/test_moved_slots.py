@@ -10,9 +10,10 @@ import pytest
 
 from slta.models import PoolSpec
 from slta.store import Store, StoreSettings
+from testbed.cluster_nodes import Node
+from testbed.clusters import Cluster
 from tests import rawstate
 from tests.audit import violations
-from tests.clusters import Cluster, Node
 from tests.store.cluster.witness import AGAIN, ROOMY, calling
 from tests.store.conftest import Calls
 from tests.store.fleets import create

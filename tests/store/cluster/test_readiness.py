@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 from slta.models import errors
 from slta.store import Store, StoreSettings
 from slta.store._client.preflight import ServerRequirements, UnsuitableStoreError
-from tests.awaiting import DEADLINE_SECONDS, POLL_SECONDS
-from tests.clusters import Cluster
-from tests.servers import free_port, own_server
+from testbed.awaiting import DEADLINE_SECONDS, POLL_SECONDS
+from testbed.clusters import Cluster
+from testbed.servers import free_port, own_server
 from tests.store.cluster.conftest import opened
 from tests.store.conftest import Calls
 from tests.store.fleets import TWO_CLASSES, create, spec

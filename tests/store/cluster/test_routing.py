@@ -15,8 +15,9 @@ from slta.store import Store, StoreSettings
 from slta.store._client import connections
 from slta.store._client.cluster import MIN_GAP_SECONDS
 from slta.store._client.failures import NotSentError
-from tests.awaiting import DEADLINE_SECONDS
-from tests.clusters import Cluster, Node
+from testbed.awaiting import DEADLINE_SECONDS
+from testbed.cluster_nodes import Node
+from testbed.clusters import Cluster
 from tests.store.conftest import Calls
 from tests.store.fleets import TWO_CLASSES, create, spec
 from tests.store.moving import PATIENT

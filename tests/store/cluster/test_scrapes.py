@@ -11,7 +11,7 @@ from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
 from slta.store.fleets import FLEETS_KEY
-from tests.clusters import Cluster
+from testbed.clusters import Cluster
 from tests.expositions import scrape
 from tests.store.cluster.conftest import opened
 

@@ -11,8 +11,9 @@ import pytest
 from slta.models import errors
 from slta.store._client import cluster
 from slta.store._client.preflight import ServerRequirements, UnsuitableStoreError
-from tests.clusters import SLOTS, Cluster, Node
-from tests.servers import free_port
+from testbed.cluster_nodes import Node
+from testbed.clusters import SLOTS, Cluster
+from testbed.servers import free_port
 from tests.store.cluster.conftest import opened
 from tests.store.cluster.test_readiness import until_checked
 from tests.store.fleets import TWO_CLASSES, create, spec

@@ -14,7 +14,7 @@ from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.background import cancel_all
 from slta.runtime.ticks import Ticks
 from slta.store import Store
-from tests.clusters import Cluster
+from testbed.clusters import Cluster
 from tests.store.cluster.test_masters import move
 from tests.store.cluster.witness import ROOMY
 from tests.store.conftest import Calls

@@ -12,9 +12,9 @@ from typing import TypeVar
 
 from slta.models import errors
 from slta.store import Store
+from testbed.awaiting import eventually
+from testbed.clusters import Cluster
 from tests.audit import violations
-from tests.awaiting import eventually
-from tests.clusters import Cluster
 from tests.store.fleets import LARGE, SMALL, create, pool_class, spec
 
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from slta.store import Store, StoreSettings
+from testbed.faults import Proxy
+from testbed.servers import SERVERS, Server, own_server
 from tests.audit import violations
-from tests.faults import Proxy
-from tests.servers import SERVERS, Server, own_server
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
 

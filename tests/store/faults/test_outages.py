@@ -10,8 +10,8 @@ from redis import Redis
 from slta.models import AlreadyEnded, PoolSpec, errors
 from slta.store import Store, StoreSettings
 from slta.store.pools import POOLS_PER_CALL
-from tests.faults import Proxy
-from tests.servers import Server
+from testbed.faults import Proxy
+from testbed.servers import Server
 from tests.store.conftest import Calls, Clock
 from tests.store.faults.conftest import BRIEF, PATIENT
 from tests.store.fleets import FLEET, SMALL, TWO_CLASSES, create, field, occupancies, place, pool_class, spec

@@ -17,8 +17,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from slta.models import errors
 from slta.store import Store, StoreSettings
 from slta.store._client.failures import Failure, NotSentError, classify
-from tests.faults import Proxy
-from tests.servers import Server
+from testbed.faults import Proxy
+from testbed.servers import Server
 from tests.store.conftest import Calls
 from tests.store.faults.conftest import BRIEF, PATIENT
 from tests.store.fleets import FLEET, field

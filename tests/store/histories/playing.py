@@ -24,8 +24,8 @@ from slta.models.heartbeats import NO_COUNT, Heartbeats
 from slta.store import Store, StoreSettings
 from slta.store._failover import recovery, replay_log
 from slta.store._replies import operation_result
+from testbed.servers import Server
 from tests.audit import violations
-from tests.servers import Server
 from tests.store.conftest import Calls, Clock
 from tests.store.histories.model import ANY_REASON, FORGET, GONE, Found, Model
 from tests.store.moving import PATIENT

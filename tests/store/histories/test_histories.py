@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
 
-from tests.servers import SERVERS, Server, own_server
+from testbed.servers import SERVERS, Server, own_server
 from tests.store.histories.drawing import Drawing, shortest
 from tests.store.histories.model import Violation
 from tests.store.histories.playing import Act, Play, document

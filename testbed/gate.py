@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from tests.relay import CutError, Link, Relay
+from testbed.relay import CutError, Link, Relay
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 STATUS = re.compile(rb"^HTTP/1.1 (\d+)")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.proxies.proxy import Edits, Proxy, Setup
+from testbed.proxies.proxy import Edits, Proxy, Setup
 
 SERVERS = """\
   server small-1 10.0.0.1:8080  # CHANGE: one line a pool

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.awaiting import DEADLINE_SECONDS, until
+from testbed.awaiting import DEADLINE_SECONDS, until
 
 FLEET = """
 fleet: f

@@ -21,7 +21,7 @@ from slta.fleet_file import Specs
 from slta.metrics import Metrics
 from slta.models.scrape import Scrape
 from slta.store import Store, StoreSettings
-from tests.stores import connect_as_text
+from testbed.stores import connect_as_text
 
 TINY: dict[str, Any] = {
     "classes": [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.proxies.proxy import Setup
+from testbed.proxies.proxy import Setup
 
 KEY_FILE = "slta.key"
 WITH_KEY = ("sh", "-c", f'SLTA_KEY=$(cat {KEY_FILE}) exec "$0" "$@"')

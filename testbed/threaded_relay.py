@@ -8,9 +8,9 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.awaiting import DEADLINE_SECONDS
-from tests.relay import Link, Relay
-from tests.servers import free_port
+from testbed.awaiting import DEADLINE_SECONDS
+from testbed.relay import Link, Relay
+from testbed.servers import free_port
 
 
 class ThreadedRelay:

@@ -9,18 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count, product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from redis.exceptions import RedisError
 
-from tests import awaiting
-from tests.servers import EMBEDDED, Server, free_port
+from testbed import awaiting
+from testbed.cluster_nodes import Node, NodeLine
+from testbed.servers import EMBEDDED, free_port
 
 SLOTS = 16_384
 MASTERS = 3
-NODE_TIMEOUT_MS = 1_500
-WORDS = "--cluster-enabled yes --cluster-require-full-coverage no --cluster-allow-replica-migration no"
-"""Without the last one, a master that gives its last slot away would become a replica."""
 MIGRATE_TIMEOUT_MS = 5_000
 MAX_KEYS = 1_000_000
 """Of one slot that is moved key by key."""
@@ -29,105 +27,6 @@ MAX_KEYS = 1_000_000
 def slot_of(fleet: str) -> int:
     """The slot of all keys of a fleet."""
     return binascii.crc_hqx(fleet.encode(), 0) % SLOTS
-
-
-class NodeLine(NamedTuple):
-    """One line of CLUSTER NODES."""
-
-    node_id: str
-    port: int
-    """That clients connect to."""
-    host: str
-    """The host name that it announces, '' if none."""
-    flags: tuple[str, ...]
-    master: str
-    """The node id of a replica's master, `-` for a master."""
-    epoch: int
-    slots: tuple[range, ...]
-
-    def owns(self, slot: int) -> bool:
-        return any(slot in owned for owned in self.slots)
-
-
-class Node(Server):
-    """A node of a cluster. `port` and `bus` are those that others know it by."""
-
-    is_up = False
-    """Whether it runs, and is not frozen."""
-
-    def __init__(
-        self,
-        folder: Path,
-        binary: str,
-        own: tuple[int, int],
-        *options: str,
-        port: int = 0,
-        bus: int = 0,
-        source: str = "",
-    ) -> None:
-        """`own` are the ports that it listens on.
-
-        `port` and `bus` are given where something stands in between; `source`: the address it connects from.
-        """
-        self.own_port, self.own_bus = own
-        self.port, self.bus = port or self.own_port, bus or self.own_bus
-        words = f"--port {self.own_port} --cluster-port {self.own_bus} --repl-diskless-sync-delay 0"
-        words += f" --cluster-node-timeout {NODE_TIMEOUT_MS} --cluster-announce-ip 127.0.0.1"
-        words += f" --cluster-announce-port {self.port} --cluster-announce-bus-port {self.bus}"
-        words += f" --bind-source-addr {source}" if source else ""
-        super().__init__(folder, binary, *WORDS.split(), *words.split(), *options)
-
-    def start(self) -> None:
-        super().start()
-        self.is_up = True
-
-    def kill(self) -> None:
-        self.is_up = False
-        super().kill()
-
-    def freeze(self) -> None:
-        self.is_up = False
-        super().freeze()
-
-    def thaw(self) -> None:
-        super().thaw()
-        self.is_up = True
-
-    def stop(self) -> None:
-        """Whatever state it is in."""
-        if hasattr(self, "_process"):
-            self.kill()
-
-    def ask(self, *words: str | int) -> Any:
-        """The answer to one command, as the server gives it."""
-        with self.client() as client:
-            client.response_callbacks.clear()
-            return client.execute_command(*words)
-
-    def node_id(self) -> str:
-        return str(self.ask("CLUSTER", "MYID"))
-
-    def known(self) -> list[NodeLine]:
-        """What it believes of all nodes."""
-        return [node_line(line) for line in self.ask("CLUSTER", "NODES").splitlines()]
-
-    def is_sound(self) -> bool:
-        """Whether it serves its slots, which it does some two seconds after it has started."""
-        return "cluster_state:ok" in self.ask("CLUSTER", "INFO")
-
-    def is_linked(self) -> bool:
-        """Whether it is a replica and its master answers it."""
-        return "master_link_status:up" in self.ask("INFO", "replication")
-
-
-def node_line(line: str) -> NodeLine:
-    """What a line says."""
-    node_id, address, flags, master, _, _, epoch, _, *slots = line.split()
-    port = address.partition("@")[0].rpartition(":")[2]
-    host = address.partition(",")[2].partition(",")[0]
-    ends = (slot.partition("-") for slot in slots if not slot.startswith("["))  # in brackets: slots on the move
-    owned = tuple(range(int(first), int(last or first) + 1) for first, _, last in ends)
-    return NodeLine(node_id, int(port), host, tuple(flags.split(",")), master, int(epoch), owned)
 
 
 @dataclass

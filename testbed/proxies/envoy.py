@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests import processes
-from tests.proxies.key import WITH_KEY, write_key
-from tests.proxies.proxy import Edits, Proxy, Setup
+from testbed import processes
+from testbed.proxies.key import WITH_KEY, write_key
+from testbed.proxies.proxy import Edits, Proxy, Setup
 
 ENDPOINT = """\
         - metadata: {{filter_metadata: {{slta: {{pool: {pool}}}}}}}

@@ -11,8 +11,8 @@ from typing import Any
 
 from redis import Redis, RedisCluster
 
-from tests.clusters import cluster
-from tests.servers import EMBEDDED, TextRedis, running_server
+from testbed.clusters import cluster
+from testbed.servers import EMBEDDED, TextRedis, running_server
 
 IS_CLUSTER = os.environ.get("SLTA_TEST_STORE") == "cluster"
 SCHEME = "redis+cluster://"

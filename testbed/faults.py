@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.relay import CutError, Link, Relay
+from testbed.relay import CutError, Link, Relay
 
 
 class Proxy(Relay):

@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import processes
-from tests.awaiting import until
-from tests.programs import find
+from testbed import processes
+from testbed.awaiting import until
+from testbed.programs import find
 
 RECIPES = Path(__file__).resolve().parents[2] / "deploy/proxies"
 PATIENCE_MS = 10_000

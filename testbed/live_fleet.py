@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.service_process import ServiceProcess
+from testbed.service_process import ServiceProcess
 
 CLASS = {"name": "c", "utility": {"kind": "log_share", "resource": 20}}
 

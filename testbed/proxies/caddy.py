@@ -10,8 +10,8 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from tests.proxies.key import WITH_KEY, write_key
-from tests.proxies.proxy import Edits, Proxy, Setup
+from testbed.proxies.key import WITH_KEY, write_key
+from testbed.proxies.proxy import Edits, Proxy, Setup
 
 POOLS = """\
 	import {args[0]} small-1 10.0.0.1:8080 # CHANGE: one line a pool

@@ -10,7 +10,7 @@ import secrets
 import urllib.request
 
 from slta_integrations.nginx_map.rendering import PoolAddress, render
-from tests.proxies.proxy import Edits, Proxy, Setup
+from testbed.proxies.proxy import Edits, Proxy, Setup
 
 SERVERS = """\
     server 10.0.0.1:8080;  # CHANGE: one line a pool

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.awaiting import DEADLINE_SECONDS
+from testbed.awaiting import DEADLINE_SECONDS
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import httpx
 
-from tests.servers import free_port
+from testbed.servers import free_port
 
 TLS = httpx.create_ssl_context()
 """Made once: otherwise httpx reads all CAs for each call."""

@@ -15,12 +15,12 @@ import httpx
 import yaml
 
 from slta.auth.keys import generate_key
-from tests import processes
-from tests.awaiting import until
-from tests.proxies.pools import Pools
-from tests.proxies.proxy import Proxy, Setup, running
-from tests.servers import EMBEDDED, Server, free_port, started
-from tests.service_process import ServiceProcess
+from testbed import processes
+from testbed.awaiting import until
+from testbed.proxies.pools import Pools
+from testbed.proxies.proxy import Proxy, Setup, running
+from testbed.servers import EMBEDDED, Server, free_port, started
+from testbed.service_process import ServiceProcess
 
 FLEET = "f"
 CLASSES: dict[str, float] = {"small": 20, "large": 30}

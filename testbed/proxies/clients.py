@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import aiohttp
 from yarl import URL
 
-from tests.awaiting import eventually
-from tests.proxies.pools import Served
-from tests.proxies.system import System
+from testbed.awaiting import eventually
+from testbed.proxies.pools import Served
+from testbed.proxies.system import System
 
 LONG_SECONDS = 60
 """A pool would answer for so long; each client leaves before."""
@@ -46,7 +46,8 @@ async def sent(
     tag = secrets.token_hex(4)
     target = f"{target}{'&' if '?' in target else '?'}tag={tag}"
     async with AsyncExitStack() as stack:
-        client = client or await stack.enter_async_context(browser())
+        if client is None:
+            client = await stack.enter_async_context(browser())
         answer = await stack.enter_async_context(client.request(method, url(system, target), **options))
         await answer.read()
         header = {name.lower(): value for name, value in answer.headers.items()}

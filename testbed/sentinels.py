@@ -11,8 +11,8 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests import awaiting
-from tests.servers import Server, free_port
+from testbed import awaiting
+from testbed.servers import Server, free_port
 
 QUORUM = 2
 DOWN_AFTER_MS = 500
