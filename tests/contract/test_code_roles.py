@@ -1,0 +1,104 @@
+"""What each role does on each code is what `code_roles.txt` lists.
+
+`python -m tests.contract.test_code_roles` prints the table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+from slta.api.http.openapi import REFUSED
+from slta.api.http.problems import STATUS
+from slta_client import replies as of_client
+from slta_client.rules import rule_of
+from slta_integrations import client as of_integrations
+from slta_integrations.agent.state_machine import is_away
+from slta_integrations.follow.operations import Outcome
+from slta_integrations.follow.sender import _is_refused
+from slta_integrations.kubernetes.metrics import Metrics, Telemetry
+from slta_integrations.kubernetes.pools import Pools, StoppedError
+from slta_integrations.notices import Notices
+from slta_loadgen import client as of_loadgen
+
+TABLE = Path(__file__).with_name("code_roles.txt")
+OF_A_PROXY = {"dispatcher_unavailable": 503, "outcome_unknown": 502}
+OF_OPERATIONS = {error.code for error in STATUS} | {"internal_error"}
+"""Codes that an operation of a bulk call can have."""
+UNKNOWN = (400, 401, 404, 408, 409, 418, 422, 429, 500, 502, 503, 504)
+"""Statuses without a problem document, or with a code of a newer version."""
+NO_REPLY = {
+    "unreachable": ("connection_failed", "connect_failed"),
+    "timeout": ("timeout", "timeout"),
+    "disconnected": ("connection_failed", "connection_lost"),
+    "invalid_reply": ("malformed_reply", "malformed_reply"),
+}
+"""Codes of the client, the integrations and the load generator."""
+
+
+def codes() -> Iterator[tuple[str, int]]:
+    yield from sorted({**REFUSED, **{error.code: error.status for error in STATUS}}.items())
+    yield from OF_A_PROXY.items()
+    yield from ((f"http_{status}", status) for status in UNKNOWN)
+    yield from ((code, 0) for code in NO_REPLY)
+
+
+def of_the_client(code: str, status: int) -> str:
+    rule = rule_of(of_client.Reply(status, code, {}))
+    flags = [name for name in rule._fields[1:] if getattr(rule, name)]
+    return " ".join([rule.error.__name__.removesuffix("Error"), *flags])
+
+
+def of_the_follower(code: str, status: int) -> str:
+    is_refused = _is_refused(of_integrations.Reply(status, code, {}))
+    call = "refused" if is_refused else "repeated"
+    if code not in OF_OPERATIONS:
+        return call
+    return f"{call}, in bulk {'final' if Outcome(status, code, None).is_final else 'repeated'}"
+
+
+def of_the_watcher(code: str, status: int) -> str:
+    """Of Kubernetes."""
+
+    async def call() -> of_integrations.Reply:
+        return of_integrations.Reply(status, code, {})
+
+    pools = Pools(None, "", lambda: True, Telemetry(Metrics(), Notices("kubernetes")))
+    try:
+        asyncio.run(pools._answer(call()))
+    except StoppedError:
+        return "stops"
+    return "leaves out"
+
+
+def of_the_load_generator(code: str, status: int) -> str:
+    reply = of_loadgen.Reply(status, code, {})
+    what = "rejected" if code in of_loadgen.REJECTIONS else "final" if reply.is_final else "repeated"
+    return f"{what}, settled" if reply.may_have_happened else what
+
+
+def row(code: str, status: int) -> str:
+    integrations, loadgen = NO_REPLY.get(code, (code, code))
+    agent = "away" if is_away(of_integrations.Reply(status, integrations, {})) else "refused"
+    columns = (
+        f"{status} {code}",
+        of_the_client(code, status),
+        of_the_follower(integrations, status),
+        agent,
+        of_the_watcher(integrations, status),
+        of_the_load_generator(loadgen, status),
+    )
+    return " | ".join(columns)
+
+
+def table() -> list[str]:
+    return ["code | client | follower | agent | kubernetes | load generator", *(row(*code) for code in codes())]
+
+
+def test_each_role_does_on_each_code_what_the_table_lists() -> None:
+    assert table() == TABLE.read_text(encoding="utf-8").splitlines()
+
+
+if __name__ == "__main__":
+    print(*table(), sep="\n")
