@@ -5,6 +5,7 @@ RUN python3 -m venv --without-pip /opt/slta
 COPY requirements.txt ./
 RUN python3 -m pip --python /opt/slta/bin/python install --require-hashes --only-binary :all: -r requirements.txt
 COPY LICENSE README.md* pyproject.toml setup.py ./
+COPY clients clients
 COPY demo demo
 COPY examples examples
 COPY integrations integrations

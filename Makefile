@@ -31,7 +31,7 @@ check: $(DEV) ## Lint, formatting, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	PYTHONPATH=clients/python $(BIN)/lint-imports
+	$(BIN)/lint-imports
 	$(BIN)/python -m tests.layers.lua
 	$(BIN)/oxlint --deny-warnings service/slta/dashboard/static
 	$(BIN)/oxfmt --check service/slta/dashboard/static
@@ -115,7 +115,7 @@ clients-test: $(DEV) ## Generated clients in Python, TypeScript and Go against a
 	$(PYTEST) -m clients --timeout 900 $(ARGS)
 
 clients-campaign: $(DEV) ## Client processes with fallback while slta or its store is away (ARGS="--help")
-	PYTHONPATH=clients/python $(BIN)/python -m lab.clients $(ARGS)
+	$(BIN)/python -m lab.clients $(ARGS)
 
 agents-campaign: $(DEV) ## 200 pool processes with agents, killed, stopped and cut off from slta (ARGS="--help")
 	$(BIN)/python -m lab.agents $(ARGS)

@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from slta import release
-from tests.deploy.tree import ROOT, build_wheel
+from tests.deploy.tree import CLIENT, ROOT, build_wheel
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-PACKAGES = {path.parent.name: path.parent for path in ROOT.glob("*/slta*/__init__.py")}
+PACKAGES = {
+    path.parent.name: path.parent for root in (ROOT, CLIENT.parent) for path in root.glob("*/slta*/__init__.py")
+}
 """Import packages by name."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = ROOT / "clients/python"
-FOLDERS = ("demo", "examples", "experiments", "integrations", "loadgen", "planning", "service")
+FOLDERS = ("clients", "demo", "examples", "experiments", "integrations", "loadgen", "planning", "service")
 PARTS = ("LICENSE", "README.md", "pyproject.toml", "setup.py", *FOLDERS)
 """What a wheel is built from."""
 
