@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from slta.api.http.problems import STATUS, HttpError, problem_of
+from slta.api.http.codes import ERRORS
+from slta.api.http.problems import HttpError, problem_of
 from slta.models.errors import DispatchError, NoCapacityError, SessionEndedError
 
 
@@ -18,15 +19,15 @@ def kinds(error: type[DispatchError] = DispatchError) -> Iterator[type[DispatchE
 
 
 def test_every_error_of_a_call_has_a_status_and_a_code_of_its_own_unless_it_is_a_kind_of_another() -> None:
-    assert set(STATUS) == set(kinds())
-    assert len({kind.code for kind in STATUS}) == sum("code" in vars(kind) for kind in STATUS)
+    assert set(ERRORS) == set(kinds())
+    assert len({kind.code for kind in ERRORS}) == sum("code" in vars(kind) for kind in ERRORS)
 
 
-@pytest.mark.parametrize("kind", STATUS, ids=lambda kind: kind.code)
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.code)
 def test_an_error_says_what_to_do_in_at_most_a_kibibyte(kind: type[DispatchError]) -> None:
     answer = problem_of("r" * 64, kind(None, pool_id="p" * 128, reason="reported_ended"))
     document = json.loads(bytes(answer.body))
-    assert (answer.status, document["code"]) == (STATUS[kind], kind.code)
+    assert (answer.status, document["code"]) == (kind.status, kind.code)
     assert document["detail"] == kind.__doc__
     assert len(answer.body) <= 1024
 

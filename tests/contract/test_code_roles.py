@@ -9,8 +9,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
-from slta.api.http.openapi import REFUSED
-from slta.api.http.problems import STATUS
+from slta.api.http.codes import ERRORS, MEANINGS, OF_PROXIES
 from slta_client import replies as of_client
 from slta_client.rules import rule_of
 from slta_integrations import client as of_integrations
@@ -24,7 +23,7 @@ from slta_loadgen import client as of_loadgen
 
 TABLE = Path(__file__).with_name("code_roles.txt")
 OF_A_PROXY = {"dispatcher_unavailable": 503, "outcome_unknown": 502}
-OF_OPERATIONS = {error.code for error in STATUS} | {"internal_error"}
+OF_OPERATIONS = {error.code for error in ERRORS} | {"internal_error"}
 """Codes that an operation of a bulk call can have."""
 UNKNOWN = (400, 401, 404, 408, 409, 418, 422, 429, 500, 502, 503, 504)
 """Statuses without a problem document, or with a code of a newer version."""
@@ -38,7 +37,7 @@ NO_REPLY = {
 
 
 def codes() -> Iterator[tuple[str, int]]:
-    yield from sorted({**REFUSED, **{error.code: error.status for error in STATUS}}.items())
+    yield from sorted((code, meaning.status) for code, meaning in MEANINGS.items() if code not in OF_PROXIES)
     yield from OF_A_PROXY.items()
     yield from ((f"http_{status}", status) for status in UNKNOWN)
     yield from ((code, 0) for code in NO_REPLY)

@@ -9,8 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from slta.api.http.openapi import CODES
-from slta.api.http.problems import STATUS
+from slta.api.http.codes import ERRORS, MEANINGS
 from tests.contract.document import openapi
 
 Operation = dict[str, Any]
@@ -114,13 +113,14 @@ def test_each_body_and_each_answer_has_an_example_that_its_schema_allows(documen
 
 def test_codes_are_an_enumeration(document: dict[str, Any]) -> None:
     problem = document["components"]["schemas"]["Problem"]
-    assert problem["properties"]["code"]["enum"] == CODES
-    assert {"session_ended", "no_capacity", "overloaded", "dispatcher_unavailable"} < set(CODES)
+    assert problem["properties"]["code"]["enum"] == sorted(MEANINGS)
+    assert {"session_ended", "no_capacity", "overloaded", "dispatcher_unavailable"} < MEANINGS.keys()
+    assert document["x-slta-codes"]["outcome_unknown"] == {"status": 503, "applied": "perhaps", "again": "at_once"}
 
 
 def test_a_problem_declares_each_value_that_the_store_returns_with_an_error(document: dict[str, Any]) -> None:
     declared = document["components"]["schemas"]["Problem"]["properties"]
-    assert {fact for error in STATUS for fact in error.facts} - set(declared) == set()
+    assert {fact for error in ERRORS for fact in error.facts} - set(declared) == set()
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from deploy import objective
 from deploy.identity import INSTALLATION, RUNBOOK_URL
 from deploy.prometheus import write_rules
 from slta.api.http.api_route import ApiRoute
+from slta.api.http.codes import ERRORS
 from slta.api.http.openapi import SERVER, codes_of
-from slta.api.http.problems import STATUS
 from slta.api.routes.place import router as placement
 from slta.metrics.process_metrics import PLACEMENT_MISTAKES, REQUESTS
 from slta.models import errors
@@ -158,7 +158,7 @@ FULL = {error.code for error in (errors.NoCapacityError, errors.NoActivePoolErro
 
 
 def test_the_service_is_blamed_for_each_server_error_of_a_placement_but_a_full_fleet() -> None:
-    server_errors = {kind.code for kind, status in STATUS.items() if status >= 500}
+    server_errors = {kind.code for kind in ERRORS if kind.status >= 500}
     of_http = {"overloaded", "internal_error"}
     assert set(objective.PLACEMENT_FAULTS) == (server_errors | of_http) - FULL
 

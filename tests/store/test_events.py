@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from slta.api.http.problems import STATUS
+from slta.api.http.codes import ERRORS
 from slta.models import PoolSpec, errors
 from slta.models.request_record import MAX_WORD, Action, Author, Event, Facts
 from slta.store import Store
@@ -197,7 +197,7 @@ def test_the_store_keeps_what_the_api_refuses_with_409_and_412() -> None:
     lua = (resources.files("slta.store") / "lua/state/events.lua").read_text(encoding="utf-8")
     block = lua[lua.index("local REFUSED") : lua.index("local DONE")]
     assert {REFUSALS[word] for word in re.findall(r"(\w+) = true", block)} == CHANGES
-    assert {error for error, status in STATUS.items() if status in (409, 412)} == CHANGES | SESSIONS
+    assert {error for error in ERRORS if error.status in (409, 412)} == CHANGES | SESSIONS
 
 
 def test_every_action_of_the_library_is_one_of_an_event() -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+Applied = Literal["no", "perhaps"]
+Again = Literal["at_once", "later", "changed"]
 
 
 class DispatchError(Exception):
@@ -12,18 +16,20 @@ class DispatchError(Exception):
     code = "error"
     status = 500
     """HTTP status of the response."""
+    applied: Applied = "no"
+    """Whether the operation was applied all the same."""
+    again: Again = "changed"
+    """When the same call can succeed: as soon as it is repeated, later, or once somebody has changed something."""
     facts: Sequence[str] = ("name",)
     """Keys in `context` of the values that the store may return with the error, in order."""
     of_type = ""
     """Message instead of the docstring if the context has a session type, a format of `session_type` and `classes`."""
 
-    def __init_subclass__(
-        cls, *, code: str = "", status: int = 0, facts: Sequence[str] = (), of_type: str = ""
-    ) -> None:
-        """Set the attributes that are given; a subclass inherits the others."""
-        for name, value in {"code": code, "status": status, "facts": facts, "of_type": of_type}.items():
-            if value:
-                setattr(cls, name, value)
+    def __init_subclass__(cls, **attributes: int | str | Sequence[str]) -> None:
+        """Set the attributes that are given; a subclass inherits the others. AttributeError for another name."""
+        for name, value in attributes.items():
+            getattr(cls, name)
+            setattr(cls, name, value)
 
     def __init__(self, detail: str | None = None, **context: str) -> None:
         """`detail` replaces the docstring as message; `context` has machine-readable values (pool_id, reason)."""
@@ -39,19 +45,19 @@ class UnknownFleetError(DispatchError, code="unknown_fleet", status=404):
     """The fleet does not exist: create it with PUT /v1/fleets/{fleet}."""
 
 
-class NewerFleetError(DispatchError, code="newer_fleet", status=503, facts=("layout",)):
+class NewerFleetError(DispatchError, code="newer_fleet", status=503, again="later", facts=("layout",)):
     """The fleet's stored state requires another version of the dispatcher: use that one; nothing was changed."""
 
 
-class RepairingError(DispatchError, code="repairing", status=503):
+class RepairingError(DispatchError, code="repairing", status=503, again="later"):
     """The fleet is being rebuilt from its records, which takes seconds; nothing was changed. Retry."""
 
 
-class RecoveringError(DispatchError, code="recovering", status=503):
+class RecoveringError(DispatchError, code="recovering", status=503, again="later"):
     """The store has lost acknowledged changes, which are being put back; this session may be among them. Retry."""
 
 
-class DamagedError(DispatchError, code="fleet_damaged", status=503):
+class DamagedError(DispatchError, code="fleet_damaged", status=503, again="later"):
     """The fleet's stored data is damaged: if no repair begins within seconds, run `slta audit --repair`."""
 
 
@@ -101,6 +107,7 @@ class NoCapacityError(
     DispatchError,
     code="no_capacity",
     status=503,
+    again="later",
     facts=("session_type", "pool_classes"),
     of_type="Nothing was changed: no active pool of the classes that sessions of type `{session_type}` may use "
     "({classes}) has room. Retry when sessions have ended, or add pools of these classes.",
@@ -112,6 +119,7 @@ class NoActivePoolError(
     DispatchError,
     code="no_active_pool",
     status=503,
+    again="later",
     facts=("session_type", "pool_classes"),
     of_type="Nothing was changed: the classes that sessions of type `{session_type}` may use ({classes}) have no "
     "active pool. Add or undrain pools of these classes.",
@@ -119,7 +127,7 @@ class NoActivePoolError(
     """The fleet has no active pool; nothing was changed. Add or undrain pools."""
 
 
-class LowPriorityError(DispatchError, code="low_priority", status=503):
+class LowPriorityError(DispatchError, code="low_priority", status=503, again="later"):
     """The last free places are kept for sessions that are not of low priority; nothing was changed. Retry later."""
 
 
@@ -221,11 +229,11 @@ class InvalidIntegralsError(DispatchError, code="invalid_integrals", status=422)
     """`since` is not an `integrals` value of this fleet's `state` or `averages`."""
 
 
-class StoreUnavailableError(DispatchError, code="store_unavailable", status=503):
+class StoreUnavailableError(DispatchError, code="store_unavailable", status=503, again="at_once"):
     """The store did not respond; nothing was changed. Retry shortly."""
 
 
-class OutcomeUnknownError(DispatchError, code="outcome_unknown", status=503):
+class OutcomeUnknownError(DispatchError, code="outcome_unknown", status=503, applied="perhaps", again="at_once"):
     """The store did not confirm the operation, which may have been applied: repeat the request."""
 
     def __init__(self, detail: str | None = None, **context: str) -> None:

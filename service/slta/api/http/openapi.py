@@ -15,41 +15,12 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from slta.api.http.api_route import ApiRoute
+from slta.api.http.codes import MEANINGS
 from slta.api.http.dependencies import dependencies_of
 from slta.api.http.guards import SAFE_METHODS
-from slta.api.http.problems import PROBLEM_JSON, STATUS
+from slta.api.http.problems import PROBLEM_JSON
 from slta.core.policies import Policy
 from slta.models import errors
-
-REFUSED: Mapping[str, int] = {
-    "invalid_json": 400,
-    "invalid_http": 400,
-    "invalid_host": 400,
-    "escaped_slash": 400,
-    "repeated_authorization": 400,
-    "repeated_header": 400,
-    "unauthenticated": 401,
-    "insufficient_scope": 403,
-    "cross_site": 403,
-    "not_found": 404,
-    "method_not_allowed": 405,
-    "not_acceptable": 406,
-    "request_timeout": 408,
-    "payload_too_large": 413,
-    "uri_too_long": 414,
-    "unsupported_media_type": 415,
-    "invalid_request": 422,
-    "no_session_id": 422,
-    "rate_limited": 429,
-    "headers_too_large": 431,
-    "internal_error": 500,
-    "unsupported_transfer_coding": 501,
-    "overloaded": 503,
-    "too_many_connections": 503,
-    "too_many_viewers": 503,
-    "unsupported_http_version": 505,
-}
-"""HTTP status by error code, for errors raised before the store is called."""
 
 SERVER = (
     "invalid_http",
@@ -83,9 +54,7 @@ IN_FLEET = (
 )
 CHANGING_STORE = (errors.OutcomeUnknownError,)
 
-OF_PROXIES = ("dispatcher_unavailable",)
-"""Error codes of the proxy in docker-compose.yml."""
-CODES = sorted({*REFUSED, *OF_PROXIES, *(error.code for error in STATUS)})
+CODES = sorted(MEANINGS)
 RETRY_AFTER = {"Retry-After": {"description": "seconds to wait, whole", "schema": {"type": "integer", "minimum": 1}}}
 MAY_PASS = (429, 503)
 """Statuses of errors that carry Retry-After."""
@@ -127,7 +96,7 @@ def codes_of(route: ApiRoute, method: str) -> dict[int, list[str]]:
     if route.route_options.placement:
         return {503: [*PLACEMENT, *(error.code for error in _by_the_store(route, method))]}
     by_status: dict[int, list[str]] = {}
-    refused = [(code, REFUSED[code]) for code in _before_the_store(route, method)]
+    refused = [(code, MEANINGS[code].status) for code in _before_the_store(route, method)]
     for code, status in refused + [(error.code, error.status) for error in _by_the_store(route, method)]:
         by_status.setdefault(status, []).append(code)
     return dict(sorted(by_status.items()))
@@ -165,6 +134,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas.pop("ValidationError", None)
         schemas["Problem"] = PROBLEM
         _name_policies(schemas, dependencies_of(app).specs.policies)
+        document["x-slta-codes"] = {code: MEANINGS[code]._asdict() for code in CODES}
         document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         for route in app.routes:
             if isinstance(route, ApiRoute) and route.include_in_schema:

@@ -22,13 +22,6 @@ RETRY_AFTER_SECONDS = 1
 RFC_9110_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 """Reason phrases of RFC 9110, which Python has from 3.13 on."""
 
-STATUS: Mapping[type[errors.DispatchError], int] = {
-    kind: kind.status
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, errors.DispatchError) and kind is not errors.DispatchError
-}
-"""By error of a dispatcher call."""
-
 
 class HttpError(Exception):
     """Request rejected before it reaches the store."""
