@@ -44,6 +44,7 @@ format: $(DEV) ## Format, fix what the linter can fix, write docs/metrics.md, ru
 	$(BIN)/python -m deploy.prometheus.write_rules
 	$(BIN)/python -m deploy.grafana.dashboard
 	$(BIN)/python -m tests.layers.picture
+	$(BIN)/python -m tests.contract.client_codes
 
 lines: $(DEV) ## Code lines by folder and subject, length of functions and modules, files that name a policy
 	$(BIN)/python -m tests.code_metrics

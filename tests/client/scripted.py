@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from slta.api.http.codes import MEANINGS
 from slta_client.breaker import Breaker, CircuitBreaker
 from slta_client.copies import Copies
 from slta_client.endpoints import Endpoints
@@ -14,11 +15,14 @@ from slta_client.fallback import Fallback
 from slta_client.leases import Leases
 from slta_client.options import State, Wanted
 from slta_client.placing import place
-from slta_client.replies import NO_REPLY, Reply, failed
+from slta_client.replies import BUSY, DISCONNECTED, INVALID, NO_REPLY, TIMEOUT, UNREACHABLE, Reply, failed
+from slta_client.rules import rule_of
 from slta_client.session import Session
 from slta_client.steps import Lost, Save, Send, Step, Steps, Wait
 
 T = TypeVar("T")
+STATUSES = {code: meaning.status for code, meaning in MEANINGS.items()}
+STATUSES |= dict.fromkeys((UNREACHABLE, TIMEOUT, DISCONNECTED, BUSY, INVALID), 0)
 Server = Callable[[Send], Reply]
 
 
@@ -95,8 +99,11 @@ def placed(lease_seconds: float = 30.0) -> Reply:
     return Reply(201, "", {"pool_id": "c-1", "pool_class": "c", "lease_seconds": lease_seconds, "replayed": False})
 
 
-def refused(code: str, status: int = 503, retry_after: float = 0.0, **members: str) -> Reply:
-    return Reply(status, code, members, retry_after)
+def refused(code: str, status: int | None = None, retry_after: float = 0.0, **members: str) -> Reply:
+    return Reply(STATUSES.get(code, 503) if status is None else status, code, members, retry_after)
+
+
+RULES = {code: rule_of(refused(code)) for code in STATUSES}
 
 
 def outcomes(*found: tuple[int, str]) -> Reply:

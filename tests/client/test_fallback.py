@@ -7,14 +7,13 @@ import pytest
 from slta_client import errors
 from slta_client.placing import place
 from slta_client.replies import Reply, failed
-from slta_client.rules import RULES
 from slta_client.steps import Send
-from tests.client.scripted import Scripted, ends, opened, placed, pools, put, refused, replies, silent, wanted
+from tests.client.scripted import RULES, Scripted, ends, opened, placed, pools, put, refused, replies, silent, wanted
 from tests.inventory import each
 
 ANSWERS = {"no_capacity", "no_active_pool", "rate_limited", "session_ended", "unknown_fleet", "fleet_observes"}
 ANSWERS |= {"unknown_session_type", "low_priority"}
-AWAY = sorted(RULES.keys() - ANSWERS)
+AWAY = [code for code, rule in RULES.items() if rule.away]
 
 
 # Placements

@@ -20,6 +20,7 @@ from slta_integrations.kubernetes.metrics import Metrics, Telemetry
 from slta_integrations.kubernetes.pools import Pools, StoppedError
 from slta_integrations.notices import Notices
 from slta_loadgen import client as of_loadgen
+from tests.contract import client_codes
 
 TABLE = Path(__file__).with_name("code_roles.txt")
 OF_A_PROXY = {"dispatcher_unavailable": 503, "outcome_unknown": 502}
@@ -97,6 +98,12 @@ def table() -> list[str]:
 
 def test_each_role_does_on_each_code_what_the_table_lists() -> None:
     assert table() == TABLE.read_text(encoding="utf-8").splitlines()
+
+
+def test_the_clients_table_is_made_of_the_services() -> None:
+    assert client_codes.FILE.read_text(encoding="utf-8") == client_codes.text()
+    told = {code: of_client.Reply(meaning.status, code, {}).meaning for code, meaning in MEANINGS.items()}
+    assert told == {code: meaning[1:] for code, meaning in MEANINGS.items()}
 
 
 if __name__ == "__main__":

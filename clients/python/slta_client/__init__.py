@@ -7,6 +7,7 @@
 | breaker | the circuit breaker before the fallback |
 | budget | the retry budget |
 | calls | the queue of placements' calls |
+| codes | what error codes mean; made of the service's table |
 | connections | aiohttp's connections: one request, and why there is no reply |
 | copies | the last known endpoints of a client's fleets |
 | copy_file | the file of these copies |
@@ -21,7 +22,7 @@
 | options | what a client is made with |
 | placing | the placement of one session, in order of preference of the fleets |
 | release | the version |
-| replies | a reply, or why there is none, as a value |
+| replies | a reply, or why there is none, as a value; what a failure means |
 | reports | one fleet's schedule of sessions to report, as the fallback placed them |
 | rules | which replies are repeated, and when |
 | session | a placed session |

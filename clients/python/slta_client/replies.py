@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any, NamedTuple
 
+from slta_client.codes import MEANINGS
+
 UNREACHABLE = "unreachable"
 """No connection: the request was not sent."""
 TIMEOUT = "timeout"
@@ -21,6 +23,26 @@ INVALID = "invalid_reply"
 NOT_MODIFIED = 304
 CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 """What a problem code is: it becomes the label of a metric."""
+
+
+class Meaning(NamedTuple):
+    """What a failure says of its call.
+
+    `applied`: `no` or `perhaps`. `again`: when the same call can succeed: `at_once`, `later`, or `changed`, which is
+    once somebody has changed something.
+    """
+
+    applied: str
+    again: str
+
+
+OF_STATUS = {0: Meaning("perhaps", "at_once"), 408: Meaning("no", "at_once"), 429: Meaning("no", "later")}
+OF_CLIENT = {UNREACHABLE: Meaning("no", "at_once"), BUSY: Meaning("no", "later")}
+
+
+def of_status(status: int) -> Meaning:
+    """Meaning of a failure by its status."""
+    return OF_STATUS.get(status) or (Meaning("perhaps", "later") if status >= 500 else Meaning("no", "changed"))
 
 
 class Reply(NamedTuple):
@@ -42,6 +64,22 @@ class Reply(NamedTuple):
     def ok(self) -> bool:
         """True on success."""
         return not self.code
+
+    @property
+    def meaning(self) -> Meaning:
+        """Meaning of a failure, by its code, else by its status."""
+        known = MEANINGS.get(self.code)
+        return Meaning(*known) if known else OF_CLIENT.get(self.code) or of_status(self.status)
+
+    @property
+    def may_pass(self) -> bool:
+        """True if the same call can succeed without a change."""
+        return self.meaning.again != "changed"
+
+    @property
+    def in_doubt(self) -> bool:
+        """True if the call failed and may have been applied."""
+        return not self.ok and self.meaning.applied == "perhaps"
 
     def text(self, name: str) -> str | None:
         """A member of the body, if it is a text."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from slta_client import replies
 from slta_client.errors import NoCapacityError, PlacementError, RefusedError, SessionEndedError, UnavailableError
-from slta_client.replies import Reply
+from slta_client.replies import BUSY, Reply
 
 SOON_SECONDS = 0.05
 """First delay after a hiccup, and where backoff begins."""
@@ -31,52 +30,33 @@ class Rule(NamedTuple):
     away: bool = False
 
 
-_FULL = Rule(NoCapacityError, next_fleet=True)
-_LIMITED = Rule(UnavailableError, retry=True, next_fleet=True)
-_LATER = _LIMITED._replace(away=True)
-_SOON = _LATER._replace(soon=True)
-_IN_DOUBT = Rule(UnavailableError, retry=True, soon=True, in_doubt=True, away=True)
-_BUSY = Rule(UnavailableError, next_fleet=True, away=True)
-_NEVER = Rule(RefusedError)
-_ELSEWHERE = Rule(RefusedError, next_fleet=True)
-_SERVER_ERROR = Rule(UnavailableError, retry=True, in_doubt=True, away=True)
-
-RULES: dict[str, Rule] = {
+_FULL = {"error": NoCapacityError, "retry": False, "away": False}  # `wait` asks again; slta has answered
+_ELSEWHERE = {"next_fleet": True}  # it is about this fleet
+OWN: dict[str, dict[str, Any]] = {
     "no_capacity": _FULL,
     "no_active_pool": _FULL,
     "low_priority": _FULL,
-    "store_unavailable": _SOON,
-    "overloaded": _LATER,
-    "too_many_connections": _LATER,
-    "rate_limited": _LIMITED,
-    "repairing": _LATER,
-    "recovering": _LATER,
-    "fleet_damaged": _LATER,
-    "newer_fleet": _LATER,
-    "dispatcher_unavailable": _LATER,
-    replies.UNREACHABLE: _SOON,
-    replies.BUSY: _BUSY,
-    "outcome_unknown": _IN_DOUBT,
-    replies.TIMEOUT: _IN_DOUBT,
-    replies.DISCONNECTED: _IN_DOUBT,
-    replies.INVALID: _IN_DOUBT,
-    "internal_error": _SERVER_ERROR,
-    "session_ended": Rule(SessionEndedError),
+    BUSY: {"retry": False},  # it has waited as long as it may
+    "session_ended": {"error": SessionEndedError},
     "unknown_fleet": _ELSEWHERE,
     "unknown_session_type": _ELSEWHERE,
     "fleet_observes": _ELSEWHERE,
 }
-"""By problem code, or by why there is no reply. Any other: 429 as `rate_limited`, a 5xx as `internal_error`, else never
-again."""
+"""Where a rule does not follow from the meaning of its code."""
 
 
 def rule_of(reply: Reply) -> Rule:
     """The rule of a reply that is no success."""
-    if reply.code in RULES:
-        return RULES[reply.code]
-    if reply.status == 429:
-        return _LIMITED
-    return _SERVER_ERROR if reply.status >= 500 else _NEVER
+    may_pass, in_doubt = reply.may_pass, reply.in_doubt
+    rule = Rule(
+        UnavailableError if may_pass else RefusedError,
+        retry=may_pass,
+        soon=reply.meaning.again == "at_once",
+        in_doubt=in_doubt,
+        next_fleet=may_pass and not in_doubt,
+        away=may_pass and reply.status != 429,  # a fallback must not get round a limit of the key
+    )
+    return rule._replace(**OWN.get(reply.code, {}))
 
 
 def is_away(reply: Reply) -> bool:

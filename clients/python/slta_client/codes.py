@@ -1,0 +1,21 @@
+"""Error codes that mean something else than their status says. `make format` writes this file."""
+
+MEANINGS = {
+    # code: (applied, when the same call can succeed)
+    "dispatcher_unavailable": ("no", "later"),
+    "document_unreadable": ("no", "later"),
+    "fleet_damaged": ("no", "later"),
+    "low_priority": ("no", "later"),
+    "newer_fleet": ("no", "later"),
+    "no_active_pool": ("no", "later"),
+    "no_capacity": ("no", "later"),
+    "outcome_unknown": ("perhaps", "at_once"),
+    "overloaded": ("no", "later"),
+    "recovering": ("no", "later"),
+    "repairing": ("no", "later"),
+    "store_unavailable": ("no", "at_once"),
+    "too_many_connections": ("no", "later"),
+    "too_many_viewers": ("no", "later"),
+    "unsupported_http_version": ("no", "changed"),
+    "unsupported_transfer_coding": ("no", "changed"),
+}
