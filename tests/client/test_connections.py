@@ -10,7 +10,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from slta_client import AsyncClient, UnavailableError
-from slta_client.connections import Attempt, Connections
+from slta_client.connections import Connections
+from slta_client.http import Attempt
 from slta_client.replies import Reply, failed, outcomes, parse
 from slta_client.steps import Send
 from tests.inventory import each
@@ -67,7 +68,7 @@ def test_a_member_that_is_no_number_of_seconds_is_none(value: object, seconds: f
 
 
 async def test_the_key_is_sent() -> None:
-    assert Connections("http://slta", "id.secret", verify=False)._headers["Authorization"] == "Bearer id.secret"
+    assert Connections("http://slta", "id.secret", verify=False).http.headers["Authorization"] == "Bearer id.secret"
 
 
 @pytest.mark.parametrize("name", ["f", "a/b"])
@@ -96,7 +97,7 @@ async def test_the_deadline_holds_though_a_reply_trickles_in() -> None:
     connections = Connections(f"http://127.0.0.1:{port}", None, verify=False)
     assert await connections.send(Send("f", "assign", {}, 0.5)) == failed("timeout")
     await left.wait()
-    await connections.close()
+    await connections.http.close()
     server.close()
 
 

@@ -8,13 +8,14 @@
 | budget | the retry budget |
 | calls | the queue of placements' calls |
 | codes | what error codes mean; made of the service's table |
-| connections | aiohttp's connections: one request, and why there is no reply |
+| connections | what a request of the loops is in HTTP |
 | copies | the last known endpoints of a client's fleets |
 | copy_file | the file of these copies |
 | endpoints | active pools of a fleet, in columns |
 | engine | I/O: drives the loops of a client in one event loop |
 | errors | what a session raises |
 | fallback | the choice of a pool while slta does not answer |
+| http | aiohttp's connections: one request, and why there is no reply |
 | keeping | the loop of renewals, completes and reports |
 | lanes | one fleet's schedule of renewals, and its queue of completes |
 | leases | the live sessions and the lanes of all fleets |

@@ -37,7 +37,7 @@ class Engine:
         try:
             await self._drive(self.state.keep(), self._connections.send, self._until_changed)
         finally:
-            await self._connections.close()
+            await self._connections.http.close()
 
     async def place(self, wanted: Wanted) -> Session:
         """Place a session; RefusedError if its id is in another block. If cancelled, what may be placed is ended."""

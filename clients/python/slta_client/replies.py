@@ -20,6 +20,7 @@ BUSY = "busy"
 """Not sent, as too many others were before it in the client's own queue."""
 INVALID = "invalid_reply"
 """A success whose body is not what the API promises."""
+NO_CONTENT = 204
 NOT_MODIFIED = 304
 CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 """What a problem code is: it becomes the label of a metric."""
@@ -63,7 +64,13 @@ class Reply(NamedTuple):
     @property
     def ok(self) -> bool:
         """True on success."""
-        return not self.code
+        return 200 <= self.status < 300 or self.status == NOT_MODIFIED
+
+    @property
+    def problem(self) -> str:
+        """Code and detail, for people."""
+        detail = self.body.get("detail")
+        return f"{self.code}: {detail}" if detail else self.code
 
     @property
     def meaning(self) -> Meaning:
@@ -99,9 +106,9 @@ NO_REPLY = Reply(0, "", {})
 """What a loop gets back after a step that has no reply."""
 
 
-def failed(code: str, *, reused: bool = False) -> Reply:
+def failed(code: str, *, reused: bool = False, detail: str = "") -> Reply:
     """No HTTP response, for `code`."""
-    return Reply(0, code, {}, reused=reused)
+    return Reply(0, code, {"detail": detail} if detail else {}, reused=reused)
 
 
 def parse(status: int, retry_after: str | None, content: bytes, etag: str | None = None) -> Reply:
@@ -111,7 +118,7 @@ def parse(status: int, retry_after: str | None, content: bytes, etag: str | None
     members = _members(content)
     if 200 <= status < 300:
         known = etag if etag and etag.isascii() else None  # no other can be sent back
-        return Reply(status, "", members, etag=known) if members else failed(INVALID)
+        return Reply(status, "", members, etag=known) if members or status == NO_CONTENT else failed(INVALID)
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
     return Reply(status, _code(status, members), members, seconds)
 
@@ -136,7 +143,9 @@ def _outcome(one: object) -> Reply:
     status = one.get("status") if isinstance(one, dict) else None
     if not isinstance(body, dict) or not isinstance(status, int):
         return failed(INVALID)
-    reply = Reply(status, "" if 200 <= status < 300 else _code(status, body), body)
+    if 200 <= status < 300:
+        return Reply(status, "", body)
+    reply = Reply(status, _code(status, body), body)
     return reply._replace(retry_after=reply.seconds("retry_after_seconds") or 0.0)
 
 

@@ -1,0 +1,137 @@
+"""HTTP of slta's clients: aiohttp's session sends one request, and returns the reply, or why there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, nullcontext
+from functools import partial
+from typing import Any
+
+import aiohttp
+from aiohttp.typedefs import StrOrURL
+
+from slta_client import replies
+from slta_client.replies import Reply
+from slta_client.timer import Timer
+
+KEEP_ALIVE_SECONDS = 30.0
+"""Idle connections are closed before the dispatcher does it after 65 s."""
+Written = Callable[[], None]
+"""Callback: a request was written to its connection."""
+
+
+class Attempt:
+    """One request: whether it got a connection, and whether that had served another request."""
+
+    __slots__ = ("is_connected", "is_reused", "written")
+
+    def __init__(self, written: Written | None = None) -> None:
+        self.is_connected = False
+        self.is_reused = False
+        self.written = written
+
+    def failure(self, error: Exception) -> Reply:
+        """Why there is no reply. Without a connection, nothing was sent."""
+        if not self.is_connected:
+            return replies.failed(replies.UNREACHABLE, detail=str(error))
+        if isinstance(error, TimeoutError):
+            return replies.failed(replies.TIMEOUT)
+        is_cut = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
+        return replies.failed(replies.DISCONNECTED, reused=is_cut and self.is_reused)
+
+
+class Http:
+    """Connections of one event loop, at most `connections` at once, 0 for any number.
+
+    `seconds` is the deadline of a request, with its wait for a connection; None leaves it to each request.
+    """
+
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        *,
+        connections: int = 0,
+        keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+        seconds: float | None = None,
+        verify: ssl.SSLContext | bool = True,
+    ) -> None:
+        self.headers = {"Content-Type": "application/json", **headers}
+        self._connector = partial(
+            aiohttp.TCPConnector, limit=connections, keepalive_timeout=keep_alive_seconds, ssl=verify
+        )
+        self._seconds = seconds
+        self._session: aiohttp.ClientSession | None = None
+
+    async def request(
+        self,
+        method: str,
+        url: StrOrURL,
+        *,
+        seconds: float | None = None,
+        written: Written | None = None,
+        **options: Any,  # noqa: ANN401 - of aiohttp's request
+    ) -> Reply:
+        """Send a request. No connection, no reply in time, and a reply that is cut are replies too.
+
+        Of `seconds` a late event loop uses nothing up.
+        """
+        attempt, session = Attempt(written), self._session or self._open()
+        try:
+            async with (
+                nullcontext() if seconds is None else _limit(seconds),
+                session.request(method, url, allow_redirects=False, trace_request_ctx=attempt, **options) as found,
+            ):
+                headers = found.headers
+                return replies.parse(found.status, headers.get("Retry-After"), await found.read(), headers.get("ETag"))
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:  # RuntimeError: it is closed, or the process ends
+            return attempt.failure(error)
+
+    async def close(self) -> None:
+        """Close all connections. What is under way fails."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        """The session; made by the first request, as it belongs to the running event loop."""
+        self._session = aiohttp.ClientSession(
+            connector=self._connector(),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=self.headers,
+            timeout=aiohttp.ClientTimeout(total=self._seconds),
+            trace_configs=[_trace()],
+        )
+        return self._session
+
+
+@asynccontextmanager
+async def _limit(seconds: float) -> AsyncIterator[None]:
+    """Raise a TimeoutError when the time is over."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as scope:
+        timer = Timer(seconds, lambda: scope.reschedule(loop.time()))
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def _trace() -> aiohttp.TraceConfig:
+    """Tells an Attempt of its connection, and that it was written."""
+
+    async def connected(_session: object, context: Any, params: object) -> None:  # noqa: ANN401 - aiohttp's
+        attempt: Attempt = context.trace_request_ctx
+        attempt.is_connected = True
+        attempt.is_reused = isinstance(params, aiohttp.TraceConnectionReuseconnParams)
+
+    async def written(_session: object, context: Any, _params: object) -> None:  # noqa: ANN401 - aiohttp's
+        attempt: Attempt = context.trace_request_ctx
+        if attempt.written:
+            attempt.written()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(connected)
+    trace.on_connection_reuseconn.append(connected)
+    trace.on_request_headers_sent.append(written)
+    return trace
