@@ -79,7 +79,7 @@ def test_all_three_answers_say_it_in_the_same_words() -> None:
     answers: list[Observation | AveragesObservation | WhatIf] = [
         observe_state(seen, SPEC, FOUND),
         observe_averages(seen, integrals(), SPEC, FOUND),
-        what_if(seen, SPEC, None, {}, FOUND),
+        what_if(seen, SPEC, {}, {}, FOUND),
     ]
     for answer in answers:
         assert answer.expected_placement_gap == 0.25

@@ -18,7 +18,7 @@ from slta.views.expected_gap import ExpectedGap, question_at, question_now
 from slta.views.integrals import completed, decode_integrals, encode_integrals
 from slta.views.session_types import TypeObservation
 from slta.views.state import observe_state
-from slta.views.what_if import what_if_of_types
+from slta.views.what_if import what_if
 from tests.views.test_views import SCALE, SECOND, SPEC, integrals, snapshot
 
 TYPED = replace(SPEC, policy=POLICIES["jlmu"], session_types={"narrow": ["b"]})
@@ -159,7 +159,7 @@ def test_no_gap_is_expected_with_types() -> None:
 
 
 def test_one_load_scales_the_types_that_there_are() -> None:
-    asked = what_if_of_types(two_on_b(), TYPED, {"": 0.5}, {})
+    asked = what_if(two_on_b(), TYPED, {"": 0.5}, {})
     assert [(one.name, one.sessions) for one in asked.session_types] == [("default", 0), ("narrow", 1)]
     assert (asked.utility_bound, asked.compatibility_gap) == (3, 1)
 

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from slta.core.fleet import FleetSpec
+from slta.core.optimum import optimal_assignment, optimum, pool_worth
 from slta.core.session_types.bound import bound, gains
 from slta.core.session_types.reserves import reserve_of
 from slta.models import Snapshot
 from slta.views.counts import SessionCounts
+
+OVERLOAD = 1e-9
+"""Share of the sessions without room below which that is rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,25 +33,42 @@ class TypeObservation:
     load_price: float
 
 
-class TypesOptimum(NamedTuple):
+class FleetOptimum(NamedTuple):
     """U*(N_1 … N_T, A), and what one more session of each type or pool of each class adds; `held[i]` are in class i."""
 
     utility: float
-    refused: float
+    overload: bool
     held: Sequence[float]
     load_prices: Sequence[float]
     pool_worths: Sequence[float]
 
 
-def types_optimum(spec: FleetSpec, pools: Sequence[int], sessions: Sequence[float]) -> TypesOptimum:
-    """The optimum for these pools by class and sessions by type: a bound for each class and type."""
-    given, to_utility = (spec.type_sets, spec.integers.totals, pools, sessions), spec.integers.to_utility
-    best, (by_type, by_class) = bound(*given), gains(*given)
-    prices, worths = (list(map(to_utility, found)) for found in (by_type, by_class))
-    return TypesOptimum(to_utility(best.utility), best.refused, best.held, prices, worths)
+def fleet_optimum(spec: FleetSpec, pools: Sequence[int], sessions: Sequence[float]) -> FleetOptimum | None:
+    """The optimum for these pools by class and sessions by type. Without session types None if there is no pool.
+
+    With them it takes a bound for each class and type; without, one price decides (paper, section 2.4).
+    """
+    if spec.session_types:
+        given, to_utility = (spec.type_sets, spec.integers.totals, pools, sessions), spec.integers.to_utility
+        found, (by_type, by_class) = bound(*given), gains(*given)
+        prices, worths = (list(map(to_utility, more)) for more in (by_type, by_class))
+        overload = found.refused > OVERLOAD * sum(sessions)
+        return FleetOptimum(to_utility(found.utility), overload, found.held, prices, worths)
+    best = optimum(spec.optimal_ranking, pools, sum(sessions))
+    if best is None:
+        return None
+    held = [sum(column[1:]) for column in optimal_assignment(spec.optimal_ranking, pools, best)]
+    worths = [pool_worth(spec.ranking, i, best) for i in range(len(pools))]
+    return FleetOptimum(best.utility, best.overload, held, [best.price], worths)
 
 
-def observe_types(snapshot: Snapshot, spec: FleetSpec, best: TypesOptimum | None) -> list[TypeObservation]:
+def sessions_by_type(snapshot: Snapshot, spec: FleetSpec) -> list[float]:
+    """Sessions of each type on active pools; without session types all are `default`."""
+    present = [float(one.sessions) for one in snapshot.types]
+    return present or [float(snapshot.sessions), *[0.0] * (len(spec.type_names) - 1)]
+
+
+def observe_types(snapshot: Snapshot, spec: FleetSpec, best: FleetOptimum | None) -> list[TypeObservation]:
     """The session types by number; empty without any."""
     if not snapshot.types or not best:
         return []
@@ -90,7 +111,7 @@ def reserves(snapshot: Snapshot, spec: FleetSpec) -> list[Reserve]:
 
 
 def columns_of(held: Sequence[float], pools: Sequence[int]) -> list[list[float]]:
-    """Occupancies by class, as `optimal_assignment`, of `held[i]` sessions that fill the levels of class i from below.
+    """Occupancies by class of `held[i]` sessions that fill the levels of class i from below.
 
     >>> columns_of([3, 0], [2, 1])
     [[2.0, 2.0, 1.0], [1.0]]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from slta.core.fleet import FleetSpec
-from slta.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
+from slta.core.optimum import optimum
 from slta.core.ranking import Coordinate, Ranking
 from slta.models import MICROSECONDS, Snapshot
 from slta.models.heartbeats import Guard
@@ -15,12 +15,13 @@ from slta.views.differences import DifferencesBySource, differences_by_source, m
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
 from slta.views.integrals import completed, encode_integrals
 from slta.views.session_types import (
+    FleetOptimum,
     TypeObservation,
-    TypesOptimum,
     columns_of,
+    fleet_optimum,
     observe_types,
     reserves,
-    types_optimum,
+    sessions_by_type,
 )
 
 FACTS = ("fleet", "config_version", "policy", "as_of", "store_epoch", "suspect", "repair_blocked")
@@ -125,11 +126,13 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
     pools = [c.counts[0] for c in snapshot.classes]
     active = sum(pools)
     ranking = enumeration(spec, pools)
-    best = None if snapshot.types else optimum(spec.optimal_ranking, pools, snapshot.sessions)
-    of_types = types_optimum(spec, pools, [t.sessions for t in snapshot.types]) if snapshot.types else None
-    target = None if snapshot.types else dispatch_target(spec, pools, snapshot.sessions)
+    best, free = (
+        fleet_optimum(spec, pools, sessions_by_type(snapshot, spec)),
+        spec.integers.to_utility(snapshot.optimum),
+    )
+    target = dispatch_target(spec, pools, snapshot.sessions)
     utility = spec.integers.to_utility(snapshot.utility)
-    most = of_types.utility if of_types else spec.integers.to_utility(snapshot.optimum)
+    most = best.utility if best and spec.session_types else free
     return Instant(
         **{name: getattr(snapshot, name) for name in FACTS},
         utility_unit=spec.utility_unit,
@@ -147,15 +150,15 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
         utility_per_pool=utility / active if active else None,
         utility_bound_per_pool=most / active if active else None,
         relative_gap=(most - utility) / abs(most) if most else None,
-        compatibility_gap=spec.integers.to_utility(snapshot.optimum) - most if of_types else None,
+        compatibility_gap=free - most if spec.session_types else None,
         expected_placement_gap=expected.gap,
         relative_expected_placement_gap=expected.relative,
         expected_placement_gap_reason=expected.reason,
-        load_price=best.price if best else None,
+        load_price=best.load_prices[0] if best and not spec.session_types else None,
         difference_at_placing=mean_difference(snapshot.integrals, None, spec),
         difference_at_placing_by_source=differences_by_source(snapshot.integrals, None, spec),
-        classes=_observe_classes(snapshot, spec, ranking, of_types or best, target),
-        session_types=observe_types(snapshot, spec, of_types),
+        classes=_observe_classes(snapshot, spec, ranking, best, target),
+        session_types=observe_types(snapshot, spec, best),
         counters=dict(snapshot.counters),
     )
 
@@ -168,8 +171,11 @@ def _went_back_seconds(snapshot: Snapshot) -> float | None:
 
 
 def dispatch_target(spec: FleetSpec, pools: Sequence[float], sessions: float) -> Coordinate | None:
-    """Coordinate of r*: the last one that sessions use when they fill the dispatch order. None without pools."""
-    best = optimum(spec.ranking, pools, sessions)
+    """Coordinate of r*: the last one that sessions use when they fill the dispatch order.
+
+    None without pools, and with session types.
+    """
+    best = None if spec.session_types else optimum(spec.ranking, pools, sessions)
     return best.coordinate if best else None
 
 
@@ -184,16 +190,12 @@ def _observe_classes(
     snapshot: Snapshot,
     spec: FleetSpec,
     ranking: Ranking,
-    best: Optimum | TypesOptimum | None,
+    best: FleetOptimum | None,
     target: Coordinate | None,
 ) -> list[ClassObservation]:
     pools = [c.counts[0] for c in snapshot.classes]
-    if isinstance(best, Optimum):
-        optimal = optimal_assignment(spec.optimal_ranking, pools, best)
-        worths: Sequence[float | None] = [pool_worth(spec.ranking, i, best) for i in range(len(pools))]
-    else:
-        optimal = columns_of(best.held if best else [0] * len(pools), pools)
-        worths = best.pool_worths if best else [None] * len(pools)
+    optimal = columns_of(best.held if best else [0] * len(pools), pools)
+    worths: Sequence[float | None] = best.pool_worths if best else [None] * len(pools)
     estimate = ranking.coordinate(snapshot.rank) if snapshot.rank else None
     kept = reserves(snapshot, spec)
     return [

@@ -28,9 +28,8 @@ from slta.parsing import NAME_PATTERN
 from slta.views.averages import AveragesObservation, observe_averages
 from slta.views.integrals import decode_integrals
 from slta.views.next_placement import NextPlacement, next_placement
-from slta.views.priced_places import kind_of
 from slta.views.state import Observation, observe_state
-from slta.views.what_if import Loads, WhatIf, changed, what_if, what_if_of_types
+from slta.views.what_if import Loads, WhatIf, changed, what_if
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["observations"], route_class=ApiRoute)
 
@@ -118,13 +117,9 @@ async def get_optimum(
     if not pools.keys() <= {c.name for c in snapshot.classes}:
         raise UnknownClassError
     spec = await specs.of_stored(snapshot.document)
-    if spec.session_types:
-        return json_response(await in_worker(what_if_of_types, snapshot, spec, loads, pools))
-    for name in loads.keys() - {""}:
-        kind_of(spec, name)
-    load = loads.get("", loads.get(DEFAULT_TYPE))
-    expected = expected_gaps.what_if(snapshot, spec, *changed(snapshot, load, pools))
-    return json_response(await in_worker(what_if, snapshot, spec, load, pools, expected))
+    counts, sessions = changed(snapshot, spec, loads, pools)
+    expected = expected_gaps.what_if(snapshot, spec, counts, sum(sessions))
+    return json_response(await in_worker(what_if, snapshot, spec, loads, pools, expected))
 
 
 def _parse_query(query: Sequence[tuple[str, str]]) -> tuple[Loads, dict[str, int]]:
