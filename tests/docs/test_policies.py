@@ -17,7 +17,8 @@ from slta.core.fleet import RESERVE
 from slta.core.policies import Occupancies, Slta
 from slta.core.policies.slta import TOKENS, choose
 from slta.core.policies.tokens import Beta
-from slta.core.session_types.prices import Load, Market, Offer, chance
+from slta.core.session_types import prices
+from slta.core.session_types.market import Load, Offer, market_of
 from slta.core.session_types.sets import TypeSets
 from tests.docs.pages import ROOT, Page, rows
 from tests.docs.tiny import LARGE, ORDINALS, SMALL, SPEC, named
@@ -140,12 +141,11 @@ def test_the_prices_of_the_example_are_those_of_the_rule() -> None:
     for holes in (6, 5, 2):
         inside = [[0, 0], [90, 0], [30 - holes, 0]]
         load = Load(pools=[10, 10], sessions=list(map(sum, inside)), held=[120 - holes, 0], inside=inside)
-        market = Market(sets, 2, offers, marginals, load, RESERVE)
-        price = market.quote(0, offers[0])
-        assert price
-        assert (price.types, price.needy, price.room, price.holes) == ((1,), 90, 120, holes)
-        goes = ("a GPU pool", "a small pool: kept")[market.choose()[0]]
-        figures = (chance(90, 120, holes), price.amount / 1000, 1.5 - price.amount / 1000, 0.5)
+        market = market_of(sets, offers, marginals, load, RESERVE)
+        price = prices.quote(market, 2, 0)
+        assert (prices.needy_types(market, 2, 0), price.needy, price.room, price.holes) == ([1], 90, 120, holes)
+        goes = ("a GPU pool", "a small pool: kept")[prices.choose(market, 2)[0]]
+        figures = (prices.chance(90, 120, holes), price.amount / 1000, 1.5 - price.amount / 1000, 0.5)
         shown.append([str(holes), *(f"{figure:.2f}" for figure in figures), goes])
     assert rows(PAGE.section("Session types")) == shown
 

@@ -14,7 +14,8 @@ from slta.core.integers import integer_utilities
 from slta.core.policies import Jlmu, Occupancies
 from slta.core.policies.choice import NOTHING
 from slta.core.session_types.bound import bound
-from slta.core.session_types.prices import Load, Market, Offer
+from slta.core.session_types.market import Load, Offer, market_of
+from slta.core.session_types.prices import choose
 from slta.core.session_types.sets import TypeSets, everywhere
 from slta.core.utility import PoolClass, TableUtility
 from slta_experiments.engine.session_types import simulate as engine
@@ -97,7 +98,7 @@ class Replay:
             else None
             for c, column in enumerate(self.columns)
         ]
-        return Market(self.sets, kind, offers, marginals, self.load, RULES[self.policy].reserve).choose()[0]
+        return choose(market_of(self.sets, offers, marginals, self.load, RULES[self.policy].reserve), kind)[0]
 
     def arrive(self, kind: int, pool: int, now: float) -> None:
         """A session that the engine placed on this pool, numbered over all classes."""

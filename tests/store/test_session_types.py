@@ -11,7 +11,8 @@ import pytest
 from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.policies.choice import NOTHING
-from slta.core.session_types.prices import Load, Market, Offer
+from slta.core.session_types.market import Load, Offer, market_of
+from slta.core.session_types.prices import choose
 from slta.core.utility import PoolClass
 from slta.models import Pool, Status, errors
 from slta.store import Store
@@ -75,7 +76,7 @@ class Twin:
         """Class for a session of this type."""
         number = list(self.spec.type_names).index(kind)
         offers, marginals = self.offers(), self.spec.integers.marginals
-        chosen, _ = Market(self.spec.type_sets, number, offers, marginals, self.load(), self.spec.reserve).choose()
+        chosen, _ = choose(market_of(self.spec.type_sets, offers, marginals, self.load(), self.spec.reserve), number)
         return None if chosen == NOTHING else self.spec.class_names()[chosen]
 
 

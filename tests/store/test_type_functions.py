@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from slta.core.session_types.prices import choose
 from slta.core.session_types.sets import TypeSets
 from tests.core.session_types.decisions import QUOTAS, decided, read
 from tests.core.session_types.worlds import World, fill, world
@@ -71,7 +72,7 @@ def fleet(at: World) -> dict[str, Any]:
 def check_choices(redis: Redis, at: World) -> None:
     """Each type gets the class of the specification, by the same score."""
     kinds = range(len(at.flow))
-    expected = [f"{c + 1} {score:.17g}" for c, score in (at.market(kind).choose() for kind in kinds)]
+    expected = [f"{c + 1} {score:.17g}" for c, score in (choose(at.market, kind) for kind in kinds)]
     replies = redis.register_script(CHOOSE)(args=[json.dumps(fleet(at)), json.dumps([kind + 1 for kind in kinds])])
     assert [str(reply) if isinstance(reply, str) else reply.decode() for reply in replies] == expected
 

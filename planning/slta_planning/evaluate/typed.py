@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from slta.core.fleet import FleetSpec
 from slta.core.policies.choice import NOTHING
 from slta.core.ranking import Coordinate
-from slta.core.session_types.prices import Load, Market, Offer
+from slta.core.session_types.market import Load, Offer, market_of
+from slta.core.session_types.prices import choose
 from slta.core.session_types.sets import everywhere
 from slta_experiments.workload import Floats
 from slta_planning.evaluate.active_pools import Epoch, Places
@@ -130,7 +131,7 @@ def jlmu(draws: Floats, *, with_prices: bool) -> Chooser:
         offers = fleet.offers()
         if with_prices:
             spec = fleet.spec
-            pool_class, _ = Market(spec.type_sets, kind, offers, fleet.marginals, fleet.load(), spec.reserve).choose()
+            pool_class, _ = choose(market_of(spec.type_sets, offers, fleet.marginals, fleet.load(), spec.reserve), kind)
         else:
             found = [(offer.rank, c) for c in fleet.spec.type_sets.classes[kind] if (offer := offers[c])]
             pool_class = min(found, default=(0, NOTHING))[1]

@@ -70,8 +70,9 @@ def next_placement(snapshot: Snapshot, spec: FleetSpec, session_type: str = DEFA
     steps = list(spec.policy.explain(standing)) if best else []
     offers = list[PricedPlace]()
     if steps and spec.session_types:
-        offers, place = priced_places(snapshot, spec, standing, kind)
-        rule = _priced_rule(session_type, offers, spec.classes[place.pool_class].name if place else "")
+        offers, chosen = priced_places(snapshot, spec, kind)
+        place = next((place for place in best if place.pool_class == chosen), None)
+        rule = _priced_rule(session_type, offers, spec.classes[chosen].name if place else "")
         steps = [Step(rule, steps[0].token, (place,) if place else ())]
     number = next((k for k, step in enumerate(steps, 1) if step.places), None)
     deciding = steps[number - 1] if number else None

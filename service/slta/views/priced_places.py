@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slta.core.fleet import FleetSpec
-from slta.core.policies.choice import NOTHING
-from slta.core.policies.steps import Opening, Standing
-from slta.core.session_types.prices import Load, Market, Offer
+from slta.core.session_types.market import Load, Market, Offer, market_of, offered
+from slta.core.session_types.prices import choose, is_any_free, needy_types, quote
+from slta.core.session_types.reserves import is_alone, is_kept
 from slta.models import Snapshot
 from slta.models.errors import UnknownSessionTypeError
 
@@ -43,43 +42,47 @@ def kind_of(spec: FleetSpec, session_type: str) -> int:
     return list(spec.type_names).index(session_type)
 
 
-def priced_places(
-    snapshot: Snapshot, spec: FleetSpec, standing: Standing, kind: int
-) -> tuple[list[PricedPlace], Opening | None]:
-    """Offers of the classes that a type may use, best rank first, and the place that is chosen; None without room."""
-    best = {place.pool_class: place for place in standing.best_places()}
-    marginals, to_utility = spec.integers.marginals, spec.integers.to_utility
-    offers = [_offer(best.get(c), standing, marginals) for c in range(len(spec.classes))]
+def market_at(snapshot: Snapshot, spec: FleetSpec) -> Market:
+    """The market of a fleet with session types."""
+    marginals, ranks, counts = spec.integers.marginals, spec.ranking.ranks, [c.counts for c in snapshot.classes]
+    offers: list[Offer | None] = []
+    for c, column in enumerate(counts):
+        lowest = sum(count == column[0] for count in column) - 1
+        has_room = column[0] and lowest < len(marginals[c])
+        offers.append(Offer(ranks[c][lowest], lowest + 1, marginals[c][lowest]) if has_room else None)
     load = Load(
-        pools=[counts[0] for counts in standing.counts],
+        pools=[column[0] for column in counts],
         sessions=[one.sessions for one in snapshot.types] or [0] * len(spec.type_names),
-        held=[sum(counts[1:]) for counts in standing.counts],
+        held=[sum(column[1:]) for column in counts],
         inside=[one.inside for one in snapshot.types] or [[0] * len(spec.classes)] * len(spec.type_names),
     )
-    offered = Market(spec.type_sets, kind, offers, marginals, load, spec.reserve)
-    kept = {c: offered.kept_for(c) for c in spec.type_sets.classes[kind] if offers[c]}
-    is_any_free = not all(kept.values())
+    return market_of(spec.type_sets, offers, marginals, load, spec.reserve)
+
+
+def names_alone(market: Market, spec: FleetSpec, pool_class: int) -> list[str]:
+    """The types that have no other class with room."""
+    return [name for t, name in enumerate(spec.type_names) if is_alone(market, t, pool_class)]
+
+
+def priced_places(snapshot: Snapshot, spec: FleetSpec, kind: int) -> tuple[list[PricedPlace], int]:
+    """Offers of the classes that a type may use, best rank first, and the class that is chosen, or NOTHING."""
+    market, to_utility = market_at(snapshot, spec), spec.integers.to_utility
+    open_to_all = not is_any_free(market, kind)
     found = []
-    for offer, c in sorted((offer, c) for c in spec.type_sets.classes[kind] if (offer := offers[c])):
-        price = offered.quote(c, offer)
+    for c in sorted((c for c in spec.type_sets.classes[kind] if market.rank[c]), key=market.rank.__getitem__):
+        price = quote(market, kind, c)
+        is_priced = price.amount >= 0
         found.append(
             PricedPlace(
                 pool_class=spec.classes[c].name,
-                marginal_utility=to_utility(offer.marginal),
-                price=to_utility(price.amount) if price else 0.0,
-                needy_types=[spec.type_names[t] for t in price.types] if price else [],
-                needy_sessions=price.needy if price else 0,
-                room=price.room if price else None,
-                holes=price.holes if price else None,
-                needed=min(1.0, price.needy / price.room) if price else None,
-                kept_for=[spec.type_names[t] for t in kept[c]] if is_any_free else [],
+                marginal_utility=to_utility(offered(market, c)),
+                price=to_utility(price.amount) if is_priced else 0.0,
+                needy_types=[spec.type_names[t] for t in needy_types(market, kind, c)] if is_priced else [],
+                needy_sessions=price.needy,
+                room=price.room if is_priced else None,
+                holes=price.holes if is_priced else None,
+                needed=min(1.0, price.needy / price.room) if is_priced else None,
+                kept_for=names_alone(market, spec, c) if is_kept(market, c) and not open_to_all else [],
             )
         )
-    chosen, _ = offered.choose()
-    return found, None if chosen == NOTHING else best[chosen]
-
-
-def _offer(place: Opening | None, standing: Standing, marginals: Sequence[Sequence[int]]) -> Offer | None:
-    if place is None:
-        return None
-    return Offer(standing.rank_of(place), place.level, marginals[place.pool_class][place.level - 1])
+    return found, choose(market, kind)[0]

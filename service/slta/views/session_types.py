@@ -12,6 +12,7 @@ from slta.core.session_types.bound import bound, gains
 from slta.core.session_types.reserves import reserve_of
 from slta.models import Snapshot
 from slta.views.counts import SessionCounts
+from slta.views.priced_places import market_at, names_alone
 
 OVERLOAD = 1e-9
 """Share of the sessions without room below which that is rounding."""
@@ -97,16 +98,11 @@ def reserves(snapshot: Snapshot, spec: FleetSpec) -> list[Reserve]:
     """The reserve of each class."""
     if not snapshot.types:
         return [Reserve(None, [])] * len(spec.classes)
-    free = [
-        seen.counts[0] * c.capacity - sum(seen.counts[1:])
-        for seen, c in zip(snapshot.classes, spec.classes, strict=True)
-    ]
-    present = [one.sessions for one in snapshot.types]
+    market = market_at(snapshot, spec)
     found = []
-    for c, places in enumerate(free):
-        kept, types = reserve_of(spec.type_sets, c, [room or None for room in free], present, spec.reserve)
-        names = [spec.type_names[t] for t in types] if min(places, kept) >= 1 else []
-        found.append(Reserve(min(places, int(kept)), names))
+    for c, (pools, held) in enumerate(zip(market.load.pools, market.load.held, strict=True)):
+        free, kept = pools * market.capacity[c] - held, int(reserve_of(market, c))
+        found.append(Reserve(min(free, kept), names_alone(market, spec, c) if min(free, kept) else []))
     return found
 
 

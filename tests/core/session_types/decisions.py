@@ -12,6 +12,8 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+from slta.core.session_types.prices import choose, quote
+from slta.core.session_types.reserves import is_kept
 from slta.core.session_types.sets import TypeSets
 from tests.core.session_types.worlds import World, fill, world
 
@@ -47,17 +49,16 @@ def decisions() -> Iterator[tuple[World, int]]:
 
 
 def _case(at: World, kind: int) -> str:
-    offers = sorted((offer, c) for c in at.sets.classes[kind] if (offer := at.offers[c]))
-    offered = at.market(kind)
+    offers, market = sorted((offer, c) for c in at.sets.classes[kind] if (offer := at.offers[c])), at.market
     if offers and decided(at, kind)[0] != offers[0][1]:
         return "differs"
-    return "priced" if any(offered.quote(c, offer) or offered.kept_for(c) for offer, c in offers) else "any"
+    return "priced" if any(quote(market, kind, c).needy or is_kept(market, c) for _, c in offers) else "any"
 
 
 def decided(at: World, kind: int) -> tuple[int, float | None]:
-    """The class by the specification, and its score."""
-    chosen, score = at.market(kind).choose()
-    return chosen, score if chosen >= 0 else None
+    """The class by the specification, and its score, an integer without a price."""
+    chosen, score = choose(at.market, kind)
+    return chosen, (int(score) if score.is_integer() else score) if chosen >= 0 else None
 
 
 def line_of(at: World, kind: int) -> str:

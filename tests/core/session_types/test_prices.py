@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import random
 
 import pytest
 
 from slta.core.policies import jlmu
 from slta.core.policies.choice import NOTHING
-from slta.core.session_types.prices import Load, Market, Offer
+from slta.core.session_types.market import Load, Offer, market_of
+from slta.core.session_types.prices import choose, coming_of, found_by, quote
 from slta.core.session_types.sets import TypeSets, everywhere
 from tests import naive_types
 from tests.core.session_types.worlds import World, fill, world
@@ -27,11 +27,8 @@ def offers(*taken: int) -> list[Offer | None]:
 
 
 def price(kind: int, pool_class: int, load: Load, sets: TypeSets = NESTED) -> float | None:
-    now = offers(*load.held)
-    offer = now[pool_class]
-    assert offer is not None
-    found = Market(sets, kind, now, FLAT, load).quote(pool_class, offer)
-    return found and found.amount
+    found = quote(market_of(sets, offers(*load.held), FLAT, load), kind, pool_class)
+    return found.amount if found.needy else None
 
 
 def test_a_price_is_what_the_place_is_worth_to_the_needy_times_the_chance_that_they_take_all_such_places() -> None:
@@ -63,27 +60,28 @@ CHAIN = [[9] * 4, [5, 5, 3, 3], [1] * 4]
 @pytest.mark.parametrize(
     ("low", "inside", "expected"),
     [
-        (4, [4, 1, 0], ((0,), 1, 3)),  # a full class: its last level is worth 9, and the other finds 3
-        (4, [5, 0, 0], ((), 0, math.inf)),
-        (0, [4, 1, 0], ((), 0, math.inf)),  # an empty pool: the other finds 9 itself
+        (4, [4, 1, 0], (3, 1)),  # a full class: its last level is worth 9, and the other finds 3
+        (4, [5, 0, 0], (3, 0)),
+        (0, [4, 1, 0], (9, 1)),  # an empty pool: the other finds 9 itself
     ],
 )
 def test_sessions_that_sit_well_in_another_class_are_not_counted(
-    low: int, inside: list[int], expected: tuple[tuple[int, ...], int, float]
+    low: int, inside: list[int], expected: tuple[int, int]
 ) -> None:
     first = Offer(1, low + 1, 9) if low < 4 else None
     load = Load([1, 1, 1], [5, 0], [4, 1, 0], [inside, [0, 0, 0]])
-    at = Market(TypeSets(((0, 1), (0, 1, 2))), 1, [first, Offer(6, 2, 5), Offer(9, 1, 1)], CHAIN, load)
-    assert at.needy(1, mine=6, after=3) == expected
+    offers = [first, Offer(6, 2, 5), Offer(9, 1, 1)]
+    at = market_of(TypeSets(((0, 1), (0, 1, 2))), offers, CHAIN, load)
+    assert (found_by(at, 1, 0, 1, after=3), coming_of(at, 0, 1, theirs=3)) == expected
 
 
 def test_the_last_place_is_left_to_those_who_have_no_other() -> None:
-    assert Market(NESTED, 1, offers(3, 0), FLAT, Load([1, 1], [3, 0], [3, 0], NOBODY)).choose() == (1, 6)
+    assert choose(market_of(NESTED, offers(3, 0), FLAT, Load([1, 1], [3, 0], [3, 0], NOBODY)), 1) == (1, 6)
 
 
 def test_a_price_refuses_nobody() -> None:
-    assert Market(NESTED, 1, offers(3, 4), FLAT, Load([1, 1], [3, 4], [3, 4], NOBODY)).choose() == (0, 10)
-    assert Market(NESTED, 0, offers(4, 0), FLAT, Load([1, 1], [4, 0], [4, 0], NOBODY)).choose() == (NOTHING, 0)
+    assert choose(market_of(NESTED, offers(3, 4), FLAT, Load([1, 1], [3, 4], [3, 4], NOBODY)), 1) == (0, 10)
+    assert choose(market_of(NESTED, offers(4, 0), FLAT, Load([1, 1], [4, 0], [4, 0], NOBODY)), 0) == (NOTHING, 0)
 
 
 def jlmus(at: World, classes: tuple[int, ...]) -> int:
@@ -102,7 +100,7 @@ def test_if_all_may_use_the_same_classes_the_choice_is_jlmus(same: str) -> None:
         at.sets = everywhere(len(at.marginals)) if same == "one type" else TypeSets((own,) * len(at.flow))
         fill(rng, at, rng.randint(0, 30))
         kind = rng.randrange(len(at.sets.classes))
-        assert at.market(kind).choose()[0] == jlmus(at, at.sets.classes[kind])
+        assert choose(at.market, kind)[0] == jlmus(at, at.sets.classes[kind])
 
 
 @pytest.mark.parametrize("seeds", [range(500), pytest.param(range(500, 50_000), marks=pytest.mark.campaign)])
@@ -116,14 +114,13 @@ def test_the_naive_implementation_chooses_the_same_class_by_the_same_bits(seeds:
         ranks = {at_: at.ranking.rank(at_) for at_ in at.ranking.order}
         fleet = naive_types.Fleet(list(map(set, at.sets.members)), at.columns, at.marginals, at.sessions, at.flow)
         for kind, own in enumerate(at.sets.classes):
-            market = at.market(kind)
-            chosen, _ = market.choose()
+            market = at.market
+            chosen, _ = choose(market, kind)
             expected = naive_types.choice(kind, fleet, ranks, at.reserve)
             assert chosen == (NOTHING if expected is None else expected)
             for c, offer in ((c, at.offers[c]) for c in own):
                 if offer is not None:
-                    cost = market.quote(c, offer)
-                    score = offer.marginal - cost.amount if cost else offer.marginal
-                    assert (score, cost is not None) == naive_types.score(kind, c, fleet)
-                    prices += cost is not None
+                    amount = quote(market, kind, c).amount
+                    assert (offer.marginal - max(amount, 0.0), amount >= 0) == naive_types.score(kind, c, fleet)
+                    prices += amount >= 0
     assert prices > len(seeds) // 10

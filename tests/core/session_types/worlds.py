@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slta.core.ranking import Coordinate, Ranking
-from slta.core.session_types.prices import Load, Market, Offer
+from slta.core.session_types.market import Load, Market, Offer, market_of
 from slta.core.session_types.sets import TypeSets
 
 
@@ -58,8 +58,9 @@ class World:
                 offers.append(None)
         return offers
 
-    def market(self, kind: int) -> Market:
-        return Market(self.sets, kind, self.offers, self.marginals, self.load, self.reserve)
+    @property
+    def market(self) -> Market:
+        return market_of(self.sets, self.offers, self.marginals, self.load, self.reserve)
 
     def join(self, kind: int, pool_class: int) -> None:
         """A session on the least occupied pool of the class."""

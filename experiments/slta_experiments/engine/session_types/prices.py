@@ -136,7 +136,7 @@ def price(state: State, market: Market, kind: int, pool_class: int) -> float:
         return NOT_PRICED
     base, capacity = state.base[pool_class], state.capacity[pool_class]
     column = market.marginals[base : base + capacity]
-    last = prices.last_level(column, state.lowest[pool_class] + 1, mine - TIE)
+    last = prices.last_level(column, capacity, state.lowest[pool_class] + 1, mine - TIE)
     after = column[last] if last < capacity else 0
     count, worst = needy(state, market, kind, pool_class, mine, after)
     if count == 0 or worst >= market.now[pool_class]:

@@ -8,19 +8,36 @@ ignore reserves.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from slta.core.session_types.sets import TypeSets
+from slta.core.session_types.market import NOWHERE, Market, besides
 
 
-def reserve_of(
-    sets: TypeSets, pool_class: int, offers: Sequence[object | None], sessions: Sequence[int], reserve: float
-) -> tuple[float, tuple[int, ...]]:
-    """Reserve of a class in places, and the types that have no other class with room; `offers` as in `Market`.
+def is_alone(market: Market, kind: int, pool_class: int) -> bool:
+    """Whether a type may use the class and no other class with room."""
+    return market.members[kind][pool_class] == 1 and besides(market, kind, pool_class) == NOWHERE
 
-    >>> reserve_of(TypeSets(((0,), (0, 1))), 0, ["room", "room"], [9, 40], 0.5)
-    (2.0, (0,))
+
+def reserve_of(market: Market, pool_class: int) -> float:
+    """Reserve of a class in places; 0 if no type is alone.
+
+    >>> from slta.core.session_types.market import Load, Offer, market_of
+    >>> from slta.core.session_types.sets import TypeSets
+    >>> load = Load([9, 9], sessions=[9, 40], held=[9, 40], inside=[[9, 0], [0, 40]])
+    >>> sets, offers = TypeSets(((0,), (0, 1))), [Offer(1, 1, 8), Offer(2, 1, 6)]
+    >>> reserve_of(market_of(sets, offers, [[8, 8], [6] * 9], load, 0.5), 0)
+    2.0
     """
-    rooms = {c for c, offer in enumerate(offers) if offer is not None and c != pool_class}
-    types = tuple(t for t, own in enumerate(sets.members) if pool_class in own and not own & rooms)
-    return (reserve * (1 + math.sqrt(sum(sessions[t] for t in types))) if types else 0.0), types
+    count, alone = 0, False
+    for t in range(len(market.members)):
+        if is_alone(market, t, pool_class):
+            count, alone = count + market.load.sessions[t], True
+    return market.reserve * (1 + math.sqrt(count)) if alone else 0.0
+
+
+def is_kept(market: Market, pool_class: int) -> bool:
+    """Whether the class has no more free places than its reserve. O(1) where it has many, else O(classes · types)."""
+    load = market.load
+    free = load.pools[pool_class] * market.capacity[pool_class] - load.held[pool_class]
+    if free > market.reserve * (1 + math.sqrt(sum(load.sessions))):
+        return False
+    return free <= reserve_of(market, pool_class)
