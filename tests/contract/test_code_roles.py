@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from slta.api.http.codes import ERRORS, MEANINGS, OF_PROXIES
-from slta_client import replies as of_client
+from slta_client.replies import Reply
 from slta_client.rules import rule_of
-from slta_integrations import client as of_integrations
 from slta_integrations.agent.state_machine import is_away
-from slta_integrations.follow.operations import Outcome
+from slta_integrations.follow.operations import is_final
 from slta_integrations.follow.sender import _is_refused
 from slta_integrations.kubernetes.metrics import Metrics, Telemetry
 from slta_integrations.kubernetes.pools import Pools, StoppedError
@@ -29,12 +28,12 @@ OF_OPERATIONS = {error.code for error in ERRORS} | {"internal_error"}
 UNKNOWN = (400, 401, 404, 408, 409, 418, 422, 429, 500, 502, 503, 504)
 """Statuses without a problem document, or with a code of a newer version."""
 NO_REPLY = {
-    "unreachable": ("connection_failed", "connect_failed"),
-    "timeout": ("timeout", "timeout"),
-    "disconnected": ("connection_failed", "connection_lost"),
-    "invalid_reply": ("malformed_reply", "malformed_reply"),
+    "unreachable": "connect_failed",
+    "timeout": "timeout",
+    "disconnected": "connection_lost",
+    "invalid_reply": "malformed_reply",
 }
-"""Codes of the client, the integrations and the load generator."""
+"""Codes of the client, and of the load generator."""
 
 
 def codes() -> Iterator[tuple[str, int]]:
@@ -45,24 +44,24 @@ def codes() -> Iterator[tuple[str, int]]:
 
 
 def of_the_client(code: str, status: int) -> str:
-    rule = rule_of(of_client.Reply(status, code, {}))
+    rule = rule_of(Reply(status, code, {}))
     flags = [name for name in rule._fields[1:] if getattr(rule, name)]
     return " ".join([rule.error.__name__.removesuffix("Error"), *flags])
 
 
 def of_the_follower(code: str, status: int) -> str:
-    is_refused = _is_refused(of_integrations.Reply(status, code, {}))
+    is_refused = _is_refused(Reply(status, code, {}))
     call = "refused" if is_refused else "repeated"
     if code not in OF_OPERATIONS:
         return call
-    return f"{call}, in bulk {'final' if Outcome(status, code, None).is_final else 'repeated'}"
+    return f"{call}, in bulk {'final' if is_final(Reply(status, code, {})) else 'repeated'}"
 
 
 def of_the_watcher(code: str, status: int) -> str:
     """Of Kubernetes."""
 
-    async def call() -> of_integrations.Reply:
-        return of_integrations.Reply(status, code, {})
+    async def call() -> Reply:
+        return Reply(status, code, {})
 
     pools = Pools(None, "", lambda: True, Telemetry(Metrics(), Notices("kubernetes")))
     try:
@@ -79,15 +78,14 @@ def of_the_load_generator(code: str, status: int) -> str:
 
 
 def row(code: str, status: int) -> str:
-    integrations, loadgen = NO_REPLY.get(code, (code, code))
-    agent = "away" if is_away(of_integrations.Reply(status, integrations, {})) else "refused"
+    agent = "away" if is_away(Reply(status, code, {})) else "refused"
     columns = (
         f"{status} {code}",
         of_the_client(code, status),
-        of_the_follower(integrations, status),
+        of_the_follower(code, status),
         agent,
-        of_the_watcher(integrations, status),
-        of_the_load_generator(loadgen, status),
+        of_the_watcher(code, status),
+        of_the_load_generator(NO_REPLY.get(code, code), status),
     )
     return " | ".join(columns)
 
@@ -102,7 +100,7 @@ def test_each_role_does_on_each_code_what_the_table_lists() -> None:
 
 def test_the_clients_table_is_made_of_the_services() -> None:
     assert client_codes.FILE.read_text(encoding="utf-8") == client_codes.text()
-    told = {code: of_client.Reply(meaning.status, code, {}).meaning for code, meaning in MEANINGS.items()}
+    told = {code: Reply(meaning.status, code, {}).meaning for code, meaning in MEANINGS.items()}
     assert told == {code: meaning[1:] for code, meaning in MEANINGS.items()}
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from slta_client.replies import Reply
 from slta_integrations.agent.calls import Call
 from slta_integrations.agent.config import AgentFile
 from slta_integrations.agent.metrics import Metrics
 from slta_integrations.agent.probing import Probe, Probed
 from slta_integrations.agent.state_machine import Agent
-from slta_integrations.client import Reply
 from slta_integrations.notices import Notices
 
 CALL_SECONDS = 0.001

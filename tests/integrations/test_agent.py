@@ -19,7 +19,7 @@ from slta_integrations.agent.metrics import Metrics
 from slta_integrations.agent.presence_file import PresenceFile
 from slta_integrations.agent.runner import Runner
 from slta_integrations.agent.state_machine import Agent
-from slta_integrations.client import MALFORMED, Client, _reply
+from slta_integrations.client import Client
 from slta_integrations.notices import Notices
 from slta_integrations.target import Target
 from testbed import processes
@@ -75,10 +75,6 @@ def pool(fleet: Fleet, pool_id: str = "p") -> Any:
     """The pool as slta has it, None without it."""
     found = {entry["pool_id"]: entry for entry in fleet.call("GET", "pools?limit=1000")["pools"]}
     return found.get(pool_id)
-
-
-def test_a_reply_that_is_nested_too_deeply_is_malformed() -> None:
-    assert _reply(200, {}, b"[" * 100_000) == MALFORMED
 
 
 async def test_a_pool_is_registered_alive_and_gone_at_the_end(fleet: Fleet, tmp_path: Path) -> None:

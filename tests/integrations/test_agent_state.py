@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from slta_client.replies import Reply, failed
 from slta_integrations.agent import probing
 from slta_integrations.agent.calls import Call
 from slta_integrations.agent.config import MARK
 from slta_integrations.agent.probing import Probe, Probed
-from slta_integrations.client import MALFORMED, Reply
 from tests.integrations.agents import AWAY, FleetPool, Simulation
 from tests.inventory import each
 
@@ -306,7 +306,7 @@ def test_a_refused_list_is_given_up() -> None:
 # slta is away
 
 
-@each("reply", [AWAY, TIMEOUT, MALFORMED, Reply(0, "connection_failed", {}), Reply(429, "rate_limited", {})])
+@each("reply", [AWAY, TIMEOUT, failed("invalid_reply"), failed("unreachable"), Reply(429, "rate_limited", {})])
 def test_without_an_answer_heartbeats_are_tried_with_growing_pauses_up_to_a_quarter_of_the_lease(reply: Reply) -> None:
     simulation = Simulation(ttl_seconds=12)
     simulation.run(1)

@@ -26,7 +26,7 @@ def test_slta_away_and_back(fleet: Fleet, between: ThreadedRelay, log: Log, new_
     lines = fleet.begin_and_end(*ids(20))
     between.go_away()
     log.write(*lines[:10])
-    until(lambda: following.value("calls_total", status="connection_failed") >= 2)
+    until(lambda: following.value("calls_total", status="unreachable") >= 2)
     until(lambda: following.value("lag_seconds") > 0)
     log.rename()
     log.write(*lines[10:])
@@ -44,7 +44,7 @@ def test_stopped_while_slta_is_away_it_sends_the_lines_later(
     lines = fleet.begin_and_end(*ids(3))
     between.go_away()
     log.write(*lines)
-    until(lambda: following.value("calls_total", status="connection_failed") >= 1)
+    until(lambda: following.value("calls_total", status="unreachable") >= 1)
     following.stop()
     between.come_back()
     new_follower(fleet, between.url, file=log.path)
@@ -139,7 +139,7 @@ def test_beyond_the_backlog_the_oldest_rotated_file_is_dropped_and_counted(
     following = new_follower(fleet, between.url, file=log.path, max_backlog=2 * len(lines[0]))
     between.go_away()
     log.write(lines[0])
-    until(lambda: following.value("calls_total", status="connection_failed") >= 1)  # it is read
+    until(lambda: following.value("calls_total", status="unreachable") >= 1)  # it is read
     log.write(lines[1])
     log.rename()
     log.write(*lines[2:])

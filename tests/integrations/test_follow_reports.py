@@ -64,7 +64,7 @@ def test_what_began_while_slta_was_away_is_known_when_it_is_back(
     lines = [f"slta1 begin s-{number} c-{1 + number % 3}" for number in range(1500)]
     ends = [f"slta1 end s-{number} c-{1 + number % 3} 1" for number in range(0, 1500, 2)]
     log.write(*lines, *ends)
-    until(lambda: following.value("calls_total", status="connection_failed") >= 2)
+    until(lambda: following.value("calls_total", status="unreachable") >= 2)
     between.come_back()
     until(lambda: following.value("backlog_bytes") == 0)
     until(lambda: fleet.live == 751)

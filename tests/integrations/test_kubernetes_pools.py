@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slta_integrations.client import Reply
+from slta_client.replies import Reply
 from slta_integrations.kubernetes import pools
 from slta_integrations.kubernetes.metrics import Metrics, Telemetry
 from slta_integrations.kubernetes.plan import SOURCE, Existing, Plan, Pool

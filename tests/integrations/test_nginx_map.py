@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from slta.cli.commands import app
-from slta_integrations.client import Reply
+from slta_client.replies import Reply
 from slta_integrations.errors import UnusableError
 from slta_integrations.nginx_map import command as nginx_map
 from slta_integrations.nginx_map.rendering import PoolAddress, render
@@ -164,7 +164,7 @@ def test_a_fleet_without_addresses_writes_nothing(fleet: Fleet, tmp_path: Path) 
     ("options", "message"),
     [
         (["--fleet", "nowhere"], "slta: the pools cannot be read: unknown_fleet: The fleet does not exist"),
-        (["--url", "http://127.0.0.1:1"], "slta: the pools cannot be read: connection_failed: "),
+        (["--url", "http://127.0.0.1:1"], "slta: the pools cannot be read: unreachable: "),
         (["--url", "127.0.0.1:80"], "slta: --url: must be http://HOST:PORT or https://HOST:PORT, not "),
         (["--url", "http://h:x"], "slta: --url: must be http://HOST:PORT or https://HOST:PORT, not "),
         (["--fleet", "a/b"], "slta: --fleet: a fleet name has 1 to 128 of "),
@@ -181,7 +181,7 @@ def test_a_mistake_is_one_line(addressed: Fleet, options: list[str], message: st
 
 @each("body", [{"status": "up"}, {"pools": 3}, {"pools": ["c-1"]}, {"pools": [{"name": "c-1"}]}])
 def test_an_answer_of_another_service_is_refused(body: dict[str, Any]) -> None:
-    with pytest.raises(UnusableError, match=r"^the pools cannot be read: malformed_reply$"):
+    with pytest.raises(UnusableError, match=r"^the pools cannot be read: invalid_reply$"):
         nginx_map._of_page(Reply(200, "", body))
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from slta_integrations.client import Client, Reply
+from slta_client.replies import Reply
+from slta_integrations.client import Client
 from slta_integrations.follow import sender as sending
 from slta_integrations.follow.live import LiveSessions
 from slta_integrations.follow.log_line import Begin, End

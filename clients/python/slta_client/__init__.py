@@ -3,6 +3,7 @@
 | module | owns |
 |---|---|
 | async_client, sync_client | one asyncio task, or one thread with an event loop, for each client |
+| backoff | pauses before a call is repeated |
 | base_client | arguments that both clients are made with |
 | breaker | the circuit breaker before the fallback |
 | budget | the retry budget |

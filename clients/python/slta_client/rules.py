@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from typing import Any, NamedTuple
 
+from slta_client.backoff import MAX_RETRY_AFTER_SECONDS, bound_seconds, pause_seconds
 from slta_client.errors import NoCapacityError, PlacementError, RefusedError, SessionEndedError, UnavailableError
 from slta_client.replies import BUSY, Reply
 
 SOON_SECONDS = 0.05
 """First delay after a hiccup, and where backoff begins."""
 MAX_DELAY_SECONDS = 2.0
-MAX_RETRY_AFTER_SECONDS = 60.0
 
 
 class Rule(NamedTuple):
@@ -70,6 +70,5 @@ def delay_seconds(reply: Reply, retry: int, rng: random.Random) -> float:
         return 0.0
     if reply.retry_after and not (retry == 0 and rule_of(reply).soon):
         return min(reply.retry_after, MAX_RETRY_AFTER_SECONDS) * rng.uniform(1.0, 1.25)
-    if retry == 0:
-        return SOON_SECONDS
-    return min(MAX_DELAY_SECONDS, SOON_SECONDS * 2.0 ** min(retry, 10)) * rng.uniform(0.5, 1.0)
+    bound = bound_seconds(retry, SOON_SECONDS, MAX_DELAY_SECONDS)
+    return pause_seconds(bound, uniform=rng.uniform) if retry else bound

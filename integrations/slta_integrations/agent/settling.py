@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from slta_client.replies import Reply
 from slta_integrations.agent.config import MARK
 from slta_integrations.agent.metrics import OUTCOMES, Metrics
 from slta_integrations.agent.pool import ABSENT, ACTIVE, DRAINING, FAILED, UNKNOWN, Pool
-from slta_integrations.client import Reply
 from slta_integrations.notices import Notices
 
 LISTED = ("ended", "adopted", "over_capacity", "incompatible", "already_ended", "elsewhere")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 from math import inf
 
+from slta_client.backoff import bound_seconds, pause_seconds
+from slta_client.replies import Reply
 from slta_integrations.agent import calls, settling
 from slta_integrations.agent.calls import Call
 from slta_integrations.agent.config import AgentFile
 from slta_integrations.agent.metrics import Metrics
 from slta_integrations.agent.pool import ABSENT, Pool, Step
 from slta_integrations.agent.probing import COUNT_WAIT_SECONDS, Probes
-from slta_integrations.backoff import bound_seconds, pause_seconds
-from slta_integrations.client import Reply
 from slta_integrations.notices import Notices
 
 MIN_TIMEOUT_SECONDS = 0.5
@@ -145,7 +145,7 @@ class Agent:
 
 def is_away(reply: Reply) -> bool:
     """Whether slta did not answer the question, so that the next call is as likely to fail."""
-    return reply.status == 0 or reply.status >= 500 or reply.status in {408, 429}
+    return not reply.ok and reply.may_pass
 
 
 def _call(step: Step, pool: Pool) -> Call:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from slta_client.replies import Reply
 from slta_integrations.follow.checkpoints import age_bound
 from slta_integrations.follow.live import LiveSessions, Renewal
 from slta_integrations.follow.log_line import Begin, End
@@ -21,20 +22,6 @@ LEASE_SECONDS = 900.0
 """Default for sessions of a proxy that lets them be renewed, as in its recipe; others have the fleet's."""
 HELD = frozenset({"new", "same", "moved"})
 """Outcomes of a report after which slta has the session."""
-RETRIED = frozenset(
-    {
-        "outcome_unknown",
-        "store_unavailable",
-        "repairing",
-        "recovering",
-        "overloaded",
-        "fleet_damaged",
-        "document_unreadable",
-        "newer_fleet",
-        "unknown_fleet",
-    }
-)
-"""Codes of outcomes that say nothing about the operation: it is sent again."""
 
 
 class Operation(NamedTuple):
@@ -46,21 +33,6 @@ class Operation(NamedTuple):
     @property
     def kind(self) -> str:
         return {Begin: "report", End: "complete", Renewal: "renew"}[type(self.line)]
-
-
-class Outcome(NamedTuple):
-    """Outcome of an operation: `code` is the problem's, otherwise the member `outcome` of the body."""
-
-    status: int
-    code: str
-    pool_id: str | None
-
-    @property
-    def is_final(self) -> bool:
-        return self.code not in RETRIED
-
-
-MALFORMED = Outcome(0, "outcome_unknown", None)
 
 
 def encode(operations: Sequence[Operation], lease_seconds: float | None, now: float) -> bytes:
@@ -84,31 +56,28 @@ def _encoded(operation: Operation, lease_seconds: float | None, now: float) -> d
     return {"complete": {"session_id": line.session_id, **mark}}
 
 
-def decode(body: Mapping[str, Any], count: int) -> list[Outcome]:
-    """Outcomes of `count` operations. What is malformed counts as `outcome_unknown`."""
-    found = body.get("outcomes")
-    if not isinstance(found, list) or len(found) != count:
-        return [MALFORMED] * count
-    return [_decoded(outcome) for outcome in found]
+def code_of(outcome: Reply) -> str:
+    """Code of the problem, otherwise the member `outcome` of the body; empty without both."""
+    return outcome.code or outcome.text("outcome") or ""
 
 
-def _decoded(outcome: object) -> Outcome:
-    match outcome:
-        case {"status": int(status), "body": {"code": str(code)}}:
-            return Outcome(status, code, None)
-        case {"status": int(status), "body": {"outcome": str(code), "pool_id": str(pool_id)}}:
-            return Outcome(status, code, pool_id)
-        case {"status": int(status), "body": {"outcome": str(code)}}:
-            return Outcome(status, code, None)
-    return MALFORMED
+def is_final(outcome: Reply) -> bool:
+    """False if the outcome says nothing about the operation, which is sent again.
+
+    So of an unknown fleet, as its lines are kept until somebody creates it; not of an `internal_error`, which a line
+    could have each time, before all others.
+    """
+    if outcome.ok or outcome.code == "internal_error":
+        return code_of(outcome) != ""
+    return not outcome.may_pass and outcome.code != "unknown_fleet"
 
 
-def to_repeat(operations: Sequence[Operation], outcomes: Sequence[Outcome]) -> list[bool]:
+def to_repeat(operations: Sequence[Operation], outcomes: Sequence[Reply]) -> list[bool]:
     """Which to send again: those without a final outcome, and all later ones of the same session, in their order."""
     open_ids: set[str] = set()
     repeated = []
     for operation, outcome in zip(operations, outcomes, strict=True):
-        if not outcome.is_final:
+        if not is_final(outcome):
             open_ids.add(operation.line.session_id)
         repeated.append(operation.line.session_id in open_ids)
     return repeated
@@ -121,26 +90,26 @@ class Tally:
         self._metrics = metrics
         self._live = live
 
-    def count(self, operation: Operation, outcome: Outcome) -> None:
+    def count(self, operation: Operation, outcome: Reply) -> None:
         """Count a final outcome."""
-        self._metrics.outcomes.labels(operation.kind, outcome.code).inc()
+        self._metrics.outcomes.labels(operation.kind, code_of(outcome)).inc()
         match operation.line:
             case Begin() as line:
                 self._count_begin(line, outcome)
             case End() as line:
                 self._count_end(line, outcome)
-            case Renewal(session_id) if outcome.code != "renewed":
+            case Renewal(session_id) if code_of(outcome) != "renewed":
                 self._live.note(End(session_id, None, 0))
 
-    def _count_begin(self, line: Begin, outcome: Outcome) -> None:
-        self._live.note(line if outcome.code in HELD else line._replace(instance=None))
-        if outcome.code == "moved":
+    def _count_begin(self, line: Begin, outcome: Reply) -> None:
+        self._live.note(line if code_of(outcome) in HELD else line._replace(instance=None))
+        if code_of(outcome) == "moved":
             self._metrics.elsewhere_sessions.inc()
 
-    def _count_end(self, line: End, outcome: Outcome) -> None:
+    def _count_end(self, line: End, outcome: Reply) -> None:
         has_begun = self._live.has(line.session_id)
         self._live.note(line)
-        if outcome.code == "completed" and line.pool_id not in {None, outcome.pool_id}:
+        if code_of(outcome) == "completed" and line.pool_id not in {None, outcome.text("pool_id")}:
             self._metrics.elsewhere_sessions.inc()
         if outcome.code == "unknown_session" and line.pool_id and not has_begun:
             self._metrics.unseen_session_seconds.inc(line.seconds)

@@ -7,11 +7,12 @@ import json
 import time
 from collections.abc import Callable, Sequence
 
-from slta_integrations.backoff import bound_seconds, pause_seconds
-from slta_integrations.client import Client, Reply
+from slta_client.backoff import bound_seconds, pause_seconds
+from slta_client.replies import Reply, outcomes
+from slta_integrations.client import Client
 from slta_integrations.follow.live import LiveSessions
 from slta_integrations.follow.metrics import Metrics
-from slta_integrations.follow.operations import MAX_OPERATIONS, Operation, Tally, decode, encode, to_repeat
+from slta_integrations.follow.operations import MAX_OPERATIONS, Operation, Tally, code_of, encode, is_final, to_repeat
 from slta_integrations.notices import Notices
 from slta_integrations.waiting import is_set_within
 
@@ -52,7 +53,7 @@ class Sender:
         reply = await self._client.operate(json.dumps({"operations": [complete]}).encode())
         if _is_refused(reply):
             self._refused([], reply)
-        elif reply.ok and decode(reply.body, 1)[0].code == "unknown_fleet":
+        elif reply.ok and outcomes(reply, 1)[0].code == "unknown_fleet":
             self._notices.say("call", "The fleet does not exist, the lines are kept: unknown_fleet")
 
     async def send(self, operations: Sequence[Operation]) -> bool:
@@ -79,15 +80,15 @@ class Sender:
 
     def _settle(self, waiting: Sequence[Operation], reply: Reply) -> list[Operation]:
         """Count what is final; the rest."""
-        outcomes = decode(reply.body, len(waiting))
+        found = outcomes(reply, len(waiting))
         left = []
-        for operation, outcome, is_open in zip(waiting, outcomes, to_repeat(waiting, outcomes), strict=True):
+        for operation, outcome, is_open in zip(waiting, found, to_repeat(waiting, found), strict=True):
             if is_open:
                 left.append(operation)
             else:
                 self._tally.count(operation, outcome)
         if left:
-            code = next(outcome.code for outcome in outcomes if not outcome.is_final)
+            code = next(code_of(outcome) for outcome in found if not is_final(outcome))
             self._notices.say("call", f"{len(left)} of {len(waiting)} operations are repeated: {code}")
         return left
 
@@ -98,7 +99,7 @@ class Sender:
 
 def _is_refused(reply: Reply) -> bool:
     """Whether slta will not accept such a call before somebody changes something."""
-    return 400 <= reply.status < 500 and reply.status != 429
+    return not (reply.ok or reply.may_pass)
 
 
 def _delay(attempt: int, reply: Reply) -> float:

@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from slta_integrations.client import MALFORMED, Client, Reply
+from slta_client.replies import INVALID, Reply
+from slta_integrations.client import Client
 from slta_integrations.kubernetes.metrics import STATUSES, Telemetry
 from slta_integrations.kubernetes.plan import SOURCE, Existing, Plan, Pool
 
@@ -198,7 +199,7 @@ def _page(reply: Reply) -> tuple[list[Pool], str | None]:
     try:
         page = _Page.model_validate(reply.body)
     except ValidationError:
-        raise StoppedError(MALFORMED.code) from None
+        raise StoppedError(INVALID) from None
     pools = [
         Pool(pool.pool_id, pool.pool_class, pool.status, pool.occupancy, pool.address or "", pool.labels or {})
         for pool in page.pools

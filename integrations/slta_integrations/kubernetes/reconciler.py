@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-from slta_integrations.backoff import bound_seconds, pause_seconds
+from slta_client.backoff import bound_seconds, pause_seconds
 from slta_integrations.kubernetes.desired_pools import Desired
 from slta_integrations.kubernetes.lease import Holding
 from slta_integrations.kubernetes.metrics import REASONS, Telemetry

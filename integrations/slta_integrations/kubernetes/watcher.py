@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
-from slta_integrations.backoff import bound_seconds, pause_seconds
+from slta_client.backoff import bound_seconds, pause_seconds
 from slta_integrations.kubernetes.api_server import FAILURES, ApiServer, Kind
 from slta_integrations.kubernetes.events import Event, ExpiredError, Objects, StreamError
 from slta_integrations.kubernetes.metrics import Telemetry

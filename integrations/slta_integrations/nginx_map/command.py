@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from slta_integrations.client import MALFORMED, Client, Reply
+from slta_client.replies import INVALID, Reply, failed
+from slta_integrations.client import Client
 from slta_integrations.errors import UnusableError, in_one_line
 from slta_integrations.nginx_map.rendering import PoolAddress, render
 from slta_integrations.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
@@ -62,7 +63,7 @@ def _of_page(page: Reply) -> list[PoolAddress]:
     if page.ok:
         with suppress(KeyError, TypeError, AttributeError):
             return [PoolAddress(pool["pool_id"], pool.get("address")) for pool in page.body["pools"]]
-        page = MALFORMED
+        page = failed(INVALID)
     raise UnusableError(f"the pools cannot be read: {page.problem}")
 
 

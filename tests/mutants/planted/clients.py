@@ -48,7 +48,7 @@ MUTANTS: dict[str, Mutant] = {
         "follow/live.py", "due", "and self._started.get(proxy) != sign", ""
     ),
     "an end overtakes the begin that is repeated": row(
-        "follow/operations.py", "to_repeat", "operation.line.session_id in open_ids", "not outcome.is_final"
+        "follow/operations.py", "to_repeat", "operation.line.session_id in open_ids", "not is_final(outcome)"
     ),
     "slices that are deleted one by one end sessions": row(
         "kubernetes/vanished.py", "_wait_seconds", "MASS_SECONDS if pool_id in self._held else VANISHED_SECONDS", "0"
