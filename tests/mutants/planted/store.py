@@ -197,10 +197,10 @@ MUTANTS: dict[str, Mutant] = {
         "lua/ledger/accounting.lua", "accounting.advance", "elapsed < 0 and elapsed > -fleet_time.MAX_BACK", "false"
     ),
     "a clock that stepped back stops the ticks": row(
-        "lua/fleets/ticks.lua", "ticks.is_recent", ">= 0 and elapsed ", ""
+        "lua/state/jobs.lua", "jobs.left", "age >= 0 and ", "", "store/ticks"
     ),
     "a turn from before the clock stepped back is kept": row(
-        "lua/fleets/turns.lua", "next_given", " and ahead <= LATEST", ""
+        "lua/state/jobs.lua", "jobs.left", "age >= 0 and ", "", "store/turns"
     ),
     "ticks in a packet are not confirmed": row(
         "_client/pipeline.py", "_checked", "unconfirmed or ", "", "store/durability"

@@ -1,14 +1,24 @@
--- Ticks: the periodic work of a fleet. All dispatchers call them, in turns (see `turns`); of two within half a second
--- the second one changes nothing.
+-- Ticks: the periodic work of a fleet, which the dispatchers that share it do in turns. One comes at each turn, another
+-- one shortly after it, to tick if the first is gone, and further ones take the turns that follow; of two ticks within
+-- half a second the second one changes nothing. The last tick and the last turn given are in the memory of the server's
+-- process: without it the next dispatcher to come begins anew.
 
 ticks = {}
 
 local RECENT = 500e3 -- µs after a tick in which another one changes nothing
+local PERIOD, SPREAD = 1.7e6, 0.25e6 -- µs from a turn to the next: at least PERIOD, less than SPREAD longer
+local STAND_IN, STAND_IN_SPREAD = 0.25e6, 0.1e6 -- µs from a turn to its stand-in, likewise
+local LATEST = 4.2e6 -- µs ahead at most: one dispatcher that is left ticks before `fleet_time.MAX_STEP` is over
 local COLD = { -- what a tick reads, in one command
   'suspect', 'repairs', 'ended_since', 'retention', 'utilities_version', 'pools_since', 'pools_high', 'pools_low',
 }
 
-local ticked = {} -- by prefix: the clock and the incarnation at the last tick of a sound fleet in this process
+local ticked = {} -- by prefix: the lease of the last tick of a sound fleet
+local turns = {} -- by prefix: the lease until the last turn given; `stand_in`: whether a dispatcher comes after it
+
+local function lease(fleet, duration)
+  return { since = fleet.clock, duration = duration, basis = fleet.incarnation }
+end
 
 -- An error in one part marks the fleet suspect and the other parts still run, so that leases end and the history grows
 -- while a fleet waits for its repair. O(sessions that end + pools whose liveness changes).
@@ -29,23 +39,33 @@ end
 -- Whether the fleet was ticked less than RECENT ago, is still sound, and no lease has expired. Not if the clock has
 -- stepped back: only a write takes the new time over. O(1).
 function ticks.is_recent(fleet)
-  local last = ticked[fleet.prefix]
-  local elapsed = last and last.incarnation == fleet.incarnation and fleet.clock - last.clock
-  return elapsed and elapsed >= 0 and elapsed < RECENT and not leases.is_late(fleet)
-    and not expiry.is_late(fleet)
-    and redis.pcall('HGET', keys.of_fleet(fleet, 'cold'), 'suspect') == ''
+  return jobs.left(ticked[fleet.prefix], fleet.clock, fleet.incarnation) > 0 and not leases.is_late(fleet)
+    and not expiry.is_late(fleet) and redis.pcall('HGET', keys.of_fleet(fleet, 'cold'), 'suspect') == ''
 end
 
 -- Ends the tick of a sound fleet: whether expired leases of sessions or pools, or deadlines, remain.
 function ticks.finish(fleet)
-  ticked[fleet.prefix] = { clock = fleet.clock, incarnation = fleet.incarnation }
+  ticked[fleet.prefix] = lease(fleet, RECENT)
   cold.unload(fleet)
   cache.give_back(fleet)
   return leases.are_due(fleet) or expiry.is_due(fleet) or fleet.drains_remain
 end
 
+-- Gives the caller a turn, or makes it the stand-in of the last one given. Returns the µs from now. Turns are spread by
+-- the last digits of the clock, as scripts have no random numbers and fleets are ticked together. O(1).
+function ticks.take_turn(fleet)
+  local turn, fraction = turns[fleet.prefix], fleet.clock % 1000 / 1000
+  local ahead = jobs.left(turn, fleet.clock, fleet.incarnation)
+  local duration = ahead + PERIOD + SPREAD * fraction
+  if ahead > 0 and (not turn.stand_in or duration > LATEST) then
+    turn.stand_in = true
+    return ahead + STAND_IN + STAND_IN_SPREAD * fraction
+  end
+  turns[fleet.prefix] = lease(fleet, duration)
+  return duration
+end
+
 -- Forgets a deleted fleet.
 function ticks.drop(fleet)
-  ticked[fleet.prefix] = nil
-  turns.drop(fleet)
+  ticked[fleet.prefix], turns[fleet.prefix] = nil, nil
 end

@@ -44,10 +44,10 @@ end
 local function tick_words(key, fleet, shared, interval, excess)
   if fleet and shared and ticks.is_recent(fleet) then
     cache.give_back(fleet)
-    return { 'TICKED', 0, 'recent', 0, turns.take(fleet), '' }
+    return { 'TICKED', 0, 'recent', 0, ticks.take_turn(fleet), '' }
   elseif fleet and select(2, pcall(run_tick, fleet, interval, excess)) == true then
     local is_due, told, remain = is_audit_due(fleet), intervals.told(fleet), ticks.finish(fleet)
-    return { 'TICKED', remain and 1 or 0, '', is_due, shared and not remain and turns.take(fleet) or 0, told }
+    return { 'TICKED', remain and 1 or 0, '', is_due, shared and not remain and ticks.take_turn(fleet) or 0, told }
   end
   local reply = repair.claim(key)
   reply[4], reply[5], reply[6] = fleet and is_audit_due(fleet) or 0, 0, ''

@@ -11,7 +11,7 @@ incarnations = {}
 
 local MAX_RECORDED = 8
 -- µs after it began, and after each call of a recovery, in which nothing ends by itself. A dispatcher may hear of it by
--- its next tick only, see `turns`.
+-- its next tick only, see `ticks`.
 incarnations.RECOVERY = 5e6
 
 local process -- a hash of this process's run id; nil until first used
