@@ -18,7 +18,9 @@ from slta.metrics import Metrics
 from slta.models import AuditResult, Findings
 from slta.models.errors import StoreUnavailableError
 from slta.runtime import self_audit
+from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.self_audit import SelfAudits
+from slta.runtime.ticks import Ticks
 from slta.store import Store
 from slta.store.fleets import FLEETS_KEY
 from testbed.in_process import TINY
@@ -26,6 +28,7 @@ from tests.expositions import scrape
 from tests.runtime.conftest import Opening, dispatching
 
 DEADLINE_SECONDS = 20
+CLAIM = "1:0"
 
 
 @pytest.fixture
@@ -77,21 +80,21 @@ async def test_dispatchers_audit_each_fleet_once_and_again_once_it_is_repaired(
     assert redis.getbit("{g}:level:0:1", 0) == 1
 
 
-async def test_a_fleet_that_another_dispatcher_audits_is_left_to_it(store: Store, redis: Redis) -> None:
-    damage(redis, "f")
-    claim = await store.audits.claim("f")
-    assert claim
+async def test_audits_are_claimed_while_none_is_queued(store: Store) -> None:
     audits = audits_of(store)
-    audits.due("f")
+    ticks = Ticks(store, AutomaticRepairs(store, Specs(), lambda *_: None), audits)
+    for fleet in "fg":
+        await ticks.tick([fleet])
     await audits.round()
-    assert await findings(store, "f") is None
+    assert [await findings(store, fleet) for fleet in "fg"] == [0, None]
+    assert audits.is_idle
 
 
 async def test_a_result_says_when_by_whom_and_what_was_found_first(store: Store, redis: Redis) -> None:
     damage(redis, "f")
     [found] = [one for one in await audit_all(store, Specs()) if one.fleet == "f"]
     audits = audits_of(store)
-    audits.due("f")
+    audits.claimed("f", CLAIM)
     await audits.round()
     audited = await result(store, "f")
     assert audited
@@ -113,7 +116,7 @@ async def test_an_audit_that_cannot_be_done_is_not_stored_and_the_others_are(
     monkeypatch.setattr(self_audit, "audit_fleet", fail_for_f)
     audits = audits_of(store)
     for fleet in ("f", "nobody", "g"):
-        audits.due(fleet)
+        audits.claimed(fleet, CLAIM)
     await audits.round()
     assert await findings(store, "f") is None
     assert await findings(store, "g") == 0
@@ -123,7 +126,7 @@ async def test_what_an_audit_could_not_check_is_logged(store: Store, monkeypatch
     found = Findings(fleet="f", sentences=[], total=0, slices=9, unchecked="sessions of each type")
     monkeypatch.setattr(self_audit, "audit_fleet", AsyncMock(return_value=found))
     audits = audits_of(store)
-    audits.due("f")
+    audits.claimed("f", CLAIM)
     with capture_logs() as logged:
         await audits.round()
     assert [(line["event"], line.get("unchecked")) for line in logged] == [("audit_incomplete", found.unchecked)]
@@ -133,7 +136,6 @@ async def test_an_audit_by_hand_claims_nothing(store: Store, redis: Redis) -> No
     before = redis.hkeys("{f}:cold")
     await audit_all(store, Specs())
     assert redis.hkeys("{f}:cold") == before
-    assert await store.audits.claim("f")
 
 
 async def test_keys_of_no_listed_fleet_are_audited_by_each_dispatcher_and_seldom(store: Store, redis: Redis) -> None:
@@ -185,7 +187,7 @@ async def test_the_metrics_show_what_was_found_where(store: Store, redis: Redis)
     damage(redis, "f")
     metrics = Metrics()
     audits = SelfAudits(store, Specs(), metrics.unlisted_audited)
-    audits.due("f")
+    audits.claimed("f", CLAIM)
     await audits.round()
     lines = (await scrape(metrics, store)).splitlines()
     series = (line.split() for line in lines if line.startswith(("slta_audit", "slta_store_audit")))

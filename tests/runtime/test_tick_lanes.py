@@ -54,7 +54,7 @@ class Ticking:
     async def names(self) -> Sequence[str]:
         return self._fleets
 
-    async def tick_many(self, names: Sequence[str], _: object) -> dict[str, Ticked | DispatchError]:
+    async def tick_many(self, names: Sequence[str], *_: object, **__: object) -> dict[str, Ticked | DispatchError]:
         [server] = {name[0] for name in names}
         if server in self.away:
             self.asked += len(names)
@@ -69,7 +69,7 @@ class Ticking:
             suspect=None,
             remain=remain,
             recent=False,
-            audit_is_due=False,
+            audit="",
             turn_seconds=self.turn,
             held_seconds=self.held,
             seconds=TICK_SECONDS,

@@ -9,7 +9,6 @@ import pytest
 from redis import Redis
 
 from slta.models import AuditResult
-from slta.models.errors import UnknownFleetError
 from slta.store import Store, StoreSettings
 from slta.store._encoding import put_arguments
 from tests import rawstate
@@ -20,16 +19,21 @@ SOUND = AuditResult(at=1_700_000_000.125, total=0, by="host/1", first="")
 DAMAGED = AuditResult(at=1_700_000_000.125, total=3, by="host/1", first="state: is  missing")
 
 
-async def is_due(store: Store) -> bool:
-    """As a tick says, also one of the same moment."""
-    _, _, _, due, *_ = await store._functions.change("tick", FLEET)
-    return bool(due)
+async def claim(store: Store, *, asks: bool = True) -> str:
+    """What a tick claims, also one of the same moment; '' if no audit is due."""
+    _, _, _, claimed, *_ = await store._functions.change("tick", FLEET, audits=asks)
+    return str(claimed)
 
 
 async def audit(store: Store, result: AuditResult = SOUND) -> None:
-    claim = await store.audits.claim(FLEET)
-    assert claim
-    await store.audits.store(FLEET, claim, result)
+    claimed = await claim(store)
+    assert claimed
+    await store.audits.store(FLEET, claimed, result)
+
+
+async def findings(store: Store) -> int | None:
+    found = (await store.fleets.snapshot(FLEET)).audit
+    return found.total if found else None
 
 
 async def repair(store: Store) -> None:
@@ -38,42 +42,39 @@ async def repair(store: Store) -> None:
     await store.repairs.finish(FLEET)
 
 
-async def test_of_many_dispatchers_one_claims_an_audit(
+async def test_of_many_dispatchers_that_would_audit_one_claims_it(
     store: Store, fleet: None, server: str, opening: AsyncExitStack, clock: Clock
 ) -> None:
     others = [Store(StoreSettings(server, call_timeout_seconds=30), Calls(), clock=clock) for _ in range(3)]
     for other in others:
         opening.push_async_callback(other.close)
-    claims = await asyncio.gather(*(one.audits.claim(FLEET) for one in (store, *others)))
+    assert await claim(store, asks=False) == ""
+    claims = await asyncio.gather(*map(claim, (store, *others)))
     assert len(list(filter(None, claims))) == 1
 
 
 async def test_a_claim_is_void_after_ten_minutes_of_fleet_time(store: Store, fleet: None, clock: Clock) -> None:
-    assert await is_due(store)
-    assert await store.audits.claim(FLEET)
+    assert await claim(store)
     await pass_seconds(store, clock, 599)
-    assert not await is_due(store)
-    assert await store.audits.claim(FLEET) is None
+    assert not await claim(store)
     clock.advance(1)
-    assert await is_due(store)
-    assert await store.audits.claim(FLEET)
+    assert await claim(store)
 
 
 async def test_an_outage_does_not_end_a_claim(store: Store, fleet: None, clock: Clock) -> None:
-    assert await store.audits.claim(FLEET)
+    assert await claim(store)
     clock.advance(3600)
-    assert not await is_due(store)
+    assert not await claim(store)
 
 
 async def test_the_next_audit_is_due_after_an_hour(store: Store, fleet: None, clock: Clock) -> None:
     await audit(store)
     await pass_seconds(store, clock, 3599)
-    assert not await is_due(store)
+    assert not await claim(store)
     clock.advance(1)
-    assert await is_due(store)
     await audit(store)
     clock.advance(1)
-    assert not await is_due(store)
+    assert not await claim(store)
 
 
 async def test_a_repaired_fleet_is_audited_at_once_also_if_one_was_under_way(
@@ -82,13 +83,12 @@ async def test_a_repaired_fleet_is_audited_at_once_also_if_one_was_under_way(
     await audit(store)
     await repair(store)
     clock.advance(1)
-    assert await is_due(store)
-    claim = await store.audits.claim(FLEET)
-    assert claim
+    claimed = await claim(store)
     await repair(store)
-    await store.audits.store(FLEET, claim, SOUND)
+    await store.audits.store(FLEET, claimed, SOUND)
     clock.advance(1)
-    assert await is_due(store)
+    assert claimed
+    assert await claim(store)
 
 
 async def test_what_another_process_of_the_server_took_over_is_audited_at_once(
@@ -97,7 +97,7 @@ async def test_what_another_process_of_the_server_took_over_is_audited_at_once(
     await audit(store)
     rawstate.poke(redis, FLEET, incarnation=int(field(redis, "incarnation")) + 1)
     clock.advance(1)
-    assert await is_due(store)
+    assert await claim(store)
 
 
 @pytest.mark.parametrize(("result", "first"), [(SOUND, ""), (DAMAGED, "state: is missing")])
@@ -110,15 +110,10 @@ async def test_the_result_is_in_the_snapshot(store: Store, fleet: None, result: 
 
 async def test_a_suspect_fleet_is_audited_too(store: Store, fleet: None, redis: Redis) -> None:
     redis.hset(f"{{{FLEET}}}:cold", "suspect", "why")
-    assert await is_due(store)
     await audit(store, DAMAGED)
+    assert await findings(store) == DAMAGED.total
     redis.hset(f"{{{FLEET}}}:cold", "suspect", "")
     redis.delete(f"{{{FLEET}}}:repair")
-
-
-async def test_a_fleet_that_does_not_exist_is_not_claimed(store: Store) -> None:
-    with pytest.raises(UnknownFleetError):
-        await store.audits.claim(FLEET)
 
 
 async def test_a_change_of_the_fleet_keeps_the_result_and_an_audit_finds_nothing_wrong_in_it(
@@ -128,6 +123,4 @@ async def test_a_change_of_the_fleet_keeps_the_result_and_an_audit_finds_nothing
     await store.fleets.configure(FLEET, spec(*TWO_CLASSES, policy="jlmu"), "{}")
     await repair(store)
     assert (await store.audits.inspect(FLEET)).total == 0
-    found = (await store.fleets.snapshot(FLEET)).audit
-    assert found
-    assert found.total == DAMAGED.total
+    assert await findings(store) == DAMAGED.total

@@ -140,8 +140,8 @@ class Suspect:
 class Ticked:
     """Result of one tick. `remain`: expired leases are left. `recent`: another one has just done it.
 
-    `audit_is_due`: the fleet is to be audited, and no dispatcher does so. `turn_seconds`: time to the caller's turn to
-    tick it again; 0 if it has none. `held_seconds`: fleet time until leases end again, after too long a gap between
+    `audit`: the claim of an audit that the caller is to do, '' without one. `turn_seconds`: time to the caller's turn
+    to tick it again; 0 if it has none. `held_seconds`: fleet time until leases end again, after too long a gap between
     ticks. `seconds` is the processor time of the server's process. `interval` waits for its bound, see
     `lua/ledger/intervals.lua`: its name and numbers, '' without one.
     """
@@ -149,7 +149,7 @@ class Ticked:
     suspect: Suspect | None
     remain: bool
     recent: bool
-    audit_is_due: bool
+    audit: str
     turn_seconds: float
     held_seconds: float
     seconds: float

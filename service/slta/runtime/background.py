@@ -78,7 +78,7 @@ class BackgroundTasks:
         self._repairs = AutomaticRepairs(self.store, self.specs, self.metrics.repair_blocked)
         self._audits = SelfAudits(self.store, self.specs, self._unlisted_audited)
         self._bounds = TypeBounds(self.store, self.specs, self.calculator)
-        self._ticks = Ticks(self.store, self._repairs, self._audits.due, self.metrics.fleet_vanished, self._bounds)
+        self._ticks = Ticks(self.store, self._repairs, self._audits, self.metrics.fleet_vanished, self._bounds)
         self.metrics.watch(HELD, lambda: self._ticks.held_seconds)
         self._eviction: Eviction | None = None
         self._logged_errors = set[tuple[str, str]]()

@@ -1,6 +1,6 @@
 """Self-audits: each fleet about once an hour by one of its dispatchers, and at once after a repair or another server.
 
-They report damage and repair nothing. Ticks tell which fleets are due; the claim and the result are in the fleet, see
+They report damage and repair nothing. Ticks claim the audits that are due; claim and result are in the fleet, see
 `lua/integrity/audit_claims.lua`. Keys of no listed fleet are audited by each dispatcher.
 """
 
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 class SelfAudits:
-    """Queue of fleets whose audit is due. One that fails is due again when its claim has ended, after ten minutes."""
+    """Queue of claimed audits. A fleet whose audit fails is due again when the claim has ended, after ten minutes."""
 
     def __init__(self, store: Store, specs: Specs, unlisted: Callable[[Sequence[Findings]], None]) -> None:
         """`unlisted` is called with the findings on keys of no listed fleet, of each audit of them."""
@@ -39,33 +39,35 @@ class SelfAudits:
         self._specs = specs
         self._unlisted = unlisted
         self._by = f"{socket.gethostname()}/{os.getpid()}"
-        self._queue: set[str] = set()
+        self._claims: dict[str, str] = {}
         self._next_unlisted = 0.0
         self._found: list[Findings] = []
         self.requested = asyncio.Event()
         """Set to run the next round at once."""
 
-    def due(self, fleet: str) -> None:
-        """Audit a fleet in the next round, unless another dispatcher has claimed that by then."""
-        self._queue.add(fleet)
+    @property
+    def is_idle(self) -> bool:
+        """Whether no audit is queued: only then are further ones claimed."""
+        return not self._claims
+
+    def claimed(self, fleet: str, claim: str) -> None:
+        """Audit a fleet in the next round."""
+        self._claims[fleet] = claim
         self.requested.set()
 
     async def round(self) -> None:
-        """Audit the fleets that are due, in random order, then the other keys if they are."""
+        """Audit the fleets that are claimed, then the other keys if they are due."""
         self.requested.clear()
-        for fleet in random.sample(sorted(self._queue), len(self._queue)):
-            await self._audit(fleet)
-            self._queue.discard(fleet)
+        for fleet in list(self._claims):
+            await self._audit(fleet, self._claims[fleet])
+            del self._claims[fleet]
         if _now() >= self._next_unlisted:
             await self._audit_unlisted()
 
-    async def _audit(self, fleet: str) -> None:
+    async def _audit(self, fleet: str, claim: str) -> None:
         """Audit a fleet, with at most a quarter of the server's time."""
         began = _now()
         try:
-            claim = await self._store.audits.claim(fleet)
-            if claim is None:
-                return
             found = await audit_fleet(self._store, self._specs, fleet)
             if found.not_looked is None:
                 first = next(iter(found.sentences), "")

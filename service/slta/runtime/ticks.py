@@ -18,6 +18,7 @@ from slta.models.errors import (
     UnknownFleetError,
 )
 from slta.runtime.automatic_repairs import AutomaticRepairs
+from slta.runtime.self_audit import SelfAudits
 from slta.runtime.tick_lanes import TickLane
 from slta.runtime.type_bounds import TypeBounds
 from slta.runtime.vanished_fleets import Absences
@@ -41,17 +42,17 @@ class Ticks:
         self,
         store: Store,
         repairs: AutomaticRepairs,
-        audit_due: Callable[[str], None] = lambda _: None,
+        audits: SelfAudits | None = None,
         vanished: Callable[[str], None] = lambda _: None,
         bounds: TypeBounds | None = None,
     ) -> None:
-        """`repairs` receives suspect fleets, `audit_due` fleets whose audit is due, `bounds` intervals that wait.
+        """`repairs` receives suspect fleets, `audits` fleets whose audit is claimed, `bounds` intervals that wait.
 
         `vanished` is called with the verdict on each vanished fleet, see `vanished_fleets`.
         """
         self._store = store
         self._repairs = repairs
-        self._audit_due = audit_due
+        self._audits = audits
         self._vanished = vanished
         self._bounds = bounds
         self._lanes: dict[object, TickLane] = {}
@@ -132,7 +133,11 @@ class Ticks:
         lane = self._lane_of.get(fleets[0])
         try:
             async with lane.calls if lane else nullcontext():
-                results |= await self._store.fleets.tick_many(fleets, self._bounds.excesses if self._bounds else {})
+                results |= await self._store.fleets.tick_many(
+                    fleets,
+                    self._bounds.excesses if self._bounds else {},
+                    audits=bool(self._audits and self._audits.is_idle),
+                )
         except Exception:
             log.exception("ticks_failed")
         self._heard(lane, results.values())
@@ -153,8 +158,8 @@ class Ticks:
             code = await self._finish(fleet, result)
         except Exception:
             log.exception("tick_failed", fleet=fleet)
-        if isinstance(result, Ticked) and result.audit_is_due:
-            self._audit_due(fleet)
+        if self._audits and isinstance(result, Ticked) and result.audit:
+            self._audits.claimed(fleet, result.audit)
         if self._bounds and isinstance(result, Ticked) and not result.recent:
             self._bounds.ticked(fleet, result.interval)
         seconds, turn, held = 0.0, 0.0, 0.0

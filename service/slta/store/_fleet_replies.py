@@ -24,7 +24,7 @@ def ticked(reply: Reply) -> Ticked:
         suspect=suspect,
         remain=bool(first) and not suspect,
         recent=word == "recent" and not suspect,
-        audit_is_due=bool(audit),
+        audit=audit,
         turn_seconds=turn / MICROSECONDS,
         held_seconds=held / MICROSECONDS,
         seconds=micros / MICROSECONDS,

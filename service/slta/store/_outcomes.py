@@ -59,7 +59,7 @@ RESULTS = {
     "batch": "BATCH FAULT NOT_RUN OTHER_FLEET",
     "change": "CONFIGURED FINISHED CREATED POOL MARKED TICKED SUSPECT BEATS GUARDED",
     "read": "SNAPSHOT PAST SESSION CONFIG PAGE IDS EVENTS INCARNATIONS CONFIGURATION",
-    "audit": "AUDITED CENSUS CLASSES SURVEYED BEGUN SLICE REPAIRED WAIT SOUND BLOCKED CLAIMED STORED",
+    "audit": "AUDITED CENSUS CLASSES SURVEYED BEGUN SLICE REPAIRED WAIT SOUND BLOCKED STORED",
 }
 """All other outcomes by kind. A placement is followed by pool id, class (and type, see `split_type`), lease, start, due
 second and a detail: the token of an assign, or the comparison of a report; '' without one.

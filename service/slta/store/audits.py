@@ -14,7 +14,7 @@ LEASES_PER_CALL = 500
 
 
 class Audits:
-    """Audits of all fleets, which read only but for their claims. Every method may raise StoreUnavailableError."""
+    """Audits of all fleets, which read only but for their results. Every method may raise StoreUnavailableError."""
 
     def __init__(self, functions: FunctionClient, work: int = WORK) -> None:
         """`work` limits a slice, see `WORK`."""
@@ -54,16 +54,11 @@ class Audits:
             part = part or ("leases" if leases else "")
         return Findings(fleet=fleet, sentences=sentences, total=total, slices=slices, unchecked=unchecked)
 
-    async def claim(self, fleet: str) -> str | None:
-        """Claim the fleet's periodic audit for ten minutes; None if none is due. The claim, for `store`.
+    async def store(self, fleet: str, claim: str, result: AuditResult) -> None:
+        """Store the result of an audit that a tick has claimed, in the fleet.
 
         UnknownFleetError, NewerFleetError, DamagedError, RepairingError, OutcomeUnknownError.
         """
-        outcome, *claim = await self._functions.change("claim_audit", fleet)
-        return str(claim[0]) if outcome == "CLAIMED" else None
-
-    async def store(self, fleet: str, claim: str, result: AuditResult) -> None:
-        """Store the result of a claimed audit in the fleet. Errors as of `claim`."""
         text = f"{result.at:.3f} {result.total} {result.by} {' '.join(result.first.split())}"
         await self._functions.change("store_audit", fleet, claim=claim, result=text)
 

@@ -166,14 +166,15 @@ class Fleets:
         return self._functions.server(fleet)
 
     async def tick_many(
-        self, fleets: Sequence[str], excesses: Mapping[str, Excess] = MappingProxyType({})
+        self, fleets: Sequence[str], excesses: Mapping[str, Excess] = MappingProxyType({}), *, audits: bool = False
     ) -> Mapping[str, Ticked | errors.DispatchError]:
         """One call of `tick` for each fleet of a server, in one packet; one that was ticked just now stays as it is.
 
-        With the excess of a fleet's interval, if it is known: the store adds it once.
+        With the excess of a fleet's interval, if it is known: the store adds it once. `audits` claims those due.
         """
         calls: dict[str, Mapping[str, Value]] = {
-            fleet: {"shared": SHARED, "excesses": [excesses[fleet]] if fleet in excesses else ()} for fleet in fleets
+            fleet: {"shared": SHARED, "audits": audits, "excesses": [excesses[fleet]] if fleet in excesses else ()}
+            for fleet in fleets
         }
         replies = await self._functions.change_many("tick", calls)
         return {

@@ -28,9 +28,13 @@ local replay_facts = calls.with_fleet(calls.present_fleet, function(fleet, given
   return reply, fleet
 end)
 
--- 1 if an audit is due, else 0, also if that cannot be read.
-local function is_audit_due(fleet)
-  return select(2, pcall(audit_claims.is_due, fleet)) == true and 1 or 0
+-- The claim of the fleet's audit if the caller is to do it, else '', also if that cannot be read.
+local function take_audit(fleet, given)
+  if not (fleet and given.audits) then
+    return ''
+  end
+  local is_read, claim = pcall(audit_claims.take, fleet)
+  return is_read and claim or ''
 end
 
 -- Ticks a fleet; returns whether it is sound.
@@ -41,35 +45,38 @@ local function run_tick(fleet, interval, excess)
 end
 
 -- The first words of the reply of `tick`; `fleet` is nil if it is damaged.
-local function tick_words(key, fleet, shared, interval, excess)
-  if fleet and shared and ticks.is_recent(fleet) then
+local function tick_words(key, fleet, given)
+  local told = given.excesses[1] or {}
+  if fleet and given.shared and ticks.is_recent(fleet) then
     cache.give_back(fleet)
-    return { 'TICKED', 0, 'recent', 0, ticks.take_turn(fleet), '' }
-  elseif fleet and select(2, pcall(run_tick, fleet, interval, excess)) == true then
-    local is_due, told, remain = is_audit_due(fleet), intervals.told(fleet), ticks.finish(fleet)
-    return { 'TICKED', remain and 1 or 0, '', is_due, shared and not remain and ticks.take_turn(fleet) or 0, told }
+    return { 'TICKED', 0, 'recent', '', ticks.take_turn(fleet), '' }
+  elseif fleet and select(2, pcall(run_tick, fleet, told.interval, told.excess)) == true then
+    local claim, interval, remain = take_audit(fleet, given), intervals.told(fleet), ticks.finish(fleet)
+    local turn = given.shared and not remain and ticks.take_turn(fleet) or 0
+    return { 'TICKED', remain and 1 or 0, '', claim, turn, interval }
   end
   local reply = repair.claim(key)
-  reply[4], reply[5], reply[6] = fleet and is_audit_due(fleet) or 0, 0, ''
+  reply[4], reply[5], reply[6] = take_audit(fleet, given), 0, ''
   return reply
 end
 
 -- shared: whether several dispatchers share the ticks, to change nothing if the fleet was ticked just now, and to take
--- a turn; excesses: an interval and its excess as in `intervals.add`, if any
+-- a turn; audits: whether the caller would audit the fleet now; excesses: an interval and its excess as in
+-- `intervals.add`, if any
 --   -> {TICKED, 1 if expired leases of sessions or pools, or deadlines, remain, else 0, 'recent' if nothing was done,
 --    else '', audit, turn, that of `intervals.told`, hold, used} | {SUSPECT, …} of as many words if the fleet needs a
 --    repair, see `repair.claim`
--- `audit` is 1 if one is due, else 0. `turn` is the µs to the caller's next tick, 0 if it has none, as while the fleet
--- is suspect or leases remain, `hold` the µs of fleet time until leases end again, `used` those of the server's
--- processor that it took. Idempotent; each dispatcher calls it again when the reply says so, else after about a second.
+-- `audit` is the claim of an audit that is the caller's, '' without one. `turn` is the µs to the caller's next tick,
+-- 0 if it has none, as while the fleet is suspect or leases remain, `hold` the µs of fleet time until leases end again,
+-- `used` those of the server's processor that it took. Idempotent; each dispatcher calls it again when the reply says
+-- so, else after about a second.
 local function tick(key, given)
   local began = os.clock()
   local fleet, refusal = calls.present_fleet(key, given)
   if refusal and refusal[1] ~= 'DAMAGED' then
     return refusal
   end
-  local told = given.excesses[1] or {}
-  local reply = tick_words(key, fleet, given.shared, told.interval, told.excess)
+  local reply = tick_words(key, fleet, given)
   reply[#reply + 1] = fleet and math.max(0, fleet.hold_until - fleet.time) or 0
   reply[#reply + 1] = (os.clock() - began) * 1e6
   return reply, fleet
@@ -179,7 +186,6 @@ register('pool_page', calls.reading(reads.pool_page), { 'no-writes' })
 register('pool_sessions', calls.reading(pools.ids), { 'no-writes' })
 register('events', calls.reading(events.list), { 'no-writes' })
 register('audit', audit.slice, { 'no-writes' })
-register('claim_audit', calls.updating(audit_claims.claim), { 'allow-oom' })
 register('store_audit', calls.updating(audit_claims.store), { 'allow-oom' })
 register('configuration', calls.reading(audit_tables.configuration), { 'no-writes' })
 register('begin_survey', repair_begin.survey, { 'no-writes' })
