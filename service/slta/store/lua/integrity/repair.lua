@@ -52,28 +52,29 @@ function repair.begin(fleet, given)
   return { 'BEGUN' }
 end
 
--- Whether a slice of a repair ended within the last `patience` µs. An automatic repair does not count if one is
--- `requested`.
+-- Whether the last slice of a repair ended less than `patience` µs ago: whoever runs it has it so long.
+local function is_held(job, patience)
+  return jobs.left({ since = job.at, duration = patience }, fleet_time.server_time()) > 0
+end
+
+-- Whether the fleet's repair is held, as by `is_held`. An automatic one does not count if one is `requested`.
 function repair.is_under_way(fleet, patience, requested)
   local job = read_job(fleet, 0)
-  local is_running = fleet.layout == constants.UNDER_REPAIR and fleet_time.server_time() - job.at < patience
-  return is_running and (job.asked == '1' or not requested)
+  return fleet.layout == constants.UNDER_REPAIR and is_held(job, patience) and (job.asked == '1' or not requested)
 end
 
 -- Claims the repair of a damaged fleet, even if its state is unreadable -> {SUSPECT, 1 if the caller has claimed it, 0
 -- if another has, the reason why the last attempt was blocked or ''}. O(1).
 function repair.claim(key)
-  local job, now = string.sub(key, 1, -6) .. 'repair', fleet_time.server_time()
-  local found = redis.pcall('HMGET', job, 'claimed', 'blocked')
-  if found.err then
+  local job = string.sub(key, 1, -6) .. 'repair'
+  local blocked = redis.pcall('HGET', job, 'blocked')
+  if type(blocked) == 'table' then -- an error: its type is wrong
     redis.call('UNLINK', job)
+    blocked = false
   end
-  local claimed, blocked = tonumber(found[1] or ''), found[2] or ''
-  if claimed and now >= claimed and now - claimed < (blocked == '' and CLAIM_TIME or RETRY_TIME) then
-    return { 'SUSPECT', 0, blocked }
-  end
-  redis.call('HSET', job, 'claimed', string.format('%d', now))
-  return { 'SUSPECT', 1, blocked }
+  local duration = blocked and RETRY_TIME or CLAIM_TIME
+  local is_ours = jobs.take(job, 'claimed', duration, fleet_time.server_time(), '')
+  return { 'SUSPECT', is_ours and 1 or 0, blocked or '' }
 end
 
 -- Whether the fleet was claimed since the last repair began.
@@ -109,7 +110,7 @@ function repair.slice(key, given)
     return { 'SOUND' }
   end
   local job = read_job(fleet, given.work)
-  if fleet_time.server_time() - job.at < given.patience then
+  if is_held(job, given.patience) then
     return { 'WAIT' }
   end
   -- writes
