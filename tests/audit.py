@@ -23,17 +23,7 @@ from tests.audit_types import check_types
 
 FLEETS_KEY = "slta:fleets"
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
-STATE_KEYS |= {
-    "addresses",
-    "labels",
-    "types",
-    "drains",
-    "pool_leases",
-    "pool_liveness",
-    "pool_timers",
-    "forgotten",
-    "marks",
-}
+STATE_KEYS |= {"addresses", "labels", "types", "drains", "pool_liveness", "pool_timers", "forgotten", "marks"}
 STATE_KEYS |= {"ended:0", "ended:1", "early", "events", "aside", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals", "unconfirmed", "lost"}
 OWN_ROWS = {
@@ -78,6 +68,32 @@ class Key(NamedTuple):
     value: Any
 
 
+class Pool(NamedTuple):
+    """A pool's record: its status and its liveness are letters, the latter "-" without a lease."""
+
+    number: str
+    status: str
+    letter: str
+    flags: str
+    since: int
+    ttl: int
+    listed: int
+
+    @classmethod
+    def of(cls, record: str) -> Pool:
+        """ValueError if it is not one."""
+        found = re.fullmatch(r"(\d+) ([adf])([aulg-])([mn]*) (\d+) (\d+) (\d+)", record)
+        if not found:
+            raise ValueError(f"the record of a pool is {record!r}")
+        number, status, letter, flags, *times = found.groups()
+        return cls(number, status, letter, flags, *map(int, times))
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is in service."""
+        return self.status == "a" and self.letter in "-au"
+
+
 class Fleet:
     """The raw keys of one fleet as of one instant, also while others write."""
 
@@ -92,7 +108,7 @@ class Fleet:
         self.names = self.state["names"].split()
         self.numbers = self.vector("numbers")
         self.capacities = self.vector("capacities")
-        self.pools = {i: record.split() for i, record in self.hash("pools").items()}
+        self.pools = {i: Pool.of(record) for i, record in self.hash("pools").items()}
         self.sessions = {i: record.split() for i, record in self.hash("sessions").items()}
 
     def _value(self, key: str, kind: str) -> Any:
@@ -178,21 +194,21 @@ def _check_pools(fleet: Fleet, found: list[str]) -> list[dict[int, int]]:
         recorded.setdefault(record[0], set()).add(session)
     names = fleet.hash("names")
     draining = [0] * len(fleet.numbers)
-    status_counts = {"draining": [0] * len(fleet.numbers), "failed": [0] * len(fleet.numbers)}
-    for pool_id, (number_text, status) in fleet.pools.items():
-        number, bit = divmod(int(number_text), 65536)
+    failed, away = [0] * len(fleet.numbers), [0] * len(fleet.numbers)
+    for pool_id, pool in fleet.pools.items():
+        number, bit = divmod(int(pool.number), 65536)
         i = fleet.numbers.index(number)
         used[i].add(bit)
-        ids = fleet.members(f"ids:{number_text}")
-        _claim(found, f"ids of {pool_id}", ids, recorded.get(number_text, set()))
-        _claim(found, f"name of {pool_id}", names.get(number_text), pool_id)
+        ids = fleet.members(f"ids:{pool.number}")
+        _claim(found, f"ids of {pool_id}", ids, recorded.get(pool.number, set()))
+        _claim(found, f"name of {pool_id}", names.get(pool.number), pool_id)
         if len(ids) > fleet.capacities[i]:
             found.append(f"{pool_id} holds {len(ids)} sessions, capacity {fleet.capacities[i]}")
-        if status == "active":
+        if pool.serves:
             columns[i][bit] = len(ids)
         else:
             draining[i] += len(ids)
-            status_counts[status][i] += 1
+            (failed if pool.status == "f" else away)[i] += 1
     for i, number in enumerate(fleet.numbers):
         _claim(found, f"used:{number}", fleet.row(f"used:{number}"), used[i])
         _claim(found, f"active:{number}", fleet.row(f"active:{number}"), set(columns[i]))
@@ -200,8 +216,8 @@ def _check_pools(fleet: Fleet, found: list[str]) -> list[dict[int, int]]:
             expected = {bit for bit, occupancy in columns[i].items() if occupancy >= level}
             _claim(found, f"level:{number}:{level}", fleet.row(f"level:{number}:{level}"), expected)
     _claim(found, "draining sessions", fleet.vector("draining_sessions"), draining)
-    _claim(found, "draining pools", fleet.vector("draining_pools"), status_counts["draining"])
-    _claim(found, "failed pools", fleet.vector("failed_pools"), status_counts["failed"])
+    _claim(found, "draining pools", fleet.vector("draining_pools"), away)
+    _claim(found, "failed pools", fleet.vector("failed_pools"), failed)
     _claim(found, "names", len(names), len(fleet.pools))
     _check_attributes(fleet, found)
     _check_drains(fleet, found)
@@ -224,9 +240,9 @@ def _check_drains(fleet: Fleet, found: list[str]) -> None:
     """Each deadline is of a pool that drains, or of one that fails by it; one carried out is negative."""
     deadlines = {tuple(member.split(" ")): score for member, score in fleet.scores("drains").items()}
     _claim(found, "deadlines by pool", len({pool for pool, *_ in deadlines}), len(deadlines))
-    allowed = {"list": {"draining"}, "fail": {"draining", "failed"}}
+    allowed = {"list": "d", "fail": "df"}
     for (pool_id, word), score in deadlines.items():
-        if fleet.pools[pool_id][1] not in allowed[word]:
+        if fleet.pools[pool_id].status not in allowed[word]:
             found.append(f"{pool_id} has a deadline, and does not drain")
         if score > fleet.integer("time") + 7 * 86_400e6 or (score < 0 and -score > fleet.integer("time")):
             found.append(f"the deadline of {pool_id} is later than it can be")
@@ -376,39 +392,34 @@ def _check_leases(fleet: Fleet, found: list[str]) -> None:
 
 def _check_liveness(fleet: Fleet, found: list[str]) -> None:
     """Leases of pools: records, timers, counts by class, and rows of unconfirmed pools."""
-    leases = {pool_id: text.split() for pool_id, text in fleet.hash("pool_leases").items()}
+    leases = {pool_id: pool for pool_id, pool in fleet.pools.items() if pool.letter != "-"}
     timers = fleet.scores("pool_timers")
-    _claim(found, "leases of no pool", sorted(leases.keys() - fleet.pools.keys()), [])
     _claim(found, "pools that are forgotten", sorted(fleet.scores("forgotten").keys() & fleet.pools.keys()), [])
     counts: list[Counter[str]] = [Counter() for _ in fleet.numbers]
     doubted: list[set[int]] = [set() for _ in fleet.numbers]
-    for pool_id, (ttl, letter, since, listed, flags) in leases.items():
-        number, bit = divmod(int(fleet.pools[pool_id][0]), 65536)
-        i, status, out = fleet.numbers.index(number), fleet.pools[pool_id][1], "o" in flags
-        counts[i]["all"] += 1
-        if out or status == "active" or letter == "u":
-            counts[i][letter] += 1
-        if not 2_000_000 <= int(ttl) <= 3_600_000_000:
+    for pool_id, pool in leases.items():
+        number, bit = divmod(int(pool.number), 65536)
+        i = fleet.numbers.index(number)
+        if pool.status == "a" or pool.letter == "u":
+            counts[i][pool.letter] += 1
+        if not 2 <= pool.ttl <= 3600:
             found.append(f"the lease of {pool_id} has a length that cannot be")
-        if letter == "a" and timers.get(pool_id, 0) > fleet.integer("time") + MAX_STEP + 1.25 * int(ttl):
+        if pool.letter == "a" and timers.get(pool_id, 0) > fleet.integer("time") + MAX_STEP + 1_250_000 * pool.ttl:
             found.append(f"the lease of {pool_id} ends later than it can")
-        if letter == "u":
+        if pool.letter == "u":
             doubted[i].add(bit)
-        if max(int(since), int(listed)) > fleet.integer("time") + MAX_STEP:
+        if max(pool.since, pool.listed) > fleet.integer("time") + MAX_STEP:
             found.append(f"the lease of {pool_id} changed in the future")
-        _claim(found, f"{pool_id} is out by its lease", out, out and status == "draining" and letter in "lg")
-        _claim(found, f"{pool_id} is in service", status == "active", status == "active" and letter in "au")
-        if status != "failed" and letter in "al" and pool_id not in timers:
+        if pool.status != "f" and pool.letter in "al" and pool_id not in timers:
             found.append(f"the lease of {pool_id} never ends")
-        if letter == "u" and pool_id in timers:
+        if pool.letter == "u" and pool_id in timers:
             found.append(f"{pool_id} is unconfirmed and has a timer")
     guards = {pool_id for pool_id in timers if pool_id.startswith("@")}
     _claim(found, "timers of no lease", sorted(timers.keys() - leases.keys() - guards), [])
     _check_liveness_of_classes(fleet, counts, doubted, found)
     first = min(timers.values(), default=math.inf)
     due = fleet.integer("pool_due")
-    _claim(found, "there are leases of pools", due > 0, bool(leases) or due > 0)
-    if due > first:
+    if timers and not 0 < due <= first:
         found.append(f"the first timer of pools is {first}, before {due}")
 
 
@@ -418,9 +429,8 @@ def _check_liveness_of_classes(
     stored = fleet.hash("pool_liveness")
     _claim(found, "liveness of no class", sorted(stored.keys() - {*map(str, fleet.numbers)}), [])
     for i, number in enumerate(fleet.numbers):
-        numbers = [int(word) for word in stored.get(str(number), "0 " * 9).split()]
-        counted = [counts[i][letter] for letter in (*"aulg", "all")]
-        _claim(found, f"liveness of pools of {number}", [*numbers[:4], numbers[8]], counted)
+        numbers = [int(word) for word in stored.get(str(number), "0 " * 8).split()]
+        _claim(found, f"liveness of pools of {number}", numbers[:4], [counts[i][letter] for letter in "aulg"])
         _claim(found, f"unconfirmed:{number}", fleet.row(f"unconfirmed:{number}"), doubted[i])
         _claim(found, f"the guard of {number} is off", numbers[4] == 0, not doubted[i])
     _claim(found, "unconfirmed", fleet.integer("unconfirmed"), sum(map(len, doubted)))
@@ -441,7 +451,7 @@ def _check_keys(fleet: Fleet, found: list[str]) -> None:
     known = set(STATE_KEYS)
     for number, capacity in zip(fleet.numbers, fleet.capacities, strict=True):
         known |= {f"{kind}:{number}" for kind in CLASS_KEYS} | {f"level:{number}:{j + 1}" for j in range(capacity)}
-    known |= {f"ids:{number}" for number, _ in fleet.pools.values()}
+    known |= {f"ids:{pool.number}" for pool in fleet.pools.values()}
     foreign = tuple({row for rows in OWN_ROWS.values() for row in rows} - {*OWN_ROWS.get(fleet.state["policy"], ())})
     known = {key for key in known if not key.startswith(foreign)}
     for key, raw in fleet.keys.items():

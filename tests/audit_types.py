@@ -36,7 +36,7 @@ def check_types(fleet: Fleet, found: list[str]) -> None:
             found.append(f"{session} is of type {number} on class {pool_class}")
             continue
         kind = numbers.index(number)
-        is_active = fleet.pools[record[4]][1:] == ["active"]
+        is_active = fleet.pools[record[4]].serves
         sessions[kind, pool_class] += is_active
         others[kind] += not is_active
     expected = {

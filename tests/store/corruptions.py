@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from testbed.servers import TextRedis
@@ -9,6 +10,11 @@ from tests import rawstate
 from tests.store.fleets import FLEET
 
 Plant = Callable[[TextRedis], object]
+RECORD = "{number} {status}{liveness}{flags} {since} {ttl} {listed}"
+POOL = re.compile(
+    r"(?P<number>\d+) (?P<status>.)(?P<liveness>.)(?P<flags>\S*) (?P<since>\d+) (?P<ttl>\d+) (?P<listed>\d+)"
+)
+"""A pool's record."""
 
 
 def key(name: str) -> str:
@@ -54,6 +60,17 @@ def record(word: int, text: str) -> Plant:
         words = redis.hget(key("sessions"), "s0").split()
         words[word] = text
         redis.hset(key("sessions"), "s0", " ".join(words))
+
+    return plant
+
+
+def pool(pool_id: str, **words: str) -> Plant:
+    """Words of a pool's record become others."""
+
+    def plant(redis: TextRedis) -> None:
+        stored = POOL.fullmatch(redis.hget(key("pools"), pool_id))
+        assert stored
+        redis.hset(key("pools"), pool_id, RECORD.format_map({**stored.groupdict(), **words}))
 
     return plant
 
@@ -104,13 +121,12 @@ CORRUPTIONS: Mapping[str, Plant] = {
     "two deadlines of a pool": lambda redis: redis.zadd(key("drains"), {"large-3 fail": 9e8, "large-3 list": 8e8}),
     "the deadlines of another type": lambda redis: (redis.delete(key("drains")), redis.sadd(key("drains"), "x")),
     # leases of pools
-    "the leases of pools deleted": drop("pool_leases"),
-    "a lease of a pool deleted": lambda redis: redis.hdel(key("pool_leases"), "small-1"),
-    "a lease of 0 µs": lambda redis: redis.hset(key("pool_leases"), "small-1", "0 a 1 1 -"),
-    "a lease of 10^30 µs": lambda redis: redis.hset(key("pool_leases"), "small-1", f"{10**30} a 1 1 -"),
+    "a lease of a pool deleted": pool("small-1", liveness="-", since="0", ttl="0", listed="0"),
+    "a lease of 0 µs": pool("small-1", ttl="0"),
+    "a lease of 10^30 µs": pool("small-1", ttl=str(10**30)),
     "a timer in 30 years": lambda redis: redis.zadd(key("pool_timers"), {"small-1": 10**15}),
     "the liveness of pools deleted": drop("pool_liveness"),
-    "liveness of a class that is none": lambda redis: redis.hset(key("pool_liveness"), "7", "0 0 0 0 0 0 0 0 0"),
+    "liveness of a class that is none": lambda redis: redis.hset(key("pool_liveness"), "7", "0 0 0 0 0 0 0 0"),
     # totals
     "sessions + 5": add("sessions", 5),
     "utility + 10 %": lambda redis: add("utility", int(rawstate.fields(redis, FLEET)["utility"]) // 10)(redis),
@@ -163,7 +179,7 @@ CORRUPTIONS: Mapping[str, Plant] = {
     # pools
     "a pool's record deleted": lambda redis: redis.hdel(key("pools"), "large-2"),
     "a pool's record unreadable": lambda redis: redis.hset(key("pools"), "large-2", "rubbish"),
-    "a pool with the number of another": lambda redis: redis.hset(key("pools"), "small-1", "1 active"),
+    "a pool with the number of another": pool("small-1", number="1"),
     "all records of pools deleted": drop("pools"),
     "a name exchanged": lambda redis: redis.hset(key("names"), "0", "small-2"),
     "a name without a pool": lambda redis: redis.hset(key("names"), "99", "ghost"),

@@ -254,7 +254,7 @@ class Bench:
 
     def _statuses(self) -> set[tuple[str, str]]:
         """Pools and their statuses."""
-        return {(id_, record.split()[-1]) for id_, record in self._redis.hgetall(f"{{{FLEET}}}:pools").items()}
+        return {(id_, record.split()[1][0]) for id_, record in self._redis.hgetall(f"{{{FLEET}}}:pools").items()}
 
 
 @asynccontextmanager

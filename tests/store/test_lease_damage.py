@@ -13,7 +13,7 @@ from testbed.servers import TextRedis
 from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Clock
-from tests.store.corruptions import Plant, add, drop, flip, key, retype
+from tests.store.corruptions import Plant, add, drop, flip, key, pool, retype
 from tests.store.fleets import FLEET, all_pools, create, pass_seconds, place, spec
 from tests.store.test_guards import CLASSES, EIGHT, EXPIRY, count
 from tests.store.test_liveness import TTL, beat, keep_alive, liveness
@@ -22,22 +22,20 @@ from tests.store.test_ticks import tick
 SPEC = spec(*CLASSES)
 
 
-def lease(pool_id: str, text: str) -> Plant:
-    return lambda redis: redis.hset(key("pool_leases"), pool_id, text)
-
-
 DAMAGE: Mapping[str, Plant] = {
-    "an unreadable lease": lease("small-0", "rubbish"),
-    "a lease of no pool": lease("nobody", "10000000 a 1 1 -"),
-    "a lost pool that is in service": lease("small-7", "10000000 l 1 1 -"),
-    "a pool that is out of service without being lost": lease("small-0", "10000000 a 1 1 o"),
-    "a lease that changed in the future": lease("small-7", "10000000 a 1000000000000000 1 -"),
-    "a lease of nothing": lease("small-7", "0 a 1 1 -"),
-    "a lease of more than a double": lease("small-7", f"{10**30} a 1 1 -"),
+    "an unreadable lease": pool("small-0", liveness="x"),
+    "an unreadable flag": pool("small-0", flags="z"),
+    "an unreadable time of change": pool("small-0", since="x"),
+    "a lease of no pool": lambda redis: redis.zadd(key("pool_timers"), {"nobody": 10**9}),
+    "a lost pool that is in service": pool("small-7", liveness="l"),
+    "a pool that is out of service without being lost": pool("small-0", liveness="a"),
+    "a lease that changed in the future": pool("small-7", since="1000000000000000"),
+    "a list asked for in the future": pool("small-7", listed="1000000000000000"),
+    "a lease of nothing": pool("small-7", ttl="0"),
+    "a lease of more than a double": pool("small-7", ttl=str(10**30)),
     "a timer far ahead": lambda redis: redis.zadd(key("pool_timers"), {"small-7": 10**12}),
-    "a lease deleted": lambda redis: redis.hdel(key("pool_leases"), "small-7"),
-    "no leases": drop("pool_leases"),
-    "numbers of no class": lambda redis: redis.hset(key("pool_liveness"), "7", "0 0 0 0 0 0 0 0 0"),
+    "a lease deleted": pool("small-7", liveness="-", since="0", ttl="0", listed="0"),
+    "numbers of no class": lambda redis: redis.hset(key("pool_liveness"), "7", "0 0 0 0 0 0 0 0"),
     "a lease that never ends": lambda redis: redis.zrem(key("pool_timers"), "small-7"),
     "no timers": drop("pool_timers"),
     "timers of another type": lambda redis: (drop("pool_timers")(redis), redis.set(key("pool_timers"), "x")),
@@ -45,7 +43,6 @@ DAMAGE: Mapping[str, Plant] = {
     "no row of unconfirmed pools": drop("unconfirmed:0"),
     "unconfirmed + 1": add("unconfirmed", 1),
     "no numbers of classes": drop("pool_liveness"),
-    "leases of another type": retype("pool_leases"),
     "the first timer an hour ahead": lambda redis: rawstate.poke(redis, FLEET, pool_due=10**12),
     "a gap that ends in 30 years": lambda redis: rawstate.poke(redis, FLEET, resumed_at=10**15),
     "a recovery that ends in 30 years": lambda redis: rawstate.poke(redis, FLEET, recovering_until=10**15),
@@ -81,7 +78,7 @@ async def test_a_heartbeat_may_be_later_than_the_time_of_the_state(
 ) -> None:
     """It does not write the state, and the clock of another master may be behind."""
     later = int(rawstate.fields(redis, FLEET)["time"]) + 1_000_000
-    lease("small-7", f"10000000 a {later} {later} -")(redis)
+    pool("small-7", since=str(later), listed=str(later))(redis)
     assert (await store.audits.inspect(FLEET)).sentences == []
 
 

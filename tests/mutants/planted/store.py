@@ -35,7 +35,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "sessions that move are drawn": row("lua/pools/reports.lua", "reports.report", "  elseif not", "  end\n  if not"),
     "a deadline fails a pool that another version returned": row(
-        "lua/pools/due_drains.lua", "read", "== 'draining' or status == 'failed' and word == 'fail' ", ""
+        "lua/pools/due_drains.lua", "read", "(pool.status == 'draining' or", "(true or"
     ),
     "replicas beyond the configured number are not waited for": row(
         "_client/replicas.py", "needed", "max(self._configured, self._online)", "self._configured", "store/durability"
@@ -85,7 +85,7 @@ MUTANTS: dict[str, Mutant] = {
         "lua/pools/due_drains.lua", "due_drains.carry_out", "incarnations.is_recovering(fleet) or ", ""
     ),
     "a lost pool ends sessions before they are replayed": row(
-        "lua/pools/expiry.lua", "expiry.run", "present ~= 'alive' and incarnations.is_recovering(fleet)", "false"
+        "lua/pools/expiry.lua", "expiry.run", "incarnations.is_recovering(fleet)", "false"
     ),
     "a replayed place yields to none": row(
         "lua/pools/replay.lua", "replay.placed", "~= pool_id and session.start < start then", "~= pool_id then"
@@ -138,7 +138,7 @@ MUTANTS: dict[str, Mutant] = {
         "lua/pools/expiry.lua", "expiry.run", "present == 'lost' and guards.is_on(fleet, pool.class_index)", "false"
     ),
     "a failed pool returns alive while the guard is on": row(
-        "lua/pools/leased_pools.lua", "revive", "guards.is_on(fleet, pool.class_index)", "false"
+        "lua/pools/statuses.lua", "change", "guards.is_on(fleet, pool.class_index)", "false"
     ),
     "a call that may have run is said not to have run": row(
         "_batching/pending.py",
@@ -208,7 +208,7 @@ MUTANTS: dict[str, Mutant] = {
     "a session is put back in a class that its type may not use": row(
         "lua/pools/replay.lua",
         "find_type_index",
-        "session_types.may_use(fleet, type_index, (keys.locate(fleet, pool_number)))",
+        "session_types.may_use(fleet, type_index, pool.class_index)",
         "true",
     ),
 }

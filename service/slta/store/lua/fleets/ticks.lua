@@ -40,7 +40,7 @@ end
 -- stepped back: only a write takes the new time over. O(1).
 function ticks.is_recent(fleet)
   return jobs.left(ticked[fleet.prefix], fleet.clock, fleet.incarnation) > 0 and not leases.is_late(fleet)
-    and not expiry.is_late(fleet) and redis.pcall('HGET', keys.of_fleet(fleet, 'cold'), 'suspect') == ''
+    and not timers.is_late(fleet) and redis.pcall('HGET', keys.of_fleet(fleet, 'cold'), 'suspect') == ''
 end
 
 -- Ends the tick of a sound fleet: whether expired leases of sessions or pools, or deadlines, remain.
@@ -48,7 +48,7 @@ function ticks.finish(fleet)
   ticked[fleet.prefix] = lease(fleet, RECENT)
   cold.unload(fleet)
   cache.give_back(fleet)
-  return leases.are_due(fleet) or expiry.is_due(fleet) or fleet.drains_remain
+  return leases.are_due(fleet) or timers.are_due(fleet) or fleet.drains_remain
 end
 
 -- Gives the caller a turn, or makes it the stand-in of the last one given. Returns the µs from now. Turns are spread by

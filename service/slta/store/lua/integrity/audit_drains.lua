@@ -5,7 +5,7 @@ audit_drains = {}
 -- What is wrong with a member of `drains`; nil if nothing is. O(1).
 function audit_drains.fault(fleet, member, score)
   local pool_id, word = drains.parse(member)
-  local _, status = pool_records.find(fleet, pool_id or '')
+  local status = (pool_records.find(fleet, pool_id or '') or {}).status
   local deadline = math.abs(tonumber(score))
   if not pool_id then
     return 'is unreadable'

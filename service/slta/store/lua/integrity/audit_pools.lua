@@ -2,17 +2,14 @@
 
 audit_pools = {}
 
--- Checks that the name, record and status of a pool agree. Returns whether it is active, and its occupancy.
+-- Checks that the name and the record of a pool agree. Returns whether it is in service, and its occupancy.
 local function check_pool(fleet, report, pool_number)
   local name = records.pool_name(fleet, pool_number)
-  local record = name and redis.call('HGET', keys.of_fleet(fleet, 'pools'), name)
-  local stored, status = string.match(record or '', '^(%d+) (%a+)$')
-  if tonumber(stored) ~= pool_number then
+  local pool = pool_records.parse(name and redis.call('HGET', keys.of_fleet(fleet, 'pools'), name))
+  if not pool or pool.pool_number ~= pool_number then
     report:add(string.format('pool number %d: its name and its record do not match', pool_number))
-  elseif not pool_records.COUNTED_IN[status] then
-    report:add('pool ' .. name .. ': unknown status ' .. status)
   end
-  return status == 'active', ledger.occupancy(fleet, pool_number)
+  return pool and pool_records.is_in_service(pool), ledger.occupancy(fleet, pool_number)
 end
 
 local function check_row(report, key, block, expected)
@@ -24,8 +21,8 @@ end
 local function check_block(fleet, report, class_index, block)
   local occupancies, capacity = {}, fleet.capacities[class_index]
   bit_blocks.each_used(fleet, class_index, block, function(pool_number, offset)
-    local is_active, occupancy = check_pool(fleet, report, pool_number)
-    occupancies[offset] = is_active and occupancy or nil
+    local is_in_service, occupancy = check_pool(fleet, report, pool_number)
+    occupancies[offset] = is_in_service and occupancy or nil
     if occupancy > capacity then
       local text = 'pool number %d of class %s: holds %d sessions, expected at most %d'
       report:add(string.format(text, pool_number, fleet.names[class_index], occupancy, capacity))

@@ -11,9 +11,9 @@ local CLAIM_TIME = 30e6 -- µs during which a claimed fleet is not claimed again
 local RETRY_TIME = 60e6 -- µs after which a blocked repair is tried again
 
 local STAGES = {
-  { 'names', repair_pools.from_names }, { 'aside', repair_aside.put_back }, { 'pools', repair_pools.from_records },
+  { 'names', repair_pools.from_names }, { 'aside', repair_aside.put_back },
+  { 'pool_timers', repair_leases.from_timers }, { 'pools', repair_pools.from_records },
   { 'addresses', repair_attributes.drop('addresses') }, { 'labels', repair_attributes.drop('labels') },
-  { 'pool_timers', repair_leases.from_timers }, { 'pool_leases', repair_leases.restore },
   { 'orphans', repair_orphans.restore }, { 'keys', repair_keys.drop }, { 'records', repair_records.place },
   { 'columns', repair_pools.write_columns }, { 'drains', repair_drains.drop }, { 'order', repair_totals.order },
   { 'bound', accounting.rebuild_bound }, { 'totals', repair_totals.finish },

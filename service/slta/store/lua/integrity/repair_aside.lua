@@ -9,7 +9,7 @@ local function place_of(fleet, what, record)
   local kind, id = string.match(what, '^(%a+) (.+)$')
   local session = kind == 'session' and records.parse(record)
   local is_usable = session and keys.locate(fleet, session.pool_number) and not aside.is_over(fleet, id)
-  if is_usable or kind == 'pool' and stored_pools.parse(fleet, record) then
+  if is_usable or kind == 'pool' and stored_pools.salvage(fleet, id, record).pool_number then
     local key = keys.of_fleet(fleet, kind .. 's')
     return not redis.pcall('HGET', key, id) and key, id
   end

@@ -2,15 +2,18 @@
 
 repair_pools = {}
 
--- Rewrites a pool's record from its name and bit if it is unreadable or disagrees with them.
+-- Rewrites a pool's number from its name, and its status from its bit, if they are unreadable or disagree with them.
 local function repair_record(fleet, pool_number, pool_id)
   if not stored_pools.is_used(fleet, pool_number) then
     return
   end
-  local stored, status = stored_pools.read(fleet, pool_id)
-  if stored ~= pool_number and not (stored and records.pool_name(fleet, stored) == pool_id) then
+  local pool = stored_pools.read(fleet, pool_id)
+  local stored = pool.pool_number
+  local is_own = stored and (stored == pool_number or records.pool_name(fleet, stored) == pool_id)
+  if not is_own or not pool.status then
     local by_bit = stored_pools.bit(fleet, 'active', pool_number) == 1 and 'active' or 'draining'
-    stored_pools.set(fleet, pool_id, pool_number, status or by_bit)
+    pool.pool_number, pool.status = is_own and stored or pool_number, pool.status or by_bit
+    stored_pools.set(fleet, pool)
   end
 end
 
@@ -28,43 +31,48 @@ function repair_pools.from_names(fleet, job, cursor)
   return next_cursor
 end
 
--- Rebuilds names and bits from some records of pools. Unreadable ones are set aside. O(work).
+-- Rebuilds names, bits and timers from some records of pools, which are mended. Unreadable ones are set aside. O(work).
 function repair_pools.from_records(fleet, job, cursor)
+  if cursor == '' then
+    repair_leases.reset(fleet)
+  end
   return slices.each_field(fleet, 'pools', job, cursor, function(pool_id, record)
-    local stored, status = stored_pools.parse(fleet, record)
-    local pool_number = stored and stored_pools.number_for(fleet, pool_id, stored)
-    if pool_number then
-      stored_pools.set(fleet, pool_id, pool_number, status)
+    local pool = stored_pools.salvage(fleet, pool_id, record)
+    pool.pool_number = pool.pool_number and stored_pools.number_for(fleet, pool_id, pool.pool_number)
+    if pool.pool_number then
+      pool.status = pool.status or 'draining'
+      stored_pools.set(fleet, pool)
+      repair_leases.set_timer(fleet, pool)
     else
       aside.remove(fleet, 'pool', pool_id, record)
     end
   end)
 end
 
--- Status, occupancy and id of a pool. One above its capacity is drained.
-local function status_and_occupancy(fleet, class_index, pool_number)
-  local pool_id = records.pool_name(fleet, pool_number)
-  local _, status = stored_pools.read(fleet, pool_id)
+-- A pool and its occupancy. One in service above its capacity is drained.
+local function pool_and_occupancy(fleet, class_index, pool_number)
+  local pool = stored_pools.read(fleet, records.pool_name(fleet, pool_number))
   local occupancy = ledger.occupancy(fleet, pool_number)
-  if status == 'active' and occupancy > fleet.capacities[class_index] then
-    status = 'draining'
-    stored_pools.set(fleet, pool_id, pool_number, status)
+  if pool_records.is_in_service(pool) and occupancy > fleet.capacities[class_index] then
+    pool.status = 'draining'
+    stored_pools.set(fleet, pool)
   end
-  return status, occupancy, pool_id
+  return pool, occupancy
 end
 
 local function write_block(fleet, class_index, block)
   local occupancies = {}
   bit_blocks.each_used(fleet, class_index, block, function(pool_number, offset)
-    local status, occupancy, pool_id = status_and_occupancy(fleet, class_index, pool_number)
-    repair_leases.count(fleet, class_index, pool_id, status)
+    local pool, occupancy = pool_and_occupancy(fleet, class_index, pool_number)
+    local is_in_service = pool_records.is_in_service(pool)
+    repair_leases.count(fleet, pool)
     if fleet.kinds > 0 then
-      type_counts.add_pool(fleet, pool_number, status == 'active')
+      type_counts.add_pool(fleet, pool_number, is_in_service)
     end
-    if status == 'active' then
+    if is_in_service then
       occupancies[offset] = occupancy
     else
-      pool_records.count(fleet, class_index, status, 1)
+      pool_records.count(fleet, class_index, pool_records.counted_as(pool), 1)
       fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + occupancy
     end
   end)

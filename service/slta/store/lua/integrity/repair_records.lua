@@ -6,13 +6,13 @@ repair_records = {}
 -- The number of the pool that a record names. A pool without a record is created again, draining, if its number belongs
 -- to a class; else nil.
 local function find_pool(fleet, pool_number, pool_id)
-  local stored = stored_pools.read(fleet, pool_id)
+  local stored = stored_pools.read(fleet, pool_id).pool_number
   if stored or not keys.locate(fleet, pool_number) then
     return stored
   end
   pool_number = stored_pools.number_for(fleet, pool_id, pool_number)
   if pool_number then
-    stored_pools.set(fleet, pool_id, pool_number, 'draining')
+    stored_pools.set(fleet, { pool_id = pool_id, pool_number = pool_number, status = 'draining' })
   end
   return pool_number
 end

@@ -21,7 +21,7 @@ end
 
 local function check_names(fleet, slice, cursor)
   return each_field(fleet, 'names', slice, cursor, function(pool_number, pool_id)
-    if not stored_pools.read(fleet, pool_id) and stored_pools.is_used(fleet, tonumber(pool_number)) then
+    if not stored_pools.read(fleet, pool_id).pool_number and stored_pools.is_used(fleet, tonumber(pool_number)) then
       slice:add('named', pool_id, pool_number)
     end
   end)
@@ -29,7 +29,7 @@ end
 
 local function check_pools(fleet, slice, cursor)
   return each_field(fleet, 'pools', slice, cursor, function(pool_id, record)
-    if not stored_pools.parse(fleet, record) then
+    if not stored_pools.salvage(fleet, pool_id, record).pool_number then
       slice:add('pool', pool_id, record)
     end
   end)
@@ -40,7 +40,8 @@ local function check_sessions(fleet, slice, cursor)
     local session = records.parse(record)
     if not session then
       slice:add('session', id, record)
-    elseif not keys.locate(fleet, session.pool_number) and not stored_pools.read(fleet, session.pool_id) then
+    elseif not keys.locate(fleet, session.pool_number)
+      and not stored_pools.read(fleet, session.pool_id).pool_number then
       slice:add('homeless', id, session.pool_id)
     end
   end)

@@ -2,19 +2,17 @@
 
 stored_pools = {}
 
--- Parses a pool's record to pool number and status; nil if it is unreadable or no class has the number.
-function stored_pools.parse(fleet, record)
-  local pool_number, status = string.match(record or '', '^(%d+) (%a+)$')
-  if not pool_records.COUNTED_IN[status] or not keys.locate(fleet, tonumber(pool_number)) then
-    return nil
-  end
-  return tonumber(pool_number), status
+-- Salvages a pool's record; its pool_number is nil if no class has it.
+function stored_pools.salvage(fleet, pool_id, record)
+  local pool = pool_records.salvage(type(record) == 'string' and record or '', fleet.time)
+  pool.class_index, pool.pool_index = keys.locate(fleet, pool.pool_number or -1)
+  pool.pool_id, pool.pool_number = pool_id, pool.class_index and pool.pool_number
+  return pool
 end
 
--- The pool number and status of a pool's record; nil as above, or without a record.
+-- The salvaged record of a pool, without a number if it has none.
 function stored_pools.read(fleet, pool_id)
-  local record = redis.pcall('HGET', keys.of_fleet(fleet, 'pools'), pool_id)
-  return stored_pools.parse(fleet, type(record) == 'string' and record)
+  return stored_pools.salvage(fleet, pool_id, redis.pcall('HGET', keys.of_fleet(fleet, 'pools'), pool_id))
 end
 
 -- The bit of a pool in a row of its class; an error table if the row is no string.
@@ -24,10 +22,11 @@ function stored_pools.bit(fleet, row, pool_number)
 end
 
 -- Writes the record, the name and the bit of a pool.
-function stored_pools.set(fleet, pool_id, pool_number, status)
-  pool_records.write(fleet, pool_id, pool_number, status)
-  local class_index, pool_index = keys.locate(fleet, pool_number)
-  redis.call('SETBIT', keys.of_class(fleet, 'used', class_index), pool_index, 1)
+function stored_pools.set(fleet, pool)
+  pool.class_index, pool.pool_index = keys.locate(fleet, pool.pool_number)
+  redis.call('HSET', keys.of_fleet(fleet, 'pools'), pool.pool_id, pool_records.text(pool))
+  redis.call('HSET', keys.of_fleet(fleet, 'names'), string.format('%d', pool.pool_number), pool.pool_id)
+  redis.call('SETBIT', keys.of_class(fleet, 'used', pool.class_index), pool.pool_index, 1)
 end
 
 -- Whether the row of a class has a pool with this number.

@@ -29,7 +29,7 @@ local function record(fleet, ended)
   event.pools, event.pool_ids, event.sessions = #ended, {}, 0
   event.pool_id = #ended == 1 and ended[1].pool_id or nil
   event.before = { pool_class = events.common(ended, 'pool_class'), status = 'draining' }
-  event.after = { pool_class = event.before.pool_class, status = events.common(ended, 'new_status') }
+  event.after = { pool_class = event.before.pool_class, status = events.common(ended, 'status') }
   for _, pool in ipairs(ended) do
     event.sessions = event.sessions + pool.occupancy
     append_ids(event.pool_ids, { pool.pool_id })
@@ -42,18 +42,15 @@ end
 -- Carries the deadline of a draining pool out, and adds the pool to `ended`.
 local function finish(fleet, pool, ended)
   pool.occupancy = ledger.occupancy(fleet, pool.pool_number)
-  pool.class_index = keys.locate(fleet, pool.pool_number)
   pool.pool_class = fleet.names[pool.class_index]
   pool.session_ids = redis.call('SRANDMEMBER', keys.of_ids(fleet, pool.pool_number), events.MAX_IDS)
   if pool.word == 'fail' and pool.occupancy > 0 then
-    liveness.attach(fleet, { pool })
-    statuses.write(fleet, pool, 'failed')
-    pool_rows.move(fleet, { pool }, 'failed')
+    transitions.set_status(pool, 'failed', false, fleet.time)
+    pool_changes.apply(fleet, { pool })
   else
-    pool.new_status = pool.status
+    fleet.revision = fleet.revision + 1
     redis.call('ZADD', keys.of_fleet(fleet, 'drains'), '-' .. pool.deadline, pool.member)
   end
-  fleet.revision = fleet.revision + 1
   ended[#ended + 1] = pool
 end
 
@@ -69,12 +66,11 @@ end
 -- The pool of a member; nil if it is gone, or neither drains nor fails by it: damage.
 local function read(fleet, member)
   local pool_id, word = drains.parse(member)
-  local pool_number, status = pool_records.find(fleet, pool_id)
-  if status == 'draining' or status == 'failed' and word == 'fail' then
-    local deadline = redis.call('ZSCORE', keys.of_fleet(fleet, 'drains'), member)
-    return {
-      member = member, word = word, deadline = deadline, pool_id = pool_id, pool_number = pool_number, status = status,
-    }
+  local pool = pool_records.find(fleet, pool_id)
+  if pool and (pool.status == 'draining' or pool.status == 'failed' and word == 'fail') then
+    pool.member, pool.word = member, word
+    pool.deadline = redis.call('ZSCORE', keys.of_fleet(fleet, 'drains'), member)
+    return pool
   end
 end
 
@@ -93,7 +89,7 @@ function due_drains.carry_out(fleet)
     elseif pool.status == 'draining' then
       finish(fleet, pool, ended)
     end
-    failing[#failing + 1] = pool and pool.word == 'fail' and pool.new_status ~= 'draining' and pool or nil
+    failing[#failing + 1] = pool and pool.word == 'fail' and pool.status == 'failed' and pool or nil
   end
   if #ended > 0 then
     record(fleet, ended)

@@ -10,51 +10,49 @@ local MAX_FORGOTTEN = 64 -- pools that one call removes
 -- The pools with due timers, the earliest first, and the classes of guards with such. Timers of pools that no longer
 -- exist, have no lease, or failed are dropped.
 local function due_pools(fleet)
-  local now = string.format('%.0f', fleet.time)
-  local key, pool_ids, classes = keys.of_fleet(fleet, 'pool_timers'), {}, {}
-  for _, member in ipairs(redis.call('ZRANGE', key, '-inf', now, 'BYSCORE', 'LIMIT', 0, MAX_POOLS)) do
-    local class_index = guards.class_of(fleet, member)
+  local pool_ids, classes = {}, {}
+  for _, member in ipairs(timers.due(fleet, MAX_POOLS)) do
+    local class_index = timers.class_of(fleet, member)
     classes[#classes + 1] = class_index
     pool_ids[#pool_ids + 1] = not class_index and member or nil
   end
-  local found, dropped = {}, {}
-  for _, pool in ipairs(liveness.read(fleet, pool_ids)) do
-    local list = pool.class_index and pool.effective_status ~= 'failed' and found or dropped
-    list[#list + 1] = pool
+  local found = pool_records.read(fleet, pool_ids)
+  for _, pool in ipairs(found) do
+    pool.due = false -- unless it gets another one
   end
-  liveness.set_timers(fleet, dropped)
   return found, classes
 end
 
 -- Whether the lease is on hold, since a gap has ended less than it ago; the timer is set to its end.
 local function is_on_hold(fleet, pool)
-  local until_time = (fleet.resumed_at or 0) + liveness.GRACE * pool.lease.ttl
-  pool.due = until_time > fleet.time and until_time or nil
-  return pool.due ~= nil
+  local until_time = (fleet.resumed_at or 0) + transitions.GRACE * pool.lease.ttl
+  pool.due = until_time > fleet.time and until_time
+  return pool.due
 end
 
 -- Pools whose lease has run out are lost, or unconfirmed where the guard of their class is on.
 local function expire_leases(fleet, found)
-  local losing, serving = {}, {}
+  local serving = {}
   for _, pool in ipairs(found) do
-    local list = losing
-    if pool.effective_status == 'active' then
-      list = serving[pool.class_index] or {}
-      serving[pool.class_index] = list
+    if pool.status == 'active' then
+      serving[pool.class_index] = serving[pool.class_index] or {}
+      table.insert(serving[pool.class_index], pool)
     end
-    list[#list + 1] = pool
   end
+  local are_guarded = {}
   for class_index, of_class in pairs(serving) do
-    if guards.protect(fleet, class_index, of_class) then
-      transitions.mark_unconfirmed(fleet, of_class)
-    else
+    are_guarded[class_index] = guards.protect(fleet, class_index, of_class)
+    if not are_guarded[class_index] then
       guards.remember(fleet, class_index, of_class)
-      for _, pool in ipairs(of_class) do
-        losing[#losing + 1] = pool
-      end
     end
   end
-  transitions.mark_lost(fleet, losing)
+  for _, pool in ipairs(found) do
+    if pool.status == 'active' and are_guarded[pool.class_index] then
+      transitions.mark_unconfirmed(pool, fleet.time)
+    else
+      transitions.lose(pool, fleet.gone, fleet.time)
+    end
+  end
 end
 
 -- A gone pool: ends sessions, then waits until it is forgotten; returns the number of sessions that ended, and whether
@@ -75,7 +73,7 @@ local function expire_pools(fleet, found)
   local left, forgotten = MAX_ENDED, {}
   for _, pool in ipairs(found) do
     if pool.lease.liveness == 'lost' then
-      transitions.set_liveness(fleet, pool, 'gone')
+      transitions.mark_gone(pool, fleet.time)
     end
     local ended, is_over = expire_sessions(fleet, pool, left)
     left = left - ended
@@ -84,47 +82,31 @@ local function expire_pools(fleet, found)
   return forgotten
 end
 
--- Whether timers may be due.
-function expiry.is_due(fleet)
-  return liveness.exists(fleet) and fleet.pool_due <= fleet.time
-end
-
--- Whether a timer is due. O(1).
-function expiry.is_late(fleet)
-  return expiry.is_due(fleet) and (liveness.first_due(fleet) or math.huge) <= fleet.time
-end
-
 -- Processes at most MAX_POOLS due timers; `pool_due` is the first timer then.
 function expiry.run(fleet)
-  if not expiry.is_due(fleet) then
+  if not timers.are_due(fleet) then
     return
   end
-  cold.load(fleet, 'forget', 'resumed_at')
+  cold.load(fleet, 'gone', 'forget', 'resumed_at')
   local found, classes = due_pools(fleet)
   local losing, going = {}, {}
   for _, pool in ipairs(found) do
-    local present = pool.lease and pool.lease.liveness
+    local present = pool.status ~= 'failed' and pool.lease and pool.lease.liveness
     if present == 'alive' and not is_on_hold(fleet, pool) then
       losing[#losing + 1] = pool
     elseif present == 'lost' and guards.is_on(fleet, pool.class_index) then
-      pool.due = liveness.gone_after(fleet)
-    elseif present ~= 'alive' and incarnations.is_recovering(fleet) then
-      pool.due = fleet.recovering_until
+      pool.due = fleet.time + fleet.gone
     elseif present == 'lost' or present == 'gone' then
-      going[#going + 1] = pool
+      pool.due = incarnations.is_recovering(fleet) and fleet.recovering_until
+      going[#going + 1] = not pool.due and pool or nil
     end
   end
   expire_leases(fleet, losing)
   local forgotten = expire_pools(fleet, going)
-  local changed = {}
-  for _, pool in ipairs(found) do
-    changed[#changed + 1] = pool.changed and pool or nil
-  end
-  liveness.store(fleet, changed)
-  liveness.set_timers(fleet, found)
+  pool_changes.apply(fleet, found)
   pools.forget(fleet, forgotten)
   if classes[1] then
     guards.run(fleet, classes[1]) -- one in each call
   end
-  liveness.find_due(fleet)
+  timers.find_due(fleet)
 end

@@ -14,17 +14,6 @@ local SHARE = 3 -- it is more than one in SHARE
 local LEASES = 2 -- leases for which silent pools stay after the guard is over
 local MAX_POOLS = 256 -- pools that one call moves
 
--- The class_index of a timer of a guard; nil if it is none, or of no class.
-function guards.class_of(fleet, member)
-  local class_id = string.match(member, '^@(%d+)$')
-  return class_id and fleet.index_by_id[tonumber(class_id)]
-end
-
--- Sets the timer of a class's guard; nil removes it.
-local function set_timer(fleet, class_index, due)
-  liveness.set_timers(fleet, { { pool_id = string.format('@%d', fleet.numbers[class_index]), due = due } })
-end
-
 -- Whether no pool of the class becomes gone.
 function guards.is_on(fleet, class_index)
   return liveness.of_class(fleet, class_index).guard == liveness.ON
@@ -32,7 +21,7 @@ end
 
 -- Of pools lost more than `ttl` ago none counts; returns the number of the others. O(log pools).
 local function prune(fleet, class_index, ttl)
-  local key = transitions.lost_key(fleet, class_index)
+  local key = pool_changes.lost_key(fleet, class_index)
   local old = redis.call('ZCOUNT', key, '-inf', string.format('%.0f', fleet.time - ttl))
   if old > 0 then
     redis.call('ZREMRANGEBYRANK', key, 0, old - 1)
@@ -41,16 +30,16 @@ local function prune(fleet, class_index, ttl)
 end
 
 local function begin(fleet, class_index, counts, lost, found)
-  counts.guard, counts.heard, counts.became_unconfirmed = liveness.ON, 0, counts.unconfirmed + lost
-  set_timer(fleet, class_index, lost > 0 and fleet.time or nil)
+  counts.guard, counts.heard, counts.ttl, counts.became_unconfirmed = liveness.ON, 0, 0, counts.unconfirmed + lost
+  timers.set_guard(fleet, class_index, lost > 0 and fleet.time or nil)
   events.note(fleet, 'begin_guard', found, counts.unconfirmed + lost + #found)
 end
 
 -- A repair has found an unconfirmed pool: the guard goes on, and none of its pools was heard.
 function guards.resume(fleet, pool)
   local counts = liveness.of_class(fleet, pool.class_index)
-  counts.guard, counts.became_unconfirmed = liveness.ON, counts.became_unconfirmed + 1
-  counts.ttl = math.max(counts.ttl, pool.lease.ttl)
+  counts.guard = liveness.ON
+  liveness.add_unconfirmed(counts, pool)
 end
 
 -- Whether pools of a class in service, whose lease has run out, become unconfirmed rather than lost. O(log pools).
@@ -65,44 +54,29 @@ function guards.protect(fleet, class_index, found)
     if losing < LEAST or losing * SHARE <= counts.alive + counts.unconfirmed + lost then
       return false
     end
-    counts.ttl = 0
     begin(fleet, class_index, counts, lost, found)
   end
-  counts.ttl = math.max(counts.ttl, ttl)
-  counts.became_unconfirmed = counts.became_unconfirmed + #found
   return true
 end
 
 -- Remembers pools of a class that are lost now.
 function guards.remember(fleet, class_index, found)
-  liveness.add_by_time(fleet, transitions.lost_key(fleet, class_index), found)
-end
-
--- Those of the pools with these ids that exist, as `liveness.read` returns them.
-local function find(fleet, ids)
-  local found = {}
-  for _, pool in ipairs(liveness.read(fleet, ids)) do
-    found[#found + 1] = pool.class_index and pool or nil
-  end
-  return found
+  pool_records.add_by_time(fleet, pool_changes.lost_key(fleet, class_index), found)
 end
 
 -- Brings back pools that were lost within the lease in which the guard began. O(MAX_POOLS + pools / 8).
 local function bring_back(fleet, class_index)
-  local key, found = transitions.lost_key(fleet, class_index), {}
+  local key, counts, returning = pool_changes.lost_key(fleet, class_index), liveness.of_class(fleet, class_index), {}
   local ids = redis.call('ZRANGE', key, 0, MAX_POOLS - 1)
-  for _, pool in ipairs(find(fleet, ids)) do
-    local is_lost = pool.lease and pool.lease.liveness == 'lost'
-      and pool.lease.is_out_of_service and pool.effective_status == 'draining'
-    found[#found + 1] = is_lost and pool or nil
+  for _, pool in ipairs(pool_records.read(fleet, ids)) do
+    if pool.status == 'active' and pool.lease and pool.lease.liveness == 'lost' then
+      transitions.mark_unconfirmed(pool, fleet.time)
+      returning[#returning + 1] = pool
+    end
   end
-  write_buffer.send('ZREM', key, ids)
-  local counts = liveness.of_class(fleet, class_index)
-  counts.became_unconfirmed = counts.became_unconfirmed + #found - #ids
-  transitions.set_in_service(fleet, found, 'active')
-  transitions.mark_unconfirmed(fleet, found)
-  liveness.store(fleet, found)
-  liveness.set_timers(fleet, found)
+  pool_changes.apply(fleet, returning)
+  local others = ids[1] and redis.call('ZREM', key, unpack(ids)) or 0
+  counts.became_unconfirmed = counts.became_unconfirmed - others
   return redis.call('EXISTS', key) == 1
 end
 
@@ -118,10 +92,12 @@ end
 
 -- Unconfirmed pools are lost. O(MAX_POOLS + pools / 8).
 local function expire_unconfirmed(fleet, class_index)
-  local found = find(fleet, unconfirmed_ids(fleet, class_index))
-  transitions.mark_lost(fleet, found)
-  liveness.store(fleet, found)
-  liveness.set_timers(fleet, found)
+  local found = pool_records.read(fleet, unconfirmed_ids(fleet, class_index))
+  cold.load(fleet, 'gone')
+  for _, pool in ipairs(found) do
+    transitions.lose(pool, fleet.gone, fleet.time)
+  end
+  pool_changes.apply(fleet, found)
   return liveness.of_class(fleet, class_index).unconfirmed > 0
 end
 
@@ -131,15 +107,15 @@ function guards.run(fleet, class_index)
   local remains = counts.guard == liveness.ON and bring_back(fleet, class_index)
     or counts.guard == liveness.OVER and expire_unconfirmed(fleet, class_index)
   if not remains then
-    set_timer(fleet, class_index)
+    timers.set_guard(fleet, class_index)
   end
 end
 
 -- The guard is over; its unconfirmed pools are lost at fleet time `due`, and lost ones do not return.
 local function conclude(fleet, class_index, counts, due)
   counts.guard = liveness.OVER
-  redis.call('DEL', transitions.lost_key(fleet, class_index))
-  set_timer(fleet, class_index, due)
+  redis.call('DEL', pool_changes.lost_key(fleet, class_index))
+  timers.set_guard(fleet, class_index, due)
 end
 
 -- Ends the guard of a class whose counts changed, if half of the pools were heard or no unconfirmed one is left. O(1).
@@ -148,8 +124,8 @@ local function end_if_over(fleet, class_index, counts)
     conclude(fleet, class_index, counts, fleet.time + LEASES * counts.ttl)
   elseif counts.guard ~= liveness.OFF and counts.unconfirmed == 0 then
     counts.guard, counts.became_unconfirmed, counts.heard, counts.ttl = liveness.OFF, 0, 0, 0
-    redis.call('DEL', transitions.lost_key(fleet, class_index), keys.of_class(fleet, 'unconfirmed', class_index))
-    set_timer(fleet, class_index)
+    redis.call('DEL', pool_changes.lost_key(fleet, class_index), keys.of_class(fleet, 'unconfirmed', class_index))
+    timers.set_guard(fleet, class_index)
     events.note(fleet, 'end_guard', { { class_index = class_index } }, 0)
   end
 end

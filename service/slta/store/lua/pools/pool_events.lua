@@ -4,14 +4,13 @@ pool_events = {}
 
 -- The facts that an event records of a pool; nil if the pool does not exist.
 local function describe_pool(fleet, pool_id)
-  local pool_number, effective_status = pool_records.find(fleet, pool_id)
-  if not pool_number then
+  local pool = pool_records.find(fleet, pool_id)
+  if not pool then
     return nil
   end
-  local status = liveness.describe(fleet, pool_id, effective_status)
-  local address, deadline, word = attributes.address(fleet, pool_id), drains.find(fleet, pool_id, status)
+  local address, deadline, word = attributes.address(fleet, pool_id), drains.find(fleet, pool_id, pool.status)
   return {
-    pool_class = fleet.names[(keys.locate(fleet, pool_number))], status = status,
+    pool_class = fleet.names[pool.class_index], status = pool.status,
     pool_address = address ~= '' and address or nil,
     drain_until = deadline and events.seconds(deadline), drain_then = word,
   }
@@ -42,20 +41,20 @@ function pool_events.adding_pools(add)
   end
 end
 
--- Wraps change(fleet, given) -> reply, the changed pools as they were, to record an event -> reply, the event's
--- text.
+-- Wraps change(fleet, given) -> reply, the changed pools, `former` their status before, to record an event -> reply,
+-- the event's text.
 function pool_events.changing_statuses(change)
   return function(fleet, given)
     local event = events.begin('set_status', fleet, fleet.clock, given.author)
-    local reply, changes = change(fleet, given)
-    if changes and #changes > 0 then
-      event.pools, event.pool_ids = #changes, { unpack(reply, 3, 2 + math.min(#changes, events.MAX_IDS)) }
-      local deadline = events.common(changes, 'deadline')
+    local reply, found = change(fleet, given)
+    if found and #found > 0 then
+      event.pools, event.pool_ids = #found, { unpack(reply, 3, 2 + math.min(#found, events.MAX_IDS)) }
+      local deadline = events.common(found, 'deadline')
       event.before = {
-        pool_class = events.common(changes, 'pool_class'), status = events.common(changes, 'status'),
-        drain_until = deadline and events.seconds(deadline), drain_then = events.common(changes, 'word'),
+        pool_class = events.common(found, 'pool_class'), status = events.common(found, 'former'),
+        drain_until = deadline and events.seconds(deadline), drain_then = events.common(found, 'word'),
       }
-      event.after = describe_pool(fleet, changes[1].pool_id)
+      event.after = describe_pool(fleet, found[1].pool_id)
       event.after.pool_class, event.after.pool_address = event.before.pool_class, nil
     end
     return reply, events.close(fleet, event, reply)

@@ -50,34 +50,41 @@ local function move_columns(fleet, class_index, columns, present)
   fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + before - fleet.sessions
 end
 
--- Counts a pool under another effective status; returns its column, nil if it is in service both before and after, or
--- neither.
-local function recount(fleet, pool, effective_status)
-  local class_index, pool_index = keys.locate(fleet, pool.pool_number)
-  pool_records.count(fleet, class_index, pool.effective_status, -1)
-  pool_records.count(fleet, class_index, effective_status, 1)
-  if (pool.effective_status == 'active') ~= (effective_status == 'active') then
-    if fleet.kinds > 0 then
-      type_counts.move_pool(fleet, pool.pool_number, effective_status == 'active' and 1 or -1)
-    end
-    return { pool_index = pool_index, occupancy = pool.occupancy }
+-- Counts a pool, { pool_number, class_index, pool_index, counted, to_count }, under another status; returns its column,
+-- and 1 if it comes into service, 0 if it goes out of it, else nil.
+local function recount(fleet, pool)
+  local was_serving, is_serving = pool.counted == 'active', pool.to_count == 'active'
+  if pool.counted then
+    pool_records.count(fleet, pool.class_index, pool.counted, -1)
   end
+  if pool.to_count then
+    pool_records.count(fleet, pool.class_index, pool.to_count, 1)
+  end
+  if was_serving == is_serving then
+    return nil
+  end
+  local occupancy = pool.stored and ledger.occupancy(fleet, pool.pool_number) or 0
+  if fleet.kinds > 0 and occupancy > 0 then
+    type_counts.move_pool(fleet, pool.pool_number, is_serving and 1 or -1)
+  end
+  return { pool_index = pool.pool_index, occupancy = occupancy }, is_serving and 1 or 0
 end
 
--- Moves pools, { pool_number, effective_status, occupancy }, to the effective status `new_status` of each, or else to
--- the one given: counts and rows. O(sessions on one pool, or pools + levels in use * pools / 8).
-function pool_rows.move(fleet, found, effective_status)
-  local columns = {}
-  for class_index = 1, #fleet.names do
-    columns[class_index] = {}
-  end
+-- Moves pools to the statuses under which they are to be counted: counts and rows. O(sessions on one pool, or pools +
+-- levels in use * pools / 8).
+function pool_rows.move(fleet, found)
+  local columns = { [0] = {}, [1] = {} }
   for _, pool in ipairs(found) do
-    local of_class = columns[(keys.locate(fleet, pool.pool_number))]
-    of_class[#of_class + 1] = recount(fleet, pool, pool.new_status or effective_status)
+    if pool.counted ~= pool.to_count then
+      local column, present = recount(fleet, pool)
+      local by_class = column and columns[present] or {}
+      by_class[pool.class_index] = by_class[pool.class_index] or {}
+      table.insert(by_class[pool.class_index], column)
+    end
   end
-  for class_index, of_class in ipairs(columns) do
-    if #of_class > 0 then
-      move_columns(fleet, class_index, of_class, effective_status == 'active' and 1 or 0)
+  for present, by_class in pairs(columns) do
+    for class_index, of_class in pairs(by_class) do
+      move_columns(fleet, class_index, of_class, present)
     end
   end
 end

@@ -1,42 +1,31 @@
--- Pools. `pools` maps a pool id to "pool_number status", `names` a pool number to the pool id. `used:<class>` has a bit
--- for every pool of the class; a bit is reused only after its pool was removed, empty and with all its bits cleared.
+-- Pools. `used:<class>` has a bit for every pool of the class; a bit is reused only after its pool was removed, empty
+-- and with all its bits cleared. `forgotten` has the pools that had a lease and were removed as gone, by fleet time.
 
 pools = {}
 
 -- pool_id -> {POOL, pool_id, class, status, occupancy, address or '', labels or '', liveness, the drain's deadline as
 -- `drains.text`} | {UNKNOWN_POOL}.
-pools.get = pool_records.on_pool(function(fleet, given, pool_number, effective_status)
-  local pool_id, class = given.pool_id, fleet.names[(keys.locate(fleet, pool_number))]
-  local status, word = liveness.describe(fleet, pool_id, effective_status)
+pools.get = pool_records.on_pool(function(fleet, given, pool)
+  local pool_id = given.pool_id
   return {
-    'POOL', pool_id, class, status, ledger.occupancy(fleet, pool_number),
-    attributes.address(fleet, pool_id), attributes.labels(fleet, pool_id), word,
-    drains.text(fleet, pool_id, status),
+    'POOL', pool_id, fleet.names[pool.class_index], pool.status, ledger.occupancy(fleet, pool.pool_number),
+    attributes.address(fleet, pool_id), attributes.labels(fleet, pool_id),
+    pool.lease and pool.lease.liveness or 'alive', drains.text(fleet, pool_id, pool.status),
   }
 end)
 
--- Creates a pool on the lowest free pool_index of the class, with this status in its record.
-local function create(fleet, pool_id, class_index, status)
+-- A new pool on the lowest free pool_index of its class, with a lease as `transitions.begin_lease` takes it.
+local function make(fleet, pool_id, class_index, status, lease)
   local used = keys.of_class(fleet, 'used', class_index)
   local pool_index = math.max(0, redis.call('BITPOS', used, 0))
   redis.call('SETBIT', used, pool_index, 1)
-  if status == 'active' then
-    redis.call('SETBIT', keys.of_class(fleet, 'active', class_index), pool_index, 1)
-  end
-  pool_records.count(fleet, class_index, status, 1)
-  pool_records.write(fleet, pool_id, keys.pool_number(fleet, class_index, pool_index), status)
-end
-
--- Removes an empty pool and frees its pool_index; returns its lease, nil without one, and its status.
-local function destroy(fleet, pool_id, pool_number, status)
-  local class_index, pool_index = keys.locate(fleet, pool_number)
-  local lease, operator_status = leased_pools.drop(fleet, pool_id, class_index, status)
-  redis.call('SETBIT', keys.of_class(fleet, 'used', class_index), pool_index, 0)
-  redis.call('SETBIT', keys.of_class(fleet, 'active', class_index), pool_index, 0)
-  pool_records.count(fleet, class_index, status, -1)
-  redis.call('HDEL', keys.of_fleet(fleet, 'pools'), pool_id)
-  redis.call('HDEL', keys.of_fleet(fleet, 'names'), string.format('%d', pool_number))
-  return lease, operator_status
+  local pool = {
+    pool_id = pool_id, class_index = class_index, pool_index = pool_index, status = status, changed = true,
+    pool_number = keys.pool_number(fleet, class_index, pool_index),
+  }
+  cold.load(fleet, 'gone')
+  transitions.begin_lease(pool, lease, fleet.gone, fleet.time)
+  return pool
 end
 
 -- Checks pools: those that are new, with their class_index, and those whose attributes change, in order; nil, nil and
@@ -48,25 +37,38 @@ local function new_and_changed(fleet, found)
     if not pool.class_index then
       return nil, nil, { 'UNKNOWN_CLASS', pool.pool_class }
     end
-    local pool_number, _, refusal = pool_records.find(fleet, pool.pool_id)
+    local stored, refusal = pool_records.find(fleet, pool.pool_id)
     if refusal and refusal[1] == 'NEWER_FLEET' then
       return nil, nil, refusal
     end
-    local present = pool_number and keys.locate(fleet, pool_number) or classes[pool.pool_id]
+    local present = stored and stored.class_index or classes[pool.pool_id]
     if present and present ~= pool.class_index then
       return nil, nil, { 'IN_OTHER_CLASS', pool.pool_id }
     elseif not present then
       classes[pool.pool_id] = pool.class_index
       new[#new + 1] = pool
-    elseif pool_number and attributes.differ(fleet, pool.pool_id, pool.address, pool.labels) then
+    elseif stored and attributes.differ(fleet, pool.pool_id, pool.address, pool.labels) then
       changed[#changed + 1] = pool
     end
   end
   return new, changed
 end
 
+-- Remembers pools that had a lease and are removed: of MAX_POOLS of them the latest. O(pools given * log pools).
+local function remember(fleet, found)
+  local key = keys.of_fleet(fleet, 'forgotten')
+  pool_records.add_by_time(fleet, key, found)
+  redis.call('ZREMRANGEBYRANK', key, 0, -1 - constants.MAX_POOLS)
+end
+
+-- The lease with which a remembered pool is made again, and forgets it; nil for another pool. O(log pools).
+local function recall(fleet, pool_id)
+  local was_remembered = redis.call('ZREM', keys.of_fleet(fleet, 'forgotten'), pool_id) == 1
+  return was_remembered and { ttl = pool_records.UNKNOWN_TTL, listed = fleet.time, unheard = true } or nil
+end
+
 -- pools: with attributes as `attributes.set` takes them; one that is replayed perhaps with a lease, as
--- `leased_pools.begin` takes it
+-- `transitions.begin_lease` takes it
 --   -> {CREATED, number of new pools, their ids, ids of pools with changed attributes} | {UNKNOWN_CLASS, name}
 --    | {IN_OTHER_CLASS, pool_id} | {LIMIT} | {QUOTA}. All or nothing. O(pools given), with a `quota` O(pools).
 function pools.add(fleet, given)
@@ -79,15 +81,11 @@ function pools.add(fleet, given)
     return { 'QUOTA' }
   end
   -- writes
-  if #new > 0 then
-    derived.change(fleet, function()
-      for _, pool in ipairs(new) do
-        local lease = leased_pools.recall(fleet, pool.pool_id) or pool.lease
-        local effective_status = leased_pools.begin(fleet, pool.pool_id, pool.class_index, 'active', lease)
-        create(fleet, pool.pool_id, pool.class_index, effective_status)
-      end
-    end)
+  local made = {}
+  for at, pool in ipairs(new) do
+    made[at] = make(fleet, pool.pool_id, pool.class_index, 'active', recall(fleet, pool.pool_id) or pool.lease)
   end
+  pool_changes.apply(fleet, made)
   local reply = { 'CREATED', #new }
   for _, list in ipairs({ new, changed }) do
     for _, pool in ipairs(list) do
@@ -98,13 +96,12 @@ function pools.add(fleet, given)
   return reply
 end
 
--- Removes empty pools, { pool_id, pool_number, effective_status }. O(pools given + pools / 8).
+-- Removes empty pools, from `pool_records.read`. O(pools given + pools / 8).
 local function remove_all(fleet, found)
-  derived.change(fleet, function()
-    for _, pool in ipairs(found) do
-      destroy(fleet, pool.pool_id, pool.pool_number, pool.effective_status)
-    end
-  end)
+  for _, pool in ipairs(found) do
+    transitions.remove(pool)
+  end
+  pool_changes.apply(fleet, found)
   for _, pool in ipairs(found) do
     attributes.clear(fleet, pool.pool_id)
     drains.clear(fleet, pool.pool_id)
@@ -112,20 +109,20 @@ local function remove_all(fleet, found)
 end
 
 -- pool_id -> {REMOVED} | {UNKNOWN_POOL} | {NOT_EMPTY}. O(pools / 8).
-pools.remove = pool_records.on_pool(function(fleet, given, pool_number, status)
-  if ledger.occupancy(fleet, pool_number) > 0 then
+pools.remove = pool_records.on_pool(function(fleet, _, pool)
+  if ledger.occupancy(fleet, pool.pool_number) > 0 then
     return { 'NOT_EMPTY' }
   end
   -- writes
-  remove_all(fleet, { { pool_id = given.pool_id, pool_number = pool_number, effective_status = status } })
+  remove_all(fleet, { pool })
   return { 'REMOVED' }
 end)
 
--- Removes pools, from `liveness.attach`, that are empty and gone. O(pools given + pools / 8).
+-- Removes pools that are empty and gone. O(pools given + pools / 8).
 function pools.forget(fleet, found)
   if #found > 0 then
     remove_all(fleet, found)
-    leased_pools.remember(fleet, found)
+    remember(fleet, found)
     events.note(fleet, 'forget_pools', found)
   end
 end
@@ -133,28 +130,27 @@ end
 -- pool_id, pool_class, address, labels: moves an empty pool to another class, and sets attributes as `attributes.set`
 -- does; its status is kept, and its lease begins anew.
 --   -> {POOL, …} as `pools.get` | {UNKNOWN_POOL} | {UNKNOWN_CLASS} | {NOT_EMPTY}. O(pools / 8), or O(1) in its class.
-pools.move = pool_records.on_pool(function(fleet, given, pool_number, status)
-  local pool_id, class_index = given.pool_id, pool_records.find_class(fleet, given.pool_class)
+pools.move = pool_records.on_pool(function(fleet, given, pool)
+  local class_index = pool_records.find_class(fleet, given.pool_class)
   if not class_index then
     return { 'UNKNOWN_CLASS', given.pool_class }
-  elseif keys.locate(fleet, pool_number) ~= class_index then
-    if ledger.occupancy(fleet, pool_number) > 0 then
+  elseif pool.class_index ~= class_index then
+    if ledger.occupancy(fleet, pool.pool_number) > 0 then
       return { 'NOT_EMPTY' }
     end
     -- writes
-    derived.change(fleet, function()
-      local lease, operator_status = destroy(fleet, pool_id, pool_number, status)
-      create(fleet, pool_id, class_index, leased_pools.begin(fleet, pool_id, class_index, operator_status, lease))
-    end)
+    local moved = make(fleet, pool.pool_id, class_index, pool.status, pool.lease)
+    transitions.remove(pool)
+    pool_changes.apply(fleet, { pool, moved })
   end
-  attributes.set(fleet, pool_id, given.address, given.labels)
+  attributes.set(fleet, given.pool_id, given.address, given.labels)
   return pools.get(fleet, given)
 end)
 
 -- pool_id, as_of, types that its list names -> {IDS, session id, …} | {UNKNOWN_POOL} | {STALE_REPORT, as_of}
 --   | {UNKNOWN_SESSION_TYPE, name, those that exist}. O(occupancy + types).
-pools.ids = pool_records.on_pool(function(fleet, given, pool_number)
+pools.ids = pool_records.on_pool(function(fleet, given, pool)
   local _, stale = state.parse_as_of(fleet, given.as_of)
   local unknown = session_types.unknown_of(fleet, given.types)
-  return stale or unknown or { 'IDS', unpack(redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))) }
+  return stale or unknown or { 'IDS', unpack(redis.call('SMEMBERS', keys.of_ids(fleet, pool.pool_number))) }
 end)

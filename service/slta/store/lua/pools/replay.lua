@@ -12,8 +12,8 @@ end
 
 -- The type_index of a type that may use the pool's class; 1 if the fleet lacks that type, or it may not any more.
 local function find_type_index(fleet, name, pool_id)
-  local type_index, pool_number = session_types.find(fleet, name) or 1, pool_records.find(fleet, pool_id)
-  return pool_number and session_types.may_use(fleet, type_index, (keys.locate(fleet, pool_number))) and type_index or 1
+  local type_index, pool = session_types.find(fleet, name) or 1, pool_records.find(fleet, pool_id)
+  return pool and session_types.may_use(fleet, type_index, pool.class_index) and type_index or 1
 end
 
 -- Places the session of a type on the pool, where it began at `start`; a live one keeps its type. Returns the reply and

@@ -9,8 +9,7 @@ local APPLIED = { PLACED = true, CHANGED = true, REMOVED = true, PRESENT = true 
 -- Gives a pool that exists the status of a fact, "status" or "status µs word" with a deadline as `drains.set` takes it.
 local function set_status(fleet, fact)
   local status, drain = string.match(fact.status, '^(%a+) ?(.*)$')
-  local pool_number, effective_status = pool_records.find(fleet, fact.pool_id)
-  local present = pool_number and liveness.describe(fleet, fact.pool_id, effective_status)
+  local present = pool_records.find(fleet, fact.pool_id).status
   if status and (status ~= present or drain ~= '' or drains.find(fleet, fact.pool_id, present)) then
     statuses.set(fleet, { pool_id = fact.pool_id, status = status, drain = drain })
   end
@@ -24,24 +23,24 @@ end
 -- Begins the lease of a fact for a pool that exists without one; a pool that a replay has made is lost until it is
 -- heard.
 local function begin_lease(fleet, fact, was_made)
-  local found = liveness.read(fleet, { fact.pool_id })
-  local pool = found[1]
-  if fact.ttl and pool.pool_number and not pool.lease then
-    leased_pools.begin(fleet, pool.pool_id, pool.class_index, pool.status, { ttl = fact.ttl, listed = fleet.time })
-    fleet.revision = fleet.revision + 1
+  local pool = fact.ttl and pool_records.find(fleet, fact.pool_id)
+  if pool and not pool.lease then
+    cold.load(fleet, 'gone')
+    transitions.begin_lease(pool, { ttl = fact.ttl, listed = fleet.time }, fleet.gone, fleet.time)
     if was_made then
-      transitions.mark_lost(fleet, liveness.read(fleet, { fact.pool_id }), true)
+      transitions.lose(pool, fleet.gone, fleet.time)
     end
+    pool_changes.apply(fleet, { pool })
   end
 end
 
 -- Applies a fact to a pool that exists.
-local function change(fleet, fact, class_index)
+local function change(fleet, fact, pool)
   local revision = fleet.revision
   if fact.status == 'removed' then
     return pools.remove(fleet, fact)
   end
-  local pool_class = fact.pool_class ~= '' and fact.pool_class or fleet.names[class_index]
+  local pool_class = fact.pool_class ~= '' and fact.pool_class or fleet.names[pool.class_index]
   local reply = pools.move(fleet, {
     pool_id = fact.pool_id, pool_class = pool_class, address = fact.address, labels = fact.labels,
   })
@@ -87,11 +86,8 @@ local function apply(fleet, fact, made)
   if fact.mark == 'present' or fact.mark == 'later' then
     return { 'SUPERSEDED' }
   end
-  local pool_number = pool_records.find(fleet, fact.pool_id)
-  if pool_number then
-    return change(fleet, fact, (keys.locate(fleet, pool_number)))
-  end
-  return make(fleet, fact, made)
+  local pool = pool_records.find(fleet, fact.pool_id)
+  return pool and change(fleet, fact, pool) or make(fleet, fact, made)
 end
 
 -- incarnation: one of the fleet; facts

@@ -3,11 +3,19 @@
 
 reports = {}
 
+-- The first session has come to an empty pool: if it is gone, it ends as the others did. O(log timers).
+local function renew_timer(fleet, pool)
+  if pool.status ~= 'failed' and pool.lease and pool.lease.liveness == 'gone' then
+    cold.load(fleet, 'gone')
+    timers.set(fleet, { { pool_id = pool.pool_id, due = fleet.time + fleet.gone } })
+  end
+end
+
 -- A pool's occupancy rose to its `level` by a session of its type. Sessions on pools that are not active are counted
 -- separately.
 local function on_increment(fleet, pool)
   local class_index = pool.class_index
-  if pool.status == 'active' then
+  if pool_records.is_in_service(pool) then
     derived.on_change(fleet, class_index, pool.pool_index, pool.level, 1, pool.type_index)
   else
     cold.load(fleet, 'draining_sessions')
@@ -16,7 +24,7 @@ local function on_increment(fleet, pool)
       type_counts.on_change(fleet, pool.type_index, class_index, 1, false)
     end
     if pool.level == 1 then
-      leased_pools.on_first_session(fleet, pool.id, pool.status)
+      renew_timer(fleet, pool)
     end
   end
 end
@@ -26,7 +34,7 @@ end
 --   -> ADOPTED pool_id class lease start due '' | PRESENT | ELSEWHERE | ENDED | OVER_CAPACITY | UNKNOWN_POOL
 --    | STALE_REPORT as_of | UNKNOWN_SESSION_TYPE name, those that exist | INCOMPATIBLE. O(1).
 function reports.adopt(fleet, id, pool_id, lease, as_of)
-  local pool_number, status, refusal = pool_records.find(fleet, pool_id)
+  local pool, refusal = pool_records.find(fleet, pool_id)
   local _, stale = state.parse_as_of(fleet, string.match(as_of, '^%S*'))
   local type_index, unknown = session_types.of_options(fleet, as_of)
   if refusal or stale or unknown then
@@ -34,24 +42,22 @@ function reports.adopt(fleet, id, pool_id, lease, as_of)
   end
   local session = sessions.read(fleet, id)
   if session then
-    return { session.pool_number == pool_number and 'PRESENT' or 'ELSEWHERE' }
+    return { session.pool_number == pool.pool_number and 'PRESENT' or 'ELSEWHERE' }
   elseif sessions.ended(fleet, id) then
     return { 'ENDED' }
   end
-  local class_index, pool_index = keys.locate(fleet, pool_number)
-  if not session_types.may_use(fleet, type_index, class_index) then
+  if not session_types.may_use(fleet, type_index, pool.class_index) then
     session_types.count(fleet, 'incompatible', type_index)
     return { 'INCOMPATIBLE' }
-  elseif ledger.occupancy(fleet, pool_number) >= fleet.capacities[class_index] then
+  elseif ledger.occupancy(fleet, pool.pool_number) >= fleet.capacities[pool.class_index] then
     return { 'OVER_CAPACITY' }
   end
   -- writes
   lease = sessions.lease(fleet, lease)
-  local begun, level = sessions.begin(fleet, id, type_index, pool_number, pool_id, lease, 'adopted')
-  on_increment(fleet, {
-    id = pool_id, status = status, class_index = class_index, pool_index = pool_index, level = level,
-    type_index = type_index,
-  })
+  local begun
+  begun, pool.level = sessions.begin(fleet, id, type_index, pool.pool_number, pool_id, lease, 'adopted')
+  pool.type_index = type_index
+  on_increment(fleet, pool)
   return (sessions.reply(fleet, 'ADOPTED', begun)) -- without the pool_id: nobody asks for its address
 end
 
@@ -76,17 +82,12 @@ end
 -- Looks up the session of a report (nil if it is not live) and the pool, with the type_index of a new session, or that
 -- of the live one; nil, nil and the reply if nothing needs to be written.
 function reports.locate(fleet, id, pool_id, type_index)
-  local pool_number, status, refusal = pool_records.find(fleet, pool_id)
+  local pool, refusal = pool_records.find(fleet, pool_id)
   if refusal then
     return nil, nil, refusal
   end
-  local class_index, pool_index = keys.locate(fleet, pool_number)
-  local pool = {
-    id = pool_id, number = pool_number, status = status, class_index = class_index, pool_index = pool_index,
-    type_index = type_index,
-  }
   local session = sessions.read(fleet, id)
-  if session and session.pool_number == pool_number then
+  if session and session.pool_number == pool.pool_number then
     return nil, nil, (sessions.reply(fleet, 'SAME', session))
   end
   local ended = not session and (sessions.ended(fleet, id))
@@ -94,11 +95,11 @@ function reports.locate(fleet, id, pool_id, type_index)
     return nil, nil, ended
   end
   pool.type_index = session and records.kind(fleet, session) or type_index
-  pool.level = ledger.occupancy(fleet, pool_number) + 1
-  if not session_types.may_use(fleet, pool.type_index, class_index) then
+  pool.level = ledger.occupancy(fleet, pool.pool_number) + 1
+  if not session_types.may_use(fleet, pool.type_index, pool.class_index) then
     session_types.count(fleet, 'incompatible', pool.type_index)
     return nil, nil, { 'INCOMPATIBLE' }
-  elseif pool.level > fleet.capacities[class_index] then
+  elseif pool.level > fleet.capacities[pool.class_index] then
     return nil, nil, { 'OVER_CAPACITY' }
   end
   return session, pool
@@ -110,7 +111,7 @@ function reports.place(fleet, id, session, pool, lease, start)
   if session then
     sessions.move(fleet, id, session, pool, start)
   else
-    session = sessions.begin(fleet, id, pool.type_index, pool.number, pool.id, lease, 'adopted', nil, start)
+    session = sessions.begin(fleet, id, pool.type_index, pool.pool_number, pool.pool_id, lease, 'adopted', nil, start)
   end
   on_increment(fleet, pool)
   return session
@@ -118,7 +119,7 @@ end
 
 -- Adds the difference of a new session, if it was drawn, to those of a fleet that places sessions.
 local function add_difference(fleet, draw, pool)
-  if fleet.policy_table.choose and pool.status == 'active' and differences.is_drawn(tonumber(draw)) then
+  if fleet.policy_table.choose and pool_records.is_in_service(pool) and differences.is_drawn(tonumber(draw)) then
     differences.add(fleet, 'reported', pool.class_index, pool.level, pool.type_index)
   end
 end
@@ -166,7 +167,7 @@ function reports.report(fleet, id, lease, draw, options)
   elseif not late then
     add_difference(fleet, draw, pool)
   end
-  local comparison = pool.status == 'active' and compare(fleet, draw, pool)
+  local comparison = pool_records.is_in_service(pool) and compare(fleet, draw, pool)
   local placed = reports.place(fleet, id, session, pool, lease, fleet.time)
   local reply = sessions.reply(fleet, session and 'MOVED' or 'NEW', placed, comparison)
   local address = comparison and attributes.address(fleet, comparison[2]) or ''

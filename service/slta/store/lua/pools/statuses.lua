@@ -5,34 +5,23 @@ statuses = {}
 -- Limits of a change of many pools, which keep the call short. Levels: the sessions on the fullest pool of each class.
 local MAX_POOLS, MAX_SESSIONS, MAX_LEVELS = 1000, 50000, 5000
 
--- Writes the record of a pool, from `liveness.attach`, with another status; `pool_rows.move` counts it.
-function statuses.write(fleet, pool, status)
-  pool.new_status = leased_pools.on_status_change(fleet, pool, status)
-  pool_records.write(fleet, pool.pool_id, pool.pool_number, pool.new_status)
-end
-
--- Gives pools, from `liveness.attach` with their occupancy, another status.
-local function change(fleet, changes, status)
-  if #changes == 0 then
-    return
+-- Gives pools another status.
+local function change(fleet, found, status)
+  for _, pool in ipairs(found) do
+    pool.former = pool.status
+    local is_guarded = pool.lease and guards.is_on(fleet, pool.class_index)
+    transitions.set_status(pool, status, is_guarded, fleet.time)
   end
-  derived.change(fleet, function()
-    for _, pool in ipairs(changes) do
-      statuses.write(fleet, pool, status)
-    end
-    pool_rows.move(fleet, changes, status)
-  end)
+  fleet.revision = fleet.revision + math.min(#found, 1) -- a deadline may be all that changes
+  pool_changes.apply(fleet, found)
 end
 
 -- pool_id, status, drain as `drains.set` takes it -> {POOL, …} as `pools.get` | {UNKNOWN_POOL}.
 -- O(occupancy + pools / 8).
-statuses.set = pool_records.on_pool(function(fleet, given, pool_number, present)
-  local pool, status = { pool_id = given.pool_id, pool_number = pool_number, status = present }, given.status
-  pool.class_index, pool.occupancy = keys.locate(fleet, pool_number), ledger.occupancy(fleet, pool_number)
-  liveness.attach(fleet, { pool })
+statuses.set = pool_records.on_pool(function(fleet, given, pool)
   -- writes
-  change(fleet, leased_pools.has_status(pool, status) and {} or { pool }, status)
-  drains.set(fleet, given.pool_id, status, given.drain)
+  change(fleet, transitions.has_status(pool, given.status) and {} or { pool }, given.status)
+  drains.set(fleet, given.pool_id, given.status, given.drain)
   return pools.get(fleet, given)
 end)
 
@@ -57,34 +46,31 @@ local function ids_of_class(fleet, name)
   return ids
 end
 
--- The pools with these ids, each once: { pool_id, pool_number, pool_class, status, deadline and word as `drains.find`
--- returns them }; nil and the refusal if one does not exist. O(ids).
+-- The pools with these ids, each once, with pool_class, and deadline and word as `drains.find` returns them; nil and
+-- the refusal if one does not exist. O(ids).
 local function find_all(fleet, ids)
   local found, visited = {}, {}
   for _, pool_id in ipairs(ids) do
-    local pool_number, status, refusal = pool_records.find(fleet, pool_id)
-    if not pool_number then
+    local pool, refusal = pool_records.find(fleet, pool_id)
+    if not pool then
       return nil, { refusal[1], refusal[1] == 'UNKNOWN_POOL' and pool_id or nil }
     elseif not visited[pool_id] then
       visited[pool_id] = true
-      local class_index = keys.locate(fleet, pool_number)
-      local deadline, word = drains.find(fleet, pool_id, status)
-      found[#found + 1] = {
-        pool_id = pool_id, pool_number = pool_number, class_index = class_index, status = status,
-        pool_class = fleet.names[class_index], deadline = deadline, word = word,
-      }
+      pool.pool_class = fleet.names[pool.class_index]
+      pool.deadline, pool.word = drains.find(fleet, pool_id, pool.status)
+      found[#found + 1] = pool
     end
   end
-  return liveness.attach(fleet, found)
+  return found
 end
 
--- The refusal if these pools have too many sessions, else nil. Sets their occupancy. O(pools).
-local function too_full(fleet, changes)
+-- The refusal if these pools have too many sessions, else nil. O(pools).
+local function too_full(fleet, found)
   local total, highest = 0, vectors.zeros(#fleet.names)
-  for _, pool in ipairs(changes) do
-    pool.occupancy = ledger.occupancy(fleet, pool.pool_number)
-    total = total + pool.occupancy
-    highest[pool.class_index] = math.max(highest[pool.class_index], pool.occupancy)
+  for _, pool in ipairs(found) do
+    local occupancy = ledger.occupancy(fleet, pool.pool_number)
+    total = total + occupancy
+    highest[pool.class_index] = math.max(highest[pool.class_index], occupancy)
   end
   if total > MAX_SESSIONS then
     return too_large(total, 'sessions')
@@ -96,22 +82,22 @@ end
 -- Splits pools into those that change to a status or to a drain with a deadline or without one, and the ids of the
 -- others; failed pools of a class do not change.
 local function split(found, given)
-  local changes, unchanged = {}, {}
+  local changing, unchanged = {}, {}
   for _, pool in ipairs(found) do
-    local keeps_status = leased_pools.has_status(pool, given.status) and given.drain == '' and not pool.deadline
+    local keeps_status = transitions.has_status(pool, given.status) and given.drain == '' and not pool.deadline
     if keeps_status or pool.status == 'failed' and given.pool_class ~= '' then
       unchanged[#unchanged + 1] = pool.pool_id
     else
-      changes[#changes + 1] = pool
+      changing[#changing + 1] = pool
     end
   end
-  return changes, unchanged
+  return changing, unchanged
 end
 
 -- The reply of `set_many`.
-local function changed(changes, unchanged)
-  local reply = { 'CHANGED', #changes }
-  for _, pool in ipairs(changes) do
+local function changed(changing, unchanged)
+  local reply = { 'CHANGED', #changing }
+  for _, pool in ipairs(changing) do
     reply[#reply + 1] = pool.pool_id
   end
   for _, pool_id in ipairs(unchanged) do
@@ -132,23 +118,24 @@ local function select_pools(fleet, given)
   return find_all(fleet, ids)
 end
 
--- status, drain as `drains.set` takes it, pool_class '' and pool_ids, or a class for its pools that have not failed
---   -> {CHANGED, number of changed pools, their ids, ids of the others}, and the changed pools as they were |
+-- status, drain as `drains.set` takes it, pool_class '' and pool_ids, or a class for its pools that have not failed ->
+-- {CHANGED, number of changed pools, their ids, ids of the others}, and the changed pools, `former` their status before
+-- |
 --   {UNKNOWN_POOL, pool_id} | {UNKNOWN_CLASS, name} | {TOO_LARGE, what}. All or nothing. O(sessions on changed pools).
 function statuses.set_many(fleet, given)
   local found, refusal = select_pools(fleet, given)
   if not found then
     return refusal
   end
-  local changes, unchanged = split(found, given)
-  refusal = too_full(fleet, changes)
+  local changing, unchanged = split(found, given)
+  refusal = too_full(fleet, changing)
   if refusal then
     return refusal
   end
   -- writes
-  change(fleet, changes, given.status)
-  for _, pool in ipairs(changes) do
+  change(fleet, changing, given.status)
+  for _, pool in ipairs(changing) do
     drains.set(fleet, pool.pool_id, given.status, given.drain)
   end
-  return changed(changes, unchanged), changes
+  return changed(changing, unchanged), changing
 end

@@ -1,83 +1,99 @@
--- Transitions of a pool's liveness: alive, unconfirmed, lost, gone.
+-- Transitions of a pool's record: what follows from the record, an event and fleet time `now`. They read and write
+-- nothing but the record, and what they leave for `pool_changes.apply`: `changed`, whether the record has, and `due`,
+-- the lease's timer, false for none, nil to keep it.
 
 transitions = {}
 
-function transitions.lost_key(fleet, class_index)
-  return keys.of_class(fleet, 'lost', class_index)
+transitions.GRACE = 1.25 -- leases from a heartbeat until its pool is lost
+
+local function set_liveness(pool, word, now)
+  pool.lease.liveness, pool.lease.since, pool.changed = word, now, true
 end
 
--- Sets or clears the bits of unconfirmed pools.
-function transitions.set_unconfirmed_bits(fleet, found, present)
-  for _, pool in ipairs(found) do
-    local _, pool_index = keys.locate(fleet, pool.pool_number)
-    redis.call('SETBIT', keys.of_class(fleet, 'unconfirmed', pool.class_index), pool_index, present)
-  end
-  fleet.unconfirmed = fleet.unconfirmed + (present == 1 and #found or -#found)
+-- When a lease that begins or is renewed now runs out.
+local function end_of(lease, now)
+  return now + transitions.GRACE * lease.ttl
 end
 
--- A pool that was unconfirmed or lost changes; `is_heard`: by a heartbeat. The guard counts it no more, or as heard.
-function transitions.on_liveness_change(fleet, pool, is_heard)
-  local counts, before = liveness.of_class(fleet, pool.class_index), pool.lease.liveness
-  local is_on = counts.guard == liveness.ON
-  local is_counted = before == 'unconfirmed'
-  if is_counted then
-    transitions.set_unconfirmed_bits(fleet, { pool }, 0)
-  elseif before == 'lost' then
-    is_counted = redis.call('ZREM', transitions.lost_key(fleet, pool.class_index), pool.pool_id) == 1 and is_on
+-- A heartbeat with a lease of `ttl`; a first one begins it, as if the pool had sent its list at `listed`. Returns its
+-- outcome: o for ok, n for the first, b for lost before, u for unknown, f for failed.
+function transitions.beat(pool, ttl, listed, now)
+  local lease, was_away = pool.lease, pool_records.is_away(pool)
+  if not pool.status or pool.status == 'failed' then
+    return pool.status and 'f' or 'u'
+  elseif not lease then
+    pool.lease = { ttl = ttl, liveness = 'alive', since = now, listed = listed }
+    pool.changed, pool.due = true, end_of(pool.lease, now)
+    return 'n'
   end
-  if is_counted and is_heard then
-    counts.heard = counts.heard + 1
-  elseif is_counted and is_on then
-    counts.became_unconfirmed = counts.became_unconfirmed - 1
+  pool.changed = pool.changed or lease.ttl ~= ttl or lease.unheard
+  lease.ttl, lease.unheard = ttl, false
+  if lease.liveness ~= 'alive' then
+    set_liveness(pool, 'alive', now)
   end
+  pool.due = end_of(lease, now)
+  return was_away and 'b' or 'o'
 end
 
--- A pool is alive, unconfirmed, lost or gone from now on, and is counted so.
-function transitions.set_liveness(fleet, pool, after)
-  if pool.lease.liveness ~= 'alive' then
-    transitions.on_liveness_change(fleet, pool, after == 'alive')
-  end
-  liveness.recount(fleet, pool, pool.status, after)
-  pool.lease.liveness, pool.lease.since, pool.changed = after, fleet.time, true
+-- The lease of a pool has run out. It is gone `gone` µs later.
+function transitions.lose(pool, gone, now)
+  set_liveness(pool, 'lost', now)
+  pool.due = now + gone
 end
 
--- Pools in service become unconfirmed.
-function transitions.mark_unconfirmed(fleet, found)
-  for _, pool in ipairs(found) do
-    transitions.set_liveness(fleet, pool, 'unconfirmed')
-    pool.lease.is_out_of_service, pool.due = false, nil
-  end
-  transitions.set_unconfirmed_bits(fleet, found, 1)
+-- The same while the guard of the class is on.
+function transitions.mark_unconfirmed(pool, now)
+  set_liveness(pool, 'unconfirmed', now)
+  pool.due = false
 end
 
--- Takes pools that an operator has active out of service (draining) or back (active): records, rows and counts, without
--- a change of names. O(pools + levels in use * pools / 8).
-function transitions.set_in_service(fleet, found, effective_status)
-  if #found == 0 then
+-- A lost pool is gone.
+function transitions.mark_gone(pool, now)
+  set_liveness(pool, 'gone', now)
+end
+
+-- Gives a pool without a lease one of the same length as `lease`, that begins now; nothing without. It is alive, but
+-- lost until it is heard or undrained if it was not heard before.
+function transitions.begin_lease(pool, lease, gone, now)
+  if not lease then
     return
   end
-  local words = {}
-  for _, pool in ipairs(found) do
-    words[#words + 1] = pool.pool_id
-    words[#words + 1] = string.format('%d %s', pool.pool_number, effective_status)
-    pool.occupancy = ledger.occupancy(fleet, pool.pool_number)
-  end
-  derived.change_service(fleet, function() pool_rows.move(fleet, found, effective_status) end)
-  write_buffer.send('HSET', keys.of_fleet(fleet, 'pools'), words)
+  local is_lost = lease.unheard or false
+  pool.lease = {
+    ttl = lease.ttl, liveness = is_lost and 'lost' or 'alive', since = now, listed = lease.listed, unheard = is_lost,
+  }
+  pool.changed = true
+  pool.due = pool.status ~= 'failed' and (is_lost and now + gone or end_of(lease, now))
 end
 
--- Pools whose lease has run out are lost; with `store` that is written too. O(pools + levels in use * pools / 8).
-function transitions.mark_lost(fleet, found, store)
-  local serving = {}
-  for _, pool in ipairs(found) do
-    transitions.set_liveness(fleet, pool, 'lost')
-    pool.lease.is_out_of_service = pool.effective_status == 'active'
-    pool.due = liveness.gone_after(fleet)
-    serving[#serving + 1] = pool.lease.is_out_of_service and pool or nil
+-- Whether a pool has the status already. An active one that was not heard since it was made again is to serve.
+function transitions.has_status(pool, status)
+  return pool.status == status and not (status == 'active' and pool.lease and pool.lease.unheard)
+end
+
+-- An operator gives a pool a status. A failed one that returns is alive for a lease, or unconfirmed if the guard of its
+-- class is on; one that was not heard since it was made again serves without a lease.
+function transitions.set_status(pool, status, is_guarded, now)
+  local lease, was_failed = pool.lease, pool.status == 'failed'
+  pool.status, pool.changed = status, true
+  if not lease then
+    return
+  elseif lease.unheard and status == 'active' then
+    pool.lease, pool.due = nil, false
+  elseif status == 'failed' then
+    if lease.liveness == 'unconfirmed' then
+      set_liveness(pool, 'lost', now)
+    end
+    pool.due = false
+  elseif was_failed and is_guarded then
+    transitions.mark_unconfirmed(pool, now)
+  elseif was_failed then
+    set_liveness(pool, 'alive', now)
+    pool.due = end_of(lease, now)
   end
-  transitions.set_in_service(fleet, serving, 'draining')
-  if store then
-    liveness.store(fleet, found)
-    liveness.set_timers(fleet, found)
-  end
+end
+
+-- The record of a pool that is removed; its lease is left for one that begins anew elsewhere.
+function transitions.remove(pool)
+  pool.changed, pool.removed, pool.due = true, true, false
 end

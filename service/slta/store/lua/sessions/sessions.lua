@@ -103,11 +103,11 @@ end
 -- Moves a live session, detached from its former pool, to another pool, whose occupancy becomes `pool.level`. It began
 -- there at `start`, without a token; its lease and its type are kept.
 function sessions.move(fleet, id, session, pool, start)
-  session.pool_number, session.pool_id, session.start = pool.number, pool.id, start
+  session.pool_number, session.pool_id, session.start = pool.pool_number, pool.pool_id, start
   session.placed = records.placed(pool.level, nil, records.type_number(session))
   write(fleet, id, session)
   fleet.revision = fleet.revision + 1
-  redis.call('SADD', keys.of_ids(fleet, pool.number), id)
+  redis.call('SADD', keys.of_ids(fleet, pool.pool_number), id)
 end
 
 -- Sets the start of a live session on its pool.

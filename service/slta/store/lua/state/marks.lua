@@ -113,9 +113,9 @@ end
 -- Wraps change(fleet, given) -> {CHANGED, number, pool_id, …} | refusal, and what follows.
 function marks.changing_pools(change)
   return function(fleet, given)
-    local reply, changes = change(fleet, given)
+    local reply, found = change(fleet, given)
     set_pools(fleet, reply[1] == 'CHANGED' and { unpack(reply, 3) } or {})
-    return reply, changes
+    return reply, found
   end
 end
 

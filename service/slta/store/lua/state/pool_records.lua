@@ -1,21 +1,122 @@
--- Pool records: `pools` maps a pool id to "pool_number status", `names` a pool number to the pool id.
+-- Pool records: what decides about a pool. `pools` maps a pool id to "number letters since ttl listed", and `names` a
+-- pool number to the pool id.
+--
+-- The letters are the status, which is what the operator said (a, d, f); the liveness, which is what heartbeats say (a,
+-- u, l, g; - for a pool without a lease); and flags. Flag m: the last count that the pool sent differed. Flag n: no
+-- heartbeat has come since the pool was made again. `since` is the fleet time of the last change of liveness, `ttl` the
+-- lease in s, `listed` the fleet time at which the pool was last asked for its list; 0 without a lease.
 
 pool_records = {}
+
+local STATUSES = { a = 'active', d = 'draining', f = 'failed' }
+local LIVENESS = { a = 'alive', u = 'unconfirmed', l = 'lost', g = 'gone' }
+local EXACT = '^(%d+) ([adf])([aulg-])([mn]*) (%d+) (%d+) (%d+)$'
+local ROUGH = '^(%S*) ?(%S?)(%S?)(%S*) ?(%S*) ?(%S*) ?(%S*)$'
+pool_records.MIN_TTL, pool_records.MAX_TTL = 2e6, 3600e6 -- µs
+pool_records.UNKNOWN_TTL = 60e6 -- µs, of a pool that is made again or mended, until its first heartbeat
 
 -- The field that counts the pools with a status.
 pool_records.COUNTED_IN = { active = 'pools', draining = 'draining_pools', failed = 'failed_pools' }
 
--- Pool number and status; nil, nil and the refusal if the pool does not exist or its status is unknown.
+local function lease_of(word, flags, since, ttl, listed)
+  return {
+    liveness = word, since = since, ttl = ttl, listed = listed,
+    mismatch = string.find(flags, 'm', 1, true) ~= nil, unheard = string.find(flags, 'n', 1, true) ~= nil,
+  }
+end
+
+-- Parses a record to { pool_number, status, lease = { liveness, since, ttl, listed, mismatch, unheard } or nil }, times
+-- in µs; nil if it is unreadable.
+function pool_records.parse(text)
+  local number, status, letter, flags, since, ttl, listed = string.match(text or '', EXACT)
+  local word = LIVENESS[letter]
+  return number and {
+    pool_number = tonumber(number), status = STATUSES[status],
+    lease = word and lease_of(word, flags, tonumber(since), tonumber(ttl) * 1e6, tonumber(listed)),
+  }
+end
+
+-- The same of a record that may be damaged, field by field: number and status are nil if they are unreadable; of a
+-- lease what is unreadable, or cannot be at fleet time `now`, is as in one that begins now.
+function pool_records.salvage(text, now)
+  local number, status, letter, flags, since, ttl, listed = string.match(text or '', ROUGH)
+  local pool = { pool_number = tonumber(string.match(number or '', '^%d+$')), status = STATUSES[status] }
+  local word, length = LIVENESS[letter], tonumber(ttl)
+  if word or letter ~= '-' and length and length > 0 then
+    local is_failed = pool.status == 'failed' and word == 'unconfirmed'
+    length = math.min(length and length * 1e6 or pool_records.UNKNOWN_TTL, pool_records.MAX_TTL)
+    pool.lease = lease_of(
+      not is_failed and word or 'alive', flags, math.min(tonumber(since) or now, now),
+      math.max(pool_records.MIN_TTL, length), math.min(tonumber(listed) or now, now)
+    )
+  end
+  return pool
+end
+
+-- Formats a record.
+function pool_records.text(pool)
+  local lease, status = pool.lease, string.sub(pool.status, 1, 1)
+  if not lease then
+    return string.format('%d %s- 0 0 0', pool.pool_number, status)
+  end
+  local mismatch, unheard = lease.mismatch and 'm' or '', lease.unheard and 'n' or ''
+  return string.format('%d %s%s%s%s %d %d %d', pool.pool_number, status, string.sub(lease.liveness, 1, 1), mismatch,
+    unheard, lease.since, lease.ttl / 1e6, lease.listed)
+end
+
+-- Whether heartbeats of the pool have ceased for longer than its lease.
+function pool_records.is_away(pool)
+  local word = pool.lease and pool.lease.liveness
+  return word == 'lost' or word == 'gone'
+end
+
+-- The status under which a pool is counted: active if it is in service, draining if it is active and away.
+function pool_records.counted_as(pool)
+  return pool.status == 'active' and pool_records.is_away(pool) and 'draining' or pool.status
+end
+
+-- Whether a pool may get sessions, and has its own in the ledger.
+function pool_records.is_in_service(pool)
+  return pool.status == 'active' and not pool_records.is_away(pool)
+end
+
+-- The pools with these ids in order, parsed, with pool_id, class_index, pool_index and their text as `stored`; those
+-- that do not exist, or are unreadable, have an id only. One that is named twice is the same. O(ids).
+function pool_records.read(fleet, ids)
+  local found, by_id = {}, {}
+  for at, text in ipairs(records.read_all(keys.of_fleet(fleet, 'pools'), ids)) do
+    local pool_id = ids[at]
+    local pool = by_id[pool_id] or pool_records.parse(text) or {}
+    if pool.pool_number and not pool.stored then
+      pool.class_index, pool.pool_index = keys.locate(fleet, pool.pool_number)
+      pool.stored = text
+    end
+    pool.pool_id = pool_id
+    found[at], by_id[pool_id] = pool, pool
+  end
+  return found
+end
+
+-- A pool, as from `read`; nil and the refusal if it does not exist or its record is unreadable.
 function pool_records.find(fleet, pool_id)
-  local record = redis.call('HGET', keys.of_fleet(fleet, 'pools'), pool_id)
-  if not record then
-    return nil, nil, { 'UNKNOWN_POOL' }
+  local text = redis.call('HGET', keys.of_fleet(fleet, 'pools'), pool_id)
+  local pool = pool_records.parse(text)
+  if not pool then
+    return nil, { text and 'NEWER_FLEET' or 'UNKNOWN_POOL' }
   end
-  local pool_number, status = string.match(record, '(%d+) (%a+)')
-  if not pool_records.COUNTED_IN[status] then
-    return nil, nil, { 'NEWER_FLEET' }
+  pool.pool_id, pool.stored = pool_id, text
+  pool.class_index, pool.pool_index = keys.locate(fleet, pool.pool_number)
+  return pool
+end
+
+-- Adds pools to a sorted set, scored by the present fleet time. O(pools * log pools).
+function pool_records.add_by_time(fleet, key, found)
+  local words = {}
+  for _, pool in ipairs(found) do
+    words[#words + 1] = string.format('%.0f', fleet.time)
+    words[#words + 1] = pool.pool_id
   end
-  return tonumber(pool_number), status
+  write_buffer.send('ZADD', key, words)
 end
 
 -- The id of the pool with this number; false if there is none.
@@ -29,18 +130,12 @@ function pool_records.name(fleet, pool_number)
   return name
 end
 
--- Writes the record and the name of a pool.
-function pool_records.write(fleet, pool_id, pool_number, status)
-  redis.call('HSET', keys.of_fleet(fleet, 'pools'), pool_id, string.format('%d %s', pool_number, status))
-  redis.call('HSET', keys.of_fleet(fleet, 'names'), string.format('%d', pool_number), pool_id)
-end
-
--- Wraps an operation on a pool that exists: callback(fleet, given, pool_number, status) -> reply. The function takes
--- (fleet, given), and returns {UNKNOWN_POOL} if there is no pool `given.pool_id`.
+-- Wraps an operation on a pool that exists: callback(fleet, given, pool) -> reply. The function takes (fleet, given),
+-- and returns {UNKNOWN_POOL} if there is no pool `given.pool_id`.
 function pool_records.on_pool(callback)
   return function(fleet, given)
-    local pool_number, status, refusal = pool_records.find(fleet, given.pool_id)
-    return refusal or callback(fleet, given, pool_number, status)
+    local pool, refusal = pool_records.find(fleet, given.pool_id)
+    return refusal or callback(fleet, given, pool)
   end
 end
 

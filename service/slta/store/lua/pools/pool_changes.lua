@@ -1,0 +1,110 @@
+-- Changes of pools: applies what `transitions` has decided. What follows is the difference between the stored record
+-- and the present one: counts, rows, the guard of the class, the lease's timer, and the record itself.
+
+pool_changes = {}
+
+local NONE = {} -- a pool before it is made, and after it is removed
+
+-- The set of pools of a class that were lost within the last lease, by fleet time.
+function pool_changes.lost_key(fleet, class_index)
+  return keys.of_class(fleet, 'lost', class_index)
+end
+
+local function mark_unconfirmed(fleet, pool, present)
+  redis.call('SETBIT', keys.of_class(fleet, 'unconfirmed', pool.class_index), pool.pool_index, present)
+  fleet.unconfirmed = fleet.unconfirmed + (present == 1 and 1 or -1)
+end
+
+-- The guard of the class counts a pool that is lost or unconfirmed no more, or as heard; or one that is unconfirmed
+-- now.
+local function recount_guard(fleet, pool, before, after)
+  local counts, is_counted = liveness.of_class(fleet, pool.class_index), before == 'unconfirmed'
+  local is_on = counts.guard == liveness.ON
+  if is_counted then
+    mark_unconfirmed(fleet, pool, 0)
+  elseif before == 'lost' then
+    is_counted = redis.call('ZREM', pool_changes.lost_key(fleet, pool.class_index), pool.pool_id) == 1 and is_on
+  end
+  if is_counted and after == 'alive' then
+    counts.heard = counts.heard + 1
+  elseif is_counted and is_on then
+    counts.became_unconfirmed = counts.became_unconfirmed - 1
+  end
+  if after == 'unconfirmed' then
+    mark_unconfirmed(fleet, pool, 1)
+    liveness.add_unconfirmed(counts, pool)
+  end
+end
+
+-- Counts a changed pool by liveness, and sets what `pool_rows.move` takes. Returns whether more than times has changed.
+local function compare(fleet, pool)
+  local before, after = pool_records.parse(pool.stored) or NONE, pool.removed and NONE or pool
+  local was, is = before.lease and before.lease.liveness, after.lease and after.lease.liveness
+  liveness.recount(fleet, pool.class_index, before, after)
+  if was ~= is then
+    recount_guard(fleet, pool, was, is)
+  end
+  pool.counted, pool.to_count = pool_records.counted_as(before), pool_records.counted_as(after)
+  return was ~= is or before.status ~= after.status
+end
+
+-- Writes the records, and the names of pools that are made or removed.
+local function write(fleet, changed)
+  local stored, names, removed, unnamed = {}, {}, {}, {}
+  for _, pool in ipairs(changed) do
+    local number = string.format('%d', pool.pool_number)
+    if pool.removed then
+      removed[#removed + 1], unnamed[#unnamed + 1] = pool.pool_id, number
+      redis.call('SETBIT', keys.of_class(fleet, 'used', pool.class_index), pool.pool_index, 0)
+    else
+      if not pool.stored then
+        names[#names + 1], names[#names + 2] = number, pool.pool_id
+      end
+      pool.stored = pool_records.text(pool)
+      stored[#stored + 1], stored[#stored + 2] = pool.pool_id, pool.stored
+    end
+  end
+  write_buffer.send('HDEL', keys.of_fleet(fleet, 'pools'), removed)
+  write_buffer.send('HDEL', keys.of_fleet(fleet, 'names'), unnamed)
+  write_buffer.send('HSET', keys.of_fleet(fleet, 'pools'), stored)
+  write_buffer.send('HSET', keys.of_fleet(fleet, 'names'), names)
+end
+
+-- The changed pools of a list, compared, and what is to follow: '' if only times have changed, 'revised' if a record
+-- has, 'service' if a pool is in service or out of it, 'names' if one is made or removed.
+local function compare_all(fleet, found)
+  local changed, follows = {}, ''
+  for _, pool in ipairs(found) do
+    if pool.changed then
+      pool.changed, changed[#changed + 1] = false, pool
+      local is_revised = compare(fleet, pool)
+      if pool.removed or not pool.stored then
+        follows = 'names'
+      elseif follows ~= 'names' and (pool.counted == 'active') ~= (pool.to_count == 'active') then
+        follows = 'service'
+      elseif follows == '' and is_revised then
+        follows = 'revised'
+      end
+    end
+  end
+  return changed, follows
+end
+
+-- Applies what has changed of pools from `pool_records.read`, or of new ones. O(pools given + levels in use * pools /
+-- 8), O(pools given * log timers) if none is in service that was not, or out of it.
+function pool_changes.apply(fleet, found)
+  local changed, follows = compare_all(fleet, found)
+  local function run()
+    pool_rows.move(fleet, changed)
+    write(fleet, changed)
+  end
+  if follows == 'names' then
+    derived.change(fleet, run)
+  elseif follows == 'service' then
+    derived.change_service(fleet, run)
+  elseif changed[1] then
+    fleet.revision = fleet.revision + (follows == 'revised' and 1 or 0)
+    run()
+  end
+  timers.set(fleet, found)
+end
