@@ -10,9 +10,14 @@ import pytest
 from redis import Redis
 
 from slta.auth.keys import Access
+from slta.calculations.client import Calculator
 from slta.fleet_file import LoadedFleet, Specs
 from slta.metrics import Metrics
+from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.background import BackgroundTasks
+from slta.runtime.self_audit import SelfAudits
+from slta.runtime.ticks import Ticks
+from slta.runtime.type_bounds import TypeBounds
 from slta.store import Store, StoreSettings
 from slta.store._client.preflight import ServerRequirements
 from testbed.servers import running_server
@@ -67,6 +72,13 @@ async def store(opening: Opening) -> Store:
         await create(opened, spec(*TWO_CLASSES), {"small": 1}, fleet)
         await opened.sessions.assign(fleet, "s", None)
     return opened
+
+
+def ticks_of(store: Store, audits: SelfAudits | None = None, vanished: Callable[[str], None] = lambda _: None) -> Ticks:
+    """Ticks without a dispatcher around them."""
+    repairs = AutomaticRepairs(store, Specs(), lambda *_: None)
+    queue = audits or SelfAudits(store, Specs(), lambda _: None)
+    return Ticks(store, repairs, queue, TypeBounds(store, Specs(), Calculator()), vanished)
 
 
 def dispatching(

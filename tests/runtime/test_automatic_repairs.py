@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from redis import Redis
@@ -14,6 +15,8 @@ from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
 from slta.models import Suspect
+from slta.models.errors import StoreUnavailableError, UnknownFleetError
+from slta.runtime import automatic_repairs
 from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.store import Store
 from testbed.in_process import TINY
@@ -85,6 +88,17 @@ async def test_a_fleet_that_lost_its_fields_is_whole_again_and_no_session_is_los
     assert len((await store.pools.page("f", None, 100)).pools) == 16
     assert not redis.exists("{f}:aside")
     assert violations(redis, "f") == []
+
+
+async def test_a_repair_that_fails_is_tried_again_until_its_fleet_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = AsyncMock(side_effect=[StoreUnavailableError, UnknownFleetError])
+    monkeypatch.setattr(automatic_repairs, "repair_suspect", tried)
+    no_store: Any = None
+    repairs = AutomaticRepairs(no_store, Specs(), lambda *_: None)
+    repairs.claimed("f")
+    for is_idle in (False, True):
+        await repairs.round()
+        assert repairs.is_idle is is_idle
 
 
 def test_each_change_of_whether_a_repair_is_blocked_is_shown_once() -> None:

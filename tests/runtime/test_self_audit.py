@@ -18,14 +18,12 @@ from slta.metrics import Metrics
 from slta.models import AuditResult, Findings
 from slta.models.errors import StoreUnavailableError
 from slta.runtime import self_audit
-from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.self_audit import SelfAudits
-from slta.runtime.ticks import Ticks
 from slta.store import Store
 from slta.store.fleets import FLEETS_KEY
 from testbed.in_process import TINY
 from tests.expositions import scrape
-from tests.runtime.conftest import Opening, dispatching
+from tests.runtime.conftest import Opening, dispatching, ticks_of
 
 DEADLINE_SECONDS = 20
 CLAIM = "1:0"
@@ -82,7 +80,7 @@ async def test_dispatchers_audit_each_fleet_once_and_again_once_it_is_repaired(
 
 async def test_audits_are_claimed_while_none_is_queued(store: Store) -> None:
     audits = audits_of(store)
-    ticks = Ticks(store, AutomaticRepairs(store, Specs(), lambda *_: None), audits)
+    ticks = ticks_of(store, audits)
     for fleet in "fg":
         await ticks.tick([fleet])
     await audits.round()
@@ -120,6 +118,7 @@ async def test_an_audit_that_cannot_be_done_is_not_stored_and_the_others_are(
     await audits.round()
     assert await findings(store, "f") is None
     assert await findings(store, "g") == 0
+    assert audits.is_idle, "it is tried again when its claim has ended"
 
 
 async def test_what_an_audit_could_not_check_is_logged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,11 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from slta.fleet_file import Specs
 from slta.models import Ticked
 from slta.models.errors import DispatchError, StoreUnavailableError
-from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.tick_lanes import MAX_CONCURRENT_CALLS, MAX_CONCURRENT_PACKETS
 from slta.runtime.tick_schedule import PACKET_FLEETS, PACKET_SECONDS
-from slta.runtime.ticks import Ticks
+from tests.runtime.conftest import ticks_of
 from tests.runtime.virtual_time import LateTime, VirtualTime
 
 TICK_SECONDS = 0.00013
@@ -46,7 +44,7 @@ class Ticking:
             is_doubted=lambda fleet: fleet in self.doubted,
             is_refusing=lambda fleet: fleet[0] in self.refusing,
         )
-        self.ticks = Ticks(store, AutomaticRepairs(store, Specs(), lambda *_: None))
+        self.ticks = ticks_of(store)
 
     def server(self, fleet: str) -> str:
         return fleet[0]
@@ -65,15 +63,7 @@ class Ticking:
         return {name: self._ticked(remain=name in self._of) for name in names}
 
     def _ticked(self, *, remain: bool) -> Ticked:
-        return Ticked(
-            suspect=None,
-            remain=remain,
-            recent=False,
-            audit="",
-            turn_seconds=self.turn,
-            held_seconds=self.held,
-            seconds=TICK_SECONDS,
-        )
+        return Ticked(remain=remain, turn_seconds=self.turn, held_seconds=self.held, seconds=TICK_SECONDS)
 
     async def tick(self, fleet: str) -> None:
         await self._of[fleet]()

@@ -8,15 +8,12 @@ from typing import NamedTuple
 import pytest
 from redis import Redis
 
-from slta.fleet_file import Specs
 from slta.models.errors import NewerFleetError, StoreUnavailableError, UnknownFleetError
 from slta.runtime import vanished_fleets
-from slta.runtime.automatic_repairs import AutomaticRepairs
-from slta.runtime.ticks import Ticks
 from slta.runtime.vanished_fleets import ABSENT_SECONDS, Absences, Verdict
 from slta.store import Store
 from slta.store.fleets import NAMED_KEYS
-from tests.runtime.conftest import Opening
+from tests.runtime.conftest import Opening, ticks_of
 from tests.store.fleets import TWO_CLASSES, create, spec
 
 GONE, BUSY = UnknownFleetError.code, StoreUnavailableError.code
@@ -90,7 +87,7 @@ class Watched:
 
     def __init__(self, store: Store) -> None:
         self.vanished: list[str] = []
-        self.ticks = Ticks(store, AutomaticRepairs(store, Specs(), lambda *_: None), vanished=self.vanished.append)
+        self.ticks = ticks_of(store, vanished=self.vanished.append)
 
     async def rounds(self, most: int = 3, evicted_keys: int = 0) -> int:
         """How many fleets vanished in them."""

@@ -146,13 +146,13 @@ class Ticked:
     `lua/ledger/intervals.lua`: its name and numbers, '' without one.
     """
 
-    suspect: Suspect | None
-    remain: bool
-    recent: bool
-    audit: str
-    turn_seconds: float
-    held_seconds: float
-    seconds: float
+    suspect: Suspect | None = None
+    remain: bool = False
+    recent: bool = False
+    audit: str = ""
+    turn_seconds: float = 0.0
+    held_seconds: float = 0.0
+    seconds: float = 0.0
     interval: str = ""
 
 

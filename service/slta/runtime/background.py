@@ -78,7 +78,7 @@ class BackgroundTasks:
         self._repairs = AutomaticRepairs(self.store, self.specs, self.metrics.repair_blocked)
         self._audits = SelfAudits(self.store, self.specs, self._unlisted_audited)
         self._bounds = TypeBounds(self.store, self.specs, self.calculator)
-        self._ticks = Ticks(self.store, self._repairs, self._audits, self.metrics.fleet_vanished, self._bounds)
+        self._ticks = Ticks(self.store, self._repairs, self._audits, self._bounds, self.metrics.fleet_vanished)
         self.metrics.watch(HELD, lambda: self._ticks.held_seconds)
         self._eviction: Eviction | None = None
         self._logged_errors = set[tuple[str, str]]()
@@ -111,8 +111,7 @@ class BackgroundTasks:
             _every_second(self._round),
             _every_second(self._reload_files),
             _every_second(self._ticks.run),  # it ends only by a defect
-            _every_second(self._repairs.round, self._repairs.requested),
-            _every_second(self._audits.round, self._audits.requested),
+            *(_every_second(jobs.round, jobs.requested) for jobs in (self._repairs, self._audits)),
             _every_second(self._bounds.round),
             self.store.listen(),
             self._read_metrics(),

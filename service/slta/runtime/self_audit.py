@@ -19,6 +19,7 @@ from slta.audit import audit_fleet, audit_unlisted
 from slta.fleet_file import Specs
 from slta.models import AuditResult, Findings
 from slta.models.errors import DispatchError
+from slta.runtime.job_queue import JobQueue
 from slta.store import Store
 
 UNLISTED_SECONDS = 3600.0
@@ -30,41 +31,28 @@ RETRY_SECONDS = 60.0
 log = structlog.get_logger(__name__)
 
 
-class SelfAudits:
-    """Queue of claimed audits. A fleet whose audit fails is due again when the claim has ended, after ten minutes."""
+class SelfAudits(JobQueue):
+    """Queue of audits. A fleet whose audit fails is due again when the claim has ended, after ten minutes."""
+
+    failure = "audit_not_done"
 
     def __init__(self, store: Store, specs: Specs, unlisted: Callable[[Sequence[Findings]], None]) -> None:
         """`unlisted` is called with the findings on keys of no listed fleet, of each audit of them."""
+        super().__init__()
         self._store = store
         self._specs = specs
         self._unlisted = unlisted
         self._by = f"{socket.gethostname()}/{os.getpid()}"
-        self._claims: dict[str, str] = {}
         self._next_unlisted = 0.0
         self._found: list[Findings] = []
-        self.requested = asyncio.Event()
-        """Set to run the next round at once."""
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no audit is queued: only then are further ones claimed."""
-        return not self._claims
-
-    def claimed(self, fleet: str, claim: str) -> None:
-        """Audit a fleet in the next round."""
-        self._claims[fleet] = claim
-        self.requested.set()
 
     async def round(self) -> None:
-        """Audit the fleets that are claimed, then the other keys if they are due."""
-        self.requested.clear()
-        for fleet in list(self._claims):
-            await self._audit(fleet, self._claims[fleet])
-            del self._claims[fleet]
+        """Audit the fleets that are queued, then the other keys if they are due."""
+        await super().round()
         if _now() >= self._next_unlisted:
             await self._audit_unlisted()
 
-    async def _audit(self, fleet: str, claim: str) -> None:
+    async def _do(self, fleet: str, claim: str) -> None:
         """Audit a fleet, with at most a quarter of the server's time."""
         began = _now()
         try:
@@ -73,13 +61,11 @@ class SelfAudits:
                 first = next(iter(found.sentences), "")
                 result = AuditResult(at=time.time(), total=found.total, by=self._by, first=first)
                 await self._store.audits.store(fleet, claim, result)
-        except DispatchError as error:
-            log.warning("audit_not_done", fleet=fleet, why=error.code)
-        else:
             _log_damage([found])
             if found.unchecked:
                 log.info("audit_incomplete", fleet=fleet, unchecked=found.unchecked)
-        await asyncio.sleep(_now() - began)
+        finally:
+            await asyncio.sleep(_now() - began)
 
     async def _audit_unlisted(self) -> None:
         """Audit the keys of no listed fleet, and again soon if they are damaged or cannot be read."""
@@ -87,7 +73,7 @@ class SelfAudits:
         try:
             found = await audit_unlisted(self._store, self._specs)
         except DispatchError as error:
-            log.warning("audit_not_done", why=error.code)
+            log.warning(self.failure, why=error.code)
             return
         if found != self._found:
             _log_damage(found)

@@ -27,6 +27,8 @@ from slta.store.library import layout_mismatch
 
 UNANSWERED = StoreUnavailableError | OutcomeUnknownError | None
 """What comes of a tick that the server has not answered, or rejected with all others."""
+UNTICKED = Ticked(recent=True)
+"""What a tick that failed leaves to do."""
 CONCURRENT_LOOKS = 12
 """Absent fleets that are looked at together."""
 EVENTS = {"lost": "fleet_vanished", "relisted": "fleet_relisted", "undeleted": "fleet_deletion_undone"}
@@ -42,9 +44,9 @@ class Ticks:
         self,
         store: Store,
         repairs: AutomaticRepairs,
-        audits: SelfAudits | None = None,
+        audits: SelfAudits,
+        bounds: TypeBounds,
         vanished: Callable[[str], None] = lambda _: None,
-        bounds: TypeBounds | None = None,
     ) -> None:
         """`repairs` receives suspect fleets, `audits` fleets whose audit is claimed, `bounds` intervals that wait.
 
@@ -53,8 +55,8 @@ class Ticks:
         self._store = store
         self._repairs = repairs
         self._audits = audits
-        self._vanished = vanished
         self._bounds = bounds
+        self._vanished = vanished
         self._lanes: dict[object, TickLane] = {}
         self._lane_of: dict[str, TickLane] = {}
         self._dealt = asyncio.Event()
@@ -85,10 +87,9 @@ class Ticks:
 
     def _keep_only(self, names: Collection[str]) -> None:
         self._store.keep_only({*names, *self.absences.unlisted(names)})
-        self._repairs.keep_only(names)
-        if self._bounds:
-            self._bounds.keep_only(frozenset(names))
         kept = self._names = frozenset(names)
+        for jobs in (self._repairs, self._audits, self._bounds):
+            jobs.keep_only(kept)
         self._outcomes = {fleet: code for fleet, code in self._outcomes.items() if fleet in kept}
         self._mismatches = {fleet: why for fleet, why in self._mismatches.items() if fleet in kept}
         self._held = {fleet: seconds for fleet, seconds in self._held.items() if fleet in kept}
@@ -133,11 +134,8 @@ class Ticks:
         lane = self._lane_of.get(fleets[0])
         try:
             async with lane.calls if lane else nullcontext():
-                results |= await self._store.fleets.tick_many(
-                    fleets,
-                    self._bounds.excesses if self._bounds else {},
-                    audits=bool(self._audits and self._audits.is_idle),
-                )
+                excesses, audits = self._bounds.excesses, self._audits.is_idle
+                results |= await self._store.fleets.tick_many(fleets, excesses, audits=audits)
         except Exception:
             log.exception("ticks_failed")
         self._heard(lane, results.values())
@@ -158,16 +156,14 @@ class Ticks:
             code = await self._finish(fleet, result)
         except Exception:
             log.exception("tick_failed", fleet=fleet)
-        if self._audits and isinstance(result, Ticked) and result.audit:
-            self._audits.claimed(fleet, result.audit)
-        if self._bounds and isinstance(result, Ticked) and not result.recent:
-            self._bounds.ticked(fleet, result.interval)
-        seconds, turn, held = 0.0, 0.0, 0.0
-        if isinstance(result, Ticked):
-            seconds, turn, held = result.seconds, result.turn_seconds, result.held_seconds
+        ticked = result if isinstance(result, Ticked) else UNTICKED
+        if ticked.audit:
+            self._audits.claimed(fleet, ticked.audit)
+        if not ticked.recent:
+            self._bounds.ticked(fleet, ticked.interval)
         if lane := self._lane_of.get(fleet):
-            lane.ticked(fleet, seconds, turn=0 if self._store.is_doubted(fleet) else turn)
-            self._held[fleet] = held
+            lane.ticked(fleet, ticked.seconds, turn=0 if self._store.is_doubted(fleet) else ticked.turn_seconds)
+            self._held[fleet] = ticked.held_seconds
         if self._names and fleet in self._names:
             self._outcomes[fleet] = code
 

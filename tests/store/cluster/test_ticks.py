@@ -8,13 +8,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from slta.fleet_file import Specs
 from slta.models import Ticked
-from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.background import cancel_all
 from slta.runtime.ticks import Ticks
 from slta.store import Store
 from testbed.clusters import Cluster
+from tests.runtime.conftest import ticks_of
 from tests.store.cluster.test_masters import move
 from tests.store.cluster.witness import ROOMY
 from tests.store.conftest import Calls
@@ -39,7 +38,7 @@ def ticked(nodes: Cluster, fleet: str) -> bool:
 
 @asynccontextmanager
 async def ticking(store: Store) -> AsyncIterator[Ticks]:
-    ticks = Ticks(store, AutomaticRepairs(store, Specs(), lambda *_: None))
+    ticks = ticks_of(store)
     await ticks.round()
     running = asyncio.create_task(ticks.run())
     yield ticks
