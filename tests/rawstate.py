@@ -18,12 +18,11 @@ attribute_list differences_since placed_drawn placed_difference placed_squares r
 reported_squares pool_due unconfirmed
 """
 TOKENS = "rank estimate_class estimate_level previous_class min_green yellow green* thresholds*"
-REPORTS = "compared_since compared_reports difference left_out_over_capacity left_out_unknown_pool"
 POLICY_BLOCKS = {
     "slta": f"{TOKENS} assigned_green* assigned_yellow* assigned_none*",
     "slta-greedy": f"{TOKENS} assigned_green* assigned_yellow*",
     "jlmu": "frontiers* frontier_ranks* open* assigned_open*",
-    "observe": f"{REPORTS} frontiers* frontier_ranks* open*",
+    "observe": "left_out_over_capacity left_out_unknown_pool frontiers* frontier_ranks* open*",
     "uniform": "uniform_placements assigned_any*",
 }
 """Fields in order; a star marks a vector."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from slta.core.fleet import FleetSpec
 from slta.fleet_file import FleetFile
-from slta.models import ClassSnapshot, Comparison, Differences, DifferenceSums, Integrals, Snapshot
+from slta.models import ClassSnapshot, Differences, DifferenceSums, Integrals, Snapshot
 from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
 from slta.views.averages import averages, observe_averages
 from slta.views.differences import differences_by_source, mean_difference
@@ -25,15 +25,16 @@ from slta.views.what_if import what_if
 SECOND = 1_000_000
 
 
-def spec() -> FleetSpec:
+def spec(policy: str = "slta") -> FleetSpec:
     """u_a = 4, 7, 9; u_b = 3, 5: the order is (a,1) 4, (a,2) 3, (b,1) 3, (a,3) 2, (b,2) 2."""
     curves = {"a": [0, 4, 7, 9], "b": [0, 3, 5]}
     utilities = {name: {"kind": "table", "values": values} for name, values in curves.items()}
     classes = [{"name": n, "capacity": len(curves[n]) - 1, "utility": u} for n, u in utilities.items()]
-    return FleetFile.read({"classes": classes}).to_spec()
+    return FleetFile.read({"classes": classes, "policy": policy}).to_spec()
 
 
 SPEC = spec()
+OBSERVING = spec("observe")
 SCALE = 10**SPEC.integers.exponent
 
 
@@ -191,12 +192,11 @@ def test_a_window_that_ends_before_it_begins_is_refused() -> None:
 
 doubles = st.floats(-1e90, 1e90, allow_nan=False)
 pairs = st.tuples(doubles, doubles)
-any_comparison = st.none() | st.builds(
-    Comparison, since=st.integers(0, 2**53), reports=st.integers(0, 2**53), difference=st.floats(-1e99, 1e99)
-)
+sums = st.builds(DifferenceSums, sessions=st.integers(0, 2**53), total=doubles, squares=doubles)
+any_differences = st.none() | st.builds(Differences, since=st.integers(0, 2**53), placed=sums, reported=sums)
 any_integrals = st.builds(
     integrals,
-    comparison=any_comparison,
+    differences=any_differences,
     store_epoch=st.integers(0, 2**40),
     utilities_version=st.integers(0, 2**31),
     time=st.integers(0, 2**60),
@@ -243,20 +243,6 @@ def test_a_what_if_says_what_an_operator_would_win() -> None:
     assert (nothing.load, nothing.overload, nothing.utility_bound) == (None, True, None)
 
 
-def compared(since: int, reports: int, difference: float) -> Integrals:
-    return integrals(comparison=Comparison(since=since, reports=reports, difference=difference * SCALE))
-
-
-def test_the_difference_at_placing_is_a_mean_over_the_reports_between() -> None:
-    assert mean_difference(compared(0, 10, 6.0), compared(0, 6, 5.0), SPEC) == pytest.approx(0.25)
-    assert mean_difference(compared(0, 10, 6.0), None, SPEC) == pytest.approx(0.6)
-
-
-def test_reports_from_before_the_present_curves_and_policy_are_not_mixed_in() -> None:
-    assert mean_difference(compared(5, 10, 6.0), compared(0, 6, 5.0), SPEC) == pytest.approx(0.6)
-    assert mean_difference(compared(5, 10, 6.0), integrals(), SPEC) == pytest.approx(0.6)
-
-
 def drawn(since: int, placed: Sequence[float] = (), reported: Sequence[float] = ()) -> Integrals:
     """Integrals after sessions with these differences."""
     sums = [
@@ -266,6 +252,14 @@ def drawn(since: int, placed: Sequence[float] = (), reported: Sequence[float] = 
         for values in (placed, reported)
     ]
     return integrals(differences=Differences(since=since, placed=sums[0], reported=sums[1]))
+
+
+def test_the_difference_at_placing_of_a_fleet_that_observes_is_a_mean_over_the_reports_between() -> None:
+    early, late = drawn(0, reported=[1, 4]), drawn(0, reported=[1, 4, 0, 1])
+    assert mean_difference(late, early, OBSERVING) == pytest.approx(0.5)
+    assert mean_difference(late, None, OBSERVING) == pytest.approx(1.5)
+    assert mean_difference(drawn(5, reported=[3]), early, OBSERVING) == pytest.approx(3), "from before a change"
+    assert (mean_difference(late, early, SPEC), differences_by_source(late, early, OBSERVING)) == (None, None)
 
 
 @given(st.lists(st.integers(0, 20), min_size=2, max_size=30), st.lists(st.integers(0, 20), max_size=30))
@@ -288,7 +282,7 @@ def test_one_session_has_a_difference_and_no_standard_error() -> None:
 
 
 def test_sessions_from_before_the_present_curves_order_and_policy_are_not_mixed_in() -> None:
-    for older in (drawn(0, placed=[1, 2]), integrals(), compared(0, 6, 5.0)):
+    for older in (drawn(0, placed=[1, 2]), integrals()):
         found = differences_by_source(drawn(5, placed=[3, 3, 3]), older, SPEC)
         assert found
         assert (found.placed.sessions, found.placed.mean) == (3, pytest.approx(3))
@@ -300,6 +294,6 @@ def test_without_a_drawn_session_there_are_no_differences_by_source() -> None:
 
 
 def test_without_reports_there_is_no_difference_at_placing() -> None:
-    assert mean_difference(compared(0, 6, 5.0), compared(0, 6, 5.0), SPEC) is None
-    assert mean_difference(integrals(), compared(0, 6, 5.0), SPEC) is None
+    assert mean_difference(drawn(0, reported=[1]), drawn(0, reported=[1]), OBSERVING) is None
+    assert mean_difference(integrals(), drawn(0, reported=[1]), OBSERVING) is None
     assert observe_state(snapshot([2], [2]), SPEC).difference_at_placing is None

@@ -67,7 +67,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     ),
     DIFFERENCE.gauge(
         "difference_at_placing_standard_error",
-        "Standard error of the mean difference, that of independent sessions; none for an observing fleet.",
+        "Standard error of the mean difference, that of independent sessions.",
         attrgetter("standard_error"),
     ),
     DIFFERENCE.gauge("difference_at_placing_sessions", "Sessions in the mean difference.", attrgetter("sessions")),

@@ -10,7 +10,6 @@ from slta.models.drains import AfterDrain as AfterDrain
 from slta.models.drains import Drain as Drain
 from slta.models.drains import PoolSessions as PoolSessions
 from slta.models.integrals import Arrivals as Arrivals
-from slta.models.integrals import Comparison as Comparison
 from slta.models.integrals import Differences as Differences
 from slta.models.integrals import DifferenceSums as DifferenceSums
 from slta.models.integrals import Integrals as Integrals

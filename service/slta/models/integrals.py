@@ -9,21 +9,11 @@ from slta.core.session_types.intervals import Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Comparison of reports with JLMU's choices since fleet time `since` in µs, when curves and policy were set.
-
-    `difference` sums over reports the marginal utility at JLMU's choice minus that at the reported place, in the
-    store's integers. Only its mean per report is meaningful.
-    """
-
-    since: int
-    reports: int
-    difference: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceSums:
-    """Number of drawn sessions, sum of their differences at placing, and of the squares, in the store's integers."""
+    """Number of sessions, sum of their differences at placing, and of the squares, in the store's integers.
+
+    Of a fleet that observes those of all reports, else of one in 16 sessions.
+    """
 
     sessions: int
     total: float
@@ -83,9 +73,8 @@ class Integrals:
     """Time integrals of totals since the fleet's creation, as pairs (high, low) of doubles with exact differences.
 
     Units are µs of fleet time times the store's integers (`utility`, `optimum`), sessions or pools (`pools[i]`).
-    `utilities_version` changes with curves, capacities and session types. `comparison` is None if the fleet places
-    sessions itself, `differences` unless it does and a session was drawn, `types` without session types, `arrivals`
-    unless this is a line of the history.
+    `utilities_version` changes with curves, capacities and session types. `differences` is None if no session was drawn
+    or reported, `types` without session types, `arrivals` unless this is a line of the history.
     """
 
     store_epoch: int
@@ -95,7 +84,6 @@ class Integrals:
     utility: Pair
     optimum: Pair
     pools: tuple[Pair, ...]
-    comparison: Comparison | None = None
     differences: Differences | None = None
     types: TypeIntegrals | None = None
     arrivals: Arrivals | None = None

@@ -11,7 +11,6 @@ from slta.models import (
     Arrivals,
     AuditResult,
     ClassSnapshot,
-    Comparison,
     Differences,
     Integrals,
     Snapshot,
@@ -30,8 +29,6 @@ LIVENESS_NUMBERS = len(LIVENESS) + 1
 GUARDS: tuple[Guard, ...] = get_args(Guard)
 TYPE_REFUSALS = {"full": "no_capacity", "inactive": "no_active_pool", "incompatible": "incompatible"}
 """Reason by the store's word, as in `type_refused_<word>`."""
-_COMPARED = 3
-"""Numbers after the bar in a line of an observing fleet."""
 
 
 def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
@@ -147,8 +144,7 @@ def parse_integrals(store_epoch: int, line: str) -> Integrals:
         utility=pairs[1],
         optimum=pairs[2],
         pools=tuple(pairs[3:]),
-        comparison=_comparison(*added) if len(added) == _COMPARED else None,
-        differences=Differences.from_numbers(*added) if len(added) > _COMPARED else None,
+        differences=Differences.from_numbers(*added) if added else None,
         types=_type_integrals(of_types, len(pairs) - 3),
         arrivals=_arrivals(counts) if counts else None,
     )
@@ -175,7 +171,3 @@ def _pairs(words: list[str]) -> list[tuple[float, float]]:
 def _arrivals(counts: str) -> Arrivals:
     assigned, full, inactive = map(int, counts.split())
     return Arrivals(assigned, full, inactive)
-
-
-def _comparison(since: float, reports: float, difference: float) -> Comparison:
-    return Comparison(since=int(since), reports=int(reports), difference=difference)

@@ -15,7 +15,7 @@ NO_SUMS = DifferenceSums(sessions=0, total=0.0, squares=0.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeanDifference:
-    """Number of drawn sessions, their mean difference, and its standard error, that of independent sessions.
+    """Number of sessions, their mean difference, and its standard error, that of independent sessions.
 
     `mean` is None without a session, `standard_error` with fewer than two.
     """
@@ -36,8 +36,24 @@ class DifferencesBySource:
 def differences_by_source(newer: Integrals, older: Integrals | None, spec: FleetSpec) -> DifferencesBySource | None:
     """Mean differences between two integrals, or since curves, order or policy changed; None if no session was drawn.
 
-    Sessions from before that change are excluded.
+    Sessions from before that change are excluded: their unit may differ. None for a fleet that observes.
     """
+    return _between(newer, older, spec) if spec.policy.places else None
+
+
+def mean_difference(newer: Integrals, older: Integrals | None, spec: FleetSpec) -> float | None:
+    """Mean difference to JLMU's choice of all reports of a fleet that observes, as `differences_by_source`."""
+    found = None if spec.policy.places else _between(newer, older, spec)
+    return found.reported.mean if found else None
+
+
+def by_source(newer: Integrals, older: Integrals, spec: FleetSpec) -> dict[str, MeanDifference]:
+    """Differences between two integrals by source; in a fleet that observes, those of all reports."""
+    found, sources = _between(newer, older, spec), SOURCES if spec.policy.places else SOURCES[1:]
+    return {source: getattr(found, source) for source in sources} if found else {}
+
+
+def _between(newer: Integrals, older: Integrals | None, spec: FleetSpec) -> DifferencesBySource | None:
     last, first = newer.differences, older.differences if older else None
     if last is None:
         return None
@@ -46,35 +62,6 @@ def differences_by_source(newer: Integrals, older: Integrals | None, spec: Fleet
         placed=_mean(last.placed, earlier.placed if earlier else NO_SUMS, spec),
         reported=_mean(last.reported, earlier.reported if earlier else NO_SUMS, spec),
     )
-
-
-def mean_difference(newer: Integrals, older: Integrals | None, spec: FleetSpec) -> float | None:
-    """Mean difference per report of an observing fleet, as `difference_of_reports`; None without a compared report."""
-    found = difference_of_reports(newer, older, spec)
-    return found.mean if found else None
-
-
-def difference_of_reports(newer: Integrals, older: Integrals | None, spec: FleetSpec) -> MeanDifference | None:
-    """Mean difference to JLMU's choice of all reports between two integrals, or of all; None unless the fleet observes.
-
-    Reports under earlier curves or another policy are excluded: their unit may differ.
-    """
-    last, first = newer.comparison, older.comparison if older else None
-    if last is None:
-        return None
-    earlier = first if first and first.since == last.since else None
-    reports = last.reports - (earlier.reports if earlier else 0)
-    added = last.difference - (earlier.difference if earlier else 0)
-    mean = spec.integers.to_utility(added / reports) if reports > 0 else None
-    return MeanDifference(sessions=reports, mean=mean, standard_error=None)
-
-
-def by_source(newer: Integrals, older: Integrals, spec: FleetSpec) -> dict[str, MeanDifference]:
-    """Differences between two integrals by source; in a fleet that observes, those of all reports."""
-    drawn, reports = differences_by_source(newer, older, spec), difference_of_reports(newer, older, spec)
-    if drawn:
-        return {source: getattr(drawn, source) for source in SOURCES}
-    return {"reported": reports} if reports else {}
 
 
 def _mean(last: DifferenceSums, earlier: DifferenceSums, spec: FleetSpec) -> MeanDifference:

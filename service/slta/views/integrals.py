@@ -11,17 +11,13 @@ from dataclasses import replace
 from itertools import chain
 
 from slta.core.fleet import FleetSpec
-from slta.models import Comparison, Differences, Integrals, TypeIntegrals
+from slta.models import Differences, Integrals, TypeIntegrals
 from slta.models.errors import InvalidIntegralsError
 from slta.models.integrals import Pair
 
-_PLAIN, _COMPARING, _DIFFERING = 1, 2, 3
-_HEADS = {
-    _PLAIN: struct.Struct(">BQIQ6d"),
-    _COMPARING: struct.Struct(">BQIQ6d3d"),
-    _DIFFERING: struct.Struct(">BQIQ6d7d"),
-}
-"""Header by format version, its first byte: with sums of reports, or of differences at placing. The pools follow."""
+_PLAIN, _DIFFERING = 1, 2
+_HEADS = {_PLAIN: struct.Struct(">BQIQ6d"), _DIFFERING: struct.Struct(">BQIQ6d7d")}
+"""Header by format version, its first byte: without and with differences at placing. The pools follow."""
 _PAIR = struct.Struct(">2d")
 _TYPED = 0x80
 """Added to the first byte with session types: their compatibility and sessions follow the pools, last their number."""
@@ -46,8 +42,8 @@ def completed(integrals: Integrals, spec: FleetSpec) -> Integrals:
 
 def encode_integrals(fleet: str, integrals: Integrals) -> str:
     """Encode `completed` ones as URL-safe text for `decode_integrals` of the same fleet."""
-    compared, differences, types = integrals.comparison, integrals.differences, integrals.types
-    version = _COMPARING if compared else _DIFFERING if differences else _PLAIN
+    differences, types = integrals.differences, integrals.types
+    version = _DIFFERING if differences else _PLAIN
     head = _HEADS[version].pack(
         version + (_TYPED if types else 0),
         integrals.store_epoch,
@@ -56,8 +52,7 @@ def encode_integrals(fleet: str, integrals: Integrals) -> str:
         *integrals.sessions,
         *integrals.utility,
         *integrals.optimum,
-        *((compared.since, compared.reports, compared.difference) if compared else ()),
-        *(differences.numbers if version == _DIFFERING and differences else ()),
+        *(differences.numbers if differences else ()),
     )
     of_types = (types.compatibility, *types.sessions) if types else ()
     payload = head + b"".join(_PAIR.pack(*pair) for pair in (*integrals.pools, *of_types))
@@ -91,10 +86,7 @@ def decode_integrals(fleet: str, text: str) -> Integrals:
         utility=(sums[2], sums[3]),
         optimum=(sums[4], sums[5]),
         pools=tuple(pools),
-        comparison=Comparison(since=int(sums[6]), reports=int(sums[7]), difference=sums[8])
-        if kind == _COMPARING
-        else None,
-        differences=Differences.from_numbers(*sums[6:]) if kind == _DIFFERING else None,
+        differences=Differences.from_numbers(*sums[6:]) if sums[6:] else None,
         types=_type_integrals(pairs[len(pools) :]),
     )
 

@@ -33,7 +33,7 @@ MUTANTS: dict[str, Mutant] = {
     "a state that another one wrote is not read": row(
         "lua/state/cache.lua", "cache.unchanged", "fleet.written ~= text or ", ""
     ),
-    "sessions that move are drawn": row("lua/pools/reports.lua", "reports.report", "  elseif not", "  end\n  if not"),
+    "sessions that move are drawn": row("lua/pools/reports.lua", "reports.report", "session or late", "late"),
     "a deadline fails a pool that another version returned": row(
         "lua/pools/due_drains.lua", "read", "(pool.status == 'draining' or", "(true or"
     ),

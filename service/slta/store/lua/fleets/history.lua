@@ -50,8 +50,8 @@ function history.newest(fleet)
 end
 
 -- The integrals as one line of text: version, time, then (high, low) of sessions, utility, optimum and each class's
--- pools; after a slash, with session types, those of `intervals.encode`; after a bar the sums of the fleet's policy or
--- of the differences at placing, if any. For fleets whose pools are integrated.
+-- pools; after a slash, with session types, those of `intervals.encode`; after a bar `differences.sums`, if any. For
+-- fleets whose pools are integrated.
 function history.integrals(fleet)
   cold.load(fleet, 'utilities_version', 'pools_high', 'pools_low')
   local words = {
@@ -63,7 +63,7 @@ function history.integrals(fleet)
     words[#words + 1] = fleet.pools_low[class_index]
   end
   local types = fleet.kinds > 0 and ' / ' .. intervals.encode(fleet) or ''
-  local sums = policies.call(fleet, 'sums') or differences.sums(fleet)
+  local sums = differences.sums(fleet)
   return vectors.encode(words) .. types .. (sums and ' | ' .. vectors.encode(sums) or '')
 end
 
@@ -80,18 +80,6 @@ function history.append(fleet)
       end
       redis.call('LPUSH', key, line)
       redis.call('LTRIM', key, 0, 60)
-    end
-  end
-end
-
--- Removes the sums of the previous policy from all lines. O(1).
-function history.drop_sums(fleet)
-  for _, window in ipairs(constants.WINDOWS) do
-    local key = keys.of_past(fleet, window)
-    local lines = redis.call('LRANGE', key, 0, -1)
-    redis.call('DEL', key)
-    for at = #lines, 1, -1 do
-      redis.call('LPUSH', key, (string.gsub(lines[at], ' |[^#]*', ' ')))
     end
   end
 end

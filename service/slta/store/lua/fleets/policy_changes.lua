@@ -10,9 +10,6 @@ function policy_changes.apply(fleet, name)
       fleet.cold['assigned_' .. token] = ''
     end
     fleet.unknown[policy_tables.fields(fleet.policy_table)] = nil
-    if fleet.policy_table.sums then
-      history.drop_sums(fleet)
-    end
   end
   fleet.policy, fleet.policy_table = name, policy_tables.BY_NAME[name]
   for _, token in ipairs(fleet.policy_table.TOKENS) do

@@ -27,16 +27,15 @@
 --   on_change(fleet, class_index, pool_index, level, change)  the occupancy of an active pool rose to `level` (`change`
 --                                                 is 1) or fell from it (-1)
 --   rebuild(fleet, reset)                         pools changed; `reset`: curves, capacities or the policy changed
---   restart(fleet)                                curves, order or the policy changed: means of decisions begin anew
 --   reported_rank(fleet) -> rank                  the rank that observations show, 0 for none
 --   rows(fleet, class_index) -> rules             for the audit, by key of a row: a function that returns whether an
 --                                                 active pool of the class with that occupancy has a bit in the row
 --   check(fleet, expect_equal)                    for the audit: calls expect_equal(what, stored, expected) for each
 --                                                 field that is determined by other fields and rows
 --   compare(fleet, draw, class_index, level,      an active pool's occupancy is about to rise to `level` by another
---     type_index) -> comparison                   dispatcher's placement: a list to append to the reply
+--     type_index) -> comparison                   dispatcher's placement: a list to append to the reply, of the
+--                                                 marginal utility there first, and that of the choice fourth
 --   left_out(fleet, word)                         a report was answered with this word, and changed nothing
---   sums(fleet) -> numbers                        appended to the integrals: a list of constant length
 --   best_marginal(fleet, least, type_index)       before a placement: the best marginal utility of a free place, at
 --                                                 least `least`; nil to search all rows
 --
@@ -52,11 +51,10 @@
 --   masks                                     false, or of a view (see `confirmed.lua`) the rows of unconfirmed pools
 --   types                                     session types, false without any, see `session_types`
 --   active_pools, sessions, last_rank         active pools, the sessions on them, the worst rank that exists
---   time                                      fleet time in µs
 --   beta_coefficient, beta_power              c and p in n*beta_n = c * n^p; cold fields, for `rebuild` only
 --   exponent                                  the store's marginal utilities are those of the fleet file times 10 to it
 --
--- `choose`, `learning_step`, `rows`, `check`, `sums` and `best_marginal` write nothing. The others may write the
+-- `choose`, `learning_step`, `rows`, `check`, `compare` and `best_marginal` write nothing. The others may write the
 -- policy's own rows and fields, and the fleet's counters that count steps of r: learning_steps_up, learning_steps_down.
 
 policies = {}

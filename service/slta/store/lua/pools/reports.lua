@@ -117,13 +117,6 @@ function reports.place(fleet, id, session, pool, lease, start)
   return session
 end
 
--- Adds the difference of a new session, if it was drawn, to those of a fleet that places sessions.
-local function add_difference(fleet, draw, pool)
-  if fleet.policy_table.choose and pool_records.is_in_service(pool) and differences.is_drawn(tonumber(draw)) then
-    differences.add(fleet, 'reported', pool.class_index, pool.level, pool.type_index)
-  end
-end
-
 -- Whether a report may name the pool, and take the session from the pool that it is on.
 local function is_allowed(fleet, id, pool_id, patterns)
   if not pool_patterns.match(patterns, pool_id) then
@@ -133,9 +126,19 @@ local function is_allowed(fleet, id, pool_id, patterns)
   return not session or pool_patterns.match(patterns, session.pool_id)
 end
 
--- The comparison of a report with the policy's choice, nil without one.
-local function compare(fleet, draw, pool)
-  return policies.call(fleet, 'compare', draw, pool.class_index, pool.level, pool.type_index)
+-- The comparison of a report with the policy's choice, nil without one; adds the difference of the session, in a fleet
+-- that places sessions if it is new and was drawn.
+local function compare(fleet, draw, pool, is_new)
+  if not pool_records.is_in_service(pool) then
+    return nil
+  end
+  local comparison = policies.call(fleet, 'compare', draw, pool.class_index, pool.level, pool.type_index)
+  if comparison then
+    differences.add(fleet, 'reported', comparison[1], comparison[4])
+  elseif is_new then
+    differences.draw(fleet, 'reported', tonumber(draw), pool.class_index, pool.level, pool.type_index)
+  end
+  return comparison
 end
 
 -- id, lease in µs ('' for the fleet's), draw in [0, 1), options: pool_id, " late" if the session may have been placed
@@ -164,10 +167,8 @@ function reports.report(fleet, id, lease, draw, options)
   lease = session and session.lease or sessions.lease(fleet, lease)
   if session then
     sessions.detach(fleet, id, session)
-  elseif not late then
-    add_difference(fleet, draw, pool)
   end
-  local comparison = pool_records.is_in_service(pool) and compare(fleet, draw, pool)
+  local comparison = compare(fleet, draw, pool, not (session or late))
   local placed = reports.place(fleet, id, session, pool, lease, fleet.time)
   local reply = sessions.reply(fleet, session and 'MOVED' or 'NEW', placed, comparison)
   local address = comparison and attributes.address(fleet, comparison[2]) or ''

@@ -48,9 +48,7 @@ local function place(fleet, id, type_index, lease, draw)
   local pool_number = keys.pool_number(fleet, class_index, pool_index)
   local pool_id = pool_records.name(fleet, pool_number)
   local begun, level = sessions.begin(fleet, id, type_index, pool_number, pool_id, lease, 'assigned', token)
-  if differences.is_drawn(draw) then
-    differences.add(fleet, 'placed', class_index, level, type_index)
-  end
+  differences.draw(fleet, 'placed', draw, class_index, level, type_index)
   derived.on_change(fleet, class_index, pool_index, level, 1, type_index)
   policies.call(fleet, 'update', step)
   local counts = fleet['assigned_' .. token]
