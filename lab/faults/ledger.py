@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
 
-from slta_loadgen.client import Reply
+from slta_client.replies import Reply
+from slta_loadgen.retry import is_final
 
 
 class Told(Enum):
@@ -95,7 +96,7 @@ def placed(session: Session, reply: Reply, *, known: str) -> None:
         session.pool, session.told, session.was_placed = pool, Told.LIVES, True
     elif reply.code == "session_ended" and session.was_placed:
         session.lost, session.told = "ended by another", Told.GONE
-    elif reply.is_final and session.told is Told.NOTHING:
+    elif is_final(reply) and session.told is Told.NOTHING:
         session.told = Told.REFUSED
 
 
@@ -103,7 +104,7 @@ def completed(session: Session, reply: Reply) -> None:
     """A final answer to a complete."""
     if reply.ok and reply.body.get("reason", "completed") == "completed":
         session.told = Told.ENDED
-    elif reply.is_final:
+    elif is_final(reply):
         session.lost, session.told = f"complete: {reply.body.get('reason', reply.code)}", Told.GONE
     else:
         session.told = Told.DOUBT

@@ -12,7 +12,9 @@ from typing import Any, Self
 
 from lab.faults import ledger
 from lab.faults.ledger import Ledger, Session, Told
-from slta_loadgen.client import Client, Reply
+from slta_client.replies import Reply
+from slta_loadgen.client import Client
+from slta_loadgen.retry import is_final
 
 FLEET = "faults"
 DOCUMENT: dict[str, Any] = {
@@ -117,7 +119,7 @@ class Load:
         for attempt in range(10**9):
             reply = await call(self._clients[(first + attempt) % len(self._clients)])
             self.ledger.heard(reply, time.monotonic())
-            if reply.is_final or time.monotonic() > self._until:
+            if is_final(reply) or time.monotonic() > self._until:
                 return reply
             await asyncio.sleep(PAUSE_SECONDS)
         raise AssertionError

@@ -15,6 +15,7 @@ from typing import Any
 
 from lab.faults.on_store import ask
 from lab.faults.system import System
+from slta_client.replies import DISCONNECTED, TIMEOUT, UNREACHABLE
 from testbed.sentinels import until
 from testbed.servers import Server
 
@@ -24,7 +25,7 @@ FREEZE_SECONDS = 4.0
 """Longer than clients wait."""
 BUSY_BYTES = 64 << 20
 HELD_BACK_SECONDS = 3.0
-LOST_CODES = ("connect_failed", "connection_lost", "timeout")
+LOST_CODES = (UNREACHABLE, DISCONNECTED, TIMEOUT)
 ASSIGN = b"POST /v1/fleets/faults/assign HTTP/1.1\r\nHost: localhost\r\n"
 HOSTILE = (
     ASSIGN + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, NamedTuple
 
-from slta_loadgen.client import MALFORMED, Client, Reply, Written, as_reply
+from slta_client.http import Written
+from slta_client.replies import Reply, outcomes
+from slta_loadgen.client import Client
 
 
 class _Operation(NamedTuple):
@@ -75,23 +77,6 @@ class BulkClient(Client):
 
         body = b'{"operations": [%s]}' % b", ".join(operation.encoded for operation in operations)
         reply = await self.send("operations", body, written)
-        for operation, outcome in zip(operations, outcomes_of(reply, len(operations)), strict=True):
+        for operation, outcome in zip(operations, outcomes(reply, len(operations)), strict=True):
             if not operation.reply.done():
                 operation.reply.set_result(outcome)
-
-
-def outcomes_of(reply: Reply, count: int) -> Sequence[Reply]:
-    """Split a bulk reply into `count` replies, one for each operation."""
-    if not reply.ok:
-        return [reply] * count
-    outcomes = reply.body.get("outcomes")
-    if not isinstance(outcomes, list) or len(outcomes) != count:
-        return [MALFORMED] * count
-    return [_outcome(outcome) for outcome in outcomes]
-
-
-def _outcome(outcome: object) -> Reply:
-    match outcome:
-        case {"status": int(status), "body": Mapping() as body}:
-            return as_reply(status, body)
-    return MALFORMED

@@ -1,54 +1,22 @@
-"""HTTP client of the API (docs/api.md). Every response, and every failure to get one, is returned as a value."""
+"""HTTP client of the API (docs/api.md). Every response, and every failure to get one, is returned as a value.
+
+The code of a success names its outcome.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from types import SimpleNamespace
-from typing import Any, NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import aiohttp
 from yarl import URL
+
+from slta_client.http import Http, Written
+from slta_client.replies import INVALID, Reply, failed
 
 # Idle connections are closed before the server does it (ours after 65 s, a plain uvicorn after 5 s), so that requests
 # rarely hit a closing connection.
 _KEEP_ALIVE_SECONDS = 4.0
-
-_NOTHING_HAPPENED = frozenset({"connect_failed", "store_unavailable"})
-
-# Codes of rejections for lack of room; they are not errors.
-REJECTIONS = frozenset({"no_capacity", "no_active_pool"})
-
-
-class Reply(NamedTuple):
-    """Result of a call. `status` is 0 without an HTTP response; `code` is the problem's, or names the outcome.
-
-    Codes of the client itself: `timeout`, `connect_failed`, `connection_lost`, `malformed_reply`, `http_<status>`.
-    """
-
-    status: int
-    code: str
-    body: Mapping[str, Any]
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-    @property
-    def is_final(self) -> bool:
-        """True if a retry cannot change the result."""
-        return self.code in REJECTIONS or (0 < self.status < 500 and self.status != 429)
-
-    @property
-    def may_have_happened(self) -> bool:
-        """True if the operation may have been applied."""
-        return not (self.is_final or self.status == 429 or self.code in _NOTHING_HAPPENED)
-
-
-MALFORMED = Reply(0, "malformed_reply", {})
-
-Written = Callable[[], None]
-"""Callback: a request was written to its connection."""
 
 
 class ServiceError(Exception):
@@ -60,7 +28,7 @@ class ServiceError(Exception):
         self.status = reply.status
 
 
-class Client:
+class Client(Http):
     """HTTP client of one fleet. Use it as `async with Client(url, fleet) as client`.
 
     `connections` limits the sockets; further requests wait for one, within their timeout.
@@ -77,26 +45,12 @@ class Client:
     ) -> None:
         self._fleet_url = URL(url) / "v1" / "fleets" / fleet
         self._urls = {name: self._fleet_url / name for name in ("assign", "complete", "renew", "operations")}
-        self._headers = {"Content-Type": "application/json"}
-        if api_key:
-            self._headers["Authorization"] = f"Bearer {api_key}"
-        self._connections = connections
-        self._timeout_seconds = timeout_seconds
-
-    async def __aenter__(self) -> Self:
-        watching = aiohttp.TraceConfig()
-        watching.on_request_headers_sent.append(_tell_written)
-        self._http = aiohttp.ClientSession(
-            trace_configs=[watching],
-            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEP_ALIVE_SECONDS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=self._headers,
-            timeout=aiohttp.ClientTimeout(total=self._timeout_seconds),
+        super().__init__(
+            {"Authorization": f"Bearer {api_key}"} if api_key else {},
+            connections=connections,
+            keep_alive_seconds=_KEEP_ALIVE_SECONDS,
+            seconds=timeout_seconds,
         )
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._http.close()
 
     async def assign(
         self,
@@ -113,7 +67,7 @@ class Client:
         if not reply.ok:
             return reply
         if "pool_id" not in reply.body:
-            return MALFORMED
+            return failed(INVALID)
         return reply._replace(code="replayed" if reply.body.get("replayed") else "placed")
 
     async def complete(self, session_id: str) -> Reply:
@@ -160,48 +114,15 @@ class Client:
     ) -> Mapping[str, Any]:
         """Call any path below the fleet's URL, such as `POST pools/small-1/drain`. Raises ServiceError."""
         url = (self._fleet_url.joinpath(path) if path else self._fleet_url).with_query(query)
-        reply = await self._send(method, url, json.dumps(body).encode() if body is not None else None)
+        reply = await self.request(method, url, data=json.dumps(body).encode() if body is not None else None)
         if not reply.ok:
             raise ServiceError(f"{method} {url.path}", reply)
         return reply.body
 
     async def ask(self, call: str, body: bytes, written: Written | None = None) -> Reply:
         """Send an assign or a complete."""
-        return await self.send(call, body, written)
+        return await self.request("POST", self._urls[call], data=body, written=written)
 
     async def send(self, call: str, body: bytes, written: Written | None = None) -> Reply:
-        """Send one request of the hot path."""
-        return await self._send("POST", self._urls[call], body, written)
-
-    async def _send(self, method: str, url: URL, data: bytes | None, written: Written | None = None) -> Reply:
-        try:
-            async with self._http.request(
-                method, url, data=data, allow_redirects=False, trace_request_ctx=written
-            ) as response:
-                return _reply(response.status, await response.read())
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-            return Reply(0, "connect_failed", {})
-        except TimeoutError:
-            return Reply(0, "timeout", {})
-        except aiohttp.ClientError:
-            return Reply(0, "connection_lost", {})
-
-
-async def _tell_written(_: object, context: SimpleNamespace, __: object) -> None:
-    if context.trace_request_ctx:
-        context.trace_request_ctx()
-
-
-def _reply(status: int, content: bytes) -> Reply:
-    try:
-        body = json.loads(content) if content else {}
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        return MALFORMED if 200 <= status < 300 else Reply(status, f"http_{status}", {})
-    return as_reply(status, body)
-
-
-def as_reply(status: int, body: Mapping[str, Any]) -> Reply:
-    """A reply with the problem's code, if it is one."""
-    return Reply(status, str(body.get("code", f"http_{status}")), body)
+        """Send one request of the hot path, never with others."""
+        return await self.request("POST", self._urls[call], data=body, written=written)

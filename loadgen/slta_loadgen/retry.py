@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from slta_loadgen.client import Reply
+from slta_client.backoff import bound_seconds
+from slta_client.budget import RetryBudget
+from slta_client.replies import Reply
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,8 +30,16 @@ class RetryPolicy:
 
     def delay_seconds(self, retry: int, rng: random.Random) -> float:
         """Delay before retry 0, 1, …"""
-        bound = min(self.longest_delay_seconds, self.first_delay_seconds * 2**retry)
-        return rng.uniform(0.0, bound)
+        return rng.uniform(0.0, bound_seconds(retry, self.first_delay_seconds, self.longest_delay_seconds))
+
+
+REJECTIONS = frozenset({"no_capacity", "no_active_pool"})
+"""Codes of rejections for lack of room: results of a load, which are not asked for again."""
+
+
+def is_final(reply: Reply) -> bool:
+    """True if a retry cannot change the result."""
+    return reply.ok or reply.code in REJECTIONS or not reply.may_pass
 
 
 class FinalReply(NamedTuple):
@@ -49,19 +59,18 @@ class Retrying:
     def __init__(self, policy: RetryPolicy, rng: random.Random) -> None:
         self._policy = policy
         self._rng = rng
-        self._budget = policy.budget_reserve
+        self._budget = RetryBudget(policy.budget_reserve, policy.budget_ratio)
 
     async def answer(self, send: Callable[[], Awaitable[Reply]]) -> FinalReply:
         """Send until a reply is final or the attempts or the budget are exhausted."""
-        self._budget = min(self._policy.budget_reserve, self._budget + self._policy.budget_ratio)
+        self._budget.earn()
         retries, in_doubt = 0, False
         while True:
             reply = await send()
-            if reply.is_final:
+            if is_final(reply):
                 return FinalReply(reply, retries, in_doubt=False)
-            in_doubt = in_doubt or reply.may_have_happened
-            if retries + 1 >= self._policy.attempts or self._budget < 1:
+            in_doubt = in_doubt or reply.in_doubt
+            if retries + 1 >= self._policy.attempts or not self._budget.spend():
                 return FinalReply(reply, retries, in_doubt)
-            self._budget -= 1
             await asyncio.sleep(self._policy.delay_seconds(retries, self._rng))
             retries += 1

@@ -9,9 +9,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from slta_loadgen.client import REJECTIONS
 from slta_loadgen.latency import Latency, Percentiles
-from slta_loadgen.retry import FinalReply
+from slta_loadgen.retry import REJECTIONS, FinalReply
 
 _NO_ASSIGNS = {"placed": 0, "rejections": 0, "errors": 0}
 

@@ -12,7 +12,7 @@ from functools import partial
 from slta_loadgen.agenda import Appointment
 from slta_loadgen.client import Client
 from slta_loadgen.record import Mark, Record
-from slta_loadgen.retry import FinalReply, Retrying, RetryPolicy
+from slta_loadgen.retry import FinalReply, Retrying, RetryPolicy, is_final
 from slta_loadgen.run_report import Latencies, Summary, Tally
 
 _UNSETTLED_AT_MOST = 100_000
@@ -159,7 +159,7 @@ class Sessions:
             answer = await self._ask_for_place(session)
             self.tally.count(call, answer)
             if not answer.reply.ok:
-                return self._settled(session, answer.reply.is_final)
+                return self._settled(session, is_final(answer.reply))
         answer = await self._ask_for_end(session)
         self.tally.count(call, answer)
         return self._settled(session, _is_closing(answer))

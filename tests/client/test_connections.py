@@ -20,7 +20,7 @@ CUT = aiohttp.ServerDisconnectedError()
 
 
 @each(
-    ("error", "is_connected", "is_reused", "reply"),
+    ("error", "is_written", "is_reused", "reply"),
     [
         (OSError(), False, False, failed("unreachable")),
         (TimeoutError(), False, False, failed("unreachable")),
@@ -31,29 +31,29 @@ CUT = aiohttp.ServerDisconnectedError()
         (aiohttp.ClientPayloadError(), True, True, failed("disconnected")),
     ],
 )
-def test_an_error_is_one_of_four_reasons(error: Exception, is_connected: bool, is_reused: bool, reply: Reply) -> None:
+def test_an_error_is_one_of_four_reasons(error: Exception, is_written: bool, is_reused: bool, reply: Reply) -> None:
     attempt = Attempt()
-    attempt.is_connected, attempt.is_reused = is_connected, is_reused
+    attempt.is_written, attempt.is_reused = is_written, is_reused
     assert attempt.failure(error) == reply
 
 
 @each(("etag", "expected"), [('"1"', '"1"'), ('"\xe9"', None)])
 def test_an_etag_is_one_that_a_request_can_have(etag: str, expected: str | None) -> None:
-    assert parse(200, None, b'{"fleet": "a"}', etag).etag == expected
+    assert parse(200, {"ETag": etag}, b'{"fleet": "a"}').etag == expected
 
 
 @each(
     ("header", "seconds"),
-    [("2", 2.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), (None, 0.0)],
+    [("2", 2.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("", 0.0)],
 )
-def test_retry_after_is_read_in_seconds(header: str | None, seconds: float) -> None:
-    reply = parse(503, header, b'{"code": "overloaded"}')
+def test_retry_after_is_read_in_seconds(header: str, seconds: float) -> None:
+    reply = parse(503, {"Retry-After": header}, b'{"code": "overloaded"}')
     assert (reply.code, reply.retry_after) == ("overloaded", seconds)
 
 
 @each("content", [b"", b"<html>", b"[]", b'{"code": 3}', b'{"code": "Not a code"}', b"\xff", b"[" * 100_000])
 def test_a_response_without_a_problem_document_is_named_by_its_status(content: bytes) -> None:
-    assert parse(502, None, content).code == "http_502"
+    assert parse(502, {}, content).code == "http_502"
 
 
 @each("body", [{}, {"code": ""}, {"code": 3}, {"code": "Not a code"}])

@@ -18,7 +18,7 @@ from slta_integrations.follow.sender import _is_refused
 from slta_integrations.kubernetes.metrics import Metrics, Telemetry
 from slta_integrations.kubernetes.pools import Pools, StoppedError
 from slta_integrations.notices import Notices
-from slta_loadgen import client as of_loadgen
+from slta_loadgen import retry
 from tests.contract import client_codes
 
 TABLE = Path(__file__).with_name("code_roles.txt")
@@ -27,13 +27,7 @@ OF_OPERATIONS = {error.code for error in ERRORS} | {"internal_error"}
 """Codes that an operation of a bulk call can have."""
 UNKNOWN = (400, 401, 404, 408, 409, 418, 422, 429, 500, 502, 503, 504)
 """Statuses without a problem document, or with a code of a newer version."""
-NO_REPLY = {
-    "unreachable": "connect_failed",
-    "timeout": "timeout",
-    "disconnected": "connection_lost",
-    "invalid_reply": "malformed_reply",
-}
-"""Codes of the client, and of the load generator."""
+NO_REPLY = ("unreachable", "timeout", "disconnected", "invalid_reply")
 
 
 def codes() -> Iterator[tuple[str, int]]:
@@ -72,9 +66,9 @@ def of_the_watcher(code: str, status: int) -> str:
 
 
 def of_the_load_generator(code: str, status: int) -> str:
-    reply = of_loadgen.Reply(status, code, {})
-    what = "rejected" if code in of_loadgen.REJECTIONS else "final" if reply.is_final else "repeated"
-    return f"{what}, settled" if reply.may_have_happened else what
+    reply = Reply(status, code, {})
+    what = "rejected" if code in retry.REJECTIONS else "final" if retry.is_final(reply) else "repeated"
+    return f"{what}, settled" if reply.in_doubt else what
 
 
 def row(code: str, status: int) -> str:
@@ -85,7 +79,7 @@ def row(code: str, status: int) -> str:
         of_the_follower(code, status),
         agent,
         of_the_watcher(code, status),
-        of_the_load_generator(NO_REPLY.get(code, code), status),
+        of_the_load_generator(code, status),
     )
     return " | ".join(columns)
 

@@ -226,4 +226,4 @@ def test_a_service_that_is_not_there_is_named() -> None:
 
     assert result.exit_code == 1
     assert f"{url}: " in result.stderr
-    assert "connect_failed" in result.stderr
+    assert "unreachable" in result.stderr

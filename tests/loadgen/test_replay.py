@@ -172,7 +172,7 @@ async def test_a_place_given_without_an_answer_is_found_and_given_back(service: 
     summary = (await replayed(service, at_once(1), retries=ONCE, duration_seconds=0.2)).sessions.summary()
 
     assert (summary.placed, summary.errors, summary.unsettled_sessions) == (0, 1, 0)
-    assert summary.outcomes["assign"] == {"connection_lost": 1}
+    assert summary.outcomes["assign"] == {"disconnected": 1}
     assert summary.outcomes["settle"] == {"replayed": 1, "completed": 1}
     assert service.live == {}
 
@@ -196,7 +196,7 @@ async def test_a_dead_service_is_counted_and_ends_the_run_nonetheless() -> None:
     summary = replay.sessions.summary()
 
     assert (summary.arrivals, summary.errors, summary.achieved_rate) == (10, 10, 0.0)
-    assert summary.outcomes["assign"] == {"connect_failed": 10}
+    assert summary.outcomes["assign"] == {"unreachable": 10}
     assert summary.assign_ms.count == 10
 
 

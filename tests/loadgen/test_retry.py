@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from slta_loadgen.client import Reply
+from slta_client.replies import Reply
 from slta_loadgen.retry import FinalReply, Retrying, RetryPolicy
 
 DONE = Reply(201, "placed", {})
@@ -10,9 +10,9 @@ FULL = Reply(503, "no_capacity", {})
 REFUSED = Reply(401, "unauthorized", {})
 UNKNOWN = Reply(503, "outcome_unknown", {})
 UNAVAILABLE = Reply(503, "store_unavailable", {})
-UNREACHED = Reply(0, "connect_failed", {})
+UNREACHED = Reply(0, "unreachable", {})
 SILENT = Reply(0, "timeout", {})
-CUT = Reply(0, "connection_lost", {})
+CUT = Reply(0, "disconnected", {})
 PROXY = Reply(502, "http_502", {})
 SLOW_DOWN = Reply(429, "rate_limited", {})
 

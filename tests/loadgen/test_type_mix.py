@@ -11,8 +11,9 @@ from itertools import islice
 import pytest
 from typer.testing import CliRunner
 
+from slta_client.replies import Reply
 from slta_loadgen.cli import app
-from slta_loadgen.client import Client, Reply
+from slta_loadgen.client import Client
 from slta_loadgen.holding import Exponential
 from slta_loadgen.plan import Plan
 from slta_loadgen.type_mix import InvalidMixError, mixed, parse_mix

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lab.faults.ledger import Ledger, Session, completed, judge, placed
-from slta_loadgen.client import Reply
+from slta_client.replies import Reply
 
 NO_ANSWER = Reply(0, "timeout", {})
 UNKNOWN = Reply(404, "unknown_session", {})

@@ -1,4 +1,4 @@
-"""Retry budget: a token count that bounds the retries of placements by a share of the first tries."""
+"""Retry budget: a token count that bounds retries by a share of the first tries."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ RESERVE = 3.0
 
 
 class RetryBudget:
-    """Retry budget: in any period at most 10 % of its first tries, plus 3."""
+    """Retry budget: in any period at most `ratio` of its first tries, plus `reserve`."""
 
-    def __init__(self) -> None:
-        self._tokens = RESERVE
+    def __init__(self, reserve: float = RESERVE, ratio: float = RATIO) -> None:
+        self._tokens = self._reserve = reserve
+        self._ratio = ratio
 
     def earn(self) -> None:
         """Count a first try."""
-        self._tokens = min(RESERVE, self._tokens + RATIO)
+        self._tokens = min(self._reserve, self._tokens + self._ratio)
 
     def spend(self) -> bool:
         """Take a token for a retry; False if none is left."""

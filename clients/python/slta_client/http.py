@@ -22,19 +22,22 @@ Written = Callable[[], None]
 """Callback: a request was written to its connection."""
 
 
-class Attempt:
-    """One request: whether it got a connection, and whether that had served another request."""
+_NO_LIMIT = nullcontext()
 
-    __slots__ = ("is_connected", "is_reused", "written")
+
+class Attempt:
+    """One request: whether it was written, and whether its connection had served another request."""
+
+    __slots__ = ("is_reused", "is_written", "written")
 
     def __init__(self, written: Written | None = None) -> None:
-        self.is_connected = False
-        self.is_reused = False
+        self.is_written = False
+        self.is_reused = True
         self.written = written
 
     def failure(self, error: Exception) -> Reply:
-        """Why there is no reply. Without a connection, nothing was sent."""
-        if not self.is_connected:
+        """Why there is no reply."""
+        if not self.is_written:
             return replies.failed(replies.UNREACHABLE, detail=str(error))
         if isinstance(error, TimeoutError):
             return replies.failed(replies.TIMEOUT)
@@ -86,11 +89,10 @@ class Http:
         attempt, session = Attempt(written), self._session or self._open()
         try:
             async with (
-                nullcontext() if seconds is None else _limit(seconds),
+                _limit(seconds) if seconds else _NO_LIMIT,
                 session.request(method, url, allow_redirects=False, trace_request_ctx=attempt, **options) as found,
             ):
-                headers = found.headers
-                return replies.parse(found.status, headers.get("Retry-After"), await found.read(), headers.get("ETag"))
+                return replies.parse(found.status, found.headers, await found.read())
         except (aiohttp.ClientError, OSError, RuntimeError) as error:  # RuntimeError: it is closed, or the process ends
             return attempt.failure(error)
 
@@ -124,20 +126,18 @@ async def _limit(seconds: float) -> AsyncIterator[None]:
 
 
 def _trace() -> aiohttp.TraceConfig:
-    """Tells an Attempt of its connection, and that it was written."""
+    """Tells an Attempt that its connection is new, and that it was written."""
 
-    async def connected(_session: object, context: Any, params: object) -> None:  # noqa: ANN401 - aiohttp's
-        attempt: Attempt = context.trace_request_ctx
-        attempt.is_connected = True
-        attempt.is_reused = isinstance(params, aiohttp.TraceConnectionReuseconnParams)
+    async def connected(_session: object, context: Any, _params: object) -> None:  # noqa: ANN401 - aiohttp's
+        context.trace_request_ctx.is_reused = False
 
     async def written(_session: object, context: Any, _params: object) -> None:  # noqa: ANN401 - aiohttp's
         attempt: Attempt = context.trace_request_ctx
+        attempt.is_written = True
         if attempt.written:
             attempt.written()
 
     trace = aiohttp.TraceConfig()
     trace.on_connection_create_end.append(connected)
-    trace.on_connection_reuseconn.append(connected)
     trace.on_request_headers_sent.append(written)
     return trace

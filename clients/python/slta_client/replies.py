@@ -111,14 +111,16 @@ def failed(code: str, *, reused: bool = False, detail: str = "") -> Reply:
     return Reply(0, code, {"detail": detail} if detail else {}, reused=reused)
 
 
-def parse(status: int, retry_after: str | None, content: bytes, etag: str | None = None) -> Reply:
+def parse(status: int, headers: Mapping[str, str], content: bytes) -> Reply:
     """Read an HTTP response. Without a problem document, as from a proxy, the code is `http_<status>`."""
     if status == NOT_MODIFIED:
         return Reply(status, "", {})
     members = _members(content)
     if 200 <= status < 300:
+        etag = headers.get("ETag")
         known = etag if etag and etag.isascii() else None  # no other can be sent back
         return Reply(status, "", members, etag=known) if members or status == NO_CONTENT else failed(INVALID)
+    retry_after = headers.get("Retry-After")
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
     return Reply(status, _code(status, members), members, seconds)
 
