@@ -11,7 +11,7 @@ from typing import Any
 
 from yarl import URL
 
-from slta_client.http import Http, Written
+from slta_client.http import Attempt, Http, Written
 from slta_client.replies import INVALID, Reply, failed
 
 # Idle connections are closed before the server does it (ours after 65 s, a plain uvicorn after 5 s), so that requests
@@ -68,12 +68,12 @@ class Client(Http):
             return reply
         if "pool_id" not in reply.body:
             return failed(INVALID)
-        return reply._replace(code="replayed" if reply.body.get("replayed") else "placed")
+        return Reply(reply.status, "replayed" if reply.body.get("replayed") else "placed", reply.body)
 
     async def complete(self, session_id: str) -> Reply:
         """Complete a session. Code `completed` or `already_ended`."""
         reply = await self.ask("complete", f'{{"session_id": "{session_id}"}}'.encode())
-        return reply._replace(code=str(reply.body.get("outcome"))) if reply.ok else reply
+        return Reply(reply.status, str(reply.body.get("outcome")), reply.body) if reply.ok else reply
 
     async def renew(self, session_ids: Sequence[str], lease_seconds: float | None = None) -> Reply:
         """Renew leases. The body lists the `renewed`, `expired` and `unknown` ids."""
@@ -121,8 +121,8 @@ class Client(Http):
 
     async def ask(self, call: str, body: bytes, written: Written | None = None) -> Reply:
         """Send an assign or a complete."""
-        return await self.request("POST", self._urls[call], data=body, written=written)
+        return await self.request("POST", self._urls[call], Attempt(written), data=body)
 
     async def send(self, call: str, body: bytes, written: Written | None = None) -> Reply:
         """Send one request of the hot path, never with others."""
-        return await self.request("POST", self._urls[call], data=body, written=written)
+        return await self.request("POST", self._urls[call], Attempt(written), data=body)

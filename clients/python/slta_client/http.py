@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Self
 
@@ -14,15 +12,11 @@ from aiohttp.typedefs import StrOrURL
 
 from slta_client import replies
 from slta_client.replies import Reply
-from slta_client.timer import Timer
 
 KEEP_ALIVE_SECONDS = 30.0
 """Idle connections are closed before the dispatcher does it after 65 s."""
 Written = Callable[[], None]
 """Callback: a request was written to its connection."""
-
-
-_NO_LIMIT = nullcontext()
 
 
 class Attempt:
@@ -48,7 +42,7 @@ class Attempt:
 class Http:
     """Connections of one event loop, at most `connections` at once, 0 for any number.
 
-    `seconds` is the deadline of a request, with its wait for a connection; None leaves it to each request.
+    `seconds` is the deadline of a request, with its wait for a connection; None for none.
     """
 
     def __init__(
@@ -73,25 +67,13 @@ class Http:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def request(
-        self,
-        method: str,
-        url: StrOrURL,
-        *,
-        seconds: float | None = None,
-        written: Written | None = None,
-        **options: Any,  # noqa: ANN401 - of aiohttp's request
-    ) -> Reply:
-        """Send a request. No connection, no reply in time, and a reply that is cut are replies too.
-
-        Of `seconds` a late event loop uses nothing up.
-        """
-        attempt, session = Attempt(written), self._session or self._open()
+    async def request(self, method: str, url: StrOrURL, attempt: Attempt | None = None, **options: Any) -> Reply:  # noqa: ANN401 - of aiohttp's request
+        """Send a request. No connection, no reply in time, and a reply that is cut are replies too."""
+        attempt, session = attempt or Attempt(), self._session or self._open()
         try:
-            async with (
-                _limit(seconds) if seconds else _NO_LIMIT,
-                session.request(method, url, allow_redirects=False, trace_request_ctx=attempt, **options) as found,
-            ):
+            async with session.request(
+                method, url, allow_redirects=False, trace_request_ctx=attempt, **options
+            ) as found:
                 return replies.parse(found.status, found.headers, await found.read())
         except (aiohttp.ClientError, OSError, RuntimeError) as error:  # RuntimeError: it is closed, or the process ends
             return attempt.failure(error)
@@ -111,18 +93,6 @@ class Http:
             trace_configs=[_trace()],
         )
         return self._session
-
-
-@asynccontextmanager
-async def _limit(seconds: float) -> AsyncIterator[None]:
-    """Raise a TimeoutError when the time is over."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(None) as scope:
-        timer = Timer(seconds, lambda: scope.reschedule(loop.time()))
-        try:
-            yield
-        finally:
-            timer.cancel()
 
 
 def _trace() -> aiohttp.TraceConfig:
