@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 
 from slta.api.app import build_api, fast_path_of
+from slta.api.http.route_rules import RouteRules
 from slta.auth.keys import Access
 from slta.auth.rate_limit import Rate
 from slta.server import framing, request_head
@@ -143,7 +144,7 @@ async def test_a_chunked_body_may_end_anywhere_in_a_piece(beyond: int) -> None:
 async def test_what_is_too_large_is_refused_wherever_it_is_cut(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (request_head, framing):
         monkeypatch.setattr(module, "MAX_HEADER_BYTES", 50)
-    monkeypatch.setattr(request_head, "MAX_REQUEST_LINE", 48)
+    monkeypatch.setattr(RouteRules, "max_line", 48)
     monkeypatch.setattr(request_head, "MAX_HEADER_LINES", 4)
     monkeypatch.setattr(request_head, "UNCHECKED_HEAD_BYTES", 10)
     for pieces in in_two(TOO_LARGE[name][0]):

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from slta.api.app import build_api
+from slta.api.http.route_rules import COMMON
 from slta.auth.keys import Access
 from slta.server import connection_limits, framing, http_limits, request_head
 from tests.api.conftest import no_metrics
@@ -81,7 +82,7 @@ async def test_a_head_without_end_is_refused_as_soon_as_it_is_too_large(what: st
         said = await pour(here, begin, endless=endless)
     assert codes(said) == expected
     assert b"connection: close" in said.lower()
-    assert held[0] < request_head.MAX_REQUEST_LINE + request_head.MAX_HEADER_BYTES
+    assert held[0] < COMMON.max_line + request_head.MAX_HEADER_BYTES
 
 
 CHUNKED = b"POST /v1/fleets/f/pools HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -19,15 +19,14 @@ from slta.api.http.context import RequestContext
 from slta.api.http.dependencies import Dependencies
 from slta.api.http.guards import RequestGuard
 from slta.api.http.parsing import BodyParser, ReadPlain
-from slta.api.http.placement import FLEETS, PLACE, is_placement
 from slta.api.http.responses import ApiResponse
 from slta.api.http.route_options import RouteOptions, route_options_of
+from slta.api.http.route_rules import FLEETS, PLACEMENT, RouteRules
 from slta.api.plain_heartbeats import read_plain_heartbeats
 from slta.api.plain_operations import read_plain_operations
 from slta.api.pool_schemas import HeartbeatsBody
 from slta.api.routes import heartbeats, operations, place, sessions
 from slta.api.schemas import AssignBody, CompleteBody, OperationsBody, RenewBody
-from slta.models.request_record import PLACE_ROUTE
 
 
 class FastRoute(NamedTuple):
@@ -64,8 +63,11 @@ FAST_ROUTES: Mapping[str, FastRoute] = {
     )
 }
 """By the path after the fleet; the method is POST."""
-PLACEMENT = FastRoute(PLACE, PLACE_ROUTE, route_options_of(place.place), None, place.place)
-"""Takes any method and tail."""
+FAST_PROXY_ROUTES: Mapping[RouteRules, FastRoute] = {
+    rules: FastRoute(rules.name, rules.route, route_options_of(endpoint), None, endpoint)
+    for rules, endpoint in ((PLACEMENT, place.place),)
+}
+"""By their rules; the method is any."""
 
 
 class FastRequest(NamedTuple):
@@ -125,13 +127,12 @@ class FastPath:
         return await parser.read(body)
 
 
-def match_fast_route(scope: Scope) -> FastRequest | None:
+def match_fast_route(scope: Scope, rules: RouteRules) -> FastRequest | None:
     """Match a request to a hot route; None if it is for another route."""
     path: str = scope["path"]
     if not path.startswith(FLEETS):
         return None
     fleet, _, name = path[len(FLEETS) :].partition("/")
     route = FAST_ROUTES.get(name) if scope["method"] == "POST" else None
-    if route is None and is_placement(path):
-        route = PLACEMENT
+    route = route or FAST_PROXY_ROUTES.get(rules)
     return FastRequest(route, fleet) if route and fleet else None

@@ -11,9 +11,9 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from slta.api.http.placement import is_placement, placement_refusal
-from slta.api.http.problems import CLOSE, HttpError, problem_of
+from slta.api.http.problems import CLOSE, HttpError
 from slta.api.http.responses import ApiResponse, encode_headers
+from slta.api.http.route_rules import rules_of
 from slta.server.connection_limits import REQUEST_SECONDS, STALLED_SECONDS, ConnectionLimits
 from slta.server.framing import CHUNKED, Framing
 from slta.server.lingering_transport import LingeringTransport
@@ -80,7 +80,6 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.url[:1] != b"/":
             add_host(self.url, self.headers)
         super().on_headers_complete()
-        self._keeps_body = not is_placement(self.scope["path"])
         if self._limits.ending or not self._is_admitted:
             self.cycle.keep_alive = False
         if self._framing.body_left == CHUNKED:
@@ -225,8 +224,8 @@ class LimitedProtocol(HttpToolsProtocol):
         if cycle is None or cycle.response_complete or not cycle.response_started:
             request_id, has_begun = secrets.token_hex(8), cycle is not None and not cycle.response_complete
             path = path_of(self.url if has_begun else target_of(unparsed))
-            to_response = placement_refusal if is_placement(path) else problem_of
-            self.write_response(to_response(request_id, refusal), request_id, self.server_state.default_headers)
+            response = rules_of(path).refusal(request_id, refusal)
+            self.write_response(response, request_id, self.server_state.default_headers)
         if cycle is not None:
             cycle.disconnected = True
             cycle.message_event.set()

@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from slta.api.fast_path import FastPath, FastRequest, match_fast_route
 from slta.api.http.context import RequestContext
 from slta.api.http.responses import ApiResponse
+from slta.api.http.route_rules import RULES_KEY, rules_of
 from slta.server.callback_queue import CallbackQueue
 from slta.server.http_limits import LimitedProtocol
 
@@ -44,18 +45,21 @@ class FastPathProtocol(LimitedProtocol):
             self._response_task.cancel()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
-        request = None if cycle.waiting_for_100_continue else match_fast_route(cycle.scope)  # type: ignore[arg-type]
+        scope: Any = cycle.scope
+        rules = scope[RULES_KEY] = rules_of(scope["path"])
+        self._keeps_body = not rules.of_proxies
+        request = None if cycle.waiting_for_100_continue else match_fast_route(scope, rules)
         if request is None:
             super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
             return
-        context = self._fast_path.guard.context(cycle.scope)  # type: ignore[arg-type]
+        context = self._fast_path.guard.context(scope)
         self._callbacks.add(partial(self._respond, cycle, request, context))
 
     def _respond(self, cycle: RequestResponseCycle, request: FastRequest, context: RequestContext) -> None:
         if cycle.disconnected:
             return
         body: Any = cycle.receive
-        if not cycle.more_body:  # of a placement, nothing was kept
+        if not cycle.more_body:  # of a proxy's route, nothing was kept
             body = bytes(cycle.body)
             cycle.body.clear()
         response = self._fast_path.respond(request, cycle.scope, context, body)  # type: ignore[arg-type]

@@ -6,14 +6,10 @@ import re
 from urllib.parse import unquote
 
 from slta.api.http.guards import PROBES
-from slta.api.http.placement import is_placement
 from slta.api.http.problems import CLOSE, HttpError
+from slta.api.http.route_rules import COMMON, rules_of
 
 HEAD_END = b"\r\n\r\n"
-MAX_REQUEST_LINE = 8192
-"""RFC 9112, 3, recommends supporting at least 8000."""
-MAX_PLACE_LINE = 16_384
-"""Of the placement route, to whose path a proxy appends the browser's own, which may be of 8 KiB itself."""
 MAX_HEADER_BYTES = 16_384
 MAX_HEADER_LINES = 100
 UNCHECKED_HEAD_BYTES = 400
@@ -44,14 +40,14 @@ def check_head(head: bytes) -> None:
     if not head[:1].isalpha():
         raise invalid_http()
     line = head.partition(b"\r\n")[0]
-    if len(line) > MAX_REQUEST_LINE:
+    if len(line) > COMMON.max_line:
         _check_long_line(line)
     if len(head) - len(line) > MAX_HEADER_BYTES or head.count(b"\r\n") > MAX_HEADER_LINES + 2:
         raise headers_too_large()
 
 
 def _check_long_line(line: bytes) -> None:
-    limit = MAX_PLACE_LINE if is_placement(path_of(target_of(line))) else MAX_REQUEST_LINE
+    limit = rules_of(path_of(target_of(line))).max_line
     if len(line) > limit:
         raise HttpError(414, "uri_too_long", f"The request line may have at most {limit} bytes.", CLOSE)
 

@@ -4,7 +4,7 @@
 |---|---|
 | context | the request context: id, headers, client address, principal |
 | guards | request guards: Host, cross-site requests; errors to responses |
-| placement | the placement route: its path, its refusals |
+| route_rules | how requests of clients, and of proxies, are read, guarded and refused |
 | proxy_headers | the client address from X-Forwarded-For |
 | authorization, pool_access | authentication, scopes, rate limits, load shedding; keys restricted to pools |
 | bodies, parsing, worker | reading a body; validating it; the worker thread for large ones |

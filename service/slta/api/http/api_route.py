@@ -52,7 +52,7 @@ class ApiRoute(APIRoute):
             path = request.path_params
             authorizer.authorize(context, self.route_options, path.get("fleet"), path.get("pool_id"))
             try:
-                if self.route_options.placement:
+                if self.route_options.rules.of_proxies:
                     return await call_endpoint(request)
                 check_accept(context, self.route_options.offers)
                 if not self.route_options.free_query:

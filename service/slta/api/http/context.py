@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
+from slta.api.http.route_rules import COMMON, RouteRules
 from slta.auth.keys import ANONYMOUS, Principal
 from slta.models.request_record import Author
 
@@ -21,7 +22,7 @@ class RequestContext:
     before, and on public routes), `shed` if it refused the request because of overload, `reserved_bytes` of the body
     budget, and `unused_charge`: operations charged to the rate limit that the batch is not yet known to have. `author`
     is set for routes that change a fleet, `problem` is the code of the problem document of the response.
-    `is_placement` says that the request is for the placement route, which any request may ask.
+    `rules` are those of its path.
     """
 
     request_id: str
@@ -35,7 +36,7 @@ class RequestContext:
     problem: str = ""
     reserved_bytes: int = 0
     unused_charge: int = 0
-    is_placement: bool = False
+    rules: RouteRules = COMMON
 
     def header(self, name: bytes) -> str | None:
         """Value of a header, or None."""

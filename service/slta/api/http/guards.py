@@ -12,11 +12,11 @@ import structlog
 from starlette.types import Scope
 
 from slta.api.http.context import RequestContext
-from slta.api.http.placement import is_placement, placement_refusal
-from slta.api.http.problems import EXPECTED, HttpError, problem_code, problem_of
+from slta.api.http.problems import EXPECTED, HttpError, problem_code
 from slta.api.http.proxy_headers import TrustedProxies
 from slta.api.http.responses import ApiResponse
-from slta.models.request_record import PLACE_ROUTE, RequestRecord
+from slta.api.http.route_rules import RULES_KEY, rules_of
+from slta.models.request_record import RequestRecord
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -42,7 +42,7 @@ class RequestGuard:
         """`allowed_hosts`: names without port; `*` for any, `*.example.org` for its subdomains.
 
         `observe` is called once per request, also if the client disconnected. `is_open`: authentication is off, so that
-        only the Host check keeps a browser's pages, by DNS rebinding, from the placement route.
+        only the Host check keeps a browser's pages, by DNS rebinding, from the proxies' routes.
         """
         names = [name.lower() for name in allowed_hosts]
         self._observe = observe
@@ -59,15 +59,17 @@ class RequestGuard:
         if self._proxies:
             forwarded = headers.get(b"x-forwarded-for", b"")
             address = self._proxies.forwarded_client(address, forwarded.decode("latin-1"))
-        placement = is_placement(scope["path"])
-        return RequestContext(_request_id(headers), headers, address, monotonic(), is_placement=placement)
+        rules = scope.get(RULES_KEY) or rules_of(scope["path"])
+        return RequestContext(_request_id(headers), headers, address, monotonic(), rules=rules)
 
     def check(self, scope: Scope, context: RequestContext) -> None:
         """Raise HttpError 400 or 403 for a request that no route would accept."""
         if _is_repeated(b"authorization", scope, context):
             raise HttpError(400, "repeated_authorization", "The request has more than one Authorization header.")
-        if context.is_placement:
-            _check_placement(scope, context)
+        for name in context.rules.single_headers:  # which of two the proxy has set is not known
+            if _is_repeated(name.lower().encode(), scope, context):
+                raise HttpError(400, "repeated_header", f"The request has more than one {name} header.")
+        if context.rules.of_proxies:
             if self._is_open:
                 self._check_host(scope, context)
             return
@@ -90,12 +92,11 @@ class RequestGuard:
         if started or not isinstance(error, EXPECTED):
             log.error("request_failed", request_id=context.request_id, **_traceback_of(error))
         context.problem = problem_code(error)
-        to_response = placement_refusal if context.is_placement else problem_of
-        return to_response(context.request_id, error)
+        return context.rules.refusal(context.request_id, error)
 
     def finish(self, scope: Scope, context: RequestContext, route: str | None, status: int) -> None:
         """Report a finished request to `observe`; `route` is the path template, None if no route matched."""
-        route = PLACE_ROUTE if context.is_placement else route
+        route = context.rules.route or route
         request = (context.request_id, scope["method"], route, status, monotonic() - context.arrived)
         caller = (context.fleet, context.principal.key_id, context.shed, context.address, context.author)
         self._observe(RequestRecord(*request, *caller, context.problem))
@@ -104,13 +105,6 @@ class RequestGuard:
 def _is_repeated(name: bytes, scope: Scope, context: RequestContext) -> bool:
     headers = scope["headers"]
     return len(headers) > len(context.headers) and [known for known, _ in headers].count(name) > 1
-
-
-def _check_placement(scope: Scope, context: RequestContext) -> None:
-    """Refuse repeated headers: which of two the proxy has set is not known, and the other may be the client's."""
-    for name in ("X-Session-Id", "X-Slta-Lease", "X-Slta-Session-Type"):
-        if _is_repeated(name.lower().encode(), scope, context):
-            raise HttpError(400, "repeated_header", f"The request has more than one {name} header.")
 
 
 def _without_port(host: str) -> str:

@@ -10,7 +10,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from slta.api.http.api_route import starlette_response
 from slta.api.http.context import SCOPE_KEY
 from slta.api.http.guards import RequestGuard
-from slta.api.http.placement import placement_scope
 from slta.api.http.responses import SAFE_HEADERS, ApiResponse
 
 
@@ -27,7 +26,6 @@ class GuardMiddleware:
             await self._app(scope, receive, send)
             return
         context = scope[SCOPE_KEY] = self._guard.context(scope)
-        app_scope = placement_scope(scope) if context.is_placement else scope
         status = 0
 
         async def send_safely(message: Message) -> None:
@@ -41,7 +39,7 @@ class GuardMiddleware:
         try:
             try:
                 self._guard.check(scope, context)
-                await self._app(app_scope, receive, send_safely)
+                await self._app(context.rules.app_scope(scope), receive, send_safely)
             except ClientDisconnect:
                 pass
             except Exception as error:

@@ -36,12 +36,12 @@ BODY = ("payload_too_large", "overloaded")
 """Also for operations without a body: it is limited before routing."""
 EVERY = (*SERVER, *GUARD, *BODY, "not_acceptable", "invalid_request", "internal_error")
 WITH_KEY = ("unauthenticated", "insufficient_scope", "rate_limited")
-PLACEMENT = (
+OF_PROXY_ROUTE = (
     *SERVER,
     *WITH_KEY,
     *("repeated_authorization", "repeated_header", "no_session_id", "overloaded", "invalid_request", "internal_error"),
 )
-"""Of the placement route, which has none of the other rules."""
+"""Of a route that proxies ask, which has none of the other rules."""
 WITH_BODY = ("invalid_json", "unsupported_media_type")
 CHANGING = ("cross_site",)
 IN_STORE = (errors.StoreUnavailableError,)
@@ -93,8 +93,8 @@ PROBLEM = {
 
 def codes_of(route: ApiRoute, method: str) -> dict[int, list[str]]:
     """Error codes of an operation by status, without those of a proxy and of unmatched routes (404, 405)."""
-    if route.route_options.placement:
-        return {503: [*PLACEMENT, *(error.code for error in _by_the_store(route, method))]}
+    if route.route_options.rules.of_proxies:
+        return {503: [*OF_PROXY_ROUTE, *(error.code for error in _by_the_store(route, method))]}
     by_status: dict[int, list[str]] = {}
     refused = [(code, MEANINGS[code].status) for code in _before_the_store(route, method)]
     for code, status in refused + [(error.code, error.status) for error in _by_the_store(route, method)]:
@@ -115,7 +115,7 @@ def _before_the_store(route: ApiRoute, method: str) -> Iterator[str]:
 def _by_the_store(route: ApiRoute, method: str) -> Iterator[type[errors.DispatchError]]:
     if route.path.startswith("/v1/"):
         yield from IN_STORE
-        yield from CHANGING_STORE if method not in SAFE_METHODS or route.route_options.placement else ()
+        yield from CHANGING_STORE if method not in SAFE_METHODS or route.route_options.rules.of_proxies else ()
     if "{fleet}" in route.path:
         yield from IN_FLEET
     if "{pool_id}" in route.path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from slta.api.http.problems import HttpError
+from slta.api.http.route_rules import COMMON, RouteRules
 from slta.auth.keys import SCOPES, Scope
 from slta.models.errors import DispatchError
 from slta.parsing.strict_json import MAX_MEMBERS
@@ -33,9 +34,9 @@ class RouteOptions:
     `scopes`: one of them is required; empty: public. `body_bytes`: maximum body size. `body_parts`: maximum number of
     `[`, `{` and `,` in the body, counted before parsing. `body_members`: maximum members of an object in it. `offers`:
     media types of the response. `invalid`: error for a body that fails validation. `free_query`: the endpoint validates
-    the query itself. `hot`: shed under overload; may take the fast path. `placement`: the placement route, which takes
-    any body and Accept. `operations`: maximum operations in one request. `refuses`: errors of the store specific to
-    this route (`openapi` has the shared ones).
+    the query itself. `hot`: shed under overload; may take the fast path. `rules`: of the route's path. `operations`:
+    maximum operations in one request. `refuses`: errors of the store specific to this route (`openapi` has the shared
+    ones).
     """
 
     scopes: frozenset[Scope]
@@ -46,7 +47,7 @@ class RouteOptions:
     invalid: type[DispatchError] | None = None
     free_query: bool = False
     hot: bool = False
-    placement: bool = False
+    rules: RouteRules = COMMON
     operations: int = 1
     refuses: tuple[type[DispatchError], ...] = ()
 
@@ -65,7 +66,7 @@ class Options(TypedDict, total=False):
     invalid: type[DispatchError]
     free_query: bool
     hot: bool
-    placement: bool
+    rules: RouteRules
     operations: int
     refuses: tuple[type[DispatchError], ...]
 

@@ -17,6 +17,7 @@ from slta.api.http.openapi import TEXT
 from slta.api.http.problems import HttpError
 from slta.api.http.responses import ApiResponse
 from slta.api.http.route_options import allow
+from slta.api.http.route_rules import PLACEMENT
 from slta.api.schemas import FleetName
 from slta.core.session_types import DEFAULT_TYPE
 from slta.models import Placement, errors
@@ -54,7 +55,7 @@ _is_number = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?\Z").match
 
 
 @router.get("/place", status_code=200, **DOCUMENTED)
-@allow("assign", hot=True, placement=True, refuses=errors.REFUSE_ASSIGN)
+@allow("assign", hot=True, rules=PLACEMENT, refuses=errors.REFUSE_ASSIGN)
 async def place(fleet: FleetName, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
     """Assign the session of `X-Session-Id`, or renew its lease: the pool is in the headers of the response.
 
