@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
+from slta.core.integers import IntegerUtilities, integer_utilities
 from slta.core.optimum import Optimum, optimal_assignment, optimum, utility_bound
 from slta.core.orders import Order
 from slta.core.ranking import Ranking, rank_coordinates
@@ -32,6 +33,11 @@ class FleetShape:
     def ranking(self) -> Ranking:
         """Order ▷ of the classes' coordinates."""
         return rank_coordinates(self.classes)
+
+    @cached_property
+    def integers(self) -> IntegerUtilities:
+        """Marginal utilities as integers, as the store sums them."""
+        return integer_utilities(self.ranking)
 
     @property
     def capacities(self) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ Integers = NDArray[np.int64]
 class Workload:
     """Sessions in order of arrival, those present at time 0 first.
 
-    Session `departing[k]` ends at `departures[k]`, in order of time.
+    Session `departing[k]` ends at `departures[k]`, in order of time; `kinds[s]` is the type of session s.
     """
 
     initial: int
@@ -28,17 +28,44 @@ class Workload:
     departures: Floats
     departing: Integers
     draws: Floats
+    kinds: Integers
 
     @property
     def sessions(self) -> int:
         """Number of sessions, present or to come."""
         return self.initial + len(self.arrivals)
 
+    @cached_property
+    def most(self) -> int:
+        """Maximum of concurrent sessions; at equal times arrivals come first."""
+        left = np.searchsorted(self.departures, self.arrivals)
+        return self.initial + int((np.arange(1, len(left) + 1) - left).max(initial=0))
 
-def workload_of(initial: int, arrivals: Floats, ends: Floats, draws: Floats) -> Workload:
-    """Workload in which session s ends at `ends[s]`; sorted once, for all policies."""
+    @property
+    def ends(self) -> Floats:
+        """End of each session."""
+        found = np.empty(self.sessions)
+        found[self.departing] = self.departures
+        return found
+
+    def means(self, start: float, end: float) -> list[float]:
+        """Mean sessions of each type between two times if none is refused."""
+        everybody = np.full(len(self.kinds), fill_value=True)
+        return [float(mean) for mean in self.means_between(np.array([start, end]), everybody)[0]]
+
+    def means_between(self, edges: Floats, present: NDArray[np.bool_]) -> Floats:
+        """Mean sessions of each type, of those that are `present`, in each interval between the edges."""
+        starts, ends = np.append(np.zeros(self.initial), self.arrivals), self.ends
+        own = [present & (self.kinds == kind) for kind in range(self.kinds.max() + 1)]
+        times = [elapsed(edges, starts[mine]) - elapsed(edges, ends[mine]) for mine in own]
+        return np.maximum(0.0, np.diff(times) / np.diff(edges)).T
+
+
+def workload_of(initial: int, arrivals: Floats, ends: Floats, draws: Floats, kinds: Integers | None = None) -> Workload:
+    """Workload in which session s ends at `ends[s]`; sorted once, for all policies. By default there is one type."""
     departing = np.argsort(ends, kind="stable")
-    return Workload(initial, arrivals, ends[departing], departing, draws)
+    kinds = np.zeros(len(ends), dtype=np.int64) if kinds is None else kinds
+    return Workload(initial, arrivals, ends[departing], departing, draws, kinds)
 
 
 def generator(*key: int) -> np.random.Generator:
@@ -84,26 +111,6 @@ def varying(rng: np.random.Generator, load_at: Callable[[Floats], Floats], most:
     return workload_of(initial, arrivals, ends, rng.random(len(arrivals)))
 
 
-class TypedWorkload(NamedTuple):
-    """Sessions that all arrive, none present at first; `kinds[s]` is the type of session s."""
-
-    sessions: Workload
-    kinds: Integers
-
-    def means(self, start: float, end: float) -> list[float]:
-        """Mean sessions of each type between two times if none is refused."""
-        everybody = np.full(len(self.kinds), fill_value=True)
-        return [float(mean) for mean in self.means_between(np.array([start, end]), everybody)[0]]
-
-    def means_between(self, edges: Floats, present: NDArray[np.bool_]) -> Floats:
-        """Mean sessions of each type, of those that are `present`, in each interval between the edges."""
-        ends = np.empty(self.sessions.sessions)
-        ends[self.sessions.departing] = self.sessions.departures
-        own = [present & (self.kinds == kind) for kind in range(self.kinds.max() + 1)]
-        times = [elapsed(edges, self.sessions.arrivals[mine]) - elapsed(edges, ends[mine]) for mine in own]
-        return np.maximum(0.0, np.diff(times) / np.diff(edges)).T
-
-
 def elapsed(edges: Floats, times: Floats) -> Floats:
     """Sum of the time since each of `times` that was before, at each edge."""
     times = np.sort(times)
@@ -112,13 +119,13 @@ def elapsed(edges: Floats, times: Floats) -> Floats:
     return np.asarray(edges * count - totals[count])
 
 
-def typed(rng: np.random.Generator, parts: Sequence[Workload]) -> TypedWorkload:
+def typed(rng: np.random.Generator, parts: Sequence[Workload]) -> Workload:
     """One workload of the sessions of each type; those present at time 0 arrive then, in random order."""
     arrivals = np.concatenate([np.append(np.zeros(part.initial), part.arrivals) for part in parts])
-    ends = np.concatenate([part.departures[np.argsort(part.departing)] for part in parts])
+    ends = np.concatenate([part.ends for part in parts])
     kinds = np.repeat(np.arange(len(parts)), [part.sessions for part in parts])
     order = np.lexsort((rng.random(len(arrivals)), arrivals))
-    return TypedWorkload(workload_of(0, arrivals[order], ends[order], rng.random(len(arrivals))), kinds[order])
+    return workload_of(0, arrivals[order], ends[order], rng.random(len(arrivals)), kinds[order])
 
 
 def poisson_times(rng: np.random.Generator, rate: float, start: float, end: float) -> Floats:

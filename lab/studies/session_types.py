@@ -11,14 +11,14 @@ import numpy as np
 
 from lab.studies.kneed_fleets import ADVERSARIAL, adversarial, searched_fleets, small_fleets
 from lab.studies.session_types_page import markdown
-from lab.studies.typed_fleets import PERIOD, RANDOM_FLEETS, Case, designed, random_case
+from lab.studies.typed_fleets import PERIOD, RANDOM_FLEETS, Case, Rule, designed, random_case
 from lab.studies.typed_search import LOOKS, RULES
 from slta_experiments import study_report
-from slta_experiments.engine.session_types.bound import bounds
-from slta_experiments.engine.session_types.simulate import Averages, Rule, Span, simulate
+from slta_experiments.engine.simulate import PRICED, Outcome
+from slta_experiments.engine.type_bounds import bounds
 from slta_experiments.resuming import each_kept
 from slta_experiments.studies import UnsuitableError
-from slta_experiments.workload import TypedWorkload
+from slta_experiments.workload import Workload
 
 WARM_UP = 12.0
 POOL_TIME = 12_000.0
@@ -31,7 +31,7 @@ INTERVALS = 16
 SMALL_FLEETS = 48
 Lines = tuple[tuple[str, Rule], ...]
 LINES: Lines = (("JLMU", Rule("JLMU")), *RULES.items())
-RESERVES: Lines = (("JLMU", Rule("JLMU")), *((f"ρ = {r:g}", Rule("price", reserve=r)) for r in (0.0, 0.5, 1.0, 1.5)))
+RESERVES: Lines = (("JLMU", Rule("JLMU")), *((f"ρ = {r:g}", Rule(PRICED, r)) for r in (0.0, 0.5, 1.0, 1.5)))
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,9 @@ class Trial:
     lines: Lines = LINES
 
     @property
-    def span(self) -> Span:
-        """Whole periods."""
-        periods = max(LEAST_PERIODS, round(self.pool_time / self.case.n / PERIOD))
-        return Span(WARM_UP, WARM_UP + periods * PERIOD)
+    def horizon(self) -> float:
+        """The end of whole periods."""
+        return WARM_UP + max(LEAST_PERIODS, round(self.pool_time / self.case.n / PERIOD)) * PERIOD
 
 
 Measured = Mapping[str, Any]
@@ -59,21 +58,21 @@ Measured = Mapping[str, Any]
 
 def measure(trial: Trial) -> Measured:
     """Simulate one workload under each line."""
-    case, span = trial.case, trial.span
-    workload = case.workload(trial.seed, span.horizon)
-    found = {line: simulate(case.shape, case.n, case.sets, rule, workload, span) for line, rule in trial.lines}
-    own = case.bound_at(workload.means(span.warm_up, span.horizon))
-    return {"own": own, **{line: summary(trial, workload, averages) for line, averages in found.items()}}
+    case, horizon = trial.case, trial.horizon
+    workload = case.workload(trial.seed, horizon)
+    found = {line: case.simulated(rule, workload, WARM_UP, horizon) for line, rule in trial.lines}
+    own = case.bound_at(workload.means(WARM_UP, horizon))
+    return {"own": own, **{line: summary(trial, workload, outcome) for line, outcome in found.items()}}
 
 
-def summary(trial: Trial, workload: TypedWorkload, averages: Averages) -> dict[str, Any]:
+def summary(trial: Trial, workload: Workload, outcome: Outcome) -> dict[str, Any]:
     """One line's figures."""
-    case, span = trial.case, trial.span
-    edges = np.linspace(span.warm_up, span.horizon, 1 + round(INTERVALS * (span.horizon - span.warm_up)))
-    present = workload.means_between(edges, averages.pools >= 0)
+    case = trial.case
+    edges = np.linspace(WARM_UP, trial.horizon, 1 + round(INTERVALS * (trial.horizon - WARM_UP)))
+    present = workload.means_between(edges, outcome.pools >= 0)
     best = bounds(case.sets, case.shape.ranking, case.shape.pools(case.n), present).mean()
-    shares = [r / max(1, a) for r, a in zip(averages.refused, averages.arrived, strict=True)]
-    return {"utility": averages.utility / case.n, "bound": float(best) / case.n, "refused": shares}
+    shares = [r / max(1, a) for r, a in zip(outcome.refused, outcome.arrived, strict=True)]
+    return {"utility": outcome.gaps.utility_mean, "bound": float(best) / case.n, "refused": shares}
 
 
 def below(measured: Measured, line: str, to: float) -> float:

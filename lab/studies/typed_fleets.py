@@ -6,20 +6,29 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
 from slta.core.session_types.bound import bound
 from slta.core.session_types.sets import TypeSets
 from slta.core.utility import CappedLinearUtility, LinearUtility, LogShareUtility, PoolClass, QuadraticUtility, Utility
+from slta_experiments.engine.simulate import Outcome, Run, simulate
 from slta_experiments.fleets import FleetShape, log_share
-from slta_experiments.workload import Floats, TypedWorkload, Workload, generator, typed, varying
+from slta_experiments.workload import Floats, Workload, generator, typed, varying
 
 PERIOD = 12.0
 """Of a swinging load, in mean holding times."""
 SWING = 0.5
 SWINGING_SHARE = 0.8
 """A swinging load is around this part of the steady one."""
+
+
+class Rule(NamedTuple):
+    """A policy of the engine that obeys types, and ρ."""
+
+    policy: str
+    reserve: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class Case:
     is_full: bool
     key: tuple[int, ...]
 
-    def workload(self, seed: int, horizon: float) -> TypedWorkload:
+    def workload(self, seed: int, horizon: float) -> Workload:
         """The sessions of one run."""
         parts = [self.sessions(kind, seed, horizon) for kind in range(len(self.demand.loads))]
         return typed(generator(*self.key, self.n, seed, len(parts)), parts)
@@ -71,6 +80,11 @@ class Case:
             return self.n * demand.rate(kind, times)
 
         return varying(rng, load_at, self.n * demand.most(kind), horizon)
+
+    def simulated(self, rule: Rule, workload: Workload, warm_up: float, horizon: float) -> Outcome:
+        """A run of the engine."""
+        run = Run(horizon=horizon, warm_up=warm_up, sets=self.sets, reserve=rule.reserve)
+        return simulate(self.shape, self.n, rule.policy, workload, run)
 
     def bound_at(self, sessions: Sequence[float]) -> float:
         """U* per pool at these sessions of each type in the whole fleet; those without room are left out."""

@@ -12,15 +12,17 @@ import math
 import numpy as np
 
 from lab.studies.kneed_fleets import KneedFleet, drawn
-from slta_experiments.engine.session_types.simulate import Rule, Span, simulate
+from lab.studies.typed_fleets import Rule
+from slta.core.fleet import RESERVE
+from slta_experiments.engine.simulate import FIRST_PRICED, PRICED
 from slta_experiments.workload import generator
 
 LOOKS, STARTS, KEPT = 2000, 0.35, 6
 """Fleets looked at, the part of them that is random, and those that are climbed from."""
 RULES = {
-    "first price": Rule("price", reserve=0.0, counts_all=True),
-    "no reserve": Rule("price", reserve=0.0),
-    "price": Rule("price"),
+    "first price": Rule(FIRST_PRICED),
+    "no reserve": Rule(PRICED),
+    "price": Rule(PRICED, RESERVE),
 }
 
 
@@ -28,11 +30,11 @@ def value(fleet: KneedFleet, line: str, sessions: int, seeds: range) -> float:
     """Utility above JLMU's on the same sessions, in percent."""
     case, gains = fleet.case("searched"), []
     horizon = sessions / (fleet.pools * sum(fleet.loads))
-    span = Span(0.15 * horizon, horizon)
     for seed in seeds:
         workload = case.workload(seed, horizon)
-        own, jlmu = (simulate(case.shape, case.n, case.sets, rule, workload, span) for rule in (RULES[line], "JLMU"))
-        gains.append(100 * (own.utility / jlmu.utility - 1) if jlmu.utility else 0.0)
+        runs = (case.simulated(rule, workload, 0.15 * horizon, horizon) for rule in (RULES[line], Rule("JLMU")))
+        own, jlmu = (run.gaps.utility_mean for run in runs)
+        gains.append(100 * (own / jlmu - 1) if jlmu else 0.0)
     return float(np.mean(gains))
 
 

@@ -26,17 +26,14 @@ from slta_experiments.engine.loop import event_loop
 from slta_experiments.engine.simulate import (
     POLICIES,
     Run,
-    dispatch_order,
     events_of,
     loop_of,
-    memory_of,
     meter_of,
-    most_sessions,
     optimal_columns,
-    optimum_table,
     simulate,
 )
 from slta_experiments.engine.state import State, join, leave, state_of
+from slta_experiments.engine.tables import dispatch_order, memory_of, optimum_table
 from slta_experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, FleetShape, log_share
 from slta_experiments.workload import from_present, generator, stationary, stepped, workload_of
 
@@ -103,7 +100,7 @@ def learning_history(
             specification._set_rank(int(memory.rank[0]))
             draw = rng.random()
             decision = specification.assign(draw)
-            chosen = place(state, order, memory, draw)
+            chosen = place(state, order, memory, 0, draw)
             if decision is None:
                 yield chosen == NOTHING
                 continue
@@ -145,7 +142,7 @@ def test_every_jlmu_decision_is_the_specifications(shape: FleetShape, kind: Orde
         if rng.random() < 0.52:
             draw = rng.random()
             decision = specification.assign(draw)
-            chosen = place(state, order, memory, draw)
+            chosen = place(state, order, memory, 0, draw)
             assert (decision is None) == (chosen == NOTHING)
             assert [sorted(c) for c in specification.occupancies.columns] == columns_in_order(state, shape, n)
         elif busy := [p for p in range(n) if state.occupancy[p]]:
@@ -245,13 +242,13 @@ def test_most_sessions_is_never_passed() -> None:
     workload = stationary(generator(8), 40.0, 10.0)
     times = np.linspace(0, 10, 500)
     there = [workload.initial + (workload.arrivals <= t).sum() - (workload.departures <= t).sum() for t in times]
-    assert max(there) <= most_sessions(workload)
+    assert max(there) <= workload.most
 
 
 def test_sessions_that_last_no_time_come_and_go() -> None:
     times = np.array([1.0, 1.0, 2.0])
     workload = workload_of(0, times, times + np.array([0.0, 1.0, 0.0]), np.array([0.1, 0.5, 0.9]))
-    assert most_sessions(workload) == 2
+    assert workload.most == 2
     outcome = simulate(SMALL, 2, "SLTA", workload, Run(horizon=4.0, warm_up=0.0, rank=1, sample_times=[0.5, 1.5, 3.0]))
     assert (outcome.samples.sessions * 2).tolist() == [0, 1, 0]
 

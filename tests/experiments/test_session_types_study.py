@@ -16,16 +16,15 @@ from lab.studies.session_types_page import LINES
 from lab.studies.typed_fleets import PERIOD, RANDOM_FLEETS, Demand, designed, random_case
 from lab.studies.typed_search import mutated, search, value
 from slta_experiments import resuming
-from slta_experiments.engine.session_types import simulate as engine
-from slta_experiments.engine.session_types.loop import event_loop
-from slta_experiments.engine.session_types.simulate import PLACEMENTS
+from slta_experiments.engine import simulate as engine
+from slta_experiments.engine.loop import event_loop
 from slta_experiments.resuming import each_kept
 from slta_experiments.studies import UnsuitableError
 
 
 @pytest.fixture
 def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "loop_of", lambda policy: event_loop(PLACEMENTS[policy]))
+    monkeypatch.setattr(engine, "loop_of", lambda policy: event_loop(engine.POLICIES[policy]))
 
 
 # Loads and bounds

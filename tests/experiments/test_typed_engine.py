@@ -10,7 +10,7 @@ from itertools import accumulate
 import numpy as np
 import pytest
 
-from slta.core.integers import integer_utilities
+from slta.core.fleet import RESERVE
 from slta.core.policies import Jlmu, Occupancies
 from slta.core.policies.choice import NOTHING
 from slta.core.session_types.bound import bound
@@ -18,16 +18,18 @@ from slta.core.session_types.market import Load, Offer, market_of
 from slta.core.session_types.prices import choose
 from slta.core.session_types.sets import TypeSets, everywhere
 from slta.core.utility import PoolClass, TableUtility
-from slta_experiments.engine.session_types import simulate as engine
-from slta_experiments.engine.session_types.bound import bounds
-from slta_experiments.engine.session_types.loop import event_loop
-from slta_experiments.engine.session_types.simulate import PLACEMENTS, Rule, Span
+from slta_experiments.engine import simulate as engine
+from slta_experiments.engine.loop import event_loop
+from slta_experiments.engine.simulate import POLICIES, PRICED, Outcome, Run
 from slta_experiments.engine.state import state_of
+from slta_experiments.engine.tables import dispatch_order, memory_of
+from slta_experiments.engine.type_bounds import bounds
 from slta_experiments.fleets import FleetShape
-from slta_experiments.workload import TypedWorkload, generator, stationary, typed
+from slta_experiments.workload import Workload, generator, stationary, typed
 
 CASES, SESSIONS = 25, 80
-RULES = {"JLMU": Rule("JLMU"), "no reserve": Rule("price", reserve=0.0), "price": Rule("price")}
+RULES = {"JLMU": ("JLMU", 0.0), "no reserve": (PRICED, 0.0), "price": (PRICED, RESERVE)}
+"""Policy and ρ."""
 
 
 @dataclass
@@ -57,7 +59,7 @@ class Case:
     def n(self) -> int:
         return sum(self.shape.shares)
 
-    def workload(self, sessions: int) -> TypedWorkload:
+    def workload(self, sessions: int) -> Workload:
         """About so many, at a load near all places."""
         places = sum(c * a for c, a in zip(self.shape.capacities, self.shape.shares, strict=True))
         share = [random.Random(self.seed + t).uniform(0.3, 1.3) for t in range(len(self.sets.classes))]
@@ -71,14 +73,13 @@ class Case:
 class Replay:
     """The same workload by the specification, session by session."""
 
-    def __init__(self, case: Case, policy: str, span: Span) -> None:
-        self.shape, self.sets, self.policy, self.span = case.shape, case.sets, policy, span
+    def __init__(self, case: Case, policy: str, run: Run) -> None:
+        self.shape, self.sets, self.policy, self.run = case.shape, case.sets, policy, run
         pools = case.shape.pools(case.n)
-        self.utilities = integer_utilities(case.shape.ranking)
         self.columns: list[list[int]] = [[0] * count for count in pools]
         none = [[0] * len(pools) for _ in case.sets.classes]
         self.load = Load(pools, [0] * len(none), [0] * len(pools), none)
-        self.utility, self.time, self.area = 0, span.warm_up, 0.0
+        self.utility, self.time, self.area = 0.0, run.warm_up, 0.0
         self.arrived, self.refused = [0] * len(self.load.sessions), [0] * len(self.load.sessions)
 
     def advance(self, now: float) -> None:
@@ -87,7 +88,7 @@ class Replay:
             self.time = now
 
     def chosen(self, kind: int) -> int:
-        ranking, marginals = self.shape.ranking, self.utilities.marginals
+        ranking, marginals = self.shape.ranking, self.shape.integers.marginals
         if self.policy == "JLMU":
             inside = [list(column) if c in self.sets.members[kind] else [] for c, column in enumerate(self.columns)]
             decision = Jlmu(Occupancies(ranking, inside)).choice(0.5)
@@ -98,13 +99,13 @@ class Replay:
             else None
             for c, column in enumerate(self.columns)
         ]
-        return choose(market_of(self.sets, offers, marginals, self.load, RULES[self.policy].reserve), kind)[0]
+        return choose(market_of(self.sets, offers, marginals, self.load, RULES[self.policy][1]), kind)[0]
 
     def arrive(self, kind: int, pool: int, now: float) -> None:
         """A session that the engine placed on this pool, numbered over all classes."""
         self.advance(now)
         c = self.chosen(kind)
-        if now >= self.span.warm_up:
+        if now >= self.run.warm_up:
             self.arrived[kind] += 1
             self.refused[kind] += c == NOTHING
         place = self.place(pool)
@@ -128,47 +129,55 @@ class Replay:
     def count(self, kind: int, place: tuple[int, int], sign: int) -> None:
         c, k = place
         level = self.columns[c][k] + (sign - 1) // 2
-        self.utility += sign * self.utilities.marginals[c][level]
+        self.utility += sign * self.shape.ranking.marginals[c][level]
         self.columns[c][k] += sign
         self.load.sessions[kind] += sign  # type: ignore[index]
         self.load.held[c] += sign  # type: ignore[index]
         self.load.inside[kind][c] += sign  # type: ignore[index]
 
 
-def replay(case: Case, policy: str, workload: TypedWorkload, span: Span, found: engine.Averages) -> Replay:
+def replay(case: Case, policy: str, workload: Workload, run: Run, found: Outcome) -> Replay:
     """Every event of a run of the engine, in its order."""
-    at, sessions = Replay(case, policy, span), workload.sessions
-    events = [(float(now), 0, s) for s, now in enumerate(sessions.arrivals)]
-    events += [(float(now), 1, int(s)) for s, now in zip(sessions.departing, sessions.departures, strict=True)]
+    at = Replay(case, policy, run)
+    events = [(float(now), 0, s) for s, now in enumerate(workload.arrivals)]
+    events += [(float(now), 1, int(s)) for s, now in zip(workload.departing, workload.departures, strict=True)]
     for now, departing, s in sorted(events):
-        if now < span.horizon:
+        if now < run.horizon:
             (at.leave if departing else at.arrive)(int(workload.kinds[s]), int(found.pools[s]), now)
-    at.advance(span.horizon)
+    at.advance(run.horizon)
     return at
 
 
-def agrees(found: engine.Averages, at: Replay) -> None:
+def agrees(found: Outcome, at: Replay) -> None:
     """To the last bit."""
-    assert found.utility == at.utilities.to_utility(at.area / (at.span.horizon - at.span.warm_up))
+    assert found.gaps.utility_mean == at.area / at.run.span / sum(at.shape.shares)
     assert (list(found.arrived), list(found.refused)) == (at.arrived, at.refused)
 
 
-def uncompiled(
-    case: Case, policy: str, workload: TypedWorkload, span: Span, monkeypatch: pytest.MonkeyPatch
-) -> engine.Averages:
-    monkeypatch.setattr(engine, "loop_of", lambda name: event_loop(PLACEMENTS[name]))
-    return engine.simulate(case.shape, case.n, case.sets, RULES[policy], workload, span)
+def run_of(case: Case, policy: str, workload: Workload, warm_up: float = 0.2) -> Run:
+    horizon = float(workload.arrivals[-1]) + 0.1
+    return Run(horizon=horizon, warm_up=warm_up, sets=case.sets, reserve=RULES[policy][1])
 
 
+def simulated(case: Case, policy: str, workload: Workload, run: Run) -> Outcome:
+    return engine.simulate(case.shape, case.n, RULES[policy][0], workload, run)
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "loop_of", lambda name: event_loop(POLICIES[name]))
+
+
+@pytest.mark.usefixtures("uncompiled")
 @pytest.mark.parametrize("policy", RULES)
-def test_every_decision_and_every_integral_is_the_specifications(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_decision_and_every_integral_is_the_specifications(policy: str) -> None:
     refused = 0
     for seed in range(CASES):
         case = Case(seed)
         workload = case.workload(SESSIONS)
-        span = Span(0.2, float(workload.sessions.arrivals[-1]) + 0.1)
-        found = uncompiled(case, policy, workload, span, monkeypatch)
-        agrees(found, replay(case, policy, workload, span, found))
+        run = run_of(case, policy, workload)
+        found = simulated(case, policy, workload, run)
+        agrees(found, replay(case, policy, workload, run, found))
         refused += sum(found.refused)
     assert refused > 50
 
@@ -180,61 +189,57 @@ def test_a_hundred_thousand_decisions_of_compiled_code_are_the_specifications(po
     for seed in range(100, 125):
         case = Case(seed, scale=1 + seed % 5)
         workload = case.workload(4_100)
-        span = Span(0.2, float(workload.sessions.arrivals[-1]) + 0.1)
-        found = engine.simulate(case.shape, case.n, case.sets, RULES[policy], workload, span)
-        agrees(found, replay(case, policy, workload, span, found))
+        run = run_of(case, policy, workload)
+        found = simulated(case, policy, workload, run)
+        agrees(found, replay(case, policy, workload, run, found))
         decisions += len(workload.kinds)
     assert decisions >= 100_000
-    assert engine.loop_of(RULES[policy].placement).signatures  # type: ignore[attr-defined]
+    assert engine.loop_of(RULES[policy][0]).signatures  # type: ignore[attr-defined]
 
 
-def test_prices_and_classes_are_met_that_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("uncompiled")
+def test_prices_and_classes_are_met_that_differ() -> None:
     different = 0
     for seed in range(CASES):
         case = Case(seed)
         workload = case.workload(SESSIONS)
-        span = Span(0.2, float(workload.sessions.arrivals[-1]) + 0.1)
-        pools = [uncompiled(case, policy, workload, span, monkeypatch).pools.tolist() for policy in RULES]
+        pools = [simulated(case, policy, workload, run_of(case, policy, workload)).pools.tolist() for policy in RULES]
         different += len(set(map(tuple, pools))) == len(RULES)
     assert different >= 3
 
 
-def test_with_one_type_all_place_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("uncompiled")
+def test_with_one_type_all_place_alike() -> None:
     case = Case(4)
     case.sets = everywhere(len(case.shape.classes))
     workload = case.workload(300)
-    span = Span(0.0, float(workload.sessions.arrivals[-1]))
-    first, *others = (uncompiled(case, policy, workload, span, monkeypatch).pools.tolist() for policy in RULES)
+    runs = (simulated(case, policy, workload, run_of(case, policy, workload, 0.0)) for policy in RULES)
+    first, *others = (found.pools.tolist() for found in runs)
     assert others == [first, first]
 
 
 def test_a_session_goes_to_one_of_the_frontiers_pools_by_its_draw() -> None:
     shape = FleetShape("flat", (PoolClass("one", TableUtility((Fraction(0), Fraction(1))), 1),), (1,))
     state = state_of([[0] * 4], shape.capacities)
-    market = engine.market_of(shape, 4, everywhere(1), Rule("price"), state)
-    assert [PLACEMENTS["price"](state, market, 0, draw) for draw in (0.99, 0.0, 0.5)] == [3, 0, 1]
-    assert (list(market.held), list(market.sessions)) == ([3], [3])
+    order, memory = dispatch_order(shape, shape.ranking, state), memory_of(shape, shape.ranking, 1, 1)
+    assert [POLICIES[PRICED](state, order, memory, 0, draw) for draw in (0.99, 0.0, 0.5)] == [3, 0, 1]
 
 
 def test_sessions_of_all_types_arrive_in_order_and_keep_their_ends() -> None:
     parts = [stationary(generator(3, t), 20.0, 5.0) for t in range(3)]
     workload = typed(generator(4), parts)
-    sessions = workload.sessions
-    assert sessions.initial == 0
-    assert (np.diff(sessions.arrivals) >= 0).all()
-    ends = np.empty(sessions.sessions)
-    ends[sessions.departing] = sessions.departures
+    assert workload.initial == 0
+    assert (np.diff(workload.arrivals) >= 0).all()
     for t, part in enumerate(parts):
-        own_ends = np.empty(part.sessions)
-        own_ends[part.departing] = part.departures
+        own_ends = part.ends
         own_arrivals = [*[0.0] * part.initial, *part.arrivals]
-        found = zip(sessions.arrivals[workload.kinds == t], ends[workload.kinds == t], strict=True)
+        found = zip(workload.arrivals[workload.kinds == t], workload.ends[workload.kinds == t], strict=True)
         assert sorted(found) == sorted(zip(own_arrivals, own_ends, strict=True))
-        assert (sessions.arrivals[workload.kinds == t] == 0).sum() == part.initial
+        assert (workload.arrivals[workload.kinds == t] == 0).sum() == part.initial
         assert workload.means(1.0, 3.0)[t] == pytest.approx(
             np.clip(np.minimum(own_ends, 3) - np.maximum(own_arrivals, 1), 0, None).sum() / 2
         )
-    at_first = workload.kinds[sessions.arrivals == 0]
+    at_first = workload.kinds[workload.arrivals == 0]
     assert list(at_first) != sorted(at_first)
 
 

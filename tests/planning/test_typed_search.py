@@ -11,7 +11,7 @@ import pytest
 
 from slta.core.expected_gap import blocking
 from slta.core.fleet import FleetSpec
-from slta_experiments.engine.session_types.simulate import Span, simulate
+from slta_experiments.engine.simulate import Run, simulate
 from slta_planning.plan.finding import best_within, cheapest_for, found_for, thinned
 from slta_planning.plan.rounds import NoFleetError, Round
 from slta_planning.plan.session_types import search as searching
@@ -47,9 +47,9 @@ def test_a_type_alone_is_refused_by_erlangs_formula() -> None:
 
 
 def test_prices_keep_places_for_the_type_that_has_no_others() -> None:
-    shape, times = shape_of(SHARED.classes, (4, 6)), Span(10.0, 510.0)
-    workload = simulation.workload_of((0.0, 6.0, 9.0), times.horizon, 0)
-    without = simulate(shape, 10, SHARED.type_sets, "JLMU", workload, times)
+    run = Run(horizon=510.0, sets=SHARED.type_sets)
+    workload = simulation.workload_of((0.0, 6.0, 9.0), run.horizon, 0)
+    without = simulate(shape_of(SHARED.classes, (4, 6)), 10, "JLMU", workload, run)
     share = without.refused[1] / without.arrived[1]
     assert simulated(SHARED, (4, 6), [0.0, 6.0, 9.0], NO_LIMITS).types[1].refused.mean < share / 2
 

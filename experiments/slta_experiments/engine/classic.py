@@ -18,13 +18,13 @@ def join_unless_full(state: State, pool: int) -> int:
 
 
 @inner
-def place_at_random(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:  # noqa: ARG001 - as all
+def place_at_random(state: State, order: DispatchOrder, memory: Memory, kind: int, draw: float) -> int:  # noqa: ARG001 - as all
     """Uniform random choice among all pools."""
     return join_unless_full(state, int(draw * len(state.occupancy)))
 
 
 @inner
-def place_in_turn(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:  # noqa: ARG001 - as all
+def place_in_turn(state: State, order: DispatchOrder, memory: Memory, kind: int, draw: float) -> int:  # noqa: ARG001 - as all
     """Round robin; `Memory.room` holds the next pool."""
     pool: int = memory.room[0]
     memory.room[0] = (pool + 1) % len(state.occupancy)
@@ -32,7 +32,7 @@ def place_in_turn(state: State, order: DispatchOrder, memory: Memory, draw: floa
 
 
 @inner
-def place_on_less_occupied_of_two(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:  # noqa: ARG001 - as all
+def place_on_less_occupied_of_two(state: State, order: DispatchOrder, memory: Memory, kind: int, draw: float) -> int:  # noqa: ARG001 - as all
     """Two uniform random pools, from the draw's digits to base n; the less occupied, or the first if equal."""
     n = len(state.occupancy)
     first, second = divmod(int(draw * n * n), n)

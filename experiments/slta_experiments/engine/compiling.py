@@ -37,8 +37,7 @@ def sources_digest() -> str:
     """Digest of the sources of rules, engine and misreadings."""
     here = Path(__file__).parent
     policies, session_types = Path(slta.core.policies.__file__).parent, Path(slta.core.session_types.__file__).parent
-    folders = [policies, session_types, here, here / "session_types"]
-    files = [file for folder in folders for file in sorted(folder.glob("*.py"))]
+    files = [file for folder in (policies, session_types, here) for file in sorted(folder.glob("*.py"))]
     text = b"\0".join(file.read_bytes() for file in [*files, here.parent / "misreadings.py"])
     return hashlib.sha256(text).hexdigest()
 

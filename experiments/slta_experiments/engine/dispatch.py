@@ -1,7 +1,7 @@
 """Policies of the event loop: count, choose by the rule of `slta.core.policies`, place, learn.
 
-A policy is a function `place(state, order, memory, draw)`, which places one session and returns its pool, or NOTHING
-without room.
+A policy is a function `place(state, order, memory, kind, draw)`, which places one session of type `kind` and returns
+its pool, or NOTHING without room. Only JLMU, and JLMU with prices, obey the type.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from slta.core.policies import jlmu, slta
 from slta.core.policies.choice import NOTHING, Choice, best, pick
+from slta.core.session_types.market import Market
 from slta_experiments.engine.compiling import inner
 from slta_experiments.engine.state import Floats, Integers, State, join
 
@@ -31,6 +32,8 @@ class DispatchOrder(NamedTuple):
     rank_level: Integers
     marginals: Floats
     """marginals[base[i] + x] = Δ(i, x)."""
+    market: Market
+    """Session types and their sessions; `find_offers` fills its ranks."""
 
 
 class Memory(NamedTuple):
@@ -47,7 +50,7 @@ class Memory(NamedTuple):
     counters: Integers
 
 
-Policy = Callable[[State, DispatchOrder, Memory, float], int]
+Policy = Callable[[State, DispatchOrder, Memory, int, float], int]
 """Policy as called by the loop."""
 
 
@@ -89,7 +92,7 @@ def slta_policy(
     """SLTA (section 3.2): dispatch by `choose`, then learn by `next_rank` from the tokens that `judged` counts."""
 
     @inner
-    def place(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:
+    def place(state: State, order: DispatchOrder, memory: Memory, kind: int, draw: float) -> int:  # noqa: ARG001 - as all
         yellow = count_tokens(state, order, memory)
         r = memory.rank[0]
         previous = order.rank_class[r - 1] if r > 1 else NOTHING
@@ -109,18 +112,27 @@ def slta_policy(
 
 
 @inner
-def place_by_jlmu(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:
-    """JLMU (section 3.1). On other orders it is join the shortest queue or weighted least connections.
-
-    `memory.green` holds the classes' frontier ranks, `memory.room` the pools there.
-    """
+def find_offers(state: State, order: DispatchOrder) -> None:
+    """Fill the market's ranks, of the classes' frontiers. O(classes)."""
+    ranks: Integers = order.market.rank
     for i in range(len(state.first)):
         x = state.lowest[i]
-        memory.room[i] = 0
-        if x < state.capacity[i]:
-            memory.green[i] = order.ranks[state.base[i] + x]
-            memory.room[i] = state.below[state.base[i] + x + 1]
-    choice = jlmu.choose(memory.green, memory.room, draw)
+        ranks[i] = order.ranks[state.base[i] + x] if x < state.capacity[i] else 0
+
+
+@inner
+def place_by_jlmu(state: State, order: DispatchOrder, memory: Memory, kind: int, draw: float) -> int:
+    """JLMU (section 3.1) among the type's classes. On other orders it is join the shortest queue or weighted least
+    connections.
+
+    `memory.room` holds the classes' pools at their frontiers.
+    """
+    find_offers(state, order)
+    market = order.market
+    for i in range(len(state.first)):
+        is_open = market.rank[i] > 0 and market.members[kind][i] == 1
+        memory.room[i] = state.below[state.base[i] + state.lowest[i] + 1] if is_open else 0
+    choice = jlmu.choose(market.rank, memory.room, draw)
     if choice.pool_class == NOTHING:
         return NOTHING
     pool: int = state.members[state.first[choice.pool_class] + choice.index]

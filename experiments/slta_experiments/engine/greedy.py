@@ -57,7 +57,7 @@ def learn(order: DispatchOrder, memory: Memory, yellow: int) -> int:
 
 
 @inner
-def place_by_slta_greedy(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:
+def place_by_slta_greedy(state: State, order: DispatchOrder, memory: Memory, kind: int, draw: float) -> int:  # noqa: ARG001 - as all
     """SLTA-greedy: step 0, dispatch by the rule, then r from the tokens between the two."""
     if not has_room(state):
         return NOTHING

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from slta.core.policies.choice import NOTHING
 from slta_experiments.engine.compiling import inner
@@ -25,6 +25,8 @@ class Events(NamedTuple):
     departing: Integers
     pools: Integers
     """Pool of each session, filled during the run."""
+    kinds: Integers
+    """Type of each session."""
 
 
 class Meter(NamedTuple):
@@ -89,11 +91,23 @@ def advance(state: State, memory: Memory, meter: Meter, now: float) -> None:
 
 
 @inner
-def count_arrival(state: State, order: DispatchOrder, memory: Memory, meter: Meter, pool: int) -> None:
+def count_type(state: State, order: DispatchOrder, kind: int, pool: int, change: int) -> None:
+    """Count a session of a type that begins (`change` is 1) or ends on a pool; of a single type nothing asks."""
+    c = state.pool_class[pool]
+    load: Any = order.market.load
+    if len(load.sessions) > 1:
+        load.sessions[kind] += change
+        load.held[c] += change
+        load.inside[kind][c] += change
+
+
+@inner
+def count_arrival(state: State, order: DispatchOrder, memory: Memory, meter: Meter, kind: int, pool: int) -> None:
     """Count a new session on `pool`, or NOTHING."""
     if pool == NOTHING:
         memory.counters[REJECTIONS] += 1
         return
+    count_type(state, order, kind, pool, 1)
     meter.totals[SESSIONS] += 1
     level = state.base[state.pool_class[pool]] + state.occupancy[pool]
     meter.totals[UTILITY] += order.marginals[level - 1]
@@ -102,8 +116,9 @@ def count_arrival(state: State, order: DispatchOrder, memory: Memory, meter: Met
 
 
 @inner
-def count_departure(state: State, order: DispatchOrder, meter: Meter, pool: int) -> None:
+def count_departure(state: State, order: DispatchOrder, meter: Meter, kind: int, pool: int) -> None:
     """Count a session that left `pool`."""
+    count_type(state, order, kind, pool, -1)
     meter.totals[SESSIONS] -= 1
     level = state.base[state.pool_class[pool]] + state.occupancy[pool]
     meter.totals[UTILITY] -= order.marginals[level]
@@ -126,15 +141,17 @@ def event_loop(place: Policy) -> Loop:
                 break
             advance(state, memory, meter, now)
             if arriving:
-                pool = place(state, order, memory, events.draws[a])
-                count_arrival(state, order, memory, meter, pool)
+                kind = events.kinds[first + a]
+                pool = place(state, order, memory, kind, events.draws[a])
+                count_arrival(state, order, memory, meter, kind, pool)
                 pools[first + a] = pool
                 a += 1
             else:
-                pool = pools[events.departing[d]]
+                session = events.departing[d]
+                pool = pools[session]
                 if pool != NOTHING:
                     leave(state, pool)
-                    count_departure(state, order, meter, pool)
+                    count_departure(state, order, meter, events.kinds[session], pool)
                 d += 1
         advance(state, memory, meter, horizon)
 

@@ -13,19 +13,25 @@ from slta.core.gaps import Averages, Gaps, gaps
 from slta.core.policies.choice import NOTHING
 from slta.core.policies.tokens import Beta
 from slta.core.ranking import Ranking
+from slta.core.session_types.prices import quote
+from slta.core.session_types.sets import TypeSets, everywhere
 from slta_experiments import misreadings
-from slta_experiments.engine import classic, dispatch, greedy
+from slta_experiments.engine import classic, dispatch, greedy, prices
 from slta_experiments.engine.compiling import outer
-from slta_experiments.engine.dispatch import COUNTERS, DispatchOrder, Memory, Policy
+from slta_experiments.engine.dispatch import DispatchOrder, Policy
 from slta_experiments.engine.loop import SAMPLE_AREAS, SAMPLE_HEAD, Events, Loop, Meter, event_loop
-from slta_experiments.engine.state import State, floats, integers, state_of
+from slta_experiments.engine.state import floats, integers, state_of
+from slta_experiments.engine.tables import dispatch_order, memory_of, optimum_table, types_at
 from slta_experiments.fleets import FleetShape
 from slta_experiments.workload import WARM_UP, Workload
 
+PRICED, FIRST_PRICED = "JLMU with prices", "JLMU with first prices"
 POLICIES: Mapping[str, Policy] = {
     "SLTA": dispatch.slta_policy(),
     "SLTA-greedy": greedy.place_by_slta_greedy,
     "JLMU": dispatch.place_by_jlmu,
+    PRICED: prices.priced_policy(quote),
+    FIRST_PRICED: prices.priced_policy(prices.first_quote),
     "random": classic.place_at_random,
     "round robin": classic.place_in_turn,
     "two choices": classic.place_on_less_occupied_of_two,
@@ -61,7 +67,8 @@ class Samples:
 class Outcome:
     """Averages per pool, their gaps, counters, first times of each r, and samples of a run.
 
-    `pools` has each session's pool, or NOTHING if it was rejected or arrives after the horizon.
+    `pools` has each session's pool, or NOTHING if it was rejected or arrives after the horizon. `arrived` and `refused`
+    are by type, after the warm-up; the gaps are to the optimum if all could use all classes.
     """
 
     gaps: Gaps
@@ -70,6 +77,8 @@ class Outcome:
     reached: tuple[float, ...]
     samples: Samples
     pools: NDArray[np.int64]
+    arrived: tuple[int, ...]
+    refused: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +86,7 @@ class Run:
     """Run settings; times in mean holding times, `order` to dispatch by (None: that of the utilities).
 
     `columns` are the occupancies at time 0 (None: the optimum for the sessions present), `rank` is r then (None: r*).
+    `sets` are the classes of the session types (None: one type, all classes), `reserve` is ρ.
     """
 
     horizon: float
@@ -86,6 +96,13 @@ class Run:
     columns: Sequence[Sequence[int]] | None = None
     rank: int | None = None
     sample_times: Sequence[float] = ()
+    sets: TypeSets | None = None
+    reserve: float = 0.0
+
+    @property
+    def span(self) -> float:
+        """Measured time."""
+        return self.horizon - self.warm_up
 
 
 @cache
@@ -98,21 +115,33 @@ def simulate(shape: FleetShape, n: int, policy: str, workload: Workload, run: Ru
     """Simulate `workload` to `run.horizon`, with averages from `run.warm_up` on. O(events + pools + levels)."""
     columns = run.columns or optimal_columns(shape, n, workload.initial)
     state = state_of(columns, shape.capacities)
-    order = dispatch_order(shape, run.order or shape.ranking, state)
+    events = events_of(workload, columns)
+    placed, sets = np.asarray(events.pools), run.sets or everywhere(len(shape.classes))
+    market = types_at(shape, state, sets, run.reserve, placed, workload.kinds)
+    order = dispatch_order(shape, run.order or shape.ranking, state, market)
     rank = run.rank or shape.optimum(n, workload.initial).rank
     memory = memory_of(shape, run.order or shape.ranking, rank, run.beta.min_green(n))
     meter = meter_of(shape, n, run, workload, order)
-    events = events_of(workload, columns)
     loop_of(policy)(state, order, memory, events, meter, run.horizon)
-    arrivals = int(np.searchsorted(workload.arrivals, run.horizon))
+    first, arrivals = np.searchsorted(workload.arrivals, [run.warm_up, run.horizon])
+    placed, types = np.asarray(events.pools), len(sets.classes)
+    measured = slice(workload.initial + first, workload.initial + arrivals)
+    refused = workload.kinds[measured][placed[measured] == NOTHING]
     return Outcome(
         gaps=gaps_of(shape, n, run, meter),
         counters=tuple(int(c) for c in memory.counters),
-        arrivals=arrivals,
+        arrivals=int(arrivals),
         reached=tuple(float(t) for t in meter.reached),
         samples=samples_of(n, run, meter),
-        pools=np.asarray(events.pools),
+        pools=placed,
+        arrived=counts(workload.kinds[measured], types),
+        refused=counts(refused, types),
     )
+
+
+def counts(kinds: NDArray[np.int64], types: int) -> tuple[int, ...]:
+    """Number of sessions of each type."""
+    return tuple(map(int, np.bincount(kinds, minlength=types)))
 
 
 def optimal_columns(shape: FleetShape, n: int, sessions: int) -> list[list[int]]:
@@ -126,44 +155,6 @@ def optimal_columns(shape: FleetShape, n: int, sessions: int) -> list[list[int]]
     return columns
 
 
-def dispatch_order(shape: FleetShape, order: Ranking, state: State) -> DispatchOrder:
-    """Flat arrays of the dispatch order and the shape's utilities."""
-    ranks, marginals = [0] * len(state.below), [0.0] * len(state.below)
-    for i, base in enumerate(state.base):
-        ranks[base : base + len(order.ranks[i])] = order.ranks[i]
-        marginals[base : base + len(shape.ranking.marginals[i])] = shape.ranking.marginals[i]
-    return DispatchOrder(
-        ranks=integers(ranks),
-        rank_class=integers([NOTHING, *(c.pool_class for c in order.order)]),
-        rank_level=integers([NOTHING, *(c.level for c in order.order)]),
-        marginals=floats(marginals),
-    )
-
-
-def memory_of(shape: FleetShape, order: Ranking, rank: int, min_green: int) -> Memory:
-    """Dispatcher state whose estimate of σ*'s rank is `rank`."""
-    zeros = [0] * len(shape.classes)
-    return Memory(
-        rank=integers([rank]),
-        thresholds=integers(order.thresholds(rank)),
-        min_green=integers([min_green]),
-        green=integers(zeros),
-        room=integers(zeros),
-        counters=integers([0] * COUNTERS),
-    )
-
-
-def optimum_table(shape: FleetShape, n: int, most: int) -> NDArray[np.float64]:
-    """U*(N) for N = 0 … `most`: pools filled rank by rank (eq. 4); constant beyond the capacity."""
-    pools = np.array(shape.pools(n))
-    ranking = shape.ranking
-    classes = np.array([c.pool_class for c in ranking.order])
-    marginals = np.array([ranking.marginal_at(k) for k in range(1, len(ranking) + 1)])
-    needed = int(np.searchsorted(np.cumsum(pools[classes]), most)) + 1
-    table = np.concatenate(([0.0], np.cumsum(np.repeat(marginals[:needed], pools[classes[:needed]]))))
-    return table[: most + 1] if len(table) > most else np.pad(table, (0, most + 1 - len(table)), mode="edge")
-
-
 def meter_of(shape: FleetShape, n: int, run: Run, workload: Workload, order: DispatchOrder) -> Meter:
     """Meter at zero, except for the totals at time 0."""
     columns = run.columns or optimal_columns(shape, n, workload.initial)
@@ -173,18 +164,12 @@ def meter_of(shape: FleetShape, n: int, run: Run, workload: Workload, order: Dis
     return Meter(
         totals=floats([sum(map(sum, columns)), utility, run.warm_up]),
         areas=floats([0.0, 0.0, 0.0]),
-        optimum_at=floats(optimum_table(shape, n, most_sessions(workload))),
+        optimum_at=floats(optimum_table(shape, n, workload.most)),
         sample_times=floats([*run.sample_times, np.inf]),
         samples=floats(np.zeros(len(run.sample_times) * width)),
         row=integers([0]),
         reached=floats(np.full(len(order.rank_class), np.inf)),
     )
-
-
-def most_sessions(workload: Workload) -> int:
-    """Maximum of concurrent sessions; at equal times arrivals come first."""
-    left = np.searchsorted(workload.departures, workload.arrivals)
-    return workload.initial + int((np.arange(1, len(left) + 1) - left).max(initial=0))
 
 
 def events_of(workload: Workload, columns: Sequence[Sequence[int]]) -> Events:
@@ -199,13 +184,13 @@ def events_of(workload: Workload, columns: Sequence[Sequence[int]]) -> Events:
         departures=floats(np.append(workload.departures, np.inf)),
         departing=integers(workload.departing),
         pools=integers(pools),
+        kinds=integers(workload.kinds),
     )
 
 
 def gaps_of(shape: FleetShape, n: int, run: Run, meter: Meter) -> Gaps:
     """Averages per pool, and their bound."""
-    span = run.horizon - run.warm_up
-    sessions, utility, best = (float(area) / span for area in meter.areas)
+    sessions, utility, best = (float(area) / run.span for area in meter.areas)
     measured = gaps(shape.ranking, Averages(tuple(map(float, shape.pools(n))), sessions, utility, best))
     assert measured is not None  # noqa: S101 - a fleet has pools
     return measured

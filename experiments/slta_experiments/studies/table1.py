@@ -12,7 +12,8 @@ import numpy as np
 from slta.core.gaps import Gaps
 from slta_experiments import study_report
 from slta_experiments.engine.compiling import has_numba
-from slta_experiments.engine.simulate import Run, optimum_table, simulate
+from slta_experiments.engine.simulate import Run, simulate
+from slta_experiments.engine.tables import optimum_table
 from slta_experiments.fleets import TABLE_1
 from slta_experiments.misreadings import MISREADINGS
 from slta_experiments.parallel import each

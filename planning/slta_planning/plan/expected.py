@@ -21,7 +21,7 @@ from slta.core.expected_gap import (
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimum, pool_worth
 from slta.core.policies import Policy
-from slta_experiments.engine.simulate import optimum_table
+from slta_experiments.engine.tables import optimum_table
 from slta_experiments.fleets import FleetShape
 from slta_planning.simulation import Measured, measured, part_of, shape_of, simulated_runs
 

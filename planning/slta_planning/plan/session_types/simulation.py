@@ -19,8 +19,9 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies.choice import NOTHING
 from slta.core.session_types.bound import bound
 from slta.core.session_types.sets import TypeSets, everywhere
-from slta_experiments.engine.session_types.simulate import Averages, Rule, Span, simulate
-from slta_experiments.workload import WARM_UP, Floats, TypedWorkload, generator, stationary, typed
+from slta_experiments.engine.simulate import PRICED, Outcome, simulate
+from slta_experiments.engine.simulate import Run as EngineRun
+from slta_experiments.workload import WARM_UP, Floats, Workload, generator, stationary, typed
 from slta_planning.plan.expected import difference
 from slta_planning.simulation import Measured, measured, shape_of
 
@@ -113,7 +114,7 @@ def simulated(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float], lim
     runs: list[Run] = []
     for run in simulation.runs():
         runs.append(run)
-        if len(runs) >= LEAST_RUNS and _is_enough(runs, loads, simulation.span, limits):
+        if len(runs) >= LEAST_RUNS and _is_enough(runs, loads, simulation.run.span, limits):
             break
     shares = refused_of(runs)
     held = np.mean([run.held for run in runs], axis=0)
@@ -141,14 +142,14 @@ def refused_of(runs: Sequence[Run]) -> list[Measured]:
     return [measured([float(share) for share in column]) for column in np.array([run.refused for run in runs]).T]
 
 
-def _is_enough(runs: Sequence[Run], loads: Sequence[float], span: Span, limits: Limits) -> bool:
+def _is_enough(runs: Sequence[Run], loads: Sequence[float], span: float, limits: Limits) -> bool:
     """Whether every figure is decided, or the work done."""
     if len(runs) >= limits.runs or sum(run.sessions for run in runs) >= MOST_SESSIONS:
         return True
     utility = measured([run.utility for run in runs])
     if limits.floor is not None and not _is_decided(utility, limits.floor, FINE_UTILITY * abs(limits.floor)):
         return False
-    seconds = len(runs) * (span.horizon - span.warm_up)
+    seconds = len(runs) * span
     return all(
         _is_decided(_cautious(share, limits.refused, load * seconds), limits.refused, FINE_REFUSED * limits.refused)
         for share, load in zip(refused_of(runs), loads, strict=True)
@@ -172,51 +173,49 @@ class _Simulation:
     spec: FleetSpec
     pools: Sequence[int]
     classes: Sequence[int]
-    sets: TypeSets
     loads: tuple[float, ...]
     prices: Sequence[float]
-    span: Span
+    run: EngineRun
 
     @classmethod
     def of(cls, spec: FleetSpec, pools: Sequence[int], loads: tuple[float, ...], prices: Sequence[float]) -> Self:
         present = [c for c, count in enumerate(pools) if count]
         sets = TypeSets(tuple(tuple(present.index(c) for c in own if pools[c]) for own in spec.type_sets.classes))
         times = min(max(RUN_SESSIONS / sum(loads), 10.0), 10_000.0)
-        return cls(spec, pools, present, sets, loads, prices, Span(WARM_UP, WARM_UP + times))
+        return cls(
+            spec, pools, present, loads, prices, EngineRun(horizon=WARM_UP + times, sets=sets, reserve=spec.reserve)
+        )
 
     def runs(self) -> Iterator[Run]:
         """One run per seed."""
-        shape, rule = shape_of(self.spec.classes, self.pools), Rule("price", self.spec.reserve)
+        shape = shape_of(self.spec.classes, self.pools)
         for seed in range(MOST_RUNS):
-            workload = workload_of(self.loads, self.span.horizon, seed)
-            yield self._run(workload, simulate(shape, sum(shape.shares), self.sets, rule, workload, self.span))
+            workload = workload_of(self.loads, self.run.horizon, seed)
+            yield self._run(workload, simulate(shape, sum(shape.shares), PRICED, workload, self.run))
 
-    def _run(self, workload: TypedWorkload, found: Averages) -> Run:
+    def _run(self, workload: Workload, found: Outcome) -> Run:
         """Corrected by `prices` for the run's own numbers of sessions, whose expectations are the loads."""
-        offered = np.array(workload.means(self.span.warm_up, self.span.horizon), dtype=float)
+        offered = np.array(workload.means(self.run.warm_up, self.run.horizon), dtype=float)
         offered.resize(len(self.loads))
-        due = np.array(self.loads) * (self.span.horizon - self.span.warm_up)
-        utility = found.utility - float(np.dot(self.prices, offered - np.array(self.loads)))
+        due = np.array(self.loads) * self.run.span
+        utility = found.gaps.utility_mean * sum(self.pools) - float(np.dot(self.prices, offered - np.array(self.loads)))
         refused = np.array(found.refused) / np.where(due, due, 1.0)
         return Run(utility, refused, self._sessions(workload, found.pools), len(workload.kinds))
 
-    def _sessions(self, workload: TypedWorkload, pools: NDArray[np.int64]) -> Floats:
+    def _sessions(self, workload: Workload, pools: NDArray[np.int64]) -> Floats:
         """Mean sessions by type and class of the fleet file."""
-        sessions, span = workload.sessions, self.span
-        ends = np.empty(len(pools))
-        ends[sessions.departing] = sessions.departures
-        times = np.minimum(ends, span.horizon) - np.maximum(sessions.arrivals, span.warm_up)
+        times = np.minimum(workload.ends, self.run.horizon) - np.maximum(workload.arrivals, self.run.warm_up)
         there = (pools != NOTHING) & (times > 0)
         counts = [self.pools[c] for c in self.classes]
         of_class = np.repeat(self.classes, counts)[pools[there]]
         shape = len(self.loads), len(self.pools)
         cells = np.ravel_multi_index((workload.kinds[there], of_class), shape)
         sums = np.bincount(cells, weights=times[there], minlength=shape[0] * shape[1])
-        return sums.reshape(shape) / (span.horizon - span.warm_up)
+        return sums.reshape(shape) / self.run.span
 
 
 @lru_cache(maxsize=KEPT)
-def workload_of(loads: tuple[float, ...], horizon: float, seed: int) -> TypedWorkload:
+def workload_of(loads: tuple[float, ...], horizon: float, seed: int) -> Workload:
     """The sessions of one run, the same for every fleet."""
     keys = [round(1000 * load) for load in loads]
     parts = [
