@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from testbed.servers import EMBEDDED, Server, started
+from testbed.servers import Server
 from testbed.service_process import ServiceProcess
-
-ROOT = Path(__file__).resolve().parents[1]
-PATHS = [str(ROOT / room) for room in (".", "service", "integrations", "clients/python")]
-"""Where the processes find their modules."""
-END_SECONDS = 30.0
-"""Longest wait for the end of a process."""
 
 
 def dispatcher(stack: ExitStack, folder: Path) -> tuple[Server, ServiceProcess]:
     """Store and dispatcher, ended with the stack."""
     (folder / "store").mkdir()
-    store = stack.enter_context(started(folder / "store", EMBEDDED))
-    settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json"}
+    store = stack.enter_context(Server(folder / "store"))
+    settings = {"SLTA_STORE_URL": store.url}
     return store, stack.enter_context(ServiceProcess(folder, settings=settings))
-
-
-def environment() -> dict[str, str]:
-    """Of a process."""
-    return os.environ | {"PYTHONPATH": os.pathsep.join([*PATHS, *filter(None, [os.environ.get("PYTHONPATH")])])}
 
 
 def rows(files: Iterable[Path], key: str = "id") -> dict[Any, dict[str, Any]]:

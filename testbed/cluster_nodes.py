@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from testbed.servers import Server
 
@@ -51,16 +51,18 @@ class Node(Server):
         `port` and `bus` are given where something stands in between; `source`: the address it connects from.
         """
         self.own_port, self.own_bus = own
-        self.port, self.bus = port or self.own_port, bus or self.own_bus
+        port, self.bus = port or self.own_port, bus or self.own_bus
         words = f"--port {self.own_port} --cluster-port {self.own_bus} --repl-diskless-sync-delay 0"
         words += f" --cluster-node-timeout {NODE_TIMEOUT_MS} --cluster-announce-ip 127.0.0.1"
-        words += f" --cluster-announce-port {self.port} --cluster-announce-bus-port {self.bus}"
+        words += f" --cluster-announce-port {port} --cluster-announce-bus-port {self.bus}"
         words += f" --bind-source-addr {source}" if source else ""
         super().__init__(folder, binary, *WORDS.split(), *words.split(), *options)
+        self.port = port
 
-    def start(self) -> None:
+    def start(self) -> Self:
         super().start()
         self.is_up = True
+        return self
 
     def kill(self) -> None:
         self.is_up = False
@@ -73,11 +75,6 @@ class Node(Server):
     def thaw(self) -> None:
         super().thaw()
         self.is_up = True
-
-    def stop(self) -> None:
-        """Whatever state it is in."""
-        if hasattr(self, "_process"):
-            self.kill()
 
     def ask(self, *words: str | int) -> Any:
         """The answer to one command, as the server gives it."""

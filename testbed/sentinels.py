@@ -12,6 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from testbed import awaiting
+from testbed.processes import Process
 from testbed.servers import Server, free_port
 
 QUORUM = 2
@@ -20,14 +21,14 @@ NAME = "main"
 """What the sentinels call the master."""
 
 
-class Sentinel:
+class Sentinel(Process):
     """A sentinel process of either kind of server."""
 
     def __init__(self, folder: Path, binary: str, *lines: str) -> None:
-        self.port = free_port()
-        file = folder / f"sentinel-{self.port}.conf"
-        file.write_text("\n".join([f"port {self.port}", f"dir {folder}", *lines, ""]))
-        self._process = subprocess.Popen([binary, str(file), "--sentinel"], stdout=subprocess.DEVNULL)
+        port = free_port()
+        file = folder / f"sentinel-{port}.conf"
+        file.write_text("\n".join([f"port {port}", f"dir {folder}", *lines, ""]))
+        super().__init__(binary, file, "--sentinel", port=port, stdout=subprocess.DEVNULL)
 
     def client(self) -> Any:
         return Redis(port=self.port, decode_responses=True)
@@ -42,9 +43,8 @@ class Sentinel:
         with self.client() as client:
             return int(client.sentinel_master(NAME)["num-slaves"])
 
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
+    def stop(self) -> None:
+        self.kill()
 
 
 def until(condition: Any) -> None:
@@ -77,10 +77,7 @@ class Group:
             follow = ["--replicaof", "127.0.0.1", str(self.ports[0])] if port != self.ports[0] else []
             known = ["--replica-announce-port", str(port)] if port != own else []
             words = ["--port", str(own), "--repl-diskless-sync-delay", "0", *follow, *known, *options]
-            server = Server(home, binary, *words, under=under)
-            server.start()
-            stack.callback(server.kill)
-            self.servers.append(server)
+            self.servers.append(stack.enter_context(Server(home, binary, *words, under=under)))
 
     def url(self, number: int = 0) -> str:
         return f"redis://127.0.0.1:{self.ports[number]}"
@@ -125,15 +122,12 @@ def watching(folder: Path, binary: str, servers: Group, *lines: str) -> Iterator
         f"sentinel failover-timeout {NAME} 5000",
         *lines,
     ]
-    sentinels = [Sentinel(folder, binary, *configured) for _ in range(3)]
-    try:
+    with ExitStack() as stack:
+        sentinels = [stack.enter_context(Sentinel(folder, binary, *configured)) for _ in range(3)]
         for sentinel in sentinels:
             with sentinel.client() as client:
                 until(lambda client=client: _knows_all(client.sentinel_master(NAME), len(servers.ports) - 1))
         yield sentinels
-    finally:
-        for sentinel in sentinels:
-            sentinel.kill()
 
 
 def _knows_all(state: Any, replicas: int) -> bool:

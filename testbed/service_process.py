@@ -2,85 +2,62 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
+import json
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
+from testbed.processes import Process, environment, is_listening
 from testbed.servers import free_port
 
 TLS = httpx.create_ssl_context()
 """Made once: otherwise httpx reads all CAs for each call."""
-READY_SECONDS = 30.0
-END_SECONDS = 8.0
+SERVE = ("-m", "slta.cli", "serve")
+FLEET = """
+fleet: f
+classes:
+  - {name: small, utility: {kind: log_share, resource: 20}, capacity: 60, pools: 3}
+  - {name: large, utility: {kind: log_share, resource: 30}, capacity: 90, pools: 3}
+"""
 
 
-class ServiceProcess:
-    """Starts, ends and starts again on the same port and the same data."""
+class ServiceProcess(Process):
+    """A dispatcher on the data in `folder`, without access control unless it has a file of keys.
+
+    It is ready when it has its store; where it `needs_store` not, when it says that it listens.
+    """
+
+    unready = (httpx.HTTPError,)
 
     def __init__(
         self,
         folder: Path,
+        *options: str,
         keys_file: Path | None = None,
-        program: Sequence[str] = ("slta.cli", "serve"),
+        program: Sequence[str] = SERVE,
         settings: Mapping[str, str] | None = None,
+        needs_store: bool = True,
     ) -> None:
-        """`program` is the module to run, and its first arguments; `settings` are environment variables."""
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.log = folder / "log"
-        self._folder = folder
-        self._keys_file = keys_file
-        self._program = program
-        self._settings = settings or {}
-        self._process: subprocess.Popen[bytes] | None = None
+        """`program` are the arguments of Python before the options; `settings` are environment variables."""
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._needs_store = needs_store
+        given = ["--port", str(port), "--data-dir", str(folder / "data"), *options]
+        given += ["--keys-file", str(keys_file)] if keys_file else []
+        access = {} if "--keys-file" in given else {"SLTA_AUTH": "off"}
+        variables = environment(SLTA_LOG_FORMAT="json", **access, **(settings or {}))
+        super().__init__(
+            *(sys.executable, *program, *given), log=folder / f"serve-{port}.log", port=port, env=variables
+        )
 
-    @property
-    def pid(self) -> int:
-        """Of the process, which runs."""
-        assert self._process is not None
-        return self._process.pid
-
-    def start(self) -> None:
-        options = ["--port", str(self.port), "--data-dir", str(self._folder / "data")]
-        options += ["--keys-file", str(self._keys_file)] if self._keys_file else []
-        environment = os.environ | ({} if self._keys_file else {"SLTA_AUTH": "off"}) | dict(self._settings)
-        with self.log.open("ab") as log:
-            command = [sys.executable, "-m", *self._program, *options]
-            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        self._wait_until_ready()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
-
-    def end(self) -> None:
-        """Ask it to end; streams that are open must not hold it up."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(END_SECONDS)
-            self._process = None
-
-    def kill(self) -> None:
-        """It ends without a word, as if its machine had."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def signal(self, number: signal.Signals) -> None:
-        """SIGSTOP and SIGCONT: it stands still, and goes on."""
-        if self._process is not None:
-            self._process.send_signal(number)
+    def is_ready(self) -> bool:
+        if not self._needs_store:
+            return bool(self.events("listening"))
+        return is_listening(self.port) and self.call("GET", "/readyz") is not None
 
     def call(self, method: str, path: str, body: object = None, key: str | None = None) -> Any:
         """The answer's JSON; None for an answer without a body."""
@@ -94,14 +71,28 @@ class ServiceProcess:
         for _ in range(sessions):
             self.call("POST", f"/v1/fleets/{fleet}/assign", {"lease_seconds": 0})
 
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + READY_SECONDS
-        while True:
-            try:
-                self.call("GET", "/readyz")
-                return
-            except httpx.HTTPError:
-                assert self._process is not None
-                assert self._process.poll() is None, self.log.read_text()
-                assert time.monotonic() < deadline, "the service did not become ready"
-                time.sleep(0.05)
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=10, verify=TLS)
+
+    def events(self, name: str) -> list[dict[str, object]]:
+        """Those of its log."""
+        lines = (json.loads(line) for line in self.output.splitlines() if line.startswith("{"))
+        return [event for event in lines if event["event"] == name]
+
+
+@contextmanager
+def serving(
+    folder: Path, *options: str, program: Sequence[str] = SERVE, **settings: str
+) -> Iterator[tuple[ServiceProcess, httpx.Client]]:
+    """A dispatcher that listens, and a client of it."""
+    service = ServiceProcess(folder, *options, program=program, settings=settings, needs_store=False)
+    with service, service.client() as client:
+        yield service, client
+
+
+def assign(client: httpx.Client, session_id: str) -> httpx.Response:
+    return client.post("/v1/fleets/f/assign", json={"session_id": session_id})
+
+
+def where(client: httpx.Client, session_id: str) -> str:
+    return str(client.get(f"/v1/fleets/f/sessions/{session_id}").json()["pool_id"])

@@ -154,22 +154,22 @@ def half_stopped(case: Case) -> None:
 
 def all_cut(case: Case) -> None:
     """No agent reaches slta for a time."""
-    case.system.relay.send_signal(signal.SIGSTOP)
+    case.system.relay.freeze()
     time.sleep(OUTAGE_SECONDS)
     case.say(f"after {OUTAGE_SECONDS:g} s {_counts(case.system)}")
     case.expect("all pools are unconfirmed", holds=set(case.system.watch.now.values()) == {"unconfirmed"})
-    case.system.relay.send_signal(signal.SIGCONT)
+    case.system.relay.thaw()
     _back(case)
 
 
 def all_cut_and_quarter_killed(case: Case) -> None:
     """The same, and a quarter dies meanwhile: lost within three leases after the cut, without an operator."""
-    case.system.relay.send_signal(signal.SIGSTOP)
+    case.system.relay.freeze()
     time.sleep(OUTAGE_SECONDS / 3)
     dead = case.kill(0.25)
     time.sleep(OUTAGE_SECONDS * 2 / 3)
     case.say(f"after {OUTAGE_SECONDS:g} s {_counts(case.system)}")
-    case.system.relay.send_signal(signal.SIGCONT)
+    case.system.relay.thaw()
     took = case.until(dead, ["lost", "gone"], 3 * case.system.size.ttl_seconds + SLACK_SECONDS)
     case.say(f"the {len(dead)} dead ones lost {took:.1f} s after the cut; {_counts(case.system)}")
     living = [pool for pool in case.system.hosts if pool not in case.dead]

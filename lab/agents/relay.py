@@ -9,11 +9,12 @@ from testbed.relay import Relay
 
 
 async def main() -> None:
-    """Relay until killed."""
+    """Relay until the input ends."""
     relay = Relay(int(sys.argv[1]))
     await relay.listen()
     print(relay.port, flush=True)
-    await asyncio.Event().wait()
+    await asyncio.to_thread(sys.stdin.read)
+    await relay.stop()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from lab.agents.findings import Down
 from lab.agents.hosts import Host
 from lab.agents.load import Load
 from lab.agents.watch import Watch
+from testbed.processes import FilterProcess, environment
 from testbed.servers import Server
 from testbed.service_process import ServiceProcess
 
@@ -44,23 +44,20 @@ class System:
     service: ServiceProcess
     watch: Watch
     folder: Path
-    nursery: subprocess.Popen[str]
-    relay: subprocess.Popen[str]
+    nursery: FilterProcess
+    relay: FilterProcess
     hosts: dict[str, Host] = field(default_factory=dict)
     downs: list[Down] = field(default_factory=list)
     """Of all hosts since the beginning."""
 
     def start(self, pool_ids: Sequence[str]) -> None:
         """Start their hosts; agents register the pools."""
-        assert self.nursery.stdin
-        assert self.nursery.stdout
         now = time.monotonic()
-        self.nursery.stdin.write(json.dumps(pool_ids) + "\n")
-        self.nursery.stdin.flush()
+        self.nursery.write_line(json.dumps(pool_ids))
         self.downs = [
             down._replace(until=min(down.until, now)) if down.pool in pool_ids else down for down in self.downs
         ]
-        self.hosts |= {row["pool_id"]: Host(**row) for row in json.loads(self.nursery.stdout.readline())}
+        self.hosts |= {row["pool_id"]: Host(**row) for row in json.loads(self.nursery.read_line())}
 
     def kill(self, pool_ids: Iterable[str]) -> None:
         """Pool and agent end without a word."""
@@ -99,17 +96,17 @@ def system(folder: Path, size: Size) -> Iterator[System]:
     with ExitStack() as stack:
         store, service = processes.dispatcher(stack, folder)
         service.call("PUT", f"/v1/fleets/{FLEET}", document(size))
-        relay = stack.enter_context(_process("relay", folder, [str(service.port)], text=True))
-        assert relay.stdout
-        url = f"http://127.0.0.1:{int(relay.stdout.readline())}"
+        relay = stack.enter_context(_process("relay", folder, str(service.port)))
+        url = f"http://127.0.0.1:{int(relay.read_line())}"
         options = {"url": url, "fleet": FLEET, "ttl_seconds": size.ttl_seconds}
-        nursery = stack.enter_context(_process("hosts", folder, [json.dumps(options)], text=True))
+        # 400 processes: a group of their own for the scheduler
+        nursery = stack.enter_context(_process("hosts", folder, json.dumps(options), start_new_session=True))
         load = Load(service.url, FLEET, size.rate, size.stay_seconds, str(folder / "load.jsonl"))
         watch = stack.enter_context(Watch(lambda: liveness(service)))
         made = System(size, store, service, watch, folder, nursery, relay)
         made.start([f"p-{number}" for number in range(1, size.hosts + 1)])
         made.until_alive()
-        with _process("load", folder, [load.argument()]):
+        with _process("load", folder, load.argument()):
             yield made
 
 
@@ -120,23 +117,7 @@ def document(size: Size) -> Mapping[str, Any]:
     return {"gone_seconds": size.gone_seconds, "retention_seconds": 3600, "classes": classes}
 
 
-@contextmanager
-def _process(module: str, folder: Path, words: Sequence[str], *, text: bool = False) -> Iterator[subprocess.Popen[Any]]:
-    """A process of this package, which is over when its input ends, or is killed."""
-    with (folder / f"{module}.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"lab.agents.{module}", *words],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=processes.environment(),
-            text=text,
-            start_new_session=module == "hosts",  # 400 processes: a group of their own for the scheduler
-        )
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGCONT)
-        if module == "relay":
-            process.kill()
-        process.communicate(timeout=processes.END_SECONDS)
+def _process(module: str, folder: Path, word: str, **options: Any) -> FilterProcess:
+    """A process of this package."""
+    command, log = [sys.executable, "-m", f"lab.agents.{module}", word], folder / f"{module}.log"
+    return FilterProcess(*command, log=log, env=environment(), **options)

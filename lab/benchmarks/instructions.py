@@ -18,7 +18,7 @@ from redis import Redis
 from lab.benchmarks.lua_fleet import LuaFleet
 from lab.benchmarks.session_types import SHAPES, TypedFleet
 from lab.benchmarks.store import Shape
-from testbed.servers import EMBEDDED, started
+from testbed.servers import EMBEDDED, Server
 
 CALLGRIND = ("valgrind", "--quiet", "--tool=callgrind", "--toggle-collect=processInputBuffer")
 SETTINGS = ("--hash-seed", "1", "--hz", "1", "--appendfsync", "no")
@@ -68,7 +68,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="slta-") as name:
         folder = Path(name)
         under = (*CALLGRIND, f"--callgrind-out-file={folder}/callgrind.out.%p")
-        with started(folder, EMBEDDED, *SETTINGS, under=under) as server:
+        with Server(folder, EMBEDDED, *SETTINGS, under=under) as server:
             for label, operations, call in rows_of(Redis.from_url(server.url)):
                 call()
                 instructions(folder, server.pid)

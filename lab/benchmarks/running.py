@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,13 +17,12 @@ import yaml
 from lab.benchmarks import peers
 from slta.auth.keys import generate_key
 from slta.store._client.durability import Mode
-from testbed.processes import is_listening
+from testbed.awaiting import until
+from testbed.processes import Process, environment
 from testbed.servers import EMBEDDED, Server, free_port, own_server
 
 HERE = Path(__file__).parent
 MAX_FILES = 16_384
-START_SECONDS = 20.0
-END_SECONDS = 20.0
 LUA_LIBRARIES = Path("/usr/share/lua/5.1")
 NGINX_MODULES = Path("/usr/lib/nginx/modules")
 NGINX_MODULE_FILES = ("ndk_http_module.so", "ngx_http_lua_module.so")
@@ -184,11 +181,8 @@ def _store(stack: ExitStack, durability: Mode = "async") -> Server:
 
 
 def _await_replica(store: Server) -> None:
-    deadline = time.monotonic() + START_SECONDS
     with store.client() as redis:
-        while redis.wait(1, 100) < 1:
-            if time.monotonic() > deadline:
-                raise RuntimeError("the replica does not follow")
+        until(lambda: redis.wait(1, 100))
 
 
 def require(name: str) -> str:
@@ -219,24 +213,6 @@ def _started(one: Callable[[int], int], count: int, store: Server | None, key: s
 def start_listening(
     stack: ExitStack, folder: Path, command: Sequence[str], port: int, settings: Mapping[str, str]
 ) -> int:
-    """Start a process; its id, when it listens. The stack ends it. Raises RuntimeError with its last words."""
-    log = folder / f"{port}.log"
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env={**inherited, **settings})
-    stack.callback(_end, process)
-    deadline = time.monotonic() + START_SECONDS
-    while not is_listening(port):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"{command[0]} does not listen:\n{log.read_text(encoding='utf-8', errors='replace')}")
-        time.sleep(0.02)
-    return process.pid
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    """Start a process; its id, when it listens. The stack ends it. Raises AssertionError with its last words."""
+    process = Process(*command, log=folder / f"{port}.log", port=port, env=environment(**settings))
+    return stack.enter_context(process).pid

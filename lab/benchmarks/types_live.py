@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -20,9 +19,10 @@ from typing import Any
 import httpx
 
 from slta.runtime.main import serve
-from slta.runtime.settings import Settings
+from slta.runtime.settings import Settings, read_settings
 from slta.store.library import LUA_POLICIES, assemble
-from testbed.servers import free_port
+from testbed.processes import Process
+from testbed.service_process import ServiceProcess
 
 POOLS = 6
 """Of each class."""
@@ -45,8 +45,8 @@ SIDES = ("restricted", "priced")
 CONDITION = "if not fleet.types or unpriced then"
 
 
-def serve_side(side: str) -> None:
-    """Serve with the settings of the environment; `restricted` without prices."""
+def serve_side(side: str, settings: Settings) -> None:
+    """`restricted` without prices."""
     source = LUA_POLICIES["jlmu"].read_text(encoding="utf-8")
     if CONDITION not in source:
         raise RuntimeError("the condition of the policy has changed")
@@ -55,32 +55,24 @@ def serve_side(side: str) -> None:
         file.write_text(source.replace(CONDITION, "if true then"), encoding="utf-8")
         policies = LUA_POLICIES if side == "priced" else {**LUA_POLICIES, "jlmu": file}
         library = assemble(policies)
-    serve(Settings(), library=library)
+    serve(settings, library=library)
 
 
 def measured(side: str, seed: int, seconds: float) -> dict[str, float]:
     """Mean utility after the warm-up, and the sessions refused."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryDirectory() as folder:
-        settings = {"SLTA_PORT": str(port), "SLTA_DATA_DIR": folder, "SLTA_AUTH": "off", "SLTA_LAME_DUCK_SECONDS": "0"}
-        command = [sys.executable, "-m", "lab.benchmarks.types_live", "--serve", side]
-        with subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.DEVNULL) as service:
-            try:
-                return _run(url, seed, seconds)
-            finally:
-                service.terminate()
+    program = ("-m", "lab.benchmarks.types_live", "--serve", side)
+    with tempfile.TemporaryDirectory() as folder, ServiceProcess(Path(folder), program=program) as service:
+        return _run(service.url, seed, seconds)
 
 
 def _run(url: str, seed: int, seconds: float) -> dict[str, float]:
     with httpx.Client(base_url=url, timeout=10) as http:
-        _until_ready(http)
         http.put("/v1/fleets/live", json=FLEET).raise_for_status()
         shares = ",".join(f"{name}={load / sum(OFFERED.values())}" for name, load in OFFERED.items())
         load = ["--load", str(sum(OFFERED.values())), "--mean-holding", str(MEAN_HOLDING), "--duration", str(seconds)]
         order = ["run", "--url", url, "--fleet", "live", *load, "--session-types", shares, "--seed", str(seed)]
         command = [sys.executable, "-m", "slta.cli", "loadgen", *order, "--progress", "json"]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as generator:
+        with Process(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as generator:
             time.sleep(WARM_UP)
             since = http.get("/v1/fleets/live/state").json()["integrals"]
             before = _refused(http)
@@ -92,17 +84,6 @@ def _run(url: str, seed: int, seconds: float) -> dict[str, float]:
         return {"utility": means["utility_mean"] * pools, **{f"refused {name}": n for name, n in refused.items()}}
 
 
-def _until_ready(http: httpx.Client) -> None:
-    for _ in range(200):
-        try:
-            if http.get("/readyz").status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    raise TimeoutError("the dispatcher is not ready")
-
-
 def _refused(http: httpx.Client) -> dict[str, int]:
     types = http.get("/v1/fleets/live/state").json()["session_types"]
     return {one["name"]: sum(one["refused"].values()) for one in types if one["name"] in OFFERED}
@@ -112,11 +93,13 @@ def main() -> None:
     """Print each run, then the means of both sides."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--serve", choices=SIDES)
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=60.0)
     options = parser.parse_args()
     if options.serve:
-        serve_side(options.serve)
+        serve_side(options.serve, read_settings(port=options.port, data_dir=options.data_dir))
         return
     found: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
     for seed in range(1, options.runs + 1):

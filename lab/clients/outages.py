@@ -22,8 +22,8 @@ LOOK_SECONDS = 0.5
 class Fault(NamedTuple):
     """How an outage begins and ends."""
 
-    begin: Callable[[System], None]
-    end: Callable[[System], None]
+    begin: Callable[[System], object]
+    end: Callable[[System], object]
 
 
 FAULTS: Mapping[str, Fault] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from lab import processes
 from lab.clients.client import Task
 from lab.clients.findings import Lag, Session
 from lab.faults.load import FLEET
+from testbed.processes import FilterProcess, environment
 from testbed.servers import Server
 from testbed.service_process import ServiceProcess
 
@@ -80,7 +80,7 @@ class System:
     service: ServiceProcess
     fleet: FleetKind
     folder: Path
-    clients: list[subprocess.Popen[bytes]]
+    clients: list[FilterProcess]
 
     def state(self) -> Any:
         """Of the fleet, as the API returns it."""
@@ -89,9 +89,8 @@ class System:
     def stop_clients(self) -> None:
         """End all sessions and the processes."""
         for client in self.clients:
-            assert client.stdin is not None
-            client.stdin.close()
-        codes = [client.wait(processes.END_SECONDS) for client in self.clients]
+            client.terminate()
+        codes = [client.wait() for client in self.clients]
         assert not any(codes), f"exit codes of the clients: {codes}"
 
     def lines(self) -> tuple[list[Session], list[Lag]]:
@@ -112,15 +111,8 @@ def system(folder: Path, fleet: FleetKind, load: Load) -> Iterator[System]:
         yield System(store, service, fleet, folder, clients)
 
 
-@contextmanager
-def _client(folder: Path, url: str, load: Load, number: int) -> Iterator[subprocess.Popen[bytes]]:
+def _client(folder: Path, url: str, load: Load, number: int) -> FilterProcess:
     lines, file = folder / f"client-{number}.jsonl", folder / "endpoints.json"
     task = Task(url, FLEET, load.rate / load.processes, load.mean_seconds, number, str(file), str(lines))
-    command = [sys.executable, "-m", "lab.clients.client", task.argument()]
-    with (folder / f"client-{number}.log").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=processes.environment())
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    command, log = [sys.executable, "-m", "lab.clients.client", task.argument()], folder / f"client-{number}.log"
+    return FilterProcess(*command, log=log, env=environment())

@@ -81,7 +81,7 @@ async def _relay(made: System, upstream: int, port: int = 0) -> Relay:
 
 
 async def _start_dispatchers(made: System, shape: Shape) -> None:
-    settings = {"SLTA_DURABILITY": made.mode, "SLTA_LOG_FORMAT": "json"}
+    settings = {"SLTA_DURABILITY": made.mode}
     if made.mode == "replicated":
         settings["SLTA_STORE_REPLICAS"] = str(shape.replicas or 1)
     for number in range(shape.dispatchers):

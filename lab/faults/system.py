@@ -77,7 +77,7 @@ class System:
     @property
     def logs(self) -> list[Path]:
         """What the dispatchers wrote."""
-        return [dispatcher.log for dispatcher in self.dispatchers]
+        return [dispatcher.log for dispatcher in self.dispatchers if dispatcher.log]
 
     def named(self) -> set[int]:
         """The numbers of the servers that sentinels name as the master: for a moment there may be two."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.proxies import connections, evaluation, first_byte, outages, rollout
-from testbed.proxies.system import System, system
+from testbed.proxies.system import System
 from testbed.proxies.table import PROXIES
 
 RUNS: Mapping[str, Callable[[System, float], Coroutine[Any, Any, bool]]] = {
@@ -46,7 +46,7 @@ def _play(name: str, run: str, scale: float) -> bool:
     proxy = evaluation.with_second_log(PROXIES[name])
     with (
         tempfile.TemporaryDirectory(prefix="slta-") as folder,
-        system(proxy, Path(folder), follow=True, capacity=CAPACITY, patient=run in PATIENT) as made,
+        System(proxy, Path(folder), follow=True, capacity=CAPACITY, patient=run in PATIENT) as made,
     ):
         return asyncio.run(RUNS[run](made, scale))
 

@@ -13,7 +13,7 @@ from lab.proxies.connections import until_empty
 from lab.proxies.load import Calls, at_rate, calls, counts, milliseconds
 from testbed.proxies.clients import browser, url
 from testbed.proxies.system import System
-from tests.proxies.test_faults import FAULTS
+from testbed.scene import OUTAGES
 
 RATE = 100.0
 OUTAGE_SECONDS, BEFORE_SECONDS, AFTER_SECONDS = 60, 10, 15
@@ -37,7 +37,7 @@ class Session(NamedTuple):
 async def run(system: System, scale: float = 1.0) -> bool:
     """One outage of each kind; whether all was as it should be."""
     passed = True
-    for name in FAULTS:
+    for name in OUTAGES:
         print(f"  {name}, {OUTAGE_SECONDS * scale:g} s", flush=True)
         passed = await _outage(system, name, OUTAGE_SECONDS * scale) and passed
     return passed
@@ -57,10 +57,10 @@ async def _outage(system: System, name: str, seconds: float) -> bool:
         load = asyncio.create_task(at_rate(RATE, int(whole * RATE), client))
         await asyncio.sleep(BEFORE_SECONDS)
         begin = time.monotonic()
-        await asyncio.to_thread(FAULTS[name].begin, system)
+        await asyncio.to_thread(OUTAGES[name].begin, system)
         await asyncio.sleep(seconds)
         end = time.monotonic()
-        await asyncio.to_thread(FAULTS[name].end, system)
+        await asyncio.to_thread(OUTAGES[name].end, system)
         returned = time.monotonic()
         inside = [session for session in sessions if begin <= session.began < end]
         known = await _known_after(slta, [session.id for session in inside if session.lives_through])

@@ -56,8 +56,9 @@ async def sent(
 
 async def reached(system: System, tag: str) -> Served:
     """The request with this tag, as soon as a pool has it."""
-    await eventually(lambda: system.pools.of(tag))
-    return system.pools.of(tag)[0]
+    served: list[Served] = system.pools.served[tag]
+    await eventually(lambda: served)
+    return served[0]
 
 
 @asynccontextmanager

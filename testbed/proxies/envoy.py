@@ -7,13 +7,10 @@ import hashlib
 import hmac
 import json
 import secrets
-import subprocess
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from testbed import processes
+from testbed.processes import Process
 from testbed.proxies.key import WITH_KEY, write_key
 from testbed.proxies.proxy import Edits, Proxy, Setup
 
@@ -72,13 +69,11 @@ def base64url(value: bytes) -> str:
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
-@contextmanager
-def reload(process: subprocess.Popen[bytes], recipe: Path) -> Iterator[None]:
+def reload(_process: Process, recipe: Path) -> Process:
     """A hot restart."""
     base = (recipe.parent / BASE_ID).read_text(encoding="utf-8").strip()
     command = [*command_of(str(ENVOY.program), recipe), "--base-id", base, "--restart-epoch", "1"]
-    with processes.running(*command, cwd=recipe.parent):
-        yield
+    return Process(*command, cwd=recipe.parent)
 
 
 def command_of(program: str, recipe: Path) -> list[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from testbed.processes import Process
 from testbed.proxies.proxy import Edits, Proxy, Setup
 
 SERVERS = """\
@@ -58,8 +58,8 @@ def live(setup: Setup) -> int:
 
 
 @contextmanager
-def reload(process: subprocess.Popen[bytes], _recipe: Path) -> Iterator[None]:
-    process.send_signal(signal.SIGUSR2)
+def reload(process: Process, _recipe: Path) -> Iterator[None]:
+    process.signal(signal.SIGUSR2)
     yield
 
 

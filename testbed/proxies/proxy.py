@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed import processes
-from testbed.awaiting import until
+from testbed.processes import Process
 from testbed.programs import find
 
 RECIPES = Path(__file__).resolve().parents[2] / "deploy/proxies"
@@ -66,7 +64,7 @@ class Proxy:
     limits: Sequence[str]
     prepare: Callable[[Setup], None] = lambda _: None
     begins: bool = True
-    reload: Callable[[subprocess.Popen[bytes], Path], AbstractContextManager[object]] | None = None
+    reload: Callable[[Process, Path], AbstractContextManager[object]] | None = None
     visitor: Callable[[], Mapping[str, str]] = dict
 
     @property
@@ -75,19 +73,12 @@ class Proxy:
         return find(self.name)
 
 
-@contextmanager
-def running(proxy: Proxy, setup: Setup) -> Iterator[subprocess.Popen[bytes]]:
-    """The proxy, when it listens."""
+def running(proxy: Proxy, setup: Setup) -> Process:
+    """The proxy on its recipe; it is ready when it listens."""
     file = _written(proxy, setup)
     proxy.prepare(setup)
-    log, command = setup.folder / "output.log", proxy.command(str(proxy.program), file)
-    with (
-        log.open("ab") as output,
-        processes.running(*command, stdout=output, stderr=output, cwd=setup.folder, start_new_session=True) as process,
-    ):
-        until(lambda: processes.is_listening(setup.port) or process.poll() is not None)
-        assert process.poll() is None, log.read_text(encoding="utf-8")
-        yield process
+    command, log = proxy.command(str(proxy.program), file), setup.folder / "output.log"
+    return Process(*command, log=log, port=setup.port, cwd=setup.folder, start_new_session=True)
 
 
 def _written(proxy: Proxy, setup: Setup) -> Path:

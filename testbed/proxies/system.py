@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +12,11 @@ import httpx
 import yaml
 
 from slta.auth.keys import generate_key
-from testbed import processes
-from testbed.awaiting import until
+from testbed.follower import FollowerProcess
 from testbed.proxies.pools import Pools
 from testbed.proxies.proxy import Proxy, Setup, running
-from testbed.servers import EMBEDDED, Server, free_port, started
-from testbed.service_process import ServiceProcess
+from testbed.scene import Scene
+from testbed.servers import free_port
 
 FLEET = "f"
 CLASSES: dict[str, float] = {"small": 20, "large": 30}
@@ -31,43 +27,38 @@ OUTSIDE = "small-99"
 """A pool that runs and that no proxy has."""
 
 
-@dataclass(frozen=True)
-class System:
-    """System that runs. `setup` has the ports; `key` may do everything; `curves` are the utilities by class."""
+class System(Scene):
+    """The fleet's pools are behind the proxy. `setup` has the ports; `key` may do everything."""
 
-    proxy: Proxy
-    setup: Setup
-    pools: Pools
-    store: Server
-    service: ServiceProcess
-    key: str
-    curves: Mapping[str, Any]
-    process: subprocess.Popen[bytes] | None = None
-    """Of the proxy."""
+    def __init__(
+        self,
+        proxy: Proxy,
+        folder: Path,
+        *,
+        follow: bool = False,
+        pools_of: Callable[[list[str]], Any] = Pools,
+        capacity: int = 200,
+        curves: Mapping[str, Any] = CURVES,
+        **changes: Any,
+    ) -> None:
+        """`follow`: sessions end as in the log. `curves` are the utilities by class, `changes` fields of the setup."""
+        keys, (self.key, self._place, self._complete) = _keys(folder, ["admin"], ["assign"], ["pool", "complete"])
+        super().__init__(folder, FLEET, keys_file=keys)
+        self.proxy, self.curves, self.pools = proxy, curves, pools_of([*NAMES, OUTSIDE])
+        self._follows, self._capacity, self._changes = follow, capacity, changes
 
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        """Of slta's API below the fleet; the answer's JSON."""
-        return self.service.call(method, f"/v1/fleets/{FLEET}{path}", body, self.key)
-
-    def active(self) -> int:
-        """Sessions that slta counts on active pools."""
-        return int(self.call("GET", "/state")["sessions"]["active"])
+    def furnish(self, stack: ExitStack) -> None:
+        stack.enter_context(self.pools)
+        self.setup = _setup(self.folder, self.pools, self.service.port, {"key": self._place} | self._changes)
+        self.define(self._capacity)
+        self.add(NAMES)
+        if self._follows:
+            stack.enter_context(follower(self.proxy, self.setup, self._complete))
+        self.process = stack.enter_context(running(self.proxy, self.setup))
 
     def live(self) -> int:
         """Connections that the proxy itself counts."""
         return self.proxy.live(self.setup)
-
-    def pool_of(self, session: str) -> str:
-        """Where slta has a live session."""
-        return str(self.call("GET", f"/sessions/{session}")["pool_id"])
-
-    def knows(self, session: str) -> bool:
-        """Whether the session is live."""
-        try:
-            self.pool_of(session)
-        except httpx.HTTPStatusError:
-            return False
-        return True
 
     def followed(self) -> dict[str, float]:
         """The follower's figures by name and labels, without those that are 0."""
@@ -92,47 +83,11 @@ class System:
         self.call("PUT", "", {"classes": classes, **members})
 
 
-@contextmanager
-def system(
-    proxy: Proxy,
-    folder: Path,
-    *,
-    follow: bool = False,
-    pools_of: Callable[[list[str]], AbstractContextManager[Any]] = Pools,
-    capacity: int = 200,
-    curves: Mapping[str, Any] = CURVES,
-    **changes: Any,
-) -> Iterator[System]:
-    """All of it, ended in reverse order. `follow`: sessions end as in the log. `changes` are fields of the setup."""
-    with ExitStack() as stack:
-        pools = stack.enter_context(pools_of([*NAMES, OUTSIDE]))
-        keys, (admin, place, complete) = _keys(folder, ["admin"], ["assign"], ["pool", "complete"])
-        store = stack.enter_context(started(_made(folder / "store"), EMBEDDED))
-        settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json"}
-        service = stack.enter_context(ServiceProcess(folder, keys, settings=settings))
-        setup = _setup(folder, pools, service.port, {"key": place} | changes)
-        made = System(proxy, setup, pools, store, service, admin, curves)
-        made.define(capacity)
-        made.add(NAMES)
-        if follow:
-            stack.enter_context(follower(proxy, made.setup, complete))
-        yield replace(made, process=stack.enter_context(running(proxy, made.setup)))
-
-
-@contextmanager
-def follower(proxy: Proxy, setup: Setup, key: str) -> Iterator[subprocess.Popen[bytes]]:
+def follower(proxy: Proxy, setup: Setup, key: str) -> FollowerProcess:
     """`slta follow` of the proxy's log."""
-    state = setup.folder.parent / "follow"
-    options = ["--fleet", setup.fleet, "--url", f"http://127.0.0.1:{setup.slta}", "--state-dir", str(state)]
-    command = [sys.executable, "-m", "slta.cli", "follow", *options, *proxy.source(setup)]
-    command += ["--lease", str(setup.lease), "--metrics-port", str(setup.metrics)]
-    own = os.environ | {"SLTA_KEY": key}
-    with (
-        state.with_suffix(".log").open("ab") as log,
-        processes.running(*command, stdout=log, stderr=log, env=own) as process,
-    ):
-        until((state / "position.json").exists)
-        yield process
+    options = [*proxy.source(setup), "--lease", str(setup.lease), "--metrics-port", str(setup.metrics)]
+    url = f"http://127.0.0.1:{setup.slta}"
+    return FollowerProcess(url, setup.fleet, _made(setup.folder.parent / "follow"), *options, key=key)
 
 
 def _setup(folder: Path, pools: Any, slta: int, fields: Mapping[str, Any]) -> Setup:

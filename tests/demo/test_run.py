@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -15,32 +14,24 @@ import pytest
 
 from slta_demo.options import EXAMPLES, DemoError
 from slta_demo.run import write_json
-from testbed.awaiting import DEADLINE_SECONDS, until
+from testbed.awaiting import until
+from testbed.processes import Process, environment
 
 SMALL = ["--pools", "12", "--mean-holding", "0.5", "--load", "5..12"]
 
 
-class Demo:
+class Demo(Process):
     """`slta demo` in a session of its own, as a shell would start it; its folder for temporary files is ours."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.temporary = folder / "t"
         self.temporary.mkdir()
-        self._output = folder / "output"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
-        with self._output.open("wb") as output:
-            environment |= {"TMPDIR": str(self.temporary)}
-            command: list[str] = [sys.executable, "-m", "slta.cli", "demo", *options]
-            self.process = subprocess.Popen(
-                command, stdout=output, stderr=output, env=environment, start_new_session=True
-            )
-
-    @property
-    def output(self) -> str:
-        return self._output.read_text()
+        command, variables = ["-m", "slta.cli", "demo", *options], environment(TMPDIR=str(self.temporary))
+        super().__init__(sys.executable, *command, log=folder / "output", env=variables, start_new_session=True)
+        self.launch()
 
     def says(self, words: str) -> bool:
-        assert self.process.poll() is None or words in self.output, self.output
+        assert self.poll() is None or words in self.output, self.output
         return words in self.output
 
     def relatives(self) -> list[str]:
@@ -52,7 +43,7 @@ class Demo:
                     found.append(line.read_text())
         return found
 
-    def kill(self, word: str) -> bool:
+    def kill_its(self, word: str) -> bool:
         """Kill its process that has this word in its command; whether there is one."""
         found = False
         for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
@@ -67,7 +58,7 @@ class Demo:
         return next(word.removesuffix("/metrics") for word in self.output.split() if word.endswith("/metrics"))
 
     def ended(self) -> int:
-        status = self.process.wait(DEADLINE_SECONDS)
+        status = self.wait()
         assert self.relatives() == []
         assert list(self.temporary.iterdir()) == []
         return status
@@ -145,7 +136,7 @@ def test_an_interruption_at_any_moment_ends_everything(
 ) -> None:
     demo = Demo(tmp_path, *SMALL, "--duration", "300", "--warm-up", "6" if moment == "warm-up over" else "100")
     until(lambda: demo.says(moment))
-    os.killpg(demo.process.pid, number)
+    os.killpg(demo.pid, number)
     assert demo.ended() == 0
     assert summary in " ".join(demo.output.split())
     assert "Traceback" not in demo.output
@@ -155,8 +146,7 @@ def test_an_interruption_at_any_moment_ends_everything(
 def test_killed_without_warning_it_takes_its_processes_along(tmp_path: Path) -> None:
     demo = Demo(tmp_path, *SMALL, "--duration", "300")
     until(lambda: demo.says("/metrics"))
-    demo.process.kill()
-    demo.process.wait()
+    demo.kill()
     until(lambda: demo.relatives() == [])
 
 
@@ -167,7 +157,7 @@ def test_while_it_runs_its_addresses_answer(tmp_path: Path) -> None:
     url = demo.url()
     for path, words in (("/metrics", "slta_aggregate_utility"), ("/docs", "<html"), ("/readyz", "ready")):
         assert words in httpx.get(url + path, timeout=10).text
-    os.killpg(demo.process.pid, signal.SIGINT)
+    os.killpg(demo.pid, signal.SIGINT)
     assert demo.ended() == 0
 
 
@@ -175,7 +165,7 @@ def test_while_it_runs_its_addresses_answer(tmp_path: Path) -> None:
 def test_a_service_that_ends_by_itself_is_reported(tmp_path: Path) -> None:
     demo = Demo(tmp_path, *SMALL, "--duration", "300")
     until(lambda: demo.says("/metrics"))
-    assert demo.kill("serve")
+    assert demo.kill_its("serve")
     assert demo.ended() == 2
     assert "slta: the service exited unexpectedly" in demo.output
 
@@ -197,7 +187,7 @@ def test_kept_it_keeps_the_load(load: list[str], tmp_path: Path) -> None:
     url = demo.url()
     first = assigned(url)
     until(lambda: assigned(url) > first + 80)  # the trace, twice
-    os.killpg(demo.process.pid, signal.SIGINT)
+    os.killpg(demo.pid, signal.SIGINT)
     assert demo.ended() == 0
 
 
@@ -205,7 +195,7 @@ def test_kept_it_keeps_the_load(load: list[str], tmp_path: Path) -> None:
 def test_a_kept_load_that_ends_by_itself_is_reported(tmp_path: Path) -> None:
     demo = Demo(tmp_path, *SMALL, "--duration", "2", "--keep")
     until(lambda: demo.says("The service stays up"))
-    until(lambda: assigned(demo.url()) and demo.kill("--endless"))
+    until(lambda: assigned(demo.url()) and demo.kill_its("--endless"))
     assert demo.ended() == 2
     assert "slta: the load generator exited early" in demo.output
 
@@ -215,10 +205,10 @@ def test_kept_it_leaves_the_service_up_and_says_how_to_end_it(tmp_path: Path) ->
     out = tmp_path / "out.json"
     demo = Demo(tmp_path, *SMALL, "--duration", "2", "--keep", "--json", str(out))
     until(lambda: demo.says("The service stays up"))
-    assert f"Ctrl-C, or kill {demo.process.pid}, ends it" in demo.output
+    assert f"Ctrl-C, or kill {demo.pid}, ends it" in demo.output
     assert json.loads(out.read_text())["errors"] == 0, "what was seen is written before"
     assert assigned(demo.url()) > 0
-    os.kill(demo.process.pid, signal.SIGTERM)
+    os.kill(demo.pid, signal.SIGTERM)
     assert demo.ended() == 0
 
 
@@ -226,6 +216,6 @@ def test_kept_it_leaves_the_service_up_and_says_how_to_end_it(tmp_path: Path) ->
 def test_an_interruption_ends_a_demonstration_that_would_be_kept(tmp_path: Path) -> None:
     demo = Demo(tmp_path, *SMALL, "--duration", "300", "--keep")
     until(lambda: demo.says("warming up"))
-    os.killpg(demo.process.pid, signal.SIGINT)
+    os.killpg(demo.pid, signal.SIGINT)
     assert demo.ended() == 0
     assert "stays up" not in demo.output

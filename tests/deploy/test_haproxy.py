@@ -16,7 +16,7 @@ import yaml
 
 from slta.auth.keys import generate_key
 from testbed.awaiting import until
-from testbed.processes import running
+from testbed.processes import Process
 from testbed.servers import free_port
 from testbed.service_process import ServiceProcess
 
@@ -52,7 +52,7 @@ def proxy(folder: Path, *dispatchers: int) -> Iterator[int]:
     assert (servers, binds) == (2, 1)
     file = folder / "haproxy.cfg"
     file.write_text(text, encoding="utf-8")
-    with running("haproxy", "-db", "-f", file):
+    with Process("haproxy", "-db", "-f", file):
         yield port
 
 
@@ -64,7 +64,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     keys = folder / "keys.yaml"
     keys.write_text(yaml.safe_dump({"keys": [entry.model_dump(mode="json", exclude_none=True)]}), encoding="utf-8")
     settings = {"SLTA_TRUSTED_PROXIES": PROXY, "SLTA_ALLOWED_HOSTS": "proxy"}
-    with ServiceProcess(folder, keys, settings=settings) as dispatcher, proxied(folder, dispatcher.port) as client:
+    dispatcher = ServiceProcess(folder, keys_file=keys, settings=settings)
+    with dispatcher, proxied(folder, dispatcher.port) as client:
         yield client, {"Authorization": f"Bearer {key}"}
 
 

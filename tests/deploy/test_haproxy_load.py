@@ -15,8 +15,7 @@ import httpx
 import pytest
 
 from testbed.awaiting import until_answered
-from testbed.servers import free_port
-from testbed.serving import FLEET, Serving
+from testbed.service_process import FLEET, ServiceProcess
 from testbed.strangers import is_open, stranger
 from tests.deploy.test_haproxy import proxy
 
@@ -71,18 +70,13 @@ async def strangers(port: int, ended: asyncio.Event) -> int:
 def test_two_thousand_clients_behind_the_proxy_lose_nothing_while_strangers_take_all_places(tmp_path: Path) -> None:
     fleet = tmp_path / "fleet.yaml"
     fleet.write_text(FLEET.replace("pools: 3", "pools: 30"), encoding="utf-8")
-    port = free_port()
-    options = ("--config", str(fleet), "--data-dir", str(tmp_path / "data"), "--port", str(port))
-    service = Serving(tmp_path, *options, SLTA_TRUSTED_PROXIES="127.0.0.1", SLTA_LOG_LEVEL="warning")
-    try:
-        until_answered(f"http://127.0.0.1:{port}/readyz")
-        with proxy(tmp_path, port) as front:
+    settings = {"SLTA_TRUSTED_PROXIES": "127.0.0.1", "SLTA_LOG_LEVEL": "warning"}
+    with ServiceProcess(tmp_path, "--config", str(fleet), settings=settings) as service:
+        with proxy(tmp_path, service.port) as front:
             until_answered(f"http://127.0.0.1:{front}/readyz")
-            seen, opened = asyncio.run(play(front, port))
-        metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+            seen, opened = asyncio.run(play(front, service.port))
+        metrics = httpx.get(f"{service.url}/metrics").text
         evicted = re.findall(r'^slta_connections_refused_total\{reason="evicted"\} (\S+)', metrics, re.MULTILINE)
-    finally:
-        service.end()
     print(f"\n{dict(seen)}, {opened} strangers, {evicted} evicted")
     assert seen == {"answered": 2 * CLIENTS * ROUNDS}
     assert evicted

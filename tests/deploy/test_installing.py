@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from testbed.awaiting import until_answered
-from testbed.processes import running
+from testbed.processes import Process
 from testbed.servers import free_port
 from tests.deploy.tree import PARTS, ROOT, build_wheel, copy_of_the_tree
 
@@ -46,7 +46,7 @@ def place(command: list[str | Path], folder: Path) -> None:
     url = f"http://127.0.0.1:{port}"
     options = ["serve", "--port", str(port), "--config", str(ROOT / "examples/paper.yaml")]
     environment = os.environ | {"SLTA_AUTH": "off"}
-    with running(*command, *options, cwd=folder, env=environment):
+    with Process(*command, *options, cwd=folder, env=environment):
         until_answered(f"{url}/readyz")
         placed = httpx.post(f"{url}/v1/fleets/default/assign")
     assert (placed.status_code, placed.json()["pool_class"]) == (201, "large")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from testbed.awaiting import until
-from testbed.processes import running
+from testbed.processes import Process
 from tests.deploy.test_files import NODES, ROOT
 
 REDIS_CLI = """#!/bin/bash
@@ -44,7 +44,7 @@ def run(tmp_path: Path) -> Callable[..., None]:
         (tmp_path / "info").write_text(f"cluster_slots_assigned:{slots}\n", encoding="utf-8")
         (tmp_path / "away").write_text(away + "\n", encoding="utf-8")
         environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-        with running("bash", "-c", script, cwd=tmp_path, env=environment):
+        with Process("bash", "-c", script, cwd=tmp_path, env=environment):
             until(partial(_has_line, tmp_path / "calls", expected))
 
     return run

@@ -57,7 +57,7 @@ class Mounted:
             elif "secret" in volume:
                 mount(self.inside(place["mountPath"]), secret(root / "own", store))
         own = {name: str(self.inside(value)) if value[0] == "/" else value for name, value in environment().items()}
-        self.process = ServiceProcess(root, Path(own.pop("SLTA_KEYS_FILE")), settings=own | OWN)
+        self.process = ServiceProcess(root, keys_file=Path(own.pop("SLTA_KEYS_FILE")), settings=own | OWN)
 
     def inside(self, path: str) -> Path:
         return self.root / "mounts" / path.removeprefix("/")

@@ -15,7 +15,7 @@ from deploy.grafana import dashboard
 from deploy.identity import INSTALLATION
 from deploy.prometheus import write_rules
 from testbed.awaiting import until
-from testbed.processes import running
+from testbed.processes import Process
 from testbed.servers import free_port
 from tests.deploy.manifests import ROOT, of_kind, the
 
@@ -98,7 +98,7 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str,
     port = free_port()
     options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
     options += [f"--web.listen-address=127.0.0.1:{port}"]
-    with running("prometheus", *options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+    with Process("prometheus", *options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
         yield active(f"http://127.0.0.1:{port}/api/v1/targets?state=active")
 
 

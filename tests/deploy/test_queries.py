@@ -12,7 +12,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from redis import Redis
 
 from deploy.grafana import dashboard
 from testbed.awaiting import until_answered
-from testbed.processes import running
+from testbed.processes import Process
 from testbed.servers import free_port, running_server
 from tests.deploy.test_haproxy import proxy
 from tests.inventory import each
@@ -69,10 +69,10 @@ def metrics_of(alert: str) -> set[str]:
     return {name for name in names if not name.startswith((*SLOW, "slta_kubernetes_"))}
 
 
-def ours(*command: str | Path) -> AbstractContextManager[subprocess.Popen[Any]]:
+def ours(*command: str | Path) -> Process:
     """A quiet process that is not told of keys."""
     environment = os.environ | {"SLTA_AUTH": "off", "SLTA_ALLOWED_HOSTS": "proxy"}
-    return running(*command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return Process(*command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def get(url: str) -> bytes:

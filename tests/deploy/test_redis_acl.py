@@ -25,7 +25,7 @@ from slta.store import Store, StoreSettings
 from slta.store._client.preflight import ServerRequirements
 from slta.store._encoding import put_arguments
 from testbed.clusters import cluster
-from testbed.servers import SERVERS, started
+from testbed.servers import SERVERS, Server
 from tests.store import fleets
 from tests.store.conftest import Calls
 from tests.store.fleets import LARGE, SMALL, pool_class
@@ -50,7 +50,7 @@ def running(binary: str, folder: Path) -> Iterator[str]:
     acl = folder / "users.acl"
     acl.write_text(make_secrets.acl_file(SECRETS, TEMPLATE), encoding="utf-8")
     # Without the last option DEBUG is refused before the ACL is asked.
-    with started(folder, binary, "--aclfile", str(acl), "--enable-debug-command", "yes") as server:
+    with Server(folder, binary, "--aclfile", str(acl), "--enable-debug-command", "yes") as server:
         yield str(server.folder / "s")
 
 

@@ -21,10 +21,10 @@ from redis import Redis
 
 from slta.store.embedded.data_dir import SOCKET_NAME
 from testbed import awaiting
-from testbed.processes import running
+from testbed.processes import Process
 from testbed.sentinels import until
 from testbed.servers import EMBEDDED, free_port, running_server
-from testbed.service_process import ServiceProcess
+from testbed.service_process import SERVE, ServiceProcess
 from tests.deploy.seccomp import values
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,12 +65,12 @@ def test_the_filter_kills_a_process_that_makes_another_call(call: str, *, is_kil
 
 @pytest.mark.slow
 def test_a_dispatcher_with_a_store_of_its_own_places_predicts_and_ends_under_the_filter(tmp_path: Path) -> None:
-    with ServiceProcess(tmp_path, program=(*CONFINED, sys.executable, "-m", "slta.cli", "serve")) as service:
+    with ServiceProcess(tmp_path, program=("-m", *CONFINED, sys.executable, *SERVE)) as service:
         service.call("PUT", "/v1/fleets/f", FLEET)
         service.assign("f", 1)
         rewrite(tmp_path / "data")
-        until(lambda: predicted(service) or "prediction_failed" in service.log.read_text())
-    assert not re.search("prediction_failed|embedded_store_ended", service.log.read_text())
+        until(lambda: predicted(service) or "prediction_failed" in service.output)
+    assert not re.search("prediction_failed|embedded_store_ended", service.output)
 
 
 def predicted(service: ServiceProcess) -> bool:
@@ -119,7 +119,7 @@ def running_unit(credentials: Path, port: int) -> Iterator[None]:
     environment = {**os.environ, **dict(own), "SLTA_PORT": str(port), "SLTA_LAME_DUCK_SECONDS": "0"}
     command = [sys.executable, "-m", *CONFINED, sys.executable, "-m", "slta.cli", "serve"]
     as_user: Any = {"user": USER, "group": USER, "extra_groups": ()} if CAN_CHANGE_USER else {}
-    with running(*command, cwd=ROOT, env=environment | {"SLTA_STORE_VOLATILE": "allow"}, **as_user) as service:
+    with Process(*command, cwd=ROOT, env=environment | {"SLTA_STORE_VOLATILE": "allow"}, **as_user) as service:
         ready = f"http://127.0.0.1:{port}/readyz"
         awaiting.until(lambda: service.poll() is not None or httpx.get(ready).is_success, (httpx.TransportError,))
         yield

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,6 @@ from slta_integrations.follow.command import MAX_BACKLOG_BYTES, FollowOptions, f
 from slta_integrations.follow.metrics import Metrics
 from slta_integrations.target import Target
 from testbed.awaiting import DEADLINE_SECONDS, until
-from testbed.serving import LoggedProcess
 
 
 def ids(count: int, prefix: str = "s") -> list[str]:
@@ -52,24 +48,3 @@ class Following:
     def dropped(self) -> float:
         """Lines over the backlog."""
         return self.value("dropped_lines_total", reason="backlog")
-
-
-class FollowerProcess(LoggedProcess):
-    """`slta follow` as a process."""
-
-    def __init__(self, url: str, fleet: str, folder: Path, *options: str) -> None:
-        """The state is in `folder`/state."""
-        self.position = folder / "state/position.json"
-        self._log = folder / "follow.log"
-        command = [sys.executable, "-m", "slta.cli", "follow", "--url", url, "--fleet", fleet]
-        command += ["--state-dir", str(self.position.parent), *options]
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ)
-
-    def until_ready(self) -> None:
-        until(lambda: self.position.exists() or self.process.poll() is not None)
-        assert self.process.poll() is None, self.log
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()

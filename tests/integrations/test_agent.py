@@ -22,9 +22,9 @@ from slta_integrations.agent.state_machine import Agent
 from slta_integrations.client import Client
 from slta_integrations.notices import Notices
 from slta_integrations.target import Target
-from testbed import processes
 from testbed.awaiting import eventually, until
 from testbed.live_fleet import CLASS, Fleet
+from testbed.processes import Process
 from testbed.service_process import ServiceProcess
 
 TTL = 2
@@ -147,12 +147,12 @@ def test_after_a_second_signal_exit_code_and_log_say_that_a_pool_is_left(
     entry = {"pool_id": "p", "pool_class": "c"}
     fields = {"url": fleet.service.url, "fleet": fleet.name, "ttl_seconds": TTL, "drain_seconds": 3600}
     file.write_text(yaml.safe_dump(fields | {"pools": [entry]}))
-    with processes.running(sys.executable, "-m", "slta.cli", "agent", "--config", file) as process:
+    with Process(sys.executable, "-m", "slta.cli", "agent", "--config", file) as process:
         until(lambda: pool(fleet) or process.poll() is not None)
         fleet.call("POST", "pools/status", {"status": "draining", "pool_ids": ["c-1", "c-2", "c-3"]})
         assert fleet.assign("a") == ["p"]
         process.terminate()
         until(lambda: pool(fleet)["status"] == "draining")
-    assert process.returncode == 3
+        assert process.end() == 3
     assert capfd.readouterr().err.endswith("INFO Ended, pools left: p\n")
     assert pool(fleet)["labels"] == {"slta.agent": "drained"}

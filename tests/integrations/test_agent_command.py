@@ -16,7 +16,7 @@ from slta_integrations.agent import settling
 from slta_integrations.agent.config import AgentFile, Health, Listing, PoolEntry, Source, load
 from testbed.awaiting import until
 from testbed.live_fleet import Fleet
-from testbed.processes import running
+from testbed.processes import Process
 from tests.deploy.manifests import VERSIONS, check
 from tests.deploy.seccomp import values
 from tests.docs.pages import ROOT, Page, rows, words
@@ -116,7 +116,7 @@ def test_the_unit_s_command_registers_and_removes_a_pool_under_its_filter(fleet:
     options = line.replace("/etc/slta/agent.yaml", str(tmp_path / "agent.yaml")).split()[1:]
     confined = [sys.executable, "-m", "tests.deploy.seccomp", str(UNIT), sys.executable, "-m", "slta.cli"]
     environment = os.environ | {"CREDENTIALS_DIRECTORY": str(tmp_path)}
-    with running(*confined, *options, is_clean=True, cwd=ROOT, env=environment) as process:
+    with Process(*confined, *options, is_clean=True, cwd=ROOT, env=environment) as process:
         until(lambda: "p" in pools(fleet) or process.poll() is not None)
     assert "p" not in pools(fleet)
 

@@ -16,10 +16,10 @@ from slta.models.errors import REFUSE_ASSIGN
 from slta_client.replies import Reply
 from slta_integrations.follow import log_line, operations
 from testbed.awaiting import until
+from testbed.follower import FollowerProcess
 from testbed.live_fleet import Fleet
 from testbed.servers import free_port
 from tests.docs.pages import ROOT, Page, rows, words
-from tests.integrations.following import FollowerProcess
 from tests.integrations.logs import Log
 
 PAGE = Page(ROOT / "docs/follow.md")
@@ -73,14 +73,10 @@ def test_a_key_that_is_none_is_refused_without_showing_it(tmp_path: Path, key: b
 def test_the_metrics_are_served(fleet: Fleet, log: Log, tmp_path: Path) -> None:
     port = free_port()
     options = ["--file", str(log.path), "--metrics-port", str(port)]
-    process = FollowerProcess(fleet.service.url, fleet.name, tmp_path, *options)
-    try:
-        process.until_ready()
+    with FollowerProcess(fleet.service.url, fleet.name, tmp_path, *options):
         log.write(*fleet.begin_and_end("a"))
         done = 'slta_follow_outcomes_total{code="completed",operation="complete"} 1.0'
         until(lambda: done in httpx.get(f"http://127.0.0.1:{port}/metrics").text)
-    finally:
-        assert process.end() == 0
 
 
 # The page

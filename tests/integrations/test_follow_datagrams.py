@@ -15,11 +15,12 @@ from slta_integrations.follow.source import DatagramSource
 from slta_integrations.follow.spool import Spool
 from slta_integrations.notices import Notices
 from testbed.awaiting import until
+from testbed.follower import FollowerProcess
 from testbed.live_fleet import Fleet
 from testbed.servers import free_port
 from testbed.threaded_relay import ThreadedRelay
 from tests.integrations.conftest import NewFollower
-from tests.integrations.following import FollowerProcess, ids
+from tests.integrations.following import ids
 
 
 @pytest.mark.parametrize("kind", ["udp", "unix"])
@@ -29,14 +30,13 @@ def test_datagrams_are_kept_while_slta_is_away_and_after_a_kill(
     address = ("127.0.0.1", free_port()) if kind == "udp" else str(tmp_path / "log.sock")
     listen = f"udp://127.0.0.1:{address[1]}" if kind == "udp" else f"unix://{address}"
     lines = fleet.begin_and_end(*ids(5))
-    first = FollowerProcess(between.url, fleet.name, tmp_path, "--listen", listen)
-    first.until_ready()
+    first = FollowerProcess(between.url, fleet.name, tmp_path, "--listen", listen).start()
     between.go_away()
     send(address, lines)
     until(lambda: (tmp_path / "state/spool.log").read_text().count("\n") == 5)
     first.kill()
     between.come_back()
-    second = FollowerProcess(between.url, fleet.name, tmp_path, "--listen", listen)
+    second = FollowerProcess(between.url, fleet.name, tmp_path, "--listen", listen).launch()
     until(lambda: fleet.counter("completed") == 5)
     assert second.end() == 0
     assert fleet.live == 0

@@ -12,10 +12,11 @@ import pytest
 
 from slta_integrations import client
 from testbed.awaiting import until
+from testbed.follower import FollowerProcess
 from testbed.live_fleet import Fleet
 from testbed.threaded_relay import ThreadedRelay
 from tests.integrations.conftest import NewFollower
-from tests.integrations.following import FollowerProcess, ids
+from tests.integrations.following import ids
 from tests.integrations.logs import Log
 
 STEPS = 25
@@ -75,8 +76,7 @@ def test_kills_and_rotations_in_any_order_lose_nothing_and_do_nothing_twice(
 ) -> None:
     rng = random.Random(5)
     options = (fleet.service.url, fleet.name, tmp_path, "--file", str(log.path))
-    process = FollowerProcess(*options)
-    process.until_ready()
+    process = FollowerProcess(*options).start()
     steps: list[Callable[[], object]] = [log.rename, process.kill, lambda: None]
     for number in range(STEPS):
         lines = fleet.begin_and_end(*ids(5, f"s{number}"))
@@ -84,23 +84,22 @@ def test_kills_and_rotations_in_any_order_lose_nothing_and_do_nothing_twice(
         log.write(*lines[:3])
         step()
         log.write(*lines[3:])
-        if process.process.poll() is not None:
-            process = FollowerProcess(*options)
+        if process.poll() is not None:
+            process = FollowerProcess(*options).launch()
             steps[1] = process.kill
             if number % 2:  # it has read when it is killed; the others still start
                 until(lambda: fleet.live == 0)
     until(lambda: fleet.live == 0)
     assert process.end() == 0
     assert fleet.counter("completed") == 5 * STEPS
-    assert "WARNING" not in process.log
+    assert "WARNING" not in process.output
 
 
 def test_killed_while_the_answer_is_under_way_it_repeats_the_call_and_no_more(
     fleet: Fleet, between: ThreadedRelay, log: Log, tmp_path: Path
 ) -> None:
     lines = fleet.begin_and_end(*ids(10), "last")
-    first = FollowerProcess(between.url, fleet.name, tmp_path, "--file", str(log.path))
-    first.until_ready()
+    first = FollowerProcess(between.url, fleet.name, tmp_path, "--file", str(log.path)).start()
     before = json.loads(first.position.read_text())["offset"]
     between.hold()
     log.write(*lines[:10])
@@ -108,7 +107,7 @@ def test_killed_while_the_answer_is_under_way_it_repeats_the_call_and_no_more(
     first.kill()
     assert json.loads(first.position.read_text())["offset"] == before
     between.release()
-    second = FollowerProcess(between.url, fleet.name, tmp_path, "--file", str(log.path))
+    second = FollowerProcess(between.url, fleet.name, tmp_path, "--file", str(log.path)).launch()
     log.write(lines[10])
     until(lambda: fleet.live == 0)
     until(lambda: json.loads(second.position.read_text())["offset"] == log.path.stat().st_size)
@@ -120,16 +119,15 @@ def test_sigterm_finishes_the_call_saves_the_position_and_exits_with_0(
     fleet: Fleet, between: ThreadedRelay, log: Log, tmp_path: Path
 ) -> None:
     lines = fleet.begin_and_end("a")
-    process = FollowerProcess(between.url, fleet.name, tmp_path, "--file", str(log.path))
-    process.until_ready()
+    process = FollowerProcess(between.url, fleet.name, tmp_path, "--file", str(log.path)).start()
     between.hold()
     log.write(*lines)
     assert between.held.wait(90)
-    process.process.terminate()
+    process.terminate()
     between.release()
-    assert process.process.wait(90) == 0, process.log
+    assert process.wait() == 0, process.output
     assert json.loads(process.position.read_text())["offset"] == log.path.stat().st_size
-    assert "Traceback" not in process.log
+    assert "Traceback" not in process.output
 
 
 def test_beyond_the_backlog_the_oldest_rotated_file_is_dropped_and_counted(

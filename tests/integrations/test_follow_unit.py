@@ -10,7 +10,7 @@ import pytest
 
 from testbed.awaiting import until
 from testbed.live_fleet import Fleet
-from testbed.processes import running
+from testbed.processes import Process
 from testbed.servers import free_port
 from tests.deploy.seccomp import values
 from tests.docs.pages import ROOT
@@ -38,7 +38,7 @@ def test_its_command_completes_a_session_under_its_filter(fleet: Fleet, log: Log
     }
     options = command_of(UNIT, tmp_path, tmp_path / "state", **variables)
     confined = [sys.executable, "-m", "tests.deploy.seccomp", str(UNIT), sys.executable, "-m", "slta.cli"]
-    with running(*confined, *options, is_clean=True, cwd=ROOT) as process:
+    with Process(*confined, *options, is_clean=True, cwd=ROOT) as process:
         until(lambda: (tmp_path / "state/slta-follow/position.json").exists() or process.poll() is not None)
         log.write(*fleet.begin_and_end("a"))
         until(lambda: fleet.counter("completed") == 1 or process.poll() is not None)

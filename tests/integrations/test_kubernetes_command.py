@@ -21,7 +21,7 @@ from slta_integrations.kubernetes.metrics import REASONS
 from slta_integrations.kubernetes.options import namespaces
 from testbed.awaiting import until
 from testbed.live_fleet import Fleet
-from testbed.processes import running
+from testbed.processes import Process
 from testbed.servers import free_port
 from tests.docs.pages import ROOT, Page, rows, words
 from tests.integrations.api_server import FakeApiServer, endpoint, slice_of, uid_of
@@ -33,7 +33,7 @@ def test_the_command_follows_pods_serves_its_metrics_and_releases_the_lease(
 ) -> None:
     api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
     port = free_port()
-    with running(*watcher(api, fleet, tmp_path), "--metrics-port", str(port), is_clean=True):
+    with Process(*watcher(api, fleet, tmp_path), "--metrics-port", str(port), is_clean=True):
         until(lambda: fleet.call("GET", f"pools/{pool_id('a', uid_of('a'))}"), (httpx.HTTPError,))
         metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
         assert 'slta_kubernetes_pools{status="active"} 1.0' in metrics

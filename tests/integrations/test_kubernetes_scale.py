@@ -14,7 +14,7 @@ from lab.benchmarks.processor import seconds_of
 from slta_integrations.kubernetes.desired_pools import pool_id
 from testbed.awaiting import until
 from testbed.live_fleet import Fleet
-from testbed.processes import memory_kib, running
+from testbed.processes import Process, memory_kib
 from tests.integrations.api_server import FakeApiServer, Object, endpoint, slice_of, uid_of
 from tests.integrations.watching import watcher
 
@@ -77,7 +77,7 @@ def is_settled(fleet: Fleet) -> bool:
 @pytest.mark.slow
 def test_10000_pods_become_pools(api: FakeApiServer, fleet: Fleet, tmp_path: Path) -> None:
     pods = Pods(api)
-    with running(*watcher(api, fleet, tmp_path), is_clean=True) as process, measured("10,000 pods", process.pid):
+    with Process(*watcher(api, fleet, tmp_path), is_clean=True) as process, measured("10,000 pods", process.pid):
         until(lambda: is_settled(fleet), (httpx.HTTPError,))
         assert own_pools(fleet) == pods.pool_ids
 
@@ -85,7 +85,7 @@ def test_10000_pods_become_pools(api: FakeApiServer, fleet: Fleet, tmp_path: Pat
 @pytest.mark.campaign
 def test_2000_changes_a_minute_are_followed(api: FakeApiServer, fleet: Fleet, tmp_path: Path) -> None:
     pods = Pods(api)
-    with running(*watcher(api, fleet, tmp_path), is_clean=True) as process:
+    with Process(*watcher(api, fleet, tmp_path), is_clean=True) as process:
         until(lambda: is_settled(fleet), (httpx.HTTPError,))
         begun = time.monotonic()
         with measured("2,000 pods replaced", process.pid):

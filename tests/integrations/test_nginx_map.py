@@ -18,7 +18,7 @@ from slta_integrations.nginx_map import command as nginx_map
 from slta_integrations.nginx_map.rendering import PoolAddress, render
 from testbed.awaiting import until
 from testbed.live_fleet import Fleet
-from testbed.processes import running
+from testbed.processes import Process
 from testbed.servers import free_port
 from tests.inventory import each
 
@@ -217,7 +217,7 @@ def nginx(folder: Path, file: Path) -> Iterator[str]:
     configuration = folder / "nginx.conf"
     configuration.write_text(CONFIGURATION.format(folder=folder, map=file, port=port))
     url = f"http://127.0.0.1:{port}/"
-    with running("nginx", "-c", configuration, "-p", folder) as process:
+    with Process("nginx", "-c", configuration, "-p", folder) as process:
         until(lambda: process.poll() is not None or httpx.get(url).is_success, (httpx.TransportError,))
         assert process.poll() is None
         yield url

@@ -101,7 +101,7 @@ async def test_scrapes_end_and_ticks_and_leases_keep_their_time(tmp_path: Path, 
     try:
         figures, report = await measured(process, server, tmp_path)
     finally:
-        log = process.log.read_text()
+        log = process.output
         process.end()
     print(figures, f"placed {report['placed']}, errors {report['errors']}", log, sep="\n")
     assert max(figures.scrapes[1:]) <= 4

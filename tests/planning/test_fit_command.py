@@ -44,7 +44,7 @@ def test_fitted_curves_are_checked_and_served(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     checked = called(check, fleet, "--strict")
     assert checked.exit_code == 0, checked.output
-    with ServiceProcess(tmp_path, program=("slta.cli", "serve", "--config", str(fleet))) as service:
+    with ServiceProcess(tmp_path, "--config", str(fleet)) as service:
         placed = service.call("POST", "/v1/fleets/default/assign", {"session_id": "s-1"})
         state = service.call("GET", "/v1/fleets/default/state")
     assert placed["pool_class"] in CASES["games"]

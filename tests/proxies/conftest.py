@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from testbed.proxies.proxy import Proxy
-from testbed.proxies.system import System, system
+from testbed.proxies.system import System
 from testbed.proxies.table import PROXIES
 
 
@@ -20,12 +20,12 @@ def proxy(request: pytest.FixtureRequest) -> Proxy:
 @pytest.fixture(scope="module")
 def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Connections are sessions; there is room for all."""
-    with system(proxy, tmp_path_factory.mktemp(proxy.name)) as made:
+    with System(proxy, tmp_path_factory.mktemp(proxy.name)) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def visited(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Visits are sessions; there is room for all."""
-    with system(proxy, tmp_path_factory.mktemp(proxy.name), visits=True, lease=60) as made:
+    with System(proxy, tmp_path_factory.mktemp(proxy.name), visits=True, lease=60) as made:
         yield made

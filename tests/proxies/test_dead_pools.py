@@ -9,7 +9,7 @@ import pytest
 
 from testbed.proxies.clients import sent
 from testbed.proxies.proxy import Proxy, Setup
-from testbed.proxies.system import NAMES, System, system
+from testbed.proxies.system import NAMES, System
 from testbed.servers import free_port
 
 pytestmark = [pytest.mark.proxies]
@@ -25,7 +25,7 @@ def dying(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sy
         return replace(setup, pools={**setup.pools, DEAD: port})
 
     row = replace(proxy, edits=lambda setup: proxy.edits(dead(setup)), prepare=lambda setup: proxy.prepare(dead(setup)))
-    with system(row, tmp_path_factory.mktemp(proxy.name)) as made:
+    with System(row, tmp_path_factory.mktemp(proxy.name)) as made:
         made.call("PUT", f"/pools/{DEAD}", {"pool_class": "small", "address": f"127.0.0.1:{port}"})
         made.call("POST", "/pools/status", {"status": "draining", "pool_ids": NAMES[1:]})
         yield made

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from testbed.awaiting import eventually
+from testbed.follower import FollowerProcess
 from testbed.proxies.clients import KINDS
 from testbed.proxies.proxy import Proxy, running
-from testbed.proxies.system import System, follower, system
+from testbed.proxies.system import System, follower
 from testbed.proxies.table import PROXIES
 
 SESSIONS = 20
@@ -32,7 +32,7 @@ def proxy(request: pytest.FixtureRequest) -> Proxy:
     return PROXIES[request.param]
 
 
-def following(behind: System) -> AbstractContextManager[subprocess.Popen[bytes]]:
+def following(behind: System) -> FollowerProcess:
     return follower(behind.proxy, behind.setup, behind.key)
 
 
@@ -49,7 +49,6 @@ async def held(system: System, count: int = SESSIONS) -> AsyncIterator[None]:
 
 def kill(system: System) -> None:
     """All processes of the proxy."""
-    assert system.process
     os.killpg(system.process.pid, signal.SIGKILL)
     system.process.wait()
 
@@ -69,7 +68,7 @@ def signs(system: System) -> int:
 
 
 async def test_of_a_proxy_that_was_restarted_only_new_sessions_are_left(proxy: Proxy, tmp_path: Path) -> None:
-    with system(proxy, tmp_path, lease=900) as behind, following(behind):
+    with System(proxy, tmp_path, lease=900) as behind, following(behind):
         async with held(behind):
             await eventually(lambda: followed(behind) == SESSIONS)  # Envoy keeps lines back for 0.1 s
             kill(behind)
@@ -79,7 +78,7 @@ async def test_of_a_proxy_that_was_restarted_only_new_sessions_are_left(proxy: P
 
 
 async def test_sessions_are_renewed_until_the_proxy_dies(proxy: Proxy, tmp_path: Path) -> None:
-    with system(proxy, tmp_path, lease=SHORT_LEASE) as behind, following(behind):
+    with System(proxy, tmp_path, lease=SHORT_LEASE) as behind, following(behind):
         async with held(behind):
             await eventually(lambda: renewed(behind) >= 4 * SESSIONS)
             assert behind.active() == SESSIONS
@@ -88,12 +87,11 @@ async def test_sessions_are_renewed_until_the_proxy_dies(proxy: Proxy, tmp_path:
 
 
 async def test_a_follower_that_was_away_ends_what_has_ended_and_nothing_else(proxy: Proxy, tmp_path: Path) -> None:
-    with system(proxy, tmp_path, lease=2 * SHORT_LEASE) as behind, following(behind) as process:
+    with System(proxy, tmp_path, lease=2 * SHORT_LEASE) as behind, following(behind) as process:
         async with held(behind):
             async with held(behind):
                 await eventually(lambda: followed(behind) == 2 * SESSIONS)
                 process.kill()
-                process.wait()
             before = signs(behind)
             await eventually(lambda: signs(behind) > before)  # a third of the lease
             with following(behind):
@@ -103,7 +101,7 @@ async def test_a_follower_that_was_away_ends_what_has_ended_and_nothing_else(pro
 
 
 async def test_slta_that_was_away_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
-    with system(proxy, tmp_path, lease=SHORT_LEASE) as behind, following(behind):
+    with System(proxy, tmp_path, lease=SHORT_LEASE) as behind, following(behind):
         async with held(behind):
             await eventually(lambda: followed(behind) == SESSIONS)
             behind.service.kill()
@@ -116,9 +114,8 @@ async def test_slta_that_was_away_ends_no_session(proxy: Proxy, tmp_path: Path) 
 
 
 async def test_a_reload_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
-    with system(proxy, tmp_path, lease=SHORT_LEASE) as behind, following(behind):
+    with System(proxy, tmp_path, lease=SHORT_LEASE) as behind, following(behind):
         assert proxy.reload
-        assert behind.process
         async with held(behind):
             with proxy.reload(behind.process, behind.setup.folder / proxy.recipe):
                 lines = signs(behind)
@@ -130,7 +127,7 @@ async def test_a_reload_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
 
 
 async def test_a_first_follower_beside_a_proxy_that_runs_ends_no_session(proxy: Proxy, tmp_path: Path) -> None:
-    with system(proxy, tmp_path, lease=SHORT_LEASE) as behind:
+    with System(proxy, tmp_path, lease=SHORT_LEASE) as behind:
         async with held(behind):
             with following(behind):
                 await eventually(lambda: behind.followed().get('lines_total{kind="start"}'))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import aiohttp
 import pytest
@@ -14,7 +12,8 @@ import pytest
 from testbed.awaiting import DEADLINE_SECONDS
 from testbed.proxies.clients import Answer, sent
 from testbed.proxies.proxy import Proxy
-from testbed.proxies.system import System, system
+from testbed.proxies.system import System
+from testbed.scene import OUTAGES, Outage
 
 pytestmark = [pytest.mark.proxies]
 CLIENTS = 50
@@ -22,30 +21,15 @@ LIMIT = aiohttp.ClientTimeout(total=2.5)
 """Far above the recipes' 0.25 s, below the 3.2 s that HAProxy's defaults take."""
 
 
-class Fault(NamedTuple):
-    begin: Callable[[System], None]
-    end: Callable[[System], None]
-
-
-FAULTS = {
-    "slta was killed": Fault(lambda system: system.service.kill(), lambda system: system.service.start()),
-    "slta stands still": Fault(
-        lambda system: system.service.signal(signal.SIGSTOP), lambda system: system.service.signal(signal.SIGCONT)
-    ),
-    "its store was killed": Fault(lambda system: system.store.kill(), lambda system: system.store.start()),
-    "its store stands still": Fault(lambda system: system.store.freeze(), lambda system: system.store.thaw()),
-}
-
-
 @pytest.fixture(scope="module")
 def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """With the recipe's own time limits."""
-    with system(proxy, tmp_path_factory.mktemp(proxy.name), patient=False) as made:
+    with System(proxy, tmp_path_factory.mktemp(proxy.name), patient=False) as made:
         yield made
 
 
 @contextmanager
-def during(fault: Fault, system: System) -> Iterator[None]:
+def during(fault: Outage, system: System) -> Iterator[None]:
     fault.begin(system)
     try:
         yield
@@ -58,8 +42,8 @@ async def at_once(system: System, clients: int) -> list[Answer]:
     return await asyncio.gather(*(sent(system, "GET", "/play", timeout=LIMIT) for _ in range(clients)))
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-async def test_no_client_is_refused_or_kept_waiting(behind: System, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", OUTAGES.values(), ids=OUTAGES)
+async def test_no_client_is_refused_or_kept_waiting(behind: System, fault: Outage) -> None:
     with during(fault, behind):
         answers = await at_once(behind, CLIENTS)
     assert [answer.status for answer in answers] == [200] * CLIENTS

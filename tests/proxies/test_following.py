@@ -12,14 +12,14 @@ import pytest
 from testbed.awaiting import eventually
 from testbed.proxies.clients import KINDS, sent
 from testbed.proxies.proxy import Proxy
-from testbed.proxies.system import CLASSES, NAMES, POOLS_PER_CLASS, System, system
+from testbed.proxies.system import CLASSES, NAMES, POOLS_PER_CLASS, System
 
 pytestmark = [pytest.mark.proxies]
 
 
 @pytest.fixture(scope="module")
 def followed(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with system(proxy, tmp_path_factory.mktemp(proxy.name), follow=True) as made:
+    with System(proxy, tmp_path_factory.mktemp(proxy.name), follow=True) as made:
         yield made
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from testbed.awaiting import eventually
 from testbed.proxies.proxy import Proxy
-from testbed.proxies.system import System, system
+from testbed.proxies.system import System
 
 pytestmark = [pytest.mark.proxies]
 
@@ -60,7 +60,7 @@ class GrpcPools:
 
 @pytest.fixture
 def streamed(proxy: Proxy, tmp_path: Path) -> Iterator[System]:
-    with system(proxy, tmp_path, follow=True, pools_of=GrpcPools, grpc=True) as made:
+    with System(proxy, tmp_path, follow=True, pools_of=GrpcPools, grpc=True) as made:
         yield made
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from testbed.proxies.clients import Answer, sent
 from testbed.proxies.proxy import Proxy
-from testbed.proxies.system import NAMES, OUTSIDE, System, system
+from testbed.proxies.system import NAMES, OUTSIDE, System
 
 pytestmark = [pytest.mark.proxies]
 
@@ -21,14 +21,14 @@ CAPACITY = 50
 @pytest.fixture(scope="module")
 def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """`overflow` is off."""
-    with system(proxy, tmp_path_factory.mktemp(proxy.name), capacity=CAPACITY) as made:
+    with System(proxy, tmp_path_factory.mktemp(proxy.name), capacity=CAPACITY) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def overflowing(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """`overflow` is on."""
-    with system(proxy, tmp_path_factory.mktemp(proxy.name), capacity=CAPACITY, overflow=True) as made:
+    with System(proxy, tmp_path_factory.mktemp(proxy.name), capacity=CAPACITY, overflow=True) as made:
         yield made
 
 
@@ -90,6 +90,6 @@ async def test_with_overflow_the_proxy_chooses_for_a_fleet_without_active_pools(
 async def test_with_a_wrong_key_or_fleet_the_proxy_chooses(
     proxy: Proxy, tmp_path_factory: pytest.TempPathFactory, mistake: dict[str, Any]
 ) -> None:
-    with system(proxy, tmp_path_factory.mktemp(proxy.name), **mistake) as mistaken:
+    with System(proxy, tmp_path_factory.mktemp(proxy.name), **mistake) as mistaken:
         assert await chosen(mistaken) <= set(NAMES)
         assert mistaken.active() == 0

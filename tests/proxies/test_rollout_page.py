@@ -14,7 +14,7 @@ import pytest
 from testbed.awaiting import eventually
 from testbed.proxies.clients import sent
 from testbed.proxies.haproxy import HAPROXY, command
-from testbed.proxies.system import FLEET, System, system
+from testbed.proxies.system import FLEET, System
 from tests.deploy.runbook import BLOCK
 from tests.docs.pages import ROOT, Page
 
@@ -35,7 +35,7 @@ with socket.socket(socket.AF_UNIX) as server:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with system(HAPROXY, tmp_path_factory.mktemp("page"), follow=True, capacity=CAPACITY) as made:
+    with System(HAPROXY, tmp_path_factory.mktemp("page"), follow=True, capacity=CAPACITY) as made:
         (made.setup.folder / "operator.key").write_text(made.key, encoding="utf-8")
         if shutil.which("socat") is None:
             program = made.setup.folder / "socat"

@@ -9,7 +9,7 @@ import pytest
 from testbed.awaiting import eventually
 from testbed.proxies.clients import KINDS, sent
 from testbed.proxies.proxy import Proxy
-from testbed.proxies.system import System, system
+from testbed.proxies.system import System
 
 pytestmark = [pytest.mark.proxies]
 
@@ -20,7 +20,7 @@ CLAIMED = {"X-Slta-Session-Type": "frugal", "X_Slta_Session_Type": "frugal"}
 def typed(proxy: Proxy, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The location's sessions are of a type that may use small pools alone, which are worth less."""
     folder = tmp_path_factory.mktemp(proxy.name)
-    with system(
+    with System(
         proxy, folder, visits=request.param, follow=not request.param, lease=60, session_type="small-only"
     ) as made:
         made.define(200, policy="jlmu", session_types={"small-only": ["small"], "frugal": ["large"]})

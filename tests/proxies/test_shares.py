@@ -17,7 +17,7 @@ from testbed.awaiting import DEADLINE_SECONDS, eventually
 from testbed.proxies.clients import url
 from testbed.proxies.haproxy import HAPROXY, set_share
 from testbed.proxies.proxy import Setup
-from testbed.proxies.system import FLEET, System, system
+from testbed.proxies.system import FLEET, System
 
 pytestmark = [pytest.mark.proxies, pytest.mark.needs("haproxy")]
 LOSS = 0.1
@@ -63,7 +63,7 @@ def telling_edits(setup: Setup) -> Mapping[str, str]:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     proxy, folder = replace(HAPROXY, edits=telling_edits), tmp_path_factory.mktemp("shares")
-    with system(proxy, folder, follow=True, curves=CURVES) as made:
+    with System(proxy, folder, follow=True, curves=CURVES) as made:
         yield made
 
 

@@ -11,7 +11,7 @@ import pytest
 from testbed.awaiting import eventually
 from testbed.proxies.clients import browser, sent, url
 from testbed.proxies.proxy import Proxy
-from testbed.proxies.system import System, system
+from testbed.proxies.system import System
 
 pytestmark = [pytest.mark.proxies]
 LEASE_SECONDS = 3
@@ -22,7 +22,7 @@ REQUEST_SECONDS = 1.8
 @pytest.fixture(scope="module")
 def visited(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Visits are sessions."""
-    with system(proxy, tmp_path_factory.mktemp(proxy.name), visits=True, lease=LEASE_SECONDS) as made:
+    with System(proxy, tmp_path_factory.mktemp(proxy.name), visits=True, lease=LEASE_SECONDS) as made:
         yield made
 
 

@@ -25,7 +25,7 @@ from lab.faults.starting import system
 from lab.faults.system import RELAYED, SINGLE, System
 from testbed.relay import CutError, Link
 from testbed.sentinels import until
-from testbed.servers import EMBEDDED, Server, started
+from testbed.servers import EMBEDDED, Server
 
 BY_HAND = Plan(workers=0)
 
@@ -141,7 +141,7 @@ def test_what_was_written_while_a_sync_ran_may_not_be_on_the_disk() -> None:
 @pytest.mark.needs("strace")
 @pytest.mark.parametrize(("policy", "kept"), [("no", 0), ("always", 100)])
 def test_when_the_power_fails_what_was_not_synced_is_gone(tmp_path: Path, policy: str, kept: int) -> None:
-    with started(tmp_path, EMBEDDED, "--appendfsync", policy, under=power.watched(tmp_path)) as server:
+    with Server(tmp_path, EMBEDDED, "--appendfsync", policy, under=power.watched(tmp_path)) as server:
         with server.client() as redis:
             for number in range(100):
                 redis.set(f"key-{number}", number)

@@ -21,7 +21,7 @@ from slta.runtime.type_bounds import TypeBounds
 from slta.store import Store, StoreSettings
 from slta.store._client.preflight import ServerRequirements
 from testbed.servers import running_server
-from testbed.serving import FLEET
+from testbed.service_process import FLEET
 from tests.store.fleets import TWO_CLASSES, create, spec
 
 Opening = Callable[[], Store]
@@ -36,7 +36,7 @@ def fleet_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def options(tmp_path: Path, fleet_file: Path) -> list[str]:
-    return ["--data-dir", str(tmp_path / "data"), "--config", str(fleet_file)]
+    return ["--config", str(fleet_file)]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from testbed.processes import memory_kib
-from testbed.serving import Serving, serving
+from testbed.service_process import ServiceProcess, serving
 
 pytestmark = pytest.mark.slow
 
@@ -23,10 +23,9 @@ SENT = 24_000_000
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving, httpx.Client]]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceProcess, httpx.Client]]:
     folder = tmp_path_factory.mktemp("memory")
-    given = "--data-dir", str(folder / "data")
-    with serving(folder, *given, SLTA_HEAD_SECONDS="1", SLTA_KEEP_ALIVE_SECONDS="1") as (running, client):
+    with serving(folder, SLTA_HEAD_SECONDS="1", SLTA_KEEP_ALIVE_SECONDS="1") as (running, client):
         for _ in range(100):
             assert client.get("/healthz").status_code == 200
         client.get("/metrics")
@@ -45,11 +44,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving,
     ids=["header lines", "long headers", "a header", "a request line", "requests whose answers are not read"],
 )
 def test_one_connection_cannot_make_it_grow(
-    begin: bytes, endless: bytes, service: tuple[Serving, httpx.Client]
+    begin: bytes, endless: bytes, service: tuple[ServiceProcess, httpx.Client]
 ) -> None:
     running, client = service
-    Path(f"/proc/{running.process.pid}/clear_refs").write_text("5", encoding="utf-8")  # the peak begins anew
-    before = memory_kib(running.process.pid)
+    Path(f"/proc/{running.pid}/clear_refs").write_text("5", encoding="utf-8")  # the peak begins anew
+    before = memory_kib(running.pid)
     address = (client.base_url.host, client.base_url.port)
     with socket.create_connection(address, timeout=5) as hostile, contextlib.suppress(OSError):
         hostile.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -57,4 +56,4 @@ def test_one_connection_cannot_make_it_grow(
         for _ in range(SENT // len(endless)):
             hostile.sendall(endless)
     assert client.get("/healthz").status_code == 200
-    assert memory_kib(running.process.pid) - before < SPARE_KIB
+    assert memory_kib(running.pid) - before < SPARE_KIB

@@ -16,16 +16,15 @@ import pytest
 from slta.runtime import main
 from slta.runtime.settings import Settings
 from slta.server.certificates import ListenError
-from testbed.awaiting import DEADLINE_SECONDS, until
-from testbed.serving import Serving, serving
+from testbed.awaiting import until
+from testbed.service_process import ServiceProcess, serving
 from testbed.strangers import stranger
 
 
 def test_at_its_limit_it_says_so_and_serves_those_who_ask(tmp_path: Path) -> None:
-    given = "--data-dir", str(tmp_path / "data")
-    with serving(tmp_path, *given, SLTA_MOST_CONNECTIONS="40") as (running, client), contextlib.ExitStack() as stack:
+    with serving(tmp_path, SLTA_MOST_CONNECTIONS="40") as (running, client), contextlib.ExitStack() as stack:
         for number in range(60):
-            stack.enter_context(stranger(running.port(), number))
+            stack.enter_context(stranger(running.port, number))
         # The client's own connection, idle before, may have been among those that made room.
         assert httpx.get(f"{client.base_url}/healthz").status_code == 200
         until(lambda: running.events("too_many_connections"))
@@ -63,8 +62,8 @@ def test_all_files_count_that_the_process_may_open(few_files: int, monkeypatch: 
 def test_more_connections_than_files_are_refused_at_the_start_and_all_files_count_that_it_may_open(
     tmp_path: Path, few_files: int
 ) -> None:
-    given = "--data-dir", str(tmp_path / "data"), "--log-level", "error"
-    refused = Serving(tmp_path, *given, SLTA_MOST_CONNECTIONS="100000000")
-    assert refused.process.wait(DEADLINE_SECONDS) == 2
+    settings = {"SLTA_MOST_CONNECTIONS": "100000000"}
+    refused = ServiceProcess(tmp_path, "--log-level", "error", settings=settings).launch()
+    assert refused.wait() == 2
     room = f"the limit of open files allows at most {few_files - 128}"
-    assert refused.log.startswith(f"slta: most_connections=100000000: {room}")
+    assert refused.output.startswith(f"slta: most_connections=100000000: {room}")

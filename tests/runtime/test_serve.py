@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from testbed.awaiting import DEADLINE_SECONDS, until
-from testbed.serving import FLEET, Serving, assign, serving, where
+from testbed.service_process import FLEET, ServiceProcess, assign, serving, where
 
 
 @pytest.mark.slow
@@ -31,8 +31,7 @@ def test_a_fleet_file_is_all_it_needs(tmp_path: Path, options: list[str]) -> Non
 def test_sessions_outlive_a_kill_of_the_service(tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, *options) as (service, client):
         pools = {f"s-{k}": assign(client, f"s-{k}").json()["pool_id"] for k in range(50)}
-        service.process.kill()
-        service.process.wait()
+        service.kill()
     with serving(tmp_path, *options) as (_, client):
         assert {session: where(client, session) for session in pools} == pools
 
@@ -61,10 +60,10 @@ def test_sessions_outlive_a_kill_of_the_valkey_under_a_running_service(tmp_path:
 @pytest.mark.slow
 def test_a_second_service_on_the_same_folder_is_told_why_not(tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, *options):
-        second = Serving(tmp_path, *options)
-        assert second.process.wait(DEADLINE_SECONDS) == 2
-        assert second.log.startswith("slta: the data directory")
-        assert "--store-url" in second.log
+        second = ServiceProcess(tmp_path, *options).launch()
+        assert second.wait() == 2
+        assert second.output.startswith("slta: the data directory")
+        assert "--store-url" in second.output
 
 
 @pytest.mark.slow
@@ -93,7 +92,7 @@ def test_the_fleet_file_is_applied_again_only_when_it_has_changed(
         (["--keys-file", "nowhere.yaml"], "slta: nowhere.yaml: No such file or directory"),
         (["--config", "nowhere.yaml"], "slta: nowhere.yaml: No such file or directory"),
         (["--store-binary", "no-such-server"], "slta: no-such-server is not a program"),
-        (["--host", "192.0.2.1", "--keys-file", "{keys}"], "slta: cannot listen on 192.0.2.1, port 0"),
+        (["--host", "192.0.2.1", "--port", "0", "--keys-file", "{keys}"], "slta: cannot listen on 192.0.2.1, port 0"),
         (["--store-url", "redis://h:port"], "slta: --store-url has a port that is not a number from 1 to 65535"),
         (["--store-url", "http://h"], "slta: --store-url must begin with redis://"),
         (["--store-url", "redis://[h"], "slta: --store-url has an invalid host"),
@@ -104,9 +103,9 @@ def test_what_the_user_can_put_right_is_one_line(arguments: list[str], message: 
     keys = tmp_path / "keys.yaml"
     keys.write_text("keys: []\n")
     given = [argument.format(keys=keys) for argument in arguments]
-    service = Serving(tmp_path, "--data-dir", str(tmp_path / "data"), "--log-level", "error", *given)
-    assert service.process.wait(DEADLINE_SECONDS) == 2
-    [line] = service.log.splitlines()
+    service = ServiceProcess(tmp_path, "--log-level", "error", *given).launch()
+    assert service.wait() == 2
+    [line] = service.output.splitlines()
     assert line.startswith(message)
 
 
@@ -122,7 +121,7 @@ def test_with_a_key_file_only_its_keys_open(tmp_path: Path, options: list[str]) 
         client.headers["Authorization"] = f"Bearer {made.stdout.strip()}"
         assert assign(client, "s-1").status_code == 201
         assert not service.events("no_access_control")
-        assert made.stdout.strip() not in service.log
+        assert made.stdout.strip() not in service.output
 
 
 @pytest.mark.slow
@@ -130,11 +129,11 @@ def test_who_watches_the_live_page_does_not_hold_the_end_up(tmp_path: Path, opti
     with serving(tmp_path, *options) as (service, client), client.stream("GET", "/console/f/events") as stream:
         lines = stream.iter_lines()
         assert next(lines).startswith("retry:")
-        service.process.send_signal(signal.SIGTERM)
+        service.terminate()
         for _ in lines:
             pass
-        assert service.process.wait(DEADLINE_SECONDS) == 0
-        assert not [line for line in service.log.splitlines() if '"error"' in line]
+        assert service.wait() == 0
+        assert not [line for line in service.output.splitlines() if '"error"' in line]
 
 
 @pytest.mark.slow
@@ -147,10 +146,10 @@ def test_requests_that_are_under_way_are_answered_before_it_ends(tmp_path: Path,
         )
         assert waiting.stdout is not None
         assert waiting.stdout.readline() == "sent\n"
-        service.process.send_signal(signal.SIGTERM)
+        service.terminate()
         os.kill(pid, signal.SIGCONT)
         assert waiting.communicate(timeout=DEADLINE_SECONDS)[0] in ("200\n", "503\n")
-        assert service.process.wait(DEADLINE_SECONDS) == 0
+        assert service.wait() == 0
 
 
 WITH_THIRD_POLICY = """
@@ -162,21 +161,15 @@ from slta.runtime.settings import read_settings
 from tests.toy.uniform import LIBRARY, WITH_UNIFORM
 
 logs.configure("info", "json")
-_, _, data_dir, _, config = sys.argv
-main.serve(read_settings(port=0, data_dir=Path(data_dir), config=Path(config)), WITH_UNIFORM, LIBRARY)
+_, _, port, _, data_dir, _, config = sys.argv
+main.serve(read_settings(port=int(port), data_dir=Path(data_dir), config=Path(config)), WITH_UNIFORM, LIBRARY)
 """
-
-
-class WithThirdPolicy(Serving):
-    """A process that is given another table of policies, and the library with their Lua."""
-
-    program = ("-c", WITH_THIRD_POLICY)
 
 
 @pytest.mark.slow
 def test_a_process_that_is_given_a_third_policy_serves_it(tmp_path: Path, options: list[str], fleet_file: Path) -> None:
     fleet_file.write_text(f"policy: uniform\n{FLEET}")
-    with serving(tmp_path, *options, kind=WithThirdPolicy) as (service, client):
+    with serving(tmp_path, *options, program=("-c", WITH_THIRD_POLICY)) as (service, client):
         until(lambda: service.events("fleet_file_applied"))
         assert assign(client, "s-1").json()["token"] == "any"
         assert client.get("/v1/fleets/f/state").json()["policy"] == "uniform"

@@ -14,7 +14,7 @@ from slta.store.library import LAYOUT
 from testbed.awaiting import DEADLINE_SECONDS, until
 from testbed.sentinels import group
 from testbed.servers import EMBEDDED, own_server
-from testbed.serving import Serving, assign, serving, where
+from testbed.service_process import ServiceProcess, assign, serving, where
 
 
 @pytest.mark.slow
@@ -52,22 +52,23 @@ def test_one_that_turns_out_to_be_so_only_later_ends_it_then(tmp_path: Path) -> 
     with own_server(EMBEDDED) as store, store.client() as admin:
         admin.config_set("appendonly", "no")
         store.freeze()
-        service = Serving(tmp_path, "--store-url", store.url)
+        service = ServiceProcess(tmp_path, "--store-url", store.url, needs_store=False).start()
         try:
             with service.client() as client:
                 assert client.get("/readyz").json() == {"status": "unavailable"}
         finally:
             store.thaw()
-        assert service.process.wait(DEADLINE_SECONDS) == 2
-        assert service.log.splitlines()[-1].startswith("slta: the store has no append-only file")
+        assert service.wait() == 2
+        assert service.output.splitlines()[-1].startswith("slta: the store has no append-only file")
 
 
 def test_a_store_that_syncs_later_than_it_answers_is_not_taken_for_fsync(tmp_path: Path) -> None:
     with own_server(EMBEDDED) as store:
-        service = Serving(tmp_path, "--store-url", store.url, "--log-level", "error", SLTA_DURABILITY="fsync")
-        assert service.process.wait(DEADLINE_SECONDS) == 2
+        options = "--store-url", store.url, "--log-level", "error"
+        service = ServiceProcess(tmp_path, *options, settings={"SLTA_DURABILITY": "fsync"}).launch()
+        assert service.wait() == 2
         assert (
-            service.log
+            service.output
             == "slta: the store has appendfsync everysec, which does not sync each write: set it to always\n"
         )
 

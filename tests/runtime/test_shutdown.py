@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 from slta.server.certificates import not_after
 from testbed.awaiting import DEADLINE_SECONDS, until
 from testbed.certificates import certificate_in
-from testbed.serving import Serving, assign, serving
+from testbed.service_process import ServiceProcess, assign, serving
 
 
 @pytest.mark.slow
@@ -24,7 +23,7 @@ def test_a_lame_duck_says_so_closes_each_connection_after_its_answer_and_takes_n
 ) -> None:
     with serving(tmp_path, *options, SLTA_LAME_DUCK_SECONDS="3600") as (service, client):
         assert "connection" not in client.get("/healthz").headers
-        service.process.send_signal(signal.SIGTERM)
+        service.terminate()
         until(lambda: service.events("ending"))
         ready = client.get("/readyz")
         assert (ready.status_code, ready.json(), ready.headers["connection"]) == (503, {"status": "ending"}, "close")
@@ -52,9 +51,9 @@ def test_a_changed_certificate_is_shown_without_a_restart_and_one_that_does_not_
     (tmp_path / "next").mkdir()
     certificate, key = certificate_in(tmp_path)
     newer = certificate_in(tmp_path / "next")
-    service = Serving(tmp_path, *options, SLTA_TLS_CERTIFICATE=str(certificate), SLTA_TLS_KEY=str(key))
-    try:
-        port = service.port()
+    settings = {"SLTA_TLS_CERTIFICATE": str(certificate), "SLTA_TLS_KEY": str(key)}
+    with ServiceProcess(tmp_path, *options, settings=settings, needs_store=False) as service:
+        port = service.port
         first = shown(port)
         assert expiry(port) == expiry_of(certificate)
         shutil.copy(newer[0], certificate)
@@ -64,7 +63,6 @@ def test_a_changed_certificate_is_shown_without_a_restart_and_one_that_does_not_
         until(lambda: service.events("file_reloaded"))
         assert shown(port) == ssl.PEM_cert_to_DER_cert(newer[0].read_text()) != first
         assert expiry(port) == expiry_of(newer[0])
-    finally:
         assert service.end() == 0
 
 

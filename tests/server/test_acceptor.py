@@ -10,7 +10,7 @@ import resource
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,7 +23,7 @@ from slta.server.server import bind
 from testbed.awaiting import DEADLINE_SECONDS, eventually, until
 from testbed.certificates import certificate_in
 from testbed.processes import memory_kib
-from testbed.serving import Serving
+from testbed.service_process import SERVE, ServiceProcess
 from testbed.strangers import is_open, stranger
 from tests.server.wire import connected
 
@@ -34,18 +34,17 @@ PROBE_SECONDS = 10.0
 """How long an answer may take while all processors are busy with handshakes."""
 
 
-class Encrypted(Serving):
+class Encrypted(ServiceProcess):
     """Of its TLS clients. `trust` is what they trust."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, program: Sequence[str] = SERVE, **settings: str) -> None:
         certificate, key = certificate_in(folder)
         settings |= {"SLTA_TLS_CERTIFICATE": str(certificate), "SLTA_TLS_KEY": str(key)}
         self.trust = ssl.create_default_context(cafile=str(certificate))
-        super().__init__(folder, "--data-dir", str(folder / "data"), **settings)
-        self.https = self.port()
+        super().__init__(folder, program=program, settings=settings, needs_store=False)
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"https://127.0.0.1:{self.https}{path}", verify=self.trust, timeout=PROBE_SECONDS)
+        return httpx.get(f"https://127.0.0.1:{self.port}{path}", verify=self.trust, timeout=PROBE_SECONDS)
 
     def metric(self, line: str) -> float:
         found = re.findall(rf"^{re.escape(line)} (\S+)$", self.get("/metrics").text, re.MULTILINE)
@@ -55,7 +54,7 @@ class Encrypted(Serving):
         return self.metric(f'slta_connections_refused_total{{reason="{reason}"}}')
 
     def connect(self, number: int) -> socket.socket:
-        return stranger(self.https, number)
+        return stranger(self.port, number)
 
     def hello(self) -> bytes:
         """The first half of a handshake."""
@@ -65,21 +64,12 @@ class Encrypted(Serving):
         return sent.read()
 
     def open_files(self) -> int:
-        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
-
-
-@contextlib.contextmanager
-def encrypted(folder: Path, **settings: str) -> Iterator[Encrypted]:
-    service = Encrypted(folder, **settings)
-    try:
-        yield service
-    finally:
-        service.end()
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
-    with encrypted(tmp_path_factory.mktemp("acceptor"), SLTA_HEAD_SECONDS="1") as running:
+    with Encrypted(tmp_path_factory.mktemp("acceptor"), SLTA_HEAD_SECONDS="1") as running:
         yield running
 
 
@@ -140,7 +130,7 @@ def test_beyond_the_most_handshakes_the_oldest_ends_and_clients_are_answered(ser
 
 def test_what_is_no_handshake_ends(service: Encrypted) -> None:
     before = service.refused("handshake_failed")
-    with socket.create_connection(("127.0.0.1", service.https), timeout=DEADLINE_SECONDS) as client:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=DEADLINE_SECONDS) as client:
         client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         with contextlib.suppress(ConnectionResetError):
             while client.recv(1024):
@@ -191,14 +181,12 @@ WITH_FEW = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({FEW},
 @pytest.mark.parametrize(("clients", "few"), [(6000, ""), (3000, "from the start"), (3000, "later")])
 @pytest.mark.parametrize("kind", KINDS)
 def test_thousands_of_unfinished_handshakes_neither_make_it_grow_nor_deaf(
-    kind: str, clients: int, few: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, clients: int, few: str, tmp_path: Path
 ) -> None:
-    if few == "from the start":
-        program = f"{WITH_FEW} from slta.cli.__main__ import main; main()"
-        monkeypatch.setattr(Encrypted, "program", ("-c", program, *Encrypted.program[2:]))
-    with encrypted(tmp_path) as service:
+    program = ("-c", f"{WITH_FEW} from slta.cli.__main__ import main; main()", "serve")
+    with Encrypted(tmp_path, program if few == "from the start" else SERVE) as service:
         if few == "later":
-            resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE, (FEW, FEW))
+            resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (FEW, FEW))
         said, largest, most_files, slowest, opened = KINDS[kind](service), 0, 0, 0.0, 0
         unfinished: list[socket.socket] = []
         end = time.monotonic() + 20
@@ -214,7 +202,7 @@ def test_thousands_of_unfinished_handshakes_neither_make_it_grow_nor_deaf(
                 with contextlib.suppress(OSError):
                     client.send(said)
             largest, most_files = (
-                max(largest, memory_kib(service.process.pid, "VmRSS") // 1024),
+                max(largest, memory_kib(service.pid, "VmRSS") // 1024),
                 max(most_files, service.open_files()),
             )
         print(f"\n{kind}: {opened} opened, {largest} MiB, {most_files} files, slowest probe {slowest:.1f} s")

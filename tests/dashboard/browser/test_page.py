@@ -193,7 +193,7 @@ def test_with_keys_it_asks_for_one_and_offers_what_the_key_may(
     file = tmp_path / "keys.yaml"
     lines = [f"- {{id: {one.id}, sha256: {one.sha256}, scopes: [{next(iter(one.scopes))}]}}" for one in entries]
     file.write_text("keys:\n" + "\n".join(lines) + "\n")
-    with ServiceProcess(tmp_path, file) as service:
+    with ServiceProcess(tmp_path, keys_file=file) as service:
         service.call("PUT", "/v1/fleets/default", fleet_document(), key=keys[1])
         page = context.new_page()
         page.goto(service.url)
@@ -245,7 +245,7 @@ def test_a_defect_of_the_page_is_said_and_the_stream_is_kept(
 def test_a_policy_that_was_added_through_the_tables_is_shown_and_offered(
     context: BrowserContext, complaints: list[str], tmp_path: Path
 ) -> None:
-    with ServiceProcess(tmp_path, program=("tests.toy.serve",)) as process:
+    with ServiceProcess(tmp_path, program=("-m", "tests.toy.serve")) as process:
         process.call("PUT", "/v1/fleets/toy", fleet_document(small=3, large=3) | {"policy": "uniform"})
         process.assign("toy", 9)
         page = context.new_page()
