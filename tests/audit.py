@@ -23,7 +23,7 @@ from tests.audit_types import check_types
 
 FLEETS_KEY = "slta:fleets"
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
-STATE_KEYS |= {"addresses", "labels", "types", "drains", "pool_liveness", "pool_timers", "forgotten", "marks"}
+STATE_KEYS |= {"addresses", "labels", "types", "pool_liveness", "timers", "forgotten", "marks"}
 STATE_KEYS |= {"ended:0", "ended:1", "early", "events", "aside", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals", "unconfirmed", "lost"}
 OWN_ROWS = {
@@ -75,18 +75,21 @@ class Pool(NamedTuple):
     status: str
     letter: str
     flags: str
+    follows: str
     since: int
     ttl: int
     listed: int
+    deadline: int
+    """Negative once the drain is carried out, 0 without one."""
 
     @classmethod
     def of(cls, record: str) -> Pool:
         """ValueError if it is not one."""
-        found = re.fullmatch(r"(\d+) ([adf])([aulg-])([mn]*) (\d+) (\d+) (\d+)", record)
+        found = re.fullmatch(r"(\d+) ([adf])([aulg-])([mn]*)([lf]?) (\d+) (\d+) (\d+) (-?\d+)", record)
         if not found:
             raise ValueError(f"the record of a pool is {record!r}")
-        number, status, letter, flags, *times = found.groups()
-        return cls(number, status, letter, flags, *map(int, times))
+        number, status, letter, flags, follows, *times = found.groups()
+        return cls(number, status, letter, flags, follows, *map(int, times))
 
     @property
     def serves(self) -> bool:
@@ -229,7 +232,7 @@ def _check_attributes(fleet: Fleet, found: list[str]) -> None:
     _claim(found, "attributes of no pool", sorted({*addresses, *labels} - {*fleet.pools}), [])
     if (addresses or labels) and not fleet.integer("attribute_list"):
         found.append("there are attributes, and their list has no version")
-    sizes = {name: len(fleet.hash(name)) for name in ("addresses", "labels")} | {"drains": len(fleet.scores("drains"))}
+    sizes = {name: len(fleet.hash(name)) for name in ("addresses", "labels")}
     _claim(found, "sizes", {name: fleet.integer(name) for name in sizes}, sizes)
     unfit = [text for text in addresses.values() if not re.fullmatch("[!-+\\--~]{1,255}", text)]
     unfit += [text for text in labels.values() if not isinstance(json.loads(text), dict)]
@@ -237,15 +240,16 @@ def _check_attributes(fleet: Fleet, found: list[str]) -> None:
 
 
 def _check_drains(fleet: Fleet, found: list[str]) -> None:
-    """Each deadline is of a pool that drains, or of one that fails by it; one carried out is negative."""
-    deadlines = {tuple(member.split(" ")): score for member, score in fleet.scores("drains").items()}
-    _claim(found, "deadlines by pool", len({pool for pool, *_ in deadlines}), len(deadlines))
-    allowed = {"list": "d", "fail": "df"}
-    for (pool_id, word), score in deadlines.items():
-        if fleet.pools[pool_id].status not in allowed[word]:
+    """Each deadline is of a pool that drains, or of one that fails by it, and has a timer until it is carried out."""
+    time = fleet.integer("time")
+    drains = {pool_id: pool for pool_id, pool in fleet.pools.items() if pool.follows or pool.deadline}
+    for pool_id, pool in drains.items():
+        if pool.status + pool.follows not in ("dl", "df", "ff"):
             found.append(f"{pool_id} has a deadline, and does not drain")
-        if score > fleet.integer("time") + 7 * 86_400e6 or (score < 0 and -score > fleet.integer("time")):
+        if not -time <= pool.deadline <= time + 7 * 86_400e6 or not pool.deadline:
             found.append(f"the deadline of {pool_id} is later than it can be")
+    timed = {member.partition("@")[2] for member in fleet.scores("timers") if member.startswith("drain@")}
+    _claim(found, "timers of drains", timed, {pool_id for pool_id, pool in drains.items() if pool.deadline > 0})
 
 
 def _check_totals(fleet: Fleet, columns: list[dict[int, int]], found: list[str]) -> None:
@@ -382,7 +386,7 @@ def _check_leases(fleet: Fleet, found: list[str]) -> None:
 def _check_liveness(fleet: Fleet, found: list[str]) -> None:
     """Leases of pools: records, timers, counts by class, and rows of unconfirmed pools."""
     leases = {pool_id: pool for pool_id, pool in fleet.pools.items() if pool.letter != "-"}
-    timers = fleet.scores("pool_timers")
+    timers = fleet.scores("timers")
     _claim(found, "pools that are forgotten", sorted(fleet.scores("forgotten").keys() & fleet.pools.keys()), [])
     counts: list[Counter[str]] = [Counter() for _ in fleet.numbers]
     doubted: list[set[int]] = [set() for _ in fleet.numbers]
@@ -403,8 +407,8 @@ def _check_liveness(fleet: Fleet, found: list[str]) -> None:
             found.append(f"the lease of {pool_id} never ends")
         if pool.letter == "u" and pool_id in timers:
             found.append(f"{pool_id} is unconfirmed and has a timer")
-    guards = {pool_id for pool_id in timers if pool_id.startswith("@")}
-    _claim(found, "timers of no lease", sorted(timers.keys() - leases.keys() - guards), [])
+    others = {member for member in timers if re.match("(guard|drain)@", member)}
+    _claim(found, "timers of no lease", sorted(timers.keys() - leases.keys() - others), [])
     _check_liveness_of_classes(fleet, counts, doubted, found)
     first = min(timers.values(), default=math.inf)
     due = fleet.integer("pool_due")

@@ -10,9 +10,10 @@ from tests import rawstate
 from tests.store.fleets import FLEET
 
 Plant = Callable[[TextRedis], object]
-RECORD = "{number} {status}{liveness}{flags} {since} {ttl} {listed}"
+RECORD = "{number} {status}{liveness}{flags}{follows} {since} {ttl} {listed} {deadline}"
 POOL = re.compile(
-    r"(?P<number>\d+) (?P<status>.)(?P<liveness>.)(?P<flags>\S*) (?P<since>\d+) (?P<ttl>\d+) (?P<listed>\d+)"
+    r"(?P<number>\d+) (?P<status>.)(?P<liveness>.)(?P<flags>[mn]*)(?P<follows>[lf]?) "
+    r"(?P<since>\d+) (?P<ttl>\d+) (?P<listed>\d+) (?P<deadline>-?\d+)"
 )
 """A pool's record."""
 
@@ -113,18 +114,26 @@ CORRUPTIONS: Mapping[str, Plant] = {
     "the addresses deleted": drop("addresses"),
     "the labels deleted": drop("labels"),
     # deadlines of drains
-    "the deadlines deleted": drop("drains"),
-    "a deadline of no pool": lambda redis: redis.zadd(key("drains"), {"nobody list": 9e8}),
-    "a deadline of an active pool": lambda redis: redis.zadd(key("drains"), {"small-1 fail": 9e8}),
-    "a deadline that nobody can read": lambda redis: redis.zadd(key("drains"), {"large-3": 9e8}),
-    "a deadline in 30 years": lambda redis: redis.zadd(key("drains"), {"large-3 fail": 10**15}),
-    "two deadlines of a pool": lambda redis: redis.zadd(key("drains"), {"large-3 fail": 9e8, "large-3 list": 8e8}),
-    "the deadlines of another type": lambda redis: (redis.delete(key("drains")), redis.sadd(key("drains"), "x")),
+    "a deadline deleted": pool("large-3", follows="", deadline="0"),
+    "a timer of a drain of no pool": lambda redis: redis.zadd(key("timers"), {"drain@nobody": 9e8}),
+    "a deadline of an active pool": pool("small-1", follows="f", deadline="900000000"),
+    "a deadline that nobody can read": pool("large-3", deadline="x"),
+    "a deadline in 30 years": pool("large-3", deadline=str(10**15)),
+    "a deadline without what follows": pool("large-3", follows=""),
+    "a deadline without a timer": lambda redis: redis.zrem(key("timers"), "drain@large-3"),
+    "the timers deleted": drop("timers"),
+    "the timers of another type": lambda redis: (redis.delete(key("timers")), redis.sadd(key("timers"), "x")),
     # leases of pools
     "a lease of a pool deleted": pool("small-1", liveness="-", since="0", ttl="0", listed="0"),
+    "a pool's number that nobody can read": pool("small-1", number="x"),
+    "a pool's status that nobody can read": pool("small-1", status="x"),
+    "a pool's liveness that nobody can read": pool("small-1", liveness="x"),
+    "a pool's flag that is none": pool("small-1", flags="z"),
+    "a time of a lease that nobody can read": pool("small-1", since="x"),
+    "a time of a pool's list that nobody can read": pool("small-1", listed="x"),
     "a lease of 0 µs": pool("small-1", ttl="0"),
     "a lease of 10^30 µs": pool("small-1", ttl=str(10**30)),
-    "a timer in 30 years": lambda redis: redis.zadd(key("pool_timers"), {"small-1": 10**15}),
+    "a timer in 30 years": lambda redis: redis.zadd(key("timers"), {"small-1": 10**15}),
     "the liveness of pools deleted": drop("pool_liveness"),
     "liveness of a class that is none": lambda redis: redis.hset(key("pool_liveness"), "7", "0 0 0 0 0 0 0 0"),
     # totals

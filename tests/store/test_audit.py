@@ -81,7 +81,7 @@ BOTH: dict[str, Plant] = {
     "an id in two pools": copy_id,
     "a pool under another name": lambda redis: redis.hset(key("names"), "0", "small-1"),
     "a name without a pool": lambda redis: redis.hset(key("names"), "99", "ghost"),
-    "a pool's status": lambda redis: redis.hset(key("pools"), "large-1", "65537 d- 0 0 0"),
+    "a pool's status": lambda redis: redis.hset(key("pools"), "large-1", "65537 d- 0 0 0 0"),
     "a pool that no class knows": lambda redis: redis.hdel(key("pools"), "large-1"),
     "more than a capacity": overfill,
     "sessions": shift("sessions", 1),

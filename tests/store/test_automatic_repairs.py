@@ -255,7 +255,7 @@ async def test_in_a_small_fleet_one_record_is_too_much(
 
 
 async def test_records_of_pools_count_too(store: Store, clock: Clock, redis: TextRedis, many: None) -> None:
-    redis.hset(f"{{{FLEET}}}:pools", mapping={f"ghost-{k}": f"{99 * 65536 + k} a- 0 0 0" for k in range(11)})
+    redis.hset(f"{{{FLEET}}}:pools", mapping={f"ghost-{k}": f"{99 * 65536 + k} a- 0 0 0 0" for k in range(11)})
     make_suspect(redis)
     attempt = await attempted(store, clock)
     assert attempt.blocked == "a repair would set aside 0 of 1000 sessions and 11 records of pools"

@@ -15,9 +15,10 @@ from slta.store._encoding import put_arguments
 from testbed.servers import TextRedis
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
+from tests.store.corruptions import pool as plant
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end, field, pass_seconds, pool_class, spec
 
-KEY = f"{{{FLEET}}}:drains"
+KEY = f"{{{FLEET}}}:timers"
 POOL = "small-0"
 
 
@@ -110,11 +111,11 @@ async def test_one_call_ends_at_most_128_sessions_and_the_tick_goes_on(store: St
     assert len(await endings(store)) == 1
 
 
-async def test_one_tick_carries_out_250_deadlines_with_one_event(store: Store, clock: Clock) -> None:
-    await create(store, spec(*TWO_CLASSES), {"small": 260})
+async def test_one_tick_carries_out_256_deadlines_with_one_event(store: Store, clock: Clock) -> None:
+    await create(store, spec(*TWO_CLASSES), {"small": 262})
     await store.pools.set_statuses(FLEET, "draining", "small", None, within(5))
     await pass_seconds(store, clock, 5)
-    assert [event.pools for event in await endings(store)] == [10, 250]
+    assert [event.pools for event in await endings(store)] == [6, 256]
     assert [len(event.pool_ids or []) for event in await endings(store)] == [5, 5]
 
 
@@ -148,7 +149,7 @@ async def test_a_repeated_drain_replaces_the_deadline(
 ) -> None:
     await drain(store, deadline=within(20))
     assert (await drain(store, deadline=later)).drain == later
-    assert redis.zrange(KEY, 0, -1, withscores=True) == ([(f"{POOL} {later.then}", score)] if later else [])
+    assert redis.zrange(KEY, 0, -1, withscores=True) == ([(f"drain@{POOL}", score)] if later else [])
 
 
 async def test_a_forgotten_pool_leaves_no_deadline(store: Store, clock: Clock, redis: TextRedis) -> None:
@@ -195,12 +196,10 @@ async def test_a_moved_pool_keeps_its_deadline(store: Store, fleet: None) -> Non
     assert (moved.pool_class, moved.drain) == ("large", within(60))
 
 
-async def test_a_pool_that_another_version_returned_keeps_its_sessions(
-    store: Store, fleet: None, redis: TextRedis, clock: Clock
-) -> None:
+async def test_a_timer_that_is_of_nothing_is_dropped(store: Store, fleet: None, redis: TextRedis, clock: Clock) -> None:
     ids = await fill(store, 2)
-    redis.zadd(KEY, {f"{POOL} fail": 2e6, "nobody list": 2e6})
-    rawstate.poke(redis, FLEET, drains=2)
+    redis.zadd(KEY, dict.fromkeys([POOL, f"drain@{POOL}", "drain@nobody", "guard@9", "other@x", "nobody"], 2e6))
+    rawstate.poke(redis, FLEET, pool_due=2_000_000)
     await pass_seconds(store, clock, 5)
     assert (await store.pools.sessions(FLEET, POOL)).session_ids == ids
     assert not redis.exists(KEY)
@@ -253,12 +252,16 @@ async def test_a_repair_sets_aside_deadlines_that_cannot_be_and_keeps_the_others
 ) -> None:
     await drain(store, deadline=within(60, "fail"))
     kept = redis.zrange(KEY, 0, -1, withscores=True)
-    for member in ("small-1 list", "nobody fail", "large-0"):
-        redis.zadd(KEY, {member: 5e6})
+    await drain(store, "large-1", deadline=within(60))
+    plant("small-1", follows="l", deadline="5000000")(redis)
+    plant("large-0", deadline="x")(redis)
+    plant("large-1", deadline="9" * 15)(redis)
     sentences = (await store.audits.inspect(FLEET)).sentences
-    assert len([one for one in sentences if one.startswith("deadline of a drain, ")]) == 3
+    assert [len([one for one in sentences if pool_id in one]) > 0 for pool_id in ("small-1", "large-0", "large-1")]
     await store.repairs.begin(FLEET, put_arguments(spec(*TWO_CLASSES), "{}", None))
     await store.repairs.finish(FLEET)
     assert (await store.audits.inspect(FLEET)).sentences == []
     assert redis.zrange(KEY, 0, -1, withscores=True) == kept
-    assert len(redis.hgetall(f"{{{FLEET}}}:aside")) == 3
+    assert {*redis.hgetall(f"{{{FLEET}}}:aside")} == {
+        f"record {pool_id}" for pool_id in ("small-1", "large-0", "large-1")
+    }

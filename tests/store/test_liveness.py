@@ -163,7 +163,7 @@ async def test_a_forgotten_pool_that_is_made_again_and_undrained_serves_without_
         await store.pools.set_status(FLEET, "small-0", "active")
     await pass_seconds(store, clock, 100)
     assert (await store.pools.get(FLEET, "small-0")).takes_sessions
-    assert redis.exists(f"{{{FLEET}}}:pool_timers", f"{{{FLEET}}}:forgotten") == 0
+    assert redis.exists(f"{{{FLEET}}}:timers", f"{{{FLEET}}}:forgotten") == 0
 
 
 async def test_a_pool_that_is_made_again_and_not_heard_is_forgotten_again(store: Store, clock: Clock) -> None:
@@ -272,7 +272,7 @@ async def test_a_failed_pool_that_is_undrained_has_a_whole_lease(store: Store, f
 async def test_a_removed_pool_leaves_no_lease(store: Store, fleet: None, redis: Redis) -> None:
     await beat(store, "small-0")
     await store.pools.remove(FLEET, "small-0")
-    assert redis.exists(f"{{{FLEET}}}:pool_timers") == 0
+    assert redis.exists(f"{{{FLEET}}}:timers") == 0
 
 
 async def test_a_pool_that_moves_to_another_class_keeps_a_lease(store: Store, fleet: None, clock: Clock) -> None:
@@ -291,7 +291,7 @@ async def test_a_heartbeat_without_a_change_of_its_pool_writes_no_state(
     clock.advance(2)
     await beat(store, "small-0")
     changed = {key for key, value in everything(redis).items() if before.get(key) != value}
-    assert changed == {f"{{{FLEET}}}:pool_timers"}
+    assert changed == {f"{{{FLEET}}}:timers"}
 
 
 async def test_a_list_is_wanted_once_the_counts_differ_twice_in_a_row(store: Store, fleet: None, clock: Clock) -> None:

@@ -100,7 +100,7 @@ async def test_every_call_answers_newer_fleet_and_changes_nothing(store: Store, 
 
 async def test_a_pool_of_an_unknown_status_is_left_alone(store: Store, redis: Redis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
-    redis.hset(f"{{{FLEET}}}:pools", "small-0", "0 x- 0 0 0")
+    redis.hset(f"{{{FLEET}}}:pools", "small-0", "0 x- 0 0 0 0")
     before = everything(redis)
     for call in (
         lambda: store.pools.set_status(FLEET, "small-0", "draining"),
@@ -113,7 +113,7 @@ async def test_a_pool_of_an_unknown_status_is_left_alone(store: Store, redis: Re
         with pytest.raises(errors.NewerFleetError):
             await call()
     assert everything(redis) == before
-    redis.hset(f"{{{FLEET}}}:pools", "small-0", "0 a- 0 0 0")
+    redis.hset(f"{{{FLEET}}}:pools", "small-0", "0 a- 0 0 0 0")
 
 
 async def test_two_versions_share_a_fleet_until_one_uses_what_the_other_does_not_know(

@@ -26,8 +26,8 @@ function ticks.upkeep(fleet, interval, excess)
   cold.load(fleet, unpack(COLD))
   for _, part in ipairs({
     function() intervals.add(fleet, interval, excess) end,
-    sessions.rotate_ended, tombstones.drop_expired, sessions.reap, due_drains.carry_out, expiry.run, intervals.close,
-    history.append,
+    sessions.rotate_ended, tombstones.drop_expired, sessions.reap,
+    timers.open, due_drains.carry_out, expiry.run, guards.run, timers.close, intervals.close, history.append,
   }) do
     local ok, message = pcall(part, fleet)
     if not ok then
@@ -43,12 +43,12 @@ function ticks.is_recent(fleet)
     and not timers.is_late(fleet) and redis.pcall('HGET', keys.of_fleet(fleet, 'cold'), 'suspect') == ''
 end
 
--- Ends the tick of a sound fleet: whether expired leases of sessions or pools, or deadlines, remain.
+-- Ends the tick of a sound fleet: whether expired leases of sessions, or timers of pools, remain.
 function ticks.finish(fleet)
   ticked[fleet.prefix] = lease(fleet, RECENT)
   cold.unload(fleet)
   cache.give_back(fleet)
-  return leases.are_due(fleet) or timers.are_due(fleet) or fleet.drains_remain
+  return leases.are_due(fleet) or timers.are_due(fleet)
 end
 
 -- Gives the caller a turn, or makes it the stand-in of the last one given. Returns the µs from now. Turns are spread by

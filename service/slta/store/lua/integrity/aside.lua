@@ -1,5 +1,5 @@
 -- Records set aside by repairs for inspection: {fleet}:aside, whose fields are "session <id>", "pool <id>",
--- "key <name>" and those of pools' attributes, leases and drains.
+-- "key <name>" and those of pools' attributes, and mended records of pools.
 
 aside = {}
 

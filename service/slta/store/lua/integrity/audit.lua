@@ -11,7 +11,7 @@ local PARTS = {
   { 'fields', audit_fields.check }, { 'totals', audit_totals.check }, { 'tables', audit_tables.check },
   { 'columns', audit_pools.check_columns }, { 'members', audit_pools.check_members },
   { 'addresses', audit_attributes.check('addresses') }, { 'labels', audit_attributes.check('labels') },
-  { 'drains', audit_drains.check }, { 'pools', audit_leases.check }, { 'pool_timers', audit_leases.check_timers },
+  { 'pools', audit_leases.check }, { 'timers', audit_leases.check_timers },
   { 'records', audit_records.check }, { 'keys', audit_keys.check }, { 'leases', audit_records.check_leases },
   { 'types', audit_types.count },
 }

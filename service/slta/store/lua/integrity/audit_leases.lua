@@ -1,54 +1,68 @@
--- The audit of pools' leases: each against its timer and the row of unconfirmed pools.
+-- The audit of pools' leases and drains: each against its timer, leases against the row of unconfirmed pools.
 
 audit_leases = {}
 
 local LONGEST = 315360000e6 -- µs from a loss until a pool is gone, and from then until it is forgotten
 
-local function timer_of(fleet, pool_id)
-  return redis.call('ZSCORE', keys.of_fleet(fleet, 'pool_timers'), pool_id)
-end
-
--- Whether the pool has a bit in the row of unconfirmed pools of its class.
-local function is_marked(fleet, pool)
-  local class_index, pool_index = keys.locate(fleet, pool.pool_number)
-  return class_index and redis.call('GETBIT', keys.of_class(fleet, 'unconfirmed', class_index), pool_index) == 1
+local function timer_of(fleet, member)
+  return tonumber(redis.call('ZSCORE', keys.of_fleet(fleet, 'timers'), member) or nil)
 end
 
 local function check_lease(fleet, report, pool_id, pool)
-  local lease = pool.lease
+  local lease, class_index, pool_index = pool.lease, keys.locate(fleet, pool.pool_number)
   local function expect(what, actual, expected)
     report:expect_equal('lease of pool ' .. pool_id .. ': ' .. what, actual, expected)
   end
-  expect('its pool is in the row of unconfirmed ones', is_marked(fleet, pool), lease.liveness == 'unconfirmed')
-  local timer = timer_of(fleet, pool_id)
+  local bit = redis.call('GETBIT', keys.of_class(fleet, 'unconfirmed', class_index), pool_index)
+  expect('its pool is in the row of unconfirmed ones', bit == 1, lease.liveness == 'unconfirmed')
+  local word, timer = liveness.counted_as(pool), timer_of(fleet, pool_id)
+  expect('its class counts it', not word or liveness.of_class(fleet, class_index)[word] > 0, true)
   if pool.status ~= 'failed' and lease.liveness ~= 'gone' then
-    expect('it has a timer', timer ~= false, lease.liveness ~= 'unconfirmed')
+    expect('it has a timer', timer ~= nil, lease.liveness ~= 'unconfirmed')
   end
   local latest = fleet.time + fleet_time.MAX_STEP -- a heartbeat does not write the time that it stores in a lease
   expect('it changed in the future', math.max(lease.since, lease.listed) > latest, false)
   expect('its length can be', lease.ttl >= pool_records.MIN_TTL and lease.ttl <= pool_records.MAX_TTL, true)
   latest = latest + (lease.liveness == 'alive' and transitions.GRACE * lease.ttl or LONGEST)
-  expect('its timer is later than it can be', tonumber(timer or 0) > latest, false)
+  expect('its timer is later than it can be', (timer or 0) > latest, false)
+end
+
+local function check_drain(fleet, report, pool_id, pool)
+  local function expect(what, actual, expected)
+    report:expect_equal('drain of pool ' .. pool_id .. ': ' .. what, actual, expected)
+  end
+  local drain, timer = pool.drain, timer_of(fleet, 'drain@' .. pool_id)
+  local fails = pool.status == 'failed' and drain.follows == 'fail' and not drain.is_over
+  expect('its pool drains, or fails by it', pool.status == 'draining' or fails, true)
+  local latest = fleet.time + (drain.is_over and 0 or pool_records.LONGEST_DRAIN)
+  expect('it is later than it can be', math.max(drain.deadline, timer or 0) > latest, false)
+  expect('it has a timer', drain.is_over or timer ~= nil, true)
 end
 
 -- Checks some records. O(work).
 function audit_leases.check(fleet, report, cursor)
   return slices.each_field(fleet, 'pools', report, cursor, function(pool_id, text)
     local pool = pool_records.parse(text)
-    if not pool then
+    if not pool or pool_records.text(pool) ~= text or not keys.locate(fleet, pool.pool_number) then
       report:add('pool ' .. pool_id .. ': its record is unreadable')
-    elseif pool.lease then
+      return
+    end
+    if pool.lease then
       check_lease(fleet, report, pool_id, pool)
+    end
+    if pool.drain then
+      check_drain(fleet, report, pool_id, pool)
     end
   end)
 end
 
--- Checks some timers: each is of a guard, or of a pool with a lease. O(work).
+-- Checks some timers: each is of a guard, or of a pool that has what it is of. O(work).
 function audit_leases.check_timers(fleet, report, cursor)
-  return slices.each_member(fleet, 'pool_timers', report, cursor, function(member)
-    local pool = not timers.class_of(fleet, member) and stored_pools.read(fleet, member)
-    if pool and not pool.lease then
-      report:add('timer of pool ' .. member .. ': the pool has no lease')
+  return slices.each_member(fleet, 'timers', report, cursor, function(member)
+    local kind, pool_id = timers.parse(fleet, member)
+    local pool = kind ~= 'guard' and kind and stored_pools.read(fleet, pool_id)
+    if not kind or pool and not pool[kind] then
+      report:add('timer ' .. member .. ': there is nothing that it is of')
     end
   end)
 end

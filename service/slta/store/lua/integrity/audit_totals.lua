@@ -61,11 +61,10 @@ end
 
 -- The sizes of what cold fields of the same name count. O(1).
 function audit_totals.sizes(fleet)
-  cold.load(fleet, 'addresses', 'labels', 'drains')
+  cold.load(fleet, 'addresses', 'labels')
   return {
     addresses = redis.call('HLEN', keys.of_fleet(fleet, 'addresses')),
     labels = redis.call('HLEN', keys.of_fleet(fleet, 'labels')),
-    drains = redis.call('ZCARD', keys.of_fleet(fleet, 'drains')),
   }
 end
 

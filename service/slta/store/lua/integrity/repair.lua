@@ -12,10 +12,10 @@ local RETRY_TIME = 60e6 -- µs after which a blocked repair is tried again
 
 local STAGES = {
   { 'names', repair_pools.from_names }, { 'aside', repair_aside.put_back },
-  { 'pool_timers', repair_leases.from_timers }, { 'pools', repair_pools.from_records },
+  { 'timers', repair_leases.from_timers }, { 'pools', repair_pools.from_records },
   { 'addresses', repair_attributes.drop('addresses') }, { 'labels', repair_attributes.drop('labels') },
   { 'orphans', repair_orphans.restore }, { 'keys', repair_keys.drop }, { 'records', repair_records.place },
-  { 'columns', repair_pools.write_columns }, { 'drains', repair_drains.drop }, { 'order', repair_totals.order },
+  { 'columns', repair_pools.write_columns }, { 'order', repair_totals.order },
   { 'bound', accounting.rebuild_bound }, { 'totals', repair_totals.finish },
 }
 

@@ -1,31 +1,33 @@
--- A repair's stages on pools' leases: every lease of a pool in service begins anew; unconfirmed pools stay so,
--- and their guard is on.
+-- A repair's stages on pools' leases and drains: every lease of a pool in service begins anew; unconfirmed pools stay
+-- so, and their guard is on.
 
 repair_leases = {}
 
 -- Forgets timers and what guards remember, which the records determine.
 function repair_leases.reset(fleet)
-  redis.call('UNLINK', keys.of_fleet(fleet, 'pool_timers'))
+  redis.call('UNLINK', keys.of_fleet(fleet, 'timers'))
   fleet.pool_due = 0
   for class_index = 1, #fleet.numbers do
     redis.call('UNLINK', keys.of_class(fleet, 'lost', class_index))
   end
 end
 
--- Sets the timer of a pool with a salvaged lease.
-function repair_leases.set_timer(fleet, pool)
-  local lease = pool.lease
+-- Sets the timers of a pool with a salvaged record.
+function repair_leases.set_timers(fleet, pool)
+  local lease, drain = pool.lease, pool.drain
   if lease and pool.status ~= 'failed' and lease.liveness ~= 'unconfirmed' then
-    local length = lease.liveness == 'alive' and transitions.GRACE * lease.ttl or fleet.gone
-    timers.set(fleet, { { pool_id = pool.pool_id, due = fleet.time + length } })
+    pool.due = fleet.time + (lease.liveness == 'alive' and transitions.GRACE * lease.ttl or fleet.gone)
   end
+  pool.drain_due = drain and not drain.is_over and drain.deadline or nil
+  timers.set(fleet, { pool })
 end
 
--- Gives some pools that have a timer and no lease one that begins now. O(work).
+-- Gives some pools that have the timer of a lease and none one that begins now. O(work).
 function repair_leases.from_timers(fleet, job, cursor)
-  return slices.each_member(fleet, 'pool_timers', job, cursor, function(pool_id)
-    local pool = stored_pools.read(fleet, pool_id)
-    if pool.pool_number and pool.status and not pool.lease then
+  return slices.each_member(fleet, 'timers', job, cursor, function(member)
+    local kind, pool_id = timers.parse(fleet, member)
+    local pool = kind == 'lease' and stored_pools.read(fleet, pool_id)
+    if pool and pool.pool_number and pool.status and not pool.lease then
       pool.lease = { ttl = pool_records.UNKNOWN_TTL, liveness = 'alive', since = fleet.time, listed = fleet.time }
       stored_pools.set(fleet, pool)
     end

@@ -38,11 +38,14 @@ function repair_pools.from_records(fleet, job, cursor)
   end
   return slices.each_field(fleet, 'pools', job, cursor, function(pool_id, record)
     local pool = stored_pools.salvage(fleet, pool_id, record)
+    if pool.pool_number and not (pool.status and pool_records.text(pool) == record) then
+      aside.set(fleet, 'record ' .. pool_id, record)
+    end
     pool.pool_number = pool.pool_number and stored_pools.number_for(fleet, pool_id, pool.pool_number)
     if pool.pool_number then
       pool.status = pool.status or 'draining'
       stored_pools.set(fleet, pool)
-      repair_leases.set_timer(fleet, pool)
+      repair_leases.set_timers(fleet, pool)
     else
       aside.remove(fleet, 'pool', pool_id, record)
     end

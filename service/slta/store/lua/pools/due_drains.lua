@@ -1,20 +1,10 @@
--- Drains whose deadline has passed: ticks carry them out, a slice per call.
+-- Drains whose deadline has passed: ticks carry them out. With what follows, "list", the pool then stays draining with
+-- the sessions that are left; with "fail" it fails, and ticks end them; an empty one stays draining too. Only draining
+-- pools have a drain, and failed ones while that goes on.
 
 due_drains = {}
 
-local MAX_POOLS = 250 -- deadlines that one tick carries out
-local MAX_ENDED = 128 -- sessions that it ends on pools that fail
-
--- Whether a deadline has passed and is not carried out yet. O(log pools).
-local function are_due(fleet)
-  return redis.call('ZCOUNT', keys.of_fleet(fleet, 'drains'), 0, string.format('%.0f', fleet.time)) > 0
-end
-
--- At most MAX_POOLS of their members, the earliest first.
-local function due(fleet)
-  local now = string.format('%.0f', fleet.time)
-  return redis.call('ZRANGEBYSCORE', keys.of_fleet(fleet, 'drains'), 0, now, 'LIMIT', 0, MAX_POOLS)
-end
+local MAX_ENDED = 128 -- sessions that one call ends on pools that fail
 
 -- Appends values to a list of at most events.MAX_IDS.
 local function append_ids(list, ids)
@@ -39,63 +29,51 @@ local function record(fleet, ended)
   events.close(fleet, event, { 'CHANGED' })
 end
 
--- Carries the deadline of a draining pool out, and adds the pool to `ended`.
-local function finish(fleet, pool, ended)
+-- Carries the drain of a draining pool out.
+local function finish(fleet, pool)
   pool.occupancy = ledger.occupancy(fleet, pool.pool_number)
   pool.pool_class = fleet.names[pool.class_index]
   pool.session_ids = redis.call('SRANDMEMBER', keys.of_ids(fleet, pool.pool_number), events.MAX_IDS)
-  if pool.word == 'fail' and pool.occupancy > 0 then
-    transitions.set_status(pool, 'failed', false, fleet.time)
-    pool_changes.apply(fleet, { pool })
-  else
-    fleet.revision = fleet.revision + 1
-    redis.call('ZADD', keys.of_fleet(fleet, 'drains'), '-' .. pool.deadline, pool.member)
-  end
-  ended[#ended + 1] = pool
+  transitions.end_drain(pool, pool.occupancy, fleet.time)
 end
 
--- Ends at most `count` sessions of a failed pool; returns how many, and drops its deadline once none is left.
+-- Ends at most `count` sessions of a pool that fails by its drain, which ends with the last one; returns how many.
 local function end_sessions(fleet, pool, count)
   local ended = sessions.finish_some(fleet, pool.pool_number, count, 'failed')
   if ledger.occupancy(fleet, pool.pool_number) == 0 then
-    drains.remove(fleet, pool.member)
+    transitions.clear_drain(pool)
+  else
+    pool.drain_due = fleet.time
   end
   return ended
 end
 
--- The pool of a member; nil if it is gone, or neither drains nor fails by it: damage.
-local function read(fleet, member)
-  local pool_id, word = drains.parse(member)
-  local pool = pool_records.find(fleet, pool_id)
-  if pool and (pool.status == 'draining' or pool.status == 'failed' and word == 'fail') then
-    pool.member, pool.word = member, word
-    pool.deadline = redis.call('ZSCORE', keys.of_fleet(fleet, 'drains'), member)
-    return pool
-  end
-end
-
--- Carries out deadlines that have passed, with one event for all; `fleet.drains_remain` is then whether more have.
--- O(MAX_POOLS + MAX_ENDED).
-function due_drains.carry_out(fleet)
-  fleet.drains_remain = false
-  if incarnations.is_recovering(fleet) or not are_due(fleet) then
-    return
-  end
-  local ended, failing, left = {}, {}, MAX_ENDED
-  for _, member in ipairs(due(fleet)) do
-    local pool = read(fleet, member)
-    if not pool then
-      drains.remove(fleet, member)
-    elseif pool.status == 'draining' then
-      finish(fleet, pool, ended)
-    end
-    failing[#failing + 1] = pool and pool.word == 'fail' and pool.status == 'failed' and pool or nil
-  end
-  if #ended > 0 then
-    record(fleet, ended)
-  end
+-- Ends sessions of pools that fail by their drains.
+local function end_all(fleet, failing)
+  local left = MAX_ENDED
   for _, pool in ipairs(failing) do
     left = left - end_sessions(fleet, pool, left)
   end
-  fleet.drains_remain = are_due(fleet)
+  pool_changes.apply(fleet, failing)
+end
+
+-- Carries out drains whose timers are due, with one event for all; during a recovery they wait. Timers of pools without
+-- a drain are dropped. O(drains + MAX_ENDED).
+function due_drains.carry_out(fleet)
+  local found, ended, failing = timers.due_pools(fleet, 'drain', 'drain_due'), {}, {}
+  local waits = found[1] and incarnations.is_recovering(fleet)
+  for _, pool in ipairs(found) do
+    if pool.drain and waits then
+      pool.drain_due = fleet.recovering_until
+    elseif pool.drain and pool.status == 'draining' and not pool.drain.is_over then
+      finish(fleet, pool)
+      ended[#ended + 1] = pool
+    end
+    failing[#failing + 1] = pool.drain and pool.status == 'failed' and not waits and pool or nil
+  end
+  pool_changes.apply(fleet, found)
+  if ended[1] then
+    record(fleet, ended)
+  end
+  end_all(fleet, failing)
 end

@@ -3,25 +3,8 @@
 
 expiry = {}
 
-local MAX_POOLS = 256 -- timers that one call processes
 local MAX_ENDED = 128 -- sessions of gone pools that one call ends
 local MAX_FORGOTTEN = 64 -- pools that one call removes
-
--- The pools with due timers, the earliest first, and the classes of guards with such. Timers of pools that no longer
--- exist, have no lease, or failed are dropped.
-local function due_pools(fleet)
-  local pool_ids, classes = {}, {}
-  for _, member in ipairs(timers.due(fleet, MAX_POOLS)) do
-    local class_index = timers.class_of(fleet, member)
-    classes[#classes + 1] = class_index
-    pool_ids[#pool_ids + 1] = not class_index and member or nil
-  end
-  local found = pool_records.read(fleet, pool_ids)
-  for _, pool in ipairs(found) do
-    pool.due = false -- unless it gets another one
-  end
-  return found, classes
-end
 
 -- Whether the lease is on hold, since a gap has ended less than it ago; the timer is set to its end.
 local function is_on_hold(fleet, pool)
@@ -82,13 +65,13 @@ local function expire_pools(fleet, found)
   return forgotten
 end
 
--- Processes at most MAX_POOLS due timers; `pool_due` is the first timer then.
+-- Processes leases whose timers are due. Timers of pools that do not exist, have no lease, or failed are dropped.
 function expiry.run(fleet)
-  if not timers.are_due(fleet) then
+  local found = timers.due_pools(fleet, 'lease', 'due')
+  if not found[1] then
     return
   end
   cold.load(fleet, 'gone', 'forget', 'resumed_at')
-  local found, classes = due_pools(fleet)
   local losing, going = {}, {}
   for _, pool in ipairs(found) do
     local present = pool.status ~= 'failed' and pool.lease and pool.lease.liveness
@@ -105,8 +88,4 @@ function expiry.run(fleet)
   local forgotten = expire_pools(fleet, going)
   pool_changes.apply(fleet, found)
   pools.forget(fleet, forgotten)
-  if classes[1] then
-    guards.run(fleet, classes[1]) -- one in each call
-  end
-  timers.find_due(fleet)
 end

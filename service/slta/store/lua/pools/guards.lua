@@ -101,8 +101,12 @@ local function expire_unconfirmed(fleet, class_index)
   return liveness.of_class(fleet, class_index).unconfirmed > 0
 end
 
--- The timer of a guard is due: does a slice of its work. O(MAX_POOLS + pools / 8).
-function guards.run(fleet, class_index)
+-- Does a slice of the work of the first guard whose timer is due. O(MAX_POOLS + pools / 8).
+function guards.run(fleet)
+  local class_index = fleet.due.guard[1]
+  if not class_index then
+    return
+  end
   local counts = liveness.of_class(fleet, class_index)
   local remains = counts.guard == liveness.ON and bring_back(fleet, class_index)
     or counts.guard == liveness.OVER and expire_unconfirmed(fleet, class_index)

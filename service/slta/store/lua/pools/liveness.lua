@@ -56,15 +56,15 @@ function liveness.list(fleet)
   return table.concat(texts, ' ')
 end
 
--- The liveness under which a pool is counted, that of an active one, and of any unconfirmed one; false or nil for none.
-local function counted_as(pool)
+-- The liveness under which a pool is counted, that of an active one, and of any unconfirmed one; nil for none.
+function liveness.counted_as(pool)
   local word = pool.lease and pool.lease.liveness
-  return (pool.status == 'active' or word == 'unconfirmed') and word
+  return (pool.status == 'active' or word == 'unconfirmed') and word or nil
 end
 
 -- Counts a pool that was another one before; either may be empty.
 function liveness.recount(fleet, class_index, before, after)
-  local from, to = counted_as(before), counted_as(after)
+  local from, to = liveness.counted_as(before), liveness.counted_as(after)
   if from ~= to then
     local counts = liveness.of_class(fleet, class_index)
     if from then

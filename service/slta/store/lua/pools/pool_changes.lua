@@ -45,7 +45,7 @@ local function compare(fleet, pool)
     recount_guard(fleet, pool, was, is)
   end
   pool.counted, pool.to_count = pool_records.counted_as(before), pool_records.counted_as(after)
-  return was ~= is or before.status ~= after.status
+  return was ~= is or before.status ~= after.status or pool.drain_due ~= nil
 end
 
 -- Writes the records, and the names of pools that are made or removed.

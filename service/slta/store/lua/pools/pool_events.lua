@@ -8,11 +8,11 @@ local function describe_pool(fleet, pool_id)
   if not pool then
     return nil
   end
-  local address, deadline, word = attributes.address(fleet, pool_id), drains.find(fleet, pool_id, pool.status)
+  local address, deadline, follows = attributes.address(fleet, pool_id), pool_records.deadline(pool)
   return {
     pool_class = fleet.names[pool.class_index], status = pool.status,
     pool_address = address ~= '' and address or nil,
-    drain_until = deadline and events.seconds(deadline), drain_then = word,
+    drain_until = deadline and events.seconds(deadline), drain_then = follows,
   }
 end
 
@@ -52,7 +52,7 @@ function pool_events.changing_statuses(change)
       local deadline = events.common(found, 'deadline')
       event.before = {
         pool_class = events.common(found, 'pool_class'), status = events.common(found, 'former'),
-        drain_until = deadline and events.seconds(deadline), drain_then = events.common(found, 'word'),
+        drain_until = deadline and events.seconds(deadline), drain_then = events.common(found, 'follows'),
       }
       event.after = describe_pool(fleet, found[1].pool_id)
       event.after.pool_class, event.after.pool_address = event.before.pool_class, nil

@@ -3,14 +3,20 @@
 
 pools = {}
 
--- pool_id -> {POOL, pool_id, class, status, occupancy, address or '', labels or '', liveness, the drain's deadline as
--- `drains.text`} | {UNKNOWN_POOL}.
+-- The drain of a pool: "µs until its deadline, negative after it, what follows"; '' without one.
+local function drain_text(fleet, pool)
+  local deadline, follows = pool_records.deadline(pool)
+  return deadline and string.format('%.0f %s', deadline - fleet.time, follows) or ''
+end
+
+-- pool_id -> {POOL, pool_id, class, status, occupancy, address or '', labels or '', liveness, drain as `drain_text`} |
+-- {UNKNOWN_POOL}.
 pools.get = pool_records.on_pool(function(fleet, given, pool)
   local pool_id = given.pool_id
   return {
     'POOL', pool_id, fleet.names[pool.class_index], pool.status, ledger.occupancy(fleet, pool.pool_number),
     attributes.address(fleet, pool_id), attributes.labels(fleet, pool_id),
-    pool.lease and pool.lease.liveness or 'alive', drains.text(fleet, pool_id, pool.status),
+    pool.lease and pool.lease.liveness or 'alive', drain_text(fleet, pool),
   }
 end)
 
@@ -104,7 +110,6 @@ local function remove_all(fleet, found)
   pool_changes.apply(fleet, found)
   for _, pool in ipairs(found) do
     attributes.clear(fleet, pool.pool_id)
-    drains.clear(fleet, pool.pool_id)
   end
 end
 
@@ -140,6 +145,7 @@ pools.move = pool_records.on_pool(function(fleet, given, pool)
     end
     -- writes
     local moved = make(fleet, pool.pool_id, class_index, pool.status, pool.lease)
+    moved.drain, moved.drain_due = pool.drain, pool_records.deadline(pool)
     transitions.remove(pool)
     pool_changes.apply(fleet, { pool, moved })
   end

@@ -6,11 +6,12 @@ replay_pools = {}
 
 local APPLIED = { PLACED = true, CHANGED = true, REMOVED = true, PRESENT = true }
 
--- Gives a pool that exists the status of a fact, "status" or "status µs word" with a deadline as `drains.set` takes it.
+-- Gives a pool that exists the status of a fact, "status", behind a blank perhaps a drain as `transitions.set_status`
+-- takes it.
 local function set_status(fleet, fact)
   local status, drain = string.match(fact.status, '^(%a+) ?(.*)$')
-  local present = pool_records.find(fleet, fact.pool_id).status
-  if status and (status ~= present or drain ~= '' or drains.find(fleet, fact.pool_id, present)) then
+  local pool = pool_records.find(fleet, fact.pool_id)
+  if status and (status ~= pool.status or drain ~= '' or pool_records.deadline(pool)) then
     statuses.set(fleet, { pool_id = fact.pool_id, status = status, drain = drain })
   end
 end

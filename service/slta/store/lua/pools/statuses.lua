@@ -5,23 +5,21 @@ statuses = {}
 -- Limits of a change of many pools, which keep the call short. Levels: the sessions on the fullest pool of each class.
 local MAX_POOLS, MAX_SESSIONS, MAX_LEVELS = 1000, 50000, 5000
 
--- Gives pools another status.
-local function change(fleet, found, status)
+-- Gives pools a status and a drain.
+local function change(fleet, found, status, drain)
   for _, pool in ipairs(found) do
     pool.former = pool.status
     local is_guarded = pool.lease and guards.is_on(fleet, pool.class_index)
-    transitions.set_status(pool, status, is_guarded, fleet.time)
+    transitions.set_status(pool, status, drain, is_guarded, fleet.time)
   end
-  fleet.revision = fleet.revision + math.min(#found, 1) -- a deadline may be all that changes
   pool_changes.apply(fleet, found)
 end
 
--- pool_id, status, drain as `drains.set` takes it -> {POOL, …} as `pools.get` | {UNKNOWN_POOL}.
+-- pool_id, status, drain as `transitions.set_status` takes it -> {POOL, …} as `pools.get` | {UNKNOWN_POOL}.
 -- O(occupancy + pools / 8).
 statuses.set = pool_records.on_pool(function(fleet, given, pool)
   -- writes
-  change(fleet, transitions.has_status(pool, given.status) and {} or { pool }, given.status)
-  drains.set(fleet, given.pool_id, given.status, given.drain)
+  change(fleet, { pool }, given.status, given.drain)
   return pools.get(fleet, given)
 end)
 
@@ -46,7 +44,7 @@ local function ids_of_class(fleet, name)
   return ids
 end
 
--- The pools with these ids, each once, with pool_class, and deadline and word as `drains.find` returns them; nil and
+-- The pools with these ids, each once, with pool_class, deadline and what follows it; nil and
 -- the refusal if one does not exist. O(ids).
 local function find_all(fleet, ids)
   local found, visited = {}, {}
@@ -57,7 +55,7 @@ local function find_all(fleet, ids)
     elseif not visited[pool_id] then
       visited[pool_id] = true
       pool.pool_class = fleet.names[pool.class_index]
-      pool.deadline, pool.word = drains.find(fleet, pool_id, pool.status)
+      pool.deadline, pool.follows = pool_records.deadline(pool)
       found[#found + 1] = pool
     end
   end
@@ -118,9 +116,9 @@ local function select_pools(fleet, given)
   return find_all(fleet, ids)
 end
 
--- status, drain as `drains.set` takes it, pool_class '' and pool_ids, or a class for its pools that have not failed ->
--- {CHANGED, number of changed pools, their ids, ids of the others}, and the changed pools, `former` their status before
--- |
+-- status, drain as `transitions.set_status` takes it, pool_class '' and pool_ids, or a class for its pools that have
+-- not failed -> {CHANGED, number of changed pools, their ids, ids of the others}, and the changed pools, `former` their
+-- status before |
 --   {UNKNOWN_POOL, pool_id} | {UNKNOWN_CLASS, name} | {TOO_LARGE, what}. All or nothing. O(sessions on changed pools).
 function statuses.set_many(fleet, given)
   local found, refusal = select_pools(fleet, given)
@@ -133,9 +131,6 @@ function statuses.set_many(fleet, given)
     return refusal
   end
   -- writes
-  change(fleet, changing, given.status)
-  for _, pool in ipairs(changing) do
-    drains.set(fleet, pool.pool_id, given.status, given.drain)
-  end
+  change(fleet, changing, given.status, given.drain)
   return changed(changing, unchanged), changing
 end

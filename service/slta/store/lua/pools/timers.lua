@@ -1,14 +1,10 @@
--- Timers: when a pool's liveness changes next, unless it is heard, and when the guard of a class does a slice of its
--- work. `pool_timers` is a sorted set, scored by fleet time in µs, of pool ids and of "@class id". `pool_due` is a
--- lower bound of them, 0 without timers.
+-- Timers: when something becomes of a pool unless it is heard, or is told otherwise, and when the guard of a class does
+-- a slice of its work. `timers` is a sorted set, scored by fleet time in µs, of the pool ids of leases, as a heartbeat
+-- writes them, of "drain@<pool id>" and of "guard@<class id>". `pool_due` is a lower bound of them, 0 without timers.
 
 timers = {}
 
--- Sets timers by member to `due`, false to remove one. O(timers * log timers).
-local function write(fleet, added, removed)
-  write_buffer.send('ZREM', keys.of_fleet(fleet, 'pool_timers'), removed)
-  write_buffer.send('ZADD', keys.of_fleet(fleet, 'pool_timers'), added)
-end
+local MAX_DUE = 256 -- timers that one tick processes
 
 local function add(fleet, added, member, due)
   added[#added + 1] = string.format('%.0f', due)
@@ -16,7 +12,13 @@ local function add(fleet, added, member, due)
   fleet.pool_due = fleet.pool_due > 0 and math.min(fleet.pool_due, due) or due
 end
 
--- Sets the timers of pools to their `due`, where it is not nil; false removes one. O(pools * log timers).
+local function write(fleet, added, removed)
+  write_buffer.send('ZREM', keys.of_fleet(fleet, 'timers'), removed)
+  write_buffer.send('ZADD', keys.of_fleet(fleet, 'timers'), added)
+end
+
+-- Sets the timers of pools: that of the lease to `due`, that of the drain to `drain_due`; false removes one, nil keeps
+-- it. O(pools * log timers).
 function timers.set(fleet, found)
   local added, removed = {}, {}
   for _, pool in ipairs(found) do
@@ -25,25 +27,63 @@ function timers.set(fleet, found)
     elseif pool.due == false then
       removed[#removed + 1] = pool.pool_id
     end
+    if pool.drain_due then
+      add(fleet, added, 'drain@' .. pool.pool_id, pool.drain_due)
+    elseif pool.drain_due == false then
+      removed[#removed + 1] = 'drain@' .. pool.pool_id
+    end
   end
   write(fleet, added, removed)
 end
 
 -- Sets the timer of a class's guard; nil removes it.
 function timers.set_guard(fleet, class_index, due)
-  timers.set(fleet, { { pool_id = string.format('@%d', fleet.numbers[class_index]), due = due or false } })
+  timers.set(fleet, { { pool_id = string.format('guard@%d', fleet.numbers[class_index]), due = due or false } })
 end
 
--- The class_index of a timer of a guard; nil if it is none, or of no class.
-function timers.class_of(fleet, member)
-  local class_id = string.match(member, '^@(%d+)$')
-  return class_id and fleet.index_by_id[tonumber(class_id)]
+-- The kind of a timer, and the pool id, or the class_index of a guard; nil if it is none.
+function timers.parse(fleet, member)
+  local kind, id = string.match(member, '^(%a+)@(.+)$')
+  if kind == 'guard' then
+    local class_index = fleet.index_by_id[tonumber(id)]
+    return class_index and kind, class_index
+  end
+  return kind == nil and 'lease' or kind == 'drain' and kind or nil, id or member
 end
 
--- The members of at most `count` due timers, the earliest first.
-function timers.due(fleet, count)
+-- Reads timers that are due, the earliest first, to `fleet.due`: by kind what they are of. Drops any that is none.
+function timers.open(fleet)
+  fleet.due = { lease = {}, drain = {}, guard = {} }
+  if not timers.are_due(fleet) then
+    return
+  end
   local now = string.format('%.0f', fleet.time)
-  return redis.call('ZRANGE', keys.of_fleet(fleet, 'pool_timers'), '-inf', now, 'BYSCORE', 'LIMIT', 0, count)
+  local found = redis.call('ZRANGE', keys.of_fleet(fleet, 'timers'), '-inf', now, 'BYSCORE', 'LIMIT', 0, MAX_DUE)
+  for _, member in ipairs(found) do
+    local kind, id = timers.parse(fleet, member)
+    if kind then
+      table.insert(fleet.due[kind], id)
+    else
+      redis.call('ZREM', keys.of_fleet(fleet, 'timers'), member)
+    end
+  end
+end
+
+-- The pools whose timers of a kind are due. `field`, their timer, is false, so that it is dropped unless it is set.
+function timers.due_pools(fleet, kind, field)
+  local found = pool_records.read(fleet, fleet.due[kind])
+  for _, pool in ipairs(found) do
+    pool[field] = false
+  end
+  return found
+end
+
+-- Sets `pool_due` to the first timer, if some were due.
+function timers.close(fleet)
+  if timers.are_due(fleet) then
+    timers.find_due(fleet)
+  end
+  fleet.due = false
 end
 
 -- Whether timers may be due.
@@ -53,7 +93,7 @@ end
 
 -- The time of the first timer; nil without timers.
 local function first(fleet)
-  return tonumber(redis.call('ZRANGE', keys.of_fleet(fleet, 'pool_timers'), 0, 0, 'WITHSCORES')[2])
+  return tonumber(redis.call('ZRANGE', keys.of_fleet(fleet, 'timers'), 0, 0, 'WITHSCORES')[2])
 end
 
 -- Whether a timer is due. O(1).

@@ -1,6 +1,6 @@
 -- Transitions of a pool's record: what follows from the record, an event and fleet time `now`. They read and write
--- nothing but the record, and what they leave for `pool_changes.apply`: `changed`, whether the record has, and `due`,
--- the lease's timer, false for none, nil to keep it.
+-- nothing but the record, and what they leave for `pool_changes.apply`: `changed`, whether the record has, and the
+-- timers of lease and drain, `due` and `drain_due`: false for none, nil to keep one.
 
 transitions = {}
 
@@ -71,29 +71,72 @@ function transitions.has_status(pool, status)
   return pool.status == status and not (status == 'active' and pool.lease and pool.lease.unheard)
 end
 
--- An operator gives a pool a status. A failed one that returns is alive for a lease, or unconfirmed if the guard of its
--- class is on; one that was not heard since it was made again serves without a lease.
-function transitions.set_status(pool, status, is_guarded, now)
-  local lease, was_failed = pool.lease, pool.status == 'failed'
-  pool.status, pool.changed = status, true
-  if not lease then
-    return
-  elseif lease.unheard and status == 'active' then
-    pool.lease, pool.due = nil, false
-  elseif status == 'failed' then
-    if lease.liveness == 'unconfirmed' then
-      set_liveness(pool, 'lost', now)
-    end
-    pool.due = false
-  elseif was_failed and is_guarded then
-    transitions.mark_unconfirmed(pool, now)
-  elseif was_failed then
-    set_liveness(pool, 'alive', now)
-    pool.due = end_of(lease, now)
+-- Gives a pool a drain, "µs from now, what follows", or none with ''.
+local function set_drain(pool, drain, now)
+  local duration, follows = string.match(drain, '^(%d+) (%a+)$')
+  if pool.drain or duration then
+    pool.drain = duration and { deadline = now + tonumber(duration), follows = follows } or nil
+    pool.changed, pool.drain_due = true, duration and pool.drain.deadline or false
   end
 end
 
--- The record of a pool that is removed; its lease is left for one that begins anew elsewhere.
+-- A pool fails: its lease waits until it returns.
+local function fail(pool, now)
+  pool.status, pool.changed = 'failed', true
+  if pool.lease then
+    pool.due = false
+    if pool.lease.liveness == 'unconfirmed' then
+      set_liveness(pool, 'lost', now)
+    end
+  end
+end
+
+-- The lease of a failed pool that returns.
+local function return_lease(pool, is_guarded, now)
+  if is_guarded then
+    transitions.mark_unconfirmed(pool, now)
+  else
+    set_liveness(pool, 'alive', now)
+    pool.due = end_of(pool.lease, now)
+  end
+end
+
+-- An operator gives a pool a status, and with draining perhaps a drain as above. A failed one that returns is alive for
+-- a lease, or unconfirmed if the guard of its class is on; one that was not heard since it was made again serves
+-- without a lease.
+function transitions.set_status(pool, status, drain, is_guarded, now)
+  set_drain(pool, status == 'draining' and drain or '', now)
+  if transitions.has_status(pool, status) then
+    return
+  elseif status == 'failed' then
+    fail(pool, now)
+    return
+  end
+  local was_failed = pool.status == 'failed'
+  pool.status, pool.changed = status, true
+  if pool.lease and pool.lease.unheard and status == 'active' then
+    pool.lease, pool.due = nil, false
+  elseif pool.lease and was_failed then
+    return_lease(pool, is_guarded, now)
+  end
+end
+
+-- The deadline of a drain has passed: a pool with sessions may fail, and keeps the drain until these have ended.
+function transitions.end_drain(pool, occupancy, now)
+  if pool.drain.follows == 'fail' and occupancy > 0 then
+    fail(pool, now)
+  else
+    pool.drain.is_over, pool.changed = true, true
+  end
+end
+
+-- The sessions of a pool that failed by its drain have ended.
+function transitions.clear_drain(pool)
+  set_drain(pool, '')
+end
+
+-- The record of a pool that is removed; its lease and its drain are left for one that goes on elsewhere.
 function transitions.remove(pool)
   pool.changed, pool.removed, pool.due = true, true, false
+  pool.drain_due = pool.drain and false
 end

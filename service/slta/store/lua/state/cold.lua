@@ -14,7 +14,7 @@ local KINDS = {
   pools_low = 'vector', names = 'words', incarnations = 'words', utilities = 'text', suspect = 'text',
   gone = 'number', forget = 'number', reserve = 'number', reserve_for_priority = 'number', pool_gone = 'number',
   rejected_low_priority = 'number', resumed_at = 'number', recovering_until = 'number',
-  addresses = 'number', labels = 'number', drains = 'number', lag = 'number', held_until = 'number',
+  addresses = 'number', labels = 'number', lag = 'number', held_until = 'number',
 }
 cold.CACHED = { -- kept between calls, see `cache`
   'names', 'numbers', 'capacities', 'exponent', 'lease', 'reserve', 'reserve_for_priority',
@@ -22,7 +22,6 @@ cold.CACHED = { -- kept between calls, see `cache`
 cold.INNER = { -- fields that no snapshot shows
   retention = true, ended_since = true, incarnations = true, marked_incarnation = true, gone = true, forget = true,
   resumed_at = true, recovering_until = true, held_until = true, lag = true, addresses = true, labels = true,
-  drains = true,
 }
 local has_tokens = false -- added in a function, since the top level of a library has no standard functions
 

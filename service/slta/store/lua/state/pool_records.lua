@@ -1,19 +1,23 @@
--- Pool records: what decides about a pool. `pools` maps a pool id to "number letters since ttl listed", and `names` a
--- pool number to the pool id.
+-- Pool records: what decides about a pool. `pools` maps a pool id to "number letters since ttl listed deadline", and
+-- `names` a pool number to the pool id.
 --
 -- The letters are the status, which is what the operator said (a, d, f); the liveness, which is what heartbeats say (a,
--- u, l, g; - for a pool without a lease); and flags. Flag m: the last count that the pool sent differed. Flag n: no
--- heartbeat has come since the pool was made again. `since` is the fleet time of the last change of liveness, `ttl` the
--- lease in s, `listed` the fleet time at which the pool was last asked for its list; 0 without a lease.
+-- u, l, g; - for a pool without a lease); flags; and what follows a drain with a deadline (l for list, f for fail).
+-- Flag m: the last count that the pool sent differed. Flag n: no heartbeat has come since the pool was made again.
+-- `since` is the fleet time of the last change of liveness, `ttl` the lease in s, `listed` the fleet time at which the
+-- pool was last asked for its list, 0 without a lease; `deadline` that of a drain in fleet time, negative once it is
+-- carried out, 0 without one.
 
 pool_records = {}
 
 local STATUSES = { a = 'active', d = 'draining', f = 'failed' }
 local LIVENESS = { a = 'alive', u = 'unconfirmed', l = 'lost', g = 'gone' }
-local EXACT = '^(%d+) ([adf])([aulg-])([mn]*) (%d+) (%d+) (%d+)$'
-local ROUGH = '^(%S*) ?(%S?)(%S?)(%S*) ?(%S*) ?(%S*) ?(%S*)$'
+local FOLLOWS = { l = 'list', f = 'fail' }
+local EXACT = '^(%d+) ([adf])([aulg-])([mn]*)([lf]?) (%d+) (%d+) (%d+) (-?%d+)$'
+local ROUGH = '^(%S*) ?(%S?)(%S?)([^%slf]*)([^%s]*) ?(%S*) ?(%S*) ?(%S*) ?(%S*)$'
 pool_records.MIN_TTL, pool_records.MAX_TTL = 2e6, 3600e6 -- µs
 pool_records.UNKNOWN_TTL = 60e6 -- µs, of a pool that is made again or mended, until its first heartbeat
+pool_records.LONGEST_DRAIN = 7 * 86400e6 -- µs
 
 -- The field that counts the pools with a status.
 pool_records.COUNTED_IN = { active = 'pools', draining = 'draining_pools', failed = 'failed_pools' }
@@ -25,43 +29,67 @@ local function lease_of(word, flags, since, ttl, listed)
   }
 end
 
--- Parses a record to { pool_number, status, lease = { liveness, since, ttl, listed, mismatch, unheard } or nil }, times
--- in µs; nil if it is unreadable.
+local function drain_of(follows, deadline)
+  return { deadline = math.abs(deadline), follows = follows, is_over = deadline < 0 }
+end
+
+-- Parses a record to { pool_number, status, lease = { liveness, since, ttl, listed, mismatch, unheard } or nil, drain =
+-- { deadline, follows, is_over } or nil }, times in µs; nil if it is unreadable.
 function pool_records.parse(text)
-  local number, status, letter, flags, since, ttl, listed = string.match(text or '', EXACT)
+  local number, status, letter, flags, follows, since, ttl, listed, deadline = string.match(text or '', EXACT)
   local word = LIVENESS[letter]
   return number and {
     pool_number = tonumber(number), status = STATUSES[status],
     lease = word and lease_of(word, flags, tonumber(since), tonumber(ttl) * 1e6, tonumber(listed)),
+    drain = follows ~= '' and drain_of(FOLLOWS[follows], tonumber(deadline)) or nil,
   }
 end
 
--- The same of a record that may be damaged, field by field: number and status are nil if they are unreadable; of a
--- lease what is unreadable, or cannot be at fleet time `now`, is as in one that begins now.
-function pool_records.salvage(text, now)
-  local number, status, letter, flags, since, ttl, listed = string.match(text or '', ROUGH)
-  local pool = { pool_number = tonumber(string.match(number or '', '^%d+$')), status = STATUSES[status] }
+-- A salvaged lease: what is unreadable, or cannot be at fleet time `now`, is as in one that begins now; nil without
+-- one.
+local function salvage_lease(now, status, letter, flags, since, ttl, listed)
   local word, length = LIVENESS[letter], tonumber(ttl)
-  if word or letter ~= '-' and length and length > 0 then
-    local is_failed = pool.status == 'failed' and word == 'unconfirmed'
-    length = math.min(length and length * 1e6 or pool_records.UNKNOWN_TTL, pool_records.MAX_TTL)
-    pool.lease = lease_of(
-      not is_failed and word or 'alive', flags, math.min(tonumber(since) or now, now),
-      math.max(pool_records.MIN_TTL, length), math.min(tonumber(listed) or now, now)
-    )
+  if not word and (letter == '-' or not length or length <= 0) then
+    return nil
   end
-  return pool
+  local is_failed = status == 'failed' and word == 'unconfirmed'
+  length = math.min(length and length * 1e6 or pool_records.UNKNOWN_TTL, pool_records.MAX_TTL)
+  return lease_of(
+    not is_failed and word or 'alive', flags, math.min(tonumber(since) or now, now),
+    math.max(pool_records.MIN_TTL, length), math.min(tonumber(listed) or now, now)
+  )
+end
+
+-- A salvaged drain: what follows is "list" if that is unreadable; nil without a deadline that can be.
+local function salvage_drain(now, status, follows, deadline)
+  local drain = drain_of(FOLLOWS[follows] or 'list', tonumber(deadline) or 0)
+  local may_be = status == 'draining' or status == 'failed' and drain.follows == 'fail' and not drain.is_over
+  local latest = drain.is_over and now or now + pool_records.LONGEST_DRAIN
+  return may_be and drain.deadline > 0 and drain.deadline <= latest and drain or nil
+end
+
+-- The same of a record that may be damaged, field by field: number and status are nil if they are unreadable.
+function pool_records.salvage(text, now)
+  local number, letter, word, flags, follows, since, ttl, listed, deadline = string.match(text or '', ROUGH)
+  local status = STATUSES[letter]
+  return {
+    pool_number = tonumber(string.match(number or '', '^%d+$')), status = status,
+    lease = salvage_lease(now, status, word, flags, since, ttl, listed),
+    drain = salvage_drain(now, status, follows, deadline),
+  }
 end
 
 -- Formats a record.
 function pool_records.text(pool)
-  local lease, status = pool.lease, string.sub(pool.status, 1, 1)
+  local lease, drain, status = pool.lease, pool.drain, string.sub(pool.status, 1, 1)
+  local follows = drain and string.sub(drain.follows, 1, 1) or ''
+  local deadline = drain and (drain.is_over and -drain.deadline or drain.deadline) or 0
   if not lease then
-    return string.format('%d %s- 0 0 0', pool.pool_number, status)
+    return string.format('%d %s-%s 0 0 0 %d', pool.pool_number, status, follows, deadline)
   end
   local mismatch, unheard = lease.mismatch and 'm' or '', lease.unheard and 'n' or ''
-  return string.format('%d %s%s%s%s %d %d %d', pool.pool_number, status, string.sub(lease.liveness, 1, 1), mismatch,
-    unheard, lease.since, lease.ttl / 1e6, lease.listed)
+  return string.format('%d %s%s%s%s%s %d %d %d %d', pool.pool_number, status, string.sub(lease.liveness, 1, 1),
+    mismatch, unheard, follows, lease.since, lease.ttl / 1e6, lease.listed, deadline)
 end
 
 -- Whether heartbeats of the pool have ceased for longer than its lease.
@@ -78,6 +106,13 @@ end
 -- Whether a pool may get sessions, and has its own in the ledger.
 function pool_records.is_in_service(pool)
   return pool.status == 'active' and not pool_records.is_away(pool)
+end
+
+-- The deadline of a draining pool in fleet time, and what follows; nil without one.
+function pool_records.deadline(pool)
+  if pool.status == 'draining' and pool.drain then
+    return pool.drain.deadline, pool.drain.follows
+  end
 end
 
 -- The pools with these ids in order, parsed, with pool_id, class_index, pool_index and their text as `stored`; those
