@@ -29,8 +29,12 @@ from slta.store.library import Library, assemble
 from slta.store.operations import encode
 from tests import naive, rawstate
 from tests.audit import violations
+from tests.store.terms import SECOND, Terms
 
 FLEET = "world"
+RETENTION_SECONDS = 130
+CALL = 1000
+"""µs from one call to the next."""
 SHORT_LEASE, LONG_LEASE = 2, 3600
 """Of pools, in seconds: time passes only for pools with short ones to be lost."""
 
@@ -116,6 +120,8 @@ class World:
         self.differing = 0
         """Drawn sessions that were not on a best place."""
         self.seen: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter()
+        """By word, and for an ended session its reason."""
         self.beta = self.rng.choice([Beta(), Beta(exponent=Fraction(1, 4)), Beta(exponent=None, fixed=Fraction(1, 5))])
         self.serial = 0
         self.now = 1_700_000_000_000_000
@@ -123,6 +129,9 @@ class World:
         self.order_rng = random.Random(f"order {seed}")
         self.report_rng = random.Random(f"report {seed}")
         self.drain_rng = random.Random(f"drain {seed}")
+        self.time_rng = random.Random(f"time {seed}")
+        self.known: list[str] = []
+        """Ids of sessions that lived."""
         self.draw_classes()
         self.draw_order()
         self.configure()
@@ -150,7 +159,9 @@ class World:
             utility.PoolClass(name, curve(capacity), capacity)
             for name, capacity, (curve, _) in zip(self.names, self.capacities, self.curves, strict=True)
         ]
-        self.spec_of_fleet = FleetSpec(tuple(classes), policy=self.policy, beta=self.beta, order=self.order)
+        self.spec_of_fleet = FleetSpec(
+            tuple(classes), policy=self.policy, beta=self.beta, order=self.order, retention_seconds=RETENTION_SECONDS
+        )
         self._put()
         occupancies = Occupancies(self.spec_of_fleet.ranking, self.columns())
         occupancies.unconfirmed = self.unconfirmed()
@@ -159,6 +170,9 @@ class World:
             self._configure_naive()
         state = rawstate.fields(self.redis, FLEET)
         self.sums = self._sums(state)
+        if not hasattr(self, "terms"):
+            self.began = self.now - int(state["time"])
+            self.terms = Terms(round(self.spec_of_fleet.lease_seconds * 1e6), RETENTION_SECONDS * SECOND)
 
     def draw_order(self) -> None:
         """The paper's order half of the time, else one that the policy may have."""
@@ -220,8 +234,9 @@ class World:
         return {(p.pool_class, p.bit) for p in self.pools if p.liveness == "unconfirmed"}
 
     def run(self, function: str, *arguments: Any) -> list[Any]:
+        assert function == "batch" or not self.pending, "what is expected of a batch is true for a moment only"
         name, key = f"slta_{self.digest}_{function}", f"{{{FLEET}}}:state"
-        self.now += 1000
+        self.now += CALL
         reply: list[Any] = self.redis.execute_command("FCALL", name, 1, key, str(self.now), *arguments)
         return reply[:-2]  # without incarnation and revision
 
@@ -253,7 +268,8 @@ class World:
             self._add_difference("placed", columns, decision.pool_class, decision.pool, best)
         if self.with_naive:
             self._compare_with_naive(decision, draw)
-        self._queue("assign", session, "", repr(draw), "")
+        word = self._lease_word()
+        self._queue("assign", session, word, repr(draw), "")
         if decision is None:
             word = "FULL" if any(p.serves for p in self.pools) else "NO_ACTIVE_POOL"
             self.expected.append([word])
@@ -262,7 +278,8 @@ class World:
         pool.sessions.append(session)
         self._placed(session, pool, decision.token[0])
         self.seen[decision.token] += 1
-        self.expected.append(["ASSIGNED", pool.pool_id, self.names[pool.pool_class], *[ANY] * 3, decision.token])
+        term = self.terms.begin(session, word, self._batch_time())
+        self.expected.append(["ASSIGNED", *self._place_of(pool), *term, decision.token])
 
     def _compare_with_naive(self, decision: Decision | None, draw: float) -> None:
         placed = self.naive.assign(draw)
@@ -280,11 +297,11 @@ class World:
         session = self.rng.choice(list(self.where)) if moves else f"s{self.serial}"
         draw, before = self.rng.random(), self.where.get(session)
         late = self.report_rng.random() < 0.3
-        self._queue("report", session, "", repr(draw), pool.pool_id + " late" * late)
-        lease, start = round(self.spec_of_fleet.lease_seconds * 1e6), ANY
-        there = [pool.pool_id, self.names[pool.pool_class], lease, start, ANY]
+        word, now = self._lease_word(), self._batch_time()
+        self._queue("report", session, word, repr(draw), pool.pool_id + " late" * late)
+        there = self._place_of(pool)
         if before is pool:
-            self._expect_report("SAME", *there, "")
+            self._expect_report("SAME", *there, *self.terms.live[session], "")
         elif len(pool.sessions) >= self.capacities[pool.pool_class]:
             self._expect_report("OVER_CAPACITY")
         else:
@@ -298,7 +315,8 @@ class World:
             self._enter(session, pool)
             if self.policy.places:
                 self.refresh(pool)
-            self._expect_report("MOVED" if before else "NEW", *there, comparison)
+            term = self.terms.move(session, now) if before else self.terms.begin(session, word, now)
+            self._expect_report("MOVED" if before else "NEW", *there, *term, comparison)
 
     def report_unknown(self) -> None:
         self._queue("report", "s", "", "0.5", "nobody")
@@ -357,9 +375,15 @@ class World:
         self.where[session], self.placed[session] = pool, f"{len(pool.sessions)}{letter}"
 
     def depart(self, session: str) -> None:
-        pool = self._leave(session)
+        pool = self._end(session, "completed")
         self._queue("complete", session, "", "", "")
         self.expected.append(["COMPLETED", pool.pool_id])
+
+    def _end(self, session: str, reason: str) -> Pool:
+        pool = self._leave(session)
+        self.terms.end(session, reason, pool.pool_id)
+        self.known.append(session)
+        return pool
 
     def _leave(self, session: str) -> Pool:
         pool = self.where.pop(session)
@@ -374,11 +398,13 @@ class World:
     def adopt(self, pool: Pool) -> None:
         self.serial += 1
         session = f"s{self.serial}"
-        self._queue("adopt", session, pool.pool_id, "", "")
+        word = self._lease_word()
+        self._queue("adopt", session, pool.pool_id, word, "")
         if len(pool.sessions) >= self.capacities[pool.pool_class]:
             self.expected.append(["OVER_CAPACITY"])
             return
-        self.expected.append(["ADOPTED"])
+        term = self.terms.begin(session, word, self._batch_time())
+        self.expected.append(["ADOPTED", *self._place_of(pool), *term, ""])
         pool.sessions.append(session)
         self._placed(session, pool)
         self.refresh(pool)
@@ -392,6 +418,7 @@ class World:
         if self.pending:
             word, outcomes, _ = self.run("batch", *self.pending)
             assert word == "BATCH"
+            self.answers.update(" ".join(one[: 1 + (one[0] == "ENDED")]) for one in self.expected)
             assert [o[: len(e)] for o, e in zip(outcomes, self.expected, strict=True)] == self.expected
             self.pending, self.expected = [], []
         self.compare_state()
@@ -458,13 +485,12 @@ class World:
     def drain_then_fail(self, pool: Pool) -> None:
         """The deadline has passed by the next tick, which fails a pool with sessions and ends those."""
         self.set_status(pool, "draining", "1 fail")
-        while self.run("tick", "")[1]:
-            pass
+        self.tick()
         if pool.sessions:
             pool.status = "failed"
             self._restate(pool, "draining")
         for session in list(pool.sessions):
-            self._leave(session)
+            self._end(session, "failed")
         self.refresh(pool)
         self._end_guards_of_half()
 
@@ -626,8 +652,70 @@ class World:
     def pass_seconds(self, seconds: float) -> None:
         """Time passes, then dispatchers tick."""
         self.now += round(seconds * 1e6)
+        self.tick()
+
+    # --- Leases and ends of sessions
+
+    def tick(self) -> None:
+        """Dispatchers tick until nothing is left to do; sessions end whose lease is over."""
         while self.run("tick", "")[1]:
             pass
+        for session in self.terms.tick(self.now - self.began):
+            self._end(session, "expired")
+
+    def _batch_time(self) -> int:
+        """Fleet time of the next batch."""
+        return self.now + CALL - self.began
+
+    def _place_of(self, pool: Pool) -> list[str]:
+        return [pool.pool_id, self.names[pool.pool_class]]
+
+    def _lease_word(self) -> str:
+        """Mostly the fleet's lease; else one of seconds, or none."""
+        if self.time_rng.random() < 0.5:
+            return ""
+        return self.time_rng.choice(["0", str(self.time_rng.randint(1, 8 * SECOND))])
+
+    def use_id(self) -> None:
+        """A call about a session that lives, has lived, or is unknown."""
+        session, now = self._some_id(), self._batch_time()
+        pool, word = self.where.get(session), self._lease_word()
+        ended = None if pool else self.terms.ended(session, now)
+        act = self.time_rng.choice(["renew", "assign", "assign touch", "complete"])
+        if act == "renew":
+            self._queue("renew", session, word, "", "")
+            there = [*self._place_of(pool), *self.terms.restart(session, word, now), ""] if pool else []
+            self.expected.append(["RENEWED", *there] if pool else ["EXPIRED"] if ended else ["UNKNOWN"])
+        elif act == "complete" and not pool:
+            options = self.time_rng.choice(["", "unmarked"])
+            self._queue("complete", session, "", "", options)
+            if ended and ended[1] != "completed_before_assign":
+                self.expected.append(ended)
+            else:
+                self.expected.append(["UNMARKED" if options else "UNKNOWN"])
+                if not options:
+                    self.terms.bury(session, now)
+        elif act != "complete" and (pool or ended):
+            touch = act.removeprefix("assign")
+            self._queue("assign", session, word, "0.5", touch)
+            term = self.terms.restart(session, word, now) if touch and pool else self.terms.live.get(session, [])
+            self.expected.append(ended or ["REPLAYED", *(self._place_of(pool) if pool else []), *term, ""])
+
+    def _some_id(self) -> str:
+        kinds = [list(self.where), self.known[-20:], self.known, [f"u{self.time_rng.randint(0, 3)}"]]
+        return self.time_rng.choice(self.time_rng.choice([kind for kind in kinds if kind]))
+
+    def let_leases_end(self) -> None:
+        """No lease ends within the batches that follow; sometimes time passes until many have."""
+        many = self.time_rng.random() < 0.3
+        while self.terms.next_due() < self._batch_time() + 4 * many * SECOND + SECOND // 2:
+            self.pass_seconds(0.6)
+
+    def grow_old(self) -> None:
+        """Time passes until ended ids are forgotten, while no pool waits for its own time."""
+        if all(pool.liveness == "alive" and pool.lease_seconds != SHORT_LEASE for pool in self.pools):
+            for _ in range(self.time_rng.randint(30, 80)):
+                self.pass_seconds(2)
 
     # --- A life
 
@@ -635,12 +723,17 @@ class World:
         """Run until `operations` session operations are done: load that swings, pools that come and go."""
         rising = 0.6
         while self.operations < operations:
+            self.let_leases_end()
+            if self.time_rng.random() < 0.02:
+                self.grow_old()
             rising = self.rng.choice([0.2, 0.4, 0.5, 0.6, 0.9]) if self.rng.random() < 0.1 else rising
             for _ in range(self.rng.choice([1, 3, 10, 30, 100])):
                 if self.rng.random() < rising or not self.where:
                     self.arrive()
                 else:
                     self.depart(self.rng.choice(list(self.where)))
+                if self.time_rng.random() < 0.3:
+                    self.use_id()
             self.flush()
             if self.rng.random() < 0.3:
                 self.change_pools()
@@ -670,11 +763,12 @@ def worlds(
     *,
     with_naive: bool = False,
     library: Library | None = None,
-) -> Counter[str]:
-    """Live through a fleet for each seed; how often each token decided, or each word answered a report."""
-    seen: Counter[str] = Counter()
+) -> tuple[Counter[str], Counter[str]]:
+    """Live through a fleet for each seed; how often each token decided, or each word answered a report; all answers."""
+    seen, answers = Counter[str](), Counter[str]()
     for seed in seeds:
         world = World(redis, seed, policy, with_naive=with_naive, library=library)
         world.live(operations)
         seen += world.seen
-    return seen
+        answers += world.answers
+    return seen, answers
