@@ -25,7 +25,7 @@ from slta.core.policies.choice import Decision
 from slta.core.policies.tokens import Beta, Tokens
 from slta.store._encoding import put_arguments
 from slta.store.fleets import FLEETS_KEY
-from slta.store.library import Library, assemble
+from slta.store.library import REPLAY_SECONDS, Library, assemble
 from slta.store.operations import encode
 from tests import naive, rawstate
 from tests.audit import violations
@@ -130,6 +130,8 @@ class World:
         self.report_rng = random.Random(f"report {seed}")
         self.drain_rng = random.Random(f"drain {seed}")
         self.time_rng = random.Random(f"time {seed}")
+        self.answered: set[str] = set()
+        """Ids that were told to be unknown while facts might still have been replayed."""
         self.known: list[str] = []
         """Ids of sessions that lived."""
         self.draw_classes()
@@ -660,8 +662,11 @@ class World:
         """Dispatchers tick until nothing is left to do; sessions end whose lease is over."""
         while self.run("tick", "")[1]:
             pass
+        since = self.terms.since
         for session in self.terms.tick(self.now - self.began):
             self._end(session, "expired")
+        if self.terms.since != since and not self._may_replay():
+            self.answered.clear()
 
     def _batch_time(self) -> int:
         """Fleet time of the next batch."""
@@ -686,6 +691,7 @@ class World:
             self._queue("renew", session, word, "", "")
             there = [*self._place_of(pool), *self.terms.restart(session, word, now), ""] if pool else []
             self.expected.append(["RENEWED", *there] if pool else ["EXPIRED"] if ended else ["UNKNOWN"])
+            self._answer(session, self.expected[-1][0])
         elif act == "complete" and not pool:
             options = self.time_rng.choice(["", "unmarked"])
             self._queue("complete", session, "", "", options)
@@ -693,13 +699,24 @@ class World:
                 self.expected.append(ended)
             else:
                 self.expected.append(["UNMARKED" if options else "UNKNOWN"])
-                if not options:
+                if options:
+                    self._answer(session, "UNKNOWN")
+                else:
                     self.terms.bury(session, now)
         elif act != "complete" and (pool or ended):
             touch = act.removeprefix("assign")
             self._queue("assign", session, word, "0.5", touch)
             term = self.terms.restart(session, word, now) if touch and pool else self.terms.live.get(session, [])
             self.expected.append(ended or ["REPLAYED", *(self._place_of(pool) if pool else []), *term, ""])
+
+    def _answer(self, session: str, word: str) -> None:
+        """Who was told that an id is unknown is not contradicted by a replay, for 300 s after one."""
+        if word == "UNKNOWN" and self._may_replay():
+            self.answered.add(session)
+
+    def _may_replay(self) -> bool:
+        until = self.terms.held_until
+        return until > 0 and self._batch_time() < until + REPLAY_SECONDS * SECOND
 
     def _some_id(self) -> str:
         kinds = [list(self.where), self.known[-20:], self.known, [f"u{self.time_rng.randint(0, 3)}"]]
@@ -711,11 +728,95 @@ class World:
         while self.terms.next_due() < self._batch_time() + 4 * many * SECOND + SECOND // 2:
             self.pass_seconds(0.6)
 
+    def let_time_pass(self) -> None:
+        """A replay at times, a lease or more that end, or ids that are forgotten."""
+        if self.time_rng.random() < 0.2:
+            self.replay()
+        self.let_leases_end()
+        if self.time_rng.random() < 0.02:
+            self.grow_old()
+
     def grow_old(self) -> None:
         """Time passes until ended ids are forgotten, while no pool waits for its own time."""
-        if all(pool.liveness == "alive" and pool.lease_seconds != SHORT_LEASE for pool in self.pools):
-            for _ in range(self.time_rng.randint(30, 80)):
-                self.pass_seconds(2)
+        for _ in range(self.time_rng.randint(30, 80) if self.is_calm() else 0):
+            self.pass_seconds(2)
+
+    def is_calm(self) -> bool:
+        """Whether no pool waits for its own time."""
+        return all(pool.liveness == "alive" and pool.lease_seconds != SHORT_LEASE for pool in self.pools)
+
+    # --- Replay
+
+    def replay(self) -> None:
+        """Dispatchers replay facts, true ones or not, twice; then no lease ends for five seconds."""
+        self.let_leases_end()
+        if not self.is_calm() or not self.pools:
+            return
+        facts = [self._fact() for _ in range(self.time_rng.randint(1, 20))]
+        for _ in range(2):
+            expected = [self._replayed(*fact) for fact in facts]
+            incarnation = rawstate.fields(self.redis, FLEET)["incarnation"]
+            word, outcomes, _ = self.run("replay", incarnation, *(word for fact in facts for word in fact))
+            assert (word, [one[0] for one in outcomes]) == ("BATCH", expected)
+            self.answers.update(f"replay {one}" for one in expected)
+            self.terms.held_until = self.now - self.began + 5 * SECOND
+        self.compare_state()
+        for _ in range(3):
+            self.pass_seconds(2)
+
+    def _fact(self) -> tuple[str, str, str, Any, Any, Any]:
+        session, pool, now = self._some_id(), self.time_rng.choice(self.pools), self._batch_time()
+        pool = self.where.get(session, pool) if self.time_rng.random() < 0.5 else pool
+        if self.time_rng.random() < 0.3:
+            return "ended", session, pool.pool_id, self.time_rng.choice(["", "completed", "expired"]), "", ""
+        lease = self.time_rng.choice([0, self.time_rng.randint(1, 9 * SECOND)])
+        start = self.time_rng.randint(max(0, now - 3 * SECOND), now + 3 * SECOND)
+        due = lease and (start + lease) // SECOND + 1
+        pool_id = "nobody" if self.time_rng.random() < 0.1 else pool.pool_id
+        return "placed", session, pool_id, lease, start, due
+
+    def _replayed(self, kind: str, session: str, pool_id: str, *words: Any) -> str:
+        """Take a fact over; what the store must answer."""
+        now = self._batch_time()
+        if kind == "placed":
+            return self._replay_placed(session, pool_id, *words)
+        if session in self.where:
+            self._end(session, words[0] or "completed")
+            return "ENDED_NOW"
+        if self.terms.ended(session, now):
+            return "ENDED"
+        self.terms.remember(session, words[0], pool_id, now)
+        return "REMEMBERED"
+
+    def _replay_placed(self, session: str, pool_id: str, lease: int, start: int, due: int) -> str:
+        now, before = self._batch_time(), self.where.get(session)
+        pool, start, answer = next((p for p in self.pools if p.pool_id == pool_id), None), min(start, now), "PRESENT"
+        if not before or (before is not pool and self.terms.live[session][1] < start):
+            answer = self._replay_place(session, pool, lease, start)
+        elif before is pool:
+            self.terms.live[session][1] = max(start, self.terms.live[session][1])
+        if session in self.where and self.terms.lengthen(session, lease, due, now):
+            answer = "LENGTHENED" if answer == "PRESENT" else answer
+        return answer
+
+    def _replay_place(self, session: str, pool: Pool | None, lease: int, start: int) -> str:
+        now, before = self._batch_time(), self.where.get(session)
+        if not before and session in self.answered:
+            return "UNKNOWN"
+        if not pool:
+            return "UNKNOWN_POOL"
+        if not before and self.terms.ended(session, now):
+            return "ENDED"
+        if len(pool.sessions) >= self.capacities[pool.pool_class]:
+            return "OVER_CAPACITY"
+        if before:
+            self._leave(session)
+        else:
+            self.terms.begin(session, str(lease), now)
+        self.terms.move(session, start)
+        self._enter(session, pool)
+        self.refresh(pool)
+        return "MOVED" if before else "PLACED"
 
     # --- A life
 
@@ -723,9 +824,7 @@ class World:
         """Run until `operations` session operations are done: load that swings, pools that come and go."""
         rising = 0.6
         while self.operations < operations:
-            self.let_leases_end()
-            if self.time_rng.random() < 0.02:
-                self.grow_old()
+            self.let_time_pass()
             rising = self.rng.choice([0.2, 0.4, 0.5, 0.6, 0.9]) if self.rng.random() < 0.1 else rising
             for _ in range(self.rng.choice([1, 3, 10, 30, 100])):
                 if self.rng.random() < rising or not self.where:

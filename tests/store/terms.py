@@ -17,6 +17,8 @@ class Terms:
     live: dict[str, list[int]] = field(default_factory=dict)
     """Lease, start and the second in which the lease ends, 0 for never, of each live session."""
     since: int = 0
+    held_until: int = 0
+    """No lease ends before."""
     _ended: dict[str, tuple[str, str]] = field(default_factory=dict)
     _older: dict[str, tuple[str, str]] = field(default_factory=dict)
     _early: dict[str, int] = field(default_factory=dict)
@@ -46,6 +48,22 @@ class Terms:
         """An unknown id is completed."""
         self._early[session] = now + TOMBSTONE
 
+    def remember(self, session: str, reason: str, pool_id: str, now: int) -> None:
+        """Another dispatcher tells that an id has ended, or without a reason that it was unknown when completed."""
+        if reason:
+            self._ended[session] = reason, pool_id
+        else:
+            self.bury(session, now)
+
+    def lengthen(self, session: str, lease: int, due: int, now: int) -> bool:
+        """Its lease is at least this one, of which no more than a whole one is left; whether it was shorter."""
+        latest = max(now // SECOND + 1, min(due, (now + lease) // SECOND + 1)) if due else 0
+        term = self.live[session]
+        is_shorter = term[2] > 0 and (latest == 0 or latest > term[2])
+        if is_shorter:
+            term[0], term[2] = lease, latest
+        return is_shorter
+
     def ended(self, session: str, now: int) -> list[str] | None:
         """What is answered about an ended id that is still kept, or that was completed before its assign."""
         if found := self._ended.get(session) or self._older.get(session):
@@ -56,6 +74,8 @@ class Terms:
         """Drop ids that were kept long enough; the sessions whose leases are over."""
         if now - self.since >= self.retention:
             self._older, self._ended, self.since = self._ended, {}, now
+        if now < self.held_until:
+            return []
         return [session for session, (_, _, due) in self.live.items() if 0 < due * SECOND <= now]
 
     def next_due(self) -> int:

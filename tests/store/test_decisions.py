@@ -18,8 +18,9 @@ OPERATIONS_WITH_NAIVE = 300
 REPORTED = ("NEW", "SAME", "MOVED", "OVER_CAPACITY", "UNKNOWN_POOL")
 """What comes of reports, where the policy places nothing."""
 ENDED = {f"ENDED {reason}" for reason in ("completed", "completed_before_assign", "expired")}
-LIVED = {"REPLAYED", "RENEWED", "EXPIRED", "UNKNOWN", "UNMARKED"} | ENDED
-"""What comes of calls about ids, as time passes."""
+TOLD = {f"replay {word}" for word in ("PLACED", "MOVED", "LENGTHENED", "PRESENT", "ENDED", "ENDED_NOW", "REMEMBERED")}
+LIVED = {"REPLAYED", "RENEWED", "EXPIRED", "UNKNOWN", "UNMARKED"} | ENDED | TOLD
+"""What comes of calls about ids, and of facts of a replay, as time passes."""
 
 
 @pytest.mark.slow
