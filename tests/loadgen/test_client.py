@@ -63,7 +63,7 @@ async def test_every_failure_has_a_code_and_is_known_to_leave_doubt_or_none(
 async def test_silence_is_a_timeout_and_leaves_doubt(service: StandIn) -> None:
     service.open_gate.clear()
     async with service.serving() as url:
-        async with Client(url, "default", timeout_seconds=0.05) as client:
+        async with Client(url, "default", timeout_seconds=0.5) as client:
             reply = await client.assign("s-1")
         service.open_gate.set()
 
