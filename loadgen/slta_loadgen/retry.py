@@ -39,7 +39,7 @@ REJECTIONS = frozenset({"no_capacity", "no_active_pool"})
 
 def is_final(reply: Reply) -> bool:
     """True if a retry cannot change the result."""
-    return reply.ok or reply.code in REJECTIONS or not reply.may_pass
+    return reply.code in REJECTIONS or not reply.may_pass
 
 
 class FinalReply(NamedTuple):

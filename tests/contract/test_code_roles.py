@@ -12,7 +12,6 @@ from pathlib import Path
 from slta.api.http.codes import ERRORS, MEANINGS, OF_PROXIES
 from slta_client.replies import Reply
 from slta_client.rules import rule_of
-from slta_integrations.agent.state_machine import is_away
 from slta_integrations.follow.operations import is_final
 from slta_integrations.follow.sender import _is_refused
 from slta_integrations.kubernetes.metrics import Metrics, Telemetry
@@ -72,7 +71,7 @@ def of_the_load_generator(code: str, status: int) -> str:
 
 
 def row(code: str, status: int) -> str:
-    agent = "away" if is_away(Reply(status, code, {})) else "refused"
+    agent = "away" if Reply(status, code, {}).may_pass else "refused"
     columns = (
         f"{status} {code}",
         of_the_client(code, status),

@@ -31,6 +31,7 @@
 | steps | what the loops ask of the I/O |
 | timer | a timer that a late event loop does not shorten |
 | two_choices | the better of two random pools |
+| waiting | waits for an event |
 
 The loops in `placing` and `keeping` are generators without I/O, clock or threads; the engine drives them.
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from math import inf
 
 from slta_client.calls import Calls
@@ -16,6 +15,7 @@ from slta_client.placing import place
 from slta_client.replies import NO_REPLY, Reply
 from slta_client.session import Session
 from slta_client.steps import Lost, Save, Send, Step, Steps, T
+from slta_client.waiting import is_set_within
 
 _Send = Callable[[Send], Awaitable[Reply]]
 _Pause = Callable[[float], Awaitable[None]]
@@ -93,7 +93,5 @@ class Engine:
 
     async def _until_changed(self, seconds: float) -> None:
         """Until a session begins or ends, at most so long."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(None if seconds == inf else seconds):
-                await self._changed.wait()
+        await is_set_within(self._changed, None if seconds == inf else seconds)
         self._changed.clear()

@@ -80,8 +80,8 @@ class Reply(NamedTuple):
 
     @property
     def may_pass(self) -> bool:
-        """True if the same call can succeed without a change."""
-        return self.meaning.again != "changed"
+        """True if the call failed, and the same one can succeed without a change."""
+        return not self.ok and self.meaning.again != "changed"
 
     @property
     def in_doubt(self) -> bool:

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from math import inf
 
+from slta_client.waiting import is_set_within
 from slta_integrations.agent.calls import Call
 from slta_integrations.agent.presence_file import PresenceFile
 from slta_integrations.agent.probing import Probe
 from slta_integrations.agent.sources import ask
 from slta_integrations.agent.state_machine import Agent
 from slta_integrations.client import Client
-from slta_integrations.waiting import is_set_within
 
 
 class Runner:

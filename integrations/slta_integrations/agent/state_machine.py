@@ -91,7 +91,7 @@ class Agent:
             self.probes.plan(inf)
         for pool in pools if call.kind == "register" else ():
             pool.beats = pool.beats or pool.status != ABSENT
-        if is_away(reply):
+        if reply.may_pass:  # slta did not answer the question: the next call is as likely to fail
             self._back_off(reply, now)
             return
         self._attempts, self._retry_at = 0, -inf
@@ -141,11 +141,6 @@ class Agent:
 
     def _delay(self, bound: float, reply: Reply) -> float:
         return pause_seconds(bound, reply.retry_after, self._rng.uniform)
-
-
-def is_away(reply: Reply) -> bool:
-    """Whether slta did not answer the question, so that the next call is as likely to fail."""
-    return not reply.ok and reply.may_pass
 
 
 def _call(step: Step, pool: Pool) -> Call:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from slta_client.waiting import is_set_within
 from slta_integrations.follow.checkpoints import age_bound
 from slta_integrations.follow.live import proxy_of
 from slta_integrations.follow.log_line import Alive, Start, parse
@@ -16,7 +17,6 @@ from slta_integrations.follow.position import Position, PositionFile
 from slta_integrations.follow.sender import Sender
 from slta_integrations.follow.source import Source
 from slta_integrations.notices import Notices
-from slta_integrations.waiting import is_set_within
 
 Signs = dict[tuple[type, str], tuple[Start | Alive, float]]
 """What proxies say of themselves, the last of each kind and proxy: an earlier start says nothing any more; and when."""

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 
 from slta_client.backoff import bound_seconds, pause_seconds
 from slta_client.replies import Reply, outcomes
+from slta_client.waiting import is_set_within
 from slta_integrations.client import Client
 from slta_integrations.follow.live import LiveSessions
 from slta_integrations.follow.metrics import Metrics
 from slta_integrations.follow.operations import MAX_OPERATIONS, Operation, Tally, code_of, encode, is_final, to_repeat
 from slta_integrations.notices import Notices
-from slta_integrations.waiting import is_set_within
 
 FIRST_DELAY_SECONDS = 0.1
 MAX_DELAY_SECONDS = 2.0

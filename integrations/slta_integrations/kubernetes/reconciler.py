@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from slta_client.backoff import bound_seconds, pause_seconds
+from slta_client.waiting import is_set_within
 from slta_integrations.kubernetes.desired_pools import Desired
 from slta_integrations.kubernetes.lease import Holding
 from slta_integrations.kubernetes.metrics import REASONS, Telemetry
@@ -16,7 +17,6 @@ from slta_integrations.kubernetes.plan import Plan, conflicts, planned
 from slta_integrations.kubernetes.pools import MAX_REMOVALS, Pools, StoppedError
 from slta_integrations.kubernetes.vanished import MASS_SECONDS, Vanished
 from slta_integrations.kubernetes.watcher import Watcher
-from slta_integrations.waiting import is_set_within
 
 SPACING_SECONDS = 0.2
 """Between two plans: changes of so long are made together."""
