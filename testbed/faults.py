@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-import pytest
+from pathlib import Path
 
 from testbed.relay import CutError, Link, Relay
 
@@ -15,8 +11,10 @@ from testbed.relay import CutError, Link, Relay
 class Proxy(Relay):
     """Stands between a store and its server, and does to calls of functions what a test asks for."""
 
-    def __init__(self, upstream: str) -> None:
-        super().__init__(upstream.removeprefix("unix://"))
+    def __init__(self, upstream: str, folder: Path) -> None:
+        """`upstream` is the server's URL; the proxy listens in `folder`."""
+        super().__init__(upstream.removeprefix("unix://"), f"{folder}/p")
+        self.url = f"unix://{folder}/p"
         self.rule = self._treat
         self._called = asyncio.Condition()
         self.open = asyncio.Event()
@@ -53,17 +51,6 @@ class Proxy(Relay):
             link.notes["lost"] = True
         return data
 
-
-@asynccontextmanager
-async def proxy(upstream: str) -> AsyncIterator[tuple[Proxy, str]]:
-    """The proxy and its URL. A test that asks for one before a cluster is skipped."""
-    if not upstream.startswith("unix://"):
-        pytest.skip("a proxy stands before one server")
-    with tempfile.TemporaryDirectory(prefix="slta-") as folder:
-        between = Proxy(upstream)
-        await between.listen_at(f"{folder}/p")
-        try:
-            yield between, f"unix://{folder}/p"
-        finally:
-            between.open.set()
-            await between.stop()
+    async def stop(self) -> None:
+        self.open.set()
+        await super().stop()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +95,10 @@ class Gate(Relay):
         for link in list(self.links):
             link.close()
 
+    async def stop(self) -> None:
+        await self.arrived()
+        await super().stop()
+
     async def arrived(self) -> None:
         """Let the late ones go on, until they have arrived."""
         self._released.set()
@@ -169,15 +173,3 @@ def written(answer: Answer) -> bytes:
     wait += "Connection: close\r\n" if answer.close else ""
     head = f"HTTP/1.1 {answer.status} X\r\nContent-Type: application/problem+json\r\n{wait}Content-Length: {len(body)}"
     return head.encode() + b"\r\n\r\n" + body
-
-
-@asynccontextmanager
-async def gate(port: int) -> AsyncIterator[Gate]:
-    """A gate before the dispatcher at a loopback port."""
-    between = Gate(port)
-    await between.listen()
-    try:
-        yield between
-    finally:
-        await between.arrived()
-        await between.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 CHUNK = 65_536
@@ -50,25 +50,34 @@ async def untouched(link: Link, data: bytes, from_client: bool) -> bytes:
 
 
 class Relay:
-    """Hands on what clients and the server say to each other, by `rule`, which may be exchanged at any time."""
+    """Hands on what clients and the server say to each other, by `rule`, which may be exchanged at any time.
 
-    def __init__(self, upstream: str | int) -> None:
-        """`upstream` is the path of a unix socket or a loopback port."""
+    It listens as long as an `async with` block, and may do so again.
+    """
+
+    def __init__(self, upstream: str | int, at: str | int = 0) -> None:
+        """Both are the path of a unix socket or a loopback port; of `at` 0 is a free one."""
         self._upstream = upstream
+        self._at = at
         self._tasks: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Server
         self.links: set[Link] = set()
         self.rule: Rule = untouched
         self.port = 0
 
-    async def listen(self, port: int = 0) -> None:
-        """On a loopback port, by default a free one."""
-        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", port)
-        self.port = self._listener.sockets[0].getsockname()[1]
+    async def listen(self) -> None:
+        if isinstance(self._at, str):
+            self._listener = await asyncio.start_unix_server(self._serve, self._at)
+            return
+        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", self._at)
+        self.port = self._at = self._listener.sockets[0].getsockname()[1]
 
-    async def listen_at(self, path: str) -> None:
-        """On a unix socket."""
-        self._listener = await asyncio.start_unix_server(self._serve, path)
+    async def __aenter__(self) -> Self:
+        await self.listen()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
 
     async def stop(self) -> None:
         self._listener.close()

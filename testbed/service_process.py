@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 
+from slta.auth.keys import Scope, generate_key
 from testbed.processes import Process, environment, is_listening
 from testbed.servers import free_port
 
@@ -78,6 +80,15 @@ class ServiceProcess(Process):
         """Those of its log."""
         lines = (json.loads(line) for line in self.output.splitlines() if line.startswith("{"))
         return [event for event in lines if event["event"] == name]
+
+
+def key_file(folder: Path, *scopes: Sequence[Scope]) -> tuple[Path, list[str]]:
+    """A file of keys, and a key for each list of scopes."""
+    made = [generate_key(list(one)) for one in scopes]
+    entries = [entry.model_dump(mode="json", exclude_none=True) for _, entry in made]
+    file = folder / "keys.yaml"
+    file.write_text(yaml.safe_dump({"keys": entries}), encoding="utf-8")
+    return file, [key for key, _ in made]
 
 
 @contextmanager

@@ -10,11 +10,9 @@ from testbed.relay import Relay
 
 async def main() -> None:
     """Relay until the input ends."""
-    relay = Relay(int(sys.argv[1]))
-    await relay.listen()
-    print(relay.port, flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    await relay.stop()
+    async with Relay(int(sys.argv[1])) as relay:
+        print(relay.port, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
 
 
 if __name__ == "__main__":

@@ -9,17 +9,16 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import yaml
+from typing import Any
 
 from lab.benchmarks import peers
-from slta.auth.keys import generate_key
 from slta.store._client.durability import Mode
 from testbed.awaiting import until
 from testbed.processes import Process, environment
 from testbed.servers import EMBEDDED, Server, free_port, own_server
+from testbed.service_process import ServiceProcess, key_file
 
 HERE = Path(__file__).parent
 MAX_FILES = 16_384
@@ -51,22 +50,22 @@ def ours(*, needs_key: bool = False, durability: Mode = "async") -> Start:
 
     def start(stack: ExitStack, folder: Path, count: int) -> Running:
         store = _store(stack, durability)
-        key, entry = generate_key(["admin"])
-        keys = folder / "keys.yaml"
-        keys.write_text(yaml.safe_dump({"keys": [entry.model_dump(mode="json", exclude_none=True)]}), encoding="utf-8")
-        access = {"SLTA_KEYS_FILE": str(keys)} if needs_key else {"SLTA_AUTH": "off"}
-        settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json", "SLTA_DURABILITY": durability, **access}
+        keys, [key] = key_file(folder, ["admin"])
+        settings = {"SLTA_STORE_URL": store.url, "SLTA_DURABILITY": durability}
         settings |= {"SLTA_STORE_REPLICAS": "1"} if durability == "replicated" else {}
         if resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= MAX_FILES:
             settings["SLTA_MOST_CONNECTIONS"] = str(MAX_FILES // 2)  # all clients have one address, which gets half
-
-        def one(port: int) -> int:
-            command = [sys.executable, "-m", "slta.cli", "serve"]
-            return start_listening(stack, folder, command, port, {**settings, "SLTA_PORT": str(port)})
-
-        return _started(one, count, store, key if needs_key else "")
+        started = dispatchers(stack, folder, count, settings, keys_file=keys if needs_key else None)
+        return replace(started, store=store, key=key if needs_key else "")
 
     return start
+
+
+def dispatchers(stack: ExitStack, folder: Path, count: int, settings: Mapping[str, str], **options: Any) -> Running:
+    """So many, which are ready."""
+    made = [ServiceProcess(Path(tempfile.mkdtemp(dir=folder)), settings=settings, **options) for _ in range(count)]
+    started = [stack.enter_context(one) for one in made]
+    return Running(urls=tuple(one.url for one in started), processes=tuple(one.pid for one in started))
 
 
 def uvicorn(application: str, *, is_factory: bool, has_store: bool) -> Start:
@@ -203,11 +202,11 @@ def filled_in(template: Path, words: Mapping[str, str], folder: Path) -> str:
     return str(path)
 
 
-def _started(one: Callable[[int], int], count: int, store: Server | None, key: str = "") -> Running:
+def _started(one: Callable[[int], int], count: int, store: Server | None) -> Running:
     """So many of `one`, which starts on a port and gives its process id."""
     ports = [free_port() for _ in range(count)]
     processes = tuple(one(port) for port in ports)
-    return Running(urls=tuple(f"http://127.0.0.1:{port}" for port in ports), processes=processes, store=store, key=key)
+    return Running(urls=tuple(f"http://127.0.0.1:{port}" for port in ports), processes=processes, store=store)
 
 
 def start_listening(

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,12 +17,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from lab.benchmarks.processor import seconds_of
-from lab.benchmarks.running import Running, start_listening
+from lab.benchmarks.running import Running, dispatchers
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
-from testbed.servers import EMBEDDED, Server, free_port, own_server
+from testbed.servers import EMBEDDED, Server, own_server
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
@@ -78,14 +77,8 @@ def wait_for_audits(server: Server) -> None:
 def dispatching(checkout: Path, url: str, count: int) -> Iterator[Running]:
     """Dispatchers of a checkout on a store."""
     paths = os.pathsep.join(str(checkout / room) for room in ("service", "."))
-    settings = {"PYTHONPATH": paths, "SLTA_AUTH": "off", "SLTA_LOG_FORMAT": "json", "SLTA_STORE_URL": url}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        command = [sys.executable, "-m", "slta.cli", "serve"]
-        ports = [free_port() for _ in range(count)]
-        processes = tuple(
-            start_listening(stack, Path(folder), command, port, settings | {"SLTA_PORT": str(port)}) for port in ports
-        )
-        yield Running(urls=tuple(f"http://127.0.0.1:{port}" for port in ports), processes=processes)
+        yield dispatchers(stack, Path(folder), count, {"PYTHONPATH": paths, "SLTA_STORE_URL": url})
 
 
 @contextmanager

@@ -74,10 +74,7 @@ async def _add_behind_relays(made: System, cluster: Cluster, number: int) -> Non
 
 
 async def _relay(made: System, upstream: int, port: int = 0) -> Relay:
-    relay = Relay(upstream)
-    await relay.listen(port)
-    made.stack.push_async_callback(relay.stop)
-    return relay
+    return await made.stack.enter_async_context(Relay(upstream, port))
 
 
 async def _start_dispatchers(made: System, shape: Shape) -> None:

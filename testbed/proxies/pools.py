@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Self
 
 from aiohttp import web
 
+from testbed.threads import LoopThread
+
 CHUNKS = 10
-START_SECONDS = 10.0
 MAX_HEADER_BYTES = 32_768
 """Of one header field: a browser's cookies may have 8 kB."""
 
@@ -30,37 +29,22 @@ class Served:
 
 
 @dataclass
-class Pools:
+class Pools(LoopThread):
     """`names` are pool ids; `ports` and `served`, by tag, are there while it runs, in a thread of its own."""
 
     names: Iterable[str]
     ports: dict[str, int] = field(default_factory=dict)
     served: dict[str, list[Served]] = field(default_factory=lambda: defaultdict(list))
 
-    def __enter__(self) -> Self:
-        started = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run(started)))
-        self._thread.start()
-        assert started.wait(START_SECONDS), "the pools did not start"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join()
-
     def of(self, tag: str) -> list[Served]:
         """The requests with this `tag` in their target."""
         return self.served[tag]
 
-    async def _run(self, started: threading.Event) -> None:
-        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
-        async with AsyncExitStack() as stack:
-            for name in self.names:
-                self.ports[name] = await self._serve(stack, name)
-            started.set()
-            await self._ended.wait()
+    async def begin(self) -> None:
+        for name in self.names:
+            self.ports[name] = await self._serve(name)
 
-    async def _serve(self, stack: AsyncExitStack, name: str) -> int:
+    async def _serve(self, name: str) -> int:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             headers = {key.lower(): value for key, value in request.headers.items()}
             served = Served(name, headers.get("x-session-id", ""), request.method, request.raw_path, headers)
@@ -70,7 +54,7 @@ class Pools:
         server = web.Server(handle, max_field_size=MAX_HEADER_BYTES, max_line_size=MAX_HEADER_BYTES)
         runner = web.ServerRunner(server, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
-        stack.push_async_callback(runner.cleanup)
+        self.stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         return int(runner.addresses[0][1])

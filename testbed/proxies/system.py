@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 
-from slta.auth.keys import generate_key
 from testbed.follower import FollowerProcess
 from testbed.proxies.pools import Pools
 from testbed.proxies.proxy import Proxy, Setup, running
 from testbed.scene import Scene
 from testbed.servers import free_port
+from testbed.service_process import key_file
 
 FLEET = "f"
 CLASSES: dict[str, float] = {"small": 20, "large": 30}
@@ -42,7 +41,7 @@ class System(Scene):
         **changes: Any,
     ) -> None:
         """`follow`: sessions end as in the log. `curves` are the utilities by class, `changes` fields of the setup."""
-        keys, (self.key, self._place, self._complete) = _keys(folder, ["admin"], ["assign"], ["pool", "complete"])
+        keys, (self.key, self._place, self._complete) = key_file(folder, ["admin"], ["assign"], ["pool", "complete"])
         super().__init__(folder, FLEET, keys_file=keys)
         self.proxy, self.curves, self.pools = proxy, curves, pools_of([*NAMES, OUTSIDE])
         self._follows, self._capacity, self._changes = follow, capacity, changes
@@ -97,15 +96,6 @@ def _setup(folder: Path, pools: Any, slta: int, fields: Mapping[str, Any]) -> Se
         folder=_made(folder / "proxy"), port=port, admin=admin, spare=spare, metrics=metrics, slta=slta, pools=ports
     )
     return replace(made, **fields)
-
-
-def _keys(folder: Path, *scopes: Sequence[Any]) -> tuple[Path, list[str]]:
-    """The key file and a key for each list of scopes."""
-    made = [generate_key(list(one)) for one in scopes]
-    entries = [entry.model_dump(mode="json", exclude_none=True) for _, entry in made]
-    file = folder / "keys.yaml"
-    file.write_text(yaml.safe_dump({"keys": entries}), encoding="utf-8")
-    return file, [key for key, _ in made]
 
 
 def _made(folder: Path) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from testbed.gate import Gate, gate
+from testbed.gate import Gate
 from testbed.live_fleet import Fleet
 from testbed.service_process import ServiceProcess
 from tests.client.scripted import Scripted
@@ -38,5 +38,5 @@ def scripted() -> Scripted:
 @pytest.fixture
 async def between(shared_service: ServiceProcess) -> AsyncIterator[Gate]:
     """A gate before the dispatcher."""
-    async with gate(shared_service.port) as made:
+    async with Gate(shared_service.port) as made:
         yield made

@@ -18,7 +18,7 @@ import pytest
 from slta_client import AsyncClient, Client, PlacementError, SessionLostError
 from slta_client.copy_file import save
 from slta_client.endpoints import Endpoints
-from testbed.gate import Answer, Chooser, Cut, Fault, Gate, Late, Request, Silence, Unsent, gate
+from testbed.gate import Answer, Chooser, Cut, Fault, Gate, Late, Request, Silence, Unsent
 from testbed.live_fleet import Fleet
 from testbed.service_process import ServiceProcess
 
@@ -256,7 +256,7 @@ async def test_after_hundreds_of_random_faults_each_session_was_placed_once_and_
     chaos, tasks = Chaos(seed, MANY[fallback]), asyncio.all_tasks()
     with ServiceProcess(tmp_path, settings={"SLTA_DURABILITY": "fsync"}) as service:
         fleet = Fleet.create(service, "f")
-        async with gate(service.port) as between:
+        async with Gate(service.port) as between:
             between.choose = chaos.choose
             copy = tmp_path / "copy"
             save(copy, [Endpoints(fleet.call("GET", "endpoints"))])

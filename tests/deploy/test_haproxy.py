@@ -12,13 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 
-from slta.auth.keys import generate_key
 from testbed.awaiting import until
 from testbed.processes import Process
 from testbed.servers import free_port
-from testbed.service_process import ServiceProcess
+from testbed.service_process import ServiceProcess, key_file
 
 SHIPPED = Path(__file__).resolve().parents[2] / "deploy/haproxy/haproxy.cfg"
 PROXY, CLIENT, CLAIMED = "127.0.0.1", "127.0.0.9", "203.0.113.1"
@@ -60,9 +58,7 @@ def proxy(folder: Path, *dispatchers: int) -> Iterator[int]:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     """A client of a dispatcher behind the proxy, and the header with its key."""
     folder = tmp_path_factory.mktemp("proxied")
-    key, entry = generate_key(["admin"])
-    keys = folder / "keys.yaml"
-    keys.write_text(yaml.safe_dump({"keys": [entry.model_dump(mode="json", exclude_none=True)]}), encoding="utf-8")
+    keys, [key] = key_file(folder, ["admin"])
     settings = {"SLTA_TRUSTED_PROXIES": PROXY, "SLTA_ALLOWED_HOSTS": "proxy"}
     dispatcher = ServiceProcess(folder, keys_file=keys, settings=settings)
     with dispatcher, proxied(folder, dispatcher.port) as client:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-import threading
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import NAMESPACE_DNS, uuid5
 
 from aiohttp import web
+
+from testbed.threads import LoopThread
 
 T = TypeVar("T")
 Object = dict[str, Any]
@@ -80,7 +81,7 @@ class Change:
 
 
 @dataclass
-class FakeApiServer:
+class FakeApiServer(LoopThread):
     """One namespace, `games`. `calls` has verb, resource and object name of each request."""
 
     url: str = ""
@@ -105,34 +106,30 @@ class FakeApiServer:
 
     # What tests call, from their own thread
 
-    def __post_init__(self) -> None:
-        self._thread = threading.Thread(target=self._serve)
-        self._ready = threading.Event()
-
     def put(self, *items: Object, kind: str = "endpointslices") -> None:
         """Create or replace objects, one event each."""
-        self._do(self._put(kind, items))
+        self.run(self._put(kind, items))
 
     def delete(self, name: str, kind: str = "endpointslices") -> None:
         """Delete an object."""
-        self._do(self._delete(kind, name))
+        self.run(self._delete(kind, name))
 
     def send_again(self, index: int) -> None:
         """Send an old event anew, as a restarted API server may."""
-        self._do(self._record(self.history[index].plural, self.history[index].event))
+        self.run(self._record(self.history[index].plural, self.history[index].event))
 
     def bookmark(self, kind: str = "endpointslices") -> None:
         """Send a bookmark with the present version."""
         item = {"kind": KINDS[kind], "apiVersion": "v1", "metadata": {"resourceVersion": str(self.version)}}
-        self._do(self._record(kind, {"type": "BOOKMARK", "object": item}))
+        self.run(self._record(kind, {"type": "BOOKMARK", "object": item}))
 
     def cut(self, rest: bytes = b'{"type":"MODIFIED","obj') -> None:
         """End all watches in the middle of a line."""
-        self._do(self._cut(rest))
+        self.run(self._cut(rest))
 
     def give_lease(self, holder: str | None) -> None:
         """Another process writes the Lease."""
-        self._do(self._give_lease(holder))
+        self.run(self._give_lease(holder))
 
     async def _give_lease(self, holder: str | None) -> None:
         assert self.lease is not None
@@ -150,9 +147,6 @@ class FakeApiServer:
         self.compact()
         self.objects["endpointslices"] = {one["metadata"]["name"]: one for one in slices}
         self.cut()
-
-    def _do(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
     # The same in the server's loop
 
@@ -216,7 +210,7 @@ class FakeApiServer:
                 await self._stream(response, kind, version)
         except TimeoutError:
             if response in self.silent:
-                await self._stopping.wait()
+                await self.ending.wait()
         except ConnectionError:
             pass
         finally:
@@ -258,11 +252,7 @@ class FakeApiServer:
 
     # The thread
 
-    def _serve(self) -> None:
-        asyncio.run(self._run())
-
-    async def _run(self) -> None:
-        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+    async def begin(self) -> None:
         app = web.Application(middlewares=[self._authorize])
         leases = "/apis/coordination.k8s.io/v1/namespaces/games/leases"
         app.router.add_get("/apis/discovery.k8s.io/v1/namespaces/games/{kind:endpointslices}", self._list_or_watch)
@@ -272,23 +262,10 @@ class FakeApiServer:
         app.router.add_post(leases, self._write_lease)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
+        self.stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.tls)
         await site.start()
         self.url = f"http{'s' if self.tls else ''}://127.0.0.1:{runner.addresses[0][1]}"
-        self._ready.set()
-        await self._stopping.wait()
-        await runner.cleanup()
-
-    @contextmanager
-    def running(self) -> Iterator[FakeApiServer]:
-        """Serve from a thread."""
-        self._thread.start()
-        self._ready.wait()
-        try:
-            yield self
-        finally:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join()
 
 
 def _line(event: Object) -> bytes:

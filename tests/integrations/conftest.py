@@ -14,7 +14,7 @@ from slta_integrations.follow import follower, source
 from slta_integrations.follow.log_tail import LogTail
 from testbed.live_fleet import Fleet
 from testbed.service_process import ServiceProcess
-from testbed.threaded_relay import ThreadedRelay, relayed
+from testbed.threaded_relay import ThreadedRelay
 from tests.integrations.api_server import FakeApiServer, slice_of
 from tests.integrations.following import Following
 from tests.integrations.logs import Log, Tailed
@@ -32,14 +32,14 @@ def fleet(shared_service: ServiceProcess) -> Fleet:
 @pytest.fixture
 def between(shared_service: ServiceProcess) -> Iterator[ThreadedRelay]:
     """A relay to the dispatcher that stays."""
-    with relayed(shared_service.port) as made:
+    with ThreadedRelay(shared_service.port) as made:
         yield made
 
 
 @pytest.fixture
 def api() -> Iterator[FakeApiServer]:
     """With one empty slice, as a Service without pods has."""
-    with FakeApiServer().running() as server:
+    with FakeApiServer() as server:
         server.put(slice_of("c-aaaaa", "svc-c", None))
         yield server
 

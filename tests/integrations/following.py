@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from pathlib import Path
 from typing import Any
 
 from slta_integrations.follow.command import MAX_BACKLOG_BYTES, FollowOptions, follow
 from slta_integrations.follow.metrics import Metrics
 from slta_integrations.target import Target
-from testbed.awaiting import DEADLINE_SECONDS, until
+from testbed.awaiting import until
+from testbed.threads import LoopThread
 
 
 def ids(count: int, prefix: str = "s") -> list[str]:
     return [f"{prefix}-{number}" for number in range(count)]
 
 
-class Following:
+class Following(LoopThread):
     """`slta follow` in a thread."""
 
     def __init__(self, url: str, fleet: str, *, state_dir: Path, **options: Any) -> None:
@@ -25,21 +25,12 @@ class Following:
         given: dict[str, Any] = {"file": None, "listen": None, "lease_seconds": None, "max_backlog": MAX_BACKLOG_BYTES}
         self._options = FollowOptions(target=Target(url, fleet), state_dir=state_dir, **given | options)
         self.metrics = Metrics()
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=asyncio.run, args=[self._run()])
-        self._thread.start()
-        self._started.wait()
-        until(lambda: (state_dir / "position.json").exists() or not self._thread.is_alive())
+        self.start()
+        until(lambda: (state_dir / "position.json").exists() or self._following.done())
 
-    async def _run(self) -> None:
-        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        self._started.set()
-        await follow(self._options, self.metrics, self._stopping)
-
-    def stop(self) -> None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join(DEADLINE_SECONDS)
+    async def begin(self) -> None:
+        self._following = asyncio.create_task(follow(self._options, self.metrics, self.ending))
+        self.stack.push_async_callback(lambda: self._following)
 
     def value(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(f"slta_follow_{name}", labels) or 0

@@ -48,7 +48,7 @@ class Scene:
         self.api.put(slice_of("c-aaaaa", "svc-c", list(endpoints) or None))
 
     def watch(self, url: str | None = None, **options: Any) -> Watching:
-        watching = Watching(self.api, url or self.fleet.service.url, self.fleet.name, self.token, **options)
+        watching = Watching(self.api, url or self.fleet.service.url, self.fleet.name, self.token, **options).start()
         self.stack.callback(watching.stop)
         return watching
 
@@ -414,7 +414,7 @@ def test_the_api_server_is_reached_by_tls_and_its_own_ca(scene: Scene, tmp_path:
     certificate, key = certificate_in(tmp_path)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate, key)
-    with FakeApiServer(tls=tls).running() as api:
+    with FakeApiServer(tls=tls) as api:
         api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
         access = Access(api.url, scene.token, certificate)
         with Watching(api, scene.fleet.service.url, scene.fleet.name, scene.token, access=access):

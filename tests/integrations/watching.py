@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from slta_integrations.kubernetes.api_server import Access
 from slta_integrations.kubernetes.command import run
@@ -14,15 +13,15 @@ from slta_integrations.kubernetes.desired_pools import Selection
 from slta_integrations.kubernetes.metrics import Metrics
 from slta_integrations.kubernetes.options import WatchOptions
 from slta_integrations.target import Target
-from testbed.awaiting import DEADLINE_SECONDS
 from testbed.live_fleet import Fleet
+from testbed.threads import LoopThread
 from tests.integrations.api_server import FakeApiServer
 
 SOURCE = "kubernetes:games"
 SERVICES = {"svc-c": "c"}
 
 
-class Watching:
+class Watching(LoopThread):
     """A watcher of the namespace `games`."""
 
     def __init__(self, api: FakeApiServer, url: str, fleet: str, token_file: Path, **options: Any) -> None:
@@ -40,38 +39,15 @@ class Watching:
         }
         self._options = WatchOptions(**given | options)
         self.metrics = Metrics()
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=asyncio.run, args=[self._run()], daemon=True)
-        self._thread.start()
-        self._started.wait()
 
-    async def _run(self) -> None:
-        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        self._main = asyncio.current_task()
-        self._started.set()
-        try:
-            await run(self._options, self.metrics, self._stopping)
-        except asyncio.CancelledError:
-            return
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """As by SIGTERM."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join(DEADLINE_SECONDS)
-            assert not self._thread.is_alive()
+    async def begin(self) -> None:
+        self._watching = asyncio.create_task(run(self._options, self.metrics, self.ending))
+        self.stack.push_async_callback(asyncio.wait, [self._watching])
 
     def kill(self) -> None:
         """It ends without releasing the Lease."""
-        self._loop.call_soon_threadsafe(self._main.cancel)
-        self._thread.join(DEADLINE_SECONDS)
-        assert not self._thread.is_alive()
+        self._loop.call_soon_threadsafe(self._watching.cancel)
+        self.stop()
 
     def value(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(f"slta_kubernetes_{name}", labels) or 0

@@ -1,6 +1,4 @@
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,31 +9,25 @@ from aiohttp.test_utils import unused_port
 from typer.testing import CliRunner, Result
 
 from slta_loadgen.cli import app
+from testbed.threads import LoopThread
 from tests.loadgen.standin import StandIn
+
+
+class InThread(LoopThread):
+    """The commands own the main thread's event loop, so the service needs another."""
+
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
+
+    async def begin(self) -> None:
+        self.service = StandIn(**self._settings)
+        self.url = await self.stack.enter_async_context(self.service.serving())
 
 
 @contextmanager
 def service_in_a_thread(**settings: Any) -> Iterator[tuple[StandIn, str]]:
-    """The commands own the main thread's event loop, so the service needs another."""
-    started, url, service = threading.Event(), [], []
-    loop, stop = asyncio.new_event_loop(), asyncio.Event()
-
-    async def serve() -> None:
-        service.append(StandIn(**settings))
-        async with service[0].serving() as address:
-            url.append(address)
-            started.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    started.wait()
-    try:
-        yield service[0], url[0]
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        loop.close()
+    with InThread(**settings) as thread:
+        yield thread.service, thread.url
 
 
 def call(*arguments: object, piped: str | None = None) -> Result:

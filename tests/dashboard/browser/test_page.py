@@ -9,10 +9,9 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 from redis import Redis
 
 from slta import release
-from slta.auth.keys import generate_key
 from slta.core.policies import POLICIES
 from slta.store.embedded.data_dir import served_socket
-from testbed.service_process import ServiceProcess
+from testbed.service_process import ServiceProcess, key_file
 from tests.dashboard.browser.conftest import BROWSER, PATIENT_MS, RECONNECT_WORDS, SESSIONS, open_fleet, tile
 from tests.dashboard.conftest import fleet_document
 
@@ -189,10 +188,7 @@ def test_without_a_fleet_it_says_that_it_waits_for_one(
 def test_with_keys_it_asks_for_one_and_offers_what_the_key_may(
     context: BrowserContext, complaints: list[str], tmp_path: Path
 ) -> None:
-    keys, entries = zip(*(generate_key([scope]) for scope in ("read", "admin")), strict=True)
-    file = tmp_path / "keys.yaml"
-    lines = [f"- {{id: {one.id}, sha256: {one.sha256}, scopes: [{next(iter(one.scopes))}]}}" for one in entries]
-    file.write_text("keys:\n" + "\n".join(lines) + "\n")
+    file, keys = key_file(tmp_path, ["read"], ["admin"])
     with ServiceProcess(tmp_path, keys_file=file) as service:
         service.call("PUT", "/v1/fleets/default", fleet_document(), key=keys[1])
         page = context.new_page()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,19 +89,13 @@ class Withheld:
 @pytest.fixture
 async def relayed(tmp_path: Path, binary: str) -> AsyncIterator[tuple[Cluster, list[Relay]]]:
     """Three masters, and a relay before each of them that all use."""
-    made = Cluster(tmp_path, binary, ())
-    relays = []
-    for _ in range(3):
-        node = made.add(port=free_port())
-        relays.append(Relay(node.own_port))
-        await relays[-1].listen(node.port)
-    try:
+    async with AsyncExitStack() as stack:
+        made = Cluster(tmp_path, binary, ())
+        nodes = [made.add(port=free_port()) for _ in range(3)]
+        relays = [await stack.enter_async_context(Relay(node.own_port, node.port)) for node in nodes]
+        stack.callback(made.stop)
         await asyncio.to_thread(form, made)
         yield made, relays
-    finally:
-        made.stop()
-        for relay in relays:
-            await relay.stop()
 
 
 async def test_a_reply_of_a_master_that_no_longer_owns_the_slot_is_not_believed(
