@@ -86,7 +86,7 @@ bench-longest: $(DEV) ## The longest calls at 65,536 pools and 655,360 sessions
 	$(BIN)/python -m lab.benchmarks.longest $(ARGS)
 
 faults: $(DEV) ## What faults do to acknowledged sessions; goes on where it stopped (ARGS="--help")
-	$(BIN)/python -m lab.faults $(ARGS)
+	$(BIN)/python -m lab.campaign faults $(ARGS)
 
 experiments: $(DEV) ## The paper's table and figures, again
 	$(BIN)/slta experiments all $(ARGS)
@@ -116,16 +116,16 @@ clients-test: $(DEV) ## Generated clients in Python, TypeScript and Go against a
 	$(PYTEST) -m clients --timeout 900 $(ARGS)
 
 clients-campaign: $(DEV) ## Client processes with fallback while slta or its store is away (ARGS="--help")
-	$(BIN)/python -m lab.clients $(ARGS)
+	$(BIN)/python -m lab.campaign clients $(ARGS)
 
 agents-campaign: $(DEV) ## 200 pool processes with agents, killed, stopped and cut off from slta (ARGS="--help")
-	$(BIN)/python -m lab.agents $(ARGS)
+	$(BIN)/python -m lab.campaign agents $(ARGS)
 
 proxies-test: $(DEV) $(PROXIES) ## The recipes of deploy/proxies on the real proxies; HAProxy or nginx not on PATH: skipped
 	$(PYTEST) -m proxies --timeout 300 $(ARGS)
 
 proxies-campaign: $(DEV) $(PROXIES) ## The figures of docs/proxies.md: counts every second, outages, added time, gap (ARGS="--help")
-	$(BIN)/python -m lab.proxies $(ARGS)
+	$(BIN)/python -m lab.campaign proxies $(ARGS)
 
 # Both tools run from outside the tree. An index that tells nothing of vulnerabilities is an error, not a clean result.
 INVENTORY := build/inventory.cdx.json

@@ -2,72 +2,74 @@
 
 from __future__ import annotations
 
-import signal
+import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict, dataclass
 
-from lab.clients import findings
-from lab.clients.findings import KNOWN_SECONDS, MAX_OPEN_SECONDS, MAX_SECONDS, Lag, Look, Outage, Session
-from lab.clients.system import System
+from lab.campaign import findings
+from lab.campaign.findings import Lag, Look, Outage, Session
+from lab.campaign.row import Record, Row, Run
+from lab.clients.system import FLEETS, System
 from lab.faults import independent_audit
+from testbed.scene import OUTAGES
 
-WARM_UP_SECONDS = 80.0
-"""Every client has read the endpoints of the loaded fleet by then."""
-AFTER_SECONDS = 30.0
+MAX_SECONDS = 1.2
+"""Of a placement."""
+MAX_OPEN_SECONDS = 0.1
+"""Of a placement that began while the circuit breaker was open."""
+KNOWN_SECONDS = 10.0
+"""After its return, slta knows each session."""
 LOOK_SECONDS = 0.5
 
 
-class Fault(NamedTuple):
-    """How an outage begins and ends."""
+@dataclass(frozen=True)
+class ClientRow(Row[System]):
+    """An outage, with client processes that place by their fallback meanwhile. The modes are kinds of fleet."""
 
-    begin: Callable[[System], object]
-    end: Callable[[System], object]
+    title: str
+    outage: str
+    modes: Sequence[str] = tuple(FLEETS)
+    usual: Sequence[str] = ("similar",)
+
+    def scene(self, run: Run) -> AbstractAsyncContextManager[System]:
+        return System(run.folder, FLEETS[run.variant], run.size)
+
+    def load(self, scene: System, run: Run) -> AbstractAsyncContextManager[object]:
+        del run
+        return scene.clients()
+
+    async def fault(self, scene: System, run: Run) -> tuple[Outage, list[str]]:
+        """The outage, and the audit of the store after it."""
+        print(f"  {[asdict(one) for one in scene.kind.classes]}, {scene.kind.pools} pools each", flush=True)
+        await asyncio.sleep(scene.size.warm_up)
+        begin = time.monotonic()
+        await asyncio.to_thread(OUTAGES[self.outage].begin, scene)
+        await asyncio.sleep(scene.size.seconds)
+        await asyncio.to_thread(OUTAGES[self.outage].end, scene)
+        back, looks = time.monotonic(), []
+        while time.monotonic() < back + KNOWN_SECONDS:
+            await asyncio.sleep(LOOK_SECONDS)
+            looks.append(await asyncio.to_thread(_look, scene))
+        audit = await asyncio.to_thread(independent_audit.audit, scene.store)
+        await asyncio.sleep(max(0.0, scene.size.after - KNOWN_SECONDS))
+        return Outage(run.name, begin, back, looks), audit
+
+    async def judge(self, scene: System, run: Run, seen: tuple[Outage, list[str]]) -> Record:
+        del run
+        outage, audit = seen
+        sessions, lags = scene.lines()
+        whole = await asyncio.to_thread(_whole, scene, sessions)
+        return {"wrong": [*(f"audit: {found}" for found in audit), *_judge(scene, outage, sessions, lags), *whole]}
 
 
-FAULTS: Mapping[str, Fault] = {
-    "killed": Fault(lambda system: system.service.kill(), lambda system: system.service.start()),
-    "stopped": Fault(
-        lambda system: system.service.signal(signal.SIGSTOP), lambda system: system.service.signal(signal.SIGCONT)
-    ),
-    "store": Fault(lambda system: system.store.freeze(), lambda system: system.store.thaw()),
+ROWS: Mapping[str, ClientRow] = {
+    "killed": ClientRow("slta is killed, and started after 60 s", "killed"),
+    "stopped": ClientRow("slta stands still for 60 s", "stopped"),
+    "store": ClientRow("its store stands still for 60 s", "store"),
 }
-
-
-def run(
-    system: System,
-    faults: Sequence[str],
-    seconds: float,
-    warm_up: float = WARM_UP_SECONDS,
-    after: float = AFTER_SECONDS,
-) -> list[str]:
-    """One outage of each kind under the same load; what was not as it should be, in sentences."""
-    time.sleep(warm_up)
-    outages, wrong = [], list[str]()
-    for name in faults:
-        print(f"  {name} for {seconds:g} s …", flush=True)
-        outages.append(_outage(system, name, seconds))
-        wrong += [f"{name}: audit: {found}" for found in independent_audit.audit(system.store)]
-        time.sleep(max(0.0, after - KNOWN_SECONDS))
-    system.stop_clients()
-    sessions, lags = system.lines()
-    for outage in outages:
-        wrong += _judge(system, outage, sessions, lags)
-    return [*wrong, *_whole(system, sessions)]
-
-
-def _outage(system: System, name: str, seconds: float) -> Outage:
-    begin = time.monotonic()
-    FAULTS[name].begin(system)
-    time.sleep(seconds)
-    FAULTS[name].end(system)
-    back = time.monotonic()
-    looks = []
-    while time.monotonic() < back + KNOWN_SECONDS:
-        time.sleep(LOOK_SECONDS)
-        looks.append(_look(system))
-    return Outage(name, begin, back, looks)
 
 
 def _look(system: System) -> Look:
@@ -81,7 +83,7 @@ def _judge(system: System, outage: Outage, sessions: Sequence[Session], lags: Se
     inside = [session for session in sessions if outage.begin <= session.began < outage.back]
     in_open = [session.seconds for session in inside if session.open]
     refused = Counter(session.code for session in inside if session.code)
-    found = findings.spread([s for s in inside if s.by == "fallback"], len(system.fleet.pool_ids))
+    found = findings.spread([s for s in inside if s.by == "fallback"], len(system.kind.pool_ids))
     unknown = findings.unknown(outage.looks[-1], sessions)
     not_ended = findings.not_ended(outage.looks[-1], sessions)
     known = findings.all_known_after(outage, sessions)
@@ -107,13 +109,13 @@ def _judge(system: System, outage: Outage, sessions: Sequence[Session], lags: Se
         "ended sessions are still there": bool(not_ended),
         "the fallback placed nothing": not found.sessions,
     }
-    return [f"{outage.name}: {sentence}" for sentence, is_so in checks.items() if is_so]
+    return [sentence for sentence, is_so in checks.items() if is_so]
 
 
 def _whole(system: System, sessions: Sequence[Session]) -> list[str]:
     """Print the figures of all sessions after their ends; what was not as it should be."""
     left, lost = independent_audit.sessions(system.store), Counter(session.lost for session in sessions if session.lost)
-    audit, counters = independent_audit.audit(system.store), system.state()["counters"]
+    audit, counters = independent_audit.audit(system.store), system.call("GET", "/state")["counters"]
     by = Counter(session.by or session.code for session in sessions)
     usual = sorted(session.seconds for session in sessions if session.by == "slta")
     print(f"  whole run: {dict(by)}; lost: {dict(lost)}; left in slta: {len(left)}; audit: {audit or 'clean'}")

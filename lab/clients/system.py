@@ -1,30 +1,33 @@
-"""System: a store, a dispatcher, a fleet of three classes with capacity to spare, and client processes."""
+"""System: a fleet of three classes with capacity to spare beside a dispatcher, and client processes."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import processes
-from lab.clients.client import Task
-from lab.clients.findings import Lag, Session
+from lab.campaign.findings import Lag, Session, rows, sessions_of
+from lab.campaign.load import Task
 from lab.faults.load import FLEET
-from testbed.processes import FilterProcess, environment
-from testbed.servers import Server
-from testbed.service_process import ServiceProcess
+from testbed.scene import Scene
 
 
 @dataclass(frozen=True)
-class Load:
-    """Load of all processes together: new sessions a second, and their mean stay."""
+class Size:
+    """Load of all processes together, and the times of an outage."""
 
     processes: int = 10
     rate: float = 100.0
-    mean_seconds: float = 15.0
+    """New sessions a second, of all processes."""
+    stay: float = 15.0
+    """Mean seconds of a session."""
+    seconds: float = 60.0
+    """Of the outage."""
+    warm_up: float = 80.0
+    """Every client has read the endpoints of the loaded fleet by then."""
+    after: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -72,47 +75,32 @@ FLEETS: Mapping[str, FleetKind] = {
 """At the default load slta has 25 sessions on each pool of `equal`; 22, 25 and 28 by class; 12, 25 and 38."""
 
 
-@dataclass(frozen=True)
-class System:
-    """System that runs."""
+class System(Scene):
+    """The fleet with its pools."""
 
-    store: Server
-    service: ServiceProcess
-    fleet: FleetKind
-    folder: Path
-    clients: list[FilterProcess]
+    def __init__(self, folder: Path, kind: FleetKind, size: Size) -> None:
+        super().__init__(folder, FLEET)
+        self.kind = kind
+        self.size = size
 
-    def state(self) -> Any:
-        """Of the fleet, as the API returns it."""
-        return self.service.call("GET", f"/v1/fleets/{FLEET}/state")
+    def furnish(self, stack: ExitStack) -> None:
+        del stack
+        self.call("PUT", "", self.kind.document())
+        self.call("POST", "/pools", {"pools": self.kind.pool_rows()})
 
-    def stop_clients(self) -> None:
-        """End all sessions and the processes."""
-        for client in self.clients:
-            client.terminate()
-        codes = [client.wait() for client in self.clients]
-        assert not any(codes), f"exit codes of the clients: {codes}"
+    @asynccontextmanager
+    async def clients(self) -> AsyncIterator[None]:
+        """The processes, which have ended all their sessions at the end."""
+        file, count = str(self.folder / "endpoints.json"), self.size.processes
+        async with AsyncExitStack() as stack:
+            for number in range(count):
+                lines = str(self.folder / f"client-{number}.jsonl")
+                task = Task(self.service.url, FLEET, self.size.rate / count, self.size.stay, lines, file, number)
+                await stack.enter_async_context(task.process())
+            yield
 
     def lines(self) -> tuple[list[Session], list[Lag]]:
         """What the clients wrote so far."""
         files = list(self.folder.glob("client-*.jsonl"))
-        lags = [Lag(**row) for file in files for row in processes.rows([file], "at").values()]
-        return [Session(**row) for row in processes.rows(files).values()], lags
-
-
-@contextmanager
-def system(folder: Path, fleet: FleetKind, load: Load) -> Iterator[System]:
-    """All of it, ended in reverse order."""
-    with ExitStack() as stack:
-        store, service = processes.dispatcher(stack, folder)
-        service.call("PUT", f"/v1/fleets/{FLEET}", fleet.document())
-        service.call("POST", f"/v1/fleets/{FLEET}/pools", {"pools": fleet.pool_rows()})
-        clients = [stack.enter_context(_client(folder, service.url, load, n)) for n in range(load.processes)]
-        yield System(store, service, fleet, folder, clients)
-
-
-def _client(folder: Path, url: str, load: Load, number: int) -> FilterProcess:
-    lines, file = folder / f"client-{number}.jsonl", folder / "endpoints.json"
-    task = Task(url, FLEET, load.rate / load.processes, load.mean_seconds, number, str(file), str(lines))
-    command, log = [sys.executable, "-m", "lab.clients.client", task.argument()], folder / f"client-{number}.log"
-    return FilterProcess(*command, log=log, env=environment())
+        lags = [Lag(**row) for file in files for row in rows([file], "at").values()]
+        return sessions_of(files), lags

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from lab.faults.run import Record
+from lab.campaign.row import Record
 from lab.faults.table import FAULTS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"

@@ -1,4 +1,4 @@
-"""Long runs of the real proxies on the recipes of deploy/proxies; the system is that of tests/proxies.
+"""Rows of the proxies: real ones on the recipes of deploy/proxies, in the system that their tests have.
 
 | module | measures |
 |---|---|
@@ -7,4 +7,5 @@
 | first_byte | time to the first byte, with and without a question to slta |
 | evaluation | placement gap in slta beside that in the proxy's log |
 | rollout | both differences at placing while slta places a share of the sessions |
+| runs | the rows: each of these behind every proxy that is installed |
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from argparse import Namespace
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,15 +13,18 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from lab.faults import __main__ as command
+from lab.campaign import __main__ as command
+from lab.campaign.row import Record, play
+from lab.campaign.table import GROUPS, RESULTS
 from lab.faults import independent_audit, on_store, power, reliability_page
+from lab.faults.fault import Size
 from lab.faults.ledger import judge
 from lab.faults.load import FLEET, Load, Plan
 from lab.faults.noticed import noticed
 from lab.faults.on_the_way import AtByte, cut_at_every_byte
-from lab.faults.run import Record, play
 from lab.faults.starting import system
 from lab.faults.system import RELAYED, SINGLE, System
+from lab.faults.table import FAULTS
 from testbed.relay import CutError, Link
 from testbed.sentinels import until
 from testbed.servers import EMBEDDED, Server
@@ -108,9 +110,9 @@ async def test_no_byte_of_an_assign_and_a_complete_is_one_too_many(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_a_run_on_a_cluster_notes_what_its_fleet_and_the_others_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_on_a_cluster_notes_what_its_fleet_and_the_others_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(on_store, "FLUSHES", 3)
-    run = play("library-missing", "async", 0, per_second=60)
+    run = await play(FAULTS["library-missing"], "library-missing", "async", 0, Size(per_second=60))
     assert not any(run[name] for name in ("unknown", "lost", "doubled", "leaked", "back", "audit"))
     assert run["effects"] == 3
     assert run["notes"]["refused of others"] == {}
@@ -185,25 +187,28 @@ def test_a_run_that_is_there_is_not_repeated_and_a_void_one_does_not_count(
 ) -> None:
     played: list[int] = []
 
-    def play(name: str, mode: str, number: int, _: float) -> Record:
+    async def play(_row: object, name: str, mode: str, number: int, _size: object) -> Record:
         played.append(number)
         return record(name, mode, run=number, void="too slow" if number == 1 else "")
 
     monkeypatch.setattr(command, "play", play)
-    options = Namespace(results=tmp_path / "runs.jsonl", runs=2, per_second=400)
-    command.complete("store-killed", "async", options)
+    kept = None, 2, tmp_path / "runs.jsonl"
+    assert command.complete(GROUPS["faults"], "store-killed", "async", *kept) == []
     assert played == [0, 1, 2], "the second one was void"
-    command.complete("store-killed", "async", options)
+    command.complete(GROUPS["faults"], "store-killed", "async", *kept)
     assert played == [0, 1, 2]
-    command.complete("cut", "async", options)
+    command.complete(GROUPS["faults"], "cut", "async", *kept)
     assert played == [0, 1, 2, 0, 1, 2]
 
 
 def test_a_machine_that_is_too_busy_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "play", lambda name, mode, number, _: record(name, mode, run=number, void="slow"))
-    options = Namespace(results=tmp_path / "runs.jsonl", runs=2, per_second=400)
-    command.complete("cut", "async", options)
-    assert [run["void"] for run in command.read(options.results)] == ["slow"] * command.MAX_VOID
+    async def play(_row: object, name: str, mode: str, number: int, _size: object) -> Record:
+        return record(name, mode, run=number, void="slow")
+
+    monkeypatch.setattr(command, "play", play)
+    results = tmp_path / "runs.jsonl"
+    assert command.complete(GROUPS["faults"], "cut", "async", None, 2, results) == ["cut async: 0 of 2 runs"]
+    assert [run["void"] for run in command.read(results)] == ["slow"] * command.MAX_VOID
 
 
 def test_the_page_adds_up_the_runs_that_count() -> None:
@@ -242,4 +247,4 @@ def test_the_page_has_the_worst_run_of_each_fault_of_a_cluster() -> None:
 
 
 def test_the_page_says_what_the_kept_runs_say() -> None:
-    assert reliability_page.PAGE.read_text(encoding="utf-8") == reliability_page.page(command.read(command.RESULTS))
+    assert reliability_page.PAGE.read_text(encoding="utf-8") == reliability_page.page(command.read(RESULTS))

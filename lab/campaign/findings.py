@@ -1,40 +1,42 @@
-"""Findings of an outage: refusals, delays, spread over the pools, and what slta knew afterwards.
+"""Findings in the lines of a load and the records of the store: refusals, delays, spread, and what slta knew.
 
 It shares nothing with the client but the lines of its processes, and nothing with slta but the records of the store.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, sqrt
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
-MAX_SECONDS = 1.2
-"""Of a placement."""
-MAX_OPEN_SECONDS = 0.1
-"""Of a placement that began while the circuit breaker was open."""
-KNOWN_SECONDS = 10.0
-"""After its return, slta knows each session."""
 UNDER_WAY_SECONDS = 2.0
-"""A report or an end that is younger may still be under way."""
+"""A placement, a report or an end that is younger may still be under way."""
 DEVIATIONS = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """Session of a client: `code` if it was refused; `open`: the circuit breaker was open when it began."""
+    """Session of a load: `code` if it was refused, `cut` if its pool died, `outcome` of its complete.
+
+    Of the client library: who placed it (`by`), why it was `lost`, and whether the circuit breaker was `open` when it
+    began.
+    """
 
     id: str
     began: float
     placed: float
-    open: bool
     pool: str = ""
     by: str = ""
     code: str = ""
+    cut: float = inf
     ended: float = inf
+    outcome: str = ""
     lost: str = ""
+    open: bool = False
 
     @property
     def seconds(self) -> float:
@@ -73,6 +75,60 @@ class Outage(NamedTuple):
     begin: float
     back: float
     looks: Sequence[Look]
+
+
+def sessions_of(files: Iterable[Path]) -> list[Session]:
+    """Sessions from the lines that loads wrote so far."""
+    found = rows(files, "id").values()
+    return [Session(**row) for row in found if "began" in row]
+
+
+def rows(files: Iterable[Path], key: str) -> dict[Any, dict[str, Any]]:
+    """The lines of JSON so far, those of one key in one row; others are left out."""
+    found: dict[Any, dict[str, Any]] = {}
+    for file in files:
+        for row in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
+            if key in row:
+                found.setdefault(row[key], {}).update(row)
+    return found
+
+
+def refused(sessions: Iterable[Session], begin: float, end: float) -> Counter[str]:
+    """Codes of placements that were refused between two times."""
+    return Counter(session.code for session in sessions if session.code and begin <= session.began < end)
+
+
+def placed_on(sessions: Iterable[Session], pools: Collection[str], begin: float) -> list[float]:
+    """When sessions that began since `begin` were placed on these pools, in order."""
+    return sorted(s.placed for s in sessions if s.pool in pools and begin <= s.began)
+
+
+def ended_by_slta(
+    sessions: Iterable[Session], store: Mapping[str, str], now: float, dead: Mapping[str, float]
+) -> list[Session]:
+    """Sessions of living pools that slta ended, or has elsewhere: each had to be live until its complete.
+
+    `dead` has the pools that were killed and when; what was placed on them is not judged. `now` is when the store was
+    read.
+    """
+    found = []
+    for session in sessions:
+        if not session.pool or (session.pool in dead and session.ended >= dead[session.pool]):
+            continue
+        is_live = session.ended == inf and session.cut == inf and session.placed < now - UNDER_WAY_SECONDS
+        if session.outcome not in {"", "completed"} or (is_live and store.get(session.id) != session.pool):
+            found.append(session)
+    return found
+
+
+def cut_without_death(sessions: Iterable[Session], dead: Mapping[str, float]) -> list[Session]:
+    """Sessions that lost their pool, or could not reach it, though it had not died."""
+    return [session for session in sessions if session.cut < dead.get(session.pool, inf)]
+
+
+def held(store: Mapping[str, str], pools: Collection[str]) -> int:
+    """Sessions that the store has on these pools."""
+    return sum(pool in pools for pool in store.values())
 
 
 def spread(sessions: Iterable[Session], pools: int) -> Spread:
