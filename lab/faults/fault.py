@@ -15,6 +15,7 @@ from lab.faults import independent_audit
 from lab.faults.ledger import Verdict, judge
 from lab.faults.load import Load, Plan
 from lab.faults.noticed import noticed
+from lab.faults.observing import FIRST, observed
 from lab.faults.starting import system
 from lab.faults.system import SINGLE, Shape, System
 from testbed.servers import INSTALLED
@@ -55,6 +56,8 @@ class Fault(Row[System]):
     modes: tuple[str, ...] = ONE_STORE
     fails: str = "a process or a connection"
     is_under_load: bool = True
+    fleet: int = FIRST
+    """Number of the fleet that it is about; on a cluster what it and the others noticed is noted."""
     servers: frozenset[str] = ALL_SERVERS
     """Names of the servers that it can be planted in."""
 
@@ -84,7 +87,8 @@ class Fault(Row[System]):
         del run
         await asyncio.sleep(BEFORE_SECONDS if self.is_under_load else 0)
         rate = sum(_rate(load) for load in scene.loads)
-        return rate, await self.plant(scene)
+        plant = observed(self.plant, self.fleet) if scene.cluster else self.plant
+        return rate, await plant(scene)
 
     async def judge(self, scene: System, run: Run, seen: tuple[float, int]) -> Record:
         rate, effects = seen
