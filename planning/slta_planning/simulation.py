@@ -12,6 +12,7 @@ from slta.core.gaps import Gaps
 from slta.core.orders import PAPER
 from slta.core.policies import POLICIES
 from slta.core.ranking import Ranking
+from slta.core.session_types.sets import TypeSets
 from slta.core.utility import PoolClass
 from slta_experiments.engine.simulate import POLICIES as ENGINE_POLICIES
 from slta_experiments.engine.simulate import Run, simulate
@@ -44,6 +45,13 @@ def shape_of(classes: Sequence[PoolClass], pools: Sequence[int]) -> FleetShape:
     """Classes with pools."""
     present = [(c, count) for c, count in zip(classes, pools, strict=True) if count]
     return FleetShape("fleet", tuple(c for c, _ in present), tuple(count for _, count in present))
+
+
+def sets_of(spec: FleetSpec, shape: FleetShape) -> TypeSets:
+    """The session types of a fleet on some of its classes; without types there is one."""
+    at = {c.name: i for i, c in enumerate(shape.classes)}
+    names = spec.class_names()
+    return TypeSets(tuple(tuple(at[names[c]] for c in own if names[c] in at) for own in spec.type_sets.classes))
 
 
 def part_of(spec: FleetSpec, pools: Sequence[int], most: float) -> tuple[FleetShape, float]:

@@ -136,7 +136,7 @@ def test_no_session_ends_on_a_pool_that_is_not_there(folder: Path, policy: Any) 
     placement = Placement(
         policy.title, lambda shape: order_of(shape, spec, policy.title), lambda _, ids: np.full(len(ids), 0.9)
     )
-    trajectory = trajectory_of(active, Sessions(log.starts, log.ends), placement, [0.0, window.end], spec.beta)
+    trajectory = trajectory_of(spec, active, Sessions(log.starts, log.ends, log.kinds), placement, [0.0, window.end])
     assert len({epoch.shape.shares for epoch in active.epochs}) > 2
     for start, end, pool in zip(log.starts, log.ends, trajectory.pools, strict=True):
         last = next((e for e in active.epochs if e.begin < end <= e.end), active.epochs[-1])

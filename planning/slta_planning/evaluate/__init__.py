@@ -14,9 +14,7 @@
 | window | the measured part of a log |
 | active_pools | pools that count, and when; pools without a session |
 | trajectory | one placement through the changes of pools |
-| typed | one placement of sessions that have types, event by event |
 | assignment | the optimum of sessions of several types, kept with each event |
-| typed_replay | replay of a log with session types, and its gaps |
 | replay | replay of the recorded placement and of the policies |
 | results | the figures as JSON |
 | evaluate_report | the figures as text |

@@ -9,8 +9,7 @@ from typing import NamedTuple
 from slta.core.policies import DEFAULT_POLICY
 from slta_planning.evaluate.active_pools import Unseen
 from slta_planning.evaluate.notes import Data, notes
-from slta_planning.evaluate.replay import RECORDED
-from slta_planning.evaluate.typed_replay import RESTRICTED
+from slta_planning.evaluate.replay import RECORDED, RESTRICTED
 from slta_planning.evaluate.window import EARLIEST, HOUR, LATEST
 from slta_planning.simulation import SIMULATED
 from slta_planning.text import columns, counted, percent, tally, wrapped

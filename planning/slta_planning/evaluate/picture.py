@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from slta.core.policies import DEFAULT_POLICY
 from slta_experiments import study_report
 from slta_planning.evaluate.evaluate_report import TITLES
-from slta_planning.evaluate.replay import RECORDED, Evaluation
-from slta_planning.evaluate.typed_replay import RESTRICTED
+from slta_planning.evaluate.replay import RECORDED, RESTRICTED, Evaluation
 from slta_planning.evaluate.window import HOUR
 from slta_planning.simulation import SIMULATED
 

@@ -31,7 +31,7 @@ def results(evaluation: Evaluation, log: Log, holes: Sequence[Hole] = ()) -> dic
         "duration": {"mean_s": float(durations.mean()), "median_s": float(np.median(durations))},
         **over(evaluation, window.begin, window.end),
         "weights": dict(evaluation.weights),
-        **(_of_types(evaluation) if evaluation.typed else {}),
+        **(_of_types(evaluation) if evaluation.spec.session_types else {}),
         "by_gap": [],
         "holes": [{"from_s": hole.begin, "to_s": hole.end, "sessions": hole.sessions} for hole in holes],
         "not_measured": [_times(window, *hole) for hole in window.holes],

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from slta.core.fleet import FleetSpec
 from slta.core.policies.choice import NOTHING
-from slta.core.policies.tokens import Beta
 from slta.core.ranking import Ranking
 from slta_experiments.engine.simulate import Outcome, Run, simulate
 from slta_experiments.fleets import FleetShape
-from slta_experiments.workload import Floats, workload_of
+from slta_experiments.workload import Floats, elapsed, workload_of
 from slta_planning.evaluate.active_pools import ActivePools, Epoch, Places
+from slta_planning.evaluate.assignment import Assignment
+from slta_planning.simulation import sets_of
 
 Order = Callable[[FleetShape], Ranking]
 """Order of the places of the pools that are active."""
@@ -31,18 +33,19 @@ class Placement:
 
 @dataclass(frozen=True)
 class Sessions:
-    """Sessions in order of their starts, in the window's seconds."""
+    """Sessions in order of their starts, in the window's seconds, and the number of their type."""
 
     starts: Floats
     ends: Floats
+    kinds: Places
 
 
 @dataclass(frozen=True)
 class Trajectory:
     """∫N, ∫U and ∫U*(N) from 0 to each of `times`, N per active pool then, and the pool of each session.
 
-    A session has NOTHING if it was rejected or comes after the end. With session types there are more integrals, see
-    `typed.TypedFleet.figures`, and the number of rejected sessions by type.
+    A session has NOTHING if it was rejected or comes after the end; `refused` are the rejected ones by type. With
+    session types there are more integrals: of U*(N_1 … N_T, A), and of each N_t.
     """
 
     times: Floats
@@ -57,21 +60,45 @@ class Trajectory:
 
 
 def trajectory_of(
-    active: ActivePools, sessions: Sessions, placement: Placement, times: Sequence[float], beta: Beta
+    spec: FleetSpec, active: ActivePools, sessions: Sessions, placement: Placement, times: Sequence[float]
 ) -> Trajectory:
     """Replay all epochs. Sessions on a pool that leaves are placed anew; in the log there are none."""
     pools = np.full(len(sessions.starts), NOTHING)
     alive = np.array([], dtype=np.int64)
-    areas, rows = np.zeros(3), []
+    areas, refused, rows = np.zeros(1), np.zeros(len(spec.type_names), dtype=np.int64), []
     for epoch in active.epochs:
         own = [*(t for t in times if epoch.begin <= t < epoch.end), epoch.end]
-        ids, outcome = _simulated(epoch, sessions, _Held(alive, pools), placement, own, beta)
+        ids, outcome = _simulated(spec, epoch, sessions, _Held(alive, pools), placement, own)
         pools[ids] = np.where(outcome.pools == NOTHING, NOTHING, epoch.pools[outcome.pools])
-        alive = ids[(pools[ids] != NOTHING) & (sessions.ends[ids] > epoch.end)]
-        rows.append((outcome.samples.times, areas + outcome.samples.areas, outcome.samples.sessions))
-        areas = rows[-1][1][-1]
+        placed = ids[pools[ids] != NOTHING]
+        alive = placed[sessions.ends[placed] > epoch.end]
+        found = outcome.samples.areas
+        if spec.session_types:
+            found = np.hstack([found, _areas_of_types(spec, epoch, sessions, placed, own)])
+        rows.append((outcome.samples.times, areas + found, outcome.samples.sessions))
+        areas, refused = rows[-1][1][-1], refused + outcome.refused
     at, sums, held = (np.concatenate(column) for column in zip(*rows, strict=True))
-    return Trajectory(at, sums, held, pools)
+    return Trajectory(at, sums, held, pools, dict(zip(spec.type_names, map(int, refused), strict=True)))
+
+
+def _areas_of_types(
+    spec: FleetSpec, epoch: Epoch, sessions: Sessions, placed: Places, times: Sequence[float]
+) -> Floats:
+    """∫U*(N_1 … N_T, A) and each ∫N_t from the epoch's begin to each time, of the sessions placed in it."""
+    starts, ends = np.maximum(sessions.starts[placed], epoch.begin), np.minimum(sessions.ends[placed], epoch.end)
+    kinds, at = sessions.kinds[placed], np.array(times)
+    pools = dict(zip((c.name for c in epoch.shape.classes), epoch.shape.shares, strict=True))
+    best = Assignment(spec.type_sets, [pools.get(name, 0) for name in spec.class_names()], spec.integers.marginals)
+    moments, ending = np.concatenate([starts, ends]), np.repeat([False, True], len(placed))
+    order = np.lexsort((ending, moments))  # at equal times arrivals come first, as in the engine
+    levels = [0]
+    for kind, is_end in zip(np.tile(kinds, 2)[order].tolist(), ending[order].tolist(), strict=True):
+        best.remove(kind) if is_end else best.add(kind)
+        levels.append(best.utility)
+    edges = np.concatenate([[epoch.begin], moments[order], [epoch.end]])
+    sums = np.concatenate([[0.0], np.cumsum(np.array(levels, dtype=float) * np.diff(edges))])
+    by_type = [elapsed(at, starts[kinds == t]) - elapsed(at, ends[kinds == t]) for t in range(len(spec.type_names))]
+    return np.column_stack([np.interp(at, edges, sums) / 10.0**spec.integers.exponent, *by_type])
 
 
 @dataclass(frozen=True)
@@ -83,7 +110,7 @@ class _Held:
 
 
 def _simulated(
-    epoch: Epoch, sessions: Sessions, held: _Held, placement: Placement, times: Sequence[float], beta: Beta
+    spec: FleetSpec, epoch: Epoch, sessions: Sessions, held: _Held, placement: Placement, times: Sequence[float]
 ) -> tuple[NDArray[np.int64], Outcome]:
     """Numbers of the sessions in an epoch, in the engine's order, and its outcome."""
     stays = np.isin(held.pools[held.alive], epoch.pools)
@@ -97,13 +124,15 @@ def _simulated(
     run = Run(
         horizon=epoch.end,
         warm_up=epoch.begin,
-        beta=beta,
+        beta=spec.beta,
         order=placement.order(epoch.shape),
         columns=_columns(epoch, held.pools[staying]),
         rank=None if epoch.begin else 1,
         sample_times=times,
+        sets=sets_of(spec, epoch.shape),
+        reserve=spec.reserve,
     )
-    workload = workload_of(len(staying), arrivals, sessions.ends[ids], draws)
+    workload = workload_of(len(staying), arrivals, sessions.ends[ids], draws, sessions.kinds[ids])
     return ids, simulate(epoch.shape, len(epoch.pools), placement.title, workload, run)
 
 

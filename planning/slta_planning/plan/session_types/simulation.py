@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from slta.core.fleet import FleetSpec
 from slta.core.policies.choice import NOTHING
 from slta.core.session_types.bound import bound
-from slta.core.session_types.sets import TypeSets, everywhere
+from slta.core.session_types.sets import everywhere
 from slta_experiments.engine.simulate import PRICED, Outcome, simulate
 from slta_experiments.engine.simulate import Run as EngineRun
 from slta_experiments.workload import WARM_UP, Floats, Workload, generator, stationary, typed
 from slta_planning.plan.expected import difference
-from slta_planning.simulation import Measured, measured, shape_of
+from slta_planning.simulation import Measured, measured, sets_of, shape_of
 
 LEAST_RUNS, MOST_RUNS = 8, 64
 KEPT = 16
@@ -180,7 +180,7 @@ class _Simulation:
     @classmethod
     def of(cls, spec: FleetSpec, pools: Sequence[int], loads: tuple[float, ...], prices: Sequence[float]) -> Self:
         present = [c for c, count in enumerate(pools) if count]
-        sets = TypeSets(tuple(tuple(present.index(c) for c in own if pools[c]) for own in spec.type_sets.classes))
+        sets = sets_of(spec, shape_of(spec.classes, pools))
         times = min(max(RUN_SESSIONS / sum(loads), 10.0), 10_000.0)
         return cls(
             spec, pools, present, loads, prices, EngineRun(horizon=WARM_UP + times, sets=sets, reserve=spec.reserve)
