@@ -20,20 +20,28 @@ local function lease(fleet, duration)
   return { since = fleet.clock, duration = duration, basis = fleet.incarnation }
 end
 
--- An error in one part marks the fleet suspect and the other parts still run, so that leases end and the history grows
--- while a fleet waits for its repair. O(sessions that end + pools whose liveness changes).
-function ticks.upkeep(fleet, interval, excess)
-  cold.load(fleet, unpack(COLD))
-  for _, part in ipairs({
-    function() intervals.add(fleet, interval, excess) end,
-    sessions.rotate_ended, tombstones.drop_expired, sessions.reap,
-    timers.open, due_drains.carry_out, expiry.run, guards.run, timers.close, intervals.close, history.append,
-  }) do
+-- Runs parts of a tick. An error in one marks the fleet suspect and the others still run, so that leases end and the
+-- history grows while a fleet waits for its repair.
+local function run(fleet, parts)
+  for _, part in ipairs(parts) do
     local ok, message = pcall(part, fleet)
     if not ok then
       state.mark_suspect(fleet, message)
     end
   end
+end
+
+-- O(sessions that end + timers of pools that are due).
+function ticks.upkeep(fleet, interval, excess)
+  cold.load(fleet, unpack(COLD))
+  run(fleet, {
+    function() intervals.add(fleet, interval, excess) end,
+    sessions.rotate_ended, tombstones.drop_expired, sessions.reap,
+  })
+  if timers.are_due(fleet) then
+    run(fleet, { timers.open, due_drains.carry_out, expiry.run, guards.run, timers.find_due })
+  end
+  run(fleet, { intervals.close, history.append })
 end
 
 -- Whether the fleet was ticked less than RECENT ago, is still sound, and no lease has expired. Not if the clock has

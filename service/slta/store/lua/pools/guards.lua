@@ -4,8 +4,8 @@
 --
 -- It is over once half of the unconfirmed pools have sent a heartbeat, and two leases later the others are lost; or an
 -- operator ends it, and they are lost at once. `unconfirmed:<class>` is the row of unconfirmed pools, `unconfirmed` the
--- number of those of all classes. `lost:<class>` has the pools lost since the last lease, by fleet time. A timer
--- "@<class id>" does the work in slices: brings back lost pools, or marks unconfirmed ones lost.
+-- number of those of all classes. `lost:<class>` has the pools lost since the last lease, by fleet time. A timer of the
+-- class does the work in slices: brings back lost pools, or marks unconfirmed ones lost.
 
 guards = {}
 

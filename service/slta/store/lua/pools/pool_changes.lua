@@ -1,9 +1,10 @@
 -- Changes of pools: applies what `transitions` has decided. What follows is the difference between the stored record
--- and the present one: counts, rows, the guard of the class, the lease's timer, and the record itself.
+-- and the present one: counts, rows, the guard of the class, timers, and the record itself.
 
 pool_changes = {}
 
 local NONE = {} -- a pool before it is made, and after it is removed
+local REVISED, SERVICE, NAMES = 1, 2, 3 -- what has changed: more than times, who is in service, who exists
 
 -- The set of pools of a class that were lost within the last lease, by fleet time.
 function pool_changes.lost_key(fleet, class_index)
@@ -36,7 +37,7 @@ local function recount_guard(fleet, pool, before, after)
   end
 end
 
--- Counts a changed pool by liveness, and sets what `pool_rows.move` takes. Returns whether more than times has changed.
+-- Counts a changed pool by liveness, and sets what `pool_rows.move` takes. Returns what has changed, 0 for times only.
 local function compare(fleet, pool)
   local before, after = pool_records.parse(pool.stored) or NONE, pool.removed and NONE or pool
   local was, is = before.lease and before.lease.liveness, after.lease and after.lease.liveness
@@ -45,7 +46,12 @@ local function compare(fleet, pool)
     recount_guard(fleet, pool, was, is)
   end
   pool.counted, pool.to_count = pool_records.counted_as(before), pool_records.counted_as(after)
-  return was ~= is or before.status ~= after.status or pool.drain_due ~= nil
+  if before == NONE or after == NONE then
+    return NAMES
+  elseif (pool.counted == 'active') ~= (pool.to_count == 'active') then
+    return SERVICE
+  end
+  return (was ~= is or before.status ~= after.status or pool.drain_due ~= nil) and REVISED or 0
 end
 
 -- Writes the records, and the names of pools that are made or removed.
@@ -70,40 +76,25 @@ local function write(fleet, changed)
   write_buffer.send('HSET', keys.of_fleet(fleet, 'names'), names)
 end
 
--- The changed pools of a list, compared, and what is to follow: '' if only times have changed, 'revised' if a record
--- has, 'service' if a pool is in service or out of it, 'names' if one is made or removed.
-local function compare_all(fleet, found)
-  local changed, follows = {}, ''
-  for _, pool in ipairs(found) do
-    if pool.changed then
-      pool.changed, changed[#changed + 1] = false, pool
-      local is_revised = compare(fleet, pool)
-      if pool.removed or not pool.stored then
-        follows = 'names'
-      elseif follows ~= 'names' and (pool.counted == 'active') ~= (pool.to_count == 'active') then
-        follows = 'service'
-      elseif follows == '' and is_revised then
-        follows = 'revised'
-      end
-    end
-  end
-  return changed, follows
-end
-
 -- Applies what has changed of pools from `pool_records.read`, or of new ones. O(pools given + levels in use * pools /
 -- 8), O(pools given * log timers) if none is in service that was not, or out of it.
 function pool_changes.apply(fleet, found)
-  local changed, follows = compare_all(fleet, found)
+  local changed, extent = {}, 0
+  for _, pool in ipairs(found) do
+    if pool.changed then
+      pool.changed, changed[#changed + 1] = false, pool
+      extent = math.max(extent, compare(fleet, pool))
+    end
+  end
   local function run()
     pool_rows.move(fleet, changed)
     write(fleet, changed)
   end
-  if follows == 'names' then
-    derived.change(fleet, run)
-  elseif follows == 'service' then
-    derived.change_service(fleet, run)
+  if extent >= SERVICE then
+    local change = extent == NAMES and derived.change or derived.change_service
+    change(fleet, run)
   elseif changed[1] then
-    fleet.revision = fleet.revision + (follows == 'revised' and 1 or 0)
+    fleet.revision = fleet.revision + extent
     run()
   end
   timers.set(fleet, found)

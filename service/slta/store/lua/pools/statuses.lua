@@ -44,8 +44,8 @@ local function ids_of_class(fleet, name)
   return ids
 end
 
--- The pools with these ids, each once, with pool_class, deadline and what follows it; nil and
--- the refusal if one does not exist. O(ids).
+-- The pools with these ids, each once, with pool_class, deadline and what follows it; nil and the refusal if one does
+-- not exist. O(ids).
 local function find_all(fleet, ids)
   local found, visited = {}, {}
   for _, pool_id in ipairs(ids) do
@@ -117,9 +117,10 @@ local function select_pools(fleet, given)
 end
 
 -- status, drain as `transitions.set_status` takes it, pool_class '' and pool_ids, or a class for its pools that have
--- not failed -> {CHANGED, number of changed pools, their ids, ids of the others}, and the changed pools, `former` their
--- status before |
---   {UNKNOWN_POOL, pool_id} | {UNKNOWN_CLASS, name} | {TOO_LARGE, what}. All or nothing. O(sessions on changed pools).
+-- not failed
+--   -> {CHANGED, number of changed pools, their ids, ids of the others}, and the changed pools, `former` their status
+--   before | {UNKNOWN_POOL, pool_id} | {UNKNOWN_CLASS, name} | {TOO_LARGE, what}. All or nothing.
+-- O(sessions on changed pools).
 function statuses.set_many(fleet, given)
   local found, refusal = select_pools(fleet, given)
   if not found then

@@ -54,9 +54,6 @@ end
 -- Reads timers that are due, the earliest first, to `fleet.due`: by kind what they are of. Drops any that is none.
 function timers.open(fleet)
   fleet.due = { lease = {}, drain = {}, guard = {} }
-  if not timers.are_due(fleet) then
-    return
-  end
   local now = string.format('%.0f', fleet.time)
   local found = redis.call('ZRANGE', keys.of_fleet(fleet, 'timers'), '-inf', now, 'BYSCORE', 'LIMIT', 0, MAX_DUE)
   for _, member in ipairs(found) do
@@ -76,14 +73,6 @@ function timers.due_pools(fleet, kind, field)
     pool[field] = false
   end
   return found
-end
-
--- Sets `pool_due` to the first timer, if some were due.
-function timers.close(fleet)
-  if timers.are_due(fleet) then
-    timers.find_due(fleet)
-  end
-  fleet.due = false
 end
 
 -- Whether timers may be due.
