@@ -40,7 +40,7 @@ format: $(DEV) ## Format, fix what the linter can fix, write docs/metrics.md, ru
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/oxfmt service/slta/dashboard/static
-	$(BIN)/python -m slta.metrics.docs_page > docs/metrics.md
+	$(BIN)/python -m tests.metrics.docs_page > docs/metrics.md
 	$(BIN)/python -m deploy.prometheus.write_rules
 	$(BIN)/python -m deploy.grafana.dashboard
 	$(BIN)/python -m tests.layers.picture

@@ -22,7 +22,6 @@ from slta.core.policies import POLICIES
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.metrics import Metrics
-from slta.metrics.docs_page import page
 from slta.metrics.exposition import REPEATED
 from slta.models import AuditResult, PoolSpec
 from slta.models.request_record import RequestRecord
@@ -36,6 +35,7 @@ from testbed.in_process import Here
 from testbed.servers import EMBEDDED, running_server
 from tests.expositions import text_of
 from tests.metrics.conftest import PATIENT, define
+from tests.metrics.docs_page import page
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/metrics.md"
 LEVELS = Scrape(levels=True)

@@ -18,32 +18,27 @@ class Meaning(NamedTuple):
 
 
 REFUSED: Mapping[str, Meaning] = {
-    "invalid_json": Meaning(400),
-    "invalid_http": Meaning(400),
-    "invalid_host": Meaning(400),
-    "escaped_slash": Meaning(400),
-    "repeated_authorization": Meaning(400),
-    "repeated_header": Meaning(400),
-    "unauthenticated": Meaning(401),
-    "insufficient_scope": Meaning(403),
-    "cross_site": Meaning(403),
-    "not_found": Meaning(404),
-    "method_not_allowed": Meaning(405),
-    "not_acceptable": Meaning(406),
-    "request_timeout": Meaning(408, again="at_once"),
-    "payload_too_large": Meaning(413),
-    "uri_too_long": Meaning(414),
-    "unsupported_media_type": Meaning(415),
-    "invalid_request": Meaning(422),
-    "no_session_id": Meaning(422),
-    "rate_limited": Meaning(429, again="later"),
-    "headers_too_large": Meaning(431),
-    "internal_error": Meaning(500, "perhaps", "later"),
-    "unsupported_transfer_coding": Meaning(501),
-    "overloaded": Meaning(503, again="later"),
-    "too_many_connections": Meaning(503, again="later"),
-    "too_many_viewers": Meaning(503, again="later"),
-    "unsupported_http_version": Meaning(505),
+    code: meaning
+    for meaning, codes in (
+        (Meaning(400), "invalid_json invalid_http invalid_host escaped_slash repeated_authorization repeated_header"),
+        (Meaning(401), "unauthenticated"),
+        (Meaning(403), "insufficient_scope cross_site"),
+        (Meaning(404), "not_found"),
+        (Meaning(405), "method_not_allowed"),
+        (Meaning(406), "not_acceptable"),
+        (Meaning(408, again="at_once"), "request_timeout"),
+        (Meaning(413), "payload_too_large"),
+        (Meaning(414), "uri_too_long"),
+        (Meaning(415), "unsupported_media_type"),
+        (Meaning(422), "invalid_request no_session_id"),
+        (Meaning(429, again="later"), "rate_limited"),
+        (Meaning(431), "headers_too_large"),
+        (Meaning(500, "perhaps", "later"), "internal_error"),
+        (Meaning(501), "unsupported_transfer_coding"),
+        (Meaning(503, again="later"), "overloaded too_many_connections too_many_viewers"),
+        (Meaning(505), "unsupported_http_version"),
+    )
+    for code in codes.split()
 }
 """Of errors raised before the store is called."""
 OF_PROXIES: Mapping[str, Meaning] = {"dispatcher_unavailable": Meaning(503, again="later")}

@@ -1,4 +1,4 @@
-"""Generator of docs/metrics.md, from the metric definitions: `python -m slta.metrics.docs_page > docs/metrics.md`."""
+"""Generator of docs/metrics.md, from the metric definitions: `python -m tests.metrics.docs_page > docs/metrics.md`."""
 
 from __future__ import annotations
 
@@ -96,4 +96,4 @@ def _line(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")  # noqa: T201 - a page is written to standard output
+    print(page(), end="")
