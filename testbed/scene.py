@@ -46,6 +46,16 @@ class Scene(Part):
         """Of the API below the fleet; the answer's JSON."""
         return self.service.call(method, f"/v1/fleets/{self.fleet}{path}", body, self.key)
 
+    def put(self, classes: Mapping[str, tuple[Mapping[str, Any], int]], **members: object) -> None:
+        """Make or change the fleet: curve and capacity of each class, and other members."""
+        rows = [{"name": name, "utility": curve, "capacity": most} for name, (curve, most) in classes.items()]
+        self.call("PUT", "", {"classes": rows, **members})
+
+    def add(self, addresses: Mapping[str, str]) -> None:
+        """Pools `class-number` and their addresses."""
+        rows = [{"pool_id": id_, "pool_class": id_.partition("-")[0], "address": at} for id_, at in addresses.items()]
+        self.call("POST", "/pools", {"pools": rows})
+
     def active(self) -> int:
         """Sessions on active pools."""
         return int(self.call("GET", "/state")["sessions"]["active"])
@@ -54,13 +64,16 @@ class Scene(Part):
         """Where slta has a live session."""
         return str(self.call("GET", f"/sessions/{session}")["pool_id"])
 
+    def find(self, session: str) -> str | None:
+        """Where slta has the session; None if it does not know it."""
+        try:
+            return self.pool_of(session)
+        except httpx.HTTPStatusError:
+            return None
+
     def knows(self, session: str) -> bool:
         """Whether the session is live."""
-        try:
-            self.pool_of(session)
-        except httpx.HTTPStatusError:
-            return False
-        return True
+        return self.find(session) is not None
 
 
 class Outage(NamedTuple):

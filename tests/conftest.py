@@ -30,7 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the check of durations."""
+    """Keep no logger beyond its test, and register the check of durations."""
+    structlog.configure = partial(_configure, structlog.configure)
     if config.getoption("--longest") is not None:
         config.pluginmanager.register(Durations(config.getoption("--longest")))
 
@@ -103,11 +104,8 @@ def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service
         yield service
 
 
-@pytest.fixture(autouse=True)
-def log_of_one_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A command that runs inside a test logs to a stream that ends with the test: no later test may log there."""
-    monkeypatch.setattr(structlog, "configure", partial(_configure, structlog.configure))
-    yield
+def pytest_runtest_teardown() -> None:
+    """A command that ran inside a test logged to a stream that ends with the test: no later test may log there."""
     structlog.reset_defaults()
 
 

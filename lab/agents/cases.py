@@ -10,13 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-import httpx
-
 from lab.agents.system import FLEET, System
 from lab.campaign import findings
 from lab.campaign.row import Record, Row, Run
 from lab.faults import independent_audit
-from testbed.service_process import TLS
 
 MAX_SHOWN = 5
 """Sessions that should live, and were ended."""
@@ -71,10 +68,6 @@ class Case:
     def _held(self) -> int:
         return findings.held(independent_audit.sessions(self.system.store, FLEET), self.system.dead)
 
-    def _at_slta(self, session_id: str) -> str:
-        answer = httpx.get(f"{self.system.service.url}/v1/fleets/{FLEET}/sessions/{session_id}", verify=TLS)
-        return answer.text
-
     def finish(self) -> None:
         """What every case has to show."""
         now, dead = time.monotonic(), self.system.dead
@@ -97,7 +90,7 @@ class Case:
         counters = self.system.call("GET", "/state")["counters"]
         self.say(f"since the start lists ended {counters['reported_ended']} sessions and adopted {counters['adopted']}")
         for session in [*ended, *cut][:MAX_SHOWN]:
-            self.say(f"{session}, at slta {self._at_slta(session.id)}")
+            self.say(f"{session}, at slta on {self.system.find(session.id)}")
         self.expect("no session of a living pool was ended", holds=not ended)
         self.expect("every session reached its living pool, and kept it", holds=not cut)
         self.expect("assigns went on", holds=not refused)

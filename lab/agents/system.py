@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +51,8 @@ class System(Scene):
         """Pools that were killed, and when."""
 
     def furnish(self, stack: ExitStack) -> None:
-        self.call("PUT", "", document(self.size))
+        classes = {"c": ({"kind": "log_share", "resource": 40}, 40)}
+        self.put(classes, gone_seconds=self.size.gone, retention_seconds=3600)  # the agents register its pools
         self.relay = stack.enter_context(self._process("relay", str(self.service.port)))
         url = f"http://127.0.0.1:{int(self.relay.read_line())}"
         options = {"url": url, "fleet": FLEET, "ttl_seconds": self.size.ttl}
@@ -97,10 +98,3 @@ class System(Scene):
         while not condition(self.watch.now) and time.monotonic() < began + seconds:
             time.sleep(0.1)
         return time.monotonic() - began
-
-
-def document(size: Size) -> Mapping[str, Any]:
-    """The fleet: without pools, which the agents register."""
-    curve = {"kind": "log_share", "resource": 40}
-    classes = [{"name": "c", "utility": curve, "capacity": 40}]
-    return {"gone_seconds": size.gone, "retention_seconds": 3600, "classes": classes}

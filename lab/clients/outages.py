@@ -7,12 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from lab.campaign import findings
 from lab.campaign.findings import Lag, Look, Outage, Session
 from lab.campaign.row import Record, Row, Run
-from lab.clients.system import FLEETS, System
+from lab.clients.system import FLEETS, POOLS, System
 from lab.faults import independent_audit
 from testbed.scene import OUTAGES
 
@@ -35,7 +35,7 @@ class ClientRow(Row[System]):
     usual: Sequence[str] = ("similar",)
 
     def scene(self, run: Run) -> AbstractAsyncContextManager[System]:
-        return System(run.folder, FLEETS[run.variant], run.size)
+        return System(run.folder, run.variant, run.size)
 
     def load(self, scene: System, run: Run) -> AbstractAsyncContextManager[object]:
         del run
@@ -43,7 +43,7 @@ class ClientRow(Row[System]):
 
     async def fault(self, scene: System, run: Run) -> tuple[Outage, list[str]]:
         """The outage, and the audit of the store after it."""
-        print(f"  {[asdict(one) for one in scene.kind.classes]}, {scene.kind.pools} pools each", flush=True)
+        print(f"  resource and capacity {scene.classes}, {POOLS} pools each", flush=True)
         await asyncio.sleep(scene.size.warm_up)
         begin = time.monotonic()
         await asyncio.to_thread(OUTAGES[self.outage].begin, scene)
@@ -83,7 +83,7 @@ def _judge(system: System, outage: Outage, sessions: Sequence[Session], lags: Se
     inside = [session for session in sessions if outage.begin <= session.began < outage.back]
     in_open = [session.seconds for session in inside if session.open]
     refused = Counter(session.code for session in inside if session.code)
-    found = findings.spread([s for s in inside if s.by == "fallback"], len(system.kind.pool_ids))
+    found = findings.spread([s for s in inside if s.by == "fallback"], len(system.pool_ids))
     unknown = findings.unknown(outage.looks[-1], sessions)
     not_ended = findings.not_ended(outage.looks[-1], sessions)
     known = findings.all_known_after(outage, sessions)

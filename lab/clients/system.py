@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lab.campaign.findings import Lag, Session, rows, sessions_of
 from lab.campaign.load import Task
@@ -30,63 +29,33 @@ class Size:
     after: float = 30.0
 
 
-@dataclass(frozen=True)
-class PoolClass:
-    """Class of pools. Its curve is x log(resource / x)."""
-
-    name: str
-    resource: float
-    capacity: int
-
-
-@dataclass(frozen=True)
-class FleetKind:
-    """Fleet with `pools` pools of each class, `a-1`, `a-2`, …"""
-
-    classes: tuple[PoolClass, ...]
-    pools: int = 20
-
-    @property
-    def pool_ids(self) -> list[str]:
-        return [f"{one.name}-{number}" for one in self.classes for number in range(1, self.pools + 1)]
-
-    def document(self) -> dict[str, Any]:
-        """Body of the PUT."""
-        return {
-            "classes": [
-                {"name": one.name, "utility": {"kind": "log_share", "resource": one.resource}, "capacity": one.capacity}
-                for one in self.classes
-            ]
-        }
-
-    def pool_rows(self) -> list[dict[str, str]]:
-        """Pools with addresses."""
-        return [
-            {"pool_id": pool, "pool_class": pool.partition("-")[0], "address": f"{pool}.example:80"}
-            for pool in self.pool_ids
-        ]
-
-
-FLEETS: Mapping[str, FleetKind] = {
-    "equal": FleetKind((PoolClass("a", 100, 100), PoolClass("b", 100, 100), PoolClass("c", 100, 100))),
-    "similar": FleetKind((PoolClass("a", 90, 100), PoolClass("b", 100, 100), PoolClass("c", 110, 100))),
-    "unequal": FleetKind((PoolClass("a", 50, 50), PoolClass("b", 100, 100), PoolClass("c", 150, 150))),
+POOLS = 20
+"""Of each class: `a-1`, `a-2`, …"""
+FLEETS: Mapping[str, Mapping[str, tuple[int, int]]] = {
+    "equal": {"a": (100, 100), "b": (100, 100), "c": (100, 100)},
+    "similar": {"a": (90, 100), "b": (100, 100), "c": (110, 100)},
+    "unequal": {"a": (50, 50), "b": (100, 100), "c": (150, 150)},
 }
-"""At the default load slta has 25 sessions on each pool of `equal`; 22, 25 and 28 by class; 12, 25 and 38."""
+"""Class → resource, of its curve x log(resource / x), and capacity.
+
+At the default load slta has 25 sessions on each pool of `equal`; 22, 25 and 28 by class; 12, 25 and 38.
+"""
 
 
 class System(Scene):
     """The fleet with its pools."""
 
-    def __init__(self, folder: Path, kind: FleetKind, size: Size) -> None:
+    def __init__(self, folder: Path, kind: str, size: Size) -> None:
         super().__init__(folder, FLEET)
-        self.kind = kind
+        self.classes = FLEETS[kind]
+        self.pool_ids = [f"{name}-{number}" for name in self.classes for number in range(1, POOLS + 1)]
         self.size = size
 
     def furnish(self, stack: ExitStack) -> None:
         del stack
-        self.call("PUT", "", self.kind.document())
-        self.call("POST", "/pools", {"pools": self.kind.pool_rows()})
+        curves = {name: {"kind": "log_share", "resource": resource} for name, (resource, _) in self.classes.items()}
+        self.put({name: (curves[name], capacity) for name, (_, capacity) in self.classes.items()})
+        self.add({pool: f"{pool}.example:80" for pool in self.pool_ids})
 
     @asynccontextmanager
     async def clients(self) -> AsyncIterator[None]:

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections import Counter
 
-from lab.proxies.load import Calls, at_rate, calls, counts
+from lab.proxies.load import at_rate, counts
 from testbed.proxies.clients import KINDS
 from testbed.proxies.system import System
 
@@ -23,28 +23,27 @@ async def run(system: System, scale: float = 1.0) -> bool:
     draws = random.Random(7)
     total = int(CONNECTIONS * scale)
 
-    async with calls(system) as slta:
+    async def connection(number: int) -> None:
+        kind = list(KINDS)[number % len(KINDS)]
+        hold = draws.uniform(*HOLD_SECONDS)
+        async with KINDS[kind](system) as served:
+            named = await asyncio.to_thread(system.find, served.session)
+            seen["named pool" if named == served.pool else "ANOTHER POOL"] += 1
+            await asyncio.sleep(hold)
 
-        async def connection(number: int) -> None:
-            kind = list(KINDS)[number % len(KINDS)]
-            hold = draws.uniform(*HOLD_SECONDS)
-            async with KINDS[kind](system) as served:
-                seen["named pool" if await slta.pool_of(served.session) == served.pool else "ANOTHER POOL"] += 1
-                await asyncio.sleep(hold)
-
-        load = asyncio.create_task(at_rate(RATE, total, connection))
-        greatest = await _watch(system, slta, load)
-        await load
-        seconds = await until_empty(system, slta)
+    load = asyncio.create_task(at_rate(RATE, total, connection))
+    greatest = await _watch(system, load)
+    await load
+    seconds = await until_empty(system)
     print(f"  {dict(seen)}; greatest difference {greatest} (allowed {ALLOWED:g}); 0 and 0 after {seconds} s")
     return seen == {"named pool": total} and greatest <= ALLOWED and seconds is not None
 
 
-async def _watch(system: System, slta: Calls, load: asyncio.Task[None]) -> int:
+async def _watch(system: System, load: asyncio.Task[None]) -> int:
     """Print the counts every second while the load runs; their greatest difference."""
     greatest, second = 0, 0
     while not load.done():
-        active, live = await counts(system, slta)
+        active, live = await counts(system)
         greatest = max(greatest, abs(active - live))
         print(f"  {second:3d} s: slta {active:4d}  proxy {live:4d}  difference {active - live:+d}", flush=True)
         second += 1
@@ -52,10 +51,10 @@ async def _watch(system: System, slta: Calls, load: asyncio.Task[None]) -> int:
     return greatest
 
 
-async def until_empty(system: System, slta: Calls) -> float | None:
+async def until_empty(system: System) -> float | None:
     """Seconds until neither slta nor the proxy has a session; None if that takes too long."""
     for tenth in range(10 * END_SECONDS):
-        if await counts(system, slta) == (0, 0):
+        if await counts(system) == (0, 0):
             return tenth / 10
         await asyncio.sleep(0.1)
     return None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import aiohttp
 
 from lab.proxies.connections import until_empty
-from lab.proxies.load import Calls, at_rate, calls, counts, milliseconds
+from lab.proxies.load import at_rate, counts, milliseconds
 from testbed.proxies.clients import browser, url
 from testbed.proxies.system import System
 from testbed.scene import OUTAGES
@@ -39,27 +39,26 @@ async def run(name: str, system: System, scale: float = 1.0) -> bool:
     seconds = OUTAGE_SECONDS * scale
     sessions: list[Session] = []
     whole = BEFORE_SECONDS + seconds + AFTER_SECONDS
-    async with calls(system) as slta:
 
-        async def client(number: int) -> None:
-            lives_through = number % LIVING_THROUGH == 0
-            hold = whole + KNOWN_SECONDS - number / RATE if lives_through else SHORT_SECONDS
-            await _session(system, hold, sessions, lives_through=lives_through)
+    async def client(number: int) -> None:
+        lives_through = number % LIVING_THROUGH == 0
+        hold = whole + KNOWN_SECONDS - number / RATE if lives_through else SHORT_SECONDS
+        await _session(system, hold, sessions, lives_through=lives_through)
 
-        before = system.followed()
-        load = asyncio.create_task(at_rate(RATE, int(whole * RATE), client))
-        await asyncio.sleep(BEFORE_SECONDS)
-        begin = time.monotonic()
-        await asyncio.to_thread(OUTAGES[name].begin, system)
-        await asyncio.sleep(seconds)
-        end = time.monotonic()
-        await asyncio.to_thread(OUTAGES[name].end, system)
-        returned = time.monotonic()
-        inside = [session for session in sessions if begin <= session.began < end]
-        known = await _known_after(slta, [session.id for session in inside if session.lives_through])
-        print(f"    {known}; slta took {returned - end:.1f} s to come back; then {await counts(system, slta)}")
-        await load
-        empty = await until_empty(system, slta)
+    before = system.followed()
+    load = asyncio.create_task(at_rate(RATE, int(whole * RATE), client))
+    await asyncio.sleep(BEFORE_SECONDS)
+    begin = time.monotonic()
+    await asyncio.to_thread(OUTAGES[name].begin, system)
+    await asyncio.sleep(seconds)
+    end = time.monotonic()
+    await asyncio.to_thread(OUTAGES[name].end, system)
+    returned = time.monotonic()
+    inside = [session for session in sessions if begin <= session.began < end]
+    known = await _known_after(system, [session.id for session in inside if session.lives_through])
+    print(f"    {known}; slta took {returned - end:.1f} s to come back; then {await counts(system)}")
+    await load
+    empty = await until_empty(system)
     return _report(sessions, begin, end, empty, _since(before, system.followed()))
 
 
@@ -76,12 +75,12 @@ async def _session(system: System, hold: float, sessions: list[Session], *, live
         sessions.append(Session(began, 0, time.monotonic() - began, "", lives_through))
 
 
-async def _known_after(slta: Calls, ids: list[str]) -> str:
+async def _known_after(system: System, ids: list[str]) -> str:
     """When slta knew all sessions that began in the outage and still live."""
     began = time.monotonic()
     missing = ids
     while missing and time.monotonic() - began < KNOWN_SECONDS:
-        missing = [one for one in missing if await slta.pool_of(one) is None]
+        missing = [one for one in missing if await asyncio.to_thread(system.find, one) is None]
         await asyncio.sleep(0.1)
     return f"of {len(ids)} sessions that live through it {len(missing)} unknown after {time.monotonic() - began:.1f} s"
 

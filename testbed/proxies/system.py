@@ -50,7 +50,7 @@ class System(Scene):
         stack.enter_context(self.pools)
         self.setup = _setup(self.folder, self.pools, self.service.port, {"key": self._place} | self._changes)
         self.define(self._capacity)
-        self.add(NAMES)
+        self.join(NAMES)
         if self._follows:
             stack.enter_context(follower(self.proxy, self.setup, self._complete))
         self.process = stack.enter_context(running(self.proxy, self.setup))
@@ -68,18 +68,13 @@ class System(Scene):
     def pool(self, pool: str) -> Any:
         return self.call("GET", f"/pools/{pool}")
 
-    def add(self, pools: Iterable[str]) -> None:
+    def join(self, pools: Iterable[str]) -> None:
         """To the fleet, with their addresses; the proxy is not told."""
-        rows = [
-            {"pool_id": pool, "pool_class": pool.partition("-")[0], "address": f"127.0.0.1:{self.pools.ports[pool]}"}
-            for pool in pools
-        ]
-        self.call("POST", "/pools", {"pools": rows})
+        self.add({pool: f"127.0.0.1:{self.pools.ports[pool]}" for pool in pools})
 
     def define(self, capacity: int, **members: object) -> None:
         """Make or change the fleet: the capacity of each pool, and other members."""
-        classes = [{"name": name, "utility": utility, "capacity": capacity} for name, utility in self.curves.items()]
-        self.call("PUT", "", {"classes": classes, **members})
+        self.put({name: (curve, capacity) for name, curve in self.curves.items()}, **members)
 
 
 def follower(proxy: Proxy, setup: Setup, key: str) -> FollowerProcess:

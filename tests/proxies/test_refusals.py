@@ -55,7 +55,7 @@ async def chosen(system: System) -> set[str]:
 
 
 async def test_a_pool_that_the_proxy_does_not_have_is_never_reached(behind: System) -> None:
-    behind.add([OUTSIDE])
+    behind.join([OUTSIDE])
     set_status(behind, "draining")
     pools = await chosen(behind)
     behind.call("POST", f"/pools/{OUTSIDE}/drain")
