@@ -33,10 +33,8 @@ REQUESTS_A_CALL = 15
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """A service whose data are thrown away."""
-    process = ServiceProcess(tmp_path_factory.mktemp("service"))
-    process.start()
-    yield process
-    process.end()
+    with ServiceProcess(tmp_path_factory.mktemp("service")) as process:
+        yield process
 
 
 def wanted(document: dict[str, Any]) -> dict[str, Any]:

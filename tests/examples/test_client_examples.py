@@ -19,8 +19,9 @@ import httpx
 import pytest
 
 from slta_client import AsyncClient
-from testbed.awaiting import eventually, until, until_answered
+from testbed.awaiting import eventually, until
 from testbed.live_fleet import Fleet
+from testbed.processes import Process
 from testbed.servers import free_port
 from testbed.service_process import ServiceProcess
 from tests.docs.pages import ROOT
@@ -157,12 +158,8 @@ def web(fleet: Fleet, pool: None) -> Iterator[str]:
     """URL of the application, served as its first lines say, but by uvicorn's own command."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "web_app:app", "--port", str(port)]
-    with subprocess.Popen([*command, "--log-level", "warning"], env=environment(fleet)) as process:
-        try:
-            until_answered(f"http://127.0.0.1:{port}/openapi.json")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
+    with Process(*command, "--log-level", "warning", port=port, env=environment(fleet)):
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_the_web_application_has_a_session_for_as_long_as_a_pool_answers(fleet: Fleet, web: str) -> None:

@@ -18,6 +18,7 @@ from slta_planning.fit.command import app
 from slta_planning.fit.prometheus import MAX_STEPS, Range, Source
 from slta_planning.fit.series import Series
 from testbed.awaiting import until_answered
+from testbed.processes import Process
 from testbed.servers import free_port
 from tests.planning.commands import called, figures_of
 
@@ -56,13 +57,9 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
     options += ["--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{port}"]
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(["prometheus", *options], stdout=quiet, stderr=quiet) as process:
-        try:
-            until_answered(f"http://127.0.0.1:{port}/-/ready")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
+    with Process("prometheus", *options, log=folder / "log"):
+        until_answered(f"http://127.0.0.1:{port}/-/ready")
+        yield f"http://127.0.0.1:{port}"
 
 
 def run(url: str, *options: str, sessions: str = SESSIONS, value: str = FRAMES) -> Result:
