@@ -13,34 +13,29 @@ from hypothesis import strategies as st
 from slta.core.fleet import FleetSpec
 from slta_planning.plan import finding
 from slta_planning.plan import mixes as enumeration
-from slta_planning.plan.expected import ExpectedFigures, placement_gap
+from slta_planning.plan.answer import search_of
 from slta_planning.plan.finding import cheapest_for, try_cheaper
-from slta_planning.plan.mixes import mixes_below, rows_of
 from slta_planning.plan.rounds import Round
 from slta_planning.plan.search import Search
 from slta_planning.plan.solving import Solution
-from tests.planning.markets import all_fleets, bound, costs_of_three, loads_of_a_day, market, most_of, spec_of, specs
+from tests.planning.markets import all_mixes, costs_of_three, days, earning, few, market, spec_of
 
 
 @settings(deadline=None, max_examples=60)
 @given(
-    spec=specs,
+    day=days(typed=False),
     costs=costs_of_three,
-    loads=loads_of_a_day,
     share=st.sampled_from([-0.5, 0.3, 0.6, 0.95]),
     limit=st.integers(1, 80),
 )
 def test_the_mixes_below_a_limit_are_all_of_them(
-    spec: FleetSpec, costs: tuple[int, ...], loads: list[float], share: float, limit: int
+    day: tuple[FleetSpec, list[list[float]]], costs: tuple[int, ...], share: float, limit: int
 ) -> None:
-    found = market(spec, costs[: len(spec.classes)], *loads)
-    floors = share * max(column[0] for column in spec.ranking.marginals) * np.array(loads)
-    mixes = [
-        (float(found.costs @ np.array(pools)), pools)
-        for pools in all_fleets(found)
-        if all(bound(spec, pools, n) >= f - 1e-9 for n, f in zip(loads, floors, strict=True))
-    ]
-    assert mixes_below(found.costs, rows_of(found, floors), limit, most_of(found)) == [
+    spec, loads = day
+    found = few(market(spec, costs[: len(spec.classes)], *loads))
+    floors = share * max(column[0] for column in spec.ranking.marginals) * np.array(loads).sum(axis=1)
+    mixes = [(float(found.costs @ np.array(pools)), pools) for pools in earning(spec, found, floors)]
+    assert search_of(spec, found, "jlmu", lambda: None).mixes_below(floors, limit) == [
         pools for cost, pools in sorted(mixes) if cost < limit
     ]
 
@@ -57,13 +52,13 @@ by_ties = pytest.mark.parametrize(("spec", "costs", "load", "floor"), NEARLY_TIE
 
 
 def nearly_tied(spec: FleetSpec, costs: tuple[float, ...], load: float, floor: float) -> tuple[Search, np.ndarray]:
-    found = market(spec, costs, load, refused=0.05)
-    return Search(spec, found, placement_gap(spec, spec.policy), lambda: None), np.array([floor * load])
+    found = market(spec, costs, [load], refused=0.05)
+    return search_of(spec, found, "jlmu", lambda: None), np.array([floor * load])
 
 
-def keeping_below(one: Search, floors: np.ndarray, cost: float) -> list[Round[ExpectedFigures]]:
+def keeping_below(one: Search, floors: np.ndarray, cost: float) -> list[Round]:
     """The mixes for less than this that are expected to keep the floors, by evaluating all."""
-    fleets = [pools for pools in all_fleets(one.market) if one.market.costs @ np.array(pools) < cost - 1e-9]
+    fleets = [pools for pools in all_mixes(one.spec, one.market) if one.market.costs @ np.array(pools) < cost - 1e-9]
     rounds = [one.round_of(Solution(pools, proven=False), floors) for pools in fleets if any(pools)]
     return [found for found in rounds if not found.missing]
 

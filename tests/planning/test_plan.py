@@ -7,100 +7,30 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 from slta.core.expected_gap import blocking
 from slta.core.fleet import FleetSpec
-from slta.core.optimum import optimum, pool_worth
 from slta.core.policies import PLACING, POLICIES
 from slta.core.utility import LogShareUtility, PoolClass
+from slta_planning.plan.answer import search_of
 from slta_planning.plan.expected import (
+    Expectation,
+    ExpectedFigures,
     Lost,
     PlacementGap,
     difference,
     expected,
     mean_optimum,
-    placement_gap,
     simulated_utility,
     worths_of,
 )
 from slta_planning.plan.finding import best_within, cheapest_for, found_for
 from slta_planning.plan.market import Market, places_for
-from slta_planning.plan.rounds import NoFleetError
+from slta_planning.plan.rounds import NoFleetError, Round
 from slta_planning.plan.search import Search
-from slta_planning.plan.solving import best_for, cheapest
 from slta_planning.simulation import shape_of
 from tests.core.test_expected_gap import erlang
-from tests.planning.markets import (
-    all_fleets,
-    bound,
-    check_cheapest,
-    costs_of_three,
-    loads_of_a_day,
-    market,
-    spec_of,
-    specs,
-)
-
-
-@given(spec=specs, pools=st.tuples(*[st.integers(0, 4)] * 3), load=st.integers(0, 40))
-def test_the_smallest_row_is_the_bound(spec: FleetSpec, pools: tuple[int, ...], load: int) -> None:
-    pools = pools[: len(spec.classes)]
-    assume(any(pools))
-    places = sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True))
-    sessions = min(load / 4, places)
-    found = market(spec, [1] * len(pools), 1.0)
-    rows = found.prices * sessions + found.worths @ np.array(pools)
-    assert rows.min() == pytest.approx(bound(spec, pools, sessions))
-
-
-@given(spec=specs, load=st.integers(1, 5))
-def test_a_row_has_the_worth_of_a_pool_at_its_price(spec: FleetSpec, load: int) -> None:
-    pools = [3] * len(spec.classes)
-    best = optimum(spec.ranking, pools, load)
-    assume(best and not best.overload)
-    assert best is not None
-    found = market(spec, pools, float(load))
-    row = found.worths[list(found.prices).index(best.price)]
-    assert list(row) == pytest.approx([pool_worth(spec.ranking, i, best) for i in range(len(pools))])
-
-
-@settings(deadline=None, max_examples=60)
-@given(spec=specs, costs=costs_of_three, loads=loads_of_a_day, share=st.sampled_from([0.3, 0.6, 0.8, 0.95, 1.0]))
-def test_the_cheapest_fleet_is_the_cheapest_of_all(
-    spec: FleetSpec, costs: tuple[int, ...], loads: list[float], share: float
-) -> None:
-    found = market(spec, costs[: len(spec.classes)], *loads)
-    floors = share * max(column[0] for column in spec.ranking.marginals) * np.array(loads)
-    keep = [
-        pools
-        for pools in all_fleets(found)
-        if all(bound(spec, pools, n) >= f - 1e-9 for n, f in zip(loads, floors, strict=True))
-    ]
-    solution = cheapest(found, floors)
-    check_cheapest(solution, found.costs, keep)
-    assert not solution or all(bound(spec, solution.pools, n) >= f - 1e-6 for n, f in zip(loads, floors, strict=True))
-
-
-@settings(deadline=None, max_examples=60)
-@given(spec=specs, costs=costs_of_three, loads=loads_of_a_day, budget=st.integers(1, 60))
-def test_the_best_fleet_for_a_budget_is_the_best_of_all(
-    spec: FleetSpec, costs: tuple[int, ...], loads: list[float], budget: int
-) -> None:
-    found = market(spec, costs[: len(spec.classes)], *loads)
-    earned = [
-        sum(bound(spec, pools, load) for load in loads)
-        for pools in all_fleets(found)
-        if found.costs @ np.array(pools) <= budget
-    ]
-    solution = best_for(found, float(budget))
-    if not earned:
-        assert solution is None
-        return
-    assert solution is not None
-    assert found.costs @ np.array(solution.pools) <= budget
-    assert sum(bound(spec, solution.pools, load) for load in loads) == pytest.approx(max(earned))
+from tests.planning.markets import best, market, spec_of
 
 
 @pytest.mark.parametrize("load", [0.5, 3.0, 40.0, 400.0])
@@ -116,7 +46,7 @@ def test_what_swings_cost_is_that_of_erlangs_fleet(load: float) -> None:
     weights = [1.0]
     for k in range(1, 13):
         weights.append(weights[-1] * load / k)
-    mean = sum(w * bound(spec, pools, k) for k, w in enumerate(weights)) / sum(weights)
+    mean = sum(w * best(spec, pools, [k]).utility for k, w in enumerate(weights)) / sum(weights)
     assert mean_optimum(shape_of(spec.classes, pools), 12, load) == pytest.approx(mean)
 
 
@@ -131,26 +61,31 @@ def losing(share: float, ran: list[int]) -> PlacementGap:
 
 
 def search(spec: FleetSpec, found: Market, share: float, ran: list[int] | None = None) -> Search:
-    return Search(spec, found, losing(share, [] if ran is None else ran), lambda: None)
+    lost = losing(share, [] if ran is None else ran)
+    return Search(spec, found, Expectation(spec, lost, found.rooms[0].places), lambda: None)
+
+
+def utilities(one: Round) -> list[ExpectedFigures]:
+    return [hour for hour in one.hours if isinstance(hour, ExpectedFigures)]
 
 
 def test_rounds_end_with_a_fleet_that_is_expected_to_keep_every_floor() -> None:
     spec = spec_of((10, 8, 6, 4, 2), (12, 6, 1))
-    found = market(spec, (2.0, 1.5), 20.0, 33.0, refused=0.001)
+    found = market(spec, (2.0, 1.5), [20.0], [33.0], refused=0.001)
     floors = np.array([9.0 * 20, 9.0 * 33])
     rounds = cheapest_for(search(spec, found, 0.2), floors)
     assert 1 < len(rounds) <= 5
     assert rounds[0].missing > 0
     assert rounds[-1].missing == 0
     assert [r.cost for r in rounds] == sorted(r.cost for r in rounds)
-    for floor, hour in zip(floors, rounds[-1].hours, strict=True):
+    for floor, hour in zip(floors, utilities(rounds[-1]), strict=True):
         assert hour.utility >= floor * (1 - 1e-9)
         assert hour.utility == hour.bound - hour.swing_gap - hour.placement_gap
 
 
 def test_a_shortfall_of_less_than_a_millionth_is_not_called_kept() -> None:
     spec = spec_of((10, 8, 6, 4, 2), (12, 6, 1))
-    found = market(spec, (2.0, 1.5), 20.0, refused=0.001)
+    found = market(spec, (2.0, 1.5), [20.0], refused=0.001)
     reached = cheapest_for(search(spec, found, 0.0), np.array([180.0]))[-1].hours[0].utility
     last = cheapest_for(search(spec, found, 1e-6), np.array([reached]))[-1]
     assert last.hours[0].utility >= reached * (1 - 1e-9)
@@ -158,7 +93,7 @@ def test_a_shortfall_of_less_than_a_millionth_is_not_called_kept() -> None:
 
 def test_a_fleet_that_cannot_keep_the_floor_is_not_called_one() -> None:
     spec = spec_of((10, 8, 6), (12, 6, 1))
-    found = market(spec, (2.0, 1.5), 20.0, refused=0.001)
+    found = market(spec, (2.0, 1.5), [20.0], refused=0.001)
     with pytest.raises(NoFleetError, match=r"swings and placement lose too much; a fleet for .* misses it by"):
         found_for(search(spec, found, 4.0), np.array([180.0]))
     with pytest.raises(NoFleetError, match="even with the best placement"):
@@ -169,7 +104,7 @@ def test_a_fleet_that_cannot_keep_the_floor_is_not_called_one() -> None:
 
 def test_each_load_of_each_round_is_told() -> None:
     spec, ran = spec_of((10, 8, 6), (12, 6, 1)), list[int]()
-    seen = best_within(search(spec, market(spec, (2.0, 1.5), 3.0, 0.0, 7.0), 0.0, ran), 40.0)[0].hours
+    seen = best_within(search(spec, market(spec, (2.0, 1.5), [3.0], [0.0], [7.0]), 0.0, ran), 40.0)[0].hours
     assert (len(seen), len(ran)) == (3, 2)
     assert (seen[1].bound, seen[1].utility) == (0, 0)
 
@@ -183,7 +118,7 @@ def test_one_more_pool_adds_at_most_what_the_metric_shows() -> None:
     spec, pools, loads = spec_of((10, 8, 6), (12, 6, 1)), (3, 2), (6.0, 9.0)
     for i, worth in enumerate(worths_of(spec, pools, loads)):
         more = [count + (k == i) for k, count in enumerate(pools)]
-        added = sum(bound(spec, more, load) - bound(spec, pools, load) for load in loads) / 2
+        added = sum(best(spec, more, [load]).utility - best(spec, pools, [load]).utility for load in loads) / 2
         assert worth.adds == pytest.approx(added)
         assert worth.metric >= worth.adds
 
@@ -193,9 +128,9 @@ def test_the_floor_holds_in_virtual_time(policy: str) -> None:
     classes = tuple(PoolClass(f"r = {r}", LogShareUtility(Fraction(r)), 40) for r in (20, 30))
     spec = FleetSpec(classes, policy=POLICIES[policy])
     load, floor = 120.0, 1.2 * 120
-    found = market(spec, (1.0, 1.6), load, refused=0.001)
-    plan = cheapest_for(Search(spec, found, placement_gap(spec, spec.policy), lambda: None), np.array([floor]))[-1]
-    seen = plan.hours[0]
+    found = market(spec, (1.0, 1.6), [load], refused=0.001)
+    plan = cheapest_for(search_of(spec, found, policy, lambda: None), np.array([floor]))[-1]
+    (seen,) = utilities(plan)
     measured = simulated_utility(spec, spec.policy, plan.pools, load, seen)
     assert measured.mean + 3 * measured.error >= floor
     assert measured.mean == pytest.approx(seen.utility, abs=4 * measured.error + 0.1 * seen.placement_gap)
@@ -204,6 +139,6 @@ def test_the_floor_holds_in_virtual_time(policy: str) -> None:
 def test_expected_is_the_bound_less_what_is_lost() -> None:
     spec = spec_of((4, 2, 1), (3, 3))
     seen = expected(spec, [2, 3], 6.0, losing(0.25, []))
-    assert (seen.bound, seen.placement_gap) == (bound(spec, [2, 3], 6.0), 1.25)
+    assert (seen.bound, seen.placement_gap) == (best(spec, [2, 3], [6.0]).utility, 1.25)
     assert seen.swing_gap > 0
     assert seen.refused == pytest.approx(erlang(6.0, 12))

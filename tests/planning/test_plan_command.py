@@ -11,7 +11,8 @@ import pytest
 from slta.core.optimum import optimum
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.plan import progress
-from slta_planning.plan.options import costs_of, floor_of, read_profile
+from slta_planning.plan.loads import read_profile
+from slta_planning.plan.options import costs_of, floor_of
 from slta_planning.plan.plan_report import report
 from testbed.awaiting import until
 from tests.planning.commands import prose, shown
@@ -182,7 +183,7 @@ def test_a_profile_that_cannot_be_used_is_named_with_its_line(
 def test_a_profile_of_a_spreadsheet_is_read(tmp_path: Path, text: str, encoding: str) -> None:
     day = tmp_path / "day.csv"
     day.write_bytes(text.encode(encoding))
-    assert read_profile(day) == [("08:00", 12.5)]
+    assert read_profile(day, ["default"]) == [("08:00", (12.5,))]
 
 
 def test_a_fleet_file_with_mistakes_ends_with_1_and_names_them(fleet: Path) -> None:

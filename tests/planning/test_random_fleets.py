@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate, product
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,15 +14,13 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.utility import PoolClass, Utility
 from slta_planning.plan import finding
-from slta_planning.plan.expected import placement_gap
+from slta_planning.plan.answer import search_of
 from slta_planning.plan.finding import found_for, found_within
+from slta_planning.plan.loads import Hour, floors_of
 from slta_planning.plan.market import Floats, market_of, places_for
-from slta_planning.plan.options import Floor, Hour
+from slta_planning.plan.options import Floor
 from slta_planning.plan.rounds import NoFleetError
 from slta_planning.plan.search import Search
-from slta_planning.plan.session_types.loads import TypedHour, floors_of
-from slta_planning.plan.session_types.market import Room, typed_market_of
-from slta_planning.plan.session_types.search import TypedSearch
 from slta_planning.plan.solving import Solution
 from tests.core.curves import alpha_fair, capped, linear, log_share, quadratic, table
 
@@ -83,16 +80,11 @@ def _curve(draws: np.random.Generator, size: int) -> Utility:
     return curves[int(draws.integers(len(curves)))]()
 
 
-def searched(one: Drawn) -> tuple[Any, Floats]:
+def searched(one: Drawn) -> tuple[Search, Floats]:
     """A search, and its floors."""
-    floor = Floor(one.floor, is_share=True)
-    if one.spec.session_types:
-        floors = np.array([np.dot(floors_of(floor, one.spec), one.loads)])
-        market = typed_market_of(one.spec, one.costs, [TypedHour("", one.loads)], one.refused)
-        return TypedSearch(one.spec, market, one.refused, lambda: None), floors
-    floors = floor.of_a_session(one.spec.ranking.marginals) * np.array(one.loads)
-    untyped = market_of(one.spec, one.costs, [Hour("", *one.loads)], one.refused)
-    return Search(one.spec, untyped, placement_gap(one.spec, one.spec.policy), lambda: None), floors
+    floors = np.array([np.dot(floors_of(Floor(one.floor, is_share=True), one.spec), one.loads)])
+    market = market_of(one.spec, one.costs, [Hour("", one.loads)], one.refused)
+    return search_of(one.spec, market, "jlmu", lambda: None), floors
 
 
 def cheapest_below(one: Drawn, limit: float) -> tuple[int, ...] | None:
@@ -101,10 +93,10 @@ def cheapest_below(one: Drawn, limit: float) -> tuple[int, ...] | None:
     mixes = np.array(list(product(range(places_for(sum(one.loads), 1e-3) + 1), repeat=len(one.costs))))
     costs, market = mixes @ np.array(one.costs), search.market
     by_cost, able = np.argsort(costs, kind="stable"), costs < limit
-    for room in market.rooms if one.spec.session_types else [Room(frozenset(range(len(one.costs))), market.room)]:
+    for room in market.rooms:
         able &= mixes[:, list(room.classes)] @ market.capacities[list(room.classes)] >= room.places
     for mix in mixes[by_cost[able[by_cost]]].tolist():
-        if search.earns(mix, floors) and search.round_of(Solution(tuple(mix), proven=True), floors).keeps:
+        if search.may_earn(mix, floors) and search.round_of(Solution(tuple(mix), proven=True), floors).keeps:
             return tuple(mix)
     return None
 

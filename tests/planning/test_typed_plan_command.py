@@ -8,12 +8,12 @@ import pytest
 
 from slta.core.session_types.bound import bound
 from slta.fleet_file import compile_spec, load_yaml
+from slta_planning.plan import answer, simulation
+from slta_planning.plan.loads import loads_of, read_profile
 from slta_planning.plan.options import Options
 from slta_planning.plan.rounds import Found, Round
-from slta_planning.plan.session_types import answer, simulation
-from slta_planning.plan.session_types.loads import loads_of, read_typed_profile
-from slta_planning.plan.session_types.search import NO_FIGURES, TypedSearch
-from slta_planning.plan.session_types.simulation import TypedFigures
+from slta_planning.plan.search import Search
+from slta_planning.plan.simulation import NO_FIGURES
 from tests.planning.commands import prose, shown
 from tests.planning.plan_calls import figures, plan
 
@@ -93,7 +93,7 @@ def test_other_reserves_are_tried_once_if_rounds_refused_too_many_and_taken_if_c
 ) -> None:
     tried = list[float]()
 
-    def found_by(search: TypedSearch, *_: object) -> Found[TypedFigures]:
+    def found_by(search: Search, *_: object) -> Found:
         tried.append(search.spec.reserve)
         return Found([Round((9, 9), proven=True, cost=36.0, hours=(NO_FIGURES,), refusing=refusing)], None)
 
@@ -135,7 +135,7 @@ def test_the_prose_of_a_plan_fits_80_columns(fleet: Path, wanted: list[str]) -> 
 def test_a_day_has_a_column_for_each_type(fleet: Path, tmp_path: Path) -> None:
     day = tmp_path / "day.csv"
     day.write_text("hour,chat,video,default\nnight,2,1,0\nnoon,12,3,1.5\nnone,0,0,0\n", encoding="utf-8")
-    assert read_typed_profile(day, KINDS)[1] == ("noon", (1.5, 3.0, 12.0))
+    assert read_profile(day, KINDS)[1] == ("noon", (1.5, 3.0, 12.0))
     data = figures(fleet, *COSTS, "--profile", str(day), "--floor", "60%", "--refused", "0.02")
     night, noon, none = data["hours"]
     assert (night["sessions"], noon["sessions"], none["runs"]) == (3, 16.5, 0)

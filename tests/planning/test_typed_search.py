@@ -12,24 +12,24 @@ import pytest
 from slta.core.expected_gap import blocking
 from slta.core.fleet import FleetSpec
 from slta_experiments.engine.simulate import Run, simulate
+from slta_planning.plan import simulation
+from slta_planning.plan.answer import search_of
 from slta_planning.plan.finding import best_within, cheapest_for, found_for, thinned
-from slta_planning.plan.rounds import NoFleetError, Round
-from slta_planning.plan.session_types import search as searching
-from slta_planning.plan.session_types import simulation
-from slta_planning.plan.session_types.search import TypedSearch, demand_of
-from slta_planning.plan.session_types.simulation import Limits, TypedFigures, TypeFigures, simulated
+from slta_planning.plan.rounds import NoFleetError
+from slta_planning.plan.search import Search, demand_of
+from slta_planning.plan.simulation import Limits, SimulatedFigures, Simulation, TypeFigures, simulated
 from slta_planning.plan.solving import Solution
 from slta_planning.simulation import Measured, shape_of
-from tests.planning.typed_markets import best, typed_market, typed_spec
+from tests.planning.markets import best, market, spec_of
 
 NO_LIMITS = Limits(None, 0.5)
-SHARED = typed_spec([(5, 4, 3, 2), (3, 2, 1)], [[0], [0, 1]])
+SHARED = spec_of((5, 4, 3, 2), (3, 2, 1), sets=[[0], [0, 1]])
 """Type 1 depends on class 0, where type 2 finds more than in class 1."""
 COSTS = (2.0, 1.0)
 
 
-def searched(spec: FleetSpec, *hours: list[float], refused: float, costs: tuple[float, ...] = COSTS) -> TypedSearch:
-    return TypedSearch(spec, typed_market(spec, costs, *hours, refused=refused), refused, lambda: None)
+def searched(spec: FleetSpec, *hours: list[float], refused: float, costs: tuple[float, ...] = COSTS) -> Search:
+    return search_of(spec, market(spec, costs, *hours, refused=refused), "jlmu", lambda: None)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_type_alone_is_refused_by_erlangs_formula() -> None:
-    spec = typed_spec([(3, 2), (9, 9, 9)], [[0]])
+    spec = spec_of((3, 2), (9, 9, 9), sets=[[0]])
     found = simulated(spec, (4, 0), [0.0, 6.0], Limits(None, 0.15))
     (share,) = [one.refused for one in found.types if one.offered]
     assert share.mean == pytest.approx(blocking(6.0, 8), abs=4 * share.error)
@@ -56,7 +56,7 @@ def test_prices_keep_places_for_the_type_that_has_no_others() -> None:
 
 def test_the_utility_of_a_single_pool_is_that_of_erlangs_distribution() -> None:
     """Where there is nothing to choose: E u(X), X Poisson, truncated at the capacity."""
-    found = simulated(typed_spec([(7, 4, 2, 1), (1,)], [[0]]), (1, 0), [0.0, 2.0], NO_LIMITS)
+    found = simulated(spec_of((7, 4, 2, 1), (1,), sets=[[0]]), (1, 0), [0.0, 2.0], NO_LIMITS)
     weights = np.array([2**k / math.factorial(k) for k in range(5)])
     expected = float(weights @ [0, 7, 11, 13, 14] / weights.sum())
     assert found.utility == pytest.approx(expected, abs=4 * found.measured.error)
@@ -66,13 +66,13 @@ def test_the_utility_of_a_single_pool_is_that_of_erlangs_distribution() -> None:
 
 def test_a_runs_own_numbers_of_sessions_are_corrected_by_the_price() -> None:
     """On straight curves with room nothing is left of the runs' differences."""
-    found = simulated(typed_spec([(3, 3, 3), (2, 2, 2)], [[0], [1]]), (20, 20), [0.0, 4.0, 5.0], NO_LIMITS)
+    found = simulated(spec_of((3, 3, 3), (2, 2, 2), sets=[[0], [1]]), (20, 20), [0.0, 4.0, 5.0], NO_LIMITS)
     assert found.utility == pytest.approx(3 * 4 + 2 * 5)
     assert found.measured.error < 1e-6
 
 
 def test_the_compatibility_gap_is_what_the_sets_cost() -> None:
-    spec = typed_spec([(5, 1), (3, 1)], [[0]])
+    spec = spec_of((5, 1), (3, 1), sets=[[0]])
     found = simulated(spec, (2, 4), [0.0, 4.0], NO_LIMITS)
     assert found.compatibility_gap == (2 * 5 + 2 * 3) - (2 * 5 + 2 * 1)
 
@@ -118,13 +118,13 @@ def test_the_answer_is_the_cheapest_of_all_mixes_that_keep_floor_and_refusals(fl
 def test_of_a_day_every_load_is_kept() -> None:
     day = [0.0, 6.0, 2.0], [0.0, 0.0, 0.0], [0.0, 1.0, 9.0]
     found = cheapest_for(searched(SHARED, *day, refused=0.02), np.array([20.0, 0.0, 25.0]))[-1]
-    assert all(hour.refused <= 0.02 for hour in found.hours if hour.types)
-    assert found.hours[1].runs == 0
+    assert all(hour.refused <= 0.02 for hour in found.hours)
+    assert found.hours[1] == simulation.NO_FIGURES
     assert [hour.utility >= floor for hour, floor in zip(found.hours, (20, 0, 25), strict=True)] == [True] * 3
 
 
 def test_within_a_budget_rounds_end_with_few_refusals_too() -> None:
-    spec = typed_spec([(6, 6, 6, 5), (4, 4, 3)], [[0], [0, 1]])
+    spec = spec_of((6, 6, 6, 5), (4, 4, 3), sets=[[0], [0, 1]])
     one = searched(spec, [0.0, 10.0, 30.0], refused=0.01, costs=(4.0, 1.0))
     rounds = best_within(one, 47.0)
     assert rounds[0].refusing > 0.01 >= rounds[-1].hours[0].refused
@@ -140,9 +140,9 @@ def test_within_a_budget_rounds_end_with_few_refusals_too() -> None:
         best_within(one, 9.0)
 
 
-def figures_of(offered: tuple[float, ...], refused: tuple[float, ...]) -> TypedFigures:
+def figures_of(offered: tuple[float, ...], refused: tuple[float, ...]) -> SimulatedFigures:
     types = [TypeFigures(n, Measured(r, 0.0), (0.0, 0.0), 0.0) for n, r in zip(offered, refused, strict=True)]
-    return TypedFigures(0.0, 0.0, Measured(0.0, 0.0), tuple(types), 8, 8)
+    return SimulatedFigures(0.0, 0.0, Measured(0.0, 0.0), tuple(types), 8, 8)
 
 
 def test_a_demand_is_more_of_the_refused_types_than_the_fleet_has_room_for() -> None:
@@ -157,19 +157,19 @@ def test_a_demand_is_more_of_the_refused_types_than_the_fleet_has_room_for() -> 
 def test_a_mix_with_no_more_pools_than_one_that_missed_is_not_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
     one = searched(SHARED, [0.0, 6.0, 9.0], refused=0.01)
     one.failed.append((5, 5))
-    monkeypatch.setattr(searching, "simulated", None)
-    assert one.try_mix((5, 4), np.array([1.0])) == (None, searching.BOUND_STEPS)
+    monkeypatch.setattr(simulation, "simulated", None)
+    assert one.try_mix((5, 4), np.array([1.0])) == (None, Simulation.check_steps)
 
 
 @pytest.mark.parametrize("seen", [(5, 4, 3), (3, 5, 5), (8, 0, 4)])
 def test_the_prices_of_a_fleet_rule_out_no_mix_that_reaches_the_floor(seen: tuple[int, ...]) -> None:
-    spec = typed_spec([(5, 4, 3, 2), (3, 2, 1), (4, 1)], [[0], [0, 1], [1, 2]])
+    spec = spec_of((5, 4, 3, 2), (3, 2, 1), (4, 1), sets=[[0], [0, 1], [1, 2]])
     loads, floors = [0.0, 6.0, 9.0, 4.0], np.array([68.0])
     one = searched(spec, loads, refused=0.3, costs=(2.0, 1.0, 1.5))
     one.round_of(Solution(seen, proven=True), floors)
     found = one.mixes_below(floors, 20.0)
     reaching = [mix for mix in product(range(11), range(21), range(15)) if one.market.cost_of(mix) < 20]
-    reaching = [mix for mix in reaching if one.earns(mix, floors)]
+    reaching = [mix for mix in reaching if one.may_earn(mix, floors)]
     rooms = [
         [sum(one.market.capacities[c] * mix[c] for c in r.classes) >= r.places for r in one.market.rooms]
         for mix in reaching
@@ -182,7 +182,7 @@ def test_the_prices_of_a_fleet_rule_out_no_mix_that_reaches_the_floor(seen: tupl
 
 def test_a_fleet_is_thinned_to_what_it_needs() -> None:
     one, floors = searched(SHARED, [0.0, 6.0, 9.0], refused=0.02), np.array([30.0])
-    lavish: Round[TypedFigures] = one.round_of(Solution((20, 9), proven=True), floors)
+    lavish = one.round_of(Solution((20, 9), proven=True), floors)
     found = thinned(one, floors, lavish)
     assert found.keeps
     for c in range(2):

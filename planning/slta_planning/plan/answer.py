@@ -1,64 +1,103 @@
-"""Search of a plan, and the fleet found in virtual time."""
+"""Search of a plan; of a fleet without session types the one that was found is simulated, too."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from slta.core.fleet import FleetSpec
-from slta.core.policies import DEFAULT_POLICY
-from slta_planning.errors import UnusableError
+from slta.core.policies import DEFAULT_POLICY, POLICIES
+from slta.core.session_types.bound import gains
 from slta_planning.plan import progress
-from slta_planning.plan.expected import ExpectedFigures, placement_gap, simulated_utility, worths_of
+from slta_planning.plan.expected import Expectation, Worth, placement_gap, simulated_utility, worths_of
 from slta_planning.plan.finding import found_by
-from slta_planning.plan.market import market_of
-from slta_planning.plan.options import Hour, Options, costs_of, floor_of, load_of, positive, read_profile
+from slta_planning.plan.loads import floors_of, loads_of, read_profile
+from slta_planning.plan.market import Market, market_of
+from slta_planning.plan.options import Options, costs_of, floor_of, positive
 from slta_planning.plan.results import Plan, PlanRequest, results
-from slta_planning.plan.rounds import Round
+from slta_planning.plan.rounds import Found, NoFleetError
 from slta_planning.plan.search import Search
+from slta_planning.plan.simulation import SimulatedFigures, Simulation
 from slta_planning.simulation import MAX_SESSIONS, SIMULATED, Measured
+
+RESERVES = (0.0, 0.5, 1.0, 1.5, 2.0)
+"""Values of ρ that are tried beside the file's."""
+PLACES_TYPES = next(name for name, policy in POLICIES.items() if policy.takes_types and policy.tokens)
+"""The policy that is simulated for fleets with session types, also where the fleet file observes."""
 
 
 def planned(spec: FleetSpec, options: Options) -> dict[str, Any]:
-    """Figures of the plan for a fleet without session types. Raises NoFleetError, Unusable."""
-    request = _request(spec, options, _hours(options))
-    return results(request, _answer(spec, request, options.refused))
+    """Figures of the plan. Raises NoFleetError, Unusable."""
+    request = _request(spec, options)
+    market = market_of(spec, request.costs, request.hours, request.refused)
+    with progress.shown() as ran:
+        reserve, found = _found(spec, request, market, ran)
+        measured = [_measured(spec, request, found, k) for k, _ in enumerate(request.hours)]
+    return results(request, Plan(found, reserve, _worths(spec, request, found.fleet.pools), measured))
 
 
-def _hours(options: Options) -> list[Hour]:
-    if options.profile:
-        return read_profile(options.profile)
-    if len(options.loads) > 1 or "=" in options.loads[0]:
-        raise UnusableError("--load: give one number; the fleet file has no session_types that could have their own")
-    return [Hour("", load_of(options.loads[0], "--load", least=1.0))]
-
-
-def _request(spec: FleetSpec, options: Options, hours: list[Hour]) -> PlanRequest:
-    floor, budget = options.floor, options.budget
+def _request(spec: FleetSpec, options: Options) -> PlanRequest:
+    kinds, floor, budget = spec.type_names, options.floor, options.budget
+    untyped = spec.policy.name if spec.policy.name in SIMULATED else DEFAULT_POLICY.name
+    hours = read_profile(options.profile, kinds) if options.profile else [loads_of(options.loads, kinds)]
     return PlanRequest(
         spec.class_names(),
+        kinds,
         costs_of(options.costs, spec.class_names()),
         hours,
-        floor_of(floor).of_a_session(spec.ranking.marginals) if floor is not None else None,
+        floors_of(floor_of(floor), spec) if floor is not None else None,
         positive(budget, "--budget") if budget is not None else None,
-        spec.policy.name if spec.policy.name in SIMULATED else DEFAULT_POLICY.name,
+        options.refused,
+        PLACES_TYPES if spec.session_types else untyped,
     )
 
 
-def _answer(spec: FleetSpec, request: PlanRequest, refused: float) -> Plan:
-    """Search, then simulate the fleet found."""
-    market = market_of(spec, request.costs, request.hours, refused)
-    floors = None if request.floor is None else request.floor * market.loads
-    with progress.shown() as ran:
-        search = Search(spec, market, placement_gap(spec, SIMULATED[request.policy]), ran)
-        found = found_by(search, floors, request.budget)
-        measured = [_simulated(spec, request, found.fleet, k) for k, _ in enumerate(request.hours)]
-    worths = worths_of(spec, found.fleet.pools, [hour.sessions for hour in request.hours])
-    return Plan(found, worths, measured)
+def _found(spec: FleetSpec, request: PlanRequest, market: Market, ran: progress.Ran) -> tuple[float, Found]:
+    """The plan with the file's ρ or, where rounds to a floor refused too many, the cheapest with it or another.
+
+    The file's is taken unless another is cheaper. Raises NoFleetError, Unusable.
+    """
+    floors = None if request.floors is None else np.array([request.floor_at(hour) for hour in request.hours])
+    plans, missed = list[tuple[float, Found]](), list[NoFleetError]()
+    for reserve in dict.fromkeys([spec.reserve, *(RESERVES if spec.session_types and floors is not None else ())]):
+        try:
+            search = search_of(replace(spec, reserve=reserve), market, request.policy, ran)
+            found = found_by(search, floors, request.budget)
+        except NoFleetError as error:
+            missed.append(error)
+        else:
+            plans.append((reserve, found))
+            if not any(one.refusing for one in found.rounds):
+                break  # the reserve does not decide
+    if not plans:
+        raise missed[0]
+    return min(plans, key=lambda plan: plan[1].fleet.cost)
 
 
-def _simulated(spec: FleetSpec, request: PlanRequest, plan: Round[ExpectedFigures], hour: int) -> Measured | None:
+def search_of(spec: FleetSpec, market: Market, policy: str, ran: progress.Ran) -> Search:
+    """A search by predictions, or with session types by simulations."""
+    if spec.session_types:
+        return Search(spec, market, Simulation(spec, market.refused), ran)
+    lost = placement_gap(spec, SIMULATED[policy])
+    return Search(spec, market, Expectation(spec, lost, market.rooms[0].places), ran)
+
+
+def _measured(spec: FleetSpec, request: PlanRequest, found: Found, hour: int) -> Measured | None:
     """Measured utility of an hour; None without sessions, or with too many to simulate."""
-    sessions = request.hours[hour].sessions
+    seen, sessions = found.fleet.hours[hour], request.hours[hour].total
+    if isinstance(seen, SimulatedFigures):
+        return seen.measured if seen.runs else None
     if not 0 < sessions <= MAX_SESSIONS:
         return None
-    return simulated_utility(spec, SIMULATED[request.policy], plan.pools, sessions, plan.hours[hour])
+    return simulated_utility(spec, SIMULATED[request.policy], found.fleet.pools, sessions, seen)
+
+
+def _worths(spec: FleetSpec, request: PlanRequest, pools: Sequence[int]) -> list[Worth]:
+    """What one more pool of each class adds to the bound, on average over the hours."""
+    if not spec.session_types:
+        return worths_of(spec, pools, [hour.total for hour in request.hours])
+    by_hour = [gains(spec.type_sets, spec.bound_ranking, pools, hour.sessions)[1] for hour in request.hours]
+    return [Worth(sum(column) / len(by_hour)) for column in zip(*by_hour, strict=True)]

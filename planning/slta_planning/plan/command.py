@@ -17,8 +17,6 @@ from slta_planning.plan import answer
 from slta_planning.plan.options import Options
 from slta_planning.plan.plan_report import report
 from slta_planning.plan.rounds import NoFleetError
-from slta_planning.plan.session_types import answer as typed_answer
-from slta_planning.plan.session_types.typed_report import typed_report
 from slta_planning.refusing import NOT_VALID, refuse
 from slta_planning.text import FleetFile, JsonFile
 
@@ -77,12 +75,11 @@ def command(
         options = Options(cost, load or [], profile, floor, budget, refused)
         options.check()
         try:
-            data = typed_answer.planned(spec, options) if spec.session_types else answer.planned(spec, options)
+            data = answer.planned(spec, options)
         except NoFleetError as error:
             typer.echo(f"{loaded.name}: {error}", err=True)
             raise typer.Exit(NOT_VALID) from None
-        text = typed_report(loaded.name, data) if spec.session_types else report(loaded.name, data)
-        _tell(text, data, json)
+        _tell(report(loaded.name, data), data, json)
 
 
 def _tell(text: str, data: dict[str, Any], json: Path | None) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from math import ceil, floor, isclose
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from scipy.stats import poisson
@@ -69,9 +70,19 @@ class ExpectedFigures(NamedTuple):
         return self.lost.gap
 
     @property
+    def gap(self) -> float:
+        """Both gaps."""
+        return self.swing_gap + self.placement_gap
+
+    @property
     def utility(self) -> float:
         """Bound less both gaps."""
         return self.bound - self.swing_gap - self.placement_gap
+
+    @property
+    def prices(self) -> tuple[float, ...]:
+        """Utility of one session more."""
+        return (self.price,)
 
     @property
     def steps(self) -> int:
@@ -93,6 +104,25 @@ def expected(spec: FleetSpec, pools: Sequence[int], sessions: float, lost: Place
     places = spec.places(pools)
     swing_gap = difference(best.utility, mean_optimum(shape, places, sessions))
     return ExpectedFigures(best.utility, swing_gap, lost(pools, sessions), blocking(sessions, places), best.price)
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Source of figures for fleets without session types. At `places` few enough are refused at every load."""
+
+    spec: FleetSpec
+    lost: PlacementGap
+    places: int
+    max_rounds: ClassVar = 5
+    check_steps: ClassVar = 2_000
+
+    def figures(self, pools: Sequence[int], loads: Sequence[float], _floor: float | None) -> ExpectedFigures:
+        """Figures of a fleet."""
+        return expected(self.spec, pools, loads[0], self.lost)
+
+    def may_earn(self, pools: Sequence[int], loads: Sequence[float], floor: float) -> bool:
+        """Whether there is room, and the bound less the swing gap reaches the floor."""
+        return self.spec.places(pools) >= self.places and expected(self.spec, pools, loads[0], no_loss).utility >= floor
 
 
 def mean_optimum(shape: FleetShape, places: int, sessions: float) -> float:
@@ -139,10 +169,10 @@ def difference(then: float, now: float) -> float:
 
 
 class Worth(NamedTuple):
-    """Means over the loads. `adds`: to the bound. `metric`: as in `slta_pool_worth`, at least `adds`."""
+    """Means over the loads. `adds`: to the bound. `metric`: as in `slta_pool_worth`, at least that; None with types."""
 
     adds: float
-    metric: float
+    metric: float | None = None
 
 
 def worths_of(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float]) -> list[Worth]:

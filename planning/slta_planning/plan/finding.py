@@ -14,8 +14,8 @@ import numpy as np
 
 from slta_planning.plan.market import Floats
 from slta_planning.plan.mixes import TooManyError
-from slta_planning.plan.rounds import Figure, Found, NoFleetError, Round, Searching, Trials
-from slta_planning.plan.search import SOLVER_TOLERANCE
+from slta_planning.plan.rounds import Found, NoFleetError, Round, Trials
+from slta_planning.plan.search import SOLVER_TOLERANCE, Search
 from slta_planning.plan.solving import Solution
 from slta_planning.text import amount, percent, some
 
@@ -30,12 +30,12 @@ HALVINGS = 12
 """Maximum halvings of the range of costs, if it has too many mixes."""
 
 
-def found_by(search: Searching[Figure], floors: Floats | None, budget: float | None) -> Found[Figure]:
+def found_by(search: Search, floors: Floats | None, budget: float | None) -> Found:
     """The cheapest fleet found for floors, or the best for a budget. Raises NoFleetError, Unusable."""
     return found_within(search, budget or 0.0) if floors is None else found_for(search, floors)
 
 
-def found_for(search: Searching[Figure], floors: Floats) -> Found[Figure]:
+def found_for(search: Search, floors: Floats) -> Found:
     """The cheapest fleet found that keeps `floors`. Raises NoFleetError, Unusable.
 
     A fleet of k times the pools earns k times as much of k times the sessions: at the sessions asked for its bound
@@ -52,13 +52,13 @@ def found_for(search: Searching[Figure], floors: Floats) -> Found[Figure]:
     return found
 
 
-def cheapest_for(search: Searching[Figure], floors: Floats) -> list[Round[Figure]]:
+def cheapest_for(search: Search, floors: Floats) -> list[Round]:
     """Rounds up to a fleet that keeps `floors`, or to the dearest that was tried. Raises NoFleetError, Unusable.
 
     If `proven`, the first round's cost is a lower bound for these floors.
     """
-    rounds: list[Round[Figure]] = []
-    while len(rounds) < search.max_rounds:
+    rounds: list[Round] = []
+    while len(rounds) < search.source.max_rounds:
         solution = search.cheapest(floors, rounds)
         if solution is None:
             break
@@ -70,12 +70,10 @@ def cheapest_for(search: Searching[Figure], floors: Floats) -> list[Round[Figure
     return [*rounds, *_larger(search, lambda times: search.cheapest(floors, [], times), floors)]
 
 
-def _larger(
-    search: Searching[Figure], solve: Callable[[float], Solution | None], floors: Floats | None
-) -> list[Round[Figure]]:
+def _larger(search: Search, solve: Callable[[float], Solution | None], floors: Floats | None) -> list[Round]:
     """Of the fleets that `solve` finds for a multiple of the sessions the smallest that keeps; or else the largest."""
-    low, high, tried = 1.0, np.inf, dict[tuple[int, ...], Round[Figure]]()
-    kept, missed = list[Round[Figure]](), list[Round[Figure]]()
+    low, high, tried = 1.0, np.inf, dict[tuple[int, ...], Round]()
+    kept, missed = list[Round](), list[Round]()
     for _ in range(LARGER):
         times = 2 * low if high == np.inf else (low + high) / 2
         solution = solve(times)
@@ -89,12 +87,12 @@ def _larger(
     return kept or missed
 
 
-def _thinner(search: Searching[Figure], floors: Floats, found: Round[Figure]) -> list[Round[Figure]]:
+def _thinner(search: Search, floors: Floats, found: Round) -> list[Round]:
     fewer = thinned(search, floors, found)
     return [fewer] if fewer.cost < found.cost else []
 
 
-def thinned(search: Searching[Figure], floors: Floats, found: Round[Figure]) -> Round[Figure]:
+def thinned(search: Search, floors: Floats, found: Round) -> Round:
     """The fleet without the pools that it can spare, those of the dearest class first, or as far as the work goes."""
     left = max(TRIAL_STEPS, found.steps)
     costs = [search.market.cost_of(one) for one in np.eye(len(found.pools), dtype=int).tolist()]
@@ -109,7 +107,7 @@ def thinned(search: Searching[Figure], floors: Floats, found: Round[Figure]) -> 
     return found
 
 
-def try_cheaper(search: Searching[Figure], floors: Floats, rounds: Sequence[Round[Figure]]) -> Trials[Figure]:
+def try_cheaper(search: Search, floors: Floats, rounds: Sequence[Round]) -> Trials:
     """Try mixes from the first round's cost to the last's until one keeps the floors or no work is left."""
     mixes, limit = _mixes_below(search, floors, rounds)
     tried = {one.pools for one in rounds}
@@ -126,9 +124,7 @@ def try_cheaper(search: Searching[Figure], floors: Floats, rounds: Sequence[Roun
     return Trials(len(mixes), limit)
 
 
-def _mixes_below(
-    search: Searching[Figure], floors: Floats, rounds: Sequence[Round[Figure]]
-) -> tuple[list[tuple[int, ...]], float]:
+def _mixes_below(search: Search, floors: Floats, rounds: Sequence[Round]) -> tuple[list[tuple[int, ...]], float]:
     """Mixes for less than the last round's fleet, or than a smaller limit that has few enough; and the limit.
 
     None costs less than the first round's fleet if that is proven the cheapest by its bound.
@@ -143,7 +139,7 @@ def _mixes_below(
     return [], least
 
 
-def found_within(search: Searching[Figure], budget: float) -> Found[Figure]:
+def found_within(search: Search, budget: float) -> Found:
     """The fleet with the largest mean bound within `budget`, without pools that add nothing.
 
     Raises NoFleetError, Unusable.
@@ -153,13 +149,13 @@ def found_within(search: Searching[Figure], budget: float) -> Found[Figure]:
     return Found([*rounds, *_thinner(search, kept, rounds[-1])], None)
 
 
-def best_within(search: Searching[Figure], budget: float) -> list[Round[Figure]]:
+def best_within(search: Search, budget: float) -> list[Round]:
     """Rounds up to the fleet with the largest mean bound within `budget` that refuses as few as asked.
 
     Without session types the first does. Raises NoFleetError, Unusable.
     """
-    rounds: list[Round[Figure]] = []
-    while len(rounds) < search.max_rounds:
+    rounds: list[Round] = []
+    while len(rounds) < search.source.max_rounds:
         solution = search.best_for(budget, rounds)
         if solution is None:
             break
@@ -174,14 +170,14 @@ def best_within(search: Searching[Figure], budget: float) -> list[Round[Figure]]
     raise NoFleetError(f"no fleet was found for {amount(budget)} that refuses so few: {_missed(rounds[-1])}")
 
 
-def _no_room(search: Searching[Figure], budget: float) -> str:
+def _no_room(search: Search, budget: float) -> str:
     needed = f"no fleet for {amount(budget)} has the places that these sessions need: {some(search.places_needed)}"
     market = search.market
     roomy = search.cheapest(market.no_floors, [])
     return f"{needed}; the cheapest that has them costs {amount(market.cost_of(roomy.pools))}" if roomy else needed
 
 
-def _nearest(rounds: Sequence[Round[Figure]], trials: Trials[Figure]) -> str:
+def _nearest(rounds: Sequence[Round], trials: Trials) -> str:
     """Why none was found, and what was tried."""
     told = f"{_missed(rounds[-1])}; {trials.mixes:,} mixes looked at, none for less than {amount(trials.below)} does it"
     if rounds[-1].refusing:
@@ -192,7 +188,7 @@ def _nearest(rounds: Sequence[Round[Figure]], trials: Trials[Figure]) -> str:
     )
 
 
-def _missed(last: Round[Figure]) -> str:
+def _missed(last: Round) -> str:
     if last.refusing:
         return f"a fleet for {amount(last.cost)} refuses {percent(last.refusing)} of a session type"
     return f"a fleet for {amount(last.cost)} misses it by {last.missing:,.4g}"

@@ -1,8 +1,8 @@
-"""Market model: costs and worths of pools as input of the solver.
+"""Market model: costs, curves and rooms of pools by class as input of the solver. Without session types there is one.
 
-U*(N, A) is the minimum of p N + Σ_i A_i w_i(p) over the prices p of a session, where w_i(p) = Σ_j max(Δ(i, j) − p, 0)
-is the worth of a pool at that price (dual of programme (2), section 2.4). The minimum is at a marginal utility. So
-U*(N, A) ≥ F is one row per price. The left sides do not depend on N, so several loads with floors share the rows.
+U*(N_1 … N_T, A) is the largest Σ_c y_c for which y_c ≤ p s_c + A_c w_c(p) at each marginal utility p of class c, where
+w_c(p) = Σ_j max(Δ(c, j) − p, 0), s_c = Σ_t z(t, c) are the sessions of the class, at most its places, and
+Σ_c z(t, c) = N_t over the classes of type t. That is Σ_j Δ(c, j) x(c, j) with 0 ≤ x(c, j) ≤ A_c, without the x.
 """
 
 from __future__ import annotations
@@ -10,22 +10,40 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slta.core.expected_gap import blocking
 from slta.core.fleet import FleetSpec
-from slta_planning.plan.options import Hour
+from slta.core.session_types.sets import TypeSets
+from slta_planning.plan.loads import Hour
 
 Floats = NDArray[np.float64]
 NEVER = 1e-6
 """Share of sessions that is neglected."""
+MAX_ROOMS = 256
+"""Maximum of unions of sets with a row of their own; beyond, the sets alone and the whole fleet have one."""
+
+
+class Curve(NamedTuple):
+    """Worth of a pool of one class at each of its marginal utilities."""
+
+    prices: Floats
+    worths: Floats
+
+
+class Room(NamedTuple):
+    """Number of places that these classes need together."""
+
+    classes: frozenset[int]
+    places: int
 
 
 @dataclass(frozen=True)
-class AnyMarket:
-    """Market of classes, with costs and capacities, and of hours, with loads.
+class Market:
+    """Costs, capacities and curves by class, `loads[h, t]` sessions of type t in hour h, and the rooms that they need.
 
     `most` is a number of pools of one class beyond which more add nothing.
     """
@@ -34,6 +52,11 @@ class AnyMarket:
     capacities: Floats
     loads: Floats
     most: int
+    curves: Sequence[Curve]
+    sets: TypeSets
+    rooms: Sequence[Room]
+    refused: float
+    """Largest share of each type's sessions that may be refused."""
 
     @property
     def no_floors(self) -> Floats:
@@ -45,29 +68,46 @@ class AnyMarket:
         return float(self.costs @ np.array(pools))
 
 
-@dataclass(frozen=True)
-class Market(AnyMarket):
-    """Market without session types: `worths[k, i]` of a pool of class i at `prices[k]`, and `room` for the loads."""
-
-    prices: Floats
-    worths: Floats
-    room: int
-
-
 def market_of(spec: FleetSpec, costs: Sequence[float], hours: Sequence[Hour], refused: float) -> Market:
-    """Market for these hours; at most the fraction `refused` of the sessions may be refused."""
+    """Market for these hours; at most the fraction `refused` of each type's sessions may be refused."""
     columns = [np.array(column) for column in spec.ranking.marginals]
-    prices = np.unique(np.concatenate(columns))
+    prices = [np.unique(column) for column in columns]
     loads = np.array([hour.sessions for hour in hours])
     return Market(
         np.array(costs, dtype=np.float64),
         np.array([float(len(column)) for column in columns]),
         loads,
-        most_for(float(loads.max())),
-        prices,
-        np.stack([worths(column, prices) for column in columns], axis=1),
-        places_for(float(loads.max()), refused),
+        most_for(float(loads.sum(axis=1).max())),
+        [Curve(p, worths(column, p)) for p, column in zip(prices, columns, strict=True)],
+        spec.type_sets,
+        rooms_for(spec.type_sets, loads, refused),
+        refused,
     )
+
+
+def rooms_for(sets: TypeSets, loads: Floats, refused: float) -> list[Room]:
+    """Places that unions of the types' sets need under any placement, for so few refusals of each type.
+
+    The types within a union use no other class. With p places at least the fraction B(load, p) of their sessions is
+    refused (Erlang B), by a placement that refuses none of them while it has a place.
+    """
+    rooms = []
+    for union in unions_of(sets):
+        inside = [t for t, own in enumerate(sets.members) if own <= union]
+        load = float(loads[:, inside].sum(axis=1).max())
+        if load:
+            rooms.append(Room(union, places_for(load, refused)))
+    return rooms
+
+
+def unions_of(sets: TypeSets) -> list[frozenset[int]]:
+    """Unions of the types' sets, or the sets alone and the union of all if those are too many."""
+    found: dict[frozenset[int], None] = {}
+    for own in sets.members:
+        found |= dict.fromkeys([own, *(own | union for union in found)])
+        if len(found) > MAX_ROOMS:
+            return list(dict.fromkeys([*sets.members, frozenset().union(*sets.members)]))
+    return list(found)
 
 
 def worths(marginals: Floats, prices: Floats) -> Floats:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from slta_planning.plan.market import Floats, Market
+from slta_planning.plan.market import Floats
 
 MAX_CELLS = 5_000_000
 """Maximum partial mixes, times rows, of one enumeration: 40 MB."""
@@ -27,12 +27,6 @@ class Rows(NamedTuple):
 
     worths: Floats
     needed: Floats
-
-
-def rows_of(market: Market, floors: Floats) -> Rows:
-    """A row for each price of `market` and its floor, as in `solving`, and one for the room."""
-    needed = (floors - np.outer(market.prices, market.loads)).max(axis=1)
-    return Rows(np.vstack([market.worths, market.capacities]), np.append(needed, market.room))
 
 
 def mixes_below(costs: Floats, rows: Rows, limit: float, most: int) -> list[tuple[int, ...]]:

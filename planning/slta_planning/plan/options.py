@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 from slta.parsing.fields import MAX_MAGNITUDE
 from slta_planning.decoding import read_table
-from slta_planning.errors import UnusableError, check_header
+from slta_planning.errors import UnusableError
 
 MAX_SESSIONS = 10_000_000.0
 """Maximum load."""
-COLUMNS = ("hour", "load")
 
 
 class Options(NamedTuple):
@@ -35,13 +34,6 @@ class Options(NamedTuple):
             raise UnusableError("give either --load or --profile")
         if (self.floor is None) == (self.budget is None):
             raise UnusableError("give either --floor or --budget")
-
-
-class Hour(NamedTuple):
-    """Row of a profile: name and mean sessions of the whole fleet. A single load has no name."""
-
-    name: str
-    sessions: float
 
 
 @dataclass(frozen=True)
@@ -110,15 +102,6 @@ def no_such(name: str, names: Sequence[str], noun: tuple[str, str]) -> str:
     near = get_close_matches(name, names, 1)
     hint = f"did you mean {near[0]}?" if near else f"the {noun[1]} are {', '.join(names)}"
     return f"no {noun[0]} is named {name!r}; {hint}"
-
-
-def read_profile(file: Path) -> list[Hour]:
-    """CSV with the columns `hour` and `load`; hour names must be unique. Raises Unusable with the line."""
-    rows = rows_by_hour(file, lambda columns: check_header(file, columns, COLUMNS))
-    hours = [Hour(name, load_of(row["load"], f"{place}: load", least=0.0)) for name, place, row in rows]
-    if not any(hour.sessions for hour in hours):
-        raise UnusableError(f"{file}: contains no hours")
-    return hours
 
 
 def rows_by_hour(file: Path, check: Callable[[Sequence[str]], None]) -> Iterator[tuple[str, str, Mapping[str, str]]]:

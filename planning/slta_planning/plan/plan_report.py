@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from typing import Any
 
@@ -12,21 +12,31 @@ from slta_planning.plan.expected import difference
 from slta_planning.text import amount, columns, counted, percent, wrapped
 
 Data = Mapping[str, Any]
+HOUR = {
+    "bound": "bound",
+    "expected_swing_gap": "swing gap",
+    "expected_placement_gap": "placement gap",
+    "expected_utility": "expected",
+}
+TYPED_HOUR = {"bound": "bound", "compatibility_gap": "compatibility gap"}
+"""Figures of an hour, and their heads."""
 
 
 def report(name: str, data: Data) -> str:
     """Format the report."""
+    typed = "reserve" in data
     parts = [
-        wrapped(answer_of(name, data)),
-        classes_of(data),
-        _hours(data),
-        wrapped([*rounds_of(data), *_below(data)]),
-        wrapped(_legend(data)),
+        wrapped(_answer(name, data)),
+        _classes(data),
+        _hours(data, TYPED_HOUR if typed else HOUR),
+        _types(data) if typed else [],
+        wrapped([*_rounds(data), *([] if typed else _below(data))]),
+        wrapped(_typed_legend(data) if typed else _legend(data)),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def answer_of(name: str, data: Data) -> Iterator[str]:
+def _answer(name: str, data: Data) -> Iterator[str]:
     pools = ", ".join(f"{count:,} {pool_class}" for pool_class, count in data["pools"].items() if count)
     loads = [hour["sessions"] for hour in data["hours"]]
     held = (
@@ -43,7 +53,7 @@ def answer_of(name: str, data: Data) -> Iterator[str]:
         yield f"a fleet has at most {MAX_POOLS:,} pools: use {cells} fleets, each with a part of each class's pools"
 
 
-def classes_of(data: Data) -> list[str]:
+def _classes(data: Data) -> list[str]:
     head = ["class", "pools", "cost of one", "cost", "one more adds", "per cost"]
     rows = [
         [
@@ -59,24 +69,38 @@ def classes_of(data: Data) -> list[str]:
     return columns([head, *rows])
 
 
-def _hours(data: Data) -> list[str]:
-    named = data["hours"][0]["hour"] is not None
-    head = ["hour", "sessions"] if named else ["sessions"]
-    rows = [[*head, "floor", "bound", "swing gap", "placement gap", "expected", "measured"]]
+def _hours(data: Data, figures: Mapping[str, str]) -> list[str]:
+    rows = [[*_heads(data), "sessions", "floor", *figures.values(), "measured"]]
     for hour in data["hours"]:
-        first = [hour["hour"]] if named else []
-        rows.append([*first, amount(hour["sessions"]), *_utilities(hour)])
+        floor = "–" if hour["floor"] is None else f"{hour['floor']:,.2f}"
+        shown = [f"{hour[name]:,.2f}".replace("-0.00", "0.00") for name in figures]
+        error = hour["measured_error"]
+        measured = "–" if error is None else f"{hour['measured_utility']:,.2f} ± {error:.2f}"
+        rows.append([*_firsts(hour), amount(hour["sessions"]), floor, *shown, measured])
     return columns(rows)
 
 
-def _utilities(hour: Data) -> Iterator[str]:
-    yield "–" if hour["floor"] is None else f"{hour['floor']:,.2f}"
-    for name in ("bound", "expected_swing_gap", "expected_placement_gap", "expected_utility"):
-        yield f"{hour[name]:,.2f}".replace("-0.00", "0.00")
-    yield "–" if hour["measured_utility"] is None else f"{hour['measured_utility']:,.2f} ± {hour['measured_error']:.2f}"
+def _heads(data: Data) -> list[str]:
+    return ["hour"] if data["hours"][0]["hour"] is not None else []
 
 
-def rounds_of(data: Data) -> Iterator[str]:
+def _firsts(hour: Data) -> list[str]:
+    return [] if hour["hour"] is None else [hour["hour"]]
+
+
+def _types(data: Data) -> list[str]:
+    """Offered, refused and sessions by class of each type and hour."""
+    used = [name for name, count in data["pools"].items() if count]
+    rows = [[*_heads(data), "type", "offered", "refused", *(f"in {name}" for name in used)]]
+    for hour in data["hours"]:
+        for name, found in hour["session_types"].items():
+            refused = f"{percent(found['refused'])} ± {100 * found['refused_error']:.2f}"
+            held = [f"{found['sessions'][pool_class]:,.1f}" for pool_class in used]
+            rows.append([*_firsts(hour), name, amount(found["offered"]), refused, *held])
+    return columns(rows)
+
+
+def _rounds(data: Data) -> Iterator[str]:
     """What each round found, and the bounds of the cost; for a budget only what some rounds missed."""
     for number, found in enumerate(data["rounds"], start=1):
         missed = " and ".join(_missed(found))
@@ -148,3 +172,28 @@ def _source(data: Data) -> str:
     ways = {hour["predicted"] for hour in data["hours"]}
     words = {True: "predicted", False: "measured in virtual time"}
     return words[ways.pop()] if len(ways) == 1 else "predicted, or measured in virtual time where that is not offered"
+
+
+def _typed_legend(data: Data) -> Iterator[str]:
+    when = ", on average over the hours" if len(data["hours"]) > 1 else ""
+    yield "utilities are of the whole fleet, on average over time"
+    yield "bound: the most that any placement can earn at these mean loads, each session in a class of its type"
+    yield "compatibility gap: what more that would be if all sessions could use all classes"
+    yield (
+        f"measured: {POLICIES[data['policy']].title} with prices in virtual time on this fleet, with its standard "
+        f"error; {_simulated(data['hours'])}"
+    )
+    if data["budget"] is None:
+        yield "the floor is held against what is measured"
+    yield f"reserve: {data['reserve']:g} belongs in the fleet file: measured and refused are with it"
+    yield f"refused: share of the type's sessions, at most {percent(data['refused'])}, with its standard error"
+    yield f"one more adds: to the bound{when}"
+
+
+def _simulated(hours: Sequence[Data]) -> str:
+    """Numbers of runs and sessions, and the seeds."""
+    runs = [hour["runs"] for hour in hours if hour["runs"]]
+    sessions = sum(hour["measured_sessions"] for hour in hours)
+    count = f"{runs[0]}" if len(set(runs)) == 1 else f"{min(runs)} to {max(runs)}"
+    each = " an hour" if len(hours) > 1 else ""
+    return f"{sessions:,} sessions in {count} runs{each}, seeds from 0"

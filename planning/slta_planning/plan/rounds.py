@@ -1,34 +1,24 @@
-"""Rounds of a search, and what a search is made of: with session types, or without."""
+"""Rounds of a search, and what they found."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, Protocol, TypeVar
 
-from slta_planning.plan.market import AnyMarket, Floats
-from slta_planning.plan.solving import Solution
+from slta_planning.plan.expected import ExpectedFigures
+from slta_planning.plan.simulation import SimulatedFigures
 
 
 class NoFleetError(Exception):
     """No fleet was found; the message names the closest."""
 
 
-class Figures(Protocol):
-    """Figures of a fleet at a load: utility, and the work of finding it."""
-
-    @property
-    def utility(self) -> float: ...
-
-    @property
-    def steps(self) -> int: ...
-
-
-Figure = TypeVar("Figure", bound=Figures)
+Figures = ExpectedFigures | SimulatedFigures
+"""Figures of a fleet at the loads of an hour."""
 
 
 @dataclass(frozen=True)
-class Round(Generic[Figure]):
+class Round:
     """A fleet and its figures at each load; `missing` is the largest shortfall from a floor.
 
     `refusing` is the largest share refused of a session type, where that is more than may be.
@@ -37,7 +27,7 @@ class Round(Generic[Figure]):
     pools: tuple[int, ...]
     proven: bool
     cost: float
-    hours: tuple[Figure, ...]
+    hours: tuple[Figures, ...]
     missing: float = 0.0
     refusing: float = 0.0
 
@@ -53,7 +43,7 @@ class Round(Generic[Figure]):
 
 
 @dataclass(frozen=True)
-class Trials(Generic[Figure]):
+class Trials:
     """Mixes tried after the rounds, cheapest first; all for less than `below` are among them.
 
     `better` is the first that keeps the floors.
@@ -61,52 +51,17 @@ class Trials(Generic[Figure]):
 
     mixes: int
     below: float
-    better: Round[Figure] | None = None
+    better: Round | None = None
 
 
 @dataclass(frozen=True)
-class Found(Generic[Figure]):
+class Found:
     """A plan: rounds, and the mixes tried, None for a budget."""
 
-    rounds: Sequence[Round[Figure]]
-    trials: Trials[Figure] | None
+    rounds: Sequence[Round]
+    trials: Trials | None
 
     @property
-    def fleet(self) -> Round[Figure]:
+    def fleet(self) -> Round:
         """The mix that is better, or the last round's fleet."""
         return (self.trials and self.trials.better) or self.rounds[-1]
-
-
-class Searching(Protocol[Figure]):
-    """What a search is made of. `rounds` are those before, at most `max_rounds`."""
-
-    max_rounds: ClassVar[int]
-
-    @property
-    def market(self) -> AnyMarket:
-        """Costs and loads."""
-
-    def cheapest(self, floors: Floats, rounds: Sequence[Round[Figure]], times: float = 1.0) -> Solution | None:
-        """The cheapest fleet by its bound that may keep what the rounds missed; None if there is none.
-
-        With `times` as many sessions, and floors as high.
-        """
-
-    def best_for(self, budget: float, rounds: Sequence[Round[Figure]], times: float = 1.0) -> Solution | None:
-        """The fleet with the largest bound within a budget, with room for what the rounds refused.
-
-        The larger `times`, the more room beyond the mean loads.
-        """
-
-    def round_of(self, solution: Solution, floors: Floats | None = None) -> Round[Figure]:
-        """Evaluate a solution's fleet at each load."""
-
-    def mixes_below(self, floors: Floats, limit: float) -> list[tuple[int, ...]]:
-        """Mixes for less than a limit that may reach the floors, cheapest first. Raises TooManyError."""
-
-    def try_mix(self, pools: tuple[int, ...], floors: Floats) -> tuple[Round[Figure] | None, int]:
-        """A mix if it keeps the floors, and the work of trying it."""
-
-    @property
-    def places_needed(self) -> Sequence[str]:
-        """Places that the sessions need, as words."""

@@ -1,4 +1,4 @@
-"""Parsers of loads and floors by session type."""
+"""Parsers of loads and floors; by session type, if the fleet has some."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from slta.core.session_types import DEFAULT_TYPE
 from slta_planning.errors import UnusableError, check_header, refuse_twice
 from slta_planning.plan.options import Floor, load_of, named_amounts, no_such, rows_by_hour
 
+COLUMNS = ("hour", "load")
+"""Of the profile of a fleet without session types."""
 MAX_SIMULATED = 50_000.0
 """Maximum sessions of all types at a time: more would take minutes to simulate."""
 
 TYPE_NOUN = ("session type", "session types")
 
 
-class TypedHour(NamedTuple):
+class Hour(NamedTuple):
     """Row of a profile: name and mean sessions of each type, by its number. A single load has no name."""
 
     name: str
@@ -29,8 +31,13 @@ class TypedHour(NamedTuple):
         return sum(self.sessions)
 
 
-def loads_of(texts: Sequence[str], kinds: Sequence[str]) -> TypedHour:
+def loads_of(texts: Sequence[str], kinds: Sequence[str]) -> Hour:
     """Parse `video=120` for each type; `50` alone is the load of `default`, 0 without it. Raises Unusable."""
+    if len(kinds) == 1:
+        if len(texts) > 1 or "=" in texts[0]:
+            told = "give one number; the fleet file has no session_types that could have their own"
+            raise UnusableError(f"--load: {told}")
+        return Hour("", (load_of(texts[0], "--load", least=1.0),))
     found = named_amounts(texts, kinds, "--load", TYPE_NOUN, unnamed=DEFAULT_TYPE)
     _refuse_missing(found, kinds)
     loads = {name: load_of(text, f"--load {name}", least=0.0) for name, text in found.items()}
@@ -44,16 +51,28 @@ def _refuse_missing(found: Mapping[str, str], kinds: Sequence[str]) -> None:
         raise UnusableError(f"--load: every session type needs a load: add {words}")
 
 
-def read_typed_profile(file: Path, kinds: Sequence[str]) -> list[TypedHour]:
-    """CSV with the columns `hour`, one of each type and, if there are such sessions, `default`. Raises Unusable."""
+def read_profile(file: Path, kinds: Sequence[str]) -> list[Hour]:
+    """CSV with the columns `hour`, one of each type and, if there are such sessions, `default`. Raises Unusable.
+
+    Without session types the columns are `hour` and `load`. Names of hours are unique.
+    """
     rows = rows_by_hour(file, lambda columns: _check_columns(file, columns, kinds))
-    hours = [_simulated(_hour(name, _loads(row, place, kinds), kinds), place, least=0.0) for name, place, row in rows]
+    hours = [_hour_of(name, row, place, kinds) for name, place, row in rows]
     if not any(hour.total for hour in hours):
         raise UnusableError(f"{file}: contains no hours")
     return hours
 
 
+def _hour_of(name: str, row: Mapping[str, str], place: str, kinds: Sequence[str]) -> Hour:
+    if len(kinds) == 1:
+        return Hour(name, (load_of(row["load"], f"{place}: load", least=0.0),))
+    return _simulated(_hour(name, _loads(row, place, kinds), kinds), place, least=0.0)
+
+
 def _check_columns(file: Path, columns: Sequence[str], kinds: Sequence[str]) -> None:
+    if len(kinds) == 1:
+        check_header(file, columns, COLUMNS)
+        return
     check_header(file, columns, ("hour", *(name for name in kinds if name != DEFAULT_TYPE)))
     refuse_twice(f"{file}: the first line", columns, [DEFAULT_TYPE])
     if "load" in columns and "load" not in kinds:
@@ -67,11 +86,11 @@ def _loads(row: Mapping[str, str], place: str, kinds: Sequence[str]) -> dict[str
     return {kind: load_of(row[kind], f"{place}: {kind}", least=0.0) for kind in kinds if kind in row}
 
 
-def _hour(name: str, loads: Mapping[str, float], kinds: Sequence[str]) -> TypedHour:
-    return TypedHour(name, tuple(loads.get(kind, 0.0) for kind in kinds))
+def _hour(name: str, loads: Mapping[str, float], kinds: Sequence[str]) -> Hour:
+    return Hour(name, tuple(loads.get(kind, 0.0) for kind in kinds))
 
 
-def _simulated(hour: TypedHour, what: str, least: float) -> TypedHour:
+def _simulated(hour: Hour, what: str, least: float) -> Hour:
     if not least <= hour.total <= MAX_SIMULATED:
         raise UnusableError(
             f"{what}: all types together have {hour.total:g} sessions, not from {least:g} to {MAX_SIMULATED:,.0f}, as "

@@ -1,4 +1,4 @@
-"""The programme with session types: against the bound of core, and against all fleets of small markets."""
+"""The programmes, with session types and without, against the bound of core and all fleets of small markets."""
 
 from __future__ import annotations
 
@@ -11,63 +11,61 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from slta.core.expected_gap import blocking
-from slta.core.fleet import FleetSpec
 from slta.core.session_types.sets import TypeSets
-from slta_planning.plan.session_types import market as markets
-from slta_planning.plan.session_types.market import Room, rooms_for, unions_of
-from slta_planning.plan.session_types.solving import best_for, cheapest
-from tests.planning.markets import check_cheapest, costs_of_three
-from tests.planning.typed_markets import (
+from slta_planning.plan import market as markets
+from slta_planning.plan.market import Room, rooms_for, unions_of
+from slta_planning.plan.solving import best_for, cheapest
+from tests.planning.markets import (
     NONE,
     all_mixes,
     best,
-    loads,
+    check_cheapest,
+    costs_of_three,
+    days,
+    earning,
+    market,
+    of_both,
     relaxed_bounds,
-    typed_market,
-    typed_spec,
-    typed_specs,
+    spec_of,
 )
 
-days = st.lists(loads, min_size=1, max_size=2).filter(lambda day: any(map(sum, day)))
 
-
+@of_both
 @settings(deadline=None)
-@given(spec=typed_specs(), pools=st.tuples(*[st.integers(0, 8)] * 3), at=loads)
-def test_the_relaxed_programme_is_the_bound_of_core(spec: FleetSpec, pools: tuple[int, ...], at: list[float]) -> None:
+@given(data=st.data(), pools=st.tuples(*[st.integers(0, 8)] * 3))
+def test_the_relaxed_programme_is_the_bound_of_core(data: st.DataObject, pools: tuple[int, ...], typed: bool) -> None:
+    spec, (at, *_) = data.draw(days(typed=typed))
     pools = pools[: len(spec.classes)]
     found = best(spec, pools, at)
     assume(sum(at) and found.refused < NONE)
-    anything = Room(frozenset(range(len(pools))), 1)
-    assert relaxed_bounds(replace(typed_market(spec, [1] * len(pools), at), rooms=[anything]), pools)[
-        0
-    ] == pytest.approx(found.utility, abs=1e-6)
+    roomy = replace(market(spec, [1] * len(pools), at), rooms=[Room(frozenset(range(len(pools))), 1)])
+    assert relaxed_bounds(roomy, pools) == pytest.approx([found.utility], abs=1e-6)
 
 
+@of_both
 @settings(deadline=None, max_examples=40)
-@given(spec=typed_specs(), costs=costs_of_three, day=days, share=st.sampled_from([0.3, 0.6, 0.8, 0.95]))
+@given(data=st.data(), costs=costs_of_three, share=st.sampled_from([0.3, 0.6, 0.8, 0.95, 1.0]))
 def test_the_cheapest_fleet_is_the_cheapest_of_all(
-    spec: FleetSpec, costs: tuple[int, ...], day: list[list[float]], share: float
+    data: st.DataObject, costs: tuple[int, ...], share: float, typed: bool
 ) -> None:
-    found = typed_market(spec, costs[: len(spec.classes)], *day)
+    spec, day = data.draw(days(typed=typed))
+    found = market(spec, costs[: len(spec.classes)], *day)
     floors = share * max(column[0] for column in spec.ranking.marginals) * np.array(day).sum(axis=1)
-    keep = [
-        pools
-        for pools in all_mixes(spec, found)
-        if all(best(spec, pools, at).utility >= f - 1e-9 for at, f in zip(day, floors, strict=True))
-    ]
     solution = cheapest(found, floors)
-    check_cheapest(solution, found.costs, keep)
+    check_cheapest(solution, found.costs, earning(spec, found, floors))
     assert not solution or all(
         best(spec, solution.pools, at).utility >= f - 1e-6 for at, f in zip(day, floors, strict=True)
     )
 
 
+@of_both
 @settings(deadline=None, max_examples=40)
-@given(spec=typed_specs(), costs=costs_of_three, day=days, budget=st.integers(1, 60))
+@given(data=st.data(), costs=costs_of_three, budget=st.integers(1, 60))
 def test_the_best_fleet_for_a_budget_is_the_best_of_all(
-    spec: FleetSpec, costs: tuple[int, ...], day: list[list[float]], budget: int
+    data: st.DataObject, costs: tuple[int, ...], budget: int, typed: bool
 ) -> None:
-    found = typed_market(spec, costs[: len(spec.classes)], *day)
+    spec, day = data.draw(days(typed=typed))
+    found = market(spec, costs[: len(spec.classes)], *day)
     mixes = [pools for pools in all_mixes(spec, found) if found.costs @ np.array(pools) <= budget]
     earned = [sum(best(spec, pools, at).utility for at in day) for pools in mixes]
     solution = best_for(found, float(budget))
@@ -83,8 +81,8 @@ def test_types_that_share_a_class_need_fewer_pools_than_types_with_classes_of_th
     """By day type 1 has ten sessions, by night type 2; the wide class serves both, the narrow ones either."""
     curves, costs = ((4, 4), (4, 4), (4, 4)), (1.0, 1.0, 1.2)
     day = ([0, 10, 2], [0, 2, 10])
-    shared = typed_market(typed_spec(curves, [[0, 2], [1, 2]]), costs, *day)
-    alone = typed_market(typed_spec(curves, [[0], [1]]), costs, *day)
+    shared = market(spec_of(*curves, sets=[[0, 2], [1, 2]]), costs, *day)
+    alone = market(spec_of(*curves, sets=[[0], [1]]), costs, *day)
     floors = np.full(2, 48.0)
     together, apart = cheapest(shared, floors), cheapest(alone, floors)
     assert together is not None

@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from slta.core.fleet import FleetSpec
 from slta.core.policies.choice import NOTHING
-from slta.core.session_types.bound import bound
+from slta.core.session_types.bound import ROUNDING, bound
 from slta.core.session_types.sets import everywhere
-from slta_experiments.engine.simulate import PRICED, Outcome, simulate
+from slta_experiments.engine.simulate import PRICED, simulate
 from slta_experiments.engine.simulate import Run as EngineRun
+from slta_experiments.engine.tables import Ids
 from slta_experiments.workload import WARM_UP, Floats, Workload, generator, stationary, typed
 from slta_planning.plan.expected import difference
 from slta_planning.simulation import Measured, measured, sets_of, shape_of
@@ -49,7 +49,7 @@ class TypeFigures(NamedTuple):
     price: float
 
 
-class TypedFigures(NamedTuple):
+class SimulatedFigures(NamedTuple):
     """Figures of a fleet at one load of each type: time averages of the whole fleet.
 
     `bound` is U*(N_1 … N_T, A) at the offered loads, `compatibility_gap` how much more U*(N, A) is; `measured` the
@@ -79,9 +79,18 @@ class TypedFigures(NamedTuple):
         return self.bound - self.utility
 
     @property
+    def prices(self) -> tuple[float, ...]:
+        """Utility of one session more of each type."""
+        return tuple(found.price for found in self.types)
+
+    @property
     def refused(self) -> float:
         """Largest share of refused sessions of a type."""
         return max((found.refused.mean for found in self.types), default=0.0)
+
+
+NO_FIGURES = SimulatedFigures(0.0, 0.0, Measured(0.0, 0.0), (), 0, 0)
+"""Figures without sessions."""
 
 
 @dataclass(frozen=True)
@@ -106,22 +115,45 @@ class Run:
     sessions: int
 
 
-def simulated(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float], limits: Limits) -> TypedFigures:
+def simulated(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float], limits: Limits) -> SimulatedFigures:
     """Simulate a fleet that has room for these loads, one or more sessions in all."""
     best, prices = bounds_of(spec, pools, loads)
     free = bound(everywhere(len(pools)), spec.bound_ranking, pools, [sum(loads)]).utility
-    simulation = _Simulation.of(spec, pools, tuple(loads), prices)
-    runs: list[Run] = []
-    for run in simulation.runs():
+    times = min(max(RUN_SESSIONS / sum(loads), 10.0), 10_000.0)
+    sets = sets_of(spec, shape_of(spec.classes, pools))
+    setting, runs = EngineRun(horizon=WARM_UP + times, sets=sets, reserve=spec.reserve), list[Run]()
+    for run in _runs(spec, pools, loads, setting):
         runs.append(run)
-        if len(runs) >= LEAST_RUNS and _is_enough(runs, loads, simulation.run.span, limits):
+        if len(runs) >= LEAST_RUNS and _is_enough(runs, loads, times, limits):
             break
     shares = refused_of(runs)
     held = np.mean([run.held for run in runs], axis=0)
     found = zip(loads, shares, held, prices, strict=True)
     types = tuple(TypeFigures(n, share, tuple(map(float, row)), price) for n, share, row, price in found)
     utility = measured([run.utility for run in runs])
-    return TypedFigures(best, difference(free, best), utility, types, len(runs), sum(run.sessions for run in runs))
+    return SimulatedFigures(best, difference(free, best), utility, types, len(runs), sum(run.sessions for run in runs))
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Source of figures for fleets with session types. `refused` is the largest share of each that may be refused."""
+
+    spec: FleetSpec
+    refused: float
+    max_rounds: ClassVar = 12
+    """Most searches take two to five."""
+    check_steps: ClassVar = 1_000
+
+    def figures(
+        self, pools: Sequence[int], loads: Sequence[float], floor: float | None, runs: int = MOST_RUNS
+    ) -> SimulatedFigures:
+        """Figures of a fleet."""
+        return simulated(self.spec, pools, loads, Limits(floor, self.refused, runs)) if any(loads) else NO_FIGURES
+
+    def may_earn(self, pools: Sequence[int], loads: Sequence[float], floor: float) -> bool:
+        """Whether the fleet has room for the loads, and its bound reaches the floor."""
+        best = bound(self.spec.type_sets, self.spec.bound_ranking, pools, loads)
+        return best.refused <= ROUNDING * sum(loads) and best.utility >= floor
 
 
 def bounds_of(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float]) -> tuple[float, list[float]]:
@@ -166,52 +198,26 @@ def _cautious(share: Measured, limit: float, sessions: float) -> Measured:
     return Measured(share.mean, max(share.error, (limit / sessions) ** 0.5))
 
 
-@dataclass(frozen=True)
-class _Simulation:
-    """A fleet and its loads. `classes[c]` is the number of its class c, one with pools, in the fleet file."""
+def _runs(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float], run: EngineRun) -> Iterator[Run]:
+    """One run per seed, corrected by the prices for its own numbers of sessions, whose expectations are the loads."""
+    shape, at, (_, prices) = shape_of(spec.classes, pools), np.array(loads), bounds_of(spec, pools, loads)
+    for seed in range(MOST_RUNS):
+        workload = workload_of(tuple(loads), run.horizon, seed)
+        found = simulate(shape, sum(pools), PRICED, workload, run)
+        offered = np.array(workload.means(run.warm_up, run.horizon), dtype=float)
+        offered.resize(len(at))
+        utility = found.gaps.utility_mean * sum(pools) - float(np.dot(prices, offered - at))
+        refused = np.array(found.refused) / np.where(at, at * run.span, 1.0)
+        held = _held(workload, found.pools, np.repeat(np.arange(len(pools)), pools), run, (len(at), len(pools)))
+        yield Run(utility, refused, held, len(workload.kinds))
 
-    spec: FleetSpec
-    pools: Sequence[int]
-    classes: Sequence[int]
-    loads: tuple[float, ...]
-    prices: Sequence[float]
-    run: EngineRun
 
-    @classmethod
-    def of(cls, spec: FleetSpec, pools: Sequence[int], loads: tuple[float, ...], prices: Sequence[float]) -> Self:
-        present = [c for c, count in enumerate(pools) if count]
-        sets = sets_of(spec, shape_of(spec.classes, pools))
-        times = min(max(RUN_SESSIONS / sum(loads), 10.0), 10_000.0)
-        return cls(
-            spec, pools, present, loads, prices, EngineRun(horizon=WARM_UP + times, sets=sets, reserve=spec.reserve)
-        )
-
-    def runs(self) -> Iterator[Run]:
-        """One run per seed."""
-        shape = shape_of(self.spec.classes, self.pools)
-        for seed in range(MOST_RUNS):
-            workload = workload_of(self.loads, self.run.horizon, seed)
-            yield self._run(workload, simulate(shape, sum(shape.shares), PRICED, workload, self.run))
-
-    def _run(self, workload: Workload, found: Outcome) -> Run:
-        """Corrected by `prices` for the run's own numbers of sessions, whose expectations are the loads."""
-        offered = np.array(workload.means(self.run.warm_up, self.run.horizon), dtype=float)
-        offered.resize(len(self.loads))
-        due = np.array(self.loads) * self.run.span
-        utility = found.gaps.utility_mean * sum(self.pools) - float(np.dot(self.prices, offered - np.array(self.loads)))
-        refused = np.array(found.refused) / np.where(due, due, 1.0)
-        return Run(utility, refused, self._sessions(workload, found.pools), len(workload.kinds))
-
-    def _sessions(self, workload: Workload, pools: NDArray[np.int64]) -> Floats:
-        """Mean sessions by type and class of the fleet file."""
-        times = np.minimum(workload.ends, self.run.horizon) - np.maximum(workload.arrivals, self.run.warm_up)
-        there = (pools != NOTHING) & (times > 0)
-        counts = [self.pools[c] for c in self.classes]
-        of_class = np.repeat(self.classes, counts)[pools[there]]
-        shape = len(self.loads), len(self.pools)
-        cells = np.ravel_multi_index((workload.kinds[there], of_class), shape)
-        sums = np.bincount(cells, weights=times[there], minlength=shape[0] * shape[1])
-        return sums.reshape(shape) / self.run.span
+def _held(workload: Workload, pools: Ids, classes: Ids, run: EngineRun, shape: tuple[int, int]) -> Floats:
+    """Mean sessions by type and class of the fleet file; `classes` are of the pools."""
+    times = np.minimum(workload.ends, run.horizon) - np.maximum(workload.arrivals, run.warm_up)
+    there = (pools != NOTHING) & (times > 0)
+    cells = np.ravel_multi_index((workload.kinds[there], classes[pools[there]]), shape)
+    return np.bincount(cells, weights=times[there], minlength=shape[0] * shape[1]).reshape(shape) / run.span
 
 
 @lru_cache(maxsize=KEPT)
