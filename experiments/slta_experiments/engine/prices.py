@@ -13,7 +13,7 @@ from slta_experiments.engine.state import State, join
 for rule in (
     *(offered, besides, reserves.is_alone, reserves.reserve_of, reserves.is_kept),
     *(prices.power, prices.chance, prices.last_level, prices.alternative, prices.found_by, prices.coming_of),
-    *(prices.price_of, prices.quote, prices.is_any_free, prices.next_offer, prices.choose_by),
+    *(prices.price_of, prices.quote, prices.is_all_kept, prices.next_offer, prices.choose),
 ):
     inner(rule)
 
@@ -42,7 +42,7 @@ def priced_policy(quote: Quote) -> Policy:
     @inner
     def place(state: State, order: DispatchOrder, memory: Memory, kind: int, draw: float) -> int:  # noqa: ARG001 - as all
         find_offers(state, order)
-        c, _ = prices.choose_by(order.market, kind, quote)
+        c, _ = prices.choose(order.market, kind, quote)
         if c == NOTHING:
             return NOTHING
         frontier = state.below[state.base[c] + state.lowest[c] + 1]

@@ -88,9 +88,8 @@ def evaluate(
     log.lines.overlapping = int((~kept).sum())
     sessions = Sessions(whole.starts[kept], whole.ends[kept], whole.kinds[kept])
     log.lines.open_at_end = int((sessions.ends >= window.end).sum())
-    replay = _Replay(active, window, sessions, generator(SEED).random(len(log.starts))[kept])
-    policies = _typed_policies if spec.session_types else _policies
-    trajectories, weights = policies(spec, replay, recorded, ran)
+    replay = _Replay(spec, active, window, sessions, generator(SEED).random(len(log.starts))[kept])
+    trajectories, weights = _policies(replay, recorded, ran)
     by_type = dict(zip(spec.type_names, np.bincount(sessions.kinds, minlength=len(spec.type_names)), strict=True))
     trajectories = {RECORDED: recorded.without_pools(), **trajectories}
     return Evaluation(spec, active, window, len(sessions.starts), by_type, trajectories, weights)
@@ -110,22 +109,23 @@ def _as_recorded(
 
 @dataclass(frozen=True)
 class _Replay:
-    """What all policies are given: the pools, the window, the sessions, and a draw for each."""
+    """What all policies are given: the fleet, its pools, the window, the sessions, and a draw for each."""
 
+    spec: FleetSpec
     active: ActivePools
     window: Window
     sessions: Sessions
     draws: Floats
 
-    def trajectory(self, spec: FleetSpec, title: str, order: Order) -> Trajectory:
+    def trajectory(self, title: str, order: Order) -> Trajectory:
         """One policy of the engine."""
         placement = Placement(title, order, lambda _, ids: self.draws[ids])
-        return trajectory_of(spec, self.active, self.sessions, placement, self.window.times).without_pools()
+        return trajectory_of(self.spec, self.active, self.sessions, placement, self.window.times).without_pools()
 
-    def weights(self, spec: FleetSpec, search: Search, tried: Callable[[], None]) -> dict[str, int]:
+    def weights(self, search: Search, tried: Callable[[], None]) -> dict[str, int]:
         """The best weights found, as whole numbers by class, with all pools of the log there from first to last."""
         shape = self.active.shape
-        run = Run(horizon=self.window.end, warm_up=self.window.begin, beta=spec.beta, rank=1)
+        run = Run(horizon=self.window.end, warm_up=self.window.begin, beta=self.spec.beta, rank=1)
         workload = workload_of(0, self.sessions.starts, self.sessions.ends, self.draws)
         found = whole(best_weights(shape, sum(shape.shares), workload, run, search, tried))
         return dict(zip((c.name for c in shape.classes), found, strict=True))
@@ -137,37 +137,27 @@ def whole(weights: Sequence[float]) -> list[int]:
     return [weight // math.gcd(*rounded) for weight in rounded]
 
 
-Replayed = tuple[dict[str, Trajectory], dict[str, int]]
-"""Results of each policy, and the weights found."""
-
-
-def _typed_policies(spec: FleetSpec, replay: _Replay, _recorded: Trajectory, ran: Ran) -> Replayed:
-    """Replay JLMU among the classes of the type, without prices and with them."""
-    trajectories = {}
-    for number, (name, title) in enumerate(TYPED.items(), 2):
-        ran(number, len(TYPED) + 1)
-        trajectories[name] = replay.trajectory(spec, title, lambda shape: order_of(shape, spec, "JLMU"))
-    return trajectories, {}
-
-
-def _policies(spec: FleetSpec, replay: _Replay, recorded: Trajectory, ran: Ran) -> Replayed:
-    """Replay each policy."""
-    search = Search(_starts(spec, replay, recorded), FACTORS)
-    done = itertools.count(1)
+def _policies(replay: _Replay, recorded: Trajectory, ran: Ran) -> tuple[dict[str, Trajectory], dict[str, int]]:
+    """Replay each policy; return results and the weights found, none with session types."""
+    done, search = itertools.count(1), Search(_starts(replay, recorded), FACTORS)
+    typed = bool(replay.spec.session_types)
+    total = len(TYPED) if typed else search.runs + len(FIXED) + len(SIMULATED)
 
     def tell() -> None:
-        ran(next(done), search.runs + len(FIXED) + len(SIMULATED))
+        ran(next(done), total)
 
-    weights = replay.weights(spec, search, tell)
+    weights = {} if typed else replay.weights(search, tell)
     trajectories = {}
-    for name, (title, order) in _orders(spec, weights).items():
-        trajectories[name] = replay.trajectory(spec, title, order)
+    for name, (title, order) in _orders(replay.spec, weights).items():
+        trajectories[name] = replay.trajectory(title, order)
         tell()
     return trajectories, weights
 
 
 def _orders(spec: FleetSpec, best: Mapping[str, int]) -> dict[str, tuple[str, Order]]:
     """The engine's policy and the order of places of each placement; fixed weights are JLMU in a weighted order."""
+    if spec.session_types:
+        return {name: (title, partial(order_of, spec=spec, title=title)) for name, title in TYPED.items()}
     fixed = zip(FIXED, (best, dict.fromkeys(best, 1)), strict=True)
     return {
         **{name: ("JLMU", partial(_weighted, weights)) for name, weights in fixed},
@@ -179,14 +169,14 @@ def _weighted(by_class: Mapping[str, int], shape: FleetShape) -> Ranking:
     return shape.weighted(tuple(by_class[c.name] for c in shape.classes))
 
 
-def _starts(spec: FleetSpec, replay: _Replay, recorded: Trajectory) -> list[list[float]]:
+def _starts(replay: _Replay, recorded: Trajectory) -> list[list[float]]:
     """Initial weights of the search: optimal occupancies at the mean, least and largest load, their mean, and equal.
 
     Weights that fit one load may lose at others, so under a varying load their mean may be better.
     """
     shape, loads = replay.active.shape, recorded.sessions
     window = replay.window
-    mean_load = _over(spec, replay.active, window, recorded, window.begin, window.end).mean_sessions_per_pool
+    mean_load = _over(replay.spec, replay.active, window, recorded, window.begin, window.end).mean_sessions_per_pool
     there = [shape.mean_occupancies(float(load)) for load in loads]
     marked = [mean_load, float(loads.min()), float(loads.max())]
     mean = [float(weight) for weight in np.mean(there, axis=0)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from slta.core.fleet import FleetSpec
 from slta.core.session_types.market import Load, Market, Offer, market_of, offered
-from slta.core.session_types.prices import choose, is_any_free, needy_types, quote
+from slta.core.session_types.prices import choose, is_all_kept, needy_types, quote
 from slta.core.session_types.reserves import is_alone, is_kept
 from slta.models import Snapshot
 from slta.models.errors import UnknownSessionTypeError
@@ -67,8 +67,7 @@ def names_alone(market: Market, spec: FleetSpec, pool_class: int) -> list[str]:
 def priced_places(snapshot: Snapshot, spec: FleetSpec, kind: int) -> tuple[list[PricedPlace], int]:
     """Offers of the classes that a type may use, best rank first, and the class that is chosen, or NOTHING."""
     market, to_utility = market_at(snapshot, spec), spec.integers.to_utility
-    open_to_all = not is_any_free(market, kind)
-    found = []
+    is_open, found = is_all_kept(market, kind), list[PricedPlace]()
     for c in sorted((c for c in spec.type_sets.classes[kind] if market.rank[c]), key=market.rank.__getitem__):
         price = quote(market, kind, c)
         is_priced = price.amount >= 0
@@ -82,7 +81,7 @@ def priced_places(snapshot: Snapshot, spec: FleetSpec, kind: int) -> tuple[list[
                 room=price.room if is_priced else None,
                 holes=price.holes if is_priced else None,
                 needed=min(1.0, price.needy / price.room) if is_priced else None,
-                kept_for=names_alone(market, spec, c) if is_kept(market, c) and not open_to_all else [],
+                kept_for=names_alone(market, spec, c) if is_kept(market, c) and not is_open else [],
             )
         )
     return found, choose(market, kind)[0]

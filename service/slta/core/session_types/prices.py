@@ -85,49 +85,6 @@ NO_PRICE = Price(-1.0, 0, 0, 0)
 Quote = Callable[[Market, int, int], Price]
 
 
-def choose(market: Market, kind: int) -> tuple[int, float]:
-    """The class of a session of type `kind` and its score, NOTHING and 0 if no class has room. O(classes² · types).
-
-    The score is the offer's marginal less price; the largest wins, of classes that are not at their reserve if
-    there is one; of equal ones that of the better rank. Neither refuses a session. With one type, or equal sets,
-    the choice is JLMU's.
-
-    Class 0 has one place left, and type 0 no other class; type 1 finds nearly as much in class 1:
-
-    >>> from slta.core.session_types.market import Load, Offer, market_of
-    >>> from slta.core.session_types.sets import TypeSets
-    >>> sets, offers = TypeSets(((0,), (0, 1))), [Offer(1, 1, 100), Offer(2, 1, 95)]
-    >>> load = Load([8, 8], sessions=[7, 0], held=[7, 0], inside=[[7, 0], [0, 0]])
-    >>> choose(market_of(sets, offers, [[100], [95]], load), 1)
-    (1, 95.0)
-    """
-    return choose_by(market, kind, quote)
-
-
-def choose_by(market: Market, kind: int, quotes: Quote) -> tuple[int, float]:
-    """`choose` at the prices of another rule."""
-    open_to_all = not is_any_free(market, kind)
-    chosen, best = NOTHING, 0.0
-    c = next_offer(market, kind, 0, open_to_all)
-    while c != NOTHING and (chosen == NOTHING or offered(market, c) > best):
-        price = quotes(market, kind, c)
-        score = offered(market, c) - max(price.amount, 0.0)
-        if chosen == NOTHING or score > best:
-            chosen, best = c, score
-        if price.amount < 0:
-            break  # the others rank worse, and a price makes none better
-        c = next_offer(market, kind, market.rank[c], open_to_all)
-    return chosen, best
-
-
-def is_any_free(market: Market, kind: int) -> bool:
-    """Whether the type finds room in a class that is not at its reserve. O(classes² · types) where one is."""
-    for c in range(len(market.rank)):
-        if market.members[kind][c] == 1 and market.rank[c] > 0 and not is_kept(market, c):
-            return True
-    return False
-
-
 def next_offer(market: Market, kind: int, rank: int, open_to_all: bool) -> int:  # noqa: FBT001 - numba has no keywords
     """The class of a type whose offer ranks next after `rank`, or NOTHING; `open_to_all`: reserves do not count."""
     found = NOTHING
@@ -140,6 +97,11 @@ def next_offer(market: Market, kind: int, rank: int, open_to_all: bool) -> int: 
         ):
             found = c
     return found
+
+
+def is_all_kept(market: Market, kind: int) -> bool:
+    """Whether all classes of the type with room are at their reserve."""
+    return next_offer(market, kind, 0, False) == NOTHING  # noqa: FBT003 - as above
 
 
 def quote(market: Market, kind: int, pool_class: int) -> Price:
@@ -201,3 +163,32 @@ def needy_types(market: Market, kind: int, pool_class: int) -> list[int]:
     mine, _, after = alternative(market, kind, pool_class)
     found = {t: found_by(market, kind, t, pool_class, after) for t in range(len(market.members))}
     return [t for t, theirs in found.items() if theirs <= mine - TIE and coming_of(market, t, pool_class, theirs) > 0]
+
+
+def choose(market: Market, kind: int, quotes: Quote = quote) -> tuple[int, float]:
+    """The class of a session of type `kind` and its score, NOTHING and 0 if no class has room. O(classes² · types).
+
+    The score is the offer's marginal less price; the largest wins, of classes that are not at their reserve if
+    there is one; of equal ones that of the better rank. Neither refuses a session. With one type, or equal sets,
+    the choice is JLMU's.
+
+    `quotes` gives the prices. Class 0 has one place left, type 0 no other class, and class 1 is worth nearly as much:
+
+    >>> from slta.core.session_types.market import Load, Offer, market_of
+    >>> from slta.core.session_types.sets import TypeSets
+    >>> sets, offers = TypeSets(((0,), (0, 1))), [Offer(1, 1, 100), Offer(2, 1, 95)]
+    >>> load = Load([8, 8], sessions=[7, 0], held=[7, 0], inside=[[7, 0], [0, 0]])
+    >>> choose(market_of(sets, offers, [[100], [95]], load), 1)
+    (1, 95.0)
+    """
+    chosen, best, open_to_all = NOTHING, 0.0, is_all_kept(market, kind)
+    c = next_offer(market, kind, 0, open_to_all)
+    while c != NOTHING and (chosen == NOTHING or offered(market, c) > best):
+        price = quotes(market, kind, c)
+        score = offered(market, c) - max(price.amount, 0.0)
+        if chosen == NOTHING or score > best:
+            chosen, best = c, score
+        if price.amount < 0:
+            break  # the others rank worse, and a price makes none better
+        c = next_offer(market, kind, market.rank[c], open_to_all)
+    return chosen, best
