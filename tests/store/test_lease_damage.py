@@ -13,7 +13,7 @@ from testbed.servers import TextRedis
 from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Clock
-from tests.store.corruptions import Plant, add, drop, flip, key, pool, retype
+from tests.store.corruptions import POOL, Plant, add, drop, flip, key, pool, retype
 from tests.store.fleets import FLEET, all_pools, create, pass_seconds, place, spec
 from tests.store.test_guards import CLASSES, EIGHT, EXPIRY, count
 from tests.store.test_liveness import TTL, beat, keep_alive, liveness
@@ -24,8 +24,6 @@ SPEC = spec(*CLASSES)
 
 DAMAGE: Mapping[str, Plant] = {
     "an unreadable lease": pool("small-0", liveness="x"),
-    "an unreadable flag": pool("small-0", flags="z"),
-    "an unreadable time of change": pool("small-0", since="x"),
     "a lease of no pool": lambda redis: redis.zadd(key("timers"), {"nobody": 10**9}),
     "a lost pool that is in service": pool("small-7", liveness="l"),
     "a pool that is out of service without being lost": pool("small-0", liveness="a"),
@@ -69,6 +67,23 @@ async def test_each_damage_is_found_and_mended(store: Store, guarded: None, redi
     await store.repairs.finish(FLEET)
     assert (await store.audits.inspect(FLEET)).sentences == []
     assert violations(redis, FLEET) == []
+
+
+@pytest.mark.parametrize("word", POOL.groupindex)
+async def test_a_field_of_a_record_that_is_unreadable_is_mended_and_the_others_stay(
+    store: Store, guarded: None, redis: TextRedis, word: str
+) -> None:
+    before = redis.hget(key("pools"), "small-5")
+    pool("small-5", **{word: "x"})(redis)
+    assert (await store.audits.inspect(FLEET)).total > 0
+    await store.repairs.begin(FLEET, put_arguments(SPEC, "{}", None), requested=True)
+    await store.repairs.finish(FLEET)
+    assert (await store.audits.inspect(FLEET)).sentences == []
+    found = POOL.fullmatch(redis.hget(key("pools"), "small-5"))
+    expected = POOL.fullmatch(before)
+    assert found
+    assert expected
+    assert {**found.groupdict(), word: ""} == {**expected.groupdict(), word: ""}
 
 
 async def test_a_heartbeat_may_be_later_than_the_time_of_the_state(

@@ -45,24 +45,27 @@ function pool_records.parse(text)
   }
 end
 
--- A salvaged lease: what is unreadable, or cannot be at fleet time `now`, is as in one that begins now; nil without
--- one.
-local function salvage_lease(now, status, letter, flags, since, ttl, listed)
-  local word, length = LIVENESS[letter], tonumber(ttl)
-  if not word and (letter == '-' or not length or length <= 0) then
-    return nil
-  end
-  local is_failed = status == 'failed' and word == 'unconfirmed'
-  length = math.min(length and length * 1e6 or pool_records.UNKNOWN_TTL, pool_records.MAX_TTL)
-  return lease_of(
-    not is_failed and word or 'alive', flags, math.min(tonumber(since) or now, now),
-    math.max(pool_records.MIN_TTL, length), math.min(tonumber(listed) or now, now)
-  )
+-- A number within bounds; `default` for a text that is none.
+local function salvage_number(text, default, least, most)
+  return math.max(least, math.min(tonumber(string.match(text, '^%d+$')) or default, most))
 end
 
--- A salvaged drain: what follows is "list" if that is unreadable; nil without a deadline that can be.
+-- What is unreadable of a lease, or cannot be at fleet time `now`, is as in one that begins now; nil without a lease.
+local function salvage_lease(now, status, letter, flags, since, ttl, listed)
+  local word = LIVENESS[letter]
+  if not word and (letter == '-' or salvage_number(ttl, 0, 0, 1) == 0) then
+    return nil
+  end
+  local is_known = word and not (status == 'failed' and word == 'unconfirmed')
+  local length = 1e6 * salvage_number(ttl, pool_records.UNKNOWN_TTL / 1e6, pool_records.MIN_TTL / 1e6,
+    pool_records.MAX_TTL / 1e6)
+  return lease_of(is_known and word or 'alive', flags, salvage_number(since, now, 0, now), length,
+    salvage_number(listed, now, 0, now))
+end
+
+-- What follows a deadline is "list" if that is unreadable; nil without a deadline that can be.
 local function salvage_drain(now, status, follows, deadline)
-  local drain = drain_of(FOLLOWS[follows] or 'list', tonumber(deadline) or 0)
+  local drain = drain_of(FOLLOWS[follows] or 'list', tonumber(string.match(deadline, '^-?%d+$')) or 0)
   local may_be = status == 'draining' or status == 'failed' and drain.follows == 'fail' and not drain.is_over
   local latest = drain.is_over and now or now + pool_records.LONGEST_DRAIN
   return may_be and drain.deadline > 0 and drain.deadline <= latest and drain or nil
@@ -70,10 +73,13 @@ end
 
 -- The same of a record that may be damaged, field by field: number and status are nil if they are unreadable.
 function pool_records.salvage(text, now)
-  local number, letter, word, flags, follows, since, ttl, listed, deadline = string.match(text or '', ROUGH)
+  local number, letter, word, flags, follows, since, ttl, listed, deadline = string.match(text, ROUGH)
+  if not number then
+    return {}
+  end
   local status = STATUSES[letter]
   return {
-    pool_number = tonumber(string.match(number or '', '^%d+$')), status = status,
+    pool_number = tonumber(string.match(number, '^%d+$')), status = status,
     lease = salvage_lease(now, status, word, flags, since, ttl, listed),
     drain = salvage_drain(now, status, follows, deadline),
   }
@@ -115,32 +121,34 @@ function pool_records.deadline(pool)
   end
 end
 
--- The pools with these ids in order, parsed, with pool_id, class_index, pool_index and their text as `stored`; those
--- that do not exist, or are unreadable, have an id only. One that is named twice is the same. O(ids).
+-- A pool with this record, parsed, with pool_id, class_index, pool_index and the record as `stored`; with pool_id only
+-- if it does not exist or is unreadable.
+local function open(fleet, pool_id, text)
+  local pool = pool_records.parse(text) or {}
+  pool.pool_id = pool_id
+  if pool.pool_number then
+    pool.stored, pool.class_index, pool.pool_index = text, keys.locate(fleet, pool.pool_number)
+  end
+  return pool
+end
+
+-- The pools with these ids in order, as above. One that is named twice is the same. O(ids).
 function pool_records.read(fleet, ids)
   local found, by_id = {}, {}
   for at, text in ipairs(records.read_all(keys.of_fleet(fleet, 'pools'), ids)) do
-    local pool_id = ids[at]
-    local pool = by_id[pool_id] or pool_records.parse(text) or {}
-    if pool.pool_number and not pool.stored then
-      pool.class_index, pool.pool_index = keys.locate(fleet, pool.pool_number)
-      pool.stored = text
-    end
-    pool.pool_id = pool_id
-    found[at], by_id[pool_id] = pool, pool
+    local pool = by_id[ids[at]] or open(fleet, ids[at], text)
+    found[at], by_id[ids[at]] = pool, pool
   end
   return found
 end
 
--- A pool, as from `read`; nil and the refusal if it does not exist or its record is unreadable.
+-- A pool, as above; nil and the refusal if it does not exist or its record is unreadable.
 function pool_records.find(fleet, pool_id)
   local text = redis.call('HGET', keys.of_fleet(fleet, 'pools'), pool_id)
-  local pool = pool_records.parse(text)
-  if not pool then
+  local pool = open(fleet, pool_id, text)
+  if not pool.status then
     return nil, { text and 'NEWER_FLEET' or 'UNKNOWN_POOL' }
   end
-  pool.pool_id, pool.stored = pool_id, text
-  pool.class_index, pool.pool_index = keys.locate(fleet, pool.pool_number)
   return pool
 end
 
