@@ -173,7 +173,7 @@ class World:
         state = rawstate.fields(self.redis, FLEET)
         self.sums = self._sums(state)
         if not hasattr(self, "terms"):
-            self.began = self.now - int(state["time"])
+            self.began, self.epoch = self.now - int(state["time"]), state["store_epoch"]
             self.terms = Terms(round(self.spec_of_fleet.lease_seconds * 1e6), RETENTION_SECONDS * SECOND)
 
     def draw_order(self) -> None:
@@ -686,8 +686,10 @@ class World:
         session, now = self._some_id(), self._batch_time()
         pool, word = self.where.get(session), self._lease_word()
         ended = None if pool else self.terms.ended(session, now)
-        act = self.time_rng.choice(["renew", "assign", "assign touch", "complete"])
-        if act == "renew":
+        act = self.time_rng.choice(["renew", "assign", "assign touch", "complete", "end"])
+        if act == "end":
+            self._end_by_report(session, pool, now)
+        elif act == "renew":
             self._queue("renew", session, word, "", "")
             there = [*self._place_of(pool), *self.terms.restart(session, word, now), ""] if pool else []
             self.expected.append(["RENEWED", *there] if pool else ["EXPIRED"] if ended else ["UNKNOWN"])
@@ -708,6 +710,23 @@ class World:
             self._queue("assign", session, word, "0.5", touch)
             term = self.terms.restart(session, word, now) if touch and pool else self.terms.live.get(session, [])
             self.expected.append(ended or ["REPLAYED", *(self._place_of(pool) if pool else []), *term, ""])
+
+    def _end_by_report(self, session: str, pool: Pool | None, now: int) -> None:
+        """A pool's list, of now or of another moment, has the session no more."""
+        others = [*self.pools, Pool("nobody", 0, 0)]
+        by = pool if pool and self.time_rng.random() < 0.7 else self.time_rng.choice(others)
+        start = self.terms.live[session][1] if pool else now
+        at = self.time_rng.choice([now, now, now + 1, start, start + 1])
+        self._queue("end", session, by.pool_id, "reported_ended", f"{self.epoch}:{at}")
+        if at > now:
+            self.expected.append(["STALE_REPORT", f"{self.epoch}:{now}"])
+        elif not pool:
+            self.expected.append(["UNKNOWN"])
+        elif by is not pool or start >= at:
+            self.expected.append(["KEPT"])
+        else:
+            self._end(session, "reported_ended")
+            self.expected.append(["ENDED_NOW"])
 
     def _answer(self, session: str, word: str) -> None:
         """Who was told that an id is unknown is not contradicted by a replay, for 300 s after one."""
@@ -759,10 +778,18 @@ class World:
             word, outcomes, _ = self.run("replay", incarnation, *(word for fact in facts for word in fact))
             assert (word, [one[0] for one in outcomes]) == ("BATCH", expected)
             self.answers.update(f"replay {one}" for one in expected)
-            self.terms.held_until = self.now - self.began + 5 * SECOND
+            self._expect_facts()
         self.compare_state()
         for _ in range(3):
             self.pass_seconds(2)
+
+    def lose_writes(self) -> None:
+        """The store has lost writes of this moment, and begins another incarnation."""
+        self.answered.clear()
+        self._expect_facts()
+
+    def _expect_facts(self) -> None:
+        self.terms.held_until = self.now - self.began + 5 * SECOND
 
     def _fact(self) -> tuple[str, str, str, Any, Any, Any]:
         session, pool, now = self._some_id(), self.time_rng.choice(self.pools), self._batch_time()

@@ -19,7 +19,7 @@ REPORTED = ("NEW", "SAME", "MOVED", "OVER_CAPACITY", "UNKNOWN_POOL")
 """What comes of reports, where the policy places nothing."""
 ENDED = {f"ENDED {reason}" for reason in ("completed", "completed_before_assign", "expired")}
 TOLD = {f"replay {word}" for word in ("PLACED", "MOVED", "LENGTHENED", "PRESENT", "ENDED", "ENDED_NOW", "REMEMBERED")}
-LIVED = {"REPLAYED", "RENEWED", "EXPIRED", "UNKNOWN", "UNMARKED"} | ENDED | TOLD
+LIVED = {"REPLAYED", "RENEWED", "EXPIRED", "UNKNOWN", "UNMARKED", "KEPT", "ENDED_NOW", "STALE_REPORT"} | ENDED | TOLD
 """What comes of calls about ids, and of facts of a replay, as time passes."""
 
 
