@@ -50,24 +50,25 @@ local function move_columns(fleet, class_index, columns, present)
   fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + before - fleet.sessions
 end
 
--- Counts a pool, { pool_number, class_index, pool_index, counted, to_count }, under another status; returns its column,
--- and 1 if it comes into service, 0 if it goes out of it, else nil.
+-- Counts a pool, { pool_number, class_index, pool_index, counted, to_count }, under another status, nil for a pool that
+-- is made or removed. Returns its column, nil if it has none to move, and 1 if it comes into service, 0 if it goes.
 local function recount(fleet, pool)
-  local was_serving, is_serving = pool.counted == 'active', pool.to_count == 'active'
+  local was_serving, present = pool.counted == 'active', pool.to_count == 'active' and 1 or 0
   if pool.counted then
     pool_records.count(fleet, pool.class_index, pool.counted, -1)
   end
   if pool.to_count then
     pool_records.count(fleet, pool.class_index, pool.to_count, 1)
   end
-  if was_serving == is_serving then
+  if was_serving == (present == 1) then
     return nil
+  elseif not pool.counted or not pool.to_count then -- empty
+    redis.call('SETBIT', keys.of_class(fleet, 'active', pool.class_index), pool.pool_index, present)
+    return nil
+  elseif fleet.kinds > 0 then
+    type_counts.move_pool(fleet, pool.pool_number, 2 * present - 1)
   end
-  local occupancy = pool.stored and ledger.occupancy(fleet, pool.pool_number) or 0
-  if fleet.kinds > 0 and occupancy > 0 then
-    type_counts.move_pool(fleet, pool.pool_number, is_serving and 1 or -1)
-  end
-  return { pool_index = pool.pool_index, occupancy = occupancy }, is_serving and 1 or 0
+  return { pool_index = pool.pool_index, occupancy = ledger.occupancy(fleet, pool.pool_number) }, present
 end
 
 -- Moves pools to the statuses under which they are to be counted: counts and rows. O(sessions on one pool, or pools +

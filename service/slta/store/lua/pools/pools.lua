@@ -20,7 +20,7 @@ pools.get = pool_records.on_pool(function(fleet, given, pool)
   }
 end)
 
--- A new pool on the lowest free pool_index of its class, with a lease as `transitions.begin_lease` takes it.
+-- A new pool on the lowest free pool_index of its class, with a lease as `transitions.begin_lease` takes it, if any.
 local function make(fleet, pool_id, class_index, status, lease)
   local used = keys.of_class(fleet, 'used', class_index)
   local pool_index = math.max(0, redis.call('BITPOS', used, 0))
@@ -29,8 +29,10 @@ local function make(fleet, pool_id, class_index, status, lease)
     pool_id = pool_id, class_index = class_index, pool_index = pool_index, status = status, changed = true,
     pool_number = keys.pool_number(fleet, class_index, pool_index),
   }
-  cold.load(fleet, 'gone')
-  transitions.begin_lease(pool, lease, fleet.gone, fleet.time)
+  if lease then
+    cold.load(fleet, 'gone')
+    transitions.begin_lease(pool, lease, fleet.gone, fleet.time)
+  end
   return pool
 end
 

@@ -52,12 +52,9 @@ function transitions.mark_gone(pool, now)
   set_liveness(pool, 'gone', now)
 end
 
--- Gives a pool without a lease one of the same length as `lease`, that begins now; nothing without. It is alive, but
--- lost until it is heard or undrained if it was not heard before.
+-- Gives a pool without a lease one of the same length as `lease`, that begins now. It is alive, but lost until it is
+-- heard or undrained if it was not heard before.
 function transitions.begin_lease(pool, lease, gone, now)
-  if not lease then
-    return
-  end
   local is_lost = lease.unheard or false
   pool.lease = {
     ttl = lease.ttl, liveness = is_lost and 'lost' or 'alive', since = now, listed = lease.listed, unheard = is_lost,
@@ -137,6 +134,6 @@ end
 
 -- The record of a pool that is removed; its lease and its drain are left for one that goes on elsewhere.
 function transitions.remove(pool)
-  pool.changed, pool.removed, pool.due = true, true, false
-  pool.drain_due = pool.drain and false
+  pool.changed, pool.removed = true, true
+  pool.due, pool.drain_due = pool.lease and false, pool.drain and false
 end
