@@ -277,7 +277,8 @@ async def test_a_removed_pool_leaves_no_lease(store: Store, fleet: None, redis: 
 
 async def test_a_pool_that_moves_to_another_class_keeps_a_lease(store: Store, fleet: None, clock: Clock) -> None:
     await beat(store, "small-0")
-    await store.pools.move(FLEET, PoolSpec("small-0", "large"))
+    moved, _ = await store.pools.move(FLEET, PoolSpec("small-0", "large"))
+    assert moved.liveness == "alive"
     await pass_seconds(store, clock, 13)
     assert (await liveness(store))["small-0"] == "lost"
     assert (await store.fleets.snapshot(FLEET)).classes[1].lost_pools == 1

@@ -29,7 +29,7 @@ def pool(reply: Reply) -> Pool:
 
 
 def _drain(text: str) -> Drain | None:
-    """The deadline as `lua/pools/drains.lua` writes it."""
+    """The deadline as `lua/pools/pools.lua` writes it."""
     micros, _, then = text.partition(" ")
     return (
         Drain(deadline_seconds=int(micros) / MICROSECONDS, then="fail" if then == "fail" else "list") if then else None

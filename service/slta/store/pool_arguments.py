@@ -39,7 +39,7 @@ def quota_word(patterns: Collection[str] | None, most: int | None) -> str:
 
 
 def deadline_word(drain: Drain | None) -> str:
-    """The argument of `lua/pools/drains.lua`, '' without a deadline."""
+    """The argument of `lua/pools/transitions.lua`, '' without a deadline."""
     return f"{round(drain.deadline_seconds * MICROSECONDS)} {drain.then}" if drain else ""
 
 
