@@ -76,10 +76,10 @@ class ServiceProcess(Process):
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=10, verify=TLS)
 
-    def events(self, name: str) -> list[dict[str, object]]:
-        """Those of its log."""
-        lines = (json.loads(line) for line in self.output.splitlines() if line.startswith("{"))
-        return [event for event in lines if event["event"] == name]
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Those of its log, of whole lines: one that was killed may have begun another."""
+        lines = (line for line in self.output.splitlines() if line.startswith("{") and line.endswith("}"))
+        return [event for event in map(json.loads, lines) if event["event"] == name]
 
 
 def key_file(folder: Path, *scopes: Sequence[Scope]) -> tuple[Path, list[str]]:

@@ -14,7 +14,7 @@ from lab.campaign.row import Record, Row, Run
 from lab.faults import independent_audit
 from lab.faults.ledger import Verdict, judge
 from lab.faults.load import Load, Plan
-from lab.faults.noticed import noticed
+from lab.faults.noticed import EVENT, noticed
 from lab.faults.observing import FIRST, observed
 from lab.faults.starting import system
 from lab.faults.system import SINGLE, Shape, System
@@ -116,7 +116,7 @@ def _record(made: System) -> Record:
         "good_answers": sum(len(load.ledger.good) for load in loads),
         **_verdict(judge(load.ledger, independent_audit.sessions(store, load.fleet)) for load, store in held),
         "longest_silence_seconds": round(max(load.longest_silence() for load in loads), 2),
-        **noticed(made.logs, *made.went_back),
+        **noticed([event for one in made.dispatchers for event in one.events(EVENT)], *made.went_back),
         "audit": [broken for load, store in held for broken in independent_audit.audit(store, load.fleet)],
         "codes": dict(sum((load.ledger.codes for load in loads), Counter())),
         "notes": made.notes,

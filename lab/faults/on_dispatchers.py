@@ -17,7 +17,6 @@ from lab.faults.on_store import ask
 from lab.faults.system import System
 from slta_client.replies import DISCONNECTED, TIMEOUT, UNREACHABLE
 from testbed.sentinels import until
-from testbed.servers import Server
 
 ROUNDS = 6
 FREEZES = 2
@@ -84,7 +83,7 @@ async def store_of_its_own_killed(system: System) -> int:
         told = await ask(system.servers[0], lambda redis: redis.info("server"))
         seen.add(told["run_id"])
         os.kill(told["process_id"], signal.SIGKILL)
-        await asyncio.to_thread(until, lambda: _answers(system.servers[0]))
+        await asyncio.to_thread(until, system.servers[0].is_ready)
         await asyncio.sleep(1)
     return len(seen | {(await ask(system.servers[0], lambda redis: redis.info("server")))["run_id"]}) - 1
 
@@ -138,11 +137,6 @@ async def _busy_disk(folder: Path) -> AsyncIterator[None]:
     finally:
         ended.set()
         await writing
-
-
-def _answers(server: Server) -> bool:
-    with server.client() as redis:
-        return bool(redis.ping())
 
 
 async def harassed(system: System) -> int:

@@ -74,11 +74,6 @@ class System:
         ports = [front.port for front in self.fronts] or [dispatcher.port for dispatcher in self.dispatchers]
         return [f"http://127.0.0.1:{port}" for port in ports]
 
-    @property
-    def logs(self) -> list[Path]:
-        """What the dispatchers wrote."""
-        return [dispatcher.log for dispatcher in self.dispatchers if dispatcher.log]
-
     def named(self) -> set[int]:
         """The numbers of the servers that sentinels name as the master: for a moment there may be two."""
         ports = [relay.port for relay in self.relays]
