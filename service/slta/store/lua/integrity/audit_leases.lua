@@ -41,7 +41,7 @@ end
 
 -- Checks some records. O(work).
 function audit_leases.check(fleet, report, cursor)
-  return slices.each_field(fleet, 'pools', report, cursor, function(pool_id, text)
+  return slices.each_pair(fleet, 'pools', report, cursor, function(pool_id, text)
     local pool = pool_records.parse(text)
     if not pool or pool_records.text(pool) ~= text or not keys.locate(fleet, pool.pool_number) then
       report:add('pool ' .. pool_id .. ': its record is unreadable')
@@ -58,7 +58,7 @@ end
 
 -- Checks some timers: each is of a guard, or of a pool that has what it is of. O(work).
 function audit_leases.check_timers(fleet, report, cursor)
-  return slices.each_member(fleet, 'timers', report, cursor, function(member)
+  return slices.each_pair(fleet, 'timers', report, cursor, function(member)
     local kind, pool_id = timers.parse(fleet, member)
     local pool = kind ~= 'guard' and kind and stored_pools.read(fleet, pool_id)
     if not kind or pool and not pool[kind] then

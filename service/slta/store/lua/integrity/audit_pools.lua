@@ -43,18 +43,3 @@ function audit_pools.check_columns(fleet, report, cursor)
     report:spend(fleet.capacities[class_index] + 4 * bit_blocks.POOLS)
   end)
 end
-
--- Checks, pool by pool, that every id in its set has a record that names the pool. O(work + sessions of a pool).
-function audit_pools.check_members(fleet, report, cursor)
-  return bit_blocks.each_pool(fleet, report, cursor, function(pool_number)
-    local ids = redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))
-    local wanted = string.format('%d ', pool_number)
-    for at, record in ipairs(records.read_all(keys.of_fleet(fleet, 'sessions'), ids)) do
-      if string.sub(record or '', 1, #wanted) ~= wanted then
-        local text = 'session %s: is in the id set of pool number %d without a record there'
-        report:add(string.format(text, ids[at], pool_number))
-      end
-    end
-    return 2 + 2 * #ids
-  end)
-end

@@ -90,6 +90,9 @@ local function repair_times(fleet, now)
   fleet.store_epoch = fleet.store_epoch > 0 and fleet.store_epoch or math.floor(now / 1e6)
   fleet.config_version = math.max(1, fleet.config_version)
   fleet.ended_generation = fleet.ended_generation == 0 and 0 or 1 -- as in `keys.of_ended`
+  if redis.call('EXISTS', keys.of_fleet(fleet, 'addresses'), keys.of_fleet(fleet, 'labels')) > 0 then
+    fleet.attribute_list = cache.next_version(fleet.attribute_list)
+  end
   incarnations.repair(fleet)
 end
 

@@ -24,7 +24,7 @@ end
 
 -- Gives some pools that have the timer of a lease and none one that begins now. O(work).
 function repair_leases.from_timers(fleet, job, cursor)
-  return slices.each_member(fleet, 'timers', job, cursor, function(member)
+  return slices.each_pair(fleet, 'timers', job, cursor, function(member)
     local kind, pool_id = timers.parse(fleet, member)
     local pool = kind == 'lease' and stored_pools.read(fleet, pool_id)
     if pool and pool.pool_number and pool.status and not pool.lease then

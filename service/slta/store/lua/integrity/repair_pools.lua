@@ -19,7 +19,7 @@ end
 
 -- Repairs some records from names. At the end names and bits are dropped, to be rebuilt from the records. O(work).
 function repair_pools.from_names(fleet, job, cursor)
-  local next_cursor = slices.each_field(fleet, 'names', job, cursor, function(pool_number, pool_id)
+  local next_cursor = slices.each_pair(fleet, 'names', job, cursor, function(pool_number, pool_id)
     repair_record(fleet, tonumber(pool_number), pool_id)
   end)
   if not next_cursor then
@@ -36,7 +36,7 @@ function repair_pools.from_records(fleet, job, cursor)
   if cursor == '' then
     repair_leases.reset(fleet)
   end
-  return slices.each_field(fleet, 'pools', job, cursor, function(pool_id, record)
+  return slices.each_pair(fleet, 'pools', job, cursor, function(pool_id, record)
     local pool = stored_pools.salvage(fleet, pool_id, record)
     if pool.pool_number and not (pool.status and pool_records.text(pool) == record) then
       aside.set(fleet, 'record ' .. pool_id, record)

@@ -49,3 +49,20 @@ function stored_pools.number_for(fleet, pool_id, pool_number)
   end
   return pool_number
 end
+
+-- A part of surveys: pools without a readable record whose name and bit exist. O(work).
+function stored_pools.check_names(fleet, slice, cursor)
+  return slices.each_pair(fleet, 'names', slice, cursor, function(pool_number, pool_id)
+    if not stored_pools.read(fleet, pool_id).pool_number and stored_pools.is_used(fleet, tonumber(pool_number)) then
+      slice:named(pool_id)
+    end
+  end)
+end
+
+-- A part of surveys: unreadable records of pools. O(work).
+function stored_pools.check_records(fleet, slice, cursor)
+  return slices.each_pair(fleet, 'pools', slice, cursor, function(pool_id, record)
+    local normal = stored_pools.salvage(fleet, pool_id, record).pool_number and record
+    slice:record(fleet, 'pool', pool_id, record, normal, 'its record is unreadable', pool_id)
+  end)
+end
