@@ -32,6 +32,12 @@ function REPORT.expect_equal(report, what, actual, expected)
   end
 end
 
+function REPORT.expect_fields(report, fleet, expected, fields)
+  for _, field in ipairs(fields) do
+    report:expect_equal(field, fleet[field], expected[field])
+  end
+end
+
 function REPORT.record(report, _, kind, id, text, normal, why)
   if why then
     report:add(kind .. ' ' .. id .. ': ' .. why)
@@ -59,6 +65,16 @@ function REPORT.at_most(report, fleet, field, latest)
   local value = rawget(fleet, field)
   if value and value > latest then
     report:add(string.format('%s: %.0f, expected at most %.0f', field, value, latest))
+  end
+end
+
+function REPORT.number(report, fleet, field, value)
+  report:expect_equal(field, fleet[field], value)
+end
+
+function REPORT.text(report, key, value)
+  if (redis.call('GET', key) or '') ~= value then
+    report:add(key .. ': does not match the full tables')
   end
 end
 

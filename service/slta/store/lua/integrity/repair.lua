@@ -44,6 +44,14 @@ function WRITE.at_most(_, fleet, field, latest)
   fleet[field] = math.min(fleet[field], latest)
 end
 
+function WRITE.number(_, fleet, field, value)
+  fleet[field] = value
+end
+
+function WRITE.text(_, key, value)
+  redis.call('SET', key, value)
+end
+
 -- Keys that a repair rebuilds are deleted.
 function WRITE.key(job, fleet, name, key, kind)
   local wanted, pool_number = stored_keys.normalize(fleet, name), string.match(name, '^ids:(%d+)$')

@@ -8,6 +8,8 @@
 --   member(key, id)                               an id belongs to a set
 --   over(fleet, id, name)                         a live session is in this key of ended ones
 --   at_most(fleet, field, latest)                 a number of the state may not be above another
+--   number(fleet, field, value)                   a number of the state that follows from others
+--   text(key, value)                              a text that does
 --   key(fleet, name, key, kind) -> whether        a key and its type; whether it is a set to be looked into
 --   set(fleet, name, position) -> position        looks into a set, see `slices.each_key`
 --   named(pool_id)                              a pool without a readable record, known by its name and its bit
@@ -29,8 +31,8 @@ end
 
 local PARTS = {
   { 'fields', 'report', audit_fields.check },
-  { 'totals', 'report', audit_totals.check },
-  { 'tables', 'report', audit_tables.check },
+  { 'totals', 'report', totals.check },
+  { 'past', 'report', stored_tables.check_past },
   { 'names', 'preview', stored_pools.check_names },
   { 'names', 'write', repair_pools.from_names },
   { 'aside', 'preview write', aside.walk },
@@ -48,17 +50,16 @@ local PARTS = {
   { 'columns', 'report', audit_pools.check_columns },
   { 'columns', 'write', repair_pools.write_columns },
   { 'types', 'report', audit_types.count },
-  { 'order', 'write', repair_totals.order },
-  { 'bound', 'write', accounting.rebuild_bound },
-  { 'totals', 'write', repair_totals.finish },
+  { 'support', 'write', totals.count_pools },
+  { 'tables', 'report write', stored_tables.walk },
+  { 'totals', 'write', totals.finish },
 }
 
 -- The function and the name of a part of a verb, by default the first, and the name of its next one, '' after the last.
 function walk.find(verb, name)
-  local found, following
+  local found
   for _, part in ipairs(PARTS) do
     if string.find(part[2], verb, 1, true) then
-      following = found and following or part[1]
       found = found or (name == '' or part[1] == name) and part
       if found and found ~= part then
         return found[3], found[1], part[1]
