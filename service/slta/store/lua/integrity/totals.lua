@@ -103,7 +103,8 @@ end
 
 -- Corrects the integrals: averages across a repair are refused, and the integral of U is at most that of U*.
 local function repair_integrals(fleet, now)
-  fleet.utilities_version = fleet.utilities_version + 1
+  local kept = history.newest(fleet)
+  fleet.utilities_version = math.max(fleet.utilities_version, kept and kept.version or 0) + 1
   for _, name in ipairs({ 'sessions', 'utility', 'optimum' }) do
     fleet[name .. '_high'], fleet[name .. '_low'] = fleet[name .. '_high'] + fleet[name .. '_low'], 0
   end
