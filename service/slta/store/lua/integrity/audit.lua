@@ -68,6 +68,10 @@ function REPORT.at_most(report, fleet, field, latest)
   end
 end
 
+function REPORT.wrong(report, sentence)
+  report:add(sentence)
+end
+
 function REPORT.number(report, fleet, field, value)
   report:expect_equal(field, fleet[field], value)
 end

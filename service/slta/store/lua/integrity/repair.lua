@@ -41,7 +41,11 @@ function WRITE.over(_, fleet, id, name)
 end
 
 function WRITE.at_most(_, fleet, field, latest)
-  fleet[field] = math.min(fleet[field], latest)
+  fleet[field] = math.min(fleet[field] or 0, latest)
+end
+
+function WRITE.wrong(_, _, mend)
+  mend()
 end
 
 function WRITE.number(_, fleet, field, value)
@@ -99,6 +103,11 @@ local function read_job(fleet, work)
     job.stage, job.cursor = 'names', ''
   end
   return job
+end
+
+-- A slice that writes, for what a repair begins with.
+function repair.beginning()
+  return slices.new(WRITE, 0, {})
 end
 
 -- Puts the fleet under repair. A `requested` repair also drops unknown keys; with `put_back` it puts back what was set

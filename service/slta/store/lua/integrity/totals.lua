@@ -52,20 +52,26 @@ local function check_others(fleet, report)
   report:expect_equal('sessions begun and not ended', accounting.live(fleet), begun)
 end
 
--- The high part of each integral is its nearest double, that of U is at most that of U*, and that of the sessions does
--- not decrease.
+-- The integral of U is at most that of U*.
+local function check_bound(fleet, slice)
+  local utility, optimum = fleet.utility_high + fleet.utility_low, fleet.optimum_high + fleet.optimum_low
+  if utility - optimum > math.abs(optimum) * 1e-9 then
+    slice:wrong('utility: its integral exceeds that of its bound', function()
+      fleet.utility_high, fleet.utility_low = fleet.optimum_high, fleet.optimum_low
+    end)
+  end
+end
+
+-- The high part of each integral is its nearest double, and that of the sessions does not decrease.
 local function check_integrals(fleet, report)
-  local sums = {}
   for _, name in ipairs({ 'sessions', 'utility', 'optimum' }) do
     local high, low = fleet[name .. '_high'], fleet[name .. '_low']
-    sums[name] = high + low
-    report:expect_equal(name .. ': the high part of its integral', high, sums[name])
+    report:expect_equal(name .. ': the high part of its integral', high, high + low)
   end
-  if sums.utility - sums.optimum > math.abs(sums.optimum) * 1e-9 then
-    report:add('utility: its integral exceeds that of its bound')
-  end
+  check_bound(fleet, report)
   local kept = history.newest(fleet)
-  if kept and kept.sessions and kept.version == fleet.utilities_version and sums.sessions < kept.sessions then
+  if kept and kept.sessions and kept.version == fleet.utilities_version
+    and fleet.sessions_high + fleet.sessions_low < kept.sessions then
     report:add('sessions: its integral is below that of the newest history line')
   end
 end
@@ -82,36 +88,31 @@ function totals.check(fleet, report)
     report:expect_equal(what, actual, expected)
   end
   audit_leases.check_totals(fleet, report)
-  audit_type_totals.check(fleet, report)
+  type_totals.check(fleet, report)
   differences.check(fleet, expect_equal)
   policies.call(fleet, 'check', expect_equal)
 end
 
--- Raises the counts of begun or of ended sessions until they agree with the records; neither is lowered. Placements by
--- token that exceed the assigned sessions are reset to 0.
-local function repair_counters(fleet)
-  accounting.each_count(fleet, function(_, count, counts, key) counts[key] = math.max(0, count) end)
-  if accounting.placements(fleet) > fleet.assigned then
-    for _, token in ipairs(fleet.policy_table.TOKENS) do
-      fleet['assigned_' .. token] = vectors.zeros(fleet.classes)
-    end
+-- Raises the counts of begun or of ended sessions until they agree with the records; neither is lowered.
+local function repair_counters(fleet, job)
+  field_values.check_counts(fleet, job)
+  if fleet.kinds > 0 then
+    type_block.touch_all(fleet)
+    type_totals.check_counts(fleet, job)
   end
-  repair_types.finish(fleet)
   local missing = redis.call('HLEN', keys.of_fleet(fleet, 'sessions')) - accounting.live(fleet)
   fleet.assigned, fleet.completed = fleet.assigned + math.max(0, missing), fleet.completed - math.min(0, missing)
 end
 
--- Corrects the integrals: averages across a repair are refused, and the integral of U is at most that of U*.
-local function repair_integrals(fleet, now)
+-- Corrects the integrals: averages across a repair are refused.
+local function repair_integrals(fleet, job)
   local kept = history.newest(fleet)
   fleet.utilities_version = math.max(fleet.utilities_version, kept and kept.version or 0) + 1
   for _, name in ipairs({ 'sessions', 'utility', 'optimum' }) do
     fleet[name .. '_high'], fleet[name .. '_low'] = fleet[name .. '_high'] + fleet[name .. '_low'], 0
   end
-  if fleet.utility_high > fleet.optimum_high then
-    fleet.utility_high = fleet.optimum_high
-  end
-  fleet.clock, fleet.lag = now, now - fleet.time
+  check_bound(fleet, job)
+  fleet.clock, fleet.lag = job.now, job.now - fleet.time
   fleet.pools_since = fleet.time
 end
 
@@ -129,8 +130,8 @@ end
 function totals.finish(fleet, job)
   cache.invalidate(fleet)
   derive(fleet)
-  repair_counters(fleet)
-  repair_integrals(fleet, job.now)
+  repair_counters(fleet, job)
+  repair_integrals(fleet, job)
   timers.find_due(fleet)
   policy_tables.clear(fleet)
   differences.restart(fleet)

@@ -8,6 +8,7 @@
 --   member(key, id)                               an id belongs to a set
 --   over(fleet, id, name)                         a live session is in this key of ended ones
 --   at_most(fleet, field, latest)                 a number of the state may not be above another
+--   wrong(sentence, mend)                         something is not as it has to be; mend() writes what it has to be
 --   number(fleet, field, value)                   a number of the state that follows from others
 --   text(key, value)                              a text that does
 --   key(fleet, name, key, kind) -> whether        a key and its type; whether it is a set to be looked into
@@ -30,7 +31,7 @@ local function attribute(hash)
 end
 
 local PARTS = {
-  { 'fields', 'report', audit_fields.check },
+  { 'fields', 'report', field_values.check },
   { 'totals', 'report', totals.check },
   { 'past', 'report', stored_tables.check_past },
   { 'names', 'preview', stored_pools.check_names },
