@@ -16,8 +16,8 @@ local function text_of(value)
 end
 
 function REPORT.add(report, sentence)
-  report.count = report.count + 1
-  if report.count <= MAX_FOUND then
+  report.total = report.total + 1
+  if report.total <= MAX_FOUND then
     report.found[#report.found + 1] = text_of(sentence)
   end
 end
@@ -45,6 +45,25 @@ function REPORT.record(report, _, kind, id, text, normal, why)
     report:expect_equal(kind .. ' ' .. id, text, normal)
   end
 end
+
+function REPORT.pool(report, fleet, pool, record)
+  if not (pool.pool_number and pool.status) then
+    report:add('pool ' .. pool.pool_id .. ': its record is unreadable')
+    return
+  end
+  report:expect_equal('pool ' .. pool.pool_id, record, pool_records.text(pool))
+  audit_leases.check(fleet, report, pool)
+end
+
+function REPORT.bits(report, key, block, bits)
+  if bit_blocks.stored(key, block) ~= bits then
+    report:add(string.format('%s: wrong bits of pools from %d on', key, block * bit_blocks.POOLS))
+  end
+end
+
+function REPORT.begin_count() end -- the audit counts in `totals` and `audit_types`
+
+function REPORT.count() end
 
 function REPORT.make_pool(report, _, id)
   report:add('session ' .. id .. ': its pool has no record')
@@ -126,12 +145,12 @@ end
 -- part ('' for the first), cursor, work -> {AUDITED, next part or '', cursor, findings, their number, what of this part
 -- could not be checked or ''} | {UNKNOWN_FLEET} | {NEWER_FLEET}. O(work).
 function audit.slice(key, given)
-  local report = slices.new(REPORT, given.work, { found = {}, count = 0 })
+  local report = slices.new(REPORT, given.work, { found = {}, total = 0, ahead = fleet_time.MAX_STEP })
   local fleet, refusal = open(key, report)
   if refusal then
     return refusal
   elseif not fleet then
-    return { 'AUDITED', '', '', report.found, report.count, '' }
+    return { 'AUDITED', '', '', report.found, report.total, '' }
   end
   local check, part, following = walk.find('report', given.part)
   report.lag = fleet.clock - fleet.time
@@ -144,7 +163,7 @@ function audit.slice(key, given)
     next_cursor = nil
   end
   local next_part = next_cursor and part or following
-  return { 'AUDITED', next_part, next_cursor or '', report.found, report.count, report.unchecked or '' }
+  return { 'AUDITED', next_part, next_cursor or '', report.found, report.total, report.unchecked or '' }
 end
 
 -- cursor -> {CENSUS, next cursor, names of fleets}: every fleet with a state, document, pools or sessions, whether

@@ -10,7 +10,7 @@ repair = {}
 local CLAIM_TIME = 30e6 -- µs during which a claimed fleet is not claimed again
 local RETRY_TIME = 60e6 -- µs after which a blocked repair is tried again
 
-local WRITE = {} -- the functions of `walk`
+local WRITE = { is_repair = true } -- the functions of `walk`
 local TYPE = ' t%d+$' -- the last word of the record of a session with a type
 
 function WRITE.record(job, fleet, kind, id, text, normal)
@@ -21,6 +21,22 @@ function WRITE.record(job, fleet, kind, id, text, normal)
     job.without_type = (job.without_type or 0) + (is_lost and 1 or 0)
     redis.call('HSET', keys.of_fleet(fleet, kind .. 's'), id, normal)
   end
+end
+
+function WRITE.pool(_, fleet, pool, record)
+  repair_pools.restore(fleet, pool, record)
+end
+
+function WRITE.bits(_, key, block, bits)
+  bit_blocks.write(key, block, bits)
+end
+
+function WRITE.begin_count(_, fleet)
+  repair_pools.begin_count(fleet)
+end
+
+function WRITE.count(_, fleet, pool, occupancy)
+  repair_pools.count(fleet, pool, occupancy)
 end
 
 -- The pool is created again, draining, with its number or a free one.

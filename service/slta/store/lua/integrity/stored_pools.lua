@@ -2,9 +2,9 @@
 
 stored_pools = {}
 
--- Salvages a pool's record; its pool_number is nil if no class has it.
-function stored_pools.salvage(fleet, pool_id, record)
-  local pool = pool_records.salvage(type(record) == 'string' and record or '', fleet.time)
+-- Salvages a pool's record; its pool_number is nil if no class has it. Its times may be `ahead` µs of the fleet's.
+function stored_pools.salvage(fleet, pool_id, record, ahead)
+  local pool = pool_records.salvage(type(record) == 'string' and record or '', fleet.time + (ahead or 0))
   pool.class_index, pool.pool_index = keys.locate(fleet, pool.pool_number or -1)
   pool.pool_id, pool.pool_number = pool_id, pool.class_index and pool.pool_number
   return pool
@@ -59,10 +59,9 @@ function stored_pools.check_names(fleet, slice, cursor)
   end)
 end
 
--- A part of surveys: unreadable records of pools. O(work).
-function stored_pools.check_records(fleet, slice, cursor)
+-- A part: some records of pools. O(work).
+function stored_pools.walk(fleet, slice, cursor)
   return slices.each_pair(fleet, 'pools', slice, cursor, function(pool_id, record)
-    local normal = stored_pools.salvage(fleet, pool_id, record).pool_number and record
-    slice:record(fleet, 'pool', pool_id, record, normal, 'its record is unreadable', pool_id)
+    slice:pool(fleet, stored_pools.salvage(fleet, pool_id, record, slice.ahead), record)
   end)
 end

@@ -4,6 +4,9 @@
 --
 --   record(fleet, kind, id, text, normal, why, pool_id)  a record and what it has to be; nil and why if it cannot be
 --                                                 kept, with the id of its pool if it can be while that has a name
+--   pool(fleet, pool, record)                     a pool as its record was salvaged
+--   begin_count(fleet), count(fleet, pool, occupancy)  before all pools, and each of them with its sessions
+--   bits(key, block, bits)                        a block of a row, see `bit_blocks`
 --   make_pool(fleet, id, session) -> whether      a session's pool has no record; whether the session may stay
 --   member(key, id)                               an id belongs to a set
 --   over(fleet, id, name)                         a live session is in this key of ended ones
@@ -38,9 +41,7 @@ local PARTS = {
   { 'names', 'write', repair_pools.from_names },
   { 'aside', 'preview write', aside.walk },
   { 'timers', 'write', repair_leases.from_timers },
-  { 'pools', 'preview', stored_pools.check_records },
-  { 'pools', 'report', audit_leases.check },
-  { 'pools', 'write', repair_pools.from_records },
+  { 'pools', 'report preview write', stored_pools.walk },
   { 'timers', 'report', audit_leases.check_timers },
   { 'addresses', 'report write', attribute('addresses') },
   { 'labels', 'report write', attribute('labels') },
@@ -48,8 +49,7 @@ local PARTS = {
   { 'orphans', 'write', orphans.restore },
   { 'keys', 'report preview write', stored_keys.walk },
   { 'records', 'report preview write', session_records.walk },
-  { 'columns', 'report', audit_pools.check_columns },
-  { 'columns', 'write', repair_pools.write_columns },
+  { 'columns', 'report write', pool_columns.walk },
   { 'types', 'report', audit_types.count },
   { 'support', 'write', totals.count_pools },
   { 'tables', 'report write', stored_tables.walk },
