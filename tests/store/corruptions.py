@@ -336,3 +336,22 @@ TYPED: Kinds = {
         "an interval that is none": poke(waiting="1 2"),
     },
 }
+GUARDED: Kinds = {
+    "leases": {
+        "a lost pool in service": pool("small-8", liveness="l"),
+        "an alive pool out of service": pool("small-1", liveness="a"),
+        "a lease that changed in the future": pool("small-8", since="1000000000000000"),
+        "a list asked for in the future": pool("small-8", listed="1000000000000000"),
+        "a lease that never ends": lambda redis: redis.zrem(key("timers"), "small-8"),
+        "a timer of no pool": lambda redis: redis.zadd(key("timers"), {"nobody": 10**9}),
+    },
+    "counts of leases": {
+        "a bit of an unconfirmed pool": flip("unconfirmed:0", 7),
+        "no row of unconfirmed pools": drop("unconfirmed:0"),
+        "unconfirmed + 1": add("unconfirmed", 1),
+        "no numbers of classes": drop("pool_liveness"),
+        "the first timer an hour ahead": poke(pool_due=10**12),
+        "a gap that ends in 30 years": poke(resumed_at=10**15),
+        "a recovery that ends in 30 years": poke(recovering_until=10**15),
+    },
+}

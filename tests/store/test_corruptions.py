@@ -35,8 +35,9 @@ from testbed.stores import connect_as_text, running_store
 from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock
-from tests.store.corruptions import JLMU, SLTA, TYPED, Plant
+from tests.store.corruptions import GUARDED, JLMU, SLTA, TYPED, Plant
 from tests.store.fleets import FLEET, pass_seconds, place
+from tests.store.test_liveness import TTL, beat, keep_alive
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/results/corruptions.md"
 HEAD = """\
@@ -57,7 +58,12 @@ TABLE_HEAD = """
 | planted | noticed | a call | by itself | left |
 |---|---|---|---|---|
 """
-TITLES = {"slta": "A fleet under SLTA", "jlmu": "The same under JLMU", "typed": "A fleet with session types"}
+TITLES = {
+    "slta": "A fleet under SLTA",
+    "jlmu": "The same under JLMU",
+    "typed": "A fleet with session types",
+    "guarded": "A fleet under JLMU with lost and unconfirmed pools",
+}
 LEFT = {
     "an unreadable record": "the session, set aside in `{fleet}:aside`",
     "a record whose level and token nobody can read": "the level and the token of the session",
@@ -127,6 +133,7 @@ UNSEEN = {
     *("the events of another type", "the name struck off the list", "a time to live on the list of fleets"),
     *("the checksum of the types", "refusals that are no number", "an interval that is none"),
     *("the full bound deleted", "another lease in the document"),
+    *("a gap that ends in 30 years", "a recovery that ends in 30 years"),
 }
 """What the tests' audit does not look at."""
 WORDS = ("0", "x", "9" * 16)
@@ -183,16 +190,16 @@ class Bench:
         self._saved: dict[str, bytes] = {}
 
     async def build(self, scene: str) -> None:
-        classes = [one | {"pools": 3} for one in TINY["classes"]]
+        classes = [one | {"pools": 8 if scene == "guarded" else 3} for one in TINY["classes"]]
         fields: dict[str, Any] = {"lease_seconds": 300}
-        if scene == "jlmu":
+        if scene in ("jlmu", "guarded"):
             fields |= {"policy": "jlmu"}
         if scene == "typed":
             types = {"chat": ["small"], "video": ["large"]}
             fields |= {"policy": "jlmu", "session_types": types, "lease_seconds": 0}
         body = json.dumps(TINY | {"classes": classes} | fields)
         await apply_fleet(self._store, self._specs, FLEET, parse_document(body))
-        await (self._build_typed() if scene == "typed" else self._build())
+        await {"typed": self._build_typed, "guarded": self._build_guarded}.get(scene, self._build)()
         self._saved = {name: self._redis.dump(name) for name in self._redis.keys("*")}
 
     async def _build(self) -> None:
@@ -203,6 +210,15 @@ class Bench:
         leased = Heartbeats(["small-1", "small-2"], ["3600"] * 2, ["-"] * 2, [(0, "10.0.0.1:80", '{"zone": "a"}')])
         await self._store.pools.beat(FLEET, leased)
         await self._store.sessions.complete(FLEET, "s11")
+
+    async def _build_guarded(self) -> None:
+        """Of eight pools one is lost, four are unconfirmed, three alive; one of those drains."""
+        small = [f"small-{k}" for k in range(1, 9)]
+        await beat(self._store, *small)
+        await place(self._store, 20)
+        await keep_alive(self._store, self._clock, 22.5, *small[1:])
+        await keep_alive(self._store, self._clock, 1.25 * TTL, *small[5:])
+        await self._store.pools.set_status(FLEET, "small-6", "draining")
 
     async def _build_typed(self) -> None:
         """Sessions of default, chat and video: 0, 1 and 1 on active pools, 0, 1 and 1 on others."""
@@ -359,7 +375,7 @@ async def built(scene: str = "slta") -> AsyncIterator[Bench]:
             await store.close()
 
 
-SCENES = {"slta": SLTA, "jlmu": JLMU, "typed": TYPED}
+SCENES = {"slta": SLTA, "jlmu": JLMU, "typed": TYPED, "guarded": GUARDED}
 
 
 def singles(scene: str) -> dict[str, Plant]:
