@@ -15,6 +15,9 @@ end
 -- The level and token of a session as far as they are readable, and its type, unless the fleet does not have that or it
 -- may not use the pool's class.
 local function normal_placed(fleet, session)
+  if string.find(session.placed, '^ [1-9]%d?%d?%d?%l?$') then
+    return session.placed
+  end
   local level, token = records.placement(session)
   local type_index, class_index = records.kind(fleet, session), keys.locate(fleet, session.pool_number)
   local may_stay = type_index > 1 and class_index and session_types.may_use(fleet, type_index, class_index)
@@ -29,7 +32,7 @@ function session_records.normalize(fleet, record)
   if not session then
     return nil, 'its record is unreadable', ''
   end
-  local pool_number = stored_pools.read(fleet, session.pool_id).pool_number
+  local pool_number = stored_pools.number(fleet, session.pool_id)
   session.has_pool, session.pool_number = pool_number ~= nil, pool_number or session.pool_number
   if not keys.locate(fleet, session.pool_number) then
     return nil, 'no class has the number of its pool', session.pool_id

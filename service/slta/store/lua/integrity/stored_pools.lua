@@ -15,6 +15,13 @@ function stored_pools.read(fleet, pool_id)
   return stored_pools.salvage(fleet, pool_id, redis.pcall('HGET', keys.of_fleet(fleet, 'pools'), pool_id))
 end
 
+-- The number of a pool alone, as from `read`.
+function stored_pools.number(fleet, pool_id)
+  local record = redis.pcall('HGET', keys.of_fleet(fleet, 'pools'), pool_id)
+  local pool_number = tonumber(type(record) == 'string' and string.match(record, '^(%d+) ') or -1)
+  return keys.locate(fleet, pool_number) and pool_number or nil
+end
+
 -- The bit of a pool in a row of its class; an error table if the row is no string.
 function stored_pools.bit(fleet, row, pool_number)
   local class_index, pool_index = keys.locate(fleet, pool_number)
