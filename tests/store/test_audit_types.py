@@ -58,37 +58,6 @@ async def test_a_sound_fleet_has_no_findings(store: Store, redis: TextRedis, fle
     assert (kept["type_sessions"], kept["type_others"]) == ("0 1 1", "0 1 1")
 
 
-@pytest.mark.parametrize(
-    ("field", "wrong", "finding"),
-    [
-        ("type_sessions", "0 1 2", "sessions of all types"),
-        ("type_sessions", "0 2 0", "sessions of type chat"),
-        ("type_others", "0 1 2", "sessions of all types on other pools"),
-        ("type_others", "0 2 0", "sessions of type chat on other pools"),
-        ("held", "2 0", "sessions by class"),
-        ("type_held", "0 1 1 0 0 0", "sessions of types in all classes"),
-        ("type_held", "0 0 0 1 0 1", "sessions of all types by class"),
-        ("type_held", "0 1 1 0 0 0", "sessions of type video by class"),
-        ("type_since", "0 0 99999999999999999", "type_since of type video"),
-        ("type_since", "0 0 0", "type_since of type video: is not in the open interval"),
-        ("type_high", "0 -9e9 9e9", "type_high of type chat: is below that of the newest history line"),
-        ("type_low", "0 0 9", "type_high of type video: the high part of the integral"),
-        ("type_sum", "0 0 9e9", "integrals of all types: grew by"),
-        ("compatibility_low", "1e20", "compatibility_high: the high part of the integral"),
-        ("compatibility_high", "-1", "compatibility: the integral of the bound is not between"),
-        ("compatibility_high", "1e30", "compatibility: the integral of the bound is not between"),
-        ("waiting", "1 2", "waiting: is no interval"),
-        ("type_assigned", "0 0 -1", "type_assigned of type video: is negative"),
-        ("type_assigned", "0 0 1", "assigned: 0, expected at least the 1 of all types"),
-    ],
-)
-async def test_a_wrong_number_is_found(
-    store: Store, redis: TextRedis, fleet: None, field: str, wrong: str, finding: str
-) -> None:
-    rawstate.poke(redis, FLEET, **{field: wrong})
-    assert any(sentence.startswith(finding) for sentence in await findings(store))
-
-
 ALL_CHATS = {"type_held": "0 0 2 0 0 0", "type_sessions": "0 2 0"}
 
 
@@ -154,42 +123,3 @@ async def test_each_number_of_the_types_is_noticed(store: Store, redis: TextRedi
             unnoticed |= set() if await findings(store) else {field}
             rawstate.pack(redis, FLEET, saved)
     assert unnoticed == UNTOLD
-
-
-async def test_stored_types_that_are_missing_or_altered_are_found(store: Store, redis: TextRedis, fleet: None) -> None:
-    key = f"{{{FLEET}}}:types"
-    redis.hset(key, "checksum", "")
-    assert any(finding.startswith("checksum of the session types") for finding in await findings(store))
-    redis.hset(key, "numbers", "2 1")
-    assert "session types: chat=1 video=2|1 2, expected chat=1 video=2|2 1" in await findings(store)
-    redis.delete(key)
-    assert "session types: are missing" in await findings(store)
-
-
-@pytest.mark.parametrize(
-    ("field", "count", "finding"),
-    [
-        ("full:9", "1", "session types: full:9 is not a count of a type"),
-        ("incompatible:1", "x", "session types: incompatible:1 is not a count of a type"),
-        ("inactive:1", "2", "session types: 2 refusals inactive more than the fleet counted"),
-    ],
-)
-async def test_a_wrong_count_of_refusals_is_found(
-    store: Store, redis: TextRedis, fleet: None, field: str, count: str, finding: str
-) -> None:
-    redis.hset(f"{{{FLEET}}}:types", field, count)
-    assert await findings(store) == [finding]
-
-
-@pytest.mark.parametrize(
-    ("word", "finding"),
-    [
-        ("t9", "session a: is of a type that the fleet does not have"),
-        ("t2", "session a: may not use the class of its pool"),
-    ],
-)
-async def test_a_record_of_a_wrong_type_is_found(
-    store: Store, redis: TextRedis, fleet: None, word: str, finding: str
-) -> None:
-    redis.hset(RECORDS, "a", redis.hget(RECORDS, "a").replace(" t1", f" {word}"))
-    assert finding in await findings(store)

@@ -70,12 +70,6 @@ async def test_small_slices_find_what_a_large_one_finds(store: Store, redis: Tex
     put_back(redis, saved)
 
 
-async def test_a_missing_cold_field_is_found(store: Store, redis: TextRedis, fleet: None) -> None:
-    redis.hdel(f"{{{FLEET}}}:cold", "exponent", "went_back")
-    found = (await store.audits.inspect(FLEET)).sentences
-    assert {"exponent: is missing", "went_back: is missing"} <= set(found)
-
-
 class Traffic:
     """Everything that changes a fleet, at random, until it is told to end."""
 
@@ -189,22 +183,6 @@ async def test_the_audit_of_the_tests_sees_one_instant_of_a_store_under_load_and
 # What is not in one fleet
 
 
-async def test_a_fleet_that_is_on_no_list_is_found_by_its_keys(store: Store, redis: TextRedis, fleet: None) -> None:
-    redis.srem(FLEETS_KEY, FLEET)
-    (found,) = await audit_all(store, Specs())
-    assert found.sentences == ["name: is not on the list slta:fleets"]
-    redis.sadd(FLEETS_KEY, FLEET)
-
-
-async def test_a_list_of_another_type_names_nobody(store: Store, redis: TextRedis, fleet: None) -> None:
-    redis.delete(FLEETS_KEY)
-    redis.set(FLEETS_KEY, "x")
-    _server, found = await audit_all(store, Specs())
-    assert found.sentences == ["name: is not on the list slta:fleets"]
-    redis.delete(FLEETS_KEY)
-    redis.sadd(FLEETS_KEY, FLEET)
-
-
 @pytest.mark.parametrize("call", ["configuration", "is_listed"])
 async def test_a_store_that_does_not_answer_is_neither_a_finding_nor_a_sound_fleet(
     store: Store, fleet: None, monkeypatch: pytest.MonkeyPatch, call: str
@@ -222,48 +200,11 @@ async def test_a_name_without_keys_is_no_fleet(store: Store, redis: TextRedis) -
     assert await audit_all(store, Specs()) == []
 
 
-async def test_a_lost_state_is_found_and_so_is_one_that_nobody_can_read(
-    store: Store, redis: TextRedis, fleet: None
-) -> None:
-    state = redis.dump(f"{{{FLEET}}}:state")
-    redis.delete(f"{{{FLEET}}}:state")
-    (found,) = await audit_all(store, Specs())
-    assert found.sentences == ["state: is missing"]
-    redis.set(f"{{{FLEET}}}:state", "\x93")
-    (found,) = await audit_all(store, Specs())
-    assert [sentence[:22] for sentence in found.sentences] == ["state: cannot be read:"]
-    redis.restore(f"{{{FLEET}}}:state", 0, state, replace=True)
-
-
 async def test_a_fleet_of_a_newer_layout_is_not_looked_at(store: Store, redis: TextRedis, fleet: None) -> None:
     values = rawstate.unpack(redis, FLEET)
     rawstate.pack(redis, FLEET, ["99", *values[1:]])
     assert (await audit_fleet(store, Specs(), FLEET)).not_looked == "newer_fleet"
     rawstate.pack(redis, FLEET, values)
-
-
-async def test_tables_that_do_not_follow_from_the_document_are_found(
-    store: Store, redis: TextRedis, fleet: None
-) -> None:
-    key = f"{{{FLEET}}}:document"
-    document = redis.get(key)
-    redis.set(key, document.replace('"lease_seconds": 300', '"lease_seconds": 301'))
-    found = await audit_fleet(store, Specs(), FLEET)
-    assert found.sentences == ["lease: '300000000', expected '301000000'"]
-    redis.set(key, document[:-2])
-    found = await audit_fleet(store, Specs(), FLEET)
-    assert found.sentences == ["document: is unreadable"]
-    redis.set(key, document)
-
-
-async def test_keys_of_the_server_are_looked_at_too(store: Store, redis: TextRedis, fleet: None) -> None:
-    redis.expire(FLEETS_KEY, 1000)
-    found = (await audit_all(store, Specs()))[0]
-    assert (found.fleet, found.sentences) == ("", ["slta:fleets: has a time to live"])
-    redis.set(FLEETS_KEY, "x")
-    found = (await audit_all(store, Specs()))[0]
-    assert found.sentences == ["slta:fleets: its type: string, expected set"]
-    redis.delete(FLEETS_KEY)
 
 
 async def test_an_audit_of_a_fleet_that_traffic_has_damaged_says_so_once_and_goes_on(

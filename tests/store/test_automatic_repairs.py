@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 
 import pytest
 
-from slta.audit import Attempt, audit_fleet, mend, repair_fleet, repair_suspect
+from slta.audit import Attempt, audit_fleet, repair_fleet, repair_suspect
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.models import PoolSpec, errors
@@ -22,7 +22,7 @@ from testbed.in_process import TINY
 from testbed.servers import TextRedis
 from tests.audit import violations
 from tests.store.conftest import Clock
-from tests.store.fleets import FLEET, all_pools, pass_seconds
+from tests.store.fleets import FLEET, pass_seconds
 
 LARGE = {"kind": "log_share", "resource": 400}
 MANY = {"classes": [{"name": "only", "utility": LARGE, "capacity": 300, "pools": 4}], "lease_seconds": 300}
@@ -30,11 +30,6 @@ SMALL = TINY | {"classes": [one | {"pools": 8} for one in TINY["classes"]], "lea
 SESSIONS, STATE, COLD, DOCUMENT, ASIDE, REPAIR = (
     f"{{{FLEET}}}:{name}" for name in ("sessions", "state", "cold", "document", "aside", "repair")
 )
-KEYS = (
-    "state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions",
-    "ranks:0", "marginals:0", "used:0", "active:0", "green:0", "yellow", "level:0:1", "level:0:2", "level:1:1",
-    "ids:0", "ids:65536", "leases:*", "ended:*", "early", "past:60", "past:300", "past:3600", "events",
-)  # fmt: skip
 
 
 async def build(store: Store, body: Mapping[str, object], sessions: int) -> None:
@@ -100,33 +95,7 @@ def forget_memory(redis: TextRedis) -> None:
     redis.function_flush()
 
 
-# Loss of one key
-
-
-@pytest.mark.parametrize(
-    "forgets", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["", "and the server forgets"]
-)
-@pytest.mark.parametrize("name", KEYS)
-async def test_the_loss_of_a_key_throws_no_live_session_and_no_pool_away(
-    store: Store, clock: Clock, redis: TextRedis, fleet: None, name: str, forgets: bool
-) -> None:
-    sessions, pools = live(redis) - {"s39"}, set(redis.hkeys(f"{{{FLEET}}}:pools"))
-    redis.delete(*redis.keys(f"{{{FLEET}}}:{name}"))
-    if forgets:
-        forget_memory(redis)
-    for _ in range(5):
-        await round_of(store, clock)
-    for key, before in (("sessions", sessions), ("pools", pools)):
-        kept = set(redis.hkeys(f"{{{FLEET}}}:{key}"))
-        assert kept >= before or (name == key and not kept), "it is as it was, or nobody has touched it"
-    assert not redis.exists(ASIDE)
-    state = await see(store)
-    assert isinstance(state, Observation) or state in ("fleet_damaged", "document_unreadable")
-    if name != "document":
-        await mend(store, Specs(), await audit_fleet(store, Specs(), FLEET))
-        assert live(redis) - {"s39"} >= sessions
-        assert {pool.pool_id for pool in await all_pools(store)} == pools
-        assert violations(redis, FLEET) == []
+# Loss of fields
 
 
 @pytest.mark.parametrize("forgets", [False, True], ids=["", "and the server forgets"])

@@ -1,4 +1,7 @@
-"""Each planted corruption is noticed by the audit and mended by a repair; docs/results/corruptions.md is the table.
+"""Corruptions × verbs: each is noticed by both audits, previewed and mended, and nothing else is lost.
+
+In each scene each is planted alone, with the next of its kind, and in each field of a record and of the fleet.
+docs/results/corruptions.md is the table of those planted alone.
 
 `python -m tests.store.test_corruptions --write` writes the page.
 """
@@ -6,21 +9,25 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from redis.exceptions import ResponseError
 
-from slta.audit import audit_all, mend, repair_suspect
+from slta.audit import Consent, audit_all, mend, repair_suspect
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
-from slta.models import Drain, Findings, errors
+from slta.models import Drain, Findings, Survey, errors
 from slta.models.heartbeats import Heartbeats
 from slta.store import Store, StoreSettings
+from slta.store.sessions import report_option
 from slta.views.state import observe_state
 from testbed.in_process import TINY
 from testbed.servers import EMBEDDED, TextRedis
@@ -28,27 +35,35 @@ from testbed.stores import connect_as_text, running_store
 from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock
-from tests.store.corruptions import CORRUPTIONS
+from tests.store.corruptions import GUARDED, JLMU, SLTA, TYPED, Plant
 from tests.store.fleets import FLEET, pass_seconds, place
+from tests.store.test_liveness import TTL, beat, keep_alive
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/results/corruptions.md"
 HEAD = """\
 # Planted corruptions
 
-Each line is one kind of damage, done to the keys of a sound fleet on a real server: 6 pools of two classes under SLTA,
-one of them draining until a deadline, two with leases, sessions with leases. `slta audit` then looked; `slta audit
---repair` mended and looked again. The page is written by `tests/store/test_corruptions.py`, which plants all of it anew
-and compares.
+Each line is one kind of damage, done to the keys of a sound fleet on a real server: 6 pools of two classes, one of them
+draining until a deadline, two with leases, sessions with leases. `slta audit` then looked; `slta audit --repair` mended
+and looked again. The page is written by `tests/store/test_corruptions.py`, which plants all of it anew, each also with
+the next of its kind, and compares.
 
 *Noticed* is the first finding, at the next audit: each dispatcher does one when it starts and one an hour. *A call*
 says what a client hears of an assign and a complete right after the damage, before any audit: nothing in most lines,
 which is why there is an audit. *By itself* is what dispatchers do about it within three seconds of such calls and of
 ticks, without being asked: they repair a fleet in which an operation or a tick met an error, or nothing. Neither of
 them costs another session its record. *Left* is what no record tells any more after a repair.
-
+"""
+TABLE_HEAD = """
 | planted | noticed | a call | by itself | left |
 |---|---|---|---|---|
 """
+TITLES = {
+    "slta": "A fleet under SLTA",
+    "jlmu": "The same under JLMU",
+    "typed": "A fleet with session types",
+    "guarded": "A fleet under JLMU with lost and unconfirmed pools",
+}
 LEFT = {
     "an unreadable record": "the session, set aside in `{fleet}:aside`",
     "a record whose level and token nobody can read": "the level and the token of the session",
@@ -76,11 +91,17 @@ LEFT = {
     "a stray key": "its name and type, set aside in `{fleet}:aside`",
     "all cold numbers lost": "refusals, failed and adopted sessions count from 0",
     "placements above the sessions assigned": "placements by token count from 0",
+    "a level that is none": "the level and the token of the session",
+    "a session completed before its assign": "the session is live",
+    "a type that the fleet does not have": "the type of the session: it is `default`",
+    "a type that may not use the class": "the type of the session: it is `default`",
+    "assigned sessions of a type below 0": "assigned sessions of the type count from 0",
+    "assigned sessions of types above those of the fleet": "assigned sessions of all types count from 0",
 }
 NUMBERS_HEAD = """
-# Numbers of the packed state
+## Numbers of the packed state
 
-Each number of the state of the same fleet, raised by 3 before an audit.
+Each number of the state of the fleet under SLTA, raised by 3 before an audit.
 
 | number | noticed, or why nobody can tell |
 |---|---|
@@ -101,24 +122,27 @@ UNTOLD = {
     "placed_squares": "a sum of what was. It is noticed where no such differences can have it",
 }
 """Numbers whose change by 3 no audit can notice."""
-UNMENDED = {"the document cut"}
+UNMENDED = {"the document cut", "the document deleted"}
 """What a repair alone does not mend."""
-
-
-NUMBERS = (
-    "the low part of an integral",
-    "the integral of the sessions fallen",
-    "a count below 0",
-    "placements above the sessions assigned",
-    "a generation that is none",
-    "another incarnation",
-    "the revision below the fork",
-    "the addresses deleted",
-    "a deadline without a timer",
-    "the clock 3 s back",
-    "leases are held no more",
-)
-"""Corruptions of which no other test of the default ones is a case."""
+UNSEEN = {
+    *("the low part of an integral", "the integral of the sessions fallen", "a count below 0"),
+    *("placements above the sessions assigned", "a generation that is none", "another incarnation"),
+    *("the revision below the fork", "a record of a pool that is not there", "a record that began in the future"),
+    *("the bound's table", "the tables' digest", "the default lease", "a number of the state lost"),
+    *("a layout that is no number", "a history that is none", "an event that nobody can read"),
+    *("the events of another type", "the name struck off the list", "a time to live on the list of fleets"),
+    *("the checksum of the types", "refusals that are no number", "an interval that is none"),
+    *("the full bound deleted", "another lease in the document"),
+    *("a gap that ends in 30 years", "a recovery that ends in 30 years"),
+}
+"""What the tests' audit does not look at."""
+WORDS = ("0", "x", "9" * 16)
+"""What a word of a record becomes."""
+OTHER_POOLS = {
+    *("a record of a pool that is not there", "a pool's status", "all records of pools deleted"),
+    *(f"sessions 4: {word}" for word in WORDS),
+}
+"""A repair makes a pool, or cannot tell its status."""
 BY_LEASES = {"fleet time ahead by 300 years"}
 """Where sessions end within three seconds: their leases are over, as far as the store can tell."""
 
@@ -128,7 +152,7 @@ class Alone(NamedTuple):
 
     did: str
     lost: set[str]
-    """Sessions that the corruption had left a record, and that have none any more."""
+    """Sessions and pools that the corruption had left a record, and that have none any more."""
     said: str
     """Why `/state` could not be told, '' where it could."""
 
@@ -137,13 +161,22 @@ class CorruptionResult(NamedTuple):
     """One corruption, and what became of it."""
 
     found: list[Findings]
-    heard: str
-    alone: Alone
+    seen: bool
+    """Whether the tests' audit found it."""
+    previewed: set[str]
+    aside: set[str]
     left: list[Findings]
     witness: list[str]
     lost: set[str]
     pools: set[str]
     """Pools that came, went, or have another status than before."""
+
+
+class Look(NamedTuple):
+    """What is heard of a corruption without an audit."""
+
+    heard: str
+    alone: Alone
 
 
 class Bench:
@@ -156,10 +189,20 @@ class Bench:
         self._clock = clock
         self._saved: dict[str, bytes] = {}
 
-    async def build(self) -> None:
-        classes = [one | {"pools": 3} for one in TINY["classes"]]
-        body = json.dumps(TINY | {"classes": classes, "lease_seconds": 300})
+    async def build(self, scene: str) -> None:
+        classes = [one | {"pools": 8 if scene == "guarded" else 3} for one in TINY["classes"]]
+        fields: dict[str, Any] = {"lease_seconds": 300}
+        if scene in ("jlmu", "guarded"):
+            fields |= {"policy": "jlmu"}
+        if scene == "typed":
+            types = {"chat": ["small"], "video": ["large"]}
+            fields |= {"policy": "jlmu", "session_types": types, "lease_seconds": 0}
+        body = json.dumps(TINY | {"classes": classes} | fields)
         await apply_fleet(self._store, self._specs, FLEET, parse_document(body))
+        await {"typed": self._build_typed, "guarded": self._build_guarded}.get(scene, self._build)()
+        self._saved = {name: self._redis.dump(name) for name in self._redis.keys("*")}
+
+    async def _build(self) -> None:
         await place(self._store, 12)
         await pass_seconds(self._store, self._clock, 6)
         drain = Drain(deadline_seconds=3600, then="list")
@@ -167,7 +210,26 @@ class Bench:
         leased = Heartbeats(["small-1", "small-2"], ["3600"] * 2, ["-"] * 2, [(0, "10.0.0.1:80", '{"zone": "a"}')])
         await self._store.pools.beat(FLEET, leased)
         await self._store.sessions.complete(FLEET, "s11")
-        self._saved = {name: self._redis.dump(name) for name in self._redis.keys("*")}
+
+    async def _build_guarded(self) -> None:
+        """Of eight pools one is lost, four are unconfirmed, three alive; one of those drains."""
+        small = [f"small-{k}" for k in range(1, 9)]
+        await beat(self._store, *small)
+        await place(self._store, 20)
+        await keep_alive(self._store, self._clock, 22.5, *small[1:])
+        await keep_alive(self._store, self._clock, 1.25 * TTL, *small[5:])
+        await self._store.pools.set_status(FLEET, "small-6", "draining")
+
+    async def _build_typed(self) -> None:
+        """Sessions of default, chat and video: 0, 1 and 1 on active pools, 0, 1 and 1 on others."""
+        await pass_seconds(self._store, self._clock, 2)
+        places = {"a": "small-1 chat", "b": "large-1 video", "c": "large-2 video", "d": "small-2 chat"}
+        for id_, place_of in places.items():
+            pool_id, _, kind = place_of.partition(" ")
+            await self._store.sessions.report(FLEET, id_, report_option(pool_id, session_type=kind), None)
+        for pool_id in ("small-2", "large-2"):
+            await self._store.pools.set_status(FLEET, pool_id, "draining")
+        await pass_seconds(self._store, self._clock, 2)
 
     def put_back(self) -> None:
         self._redis.flushall()
@@ -183,32 +245,50 @@ class Bench:
             return f"`{error.code}`"
         return "nothing"
 
-    def plant(self, name: str) -> None:
+    def plant(self, *plants: Plant) -> None:
         self.put_back()
-        CORRUPTIONS[name](self._redis)
+        for plant in plants:
+            plant(self._redis)
 
     async def audit(self) -> list[Findings]:
         return await audit_all(self._store, self._specs)
 
-    async def see(self, name: str) -> CorruptionResult:
-        self.plant(name)
-        heard = await self._call()
-        alone = await self._leave_alone(name)
+    def witness(self) -> list[str]:
+        return violations(self._redis, FLEET)
+
+    async def see(self, *plants: Plant) -> CorruptionResult:
         self.put_back()
         before, pools = self._sessions(), self._statuses()
-        self.plant(name)
-        found = await self.audit()
+        self.plant(*plants)
+        found, seen, previewed = await self.audit(), bool(self.witness()), set[str]()
+
+        def ask(_: str, survey: Survey) -> Consent:
+            told = {"session": survey.sessions, "pool": survey.pools, "key": survey.keys}
+            previewed.update(f"{kind} {id_}" for kind, records in told.items() for id_ in records)
+            return Consent(repair=True, put_back=True)
+
         for one in found:
-            await mend(self._store, self._specs, one)
+            await mend(self._store, self._specs, one, ask)
         left = await self.audit()
         changed = {pool_id for pool_id, _ in pools ^ self._statuses()}
+        aside = self._redis.hgetall(f"{{{FLEET}}}:aside")
+        told = {what for what, why in aside.items() if what.startswith(("session", "pool ")) or "stray" in why}
         lost = before - self._sessions()
-        return CorruptionResult(found, heard, alone, left, violations(self._redis, FLEET), lost, changed)
+        return CorruptionResult(found, seen, previewed, told, left, self.witness(), lost, changed)
 
-    async def _leave_alone(self, name: str) -> Alone:
-        """Three seconds of calls and ticks."""
-        self.plant(name)
-        now, before, did = self._clock.now, self._sessions(), "nothing"
+    async def look(self, plant: Plant) -> Look:
+        self.plant(plant)
+        heard = await self._call()
+        alone = await self._leave_alone(plant)
+        forgetful = await self._leave_alone(plant, forgets=True)
+        return Look(heard, alone._replace(lost=alone.lost | forgetful.lost))
+
+    async def _leave_alone(self, plant: Plant, *, forgets: bool = False) -> Alone:
+        """Three seconds of calls and ticks; `forgets`: the library's memory is lost, as by a restart of the server."""
+        self.plant(plant)
+        if forgets:
+            self._redis.function_flush()
+        now, before, did = self._clock.now, self._records(), "nothing"
         for second in range(3):
             self._clock.advance(1)
             await self._call(f"client-{second}")
@@ -217,7 +297,10 @@ class Bench:
                 attempt = await repair_suspect(self._store, self._specs, FLEET)
                 did = attempt.blocked or "repaired"
         self._clock.now = now
-        return Alone(did, before - self._sessions(), await self.state())
+        return Alone(did, before - self._records(), await self.state())
+
+    def _records(self) -> set[str]:
+        return self._sessions() | {f"pool {id_}" for id_ in self._redis.hkeys(f"{{{FLEET}}}:pools")}
 
     async def state(self) -> str:
         """Why `/state` cannot be told, '' where it can."""
@@ -241,6 +324,18 @@ class Bench:
         found = await self.audit()
         return [one.not_looked for one in found if one.not_looked] + [s for one in found for s in one.sentences]
 
+    def fields(self) -> Iterator[tuple[str, Plant]]:
+        """Each word of two records, and each field of the fleet, becomes another."""
+        self.put_back()
+        for name, id_ in (("sessions", "s0"), ("pools", "large-2")):
+            words = self._redis.hget(f"{{{FLEET}}}:{name}", id_).split()
+            for at, word in itertools.product(range(len(words)), WORDS):
+                text = " ".join([*words[:at], word, *words[at + 1 :]])
+                if words[at] != word:
+                    yield f"{name} {at}: {word}", partial(_set_field, name=name, field=id_, text=text)
+        for field in self._redis.hkeys(f"{{{FLEET}}}:cold"):
+            yield f"cold {field}", partial(_set_field, name="cold", field=field, text="x")
+
     async def see_numbers(self) -> dict[str, list[str]]:
         """The same of each number, by its field and, in a vector, its class."""
         self.put_back()
@@ -259,8 +354,12 @@ class Bench:
         return {(id_, record.split()[1][0]) for id_, record in self._redis.hgetall(f"{{{FLEET}}}:pools").items()}
 
 
+def _set_field(redis: TextRedis, name: str, field: str, text: str) -> None:
+    redis.hset(f"{{{FLEET}}}:{name}", field, text)
+
+
 @asynccontextmanager
-async def built() -> AsyncIterator[Bench]:
+async def built(scene: str = "slta") -> AsyncIterator[Bench]:
     clock = Clock()
     with (
         running_store(EMBEDDED) as url,
@@ -269,24 +368,74 @@ async def built() -> AsyncIterator[Bench]:
         settings = StoreSettings(url, call_timeout_seconds=30, deadline_seconds=2)
         store = Store(settings, Calls(), draw=lambda: 0.5, clock=clock)
         bench = Bench(store, redis, clock)
-        await bench.build()
-        yield bench
-        await store.close()
+        try:
+            await bench.build(scene)
+            yield bench
+        finally:
+            await store.close()
 
 
-async def see_all() -> tuple[dict[str, CorruptionResult], dict[str, list[str]]]:
-    """What became of each corruption, and what is found of each number."""
-    async with built() as bench:
-        return {name: await bench.see(name) for name in CORRUPTIONS}, await bench.see_numbers()
+SCENES = {"slta": SLTA, "jlmu": JLMU, "typed": TYPED, "guarded": GUARDED}
 
 
-def page(seen: dict[str, CorruptionResult], numbers: dict[str, list[str]]) -> str:
-    rows = "".join(
-        f"| {name} | {_first(one.found)} | {one.heard} | {one.alone.did} | {LEFT.get(name, 'nothing')} |\n"
-        for name, one in seen.items()
+def singles(scene: str) -> dict[str, Plant]:
+    return {name: plant for kind in SCENES[scene].values() for name, plant in kind.items()}
+
+
+def pairs(scene: str) -> dict[str, tuple[Plant, Plant]]:
+    """Each corruption and the next of its kind."""
+    return {
+        f"{one}, and {two}": (kind[one], kind[two])
+        for kind in SCENES[scene].values()
+        for one, two in itertools.pairwise(kind)
+    }
+
+
+class Seen(NamedTuple):
+    """What became of all corruptions of a scene."""
+
+    alone: dict[str, CorruptionResult]
+    looks: dict[str, Look]
+    paired: dict[str, CorruptionResult]
+    fields: dict[str, CorruptionResult]
+    numbers: dict[str, list[str]]
+
+    @property
+    def results(self) -> dict[str, CorruptionResult]:
+        return self.alone | self.paired | self.fields
+
+
+async def see_all(scene: str, *, only_alone: bool = False) -> Seen:
+    async with built(scene) as bench:
+        alone = {name: await bench.see(plant) for name, plant in singles(scene).items()}
+        looks = {name: await bench.look(plant) for name, plant in singles(scene).items()}
+        numbers = await bench.see_numbers() if scene == "slta" else {}
+        if only_alone:
+            return Seen(alone, looks, {}, {}, numbers)
+        paired = {}
+        for name, both in pairs(scene).items():
+            with suppress(ResponseError):  # the first has made the second impossible
+                paired[name] = await bench.see(*both)
+        fields = {name: await bench.see(plant) for name, plant in bench.fields()} if scene == "slta" else {}
+        return Seen(alone, looks, paired, fields, numbers)
+
+
+def page(scenes: Mapping[str, Seen]) -> str:
+    return HEAD + "".join(_section(scene, seen) for scene, seen in scenes.items()) + _numbers(scenes["slta"].numbers)
+
+
+def _section(scene: str, seen: Seen) -> str:
+    rows = (
+        f"| {name} | {_first(one.found)} | {seen.looks[name].heard} | {seen.looks[name].alone.did} "
+        f"| {LEFT.get(name, 'nothing')} |\n"
+        for name, one in seen.alone.items()
     )
+    return f"\n## {TITLES[scene]}\n{TABLE_HEAD}" + "".join(rows)
+
+
+def _numbers(numbers: Mapping[str, list[str]]) -> str:
     told = {name: _cell(found[0]) if found else UNTOLD.get(name, "") for name, found in numbers.items()}
-    return HEAD + rows + NUMBERS_HEAD + "".join(f"| {name} | {what} |\n" for name, what in told.items())
+    return NUMBERS_HEAD + "".join(f"| {name} | {what} |\n" for name, what in told.items())
 
 
 def _first(found: list[Findings]) -> str:
@@ -297,95 +446,90 @@ def _cell(sentence: str) -> str:
     return f"`{sentence}`".replace("|", "\\|")
 
 
-@pytest.fixture(scope="module")
-def everything() -> tuple[dict[str, CorruptionResult], dict[str, list[str]]]:
-    return asyncio.run(see_all())
+@pytest.mark.parametrize("scene", SCENES)
+async def test_each_is_noticed_by_both_audits(scene: str) -> None:
+    missed = set()
+    async with built(scene) as bench:
+        assert ([found.sentences for found in await bench.audit()], bench.witness()) == ([[]], [])
+        for name, plant in singles(scene).items():
+            bench.plant(plant)
+            missed |= set() if any(found.total for found in await bench.audit()) else {f"by the store: {name}"}
+            missed |= set() if bench.witness() or name in UNSEEN else {f"by the tests: {name}"}
+    assert missed == set()
+
+
+async def test_a_state_with_a_rank_that_does_not_exist_is_not_told() -> None:
+    async with built() as bench:
+        bench.plant(singles("slta")["r := 99999"])
+        assert await bench.state() == "fleet_damaged"
+
+
+@pytest.fixture(scope="module", params=SCENES)
+def scene(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def seen(everything: tuple[dict[str, CorruptionResult], dict[str, list[str]]]) -> dict[str, CorruptionResult]:
-    return everything[0]
-
-
-@pytest.fixture(scope="module")
-def numbers(everything: tuple[dict[str, CorruptionResult], dict[str, list[str]]]) -> dict[str, list[str]]:
-    return everything[1]
-
-
-def test_there_are_at_least_fifty() -> None:
-    assert len(CORRUPTIONS) >= 50
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    async with built() as made:
-        yield made
-
-
-async def test_numbers_that_cannot_be_are_noticed(bench: Bench) -> None:
-    unnoticed = set()
-    for name in NUMBERS:
-        bench.plant(name)
-        unnoticed |= set() if any(found.total for found in await bench.audit()) else {name}
-    assert unnoticed == set()
-
-
-async def test_a_state_with_a_rank_that_does_not_exist_is_not_told(bench: Bench) -> None:
-    bench.plant("r := 99999")
-    assert await bench.state() == "fleet_damaged"
+def seen(scene: str) -> Seen:
+    return asyncio.run(see_all(scene))
 
 
 def thorough(test: Callable[..., None]) -> Callable[..., None]:
-    """All corruptions are planted before the first of these tests."""
+    """All corruptions of a scene are planted before the first of these tests."""
     marked: Callable[..., None] = pytest.mark.slow(pytest.mark.timeout(600)(test))
     return marked
 
 
 @thorough
-def test_each_is_noticed(seen: dict[str, CorruptionResult]) -> None:
-    assert [name for name, one in seen.items() if not any(found.total for found in one.found)] == []
+def test_each_is_noticed_alone_with_another_and_in_each_field(seen: Seen) -> None:
+    unnoticed = {name for name, one in seen.results.items() if not any(found.total for found in one.found)}
+    assert unnoticed == set()
 
 
 @thorough
-def test_each_is_mended_but_for_what_the_table_says(seen: dict[str, CorruptionResult]) -> None:
-    left = {name: [s for found in one.left for s in found.sentences] for name, one in seen.items()}
-    assert {name: sentences for name, sentences in left.items() if sentences and name not in UNMENDED} == {}
-    assert {name: one.witness for name, one in seen.items() if one.witness and name not in UNMENDED} == {}
+def test_each_is_mended_but_for_what_the_table_says(seen: Seen) -> None:
+    found = {name: [s for found in one.left for s in found.sentences] for name, one in seen.results.items()}
+    left = {name: sentences + seen.results[name].witness for name, sentences in found.items()}
+    assert {name: sentences for name, sentences in left.items() if sentences and not _has(name, UNMENDED)} == {}
 
 
 @thorough
-def test_no_other_session_is_lost(seen: dict[str, CorruptionResult]) -> None:
-    lost = {name: one.lost for name, one in seen.items() if one.lost}
-    assert lost == {"an unreadable record": {"s0"}}
+def test_nothing_is_set_aside_but_what_was_previewed_and_nothing_else_is_lost(seen: Seen) -> None:
+    assert {name: (one.previewed, one.aside) for name, one in seen.results.items() if one.previewed != one.aside} == {}
+    lost = {name: one.lost for name, one in seen.results.items()}
+    assert {
+        name: ids for name, ids in lost.items() if not {f"session {id_}" for id_ in ids} <= seen.results[name].aside
+    } == {}
 
 
 @thorough
-def test_every_pool_has_its_status_again(seen: dict[str, CorruptionResult]) -> None:
-    changed = {name: one.pools for name, one in seen.items() if one.pools}
-    assert changed == {"a record of a pool that is not there": {"nowhere"}}
+def test_every_pool_has_its_status_again(seen: Seen) -> None:
+    changed = {name: one.pools for name, one in seen.results.items() if one.pools and not _has(name, OTHER_POOLS)}
+    assert changed == {}
 
 
 @thorough
-def test_without_anybody_who_looks_no_session_loses_its_record(seen: dict[str, CorruptionResult]) -> None:
-    assert {name for name, one in seen.items() if one.alone.lost} == BY_LEASES
+def test_without_anybody_who_looks_no_session_loses_its_record_and_the_state_is_told_or_refused(seen: Seen) -> None:
+    assert {name: one.alone.lost for name, one in seen.looks.items() if one.alone.lost and name not in BY_LEASES} == {}
+    assert {one.alone.said for one in seen.looks.values()} <= {"", "fleet_damaged", "document_unreadable"}
 
 
 @thorough
-def test_the_state_is_told_or_refused_for_a_reason(seen: dict[str, CorruptionResult]) -> None:
-    assert {one.alone.said for one in seen.values()} == {"", "fleet_damaged", "document_unreadable"}
+def test_each_number_of_the_state_is_noticed_but_for_those_of_which_nobody_can_tell(seen: Seen) -> None:
+    assert {name for name, found in seen.numbers.items() if not found} == (UNTOLD.keys() if seen.numbers else set())
 
 
 @thorough
-def test_each_number_of_the_state_is_noticed_but_for_those_of_which_nobody_can_tell(
-    numbers: dict[str, list[str]],
-) -> None:
-    assert {name for name, found in numbers.items() if not found} == UNTOLD.keys()
+def test_the_page_says_so(scene: str, seen: Seen) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert _section(scene, seen) in text
+    assert _numbers(seen.numbers) in text or not seen.numbers
 
 
-@thorough
-def test_the_page_says_so(seen: dict[str, CorruptionResult], numbers: dict[str, list[str]]) -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(seen, numbers)
+def _has(name: str, corruptions: Collection[str]) -> bool:
+    """Whether one of these was planted."""
+    return any(part in corruptions for part in name.split(", and "))
 
 
 if __name__ == "__main__" and "--write" in sys.argv:
-    PAGE.write_text(page(*asyncio.run(see_all())), encoding="utf-8")
+    PAGE.write_text(page({scene: asyncio.run(see_all(scene, only_alone=True)) for scene in SCENES}), encoding="utf-8")

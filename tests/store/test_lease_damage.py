@@ -1,8 +1,6 @@
-"""Damage to pools' leases is found by the audit, and mended by a repair."""
+"""Audits and repairs of pools' leases; their damage is in the table of corruptions."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import pytest
 
@@ -13,36 +11,13 @@ from testbed.servers import TextRedis
 from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Clock
-from tests.store.corruptions import POOL, Plant, add, drop, flip, key, pool, retype
+from tests.store.corruptions import POOL, key, pool, retype
 from tests.store.fleets import FLEET, all_pools, create, pass_seconds, place, spec
 from tests.store.test_guards import CLASSES, EIGHT, EXPIRY, count
 from tests.store.test_liveness import TTL, beat, keep_alive, liveness
 from tests.store.test_ticks import tick
 
 SPEC = spec(*CLASSES)
-
-
-DAMAGE: Mapping[str, Plant] = {
-    "an unreadable lease": pool("small-0", liveness="x"),
-    "a lease of no pool": lambda redis: redis.zadd(key("timers"), {"nobody": 10**9}),
-    "a lost pool that is in service": pool("small-7", liveness="l"),
-    "a pool that is out of service without being lost": pool("small-0", liveness="a"),
-    "a lease that changed in the future": pool("small-7", since="1000000000000000"),
-    "a list asked for in the future": pool("small-7", listed="1000000000000000"),
-    "a lease of nothing": pool("small-7", ttl="0"),
-    "a lease of more than a double": pool("small-7", ttl=str(10**30)),
-    "a timer far ahead": lambda redis: redis.zadd(key("timers"), {"small-7": 10**12}),
-    "a lease deleted": pool("small-7", liveness="-", since="0", ttl="0", listed="0"),
-    "numbers of no class": lambda redis: redis.hset(key("pool_liveness"), "7", "0 0 0 0 0 0 0 0"),
-    "a lease that never ends": lambda redis: redis.zrem(key("timers"), "small-7"),
-    "a bit of an unconfirmed pool": flip("unconfirmed:0", 7),
-    "no row of unconfirmed pools": drop("unconfirmed:0"),
-    "unconfirmed + 1": add("unconfirmed", 1),
-    "no numbers of classes": drop("pool_liveness"),
-    "the first timer an hour ahead": lambda redis: rawstate.poke(redis, FLEET, pool_due=10**12),
-    "a gap that ends in 30 years": lambda redis: rawstate.poke(redis, FLEET, resumed_at=10**15),
-    "a recovery that ends in 30 years": lambda redis: rawstate.poke(redis, FLEET, recovering_until=10**15),
-}
 
 
 @pytest.fixture
@@ -57,16 +32,6 @@ async def guarded(store: Store, clock: Clock, redis: TextRedis) -> None:
     assert await count(store) == {"lost": 1, "unconfirmed": 4, "alive": 3}
     assert violations(redis, FLEET) == []
     assert (await store.audits.inspect(FLEET)).total == 0
-
-
-@pytest.mark.parametrize("name", DAMAGE)
-async def test_each_damage_is_found_and_mended(store: Store, guarded: None, redis: TextRedis, name: str) -> None:
-    DAMAGE[name](redis)
-    assert (await store.audits.inspect(FLEET)).total > 0
-    await store.repairs.begin(FLEET, put_arguments(SPEC, "{}", None), requested=True)
-    await store.repairs.finish(FLEET)
-    assert (await store.audits.inspect(FLEET)).sentences == []
-    assert violations(redis, FLEET) == []
 
 
 @pytest.mark.parametrize("word", POOL.groupindex)

@@ -155,6 +155,8 @@ def _type_integrals(parts: list[str], classes: int) -> TypeIntegrals | None:
         return None
     compatibility, *sessions = _pairs(parts[0].split())
     intervals = tuple(parse_interval(numbers, classes) for numbers in parts[1:])
+    if any(len(interval.sessions) != len(sessions) for interval in intervals):
+        raise ValueError("an interval without a number of each type")
     return TypeIntegrals(compatibility=compatibility, sessions=tuple(sessions), intervals=intervals)
 
 

@@ -1,4 +1,4 @@
-"""Audits: invariants of a fleet's keys, checked slice by slice. In Lua: `lua/integrity/audit.lua` and `audit_*.lua`."""
+"""Audits: invariants of a fleet's keys, checked slice by slice. In Lua: `lua/integrity/audit.lua`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from slta.store.census import take_census
 from slta.store.fleets import FLEETS_KEY
 from slta.store.operations import CONFIGURATION_FIELDS
 from slta.store.repairs import WORK
-
-LEASES_PER_CALL = 500
-"""Seconds of leases per call."""
 
 
 class Audits:
@@ -40,18 +37,12 @@ class Audits:
     async def inspect(self, fleet: str) -> Findings:
         """Audit a fleet, with at most half of the server's time. UnknownFleetError, NewerFleetError."""
         sentences: list[str] = []
-        leases: list[str] = []
-        part, position, total, slices, unchecked = "", "", 0, 0, None
+        part, cursor, total, slices, unchecked = "", "", 0, 0, None
         while slices == 0 or part:
-            if (part, position) == ("leases", ""):
-                position = " ".join(leases[:LEASES_PER_CALL])
-                del leases[:LEASES_PER_CALL]
-            reply = await self._functions.slice("audit", fleet, part=part, cursor=position, work=self._work)
-            _, part, position, found, count, seconds, omitted = reply
+            reply = await self._functions.slice("audit", fleet, part=part, cursor=cursor, work=self._work)
+            _, part, cursor, found, count, omitted = reply
             sentences += found
-            leases += seconds
             total, slices, unchecked = total + int(count), slices + 1, omitted or unchecked
-            part = part or ("leases" if leases else "")
         return Findings(fleet=fleet, sentences=sentences, total=total, slices=slices, unchecked=unchecked)
 
     async def store(self, fleet: str, claim: str, result: AuditResult) -> None:

@@ -7,7 +7,7 @@ record of an unknown class is set aside.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -20,10 +20,7 @@ WORK = 3000
 """Approximate Redis commands per slice of a repair or audit: a few milliseconds, which block the server."""
 TAKEOVER_SECONDS = 2.0
 """Time without a slice after which another dispatcher resumes a repair."""
-SETS_PER_CALL = 500
-"""Sets of session ids per call of a survey."""
 log = structlog.get_logger(__name__)
-UNREADABLE = "its record is unreadable"
 
 
 class Repairs:
@@ -44,18 +41,14 @@ class Repairs:
     async def survey(self, fleet: str, configuration: Mapping[str, Value]) -> Survey:
         """Dry run: records that a repair would set aside or restore. VersionMismatchError if the document changed."""
         _, policy, numbers, live = await self._functions.read("begin_survey", fleet, **configuration)
-        found: dict[str, dict[str, str]] = defaultdict(dict)
-        part, cursor = "names", ""
-        while part:
-            _, part, cursor, triples = await self._functions.slice(
+        found: list[str] = []
+        part, cursor, is_over = "", "", False
+        while not is_over:
+            _, part, cursor, groups = await self._functions.slice(
                 "survey", fleet, policy=policy, class_ids=numbers, part=part, cursor=cursor, work=self._work
             )
-            for kind, first, second in zip(triples[::3], triples[1::3], triples[2::3], strict=True):
-                found[kind][first] = second
-            if part in ("ids", "aside") and not cursor and found["ids"]:  # before the part that follows
-                sets = list(found["ids"])
-                part, cursor = "ids", " ".join(sets[:SETS_PER_CALL])
-                found["ids"] = dict.fromkeys(sets[SETS_PER_CALL:], "")
+            found += groups
+            is_over = not part
         return _survey(int(live), found)
 
     async def begin(
@@ -101,19 +94,17 @@ class Repairs:
             idle_us = 0
 
 
-def _survey(live: int, found: Mapping[str, Mapping[str, str]]) -> Survey:
-    """The result of the triples by kind, see `lua/integrity/repair_survey.lua`.
+def _survey(live: int, found: Sequence[str]) -> Survey:
+    """The result of the groups of four texts, see `lua/integrity/survey.lua`.
 
-    A pool with an unreadable record is not lost if its name and its bit exist.
+    A record is kept if the pool that it needs has none but is known by its name and its bit.
     """
-    named = found["named"]
-    homeless = [id_ for id_, pool_id in found["homeless"].items() if pool_id not in named]
+    groups = list(zip(*(found[at::4] for at in range(4)), strict=True))
+    named = {pool_id for kind, pool_id, *_ in groups if kind == "named"}
+    told: dict[str, dict[str, str]] = defaultdict(dict)
+    for kind, id_, why, pool_id in groups:
+        if pool_id not in named:
+            told[kind][id_] = why
     return Survey(
-        live=live,
-        sessions=dict.fromkeys(found["session"], UNREADABLE)
-        | dict.fromkeys(found["lost"], "neither it nor its pool has a record")
-        | dict.fromkeys(homeless, "no class has the number of its pool"),
-        pools={pool_id: UNREADABLE for pool_id in found["pool"] if pool_id not in named},
-        keys={name: f"a stray {kind}" for name, kind in found["key"].items()},
-        put_back=sorted(found["back"]),
+        live=live, sessions=told["session"], pools=told["pool"], keys=told["key"], put_back=sorted(told["back"])
     )

@@ -119,16 +119,32 @@ MUTANTS: dict[str, Mutant] = {
         "lua/sessions/sessions.lua", "expire", "or session.due ~= fleet.next_due ", ""
     ),
     "sessions that are over come back": row(
-        "lua/integrity/repair_orphans.lua",
-        "repair_orphans.of_pool",
+        "lua/integrity/orphans.lua",
+        "orphans.of_pool",
         "not aside.is_over(fleet, id) and id or nil",
         "id",
     ),
+    "the room of a fleet is derived too small": row(
+        "lua/policies/derived.lua", "derived.set", "* fleet.capacities[class_index]", "", "store/corruptions"
+    ),
+    "the sessions of a fleet are derived from its first class": row(
+        "lua/ledger/ledger.lua", "sum_columns", "ipairs(columns)", "ipairs({ columns[1] })", "store/corruptions"
+    ),
+    "a lease may end in 30 years": row(
+        "lua/integrity/session_records.lua", "normal_due", " and session.due <= latest", "", "store/corruptions"
+    ),
+    "a session may be of a type that may not use its class": row(
+        "lua/integrity/session_records.lua",
+        "normal_placed",
+        " and session_types.may_use(fleet, type_index, class_index)",
+        "",
+        "store/types_put_back",
+    ),
     "a session that has ended is put back": row(
-        "lua/integrity/repair_aside.lua", "place_of", " and not aside.is_over(fleet, id)", ""
+        "lua/integrity/aside.lua", "place_of", " and not aside.is_over(fleet, id)", ""
     ),
     "a live session is put back as it was": row(
-        "lua/integrity/repair_aside.lua", "place_of", "not redis.pcall('HGET', key, id) and ", ""
+        "lua/integrity/aside.lua", "place_of", "not redis.pcall('HGET', key, id) and ", ""
     ),
     "an outage loses pools": row("lua/state/fleet_time.lua", "fleet_time.resume", "HOLD, time\n", "HOLD, 0\n"),
     "a pool becomes gone while the guard is on": row(

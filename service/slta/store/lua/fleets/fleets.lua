@@ -173,7 +173,7 @@ local function apply(fleet, given, wanted, tables_differ, totals_differ)
   type_changes.apply(fleet, given)
   if tables_differ then
     fleets.write_tables(fleet, given)
-    fleet.utility = ledger.totals(fleet, ledger.columns(fleet))
+    ledger.derive(fleet)
   else
     redis.call('SET', keys.of_fleet(fleet, 'document'), given.document)
   end

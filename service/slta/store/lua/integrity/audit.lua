@@ -1,20 +1,13 @@
 -- The audit of a fleet's invariants. One call checks one slice, and writes nothing. It checks only what holds at any
 -- moment, so that traffic between two slices causes no false findings. tests/audit.py is an independent implementation.
 --
--- In the parts (see `slices`), `report` is the slice; it collects findings, and `unchecked`, what could not be checked.
+-- In the parts (see `walk`), `report` is the slice; it collects findings, and `unchecked`, what could not be checked.
 
 audit = {}
 
 local MAX_FOUND = 20 -- findings listed per slice
 
-local PARTS = {
-  { 'fields', audit_fields.check }, { 'totals', audit_totals.check }, { 'tables', audit_tables.check },
-  { 'columns', audit_pools.check_columns }, { 'members', audit_pools.check_members },
-  { 'addresses', audit_attributes.check('addresses') }, { 'labels', audit_attributes.check('labels') },
-  { 'pools', audit_leases.check }, { 'timers', audit_leases.check_timers },
-  { 'records', audit_records.check }, { 'keys', audit_keys.check }, { 'leases', audit_records.check_leases },
-  { 'types', audit_types.count },
-}
+local REPORT = {} -- the functions of `walk`, and those with which the parts of audits report
 
 local function text_of(value)
   local kind = type(value)
@@ -22,21 +15,110 @@ local function text_of(value)
   return (string.gsub(string.sub(text, 1, 200), '[^%w%p ]', '?'))
 end
 
-local function add(report, sentence)
-  report.count = report.count + 1
-  if report.count <= MAX_FOUND then
+function REPORT.add(report, sentence)
+  report.total = report.total + 1
+  if report.total <= MAX_FOUND then
     report.found[#report.found + 1] = text_of(sentence)
   end
 end
 
 -- Adds a finding unless actual and expected are equal; vectors are compared as texts.
-local function expect_equal(report, what, actual, expected)
+function REPORT.expect_equal(report, what, actual, expected)
   if type(actual) == 'table' then
     actual, expected = vectors.encode(actual), vectors.encode(expected)
   end
   if actual ~= expected then
     report:add(what .. ': ' .. text_of(actual) .. ', expected ' .. text_of(expected))
   end
+end
+
+function REPORT.expect_fields(report, fleet, expected, fields)
+  for _, field in ipairs(fields) do
+    report:expect_equal(field, fleet[field], expected[field])
+  end
+end
+
+function REPORT.record(report, _, kind, id, text, normal, why)
+  if why then
+    report:add(kind .. ' ' .. id .. ': ' .. why)
+  else
+    report:expect_equal(kind .. ' ' .. id, text, normal)
+  end
+end
+
+function REPORT.pool(report, fleet, pool, record)
+  if not (pool.pool_number and pool.status) then
+    report:add('pool ' .. pool.pool_id .. ': its record is unreadable')
+    return
+  end
+  report:expect_equal('pool ' .. pool.pool_id, record, pool_records.text(pool))
+  audit_leases.check(fleet, report, pool)
+end
+
+function REPORT.bits(report, key, block, bits)
+  if bit_blocks.stored(key, block) ~= bits then
+    report:add(string.format('%s: wrong bits of pools from %d on', key, block * bit_blocks.POOLS))
+  end
+end
+
+function REPORT.begin_count() end -- the audit counts in `totals` and `audit_types`
+
+function REPORT.count() end
+
+function REPORT.make_pool(report, _, id)
+  report:add('session ' .. id .. ': its pool has no record')
+  return true
+end
+
+function REPORT.member(report, key, id)
+  if redis.call('SISMEMBER', key, id) == 0 then
+    report:add('session ' .. id .. ': is not in ' .. key)
+  end
+end
+
+function REPORT.over(report, _, id, name)
+  report:add('session ' .. id .. ': is live and in ' .. name)
+end
+
+function REPORT.at_most(report, fleet, field, latest)
+  local value = rawget(fleet, field)
+  if value and value > latest then
+    report:add(string.format('%s: %.0f, expected at most %.0f', field, value, latest))
+  end
+end
+
+function REPORT.wrong(report, sentence)
+  report:add(sentence)
+end
+
+function REPORT.number(report, fleet, field, value)
+  report:expect_equal(field, fleet[field], value)
+end
+
+function REPORT.text(report, key, value)
+  if (redis.call('GET', key) or '') ~= value then
+    report:add(key .. ': does not match the full tables')
+  end
+end
+
+-- Lease sets are looked into.
+function REPORT.key(report, fleet, name, key, kind)
+  local wanted = stored_keys.normalize(fleet, name)
+  if kind == 'none' then
+    return false
+  elseif not wanted then
+    report:add(key .. ': is a stray key')
+  else
+    report:expect_equal(key .. ': its type', kind, wanted)
+  end
+  if redis.call('PTTL', key) ~= -1 then
+    report:add(key .. ': has a time to live')
+  end
+  return wanted == kind and string.find(name, '^leases:')
+end
+
+function REPORT.set(report, fleet, name, position)
+  return session_records.check_leases(fleet, report, name, position)
 end
 
 -- The message of a failed pcall without the line number.
@@ -60,18 +142,17 @@ local function open(key, report)
   return fleet, refusal and { refusal }
 end
 
--- part ('' for the first), cursor, work -> {AUDITED, next part or '', cursor, findings, their number, seconds of
--- lease sets still to be checked, what of this part could not be checked or ''}
---    | {UNKNOWN_FLEET} | {NEWER_FLEET}. O(work).
+-- part ('' for the first), cursor, work -> {AUDITED, next part or '', cursor, findings, their number, what of this part
+-- could not be checked or ''} | {UNKNOWN_FLEET} | {NEWER_FLEET}. O(work).
 function audit.slice(key, given)
-  local report = slices.new({ found = {}, count = 0, leases = {}, add = add, expect_equal = expect_equal }, given.work)
+  local report = slices.new(REPORT, given.work, { found = {}, total = 0, ahead = fleet_time.MAX_STEP })
   local fleet, refusal = open(key, report)
   if refusal then
     return refusal
   elseif not fleet then
-    return { 'AUDITED', '', '', report.found, report.count, {}, '' }
+    return { 'AUDITED', '', '', report.found, report.total, '' }
   end
-  local check, part, following = slices.find_part(PARTS, given.part)
+  local check, part, following = walk.find('report', given.part)
   report.lag = fleet.clock - fleet.time
   local ok, next_cursor = pcall(function()
     accounting.advance(fleet, given.clock)
@@ -81,10 +162,8 @@ function audit.slice(key, given)
     report:add(part .. ': audit failed: ' .. error_text(next_cursor))
     next_cursor = nil
   end
-  return {
-    'AUDITED', next_cursor and part or following, next_cursor or '', report.found, report.count, report.leases,
-    report.unchecked or '',
-  }
+  local next_part = next_cursor and part or following
+  return { 'AUDITED', next_part, next_cursor or '', report.found, report.total, report.unchecked or '' }
 end
 
 -- cursor -> {CENSUS, next cursor, names of fleets}: every fleet with a state, document, pools or sessions, whether

@@ -20,10 +20,8 @@ local function check_lease(fleet, report, pool_id, pool)
   if pool.status ~= 'failed' and lease.liveness ~= 'gone' then
     expect('it has a timer', timer ~= nil, lease.liveness ~= 'unconfirmed')
   end
-  local latest = fleet.time + fleet_time.MAX_STEP -- a heartbeat does not write the time that it stores in a lease
-  expect('it changed in the future', math.max(lease.since, lease.listed) > latest, false)
-  expect('its length can be', lease.ttl >= pool_records.MIN_TTL and lease.ttl <= pool_records.MAX_TTL, true)
-  latest = latest + (lease.liveness == 'alive' and transitions.GRACE * lease.ttl or LONGEST)
+  local longest = lease.liveness == 'alive' and transitions.GRACE * lease.ttl or LONGEST
+  local latest = fleet.time + fleet_time.MAX_STEP + longest -- a heartbeat does not write the time of the state
   expect('its timer is later than it can be', (timer or 0) > latest, false)
 end
 
@@ -32,33 +30,23 @@ local function check_drain(fleet, report, pool_id, pool)
     report:expect_equal('drain of pool ' .. pool_id .. ': ' .. what, actual, expected)
   end
   local drain, timer = pool.drain, timer_of(fleet, 'drain@' .. pool_id)
-  local fails = pool.status == 'failed' and drain.follows == 'fail' and not drain.is_over
-  expect('its pool drains, or fails by it', pool.status == 'draining' or fails, true)
-  local latest = fleet.time + (drain.is_over and 0 or pool_records.LONGEST_DRAIN)
-  expect('it is later than it can be', math.max(drain.deadline, timer or 0) > latest, false)
+  expect('its timer is later than it can be', (timer or 0) > fleet.time + pool_records.LONGEST_DRAIN, false)
   expect('it has a timer', drain.is_over or timer ~= nil, true)
 end
 
--- Checks some records. O(work).
-function audit_leases.check(fleet, report, cursor)
-  return slices.each_field(fleet, 'pools', report, cursor, function(pool_id, text)
-    local pool = pool_records.parse(text)
-    if not pool or pool_records.text(pool) ~= text or not keys.locate(fleet, pool.pool_number) then
-      report:add('pool ' .. pool_id .. ': its record is unreadable')
-      return
-    end
-    if pool.lease then
-      check_lease(fleet, report, pool_id, pool)
-    end
-    if pool.drain then
-      check_drain(fleet, report, pool_id, pool)
-    end
-  end)
+-- Checks what the salvaged record of a pool determines.
+function audit_leases.check(fleet, report, pool)
+  if pool.lease then
+    check_lease(fleet, report, pool.pool_id, pool)
+  end
+  if pool.drain then
+    check_drain(fleet, report, pool.pool_id, pool)
+  end
 end
 
 -- Checks some timers: each is of a guard, or of a pool that has what it is of. O(work).
 function audit_leases.check_timers(fleet, report, cursor)
-  return slices.each_member(fleet, 'timers', report, cursor, function(member)
+  return slices.each_pair(fleet, 'timers', report, cursor, function(member)
     local kind, pool_id = timers.parse(fleet, member)
     local pool = kind ~= 'guard' and kind and stored_pools.read(fleet, pool_id)
     if not kind or pool and not pool[kind] then

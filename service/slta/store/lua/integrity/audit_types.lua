@@ -1,22 +1,10 @@
--- The audit of the session types of records: each may use the class of its pool, and they add up to the counts.
+-- The audit of the session types of records: they add up to the counts.
 
 audit_types = {}
 
 local ATTEMPTS = 3
 local AT_ONCE = 2
 local POOL_COMMANDS = 3 -- of a pool without sessions
-
--- Checks that a record has a type of the fleet which may use the class of its pool.
-function audit_types.check_record(fleet, report, id, session)
-  local number = records.type_number(session)
-  local type_index = number and fleet.types and fleet.types.by_number[number]
-  local class_index = keys.locate(fleet, session.pool_number)
-  if number and not type_index then
-    report:add('session ' .. id .. ': is of a type that the fleet does not have')
-  elseif type_index and class_index and not session_types.may_use(fleet, type_index, class_index) then
-    report:add('session ' .. id .. ': may not use the class of its pool')
-  end
-end
 
 -- The attempt, the revision at which it began, the cursor of its pools, and the sessions so far: of each kind and class
 -- on active pools, then of each kind on others. An attempt whose fleet has changed is followed by the next.

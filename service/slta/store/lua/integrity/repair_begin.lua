@@ -3,17 +3,7 @@
 
 repair_begin = {}
 
-local HOUR = 3600e6
 local UNDER_WAY = 10e6 -- µs after its last slice during which a repair is continued rather than restarted
-
--- Resets invalid fields to 0.
-local function reset_invalid_fields(fleet)
-  state.each_field(fleet.policy_table, function(field, kind)
-    if not vectors.is_valid(kind, rawget(fleet, field), fleet.classes) then
-      rawset(fleet, field, vectors.empty(kind, fleet.classes))
-    end
-  end)
-end
 
 -- Loads the stored cold fields, and resets invalid fields.
 local function read_fields(fleet)
@@ -23,7 +13,7 @@ local function read_fields(fleet)
       cold.set(fleet, field, stored[field] or false)
     end
   end)
-  reset_invalid_fields(fleet)
+  field_values.check_kinds(fleet, repair.beginning())
 end
 
 local function has_marginals(fleet, class_id, marginals)
@@ -75,21 +65,17 @@ local function apply_document(fleet, given)
   fleets.write_tables(fleet, given)
 end
 
--- Repairs clocks and times. Fleet time that is not within an hour after the newest history line is set to that line's.
+-- Repairs clocks and times.
 local function repair_times(fleet, now)
-  local newest = history.newest(fleet)
-  local kept = newest and newest.time
-  if kept and (fleet.time < kept or fleet.time > kept + HOUR) then
-    fleet.time = kept
-  end
+  field_values.check_times(fleet, repair.beginning())
   fleet.clock = now
   fleet_time.resume(fleet, now, fleet.time)
-  fleet.pools_since, fleet.ended_since = fleet.time, math.min(fleet.ended_since, fleet.time)
-  fleet.recovering_until = math.min(fleet.recovering_until or 0, fleet.time)
-  fleet.next_due = math.floor(fleet.time / 1e6) + 1
+  fleet.pools_since, fleet.next_due = fleet.time, math.floor(fleet.time / 1e6) + 1
   fleet.store_epoch = fleet.store_epoch > 0 and fleet.store_epoch or math.floor(now / 1e6)
   fleet.config_version = math.max(1, fleet.config_version)
-  fleet.ended_generation = fleet.ended_generation == 0 and 0 or 1 -- as in `keys.of_ended`
+  if redis.call('EXISTS', keys.of_fleet(fleet, 'addresses'), keys.of_fleet(fleet, 'labels')) > 0 then
+    fleet.attribute_list = cache.next_version(fleet.attribute_list)
+  end
   incarnations.repair(fleet)
 end
 
@@ -183,7 +169,7 @@ function repair_begin.run(key, given)
   read_fields(fleet)
   cache.invalidate(fleet)
   apply_document(fleet, given)
-  reset_invalid_fields(fleet)
+  field_values.check_kinds(fleet, repair.beginning())
   repair_times(fleet, given.clock)
   cache.invalidate(fleet)
   cache.store(fleet)

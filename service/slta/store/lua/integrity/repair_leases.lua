@@ -4,7 +4,7 @@
 repair_leases = {}
 
 -- Forgets timers and what guards remember, which the records determine.
-function repair_leases.reset(fleet)
+local function reset(fleet)
   redis.call('UNLINK', keys.of_fleet(fleet, 'timers'))
   fleet.pool_due = 0
   for class_index = 1, #fleet.numbers do
@@ -22,9 +22,10 @@ function repair_leases.set_timers(fleet, pool)
   timers.set(fleet, { pool })
 end
 
--- Gives some pools that have the timer of a lease and none one that begins now. O(work).
+-- Gives some pools that have the timer of a lease and none one that begins now. At the end timers are dropped, to be
+-- rebuilt from the records. O(work).
 function repair_leases.from_timers(fleet, job, cursor)
-  return slices.each_member(fleet, 'timers', job, cursor, function(member)
+  local next_cursor = slices.each_pair(fleet, 'timers', job, cursor, function(member)
     local kind, pool_id = timers.parse(fleet, member)
     local pool = kind == 'lease' and stored_pools.read(fleet, pool_id)
     if pool and pool.pool_number and pool.status and not pool.lease then
@@ -32,6 +33,10 @@ function repair_leases.from_timers(fleet, job, cursor)
       stored_pools.set(fleet, pool)
     end
   end)
+  if not next_cursor then
+    reset(fleet)
+  end
+  return next_cursor
 end
 
 -- Forgets the numbers of all classes and the rows of unconfirmed pools, before each pool is counted once.

@@ -1,4 +1,4 @@
--- A repair's stages on pools: their records, names and bits, then the columns of their occupancies.
+-- The repair of pools: their records, names and bits, then what is counted of them.
 
 repair_pools = {}
 
@@ -19,7 +19,7 @@ end
 
 -- Repairs some records from names. At the end names and bits are dropped, to be rebuilt from the records. O(work).
 function repair_pools.from_names(fleet, job, cursor)
-  local next_cursor = slices.each_field(fleet, 'names', job, cursor, function(pool_number, pool_id)
+  local next_cursor = slices.each_pair(fleet, 'names', job, cursor, function(pool_number, pool_id)
     repair_record(fleet, tonumber(pool_number), pool_id)
   end)
   if not next_cursor then
@@ -31,68 +31,40 @@ function repair_pools.from_names(fleet, job, cursor)
   return next_cursor
 end
 
--- Rebuilds names, bits and timers from some records of pools, which are mended. Unreadable ones are set aside. O(work).
-function repair_pools.from_records(fleet, job, cursor)
-  if cursor == '' then
-    repair_leases.reset(fleet)
+-- Writes the name, bit and timers of a pool with a salvaged record, and the record, which is mended. One that cannot be
+-- read is set aside.
+function repair_pools.restore(fleet, pool, record)
+  if pool.pool_number and not (pool.status and pool_records.text(pool) == record) then
+    aside.set(fleet, 'record ' .. pool.pool_id, record)
   end
-  return slices.each_field(fleet, 'pools', job, cursor, function(pool_id, record)
-    local pool = stored_pools.salvage(fleet, pool_id, record)
-    if pool.pool_number and not (pool.status and pool_records.text(pool) == record) then
-      aside.set(fleet, 'record ' .. pool_id, record)
-    end
-    pool.pool_number = pool.pool_number and stored_pools.number_for(fleet, pool_id, pool.pool_number)
-    if pool.pool_number then
-      pool.status = pool.status or 'draining'
-      stored_pools.set(fleet, pool)
-      repair_leases.set_timers(fleet, pool)
-    else
-      aside.remove(fleet, 'pool', pool_id, record)
-    end
-  end)
-end
-
--- A pool and its occupancy. One in service above its capacity is drained.
-local function pool_and_occupancy(fleet, class_index, pool_number)
-  local pool = stored_pools.read(fleet, records.pool_name(fleet, pool_number))
-  local occupancy = ledger.occupancy(fleet, pool_number)
-  if pool_records.is_in_service(pool) and occupancy > fleet.capacities[class_index] then
-    pool.status = 'draining'
+  pool.pool_number = pool.pool_number and stored_pools.number_for(fleet, pool.pool_id, pool.pool_number)
+  if pool.pool_number then
+    pool.status = pool.status or 'draining'
     stored_pools.set(fleet, pool)
+    repair_leases.set_timers(fleet, pool)
+  else
+    aside.remove(fleet, 'pool', pool.pool_id, record)
   end
-  return pool, occupancy
 end
 
-local function write_block(fleet, class_index, block)
-  local occupancies = {}
-  bit_blocks.each_used(fleet, class_index, block, function(pool_number, offset)
-    local pool, occupancy = pool_and_occupancy(fleet, class_index, pool_number)
-    local is_in_service = pool_records.is_in_service(pool)
-    repair_leases.count(fleet, pool)
-    if fleet.kinds > 0 then
-      type_counts.add_pool(fleet, pool_number, is_in_service)
-    end
-    if is_in_service then
-      occupancies[offset] = occupancy
-    else
-      pool_records.count(fleet, class_index, pool_records.counted_as(pool), 1)
-      fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + occupancy
-    end
-  end)
-  bit_blocks.each_row(fleet, class_index, occupancies, function(key, bits) bit_blocks.write(key, block, bits) end)
+-- Forgets the counts of pools that are not in service, and of their leases and types, before each pool is counted once.
+function repair_pools.begin_count(fleet)
+  repair_leases.begin_count(fleet)
+  for _, field in ipairs({ 'draining_pools', 'failed_pools', 'draining_sessions' }) do
+    fleet[field] = vectors.zeros(fleet.classes)
+  end
+  type_counts.reset(fleet)
 end
 
--- Rebuilds the bit columns of some blocks of pools from their id sets. O(work).
-function repair_pools.write_columns(fleet, job, cursor)
-  if cursor == '' then
-    repair_leases.begin_count(fleet)
-    for _, field in ipairs({ 'draining_pools', 'failed_pools', 'draining_sessions' }) do
-      fleet[field] = vectors.zeros(fleet.classes)
-    end
-    type_counts.reset(fleet)
+-- Counts a pool, with its occupancy.
+function repair_pools.count(fleet, pool, occupancy)
+  local is_in_service, class_index = pool_records.is_in_service(pool), pool.class_index
+  repair_leases.count(fleet, pool)
+  if fleet.kinds > 0 then
+    type_counts.add_pool(fleet, pool.pool_number, is_in_service)
   end
-  return bit_blocks.each_block(fleet, job, cursor, function(class_index, block)
-    write_block(fleet, class_index, block)
-    job:spend(fleet.capacities[class_index] + 4 * bit_blocks.POOLS)
-  end)
+  if not is_in_service then
+    pool_records.count(fleet, class_index, pool_records.counted_as(pool), 1)
+    fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + occupancy
+  end
 end

@@ -73,28 +73,3 @@ function repair_types.drop_unreadable(prefix)
     redis.call('UNLINK', key)
   end
 end
-
--- Drops refusals that are not a type's, or more than the fleet counted.
-local function drop_refusals(fleet)
-  local surplus = type_counts.uncounted_refusals(fleet)
-  type_counts.each_refusal(fleet, function(field, word)
-    if not word or surplus[word] then
-      redis.call('HDEL', keys.of_fleet(fleet, 'types'), field)
-    end
-  end)
-end
-
--- Repairs the counters of a fleet's types: assigned sessions are reset to 0 if they exceed those of the fleet.
-function repair_types.finish(fleet)
-  if fleet.kinds == 0 then
-    return
-  end
-  type_block.touch_all(fleet)
-  for type_index, count in ipairs(fleet.type_assigned) do
-    fleet.type_assigned[type_index] = math.max(0, count)
-  end
-  if vectors.sum(fleet.type_assigned) > fleet.assigned then
-    fleet.type_assigned = vectors.zeros(fleet.kinds)
-  end
-  drop_refusals(fleet)
-end

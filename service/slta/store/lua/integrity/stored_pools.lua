@@ -2,9 +2,9 @@
 
 stored_pools = {}
 
--- Salvages a pool's record; its pool_number is nil if no class has it.
-function stored_pools.salvage(fleet, pool_id, record)
-  local pool = pool_records.salvage(type(record) == 'string' and record or '', fleet.time)
+-- Salvages a pool's record; its pool_number is nil if no class has it. Its times may be `ahead` µs of the fleet's.
+function stored_pools.salvage(fleet, pool_id, record, ahead)
+  local pool = pool_records.salvage(type(record) == 'string' and record or '', fleet.time + (ahead or 0))
   pool.class_index, pool.pool_index = keys.locate(fleet, pool.pool_number or -1)
   pool.pool_id, pool.pool_number = pool_id, pool.class_index and pool.pool_number
   return pool
@@ -13,6 +13,13 @@ end
 -- The salvaged record of a pool, without a number if it has none.
 function stored_pools.read(fleet, pool_id)
   return stored_pools.salvage(fleet, pool_id, redis.pcall('HGET', keys.of_fleet(fleet, 'pools'), pool_id))
+end
+
+-- The number of a pool alone, as from `read`.
+function stored_pools.number(fleet, pool_id)
+  local record = redis.pcall('HGET', keys.of_fleet(fleet, 'pools'), pool_id)
+  local pool_number = tonumber(type(record) == 'string' and string.match(record, '^(%d+) ') or -1)
+  return keys.locate(fleet, pool_number) and pool_number or nil
 end
 
 -- The bit of a pool in a row of its class; an error table if the row is no string.
@@ -48,4 +55,20 @@ function stored_pools.number_for(fleet, pool_id, pool_number)
     return free_number(fleet, (keys.locate(fleet, pool_number)))
   end
   return pool_number
+end
+
+-- A part of surveys: pools without a readable record whose name and bit exist. O(work).
+function stored_pools.check_names(fleet, slice, cursor)
+  return slices.each_pair(fleet, 'names', slice, cursor, function(pool_number, pool_id)
+    if not stored_pools.read(fleet, pool_id).pool_number and stored_pools.is_used(fleet, tonumber(pool_number)) then
+      slice:named(pool_id)
+    end
+  end)
+end
+
+-- A part: some records of pools. O(work).
+function stored_pools.walk(fleet, slice, cursor)
+  return slices.each_pair(fleet, 'pools', slice, cursor, function(pool_id, record)
+    slice:pool(fleet, stored_pools.salvage(fleet, pool_id, record, slice.ahead), record)
+  end)
 end

@@ -60,12 +60,6 @@ local function move_optimum(fleet, change)
   end
 end
 
--- Rebuilds the live order after a class gained its first or lost its last pool. O(levels).
-function accounting.rebuild_bound(fleet)
-  local live = tables.live(fleet, 'bound', redis.call('GET', keys.of_fleet(fleet, 'bound:full')))
-  redis.call('SET', keys.of_fleet(fleet, 'bound'), live)
-end
-
 -- U*(N, A) for N = `left` sessions, and the rank and the number of filled pools at which it ends; `entry(rank)` returns
 -- the class_index and the marginal utility at a rank of the live order. O(r*).
 function accounting.fill_optimum(fleet, left, entry)

@@ -51,8 +51,8 @@ function ledger.columns(fleet, all)
   return columns
 end
 
--- Computes U and the sessions on active pools from the counts of every class. O(levels).
-function ledger.totals(fleet, columns)
+-- U and the sessions on active pools from the counts of every class. O(levels).
+local function sum_columns(fleet, columns)
   local utility, total = 0, 0
   for class_index, counts in ipairs(columns) do
     local last = #counts - 1
@@ -66,6 +66,16 @@ function ledger.totals(fleet, columns)
     end
   end
   return utility, total
+end
+
+-- Sets `pools`, `utility` and `sessions` from the rows, whose counts may be given. O(levels * pools / 8).
+function ledger.derive(fleet, columns)
+  local active = {}
+  for class_index = 1, #fleet.numbers do
+    active[class_index] = rows.count(keys.of_class(fleet, 'active', class_index))
+  end
+  fleet.pools = active
+  fleet.utility, fleet.sessions = sum_columns(fleet, columns or ledger.columns(fleet))
 end
 
 -- Sets or clears an active pool's column of bits, and adds or subtracts its sessions and their utility. O(occupancy).

@@ -30,8 +30,8 @@ end
 
 -- The live order from the full one: pairs of a key and its text, `order` and the ranks of each class; also the last
 -- rank. O(levels).
-function order.live(fleet, full)
-  local text, classes = tables.live(fleet, 'order', full)
+function order.live(fleet)
+  local text, classes = tables.live(fleet, 'order')
   local texts, ranks = { { keys.of_fleet(fleet, 'order'), text } }, {}
   for class_index = 1, #fleet.numbers do
     ranks[class_index] = {}
@@ -45,9 +45,15 @@ function order.live(fleet, full)
   return texts, #classes
 end
 
--- Rebuilds the live order after a class gained its first or lost its last pool. O(levels).
+-- The same of the live bound.
+function order.live_bound(fleet)
+  return { { keys.of_fleet(fleet, 'bound'), (tables.live(fleet, 'bound')) } }
+end
+
+-- Rebuilds both after a class gained its first or lost its last pool. O(levels).
 function order.rebuild(fleet)
-  local texts, last = order.live(fleet, redis.call('GET', keys.of_fleet(fleet, 'order:full')))
+  local texts, last = order.live(fleet)
+  codec.append(texts, #texts, order.live_bound(fleet))
   for _, text in ipairs(texts) do
     redis.call('SET', text[1], text[2])
   end

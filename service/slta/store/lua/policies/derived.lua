@@ -15,18 +15,21 @@ function derived.on_change(fleet, class_index, pool_index, level, change, type_i
   end
 end
 
--- Rebuilds what depends on which pools are active, except the orders: totals, the optimum, the policy's rows and r.
--- `reset` if curves, capacities or the policy changed. O(r* + classes * pools / 8).
-function derived.rebuild(fleet, reset)
-  fleet.revision = fleet.revision + 1
+-- Sets the totals that follow from `pools` and `sessions`, and the optimum; `entry` is as for `fill_optimum`. O(r*).
+function derived.set(fleet, entry)
   fleet.active_pools = vectors.sum(fleet.pools)
   fleet.room_for = 0
   for class_index = 1, #fleet.pools do
     fleet.room_for = fleet.room_for + fleet.pools[class_index] * fleet.capacities[class_index]
   end
-  fleet.optimum, fleet.bound_rank, fleet.bound_filled = accounting.fill_optimum(fleet, fleet.sessions, function(rank)
-    return tables.entry(fleet, 'bound', rank)
-  end)
+  fleet.optimum, fleet.bound_rank, fleet.bound_filled = accounting.fill_optimum(fleet, fleet.sessions, entry)
+end
+
+-- Rebuilds what depends on which pools are active, except the orders: totals, the optimum, the policy's rows and r.
+-- `reset` if curves, capacities or the policy changed. O(r* + classes * pools / 8).
+function derived.rebuild(fleet, reset)
+  fleet.revision = fleet.revision + 1
+  derived.set(fleet, function(rank) return tables.entry(fleet, 'bound', rank) end)
   cache.forget_frontiers(fleet)
   policies.call(fleet, 'rebuild', reset)
 end
@@ -48,7 +51,6 @@ function derived.change_service(fleet, change, configures, reset)
   if configures or cache.support(fleet.pools) ~= before then
     cache.invalidate_order(fleet)
     order.rebuild(fleet)
-    accounting.rebuild_bound(fleet)
     cache.store(fleet)
   end
   derived.rebuild(fleet, reset)

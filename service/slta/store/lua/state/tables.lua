@@ -42,6 +42,17 @@ function tables.number(fleet, name, class_index, level)
   return number
 end
 
+-- The text of a key of the fleet, '' without one.
+function tables.text(fleet, name)
+  return redis.call('GET', keys.of_fleet(fleet, name)) or ''
+end
+
+-- A function that returns what `tables.entry` does from the stored text, read with one command.
+function tables.reader(fleet, name)
+  local text = tables.text(fleet, name)
+  return function(nth) return tables.parse(name, text, nth) end
+end
+
 -- The class indexes of those that have pools, by their texts in a table.
 local function classes_with_pools(fleet)
   local found = {}
@@ -53,10 +64,11 @@ local function classes_with_pools(fleet)
   return found
 end
 
--- The live `order` or `bound` from the text of the full one: those entries whose class has pools, and the class_index
--- of each. O(entries).
-function tables.live(fleet, name, full)
-  local bytes, class_bytes, alive = constants.BYTES[name], constants.CLASS_BYTES, classes_with_pools(fleet)
+-- The live `order` or `bound` from the full one: those entries whose class has pools, and the class_index of each.
+-- O(entries).
+function tables.live(fleet, name)
+  local full, alive = tables.text(fleet, name .. ':full'), classes_with_pools(fleet)
+  local bytes, class_bytes = constants.BYTES[name], constants.CLASS_BYTES
   local texts, classes, count, begun = {}, {}, 0, nil
   for at = 1, #full, bytes do
     local class_index = alive[string.sub(full, at, at + class_bytes - 1)]

@@ -1,6 +1,6 @@
--- The audit of keys: each can belong to a fleet, has the right type, and does not expire.
+-- The keys of a fleet as they are stored: which can belong to it, of which type, and which a repair rebuilds.
 
-audit_keys = {}
+stored_keys = {}
 
 -- The type of a row's key such as "level:0:7" or "green:0"; nil if no class has such a row.
 local function type_of_row(fleet, name)
@@ -21,7 +21,7 @@ local function is_pool(fleet, class_id)
 end
 
 -- The type of the key {fleet}:name; nil for a key that the fleet cannot have.
-function audit_keys.type_of(fleet, name)
+function stored_keys.normalize(fleet, name)
   local kind, class_id = string.match(name, '^(%a+):(%d+)$')
   if keys.FLEET[name] then
     return keys.FLEET[name]
@@ -37,27 +37,20 @@ function audit_keys.type_of(fleet, name)
   return type_of_row(fleet, name)
 end
 
-local function check_key(fleet, report, key, name)
-  local kind = redis.call('TYPE', key).ok
-  if kind == 'none' then
-    return
+-- Whether a repair rebuilds the key from other keys.
+function stored_keys.is_derived(name)
+  local row, pool_number = string.match(name, '^(%a+):(%d+)')
+  for _, policy in pairs(policy_tables.BY_NAME) do
+    if vectors.has(policy.FLEET_ROWS, name) or pool_number and vectors.has(policy.CLASS_ROWS, row) then
+      return true
+    end
   end
-  local wanted = audit_keys.type_of(fleet, name)
-  if not wanted then
-    report:add(key .. ': is a stray key')
-  else
-    report:expect_equal(key .. ': its type', kind, wanted)
-  end
-  if redis.call('PTTL', key) ~= -1 then
-    report:add(key .. ': has a time to live')
-  end
-  local second = string.match(name, '^leases:(%d+)$')
-  if second then
-    report.leases[#report.leases + 1] = second
-  end
+  return row == 'level' or row == 'ids' or row == 'leases'
 end
 
--- Checks some keys. O(work).
-function audit_keys.check(fleet, report, cursor)
-  return slices.each_key(fleet, report, cursor, function(key, name) check_key(fleet, report, key, name) end)
+-- A part: some keys, and the sets that the verb looks into. O(work).
+function stored_keys.walk(fleet, slice, cursor)
+  return slices.each_key(fleet, slice, cursor, function(name, key)
+    return slice:key(fleet, name, key, redis.call('TYPE', key).ok)
+  end, function(name, position) return slice:set(fleet, name, position) end)
 end

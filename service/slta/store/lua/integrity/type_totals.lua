@@ -1,6 +1,6 @@
--- The audit of a fleet's session types: counts and integrals, in one call.
+-- The totals of a fleet's session types: counts and integrals.
 
-audit_type_totals = {}
+type_totals = {}
 
 -- The sessions by type and class add up to those by type, and to those by class.
 local function check_cells(fleet, report)
@@ -29,29 +29,36 @@ local function check_stored(fleet, report)
 end
 
 -- Refused sessions by type: each count is of a type, and those of a word are at most what the fleet counted.
-local function check_refusals(fleet, report)
+local function check_refusals(fleet, slice)
+  local surplus = type_counts.uncounted_refusals(fleet)
   type_counts.each_refusal(fleet, function(field, word)
-    if not word then
-      report:add('session types: ' .. field .. ' is not a count of a type')
+    if not word or surplus[word] then
+      local why = word and surplus[word] .. ' more than the fleet counted' or 'is not a count of a type'
+      slice:wrong('session types: ' .. field .. ': ' .. why, function()
+        redis.call('HDEL', keys.of_fleet(fleet, 'types'), field)
+      end)
     end
   end)
-  for word, count in pairs(type_counts.uncounted_refusals(fleet)) do
-    report:add(string.format('session types: %.0f refusals %s more than the fleet counted', count, word))
-  end
 end
 
--- Assigned sessions by type: none is negative, and there are no more than the fleet's; there may be fewer, since those
--- from before the type, and those of removed types, are in no count.
-local function check_assigned(fleet, report)
+-- Counts of what was, which are never lowered elsewhere: no count of assigned sessions is negative, and there are no
+-- more than the fleet's; there may be fewer, since those from before the type, and those of removed types, are in no
+-- count.
+function type_totals.check_counts(fleet, slice)
   for type_index, count in ipairs(fleet.type_assigned) do
     if count < 0 then
-      report:add('type_assigned of type ' .. fleet.types.names[type_index] .. ': is negative')
+      slice:wrong('type_assigned of type ' .. fleet.types.names[type_index] .. ': is negative', function()
+        fleet.type_assigned[type_index] = 0
+      end)
     end
   end
   local assigned = vectors.sum(fleet.type_assigned)
   if assigned > fleet.assigned then
-    report:add(string.format('assigned: %.0f, expected at least the %.0f of all types', fleet.assigned, assigned))
+    slice:wrong(string.format('assigned: %.0f, of all types %.0f', fleet.assigned, assigned), function()
+      fleet.type_assigned = vectors.zeros(fleet.kinds)
+    end)
   end
+  check_refusals(fleet, slice)
 end
 
 -- The newest history line's integrals of `intervals.encode`, and its others, if it belongs to the present window.
@@ -111,8 +118,8 @@ local function check_integrals(fleet, report)
   check_growth(fleet, report)
 end
 
--- Checks the types, the sums of their counts and integrals. O(levels * pools / 8).
-function audit_type_totals.check(fleet, report)
+-- Checks for an audit the types, the sums of their counts and integrals. O(levels * pools / 8).
+function type_totals.check(fleet, report)
   if not check_stored(fleet, report) then
     return
   end
@@ -123,7 +130,6 @@ function audit_type_totals.check(fleet, report)
   report:expect_equal('sessions of all types on other pools', vectors.sum(fleet.type_others), others)
   report:expect_equal('sessions by class', fleet.held, type_counts.held_by_class(fleet))
   check_cells(fleet, report)
-  check_refusals(fleet, report)
-  check_assigned(fleet, report)
+  type_totals.check_counts(fleet, report)
   check_integrals(fleet, report)
 end

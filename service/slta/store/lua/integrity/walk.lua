@@ -1,0 +1,71 @@
+-- The walk through all that a fleet has stored: one list of parts, in order, for three verbs. An audit reports what is
+-- not as it has to be, a survey previews what a repair would set aside, and a repair writes. A part runs for the verbs
+-- that it names. What a record has to be, the part knows; what becomes of it, the verb, by the functions of its slice:
+--
+--   record(fleet, kind, id, text, normal, why, pool_id)  a record and what it has to be; nil and why if it cannot be
+--                                                 kept, with the id of its pool if it can be while that has a name
+--   pool(fleet, pool, record)                     a pool as its record was salvaged
+--   begin_count(fleet), count(fleet, pool, occupancy)  before all pools, and each of them with its sessions
+--   bits(key, block, bits)                        a block of a row, see `bit_blocks`
+--   make_pool(fleet, id, session) -> whether      a session's pool has no record; whether the session may stay
+--   member(key, id)                               an id belongs to a set
+--   over(fleet, id, name)                         a live session is in this key of ended ones
+--   at_most(fleet, field, latest)                 a number of the state may not be above another
+--   wrong(sentence, mend)                         something is not as it has to be; mend() writes what it has to be
+--   number(fleet, field, value)                   a number of the state that follows from others
+--   text(key, value)                              a text that does
+--   key(fleet, name, key, kind) -> whether        a key and its type; whether it is a set to be looked into
+--   set(fleet, name, position) -> position        looks into a set, see `slices.each_key`
+--   named(pool_id)                              a pool without a readable record, known by its name and its bit
+--   back(fleet, what, record, key, field)         a record that was set aside and could be put back
+--
+-- A survey has `is_survey`, and only those functions that its parts call.
+
+walk = {}
+
+-- The part of one hash of attributes, `addresses` or `labels`.
+local function attribute(hash)
+  return function(fleet, slice, cursor)
+    return slices.each_pair(fleet, hash, slice, cursor, function(pool_id, value)
+      local why = attributes.fault(fleet, hash, pool_id, value)
+      slice:record(fleet, hash, pool_id, value, not why and value or nil, why)
+    end)
+  end
+end
+
+local PARTS = {
+  { 'fields', 'report', field_values.check },
+  { 'totals', 'report', totals.check },
+  { 'past', 'report', stored_tables.check_past },
+  { 'names', 'preview', stored_pools.check_names },
+  { 'names', 'write', repair_pools.from_names },
+  { 'aside', 'preview write', aside.walk },
+  { 'timers', 'write', repair_leases.from_timers },
+  { 'pools', 'report preview write', stored_pools.walk },
+  { 'timers', 'report', audit_leases.check_timers },
+  { 'addresses', 'report write', attribute('addresses') },
+  { 'labels', 'report write', attribute('labels') },
+  { 'orphans', 'report', orphans.check },
+  { 'orphans', 'write', orphans.restore },
+  { 'keys', 'report preview write', stored_keys.walk },
+  { 'records', 'report preview write', session_records.walk },
+  { 'columns', 'report write', pool_columns.walk },
+  { 'types', 'report', audit_types.count },
+  { 'support', 'write', totals.count_pools },
+  { 'tables', 'report write', stored_tables.walk },
+  { 'totals', 'write', totals.finish },
+}
+
+-- The function and the name of a part of a verb, by default the first, and the name of its next one, '' after the last.
+function walk.find(verb, name)
+  local found
+  for _, part in ipairs(PARTS) do
+    if string.find(part[2], verb, 1, true) then
+      found = found or (name == '' or part[1] == name) and part
+      if found and found ~= part then
+        return found[3], found[1], part[1]
+      end
+    end
+  end
+  return found[3], found[1], ''
+end
