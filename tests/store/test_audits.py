@@ -55,6 +55,13 @@ async def test_a_sound_fleet_has_no_findings_however_small_the_slices(store: Sto
     assert found.slices > {1: 100, 37: 20, 3000: 7}[work]
 
 
+async def test_a_sound_fleet_that_nobody_has_ticked_for_an_hour_has_no_findings(
+    store: Store, clock: Clock, fleet: None
+) -> None:
+    clock.advance(3600)
+    assert (await store.audits.inspect(FLEET)).sentences == []
+
+
 @pytest.mark.parametrize("work", [1, 37])
 async def test_small_slices_find_what_a_large_one_finds(store: Store, redis: TextRedis, fleet: None, work: int) -> None:
     saved = everything(redis)

@@ -153,7 +153,7 @@ function audit.slice(key, given)
     return { 'AUDITED', '', '', report.found, report.total, '' }
   end
   local check, part, following = walk.find('report', given.part)
-  report.lag = fleet.clock - fleet.time
+  report.lag, report.hold_until = fleet.clock - fleet.time, fleet.hold_until -- before the time of now is taken over
   local ok, next_cursor = pcall(function()
     accounting.advance(fleet, given.clock)
     return check(fleet, report, given.cursor)

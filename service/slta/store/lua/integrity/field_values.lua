@@ -113,7 +113,7 @@ function field_values.check(fleet, report)
   cold.load(fleet, 'resumed_at', 'recovering_until', 'pools_since', 'ended_since')
   field_values.check_times(fleet, report)
   report:expect_equal('clock less time', report.lag, tonumber(stored.lag))
-  report:expect_equal('hold_until', fleet.hold_until, tonumber(stored.held_until))
+  report:expect_equal('hold_until', report.hold_until, tonumber(stored.held_until))
   check_incarnation(fleet, report, stored)
   field_values.check_counts(fleet, report)
   for _, text in ipairs(events.invalid(fleet)) do
