@@ -158,12 +158,6 @@ SLTA: Kinds = {
     },
     "leases of pools": {
         "a lease of a pool deleted": pool("small-1", liveness="-", since="0", ttl="0", listed="0"),
-        "a pool's number that nobody can read": pool("small-1", number="x"),
-        "a pool's status that nobody can read": pool("small-1", status="x"),
-        "a pool's liveness that nobody can read": pool("small-1", liveness="x"),
-        "a pool's flag that is none": pool("small-1", flags="z"),
-        "a time of a lease that nobody can read": pool("small-1", since="x"),
-        "a time of a pool's list that nobody can read": pool("small-1", listed="x"),
         "a lease of 0 µs": pool("small-1", ttl="0"),
         "a lease of 10^30 µs": pool("small-1", ttl=str(10**30)),
         "a timer in 30 years": lambda redis: redis.zadd(key("timers"), {"small-1": 10**15}),
