@@ -7,7 +7,7 @@ from slta.metrics.process_metrics import PLACEMENT_MISTAKES
 RATIO = 0.999
 """Share of assigns that must be answered in time and without a server error. A full fleet's answer is an answer."""
 SECONDS = 0.05
-"""In time; a bucket of `slta_request_duration_seconds`."""
+"""In time; a bucket of `http_server_request_duration_seconds`."""
 WINDOWS = {"5m": 300, "1h": 3600, "6h": 21_600, "3d": 259_200}
 """Over which the share is measured, in seconds, for the pairs of burn rates in alerts.yml."""
 

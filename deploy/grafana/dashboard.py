@@ -30,7 +30,11 @@ def choices() -> Iterator[Builder[dashboards.VariableModel]]:
     """A source, then each label of a fleet among those that the labels before it leave, then a class."""
     yield dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
     for at, label in enumerate(FLEET):
-        yield choice(label, label.capitalize(), f"label_values(slta_store_epoch{{{chosen(FLEET[:at])}}}, {label})")
+        yield choice(
+            label,
+            label.capitalize(),
+            f"label_values(slta_store_epoch_timestamp_seconds{{{chosen(FLEET[:at])}}}, {label})",
+        )
     classes = choice("pool_class", "Class", selecting("label_values(slta_pools{FLEET}, pool_class)"))
     yield classes.include_all(True).multi(True).current(EVERY_VALUE)  # noqa: FBT003
     for name, (label, address) in ADDRESSES.items():

@@ -18,7 +18,7 @@ class Annotation(NamedTuple):
 
 ANNOTATIONS = (
     Annotation("Configuration changed", "blue", "max by (fleet) (changes(slta_config_version{FLEET}[1m])) > 0"),
-    Annotation("Fleet created anew", "red", "changes(fleet:slta_store_epoch:max{FLEET}[1m]) > 0"),
+    Annotation("Fleet created anew", "red", "changes(fleet:slta_store_epoch_timestamp_seconds:max{FLEET}[1m]) > 0"),
     Annotation(
         "Dispatcher restarted",
         "purple",

@@ -13,8 +13,8 @@ PLACEMENT = Row(
             "Utility lost because sessions lie on the wrong pools: what better placement could win. Usual: what is to "
             "be expected of this fleet at this load, were it steady.",
             {
-                "placement": 'fleet_window:slta_relative_placement_gap:max{FLEET,window="300"}',
-                "usual": "max(slta_relative_expected_placement_gap{FLEET})",
+                "placement": 'fleet_window:slta_placement_gap:ratio{FLEET,window="300"}',
+                "usual": "max(slta_expected_placement_gap_ratio{FLEET})",
             },
             bounds=[(0.01, "yellow"), (0.02, "red")],
         ),
@@ -36,18 +36,18 @@ PLACEMENT = Row(
         Number(
             "Swing gap, 5 minutes",
             "Utility lost because the load swings: no placement can win it back.",
-            {"swings": 'fleet_window:slta_relative_swing_gap:max{FLEET,window="300"}'},
+            {"swings": 'fleet_window:slta_swing_gap:ratio{FLEET,window="300"}'},
         ),
         Number(
             "Of the bound, now",
             "Utility of all active pools as a share of the most that the present sessions allow.",
-            {"of the bound": "1 - fleet:slta_relative_gap:max{FLEET}"},
+            {"of the bound": "1 - fleet:slta_utility_gap:ratio{FLEET}"},
             span=3,
         ),
         Number(
             "Sessions",
             "Sessions on active pools, and on pools that are being emptied.",
-            {"{{status}}": "fleet_status:slta_sessions:sum{FLEET}"},
+            {"{{pool_status}}": "fleet_pool_status:slta_sessions:sum{FLEET}"},
             unit="short",
             span=3,
         ),
@@ -69,16 +69,16 @@ PLACEMENT = Row(
             "Utility against its bound",
             "What all active pools yield, and the most that any placement of the same sessions could.",
             {
-                "bound": "fleet:slta_utility_bound:max{FLEET}",
-                "utility": "fleet:slta_utility:max{FLEET}",
+                "bound": "fleet:slta_aggregate_utility_bound:max{FLEET}",
+                "utility": "fleet:slta_aggregate_utility:max{FLEET}",
             },
         ),
         Chart(
             "Gaps to the bound",
             "Means over a minute and an hour, as shares of the bound: placement is ours to win, swings are the load's.",
             {
-                "placement, {{window}} s": 'fleet_window:slta_relative_placement_gap:max{FLEET,window=~"60|3600"}',
-                "swings, {{window}} s": 'fleet_window:slta_relative_swing_gap:max{FLEET,window=~"60|3600"}',
+                "placement, {{window}} s": 'fleet_window:slta_placement_gap:ratio{FLEET,window=~"60|3600"}',
+                "swings, {{window}} s": 'fleet_window:slta_swing_gap:ratio{FLEET,window=~"60|3600"}',
             },
             unit="percentunit",
         ),
@@ -111,15 +111,15 @@ LEARNING = Row(
             "Thresholds",
             "Sessions below which a pool of the class has a green token, learned and optimal.",
             {
-                "{{pool_class}}": "max by (pool_class) (slta_threshold{FLEET})",
-                "{{pool_class}}, optimal": "max by (pool_class) (slta_optimal_threshold{FLEET})",
+                "{{pool_class}}": "max by (pool_class) (slta_class_threshold{FLEET})",
+                "{{pool_class}}, optimal": "max by (pool_class) (slta_class_optimal_threshold{FLEET})",
             },
         ),
         Chart(
             "Tokens",
             "Pools with a green or a yellow token: green ones are wanted first. Above the line r goes down.",
             {
-                "{{color}}, {{pool_class}}": "max by (pool_class, color) (slta_tokens{FLEET})",
+                "{{color}}, {{pool_class}}": "max by (pool_class, color) (slta_pool_tokens{FLEET})",
                 "r goes down from here on": "max(slta_min_green_to_decrement{FLEET})",
             },
         ),
@@ -148,12 +148,12 @@ SPREAD = Row(
             "Occupancy, $pool_class",
             "Share of the class's pools at each number of sessions: wanted is one sharp line, or two neighbours. There "
             "is nothing to see unless fleets are scraped with levels=1.",
-            "slta_occupancy_fraction",
+            "slta_occupancy_ratio",
         ),
         Occupancies(
             "Optimal assignment, $pool_class",
             "The same for the best placement of the present sessions: the two pictures should look alike.",
-            "slta_optimal_occupancy_fraction",
+            "slta_optimal_occupancy_ratio",
         ),
     ],
     repeat="pool_class",
@@ -180,8 +180,8 @@ PRICES = Row(
             "Sessions per active pool",
             "Mean occupancy of each class.",
             {
-                "{{pool_class}}": 'max by (pool_class) (slta_sessions{FLEET,status="active"} '
-                '/ (slta_pools{FLEET,status="active"} > 0))',
+                "{{pool_class}}": 'max by (pool_class) (slta_sessions{FLEET,pool_status="active"} '
+                '/ (slta_pools{FLEET,pool_status="active"} > 0))',
             },
         ),
     ],
@@ -193,21 +193,21 @@ SESSION_TYPES = Row(
         Chart(
             "Sessions by type",
             "Sessions of each type on active pools.",
-            {"{{session_type}}": 'max by (session_type) (slta_session_type_sessions{FLEET,status="active"})'},
+            {"{{session_type}}": 'max by (session_type) (slta_typed_sessions{FLEET,pool_status="active"})'},
         ),
         Chart(
             "Turned away by type",
             "Sessions per second that were rejected, and reports of sessions in a class that their type may not use. A "
             "policy that rejects more can have the smaller placement gap: the bound is that of the sessions present.",
             {
-                "{{session_type}}: {{reason}}": "fleet_session_type_reason:slta_session_type_rejections:rate1m{FLEET}",
+                "{{session_type}}: {{reason}}": "fleet_session_type_reason:slta_rejections:rate1m{FLEET}",
             },
             unit="cps",
         ),
         Chart(
             "What the types cost",
             "What the best placement would add if every session could use every class, as a share of the bound.",
-            {"types, {{window}} s": 'fleet_window:slta_relative_compatibility_gap:max{FLEET,window=~"60|3600"}'},
+            {"types, {{window}} s": 'fleet_window:slta_compatibility_gap:ratio{FLEET,window=~"60|3600"}'},
             unit="percentunit",
         ),
     ],

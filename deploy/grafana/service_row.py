@@ -6,7 +6,10 @@ from deploy.grafana.marks import OF_DISPATCHERS
 from deploy.grafana.panels import Chart, Row
 from deploy.objective import FAILURES, SECONDS, WINDOWS
 
-OF_SESSIONS = '{INSTALLATION,method=~"POST|PUT",route=~".*/(assign|complete|renew|operations|sessions/.session_id.)"}'
+OF_SESSIONS = (
+    '{INSTALLATION,http_request_method=~"POST|PUT",'
+    'http_route=~".*/(assign|complete|renew|operations|sessions/.session_id.)"}'
+)
 OF_STORE = '{INSTALLATION,function=~"batch|snapshot|tick"}'
 
 SERVICE = Row(
@@ -15,7 +18,7 @@ SERVICE = Row(
         Chart(
             "Requests",
             "Requests per second by method and route, over all dispatchers.",
-            {"{{method}} {{route}}": "route:slta_requests:rate1m{INSTALLATION}"},
+            {"{{http_request_method}} {{http_route}}": "http_route:http_server_requests:rate1m{INSTALLATION}"},
             unit="reqps",
             stacked=True,
         ),
@@ -23,8 +26,8 @@ SERVICE = Row(
             "Latency",
             "Time to answer the calls of sessions, bulk calls and reports: the median and the slowest in a hundred.",
             {
-                "median {{route}}": "route:slta_request_duration_seconds:p50" + OF_SESSIONS,
-                "99 % {{route}}": "route:slta_request_duration_seconds:p99" + OF_SESSIONS,
+                "median {{http_route}}": "http_route:http_server_request_duration_seconds:p50" + OF_SESSIONS,
+                "99 % {{http_route}}": "http_route:http_server_request_duration_seconds:p99" + OF_SESSIONS,
             },
             unit="s",
         ),
@@ -41,13 +44,13 @@ SERVICE = Row(
         Chart(
             "Server errors",
             "Answers of 5xx per second, by the code of the problem document; those of a full fleet among them.",
-            {"{{code}}": "sum by (code) (rate(slta_server_errors_total{INSTALLATION}[1m]))"},
+            {"{{error_type}}": "sum by (error_type) (rate(slta_server_errors_total{INSTALLATION}[1m]))"},
             unit="cps",
         ),
         Chart(
             "Placements",
             "Answers to proxies per second, by code: placed, or why the proxy chose by itself or refused.",
-            {"{{code}}": "sum by (code) (rate(slta_place_requests_total{INSTALLATION}[1m])) or vector(0)"},
+            {"{{outcome}}": "sum by (outcome) (rate(slta_place_requests_total{INSTALLATION}[1m])) or vector(0)"},
             unit="cps",
             stacked=True,
         ),
@@ -55,7 +58,8 @@ SERVICE = Row(
             "Overload",
             "Requests shed per second, by route, and connections refused or closed, by reason.",
             {
-                "shed: {{route}}": "sum by (route) (rate(slta_requests_shed_total{INSTALLATION}[1m])) or vector(0)",
+                "shed: {{http_route}}": "sum by (http_route) (rate(slta_requests_shed_total{INSTALLATION}[1m])) "
+                "or vector(0)",
                 "refused: {{reason}}": "sum by (reason) (rate(slta_connections_refused_total{INSTALLATION}[1m])) "
                 "or vector(0)",
             },
@@ -73,20 +77,22 @@ SERVICE = Row(
         Chart(
             "Shards",
             "Masters of the store by the result of the last test write, as the dispatcher that sees most of them says.",
-            {"{{status}}": "max by (status) (slta_store_shards{INSTALLATION})"},
+            {"{{shard_status}}": "max by (shard_status) (slta_store_shards{INSTALLATION})"},
         ),
         Chart(
             "Batch size",
             "Operations that shared a call of the store; it grows with the load, up to 128.",
-            {"mean": "slta:batch_size:mean1m{INSTALLATION}"},
+            {"mean": "installation:slta_batch_size:mean1m{INSTALLATION}"},
         ),
         Chart(
             "Errors",
             "Answers that were not 2xx (503 for a full fleet among them) and failed calls of the store, per second.",
             {
-                "answers {{status}}": "sum by (status) "
-                '(rate(slta_request_duration_seconds_count{INSTALLATION,status!="2xx"}[1m])) or vector(0)',
-                "store {{kind}}": "sum by (kind) (rate(slta_store_errors_total{INSTALLATION}[1m])) or vector(0)",
+                "answers {{http_response_status_code}}": "sum by (http_response_status_code) (rate("
+                'http_server_request_duration_seconds_count{INSTALLATION,http_response_status_code!~"2.."}[1m])) '
+                "or vector(0)",
+                "store {{error_type}}": "sum by (error_type) (rate(slta_store_errors_total{INSTALLATION}[1m])) "
+                "or vector(0)",
             },
             unit="cps",
         ),
@@ -101,8 +107,8 @@ SERVICE = Row(
             "Refused by key",
             "Answers per second that were 401 (no valid key), 403 (not its scope) or 429 (beyond its rate), by key.",
             {
-                "{{status_code}} {{key_id}}": "sum by (status_code, key_id) "
-                '(rate(slta_key_requests_total{INSTALLATION,status_code=~"401|403|429"}[1m])) or vector(0)',
+                "{{http_response_status_code}} {{key_id}}": "sum by (http_response_status_code, key_id) (rate("
+                'slta_key_requests_total{INSTALLATION,http_response_status_code=~"401|403|429"}[1m])) or vector(0)',
             },
             unit="reqps",
         ),

@@ -23,7 +23,7 @@ async def test_requests_are_counted_by_code_and_by_a_fleet_that_has_placed_a_ses
             await here.say(last(request))
     samples = [sample for family in metrics.registry.collect() for sample in family.samples]
     counted = {
-        (sample.labels["fleet"], sample.labels["code"]): sample.value
+        (sample.labels["fleet"], sample.labels["outcome"]): sample.value
         for sample in samples
         if sample.name == "slta_place_requests_total"
     }

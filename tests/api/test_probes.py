@@ -60,7 +60,7 @@ async def test_nobody_is_ready_before_a_write_was_tried(api: Api, store: Store, 
 async def test_metrics_are_text_in_the_form_that_is_asked_for(api: Api, fleet: str) -> None:
     plain = await api.get("/metrics")
     assert plain.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert 'slta_pools{fleet="f",pool_class="small",status="active"} 2.0' in plain.text
+    assert 'slta_pools{fleet="f",pool_class="small",pool_status="active"} 2.0' in plain.text
     accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
     for header in (accept, "application/openmetrics-text", "application/openmetrics-text; version=x"):
         modern = await api.get("/metrics", headers={"Accept": header})
@@ -82,7 +82,7 @@ async def test_metrics_are_text_in_the_form_that_is_asked_for(api: Api, fleet: s
 )
 async def test_parts_of_the_metrics_are_asked_for(api: Api, fleet: str, query: str, parts: str) -> None:
     text = (await api.get(f"/metrics{query}")).text
-    samples = {"process": "slta_store_up 1.0", "fleets": "slta_config_version{", "levels": "slta_occupancy_fraction{"}
+    samples = {"process": "slta_store_up 1.0", "fleets": "slta_config_version{", "levels": "slta_occupancy_ratio{"}
     assert [part for part, sample in samples.items() if sample in text] == parts.split()
 
 

@@ -69,7 +69,7 @@ async def test_without_a_store_the_metrics_say_so(hasty: Api, own_server: str) -
     await hasty.post("/v1/fleets/f/assign", json={"session_id": "a"})
     text = (await hasty.get("/metrics")).text
     assert "slta_store_up 0.0" in text
-    assert 'slta_store_errors_total{kind="connection"}' in text
+    assert 'slta_store_errors_total{error_type="connection"}' in text
     assert "slta_pools{" not in text
 
 

@@ -101,8 +101,8 @@ async def test_the_deadline_holds_though_a_reply_trickles_in() -> None:
     server.close()
 
 
-async def test_calls_are_counted_by_their_code() -> None:
-    labels = {"call": "assign", "code": "unreachable"}
+async def test_calls_are_counted_by_their_outcome() -> None:
+    labels = {"operation": "assign", "outcome": "unreachable"}
 
     def count() -> float:
         return REGISTRY.get_sample_value("slta_client_calls_total", labels) or 0.0

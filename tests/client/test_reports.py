@@ -131,7 +131,7 @@ def test_a_report_of_an_ended_id_is_not_repeated_and_the_session_goes_on() -> No
 
 
 def refused_reports(code: str) -> float:
-    return REGISTRY.get_sample_value("slta_client_refused_reports_total", {"code": code}) or 0.0
+    return REGISTRY.get_sample_value("slta_client_refused_reports_total", {"problem_code": code}) or 0.0
 
 
 def test_a_refused_report_is_counted_and_logged(caplog: pytest.LogCaptureFixture) -> None:

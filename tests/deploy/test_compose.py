@@ -199,7 +199,9 @@ def test_prometheus_notices_and_a_new_replica_is_found(stack: Stack) -> None:
     until(lambda: stack.prometheus.values(f"count({DISPATCHER_UP})") == [1], 60, "the dead replica is up")
     stack.compose("up", "--detach", "--wait", *stack.services)
     until(lambda: stack.prometheus.values(f"count({DISPATCHER_UP})") == [2], 60, "the new replica is not found")
-    answered = 'count(sum by (instance) (rate(slta_request_duration_seconds_count{route=~".*assign"}[30s])) > 0)'
+    answered = (
+        'count(sum by (instance) (rate(http_server_request_duration_seconds_count{http_route=~".*assign"}[30s])) > 0)'
+    )
     until(lambda: stack.prometheus.values(answered) == [2], 60, "the new replica gets no requests")
 
 

@@ -93,7 +93,7 @@ def test_latency_shows_every_call_of_sessions_bulk_calls_and_reports_too() -> No
     calls = [("POST", route.path) for route in FAST_ROUTES.values() if "/pools/" not in route.path]
     calls += [("PUT", "/v1/fleets/{fleet}/sessions/{session_id}")]
     for query in queries:
-        methods, routes = re.findall(r'(?:method|route)=~"([^"]*)"', query)
+        methods, routes = re.findall(r'(?:http_request_method|http_route)=~"([^"]*)"', query)
         assert [call for call in calls if not (re.fullmatch(methods, call[0]) and re.fullmatch(routes, call[1]))] == []
         assert not re.fullmatch(methods, "GET"), "reading a session is not one"
         assert not re.fullmatch(routes, "/v1/fleets/{fleet}/state")

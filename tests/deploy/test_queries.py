@@ -57,7 +57,7 @@ PANELS = {
 }
 
 
-SLOW = ("fleet_span:", "fleet:slta_relative_expected_placement_gap:")
+SLOW = ("fleet_span:", "fleet:slta_expected_placement_gap_ratio:")
 """What is known once a quarter of an hour has passed, or the mean load stands still: the rules' own tests see it."""
 AT_ONCE = [rule for rule in RECORDED if not rule.startswith(SLOW)]
 
@@ -198,7 +198,7 @@ def test_all_replicas_are_scraped_and_report_one_fleet_an_installation(prometheu
     assert prometheus.soon('count(slta_aggregate_utility{fleet="default"}) == 2'), (
         "once through the proxy, and from the third"
     )
-    assert prometheus.soon('count(fleet:slta_utility:max{fleet="default"}) == 2')
+    assert prometheus.soon('count(fleet:slta_aggregate_utility:max{fleet="default"}) == 2')
     assert prometheus.soon('installation:slta_dispatchers:count{namespace="prod"} == 2')
     assert prometheus.soon('installation:slta_dispatchers:count{namespace="staging"} == 1')
 
@@ -206,11 +206,13 @@ def test_all_replicas_are_scraped_and_report_one_fleet_an_installation(prometheu
 def test_each_installation_has_its_own_sessions(prometheus: Prometheus) -> None:
     """The one has about ten times as many as the other; replicas are read some seconds apart, so by and large."""
     for namespace in NAMESPACES:
-        here = f'{{status="active",namespace="{namespace}",fleet="{FLEET_NAME}"}}'
-        assert prometheus.soon(f"fleet_status:slta_sessions:sum{here} > 0")
+        here = f'{{pool_status="active",namespace="{namespace}",fleet="{FLEET_NAME}"}}'
+        assert prometheus.soon(f"fleet_pool_status:slta_sessions:sum{here} > 0")
         ours = f"sum by (fleet) (max by (fleet, pool_class) (slta_sessions{here}))"
-        assert prometheus.soon(f"abs(sum by (fleet) (fleet_status:slta_sessions:sum{here}) - {ours}) < 0.3 * {ours}")
-    sessions = 'fleet_status:slta_sessions:sum{status="active",namespace="%s",fleet="default"}'
+        assert prometheus.soon(
+            f"abs(sum by (fleet) (fleet_pool_status:slta_sessions:sum{here}) - {ours}) < 0.3 * {ours}"
+        )
+    sessions = 'fleet_pool_status:slta_sessions:sum{pool_status="active",namespace="%s",fleet="default"}'
     assert prometheus.soon(f"{sessions % 'staging'} * 3 < on (fleet) {sessions % 'prod'}")
 
 
@@ -239,7 +241,7 @@ def test_a_panel_shows_data_of_each_installation(prometheus: Prometheus, panel: 
 
 def test_a_panel_shows_one_installation(prometheus: Prometheus) -> None:
     """Without the namespace the two would be told apart by nothing that the panel shows."""
-    sessions = PANELS["Sessions: {{status}}"]
+    sessions = PANELS["Sessions: {{pool_status}}"]
     prod, staging = (f"sum by (fleet) ({asked(sessions, namespace, 'small')})" for namespace in NAMESPACES)
     assert prometheus.soon(f"{staging} > 0")
     assert prometheus.soon(f"{staging} * 3 < {prod}")
@@ -276,5 +278,5 @@ def test_no_rule_fails_and_no_alert_fires_while_all_is_well(prometheus: Promethe
 
 
 def test_utility_stays_below_its_bound(prometheus: Prometheus) -> None:
-    assert prometheus.soon("fleet:slta_utility:max <= fleet:slta_utility_bound:max")
-    assert prometheus.values("min_over_time(fleet:slta_relative_gap:max[1m]) < -1e-9") == []
+    assert prometheus.soon("fleet:slta_aggregate_utility:max <= fleet:slta_aggregate_utility_bound:max")
+    assert prometheus.values("min_over_time(fleet:slta_utility_gap:ratio[1m]) < -1e-9") == []

@@ -142,6 +142,6 @@ def test_the_page_has_the_defaults() -> None:
     assert shown["settle_seconds"] == f"{Listing.model_fields['settle_seconds'].default:g}"
 
 
-def test_the_page_has_every_kind_of_call() -> None:
-    [sentence] = [part for part in PAGE.section("Metrics").split("\n\n") if part.startswith("Kinds of calls")]
+def test_the_page_has_every_operation() -> None:
+    [sentence] = [part for part in PAGE.section("Metrics").split("\n\n") if part.startswith("Operations: ")]
     assert set(words(sentence)) == {"heartbeats", *settling.SETTLE}

@@ -22,7 +22,7 @@ def test_the_line_of_an_end_completes_the_session(fleet: Fleet, log: Log, new_fo
     log.write(*fleet.begin_and_end("a"))
     until(lambda: fleet.counter("completed") == 1)
     assert fleet.live == 0
-    until(lambda: following.value("outcomes_total", operation="complete", code="completed") == 1)
+    until(lambda: following.value("answers_total", operation="complete", outcome="completed") == 1)
 
 
 def test_the_position_is_saved_after_the_answer(
@@ -38,12 +38,12 @@ def test_the_position_is_saved_after_the_answer(
 def test_lines_are_counted_by_kind(fleet: Fleet, log: Log, new_follower: NewFollower) -> None:
     following = new_follower(fleet, file=log.path)
     log.write("GET /", "slta1 stop a", "slta1 begin a -", "x" * 70_000, "slta1 end a c-1 1")
-    until(lambda: following.value("lines_total", kind="end") == 1)
+    until(lambda: following.value("lines_total", event="end") == 1)
     log.write("slta1 end cut", end="")
     log.rename()
     log.write("slta1 end b c-1 1")
-    until(lambda: following.value("lines_total", kind="end") == 2)
-    kinds = {kind: following.value("lines_total", kind=kind) for kind in ("unknown", "damaged", "no_pool", "too_long")}
+    until(lambda: following.value("lines_total", event="end") == 2)
+    kinds = {kind: following.value("lines_total", event=kind) for kind in ("unknown", "damaged", "no_pool", "too_long")}
     assert kinds == {"unknown": 1, "damaged": 2, "no_pool": 1, "too_long": 1}
 
 
@@ -51,8 +51,8 @@ def test_many_lines_go_in_calls_of_a_thousand(fleet: Fleet, log: Log, new_follow
     following = new_follower(fleet, file=log.path)
     with log.path.open("a") as stream:
         stream.write("".join(f"slta1 end unknown-{number} c-1 0.5\n" for number in range(2500)))
-    until(lambda: following.value("outcomes_total", operation="complete", code="unknown_session") == 2500)
-    assert 3 <= following.value("calls_total", status="200") <= 4
+    until(lambda: following.value("answers_total", operation="complete", outcome="unknown_session") == 2500)
+    assert 3 <= following.value("calls_total", outcome="ok") <= 4
     assert following.value("unseen_session_seconds_total") == 1250
 
 
@@ -60,12 +60,12 @@ def test_a_follower_that_starts_again_goes_on_where_it_was(fleet: Fleet, log: Lo
     new_follower(fleet, file=log.path).stop()
     log.write(*fleet.begin_and_end("a"))
     second = new_follower(fleet, file=log.path)
-    until(lambda: second.value("lines_total", kind="end") == 1 and fleet.counter("completed") == 1)
+    until(lambda: second.value("lines_total", event="end") == 1 and fleet.counter("completed") == 1)
     second.stop()
     log.write(*fleet.begin_and_end("b"))
     third = new_follower(fleet, file=log.path)
     until(lambda: fleet.counter("completed") == 2)
-    assert third.value("lines_total", kind="end") == 1
+    assert third.value("lines_total", event="end") == 1
 
 
 @pytest.mark.parametrize("rotate", [Log.rename, Log.copy_and_truncate])
@@ -87,7 +87,7 @@ def test_a_fleet_that_does_not_exist_yet_is_waited_for(
     later = Fleet(shared_service, "later")
     following = new_follower(later, file=log.path)
     log.write("slta1 begin a c-1")
-    until(lambda: following.value("calls_total", status="200") + following.value("calls_total", status="404") >= 2)
+    until(lambda: sum(following.value("calls_total", outcome=one) for one in ("ok", "unknown_fleet")) >= 2)
     Fleet.create(shared_service, "later")
     until(lambda: later.live == 1)
 

@@ -75,7 +75,7 @@ def test_the_metrics_are_served(fleet: Fleet, log: Log, tmp_path: Path) -> None:
     options = ["--file", str(log.path), "--metrics-port", str(port)]
     with FollowerProcess(fleet.service.url, fleet.name, tmp_path, *options):
         log.write(*fleet.begin_and_end("a"))
-        done = 'slta_follow_outcomes_total{code="completed",operation="complete"} 1.0'
+        done = 'slta_follow_answers_total{operation="complete",outcome="completed"} 1.0'
         until(lambda: done in httpx.get(f"http://127.0.0.1:{port}/metrics").text)
 
 

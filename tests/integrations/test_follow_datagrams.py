@@ -57,7 +57,7 @@ def test_beyond_the_backlog_datagrams_are_dropped_and_counted(
     following = new_follower(fleet, between.url, listen=ListenAddress("", 0, Path(path)), max_backlog=10 * size)
     between.go_away()
     send(path, ["slta1 end unknown c-1 1"])
-    until(lambda: following.value("calls_total", status="unreachable") >= 1)  # its line is read
+    until(lambda: following.value("calls_total", outcome="unreachable") >= 1)  # its line is read
     send(path, lines)
     spool = tmp_path / "state/spool.log"
     until(lambda: spool.read_text().count("\n") + following.dropped == 21)

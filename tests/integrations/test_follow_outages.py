@@ -27,7 +27,7 @@ def test_slta_away_and_back(fleet: Fleet, between: ThreadedRelay, log: Log, new_
     lines = fleet.begin_and_end(*ids(20))
     between.go_away()
     log.write(*lines[:10])
-    until(lambda: following.value("calls_total", status="unreachable") >= 2)
+    until(lambda: following.value("calls_total", outcome="unreachable") >= 2)
     until(lambda: following.value("lag_seconds") > 0)
     log.rename()
     log.write(*lines[10:])
@@ -35,7 +35,7 @@ def test_slta_away_and_back(fleet: Fleet, between: ThreadedRelay, log: Log, new_
     between.come_back()
     until(lambda: fleet.live == 0)
     until(lambda: (following.value("backlog_bytes"), following.value("lag_seconds")) == (0, 0))
-    assert following.value("outcomes_total", operation="complete", code="completed") == 20
+    assert following.value("answers_total", operation="complete", outcome="completed") == 20
 
 
 def test_stopped_while_slta_is_away_it_sends_the_lines_later(
@@ -45,7 +45,7 @@ def test_stopped_while_slta_is_away_it_sends_the_lines_later(
     lines = fleet.begin_and_end(*ids(3))
     between.go_away()
     log.write(*lines)
-    until(lambda: following.value("calls_total", status="unreachable") >= 1)
+    until(lambda: following.value("calls_total", outcome="unreachable") >= 1)
     following.stop()
     between.come_back()
     new_follower(fleet, between.url, file=log.path)
@@ -62,7 +62,7 @@ def test_slta_that_stands_still_is_asked_again_and_nothing_is_done_twice(
     fleet.service.signal(signal.SIGSTOP)
     try:
         log.write(*lines)
-        until(lambda: following.value("calls_total", status="timeout") >= 3)
+        until(lambda: following.value("calls_total", outcome="timeout") >= 3)
     finally:
         fleet.service.signal(signal.SIGCONT)
     until(lambda: following.value("backlog_bytes") == 0)
@@ -137,7 +137,7 @@ def test_beyond_the_backlog_the_oldest_rotated_file_is_dropped_and_counted(
     following = new_follower(fleet, between.url, file=log.path, max_backlog=2 * len(lines[0]))
     between.go_away()
     log.write(lines[0])
-    until(lambda: following.value("calls_total", status="unreachable") >= 1)  # it is read
+    until(lambda: following.value("calls_total", outcome="unreachable") >= 1)  # it is read
     log.write(lines[1])
     log.rename()
     log.write(*lines[2:])

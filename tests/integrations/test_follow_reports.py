@@ -11,7 +11,7 @@ from tests.integrations.logs import Log
 
 
 def reported(following: Following, code: str) -> float:
-    return following.value("outcomes_total", operation="report", code=code)
+    return following.value("answers_total", operation="report", outcome=code)
 
 
 def test_a_session_that_slta_did_not_place_is_reported(fleet: Fleet, log: Log, new_follower: NewFollower) -> None:
@@ -64,11 +64,11 @@ def test_what_began_while_slta_was_away_is_known_when_it_is_back(
     lines = [f"slta1 begin s-{number} c-{1 + number % 3}" for number in range(1500)]
     ends = [f"slta1 end s-{number} c-{1 + number % 3} 1" for number in range(0, 1500, 2)]
     log.write(*lines, *ends)
-    until(lambda: following.value("calls_total", status="unreachable") >= 2)
+    until(lambda: following.value("calls_total", outcome="unreachable") >= 2)
     between.come_back()
     until(lambda: following.value("backlog_bytes") == 0)
     until(lambda: fleet.live == 751)
-    assert following.value("outcomes_total", operation="complete", code="completed") == 750
+    assert following.value("answers_total", operation="complete", outcome="completed") == 750
 
 
 def test_a_full_call_of_reports_with_leases_is_within_the_limits(
@@ -77,4 +77,4 @@ def test_a_full_call_of_reports_with_leases_is_within_the_limits(
     following = new_follower(fleet, file=log.path, lease_seconds=86_400.5)
     log.write(*(f"slta1 begin {number:0128} c-{1 + number % 3}" for number in range(1000)))
     until(lambda: fleet.live == 1000)
-    assert following.value("calls_total", status="422") == 0
+    assert following.value("calls_total", outcome="invalid_request") == 0

@@ -430,7 +430,7 @@ def test_what_happened_while_slta_was_away_is_made_up_for(scene: Scene, between:
     scene.until_pools(a="active", b="active")
     between.go_away()
     scene.has(endpoint("b", "10.0.0.2"), endpoint("d", "10.0.0.4"))
-    until(lambda: watching.value("calls_total", status="unreachable"))
+    until(lambda: watching.value("calls_total", outcome="unreachable"))
     between.come_back()
     scene.until_pools(b="active", d="active")
 

@@ -36,7 +36,7 @@ def test_the_command_follows_pods_serves_its_metrics_and_releases_the_lease(
     with Process(*watcher(api, fleet, tmp_path), "--metrics-port", str(port), is_clean=True):
         until(lambda: fleet.call("GET", f"pools/{pool_id('a', uid_of('a'))}"), (httpx.HTTPError,))
         metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
-        assert 'slta_kubernetes_pools{status="active"} 1.0' in metrics
+        assert 'slta_kubernetes_pools{pool_status="active"} 1.0' in metrics
         assert "slta_kubernetes_leader 1.0" in metrics
     assert api.lease["spec"]["holderIdentity"] is None
 

@@ -31,7 +31,7 @@ COMMANDS = {
         Page(ROOT / "docs/follow.md"),
         "slta_follow",
         follow.metrics,
-        {"lines": follow.metrics.KINDS, "dropped_lines": follow.metrics.DROPPED, "gaps": follow.metrics.GAPS},
+        {"lines": follow.metrics.EVENTS, "dropped_lines": follow.metrics.DROPPED, "gaps": follow.metrics.GAPS},
     ),
     "kubernetes": Command(
         Page(ROOT / "docs/kubernetes-pods.md"),

@@ -118,7 +118,7 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics) -> No
     result = AuditResult(at=1, total=0, by="host/1", first="")
     await store.audits.store("f", "1:0", result)
     families = parse_text(await with_expected_gap(metrics, store))
-    told = {(one.name, one.type) for one in families if one.name[:5] == "slta_"}
+    told = {(one.name, one.type) for one in families if not one.name.startswith("process_")}
     assert set(re.findall(r"^\| `(\w+?)(?:_total)?` \| (\w+) \|", page(), re.MULTILINE)) == told
 
 
@@ -165,7 +165,7 @@ async def test_a_gap_that_is_not_expected_yet_has_no_series(empty_store: Store, 
     gap = expected_placement_gap(spec.ranking, [2, 2], rounded(6.0))
     bound = utility_bound(spec.ranking, [0.5, 0.5], rounded(6.0) / 4)
     assert value(found, "expected_placement_gap", fleet="f") == pytest.approx(gap)
-    assert value(found, "relative_expected_placement_gap", fleet="f") == pytest.approx(gap / bound)
+    assert value(found, "expected_placement_gap_ratio", fleet="f") == pytest.approx(gap / bound)
 
 
 async def test_a_scrape_writes_no_integrals_for_clients(
@@ -211,18 +211,18 @@ async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics
     assert placed == seen.counters["assigned"] == 7
     for observed in seen.classes:
         labels = {"fleet": "f", "pool_class": observed.name}
-        assert value(found, "pools", **labels, status="active") == observed.pools.active
-        assert value(found, "sessions", **labels, status="draining") == observed.sessions.draining
-        assert value(found, "sessions", **labels, status="active") == observed.sessions.active
-        assert value(found, "threshold", **labels) == observed.threshold
+        assert value(found, "pools", **labels, pool_status="active") == observed.pools.active
+        assert value(found, "sessions", **labels, pool_status="draining") == observed.sessions.draining
+        assert value(found, "sessions", **labels, pool_status="active") == observed.sessions.active
+        assert value(found, "class_threshold", **labels) == observed.threshold
         assert value(found, "session_capacity", **labels) == 5 * observed.pools.active
         assert observed.tokens
-        assert value(found, "tokens", **labels, color="green") == observed.tokens.green
-        assert value(found, "tokens", **labels, color="yellow") == observed.tokens.yellow
+        assert value(found, "pool_tokens", **labels, color="green") == observed.tokens.green
+        assert value(found, "pool_tokens", **labels, color="yellow") == observed.tokens.yellow
         for level in range(1, 6):
             column = [*observed.occupancy, 0, 0, 0, 0, 0, 0]
             fraction = column[level] / observed.pools.active
-            assert value(found, "occupancy_fraction", **labels, level=str(level)) == fraction
+            assert value(found, "occupancy_ratio", **labels, level=str(level)) == fraction
 
 
 async def test_windows_and_integrals_tell_the_same_gap(store: Store, metrics: Metrics) -> None:
@@ -237,7 +237,7 @@ async def test_windows_and_integrals_tell_the_same_gap(store: Store, metrics: Me
 
     pool_seconds = sum(grown("pool_seconds_total", pool_class=name) for name in ("small", "large"))
     assert pool_seconds > 0
-    assert 0 < grown("utility_pool_seconds") <= grown("bound_pool_seconds") * (1 + 1e-9)
+    assert 0 < grown("utility_seconds") <= grown("utility_bound_seconds") * (1 + 1e-9)
     assert grown("session_seconds_total") > 0
     for window in ("60", "300", "3600"):
         utility = value(after, "utility_mean", fleet="f", window=window)
@@ -261,8 +261,8 @@ async def test_a_fleet_without_pools_has_no_series_that_would_be_wrong(empty_sto
     await empty_store.fleets.configure("f", compile_spec(file), file.document())
     found = series(await exposition(metrics, empty_store))
     names = {name for name, _ in found}
-    assert value(found, "pools", fleet="f", pool_class="small", status="active") == 0
-    assert not names & {"slta_estimate_rank", "slta_optimal_rank", "slta_load_price", "slta_occupancy_fraction"}
+    assert value(found, "pools", fleet="f", pool_class="small", pool_status="active") == 0
+    assert not names & {"slta_estimate_rank", "slta_optimal_rank", "slta_load_price", "slta_occupancy_ratio"}
     assert all(math.isfinite(number) for (name, labels), number in found.items() if ("le", "+Inf") not in labels)
 
 
@@ -270,7 +270,7 @@ async def test_policies_with_thresholds_have_tokens_and_others_have_none(empty_s
     for policy in POLICIES:
         await define(empty_store, policy, small_fleet(policy=policy))
     found = series(await exposition(metrics, empty_store))
-    with_tokens = {dict(labels)["fleet"] for name, labels in found if name == "slta_tokens"}
+    with_tokens = {dict(labels)["fleet"] for name, labels in found if name == "slta_pool_tokens"}
     assert with_tokens == {policy.name for policy in POLICIES.values() if policy.has_thresholds}
 
 
@@ -297,7 +297,7 @@ async def test_a_large_capacity_is_shown_in_at_most_64_levels(empty_store: Store
     await define(empty_store, "f", FleetFile.read({"classes": classes}))
     levels: dict[str, list[int]] = {}
     for name, labels in series(await exposition(metrics, empty_store)):
-        if name == "slta_occupancy_fraction":
+        if name == "slta_occupancy_ratio":
             levels.setdefault(dict(labels)["pool_class"], []).append(int(dict(labels)["level"]))
     assert {name: len(found) for name, found in levels.items()} == {"c1": 1, "c64": 64, "c65": 32, "c4096": 64}
     assert max(levels["c4096"]) == 4096
@@ -307,21 +307,22 @@ def answered(route: str | None, status: int, seconds: float) -> RequestRecord:
     return RequestRecord("r-1", "POST", route, status, seconds, "f", "key-1")
 
 
-async def test_requests_are_counted_by_method_route_and_kind_of_answer(store: Store, metrics: Metrics) -> None:
-    for status in (200, 201, 404, 503, 0):
-        metrics.observe(answered("/v1/fleets/{fleet}/assign", status, 0.004))
+async def test_requests_are_counted_as_opentelemetry_names_them(store: Store, metrics: Metrics) -> None:
+    route, problems = "/v1/fleets/{fleet}/assign", {404: "unknown_fleet", 503: "no_capacity"}
+    for status in (201, 201, 404, 503, 500, 0):
+        metrics.observe(answered(route, status, 0.004)._replace(problem=problems.get(status, "")))
     metrics.observe(answered(None, 404, 0.004)._replace(method="BREW"))
     found = series(await exposition(metrics, store))
 
-    def count(route: str, status: str, method: str = "POST") -> float:
-        return value(found, "request_duration_seconds_count", method=method, route=route, status=status)
+    def seen(series: str, route: str, status: str, error: str = "", method: str = "POST", **labels: str) -> float:
+        http = {"http_request_method": method, "http_route": route, "http_response_status_code": status}
+        named = frozenset({**http, "error_type": error, **labels}.items())
+        return found[f"http_server_request_duration_seconds_{series}", named]
 
-    route = "/v1/fleets/{fleet}/assign"
-    assert [count(route, status) for status in ("2xx", "4xx", "5xx", "left")] == [2, 1, 1, 1]
-    assert count("none", "4xx", "other") == 1
-    placed = {"method": "POST", "route": route, "status": "2xx"}
-    assert value(found, "request_duration_seconds_bucket", **placed, le="0.003") == 0
-    assert value(found, "request_duration_seconds_bucket", **placed, le="0.005") == 2
+    answers = {"201": "", "404": "", "503": "no_capacity", "500": "500", "": "left"}
+    assert [seen("count", route, status, error) for status, error in answers.items()] == [2, 1, 1, 1, 1]
+    assert seen("count", "", "404", method="_OTHER") == 1
+    assert [seen("bucket", route, "201", le=le) for le in ("0.003", "0.005")] == [0, 2]
 
 
 async def test_server_errors_are_counted_by_code_and_those_of_a_full_fleet_from_0(
@@ -330,7 +331,7 @@ async def test_server_errors_are_counted_by_code_and_those_of_a_full_fleet_from_
     for status, code in ((503, "overloaded"), (503, "overloaded"), (404, "unknown_fleet"), (503, ""), (201, "")):
         metrics.observe(answered("/r", status, 0.004)._replace(problem=code))
     found = series(await exposition(metrics, store))
-    counted = {dict(labels)["code"]: number for (name, labels), number in found.items() if "server_err" in name}
+    counted = {dict(labels)["error_type"]: number for (name, labels), number in found.items() if "server_err" in name}
     assert counted == {"overloaded": 2, "no_capacity": 0, "no_active_pool": 0}
 
 
@@ -338,9 +339,13 @@ async def test_requests_are_counted_by_key_and_status(store: Store, metrics: Met
     for key_id, status in (("key-1", 201), ("key-1", 201), ("key-1", 429), ("unknown", 401), ("", 200), ("", 0)):
         metrics.observe(answered("/r", status, 0.004)._replace(key_id=key_id))
     found = series(await exposition(metrics, store))
-    counted = {tuple(sorted(dict(labels).values())): n for (name, labels), n in found.items() if "key_req" in name}
+    counted = {
+        tuple(dict(labels)[label] for label in ("http_response_status_code", "key_id")): n
+        for (name, labels), n in found.items()
+        if "key_req" in name
+    }
     assert counted == {
-        ("201", "key-1"): 2, ("429", "key-1"): 1, ("401", "unknown"): 1, ("200", "none"): 1, ("left", "none"): 1,
+        ("201", "key-1"): 2, ("429", "key-1"): 1, ("401", "unknown"): 1, ("200", "none"): 1, ("", "none"): 1,
     }  # fmt: skip
 
 
@@ -348,7 +353,12 @@ async def test_what_every_replica_repeats_says_so(store: Store, metrics: Metrics
     helps = {one.name: one.documentation for one in parse_text(await exposition(metrics, store))}
     repeated = {name for name, text in helps.items() if text.endswith(REPEATED)}
     assert {"slta_aggregate_utility", "slta_assignments"} < repeated
-    assert not repeated & {"slta_store_up", "slta_build_info", "slta_request_duration_seconds", "slta_key_requests"}
+    assert not repeated & {
+        "slta_store_up",
+        "slta_build_info",
+        "http_server_request_duration_seconds",
+        "slta_key_requests",
+    }
 
 
 async def test_store_calls_batches_and_errors_are_counted(store: Store, metrics: Metrics) -> None:
@@ -358,7 +368,7 @@ async def test_store_calls_batches_and_errors_are_counted(store: Store, metrics:
     calls = value(found, "store_duration_seconds_count", function="batch")
     assert value(found, "batch_size_count") == calls
     assert value(found, "batch_size_sum") == 3
-    assert value(found, "store_errors_total", kind="timeout") == 1
+    assert value(found, "store_errors_total", error_type="timeout") == 1
     assert value(found, "store_up") == 1
     assert value(found, "build_info", version=release(), digest=store.library_digest) == 1
 

@@ -83,13 +83,13 @@ async def test_the_process_part_has_the_age_of_the_fleet_metrics_returned_last(s
 @pytest.mark.parametrize("of", [None, "process", "fleets"])
 async def test_families_by_level_are_there_on_request_only(store: Store, metrics: Metrics, of: Part | None) -> None:
     few, many = [await scrape(metrics, store, of=of, levels=levels) for levels in (False, True)]
-    by_level = {"slta_occupancy_fraction", "slta_optimal_occupancy_fraction"}
+    by_level = {"slta_occupancy_ratio", "slta_optimal_occupancy_ratio"}
     assert names(many) - names(few) == (set() if of == "process" else by_level)
 
 
 async def test_scrapes_with_levels_and_without_do_not_share_a_reading(store: Store, metrics: Metrics) -> None:
     texts = await asyncio.gather(*(scrape(metrics, store, of="fleets", levels=levels) for levels in (False, True)))
-    assert ["slta_occupancy_fraction" in names(text) for text in texts] == [False, True]
+    assert ["slta_occupancy_ratio" in names(text) for text in texts] == [False, True]
 
 
 async def test_two_dispatchers_asked_at_once_differ_in_what_is_of_time_only(
@@ -125,7 +125,7 @@ async def test_an_expected_gap_is_in_the_process_part_of_who_has_read_the_fleet(
         assert "expected" not in await text("fleets")
         await eventually(lambda: bool(gaps.known()))
         assert 'slta_expected_placement_gap{fleet="f"}' in await text("process")
-        assert 'slta_relative_expected_placement_gap{fleet="f"}' in await text("process")
+        assert 'slta_expected_placement_gap_ratio{fleet="f"}' in await text("process")
 
 
 async def test_a_deleted_fleet_has_no_expected_gap(store: Store, metrics: Metrics) -> None:

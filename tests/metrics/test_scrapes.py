@@ -122,7 +122,7 @@ async def scraped_in_steps(metrics: Metrics, store: Store) -> str:
 
 async def test_no_callback_of_a_scrape_of_many_fleets_holds_the_event_loop(store: Store, metrics: Metrics) -> None:
     await create_many(store)
-    assert (await scraped_in_steps(metrics, store)).count("slta_store_epoch{") == FLEETS
+    assert (await scraped_in_steps(metrics, store)).count("slta_store_epoch_timestamp_seconds{") == FLEETS
 
 
 async def test_nor_does_printing_what_the_process_has_counted(store: Store, metrics: Metrics) -> None:
@@ -152,7 +152,7 @@ async def test_scrapes_that_come_together_share_one_reading(store: Store, metric
     await create_many(store)
     texts = await asyncio.gather(*(scrape(metrics, store, accept) for accept in ("", OPENMETRICS, "", OPENMETRICS)))
     assert snapshots_taken(metrics) == FLEETS
-    assert [text.count("slta_store_epoch{") for text in texts] == [FLEETS] * 4
+    assert [text.count("slta_store_epoch_timestamp_seconds{") for text in texts] == [FLEETS] * 4
 
 
 async def test_a_scrape_that_comes_later_reads_anew(store: Store, metrics: Metrics) -> None:
@@ -179,7 +179,7 @@ async def test_a_scrape_that_would_take_long_shows_the_last_complete_reading_and
     metrics.error("timeout")
     assert 'slta_completions_total{fleet="f"} 0.0' in stale
     assert "slta_store_up 1.0" in stale
-    assert 'slta_store_errors_total{kind="timeout"} 1.0' in await scrape(metrics, store), "its own are of now"
+    assert 'slta_store_errors_total{error_type="timeout"} 1.0' in await scrape(metrics, store), "its own are of now"
     server.thaw()
     while 'slta_completions_total{fleet="f"} 1.0' not in (fresh := await scrape(metrics, store)):
         pass
@@ -190,7 +190,7 @@ async def test_a_scrape_that_would_take_long_shows_the_last_complete_reading_and
 async def test_the_first_scrape_waits_for_a_complete_reading(store: Store, metrics: Metrics, server: Server) -> None:
     metrics._readings[False] = Readings(max_wait_seconds=0)
     await create_many(store)
-    assert (await scrape(metrics, store)).count("slta_store_epoch{") == FLEETS
+    assert (await scrape(metrics, store)).count("slta_store_epoch_timestamp_seconds{") == FLEETS
 
 
 async def test_a_call_of_the_store_that_timed_out_once_leaves_no_fleet_out(
@@ -208,7 +208,7 @@ async def test_a_call_of_the_store_that_timed_out_once_leaves_no_fleet_out(
 
     monkeypatch.setattr(store.fleets, "snapshot", fail_once)
     text = await scrape(metrics, store)
-    assert (value(text, "slta_store_up"), text.count("slta_store_epoch{")) == (1, FLEETS)
+    assert (value(text, "slta_store_up"), text.count("slta_store_epoch_timestamp_seconds{")) == (1, FLEETS)
 
 
 async def test_an_answer_that_breaks_off_lets_go_of_its_reading(store: Store, metrics: Metrics) -> None:

@@ -31,13 +31,13 @@ async def test_sessions_and_counters_have_series_by_type(store: Store, metrics: 
     await store.pools.set_status("f", "large-1", "draining")
     found = series(await exposition(metrics, store))
     of = {"fleet": "f", "session_type": "video"}
-    assert value(found, "session_type_sessions", **of, status="active") == 5
-    assert value(found, "session_type_sessions", **of, status="draining") == 5
-    assert value(found, "session_type_assignments_total", **of) == 10
-    assert value(found, "session_type_rejections_total", **of, reason="no_capacity") == 1
-    assert value(found, "session_type_assignments_total", fleet="f", session_type="default") == 1
-    assert value(found, "session_type_load_price", fleet="f", session_type="default") > 0
-    assert value(found, "session_type_load_price", **of) == 0, "no place is left"
+    assert value(found, "typed_sessions", **of, pool_status="active") == 5
+    assert value(found, "typed_sessions", **of, pool_status="draining") == 5
+    assert value(found, "typed_assignments_total", **of) == 10
+    assert value(found, "typed_rejections_total", **of, reason="no_capacity") == 1
+    assert value(found, "typed_assignments_total", fleet="f", session_type="default") == 1
+    assert value(found, "typed_load_price", fleet="f", session_type="default") > 0
+    assert value(found, "typed_load_price", **of) == 0, "no place is left"
 
 
 async def test_the_bound_is_that_of_the_types(store: Store, metrics: Metrics) -> None:
@@ -45,9 +45,9 @@ async def test_the_bound_is_that_of_the_types(store: Store, metrics: Metrics) ->
     found, seen = series(await exposition(metrics, store)), await store.fleets.snapshot("f")
     assert seen.utility < seen.optimum
     assert value(found, "aggregate_utility", fleet="f") == value(found, "aggregate_utility_bound", fleet="f")
-    assert value(found, "utility_pool_seconds", fleet="f") <= value(found, "bound_pool_seconds", fleet="f")
+    assert value(found, "utility_seconds", fleet="f") <= value(found, "utility_bound_seconds", fleet="f")
     spec = small_fleet(policy="jlmu", session_types={"video": ["large"]}).to_spec()
-    (row,) = [row for row in FLEET_ROWS if row.name == "bound_pool_seconds"]
+    (row,) = [row for row in FLEET_ROWS if row.name == "utility_bound_seconds"]
     [(_, bound)] = row.samples(view_of(seen, spec))
     assert bound < spec.integers.to_utility(sum(seen.integrals.optimum)) / MICROSECONDS
 
@@ -55,5 +55,5 @@ async def test_the_bound_is_that_of_the_types(store: Store, metrics: Metrics) ->
 async def test_a_fleet_without_types_has_no_series_of_them(empty_store: Store, metrics: Metrics) -> None:
     await define(empty_store, "f", small_fleet())
     text = await exposition(metrics, empty_store)
-    assert "slta_session_type_sessions{" not in text
+    assert "slta_typed_sessions{" not in text
     assert "slta_compatibility_gap{" not in text

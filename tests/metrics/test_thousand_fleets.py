@@ -54,7 +54,7 @@ async def in_groups(work: Callable[[int], Awaitable[None]]) -> None:
 
 
 def fleets_shown(url: str) -> int:
-    return httpx.get(url, timeout=60).text.count("slta_store_epoch{")
+    return httpx.get(url, timeout=60).text.count("slta_store_epoch_timestamp_seconds{")
 
 
 async def test_no_callback_of_the_event_loop_takes_more_than_20_ms(server: Server) -> None:
@@ -144,7 +144,7 @@ async def scrapes(client: httpx.AsyncClient, figures: Figures) -> AsyncIterator[
         text = (await client.get("/metrics")).text
         figures.scrapes.append(time.monotonic() - began)
         figures.ages.append(value(text, "slta_scrape_age_seconds"))
-        assert (value(text, "slta_store_up"), text.count("slta_store_epoch{")) == (1, FLEETS + 1)
+        assert (value(text, "slta_store_up"), text.count("slta_store_epoch_timestamp_seconds{")) == (1, FLEETS + 1)
         yield
         await asyncio.sleep(max(0.0, SCRAPE_SECONDS + began - time.monotonic()))
 

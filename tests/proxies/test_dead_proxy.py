@@ -54,7 +54,7 @@ def kill(system: System) -> None:
 
 
 def renewed(system: System) -> float:
-    return system.followed().get('outcomes_total{code="renewed",operation="renew"}', 0)
+    return system.followed().get('answers_total{operation="renew",outcome="renewed"}', 0)
 
 
 def followed(system: System) -> float:
@@ -130,5 +130,5 @@ async def test_a_first_follower_beside_a_proxy_that_runs_ends_no_session(proxy: 
     with System(proxy, tmp_path, lease=SHORT_LEASE) as behind:
         async with held(behind):
             with following(behind):
-                await eventually(lambda: behind.followed().get('lines_total{kind="start"}'))
+                await eventually(lambda: behind.followed().get('lines_total{event="start"}'))
                 assert behind.active() == SESSIONS

@@ -23,6 +23,7 @@ PAGE = Page(ROOT / "docs/rollout.md")
 OBSERVE, FIRST_STEP, BACK = [block["commands"] for block in BLOCK.finditer(PAGE.text) if not block["reason"]]
 CAPACITY = 200
 DEFINITIONS = OBSERVE[: OBSERVE.index("share 0\n")]
+PLACED = f'slta_place_requests_total{{fleet="{FLEET}",outcome="placed"}}'
 SOCAT = f"""#!{sys.executable}
 import socket, sys
 with socket.socket(socket.AF_UNIX) as server:
@@ -88,7 +89,7 @@ async def test_a_fleet_that_observes_is_not_asked_and_knows_all_sessions(shared:
     assert '"relative_placement_gap"' in printed
     assert "slta_follow_lag_seconds" in printed
     await begin(shared, 5)
-    assert 'slta_place_requests_total{code="placed"' not in played(shared, f"{DEFINITIONS}ask /metrics")
+    assert PLACED not in played(shared, f"{DEFINITIONS}ask /metrics")
     assert shared.call("GET", "/state")["difference_at_placing"] is not None
 
 
@@ -99,7 +100,7 @@ async def test_after_a_step_slta_places_and_its_requests_are_shown(shared: Syste
     printed = played(shared, f"{DEFINITIONS}{FIRST_STEP}")
     assert shares(shared) == {"1"}
     assert '"difference_at_placing_by_source"' in printed
-    assert f'slta_place_requests_total{{code="placed",fleet="{FLEET}"}}' in printed
+    assert PLACED in printed
 
 
 async def test_one_command_takes_it_back(shared: System) -> None:

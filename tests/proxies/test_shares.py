@@ -88,7 +88,7 @@ async def sampled(system: System, percent: int, count: int) -> Sample:
 def begun(system: System) -> float:
     """Sessions that slta has placed, or that were reported to it."""
     outcomes = system.followed()
-    return sum(outcomes.get(f'outcomes_total{{code="{code}",operation="report"}}', 0) for code in ("same", "new"))
+    return sum(outcomes.get(f'answers_total{{operation="report",outcome="{code}"}}', 0) for code in ("same", "new"))
 
 
 async def holds(system: System, percent: int, count: int, right: Callable[[Sample], bool]) -> bool:

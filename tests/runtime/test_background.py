@@ -127,7 +127,7 @@ async def test_a_store_that_begins_to_evict_is_told_once_and_when_it_ends(
     metrics = Metrics()
 
     def shown(policy: str) -> float | None:
-        return metrics.registry.get_sample_value("slta_store_evicts", {"policy": policy})
+        return metrics.registry.get_sample_value("slta_store_eviction_enabled", {"maxmemory_policy": policy})
 
     async with dispatching(store, metrics=metrics):
         await until(store, lambda: shown("noeviction") is not None)
@@ -194,7 +194,7 @@ async def test_a_store_that_forbids_info_has_no_policy_to_show(server: str, stor
         await until_ticked(limited, redis, "b")
         await another_round(limited, redis)
     await limited.close()
-    assert "slta_store_evicts{" not in generate_latest(metrics.registry).decode()
+    assert "slta_store_eviction_enabled{" not in generate_latest(metrics.registry).decode()
 
 
 @pytest.mark.usefixtures("quick_rounds")

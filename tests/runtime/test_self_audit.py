@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from unittest.mock import AsyncMock
 
@@ -189,12 +190,12 @@ async def test_the_metrics_show_what_was_found_where(store: Store, redis: Redis)
     audits.claimed("f", CLAIM)
     await audits.round()
     lines = (await scrape(metrics, store)).splitlines()
-    series = (line.split() for line in lines if line.startswith(("slta_audit", "slta_store_audit")))
+    series = (line.split() for line in lines if re.match("slta_(store_|last_)?audit_", line))
     found = await result(store, "f")
     assert found
     assert {name: float(value) for name, value in series} == {
         'slta_audit_findings{fleet="f"}': found.total,
-        'slta_audit_time_seconds{fleet="f"}': found.at,
+        'slta_last_audit_timestamp_seconds{fleet="f"}': found.at,
         'slta_store_audit_findings{fleet=""}': 0,
     }
 

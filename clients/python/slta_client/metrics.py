@@ -12,14 +12,17 @@ T = TypeVar("T")
 
 FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "calls": (
-        "Calls, those in a bulk call each, by call and problem code, ok, or why there was no reply.",
-        ("call", "code"),
+        "Calls, those in a bulk call each, by ok, the problem code, or why there was no reply.",
+        ("operation", "outcome"),
     ),
-    "retries": ("Calls that repeat an earlier one, by the code of the reply before.", ("code",)),
+    "retries": ("Calls that repeat an earlier one, by the code of the reply before.", ("problem_code",)),
     "lost_sessions": ("Sessions that lost their place while they lasted.", ("reason",)),
     "dropped_completes": ("Ends that slta never confirmed; their leases end the sessions.", ()),
     "placements": ("Placed sessions, by slta or fallback.", ("placed_by",)),
-    "refused_reports": ("Reports of sessions placed by the fallback that slta refused, by problem code.", ("code",)),
+    "refused_reports": (
+        "Reports of sessions placed by the fallback that slta refused, by problem code.",
+        ("problem_code",),
+    ),
 }
 """Help and labels of each counter, by its name without `slta_client_` and `_total`."""
 GAUGES = {

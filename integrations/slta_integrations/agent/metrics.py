@@ -10,22 +10,22 @@ from slta_integrations.metric_registry import Family, register
 
 OUTCOMES = ("ok", "lost_before", "unknown_pool", "failed")
 """Of a heartbeat (docs/api.md)."""
-KINDS = ("health", "count", "sessions")
+PROBES = ("health", "count", "sessions")
 FAMILIES: tuple[Family, ...] = (
     (Counter, "heartbeats", "Heartbeats that slta answered, by outcome.", ("outcome",)),
     (Gauge, "last_answer_timestamp_seconds", "Unix time of slta's last answer to heartbeats; 0 before the first.", ()),
-    (Counter, "calls", "Calls, by kind and HTTP status, or by why there was none.", ("call", "status")),
+    (Counter, "calls", "Calls, by ok, the problem code, or why there was no reply.", ("operation", "outcome")),
     (
         Gauge,
-        "healthy",
+        "pool_healthy",
         "1 if the last health check of the pool passed, 0 if it failed; absent without checks.",
-        ("pool",),
+        ("pool_id",),
     ),
     (
         Counter,
         "probe_failures",
-        "Failed commands and URLs, by pool and kind: health, count, sessions.",
-        ("pool", "kind"),
+        "Failed commands and URLs, by pool and probe: health, count, sessions.",
+        ("pool_id", "probe"),
     ),
     (Counter, "listed_sessions", "Sessions of lists that slta asked for, by what it answered.", ("outcome",)),
 )
@@ -37,7 +37,7 @@ class Metrics:
     heartbeats: Counter
     last_answer_timestamp_seconds: Gauge
     calls: Counter
-    healthy: Gauge
+    pool_healthy: Gauge
     probe_failures: Counter
     listed_sessions: Counter
 
@@ -47,5 +47,5 @@ class Metrics:
         for outcome in OUTCOMES:
             self.heartbeats.labels(outcome)
         for pool in pools:
-            for kind in KINDS:
-                self.probe_failures.labels(pool, kind)
+            for probe in PROBES:
+                self.probe_failures.labels(pool, probe)

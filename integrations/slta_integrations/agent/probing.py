@@ -98,7 +98,7 @@ class Probes:
     def _apply_health(self, pool: Pool, health: Health, now: float, *, healthy: bool) -> None:
         pool.checked(healthy=healthy)
         pool.health_at = now + health.every_seconds
-        self._metrics.healthy.labels(pool.id).set(healthy)
+        self._metrics.pool_healthy.labels(pool.id).set(healthy)
         if pool.failures == FAILURES:
             self._notices.say(f"unhealthy {pool.id}", f"{FAILURES} health checks of {pool.id} failed: it is drained")
         elif healthy:

@@ -85,7 +85,7 @@ class Agent:
 
     def answered(self, call: Call, reply: Reply, sent_at: float, now: float) -> None:
         """Apply the reply to a call that was sent at `sent_at`."""
-        self._metrics.calls.labels(call.kind, str(reply.status or reply.code)).inc()
+        self._metrics.calls.labels(call.kind, reply.code or "ok").inc()
         pools = [self.pools[id_] for id_ in call.pool_ids]
         if call.kind == "heartbeats":
             self.probes.plan(inf)

@@ -8,7 +8,7 @@ from slta_integrations.follow.log_line import SKIPPED
 from slta_integrations.metric_registry import Family, register
 
 FAMILIES: tuple[Family, ...] = (
-    (Counter, "lines", "Lines read, by kind: begin, end, start, alive, or why a line was skipped.", ("kind",)),
+    (Counter, "lines", "Lines read, by event: begin, end, start, alive, or why a line was skipped.", ("event",)),
     (
         Gauge,
         "live_sessions",
@@ -31,11 +31,11 @@ FAMILIES: tuple[Family, ...] = (
     ),
     (Counter, "elsewhere_sessions", "Sessions that the proxy served on another pool than slta had placed them on.", ()),
     (Counter, "unseen_session_seconds", "Duration of ended sessions that slta never knew.", ()),
-    (Counter, "outcomes", "Operations that slta answered, by kind and final outcome.", ("operation", "code")),
-    (Counter, "calls", "Bulk calls, by HTTP status, or by why there was none.", ("status",)),
+    (Counter, "answers", "Operations that slta answered, by kind and final outcome.", ("operation", "outcome")),
+    (Counter, "calls", "Bulk calls, by ok, the problem code, or why there was no reply.", ("outcome",)),
 )
 
-KINDS = ("begin", "end", "start", "alive", *SKIPPED)
+EVENTS = ("begin", "end", "start", "alive", *SKIPPED)
 DROPPED = ("backlog", "kernel", "spool")
 GAPS = ("gone", "truncated")
 
@@ -51,11 +51,11 @@ class Metrics:
     gaps: Counter
     elsewhere_sessions: Counter
     unseen_session_seconds: Counter
-    outcomes: Counter
+    answers: Counter
     calls: Counter
 
     def __init__(self) -> None:
         self.registry = register(self, "slta_follow", FAMILIES)
-        for family, values in ((self.lines, KINDS), (self.dropped_lines, DROPPED), (self.gaps, GAPS)):
+        for family, values in ((self.lines, EVENTS), (self.dropped_lines, DROPPED), (self.gaps, GAPS)):
             for value in values:
                 family.labels(value)

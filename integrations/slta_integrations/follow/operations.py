@@ -92,7 +92,7 @@ class Tally:
 
     def count(self, operation: Operation, outcome: Reply) -> None:
         """Count a final outcome."""
-        self._metrics.outcomes.labels(operation.kind, code_of(outcome)).inc()
+        self._metrics.answers.labels(operation.kind, code_of(outcome)).inc()
         match operation.line:
             case Begin() as line:
                 self._count_begin(line, outcome)

@@ -69,7 +69,7 @@ class Sender:
         attempt = 0
         while waiting:
             reply = await self._client.operate(encode(waiting, self._lease_seconds, self._clock()))
-            self._metrics.calls.labels(str(reply.status or reply.code)).inc()
+            self._metrics.calls.labels(reply.code or "ok").inc()
             before = len(waiting)
             waiting = self._settle(waiting, reply) if reply.ok else self._refused(waiting, reply)
             attempt = attempt + 1 if len(waiting) == before else 1

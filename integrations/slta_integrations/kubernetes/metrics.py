@@ -12,14 +12,14 @@ from slta_integrations.notices import Notices
 FAMILIES: tuple[Family, ...] = (
     (Gauge, "event_age_seconds", "Time since the API server sent anything, bookmarks included.", ("kind",)),
     (Gauge, "leader", "1 while this watcher holds the Lease and changes pools.", ()),
-    (Gauge, "pools", "Pools of this watcher, by status, as last read or changed; of the leader.", ("status",)),
+    (Gauge, "pools", "Pools of this watcher, by status, as last read or changed; of the leader.", ("pool_status",)),
     (Gauge, "skipped_endpoints", "Endpoints that have no pool, by reason; of the leader.", ("reason",)),
     (Gauge, "services_without_slices", "Services of the options that have no EndpointSlice; of the leader.", ()),
     (Gauge, "guarded_pools", "Pools of pods that vanished at once, and may live; of the leader.", ("service",)),
     (Counter, "lists", "Lists of all objects; more than one: a watch could not be resumed.", ("kind",)),
     (Counter, "watches", "Watches begun.", ("kind",)),
     (Counter, "changes", "Pools changed, by what was done.", ("action",)),
-    (Counter, "calls", "Calls to slta, by HTTP status, or by why there was none.", ("status",)),
+    (Counter, "calls", "Calls to slta, by ok, the problem code, or why there was no reply.", ("outcome",)),
 )
 
 ACTIONS = ("create", "change", "drain", "return", "fail", "remove")

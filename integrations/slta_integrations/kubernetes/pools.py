@@ -165,7 +165,7 @@ class Pools:
             call.close()
             raise StoppedError
         reply: Reply = await call
-        self._metrics.calls.labels(str(reply.status or reply.code)).inc()
+        self._metrics.calls.labels(reply.code or "ok").inc()
         if reply.ok:
             self.retry_after = 0.0
             self._notices.over("dispatcher", "slta answers again.")

@@ -11,6 +11,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 PREFIX = "slta"
+OPENTELEMETRY = "http_server_"
+"""Prefix of what OpenTelemetry's conventions name."""
 
 S = TypeVar("S")
 P = TypeVar("P")
@@ -23,7 +25,7 @@ Value = float | dict[Any, float] | dict[Any, int] | None
 
 @dataclass(frozen=True)
 class Row:
-    """Definition of a metric family; `name` has no prefix and suffix."""
+    """Definition of a metric family; `name` has no suffix, and no prefix unless OpenTelemetry names it."""
 
     name: str
     help: str
@@ -33,7 +35,7 @@ class Row:
     @property
     def full_name(self) -> str:
         """Name for prometheus_client."""
-        return f"{PREFIX}_{self.name}"
+        return self.name if self.name.startswith(OPENTELEMETRY) else f"{PREFIX}_{self.name}"
 
     @property
     def shown_name(self) -> str:

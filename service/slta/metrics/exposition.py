@@ -78,7 +78,7 @@ EXPECTED_ROWS: tuple[FleetFamily[ExpectedGaps], ...] = (
         lambda expected: expected.gap,
     ),
     EXPECTED.gauge(
-        "relative_expected_placement_gap",
+        "expected_placement_gap_ratio",
         "Expected placement gap as a fraction of the utility bound at this load.",
         lambda expected: expected.relative,
     ),

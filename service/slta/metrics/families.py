@@ -72,12 +72,12 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     ),
     DIFFERENCE.gauge("difference_at_placing_sessions", "Sessions in the mean difference.", attrgetter("sessions")),
     FLEET.gauge(
-        "utility_pool_seconds",
+        "utility_seconds",
         "Time integral of the utility; may fall; delta divided by the increase of pool_seconds_total: mean per pool.",
         lambda view: view.spec.integers.to_utility(sum(view.snapshot.integrals.utility)) / MICROSECONDS,
     ),
     FLEET.gauge(
-        "bound_pool_seconds",
+        "utility_bound_seconds",
         "Time integral of the maximum utility at each instant, with session types of a bound of it; may fall.",
         lambda view: view.spec.integers.to_utility(_bound_integral(view.snapshot.integrals)) / MICROSECONDS,
     ),
@@ -98,12 +98,12 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         },
         ("pool_class",),
     ),
-    CLASS.gauge("sessions", "Sessions by status of their pool.", _counts("sessions", *SESSIONS), ("status",)),
+    CLASS.gauge("sessions", "Sessions by status of their pool.", _counts("sessions", *SESSIONS), ("pool_status",)),
     CLASS.gauge(
         "pools",
         "Pools by status; an active pool that is lost or gone has that instead.",
         _counts("pools", *SESSIONS, "failed", "lost", "gone"),
-        ("status",),
+        ("pool_status",),
     ),
     CLASS.gauge(
         "unconfirmed_pools",
@@ -112,17 +112,17 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     ),
     CLASS.gauge("mass_loss_guard", "1 while the mass-loss guard of the class is on.", lambda c: int(c.guard == "on")),
     CLASS.gauge("session_capacity", "Total capacity of the active pools.", lambda c: c.pools.active * c.capacity),
-    LEVEL.gauge("occupancy_fraction", "Fraction of the class's pools with at least `level` sessions."),
+    LEVEL.gauge("occupancy_ratio", "Fraction of the class's pools with at least `level` sessions."),
     LEVEL.gauge(
-        "optimal_occupancy_fraction",
+        "optimal_occupancy_ratio",
         "Fraction of the class's pools with at least `level` sessions in the optimal assignment.",
     ),
-    CLASS.gauge("threshold", "Number of sessions below which a pool has a green token."),
-    CLASS.gauge("optimal_threshold", "Threshold at the optimal rank."),
+    CLASS.gauge("class_threshold", "Number of sessions below which a pool has a green token.", attrgetter("threshold")),
+    CLASS.gauge("class_optimal_threshold", "Threshold at the optimal rank.", attrgetter("optimal_threshold")),
     NOW.gauge("estimate_rank", "Learned rank r; with policies jlmu and observe the best rank with a free pool."),
     NOW.gauge("optimal_rank", "Optimal value of r for the current sessions and pools."),
     NOW.gauge("min_green_to_decrement", "Number of green tokens from which r decreases."),
-    CLASS.gauge("tokens", "Pools with a token, by color.", _counts("tokens", "green", "yellow"), ("color",)),
+    CLASS.gauge("pool_tokens", "Pools with a token, by color.", _counts("tokens", "green", "yellow"), ("color",)),
     CLASS.gauge("marginal_utility", "Marginal utility of one more session on the emptiest pool of the class."),
     NOW.gauge("load_price", "Marginal utility of one more session at the optimum; none with session types."),
     CLASS.gauge(
@@ -131,13 +131,21 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         attrgetter("kept_places"),
     ),
     CLASS.gauge("pool_worth", "What one more pool of the class would add at the optimum."),
-    NOW.gauge("store_epoch", "Unix time of the fleet's creation or of the last detected rollback of the store."),
+    NOW.gauge(
+        "store_epoch_timestamp_seconds",
+        "Unix time of the fleet's creation or of the last detected rollback of the store.",
+        attrgetter("store_epoch"),
+    ),
     NOW.gauge("config_version", "Version of the fleet's configuration."),
-    NOW.gauge("suspect", "1 after an error inside an operation, until the fleet's rows are rebuilt."),
+    NOW.gauge(
+        "fleet_suspect",
+        "1 after an error inside an operation, until the fleet's rows are rebuilt.",
+        attrgetter("suspect"),
+    ),
     AUDIT.gauge(
         "audit_findings", "Findings of the fleet's last periodic audit; none before the first.", attrgetter("total")
     ),
-    AUDIT.gauge("audit_time_seconds", "Unix time of the end of that audit.", attrgetter("at")),
+    AUDIT.gauge("last_audit_timestamp_seconds", "Unix time of the end of that audit.", attrgetter("at")),
     FLEET.gauge(
         "state_bytes",
         "Bytes of bit rows: tokens (read by the policy), ledger (occupancies of pools).",
@@ -159,15 +167,15 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         itemgetter("rejected_low_priority"),
     ),
     TYPE.gauge(
-        "session_type_sessions",
+        "typed_sessions",
         "Sessions of a type by status of their pool.",
         lambda one: {status: getattr(one.sessions, status) for status in SESSIONS},
-        ("status",),
+        ("pool_status",),
     ),
-    TYPE.gauge("session_type_load_price", "What one more session would add at the optimum.", attrgetter("load_price")),
-    TYPE.counter("session_type_assignments", "Sessions of a type placed.", attrgetter("assigned")),
+    TYPE.gauge("typed_load_price", "What one more session would add at the optimum.", attrgetter("load_price")),
+    TYPE.counter("typed_assignments", "Sessions of a type placed.", attrgetter("assigned")),
     TYPE.counter(
-        "session_type_rejections",
+        "typed_rejections",
         "Sessions of a type not placed, and reports of them in a class that they may not use.",
         attrgetter("refused"),
         ("reason",),
@@ -194,7 +202,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         ("direction",),
     ),
     COUNTERS.counter(
-        "store_went_back", "Rollbacks of the store, which may have lost acknowledged changes.", itemgetter("went_back")
+        "store_rollbacks", "Rollbacks of the store, which may have lost acknowledged changes.", itemgetter("went_back")
     ),
     COUNTERS.counter(
         "repairs", "Repairs: rebuilds of the fleet's rows from its session records.", itemgetter("repairs")

@@ -60,8 +60,8 @@ def view_of(snapshot: Snapshot, spec: FleetSpec) -> FleetView:
 class Level(NamedTuple):
     """Fraction of a class's pools with at least `level` sessions, and the same in the optimal assignment."""
 
-    occupancy_fraction: float
-    optimal_occupancy_fraction: float
+    occupancy_ratio: float
+    optimal_occupancy_ratio: float
 
 
 def _levels(c: ClassObservation) -> Iterator[tuple[str, Level]]:

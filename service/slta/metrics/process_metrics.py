@@ -14,21 +14,21 @@ from slta.models.request_record import PLACE_ROUTE, RequestRecord
 from slta.store import Eviction
 
 REQUESTS = HistogramDef(
-    "request_duration_seconds",
+    "http_server_request_duration_seconds",
     "Request duration, from its arrival in the application to the end of the response.",
-    ("method", "route", "status"),
+    ("http_request_method", "http_route", "http_response_status_code", "error_type"),
     (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )
-SHED = CounterDef("requests_shed", "Requests shed because of overload.", ("route",))
+SHED = CounterDef("requests_shed", "Requests shed because of overload.", ("http_route",))
 SERVER_ERRORS = CounterDef(
-    "server_errors", "Responses with a status of 5xx, by problem code, without the placement route's.", ("code",)
+    "server_errors", "Responses with a status of 5xx, by problem code, without the placement route's.", ("error_type",)
 )
 PLACE_REQUESTS = CounterDef(
     "place_requests",
     "Requests of the placement route: `placed`, the code in X-Slta-Code, or `left` by the client before its answer.",
-    ("fleet", "code"),
+    ("fleet", "outcome"),
 )
-KEY_REQUESTS = CounterDef("key_requests", "Requests by key and status code.", ("key_id", "status_code"))
+KEY_REQUESTS = CounterDef("key_requests", "Requests by key and status code.", ("key_id", "http_response_status_code"))
 CONNECTIONS = GaugeDef("connections", "Open client connections, including TLS handshakes.", ())
 REFUSED = CounterDef("connections_refused", "Connections refused, or closed before a complete request.", ("reason",))
 STORE_CALLS = HistogramDef(
@@ -38,9 +38,9 @@ STORE_CALLS = HistogramDef(
     (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
 )
 BATCHES = HistogramDef("batch_size", "Operations per call of the function batch.", (), (1, 2, 4, 8, 16, 32, 64, 128))
-STORE_ERRORS = CounterDef("store_errors", "Failed store calls.", ("kind",))
+STORE_ERRORS = CounterDef("store_errors", "Failed store calls.", ("error_type",))
 NOT_REPLAYED = CounterDef(
-    "not_replayed",
+    "changes_not_replayed",
     "Acknowledged changes that the store lost and that were not put back, by reason: that of a refusal, `session_type` "
     "for sessions that lost their type, or `log_full` for calls that the log had no room for, lost or not.",
     ("reason",),
@@ -53,7 +53,7 @@ SURPLUS_REPLICAS = GaugeDef(
 SHARDS = GaugeDef(
     "store_shards",
     "Masters of the store by the result of this process's last test write, `ready` or as in /readyz.",
-    ("status",),
+    ("shard_status",),
 )
 HELD = GaugeDef(
     "leases_held_seconds",
@@ -61,7 +61,7 @@ HELD = GaugeDef(
     (),
 )
 CERTIFICATE_ENDS = GaugeDef(
-    "tls_certificate_not_after_seconds", "Unix time at which the TLS certificate expires, 0 without one.", ()
+    "tls_certificate_not_after_timestamp_seconds", "Unix time at which the TLS certificate expires, 0 without one.", ()
 )
 UNOWNED_SLOTS = GaugeDef("store_unowned_slots", "Slots of the cluster that no known master owns.", ())
 FOREIGN_NODES = GaugeDef(
@@ -74,9 +74,9 @@ VANISHED = CounterDef(
     ("outcome",),
 )
 EVICTS = GaugeDef(
-    "store_evicts",
+    "store_eviction_enabled",
     "1 if the store evicts keys when its memory is full (see maxmemory-policy), otherwise 0.",
-    ("policy",),
+    ("maxmemory_policy",),
 )
 UNLISTED = GaugeDef(
     "store_audit_findings",
@@ -89,7 +89,7 @@ BLOCKED = GaugeDef(
 PROCESS_ROWS = tuple(row for row in vars().values() if isinstance(row, Row))
 """All rows above, in this order."""
 
-NO_ROUTE = NO_KEY = NO_FLEET = "none"
+NO_KEY = NO_FLEET = "none"
 PLACEMENT_MISTAKES = (
     "unauthenticated",
     "insufficient_scope",
@@ -104,11 +104,18 @@ PLACEMENT_MISTAKES = (
 )
 """Codes of the placement route that the proxy's configuration, its key or the fleet's policy is to blame for."""
 PLACED = "placed"
-"""Code of a placement that was not refused."""
+"""Outcome of a placement that was not refused."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-OTHER_METHOD = "other"
-STATUS_CLASSES = ("left", "1xx", "2xx", "3xx", "4xx", "5xx")
-"""`left`: the client disconnected before the response."""
+OTHER_METHOD = "_OTHER"
+LEFT = "left"
+"""Outcome and error of a request whose client disconnected before the response."""
+
+
+def _error_of(request: RequestRecord) -> str:
+    """Type of the error that a request ended in, by OpenTelemetry: of the server's only; '' without one."""
+    if not request.status:
+        return LEFT
+    return (request.problem or str(request.status)) if request.status >= HTTPStatus.INTERNAL_SERVER_ERROR else ""
 
 
 class ProcessMetrics:
@@ -143,17 +150,17 @@ class ProcessMetrics:
         self._unlisted = UNLISTED.create(self.registry)
         self._blocked = BLOCKED.create(self.registry)
         ProcessCollector(registry=self.registry)
-        self._known_requests: dict[tuple[str, str | None, int, str], tuple[Histogram, Counter]] = {}
+        self._known_requests: dict[tuple[str, str | None, int, str, str], tuple[Histogram, Counter]] = {}
         self._known_functions: dict[str, Histogram] = {}
 
     def observe(self, request: RequestRecord) -> None:
         """Count a finished request."""
         method = request.method if request.method in METHODS else OTHER_METHOD
-        key = (method, request.route, request.status, request.key_id)
+        key = (method, request.route, request.status, request.key_id, request.problem)
         known = self._known_requests.get(key)
         if known is None:
-            durations = self._requests.labels(method, request.route or NO_ROUTE, STATUS_CLASSES[request.status // 100])
-            by_key = self._key_requests.labels(request.key_id or NO_KEY, request.status or STATUS_CLASSES[0])
+            durations = self._requests.labels(method, request.route or "", request.status or "", _error_of(request))
+            by_key = self._key_requests.labels(request.key_id or NO_KEY, request.status or "")
             known = self._known_requests[key] = (durations, by_key)
         durations, by_key = known
         durations.observe(request.seconds)
@@ -163,15 +170,15 @@ class ProcessMetrics:
         elif request.status >= HTTPStatus.INTERNAL_SERVER_ERROR and request.problem:
             self._server_errors.labels(request.problem).inc()
         if request.shed:
-            self._shed.labels(request.route or NO_ROUTE).inc()
+            self._shed.labels(request.route or "").inc()
 
     def _observe_placement(self, request: RequestRecord) -> None:
         """The label is only a fleet that has placed a session here: a client may ask for any number of other names."""
         if request.status == HTTPStatus.OK:
             self._placed_fleets.add(request.fleet)
         fleet = request.fleet if request.fleet in self._placed_fleets else NO_FLEET
-        code = request.problem or (PLACED if request.status else STATUS_CLASSES[0])
-        self._place_requests.labels(fleet, code).inc()
+        outcome = request.problem or (PLACED if request.status else LEFT)
+        self._place_requests.labels(fleet, outcome).inc()
 
     def connection_refused(self, reason: str) -> None:
         """Count a connection refused or closed by the server."""
