@@ -128,7 +128,7 @@ PACKAGES = {init.parent.name for folder in ("*", "clients/*") for init in ROOT.g
     [
         (page, name)
         for page in PAGES
-        for name in re.findall(r"(?<![:$])\bslta_[a-z][a-z_]*[a-z]\b(?![>:])", page.text)
+        for name in re.findall(r"(?<![:$])\b(?:slta|http_server)_[a-z][a-z_]*[a-z]\b(?![>:])", page.text)
         if name not in PACKAGES
     ]
 )
@@ -136,7 +136,7 @@ def test_a_metric_that_is_named_exists(page: Page, named: str) -> None:
     assert named in known_metrics(), f"{page} names {named}"
 
 
-RECORDING_RULE = r"\b[a-z_]+:slta_[a-z_]+:\w+|\bslta:\w+:\w*\d\w*"
+RECORDING_RULE = r"\b[a-z_]+:(?:slta|http)_[a-z_]+:\w+"
 RECORDED = re.findall(r"record: (\S+)", "".join(text for _, text in write_rules.written()))
 
 

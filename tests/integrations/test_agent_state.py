@@ -198,14 +198,14 @@ def test_a_count_that_failed_is_left_out() -> None:
     simulation.outputs["count"] = b"x"
     simulation.run(6)
     assert [body["heartbeats"][0].get("count") for body in simulation.bodies("heartbeats")] == [None, 3, None, None]
-    assert simulation.count("probe_failures_total", pool_id="p", probe="count") == 2
+    assert simulation.count("failures_total", pool_id="p", probe="count") == 2
 
 
 def test_an_output_that_breaks_its_reader_is_a_failure_of_its_pool_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probing, "count_of", lambda output: [3][len(output)])
     simulation = Simulation("p", "q", pool={"count": {"command": ["count"]}})
     simulation.run(10)
-    assert simulation.count("probe_failures_total", pool_id="p", probe="count") == 3
+    assert simulation.count("failures_total", pool_id="p", probe="count") == 3
     assert len(simulation.times("heartbeats")) == 4
 
 
@@ -255,7 +255,7 @@ def test_a_list_that_failed_is_taken_again_and_nothing_is_sent() -> None:
     simulation.outputs["sessions"] = b""
     simulation.run(30)
     assert "sessions" not in simulation.kinds()
-    assert simulation.count("probe_failures_total", pool_id="p", probe="sessions") >= 2
+    assert simulation.count("failures_total", pool_id="p", probe="sessions") >= 2
     simulation.outputs["sessions"] = b"[]"
     simulation.run(11)
     assert simulation.bodies("sessions")[0]["session_ids"] == ()

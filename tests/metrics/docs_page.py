@@ -9,8 +9,14 @@ from slta.expected_gap.cache import SHOWN_SECONDS
 from slta.metrics.definitions import Row
 from slta.metrics.exposition import EXPECTED_ROWS, FLEETS_ROW, LINK_ROWS
 from slta.metrics.families import FLEET_ROWS
+from slta.metrics.labels import LABELS
 from slta.metrics.process_metrics import PROCESS_ROWS
 from slta.metrics.readings import MAX_OLDER, MAX_WAIT_SECONDS, OLD_SECONDS
+
+OF_FLEETS: tuple[Row, ...] = (FLEETS_ROW, *FLEET_ROWS)
+OF_PROCESSES: tuple[Row, ...] = (*LINK_ROWS, *EXPECTED_ROWS, *PROCESS_ROWS)
+ROWS = (*OF_FLEETS, *OF_PROCESSES)
+"""All families."""
 
 PAGE = """\
 # Metrics
@@ -50,10 +56,6 @@ still being sent to slow clients.
 
 {fleets}
 
-`window` is 60, 300 or 3600 seconds, up to now. A window in which curves or capacities changed has no series.
-`pool_status` is `active`, `draining` or `failed`. `level` is a number of sessions; for classes with a capacity above 64
-only every second, third, … level is exported, at most 64 in total. `token` is the token that decided a placement.
-
 ## Of each process
 
 These belong to a single process and reset when it restarts. Sum them over the replicas:
@@ -63,20 +65,24 @@ last {shown:g} s, by a scrape of `of=fleets` too: take the maximum over the repl
 
 {processes}
 
-`http_server_request_duration_seconds` and its labels are those of OpenTelemetry: `http_request_method` is an HTTP
-method, or `_OTHER`, `http_route` the path template, absent if no route matched, `http_response_status_code` a code such
-as `401`, absent if the client disconnected before the response, and `error_type` the [error code](api.md#errors) of a
-5xx, or `left` for such a client. `key_id` is a key of the key file, `unknown` for a request without a valid key on a
-route that requires one, and `none` if no key was required. On Linux there are also the `process_…` families of
-prometheus_client: CPU time, memory, open files and start time.
+On Linux there are also the `process_…` families of prometheus_client: CPU time, memory, open files and start time.
+
+## Labels
+
+Those that begin with `http_` and `error_type` are OpenTelemetry's. An absent label is the empty text in PromQL.
+
+| label | meaning |
+|---|---|
+{labels}
 """
 
 
 def page() -> str:
     """The page as Markdown."""
     return PAGE.format(
-        fleets=_table([FLEETS_ROW, *FLEET_ROWS]),
-        processes=_table([*LINK_ROWS, *EXPECTED_ROWS, *PROCESS_ROWS]),
+        fleets=_table(OF_FLEETS),
+        processes=_table(OF_PROCESSES),
+        labels="\n".join(f"| `{label}` | {meaning} |" for label, meaning in LABELS.items()),
         max_wait=MAX_WAIT_SECONDS,
         max_wait_old=2 * MAX_WAIT_SECONDS,
         old=OLD_SECONDS,

@@ -26,6 +26,7 @@ RENAMED: dict[str, str | None] = {
     "slta_tls_certificate_not_after_seconds": "slta_tls_certificate_not_after_timestamp_seconds",
     "slta_store_evicts": "slta_store_eviction_enabled",
     # Of the agent and the follower.
+    "slta_agent_probe_failures_total": "slta_agent_failures_total",
     "slta_agent_healthy": "slta_agent_pool_healthy",
     "slta_follow_outcomes_total": "slta_follow_answers_total",
     # Recording rules.

@@ -23,7 +23,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     (
         Counter,
-        "probe_failures",
+        "failures",
         "Failed commands and URLs, by pool and probe: health, count, sessions.",
         ("pool_id", "probe"),
     ),
@@ -38,7 +38,7 @@ class Metrics:
     last_answer_timestamp_seconds: Gauge
     calls: Counter
     pool_healthy: Gauge
-    probe_failures: Counter
+    failures: Counter
     listed_sessions: Counter
 
     def __init__(self, pools: Sequence[str] = ()) -> None:
@@ -48,4 +48,4 @@ class Metrics:
             self.heartbeats.labels(outcome)
         for pool in pools:
             for probe in PROBES:
-                self.probe_failures.labels(pool, probe)
+                self.failures.labels(pool, probe)

@@ -71,7 +71,7 @@ class Probes:
         problem = result.problem or self._read(pool, probe, result.output)
         kind = f"{probe.kind} {pool.id}"
         if problem:
-            self._metrics.probe_failures.labels(pool.id, probe.kind).inc()
+            self._metrics.failures.labels(pool.id, probe.kind).inc()
             self._notices.say(kind, f"{probe.kind} of {pool.id}: {problem}")
         else:
             self._notices.over(kind, f"{probe.kind} of {pool.id}: it succeeds again.")

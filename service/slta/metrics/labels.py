@@ -1,0 +1,41 @@
+"""Labels of all metrics of slta, each with its one meaning. Those of the client and of agents are in the table too."""
+
+from __future__ import annotations
+
+LABELS = {
+    "action": "what was done to a pool",
+    "color": "color of the tokens that are counted",
+    "digest": "digest of the function library in the store",
+    "direction": "`up` or `down`",
+    "error_type": "type of an error: the [error code](api.md#errors) of a 5xx, or `left`, if the client disconnected "
+    "before the response; of a store call as in [SltaStoreErrors](operations.md#sltastoreerrors)",
+    "event": "what a line of a proxy's log says",
+    "fleet": "name of the fleet; `none` for a request of a fleet that has not placed a session here",
+    "function": "function of the store's library",
+    "http_request_method": "HTTP method, or `_OTHER`",
+    "http_response_status_code": "HTTP status, such as `401`; absent without a response",
+    "http_route": "path template; absent if no route matched",
+    "key_id": "key of the key file, `unknown` for a request without a valid key on a route that requires one, `none` "
+    "if no key was required",
+    "kind": "kind of a Kubernetes object",
+    "level": "number of sessions on a pool; above a capacity of 64 every second, third, … one, at most 64",
+    "maxmemory_policy": "setting of the store's server",
+    "operation": "what was asked of slta",
+    "outcome": "how it ended: a word of its own, such as `placed` or `ok`, or the error code; `left` as above",
+    "part": "rows of a fleet's state: `tokens`, read by the policy, or `ledger`, the occupancies of pools",
+    "placed_by": "`slta` or `fallback`",
+    "policy": "policy of the fleet file",
+    "pool_class": "class of pools",
+    "pool_id": "id of a pool",
+    "pool_status": "`active`, `draining` or `failed`; of pools also `lost` or `gone`",
+    "probe": "`health`, `count` or `sessions`",
+    "problem_code": "[error code](api.md#errors), or why there was no reply",
+    "reason": "why it was refused, left out or lost",
+    "service": "Service of Kubernetes",
+    "session_type": "type of sessions",
+    "shard_status": "`ready`, or as in `/readyz`",
+    "source": "how a session came to its pool: `placed` or `reported`",
+    "token": "the token that decided a placement",
+    "version": "version of slta",
+    "window": "seconds up to now: 60, 300 or 3600; a window in which curves or capacities changed has no series",
+}

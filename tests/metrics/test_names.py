@@ -1,0 +1,73 @@
+"""Names of metrics and labels by the conventions of Prometheus, for the service, its client and the integrations."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from slta.metrics.labels import LABELS
+from slta_client import metrics as client
+from slta_integrations.agent import metrics as agent
+from slta_integrations.follow import metrics as follow
+from slta_integrations.kubernetes import metrics as kubernetes
+from tests.inventory import each
+from tests.metrics.docs_page import ROWS
+from tests.metrics.renamed import RENAMED
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXTS = (".py", ".lua", ".js", ".html", ".md", ".yml", ".yaml", ".json", ".toml", ".sh")
+OLD = re.compile(rf"(?<![\w:])(?:{'|'.join(map(re.escape, RENAMED))})(?:_bucket|_sum|_count)?(?![\w:])")
+HTTP = {"http_request_method", "http_route", "http_response_status_code", "error_type"}
+
+Named = tuple[str, str, tuple[str, ...]]
+FAMILIES: list[Named] = [
+    *((row.shown_name, row.help, row.labels) for row in ROWS),
+    *((f"slta_client_{name}", text, labels) for name, (text, labels) in client.FAMILIES.items()),
+    *((f"slta_client_{name}", text, ()) for name, text in client.GAUGES.items()),
+    *(
+        (f"slta_{command}_{name}", text, labels)
+        for command, module in {"agent": agent, "follow": follow, "kubernetes": kubernetes}.items()
+        for _, name, text, labels in module.FAMILIES
+    ),
+]
+"""Name, help and labels of each family."""
+
+
+@each("family", FAMILIES)
+def test_a_label_has_a_meaning_and_is_not_in_the_metric_s_name(family: Named) -> None:
+    name, _, labels = family
+    assert set(labels) <= LABELS.keys()
+    named = [label for label in labels if re.search(rf"_{label}s?(_|$)", name)]
+    assert [label for label in named if label != "fleet"] == [], "a fleet is what the others are of"
+
+
+def test_each_label_of_the_table_is_one_of_a_metric() -> None:
+    assert {label for _, _, labels in FAMILIES for label in labels} == LABELS.keys()
+
+
+@each("family", FAMILIES)
+def test_the_unit_ends_the_name(family: Named) -> None:
+    name, text, _ = family
+    assert ("Unix time" in text) == name.endswith("_timestamp_seconds")
+    assert bool(re.search(r"\b(fraction|share|ratio)\b", text, re.IGNORECASE)) == name.endswith("_ratio")
+    assert not re.search(r"_(milliseconds|ms|percent|fraction|bytes_total|time_seconds)$", name)
+
+
+def test_requests_are_the_whole_histogram_of_opentelemetry() -> None:
+    [labels] = [labels for name, _, labels in FAMILIES if name == "http_server_request_duration_seconds"]
+    assert set(labels) == HTTP
+    others = {label for name, _, labels in FAMILIES for label in labels if label.startswith("http_")}
+    assert others <= HTTP
+
+
+def test_no_former_name_is_left() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    files = [name for name in listed if name.endswith(TEXTS) and name != "tests/metrics/renamed.py"]
+    assert {name: found for name in files if (found := OLD.findall((ROOT / name).read_text(encoding="utf-8")))} == {}
+
+
+def test_each_new_name_is_one_of_a_metric_or_a_rule() -> None:
+    recorded = re.findall(r"record: (\S+)", "".join(p.read_text() for p in ROOT.glob("deploy/prometheus/rules/*.yml")))
+    known = {name.removesuffix("_total") for name, _, _ in FAMILIES} | set(recorded)
+    assert {new for new in RENAMED.values() if new and new.removesuffix("_total") not in known} == set()
