@@ -11,11 +11,11 @@ SECONDS = 0.05
 WINDOWS = {"5m": 300, "1h": 3600, "6h": 21_600, "3d": 259_200}
 """Over which the share is measured, in seconds, for the pairs of burn rates in alerts.yml."""
 
-PLACEMENT_FAULTS = (
+ASSIGN_FAULTS = (
     "overloaded", "internal_error", "store_unavailable", "outcome_unknown", "repairing", "recovering",
-    "fleet_damaged", "document_unreadable", "newer_fleet",
+    "fleet_damaged", "document_unreadable", "newer_fleet", "5..",
 )  # fmt: skip
-"""Codes of the placement route, whose refusals are all 503, that the service is to blame for."""
+"""Error types of assigns and placements that the service is to blame for; all refusals of a placement are 503."""
 
 FAILURES = f"{1 - RATIO:.6g}"
 """Share of assigns that may fail, as the rules have it."""
@@ -24,7 +24,7 @@ FAILURES = f"{1 - RATIO:.6g}"
 def with_objective(text: str) -> str:
     """A rule with the objective's numbers and codes filled in."""
     numbers = {"OBJECTIVE_SECONDS": f"{SECONDS:g}", "OBJECTIVE_FAILURES": FAILURES}
-    codes = {"PLACEMENT_FAULTS": "|".join(PLACEMENT_FAULTS), "PLACEMENT_MISTAKES": "|".join(PLACEMENT_MISTAKES)}
+    codes = {"ASSIGN_FAULTS": "|".join(ASSIGN_FAULTS), "PLACEMENT_MISTAKES": "|".join(PLACEMENT_MISTAKES)}
     for name, value in {**numbers, **codes}.items():
         text = text.replace(name, value)
     return text

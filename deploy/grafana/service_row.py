@@ -44,7 +44,11 @@ SERVICE = Row(
         Chart(
             "Server errors",
             "Answers of 5xx per second, by the code of the problem document; those of a full fleet among them.",
-            {"{{error_type}}": "sum by (error_type) (rate(slta_server_errors_total{INSTALLATION}[1m]))"},
+            {
+                "{{error_type}}": "sum by (error_type) (rate("
+                'http_server_request_duration_seconds_count{INSTALLATION,http_response_status_code=~"5.."}[1m])) '
+                "or vector(0)",
+            },
             unit="cps",
         ),
         Chart(
@@ -58,8 +62,8 @@ SERVICE = Row(
             "Overload",
             "Requests shed per second, by route, and connections refused or closed, by reason.",
             {
-                "shed: {{http_route}}": "sum by (http_route) (rate(slta_requests_shed_total{INSTALLATION}[1m])) "
-                "or vector(0)",
+                "shed: {{http_route}}": "sum by (http_route) (rate("
+                'http_server_request_duration_seconds_count{INSTALLATION,error_type="overloaded"}[1m])) or vector(0)',
                 "refused: {{reason}}": "sum by (reason) (rate(slta_connections_refused_total{INSTALLATION}[1m])) "
                 "or vector(0)",
             },

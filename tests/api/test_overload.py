@@ -45,7 +45,8 @@ async def test_hot_calls_are_refused_and_counted_and_others_are_not(
         answer = await api.request(method, f"{fleet}/{hot.format(session_id='a')}", json=body)
         assert refusal(answer) == (503, "overloaded")
         assert answer.headers["Retry-After"] == "1"
-        shed = f'slta_requests_shed_total{{http_route="/v1/fleets/{{fleet}}/{hot}"}} 1.0'
+        labels = f'error_type="overloaded",http_request_method="{method}",http_response_status_code="503"'
+        shed = f'seconds_count{{{labels},http_route="/v1/fleets/{{fleet}}/{hot}"}} 1.0'
         assert shed in (await api.get("/metrics")).text
     assert (await api.get(f"{fleet}/sessions/a")).json()["code"] == "unknown_session"
     await api.put("/v1/fleets/g", json=FLEET)

@@ -157,17 +157,17 @@ def test_shared_state_is_never_added_up_over_replicas(rule: dict[str, Any]) -> N
 FULL = {error.code for error in (errors.NoCapacityError, errors.NoActivePoolError, errors.LowPriorityError)}
 
 
-def test_the_service_is_blamed_for_each_server_error_of_a_placement_but_a_full_fleet() -> None:
+def test_the_service_is_blamed_for_each_server_error_but_of_a_full_fleet() -> None:
     server_errors = {kind.code for kind in ERRORS if kind.status >= 500}
     of_http = {"overloaded", "internal_error"}
-    assert set(objective.PLACEMENT_FAULTS) == (server_errors | of_http) - FULL
+    assert set(objective.ASSIGN_FAULTS) == (server_errors | of_http) - FULL | {"5.."}
 
 
 def test_the_proxy_s_configuration_is_blamed_for_each_other_code_of_a_placement_but_an_ended_visit() -> None:
     [route] = placement.routes
     assert isinstance(route, ApiRoute)
     counted = set(codes_of(route, "GET")[503]) - set(SERVER)
-    assert set(PLACEMENT_MISTAKES) == counted - {*objective.PLACEMENT_FAULTS, *FULL, "session_ended"}
+    assert set(PLACEMENT_MISTAKES) == counted - {*objective.ASSIGN_FAULTS, *FULL, "session_ended"}
 
 
 def test_the_runbook_explains_each_code_that_the_proxy_s_configuration_is_blamed_for() -> None:

@@ -25,6 +25,8 @@ RENAMED: dict[str, str | None] = {
     "slta_not_replayed_total": "slta_changes_not_replayed_total",
     "slta_tls_certificate_not_after_seconds": "slta_tls_certificate_not_after_timestamp_seconds",
     "slta_store_evicts": "slta_store_eviction_enabled",
+    "slta_server_errors_total": None,
+    "slta_requests_shed_total": None,
     # Of the agent and the follower.
     "slta_agent_probe_failures_total": "slta_agent_failures_total",
     "slta_agent_healthy": "slta_agent_pool_healthy",

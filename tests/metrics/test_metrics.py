@@ -325,16 +325,6 @@ async def test_requests_are_counted_as_opentelemetry_names_them(store: Store, me
     assert [seen("bucket", route, "201", le=le) for le in ("0.003", "0.005")] == [0, 2]
 
 
-async def test_server_errors_are_counted_by_code_and_those_of_a_full_fleet_from_0(
-    store: Store, metrics: Metrics
-) -> None:
-    for status, code in ((503, "overloaded"), (503, "overloaded"), (404, "unknown_fleet"), (503, ""), (201, "")):
-        metrics.observe(answered("/r", status, 0.004)._replace(problem=code))
-    found = series(await exposition(metrics, store))
-    counted = {dict(labels)["error_type"]: number for (name, labels), number in found.items() if "server_err" in name}
-    assert counted == {"overloaded": 2, "no_capacity": 0, "no_active_pool": 0}
-
-
 async def test_requests_are_counted_by_key_and_status(store: Store, metrics: Metrics) -> None:
     for key_id, status in (("key-1", 201), ("key-1", 201), ("key-1", 429), ("unknown", 401), ("", 200), ("", 0)):
         metrics.observe(answered("/r", status, 0.004)._replace(key_id=key_id))

@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 
 from slta.metrics.definitions import CounterDef, GaugeDef, HistogramDef, Row
 from slta.models import Findings
-from slta.models.errors import NoActivePoolError, NoCapacityError
 from slta.models.request_record import PLACE_ROUTE, RequestRecord
 from slta.store import Eviction
 
@@ -18,10 +17,6 @@ REQUESTS = HistogramDef(
     "Request duration, from its arrival in the application to the end of the response.",
     ("http_request_method", "http_route", "http_response_status_code", "error_type"),
     (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
-)
-SHED = CounterDef("requests_shed", "Requests shed because of overload.", ("http_route",))
-SERVER_ERRORS = CounterDef(
-    "server_errors", "Responses with a status of 5xx, by problem code, without the placement route's.", ("error_type",)
 )
 PLACE_REQUESTS = CounterDef(
     "place_requests",
@@ -124,10 +119,6 @@ class ProcessMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._requests = REQUESTS.create(self.registry)
-        self._shed = SHED.create(self.registry)
-        self._server_errors = SERVER_ERRORS.create(self.registry)
-        for error in (NoCapacityError, NoActivePoolError):
-            self._server_errors.labels(error.code)  # at 0, so that rate() has the first ones: the objective needs them
         self._place_requests = PLACE_REQUESTS.create(self.registry)
         for code in PLACEMENT_MISTAKES:
             self._place_requests.labels(NO_FLEET, code)  # at 0, so that rate() has the first ones
@@ -167,10 +158,6 @@ class ProcessMetrics:
         by_key.inc()
         if request.route == PLACE_ROUTE:
             self._observe_placement(request)
-        elif request.status >= HTTPStatus.INTERNAL_SERVER_ERROR and request.problem:
-            self._server_errors.labels(request.problem).inc()
-        if request.shed:
-            self._shed.labels(request.route or "").inc()
 
     def _observe_placement(self, request: RequestRecord) -> None:
         """The label is only a fleet that has placed a session here: a client may ask for any number of other names."""

@@ -97,9 +97,8 @@ class RequestRecord(NamedTuple):
     """Completed request, without free text of the client.
 
     `route` is the path template, None if no route matched; `status` 0 if the client disconnected; `fleet` and `key_id`
-    '' if absent, `key_id` `unknown` for an unknown key; `shed` if rejected by load shedding or memory limits;
-    `address` the client's, according to trusted proxies; `author` is set on routes that change a fleet; `problem` the
-    code of the problem document, '' without one.
+    '' if absent, `key_id` `unknown` for an unknown key; `address` the client's, according to trusted proxies; `author`
+    is set on routes that change a fleet; `problem` the code of the problem document, '' without one.
     """
 
     request_id: str
@@ -109,7 +108,6 @@ class RequestRecord(NamedTuple):
     seconds: float
     fleet: str
     key_id: str
-    shed: bool = False
     address: str = ""
     author: Author | None = None
     problem: str = ""

@@ -98,7 +98,7 @@ class RequestGuard:
         """Report a finished request to `observe`; `route` is the path template, None if no route matched."""
         route = context.rules.route or route
         request = (context.request_id, scope["method"], route, status, monotonic() - context.arrived)
-        caller = (context.fleet, context.principal.key_id, context.shed, context.address, context.author)
+        caller = (context.fleet, context.principal.key_id, context.address, context.author)
         self._observe(RequestRecord(*request, *caller, context.problem))
 
 
