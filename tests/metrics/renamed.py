@@ -19,6 +19,8 @@ RENAMED: dict[str, str | None] = {
     "slta_session_type_rejections_total": "slta_typed_rejections_total",
     "slta_session_type_load_price": "slta_typed_load_price",
     "slta_store_went_back_total": "slta_store_rollbacks_total",
+    "slta_utility_mean": None,  # fleet_window:slta_utility:mean
+    "slta_placement_gap": None,  # fleet_window:slta_placement_gap:mean
     # Of each process.
     "slta_relative_expected_placement_gap": "slta_expected_placement_gap_ratio",
     "slta_request_duration_seconds": "http_server_request_duration_seconds",

@@ -23,10 +23,13 @@ from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.metrics import Metrics
 from slta.metrics.exposition import REPEATED
+from slta.metrics.families import FLEET_ROWS
+from slta.metrics.fleet_view import view_of
 from slta.models import AuditResult, PoolSpec
 from slta.models.request_record import RequestRecord
 from slta.models.scrape import Scrape
 from slta.store import Store
+from slta.views.averages import averages
 from slta.views.differences import differences_by_source
 from slta.views.expected_gap import rounded
 from slta.views.state import observe_state
@@ -225,24 +228,25 @@ async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics
             assert value(found, "occupancy_ratio", **labels, level=str(level)) == fraction
 
 
-async def test_windows_and_integrals_tell_the_same_gap(store: Store, metrics: Metrics) -> None:
-    await store.fleets.tick("f")
-    before = series(await exposition(metrics, store))
+async def test_the_rules_get_from_the_integrals_what_averages_has(store: Store) -> None:
+    """The means per pool, and their gap, from differences of the integrals."""
+    spec = compile_spec(small_fleet())
+    older = await store.fleets.snapshot("f")
     for session_id in "abcdefg":
         await store.sessions.assign("f", session_id, None)
-    after = series(await exposition(metrics, store))
+    newer = await store.fleets.snapshot("f")
 
-    def grown(name: str, **labels: str) -> float:
-        return value(after, name, fleet="f", **labels) - value(before, name, fleet="f", **labels)
+    def grown(name: str) -> float:
+        [row] = [row for row in FLEET_ROWS if row.name == name]
+        ends = [sum(number for _, number in row.samples(view_of(one, spec))) for one in (older, newer)]
+        return ends[1] - ends[0]
 
-    pool_seconds = sum(grown("pool_seconds_total", pool_class=name) for name in ("small", "large"))
-    assert pool_seconds > 0
-    assert 0 < grown("utility_seconds") <= grown("utility_bound_seconds") * (1 + 1e-9)
-    assert grown("session_seconds_total") > 0
-    for window in ("60", "300", "3600"):
-        utility = value(after, "utility_mean", fleet="f", window=window)
-        gaps = sum(value(after, name, fleet="f", window=window) for name in ("placement_gap", "swing_gap"))
-        assert value(after, "utility_bound", fleet="f", window=window) == pytest.approx(utility + gaps)
+    seen = averages(newer.integrals, older.integrals, spec)
+    assert seen
+    assert grown("session_seconds") > 0
+    assert grown("utility_seconds") / grown("pool_seconds") == pytest.approx(seen.utility_mean)
+    assert grown("utility_bound_seconds") / grown("pool_seconds") == pytest.approx(seen.utility_optimum_mean)
+    assert seen.utility_optimum_mean - seen.utility_mean == pytest.approx(seen.placement_gap)
 
 
 async def test_no_window_is_shown_across_a_change_of_curves(store: Store, metrics: Metrics) -> None:
@@ -252,7 +256,7 @@ async def test_no_window_is_shown_across_a_change_of_curves(store: Store, metric
         pool_class["capacity"] = 9
     await define(store, "f", FleetFile.read(changed))
     names = {name for name, _ in series(await exposition(metrics, store))}
-    assert "slta_utility_mean" not in names
+    assert "slta_utility_bound" not in names
     assert "slta_aggregate_utility" in names
 
 

@@ -49,9 +49,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         "Maximum utility for the current sessions and pools, U*(N, A).",
         lambda now: now.utility_bound,
     ),
-    WINDOW.gauge("utility_mean", "Mean utility per pool over the window."),
     WINDOW.gauge("utility_bound", "Proven upper bound of the mean utility per pool over the window, u*(<s>)."),
-    WINDOW.gauge("placement_gap", "Mean utility per pool that optimal placement could have gained over the window."),
     WINDOW.gauge("swing_gap", "Mean utility per pool lost to variation of the load over the window."),
     WINDOW.gauge(
         "compatibility_gap",
