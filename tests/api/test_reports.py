@@ -27,7 +27,8 @@ async def test_the_mean_difference_stands_in_state_averages_and_metrics(api: Api
     averages = await api.get(f"{observing}/averages", params={"since": begin["integrals"]})
     assert averages.json()["difference_at_placing"] == pytest.approx(difference)
     await api.put(f"{observing}/sessions/s-2", json={"pool_id": "nobody"})
-    assert 'slta_reports_left_out_total{fleet="o",reason="unknown_pool"} 1.0' in (await api.get("/metrics")).text
+    shown = (await api.get("/metrics?detail=1")).text
+    assert 'slta_reports_left_out_total{fleet="o",reason="unknown_pool"} 1.0' in shown
 
 
 # A fleet that places

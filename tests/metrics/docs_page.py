@@ -32,6 +32,7 @@ without thresholds no `slta_pool_tokens`.
 | `/metrics?of=fleets` | those [of each fleet](#of-each-fleet) |
 | `/metrics` | both |
 | `…levels=1` | of the fleets also the families with the label `level` |
+| `…detail=1` | also those that no alert, rule, panel or runbook reads, "With `detail=1`" below |
 
 Scrape `of=process` from every dispatcher, and `of=fleets` once, through the proxy in front of them:
 `deploy/prometheus/prometheus.yml` does. Where there is no proxy, scrape every dispatcher for both: the rules and the
@@ -98,7 +99,7 @@ def _table(rows: Iterable[Row]) -> str:
 
 def _line(row: Row) -> str:
     labels = ", ".join(f"`{label}`" for label in row.labels)
-    text = re.sub(r"([*<|])", r"\\\1", row.help)
+    text = re.sub(r"([*<|])", r"\\\1", row.help) + (" With `detail=1`." if row.is_detail else "")
     return f"| `{row.shown_name}` | {row.type} | {labels} | {text} |"
 
 

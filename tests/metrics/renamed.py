@@ -21,7 +21,11 @@ RENAMED: dict[str, str | None] = {
     "slta_store_went_back_total": "slta_store_rollbacks_total",
     "slta_utility_mean": None,  # fleet_window:slta_utility:mean
     "slta_placement_gap": None,  # fleet_window:slta_placement_gap:mean
+    "slta_difference_at_placing": "slta_compared_difference",
+    "slta_difference_at_placing_standard_error": None,
+    "slta_difference_at_placing_sessions": "slta_compared_sessions_total",
     # Of each process.
+    "slta_expected_placement_gap": None,
     "slta_relative_expected_placement_gap": "slta_expected_placement_gap_ratio",
     "slta_request_duration_seconds": "http_server_request_duration_seconds",
     "slta_not_replayed_total": "slta_changes_not_replayed_total",

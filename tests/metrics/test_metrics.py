@@ -41,7 +41,7 @@ from tests.metrics.conftest import PATIENT, define
 from tests.metrics.docs_page import page
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/metrics.md"
-LEVELS = Scrape(levels=True)
+ALL = Scrape(levels=True, detail=True)
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +75,7 @@ def small_fleet(**changes: Any) -> FleetFile:
 
 
 async def exposition(
-    metrics: Metrics, store: Store, wanted: Scrape = LEVELS, expected_gaps: ExpectedGapCache | None = None
+    metrics: Metrics, store: Store, wanted: Scrape = ALL, expected_gaps: ExpectedGapCache | None = None
 ) -> str:
     return await text_of(await metrics.render(store, Specs(), wanted, expected_gaps))
 
@@ -84,9 +84,9 @@ async def with_expected_gap(metrics: Metrics, store: Store) -> str:
     """A scrape after the first answer."""
     expected_gaps = ExpectedGapCache(Here(), pause_seconds=0)
     async with expected_gaps.under_way():
-        await exposition(metrics, store, LEVELS, expected_gaps)
+        await exposition(metrics, store, ALL, expected_gaps)
         await eventually(lambda: any(known.gap for known in expected_gaps.known().values()))
-        return await exposition(metrics, store, LEVELS, expected_gaps)
+        return await exposition(metrics, store, ALL, expected_gaps)
 
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -142,32 +142,31 @@ async def placed_and_drawn(store: Store) -> int:
 
 async def test_differences_at_placing_have_series_by_source(store: Store, metrics: Metrics) -> None:
     await store.sessions.assign("f", "stays", None)
-    await store.fleets.tick("f")
-    older = (await store.fleets.snapshot("f")).integrals
     await draw_two(store)
     found = series(await exposition(metrics, store))
-    seen = differences_by_source((await store.fleets.snapshot("f")).integrals, older, compile_spec(small_fleet()))
+    seen = differences_by_source((await store.fleets.snapshot("f")).integrals, None, compile_spec(small_fleet()))
     assert seen
-    placed = {"fleet": "f", "window": "60", "source": "placed"}
-    assert value(found, "difference_at_placing", **placed) == seen.placed.mean
-    assert value(found, "difference_at_placing_standard_error", **placed) == seen.placed.standard_error
-    assert value(found, "difference_at_placing_sessions", **placed) == 2
-    assert value(found, "difference_at_placing_sessions", **placed | {"source": "reported"}) == 0
-    assert ("slta_difference_at_placing", frozenset({**placed, "source": "reported"}.items())) not in found
+    assert seen.placed.mean is not None
+    placed = {"fleet": "f", "source": "placed"}
+    names = ("compared_sessions_total", "compared_difference", "compared_difference_squares")
+    sessions, total, squares = (value(found, name, **placed) for name in names)
+    assert (sessions, total) == (seen.placed.sessions, pytest.approx(sessions * seen.placed.mean))
+    variance = (squares - total**2 / sessions) / (sessions - 1)
+    assert math.sqrt(variance / sessions) == pytest.approx(seen.placed.standard_error, abs=1e-9)
+    assert value(found, "compared_sessions_total", **placed | {"source": "reported"}) == 0
 
 
 async def test_a_gap_that_is_not_expected_yet_has_no_series(empty_store: Store, metrics: Metrics) -> None:
-    """A scrape does not wait for it; the next one has it, per pool and as a part of the bound."""
+    """A scrape does not wait for it; the next one has it, as a part of the bound."""
     file = small_fleet()
     await define(empty_store, "f", file)
     for session in range(6):
         await empty_store.sessions.assign("f", f"s-{session}", None)
-    assert "expected_placement_gap{" not in await exposition(metrics, empty_store)
+    assert "expected_placement_gap_ratio{" not in await exposition(metrics, empty_store)
     found = series(await with_expected_gap(metrics, empty_store))
     spec = compile_spec(file)
     gap = expected_placement_gap(spec.ranking, [2, 2], rounded(6.0))
     bound = utility_bound(spec.ranking, [0.5, 0.5], rounded(6.0) / 4)
-    assert value(found, "expected_placement_gap", fleet="f") == pytest.approx(gap)
     assert value(found, "expected_placement_gap_ratio", fleet="f") == pytest.approx(gap / bound)
 
 
@@ -287,8 +286,9 @@ async def test_the_number_of_series_grows_neither_with_pools_nor_with_sessions(
     await empty_store.pools.add("f", [PoolSpec(f"p-{k}", "small") for k in range(3000)])
     await asyncio.gather(*(empty_store.sessions.assign("f", f"s-{k}", None) for k in range(300)))
     many = series(await exposition(metrics, empty_store))
-    # The histogram of store calls has one more function by now.
-    ours = [{key for key in found if not key[0].startswith("slta_store_duration")} for found in (few, many)]
+    # The histogram of store calls has one more function by now, and a place was compared.
+    later = ("slta_store_duration", "slta_compared")
+    ours = [{key for key in found if not key[0].startswith(later)} for found in (few, many)]
     assert ours[0] == ours[1]
     assert not [labels for _, labels in many if {"pool_id", "session_id", "pool"} & dict(labels).keys()]
 

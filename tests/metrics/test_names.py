@@ -6,6 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
+from slta.metrics.definitions import DETAIL
 from slta.metrics.labels import LABELS
 from slta_client import metrics as client
 from slta_integrations.agent import metrics as agent
@@ -18,6 +19,16 @@ from tests.metrics.renamed import RENAMED
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = (".py", ".lua", ".js", ".html", ".md", ".yml", ".yaml", ".json", ".toml", ".sh")
 OLD = re.compile(rf"(?<![\w:])(?:{'|'.join(map(re.escape, RENAMED))})(?:_bucket|_sum|_count)?(?![\w:])")
+READERS = (
+    "deploy/prometheus/rules/*.yml",
+    "deploy/grafana/dashboards/*.json",
+    "docs/operations.md",
+    "docs/cluster.md",
+)
+UTILITY = {
+    *("slta_aggregate_utility", "slta_aggregate_utility_bound", "slta_utility_bound", "slta_swing_gap"),
+    *("slta_utility_seconds", "slta_utility_bound_seconds", "slta_session_seconds_total", "slta_pool_seconds_total"),
+}
 HTTP = {"http_request_method", "http_route", "http_response_status_code", "error_type"}
 
 Named = tuple[str, str, tuple[str, ...]]
@@ -59,6 +70,14 @@ def test_requests_are_the_whole_histogram_of_opentelemetry() -> None:
     assert set(labels) == HTTP
     others = {label for name, _, labels in FAMILIES for label in labels if label.startswith("http_")}
     assert others <= HTTP
+
+
+def test_the_default_set_is_utility_and_what_rules_dashboard_and_runbook_read() -> None:
+    """The rest is returned with `detail=1`; both sum up to all families."""
+    text = "".join(path.read_text(encoding="utf-8") for pattern in READERS for path in ROOT.glob(pattern))
+    read = {row for row in ROWS if re.search(rf"(?<![\w:]){row.shown_name}(_bucket|_count|_sum)?(?![\w:])", text)}
+    assert {row.shown_name for row in ROWS if not row.is_detail} == UTILITY | {row.shown_name for row in read}
+    assert {row.name for row in ROWS if row.is_detail} == DETAIL
 
 
 def test_no_former_name_is_left() -> None:

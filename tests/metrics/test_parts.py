@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -12,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import FleetFile, Specs
 from slta.metrics import Metrics
+from slta.metrics.families import LEVEL_ROWS
 from slta.models.scrape import Part, Scrape
 from slta.store import Store, StoreSettings
 from testbed.awaiting import eventually
@@ -19,6 +21,7 @@ from testbed.in_process import Here
 from testbed.servers import Server
 from tests.expositions import scrape, text_of
 from tests.metrics.conftest import PATIENT, define
+from tests.metrics.docs_page import OF_FLEETS, OF_PROCESSES
 
 OF_TIME = re.compile(r"seconds|mean$|bound$|gap$")
 """Names of families whose values change with time alone: integrals, and averages over windows."""
@@ -80,16 +83,35 @@ async def test_the_process_part_has_the_age_of_the_fleet_metrics_returned_last(s
     assert 0 < float(first) < 60
 
 
-@pytest.mark.parametrize("of", [None, "process", "fleets"])
-async def test_families_by_level_are_there_on_request_only(store: Store, metrics: Metrics, of: Part | None) -> None:
-    few, many = [await scrape(metrics, store, of=of, levels=levels) for levels in (False, True)]
-    by_level = {"slta_occupancy_ratio", "slta_optimal_occupancy_ratio"}
-    assert names(many) - names(few) == (set() if of == "process" else by_level)
+EXTRA = {
+    "levels": {"process": set(), "fleets": {row.full_name for row in LEVEL_ROWS}},
+    "detail": {
+        "process": {row.full_name for row in OF_PROCESSES if row.is_detail},
+        "fleets": {row.full_name for row in OF_FLEETS if row.is_detail},
+    },
+}
+"""Families by what asks for them, and by part."""
 
 
-async def test_scrapes_with_levels_and_without_do_not_share_a_reading(store: Store, metrics: Metrics) -> None:
-    texts = await asyncio.gather(*(scrape(metrics, store, of="fleets", levels=levels) for levels in (False, True)))
-    assert ["slta_occupancy_ratio" in names(text) for text in texts] == [False, True]
+@pytest.mark.parametrize("extra", EXTRA)
+async def test_families_by_level_and_details_are_there_on_request_only(
+    store: Store, metrics: Metrics, extra: str
+) -> None:
+    parts: tuple[Part, ...] = ("process", "fleets")
+    for of in parts:
+        options: list[dict[str, Any]] = [{extra: asked} for asked in (False, True)]
+        few, many = [await scrape(metrics, store, of=of, **option) for option in options]
+        added = names(many) - names(few)
+        assert bool(added) == bool(EXTRA[extra][of])
+        assert added <= EXTRA[extra][of]
+        assert not names(few) & EXTRA[extra][of]
+
+
+async def test_scrapes_that_ask_for_different_families_do_not_share_a_reading(store: Store, metrics: Metrics) -> None:
+    asked: list[dict[str, Any]] = [{}, {"levels": True}, {"detail": True}]
+    texts = await asyncio.gather(*(scrape(metrics, store, of="fleets", **extra) for extra in asked))
+    assert ["slta_occupancy_ratio" in names(text) for text in texts] == [False, True, False]
+    assert ["slta_fleet_info" in names(text) for text in texts] == [False, False, True]
 
 
 async def test_two_dispatchers_asked_at_once_differ_in_what_is_of_time_only(
@@ -101,7 +123,7 @@ async def test_two_dispatchers_asked_at_once_differ_in_what_is_of_time_only(
     async with gaps.under_way():  # the other one has predicted, and has served requests
         spec = await Specs().of(snapshot.document)
         await eventually(lambda: gaps.now(snapshot, spec).gap is not None)
-        wanted = Scrape(of="fleets", levels=True)
+        wanted = Scrape(of="fleets", levels=True, detail=True)
         texts = await asyncio.gather(
             text_of(await metrics.render(store, Specs(), wanted)),
             text_of(await other_metrics.render(other, Specs(), wanted, gaps)),
@@ -121,10 +143,9 @@ async def test_an_expected_gap_is_in_the_process_part_of_who_has_read_the_fleet(
         return await text_of(await metrics.render(store, specs, Scrape(of=of), gaps))
 
     async with gaps.under_way():
-        assert 'slta_expected_placement_gap{fleet="f"}' not in await text("process")
+        assert 'slta_expected_placement_gap_ratio{fleet="f"}' not in await text("process")
         assert "expected" not in await text("fleets")
         await eventually(lambda: bool(gaps.known()))
-        assert 'slta_expected_placement_gap{fleet="f"}' in await text("process")
         assert 'slta_expected_placement_gap_ratio{fleet="f"}' in await text("process")
 
 

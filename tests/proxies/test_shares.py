@@ -118,14 +118,16 @@ async def test_the_differences_of_both_shares_stand_in_state_averages_and_metric
     text = metrics(shared)
     for source in ("placed", "reported"):
         assert state[source]["sessions"] >= averages[source]["sessions"] > 0
-        labels = f'{{fleet="{FLEET}",source="{source}",window="3600"}}'
-        for name, member in {"": "mean", "_standard_error": "standard_error", "_sessions": "sessions"}.items():
-            [value] = re.findall(rf"^slta_difference_at_placing{name}{labels} (\S+)$", text, re.MULTILINE)
-            assert float(value) == pytest.approx(averages[source][member])
+        labels = f'{{fleet="{FLEET}",source="{source}"}}'
+        sessions, total = (
+            float(re.findall(rf"^slta_compared_{name}{labels} (\S+)$", text, re.MULTILINE)[0])
+            for name in ("sessions_total", "difference")
+        )
+        assert (sessions, total) == (state[source]["sessions"], pytest.approx(sessions * state[source]["mean"]))
 
 
 def metrics(system: System) -> str:
-    return httpx.get(f"{system.service.url}/metrics", headers={"Authorization": f"Bearer {system.key}"}).text
+    return httpx.get(f"{system.service.url}/metrics?detail=1", headers={"Authorization": f"Bearer {system.key}"}).text
 
 
 async def until_in_averages(system: System) -> None:

@@ -189,7 +189,7 @@ async def test_the_metrics_show_what_was_found_where(store: Store, redis: Redis)
     audits = SelfAudits(store, Specs(), metrics.unlisted_audited)
     audits.claimed("f", CLAIM)
     await audits.round()
-    lines = (await scrape(metrics, store)).splitlines()
+    lines = (await scrape(metrics, store, detail=True)).splitlines()
     series = (line.split() for line in lines if re.match("slta_(store_|last_)?audit_", line))
     found = await result(store, "f")
     assert found

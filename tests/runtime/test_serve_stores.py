@@ -112,7 +112,7 @@ def test_a_store_that_went_back_is_noticed_and_gets_back_what_it_had_acknowledge
 def test_a_replica_too_many_is_a_metric(tmp_path: Path) -> None:
     given: Any = {"SLTA_DURABILITY": "replicated", "SLTA_STORE_REPLICAS": "1"}
     with group(tmp_path, EMBEDDED, 3) as all_, serving(tmp_path, "--store-url", all_.url(), **given) as (_, client):
-        until(lambda: "\nslta_store_surplus_replicas 1.0\n" in client.get("/metrics").text)
+        until(lambda: "\nslta_store_surplus_replicas 1.0\n" in client.get("/metrics?detail=1").text)
 
 
 @pytest.mark.slow

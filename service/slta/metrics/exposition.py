@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from itertools import chain
+from itertools import chain, product
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from slta.fleet_file import Specs
 from slta.metrics.definitions import FamilyFactory, FleetFamily
 from slta.metrics.families import FLEET_ROWS, LEVEL_ROWS
 from slta.metrics.fleet_view import FleetView, view_of
-from slta.metrics.process_metrics import ProcessMetrics
+from slta.metrics.process_metrics import PROCESS_ROWS, ProcessMetrics
 from slta.metrics.readings import Reading, Readings
 from slta.metrics.text import PIECE_BYTES, FamilyText, Format, format_for, in_chunks, print_family
 from slta.models import Snapshot, errors
@@ -30,6 +30,8 @@ REPEATED = "Every replica repeats it: take the max, not the sum."
 """Appended to the help of fleet metrics."""
 LARGEST = "Of a fleet read by this replica in the last two minutes: take the max over replicas."
 """Appended to the help of what a process computes for fleets."""
+HIDDEN = frozenset(row.full_name for row in PROCESS_ROWS if row.is_detail)
+"""Families of the process that are exported with `detail=1` only."""
 STEP_SECONDS = 0.002
 """Time slice after which a scrape yields to the event loop."""
 MAX_CONCURRENT_READS = 4
@@ -73,13 +75,9 @@ LINK_ROWS: tuple[FleetFamily[Link], ...] = (
 )
 EXPECTED_ROWS: tuple[FleetFamily[ExpectedGaps], ...] = (
     EXPECTED.gauge(
-        "expected_placement_gap",
-        "Expected placement gap per pool at a steady load equal to the mean of the last five minutes.",
-        lambda expected: expected.gap,
-    ),
-    EXPECTED.gauge(
         "expected_placement_gap_ratio",
-        "Expected placement gap as a fraction of the utility bound at this load.",
+        "Expected placement gap at a steady load equal to the mean of the last five minutes, as a fraction of the "
+        "utility bound at this load.",
         lambda expected: expected.relative,
     ),
 )
@@ -104,7 +102,7 @@ class Metrics(ProcessMetrics):
 
     def __init__(self) -> None:
         super().__init__()
-        self._readings = {levels: Readings() for levels in (False, True)}
+        self._readings = {extra: Readings() for extra in product((False, True), repeat=2)}
         self._age_seconds: float | None = None
 
     async def render(
@@ -119,7 +117,7 @@ class Metrics(ProcessMetrics):
             link = Link(answers and not store.is_down, store.library_digest, self._age_seconds)
             gaps = expected_gaps.known()
             before = await _texts(link, {fleet: gaps[fleet] for fleet in fleets if fleet in gaps}, text_format)
-            after = await self._own_texts(text_format)
+            after = await self._own_texts(text_format, hidden=frozenset() if scrape.detail else HIDDEN)
         families = reading.families if reading else []
         after.append(text_format.end)
         length = sum(map(len, [*before, *after])) + sum(family.length(text_format) for family in families)
@@ -132,17 +130,18 @@ class Metrics(ProcessMetrics):
             await readings.end()
 
     async def _read(self, store: Store, specs: Specs, scrape: Scrape, expected_gaps: ExpectedGapCache) -> Reading:
-        rows = [row for row in FLEET_ROWS if scrape.levels or row not in LEVEL_ROWS]
-        readings = self._readings[scrape.levels]
+        shown = [row for row in FLEET_ROWS if scrape.detail or not row.is_detail]
+        rows = [row for row in shown if scrape.levels or row not in LEVEL_ROWS]
+        readings = self._readings[scrape.levels, scrape.detail]
         reading = await readings.newest(lambda: read_fleets(store, specs, expected_gaps, rows))
         self._age_seconds = asyncio.get_running_loop().time() - reading.began
         return reading
 
-    async def _own_texts(self, text_format: Format) -> list[bytes]:
-        """Text of the process metrics."""
+    async def _own_texts(self, text_format: Format, hidden: frozenset[str]) -> list[bytes]:
+        """Text of the process metrics, without those of these names."""
         time_slice, texts = TimeSlice(), list[bytes]()
         for family in self.registry.collect():
-            for text in print_family(family, text_format):
+            for text in print_family(family, text_format) if family.name not in hidden else ():
                 texts.append(text)
                 await time_slice.next()
         return texts

@@ -10,8 +10,8 @@ from slta.metrics.fleet_view import (
     AUDIT,
     CLASS,
     CLASS_COUNTS,
+    COMPARED,
     COUNTERS,
-    DIFFERENCE,
     FLEET,
     LEVEL,
     NOW,
@@ -56,19 +56,23 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         "Mean utility per pool that the best placement would add over the window if every session could use every "
         "class; only with session types.",
     ),
-    DIFFERENCE.gauge(
-        "difference_at_placing",
-        "Mean over sessions that began in the window: marginal utility of the best free place minus that of the place "
-        "taken; with session types the best in the classes of the session's type, without prices. "
-        "Of one in 16 sessions, placed or reported; of an observing fleet all reports, against JLMU's choice.",
-        attrgetter("mean"),
+    COMPARED.counter(
+        "compared_sessions",
+        "New sessions whose place was compared with the best free one: one in 16, placed or reported; of an observing "
+        "fleet all reports, with JLMU's choice. From 0 with new curves, order or policy, as are the sums.",
+        attrgetter("sessions"),
     ),
-    DIFFERENCE.gauge(
-        "difference_at_placing_standard_error",
-        "Standard error of the mean difference, that of independent sessions.",
-        attrgetter("standard_error"),
+    COMPARED.gauge(
+        "compared_difference",
+        "Sum over them: marginal utility of the best free place minus that of the place taken; with session types the "
+        "best in the classes of the session's type, without prices. May fall.",
+        attrgetter("difference"),
     ),
-    DIFFERENCE.gauge("difference_at_placing_sessions", "Sessions in the mean difference.", attrgetter("sessions")),
+    COMPARED.gauge(
+        "compared_difference_squares",
+        "Sum of the squares of the differences, for their standard error.",
+        attrgetter("squares"),
+    ),
     FLEET.gauge(
         "utility_seconds",
         "Time integral of the utility; may fall; delta divided by the increase of pool_seconds_total: mean per pool.",

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from slta.core.fleet import FleetSpec
 from slta.core.gaps import Gaps
 from slta.metrics.definitions import FamilyFactory, Labels
-from slta.models import MICROSECONDS, AuditResult, ClassSnapshot, Snapshot
+from slta.models import MICROSECONDS, AuditResult, ClassSnapshot, DifferenceSums, Snapshot
 from slta.views.averages import averages, over_window
-from slta.views.differences import MeanDifference, by_source
+from slta.views.differences import SOURCES
 from slta.views.integrals import completed
 from slta.views.session_types import TypeObservation
 from slta.views.state import ClassObservation, Instant, instant
@@ -31,8 +31,6 @@ class FleetView(NamedTuple):
     now: Instant
     windows: Mapping[str, Gaps]
     """By seconds. Windows in which curves changed are omitted rather than wrong."""
-    differences: Mapping[Labels, MeanDifference]
-    """By seconds and source: mean difference at placing."""
 
     @property
     def mean_holding_seconds(self) -> float | None:
@@ -49,12 +47,7 @@ def view_of(snapshot: Snapshot, spec: FleetSpec) -> FleetView:
         window: over_window(snapshot, window, lambda older: averages(now, older, spec)) for window in snapshot.past
     }
     windows = {str(window): gaps for window, gaps in found.items() if gaps}
-    differences: dict[Labels, MeanDifference] = {
-        (str(window), source): found
-        for window, older in snapshot.past.items()
-        for source, found in by_source(now, older, spec).items()
-    }
-    return FleetView(snapshot, spec, instant(snapshot, spec), windows, differences)
+    return FleetView(snapshot, spec, instant(snapshot, spec), windows)
 
 
 class Level(NamedTuple):
@@ -68,6 +61,23 @@ def _levels(c: ClassObservation) -> Iterator[tuple[str, Level]]:
     stride = -(-c.capacity // MAX_LEVELS)
     for level in range(stride, c.capacity + 1, stride) if c.pools.active else ():
         yield str(level), Level(_fraction(c.occupancy, level), _fraction(c.optimal_occupancy, level))
+
+
+class Compared(NamedTuple):
+    """Sums over sessions whose place was compared with the best one, in the unit of the fleet file."""
+
+    sessions: int
+    difference: float
+    squares: float
+
+
+def _compared(view: FleetView) -> Iterator[tuple[Labels, Compared]]:
+    """Sums by source; in a fleet that observes, those of all reports."""
+    sums, unit = view.snapshot.integrals.differences, view.spec.integers.to_utility
+    for source in SOURCES if view.spec.policy.places else SOURCES[1:]:
+        if sums:
+            one: DifferenceSums = getattr(sums, source)
+            yield (view.now.fleet, source), Compared(one.sessions, unit(one.total), unit(unit(one.squares)))
 
 
 def _fraction(column: list[int] | list[float], level: int) -> float:
@@ -85,10 +95,7 @@ COUNTERS = FamilyFactory[FleetView, Mapping[str, int]](
 WINDOW = FamilyFactory[FleetView, Gaps](
     ("fleet", "window"), lambda view: [((view.now.fleet, window), gaps) for window, gaps in view.windows.items()]
 )
-DIFFERENCE = FamilyFactory[FleetView, MeanDifference](
-    ("fleet", "window", "source"),
-    lambda view: [((view.now.fleet, *labels), found) for labels, found in view.differences.items()],
-)
+COMPARED = FamilyFactory[FleetView, Compared](("fleet", "source"), _compared)
 CLASS = FamilyFactory[FleetView, ClassObservation](
     ("fleet", "pool_class"), lambda view: [((view.now.fleet, c.name), c) for c in view.now.classes]
 )

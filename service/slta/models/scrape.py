@@ -8,8 +8,9 @@ Part = Literal["process", "fleets"]
 
 
 class Scrape(NamedTuple):
-    """Accept header, the part of the metrics (None: both), and whether families by level are part of the fleets'."""
+    """Accept header, the part of the metrics (None: both), and whether they include families by level, and details."""
 
     accept: str = ""
     of: Part | None = None
     levels: bool = False
+    detail: bool = False

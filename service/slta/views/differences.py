@@ -47,12 +47,6 @@ def mean_difference(newer: Integrals, older: Integrals | None, spec: FleetSpec) 
     return found.reported.mean if found else None
 
 
-def by_source(newer: Integrals, older: Integrals, spec: FleetSpec) -> dict[str, MeanDifference]:
-    """Differences between two integrals by source; in a fleet that observes, those of all reports."""
-    found, sources = _between(newer, older, spec), SOURCES if spec.policy.places else SOURCES[1:]
-    return {source: getattr(found, source) for source in sources} if found else {}
-
-
 def _between(newer: Integrals, older: Integrals | None, spec: FleetSpec) -> DifferencesBySource | None:
     last, first = newer.differences, older.differences if older else None
     if last is None:

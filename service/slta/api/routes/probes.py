@@ -21,6 +21,7 @@ from slta.models.scrape import Part, Scrape
 FORMATS = ("text/plain", "application/openmetrics-text")
 Of = Annotated[Part | None, Query(description="metrics of this process or of all fleets only; absent: both")]
 Levels = Annotated[Literal["1"] | None, Query(description="1: also families by level, of each class")]
+Detail = Annotated[Literal["1"] | None, Query(description="1: also families that no rule and no dashboard reads")]
 TEXT = {"schema": {"type": "string"}}
 
 router = APIRouter(tags=["process"], route_class=ApiRoute)
@@ -56,12 +57,17 @@ async def get_readyz(dependencies: TheDependencies) -> Response:
 @router.get("/metrics", responses={200: {"content": dict.fromkeys(FORMATS, TEXT)}})
 @allow("metrics", offers=FORMATS)
 async def get_metrics(
-    request: Request, principal: ThePrincipal, render: TheMetrics, of: Of = None, levels: Levels = None
+    request: Request,
+    principal: ThePrincipal,
+    render: TheMetrics,
+    of: Of = None,
+    levels: Levels = None,
+    detail: Detail = None,
 ) -> Response:
     """Metrics as Prometheus or OpenMetrics text, by Accept; not for keys restricted to some fleets."""
     if principal.fleets is not None:
         raise HttpError(403, "insufficient_scope", "/metrics covers all fleets: use a key without `fleets`.")
-    scrape = Scrape(request.headers.get("accept", ""), of, levels is not None)
+    scrape = Scrape(request.headers.get("accept", ""), of, levels is not None, detail is not None)
     return _ClosingStream(*await render(scrape))
 
 
