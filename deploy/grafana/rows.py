@@ -87,8 +87,7 @@ PLACEMENT = Row(
             "Sessions per second that were placed, ended or rejected.",
             {
                 "placed": "sum(fleet_token:slta_assignments:rate1m{FLEET})",
-                "completed": "fleet:slta_completions:rate1m{FLEET}",
-                "lease over": "fleet:slta_leases_expired:rate1m{FLEET}",
+                "ended: {{reason}}": "fleet_reason:slta_sessions_ended:rate1m{FLEET}",
                 "rejected: {{reason}}": "fleet_reason:slta_rejections:rate1m{FLEET}",
             },
             unit="cps",
@@ -168,7 +167,7 @@ PRICES = Row(
             "should be equal, so unequal occupancies are right. The price is the optimum's.",
             {
                 "{{pool_class}}": "max by (pool_class) (slta_marginal_utility{FLEET})",
-                "price of load": "max(slta_load_price{FLEET})",
+                "price of load {{session_type}}": "max by (session_type) (slta_load_price{FLEET})",
             },
         ),
         Chart(

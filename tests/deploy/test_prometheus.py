@@ -130,7 +130,7 @@ def test_the_runbook_has_no_alert_that_is_gone() -> None:
 
 
 SHARED = {
-    "slta_assignments_total", "slta_completions_total", "slta_rejections_total", "slta_leases_expired_total",
+    "slta_assignments_total", "slta_sessions_ended_total", "slta_rejections_total",
     "slta_learning_steps_total", "slta_sessions", "slta_pools", "slta_session_capacity",
 }  # fmt: skip
 

@@ -157,9 +157,9 @@ async def test_scrapes_that_come_together_share_one_reading(store: Store, metric
 
 async def test_a_scrape_that_comes_later_reads_anew(store: Store, metrics: Metrics) -> None:
     await create(store, "f")
-    assert 'slta_completions_total{fleet="f"} 0.0' in await scrape(metrics, store)
+    assert 'slta_sessions_ended_total{fleet="f",reason="completed"} 0.0' in await scrape(metrics, store)
     await store.sessions.complete("f", "a")
-    assert 'slta_completions_total{fleet="f"} 1.0' in await scrape(metrics, store)
+    assert 'slta_sessions_ended_total{fleet="f",reason="completed"} 1.0' in await scrape(metrics, store)
 
 
 def value(text: str, name: str) -> float:
@@ -177,11 +177,11 @@ async def test_a_scrape_that_would_take_long_shows_the_last_complete_reading_and
     ages = [value(await scrape(metrics, store), "slta_scrape_age_seconds") for _ in range(2)]
     stale = await scrape(metrics, store)
     metrics.error("timeout")
-    assert 'slta_completions_total{fleet="f"} 0.0' in stale
+    assert 'slta_sessions_ended_total{fleet="f",reason="completed"} 0.0' in stale
     assert "slta_store_up 1.0" in stale
     assert 'slta_store_errors_total{error_type="timeout"} 1.0' in await scrape(metrics, store), "its own are of now"
     server.thaw()
-    while 'slta_completions_total{fleet="f"} 1.0' not in (fresh := await scrape(metrics, store)):
+    while 'slta_sessions_ended_total{fleet="f",reason="completed"} 1.0' not in (fresh := await scrape(metrics, store)):
         pass
     assert ages[0] < ages[1]
     assert value(fresh, "slta_scrape_age_seconds") >= 0

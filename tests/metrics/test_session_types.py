@@ -36,8 +36,8 @@ async def test_sessions_and_counters_have_series_by_type(store: Store, metrics: 
     assert value(found, "typed_assignments_total", **of) == 10
     assert value(found, "typed_rejections_total", **of, reason="no_capacity") == 1
     assert value(found, "typed_assignments_total", fleet="f", session_type="default") == 1
-    assert value(found, "typed_load_price", fleet="f", session_type="default") > 0
-    assert value(found, "typed_load_price", **of) == 0, "no place is left"
+    assert value(found, "load_price", fleet="f", session_type="default") > 0
+    assert value(found, "load_price", **of) == 0, "no place is left"
 
 
 async def test_the_bound_is_that_of_the_types(store: Store, metrics: Metrics) -> None:

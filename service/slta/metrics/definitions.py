@@ -22,13 +22,11 @@ DETAIL = frozenset(
         "fleet_info",
         "kept_places",
         "last_audit_timestamp_seconds",
-        "low_priority_rejections",
         "reports_left_out",
         "sessions_adopted",
         "state_bytes",
         "store_surplus_replicas",
         "typed_assignments",
-        "typed_load_price",
     }
 )
 """Names of the families that no alert, rule, panel or runbook reads: exported with `detail=1` only."""

@@ -12,9 +12,11 @@ from slta.metrics.fleet_view import (
     CLASS_COUNTS,
     COMPARED,
     COUNTERS,
+    ENDS,
     FLEET,
     LEVEL,
     NOW,
+    PRICE,
     TYPE,
     WINDOW,
     FleetView,
@@ -88,9 +90,6 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         "Time integral of the number of sessions on active pools.",
         lambda view: sum(view.snapshot.integrals.sessions) / MICROSECONDS,
     ),
-    FLEET.gauge(
-        "mean_holding_seconds", "Mean session duration by Little's law: session_seconds_total / ended sessions."
-    ),
     FLEET.counter(
         "pool_seconds",
         "Time integral of the number of active pools.",
@@ -126,7 +125,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     NOW.gauge("min_green_to_decrement", "Number of green tokens from which r decreases."),
     CLASS.gauge("pool_tokens", "Pools with a token, by color.", _counts("tokens", "green", "yellow"), ("color",)),
     CLASS.gauge("marginal_utility", "Marginal utility of one more session on the emptiest pool of the class."),
-    NOW.gauge("load_price", "Marginal utility of one more session at the optimum; none with session types."),
+    PRICE.gauge("load_price", "Marginal utility of one more session at the optimum, with session types by type."),
     CLASS.gauge(
         "kept_places",
         "Free places kept for session types that have no other class with room.",
@@ -156,17 +155,12 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     ),
     NOW.gauge("fleet_info", "The fleet's policy.", lambda now: {now.policy: 1}, ("policy",)),
     CLASS_COUNTS.counter("assignments", "Sessions placed, by deciding token.", lambda c: c.assigned, ("token",)),
-    COUNTERS.counter("completions", "Sessions completed.", itemgetter("completed")),
+    COUNTERS.counter("sessions_ended", "Sessions ended, by what ended them.", _split("", *ENDS), ("reason",)),
     COUNTERS.counter(
         "rejections",
-        "Sessions not placed.",
-        _split("rejected_", "no_capacity", "no_active_pool"),
+        "Sessions not placed; of low priority also since the last free places are kept for others.",
+        _split("rejected_", "no_capacity", "no_active_pool", "low_priority"),
         ("reason",),
-    ),
-    COUNTERS.counter(
-        "low_priority_rejections",
-        "Sessions of low priority not placed, since the last free places are kept for others.",
-        itemgetter("rejected_low_priority"),
     ),
     TYPE.gauge(
         "typed_sessions",
@@ -174,21 +168,12 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         lambda one: {status: getattr(one.sessions, status) for status in SESSIONS},
         ("pool_status",),
     ),
-    TYPE.gauge("typed_load_price", "What one more session would add at the optimum.", attrgetter("load_price")),
     TYPE.counter("typed_assignments", "Sessions of a type placed.", attrgetter("assigned")),
     TYPE.counter(
         "typed_rejections",
         "Sessions of a type not placed, and reports of them in a class that they may not use.",
         attrgetter("refused"),
         ("reason",),
-    ),
-    COUNTERS.counter("leases_expired", "Sessions ended by the expiry of their lease.", itemgetter("expired")),
-    COUNTERS.counter("sessions_pool_gone", "Sessions ended because their pool was gone.", itemgetter("pool_gone")),
-    COUNTERS.counter("sessions_failed", "Sessions ended by a failure of their pool.", itemgetter("failed")),
-    COUNTERS.counter(
-        "sessions_reported_ended",
-        "Sessions ended because their pool no longer reported them.",
-        itemgetter("reported_ended"),
     ),
     COUNTERS.counter("sessions_adopted", "Unknown sessions added from reports.", itemgetter("adopted")),
     COUNTERS.counter(

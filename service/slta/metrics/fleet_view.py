@@ -9,7 +9,7 @@ from typing import NamedTuple
 from slta.core.fleet import FleetSpec
 from slta.core.gaps import Gaps
 from slta.metrics.definitions import FamilyFactory, Labels
-from slta.models import MICROSECONDS, AuditResult, ClassSnapshot, DifferenceSums, Snapshot
+from slta.models import AuditResult, ClassSnapshot, DifferenceSums, Snapshot
 from slta.views.averages import averages, over_window
 from slta.views.differences import SOURCES
 from slta.views.integrals import completed
@@ -20,7 +20,7 @@ MAX_LEVELS = 64
 """Maximum levels of a class that are exported: for larger capacities every second, third, …"""
 
 ENDS = ("completed", "expired", "failed", "reported_ended", "pool_gone")
-"""Counters of ended sessions."""
+"""Counters of ended sessions, by what ended them: as in `counters` of the state."""
 
 
 class FleetView(NamedTuple):
@@ -31,12 +31,6 @@ class FleetView(NamedTuple):
     now: Instant
     windows: Mapping[str, Gaps]
     """By seconds. Windows in which curves changed are omitted rather than wrong."""
-
-    @property
-    def mean_holding_seconds(self) -> float | None:
-        """∫N / ended sessions since the fleet's creation (Little's law); None before the first has ended."""
-        ended = sum(self.now.counters[name] for name in ENDS)
-        return sum(self.snapshot.integrals.sessions) / MICROSECONDS / ended if ended else None
 
 
 def view_of(snapshot: Snapshot, spec: FleetSpec) -> FleetView:
@@ -101,6 +95,12 @@ CLASS = FamilyFactory[FleetView, ClassObservation](
 )
 TYPE = FamilyFactory[FleetView, TypeObservation](
     ("fleet", "session_type"), lambda view: [((view.now.fleet, one.name), one) for one in view.now.session_types]
+)
+PRICE = FamilyFactory[FleetView, TypeObservation | Instant](
+    ("fleet", "session_type"),
+    lambda view: (
+        [((view.now.fleet, one.name), one) for one in view.now.session_types] or [((view.now.fleet, ""), view.now)]
+    ),
 )
 CLASS_COUNTS = FamilyFactory[FleetView, ClassSnapshot](
     ("fleet", "pool_class"), lambda view: [((view.now.fleet, c.name), c) for c in view.snapshot.classes]
