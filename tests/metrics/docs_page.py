@@ -39,7 +39,7 @@ Scrape `of=process` from every dispatcher, and `of=fleets` once, through the pro
 dashboard work either way. If two jobs scrape the parts, give both the same label `job`, by which the rules group.
 
 The shipped configuration sets `levels=1` for the dashboard's two occupancy charts. A class then has up to 128 more
-series: two of capacity 60 have 240, beside 80 of all other families. Leave it out from about 100 fleets on (32,000
+series: two of capacity 60 have 240, beside 72 of all other families. Leave it out from about 100 fleets on (31,000
 series); [performance](performance.md#scrapes) has the processor time.
 
 ## Of each fleet
