@@ -9,9 +9,9 @@ from slta.expected_gap.cache import SHOWN_SECONDS
 from slta.metrics.definitions import Row
 from slta.metrics.exposition import EXPECTED_ROWS, FLEETS_ROW, LINK_ROWS
 from slta.metrics.families import FLEET_ROWS
-from slta.metrics.labels import LABELS
 from slta.metrics.process_metrics import PROCESS_ROWS
 from slta.metrics.readings import MAX_OLDER, MAX_WAIT_SECONDS, OLD_SECONDS
+from tests.metrics.labels import LABELS
 
 OF_FLEETS: tuple[Row, ...] = (FLEETS_ROW, *FLEET_ROWS)
 OF_PROCESSES: tuple[Row, ...] = (*LINK_ROWS, *EXPECTED_ROWS, *PROCESS_ROWS)

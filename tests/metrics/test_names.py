@@ -7,13 +7,13 @@ import subprocess
 from pathlib import Path
 
 from slta.metrics.definitions import DETAIL
-from slta.metrics.labels import LABELS
 from slta_client import metrics as client
 from slta_integrations.agent import metrics as agent
 from slta_integrations.follow import metrics as follow
 from slta_integrations.kubernetes import metrics as kubernetes
 from tests.inventory import each
 from tests.metrics.docs_page import ROWS
+from tests.metrics.labels import LABELS
 from tests.metrics.renamed import RENAMED
 
 ROOT = Path(__file__).resolve().parents[2]
