@@ -196,6 +196,28 @@ async def test_a_moved_pool_keeps_its_deadline(store: Store, fleet: None) -> Non
     assert (moved.pool_class, moved.drain) == ("large", within(60))
 
 
+async def test_a_drain_that_is_over_moves_without_its_timer(
+    store: Store, fleet: None, redis: TextRedis, clock: Clock
+) -> None:
+    await drain(store, deadline=within(2))
+    await pass_seconds(store, clock, 4)
+    await store.pools.move(FLEET, PoolSpec(POOL, "large"))
+    assert redis.exists(KEY) == 0
+
+
+async def test_a_pool_that_moves_while_it_fails_by_its_drain_keeps_the_timer(
+    store: Store, clock: Clock, redis: TextRedis
+) -> None:
+    await create(store, spec(pool_class("small", capacity=200), pool_class("large")), {"small": 1})
+    ids = await fill(store, 200)
+    await drain(store, deadline=within(5, "fail"))
+    clock.advance(5)
+    await store.fleets.tick_many([FLEET])
+    await end(store, ids)
+    await store.pools.move(FLEET, PoolSpec(POOL, "large"))
+    assert redis.zrange(KEY, 0, -1) == [f"drain@{POOL}"]
+
+
 async def test_a_timer_that_is_of_nothing_is_dropped(store: Store, fleet: None, redis: TextRedis, clock: Clock) -> None:
     ids = await fill(store, 2)
     redis.zadd(KEY, dict.fromkeys([POOL, f"drain@{POOL}", "drain@nobody", "guard@9", "other@x", "nobody"], 2e6))

@@ -14,11 +14,11 @@ end
 
 -- Sets the timers of a pool with a salvaged record.
 function repair_leases.set_timers(fleet, pool)
-  local lease, drain = pool.lease, pool.drain
+  local lease = pool.lease
   if lease and pool.status ~= 'failed' and lease.liveness ~= 'unconfirmed' then
     pool.due = fleet.time + (lease.liveness == 'alive' and transitions.GRACE * lease.ttl or fleet.gone)
   end
-  pool.drain_due = drain and not drain.is_over and drain.deadline or nil
+  pool.drain_due = pool_records.drain_due(pool)
   timers.set(fleet, { pool })
 end
 

@@ -147,7 +147,7 @@ pools.move = pool_records.on_pool(function(fleet, given, pool)
     end
     -- writes
     local moved = make(fleet, pool.pool_id, class_index, pool.status, pool.lease)
-    moved.drain, moved.drain_due = pool.drain, pool_records.deadline(pool)
+    moved.drain, moved.drain_due = pool.drain, pool_records.drain_due(pool)
     transitions.remove(pool)
     pool_changes.apply(fleet, { pool, moved })
   end

@@ -121,6 +121,11 @@ function pool_records.deadline(pool)
   end
 end
 
+-- When the drain of a pool is to be carried out; nil if it has been, and without one.
+function pool_records.drain_due(pool)
+  return pool.drain and not pool.drain.is_over and pool.drain.deadline or nil
+end
+
 -- A pool with this record, parsed, with pool_id, class_index, pool_index and the record as `stored`; with pool_id only
 -- if it does not exist or is unreadable.
 local function open(fleet, pool_id, text)
