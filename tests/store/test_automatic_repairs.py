@@ -258,15 +258,16 @@ async def test_two_pools_of_one_number_both_stay(store: Store, clock: Clock, red
     assert violations(redis, FLEET) == []
 
 
+@pytest.mark.parametrize("name", ["of-a-newer-version", "marginals:0:1"])
 async def test_keys_that_no_fleet_can_have_stay_unless_somebody_asks(
-    store: Store, clock: Clock, redis: TextRedis, fleet: None
+    store: Store, clock: Clock, redis: TextRedis, fleet: None, name: str
 ) -> None:
-    redis.set(f"{{{FLEET}}}:of-a-newer-version", "x")
+    redis.set(f"{{{FLEET}}}:{name}", "x")
     make_suspect(redis)
     assert await round_of(store, clock)
-    assert redis.get(f"{{{FLEET}}}:of-a-newer-version") == "x"
+    assert redis.get(f"{{{FLEET}}}:{name}") == "x"
     await repair_fleet(store, Specs(), FLEET)
-    assert redis.hgetall(ASIDE) == {"key of-a-newer-version": "was a stray string"}
+    assert redis.hgetall(ASIDE) == {f"key {name}": "was a stray string"}
 
 
 # Without a document

@@ -9,8 +9,8 @@ local function type_of_row(fleet, name)
   if not class_index then
     return nil
   elseif level ~= '' then
-    local fits = tonumber(level) >= 1 and tonumber(level) <= fleet.capacities[class_index]
-    return row == 'level' and fits and keys.NUMBERED.level or nil
+    local fits = row == 'level' and tonumber(level) >= 1 and tonumber(level) <= fleet.capacities[class_index]
+    return fits and keys.NUMBERED.level or nil
   end
   return keys.CLASS[row] or policy_tables.owns_row(fleet, row, class_index) and 'string' or nil
 end
