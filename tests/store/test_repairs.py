@@ -96,15 +96,16 @@ async def test_after_each_slice_another_dispatcher_goes_on(
     assert await occupancies(store) == damaged
 
 
-async def test_a_server_that_was_started_anew_begins_to_look_through_its_keys_again(
-    store: Store, redis: TextRedis, damaged: dict[str, int]
+@pytest.mark.parametrize("unknown", ["run", "stage"])
+async def test_a_repair_of_another_run_or_in_no_stage_begins_again(
+    store: Store, redis: TextRedis, damaged: dict[str, int], unknown: str
 ) -> None:
-    """Cursors of the run before mean nothing to it."""
+    """Cursors of the run before, or of a stage that does not exist, mean nothing."""
     await begin(store)
     for stage in ("pools", "records", "columns"):
         while redis.hget(f"{{{FLEET}}}:repair", "stage") != stage:
             assert await one_slice(store, 40) == "SLICE"
-        redis.hset(f"{{{FLEET}}}:repair", mapping={"run": "another", "cursor": "12345"})
+        redis.hset(f"{{{FLEET}}}:repair", mapping={unknown: "another", "cursor": "12:345"})
         assert await one_slice(store, 1) == "SLICE"
         assert redis.hget(f"{{{FLEET}}}:repair", "stage") in ("names", "aside")
     await store.repairs.finish(FLEET)

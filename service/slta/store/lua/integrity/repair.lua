@@ -203,7 +203,7 @@ function repair.slice(key, given)
   cold.load_all(fleet)
   local run, stage, following = walk.find('write', job.stage)
   job.now, job.slices = given.clock, job.slices + 1
-  local cursor = run(fleet, job, job.cursor)
+  local cursor = run(fleet, job, stage == job.stage and job.cursor or '')
   if not cursor and following == '' then
     redis.call('DEL', keys.of_fleet(fleet, 'repair'))
     return { 'REPAIRED', job.slices, redis.call('HLEN', keys.of_fleet(fleet, 'aside')) }, fleet

@@ -58,14 +58,12 @@ local PARTS = {
 
 -- The function and the name of a part of a verb, by default the first, and the name of its next one, '' after the last.
 function walk.find(verb, name)
-  local found
+  local parts, at = {}, 1
   for _, part in ipairs(PARTS) do
     if string.find(part[2], verb, 1, true) then
-      found = found or (name == '' or part[1] == name) and part
-      if found and found ~= part then
-        return found[3], found[1], part[1]
-      end
+      parts[#parts + 1] = part
+      at = part[1] == name and #parts or at
     end
   end
-  return found[3], found[1], ''
+  return parts[at][3], parts[at][1], parts[at + 1] and parts[at + 1][1] or ''
 end
