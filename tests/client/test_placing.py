@@ -16,7 +16,6 @@ from tests.client.scripted import RULES, Scripted, ends, placed, pools, refused,
 from tests.inventory import each
 
 UNKNOWN = refused("unknown_session", 404)
-COMPLETED = Reply(200, "", {"outcome": "completed"})
 
 
 # Retries

@@ -21,8 +21,6 @@ from testbed.service_process import ServiceProcess, key_file
 SHIPPED = Path(__file__).resolve().parents[2] / "deploy/haproxy/haproxy.cfg"
 PROXY, CLIENT, CLAIMED = "127.0.0.1", "127.0.0.9", "203.0.113.1"
 FLEET = {"classes": [{"name": "c", "utility": {"kind": "log_share", "resource": 20}, "capacity": 4, "pools": 1}]}
-ALLOWANCE = 20
-"""Wrong keys of one address."""
 
 Proxied = tuple[httpx.Client, dict[str, str]]
 pytestmark = pytest.mark.needs("haproxy")

@@ -118,10 +118,10 @@ class FakeApiServer(LoopThread):
         """Send an old event anew, as a restarted API server may."""
         self.run(self._record(self.history[index].plural, self.history[index].event))
 
-    def bookmark(self, kind: str = "endpointslices") -> None:
+    def bookmark(self) -> None:
         """Send a bookmark with the present version."""
-        item = {"kind": KINDS[kind], "apiVersion": "v1", "metadata": {"resourceVersion": str(self.version)}}
-        self.run(self._record(kind, {"type": "BOOKMARK", "object": item}))
+        item = {"kind": KINDS["endpointslices"], "apiVersion": "v1", "metadata": {"resourceVersion": str(self.version)}}
+        self.run(self._record("endpointslices", {"type": "BOOKMARK", "object": item}))
 
     def cut(self, rest: bytes = b'{"type":"MODIFIED","obj') -> None:
         """End all watches in the middle of a line."""

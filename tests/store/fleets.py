@@ -61,13 +61,13 @@ async def create(store: Store, fleet: FleetSpec, pools: dict[str, int], name: st
     await store.pools.add(name, [PoolSpec(f"{c}-{k}", c) for c, count in pools.items() for k in range(count)])
 
 
-async def repair_by_itself(store: Store, fleet: FleetSpec, name: str = FLEET) -> None:
+async def repair_by_itself(store: Store, fleet: FleetSpec) -> None:
     """What dispatchers do about a fleet that `create` has made, once a tick has found it suspect."""
-    suspect = await store.fleets.tick(name)
+    suspect = await store.fleets.tick(FLEET)
     assert suspect
     assert suspect.ours
-    await store.repairs.begin(name, put_arguments(fleet, "{}", None), requested=False)
-    await store.repairs.finish(name)
+    await store.repairs.begin(FLEET, put_arguments(fleet, "{}", None), requested=False)
+    await store.repairs.finish(FLEET)
 
 
 async def place(store: Store, count: int, prefix: str = "s", name: str = FLEET) -> dict[str, str]:
@@ -115,13 +115,13 @@ async def end(store: Store, ids: Iterable[str], name: str = FLEET) -> None:
         await asyncio.gather(*(store.sessions.complete(name, id_) for id_ in part))
 
 
-async def pass_seconds(store: Store, clock: Clock, seconds: float, name: str = FLEET) -> None:
+async def pass_seconds(store: Store, clock: Clock, seconds: float) -> None:
     """Time passes as it does where dispatchers tick: in steps that are no outage."""
     while seconds > 0:
         step = min(seconds, 5)
         clock.advance(step)
         seconds -= step
-        await store.fleets.tick(name)
+        await store.fleets.tick(FLEET)
 
 
 async def as_of(store: Store, name: str = FLEET) -> str:

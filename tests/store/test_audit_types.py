@@ -28,7 +28,6 @@ SPEC = replace(
 )
 PLACES = {"a": ("small-0", "chat"), "b": ("large-0", "video"), "c": ("large-1", "video"), "d": ("small-1", "chat")}
 """Of these `large-1` and `small-1` are drained."""
-RECORDS = f"{{{FLEET}}}:sessions"
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 
 from slta_client.waiting import is_set_within
 from slta_integrations.follow.checkpoints import age_bound
@@ -38,9 +37,8 @@ class Follower:
         notices: Notices,
         *,
         stopping: asyncio.Event,
-        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`stopping` ends `run`; `clock` returns seconds since 1970."""
+        """`stopping` ends `run`."""
         self._source = source
         self._sender = sender
         self._position_file = position_file
@@ -48,7 +46,6 @@ class Follower:
         self._metrics = metrics
         self._notices = notices
         self._stopping = stopping
-        self._clock = clock
         self._under_way = Batch(source.tail.position)
         self._saved_at = time.monotonic()
 
@@ -143,4 +140,4 @@ class Follower:
         since = under_way[0].written_after if under_way else unread_since
         size = sum(len(line.text or b"") + 1 for line in under_way)
         self._metrics.backlog_bytes.set(self._source.tail.backlog + size)
-        self._metrics.lag_seconds.set(0 if since is None else age_bound(since, self._clock()))
+        self._metrics.lag_seconds.set(0 if since is None else age_bound(since, time.time()))
