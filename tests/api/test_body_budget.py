@@ -139,7 +139,7 @@ ENDINGS = {
         + b"%x\r\n%b\r\n%x\r\n%b\r\n" % (60 * KIB, b" " * 60 * KIB, 5 * KIB, b" " * 5 * KIB),
         b"413",
     ),
-    "the call takes none": (last(call("f/pools/small-1/drain", b" " * 60 * KIB, authorization=f"Bearer {A}")), b"200"),
+    "the call takes none": (last(call("f/pools/small-1/fail", b" " * 60 * KIB, authorization=f"Bearer {A}")), b"400"),
     "it never ends": (renewing(60 * KIB)[:-1], b"408"),
 }
 
@@ -159,10 +159,10 @@ async def test_its_bytes_are_given_back_when_the_client_leaves_before_its_end(he
 
 
 async def test_a_body_that_no_call_takes_is_bounded_too(here: Here) -> None:
-    drain = last(call("f/pools/small-1/drain", b" " * 65 * KIB, authorization=f"Bearer {A}"))
-    assert b" 413 " in (await here.served.say(drain))[:15]
+    fail = last(call("f/pools/small-1/fail", b" " * 65 * KIB, authorization=f"Bearer {A}"))
+    assert b" 413 " in (await here.served.say(fail))[:15]
     async with here.holding(80 * KIB):
-        assert_overloaded(await here.served.say(drain.replace(b"66560", b"40960")[: -25 * KIB]))
+        assert_overloaded(await here.served.say(fail.replace(b"66560", b"40960")[: -25 * KIB]))
 
 
 # While the store is asked

@@ -146,8 +146,7 @@ async def test_a_repair_that_would_set_much_aside_is_409_until_it_is_allowed(
     assert refusal(answer) == (409, "would_set_aside")
     assert "1 of 2 sessions" in answer.json()["detail"]
     assert redis.hget("{f}:sessions", "s") == b"rubbish"
-    assert (await api.post(f"{fleet}/repair?set_aside=yes")).status_code == 422
-    answer = await api.post(f"{fleet}/repair?set_aside=true")
+    answer = await api.post(f"{fleet}/repair", json={"set_aside": True})
     assert (answer.status_code, answer.json()["set_aside"]) == (200, 1)
     assert (await api.get(f"{fleet}/sessions/t")).status_code == 200
 

@@ -16,16 +16,17 @@ async def test_put_creates_a_pool_or_moves_it_when_it_is_empty(api: Api, fleet: 
 
 
 async def test_a_drain_has_a_deadline_until_the_next_drain(api: Api, fleet: str) -> None:
-    drained = await api.post(f"{fleet}/pools/large-1/drain?within=600&then=fail")
+    drained = await api.post(f"{fleet}/pools/large-1/drain", json={"within_seconds": 600, "then": "fail"})
     assert 590 < drained.json()["drain"].pop("deadline_seconds") <= 600
     assert drained.json()["drain"]["then"] == "fail"
-    assert (await api.post(f"{fleet}/pools/large-1/drain?within=604800")).json()["drain"]["then"] == "list"
-    assert (await api.post(f"{fleet}/pools/large-1/drain")).json()["drain"] is None
+    drained = await api.post(f"{fleet}/pools/large-1/drain", json={"within_seconds": 604_800})
+    assert drained.json()["drain"]["then"] == "list"
+    assert (await api.post(f"{fleet}/pools/large-1/drain", json={})).json()["drain"] is None
     assert (await api.get(f"{fleet}/pools/large-1")).json()["drain"] is None
 
 
 async def test_many_pools_drain_with_one_deadline(api: Api, fleet: str) -> None:
-    body = {"status": "draining", "pool_class": "large", "within": 600, "then": "fail"}
+    body = {"status": "draining", "pool_class": "large", "within_seconds": 600, "then": "fail"}
     assert (await api.post(f"{fleet}/pools/status", json=body)).json()["changed"] == ["large-1", "large-2"]
     pools = (await api.get(f"{fleet}/pools")).json()["pools"]
     assert [pool["drain"] and pool["drain"]["then"] for pool in pools] == [None, None, "fail", "fail"]

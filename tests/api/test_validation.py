@@ -26,13 +26,21 @@ TYPES: list[tuple[Any, str]] = [
     ({"b": "video"}, "session_types has an id that is not one of session_ids"),
     (["a"], "session_types: must be an object with fields"),
 ]
-DEADLINES = {
-    "within=0": "query.within: input should be greater than or equal to 1",
-    "within=604801": "query.within: input should be less than or equal to 604800",
-    "within=1.5": "query.within: input should be a valid integer, unable to parse string as an integer",
-    "within=600&then=remove": "query.then: input should be 'list' or 'fail'",
-    "then=fail": "then needs within",
-}
+DEADLINES: list[tuple[dict[str, Any], str]] = [
+    ({"within_seconds": 0}, "within_seconds: input should be greater than or equal to 1"),
+    ({"within_seconds": 604_801}, "within_seconds: input should be less than or equal to 604800"),
+    ({"within_seconds": 1.5}, "within_seconds: input should be a valid integer"),
+    ({"within_seconds": 600, "then": "remove"}, "then: input should be 'list' or 'fail'"),
+    ({"within": 600}, "within: is not a known field; did you mean within_seconds?"),
+    ({"then": "fail"}, "then needs within_seconds"),
+]
+WITHOUT_BODY = (
+    "GET /state",
+    "GET /pools/large-1",
+    "POST /pools/large-1/undrain",
+    "POST /pools/large-1/fail",
+    "DELETE ",
+)
 MISFITS: dict[str, list[tuple[Any, str]]] = {
     "POST /assign": [
         ({"sesion_id": "s"}, "sesion_id: is not a known field; did you mean session_id?"),
@@ -65,12 +73,14 @@ MISFITS: dict[str, list[tuple[Any, str]]] = {
         ({"status": "draining", "pool_ids": ["a"], "pool_class": "b"}, "must have one of pool_ids and pool_class"),
         ({"status": "draining", "pool_ids": []}, "pool_ids: list should have at least 1 item after validation, not 0"),
         ({"status": "failed", "pool_class": "large"}, "status: input should be 'active' or 'draining'"),
-        ({"status": "active", "pool_class": "a", "within": 5}, "within needs the status draining"),
-        ({"status": "draining", "pool_class": "a", "then": "fail"}, "then needs within"),
-        ({"status": "draining", "pool_class": "a", "within": 604_801}, "within: input should be less than or equal to"),
+        ({"status": "active", "pool_class": "a", "within_seconds": 5}, "within_seconds needs the status draining"),
+        *(({"status": "draining", "pool_class": "a"} | given, detail) for given, detail in DEADLINES),
         ({"status": "active", "pool_ids": ["p"] * 1001}, "pool_ids: list should have at most 1000 items"),
     ],
-    **{f"POST /pools/large-1/drain?{query}": [(None, detail)] for query, detail in DEADLINES.items()},
+    "POST /pools/large-1/drain": [*DEADLINES],
+    "POST /pools/large-1/drain?within=600": [(None, "query: unknown parameter; known are []")],
+    "POST /repair": [({"set_aside": "yes"}, "set_aside: input should be a valid boolean")],
+    **{call: [({"within": 600}, "within: is not a known field"), ([], "the body must be")] for call in WITHOUT_BODY},
     "PUT /pools/small-1": [({"pool_class": "small"} | given, detail) for given, detail in ATTRIBUTES],
     "POST /pools": [
         (

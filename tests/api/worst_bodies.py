@@ -36,7 +36,7 @@ CALLS = (
     Call("POST", "/operations", 1024, "operations"),
     Call("POST", "/pools", 1024, "pools"),
     Call("PUT", "/pools/small-1/sessions", 1024, "session_ids"),
-    Call("POST", "/pools/small-1/drain", 64, "none"),
+    Call("POST", "/pools/small-1/undrain", 64, "none"),
 )
 
 Build = Callable[[str, int], bytes]

@@ -349,9 +349,10 @@ async def put_pool(walk: Walk) -> None:
 
 
 async def change_pool(walk: Walk) -> None:
-    changes = [("POST", "/drain"), ("POST", "/drain?within=604800&then=fail"), ("POST", "/undrain")]
-    method, what = walk.rng.choice([("DELETE", ""), *changes, ("GET", ""), ("GET", "/sessions")])
-    await walk.of_pool(method, what, walk.fleet(), walk.pool())
+    drain = {"within_seconds": 604_800, "then": "fail"}
+    changes = [("DELETE", "", None), ("POST", "/drain", None), ("POST", "/drain", drain), ("POST", "/undrain", {})]
+    method, what, body = walk.rng.choice([*changes, ("GET", "", None), ("GET", "/sessions", None)])
+    await walk.of_pool(method, what, walk.fleet(), walk.pool(), json=body)
 
 
 async def change_pools(walk: Walk) -> None:

@@ -92,7 +92,7 @@ STORY = (
     Call("endpoints", "GET", "/endpoints"),
     Call("drain", "POST", "/pools/large-1/drain"),
     Call("events", "GET", "/events"),
-    Call("drain-within", "POST", "/pools/large-1/drain?within=600&then=fail"),
+    Call("drain-within", "POST", "/pools/large-1/drain", {"within_seconds": 600, "then": "fail"}),
     Call("list-sessions", "GET", "/pools/large-1/sessions"),
     Call("pool-sessions", "PUT", "/pools/small-2/sessions", REPORT),
     Call("operations", "POST", "/operations", MAX_PER_ITERATION),
@@ -114,7 +114,7 @@ STORY = (
     Call("", "POST", "/pools/spare/undrain"),
     *(Call("", "PUT", "/sessions/v-2", {"pool_id": "spare"}) for _ in range(2)),
     Call("", "GET", ""),
-    Call("", "POST", "/repair"),
+    Call("", "POST", "/repair", {"set_aside": False}),
     *(Call("", "GET", path, root="") for path in ("/v1/fleets", "/healthz", "/readyz", "/metrics")),
 )
 

@@ -67,39 +67,43 @@ class PoolsBody(Body):
     pools: Annotated[list[PoolEntry], Field(max_length=MAX_POOLS, fail_fast=True)]
 
 
-class PoolStatusBody(Body):
-    """Status for the pools in `pool_ids`, or for those of `pool_class` that have not failed: give one of the two."""
+class DrainBody(Body):
+    """Deadline of a drain, and what follows: only list the sessions left, or fail the pool. {} for no deadline."""
 
-    status: Literal["active", "draining"]
-    pool_ids: Annotated[list[Name], Field(min_length=1, max_length=MAX_POOLS, fail_fast=True)] | None = None
-    pool_class: Name | None = None
-    within: Annotated[int, Field(strict=True, ge=1, le=MAX_DRAIN_SECONDS)] | None = None
+    within_seconds: Annotated[int, Field(strict=True, ge=1, le=MAX_DRAIN_SECONDS)] | None = None
     then: AfterDrain | None = None
 
     @model_validator(mode="after")
-    def _has_one_selection(self) -> Self:
-        if (self.pool_ids is None) == (self.pool_class is None):
-            raise PydanticCustomError("selection", "must have one of pool_ids and pool_class")
-        if self.within is not None and self.status != "draining":
-            raise PydanticCustomError("deadline", "within needs the status draining")
-        if self.then and self.within is None:
-            raise PydanticCustomError("deadline", "then needs within")
+    def _has_a_deadline(self) -> Self:
+        if self.then and self.within_seconds is None:
+            raise PydanticCustomError("deadline", "then needs within_seconds")
         return self
 
     @property
     def drain(self) -> Drain | None:
         """The deadline as the store takes it."""
-        return deadline(self.within, self.then)
+        return Drain(deadline_seconds=self.within_seconds, then=self.then or "list") if self.within_seconds else None
+
+
+class PoolStatusBody(DrainBody):
+    """Status for the pools in `pool_ids`, or for those of `pool_class` that have not failed: give one of the two."""
+
+    status: Literal["active", "draining"]
+    pool_ids: Annotated[list[Name], Field(min_length=1, max_length=MAX_POOLS, fail_fast=True)] | None = None
+    pool_class: Name | None = None
+
+    @model_validator(mode="after")
+    def _has_one_selection(self) -> Self:
+        if (self.pool_ids is None) == (self.pool_class is None):
+            raise PydanticCustomError("selection", "must have one of pool_ids and pool_class")
+        if self.within_seconds is not None and self.status != "draining":
+            raise PydanticCustomError("deadline", "within_seconds needs the status draining")
+        return self
 
     @property
     def pools(self) -> list[str] | str:
         """The selection as the store takes it."""
         return self.pool_ids or self.pool_class or ""
-
-
-def deadline(within: int | None, then: AfterDrain | None) -> Drain | None:
-    """A deadline of a drain from now; None without `within`."""
-    return Drain(deadline_seconds=within, then=then or "list") if within else None
 
 
 def _check_types(value: object) -> object:

@@ -85,6 +85,12 @@ class ReportBody(Body):
         return report_option(self.pool_id, late=self.late, session_type=self.session_type)
 
 
+class RepairBody(Body):
+    """`set_aside`: also if the repair sets aside more records than the default limit."""
+
+    set_aside: Flag = False
+
+
 class CompleteBody(Body):
     """Session to complete. Unless `mark` is false, an unknown id cannot be assigned for 120 s."""
 

@@ -47,7 +47,7 @@ async def repair_fleet(
     survey = await store.repairs.survey(fleet, configuration)
     if not (survey.is_harmless or set_aside):
         raise WouldSetAsideError(
-            f"The repair would set aside {survey}: inspect them with `slta audit`, or allow it with `set_aside=true`."
+            f"The repair would set aside {survey}: inspect them with `slta audit`, or allow it with `set_aside: true`."
         )
     return await _repair(store, fleet, configuration, author, put_back=True)
 

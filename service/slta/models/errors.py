@@ -66,7 +66,7 @@ class DocumentUnreadableError(DamagedError, code="document_unreadable"):
 
 
 class WouldSetAsideError(DispatchError, code="would_set_aside", status=409):
-    """The repair would set aside over 10 records, or over 1 % of the sessions: allow it with `set_aside=true`."""
+    """The repair would set aside over 10 records, or over 1 % of the sessions: allow it with `set_aside: true`."""
 
 
 class UnknownPoolError(DispatchError, code="unknown_pool", status=404):

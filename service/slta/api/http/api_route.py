@@ -9,12 +9,12 @@ from typing import Any, NoReturn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from slta.api.http.bodies import check_accept, check_query, discard_body, read_body
+from slta.api.http.bodies import check_accept, check_query, read_body
 from slta.api.http.context import context_of
 from slta.api.http.dependencies import dependencies_of
 from slta.api.http.parsing import BodyParser
@@ -25,6 +25,12 @@ from slta.parsing import explain
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = Callable[..., Coroutine[Any, Any, Response | ApiResponse]]
+
+
+class NoBody(BaseModel):
+    """Body of a route that takes none: absent, or an object without members."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class ApiRoute(APIRoute):
@@ -39,9 +45,8 @@ class ApiRoute(APIRoute):
         fixed["operation_id"] = endpoint.__name__
         super().__init__(path, _with_starlette_response(endpoint), **(options | fixed))
         self._query = {field.alias for field in self.dependant.query_params}
-        self._parser = (
-            BodyParser(self.body_field.field_info.annotation, self.route_options) if self.body_field else None
-        )
+        model = self.body_field.field_info.annotation if self.body_field else NoBody
+        self._parser = BodyParser(model, self.route_options)
 
     def get_route_handler(self) -> Handler:
         """Authorize, read the body, then call FastAPI's handler."""
@@ -57,12 +62,9 @@ class ApiRoute(APIRoute):
                 check_accept(context, self.route_options.offers)
                 if not self.route_options.free_query:
                     check_query(request.scope["query_string"], self._query)
-                if self._parser:
-                    body = await read_body(context, request.receive, self.route_options.body_bytes, authorizer.reserve)
-                    request = ParsedRequest(request, await self._parser.read(body))
-                else:
-                    await discard_body(context, request.receive, self.route_options.body_bytes, authorizer.reserve)
-                return await call_endpoint(request)
+                body = await read_body(context, request.receive, self.route_options.body_bytes, authorizer.reserve)
+                model = await self._parser.read(body)
+                return await call_endpoint(ParsedRequest(request, model) if self.body_field else request)
             except RequestValidationError as error:
                 raise self.route_options.validation_error(explain(error.errors())) from None
             finally:

@@ -22,18 +22,13 @@ ZERO_QUALITY = ("q=0", "q=0.0", "q=0.00", "q=0.000")
 
 async def read_body(context: RequestContext, receive: Receive, limit: int, reserve: Reserve) -> bytes:
     """Read a body of at most `limit` bytes, reserving memory as it arrives. Raises 413, 415, 408 or 503."""
+    if context.headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in context.headers:
+        return b""
     _check_declared(context, limit)
     body = await _in_time(_receive(context, receive, limit, reserve))
     if body:
         _check_content(context)
     return body
-
-
-async def discard_body(context: RequestContext, receive: Receive, limit: int, reserve: Reserve) -> None:
-    """Read and discard the body of a route without one; unread, it would stay buffered until the response. 413, 408."""
-    if context.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in context.headers:
-        _check_declared(context, limit)
-        await _in_time(_receive(context, receive, limit, reserve))
 
 
 def _check_declared(context: RequestContext, limit: int) -> None:

@@ -32,8 +32,8 @@ SERVER = (
     "unsupported_http_version",
 )
 GUARD = ("invalid_host", "escaped_slash", "repeated_authorization")
-BODY = ("payload_too_large", "overloaded")
-"""Also for operations without a body: it is limited before routing."""
+BODY = ("payload_too_large", "overloaded", "invalid_json", "unsupported_media_type")
+"""Also for operations without a body, which refuse one that has members."""
 EVERY = (*SERVER, *GUARD, *BODY, "not_acceptable", "invalid_request", "internal_error")
 WITH_KEY = ("unauthenticated", "insufficient_scope", "rate_limited")
 OF_PROXY_ROUTE = (
@@ -42,7 +42,6 @@ OF_PROXY_ROUTE = (
     *("repeated_authorization", "repeated_header", "no_session_id", "overloaded", "invalid_request", "internal_error"),
 )
 """Of a route that proxies ask, which has none of the other rules."""
-WITH_BODY = ("invalid_json", "unsupported_media_type")
 CHANGING = ("cross_site",)
 IN_STORE = (errors.StoreUnavailableError,)
 IN_FLEET = (
@@ -106,8 +105,6 @@ def _before_the_store(route: ApiRoute, method: str) -> Iterator[str]:
     yield from EVERY
     if route.route_options.scopes:
         yield from WITH_KEY
-    if route.body_field is not None:
-        yield from WITH_BODY
     if method not in SAFE_METHODS:
         yield from CHANGING
 

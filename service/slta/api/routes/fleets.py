@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header
 from starlette.responses import Response
 
 from slta.api.http.api_route import ApiRoute
 from slta.api.http.dependencies import TheAuthor, ThePrincipal, TheSpecs, TheStore
 from slta.api.http.route_options import FLEET_BODY, FLEET_PARTS, allow
-from slta.api.schemas import Events, FleetBody, FleetName, FleetNames, json_response
+from slta.api.schemas import Events, FleetBody, FleetName, FleetNames, RepairBody, json_response
 from slta.audit import repair_fleet
 from slta.fleet_file.applying import apply_fleet
 from slta.models import Repaired, errors
@@ -31,9 +31,6 @@ REFUSES_PUT = (
 )
 ETAG = {"ETag": {"description": "version of the configuration, for If-Match", "schema": {"type": "string"}}}
 FLEET: dict[str, Any] = {"model": FleetBody, "headers": ETAG}
-SetAside = Annotated[
-    Literal["true", "false"] | None, Query(description="true: set aside more records than the default limit")
-]
 ABSENT = 0
 """Version of a fleet that does not exist."""
 
@@ -127,11 +124,9 @@ async def list_events(fleet: FleetName, store: TheStore) -> Response:
 
 @router.post("/{fleet}/repair", responses={200: {"model": Repaired}})
 @allow("admin", refuses=(errors.WouldSetAsideError, errors.VersionMismatchError))
-async def repair(
-    fleet: FleetName, store: TheStore, specs: TheSpecs, author: TheAuthor, set_aside: SetAside = None
-) -> Response:
+async def repair(fleet: FleetName, body: RepairBody, store: TheStore, specs: TheSpecs, author: TheAuthor) -> Response:
     """Rebuild a fleet from its session records, pools and configuration. Other calls get `repairing` meanwhile."""
-    repaired = await repair_fleet(store, specs, fleet, author, set_aside=set_aside == "true")
+    repaired = await repair_fleet(store, specs, fleet, author, set_aside=body.set_aside)
     return json_response(repaired or Repaired(fleet=fleet, slices=0, set_aside=0))
 
 

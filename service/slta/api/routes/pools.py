@@ -14,20 +14,18 @@ from slta.api.http.problems import HttpError
 from slta.api.http.route_options import BATCH_BODY, SMALL_PARTS, allow
 from slta.api.http.worker import in_worker
 from slta.api.pool_schemas import (
-    MAX_DRAIN_SECONDS,
     MAX_LISTED_SESSIONS,
     MAX_POOLS,
+    DrainBody,
     PoolBody,
     PoolId,
     PoolsBody,
     PoolSessionsBody,
     PoolStatusBody,
-    deadline,
 )
 from slta.api.schemas import FleetName, json_response
 from slta.core.session_types import DEFAULT_TYPE
 from slta.models import (
-    AfterDrain,
     Pool,
     PoolFailed,
     PoolPage,
@@ -42,8 +40,6 @@ from slta.parsing.pool_attributes import MAX_LABEL_BYTES, MAX_LABELS
 router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
 
 Cursor = Annotated[str | None, Query(pattern=r"^[0-9]{1,9}$", description="`next_cursor` of the previous page")]
-Within = Annotated[int | None, Query(ge=1, le=MAX_DRAIN_SECONDS, description="Seconds until the deadline")]
-Then = Annotated[AfterDrain | None, Query(description="At the deadline: only list the sessions left, or fail the pool")]
 CREATING = (errors.UnknownClassError, errors.PoolLimitError, errors.PoolQuotaError)
 Limit = Annotated[int, Query(ge=1, le=MAX_POOLS)]
 
@@ -125,17 +121,10 @@ async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author
 @router.post("/{pool_id}/drain", responses={200: {"model": Pool}})
 @allow("pool", refuses=(errors.UnknownPoolError,))
 async def drain_pool(
-    fleet: FleetName,
-    pool_id: PoolId,
-    store: TheStore,
-    author: TheAuthor,
-    within: Within = None,
-    then: Then = None,
+    fleet: FleetName, pool_id: PoolId, body: DrainBody, store: TheStore, author: TheAuthor
 ) -> Response:
-    """Stop assigning sessions to a pool; live sessions stay, with `within` until a deadline, an earlier one is void."""
-    if then and within is None:
-        raise HttpError(422, "invalid_request", "then needs within")
-    return json_response(await store.pools.set_status(fleet, pool_id, "draining", author, deadline(within, then)))
+    """Stop assigning sessions to a pool; live sessions stay, until the deadline if there is one; an earlier is void."""
+    return json_response(await store.pools.set_status(fleet, pool_id, "draining", author, body.drain))
 
 
 @router.post("/{pool_id}/undrain", responses={200: {"model": Pool}})
