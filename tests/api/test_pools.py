@@ -32,6 +32,18 @@ async def test_many_pools_drain_with_one_deadline(api: Api, fleet: str) -> None:
     assert [pool["drain"] and pool["drain"]["then"] for pool in pools] == [None, None, "fail", "fail"]
 
 
+async def test_pools_are_filtered_by_status_liveness_and_class(api: Api, fleet: str) -> None:
+    await api.post(f"{fleet}/pools/status", json={"status": "draining", "pool_ids": ["small-2", "large-1"]})
+    found = [
+        [pool["pool_id"] for pool in (await api.get(f"{fleet}/pools?{query}")).json()["pools"]]
+        for query in ("status=draining", "status=draining&liveness=alive&pool_class=large", "liveness=lost")
+    ]
+    assert found == [["small-2", "large-1"], ["large-1"], []]
+    assert refusal(await api.get(f"{fleet}/pools?pool_class=none")) == (422, "unknown_class")
+    for query in ("status=down", "liveness=dead", "pool_class=two%20words", "class=large"):
+        assert refusal(await api.get(f"{fleet}/pools?{query}")) == (422, "invalid_request"), query
+
+
 async def test_a_pool_may_be_called_status(api: Api, fleet: str) -> None:
     assert (await api.put(f"{fleet}/pools/status", json={"pool_class": "small"})).status_code == 201
     assert (await api.post(f"{fleet}/pools/status/drain")).json()["status"] == "draining"

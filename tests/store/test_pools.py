@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from redis import Redis
 
-from slta.models import PoolPage, PoolsAdded, PoolSpec, errors
+from slta.models import PoolFilter, PoolPage, PoolsAdded, PoolSpec, errors
 from slta.store import Store
-from slta.store.pools import POOLS_PER_SLICE
+from slta.store.pools import POOLS_PER_CALL, POOLS_PER_SLICE
 from tests.store.conftest import Calls
 from tests.store.fleets import (
     EACH_POLICY,
@@ -256,6 +256,22 @@ async def test_pages_end_where_the_pools_end(store: Store) -> None:
     await store.pools.add(FLEET, [PoolSpec("a", "small"), PoolSpec("b", "large")])
     page = await store.pools.page(FLEET, None, 2)
     assert ([pool.pool_id for pool in page.pools], page.next_cursor) == (["a", "b"], None)
+
+
+async def test_a_page_has_the_pools_of_its_filters_and_reads_as_many_as_another(store: Store) -> None:
+    await create(store, spec(*TWO_CLASSES), {"small": POOLS_PER_CALL, "large": 3})
+    for pool_id in ("small-0", "large-1"):
+        await store.pools.set_status(FLEET, pool_id, "draining")
+    draining, large = PoolFilter(status="draining"), PoolFilter("active", "alive", "large")
+    first = await store.pools.page(FLEET, None, 2, draining)
+    assert [pool.pool_id for pool in first.pools] == ["small-0"], "1,000 pools were read"
+    rest = await store.pools.page(FLEET, first.next_cursor, 2, draining)
+    assert ([pool.pool_id for pool in rest.pools], rest.next_cursor) == (["large-1"], None)
+    one_class = await store.pools.page(FLEET, None, 2, large)
+    assert ([pool.pool_id for pool in one_class.pools], one_class.next_cursor) == (["large-0", "large-2"], None)
+    assert (await store.pools.page(FLEET, None, 9, PoolFilter(liveness="lost"))).pools == []
+    with pytest.raises(errors.UnknownClassError):
+        await store.pools.page(FLEET, None, 2, PoolFilter(pool_class="none"))
 
 
 async def test_pools_that_come_and_go_between_pages_hide_no_other_pool(store: Store) -> None:

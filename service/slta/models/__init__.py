@@ -14,9 +14,11 @@ from slta.models.integrals import Differences as Differences
 from slta.models.integrals import DifferenceSums as DifferenceSums
 from slta.models.integrals import Integrals as Integrals
 from slta.models.integrals import TypeIntegrals as TypeIntegrals
+from slta.models.pools import ALL_POOLS as ALL_POOLS
 from slta.models.pools import UNCHANGED as UNCHANGED
 from slta.models.pools import Pool as Pool
 from slta.models.pools import PoolFailed as PoolFailed
+from slta.models.pools import PoolFilter as PoolFilter
 from slta.models.pools import PoolPage as PoolPage
 from slta.models.pools import PoolsAdded as PoolsAdded
 from slta.models.pools import PoolsChanged as PoolsChanged

@@ -54,6 +54,17 @@ class PoolSpec(NamedTuple):
     labels: Mapping[str, str] | Unchanged | None = UNCHANGED
 
 
+class PoolFilter(NamedTuple):
+    """Pools that a page has; None for any."""
+
+    status: Status | None = None
+    liveness: Liveness | None = None
+    pool_class: str | None = None
+
+
+ALL_POOLS = PoolFilter()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolPage:
     """Page of pools, and the cursor of the next page."""

@@ -91,7 +91,7 @@ _FUNCTIONS = {
     "session": "session_id",
     "past": "window:number",
     "pool": "pool_id",
-    "pool_page": "first:number limit:number",
+    "pool_page": "first:number limit:number status liveness pool_class",
     "pool_sessions": "pool_id as_of types:list",
     "events": "since:number",
     "audit": "part cursor work:number",

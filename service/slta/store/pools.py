@@ -13,11 +13,13 @@ from time import monotonic
 from slta.core.limits import MAX_SESSION_TYPES
 from slta.core.session_types import DEFAULT_TYPE
 from slta.models import (
+    ALL_POOLS,
     MICROSECONDS,
     Drain,
     EndReason,
     Pool,
     PoolFailed,
+    PoolFilter,
     PoolPage,
     PoolsAdded,
     PoolsChanged,
@@ -67,16 +69,17 @@ class Pools:
         """A pool and its occupancy."""
         return _pool_replies.pool(await self._functions.read("pool", fleet, pool_id=pool_id))
 
-    async def page(self, fleet: str, cursor: str | None, limit: int) -> PoolPage:
-        """A page of at most `limit` pools in a fixed order, from `cursor`."""
-        return _pool_replies.pool_page(await self._functions.read("pool_page", fleet, first=cursor or 0, limit=limit))
+    async def page(self, fleet: str, cursor: str | None, limit: int, wanted: PoolFilter = ALL_POOLS) -> PoolPage:
+        """Of at most `POOLS_PER_CALL` pools in fixed order, from `cursor`, up to `limit` wanted. UnknownClassError."""
+        arguments = {"first": cursor or 0, "limit": limit, **wanted._asdict()}
+        return _pool_replies.pool_page(await self._functions.read("pool_page", fleet, **arguments))
 
     async def each_page(self, fleet: str) -> AsyncIterator[list[Pool]]:
         """All pools in pages, with a pause after each, so that reading them uses half of the server's time at most."""
         cursor: str | None = "0"
         while cursor is not None:
-            reply = await self._functions.slice("pool_page", fleet, first=cursor, limit=POOLS_PER_SLICE)
-            page = _pool_replies.pool_page(reply)
+            arguments = {"first": cursor, "limit": POOLS_PER_SLICE, **ALL_POOLS._asdict()}
+            page = _pool_replies.pool_page(await self._functions.slice("pool_page", fleet, **arguments))
             yield page.pools
             cursor = page.next_cursor
 
@@ -179,8 +182,7 @@ class Pools:
         """Mark a pool as failed and end its sessions."""
         await self.set_status(fleet, pool_id, "failed", author)
         ended = await self._end(fleet, pool_id, await self._session_ids(fleet, pool_id), "failed", "")
-        pool = await self.get(fleet, pool_id)
-        return PoolFailed(**asdict(pool), ended_session_ids=ended)
+        return PoolFailed(**asdict(await self.get(fleet, pool_id)), ended_session_ids=ended)
 
     async def beat(self, fleet: str, heartbeats: Heartbeats) -> Beats:
         """Renew the leases of at most `POOLS_PER_CALL` different pools, or begin them, and set attributes.
@@ -220,8 +222,7 @@ class Pools:
         `session_ids` may map each to its type, which counts if it is adopted. StaleReportError,
         UnknownSessionTypeError.
         """
-        given = session_ids if isinstance(session_ids, Mapping) else dict.fromkeys(session_ids, DEFAULT_TYPE)
-        listed = dict(given)
+        listed = dict(session_ids if isinstance(session_ids, Mapping) else dict.fromkeys(session_ids, DEFAULT_TYPE))
         types = sorted({*listed.values()} - {DEFAULT_TYPE})[:MAX_SESSION_TYPES]  # of so many the fleet lacks one
         recorded = set(await self._session_ids(fleet, pool_id, as_of, types))
         missing = [id_ for id_ in recorded if id_ not in listed]

@@ -44,7 +44,8 @@ class ApiRoute(APIRoute):
         fixed: dict[str, Any] = {"response_model": None, "response_class": Response, "strict_content_type": False}
         fixed["operation_id"] = endpoint.__name__
         super().__init__(path, _with_starlette_response(endpoint), **(options | fixed))
-        self._query = {field.alias for field in self.dependant.query_params}
+        dependants = (self.dependant, *self.dependant.dependencies)
+        self._query = {field.alias for one in dependants for field in one.query_params}
         model = self.body_field.field_info.annotation if self.body_field else NoBody
         self._parser = BodyParser(model, self.route_options)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from slta.api.http.api_route import ApiRoute
@@ -28,13 +28,17 @@ from slta.core.session_types import DEFAULT_TYPE
 from slta.models import (
     Pool,
     PoolFailed,
+    PoolFilter,
     PoolPage,
     PoolsAdded,
     PoolsChanged,
     PoolSessions,
     Reconciliation,
+    Status,
     errors,
 )
+from slta.models.heartbeats import Liveness
+from slta.parsing import NAME_PATTERN
 from slta.parsing.pool_attributes import MAX_LABEL_BYTES, MAX_LABELS
 
 router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
@@ -44,13 +48,26 @@ CREATING = (errors.UnknownClassError, errors.PoolLimitError, errors.PoolQuotaErr
 Limit = Annotated[int, Query(ge=1, le=MAX_POOLS)]
 
 
+async def _wanted(
+    status: Status | None = None,
+    liveness: Liveness | None = None,
+    pool_class: Annotated[str | None, Query(pattern=NAME_PATTERN)] = None,
+) -> PoolFilter:
+    return PoolFilter(status, liveness, pool_class)
+
+
 @router.get("", responses={200: {"model": PoolPage}})
-@allow("read", "pool")
+@allow("read", "pool", refuses=(errors.UnknownClassError,))
 async def list_pools(
-    fleet: FleetName, store: TheStore, principal: ThePrincipal, cursor: Cursor = None, limit: Limit = 100
+    fleet: FleetName,
+    wanted: Annotated[PoolFilter, Depends(_wanted)],
+    store: TheStore,
+    principal: ThePrincipal,
+    cursor: Cursor = None,
+    limit: Limit = 100,
 ) -> Response:
-    """List the pools that the key may read, paginated; a page of a restricted key may have fewer than `limit`."""
-    page = readable(principal, await store.pools.page(fleet, cursor, limit))
+    """List the pools that the key may read, paginated; with a filter or a restricted key a page may have fewer."""
+    page = readable(principal, await store.pools.page(fleet, cursor, limit, wanted))
     return await in_worker(json_response, page)
 
 

@@ -91,37 +91,56 @@ end
 
 local PAGE_WORDS = 8 -- of a pool, as in the reply of `pools.get`
 
--- Appends PAGE_WORDS of the pools of a class from pool_index `start` on to `page`, up to `last` words; returns the next
--- pool number if there are more.
-local function add_page(fleet, page, class_index, start, last)
-  local following
+local MAX_READ = 1000 -- pools that one page reads, those that its filters leave out included
+
+local function is_wanted(found, given)
+  return (given.status == '' or given.status == found[4]) and (given.liveness == '' or given.liveness == found[8])
+end
+
+-- Appends PAGE_WORDS of the wanted pools of a class from pool_index `start` on to `page`, until it has `limit` pools or
+-- MAX_READ were read, `read` of them before; returns how many were, and the next pool number or '' if there is none.
+local function add_page(fleet, page, class_index, start, given, read)
+  local following = ''
   rows.each(keys.of_class(fleet, 'used', class_index), start, function(pool_index)
     local pool_number = keys.pool_number(fleet, class_index, pool_index)
-    if #page == last then
+    if #page == 2 + PAGE_WORDS * given.limit or read == MAX_READ then
       following = pool_number
       return true
     end
-    for at, value in ipairs(pools.get(fleet, { pool_id = pool_records.name(fleet, pool_number) })) do
-      if at > 1 then
-        page[#page + 1] = value
-      end
+    read = read + 1
+    local found = pools.get(fleet, { pool_id = pool_records.name(fleet, pool_number) })
+    for at = 2, is_wanted(found, given) and #found or 0 do
+      page[#page + 1] = found[at]
     end
   end)
-  return following
+  return read, following
 end
 
--- A page of pools by pool number from `first` on: {PAGE, next pool number or '', PAGE_WORDS of each pool}.
--- O(limit + pools of the skipped classes).
-function reads.pool_page(fleet, given)
-  local page = { 'PAGE', '' } -- filled here: a page has more words than `unpack` returns
+-- The classes of a page, in order of their numbers: all, or that of this name; nil and the refusal if there is none.
+local function classes_of_page(fleet, name)
+  local class_index = name ~= '' and pool_records.find_class(fleet, name)
+  if class_index then
+    return { fleet.numbers[class_index] }
+  elseif name ~= '' then
+    return nil, { 'UNKNOWN_CLASS', name }
+  end
   local class_ids = { unpack(fleet.numbers) }
   table.sort(class_ids)
-  for _, class_id in ipairs(class_ids) do
+  return class_ids
+end
+
+-- A page of pools by pool number from `first` on, with this status, liveness and pool_class, each '' for any: {PAGE,
+-- next pool number or '', PAGE_WORDS of each pool} | {UNKNOWN_CLASS, name}. O(MAX_READ + pools of the skipped classes).
+function reads.pool_page(fleet, given)
+  local page = { 'PAGE', '' } -- filled here: a page has more words than `unpack` returns
+  local class_ids, refusal = classes_of_page(fleet, given.pool_class)
+  local read = 0
+  for _, class_id in ipairs(class_ids or {}) do
     local start = math.max(0, given.first - class_id * constants.MAX_POOLS)
-    page[2] = add_page(fleet, page, fleet.index_by_id[class_id], start, 2 + PAGE_WORDS * given.limit) or ''
+    read, page[2] = add_page(fleet, page, fleet.index_by_id[class_id], start, given, read)
     if page[2] ~= '' then
       break
     end
   end
-  return page
+  return refusal or page
 end
