@@ -1,4 +1,4 @@
-"""Integrations of proxies and pools: clients of the HTTP API, and of nothing else of the dispatcher.
+"""Integrations of proxies and pools, and operators' commands: clients of the HTTP API.
 
 | folder | owns |
 |---|---|
@@ -6,6 +6,7 @@
 | follow | `slta follow`: session begins and ends from a proxy's log |
 | kubernetes | `slta kubernetes`: pods behind Services as pools |
 | nginx_map | `slta nginx-map`: the map of pools to upstreams that nginx includes |
+| operator | `slta fleet`, `slta pool`, `slta session`: what operators look at and change |
 
 | module | owns |
 |---|---|

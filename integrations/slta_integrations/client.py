@@ -35,14 +35,14 @@ class Client(Http):
         query = {"limit": str(limit)} | ({"cursor": cursor} if cursor else {})
         return await self._call("GET", "pools", params=query)
 
-    async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Reply:
-        """Call of the fleet's resource at `path`, with `body` as JSON."""
-        data = {} if body is None else {"data": json.dumps(body, separators=(",", ":")).encode()}
-        return await self._call(method, path, **data)
+    async def call(self, method: str, path: str, body: Mapping[str, Any] | bytes | None = None) -> Reply:
+        """Call of the fleet's resource at `path`, '' for the fleet itself, with `body` as JSON."""
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body, separators=(",", ":")).encode()
+        return await self._call(method, path, data=data)
 
     async def _call(self, method: str, path: str, **options: Any) -> Reply:  # noqa: ANN401 - options of aiohttp
         try:
             headers = self._target.headers()
         except (OSError, UnusableError) as error:
             return Reply(401, "key_unreadable", {"detail": str(error)})
-        return await self.request(method, f"{self._target.fleet_url}/{path}", headers=headers, **options)
+        return await self.request(method, f"{self._target.fleet_url}/{path}".rstrip("/"), headers=headers, **options)

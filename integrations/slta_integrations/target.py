@@ -13,8 +13,8 @@ import typer
 from slta.parsing import NAME_PATTERN, NAME_RULE
 from slta_integrations.errors import UnusableError
 
-FleetName = Annotated[str, typer.Option("--fleet", help="Name of the fleet.", show_default=False)]
-BaseUrl = Annotated[str, typer.Option("--url", help="Base URL of the dispatcher.")]
+FleetName = Annotated[str, typer.Option("--fleet", envvar="SLTA_FLEET", help="Name of the fleet.", show_default=False)]
+BaseUrl = Annotated[str, typer.Option("--url", envvar="SLTA_URL", help="Base URL of the dispatcher.")]
 KeyFile = Annotated[Path | None, typer.Option("--key-file", help="File with the API key; default: SLTA_KEY.")]
 KEY_VARIABLE = "SLTA_KEY"
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -22,17 +22,17 @@ URL_RULE = "must be http://HOST:PORT or https://HOST:PORT"
 
 
 class Target(NamedTuple):
-    """Fleet to call. The key file is read at each call, so that a key can be replaced."""
+    """Fleet to call; None: the service. The key file is read at each call, so that a key can be replaced."""
 
     url: str
-    fleet: str
+    fleet: str | None
     key: str = ""
     key_file: Path | None = None
 
     @property
     def fleet_url(self) -> str:
-        """URL of the fleet's resources, without a slash at its end."""
-        return f"{self.url.rstrip('/')}/v1/fleets/{self.fleet}"
+        """URL of the fleet, or of all fleets, without a slash at its end."""
+        return "/".join([self.url.rstrip("/"), "v1/fleets", *([self.fleet] if self.fleet else [])])
 
     def headers(self) -> dict[str, str]:
         """Authorization, if there is a key. Raises OSError or UnusableError for an unusable key file."""
@@ -52,11 +52,11 @@ def is_base_url(text: str) -> bool:
     return is_http and "@" not in parts.netloc and bool(re.fullmatch(r"[^?#\s]+", text))
 
 
-def target_of(url: str, fleet: str, key_file: Path | None) -> Target:
+def target_of(url: str, fleet: str | None, key_file: Path | None) -> Target:
     """Validated options; without a key file the key is SLTA_KEY, if that is set. Raises UnusableError or OSError."""
     if not is_base_url(url):
         raise UnusableError(f"--url: {URL_RULE}, not {url!r}")
-    if not re.fullmatch(NAME_PATTERN, fleet):
+    if fleet is not None and not re.fullmatch(NAME_PATTERN, fleet):
         raise UnusableError(f"--fleet: a fleet name has {NAME_RULE}")
     target = Target(url, fleet, os.environ.get(KEY_VARIABLE, ""), key_file)
     target.headers()

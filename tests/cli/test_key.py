@@ -1,7 +1,8 @@
-"""`slta key new`."""
+"""`slta key new` and `slta key list`."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,21 @@ def test_it_adds_to_a_key_file_that_only_its_owner_may_read(tmp_path: Path) -> N
     assert [caller and caller.scopes for caller in callers] == [{"read"}, {"admin"}]
     assert path.stat().st_mode & 0o777 == 0o600
     assert [file.name for file in tmp_path.iterdir()] == ["keys.yaml"]
+
+
+def test_the_keys_of_a_file_are_listed_without_their_hashes(tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+    for options in (["--scope", "read", "--scope", "assign", "--fleet", "f"], ["--scope", "pool", "--pool", "a-*"]):
+        CliRunner().invoke(app, ["new", "--file", str(path), *options])
+    (first, second) = Access.load(path).entries
+    listed = CliRunner().invoke(app, ["list", "--file", str(path)])
+    assert [line.split() for line in listed.stdout.splitlines()] == [
+        ["KEY", "SCOPES", "FLEETS", "POOLS"],
+        [first.id, "assign,read", "f", "-"],
+        [second.id, "pool", "-", "a-*"],
+    ]
+    as_json = CliRunner().invoke(app, ["list", "--output", "json"], env={"SLTA_KEYS_FILE": str(path)})
+    assert json.loads(as_json.stdout)[1] == {"id": second.id, "scopes": ["pool"], "pools": ["a-*"]}
 
 
 def test_it_does_not_overwrite_a_file_that_is_no_key_file(tmp_path: Path) -> None:

@@ -46,6 +46,9 @@ PARTS = {
     "plan": Part(
         "slta_planning.plan.command", "Find the cheapest fleet for a load, or the best for a budget.", *PLANNING
     ),
+    "fleet": Part("slta_integrations.operator.fleet", "Look at fleets, and configure them.", *INTEGRATIONS),
+    "pool": Part("slta_integrations.operator.pool", "Look at pools, drain, return and fail them.", *INTEGRATIONS),
+    "session": Part("slta_integrations.operator.session", "Look at a session, or end it.", *INTEGRATIONS),
     "agent": Part(
         "slta_integrations.agent.command",
         "Keep a host's pools registered and alive; drain them at its end.",

@@ -1,4 +1,4 @@
-"""Command `slta key`: generate API keys."""
+"""Command `slta key`: generate and list API keys."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from slta.auth.keys import SCOPES, Access, AccessError, KeyEntry, Scope, generate_key
 from slta.cli.error_messages import in_one_line
+from slta.cli.output import Output, text_of
 from slta.parsing import explain
 
 app = typer.Typer(help="Manage API keys.", no_args_is_help=True, add_completion=False)
@@ -56,6 +57,19 @@ def new(
         with in_one_line(OSError):
             _add(file, entry)
     sys.stdout.write(f"{text}\n")
+
+
+@app.command("list")
+def list_keys(
+    file: Annotated[Path, typer.Option(envvar="SLTA_KEYS_FILE", help="Key file.", show_default=False)],
+    output: Output = "table",
+) -> None:
+    """List the keys of a key file: ids, scopes, and what they are restricted to."""
+    with in_one_line(AccessError):
+        entries = [_fields(entry) for entry in Access.load(file).entries]
+    shown = [{name: value for name, value in entry.items() if name != "sha256"} for entry in entries]
+    rows = ([one["id"], *(",".join(one.get(name, ())) for name in ("scopes", "fleets", "pools"))] for one in shown)
+    typer.echo(text_of(output, shown, ("KEY SCOPES FLEETS POOLS", rows)))
 
 
 def _add(path: Path, entry: KeyEntry) -> None:

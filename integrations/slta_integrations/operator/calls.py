@@ -1,0 +1,83 @@
+"""Calls of an operator's command; a reply that is no success ends it with an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+
+from slta.cli.output import Format, Table, text_of
+from slta_client.replies import INVALID, Reply
+from slta_integrations.client import Client
+from slta_integrations.errors import RefusedError, UnreachableError, UnusableError
+
+PAGE = 1000
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+UNUSABLE = (400, 401, 413, 422)
+"""Statuses of a call that cannot be used; other refusals are an answer."""
+
+
+class Operator:
+    """Client of one command, and how it shows what it is told."""
+
+    def __init__(self, client: Client, output: Format) -> None:
+        self._client = client
+        self.output = output
+
+    async def call(self, method: str, path: str, body: Mapping[str, Any] | bytes | None = None) -> Mapping[str, Any]:
+        """The body of a success. Raises RefusedError, UnusableError or UnreachableError."""
+        return checked(await self._client.call(method, path, body))
+
+    async def find(self, path: str) -> Mapping[str, Any] | None:
+        """The body of a GET; None for 404."""
+        reply = await self._client.call("GET", path)
+        return None if reply.status == 404 else checked(reply)
+
+    async def pools(self, **filters: str | None) -> list[Mapping[str, Any]]:
+        """All pools that match, page by page."""
+        found: list[Mapping[str, Any]] = []
+        query = {name: value for name, value in filters.items() if value is not None}
+        cursor = "0"
+        while cursor:
+            page = await self.call("GET", f"pools?{urlencode({'limit': PAGE, 'cursor': cursor, **query})}")
+            found += page["pools"]
+            cursor = page["next_cursor"]
+        return found
+
+    def show(self, data: object, *tables: Table) -> None:
+        """Print `data` as JSON, or as tables."""
+        typer.echo(text_of(self.output, data, *tables))
+
+
+def checked(reply: Reply) -> Mapping[str, Any]:
+    """The body of a success. Raises RefusedError, UnusableError or UnreachableError."""
+    if reply.ok:
+        return reply.body
+    if reply.status in UNUSABLE or reply.code == INVALID:
+        raise UnusableError(reply.problem)
+    raise (RefusedError if 400 <= reply.status < 500 else UnreachableError)(reply.problem)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask; RefusedError for no. Without a terminal, UnusableError unless `yes`."""
+    if yes:
+        return
+    if not is_terminal():
+        raise UnusableError(f"{question} There is no terminal to ask: repeat it with --yes")
+    if not _answer(question):
+        raise RefusedError("nothing was changed")
+
+
+def is_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty()
+
+
+def _answer(question: str) -> bool:
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        return False

@@ -1,0 +1,145 @@
+"""Commands `slta fleet`: list, get, apply, state, watch and events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from difflib import unified_diff
+from itertools import count
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from slta.cli.output import Table, text_of
+from slta.fleet_file import load_yaml
+from slta.models.errors import InvalidFleetError
+from slta_integrations.errors import UnusableError
+from slta_integrations.operator.calls import Operator, Yes, confirm
+from slta_integrations.operator.registry import command
+
+app = typer.Typer(help="Look at fleets, and configure them.", no_args_is_help=True, add_completion=False)
+STATE = "FLEET POLICY SESSIONS CAPACITY UTILITY BOUND GAP RANK OPTIMAL SUSPECT"
+CLASSES = "CLASS ACTIVE DRAINING FAILED UNCONFIRMED LOST GONE SESSIONS GUARD"
+
+
+@command(app, "list", of_fleet=False)
+async def list_fleets(operator: Operator) -> None:
+    """List the fleets that the key may read."""
+    found = await operator.call("GET", "")
+    operator.show(found["fleets"], ("FLEET", ([name] for name in found["fleets"])))
+
+
+@command(app)
+async def get(operator: Operator) -> None:
+    """Show the configuration; as JSON all of it, which `slta fleet apply` takes."""
+    found = await operator.call("GET", "")
+    classes = ((one["name"], one["capacity"], one["utility"]["kind"]) for one in found["classes"])
+    fleet = [(found["fleet"], found["config_version"], found["policy"])]
+    document = {name: value for name, value in found.items() if name != "config_version"}
+    operator.show(document, ("FLEET VERSION POLICY", fleet), ("CLASS CAPACITY UTILITY", classes))
+
+
+@command(app, of_fleet=False)
+async def apply(
+    operator: Operator,
+    file: Annotated[Path, typer.Argument(help="Fleet file, YAML or JSON.", show_default=False)],
+    fleet: Annotated[str | None, typer.Option(help="Name of the fleet.", show_default="that in the file")] = None,
+    *,
+    yes: Yes = False,
+) -> None:
+    """Configure a fleet as a file says, if nobody changes it meanwhile; shows the difference and asks first."""
+    name, document = _read(file)
+    name = fleet or name
+    now = await operator.find(name)
+    version = now["config_version"] if now else 0
+    if difference := "\n".join(_difference(now, json.loads(document))):
+        typer.echo(difference, err=True)
+        confirm(f"{'Change' if now else 'Create'} the fleet {name}?", yes=yes)
+        body = f'{document[:-1]}, "config_version": {version}}}'
+        version = (await operator.call("PUT", name, body.encode()))["config_version"]
+    change = "unchanged" if not difference else "changed" if now else "created"
+    operator.show(
+        {"fleet": name, "config_version": version, "change": change},
+        ("FLEET VERSION CHANGE", [(name, version, change)]),
+    )
+
+
+@command(app)
+async def state(operator: Operator) -> None:
+    """Show the state: sessions, utility and its bound, and the pools of each class by status and liveness."""
+    found = await operator.call("GET", "state")
+    operator.show(found, *_tables(found))
+
+
+@command(app)
+async def watch(
+    operator: Operator,
+    every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 2.0,
+    times: Annotated[int | None, typer.Option(min=1, help="Number of looks.", show_default="until Ctrl-C")] = None,
+) -> None:
+    """Show the state again and again, on a terminal in place."""
+    console = Console()
+    with Live(console=console, auto_refresh=False) if console.is_terminal else console as screen:
+        for look in count(1):
+            found = await operator.call("GET", "state")
+            text = Text(text_of(operator.output, found, *_tables(found)))
+            screen.update(text, refresh=True) if isinstance(screen, Live) else typer.echo(text.plain)
+            if look == times:
+                return
+            await asyncio.sleep(every)
+
+
+@command(app)
+async def events(
+    operator: Operator,
+    action: Annotated[str | None, typer.Option(help="Only of this action, such as drain_ended.")] = None,
+) -> None:
+    """List the last hundred changes with their authors, newest first."""
+    every = (await operator.call("GET", "events"))["events"]
+    found = [one for one in every if action in (None, one["action"])]
+    operator.show(found, ("AT ACTION OUTCOME KEY SESSIONS POOLS", map(_event, found)))
+
+
+def _read(file: Path) -> tuple[str, str]:
+    """Name and document of a fleet file. Raises UnusableError with all mistakes."""
+    try:
+        loaded = load_yaml(file)
+    except InvalidFleetError as error:
+        raise UnusableError(str(error)) from None
+    return loaded.name, loaded.file.document()
+
+
+def _difference(now: Mapping[str, Any] | None, then: Mapping[str, Any]) -> Iterator[str]:
+    """Lines of a unified diff between two configurations."""
+    known = {name: value for name, value in (now or {}).items() if name not in ("fleet", "config_version")}
+    texts = [
+        yaml.safe_dump(one, default_flow_style=None, width=76).splitlines() if one else [] for one in (known, then)
+    ]
+    return unified_diff(texts[0], texts[1], "configured", "file", n=1, lineterm="")
+
+
+def _tables(found: Mapping[str, Any]) -> Iterator[Table]:
+    members = [found[name] for name in ("fleet", "policy")]
+    gap = "-" if found["relative_gap"] is None else f"{found['relative_gap']:.2%}"
+    utility = [f"{found[name]:.6g}" for name in ("utility", "utility_bound")]
+    ranks = [found["estimate_rank"], found["optimal_rank"], "yes" if found["suspect"] else "no"]
+    yield STATE, [[*members, found["sessions"]["active"], found["capacity"], *utility, gap, *ranks]]
+    yield CLASSES, map(_class, found["classes"])
+
+
+def _class(one: Mapping[str, Any]) -> Sequence[object]:
+    pools = (one["pools"][name] for name in ("active", "draining", "failed", "unconfirmed", "lost", "gone"))
+    return [one["name"], *pools, sum(one["sessions"].values()), one["guard"]]
+
+
+def _event(one: Mapping[str, Any]) -> Sequence[object]:
+    at = datetime.fromtimestamp(one["at"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    pools = one["pool_id"] or (one["pool_ids"] and f"{one['pools']}: {' '.join(one['pool_ids'])}")
+    return [at, one["action"], one["outcome"], one["key_id"], one["sessions"], pools]

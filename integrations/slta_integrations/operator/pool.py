@@ -1,0 +1,142 @@
+"""Commands `slta pool`: list, get, drain, undrain, fail, add and remove."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+import typer
+
+from slta.parsing.durations import seconds_of
+from slta_integrations.errors import UnusableError
+from slta_integrations.operator.calls import Operator, Yes, confirm
+from slta_integrations.operator.drains import until_empty
+from slta_integrations.operator.registry import command
+
+app = typer.Typer(help="Look at pools, drain, return and fail them.", no_args_is_help=True, add_completion=False)
+PoolId = Annotated[str, typer.Argument(metavar="POOL", help="Id of the pool.", show_default=False)]
+PoolIds = Annotated[list[str], typer.Argument(metavar="POOL…", help="Ids of pools.", show_default=False)]
+SomePools = Annotated[
+    list[str] | None, typer.Argument(metavar="[POOL…]", help="Ids of pools; or give --class.", show_default=False)
+]
+PoolClass = Annotated[str | None, typer.Option("--class", help="Pool class.")]
+HEADER = "POOL CLASS STATUS LIVENESS SESSIONS DRAIN ADDRESS"
+
+
+def _row(pool: Mapping[str, Any]) -> Sequence[object]:
+    drain = pool["drain"] and f"{pool['drain']['deadline_seconds']:.0f}s,{pool['drain']['then']}"
+    members = (pool[name] for name in ("pool_id", "pool_class", "status", "liveness", "occupancy"))
+    return [*members, drain, pool["address"]]
+
+
+def _changes(**ids: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return ((pool_id, what) for what, found in ids.items() for pool_id in found)
+
+
+@command(app, "list")
+async def list_pools(
+    operator: Operator,
+    status: Annotated[Literal["active", "draining", "failed"] | None, typer.Option(help="What operators said.")] = None,
+    liveness: Annotated[
+        Literal["alive", "unconfirmed", "lost", "gone"] | None, typer.Option(help="What heartbeats say.")
+    ] = None,
+    pool_class: PoolClass = None,
+) -> None:
+    """List the pools, with filters those that match all."""
+    found = await operator.pools(status=status, liveness=liveness, pool_class=pool_class)
+    operator.show(found, (HEADER, map(_row, found)))
+
+
+@command(app)
+async def get(operator: Operator, pool_id: PoolId) -> None:
+    """Show a pool. Exit code 1 for one that does not exist."""
+    found = await operator.call("GET", _path(pool_id))
+    operator.show(found, (HEADER, [_row(found)]))
+
+
+@command(app)
+async def drain(
+    operator: Operator,
+    pools: SomePools = None,
+    pool_class: PoolClass = None,
+    within: Annotated[str | None, typer.Option(help="Deadline from now, such as 90s, 10m or 2h.")] = None,
+    then: Annotated[
+        Literal["list", "fail"] | None, typer.Option(help="At the deadline: list the sessions left, or fail the pool.")
+    ] = None,
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the pools are empty, or their deadline.")] = False,
+) -> None:
+    """Send no new sessions to pools; their sessions stay. The new deadline, or none, replaces an earlier one.
+
+    With --wait exit code 1 if sessions are left at the deadline.
+    """
+    deadline = {"within_seconds": _seconds(within), "then": then}
+    changed = await _set_status(operator, "draining", pools, pool_class, **deadline)
+    if wait:
+        await until_empty(operator, changed, pool_class)
+
+
+@command(app)
+async def undrain(operator: Operator, pools: SomePools = None, pool_class: PoolClass = None) -> None:
+    """Send sessions to pools again; of a class not to those that failed."""
+    await _set_status(operator, "active", pools, pool_class)
+
+
+@command(app)
+async def fail(operator: Operator, pools: PoolIds, *, yes: Yes = False) -> None:
+    """Fail pools and end their sessions; asks first."""
+    confirm(f"Fail {', '.join(pools)} and end all sessions there?", yes=yes)
+    found = [await operator.call("POST", f"{_path(pool_id)}/fail") for pool_id in pools]
+    rows = ((pool["pool_id"], pool["status"], len(pool["ended_session_ids"])) for pool in found)
+    operator.show(found, ("POOL STATUS ENDED", rows))
+
+
+@command(app)
+async def add(
+    operator: Operator,
+    pools: PoolIds,
+    pool_class: Annotated[str, typer.Option("--class", help="Pool class.", show_default=False)],
+    address: Annotated[str | None, typer.Option(help="Address, of a single pool.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="Label NAME=VALUE, repeatable.")] = None,
+) -> None:
+    """Add pools, all or none; of those that exist the address and labels that are given are set."""
+    if address and len(pools) > 1:
+        raise UnusableError("--address is for a single pool")
+    labels = dict(one.partition("=")[::2] for one in label or ())
+    given = {"pool_class": pool_class, "address": address, "labels": labels or None}
+    shared = {name: value for name, value in given.items() if value is not None}
+    found = await operator.call("POST", "pools", {"pools": [{"pool_id": pool_id, **shared} for pool_id in pools]})
+    operator.show(found, ("POOL CHANGE", _changes(**found)))
+
+
+@command(app)
+async def remove(operator: Operator, pools: PoolIds) -> None:
+    """Remove empty pools, one after the other. Exit code 1 at the first that has sessions."""
+    for pool_id in pools:
+        await operator.call("DELETE", _path(pool_id))
+    operator.show({"removed": pools}, ("POOL CHANGE", _changes(removed=pools)))
+
+
+async def _set_status(
+    operator: Operator, status: str, pools: Sequence[str] | None, pool_class: str | None, **options: object
+) -> list[str]:
+    """The pools that have the status now."""
+    if bool(pools) == bool(pool_class):
+        raise UnusableError("give either pools or --class")
+    given = {"status": status, "pool_ids": pools or None, "pool_class": pool_class, **options}
+    body = {name: value for name, value in given.items() if value is not None}
+    found = await operator.call("POST", "pools/status", body)
+    operator.show(found, ("POOL CHANGE", _changes(**found)))
+    return [*found["changed"], *found["unchanged"]]
+
+
+def _seconds(text: str | None) -> int | None:
+    try:
+        return None if text is None else seconds_of(text)
+    except ValueError as error:
+        raise UnusableError(f"--within: {error}") from None
+
+
+def _path(pool_id: str) -> str:
+    return f"pools/{quote(pool_id, safe='')}"

@@ -1,0 +1,54 @@
+"""Registration of operators' commands: coroutines that get an Operator, with the options that all of them have."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from slta.cli.output import Format, Output
+from slta_integrations.client import Client
+from slta_integrations.errors import UnusableError, in_one_line
+from slta_integrations.operator.calls import Operator
+from slta_integrations.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
+
+Command = Callable[..., Awaitable[None]]
+SHARED = {"url": (BaseUrl, DEFAULT_URL), "key_file": (KeyFile, None), "output": (Output, "table")}
+"""Options by name: annotation and default."""
+
+
+def command(app: typer.Typer, name: str | None = None, *, of_fleet: bool = True) -> Callable[[Command], Command]:
+    """Register a coroutine that gets an Operator first: of the fleet that `--fleet` names, or of the service."""
+    shared = {"fleet": (FleetName, Parameter.empty), **SHARED} if of_fleet else SHARED
+    options = [Parameter(key, Parameter.KEYWORD_ONLY, default=row[1], annotation=row[0]) for key, row in shared.items()]
+
+    def register(function: Command) -> Command:
+        @wraps(function)
+        def run(**given: Any) -> None:  # noqa: ANN401 - options
+            found = {key: given.pop(key) for key in shared}
+            with in_one_line():
+                asyncio.run(_run(function, given, **found))
+
+        _, *own = signature(function, eval_str=True).parameters.values()
+        parameters = [*own, *options]
+        run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        app.command(name)(run)
+        return function
+
+    return register
+
+
+async def _run(
+    function: Command, given: dict[str, Any], url: str, key_file: Path | None, output: Format, fleet: str | None = None
+) -> None:
+    async with Client(target_of(url, fleet, key_file)) as client:
+        try:
+            await function(Operator(client, output), **given)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UnusableError("the service's reply is not what its API promises") from error

@@ -1,0 +1,203 @@
+"""`slta fleet`, `slta pool` and `slta session`, on a real dispatcher."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from slta.cli.commands import app
+from slta.cli.output import table
+from slta.parsing.durations import seconds_of
+from slta_integrations.operator import calls, drains
+from testbed.live_fleet import Fleet
+
+FILE = "classes: [{name: c, capacity: 3, pools: 2, utility: {kind: log_share, resource: 20.25}}]\n"
+
+
+def called(fleet: Fleet, line: str, answer: str | None = None) -> Any:
+    environment = {"SLTA_URL": fleet.service.url, "SLTA_FLEET": fleet.name, "COLUMNS": "80"}
+    return CliRunner().invoke(app, line.split(), env=environment, input=answer)
+
+
+def rows(fleet: Fleet, line: str, answer: str | None = None) -> list[list[str]]:
+    result = called(fleet, line, answer)
+    assert result.exit_code == 0, result.output
+    assert all(len(text) <= 80 for text in result.stdout.splitlines())
+    return [text.split() for text in result.stdout.splitlines()][1:]
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "is_terminal", lambda: True)
+
+
+# Pools
+
+
+def test_pools_are_listed_page_by_page_and_filtered(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "PAGE", 1)
+    fleet.call("POST", "pools/c-2/drain", {"within_seconds": 600})
+    listed = rows(fleet, "pool list")
+    assert [row[:5] for row in listed] == [
+        ["c-1", "c", "active", "alive", "0"],
+        ["c-2", "c", "draining", "alive", "0"],
+        ["c-3", "c", "active", "alive", "0"],
+    ]
+    assert listed == [rows(fleet, f"pool get c-{number}")[0][:-2] + row[-2:] for number, row in enumerate(listed, 1)]
+    assert [row[0] for row in rows(fleet, "pool list --status draining --liveness alive --class c")] == ["c-2"]
+
+
+def test_json_has_what_the_service_answered(fleet: Fleet) -> None:
+    assert json.loads(called(fleet, "pool get c-1 -o json").stdout) == fleet.call("GET", "pools/c-1")
+    assert json.loads(called(fleet, "pool list -o json").stdout) == fleet.call("GET", "pools")["pools"]
+
+
+def test_pools_drain_until_a_deadline_and_return(fleet: Fleet) -> None:
+    assert rows(fleet, "pool drain c-1 --within 10m --then fail") == [["c-1", "changed"]]
+    drain = fleet.call("GET", "pools/c-1")["drain"]
+    assert (drain["then"], round(drain["deadline_seconds"], -1)) == ("fail", 600)
+    assert rows(fleet, "pool undrain --class c") == [["c-1", "changed"], ["c-2", "unchanged"], ["c-3", "unchanged"]]
+
+
+def test_a_drain_waits_until_the_sessions_have_ended(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions = ["a", "b"]
+    fleet.assign(*sessions)
+
+    async def one_ends(_seconds: float) -> None:
+        fleet.complete(sessions.pop())
+
+    monkeypatch.setattr(drains, "sleep", one_ends)
+    assert called(fleet, "pool drain --class c --wait").exit_code == 0
+    assert sessions == []
+
+
+def test_a_drain_whose_deadline_passes_with_sessions_is_exit_code_1(fleet: Fleet) -> None:
+    fleet.assign("a", "b", "c", "d")
+    waited = called(fleet, "pool drain --class c --within 1s --wait")
+    assert (waited.exit_code, waited.stderr) == (1, "slta: the deadline has passed: 4 sessions are left on 3 pools\n")
+
+
+def test_pools_are_added_changed_and_removed(fleet: Fleet) -> None:
+    assert rows(fleet, "pool add c-1 new --class c --label zone=a") == [["new", "created"], ["c-1", "changed"]]
+    assert fleet.call("GET", "pools/c-1")["labels"] == {"zone": "a"}
+    assert rows(fleet, "pool add new --class c --address h:1") == [["new", "changed"]]
+    assert rows(fleet, "pool remove new") == [["new", "removed"]]
+    assert called(fleet, "pool get new").exit_code == 1
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, 0), ("n\n", 1, 3), ("", 1, 3)])
+def test_a_failure_asks_first(fleet: Fleet, terminal: None, answer: str, code: int, left: int) -> None:
+    fleet.assign("a", "b", "c")
+    assert called(fleet, "pool fail c-1 c-2 c-3", answer).exit_code == code
+    assert fleet.live == left
+
+
+def test_without_a_terminal_what_asks_needs_yes(fleet: Fleet) -> None:
+    fleet.assign("a")
+    refused = called(fleet, "pool fail c-1 c-2 c-3")
+    assert (refused.exit_code, refused.stderr.endswith("repeat it with --yes\n")) == (2, True)
+    assert sum(int(row[2]) for row in rows(fleet, "pool fail c-1 c-2 c-3 --yes")) == 1
+
+
+# Sessions
+
+
+def test_a_session_is_shown_and_ended_once(fleet: Fleet) -> None:
+    [pool] = fleet.assign("s")
+    assert rows(fleet, "session get s")[0][:4] == ["s", pool, "c", "default"]
+    assert rows(fleet, "session end s") == [["s", pool, "completed"]]
+    assert rows(fleet, "session end s") == [["s", pool, "already_ended"]]
+    assert called(fleet, "session get s").exit_code == 1
+
+
+# Fleets
+
+
+def test_a_file_is_applied_after_its_difference_was_confirmed(fleet: Fleet, terminal: None, tmp_path: Path) -> None:
+    file, name = tmp_path / "fleet.yaml", f"{fleet.name}-b"
+    apply = f"fleet apply {file} --fleet {name}"
+    file.write_text(FILE)
+    created = called(fleet, apply, "y\n")
+    assert "+  capacity: 3" in re.sub("^[+]- ", "+  ", created.stderr, flags=re.MULTILINE)
+    assert rows(fleet, apply) == [[name, "1", "unchanged"]]
+    file.write_text(FILE.replace("20.25", "20.5"))
+    refused = called(fleet, apply, "n\n")
+    assert (refused.exit_code, re.findall("^[+-] .*", refused.stderr, re.MULTILINE)) == (
+        1,
+        [f"{sign}  utility: {{kind: log_share, resource: {number}}}" for sign, number in (("-", 20.25), ("+", 20.5))],
+    )
+    assert rows(fleet, apply + " --yes") == [[name, "2", "changed"]]
+    assert [name] in rows(fleet, "fleet list")
+
+
+def test_what_get_prints_can_be_applied(fleet: Fleet, tmp_path: Path) -> None:
+    file = tmp_path / "fleet.json"
+    file.write_text(called(fleet, "fleet get -o json").stdout)
+    assert rows(fleet, f"fleet apply {file}") == [[fleet.name, "1", "unchanged"]]
+
+
+def test_a_file_with_mistakes_is_refused_with_their_lines(fleet: Fleet, tmp_path: Path) -> None:
+    file = tmp_path / "fleet.yaml"
+    file.write_text(FILE.replace("capacity", "capacty"))
+    refused = called(fleet, f"fleet apply {file}")
+    assert (refused.exit_code, "line 1" in refused.stderr) == (2, True)
+
+
+def test_the_state_and_a_watch_of_it_have_the_same_tables(fleet: Fleet) -> None:
+    fleet.call("POST", "pools/c-3/fail")
+    fleet.assign("a", "b")
+    state = called(fleet, "fleet state").stdout
+    assert [line.split()[:3] for line in state.splitlines() if fleet.name in line] == [[fleet.name, "slta", "2"]]
+    assert state.splitlines()[-1].split() == ["c", "2", "0", "1", "0", "0", "0", "2", "off"]
+    assert called(fleet, "fleet watch --times 2 --every 0.5").stdout == 2 * state
+
+
+def test_events_are_selected_by_action(fleet: Fleet) -> None:
+    fleet.call("POST", "pools/c-3/drain")
+    [[at, *event]] = rows(fleet, "fleet events --action set_status")
+    assert at.endswith("Z")
+    assert event == ["set_status", "done", "-", "-", "c-3"]
+
+
+# All commands
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("pool get none", 1, "slta: unknown_pool: The fleet has no pool"),
+        ("pool list --class none", 2, "slta: unknown_class: "),
+        ("pool drain", 2, "slta: give either pools or --class"),
+        ("pool drain c-1 --class c", 2, "slta: give either pools or --class"),
+        ("pool drain c-1 --within soon", 2, "slta: --within: 'soon' is no duration such as 90s, 10m, 2h or 1d"),
+        ("pool drain c-1 --then fail", 2, "slta: invalid_request: then needs within_seconds"),
+        ("pool add a b --class c --address h:1", 2, "slta: --address is for a single pool"),
+        ("pool remove none", 1, "slta: unknown_pool: "),
+        ("fleet state --fleet none", 1, "slta: unknown_fleet: "),
+        ("fleet state --fleet a/b", 2, "slta: --fleet: a fleet name has"),
+        ("fleet list --url http://127.0.0.1:1", 3, "slta: unreachable: "),
+    ],
+)
+def test_a_failure_is_one_line_and_an_exit_code(fleet: Fleet, line: str, code: int, said: str) -> None:
+    result = called(fleet, line)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr.startswith(said)
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_duration_has_a_unit_or_is_in_seconds() -> None:
+    assert [seconds_of(text) for text in ("90", "90s", "10m", "2h", "1d")] == [90, 90, 600, 7200, 86_400]
+    for text in ("", "m", "-1", "1.5h", "1w", "1m30s"):
+        with pytest.raises(ValueError, match="is no duration"):
+            seconds_of(text)
+
+
+def test_of_a_table_only_the_last_column_is_cut() -> None:
+    head, row = table("A B", [("x" * 70, "y" * 20)]).splitlines()
+    assert (len(row), row[-1], row[:72], head.split()) == (80, "…", "x" * 70 + "  ", ["A", "B"])
+    assert table("A B", [("x" * 90, "\n")]).splitlines()[1].startswith("x" * 90)
