@@ -102,7 +102,7 @@ def test_a_command_of_slta_that_is_named_exists_and_has_its_options(page: Page, 
 
 @each_named([(page, name) for page in PAGES for name in re.findall(r"\bSLTA_([A-Z_]*[A-Z])\b", page.text)])
 def test_a_setting_that_is_named_exists(page: Page, named: str) -> None:
-    others = {"API_KEY", "KEY", "PLACE", "LEASE", "TEST_SERVERS", "TEST_STORE", "HTTP_PORT"}
+    others = {"API_KEY", "KEY", "URL", "FLEET", "PLACE", "LEASE", "TEST_SERVERS", "TEST_STORE", "HTTP_PORT"}
     assert named in {*(field.upper() for field in Settings.model_fields), *others}, f"{page} names SLTA_{named}"
 
 

@@ -104,7 +104,7 @@ async def events(
     """List the last hundred changes with their authors, newest first."""
     every = (await operator.call("GET", "events"))["events"]
     found = [one for one in every if action in (None, one["action"])]
-    operator.show(found, ("AT ACTION OUTCOME KEY SESSIONS POOLS", map(_event, found)))
+    operator.show(found, ("AT ACTION KEY SESSIONS POOLS", map(_event, found)))
 
 
 def _read(file: Path) -> tuple[str, str]:
@@ -142,4 +142,5 @@ def _class(one: Mapping[str, Any]) -> Sequence[object]:
 def _event(one: Mapping[str, Any]) -> Sequence[object]:
     at = datetime.fromtimestamp(one["at"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     pools = one["pool_id"] or (one["pool_ids"] and f"{one['pools']}: {' '.join(one['pool_ids'])}")
-    return [at, one["action"], one["outcome"], one["key_id"], one["sessions"], pools]
+    action = one["action"] if one["outcome"] == "done" else f"{one['action']}:{one['outcome']}"
+    return [at, action, one["key_id"], one["sessions"], pools]

@@ -1,10 +1,10 @@
-"""Output of commands that show what the service answered: a table in 80 columns, or JSON."""
+"""Output of commands that show what the service answered: tables in 80 columns of a terminal, or JSON."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
-from itertools import starmap
 from typing import Annotated, Any, Literal
 
 import typer
@@ -18,15 +18,18 @@ Table = tuple[str, Iterable[Sequence[object]]]
 Output = Annotated[Format, typer.Option("--output", "-o", help="Output format.")]
 
 
-def table(header: str, rows: Iterable[Sequence[object]]) -> str:
-    """Columns as wide as their longest cell under the words of `header`; the last one is cut at 80 columns."""
+def table(header: str, rows: Iterable[Sequence[object]], width: int = WIDTH) -> str:
+    """Columns as wide as their longest cell under the words of `header`; only the last one is cut, at `width`."""
     lines = [header.split(), *([printable("-" if cell in (None, "") else str(cell)) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     texts = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
-    first = sum(widths[:-1]) + 2 * len(widths[:-1])
-    return "\n".join(text if len(text) <= max(WIDTH, first) else f"{text[: max(WIDTH, first) - 1]}…" for text in texts)
+    width = max(width, sum(widths[:-1]) + 2 * len(widths[:-1]))
+    return "\n".join(text if len(text) <= width else f"{text[: width - 1]}…" for text in texts)
 
 
 def text_of(output: Format, data: Any, *tables: Table) -> str:  # noqa: ANN401 - JSON
-    """`data` as JSON, or the tables with an empty line between."""
-    return json.dumps(data, indent=1, ensure_ascii=False) if output == "json" else "\n\n".join(starmap(table, tables))
+    """`data` as JSON, or the tables with an empty line between, whole if standard output is no terminal."""
+    if output == "json":
+        return json.dumps(data, indent=1, ensure_ascii=False)
+    width = WIDTH if sys.stdout.isatty() else sys.maxsize
+    return "\n\n".join(table(*one, width) for one in tables)

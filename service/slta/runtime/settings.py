@@ -24,8 +24,8 @@ SERVICE_LINK = re.compile(rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|U
 """Variables that Kubernetes sets in each container of a namespace with a Service named `slta` or `slta-…`."""
 LINKED_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 """Beginning of the value that it gives SLTA_PORT, which counts as absent."""
-KEYS_OF_CLIENTS = ("SLTA_API_KEY", "SLTA_KEY")
-"""Variables of `slta loadgen`; of `slta agent`, `slta follow`, `slta kubernetes` and `slta nginx-map`."""
+VARIABLES_OF_CLIENTS = ("SLTA_API_KEY", "SLTA_FLEET", "SLTA_KEY", "SLTA_URL")
+"""Variables of `slta loadgen`, of the integrations and of operators' commands."""
 VALIDATOR_PREFIX = "Value error, "
 """Before the message of a ValueError from a validator, by pydantic."""
 
@@ -238,8 +238,8 @@ def _explain(error: ErrorDetails, options: Container[object]) -> str:
 
 
 def unknown_variables(environment: Iterable[str]) -> list[str]:
-    """Names starting with `SLTA_` that are no setting, nor in `KEYS_OF_CLIENTS`: probably misspelled."""
-    known = {*(f"{PREFIX}{field.upper()}" for field in Settings.model_fields), *KEYS_OF_CLIENTS}
+    """Names starting with `SLTA_` that are no setting, nor in `VARIABLES_OF_CLIENTS`: probably misspelled."""
+    known = {*(f"{PREFIX}{field.upper()}" for field in Settings.model_fields), *VARIABLES_OF_CLIENTS}
     return sorted(
         name
         for name in environment
