@@ -116,31 +116,22 @@ local function add_page(fleet, page, class_index, start, given, read)
   return read, following
 end
 
--- The classes of a page, in order of their numbers: all, or that of this name; nil and the refusal if there is none.
-local function classes_of_page(fleet, name)
-  local class_index = name ~= '' and pool_records.find_class(fleet, name)
-  if class_index then
-    return { fleet.numbers[class_index] }
-  elseif name ~= '' then
-    return nil, { 'UNKNOWN_CLASS', name }
-  end
-  local class_ids = { unpack(fleet.numbers) }
-  table.sort(class_ids)
-  return class_ids
-end
-
 -- A page of pools by pool number from `first` on, with this status, liveness and pool_class, each '' for any: {PAGE,
 -- next pool number or '', PAGE_WORDS of each pool} | {UNKNOWN_CLASS, name}. O(MAX_READ + pools of the skipped classes).
 function reads.pool_page(fleet, given)
-  local page = { 'PAGE', '' } -- filled here: a page has more words than `unpack` returns
-  local class_ids, refusal = classes_of_page(fleet, given.pool_class)
-  local read = 0
-  for _, class_id in ipairs(class_ids or {}) do
+  local only = pool_records.find_class(fleet, given.pool_class)
+  if given.pool_class ~= '' and not only then
+    return { 'UNKNOWN_CLASS', given.pool_class }
+  end
+  local page, read = { 'PAGE', '' }, 0 -- filled here: a page has more words than `unpack` returns
+  local class_ids = only and { fleet.numbers[only] } or { unpack(fleet.numbers) }
+  table.sort(class_ids)
+  for _, class_id in ipairs(class_ids) do
     local start = math.max(0, given.first - class_id * constants.MAX_POOLS)
     read, page[2] = add_page(fleet, page, fleet.index_by_id[class_id], start, given, read)
     if page[2] ~= '' then
       break
     end
   end
-  return refusal or page
+  return page
 end
