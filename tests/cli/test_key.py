@@ -44,12 +44,8 @@ def test_the_keys_of_a_file_are_listed_without_their_hashes(tmp_path: Path) -> N
     for options in (["--scope", "read", "--scope", "assign", "--fleet", "f"], ["--scope", "pool", "--pool", "a-*"]):
         CliRunner().invoke(app, ["new", "--file", str(path), *options])
     (first, second) = Access.load(path).entries
-    listed = CliRunner().invoke(app, ["list", "--file", str(path)])
-    assert [line.split() for line in listed.stdout.splitlines()] == [
-        ["KEY", "SCOPES", "FLEETS", "POOLS"],
-        [first.id, "assign,read", "f", "-"],
-        [second.id, "pool", "-", "a-*"],
-    ]
+    listed = CliRunner().invoke(app, ["list", "--file", str(path)]).stdout.split()
+    assert listed[4:] == [first.id, "assign,read", "f", "-", second.id, "pool", "-", "a-*"]
     as_json = CliRunner().invoke(app, ["list", "--output", "json"], env={"SLTA_KEYS_FILE": str(path)})
     assert json.loads(as_json.stdout)[1] == {"id": second.id, "scopes": ["pool"], "pools": ["a-*"]}
 

@@ -25,7 +25,7 @@ class Operator:
 
     def __init__(self, client: Client, output: Format) -> None:
         self._client = client
-        self.output = output
+        self._output = output
 
     async def call(self, method: str, path: str, body: Mapping[str, Any] | bytes | None = None) -> Mapping[str, Any]:
         """The body of a success. Raises RefusedError, UnusableError or UnreachableError."""
@@ -49,7 +49,7 @@ class Operator:
 
     def show(self, data: object, *tables: Table) -> None:
         """Print `data` as JSON, or as tables."""
-        typer.echo(text_of(self.output, data, *tables))
+        typer.echo(text_of(self._output, data, *tables))
 
 
 def checked(reply: Reply) -> Mapping[str, Any]:
@@ -67,17 +67,10 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not is_terminal():
         raise UnusableError(f"{question} There is no terminal to ask: repeat it with --yes")
-    if not _answer(question):
+    if not typer.confirm(question, err=True):
         raise RefusedError("nothing was changed")
 
 
 def is_terminal() -> bool:
     """Whether somebody can be asked."""
     return sys.stdin.isatty()
-
-
-def _answer(question: str) -> bool:
-    try:
-        return typer.confirm(question, err=True)
-    except typer.Abort:
-        return False

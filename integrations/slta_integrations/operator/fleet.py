@@ -14,10 +14,8 @@ from typing import Annotated, Any
 import typer
 import yaml
 from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
-from slta.cli.output import Table, text_of
+from slta.cli.output import Table
 from slta.fleet_file import load_yaml
 from slta.models.errors import InvalidFleetError
 from slta_integrations.errors import UnusableError
@@ -85,15 +83,13 @@ async def watch(
     times: Annotated[int | None, typer.Option(min=1, help="Number of looks.", show_default="until Ctrl-C")] = None,
 ) -> None:
     """Show the state again and again, on a terminal in place."""
-    console = Console()
-    with Live(console=console, auto_refresh=False) if console.is_terminal else console as screen:
-        for look in count(1):
-            found = await operator.call("GET", "state")
-            text = Text(text_of(operator.output, found, *_tables(found)))
-            screen.update(text, refresh=True) if isinstance(screen, Live) else typer.echo(text.plain)
-            if look == times:
-                return
-            await asyncio.sleep(every)
+    for look in count(1):
+        found = await operator.call("GET", "state")
+        Console().clear()  # without effect where it is no terminal
+        operator.show(found, *_tables(found))
+        if look == times:
+            return
+        await asyncio.sleep(every)
 
 
 @command(app)

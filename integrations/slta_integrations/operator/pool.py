@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
-from slta.parsing.durations import seconds_of
+from slta.cli.durations import seconds_of
+from slta.models import AfterDrain, Status
+from slta.models.heartbeats import Liveness
 from slta_integrations.errors import UnusableError
 from slta_integrations.operator.calls import Operator, Yes, confirm
 from slta_integrations.operator.drains import until_empty
@@ -37,10 +39,8 @@ def _changes(**ids: Sequence[str]) -> Iterator[tuple[str, str]]:
 @command(app, "list")
 async def list_pools(
     operator: Operator,
-    status: Annotated[Literal["active", "draining", "failed"] | None, typer.Option(help="What operators said.")] = None,
-    liveness: Annotated[
-        Literal["alive", "unconfirmed", "lost", "gone"] | None, typer.Option(help="What heartbeats say.")
-    ] = None,
+    status: Annotated[Status | None, typer.Option(help="What operators said.")] = None,
+    liveness: Annotated[Liveness | None, typer.Option(help="What heartbeats say.")] = None,
     pool_class: PoolClass = None,
 ) -> None:
     """List the pools, with filters those that match all."""
@@ -60,10 +60,8 @@ async def drain(
     operator: Operator,
     pools: SomePools = None,
     pool_class: PoolClass = None,
-    within: Annotated[str | None, typer.Option(help="Deadline from now, such as 90s, 10m or 2h.")] = None,
-    then: Annotated[
-        Literal["list", "fail"] | None, typer.Option(help="At the deadline: list the sessions left, or fail the pool.")
-    ] = None,
+    within: Annotated[int | None, typer.Option(parser=seconds_of, help="Deadline from now, such as 10m.")] = None,
+    then: Annotated[AfterDrain | None, typer.Option(help="At the deadline: list what is left, or fail.")] = None,
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the pools are empty, or their deadline.")] = False,
 ) -> None:
@@ -71,8 +69,7 @@ async def drain(
 
     With --wait exit code 1 if sessions are left at the deadline.
     """
-    deadline = {"within_seconds": _seconds(within), "then": then}
-    changed = await _set_status(operator, "draining", pools, pool_class, **deadline)
+    changed = await _set_status(operator, "draining", pools, pool_class, within_seconds=within, then=then)
     if wait:
         await until_empty(operator, changed, pool_class)
 
@@ -129,13 +126,6 @@ async def _set_status(
     found = await operator.call("POST", "pools/status", body)
     operator.show(found, ("POOL CHANGE", _changes(**found)))
     return [*found["changed"], *found["unchanged"]]
-
-
-def _seconds(text: str | None) -> int | None:
-    try:
-        return None if text is None else seconds_of(text)
-    except ValueError as error:
-        raise UnusableError(f"--within: {error}") from None
 
 
 def _path(pool_id: str) -> str:
