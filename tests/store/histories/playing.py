@@ -36,8 +36,8 @@ LOST_SECONDS = 4.5
 """At most. Dispatchers keep ten, but after a gap of more than five fleet time is behind the lost calls."""
 BETWEEN_SECONDS = 0.001
 """From one act to the next."""
-SETTLING_SECONDS = 16
-"""Refused facts are tried again for ten."""
+SETTLING_SECONDS = 22
+"""Refused facts are tried again for ten, removals of pools once more after eight."""
 OF_NO_CALL = frozenset({"seconds", "gap", "stop", "go_on", "copy", "lose", "settle"})
 """Acts that are not asked of a dispatcher."""
 

@@ -57,6 +57,10 @@ SHORT: dict[str, tuple[Act, ...]] = {
         *(PUT, operate(0, "report", "s1", "", "small-1"), Act("state", 0, ("draining", 1.0, "fail", "small")), COPY),
         *(Act("state", 0, ("draining", 0.0, "", "small")), LOSE),  # an empty pool does not fail
     ),
+    "a pool is removed once its sessions have ended with it": (
+        *(PUT, operate(0, "report", "s1", "", "large-1"), Act("beat", 0, (2, "large-1")), Act("seconds", words=(3,))),
+        *(COPY, Act("seconds", words=(2,)), Act("remove", 0, ("large-1",)), LOSE),
+    ),
 }
 """Histories that once lost something, or brought it back."""
 FIRST = int(os.environ.get("SLTA_TEST_FIRST_HISTORY", "0"))

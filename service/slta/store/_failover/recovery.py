@@ -27,6 +27,8 @@ MAX_CONCURRENT = 8
 FLEETS_PER_PACKET = 64
 RETRY_SECONDS = 10.0
 """How long facts that do not fit are tried again: another dispatcher may still have what makes room for them."""
+REST_SECONDS = 8.0
+"""How long removals of pools that do not fit then wait for a last time: sessions end by themselves meanwhile."""
 SHOWN_IDS = 1000
 
 RESTORED = frozenset(RESULTS["restored fact"].split())
@@ -47,9 +49,16 @@ class Replay:
     facts: Facts
     until: float = 0.0
     """When what does not fit is given up."""
+    rests: bool = False
+    """Nothing is tried before `until`: while a recovery goes on, no session ends with its pool."""
     outcomes: Counter[str] = field(default_factory=Counter)
     unfit: dict[str, str] = field(default_factory=dict)
     """Outcome of each name of `Facts.names` that did not fit the last time."""
+
+    @property
+    def removes_only(self) -> bool:
+        """Whether only removals of pools are left."""
+        return not (self.facts.sessions or self.facts.deleted or self.facts.of_pools(removed=False))
 
     @property
     def restored(self) -> int:
@@ -83,8 +92,10 @@ class Recovery:
 
     async def run(self) -> None:
         """Recover each suspect, and try again what did not fit. If the store fails, the fleet stays as it is."""
-        may_be_lost = set(self._log.fleets()) - self.fleets if self._detector.suspects() else set()
-        await self._ask("recover", self.fleets, self._recover)
+        suspects, now = set(self._detector.suspects()), monotonic()
+        may_be_lost = set(self._log.fleets()) - self.fleets if suspects else set()
+        due = {fleet for fleet, replay in self._waiting.items() if not replay.rests or now >= replay.until}
+        await self._ask("recover", suspects | due, self._recover)
         await self._ask("tick", may_be_lost, self._look_for)
 
     async def _ask(
@@ -113,7 +124,8 @@ class Recovery:
     async def _replay(self, fleet: str, history: History) -> None:
         missing = self._log.missing(fleet, history)
         waiting = self._waiting.get(fleet)
-        replay = Replay(await facts_of(missing, waiting.facts if waiting else None), waiting.until if waiting else 0)
+        facts = await facts_of(missing, waiting.facts if waiting else None)
+        replay = Replay(facts, waiting.until, waiting.rests) if waiting else Replay(facts)
         is_lost = any(history.fate(call.stamp) == "lost" for call in missing) and bool(replay.facts)
         if is_lost:  # before the replay, which may take longer than a lease
             await self._functions.change("mark", fleet, incarnation=history.incarnation)
@@ -128,7 +140,7 @@ class Recovery:
         self._log.forget(fleet, missing, history.incarnation)
         self._detector.resolve(fleet, history.incarnation)
         if missing:
-            replay.until = monotonic() + RETRY_SECONDS
+            replay.until, replay.rests = monotonic() + RETRY_SECONDS, False
         self._wait(fleet, replay)
 
     def _wait(self, fleet: str, replay: Replay) -> None:
@@ -141,7 +153,9 @@ class Recovery:
         self._waiting.pop(fleet, None)
         if facts:
             self._waiting[fleet] = replay
-        if monotonic() >= replay.until:
+        if monotonic() >= replay.until and facts and replay.removes_only and not replay.rests:
+            replay.until, replay.rests = monotonic() + REST_SECONDS, True
+        elif monotonic() >= replay.until:
             self._give_up(fleet, replay)
 
     def _give_up(self, fleet: str, replay: Replay) -> None:
