@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slta.models import Ticked
+from slta.models import Ticked, errors
 from slta.store import Store
 from slta.store._encoding import put_arguments
 from testbed.servers import TextRedis
@@ -49,6 +49,20 @@ async def test_a_field_of_a_record_that_is_unreadable_is_mended_and_the_others_s
     assert found
     assert expected
     assert {**found.groupdict(), word: ""} == {**expected.groupdict(), word: ""}
+
+
+@pytest.mark.parametrize("number", ["x", "999999", "99999999999999999999"])
+async def test_a_record_that_cannot_be_read_is_refused_and_others_are_not(
+    store: Store, guarded: None, redis: TextRedis, number: str
+) -> None:
+    before = redis.hget(key("pools"), "small-7")
+    pool("small-7", number=number)(redis)
+    with pytest.raises(errors.NewerFleetError):
+        await store.pools.get(FLEET, "small-7")
+    with pytest.raises(errors.NewerFleetError):
+        await store.pools.set_status(FLEET, "small-7", "draining")
+    assert [one.outcome for one in (await beat(store, "small-7", "small-6")).values()] == ["unknown_pool", "ok"]
+    redis.hset(key("pools"), "small-7", before)
 
 
 async def test_a_heartbeat_may_be_later_than_the_time_of_the_state(

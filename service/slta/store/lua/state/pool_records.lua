@@ -127,13 +127,14 @@ function pool_records.drain_due(pool)
 end
 
 -- A pool with this record, parsed, with pool_id, class_index, pool_index and the record as `stored`; with pool_id only
--- if it does not exist or is unreadable.
+-- if it does not exist, is unreadable or has a number of no class.
 local function open(fleet, pool_id, text)
   local pool = pool_records.parse(text) or {}
-  pool.pool_id = pool_id
-  if pool.pool_number then
-    pool.stored, pool.class_index, pool.pool_index = text, keys.locate(fleet, pool.pool_number)
+  pool.class_index, pool.pool_index = keys.locate(fleet, pool.pool_number or -1)
+  if not pool.class_index then
+    return { pool_id = pool_id }
   end
+  pool.pool_id, pool.stored = pool_id, text
   return pool
 end
 
