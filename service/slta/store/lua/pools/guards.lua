@@ -80,19 +80,9 @@ local function bring_back(fleet, class_index)
   return redis.call('EXISTS', key) == 1
 end
 
--- The ids of at most MAX_POOLS unconfirmed pools of a class.
-local function unconfirmed_ids(fleet, class_index)
-  local ids = {}
-  rows.each(keys.of_class(fleet, 'unconfirmed', class_index), 0, function(pool_index)
-    ids[#ids + 1] = pool_records.name(fleet, keys.pool_number(fleet, class_index, pool_index))
-    return #ids == MAX_POOLS
-  end)
-  return ids
-end
-
 -- Unconfirmed pools are lost. O(MAX_POOLS + pools / 8).
 local function expire_unconfirmed(fleet, class_index)
-  local found = pool_records.read(fleet, unconfirmed_ids(fleet, class_index))
+  local found = pool_records.read(fleet, pool_rows.ids(fleet, 'unconfirmed', class_index, MAX_POOLS))
   cold.load(fleet, 'gone')
   for _, pool in ipairs(found) do
     transitions.lose(pool, fleet.gone, fleet.time)

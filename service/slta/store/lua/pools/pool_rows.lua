@@ -2,6 +2,16 @@
 
 pool_rows = {}
 
+-- The ids of at most `most` pools of a class that have a bit in a row. O(most + pools / 8).
+function pool_rows.ids(fleet, row, class_index, most)
+  local ids = {}
+  rows.each(keys.of_class(fleet, row, class_index), 0, function(pool_index)
+    ids[#ids + 1] = pool_records.name(fleet, keys.pool_number(fleet, class_index, pool_index))
+    return #ids == most
+  end)
+  return ids
+end
+
 -- The pool_indexes by occupancy, and the highest occupancy.
 local function by_occupancy(columns)
   local found, highest = {}, 0

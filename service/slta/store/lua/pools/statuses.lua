@@ -37,11 +37,7 @@ local function ids_of_class(fleet, name)
   if total > MAX_POOLS then
     return nil, too_large(total, 'pools')
   end
-  local ids = {}
-  rows.each(keys.of_class(fleet, 'used', class_index), 0, function(pool_index)
-    ids[#ids + 1] = pool_records.name(fleet, keys.pool_number(fleet, class_index, pool_index))
-  end)
-  return ids
+  return pool_rows.ids(fleet, 'used', class_index, MAX_POOLS)
 end
 
 -- The pools with these ids, each once, with pool_class, deadline and what follows it; nil and the refusal if one does
