@@ -180,11 +180,7 @@ def main() -> None:
     task = Task(**json.loads(sys.argv[1]))
     place = placed_by_library if task.fallback_file else connected
     with Path(task.lines).open("w", buffering=1, encoding="utf-8") as lines:
-        asyncio.run(_placing(task, place, lines))
-
-
-async def _placing(task: Task, place: Callable[[Task, Sessions], Awaitable[None]], lines: TextIO) -> None:
-    await place(task, Sessions(task, lines))
+        asyncio.run(place(task, Sessions(task, lines)))
 
 
 if __name__ == "__main__":
