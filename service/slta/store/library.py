@@ -96,13 +96,10 @@ def assemble(
 
 
 def _all_files() -> Iterator[Traversable]:
-    """The files in order: `audit`, which uses their functions while the library loads, follows each `audit_*`.
-
-    Each but `library` defines a table of functions of its name.
-    """
+    """The files in order. Each but `library` defines a table of functions of its name."""
     for folder in LAYERS:
         files = [entry for entry in (FOLDER / folder).iterdir() if entry.name.endswith(".lua")]
-        yield from sorted(files, key=lambda entry: _module(entry) + "~")
+        yield from sorted(files, key=lambda entry: entry.name)
 
 
 def _module(file: Traversable) -> str:
