@@ -41,6 +41,9 @@ class StatedClock:
     def __call__(self) -> str:
         return str(self.now)
 
+    def advance(self, seconds: float) -> None:
+        self.now += round(seconds * 1_000_000)
+
 
 @dataclass
 class StatedDraws:
@@ -72,7 +75,7 @@ class Service:
     async def seconds_pass(self, fleet: str, seconds: int) -> None:
         """Time goes on, and the fleet is ticked once a second, as every dispatcher does."""
         for _ in range(seconds):
-            self.clock.now += 1_000_000
+            self.clock.advance(1)
             await self.store.fleets.tick(fleet)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 
 import pytest
@@ -28,6 +28,14 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def metrics() -> Metrics:
     return Metrics()
+
+
+@pytest.fixture
+async def store(server: Server, metrics: Metrics) -> AsyncIterator[Store]:
+    opened = await Store.open(PATIENT(server.url), metrics)
+    yield opened
+    await metrics.end()
+    await opened.close()
 
 
 async def define(store: Store, fleet: str, file: FleetFile) -> None:

@@ -49,8 +49,8 @@ maximum, as in `max by (cluster, job, namespace, fleet) (slta_aggregate_utility)
 each repeats this. Counters belong to the fleet too: they continue across restarts of a process, and reset together with
 a new `slta_store_epoch_timestamp_seconds`.
 
-A scrape reads the fleets in groups, and the dispatcher serves other requests in between. Only one reading with levels,
-and one without, is in progress at a time; concurrent scrapes share it. A scrape waits at most {max_wait:g} s for it, or
+A scrape reads the fleets in groups, and the dispatcher serves other requests in between. Only one reading of the same
+families is in progress at a time; concurrent scrapes share it. A scrape waits at most {max_wait:g} s for it, or
 {max_wait_old:g} s if the last complete reading is over {old:g} s old, then returns that one. `slta_scrape_age_seconds`
 is the age of the fleet metrics, as the process returned them last. No new reading starts while {older} older ones are
 still being sent to slow clients.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -28,14 +27,11 @@ OF_TIME = re.compile(r"seconds|mean$|bound$|gap$")
 
 
 @pytest.fixture
-async def store(server: Server, metrics: Metrics) -> AsyncIterator[Store]:
-    """Two fleets with sessions, one of which observes."""
-    opened = await Store.open(PATIENT(server.url), metrics)
+async def store(store: Store) -> Store:
+    """With two fleets and sessions, one of which observes."""
     for fleet, policy in (("f", "slta"), ("o", "observe")):
-        await create(opened, fleet, policy)
-    yield opened
-    await metrics.end()
-    await opened.close()
+        await create(store, fleet, policy)
+    return store
 
 
 async def create(store: Store, fleet: str, policy: str) -> None:

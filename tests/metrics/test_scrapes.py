@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from itertools import chain
 from typing import Any
@@ -34,18 +34,10 @@ from testbed.servers import Server
 from tests.api.served import served
 from tests.event_loop import measured_callbacks
 from tests.expositions import scrape
-from tests.metrics.conftest import CALLBACK_SECONDS, PATIENT, define
+from tests.metrics.conftest import CALLBACK_SECONDS, define
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 FLEETS = 60
-
-
-@pytest.fixture
-async def store(server: Server, metrics: Metrics) -> AsyncIterator[Store]:
-    opened = await Store.open(PATIENT(server.url), metrics)
-    yield opened
-    await metrics.end()
-    await opened.close()
 
 
 async def create(store: Store, fleet: str, capacity: int = 20, classes: int = 2) -> None:

@@ -14,11 +14,14 @@ from redis import Redis
 
 from slta.store import Store, StoreSettings
 from slta.store.fleets import FLEETS_KEY
+from testbed.in_process import StatedClock
 from testbed.sentinels import Group, group
 from testbed.servers import SERVERS, Server, own_server
 from testbed.stores import connect_as_text, running_store
 from tests.audit import violations
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
+
+Clock = StatedClock
 
 
 @dataclass
@@ -37,19 +40,6 @@ class Calls:
 
     def not_replayed(self, reason: str, changes: int) -> None:
         self.lost[reason] += changes
-
-
-@dataclass
-class Clock:
-    """The time the store is told, in microseconds."""
-
-    now: int = 1_700_000_000_000_000
-
-    def __call__(self) -> str:
-        return str(self.now)
-
-    def advance(self, seconds: float) -> None:
-        self.now += round(seconds * 1_000_000)
 
 
 @pytest.fixture

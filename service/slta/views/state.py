@@ -126,10 +126,8 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
     pools = [c.counts[0] for c in snapshot.classes]
     active = sum(pools)
     ranking = enumeration(spec, pools)
-    best, free = (
-        fleet_optimum(spec, pools, sessions_by_type(snapshot, spec)),
-        spec.integers.to_utility(snapshot.optimum),
-    )
+    best = fleet_optimum(spec, pools, sessions_by_type(snapshot, spec))
+    free = spec.integers.to_utility(snapshot.optimum)
     target = dispatch_target(spec, pools, snapshot.sessions)
     utility = spec.integers.to_utility(snapshot.utility)
     most = best.utility if best and spec.session_types else free
