@@ -45,13 +45,14 @@ def over(evaluation: Evaluation, begin: float, end: float) -> dict[str, Any]:
     """Figures between two times of the window."""
     found = {name: evaluation.over(name, begin, end) for name in evaluation.trajectories}
     recorded = found.pop(RECORDED)
+    cost = recorded.relative(recorded.compatibility_gap)
     return {
         "mean_pools": recorded.mean_pools,
         "mean_sessions": recorded.mean_sessions_per_pool * recorded.mean_pools,
         "bound": recorded.utility_bound * recorded.mean_pools,
         RECORDED: _placement(recorded),
         "policies": {name: _placement(gaps) for name, gaps in found.items()},
-        **({} if recorded.compatibility_gap is None else {"relative_compatibility_gap": _cost_of_types(recorded)}),
+        **({} if recorded.compatibility_gap is None else {"relative_compatibility_gap": cost}),
     }
 
 
@@ -60,10 +61,6 @@ def _of_types(evaluation: Evaluation) -> dict[str, Any]:
         "session_types": {name: int(count) for name, count in evaluation.by_type.items()},
         "refused": {name: dict(trajectory.refused) for name, trajectory in evaluation.trajectories.items()},
     }
-
-
-def _cost_of_types(gaps: Gaps) -> float | None:
-    return gaps.relative(gaps.compatibility_gap or 0.0)
 
 
 def _placement(gaps: Gaps) -> dict[str, Any]:
