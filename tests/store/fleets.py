@@ -61,6 +61,12 @@ async def create(store: Store, fleet: FleetSpec, pools: dict[str, int], name: st
     await store.pools.add(name, [PoolSpec(f"{c}-{k}", c) for c, count in pools.items() for k in range(count)])
 
 
+async def repair(store: Store, fleet: FleetSpec) -> None:
+    """What an operator does about a fleet that `create` has made."""
+    await store.repairs.begin(FLEET, put_arguments(fleet, "{}", None))
+    await store.repairs.finish(FLEET)
+
+
 async def repair_by_itself(store: Store, fleet: FleetSpec) -> None:
     """What dispatchers do about a fleet that `create` has made, once a tick has found it suspect."""
     suspect = await store.fleets.tick(FLEET)

@@ -10,10 +10,9 @@ from redis import Redis
 
 from slta.models import AuditResult
 from slta.store import Store, StoreSettings
-from slta.store._encoding import put_arguments
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
-from tests.store.fleets import FLEET, TWO_CLASSES, field, pass_seconds, spec
+from tests.store.fleets import FLEET, TWO_CLASSES, field, pass_seconds, repair, spec
 
 SOUND = AuditResult(at=1_700_000_000.125, total=0, by="host/1", first="")
 DAMAGED = AuditResult(at=1_700_000_000.125, total=3, by="host/1", first="state: is  missing")
@@ -36,10 +35,9 @@ async def findings(store: Store) -> int | None:
     return found.total if found else None
 
 
-async def repair(store: Store) -> None:
+async def mend(store: Store) -> None:
     policy = (await store.fleets.snapshot(FLEET)).policy
-    await store.repairs.begin(FLEET, put_arguments(spec(*TWO_CLASSES, policy=policy), "{}", None))
-    await store.repairs.finish(FLEET)
+    await repair(store, spec(*TWO_CLASSES, policy=policy))
 
 
 async def test_of_many_dispatchers_that_would_audit_one_claims_it(
@@ -81,10 +79,10 @@ async def test_a_repaired_fleet_is_audited_at_once_also_if_one_was_under_way(
     store: Store, fleet: None, clock: Clock
 ) -> None:
     await audit(store)
-    await repair(store)
+    await mend(store)
     clock.advance(1)
     claimed = await claim(store)
-    await repair(store)
+    await mend(store)
     await store.audits.store(FLEET, claimed, SOUND)
     clock.advance(1)
     assert claimed
@@ -121,6 +119,6 @@ async def test_a_change_of_the_fleet_keeps_the_result_and_an_audit_finds_nothing
 ) -> None:
     await audit(store, DAMAGED)
     await store.fleets.configure(FLEET, spec(*TWO_CLASSES, policy="jlmu"), "{}")
-    await repair(store)
+    await mend(store)
     assert (await store.audits.inspect(FLEET)).total == 0
     assert await findings(store) == DAMAGED.total

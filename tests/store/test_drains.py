@@ -11,12 +11,11 @@ from slta.models import Drain, Pool, PoolSpec, errors
 from slta.models.heartbeats import NO_COUNT, Heartbeats
 from slta.models.request_record import Author, Event, Facts
 from slta.store import Store, StoreSettings
-from slta.store._encoding import put_arguments
 from testbed.servers import TextRedis
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
 from tests.store.corruptions import pool as plant
-from tests.store.fleets import FLEET, TWO_CLASSES, create, end, field, pass_seconds, pool_class, spec
+from tests.store.fleets import FLEET, TWO_CLASSES, create, end, field, pass_seconds, pool_class, repair, spec
 
 KEY = f"{{{FLEET}}}:timers"
 POOL = "small-0"
@@ -280,8 +279,7 @@ async def test_a_repair_sets_aside_deadlines_that_cannot_be_and_keeps_the_others
     plant("large-1", deadline="9" * 15)(redis)
     sentences = (await store.audits.inspect(FLEET)).sentences
     assert [len([one for one in sentences if pool_id in one]) > 0 for pool_id in ("small-1", "large-0", "large-1")]
-    await store.repairs.begin(FLEET, put_arguments(spec(*TWO_CLASSES), "{}", None))
-    await store.repairs.finish(FLEET)
+    await repair(store, spec(*TWO_CLASSES))
     assert (await store.audits.inspect(FLEET)).sentences == []
     assert redis.zrange(KEY, 0, -1, withscores=True) == kept
     assert {*redis.hgetall(f"{{{FLEET}}}:aside")} == {

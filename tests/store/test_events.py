@@ -19,7 +19,7 @@ from slta.store._outcomes import REFUSALS
 from testbed.servers import TextRedis
 from tests import rawstate
 from tests.store.conftest import Clock
-from tests.store.fleets import FLEET, TWO_CLASSES, create, end, place, spec
+from tests.store.fleets import FLEET, TWO_CLASSES, create, end, place, repair, spec
 
 KEY = f"{{{FLEET}}}:events"
 CHANGES = {
@@ -180,8 +180,7 @@ async def test_events_that_nobody_can_read_are_found_and_dropped(store: Store, r
         redis.lpush(KEY, rubbish)
     assert await store.fleets.events(FLEET) == sound
     assert (await store.audits.inspect(FLEET)).total == 3
-    await store.repairs.begin(FLEET, put_arguments(spec(*TWO_CLASSES), "{}", None))
-    await store.repairs.finish(FLEET)
+    await repair(store, spec(*TWO_CLASSES))
     assert (await store.fleets.events(FLEET))[1:] == sound
 
 

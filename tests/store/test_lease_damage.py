@@ -6,13 +6,12 @@ import pytest
 
 from slta.models import Ticked, errors
 from slta.store import Store
-from slta.store._encoding import put_arguments
 from testbed.servers import TextRedis
 from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Clock
 from tests.store.corruptions import POOL, key, pool, retype
-from tests.store.fleets import FLEET, all_pools, create, pass_seconds, place, spec
+from tests.store.fleets import FLEET, all_pools, create, pass_seconds, place, repair, spec
 from tests.store.test_guards import CLASSES, EIGHT, EXPIRY, count
 from tests.store.test_liveness import TTL, beat, keep_alive, liveness
 from tests.store.test_ticks import tick
@@ -41,8 +40,7 @@ async def test_a_field_of_a_record_that_is_unreadable_is_mended_and_the_others_s
     before = redis.hget(key("pools"), "small-5")
     pool("small-5", **{word: "x"})(redis)
     assert (await store.audits.inspect(FLEET)).total > 0
-    await store.repairs.begin(FLEET, put_arguments(SPEC, "{}", None), requested=True)
-    await store.repairs.finish(FLEET)
+    await repair(store, SPEC)
     assert (await store.audits.inspect(FLEET)).sentences == []
     found = POOL.fullmatch(redis.hget(key("pools"), "small-5"))
     expected = POOL.fullmatch(before)
@@ -78,8 +76,7 @@ async def test_after_a_repair_leases_begin_anew_and_unconfirmed_pools_stay_so(
     store: Store, guarded: None, clock: Clock
 ) -> None:
     await store.pools.set_status(FLEET, "small-1", "draining")
-    await store.repairs.begin(FLEET, put_arguments(SPEC, "{}", None), requested=True)
-    await store.repairs.finish(FLEET)
+    await repair(store, SPEC)
     assert await count(store) == {"lost": 1, "unconfirmed": 4, "alive": 3}
     statuses = {pool.pool_id: pool.status for pool in await all_pools(store)}
     assert (statuses["small-0"], statuses["small-5"]) == ("active", "draining")
@@ -99,8 +96,7 @@ async def test_a_tick_after_an_outage_finds_a_hash_of_fields_of_another_type(
     ticked = await tick(store)
     assert isinstance(ticked, Ticked)
     assert ticked.suspect is not None
-    await store.repairs.begin(FLEET, put_arguments(SPEC, "{}", None), requested=True)
-    await store.repairs.finish(FLEET)
+    await repair(store, SPEC)
 
 
 async def test_an_audit_of_a_fleet_whose_last_leased_pool_was_removed_finds_nothing(store: Store) -> None:

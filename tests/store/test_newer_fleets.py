@@ -29,6 +29,7 @@ from tests.store.fleets import (
     field,
     place,
     pool_class,
+    repair,
     spec,
     with_policy,
 )
@@ -250,7 +251,6 @@ async def test_types_are_carried_on_and_what_was_placed_beside_them_is_found_and
     assert redis.execute_command("FCALL", *words)[1][0][0] == "ASSIGNED"
     assert (await store.sessions.get(FLEET, "a")).session_type == "video"
     assert "sessions of all types: 1, expected 2" in (await store.audits.inspect(FLEET)).sentences
-    await store.repairs.begin(FLEET, put_arguments(fleet, "{}", None))
-    await store.repairs.finish(FLEET)
+    await repair(store, fleet)
     assert rawstate.fields(redis, FLEET)["type_sessions"] == "1 1"
     assert (await store.audits.inspect(FLEET)).sentences == []

@@ -16,11 +16,10 @@ from slta.core.session_types.prices import choose
 from slta.core.utility import PoolClass
 from slta.models import Pool, Status, errors
 from slta.store import Store
-from slta.store._encoding import put_arguments
 from testbed.servers import TextRedis
 from tests import rawstate
 from tests.core.curves import capped, linear, log_share, quadratic
-from tests.store.fleets import FLEET, create
+from tests.store.fleets import FLEET, create, repair
 
 CURVES = [log_share(20), log_share(30), linear("1/2"), capped("3/2", 2), quadratic(2, "-1/20"), linear(-1)]
 
@@ -142,8 +141,7 @@ async def test_the_audit_finds_nothing_and_a_repair_restores_all_counts(store: S
     rawstate.poke(redis, FLEET, type_sessions="9 " * len(at.spec.type_names), held="9 " * len(at.spec.classes))
     rawstate.poke(redis, FLEET, type_held="9 " * len(before["type_held"].split()))
     assert (await store.audits.inspect(FLEET)).sentences
-    await store.repairs.begin(FLEET, put_arguments(at.spec, "{}", None), requested=True)
-    await store.repairs.finish(FLEET)
+    await repair(store, at.spec)
     after = rawstate.fields(redis, FLEET)
     for name in ("type_sessions", "type_others", "held", "type_held"):
         assert after[name] == before[name]

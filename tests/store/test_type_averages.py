@@ -17,7 +17,6 @@ from slta.core.session_types.bound import bound
 from slta.core.utility import PoolClass
 from slta.models import Integrals, Snapshot, Ticked, errors
 from slta.store import Store
-from slta.store._encoding import put_arguments
 from slta.store._snapshots import parse_interval
 from slta.store.fleets import Excess
 from slta.store.sessions import report_option
@@ -26,7 +25,7 @@ from slta.views.state import observe_state
 from tests.core.curves import capped, linear, log_share, quadratic
 from tests.core.session_types.worlds import linear_program
 from tests.store.conftest import Clock
-from tests.store.fleets import FLEET, create
+from tests.store.fleets import FLEET, create, repair
 
 CLASSES = (
     PoolClass("a", capped("3/2", 2), 3),
@@ -212,8 +211,7 @@ async def test_an_interval_that_a_change_ends_counts_as_without_types(store: Sto
     if change in changed:
         await store.fleets.configure(FLEET, replace(SPEC, **changed[change]), "{}")
     else:
-        await store.repairs.begin(FLEET, put_arguments(SPEC, "{}", None), requested=True)
-        await store.repairs.finish(FLEET)
+        await repair(store, SPEC)
     assert await added(store, clock, name, "7") == 0
     now = (await store.fleets.snapshot(FLEET)).integrals.types
     assert now
@@ -264,8 +262,7 @@ async def test_the_integral_of_the_optimum_goes_on_when_a_fleet_gets_types(store
 async def test_assigned_sessions_by_type_survive_a_repair(store: Store) -> None:
     await begin(store)
     await store.sessions.assign(FLEET, "s", None, session_type="wide")
-    await store.repairs.begin(FLEET, put_arguments(SPEC, "{}", None), requested=True)
-    await store.repairs.finish(FLEET)
+    await repair(store, SPEC)
     assert [one.assigned for one in (await store.fleets.snapshot(FLEET)).types] == [0, 0, 0, 1]
 
 

@@ -12,11 +12,10 @@ from slta.core.policies import POLICIES
 from slta.core.utility import PoolClass
 from slta.models import errors
 from slta.store import Store
-from slta.store._encoding import put_arguments
 from slta.store.sessions import report_option
 from testbed.servers import TextRedis
 from tests import rawstate
-from tests.store.fleets import FLEET, LARGE, SMALL, create, pool_class
+from tests.store.fleets import FLEET, LARGE, SMALL, create, pool_class, repair
 
 CLASSES = (pool_class("small", SMALL, 4), pool_class("large", LARGE, 6), pool_class("gpu", LARGE, 2))
 TYPES: dict[str, Sequence[str]] = {"chat": ["small", "large"], "video": ["large", "gpu"]}
@@ -216,6 +215,5 @@ async def test_a_repair_takes_a_type_away_that_may_not_use_the_pools_class(
     key = f"{{{FLEET}}}:sessions"
     redis.hset(key, "s", redis.hget(key, "s").replace(" t2", " t9"))
     assert (await store.audits.inspect(FLEET)).sentences
-    await store.repairs.begin(FLEET, put_arguments(typed(), "{}", None), requested=True)
-    await store.repairs.finish(FLEET)
+    await repair(store, typed())
     assert (await store.sessions.get(FLEET, "s")).session_type == "default"
