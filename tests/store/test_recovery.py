@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -164,11 +165,36 @@ async def test_a_pool_that_had_heartbeats_takes_no_session_until_it_is_heard(
     beat = Heartbeats(["p"], ["30"], ["-"])
     await stores[0].pools.add(FLEET, [AWAY])
     await stores[0 if is_one else 1].pools.beat(FLEET, beat)
+    await stores[0].pools.set_status(FLEET, "p", "active")
     image.restore(own)
     await recover(*(stores[k] for k in order), *stores)
     assert (await stores[0].pools.get(FLEET, "p")).liveness == "lost"
     await stores[0].pools.beat(FLEET, beat)
     assert (await stores[0].pools.get(FLEET, "p")).takes_sessions
+
+
+@pytest.mark.parametrize("is_made_before", [True, False], ids=["made before", "made since"])
+@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
+async def test_a_forgotten_pool_that_was_made_again_and_undrained_serves(
+    own: Server, stores: Sequence[Store], clock: Seconds, *, is_made_before: bool, many: bool
+) -> None:
+    store, soon = stores[0], replace(spec(*TWO_CLASSES, policy="jlmu"), gone_seconds=2, forget_seconds=2)
+    await store.fleets.configure(FLEET, soon, "{}")
+    await store.pools.beat(FLEET, Heartbeats(["small-0"], ["2"], ["-"]))
+    for _ in range(10):
+        clock.pass_(1)
+        await store.fleets.tick(FLEET)
+    image = Image(own)
+    await store.pools.add(FLEET, [PoolSpec("small-0", "small")])
+    image = Image(own) if is_made_before else image
+    if many:
+        await store.pools.set_statuses(FLEET, "active", ["small-0"])
+    else:
+        await store.pools.set_status(FLEET, "small-0", "active")
+    await store.pools.move(FLEET, PoolSpec("small-0", "large"))
+    image.restore(own)
+    await recover(store)
+    assert (await store.pools.get(FLEET, "small-0")).takes_sessions
 
 
 async def _add(store: Store) -> object:

@@ -37,7 +37,7 @@ from slta.store._batching.pending import OperationArgs
 from slta.store._client.failures import StoreCallError
 from slta.store._client.functions import FunctionClient
 from slta.store._client.rollback_detection import Stamp
-from slta.store._failover.facts import REMOVED, PoolFact
+from slta.store._failover.facts import REMOVED, PoolFact, status_word
 from slta.store._failover.replay_log import ReplayLog
 from slta.store._outcomes import Reply, checked
 from slta.store.operations import Value
@@ -151,8 +151,8 @@ class Pools:
     async def _change(self, fleet: str, author: Author | None, function: str, **arguments: str) -> Pool:
         reply, stamp = await self._functions.record(function, fleet, author, **arguments)
         _, pool_id, pool_class, status, _, address, labels, _, drain = reply
-        status = f"{status} {drain}".rstrip()
-        fact = PoolFact(pool_id, pool_class, status, address or attribute_word(None), labels or attribute_word(None))
+        word = status_word(status, drain) if "status" in arguments else f"{status} {drain}".rstrip()
+        fact = PoolFact(pool_id, pool_class, word, address or attribute_word(None), labels or attribute_word(None))
         self._log.record_facts(fleet, stamp, [fact])
         return _pool_replies.pool(reply)
 
@@ -174,7 +174,7 @@ class Pools:
             "set_statuses", fleet, author, status=status, drain=deadline, pool_class=pool_class, pool_ids=ids
         )
         changed = _pool_replies.pools_changed(reply)
-        becomes = f"{status} {deadline}".rstrip()
+        becomes = status_word(status, deadline)
         self._log.record_facts(fleet, stamp, (PoolFact(pool_id, status=becomes) for pool_id in changed.changed))
         return changed
 

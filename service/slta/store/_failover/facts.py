@@ -24,8 +24,8 @@ second; or `ended`, session id, pool id, reason ('' if the session was unknown w
 
 POOLS, DELETED = "pools", "deleted"
 """In place of operations: the outcomes are facts of pools; the fleet was deleted."""
-REMOVED = "removed"
-"""Status of a removed pool."""
+REMOVED, UNDRAINED = "removed", "active undrained"
+"""Status of a removed pool, and of one that an operator returned, as others may be active and wait to be heard."""
 PLACED = frozenset(RESULTS["placement"].split())
 
 
@@ -44,7 +44,8 @@ class Call(NamedTuple):
 class PoolFact(NamedTuple):
     """What a call established of a pool, as words of `lua/pools/replay_pools.lua`; '' where it left something alone.
 
-    `status` may have a drain's deadline behind a blank; `ttl` is that of a lease which the call began, in µs.
+    `status` may have a drain's deadline behind a blank, or be `UNDRAINED`; `ttl` is that of a lease which the call
+    began, in µs.
     """
 
     pool_id: str
@@ -56,12 +57,22 @@ class PoolFact(NamedTuple):
     stamp: str = ""
 
     def after(self, earlier: PoolFact | None) -> PoolFact:
-        """Both facts as one, with the stamp of the earlier one if this is of a lease only."""
+        """Both facts as one, with the stamp of the earlier one if this is of a lease only.
+
+        A move leaves a pool undrained.
+        """
         if earlier is None or REMOVED in (self.status, earlier.status):
             return self
         both = PoolFact(*(later or before for later, before in zip(self, earlier, strict=True)))
+        if (earlier.status, self.status) == (UNDRAINED, "active"):
+            both = both._replace(status=UNDRAINED)
         is_lease = not (self.pool_class or self.status or self.address or self.labels)
         return both._replace(stamp=earlier.stamp) if is_lease else both
+
+
+def status_word(status: str, drain: str) -> str:
+    """The status of a fact about a pool to which an operator gave this one, perhaps with a drain's deadline."""
+    return UNDRAINED if status == "active" else f"{status} {drain}".rstrip()
 
 
 def name_of(fact: SessionFact | PoolFact) -> str:

@@ -4,10 +4,11 @@
 
 replay_pools = {}
 
+local UNDRAINED = 'active undrained' -- the status of a fact about a pool that an operator returned
 local APPLIED = { PLACED = true, CHANGED = true, REMOVED = true, PRESENT = true }
 
 -- Gives a pool that exists the status of a fact, "status", behind a blank perhaps a drain as `transitions.set_status`
--- takes it.
+-- takes it, which ignores "undrained".
 local function set_status(fleet, fact)
   local status, drain = string.match(fact.status, '^(%a+) ?(.*)$')
   local pool = pool_records.find(fleet, fact.pool_id)
@@ -67,13 +68,13 @@ local function make(fleet, fact, made)
   return { 'PLACED' }
 end
 
--- Makes the pools of facts; those with a lease are lost until they are heard.
+-- Makes the pools of facts; those with a lease are lost until they are heard, others that were undrained are not.
 local function make_all(fleet, made)
   local reply = made[1] and pools.add(fleet, { pools = made, quota = '' })
   for _, fact in ipairs(made) do
     if reply[1] ~= 'CREATED' then
       fact.outcome = reply
-    elseif fact.status ~= 'active' then
+    elseif fact.status ~= 'active' and not (fact.lease and fact.status == UNDRAINED) then
       set_status(fleet, fact)
     end
   end
