@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 from slta.metrics.definitions import DETAIL
@@ -14,11 +13,8 @@ from slta_integrations.kubernetes import metrics as kubernetes
 from tests.inventory import each
 from tests.metrics.docs_page import ROWS
 from tests.metrics.labels import LABELS
-from tests.metrics.renamed import RENAMED
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXTS = (".py", ".lua", ".js", ".html", ".md", ".yml", ".yaml", ".json", ".toml", ".sh")
-OLD = re.compile(rf"(?<![\w:])(?:{'|'.join(map(re.escape, RENAMED))})(?:_bucket|_sum|_count)?(?![\w:])")
 READERS = (
     "deploy/prometheus/rules/*.yml",
     "deploy/grafana/dashboards/*.json",
@@ -78,15 +74,3 @@ def test_the_default_set_is_utility_and_what_rules_dashboard_and_runbook_read() 
     read = {row for row in ROWS if re.search(rf"(?<![\w:]){row.shown_name}(_bucket|_count|_sum)?(?![\w:])", text)}
     assert {row.shown_name for row in ROWS if not row.is_detail} == UTILITY | {row.shown_name for row in read}
     assert {row.name for row in ROWS if row.is_detail} == DETAIL
-
-
-def test_no_former_name_is_left() -> None:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    files = [name for name in listed if name.endswith(TEXTS) and name != "tests/metrics/renamed.py"]
-    assert {name: found for name in files if (found := OLD.findall((ROOT / name).read_text(encoding="utf-8")))} == {}
-
-
-def test_each_new_name_is_one_of_a_metric_or_a_rule() -> None:
-    recorded = re.findall(r"record: (\S+)", "".join(p.read_text() for p in ROOT.glob("deploy/prometheus/rules/*.yml")))
-    known = {name.removesuffix("_total") for name, _, _ in FAMILIES} | set(recorded)
-    assert {new for new in RENAMED.values() if new and new.removesuffix("_total") not in known} == set()
