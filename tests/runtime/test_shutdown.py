@@ -80,7 +80,7 @@ def shown(port: int) -> bytes:
 def expiry(port: int) -> float:
     """What the service's metrics say of it."""
     page = httpx.get(f"https://127.0.0.1:{port}/metrics?of=process", verify=False).text  # noqa: S501
-    return float(page.partition("\nslta_tls_certificate_not_after_seconds ")[2].partition("\n")[0])
+    return float(page.partition("\nslta_tls_certificate_not_after_timestamp_seconds ")[2].partition("\n")[0])
 
 
 def expiry_of(certificate: Path) -> float:
