@@ -112,7 +112,8 @@ def test_a_session_is_shown_and_ended_once(fleet: Fleet) -> None:
     assert rows(fleet, "session get s")[0][:4] == ["s", pool, "c", "default"]
     assert rows(fleet, "session end s") == [["s", pool, "completed"]]
     assert rows(fleet, "session end s") == [["s", pool, "already_ended"]]
-    assert called(fleet, "session get s").exit_code == 1
+    ended = called(fleet, "session get s")
+    assert (ended.exit_code, f"(pool_id: {pool}, reason: completed" in ended.stderr) == (1, True)
 
 
 # Fleets
@@ -154,7 +155,28 @@ def test_events_are_selected_by_action(fleet: Fleet) -> None:
     fleet.call("POST", "pools/c-3/drain")
     [[at, *event]] = rows(fleet, "fleet events --action set_status")
     assert at.endswith("Z")
-    assert event == ["set_status", "-", "-", "c-3"]
+    assert event == ["set_status", "-", "-", "draining", "c-3"]
+
+
+@pytest.mark.parametrize(
+    ("line", "pools"),
+    [
+        ("pool undrain --class c", "active 1: c-3"),
+        ("pool drain c-1 c-2", "draining 2: c-1 c-2"),
+        ("pool add new newer --class c", "active 2 of c"),
+    ],
+)
+def test_an_event_has_the_status_that_pools_got_and_their_ids_or_class(fleet: Fleet, line: str, pools: str) -> None:
+    fleet.call("POST", "pools/c-3/drain")
+    rows(fleet, line)
+    assert " ".join(rows(fleet, "fleet events")[0][4:]) == pools
+
+
+def test_what_was_done_before_a_failure_is_shown(fleet: Fleet) -> None:
+    failed = called(fleet, "pool fail c-1 none c-2 --yes")
+    assert (failed.exit_code, failed.stdout.split()[3:]) == (1, ["c-1", "failed", "0"])
+    removed = called(fleet, "pool remove c-1 none c-2")
+    assert (removed.exit_code, removed.stdout.split()[2:]) == (1, ["c-1", "removed"])
 
 
 # All commands

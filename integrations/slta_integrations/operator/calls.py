@@ -18,6 +18,8 @@ PAGE = 1000
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 UNUSABLE = (400, 401, 413, 422)
 """Statuses of a call that cannot be used; other refusals are an answer."""
+KNOWN = ("type", "title", "status", "detail", "code", "request_id")
+"""Members of every problem document; others say what it is about, such as the pool of a session that has ended."""
 
 
 class Operator:
@@ -57,8 +59,13 @@ def checked(reply: Reply) -> Mapping[str, Any]:
     if reply.ok:
         return reply.body
     if reply.status in UNUSABLE or reply.code == INVALID:
-        raise UnusableError(reply.problem)
-    raise (RefusedError if 400 <= reply.status < 500 else UnreachableError)(reply.problem)
+        raise UnusableError(_explained(reply))
+    raise (RefusedError if 400 <= reply.status < 500 else UnreachableError)(_explained(reply))
+
+
+def _explained(reply: Reply) -> str:
+    members = ", ".join(f"{name}: {value}" for name, value in reply.body.items() if name not in KNOWN)
+    return f"{reply.problem} ({members})" if members else reply.problem
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -137,6 +137,16 @@ def _class(one: Mapping[str, Any]) -> Sequence[object]:
 
 def _event(one: Mapping[str, Any]) -> Sequence[object]:
     at = datetime.fromtimestamp(one["at"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    pools = one["pool_id"] or (one["pool_ids"] and f"{one['pools']}: {' '.join(one['pool_ids'])}")
     action = one["action"] if one["outcome"] == "done" else f"{one['action']}:{one['outcome']}"
-    return [at, action, one["key_id"], one["sessions"], pools]
+    return [at, action, one["key_id"], one["sessions"], " ".join(_pools(one))]
+
+
+def _pools(one: Mapping[str, Any]) -> Iterator[str]:
+    """The status that the pools of an event got, how many they are, and their ids, or their class."""
+    ids = [one["pool_id"]] if one["pool_id"] else one["pool_ids"]
+    named = one["after"] or one["before"] or {}
+    if one["outcome"] == "done" and one["after"] and named["status"]:
+        yield named["status"]
+    if one["pools"] and not one["pool_id"]:
+        yield f"{one['pools']}:" if ids else str(one["pools"])
+    yield from ids or ([f"of {named['pool_class']}"] if named.get("pool_class") else [])

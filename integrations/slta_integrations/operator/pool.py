@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -18,9 +18,9 @@ from slta_integrations.operator.registry import command
 
 app = typer.Typer(help="Look at pools, drain, return and fail them.", no_args_is_help=True, add_completion=False)
 PoolId = Annotated[str, typer.Argument(metavar="POOL", help="Id of the pool.", show_default=False)]
-PoolIds = Annotated[list[str], typer.Argument(metavar="POOL…", help="Ids of pools.", show_default=False)]
+PoolIds = Annotated[list[str], typer.Argument(metavar="POOL", help="Ids of pools.", show_default=False)]
 SomePools = Annotated[
-    list[str] | None, typer.Argument(metavar="[POOL…]", help="Ids of pools; or give --class.", show_default=False)
+    list[str] | None, typer.Argument(metavar="POOL", help="Ids of pools; or give --class.", show_default=False)
 ]
 PoolClass = Annotated[str | None, typer.Option("--class", help="Pool class.")]
 HEADER = "POOL CLASS STATUS LIVENESS SESSIONS DRAIN ADDRESS"
@@ -84,9 +84,12 @@ async def undrain(operator: Operator, pools: SomePools = None, pool_class: PoolC
 async def fail(operator: Operator, pools: PoolIds, *, yes: Yes = False) -> None:
     """Fail pools and end their sessions; asks first."""
     confirm(f"Fail {', '.join(pools)} and end all sessions there?", yes=yes)
-    found = [await operator.call("POST", f"{_path(pool_id)}/fail") for pool_id in pools]
-    rows = ((pool["pool_id"], pool["status"], len(pool["ended_session_ids"])) for pool in found)
-    operator.show(found, ("POOL STATUS ENDED", rows))
+
+    def show(found: dict[str, Any]) -> None:
+        rows = ((pool_id, pool["status"], len(pool["ended_session_ids"])) for pool_id, pool in found.items())
+        operator.show([*found.values()], ("POOL STATUS ENDED", rows))
+
+    await _call_each(operator, "POST", pools, "/fail", show)
 
 
 @command(app)
@@ -110,9 +113,24 @@ async def add(
 @command(app)
 async def remove(operator: Operator, pools: PoolIds) -> None:
     """Remove empty pools, one after the other. Exit code 1 at the first that has sessions."""
-    for pool_id in pools:
-        await operator.call("DELETE", _path(pool_id))
-    operator.show({"removed": pools}, ("POOL CHANGE", _changes(removed=pools)))
+
+    def show(found: dict[str, Any]) -> None:
+        operator.show({"removed": [*found]}, ("POOL CHANGE", _changes(removed=[*found])))
+
+    await _call_each(operator, "DELETE", pools, "", show)
+
+
+async def _call_each(
+    operator: Operator, method: str, pools: Sequence[str], action: str, show: Callable[[dict[str, Any]], None]
+) -> None:
+    """Call for pools one after the other; the replies by pool are shown, after a failure those before it."""
+    found: dict[str, Any] = {}
+    try:
+        for pool_id in dict.fromkeys(pools):
+            found[pool_id] = await operator.call(method, f"{_path(pool_id)}{action}")
+    finally:
+        if found:
+            show(found)
 
 
 async def _set_status(
