@@ -48,11 +48,12 @@ draining until a deadline, two with leases, sessions with leases. `slta audit` t
 and looked again. The page is written by `tests/store/test_corruptions.py`, which plants all of it anew, each also with
 the next of its kind, and compares.
 
-*Noticed* is the first finding, at the next audit: each dispatcher does one when it starts and one an hour. *A call*
-says what a client hears of an assign and a complete right after the damage, before any audit: nothing in most lines,
-which is why there is an audit. *By itself* is what dispatchers do about it within three seconds of such calls and of
-ticks, without being asked: they repair a fleet in which an operation or a tick met an error, or nothing. Neither of
-them costs another session its record. *Left* is what no record tells any more after a repair.
+*Noticed* is the first finding, at the next audit: dispatchers do one about once an hour, after a repair, and when
+another process of the store's server has taken the fleet over. *A call* says what a client hears of an assign and a
+complete right after the damage, before any audit: nothing in most lines, which is why there is an audit. *By itself* is
+what dispatchers do about it within three seconds of such calls and of ticks, without being asked: they repair a fleet
+in which an operation or a tick met an error, or nothing. Neither of them costs another session its record. *Left* is
+what no record tells any more after a repair.
 """
 TABLE_HEAD = """
 | planted | noticed | a call | by itself | left |
