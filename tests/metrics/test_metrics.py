@@ -8,7 +8,6 @@ import math
 import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,11 +35,12 @@ from slta.views.state import observe_state
 from testbed.awaiting import eventually
 from testbed.in_process import Here
 from testbed.servers import EMBEDDED, running_server
+from tests.docs.pages import ROOT
 from tests.expositions import text_of
 from tests.metrics.conftest import PATIENT, define
 from tests.metrics.docs_page import page
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/metrics.md"
+PAGE = ROOT / "docs/metrics.md"
 ALL = Scrape(levels=True, detail=True)
 
 

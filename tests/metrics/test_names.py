@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from slta.metrics.definitions import DETAIL
 from slta_client import metrics as client
 from slta_integrations.agent import metrics as agent
 from slta_integrations.follow import metrics as follow
 from slta_integrations.kubernetes import metrics as kubernetes
+from tests.docs.pages import ROOT
 from tests.inventory import each
 from tests.metrics.docs_page import ROWS
 from tests.metrics.labels import LABELS
 
-ROOT = Path(__file__).resolve().parents[2]
 READERS = (
     "deploy/prometheus/rules/*.yml",
     "deploy/grafana/dashboards/*.json",
