@@ -1,7 +1,7 @@
 """Corruptions × verbs: each is noticed by both audits, previewed and mended, and nothing else is lost.
 
 In each scene each is planted alone, with the next of its kind, and in each field of a record and of the fleet.
-docs/results/corruptions.md is the table of those planted alone.
+docs/results/corruptions.md has those planted alone that are heard of without an audit or leave something behind.
 
 `python -m tests.store.test_corruptions --write` writes the page.
 """
@@ -43,17 +43,18 @@ PAGE = Path(__file__).resolve().parents[2] / "docs/results/corruptions.md"
 HEAD = """\
 # Planted corruptions
 
-Each line is one kind of damage, done to the keys of a sound fleet on a real server: 6 pools of two classes, one of them
-draining until a deadline, two with leases, sessions with leases. `slta audit` then looked; `slta audit --repair` mended
-and looked again. The page is written by `tests/store/test_corruptions.py`, which plants all of it anew, each also with
-the next of its kind, and compares.
+Kinds of damage, each done to the keys of a sound fleet on a real server: 6 pools of two classes, one of them draining
+until a deadline, two with leases, sessions with leases. `tests/store/test_corruptions.py` plants each
+(`tests/store/corruptions.py`) alone and with the next of its kind. `slta audit` notices all, and after
+`slta audit --repair` it finds nothing, but where the document is lost. This page, which the test writes, has those of
+which a client hears, which dispatchers repair by themselves, or which leave something.
 
 *Noticed* is the first finding, at the next audit: dispatchers do one about once an hour, after a repair, and when
 another process of the store's server has taken the fleet over. *A call* says what a client hears of an assign and a
-complete right after the damage, before any audit: nothing in most lines, which is why there is an audit. *By itself* is
-what dispatchers do about it within three seconds of such calls and of ticks, without being asked: they repair a fleet
-in which an operation or a tick met an error, or nothing. Neither of them costs another session its record. *Left* is
-what no record tells any more after a repair.
+complete right after the damage, before any audit: mostly nothing, which is why there is an audit. *By itself* is what
+dispatchers do about it within three seconds of such calls and of ticks, without being asked: they repair a fleet in
+which an operation or a tick met an error, or nothing. Neither of them costs another session its record. *Left* is what
+no record tells any more after a repair.
 """
 TABLE_HEAD = """
 | planted | noticed | a call | by itself | left |
@@ -65,13 +66,15 @@ TITLES = {
     "typed": "A fleet with session types",
     "guarded": "A fleet under JLMU with lost and unconfirmed pools",
 }
+UNMENDED = {"the document cut", "the document deleted"}
+"""What a repair alone does not mend."""
 LEFT = {
     "an unreadable record": "the session, set aside in `{fleet}:aside`",
     "a record whose level and token nobody can read": "the level and the token of the session",
     "a record deleted": "when the session began, its lease, its level and its token",
     "a record of nobody": "a session more, until its client or its pool ends it",
     "a record of a pool that is not there": "a draining pool of that name",
-    "the document cut": "the document: `PUT` the configuration, then repair again",
+    **dict.fromkeys(sorted(UNMENDED), "the document: `PUT` the configuration, then repair again"),
     "all records of pools deleted": "whether a pool without bits was draining or failed: it is draining",
     "a session that is also ended": "the session is live",
     "the state lost": "counters begin anew",
@@ -102,9 +105,9 @@ LEFT = {
 NUMBERS_HEAD = """
 ## Numbers of the packed state
 
-Each number of the state of the fleet under SLTA, raised by 3 before an audit.
+Of the {total} numbers of the state of the fleet under SLTA, each raised by 3 before an audit, these are not noticed:
 
-| number | noticed, or why nobody can tell |
+| number | why nobody can tell |
 |---|---|
 """
 UNTOLD = {
@@ -123,8 +126,6 @@ UNTOLD = {
     "placed_squares": "a sum of what was. It is noticed where no such differences can have it",
 }
 """Numbers whose change by 3 no audit can notice."""
-UNMENDED = {"the document cut", "the document deleted"}
-"""What a repair alone does not mend."""
 UNSEEN = {
     *("the low part of an integral", "the integral of the sessions fallen", "a count below 0"),
     *("placements above the sessions assigned", "a generation that is none", "another incarnation"),
@@ -426,17 +427,19 @@ def page(scenes: Mapping[str, Seen]) -> str:
 
 
 def _section(scene: str, seen: Seen) -> str:
-    rows = (
-        f"| {name} | {_first(one.found)} | {seen.looks[name].heard} | {seen.looks[name].alone.did} "
-        f"| {LEFT.get(name, 'nothing')} |\n"
-        for name, one in seen.alone.items()
-    )
-    return f"\n## {TITLES[scene]}\n{TABLE_HEAD}" + "".join(rows)
+    cells = {name: (look.heard, look.alone.did, LEFT.get(name, "nothing")) for name, look in seen.looks.items()}
+    rows = [
+        f"| {name} | {_first(seen.alone[name].found)} | {' | '.join(told)} |\n"
+        for name, told in cells.items()
+        if set(told) != {"nothing"}
+    ]
+    head = f"\n## {TITLES[scene]}\n\nShown: {len(rows)} of {len(cells)} planted.\n"
+    return head + "".join([TABLE_HEAD, *rows] if rows else [])
 
 
 def _numbers(numbers: Mapping[str, list[str]]) -> str:
-    told = {name: _cell(found[0]) if found else UNTOLD.get(name, "") for name, found in numbers.items()}
-    return NUMBERS_HEAD + "".join(f"| {name} | {what} |\n" for name, what in told.items())
+    rows = (f"| {name} | {UNTOLD.get(name, '')} |\n" for name, found in numbers.items() if not found)
+    return NUMBERS_HEAD.format(total=len(numbers)) + "".join(rows)
 
 
 def _first(found: list[Findings]) -> str:
