@@ -41,13 +41,14 @@ def test_it_adds_to_a_key_file_that_only_its_owner_may_read(tmp_path: Path) -> N
 
 def test_the_keys_of_a_file_are_listed_without_their_hashes(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
-    for options in (["--scope", "read", "--scope", "assign", "--fleet", "f"], ["--scope", "pool", "--pool", "a-*"]):
-        CliRunner().invoke(app, ["new", "--file", str(path), *options])
+    for options in ("--scope read --scope assign --fleet f", "--scope pool --pool a-* --class small --most-pools 8"):
+        CliRunner().invoke(app, ["new", "--file", str(path), *options.split()])
     (first, second) = Access.load(path).entries
     listed = CliRunner().invoke(app, ["list", "--file", str(path)]).stdout.split()
-    assert listed[4:] == [first.id, "assign,read", "f", "-", second.id, "pool", "-", "a-*"]
+    assert listed[6:] == [*f"{first.id} assign,read f - - -".split(), *f"{second.id} pool - a-* small 8".split()]
     as_json = CliRunner().invoke(app, ["list", "--output", "json"], env={"SLTA_KEYS_FILE": str(path)})
-    assert json.loads(as_json.stdout)[1] == {"id": second.id, "scopes": ["pool"], "pools": ["a-*"]}
+    restricted = {"pools": ["a-*"], "classes": ["small"], "most_pools": 8}
+    assert json.loads(as_json.stdout)[1] == {"id": second.id, "scopes": ["pool"], **restricted}
 
 
 def test_it_does_not_overwrite_a_file_that_is_no_key_file(tmp_path: Path) -> None:

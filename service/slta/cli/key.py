@@ -68,8 +68,9 @@ def list_keys(
     with in_one_line(AccessError):
         entries = [_fields(entry) for entry in Access.load(file).entries]
     shown = [{name: value for name, value in entry.items() if name != "sha256"} for entry in entries]
-    rows = ([one["id"], *(",".join(one.get(name, ())) for name in ("scopes", "fleets", "pools"))] for one in shown)
-    typer.echo(text_of(output, shown, ("KEY SCOPES FLEETS POOLS", rows)))
+    lists = ("scopes", "fleets", "pools", "classes")
+    rows = ([one["id"], *(",".join(one.get(name, ())) for name in lists), one.get("most_pools")] for one in shown)
+    typer.echo(text_of(output, shown, ("KEY SCOPES FLEETS POOLS CLASSES MOST-POOLS", rows)))
 
 
 def _add(path: Path, entry: KeyEntry) -> None:
