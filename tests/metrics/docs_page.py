@@ -34,9 +34,7 @@ without thresholds no `slta_pool_tokens`.
 | `…levels=1` | of the fleets also the families with the label `level` |
 | `…detail=1` | also those that no alert, rule, panel or runbook reads, "With `detail=1`" below |
 
-Scrape `of=process` from every dispatcher, and `of=fleets` once, through the proxy in front of them:
-`deploy/prometheus/prometheus.yml` does. Where there is no proxy, scrape every dispatcher for both: the rules and the
-dashboard work either way. If two jobs scrape the parts, give both the same label `job`, by which the rules group.
+[Monitoring](operations.md#monitoring) says which process to scrape for what.
 
 The shipped configuration sets `levels=1` for the dashboard's two occupancy charts. A class then has up to 128 more
 series: two of capacity 60 have 240, beside 72 of all other families. Leave it out from about 100 fleets on (31,000
