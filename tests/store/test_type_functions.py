@@ -47,10 +47,10 @@ return found
 
 def fleet(at: World) -> dict[str, Any]:
     """The fields that the functions read; classes and types count from 1."""
-    offers = at.offers
+    offers, members = at.offers, at.sets.members
     sets = {
         "sets": [[c + 1 for c in own] for own in at.sets.classes],
-        "rivals": [[t + 1 for t in rivals] for rivals in at.sets.rivals],
+        "rivals": [[t for t, other in enumerate(members, 1) if own & other and own - other] for own in members],
     }
     return {
         "classes": len(at.marginals),

@@ -26,7 +26,7 @@ def first_quote(market: Market, kind: int, pool_class: int) -> Price:
         return NO_PRICE
     needy, worst = 0, offered(market, pool_class)
     for t in range(len(market.members)):
-        theirs = prices.found_by(market, kind, t, pool_class, after)
+        theirs = prices.found_by(market, t, pool_class, after)
         if theirs <= mine - TIE:
             needy, worst = needy + market.load.sessions[t], min(worst, theirs)
     price = prices.price_of(market, pool_class, last, needy, worst)

@@ -27,7 +27,6 @@ def types_at(shape: FleetShape, state: State, sets: TypeSets, reserve: float, po
     found = market_of(sets, [None] * len(marginals), marginals, Load(*map(integers, counts)), reserve)
     return found._replace(
         members=integers(found.members),
-        rivals=integers(found.rivals),
         marginals=integers([[*column, *[0] * (width - len(column))] for column in marginals]),
         capacity=state.capacity,
         rank=integers(found.rank),

@@ -72,7 +72,7 @@ def test_sessions_that_sit_well_in_another_class_are_not_counted(
     load = Load([1, 1, 1], [5, 0], [4, 1, 0], [inside, [0, 0, 0]])
     offers = [first, Offer(6, 2, 5), Offer(9, 1, 1)]
     at = market_of(TypeSets(((0, 1), (0, 1, 2))), offers, CHAIN, load)
-    assert (found_by(at, 1, 0, 1, after=3), coming_of(at, 0, 1, theirs=3)) == expected
+    assert (found_by(at, 0, 1, after=3), coming_of(at, 0, 1, theirs=3)) == expected
 
 
 def test_the_last_place_is_left_to_those_who_have_no_other() -> None:

@@ -41,8 +41,6 @@ class Market(NamedTuple):
 
     members: Table
     """members[t][c]: 1 if type t may use class c."""
-    rivals: Table
-    """rivals[k][t]: 1 if type t is a rival of type k."""
     marginals: Table
     """marginals[c][j - 1] is Δ(c, j); a row may be longer than the capacity."""
     capacity: Sequence[int]
@@ -58,10 +56,8 @@ def market_of(
     sets: TypeSets, offers: Sequence[Offer | None], marginals: Table, load: Load, reserve: float = 0.0
 ) -> Market:
     """Market of the offers of all classes, None of a class without room. `marginals[c]` are as long as the capacity."""
-    classes, types = range(len(offers)), range(len(sets.classes))
     return Market(
-        [[int(c in own) for c in classes] for own in sets.members],
-        [[int(t in rivals) for t in types] for rivals in sets.rivals],
+        [[int(c in own) for c in range(len(offers))] for own in sets.members],
         marginals,
         [len(column) for column in marginals],
         [offer.rank if offer else 0 for offer in offers],

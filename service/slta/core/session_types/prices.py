@@ -27,7 +27,7 @@ TIE = 2
 """Integer marginals that differ by less are worth the same: rounding may make equal ones differ by 1."""
 
 UNMOVED = 2**62
-"""More than any marginal utility: what no rival finds."""
+"""More than any marginal utility: what a type finds that may not use the class."""
 
 
 def power(base: float, exponent: int) -> float:
@@ -111,7 +111,7 @@ def quote(market: Market, kind: int, pool_class: int) -> Price:
         return NO_PRICE
     needy, worst = 0, offered(market, pool_class)
     for t in range(len(market.members)):
-        theirs = found_by(market, kind, t, pool_class, after)
+        theirs = found_by(market, t, pool_class, after)
         if theirs <= mine - TIE:
             coming = coming_of(market, t, pool_class, theirs)
             if coming > 0:
@@ -129,11 +129,11 @@ def alternative(market: Market, kind: int, pool_class: int) -> tuple[int, int, i
     return mine, last, market.marginals[pool_class][last] if last < capacity else 0
 
 
-def found_by(market: Market, kind: int, rival: int, pool_class: int, after: int) -> int:
-    """What a rival finds without the offer, at least `after`; UNMOVED if the type is no rival in this class."""
-    if market.rivals[kind][rival] == 0 or market.members[rival][pool_class] == 0:
+def found_by(market: Market, kind: int, pool_class: int, after: int) -> int:
+    """What a type finds without the offer, at least `after`; UNMOVED if it may not use the class."""
+    if market.members[kind][pool_class] == 0:
         return UNMOVED
-    return max(after, besides(market, rival, pool_class))
+    return max(after, besides(market, kind, pool_class))
 
 
 def coming_of(market: Market, kind: int, pool_class: int, theirs: int) -> int:
@@ -161,7 +161,7 @@ def price_of(market: Market, pool_class: int, last: int, needy: int, worst: int)
 def needy_types(market: Market, kind: int, pool_class: int) -> list[int]:
     """The types that find at least TIE less than the session and of which sessions would come."""
     mine, _, after = alternative(market, kind, pool_class)
-    found = {t: found_by(market, kind, t, pool_class, after) for t in range(len(market.members))}
+    found = {t: found_by(market, t, pool_class, after) for t in range(len(market.members))}
     return [t for t, theirs in found.items() if theirs <= mine - TIE and coming_of(market, t, pool_class, theirs) > 0]
 
 

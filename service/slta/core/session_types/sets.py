@@ -9,11 +9,7 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class TypeSets:
-    """Classes that each session type may use: `classes[t]`, ascending and without repetition.
-
-    >>> TypeSets(((0,), (0, 1), (2,))).rivals
-    ((), (0,), ())
-    """
+    """Classes that each session type may use: `classes[t]`, ascending and without repetition."""
 
     classes: tuple[tuple[int, ...], ...]
 
@@ -21,17 +17,6 @@ class TypeSets:
     def members(self) -> tuple[frozenset[int], ...]:
         """The classes of each type as a set."""
         return tuple(map(frozenset, self.classes))
-
-    @cached_property
-    def rivals(self) -> tuple[tuple[int, ...], ...]:
-        """Of each type the others that share a class with it and lack one of its classes.
-
-        Only these can have worse alternatives to a class of the type.
-        """
-        return tuple(
-            tuple(t for t, theirs in enumerate(self.members) if mine & theirs and not mine <= theirs)
-            for mine in self.members
-        )
 
 
 def everywhere(class_count: int) -> TypeSets:
