@@ -18,7 +18,7 @@ from slta.core.policies import Occupancies, Slta
 from slta.core.policies.slta import TOKENS, choose
 from slta.core.policies.tokens import Beta
 from slta.core.session_types import prices
-from slta.core.session_types.market import Load, Offer, market_of
+from slta.core.session_types.market import Load, market_of
 from slta.core.session_types.sets import TypeSets
 from tests.docs.pages import ROOT, Page, rows
 from tests.docs.tiny import LARGE, ORDINALS, SMALL, SPEC, named
@@ -136,12 +136,12 @@ def test_what_kink_removes_follows_from_the_study() -> None:
 
 def test_the_prices_of_the_example_are_those_of_the_rule() -> None:
     sets, marginals = TypeSets(((0, 1), (0,), (0, 1))), [[1500] * 12, [500] * 12]
-    offers = [Offer(1, 12, 1500), Offer(13, 1, 500)]
+    ranks = [range(1, 13), range(13, 25)]
     shown = []
     for holes in (6, 5, 2):
         inside = [[0, 0], [90, 0], [30 - holes, 0]]
         load = Load(pools=[10, 10], sessions=list(map(sum, inside)), held=[120 - holes, 0], inside=inside)
-        market = market_of(sets, offers, marginals, load, RESERVE)
+        market = market_of(sets, ranks, [11, 0], marginals, load, RESERVE)
         price = prices.quote(market, 2, 0)
         assert (prices.needy_types(market, 2, 0), price.needy, price.room, price.holes) == ([1], 90, 120, holes)
         goes = ("a GPU pool", "a small pool: kept")[prices.choose(market, 2)[0]]

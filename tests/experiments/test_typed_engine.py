@@ -14,7 +14,7 @@ from slta.core.fleet import RESERVE
 from slta.core.policies import Jlmu, Occupancies
 from slta.core.policies.choice import NOTHING
 from slta.core.session_types.bound import bound
-from slta.core.session_types.market import Load, Offer, market_of
+from slta.core.session_types.market import Load, market_of
 from slta.core.session_types.prices import choose
 from slta.core.session_types.sets import TypeSets, everywhere
 from slta.core.utility import PoolClass, TableUtility
@@ -93,13 +93,8 @@ class Replay:
             inside = [list(column) if c in self.sets.members[kind] else [] for c, column in enumerate(self.columns)]
             decision = Jlmu(Occupancies(ranking, inside)).choice(0.5)
             return decision.pool_class if decision else NOTHING
-        offers = [
-            Offer(ranking.ranks[c][min(column)], min(column) + 1, marginals[c][min(column)])
-            if min(column) < len(marginals[c])
-            else None
-            for c, column in enumerate(self.columns)
-        ]
-        return choose(market_of(self.sets, offers, marginals, self.load, RULES[self.policy][1]), kind)[0]
+        lowest, reserve = list(map(min, self.columns)), RULES[self.policy][1]
+        return choose(market_of(self.sets, ranking.ranks, lowest, marginals, self.load, reserve), kind)[0]
 
     def arrive(self, kind: int, pool: int, now: float) -> None:
         """A session that the engine placed on this pool, numbered over all classes."""

@@ -11,7 +11,7 @@ import pytest
 from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.policies.choice import NOTHING
-from slta.core.session_types.market import Load, Offer, market_of
+from slta.core.session_types.market import Load, market_of
 from slta.core.session_types.prices import choose
 from slta.core.utility import PoolClass
 from slta.models import Pool, Status, errors
@@ -59,23 +59,18 @@ class Twin:
             [[both[kind, name] for name in names] for kind in self.spec.type_names],
         )
 
-    def offers(self) -> list[Offer | None]:
+    def lowest(self) -> list[int]:
         occupancy = Counter(pool for pool, _ in self.sessions.values())
-        present = [i for i, count in enumerate(self.load().pools) if count]
-        ranking, marginals = self.spec.ranking.restricted_to(present), self.spec.integers.marginals
-        offers: list[Offer | None] = []
-        for i, pool_class in enumerate(self.spec.classes):
-            lowest = min((occupancy[id_] for id_, name in self.active.items() if name == pool_class.name), default=99)
-            has_room = lowest < pool_class.capacity
-            rank = ranking.order.index((i, lowest + 1)) + 1 if has_room else 0
-            offers.append(Offer(rank, lowest + 1, marginals[i][lowest]) if has_room else None)
-        return offers
+        return [
+            min((occupancy[id_] for id_, name in self.active.items() if name == c.name), default=c.capacity)
+            for c in self.spec.classes
+        ]
 
     def choice(self, kind: str) -> str | None:
         """Class for a session of this type."""
         number = list(self.spec.type_names).index(kind)
-        offers, marginals = self.offers(), self.spec.integers.marginals
-        chosen, _ = choose(market_of(self.spec.type_sets, offers, marginals, self.load(), self.spec.reserve), number)
+        tables = self.spec.ranking.ranks, self.lowest(), self.spec.integers.marginals
+        chosen, _ = choose(market_of(self.spec.type_sets, *tables, self.load(), self.spec.reserve), number)
         return None if chosen == NOTHING else self.spec.class_names()[chosen]
 
 

@@ -47,7 +47,7 @@ return found
 
 def fleet(at: World) -> dict[str, Any]:
     """The fields that the functions read; classes and types count from 1."""
-    offers, members = at.offers, at.sets.members
+    ranks, members = at.market.rank, at.sets.members
     sets = {
         "sets": [[c + 1 for c in own] for own in at.sets.classes],
         "rivals": [[t for t, other in enumerate(members, 1) if own & other and own - other] for own in members],
@@ -63,9 +63,9 @@ def fleet(at: World) -> dict[str, Any]:
         "type_sessions": at.sessions,
         "type_held": [count for row in at.flow for count in row],
         "types": sets,
-        "counts": [int(offer is not None) for offer in offers],
-        "levels": [offer.level if offer else 0 for offer in offers],
-        "ranks": [offer.rank if offer else 0 for offer in offers],
+        "counts": [int(rank > 0) for rank in ranks],
+        "levels": [lowest + 1 if rank else 0 for lowest, rank in zip(at.lowest, ranks, strict=True)],
+        "ranks": ranks,
     }
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from slta.core.policies.choice import NOTHING
 from slta.core.ranking import Ranking
-from slta.core.session_types.market import Load, Market, market_of
+from slta.core.session_types.market import Load, Market
 from slta.core.session_types.sets import TypeSets, everywhere
 from slta_experiments.engine.dispatch import COUNTERS, DispatchOrder, Memory
 from slta_experiments.engine.state import State, floats, integers
@@ -24,13 +24,14 @@ def types_at(shape: FleetShape, state: State, sets: TypeSets, reserve: float, po
     np.add.at(inside, (kinds[there], np.asarray(state.pool_class)[pools[there]]), 1)
     counts = np.bincount(state.pool_class), inside.sum(axis=1), inside.sum(axis=0), inside
     width = max(map(len, marginals))
-    found = market_of(sets, [None] * len(marginals), marginals, Load(*map(integers, counts)), reserve)
-    return found._replace(
-        members=integers(found.members),
+    return Market(
+        members=integers([[c in own for c in range(len(marginals))] for own in sets.members]),
         marginals=integers([[*column, *[0] * (width - len(column))] for column in marginals]),
         capacity=state.capacity,
-        rank=integers(found.rank),
+        rank=integers([0] * len(marginals)),
         lowest=state.lowest,
+        load=Load(*map(integers, counts)),
+        reserve=reserve,
     )
 
 

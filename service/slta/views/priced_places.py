@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from slta.core.fleet import FleetSpec
-from slta.core.session_types.market import Load, Market, Offer, market_of, offered
+from slta.core.session_types.market import Load, Market, market_of, offered
 from slta.core.session_types.prices import choose, is_all_kept, needy_types, quote
 from slta.core.session_types.reserves import is_alone, is_kept
 from slta.models import Snapshot
@@ -44,19 +44,18 @@ def kind_of(spec: FleetSpec, session_type: str) -> int:
 
 def market_at(snapshot: Snapshot, spec: FleetSpec) -> Market:
     """The market of a fleet with session types."""
-    marginals, ranks, counts = spec.integers.marginals, spec.ranking.ranks, [c.counts for c in snapshot.classes]
-    offers: list[Offer | None] = []
-    for c, column in enumerate(counts):
-        lowest = sum(count == column[0] for count in column) - 1
-        has_room = column[0] and lowest < len(marginals[c])
-        offers.append(Offer(ranks[c][lowest], lowest + 1, marginals[c][lowest]) if has_room else None)
+    counts = [c.counts for c in snapshot.classes]
+    lowest = [
+        sum(count == column[0] for count in column) - 1 if column[0] else c.capacity
+        for column, c in zip(counts, spec.classes, strict=True)
+    ]
     load = Load(
         pools=[column[0] for column in counts],
         sessions=[one.sessions for one in snapshot.types] or [0] * len(spec.type_names),
         held=[sum(column[1:]) for column in counts],
         inside=[one.inside for one in snapshot.types] or [[0] * len(spec.classes)] * len(spec.type_names),
     )
-    return market_of(spec.type_sets, offers, marginals, load, spec.reserve)
+    return market_of(spec.type_sets, spec.ranking.ranks, lowest, spec.integers.marginals, load, spec.reserve)
 
 
 def names_alone(market: Market, spec: FleetSpec, pool_class: int) -> list[str]:

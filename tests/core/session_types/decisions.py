@@ -49,10 +49,11 @@ def decisions() -> Iterator[tuple[World, int]]:
 
 
 def _case(at: World, kind: int) -> str:
-    offers, market = sorted((offer, c) for c in at.sets.classes[kind] if (offer := at.offers[c])), at.market
-    if offers and decided(at, kind)[0] != offers[0][1]:
+    market = at.market
+    open_to = sorted((c for c in at.sets.classes[kind] if market.rank[c]), key=market.rank.__getitem__)
+    if open_to and decided(at, kind)[0] != open_to[0]:
         return "differs"
-    return "priced" if any(quote(market, kind, c).needy or is_kept(market, c) for _, c in offers) else "any"
+    return "priced" if any(quote(market, kind, c).needy or is_kept(market, c) for c in open_to) else "any"
 
 
 def decided(at: World, kind: int) -> tuple[int, float | None]:

@@ -8,7 +8,7 @@ import pytest
 
 from slta.core.policies import jlmu
 from slta.core.policies.choice import NOTHING
-from slta.core.session_types.market import Load, Offer, market_of
+from slta.core.session_types.market import Load, Market, market_of, offered
 from slta.core.session_types.prices import choose, coming_of, found_by, quote
 from slta.core.session_types.sets import TypeSets, everywhere
 from tests import naive_types
@@ -21,13 +21,13 @@ NOBODY = [[0, 0], [0, 0]]
 """Sits well in another class."""
 
 
-def offers(*taken: int) -> list[Offer | None]:
-    """Of FLAT, with so many sessions in each class."""
-    return [Offer(4 * c + x + 1, x + 1, FLAT[c][x]) if x < 4 else None for c, x in enumerate(taken)]
+def flat(load: Load, sets: TypeSets = NESTED) -> Market:
+    """With one pool of each class of FLAT."""
+    return market_of(sets, [[1, 2, 3, 4], [5, 6, 7, 8]], load.held, FLAT, load)
 
 
 def price(kind: int, pool_class: int, load: Load, sets: TypeSets = NESTED) -> float | None:
-    found = quote(market_of(sets, offers(*load.held), FLAT, load), kind, pool_class)
+    found = quote(flat(load, sets), kind, pool_class)
     return found.amount if found.needy else None
 
 
@@ -68,27 +68,24 @@ CHAIN = [[9] * 4, [5, 5, 3, 3], [1] * 4]
 def test_sessions_that_sit_well_in_another_class_are_not_counted(
     low: int, inside: list[int], expected: tuple[int, int]
 ) -> None:
-    first = Offer(1, low + 1, 9) if low < 4 else None
     load = Load([1, 1, 1], [5, 0], [4, 1, 0], [inside, [0, 0, 0]])
-    offers = [first, Offer(6, 2, 5), Offer(9, 1, 1)]
-    at = market_of(TypeSets(((0, 1), (0, 1, 2))), offers, CHAIN, load)
+    ranks = [range(1, 5), range(5, 9), range(9, 13)]
+    at = market_of(TypeSets(((0, 1), (0, 1, 2))), ranks, [low, 1, 0], CHAIN, load)
     assert (found_by(at, 0, 1, after=3), coming_of(at, 0, 1, theirs=3)) == expected
 
 
 def test_the_last_place_is_left_to_those_who_have_no_other() -> None:
-    assert choose(market_of(NESTED, offers(3, 0), FLAT, Load([1, 1], [3, 0], [3, 0], NOBODY)), 1) == (1, 6)
+    assert choose(flat(Load([1, 1], [3, 0], [3, 0], NOBODY)), 1) == (1, 6)
 
 
 def test_a_price_refuses_nobody() -> None:
-    assert choose(market_of(NESTED, offers(3, 4), FLAT, Load([1, 1], [3, 4], [3, 4], NOBODY)), 1) == (0, 10)
-    assert choose(market_of(NESTED, offers(4, 0), FLAT, Load([1, 1], [4, 0], [4, 0], NOBODY)), 0) == (NOTHING, 0)
+    assert choose(flat(Load([1, 1], [3, 4], [3, 4], NOBODY)), 1) == (0, 10)
+    assert choose(flat(Load([1, 1], [4, 0], [4, 0], NOBODY)), 0) == (NOTHING, 0)
 
 
 def jlmus(at: World, classes: tuple[int, ...]) -> int:
-    now = [offer if c in classes else None for c, offer in enumerate(at.offers)]
-    return jlmu.choose(
-        [offer.rank if offer else 0 for offer in now], [int(offer is not None) for offer in now], 0
-    ).pool_class
+    ranks = [rank if c in classes else 0 for c, rank in enumerate(at.market.rank)]
+    return jlmu.choose(ranks, [int(rank > 0) for rank in ranks], 0).pool_class
 
 
 @pytest.mark.parametrize("same", ["one type", "equal sets"])
@@ -118,9 +115,8 @@ def test_the_naive_implementation_chooses_the_same_class_by_the_same_bits(seeds:
             chosen, _ = choose(market, kind)
             expected = naive_types.choice(kind, fleet, ranks, at.reserve)
             assert chosen == (NOTHING if expected is None else expected)
-            for c, offer in ((c, at.offers[c]) for c in own):
-                if offer is not None:
-                    amount = quote(market, kind, c).amount
-                    assert (offer.marginal - max(amount, 0.0), amount >= 0) == naive_types.score(kind, c, fleet)
-                    prices += amount >= 0
+            for c in (c for c in own if market.rank[c]):
+                amount = quote(market, kind, c).amount
+                assert (offered(market, c) - max(amount, 0.0), amount >= 0) == naive_types.score(kind, c, fleet)
+                prices += amount >= 0
     assert prices > len(seeds) // 10

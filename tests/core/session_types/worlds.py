@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slta.core.ranking import Coordinate, Ranking
-from slta.core.session_types.market import Load, Market, Offer, market_of
+from slta.core.session_types.market import Load, Market, market_of
 from slta.core.session_types.sets import TypeSets
 
 
@@ -47,20 +47,15 @@ class World:
         return Ranking(tuple(coordinates), tuple(tuple(map(float, column)) for column in self.marginals))
 
     @property
-    def offers(self) -> list[Offer | None]:
-        ranking, offers = self.ranking, list[Offer | None]()
-        for c, column in enumerate(self.columns):
-            lowest = min((x for x in column if x is not None), default=len(self.marginals[c]))
-            if lowest < len(self.marginals[c]):
-                rank = ranking.rank(Coordinate(c, lowest + 1))
-                offers.append(Offer(rank, lowest + 1, self.marginals[c][lowest]))
-            else:
-                offers.append(None)
-        return offers
+    def lowest(self) -> list[int]:
+        return [
+            min((x for x in column if x is not None), default=len(self.marginals[c]))
+            for c, column in enumerate(self.columns)
+        ]
 
     @property
     def market(self) -> Market:
-        return market_of(self.sets, self.offers, self.marginals, self.load, self.reserve)
+        return market_of(self.sets, self.ranking.ranks, self.lowest, self.marginals, self.load, self.reserve)
 
     def join(self, kind: int, pool_class: int) -> None:
         """A session on the least occupied pool of the class."""
@@ -89,7 +84,7 @@ def fill(rng: random.Random, at: World, arrivals: int) -> None:
     """Sessions of random types on random classes that they may use."""
     for _ in range(arrivals):
         kind = rng.randrange(len(at.sets.classes))
-        open_to = [c for c in at.sets.classes[kind] if at.offers[c] is not None]
+        open_to = [c for c in at.sets.classes[kind] if at.lowest[c] < len(at.marginals[c])]
         if open_to:
             at.join(kind, rng.choice(open_to))
 

@@ -16,14 +16,6 @@ NOWHERE = -(2**62)
 Table = Sequence[Sequence[int]]
 
 
-class Offer(NamedTuple):
-    """Best free place of a class: its rank in the dispatch order, its level, and its integer marginal utility."""
-
-    rank: int
-    level: int
-    marginal: int
-
-
 class Load(NamedTuple):
     """Active pools `pools[c]`, and the sessions on them: `sessions[t]` of a type, `held[c]` in a class.
 
@@ -53,15 +45,18 @@ class Market(NamedTuple):
 
 
 def market_of(
-    sets: TypeSets, offers: Sequence[Offer | None], marginals: Table, load: Load, reserve: float = 0.0
+    sets: TypeSets, ranks: Table, lowest: Sequence[int], marginals: Table, load: Load, reserve: float = 0.0
 ) -> Market:
-    """Market of the offers of all classes, None of a class without room. `marginals[c]` are as long as the capacity."""
+    """Market in which the emptiest pools have `lowest` sessions. `marginals[c]` are as long as the capacity.
+
+    `ranks[c][x]` is the rank in the dispatch order of the place of class c with x sessions below.
+    """
     return Market(
-        [[int(c in own) for c in range(len(offers))] for own in sets.members],
+        [[int(c in own) for c in range(len(lowest))] for own in sets.members],
         marginals,
         [len(column) for column in marginals],
-        [offer.rank if offer else 0 for offer in offers],
-        [offer.level - 1 if offer else len(marginals[c]) for c, offer in enumerate(offers)],
+        [ranks[c][x] if x < len(marginals[c]) else 0 for c, x in enumerate(lowest)],
+        lowest,
         load,
         reserve,
     )

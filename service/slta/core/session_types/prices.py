@@ -174,11 +174,11 @@ def choose(market: Market, kind: int, quotes: Quote = quote) -> tuple[int, float
 
     `quotes` gives the prices. Class 0 has one place left, type 0 no other class, and class 1 is worth nearly as much:
 
-    >>> from slta.core.session_types.market import Load, Offer, market_of
+    >>> from slta.core.session_types.market import Load, market_of
     >>> from slta.core.session_types.sets import TypeSets
-    >>> sets, offers = TypeSets(((0,), (0, 1))), [Offer(1, 1, 100), Offer(2, 1, 95)]
+    >>> sets, ranks, marginals = TypeSets(((0,), (0, 1))), [[1], [2]], [[100], [95]]
     >>> load = Load([8, 8], sessions=[7, 0], held=[7, 0], inside=[[7, 0], [0, 0]])
-    >>> choose(market_of(sets, offers, [[100], [95]], load), 1)
+    >>> choose(market_of(sets, ranks, [0, 0], marginals, load), 1)
     (1, 95.0)
     """
     chosen, best, open_to_all = NOTHING, 0.0, is_all_kept(market, kind)

@@ -20,11 +20,11 @@ def is_alone(market: Market, kind: int, pool_class: int) -> bool:
 def reserve_of(market: Market, pool_class: int) -> float:
     """Reserve of a class in places; 0 if no type is alone.
 
-    >>> from slta.core.session_types.market import Load, Offer, market_of
+    >>> from slta.core.session_types.market import Load, market_of
     >>> from slta.core.session_types.sets import TypeSets
     >>> load = Load([9, 9], sessions=[9, 40], held=[9, 40], inside=[[9, 0], [0, 40]])
-    >>> sets, offers = TypeSets(((0,), (0, 1))), [Offer(1, 1, 8), Offer(2, 1, 6)]
-    >>> reserve_of(market_of(sets, offers, [[8, 8], [6] * 9], load, 0.5), 0)
+    >>> sets, ranks, marginals = TypeSets(((0,), (0, 1))), [[1, 2], range(3, 12)], [[8, 8], [6] * 9]
+    >>> reserve_of(market_of(sets, ranks, [0, 0], marginals, load, 0.5), 0)
     2.0
     """
     count, alone = 0, False
