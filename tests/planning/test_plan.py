@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from slta.core.expected_gap import blocking
 from slta.core.fleet import FleetSpec
+from slta.core.orders import PAPER, Index, Order
 from slta.core.policies import PLACING, POLICIES
 from slta.core.utility import LogShareUtility, PoolClass
 from slta_planning.plan.answer import search_of
@@ -136,9 +138,10 @@ def test_the_floor_holds_in_virtual_time(policy: str) -> None:
     assert measured.mean == pytest.approx(seen.utility, abs=4 * measured.error + 0.1 * seen.placement_gap)
 
 
-def test_expected_is_the_bound_less_what_is_lost() -> None:
-    spec = spec_of((4, 2, 1), (3, 3))
-    seen = expected(spec, [2, 3], 6.0, losing(0.25, []))
-    assert (seen.bound, seen.placement_gap) == (best(spec, [2, 3], [6.0]).utility, 1.25)
+@pytest.mark.parametrize("order", [PAPER, Index(1.0)])
+def test_expected_is_the_bound_less_what_is_lost_in_any_order_of_places(order: Order) -> None:
+    paper = spec_of((15, 12, 11, 7), (18, 17, 13, 4))
+    seen = expected(replace(paper, order=order), [2, 3], 8.0, losing(0.25, []))
+    assert (seen.bound, seen.placement_gap) == (best(paper, [2, 3], [8.0]).utility, 1.25)
     assert seen.swing_gap > 0
-    assert seen.refused == pytest.approx(erlang(6.0, 12))
+    assert seen.refused == pytest.approx(erlang(8.0, 20))

@@ -98,7 +98,7 @@ def expected(spec: FleetSpec, pools: Sequence[int], sessions: float, lost: Place
     """Figures at a load within the capacity."""
     if not sessions:
         return NOTHING
-    best = optimum(spec.ranking, pools, sessions)
+    best = optimum(spec.optimal_ranking, pools, sessions)
     assert best is not None  # noqa: S101 - it has places, so it has pools
     shape = shape_of(spec.classes, pools)
     places = spec.places(pools)
@@ -188,7 +188,7 @@ def worths_of(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float]) -> 
 def _one_more(
     spec: FleetSpec, pools: Sequence[int], more: Sequence[int], pool_class: int, load: float
 ) -> tuple[float, float]:
-    now, then = optimum(spec.ranking, pools, load), optimum(spec.ranking, more, load)
+    now, then = optimum(spec.optimal_ranking, pools, load), optimum(spec.optimal_ranking, more, load)
     assert now is not None  # noqa: S101 - the plan has pools
     assert then is not None  # noqa: S101
     return difference(then.utility, now.utility), pool_worth(spec.ranking, pool_class, now)
