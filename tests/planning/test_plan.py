@@ -118,7 +118,7 @@ def test_a_difference_within_rounding_is_none(then: float, more: float) -> None:
 
 def test_one_more_pool_adds_at_most_what_the_metric_shows() -> None:
     spec, pools, loads = spec_of((10, 8, 6), (12, 6, 1)), (3, 2), (6.0, 9.0)
-    for i, worth in enumerate(worths_of(spec, pools, loads)):
+    for i, worth in enumerate(worths_of(spec, pools, [[load] for load in loads])):
         more = [count + (k == i) for k, count in enumerate(pools)]
         added = sum(best(spec, more, [load]).utility - best(spec, pools, [load]).utility for load in loads) / 2
         assert worth.adds == pytest.approx(added)

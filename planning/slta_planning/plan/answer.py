@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +9,8 @@ import numpy as np
 
 from slta.core.fleet import FleetSpec
 from slta.core.policies import DEFAULT_POLICY, POLICIES
-from slta.core.session_types.bound import gains
 from slta_planning.plan import progress
-from slta_planning.plan.expected import Expectation, Worth, placement_gap, simulated_utility, worths_of
+from slta_planning.plan.expected import Expectation, placement_gap, simulated_utility, worths_of
 from slta_planning.plan.finding import found_by
 from slta_planning.plan.loads import floors_of, loads_of, read_profile
 from slta_planning.plan.market import Market, market_of
@@ -36,7 +34,8 @@ def planned(spec: FleetSpec, options: Options) -> dict[str, Any]:
     with progress.shown() as ran:
         reserve, found = _found(spec, request, market, ran)
         measured = [_measured(spec, request, found, k) for k, _ in enumerate(request.hours)]
-    return results(request, Plan(found, reserve, _worths(spec, request, found.fleet.pools), measured))
+    worths = worths_of(spec, found.fleet.pools, [hour.sessions for hour in request.hours])
+    return results(request, Plan(found, reserve, worths, measured))
 
 
 def _request(spec: FleetSpec, options: Options) -> PlanRequest:
@@ -93,11 +92,3 @@ def _measured(spec: FleetSpec, request: PlanRequest, found: Found, hour: int) ->
     if not 0 < sessions <= MAX_SESSIONS:
         return None
     return simulated_utility(spec, SIMULATED[request.policy], found.fleet.pools, sessions, seen)
-
-
-def _worths(spec: FleetSpec, request: PlanRequest, pools: Sequence[int]) -> list[Worth]:
-    """What one more pool of each class adds to the bound, on average over the hours."""
-    if not spec.session_types:
-        return worths_of(spec, pools, [hour.total for hour in request.hours])
-    by_hour = [gains(spec.type_sets, spec.bound_ranking, pools, hour.sessions)[1] for hour in request.hours]
-    return [Worth(sum(column) / len(by_hour)) for column in zip(*by_hour, strict=True)]

@@ -22,6 +22,7 @@ from slta.core.expected_gap import (
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimum, pool_worth
 from slta.core.policies import Policy
+from slta.core.session_types.bound import gains
 from slta_experiments.engine.tables import optimum_table
 from slta_experiments.fleets import FleetShape
 from slta_planning.simulation import Measured, measured, part_of, shape_of, simulated_runs
@@ -175,20 +176,11 @@ class Worth(NamedTuple):
     metric: float | None = None
 
 
-def worths_of(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float]) -> list[Worth]:
-    """Worth of one more pool of each class, in utility of the whole fleet."""
-    found = []
-    for i in range(len(pools)):
-        more = [count + (k == i) for k, count in enumerate(pools)]
-        pairs = [_one_more(spec, pools, more, i, load) for load in loads]
-        found.append(Worth(*(sum(column) / len(loads) for column in zip(*pairs, strict=True))))
-    return found
-
-
-def _one_more(
-    spec: FleetSpec, pools: Sequence[int], more: Sequence[int], pool_class: int, load: float
-) -> tuple[float, float]:
-    now, then = optimum(spec.optimal_ranking, pools, load), optimum(spec.optimal_ranking, more, load)
-    assert now is not None  # noqa: S101 - the plan has pools
-    assert then is not None  # noqa: S101
-    return difference(then.utility, now.utility), pool_worth(spec.ranking, pool_class, now)
+def worths_of(spec: FleetSpec, pools: Sequence[int], loads: Sequence[Sequence[float]]) -> list[Worth]:
+    """Worth of one more pool of each class, in utility of the whole fleet; `loads` are by session type."""
+    adds = np.mean([gains(spec.type_sets, spec.optimal_ranking, pools, load)[1] for load in loads], axis=0).tolist()
+    if spec.session_types:
+        return list(map(Worth, adds))
+    bests = [best for load in loads if (best := optimum(spec.optimal_ranking, pools, load[0]))]
+    metrics = [float(np.mean([pool_worth(spec.ranking, i, best) for best in bests])) for i in range(len(pools))]
+    return list(map(Worth, adds, metrics))
