@@ -10,6 +10,7 @@ import pytest
 from slta.core.policies import POLICIES
 from slta.core.session_types.intervals import Interval
 from slta.dashboard.frames import frame
+from slta.fleet_file import FleetFile
 from slta.models import Snapshot, TypeIntegrals, TypeSnapshot
 from slta.models.errors import UtilitiesChangedError
 from slta.views.averages import averages, least_connections_gap, observe_averages
@@ -162,6 +163,15 @@ def test_one_load_scales_the_types_that_there_are() -> None:
     asked = what_if(two_on_b(), TYPED, {"": 0.5}, {})
     assert [(one.name, one.sessions) for one in asked.session_types] == [("default", 0), ("narrow", 1)]
     assert (asked.utility_bound, asked.compatibility_gap) == (3, 1)
+
+
+def test_sets_that_cost_nothing_have_no_gap_by_rounding() -> None:
+    curves = {"a": 5, "b": 9}
+    classes = [{"name": n, "capacity": 9, "utility": {"kind": "log_share", "resource": r}} for n, r in curves.items()]
+    spec = FleetFile.read({"classes": classes, "policy": "jlmu", "session_types": {"narrow": ["b"]}}).to_spec()
+    loads = ({"default": load / 2, "narrow": 0.5} for load in range(1, 9))
+    gaps = {what_if(two_on_b(), spec, asked, {}).compatibility_gap for asked in loads}
+    assert gaps == {0.0}
 
 
 def test_a_frame_has_the_next_placement_of_each_type() -> None:

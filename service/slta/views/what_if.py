@@ -73,7 +73,8 @@ def what_if(
     """
     counts, by_type = changed(snapshot, spec, asked, pools)
     total, sessions, types = sum(counts), sum(by_type), bool(spec.session_types)
-    best, free = fleet_optimum(spec, counts, by_type), optimum(spec.optimal_ranking, counts, sessions)
+    best, to_utility = fleet_optimum(spec, counts, by_type), spec.integers.to_utility
+    free = optimum(spec.integers.totals, counts, sessions) if types else None
     overload = best.overload if best else sessions > 0
     target = dispatch_target(spec, counts, sessions)
     return WhatIf(
@@ -88,7 +89,7 @@ def what_if(
         expected_placement_gap=expected.gap,
         relative_expected_placement_gap=expected.relative,
         expected_placement_gap_reason=expected.reason,
-        compatibility_gap=free.utility - best.utility if types and free and best else None,
+        compatibility_gap=max(0.0, to_utility(free.utility) - best.utility) if free and best else None,
         session_types=[
             TypeLoad(name=name, load=count / total if total else None, sessions=count, load_price=price)
             for name, count, price in zip(spec.type_names, by_type, best.load_prices, strict=True)
