@@ -11,6 +11,7 @@ import pytest
 
 from slta.core.expected_gap import blocking
 from slta.core.fleet import FleetSpec
+from slta.core.orders import PAPER, Kink, Order
 from slta_experiments.engine.simulate import Run, simulate
 from slta_planning.plan import simulation
 from slta_planning.plan.answer import search_of
@@ -62,6 +63,14 @@ def test_the_utility_of_a_single_pool_is_that_of_erlangs_distribution() -> None:
     assert found.utility == pytest.approx(expected, abs=4 * found.measured.error)
     assert found.measured.error < 0.01 * expected
     assert (found.bound, found.gap) == (11, 11 - found.utility)
+
+
+@pytest.mark.parametrize(("order", "fuller"), [(PAPER, 0), (Kink(), 1)])
+def test_equal_places_are_filled_in_the_order_of_the_file(order: Order, fuller: int) -> None:
+    """By class, or those behind the first level of class 1."""
+    spec = replace(spec_of((3, 3, 3, 3), (9, 3, 3, 3), sets=[[0, 1]]), order=order)
+    held = simulated(spec, (3, 3), [6.0, 2.0], NO_LIMITS).types[0].sessions
+    assert held[fuller] > 2 * held[1 - fuller]
 
 
 def test_a_runs_own_numbers_of_sessions_are_corrected_by_the_price() -> None:

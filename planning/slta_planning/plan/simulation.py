@@ -23,7 +23,7 @@ from slta_experiments.engine.simulate import Run as EngineRun
 from slta_experiments.engine.tables import Ids
 from slta_experiments.workload import WARM_UP, Floats, Workload, generator, stationary, typed
 from slta_planning.plan.expected import difference
-from slta_planning.simulation import Measured, measured, sets_of, shape_of
+from slta_planning.simulation import Measured, measured, order_of, sets_of, shape_of
 
 LEAST_RUNS, MOST_RUNS = 8, 64
 KEPT = 16
@@ -120,8 +120,10 @@ def simulated(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float], lim
     best, prices = bounds_of(spec, pools, loads)
     free = bound(everywhere(len(pools)), spec.bound_ranking, pools, [sum(loads)]).utility
     times = min(max(RUN_SESSIONS / sum(loads), 10.0), 10_000.0)
-    sets = sets_of(spec, shape_of(spec.classes, pools))
-    setting, runs = EngineRun(horizon=WARM_UP + times, sets=sets, reserve=spec.reserve), list[Run]()
+    shape = shape_of(spec.classes, pools)
+    order = order_of(shape, spec, PRICED)
+    setting = EngineRun(horizon=WARM_UP + times, order=order, sets=sets_of(spec, shape), reserve=spec.reserve)
+    runs = list[Run]()
     for run in _runs(spec, pools, loads, setting):
         runs.append(run)
         if len(runs) >= LEAST_RUNS and _is_enough(runs, loads, times, limits):
