@@ -14,12 +14,12 @@ from slta_planning.text import amount, columns, counted, percent, wrapped
 Data = Mapping[str, Any]
 HOUR = {
     "bound": "bound",
+    "compatibility_gap": "compatibility gap",
     "expected_swing_gap": "swing gap",
     "expected_placement_gap": "placement gap",
     "expected_utility": "expected",
 }
-TYPED_HOUR = {"bound": "bound", "compatibility_gap": "compatibility gap"}
-"""Figures of an hour, and their heads."""
+"""Figures that an hour may have, and their heads."""
 
 
 def report(name: str, data: Data) -> str:
@@ -28,10 +28,10 @@ def report(name: str, data: Data) -> str:
     parts = [
         wrapped(_answer(name, data)),
         _classes(data),
-        _hours(data, TYPED_HOUR if typed else HOUR),
+        _hours(data),
         _types(data) if typed else [],
         wrapped([*_rounds(data), *([] if typed else _below(data))]),
-        wrapped(_typed_legend(data) if typed else _legend(data)),
+        wrapped(_legend(data)),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
@@ -69,7 +69,8 @@ def _classes(data: Data) -> list[str]:
     return columns([head, *rows])
 
 
-def _hours(data: Data, figures: Mapping[str, str]) -> list[str]:
+def _hours(data: Data) -> list[str]:
+    figures = {name: head for name, head in HOUR.items() if name in data["hours"][0]}
     rows = [[*_heads(data), "sessions", "floor", *figures.values(), "measured"]]
     for hour in data["hours"]:
         floor = "–" if hour["floor"] is None else f"{hour['floor']:,.2f}"
@@ -154,18 +155,20 @@ def _below(data: Data) -> Iterator[str]:
         )
 
 
-def _legend(data: Data) -> list[str]:
-    title = POLICIES[data["policy"]].title
+def _legend(data: Data) -> Iterator[str]:
     when = ", on average over the hours" if len(data["hours"]) > 1 else ""
-    return [
-        "utilities are of the whole fleet, on average over time",
-        "bound: the most that any placement can earn at this mean load",
-        "swing gap: what the load's own swings cost any placement, for Poisson arrivals",
-        f"placement gap: what {title} is expected to lose against the best placement, {_source(data)}",
-        "expected: the bound less both; the floor is held against this",
-        f"measured: {title} in virtual time on this fleet, with its standard error",
-        f"one more adds: to the bound{when}",
-    ]
+    yield "utilities are of the whole fleet, on average over time"
+    yield from _simulated(data) if "reserve" in data else _expected(data)
+    yield f"one more adds: to the bound{when}"
+
+
+def _expected(data: Data) -> Iterator[str]:
+    title = POLICIES[data["policy"]].title
+    yield "bound: the most that any placement can earn at this mean load"
+    yield "swing gap: what the load's own swings cost any placement, for Poisson arrivals"
+    yield f"placement gap: what {title} is expected to lose against the best placement, {_source(data)}"
+    yield "expected: the bound less both; the floor is held against this"
+    yield f"measured: {title} in virtual time on this fleet, with its standard error"
 
 
 def _source(data: Data) -> str:
@@ -174,23 +177,20 @@ def _source(data: Data) -> str:
     return words[ways.pop()] if len(ways) == 1 else "predicted, or measured in virtual time where that is not offered"
 
 
-def _typed_legend(data: Data) -> Iterator[str]:
-    when = ", on average over the hours" if len(data["hours"]) > 1 else ""
-    yield "utilities are of the whole fleet, on average over time"
+def _simulated(data: Data) -> Iterator[str]:
     yield "bound: the most that any placement can earn at these mean loads, each session in a class of its type"
     yield "compatibility gap: what more that would be if all sessions could use all classes"
     yield (
         f"measured: {POLICIES[data['policy']].title} with prices in virtual time on this fleet, with its standard "
-        f"error; {_simulated(data['hours'])}"
+        f"error; {_runs(data['hours'])}"
     )
     if data["budget"] is None:
         yield "the floor is held against what is measured"
     yield f"reserve: {data['reserve']:g} belongs in the fleet file: measured and refused are with it"
     yield f"refused: share of the type's sessions, at most {percent(data['refused'])}, with its standard error"
-    yield f"one more adds: to the bound{when}"
 
 
-def _simulated(hours: Sequence[Data]) -> str:
+def _runs(hours: Sequence[Data]) -> str:
     """Numbers of runs and sessions, and the seeds."""
     runs = [hour["runs"] for hour in hours if hour["runs"]]
     sessions = sum(hour["measured_sessions"] for hour in hours)
