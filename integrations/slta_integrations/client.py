@@ -6,7 +6,7 @@ Without a usable key file that is 401 `key_unreadable`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from slta_client.http import Http
@@ -14,8 +14,9 @@ from slta_client.replies import Reply
 from slta_integrations.errors import UnusableError
 from slta_integrations.target import Target
 
+PAGE = 1000
 TIMEOUT_SECONDS = 5.0
-"""Of one call: three times the dispatcher's own deadline."""
+"""Deadline of a call: three times the dispatcher's own deadline."""
 
 
 class Client(Http):
@@ -30,10 +31,13 @@ class Client(Http):
         """`POST …/operations`."""
         return await self._call("POST", "operations", data=body)
 
-    async def pools(self, cursor: str | None, limit: int) -> Reply:
-        """`GET …/pools`: one page."""
-        query = {"limit": str(limit)} | ({"cursor": cursor} if cursor else {})
-        return await self._call("GET", "pools", params=query)
+    async def pools(self, **filters: str) -> AsyncIterator[Reply]:
+        """`GET …/pools`, page by page, to the last one or the first failure."""
+        cursor: object = "0"
+        while cursor:
+            page = await self._call("GET", "pools", params={"limit": str(PAGE), "cursor": str(cursor), **filters})
+            yield page
+            cursor = page.body.get("next_cursor")
 
     async def call(self, method: str, path: str, body: Mapping[str, Any] | bytes | None = None) -> Reply:
         """Call of the fleet's resource at `path`, '' for the fleet itself, with `body` as JSON."""

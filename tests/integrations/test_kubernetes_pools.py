@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
@@ -32,8 +32,8 @@ class ScriptedClient:
         self.calls.append((method, path, body))
         return self._answers.pop(0) if self._answers else DONE
 
-    async def pools(self, cursor: str | None, limit: int) -> Reply:
-        return await self.call("GET", f"pools {cursor} {limit}")
+    async def pools(self) -> AsyncIterator[Reply]:
+        yield await self.call("GET", "pools")
 
     @property
     def paths(self) -> list[str]:

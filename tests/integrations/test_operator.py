@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from slta.cli.commands import app
 from slta.cli.durations import seconds_of
 from slta.cli.output import table
+from slta_integrations import client
 from slta_integrations.operator import calls, drains
 from testbed.live_fleet import Fleet
 
@@ -40,7 +41,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pools_are_listed_page_by_page_and_filtered(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "PAGE", 1)
+    monkeypatch.setattr(client, "PAGE", 1)
     fleet.call("POST", "pools/c-2/drain", {"within_seconds": 600})
     listed = rows(fleet, "pool list")
     assert [row[:5] for row in listed] == [

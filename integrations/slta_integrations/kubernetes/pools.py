@@ -38,7 +38,7 @@ class Pools:
         may_act: Callable[[], bool],
         telemetry: Telemetry,
     ) -> None:
-        """`source` is the value of the label of this watcher's pools; `may_act` is asked before each call."""
+        """`source` is the value of the label of this watcher's pools; `may_act` is asked before each change."""
         self.existing = Existing({}, frozenset())
         self.retry_after = 0.0
         self._client = client
@@ -58,20 +58,16 @@ class Pools:
         self._read_at = None
 
     async def read(self) -> None:
-        """Read all pools, a page at a time. Raises StoppedError."""
+        """Read all pools. Raises StoppedError."""
         started = time.monotonic()
         own: dict[str, Pool] = {}
         others: set[str] = set()
-        cursor = None
-        while True:
-            found, cursor = _page(await self._answer(self._client.pools(cursor, BULK)))
-            for pool in found:
+        async for reply in self._client.pools():
+            for pool in _page(self._judged(reply)):
                 if pool.labels.get(SOURCE) == self._source:
                     own[pool.pool_id] = pool
                 else:
                     others.add(pool.pool_id)
-            if not cursor:
-                break
         self.existing, self._read_at = Existing(own, frozenset(others)), started
         self.measure()
 
@@ -164,7 +160,9 @@ class Pools:
         if not self._may_act():
             call.close()
             raise StoppedError
-        reply: Reply = await call
+        return self._judged(await call)
+
+    def _judged(self, reply: Reply) -> Reply:
         self._metrics.calls.labels(reply.code or "ok").inc()
         if reply.ok:
             self.retry_after = 0.0
@@ -194,17 +192,16 @@ class _Page(BaseModel):
     next_cursor: str | None = None
 
 
-def _page(reply: Reply) -> tuple[list[Pool], str | None]:
-    """The pools of a page, and the cursor of the next one. Raises StoppedError for what is none."""
+def _page(reply: Reply) -> list[Pool]:
+    """The pools of a page. Raises StoppedError for what is none."""
     try:
         page = _Page.model_validate(reply.body)
     except ValidationError:
         raise StoppedError(INVALID) from None
-    pools = [
+    return [
         Pool(pool.pool_id, pool.pool_class, pool.status, pool.occupancy, pool.address or "", pool.labels or {})
         for pool in page.pools
     ]
-    return pools, page.next_cursor
 
 
 def _by_class(entries: Iterable[Mapping[str, Any]]) -> list[Sequence[Mapping[str, Any]]]:

@@ -3,5 +3,5 @@
 | module | owns |
 |---|---|
 | rendering | the map and the upstreams as text; validation of addresses for nginx |
-| command | pages of pools; command line; atomic replacement of the file |
+| command | command line; atomic replacement of the file |
 """

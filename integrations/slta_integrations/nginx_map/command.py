@@ -17,7 +17,6 @@ from slta_integrations.errors import UnusableError, in_one_line
 from slta_integrations.nginx_map.rendering import PoolAddress, render
 from slta_integrations.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 
-PAGE = 1000
 UNCHANGED = 3
 MODE = 0o644
 
@@ -47,16 +46,9 @@ def command(
 
 
 async def _pools(client: Client) -> list[PoolAddress]:
-    """All pools, page by page. Raises UnusableError."""
-    pools: list[PoolAddress] = []
-    cursor = None
+    """All pools. Raises UnusableError."""
     async with client:
-        while True:
-            page = await client.pools(cursor, PAGE)
-            pools += _of_page(page)
-            cursor = page.body.get("next_cursor")
-            if not cursor:
-                return pools
+        return [pool async for page in client.pools() for pool in _of_page(page)]
 
 
 def _of_page(page: Reply) -> list[PoolAddress]:

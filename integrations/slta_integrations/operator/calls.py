@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import typer
 
@@ -14,7 +13,6 @@ from slta_client.replies import INVALID, Reply
 from slta_integrations.client import Client
 from slta_integrations.errors import RefusedError, UnreachableError, UnusableError
 
-PAGE = 1000
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 UNUSABLE = (400, 401, 413, 422)
 """Statuses of a call that cannot be used; other refusals are an answer."""
@@ -39,15 +37,9 @@ class Operator:
         return None if reply.status == 404 else checked(reply)
 
     async def pools(self, **filters: str | None) -> list[Mapping[str, Any]]:
-        """All pools that match, page by page."""
-        found: list[Mapping[str, Any]] = []
+        """All pools that match."""
         query = {name: value for name, value in filters.items() if value is not None}
-        cursor = "0"
-        while cursor:
-            page = await self.call("GET", f"pools?{urlencode({'limit': PAGE, 'cursor': cursor, **query})}")
-            found += page["pools"]
-            cursor = page["next_cursor"]
-        return found
+        return [pool async for page in self._client.pools(**query) for pool in checked(page)["pools"]]
 
     def show(self, data: object, *tables: Table) -> None:
         """Print `data` as JSON, or as tables."""
