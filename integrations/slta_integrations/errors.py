@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 
-import typer
-
+from slta.cli.error_messages import in_one_line as printed
 from slta.parsing import printable
-
-USER_ERROR = 2
 
 
 class UnusableError(Exception):
     """An option, file or reply that cannot be used; the message gives the reason and the remedy."""
 
-    exit_code = USER_ERROR
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class RefusedError(UnusableError):
@@ -31,17 +27,4 @@ class UnreachableError(UnusableError):
     exit_code = 3
 
 
-@contextmanager
-def in_one_line() -> Iterator[None]:
-    """Print UnusableError and OSError as one line and exit."""
-    code = USER_ERROR
-    try:
-        yield
-    except UnusableError as error:
-        reason, code = str(error), error.exit_code
-    except OSError as error:
-        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    else:
-        return
-    sys.stderr.write(f"slta: {printable(reason)}\n")
-    raise typer.Exit(code)
+in_one_line = partial(printed, UnusableError, OSError)

@@ -193,7 +193,7 @@ def test_what_was_done_before_a_failure_is_shown(fleet: Fleet) -> None:
         ("pool drain c-1 --then fail", 2, "slta: invalid_request: then needs within_seconds"),
         ("pool add a b --class c --address h:1", 2, "slta: --address is for a single pool"),
         ("pool remove none", 1, "slta: unknown_pool: "),
-        ("fleet apply /nowhere", 2, "slta: /nowhere: No such file or directory"),
+        ("fleet apply /no\x1bwhere", 2, r"slta: /no\x1bwhere: No such file or directory"),
         ("fleet state --fleet none", 1, "slta: unknown_fleet: "),
         ("fleet state --fleet a/b", 2, "slta: --fleet: a fleet name has"),
         ("fleet list --url http://127.0.0.1:1", 3, "slta: unreachable: "),

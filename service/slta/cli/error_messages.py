@@ -1,4 +1,4 @@
-"""User errors of the command line: one line on standard error and exit code 2, without a traceback."""
+"""User errors of the command line: a message on standard error and an exit code, without a traceback."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ USER_ERROR = 2
 
 @contextmanager
 def in_one_line(*kinds: type[Exception]) -> Iterator[None]:
-    """Print exceptions of these types as one line and exit."""
+    """Print exceptions of these types and exit with their `exit_code`, else 2; OSError as file name and reason."""
     try:
         yield
     except kinds as error:
-        fail(str(error))
+        name = getattr(error, "filename", None)
+        message = f"{name}: {error.strerror}" if isinstance(error, OSError) and name else str(error)
+        fail(message, getattr(error, "exit_code", USER_ERROR))
 
 
-def fail(message: str) -> NoReturn:
-    """Print an error and exit with code 2."""
-    sys.stderr.write(f"slta: {message}\n")
-    raise typer.Exit(USER_ERROR)
+def fail(message: str, code: int = USER_ERROR) -> NoReturn:
+    """Print an error, its control characters escaped, and exit."""
+    from slta.parsing import printable  # pydantic, which --help does without
+
+    sys.stderr.write("\n".join(map(printable, f"slta: {message}".split("\n"))) + "\n")
+    raise typer.Exit(code)
