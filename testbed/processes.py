@@ -1,4 +1,4 @@
-"""Process of a command: started, awaited, signalled, ended and started again; and what memory one has."""
+"""Process of a command: started, awaited, signalled, ended and started again; memory of a process."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+from abc import ABC, abstractmethod
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Self
@@ -16,26 +17,26 @@ from testbed.awaiting import DEADLINE_SECONDS, until
 
 ROOT = Path(__file__).resolve().parents[1]
 PATHS = [str(ROOT / room) for room in (".", "service", "loadgen", "demo", "integrations", "clients/python")]
-"""Where processes of our modules find them."""
+"""Folders of our modules, for PYTHONPATH."""
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Of a process of ours: what this one has besides settings of the service, the paths of our modules, `settings`."""
+    """Environment of a process: this one's without settings of the service, the paths of our modules, `settings`."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
     path = os.pathsep.join([*PATHS, *filter(None, [own.get("PYTHONPATH")])])
     return own | {"PYTHONPATH": path} | settings
 
 
-class Part:
-    """What runs as long as a block, `with` or `async with`."""
+class Part(ABC):
+    """Context manager, `with` or `async with`, of something that is started and stopped."""
 
+    @abstractmethod
     def start(self) -> Self:
-        """Returns when it is ready."""
-        raise NotImplementedError
+        """Start, and wait until it is ready."""
 
+    @abstractmethod
     def stop(self) -> None:
-        """How a block ends it."""
-        raise NotImplementedError
+        """Stop at the end of the block."""
 
     def __enter__(self) -> Self:
         return self.start()
@@ -74,13 +75,13 @@ class Process(Part):
         self._options = options
 
     def start(self) -> Self:
-        """Returns when it is ready."""
+        """Start, and wait until it is ready."""
         self.launch()
         until(self._has_come_up)
         return self
 
     def launch(self) -> Self:
-        """Returns at once."""
+        """Start without waiting."""
         with self.log.open("ab") if self.log else nullcontext() as output:
             options = {"stdout": output, "stderr": output} | self._options
             self._process = subprocess.Popen(self.command, **options)
@@ -104,7 +105,7 @@ class Process(Part):
 
     @property
     def output(self) -> str:
-        """What its log has."""
+        """Text of its log."""
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log else ""
 
     def poll(self) -> int | None:
@@ -145,7 +146,7 @@ class Process(Part):
             self.kill()
 
     def stop(self) -> None:
-        """How a block ends it."""
+        """End it. Fails for an exit code other than 0 if it is to be clean."""
         code = self.end()
         assert code == 0 or not self._is_clean, self.output
 
@@ -178,12 +179,12 @@ class FilterProcess(Process):
 
 
 def is_listening(port: int) -> bool:
-    """Whether a server on loopback takes connections."""
+    """True if a server on loopback takes connections."""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def memory_kib(pid: int, which: str = "VmHWM") -> int:
-    """The most that was resident, or `VmRSS`: what is."""
+    """Peak resident memory; the current one with `VmRSS`."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(re.findall(rf"{which}:\s+(\d+)", status)[0])

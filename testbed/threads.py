@@ -1,9 +1,10 @@
-"""Thread with an event loop of its own, for what serves while the test's own thread asks."""
+"""Thread with an event loop of its own, for servers that the test's own thread calls."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from abc import abstractmethod
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, Self, TypeVar
@@ -15,14 +16,15 @@ T = TypeVar("T")
 
 
 class LoopThread(Part):
-    """Runs what `begin` enters and starts; it fails as `begin` does."""
+    """Thread that runs `begin` and then its event loop until `stop`. `start` raises the error of `begin`."""
 
     stack: AsyncExitStack
-    """Of what `begin` enters, left at the end."""
+    """Contexts that `begin` entered, left at the end."""
     ending: asyncio.Event
 
+    @abstractmethod
     async def begin(self) -> None:
-        raise NotImplementedError
+        """Enter contexts into `stack`."""
 
     def start(self) -> Self:
         self._begun = threading.Event()
@@ -35,14 +37,14 @@ class LoopThread(Part):
         return self
 
     def stop(self) -> None:
-        """Once more without effect."""
+        """Stop; without effect once it has stopped."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self.ending.set)
             self._thread.join(DEADLINE_SECONDS)
             assert not self._thread.is_alive()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """In the loop; its result."""
+        """Result of a coroutine in the loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _run(self) -> None:

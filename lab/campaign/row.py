@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -27,8 +28,8 @@ class Run:
     size: Any
 
 
-class Row(Generic[S]):
-    """A row for a group to subclass. A run without a fault's effect is void."""
+class Row(ABC, Generic[S]):
+    """Row, abstract. A run without the fault's effect is void."""
 
     title: str
     modes: Sequence[str]
@@ -41,25 +42,25 @@ class Row(Generic[S]):
         del number
         return "embedded"
 
+    @abstractmethod
     def scene(self, run: Run) -> AbstractAsyncContextManager[S]:
-        """What runs, from before the load until after the judgement."""
-        raise NotImplementedError
+        """System under test, from before the load until after the judgement."""
 
+    @abstractmethod
     def load(self, scene: S, run: Run) -> AbstractAsyncContextManager[object]:
-        """What is asked of it, until the fault is over."""
-        raise NotImplementedError
+        """Load on it, until the fault is over."""
 
+    @abstractmethod
     async def fault(self, scene: S, run: Run) -> Any:
-        """Let it happen; what was seen meanwhile."""
-        raise NotImplementedError
+        """Inject the fault; observations meanwhile."""
 
+    @abstractmethod
     async def judge(self, scene: S, run: Run, seen: Any) -> Record:
-        """The rest of the run's record."""
-        raise NotImplementedError
+        """Rest of the run's record."""
 
 
 async def play(row: Row[Any], name: str, variant: str, number: int, size: Any) -> Record:
-    """One run, as it is kept."""
+    """Record of one run."""
     with tempfile.TemporaryDirectory(prefix="slta-") as folder:
         run = Run(Path(folder), name, variant, number, size)
         async with row.scene(run) as scene:
@@ -72,6 +73,6 @@ async def play(row: Row[Any], name: str, variant: str, number: int, size: Any) -
 
 
 def _commit() -> str:
-    """The last one that changed the service."""
+    """Last commit that changed the service."""
     command = ["git", "log", "-1", "--format=%h", "--", "service"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
