@@ -8,12 +8,12 @@ import urllib.request
 from collections.abc import Callable
 
 DEADLINE_SECONDS = 90.0
-"""What has not come by then does not come: a busy machine needs some seconds, a broken one for ever."""
+"""Deadline of a wait: a busy machine needs some seconds, a broken one for ever."""
 POLL_SECONDS = 0.02
 
 
 def until(condition: Callable[[], object], passing: tuple[type[Exception], ...] = ()) -> None:
-    """Ask again and again until the condition is true; errors of the kinds `passing` say that it is not yet."""
+    """Poll a condition until it is true; errors of the kinds `passing` say that it is not yet."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not _holds(condition, passing):
         assert time.monotonic() < deadline, "the awaited did not happen"
@@ -21,7 +21,7 @@ def until(condition: Callable[[], object], passing: tuple[type[Exception], ...] 
 
 
 def until_answered(url: str) -> None:
-    """A server on loopback answers with success."""
+    """Wait until a server on loopback answers with success."""
 
     def answers() -> bool:
         with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - http on loopback
@@ -31,7 +31,7 @@ def until_answered(url: str) -> None:
 
 
 async def eventually(condition: Callable[[], object]) -> None:
-    """The same, of what other tasks of the event loop do."""
+    """Poll a condition that other tasks of the event loop make true."""
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not condition():  # noqa: ASYNC110 - the other tasks are to run
             await asyncio.sleep(0.001)

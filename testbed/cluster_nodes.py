@@ -1,4 +1,4 @@
-"""Nodes of a cluster, and what each believes of all others."""
+"""Nodes of a cluster, and the view that each has of all others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class NodeLine(NamedTuple):
 
     node_id: str
     port: int
-    """That clients connect to."""
+    """Port for clients."""
     host: str
     """The host name that it announces, '' if none."""
     flags: tuple[str, ...]
@@ -34,7 +34,7 @@ class Node(Server):
     """A node of a cluster. `port` and `bus` are those that others know it by."""
 
     is_up = False
-    """Whether it runs, and is not frozen."""
+    """True while it runs and is not frozen."""
 
     def __init__(
         self,
@@ -86,20 +86,20 @@ class Node(Server):
         return str(self.ask("CLUSTER", "MYID"))
 
     def known(self) -> list[NodeLine]:
-        """What it believes of all nodes."""
+        """Its view of all nodes."""
         return [node_line(line) for line in self.ask("CLUSTER", "NODES").splitlines()]
 
     def is_sound(self) -> bool:
-        """Whether it serves its slots, which it does some two seconds after it has started."""
+        """True if it serves its slots, which it does some two seconds after it has started."""
         return "cluster_state:ok" in self.ask("CLUSTER", "INFO")
 
     def is_linked(self) -> bool:
-        """Whether it is a replica and its master answers it."""
+        """True for a replica whose master answers it."""
         return "master_link_status:up" in self.ask("INFO", "replication")
 
 
 def node_line(line: str) -> NodeLine:
-    """What a line says."""
+    """Line of CLUSTER NODES, parsed."""
     node_id, address, flags, master, _, _, epoch, _, *slots = line.split()
     port = address.partition("@")[0].rpartition(":")[2]
     host = address.partition(",")[2].partition(",")[0]

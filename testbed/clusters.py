@@ -21,7 +21,7 @@ SLOTS = 16_384
 MASTERS = 3
 MIGRATE_TIMEOUT_MS = 5_000
 MAX_KEYS = 1_000_000
-"""Of one slot that is moved key by key."""
+"""Keys of one slot that is moved key by key."""
 
 
 def slot_of(fleet: str) -> int:
@@ -41,11 +41,11 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """Of the nodes that were masters at first."""
+        """URL of the nodes that were masters at first."""
         return f"redis+cluster://{','.join(f'127.0.0.1:{node.port}' for node in self.nodes[:MASTERS])}"
 
     def masters(self) -> list[Node]:
-        """Those that own slots."""
+        """Nodes that own slots."""
         ports = {known.port for known in self._view() if known.slots}
         return [node for node in self.nodes if node.port in ports]
 
@@ -54,7 +54,7 @@ class Cluster:
         return self._by_port(next(known.port for known in self._view() if known.owns(_number(slot))))
 
     def replicas(self, master: Node) -> list[Node]:
-        """Of a master, as the cluster knows them."""
+        """Replicas of a master, as the cluster knows them."""
         view = self._view()
         [node_id] = [known.node_id for known in view if known.port == master.port]
         return [self._by_port(known.port) for known in view if known.master == node_id]
@@ -73,7 +73,7 @@ class Cluster:
         return heir
 
     def restart(self, node: Node) -> None:
-        """A node that was killed; returns when it serves slots or follows a master."""
+        """Start a node that was killed, and wait until it serves slots or follows a master."""
         node.start()
         self.until(lambda: node.is_sound() and (node in self.masters() or node.is_linked()))
 
@@ -86,7 +86,7 @@ class Cluster:
         return node
 
     def add_master(self) -> Node:
-        """One without slots and replicas, once all know it."""
+        """Node without slots and replicas, once all know it."""
         node = self.add()
         node.start()
         self.introduce([node])
@@ -94,24 +94,24 @@ class Cluster:
         return node
 
     def introduce(self, nodes: Sequence[Node]) -> None:
-        """Let each of these meet all others: sooner than by gossip."""
+        """Introduce each of these nodes to all others: sooner than by gossip."""
         for node, other in product(nodes, self.nodes):
             if node is not other:
                 node.ask("CLUSTER", "MEET", "127.0.0.1", other.port, other.bus)
 
     def moves_atomically(self) -> bool:
-        """Whether the servers have CLUSTER MIGRATESLOTS: Valkey from version 9 on."""
+        """True if the servers have CLUSTER MIGRATESLOTS: Valkey from version 9 on."""
         return bool(self.nodes[0].ask("COMMAND", "INFO", "CLUSTER|MIGRATESLOTS")[0])
 
     def move(self, slot: int | str, target: Node) -> None:
-        """Atomically, and awaited."""
+        """Move a slot atomically, and wait for the end."""
         number = _number(slot)
         words = "SLOTSRANGE", number, number, "NODE", target.node_id()
         self.owner(number).ask("CLUSTER", "MIGRATESLOTS", *words)
         self.until(lambda: self._all_name(number, target))
 
     def move_stepwise(self, slot: int | str, target: Node) -> Iterator[str]:
-        """Key by key, as the servers' own tools do. Yields the name of each step done; exhaust it to end the move."""
+        """Move a slot key by key, as the servers' own tools do. Yields the name of each step done; exhaust it."""
         number, source = _number(slot), self.owner(slot)
         target.ask("CLUSTER", "SETSLOT", number, "IMPORTING", source.node_id())
         yield "importing"
@@ -132,17 +132,17 @@ class Cluster:
             node.ask("CONFIG", "SET", "cluster-require-full-coverage", "yes" if is_required else "no")
 
     def allow(self, user: str, *rules: str) -> None:
-        """A user with these rights on every node."""
+        """Make a user with these rights on every node."""
         for node in self._up():
             node.ask("ACL", "SETUSER", user, *rules)
 
     def is_agreed(self) -> bool:
-        """Whether all nodes that are up know all nodes, and the same owners of slots."""
+        """True if all nodes that are up know all nodes, and the same owners of slots."""
         views = [{(known.port, known.slots) for known in node.known()} for node in self._up()]
         return len(views[0]) == len(self.nodes) and all(view == views[0] for view in views)
 
     def until(self, condition: Callable[[], object]) -> None:
-        """A node that does not answer is not there yet."""
+        """Wait for a condition; a node that does not answer is not there yet."""
         awaiting.until(condition, passing=(RedisError,))
 
     def stop(self) -> None:
@@ -160,7 +160,7 @@ class Cluster:
         return [node for node in self.nodes if node.is_up]
 
     def _view(self) -> list[NodeLine]:
-        """Of the node that has heard of the newest epoch, which each change of a slot's owner raises."""
+        """View of the node that has heard of the newest epoch, which each change of a slot's owner raises."""
         return max((node.known() for node in self._up()), key=lambda view: max(known.epoch for known in view))
 
     def _by_port(self, port: int) -> Node:

@@ -9,7 +9,7 @@ from testbed.relay import CutError, Link, Relay
 
 
 class Proxy(Relay):
-    """Stands between a store and its server, and does to calls of functions what a test asks for."""
+    """Proxy between a store and its server that loses replies, holds back and refuses calls of functions."""
 
     def __init__(self, upstream: str, folder: Path) -> None:
         """`upstream` is the server's URL; the proxy listens in `folder`."""
@@ -22,12 +22,12 @@ class Proxy(Relay):
         self.calls = 0
         """Calls of functions that came in."""
         self.lose = 0
-        """How many of the next calls run while their reply is lost and the connection cut."""
+        """Number of the next calls that run while their reply is lost and the connection cut."""
         self.refusals: list[str] = []
         """Error replies to the next calls, which then never reach the server."""
 
     async def waiting(self, calls: int) -> None:
-        """Until so many calls have come in."""
+        """Wait until so many calls have come in."""
         async with self._called:
             await self._called.wait_for(lambda: self.calls >= calls)
 

@@ -1,4 +1,4 @@
-"""Stands between clients and a dispatcher: keeps every request, and does to one and its reply what a fault says."""
+"""Relay between clients and a dispatcher that records every request and injects faults."""
 
 from __future__ import annotations
 
@@ -23,42 +23,42 @@ class Request:
     call: str
     operations: tuple[tuple[str, str], ...]
     is_reused: bool
-    """Its connection has served a request before."""
+    """True if its connection has served a request before."""
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Of the reply so many bytes arrive, then the connection ends."""
+    """Fault: so many bytes of the reply arrive, then the connection ends."""
 
     after: int
 
 
 @dataclass(frozen=True)
 class Unsent:
-    """The connection ends, and the dispatcher has seen nothing."""
+    """Fault: the connection ends, and the dispatcher has seen nothing."""
 
 
 @dataclass(frozen=True)
 class Silence:
-    """No reply comes; `applied`: though the dispatcher has seen the request."""
+    """Fault: no reply comes; `applied`: though the dispatcher has seen the request."""
 
     applied: bool
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Somebody else answers."""
+    """Fault: somebody else answers."""
 
     status: int
     code: str
     retry_after: int | None = None
     close: bool = False
-    """With `Connection: close`; the connection stays open all the same."""
+    """Fault: a reply with `Connection: close`; the connection stays open all the same."""
 
 
 @dataclass(frozen=True)
 class Late:
-    """The connection ends, and the dispatcher sees the request so much later; None: not before `Gate.arrived`."""
+    """Fault: the connection ends, and the dispatcher sees the request `seconds` later; None: at `Gate.arrived`."""
 
     seconds: float | None = None
 

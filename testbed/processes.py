@@ -117,7 +117,7 @@ class Process(Part):
         return self._process.wait(DEADLINE_SECONDS)
 
     def signal(self, number: signal.Signals) -> None:
-        """Without effect once it has ended."""
+        """Send a signal; without effect once it has ended."""
         self._process.send_signal(number)
 
     def freeze(self) -> None:
@@ -132,7 +132,7 @@ class Process(Part):
         self.thaw()
 
     def kill(self) -> None:
-        """Without effect before it was started."""
+        """Kill it; without effect before it was started."""
         if hasattr(self, "_process"):
             self._process.kill()
             self._process.wait()

@@ -1,4 +1,4 @@
-"""Stands between a client and a server, and does with their bytes what a rule says."""
+"""Relay between clients and a server; a rule edits, delays or cuts their bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Link:
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
     notes: dict[str, Any] = field(default_factory=dict)
-    """What a rule wants to remember of it."""
+    """State of the rule."""
 
     @property
     def source(self) -> str:
@@ -32,7 +32,7 @@ class Link:
 
 
 class CutError(Exception):
-    """The link ends here. `last` still goes on."""
+    """Signal of a rule that ends the link. `last` is still forwarded."""
 
     def __init__(self, last: bytes = b"") -> None:
         super().__init__("cut")
@@ -40,7 +40,7 @@ class CutError(Exception):
 
 
 Rule = Callable[[Link, bytes, bool], Awaitable[bytes]]
-"""What goes on of some bytes, and when; the flag says that they are the client's. Raises Cut to end the link."""
+"""Rule: returns bytes to forward, when they are due; the flag is true for the client's. Raises Cut to end the link."""
 
 
 async def untouched(link: Link, data: bytes, from_client: bool) -> bytes:

@@ -18,7 +18,7 @@ class Scene(Part):
     """A dispatcher, its store, and a fleet that a subclass makes in `furnish`. All of it ends in reverse order."""
 
     key: str | None = None
-    """Of the calls, where the dispatcher wants one."""
+    """API key of the calls, where the dispatcher wants one."""
 
     def __init__(self, folder: Path, fleet: str, **options: Any) -> None:
         """`options` are those of the dispatcher."""
@@ -43,7 +43,7 @@ class Scene(Part):
         """Make the fleet and what else belongs to the scene, to be ended by the stack."""
 
     def call(self, method: str, path: str = "", body: object = None) -> Any:
-        """Of the API below the fleet; the answer's JSON."""
+        """Call the API below the fleet; the reply's JSON."""
         return self.service.call(method, f"/v1/fleets/{self.fleet}{path}", body, self.key)
 
     def put(self, classes: Mapping[str, tuple[Mapping[str, Any], int]], **members: object) -> None:
@@ -52,32 +52,32 @@ class Scene(Part):
         self.call("PUT", "", {"classes": rows, **members})
 
     def add(self, addresses: Mapping[str, str]) -> None:
-        """Pools `class-number` and their addresses."""
+        """Add pools `class-number` with their addresses."""
         rows = [{"pool_id": id_, "pool_class": id_.partition("-")[0], "address": at} for id_, at in addresses.items()]
         self.call("POST", "/pools", {"pools": rows})
 
     def active(self) -> int:
-        """Sessions on active pools."""
+        """Number of sessions on active pools."""
         return int(self.call("GET", "/state")["sessions"]["active"])
 
     def pool_of(self, session: str) -> str:
-        """Where slta has a live session."""
+        """Pool of a live session."""
         return str(self.call("GET", f"/sessions/{session}")["pool_id"])
 
     def find(self, session: str) -> str | None:
-        """Where slta has the session; None if it does not know it."""
+        """Pool of a session; None if slta does not know it."""
         try:
             return self.pool_of(session)
         except httpx.HTTPStatusError:
             return None
 
     def knows(self, session: str) -> bool:
-        """Whether the session is live."""
+        """True if the session is live."""
         return self.find(session) is not None
 
 
 class Outage(NamedTuple):
-    """How slta or its store goes away, and comes back."""
+    """Outage of slta or its store: its begin and its end."""
 
     begin: Callable[[Scene], object]
     end: Callable[[Scene], object]

@@ -18,7 +18,7 @@ from testbed.servers import Server, free_port
 QUORUM = 2
 DOWN_AFTER_MS = 500
 NAME = "main"
-"""What the sentinels call the master."""
+"""Name of the master at the sentinels."""
 
 
 class Sentinel(Process):
@@ -34,12 +34,12 @@ class Sentinel(Process):
         return Redis(port=self.port, decode_responses=True)
 
     def master_port(self) -> int:
-        """Of the master, as this sentinel knows it."""
+        """Port of the master, as this sentinel knows it."""
         with self.client() as client:
             return int(client.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", NAME)[1])
 
     def replicas(self) -> int:
-        """How many it knows."""
+        """Number of replicas that it knows."""
         with self.client() as client:
             return int(client.sentinel_master(NAME)["num-slaves"])
 
@@ -48,7 +48,7 @@ class Sentinel(Process):
 
 
 def until(condition: Any) -> None:
-    """A server that does not answer is not there yet."""
+    """Wait for a condition; a server that does not answer is not there yet."""
     awaiting.until(condition, passing=(RedisError,))
 
 
@@ -90,13 +90,13 @@ class Group:
             )
 
     def has_all_of(self, number: int, master: int) -> bool:
-        """Whether a replica has every write of its master."""
+        """True if a replica has every write of its master."""
         with self.servers[number].client() as client, self.servers[master].client() as written:
             offset = written.info("replication")["master_repl_offset"]
             return bool(client.info("replication")["slave_repl_offset"] >= offset)
 
     def swap(self, old: int = 0, new: int = 1) -> None:
-        """As a managed service does: the new master first, which has all writes, and connections stay."""
+        """Fail over as a managed service does: the new master first, which has all writes, and connections stay."""
         until(lambda: self.has_all_of(new, old))
         with self.servers[old].client() as demoted, self.servers[new].client() as promoted:
             promoted.execute_command("REPLICAOF", "NO", "ONE")
@@ -105,7 +105,7 @@ class Group:
 
 @contextmanager
 def group(folder: Path, binary: str, size: int) -> Iterator[Group]:
-    """So many servers on free ports, once the replicas follow."""
+    """Group of so many servers on free ports, once the replicas follow."""
     with ExitStack() as stack:
         made = Group(folder, binary, [free_port() for _ in range(size)], stack)
         for number in range(1, size):

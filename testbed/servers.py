@@ -32,7 +32,7 @@ TextRedis = Any
 """A client whose replies are text. redis-py types them as bytes or text, whatever it was asked for."""
 
 PORTS = range(10_000, 32_000)
-"""Below those that the system gives to outgoing connections, which would take a port before a server has it."""
+"""Ports below those that the system gives to outgoing connections, which would take a port before a server has it."""
 
 
 def free_port() -> int:
@@ -80,6 +80,6 @@ def own_server(binary: str = EMBEDDED, *options: str) -> Iterator[Server]:
 
 @contextmanager
 def running_server(binary: str = EMBEDDED, *options: str) -> Iterator[str]:
-    """The same, for those who need its URL only."""
+    """URL of a fresh server."""
     with own_server(binary, *options) as server:
         yield server.url

@@ -17,7 +17,7 @@ from testbed.processes import Process, environment, is_listening
 from testbed.servers import free_port
 
 TLS = httpx.create_ssl_context()
-"""Made once: otherwise httpx reads all CAs for each call."""
+"""TLS context, made once: otherwise httpx reads all CAs for each call."""
 SERVE = ("-m", "slta.cli", "serve")
 FLEET = """
 fleet: f
@@ -62,14 +62,14 @@ class ServiceProcess(Process):
         return is_listening(self.port) and self.call("GET", "/readyz") is not None
 
     def call(self, method: str, path: str, body: object = None, key: str | None = None) -> Any:
-        """The answer's JSON; None for an answer without a body."""
+        """Call the API; the reply's JSON, None without a body."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         answer = httpx.request(method, self.url + path, json=body, headers=headers, timeout=10, verify=TLS)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
     def assign(self, fleet: str, sessions: int) -> None:
-        """So many sessions more, without a lease."""
+        """Assign so many sessions, without a lease."""
         for _ in range(sessions):
             self.call("POST", f"/v1/fleets/{fleet}/assign", {"lease_seconds": 0})
 
@@ -77,7 +77,7 @@ class ServiceProcess(Process):
         return httpx.Client(base_url=self.url, timeout=10, verify=TLS)
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        """Those of its log, of whole lines: one that was killed may have begun another."""
+        """Whole lines of its log: one that was killed may have begun another."""
         lines = (line for line in self.output.splitlines() if line.startswith("{") and line.endswith("}"))
         return [event for event in map(json.loads, lines) if event["event"] == name]
 

@@ -20,7 +20,7 @@ SCHEME = "redis+cluster://"
 
 @contextmanager
 def running_store(binary: str = EMBEDDED) -> Iterator[str]:
-    """Its URL."""
+    """Start the store; its URL."""
     if not IS_CLUSTER:
         with running_server(binary) as url:
             yield url
@@ -38,5 +38,5 @@ def connect(url: str, **options: Any) -> TextRedis:
 
 
 def connect_as_text(url: str) -> TextRedis:
-    """The same, with replies as text that keeps every byte."""
+    """Client of plain commands, with replies as text that keeps every byte."""
     return connect(url, encoding="latin-1", decode_responses=True)

@@ -17,7 +17,7 @@ def stranger(port: int, number: int) -> socket.socket:
 
 
 def is_open(client: socket.socket) -> bool:
-    """Closes it once the server has ended it."""
+    """Close it once the server has ended it."""
     try:
         has_ended = client.recv(65_536) == b""
     except BlockingIOError:

@@ -43,14 +43,14 @@ class ThreadedRelay(LoopThread):
         self._passing.clear()
 
     def _until_called(self) -> None:
-        """Until the follower's call at its start is over, which would be taken for that of a line."""
+        """Wait until the follower's call at its start is over, which would be taken for that of a line."""
         assert self._answered.wait(DEADLINE_SECONDS)
 
     def release(self) -> None:
         self._passing.set()
 
     def go_away(self) -> None:
-        """Connections end, and new ones are refused, as by a dispatcher that was killed."""
+        """Close connections and refuse new ones, as by a dispatcher that was killed."""
         self._until_called()
         self.run(self._relay.stop())
 

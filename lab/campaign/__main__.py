@@ -23,9 +23,9 @@ from slta_loadgen.client import ServiceError
 from testbed.servers import EMBEDDED
 
 BROKEN = (AssertionError, OSError, RedisError, ServiceError, HTTPError)
-"""A process did not start, or did not get where it was awaited: nothing is known, and nothing is kept."""
+"""Errors of the machine, not of what is judged: a process did not start or get ready. Nothing is kept."""
 MAX_VOID = 3
-"""Of one row and mode, in one go: then the machine is too busy for it, and the next one is tried."""
+"""Limit of void runs of one row and mode at a time: the machine is too busy for it, and the next one is tried."""
 
 
 def main() -> int:
@@ -76,13 +76,13 @@ def complete(group: Group, name: str, mode: str, size: Any, runs: int, results: 
 
 
 def read(path: Path | None) -> list[Record]:
-    """All runs so far, in order."""
+    """Runs so far, in order."""
     lines = path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
     return [json.loads(line) for line in lines]
 
 
 def append(path: Path, record: Record) -> None:
-    """One line more."""
+    """Append a run."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(record, ensure_ascii=False) + "\n")
 

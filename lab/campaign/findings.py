@@ -1,4 +1,4 @@
-"""Findings in the lines of a load and the records of the store: refusals, delays, spread, and what slta knew.
+"""Findings in the lines of a load and the records of the store: refusals, delays, spread, sessions that slta knew.
 
 It shares nothing with the client but the lines of its processes, and nothing with slta but the records of the store.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 UNDER_WAY_SECONDS = 2.0
-"""A placement, a report or an end that is younger may still be under way."""
+"""Age below which a placement, a report or an end may still be under way."""
 DEVIATIONS = 3.0
 
 
@@ -40,19 +40,19 @@ class Session:
 
     @property
     def seconds(self) -> float:
-        """How long its placement took."""
+        """Duration of its placement."""
         return self.placed - self.began
 
 
 class Lag(NamedTuple):
-    """How late the event loop of a client was at most in the second from `at` on."""
+    """Greatest delay of the event loop of a client in the second from `at` on."""
 
     at: float
     lag: float
 
 
 class Look(NamedTuple):
-    """What the store held: session → pool, at some moment between two times."""
+    """Sessions in the store by pool, at some moment between two times."""
 
     before: float
     after: float
@@ -60,7 +60,7 @@ class Look(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """Sessions that the fallback placed: how many, the most on one pool, and the limit for it."""
+    """Spread of the sessions that the fallback placed: their number, the most on one pool, and its limit."""
 
     sessions: int
     most: int
@@ -69,7 +69,7 @@ class Spread(NamedTuple):
 
 
 class Outage(NamedTuple):
-    """An outage: from when until when slta was away, and what the store held afterwards."""
+    """Outage of slta, and looks at the store afterwards."""
 
     name: str
     begin: float
@@ -84,7 +84,7 @@ def sessions_of(files: Iterable[Path]) -> list[Session]:
 
 
 def rows(files: Iterable[Path], key: str) -> dict[Any, dict[str, Any]]:
-    """The lines of JSON so far, those of one key in one row; others are left out."""
+    """Rows of the lines of JSON so far, one for each key; lines without it are left out."""
     found: dict[Any, dict[str, Any]] = {}
     for file in files:
         for row in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
@@ -99,7 +99,7 @@ def refused(sessions: Iterable[Session], begin: float, end: float) -> Counter[st
 
 
 def placed_on(sessions: Iterable[Session], pools: Collection[str], begin: float) -> list[float]:
-    """When sessions that began since `begin` were placed on these pools, in order."""
+    """Times at which sessions that began since `begin` were placed on these pools, in order."""
     return sorted(s.placed for s in sessions if s.pool in pools and begin <= s.began)
 
 

@@ -25,14 +25,14 @@ DEADLINE_SECONDS = 10.0
 RETRY_SECONDS = 0.5
 MARGIN_SECONDS = 0.1
 LAG_SECONDS = 0.01
-"""Between two looks at how late the event loop is."""
+"""Interval of the samples of the event loop's delay."""
 Play = Callable[[str, float], Awaitable[None]]
 """Plays a session: its id, and the seconds that it stays."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a process is to do: `rate` in sessions a second, each of which stays for an exponential time.
+    """Task of a process: `rate` in sessions a second, each of which stays for an exponential time.
 
     With a `fallback_file`, which may be shared, the client library places them; else each is a connection to its pool.
     """
@@ -47,7 +47,7 @@ class Task:
     seed: int = 1
 
     def process(self) -> FilterProcess:
-        """A process that does it."""
+        """Process of the task."""
         command, log = [sys.executable, "-m", "lab.campaign.load", json.dumps(asdict(self))], Path(f"{self.lines}.log")
         return FilterProcess(*command, log=log, env=environment(), is_clean=True)
 
@@ -73,7 +73,7 @@ class Sessions:
                 sessions.create_task(play(uuid4().hex, seconds))  # type: ignore[arg-type]
 
     async def pause(self, seconds: float) -> None:
-        """So long, or until the input ends."""
+        """Sleep, or until the input ends."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._over.wait(), max(seconds, 0.0))
 
@@ -104,7 +104,7 @@ async def connected(task: Task, sessions: Sessions) -> None:
         leaving.cancel()
 
     async def complete(id_: str) -> str:
-        """Complete until the answer is final; why the session ended."""
+        """Complete until the reply is final; reason of the session's end."""
         while True:
             status, body = await call("complete", {"session_id": id_})
             if 200 <= status < 500:
@@ -152,7 +152,7 @@ async def placed_by_library(task: Task, sessions: Sessions) -> None:
             sessions.write(id=id_, lost=error.reason)
 
     def is_open(now: float) -> bool:
-        """Whether the circuit breaker is open, and will be: a process may stand still until the placement begins.
+        """True if the circuit breaker is open, and will be: a process may stand still until the placement begins.
 
         It is not public: only a campaign asks.
         """
@@ -176,7 +176,7 @@ async def placed_by_library(task: Task, sessions: Sessions) -> None:
 
 
 def main() -> None:
-    """Do the task that the argument describes."""
+    """Run the task in the argument."""
     task = Task(**json.loads(sys.argv[1]))
     place = placed_by_library if task.fallback_file else connected
     with Path(task.lines).open("w", buffering=1, encoding="utf-8") as lines:

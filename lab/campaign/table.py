@@ -17,7 +17,7 @@ from lab.proxies import runs
 
 
 def judged(record: Record) -> str:
-    """One run, for the terminal."""
+    """Line of a run, for the terminal."""
     wrong = "; ".join(record["wrong"])
     return f"{record['fault']} {record['mode']} {record['run']}: {wrong or 'all as it should be'}"
 
@@ -31,9 +31,9 @@ class Group:
     line: Callable[[Record], str] = judged
     runs: int = 1
     results: Path | None = None
-    """Where runs are kept, one a line; one that is there is not repeated."""
+    """File of the runs, one a line; one that is there is not repeated."""
     page: Path | None = None
-    """What is written from them."""
+    """Page that is written from them."""
 
 
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results" / "faults.jsonl"

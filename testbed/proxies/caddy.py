@@ -49,7 +49,7 @@ def live(setup: Setup) -> int:
 
 
 class Application(BaseHTTPRequestHandler):
-    """Checks the cookie `<id>.<HMAC of id>`."""
+    """Check of the cookie `<id>.<HMAC of id>`."""
 
     def do_GET(self) -> None:
         visit, _, mac = self.headers.get("Cookie", "").removeprefix("slta_visit=").partition(".")

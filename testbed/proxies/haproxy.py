@@ -20,7 +20,7 @@ SERVERS = """\
 
 
 def command(setup: Setup, line: str) -> str:
-    """A command on the statistics socket; the answer."""
+    """Reply to a command on the statistics socket."""
     with socket.socket(socket.AF_UNIX) as admin:
         admin.connect(f"{setup.folder}/admin.sock")
         admin.sendall(f"{line}\n".encode())

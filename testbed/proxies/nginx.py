@@ -42,13 +42,13 @@ def edits(setup: Setup) -> Edits:
 
 
 def temporary_files(setup: Setup) -> str:
-    """Debian's folder belongs to root."""
+    """Directives of temporary files, in a folder of ours: Debian's belongs to root."""
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     return " ".join(f"{kind}_temp_path {setup.folder}/{kind};" for kind in kinds)
 
 
 def write_pools(setup: Setup) -> None:
-    """What `slta nginx-map` writes."""
+    """Write the output of `slta nginx-map`."""
     addresses = [PoolAddress(pool, f"127.0.0.1:{port}") for pool, port in setup.pools.items()]
     (setup.folder / "slta-pools.conf").write_text(render(setup.fleet, addresses), encoding="utf-8")
 

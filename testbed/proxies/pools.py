@@ -14,7 +14,7 @@ from testbed.threads import LoopThread
 
 CHUNKS = 10
 MAX_HEADER_BYTES = 32_768
-"""Of one header field: a browser's cookies may have 8 kB."""
+"""Limit of one header field: a browser's cookies may have 8 kB."""
 
 
 @dataclass(frozen=True, eq=False)

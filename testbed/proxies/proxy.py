@@ -13,12 +13,12 @@ from testbed.programs import find
 
 RECIPES = Path(__file__).resolve().parents[2] / "deploy/proxies"
 PATIENCE_MS = 10_000
-"""Instead of a recipe's limits, all of which are in milliseconds."""
+"""Limits in place of a recipe's, all of which are in milliseconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What a user writes into a recipe. `port` is for clients, `admin` for the proxy's own figures, `spare` for more,
+    """Values of a user in a recipe. `port` is for clients, `admin` for the proxy's own figures, `spare` for more,
     `metrics` for those of the follower. `grpc`: what pools speak. `patient`: on a busy machine slta may answer after
     the recipe's limits, so that the proxy would choose itself; they are `PATIENCE_MS` instead.
     """

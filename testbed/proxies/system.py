@@ -69,7 +69,7 @@ class System(Scene):
         return self.call("GET", f"/pools/{pool}")
 
     def join(self, pools: Iterable[str]) -> None:
-        """To the fleet, with their addresses; the proxy is not told."""
+        """Add pools to the fleet, with their addresses; the proxy is not told."""
         self.add({pool: f"127.0.0.1:{self.pools.ports[pool]}" for pool in pools})
 
     def define(self, capacity: int, **members: object) -> None:
