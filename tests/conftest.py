@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Options, hooks and fixtures of all tests."""
 
 import gc
 import os
@@ -74,7 +74,7 @@ class Durations:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A program that Python cannot install may be missing on a newcomer's machine, but not in CI."""
+    """Skip tests whose program pip cannot install, except in CI, where they fail without it."""
     missing = [tool for mark in item.iter_markers("needs") for tool in mark.args if find(tool) is None]
     if missing and not os.environ.get("CI"):
         pytest.skip(f"needs {', '.join(missing)}: .ci/run installs it on Debian")
@@ -91,6 +91,7 @@ def server() -> Iterator[str]:
 async def between(server: str, redis: object) -> AsyncIterator[tuple[Proxy, str]]:
     """A proxy in front of the server, and the URL that leads to it."""
     if not server.startswith("unix://"):
+        # A relay of one socket: clients of a cluster connect to the addresses that its nodes announce.
         pytest.skip("a proxy stands before one server")
     with tempfile.TemporaryDirectory(prefix="slta-") as folder:
         async with Proxy(server, Path(folder)) as made:
