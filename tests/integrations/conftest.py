@@ -17,6 +17,7 @@ from testbed.service_process import ServiceProcess
 from testbed.threaded_relay import ThreadedRelay
 from tests.integrations.api_server import FakeApiServer, slice_of
 from tests.integrations.following import Following
+from tests.integrations.kubernetes_scene import clock, scene  # noqa: F401 - fixtures
 from tests.integrations.logs import Log, Tailed
 
 NewFollower = Callable[..., Following]
