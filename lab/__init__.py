@@ -1,1 +1,1 @@
-"""What only maintainers need: benchmarks and fault injection. Not packaged."""
+"""Benchmarks and fault injection, for maintainers only. Not packaged."""

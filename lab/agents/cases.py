@@ -18,7 +18,7 @@ from lab.faults import independent_audit
 MAX_SHOWN = 5
 """Sessions that should live, and were ended."""
 SLACK_SECONDS = 1.0
-"""Of what the campaign itself sees late: looks, and calls that are under way."""
+"""Allowance for the delays of the campaign itself: looks, and calls that are under way."""
 LATEST = 1.25
 LATEST_SECONDS = 2.5
 """A pool is lost no later than `LATEST` leases and so many seconds after its last heartbeat."""
@@ -69,7 +69,7 @@ class Case:
         return findings.held(independent_audit.sessions(self.system.store, FLEET), self.system.dead)
 
     def finish(self) -> None:
-        """What every case has to show."""
+        """Checks of every case."""
         now, dead = time.monotonic(), self.system.dead
         store = independent_audit.sessions(self.system.store, FLEET)
         time.sleep(findings.UNDER_WAY_SECONDS)

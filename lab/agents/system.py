@@ -24,7 +24,7 @@ FLEET = "agents"
 
 @dataclass(frozen=True)
 class Size:
-    """How large the system is."""
+    """Size of the system."""
 
     hosts: int = 200
     """Pool processes, each with an agent process."""
@@ -73,17 +73,17 @@ class System(Scene):
         self.hosts = {row["pool_id"]: Host(**row) for row in json.loads(self._nursery.read_line())}
 
     def _liveness(self) -> dict[str, str]:
-        """Of each pool; draining and failed ones by their status."""
+        """Liveness of each pool; draining and failed ones by their status."""
         pools = self.call("GET", "/pools?limit=1000")["pools"]
         return {pool["pool_id"]: pool["liveness"] if pool["status"] == "active" else pool["status"] for pool in pools}
 
     def load(self) -> FilterProcess:
-        """Of sessions that are connections to their pools, past the relay."""
+        """Load of sessions that are connections to their pools, past the relay."""
         lines = str(self.folder / "load.jsonl")
         return Task(self.service.url, FLEET, self.size.rate, self.size.stay, lines).process()
 
     def sessions(self) -> list[Session]:
-        """Of the load so far."""
+        """Sessions of the load so far."""
         return sessions_of([self.folder / "load.jsonl"])
 
     def kill(self, pool_ids: Iterable[str]) -> None:

@@ -17,9 +17,9 @@ from lab.faults import independent_audit
 from testbed.scene import OUTAGES
 
 MAX_SECONDS = 1.2
-"""Of a placement."""
+"""Limit of a placement."""
 MAX_OPEN_SECONDS = 0.1
-"""Of a placement that began while the circuit breaker was open."""
+"""Limit of a placement that began while the circuit breaker was open."""
 KNOWN_SECONDS = 10.0
 """After its return, slta knows each session."""
 LOOK_SECONDS = 0.5

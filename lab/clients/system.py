@@ -23,14 +23,14 @@ class Size:
     stay: float = 15.0
     """Mean seconds of a session."""
     seconds: float = 60.0
-    """Of the outage."""
+    """Seconds of the outage."""
     warm_up: float = 80.0
     """Every client has read the endpoints of the loaded fleet by then."""
     after: float = 30.0
 
 
 POOLS = 20
-"""Of each class: `a-1`, `a-2`, …"""
+"""Pools of each class: `a-1`, `a-2`, …"""
 FLEETS: Mapping[str, Mapping[str, tuple[int, int]]] = {
     "equal": {"a": (100, 100), "b": (100, 100), "c": (100, 100)},
     "similar": {"a": (90, 100), "b": (100, 100), "c": (110, 100)},
@@ -69,7 +69,7 @@ class System(Scene):
             yield
 
     def lines(self) -> tuple[list[Session], list[Lag]]:
-        """What the clients wrote so far."""
+        """Lines that the clients wrote so far."""
         files = list(self.folder.glob("client-*.jsonl"))
         lags = [Lag(**row) for file in files for row in rows([file], "at").values()]
         return sessions_of(files), lags

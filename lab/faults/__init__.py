@@ -1,1 +1,1 @@
-"""What faults do to acknowledged sessions: real processes, planted faults, and a witness that keeps its own ledger."""
+"""Effects of faults on acknowledged sessions: real processes, planted faults, and a witness with its own ledger."""

@@ -36,7 +36,7 @@ ENOUGH = 0.75
 
 @dataclass(frozen=True)
 class Size:
-    """How much load there is."""
+    """Size of the load."""
 
     per_second: float = 400.0
     """Calls."""
@@ -104,7 +104,7 @@ class Fault(Row[System]):
 
 
 def _rate(load: Load) -> float:
-    """Of the calls that succeed, a second."""
+    """Rate of the calls that succeed, a second."""
     return load.ledger.good_between(load.started + 1, time.monotonic()) / (BEFORE_SECONDS - 1)
 
 
@@ -124,7 +124,7 @@ def _record(made: System) -> Record:
 
 
 def _verdict(verdicts: Iterable[Verdict]) -> dict[str, Any]:
-    """Of all fleets together."""
+    """Verdict on all fleets together."""
     counts = [asdict(verdict) for verdict in verdicts]
     losses: Counter[str] = sum((Counter(one.pop("losses")) for one in counts), Counter())
     return {name: sum(one[name] for one in counts) for name in counts[0]} | {"losses": dict(losses)}

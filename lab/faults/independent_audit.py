@@ -1,4 +1,4 @@
-"""What the store holds in the end, read with plain commands."""
+"""Audit of the store in the end, with plain commands."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from slta_loadgen.retry import is_final
 
 
 class Told(Enum):
-    """What the answers say of a session so far."""
+    """State of a session by the replies so far."""
 
     NOTHING = "nobody has answered yet"
     REFUSED = "it was refused"
@@ -36,7 +36,7 @@ class Session:
     was_placed: bool = False
     """Somebody was told a pool."""
     lost: str = ""
-    """How it was seen to be lost."""
+    """Evidence that it was lost."""
     doubled: bool = False
 
 
@@ -81,7 +81,7 @@ class Ledger:
         return max(later - sooner for sooner, later in pairwise(moments))
 
     def good_between(self, start: float, end: float) -> int:
-        """How many good answers came."""
+        """Number of successful replies."""
         return sum(start <= moment < end for moment in self.good)
 
 
@@ -111,7 +111,7 @@ def completed(session: Session, reply: Reply) -> None:
 
 
 def judge(ledger: Ledger, live: Mapping[str, str]) -> Verdict:
-    """What became of every session; `live` is the store's own: session → pool."""
+    """Fate of every session; `live` is the store's own: session → pool."""
     sessions = ledger.sessions.values()
     for session in sessions:
         if session.told is Told.LIVES and live.get(session.session_id) != session.pool:

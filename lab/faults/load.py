@@ -33,14 +33,14 @@ AGAIN = 0.03
 """The share of calls that ask once more for a session that lives."""
 PAUSE_SECONDS = 0.03
 UNTIL_FINAL_SECONDS = 45.0
-"""How long a call is asked again after the load has ended."""
+"""Time for which a call is retried after the load has ended."""
 
 Call = Callable[[Client], Awaitable[Reply]]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much. `per_second` counts calls."""
+    """Size of a load. `per_second` counts calls."""
 
     per_second: float = 400.0
     workers: int = 16
@@ -54,7 +54,7 @@ class Load:
         self.ledger = Ledger()
         self.fleet = fleet
         self.weights = [1.0] * len(urls)
-        """How the calls are shared out among the dispatchers."""
+        """Shares of the dispatchers in the calls."""
         self._plan = plan
         self._random = Random(seed)
         self._seed = seed

@@ -10,7 +10,7 @@ EVENT = "store_went_back"
 
 
 def noticed(events: Sequence[Mapping[str, Any]], broke: float, reached: float) -> Mapping[str, Any]:
-    """What dispatchers said after the store `broke`; `reached` is when one that had gone back was reached.
+    """Events of dispatchers after the store `broke`; `reached` is when one that had gone back was reached.
 
     Both are in seconds since 1970, and 0 where nothing went back. `noticed_seconds` is from the second to what the
     first dispatcher said, None where none did.

@@ -164,7 +164,7 @@ async def shard_frozen(system: System) -> int:
 
 
 async def _lateness(system: System, fleet: str) -> float:
-    """How many seconds after their time the leases of new sessions end."""
+    """Delay in seconds with which the leases of new sessions end."""
     ids = [f"leased-{number}" for number in range(LEASED)]
     async with Client(system.urls[0], fleet) as client:
         for id_ in ids:

@@ -150,7 +150,7 @@ async def harassed(system: System) -> int:
 
 
 async def _say(port: int, said: bytes) -> bool:
-    """Whether the other side ended the connection within a second."""
+    """True if the other side ended the connection within a second."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(1):

@@ -17,7 +17,7 @@ FREEZE_SECONDS = 6.0
 LAG_SECONDS = 0.4
 """Below what makes sentinels call the master down."""
 JOINED_SECONDS = 3.0
-"""How long a replica that joined confirms what the other one has not received."""
+"""Time for which a replica that joined confirms what the other one has not received."""
 AWAY_SECONDS = 4.0
 PARTITION_SECONDS = 8.0
 AFTER_SECONDS = 3.0

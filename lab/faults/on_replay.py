@@ -68,7 +68,7 @@ class Probe:
             assert (await client.renew(ids, seconds)).body["renewed"] == ids
 
     async def shortened(self, sessions: Sequence[Session]) -> int:
-        """How many of them have no lease any more, or a shorter one than the longest that was acknowledged."""
+        """Number of sessions that have no lease any more, or a shorter one than the longest that was acknowledged."""
         server = self._system.servers[await asyncio.to_thread(self._system.settled)]
         records = await ask(
             server, lambda redis: redis.hmget(f"{{{FLEET}}}:sessions", [s.session_id for s in sessions])

@@ -53,7 +53,7 @@ def page(records: Sequence[Record]) -> str:
 
 
 def statement(records: Sequence[Record]) -> str:
-    """What is lost, by mode and by what fails."""
+    """Table of losses, by mode and fault."""
     rows = [
         (
             f"`{mode}`",
@@ -110,7 +110,7 @@ def clusters(records: Sequence[Record]) -> str:
 
 
 def _not_ready(notes: Sequence[Mapping[str, Any]]) -> str:
-    """How often /readyz was not 200, of how many questions."""
+    """Replies of /readyz other than 200, of all."""
     requests = sum(sum(note["readiness"].values()) for note in notes)
     return f"{requests - sum(note['readiness'].get('200', 0) for note in notes):,} of {requests:,}"
 
@@ -132,7 +132,7 @@ def provenance(records: Sequence[Record]) -> str:
 
 
 def _zeros(records: Sequence[Record]) -> str:
-    """What the table leaves out."""
+    """Text on the counts that the table leaves out."""
     zeros = [name for name in COUNTS if name not in _nonzero(records)]
     named = f" In all of them {', '.join(zeros)} are 0." if zeros else ""
     return named if _any_broken(records) else f"{named} All audits are clean."

@@ -103,7 +103,7 @@ def _of_its_own(folder: Path, binary: str) -> Server:
 
 
 async def _url(made: System) -> str:
-    """Where a dispatcher finds its store: by relays of its own to the sentinels, if there are any."""
+    """URL of a dispatcher's store: by relays of its own to the sentinels, if there are any."""
     if made.cluster:
         return made.cluster.url
     if made.sentinels:

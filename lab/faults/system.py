@@ -28,7 +28,7 @@ class System:
     folder: Path
     mode: str
     binary: str
-    """Of all servers."""
+    """Binary of all servers."""
     stack: AsyncExitStack
     """Ends what was started."""
     dispatchers: list[ServiceProcess] = field(default_factory=list)
@@ -48,7 +48,7 @@ class System:
     went_back: tuple[float, float] = (0.0, 0.0)
     """When the store broke, and when one that had gone back was reached, in seconds since 1970; 0 if none was."""
     notes: dict[str, Any] = field(default_factory=dict)
-    """What a fault wants the record to hold besides."""
+    """Further members of the record, by the fault."""
 
     @property
     def load(self) -> Load:
@@ -70,7 +70,7 @@ class System:
 
     @property
     def urls(self) -> list[str]:
-        """Where clients find the dispatchers."""
+        """URLs of the dispatchers for clients."""
         ports = [front.port for front in self.fronts] or [dispatcher.port for dispatcher in self.dispatchers]
         return [f"http://127.0.0.1:{port}" for port in ports]
 
@@ -115,7 +115,7 @@ def _follows(server: Server, port: int) -> bool:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a system is made of. `replicas` are besides the master."""
+    """Parts of a system. `replicas` are besides the master."""
 
     dispatchers: int = 2
     replicas: int = 0
@@ -126,7 +126,7 @@ class Shape:
     cluster: bool = False
     """Three masters with so many replicas each."""
     options: Sequence[str] = ()
-    """What the nodes of a cluster are told besides."""
+    """Further options of the nodes of a cluster."""
     watched: Callable[[Path], Sequence[str]] = lambda _: ()
     """A server's folder → words before its command."""
 
@@ -146,10 +146,10 @@ SILENT_BEHIND_SENTINELS = Shape(dispatchers=3, replicas=2, relayed=True, sentine
 
 
 def source_of(number: int) -> str:
-    """Where a node of a cluster connects from, so that a relay tells it from others."""
+    """Source address of a node of a cluster, so that a relay tells it from others."""
     return f"127.0.0.{10 + number}"
 
 
 def options_of(mode: str) -> list[str]:
-    """What every server of a group is told."""
+    """Options of every server of a group."""
     return [*OPTIONS[mode], "--bind-source-addr", NEIGHBOUR, "--replica-announce-ip", "127.0.0.1"]

@@ -36,7 +36,7 @@ slot = partial(master, fails="nothing: a slot moves")
 
 
 def _lost(name: str, title: str, change: Callable[..., Awaitable[int]]) -> dict[str, Fault]:
-    """What a store loses of a change: with the end of its file, or at a failover to a replica."""
+    """Faults in which a store loses a change: with the end of its file, or at a failover to a replica."""
     cut, behind = (partial(change, lose=lose) for lose in (on_replay.cut, on_replay.behind))
     replica = "… at a failover to a replica that had not heard of it"
     return {

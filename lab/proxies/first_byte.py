@@ -28,7 +28,7 @@ async def run(system: System, scale: float = 1.0) -> bool:
 
 
 async def _first_byte(port: int, target: str) -> float:
-    """Of a request on a connection of its own; seconds."""
+    """Time to the first byte of a request on a connection of its own; seconds."""
     began = time.perf_counter()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())

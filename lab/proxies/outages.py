@@ -86,7 +86,7 @@ async def _known_after(system: System, ids: list[str]) -> str:
 
 
 def _since(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
-    """What the follower counted meanwhile."""
+    """Counts of the follower meanwhile."""
     return {name: after[name] - before.get(name, 0) for name in after if after[name] != before.get(name, 0)}
 
 

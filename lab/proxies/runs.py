@@ -19,7 +19,7 @@ INSTALLED = tuple(name for name, proxy in PROXIES.items() if proxy.program)
 
 @dataclass(frozen=True)
 class Size:
-    """How long a run is."""
+    """Size of a run."""
 
     scale: float = 1.0
     """0.1: a tenth of the connections and seconds."""
