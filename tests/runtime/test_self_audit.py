@@ -102,14 +102,15 @@ async def test_a_result_says_when_by_whom_and_what_was_found_first(store: Store,
     assert audited.by.count("/") == 1
 
 
+@pytest.mark.parametrize("error", [StoreUnavailableError, RuntimeError])
 async def test_an_audit_that_cannot_be_done_is_not_stored_and_the_others_are(
-    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     done = audit_fleet
 
     async def fail_for_f(of: Store, specs: Specs, fleet: str) -> Findings:
         if fleet == "f":
-            raise StoreUnavailableError
+            raise error
         return await done(of, specs, fleet)
 
     monkeypatch.setattr(self_audit, "audit_fleet", fail_for_f)

@@ -19,7 +19,7 @@ class JobQueue(ABC):
     failure: str
     """Event of the log."""
     retries = False
-    """Whether one that fails is done again in the next round. If not, or if this process ends, its claim ends."""
+    """Whether one that the store fails is done again in the next round. Else, as after a defect, its claim ends."""
 
     def __init__(self) -> None:
         self._claims: dict[str, str] = {}
@@ -52,6 +52,8 @@ class JobQueue(ABC):
                 log.warning(self.failure, fleet=fleet, why=error.code)
                 if self.retries:
                     continue
+            except Exception:
+                log.exception(self.failure, fleet=fleet)
             self._claims.pop(fleet, None)
 
     @abstractmethod
