@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext, suppress
@@ -134,8 +135,8 @@ class Ticks:
         lane = self._lane_of.get(fleets[0])
         try:
             async with lane.calls if lane else nullcontext():
-                excesses, audits = self._bounds.excesses, self._audits.is_idle
-                results |= await self._store.fleets.tick_many(fleets, excesses, audits=audits)
+                audit = random.choice(fleets) if self._audits.is_idle else ""
+                results |= await self._store.fleets.tick_many(fleets, self._bounds.excesses, audit=audit)
         except Exception:
             log.exception("ticks_failed")
         self._heard(lane, results.values())

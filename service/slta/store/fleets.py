@@ -166,14 +166,19 @@ class Fleets:
         return self._functions.server(fleet)
 
     async def tick_many(
-        self, fleets: Sequence[str], excesses: Mapping[str, Excess] = MappingProxyType({}), *, audits: bool = False
+        self, fleets: Sequence[str], excesses: Mapping[str, Excess] = MappingProxyType({}), *, audit: str = ""
     ) -> Mapping[str, Ticked | errors.DispatchError]:
         """One call of `tick` for each fleet of a server, in one packet; one that was ticked just now stays as it is.
 
-        With the excess of a fleet's interval, if it is known: the store adds it once. `audits` claims those due.
+        With the excess of a fleet's interval, if it is known: the store adds it once. `audit` is the fleet whose audit
+        is claimed if it is due.
         """
         calls: dict[str, Mapping[str, Value]] = {
-            fleet: {"shared": SHARED, "audits": audits, "excesses": [excesses[fleet]] if fleet in excesses else ()}
+            fleet: {
+                "shared": SHARED,
+                "audits": fleet == audit,
+                "excesses": [excesses[fleet]] if fleet in excesses else (),
+            }
             for fleet in fleets
         }
         replies = await self._functions.change_many("tick", calls)
