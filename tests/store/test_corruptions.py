@@ -3,7 +3,7 @@
 In each scene each is planted alone, with the next of its kind, and in each field of a record and of the fleet.
 docs/results/corruptions.md has those planted alone that are heard of without an audit or leave something behind.
 
-`python -m tests.store.test_corruptions --write` writes the page.
+`python -m tests.store.test_corruptions --write` writes the page and its data.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ from tests.store.fleets import FLEET, pass_seconds, place
 from tests.store.test_liveness import TTL, beat, keep_alive
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/results/corruptions.md"
+FINDINGS = PAGE.with_suffix(".json")
+"""First finding of the audit by scene and corruption, and by number of the state."""
 HEAD = """\
 # Planted corruptions
 
@@ -47,7 +49,8 @@ Kinds of damage, each done to the keys of a sound fleet on a real server: 6 pool
 until a deadline, two with leases, sessions with leases. `tests/store/test_corruptions.py` plants each
 (`tests/store/corruptions.py`) alone and with the next of its kind. `slta audit` notices all, and after
 `slta audit --repair` it finds nothing, but where the document is lost. This page, which the test writes, has those of
-which a client hears, which dispatchers repair by themselves, or which leave something.
+which a client hears, which dispatchers repair by themselves, or which leave something;
+[`corruptions.json`](corruptions.json) has the audit's first finding of each.
 
 *Noticed* is the first finding, at the next audit: dispatchers do one about once an hour, after a repair, and when
 another process of the store's server has taken the fleet over. *A call* says what a client hears of an assign and a
@@ -426,10 +429,15 @@ def page(scenes: Mapping[str, Seen]) -> str:
     return HEAD + "".join(_section(scene, seen) for scene, seen in scenes.items()) + _numbers(scenes["slta"].numbers)
 
 
+def findings(seen: Seen) -> dict[str, dict[str, str]]:
+    alone = {name: _first(one.found) for name, one in seen.alone.items()}
+    return {"alone": alone, "numbers": {name: found[0] for name, found in seen.numbers.items() if found}}
+
+
 def _section(scene: str, seen: Seen) -> str:
     cells = {name: (look.heard, look.alone.did, LEFT.get(name, "nothing")) for name, look in seen.looks.items()}
     rows = [
-        f"| {name} | {_first(seen.alone[name].found)} | {' | '.join(told)} |\n"
+        f"| {name} | {_cell(_first(seen.alone[name].found))} | {' | '.join(told)} |\n"
         for name, told in cells.items()
         if set(told) != {"nothing"}
     ]
@@ -443,7 +451,7 @@ def _numbers(numbers: Mapping[str, list[str]]) -> str:
 
 
 def _first(found: list[Findings]) -> str:
-    return _cell(next(sentence for one in found for sentence in one.sentences))
+    return next(sentence for one in found for sentence in one.sentences)
 
 
 def _cell(sentence: str) -> str:
@@ -528,6 +536,7 @@ def test_the_page_says_so(scene: str, seen: Seen) -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert _section(scene, seen) in text
     assert _numbers(seen.numbers) in text or not seen.numbers
+    assert json.loads(FINDINGS.read_text(encoding="utf-8"))[scene] == findings(seen)
 
 
 def _has(name: str, corruptions: Collection[str]) -> bool:
@@ -536,4 +545,7 @@ def _has(name: str, corruptions: Collection[str]) -> bool:
 
 
 if __name__ == "__main__" and "--write" in sys.argv:
-    PAGE.write_text(page({scene: asyncio.run(see_all(scene, only_alone=True)) for scene in SCENES}), encoding="utf-8")
+    every = {scene: asyncio.run(see_all(scene, only_alone=True)) for scene in SCENES}
+    PAGE.write_text(page(every), encoding="utf-8")
+    data = {scene: findings(seen) for scene, seen in every.items()}
+    FINDINGS.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
