@@ -153,8 +153,8 @@ function audit.slice(key, given)
     return { 'AUDITED', '', '', report.found, report.total, '' }
   end
   local check, part, following = walk.find('report', given.part)
-  report.lag, report.hold_until = fleet.clock - fleet.time, fleet.hold_until -- before the time of now is taken over
   local ok, next_cursor = pcall(function()
+    report.lag, report.hold_until = fleet.clock - fleet.time, fleet.hold_until -- before the time of now is taken over
     accounting.advance(fleet, given.clock)
     return check(fleet, report, given.cursor)
   end)
