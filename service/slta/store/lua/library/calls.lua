@@ -20,15 +20,23 @@ local function is_lost(key)
   return redis.call('EXISTS', string.sub(key, 1, -6) .. 'document') == 1
 end
 
+-- The fleet at the time `now`, else as from `state.read`.
+local function read_at(key, now)
+  local fleet, refusal, layout = state.read(key)
+  if fleet then
+    accounting.advance(fleet, now)
+  end
+  return fleet, refusal, layout
+end
+
 -- The fleet at the present time for reading; nil and the refusal if it cannot be used.
 local function fleet_to_read(key, given)
-  local is_read, fleet, refusal, layout = pcall(state.read, key)
+  local is_read, fleet, refusal, layout = pcall(read_at, key, given.clock)
   if not is_read or refusal == 'UNKNOWN_FLEET' and is_lost(key) then
     return nil, { 'DAMAGED' }
   elseif not fleet then
     return nil, { refusal, layout }
   end
-  accounting.advance(fleet, given.clock)
   return fleet
 end
 
