@@ -156,6 +156,7 @@ async def test_the_guard_of_another_class_stays(store: Store, clock: Clock) -> N
     assert await guard(store) == ["on", "off"]
     with pytest.raises(errors.UnknownClassError):
         await store.pools.end_guard(FLEET, "tiny")
+    assert await events(store) == [("begin_guard", 8)], "it has ended none"
 
 
 @EACH_POLICY

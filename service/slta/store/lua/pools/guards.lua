@@ -146,7 +146,7 @@ local function finish_all(fleet, chosen)
 end
 
 -- author, pool_class ('' for all): an operator ends the guard
---   -> {GUARDED, names of the classes whose guard was on} | {UNKNOWN_CLASS, name}, and the event's text.
+--   -> {GUARDED, names of the classes whose guard was on} | {UNKNOWN_CLASS, name}, and the event's text, '' if none.
 -- Ticks mark the pools lost. O(classes).
 function guards.finish(fleet, given)
   local name = given.pool_class
@@ -157,7 +157,7 @@ function guards.finish(fleet, given)
   local event = events.begin('end_guard', fleet, fleet.clock, given.author)
   local names, count = finish_all(fleet, chosen)
   local reply = { 'GUARDED', unpack(names) }
-  event.pools = count
+  event.pools = names[1] and count
   event.before = names[1] and { pool_class = not names[2] and names[1] or nil, status = 'active' }
   return reply, events.close(fleet, event, reply)
 end
