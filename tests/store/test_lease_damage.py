@@ -88,6 +88,18 @@ async def test_after_a_repair_leases_begin_anew_and_unconfirmed_pools_stay_so(
     assert (await store.fleets.snapshot(FLEET)).classes[0].guard == "over", "three of six"
 
 
+async def test_a_lost_lease_is_begun_anew_by_its_timer_and_a_timer_of_nothing_is_dropped(
+    store: Store, guarded: None, redis: TextRedis
+) -> None:
+    pool("small-6", liveness="-", since="0", ttl="0", listed="0")(redis)
+    redis.zadd(key("timers"), {"nobody": 10**9})
+    await repair(store, SPEC)
+    found = POOL.fullmatch(redis.hget(key("pools"), "small-6"))
+    assert found
+    assert (found["liveness"], found["ttl"]) == ("a", "60")
+    assert redis.zscore(key("timers"), "nobody") is None
+
+
 async def test_a_tick_after_an_outage_finds_a_hash_of_fields_of_another_type(
     store: Store, guarded: None, clock: Clock, redis: TextRedis
 ) -> None:

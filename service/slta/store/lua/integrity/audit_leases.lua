@@ -44,13 +44,18 @@ function audit_leases.check(fleet, report, pool)
   end
 end
 
--- Checks some timers: each is of a guard, or of a pool that has what it is of. O(work).
-function audit_leases.check_timers(fleet, report, cursor)
-  return slices.each_pair(fleet, 'timers', report, cursor, function(member)
+-- A part: each timer is of a guard, or of a pool that has what it is of. A lease that is missing begins now. O(work).
+function audit_leases.walk_timers(fleet, slice, cursor)
+  return slices.each_pair(fleet, 'timers', slice, cursor, function(member)
     local kind, pool_id = timers.parse(fleet, member)
     local pool = kind ~= 'guard' and kind and stored_pools.read(fleet, pool_id)
     if not kind or pool and not pool[kind] then
-      report:add('timer ' .. member .. ': there is nothing that it is of')
+      slice:wrong('timer ' .. member .. ': there is nothing that it is of', function()
+        if kind == 'lease' and pool.pool_number and pool.status then
+          pool.lease = { ttl = pool_records.UNKNOWN_TTL, liveness = 'alive', since = fleet.time, listed = fleet.time }
+          stored_pools.set(fleet, pool)
+        end
+      end)
     end
   end)
 end

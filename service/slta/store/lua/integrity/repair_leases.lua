@@ -3,8 +3,8 @@
 
 repair_leases = {}
 
--- Forgets timers and what guards remember, which the records determine.
-local function reset(fleet)
+-- A part of repairs, before the pools: forgets timers and what guards remember, which the records determine.
+function repair_leases.reset(fleet)
   redis.call('UNLINK', keys.of_fleet(fleet, 'timers'))
   fleet.pool_due = 0
   for class_index = 1, #fleet.numbers do
@@ -20,23 +20,6 @@ function repair_leases.set_timers(fleet, pool)
   end
   pool.drain_due = pool_records.drain_due(pool)
   timers.set(fleet, { pool })
-end
-
--- Gives some pools that have the timer of a lease and none one that begins now. At the end timers are dropped, to be
--- rebuilt from the records. O(work).
-function repair_leases.from_timers(fleet, job, cursor)
-  local next_cursor = slices.each_pair(fleet, 'timers', job, cursor, function(member)
-    local kind, pool_id = timers.parse(fleet, member)
-    local pool = kind == 'lease' and stored_pools.read(fleet, pool_id)
-    if pool and pool.pool_number and pool.status and not pool.lease then
-      pool.lease = { ttl = pool_records.UNKNOWN_TTL, liveness = 'alive', since = fleet.time, listed = fleet.time }
-      stored_pools.set(fleet, pool)
-    end
-  end)
-  if not next_cursor then
-    reset(fleet)
-  end
-  return next_cursor
 end
 
 -- Forgets the numbers of all classes and the rows of unconfirmed pools, before each pool is counted once.
