@@ -51,24 +51,20 @@ def placement(session_id: str, reply: Reply) -> Placement:
     SessionEndedError, FleetObservesError, NoCapacityError, NoActivePoolError.
     """
     outcome, pool_id, class_and_type, lease, _start, _due, token, *attributes = session_checked(reply)
-    address = attributes[0] if attributes else None
-    if isinstance(address, list):
-        return _labelled_placement(session_id, [*reply[:-1], address[0]], address[1])
     pool_class, session_type = split_type(class_and_type)
-    return Placement(
+    address, labels = split_attributes(*attributes or [""])
+    placed = Placement(
         session_id=session_id,
         session_type=session_type,
         pool_id=pool_id,
         pool_class=pool_class,
-        address=address or None,
+        address=address,
         token=token or None,
         lease_seconds=int(lease) / MICROSECONDS,
         replayed=outcome == "REPLAYED",
     )
-
-
-def _labelled_placement(session_id: str, reply: Reply, labels: str) -> LabelledPlacement:
-    return LabelledPlacement(**asdict(placement(session_id, reply)), labels=labels_of(labels))
+    is_labelled = attributes and isinstance(attributes[0], list)
+    return LabelledPlacement(**asdict(placed), labels=labels_of(labels)) if is_labelled else placed
 
 
 def reported(session_id: str, reply: Reply) -> Reported:
