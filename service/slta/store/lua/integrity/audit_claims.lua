@@ -19,9 +19,9 @@ end
 
 -- The claim, for `store`, of an audit that is now the caller's; '' if none is due, or another dispatcher has it. O(1).
 function audit_claims.take(fleet)
-  local key, time, now = keys.of_fleet(fleet, 'cold'), fleet.time, basis(fleet)
-  local is_due = jobs.left(jobs.stored(key, 'audit_result', PERIOD), time, now) == 0
-  return is_due and jobs.take(key, 'audit_claimed', CLAIM_TIME, time, now) and now or ''
+  local key, time, claim = keys.of_fleet(fleet, 'cold'), fleet.time, basis(fleet)
+  local is_due = jobs.left(jobs.stored(key, 'audit_result', PERIOD), time, claim) == 0
+  return is_due and jobs.take(key, 'audit_claimed', CLAIM_TIME, time, claim) and claim or ''
 end
 
 -- given.claim: as from `take`; given.result: words of Unix time, number of findings, dispatcher and first finding.

@@ -16,8 +16,8 @@
 --   text(key, value)                              a text that does
 --   key(fleet, name, key, kind) -> whether        a key and its type; whether it is a set to be looked into
 --   set(fleet, name, position) -> position        looks into a set, see `slices.each_key`
---   named(pool_id)                              a pool without a readable record, known by its name and its bit
---   back(fleet, what, record, key, field)         a record that was set aside and could be put back
+--   named(pool_id)                                a pool without a readable record, known by its name and its bit
+--   back(fleet, what, record, key, field)         a record that was set aside and can be put back
 --
 -- A survey has `is_survey`, and only those functions that its parts call.
 
