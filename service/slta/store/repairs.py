@@ -42,14 +42,14 @@ class Repairs:
         """Dry run: records that a repair would set aside or restore. VersionMismatchError if the document changed."""
         _, policy, numbers, live = await self._functions.read("begin_survey", fleet, **configuration)
         found: list[str] = []
-        part, cursor, is_over = "", "", False
-        while not is_over:
+        part, cursor = "", ""
+        while True:
             _, part, cursor, groups = await self._functions.slice(
                 "survey", fleet, policy=policy, class_ids=numbers, part=part, cursor=cursor, work=self._work
             )
             found += groups
-            is_over = not part
-        return _survey(int(live), found)
+            if not part:
+                return _survey(int(live), found)
 
     async def begin(
         self,
