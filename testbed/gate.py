@@ -53,7 +53,7 @@ class Answer:
     code: str
     retry_after: int | None = None
     close: bool = False
-    """Fault: a reply with `Connection: close`; the connection stays open all the same."""
+    """True for `Connection: close`; the connection stays open all the same."""
 
 
 @dataclass(frozen=True)

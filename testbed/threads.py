@@ -31,7 +31,7 @@ class LoopThread(Part):
         self._error: Exception | None = None
         self._thread = threading.Thread(target=asyncio.run, args=[self._run()])
         self._thread.start()
-        self._begun.wait()
+        assert self._begun.wait(DEADLINE_SECONDS)
         if self._error is not None:
             raise self._error
         return self
@@ -45,7 +45,7 @@ class LoopThread(Part):
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Result of a coroutine in the loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(DEADLINE_SECONDS)
 
     async def _run(self) -> None:
         self._loop, self.ending = asyncio.get_running_loop(), asyncio.Event()
