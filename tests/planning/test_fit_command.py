@@ -145,6 +145,11 @@ def test_a_fleet_file_that_is_there_stays_where_the_new_one_would_not_be_taken(t
             ["--sessions", "sessions", "--value", "value"],
             """{pool_class="a"} at 9: value is not a number: 'several values'""",
         ),
+        (
+            HEAD.replace("value", "value,time") + "a,1,5,9\na,2\n",
+            ["--sessions", "sessions", "--value", "value"],
+            "line 3: 2 columns instead of 4",
+        ),
         (samples(), ["--capacity", "tiny=3"], "no samples of class tiny; the classes are small, large"),
         (samples(), ["--capacity", "0"], "is not a number from 1 to 4,096"),
         (samples(), ["--pools", "3"], "must be like small=50"),

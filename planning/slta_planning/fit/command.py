@@ -78,7 +78,13 @@ def _read(file: Path, sessions: str | None, value: str | None, class_label: str)
     """Samples of a CSV, or of two series of an export."""
     if not (sessions and value):
         return read_csv(file)
-    head, *rows = [row for _, row in read_table(file)] or [[]]
+    table = read_table(file)
+    _, head = next(table, (0, []))
+    rows = list[list[str]]()
+    for number, row in table:
+        if len(row) != len(head):
+            raise UnusableError(f"{file}, line {number}: {len(row)} columns instead of {len(head)}")
+        rows.append(row)
     return joined(exported(head, rows, sessions, value), exported(head, rows, value, sessions), class_label)
 
 
