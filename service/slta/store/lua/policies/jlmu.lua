@@ -137,14 +137,14 @@ function jlmu.rows(fleet, class_index)
 end
 
 -- Checks frontiers and their ranks by definition, and the counts of open pools. O(classes * log levels * pools / 8).
-function jlmu.check(fleet, expect_equal)
+function jlmu.check(fleet, report)
   for class_index, name in ipairs(fleet.names) do
     local frontier = fleet.pools[class_index] > 0 and candidates.frontier(fleet, class_index) or 0
     local is_open = frontier > 0 and frontier <= fleet.capacities[class_index]
-    expect_equal('frontier of class ' .. name, fleet.frontiers[class_index], frontier)
+    report:expect_equal('frontier of class ' .. name, fleet.frontiers[class_index], frontier)
     local open = rows.count(keys.of_class(fleet, 'open', class_index))
-    expect_equal('open pools of class ' .. name, fleet.open[class_index], open)
+    report:expect_equal('open pools of class ' .. name, fleet.open[class_index], open)
     local rank = is_open and tables.number(fleet, 'ranks', class_index, frontier) or 0
-    expect_equal("frontier's rank of class " .. name, fleet.frontier_ranks[class_index], rank)
+    report:expect_equal("frontier's rank of class " .. name, fleet.frontier_ranks[class_index], rank)
   end
 end

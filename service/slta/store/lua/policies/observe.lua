@@ -34,9 +34,9 @@ function observe.left_out(fleet, word)
 end
 
 -- As JLMU's; also that it counts reports. O(classes * log levels * pools / 8).
-function observe.check(fleet, expect_equal)
-  jlmu.check(fleet, expect_equal)
+function observe.check(fleet, report)
+  jlmu.check(fleet, report)
   for _, field in ipairs(observe.NUMBERS) do
-    expect_equal(field, fleet[field], math.max(0, fleet[field]))
+    report:expect_equal(field, fleet[field], math.max(0, fleet[field]))
   end
 end

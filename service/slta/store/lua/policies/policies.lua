@@ -30,8 +30,8 @@
 --   reported_rank(fleet) -> rank                  the rank that observations show, 0 for none
 --   rows(fleet, class_index) -> rules             for the audit, by key of a row: a function that returns whether an
 --                                                 active pool of the class with that occupancy has a bit in the row
---   check(fleet, expect_equal)                    for the audit: calls expect_equal(what, stored, expected) for each
---                                                 field that is determined by other fields and rows
+--   check(fleet, report)                          for the audit: calls report:expect_equal(what, stored, expected)
+--                                                 for each field that is determined by other fields and rows
 --   compare(fleet, draw, class_index, level,      an active pool's occupancy is about to rise to `level` by another
 --     type_index) -> comparison                   dispatcher's placement: a list to append to the reply, of the
 --                                                 marginal utility there first, and that of the choice fourth

@@ -199,22 +199,22 @@ end
 
 -- Checks r, its coordinate and the thresholds by definition, and the counts of both kinds of tokens. O(classes * (log
 -- levels + pools / 8)).
-function tokens.check(fleet, expect_equal)
-  expect_equal('yellow tokens', fleet.yellow, rows.count(keys.of_fleet(fleet, 'yellow')))
-  expect_equal('min_green', fleet.min_green, enough_green(fleet))
+function tokens.check(fleet, report)
+  report:expect_equal('yellow tokens', fleet.yellow, rows.count(keys.of_fleet(fleet, 'yellow')))
+  report:expect_equal('min_green', fleet.min_green, enough_green(fleet))
   local has_rank = fleet.rank >= 1 and fleet.rank <= fleet.last_rank
-  expect_equal('rank exists', has_rank, fleet.active_pools > 0)
+  report:expect_equal('rank exists', has_rank, fleet.active_pools > 0)
   for class_index = 1, #fleet.numbers do
     local name = fleet.names[class_index]
     local green = rows.count(keys.of_class(fleet, 'green', class_index))
-    expect_equal('green tokens of class ' .. name, fleet.green[class_index], green)
+    report:expect_equal('green tokens of class ' .. name, fleet.green[class_index], green)
     local threshold = has_rank and order.threshold(fleet, class_index, fleet.rank) or 0
-    expect_equal('threshold of class ' .. name, fleet.thresholds[class_index], threshold)
+    report:expect_equal('threshold of class ' .. name, fleet.thresholds[class_index], threshold)
   end
   if has_rank then
     local class_index, level = tables.entry(fleet, 'order', fleet.rank)
-    expect_equal('estimate_class', fleet.estimate_class, class_index)
-    expect_equal('estimate_level', fleet.estimate_level, level)
-    expect_equal('previous_class', fleet.previous_class, class_before(fleet))
+    report:expect_equal('estimate_class', fleet.estimate_class, class_index)
+    report:expect_equal('estimate_level', fleet.estimate_level, level)
+    report:expect_equal('previous_class', fleet.previous_class, class_before(fleet))
   end
 end

@@ -54,12 +54,12 @@ function differences.sums(fleet)
   end
 end
 
--- Calls expect_equal(what, stored, expected) for the audit: they did not begin in the future, and by Cauchy's
+-- Calls report:expect_equal(what, stored, expected) for the audit: they did not begin in the future, and by Cauchy's
 -- inequality n * sum of squares >= sum^2. Where sessions are placed, no more were drawn than have begun, and no
 -- difference is negative.
-function differences.check(fleet, expect_equal)
+function differences.check(fleet, report)
   cold.load(fleet, 'adopted')
-  expect_equal('differences_since', fleet.differences_since, math.min(fleet.differences_since, fleet.time))
+  report:expect_equal('differences_since', fleet.differences_since, math.min(fleet.differences_since, fleet.time))
   for source, begun in pairs({ placed = fleet.assigned, reported = fleet.adopted }) do
     local names = NAMES[source]
     local drawn, sum, squares = fleet[names.drawn], fleet[names.sum], fleet[names.squares]
@@ -67,9 +67,9 @@ function differences.check(fleet, expect_equal)
     if not fleet.policy_table.choose then
       most, least = math.huge, -math.huge
     end
-    expect_equal(names.drawn, drawn, math.max(0, math.min(drawn, most)))
-    expect_equal(names.sum, sum, drawn == 0 and 0 or math.max(least, sum))
+    report:expect_equal(names.drawn, drawn, math.max(0, math.min(drawn, most)))
+    report:expect_equal(names.sum, sum, drawn == 0 and 0 or math.max(least, sum))
     local is_possible = drawn > 0 and drawn * squares >= sum * sum * (1 - 1e-9) or drawn == 0 and squares == 0
-    expect_equal(names.squares .. ' is possible', is_possible, true)
+    report:expect_equal(names.squares .. ' is possible', is_possible, true)
   end
 end
