@@ -11,16 +11,6 @@ class UnusableError(Exception):
     """Unusable input; the message gives the reason and the remedy."""
 
 
-@contextmanager
-def unreadable_named() -> Iterator[None]:
-    """Convert OSError to Unusable with file name and reason."""
-    try:
-        yield
-    except OSError as error:
-        name = error.filename2 or error.filename  # of two names, the one to be written
-        raise UnusableError(f"{name}: {error.strerror}" if name else str(error.strerror or error)) from None
-
-
 def check_header(file: Path, columns: Sequence[str], required: Sequence[str], *optional: str) -> None:
     """Raise UnusableError for a required column that is missing, or a known one that is there twice."""
     missing = [name for name in required if name not in columns]

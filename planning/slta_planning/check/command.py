@@ -21,7 +21,7 @@ from slta_experiments.parallel import progress_bar
 from slta_planning.check.check_report import report
 from slta_planning.check.facts import AtLoad, Facts, facts_of
 from slta_planning.check.warnings import warnings_of
-from slta_planning.errors import UnusableError, unreadable_named
+from slta_planning.errors import UnusableError
 from slta_planning.refusing import NOT_VALID, refuse
 from slta_planning.text import FleetFile, JsonFile, counted, warn, wrapped
 
@@ -60,7 +60,7 @@ def command(
 
     Exit codes: 0 valid, possibly with warnings; 1 invalid; 2 usage error.
     """
-    with in_one_line(UnusableError), unreadable_named():
+    with in_one_line(UnusableError, OSError):
         if not all(map(math.isfinite, load or [])):
             raise UnusableError("--load: must be a finite number of sessions, not inf")
         try:

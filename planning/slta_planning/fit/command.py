@@ -12,7 +12,7 @@ from slta.cli.streams import text_beside, write_json
 from slta.models.errors import InvalidFleetError
 from slta_experiments.parallel import progress_bar
 from slta_planning.decoding import read_table
-from slta_planning.errors import UnusableError, unreadable_named
+from slta_planning.errors import UnusableError
 from slta_planning.fit import options
 from slta_planning.fit.fit_report import report
 from slta_planning.fit.fitting import ClassFit, FitTask, fit_class
@@ -53,7 +53,7 @@ def command(
     Exit codes: 0 fitted; 1 the means of a class are not concave, no fleet file is written; 2 usage error or unusable
     samples.
     """
-    with in_one_line(InvalidFleetError, UnusableError), unreadable_named():
+    with in_one_line(InvalidFleetError, UnusableError, OSError):
         if samples and not prometheus and bool(sessions) == bool(value):
             source, found = samples.name, _read(samples, sessions, value, class_label)
         elif prometheus and sessions and value and not samples:

@@ -18,9 +18,12 @@ def in_one_line(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        name = getattr(error, "filename", None)
-        message = f"{name}: {error.strerror}" if isinstance(error, OSError) and name else str(error)
-        fail(message, getattr(error, "exit_code", USER_ERROR))
+        fail(_file_error(error) if isinstance(error, OSError) else str(error), getattr(error, "exit_code", USER_ERROR))
+
+
+def _file_error(error: OSError) -> str:
+    name = error.filename2 or error.filename  # of two names, the one to be written
+    return f"{name}: {error.strerror}" if name else str(error.strerror or error)
 
 
 def fail(message: str, code: int = USER_ERROR) -> NoReturn:
