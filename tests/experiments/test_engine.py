@@ -160,7 +160,7 @@ def test_compiled_code_and_plain_python_agree_to_the_last_bit(policy: str) -> No
     state = state_of(columns, TABLE_1.capacities)
     order = dispatch_order(TABLE_1, TABLE_1.ranking, state)
     memory = memory_of(TABLE_1, TABLE_1.ranking, TABLE_1.optimum(n, workload.initial).rank, run.beta.min_green(n))
-    meter = meter_of(TABLE_1, n, run, workload, order)
+    meter = meter_of(TABLE_1, n, run, workload.most, columns)
     plain = event_loop(POLICIES[policy])
     plain(state, order, memory, events_of(workload, columns), meter, horizon)
     assert compiled.counters == tuple(memory.counters)

@@ -18,7 +18,7 @@ from slta.core.session_types.sets import TypeSets, everywhere
 from slta_experiments import misreadings
 from slta_experiments.engine import classic, dispatch, greedy, prices
 from slta_experiments.engine.compiling import outer
-from slta_experiments.engine.dispatch import DispatchOrder, Policy
+from slta_experiments.engine.dispatch import Policy
 from slta_experiments.engine.loop import SAMPLE_AREAS, SAMPLE_HEAD, Events, Loop, Meter, event_loop
 from slta_experiments.engine.state import floats, integers, state_of
 from slta_experiments.engine.tables import dispatch_order, memory_of, optimum_table, types_at
@@ -113,15 +113,15 @@ def loop_of(policy: str) -> Loop:
 
 def simulate(shape: FleetShape, n: int, policy: str, workload: Workload, run: Run) -> Outcome:
     """Simulate `workload` to `run.horizon`, with averages from `run.warm_up` on. O(events + pools + levels)."""
-    columns = run.columns or optimal_columns(shape, n, workload.initial)
+    columns, dispatched = run.columns or optimal_columns(shape, n, workload.initial), run.order or shape.ranking
     state = state_of(columns, shape.capacities)
     events = events_of(workload, columns)
     placed, sets = np.asarray(events.pools), run.sets or everywhere(len(shape.classes))
     market = types_at(shape, state, sets, run.reserve, placed, workload.kinds)
-    order = dispatch_order(shape, run.order or shape.ranking, state, market)
+    order = dispatch_order(shape, dispatched, state, market)
     rank = run.rank or shape.optimum(n, workload.initial).rank
-    memory = memory_of(shape, run.order or shape.ranking, rank, run.beta.min_green(n))
-    meter = meter_of(shape, n, run, workload, order)
+    memory = memory_of(shape, dispatched, rank, run.beta.min_green(n))
+    meter = meter_of(shape, n, run, workload.most, columns)
     loop_of(policy)(state, order, memory, events, meter, run.horizon)
     first, arrivals = np.searchsorted(workload.arrivals, [run.warm_up, run.horizon])
     placed, types = np.asarray(events.pools), len(sets.classes)
@@ -155,20 +155,19 @@ def optimal_columns(shape: FleetShape, n: int, sessions: int) -> list[list[int]]
     return columns
 
 
-def meter_of(shape: FleetShape, n: int, run: Run, workload: Workload, order: DispatchOrder) -> Meter:
-    """Meter at zero, except for the totals at time 0."""
-    columns = run.columns or optimal_columns(shape, n, workload.initial)
+def meter_of(shape: FleetShape, n: int, run: Run, most: int, columns: Sequence[Sequence[int]]) -> Meter:
+    """Meter at zero, except for the totals at time 0: `columns`; there are at most `most` sessions."""
     values = [np.concatenate(([0.0], np.cumsum(m))) for m in shape.ranking.marginals]
     utility = sum(float(v[np.asarray(c, dtype=np.int64)].sum()) for v, c in zip(values, columns, strict=True))
-    width = SAMPLE_HEAD + len(order.marginals)
+    width = SAMPLE_HEAD + sum(capacity + 2 for capacity in shape.capacities)
     return Meter(
         totals=floats([sum(map(sum, columns)), utility, run.warm_up]),
         areas=floats([0.0, 0.0, 0.0]),
-        optimum_at=floats(optimum_table(shape, n, workload.most)),
+        optimum_at=floats(optimum_table(shape, n, most)),
         sample_times=floats([*run.sample_times, np.inf]),
         samples=floats(np.zeros(len(run.sample_times) * width)),
         row=integers([0]),
-        reached=floats(np.full(len(order.rank_class), np.inf)),
+        reached=floats(np.full(len(shape.ranking) + 1, np.inf)),
     )
 
 
