@@ -205,12 +205,6 @@ def test_a_profile_that_cannot_be_used_is_named_with_its_line(
     assert message in shown(result)
 
 
-def test_where_no_fleet_does_it_the_command_ends_with_1(fleet: Path) -> None:
-    result = plan(fleet, *PLAN, "--budget", "2")
-    assert result.exit_code == 1
-    assert "media: no fleet" in result.output
-
-
 def test_a_budget_without_room_names_what_each_type_needs(fleet: Path) -> None:
     """15 plain pools would have 45 places, in which calls may not be."""
     fleet.write_text(FLEET.replace("chat: [gpu, plain]", "chat: [plain]"), encoding="utf-8")
