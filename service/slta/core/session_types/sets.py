@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,9 +21,3 @@ class TypeSets:
 def everywhere(class_count: int) -> TypeSets:
     """The sets of a fleet without session types: one type, all classes."""
     return TypeSets((tuple(range(class_count)),))
-
-
-def narrowed(sets: TypeSets, classes: Sequence[int]) -> TypeSets:
-    """The sets without all classes but these."""
-    kept = frozenset(classes)
-    return TypeSets(tuple(tuple(c for c in own if c in kept) for own in sets.classes))
