@@ -51,4 +51,5 @@ async def _run(
         try:
             await function(Operator(client, output), **given)
         except (KeyError, TypeError, AttributeError) as error:
-            raise UnusableError("the service's reply is not what its API promises") from error
+            what = f"{type(error).__name__}: {error}"
+            raise UnusableError(f"the service's reply is not what its API promises, or a defect: {what}") from error
