@@ -8,6 +8,7 @@
 | proxy_headers | the client address from X-Forwarded-For |
 | authorization, pool_access | authentication, scopes, rate limits, load shedding; keys restricted to pools |
 | bodies, parsing, worker | reading a body; validating it; the worker thread for large ones |
+| paging | pages of a list: limit and cursor |
 | responses, problems, codes | responses; RFC 9457 problem documents; what each error code means |
 | middleware, dependencies | the ASGI middleware; injected dependencies |
 | api_route, route_options | the FastAPI route class; the options of a route |

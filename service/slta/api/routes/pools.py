@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from slta.api.http.api_route import ApiRoute
 from slta.api.http.dependencies import TheAuthor, ThePrincipal, TheStore
+from slta.api.http.paging import ByNumber
 from slta.api.http.pool_access import quota_of, readable, require_pools
 from slta.api.http.problems import HttpError
 from slta.api.http.route_options import BATCH_BODY, SMALL_PARTS, allow
@@ -43,9 +44,7 @@ from slta.parsing.pool_attributes import MAX_LABEL_BYTES, MAX_LABELS
 
 router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
 
-Cursor = Annotated[str | None, Query(pattern=r"^[0-9]{1,9}$", description="`next_cursor` of the previous page")]
 CREATING = (errors.UnknownClassError, errors.PoolLimitError, errors.PoolQuotaError)
-Limit = Annotated[int, Query(ge=1, le=MAX_POOLS)]
 
 
 async def _wanted(
@@ -61,13 +60,12 @@ async def _wanted(
 async def list_pools(
     fleet: FleetName,
     wanted: Annotated[PoolFilter, Depends(_wanted)],
+    paging: ByNumber,
     store: TheStore,
     principal: ThePrincipal,
-    cursor: Cursor = None,
-    limit: Limit = 100,
 ) -> Response:
     """List the pools that the key may read, paginated; with a filter or a restricted key a page may have fewer."""
-    page = readable(principal, await store.pools.page(fleet, cursor, limit, wanted))
+    page = readable(principal, await store.pools.page(fleet, *paging, wanted))
     return await in_worker(json_response, page)
 
 
