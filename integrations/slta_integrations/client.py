@@ -9,12 +9,11 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from slta_client.http import Http
+from slta_client.http import Http, pages
 from slta_client.replies import Reply
 from slta_integrations.errors import UnusableError
 from slta_integrations.target import Target
 
-PAGE = 1000
 TIMEOUT_SECONDS = 5.0
 """Deadline of a call: three times the dispatcher's own deadline."""
 
@@ -31,13 +30,9 @@ class Client(Http):
         """`POST …/operations`."""
         return await self._call("POST", "operations", data=body)
 
-    async def pools(self, **filters: str) -> AsyncIterator[Reply]:
-        """`GET …/pools`, page by page, to the last one or the first failure."""
-        cursor: object = "0"
-        while cursor:
-            page = await self._call("GET", "pools", params={"limit": str(PAGE), "cursor": str(cursor), **filters})
-            yield page
-            cursor = page.body.get("next_cursor")
+    def pages(self, path: str, **filters: str) -> AsyncIterator[Reply]:
+        """The list at `path`, page by page, to the last one or the first failure."""
+        return pages(lambda query: self._call("GET", path, params=query), **filters)
 
     async def call(self, method: str, path: str, body: Mapping[str, Any] | bytes | None = None) -> Reply:
         """Call of the fleet's resource at `path`, '' for the fleet itself, with `body` as JSON."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from yarl import URL
 
-from slta_client.http import Attempt, Http, Written
+from slta_client.http import Attempt, Http, Written, pages
 from slta_client.replies import INVALID, Reply, failed
 
 # Idle connections are closed before the server does it (ours after 65 s, a plain uvicorn after 5 s), so that requests
@@ -92,14 +92,9 @@ class Client(Http):
 
     async def pools(self) -> list[Mapping[str, Any]]:
         """All pools, read page by page, with `pool_id`, `pool_class`, `status` and `occupancy`."""
-        pools: list[Mapping[str, Any]] = []
-        query = {"limit": "1000"}
-        while True:
-            page = await self.call("GET", "pools", query=query)
-            pools.extend(page["pools"])
-            if not page["next_cursor"]:
-                return pools
-            query["cursor"] = page["next_cursor"]
+        url = self._fleet_url / "pools"
+        read = pages(lambda query: self.request("GET", url.with_query(query)))
+        return [pool async for page in read for pool in _body_of(f"GET {url.path}", page)["pools"]]
 
     async def put_fleet(self, fleet: Mapping[str, Any]) -> Mapping[str, Any]:
         return await self.call("PUT", "", body=fleet)
@@ -115,9 +110,7 @@ class Client(Http):
         """Call any path below the fleet's URL, such as `POST pools/small-1/drain`. Raises ServiceError."""
         url = (self._fleet_url.joinpath(path) if path else self._fleet_url).with_query(query)
         reply = await self.request(method, url, data=json.dumps(body).encode() if body is not None else None)
-        if not reply.ok:
-            raise ServiceError(f"{method} {url.path}", reply)
-        return reply.body
+        return _body_of(f"{method} {url.path}", reply)
 
     async def ask(self, call: str, body: bytes, written: Written | None = None) -> Reply:
         """Send an assign or a complete."""
@@ -126,3 +119,10 @@ class Client(Http):
     async def send(self, call: str, body: bytes, written: Written | None = None) -> Reply:
         """Send one request of the hot path, never with others."""
         return await self.request("POST", self._urls[call], Attempt(written), data=body)
+
+
+def _body_of(call: str, reply: Reply) -> Mapping[str, Any]:
+    """The body of a success. Raises ServiceError."""
+    if not reply.ok:
+        raise ServiceError(call, reply)
+    return reply.body

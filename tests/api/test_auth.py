@@ -156,7 +156,7 @@ async def test_anothers_fleet_looks_as_if_it_did_not_exist(store: Store, new_cli
         nobodys = await me.request(method, f"/v1/fleets/nobodys{path}", json=body, headers=same)
         assert theirs.status_code == 404
         assert (theirs.content, theirs.headers) == (nobodys.content, nobodys.headers)
-    assert (await me.get("/v1/fleets")).json() == {"fleets": ["mine"]}
+    assert (await me.get("/v1/fleets")).json()["fleets"] == ["mine"]
     assert (await everybody.get("/v1/fleets/theirs/sessions/a")).status_code == 200
     assert (await me.get("/v1/fleets/mine")).status_code == 200
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.api.conftest import Api, assign, fill, refusal
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import FLEET, Api, assign, fill, refusal
 
 
 async def test_put_creates_a_pool_or_moves_it_when_it_is_empty(api: Api, fleet: str) -> None:
@@ -40,6 +45,41 @@ async def test_pools_are_filtered_by_status_liveness_and_class(api: Api, fleet: 
     ]
     assert found == [["small-2", "large-1"], ["large-1"], []]
     assert refusal(await api.get(f"{fleet}/pools?pool_class=none")) == (422, "unknown_class")
+
+
+LISTS = {"": "fleets", "/f/events": "events", "/f/pools": "pools", "/f/pools/large-1/sessions": "session_ids"}
+
+
+@pytest.mark.parametrize(("path", "member"), LISTS.items())
+async def test_pages_of_any_size_have_every_entry_of_a_list_once(api: Api, fleet: str, path: str, member: str) -> None:
+    await fill(api, fleet)
+    for name in ("a", "ab", "g"):
+        await api.put(f"/v1/fleets/{name}", json=FLEET)
+    for change in ("drain", "undrain", "drain"):
+        await api.post(f"{fleet}/pools/large-1/{change}")
+    whole = (await api.get(f"/v1/fleets{path}")).json()
+    assert (len(whole[member]) >= 4, whole["next_cursor"]) == (True, None)
+    for limit in (1, 3, len(whole[member])):
+        pages = [page async for page in pages_of(api, f"/v1/fleets{path}", limit)]
+        assert [entry for page in pages for entry in page[member]] == whole[member]
+        assert {len(page[member]) for page in pages[:-1]} <= {limit}
+
+
+async def pages_of(api: Api, url: str, limit: int) -> AsyncIterator[dict[str, Any]]:
+    query: dict[str, Any] = {"limit": limit}
+    while query.get("cursor", "") is not None:
+        page = (await api.get(url, params=query)).json()
+        yield page
+        query["cursor"] = page["next_cursor"]
+
+
+async def test_what_ends_between_two_pages_hides_nothing(api: Api, fleet: str) -> None:
+    await fill(api, fleet)
+    pages = pages_of(api, f"{fleet}/pools/large-1/sessions", 2)
+    first = (await anext(pages))["session_ids"]
+    for id_ in first:
+        await api.post(f"{fleet}/complete", json={"session_id": id_})
+    assert [len(page["session_ids"]) async for page in pages] == [2]
 
 
 async def test_a_pool_may_be_called_status(api: Api, fleet: str) -> None:

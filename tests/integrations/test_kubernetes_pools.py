@@ -32,8 +32,8 @@ class ScriptedClient:
         self.calls.append((method, path, body))
         return self._answers.pop(0) if self._answers else DONE
 
-    async def pools(self) -> AsyncIterator[Reply]:
-        yield await self.call("GET", "pools")
+    async def pages(self, path: str) -> AsyncIterator[Reply]:
+        yield await self.call("GET", path)
 
     @property
     def paths(self) -> list[str]:

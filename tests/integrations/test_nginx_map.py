@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from slta.cli.commands import app
+from slta_client import http
 from slta_client.replies import Reply
-from slta_integrations import client
 from slta_integrations.errors import UnusableError
 from slta_integrations.nginx_map import command as nginx_map
 from slta_integrations.nginx_map.rendering import PoolAddress, render
@@ -126,7 +126,7 @@ def test_pools_are_read_page_by_page(addressed: Fleet, monkeypatch: pytest.Monke
     assert whole.exit_code == 0
     assert whole.stdout.count("server ") == 4
     assert "# Without an address, left out: c-3" in whole.stdout
-    monkeypatch.setattr(client, "PAGE", 1)
+    monkeypatch.setattr(http, "PAGE", 1)
     assert called(addressed).stdout == whole.stdout
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from slta.cli.commands import app
 from slta.cli.durations import seconds_of
 from slta.cli.output import table
-from slta_integrations import client
+from slta_client import http
 from slta_integrations.operator import calls, drains
 from testbed.live_fleet import Fleet
 
@@ -41,7 +41,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pools_are_listed_page_by_page_and_filtered(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "PAGE", 1)
+    monkeypatch.setattr(http, "PAGE", 1)
     fleet.call("POST", "pools/c-2/drain", {"within_seconds": 600})
     listed = rows(fleet, "pool list")
     assert [row[:5] for row in listed] == [
@@ -106,6 +106,12 @@ def test_without_a_terminal_what_asks_needs_yes(fleet: Fleet) -> None:
 
 
 # Sessions
+
+
+def test_the_sessions_on_a_pool_are_listed_page_by_page(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "PAGE", 1)
+    on = fleet.assign("a", "b", "c", "d")
+    assert sorted(row for pool in {*on} for row in rows(fleet, f"session list {pool}")) == [[id_] for id_ in "abcd"]
 
 
 def test_a_session_is_shown_and_ended_once(fleet: Fleet) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Self
 
@@ -15,8 +15,19 @@ from slta_client.replies import Reply
 
 KEEP_ALIVE_SECONDS = 30.0
 """Idle connections are closed before the dispatcher does it after 65 s."""
+PAGE = 1000
+"""Entries of a page of a list, the most that the service returns."""
 Written = Callable[[], None]
 """Callback: a request was written to its connection."""
+
+
+async def pages(call: Callable[[dict[str, str]], Awaitable[Reply]], **query: str) -> AsyncIterator[Reply]:
+    """Pages of a list, which `call` reads with a query, to the last one or the first failure."""
+    cursor: object = ""
+    while cursor is not None:
+        reply = await call({"limit": str(PAGE), **({"cursor": str(cursor)} if cursor else {}), **query})
+        yield reply
+        cursor = reply.body.get("next_cursor")
 
 
 class Attempt:

@@ -62,7 +62,7 @@ class Pools:
         started = time.monotonic()
         own: dict[str, Pool] = {}
         others: set[str] = set()
-        async for reply in self._client.pools():
+        async for reply in self._client.pages("pools"):
             for pool in _page(self._judged(reply)):
                 if pool.labels.get(SOURCE) == self._source:
                     own[pool.pool_id] = pool

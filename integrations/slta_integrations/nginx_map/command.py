@@ -48,7 +48,7 @@ def command(
 async def _pools(client: Client) -> list[PoolAddress]:
     """All pools. Raises UnusableError."""
     async with client:
-        return [pool async for page in client.pools() for pool in _of_page(page)]
+        return [pool async for page in client.pages("pools") for pool in _of_page(page)]
 
 
 def _of_page(page: Reply) -> list[PoolAddress]:

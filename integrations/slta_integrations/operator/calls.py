@@ -36,10 +36,14 @@ class Operator:
         reply = await self._client.call("GET", path)
         return None if reply.status == 404 else checked(reply)
 
+    async def entries(self, path: str, member: str, **filters: str | None) -> list[Any]:
+        """All entries of the list at `path` that match, which are `member` of its pages."""
+        query = {name: value for name, value in filters.items() if value is not None}
+        return [entry async for page in self._client.pages(path, **query) for entry in checked(page)[member]]
+
     async def pools(self, **filters: str | None) -> list[Mapping[str, Any]]:
         """All pools that match."""
-        query = {name: value for name, value in filters.items() if value is not None}
-        return [pool async for page in self._client.pools(**query) for pool in checked(page)["pools"]]
+        return await self.entries("pools", "pools", **filters)
 
     def show(self, data: object, *tables: Table) -> None:
         """Print `data` as JSON, or as tables."""

@@ -30,8 +30,8 @@ CLASSES = "CLASS ACTIVE DRAINING FAILED UNCONFIRMED LOST GONE SESSIONS GUARD"
 @command(app, "list", of_fleet=False)
 async def list_fleets(operator: Operator) -> None:
     """List the fleets that the key may read."""
-    found = await operator.call("GET", "")
-    operator.show(found["fleets"], ("FLEET", ([name] for name in found["fleets"])))
+    found = await operator.entries("", "fleets")
+    operator.show(found, ("FLEET", ([name] for name in found)))
 
 
 @command(app)
@@ -98,8 +98,7 @@ async def events(
     action: Annotated[str | None, typer.Option(help="Only of this action, such as drain_ended.")] = None,
 ) -> None:
     """List the last hundred changes with their authors, newest first."""
-    every = (await operator.call("GET", "events"))["events"]
-    found = [one for one in every if action in (None, one["action"])]
+    found = [one for one in await operator.entries("events", "events") if action in (None, one["action"])]
     operator.show(found, ("AT ACTION KEY SESSIONS POOLS", map(_event, found)))
 
 

@@ -1,4 +1,4 @@
-"""Commands `slta session get` and `slta session end`."""
+"""Commands `slta session`: list, get and end."""
 
 from __future__ import annotations
 
@@ -10,8 +10,17 @@ import typer
 from slta_integrations.operator.calls import Operator
 from slta_integrations.operator.registry import command
 
-app = typer.Typer(help="Look at a session, or end it.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Look at sessions, or end one.", no_args_is_help=True, add_completion=False)
 SessionId = Annotated[str, typer.Argument(help="Id of the session.", show_default=False)]
+
+
+@command(app, "list")
+async def list_sessions(
+    operator: Operator, pool_id: Annotated[str, typer.Argument(metavar="POOL", help="Id of the pool.")]
+) -> None:
+    """List the sessions on a pool."""
+    found = await operator.entries(f"pools/{quote(pool_id, safe='')}/sessions", "session_ids")
+    operator.show(found, ("SESSION", ([id_] for id_ in found)))
 
 
 @command(app)

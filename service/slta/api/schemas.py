@@ -206,16 +206,18 @@ class Outcomes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetNames:
-    """Names of the fleets that the key may read."""
+    """Page of the names of the fleets that the key may read."""
 
     fleets: list[str]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """Last hundred changes of a fleet, applied or rejected, newest first."""
+    """Page of the last hundred changes of a fleet, applied or rejected, newest first."""
 
     events: list[Event]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

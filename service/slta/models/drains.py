@@ -21,7 +21,8 @@ class Drain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSessions:
-    """Ids of the sessions on a pool, sorted."""
+    """Ids of the sessions on a pool, sorted; of a page of them, with the cursor of the next one."""
 
     pool_id: str
     session_ids: list[str]
+    next_cursor: str | None = None

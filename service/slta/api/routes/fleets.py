@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from slta.api.http.api_route import ApiRoute
 from slta.api.http.dependencies import TheAuthor, ThePrincipal, TheSpecs, TheStore
+from slta.api.http.paging import ByName, ByNumber
 from slta.api.http.route_options import FLEET_BODY, FLEET_PARTS, allow
 from slta.api.schemas import Events, FleetBody, FleetName, FleetNames, RepairBody, json_response
 from slta.audit import repair_fleet
@@ -77,9 +78,10 @@ async def _current_version(store: Store, fleet: str) -> int:
 
 @router.get("", responses={200: {"model": FleetNames}})
 @allow("read", "pool", "metrics")
-async def list_fleets(principal: ThePrincipal, store: TheStore) -> Response:
-    """List the fleets that the key may read."""
-    return json_response(FleetNames(fleets=[name for name in await store.fleets.names() if principal.sees(name)]))
+async def list_fleets(paging: ByName, principal: ThePrincipal, store: TheStore) -> Response:
+    """List the fleets that the key may read, by name, paginated."""
+    names, following = paging.cut({name: name for name in await store.fleets.names() if principal.sees(name)})
+    return json_response(FleetNames(fleets=names, next_cursor=following))
 
 
 @router.put("/{fleet}", responses={200: FLEET, 201: FLEET})
@@ -117,9 +119,12 @@ async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
 
 @router.get("/{fleet}/events", responses={200: {"model": Events}})
 @allow("read", "pool")
-async def list_events(fleet: FleetName, store: TheStore) -> Response:
-    """List the last hundred changes with their authors, applied or rejected by the store, newest first."""
-    return json_response(Events(events=await store.fleets.events(fleet)))
+async def list_events(fleet: FleetName, paging: ByNumber, store: TheStore) -> Response:
+    """List the last hundred changes with their authors, applied or rejected by the store, newest first, paginated."""
+    # A change between two pages moves the others back: the next page repeats one, and leaves out none.
+    numbered = enumerate(await store.fleets.events(fleet))
+    events, following = paging.cut({f"{at:03d}": event for at, event in numbered})
+    return json_response(Events(events=events, next_cursor=following))
 
 
 @router.post("/{fleet}/repair", responses={200: {"model": Repaired}})

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from slta.api.http.api_route import ApiRoute
 from slta.api.http.dependencies import TheAuthor, ThePrincipal, TheStore
-from slta.api.http.paging import ByNumber
+from slta.api.http.paging import ByName, ByNumber
 from slta.api.http.pool_access import quota_of, readable, require_pools
 from slta.api.http.problems import HttpError
 from slta.api.http.route_options import BATCH_BODY, SMALL_PARTS, allow
@@ -158,9 +158,11 @@ async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: 
 
 @router.get("/{pool_id}/sessions", responses={200: {"model": PoolSessions}})
 @allow("read", "pool", refuses=(errors.UnknownPoolError,))
-async def list_pool_sessions(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
-    """List the sessions on a pool."""
-    return await in_worker(json_response, await store.pools.sessions(fleet, pool_id))
+async def list_pool_sessions(fleet: FleetName, pool_id: PoolId, paging: ByName, store: TheStore) -> Response:
+    """List the sessions on a pool by id, paginated."""
+    found = await store.pools.sessions(fleet, pool_id)
+    ids, following = paging.cut({id_: id_ for id_ in found.session_ids})
+    return json_response(PoolSessions(pool_id=pool_id, session_ids=ids, next_cursor=following))
 
 
 @router.put("/{pool_id}/sessions", responses={200: {"model": Reconciliation}})
