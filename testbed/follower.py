@@ -14,7 +14,7 @@ class FollowerProcess(Process):
     def __init__(self, url: str, fleet: str, folder: Path, *options: str, key: str = "") -> None:
         self.position = folder / "state/position.json"
         command = ["-m", "slta.cli", "follow", "--url", url, "--fleet", fleet, "--state-dir", str(folder / "state")]
-        log, variables = folder / "follow.log", environment(SLTA_KEY=key)
+        log, variables = folder / "follow.log", environment(SLTA_API_KEY=key)
         super().__init__(sys.executable, *command, *options, log=log, env=variables)
 
     def is_ready(self) -> bool:

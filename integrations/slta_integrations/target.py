@@ -15,8 +15,8 @@ from slta_integrations.errors import UnusableError
 
 FleetName = Annotated[str, typer.Option("--fleet", envvar="SLTA_FLEET", help="Name of the fleet.", show_default=False)]
 BaseUrl = Annotated[str, typer.Option("--url", envvar="SLTA_URL", help="Base URL of the dispatcher.")]
-KeyFile = Annotated[Path | None, typer.Option("--key-file", help="File with the API key; default: SLTA_KEY.")]
-KEY_VARIABLE = "SLTA_KEY"
+KeyFile = Annotated[Path | None, typer.Option("--key-file", help="File with the API key; default: SLTA_API_KEY.")]
+KEY_VARIABLE = "SLTA_API_KEY"
 DEFAULT_URL = "http://127.0.0.1:8080"
 URL_RULE = "must be http://HOST:PORT or https://HOST:PORT"
 
@@ -53,7 +53,7 @@ def is_base_url(text: str) -> bool:
 
 
 def target_of(url: str, fleet: str | None, key_file: Path | None) -> Target:
-    """Validated options; without a key file the key is SLTA_KEY, if that is set. Raises UnusableError or OSError."""
+    """Validated options; without a key file the key is SLTA_API_KEY, if set. Raises UnusableError or OSError."""
     if not is_base_url(url):
         raise UnusableError(f"--url: {URL_RULE}, not {url!r}")
     if fleet is not None and not re.fullmatch(NAME_PATTERN, fleet):

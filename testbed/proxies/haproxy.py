@@ -36,7 +36,7 @@ def set_share(setup: Setup, percent: int) -> None:
 def edits(setup: Setup) -> Edits:
     return {
         "SLTA_PLACE http://127.0.0.1:8080/v1/fleets/main/place": f"SLTA_PLACE {place_url(setup)}",
-        "SLTA_KEY change-me": f"SLTA_KEY {setup.key}",
+        "SLTA_API_KEY change-me": f"SLTA_API_KEY {setup.key}",
         "str(default)": f"str({setup.session_type})",
         "SLTA_LEASE ": f"SLTA_LEASE {setup.lease} #",
         "SLTA_OVERFLOW off": f"SLTA_OVERFLOW {'on' if setup.overflow else 'off'}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from testbed.proxies.proxy import Setup
 
 KEY_FILE = "slta.key"
-WITH_KEY = ("sh", "-c", f'SLTA_KEY=$(cat {KEY_FILE}) exec "$0" "$@"')
+WITH_KEY = ("sh", "-c", f'SLTA_API_KEY=$(cat {KEY_FILE}) exec "$0" "$@"')
 """Before a command: sets the key in its environment."""
 
 

@@ -28,7 +28,8 @@ ENVIRONMENT = {"HOST": "h", "POD_NAME": "pool-1", "POD_IP": "10.0.0.7", "NODE_NA
 
 def called(folder: Path, text: str, *options: str, key: str = "") -> Any:
     (folder / "agent.yaml").write_text(text)
-    return CliRunner().invoke(app, ["agent", "--config", str(folder / "agent.yaml"), *options], env={"SLTA_KEY": key})
+    arguments = ["agent", "--config", str(folder / "agent.yaml"), *options]
+    return CliRunner().invoke(app, arguments, env={"SLTA_API_KEY": key})
 
 
 @pytest.mark.parametrize(

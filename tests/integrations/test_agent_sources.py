@@ -44,7 +44,7 @@ def is_alive(pid: int) -> bool:
     [
         ("echo a; echo b", Probed(b"a\nb\n")),
         ("echo $AGENT_POOL_ID", Probed(b"p-1\n")),
-        ("echo ${SLTA_KEY-none}", Probed(b"none\n")),
+        ("echo ${SLTA_API_KEY-none}", Probed(b"none\n")),
         ("cat", Probed(b"")),
         ("echo a; exit 3", Probed(problem="exit code 3")),
         ("kill -9 $$", Probed(problem="exit code -9")),
@@ -53,7 +53,7 @@ def is_alive(pid: int) -> bool:
 async def test_a_command_has_its_output_or_its_problem(
     monkeypatch: pytest.MonkeyPatch, script: str, result: Probed
 ) -> None:
-    monkeypatch.setenv("SLTA_KEY", "secret")
+    monkeypatch.setenv("SLTA_API_KEY", "secret")
     assert await ask(shell(script)) == result
 
 

@@ -27,7 +27,7 @@ PAGE = Page(ROOT / "docs/follow.md")
 
 def called(folder: Path, *options: str) -> Any:
     given = ["follow", "--fleet", "f", "--state-dir", str(folder / "state"), *options]
-    return CliRunner().invoke(app, given, env={"SLTA_KEY": ""})
+    return CliRunner().invoke(app, given, env={"SLTA_API_KEY": ""})
 
 
 @pytest.mark.parametrize(

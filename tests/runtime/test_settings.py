@@ -139,7 +139,7 @@ def test_a_typing_error_in_a_variable_is_found() -> None:
 
 
 def test_the_keys_of_other_commands_are_no_typing_errors() -> None:
-    assert unknown_variables(["SLTA_API_KEY", "SLTA_KEY"]) == []
+    assert unknown_variables(["SLTA_API_KEY", "SLTA_FLEET"]) == []
 
 
 OF_A_SERVICE = ["SLTA_SERVICE_HOST", "SLTA_SERVICE_PORT", "SLTA_SERVICE_PORT_HTTP", "SLTA_PORT_8080_TCP"]

@@ -1,7 +1,7 @@
 -- Envoy Lua filter: ask slta where a session goes. It runs on the routes that give it a filter_context, whose id is the
 -- name of the request header with the session's id. A request without that header is no session. Without a place it is
 -- a question of Envoy's own, whose log line says that Envoy lives.
-local key = assert(os.getenv("SLTA_KEY"), "SLTA_KEY is not set")
+local key = assert(os.getenv("SLTA_API_KEY"), "SLTA_API_KEY is not set")
 
 local function read(path)
   local file = io.open(path)

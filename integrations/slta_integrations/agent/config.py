@@ -90,7 +90,7 @@ class PoolEntry(Part):
 
 
 class AgentFile(Part):
-    """The file. `key_file` is read at each call; without one the key is SLTA_KEY."""
+    """The file. `key_file` is read at each call; without one the key is SLTA_API_KEY."""
 
     url: BaseUrl = DEFAULT_URL
     fleet: Name

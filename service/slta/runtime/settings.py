@@ -24,7 +24,7 @@ SERVICE_LINK = re.compile(rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|U
 """Variables that Kubernetes sets in each container of a namespace with a Service named `slta` or `slta-…`."""
 LINKED_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 """Beginning of the value that it gives SLTA_PORT, which counts as absent."""
-VARIABLES_OF_CLIENTS = ("SLTA_API_KEY", "SLTA_FLEET", "SLTA_KEY", "SLTA_URL")
+VARIABLES_OF_CLIENTS = ("SLTA_API_KEY", "SLTA_FLEET", "SLTA_URL")
 """Variables of `slta loadgen`, of the integrations and of operators' commands."""
 VALIDATOR_PREFIX = "Value error, "
 """Before the message of a ValueError from a validator, by pydantic."""
