@@ -147,8 +147,8 @@ LONG_PATHS = {
     "many segments": "/a" * 4000,
     "many parameters": "/state?" + "&".join(f"a{k}=1" for k in range(1100)),
     "empty parameters": "/optimum?" + "&" * 8000,
-    "one parameter many times": "/optimum?" + "&".join(["load=1"] * 1100),
-    "a long number": "/optimum?load=" + "1" * 8000,
+    "one parameter many times": "/optimum?" + "&".join(["load_per_pool=1"] * 1100),
+    "a long number": "/optimum?load_per_pool=" + "1" * 8000,
     "many pools": "/optimum?" + "&".join(f"pools=x{k}:1" for k in range(500)),
     "a long beginning": "/averages?since=" + "A" * 4096,
     "escapes in the query": "/averages?since=" + "%41" * 2600,
@@ -172,7 +172,14 @@ async def test_a_fleet_whose_levels_are_all_in_use_is_shown_in_steps(here: Measu
     for _ in range(MAX_LEVELS // 1000 + 1):
         await here.ask("POST", f"{fleet}/operations", lambda: many)
     await here.ask("POST", f"{fleet}/pools/c03-1/drain")
-    for path in ("/state", "/next", "/optimum", "/optimum?load=100", "/optimum?pools=c05:0", "/averages?window=60"):
+    for path in (
+        "/state",
+        "/next",
+        "/optimum",
+        "/optimum?load_per_pool=100",
+        "/optimum?pools=c05:0",
+        "/averages?window=60",
+    ):
         status, _ = await here.ask("GET", fleet + path)
         assert status == 200
     assert await watched_for_frames(here, policy) <= MAX_SECONDS

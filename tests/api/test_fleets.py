@@ -33,7 +33,7 @@ async def test_numbers_of_a_fleet_come_back_as_they_were_written(api: Api) -> No
 
 
 async def test_the_order_is_put_told_and_changed(api: Api, fleet: str) -> None:
-    for order in ({"kind": "kink"}, {"kind": "index", "load": 1.5, "pools": 4}, {"kind": "paper"}):
+    for order in ({"kind": "kink"}, {"kind": "index", "load_per_pool": 1.5, "pools": 4}, {"kind": "paper"}):
         answer = await api.put(fleet, json=changed(policy="jlmu", order=order))
         assert (answer.status_code, answer.json()["order"]) == (200, order)
         assert (await api.get(fleet)).json()["order"] == order

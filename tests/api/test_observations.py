@@ -45,7 +45,7 @@ async def test_without_active_pools_what_does_not_exist_is_null(api: Api, fleet:
     assert {name: state[name] for name in nulls} == dict.fromkeys(nulls)
     averages = (await api.get(f"{fleet}/averages", params={"since": state["integrals"]})).json()
     assert averages["utility_mean"] is None
-    what_if = (await api.get(f"{fleet}/optimum?load=1")).json()
+    what_if = (await api.get(f"{fleet}/optimum?load_per_pool=1")).json()
     assert (what_if["utility_bound"], what_if["load_price"]) == (None, None)
 
 
@@ -119,7 +119,8 @@ async def test_the_number_of_a_what_if_stands_after_the_last_colon(api: Api) -> 
 
 NONSENSE = {
     "invalid_request": (
-        "load=-1", "load=nan", "load=1e999", "load=1&load=2", "pools.small=1", "pools=small:99999999999999999999",
+        "sessions=-1", "sessions=nan", "load_per_pool=1e999", "sessions=1&sessions=2", "sessions=a:1&load_per_pool=b:2",
+        "pools.small=1", "pools=small:99999999999999999999",
         "pools=small", "pools=small:", "pools=small:-1", "pools=small:65537",
         "pools=small:1&pools=small:2", "laod=1",
     ),
@@ -203,13 +204,19 @@ async def test_next_is_asked_about_a_type(api: Api) -> None:
 async def test_the_optimum_is_asked_with_a_load_for_each_type(api: Api) -> None:
     """Two pools a class: at one `video` and one `default` per pool, four sessions must be on `large`."""
     fleet = await typed_fleet(api)
-    seen = (await api.get(f"{fleet}/optimum?load=video:1&load=default:1")).json()
+    seen = (await api.get(f"{fleet}/optimum?load_per_pool=video:1&load_per_pool=default:1")).json()
     assert {one["name"]: one["sessions"] for one in seen["session_types"]} == {"default": 4, "video": 4}
     assert (seen["sessions"], seen["overload"], seen["load_price"]) == (8, False, None)
-    full = (await api.get(f"{fleet}/optimum?load=video:2.5")).json()
+    assert seen == (await api.get(f"{fleet}/optimum?sessions=video:4&sessions=default:4")).json()
+    full = (await api.get(f"{fleet}/optimum?load_per_pool=video:2.5")).json()
     assert (full["overload"], [c["sessions_per_pool"] for c in full["classes"]]) == (True, [0, 4])
     assert (seen["overloaded_types"], full["overloaded_types"]) == ([], ["video"])
     assert full["compatibility_gap"] > 0
-    assert refusal(await api.get(f"{fleet}/optimum?load=audio:1")) == (422, "unknown_session_type")
-    for query in ("load=video:1&load=video:2", "load=1&load=video:1", "load=video:-1", "load=video:"):
+    assert refusal(await api.get(f"{fleet}/optimum?load_per_pool=audio:1")) == (422, "unknown_session_type")
+    for query in (
+        "sessions=video:1&sessions=video:2",
+        "sessions=1&sessions=video:1",
+        "sessions=video:-1",
+        "sessions=video:",
+    ):
         assert refusal(await api.get(f"{fleet}/optimum?{query}")) == (422, "invalid_request")

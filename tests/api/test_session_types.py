@@ -159,7 +159,10 @@ async def test_a_refusal_in_a_fleet_without_types_names_none(api: Api, fleet: st
     [
         ({"policy": "slta"}, "policy slta does not take session types: use jlmu or observe"),
         ({"policy": "slta-greedy"}, "policy slta-greedy does not take session types: use jlmu or observe"),
-        ({"order": {"kind": "index", "load": 3}}, "order.kind index prices a load without types: use kind paper"),
+        (
+            {"order": {"kind": "index", "load_per_pool": 3}},
+            "order.kind index prices a load without types: use kind paper",
+        ),
     ],
 )
 async def test_a_fleet_with_types_does_not_get_what_takes_none(

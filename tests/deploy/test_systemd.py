@@ -74,7 +74,7 @@ def test_a_dispatcher_with_a_store_of_its_own_places_predicts_and_ends_under_the
 
 
 def predicted(service: ServiceProcess) -> bool:
-    return service.call("GET", "/v1/fleets/f/optimum?load=1.5&pools=c:4")["expected_placement_gap"] is not None
+    return service.call("GET", "/v1/fleets/f/optimum?load_per_pool=1.5&pools=c:4")["expected_placement_gap"] is not None
 
 
 def rewrite(folder: Path) -> None:

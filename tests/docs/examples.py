@@ -83,7 +83,7 @@ STORY = (
     Call("renew", "POST", "/renew", {"session_ids": ["s-1", "s-3", "s-99"]}),
     Call("state", "GET", "/state", seconds_before=20),
     Call("next", "GET", "/next"),
-    Call("optimum", "GET", "/optimum?load=1.5&pools=small:4&pools=large:2"),
+    Call("optimum", "GET", "/optimum?load_per_pool=1.5&pools=small:4&pools=large:2"),
     *(_assign("", f"s-{k}", 0.0) for k in range(7, 10)),
     Call("averages", "GET", "/averages?window=60", seconds_before=11),
     Call("add-pools", "POST", "/pools", {"pools": [{"pool_id": "small-3", "pool_class": "small"}]}),

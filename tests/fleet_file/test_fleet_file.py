@@ -84,7 +84,7 @@ def test_the_order_is_the_papers_unless_another_is_named() -> None:
 
 
 def test_the_load_of_an_index_is_shared_by_the_pools_that_are_named_or_asked_for() -> None:
-    load = {"kind": "index", "load": Decimal("2.5")}
+    load = {"kind": "index", "load_per_pool": Decimal("2.5")}
     assert with_order(load).to_spec().order == Index(10.0)
     assert with_order(load | {"pools": 20}).to_spec().order == Index(50.0)
     assert with_order(load | {"pools": 20}, pools=0).to_spec().order == Index(50.0)
@@ -94,16 +94,36 @@ def test_the_load_of_an_index_is_shared_by_the_pools_that_are_named_or_asked_for
     ("order", "policy", "pools", "reason"),
     [
         ("kink", "jlmu", 4, "^order: must be an object with fields$"),
-        ({"load": 5}, "jlmu", 4, "^order: requires the field kind$"),
+        ({"load_per_pool": 5}, "jlmu", 4, "^order: requires the field kind$"),
         ({"kind": "best"}, "jlmu", 4, "^order: kind must be one of 'paper', 'kink', 'index'$"),
-        ({"kind": "index"}, "jlmu", 4, "^order.load: field required$"),
-        ({"kind": "index", "load": 0}, "jlmu", 4, "order.load: input should be greater than 0"),
-        ({"kind": "index", "load": 4097}, "jlmu", 4, "order.load: input should be less than or equal to 4096"),
-        ({"kind": "index", "load": 5, "pools": 0}, "jlmu", 4, "order.pools: input should be greater than or equal"),
-        ({"kind": "kink", "load": 5}, "jlmu", 4, "order.load: is not a known field"),
-        ({"kind": "index", "load": 5}, "jlmu", 0, "^order: requires order.pools, or pools of the classes"),
-        ({"kind": "index", "load": 5}, "slta", 4, "^order: kind index does not support policy slta: use kind paper or"),
-        ({"kind": "index", "load": 5}, "slta-greedy", 4, "^order: kind index does not support policy slta-greedy: "),
+        ({"kind": "index"}, "jlmu", 4, "^order.load_per_pool: field required$"),
+        ({"kind": "index", "load_per_pool": 0}, "jlmu", 4, "order.load_per_pool: input should be greater than 0"),
+        (
+            {"kind": "index", "load_per_pool": 4097},
+            "jlmu",
+            4,
+            "order.load_per_pool: input should be less than or equal to 4096",
+        ),
+        (
+            {"kind": "index", "load_per_pool": 5, "pools": 0},
+            "jlmu",
+            4,
+            "order.pools: input should be greater than or equal",
+        ),
+        ({"kind": "kink", "load_per_pool": 5}, "jlmu", 4, "order.load_per_pool: is not a known field"),
+        ({"kind": "index", "load_per_pool": 5}, "jlmu", 0, "^order: requires order.pools, or pools of the classes"),
+        (
+            {"kind": "index", "load_per_pool": 5},
+            "slta",
+            4,
+            "^order: kind index does not support policy slta: use kind paper or",
+        ),
+        (
+            {"kind": "index", "load_per_pool": 5},
+            "slta-greedy",
+            4,
+            "^order: kind index does not support policy slta-greedy: ",
+        ),
     ],
 )
 def test_an_order_that_cannot_be_says_why(order: dict[str, Any], policy: str, pools: int, reason: str) -> None:
@@ -134,7 +154,7 @@ def test_a_document_without_a_unit_does_not_mention_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "order", [{"kind": "paper"}, {"kind": "kink"}, {"kind": "index", "load": Decimal("2.50"), "pools": 3}]
+    "order", [{"kind": "paper"}, {"kind": "kink"}, {"kind": "index", "load_per_pool": Decimal("2.50"), "pools": 3}]
 )
 def test_a_document_names_its_order_and_reads_back(order: dict[str, Any]) -> None:
     file = with_order(order)

@@ -101,7 +101,7 @@ def test_ranks_and_thresholds_are_those_of_the_order_that_dispatches_and_the_bou
     """a: 1, then 0; b: 0.1 and 0.1. At a load of one session the index fills a's second level before b's first."""
     utilities = {"kind": "table", "values": [0, 1, 1]}, {"kind": "linear", "slope": Decimal("0.1")}
     classes = [{"name": name, "capacity": 2, "utility": u} for name, u in zip("ab", utilities, strict=True)]
-    order = {"kind": "index", "load": 1, "pools": 1}
+    order = {"kind": "index", "load_per_pool": 1, "pools": 1}
     spec = FleetFile.read({"policy": "jlmu", "order": order, "classes": classes}).to_spec()
     seen = observe_state(snapshot([1, 1, 1], [1], rank=3, optimum=round(1.1 * 10**spec.integers.exponent)), spec)
     assert (seen.estimate_rank, seen.optimal_rank) == (3, 3), "both places of a, then b's first is next"
@@ -231,16 +231,16 @@ def test_a_what_if_says_what_an_operator_would_win() -> None:
     present = snapshot([2, 2, 1], [2, 1])
     now = what_if(present, SPEC, {}, {})
     # Four sessions: a takes two on each pool, 4 + 4 + 3 + 3; the next is worth 3, on b.
-    assert (now.load, now.sessions, now.utility_bound, now.load_price) == (1, 4, 14, 3)
+    assert (now.load_per_pool, now.sessions, now.utility_bound, now.load_price) == (1, 4, 14, 3)
     assert [c.sessions_per_pool for c in now.classes] == [2, 0]
     without = what_if(present, SPEC, {}, {"a": 0})
     # On b alone: 3 + 3 + 2 + 2, exactly full.
-    assert (without.load, without.utility_bound, without.overload, without.optimal_rank) == (2, 10, False, 2)
+    assert (without.load_per_pool, without.utility_bound, without.overload, without.optimal_rank) == (2, 10, False, 2)
     assert [c.threshold for c in without.classes] == [None, 1]
     beyond = what_if(present, SPEC, {"": 3.5}, {"a": 0})
     assert (beyond.utility_bound, beyond.overload) == (10, True)
     nothing = what_if(present, SPEC, {}, {"a": 0, "b": 0})
-    assert (nothing.load, nothing.overload, nothing.utility_bound) == (None, True, None)
+    assert (nothing.load_per_pool, nothing.overload, nothing.utility_bound) == (None, True, None)
 
 
 def drawn(since: int, placed: Sequence[float] = (), reported: Sequence[float] = ()) -> Integrals:

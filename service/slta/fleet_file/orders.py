@@ -34,18 +34,18 @@ class Kink(Part):
 class Index(Part):
     """By the price of a session at a load.
 
-    `load` is in sessions per pool. `pools` is the fleet's number of pools, if the classes have no `pools`.
+    `pools` is the fleet's number of pools, if the classes have no `pools`.
     """
 
     kind: Literal["index"]
-    load: Annotated[Number, Field(gt=0, le=MAX_CAPACITY)]
+    load_per_pool: Annotated[Number, Field(gt=0, le=MAX_CAPACITY)]
     pools: Annotated[int, Field(strict=True, ge=1, le=MAX_POOLS)] | None = None
 
     def order(self, pools: int) -> orders.Order:
         """The order; `pools` is the total of `pools` of the file's classes. Raises ValueError."""
         if not (self.pools or pools):
             raise ValueError("requires order.pools, or pools of the classes: how many pools share the load")
-        return orders.Index(float(self.load) * (self.pools or pools))
+        return orders.Index(float(self.load_per_pool) * (self.pools or pools))
 
 
 Order = Annotated[Paper | Kink | Index, Field(discriminator="kind")]

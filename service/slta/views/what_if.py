@@ -16,7 +16,7 @@ from slta.views.session_types import FleetOptimum, fleet_optimum, sessions_by_ty
 from slta.views.state import dispatch_target, enumeration
 
 Loads = Mapping[str, float]
-"""Sessions per active pool by type, or of all under ""."""
+"""Sessions by type, or of all under "": per active pool, or of the fleet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class TypeLoad:
     """Sessions of a type, in total and per active pool of the fleet, and what one more adds at the optimum."""
 
     name: str
-    load: float | None
+    load_per_pool: float | None
     sessions: float
     load_price: float
 
@@ -48,7 +48,7 @@ class WhatIf:
     `overloaded_types` are those that have no room for all their sessions, beside the others.
     """
 
-    load: float | None
+    load_per_pool: float | None
     sessions: float
     overload: bool
     overloaded_types: list[str]
@@ -65,20 +65,26 @@ class WhatIf:
 
 
 def what_if(
-    snapshot: Snapshot, spec: FleetSpec, asked: Loads, pools: Mapping[str, int], expected: ExpectedGap = PENDING
+    snapshot: Snapshot,
+    spec: FleetSpec,
+    asked: Loads,
+    pools: Mapping[str, int],
+    expected: ExpectedGap = PENDING,
+    *,
+    per_pool: bool = True,
 ) -> WhatIf:
     """Optimum for the pools and sessions that `changed` gives; `expected` is the expected placement gap there.
 
     UnknownSessionTypeError.
     """
-    counts, by_type = changed(snapshot, spec, asked, pools)
+    counts, by_type = changed(snapshot, spec, asked, pools, per_pool=per_pool)
     total, sessions, types = sum(counts), sum(by_type), bool(spec.session_types)
     best, to_utility = fleet_optimum(spec, counts, by_type), spec.integers.to_utility
     free = optimum(spec.integers.totals, counts, sessions) if types else None
     overload = best.overload if best else sessions > 0
     target = dispatch_target(spec, counts, sessions)
     return WhatIf(
-        load=sessions / total if total else sum(asked.values()) if asked else None,
+        load_per_pool=sessions / total if total else sum(asked.values()) if asked and per_pool else None,
         sessions=sessions,
         overload=overload,
         overloaded_types=_without_room(spec, counts, by_type) if types and overload else [],
@@ -91,7 +97,7 @@ def what_if(
         expected_placement_gap_reason=expected.reason,
         compatibility_gap=max(0.0, to_utility(free.utility) - best.utility) if free and best else None,
         session_types=[
-            TypeLoad(name=name, load=count / total if total else None, sessions=count, load_price=price)
+            TypeLoad(name=name, load_per_pool=count / total if total else None, sessions=count, load_price=price)
             for name, count, price in zip(spec.type_names, by_type, best.load_prices, strict=True)
         ]
         if types and best
@@ -101,22 +107,22 @@ def what_if(
 
 
 def changed(
-    snapshot: Snapshot, spec: FleetSpec, asked: Loads, pools: Mapping[str, int]
+    snapshot: Snapshot, spec: FleetSpec, asked: Loads, pools: Mapping[str, int], *, per_pool: bool
 ) -> tuple[list[int], list[float]]:
     """Hypothetical active pools by class, default the current ones, and sessions by type.
 
-    `asked` is per active pool by type, default the present sessions. One load for all, under "", scales the present
+    `asked` is by type, default the present sessions. One load for all, under "", scales the present
     ones; if there are none, all are of the default type. UnknownSessionTypeError.
     """
     for name in asked.keys() - {""}:
         kind_of(spec, name)
     counts, present = [pools.get(c.name, c.counts[0]) for c in snapshot.classes], sessions_by_type(snapshot, spec)
-    total = sum(counts)
+    unit = sum(counts) if per_pool else 1
     if "" in asked:
         shares = present if sum(present) else [1.0, *[0.0] * (len(present) - 1)]
-        return counts, [asked[""] * total * (share / sum(shares)) for share in shares]
+        return counts, [asked[""] * unit * (share / sum(shares)) for share in shares]
     return counts, [
-        asked[name] * total if name in asked else count for name, count in zip(spec.type_names, present, strict=True)
+        asked[name] * unit if name in asked else count for name, count in zip(spec.type_names, present, strict=True)
     ]
 
 

@@ -86,18 +86,25 @@ LOAD_PATTERN = rf"^({NAME_PATTERN.removeprefix('^').removesuffix('$')}:)?{_NUMBE
 POOLS_PATTERN = rf"{NAME_PATTERN.removesuffix('$')}:{_COUNT.pattern}$"
 
 
+LOADS = {"load_per_pool": "per active pool of the fleet", "sessions": "of the whole fleet"}
+"""Query parameters with a load, and whose sessions they count."""
+
+
 @router.get(
     "/optimum",
     responses={200: {"model": WhatIf}},
     openapi_extra={
         "parameters": [
             {
-                "name": "load",
+                "name": name,
                 "in": "query",
                 "schema": {"type": "array", "items": {"type": "string", "pattern": LOAD_PATTERN}},
-                "description": "sessions per pool of the fleet, or `<session type>:<number>` of a type, repeatable; "
+                "description": f"sessions {whole}, or `<session type>:<number>` of a type, repeatable; "
                 "absent: the current sessions",
-            },
+            }
+            for name, whole in LOADS.items()
+        ]
+        + [
             {
                 "name": "pools",
                 "in": "query",
@@ -112,22 +119,25 @@ async def get_optimum(
     fleet: FleetName, request: Request, store: TheStore, specs: TheSpecs, expected_gaps: TheExpectedGaps
 ) -> Response:
     """Bound, optimal occupancies, price of load and worth of one more pool at another load or pool count."""
-    loads, pools = _parse_query(request.query_params.multi_items())
+    query = request.query_params.multi_items()
+    loads, pools = _parse_query(query)
+    per_pool = all(name != "sessions" for name, _ in query)
     snapshot = await store.fleets.snapshot(fleet)
     if not pools.keys() <= {c.name for c in snapshot.classes}:
         raise UnknownClassError
     spec = await specs.of_stored(snapshot.document)
-    counts, sessions = changed(snapshot, spec, loads, pools)
+    counts, sessions = changed(snapshot, spec, loads, pools, per_pool=per_pool)
     expected = expected_gaps.what_if(snapshot, spec, counts, sum(sessions))
-    return json_response(await in_worker(what_if, snapshot, spec, loads, pools, expected))
+    return json_response(await in_worker(what_if, snapshot, spec, loads, pools, expected, per_pool=per_pool))
 
 
 def _parse_query(query: Sequence[tuple[str, str]]) -> tuple[Loads, dict[str, int]]:
-    given = [value.rpartition(":") for name, value in query if name == "load"]
+    given = [value.rpartition(":") for name, value in query if name in LOADS]
     pools = [value.rpartition(":") for name, value in query if name == "pools"]
     loads = {session_type: load for session_type, _, load in given}
     counts = {pool_class: count for pool_class, _, count in pools}
-    if len(loads) < len(given) or ("" in loads and len(loads) > 1) or len(counts) < len(pools):
+    mixed = dict(query).keys() >= LOADS.keys()
+    if mixed or len(loads) < len(given) or ("" in loads and len(loads) > 1) or len(counts) < len(pools):
         raise HttpError(422, "invalid_request", "query: duplicate load or class")
     understood = len(given) + len(pools) == len(query) and all(map(_NUMBER.fullmatch, loads.values()))
     named = all(session_type or not colon for session_type, colon, _ in given)
@@ -136,6 +146,7 @@ def _parse_query(query: Sequence[tuple[str, str]]) -> tuple[Loads, dict[str, int
         raise HttpError(
             422,
             "invalid_request",
-            "query: must be load=<number ≥ 0>, load=<session type>:<number ≥ 0> or pools=<class>:<0 to 65536>",
+            "query: must be load_per_pool or sessions=<number ≥ 0> or <session type>:<number ≥ 0>, or "
+            "pools=<class>:<0 to 65536>",
         )
     return {name: float(load) for name, load in loads.items()}, {name: int(count) for name, count in counts.items()}

@@ -19,7 +19,7 @@ from slta.core.utility import PoolClass
 
 @dataclass(frozen=True)
 class Index:
-    """`{kind: index, load: …}`: by W at Λ = `sessions`, the expected number in the whole fleet.
+    """`{kind: index, load_per_pool: …}`: by W at Λ = `sessions`, the expected number in the whole fleet.
 
     Prices equal to 1e-12 tie; ties by class and level.
     """
