@@ -39,6 +39,23 @@ async def test_the_order_is_put_told_and_changed(api: Api, fleet: str) -> None:
         assert (await api.get(fleet)).json()["order"] == order
 
 
+async def test_auto_follows_the_pools_with_a_dead_band_and_a_change_is_an_event(api: Api, fleet: str) -> None:
+    async def resolved(**stated: Any) -> str:
+        classes = [one | stated for one in FLEET["classes"]]
+        put = (await api.put(fleet, json=changed(policy="auto", classes=classes, resolved_policy="observe"))).json()
+        state = (await api.get(f"{fleet}/state")).json()
+        assert (put["policy"], state["stated_policy"], state["policy"]) == ("auto", "auto", put["resolved_policy"])
+        return str(state["policy"])
+
+    seen = [await resolved(pools=pools) for pools in (9, 11, 15, 11, 9)]
+    assert seen == ["jlmu", "jlmu", "slta", "slta", "jlmu"]
+    assert await resolved(pools=0) == "slta", "the fleet has 30 pools, which the file does not state"
+    events = (await api.get(f"{fleet}/events")).json()["events"]
+    told = [one["after"]["policy"] for one in events if one["action"] == "put_fleet"]
+    assert told == ["slta", *reversed(seen), "slta"], "newest first"
+    assert "resolved_policy" not in (await api.put(fleet, json=changed(resolved_policy="jlmu"))).json()
+
+
 async def test_if_match_lets_only_the_version_it_names_be_changed(api: Api, fleet: str) -> None:
     for value in ('"2"', "1", '"1", "2"'):
         assert (await api.put(fleet, json=changed(policy="jlmu"), headers={"If-Match": value})).status_code == 412

@@ -47,4 +47,4 @@ async def test_a_policy_that_is_not_in_the_table_is_refused_with_those_that_are(
 ) -> None:
     answer = await new_client(store).put("/v1/fleets/f", json=FLEET | {"policy": "uniform"})
     assert refusal(answer) == (422, "invalid_fleet")
-    assert answer.json()["detail"] == f"policy: must be one of {', '.join(POLICIES)}"
+    assert answer.json()["detail"] == f"policy: must be one of {', '.join(POLICIES)}, auto"

@@ -12,6 +12,7 @@ import yaml
 from slta.core.fleet import RESERVE
 from slta.core.limits import MAX_RESERVE, MAX_RESERVE_FOR_PRIORITY, MAX_SESSION_TYPES, MAX_TYPE_CELLS
 from slta.core.policies import POLICIES
+from slta.core.policies.auto import AUTO
 from slta.fleet_file import FleetFile
 from slta.fleet_file.curves import Curve
 from slta.models.errors import InvalidFleetError
@@ -54,7 +55,7 @@ def test_the_optional_fields_have_the_defaults_of_the_table() -> None:
 
 def test_the_ranges_of_the_table_are_those_of_a_file() -> None:
     policy, beta, lease, retention, gone, forget, _, types, reserve, for_priority, unit = (cells[2] for cells in FIELDS)
-    assert words(policy) == list(POLICIES)
+    assert words(policy) == [*POLICIES, AUTO]
     assert beta == "`{exponent: γ}`, 0 ≤ γ ≤ 1, or `{fixed: β}`, 0 < β ≤ 1"
     assert lease == f"0 for no end, or {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS} (ten years)"
     assert retention == f"1 to {MAX_RETENTION_SECONDS} (a week)"

@@ -14,7 +14,8 @@ import pytest
 from lab.studies.session_types_page import own
 from lab.studies.which import LINES
 from slta.core.fleet import RESERVE
-from slta.core.policies import Occupancies, Slta
+from slta.core.policies import POLICIES, Occupancies, Slta
+from slta.core.policies.auto import recommended
 from slta.core.policies.slta import TOKENS, choose
 from slta.core.policies.tokens import Beta
 from slta.core.session_types import prices
@@ -87,6 +88,16 @@ def test_what_the_advice_says_of_two_classes_follows_from_the_tables() -> None:
     smaller = [gap(row, "JLMU") / gap(row, "SLTA") for row in two if row["n"] == 4]
     assert smaller == pytest.approx([2 / 3] * 2, abs=0.02)
     assert "with four pools its gap is a third smaller" in TEXT
+
+
+def test_what_auto_chooses_follows_from_the_tables() -> None:
+    for row in STUDY:
+        classes = 2 if is_of_two_classes(row) else 3
+        name = recommended(classes, row["n"], "", needs_levels=False)
+        least = min(gap(row, line) for line in ("SLTA", "SLTA-greedy", "JLMU"))
+        assert gap(row, POLICIES[name].title) - least < (0.01 if classes == 2 else 0.003)
+        if name == "slta":
+            assert abs(gap(row, "SLTA") - gap(row, "SLTA-greedy")) < 0.0005
 
 
 def test_how_near_slta_greedy_is_to_jlmu_follows_from_the_tables() -> None:

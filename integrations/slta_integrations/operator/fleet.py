@@ -24,6 +24,8 @@ from slta_integrations.operator.registry import command
 
 app = typer.Typer(help="Look at fleets, and configure them.", no_args_is_help=True, add_completion=False)
 STATE = "FLEET POLICY SESSIONS CAPACITY UTILITY BOUND GAP RANK OPTIMAL SUSPECT"
+OF_SERVICE = ("fleet", "config_version", "resolved_policy")
+"""Members of a configuration that no fleet file sets."""
 CLASSES = "CLASS ACTIVE DRAINING FAILED UNCONFIRMED LOST GONE SESSIONS GUARD"
 
 
@@ -113,7 +115,7 @@ def _read(file: Path) -> tuple[str, str]:
 
 def _difference(now: Mapping[str, Any] | None, then: Mapping[str, Any]) -> Iterator[str]:
     """Lines of a unified diff between two configurations."""
-    known = {name: value for name, value in (now or {}).items() if name not in ("fleet", "config_version")}
+    known = {name: value for name, value in (now or {}).items() if name not in OF_SERVICE}
     texts = [
         yaml.safe_dump(one, default_flow_style=None, width=76).splitlines() if one else [] for one in (known, then)
     ]

@@ -64,7 +64,8 @@ class FleetSpec:
     `session_types` maps a name to the names of the classes that its sessions may use; `default`, all classes, is not
     among them; see `type_conflicts`. `reserve` is ρ of their reserves, see `session_types.reserves`. A
     session of low priority is refused while its classes have at most `reserve_for_priority` free places in all.
-    `utility_unit` is displayed behind utilities; nothing depends on it.
+    `utility_unit` is displayed behind utilities, and `stated_policy` is the file's, such as `auto`, None for that of
+    `policy`; nothing depends on them.
     """
 
     classes: tuple[PoolClass, ...]
@@ -79,6 +80,7 @@ class FleetSpec:
     session_types: Mapping[str, Sequence[str]] = field(default_factory=dict)
     reserve: float = RESERVE
     reserve_for_priority: int = 0
+    stated_policy: str | None = None
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.classes]

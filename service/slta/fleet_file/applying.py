@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
+from slta.core.policies.auto import AUTO
 from slta.fleet_file.schema import FleetFile
 from slta.fleet_file.specs import Specs
 from slta.fleet_file.yaml_file import LoadedFleet
 from slta.models import Configured, PoolsAdded
+from slta.models.errors import UnknownFleetError
 from slta.models.request_record import Author
 from slta.store import Store
 
@@ -38,10 +41,20 @@ async def apply_fleet(
     Raises InvalidFleetError, VersionMismatchError, ClassInUseError, CapacityBelowOccupancyError,
     SessionTypeInUseError, PoolInOtherClassError, PoolLimitError.
     """
+    file = await _resolved(store, fleet, file)
     document, wanted = await asyncio.to_thread(lambda: (file.document(), file.wanted_pools()))  # up to 30 ms
     spec = await specs.of(document)
     configured = await store.fleets.configure(fleet, spec, document, expected_version, author, digest)
     return Applied(document, configured, await store.pools.add(fleet, wanted, author))
+
+
+async def _resolved(store: Store, fleet: str, file: FleetFile) -> FleetFile:
+    """The file, its policy `auto` resolved by the fleet's present pools and policy."""
+    if file.policy == AUTO:
+        with suppress(UnknownFleetError):
+            now = await store.fleets.snapshot(fleet)
+            return file.resolve(sum(c.counts[0] + c.draining_pools for c in now.classes), now.policy)
+    return file.resolve()
 
 
 async def apply_file(store: Store, specs: Specs, loaded: LoadedFleet) -> Applied | None:

@@ -25,6 +25,7 @@ from slta.core.fleet import (
 )
 from slta.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS, MAX_RESERVE, MAX_RESERVE_FOR_PRIORITY
 from slta.core.policies import DEFAULT_POLICY, POLICIES, Policy
+from slta.core.policies.auto import AUTO, recommended
 from slta.core.policies.tokens import EXPONENT, Beta
 from slta.core.utility import PoolClass
 from slta.fleet_file.orders import Order, Paper
@@ -74,6 +75,8 @@ class FleetFile(Part):
 
     fleet: Name | None = None
     policy: Name = DEFAULT_POLICY.name
+    resolved_policy: Annotated[Name | None, Field(json_schema_extra={"readOnly": True})] = None
+    """Set by `resolve` where `policy` is `auto`: what the fleet runs since it was last configured."""
     order: Order = Field(default_factory=lambda: DEFAULT_ORDER)  # an object as a default stops client generators
     beta: BetaFile = Field(default_factory=lambda: DEFAULT_BETA)
     lease_seconds: Annotated[Number, Field(ge=0, le=MAX_LEASE_SECONDS), AfterValidator(check_lease)] = Decimal(
@@ -118,9 +121,10 @@ class FleetFile(Part):
         Raises InvalidFleetError with all mistakes: an unknown policy, and the first x at which a curve is not concave.
         """
         classes, mistakes = self._pool_classes()
-        if self.policy not in policies:
-            mistakes.insert(0, mistake_at(("policy",), f"must be one of {', '.join(policies)}"))
-        policy = policies.get(self.policy, DEFAULT_POLICY)
+        name = (self.resolved_policy or self._recommended()) if self.policy == AUTO else self.policy
+        if name not in policies:
+            mistakes.insert(0, mistake_at(("policy",), f"must be one of {', '.join((*policies, AUTO))}"))
+        policy = policies.get(name, DEFAULT_POLICY)
         order = self._order(policy, mistakes)
         conflicts = type_conflicts(policy, order) if self.session_types else []
         mistakes += [mistake_at(("session_types",), conflict) for conflict in conflicts]
@@ -130,7 +134,8 @@ class FleetFile(Part):
             raise InvalidFleetError(format_mistakes(mistakes), mistakes)
         return FleetSpec(
             classes=tuple(classes),
-            policy=policies[self.policy],
+            policy=policy,
+            stated_policy=self.policy,
             beta=self.beta.beta(),
             lease_seconds=float(self.lease_seconds),
             retention_seconds=float(self.retention_seconds),
@@ -142,6 +147,16 @@ class FleetFile(Part):
             reserve=float(self.reserve),
             reserve_for_priority=self.reserve_for_priority,
         )
+
+    def resolve(self, pools: int = 0, running: str = "") -> Self:
+        """The file with the policy that `auto` means; a file that states no pools has `pools`, now under `running`."""
+        name = self._recommended(pools, running) if self.policy == AUTO else None
+        return self.model_copy(update={"resolved_policy": name})
+
+    def _recommended(self, pools: int = 0, running: str = "") -> str:
+        stated = sum(c.pool_count for c in self.classes)
+        needs_levels = bool(self.session_types or self.reserve_for_priority) or self.order != DEFAULT_ORDER
+        return recommended(len(self.classes), stated or pools, running, needs_levels=needs_levels)
 
     def _order(self, policy: Policy, mistakes: list[Mistake]) -> orders.Order:
         """The file's order; if it is invalid the default, and a mistake is appended to `mistakes`."""

@@ -76,6 +76,7 @@ class Instant:
     fleet: str
     config_version: int
     policy: str
+    stated_policy: str
     utility_unit: str | None
     as_of: str
     time: float
@@ -133,6 +134,7 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
     most = best.utility if best and spec.session_types else free
     return Instant(
         **{name: getattr(snapshot, name) for name in FACTS},
+        stated_policy=spec.stated_policy or snapshot.policy,
         utility_unit=spec.utility_unit,
         time=snapshot.time / MICROSECONDS,
         went_back_seconds=_went_back_seconds(snapshot),
