@@ -120,9 +120,9 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "sessions that are over come back": row(
         "lua/integrity/orphans.lua",
-        "orphans.of_pool",
-        "not aside.is_over(fleet, id) and id or nil",
-        "id",
+        "orphans.each_live",
+        " and not aside.is_over(fleet, id)",
+        "",
     ),
     "the room of a fleet is derived too small": row(
         "lua/policies/derived.lua", "derived.set", "* fleet.capacities[class_index]", "", "store/corruptions"

@@ -46,13 +46,22 @@ function REPORT.record(report, _, kind, id, text, normal, why)
   end
 end
 
-function REPORT.pool(report, fleet, pool, record)
-  if not (pool.pool_number and pool.status) then
+function REPORT.pool(report, _, pool, record)
+  local is_readable = pool.pool_number and pool.status
+  if is_readable then
+    report:expect_equal('pool ' .. pool.pool_id, record, pool_records.text(pool))
+  else
     report:add('pool ' .. pool.pool_id .. ': its record is unreadable')
-    return
   end
-  report:expect_equal('pool ' .. pool.pool_id, record, pool_records.text(pool))
-  audit_leases.check(fleet, report, pool)
+  return is_readable
+end
+
+function REPORT.timer(report, fleet, member, due, latest, is_optional)
+  local stored = redis.call('ZSCORE', keys.of_fleet(fleet, 'timers'), member)
+  if not is_optional then
+    report:expect_equal('timer ' .. member .. ': it exists', stored ~= false, due ~= false)
+  end
+  report:expect_equal('timer ' .. member .. ': it is later than it can be', tonumber(stored or 0) > latest, false)
 end
 
 function REPORT.bits(report, key, block, bits)
@@ -61,9 +70,19 @@ function REPORT.bits(report, key, block, bits)
   end
 end
 
-function REPORT.begin_count() end -- the audit counts in `totals` and `audit_types`
+-- The audit counts sessions in `totals` and `audit_types`.
+function REPORT.count(report, fleet, pool)
+  local word = liveness.counted_as(pool)
+  if word and liveness.of_class(fleet, pool.class_index)[word] == 0 then
+    report:add('pool ' .. pool.pool_id .. ': its class does not count it as ' .. word)
+  end
+end
 
-function REPORT.count() end
+function REPORT.orphans(report, fleet, pool_number)
+  return orphans.each(fleet, pool_number, function(id)
+    report:add(string.format('session %s: is in the id set of pool number %d without a record there', id, pool_number))
+  end)
+end
 
 function REPORT.make_pool(report, _, id)
   report:add('session ' .. id .. ': its pool has no record')

@@ -20,14 +20,16 @@ local function find(fleet, slice, class_index, pool_number)
 end
 
 local function walk_block(fleet, slice, class_index, block)
-  local occupancies = {}
+  local occupancies, unconfirmed = {}, {}
   bit_blocks.each_used(fleet, class_index, block, function(pool_number, offset)
     local pool, occupancy = find(fleet, slice, class_index, pool_number)
     occupancies[offset] = pool_records.is_in_service(pool) and occupancy or nil
+    unconfirmed[offset] = pool.lease and pool.lease.liveness == 'unconfirmed' and 1 or nil
     slice:count(fleet, pool, occupancy)
   end)
   local function visit(key, bits) slice:bits(key, block, bits) end
   bit_blocks.each_row(fleet, class_index, occupancies, visit)
+  visit(keys.of_class(fleet, 'unconfirmed', class_index), bit_blocks.bits(unconfirmed, function() return true end))
   for key, holds in pairs(not slice.is_repair and policies.call(fleet, 'rows', class_index) or {}) do
     visit(key, bit_blocks.bits(occupancies, holds))
   end
@@ -35,9 +37,6 @@ end
 
 -- A part: some blocks of pools; a repair rebuilds the rows of the policy later. O(work + capacity).
 function pool_columns.walk(fleet, slice, cursor)
-  if cursor == '' then
-    slice:begin_count(fleet)
-  end
   return bit_blocks.each_block(fleet, slice, cursor, function(class_index, block)
     walk_block(fleet, slice, class_index, block)
     slice:spend(fleet.capacities[class_index] + 4 * bit_blocks.POOLS)

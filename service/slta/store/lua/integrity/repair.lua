@@ -10,96 +10,6 @@ repair = {}
 local CLAIM_TIME = 30e6 -- µs during which a claimed fleet is not claimed again
 local RETRY_TIME = 60e6 -- µs after which a blocked repair is tried again
 
-local WRITE = { is_repair = true } -- the functions of `walk`
-local TYPE = ' t%d+$' -- the last word of the record of a session with a type
-
-function WRITE.record(job, fleet, kind, id, text, normal)
-  if not normal then
-    aside.remove(fleet, kind, id, text)
-  elseif normal ~= text then
-    local is_lost = kind == 'session' and string.find(text, TYPE) and not string.find(normal, TYPE)
-    job.without_type = (job.without_type or 0) + (is_lost and 1 or 0)
-    redis.call('HSET', keys.of_fleet(fleet, kind .. 's'), id, normal)
-  end
-end
-
-function WRITE.pool(_, fleet, pool, record)
-  repair_pools.restore(fleet, pool, record)
-end
-
-function WRITE.bits(_, key, block, bits)
-  bit_blocks.write(key, block, bits)
-end
-
-function WRITE.begin_count(_, fleet)
-  repair_pools.begin_count(fleet)
-end
-
-function WRITE.count(_, fleet, pool, occupancy)
-  repair_pools.count(fleet, pool, occupancy)
-end
-
--- The pool is created again, draining, with its number or a free one.
-function WRITE.make_pool(_, fleet, _, session)
-  session.pool_number = stored_pools.number_for(fleet, session.pool_id, session.pool_number)
-  if session.pool_number then
-    stored_pools.set(fleet, { pool_id = session.pool_id, pool_number = session.pool_number, status = 'draining' })
-  end
-  return session.pool_number
-end
-
-function WRITE.member(_, key, id)
-  redis.call('SADD', key, id)
-end
-
-function WRITE.over(_, fleet, id, name)
-  aside.delete(fleet, name, id)
-end
-
-function WRITE.at_most(_, fleet, field, latest)
-  fleet[field] = math.min(fleet[field] or 0, latest)
-end
-
-function WRITE.wrong(_, _, mend)
-  mend()
-end
-
-function WRITE.number(_, fleet, field, value)
-  fleet[field] = value
-end
-
-function WRITE.text(_, key, value)
-  redis.call('SET', key, value)
-end
-
--- Keys that a repair rebuilds are deleted.
-function WRITE.key(job, fleet, name, key, kind)
-  local wanted, pool_number = stored_keys.normalize(fleet, name), string.match(name, '^ids:(%d+)$')
-  if pool_number and not wanted then
-    for _, id in ipairs(orphans.of_pool(fleet, pool_number)) do
-      aside.set(fleet, 'session ' .. id, 'of pool number ' .. pool_number)
-    end
-  end
-  if stored_keys.is_derived(name) or wanted and wanted ~= kind then
-    redis.call('UNLINK', key)
-  elseif not wanted and job.asked == '1' then
-    aside.set(fleet, 'key ' .. name, 'was a stray ' .. kind)
-    redis.call('UNLINK', key)
-  else
-    redis.call('PERSIST', key)
-  end
-end
-
--- If requested. The number of a session's type may be another type's by now: it becomes `default`.
-function WRITE.back(job, fleet, what, record, key, field)
-  if job.put_back == '1' then
-    local stripped, count = string.gsub(record, TYPE, '')
-    job.without_type = (job.without_type or 0) + count
-    redis.call('HSET', key, field, stripped)
-    redis.call('HDEL', keys.of_fleet(fleet, 'aside'), what)
-  end
-end
-
 -- Writes the progress of a repair, at the end of each slice, with the server's run id: cursors of SCAN, HSCAN and SSCAN
 -- are valid within one run only.
 local function write_job(fleet, job)
@@ -111,7 +21,7 @@ end
 local function read_job(fleet, work)
   local key = keys.of_fleet(fleet, 'repair')
   local found = redis.call('HMGET', key, 'stage', 'cursor', 'run', 'slices', 'at', 'asked', 'put_back')
-  local job = slices.new(WRITE, work, {
+  local job = repair_writes.slice(work, {
     stage = found[1] or 'names', cursor = found[2] or '', slices = tonumber(found[4]) or 0,
     at = tonumber(found[5]) or 0, asked = found[6] or '0', put_back = found[7] or '0',
   })
@@ -119,11 +29,6 @@ local function read_job(fleet, work)
     job.stage, job.cursor = 'names', ''
   end
   return job
-end
-
--- A slice that writes, for what a repair begins with.
-function repair.beginning()
-  return slices.new(WRITE, 0, {})
 end
 
 -- Puts the fleet under repair. A `requested` repair also drops unknown keys; with `put_back` it puts back what was set

@@ -13,7 +13,7 @@ local function read_fields(fleet)
       cold.set(fleet, field, stored[field] or false)
     end
   end)
-  field_values.check_kinds(fleet, repair.beginning())
+  field_values.check_kinds(fleet, repair_writes.slice(0, {}))
 end
 
 local function has_marginals(fleet, class_id, marginals)
@@ -67,7 +67,7 @@ end
 
 -- Repairs clocks and times.
 local function repair_times(fleet, now)
-  field_values.check_times(fleet, repair.beginning())
+  field_values.check_times(fleet, repair_writes.slice(0, {}))
   fleet.clock = now
   fleet_time.resume(fleet, now, fleet.time)
   fleet.pools_since, fleet.next_due = fleet.time, math.floor(fleet.time / 1e6) + 1
@@ -169,7 +169,7 @@ function repair_begin.run(key, given)
   read_fields(fleet)
   cache.invalidate(fleet)
   apply_document(fleet, given)
-  field_values.check_kinds(fleet, repair.beginning())
+  field_values.check_kinds(fleet, repair_writes.slice(0, {}))
   repair_times(fleet, given.clock)
   cache.invalidate(fleet)
   cache.store(fleet)

@@ -1,6 +1,8 @@
--- Pools as they are stored, whose records, names and bits may be unreadable or disagree.
+-- Pools as they are stored, whose records, names, bits and timers may be unreadable or disagree.
 
 stored_pools = {}
+
+local LONGEST = 315360000e6 -- µs from a loss until a pool is gone, and from then until it is forgotten
 
 -- Salvages a pool's record; its pool_number is nil if no class has it. Its times may be `ahead` µs of the fleet's.
 function stored_pools.salvage(fleet, pool_id, record, ahead)
@@ -57,18 +59,55 @@ function stored_pools.number_for(fleet, pool_id, pool_number)
   return pool_number
 end
 
--- A part of surveys: pools without a readable record whose name and bit exist. O(work).
-function stored_pools.check_names(fleet, slice, cursor)
+-- A part: pools whose name and bit exist. O(work).
+function stored_pools.walk_names(fleet, slice, cursor)
   return slices.each_pair(fleet, 'names', slice, cursor, function(pool_number, pool_id)
-    if not stored_pools.read(fleet, pool_id).pool_number and stored_pools.is_used(fleet, tonumber(pool_number)) then
-      slice:named(pool_id)
+    pool_number = tonumber(pool_number)
+    if stored_pools.is_used(fleet, pool_number) then
+      slice:named(fleet, stored_pools.read(fleet, pool_id), pool_number)
     end
   end)
 end
 
--- A part: some records of pools. O(work).
+-- Calls visit(member, due, latest, is_optional) for each timer that a pool can have: `due` is when a repair has it run
+-- out, false without one; `latest` is the latest possible time. Every lease of a pool in service begins anew.
+local function each_timer(fleet, pool, visit)
+  local lease, drain, time = pool.lease, pool.drain, fleet.time
+  if lease then
+    local is_failed, is_alive = pool.status == 'failed', lease.liveness == 'alive'
+    local length = is_alive and transitions.GRACE * lease.ttl or fleet.gone
+    local due = not is_failed and lease.liveness ~= 'unconfirmed' and time + length
+    local latest = time + fleet_time.MAX_STEP + (is_alive and length or LONGEST) -- a heartbeat does not write the state
+    visit(pool.pool_id, due, latest, is_failed or lease.liveness == 'gone')
+  end
+  if drain then
+    visit('drain@' .. pool.pool_id, pool_records.drain_due(pool) or false, time + pool_records.LONGEST_DRAIN)
+  end
+end
+
+-- A part: some records of pools, and the timers that they determine. O(work).
 function stored_pools.walk(fleet, slice, cursor)
+  cold.load(fleet, 'gone')
   return slices.each_pair(fleet, 'pools', slice, cursor, function(pool_id, record)
-    slice:pool(fleet, stored_pools.salvage(fleet, pool_id, record, slice.ahead), record)
+    local pool = stored_pools.salvage(fleet, pool_id, record, slice.ahead)
+    if slice:pool(fleet, pool, record) then
+      each_timer(fleet, pool, function(...) slice:timer(fleet, ...) end)
+    end
+  end)
+end
+
+-- A part: each timer is of a guard, or of a pool that has what it is of. A lease that is missing begins now. O(work).
+function stored_pools.walk_timers(fleet, slice, cursor)
+  return slices.each_pair(fleet, 'timers', slice, cursor, function(member)
+    local kind, pool_id = timers.parse(fleet, member)
+    local pool = kind ~= 'guard' and kind and stored_pools.read(fleet, pool_id)
+    if not kind or pool and not pool[kind] then
+      slice:wrong('timer ' .. member .. ': there is nothing that it is of', function()
+        if kind == 'lease' and pool.pool_number and pool.status then
+          pool.lease = { ttl = pool_records.UNKNOWN_TTL, liveness = 'alive', since = fleet.time, listed = fleet.time }
+          stored_pools.set(fleet, pool)
+        end
+      end)
+    end
   end)
 end

@@ -41,16 +41,16 @@ function PREVIEW.key(slice, fleet, name, _, kind)
 end
 
 function PREVIEW.set(slice, fleet, name)
-  local found, commands = orphans.of_pool(fleet, string.match(name, '%d+'))
-  for _, id in ipairs(found) do
+  slice:spend(orphans.each_live(fleet, string.match(name, '%d+'), function(id)
     add(slice, 'session', id, 'neither it nor its pool has a record')
-  end
-  slice:spend(commands)
+  end))
   return '0'
 end
 
-function PREVIEW.named(slice, pool_id)
-  add(slice, 'named', pool_id, '')
+function PREVIEW.named(slice, _, pool)
+  if not pool.pool_number then
+    add(slice, 'named', pool.pool_id, '')
+  end
 end
 
 function PREVIEW.back(slice, _, what)

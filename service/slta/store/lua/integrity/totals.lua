@@ -52,6 +52,28 @@ local function check_others(fleet, report)
   report:expect_equal('sessions begun and not ended', accounting.live(fleet), begun)
 end
 
+-- The numbers of pools with leases of each class, and the first timer.
+local function check_leases(fleet, report)
+  local total, stored = 0, 0
+  for class_index, name in ipairs(fleet.names) do
+    local counts = liveness.of_class(fleet, class_index)
+    local marked = rows.count(keys.of_class(fleet, 'unconfirmed', class_index))
+    report:expect_equal('unconfirmed pools of class ' .. name, counts.unconfirmed, marked)
+    report:expect_equal('guard of class ' .. name .. ' is off', counts.guard == 0, marked == 0)
+    local most = pool_records.total(fleet, class_index) -- unconfirmed ones may be draining
+    report:expect_equal('leased pools of class ' .. name, counts.alive + counts.unconfirmed,
+      math.max(0, math.min(counts.alive + counts.unconfirmed, most)))
+    total, stored = total + marked, stored + (counts.is_stored and 1 or 0)
+  end
+  report:expect_equal('classes with leases', redis.call('HLEN', keys.of_fleet(fleet, 'pool_liveness')), stored)
+  report:expect_equal('unconfirmed', fleet.unconfirmed, total)
+  local due = fleet.pool_due
+  timers.find_due(fleet)
+  local is_late = due > fleet.pool_due or due == 0
+  report:expect_equal('pool_due is no later than the first timer', fleet.pool_due > 0 and is_late, false)
+  fleet.liveness = false
+end
+
 -- The integral of U is at most that of U*.
 local function check_bound(fleet, slice)
   local utility, optimum = fleet.utility_high + fleet.utility_low, fleet.optimum_high + fleet.optimum_low
@@ -84,7 +106,7 @@ function totals.check(fleet, report)
   check_derived(fleet, report, columns)
   check_others(fleet, report)
   check_integrals(fleet, report)
-  audit_leases.check_totals(fleet, report)
+  check_leases(fleet, report)
   type_totals.check(fleet, report)
   differences.check(fleet, report)
   policies.call(fleet, 'check', report)

@@ -4,8 +4,11 @@
 --
 --   record(fleet, kind, id, text, normal, why, pool_id)  a record and what it has to be; nil and why if it cannot be
 --                                                 kept, with the id of its pool if it can be while that has a name
---   pool(fleet, pool, record)                     a pool as its record was salvaged
---   begin_count(fleet), count(fleet, pool, occupancy)  before all pools, and each of them with its sessions
+--   named(fleet, pool, pool_number)               a pool whose name and bit exist, as its record was salvaged
+--   pool(fleet, pool, record) -> whether          a pool as its record was salvaged; whether it can be kept
+--   timer(fleet, member, due, latest, is_optional)  a timer that a pool can have, see `stored_pools`
+--   count(fleet, pool, occupancy)                 each pool with its sessions
+--   orphans(fleet, pool_number) -> commands       the ids in the set of a pool; the number of commands used
 --   bits(key, block, bits)                        a block of a row, see `bit_blocks`
 --   make_pool(fleet, id, session) -> whether      a session's pool has no record; whether the session may stay
 --   member(key, id)                               an id belongs to a set
@@ -16,7 +19,6 @@
 --   text(key, value)                              a text that does
 --   key(fleet, name, key, kind) -> whether        a key and its type; whether it is a set to be looked into
 --   set(fleet, name, position) -> position        looks into a set, see `slices.each_key`
---   named(pool_id)                                a pool without a readable record, known by its name and its bit
 --   back(fleet, what, record, key, field)         a record that was set aside and can be put back
 --
 -- A survey has `is_survey`, and only those functions that its parts call.
@@ -37,17 +39,14 @@ local PARTS = {
   { 'fields', 'report', field_values.check },
   { 'totals', 'report', totals.check },
   { 'past', 'report', stored_tables.check_past },
-  { 'names', 'preview', stored_pools.check_names },
-  { 'names', 'write', repair_pools.from_names },
+  { 'names', 'preview write', stored_pools.walk_names },
   { 'aside', 'preview write', aside.walk },
-  { 'timers', 'write', audit_leases.walk_timers },
-  { 'leases', 'write', repair_leases.reset },
+  { 'timers', 'report write', stored_pools.walk_timers },
+  { 'forget', 'write', repair_writes.forget },
   { 'pools', 'report preview write', stored_pools.walk },
-  { 'timers', 'report', audit_leases.walk_timers },
   { 'addresses', 'report write', attribute('addresses') },
   { 'labels', 'report write', attribute('labels') },
-  { 'orphans', 'report', orphans.check },
-  { 'orphans', 'write', orphans.restore },
+  { 'orphans', 'report write', orphans.walk },
   { 'keys', 'report preview write', stored_keys.walk },
   { 'records', 'report preview write', session_records.walk },
   { 'columns', 'report write', pool_columns.walk },
