@@ -23,7 +23,7 @@ from tests.audit_types import check_types
 
 FLEETS_KEY = "slta:fleets"
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
-STATE_KEYS |= {"addresses", "labels", "types", "pool_liveness", "timers", "forgotten", "marks"}
+STATE_KEYS |= {"addresses", "labels", "types", "timers", "forgotten", "marks"}
 STATE_KEYS |= {"ended:0", "ended:1", "early", "events", "aside", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals", "unconfirmed", "lost"}
 OWN_ROWS = {
@@ -419,13 +419,11 @@ def _check_liveness(fleet: Fleet, found: list[str]) -> None:
 def _check_liveness_of_classes(
     fleet: Fleet, counts: Sequence[Counter[str]], doubted: Sequence[set[int]], found: list[str]
 ) -> None:
-    stored = fleet.hash("pool_liveness")
-    _claim(found, "liveness of no class", sorted(stored.keys() - {*map(str, fleet.numbers)}), [])
     for i, number in enumerate(fleet.numbers):
-        numbers = [int(word) for word in stored.get(str(number), "0 " * 8).split()]
-        _claim(found, f"liveness of pools of {number}", numbers[:4], [counts[i][letter] for letter in "aulg"])
+        stored = {word[0]: fleet.vector(f"pools_{word}")[i] for word in ("alive", "unconfirmed", "lost", "gone")}
+        _claim(found, f"liveness of pools of {number}", stored, {letter: counts[i][letter] for letter in "aulg"})
         _claim(found, f"unconfirmed:{number}", fleet.row(f"unconfirmed:{number}"), doubted[i])
-        _claim(found, f"the guard of {number} is off", numbers[4] == 0, not doubted[i])
+        _claim(found, f"the guard of {number} is off", fleet.vector("guard")[i] == 0, not doubted[i])
     _claim(found, "unconfirmed", fleet.integer("unconfirmed"), sum(map(len, doubted)))
 
 

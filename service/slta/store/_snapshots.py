@@ -24,8 +24,6 @@ TOKEN_COUNT_PREFIX = "assigned_"
 """Prefix of the fields that count placements by token."""
 INTEGERS = ("config_version", "time", "clock", "sessions", "utility", "optimum")
 """Fields of a snapshot that are integers of the same name."""
-LIVENESS_NUMBERS = len(LIVENESS) + 1
-"""Numbers of each class in `pool_liveness`: pools by liveness, and the state of the mass-loss guard."""
 GUARDS: tuple[Guard, ...] = get_args(Guard)
 TYPE_REFUSALS = {"full": "no_capacity", "inactive": "no_active_pool", "incompatible": "incompatible"}
 """Reason by the store's word, as in `type_refused_<word>`."""
@@ -88,14 +86,15 @@ def _classes(fields: dict[str, str], columns: list[str]) -> list[ClassSnapshot]:
         if name.startswith(TOKEN_COUNT_PREFIX)
     }
     vectors["green"] = _vector(fields, "green") or [0] * len(names)
-    leased = _vector(fields, "pool_liveness") or [0] * LIVENESS_NUMBERS * len(names)
+    leased = {word: _vector(fields, f"pools_{word}") for word in LIVENESS}
+    guards = _vector(fields, "guard")
     return [
         ClassSnapshot(
             name=name,
             counts=[int(number) for number in columns[i].split()],
             assigned={token: counts[i] for token, counts in tallies.items()},
-            leased_pools=dict(zip(LIVENESS, leased[LIVENESS_NUMBERS * i :], strict=False)),
-            guard=GUARDS[leased[LIVENESS_NUMBERS * i + len(LIVENESS)]],
+            leased_pools={word: counts[i] for word, counts in leased.items()},
+            guard=GUARDS[guards[i]],
             **{field: vector[i] for field, vector in vectors.items()},
         )
         for i, name in enumerate(names)

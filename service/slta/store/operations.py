@@ -60,7 +60,7 @@ FACT_WORDS = 6
 
 FLEET_KEYS = {
     "string": "state document order order:full bound bound:full",
-    "hash": "cold pools names addresses labels types sessions ended:0 ended:1 repair aside pool_liveness marks",
+    "hash": "cold pools names addresses labels types sessions ended:0 ended:1 repair aside marks",
     "zset": "early timers forgotten",
     "list": "events",
 }

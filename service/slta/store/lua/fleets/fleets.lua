@@ -93,7 +93,6 @@ local function drop_class(fleet, class_index)
     redis.call('DEL', keys.of_class(fleet, name, class_index))
   end
   drop_levels(fleet, class_index, 1)
-  redis.call('HDEL', keys.of_fleet(fleet, 'pool_liveness'), string.format('%d', fleet.numbers[class_index]))
 end
 
 -- The vectors of the fleet that are reordered with its classes, including the placement counts of earlier policies.
@@ -203,6 +202,9 @@ function fleets.put(fleet, key, given)
     return refused, fleet
   end
   -- writes
+  if created then
+    cold.create(fleet)
+  end
   local tables_differ = given.utilities ~= fleet.utilities
   local totals_differ = totals_digest(given.utilities) ~= totals_digest(fleet.utilities)
   local reset = totals_differ or given.policy ~= fleet.policy

@@ -54,7 +54,6 @@ function reads.snapshot(fleet, added)
     past[at] = history.line_before(fleet, window) or ''
   end
   local document, fields = redis.call('GET', keys.of_fleet(fleet, 'document')), state.fields(fleet)
-  fields[#fields + 1], fields[#fields + 2] = 'pool_liveness', liveness.list(fleet)
   for name, text in pairs(added) do
     fields[#fields + 1], fields[#fields + 2] = name, text
   end

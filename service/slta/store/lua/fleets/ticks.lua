@@ -9,9 +9,6 @@ local RECENT = 500e3 -- µs after a tick in which another one changes nothing
 local PERIOD, SPREAD = 1.7e6, 0.25e6 -- µs from a turn to the next: at least PERIOD, less than SPREAD longer
 local STAND_IN, STAND_IN_SPREAD = 0.25e6, 0.1e6 -- µs from a turn to its stand-in, likewise
 local LATEST = 4.2e6 -- µs ahead at most: one dispatcher that is left ticks before `fleet_time.MAX_STEP` is over
-local COLD = { -- what a tick reads, in one command
-  'suspect', 'repairs', 'ended_since', 'retention', 'utilities_version', 'pools_since', 'pools_high', 'pools_low',
-}
 
 local ticked = {} -- by prefix: the lease of the last tick of a sound fleet
 local turns = {} -- by prefix: the lease until the last turn given; `stand_in`: whether a dispatcher comes after it
@@ -33,7 +30,7 @@ end
 
 -- O(sessions that end + timers of pools that are due).
 function ticks.upkeep(fleet, interval, excess)
-  cold.load(fleet, unpack(COLD))
+  cold.load(fleet, unpack(cold.TICKED))
   run(fleet, {
     function() intervals.add(fleet, interval, excess) end,
     sessions.rotate_ended, tombstones.drop_expired, sessions.reap,

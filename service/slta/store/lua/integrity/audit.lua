@@ -73,7 +73,8 @@ end
 -- The audit counts sessions in `totals` and `audit_types`.
 function REPORT.count(report, fleet, pool)
   local word = liveness.counted_as(pool)
-  if word and liveness.of_class(fleet, pool.class_index)[word] == 0 then
+  liveness.load(fleet)
+  if word and fleet[pool_records.COUNTED_IN[word]][pool.class_index] == 0 then
     report:add('pool ' .. pool.pool_id .. ': its class does not count it as ' .. word)
   end
 end

@@ -13,7 +13,7 @@ end
 -- A part of repairs, before the pools: forgets all that follows from their records, to be rebuilt from these. What
 -- guards remember is lost.
 function repair_writes.forget(fleet)
-  for _, name in ipairs({ 'names', 'timers', 'pool_liveness' }) do
+  for _, name in ipairs({ 'names', 'timers' }) do
     redis.call('UNLINK', keys.of_fleet(fleet, name))
   end
   for class_index = 1, #fleet.numbers do
@@ -21,10 +21,10 @@ function repair_writes.forget(fleet)
       redis.call('UNLINK', keys.of_class(fleet, name, class_index))
     end
   end
-  for _, field in ipairs({ 'draining_pools', 'failed_pools', 'draining_sessions' }) do
+  for _, field in ipairs({ 'draining_pools', 'failed_pools', 'draining_sessions', unpack(liveness.FIELDS) }) do
     fleet[field] = vectors.zeros(fleet.classes)
   end
-  fleet.liveness, fleet.unconfirmed, fleet.pool_due = false, 0, 0
+  fleet.unconfirmed, fleet.pool_due = 0, 0
   type_counts.reset(fleet)
 end
 

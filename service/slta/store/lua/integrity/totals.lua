@@ -54,24 +54,24 @@ end
 
 -- The numbers of pools with leases of each class, and the first timer.
 local function check_leases(fleet, report)
-  local total, stored = 0, 0
+  local total = 0
   for class_index, name in ipairs(fleet.names) do
-    local counts = liveness.of_class(fleet, class_index)
-    local marked = rows.count(keys.of_class(fleet, 'unconfirmed', class_index))
-    report:expect_equal('unconfirmed pools of class ' .. name, counts.unconfirmed, marked)
-    report:expect_equal('guard of class ' .. name .. ' is off', counts.guard == 0, marked == 0)
-    local most = pool_records.total(fleet, class_index) -- unconfirmed ones may be draining
-    report:expect_equal('leased pools of class ' .. name, counts.alive + counts.unconfirmed,
-      math.max(0, math.min(counts.alive + counts.unconfirmed, most)))
-    total, stored = total + marked, stored + (counts.is_stored and 1 or 0)
+    local marked, leased = rows.count(keys.of_class(fleet, 'unconfirmed', class_index)), 0
+    for _, field in ipairs({ 'pools_alive', 'pools_unconfirmed', 'pools_lost', 'pools_gone' }) do
+      local count = fleet[field][class_index]
+      leased = leased + (count < 0 and math.huge or count)
+    end
+    report:expect_equal('unconfirmed pools of class ' .. name, fleet.pools_unconfirmed[class_index], marked)
+    report:expect_equal('guard of class ' .. name .. ' is off', fleet.guard[class_index] == liveness.OFF, marked == 0)
+    local most = pool_records.total(fleet, class_index)
+    report:expect_equal('leased pools of class ' .. name, leased, math.min(leased, most))
+    total = total + marked
   end
-  report:expect_equal('classes with leases', redis.call('HLEN', keys.of_fleet(fleet, 'pool_liveness')), stored)
   report:expect_equal('unconfirmed', fleet.unconfirmed, total)
   local due = fleet.pool_due
   timers.find_due(fleet)
   local is_late = due > fleet.pool_due or due == 0
   report:expect_equal('pool_due is no later than the first timer', fleet.pool_due > 0 and is_late, false)
-  fleet.liveness = false
 end
 
 -- The integral of U is at most that of U*.

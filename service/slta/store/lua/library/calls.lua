@@ -62,8 +62,8 @@ end
 
 -- Writes what a call has opened and changed.
 function calls.write(fleet)
-  if fleet.liveness then
-    guards.write(fleet)
+  if fleet.layout ~= constants.UNDER_REPAIR then
+    guards.settle(fleet)
   end
   if fleet.view then
     confirmed.close(fleet)

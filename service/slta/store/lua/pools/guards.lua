@@ -16,7 +16,8 @@ local MAX_POOLS = 256 -- pools that one call moves
 
 -- Whether no pool of the class becomes gone.
 function guards.is_on(fleet, class_index)
-  return liveness.of_class(fleet, class_index).guard == liveness.ON
+  liveness.load(fleet)
+  return fleet.guard[class_index] == liveness.ON
 end
 
 -- Of pools lost more than `ttl` ago none counts; returns the number of the others. O(log pools).
@@ -29,32 +30,39 @@ local function prune(fleet, class_index, ttl)
   return redis.call('ZCARD', key)
 end
 
-local function begin(fleet, class_index, counts, lost, found)
-  counts.guard, counts.heard, counts.ttl, counts.became_unconfirmed = liveness.ON, 0, 0, counts.unconfirmed + lost
+-- Sets the guard of a class, and the pools that became unconfirmed; none of them was heard.
+local function set(fleet, class_index, guard, count)
+  fleet.guard[class_index], fleet.guard_pools[class_index] = guard, count
+  fleet.guard_heard[class_index], fleet.guard_ttl[class_index] = 0, 0
+end
+
+local function begin(fleet, class_index, lost, found)
+  local count = fleet.pools_unconfirmed[class_index] + lost
+  set(fleet, class_index, liveness.ON, count)
   timers.set_guard(fleet, class_index, lost > 0 and fleet.time or nil)
-  events.note(fleet, 'begin_guard', found, counts.unconfirmed + lost + #found)
+  events.note(fleet, 'begin_guard', found, count + #found)
 end
 
 -- A repair has found an unconfirmed pool: the guard goes on, and none of its pools was heard.
 function guards.resume(fleet, pool)
-  local counts = liveness.of_class(fleet, pool.class_index)
-  counts.guard = liveness.ON
-  liveness.add_unconfirmed(counts, pool)
+  fleet.guard[pool.class_index] = liveness.ON
+  liveness.add_unconfirmed(fleet, pool)
 end
 
 -- Whether pools of a class in service, whose lease has run out, become unconfirmed rather than lost. O(log pools).
 function guards.protect(fleet, class_index, found)
-  local counts, ttl = liveness.of_class(fleet, class_index), 0
+  local ttl = 0
   for _, pool in ipairs(found) do
     ttl = math.max(ttl, pool.lease.ttl)
   end
-  if counts.guard ~= liveness.ON then
+  if not guards.is_on(fleet, class_index) then
     local lost = prune(fleet, class_index, ttl)
     local losing = lost + #found
-    if losing < LEAST or losing * SHARE <= counts.alive + counts.unconfirmed + lost then
+    local heard = fleet.pools_alive[class_index] + fleet.pools_unconfirmed[class_index]
+    if losing < LEAST or losing * SHARE <= heard + lost then
       return false
     end
-    begin(fleet, class_index, counts, lost, found)
+    begin(fleet, class_index, lost, found)
   end
   return true
 end
@@ -66,7 +74,7 @@ end
 
 -- Brings back pools that were lost within the lease in which the guard began. O(MAX_POOLS + pools / 8).
 local function bring_back(fleet, class_index)
-  local key, counts, returning = pool_changes.lost_key(fleet, class_index), liveness.of_class(fleet, class_index), {}
+  local key, returning = pool_changes.lost_key(fleet, class_index), {}
   local ids = redis.call('ZRANGE', key, 0, MAX_POOLS - 1)
   for _, pool in ipairs(pool_records.read(fleet, ids)) do
     if pool.status == 'active' and pool.lease and pool.lease.liveness == 'lost' then
@@ -76,7 +84,7 @@ local function bring_back(fleet, class_index)
   end
   pool_changes.apply(fleet, returning)
   local others = ids[1] and redis.call('ZREM', key, unpack(ids)) or 0
-  counts.became_unconfirmed = counts.became_unconfirmed - others
+  fleet.guard_pools[class_index] = fleet.guard_pools[class_index] - others
   return redis.call('EXISTS', key) == 1
 end
 
@@ -88,7 +96,7 @@ local function expire_unconfirmed(fleet, class_index)
     transitions.lose(pool, fleet.gone, fleet.time)
   end
   pool_changes.apply(fleet, found)
-  return liveness.of_class(fleet, class_index).unconfirmed > 0
+  return fleet.pools_unconfirmed[class_index] > 0
 end
 
 -- Does a slice of the work of the first guard whose timer is due. O(MAX_POOLS + pools / 8).
@@ -97,49 +105,49 @@ function guards.run(fleet)
   if not class_index then
     return
   end
-  local counts = liveness.of_class(fleet, class_index)
-  local remains = counts.guard == liveness.ON and bring_back(fleet, class_index)
-    or counts.guard == liveness.OVER and expire_unconfirmed(fleet, class_index)
+  local remains = guards.is_on(fleet, class_index) and bring_back(fleet, class_index)
+    or fleet.guard[class_index] == liveness.OVER and expire_unconfirmed(fleet, class_index)
   if not remains then
     timers.set_guard(fleet, class_index)
   end
 end
 
 -- The guard is over; its unconfirmed pools are lost at fleet time `due`, and lost ones do not return.
-local function conclude(fleet, class_index, counts, due)
-  counts.guard = liveness.OVER
+local function conclude(fleet, class_index, due)
+  fleet.guard[class_index] = liveness.OVER
   redis.call('DEL', pool_changes.lost_key(fleet, class_index))
   timers.set_guard(fleet, class_index, due)
 end
 
--- Ends the guard of a class whose counts changed, if half of the pools were heard or no unconfirmed one is left. O(1).
-local function end_if_over(fleet, class_index, counts)
-  if counts.guard == liveness.ON and counts.unconfirmed > 0 and counts.heard * 2 >= counts.became_unconfirmed then
-    conclude(fleet, class_index, counts, fleet.time + LEASES * counts.ttl)
-  elseif counts.guard ~= liveness.OFF and counts.unconfirmed == 0 then
-    counts.guard, counts.became_unconfirmed, counts.heard, counts.ttl = liveness.OFF, 0, 0, 0
+-- Ends the guard of a class if half of the pools were heard or no unconfirmed one is left. O(1).
+local function end_if_over(fleet, class_index)
+  local guard, unconfirmed = fleet.guard[class_index], fleet.pools_unconfirmed[class_index]
+  local is_half = fleet.guard_heard[class_index] * 2 >= fleet.guard_pools[class_index]
+  if guard == liveness.ON and unconfirmed > 0 and is_half then
+    conclude(fleet, class_index, fleet.time + LEASES * fleet.guard_ttl[class_index])
+  elseif guard ~= liveness.OFF and unconfirmed == 0 then
+    set(fleet, class_index, liveness.OFF, 0)
     redis.call('DEL', pool_changes.lost_key(fleet, class_index), keys.of_class(fleet, 'unconfirmed', class_index))
     timers.set_guard(fleet, class_index)
     events.note(fleet, 'end_guard', { { class_index = class_index } }, 0)
   end
 end
 
--- Ends guards that are over, of classes whose counts were loaded, and writes those. O(classes).
-function guards.write(fleet)
-  for class_index, counts in pairs(fleet.liveness or {}) do
-    end_if_over(fleet, class_index, counts)
+-- Ends guards that are over, if a call has loaded what they count. O(classes).
+function guards.settle(fleet)
+  for class_index = 1, rawget(fleet, 'guard') and fleet.classes or 0 do
+    end_if_over(fleet, class_index)
   end
-  liveness.write(fleet)
 end
 
 -- Ends the guards of these classes; returns their names, and the number of their unconfirmed pools.
 local function finish_all(fleet, chosen)
   local names, count = {}, 0
-  for class_index = 1, #fleet.names do
-    local counts = (not chosen or chosen == class_index) and liveness.of_class(fleet, class_index)
-    if counts and counts.guard ~= liveness.OFF then
-      conclude(fleet, class_index, counts, fleet.time)
-      names[#names + 1], count = fleet.names[class_index], count + counts.unconfirmed
+  liveness.load(fleet)
+  for class_index, name in ipairs(fleet.names) do
+    if (not chosen or chosen == class_index) and fleet.guard[class_index] ~= liveness.OFF then
+      conclude(fleet, class_index, fleet.time)
+      names[#names + 1], count = name, count + fleet.pools_unconfirmed[class_index]
     end
   end
   return names, count

@@ -53,7 +53,7 @@ function heartbeats.run(fleet, given)
   -- writes
   pool_changes.apply(fleet, found)
   set_attributes(fleet, found, given.attributes)
-  local changed = due ~= fleet.pool_due or revision ~= fleet.revision or fleet.liveness ~= false
+  local changed = due ~= fleet.pool_due or revision ~= fleet.revision
   local as_of = string.format('%d:%d', fleet.store_epoch, fleet.time)
   return { 'BEATS', as_of, table.concat(outcomes), table.concat(lists) }, changed
 end

@@ -19,21 +19,22 @@ end
 -- The guard of the class counts a pool that is lost or unconfirmed no more, or as heard; or one that is unconfirmed
 -- now.
 local function recount_guard(fleet, pool, before, after)
-  local counts, is_counted = liveness.of_class(fleet, pool.class_index), before == 'unconfirmed'
-  local is_on = counts.guard == liveness.ON
+  liveness.load(fleet)
+  local class_index, is_counted = pool.class_index, before == 'unconfirmed'
+  local is_on = fleet.guard[class_index] == liveness.ON
   if is_counted then
     mark_unconfirmed(fleet, pool, 0)
   elseif before == 'lost' then
-    is_counted = redis.call('ZREM', pool_changes.lost_key(fleet, pool.class_index), pool.pool_id) == 1 and is_on
+    is_counted = redis.call('ZREM', pool_changes.lost_key(fleet, class_index), pool.pool_id) == 1 and is_on
   end
   if is_counted and after == 'alive' then
-    counts.heard = counts.heard + 1
+    fleet.guard_heard[class_index] = fleet.guard_heard[class_index] + 1
   elseif is_counted and is_on then
-    counts.became_unconfirmed = counts.became_unconfirmed - 1
+    fleet.guard_pools[class_index] = fleet.guard_pools[class_index] - 1
   end
   if after == 'unconfirmed' then
     mark_unconfirmed(fleet, pool, 1)
-    liveness.add_unconfirmed(counts, pool)
+    liveness.add_unconfirmed(fleet, pool)
   end
 end
 

@@ -64,12 +64,8 @@ end
 -- is made or removed. Returns its column, nil if it has none to move, and 1 if it comes into service, 0 if it goes.
 local function recount(fleet, pool)
   local was_serving, present = pool.counted == 'active', pool.to_count == 'active' and 1 or 0
-  if pool.counted then
-    pool_records.count(fleet, pool.class_index, pool.counted, -1)
-  end
-  if pool.to_count then
-    pool_records.count(fleet, pool.class_index, pool.to_count, 1)
-  end
+  pool_records.count(fleet, pool.class_index, pool.counted, -1)
+  pool_records.count(fleet, pool.class_index, pool.to_count, 1)
   if was_serving == (present == 1) then
     return nil
   elseif not pool.counted or not pool.to_count then -- empty

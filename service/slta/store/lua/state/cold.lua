@@ -14,14 +14,20 @@ local KINDS = {
   pools_low = 'vector', names = 'words', incarnations = 'words', utilities = 'text', suspect = 'text',
   gone = 'number', forget = 'number', reserve = 'number', reserve_for_priority = 'number', pool_gone = 'number',
   rejected_low_priority = 'number', resumed_at = 'number', recovering_until = 'number',
-  addresses = 'number', labels = 'number', lag = 'number', held_until = 'number',
+  addresses = 'number', labels = 'number', lag = 'number', held_until = 'number', pools_alive = 'vector',
+  pools_unconfirmed = 'vector', pools_lost = 'vector', pools_gone = 'vector', guard = 'vector',
+  guard_pools = 'vector', guard_heard = 'vector', guard_ttl = 'vector',
 }
 cold.CACHED = { -- kept between calls, see `cache`
   'names', 'numbers', 'capacities', 'exponent', 'lease', 'reserve', 'reserve_for_priority',
 }
+cold.TICKED = { -- what a tick reads, in one command
+  'suspect', 'repairs', 'ended_since', 'retention', 'utilities_version', 'pools_since', 'pools_high', 'pools_low',
+}
 cold.INNER = { -- fields that no snapshot shows
   retention = true, ended_since = true, incarnations = true, marked_incarnation = true, gone = true, forget = true,
   resumed_at = true, recovering_until = true, held_until = true, lag = true, addresses = true, labels = true,
+  guard_pools = true, guard_heard = true, guard_ttl = true, pools_since = true, pools_high = true, pools_low = true,
 }
 local has_tokens = false -- added in a function, since the top level of a library has no standard functions
 
@@ -34,6 +40,13 @@ function cold.kinds()
     has_tokens = true
   end
   return KINDS
+end
+
+-- Puts the fields of ticks at the head of a new hash: the server seeks a field from there. O(1).
+function cold.create(fleet)
+  for _, field in ipairs(cold.TICKED) do
+    redis.call('HSET', keys.of_fleet(fleet, 'cold'), field, '')
+  end
 end
 
 -- All fields as stored rather than as in memory: texts by name. O(fields).

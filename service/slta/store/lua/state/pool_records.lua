@@ -19,8 +19,11 @@ pool_records.MIN_TTL, pool_records.MAX_TTL = 2e6, 3600e6 -- µs
 pool_records.UNKNOWN_TTL = 60e6 -- µs, of a pool that is made again or mended, until its first heartbeat
 pool_records.LONGEST_DRAIN = 7 * 86400e6 -- µs
 
--- The field that counts the pools with a status.
-pool_records.COUNTED_IN = { active = 'pools', draining = 'draining_pools', failed = 'failed_pools' }
+-- The field that counts the pools with a status, or with a lease by liveness.
+pool_records.COUNTED_IN = {
+  active = 'pools', draining = 'draining_pools', failed = 'failed_pools', alive = 'pools_alive',
+  unconfirmed = 'pools_unconfirmed', lost = 'pools_lost', gone = 'pools_gone',
+}
 
 local function lease_of(word, flags, since, ttl, listed)
   return {
@@ -197,20 +200,17 @@ function pool_records.find_class(fleet, name)
   end
 end
 
--- Adds to the count of the pools with a status.
-function pool_records.count(fleet, class_index, status, change)
-  local field = pool_records.COUNTED_IN[status]
-  cold.load(fleet, field)
-  local counts = fleet[field]
-  counts[class_index] = counts[class_index] + change
+-- Adds to the count of the pools with a status or liveness, nil for none.
+function pool_records.count(fleet, class_index, word, change)
+  local field = pool_records.COUNTED_IN[word]
+  if field then
+    cold.load(fleet, field)
+    fleet[field][class_index] = fleet[field][class_index] + change
+  end
 end
 
 -- The number of pools of a class, whatever their status.
 function pool_records.total(fleet, class_index)
-  local total = 0
-  for _, field in pairs(pool_records.COUNTED_IN) do
-    cold.load(fleet, field)
-    total = total + fleet[field][class_index]
-  end
-  return total
+  cold.load(fleet, 'draining_pools', 'failed_pools')
+  return fleet.pools[class_index] + fleet.draining_pools[class_index] + fleet.failed_pools[class_index]
 end

@@ -25,9 +25,8 @@ local HOT_VECTORS = { pools = true }
 local function blank(key, classes)
   return {
     state_key = key, prefix = string.sub(key, 1, -6), classes = classes,
-    cold = {}, unknown = {}, packed = {}, fleet_keys = {}, hashes = false, sets = false, liveness = false,
-    masks = false, view = false, types = false, kinds = 0, written = false,
-    type_texts = {},
+    cold = {}, unknown = {}, packed = {}, fleet_keys = {}, hashes = false, sets = false, masks = false, view = false,
+    types = false, kinds = 0, written = false, type_texts = {},
   }
 end
 
@@ -141,7 +140,7 @@ function state.fields(fleet)
   local function add(field)
     if not cold.INNER[field] and fleet[field] then
       flat[#flat + 1] = field
-      flat[#flat + 1] = vectors.encode(fleet[field])
+      flat[#flat + 1] = fleet.cold[field] or vectors.encode(fleet[field])
     end
   end
   state.each_field(fleet.policy_table, add)
