@@ -203,5 +203,5 @@ def test_every_action_of_the_library_is_one_of_an_event() -> None:
     """The library names them where events begin, and where a tick notes them."""
     files = (Path(str(resources.files("slta.store"))) / "lua").rglob("*.lua")
     lua = "".join(file.read_text(encoding="utf-8") for file in files)
-    named = re.findall(r"(?:events\.(?:begin|note)|register_of_pool)\((?:fleet, )?'(\w+)'", lua)
+    named = re.findall(r"(?:events\.(?:begin|note|of_pools)|register_of_pool)\((?:fleet, )?'(\w+)'", lua)
     assert set(named) == set(get_args(Action))

@@ -67,10 +67,16 @@ MUTANTS: dict[str, Mutant] = {
         "lua/state/marks.lua", "marks.compare", "marked > given or marked == given and last >= revision", "false"
     ),
     "a fact of a pool undoes what was acknowledged since": row(
-        "lua/state/marks.lua", "marks.changing_pool", "    set_pools(fleet, { given.pool_id })\n", ""
+        "lua/pools/pool_events.lua",
+        "pool_events.changing_pool",
+        "      marks.set_pools(fleet, { given.pool_id })\n",
+        "",
     ),
     "a refused call leaves a mark on its pools": row(
-        "lua/state/marks.lua", "marks.adding_pools", "reply[1] == 'CREATED' and given.pools or {}", "given.pools"
+        "lua/pools/pool_events.lua",
+        "pool_events.adding_pools",
+        "reply[1] == 'CREATED' and given.pools or {}",
+        "given.pools",
     ),
     "a lease undoes older facts of its pool": row(
         "lua/pools/replay_pools.lua", "replay_pools.run", "and not is_lease(fact) ", ""

@@ -70,7 +70,7 @@ local function refusal(fleet, wanted, given)
       end
     end
   end
-  return fleet.types and type_changes.refusal(fleet, wanted, given) or nil
+  return fleet.types and type_changes.refusal(fleet, given) or nil
 end
 
 -- Deletes the rows of a class from level `first` on.
@@ -110,7 +110,7 @@ end
 local function reorder_classes(fleet, names, class_ids)
   local old = fleet.index_by_id
   for class_index, class_id in ipairs(fleet.numbers) do
-    if not vectors.has(class_ids, class_id) then
+    if not vectors.index(class_ids, class_id) then
       drop_class(fleet, class_index)
     end
   end

@@ -27,17 +27,18 @@ local function add_types(fleet, flat)
   if not fleet.types then
     return
   end
-  local stored = redis.call('HGETALL', keys.of_fleet(fleet, 'types'))
   flat[#flat + 1], flat[#flat + 2] = 'type_names', table.concat(fleet.types.names, ' ')
-  for _, what in ipairs(session_types.REFUSALS) do
-    local counts = vectors.zeros(fleet.kinds)
-    for at = 1, #stored, 2 do
-      local type_index = fleet.types.by_number[tonumber(string.match(stored[at], '^' .. what .. ':(%d+)$'))]
-      if type_index then
-        counts[type_index] = tonumber(stored[at + 1])
-      end
+  local counts = {}
+  for _, word in ipairs(session_types.REFUSALS) do
+    counts[word] = vectors.zeros(fleet.kinds)
+  end
+  type_counts.each_refusal(fleet, function(_, word, count, type_index)
+    if word then
+      counts[word][type_index] = count
     end
-    flat[#flat + 1], flat[#flat + 2] = 'type_refused_' .. what, vectors.encode(counts)
+  end)
+  for word, by_type in pairs(counts) do
+    flat[#flat + 1], flat[#flat + 2] = 'type_refused_' .. word, vectors.encode(by_type)
   end
 end
 
@@ -118,7 +119,7 @@ end
 -- A page of pools by pool number from `first` on, with this status, liveness and pool_class, each '' for any: {PAGE,
 -- next pool number or '', PAGE_WORDS of each pool} | {UNKNOWN_CLASS, name}. O(MAX_READ + pools of the skipped classes).
 function reads.pool_page(fleet, given)
-  local only = pool_records.find_class(fleet, given.pool_class)
+  local only = vectors.index(fleet.names, given.pool_class)
   if given.pool_class ~= '' and not only then
     return { 'UNKNOWN_CLASS', given.pool_class }
   end

@@ -7,37 +7,27 @@ function type_changes.differ(fleet, given)
   return given.session_types ~= (fleet.types and fleet.types.sets_text or '')
 end
 
--- The types of a configuration by name: a set of names of classes.
-local function wanted_sets(given)
-  local found = {}
-  for name, own in string.gmatch(given.session_types, '(%S-)=(%S*)') do
-    found[name] = {}
-    for position in string.gmatch(own, '%d+') do
-      found[name][given.names[tonumber(position)]] = true
-    end
-  end
-  return found
-end
-
 -- The classes that stay and are not in the new set of a type, separated by blanks.
-local function lost_classes(fleet, type_index, set, classes)
+local function lost_classes(fleet, type_index, set, names)
   local lost = {}
   for _, class_index in ipairs(fleet.types.sets[type_index]) do
     local name = fleet.names[class_index]
-    lost[#lost + 1] = classes[name] and not set[name] and name or nil
+    local position = vectors.index(names, name)
+    lost[#lost + 1] = position and not vectors.index(set, position) and name or nil
   end
   return table.concat(lost, ' ')
 end
 
 -- The refusal if a type of which sessions are present is removed or loses a class that stays, else nil: the bound holds
--- only while each session is in a class of its type. `classes` has the names that stay. The reply ends with the classes
--- lost, none if the type is removed. O(classes * types).
-function type_changes.refusal(fleet, classes, given)
-  local wanted = wanted_sets(given)
+-- only while each session is in a class of its type. The reply ends with the classes lost, none if the type is removed.
+-- O(classes * types).
+function type_changes.refusal(fleet, given)
+  local wanted = {}
+  session_types.each(given.session_types, function(name, set) wanted[name] = set end)
   for type_index = 2, fleet.kinds do
     local count, name = fleet.type_sessions[type_index] + fleet.type_others[type_index], fleet.types.names[type_index]
     local set = wanted[name]
-    local lost = count > 0 and set and lost_classes(fleet, type_index, set, classes) or ''
+    local lost = count > 0 and set and lost_classes(fleet, type_index, set, given.names) or ''
     if count > 0 and (not set or lost ~= '') then
       return { 'SESSION_TYPE_IN_USE', name, count, lost }
     end
@@ -100,16 +90,14 @@ end
 -- The names of the types in a text as in {fleet}:types, in order.
 function type_changes.names_of(sets)
   local names = {}
-  for name in string.gmatch(sets, '(%S-)=') do
-    names[#names + 1] = name
-  end
+  session_types.each(sets, function(name) names[#names + 1] = name end)
   return names
 end
 
 -- Removes the counts of refused sessions of types whose number is none of these: a later type may get it.
 local function drop_counts(fleet, numbers)
   for _, number in ipairs(fleet.types and fleet.types.numbers or {}) do
-    if not vectors.has(numbers, number) then
+    if not vectors.index(numbers, number) then
       for _, what in ipairs(session_types.REFUSALS) do
         redis.call('HDEL', keys.of_fleet(fleet, 'types'), what .. ':' .. number)
       end

@@ -16,20 +16,16 @@ local function begin_count(fleet, cursor)
   return 1 + (tonumber(attempt) or 0), '', vectors.zeros(fleet.kinds * (fleet.classes + 1))
 end
 
--- Adds the sessions of a pool; returns about as many commands as it called. Other parts find missing and unreadable
--- records.
+-- Adds the sessions of a pool; returns about as many commands as it called.
 local function count_pool(fleet, pool_number, counts)
   local class_index, pool_index = keys.locate(fleet, pool_number)
   local is_active = redis.call('GETBIT', keys.of_class(fleet, 'active', class_index), pool_index) == 1
-  local classes, ids = fleet.classes, redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))
-  for _, record in ipairs(records.read_all(keys.of_fleet(fleet, 'sessions'), ids)) do
-    if record then
-      local type_index = records.kind(fleet, { placed = record })
-      local at = is_active and (type_index - 1) * classes + class_index or fleet.kinds * classes + type_index
-      counts[at] = counts[at] + 1
-    end
+  local classes, found = fleet.classes, type_counts.of_pool(fleet, pool_number)
+  for type_index, count in ipairs(found) do
+    local at = is_active and (type_index - 1) * classes + class_index or fleet.kinds * classes + type_index
+    counts[at] = counts[at] + count
   end
-  return POOL_COMMANDS + #ids
+  return POOL_COMMANDS + vectors.sum(found)
 end
 
 local function compare_counts(fleet, report, counts)

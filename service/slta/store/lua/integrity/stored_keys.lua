@@ -32,7 +32,7 @@ function stored_keys.normalize(fleet, name)
   elseif kind == 'leases' then
     return keys.NUMBERED.leases
   elseif kind == 'past' then
-    return vectors.has(constants.WINDOWS, tonumber(class_id)) and keys.NUMBERED.past or nil
+    return vectors.index(constants.WINDOWS, tonumber(class_id)) and keys.NUMBERED.past or nil
   end
   return type_of_row(fleet, name)
 end
@@ -41,7 +41,7 @@ end
 function stored_keys.is_derived(name)
   local row, pool_number = string.match(name, '^(%a+):(%d+)')
   for _, policy in pairs(policy_tables.BY_NAME) do
-    if vectors.has(policy.FLEET_ROWS, name) or pool_number and vectors.has(policy.CLASS_ROWS, row) then
+    if vectors.index(policy.FLEET_ROWS, name) or pool_number and vectors.index(policy.CLASS_ROWS, row) then
       return true
     end
   end

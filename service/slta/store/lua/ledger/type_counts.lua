@@ -94,15 +94,15 @@ function type_counts.held_by_class(fleet)
   return held
 end
 
--- Calls visit(field, word, count) for each count of refused sessions in {fleet}:types; without a word if it is not one
--- of a type.
+-- Calls visit(field, word, count, kind) for each count of refused sessions in {fleet}:types; without a word if it is
+-- not one of a type.
 function type_counts.each_refusal(fleet, visit)
   local stored = redis.call('HGETALL', keys.of_fleet(fleet, 'types'))
   for at = 1, #stored, 2 do
     local word, number = string.match(stored[at], '^(%a+):(.*)$')
-    local is_valid = fleet.types.by_number[tonumber(number)] and string.match(stored[at + 1], '^%d+$')
-    if vectors.has(session_types.REFUSALS, word) then
-      visit(stored[at], is_valid and word, tonumber(stored[at + 1]))
+    local kind = fleet.types.by_number[tonumber(number)]
+    if vectors.index(session_types.REFUSALS, word) then
+      visit(stored[at], kind and string.match(stored[at + 1], '^%d+$') and word, tonumber(stored[at + 1]), kind)
     end
   end
 end

@@ -135,8 +135,7 @@ end
 
 -- Registers a change of one pool.
 local function register_of_pool(name, change, flags)
-  local marking = marks.changing_pool(change, name == 'remove_pool')
-  register(name, calls.with_event(calls.updating(pool_events.changing_pool(name, marking))), flags)
+  register(name, calls.with_event(calls.updating(pool_events.changing_pool(name, change))), flags)
 end
 
 register('batch', batch(false))
@@ -165,11 +164,10 @@ register('recover', calls.updating(incarnations.recover), { 'allow-oom' })
 register('put', calls.with_event(put))
 register('finish_file', calls.updating(fleet_files.finish))
 register('delete', calls.with_event(delete), { 'allow-oom' })
-register('add_pools', calls.with_event(calls.updating(pool_events.adding_pools(marks.adding_pools(pools.add)))))
+register('add_pools', calls.with_event(calls.updating(pool_events.adding_pools(pools.add))))
 register_of_pool('set_status', statuses.set, { 'allow-oom' })
-register('set_statuses', calls.with_event(calls.updating(
-  pool_events.changing_statuses(marks.changing_pools(statuses.set_many))
-)), { 'allow-oom' })
+register('set_statuses', calls.with_event(calls.updating(pool_events.changing_statuses(statuses.set_many))),
+  { 'allow-oom' })
 register_of_pool('remove_pool', pools.remove, { 'allow-oom' })
 register_of_pool('move_pool', pools.move)
 register('snapshot', calls.reading(function(fleet)

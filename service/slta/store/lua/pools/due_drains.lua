@@ -6,33 +6,22 @@ due_drains = {}
 
 local MAX_ENDED = 128 -- sessions that one call ends on pools that fail
 
--- Appends values to a list of at most events.MAX_IDS.
-local function append_ids(list, ids)
-  for _, id in ipairs(ids) do
-    list[#list + 1] = #list < events.MAX_IDS and id or nil
-  end
-end
-
 -- Records that the drains of these pools ended, with the sessions that are left on them.
 local function record(fleet, ended)
-  local event, session_ids = events.begin('drain_ended', fleet, fleet.clock, ''), {}
-  event.pools, event.pool_ids, event.sessions = #ended, {}, 0
-  event.pool_id = #ended == 1 and ended[1].pool_id or nil
-  event.before = { pool_class = events.common(ended, 'pool_class'), status = 'draining' }
+  local event, ids = events.of_pools(fleet, 'drain_ended', ended, ''), {}
+  event.before.status, event.sessions = 'draining', 0
   event.after = { pool_class = event.before.pool_class, status = events.common(ended, 'status') }
   for _, pool in ipairs(ended) do
     event.sessions = event.sessions + pool.occupancy
-    append_ids(event.pool_ids, { pool.pool_id })
-    append_ids(session_ids, pool.session_ids)
+    codec.append(ids, #ids, pool.session_ids)
   end
-  event.session_ids = session_ids[1] and session_ids
-  events.close(fleet, event, { 'CHANGED' })
+  event.session_ids = ids[1] and { unpack(ids, 1, math.min(#ids, events.MAX_IDS)) }
+  events.store(fleet, event)
 end
 
 -- Carries the drain of a draining pool out.
 local function finish(fleet, pool)
   pool.occupancy = ledger.occupancy(fleet, pool.pool_number)
-  pool.pool_class = fleet.names[pool.class_index]
   pool.session_ids = redis.call('SRANDMEMBER', keys.of_ids(fleet, pool.pool_number), events.MAX_IDS)
   transitions.end_drain(pool, pool.occupancy, fleet.time)
 end

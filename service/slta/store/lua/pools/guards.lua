@@ -158,7 +158,7 @@ end
 -- Ticks mark the pools lost. O(classes).
 function guards.finish(fleet, given)
   local name = given.pool_class
-  local chosen = name ~= '' and pool_records.find_class(fleet, name)
+  local chosen = name ~= '' and vectors.index(fleet.names, name)
   if name ~= '' and not chosen then
     return { 'UNKNOWN_CLASS', name }, ''
   end

@@ -1,4 +1,4 @@
--- Events of pools: wrappers of changes that record what these changed.
+-- Events of pools: wrappers of changes that record what these changed, and mark the pools that they were given.
 
 pool_events = {}
 
@@ -16,13 +16,17 @@ local function describe_pool(fleet, pool_id)
   }
 end
 
--- Wraps change(fleet, given) -> reply, a change of one pool, to record an event -> reply, the event's text.
+-- Wraps change(fleet, given) -> reply, a change of one pool, to record an event -> reply, the event's text. A refusal
+-- says nothing of the pool, except that there was none to remove.
 function pool_events.changing_pool(action, change)
   return function(fleet, given)
     local event = events.begin(action, fleet, fleet.clock, given.author)
     event.pool_id, event.before = given.pool_id, describe_pool(fleet, given.pool_id)
     local reply = change(fleet, given)
     event.after = describe_pool(fleet, given.pool_id)
+    if reply[1] == 'POOL' or reply[1] == 'REMOVED' or action == 'remove_pool' and reply[1] == 'UNKNOWN_POOL' then
+      marks.set_pools(fleet, { given.pool_id })
+    end
     return reply, events.close(fleet, event, reply)
   end
 end
@@ -32,7 +36,11 @@ end
 function pool_events.adding_pools(add)
   return function(fleet, given)
     local event, reply = events.begin('add_pools', fleet, fleet.clock, given.author), add(fleet, given)
-    local created = reply[1] == 'CREATED' and reply[2] or 0
+    local created, ids = reply[1] == 'CREATED' and reply[2] or 0, {}
+    for at, pool in ipairs(reply[1] == 'CREATED' and given.pools or {}) do
+      ids[at] = pool.pool_id
+    end
+    marks.set_pools(fleet, ids)
     if created > 0 then
       event.pools, event.after = created, { pool_class = events.common(given.pools, 'pool_class'), status = 'active' }
     end
@@ -47,6 +55,7 @@ function pool_events.changing_statuses(change)
   return function(fleet, given)
     local event = events.begin('set_status', fleet, fleet.clock, given.author)
     local reply, found = change(fleet, given)
+    marks.set_pools(fleet, found and { unpack(reply, 3) } or {})
     if found and #found > 0 then
       event.pools, event.pool_ids = #found, { unpack(reply, 3, 2 + math.min(#found, events.MAX_IDS)) }
       local deadline = events.common(found, 'deadline')

@@ -41,7 +41,7 @@ end
 local function new_and_changed(fleet, found)
   local classes, new, changed = {}, {}, {}
   for _, pool in ipairs(found) do
-    pool.class_index = pool_records.find_class(fleet, pool.pool_class)
+    pool.class_index = vectors.index(fleet.names, pool.pool_class)
     if not pool.class_index then
       return nil, nil, { 'UNKNOWN_CLASS', pool.pool_class }
     end
@@ -138,7 +138,7 @@ end
 -- does; its status is kept, and its lease begins anew.
 --   -> {POOL, …} as `pools.get` | {UNKNOWN_POOL} | {UNKNOWN_CLASS} | {NOT_EMPTY}. O(pools / 8), or O(1) in its class.
 pools.move = pool_records.on_pool(function(fleet, given, pool)
-  local class_index = pool_records.find_class(fleet, given.pool_class)
+  local class_index = vectors.index(fleet.names, given.pool_class)
   if not class_index then
     return { 'UNKNOWN_CLASS', given.pool_class }
   elseif pool.class_index ~= class_index then

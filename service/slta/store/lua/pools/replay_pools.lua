@@ -60,7 +60,7 @@ local function make(fleet, fact, made)
     return { 'PRESENT' }
   elseif fact.pool_class == '' then
     return { 'UNKNOWN_POOL' }
-  elseif not pool_records.find_class(fleet, fact.pool_class) then
+  elseif not vectors.index(fleet.names, fact.pool_class) then
     return { 'UNKNOWN_CLASS' }
   end
   fact.lease = fact.ttl and { ttl = fact.ttl, listed = fleet.time, unheard = true }

@@ -29,7 +29,7 @@ end
 
 -- The ids of the pools of a class; nil and the refusal if the class does not exist or is too large. O(pools).
 local function ids_of_class(fleet, name)
-  local class_index = pool_records.find_class(fleet, name)
+  local class_index = vectors.index(fleet.names, name)
   if not class_index then
     return nil, { 'UNKNOWN_CLASS', name }
   end

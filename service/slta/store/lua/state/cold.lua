@@ -4,19 +4,20 @@
 
 cold = {}
 
-local KINDS = {
-  config_version = 'number', utilities_version = 'number', store_epoch = 'number', lease = 'number',
-  retention = 'number', beta_coefficient = 'number', beta_power = 'number', pools_since = 'number',
-  ended_since = 'number', adopted = 'number', failed = 'number', reported_ended = 'number',
-  rejected_no_capacity = 'number', rejected_no_active_pool = 'number', repairs = 'number', went_back = 'number',
-  marked_incarnation = 'number', exponent = 'number', numbers = 'vector', capacities = 'vector',
-  draining_pools = 'vector', failed_pools = 'vector', draining_sessions = 'vector', pools_high = 'vector',
-  pools_low = 'vector', names = 'words', incarnations = 'words', utilities = 'text', suspect = 'text',
-  gone = 'number', forget = 'number', reserve = 'number', reserve_for_priority = 'number', pool_gone = 'number',
-  rejected_low_priority = 'number', resumed_at = 'number', recovering_until = 'number',
-  addresses = 'number', labels = 'number', lag = 'number', held_until = 'number', pools_alive = 'vector',
-  pools_unconfirmed = 'vector', pools_lost = 'vector', pools_gone = 'vector', guard = 'vector',
-  guard_pools = 'vector', guard_heard = 'vector', guard_ttl = 'vector',
+local FIELDS = { -- by kind
+  number = {
+    'config_version', 'utilities_version', 'store_epoch', 'lease', 'retention', 'beta_coefficient', 'beta_power',
+    'pools_since', 'ended_since', 'adopted', 'failed', 'reported_ended', 'rejected_no_capacity',
+    'rejected_no_active_pool', 'repairs', 'went_back', 'marked_incarnation', 'exponent', 'gone', 'forget', 'reserve',
+    'reserve_for_priority', 'pool_gone', 'rejected_low_priority', 'resumed_at', 'recovering_until', 'addresses',
+    'labels', 'lag', 'held_until',
+  },
+  vector = {
+    'numbers', 'capacities', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low',
+    'pools_alive', 'pools_unconfirmed', 'pools_lost', 'pools_gone', 'guard', 'guard_pools', 'guard_heard', 'guard_ttl',
+  },
+  words = { 'names', 'incarnations' },
+  text = { 'utilities', 'suspect' },
 }
 cold.CACHED = { -- kept between calls, see `cache`
   'names', 'numbers', 'capacities', 'exponent', 'lease', 'reserve', 'reserve_for_priority',
@@ -29,15 +30,19 @@ cold.INNER = { -- fields that no snapshot shows
   resumed_at = true, recovering_until = true, held_until = true, lag = true, addresses = true, labels = true,
   guard_pools = true, guard_heard = true, guard_ttl = true, pools_since = true, pools_high = true, pools_low = true,
 }
-local has_tokens = false -- added in a function, since the top level of a library has no standard functions
+local KINDS = {} -- by field; filled on first use, since the top level of a library has no standard functions
 
 -- The kinds by field.
 function cold.kinds()
-  if not has_tokens then
+  if not next(KINDS) then
+    for kind, fields in pairs(FIELDS) do
+      for _, field in ipairs(fields) do
+        KINDS[field] = kind
+      end
+    end
     for _, token in pairs(policy_tables.tokens()) do
       KINDS['assigned_' .. token] = 'vector' -- of the fleet's previous policies
     end
-    has_tokens = true
   end
   return KINDS
 end
@@ -61,7 +66,7 @@ end
 -- Whether a field is a cold one that is not in memory.
 local function is_missing(fleet, field)
   return KINDS[field] and fleet.cold[field] == nil and rawget(fleet, field) == nil
-    and not vectors.has(cold.CACHED, field)
+    and not vectors.index(cold.CACHED, field)
 end
 
 -- Sets a field to its stored text, false if it has none.

@@ -143,18 +143,23 @@ function events.common(list, field)
   return value
 end
 
--- Records what a tick did to pools, { pool_id, class_index }, or to a class, without pool_id; it has no author. Not
--- empty; `count` is the number of pools, if it is not that of `found`.
-function events.note(fleet, action, found, count)
-  local event = events.begin(action, fleet, fleet.clock, '')
-  event.before = { pool_class = fleet.names[events.common(found, 'class_index') or 0] }
-  event.pools = count or #found
+-- Starts an event of pools, { pool_id, class_index }, or of a class, without pool_id; none may be empty.
+function events.of_pools(fleet, action, found, author)
+  local event = events.begin(action, fleet, fleet.clock, author)
+  event.before, event.pools = { pool_class = fleet.names[events.common(found, 'class_index') or 0] }, #found
   event.pool_id = #found == 1 and found[1].pool_id or nil
   local ids = {}
   for at = 1, math.min(#found, events.MAX_IDS) do
     ids[at] = found[at].pool_id
   end
   event.pool_ids = ids[1] and ids -- an empty list would be written as an object
+  return event
+end
+
+-- Records what a tick did to pools, as above; it has no author. `count` is their number, if it is not that of `found`.
+function events.note(fleet, action, found, count)
+  local event = events.of_pools(fleet, action, found, '')
+  event.pools = count or event.pools
   events.store(fleet, event)
 end
 

@@ -25,9 +25,9 @@ function marks.set(fleet, names, stamps)
   end
 end
 
--- The same for these pools, and for the fleet.
-local function set_pools(fleet, ids)
-  local names = { 'fleet' }
+-- The same for these pools, and for the fleet if there are any.
+function marks.set_pools(fleet, ids)
+  local names = { ids[1] and 'fleet' }
   for at, pool_id in ipairs(ids) do
     names[at + 1] = 'pool ' .. pool_id
   end
@@ -83,40 +83,6 @@ end
 function marks.is_answered(fleet, id)
   local mark = redis.call('HGET', keys.of_fleet(fleet, 'marks'), 'session ' .. id)
   return mark and string.find(mark, string.format('^%.0f ', fleet.incarnation)) ~= nil
-end
-
--- Wraps a change of the pool `given.pool_id`. A refusal says nothing of it, except that there was none to remove.
-function marks.changing_pool(change, removes)
-  return function(fleet, given)
-    local reply = change(fleet, given)
-    if reply[1] == 'POOL' or reply[1] == 'REMOVED' or removes and reply[1] == 'UNKNOWN_POOL' then
-      set_pools(fleet, { given.pool_id })
-    end
-    return reply
-  end
-end
-
--- Wraps `pools.add`.
-function marks.adding_pools(add)
-  return function(fleet, given)
-    local reply, ids = add(fleet, given), {}
-    for at, pool in ipairs(reply[1] == 'CREATED' and given.pools or {}) do
-      ids[at] = pool.pool_id
-    end
-    if ids[1] then
-      set_pools(fleet, ids)
-    end
-    return reply
-  end
-end
-
--- Wraps change(fleet, given) -> {CHANGED, number, pool_id, …} | refusal, and what follows.
-function marks.changing_pools(change)
-  return function(fleet, given)
-    local reply, found = change(fleet, given)
-    set_pools(fleet, reply[1] == 'CHANGED' and { unpack(reply, 3) } or {})
-    return reply, found
-  end
 end
 
 -- Drops them once no dispatcher may have facts any more. Called each retention time. O(1).

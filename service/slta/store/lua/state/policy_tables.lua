@@ -40,7 +40,7 @@ end
 
 -- Whether the fleet's policy has a row of this name: per class, or without `class_index` of the fleet.
 function policy_tables.owns_row(fleet, name, class_index)
-  return vectors.has(class_index and fleet.policy_table.CLASS_ROWS or fleet.policy_table.FLEET_ROWS, name)
+  return vectors.index(class_index and fleet.policy_table.CLASS_ROWS or fleet.policy_table.FLEET_ROWS, name)
 end
 
 -- Resets the rows and fields of the fleet's policy. O(classes).

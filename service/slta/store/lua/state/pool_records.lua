@@ -191,15 +191,6 @@ function pool_records.on_pool(callback)
   end
 end
 
--- The class_index of a class name; nil if there is none.
-function pool_records.find_class(fleet, name)
-  for class_index = 1, #fleet.names do
-    if fleet.names[class_index] == name then
-      return class_index
-    end
-  end
-end
-
 -- Adds to the count of the pools with a status or liveness, nil for none.
 function pool_records.count(fleet, class_index, word, change)
   local field = pool_records.COUNTED_IN[word]

@@ -17,7 +17,7 @@ session_types.REFUSALS = { 'full', 'inactive', 'incompatible' } -- what refused 
 local function compare(own, others)
   local shared = 0
   for _, class_index in ipairs(own) do
-    shared = shared + (vectors.has(others, class_index) and 1 or 0)
+    shared = shared + (vectors.index(others, class_index) and 1 or 0)
   end
   return shared == #own, shared > 0
 end
@@ -47,6 +47,13 @@ local function add(types, classes, name, number, set)
   end
 end
 
+-- Calls visit(name, class_indexes) for each type of a text as in {fleet}:types.
+function session_types.each(sets, visit)
+  for name, own in string.gmatch(sets, '(%S-)=(%S*)') do
+    visit(name, vectors.split(string.gsub(own, ',', ' '), true))
+  end
+end
+
 -- The types from the texts `sets` and `numbers`; false if there are none. `text` is both, for digests.
 function session_types.parse(sets, numbers, classes)
   if not sets then
@@ -59,10 +66,7 @@ function session_types.parse(sets, numbers, classes)
     all[class_index] = class_index
   end
   add(types, classes, DEFAULT, 0, all)
-  for at, word in ipairs(vectors.split(sets)) do
-    local name, own = string.match(word, '^(.-)=(.*)$')
-    add(types, classes, name, permanent[at], vectors.split(string.gsub(own, ',', ' '), true))
-  end
+  session_types.each(sets, function(name, set) add(types, classes, name, permanent[#types.names], set) end)
   types.rivals = rivals(types.sets)
   return types
 end

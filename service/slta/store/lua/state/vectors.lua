@@ -18,13 +18,13 @@ function vectors.sum(vector)
   return total
 end
 
-function vectors.has(vector, value)
+-- The first index of a value; nil if there is none.
+function vectors.index(vector, value)
   for i = 1, #vector do
     if vector[i] == value then
-      return true
+      return i
     end
   end
-  return false
 end
 
 -- Splits a text into words, or numbers if `numeric`.
