@@ -13,7 +13,7 @@ from slta.models import Drain, PoolSpec, errors
 from slta.models.heartbeats import Heartbeats
 from slta.store import Store, StoreSettings
 from slta.store._failover import recovery
-from slta.store._failover.recovery import RETRY_SECONDS
+from slta.store._failover.recovery import REST_SECONDS, RETRY_SECONDS
 from slta.store.sessions import UNMARKED, Sessions
 from testbed.servers import Server
 from tests.store.conftest import Calls
@@ -131,6 +131,27 @@ async def test_sessions_that_later_ones_displaced_are_counted_with_their_ids(
     [line] = [line for line in logs if line["event"] == "changes_not_replayed"]
     assert len(line["ids"]) == 3
     assert len(await live(stores[0], *lost)) == len(lost) - 3
+
+
+async def test_a_removal_waits_for_a_last_time_beside_sessions_that_are_given_up(
+    own: Server, stores: Sequence[Store], clock: Seconds
+) -> None:
+    await _add(stores[0])
+    image = Image(own)
+    for k in range(TWO_CLASSES[0].capacity):
+        await stores[0].sessions.report(FLEET, f"s{k}", "small-0", None)
+    await _remove(stores[0])
+    image.restore(own)
+    for id_, pool_id in (("new", "small-0"), ("guest", "p")):
+        await stores[1].sessions.report(FLEET, id_, pool_id, None)
+    for seconds in (0, RETRY_SECONDS + 1):
+        clock.pass_(seconds)
+        await recover(stores[0])
+    await end(stores[1], ["guest"])
+    clock.pass_(REST_SECONDS + 1)
+    await recover(stores[0])
+    assert not_replayed(stores[0]) == {"over_capacity": 1}
+    assert "p" not in await pool_ids(stores[0])
 
 
 async def test_what_does_not_fit_leaves_the_fleet_no_suspect(own: Server, stores: Sequence[Store]) -> None:

@@ -8,7 +8,7 @@ from prometheus_client import Counter, Gauge
 
 from slta_integrations.metric_registry import Family, register
 
-OUTCOMES = ("ok", "lost_before", "unknown_pool", "failed")
+OUTCOMES = ("ok", "lost_before", "unknown_pool", "unreadable", "failed")
 """Of a heartbeat (docs/api.md)."""
 PROBES = ("health", "count", "sessions")
 FAMILIES: tuple[Family, ...] = (

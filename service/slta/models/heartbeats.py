@@ -9,10 +9,9 @@ from typing import Literal, NamedTuple, get_args
 Liveness = Literal["alive", "unconfirmed", "lost", "gone"]
 Guard = Literal["off", "on", "over"]
 """State of the mass-loss guard of a class, see `lua/pools/guards.lua`."""
-HeartbeatOutcome = Literal["ok", "lost_before", "unknown_pool", "failed"]
+HeartbeatOutcome = Literal["ok", "lost_before", "unknown_pool", "unreadable", "failed"]
 
 LIVENESS: tuple[Liveness, ...] = get_args(Liveness)
-"""In the order of the numbers in `lua/pools/liveness.lua`."""
 
 NO_COUNT = "-"
 """Count of a pool that sends none."""

@@ -80,6 +80,7 @@ OUTCOMES: Mapping[str, HeartbeatOutcome] = {
     BEGUN: "ok",
     "b": "lost_before",
     "u": "unknown_pool",
+    "d": "unreadable",
     "f": "failed",
 }
 """Outcomes of heartbeats by their letters in the reply of `beat`."""

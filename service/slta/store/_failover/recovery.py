@@ -56,11 +56,6 @@ class Replay:
     """Outcome of each name of `Facts.names` that did not fit the last time."""
 
     @property
-    def removes_only(self) -> bool:
-        """Whether only removals of pools are left."""
-        return not (self.facts.sessions or self.facts.deleted or self.facts.of_pools(removed=False))
-
-    @property
     def restored(self) -> int:
         """Number of restored facts."""
         return sum(self.outcomes[name] for name in RESTORED)
@@ -144,19 +139,20 @@ class Recovery:
         self._wait(fleet, replay)
 
     def _wait(self, fleet: str, replay: Replay) -> None:
-        """Keep what does not fit for the next time."""
+        """Keep what does not fit for the next time; removals of pools for a last time once the others are given up."""
         facts, unfit = replay.facts, replay.unfit
         facts.sessions = {name: facts.sessions[name] for name in unfit if name in facts.sessions}
         pool_ids = (name.removeprefix("pool ") for name in unfit if name.startswith("pool "))
         facts.pools = {pool_id: facts.pools[pool_id] for pool_id in pool_ids}
         facts.deleted = facts.deleted if "fleet" in unfit else None
-        self._waiting.pop(fleet, None)
-        if facts:
+        if facts and monotonic() < replay.until:
             self._waiting[fleet] = replay
-        if monotonic() >= replay.until and facts and replay.removes_only and not replay.rests:
-            replay.until, replay.rests = monotonic() + REST_SECONDS, True
-        elif monotonic() >= replay.until:
-            self._give_up(fleet, replay)
+            return
+        removals = {fact.pool_id: fact for fact in facts.of_pools(removed=True) if not replay.rests}
+        facts.pools = {pool_id: fact for pool_id, fact in facts.pools.items() if pool_id not in removals}
+        self._give_up(fleet, replay)
+        if removals:
+            self._waiting[fleet] = Replay(Facts(pools=removals), monotonic() + REST_SECONDS, rests=True)
 
     def _give_up(self, fleet: str, replay: Replay) -> None:
         """Give up what has not fitted for long enough, or has no fleet, and count it by reason."""

@@ -62,7 +62,7 @@ end
 
 -- Writes what a call has opened and changed.
 function calls.write(fleet)
-  if fleet.layout ~= constants.UNDER_REPAIR then
+  if rawget(fleet, 'guard') and fleet.layout ~= constants.UNDER_REPAIR then
     guards.settle(fleet)
   end
   if fleet.view then

@@ -133,9 +133,9 @@ local function end_if_over(fleet, class_index)
   end
 end
 
--- Ends guards that are over, if a call has loaded what they count. O(classes).
+-- Ends guards that are over. O(classes).
 function guards.settle(fleet)
-  for class_index = 1, rawget(fleet, 'guard') and fleet.classes or 0 do
+  for class_index = 1, fleet.classes do
     end_if_over(fleet, class_index)
   end
 end

@@ -41,8 +41,8 @@ end
 
 -- ids, their leases in seconds (ttls), the numbers of sessions that they count ('-' for none); attributes: position,
 -- address and labels of those that send some
---   -> {BEATS, as_of, a letter for each pool (o for ok, n for its first, b for lost before, u for unknown, f for
---   failed), '1' or '0' for each pool that is to send its list}, and whether the state changed. O(pools * log pools).
+--   -> {BEATS, as_of, a letter for each pool as from `transitions.beat`, '1' or '0' for each pool that is to send its
+--   list}, and whether the state changed. O(pools * log pools).
 function heartbeats.run(fleet, given)
   local revision, due = fleet.revision, fleet.pool_due
   local found, outcomes, lists = pool_records.read(fleet, given.ids), {}, {}

@@ -16,11 +16,11 @@ local function end_of(lease, now)
 end
 
 -- A heartbeat with a lease of `ttl`; a first one begins it, as if the pool had sent its list at `listed`. Returns its
--- outcome: o for ok, n for the first, b for lost before, u for unknown, f for failed.
+-- outcome: o for ok, n for the first, b for lost before, u for unknown, d for unreadable, f for failed.
 function transitions.beat(pool, ttl, listed, now)
   local lease, was_away = pool.lease, pool_records.is_away(pool)
   if not pool.status or pool.status == 'failed' then
-    return pool.status and 'f' or 'u'
+    return pool.status and 'f' or pool.stored and 'd' or 'u'
   elseif not lease then
     pool.lease = { ttl = ttl, liveness = 'alive', since = now, listed = listed }
     pool.changed, pool.due = true, end_of(pool.lease, now)

@@ -129,13 +129,13 @@ function pool_records.drain_due(pool)
   return pool.drain and not pool.drain.is_over and pool.drain.deadline or nil
 end
 
--- A pool with this record, parsed, with pool_id, class_index, pool_index and the record as `stored`; with pool_id only
--- if it does not exist, is unreadable or has a number of no class.
+-- A pool with this record, parsed, with pool_id, class_index, pool_index and the record as `stored`, false if there is
+-- none; with pool_id and `stored` only if it is unreadable or has a number of no class.
 local function open(fleet, pool_id, text)
   local pool = pool_records.parse(text) or {}
   pool.class_index, pool.pool_index = keys.locate(fleet, pool.pool_number or -1)
   if not pool.class_index then
-    return { pool_id = pool_id }
+    return { pool_id = pool_id, stored = text }
   end
   pool.pool_id, pool.stored = pool_id, text
   return pool
