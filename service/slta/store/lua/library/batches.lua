@@ -72,5 +72,5 @@ function batches.run(fleet, args, kind)
   if not ok then
     state.mark_suspect(fleet, message)
   end
-  return { 'BATCH', outcomes, found }, fleet
+  return { 'BATCH', outcomes, found }
 end

@@ -7,26 +7,22 @@
 -- @DIGEST@ is part of each function's name, so that a rolling upgrade can run two versions side by side.
 
 local function batch(memory_full)
-  return calls.with_fleet(calls.present_fleet, function(fleet, given)
+  return calls.updating(function(fleet, given)
     fleet.memory_full = memory_full
-    local reply = batches.run(fleet, given.operations, batches.OPERATIONS)
-    calls.write(fleet)
-    return reply, fleet
+    return batches.run(fleet, given.operations, batches.OPERATIONS)
   end)
 end
 
 -- incarnation: one of the fleet in which the facts, as `replay` takes them, were acknowledged
 --   -> {BATCH, one outcome per fact} | {OTHER_FLEET}.
-local replay_facts = calls.with_fleet(calls.present_fleet, function(fleet, given)
+local function replay_facts(fleet, given)
   if not incarnations.is_of(fleet, given.incarnation) then
-    return { 'OTHER_FLEET' }, fleet
+    return { 'OTHER_FLEET' }
   end
   fleet.memory_full = false
   incarnations.extend_recovery(fleet)
-  local reply = batches.run(fleet, given.facts, batches.FACTS)
-  calls.write(fleet)
-  return reply, fleet
-end)
+  return batches.run(fleet, given.facts, batches.FACTS)
+end
 
 -- The claim of the fleet's audit if the caller is to do it, else '', also if that cannot be read.
 local function take_audit(fleet, given)
@@ -157,7 +153,7 @@ register('beat_attributes', beat)
 register('beat', beat, { 'allow-oom' })
 register('end_guard', calls.with_event(calls.updating(guards.finish)), { 'allow-oom' })
 register('tick', tick, { 'allow-oom' })
-register('replay', replay_facts)
+register('replay', calls.updating(replay_facts))
 register('replay_pools', calls.updating(replay_pools.run))
 register('mark', calls.updating(incarnations.mark), { 'allow-oom' })
 register('recover', calls.updating(incarnations.recover), { 'allow-oom' })

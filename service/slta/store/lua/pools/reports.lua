@@ -29,38 +29,6 @@ local function on_increment(fleet, pool)
   end
 end
 
--- id, pool_id, lease in µs ('' for the fleet's), as_of, and behind a blank "type:" and the session's type: adopts a
--- session that the pool reports as its own.
---   -> ADOPTED pool_id class lease start due '' | PRESENT | ELSEWHERE | ENDED | OVER_CAPACITY | UNKNOWN_POOL
---    | STALE_REPORT as_of | UNKNOWN_SESSION_TYPE name, those that exist | INCOMPATIBLE. O(1).
-function reports.adopt(fleet, id, pool_id, lease, as_of)
-  local pool, refusal = pool_records.find(fleet, pool_id)
-  local _, stale = state.parse_as_of(fleet, string.match(as_of, '^%S*'))
-  local type_index, unknown = session_types.of_options(fleet, as_of)
-  if refusal or stale or unknown then
-    return refusal or stale or unknown
-  end
-  local session = sessions.read(fleet, id)
-  if session then
-    return { session.pool_number == pool.pool_number and 'PRESENT' or 'ELSEWHERE' }
-  elseif sessions.ended(fleet, id) then
-    return { 'ENDED' }
-  end
-  if not session_types.may_use(fleet, type_index, pool.class_index) then
-    session_types.count(fleet, 'incompatible', type_index)
-    return { 'INCOMPATIBLE' }
-  elseif ledger.occupancy(fleet, pool.pool_number) >= fleet.capacities[pool.class_index] then
-    return { 'OVER_CAPACITY' }
-  end
-  -- writes
-  lease = sessions.lease(fleet, lease)
-  local begun
-  begun, pool.level = sessions.begin(fleet, id, type_index, pool.pool_number, pool_id, lease, 'adopted')
-  pool.type_index = type_index
-  on_increment(fleet, pool)
-  return (sessions.reply(fleet, 'ADOPTED', begun)) -- without the pool_id: nobody asks for its address
-end
-
 -- id, pool_id, reason, as_of: ends the session if it is on that pool and began before `as_of`.
 --   -> ENDED_NOW | KEPT | UNKNOWN | STALE_REPORT as_of. O(1).
 function reports.end_session(fleet, id, pool_id, reason, as_of)
@@ -115,6 +83,26 @@ function reports.place(fleet, id, session, pool, lease, start)
   end
   on_increment(fleet, pool)
   return session
+end
+
+-- id, pool_id, lease in µs ('' for the fleet's), as_of, and behind a blank "type:" and the session's type: adopts a
+-- session that the pool reports as its own.
+--   -> ADOPTED pool_id class lease start due '' | PRESENT | ELSEWHERE | ENDED | OVER_CAPACITY | UNKNOWN_POOL
+--    | STALE_REPORT as_of | UNKNOWN_SESSION_TYPE name, those that exist | INCOMPATIBLE. O(1).
+function reports.adopt(fleet, id, pool_id, lease, as_of)
+  local _, stale = state.parse_as_of(fleet, string.match(as_of, '^%S*'))
+  local type_index, unknown = session_types.of_options(fleet, as_of)
+  local session = sessions.read(fleet, id)
+  if stale or unknown or session then
+    return stale or unknown or { session.pool_id == pool_id and 'PRESENT' or 'ELSEWHERE' }
+  end
+  local _, pool, answer = reports.locate(fleet, id, pool_id, type_index)
+  if answer then
+    return answer
+  end
+  -- writes
+  local begun = reports.place(fleet, id, nil, pool, sessions.lease(fleet, lease), fleet.time)
+  return (sessions.reply(fleet, 'ADOPTED', begun)) -- without the pool_id: nobody asks for its address
 end
 
 -- Whether a report may name the pool, and take the session from the pool that it is on.

@@ -73,31 +73,21 @@ local function too_full(fleet, found)
   return levels > MAX_LEVELS and too_large(levels, 'levels') or nil
 end
 
--- Splits pools into those that change to a status or to a drain with a deadline or without one, and the ids of the
--- others; failed pools of a class do not change.
+-- The pools that change to a status or to a drain with a deadline or without one, and the reply of `set_many`; failed
+-- pools of a class do not change.
 local function split(found, given)
-  local changing, unchanged = {}, {}
+  local changing, unchanged, reply = {}, {}, { 'CHANGED', 0 }
   for _, pool in ipairs(found) do
     local keeps_status = transitions.has_status(pool, given.status) and given.drain == '' and not pool.deadline
     if keeps_status or pool.status == 'failed' and given.pool_class ~= '' then
       unchanged[#unchanged + 1] = pool.pool_id
     else
-      changing[#changing + 1] = pool
+      changing[#changing + 1], reply[#reply + 1] = pool, pool.pool_id
     end
   end
-  return changing, unchanged
-end
-
--- The reply of `set_many`.
-local function changed(changing, unchanged)
-  local reply = { 'CHANGED', #changing }
-  for _, pool in ipairs(changing) do
-    reply[#reply + 1] = pool.pool_id
-  end
-  for _, pool_id in ipairs(unchanged) do
-    reply[#reply + 1] = pool_id
-  end
-  return reply
+  reply[2] = #changing
+  codec.append(reply, #reply, unchanged)
+  return changing, reply
 end
 
 -- The pools of `pool_class`, or with '' those of `pool_ids`, as `find_all` returns them.
@@ -122,12 +112,12 @@ function statuses.set_many(fleet, given)
   if not found then
     return refusal
   end
-  local changing, unchanged = split(found, given)
+  local changing, reply = split(found, given)
   refusal = too_full(fleet, changing)
   if refusal then
     return refusal
   end
   -- writes
   change(fleet, changing, given.status, given.drain)
-  return changed(changing, unchanged), changing
+  return reply, changing
 end

@@ -12,11 +12,6 @@ local function add(fleet, added, member, due)
   fleet.pool_due = fleet.pool_due > 0 and math.min(fleet.pool_due, due) or due
 end
 
-local function write(fleet, added, removed)
-  write_buffer.send('ZREM', keys.of_fleet(fleet, 'timers'), removed)
-  write_buffer.send('ZADD', keys.of_fleet(fleet, 'timers'), added)
-end
-
 -- Sets the timers of pools: that of the lease to `due`, that of the drain to `drain_due`; false removes one, nil keeps
 -- it. O(pools * log timers).
 function timers.set(fleet, found)
@@ -33,7 +28,8 @@ function timers.set(fleet, found)
       removed[#removed + 1] = 'drain@' .. pool.pool_id
     end
   end
-  write(fleet, added, removed)
+  write_buffer.send('ZREM', keys.of_fleet(fleet, 'timers'), removed)
+  write_buffer.send('ZADD', keys.of_fleet(fleet, 'timers'), added)
 end
 
 -- Sets the timer of a class's guard; nil removes it.
