@@ -57,9 +57,12 @@ async def test_auto_follows_the_pools_with_a_dead_band_and_a_change_is_an_event(
 
 
 async def test_if_match_lets_only_the_version_it_names_be_changed(api: Api, fleet: str) -> None:
-    for value in ('"2"', "1", '"1", "2"'):
-        assert (await api.put(fleet, json=changed(policy="jlmu"), headers={"If-Match": value})).status_code == 412
-    assert (await api.put(fleet, json=changed(policy="jlmu"), headers={"If-None-Match": "*"})).status_code == 412
+    for header, value, status in (
+        *(("If-Match", value, 412) for value in ('"2"', '"a"')),
+        *(("If-Match", value, 400) for value in ("1", '"1", "2"', '"1')),
+        *(("If-None-Match", value, status) for value, status in {"*": 412, '"2"': 400}.items()),
+    ):
+        assert (await api.put(fleet, json=changed(policy="jlmu"), headers={header: value})).status_code == status, value
     assert (await api.get(fleet)).json()["policy"] == "slta"
     for version, value in enumerate(('"1"', 'W/"2"', "*"), start=2):
         answer = await api.put(fleet, json=changed(policy="jlmu"), headers={"If-Match": value})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
@@ -19,7 +20,7 @@ from slta.models.request_record import RequestRecord
 from slta.store import Store
 from tests.api.conftest import Api, NewClient, refusal
 from tests.api.raw_requests import call, last
-from tests.api.served import Served
+from tests.api.served import Served, without_dates
 
 CANARY = "redis://:s3cret@store.internal:6379"
 
@@ -88,10 +89,10 @@ async def test_no_host_or_two_of_them_are_refused(here: Served) -> None:
 
 
 METHODS = {
-    "DELETE, GET, PUT": ("POST ", "TRACE ", "PATCH /pools/p"),
-    "POST": ("OPTIONS /assign", "GET /assign"),
-    "GET": ("HEAD /state",),
-    "GET, POST": ("DELETE /pools",),
+    "DELETE, GET, HEAD, PUT": ("POST ", "TRACE ", "PATCH /pools/p"),
+    "POST": ("OPTIONS /assign", "GET /assign", "HEAD /assign"),
+    "GET, HEAD": ("DELETE /state",),
+    "GET, HEAD, POST": ("DELETE /pools",),
 }
 
 
@@ -100,6 +101,31 @@ async def test_a_wrong_method_is_told_the_right_ones(api: Api) -> None:
         method, _, path = wrong.partition(" ")
         answer = await api.request(method, f"/v1/fleets/f{path}")
         assert (answer.status_code, answer.headers["Allow"]) == (405, methods), wrong
+        assert method == "HEAD" or answer.json()["allow"] == methods.split(", "), wrong
+
+
+@pytest.mark.parametrize("path", ["f", "f/pools", "g/state"])
+async def test_head_has_the_headers_of_get_and_no_body(here: Served, path: str) -> None:
+    got, head = [without_dates(await here.say(last(call(path, method=method)))) for method in ("GET", "HEAD")]
+    assert (head, bool(got[-1])) == ([*got[:-1], b""], True)
+
+
+async def test_head_of_a_stream_ends_when_the_stream_begins(new_client: NewClient) -> None:
+    router = APIRouter(route_class=ApiRoute)
+
+    async def endless() -> AsyncIterator[str]:
+        yield "begun"
+        await asyncio.Event().wait()
+
+    @router.get("/endless")
+    @public(offers=("text/plain",))
+    async def get_endless() -> Response:
+        return StreamingResponse(endless(), media_type="text/plain")
+
+    records: list[RequestRecord] = []
+    client = new_client(None, extra_routers=[router], observe_request=records.append)
+    assert (await client.head("/endless")).status_code == 200
+    assert [(r.method, r.route, r.status) for r in records] == [("HEAD", "/endless", 200)]
 
 
 FOREIGN = [{"Sec-Fetch-Site": f"{kind}-site"} for kind in ("cross", "same")]
@@ -116,11 +142,26 @@ async def test_a_page_of_another_site_can_drain_no_pool(api: Api, fleet: str, ow
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "//", "/v1/fleets/", "/v1//fleets", "/v1/fleets//state", "/v1/fleets/f/", "/v1/fleets/f/state/",
-     "/docs", "/redoc", "/openapi.json", "/v1/fleets/f/%2e%2e/%2e%2e/metrics"],
+    ["/nothing", "//", "/v1//fleets", "/v1/fleets//state", "/docs", "/redoc", "/openapi.json",
+     "/v1/fleets/f/%2e%2e/%2e%2e/metrics"],
 )  # fmt: skip
 async def test_an_unknown_path_is_404_and_redirects_nowhere(api: Api, path: str) -> None:
     assert refusal(await api.get(path)) == (404, "not_found")
+
+
+WHERE = {
+    **dict.fromkeys(("/v1/fleets/", "/v1/fleets/f/", "/v1/fleets/f/state/"), "Leave out the slash at its end."),
+    "/health": "Did you mean /healthz?",
+    "/v1/": "Did you mean /v1/fleets?",
+    "/fleets": "Did you mean /v1/fleets?",
+    "/x": "See /docs.",
+}
+
+
+async def test_an_unknown_path_says_where_to_look(store: Store, new_client: NewClient) -> None:
+    documented = new_client(store, docs_enabled=True)
+    found = {path: (await documented.get(path)).json()["detail"] for path in WHERE}
+    assert found == {path: f"There is nothing at this path. {where}" for path, where in WHERE.items()}
 
 
 class BrokenRoom:

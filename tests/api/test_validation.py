@@ -45,6 +45,7 @@ MISFITS: dict[str, list[tuple[Any, str]]] = {
     "POST /assign": [
         ({"sesion_id": "s"}, "sesion_id: is not a known field; did you mean session_id?"),
         ({"x": 1}, "x: is not a known field"),
+        ({"lease": 30}, "lease: is not a known field; did you mean lease_seconds?"),
     ],
     "POST /operations": [
         ({"operations": operations}, detail)
@@ -78,7 +79,8 @@ MISFITS: dict[str, list[tuple[Any, str]]] = {
         ({"status": "active", "pool_ids": ["p"] * 1001}, "pool_ids: list should have at most 1000 items"),
     ],
     "POST /pools/large-1/drain": [*DEADLINES],
-    "POST /pools/large-1/drain?within=600": [(None, "query: unknown parameter; known are []")],
+    "POST /pools/large-1/drain?within=600": [(None, "query: unknown parameter; the call takes no parameters")],
+    "GET /pools?state=down": [(None, "query: unknown parameter; known: cursor, limit, liveness, pool_class, status")],
     "GET /pools?status=down": [(None, "query.status: input should be 'active', 'draining' or 'failed'")],
     "GET /pools?liveness=dead": [(None, "query.liveness: input should be")],
     "GET /pools?pool_class=a%20b": [(None, "query.pool_class: must be a name")],
@@ -90,6 +92,7 @@ MISFITS: dict[str, list[tuple[Any, str]]] = {
             {"pools": [{"pool": "p", "pool_class": "small"}]},
             "pools[0].pool: is not a known field; did you mean pool_id?",
         ),
+        ({"pools": [{"id": "p", "pool_class": "small"}]}, "pools[0].id: is not a known field; did you mean pool_id?"),
         *(
             ({"pools": [{"pool_id": "small-1", "pool_class": "small"} | given]}, f"pools[0].{detail}")
             for given, detail in ATTRIBUTES

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from slta.api.app import build_api
 from slta.api.http.codes import ERRORS, MEANINGS, OF_PROXIES
 from slta.api.http.openapi import EXAMPLES, MAY_PASS
-from slta.api.http.problems import RETRY_AFTER_SECONDS
+from slta.api.http.problems import RETRY_AFTER
 from slta.auth.keys import SCOPES, Access
 from slta.core.policies import POLICIES
 from slta.dashboard.routes import BUSY_RETRY_SECONDS
@@ -141,7 +141,7 @@ def test_the_table_says_after_how_long_a_proxy_wants_to_be_asked_again() -> None
 def test_the_table_gives_seconds_where_the_service_does() -> None:
     told = {row.code: row.after for row in ROWS if "proxy" not in row.means and row.after[:1].isdigit()}
     errors = {error.code for error in ERRORS if error.status in MAY_PASS}
-    seconds = dict.fromkeys(errors | {"overloaded", "too_many_connections"}, RETRY_AFTER_SECONDS) | {
+    seconds = dict.fromkeys(errors | {"overloaded", "too_many_connections"}, int(RETRY_AFTER["Retry-After"])) | {
         "too_many_viewers": BUSY_RETRY_SECONDS
     }
     assert told == {code: f"{wait} s" for code, wait in seconds.items()}

@@ -119,7 +119,7 @@ async def test_a_large_head_that_is_within_the_limits_is_taken() -> None:
             b"Connection: close\r\n\r\n",
         )
         one_more = await pour(here, ASKED + b"X: y\r\n" * 100 + b"\r\n")
-    assert codes(said) == [(422, "invalid_request")], "of the query, which nobody knows"
+    assert said.startswith(b"HTTP/1.1 200 ")
     assert codes(one_more) == [(431, "headers_too_large")]
 
 

@@ -193,6 +193,10 @@ class VersionMismatchError(DispatchError, code="version_mismatch", status=412, f
     """The configuration does not have the expected version: read it again, merge and retry."""
 
 
+class InvalidPreconditionError(DispatchError, code="invalid_precondition", status=400):
+    """If-Match must be * or one ETag as GET returns it, such as "3" with its quotes; If-None-Match must be *."""
+
+
 class CapacityBelowOccupancyError(DispatchError, code="capacity_below_occupancy", status=409):
     """A pool holds more sessions than the new `capacity` of its class; nothing was changed."""
 
@@ -209,8 +213,7 @@ class SessionTypeInUseError(
     def _detail_of_type(self, session_type: str = "", pool_classes: str = "", sessions: str = "", **_: str) -> str:
         if not session_type:
             return ""
-        classes = ", ".join(pool_classes.split())
-        change = f"takes {classes} from" if classes else "removes"
+        change = f"takes {', '.join(pool_classes.split())} from" if pool_classes else "removes"
         return (
             f"Nothing was changed: the change {change} the session type `{session_type}`, of which sessions are "
             f"present ({sessions}). Let no new ones begin; repeat the change when they have ended."

@@ -101,12 +101,17 @@ def _reason(error: ErrorDetails, schema: Mapping[str, Any]) -> str:
         return "must be an object with fields"
     if error["type"] == "extra_forbidden":
         *above, name = error["loc"]
-        near = get_close_matches(str(name)[:MAX_COMPARED], _names(schema, above), n=1)
+        near = _similar(str(name)[:MAX_COMPARED], _names(schema, above))
         return "is not a known field" + (f"; did you mean {near[0]}?" if near else "")
     if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] in PATTERNS:
         return PATTERNS[error["ctx"]["pattern"]]
     message = error["msg"]
     return message[0].lower() + message[1:]
+
+
+def _similar(name: str, names: Sequence[str]) -> Sequence[str]:
+    """Names that resemble one, the nearest first: by spelling, else those of which it is a word."""
+    return get_close_matches(name, names, n=1) or [known for known in names if name in known.split("_")]
 
 
 def _names(schema: Mapping[str, Any], location: Sequence[int | str]) -> Sequence[str]:

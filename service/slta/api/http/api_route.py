@@ -25,6 +25,8 @@ from slta.parsing import explain
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = Callable[..., Coroutine[Any, Any, Response | ApiResponse]]
+MIN_COMPARED = 4
+"""Characters of the shortest path for which one is suggested that begins or ends with it."""
 
 
 class NoBody(BaseModel):
@@ -107,16 +109,27 @@ def refuse_without_route(app: FastAPI) -> None:
     app.add_exception_handler(405, _refuse_method)
 
 
-async def _refuse_path(_request: Request, _error: Exception) -> NoReturn:
-    raise HttpError(404, "not_found", "There is nothing at this path.")
+async def _refuse_path(request: Request, _error: Exception) -> NoReturn:
+    path, known = request.scope["path"], [route.path for route in request.app.routes]
+    near = [one for one in known if len(path) >= MIN_COMPARED and (one.startswith(path) or one.endswith(path))]
+    if path.endswith("/") and _methods_of(request, path[:-1]):
+        where = " Leave out the slash at its end."
+    elif near:
+        where = f" Did you mean {min(near, key=len)}?"
+    else:
+        where = " See /docs." if "/docs" in known else ""
+    raise HttpError(404, "not_found", f"There is nothing at this path.{where}")
 
 
 async def _refuse_method(request: Request, _error: Exception) -> NoReturn:
-    """Allow lists the methods of all routes that match the path, not only of the first."""
-    methods: set[str] = set()
-    for route in request.app.routes:
-        match, _ = route.matches(request.scope)
-        if match is not Match.NONE:
-            methods |= getattr(route, "methods", None) or set()
-    allow = {"Allow": ", ".join(sorted(methods))}
-    raise HttpError(405, "method_not_allowed", "The path does not support this method: see Allow.", allow)
+    allow = ", ".join(sorted(_methods_of(request, request.scope["path"])))
+    detail = f"The path has no such method: use {allow}."
+    raise HttpError(405, "method_not_allowed", detail, {"Allow": allow}, allow=allow.replace(",", ""))
+
+
+def _methods_of(request: Request, path: str) -> set[str]:
+    """Methods of all routes that match a path, not only of the first."""
+    scope = {**request.scope, "path": path}
+    matching = (route for route in request.app.routes if route.matches(scope)[0] is not Match.NONE)
+    methods = {method for route in matching for method in getattr(route, "methods", None) or ()}
+    return methods | {"HEAD"} if "GET" in methods else methods

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slta.api.http.context import RequestContext
 from slta.api.http.pool_access import require_pools
-from slta.api.http.problems import CLOSE, HttpError
+from slta.api.http.problems import CLOSE, RETRY_AFTER, HttpError
 from slta.api.http.route_options import KIB, UNCOUNTED_BYTES, RouteOptions
 from slta.auth.byte_budget import ByteBudget
 from slta.auth.keys import UNAUTHENTICATED, Access, Principal
@@ -24,7 +24,6 @@ BODIES_BYTES = 64 * KIB * KIB
 """Maximum bytes of all bodies in memory."""
 BODIES_BYTES_BY_CALLER = 16 * KIB * KIB
 """Maximum of one key, or of one address without authentication."""
-RETRY_AFTER = {"Retry-After": "1"}
 MIN_OPERATION_BYTES = len('{"assign":{}},')
 
 

@@ -121,6 +121,7 @@ def check_query(query: bytes, known: Collection[str]) -> None:
         return
     names = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
     if not set(names) <= set(known):
-        raise HttpError(422, "invalid_request", f"query: unknown parameter; known are {sorted(known)}")
+        takes = f"known: {', '.join(sorted(known))}" if known else "the call takes no parameters"
+        raise HttpError(422, "invalid_request", f"query: unknown parameter; {takes}")
     if len(set(names)) < len(names):
         raise HttpError(422, "invalid_request", "query: duplicate parameter")

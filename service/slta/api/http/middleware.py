@@ -26,20 +26,23 @@ class GuardMiddleware:
             await self._app(scope, receive, send)
             return
         context = scope[SCOPE_KEY] = self._guard.context(scope)
-        status = 0
+        status, inner = 0, context.rules.app_scope(scope)
 
         async def send_safely(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = _with_safe_headers(message.get("headers", ()), context.request_id)
+            elif message.get("more_body") and scope["method"] == "HEAD":  # of a stream nobody awaits the end
+                await send({"type": message["type"]})
+                raise ClientDisconnect
             await send(message)
 
         error_response: ApiResponse | None = None
         try:
             try:
                 self._guard.check(scope, context)
-                await self._app(context.rules.app_scope(scope), receive, send_safely)
+                await self._app(inner, receive, send_safely)
             except ClientDisconnect:
                 pass
             except Exception as error:
@@ -49,7 +52,7 @@ class GuardMiddleware:
             if error_response:  # outside the except block, so that the traceback no longer keeps the body in memory
                 await starlette_response(error_response)(scope, receive, send_safely)
         finally:
-            self._guard.finish(scope, context, getattr(scope.get("route"), "path", None), status)
+            self._guard.finish(scope, context, getattr(inner.get("route"), "path", None), status)
 
 
 def _with_safe_headers(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:

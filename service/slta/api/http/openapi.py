@@ -75,6 +75,7 @@ PROBLEM = {
         "pool_id": TEXT | {"description": "with session_ended: pool of the session"},
         "reason": TEXT | {"description": "with session_ended: why it ended"},
         "session_id": TEXT | {"description": "with outcome_unknown: the session"},
+        "allow": NAMES | {"description": "with method_not_allowed: the methods of the path"},
         "name": TEXT | {"description": "pool or class that caused the error"},
         "size": TEXT | {"description": "with change_too_large: the number of pools, sessions or levels"},
         "layout": TEXT | {"description": "with newer_fleet, or store_unavailable: layout that the fleet is stored in"},

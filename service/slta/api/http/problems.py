@@ -14,11 +14,11 @@ from slta.models import errors
 
 PROBLEM_JSON = "application/problem+json"
 MAX_DETAIL = 400
-LISTS = frozenset({"session_types", "pool_classes"})
+LISTS = frozenset({"session_types", "pool_classes", "allow"})
 """Members that are lists of names, in the context of an error separated by blanks."""
 CLOSE = {"Connection": "close"}
 """Header of an error after which input stays unread, so the connection cannot be reused."""
-RETRY_AFTER_SECONDS = 1
+RETRY_AFTER = {"Retry-After": "1"}
 RFC_9110_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 """Reason phrases of RFC 9110, which Python has from 3.13 on."""
 
@@ -26,12 +26,18 @@ RFC_9110_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unproces
 class HttpError(Exception):
     """Request rejected before it reaches the store."""
 
-    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
-        """`code` is stable and machine-readable, `detail` for people; `headers` are added to the response."""
+    def __init__(
+        self, status: int, code: str, detail: str, headers: Mapping[str, str] = NO_HEADERS, **context: str
+    ) -> None:
+        """`code` is stable and machine-readable, `detail` for people; `headers` are added to the response.
+
+        `context` as in a DispatchError.
+        """
         super().__init__(detail)
         self.status = status
         self.code = code
         self.headers = headers
+        self.context = context
 
 
 EXPECTED = (HttpError, errors.DispatchError)
@@ -50,34 +56,21 @@ def problem_of(request_id: str, error: Exception, status: int = 0) -> ApiRespons
     """
     error = _expected(error)
     status = status or error.status
-    if isinstance(error, HttpError):
-        return _problem(request_id, status, error.code, str(error), error.headers)
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return _problem(request_id, status, error.code, str(error), headers, error.context)
+    headers = error.headers if isinstance(error, HttpError) else RETRY_AFTER if error.status == 503 else NO_HEADERS
+    detail = str(error)
+    document = {
+        "type": f"urn:slta:problem:{error.code}",
+        "title": RFC_9110_TITLES.get(status) or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail if len(detail) <= MAX_DETAIL else detail[: MAX_DETAIL - 1] + "…",
+        "code": error.code,
+        "request_id": request_id,
+        **{name: value.split() if name in LISTS else value for name, value in error.context.items() if value},
+    }
+    return ApiResponse(status, json.dumps(document, ensure_ascii=False).encode(), headers, PROBLEM_JSON)
 
 
 def _expected(error: Exception) -> HttpError | errors.DispatchError:
     if isinstance(error, EXPECTED):
         return error
     return HttpError(500, "internal_error", "Internal error; the log has the traceback under this request_id.")
-
-
-def _problem(
-    request_id: str,
-    status: int,
-    code: str,
-    detail: str,
-    headers: Mapping[str, str],
-    context: Mapping[str, str] = NO_HEADERS,
-) -> ApiResponse:
-    """`context` has additional members of the document."""
-    document = {
-        "type": f"urn:slta:problem:{code}",
-        "title": RFC_9110_TITLES.get(status) or HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail if len(detail) <= MAX_DETAIL else detail[: MAX_DETAIL - 1] + "…",
-        "code": code,
-        "request_id": request_id,
-        **{name: value.split() if name in LISTS else value for name, value in context.items() if value},
-    }
-    return ApiResponse(status, json.dumps(document, ensure_ascii=False).encode(), headers, PROBLEM_JSON)

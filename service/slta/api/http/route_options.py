@@ -31,12 +31,12 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 class RouteOptions:
     """Options of a route.
 
-    `scopes`: one of them is required; empty: public. `body_bytes`: maximum body size. `body_parts`: maximum number of
-    `[`, `{` and `,` in the body, counted before parsing. `body_members`: maximum members of an object in it. `offers`:
-    media types of the response. `invalid`: error for a body that fails validation. `free_query`: the endpoint validates
-    the query itself. `hot`: shed under overload; may take the fast path. `rules`: of the route's path. `operations`:
-    maximum operations in one request. `refuses`: errors of the store specific to this route (`openapi` has the shared
-    ones).
+    `scopes`: one of them is required; empty: public. `body_bytes`: maximum body size. `body_parts`: maximum number
+    of `[`, `{` and `,` in the body, counted before parsing. `body_members`: maximum members of an object in it.
+    `offers`: media types of the response. `invalid`: error for a body that fails validation. `free_query`: the
+    endpoint validates or ignores the query. `hot`: shed under overload; may take the fast path. `rules`: of the
+    route's path. `operations`: maximum operations in one request. `refuses`: errors of the store specific to this
+    route (`openapi` has the shared ones).
     """
 
     scopes: frozenset[Scope]

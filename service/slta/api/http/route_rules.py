@@ -35,8 +35,8 @@ class RouteRules:
     """Headers of which a second one is refused."""
 
     def app_scope(self, scope: Scope) -> Scope:
-        """The ASGI scope that the application gets."""
-        return scope
+        """The ASGI scope that the application gets: HEAD is GET whose body the server leaves out."""
+        return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
     def refusal(self, request_id: str, error: Exception) -> ApiResponse:
         """Response for an exception."""

@@ -21,8 +21,10 @@ from slta.store import Store
 
 router = APIRouter(prefix="/v1/fleets", tags=["fleets"], route_class=ApiRoute)
 
-_ETAG = re.compile(r'(?:W/)?"([0-9]{1,15})"')
+_ETAG = re.compile(r'(?:W/)?"([^"]*)"')
+_VERSION = re.compile(r"[0-9]{1,15}")
 REFUSES_PUT = (
+    errors.InvalidPreconditionError,
     errors.VersionMismatchError,
     errors.CapacityBelowOccupancyError,
     errors.ClassInUseError,
@@ -43,12 +45,13 @@ class Precondition(NamedTuple):
     if_none_match: str | None
 
     async def expected(self, store: Store, fleet: str) -> int | None:
-        """The version that must be the current one; None for any. Raises VersionMismatchError."""
+        """The version that must be the current one; None for any.
+
+        Raises VersionMismatchError or InvalidPreconditionError.
+        """
         if self.if_none_match is not None:
             if self.if_none_match.strip() != "*":
-                raise errors.VersionMismatchError(
-                    "If-None-Match must be *, which requires that the fleet does not exist."
-                )
+                raise errors.InvalidPreconditionError
             return ABSENT
         if self.if_match is None:
             return None
@@ -56,7 +59,9 @@ class Precondition(NamedTuple):
             return await _current_version(store, fleet)
         match = _ETAG.fullmatch(self.if_match.strip())
         if match is None:
-            raise errors.VersionMismatchError('If-Match must be * or one ETag as returned by GET, such as "3".')
+            raise errors.InvalidPreconditionError
+        if not _VERSION.fullmatch(match[1]):  # an ETag that no fleet has
+            raise errors.VersionMismatchError
         return int(match[1])
 
 
@@ -136,7 +141,7 @@ async def repair(fleet: FleetName, body: RepairBody, store: TheStore, specs: The
 
 
 @router.delete("/{fleet}", status_code=204)
-@allow("admin", refuses=(errors.FleetInUseError, errors.VersionMismatchError))
+@allow("admin", refuses=(errors.FleetInUseError, errors.VersionMismatchError, errors.InvalidPreconditionError))
 async def delete_fleet(fleet: FleetName, precondition: ThePrecondition, store: TheStore, author: TheAuthor) -> Response:
     """Delete a fleet without live sessions, and its pools."""
     expected = await precondition.expected(store, fleet)

@@ -28,14 +28,14 @@ router = APIRouter(tags=["process"], route_class=ApiRoute)
 
 
 @router.get("/healthz", responses={200: {"model": ProbeAnswer}})
-@public()
+@public(free_query=True)
 async def get_healthz() -> Response:
     """Liveness: the event loop responds; the store is not called."""
     return json_response(ProbeAnswer(status="ok"))
 
 
 @router.get("/readyz", responses={200: {"model": ProbeAnswer | PartlyReadyAnswer}, 503: {"model": ProbeAnswer}})
-@public()
+@public(free_query=True)
 async def get_readyz(dependencies: TheDependencies) -> Response:
     """Readiness: the last test write to the store, about a second ago, succeeded and the process is not stopping.
 
