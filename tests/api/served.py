@@ -19,6 +19,7 @@ from redis import Redis
 from slta.api.app import build_api
 from slta.api.http.dependencies import Exposition
 from slta.api.http.guards import LOOPBACK_HOSTS
+from slta.api.http.problems import type_prefix
 from slta.auth.keys import Access, generate_key
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
@@ -110,7 +111,7 @@ async def served(app: FastAPI, *, fast_path: bool = True, **settings: Any) -> As
     limits = connection_limits(given)
     config = uvicorn_config(app, given, limits)
     if not fast_path:
-        by_asgi: Any = partial(LimitedProtocol, limits=limits)
+        by_asgi: Any = partial(LimitedProtocol, limits=limits, problem_types=type_prefix(given.docs_url))
         config.http = by_asgi
     server = PromptServer(config, limits)
     listener = bind("127.0.0.1", 0)  # who connects waits there until the server accepts
@@ -144,6 +145,7 @@ async def one_way(
     """A server on an emptied store, with a clock and draws that are stated."""
     store = Store(PATIENT(server), Metrics(), draw=Random(1).random, clock=StatedClock())
     app_options: dict[str, Any] = {n: options.pop(n) for n in ("rate", "observe_request") if n in options}
+    app_options["docs_url"] = options.get("docs_url")
     app_options["allowed_hosts"] = [*LOOPBACK_HOSTS, "shop.example"]
     app = build_api(
         store=store, access=access or Access.open(), render_metrics=no_metrics, specs=Specs(), **app_options

@@ -216,7 +216,7 @@ async def test_a_problem_has_all_its_members(api: Api, fleet: str) -> None:
     problem = answer.json()
     assert problem == {
         "type": "urn:slta:problem:unknown_session",
-        "title": "Not Found",
+        "title": "Unknown session",
         "status": 404,
         "detail": problem["detail"],
         "code": "unknown_session",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from slta.api.http.codes import ERRORS
-from slta.api.http.problems import HttpError, problem_of
+from slta.api.http.problems import HttpError, problem_of, type_prefix
 from slta.models.errors import DispatchError, NoCapacityError, SessionEndedError
 
 
@@ -42,6 +42,17 @@ def test_facts_for_programs_are_members_of_the_document_unless_they_are_empty() 
 def test_only_what_may_pass_says_when_to_come_back() -> None:
     assert problem_of("r", NoCapacityError()).headers["Retry-After"] == "1"
     assert "Retry-After" not in problem_of("r", HttpError(403, "insufficient_scope", "No.")).headers
+
+
+@pytest.mark.parametrize(
+    ("code", "title"),
+    [("invalid_json", "Invalid JSON"), ("uri_too_long", "URI too long")],
+)
+def test_a_code_has_its_own_title_and_a_row_where_the_documentation_is(code: str, title: str) -> None:
+    types = {None: f"urn:slta:problem:{code}", "https://docs.example/slta": f"https://docs.example/slta/api/#{code}"}
+    for url, kind in types.items():
+        document = json.loads(problem_of("r", HttpError(400, code, ""), type_prefix(url)).body)
+        assert (document["title"], document["type"]) == (title, kind)
 
 
 def test_a_long_detail_is_cut() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -94,6 +95,17 @@ def test_an_operation_is_called_as_the_function_that_answers_it(
     assert len(by_name) == len(list(operations(document)))
     assert all(name.isidentifier() for name in by_name)
     assert {"assign", "complete", "renew", "operate", "get_optimum", "put_pool_sessions"} < by_name.keys()
+
+
+def test_an_operation_has_a_sentence_as_its_summary_and_a_description_beside_it(by_name: dict[str, Operation]) -> None:
+    wanted = {"summary": r"[A-Z][^.]{9,69}[.]", "description": r"(?!Scope)[A-Z0-9`].{30,}[.]\s*(Scope: .*)?"}
+    wrong = [
+        (name, part)
+        for name, operation in by_name.items()
+        for part, pattern in wanted.items()
+        if not re.fullmatch(pattern, operation.get(part, ""), re.DOTALL)
+    ]
+    assert wrong == []
 
 
 def test_each_body_and_each_answer_has_an_example_that_its_schema_allows(document: dict[str, Any]) -> None:

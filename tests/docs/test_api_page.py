@@ -131,6 +131,7 @@ def test_the_table_of_errors_has_every_code_with_its_status_and_no_other() -> No
     assert len(set(documented)) == len(documented)
     assert set(documented) == {*refusals(), *of_the_proxy()}
     assert {row.code for row in ROWS} == MEANINGS.keys()
+    assert sorted(re.findall(r'<a id="(\w+)"></a>', PAGE.text)) == sorted(MEANINGS), "where `type` leads"
 
 
 def test_the_table_says_after_how_long_a_proxy_wants_to_be_asked_again() -> None:

@@ -93,7 +93,7 @@ def connected(
 ) -> Wire:
     """The transport of a new connection."""
     limits = limits or ConnectionLimits(most_connections=10, keep_alive_seconds=65, head_seconds=10)
-    given = {"config": configuration(), "server_state": ServerState(), "app_state": {}} | options
+    given: dict[str, Any] = {"config": configuration(), "server_state": ServerState(), "app_state": {}} | options
     protocol = kind(limits=limits, **given)
     wire = Wire(protocol)
     protocol.connection_made(wire)

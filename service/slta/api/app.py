@@ -15,6 +15,7 @@ from slta.api.http.authorization import Authorizer
 from slta.api.http.dependencies import Dependencies, RenderMetrics
 from slta.api.http.guards import LOOPBACK_HOSTS, RequestGuard
 from slta.api.http.middleware import GuardMiddleware
+from slta.api.http.problems import type_prefix
 from slta.api.http.proxy_headers import TrustedProxies
 from slta.api.routes import endpoints, fleets, heartbeats, observations, operations, place, pools, probes, sessions
 from slta.auth.keys import Access
@@ -41,6 +42,7 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
     expected_gaps: ExpectedGapCache | None = None,
     allowed_hosts: Iterable[str] = LOOPBACK_HOSTS,
     docs_enabled: bool = False,
+    docs_url: object = None,
     rate: Rate | None = None,
     is_ending: Callable[[], bool] = lambda: False,
     proxies: TrustedProxies | None = None,
@@ -53,6 +55,7 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
     `observe_request` is called after every request, for the log and metrics.
     `specs` caches compiled fleets, `expected_gaps` their expected placement gaps; share both with the metrics.
     `allowed_hosts` are names without port, `*.example.org` or `*`; any other Host gets 400.
+    `docs_url` is where the documentation is, to which `type` of problems then leads; None for nowhere.
     `docs_enabled` serves /docs and /openapi.json without a key.
     `rate` limits each key; None for no limit.
     `is_ending` returns whether the process is shutting down; `/readyz` then reports `ending`.
@@ -65,13 +68,21 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
         title="SLTA dispatcher",
         version="1",
         summary="Places sessions by utility, and shows how far from the proven optimum it is.",
+        description="Errors are problem documents (RFC 9457) with a stable `code`; `x-slta-codes` says of each code "
+        "whether the call may have been applied, and when the same call can succeed.",
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         telemetry={"metrics": False, "logs": False, "operation_spans": False},  # see slta.runtime.tracing
     )
-    guard = RequestGuard(tuple(allowed_hosts), observe_request, proxies, is_open=access.is_open)
+    guard = RequestGuard(
+        tuple(allowed_hosts),
+        observe_request,
+        proxies,
+        is_open=access.is_open,
+        problem_types=type_prefix(docs_url),
+    )
     authorizer = Authorizer(access, rate, store)
     specs, expected_gaps = specs or Specs(), expected_gaps or ExpectedGapCache()
     app.state.dependencies = dependencies = Dependencies(

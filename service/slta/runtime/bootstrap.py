@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from slta import release
 from slta.api.app import build_api, fast_path_of
 from slta.api.http.guards import LOOPBACK_HOSTS
+from slta.api.http.problems import type_prefix
 from slta.api.http.proxy_headers import TrustedProxies
 from slta.auth.keys import Access
 from slta.core.policies import POLICIES, Policy
@@ -53,7 +54,11 @@ def uvicorn_config(app: FastAPI, settings: Settings, limits: ConnectionLimits) -
     """uvicorn's configuration, with its logging, server headers and lifespan turned off."""
     check_uvicorn()
     protocol: Any = partial(
-        FastPathProtocol, fast_path=fast_path_of(app), limits=limits, callbacks=CallbackQueue(MAX_PER_ITERATION)
+        FastPathProtocol,
+        fast_path=fast_path_of(app),
+        limits=limits,
+        callbacks=CallbackQueue(MAX_PER_ITERATION),
+        problem_types=type_prefix(settings.docs_url),
     )
     return uvicorn.Config(
         app,
@@ -152,6 +157,7 @@ class Dispatcher:
             expected_gaps=self._expected_gaps,
             allowed_hosts=(*LOOPBACK_HOSTS, *self._settings.hosts),
             docs_enabled=self._settings.docs_enabled,
+            docs_url=self._settings.docs_url,
             rate=self._settings.rate,
             is_ending=lambda: limits.ending,
             proxies=TrustedProxies(self._settings.trusted_proxies) if self._settings.trusted_proxies else None,

@@ -70,6 +70,8 @@ class Settings(BaseSettings):
 
     docs: bool | None = None
     """Serve /docs and /openapi.json; default: only on a loopback address."""
+    docs_url: HttpUrl | None = None
+    """Documentation, to whose table of errors `type` of a problem then leads; default: `type` is a URN."""
     runbook_url: HttpUrl | None = None
     """Linked at the foot of the dashboard, as is `grafana_url`."""
     grafana_url: HttpUrl | None = None

@@ -11,7 +11,7 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from slta.api.http.problems import CLOSE, RETRY_AFTER, HttpError
+from slta.api.http.problems import CLOSE, RETRY_AFTER, URN, HttpError
 from slta.api.http.responses import ApiResponse, encode_headers
 from slta.api.http.route_rules import rules_of
 from slta.server.connection_limits import REQUEST_SECONDS, STALLED_SECONDS, ConnectionLimits
@@ -33,10 +33,11 @@ class LimitedProtocol(HttpToolsProtocol):
     A `deadline` is always set. During a request it is REQUEST_SECONDS after the head, extended during the response.
     """
 
-    def __init__(self, *, limits: ConnectionLimits, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
+    def __init__(self, *, limits: ConnectionLimits, problem_types: str = URN, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(**options)
         self.deadline = math.inf  # until connection_made
         self._limits = limits
+        self._problem_types = problem_types
         self._idle: dict[Any, None] = {}
         self._is_admitted = True
         self._buffer = b""
@@ -224,7 +225,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if cycle is None or cycle.response_complete or not cycle.response_started:
             request_id, has_begun = secrets.token_hex(8), cycle is not None and not cycle.response_complete
             path = path_of(self.url if has_begun else target_of(unparsed))
-            response = rules_of(path).refusal(request_id, refusal)
+            response = rules_of(path).refusal(request_id, refusal, self._problem_types)
             self.write_response(response, request_id, self.server_state.default_headers)
         if cycle is not None:
             cycle.disconnected = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
+from inspect import cleandoc
 from typing import Any, NoReturn
 
 from fastapi import FastAPI
@@ -38,13 +39,15 @@ class NoBody(BaseModel):
 class ApiRoute(APIRoute):
     """A FastAPI route with `route_options`. Use it in other routers too: `APIRouter(route_class=ApiRoute)`.
 
-    The endpoint returns a Starlette Response or an ApiResponse.
+    The endpoint returns a Starlette Response or an ApiResponse. Its docstring's first sentence is the summary of the
+    operation in the OpenAPI document, the rest the description.
     """
 
     def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:  # noqa: ANN401 - handed on
         self.route_options = route_options_of(endpoint)
         fixed: dict[str, Any] = {"response_model": None, "response_class": Response, "strict_content_type": False}
-        fixed["operation_id"] = endpoint.__name__
+        summary, _, description = cleandoc(endpoint.__doc__ or "").partition("\n\n")
+        fixed |= {"operation_id": endpoint.__name__, "summary": summary, "description": description}
         super().__init__(path, _with_starlette_response(endpoint), **(options | fixed))
         dependants = (self.dependant, *self.dependant.dependencies)
         self._query = {field.alias for one in dependants for field in one.query_params}

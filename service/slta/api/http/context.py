@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
+from slta.api.http.problems import URN
 from slta.api.http.route_rules import COMMON, RouteRules
 from slta.auth.keys import ANONYMOUS, Principal
 from slta.models.request_record import Author
@@ -22,7 +23,7 @@ class RequestContext:
     before, and on public routes), `shed` if it refused the request because of overload, `reserved_bytes` of the body
     budget, and `unused_charge`: operations charged to the rate limit that the batch is not yet known to have. `author`
     is set for routes that change a fleet, `problem` is the code of the problem document of the response.
-    `rules` are those of its path.
+    `rules` are those of its path, `problem_types` the `type_prefix` of problem documents.
     """
 
     request_id: str
@@ -37,6 +38,7 @@ class RequestContext:
     reserved_bytes: int = 0
     unused_charge: int = 0
     rules: RouteRules = COMMON
+    problem_types: str = URN
 
     def header(self, name: bytes) -> str | None:
         """Value of a header, or None."""

@@ -74,7 +74,8 @@ def _operation(document: dict[str, Any], path: str, method: str, operation: dict
     if "requestBody" in operation:
         parts.append("<h4>Body</h4>" + _content(document, operation["requestBody"]["content"]))
     parts += [_response(document, status, response) for status, response in operation["responses"].items()]
-    head = f"<span class=method>{escape(method.upper())}</span> <code>{escape(path)}</code>"
+    name = f"<code>{escape(path)}</code> {escape(operation['summary'])}"
+    head = f"<span class=method>{escape(method.upper())}</span> {name}"
     return f"<details><summary>{head}</summary>{''.join(parts)}</details>"
 
 

@@ -12,7 +12,7 @@ import structlog
 from starlette.types import Scope
 
 from slta.api.http.context import RequestContext
-from slta.api.http.problems import EXPECTED, HttpError, problem_code
+from slta.api.http.problems import EXPECTED, URN, HttpError, problem_code
 from slta.api.http.proxy_headers import TrustedProxies
 from slta.api.http.responses import ApiResponse
 from slta.api.http.route_rules import RULES_KEY, rules_of
@@ -38,16 +38,19 @@ class RequestGuard:
         proxies: TrustedProxies | None = None,
         *,
         is_open: bool = False,
+        problem_types: str = URN,
     ) -> None:
         """`allowed_hosts`: names without port; `*` for any, `*.example.org` for its subdomains.
 
         `observe` is called once per request, also if the client disconnected. `is_open`: authentication is off, so that
-        only the Host check keeps a browser's pages, by DNS rebinding, from the proxies' routes.
+        only the Host check keeps a browser's pages, by DNS rebinding, from the proxies' routes. `problem_types` as in
+        `RequestContext`.
         """
         names = [name.lower() for name in allowed_hosts]
         self._observe = observe
         self._proxies = proxies
         self._is_open = is_open
+        self._problem_types = problem_types
         self._hosts = frozenset(name for name in names if not name.startswith("*"))
         self._suffixes = tuple(name[1:] for name in names if name.startswith("*."))
         self._any_host = "*" in names
@@ -60,7 +63,9 @@ class RequestGuard:
             forwarded = headers.get(b"x-forwarded-for", b"")
             address = self._proxies.forwarded_client(address, forwarded.decode("latin-1"))
         rules = scope.get(RULES_KEY) or rules_of(scope["path"])
-        return RequestContext(_request_id(headers), headers, address, monotonic(), rules=rules)
+        return RequestContext(
+            _request_id(headers), headers, address, monotonic(), rules=rules, problem_types=self._problem_types
+        )
 
     def check(self, scope: Scope, context: RequestContext) -> None:
         """Raise HttpError 400 or 403 for a request that no route would accept."""
@@ -92,7 +97,7 @@ class RequestGuard:
         if started or not isinstance(error, EXPECTED):
             log.error("request_failed", request_id=context.request_id, **_traceback_of(error))
         context.problem = problem_code(error)
-        return context.rules.refusal(context.request_id, error)
+        return context.rules.refusal(context.request_id, error, context.problem_types)
 
     def finish(self, scope: Scope, context: RequestContext, route: str | None, status: int) -> None:
         """Report a finished request to `observe`; `route` is the path template, None if no route matched."""

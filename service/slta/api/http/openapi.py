@@ -126,7 +126,8 @@ def _by_the_store(route: ApiRoute, method: str) -> Iterator[type[errors.Dispatch
 def describe(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document of an application, cached."""
     if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        about = {name: getattr(app, name) for name in ("title", "version", "summary", "description")}
+        document = get_openapi(**about, routes=app.routes)
         schemas = document["components"]["schemas"]
         schemas.pop("HTTPValidationError", None)
         schemas.pop("ValidationError", None)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from http import HTTPStatus
 
 from slta.api.http.responses import NO_HEADERS, ApiResponse
 from slta.models import errors
@@ -19,8 +18,8 @@ LISTS = frozenset({"session_types", "pool_classes", "allow"})
 CLOSE = {"Connection": "close"}
 """Header of an error after which input stays unread, so the connection cannot be reused."""
 RETRY_AFTER = {"Retry-After": "1"}
-RFC_9110_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
-"""Reason phrases of RFC 9110, which Python has from 3.13 on."""
+URN = "urn:slta:problem:"
+ACRONYMS = frozenset({"http", "json", "uri"})
 
 
 class HttpError(Exception):
@@ -49,18 +48,23 @@ def problem_code(error: Exception) -> str:
     return _expected(error).code
 
 
-def problem_of(request_id: str, error: Exception, status: int = 0) -> ApiResponse:
+def type_prefix(docs_url: object) -> str:
+    """What precedes the code in `type`: the table of errors below the URL of the documentation; None: a URN."""
+    return f"{str(docs_url).rstrip('/')}/api/#" if docs_url else URN
+
+
+def problem_of(request_id: str, error: Exception, types: str = URN, status: int = 0) -> ApiResponse:
     """Problem document of an error; an unexpected one becomes `internal_error`, without its message.
 
-    `status` replaces that of the error, unless it is 0.
+    `types` is a `type_prefix`; `status` replaces that of the error, unless it is 0.
     """
     error = _expected(error)
     status = status or error.status
     headers = error.headers if isinstance(error, HttpError) else RETRY_AFTER if error.status == 503 else NO_HEADERS
     detail = str(error)
     document = {
-        "type": f"urn:slta:problem:{error.code}",
-        "title": RFC_9110_TITLES.get(status) or HTTPStatus(status).phrase,
+        "type": f"{types}{error.code}",
+        "title": _title(error.code),
         "status": status,
         "detail": detail if len(detail) <= MAX_DETAIL else detail[: MAX_DETAIL - 1] + "…",
         "code": error.code,
@@ -74,3 +78,9 @@ def _expected(error: Exception) -> HttpError | errors.DispatchError:
     if isinstance(error, EXPECTED):
         return error
     return HttpError(500, "internal_error", "Internal error; the log has the traceback under this request_id.")
+
+
+def _title(code: str) -> str:
+    """The words of a code, as a sentence without a full stop."""
+    words = " ".join(word.upper() if word in ACRONYMS else word for word in code.split("_"))
+    return f"{words[0].upper()}{words[1:]}"

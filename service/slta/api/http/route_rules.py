@@ -38,9 +38,9 @@ class RouteRules:
         """The ASGI scope that the application gets: HEAD is GET whose body the server leaves out."""
         return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
-    def refusal(self, request_id: str, error: Exception) -> ApiResponse:
-        """Response for an exception."""
-        return problem_of(request_id, error)
+    def refusal(self, request_id: str, error: Exception, types: str) -> ApiResponse:
+        """Response for an exception; arguments as those of `problem_of`."""
+        return problem_of(request_id, error, types)
 
 
 class ProxyRules(RouteRules):
@@ -61,9 +61,9 @@ class ProxyRules(RouteRules):
         fleet = scope["path"][len(FLEETS) :].partition("/")[0]
         return {**scope, "method": "GET", "path": f"{FLEETS}{fleet}/{self.name}", "query_string": b""}
 
-    def refusal(self, request_id: str, error: Exception) -> ApiResponse:
+    def refusal(self, request_id: str, error: Exception, types: str) -> ApiResponse:
         """503 with the code of the problem as a header and the problem document as body."""
-        problem = problem_of(request_id, error, HTTPStatus.SERVICE_UNAVAILABLE)
+        problem = problem_of(request_id, error, types, HTTPStatus.SERVICE_UNAVAILABLE)
         kept = {name: problem.headers[name] for name in KEPT_HEADERS if name in problem.headers}
         return problem._replace(headers={CODE_HEADER: problem_code(error), **kept})
 

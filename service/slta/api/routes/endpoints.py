@@ -34,9 +34,10 @@ IfNoneMatch = Annotated[str | None, Header(description="ETag of an earlier respo
 )
 @allow("assign", "read")
 async def list_endpoints(fleet: FleetName, endpoints: TheEndpoints, if_none_match: IfNoneMatch = None) -> Response:
-    """List the active pools by class: ids, addresses, capacity and occupancies, read about a second ago.
+    """List the active pools for clients that place sessions themselves.
 
-    While the store is unavailable, up to 10 s ago: see `Age`.
+    By class: ids, addresses, capacity and occupancies, read about a second ago. While the store is unavailable, up
+    to 10 s ago: see `Age`.
     """
     copy = await endpoints.of(fleet)
     age = int(asyncio.get_running_loop().time() - copy.began)

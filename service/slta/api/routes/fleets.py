@@ -84,7 +84,10 @@ async def _current_version(store: Store, fleet: str) -> int:
 @router.get("", responses={200: {"model": FleetNames}})
 @allow("read", "pool", "metrics")
 async def list_fleets(paging: ByName, principal: ThePrincipal, store: TheStore) -> Response:
-    """List the fleets that the key may read, by name, paginated."""
+    """List the fleets that the key may read.
+
+    Their names, sorted and paginated.
+    """
     names, following = paging.cut({name: name for name in await store.fleets.names() if principal.sees(name)})
     return json_response(FleetNames(fleets=names, next_cursor=following))
 
@@ -99,7 +102,11 @@ async def put_fleet(
     specs: TheSpecs,
     author: TheAuthor,
 ) -> Response:
-    """Create a fleet (201) or change it (200); live sessions stay. Creates the missing pools of `pools: N`."""
+    """Create a fleet or change its configuration.
+
+    201 for a new fleet, 200 for a change; live sessions stay. Creates the missing pools of `pools: N`. With
+    `If-Match`, or `config_version` in the body, 412 `version_mismatch` if somebody else has changed the fleet.
+    """
     if body.fleet not in (None, fleet):
         raise errors.InvalidFleetError("fleet: must be the name in the path, or absent")
     expected = await precondition.expected(store, fleet)
@@ -115,7 +122,10 @@ async def put_fleet(
 @router.get("/{fleet}", responses={200: FLEET})
 @allow("read", "pool")
 async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
-    """Get the fleet's configuration, in the format of PUT."""
+    """Get the configuration of a fleet.
+
+    In the format of PUT, with the version as `config_version` and as ETag.
+    """
     document, version = await store.fleets.config(fleet)
     if not document:
         raise errors.DocumentUnreadableError
@@ -125,7 +135,10 @@ async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
 @router.get("/{fleet}/events", responses={200: {"model": Events}})
 @allow("read", "pool")
 async def list_events(fleet: FleetName, paging: ByNumber, store: TheStore) -> Response:
-    """List the last hundred changes with their authors, applied or rejected by the store, newest first, paginated."""
+    """List the last hundred changes of a fleet and its pools.
+
+    With their authors, newest first, paginated: those that were applied, and those that the store rejected.
+    """
     # A change between two pages moves the others back: the next page repeats one, and leaves out none.
     numbered = enumerate(await store.fleets.events(fleet))
     events, following = paging.cut({f"{at:03d}": event for at, event in numbered})
@@ -135,7 +148,11 @@ async def list_events(fleet: FleetName, paging: ByNumber, store: TheStore) -> Re
 @router.post("/{fleet}/repair", responses={200: {"model": Repaired}})
 @allow("admin", refuses=(errors.WouldSetAsideError, errors.VersionMismatchError))
 async def repair(fleet: FleetName, body: RepairBody, store: TheStore, specs: TheSpecs, author: TheAuthor) -> Response:
-    """Rebuild a fleet from its session records, pools and configuration. Other calls get `repairing` meanwhile."""
+    """Rebuild a fleet from its session records, pools and configuration.
+
+    Other calls get 503 `repairing` meanwhile. 409 `would_set_aside` if many records are unusable, unless the body
+    confirms it with `set_aside`.
+    """
     repaired = await repair_fleet(store, specs, fleet, author, set_aside=body.set_aside)
     return json_response(repaired or Repaired(fleet=fleet, slices=0, set_aside=0))
 
@@ -143,7 +160,10 @@ async def repair(fleet: FleetName, body: RepairBody, store: TheStore, specs: The
 @router.delete("/{fleet}", status_code=204)
 @allow("admin", refuses=(errors.FleetInUseError, errors.VersionMismatchError, errors.InvalidPreconditionError))
 async def delete_fleet(fleet: FleetName, precondition: ThePrecondition, store: TheStore, author: TheAuthor) -> Response:
-    """Delete a fleet without live sessions, and its pools."""
+    """Delete a fleet without live sessions, and its pools.
+
+    409 `fleet_in_use` while sessions live. `If-Match` restricts it to one version.
+    """
     expected = await precondition.expected(store, fleet)
     try:
         await store.fleets.delete(fleet, expected, author)

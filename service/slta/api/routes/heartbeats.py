@@ -29,7 +29,11 @@ router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_clas
 async def send_heartbeats(
     fleet: FleetName, body: HeartbeatsBody, dependencies: TheDependencies, context: TheContext
 ) -> ApiResponse:
-    """Renew the leases of pools, or begin them: a pool whose lease runs out is lost, and takes no sessions."""
+    """Renew the leases of pools, or begin them.
+
+    A pool whose lease runs out is `lost` and takes no sessions until its next heartbeat. The response says when to
+    send the next heartbeat of each pool, and whether the pool should send its list of sessions too.
+    """
     heartbeats = body.columns
     require_pools(context.principal, heartbeats.pool_ids)
     return ApiResponse(200, as_json(await dependencies.store.pools.beat(fleet, heartbeats)))
@@ -40,6 +44,10 @@ async def send_heartbeats(
 async def end_guard(
     fleet: FleetName, body: GuardBody, store: TheStore, author: TheAuthor, principal: ThePrincipal
 ) -> Response:
-    """End the mass-loss guard of a class, or of all: unconfirmed pools are lost."""
+    """End the mass-loss guard of a class, or of all classes.
+
+    While the guard is on, pools whose leases have run out stay in service as `unconfirmed`, as so many losses at
+    once are more likely to be those of a network. This call makes them `lost`.
+    """
     require_pools(principal, None)
     return json_response(await store.pools.end_guard(fleet, body.pool_class, author))

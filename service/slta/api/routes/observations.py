@@ -42,7 +42,11 @@ SessionType = Annotated[str, Query(pattern=NAME_PATTERN, description="type of th
 @router.get("/state", responses={200: {"model": Observation}})
 @allow("read", "pool")
 async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs, expected_gaps: TheExpectedGaps) -> Response:
-    """Occupancies, estimate r, optimum, utility and its bound, at one instant."""
+    """Get the state of a fleet at one instant.
+
+    Occupancies, the estimate of the optimal rank, utility, its bound at the present load, and the optimal
+    occupancies.
+    """
     snapshot = await store.fleets.snapshot(fleet)
     spec = await specs.of_stored(snapshot.document)
     return json_response(await in_worker(observe_state, snapshot, spec, expected_gaps.now(snapshot, spec)))
@@ -53,7 +57,10 @@ async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs, expected
 async def get_next(
     fleet: FleetName, store: TheStore, specs: TheSpecs, session_type: SessionType = DEFAULT_TYPE
 ) -> Response:
-    """Explain the placement of the next session: the policy's steps at one instant, and each class's best place."""
+    """Explain where the next session would be placed.
+
+    The steps of the policy at one instant, and the best place of each class. No session is placed.
+    """
     snapshot = await store.fleets.snapshot(fleet)
     spec = await specs.of_stored(snapshot.document)
     return json_response(await in_worker(next_placement, snapshot, spec, session_type))
@@ -69,7 +76,10 @@ async def get_averages(
     since: Since = None,
     window: Window = None,
 ) -> Response:
-    """Mean utility, its bound and the gaps between them, `since` an earlier response or over a `window`."""
+    """Get time averages of utility, its bound and the gaps between them.
+
+    Over a `window` up to now, or `since` an earlier response, with its `integrals`. Give one of the two.
+    """
     if (since is None) == (window is None):
         raise HttpError(422, "invalid_request", "query: give either since or window")
     older = decode_integrals(fleet, since) if since is not None else None
@@ -118,7 +128,11 @@ LOADS = {"load_per_pool": "per active pool of the fleet", "sessions": "of the wh
 async def get_optimum(
     fleet: FleetName, request: Request, store: TheStore, specs: TheSpecs, expected_gaps: TheExpectedGaps
 ) -> Response:
-    """Bound, optimal occupancies, price of load and worth of one more pool at another load or pool count."""
+    """Compute the optimum at another load or number of pools.
+
+    The bound, optimal occupancies, the price of load and what one more pool of each class is worth. What is not
+    given is as it is now.
+    """
     query = request.query_params.multi_items()
     loads, pools = _parse_query(query)
     per_pool = all(name != "sessions" for name, _ in query)

@@ -48,7 +48,11 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
 async def operate(
     fleet: FleetName, body: OperationsBody, dependencies: TheDependencies, context: TheContext
 ) -> ApiResponse:
-    """Assign, complete, renew and report in order: 200, with the status and body of a single call for each."""
+    """Execute a batch of session operations in order.
+
+    200, with the status and body of a single call for each operation: assign, complete, renew and report. An
+    operation that fails does not stop those after it.
+    """
     requests = restrict_reports(context.principal, body.requests)
     _check_scopes(context.principal, requests)
     dependencies.authorizer.charge(context, len(requests))
@@ -57,7 +61,7 @@ async def operate(
         part = requests[start : start + SLICE]
         outcomes = await dependencies.store.sessions.operate(fleet, part, context.arrived)
         written += [
-            write_outcome(kind, session_id, outcome, context.request_id)
+            write_outcome(kind, session_id, outcome, context.request_id, context.problem_types)
             for (kind, session_id, *_), outcome in zip(part, outcomes, strict=True)
         ]
     return ApiResponse(200, f'{{"outcomes":[{",".join(written)}]}}'.encode())

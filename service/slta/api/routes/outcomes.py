@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import lru_cache
 
-from slta.api.http.problems import problem_of
+from slta.api.http.problems import URN, problem_of
 from slta.api.http.responses import as_json, response_with
 from slta.models import MICROSECONDS, Completed, Placement, Renewal
 from slta.store import Outcome, Reply, operation_result, split_type
@@ -19,12 +19,12 @@ Writer = Callable[[str, Reply], str]
 """Function of session id and reply."""
 
 
-def write_outcome(kind: str, session_id: str, outcome: Outcome, request_id: str) -> str:
+def write_outcome(kind: str, session_id: str, outcome: Outcome, request_id: str, types: str = URN) -> str:
     """Outcome of one operation as JSON. In an error, Retry-After becomes a member of the body."""
     if not isinstance(outcome, Exception) and outcome[0] in _WRITERS and type(outcome[-1]) is not list:
         return _WRITERS[outcome[0]](session_id, outcome)
     result = operation_result(kind, session_id, outcome)
-    response = problem_of(request_id, result) if isinstance(result, Exception) else response_with(result)
+    response = problem_of(request_id, result, types) if isinstance(result, Exception) else response_with(result)
     body, wait = response.body.decode(), response.headers.get("Retry-After")
     if wait:
         body = f'{body[:-1]}, "retry_after_seconds": {wait}}}'

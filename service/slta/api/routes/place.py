@@ -57,10 +57,11 @@ _is_number = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?\Z").match
 @router.get("/place", status_code=200, **DOCUMENTED)
 @allow("assign", hot=True, rules=PLACEMENT, refuses=errors.REFUSE_ASSIGN)
 async def place(fleet: FleetName, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
-    """Assign the session of `X-Session-Id`, or renew its lease: the pool is in the headers of the response.
+    """Assign the session of a request that a proxy is about to forward.
 
-    Any method and anything below this path, with any query, body and other headers, is answered alike. Every refusal
-    is 503 with its code in `X-Slta-Code`.
+    The session is that of `X-Session-Id`; the lease of a live one is renewed. The pool is in the headers of the
+    response. Any method and anything below this path, with any query, body and other headers, is answered alike.
+    Every refusal is 503 with its code in `X-Slta-Code`.
     """
     session_id, lease = _session_id(context), _lease_seconds(context)
     store = dependencies.store

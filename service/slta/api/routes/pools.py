@@ -64,7 +64,11 @@ async def list_pools(
     store: TheStore,
     principal: ThePrincipal,
 ) -> Response:
-    """List the pools that the key may read, paginated; with a filter or a restricted key a page may have fewer."""
+    """List the pools that the key may read.
+
+    Paginated, in a fixed order. With a filter, or a key for some pools only, a page may have fewer pools than
+    `limit`, even none, although others follow.
+    """
     page = readable(principal, await store.pools.page(fleet, *paging, wanted))
     return await in_worker(json_response, page)
 
@@ -79,7 +83,11 @@ async def list_pools(
 async def add_pools(
     fleet: FleetName, body: PoolsBody, store: TheStore, author: TheAuthor, principal: ThePrincipal
 ) -> Response:
-    """Create pools atomically; of existing pools of the same class only attributes change."""
+    """Create pools, all of them or none.
+
+    Of pools that exist in the same class only attributes change. 409 `pool_in_other_class` if one exists in another
+    class.
+    """
     ids = [entry.pool_id for entry in body.pools]
     if len(set(ids)) < len(ids):
         raise HttpError(422, "invalid_request", "pools: duplicate pool_id")
@@ -98,7 +106,11 @@ async def add_pools(
 async def set_pool_statuses(
     fleet: FleetName, body: PoolStatusBody, store: TheStore, author: TheAuthor, principal: ThePrincipal
 ) -> Response:
-    """Drain or return many pools atomically, with one event; pools of that status are unchanged."""
+    """Drain many pools, or return them to service.
+
+    Atomically, with one event: the pools of `pool_ids`, or those of `pool_class` that have not failed. Pools that
+    have the status already are `unchanged`.
+    """
     require_pools(principal, body.pool_ids)
     return json_response(await store.pools.set_statuses(fleet, body.status, body.pools, author, body.drain))
 
@@ -106,7 +118,11 @@ async def set_pool_statuses(
 @router.get("/{pool_id}", responses={200: {"model": Pool}})
 @allow("read", "pool", refuses=(errors.UnknownPoolError,))
 async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
-    """Get a pool."""
+    """Get a pool.
+
+    Its class, status, liveness, number of sessions, address and labels, and the deadline of its drain if it has
+    one.
+    """
     return json_response(await store.pools.get(fleet, pool_id))
 
 
@@ -119,7 +135,11 @@ async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Respon
 async def put_pool(
     fleet: FleetName, pool_id: PoolId, body: PoolBody, store: TheStore, author: TheAuthor, principal: ThePrincipal
 ) -> Response:
-    """Create a pool (201), or set its attributes and move an empty one to another class (200)."""
+    """Create a pool, or change its attributes or class.
+
+    201 for a new pool. 200 for one that exists: attributes that are absent stay as they are, null removes one. Only
+    an empty pool can move to another class; 409 `pool_not_empty` for others.
+    """
     pool = body.spec(pool_id)
     moved, created = await store.pools.move(fleet, pool, author, quota_of(principal, [pool]))
     return json_response(moved, 201 if created else 200)
@@ -128,7 +148,10 @@ async def put_pool(
 @router.delete("/{pool_id}", status_code=204)
 @allow("pool", refuses=(errors.UnknownPoolError, errors.PoolNotEmptyError))
 async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
-    """Remove an empty pool."""
+    """Remove an empty pool.
+
+    409 `pool_not_empty` while sessions are left: drain the pool and wait, or fail it.
+    """
     await store.pools.remove(fleet, pool_id, author)
     return Response(status_code=204)
 
@@ -138,28 +161,41 @@ async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author
 async def drain_pool(
     fleet: FleetName, pool_id: PoolId, body: DrainBody, store: TheStore, author: TheAuthor
 ) -> Response:
-    """Stop assigning sessions to a pool; live sessions stay, until the deadline if there is one; an earlier is void."""
+    """Stop assigning sessions to a pool.
+
+    Its live sessions stay. With `within_seconds` those that are left at the deadline are recorded as an event and,
+    with `then: fail`, ended. The new deadline, or none, replaces an earlier one.
+    """
     return json_response(await store.pools.set_status(fleet, pool_id, "draining", author, body.drain))
 
 
 @router.post("/{pool_id}/undrain", responses={200: {"model": Pool}})
 @allow("pool", refuses=(errors.UnknownPoolError,))
 async def undrain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
-    """Assign sessions to a pool again."""
+    """Assign sessions to a pool again.
+
+    Returns a draining or failed pool to service, and removes the deadline of its drain.
+    """
     return json_response(await store.pools.set_status(fleet, pool_id, "active", author))
 
 
 @router.post("/{pool_id}/fail", responses={200: {"model": PoolFailed}})
 @allow("pool", refuses=(errors.UnknownPoolError,))
 async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
-    """Stop assigning sessions to a pool and end its live sessions."""
+    """Stop assigning sessions to a pool and end its live sessions.
+
+    The response lists the sessions that were ended. They end in steps: after an interruption repeat the call.
+    """
     return json_response(await store.pools.fail(fleet, pool_id, author))
 
 
 @router.get("/{pool_id}/sessions", responses={200: {"model": PoolSessions}})
 @allow("read", "pool", refuses=(errors.UnknownPoolError,))
 async def list_pool_sessions(fleet: FleetName, pool_id: PoolId, paging: ByName, store: TheStore) -> Response:
-    """List the sessions on a pool by id, paginated."""
+    """List the sessions on a pool.
+
+    Their ids, sorted and paginated, whatever the status of the pool.
+    """
     found = await store.pools.sessions(fleet, pool_id)
     ids, following = paging.cut({id_: id_ for id_ in found.session_ids})
     return json_response(PoolSessions(pool_id=pool_id, session_ids=ids, next_cursor=following))
@@ -174,6 +210,10 @@ async def list_pool_sessions(fleet: FleetName, pool_id: PoolId, paging: ByName, 
     refuses=(errors.UnknownPoolError, errors.StaleReportError, errors.UnknownSessionTypeError),
 )
 async def put_pool_sessions(fleet: FleetName, pool_id: PoolId, body: PoolSessionsBody, store: TheStore) -> Response:
-    """Reconcile with a pool's own list: sessions assigned before `as_of` and not listed are ended."""
+    """Reconcile the sessions on a pool with the pool's own list.
+
+    Sessions that were assigned before `as_of` and are not listed are ended; listed ones that are not known are
+    adopted. 409 `stale_report` if `as_of` is not a time of the fleet's present history.
+    """
     listed = {id_: body.session_types.get(id_, DEFAULT_TYPE) for id_ in body.session_ids}
     return json_response(await store.pools.reconcile(fleet, pool_id, body.as_of, listed))

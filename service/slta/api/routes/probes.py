@@ -30,16 +30,20 @@ router = APIRouter(tags=["process"], route_class=ApiRoute)
 @router.get("/healthz", responses={200: {"model": ProbeAnswer}})
 @public(free_query=True)
 async def get_healthz() -> Response:
-    """Liveness: the event loop responds; the store is not called."""
+    """Report that the process responds.
+
+    Liveness: the event loop responds; the store is not called.
+    """
     return json_response(ProbeAnswer(status="ok"))
 
 
 @router.get("/readyz", responses={200: {"model": ProbeAnswer | PartlyReadyAnswer}, 503: {"model": ProbeAnswer}})
 @public(free_query=True)
 async def get_readyz(dependencies: TheDependencies) -> Response:
-    """Readiness: the last test write to the store, about a second ago, succeeded and the process is not stopping.
+    """Report whether the process can place sessions.
 
-    Of a cluster, on one master at least.
+    Readiness: the last test write to the store, about a second ago, succeeded and the process is not stopping; else
+    503, and `status` says why. Of a cluster, one master that accepts writes is enough.
     """
     store = dependencies.store
     status = "ending" if dependencies.is_ending() else store.readiness
@@ -64,7 +68,10 @@ async def get_metrics(
     levels: Levels = None,
     detail: Detail = None,
 ) -> Response:
-    """Metrics as Prometheus or OpenMetrics text, by Accept; not for keys restricted to some fleets."""
+    """Get the metrics of this process and of all fleets.
+
+    As Prometheus or OpenMetrics text, by `Accept`. 403 for a key that is restricted to some fleets.
+    """
     if principal.fleets is not None:
         raise HttpError(403, "insufficient_scope", "/metrics covers all fleets: use a key without `fleets`.")
     scrape = Scrape(request.headers.get("accept", ""), of, levels is not None, detail is not None)

@@ -34,7 +34,12 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
 )
 @allow("assign", hot=True, refuses=errors.REFUSE_ASSIGN)
 async def assign(fleet: FleetName, body: AssignBody, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
-    """Assign a session to a pool: 201; for a live `session_id`: 200 and the same pool."""
+    """Assign a session to a pool.
+
+    201 for a new session. 200 with the same pool for a `session_id` that is live, so that a call without a response
+    can be repeated. Without a `session_id` the service generates one. 409 `session_ended` for an id that was used
+    before.
+    """
     session_id = body.session_id or secrets.token_hex(16)
     placement = await dependencies.store.sessions.assign(
         fleet,
@@ -54,7 +59,12 @@ async def assign(fleet: FleetName, body: AssignBody, dependencies: TheDependenci
 async def complete(
     fleet: FleetName, body: CompleteBody, dependencies: TheDependencies, context: TheContext
 ) -> ApiResponse:
-    """End a session: `completed`; again: `already_ended`. Unknown: 404, and assigning the id fails for 120 s."""
+    """End a session.
+
+    `completed` if this call ended it, `already_ended` with the reason if it had ended before. 404 `unknown_session`
+    for an id without a session; unless `mark` is false, the id cannot be assigned for 120 s, so that an assign that
+    arrives late begins nothing.
+    """
     completion = await dependencies.store.sessions.complete(fleet, body.session_id, context.arrived, mark=body.mark)
     return response_with(completion)
 
@@ -69,7 +79,11 @@ async def complete(
     refuses=(errors.RecoveringError,),
 )
 async def renew(fleet: FleetName, body: RenewBody, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
-    """Restart leases, each with its own length or with `lease_seconds`."""
+    """Restart the leases of sessions.
+
+    Each lease begins again with its own length, or with `lease_seconds`. The response lists the ids as `renewed`,
+    `expired` and `unknown`; none of them fails the call.
+    """
     renewed = await dependencies.store.sessions.renew(fleet, body.session_ids, body.lease_seconds, context.arrived)
     return response_with(renewed)
 
@@ -90,7 +104,11 @@ async def renew(fleet: FleetName, body: RenewBody, dependencies: TheDependencies
 async def report(
     fleet: FleetName, session_id: SessionId, body: ReportBody, store: TheStore, context: TheContext
 ) -> ApiResponse:
-    """Report the pool of a session that was placed elsewhere: `new` (201), `same` or `moved` (200)."""
+    """Report the pool of a session that was placed elsewhere.
+
+    201 `new` for a session that was not known, else 200 `same` or `moved`. In a fleet whose policy is `observe` the
+    response also has the pool that JLMU would have chosen.
+    """
     option = body.option + restriction(context.principal.pools)
     reported = await store.sessions.report(fleet, session_id, option, body.lease_seconds, context.arrived)
     return response_with(reported)
@@ -99,5 +117,9 @@ async def report(
 @router.get("/sessions/{session_id}", responses={200: {"model": Session}})
 @allow("read", "assign", "complete", "pool", refuses=(errors.SessionEndedError, errors.UnknownSessionError))
 async def get_session(fleet: FleetName, session_id: SessionId, store: TheStore) -> Response:
-    """Pool of a live session, its age, its level at arrival and the token that decided."""
+    """Get a live session.
+
+    Its pool, age, remaining lease, its level (its number on the pool at its arrival) and the token that decided.
+    409 `session_ended` with pool and reason for a session that has ended.
+    """
     return json_response(await store.sessions.get(fleet, session_id))
