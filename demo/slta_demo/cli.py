@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from slta.cli.error_messages import in_one_line
-from slta_demo.options import EXAMPLES, DemoError, Options
+from slta_demo.options import EXAMPLES, Options
 from slta_demo.run import show
 
 app = typer.Typer(add_completion=False)
@@ -55,7 +55,7 @@ def demo(
     keep: Keep = False,
 ) -> None:
     """Run a demonstration: a service with its store, a load, and a live view of the distance from the optimum."""
-    with in_one_line(DemoError):
+    with in_one_line():
         show(
             Options(
                 fleet=fleet or EXAMPLES / "saturating.yaml",

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from slta.cli.error_messages import UserError
 from slta.core.fleet import FleetSpec
 from slta.fleet_file import FleetFile, load_yaml
 from slta.models.errors import InvalidFleetError
@@ -31,7 +32,7 @@ MAX_WARM_UP = 1 / 3
 """Fraction of the duration."""
 
 
-class DemoError(Exception):
+class DemoError(UserError):
     """The demonstration cannot run; the message gives the reason."""
 
 

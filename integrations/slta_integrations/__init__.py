@@ -13,5 +13,5 @@
 | client | HTTP client of one fleet |
 | signals | SIGTERM and SIGINT, which stop a command |
 | notices, metric_registry | log messages, one of a kind a minute; metrics of a table, and their HTTP server |
-| target, errors | the fleet to call, and its options; errors that the user can correct |
+| errors | replies and errors that the user can correct |
 """

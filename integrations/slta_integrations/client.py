@@ -9,10 +9,10 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from slta.cli.target import Target
 from slta_client.http import Http, pages
 from slta_client.replies import Reply
 from slta_integrations.errors import UnusableError
-from slta_integrations.target import Target
 
 TIMEOUT_SECONDS = 5.0
 """Deadline of a call: three times the dispatcher's own deadline."""

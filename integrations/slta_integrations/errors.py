@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping
+from typing import Any
 
-from slta.cli.error_messages import in_one_line as printed
+from slta.cli.error_messages import NO, UNREACHABLE, UNUSABLE, UserError, exit_code_of
 from slta.parsing import printable
+from slta_client.replies import INVALID, Reply
+
+KNOWN = ("type", "title", "status", "detail", "code", "request_id")
+"""Members of every problem document; others say what it is about, such as the pool of a session that has ended."""
 
 
-class UnusableError(Exception):
+class UnusableError(UserError):
     """An option, file or reply that cannot be used; the message gives the reason and the remedy."""
 
     def __str__(self) -> str:
@@ -18,13 +23,20 @@ class UnusableError(Exception):
 class RefusedError(UnusableError):
     """The answer is no: the service refused a call, or what it was asked to wait for did not happen."""
 
-    exit_code = 1
+    exit_code = NO
 
 
 class UnreachableError(UnusableError):
     """The service did not answer, or could not."""
 
-    exit_code = 3
+    exit_code = UNREACHABLE
 
 
-in_one_line = partial(printed, UnusableError, OSError)
+def checked(reply: Reply) -> Mapping[str, Any]:
+    """The body of a success. Raises RefusedError, UnusableError or UnreachableError."""
+    if reply.ok:
+        return reply.body
+    code = UNUSABLE if reply.code == INVALID else exit_code_of(reply.status)
+    members = ", ".join(f"{name}: {value}" for name, value in reply.body.items() if name not in KNOWN)
+    told = f"{reply.problem} ({members})" if members else reply.problem
+    raise {NO: RefusedError, UNUSABLE: UnusableError, UNREACHABLE: UnreachableError}[code](told)

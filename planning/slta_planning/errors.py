@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from slta.cli.error_messages import UserError
 
-class UnusableError(Exception):
+
+class UnusableError(UserError):
     """Unusable input; the message gives the reason and the remedy."""
 
 

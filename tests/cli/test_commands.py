@@ -74,10 +74,10 @@ def test_the_command_and_its_options_complete_in_the_shell() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["serve", "--log-level", "x"], "'--log-level': 'x' is not one of 'debug', 'info', 'warning', 'error'."),
+        (["serve", "--log-level", "x"], "'--log-level': 'x' is not one of 'debug', 'info', 'warning', 'error'"),
         (
             ["evaluate", "x", "--fleet", "x", "--format", "x"],
-            "'--format': 'x' is not one of 'csv', 'jsonl', 'haproxy', 'slta1'.",
+            "'--format': 'x' is not one of 'csv', 'jsonl', 'haproxy', 'slta1'",
         ),
         (["fit", "--curve", "x"], "'--curve': 'x' is not one of 'table', 'log_share',"),
     ],

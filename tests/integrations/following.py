@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from slta.cli.target import Target
 from slta_integrations.follow.command import MAX_BACKLOG_BYTES, FollowOptions, follow
 from slta_integrations.follow.metrics import Metrics
-from slta_integrations.target import Target
 from testbed.awaiting import until
 from testbed.threads import LoopThread
 

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from slta.auth.keys import generate_key
+from slta.cli.target import Target
 from slta_integrations.agent.config import AgentFile
 from slta_integrations.agent.metrics import Metrics
 from slta_integrations.agent.presence_file import PresenceFile
@@ -21,7 +22,6 @@ from slta_integrations.agent.runner import Runner
 from slta_integrations.agent.state_machine import Agent
 from slta_integrations.client import Client
 from slta_integrations.notices import Notices
-from slta_integrations.target import Target
 from testbed.awaiting import eventually, until
 from testbed.live_fleet import CLASS, Fleet
 from testbed.processes import Process

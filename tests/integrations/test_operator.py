@@ -201,7 +201,7 @@ def test_what_was_done_before_a_failure_is_shown(fleet: Fleet) -> None:
         ("pool remove none", 1, "slta: unknown_pool: "),
         ("fleet apply /no\x1bwhere", 2, r"slta: /no\x1bwhere: No such file or directory"),
         ("fleet state --fleet none", 1, "slta: unknown_fleet: "),
-        ("fleet state --fleet a/b", 2, "slta: --fleet: a fleet name has"),
+        ("fleet state --fleet a/b", 2, "slta: Invalid value for '--fleet' (env var: 'SLTA_FLEET'): a fleet name has"),
         ("fleet list --url http://127.0.0.1:1", 3, "slta: unreachable: "),
     ],
 )

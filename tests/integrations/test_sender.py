@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from slta.cli.target import target_of
 from slta_client.replies import Reply
 from slta_integrations.client import Client
 from slta_integrations.follow import sender as sending
@@ -21,7 +22,6 @@ from slta_integrations.follow.metrics import Metrics
 from slta_integrations.follow.operations import Operation
 from slta_integrations.follow.sender import Sender
 from slta_integrations.notices import Notices
-from slta_integrations.target import target_of
 from testbed.awaiting import eventually
 from tests.integrations.standin import StandIn, final, problem, standing_in
 

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from slta.cli.target import Target
 from slta_integrations.kubernetes.api_server import Access
 from slta_integrations.kubernetes.command import run
 from slta_integrations.kubernetes.desired_pools import Selection
 from slta_integrations.kubernetes.metrics import Metrics
 from slta_integrations.kubernetes.options import WatchOptions
-from slta_integrations.target import Target
 from testbed.live_fleet import Fleet
 from testbed.threads import LoopThread
 from tests.integrations.api_server import FakeApiServer

@@ -10,17 +10,17 @@ from typing import Annotated
 
 import typer
 
+from slta.cli.error_messages import in_one_line
+from slta.cli.target import target_of
 from slta_integrations.agent.config import AgentFile, load
 from slta_integrations.agent.metrics import Metrics
 from slta_integrations.agent.presence_file import PresenceFile
 from slta_integrations.agent.runner import Runner
 from slta_integrations.agent.state_machine import Agent
 from slta_integrations.client import Client
-from slta_integrations.errors import in_one_line
 from slta_integrations.metric_registry import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.signals import on_stop
-from slta_integrations.target import target_of
 
 NOT_EMPTY = 3
 

@@ -12,11 +12,11 @@ import yaml
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from slta.cli.target import DEFAULT_URL, URL_RULE, is_base_url
 from slta.parsing import Name, explain
 from slta.parsing.fields import Part
 from slta.parsing.pool_attributes import Address, Labels
 from slta_integrations.errors import UnusableError
-from slta_integrations.target import DEFAULT_URL, URL_RULE, is_base_url
 
 MARK = "slta.agent"
 """Label of a pool that the agent drained; its value is `MARKED`. It tells the next agent to undrain it."""

@@ -9,10 +9,10 @@ from contextlib import suppress
 
 import aiohttp
 
+from slta.cli.target import KEY_VARIABLE
 from slta_integrations.agent.config import Source
 from slta_integrations.agent.probe_output import MAX_BYTES
 from slta_integrations.agent.probing import Probe, Probed
-from slta_integrations.target import KEY_VARIABLE
 
 POOL_VARIABLE = "AGENT_POOL_ID"
 """Tells a command which pool it is asked about."""

@@ -11,9 +11,11 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from slta.cli.error_messages import in_one_line
+from slta.cli.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, Target, target_of
 from slta.parsing.fields import MAX_LEASE_SECONDS, MIN_LEASE_SECONDS
 from slta_integrations.client import Client
-from slta_integrations.errors import UnusableError, in_one_line
+from slta_integrations.errors import UnusableError
 from slta_integrations.follow.datagrams import ListenAddress, parse_listen
 from slta_integrations.follow.follower import Follower
 from slta_integrations.follow.live import LiveSessions
@@ -24,7 +26,6 @@ from slta_integrations.follow.source import DatagramSource, FileSource, Source
 from slta_integrations.metric_registry import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.signals import until_signalled
-from slta_integrations.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, Target, target_of
 
 MAX_BACKLOG_BYTES = 1 << 30
 SPOOL = "spool.log"

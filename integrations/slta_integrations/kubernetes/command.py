@@ -12,8 +12,9 @@ from uuid import uuid4
 
 import typer
 
+from slta.cli.error_messages import in_one_line
+from slta.cli.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 from slta_integrations.client import Client
-from slta_integrations.errors import in_one_line
 from slta_integrations.kubernetes import options
 from slta_integrations.kubernetes.api_server import ACCOUNT, FAILURES, Access, ApiServer, Kind, in_cluster
 from slta_integrations.kubernetes.desired_pools import Desired, Selection, desired, pool_id
@@ -29,7 +30,6 @@ from slta_integrations.kubernetes.watcher import Watcher
 from slta_integrations.metric_registry import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.signals import until_signalled
-from slta_integrations.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 
 LIST_PODS_SECONDS = 5.0
 """Nothing changes meanwhile."""

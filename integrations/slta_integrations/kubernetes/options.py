@@ -9,11 +9,11 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from slta.cli.target import Target
 from slta.parsing import NAME_PATTERN, NAME_RULE
 from slta_integrations.errors import UnusableError
 from slta_integrations.kubernetes.api_server import Access
 from slta_integrations.kubernetes.desired_pools import Selection
-from slta_integrations.target import Target
 
 OBJECT_NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 LABEL_KEY = r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"

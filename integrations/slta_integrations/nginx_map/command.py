@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from slta_client.replies import INVALID, Reply, failed
+from slta.cli.error_messages import in_one_line
+from slta.cli.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 from slta_integrations.client import Client
-from slta_integrations.errors import UnusableError, in_one_line
+from slta_integrations.errors import UnusableError, checked
 from slta_integrations.nginx_map.rendering import PoolAddress, render
-from slta_integrations.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 
 UNCHANGED = 3
 MODE = 0o644
@@ -38,25 +39,24 @@ def command(
     """
     with in_one_line():
         target = target_of(url, fleet, key_file)
-        text = render(fleet, asyncio.run(_pools(Client(target))))
+        text = render(fleet, pools_of(asyncio.run(_pages(Client(target)))))
         if output is None:
             typer.echo(text, nl=False)
         elif not replace_file(output, text):
             raise typer.Exit(UNCHANGED)
 
 
-async def _pools(client: Client) -> list[PoolAddress]:
-    """All pools. Raises UnusableError."""
+async def _pages(client: Client) -> list[Mapping[str, Any]]:
     async with client:
-        return [pool async for page in client.pages("pools") for pool in _of_page(page)]
+        return [checked(page) async for page in client.pages("pools")]
 
 
-def _of_page(page: Reply) -> list[PoolAddress]:
-    if page.ok:
-        with suppress(KeyError, TypeError, AttributeError):
-            return [PoolAddress(pool["pool_id"], pool.get("address")) for pool in page.body["pools"]]
-        page = failed(INVALID)
-    raise UnusableError(f"the pools cannot be read: {page.problem}")
+def pools_of(pages: Sequence[Mapping[str, Any]]) -> list[PoolAddress]:
+    """All pools. Raises UnusableError."""
+    try:
+        return [PoolAddress(pool["pool_id"], pool.get("address")) for page in pages for pool in page["pools"]]
+    except (KeyError, TypeError, AttributeError):
+        raise UnusableError("the service's reply has no pools") from None
 
 
 def replace_file(file: Path, text: str) -> bool:

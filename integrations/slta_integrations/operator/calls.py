@@ -9,15 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from slta.cli.output import Format, Table, text_of
-from slta_client.replies import INVALID, Reply
 from slta_integrations.client import Client
-from slta_integrations.errors import RefusedError, UnreachableError, UnusableError
+from slta_integrations.errors import RefusedError, UnusableError, checked
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-UNUSABLE = (400, 401, 413, 422)
-"""Statuses of a call that cannot be used; other refusals are an answer."""
-KNOWN = ("type", "title", "status", "detail", "code", "request_id")
-"""Members of every problem document; others say what it is about, such as the pool of a session that has ended."""
 
 
 class Operator:
@@ -48,20 +43,6 @@ class Operator:
     def show(self, data: object, *tables: Table) -> None:
         """Print `data` as JSON, or as tables."""
         typer.echo(text_of(self._output, data, *tables))
-
-
-def checked(reply: Reply) -> Mapping[str, Any]:
-    """The body of a success. Raises RefusedError, UnusableError or UnreachableError."""
-    if reply.ok:
-        return reply.body
-    if reply.status in UNUSABLE or reply.code == INVALID:
-        raise UnusableError(_explained(reply))
-    raise (RefusedError if 400 <= reply.status < 500 else UnreachableError)(_explained(reply))
-
-
-def _explained(reply: Reply) -> str:
-    members = ", ".join(f"{name}: {value}" for name, value in reply.body.items() if name not in KNOWN)
-    return f"{reply.problem} ({members})" if members else reply.problem
 
 
 def confirm(question: str, *, yes: bool) -> None:

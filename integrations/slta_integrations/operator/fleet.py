@@ -16,6 +16,7 @@ import yaml
 from rich.console import Console
 
 from slta.cli.output import Table
+from slta.cli.target import checked_fleet
 from slta.fleet_file import load_yaml
 from slta.models.errors import InvalidFleetError
 from slta_integrations.errors import UnusableError
@@ -50,7 +51,9 @@ async def get(operator: Operator) -> None:
 async def apply(
     operator: Operator,
     file: Annotated[Path, typer.Argument(help="Fleet file, YAML or JSON.", show_default=False)],
-    fleet: Annotated[str | None, typer.Option(help="Name of the fleet.", show_default="that in the file")] = None,
+    fleet: Annotated[
+        str | None, typer.Option(help="Name of the fleet.", show_default="that in the file", callback=checked_fleet)
+    ] = None,
     *,
     yes: Yes = False,
 ) -> None:

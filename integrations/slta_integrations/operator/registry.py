@@ -11,11 +11,12 @@ from typing import Any
 
 import typer
 
+from slta.cli.error_messages import in_one_line
 from slta.cli.output import Format, Output
+from slta.cli.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 from slta_integrations.client import Client
-from slta_integrations.errors import UnusableError, in_one_line
+from slta_integrations.errors import UnusableError
 from slta_integrations.operator.calls import Operator
-from slta_integrations.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 
 Command = Callable[..., Awaitable[None]]
 SHARED = {"url": (BaseUrl, DEFAULT_URL), "key_file": (KeyFile, None), "output": (Output, "table")}

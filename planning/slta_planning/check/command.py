@@ -60,7 +60,7 @@ def command(
 
     Exit codes: 0 valid, possibly with warnings; 1 invalid; 2 usage error.
     """
-    with in_one_line(UnusableError, OSError):
+    with in_one_line():
         if not all(map(math.isfinite, load or [])):
             raise UnusableError("--load: must be a finite number of sessions, not inf")
         try:

@@ -17,7 +17,7 @@ from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
 from slta.parsing import printable
 from slta_experiments.parallel import progress_bar
-from slta_planning.errors import UnusableError, file_named
+from slta_planning.errors import file_named
 from slta_planning.evaluate import options
 from slta_planning.evaluate.api import Answer, Options, Progress, evaluated
 from slta_planning.evaluate.evaluate_report import report
@@ -55,7 +55,7 @@ def command(
     """
     refuse_both_standard(log, fleet, "LOG and --fleet")
     names, maps = options.columns_of(columns), [options.map_of(text) for text in map_ or []]
-    with in_one_line(InvalidFleetError, UnusableError, OSError):
+    with in_one_line(InvalidFleetError):
         cut = (unseen, warm_up, cool_down, max_left_out, gap, holes, lines_are_sessions, unsorted)
         with progress_bar() as bar:
             wanted = Options(format_, timezone, maps, backend or (), names, *cut)

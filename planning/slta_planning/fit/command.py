@@ -53,7 +53,7 @@ def command(
     Exit codes: 0 fitted; 1 the means of a class are not concave, no fleet file is written; 2 usage error or unusable
     samples.
     """
-    with in_one_line(InvalidFleetError, UnusableError, OSError):
+    with in_one_line(InvalidFleetError):
         if samples and not prometheus and bool(sessions) == bool(value):
             source, found = samples.name, _read(samples, sessions, value, class_label)
         elif prometheus and sessions and value and not samples:

@@ -12,7 +12,6 @@ from slta.cli.streams import refuse_both_standard, standard_input, text_beside, 
 from slta.fleet_file.specs import compile_spec
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
-from slta_planning.errors import UnusableError
 from slta_planning.plan import answer
 from slta_planning.plan.options import Options
 from slta_planning.plan.plan_report import report
@@ -66,7 +65,7 @@ def command(
     The file's numbers of pools are ignored. Exit codes: 0 found; 1 invalid file or no such fleet; 2 usage error.
     """
     refuse_both_standard(fleet, profile, "FLEET and --profile")
-    with in_one_line(UnusableError, OSError):
+    with in_one_line():
         try:
             loaded = load_yaml(fleet)
             spec = compile_spec(loaded.file)

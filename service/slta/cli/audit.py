@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,32 +13,23 @@ from typing import Annotated, NoReturn
 import typer
 
 from slta.audit import Consent
-from slta.cli.error_messages import USER_ERROR, fail, in_one_line
+from slta.cli.error_messages import DONE, NO, UNREACHABLE, UNUSABLE, fail, in_one_line
 from slta.cli.options import DataDir, SharedStoreUrl
 from slta.cli.streams import file_to_write, text_beside, write_json
+from slta.cli.target import checked_fleet
 from slta.models import Findings, Survey
 
 SHOWN = 50
 """Maximum lines of a list before a prompt."""
-CLEAN, DAMAGED, NOT_AUDITED = 0, 1, USER_ERROR
 
 app = typer.Typer(add_completion=False)
-
-
-def _check_name(fleet: str | None) -> str | None:
-    """Validate `--fleet`; an empty name, from an unset shell variable, must not mean all fleets."""
-    from slta.parsing import NAME_PATTERN, NAME_RULE
-
-    if fleet is not None and not re.fullmatch(NAME_PATTERN, fleet):
-        raise typer.BadParameter(f"a fleet name has {NAME_RULE}")
-    return fleet
 
 
 @app.command()
 def audit(
     store_url: SharedStoreUrl = None,
     data_dir: DataDir = Path(".slta"),
-    fleet: Annotated[str | None, typer.Option(help="Audit only this fleet.", callback=_check_name)] = None,
+    fleet: Annotated[str | None, typer.Option(help="Audit only this fleet.", callback=checked_fleet)] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Rebuild fleets with findings.")] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="With --repair: set aside and restore records without a prompt.")
@@ -55,7 +45,7 @@ def audit(
 
     --repair lists the records that it would set aside or could restore, and prompts first.
 
-    Exit code 0: no damage. 1: damage found, or with --repair left. 2: a fleet, or the store, could not be audited.
+    Exit code 1: damage found, or with --repair left, or no such fleet. 2: a fleet could not be audited.
     """
     from slta.models.errors import DispatchError
     from slta.runtime import logs
@@ -64,7 +54,7 @@ def audit(
     from slta.store.embedded.server import EmbeddedStoreError
 
     logs.configure("warning")
-    errors = in_one_line(DispatchError, EmbeddedStoreError, OSError, SettingsError)
+    errors = in_one_line(DispatchError, EmbeddedStoreError, SettingsError)
     with text_beside(json_file), errors, _with_cause():
         if store_url:
             check_store_url(store_url)
@@ -88,7 +78,7 @@ def _with_cause() -> Iterator[None]:
         yield
     except StoreUnavailableError as error:
         if cause := cause_of(error.__cause__):
-            fail(f"the store cannot be used: {cause}")
+            fail(f"the store cannot be used: {cause}", UNREACHABLE)
         raise
 
 
@@ -133,9 +123,11 @@ def _write(found: Sequence[Findings], path: Path) -> None:
 
 
 def _end(found: Sequence[Findings]) -> NoReturn:
-    if any(one.not_looked for one in found):
-        raise typer.Exit(NOT_AUDITED)
-    raise typer.Exit(DAMAGED if any(one.total for one in found) else CLEAN)
+    from slta.models.errors import UnknownFleetError
+
+    if unread := {one.not_looked for one in found} - {None, ""}:
+        raise typer.Exit(NO if unread == {UnknownFleetError.code} else UNUSABLE)
+    raise typer.Exit(NO if any(one.total for one in found) else DONE)
 
 
 def _print_findings(one: Findings) -> None:

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from slta import release
-from slta.cli.error_messages import fail, in_one_line
+from slta.cli.error_messages import fail, in_one_line, usage_in_one_line
 from slta.cli.options import without_password
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -83,15 +83,15 @@ class LazyGroup(TyperGroup):
         part = PARTS.get(args[0])
         return (args[0], _load(args[0], part), args[1:]) if part else super().resolve_command(ctx, args)
 
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
-        """Run the command; an invalid option's message goes without the prefix of pydantic."""
-        try:
-            return super().invoke(ctx)
-        except typer.BadParameter as error:
-            from slta.runtime.settings import VALIDATOR_PREFIX
+    def make_context(self, *names: Any, **options: Any) -> Any:  # noqa: ANN401
+        """Parse the words before the subcommand."""
+        with usage_in_one_line():
+            return super().make_context(*names, **options)
 
-            error.message = error.message.removeprefix(VALIDATOR_PREFIX)
-            raise
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+        """Parse the others, and run the command."""
+        with usage_in_one_line():
+            return super().invoke(ctx)
 
 
 def _enumerated(words: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""User errors of the command line: a message on standard error and an exit code, without a traceback."""
+"""User errors of the command line: one line on standard error and an exit code, without a traceback."""
 
 from __future__ import annotations
 
@@ -9,16 +9,61 @@ from typing import NoReturn
 
 import typer
 
-USER_ERROR = 2
+DONE, NO, UNUSABLE, UNREACHABLE = range(4)
+EXIT_CODES = {
+    DONE: "done, or nothing to do",
+    NO: "the answer is no: an invalid file, damage, no plan, no such fleet or pool, sessions left",
+    UNUSABLE: "wrong usage, or input that cannot be used or believed",
+    UNREACHABLE: "dispatcher or store not reachable",
+}
+"""Of all commands; further ones in the command's help."""
+UNUSABLE_STATUSES = (400, 401, 413, 422)
+USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+"""What typer raises for all words of a command line that it cannot use; it does not export the type."""
+
+
+class UserError(Exception):
+    """The command cannot go on; the message gives the reason and the remedy."""
+
+    exit_code = UNUSABLE
+
+
+def exit_code_of(status: int) -> int:
+    """Exit code for the HTTP status of a refusal; 0: there was no reply."""
+    if status in UNUSABLE_STATUSES:
+        return UNUSABLE
+    return NO if 400 <= status < 500 else UNREACHABLE
 
 
 @contextmanager
 def in_one_line(*kinds: type[Exception]) -> Iterator[None]:
-    """Print exceptions of these types and exit with their `exit_code`, else 2; OSError as file name and reason."""
+    """Print UserError, OSError and exceptions of these types, and exit with their code."""
+    told: tuple[type[Exception], ...] = (UserError, OSError, *kinds)
     try:
         yield
-    except kinds as error:
-        fail(_file_error(error) if isinstance(error, OSError) else str(error), getattr(error, "exit_code", USER_ERROR))
+    except told as error:
+        fail(_file_error(error) if isinstance(error, OSError) else str(error), _exit_code(error))
+
+
+@contextmanager
+def usage_in_one_line() -> Iterator[None]:
+    """Print a usage error, with the command whose help has its options, and exit with 2."""
+    try:
+        yield
+    except USAGE_ERROR as error:
+        from slta.parsing.validation_errors import VALIDATOR_PREFIX
+
+        message: str = error.format_message().replace(VALIDATOR_PREFIX, "")  # type: ignore[attr-defined]
+        if not message:  # the help was printed instead
+            raise typer.Exit(UNUSABLE) from None
+        path = error.ctx.command_path  # type: ignore[attr-defined]
+        fail(f"{' '.join(message.split()).removesuffix('.')}; see {path} --help")
+
+
+def _exit_code(error: Exception) -> int:
+    """The error's own, else by the HTTP status of a dispatcher's error."""
+    status = getattr(error, "status", None)
+    return getattr(error, "exit_code", UNUSABLE if status is None else exit_code_of(status))
 
 
 def _file_error(error: OSError) -> str:
@@ -26,7 +71,7 @@ def _file_error(error: OSError) -> str:
     return f"{name}: {error.strerror}" if name else str(error.strerror or error)
 
 
-def fail(message: str, code: int = USER_ERROR) -> NoReturn:
+def fail(message: str, code: int = UNUSABLE) -> NoReturn:
     """Print an error, its control characters escaped, and exit."""
     from slta.parsing import printable  # pydantic, which --help does without
 

@@ -54,7 +54,7 @@ def new(
     if file is None:
         sys.stderr.write(f"# Add to the key file, under keys:\n{_as_yaml([_fields(entry)])}# The key:\n")
     else:
-        with in_one_line(OSError):
+        with in_one_line():
             _add(file, entry)
     sys.stdout.write(f"{text}\n")
 

@@ -17,6 +17,8 @@ MAX_NAMED = 5
 """Maximum mistakes per message; further ones are counted."""
 MAX_COMPARED = 64
 """Maximum characters of an unknown field's name that are compared; no longer one resembles a known name."""
+VALIDATOR_PREFIX = "Value error, "
+"""Before the message of a ValueError from a validator, by pydantic."""
 EMPTY: Mapping[str, Any] = {}
 NOT_A_NAME = f"must be a name, which has {NAME_RULE}"
 PATTERNS = {

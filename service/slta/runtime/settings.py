@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from slta.auth.rate_limit import Rate
+from slta.parsing.validation_errors import VALIDATOR_PREFIX
 from slta.runtime.logs import Format, Level
 from slta.store import DURABILITIES, Durability, InvalidUrlError, Mode, ServerRequirements, parse_store_url
 
@@ -26,8 +27,6 @@ LINKED_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 """Beginning of the value that it gives SLTA_PORT, which counts as absent."""
 VARIABLES_OF_CLIENTS = ("SLTA_API_KEY", "SLTA_FLEET", "SLTA_URL")
 """Variables of `slta loadgen`, of the integrations and of operators' commands."""
-VALIDATOR_PREFIX = "Value error, "
-"""Before the message of a ValueError from a validator, by pydantic."""
 
 
 class SettingsError(ValueError):
