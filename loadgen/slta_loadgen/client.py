@@ -17,6 +17,7 @@ from slta_client.replies import INVALID, Reply, failed
 # Idle connections are closed before the server does it (ours after 65 s, a plain uvicorn after 5 s), so that requests
 # rarely hit a closing connection.
 _KEEP_ALIVE_SECONDS = 4.0
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class ServiceError(Exception):
@@ -28,8 +29,15 @@ class ServiceError(Exception):
         self.status = reply.status
 
 
+async def fleets_of(url: str, headers: Mapping[str, str]) -> list[str]:
+    """Names of the service's fleets that the key may read. Raises ServiceError."""
+    async with Client(url, "", headers=headers, connections=1) as client:
+        found: list[str] = (await client.call("GET", ""))["fleets"]
+    return found
+
+
 class Client(Http):
-    """HTTP client of one fleet. Use it as `async with Client(url, fleet) as client`.
+    """HTTP client of one fleet, of all for the name "". Use it as `async with Client(url, fleet) as client`.
 
     `connections` limits the sockets; further requests wait for one, within their timeout.
     """
@@ -39,14 +47,14 @@ class Client(Http):
         url: str,
         fleet: str,
         *,
-        api_key: str | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
         connections: int = 256,
         timeout_seconds: float = 3.0,
     ) -> None:
-        self._fleet_url = URL(url) / "v1" / "fleets" / fleet
+        self._fleet_url = URL(url).joinpath("v1", "fleets", *([fleet] if fleet else []))
         self._urls = {name: self._fleet_url / name for name in ("assign", "complete", "renew", "operations")}
         super().__init__(
-            {"Authorization": f"Bearer {api_key}"} if api_key else {},
+            headers,
             connections=connections,
             keep_alive_seconds=_KEEP_ALIVE_SECONDS,
             seconds=timeout_seconds,
@@ -94,7 +102,7 @@ class Client(Http):
         """All pools, read page by page, with `pool_id`, `pool_class`, `status` and `occupancy`."""
         url = self._fleet_url / "pools"
         read = pages(lambda query: self.request("GET", url.with_query(query)))
-        return [pool async for page in read for pool in _body_of(f"GET {url.path}", page)["pools"]]
+        return [pool async for page in read for pool in _body_of(f"GET {url}", page)["pools"]]
 
     async def put_fleet(self, fleet: Mapping[str, Any]) -> Mapping[str, Any]:
         return await self.call("PUT", "", body=fleet)
@@ -110,7 +118,7 @@ class Client(Http):
         """Call any path below the fleet's URL, such as `POST pools/small-1/drain`. Raises ServiceError."""
         url = (self._fleet_url.joinpath(path) if path else self._fleet_url).with_query(query)
         reply = await self.request(method, url, data=json.dumps(body).encode() if body is not None else None)
-        return _body_of(f"{method} {url.path}", reply)
+        return _body_of(f"{method} {url}", reply)
 
     async def ask(self, call: str, body: bytes, written: Written | None = None) -> Reply:
         """Send an assign or a complete."""

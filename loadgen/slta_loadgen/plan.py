@@ -20,14 +20,14 @@ class InvalidPlanError(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Load plan. `load` is in sessions per active pool, `rate` in arrivals per second; the profile scales either.
+    """Load plan. `load_per_pool` is of active pools, `rate` in arrivals per second; the profile scales either.
 
-    `profile` is `day` or text for `parse_profile`; alone it is in sessions per pool. It begins after the warm-up,
+    `profile` is `day` or text for `parse_profile`. The default load is 1. It begins after the warm-up,
     which runs at its first rate, and repeats until `duration_seconds` (None: once).
     """
 
     holding: Holding
-    load: float | None = None
+    load_per_pool: float | None = None
     rate: float | None = None
     profile: str | None = None
     duration_seconds: float | None = None
@@ -37,10 +37,8 @@ class Plan:
     session_types: TypeMix | None = None
 
     def __post_init__(self) -> None:
-        if self.load is not None and self.rate is not None:
-            raise InvalidPlanError("give --load or --rate, not both")
-        if self.load is None and self.rate is None and self.profile is None:
-            raise InvalidPlanError("give --load, --rate or --profile")
+        if self.load_per_pool is not None and self.rate is not None:
+            raise InvalidPlanError("give --load-per-pool or --rate, not both")
         if self.endless and self.duration_seconds is not None:
             raise InvalidPlanError("--duration cannot be combined with --endless")
 
@@ -61,8 +59,8 @@ class Plan:
         if self.rate is not None:
             return self._course().scaled(self.rate)
         if not active_pools:
-            raise InvalidPlanError("--load: the fleet has no active pools; give --rate, or add pools")
-        load = 1.0 if self.load is None else self.load
+            raise InvalidPlanError("--load-per-pool: the fleet has no active pools; give --rate, or add pools")
+        load = 1.0 if self.load_per_pool is None else self.load_per_pool
         return self._course().scaled(load * active_pools / self.holding.mean_seconds)
 
     def workload(self, active_pools: int) -> Iterator[PlannedSession]:

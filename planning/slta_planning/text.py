@@ -1,33 +1,16 @@
-"""Formatting of figures for terminals and pipes, and options that commands share."""
+"""Formatting of figures for terminals and pipes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from textwrap import TextWrapper
-from typing import Annotated
 
 import typer
-
-from slta.cli.streams import existing_input, file_to_write
 
 WIDTH = 80
 """Columns of prose; tables may be wider."""
 SHOWN = 5
 """Maximum of names in an enumeration."""
-
-FleetFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FLEET",
-        callback=existing_input,
-        help="Fleet file (-: standard input).",
-    ),
-]
-JsonFile = Annotated[
-    Path | None,
-    typer.Option("--json", callback=file_to_write, help="Write the figures to this JSON file (-: standard output)."),
-]
 
 
 def wrapped(sentences: Iterable[str]) -> list[str]:

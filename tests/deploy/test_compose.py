@@ -159,7 +159,8 @@ def play_load(stack: Stack, seconds: int, meanwhile: Callable[[], None]) -> None
     """Load from outside, during which something happens. No session may fail, and the service must know of each."""
     report = stack.folder / "report.json"
     options = {
-        "--url": f"http://127.0.0.1:{stack.http_port}", "--fleet": "default", "--load": "2", "--mean-holding": "4",
+        "--url": f"http://127.0.0.1:{stack.http_port}", "--fleet": "default", "--load-per-pool": "2",
+        "--mean-holding": "4",
         "--duration": str(seconds), "--json": str(report),
     }  # fmt: skip
     words = [word for pair in options.items() for word in pair]

@@ -149,7 +149,8 @@ def installation(stack: ExitStack, replicas: int, load: float) -> tuple[str, lis
         until_answered(f"http://127.0.0.1:{port}/readyz")
     dispatcher = f"http://127.0.0.1:{ports[0]}"
     put(f"{dispatcher}/v1/fleets/{TYPED['fleet']}", json.dumps(TYPED).encode())
-    options = ["--load", str(load), "--mean-holding", "5", "--endless", "--profile", "1..0.8@10,0.8..1@10"]
+    options = ["--fleet", "default", "--load-per-pool", str(load), "--mean-holding", "5", "--endless"]
+    options += ["--profile", "1..0.8@10,0.8..1@10"]
     typed = ["--fleet", TYPED["fleet"], "--session-types", MIX, "--rate", "2", "--endless"]
     for asked_for in (options, typed):
         stack.enter_context(ours(*SLTA, "loadgen", "run", "--url", dispatcher, *asked_for))

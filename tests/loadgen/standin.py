@@ -184,6 +184,9 @@ class StandIn:
         more = start + 2 < len(self.pool_ids)
         return web.json_response({"pools": page, "next_cursor": str(start + 2) if more else None})
 
+    async def fleets(self, _: web.Request) -> web.Response:
+        return web.json_response({"fleets": ["default"]})
+
     @asynccontextmanager
     async def serving(self, port: int | None = None) -> AsyncIterator[str]:
         """Yields its URL."""
@@ -193,5 +196,6 @@ class StandIn:
             app.router.add_post(f"{at}/{name}", getattr(self, name))
         for name in ("state", "averages", "pools"):
             app.router.add_get(f"{at}/{name}", getattr(self, name))
+        app.router.add_get("/v1/fleets", self.fleets)
         async with TestServer(app, port=port) as server:
             yield str(server.make_url("/"))

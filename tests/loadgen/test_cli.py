@@ -43,13 +43,15 @@ def reported(folder: Path, *arguments: object) -> tuple[Result, dict[str, Any]]:
 
 def test_run_plays_a_load_per_pool_and_reports_it(tmp_path: Path) -> None:
     with service_in_a_thread(pools=4) as (service, url):
-        result, told = reported(tmp_path, "run", "--url", url, "--load", 5, "--mean-holding", 0.1, "--duration", 0.5)
+        result, told = reported(
+            tmp_path, "run", "--url", url, "--load-per-pool", 5, "--mean-holding", 0.1, "--duration", 0.5
+        )
 
     # 4 pools · 5 sessions / 0.1 s = 200 a second; Poisson, so 100 ± 50 is five standard deviations.
     assert told["summary"]["arrivals"] == pytest.approx(100, abs=50)
     assert told["summary"]["arrivals"] == told["summary"]["placed"]
     assert told["agreement"]["differing_pools"] == {}
-    assert told["workload"]["load"] == 5
+    assert told["workload"]["load_per_pool"] == 5
     assert service.live == {}
     assert "sessions per pool, recorded" in result.output
 
@@ -187,13 +189,13 @@ def test_checking_fails_where_calls_failed() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--load", 1, "--rate", 1), "not both"),
-        ((), "give --load, --rate or --profile"),
+        (("--load-per-pool", 1, "--rate", 1), "not both"),
+        (("--url", "127.0.0.1:80"), "a URL begins with http://"),
         (("--profile", "5@"), "RATE@SECONDS"),
-        (("--load", 1, "--holding", "pareto", "--shape", 1), "shape must be above 1"),
-        (("--load", 1, "--holding", "uniform"), "uniform"),
-        (("--load", 1, "--endless", "--duration", 1), "endless"),
-        (("--load", 1, "--fleet", ".."), "a fleet cannot be called . or .."),
+        (("--load-per-pool", 1, "--holding", "pareto", "--shape", 1), "shape must be above 1"),
+        (("--load-per-pool", 1, "--holding", "uniform"), "uniform"),
+        (("--load-per-pool", 1, "--endless", "--duration", 1), "endless"),
+        (("--load-per-pool", 1, "--fleet", ".."), "a fleet name has 1 to 128 of"),
     ],
 )
 def test_contradictions_are_answered_with_the_usage(options: tuple[object, ...], message: str) -> None:
@@ -214,8 +216,8 @@ def test_a_bad_trace_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
 
 def test_a_service_that_is_not_there_is_named() -> None:
     url = f"http://127.0.0.1:{unused_port()}"
-    result = call("run", "--url", url, "--load", 1)
+    result = call("run", "--url", url, "--load-per-pool", 1)
 
-    assert result.exit_code == 1
-    assert f"{url}: " in result.stderr
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"slta: GET {url}/v1/fleets: ")
     assert "unreachable" in result.stderr

@@ -11,7 +11,8 @@ from tests.loadgen.standin import DROP_AFTER, DROP_BEFORE, Fault, StandIn
 
 @pytest.fixture
 async def client(service: StandIn) -> AsyncIterator[Client]:
-    async with service.serving() as url, Client(url, "default", api_key="key", timeout_seconds=5.0) as client:
+    key = {"Authorization": "Bearer key"}
+    async with service.serving() as url, Client(url, "default", headers=key, timeout_seconds=5.0) as client:
         yield client
 
 

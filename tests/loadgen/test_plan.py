@@ -13,7 +13,7 @@ TEN = Exponential(10.0)
 
 def test_a_load_on_n_pools_is_the_rate_that_keeps_so_many_sessions() -> None:
     # 100 pools at 9.75 sessions of 10 s each take 97.5 arrivals a second (Little).
-    assert Plan(holding=TEN, load=9.75).rate_profile(active_pools=100).mean_rate == pytest.approx(97.5)
+    assert Plan(holding=TEN, load_per_pool=9.75).rate_profile(active_pools=100).mean_rate == pytest.approx(97.5)
 
 
 def test_a_rate_needs_no_pools() -> None:
@@ -22,7 +22,7 @@ def test_a_rate_needs_no_pools() -> None:
 
 def test_a_load_needs_some() -> None:
     with pytest.raises(InvalidPlanError, match="no"):
-        Plan(holding=TEN, load=3.0).rate_profile(active_pools=0)
+        Plan(holding=TEN, load_per_pool=3.0).rate_profile(active_pools=0)
 
 
 def test_a_profile_alone_is_in_sessions_per_pool() -> None:
@@ -32,7 +32,7 @@ def test_a_profile_alone_is_in_sessions_per_pool() -> None:
 
 
 def test_a_profile_multiplies_the_load_or_the_rate() -> None:
-    by_load = Plan(holding=TEN, profile="0.5@1,1@1", load=10.0).rate_profile(active_pools=4)
+    by_load = Plan(holding=TEN, profile="0.5@1,1@1", load_per_pool=10.0).rate_profile(active_pools=4)
     by_rate = Plan(holding=TEN, profile="0.5@1,1@1", rate=10.0).rate_profile(active_pools=4)
 
     assert [by_load.rate_at(t) for t in (0, 1)] == pytest.approx([2.0, 4.0])
@@ -40,7 +40,7 @@ def test_a_profile_multiplies_the_load_or_the_rate() -> None:
 
 
 def test_a_day_averages_to_the_load_and_fits_the_duration() -> None:
-    rates = Plan(holding=TEN, profile="day", load=9.75, duration_seconds=240.0).rate_profile(active_pools=100)
+    rates = Plan(holding=TEN, profile="day", load_per_pool=9.75, duration_seconds=240.0).rate_profile(active_pools=100)
 
     assert rates.mean_rate == pytest.approx(97.5)
     assert rates.duration_seconds == pytest.approx(240)
@@ -49,13 +49,13 @@ def test_a_day_averages_to_the_load_and_fits_the_duration() -> None:
 @pytest.mark.parametrize(
     ("options", "total_seconds"),
     [
-        ({"load": 1.0}, 60),
-        ({"load": 1.0, "duration_seconds": 5.0}, 5),
-        ({"load": 1.0, "duration_seconds": 5.0, "warm_up_seconds": 2.0}, 7),
+        ({"load_per_pool": 1.0}, 60),
+        ({"load_per_pool": 1.0, "duration_seconds": 5.0}, 5),
+        ({"load_per_pool": 1.0, "duration_seconds": 5.0, "warm_up_seconds": 2.0}, 7),
         ({"profile": "5@30,6@12"}, 42),
         ({"profile": "5@30,6@12", "duration_seconds": 100.0}, 100),
-        ({"profile": "day", "load": 1.0}, 86_400),
-        ({"load": 1.0, "endless": True}, math.inf),
+        ({"profile": "day", "load_per_pool": 1.0}, 86_400),
+        ({"load_per_pool": 1.0, "endless": True}, math.inf),
     ],
 )
 def test_arrivals_end_after_the_duration_or_the_profile(options: dict[str, Any], total_seconds: float) -> None:
@@ -64,7 +64,7 @@ def test_arrivals_end_after_the_duration_or_the_profile(options: dict[str, Any],
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"load": 1.0, "rate": 1.0}, {"load": 1.0, "endless": True, "duration_seconds": 5.0}],
+    [{"load_per_pool": 1.0, "rate": 1.0}, {"load_per_pool": 1.0, "endless": True, "duration_seconds": 5.0}],
 )
 def test_options_that_contradict_each_other_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidPlanError):
@@ -72,7 +72,7 @@ def test_options_that_contradict_each_other_are_refused(options: dict[str, Any])
 
 
 def test_a_workload_has_the_arrivals_and_the_holding_times_of_the_plan() -> None:
-    plan = Plan(holding=Deterministic(4.0), load=2.0, warm_up_seconds=100.0, seed=3)
+    plan = Plan(holding=Deterministic(4.0), load_per_pool=2.0, warm_up_seconds=100.0, seed=3)
     sessions = list(takewhile(lambda s: s.start_seconds < 400, plan.workload(active_pools=50)))
 
     # 50 pools · 2 sessions / 4 s = 25 a second for 400 s; Poisson.

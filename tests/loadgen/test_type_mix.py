@@ -74,7 +74,7 @@ async def test_the_type_is_sent_with_the_assign_and_absent_without_one() -> None
 
 def test_swings_of_no_types_are_a_usage_error() -> None:
     answer = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}).invoke(
-        app, ["run", "--load", "1", "--swing-types", "0.5@10"]
+        app, ["run", "--load-per-pool", "1", "--swing-types", "0.5@10"]
     )
     assert answer.exit_code == 2
     assert "--swing-types needs --session-types" in answer.output

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from slta.cli.error_messages import in_one_line
+from slta.cli.options import FleetFile, JsonFile
 from slta.cli.streams import text_beside, write_json
 from slta.core.fleet import FleetSpec
 from slta.fleet_file.specs import compile_spec
@@ -23,7 +24,7 @@ from slta_planning.check.facts import AtLoad, Facts, facts_of
 from slta_planning.check.warnings import warnings_of
 from slta_planning.errors import UnusableError
 from slta_planning.refusing import NOT_VALID, refuse
-from slta_planning.text import FleetFile, JsonFile, counted, warn, wrapped
+from slta_planning.text import counted, warn, wrapped
 
 NEEDED = ("numpy", "scipy", "matplotlib")
 MISSING = "no policy was tried: this needs the extra `planning` (in a checkout: make setup)"

@@ -12,6 +12,7 @@ import typer
 from rich import progress as bars
 
 from slta.cli.error_messages import in_one_line
+from slta.cli.options import JsonFile
 from slta.cli.streams import refuse_both_standard, text_beside, write_json
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
@@ -22,7 +23,7 @@ from slta_planning.evaluate import options
 from slta_planning.evaluate.api import Answer, Options, Progress, evaluated
 from slta_planning.evaluate.evaluate_report import report
 from slta_planning.evaluate.pool_numbers import PoolNumbers
-from slta_planning.text import JsonFile, warn
+from slta_planning.text import warn
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

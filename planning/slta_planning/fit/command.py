@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from slta.cli.error_messages import in_one_line
+from slta.cli.options import JsonFile
 from slta.cli.streams import text_beside, write_json
 from slta.models.errors import InvalidFleetError
 from slta_experiments.parallel import progress_bar
@@ -21,7 +22,7 @@ from slta_planning.fit.prometheus import Range, Source, read_prometheus
 from slta_planning.fit.results import results
 from slta_planning.fit.samples import Samples, read_csv
 from slta_planning.fit.series import exported, joined
-from slta_planning.text import JsonFile, warn, wrapped
+from slta_planning.text import warn, wrapped
 
 REFUSED = 1
 

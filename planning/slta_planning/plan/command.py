@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from slta.cli.error_messages import in_one_line
+from slta.cli.options import FleetFile, JsonFile
 from slta.cli.streams import refuse_both_standard, standard_input, text_beside, write_json
 from slta.fleet_file.specs import compile_spec
 from slta.fleet_file.yaml_file import load_yaml
@@ -17,7 +18,6 @@ from slta_planning.plan.options import Options
 from slta_planning.plan.plan_report import report
 from slta_planning.plan.rounds import NoFleetError
 from slta_planning.refusing import NOT_VALID, refuse
-from slta_planning.text import FleetFile, JsonFile
 
 Load = Annotated[
     list[str] | None,

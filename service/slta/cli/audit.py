@@ -14,8 +14,9 @@ import typer
 
 from slta.audit import Consent
 from slta.cli.error_messages import DONE, NO, UNREACHABLE, UNUSABLE, fail, in_one_line
-from slta.cli.options import DataDir, SharedStoreUrl
-from slta.cli.streams import file_to_write, text_beside, write_json
+from slta.cli.options import JsonFile
+from slta.cli.store_options import DataDir, SharedStoreUrl
+from slta.cli.streams import text_beside, write_json
 from slta.cli.target import checked_fleet
 from slta.models import Findings, Survey
 
@@ -34,12 +35,7 @@ def audit(
     yes: Annotated[
         bool, typer.Option("--yes", help="With --repair: set aside and restore records without a prompt.")
     ] = False,
-    json_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--json", callback=file_to_write, help="Write the findings to this JSON file (-: standard output)."
-        ),
-    ] = None,
+    json: JsonFile = None,
 ) -> None:
     """Check the store's data for damage; safe while dispatchers serve traffic.
 
@@ -55,7 +51,7 @@ def audit(
 
     logs.configure("warning")
     errors = in_one_line(DispatchError, EmbeddedStoreError, SettingsError)
-    with text_beside(json_file), errors, _with_cause():
+    with text_beside(json), errors, _with_cause():
         if store_url:
             check_store_url(store_url)
         with store_at(store_url, data_dir) as url:
@@ -63,8 +59,8 @@ def audit(
         for one in found:
             _print_findings(one)
             _print_repair(one)
-    if json_file:
-        _write(found, json_file)
+    if json:
+        _write(found, json)
     _end(found)
 
 

@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from slta import release
 from slta.cli.error_messages import fail, in_one_line, usage_in_one_line
-from slta.cli.options import without_password
+from slta.cli.store_options import without_password
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]

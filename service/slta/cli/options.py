@@ -1,4 +1,4 @@
-"""Command-line options shared by commands: the store's URL and the data directory."""
+"""Options that several commands have: a fleet file, and a file of figures."""
 
 from __future__ import annotations
 
@@ -7,23 +7,12 @@ from typing import Annotated
 
 import typer
 
-from slta.cli.error_messages import fail
+from slta.cli.streams import existing_input, file_to_write
 
-
-def without_password(context: typer.Context, option: typer.CallbackParam, url: str | None) -> str | None:
-    """Return the URL; exit with an error if the process list would expose its password."""
-    from slta.store import has_password
-
-    source = context.get_parameter_source(str(option.name))
-    if url and source and source.name == "COMMANDLINE" and has_password(url):
-        fail("--store-url exposes its password in the process list: set SLTA_STORE_URL to this URL instead")
-    return url
-
-
-SharedStoreUrl = Annotated[
-    str | None,
-    typer.Option(
-        envvar="SLTA_STORE_URL", help="URL of the shared store; default: the embedded store.", callback=without_password
-    ),
+FleetFile = Annotated[
+    Path, typer.Argument(metavar="FLEET_FILE", callback=existing_input, help="Fleet file (-: standard input).")
 ]
-DataDir = Annotated[Path, typer.Option(envvar="SLTA_DATA_DIR", help="Data directory of the embedded store.")]
+JsonFile = Annotated[
+    Path | None,
+    typer.Option("--json", callback=file_to_write, help="Write the figures to this JSON file (-: standard output)."),
+]
