@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from slta import child_process
-from slta.runtime.settings import PREFIX
+from slta.runtime.variables import PREFIX
 from slta.store.embedded.data_dir import DataDir, DataDirInUseError
 from slta_demo.options import DemoError, Plan
 from slta_loadgen.type_mix import TypeMix

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from slta.runtime.settings import Settings, SettingsError, read_settings, unknown_variables
+from slta.runtime.settings import Settings, SettingsError, read_settings
+from slta.runtime.variables import unknown
 from slta.store._client.durability import Durability
 from slta.store._client.preflight import ServerRequirements
 
@@ -17,6 +18,10 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in Settings.model_fields:
         monkeypatch.delenv(f"SLTA_{field.upper()}", raising=False)
     monkeypatch.setenv("SLTA_AUTH", "off")
+
+
+def unknown_variables(names: list[str]) -> dict[str, str]:
+    return unknown(names, Settings.model_fields)
 
 
 def test_without_settings_only_this_machine_can_come_and_finds_the_documentation() -> None:
@@ -134,12 +139,31 @@ def test_the_store_url_is_not_shown() -> None:
     assert "s3cret" not in repr(read_settings(store_url="redis://:s3cret@localhost"))
 
 
-def test_a_typing_error_in_a_variable_is_found() -> None:
-    assert unknown_variables(["SLTA_PORT", "slta_host", "SLTA_STOREURL", "PATH"]) == ["SLTA_STOREURL"]
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("DURABILTY", "DURABILITY"),
+        ("store_ulr", "STORE_URL"),
+        ("HSOT", "HOST"),
+        ("PORTS", "PORT"),
+        ("DATTA_DR", "DATA_DIR"),
+    ],
+)
+def test_a_misspelled_variable_ends_the_start(name: str, meant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"SLTA_{name}", "x")
+    with pytest.raises(SettingsError, match=f"^SLTA_{name} is not a setting: did you mean SLTA_{meant}\\?$"):
+        read_settings()
+
+
+@pytest.mark.parametrize("name", ["CERT", "STORE", "DATA_DRIVES"])
+def test_another_unknown_variable_is_only_reported(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"SLTA_{name}", "x")
+    assert read_settings()
+    assert unknown_variables([f"SLTA_{name}", "SLTA_PORT", "slta_host", "PATH"]) == {f"SLTA_{name}": ""}
 
 
 def test_the_keys_of_other_commands_are_no_typing_errors() -> None:
-    assert unknown_variables(["SLTA_API_KEY", "SLTA_FLEET"]) == []
+    assert unknown_variables(["SLTA_API_KEY", "SLTA_FLEET"]) == {}
 
 
 OF_A_SERVICE = ["SLTA_SERVICE_HOST", "SLTA_SERVICE_PORT", "SLTA_SERVICE_PORT_HTTP", "SLTA_PORT_8080_TCP"]
@@ -147,8 +171,8 @@ OF_A_SERVICE += [f"SLTA_PORT_8080_TCP_{part}" for part in ("PROTO", "PORT", "ADD
 
 
 def test_variables_of_a_kubernetes_service_are_no_typing_errors() -> None:
-    assert unknown_variables([*OF_A_SERVICE, "SLTA_STORE_SERVICE_HOST", "SLTA_STORE_PORT_6379_TCP_ADDR"]) == []
-    assert unknown_variables(["SLTA_SERVICE", "SLTA_PORTS"]) == ["SLTA_PORTS", "SLTA_SERVICE"]
+    assert unknown_variables([*OF_A_SERVICE, "SLTA_STORE_SERVICE_HOST", "SLTA_STORE_PORT_6379_TCP_ADDR"]) == {}
+    assert unknown_variables(["SLTA_SERVICE"]) == {"SLTA_SERVICE": ""}
 
 
 def test_every_setting_is_documented_and_no_other() -> None:
@@ -164,7 +188,7 @@ def test_a_setting_may_be_a_file_in_the_folder_of_secrets(tmp_path: Path, monkey
     monkeypatch.setenv("SLTA_PORT", "2")
     settings = read_settings()
     assert (settings.shared_store_url, settings.port) == ("redis://ann:s3cret@store", 2)
-    assert unknown_variables(["SLTA_SECRETS_DIR"]) == []
+    assert unknown_variables(["SLTA_SECRETS_DIR"]) == {}
     monkeypatch.setenv("SLTA_SECRETS_DIR", str(tmp_path / "nowhere"))
     with pytest.raises(SettingsError, match="nowhere is not a directory"):
         read_settings()

@@ -5,6 +5,7 @@
 | main | `serve`: the embedded store, the event loop, signals |
 | bootstrap | the composition root |
 | settings | settings from the environment, secret files and the command line |
+| variables | environment variables that are no setting: unknown or misspelled |
 | background | background tasks: the store's health, file reload, eviction watch |
 | ticks, tick_lanes, tick_schedule, vanished_fleets | the tick of every fleet, in turns; detection of vanished fleets |
 | type_bounds | bounds of session types, computed by the calculation process |

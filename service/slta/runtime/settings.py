@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,17 +15,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from slta.auth.rate_limit import Rate
 from slta.parsing.validation_errors import VALIDATOR_PREFIX
 from slta.runtime.logs import Format, Level
+from slta.runtime.variables import PREFIX, unknown
 from slta.store import DURABILITIES, Durability, InvalidUrlError, Mode, ServerRequirements, parse_store_url
 
-PREFIX = "SLTA_"
 SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
 DEFAULT_PORT = 8080
-SERVICE_LINK = re.compile(rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP|SCTP))(_\w+)?", re.ASCII)
-"""Variables that Kubernetes sets in each container of a namespace with a Service named `slta` or `slta-…`."""
-LINKED_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
-"""Beginning of the value that it gives SLTA_PORT, which counts as absent."""
-VARIABLES_OF_CLIENTS = ("SLTA_API_KEY", "SLTA_FLEET", "SLTA_URL")
-"""Variables of `slta loadgen`, of the integrations and of operators' commands."""
+LINKED_ADDRESS = ("tcp://", "udp://", "sctp://")
+"""Beginnings of the value that Kubernetes gives SLTA_PORT for a Service `slta`; it counts as absent."""
 
 
 class SettingsError(ValueError):
@@ -107,7 +102,7 @@ class Settings(BaseSettings):
     @field_validator("port", mode="before")
     @classmethod
     def _without_service_link(cls, value: object) -> object:
-        return DEFAULT_PORT if isinstance(value, str) and LINKED_ADDRESS.match(value) else value
+        return DEFAULT_PORT if isinstance(value, str) and value.startswith(LINKED_ADDRESS) else value
 
     @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
@@ -216,11 +211,17 @@ def check_store_url(url: str) -> None:
 
 
 def read_settings(**given: object) -> Settings:
-    """Read settings from `given` (None: not given), the environment and secret files. Raises SettingsError."""
+    """Read settings from `given` (None: not given), the environment and secret files.
+
+    Raises SettingsError, also for a variable that is nearly a setting: what is misspelled may be a guarantee.
+    """
     known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     folder = os.environ.get(SECRETS_DIR)
     if folder is not None and not Path(folder).is_dir():
         raise SettingsError(f"{SECRETS_DIR}: {folder} is not a directory")
+    for name, meant in unknown(os.environ, Settings.model_fields).items():
+        if meant:
+            raise SettingsError(f"{name} is not a setting: did you mean {meant}?")
     try:
         return Settings(**known, _secrets_dir=folder)
     except ValidationError as error:
@@ -236,13 +237,3 @@ def _explain(error: ErrorDetails, options: Container[object]) -> str:
     field = str(error["loc"][0])
     name = f"--{field.replace('_', '-')}" if field in options else PREFIX + field.upper()
     return f"{name} {message}" if error["msg"].startswith(VALIDATOR_PREFIX) else f"{name}: {message}"
-
-
-def unknown_variables(environment: Iterable[str]) -> list[str]:
-    """Names starting with `SLTA_` that are no setting, nor in `VARIABLES_OF_CLIENTS`: probably misspelled."""
-    known = {*(f"{PREFIX}{field.upper()}" for field in Settings.model_fields), *VARIABLES_OF_CLIENTS}
-    return sorted(
-        name
-        for name in environment
-        if name.upper().startswith(PREFIX) and name.upper() not in known and not SERVICE_LINK.fullmatch(name)
-    )
