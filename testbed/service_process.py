@@ -50,7 +50,7 @@ class ServiceProcess(Process):
         self._needs_store = needs_store
         given = ["--port", str(port), "--data-dir", str(folder / "data"), *options]
         given += ["--keys-file", str(keys_file)] if keys_file else []
-        access = {} if "--keys-file" in given else {"SLTA_AUTH": "off"}
+        access = {} if "--keys-file" in given else {"SLTA_AUTH": "false"}
         variables = environment(SLTA_LOG_FORMAT="json", **access, **(settings or {}))
         super().__init__(
             *(sys.executable, *program, *given), log=folder / f"serve-{port}.log", port=port, env=variables

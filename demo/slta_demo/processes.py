@@ -34,7 +34,7 @@ class Service:
         file = folder / "fleet.yaml"
         file.write_text(document, encoding="utf-8")  # JSON is YAML
         settings = {
-            "AUTH": "off",
+            "AUTH": "false",
             "CONFIG": str(file),
             "DATA_DIR": str(self._data),
             "DOCS": "true",

@@ -1,6 +1,6 @@
 """Matchmaker: two waiting players make a match, and each match is a session until it is over.
 
-pip install ./clients/python    # needs a dispatcher, SLTA_AUTH=off, and fleet tiny of README.md
+pip install ./clients/python    # needs a dispatcher, SLTA_AUTH=false, and fleet tiny of README.md
 SLTA_URL=http://127.0.0.1:8080 SLTA_FLEET=tiny python examples/client/matchmaker.py    # one name per line on stdin
 """
 

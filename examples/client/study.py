@@ -1,6 +1,6 @@
 """Study of a placement: 100 sessions on a fleet of its own, and how far they are from the best placement.
 
-pip install ./clients/python httpx    # needs a dispatcher, SLTA_AUTH=off
+pip install ./clients/python httpx    # needs a dispatcher, SLTA_AUTH=false
 SLTA_URL=http://127.0.0.1:8080 python examples/client/study.py    # or cell by cell in a notebook
 """
 

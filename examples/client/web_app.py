@@ -1,6 +1,6 @@
 """FastAPI application: each request and each WebSocket is a session, from its beginning to its end.
 
-pip install ./clients/python 'fastapi[standard]'    # needs a dispatcher, SLTA_AUTH=off, and fleet tiny of README.md
+pip install ./clients/python 'fastapi[standard]'    # needs a dispatcher, SLTA_AUTH=false, and fleet tiny of README.md
 SLTA_URL=http://127.0.0.1:8080 SLTA_FLEET=tiny fastapi run examples/client/web_app.py
 """
 

@@ -54,7 +54,7 @@ def ours(*, needs_key: bool = False, durability: Mode = "async") -> Start:
         settings = {"SLTA_STORE_URL": store.url, "SLTA_DURABILITY": durability}
         settings |= {"SLTA_STORE_REPLICAS": "1"} if durability == "replicated" else {}
         if resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= MAX_FILES:
-            settings["SLTA_MOST_CONNECTIONS"] = str(MAX_FILES // 2)  # all clients have one address, which gets half
+            settings["SLTA_MAX_CONNECTIONS"] = str(MAX_FILES // 2)  # all clients have one address, which gets half
         started = dispatchers(stack, folder, count, settings, keys_file=keys if needs_key else None)
         return replace(started, store=store, key=key if needs_key else "")
 

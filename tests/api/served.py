@@ -107,7 +107,7 @@ class PromptServer(Server):
 @asynccontextmanager
 async def served(app: FastAPI, *, fast_path: bool = True, **settings: Any) -> AsyncIterator[Served]:
     """The application on a free port until the end of the block."""
-    given = Settings(auth="off", port=0, **settings)
+    given = Settings(auth=False, port=0, **settings)
     limits = connection_limits(given)
     config = uvicorn_config(app, given, limits)
     if not fast_path:

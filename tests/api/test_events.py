@@ -35,7 +35,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> RequestLog:
 @pytest.fixture
 def client_with(store: Store, log: RequestLog, new_client: NewClient) -> Callable[..., Api]:
     """Clients at 198.51.100.9, for which a proxy that is trusted asks."""
-    proxies = TrustedProxies(Settings(auth="off", trusted_proxies="127.0.0.1").trusted_proxies)
+    proxies = TrustedProxies(Settings(auth=False, trusted_proxies="127.0.0.1").trusted_proxies)
 
     def client(**options: Any) -> Api:
         made = new_client(store, observe_request=log, proxies=proxies, **options)

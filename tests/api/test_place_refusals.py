@@ -135,7 +135,7 @@ async def test_a_rate_that_is_used_up_is_a_refusal_too(server: str, redis: Redis
 
 
 async def test_a_connection_too_many_is_a_refusal_too(server: str, redis: Redis) -> None:
-    async with one_way(server, redis, most_connections=1) as here:
+    async with one_way(server, redis, max_connections=1) as here:
         _, writer = await asyncio.open_connection("127.0.0.1", here.port)
         writer.write(ask(transfer_encoding="chunked"))  # it stays under way
         headers = await placed(here)
@@ -144,7 +144,7 @@ async def test_a_connection_too_many_is_a_refusal_too(server: str, redis: Redis)
 
 
 async def test_a_head_that_does_not_end_is_a_refusal_too(server: str, redis: Redis) -> None:
-    async with one_way(server, redis, head_seconds=0.1) as here:
+    async with one_way(server, redis, header_timeout_seconds=0.1) as here:
         said = await here.say(ask()[:-2])
     assert said.startswith(b"HTTP/1.1 503 ")
     assert b"x-slta-code: request_timeout\r\n" in said

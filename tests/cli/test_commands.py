@@ -41,7 +41,7 @@ def test_the_first_page_names_every_command_and_what_it_does() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["serve"], ["required unless SLTA_AUTH=off"]),
+        (["serve"], ["required unless SLTA_AUTH=false"]),
         (["serve"], ["--config", "--store-url", "--data-dir", "--host", "--port", "127.0.0.1", "8080", "SLTA_"]),
         (["demo"], ["--fleet", "--policy", "--pools", "--load", "--mean-holding", "--trace", "--speed", "--json"]),
         (["loadgen"], ["run", "replay"]),

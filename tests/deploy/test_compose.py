@@ -92,7 +92,7 @@ def test_a_container_with_tls_on_another_port_is_healthy(stack: Stack, tmp_path:
     tmp_path.chmod(0o755)
     for file in certificate_in(tmp_path):
         file.chmod(0o644)
-    settings = {"SLTA_HOST": "127.0.0.1", "SLTA_PORT": "9443", "SLTA_AUTH": "off"}
+    settings = {"SLTA_HOST": "127.0.0.1", "SLTA_PORT": "9443", "SLTA_AUTH": "false"}
     settings |= {"SLTA_TLS_CERTIFICATE": "/tls/certificate.pem", "SLTA_TLS_KEY": "/tls/key.pem"}
     options = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
     mount = ["--volume", f"{tmp_path}:/tls:ro", "--network", "none", "--detach", "--rm"]

@@ -134,7 +134,7 @@ def test_the_composition_believes_the_proxy_and_nobody_else_reaches_a_dispatcher
     dispatcher = SERVICES["dispatcher"]
     assert "ports" not in dispatcher
     trusted = TrustedProxies(
-        Settings(auth="off", trusted_proxies=dispatcher["environment"]["SLTA_TRUSTED_PROXIES"]).trusted_proxies
+        Settings(auth=False, trusted_proxies=dispatcher["environment"]["SLTA_TRUSTED_PROXIES"]).trusted_proxies
     )
     for proxy in ("172.18.0.5", "192.168.16.5"):  # the engine's own ranges
         assert trusted.forwarded_client(proxy, "203.0.113.1") == "203.0.113.1"
@@ -145,7 +145,7 @@ def test_a_dispatcher_has_the_time_to_be_a_lame_duck_and_to_finish() -> None:
     lame_duck = float(dispatcher["environment"]["SLTA_LAME_DUCK_SECONDS"])
     assert lame_duck > 0
     grace = float(dispatcher["stop_grace_period"].removesuffix("s"))
-    assert grace > lame_duck + Settings.model_fields["shutdown_seconds"].default
+    assert grace > lame_duck + Settings.model_fields["shutdown_timeout_seconds"].default
 
 
 def test_redis_keeps_everything_and_evicts_nothing() -> None:

@@ -45,7 +45,7 @@ def place(command: list[str | Path], folder: Path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     options = ["serve", "--port", str(port), "--config", str(ROOT / "examples/paper.yaml")]
-    environment = os.environ | {"SLTA_AUTH": "off"}
+    environment = os.environ | {"SLTA_AUTH": "false"}
     with Process(*command, *options, cwd=folder, env=environment):
         until_answered(f"{url}/readyz")
         placed = httpx.post(f"{url}/v1/fleets/default/assign")

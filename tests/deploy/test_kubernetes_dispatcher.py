@@ -18,7 +18,7 @@ from tests.deploy.manifests import PAGE, container, environment, the, volumes
 
 pytestmark = pytest.mark.slow
 
-OWN = {"SLTA_LAME_DUCK_SECONDS": "0", "SLTA_STORE_VOLATILE": "allow"}
+OWN = {"SLTA_LAME_DUCK_SECONDS": "0", "SLTA_STORE_CHECKS": "false"}
 
 
 def mount(folder: Path, files: Mapping[str, str], version: int = 1) -> None:
@@ -68,7 +68,7 @@ class Mounted:
 
 @pytest.fixture
 def dispatcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mounted]:
-    monkeypatch.setenv("SLTA_AUTH", "keys")
+    monkeypatch.setenv("SLTA_AUTH", "true")
     port = free_port()
     with running_server(EMBEDDED, "--port", str(port)):
         mounted = Mounted(tmp_path, f"redis://127.0.0.1:{port}")

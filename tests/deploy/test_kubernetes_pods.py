@@ -89,7 +89,7 @@ def test_only_readiness_depends_on_the_store(probe: str, path: str) -> None:
 def test_the_grace_period_has_time_for_the_lame_duck_and_the_last_requests() -> None:
     lame_duck = float(environment()["SLTA_LAME_DUCK_SECONDS"])
     assert lame_duck >= 5
-    assert pod()["spec"]["terminationGracePeriodSeconds"] >= lame_duck + default("shutdown_seconds") + 5
+    assert pod()["spec"]["terminationGracePeriodSeconds"] >= lame_duck + default("shutdown_timeout_seconds") + 5
     assert "lifecycle" not in container(), (
         "a hook takes its time from the grace period, and the lame duck begins after it"
     )

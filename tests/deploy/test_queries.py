@@ -71,7 +71,7 @@ def metrics_of(alert: str) -> set[str]:
 
 def ours(*command: str | Path) -> Process:
     """A quiet process that is not told of keys."""
-    environment = os.environ | {"SLTA_AUTH": "off", "SLTA_ALLOWED_HOSTS": "proxy"}
+    environment = os.environ | {"SLTA_AUTH": "false", "SLTA_ALLOWED_HOSTS": "proxy"}
     return Process(*command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -119,7 +119,7 @@ def running_unit(credentials: Path, port: int) -> Iterator[None]:
     environment = {**os.environ, **dict(own), "SLTA_PORT": str(port), "SLTA_LAME_DUCK_SECONDS": "0"}
     command = [sys.executable, "-m", *CONFINED, sys.executable, "-m", "slta.cli", "serve"]
     as_user: Any = {"user": USER, "group": USER, "extra_groups": ()} if CAN_CHANGE_USER else {}
-    with Process(*command, cwd=ROOT, env=environment | {"SLTA_STORE_VOLATILE": "allow"}, **as_user) as service:
+    with Process(*command, cwd=ROOT, env=environment | {"SLTA_STORE_CHECKS": "false"}, **as_user) as service:
         ready = f"http://127.0.0.1:{port}/readyz"
         awaiting.until(lambda: service.poll() is not None or httpx.get(ready).is_success, (httpx.TransportError,))
         yield

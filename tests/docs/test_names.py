@@ -100,9 +100,13 @@ def test_a_command_of_slta_that_is_named_exists_and_has_its_options(page: Page, 
 # Settings, alerts
 
 
-@each_named([(page, name) for page in PAGES for name in re.findall(r"\bSLTA_([A-Z_]*[A-Z])\b", page.text)])
+DEPLOYED = [Page(path) for path in (*ROOT.glob("docker*"), *ROOT.glob("Docker*"), *(ROOT / "deploy").rglob("*.*"))]
+
+
+@each_named([(page, name) for page in PAGES + DEPLOYED for name in re.findall(r"\bSLTA_([A-Z_]*[A-Z])\b", page.text)])
 def test_a_setting_that_is_named_exists(page: Page, named: str) -> None:
     others = {"API_KEY", "KEY", "URL", "FLEET", "PLACE", "LEASE", "TEST_SERVERS", "TEST_STORE", "HTTP_PORT"}
+    others |= {"COOKIE_SECRET", "OVERFLOW"}  # of the proxies, as PLACE and LEASE
     assert named in {*(field.upper() for field in Settings.model_fields), *others}, f"{page} names SLTA_{named}"
 
 

@@ -54,7 +54,7 @@ def serve(stack: ExitStack, folder: Path) -> str:
     file, port = folder / "observing.yaml", free_port()
     file.write_text(yaml.safe_dump(yaml.safe_load(FLEET) | {"policy": "observe"}), encoding="utf-8")
     command = [sys.executable, "-m", "slta.cli", "serve", "--config", str(file), "--data-dir", str(folder / "data")]
-    start_listening(stack, folder, command, port, {"SLTA_PORT": str(port), "SLTA_AUTH": "off"})
+    start_listening(stack, folder, command, port, {"SLTA_PORT": str(port), "SLTA_AUTH": "false"})
     return f"http://127.0.0.1:{port}"
 
 

@@ -25,7 +25,7 @@ SENT = 24_000_000
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceProcess, httpx.Client]]:
     folder = tmp_path_factory.mktemp("memory")
-    with serving(folder, SLTA_HEAD_SECONDS="1", SLTA_KEEP_ALIVE_SECONDS="1") as (running, client):
+    with serving(folder, SLTA_HEADER_TIMEOUT_SECONDS="1", SLTA_IDLE_TIMEOUT_SECONDS="1") as (running, client):
         for _ in range(100):
             assert client.get("/healthz").status_code == 200
         client.get("/metrics")

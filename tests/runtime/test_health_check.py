@@ -64,7 +64,7 @@ def test_settings_are_read_where_the_service_reads_them(
 ) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    for name, value in {"SLTA_SECRETS_DIR": str(tmp_path), "SLTA_AUTH": "off", **variables}.items():
+    for name, value in {"SLTA_SECRETS_DIR": str(tmp_path), "SLTA_AUTH": "false", **variables}.items():
         monkeypatch.setenv(name, value)
     read = read_settings()
     assert (setting("SLTA_HOST", "127.0.0.1"), setting("SLTA_PORT", "8080")) == (read.host, str(read.port))

@@ -22,7 +22,7 @@ from testbed.strangers import stranger
 
 
 def test_at_its_limit_it_says_so_and_serves_those_who_ask(tmp_path: Path) -> None:
-    with serving(tmp_path, SLTA_MOST_CONNECTIONS="40") as (running, client), contextlib.ExitStack() as stack:
+    with serving(tmp_path, SLTA_MAX_CONNECTIONS="40") as (running, client), contextlib.ExitStack() as stack:
         for number in range(60):
             stack.enter_context(stranger(running.port, number))
         # The client's own connection, idle before, may have been among those that made room.
@@ -54,7 +54,7 @@ def test_all_files_count_that_the_process_may_open(few_files: int, monkeypatch: 
     monkeypatch.setattr(main, "Dispatcher", dispatcher)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     with pytest.raises(ListenError):
-        main.serve(Settings(auth="off", store_url="redis://localhost"))
+        main.serve(Settings(auth=False, store_url="redis://localhost"))
     assert found == [(few_files, few_files)]
 
 
@@ -62,8 +62,8 @@ def test_all_files_count_that_the_process_may_open(few_files: int, monkeypatch: 
 def test_more_connections_than_files_are_refused_at_the_start_and_all_files_count_that_it_may_open(
     tmp_path: Path, few_files: int
 ) -> None:
-    settings = {"SLTA_MOST_CONNECTIONS": "100000000"}
+    settings = {"SLTA_MAX_CONNECTIONS": "100000000"}
     refused = ServiceProcess(tmp_path, "--log-level", "error", settings=settings).launch()
     assert refused.wait() == 2
     room = f"the limit of open files allows at most {few_files - 128}"
-    assert refused.output.startswith(f"slta: most_connections=100000000: {room}")
+    assert refused.output.startswith(f"slta: max_connections=100000000: {room}")

@@ -75,7 +75,7 @@ def test_each_key_and_address_fills_the_log_with_so_many_refusals_and_no_more() 
 
 async def test_the_log_says_whom_a_trusted_proxy_asked_for() -> None:
     records: list[RequestRecord] = []
-    proxies = TrustedProxies(Settings(auth="off", trusted_proxies="127.0.0.1, 10.0.0.0/8").trusted_proxies)
+    proxies = TrustedProxies(Settings(auth=False, trusted_proxies="127.0.0.1, 10.0.0.0/8").trusted_proxies)
     for believed in (proxies, None):
         given: dict[str, Any] = {"observe_request": records.append, "proxies": believed}
         app = build_api(store=None, access=Access.open(), render_metrics=no_metrics, **given)

@@ -17,7 +17,7 @@ from slta.store._client.preflight import ServerRequirements
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in Settings.model_fields:
         monkeypatch.delenv(f"SLTA_{field.upper()}", raising=False)
-    monkeypatch.setenv("SLTA_AUTH", "off")
+    monkeypatch.setenv("SLTA_AUTH", "false")
 
 
 def unknown_variables(names: list[str]) -> dict[str, str]:
@@ -26,7 +26,7 @@ def unknown_variables(names: list[str]) -> dict[str, str]:
 
 def test_without_settings_only_this_machine_can_come_and_finds_the_documentation() -> None:
     settings = read_settings()
-    assert (settings.host, settings.auth, settings.docs_enabled) == ("127.0.0.1", "off", True)
+    assert (settings.host, settings.auth, settings.docs_enabled) == ("127.0.0.1", False, True)
 
 
 def test_an_option_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,24 +40,27 @@ def test_an_option_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch)
 def test_beyond_a_loopback_address_callers_need_keys(host: str) -> None:
     with pytest.raises(SettingsError, match="set SLTA_KEYS_FILE or --keys-file"):
         read_settings(host=host)
-    settings = read_settings(host=host, auth="keys", keys_file=Path("keys.yaml"))
-    assert settings.auth == "keys"
+    settings = read_settings(host=host, auth=True, keys_file=Path("keys.yaml"))
+    assert settings.auth
     assert not settings.docs_enabled
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_a_loopback_address_may_go_without_when_it_is_said(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert read_settings(host=host, auth="off").auth == "off"
+    assert read_settings(host=host, auth=False).auth is False
     monkeypatch.delenv("SLTA_AUTH")
-    with pytest.raises(SettingsError, match="SLTA_AUTH=off"):
+    with pytest.raises(SettingsError, match="SLTA_AUTH=false"):
         read_settings(host=host)
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"auth": "keys"}, "neither SLTA_KEYS_FILE nor --keys-file is set"),
-        ({"auth": "off", "keys_file": "k"}, r"SLTA_AUTH=off and SLTA_KEYS_FILE \(--keys-file\) are mutually exclusive"),
+        ({"auth": True}, "neither SLTA_KEYS_FILE nor --keys-file is set"),
+        (
+            {"auth": False, "keys_file": "k"},
+            r"SLTA_AUTH=false and SLTA_KEYS_FILE \(--keys-file\) are mutually exclusive",
+        ),
         ({"tls_key": "k"}, "SLTA_TLS_CERTIFICATE and SLTA_TLS_KEY go together"),
         (
             {"store_url": "localhost:6379"},
@@ -71,9 +74,8 @@ def test_a_loopback_address_may_go_without_when_it_is_said(host: str, monkeypatc
         ({"durability": "fsync", "store_replicas": 2}, "go together"),
         ({"durability": "replicated", "store_replicas": 2}, "SLTA_DURABILITY=replicated requires SLTA_STORE_URL"),
         ({"durability": "replicated", "store_url": "redis://h", "store_replicas": 0}, "greater than or equal to 1"),
-        ({"durability": "fsync", "store_url": "redis://h", "store_volatile": "allow"}, "mutually exclusive"),
         ({"durability": "sometimes"}, "^--durability: .*'async', 'replicated' or 'fsync'"),
-        ({"store_volatile": "yes"}, "^--store-volatile: .*'refuse' or 'allow'"),
+        ({"store_checks": "relaxed"}, "^--store-checks: .*boolean"),
         ({"port": 65_536}, "^--port: .*less than or equal to 65535"),
         ({"port": "http"}, "^--port: .*integer"),
         ({"log_level": "loud"}, "^--log-level: .*'debug'"),
@@ -119,8 +121,8 @@ CONFIRMED = ServerRequirements(confirmed=True)
         ({}, Durability(), ServerRequirements(), False),
         ({"durability": "replicated", "store_replicas": 2}, Durability(replicas=2), CONFIRMED, False),
         ({"durability": "fsync"}, Durability(on_disk=True), ServerRequirements(), True),
-        ({"durability": "fsync", "store_fsync": "always"}, Durability(on_disk=True), ServerRequirements(), False),
-        ({"store_volatile": "allow"}, Durability(), ServerRequirements(volatile=True), False),
+        ({"durability": "fsync", "store_checks": False}, Durability(on_disk=True), ServerRequirements(), False),
+        ({"store_checks": False}, Durability(), ServerRequirements(volatile=True), False),
     ],
 )
 def test_the_mode_says_what_a_write_needs_and_what_a_server_must_be(

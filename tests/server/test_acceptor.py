@@ -69,7 +69,7 @@ class Encrypted(ServiceProcess):
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
-    with Encrypted(tmp_path_factory.mktemp("acceptor"), SLTA_HEAD_SECONDS="1") as running:
+    with Encrypted(tmp_path_factory.mktemp("acceptor"), SLTA_HEADER_TIMEOUT_SECONDS="1") as running:
         yield running
 
 
@@ -94,7 +94,9 @@ def accepting(limits: ConnectionLimits, listener: socket.socket | None = None, *
 
 async def test_a_handshake_has_a_deadline() -> None:
     refused: list[str] = []
-    limits = ConnectionLimits(most_connections=9, keep_alive_seconds=1, head_seconds=0.01, refused=refused.append)
+    limits = ConnectionLimits(
+        max_connections=9, idle_timeout_seconds=1, header_timeout_seconds=0.01, refused=refused.append
+    )
     with accepting(limits, tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) as address, socket.create_connection(address):
         await eventually(lambda: refused)
     assert (refused, len(limits.handshakes)) == (["handshake_failed"], 0)
@@ -109,7 +111,9 @@ class OutOfDescriptors(socket.socket):
 
 async def test_without_descriptors_the_idle_make_room() -> None:
     refused: list[str] = []
-    limits = ConnectionLimits(most_connections=9, keep_alive_seconds=1, head_seconds=1, refused=refused.append)
+    limits = ConnectionLimits(
+        max_connections=9, idle_timeout_seconds=1, header_timeout_seconds=1, refused=refused.append
+    )
     idle = connected(limits)
     with accepting(limits, OutOfDescriptors()) as address, socket.create_connection(address):
         await eventually(lambda: refused)
@@ -159,7 +163,7 @@ async def test_those_that_wait_are_accepted_a_few_in_a_turn() -> None:
         for _ in range(MAX_ACCEPTS_PER_ITERATION + 1):
             stack.enter_context(socket.create_connection(listener.getsockname()))
         acceptor = Acceptor(
-            listener, protocol, ConnectionLimits(most_connections=99, keep_alive_seconds=1, head_seconds=1)
+            listener, protocol, ConnectionLimits(max_connections=99, idle_timeout_seconds=1, header_timeout_seconds=1)
         )
         counts = set()
         while len(accepted) <= MAX_ACCEPTS_PER_ITERATION:

@@ -128,9 +128,9 @@ class Room:
     def __init__(self, most: int) -> None:
         self.refused: list[str] = []
         self.limits = ConnectionLimits(
-            most_connections=most,
-            keep_alive_seconds=65,
-            head_seconds=10,
+            max_connections=most,
+            idle_timeout_seconds=65,
+            header_timeout_seconds=10,
             refused=self.refused.append,
             is_trusted=lambda _: True,
         )

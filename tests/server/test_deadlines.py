@@ -27,7 +27,7 @@ def told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def limits() -> ConnectionLimits:
     return ConnectionLimits(
-        most_connections=200, keep_alive_seconds=KEEP_ALIVE, head_seconds=HEAD, refused=REFUSED.append
+        max_connections=200, idle_timeout_seconds=KEEP_ALIVE, header_timeout_seconds=HEAD, refused=REFUSED.append
     )
 
 
@@ -129,8 +129,8 @@ async def test_an_answer_that_does_not_begin_is_given_up_and_counted() -> None:
 
 
 def test_the_settings_are_those_of_the_limits() -> None:
-    made = connection_limits(Settings(auth="off", head_seconds=HEAD, keep_alive_seconds=KEEP_ALIVE))
-    assert (made.head_seconds, made.keep_alive_seconds) == (HEAD, KEEP_ALIVE)
+    made = connection_limits(Settings(auth=False, header_timeout_seconds=HEAD, idle_timeout_seconds=KEEP_ALIVE))
+    assert (made.header_timeout_seconds, made.idle_timeout_seconds) == (HEAD, KEEP_ALIVE)
 
 
 async def test_a_stream_goes_on_until_its_client_stops_reading() -> None:

@@ -175,7 +175,7 @@ async def ended(*connections: tuple[asyncio.StreamReader, asyncio.StreamWriter])
 
 
 async def test_a_trusted_proxy_gets_all_places_and_its_connections_end_last() -> None:
-    async with edge(most_connections=4, trusted_proxies="127.0.0.2") as here:
+    async with edge(max_connections=4, trusted_proxies="127.0.0.2") as here:
         trusted = [await connect(here, "127.0.0.2") for _ in range(3)]
         others = [await connect(here, f"127.0.0.{k}") for k in range(3, 6)]
         assert await ended(*trusted, *others) == [3, 4]
@@ -183,7 +183,7 @@ async def test_a_trusted_proxy_gets_all_places_and_its_connections_end_last() ->
 
 async def test_where_all_work_a_probe_is_answered_and_another_request_is_refused() -> None:
     open_body = b"PUT /v1/fleets/f HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
-    async with edge(Access.open(), most_connections=2) as here:
+    async with edge(Access.open(), max_connections=2) as here:
         working = [await connect(here, f"127.0.0.{k}", open_body) for k in (2, 3)]
         async with asyncio.timeout(PATIENCE):
             while codes(refused := await pour(here, LAST.replace(b"/healthz", b"/v1/fleets"))) != [

@@ -92,7 +92,7 @@ def connected(
     limits: ConnectionLimits | None = None, kind: type[LimitedProtocol] = LimitedProtocol, **options: Any
 ) -> Wire:
     """The transport of a new connection."""
-    limits = limits or ConnectionLimits(most_connections=10, keep_alive_seconds=65, head_seconds=10)
+    limits = limits or ConnectionLimits(max_connections=10, idle_timeout_seconds=65, header_timeout_seconds=10)
     given: dict[str, Any] = {"config": configuration(), "server_state": ServerState(), "app_state": {}} | options
     protocol = kind(limits=limits, **given)
     wire = Wire(protocol)

@@ -310,7 +310,7 @@ async def test_a_server_that_syncs_later_than_it_answers_is_refused(own: Server)
 async def test_one_that_may_not_be_asked_is_relied_on_when_the_operator_says_how_it_runs(own: Server) -> None:
     with own.client() as admin:
         admin.execute_command("ACL", "SETUSER", "default", "-config")
-    assert "SLTA_STORE_FSYNC=always" in await refusal(own, requires_fsync=True)
+    assert "SLTA_STORE_CHECKS=false" in await refusal(own, requires_fsync=True)
     assert await refusal(own) == ""
 
 

@@ -75,7 +75,7 @@ async def test_a_server_that_throws_keys_away_is_refused(own: Server, policy: st
 async def test_a_server_without_an_append_only_file_is_refused_unless_that_is_accepted(own: Server) -> None:
     with own.client() as admin:
         admin.config_set("appendonly", "no")
-    assert "SLTA_STORE_VOLATILE=allow" in await refusal(own)
+    assert "SLTA_STORE_CHECKS=false" in await refusal(own)
     async with opened(own) as store:
         assert await store.preflight(ServerRequirements(volatile=True))
 

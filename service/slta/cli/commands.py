@@ -154,7 +154,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 for a free one.", show_default="8080")] = None,
     keys_file: Annotated[
-        Path | None, typer.Option(help="API key file; required unless SLTA_AUTH=off, for a loopback address only.")
+        Path | None, typer.Option(help="API key file; required unless SLTA_AUTH=false, for a loopback address only.")
     ] = None,
     log_level: Annotated[LogLevel | None, typer.Option(help="Minimum log level.", show_default="info")] = None,
     log_format: Annotated[

@@ -69,7 +69,7 @@ def uvicorn_config(app: FastAPI, settings: Settings, limits: ConnectionLimits) -
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
+        timeout_graceful_shutdown=settings.shutdown_timeout_seconds,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )
@@ -79,14 +79,14 @@ def connection_limits(settings: Settings, refused: Callable[[str], None] = lambd
     """Connection limits of the settings. Raises ListenError if they exceed the limit of open files."""
     handshakes = min(MAX_HANDSHAKES, possible_connections() // 4) if settings.tls_key else 0
     possible = possible_connections(handshakes)
-    most = settings.most_connections or min(MAX_CONNECTIONS, possible)
+    most = settings.max_connections or min(MAX_CONNECTIONS, possible)
     if most > possible:
-        raise ListenError(f"most_connections={most}: the limit of open files allows at most {possible}")
+        raise ListenError(f"max_connections={most}: the limit of open files allows at most {possible}")
     return ConnectionLimits(
-        most_connections=most,
+        max_connections=most,
         most_handshakes=handshakes,
-        keep_alive_seconds=settings.keep_alive_seconds,
-        head_seconds=settings.head_seconds,
+        idle_timeout_seconds=settings.idle_timeout_seconds,
+        header_timeout_seconds=settings.header_timeout_seconds,
         refused=refused,
         is_trusted=TrustedProxies(settings.trusted_proxies).trusts,
     )

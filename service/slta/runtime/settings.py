@@ -6,7 +6,7 @@ import ipaddress
 import os
 from collections.abc import Container
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, HttpUrl, IPvAnyNetwork, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -39,14 +39,12 @@ class Settings(BaseSettings):
 
     store_url: SecretStr | None = None
     """URL as `slta.store.parse_store_url` reads it; without it the process runs an embedded store."""
-    store_volatile: Literal["refuse", "allow"] = "refuse"
-    """allow: accept a shared store without an append-only file."""
+    store_checks: bool = True
+    """Whether a shared store must have an append-only file, or with `fsync` be seen to run `appendfsync always`."""
     durability: Mode = "async"
     """Guarantee of an acknowledged write, see `slta.store.Durability`."""
     store_replicas: Annotated[int, Field(ge=1)] | None = None
     """For `replicated`: replicas that must confirm each write; all of the store's, of any priority."""
-    store_fsync: Literal["ask", "always"] = "ask"
-    """always: skip the check that a shared store runs with `appendfsync always`."""
     data_dir: Path = Path(".slta")
     store_binary: str | None = None
     """valkey-server or redis-server binary for the embedded store, instead of the bundled one."""
@@ -54,8 +52,8 @@ class Settings(BaseSettings):
     config: Path | None = None
     """Fleet file, applied at startup if it differs from the last one applied."""
 
-    auth: Literal["keys", "off"] = "keys"
-    """off: no authentication; only allowed on a loopback address."""
+    auth: bool = True
+    """Whether callers need keys; false only on a loopback address."""
     keys_file: Path | None = None
     """Key file, as written by `slta key new`."""
     rate_limit_per_second: Annotated[float, Field(gt=0)] | None = None
@@ -88,15 +86,15 @@ class Settings(BaseSettings):
     log_format: Format | None = None
     """Default: console on a terminal, otherwise json."""
 
-    most_connections: Annotated[int, Field(ge=1)] | None = None
+    max_connections: Annotated[int, Field(ge=1)] | None = None
     """Maximum concurrent connections; default: 4,096, or fewer if the limit of open files is low."""
-    head_seconds: Annotated[float, Field(gt=0)] = 10
+    header_timeout_seconds: Annotated[float, Field(gt=0)] = 10
     """Timeout to the first byte of a connection, and from it to the end of the headers."""
-    keep_alive_seconds: Annotated[int, Field(ge=1)] = 65
+    idle_timeout_seconds: Annotated[int, Field(ge=1)] = 65
     """Idle timeout; must exceed that of a proxy in front, so that the proxy never uses a closing connection."""
     lame_duck_seconds: Annotated[float, Field(ge=0)] = 0
     """Time after SIGTERM during which requests are still served and /readyz fails, so that balancers remove it."""
-    shutdown_seconds: Annotated[int, Field(ge=1)] = 10
+    shutdown_timeout_seconds: Annotated[int, Field(ge=1)] = 10
     """Time for requests in progress to finish at shutdown."""
 
     @field_validator("port", mode="before")
@@ -119,17 +117,17 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         self._check_durability()
-        if self.auth == "off" and self.keys_file is not None:
-            raise ValueError("SLTA_AUTH=off and SLTA_KEYS_FILE (--keys-file) are mutually exclusive")
-        if self.auth == "off" and not self.loopback:
+        if not self.auth and self.keys_file is not None:
+            raise ValueError("SLTA_AUTH=false and SLTA_KEYS_FILE (--keys-file) are mutually exclusive")
+        if not self.auth and not self.loopback:
             raise ValueError(
                 f"{self.host} can be reached from other machines: set SLTA_KEYS_FILE or --keys-file "
                 "(`slta key new` creates one), or listen on 127.0.0.1"
             )
-        if self.auth == "keys" and self.keys_file is None:
+        if self.auth and self.keys_file is None:
             raise ValueError(
                 "neither SLTA_KEYS_FILE nor --keys-file is set: `slta key new` creates a key file; "
-                "on loopback SLTA_AUTH=off disables authentication"
+                "on loopback SLTA_AUTH=false disables authentication"
             )
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("SLTA_TLS_CERTIFICATE and SLTA_TLS_KEY go together: set both or neither")
@@ -142,8 +140,6 @@ class Settings(BaseSettings):
             raise ValueError(
                 "SLTA_DURABILITY=replicated requires SLTA_STORE_URL (--store-url): the embedded store has no replicas"
             )
-        if self.durability == "fsync" and self.allows_volatile:
-            raise ValueError("SLTA_DURABILITY=fsync and SLTA_STORE_VOLATILE=allow are mutually exclusive")
 
     @property
     def promise(self) -> Durability:
@@ -153,12 +149,13 @@ class Settings(BaseSettings):
     @property
     def asks_sync(self) -> bool:
         """Whether to check that the store syncs each write."""
-        return self.promise.on_disk and self.store_fsync == "ask"
+        return self.promise.on_disk and self.store_checks
 
     @property
     def requirements(self) -> ServerRequirements:
         """Requirements of a shared store."""
-        return ServerRequirements(volatile=self.allows_volatile, confirmed=self.promise.replicas > 0)
+        is_volatile = not self.store_checks and not self.promise.on_disk
+        return ServerRequirements(volatile=is_volatile, confirmed=self.promise.replicas > 0)
 
     @property
     def loopback(self) -> bool:
@@ -190,11 +187,6 @@ class Settings(BaseSettings):
         """Kind of the shared store, by the scheme of its URL."""
         kinds = {"sentinel": "shared, by Sentinel", "cluster": "shared, a cluster"}
         return kinds.get(self.shared_store_url.partition(":")[0].partition("+")[2], "shared")
-
-    @property
-    def allows_volatile(self) -> bool:
-        """Whether to accept a shared store that loses its data at exit."""
-        return self.store_volatile == "allow"
 
     @property
     def docs_enabled(self) -> bool:

@@ -18,7 +18,7 @@ from slta.server.admission import MAX_SPARE, AdmissionControl
 from slta.server.callback_queue import CallbackQueue
 
 MAX_CONNECTIONS = 4096
-"""Default of the setting `most_connections`."""
+"""Default of the setting `max_connections`."""
 MAX_HANDSHAKES = 512
 HANDSHAKE_SECONDS = 5.0
 RESERVED_DESCRIPTORS = 64
@@ -72,13 +72,13 @@ class ConnectionLimits:
     """Admission and deadlines of connections and TLS handshakes. One per process.
 
     `refused` is called with the reason for each connection refused or closed by the server: an error code of HTTP
-    parsing, one of SHED, `handshake_failed`, `stalled` or `unanswered`. `head_seconds`: timeout to the first byte,
-    and from it to the end of the headers.
+    parsing, one of SHED, `handshake_failed`, `stalled` or `unanswered`. `header_timeout_seconds`: timeout to the first
+    byte, and from it to the end of the headers.
     """
 
-    most_connections: int
-    keep_alive_seconds: float
-    head_seconds: float
+    max_connections: int
+    idle_timeout_seconds: float
+    header_timeout_seconds: float
     most_handshakes: int = MAX_HANDSHAKES
     refused: Callable[[str], None] = lambda _: None
     is_trusted: Callable[[str], bool] = lambda _: False
@@ -86,8 +86,8 @@ class ConnectionLimits:
     """The process is shutting down: each response closes its connection."""
 
     def __post_init__(self) -> None:
-        self.handshake_seconds = min(HANDSHAKE_SECONDS, self.head_seconds)
-        self.connections = AdmissionControl[Connection](self.most_connections, self._evict, self.is_trusted)
+        self.handshake_seconds = min(HANDSHAKE_SECONDS, self.header_timeout_seconds)
+        self.connections = AdmissionControl[Connection](self.max_connections, self._evict, self.is_trusted)
         self.handshakes = AdmissionControl[asyncio.Task[None]](self.most_handshakes, self._cancel, self.is_trusted)
         self._shed: Counter[str] = Counter()
         self._timeouts = CallbackQueue(MAX_CLOSED_PER_ITERATION)

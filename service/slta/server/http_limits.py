@@ -49,7 +49,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - as above
         """Register the connection; it may not be admitted."""
         super().connection_made(transport)
-        self.deadline = self.loop.time() + self._limits.head_seconds
+        self.deadline = self.loop.time() + self._limits.header_timeout_seconds
         transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
         if self.scheme == "https":
             transport.set_read_buffer_limits(WRITE_BUFFER_BYTES)  # uvloop: limits the buffered ciphertext
@@ -181,7 +181,7 @@ class LimitedProtocol(HttpToolsProtocol):
         else:
             self._idle[self] = None
             is_behind = self.flow.write_paused or self._framing.body_left
-            patience = STALLED_SECONDS if is_behind else self._limits.keep_alive_seconds
+            patience = STALLED_SECONDS if is_behind else self._limits.idle_timeout_seconds
         self.deadline = self.loop.time() + patience
 
     def _resume(self) -> None:
@@ -213,7 +213,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _wait_for_data(self) -> None:
         if not self._framing.body_left:
             if not self._head_started:
-                self._head_started, self.deadline = True, self.loop.time() + self._limits.head_seconds
+                self._head_started, self.deadline = True, self.loop.time() + self._limits.header_timeout_seconds
         elif not self._framing.pieces:
             self.flow.pause_reading()
             self.loop.call_soon(self._resume)

@@ -44,6 +44,6 @@ def unsynced(setting: str | None) -> str:
     if setting is None:
         return (
             f"forbids CONFIG GET, so its appendfsync is unknown: run it with appendfsync {SYNCED}, and confirm that "
-            f"with SLTA_STORE_FSYNC={SYNCED}"
+            f"with SLTA_STORE_CHECKS=false"
         )
     return "" if setting == SYNCED else f"has appendfsync {setting}, which does not sync each write: set it to {SYNCED}"

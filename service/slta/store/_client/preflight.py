@@ -190,6 +190,6 @@ def unsuitable(information: Mapping[str, str], *, volatile: bool, is_cluster: bo
     if information.get("aof_enabled") == "0" and not volatile:
         return (
             "has no append-only file, so it loses its sessions when it stops: set appendonly yes, or accept that "
-            "with SLTA_STORE_VOLATILE=allow"
+            "with SLTA_STORE_CHECKS=false"
         )
     return ""
