@@ -21,7 +21,7 @@ POLICY_NAMERS = {
     "service/slta/__init__.py": "the distribution has this name",
     "service/slta/cli/__main__.py": "the command has this name",
     "service/slta/metrics/definitions.py": "every metric begins with this name",
-    "service/slta/runtime/tracing.py": "traces name the service",
+    "service/slta/runtime/spans.py": "traces name the service",
     "deploy/grafana/dashboard.py": "the dashboard has this address",
     "clients/python/slta_client/session.py": "the dispatcher has this name, besides its fallback",
     "deploy/proxies/envoy/slta.lua": "Envoy names its cluster and its metadata so",

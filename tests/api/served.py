@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -33,6 +33,9 @@ from slta.store import Store, StoreSettings
 from testbed.awaiting import eventually
 from testbed.in_process import StatedClock
 from tests.api.raw_requests import Talk, call, last
+
+if TYPE_CHECKING:
+    from slta.runtime.spans import Spans
 
 FLEET: dict[str, Any] = {
     "classes": [
@@ -140,12 +143,22 @@ ADMIN, ADMIN_ENTRY = generate_key(["admin"])
 
 @asynccontextmanager
 async def one_way(
-    server: str, redis: Redis, *, fast_path: bool = True, access: Access | None = None, **options: Any
+    server: str,
+    redis: Redis,
+    *,
+    fast_path: bool = True,
+    access: Access | None = None,
+    spans: Spans | None = None,
+    **options: Any,
 ) -> AsyncIterator[Served]:
     """A server on an emptied store, with a clock and draws that are stated."""
-    store = Store(PATIENT(server), Metrics(), draw=Random(1).random, clock=StatedClock())
+    observer = spans.observing(Metrics()) if spans else Metrics()
+    settings = PATIENT(server, traces=spans is not None)
+    store = Store(settings, observer, draw=Random(1).random, clock=StatedClock())
     app_options: dict[str, Any] = {n: options.pop(n) for n in ("rate", "observe_request") if n in options}
     app_options["docs_url"] = options.get("docs_url")
+    if spans:
+        app_options |= {"begin_request": spans.begin_request, "observe_request": spans.end_request}
     app_options["allowed_hosts"] = [*LOOPBACK_HOSTS, "shop.example"]
     app = build_api(
         store=store, access=access or Access.open(), render_metrics=no_metrics, specs=Specs(), **app_options

@@ -13,7 +13,7 @@ from slta.api.http import docs_page
 from slta.api.http.api_route import refuse_without_route
 from slta.api.http.authorization import Authorizer
 from slta.api.http.dependencies import Dependencies, RenderMetrics
-from slta.api.http.guards import LOOPBACK_HOSTS, RequestGuard
+from slta.api.http.guards import LOOPBACK_HOSTS, BeginRequest, RequestGuard
 from slta.api.http.middleware import GuardMiddleware
 from slta.api.http.problems import type_prefix
 from slta.api.http.proxy_headers import TrustedProxies
@@ -38,6 +38,7 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
     access: Access,
     render_metrics: RenderMetrics,
     observe_request: Callable[[RequestRecord], None] = lambda _: None,
+    begin_request: BeginRequest | None = None,
     specs: Specs | None = None,
     expected_gaps: ExpectedGapCache | None = None,
     allowed_hosts: Iterable[str] = LOOPBACK_HOSTS,
@@ -52,7 +53,8 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
 
     `access` is `Access.open()` or `Access.load(path)`; call `key_reader.reload_if_changed` periodically.
     `render_metrics` returns the exposition and its headers for a scrape.
-    `observe_request` is called after every request, for the log and metrics.
+    `observe_request` is called after every request, for the log, metrics and traces; `begin_request` as `begin` of
+    `RequestGuard`, for traces.
     `specs` caches compiled fleets, `expected_gaps` their expected placement gaps; share both with the metrics.
     `allowed_hosts` are names without port, `*.example.org` or `*`; any other Host gets 400.
     `docs_url` is where the documentation is, to which `type` of problems then leads; None for nowhere.
@@ -74,7 +76,7 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        telemetry={"metrics": False, "logs": False, "operation_spans": False},  # see slta.runtime.tracing
+        telemetry={"metrics": False, "logs": False, "operation_spans": False},  # see slta.runtime.spans
     )
     guard = RequestGuard(
         tuple(allowed_hosts),
@@ -82,6 +84,7 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
         proxies,
         is_open=access.is_open,
         problem_types=type_prefix(docs_url),
+        begin=begin_request,
     )
     authorizer = Authorizer(access, rate, store)
     specs, expected_gaps = specs or Specs(), expected_gaps or ExpectedGapCache()

@@ -12,5 +12,6 @@
 | automatic_repairs, self_audit, job_queue | automatic repairs; the hourly audit; the queue of either |
 | offline_audit | `slta audit`, outside a dispatcher |
 | health_check | the container's health check, a separate process |
-| logs, request_log, tracing | log configuration; the request log; OpenTelemetry spans |
+| logs, request_log | log configuration; the request log |
+| tracing, spans | whether requests are traced; OpenTelemetry spans |
 """

@@ -28,7 +28,7 @@ from slta.models.scrape import Scrape
 from slta.runtime.background import BackgroundTasks
 from slta.runtime.request_log import RequestLog, log_startup_warnings
 from slta.runtime.settings import Settings
-from slta.runtime.tracing import TracingObserver, open_spans, trace_request
+from slta.runtime.tracing import open_spans
 from slta.server.callback_queue import CallbackQueue
 from slta.server.certificates import Certificate, ListenError
 from slta.server.connection_limits import MAX_CONNECTIONS, MAX_HANDSHAKES, ConnectionLimits, possible_connections
@@ -123,8 +123,12 @@ class Dispatcher:
     async def run(self) -> None:
         """Serve until a signal; then finish requests and close the store's connections."""
         url = self._embedded.url if self._embedded else self._settings.shared_store_url
-        where = StoreSettings(url, durability=self._settings.promise, requires_fsync=self._settings.asks_sync)
-        store = await Store.open(where, TracingObserver(self._metrics, self._spans), self._library)
+        settings, spans = self._settings, self._spans
+        where = StoreSettings(
+            url, durability=settings.promise, requires_fsync=settings.asks_sync, traces=spans is not None
+        )
+        observer = spans.observing(self._metrics) if spans else self._metrics
+        store = await Store.open(where, observer, self._library)
         try:
             streams = FleetStreams(store, self._specs, self._expected_gaps)
             limits = connection_limits(self._settings, self._metrics.connection_refused)
@@ -145,7 +149,8 @@ class Dispatcher:
         finally:
             await self._metrics.end()
             await store.close()
-            self._spans.close()
+            if spans:
+                spans.close()
 
     def _api(self, store: Store, streams: FleetStreams, limits: ConnectionLimits) -> FastAPI:
         return build_api(
@@ -153,6 +158,7 @@ class Dispatcher:
             access=self._access,
             render_metrics=lambda scrape: self._metrics.render(store, self._specs, scrape, self._expected_gaps),
             observe_request=self._observe,
+            begin_request=self._spans.begin_request if self._spans else None,
             specs=self._specs,
             expected_gaps=self._expected_gaps,
             allowed_hosts=(*LOOPBACK_HOSTS, *self._settings.hosts),
@@ -193,5 +199,6 @@ class Dispatcher:
 
     def _observe(self, record: RequestRecord) -> None:
         self._metrics.observe(record)
-        trace_request(self._spans, record)
+        if self._spans:
+            self._spans.end_request(record)
         self._log_request(record)

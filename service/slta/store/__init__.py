@@ -22,7 +22,7 @@ from slta.store._batching.pending import Outcome
 from slta.store._client.connection_pool import StoreSettings
 from slta.store._client.durability import DURABILITIES, Durability, Mode
 from slta.store._client.failures import StoreCallError, cause_of
-from slta.store._client.observer import StoreObserver
+from slta.store._client.observer import CALLERS, StoreObserver
 from slta.store._client.preflight import Eviction, ServerRequirements, UnsuitableStoreError
 from slta.store._client.url import InvalidUrlError, has_password, parse_store_url
 from slta.store._encoding import put_arguments
@@ -32,6 +32,7 @@ from slta.store.sessions import OperationRequest
 from slta.store.store import Store
 
 __all__ = [
+    "CALLERS",
     "DURABILITIES",
     "Durability",
     "Eviction",

@@ -70,7 +70,7 @@ class Store:
         self._detector, self._replay_log = RollbackDetector(), ReplayLog(observer.not_replayed)
         self._functions = FunctionClient(self._connections, library or assemble(), observer, clock, self._detector)
         self._durability = settings.durability
-        self._operations = Operations(self._functions, self._replay_log, settings.deadline_seconds)
+        self._operations = Operations(self._functions, self._replay_log, settings)
         self.check_requested = asyncio.Event()
         """Set when sentinels publish a failover: call `check` now."""
         self._failures: dict[Address | None, StoreCallError | None] = {}

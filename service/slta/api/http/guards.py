@@ -25,6 +25,8 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 PROBES = ("/healthz", "/readyz")
 """Exempt from the Host check, as probes use the address; their responses reveal nothing."""
 
+BeginRequest = Callable[[str, Mapping[bytes, bytes], float], None]
+
 log = structlog.get_logger(__name__)
 
 
@@ -39,18 +41,21 @@ class RequestGuard:
         *,
         is_open: bool = False,
         problem_types: str = URN,
+        begin: BeginRequest | None = None,
     ) -> None:
         """`allowed_hosts`: names without port; `*` for any, `*.example.org` for its subdomains.
 
         `observe` is called once per request, also if the client disconnected. `is_open`: authentication is off, so that
         only the Host check keeps a browser's pages, by DNS rebinding, from the proxies' routes. `problem_types` as in
-        `RequestContext`.
+        `RequestContext`. `begin` is called in the task of each request, with its method, its headers and the seconds
+        since it arrived.
         """
         names = [name.lower() for name in allowed_hosts]
         self._observe = observe
         self._proxies = proxies
         self._is_open = is_open
         self._problem_types = problem_types
+        self._begin = begin
         self._hosts = frozenset(name for name in names if not name.startswith("*"))
         self._suffixes = tuple(name[1:] for name in names if name.startswith("*."))
         self._any_host = "*" in names
@@ -69,6 +74,8 @@ class RequestGuard:
 
     def check(self, scope: Scope, context: RequestContext) -> None:
         """Raise HttpError 400 or 403 for a request that no route would accept."""
+        if self._begin:
+            self._begin(scope["method"], context.headers, monotonic() - context.arrived)
         if _is_repeated(b"authorization", scope, context):
             raise HttpError(400, "repeated_authorization", "The request has more than one Authorization header.")
         for name in context.rules.single_headers:  # which of two the proxy has set is not known

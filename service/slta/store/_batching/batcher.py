@@ -10,7 +10,8 @@ from time import monotonic
 
 from slta.models.errors import StoreUnavailableError
 from slta.store._batching.call_time import CallTimeEstimate
-from slta.store._batching.pending import OperationArgs, Outcome, PendingCall
+from slta.store._batching.pending import OperationArgs, Outcome, PendingCall, work_for
+from slta.store._client.connection_pool import StoreSettings
 from slta.store._client.failures import Failure, StoreCallError, classify_timeout
 from slta.store._client.functions import FunctionClient
 from slta.store._client.rollback_detection import Stamp
@@ -38,11 +39,11 @@ class Operations:
     StoreUnavailableError (did not run), OutcomeUnknownError (may have run).
     """
 
-    def __init__(self, functions: FunctionClient, replay_log: ReplayLog, deadline_seconds: float) -> None:
+    def __init__(self, functions: FunctionClient, replay_log: ReplayLog, settings: StoreSettings) -> None:
         """`deadline_seconds` limits an operation with its retries, which are idempotent by session id."""
         self._functions = functions
         self._replay_log = replay_log
-        self.deadline_seconds = deadline_seconds
+        self.deadline_seconds, self._traces = settings.deadline_seconds, settings.traces
         self._call_time = CallTimeEstimate()
         self._batchers: dict[str, Batcher] = {}
 
@@ -85,7 +86,7 @@ class Operations:
         return (monotonic() if arrived is None else arrived) + self.deadline_seconds
 
     def _add(self, fleet: str, operations: Sequence[OperationArgs], deadline: float) -> PendingCall:
-        call = PendingCall(operations, deadline, asyncio.get_running_loop().create_future())
+        call = PendingCall(operations, deadline, asyncio.get_running_loop().create_future(), traces=self._traces)
         self._batcher(fleet).add(call)
         return call
 
@@ -184,6 +185,8 @@ class Batcher:
 
     async def _send(self, function: str, batch: Sequence[PendingCall]) -> None:
         operations = [operation for call in batch for operation in call.unresolved]
+        if batch[0].callers is not None:
+            work_for(batch)
         try:
             async with asyncio.timeout_at(min(call.deadline for call in batch)):
                 reply, stamp = await self._functions.send_stamped(function, self._fleet, operations=operations)

@@ -8,6 +8,7 @@ from typing import Any
 
 from slta.models.errors import OutcomeUnknownError, StoreUnavailableError
 from slta.store._client.failures import StoreCallError
+from slta.store._client.observer import CALLERS
 from slta.store._outcomes import Reply
 from slta.store.operations import Word
 
@@ -21,16 +22,23 @@ class PendingCall:
     """Operations whose caller awaits `done`; `deadline` in seconds of the event loop's clock.
 
     `unresolved` has the operations without an outcome, in order; `unavailable` says why they could not be sent.
+    `callers` are those of the task that made it; None where calls are not traced.
     """
 
-    __slots__ = ("_indexes", "_outcomes", "deadline", "done", "may_have_run", "unavailable", "unresolved")
+    __slots__ = ("_indexes", "_outcomes", "callers", "deadline", "done", "may_have_run", "unavailable", "unresolved")
 
     def __init__(
-        self, operations: Sequence[OperationArgs], deadline: float, done: asyncio.Future[list[Outcome]]
+        self,
+        operations: Sequence[OperationArgs],
+        deadline: float,
+        done: asyncio.Future[list[Outcome]],
+        *,
+        traces: bool = False,
     ) -> None:
         self.unresolved = operations
         self.deadline = deadline
         self.done = done
+        self.callers = tuple(CALLERS.get(())) if traces else None
         self.may_have_run = False
         self.unavailable: StoreUnavailableError | None = None
         self._indexes: Sequence[int] = range(len(operations))
@@ -73,6 +81,11 @@ class PendingCall:
             None if operation[0] in passing else _outcome_unknown(operation) if self.may_have_run else error
             for operation in self.unresolved
         )
+
+
+def work_for(batch: Iterable[PendingCall]) -> None:
+    """Make the callers of a batch those of this task, which one of them has created."""
+    CALLERS.set([*dict.fromkeys(caller for call in batch for caller in call.callers or ())])
 
 
 def _outcome_of(operation: OperationArgs, reply: Reply) -> Outcome | None:

@@ -28,7 +28,7 @@ class StoreSettings:
     `url` is parsed by `slta.store._client.url`. A call that exceeds `call_timeout_seconds` may have run; it is retried,
     idempotent by session id, until `deadline_seconds` after the request arrived. `max_connections` are those to one
     server. `durability` is a condition for the acknowledgement of a write. `requires_fsync` rejects servers that do not
-    report `appendfsync always`.
+    report `appendfsync always`. With `traces` a call in a batch has its callers, see `CALLERS`.
     """
 
     url: str
@@ -38,6 +38,7 @@ class StoreSettings:
     max_connections: int = 32
     durability: Durability = ASYNC
     requires_fsync: bool = False
+    traces: bool = False
 
 
 class RetiredError(RedisConnectionError):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+CALLERS: ContextVar[list[Any]] = ContextVar("CALLERS")
+"""Spans of the requests for which the current task calls the store, if they are traced."""
 
 
 class StoreObserver(Protocol):
