@@ -100,7 +100,7 @@ def test_a_command_of_slta_that_is_named_exists_and_has_its_options(page: Page, 
 # Settings, alerts
 
 
-DEPLOYED = [Page(path) for path in (*ROOT.glob("docker*"), *ROOT.glob("Docker*"), *(ROOT / "deploy").rglob("*.*"))]
+DEPLOYED = [Page(path) for path in (*ROOT.glob("[Dd]ocker*"), *(ROOT / "deploy").rglob("*.*")) if path.suffix != ".pyc"]
 
 
 @each_named([(page, name) for page in PAGES + DEPLOYED for name in re.findall(r"\bSLTA_([A-Z_]*[A-Z])\b", page.text)])
