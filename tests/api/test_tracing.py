@@ -18,7 +18,7 @@ from slta.runtime.spans import Spans
 from slta.store import Store
 from tests.api.placements import ask
 from tests.api.raw_requests import assign, call, last
-from tests.api.served import PATIENT, one_way
+from tests.api.served import PATIENT, Served, one_way
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -46,13 +46,21 @@ async def store(server: str, spans: Spans, exported: InMemorySpanExporter) -> As
     await opened.close()
 
 
+@pytest.fixture(params=[True, False], ids=["fast path", "ASGI"])
+async def here(
+    request: pytest.FixtureRequest, server: str, redis: Redis, spans: Spans, exported: InMemorySpanExporter
+) -> AsyncIterator[Served]:
+    async with one_way(server, redis, fast_path=request.param, spans=spans) as served:
+        exported.clear()
+        yield served
+
+
 def sampled(request: bytes, flags: str = "01") -> bytes:
     return last(request).replace(b"\r\n", f"\r\ntraceparent: 00-{TRACE}-{PARENT}-{flags}\r\n".encode(), 1)
 
 
-@pytest.mark.parametrize("fast_path", [True, False])
 @pytest.mark.parametrize(
-    ("request_", "name", "function", "status"),
+    ("asked", "name", "function", "status"),
     [
         (assign("s"), "POST /v1/fleets/{fleet}/assign", "batch", 201),
         (ask(), "GET /v1/fleets/{fleet}/place", "batch", 200),
@@ -61,20 +69,9 @@ def sampled(request: bytes, flags: str = "01") -> bytes:
     ids=["assign", "place", "state"],
 )
 async def test_a_request_is_in_the_trace_of_its_caller_and_its_call_of_the_store_in_it(
-    request_: bytes,
-    name: str,
-    function: str,
-    status: int,
-    server: str,
-    redis: Redis,
-    spans: Spans,
-    exported: InMemorySpanExporter,
-    *,
-    fast_path: bool,
+    asked: bytes, name: str, function: str, status: int, here: Served, exported: InMemorySpanExporter
 ) -> None:
-    async with one_way(server, redis, fast_path=fast_path, spans=spans) as here:
-        exported.clear()
-        await here.say(sampled(request_))
+    await here.say(sampled(asked))
     store, request = exported.get_finished_spans()
     assert (request.name, request.kind, request.attributes["slta.fleet"]) == (name, SpanKind.SERVER, "f")
     assert request.attributes["http.response.status_code"] == status
@@ -110,10 +107,6 @@ async def test_a_call_of_a_task_that_outlives_its_request_is_in_no_trace(
     assert exported.get_finished_spans()[-1].parent is None
 
 
-async def test_what_the_caller_does_not_sample_is_not_recorded(
-    server: str, redis: Redis, spans: Spans, exported: InMemorySpanExporter
-) -> None:
-    async with one_way(server, redis, spans=spans) as here:
-        exported.clear()
-        await here.say(sampled(assign("s"), flags="00"))
+async def test_what_the_caller_does_not_sample_is_not_recorded(here: Served, exported: InMemorySpanExporter) -> None:
+    await here.say(sampled(assign("s"), flags="00"))
     assert not exported.get_finished_spans()

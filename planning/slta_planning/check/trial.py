@@ -77,7 +77,11 @@ def advice(spec: FleetSpec, trial: Trial, pools: int) -> str:
 def _why(spec: FleetSpec, trial: Trial) -> str:
     chosen = POLICIES[trial.choice].title
     means = ", ".join(f"{POLICIES[name].title} {percent(trial.mean(name))}" for name in trial.lost)
-    said = "as the file says" if trial.choice == spec.policy.name else f"the file says {spec.policy.name}"
+    said = (
+        "as the file says"
+        if trial.choice == spec.policy.name
+        else f"the file says {spec.stated_policy or spec.policy.name}"
+    )
     return f"take {chosen} ({said}), in the order of {spec.order.title}: on average {means}, and {_reason(trial)}"
 
 

@@ -40,7 +40,7 @@ class Operations:
     """
 
     def __init__(self, functions: FunctionClient, replay_log: ReplayLog, settings: StoreSettings) -> None:
-        """`deadline_seconds` limits an operation with its retries, which are idempotent by session id."""
+        """`deadline_seconds` of `settings` limits an operation with its retries, idempotent by session id."""
         self._functions = functions
         self._replay_log = replay_log
         self.deadline_seconds, self._traces = settings.deadline_seconds, settings.traces
