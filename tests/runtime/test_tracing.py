@@ -48,7 +48,7 @@ def test_without_an_endpoint_there_are_no_spans() -> None:
 
 @pytest.mark.parametrize("name", ENDPOINTS)
 def test_a_missing_extra_says_how_to_install_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "slta.runtime.spans")
+    monkeypatch.delitem(sys.modules, "slta.runtime.spans", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     with capture_logs() as logs:
         spans = open_spans({name: "http://127.0.0.1:4318"})
