@@ -145,8 +145,11 @@ def test_a_file_is_applied_after_its_difference_was_confirmed(fleet: Fleet, term
 
 def test_what_get_prints_can_be_applied(fleet: Fleet, tmp_path: Path) -> None:
     file = tmp_path / "fleet.json"
+    file.write_text(f"policy: auto\n{FILE}")
+    called(fleet, f"fleet apply {file} --fleet {fleet.name} --yes")
     file.write_text(called(fleet, "fleet get -o json").stdout)
-    assert rows(fleet, f"fleet apply {file}") == [[fleet.name, "1", "unchanged"]]
+    assert json.loads(file.read_text())["resolved_policy"] == "jlmu"
+    assert rows(fleet, f"fleet apply {file}") == [[fleet.name, "2", "unchanged"]]
 
 
 def test_the_state_and_a_watch_of_it_have_the_same_tables(fleet: Fleet) -> None:

@@ -40,7 +40,7 @@ def load_yaml(path: Path | str, policies: Mapping[str, Policy] = POLICIES) -> Lo
     """
     parsed, root = _parse(path)
     try:
-        file = FleetFile.read(parsed)
+        file = FleetFile.read(parsed).model_copy(update={"resolved_policy": None})  # in a file it means nothing
         file.to_spec(policies)
     except InvalidFleetError as error:
         mistakes = [_placed(root, mistake) for mistake in error.mistakes]
