@@ -109,7 +109,7 @@ SERVICE = Row(
         ),
         Chart(
             "Refused by key",
-            "Answers per second that were 401 (no valid key), 403 (not its scope) or 429 (beyond its rate), by key.",
+            "Answers per second by key: 401 (no valid key), 403 (not its scope), 429 (beyond its rate, or no room).",
             {
                 "{{http_response_status_code}} {{key_id}}": "sum by (http_response_status_code, key_id) (rate("
                 'slta_key_requests_total{INSTALLATION,http_response_status_code=~"401|403|429"}[1m])) or vector(0)',

@@ -66,8 +66,8 @@ async def test_one_of_low_priority_is_refused_alone_and_in_bulk(api: Api) -> Non
     refused = await assign(api, "/v1/fleets/t", "s3", "default", priority="low")
     low, high = ({"assign": {"session_id": "s3", "priority": priority}} for priority in ("low", "high"))
     operations = await operate(api, "/v1/fleets/t", low, high)
-    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "low_priority", "1")
-    assert [(one["status"], one["body"].get("code")) for one in operations] == [(503, "low_priority"), (201, None)]
+    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (429, "low_priority", "1")
+    assert [(one["status"], one["body"].get("code")) for one in operations] == [(429, "low_priority"), (201, None)]
     assert (await api.get("/v1/fleets/t/state")).json()["counters"]["rejected_low_priority"] == 2
     assert (await assign(api, "/v1/fleets/t", "s4", "default", priority="medium")).status_code == 422
 

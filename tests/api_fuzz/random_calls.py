@@ -24,8 +24,6 @@ from tests.audit import violations
 
 FLEETS = ("a", "b", "c")
 CLASSES = ("small", "large", "odd")
-STATED_5XX = {"no_capacity", "no_active_pool"}
-"""The only refusals with a status of 5xx: fleets are small, and often full or without active pools."""
 TEMPLATE = re.compile(r"/v1/fleets/[^/?]+")
 AUDITED_EACH = 500
 """Calls between two audits."""
@@ -110,7 +108,7 @@ class Walk:
         problem = answer.json()
         assert answer.headers["content-type"] == "application/problem+json", where
         assert (problem["status"], problem["code"] in CODES) == (answer.status_code, True), where
-        assert answer.status_code < 500 or problem["code"] in STATED_5XX, where
+        assert answer.status_code < 500, where
         self.codes[problem["code"]] += 1
 
     async def of_fleet(self, method: str, what: str, fleet: str, template: str = "", **options: Any) -> httpx.Response:
@@ -280,8 +278,7 @@ async def operations(walk: Walk) -> None:
                 else:
                     walk.has_ended(fleet, body["session_id"], None, outcome["body"])
             else:
-                code = outcome["body"]["code"]
-                assert outcome["status"] < 500 or code in STATED_5XX, walk._where(outcome)
+                assert outcome["status"] < 500, walk._where(outcome)
 
 
 async def put_fleet(walk: Walk) -> None:

@@ -139,7 +139,8 @@ def test_a_problem_declares_each_value_that_the_store_returns_with_an_error(docu
     ("call", "status", "codes"),
     [
         ("assign", "409", {"session_ended"}),
-        ("assign", "503", {"no_capacity", "no_active_pool", "overloaded", "outcome_unknown", "store_unavailable"}),
+        ("assign", "429", {"no_capacity", "no_active_pool", "low_priority", "rate_limited"}),
+        ("assign", "503", {"overloaded", "outcome_unknown", "store_unavailable"}),
         ("complete", "404", {"unknown_fleet", "unknown_session"}),
         ("put_fleet", "409", {"capacity_below_occupancy", "class_in_use", "pool_in_other_class", "pool_limit"}),
         ("put_fleet", "422", {"invalid_request", "invalid_fleet"}),

@@ -157,10 +157,10 @@ def test_shared_state_is_never_added_up_over_replicas(rule: dict[str, Any]) -> N
 FULL = {error.code for error in (errors.NoCapacityError, errors.NoActivePoolError, errors.LowPriorityError)}
 
 
-def test_the_service_is_blamed_for_each_server_error_but_of_a_full_fleet() -> None:
+def test_the_service_is_blamed_for_each_server_error() -> None:
     server_errors = {kind.code for kind in ERRORS if kind.status >= 500}
     of_http = {"overloaded", "internal_error"}
-    assert set(objective.ASSIGN_FAULTS) == (server_errors | of_http) - FULL | {"5.."}
+    assert set(objective.ASSIGN_FAULTS) == server_errors | of_http | {"5.."}
 
 
 def test_the_proxy_s_configuration_is_blamed_for_each_other_code_of_a_placement_but_an_ended_visit() -> None:

@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from slta.api.app import build_api
 from slta.api.http.codes import ERRORS, MEANINGS, OF_PROXIES
-from slta.api.http.openapi import EXAMPLES, MAY_PASS
-from slta.api.http.problems import RETRY_AFTER
+from slta.api.http.openapi import EXAMPLES
+from slta.api.http.problems import MAY_PASS, RETRY_AFTER
 from slta.auth.keys import SCOPES, Access
 from slta.core.policies import POLICIES
 from slta.dashboard.routes import BUSY_RETRY_SECONDS

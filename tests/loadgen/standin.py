@@ -135,7 +135,7 @@ class StandIn:
         if replayed := session_id in self.live:
             pool_id = self.live[session_id]
         elif len(self.live) >= self.capacity:
-            return problem(503, "no_capacity")
+            return problem(429, "no_capacity")
         else:
             pool_id = next(self._next_pool)
             self.advance()

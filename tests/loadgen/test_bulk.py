@@ -94,7 +94,7 @@ async def test_a_replay_in_bulk_places_and_completes_every_session(service: Stan
 
 
 async def test_only_the_operations_whose_outcome_is_not_final_are_sent_again(service: StandIn) -> None:
-    service.faults["assign"].extend([(503, "store_unavailable"), (503, "no_capacity"), (503, "outcome_unknown")])
+    service.faults["assign"].extend([(503, "store_unavailable"), (429, "no_capacity"), (503, "outcome_unknown")])
     async with bulk_client(service) as client:
         replay = await replayed(client, [PlannedSession(0.0, LONG)] * 10, Drain.NOW)
     summary = replay.sessions.summary()

@@ -45,7 +45,7 @@ async def test_the_key_is_sent_as_a_bearer_token(client: Client, service: StandI
         ((503, "outcome_unknown"), "outcome_unknown", True),
         ((503, "store_unavailable"), "store_unavailable", False),
         ((500, "internal_error"), "internal_error", True),
-        ((503, "no_capacity"), "no_capacity", False),
+        ((429, "no_capacity"), "no_capacity", False),
         ((422, "invalid_request"), "invalid_request", False),
         (DROP_BEFORE, "disconnected", True),
         (DROP_AFTER, "disconnected", True),

@@ -6,7 +6,7 @@ from slta_client.replies import Reply
 from slta_loadgen.retry import FinalReply, Retrying, RetryPolicy
 
 DONE = Reply(201, "placed", {})
-FULL = Reply(503, "no_capacity", {})
+FULL = Reply(429, "no_capacity", {})
 REFUSED = Reply(401, "unauthorized", {})
 UNKNOWN = Reply(503, "outcome_unknown", {})
 UNAVAILABLE = Reply(503, "store_unavailable", {})

@@ -311,8 +311,8 @@ def answered(route: str | None, status: int, seconds: float) -> RequestRecord:
 
 
 async def test_requests_are_counted_as_opentelemetry_names_them(store: Store, metrics: Metrics) -> None:
-    route, problems = "/v1/fleets/{fleet}/assign", {404: "unknown_fleet", 503: "no_capacity"}
-    for status in (201, 201, 404, 503, 500, 0):
+    route, problems = "/v1/fleets/{fleet}/assign", {404: "unknown_fleet", 429: "no_capacity", 503: "overloaded"}
+    for status in (201, 201, 404, 429, 503, 500, 0):
         metrics.observe(answered(route, status, 0.004)._replace(problem=problems.get(status, "")))
     metrics.observe(answered(None, 404, 0.004)._replace(method="BREW"))
     found = series(await exposition(metrics, store))
@@ -322,8 +322,8 @@ async def test_requests_are_counted_as_opentelemetry_names_them(store: Store, me
         named = frozenset({**http, "error_type": error, **labels}.items())
         return found[f"http_server_request_duration_seconds_{series}", named]
 
-    answers = {"201": "", "404": "", "503": "no_capacity", "500": "500", "": "left"}
-    assert [seen("count", route, status, error) for status, error in answers.items()] == [2, 1, 1, 1, 1]
+    answers = {"201": "", "404": "", "429": "", "503": "overloaded", "500": "500", "": "left"}
+    assert [seen("count", route, status, error) for status, error in answers.items()] == [2, 1, 1, 1, 1, 1]
     assert seen("count", "", "404", method="_OTHER") == 1
     assert [seen("bucket", route, "201", le=le) for le in ("0.003", "0.005")] == [0, 2]
 

@@ -11,7 +11,7 @@ from slta_client.replies import Reply
 
 NO_ANSWER = Reply(0, "timeout", {})
 UNKNOWN = Reply(404, "unknown_session", {})
-FULL = Reply(503, "no_capacity", {})
+FULL = Reply(429, "no_capacity", {})
 
 
 def on(pool: str, *, replayed: bool = False) -> Reply:

@@ -30,7 +30,7 @@ class Rule(NamedTuple):
     away: bool = False
 
 
-_FULL = {"error": NoCapacityError, "retry": False, "away": False}  # `wait` asks again; slta has answered
+_FULL = {"error": NoCapacityError, "retry": False}  # `wait` asks again; slta has answered
 _ELSEWHERE = {"next_fleet": True}  # it is about this fleet
 OWN: dict[str, dict[str, Any]] = {
     "no_capacity": _FULL,

@@ -106,7 +106,7 @@ class SessionEndedError(DispatchError, code="session_ended", status=409):
 class NoCapacityError(
     DispatchError,
     code="no_capacity",
-    status=503,
+    status=429,
     again="later",
     facts=("session_type", "pool_classes"),
     of_type="Nothing was changed: no active pool of the classes that sessions of type `{session_type}` may use "
@@ -118,7 +118,7 @@ class NoCapacityError(
 class NoActivePoolError(
     DispatchError,
     code="no_active_pool",
-    status=503,
+    status=429,
     again="later",
     facts=("session_type", "pool_classes"),
     of_type="Nothing was changed: the classes that sessions of type `{session_type}` may use ({classes}) have no "
@@ -127,7 +127,7 @@ class NoActivePoolError(
     """The fleet has no active pool; nothing was changed. Add or undrain pools."""
 
 
-class LowPriorityError(DispatchError, code="low_priority", status=503, again="later"):
+class LowPriorityError(DispatchError, code="low_priority", status=429, again="later"):
     """The last free places are kept for sessions that are not of low priority; nothing was changed. Retry later."""
 
 

@@ -18,7 +18,7 @@ from slta.api.http.api_route import ApiRoute
 from slta.api.http.codes import MEANINGS
 from slta.api.http.dependencies import dependencies_of
 from slta.api.http.guards import SAFE_METHODS
-from slta.api.http.problems import PROBLEM_JSON
+from slta.api.http.problems import MAY_PASS, PROBLEM_JSON
 from slta.core.policies import Policy
 from slta.models import errors
 
@@ -55,8 +55,6 @@ CHANGING_STORE = (errors.OutcomeUnknownError,)
 
 CODES = sorted(MEANINGS)
 RETRY_AFTER = {"Retry-After": {"description": "seconds to wait, whole", "schema": {"type": "integer", "minimum": 1}}}
-MAY_PASS = (429, 503)
-"""Statuses of errors that carry Retry-After."""
 EXAMPLES = Path(__file__).with_name("examples.json")
 """Bodies (`request`) and answers by status, by operation; `tests.docs.examples` writes it."""
 TEXT = {"type": "string"}

@@ -18,6 +18,8 @@ LISTS = frozenset({"session_types", "pool_classes", "allow"})
 CLOSE = {"Connection": "close"}
 """Header of an error after which input stays unread, so the connection cannot be reused."""
 RETRY_AFTER = {"Retry-After": "1"}
+MAY_PASS = (429, 503)
+"""Statuses of errors that carry Retry-After."""
 URN = "urn:slta:problem:"
 ACRONYMS = frozenset({"http", "json", "uri"})
 
@@ -60,7 +62,7 @@ def problem_of(request_id: str, error: Exception, types: str = URN, status: int 
     """
     error = _expected(error)
     status = status or error.status
-    headers = error.headers if isinstance(error, HttpError) else RETRY_AFTER if error.status == 503 else NO_HEADERS
+    headers = error.headers if isinstance(error, HttpError) else RETRY_AFTER if error.status in MAY_PASS else NO_HEADERS
     detail = str(error)
     document = {
         "type": f"{types}{error.code}",
