@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from slta.api.http.parsing import BodyParser
 from slta.api.http.problems import HttpError
 from slta.api.http.route_options import route_options_of
-from slta.api.plain_heartbeats import read_plain_heartbeats
+from slta.api.plain_bodies import read_plain_heartbeats
 from slta.api.pool_schemas import HeartbeatsBody
 from slta.api.routes.heartbeats import send_heartbeats
 from slta.models.heartbeats import Heartbeats

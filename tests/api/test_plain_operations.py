@@ -13,7 +13,7 @@ from slta.api.http.parsing import BodyParser
 from slta.api.http.problems import HttpError, problem_of
 from slta.api.http.responses import response_with
 from slta.api.http.route_options import route_options_of
-from slta.api.plain_operations import MAX_BYTES, read_plain_operations
+from slta.api.plain_bodies import MAX_BYTES, read_plain_operations
 from slta.api.routes.operations import operate
 from slta.api.routes.outcomes import write_outcome
 from slta.api.schemas import OperationsBody

@@ -4,7 +4,7 @@
 |---|---|
 | app | `build_api`: the FastAPI application with its middleware |
 | fast_path | hot routes without FastAPI |
-| plain_operations, plain_heartbeats | fast readers of batches and heartbeats in their plain form |
+| plain_bodies | fast readers of batches and heartbeats in their plain form |
 | http | what all routes share: guards, authorization, bodies, responses, problems, OpenAPI |
 | endpoint_cache | shared copies of the endpoints of fleets |
 | routes | the endpoints, one module for each resource |

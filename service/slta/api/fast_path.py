@@ -22,8 +22,7 @@ from slta.api.http.parsing import BodyParser, ReadPlain
 from slta.api.http.responses import ApiResponse
 from slta.api.http.route_options import RouteOptions, route_options_of
 from slta.api.http.route_rules import FLEETS, PLACEMENT, RouteRules
-from slta.api.plain_heartbeats import read_plain_heartbeats
-from slta.api.plain_operations import read_plain_operations
+from slta.api.plain_bodies import read_plain_heartbeats, read_plain_operations
 from slta.api.pool_schemas import HeartbeatsBody
 from slta.api.routes import heartbeats, operations, place, sessions
 from slta.api.schemas import AssignBody, CompleteBody, OperationsBody, RenewBody
