@@ -8,17 +8,26 @@ from typing import Annotated
 
 import typer
 
+from slta.cli.durations import DURATION, POSITIVE_DURATION
 from slta.cli.error_messages import in_one_line
+from slta.cli.options import JsonFile, OptionalFleetFile
+from slta.cli.streams import text_beside
 from slta_demo.options import EXAMPLES, Options
 from slta_demo.run import show
 
 app = typer.Typer(add_completion=False)
 
 
-Load = Annotated[str, typer.Option(help="Sessions per pool: a number, a swing (5..12) or a profile (5@30,5..12@20).")]
+LoadPerPool = Annotated[
+    str, typer.Option(help="Sessions per pool: a number, a swing (5..12) or a profile (5@30,5..12@20).")
+]
+MeanHolding = Annotated[float, typer.Option(help="Mean session duration.", **POSITIVE_DURATION)]
+Duration = Annotated[
+    float, typer.Option(help="Duration, warm-up included; ignored for a profile.", **POSITIVE_DURATION)
+]
 WarmUp = Annotated[
     float | None,
-    typer.Option(help="Warm-up in seconds, not averaged.", show_default="5 holding times, at most 1/3"),
+    typer.Option(help="Warm-up, not averaged.", show_default="5 holding times, at most 1/3", **DURATION),
 ]
 Mix = Annotated[
     list[str] | None,
@@ -38,30 +47,33 @@ Keep = Annotated[bool, typer.Option("--keep", help="Keep the service, its page a
 
 @app.command()
 def demo(
-    fleet: Annotated[Path | None, typer.Option(help="Fleet file.", show_default="examples/saturating.yaml")] = None,
+    fleet_file: OptionalFleetFile = None,
     policy: Annotated[str | None, typer.Option(help="Policy; default: the fleet file's.")] = None,
     pools: Annotated[int | None, typer.Option(help="Total number of pools; scales the classes in proportion.")] = None,
-    load: Load = "5..12",
-    mean_holding: Annotated[float, typer.Option(help="Mean session duration in seconds.")] = 5.0,
-    duration: Annotated[float, typer.Option(help="Seconds, warm-up included; ignored for a profile.")] = 60.0,
+    load_per_pool: LoadPerPool = "5..12",
+    mean_holding: Annotated[float, typer.Option(help="Mean session duration.", **POSITIVE_DURATION)] = 5.0,
+    duration: Annotated[float, typer.Option(help="Of the load; not of a profile.", **POSITIVE_DURATION)] = 60.0,
     warm_up: WarmUp = None,
     session_types: Mix = None,
     swing_types: MixSwing = None,
-    trace: Annotated[Path | None, typer.Option(help="CSV start_s,duration_s to replay, instead of --load.")] = None,
+    trace: Annotated[Path | None, typer.Option(help="CSV start_s,duration_s to replay, instead of a load.")] = None,
     speed: Annotated[float, typer.Option(help="Replay speed of --trace; 10 plays an hour in six minutes.")] = 1.0,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this JSON file.")] = None,
+    json: JsonFile = None,
     seed: Annotated[int, typer.Option(help="Seed of arrivals and holding times.")] = 1,
     port: Annotated[int, typer.Option(help="Port of the service; 0 picks a free one.")] = 0,
     keep: Keep = False,
 ) -> None:
-    """Run a demonstration: a service with its store, a load, and a live view of the distance from the optimum."""
-    with in_one_line():
+    """Run a service with its store under a load, and show the distance from the optimum.
+
+    Without a fleet file, examples/saturating.yaml.
+    """
+    with in_one_line(), text_beside(json):
         show(
             Options(
-                fleet=fleet or EXAMPLES / "saturating.yaml",
+                fleet=fleet_file or EXAMPLES / "saturating.yaml",
                 policy=policy,
                 pools=pools,
-                load=load,
+                load_per_pool=load_per_pool,
                 mean_holding_seconds=mean_holding,
                 duration_seconds=duration,
                 warm_up_seconds=warm_up,
@@ -69,7 +81,7 @@ def demo(
                 swing_types=swing_types,
                 trace=trace,
                 speed=speed,
-                json_path=json_file,
+                json_path=json,
                 seed=seed,
                 port=port,
                 keep=keep,

@@ -106,7 +106,7 @@ def report(figures: Figures) -> dict[str, Any]:
         "achieved_rate": counted.get("achieved_rate"),
         "target_rate": counted.get("target_rate"),
         "fixed_weights": {
-            "tuned_for_load": plan.course.mean_load,
+            "tuned_for_load_per_pool": plan.course.mean_load,
             "weights": [float(weight) for weight in figures.weights.weights],
             "relative_placement_gap": figures.weights_gap_mean,
         },

@@ -38,12 +38,12 @@ class DemoError(UserError):
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Command line options. `load` is sessions per pool: a number, `5..12`, or `5@30,5..12@20,12@30`."""
+    """Command line options. `load_per_pool` is a number, `5..12`, or `5@30,5..12@20,12@30`."""
 
     fleet: Path = EXAMPLES / "saturating.yaml"
     policy: str | None = None
     pools: int | None = None
-    load: str = "5..12"
+    load_per_pool: str = "5..12"
     mean_holding_seconds: float = 5.0
     duration_seconds: float = 60.0
     warm_up_seconds: float | None = None
@@ -172,12 +172,12 @@ def _of_load(options: Options) -> Course:
     for name, seconds in (("--mean-holding", holding), ("--duration", duration)):
         if not 0 < seconds < math.inf:
             raise DemoError(f"{name} must be positive")
-    if "@" in options.load:
-        profile = parse_profile(options.load)
+    if "@" in options.load_per_pool:
+        profile = parse_profile(options.load_per_pool)
         warm_up = _warm_up(options, holding, profile.duration_seconds)
-        return Course(options.load, profile.mean_rate, holding, warm_up, warm_up + profile.duration_seconds)
+        return Course(options.load_per_pool, profile.mean_rate, holding, warm_up, warm_up + profile.duration_seconds)
     warm_up = _warm_up(options, holding, duration)
-    text = parse_load(options.load, SWING_HOLDINGS * holding, duration - warm_up)
+    text = parse_load(options.load_per_pool, SWING_HOLDINGS * holding, duration - warm_up)
     return Course(text, parse_profile(text).mean_rate, holding, warm_up, duration)
 
 
@@ -196,7 +196,7 @@ def parse_load(text: str, swing_seconds: float, duration_seconds: float) -> str:
     """
     numbers = re.fullmatch(r"(\d+(?:\.\d+)?)(?:\.\.(\d+(?:\.\d+)?))?", text.strip(), re.ASCII)
     if not numbers:
-        raise DemoError(f"--load must be a number, a swing (5..12) or a profile (5@30,5..12@20), not {text!r}")
+        raise DemoError(f"--load-per-pool must be a number, a swing (5..12) or a profile (5@30,5..12@20), not {text!r}")
     low, high = (float(number) for number in numbers.groups(numbers[1]))
     if low == high:
         return f"{low:.9f}@{duration_seconds:.9f}"

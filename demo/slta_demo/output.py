@@ -23,6 +23,9 @@ rejected: sessions so far for which no pool had room; 5/2: and 2 errors
 WARMING_UP = "warming up: not in the averages of the closing table"
 MEASURING = "warm-up over: the averages begin"
 WITHOUT_TYPES = "all default: a trace names no types"
+LATE_MS = 100
+"""Lateness of the load generator above which the times say nothing of the service."""
+BUSY = "This machine was too busy: the times are the load generator's."
 OVER = "no more arrivals: the last sessions end"
 
 
@@ -84,9 +87,10 @@ def closing_table(figures: Figures, report: Mapping[str, Any], *, interrupted: b
     begin = f"Interrupted after {figures.elapsed_seconds:.0f} s." if interrupted else "Done."
     if report["mean_utility"] is None:
         return f"{begin} Nothing was measured yet: the averages begin after {report['warm_up_seconds']:.3g} s."
+    late = [BUSY] if (report["lateness_ms"]["p99"] or 0) > LATE_MS else []
     rows = traffic_rows(figures, report) + utility_rows(figures, report) + latency_rows(report) + record_rows(report)
     widest = max(len(label) for label, _ in rows)
-    return "\n".join([begin, *(f"{label}:{' ' * (widest - len(label))} {value}" for label, value in rows)])
+    return "\n".join([begin, *(f"{label}:{' ' * (widest - len(label))} {value}" for label, value in rows), *late])
 
 
 Rows = list[tuple[str, str]]
@@ -127,7 +131,7 @@ def rejected_fraction(counts: Mapping[str, int]) -> float | None:
 def utility_rows(figures: Figures, report: Mapping[str, Any]) -> Rows:
     """Utility, its bound, and the parts of the gap between them."""
     weights = report["fixed_weights"]
-    tuned = f"tuned for {weights['tuned_for_load']:.3g} per pool"
+    tuned = f"tuned for {weights['tuned_for_load_per_pool']:.3g} per pool"
     rank = "estimate r" if figures.plan.spec.policy.has_thresholds else "rank of the best free place"
     return [
         ("utility per pool", number(report["mean_utility"], 4)),

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import tempfile
-from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Any
 
 import typer
 
+from slta.cli.streams import write_json
 from slta_demo.figures import Figures, report
 from slta_demo.fixed_weights import FixedWeights
 from slta_demo.mix import mean_sessions
@@ -31,17 +29,7 @@ RESULT_SECONDS = 10.0
 def show(options: Options) -> None:
     """Run a demonstration to its end or an interrupt, which is no error; raises DemoError."""
     the_plan = plan(options)
-    if options.json_path and not options.json_path.parent.is_dir():
-        raise DemoError(f"--json: no such folder: {options.json_path.parent}")
     asyncio.run(Demonstration(the_plan, options).run())
-
-
-def write_json(figures: Mapping[str, Any], file: Path) -> None:
-    """Write the figures. Raises DemoError."""
-    try:
-        file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DemoError(f"--json: {file}: {error.strerror}") from None
 
 
 class Demonstration:

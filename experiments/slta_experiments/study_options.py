@@ -46,7 +46,7 @@ Processes = Annotated[int, typer.Option(min=0, help="Number of processes; 0: one
 
 OPTIONS: Mapping[str, Any] = {
     "sizes": Annotated[str, typer.Option("--n", help="Fleet sizes.", callback=numbers(int))],
-    "loads": Annotated[str, typer.Option("--load", help="Loads ρ per pool.", callback=numbers(float))],
+    "loads": Annotated[str, typer.Option("--load-per-pool", help="Loads ρ.", callback=numbers(float))],
     "seeds": Annotated[int, typer.Option(min=1, help="Independent runs per cell, seeds 0, 1, …")],
     "horizon": Annotated[float, typer.Option(help="Measured time of a run, in mean holding times.", callback=positive)],
     "processes": Processes,

@@ -119,6 +119,16 @@ def _evaluated(folder: Path, rows: list[Row], begin: float, end: float) -> float
     with log.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("start_s", "duration_s", "pool"), *rows])
     window = ["--warm-up", f"{begin - min(starts):.3f}", "--cool-down", f"{max(starts) - end:.3f}"]
-    command = [sys.executable, "-m", "slta.cli", "evaluate", str(log), "--fleet", str(fleet), "--json", str(figures)]
+    command = [
+        sys.executable,
+        "-m",
+        "slta.cli",
+        "evaluate",
+        str(log),
+        "--fleet-file",
+        str(fleet),
+        "--json",
+        str(figures),
+    ]
     subprocess.run([*command, *window], check=True, stdout=subprocess.DEVNULL)
     return float(json.loads(figures.read_text(encoding="utf-8"))["recorded"]["relative_placement_gap"])

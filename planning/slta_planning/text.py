@@ -1,9 +1,10 @@
-"""Formatting of figures for terminals and pipes."""
+"""Formatting of figures for terminals and pipes, and an option that is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import TextWrapper
+from typing import Annotated
 
 import typer
 
@@ -11,6 +12,14 @@ WIDTH = 80
 """Columns of prose; tables may be wider."""
 SHOWN = 5
 """Maximum of names in an enumeration."""
+
+
+def _say_which(load: str | None) -> None:
+    if load is not None:
+        raise typer.BadParameter("say which: --sessions of the whole fleet, or --load-per-pool")
+
+
+UnclearLoad = Annotated[str | None, typer.Option("--load", hidden=True, callback=_say_which)]
 
 
 def wrapped(sentences: Iterable[str]) -> list[str]:

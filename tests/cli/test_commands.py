@@ -42,8 +42,8 @@ def test_the_first_page_names_every_command_and_what_it_does() -> None:
     ("arguments", "words"),
     [
         (["serve"], ["required unless SLTA_AUTH=false"]),
-        (["serve"], ["--config", "--store-url", "--data-dir", "--host", "--port", "127.0.0.1", "8080", "SLTA_"]),
-        (["demo"], ["--fleet", "--policy", "--pools", "--load", "--mean-holding", "--trace", "--speed", "--json"]),
+        (["serve"], ["[FLEET_FILE]", "--store-url", "--data-dir", "--host", "--port", "127.0.0.1", "8080", "SLTA_"]),
+        (["demo"], ["[FLEET_FILE]", "--policy", "--load-per-pool", "--mean-holding", "--trace", "--speed", "--json"]),
         (["loadgen"], ["run", "replay"]),
         (["loadgen", "run"], ["--url", "--mean-holding"]),
         (["key"], ["new", "list"]),
@@ -76,7 +76,7 @@ def test_the_command_and_its_options_complete_in_the_shell() -> None:
     [
         (["serve", "--log-level", "x"], "'--log-level': 'x' is not one of 'debug', 'info', 'warning', 'error'"),
         (
-            ["evaluate", "x", "--fleet", "x", "--format", "x"],
+            ["evaluate", "x", "--fleet-file", "x", "--format", "x"],
             "'--format': 'x' is not one of 'csv', 'jsonl', 'haproxy', 'slta1'",
         ),
         (["fit", "--curve", "x"], "'--curve': 'x' is not one of 'table', 'log_share',"),
@@ -141,15 +141,15 @@ def test_the_version_is_the_distribution_s() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["demo", "--fleet", "nowhere.yaml"], "nowhere.yaml: No such file or directory"),
-        (["demo", "--load", "many"], "--load must be a number, a swing (5..12) or a profile"),
-        (["demo", "--load", "0"], "has no arrivals"),
-        (["demo", "--mean-holding", "0"], "--mean-holding must be positive"),
-        (["demo", "--duration", "-1"], "--duration must be positive"),
+        (["demo", "nowhere.yaml"], "nowhere.yaml: No such file or directory"),
+        (["demo", "--load-per-pool", "many"], "--load-per-pool must be a number, a swing (5..12) or a profile"),
+        (["demo", "--load-per-pool", "0"], "has no arrivals"),
+        (["demo", "--mean-holding", "0"], "'--mean-holding': must be above 0"),
+        (["demo", "--duration", "1x"], "'--duration': '1x' is no duration such as 90s, 10m"),
         (["demo", "--warm-up", "60"], "--warm-up must end before the arrivals do"),
         (["demo", "--pools", "0"], "--pools must be at least 1"),
         (["demo", "--trace", "nowhere.csv"], "nowhere.csv: No such file or directory"),
-        (["demo", "--json", "nowhere/out.json"], "--json: no such folder: nowhere"),
+        (["demo", "--json", "nowhere/out.json"], "'--json': no such directory: nowhere"),
         (["serve", "--port", "65536"], "port: Input should be less than or equal to 65535"),
     ],
 )

@@ -72,7 +72,7 @@ def test_a_key_for_some_pools_has_them_in_its_entry(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "Missing option '--scope'"),
+        ([], "give --scope; scopes are assign, "),
         (["--scope", "root"], "unknown scope root; scopes are assign, "),
         (["--scope", "read", "--fleet", "{x}"], "fleets[0]: must be a name"),
         (["--scope", "pool", "--pool", "a?"], "pools[0]: must have 1 to 128 of"),

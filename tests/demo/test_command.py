@@ -10,7 +10,7 @@ from slta_demo.options import EXAMPLES
 
 
 def test_shares_may_be_given_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
-    fleet = ["--fleet", str(EXAMPLES / "media.yaml")]
+    fleet = [str(EXAMPLES / "media.yaml")]
     result = CliRunner().invoke(app, [*fleet, "--session-types", "audio=1", "--session-types", "video=1"])
     words = " ".join((result.output + "".join(capsys.readouterr())).split())
     assert "unknown audio, video; known: default, call, stream, chat" in words

@@ -29,7 +29,9 @@ def test_by_default_the_saturating_fleet_sees_a_load_between_5_and_12() -> None:
 
 
 def test_the_paper_s_fleet_scaled_to_20_pools_under_another_policy() -> None:
-    options = Options(fleet=EXAMPLES / "paper.yaml", policy="jlmu", pools=20, load="10", mean_holding_seconds=2)
+    options = Options(
+        fleet=EXAMPLES / "paper.yaml", policy="jlmu", pools=20, load_per_pool="10", mean_holding_seconds=2
+    )
     the_plan = plan(options)
     assert (the_plan.pools, the_plan.spec.policy.name) == ((10, 10), "jlmu")
     assert the_plan.course.mean_load == 10
@@ -58,7 +60,7 @@ def test_classes_are_scaled_in_proportion(counts: list[int], total: int, split: 
 
 
 def test_a_course_may_be_written_out_and_brings_its_duration() -> None:
-    course = plan(Options(load="5@30,5..12@20,12@10")).course
+    course = plan(Options(load_per_pool="5@30,5..12@20,12@10")).course
     assert (course.warm_up_seconds, course.duration_seconds) == (20, 20 + 60)
     assert course.mean_load == pytest.approx((5 * 30 + 8.5 * 20 + 12 * 10) / 60)
 

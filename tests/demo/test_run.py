@@ -12,12 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from slta_demo.options import EXAMPLES, DemoError
-from slta_demo.run import write_json
+from slta_demo.options import EXAMPLES
 from testbed.awaiting import until
 from testbed.processes import Process, environment
 
-SMALL = ["--pools", "12", "--mean-holding", "0.5", "--load", "5..12"]
+SMALL = ["--pools", "12", "--mean-holding", "0.5", "--load-per-pool", "5..12"]
 
 
 class Demo(Process):
@@ -85,7 +84,6 @@ def test_it_ends_by_itself_with_a_summary_and_a_file(tmp_path: Path) -> None:
 def test_a_fleet_with_session_types_is_played_with_a_mix_of_them(tmp_path: Path) -> None:
     demo = Demo(
         tmp_path,
-        "--fleet",
         str(EXAMPLES / "media.yaml"),
         *SMALL,
         "--duration",
@@ -101,11 +99,6 @@ def test_a_fleet_with_session_types_is_played_with_a_mix_of_them(tmp_path: Path)
     assert (figures["errors"], figures["agreement"]["differing_pools"]) == (0, {})
     assert figures["compatibility_gap"] >= 0
     assert figures["fixed_weights"]["relative_placement_gap"] > 0
-
-
-def test_a_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(DemoError, match=f"--json: {tmp_path}: Is a directory"):
-        write_json({}, tmp_path)
 
 
 @pytest.mark.slow

@@ -134,7 +134,9 @@ def test_the_image_says_what_it_is_and_has_a_demonstration(stack: Stack) -> None
     assert stack.engine.docker(*run, "--version") == f"slta {release()}\n"
     labels = json.loads(stack.engine.docker("inspect", "--format", "{{json .Config.Labels}}", image))
     assert labels["org.opencontainers.image.version"] == release()
-    shown = stack.engine.docker(*run, "demo", "--pools", "8", "--load", "3", "--duration", "3", "--mean-holding", "0.5")
+    shown = stack.engine.docker(
+        *run, "demo", "--pools", "8", "--load-per-pool", "3", "--duration", "3", "--mean-holding", "0.5"
+    )
     assert "Done." in shown
 
 

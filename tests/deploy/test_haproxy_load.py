@@ -71,7 +71,7 @@ def test_two_thousand_clients_behind_the_proxy_lose_nothing_while_strangers_take
     fleet = tmp_path / "fleet.yaml"
     fleet.write_text(FLEET.replace("pools: 3", "pools: 30"), encoding="utf-8")
     settings = {"SLTA_TRUSTED_PROXIES": "127.0.0.1", "SLTA_LOG_LEVEL": "warning"}
-    with ServiceProcess(tmp_path, "--config", str(fleet), settings=settings) as service:
+    with ServiceProcess(tmp_path, str(fleet), settings=settings) as service:
         with proxy(tmp_path, service.port) as front:
             until_answered(f"http://127.0.0.1:{front}/readyz")
             seen, opened = asyncio.run(play(front, service.port))

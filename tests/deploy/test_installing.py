@@ -22,7 +22,7 @@ from tests.deploy.tree import PARTS, ROOT, build_wheel, copy_of_the_tree
 
 pytestmark = pytest.mark.install
 
-DEMO = ["--pools", "8", "--load", "3", "--duration", "3", "--mean-holding", "0.5", "--json", "out.json"]
+DEMO = ["--pools", "8", "--load-per-pool", "3", "--duration", "3", "--mean-holding", "0.5", "--json", "out.json"]
 LOCKED = ("requirements.txt", "requirements-dev.txt", "Makefile")
 
 
@@ -44,7 +44,7 @@ def place(command: list[str | Path], folder: Path) -> None:
     """Start the service with an example, and place a session."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    options = ["serve", "--port", str(port), "--config", str(ROOT / "examples/paper.yaml")]
+    options = ["serve", "--port", str(port), str(ROOT / "examples/paper.yaml")]
     environment = os.environ | {"SLTA_AUTH": "false"}
     with Process(*command, *options, cwd=folder, env=environment):
         until_answered(f"{url}/readyz")

@@ -143,7 +143,7 @@ def installation(stack: ExitStack, replicas: int, load: float) -> tuple[str, lis
     store = stack.enter_context(running_server())
     ports = [free_port() for _ in range(replicas)]
     for port in ports:
-        arguments: list[str | Path] = ["--port", str(port), "--store-url", store, "--config", FLEET]
+        arguments: list[str | Path] = ["--port", str(port), "--store-url", store, FLEET]
         stack.enter_context(ours(*SLTA, "serve", *arguments))
     for port in ports:
         until_answered(f"http://127.0.0.1:{port}/readyz")

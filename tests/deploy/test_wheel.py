@@ -68,7 +68,7 @@ def test_the_command_runs_beside_foreign_packages_of_common_names(unpacked: Path
 
 @pytest.mark.slow
 def test_its_demonstration_finds_its_example(unpacked: Path, tmp_path: Path) -> None:
-    options = ["--pools", "8", "--load", "3", "--duration", "2", "--mean-holding", "0.5", "--json", "out.json"]
+    options = ["--pools", "8", "--load-per-pool", "3", "--duration", "2", "--mean-holding", "0.5", "--json", "out.json"]
     command = [sys.executable, "-m", "slta.cli", "demo", *options]
     environment = os.environ | {"PYTHONPATH": str(unpacked)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

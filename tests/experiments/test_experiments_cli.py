@@ -26,8 +26,8 @@ runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
         (["table1", "--n", "51"], "every n must be even"),
         (["table1", "--n", "fifty"], "'fifty' is not a list like 50,100"),
         (["table1", "--n", "-50"], "every number must be positive"),
-        (["table1", "--load", "x"], "'x' is not a list like 9.75,10"),
-        (["table1", "--load", "90"], "at most 60"),
+        (["table1", "--load-per-pool", "x"], "'x' is not a list like 9.75,10"),
+        (["table1", "--load-per-pool", "90"], "at most 60"),
         (["table1", "--horizon", "-1"], "not a positive, finite time"),
         (["table1", "--seeds", "0"], "Invalid value for '--seeds'"),
         (["table1", "--n", "2"], "every n must be even and at least 4"),
@@ -79,7 +79,7 @@ def test_all_runs_every_study_with_the_seeds_of_the_committed_results(
 
 def test_table1_writes_the_rows_and_pairs_asked_for(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "table1.json"
-    options = ["--n", "20,10", "--load", "9.75", "--seeds", "2", "--horizon", "1", "--processes", "1"]
+    options = ["--n", "20,10", "--load-per-pool", "9.75", "--seeds", "2", "--horizon", "1", "--processes", "1"]
     result = runner.invoke(app, ["table1", *options, "--json", str(file), "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     data = json.loads(file.read_text(encoding="utf-8"))

@@ -57,7 +57,7 @@ def called(*given: str) -> Any:
         ),
         (["--service", "c=svc", "--service", "d=svc"], "--service: svc is given twice"),
         (["--service", "c=svc", "--namespace", "a,b"], "--namespace: cannot be 'a,b'"),
-        (["--service", "c=svc", "--lease", "A"], "--lease: cannot be 'A'"),
+        (["--service", "c=svc", "--lease-name", "A"], "--lease-name: cannot be 'A'"),
         (["--service", "c=svc", "--class-label", "a=b"], "--class-label: cannot be 'a=b'"),
         (["--service", "c=svc", "--address-type", "v4"], "--address-type: must be one of IPv4, IPv6, FQDN, not 'v4'"),
         (

@@ -96,9 +96,9 @@ def test_a_watcher_uses_its_rights_and_no_others(
 
 def test_the_lease_of_the_role_is_that_of_the_option() -> None:
     named = [rule["resourceNames"] for rule in the("Role", "lease-role")["rules"] if "resourceNames" in rule]
-    default = [one.default for one in _options() if one.name == "lease"]
+    default = [one.default for one in _options() if one.name == "lease_name"]
     assert named == [default]
-    assert not any("--lease" in argument for argument in container()["args"])
+    assert not any("--lease-name" in argument for argument in container()["args"])
 
 
 def _options() -> Any:

@@ -131,14 +131,15 @@ def test_pools_are_read_page_by_page(addressed: Fleet, monkeypatch: pytest.Monke
 
 def test_the_file_is_written_once_and_the_exit_code_says_whether(addressed: Fleet, tmp_path: Path) -> None:
     file = tmp_path / "slta-pools.conf"
-    assert called(addressed, "-o", str(file)).exit_code == 0
+    assert called(addressed, "--map-file", str(file)).exit_code == 0
     assert file.read_text() == called(addressed).stdout
     before = file.stat()
-    assert called(addressed, "-o", str(file)).exit_code == 3
+    assert called(addressed, "--map-file", str(file)).exit_code == 0
+    assert called(addressed, "--map-file", str(file), "--exit-code").exit_code == 3
     assert file.stat().st_mtime_ns == before.st_mtime_ns
     file.chmod(0o640)
     addressed.call("PUT", "pools/c-1", {"pool_class": "c", "address": None})
-    assert called(addressed, "-o", str(file)).exit_code == 0
+    assert called(addressed, "--map-file", str(file)).exit_code == 0
     assert file.stat().st_mode & 0o777 == 0o640
     assert [path.name for path in tmp_path.glob("*slta-pools*")] == [file.name]
 
@@ -146,7 +147,7 @@ def test_the_file_is_written_once_and_the_exit_code_says_whether(addressed: Flee
 def test_an_address_that_nginx_cannot_read_writes_nothing(addressed: Fleet, tmp_path: Path) -> None:
     addressed.call("PUT", "pools/c-3", {"pool_class": "c", "address": "h:1;}"})
     file = tmp_path / "slta-pools.conf"
-    done = called(addressed, "-o", str(file))
+    done = called(addressed, "--map-file", str(file))
     assert (done.exit_code, done.stderr) == (2, "slta: pool c-3: nginx needs HOST:PORT as address, not 'h:1;}'\n")
     assert not file.exists()
 
@@ -155,7 +156,7 @@ def test_a_fleet_without_addresses_writes_nothing(fleet: Fleet, tmp_path: Path) 
     file = tmp_path / "slta-pools.conf"
     file.write_text("before")
     address(fleet, dict.fromkeys(("c-1", "c-2", "c-3")))
-    done = called(fleet, "-o", str(file))
+    done = called(fleet, "--map-file", str(file))
     message = f"slta: no pool of the fleet {fleet.name} has an address: see docs/fleet-file.md\n"
     assert (done.exit_code, done.stderr, file.read_text()) == (2, message, "before")
 
@@ -176,7 +177,7 @@ def test_a_fleet_without_addresses_writes_nothing(fleet: Fleet, tmp_path: Path) 
             "slta: Invalid value for '--fleet' (env var: 'SLTA_FLEET'): a fleet name ",
         ),
         (["--key-file", "/nowhere"], "slta: /nowhere: No such file or directory\n"),
-        (["--output", "/nowhere/x"], "slta: /nowhere/"),
+        (["--map-file", "/nowhere/x"], "slta: /nowhere/"),
     ],
 )
 def test_a_mistake_is_one_line(addressed: Fleet, options: list[str], message: str) -> None:
@@ -233,7 +234,7 @@ def nginx(folder: Path, file: Path) -> Iterator[str]:
 @pytest.mark.needs("nginx")
 def test_nginx_maps_each_pool_to_its_upstream(addressed: Fleet, tmp_path: Path) -> None:
     file = tmp_path / "slta-pools.conf"
-    assert called(addressed, "-o", str(file)).exit_code == 0
+    assert called(addressed, "--map-file", str(file)).exit_code == 0
     pools = ("c-1", "c-2", "c-3", "default", "eu:1", "elsewhere", "")
     with nginx(tmp_path, file) as url:
         mapped = {pool: httpx.get(url, headers={"Pool": pool}).text for pool in pools}

@@ -216,8 +216,8 @@ def test_a_failure_is_one_line_and_an_exit_code(fleet: Fleet, line: str, code: i
 
 
 def test_a_duration_has_a_unit_or_is_in_seconds() -> None:
-    assert [seconds_of(text) for text in ("90", "90s", "10m", "2h", "1d")] == [90, 90, 600, 7200, 86_400]
-    for text in ("", "m", "-1", "1.5h", "1w", "1m30s"):
+    assert [seconds_of(text) for text in ("90", "0.5s", "10m", "1.5h", "1d")] == [90, 0.5, 600, 5400, 86_400]
+    for text in ("", "m", "-1", "1.h", "1w", "1m30s"):
         with pytest.raises(typer.BadParameter, match="is no duration such as 90s, 10m, 2h or 1d"):
             seconds_of(text)
 

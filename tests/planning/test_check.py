@@ -102,7 +102,7 @@ def test_the_examples_have_no_warnings(path: Path) -> None:
         (TIED.replace(", pools: 2", ""), [], "first: no pools"),
         (TIED.replace("pools: 2", "pools: 0").replace("pools: 3", "pools: 1"), [], "there is a single pool"),
         (TIED.replace("[0, 3, 5, 6]", "[0, -1, -2, -3]"), [], "first: no session adds anything there"),
-        (TIED, ["--load", "16"], "a load of 16 is more than the 15 sessions that find a place"),
+        (TIED, ["--sessions", "16"], "a load of 16 is more than the 15 sessions that find a place"),
         (TIED + "beta: {exponent: 0.5}\n", [], "beta: the paper proves its results for exponents below 0.5"),
         (TIED + "policy: jlmu\nreserve_for_priority: 15\n", [], "reserve_for_priority: not below the 15 places"),
         (TIED + "beta: {fixed: 1}\n", [], "beta: r falls only with as many green tokens as pools"),
@@ -152,7 +152,9 @@ def test_an_empty_file_is_not_valid(tmp_path: Path) -> None:
     assert (result.exit_code, result.output) == (1, f"{tmp_path}/fleet.yaml: is empty\n")
 
 
-@pytest.mark.parametrize("options", [["missing.yaml"], ["--load", "-1"], ["--load", "inf"], ["--lod", "1"], []])
+@pytest.mark.parametrize(
+    "options", [["missing.yaml"], ["--sessions", "-1"], ["--load-per-pool", "inf"], ["--load", "1"], []]
+)
 def test_a_command_that_is_not_called_well_ends_with_2(tmp_path: Path, options: list[str]) -> None:
     path = [] if options in ([], ["missing.yaml"]) else [str(write(tmp_path, TIED))]
     assert called(app, *path, *options).exit_code == 2
@@ -178,19 +180,21 @@ def figures(path: Path, *options: str) -> Any:
 
 @pytest.mark.slow
 def test_the_figures_are_written_as_json(tmp_path: Path) -> None:
-    data = figures(write(tmp_path, TIED), "--load", "8", "--load", "0")
+    data = figures(write(tmp_path, TIED), "--load-per-pool", "1.6", "--sessions", "0")
     assert (data["valid"], data["capacity"], data["useful"]) == (True, 15, 15)
     assert [entry["class"] for entry in data["order"]] == ["second", "first", "first", "second", "first", "second"]
-    eight = data["loads"][0]
+    eight = data["loads"][1]
     assert (eight["rank"], eight["class"], eight["level"], eight["utility"], eight["price"]) == (4, "second", 2, 24, 2)
     assert eight["thresholds"] == {"first": 2, "second": 1}
     assert set(data["policies"]["relative_placement_gap"]) == set(PLACING)
-    assert data["policies"]["loads"] == [8]
+    assert data["policies"]["sessions"] == [8]
 
 
 def test_the_order_of_the_file_is_the_one_that_is_told(tmp_path: Path) -> None:
     # 3, 2, 1 and 4, 2, 1: at 2 the larger drop is behind the second class, at 1 too where levels weigh alike.
-    told = [figures(write(tmp_path, order + TIED), "--load", "8")["order"] for order in ("", "order: {kind: kink}\n")]
+    told = [
+        figures(write(tmp_path, order + TIED), "--sessions", "8")["order"] for order in ("", "order: {kind: kink}\n")
+    ]
     paper, kinks = ([(entry["class"], entry["level"]) for entry in one] for one in told)
     assert paper[2:4] == [("first", 2), ("second", 2)]
     assert kinks[2:4] == [("second", 2), ("first", 2)]
@@ -209,7 +213,7 @@ def test_a_policy_with_thresholds_is_tried_in_the_papers_order_where_the_file_ha
 
 
 def test_a_policy_is_named_and_the_reason(tmp_path: Path) -> None:
-    result = check(write(tmp_path, FLEET), "--load", "120")
+    result = check(write(tmp_path, FLEET), "--sessions", "120")
     assert max(len(line) for line in prose(result) if "is valid" not in line) <= 80
     told = shown(result)
     assert "take SLTA-greedy (the file says slta), in the order of marginal utility" in told

@@ -44,7 +44,7 @@ def test_fitted_curves_are_checked_and_served(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     checked = called(check, fleet, "--strict")
     assert checked.exit_code == 0, checked.output
-    with ServiceProcess(tmp_path, "--config", str(fleet)) as service:
+    with ServiceProcess(tmp_path, str(fleet)) as service:
         placed = service.call("POST", "/v1/fleets/default/assign", {"session_id": "s-1"})
         state = service.call("GET", "/v1/fleets/default/state")
     assert placed["pool_class"] in CASES["games"]
@@ -142,12 +142,12 @@ def test_a_fleet_file_that_is_there_stays_where_the_new_one_would_not_be_taken(t
         (HEAD + "small,1\n", [], "line 2: 2 columns instead of 3"),
         (
             HEAD.replace("value", "value,time") + "a,1,5,9\na,1,6,9\n",
-            ["--sessions", "sessions", "--value", "value"],
+            ["--sessions-query", "sessions", "--value-query", "value"],
             """{pool_class="a"} at 9: value is not a number: 'several values'""",
         ),
         (
             HEAD.replace("value", "value,time") + "a,1,5,9\na,2\n",
-            ["--sessions", "sessions", "--value", "value"],
+            ["--sessions-query", "sessions", "--value-query", "value"],
             "line 3: 2 columns instead of 4",
         ),
         (samples(), ["--capacity", "tiny=3"], "no samples of class tiny; the classes are small, large"),

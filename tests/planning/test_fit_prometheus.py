@@ -63,7 +63,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def run(url: str, *options: str, sessions: str = SESSIONS, value: str = FRAMES) -> Result:
-    queries = ["--prometheus", url, "--sessions", sessions, "--value", value]
+    queries = ["--prometheus", url, "--sessions-query", sessions, "--value-query", value]
     return called(app, *queries, "--start", str(START), "--end", str(LAST), *options)
 
 
@@ -121,12 +121,13 @@ def test_an_export_has_the_samples_of_the_server(
     with (tmp_path / "export.csv").open("w", encoding="utf-16", newline="") as file:
         file.write("sep=;\n")  # for Excel
         csv.writer(file, delimiter=";").writerows(export(source.series(SESSIONS, span), source.series(FRAMES, span)))
-    names, series = ("--sessions", "A", "--value", "B"), ("--sessions", SESSIONS, "--value", FRAMES)
+    names = ("--sessions-query", "A", "--value-query", "B")
+    series = ("--sessions-query", SESSIONS, "--value-query", FRAMES)
     asked_for = ("--prometheus", prometheus, *series, "--start", START, "--end", LAST, "--step", 60)
     truth = figures_of(app, tmp_path, *map(str, asked_for))
     assert figures_of(app, tmp_path, tmp_path / "export.csv", *names) == truth
-    wrong = called(app, tmp_path / "export.csv", "--sessions", "A", "--value", "C")
-    assert (wrong.exit_code, "none of --value" in wrong.output) == (2, True)
+    wrong = called(app, tmp_path / "export.csv", "--sessions-query", "A", "--value-query", "C")
+    assert (wrong.exit_code, "none of --value-query" in wrong.output) == (2, True)
 
 
 @pytest.mark.slow
@@ -149,8 +150,8 @@ def test_the_parts_are_all_steps_once() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"value": "room_frames"}, "no series of --sessions has the same labels as one of --value"),
-        ({"sessions": "nothing"}, "none of --sessions"),
+        ({"value": "room_frames"}, "no series of --sessions-query has the same labels as one of --value-query"),
+        ({"sessions": "nothing"}, "none of --sessions-query"),
         ({"value": "avg("}, "Prometheus refused 'avg('"),
         ({"sessions": "sum(room_sessions)", "value": "sum(room_frames)"}, "has no label pool_class"),
     ],

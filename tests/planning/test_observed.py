@@ -53,7 +53,7 @@ def serve(stack: ExitStack, folder: Path) -> str:
     """A service with the fleet, which observes; its address."""
     file, port = folder / "observing.yaml", free_port()
     file.write_text(yaml.safe_dump(yaml.safe_load(FLEET) | {"policy": "observe"}), encoding="utf-8")
-    command = [sys.executable, "-m", "slta.cli", "serve", "--config", str(file), "--data-dir", str(folder / "data")]
+    command = [sys.executable, "-m", "slta.cli", "serve", str(file), "--data-dir", str(folder / "data")]
     start_listening(stack, folder, command, port, {"SLTA_PORT": str(port), "SLTA_AUTH": "false"})
     return f"http://127.0.0.1:{port}"
 
@@ -73,7 +73,7 @@ async def observed(url: str, folder: Path) -> tuple[Mapping[str, Any], Path, tup
 
 def evaluated(log: Path, folder: Path, *, warm_up: float = 0, cool_down: float = 0) -> Any:
     window = "--warm-up", f"{warm_up:.6f}", "--cool-down", f"{cool_down:.6f}"
-    return figures_of(app, folder, log, "--fleet", folder / "fleet.yaml", *window)
+    return figures_of(app, folder, log, "--fleet-file", folder / "fleet.yaml", *window)
 
 
 @pytest.mark.slow

@@ -67,7 +67,7 @@ def named_in(text: str) -> set[str]:
 
 
 def test_the_table_of_figures_of_types_names_what_they_add(tmp_path: Path) -> None:
-    kinds = figures_of(app, tmp_path, write(recorded(), tmp_path), "--fleet", tmp_path / "fleet.yaml")
+    kinds = figures_of(app, tmp_path, write(recorded(), tmp_path), "--fleet-file", tmp_path / "fleet.yaml")
     plain, typed = PAGE.section("The figures as JSON").split("With [session types]")
     assert {name.partition(".")[0] for name in named_in(plain) | named_in(typed)} == set(kinds)
     assert {f"policies.{name}" for name in kinds["policies"]} - {"policies.jlmu"} <= named_in(typed)
@@ -78,7 +78,7 @@ def test_the_table_of_figures_of_types_names_what_they_add(tmp_path: Path) -> No
 def test_the_table_of_figures_names_what_is_in_the_file(tmp_path: Path) -> None:
     (tmp_path / "fleet.yaml").write_text(FLEET, encoding="utf-8")
     log = write_csv(least_connections(3000), tmp_path / "log.csv")
-    data = figures_of(app, tmp_path, log, "--fleet", tmp_path / "fleet.yaml")
+    data = figures_of(app, tmp_path, log, "--fleet-file", tmp_path / "fleet.yaml")
     named = named_in(PAGE.section("The figures as JSON").partition("With [session types]")[0])
     assert {name.partition(".")[0] for name in named} == set(data)
     for name in named:
@@ -90,7 +90,7 @@ def test_the_table_of_figures_names_what_is_in_the_file(tmp_path: Path) -> None:
 def test_the_table_of_a_plan_names_what_is_in_the_file(tmp_path: Path) -> None:
     (tmp_path / "fleet.yaml").write_text(FLEET, encoding="utf-8")
     costs = [word for name in ("linear", "quadratic", "saturating") for word in ("--cost", f"{name}=1")]
-    data = figures_of(plan, tmp_path, tmp_path / "fleet.yaml", *costs, "--load", "9", "--budget", "9")
+    data = figures_of(plan, tmp_path, tmp_path / "fleet.yaml", *costs, "--sessions", "9", "--budget", "9")
     named = {cells[0]: set(words(cells[1])) for cells in rows(PLAN_PAGE.section("The figures as JSON"))}
     figures = {name for cell in named for name in words(cell)}
     assert set(data) | {"refused", "reserve"} | TYPED_HOUR == figures
@@ -109,7 +109,7 @@ TYPED_HOUR = {
 @pytest.mark.slow
 def test_the_tables_of_a_plan_name_what_is_in_the_file_with_session_types(tmp_path: Path) -> None:
     costs = [word for name in ("gpu", "large", "small") for word in ("--cost", f"{name}=1")]
-    loads = [word for name in ("call", "stream", "chat") for word in ("--load", f"{name}=9")]
+    loads = [word for name in ("call", "stream", "chat") for word in ("--sessions", f"{name}=9")]
     data = figures_of(
         plan, tmp_path, PLAN_PAGE.path.parents[1] / "examples/media.yaml", *costs, *loads, "--budget", "9"
     )

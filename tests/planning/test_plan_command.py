@@ -36,7 +36,7 @@ def fleet(tmp_path: Path) -> Path:
 
 
 def test_a_plan_keeps_the_floor_and_says_what_it_expects(fleet: Path) -> None:
-    data = figures(fleet, *COSTS, "--load", "30", "--floor", "80%")
+    data = figures(fleet, *COSTS, "--sessions", "30", "--floor", "80%")
     (hour,) = data["hours"]
     pools = list(data["pools"].values())
     best = optimum(compile_spec(load_yaml(fleet).file).ranking, pools, 30.0)
@@ -63,7 +63,18 @@ classes:
 
 def test_cheaper_mixes_are_looked_at_and_the_answer_is_told(fleet: Path) -> None:
     fleet.write_text(f"fleet: arena\n{TIES}", encoding="utf-8")
-    options = ["--cost", "small=4.14", "--cost", "large=4.06", "--load", "15", "--floor", "6.07", "--refused", "0.05"]
+    options = [
+        "--cost",
+        "small=4.14",
+        "--cost",
+        "large=4.06",
+        "--sessions",
+        "15",
+        "--floor",
+        "6.07",
+        "--refused",
+        "0.05",
+    ]
     data = figures(fleet, *options)
     assert data["cost"] == data["looked"]["none_below"] == pytest.approx(32.48)
     assert data["cost"] < data["rounds"][-1]["cost"]
@@ -75,7 +86,7 @@ def test_cheaper_mixes_are_looked_at_and_the_answer_is_told(fleet: Path) -> None
 
 @pytest.mark.parametrize("wanted", [["--floor", "80%"], ["--budget", "40"]])
 def test_the_prose_of_a_plan_fits_80_columns(fleet: Path, wanted: list[str]) -> None:
-    assert max(map(len, prose(plan(fleet, *COSTS, "--load", "30", *wanted)))) <= 80
+    assert max(map(len, prose(plan(fleet, *COSTS, "--sessions", "30", *wanted)))) <= 80
 
 
 def test_a_long_search_counts_its_evaluations_on_a_terminal(
@@ -90,7 +101,7 @@ def test_a_long_search_counts_its_evaluations_on_a_terminal(
 
 @pytest.mark.parametrize(("above", "told"), [(-0.02, True), (0.0, False)])
 def test_a_measured_utility_below_the_floor_is_told(fleet: Path, above: float, told: bool) -> None:
-    data = figures(fleet, *COSTS, "--load", "30", "--floor", "80%")
+    data = figures(fleet, *COSTS, "--sessions", "30", "--floor", "80%")
     (hour,) = data["hours"]
     hour |= {"measured_utility": hour["floor"] + above, "measured_error": 0.015}
     assert ("measured is below the floor by 0.02 ± 0.015, as the floor is held" in report("arena", data)) is told
@@ -98,7 +109,7 @@ def test_a_measured_utility_below_the_floor_is_told(fleet: Path, above: float, t
 
 def test_a_day_is_planned_for_as_one_fleet(fleet: Path, tmp_path: Path) -> None:
     day = tmp_path / "day.csv"
-    day.write_text("hour,load\n03,0\n12,20\n20,30.5\n", encoding="utf-8")
+    day.write_text("hour,sessions\n03,0\n12,20\n20,30.5\n", encoding="utf-8")
     result = plan(fleet, *COSTS, "--profile", str(day), "--floor", "3.5")
     assert result.exit_code == 0, result.output
     lines = [line.split() for line in result.output.splitlines()]
@@ -110,39 +121,53 @@ def test_a_day_is_planned_for_as_one_fleet(fleet: Path, tmp_path: Path) -> None:
 
 
 def test_a_budget_is_not_passed(fleet: Path) -> None:
-    data = figures(fleet, *COSTS, "--load", "30", "--budget", "30")
+    data = figures(fleet, *COSTS, "--sessions", "30", "--budget", "30")
     assert data["cost"] <= 30
     assert (data["floor"], data["looked"]) == (None, None)
-    more = figures(fleet, *COSTS, "--load", "30", "--budget", "40")
+    more = figures(fleet, *COSTS, "--sessions", "30", "--budget", "40")
     assert more["hours"][0]["bound"] > data["hours"][0]["bound"]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--load", "30", "--floor", "1", "--cost", "small=1"], "every class needs a cost: add --cost large=…"),
-        (["--load", "30", "--floor", "1", "--cost", "smal=1"], "no class is named 'smal'; did you mean small?"),
-        (["--load", "30", "--floor", "1", "--cost", "gpu=1"], "no class is named 'gpu'; the classes are small, large"),
-        (["--load", "30", "--floor", "1", "--cost", "small"], "--cost: 'small' is not like small=1"),
-        (["--load", "30", "--floor", "1", *COSTS, "--cost", "small=2"], "--cost: small has two costs"),
-        (["--load", "30", "--floor", "1", "--cost", "small=0"], "--cost small: 0 is not above 0"),
-        (["--load", "30", "--floor", "1", "--cost", "small=1e300"], "small: 1e300 is not between 1e-12 and 1e13"),
-        (["--load", "30", "--floor", "1", "--cost", "small=nan"], "--cost small: 'nan' is not a number above 0"),
-        (["--floor", "1", *COSTS], "give either --load or --profile"),
-        (["--load", "30", "--profile", "day.csv", "--floor", "1", *COSTS], "give either --load or --profile"),
-        (["--load", "30", *COSTS], "give either --floor or --budget"),
-        (["--load", "30", *COSTS, "--floor", "1", "--budget", "3"], "give either --floor or --budget"),
-        (["--load", "many", *COSTS, "--floor", "1"], "--load: 'many' is not a number of sessions"),
-        (["--load", "0", *COSTS, "--floor", "1"], "--load: 0 is not from 1 to 10,000,000 sessions"),
-        (["--load", "30", *COSTS, "--floor", "high"], "--floor: 'high' is not a number like 0.5, or a share like 95%"),
-        (["--load", "30", *COSTS, "--floor", "101%"], "--floor: 101% is not a share above 0% and up to 100%"),
-        (["--load", "30", *COSTS, "--floor", "6"], "--floor: a session adds at most 5 on a pool of these classes, not"),
-        (["--load", "30", *COSTS, "--budget", "-1"], "--budget: -1 is not above 0"),
-        (["--load", "30", *COSTS, "--budget", ""], "--budget: '' is not a number above 0"),
-        (["--load", "30", *COSTS, "--floor", ""], "--floor: '' is not a number like 0.5"),
+        (["--sessions", "30", "--floor", "1", "--cost", "small=1"], "every class needs a cost: add --cost large=…"),
+        (["--sessions", "30", "--floor", "1", "--cost", "smal=1"], "no class is named 'smal'; did you mean small?"),
+        (
+            ["--sessions", "30", "--floor", "1", "--cost", "gpu=1"],
+            "no class is named 'gpu'; the classes are small, large",
+        ),
+        (["--sessions", "30", "--floor", "1", "--cost", "small"], "--cost: 'small' is not like small=1"),
+        (["--sessions", "30", "--floor", "1", *COSTS, "--cost", "small=2"], "--cost: small is there twice"),
+        (["--sessions", "30", "--floor", "1", "--cost", "small=0"], "--cost small: 0 is not above 0"),
+        (["--sessions", "30", "--floor", "1", "--cost", "small=1e300"], "small: 1e300 is not between 1e-12 and 1e13"),
+        (["--sessions", "30", "--floor", "1", "--cost", "small=nan"], "--cost small: 'nan' is not a number above 0"),
+        (["--floor", "1", *COSTS], "give one of --sessions, --load-per-pool and --profile"),
+        (
+            ["--sessions", "30", "--profile", "day.csv", "--floor", "1", *COSTS],
+            "give one of --sessions, --load-per-pool and --profile",
+        ),
+        (["--load-per-pool", "0", "--floor", "1", *COSTS], "--load-per-pool: 0 is not from 1 to 10,000,000 sessions"),
+        (["--load", "30", "--floor", "1", *COSTS], "say which: --sessions of the whole fleet, or --load-per-pool"),
+        (["--sessions", "30", *COSTS], "give either --floor or --budget"),
+        (["--sessions", "30", *COSTS, "--floor", "1", "--budget", "3"], "give either --floor or --budget"),
+        (["--sessions", "many", *COSTS, "--floor", "1"], "--sessions: 'many' is not a number of sessions"),
+        (["--sessions", "0", *COSTS, "--floor", "1"], "--sessions: 0 is not from 1 to 10,000,000 sessions"),
+        (
+            ["--sessions", "30", *COSTS, "--floor", "high"],
+            "--floor: 'high' is not a number like 0.5, or a share like 95%",
+        ),
+        (["--sessions", "30", *COSTS, "--floor", "101%"], "--floor: 101% is not a share above 0% and up to 100%"),
+        (
+            ["--sessions", "30", *COSTS, "--floor", "6"],
+            "--floor: a session adds at most 5 on a pool of these classes, not",
+        ),
+        (["--sessions", "30", *COSTS, "--budget", "-1"], "--budget: -1 is not above 0"),
+        (["--sessions", "30", *COSTS, "--budget", ""], "--budget: '' is not a number above 0"),
+        (["--sessions", "30", *COSTS, "--floor", ""], "--floor: '' is not a number like 0.5"),
         (["--profile", "nowhere.csv", *COSTS, "--floor", "1"], "nowhere.csv: No such file or directory"),
-        (["--load", "30", *COSTS, "--floor", "1", "--refused", "0.9"], "--refused"),
-        (["--load", "30", "--floor", "1"], "Missing option '--cost'"),
+        (["--sessions", "30", *COSTS, "--floor", "1", "--refused", "0.9"], "--refused"),
+        (["--sessions", "30", "--floor", "1"], "Missing option '--cost'"),
     ],
 )
 def test_a_call_that_makes_no_sense_ends_with_2(fleet: Path, options: list[str], message: str, capfd: Any) -> None:
@@ -154,16 +179,16 @@ def test_a_call_that_makes_no_sense_ends_with_2(fleet: Path, options: list[str],
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the first line must name the columns hour,load; it is empty"),
-        ("hour,sessions\n1,2\n", "load missing"),
-        ("hour,load\n1,2\n1,3\n", "line 3: duplicate hour 1"),
-        ("hour,load\n,2\n", "line 2: the hour is missing"),
-        ("hour,load\n1,2\n2\n", "line 3: load: '' is not a number of sessions"),
-        ("hour,load\n1,-2\n", "line 2: load: -2 is not from 0 to 10,000,000 sessions"),
-        ("hour,load\n1,inf\n", "line 2: load: 'inf' is not a number of sessions"),
-        ("hour,load\n1,0\n", "contains no hours"),
-        ("hour,load,load\n1,5,6\n", "the first line names the column load twice"),
-        ('hour,load\n"' + "x" * 65_000 + "\n" + "x" * 67_000, "day.csv: is not CSV: field larger than field limit"),
+        ("", "the first line must name the columns hour,sessions; it is empty"),
+        ("hour,load\n1,2\n", "sessions missing"),
+        ("hour,sessions\n1,2\n1,3\n", "line 3: duplicate hour 1"),
+        ("hour,sessions\n,2\n", "line 2: the hour is missing"),
+        ("hour,sessions\n1,2\n2\n", "line 3: sessions: '' is not a number of sessions"),
+        ("hour,sessions\n1,-2\n", "line 2: sessions: -2 is not from 0 to 10,000,000 sessions"),
+        ("hour,sessions\n1,inf\n", "line 2: sessions: 'inf' is not a number of sessions"),
+        ("hour,sessions\n1,0\n", "contains no hours"),
+        ("hour,sessions,sessions\n1,5,6\n", "the first line names the column sessions twice"),
+        ('hour,sessions\n"' + "x" * 65_000 + "\n" + "x" * 67_000, "day.csv: is not CSV: field larger than field limit"),
     ],
 )
 def test_a_profile_that_cannot_be_used_is_named_with_its_line(
@@ -178,7 +203,7 @@ def test_a_profile_that_cannot_be_used_is_named_with_its_line(
 
 @pytest.mark.parametrize(
     ("text", "encoding"),
-    [("load, hour\r\n12.5, 08:00\r\n", "utf-8-sig"), ("sep=;\nload;hour\n12.5;08:00\n", "utf-16")],
+    [("sessions, hour\r\n12.5, 08:00\r\n", "utf-8-sig"), ("sep=;\nsessions;hour\n12.5;08:00\n", "utf-16")],
 )
 def test_a_profile_of_a_spreadsheet_is_read(tmp_path: Path, text: str, encoding: str) -> None:
     day = tmp_path / "day.csv"
@@ -186,17 +211,17 @@ def test_a_profile_of_a_spreadsheet_is_read(tmp_path: Path, text: str, encoding:
     assert read_profile(day, ["default"]) == [("08:00", (12.5,))]
 
 
-def test_a_fleet_file_with_mistakes_ends_with_1_and_names_them(fleet: Path) -> None:
+def test_a_fleet_file_with_mistakes_ends_with_2_and_names_them(fleet: Path) -> None:
     fleet.write_text(FLEET.replace("capacity: 3", "capacity: 0"), encoding="utf-8")
-    result = plan(fleet, *COSTS, "--load", "30", "--floor", "1")
-    assert result.exit_code == 1
+    result = plan(fleet, *COSTS, "--sessions", "30", "--floor", "1")
+    assert result.exit_code == 2
     assert f"{fleet}:4:65: classes[0].capacity: input should be greater" in result.output
 
 
 @pytest.mark.parametrize("hours", [["9"], ["9", "12"]])
 def test_one_more_adds_on_average_over_the_hours_of_a_day_only(fleet: Path, tmp_path: Path, hours: list[str]) -> None:
     day = tmp_path / "day.csv"
-    day.write_text("hour,load\n" + "".join(f"{k},{load}\n" for k, load in enumerate(hours)), encoding="utf-8")
+    day.write_text("hour,sessions\n" + "".join(f"{k},{load}\n" for k, load in enumerate(hours)), encoding="utf-8")
     output = plan(fleet, *COSTS, "--profile", str(day), "--budget", "40").output
     assert "the best fleet within a budget of 40 for" in output
     told = ", on average over the hours" if len(hours) > 1 else ""
@@ -204,7 +229,7 @@ def test_one_more_adds_on_average_over_the_hours_of_a_day_only(fleet: Path, tmp_
 
 
 def test_large_numbers_are_told_in_all_their_digits_and_too_many_pools_are_several_fleets(fleet: Path) -> None:
-    result = plan(fleet, *COSTS, "--load", "1234567", "--floor", "1")
+    result = plan(fleet, *COSTS, "--sessions", "1234567", "--floor", "1")
     assert result.exit_code == 0, result.output
     assert "1,234,567 sessions has" in result.output
     assert "e+0" not in result.output
@@ -212,7 +237,7 @@ def test_large_numbers_are_told_in_all_their_digits_and_too_many_pools_are_sever
 
 
 def test_where_no_fleet_does_it_the_command_ends_with_1(fleet: Path) -> None:
-    result = plan(fleet, *COSTS, "--load", "30", "--budget", "2")
+    result = plan(fleet, *COSTS, "--sessions", "30", "--budget", "2")
     assert result.exit_code == 1
     assert "arena: no fleet" in result.output
 
@@ -230,13 +255,13 @@ def test_a_fleet_is_found_where_the_floor_with_the_gaps_of_a_small_one_is_out_of
     fleet: Path, refused: str, pools: int
 ) -> None:
     fleet.write_text(FALLING, encoding="utf-8")
-    data = figures(fleet, "--cost", "small=1.1", "--load", "3", "--floor", "90%", "--refused", refused)
+    data = figures(fleet, "--cost", "small=1.1", "--sessions", "3", "--floor", "90%", "--refused", refused)
     assert (data["pools"], data["looked"]["none_below"]) == ({"small": pools}, data["cost"])
 
 
 def test_a_budget_does_not_buy_pools_that_add_nothing(fleet: Path) -> None:
     fleet.write_text(FALLING, encoding="utf-8")
-    data = figures(fleet, "--cost", "small=1", "--load", "3", "--budget", "9000")
+    data = figures(fleet, "--cost", "small=1", "--sessions", "3", "--budget", "9000")
     assert data["pools"]["small"] < 30
     assert data["hours"][0]["expected_utility"] == pytest.approx(3 * 4.974, rel=1e-6)
 
@@ -249,6 +274,6 @@ def test_costs_and_floors_are_read_as_they_are_written() -> None:
 
 @pytest.mark.parametrize("loads", [["call=30"], ["30", "20"]])
 def test_loads_by_type_need_session_types(fleet: Path, loads: list[str]) -> None:
-    answer = plan(fleet, *COSTS, *[word for load in loads for word in ("--load", load)], "--floor", "80%")
+    answer = plan(fleet, *COSTS, *[word for load in loads for word in ("--sessions", load)], "--floor", "80%")
     assert answer.exit_code == 2
     assert "give one number; the fleet file has no session_types that could have their own" in shown(answer)

@@ -39,7 +39,7 @@ def requests(folder: Path, sessions: list[Session], pause: float = 5.0, strays: 
 
 @pytest.mark.slow
 def test_lines_with_an_id_are_put_together_to_their_sessions(folder: Path) -> None:
-    fleet = ("--fleet", folder / "fleet.yaml")
+    fleet = ("--fleet-file", folder / "fleet.yaml")
     whole = figures_of(app, folder, write_csv(SESSIONS, folder / "log.csv"), *fleet)
     log = requests(folder, SESSIONS)
     cut = ("--warm-up", str(whole["window"]["warm_up_s"]), "--cool-down", "0")
@@ -53,7 +53,7 @@ def test_lines_with_an_id_are_put_together_to_their_sessions(folder: Path) -> No
 
 
 def calls(folder: Path, log: Path, *options: str) -> Any:
-    return called(app, log, "--fleet", folder / "fleet.yaml", *options)
+    return called(app, log, "--fleet-file", folder / "fleet.yaml", *options)
 
 
 @pytest.mark.parametrize("strays", [0.02, 0.2])

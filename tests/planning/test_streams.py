@@ -20,14 +20,14 @@ from tests.planning.commands import called, shown
 from tests.planning.recorded import FLEET, least_connections, write_csv
 
 SAMPLES = "pool_class,sessions,value\n" + "".join(f"small,{x},{10 - x}\n" for x in range(1, 6))
-DAY = "hour,load\n0,5\n1,9\n"
+DAY = "hour,sessions\n0,5\n1,9\n"
 COSTS = [word for name in ("linear", "quadratic", "saturating") for word in ("--cost", f"{name}=1")]
 CALLS: dict[str, tuple[Typer, str, list[str]]] = {
-    "evaluate": (evaluate, "log.csv", ["-", "--fleet", "fleet.yaml"]),
-    "evaluate --fleet": (evaluate, "fleet.yaml", ["log.csv", "--fleet", "-"]),
+    "evaluate": (evaluate, "log.csv", ["-", "--fleet-file", "fleet.yaml"]),
+    "evaluate --fleet-file": (evaluate, "fleet.yaml", ["log.csv", "--fleet-file", "-"]),
     "check": (check, "fleet.yaml", ["-"]),
     "fit": (fit, "samples.csv", ["-"]),
-    "plan": (plan, "fleet.yaml", ["-", *COSTS, "--load", "9", "--budget", "9"]),
+    "plan": (plan, "fleet.yaml", ["-", *COSTS, "--sessions", "9", "--budget", "9"]),
     "plan --profile": (plan, "day.csv", ["fleet.yaml", *COSTS, "--profile", "-", "--budget", "9"]),
 }
 """Commands, the file that they read from standard input, and their arguments."""
@@ -58,7 +58,10 @@ def test_a_command_reads_standard_input_and_prints_its_figures(
 
 @pytest.mark.parametrize(
     ("app", "options", "names"),
-    [(evaluate, ["--fleet", "-"], "LOG and --fleet"), (plan, [*COSTS, "--profile", "-"], "FLEET and --profile")],
+    [
+        (evaluate, ["--fleet-file", "-"], "LOG and --fleet-file"),
+        (plan, [*COSTS, "--profile", "-"], "FLEET_FILE and --profile"),
+    ],
 )
 def test_only_one_file_can_be_standard_input(app: Typer, options: list[str], names: str) -> None:
     result = called(app, "-", *options)
@@ -76,9 +79,9 @@ def test_a_file_in_a_directory_that_does_not_exist_is_refused_before_the_work(fo
 @pytest.mark.parametrize(
     ("app", "options"),
     [
-        (evaluate, ["log.csv", "--fleet", "fleet.yaml", "--map-file", "-"]),
-        (evaluate, ["log.csv", "--fleet", "fleet.yaml", "--figure", "-"]),
-        (evaluate, ["log.csv", "--fleet", "fleet.yaml", "--map", "a{99999999999}=linear"]),
+        (evaluate, ["log.csv", "--fleet-file", "fleet.yaml", "--map-file", "-"]),
+        (evaluate, ["log.csv", "--fleet-file", "fleet.yaml", "--figure", "-"]),
+        (evaluate, ["log.csv", "--fleet-file", "fleet.yaml", "--map", "a{99999999999}=linear"]),
         (fit, ["samples.csv", "--yaml", "-"]),
         (fit, ["samples.csv", "--pools", f"small={'9' * 5000}"]),
     ],
@@ -96,7 +99,7 @@ def test_an_invalid_fleet_file_is_told_on_standard_output_too(folder: Path) -> N
 
 @pytest.mark.slow
 def test_a_pipe_is_read_and_written(folder: Path) -> None:
-    command = [sys.executable, "-m", "slta.cli", "evaluate", "-", "--fleet", "fleet.yaml", "--json", "-"]
+    command = [sys.executable, "-m", "slta.cli", "evaluate", "-", "--fleet-file", "fleet.yaml", "--json", "-"]
     with (folder / "log.csv").open() as log, subprocess.Popen(["cat"], stdin=log, stdout=subprocess.PIPE) as cat:
         done = subprocess.run(command, stdin=cat.stdout, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)

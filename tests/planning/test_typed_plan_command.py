@@ -10,7 +10,7 @@ from slta.core.session_types.bound import bound
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.plan import answer, simulation
 from slta_planning.plan.loads import loads_of, read_profile
-from slta_planning.plan.options import Options
+from slta_planning.plan.options import Loads, Options
 from slta_planning.plan.rounds import Found, Round
 from slta_planning.plan.search import Search
 from slta_planning.plan.simulation import NO_FIGURES
@@ -28,7 +28,7 @@ classes:
   - {name: plain, utility: {kind: table, values: [0, 4, 7, 9]}, capacity: 3, pools: 3}
 """
 COSTS = ["--cost", "gpu=3", "--cost", "plain=1"]
-LOADS = ["--load", "video=6", "--load", "chat=12"]
+LOADS = ["--sessions", "video=6", "--sessions", "chat=12"]
 PLAN = [*COSTS, *LOADS, "--refused", "0.01"]
 KINDS = ["default", "video", "chat"]
 
@@ -80,7 +80,7 @@ def test_a_larger_reserve_keeps_the_refusals_of_a_cheaper_fleet(
     """With the file's ρ = ½ the fleet costs more; without reserves 34.8 (docs/results/session-types.md)."""
     (file := tmp_path / "rare.yaml").write_text(RARE, encoding="utf-8")
     costs = ["--cost", "a=1.5", "--cost", "b=1.2", "--cost", "c=0.7"]
-    call = [*costs, "--load", "one=60,two=70,default=90", "--floor", "55%", "--refused", "0.01"]
+    call = [*costs, "--sessions", "one=60,two=70,default=90", "--floor", "55%", "--refused", "0.01"]
     found = figures(file, *call)
     monkeypatch.setattr(answer, "RESERVES", ())
     assert (found["reserve"] > 0.5, figures(file, *call)["cost"] > found["cost"]) == (True, True)
@@ -98,7 +98,7 @@ def test_other_reserves_are_tried_once_if_rounds_refused_too_many_and_taken_if_c
         return Found([Round((9, 9), proven=True, cost=36.0, hours=(NO_FIGURES,), refusing=refusing)], None)
 
     monkeypatch.setattr(answer, "found_by", found_by)
-    options = Options(["gpu=3,plain=1"], ["video=6,chat=12"], None, "60%", None, 0.01)
+    options = Options(["gpu=3,plain=1"], Loads(["video=6,chat=12"]), None, "60%", None, 0.01)
     assert answer.planned(compile_spec(load_yaml(fleet).file), options)["reserve"] == 0.5
     assert tried == reserves
 
@@ -149,29 +149,36 @@ def test_a_day_has_a_column_for_each_type(fleet: Path, tmp_path: Path) -> None:
 
 
 def test_loads_may_be_in_one_option_as_of_the_load_generator() -> None:
-    assert loads_of(["video=6, chat=10"], KINDS) == loads_of(["video=6", "chat=10"], KINDS)
+    assert loads_of(Loads(["video=6, chat=10"]), KINDS) == loads_of(Loads(["video=6", "chat=10"]), KINDS)
 
 
 def test_sessions_without_a_type_are_a_load_without_a_name() -> None:
-    assert loads_of(["video=6", "3", "chat=1e1"], KINDS) == ("", (3.0, 6.0, 10.0))
-    assert loads_of(["default=3", "video=6", "chat=0"], KINDS) == ("", (3.0, 6.0, 0.0))
+    assert loads_of(Loads(["video=6", "3", "chat=1e1"]), KINDS) == ("", (3.0, 6.0, 10.0))
+    assert loads_of(Loads([], ["video=6", "3", "chat=1e1"], 5), KINDS) == ("", (15.0, 30.0, 50.0))
+    assert loads_of(Loads(["default=3", "video=6", "chat=0"]), KINDS) == ("", (3.0, 6.0, 0.0))
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--load", "video=6"], "--load: every session type needs a load: add --load chat=…"),
-        (["--load", "18"], "every session type needs a load: add --load video=… --load chat=…"),
-        ([*LOADS, "--load", "vide=6"], "--load: no session type is named 'vide'; did you mean video?"),
-        ([*LOADS, "--load", "audio=6"], "no session type is named 'audio'; the session types are default, video, chat"),
-        ([*LOADS, "--load", "chat=6"], "--load: chat has two loads"),
-        ([*LOADS, "--load", "2", "--load", "3"], "--load: default has two loads"),
-        (["--load", "video=-1", "--load", "chat=2"], "--load video: -1 is not from 0 to"),
-        (["--load", "video=many", "--load", "chat=2"], "--load video: 'many' is not a number of sessions"),
-        (["--load", "video:6", "--load", "chat=2"], "--load: 'video:6' is not like video=6"),
-        (["--load", "video=6,chat:2"], "--load: 'chat:2' is not like chat=2"),
-        (["--load", "video=0", "--load", "chat=0"], "--load: all types together have 0 sessions, not from 1 to 50,000"),
-        (["--load", "video=1", "--load", "chat=60000"], "as many as can be simulated"),
+        (["--sessions", "video=6"], "--sessions: every session type needs a load: add --sessions chat=…"),
+        (["--sessions", "18"], "every session type needs a load: add --sessions video=… --sessions chat=…"),
+        ([*LOADS, "--sessions", "vide=6"], "--sessions: no session type is named 'vide'; did you mean video?"),
+        (
+            [*LOADS, "--sessions", "audio=6"],
+            "no session type is named 'audio'; the session types are default, video, chat",
+        ),
+        ([*LOADS, "--sessions", "chat=6"], "--sessions: chat is there twice"),
+        ([*LOADS, "--sessions", "2", "--sessions", "3"], "--sessions: default is there twice"),
+        (["--sessions", "video=-1", "--sessions", "chat=2"], "--sessions video: -1 is not from 0 to"),
+        (["--sessions", "video=many", "--sessions", "chat=2"], "--sessions video: 'many' is not a number of sessions"),
+        (["--sessions", "video:6", "--sessions", "chat=2"], "--sessions: 'video:6' is not like video=6"),
+        (["--sessions", "video=6,chat:2"], "--sessions: 'chat:2' is not like chat=2"),
+        (
+            ["--sessions", "video=0", "--sessions", "chat=0"],
+            "--sessions: all types together have 0 sessions, not from 1 to 50,000",
+        ),
+        (["--sessions", "video=1", "--sessions", "chat=60000"], "as many as can be simulated"),
         ([*LOADS, "--floor", "9"], "--floor: a session adds at most 5 on a pool of these classes"),
     ],
 )
@@ -186,7 +193,7 @@ def test_a_call_that_makes_no_sense_ends_with_2(fleet: Path, options: list[str],
     ("text", "message"),
     [
         ("hour,video\n1,2\n", "must name the columns hour,video,chat; chat missing"),
-        ("hour,video,chat,load\n1,2,3,5\n", "the column load cannot say whose sessions it means"),
+        ("hour,video,chat,sessions\n1,2,3,5\n", "the column sessions cannot say whose sessions it means"),
         ("hour,video,chat,chatt\n1,2,3,5\n", "the first line: no session type is named 'chatt'; did you mean chat?"),
         ("hour,video,chat,default,default\n1,2,3,5,5\n", "names the column default twice"),
         ("hour,video,chat\n1,2,-3\n", "line 2: chat: -3 is not from 0"),

@@ -36,7 +36,7 @@ def fleet_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def options(tmp_path: Path, fleet_file: Path) -> list[str]:
-    return ["--config", str(fleet_file)]
+    return [str(fleet_file)]
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_the_fleet_file_is_applied_again_only_when_it_has_changed(
     [
         (["--host", "0.0.0.0"], "slta: 0.0.0.0 can be reached from other machines"),  # noqa: S104 - it is refused
         (["--keys-file", "nowhere.yaml"], "slta: nowhere.yaml: No such file or directory"),
-        (["--config", "nowhere.yaml"], "slta: nowhere.yaml: No such file or directory"),
+        (["nowhere.yaml"], "slta: nowhere.yaml: No such file or directory"),
         (["--store-binary", "no-such-server"], "slta: no-such-server is not a program"),
         (["--host", "192.0.2.1", "--port", "0", "--keys-file", "{keys}"], "slta: cannot listen on 192.0.2.1, port 0"),
         (["--store-url", "redis://h:port"], "slta: --store-url has a port that is not a number from 1 to 65535"),

@@ -20,7 +20,7 @@ from testbed.service_process import ServiceProcess, assign, serving, where
 @pytest.mark.slow
 def test_two_services_on_one_store_are_one_dispatcher(tmp_path: Path, fleet_file: Path) -> None:
     with EmbeddedStore(tmp_path / "data") as store:
-        shared = ["--store-url", store.url, "--config", str(fleet_file)]
+        shared = ["--store-url", store.url, str(fleet_file)]
         with serving(tmp_path, *shared) as (_, one), serving(tmp_path, *shared) as (_, other):
             placed = [assign((one, other)[k % 2], f"s-{k}").json()["pool_id"] for k in range(20)]
             assert [where((other, one)[k % 2], f"s-{k}") for k in range(20)] == placed
@@ -38,7 +38,7 @@ def test_without_its_store_it_lives_and_gets_ready_when_the_store_does(tmp_path:
     store.start()
     url = store.url
     store.stop()
-    with serving(tmp_path, "--store-url", url, "--config", str(fleet_file)) as (service, client):
+    with serving(tmp_path, "--store-url", url, str(fleet_file)) as (service, client):
         assert client.get("/healthz").status_code == 200
         assert client.get("/readyz").status_code == 503
         assert assign(client, "s-1").json()["code"] == "store_unavailable"
@@ -75,7 +75,7 @@ def test_a_store_that_syncs_later_than_it_answers_is_not_taken_for_fsync(tmp_pat
 
 @pytest.mark.slow
 def test_its_own_store_syncs_each_write_for_fsync(tmp_path: Path, options: list[str], fleet_file: Path) -> None:
-    with serving(tmp_path, *options, "--config", str(fleet_file), SLTA_DURABILITY="fsync") as (_, client):
+    with serving(tmp_path, *options, str(fleet_file), SLTA_DURABILITY="fsync") as (_, client):
         until(lambda: client.get("/readyz").json() == {"status": "ready"})
         assert assign(client, "s-1").status_code == 201
         [socket] = [path for path in (tmp_path / "data").rglob("*") if path.is_socket()]
@@ -90,7 +90,7 @@ def test_a_store_that_went_back_is_noticed_and_gets_back_what_it_had_acknowledge
     with (
         own_server(EMBEDDED) as store,
         store.client() as admin,
-        serving(tmp_path, "--store-url", store.url, "--config", str(fleet_file)) as (service, client),
+        serving(tmp_path, "--store-url", store.url, str(fleet_file)) as (service, client),
     ):
         fleet = str(client.get("/v1/fleets").json()["fleets"][0])
         until(lambda: client.get(f"/v1/fleets/{fleet}/state").json()["time"] > 2)  # some ticks have told the epoch

@@ -75,7 +75,7 @@ def study(
         raise UnsuitableError("--n: the two classes are of equal size, so every n must be even and at least 4")
     if max(loads) > MAX_LOAD:
         raise UnsuitableError(
-            f"--load: must be at most {MAX_LOAD:g}, as pools hold {TABLE_1.capacities[0]} sessions here"
+            f"--load-per-pool: must be at most {MAX_LOAD:g}, as pools hold {TABLE_1.capacities[0]} sessions here"
         )
     started, processor_started = time.perf_counter(), study_report.processor_seconds()
     cells = [

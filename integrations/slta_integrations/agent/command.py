@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from slta.cli.error_messages import in_one_line
+from slta.cli.error_messages import NO, in_one_line
 from slta.cli.target import target_of
 from slta_integrations.agent.config import AgentFile, load
 from slta_integrations.agent.metrics import Metrics
@@ -21,8 +21,6 @@ from slta_integrations.client import Client
 from slta_integrations.metric_registry import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.signals import on_stop
-
-NOT_EMPTY = 3
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -36,7 +34,7 @@ def command(
 
     SIGTERM or SIGINT drains the pools, and removes each when it is empty; a second one ends the wait.
 
-    Exit codes: 0 if all pools were removed, 3 if some are left, 2 if the file cannot be used.
+    Exit code 1: pools are left.
     """
     configure_logging()
     with in_one_line():
@@ -44,7 +42,7 @@ def command(
         presence_file = PresenceFile(file.present_file)
         left = [] if check else asyncio.run(serve(file, presence_file))
     if left:
-        raise typer.Exit(NOT_EMPTY)
+        raise typer.Exit(NO)
 
 
 async def serve(file: AgentFile, presence_file: PresenceFile) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from slta.cli.durations import DURATION
 from slta.cli.error_messages import in_one_line
 from slta.cli.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, Target, target_of
 from slta.parsing.fields import MAX_LEASE_SECONDS, MIN_LEASE_SECONDS
@@ -62,7 +62,9 @@ def command(  # noqa: PLR0913 - one argument an option
     listen: Annotated[str | None, typer.Option(help="Receive datagrams: udp://ADDRESS:PORT or unix:///PATH.")] = None,
     lease: Annotated[
         float | None,
-        typer.Option(help="Lease in seconds of sessions that the proxy placed; default: 900, or the fleet's."),
+        typer.Option(
+            help="Lease of sessions that the proxy placed; 0: none.", show_default="15m, or the fleet's", **DURATION
+        ),
     ] = None,
     metrics_port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Port of the Prometheus metrics; default: none.")
@@ -72,10 +74,7 @@ def command(  # noqa: PLR0913 - one argument an option
         int, typer.Option(min=1, help="Bytes of lines kept while slta does not answer.")
     ] = MAX_BACKLOG_BYTES,
 ) -> None:
-    """Complete and report sessions from the lines that a proxy writes: see docs/follow.md.
-
-    Exit codes: 0 after SIGTERM or SIGINT; 2 for options that cannot be used.
-    """
+    """Complete and report sessions from the lines that a proxy writes: see docs/follow.md."""
     configure_logging()
     with in_one_line():
         if (file is None) == (listen is None):
@@ -120,6 +119,6 @@ def open_source(options: FollowOptions, position: Position | None, metrics: Metr
 
 
 def _checked_lease(seconds: float | None) -> float | None:
-    if seconds and not (math.isfinite(seconds) and MIN_LEASE_SECONDS <= seconds <= MAX_LEASE_SECONDS):
+    if seconds and not MIN_LEASE_SECONDS <= seconds <= MAX_LEASE_SECONDS:
         raise UnusableError(f"--lease: must be 0, for none, or {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS:,} seconds")
     return seconds

@@ -45,21 +45,18 @@ def command(  # noqa: PLR0913 - one argument an option
     key_file: KeyFile = None,
     namespace: options.Namespace = None,
     class_label: options.ClassLabel = "",
-    port: options.Port = "",
+    port_name: options.PortName = "",
     address_type: options.AddressType = "IPv4",
     grace: options.Grace = GRACE_SECONDS,
     source: options.Source = None,
-    lease: options.Lease = "slta-kubernetes",
+    lease_name: options.LeaseName = "slta-kubernetes",
     api_server: options.ApiServerUrl = None,
     token_file: options.TokenFile = None,
     ca_file: options.CaFile = None,
     metrics_port: options.MetricsPort = None,
     metrics_host: options.MetricsHost = "127.0.0.1",
 ) -> None:
-    """Make pools of the pods behind Services, and follow them: see docs/kubernetes-pods.md.
-
-    Exit codes: 0 after SIGTERM or SIGINT; 2 for options that cannot be used.
-    """
+    """Make pools of the pods behind Services, and follow them: see docs/kubernetes-pods.md."""
     configure_logging()
     with in_one_line():
         of_pods, own = options.namespaces(namespace, ACCOUNT)
@@ -69,8 +66,8 @@ def command(  # noqa: PLR0913 - one argument an option
             Access(api_server, token_file, ca_file) if api_server else in_cluster(),
             of_pods,
             own,
-            checked("--lease", lease, options.OBJECT_NAME),
-            Selection(classes, options.family_of(address_type), port),
+            checked("--lease-name", lease_name, options.OBJECT_NAME),
+            Selection(classes, options.family_of(address_type), port_name),
             class_label and checked("--class-label", class_label, options.LABEL_KEY),
             checked("--source", source or f"kubernetes:{of_pods}", options.SOURCE),
             grace,

@@ -9,6 +9,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from slta.cli.durations import DURATION
 from slta.cli.target import Target
 from slta.parsing import NAME_PATTERN, NAME_RULE
 from slta_integrations.errors import UnusableError
@@ -34,15 +35,16 @@ ClassLabel = Annotated[
     str,
     typer.Option("--class-label", help="Pod label with the class; then SERVICE alone will do. Reads pods too."),
 ]
-Port = Annotated[str, typer.Option("--port", help="Name of the port in addresses; default: the slice's first.")]
+PortName = Annotated[str, typer.Option("--port-name", help="Port in addresses, by name; default: the slice's first.")]
 AddressType = Annotated[str, typer.Option("--address-type", help="Address family: IPv4, IPv6 or FQDN.")]
 Grace = Annotated[
-    float, typer.Option("--grace", min=0, help="Seconds that a pod which ended may be gone before its pool is failed.")
+    float,
+    typer.Option("--grace", help="Time for which a pod that ended is kept before its pool is failed.", **DURATION),
 ]
 Source = Annotated[
     str | None, typer.Option("--source", help="Label slta.source of its pools; default: kubernetes:NAMESPACE.")
 ]
-Lease = Annotated[str, typer.Option("--lease", help="Name of the Lease; one for each fleet.")]
+LeaseName = Annotated[str, typer.Option("--lease-name", help="Name of the Lease; one for each fleet.")]
 ApiServerUrl = Annotated[
     str | None, typer.Option("--api-server", help="URL of the API server; default: that of the cluster it runs in.")
 ]

@@ -19,6 +19,7 @@ from slta_integrations.errors import UnusableError, checked
 from slta_integrations.nginx_map.rendering import PoolAddress, render
 
 UNCHANGED = 3
+"""Exit code, which scripts that reload nginx ask for."""
 MODE = 0o644
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -29,20 +30,18 @@ def command(
     fleet: FleetName,
     url: BaseUrl = DEFAULT_URL,
     key_file: KeyFile = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to replace if it changed; default: standard output.")
+    map_file: Annotated[
+        Path | None, typer.Option(help="File to replace if it changed; default: standard output.")
     ] = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if the file has not changed.")] = False,  # noqa: FBT002
 ) -> None:
-    """Write the map of pools to upstreams that nginx includes: see docs/follow.md.
-
-    Exit codes with --output: 0 written; 3 unchanged, not written; 2 error, nothing was written.
-    """
+    """Write the map of pools to upstreams that nginx includes: see docs/follow.md."""
     with in_one_line():
         target = target_of(url, fleet, key_file)
         text = render(fleet, pools_of(asyncio.run(_pages(Client(target)))))
-        if output is None:
+        if map_file is None:
             typer.echo(text, nl=False)
-        elif not replace_file(output, text):
+        elif not replace_file(map_file, text) and exit_code:
             raise typer.Exit(UNCHANGED)
 
 

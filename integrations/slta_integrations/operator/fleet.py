@@ -15,6 +15,7 @@ import typer
 import yaml
 from rich.console import Console
 
+from slta.cli.durations import POSITIVE_DURATION
 from slta.cli.output import Table
 from slta.cli.target import checked_fleet
 from slta.fleet_file import load_yaml
@@ -84,7 +85,7 @@ async def state(operator: Operator) -> None:
 @command(app)
 async def watch(
     operator: Operator,
-    every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 2.0,
+    every: Annotated[float, typer.Option(help="Time between two looks.", **POSITIVE_DURATION)] = 2.0,
     times: Annotated[int | None, typer.Option(min=1, help="Number of looks.", show_default="until Ctrl-C")] = None,
 ) -> None:
     """Show the state again and again, on a terminal in place."""

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import typer
 
-from slta.cli.durations import seconds_of
+from slta.cli.durations import DURATION
 from slta.models import AfterDrain, Status
 from slta.models.heartbeats import Liveness
 from slta_integrations.errors import UnusableError
@@ -60,7 +60,7 @@ async def drain(
     operator: Operator,
     pools: SomePools = None,
     pool_class: PoolClass = None,
-    within: Annotated[int | None, typer.Option(parser=seconds_of, help="Deadline from now, such as 10m.")] = None,
+    within: Annotated[float | None, typer.Option(help="Deadline from now, such as 10m.", **DURATION)] = None,
     then: Annotated[AfterDrain | None, typer.Option(help="At the deadline: list what is left, or fail.")] = None,
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the pools are empty, or their deadline.")] = False,

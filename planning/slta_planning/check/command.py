@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from slta.cli.error_messages import in_one_line
+from slta.cli.error_messages import NO, in_one_line
 from slta.cli.options import FleetFile, JsonFile
 from slta.cli.streams import text_beside, write_json
 from slta.core.fleet import FleetSpec
@@ -23,14 +23,14 @@ from slta_planning.check.check_report import report
 from slta_planning.check.facts import AtLoad, Facts, facts_of
 from slta_planning.check.warnings import warnings_of
 from slta_planning.errors import UnusableError
-from slta_planning.refusing import NOT_VALID, refuse
-from slta_planning.text import counted, warn, wrapped
+from slta_planning.refusing import refuse
+from slta_planning.text import UnclearLoad, counted, warn, wrapped
 
 NEEDED = ("numpy", "scipy", "matplotlib")
 MISSING = "no policy was tried: this needs the extra `planning` (in a checkout: make setup)"
 TYPED = (
     "no best assignment is shown and no policy was tried: with session types both depend on the share of each type, "
-    "which --load does not say, and of the policies that place sessions only jlmu knows types"
+    "which a number does not say, and of the policies that place sessions only jlmu knows types"
 )
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -48,26 +48,30 @@ class Checked:
 @app.command()
 def command(
     fleet: FleetFile,
-    load: Annotated[
+    sessions: Annotated[
         list[float] | None,
         typer.Option(
-            min=0, help="Load to analyse, in sessions of the whole fleet; repeatable.", show_default="four shares"
+            min=0, help="Load to analyse: sessions of the whole fleet; repeatable.", show_default="four shares"
         ),
     ] = None,
+    load_per_pool: Annotated[
+        list[float] | None, typer.Option(min=0, help="The same as sessions per pool; repeatable.")
+    ] = None,
+    load: UnclearLoad = None,  # noqa: ARG001 - its callback refuses it
     strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,  # noqa: FBT002
     json: JsonFile = None,
 ) -> None:
     """Validate a fleet file and report what follows from it, without starting anything.
 
-    Exit codes: 0 valid, possibly with warnings; 1 invalid; 2 usage error.
+    Exit code 1: invalid, or with --strict a warning.
     """
     with in_one_line():
-        if not all(map(math.isfinite, load or [])):
-            raise UnusableError("--load: must be a finite number of sessions, not inf")
+        if not all(map(math.isfinite, [*(sessions or []), *(load_per_pool or [])])):
+            raise UnusableError("a load must be a finite number, not inf")
         try:
-            checked = _check(fleet, load_yaml(fleet), load or [])
+            checked = _check(fleet, load_yaml(fleet), sessions or [], load_per_pool or [])
         except InvalidFleetError as error:
-            refuse(fleet, error, json)
+            refuse(fleet, error, json, NO)
         with text_beside(json):
             typer.echo(checked.text)
         for warning in checked.warnings:
@@ -76,15 +80,15 @@ def command(
         if json:
             write_json({"valid": not fails, "mistakes": [], "warnings": checked.warnings, **checked.data}, json)
     if fails:
-        raise typer.Exit(NOT_VALID)
+        raise typer.Exit(NO)
 
 
-def _check(fleet: Path, loaded: LoadedFleet, loads: list[float]) -> Checked:
+def _check(fleet: Path, loaded: LoadedFleet, sessions: list[float], per_pool: list[float]) -> Checked:
     """Analyse a valid file."""
     spec = compile_spec(loaded.file)
     counts = [c.pool_count for c in loaded.file.classes]
     pools = counts if any(counts) else [1] * len(counts)
-    facts = facts_of(spec, pools, loads)
+    facts = facts_of(spec, pools, [*sessions, *(load * sum(pools) for load in per_pool)])
     found = warnings_of(spec, facts, sum(counts))
     words, tried = _try(spec, facts)
     head = f"{fleet} is valid: {counted(len(counts), 'class', 'classes')}, {spec.policy.title}"
@@ -105,7 +109,7 @@ def _try(spec: FleetSpec, facts: Facts) -> tuple[str, dict[str, Any]]:
         task = progress.add_task("trying policies", total=None)
         trial = trial_of(spec, facts, lambda done, of: progress.update(task, completed=done, total=of))
     lost = {name: [one._asdict() for one in rows] for name, rows in trial.lost.items()}
-    policies = {"pools": trial.pools, "loads": trial.loads, "relative_placement_gap": lost, "choice": trial.choice}
+    policies = {"pools": trial.pools, "sessions": trial.loads, "relative_placement_gap": lost, "choice": trial.choice}
     return advice(spec, trial, sum(facts.pools)), {"policies": policies}
 
 

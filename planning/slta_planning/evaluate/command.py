@@ -52,9 +52,9 @@ def command(
 ) -> None:
     """Evaluate a recorded placement, and other policies on the same sessions.
 
-    Pools are named <class>-<k>, or by --map, or have a column `class`. Exit code 2: unusable log or fleet file.
+    Pools are named <class>-<k>, or by --map, or have a column `class`.
     """
-    refuse_both_standard(log, fleet, "LOG and --fleet")
+    refuse_both_standard(log, fleet, "LOG and --fleet-file")
     names, maps = options.columns_of(columns), [options.map_of(text) for text in map_ or []]
     with in_one_line(InvalidFleetError):
         cut = (unseen, warm_up, cool_down, max_left_out, gap, holes, lines_are_sessions, unsorted)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
+from slta.cli.durations import DURATION, POSITIVE_DURATION
 from slta.cli.streams import named_file_to_write, standard_input
 from slta_planning.evaluate.active_pools import Unseen
 from slta_planning.evaluate.entries import OPTIONAL, TIMES, FormatName
@@ -34,7 +35,7 @@ def _file(what: str) -> Any:  # noqa: ANN401 - as typer types it
 
 
 def _cut(where: str, default: str) -> Any:  # noqa: ANN401 - as typer types it
-    return typer.Option(min=0, help=f"Seconds to exclude at the {where}.", show_default=default)
+    return typer.Option(help=f"Time to exclude at the {where}.", show_default=default, **DURATION)
 
 
 LogFile = Annotated[
@@ -46,7 +47,8 @@ LogFile = Annotated[
     ),
 ]
 FleetFile = Annotated[
-    Path, typer.Option(help="Fleet file with classes, curves and numbers of pools.", callback=standard_input)
+    Path,
+    typer.Option("--fleet-file", help="Fleet file with curves and numbers of pools.", callback=standard_input),
 ]
 Format = Annotated[
     FormatName | None,
@@ -89,10 +91,10 @@ Columns = Annotated[
 Gap = Annotated[
     float | None,
     typer.Option(
-        min=0.001,
         help="Put lines with the same id (session_id, HAProxy's captured cookie) together to a session, until none "
-        "is open for so many seconds.",
+        "is open for so long.",
         show_default="a line is a session",
+        **POSITIVE_DURATION,
     ),
 ]
 LinesAreSessions = Annotated[

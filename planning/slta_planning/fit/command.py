@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from slta.cli.error_messages import in_one_line
+from slta.cli.error_messages import NO, in_one_line
 from slta.cli.options import JsonFile
 from slta.cli.streams import text_beside, write_json
 from slta.models.errors import InvalidFleetError
@@ -24,8 +24,6 @@ from slta_planning.fit.samples import Samples, read_csv
 from slta_planning.fit.series import exported, joined
 from slta_planning.text import warn, wrapped
 
-REFUSED = 1
-
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -41,8 +39,8 @@ def command(
     json: JsonFile = None,
     figure: options.FigureFile = None,
     prometheus: options.Server = None,
-    sessions: options.SessionsQuery = None,
-    value: options.ValueQuery = None,
+    sessions_query: options.SessionsQuery = None,
+    value_query: options.ValueQuery = None,
     class_label: options.ClassLabel = "pool_class",
     start: options.Start = None,
     end: options.End = None,
@@ -51,16 +49,16 @@ def command(
 ) -> None:
     """Fit concave utility curves to samples, and write a fleet file.
 
-    Exit codes: 0 fitted; 1 the means of a class are not concave, no fleet file is written; 2 usage error or unusable
-    samples.
+    Exit code 1: the means of a class are not concave, and no fleet file is written.
     """
     with in_one_line(InvalidFleetError):
-        if samples and not prometheus and bool(sessions) == bool(value):
-            source, found = samples.name, _read(samples, sessions, value, class_label)
-        elif prometheus and sessions and value and not samples:
+        if samples and not prometheus and bool(sessions_query) == bool(value_query):
+            source, found = samples.name, _read(samples, sessions_query, value_query, class_label)
+        elif prometheus and sessions_query and value_query and not samples:
             token = token_file.read_text(encoding="utf-8").strip() if token_file else None
             span = Range(*options.range_of(start, end), step)
-            source, found = value, read_prometheus(Source(prometheus, token), sessions, value, class_label, span)
+            server, source = Source(prometheus, token), value_query
+            found = read_prometheus(server, sessions_query, value_query, class_label, span)
         else:
             raise typer.BadParameter("give a CSV file of samples, or --prometheus, or both names of an export")
         found.refuse_if_too_many(max_left_out)
@@ -70,7 +68,7 @@ def command(
         fits = _fit(found, FitTask(per_pool, None, curve), capacity or [])
         _write(fits, found, source, json, figure)
         if any(not fit.shape.is_concave for fit in fits):
-            raise typer.Exit(REFUSED)
+            raise typer.Exit(NO)
         if yaml:
             _write_yaml(fits, counts, source, yaml)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from slta.cli.durations import POSITIVE_DURATION
 from slta.cli.streams import named_file_to_write, standard_input
 from slta.core.limits import MAX_CAPACITY, MAX_POOLS
 
@@ -83,7 +84,7 @@ Start = Annotated[
     float | None, _prometheus(parser=moment, metavar="TIME", help="First step.", show_default="a day before --end")
 ]
 End = Annotated[float | None, _prometheus(parser=moment, metavar="TIME", help="Last step.", show_default="now")]
-Step = Annotated[float, _prometheus(min=0.001, help="Seconds between samples.")]
+Step = Annotated[float, _prometheus(help="Time between samples.", **POSITIVE_DURATION)]
 TokenFile = Annotated[Path | None, _prometheus(help="File with the bearer token.")]
 
 

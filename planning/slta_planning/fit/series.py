@@ -58,8 +58,8 @@ def joined(held: Series, valued: Series, class_label: str) -> Samples:
     shared = [labels for labels in held if labels in valued]
     if not shared:
         raise UnusableError(
-            f"no series of --sessions has the same labels as one of --value (except the name): {_some(held)} of "
-            f"--sessions, {_some(valued)} of --value"
+            "no series of --sessions-query has the same labels as one of --value-query (except the name): "
+            f"{_some(held)} of --sessions-query, {_some(valued)} of --value-query"
         )
     samples = Samples()
     for labels in shared:

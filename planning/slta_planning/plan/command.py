@@ -7,19 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from slta.cli.error_messages import in_one_line
+from slta.cli.error_messages import NO, UNUSABLE, in_one_line
 from slta.cli.options import FleetFile, JsonFile
 from slta.cli.streams import refuse_both_standard, standard_input, text_beside, write_json
 from slta.fleet_file.specs import compile_spec
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
 from slta_planning.plan import answer
-from slta_planning.plan.options import Options
+from slta_planning.plan.options import Loads, Options
 from slta_planning.plan.plan_report import report
 from slta_planning.plan.rounds import NoFleetError
-from slta_planning.refusing import NOT_VALID, refuse
+from slta_planning.refusing import refuse
+from slta_planning.text import UnclearLoad
 
-Load = Annotated[
+Sessions = Annotated[
     list[str] | None,
     typer.Option(
         metavar="[TYPE=]SESSIONS",
@@ -27,10 +28,13 @@ Load = Annotated[
         "one each.",
     ),
 ]
+LoadPerPool = Annotated[
+    list[str] | None, typer.Option(metavar="[TYPE=]LOAD", help="The same per pool of the fleet file, instead.")
+]
 Profile = Annotated[
     Path | None,
     typer.Option(
-        help="Daily load instead of --load: CSV with the columns hour,load, or hour and the session types "
+        help="Daily load instead: CSV with the columns hour,sessions, or hour and the session types "
         "(-: standard input).",
         callback=standard_input,
     ),
@@ -45,7 +49,9 @@ def command(
     cost: Annotated[
         list[str], typer.Option(metavar="CLASS=COST", help="Cost of one pool (CLASS=COST), for each class.")
     ],
-    load: Load = None,
+    sessions: Sessions = None,
+    load_per_pool: LoadPerPool = None,
+    load: UnclearLoad = None,  # noqa: ARG001 - its callback refuses it
     profile: Profile = None,
     floor: Annotated[
         str | None,
@@ -62,22 +68,23 @@ def command(
 ) -> None:
     """Find the cheapest fleet for a floor, at a load or through a day, or the best fleet for a budget.
 
-    The file's numbers of pools are ignored. Exit codes: 0 found; 1 invalid file or no such fleet; 2 usage error.
+    The file's numbers of pools are ignored, but for --load-per-pool. Exit code 1: no such fleet.
     """
-    refuse_both_standard(fleet, profile, "FLEET and --profile")
+    refuse_both_standard(fleet, profile, "FLEET_FILE and --profile")
     with in_one_line():
         try:
             loaded = load_yaml(fleet)
             spec = compile_spec(loaded.file)
         except InvalidFleetError as error:
-            refuse(fleet, error, json)
-        options = Options(cost, load or [], profile, floor, budget, refused)
+            refuse(fleet, error, json, UNUSABLE)
+        pools = sum(c.pool_count for c in loaded.file.classes)
+        options = Options(cost, Loads(sessions or [], load_per_pool or [], pools), profile, floor, budget, refused)
         options.check()
         try:
             data = answer.planned(spec, options)
         except NoFleetError as error:
             typer.echo(f"{loaded.name}: {error}", err=True)
-            raise typer.Exit(NOT_VALID) from None
+            raise typer.Exit(NO) from None
         _tell(report(loaded.name, data), data, json)
 
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from slta.core.fleet import FleetSpec
 from slta.core.session_types import DEFAULT_TYPE
 from slta_planning.errors import UnusableError, check_header, refuse_twice
-from slta_planning.plan.options import Floor, load_of, named_amounts, no_such, rows_by_hour
+from slta_planning.plan.options import Floor, Loads, load_of, named_amounts, no_such, rows_by_hour
 
-COLUMNS = ("hour", "load")
+COLUMNS = ("hour", "sessions")
 """Of the profile of a fleet without session types."""
 MAX_SIMULATED = 50_000.0
 """Maximum sessions of all types at a time: more would take minutes to simulate."""
@@ -31,24 +31,25 @@ class Hour(NamedTuple):
         return sum(self.sessions)
 
 
-def loads_of(texts: Sequence[str], kinds: Sequence[str]) -> Hour:
+def loads_of(given: Loads, kinds: Sequence[str]) -> Hour:
     """Parse `video=120` for each type; `50` alone is the load of `default`, 0 without it. Raises Unusable."""
+    texts, option, times = given.texts, given.option, given.times
     if len(kinds) == 1:
         if len(texts) > 1 or "=" in texts[0]:
             told = "give one number; the fleet file has no session_types that could have their own"
-            raise UnusableError(f"--load: {told}")
-        return Hour("", (load_of(texts[0], "--load", least=1.0),))
-    found = named_amounts(texts, kinds, "--load", TYPE_NOUN, unnamed=DEFAULT_TYPE)
-    _refuse_missing(found, kinds)
-    loads = {name: load_of(text, f"--load {name}", least=0.0) for name, text in found.items()}
-    return _simulated(_hour("", loads, kinds), "--load", least=1.0)
+            raise UnusableError(f"{option}: {told}")
+        return Hour("", (load_of(texts[0], option, 1.0, times),))
+    found = named_amounts(texts, kinds, option, TYPE_NOUN, unnamed=DEFAULT_TYPE)
+    _refuse_missing(found, kinds, option)
+    loads = {name: load_of(text, f"{option} {name}", 0.0, times) for name, text in found.items()}
+    return _simulated(_hour("", loads, kinds), option, least=1.0)
 
 
-def _refuse_missing(found: Mapping[str, str], kinds: Sequence[str]) -> None:
+def _refuse_missing(found: Mapping[str, str], kinds: Sequence[str], option: str) -> None:
     missing = [name for name in kinds if name not in found and name != DEFAULT_TYPE]
     if missing:
-        words = " ".join(f"--load {name}=…" for name in missing)
-        raise UnusableError(f"--load: every session type needs a load: add {words}")
+        words = " ".join(f"{option} {name}=…" for name in missing)
+        raise UnusableError(f"{option}: every session type needs a load: add {words}")
 
 
 def read_profile(file: Path, kinds: Sequence[str]) -> list[Hour]:
@@ -65,7 +66,7 @@ def read_profile(file: Path, kinds: Sequence[str]) -> list[Hour]:
 
 def _hour_of(name: str, row: Mapping[str, str], place: str, kinds: Sequence[str]) -> Hour:
     if len(kinds) == 1:
-        return Hour(name, (load_of(row["load"], f"{place}: load", least=0.0),))
+        return Hour(name, (load_of(row["sessions"], f"{place}: sessions", least=0.0),))
     return _simulated(_hour(name, _loads(row, place, kinds), kinds), place, least=0.0)
 
 
@@ -75,8 +76,10 @@ def _check_columns(file: Path, columns: Sequence[str], kinds: Sequence[str]) -> 
         return
     check_header(file, columns, ("hour", *(name for name in kinds if name != DEFAULT_TYPE)))
     refuse_twice(f"{file}: the first line", columns, [DEFAULT_TYPE])
-    if "load" in columns and "load" not in kinds:
-        raise UnusableError(f"{file}: the fleet has session types: the column load cannot say whose sessions it means")
+    if "sessions" in columns and "sessions" not in kinds:
+        raise UnusableError(
+            f"{file}: the fleet has session types: the column sessions cannot say whose sessions it means"
+        )
     for name in columns:
         if name not in ("", "hour", *kinds):
             raise UnusableError(f"{file}: the first line: {no_such(name, kinds, TYPE_NOUN)}")

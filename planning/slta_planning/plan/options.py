@@ -13,16 +13,42 @@ from typing import NamedTuple
 from slta.parsing.fields import MAX_MAGNITUDE
 from slta_planning.decoding import read_table
 from slta_planning.errors import UnusableError
+from slta_planning.text import amount
 
 MAX_SESSIONS = 10_000_000.0
 """Maximum load."""
+
+
+class Loads(NamedTuple):
+    """Loads as written, by session type: of the whole fleet, or per pool of `pools`."""
+
+    sessions: Sequence[str]
+    per_pool: Sequence[str] = ()
+    pools: int = 0
+
+    @property
+    def option(self) -> str:
+        """Name of the option that was given."""
+        return "--load-per-pool" if self.per_pool else "--sessions"
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The numbers that were given."""
+        return self.per_pool or self.sessions
+
+    @property
+    def times(self) -> int:
+        """Sessions of the whole fleet for each of the number. Raises Unusable."""
+        if self.per_pool and not self.pools:
+            raise UnusableError("--load-per-pool: the fleet file has no pools that could share it")
+        return self.pools if self.per_pool else 1
 
 
 class Options(NamedTuple):
     """Options of the command, as written."""
 
     costs: Sequence[str]
-    loads: Sequence[str]
+    loads: Loads
     profile: Path | None
     floor: str | None
     budget: str | None
@@ -30,8 +56,8 @@ class Options(NamedTuple):
 
     def check(self) -> None:
         """Raise Unusable unless there is one kind of load, and one aim."""
-        if bool(self.loads) == bool(self.profile):
-            raise UnusableError("give either --load or --profile")
+        if sum(map(bool, (self.loads.sessions, self.loads.per_pool, self.profile))) != 1:
+            raise UnusableError("give one of --sessions, --load-per-pool and --profile")
         if (self.floor is None) == (self.budget is None):
             raise UnusableError("give either --floor or --budget")
 
@@ -92,7 +118,7 @@ def named_amounts(
         if name not in names:
             raise UnusableError(f"{option}: {no_such(name, names, noun)}")
         if name in found:
-            raise UnusableError(f"{option}: {name} has two {option.removeprefix('--')}s")
+            raise UnusableError(f"{option}: {name} is there twice")
         found[name] = amount
     return found
 
@@ -121,11 +147,11 @@ def rows_by_hour(file: Path, check: Callable[[Sequence[str]], None]) -> Iterator
         yield name, place, cells
 
 
-def load_of(text: str, what: str, least: float) -> float:
-    """Parse a load in sessions of the whole fleet, from `least` to the maximum. Raises Unusable."""
-    sessions = _number(text, what, "a number of sessions")
+def load_of(text: str, what: str, least: float, times: float = 1) -> float:
+    """Parse a load as sessions of the whole fleet, from `least` to the maximum. Raises Unusable."""
+    sessions = _number(text, what, "a number of sessions") * times
     if not least <= sessions <= MAX_SESSIONS:
-        raise UnusableError(f"{what}: {text.strip()} is not from {least:g} to {MAX_SESSIONS:,.0f} sessions")
+        raise UnusableError(f"{what}: {amount(sessions)} is not from {least:g} to {MAX_SESSIONS:,.0f} sessions")
     return sessions
 
 

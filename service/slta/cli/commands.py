@@ -12,7 +12,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from slta import release
-from slta.cli.error_messages import fail, in_one_line, usage_in_one_line
+from slta.cli.error_messages import EXIT_CODES, fail, in_one_line, usage_in_one_line
+from slta.cli.options import OptionalFleetFile
 from slta.cli.store_options import without_password
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -20,49 +21,53 @@ LogFormat = Literal["console", "json"]
 
 
 class Part(NamedTuple):
-    """Lazily imported subcommand, and the extra that it requires."""
+    """Lazily imported subcommand, the group that it is listed in, and the extra that it requires."""
 
     module: str
+    group: str
     help: str
     extra: str = ""
     needs: tuple[str, ...] = ()
 
 
+RUN, OPERATE, CONNECT, PLAN, TRY = "Run", "Operate", "Connect", "Plan and evaluate", "Try"
 LOAD = ("load", ("aiohttp", "ddsketch"))
 EXPERIMENTS = ("experiments", ("matplotlib", "numpy", "scipy"))
 INTEGRATIONS = ("integrations", ("aiohttp",))
 PLANNING = ("planning", ("matplotlib", "numpy", "scipy"))
+OPERATOR = "slta_integrations.operator"
 PARTS = {
-    "demo": Part(
-        "slta_demo.cli", "Demo: a dispatcher, a load generator, and a live view of the gap to the optimum.", *LOAD
+    "fleet": Part(f"{OPERATOR}.fleet", OPERATE, "Look at fleets, and configure them.", *INTEGRATIONS),
+    "pool": Part(f"{OPERATOR}.pool", OPERATE, "Look at pools, drain, return and fail them.", *INTEGRATIONS),
+    "session": Part(f"{OPERATOR}.session", OPERATE, "Look at a session, or end it.", *INTEGRATIONS),
+    "key": Part("slta.cli.key", OPERATE, "Manage API keys."),
+    "audit": Part("slta.cli.audit", OPERATE, "Check the store's data for damage, and repair it."),
+    "follow": Part(
+        "slta_integrations.follow.command", CONNECT, "Report and complete sessions from a proxy's log.", *INTEGRATIONS
     ),
-    "loadgen": Part("slta_loadgen.cli", "Open-loop HTTP load generator.", *LOAD),
-    "experiments": Part("slta_experiments.cli", "Reproduce the paper's table and figures.", *EXPERIMENTS),
-    "evaluate": Part(
-        "slta_planning.evaluate.command", "Evaluate the utility that recorded placements lost, from a log.", *PLANNING
+    "nginx-map": Part(
+        "slta_integrations.nginx_map.command", CONNECT, "Write nginx's map of pools to upstreams.", *INTEGRATIONS
     ),
-    "fit": Part("slta_planning.fit.command", "Fit utility curves to samples.", *PLANNING),
-    "check": Part("slta_planning.check.command", "Validate a fleet file and show what follows from it."),
-    "plan": Part(
-        "slta_planning.plan.command", "Find the cheapest fleet for a load, or the best for a budget.", *PLANNING
-    ),
-    "fleet": Part("slta_integrations.operator.fleet", "Look at fleets, and configure them.", *INTEGRATIONS),
-    "pool": Part("slta_integrations.operator.pool", "Look at pools, drain, return and fail them.", *INTEGRATIONS),
-    "session": Part("slta_integrations.operator.session", "Look at a session, or end it.", *INTEGRATIONS),
     "agent": Part(
         "slta_integrations.agent.command",
-        "Keep a host's pools registered and alive; drain them at its end.",
+        CONNECT,
+        "Keep a host's pools registered; drain them in the end.",
         *INTEGRATIONS,
     ),
-    "follow": Part(
-        "slta_integrations.follow.command", "Report and complete sessions from a proxy's log.", *INTEGRATIONS
-    ),
-    "nginx-map": Part("slta_integrations.nginx_map.command", "Write nginx's map of pools to upstreams.", *INTEGRATIONS),
     "kubernetes": Part(
-        "slta_integrations.kubernetes.command", "Make pools of the pods behind Kubernetes Services.", *INTEGRATIONS
+        "slta_integrations.kubernetes.command", CONNECT, "Make pools of the pods of Kubernetes Services.", *INTEGRATIONS
     ),
-    "key": Part("slta.cli.key", "Manage API keys."),
-    "audit": Part("slta.cli.audit", "Check the store's data for damage, and repair it."),
+    "check": Part("slta_planning.check.command", PLAN, "Validate a fleet file and show what follows from it."),
+    "plan": Part(
+        "slta_planning.plan.command", PLAN, "Find the cheapest fleet for a load, or the best for a budget.", *PLANNING
+    ),
+    "fit": Part("slta_planning.fit.command", PLAN, "Fit utility curves to samples.", *PLANNING),
+    "evaluate": Part(
+        "slta_planning.evaluate.command", PLAN, "Evaluate the utility that recorded placements lost.", *PLANNING
+    ),
+    "demo": Part("slta_demo.cli", TRY, "Play a load, and show how far from the optimum it is.", *LOAD),
+    "loadgen": Part("slta_loadgen.cli", TRY, "Open-loop HTTP load generator.", *LOAD),
+    "experiments": Part("slta_experiments.cli", TRY, "Reproduce the paper's table and figures.", *EXPERIMENTS),
 }
 
 
@@ -74,9 +79,13 @@ class LazyGroup(TyperGroup):
         return [*super().list_commands(ctx), *PARTS]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401
-        """For the command list: a stub with name and help."""
+        """For the command list: a stub with name, help and group."""
         part = PARTS.get(cmd_name)
-        return TyperCommand(cmd_name, help=part.help) if part else super().get_command(ctx, cmd_name)
+        return (
+            TyperCommand(cmd_name, help=part.help, rich_help_panel=part.group)
+            if part
+            else super().get_command(ctx, cmd_name)
+        )
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401
         """For a call: the imported command."""
@@ -114,6 +123,7 @@ def _load(name: str, part: Part) -> Any:  # noqa: ANN401
 app = typer.Typer(
     cls=LazyGroup,
     help="A session dispatcher that places by utility, and shows how far from the proven optimum it is.",
+    epilog="Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + ".",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -134,9 +144,9 @@ def slta(
     """Callback of the group: without it typer would make `serve` the whole program."""
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def serve(
-    config: Annotated[Path | None, typer.Option(help="Fleet file to apply at startup if it has changed.")] = None,
+    config: OptionalFleetFile = None,
     store_url: Annotated[
         str | None,
         typer.Option(
@@ -161,7 +171,7 @@ def serve(
         LogFormat | None, typer.Option(help="Log format.", show_default="console on a terminal, else json")
     ] = None,
 ) -> None:
-    """Run the dispatcher.
+    """Run the dispatcher; a fleet file is applied at startup if it has changed.
 
     Each option can be set as an environment variable SLTA_<OPTION>; docs/settings.md lists all settings.
     """

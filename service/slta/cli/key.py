@@ -26,7 +26,9 @@ def key() -> None:
 
 @app.command()
 def new(
-    scope: Annotated[list[str], typer.Option(help=f"Scope, repeatable: {', '.join(SCOPES)}.")],
+    scope: Annotated[
+        list[str] | None, typer.Option(help=f"Scope, repeatable: {', '.join(SCOPES)}.", show_default=False)
+    ] = None,
     fleet: Annotated[
         list[str] | None, typer.Option(help="Restrict the key to this fleet, repeatable; default: all fleets.")
     ] = None,
@@ -43,6 +45,8 @@ def new(
     file: Annotated[Path | None, typer.Option(help="Key file to add the entry to; default: print it.")] = None,
 ) -> None:
     """Generate a key and print it once; the key file has only its hash. Running dispatchers reload their key file."""
+    if not scope:
+        raise typer.BadParameter(f"give --scope; scopes are {', '.join(SCOPES)}")
     scopes: list[Scope] = [known for known in SCOPES if known in scope]
     unknown = sorted(set(scope) - set(SCOPES))
     if unknown:

@@ -43,7 +43,7 @@ MIN_PAUSE_SECONDS = 0.1
 CANCEL_RETRY_SECONDS = 0.1
 STARTUP_SECONDS = 2.0
 """How long serving waits for the store's preflight and the fleet file; after that both continue in the background."""
-START_WITHOUT = "Meanwhile start with the file applied last, or without --config: the fleet keeps what it has."
+START_WITHOUT = "Meanwhile start with the file applied last, or without one: the fleet keeps what it has."
 """What helps if the fleet's present pools or sessions forbid a change by the file."""
 KEEP_THE_FLEET = (CapacityBelowOccupancyError, ClassInUseError, SessionTypeInUseError)
 """Refusals that change nothing; others may leave the configuration changed."""

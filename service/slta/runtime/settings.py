@@ -122,12 +122,12 @@ class Settings(BaseSettings):
         if not self.auth and not self.loopback:
             raise ValueError(
                 f"{self.host} can be reached from other machines: set SLTA_KEYS_FILE or --keys-file "
-                "(`slta key new` creates one), or listen on 127.0.0.1"
+                "(`slta key new --scope admin --file keys.yaml` creates one), or listen on 127.0.0.1"
             )
         if self.auth and self.keys_file is None:
             raise ValueError(
-                "neither SLTA_KEYS_FILE nor --keys-file is set: `slta key new` creates a key file; "
-                "on loopback SLTA_AUTH=false disables authentication"
+                "neither SLTA_KEYS_FILE nor --keys-file is set: `slta key new --scope admin --file keys.yaml` creates "
+                "one; on loopback SLTA_AUTH=false disables authentication"
             )
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("SLTA_TLS_CERTIFICATE and SLTA_TLS_KEY go together: set both or neither")
