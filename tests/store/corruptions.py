@@ -255,6 +255,7 @@ SLTA: Kinds = {
         "the state unreadable": lambda redis: redis.set(key("state"), "\x93"),
         "the state of another type": retype("state"),
         "a layout that is no number": poke(layout="x"),
+        "a clock that is no number": poke(clock="x"),
         "a history that is none": lambda redis: redis.lset(key("past:60"), 0, "rubbish"),
         "an event that nobody can read": lambda redis: redis.lset(key("events"), 0, "rubbish"),
         "the events of another type": retype("events"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -104,21 +103,3 @@ async def test_of_a_larger_fleet_that_changes_the_audit_says_that_they_are_not_c
 ) -> None:
     found = await audit_while_it_changes(store, monkeypatch, 1)
     assert (found.sentences, found.unchecked) == ([], "sessions of each type: the fleet changed during each count")
-
-
-UNTOLD = {
-    *("compatibility_high", "waiting", "interval_pools"),
-    *("interval_optimum_high", "interval_optimum_low"),
-}
-"""Sums of what was; `compatibility` is noticed if it has fallen or is above the difference of two other integrals."""
-
-
-async def test_each_number_of_the_types_is_noticed(store: Store, redis: TextRedis, fleet: None) -> None:
-    saved, unnoticed = rawstate.unpack(redis, FLEET), set()
-    for field in re.findall(r"\w+", " ".join(rawstate.TEXTS)):
-        words = rawstate.fields(redis, FLEET)[field].split()
-        for at, word in enumerate(words):
-            rawstate.poke(redis, FLEET, **{field: " ".join([*words[:at], f"{float(word) + 3:.17g}", *words[at + 1 :]])})
-            unnoticed |= set() if await findings(store) else {field}
-            rawstate.pack(redis, FLEET, saved)
-    assert unnoticed == UNTOLD

@@ -214,14 +214,6 @@ async def test_a_fleet_of_a_newer_layout_is_not_looked_at(store: Store, redis: T
     rawstate.pack(redis, FLEET, values)
 
 
-async def test_a_clock_that_is_no_number_is_a_finding(store: Store, redis: TextRedis, fleet: None) -> None:
-    saved = everything(redis)
-    rawstate.poke(redis, FLEET, clock="x")
-    found = (await store.audits.inspect(FLEET)).sentences
-    assert found[0].startswith("fields: audit failed: attempt to perform arithmetic on field 'clock'")
-    put_back(redis, saved)
-
-
 async def test_an_audit_of_a_fleet_that_traffic_has_damaged_says_so_once_and_goes_on(
     store: Store, redis: TextRedis, fleet: None
 ) -> None:

@@ -20,7 +20,6 @@ from slta.store._encoding import put_arguments
 from slta.views.state import Observation, observe_state
 from testbed.in_process import TINY
 from testbed.servers import TextRedis
-from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, pass_seconds
@@ -116,15 +115,6 @@ async def test_a_fleet_whose_fields_are_lost_is_repaired_by_itself(
     assert (state.counters["assigned"], state.counters["completed"]) == ((39, 0) if name == "state" else (40, 1))
     assert state.time >= 2
     assert await round_of(store, clock) is None
-
-
-async def test_a_fleet_whose_clock_is_no_number_is_repaired_by_itself(
-    store: Store, clock: Clock, redis: TextRedis, fleet: None
-) -> None:
-    rawstate.poke(redis, FLEET, clock="x")
-    assert await see(store) == errors.DamagedError.code
-    assert (await attempted(store, clock)).repaired
-    assert violations(redis, FLEET) == []
 
 
 async def test_a_lost_state_is_no_unknown_fleet_and_a_deleted_fleet_is(store: Store, redis: TextRedis) -> None:

@@ -146,12 +146,3 @@ async def test_a_session_that_was_set_aside_comes_back_as_default(store: Store, 
     redis.hset(f"{{{FLEET}}}:aside", "session later", record)
     assert await repair(store, CHANGED, put_back=True) == [1]
     assert (await store.sessions.get(FLEET, "later")).session_type == "default"
-
-
-async def test_counters_that_cannot_be_are_dropped(store: Store, redis: TextRedis) -> None:
-    await sessions_of(store, CHANGED)
-    rawstate.poke(redis, FLEET, type_assigned="1 1 7")
-    redis.hset(KEY, mapping={"full:3": "5", "full:9": "1", "incompatible:2": "4", "inactive:2": "x"})
-    await repair(store, CHANGED)
-    assert redis.hkeys(KEY) == ["sets", "numbers", "checksum", "incompatible:2"]
-    assert rawstate.fields(redis, FLEET)["type_assigned"] == "0 0 0"
