@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from slta.models.errors import StoreUnavailableError
 from slta.store._client.functions import FunctionClient
 
 
-async def take_census(functions: FunctionClient) -> set[str]:
-    """Names of all fleets that have keys. O(keys), 1000 per call. StoreUnavailableError."""
-    tags = functions.tags()
-    return {fleet for tag in tags for fleet in await _fleets_at(functions, tag)}
+async def take_census(functions: FunctionClient, *, partial: bool = False) -> set[str]:
+    """Names of all fleets that have keys. O(keys), 1000 per call. StoreUnavailableError.
 
-
-async def take_partial_census(functions: FunctionClient) -> set[str]:
-    """The same of those masters of a cluster that can be reached. StoreUnavailableError if none can."""
+    `partial`: those of the masters of a cluster that can be reached; the error if none can.
+    """
     found: list[Sequence[str]] = []
     for tag in functions.tags():
-        try:
+        with suppress(*(StoreUnavailableError,) if partial else ()):
             found.append(await _fleets_at(functions, tag))
-        except StoreUnavailableError:
-            continue
     if not found:
         raise StoreUnavailableError
     return {fleet for fleets in found for fleet in fleets}

@@ -15,7 +15,7 @@ from slta.store._client.functions import FunctionClient
 from slta.store._encoding import put_arguments
 from slta.store._failover.replay_log import ReplayLog
 from slta.store._snapshots import parse_past, parse_snapshot
-from slta.store.census import take_partial_census
+from slta.store.census import take_census
 from slta.store.operations import FLEET_KEYS, Value
 from slta.store.repairs import TAKEOVER_SECONDS, Repairs
 
@@ -71,7 +71,7 @@ class Fleets:
                 raise
             if self._listed is None:
                 self.are_all_known = False
-                self._listed = await take_partial_census(self._functions)
+                self._listed = await take_census(self._functions, partial=True)
             self._listed.update(self._functions.seen())
         return sorted(self._listed)
 

@@ -2,12 +2,6 @@
 
 fleets = {}
 
--- Fields copied unchanged from a configuration to the fleet.
-fleets.SETTINGS = {
-  'utilities', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power', 'exponent', 'gone', 'forget',
-  'reserve', 'reserve_for_priority',
-}
-
 local KEYS_PER_UNLINK = 1000 -- maximum number of keys in one UNLINK
 
 local deleted = {} -- by key, the epochs of fleets deleted within the last second
@@ -106,8 +100,19 @@ local function per_class_vectors(fleet)
   return fields
 end
 
+-- Takes over the settings of a configuration whose classes have these ids, but its policy.
+function fleets.set(fleet, given, class_ids)
+  for _, field in ipairs(constants.CONFIGURATION_FIELDS) do
+    if field ~= 'policy' then
+      fleet[field] = given[field]
+    end
+  end
+  fleet.numbers, fleet.classes = class_ids, #class_ids
+  cache.index_classes(fleet)
+end
+
 -- Reorders all vectors to the new class indexes. Deletes the rows of removed classes.
-local function reorder_classes(fleet, names, class_ids)
+local function reorder_classes(fleet, class_ids)
   local old = fleet.index_by_id
   for class_index, class_id in ipairs(fleet.numbers) do
     if not vectors.index(class_ids, class_id) then
@@ -122,8 +127,6 @@ local function reorder_classes(fleet, names, class_ids)
     fleet[field] = vector
   end
   type_changes.reorder_classes(fleet, class_ids)
-  fleet.names, fleet.numbers, fleet.classes = names, class_ids, #class_ids
-  cache.index_classes(fleet)
 end
 
 -- Writes the document and the tables compiled from it. O(levels).
@@ -165,10 +168,9 @@ local function apply(fleet, given, wanted, tables_differ, totals_differ)
   for class_index, name in ipairs(fleet.names) do
     drop_levels(fleet, class_index, (wanted[name] or 0) + 1)
   end
-  reorder_classes(fleet, given.names, assign_class_ids(fleet, given.names))
-  for _, field in ipairs(fleets.SETTINGS) do
-    fleet[field] = given[field]
-  end
+  local class_ids = assign_class_ids(fleet, given.names)
+  reorder_classes(fleet, class_ids)
+  fleets.set(fleet, given, class_ids)
   type_changes.apply(fleet, given)
   if tables_differ then
     fleets.write_tables(fleet, given)

@@ -53,11 +53,7 @@ end
 local function apply_document(fleet, given)
   local class_ids = find_class_ids(fleet, given)
   local numbers, assigned = repair_types.recall(fleet, given, class_ids, given.clock)
-  fleet.names, fleet.numbers, fleet.classes = given.names, class_ids, #class_ids
-  for _, field in ipairs(fleets.SETTINGS) do
-    fleet[field] = given[field]
-  end
-  cache.index_classes(fleet)
+  fleets.set(fleet, given, class_ids)
   type_changes.restore(fleet, given, numbers, assigned)
   if fleet.policy ~= given.policy then
     policy_changes.apply(fleet, given.policy)
@@ -79,27 +75,25 @@ local function repair_times(fleet, now)
   incarnations.repair(fleet)
 end
 
--- Deletes keys of the wrong type, invalid events and histories, and makes all keys persistent.
-local function repair_fleet_keys(fleet)
-  local lost = {}
-  for name, kind in pairs(keys.FLEET) do
-    local key = keys.of_fleet(fleet, name)
-    local present = redis.call('TYPE', key).ok
-    if present ~= 'none' and present ~= kind then
-      redis.call('UNLINK', key)
-      lost[#lost + 1] = { name, present }
-    end
-    redis.call('PERSIST', key)
+-- Deletes a key of another type than its own, else makes it persistent.
+local function repair_key(fleet, name, kind)
+  local key = keys.of_fleet(fleet, name)
+  local present = redis.call('TYPE', key).ok
+  redis.call('PERSIST', key)
+  if present ~= 'none' and present ~= kind then
+    redis.call('UNLINK', key)
+    aside.set(fleet, 'key ' .. name, 'was a ' .. present)
   end
-  for _, one in ipairs(lost) do
-    aside.set(fleet, 'key ' .. one[1], 'was a ' .. one[2])
+end
+
+-- The same for all keys of the fleet; deletes invalid events and histories.
+local function repair_fleet_keys(fleet)
+  repair_key(fleet, 'aside', keys.FLEET.aside)
+  for name, kind in pairs(keys.FLEET) do
+    repair_key(fleet, name, kind)
   end
   events.repair(fleet)
-  for _, window in ipairs(constants.WINDOWS) do
-    if not history.is_valid(fleet, window) then
-      redis.call('UNLINK', keys.of_past(fleet, window))
-    end
-  end
+  stored_tables.check_past(fleet, repair_writes.slice(0, {}))
 end
 
 -- Adds missing cold fields that are read with the state, so that the state can be read.

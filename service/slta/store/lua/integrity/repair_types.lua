@@ -25,12 +25,12 @@ end
 
 -- The sets and numbers that the fleet had; nil if they cannot be known.
 local function find_former(fleet, given, class_ids)
-  local stored = redis.call('HMGET', keys.of_fleet(fleet, 'types'), 'sets', 'numbers', 'checksum')
-  if stored[3] and stored[3] == session_types.checksum(stored[1] or '', stored[2] or '') then
-    return stored[1], stored[2]
+  local stored, stored_numbers, is_sound = session_types.stored(fleet)
+  if is_sound then
+    return stored, stored_numbers
   end
-  for _, sets in ipairs({ stored[1] or given.session_types, given.session_types }) do
-    for _, numbers in ipairs({ stored[2] or '', in_order(#type_changes.names_of(sets)) }) do
+  for _, sets in ipairs({ stored or given.session_types, given.session_types }) do
+    for _, numbers in ipairs({ stored_numbers or '', in_order(#type_changes.names_of(sets)) }) do
       if is_confirmed(fleet, given, class_ids, sets, numbers) then
         return sets, numbers
       end

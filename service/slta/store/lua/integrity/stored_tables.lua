@@ -16,11 +16,12 @@ function stored_tables.walk(fleet, slice, cursor)
   return cursor == '' and 'bound' or nil
 end
 
--- A part of audits: the lines of the history; a repair drops a history before it begins. O(lines).
-function stored_tables.check_past(fleet, report)
+-- A part of audits, and what a repair begins with: the lines of the history. O(lines).
+function stored_tables.check_past(fleet, slice)
   for _, window in ipairs(constants.WINDOWS) do
+    local key = keys.of_past(fleet, window)
     if not history.is_valid(fleet, window) then
-      report:add(keys.of_past(fleet, window) .. ': has an invalid line')
+      slice:wrong(key .. ': has an invalid line', function() redis.call('UNLINK', key) end)
     end
   end
 end

@@ -22,8 +22,7 @@ function transitions.beat(pool, ttl, listed, now)
   if not pool.status or pool.status == 'failed' then
     return pool.status and 'f' or pool.stored and 'd' or 'u'
   elseif not lease then
-    pool.lease = { ttl = ttl, liveness = 'alive', since = now, listed = listed }
-    pool.changed, pool.due = true, end_of(pool.lease, now)
+    transitions.begin_lease(pool, { ttl = ttl, listed = listed }, 0, now)
     return 'n'
   end
   pool.changed = pool.changed or lease.ttl ~= ttl or lease.unheard

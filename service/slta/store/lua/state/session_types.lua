@@ -47,6 +47,11 @@ local function add(types, classes, name, number, set)
   end
 end
 
+-- What {fleet}:types has beside its sets and numbers, to tell whether one of them was altered.
+function session_types.checksum(sets, numbers)
+  return redis.sha1hex(sets .. '|' .. numbers)
+end
+
 -- Calls visit(name, class_indexes) for each type of a text as in {fleet}:types.
 function session_types.each(sets, visit)
   for name, own in string.gmatch(sets, '(%S-)=(%S*)') do
@@ -71,9 +76,10 @@ function session_types.parse(sets, numbers, classes)
   return types
 end
 
--- What {fleet}:types has beside its sets and numbers, to tell whether one of them was altered.
-function session_types.checksum(sets, numbers)
-  return redis.sha1hex(sets .. '|' .. numbers)
+-- The texts `sets` and `numbers` of {fleet}:types, false if missing, and whether the checksum is theirs.
+function session_types.stored(fleet)
+  local found = redis.call('HMGET', keys.of_fleet(fleet, 'types'), 'sets', 'numbers', 'checksum')
+  return found[1], found[2], found[3] == session_types.checksum(found[1] or '', found[2] or '')
 end
 
 -- Reads the types of a fleet.
@@ -81,8 +87,8 @@ function session_types.load(fleet)
   if fleet.kinds == 0 then
     return false
   end
-  local found = redis.call('HMGET', keys.of_fleet(fleet, 'types'), 'sets', 'numbers')
-  return session_types.parse(found[1], found[2], #fleet.capacities)
+  local sets, numbers = session_types.stored(fleet)
+  return session_types.parse(sets, numbers, #fleet.capacities)
 end
 
 -- The kind of a type, 1 for ''; nil and the refusal if the fleet does not have it.
