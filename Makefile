@@ -77,7 +77,7 @@ bench-store: $(DEV) ## Operations per second of the atomic step
 	$(BIN)/python -m lab.benchmarks.store $(ARGS)
 
 instructions: $(DEV) ## Instructions of the store's server per operation, by callgrind: does not depend on load; needs valgrind
-	$(BIN)/python -m lab.benchmarks.instructions
+	$(BIN)/python -m lab.benchmarks.instructions $(ARGS)
 
 bench-repair: $(DEV) ## Audit and repair of the largest fleet, and how long another fleet's calls wait
 	$(BIN)/python -m lab.benchmarks.repair $(ARGS)

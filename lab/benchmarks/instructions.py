@@ -1,14 +1,18 @@
 """Instructions of the embedded server per operation, counted by callgrind under a fixed load and a virtual clock.
 
-They repeat within .5 % and do not depend on what else the machine does. Needs valgrind; takes no arguments.
+They repeat within 1 % and do not depend on what else the machine does. Together with the dispatcher's opcodes they are
+compared with the table beside this file: exits with 1 if a row became dearer than its bar. Needs valgrind.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import re
-import subprocess
+import statistics
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -16,16 +20,20 @@ from pathlib import Path
 from redis import Redis
 
 from lab.benchmarks.lua_fleet import LuaFleet
+from lab.benchmarks.opcodes import opcodes
 from lab.benchmarks.session_types import SHAPES, TypedFleet
 from lab.benchmarks.store import Shape
 from testbed.servers import EMBEDDED, Server
 
-CALLGRIND = ("valgrind", "--quiet", "--tool=callgrind", "--toggle-collect=processInputBuffer")
+REQUEST = "processInputBuffer"
+"""Function of the server that reads and runs the next call of a client."""
+CALLGRIND = ("valgrind", "--quiet", "--tool=callgrind", f"--toggle-collect={REQUEST}", f"--dump-after={REQUEST}")
 SETTINGS = ("--hash-seed", "1", "--hz", "1", "--appendfsync", "no")
 CALLS = 24
-"""Calls that a row is the mean of."""
+"""Calls that a row is the lower quartile of: in some of them Lua's collector runs."""
 FIRST, STEP = 1_700_000_000_000_000, 5000
 """Virtual time of the first call and from one to the next, in microseconds."""
+TABLE = Path(__file__).with_suffix(".json")
 Row = tuple[str, int, Callable[[], object]]
 """Name, operations in a call, and the call."""
 
@@ -56,26 +64,56 @@ def rows_of(redis: Redis) -> Iterator[Row]:
     yield "heartbeats in calls of 100", 100, partial(fleet.run, "beat", *columns)
 
 
-def instructions(folder: Path, pid: int) -> int:
-    """Instructions since the last call."""
-    subprocess.run(["callgrind_control", "--dump", str(pid)], check=True, capture_output=True)
-    newest = max(folder.glob("callgrind.out.*.*"), key=lambda path: int(path.suffix[1:]))
-    return int(re.findall(r"^(?:summary|totals): (\d+)", newest.read_text(encoding="utf-8"), re.MULTILINE)[-1])
+def dumps(folder: Path) -> list[Path]:
+    """Those of callgrind, one for each call."""
+    return sorted(folder.glob("callgrind.out.*.*"), key=lambda path: int(path.suffix[1:]))
+
+
+def total(dump: Path) -> int:
+    """Instructions of a dump."""
+    return int(re.findall(r"^(?:summary|totals): (\d+)", dump.read_text(encoding="utf-8"), re.MULTILINE)[-1])
+
+
+def instructions(folder: Path) -> Iterator[tuple[str, float]]:
+    """Instructions per operation by row."""
+    under = (*CALLGRIND, f"--callgrind-out-file={folder}/callgrind.out.%p")
+    with Server(folder, EMBEDDED, *SETTINGS, under=under) as server:
+        for label, operations, call in rows_of(Redis.from_url(server.url)):
+            call()
+            before = len(dumps(folder))
+            for _ in range(CALLS):
+                call()
+            yield label, statistics.quantiles(map(total, dumps(folder)[before:]))[0] / operations
+
+
+UNITS = {"instructions": instructions, "opcodes of Python {0}.{1}".format(*sys.version_info): opcodes}
+BAR = 1.02
+"""How many times the table's figure is allowed."""
+
+
+def compared(counts: Iterable[tuple[str, float]], table: Mapping[str, int]) -> Iterator[tuple[str, int, bool]]:
+    """Label and figure of each row, and whether it is above the bar; each is printed."""
+    for label, each in counts:
+        ratio = each / table.get(label, each)
+        print(f"{each:10,.0f} {ratio:6.3f}{'  above' if ratio > BAR else ''}  {label}", flush=True)
+        yield label, round(each), ratio > BAR
 
 
 def main() -> None:
     """Print a line for each row."""
-    with tempfile.TemporaryDirectory(prefix="slta-") as name:
-        folder = Path(name)
-        under = (*CALLGRIND, f"--callgrind-out-file={folder}/callgrind.out.%p")
-        with Server(folder, EMBEDDED, *SETTINGS, under=under) as server:
-            for label, operations, call in rows_of(Redis.from_url(server.url)):
-                call()
-                instructions(folder, server.pid)
-                for _ in range(CALLS):
-                    call()
-                each = instructions(folder, server.pid) / (CALLS * operations)
-                print(f"{each:10,.0f}  {label}", flush=True)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write the table")
+    write = parser.parse_args().write
+    table: dict[str, dict[str, int]] = json.loads(TABLE.read_text(encoding="utf-8"))
+    is_above = False
+    for unit, count_rows in UNITS.items():
+        with tempfile.TemporaryDirectory(prefix="slta-") as folder:
+            found = list(compared(count_rows(Path(folder)), table.get(unit, {})))
+        table[unit] = {label: each for label, each, _ in found}
+        is_above |= any(above for *_, above in found)
+    if write:
+        TABLE.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    sys.exit(is_above and not write)
 
 
 if __name__ == "__main__":
