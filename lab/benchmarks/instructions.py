@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import re
 import statistics
 import sys
@@ -86,7 +87,8 @@ def instructions(folder: Path) -> Iterator[tuple[str, float]]:
             yield label, statistics.quantiles(map(total, dumps(folder)[before:]))[0] / operations
 
 
-UNITS = {"instructions": instructions, "opcodes of Python {0}.{1}".format(*sys.version_info): opcodes}
+PYTHON = ".".join(platform.python_version_tuple()[:2])
+UNITS = {"instructions": instructions, f"opcodes of Python {PYTHON}": opcodes}
 BAR = 1.02
 """How many times the table's figure is allowed."""
 
