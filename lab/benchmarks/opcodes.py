@@ -75,7 +75,7 @@ def opcodes(folder: Path) -> Iterator[tuple[str, float]]:
     """Opcodes per request by row."""
     file = folder / "fleet.yaml"
     file.write_text(FLEET, encoding="utf-8")
-    with ServiceProcess(folder, "--config", str(file), program=PROGRAM) as service:
+    with ServiceProcess(folder, str(file), program=PROGRAM) as service:
         client = Client(service.port)
         for name in ("assign", "place", "beat", "change_many"):
             request = getattr(client, name)
