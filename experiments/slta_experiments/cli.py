@@ -13,20 +13,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from slta_experiments.studies import UnsuitableError
-from slta_experiments.study_options import OPTIONS, Json, Out, Processes
+from slta_experiments.study_options import OPTIONS, Figures, Json, Out, Processes
 
 if TYPE_CHECKING:
     from slta_experiments.study_report import Report
 
-RESULTS = Path("docs/results")
+RESULTS = Path("experiments/results")
+FIGURES = Path("docs/images")
 
 
 @dataclass(frozen=True)
 class Study:
     """A command that runs `study` of the module NAME, with underscores, in `package`.
 
-    `options` are its options besides --out and --json, with their defaults, by the names of `study`'s arguments.
-    `committed` are the arguments that produced docs/results.
+    `options` are its own options with their defaults, by the names of `study`'s arguments.
+    `committed` are the arguments that produced the committed results.
     """
 
     name: str
@@ -76,12 +77,18 @@ STUDIES = (
 def add_command(app: typer.Typer, study: Study) -> None:
     """Register a command with the study's options."""
 
-    def command(*, out: Out = None, json: Json = None, **options: Any) -> None:  # noqa: ANN401 - as `study` takes them
+    def command(
+        *,
+        out: Out = None,
+        figures: Figures = None,
+        json: Json = None,
+        **options: Any,  # noqa: ANN401 - as `study` takes them
+    ) -> None:
         try:
             report = study.run(**options)
         except UnsuitableError as error:
             raise typer.BadParameter(str(error)) from None
-        emit(report, out, json)
+        emit(report, out, figures or out, json)
 
     own = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=OPTIONS[name])
@@ -89,25 +96,23 @@ def add_command(app: typer.Typer, study: Study) -> None:
     ]
     written = inspect.signature(command, eval_str=True).parameters
     # typer derives options from a signature; this one lists the study's `options`.
-    command.__signature__ = inspect.Signature([*own, written["out"], written["json"]])  # type: ignore[attr-defined]
+    command.__signature__ = inspect.Signature([*own, *(written[name] for name in ("out", "figures", "json"))])  # type: ignore[attr-defined]
     app.command(study.name, help=study.summary)(command)
 
 
-def emit(report: Report, out: Path | None, json: Path | None) -> None:
+def emit(report: Report, out: Path | None, figures: Path | None, json: Path | None) -> None:
     """Print the tables, and write the requested files."""
-    from slta_experiments.study_report import write_json, write_report  # noqa: PLC0415 - imports matplotlib
+    from slta_experiments.study_report import write_figures, write_json  # noqa: PLC0415 - imports matplotlib
 
     typer.echo(report.markdown)
-    written = write_report(report, out) if out else []
-    if json:
-        json.parent.mkdir(parents=True, exist_ok=True)
-        write_json(report.data, json)
-        written.append(json)
-    for file in written:
+    files = [file for file in (out and out / f"{report.name}.json", json) if file]
+    for file in files:
+        write_json(report.data, file)
+    for file in [*files, *(write_figures(report, figures) if figures else [])]:
         typer.echo(f"wrote {file}", err=True)
 
 
-def command_line(studies: Sequence[Study], description: str) -> typer.Typer:
+def command_line(studies: Sequence[Study], description: str, results: Path) -> typer.Typer:
     """Command line with a command for each study, and `all`."""
     app = typer.Typer(help=description, no_args_is_help=True, add_completion=False)
     for study in studies:
@@ -115,13 +120,14 @@ def command_line(studies: Sequence[Study], description: str) -> typer.Typer:
 
     @app.command("all")
     def everything(
-        out: Annotated[Path, typer.Option(help="Directory for tables and figures.")] = RESULTS,
+        out: Annotated[Path, typer.Option(help="Directory for the numbers.")] = results,
+        figures: Annotated[Path, typer.Option(help="Directory for the figures.")] = FIGURES,
         processes: Processes = 0,
     ) -> None:
         """Run all studies with the seeds of the committed results (minutes on one core)."""
         command = typer.main.get_command(app)
         for study in studies:
-            words = [study.name, "--out", str(out), *study.committed]
+            words = [study.name, "--out", str(out), "--figures", str(figures), *study.committed]
             if "processes" in study.options:
                 words += ["--processes", str(processes)]
             command.main(words, standalone_mode=False)
@@ -129,7 +135,7 @@ def command_line(studies: Sequence[Study], description: str) -> typer.Typer:
     return app
 
 
-app = command_line(STUDIES, "Reproduce the paper's tables and figures by simulation.")
+app = command_line(STUDIES, "Reproduce the paper's tables and figures by simulation.", RESULTS)
 
 if __name__ == "__main__":
     sys.exit(app())

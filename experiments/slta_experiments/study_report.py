@@ -1,4 +1,4 @@
-"""Report of a study: numbers as JSON, tables as Markdown, figures as SVG and PNG."""
+"""Report of a study: numbers as JSON, tables as Markdown for the terminal, figures as SVG and PNG."""
 
 from __future__ import annotations
 
@@ -49,15 +49,12 @@ class Report:
     figures: dict[str, Figure] = field(default_factory=dict)
 
 
-def write_report(report: Report, folder: Path) -> list[Path]:
-    """Write NAME.json, NAME.md and the figures into `folder`."""
+def write_figures(report: Report, folder: Path) -> list[Path]:
+    """Write the figures into `folder` as SVG."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = [folder / f"{report.name}.json", folder / f"{report.name}.md"]
-    write_json(report.data, written[0])
-    written[1].write_text(report.markdown, encoding="utf-8")
     for name, figure in report.figures.items():
-        written += write_figure(figure, folder / name)
-    return written
+        _write_svg(figure, folder / f"{name}.svg")
+    return [folder / f"{name}.svg" for name in report.figures]
 
 
 def write_figure(figure: Figure, file: Path) -> list[Path]:
@@ -65,13 +62,18 @@ def write_figure(figure: Figure, file: Path) -> list[Path]:
     file.parent.mkdir(parents=True, exist_ok=True)
     stem = file.stem if file.suffix in (".svg", ".png") else file.name
     svg, png = (file.with_name(f"{stem}.{ending}") for ending in ("svg", "png"))
-    figure.savefig(svg, metadata={"Date": None})
+    _write_svg(figure, svg)
     figure.savefig(png, dpi=PNG_DPI, metadata={"Software": None})
     return [svg, png]
 
 
+def _write_svg(figure: Figure, file: Path) -> None:
+    figure.savefig(file, metadata={"Date": None})
+
+
 def write_json(data: dict[str, Any], file: Path) -> None:
     """Write JSON with seven digits, short objects on one line; non-finite numbers become null."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(to_json(plain(data)) + "\n", encoding="utf-8")
 
 

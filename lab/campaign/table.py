@@ -36,7 +36,7 @@ class Group:
     """Page that is written from them."""
 
 
-RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results" / "faults.jsonl"
+RESULTS = Path(fault.__file__).with_name("faults.jsonl")
 GROUPS: Mapping[str, Group] = {
     "faults": Group(FAULTS, fault.Size(), reliability_page.line, 15, RESULTS, reliability_page.PAGE),
     "agents": Group(cases.ROWS, system.Size()),

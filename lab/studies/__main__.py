@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from slta_experiments.cli import Study, command_line
 
@@ -26,7 +27,7 @@ STUDIES = (
     ),
 )
 
-app = command_line(STUDIES, "Compare policies and orders beside the paper, by simulation.")
+app = command_line(STUDIES, "Compare policies and orders beside the paper, by simulation.", Path("lab/studies/results"))
 
 if __name__ == "__main__":
     sys.exit(app())

@@ -1,4 +1,4 @@
-"""The figures of docs/policies.md are those of the study, and its example is what SLTA does."""
+"""The figures of docs/policies.md and docs/results.md are those of the studies, and the example is what SLTA does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lab.studies.session_types_page import own
+from lab.studies.session_types_page import markdown, own
 from lab.studies.which import LINES
 from slta.core.fleet import RESERVE
 from slta.core.policies import POLICIES, Occupancies, Slta
@@ -23,21 +23,12 @@ from slta.core.session_types.market import Load, market_of
 from slta.core.session_types.sets import TypeSets
 from tests.docs.pages import ROOT, Page, rows
 from tests.docs.tiny import LARGE, ORDINALS, SMALL, SPEC, named
-from tests.inventory import each
 
 PAGE = Page(ROOT / "docs/policies.md")
-TEXT = " ".join(PAGE.prose.split())
+TEXT = " ".join(f"{PAGE.prose} {Page(ROOT / 'docs/results.md').prose}".split())
 EXAMPLE = PAGE.section("SLTA, in numbers")
 
-STUDY: list[dict[str, Any]] = json.loads((ROOT / "docs/results/which.json").read_text(encoding="utf-8"))["rows"]
-CLASSES = {
-    "table 1": "two",
-    "figure 3, right": "three",
-    "six quadratic classes": "six quadratic",
-    "six capped classes": "six capped",
-}
-COLUMNS = ("SLTA", "SLTA-greedy", "JLMU", "JLMU, kink")
-
+STUDY: list[dict[str, Any]] = json.loads((ROOT / "lab/studies/results/which.json").read_text(encoding="utf-8"))["rows"]
 
 # The study
 
@@ -55,16 +46,7 @@ def is_of_two_classes(row: dict[str, Any]) -> bool:
     return bool(row["fleet"] == "table 1")
 
 
-@each(("heading", "steady"), [("Gap at a steady load", True), ("Gap at a changing load", False)])
-def test_the_tables_are_those_of_the_study(heading: str, *, steady: bool) -> None:
-    assert rows(PAGE.section(heading)) == [
-        [CLASSES[row["fleet"]], f"{row['n']:,}", *(f"{gap(row, column):.3f}" for column in COLUMNS)]
-        for row in STUDY
-        if is_steady(row) == steady
-    ]
-
-
-def test_what_slta_costs_beside_jlmu_follows_from_the_tables() -> None:
+def test_what_slta_costs_beside_jlmu_follows_from_the_study() -> None:
     def cost(sizes: tuple[int, int], *, two: bool) -> str:
         found = [
             gap(row, "SLTA") - gap(row, "JLMU") for row in STUDY if row["n"] in sizes and is_of_two_classes(row) == two
@@ -80,7 +62,7 @@ def test_what_slta_costs_beside_jlmu_follows_from_the_tables() -> None:
     assert f"SLTA's gap is up to {worst:.1f} times JLMU's" in TEXT
 
 
-def test_what_the_advice_says_of_two_classes_follows_from_the_tables() -> None:
+def test_what_the_advice_says_of_two_classes_follows_from_the_study() -> None:
     two = [row for row in STUDY if is_of_two_classes(row)]
     gained = max(gap(row, "SLTA") - gap(row, line) for row in two if row["n"] >= 20 for line in LINES)
     assert gained < 0.01
@@ -90,7 +72,7 @@ def test_what_the_advice_says_of_two_classes_follows_from_the_tables() -> None:
     assert "with four pools its gap is a third smaller" in TEXT
 
 
-def test_what_auto_chooses_follows_from_the_tables() -> None:
+def test_what_auto_chooses_follows_from_the_study() -> None:
     for row in STUDY:
         classes = 2 if is_of_two_classes(row) else 3
         name = recommended(classes, row["n"], "", needs_levels=False)
@@ -100,7 +82,7 @@ def test_what_auto_chooses_follows_from_the_tables() -> None:
             assert abs(gap(row, "SLTA") - gap(row, "SLTA-greedy")) < 0.0005
 
 
-def test_how_near_slta_greedy_is_to_jlmu_follows_from_the_tables() -> None:
+def test_how_near_slta_greedy_is_to_jlmu_follows_from_the_study() -> None:
     assert max(abs(gap(row, "SLTA-greedy") - gap(row, "JLMU")) for row in STUDY if row["n"] >= 20) < 0.02
     assert "from 20 pools on, both gaps differ by less than 0.02 % of the bound" in TEXT
 
@@ -116,7 +98,7 @@ def test_the_standard_errors_are_as_small_as_the_page_says() -> None:
 
 def test_the_gap_falls_with_the_number_of_pools_as_the_page_says() -> None:
     def factors(*, steady: bool) -> Iterator[float]:
-        for fleet in CLASSES:
+        for fleet in {row["fleet"] for row in STUDY}:
             of_fleet = [row for row in STUDY if row["fleet"] == fleet and is_steady(row) == steady]
             for line in LINES:
                 assert all(gap(more, line) < gap(fewer, line) for fewer, more in pairwise(of_fleet))
@@ -125,6 +107,17 @@ def test_the_gap_falls_with_the_number_of_pools_as_the_page_says() -> None:
     assert min(factors(steady=True)) >= 15
     assert min(factors(steady=False)) >= 5
     assert "by a factor of at least 15 at a steady load and 5 at a changing one" in TEXT
+
+
+def test_the_largest_gaps_are_those_that_the_page_names() -> None:
+    def span(sizes: tuple[int, int], *, steady: bool | None = None) -> list[float]:
+        chosen = [row for row in STUDY if row["n"] in sizes and steady in (None, is_steady(row))]
+        return [gap(row, line) for row in chosen for line in LINES]
+
+    most = [f"{max(span((1000, 1002), steady=steady)):.2f} %" for steady in (True, False)]
+    assert f"With 1,000 pools it is at most {most[0]} of the bound at a steady load and {most[1]}" in TEXT
+    few, more = span((4, 6)), span((20, 24))
+    assert f"With 4 or 6 pools it is {min(few):.1f} to {max(few):.1f} %, with some 20 pools {min(more):.2f} to" in TEXT
 
 
 def test_at_a_changing_load_jlmu_is_not_far_ahead() -> None:
@@ -162,9 +155,9 @@ def test_the_prices_of_the_example_are_those_of_the_rule() -> None:
 
 
 def test_what_prices_gain_is_what_the_study_found() -> None:
-    study = Page(ROOT / "docs/results/session-types.md")
-    found_by_search = own(json.loads((ROOT / "docs/results/session-types.json").read_text("utf-8"))["rows"], "searched")
-    found = {tuple(cells[:2]): cells for cells in rows(study.text)}
+    study = json.loads((ROOT / "lab/studies/results/session-types.json").read_text("utf-8"))
+    found_by_search = own(study["rows"], "searched")
+    found = {tuple(cells[:2]): cells for cells in rows(markdown(study))}
     for fleet in ("log", "capped", "full"):
         _, _, jlmu, _, price, *_ = found[fleet, "1,000"]
         assert f"from {jlmu} to {price} %" in TEXT

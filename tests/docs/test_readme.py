@@ -53,7 +53,7 @@ def test_the_default_durability_is_the_one_whose_loss_it_states() -> None:
 
 
 def test_what_weights_lose_is_what_the_experiment_found() -> None:
-    sweep = json.loads((ROOT / "docs/results/policies.json").read_text(encoding="utf-8"))["sweep"]
+    sweep = json.loads((ROOT / "lab/studies/results/policies.json").read_text(encoding="utf-8"))["sweep"]
     assert {row["n"] for row in sweep} == {100}
     lost = {(row["policy"], row["load"]): 100 * row["placement_gap_mean"] / row["bound"] for row in sweep}
     weights = [f"{lost['tuned weights', load]:.0f} %" for load in (8.0, 12.0)]

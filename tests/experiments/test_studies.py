@@ -19,7 +19,7 @@ def test_weights_tuned_on_table_1_are_its_occupancies() -> None:
 
 @pytest.mark.slow
 def test_the_committed_gaps_of_four_pools_are_what_the_study_measures() -> None:
-    row = json.loads((ROOT / "docs/results/which.json").read_text(encoding="utf-8"))["rows"][0]
+    row = json.loads((ROOT / "lab/studies/results/which.json").read_text(encoding="utf-8"))["rows"][0]
     shape, sizes, loads = CELLS[0]
     found = [measure(trial) for trial in trials_of(shape, sizes[0], loads[0], row["seeds"])]
     for line in LINES:

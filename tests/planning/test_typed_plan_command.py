@@ -77,7 +77,7 @@ classes:
 def test_a_larger_reserve_keeps_the_refusals_of_a_cheaper_fleet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the file's ρ = ½ the fleet costs more; without reserves 34.8 (docs/results/session-types.md)."""
+    """With the file's ρ = ½ the fleet costs more; without reserves 34.8 (lab/studies/results/session-types.json)."""
     (file := tmp_path / "rare.yaml").write_text(RARE, encoding="utf-8")
     costs = ["--cost", "a=1.5", "--cost", "b=1.2", "--cost", "c=0.7"]
     call = [*costs, "--sessions", "one=60,two=70,default=90", "--floor", "55%", "--refused", "0.01"]
