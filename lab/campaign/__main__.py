@@ -18,7 +18,6 @@ from redis.exceptions import RedisError
 from lab.benchmarks import bench_tables
 from lab.campaign.row import Record, play
 from lab.campaign.table import GROUPS, Group
-from lab.faults import reliability_page
 from slta_loadgen.client import ServiceError
 from testbed.servers import EMBEDDED
 
@@ -29,7 +28,7 @@ MAX_VOID = 3
 
 
 def main() -> int:
-    """Play what is missing, and write the page; exit code 1 if a run was not as it should be, or there is none."""
+    """Play what is missing, and print a report; exit code 1 if a run was not as it should be, or there is none."""
     options = _options()
     group = GROUPS[options.group]
     size = type(group.size)(**{name: getattr(options, name) for name in asdict(group.size)})
@@ -39,8 +38,8 @@ def main() -> int:
         for name, mode in _wanted(group, options)
         for found in complete(group, name, mode, size, options.runs, options.results)
     ]
-    if options.page:
-        options.page.write_text(reliability_page.page(read(options.results)), encoding="utf-8")
+    if group.report:
+        print(group.report(read(options.results)))
     print("\n".join(["not as it should be:", *wrong]) if wrong else "all as it should be")
     return 1 if wrong else 0
 
@@ -98,7 +97,6 @@ def _options() -> argparse.Namespace:
         own.add_argument("--mode", action="append", choices=modes, help="only these, repeatable")
         own.add_argument("--runs", type=int, default=group.runs, help=f"of each row in each mode ({group.runs})")
         own.add_argument("--results", type=Path, default=group.results, help="where runs are kept, one a line")
-        own.add_argument("--page", type=Path, default=group.page, help="what is written from them, of faults")
         for field in fields(group.size):
             flag, kind = f"--{field.name.replace('_', '-')}", type(field.default)
             own.add_argument(flag, type=kind, default=field.default, help=f"({field.default})")

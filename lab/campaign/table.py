@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from lab.agents import cases, system
 from lab.campaign.row import Record, Row
 from lab.clients import outages
 from lab.clients import system as clients
-from lab.faults import fault, reliability_page
+from lab.faults import fault, report
 from lab.faults.table import FAULTS
 from lab.proxies import runs
 
@@ -32,13 +32,13 @@ class Group:
     runs: int = 1
     results: Path | None = None
     """File of the runs, one a line; one that is there is not repeated."""
-    page: Path | None = None
-    """Page that is written from them."""
+    report: Callable[[Sequence[Record]], str] | None = None
+    """Tables of them."""
 
 
 RESULTS = Path(fault.__file__).with_name("faults.jsonl")
 GROUPS: Mapping[str, Group] = {
-    "faults": Group(FAULTS, fault.Size(), reliability_page.line, 15, RESULTS, reliability_page.PAGE),
+    "faults": Group(FAULTS, fault.Size(), report.line, 15, RESULTS, report.report),
     "agents": Group(cases.ROWS, system.Size()),
     "clients": Group(outages.ROWS, clients.Size()),
     "proxies": Group(runs.ROWS, runs.Size()),

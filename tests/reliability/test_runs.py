@@ -15,7 +15,7 @@ from redis import Redis
 from lab.campaign import __main__ as command
 from lab.campaign.row import Record, play
 from lab.campaign.table import GROUPS, RESULTS
-from lab.faults import independent_audit, on_store, power, reliability_page
+from lab.faults import independent_audit, on_store, power, report
 from lab.faults.fault import Size
 from lab.faults.ledger import judge
 from lab.faults.load import FLEET, Load, Plan
@@ -27,6 +27,7 @@ from lab.faults.table import FAULTS
 from testbed.relay import CutError, Link
 from testbed.sentinels import until
 from testbed.servers import EMBEDDED, Server
+from tests.docs.pages import ROOT, Page, rows
 
 BY_HAND = Plan(workers=0)
 
@@ -169,7 +170,7 @@ def test_it_is_noticed_when_the_first_dispatcher_says_so_after_the_store_can_be_
 
 
 def record(fault: str = "store-killed", mode: str = "async", **changed: Any) -> Record:
-    counts = dict.fromkeys(reliability_page.COUNTS, 0)
+    counts = dict.fromkeys(report.COUNTS, 0)
     known = {"run": 0, "server": "embedded", "date": "2026-11-25", "commit": "abc", "void": "", "audit": []}
     return {"fault": fault, "mode": mode, **known, **counts, "longest_silence_seconds": 0.5, "notes": {}, **changed}
 
@@ -203,7 +204,7 @@ def test_a_machine_that_is_too_busy_is_given_up(tmp_path: Path, monkeypatch: pyt
     assert [run["void"] for run in command.read(results)] == ["slow"] * command.MAX_VOID
 
 
-def test_the_page_adds_up_the_runs_that_count() -> None:
+def test_the_report_adds_up_the_runs_that_count() -> None:
     runs = [
         record("power", acknowledged=1000, lost=40, back=3, longest_silence_seconds=0.4, noticed_seconds=None),
         record(
@@ -219,24 +220,25 @@ def test_the_page_adds_up_the_runs_that_count() -> None:
         record("store-killed", acknowledged=100),
         record("store-killed", "fsync", acknowledged=70),
     ]
-    statement, table = reliability_page.statement(runs), reliability_page.table(runs)
+    statement, table = report.statement(runs), report.faults(runs)
     assert "| `async` | the power of the store | 2 | 1,500 | 47 | 40 | 3 | 1.2 | 1 of 2, in 0.8 s | 9 |" in statement
     assert "| `async` | a process or a connection | 1 | 100 | 0 | 0 | 0 | 0.5 | – | 0 |" in statement
     assert "| the power fails | `async` | 2 + 1 void | 1,500 | 47 | 3 | 1.2 | 1 broken |" in table
     assert "| the store is killed (-9) 4 times | `async` | 1 | 100 |" in table
     assert "\n|  | `fsync` | 1 | 70 |" in table
-    assert "In all of them refused, unknown, doubled, leaked are 0." in reliability_page.provenance(runs)
-    assert "All audits are clean." in reliability_page.provenance([record(lost=1)])
+    assert "In all of them refused, unknown, doubled, leaked are 0." in report.provenance(runs)
+    assert "All audits are clean." in report.provenance([record(lost=1)])
 
 
-def test_the_page_has_the_worst_run_of_each_fault_of_a_cluster() -> None:
+def test_the_report_has_the_worst_run_of_each_fault_of_a_cluster() -> None:
     notes: dict[str, Any] = {"silence before": 0.1, "silence": 2.4, "silence of others": 0.2}
     notes |= {"refused": {"store_unavailable": 5}, "refused of others": {}, "readiness": {"200": 40}}
     worse = notes | {"silence": 3.1, "refused of others": {"timeout": 2}, "readiness": {"200": 30, "503": 10}}
     runs = [record("list-away", notes=notes), record("list-away", notes=worse), record("power")]
-    assert "| `async` | 2 | 0.1 | 3.1 | 0.2 | 2 | 10 of 80 |" in reliability_page.clusters(runs)
-    assert "power" not in reliability_page.clusters(runs)
+    assert "| `async` | 2 | 0.1 | 3.1 | 0.2 | 2 | 10 of 80 |" in report.clusters(runs)
+    assert "power" not in report.clusters(runs)
 
 
 def test_the_page_says_what_the_kept_runs_say() -> None:
-    assert reliability_page.PAGE.read_text(encoding="utf-8") == reliability_page.page(command.read(RESULTS))
+    section = Page(ROOT / "docs/reliability.md").section("What is lost")
+    assert rows(section) == report.losses(command.read(RESULTS))

@@ -1,17 +1,25 @@
-"""docs/reliability.md, written from the runs that are kept."""
+"""Report of the campaign `faults`: tables of the runs that are kept.
+
+*lost*: acknowledged, not completed, and not in the store; or its complete got 404; or a later assign placed it anew.
+*back*: completed, but in the store. *doubled*: two concurrent calls for one id got different pools. *leaked*: in the
+store, but never requested, refused, or answered 404. *refused*: the fleet was full, or the call was rejected for good.
+*unknown*: no final response within 45 s of retries after the load. *noticed*: of the runs with losses or replays, those
+in which a dispatcher logged `store_went_back`, and the longest delay after the first successful call. *put back*:
+operations replayed. A run is void if fewer than three quarters of the intended calls succeeded before the fault, or if
+the fault had no visible effect. Of clusters, *silence* is of the fault's fleet, *silence before* of all three, *not
+ready* the answers of /readyz that were not 200, *leases late* how long after its time the last of 40 leases ended.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from lab.campaign.row import Record
 from lab.faults.table import FAULTS
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
-TEMPLATE = Path(__file__).with_name("reliability.template")
+MODES = ("async", "replicated", "fsync")
 COUNTS = ("acknowledged", "refused", "unknown", "lost", "doubled", "leaked", "back")
 STATEMENT = (
     *("mode", "what fails", "runs", "acknowledged", "lost", "most in a run", "back", "longest silence s"),
@@ -38,18 +46,25 @@ def void(record: Record) -> str:
     return f", VOID: {record['void']}" if record["void"] else ""
 
 
-def page(records: Sequence[Record]) -> str:
-    """The text of the page."""
-    words = {
-        "STATEMENT": statement(records),
-        "CLUSTERS": clusters(records),
-        "TABLE": table(records),
-        "PROVENANCE": provenance(records),
-    }
-    text = TEMPLATE.read_text(encoding="utf-8")
-    for word, value in words.items():
-        text = text.replace(f"@{word}@", value)
-    return text
+def report(records: Sequence[Record]) -> str:
+    """The tables, for the terminal."""
+    return "\n\n".join(table(records) for table in (statement, clusters, faults, provenance))
+
+
+def losses(records: Sequence[Record]) -> list[list[str]]:
+    """A row for what fails: lost of the acknowledged, and the longest silence, under each mode; for the page."""
+    found = dict(_groups(records, lambda run: (FAULTS[run["fault"]].fails, run["mode"])))
+    return [
+        [fails, *(_lost(found.get((fails, mode), [])) for mode in MODES)]
+        for fails in dict.fromkeys(fails for fails, _ in found)
+    ]
+
+
+def _lost(runs: Sequence[Record]) -> str:
+    if not runs:
+        return "–"
+    lost, acknowledged = (_number(_sum(runs, name)) for name in ("lost", "acknowledged"))
+    return f"{lost} of {acknowledged}, {_most(runs, 'longest_silence_seconds'):.1f} s"
 
 
 def statement(records: Sequence[Record]) -> str:
@@ -69,7 +84,7 @@ def statement(records: Sequence[Record]) -> str:
     return _table(STATEMENT, rows, numbers_from=2)
 
 
-def table(records: Sequence[Record]) -> str:
+def faults(records: Sequence[Record]) -> str:
     """A row for each fault and mode: a fault's title once, and no column of zeros only, which `provenance` names."""
     counts = _nonzero(records)
     audits = ("audits",) if _any_broken(records) else ()
