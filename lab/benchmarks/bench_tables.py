@@ -1,4 +1,4 @@
-"""Tables of docs/performance.md: medians of each side, ratios of ours to every other, machine and versions."""
+"""Tables of a benchmark: medians of each side, ratios of ours to every other, machine and versions."""
 
 from __future__ import annotations
 

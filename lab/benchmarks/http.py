@@ -1,6 +1,6 @@
 """Operations per second over HTTP, beside what operators use today: all sides on this machine, in turn, in one run.
 
-Every run is printed; the tables of docs/performance.md, which explains the sides, come last.
+Every run is printed; the tables come last; lab/README.md explains the sides.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _options() -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=int, default=default, help=f"{meaning} ({default})")
     parser.add_argument("--policy", choices=tuple(PLACING), default=Load().policy)
     parser.add_argument("--json", type=Path, help="also write everything to this file")
-    parser.add_argument("--markdown", type=Path, help="also write the tables of docs/performance.md to this file")
+    parser.add_argument("--markdown", type=Path, help="also write the tables to this file")
     return parser.parse_args()
 
 

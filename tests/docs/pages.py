@@ -112,4 +112,4 @@ def constant_in_lua(file: str, name: str) -> float:
 
 
 PAGES = [Page(ROOT / name) for name in NAMES if (ROOT / name).exists()]
-PAGES += [Page(path) for path in sorted((ROOT / "docs").glob("*.md"))]
+PAGES += [Page(path) for folder in ("docs", "lab") for path in sorted((ROOT / folder).rglob("*.md"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from math import ceil
 
@@ -64,6 +65,12 @@ def test_a_larger_fleet_costs_the_store_what_its_growth_says(large: str, small: 
 
 def test_the_masters_of_twelve_are_at_the_share_that_the_page_says() -> None:
     assert f"with 12 each is at {OPERATIONS * UNITS[LARGE] / 1e6 / 12:.0%}".replace("%", " %") in NEEDS["stores, bulk"]
+
+
+def test_the_cost_of_durability_is_that_of_the_kept_benchmark() -> None:
+    tables = json.loads((ROOT / "lab/benchmarks/results.json").read_text(encoding="utf-8"))["tables"]
+    (kept,) = (table["rows"] for table in tables if table["name"].startswith("modes of durability"))
+    assert [cells[1:] for cells in rows(PAGE.section("What one dispatcher does"))] == [cells[1:] for cells in kept]
 
 
 def test_no_cell_holds_a_placeholder() -> None:

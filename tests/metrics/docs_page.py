@@ -38,7 +38,7 @@ without thresholds no `slta_pool_tokens`.
 
 The shipped configuration sets `levels=1` for the dashboard's two occupancy charts. A class then has up to 128 more
 series: two of capacity 60 have 240, beside 72 of all other families. Leave it out from about 100 fleets on (31,000
-series); [performance](performance.md#scrapes) has the processor time.
+series); [sizing](scaling.md#1000-fleets) has the processor time.
 
 ## Of each fleet
 
