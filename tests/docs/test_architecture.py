@@ -133,5 +133,5 @@ def test_a_limit_that_the_page_states_is_the_one_of_the_code(sentence: str) -> N
 
 
 def test_the_steps_of_an_assign_state_the_same_limit_of_sessions_ended_by_a_batch() -> None:
-    steps = " ".join(Page(ROOT / "docs/one-assign.md").prose.split())
+    steps = " ".join(Page(ROOT / "docs/maintainers/one-assign.md").prose.split())
     assert f"ends at most {constant_in_lua('sessions/leases', 'MAX_REAPED'):g} expired sessions" in steps

@@ -1,4 +1,4 @@
-"""docs/one-assign.md links to existing functions, names each file that an assign enters, and shows real values."""
+"""docs/maintainers/one-assign.md links to functions, names each file that an assign enters, and shows real values."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.docs.assign_trace import files_of_one_assign
 from tests.docs.pages import ROOT, Page, rows, words
 from tests.inventory import each
 
-PAGE = Page(ROOT / "docs/one-assign.md")
-STEPS = re.findall(r"\[`([^`]+)`\]\(\.\./([^)]+\.(?:py|lua))\)", PAGE.prose)
+PAGE = Page(ROOT / "docs/maintainers/one-assign.md")
+STEPS = re.findall(r"\[`([^`]+)`\]\(\.\./\.\./([^)]+\.(?:py|lua))\)", PAGE.prose)
 
 
 def functions_of(path: Path) -> set[str]:
