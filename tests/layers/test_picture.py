@@ -1,9 +1,13 @@
-"""The picture of the layers in the documents is that of the code."""
+"""The pictures in the documents are those of the code."""
 
 from __future__ import annotations
 
-from tests.layers.picture import FILE, picture
+from pathlib import Path
+
+from tests.inventory import each
+from tests.layers.picture import PICTURES
 
 
-def test_the_picture_is_fresh() -> None:
-    assert FILE.read_text(encoding="utf-8") == picture(), "run make format"
+@each("file", PICTURES)
+def test_a_picture_is_fresh(file: Path) -> None:
+    assert file.read_text(encoding="utf-8") == PICTURES[file](), "run make format"
