@@ -25,7 +25,9 @@ from tests.docs.pages import ROOT, Page, rows
 from tests.docs.tiny import LARGE, ORDINALS, SMALL, SPEC, named
 
 PAGE = Page(ROOT / "docs/policies.md")
-TEXT = " ".join(f"{PAGE.prose} {Page(ROOT / 'docs/results.md').prose}".split())
+TEXT = " ".join(
+    word for name in ("policies", "results", "concepts") for word in Page(ROOT / f"docs/{name}.md").prose.split()
+)
 EXAMPLE = PAGE.section("SLTA, in numbers")
 
 STUDY: list[dict[str, Any]] = json.loads((ROOT / "lab/studies/results/which.json").read_text(encoding="utf-8"))["rows"]

@@ -1,4 +1,4 @@
-"""README.md is short, and its example, its claim and its list of folders are true."""
+"""README.md is short, and its example, its claim and its list of folders are true; so is docs/get-started.md."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 
+import pytest
 import yaml
 
 from slta.runtime.settings import Settings
@@ -16,7 +17,7 @@ from tests.docs.tiny import FILE
 
 PAGE = Page(ROOT / "README.md")
 TEXT = " ".join(PAGE.prose.split())
-CALLS = re.findall(r"^\$ curl (.*)\n(.*)$", PAGE.blocks("console")[0], re.MULTILINE)
+START = Page(ROOT / "docs/get-started.md")
 
 
 def test_it_has_at_most_900_words() -> None:
@@ -28,13 +29,14 @@ def pattern(answer: str) -> str:
     return ".*".join(map(re.escape, answer.split("…")))
 
 
-async def test_the_calls_are_answered_as_shown_on_the_fleet_that_it_shows() -> None:
-    (fleet,) = (yaml.safe_load(block) for block in PAGE.blocks("yaml"))
-    assert fleet == FILE
+@pytest.mark.parametrize(("page", "count"), [(PAGE, 4), (START, 2)], ids=str)
+async def test_the_calls_are_answered_as_shown_on_the_fleet_that_it_shows(page: Page, count: int) -> None:
+    (fleet,) = (yaml.safe_load(block) for block in page.blocks("yaml"))
+    calls = re.findall(r"^\$ curl (.*)\n(.*)$", page.blocks("console")[0], re.MULTILINE)
     with running_server() as url:
         async with service_in_process(url) as service:
-            await service.api.put("/v1/fleets/tiny", json=fleet)
-            for arguments, answer in CALLS:
+            await service.api.put(f"/v1/fleets/{fleet['fleet']}", json=fleet)
+            for arguments, answer in calls:
                 address, *body = [word for word in shlex.split(arguments) if word != "--json"]
                 service.draws.waiting = [0.75]
                 response = await service.api.request(
@@ -44,7 +46,11 @@ async def test_the_calls_are_answered_as_shown_on_the_fleet_that_it_shows() -> N
                     headers={"Content-Type": "application/json"} if body else {},
                 )
                 assert re.fullmatch(pattern(answer), response.text), response.text
-    assert len(CALLS) == 4
+    assert len(calls) == count
+
+
+def test_the_fleet_is_that_of_the_other_examples() -> None:
+    assert [yaml.safe_load(block) for block in PAGE.blocks("yaml")] == [FILE]
 
 
 def test_the_default_durability_is_the_one_whose_loss_it_states() -> None:

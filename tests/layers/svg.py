@@ -20,7 +20,8 @@ MARKER = f'<defs>{HEAD}<path d="M0 0 L8 4 L0 8"/></marker></defs>'
 
 def document(title: str, width: float, height: float, parts: Iterable[str]) -> str:
     """The picture."""
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" role="img">'
+    size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
     return "\n".join([head, f"<title>{title}</title>", f"<style>{STYLE}</style>", MARKER, *parts, "</svg>\n"])
 
 

@@ -1,15 +1,20 @@
-"""The numbers of docs/idea.md follow from the fleet that it shows."""
+"""The numbers of docs/concepts.md follow from the fleet that it shows."""
 
 from __future__ import annotations
+
+import re
 
 import yaml
 
 from slta.core.policies import Jlmu, Occupancies
 from tests.docs.pages import ROOT, Page, rows
 from tests.docs.tiny import FILE, LARGE, ORDINALS, SMALL, SPEC, best, named, worth
+from tests.inventory import each
 
-PAGE = Page(ROOT / "docs/idea.md")
+PAGE = Page(ROOT / "docs/concepts.md")
 TEXT = " ".join(PAGE.prose.split())
+GLOSSARY = PAGE.section("Glossary")
+ALERTS = ROOT / "deploy/prometheus/source/alerts.yml"
 
 
 def test_the_fleet_of_the_page_is_the_one_that_the_other_examples_use() -> None:
@@ -24,7 +29,7 @@ def test_the_marginal_utilities_are_the_differences_of_the_curve() -> None:
 
 
 def test_the_table_of_ranks_is_the_order_of_the_fleet() -> None:
-    assert rows(PAGE.text)[: len(SPEC.ranking)] == [
+    assert rows(PAGE.section("The idea, in numbers"))[: len(SPEC.ranking)] == [
         [
             str(rank),
             f"the {ORDINALS[level - 1]} on a {SPEC.classes[i].name} pool",
@@ -72,3 +77,17 @@ def test_the_swing_gap_between_five_and_nine_sessions() -> None:
     mean = (five + nine) / 2
     assert f"They are worth {five:g} and {nine:g}, which is {mean:g} on average" in TEXT
     assert f"A constant seven would be worth {seven:g}. The missing {seven - mean:g} is" in TEXT
+
+
+RUNBOOK_TERMS = """
+    dispatcher, tick, fleet time, epoch, suspect, adopt, replay, guard, unconfirmed, gone, holding time, lease, late,
+    session type, placement gap, expected gap, worth, threshold, token, shard, slot, repair, set aside, audit, finding,
+    shed, scrape, follower, agent, event
+"""
+
+
+@each("term", re.split(r",\s+", RUNBOOK_TERMS.strip()))
+def test_the_glossary_has_each_term_of_the_runbook(term: str) -> None:
+    runbook = (ROOT / "docs/operations.md").read_text(encoding="utf-8") + ALERTS.read_text(encoding="utf-8")
+    assert term in runbook, "it is no longer used"
+    assert re.search(rf"\b{term}", GLOSSARY)
