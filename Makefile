@@ -10,6 +10,7 @@ WORKERS = $(shell $(BIN)/python -c "import os; print(-(-3 * os.cpu_count() // 2)
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 PROXIES := $(VENV)/.proxies-installed
+DOCS := $(VENV)/.docs-installed
 UV_VERSION := 0.13.9
 
 # Tests start Python hundreds of times: without bytecode on disk each would compile its modules again.
@@ -17,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store instructions bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
-.PHONY: mutants planted walk inventory compose-proxies compose-cluster proxies-test proxies-campaign clients-campaign agents-campaign
+.PHONY: docs mutants planted walk inventory compose-proxies compose-cluster proxies-test proxies-campaign clients-campaign agents-campaign
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,9 @@ format: $(DEV) ## Format, fix what the linter can fix, write docs/metrics.md, ru
 	$(BIN)/python -m deploy.grafana.dashboard
 	$(BIN)/python -m tests.layers.picture
 	$(BIN)/python -m tests.contract.client_codes
+
+docs: $(DOCS) ## The site of the documents in build/site; a broken link or anchor is an error
+	$(BIN)/zensical build --strict
 
 lines: $(DEV) ## Code lines by folder and subject, length of functions and modules, files that name a policy
 	$(BIN)/python -m tests.code_metrics
@@ -153,7 +157,8 @@ lock: ## Resolve requirements*.txt again (ARGS="--upgrade" for newer versions)
 	$(COMPILE) $(ARGS) --extra dev --output-file requirements-dev.txt; \
 	$(COMPILE) --constraint requirements-dev.txt --extra load --output-file requirements.txt; \
 	$(COMPILE) --constraint requirements-dev.txt --extra experiments --extra load --output-file requirements-experiments.txt; \
-	$(call COMPILE_OF,--group proxies) --constraint requirements-dev.txt $(ARGS) --output-file requirements-proxies.txt
+	$(call COMPILE_OF,--group proxies) --constraint requirements-dev.txt $(ARGS) --output-file requirements-proxies.txt; \
+	$(call COMPILE_OF,--group docs) --constraint requirements-dev.txt $(ARGS) --output-file requirements-docs.txt
 
 # Both have an environment of their own. The newest is a look ahead: CI does not run it.
 BOUNDS_TESTS := $(addprefix tests/,api cli client experiments integrations loadgen metrics planning runtime server store)
@@ -195,6 +200,6 @@ $(DEV): requirements-dev.txt pyproject.toml setup.py | $(BIN)/python
 	$(install)
 	@touch $(RUNTIME)
 
-$(PROXIES): requirements-proxies.txt | $(BIN)/python
+$(PROXIES) $(DOCS): $(VENV)/.%-installed: requirements-%.txt | $(BIN)/python
 	$(PIP) install --require-hashes --no-deps -r $<
 	@touch $@
