@@ -34,6 +34,8 @@ check: $(DEV) ## Lint, formatting, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.layers.lua
+	$(BIN)/codespell
+	$(BIN)/python -m tests.docs.terms
 	$(BIN)/oxlint --deny-warnings service/slta/dashboard/static
 	$(BIN)/oxfmt --check service/slta/dashboard/static
 
