@@ -176,10 +176,10 @@ def code_lines(path: Path) -> int:
 
 
 def folder_of(name: str) -> str:
-    """Top-level folder of a file, `.` for none; `TABLES` for a table under tests or lab."""
+    """Top-level folder of a file, `.` for none; `TABLES` for a table under tests or lab that is no recorded result."""
     folder, slash, _ = name.partition("/")
     is_table = folder in {"tests", "lab"} and name.endswith((".yaml", ".yml", ".toml", ".json"))
-    return TABLES if is_table else folder if slash else "."
+    return TABLES if is_table and "results" not in name else folder if slash else "."
 
 
 def subject_of(name: str) -> str:

@@ -1,7 +1,7 @@
 """Corruptions × verbs: each is noticed by both audits, previewed and mended, and nothing else is lost.
 
 In each scene each is planted alone, with the next of its kind, and in each field of a record and of the fleet.
-corruptions.json has what became of each that was planted alone. `python -m tests.store.test_corruptions --write`
+corruption_results.json has what became of each that was planted alone. `python -m tests.store.test_corruptions --write`
 writes it.
 """
 
@@ -38,7 +38,7 @@ from tests.store.corruptions import GUARDED, JLMU, SLTA, TYPED, Plant, poke
 from tests.store.fleets import FLEET, pass_seconds, place
 from tests.store.test_liveness import TTL, beat, keep_alive
 
-FINDINGS = Path(__file__).with_name("corruptions.json")
+FINDINGS = Path(__file__).with_name("corruption_results.json")
 """By scene and corruption: the first finding of the next audit (`noticed`), what a client hears of an assign and a
 complete before it (`a call`), what dispatchers do within three seconds of such calls and ticks (`by itself`), and what
 no record tells after a repair (`left`); what is not there is nothing. By number of the state, raised by 3: the first
