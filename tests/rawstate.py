@@ -1,4 +1,4 @@
-"""A fleet's fields from its two raw keys: the layout once more, word by word from docs/architecture.md.
+"""A fleet's fields from its two raw keys: the layout once more, word by word from docs/maintainers/internals.md.
 
 Shares nothing with what writes it but MessagePack, which the server unpacks. Numbers come as text with 17 digits,
 vectors as words, as they stand in the cold hash.

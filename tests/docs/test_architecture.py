@@ -1,4 +1,4 @@
-"""docs/architecture.md has the layers of the import contract, the fields of the state and the limits of the code."""
+"""The pages on architecture and internals have the layers of the import contract, the state's fields, and limits."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tests.docs.pages import ROOT, Page, alternatives, constant_in_lua, rows, wo
 from tests.inventory import each
 from tests.store import test_decisions as decisions
 
-PAGE = Page(ROOT / "docs/architecture.md")
-PROSE = " ".join(PAGE.prose.split())
+PAGE = Page(ROOT / "docs/maintainers/internals.md")
+PROSE = " ".join(" ".join(page.prose.split()) for page in (PAGE, Page(ROOT / "docs/architecture.md")))
 FOLDERS_SECTION = PAGE.section("Where things are")
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
 FOLDERS = ("service", "clients", "loadgen", "demo", "integrations", "experiments", "planning")
