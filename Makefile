@@ -52,7 +52,8 @@ format: $(DEV) ## Format, fix what the linter can fix, write docs/metrics.md, ru
 docs: $(DOCS) ## The site of the documents in build/site; a broken link or anchor is an error
 	$(BIN)/zensical build --strict
 
-lines: $(DEV) ## Code lines by folder and subject, length of functions and modules, files that name a policy
+lines: $(DEV) ## Words of the documents; code lines by folder and subject, length of functions and modules, files that name a policy
+	$(BIN)/python -m tests.docs.words
 	$(BIN)/python -m tests.code_metrics
 
 test: $(DEV) ## The default tests, on the embedded server: two minutes (ARGS="…" goes to pytest)

@@ -16,7 +16,7 @@ PARTS = ["Decision", "Over", "Because", "Reconsider when"]
 def test_a_decision_has_its_four_parts_in_few_words(title: str) -> None:
     section = DECISIONS.section(title)
     assert re.findall(r"^- ([A-Z][a-z ]+):", section, re.MULTILINE) == PARTS
-    assert len(section.split()) <= 130
+    assert len(section.split()) <= 105
 
 
 def test_the_table_lists_each_decision_with_its_date() -> None:
