@@ -115,19 +115,19 @@ kubectl() {
 def test_the_runbook_s_definitions_of_the_page_work_on_it(dispatcher: Mounted) -> None:
     until(lambda: dispatcher.get("/v1/fleets/main", dispatcher.keys["admin"]).is_success)
     definitions = PAGE.read_text(encoding="utf-8").rpartition("```sh\n")[2].partition("```")[0]
-    commands = f"host={dispatcher.process.url}; set -e; state; audit; evidence; cat evidence/state.json; logs"
+    commands = "set -e; slta fleet state -o json; audit; evidence; cat evidence/state.json; logs"
     variables = {
         "LOG": str(dispatcher.process.log),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "SLTA_SECRETS_DIR": str(dispatcher.inside(environment()["SLTA_SECRETS_DIR"])),
     }
     done = subprocess.run(
-        ["bash", "-c", f"{KUBECTL}{definitions}{commands}"],
+        ["bash", "-c", f"{KUBECTL}{definitions}SLTA_URL={dispatcher.process.url}; {commands}"],
         input=dispatcher.keys["admin"], env=os.environ | variables, cwd=dispatcher.root,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count('{"fleet":"main",') == 2
+    assert done.stdout.count('"stated_policy": "slta"') == 2
     assert '"event": "listening"' in done.stdout
     assert "no findings" in done.stdout
 
