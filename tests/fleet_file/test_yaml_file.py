@@ -102,20 +102,51 @@ beta: {exponnt: 0.4}
 """
 
 
-def test_every_mistake_is_named_with_its_place_and_unknown_fields_come_first(tmp_path: Path) -> None:
+def test_every_mistake_is_named_with_its_place_and_in_their_order(tmp_path: Path) -> None:
     path = write(tmp_path, MISTAKEN)
     with pytest.raises(InvalidFleetError) as caught:
         load_yaml(path)
     assert [str(mistake) for mistake in caught.value.mistakes] == [
-        "line 8, column 8: beta.exponnt: is not a known field; did you mean exponent?",
-        "line 5, column 32: classes[0].utility.resorce: is not a known field; did you mean resource?",
-        "line 7, column 52: classes[1].colour: is not a known field",
         "line 2, column 1: retention_second: is not a known field; did you mean retention_seconds?",
         "line 5, column 5: classes[0].utility.resource: field required",
+        "line 5, column 32: classes[0].utility.resorce: is not a known field; did you mean resource?",
         f"line 7, column 15: classes[1].utility: kind must be one of {KINDS}",
         "line 7, column 39: classes[1].capacity: input should be greater than or equal to 1",
+        "line 7, column 52: classes[1].colour: is not a known field",
+        "line 8, column 8: beta.exponnt: is not a known field; did you mean exponent?",
     ]
     assert str(caught.value) == f"{path}: {'; '.join(map(str, caught.value.mistakes))}"
+
+
+HIDDEN = """\
+policy: stla
+classes:
+  - {name: a, utility: {kind: table, values: [0, 1, 5]}, capacity: 2}
+  - {name: b, utility: {kind: table, values: [0, 3, 9]}, capacity: 3, pools: -1, address: x}
+  - {nme: c, utility: {kind: quadratic, linear: 1, quadratic: 2}, capacity: 0}
+  - 7
+order: {kind: kink, load_per_pool: 5}
+session_types: {video: [d]}
+"""
+FURTHER = {
+    "policy",
+    "classes[0].utility",
+    "classes[1]",
+    "classes[1].pools",
+    "classes[1].utility",
+    "classes[2].nme",
+    "classes[2].name",
+    "classes[2].utility",
+    "classes[2].capacity",
+    "classes[3]",
+    "order.load_per_pool",
+}
+
+
+def test_mistakes_behind_others_are_found_in_the_same_pass(tmp_path: Path) -> None:
+    with pytest.raises(InvalidFleetError) as caught:
+        load_yaml(write(tmp_path, HIDDEN))
+    assert {mistake.field for mistake in caught.value.mistakes} == FURTHER
 
 
 TYPED = """\

@@ -6,7 +6,7 @@
 | pool_classes | classes and their pools |
 | curves, orders | utility curves and orders by `kind` |
 | session_types | classes by session type |
-| yaml_file | `load_yaml`, `LoadedFleet` |
+| yaml_file, further_mistakes | `load_yaml`, `LoadedFleet`; all mistakes in one pass |
 | specs | cache of compiled specs |
 | applying | `apply_fleet`, `apply_file`; not exported here, as it imports the store |
 """

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import yaml
 
 from slta.core.policies import POLICIES, Policy
+from slta.fleet_file.further_mistakes import further_mistakes
 from slta.fleet_file.schema import FleetFile
 from slta.models.errors import InvalidFleetError, Mistake
 
@@ -43,7 +44,8 @@ def load_yaml(path: Path | str, policies: Mapping[str, Policy] = POLICIES) -> Lo
         file = FleetFile.read(parsed).model_copy(update={"resolved_policy": None})  # in a file it means nothing
         file.to_spec(policies)
     except InvalidFleetError as error:
-        mistakes = [_placed(root, mistake) for mistake in error.mistakes]
+        found = [*error.mistakes, *further_mistakes(parsed, error.mistakes, policies)]
+        mistakes = sorted((_placed(root, mistake) for mistake in found), key=lambda one: one.place or (0, 0))
         raise InvalidFleetError(f"{path}: {'; '.join(map(str, mistakes))}", mistakes) from None
     name = file.fleet or "default"
     return LoadedFleet(name, file, hashlib.sha256(f"{name}\n{file.document()}".encode()).hexdigest(), str(path))
