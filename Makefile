@@ -191,6 +191,7 @@ $(BIN)/python:
 # --no-deps: the file names everything, and one override (pyproject.toml) is none of pip's business.
 # --no-build-isolation: the build backend is pinned and hashed with the rest instead of fetched unpinned.
 define install
+	@echo "Installing the packages of $< into $(VENV): about half a minute"
 	$(PIP) install --require-hashes --no-deps -r $<
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@

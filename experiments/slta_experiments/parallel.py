@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, TimeElapsedColumn
+from rich.progress import MofNCompleteColumn, TimeElapsedColumn
+
+from slta.cli.progress import progress_bar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -41,10 +42,3 @@ def one_by_one(
             for result in pool.map(function, items):
                 yield result
                 bar.advance(task)
-
-
-def progress_bar(*columns: ProgressColumn) -> Progress:
-    """Progress bar on standard error, if that is a terminal; removed at the end. `columns` besides the usual."""
-    console = Console(stderr=True)
-    usual = Progress.get_default_columns()
-    return Progress(*usual, *columns, console=console, transient=True, disable=not console.is_terminal)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from asyncio import sleep
 from collections.abc import Collection
 
-from rich.console import Console
-from rich.progress import Progress
-
+from slta.cli.progress import progress_bar
 from slta_integrations.errors import RefusedError
 from slta_integrations.operator.calls import Operator
 
@@ -16,9 +14,7 @@ POLL_SECONDS = 1.0
 
 async def until_empty(operator: Operator, ids: Collection[str], pool_class: str | None) -> None:
     """Return when none of these pools drains with sessions. RefusedError if some are left after all deadlines."""
-    console = Console(stderr=True)
-    columns = Progress.get_default_columns()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with progress_bar() as bar:
         task = bar.add_task("draining", total=None)
         most = 0
         while True:

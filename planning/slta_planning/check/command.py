@@ -13,12 +13,12 @@ import typer
 
 from slta.cli.error_messages import NO, in_one_line
 from slta.cli.options import FleetFile, JsonFile
+from slta.cli.progress import progress_bar
 from slta.cli.streams import text_beside, write_json
 from slta.core.fleet import FleetSpec
 from slta.fleet_file.specs import compile_spec
 from slta.fleet_file.yaml_file import LoadedFleet, load_yaml
 from slta.models.errors import InvalidFleetError
-from slta_experiments.parallel import progress_bar
 from slta_planning.check.check_report import report
 from slta_planning.check.facts import AtLoad, Facts, facts_of
 from slta_planning.check.warnings import warnings_of

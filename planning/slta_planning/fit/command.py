@@ -9,9 +9,9 @@ import typer
 
 from slta.cli.error_messages import NO, in_one_line
 from slta.cli.options import JsonFile
+from slta.cli.progress import progress_bar
 from slta.cli.streams import text_beside, write_json
 from slta.models.errors import InvalidFleetError
-from slta_experiments.parallel import progress_bar
 from slta_planning.decoding import read_table
 from slta_planning.errors import UnusableError
 from slta_planning.fit import options

@@ -9,7 +9,7 @@ from threading import Timer
 
 from rich.progress import TimeElapsedColumn
 
-from slta_experiments.parallel import progress_bar
+from slta.cli.progress import progress_bar
 from slta_planning.text import counted
 
 SECONDS = 2.0

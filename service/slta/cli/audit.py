@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -19,6 +19,9 @@ from slta.cli.store_options import DataDir, SharedStoreUrl
 from slta.cli.streams import text_beside, write_json
 from slta.cli.target import checked_fleet
 from slta.models import Findings, Survey
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 SHOWN = 50
 """Maximum lines of a list before a prompt."""
@@ -43,6 +46,9 @@ def audit(
 
     Exit code 1: damage found, or with --repair left, or no such fleet. 2: a fleet could not be audited.
     """
+    from rich.progress import TimeElapsedColumn
+
+    from slta.cli.progress import progress_bar
     from slta.models.errors import DispatchError
     from slta.runtime import logs
     from slta.runtime.offline_audit import audit_at, store_at
@@ -54,8 +60,9 @@ def audit(
     with text_beside(json), errors, _with_cause():
         if store_url:
             check_store_url(store_url)
-        with store_at(store_url, data_dir) as url:
-            found = asyncio.run(audit_at(url, fleet, partial(_prompt, yes=yes) if repair else None))
+        with store_at(store_url, data_dir) as url, progress_bar(TimeElapsedColumn()) as bar:
+            bar.add_task("auditing", total=None)
+            found = asyncio.run(audit_at(url, fleet, partial(_prompt, bar, yes=yes) if repair else None))
         for one in found:
             _print_findings(one)
             _print_repair(one)
@@ -78,8 +85,9 @@ def _with_cause() -> Iterator[None]:
         raise
 
 
-def _prompt(fleet: str, survey: Survey, *, yes: bool) -> Consent:
+def _prompt(bar: Progress, fleet: str, survey: Survey, *, yes: bool) -> Consent:
     """Show the dry run of a repair and prompt; no answer means no."""
+    bar.stop()
     kinds = {"session": survey.sessions, "pool": survey.pools, "key": survey.keys}
     lost = [f"{kind} {name}: {why}" for kind, records in kinds.items() for name, why in records.items()]
     return Consent(
