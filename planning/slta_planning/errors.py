@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from slta.cli.error_messages import UserError
@@ -27,13 +26,3 @@ def refuse_twice(what: str, columns: Sequence[str], known: Sequence[str]) -> Non
     for name in known:
         if columns.count(name) > 1:
             raise UnusableError(f"{what} names the column {name} twice")
-
-
-@contextmanager
-def file_named(file: Path) -> Iterator[None]:
-    """Add this file's name to write errors that have none, such as a full disk."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or str(file)
-        raise

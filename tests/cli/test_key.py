@@ -72,8 +72,8 @@ def test_a_key_for_some_pools_has_them_in_its_entry(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "give --scope; scopes are assign, "),
-        (["--scope", "root"], "unknown scope root; scopes are assign, "),
+        ([], "--scope must be one or more of assign, "),
+        (["--scope", "root"], "--scope must be one or more of assign, "),
         (["--scope", "read", "--fleet", "{x}"], "fleets[0]: must be a name"),
         (["--scope", "pool", "--pool", "a?"], "pools[0]: must have 1 to 128 of"),
         (["--scope", "read", "--pool", "a"], "pools: restrict the scope pool only"),

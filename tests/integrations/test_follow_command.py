@@ -39,14 +39,8 @@ def called(folder: Path, *options: str) -> Any:
         (["--listen", "5140"], "--listen: must be udp://ADDRESS:PORT or unix:///PATH, not '5140'"),
         (["--listen", "unix:///nowhere/s"], "--listen: No such file or directory"),
         (["--listen", "udp://192.0.2.1:5140"], "--listen: Cannot assign requested address"),
-        (
-            ["--file", "x", "--url", "127.0.0.1:80"],
-            "Invalid value for '--url' (env var: 'SLTA_URL'): a URL ",
-        ),
-        (
-            ["--file", "x", "--fleet", ".."],
-            "Invalid value for '--fleet' (env var: 'SLTA_FLEET'): a fleet name ",
-        ),
+        (["--file", "x", "--url", "127.0.0.1:80"], "Invalid value for '--url' (env var: 'SLTA_URL'): a URL "),
+        (["--file", "x", "--fleet", ".."], "Invalid value for '--fleet' (env var: 'SLTA_FLEET'): a fleet name "),
         (["--file", "x", "--lease", "0.0001"], "--lease: must be 0, for none, or 0.001 to 315,360,000 seconds"),
         (["--file", "x", "--lease", "nan"], "Invalid value for '--lease': 'nan' is no duration such as 90s"),
         (["--file", "x", "--key-file", "/nowhere"], "/nowhere: No such file or directory"),

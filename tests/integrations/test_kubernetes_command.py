@@ -51,19 +51,13 @@ def called(*given: str) -> Any:
     [
         (["--service", "svc"], "--service: give CLASS=SERVICE, or --class-label, not 'svc'"),
         (["--service", "c=SVC"], "--service: cannot be 'SVC'"),
-        (
-            ["--service", "c d=svc"],
-            f"--service: a class has {NAME_RULE}, not 'c d'",
-        ),
+        (["--service", "c d=svc"], f"--service: a class has {NAME_RULE}, not 'c d'"),
         (["--service", "c=svc", "--service", "d=svc"], "--service: svc is given twice"),
         (["--service", "c=svc", "--namespace", "a,b"], "--namespace: cannot be 'a,b'"),
         (["--service", "c=svc", "--lease-name", "A"], "--lease-name: cannot be 'A'"),
         (["--service", "c=svc", "--class-label", "a=b"], "--class-label: cannot be 'a=b'"),
         (["--service", "c=svc", "--address-type", "v4"], "--address-type: must be one of IPv4, IPv6, FQDN, not 'v4'"),
-        (
-            ["--service", "c=svc", "--source", "a b"],
-            "--source: cannot be 'a b'",
-        ),
+        (["--service", "c=svc", "--source", "a b"], "--source: cannot be 'a b'"),
         (["--service", "c=svc", "--token-file", "/nowhere"], "/nowhere: No such file or directory"),
         (["--service", "c=svc", "--ca-file", "/nowhere"], "/nowhere: No such file or directory"),
     ],

@@ -164,18 +164,9 @@ def test_a_fleet_without_addresses_writes_nothing(fleet: Fleet, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (
-            ["--url", "127.0.0.1:80"],
-            "slta: Invalid value for '--url' (env var: 'SLTA_URL'): a URL ",
-        ),
-        (
-            ["--url", "http://h:x"],
-            "slta: Invalid value for '--url' (env var: 'SLTA_URL'): a URL ",
-        ),
-        (
-            ["--fleet", "a/b"],
-            "slta: Invalid value for '--fleet' (env var: 'SLTA_FLEET'): a fleet name ",
-        ),
+        (["--url", "127.0.0.1:80"], "slta: Invalid value for '--url' (env var: 'SLTA_URL'): a URL "),
+        (["--url", "http://h:x"], "slta: Invalid value for '--url' (env var: 'SLTA_URL'): a URL "),
+        (["--fleet", "a/b"], "slta: Invalid value for '--fleet' (env var: 'SLTA_FLEET'): a fleet name "),
         (["--key-file", "/nowhere"], "slta: /nowhere: No such file or directory\n"),
         (["--map-file", "/nowhere/x"], "slta: /nowhere/"),
     ],

@@ -26,6 +26,7 @@ classes:
   - {name: large, utility: {kind: table, values: [0, 5, 10, 14, 16]}, capacity: 4, pools: 3}
 """
 COSTS = ["--cost", "small=1", "--cost", "large=2.2"]
+AT_30 = ["--sessions", "30"]
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def fleet(tmp_path: Path) -> Path:
 
 
 def test_a_plan_keeps_the_floor_and_says_what_it_expects(fleet: Path) -> None:
-    data = figures(fleet, *COSTS, "--sessions", "30", "--floor", "80%")
+    data = figures(fleet, *COSTS, *AT_30, "--floor", "80%")
     (hour,) = data["hours"]
     pools = list(data["pools"].values())
     best = optimum(compile_spec(load_yaml(fleet).file).ranking, pools, 30.0)
@@ -86,7 +87,7 @@ def test_cheaper_mixes_are_looked_at_and_the_answer_is_told(fleet: Path) -> None
 
 @pytest.mark.parametrize("wanted", [["--floor", "80%"], ["--budget", "40"]])
 def test_the_prose_of_a_plan_fits_80_columns(fleet: Path, wanted: list[str]) -> None:
-    assert max(map(len, prose(plan(fleet, *COSTS, "--sessions", "30", *wanted)))) <= 80
+    assert max(map(len, prose(plan(fleet, *COSTS, *AT_30, *wanted)))) <= 80
 
 
 def test_a_long_search_counts_its_evaluations_on_a_terminal(
@@ -101,7 +102,7 @@ def test_a_long_search_counts_its_evaluations_on_a_terminal(
 
 @pytest.mark.parametrize(("above", "told"), [(-0.02, True), (0.0, False)])
 def test_a_measured_utility_below_the_floor_is_told(fleet: Path, above: float, told: bool) -> None:
-    data = figures(fleet, *COSTS, "--sessions", "30", "--floor", "80%")
+    data = figures(fleet, *COSTS, *AT_30, "--floor", "80%")
     (hour,) = data["hours"]
     hour |= {"measured_utility": hour["floor"] + above, "measured_error": 0.015}
     assert ("measured is below the floor by 0.02 ± 0.015, as the floor is held" in report("arena", data)) is told
@@ -121,53 +122,44 @@ def test_a_day_is_planned_for_as_one_fleet(fleet: Path, tmp_path: Path) -> None:
 
 
 def test_a_budget_is_not_passed(fleet: Path) -> None:
-    data = figures(fleet, *COSTS, "--sessions", "30", "--budget", "30")
+    data = figures(fleet, *COSTS, *AT_30, "--budget", "30")
     assert data["cost"] <= 30
     assert (data["floor"], data["looked"]) == (None, None)
-    more = figures(fleet, *COSTS, "--sessions", "30", "--budget", "40")
+    more = figures(fleet, *COSTS, *AT_30, "--budget", "40")
     assert more["hours"][0]["bound"] > data["hours"][0]["bound"]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--sessions", "30", "--floor", "1", "--cost", "small=1"], "every class needs a cost: add --cost large=…"),
-        (["--sessions", "30", "--floor", "1", "--cost", "smal=1"], "no class is named 'smal'; did you mean small?"),
-        (
-            ["--sessions", "30", "--floor", "1", "--cost", "gpu=1"],
-            "no class is named 'gpu'; the classes are small, large",
-        ),
-        (["--sessions", "30", "--floor", "1", "--cost", "small"], "--cost: 'small' is not like small=1"),
-        (["--sessions", "30", "--floor", "1", *COSTS, "--cost", "small=2"], "--cost: small is there twice"),
-        (["--sessions", "30", "--floor", "1", "--cost", "small=0"], "--cost small: 0 is not above 0"),
-        (["--sessions", "30", "--floor", "1", "--cost", "small=1e300"], "small: 1e300 is not between 1e-12 and 1e13"),
-        (["--sessions", "30", "--floor", "1", "--cost", "small=nan"], "--cost small: 'nan' is not a number above 0"),
+        ([*AT_30, "--floor", "1", "--cost", "small=1"], "every class needs a cost: add --cost large=…"),
+        ([*AT_30, "--floor", "1", "--cost", "smal=1"], "no class is named 'smal'; did you mean small?"),
+        ([*AT_30, "--floor", "1", "--cost", "gpu=1"], "no class is named 'gpu'; the classes are small, large"),
+        ([*AT_30, "--floor", "1", "--cost", "small"], "--cost: 'small' is not like small=1"),
+        ([*AT_30, "--floor", "1", *COSTS, "--cost", "small=2"], "--cost: small is there twice"),
+        ([*AT_30, "--floor", "1", "--cost", "small=0"], "--cost small: 0 is not above 0"),
+        ([*AT_30, "--floor", "1", "--cost", "small=1e300"], "small: 1e300 is not between 1e-12 and 1e13"),
+        ([*AT_30, "--floor", "1", "--cost", "small=nan"], "--cost small: 'nan' is not a number above 0"),
         (["--floor", "1", *COSTS], "give one of --sessions, --load-per-pool and --profile"),
         (
-            ["--sessions", "30", "--profile", "day.csv", "--floor", "1", *COSTS],
+            [*AT_30, "--profile", "day.csv", "--floor", "1", *COSTS],
             "give one of --sessions, --load-per-pool and --profile",
         ),
         (["--load-per-pool", "0", "--floor", "1", *COSTS], "--load-per-pool: 0 is not from 1 to 10,000,000 sessions"),
         (["--load", "30", "--floor", "1", *COSTS], "say which: --sessions of the whole fleet, or --load-per-pool"),
-        (["--sessions", "30", *COSTS], "give either --floor or --budget"),
-        (["--sessions", "30", *COSTS, "--floor", "1", "--budget", "3"], "give either --floor or --budget"),
+        ([*AT_30, *COSTS], "give either --floor or --budget"),
+        ([*AT_30, *COSTS, "--floor", "1", "--budget", "3"], "give either --floor or --budget"),
         (["--sessions", "many", *COSTS, "--floor", "1"], "--sessions: 'many' is not a number of sessions"),
         (["--sessions", "0", *COSTS, "--floor", "1"], "--sessions: 0 is not from 1 to 10,000,000 sessions"),
-        (
-            ["--sessions", "30", *COSTS, "--floor", "high"],
-            "--floor: 'high' is not a number like 0.5, or a share like 95%",
-        ),
-        (["--sessions", "30", *COSTS, "--floor", "101%"], "--floor: 101% is not a share above 0% and up to 100%"),
-        (
-            ["--sessions", "30", *COSTS, "--floor", "6"],
-            "--floor: a session adds at most 5 on a pool of these classes, not",
-        ),
-        (["--sessions", "30", *COSTS, "--budget", "-1"], "--budget: -1 is not above 0"),
-        (["--sessions", "30", *COSTS, "--budget", ""], "--budget: '' is not a number above 0"),
-        (["--sessions", "30", *COSTS, "--floor", ""], "--floor: '' is not a number like 0.5"),
+        ([*AT_30, *COSTS, "--floor", "high"], "--floor: 'high' is not a number like 0.5, or a share like 95%"),
+        ([*AT_30, *COSTS, "--floor", "101%"], "--floor: 101% is not a share above 0% and up to 100%"),
+        ([*AT_30, *COSTS, "--floor", "6"], "--floor: a session adds at most 5 on a pool of these classes, not"),
+        ([*AT_30, *COSTS, "--budget", "-1"], "--budget: -1 is not above 0"),
+        ([*AT_30, *COSTS, "--budget", ""], "--budget: '' is not a number above 0"),
+        ([*AT_30, *COSTS, "--floor", ""], "--floor: '' is not a number like 0.5"),
         (["--profile", "nowhere.csv", *COSTS, "--floor", "1"], "nowhere.csv: No such file or directory"),
-        (["--sessions", "30", *COSTS, "--floor", "1", "--refused", "0.9"], "--refused"),
-        (["--sessions", "30", "--floor", "1"], "Missing option '--cost'"),
+        ([*AT_30, *COSTS, "--floor", "1", "--refused", "0.9"], "--refused"),
+        ([*AT_30, "--floor", "1"], "Missing option '--cost'"),
     ],
 )
 def test_a_call_that_makes_no_sense_ends_with_2(fleet: Path, options: list[str], message: str, capfd: Any) -> None:
@@ -213,7 +205,7 @@ def test_a_profile_of_a_spreadsheet_is_read(tmp_path: Path, text: str, encoding:
 
 def test_a_fleet_file_with_mistakes_ends_with_2_and_names_them(fleet: Path) -> None:
     fleet.write_text(FLEET.replace("capacity: 3", "capacity: 0"), encoding="utf-8")
-    result = plan(fleet, *COSTS, "--sessions", "30", "--floor", "1")
+    result = plan(fleet, *COSTS, *AT_30, "--floor", "1")
     assert result.exit_code == 2
     assert f"{fleet}:4:65: classes[0].capacity: input should be greater" in result.output
 
@@ -237,7 +229,7 @@ def test_large_numbers_are_told_in_all_their_digits_and_too_many_pools_are_sever
 
 
 def test_where_no_fleet_does_it_the_command_ends_with_1(fleet: Path) -> None:
-    result = plan(fleet, *COSTS, "--sessions", "30", "--budget", "2")
+    result = plan(fleet, *COSTS, *AT_30, "--budget", "2")
     assert result.exit_code == 1
     assert "arena: no fleet" in result.output
 

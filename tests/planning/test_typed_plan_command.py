@@ -154,7 +154,7 @@ def test_loads_may_be_in_one_option_as_of_the_load_generator() -> None:
 
 def test_sessions_without_a_type_are_a_load_without_a_name() -> None:
     assert loads_of(Loads(["video=6", "3", "chat=1e1"]), KINDS) == ("", (3.0, 6.0, 10.0))
-    assert loads_of(Loads([], ["video=6", "3", "chat=1e1"], 5), KINDS) == ("", (15.0, 30.0, 50.0))
+    assert loads_of(Loads(["video=6", "3", "chat=1e1"], times=5), KINDS) == ("", (15.0, 30.0, 50.0))
     assert loads_of(Loads(["default=3", "video=6", "chat=0"]), KINDS) == ("", (3.0, 6.0, 0.0))
 
 

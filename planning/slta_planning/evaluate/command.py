@@ -14,11 +14,10 @@ from rich import progress as bars
 from slta.cli.error_messages import in_one_line
 from slta.cli.options import JsonFile
 from slta.cli.progress import progress_bar
-from slta.cli.streams import refuse_both_standard, text_beside, write_json
+from slta.cli.streams import file_named, refuse_both_standard, text_beside, write_json
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
 from slta.parsing import printable
-from slta_planning.errors import file_named
 from slta_planning.evaluate import options
 from slta_planning.evaluate.api import Answer, Options, Progress, evaluated
 from slta_planning.evaluate.evaluate_report import report

@@ -12,7 +12,7 @@ from string import Template
 
 from matplotlib.figure import Figure
 
-from slta_planning.errors import file_named
+from slta.cli.streams import file_named
 from slta_planning.evaluate.evaluate_report import Part, parts
 from slta_planning.evaluate.notes import Data
 

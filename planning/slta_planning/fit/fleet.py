@@ -8,10 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from slta.cli.streams import file_named
 from slta.core.limits import MAX_POOLS
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
-from slta_planning.errors import UnusableError, file_named
+from slta_planning.errors import UnusableError
 from slta_planning.fit.candidates import Candidate
 from slta_planning.fit.fitting import ClassFit
 

@@ -13,8 +13,9 @@ from slta.cli.streams import refuse_both_standard, standard_input, text_beside, 
 from slta.fleet_file.specs import compile_spec
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
+from slta_planning.errors import UnusableError
 from slta_planning.plan import answer
-from slta_planning.plan.options import Loads, Options
+from slta_planning.plan.options import LOADS_RULE, Loads, Options
 from slta_planning.plan.plan_report import report
 from slta_planning.plan.rounds import NoFleetError
 from slta_planning.refusing import refuse
@@ -77,8 +78,11 @@ def command(
             spec = compile_spec(loaded.file)
         except InvalidFleetError as error:
             refuse(fleet, error, json, UNUSABLE)
+        if sessions and load_per_pool:
+            raise UnusableError(LOADS_RULE)
         pools = sum(c.pool_count for c in loaded.file.classes)
-        options = Options(cost, Loads(sessions or [], load_per_pool or [], pools), profile, floor, budget, refused)
+        loads = Loads(load_per_pool, "--load-per-pool", pools) if load_per_pool else Loads(sessions or ())
+        options = Options(cost, loads, profile, floor, budget, refused)
         options.check()
         try:
             data = answer.planned(spec, options)

@@ -33,7 +33,7 @@ class Hour(NamedTuple):
 
 def loads_of(given: Loads, kinds: Sequence[str]) -> Hour:
     """Parse `video=120` for each type; `50` alone is the load of `default`, 0 without it. Raises Unusable."""
-    texts, option, times = given.texts, given.option, given.times
+    texts, option, times = given
     if len(kinds) == 1:
         if len(texts) > 1 or "=" in texts[0]:
             told = "give one number; the fleet file has no session_types that could have their own"

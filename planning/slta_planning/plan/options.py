@@ -15,33 +15,17 @@ from slta_planning.decoding import read_table
 from slta_planning.errors import UnusableError
 from slta_planning.text import amount
 
+LOADS_RULE = "give one of --sessions, --load-per-pool and --profile"
 MAX_SESSIONS = 10_000_000.0
 """Maximum load."""
 
 
 class Loads(NamedTuple):
-    """Loads as written, by session type: of the whole fleet, or per pool of `pools`."""
+    """Loads of an option as written, by session type; `times` sessions of the whole fleet each."""
 
-    sessions: Sequence[str]
-    per_pool: Sequence[str] = ()
-    pools: int = 0
-
-    @property
-    def option(self) -> str:
-        """Name of the option that was given."""
-        return "--load-per-pool" if self.per_pool else "--sessions"
-
-    @property
-    def texts(self) -> Sequence[str]:
-        """The numbers that were given."""
-        return self.per_pool or self.sessions
-
-    @property
-    def times(self) -> int:
-        """Sessions of the whole fleet for each of the number. Raises Unusable."""
-        if self.per_pool and not self.pools:
-            raise UnusableError("--load-per-pool: the fleet file has no pools that could share it")
-        return self.pools if self.per_pool else 1
+    texts: Sequence[str] = ()
+    option: str = "--sessions"
+    times: float = 1
 
 
 class Options(NamedTuple):
@@ -56,8 +40,8 @@ class Options(NamedTuple):
 
     def check(self) -> None:
         """Raise Unusable unless there is one kind of load, and one aim."""
-        if sum(map(bool, (self.loads.sessions, self.loads.per_pool, self.profile))) != 1:
-            raise UnusableError("give one of --sessions, --load-per-pool and --profile")
+        if bool(self.loads.texts) == bool(self.profile):
+            raise UnusableError(LOADS_RULE)
         if (self.floor is None) == (self.budget is None):
             raise UnusableError("give either --floor or --budget")
 

@@ -66,8 +66,8 @@ def audit(
         for one in found:
             _print_findings(one)
             _print_repair(one)
-    if json:
-        _write(found, json)
+    with in_one_line():
+        _ = json and write_json([asdict(one) for one in found], json)
     _end(found)
 
 
@@ -117,13 +117,6 @@ def _list(lines: Sequence[str], total: int) -> None:
         typer.echo(f"  {line}")
     if total > len(lines):
         typer.echo(f"  … and {total - len(lines)} more")
-
-
-def _write(found: Sequence[Findings], path: Path) -> None:
-    try:
-        write_json([asdict(one) for one in found], path)
-    except OSError as error:
-        fail(f"{path}: {error.strerror}")
 
 
 def _end(found: Sequence[Findings]) -> NoReturn:

@@ -27,47 +27,38 @@ class Part(NamedTuple):
     group: str
     help: str
     extra: str = ""
-    needs: tuple[str, ...] = ()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Modules of the extra."""
+        return EXTRAS.get(self.extra, ())
 
 
+EXTRAS = {
+    "load": ("aiohttp", "ddsketch"),
+    "experiments": ("matplotlib", "numpy", "scipy"),
+    "integrations": ("aiohttp",),
+    "planning": ("matplotlib", "numpy", "scipy"),
+}
 RUN, OPERATE, CONNECT, PLAN, TRY = "Run", "Operate", "Connect", "Plan and evaluate", "Try"
-LOAD = ("load", ("aiohttp", "ddsketch"))
-EXPERIMENTS = ("experiments", ("matplotlib", "numpy", "scipy"))
-INTEGRATIONS = ("integrations", ("aiohttp",))
-PLANNING = ("planning", ("matplotlib", "numpy", "scipy"))
-OPERATOR = "slta_integrations.operator"
+USES, PLANS = "slta_integrations", "slta_planning"
 PARTS = {
-    "fleet": Part(f"{OPERATOR}.fleet", OPERATE, "Look at fleets, and configure them.", *INTEGRATIONS),
-    "pool": Part(f"{OPERATOR}.pool", OPERATE, "Look at pools, drain, return and fail them.", *INTEGRATIONS),
-    "session": Part(f"{OPERATOR}.session", OPERATE, "Look at a session, or end it.", *INTEGRATIONS),
+    "fleet": Part(f"{USES}.operator.fleet", OPERATE, "Look at fleets, and configure them.", "integrations"),
+    "pool": Part(f"{USES}.operator.pool", OPERATE, "Look at pools, drain, return and fail them.", "integrations"),
+    "session": Part(f"{USES}.operator.session", OPERATE, "Look at a session, or end it.", "integrations"),
     "key": Part("slta.cli.key", OPERATE, "Manage API keys."),
     "audit": Part("slta.cli.audit", OPERATE, "Check the store's data for damage, and repair it."),
-    "follow": Part(
-        "slta_integrations.follow.command", CONNECT, "Report and complete sessions from a proxy's log.", *INTEGRATIONS
-    ),
-    "nginx-map": Part(
-        "slta_integrations.nginx_map.command", CONNECT, "Write nginx's map of pools to upstreams.", *INTEGRATIONS
-    ),
-    "agent": Part(
-        "slta_integrations.agent.command",
-        CONNECT,
-        "Keep a host's pools registered; drain them in the end.",
-        *INTEGRATIONS,
-    ),
-    "kubernetes": Part(
-        "slta_integrations.kubernetes.command", CONNECT, "Make pools of the pods of Kubernetes Services.", *INTEGRATIONS
-    ),
-    "check": Part("slta_planning.check.command", PLAN, "Validate a fleet file and show what follows from it."),
-    "plan": Part(
-        "slta_planning.plan.command", PLAN, "Find the cheapest fleet for a load, or the best for a budget.", *PLANNING
-    ),
-    "fit": Part("slta_planning.fit.command", PLAN, "Fit utility curves to samples.", *PLANNING),
-    "evaluate": Part(
-        "slta_planning.evaluate.command", PLAN, "Evaluate the utility that recorded placements lost.", *PLANNING
-    ),
-    "demo": Part("slta_demo.cli", TRY, "Play a load, and show how far from the optimum it is.", *LOAD),
-    "loadgen": Part("slta_loadgen.cli", TRY, "Open-loop HTTP load generator.", *LOAD),
-    "experiments": Part("slta_experiments.cli", TRY, "Reproduce the paper's table and figures.", *EXPERIMENTS),
+    "follow": Part(f"{USES}.follow.command", CONNECT, "Report and complete sessions from a log.", "integrations"),
+    "nginx-map": Part(f"{USES}.nginx_map.command", CONNECT, "Write nginx's map of pools.", "integrations"),
+    "agent": Part(f"{USES}.agent.command", CONNECT, "Keep a host's pools; drain them in the end.", "integrations"),
+    "kubernetes": Part(f"{USES}.kubernetes.command", CONNECT, "Make pools of pods of Services.", "integrations"),
+    "check": Part(f"{PLANS}.check.command", PLAN, "Validate a fleet file and show what follows from it."),
+    "plan": Part(f"{PLANS}.plan.command", PLAN, "Find the cheapest fleet, or the best for a budget.", "planning"),
+    "fit": Part(f"{PLANS}.fit.command", PLAN, "Fit utility curves to samples.", "planning"),
+    "evaluate": Part(f"{PLANS}.evaluate.command", PLAN, "Evaluate what recorded placements lost.", "planning"),
+    "demo": Part("slta_demo.cli", TRY, "Play a load, and show how far from the optimum it is.", "load"),
+    "loadgen": Part("slta_loadgen.cli", TRY, "Open-loop HTTP load generator.", "load"),
+    "experiments": Part("slta_experiments.cli", TRY, "Reproduce the paper's table and figures.", "experiments"),
 }
 
 

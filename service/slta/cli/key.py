@@ -45,12 +45,9 @@ def new(
     file: Annotated[Path | None, typer.Option(help="Key file to add the entry to; default: print it.")] = None,
 ) -> None:
     """Generate a key and print it once; the key file has only its hash. Running dispatchers reload their key file."""
-    if not scope:
-        raise typer.BadParameter(f"give --scope; scopes are {', '.join(SCOPES)}")
-    scopes: list[Scope] = [known for known in SCOPES if known in scope]
-    unknown = sorted(set(scope) - set(SCOPES))
-    if unknown:
-        raise typer.BadParameter(f"unknown scope {', '.join(unknown)}; scopes are {', '.join(SCOPES)}")
+    scopes: list[Scope] = [known for known in SCOPES if known in (scope or ())]
+    if not scope or set(scope) - set(scopes):
+        raise typer.BadParameter(f"--scope must be one or more of {', '.join(SCOPES)}")
     try:
         text, entry = generate_key(scopes, fleet or (), pool or (), class_ or (), most_pools)
     except ValidationError as error:

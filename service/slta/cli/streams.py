@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,16 @@ def write_json(data: Any, file: Path) -> list[Path]:  # noqa: ANN401 - JSON
     if file == STANDARD:
         typer.echo(text)
         return []
-    try:
+    with file_named(file):
         file.write_text(text + "\n", encoding="utf-8")
+    return [file]
+
+
+@contextmanager
+def file_named(file: Path) -> Iterator[None]:
+    """Add this file's name to write errors that have none, such as a full disk."""
+    try:
+        yield
     except OSError as error:
         error.filename = error.filename or str(file)
         raise
-    return [file]
