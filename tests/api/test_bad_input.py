@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from slta.api.http.bodies import check_body
+from slta.api.http.bodies import read_body
 from slta.api.http.context import RequestContext
 from slta.api.http.problems import HttpError
 from tests.api.conftest import Api, dumped, refusal
@@ -165,14 +165,14 @@ async def test_each_body_has_its_limit_in_kib(api: Api, fleet: str) -> None:
         assert (within.json()["code"], beyond.json()["code"]) == ("invalid_json", "payload_too_large"), path
 
 
-def test_a_body_that_has_arrived_whole_has_the_same_limit() -> None:
+async def test_a_body_that_has_arrived_whole_has_the_same_limit() -> None:
     # A server that reads more at once than a body may have hands such a body over whole.
     context = RequestContext("r", {b"content-type": b"application/json"}, "", 0.0)
     held: list[int] = []
-    check_body(context, b" " * 2000, 2000, lambda _, size: held.append(size))
+    await read_body(context, b" " * 2000, 2000, lambda _, size: held.append(size))
     assert held == [2000]
     with pytest.raises(HttpError) as refused:
-        check_body(context, b" " * 2001, 2000, lambda _, size: held.append(size))
+        await read_body(context, b" " * 2001, 2000, lambda _, size: held.append(size))
     assert (refused.value.status, refused.value.code) == (413, "payload_too_large")
 
 

@@ -256,7 +256,7 @@ async def test_other_routers_stand_behind_the_same_gate(store: Store, new_client
         return Response("<p>", headers={"Content-Security-Policy": "default-src 'self'"}, media_type="text/html")
 
     @router.get("/feed/{fleet}")
-    @allow("read")
+    @allow({"read"})
     async def feed(fleet: str) -> Response:
         return Response(fleet)
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from slta.api.http.bodies import check_accept, check_body, check_query, read_body
 from slta.api.http.context import RequestContext
 from slta.api.http.dependencies import Dependencies
 from slta.api.http.guards import RequestGuard
@@ -100,7 +99,7 @@ class FastPath:
             if route.parser is None:
                 response = await route.endpoint(fleet, self._dependencies, context)
             else:
-                model = await self._read(route, route.parser, scope, context, body)
+                model = await route.parser.receive(context, scope["query_string"], body, authorizer.reserve)
                 response = await route.endpoint(fleet, model, self._dependencies, context)
             status = response.status
         except ClientDisconnect:
@@ -112,18 +111,6 @@ class FastPath:
             authorizer.release(context)
             self.guard.finish(scope, context, route.path, status)
         return response
-
-    async def _read(
-        self, route: FastRoute, parser: BodyParser, scope: Scope, context: RequestContext, body: bytes | Receive
-    ) -> Any:  # noqa: ANN401 - the body of the route
-        options, reserve = route.options, self._dependencies.authorizer.reserve
-        check_accept(context, options.offers)
-        check_query(scope["query_string"], ())
-        if isinstance(body, bytes):
-            check_body(context, body, options.body_bytes, reserve)
-        else:
-            body = await read_body(context, body, options.body_bytes, reserve)
-        return await parser.read(body)
 
 
 def match_fast_route(scope: Scope, rules: RouteRules) -> FastRequest | None:

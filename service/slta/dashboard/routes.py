@@ -80,7 +80,7 @@ def dashboard_router(streams: FleetStreams, about: About) -> APIRouter:
         return _file_response(files[name], request)
 
     @router.get("/console/fleets")
-    @allow("read", "pool")
+    @allow({"read", "pool"})
     async def get_viewer_rights(caller: ThePrincipal, store: TheStore) -> Response:
         """Get the fleets and changes that the key permits."""
         fleets = [name for name in await store.fleets.names() if caller.sees(name)]
@@ -88,13 +88,13 @@ def dashboard_router(streams: FleetStreams, about: About) -> APIRouter:
         return json_response(ViewerRights(fleets=fleets, may_change_pools=pools, may_change_fleet=fleet, about=about))
 
     @router.get("/console/overview")
-    @allow("read", "pool")
+    @allow({"read", "pool"})
     async def get_overview(caller: ThePrincipal) -> Response:
         """Get a row for each fleet that the key sees."""
         return json_response(await overview.rows(caller.sees))
 
     @router.get("/console/{fleet}/events")
-    @allow("read", "pool", offers=("text/event-stream",))
+    @allow({"read", "pool"}, offers=("text/event-stream",))
     async def get_events(fleet: FleetName, store: TheStore) -> Response:
         """Stream a frame each second until the viewer disconnects or the service shuts down."""
         await store.fleets.config(fleet)

@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from slta.api.http.bodies import check_accept, check_query, read_body
 from slta.api.http.context import context_of
 from slta.api.http.dependencies import dependencies_of
 from slta.api.http.parsing import BodyParser
@@ -50,7 +49,8 @@ class ApiRoute(APIRoute):
         fixed |= {"operation_id": endpoint.__name__, "summary": summary, "description": description}
         super().__init__(path, _with_starlette_response(endpoint), **(options | fixed))
         dependants = (self.dependant, *self.dependant.dependencies)
-        self._query = {field.alias for one in dependants for field in one.query_params}
+        known = {field.alias for one in dependants for field in one.query_params}
+        self._query = None if self.route_options.free_query else known
         model = self.body_field.field_info.annotation if self.body_field else NoBody
         self._parser = BodyParser(model, self.route_options)
 
@@ -65,11 +65,8 @@ class ApiRoute(APIRoute):
             try:
                 if self.route_options.rules.of_proxies:
                     return await call_endpoint(request)
-                check_accept(context, self.route_options.offers)
-                if not self.route_options.free_query:
-                    check_query(request.scope["query_string"], self._query)
-                body = await read_body(context, request.receive, self.route_options.body_bytes, authorizer.reserve)
-                model = await self._parser.read(body)
+                query = request.scope["query_string"]
+                model = await self._parser.receive(context, query, request.receive, authorizer.reserve, self._query)
                 return await call_endpoint(ParsedRequest(request, model) if self.body_field else request)
             except RequestValidationError as error:
                 raise self.route_options.validation_error(explain(error.errors())) from None

@@ -20,12 +20,18 @@ BODY_SECONDS = 10.0
 ZERO_QUALITY = ("q=0", "q=0.0", "q=0.00", "q=0.000")
 
 
-async def read_body(context: RequestContext, receive: Receive, limit: int, reserve: Reserve) -> bytes:
-    """Read a body of at most `limit` bytes, reserving memory as it arrives. Raises 413, 415, 408 or 503."""
-    if context.headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in context.headers:
-        return b""
-    _check_declared(context, limit)
-    body = await _in_time(_receive(context, receive, limit, reserve))
+async def read_body(context: RequestContext, body: bytes | Receive, limit: int, reserve: Reserve) -> bytes:
+    """A body of at most `limit` bytes, memory for it reserved. Raises 413, 415, 408 or 503.
+
+    `body` is the complete body, or the callable that receives it in pieces.
+    """
+    if not isinstance(body, bytes):
+        if context.headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in context.headers:
+            return b""
+        _check_declared(context, limit)
+        body = await _in_time(_receive(context, body, limit, reserve))
+    elif len(body) > UNCOUNTED_BYTES:
+        _check_size(context, len(body), limit, reserve)
     if body:
         _check_content(context)
     return body
@@ -35,14 +41,6 @@ def _check_declared(context: RequestContext, limit: int) -> None:
     length = context.header(b"content-length") or ""
     if length.isdecimal() and int(length[:19]) > limit:
         raise _too_large(limit)
-
-
-def check_body(context: RequestContext, body: bytes, limit: int, reserve: Reserve) -> None:
-    """Check a complete body: 413, 415, or 503 from `reserve`."""
-    if len(body) > UNCOUNTED_BYTES:
-        _check_size(context, len(body), limit, reserve)
-    if body:
-        _check_content(context)
 
 
 def _check_size(context: RequestContext, size: int, limit: int, reserve: Reserve) -> None:

@@ -1,4 +1,4 @@
-"""Parsing of bodies: from bytes to a validated model, without blocking the event loop.
+"""Parsing of requests: Accept, query and body, from bytes to a validated model, without blocking the event loop.
 
 No callback of the event loop takes more than 20 ms of CPU time. So `[`, `{` and `,` are counted before anything is
 parsed, an object has at most 20 members, unless the route has `body_members`, a list is validated up to its first
@@ -7,12 +7,15 @@ invalid element, and large bodies are parsed in the worker thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette.types import Receive
 
+from slta.api.http.bodies import Reserve, check_accept, check_query, read_body
+from slta.api.http.context import RequestContext
 from slta.api.http.problems import HttpError
 from slta.api.http.route_options import KIB, UNCOUNTED_BYTES, RouteOptions
 from slta.api.http.worker import in_worker
@@ -42,6 +45,20 @@ class BodyParser:
         self._adapter = TypeAdapter(model)
         self._validate = self._adapter.validator.validate_python
         self._route_options = route_options
+
+    async def receive(
+        self,
+        context: RequestContext,
+        query: bytes,
+        body: bytes | Receive,
+        reserve: Reserve,
+        known: Collection[str] | None = (),
+    ) -> Any:  # noqa: ANN401 - as `read`
+        """Check Accept and the query, whose parameters are `known`, None for any; read the body and parse it."""
+        check_accept(context, self._route_options.offers)
+        if known is not None:
+            check_query(query, known)
+        return await self.read(await read_body(context, body, self._route_options.body_bytes, reserve))
 
     async def read(self, body: bytes) -> Any:  # noqa: ANN401 - the model, or what stands for it
         """Same as `parse`, for bodies of any size."""

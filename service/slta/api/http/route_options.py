@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, TypedDict, TypeVar, Unpack
+from functools import partial
+from typing import Any, TypeVar
 
 from slta.api.http.problems import HttpError
 from slta.api.http.route_rules import COMMON, RouteRules
-from slta.auth.keys import SCOPES, Scope
+from slta.auth.keys import Scope
 from slta.models.errors import DispatchError
 from slta.parsing.strict_json import MAX_MEMBERS
 
@@ -39,7 +41,7 @@ class RouteOptions:
     route (`openapi` has the shared ones).
     """
 
-    scopes: frozenset[Scope]
+    scopes: AbstractSet[Scope]
     body_bytes: int = SMALL_BODY
     body_parts: int = SMALL_PARTS
     body_members: int = MAX_MEMBERS
@@ -51,44 +53,20 @@ class RouteOptions:
     operations: int = 1
     refuses: tuple[type[DispatchError], ...] = ()
 
+    def __call__(self, endpoint: Endpoint) -> Endpoint:
+        """Declare them for an endpoint."""
+        endpoint.route_options = self  # type: ignore[attr-defined]
+        return endpoint
+
     def validation_error(self, detail: str) -> Exception:
         """Error for a body or parameter that fails validation."""
         return self.invalid(detail) if self.invalid else HttpError(422, "invalid_request", detail)
 
 
-class Options(TypedDict, total=False):
-    """Fields of `RouteOptions` with defaults."""
-
-    body_bytes: int
-    body_parts: int
-    body_members: int
-    offers: tuple[str, ...]
-    invalid: type[DispatchError]
-    free_query: bool
-    hot: bool
-    rules: RouteRules
-    operations: int
-    refuses: tuple[type[DispatchError], ...]
-
-
-def allow(*scopes: Scope, **options: Unpack[Options]) -> Callable[[Endpoint], Endpoint]:
-    """Declare an endpoint's options; goes below the route decorator."""
-    if not scopes or not set(scopes) <= set(SCOPES):
-        raise ValueError(f"scopes must be of {SCOPES}")
-    return _declare(RouteOptions(frozenset(scopes), **options))
-
-
-def public(**options: Unpack[Options]) -> Callable[[Endpoint], Endpoint]:
-    """Declare an endpoint that requires no key."""
-    return _declare(RouteOptions(frozenset(), **options))
-
-
-def _declare(route_options: RouteOptions) -> Callable[[Endpoint], Endpoint]:
-    def declare(endpoint: Endpoint) -> Endpoint:
-        endpoint.route_options = route_options  # type: ignore[attr-defined]
-        return endpoint
-
-    return declare
+allow = RouteOptions
+"""Declare an endpoint's options; goes below the route decorator."""
+public = partial(RouteOptions, frozenset())
+"""Declare an endpoint that requires no key."""
 
 
 def route_options_of(endpoint: Callable[..., Any]) -> RouteOptions:

@@ -32,7 +32,7 @@ IfNoneMatch = Annotated[str | None, Header(description="ETag of an earlier respo
         304: {"description": "unchanged since the response with this ETag", "headers": HEADERS},
     },
 )
-@allow("assign", "read")
+@allow({"assign", "read"})
 async def list_endpoints(fleet: FleetName, endpoints: TheEndpoints, if_none_match: IfNoneMatch = None) -> Response:
     """List the active pools for clients that place sessions themselves.
 

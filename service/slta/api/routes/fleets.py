@@ -82,7 +82,7 @@ async def _current_version(store: Store, fleet: str) -> int:
 
 
 @router.get("", responses={200: {"model": FleetNames}})
-@allow("read", "pool", "metrics")
+@allow({"read", "pool", "metrics"})
 async def list_fleets(paging: ByName, principal: ThePrincipal, store: TheStore) -> Response:
     """List the fleets that the key may read.
 
@@ -93,7 +93,7 @@ async def list_fleets(paging: ByName, principal: ThePrincipal, store: TheStore) 
 
 
 @router.put("/{fleet}", responses={200: FLEET, 201: FLEET})
-@allow("admin", body_bytes=FLEET_BODY, body_parts=FLEET_PARTS, invalid=errors.InvalidFleetError, refuses=REFUSES_PUT)
+@allow({"admin"}, body_bytes=FLEET_BODY, body_parts=FLEET_PARTS, invalid=errors.InvalidFleetError, refuses=REFUSES_PUT)
 async def put_fleet(
     fleet: FleetName,
     body: FleetBody,
@@ -120,7 +120,7 @@ async def put_fleet(
 
 
 @router.get("/{fleet}", responses={200: FLEET})
-@allow("read", "pool")
+@allow({"read", "pool"})
 async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
     """Get the configuration of a fleet.
 
@@ -133,7 +133,7 @@ async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
 
 
 @router.get("/{fleet}/events", responses={200: {"model": Events}})
-@allow("read", "pool")
+@allow({"read", "pool"})
 async def list_events(fleet: FleetName, paging: ByNumber, store: TheStore) -> Response:
     """List the last hundred changes of a fleet and its pools.
 
@@ -146,7 +146,7 @@ async def list_events(fleet: FleetName, paging: ByNumber, store: TheStore) -> Re
 
 
 @router.post("/{fleet}/repair", responses={200: {"model": Repaired}})
-@allow("admin", refuses=(errors.WouldSetAsideError, errors.VersionMismatchError))
+@allow({"admin"}, refuses=(errors.WouldSetAsideError, errors.VersionMismatchError))
 async def repair(fleet: FleetName, body: RepairBody, store: TheStore, specs: TheSpecs, author: TheAuthor) -> Response:
     """Rebuild a fleet from its session records, pools and configuration.
 
@@ -158,7 +158,7 @@ async def repair(fleet: FleetName, body: RepairBody, store: TheStore, specs: The
 
 
 @router.delete("/{fleet}", status_code=204)
-@allow("admin", refuses=(errors.FleetInUseError, errors.VersionMismatchError, errors.InvalidPreconditionError))
+@allow({"admin"}, refuses=(errors.FleetInUseError, errors.VersionMismatchError, errors.InvalidPreconditionError))
 async def delete_fleet(fleet: FleetName, precondition: ThePrecondition, store: TheStore, author: TheAuthor) -> Response:
     """Delete a fleet without live sessions, and its pools.
 

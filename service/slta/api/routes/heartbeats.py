@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_clas
 
 @router.post("/heartbeats", responses={200: {"model": Beats}})
 @allow(
-    "pool",
+    {"pool"},
     body_bytes=BATCH_BODY,
     body_parts=(7 + MAX_LABELS) * MAX_POOLS,
     refuses=(errors.PoolNotAllowedError,),
@@ -40,7 +40,7 @@ async def send_heartbeats(
 
 
 @router.post("/guard", responses={200: {"model": GuardEnded}})
-@allow("pool", refuses=(errors.UnknownClassError, errors.PoolNotAllowedError))
+@allow({"pool"}, refuses=(errors.UnknownClassError, errors.PoolNotAllowedError))
 async def end_guard(
     fleet: FleetName, body: GuardBody, store: TheStore, author: TheAuthor, principal: ThePrincipal
 ) -> Response:

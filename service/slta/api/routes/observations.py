@@ -40,7 +40,7 @@ SessionType = Annotated[str, Query(pattern=NAME_PATTERN, description="type of th
 
 
 @router.get("/state", responses={200: {"model": Observation}})
-@allow("read", "pool")
+@allow({"read", "pool"})
 async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs, expected_gaps: TheExpectedGaps) -> Response:
     """Get the state of a fleet at one instant.
 
@@ -53,7 +53,7 @@ async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs, expected
 
 
 @router.get("/next", responses={200: {"model": NextPlacement}})
-@allow("read", "pool", refuses=(UnknownSessionTypeError,))
+@allow({"read", "pool"}, refuses=(UnknownSessionTypeError,))
 async def get_next(
     fleet: FleetName, store: TheStore, specs: TheSpecs, session_type: SessionType = DEFAULT_TYPE
 ) -> Response:
@@ -67,7 +67,7 @@ async def get_next(
 
 
 @router.get("/averages", responses={200: {"model": AveragesObservation}})
-@allow("read", "pool", refuses=(UtilitiesChangedError, InvalidIntegralsError))
+@allow({"read", "pool"}, refuses=(UtilitiesChangedError, InvalidIntegralsError))
 async def get_averages(
     fleet: FleetName,
     store: TheStore,
@@ -124,7 +124,7 @@ LOADS = {"load_per_pool": "per active pool of the fleet", "sessions": "of the wh
         ]
     },
 )
-@allow("read", "pool", free_query=True, refuses=(UnknownClassError, UnknownSessionTypeError))
+@allow({"read", "pool"}, free_query=True, refuses=(UnknownClassError, UnknownSessionTypeError))
 async def get_optimum(
     fleet: FleetName, request: Request, store: TheStore, specs: TheSpecs, expected_gaps: TheExpectedGaps
 ) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 
 from fastapi import APIRouter
 
@@ -21,7 +22,7 @@ from slta.store import OperationRequest
 
 SLICE = 32
 """Operations of one request sent to the store at a time, so that other requests interleave."""
-SCOPES: Mapping[str, frozenset[KeyScope]] = {
+SCOPES: Mapping[str, AbstractSet[KeyScope]] = {
     kind: route_options_of(single_call).scopes
     for kind, single_call in (
         ("assign", sessions.assign),
@@ -37,9 +38,7 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
 
 @router.post("/operations", responses={200: {"model": Outcomes}})
 @allow(
-    "assign",
-    "complete",
-    "pool",
+    {"assign", "complete", "pool"},
     body_bytes=BATCH_BODY,
     body_parts=8 * MAX_OPERATIONS,
     hot=True,

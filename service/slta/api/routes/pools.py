@@ -56,7 +56,7 @@ async def _wanted(
 
 
 @router.get("", responses={200: {"model": PoolPage}})
-@allow("read", "pool", refuses=(errors.UnknownClassError,))
+@allow({"read", "pool"}, refuses=(errors.UnknownClassError,))
 async def list_pools(
     fleet: FleetName,
     wanted: Annotated[PoolFilter, Depends(_wanted)],
@@ -75,7 +75,7 @@ async def list_pools(
 
 @router.post("", responses={200: {"model": PoolsAdded}})
 @allow(
-    "pool",
+    {"pool"},
     body_bytes=BATCH_BODY,
     body_parts=(6 + MAX_LABELS) * MAX_POOLS,
     refuses=(*CREATING, errors.PoolInOtherClassError, errors.PoolNotAllowedError),
@@ -98,7 +98,7 @@ async def add_pools(
 
 @router.post("/status", responses={200: {"model": PoolsChanged}})
 @allow(
-    "pool",
+    {"pool"},
     body_bytes=BATCH_BODY,
     body_parts=2 * MAX_POOLS,
     refuses=(errors.UnknownPoolError, errors.UnknownClassError, errors.ChangeTooLargeError, errors.PoolNotAllowedError),
@@ -116,7 +116,7 @@ async def set_pool_statuses(
 
 
 @router.get("/{pool_id}", responses={200: {"model": Pool}})
-@allow("read", "pool", refuses=(errors.UnknownPoolError,))
+@allow({"read", "pool"}, refuses=(errors.UnknownPoolError,))
 async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
     """Get a pool.
 
@@ -128,7 +128,7 @@ async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Respon
 
 @router.put("/{pool_id}", responses={200: {"model": Pool}, 201: {"model": Pool}})
 @allow(
-    "pool",
+    {"pool"},
     body_parts=2 * MAX_LABEL_BYTES,
     refuses=(*CREATING, errors.PoolNotEmptyError),
 )
@@ -146,7 +146,7 @@ async def put_pool(
 
 
 @router.delete("/{pool_id}", status_code=204)
-@allow("pool", refuses=(errors.UnknownPoolError, errors.PoolNotEmptyError))
+@allow({"pool"}, refuses=(errors.UnknownPoolError, errors.PoolNotEmptyError))
 async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Remove an empty pool.
 
@@ -157,7 +157,7 @@ async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author
 
 
 @router.post("/{pool_id}/drain", responses={200: {"model": Pool}})
-@allow("pool", refuses=(errors.UnknownPoolError,))
+@allow({"pool"}, refuses=(errors.UnknownPoolError,))
 async def drain_pool(
     fleet: FleetName, pool_id: PoolId, body: DrainBody, store: TheStore, author: TheAuthor
 ) -> Response:
@@ -170,7 +170,7 @@ async def drain_pool(
 
 
 @router.post("/{pool_id}/undrain", responses={200: {"model": Pool}})
-@allow("pool", refuses=(errors.UnknownPoolError,))
+@allow({"pool"}, refuses=(errors.UnknownPoolError,))
 async def undrain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Assign sessions to a pool again.
 
@@ -180,7 +180,7 @@ async def undrain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, autho
 
 
 @router.post("/{pool_id}/fail", responses={200: {"model": PoolFailed}})
-@allow("pool", refuses=(errors.UnknownPoolError,))
+@allow({"pool"}, refuses=(errors.UnknownPoolError,))
 async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Stop assigning sessions to a pool and end its live sessions.
 
@@ -190,7 +190,7 @@ async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: 
 
 
 @router.get("/{pool_id}/sessions", responses={200: {"model": PoolSessions}})
-@allow("read", "pool", refuses=(errors.UnknownPoolError,))
+@allow({"read", "pool"}, refuses=(errors.UnknownPoolError,))
 async def list_pool_sessions(fleet: FleetName, pool_id: PoolId, paging: ByName, store: TheStore) -> Response:
     """List the sessions on a pool.
 
@@ -203,7 +203,7 @@ async def list_pool_sessions(fleet: FleetName, pool_id: PoolId, paging: ByName, 
 
 @router.put("/{pool_id}/sessions", responses={200: {"model": Reconciliation}})
 @allow(
-    "pool",
+    {"pool"},
     body_bytes=BATCH_BODY,
     body_parts=2 * MAX_LISTED_SESSIONS + SMALL_PARTS,
     body_members=MAX_LISTED_SESSIONS,

@@ -59,7 +59,7 @@ async def get_readyz(dependencies: TheDependencies) -> Response:
 
 
 @router.get("/metrics", responses={200: {"content": dict.fromkeys(FORMATS, TEXT)}})
-@allow("metrics", offers=FORMATS)
+@allow({"metrics"}, offers=FORMATS)
 async def get_metrics(
     request: Request,
     principal: ThePrincipal,

@@ -32,7 +32,7 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
     status_code=201,
     responses={200: {"model": Placement | LabelledPlacement}, 201: {"model": Placement | LabelledPlacement}},
 )
-@allow("assign", hot=True, refuses=errors.REFUSE_ASSIGN)
+@allow({"assign"}, hot=True, refuses=errors.REFUSE_ASSIGN)
 async def assign(fleet: FleetName, body: AssignBody, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
     """Assign a session to a pool.
 
@@ -55,7 +55,7 @@ async def assign(fleet: FleetName, body: AssignBody, dependencies: TheDependenci
 
 
 @router.post("/complete", responses={200: {"model": Completed | AlreadyEnded}})
-@allow("complete", hot=True, refuses=(errors.UnknownSessionError, errors.RecoveringError))
+@allow({"complete"}, hot=True, refuses=(errors.UnknownSessionError, errors.RecoveringError))
 async def complete(
     fleet: FleetName, body: CompleteBody, dependencies: TheDependencies, context: TheContext
 ) -> ApiResponse:
@@ -71,8 +71,7 @@ async def complete(
 
 @router.post("/renew", responses={200: {"model": Renewed}})
 @allow(
-    "assign",
-    "complete",
+    {"assign", "complete"},
     body_bytes=BATCH_BODY,
     body_parts=2 * MAX_RENEWALS,
     hot=True,
@@ -90,7 +89,7 @@ async def renew(fleet: FleetName, body: RenewBody, dependencies: TheDependencies
 
 @router.put("/sessions/{session_id}", responses={200: {"model": Reported}, 201: {"model": Reported}})
 @allow(
-    "pool",
+    {"pool"},
     hot=True,
     refuses=(
         errors.SessionEndedError,
@@ -115,7 +114,7 @@ async def report(
 
 
 @router.get("/sessions/{session_id}", responses={200: {"model": Session}})
-@allow("read", "assign", "complete", "pool", refuses=(errors.SessionEndedError, errors.UnknownSessionError))
+@allow({"read", "assign", "complete", "pool"}, refuses=(errors.SessionEndedError, errors.UnknownSessionError))
 async def get_session(fleet: FleetName, session_id: SessionId, store: TheStore) -> Response:
     """Get a live session.
 
