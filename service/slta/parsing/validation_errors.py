@@ -36,7 +36,7 @@ def explain(errors: Sequence[ErrorDetails], schema: Mapping[str, Any] = EMPTY) -
 
     `schema` as in `mistakes_of`.
     """
-    return format_mistakes(_mistakes(_unknown_first(errors)[:MAX_NAMED], schema), len(errors))
+    return format_mistakes(mistakes_of(_unknown_first(errors)[:MAX_NAMED], schema), len(errors))
 
 
 def mistakes_of(errors: Sequence[ErrorDetails], schema: Mapping[str, Any] = EMPTY) -> list[Mistake]:
@@ -44,15 +44,11 @@ def mistakes_of(errors: Sequence[ErrorDetails], schema: Mapping[str, Any] = EMPT
 
     The JSON `schema` of the input provides names to suggest for an unknown field.
     """
-    return _mistakes(_unknown_first(errors), schema)
+    return [mistake_at(_input_location(one["loc"]), _reason(one, schema)) for one in _unknown_first(errors)]
 
 
 def _unknown_first(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
     return sorted(errors, key=lambda error: error["type"] != "extra_forbidden")
-
-
-def _mistakes(errors: Sequence[ErrorDetails], schema: Mapping[str, Any] = EMPTY) -> list[Mistake]:
-    return [mistake_at(_input_location(error["loc"]), _reason(error, schema)) for error in errors]
 
 
 def mistake_at(location: tuple[int | str, ...], reason: str) -> Mistake:

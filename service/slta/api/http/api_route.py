@@ -95,12 +95,7 @@ class ParsedRequest(Request):
 
     def __init__(self, request: Request, model: BaseModel) -> None:
         super().__init__(request.scope, request.receive)
-        self._body = b"{}"  # FastAPI calls json() only for a non-empty body
-        self._model = model
-
-    async def json(self) -> BaseModel:
-        """The body's model."""
-        return self._model
+        self._body, self._json = b"{}", model  # FastAPI calls json() only for a non-empty body
 
 
 def refuse_without_route(app: FastAPI) -> None:

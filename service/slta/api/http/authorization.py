@@ -115,9 +115,8 @@ def _quota_name(context: RequestContext) -> str:
 
 def _max_operations(context: RequestContext, route_options: RouteOptions) -> int:
     """Upper bound of the operations in a batch, from Content-Length."""
-    length = context.header(b"content-length") or ""
-    most = int(length[:19]) // MIN_OPERATION_BYTES if length.isdecimal() else route_options.operations
-    return min(route_options.operations, most)
+    length = context.content_length
+    return route_options.operations if length is None else min(route_options.operations, length // MIN_OPERATION_BYTES)
 
 
 def _check_fleet(fleet: str, principal: Principal) -> None:

@@ -28,19 +28,14 @@ async def read_body(context: RequestContext, body: bytes | Receive, limit: int, 
     if not isinstance(body, bytes):
         if context.headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in context.headers:
             return b""
-        _check_declared(context, limit)
+        if (context.content_length or 0) > limit:
+            raise _too_large(limit)
         body = await _in_time(_receive(context, body, limit, reserve))
     elif len(body) > UNCOUNTED_BYTES:
         _check_size(context, len(body), limit, reserve)
     if body:
         _check_content(context)
     return body
-
-
-def _check_declared(context: RequestContext, limit: int) -> None:
-    length = context.header(b"content-length") or ""
-    if length.isdecimal() and int(length[:19]) > limit:
-        raise _too_large(limit)
 
 
 def _check_size(context: RequestContext, size: int, limit: int, reserve: Reserve) -> None:

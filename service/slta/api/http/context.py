@@ -40,6 +40,12 @@ class RequestContext:
     rules: RouteRules = COMMON
     problem_types: str = URN
 
+    @property
+    def content_length(self) -> int | None:
+        """Content-Length, None without one; of more than 19 digits the first."""
+        length = self.headers.get(b"content-length", b"")
+        return int(length[:19]) if length.isdigit() else None
+
     def header(self, name: bytes) -> str | None:
         """Value of a header, or None."""
         value = self.headers.get(name)

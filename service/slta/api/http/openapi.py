@@ -23,18 +23,15 @@ from slta.core.policies import Policy
 from slta.models import errors
 
 SERVER = (
-    "invalid_http",
-    "request_timeout",
-    "uri_too_long",
-    "headers_too_large",
-    "unsupported_transfer_coding",
-    "too_many_connections",
-    "unsupported_http_version",
+    *("invalid_http", "request_timeout", "uri_too_long", "headers_too_large", "unsupported_transfer_coding"),
+    *("too_many_connections", "unsupported_http_version"),
 )
-GUARD = ("invalid_host", "escaped_slash", "repeated_authorization")
-BODY = ("payload_too_large", "overloaded", "invalid_json", "unsupported_media_type")
-"""Also for operations without a body, which refuse one that has members."""
-EVERY = (*SERVER, *GUARD, *BODY, "not_acceptable", "invalid_request", "internal_error")
+EVERY = (
+    *SERVER,
+    *("invalid_host", "escaped_slash", "repeated_authorization", "payload_too_large", "overloaded", "invalid_json"),
+    *("unsupported_media_type", "not_acceptable", "invalid_request", "internal_error"),
+)
+"""Those of a body also for operations without one, which refuse one that has members."""
 WITH_KEY = ("unauthenticated", "insufficient_scope", "rate_limited")
 OF_PROXY_ROUTE = (
     *SERVER,
@@ -42,8 +39,6 @@ OF_PROXY_ROUTE = (
     *("repeated_authorization", "repeated_header", "no_session_id", "overloaded", "invalid_request", "internal_error"),
 )
 """Of a route that proxies ask, which has none of the other rules."""
-CHANGING = ("cross_site",)
-IN_STORE = (errors.StoreUnavailableError,)
 IN_FLEET = (
     errors.UnknownFleetError,
     errors.NewerFleetError,
@@ -51,7 +46,6 @@ IN_FLEET = (
     errors.DamagedError,
     errors.DocumentUnreadableError,
 )
-CHANGING_STORE = (errors.OutcomeUnknownError,)
 
 CODES = sorted(MEANINGS)
 RETRY_AFTER = {"Retry-After": {"description": "seconds to wait, whole", "schema": {"type": "integer", "minimum": 1}}}
@@ -105,13 +99,14 @@ def _before_the_store(route: ApiRoute, method: str) -> Iterator[str]:
     if route.route_options.scopes:
         yield from WITH_KEY
     if method not in SAFE_METHODS:
-        yield from CHANGING
+        yield "cross_site"
 
 
 def _by_the_store(route: ApiRoute, method: str) -> Iterator[type[errors.DispatchError]]:
     if route.path.startswith("/v1/"):
-        yield from IN_STORE
-        yield from CHANGING_STORE if method not in SAFE_METHODS or route.route_options.rules.of_proxies else ()
+        yield errors.StoreUnavailableError
+        if method not in SAFE_METHODS or route.route_options.rules.of_proxies:
+            yield errors.OutcomeUnknownError
     if "{fleet}" in route.path:
         yield from IN_FLEET
     if "{pool_id}" in route.path:

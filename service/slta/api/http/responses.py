@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -30,16 +31,15 @@ class ApiResponse(NamedTuple):
     content_type: str = "application/json"
 
 
-_WRITERS: dict[type[Any], Callable[[Any], bytes]] = {}
+@cache
+def _writer(kind: type[Any]) -> Callable[[Any], bytes]:
+    return TypeAdapter(kind).serializer.to_json
 
 
 def as_json(value: object) -> bytes:
     """Encode a value of `slta.models`, or another dataclass, as JSON."""
-    kind = type(value)
-    write = _WRITERS.get(kind)
-    if write is None:
-        write = _WRITERS[kind] = TypeAdapter(kind).serializer.to_json
-    return write(value)
+    kind: Any = type(value)
+    return _writer(kind)(value)
 
 
 def response_with(value: object) -> ApiResponse:

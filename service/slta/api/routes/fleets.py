@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header
 from starlette.responses import Response
@@ -21,8 +21,8 @@ from slta.store import Store
 
 router = APIRouter(prefix="/v1/fleets", tags=["fleets"], route_class=ApiRoute)
 
-_ETAG = re.compile(r'(?:W/)?"([^"]*)"')
-_VERSION = re.compile(r"[0-9]{1,15}")
+_ETAG = re.compile(r'(?:W/)?"(?:([0-9]{1,15})|[^"]*)"')
+"""The group is a version, None in an ETag that no fleet has."""
 REFUSES_PUT = (
     errors.InvalidPreconditionError,
     errors.VersionMismatchError,
@@ -38,40 +38,28 @@ ABSENT = 0
 """Version of a fleet that does not exist."""
 
 
-class Precondition(NamedTuple):
-    """Precondition headers on the configuration's version."""
-
-    if_match: str | None
-    if_none_match: str | None
-
-    async def expected(self, store: Store, fleet: str) -> int | None:
-        """The version that must be the current one; None for any.
-
-        Raises VersionMismatchError or InvalidPreconditionError.
-        """
-        if self.if_none_match is not None:
-            if self.if_none_match.strip() != "*":
-                raise errors.InvalidPreconditionError
-            return ABSENT
-        if self.if_match is None:
-            return None
-        if self.if_match.strip() == "*":
-            return await _current_version(store, fleet)
-        match = _ETAG.fullmatch(self.if_match.strip())
-        if match is None:
+async def _expected(
+    fleet: FleetName,
+    store: TheStore,
+    if_match: Annotated[str | None, Header()] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> int | None:
+    """The version that must be the current one; None for any. VersionMismatchError, InvalidPreconditionError."""
+    if if_none_match is not None:
+        if if_none_match.strip() != "*":
             raise errors.InvalidPreconditionError
-        if not _VERSION.fullmatch(match[1]):  # an ETag that no fleet has
-            raise errors.VersionMismatchError
-        return int(match[1])
+        return ABSENT
+    if if_match is None or if_match.strip() == "*":
+        return None if if_match is None else await _current_version(store, fleet)
+    match = _ETAG.fullmatch(if_match.strip())
+    if match is None:
+        raise errors.InvalidPreconditionError
+    if match[1] is None:
+        raise errors.VersionMismatchError
+    return int(match[1])
 
 
-async def _precondition(
-    if_match: Annotated[str | None, Header()] = None, if_none_match: Annotated[str | None, Header()] = None
-) -> Precondition:
-    return Precondition(if_match, if_none_match)
-
-
-ThePrecondition = Annotated[Precondition, Depends(_precondition)]
+TheExpectedVersion = Annotated[int | None, Depends(_expected)]
 
 
 async def _current_version(store: Store, fleet: str) -> int:
@@ -97,7 +85,7 @@ async def list_fleets(paging: ByName, principal: ThePrincipal, store: TheStore) 
 async def put_fleet(
     fleet: FleetName,
     body: FleetBody,
-    precondition: ThePrecondition,
+    expected: TheExpectedVersion,
     store: TheStore,
     specs: TheSpecs,
     author: TheAuthor,
@@ -109,7 +97,6 @@ async def put_fleet(
     """
     if body.fleet not in (None, fleet):
         raise errors.InvalidFleetError("fleet: must be the name in the path, or absent")
-    expected = await precondition.expected(store, fleet)
     if body.config_version is not None:
         if expected not in (None, body.config_version):
             raise errors.VersionMismatchError("If-Match and config_version must be equal.")
@@ -159,12 +146,11 @@ async def repair(fleet: FleetName, body: RepairBody, store: TheStore, specs: The
 
 @router.delete("/{fleet}", status_code=204)
 @allow({"admin"}, refuses=(errors.FleetInUseError, errors.VersionMismatchError, errors.InvalidPreconditionError))
-async def delete_fleet(fleet: FleetName, precondition: ThePrecondition, store: TheStore, author: TheAuthor) -> Response:
+async def delete_fleet(fleet: FleetName, expected: TheExpectedVersion, store: TheStore, author: TheAuthor) -> Response:
     """Delete a fleet without live sessions, and its pools.
 
     409 `fleet_in_use` while sessions live. `If-Match` restricts it to one version.
     """
-    expected = await precondition.expected(store, fleet)
     try:
         await store.fleets.delete(fleet, expected, author)
     except errors.UnknownFleetError:

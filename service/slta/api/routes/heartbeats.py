@@ -20,12 +20,7 @@ router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_clas
 
 
 @router.post("/heartbeats", responses={200: {"model": Beats}})
-@allow(
-    {"pool"},
-    body_bytes=BATCH_BODY,
-    body_parts=(7 + MAX_LABELS) * MAX_POOLS,
-    refuses=(errors.PoolNotAllowedError,),
-)
+@allow({"pool"}, body_bytes=BATCH_BODY, body_parts=(7 + MAX_LABELS) * MAX_POOLS, refuses=(errors.PoolNotAllowedError,))
 async def send_heartbeats(
     fleet: FleetName, body: HeartbeatsBody, dependencies: TheDependencies, context: TheContext
 ) -> ApiResponse:

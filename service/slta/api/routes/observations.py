@@ -18,12 +18,7 @@ from slta.api.http.worker import in_worker
 from slta.api.schemas import FleetName, json_response
 from slta.core.limits import MAX_POOLS
 from slta.core.session_types import DEFAULT_TYPE
-from slta.models.errors import (
-    InvalidIntegralsError,
-    UnknownClassError,
-    UnknownSessionTypeError,
-    UtilitiesChangedError,
-)
+from slta.models.errors import InvalidIntegralsError, UnknownClassError, UnknownSessionTypeError, UtilitiesChangedError
 from slta.parsing import NAME_PATTERN
 from slta.views.averages import AveragesObservation, observe_averages
 from slta.views.integrals import decode_integrals
@@ -120,7 +115,7 @@ LOADS = {"load_per_pool": "per active pool of the fleet", "sessions": "of the wh
                 "in": "query",
                 "schema": {"type": "array", "items": {"type": "string", "pattern": POOLS_PATTERN}},
                 "description": "`<class>:<number>`: active pools of a class, default the current number; repeatable",
-            },
+            }
         ]
     },
 )

@@ -127,11 +127,7 @@ async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Respon
 
 
 @router.put("/{pool_id}", responses={200: {"model": Pool}, 201: {"model": Pool}})
-@allow(
-    {"pool"},
-    body_parts=2 * MAX_LABEL_BYTES,
-    refuses=(*CREATING, errors.PoolNotEmptyError),
-)
+@allow({"pool"}, body_parts=2 * MAX_LABEL_BYTES, refuses=(*CREATING, errors.PoolNotEmptyError))
 async def put_pool(
     fleet: FleetName, pool_id: PoolId, body: PoolBody, store: TheStore, author: TheAuthor, principal: ThePrincipal
 ) -> Response:
