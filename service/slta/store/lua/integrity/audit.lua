@@ -46,14 +46,11 @@ function REPORT.record(report, _, kind, id, text, normal, why)
   end
 end
 
-function REPORT.pool(report, _, pool, record)
-  local is_readable = pool.pool_number and pool.status
-  if is_readable then
-    report:expect_equal('pool ' .. pool.pool_id, record, pool_records.text(pool))
-  else
-    report:add('pool ' .. pool.pool_id .. ': its record is unreadable')
-  end
-  return is_readable
+function REPORT.place(report, fleet, pool)
+  local name, bit = records.pool_name(fleet, pool.pool_number), stored_pools.bit(fleet, 'used', pool.pool_number)
+  report:expect_equal('name of pool number ' .. pool.pool_number, name, pool.pool_id)
+  report:expect_equal('bit of pool ' .. pool.pool_id, bit, 1)
+  return true
 end
 
 function REPORT.timer(report, fleet, member, due, latest, is_optional)
@@ -85,9 +82,9 @@ function REPORT.orphans(report, fleet, pool_number)
   end)
 end
 
-function REPORT.make_pool(report, _, id)
+function REPORT.make_pool(report, _, id, session)
   report:add('session ' .. id .. ': its pool has no record')
-  return true
+  return session.pool_number
 end
 
 function REPORT.member(report, key, id)

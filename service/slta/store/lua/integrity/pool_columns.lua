@@ -6,9 +6,6 @@ pool_columns = {}
 local function find(fleet, slice, class_index, pool_number)
   local pool = stored_pools.read(fleet, records.pool_name(fleet, pool_number) or '')
   local occupancy, capacity = ledger.occupancy(fleet, pool_number), fleet.capacities[class_index]
-  if pool.pool_number ~= pool_number then
-    slice:wrong(string.format('pool number %d: its name and its record do not match', pool_number), function() end)
-  end
   if occupancy > capacity then
     local text = 'pool number %d of class %s: holds %d sessions, expected at most %d'
     slice:wrong(string.format(text, pool_number, fleet.names[class_index], occupancy, capacity), function()

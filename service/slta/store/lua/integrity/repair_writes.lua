@@ -35,6 +35,9 @@ function WRITE.record(job, fleet, kind, id, text, normal)
     local is_lost = kind == 'session' and string.find(text, TYPE) and not string.find(normal, TYPE)
     job.without_type = (job.without_type or 0) + (is_lost and 1 or 0)
     redis.call('HSET', keys.of_fleet(fleet, kind .. 's'), id, normal)
+    if kind == 'pool' then
+      aside.set(fleet, 'record ' .. id, text)
+    end
   end
 end
 
@@ -49,14 +52,11 @@ function WRITE.named(_, fleet, pool, pool_number)
   end
 end
 
--- The record, which is mended, the name and the bit; a record that cannot be read is set aside.
-function WRITE.pool(_, fleet, pool, record)
-  if pool.pool_number and not (pool.status and pool_records.text(pool) == record) then
-    aside.set(fleet, 'record ' .. pool.pool_id, record)
-  end
-  pool.pool_number = pool.pool_number and stored_pools.number_for(fleet, pool.pool_id, pool.pool_number)
+-- With its number or a free one of its class, else the record is set aside.
+function WRITE.place(_, fleet, pool)
+  local record = pool_records.text(pool)
+  pool.pool_number = stored_pools.number_for(fleet, pool.pool_id, pool.pool_number)
   if pool.pool_number then
-    pool.status = pool.status or 'draining'
     stored_pools.set(fleet, pool)
   else
     aside.remove(fleet, 'pool', pool.pool_id, record)
@@ -90,13 +90,9 @@ function WRITE.count(_, fleet, pool, occupancy)
   end
 end
 
--- The pool is created again, draining, with its number or a free one.
-function WRITE.make_pool(_, fleet, _, session)
-  session.pool_number = stored_pools.number_for(fleet, session.pool_id, session.pool_number)
-  if session.pool_number then
-    stored_pools.set(fleet, { pool_id = session.pool_id, pool_number = session.pool_number, status = 'draining' })
-  end
-  return session.pool_number
+-- The pool is created again, draining.
+function WRITE.make_pool(job, fleet, _, session)
+  return job:place(fleet, { pool_id = session.pool_id, pool_number = session.pool_number, status = 'draining' })
 end
 
 -- Sessions without a record begin now, with a full lease of the fleet, if the pool has a name.

@@ -73,7 +73,10 @@ function session_records.walk(fleet, slice, cursor)
   local ids = {}
   local following = slices.each_pair(fleet, 'sessions', slice, cursor, function(id, record)
     local session, why, pool_id = session_records.normalize(fleet, record)
-    if session and not slice.is_survey and (session.has_pool or slice:make_pool(fleet, id, session)) then
+    if session and not (session.has_pool or slice.is_survey) then
+      session.pool_number = slice:make_pool(fleet, id, session)
+    end
+    if session and session.pool_number and not slice.is_survey then
       slice:record(fleet, 'session', id, record, records.text(session))
       index(fleet, slice, id, session)
       ids[#ids + 1] = id

@@ -85,12 +85,15 @@ local function each_timer(fleet, pool, visit)
   end
 end
 
--- A part: some records of pools, and the timers that they determine. O(work).
+-- A part: some records of pools, and the names, bits and timers that they determine. O(work).
 function stored_pools.walk(fleet, slice, cursor)
   cold.load(fleet, 'gone')
   return slices.each_pair(fleet, 'pools', slice, cursor, function(pool_id, record)
     local pool = stored_pools.salvage(fleet, pool_id, record, slice.ahead)
-    if slice:pool(fleet, pool, record) then
+    pool.status = pool.status or 'draining'
+    local normal = pool.pool_number and pool_records.text(pool)
+    slice:record(fleet, 'pool', pool_id, record, normal, not normal and 'its record is unreadable' or nil, pool_id)
+    if normal and not slice.is_survey and slice:place(fleet, pool) then
       each_timer(fleet, pool, function(...) slice:timer(fleet, ...) end)
     end
   end)

@@ -24,12 +24,6 @@ function PREVIEW.record(slice, _, kind, id, _, normal, why, pool_id)
   end
 end
 
-function PREVIEW.pool(slice, _, pool)
-  if not pool.pool_number then
-    add(slice, 'pool', pool.pool_id, 'its record is unreadable', pool.pool_id)
-  end
-end
-
 -- The sets of ids of pools without a name are looked into.
 function PREVIEW.key(slice, fleet, name, _, kind)
   local pool_number = string.match(name, '^ids:(%d+)$')

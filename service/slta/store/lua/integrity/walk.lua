@@ -5,12 +5,12 @@
 --   record(fleet, kind, id, text, normal, why, pool_id)  a record and what it has to be; nil and why if it cannot be
 --                                                 kept, with the id of its pool if it can be while that has a name
 --   named(fleet, pool, pool_number)               a pool whose name and bit exist, as its record was salvaged
---   pool(fleet, pool, record) -> whether          a pool as its record was salvaged; whether it can be kept
+--   place(fleet, pool) -> whether                 the name and the bit of a pool; whether it has a number
 --   timer(fleet, member, due, latest, is_optional)  a timer that a pool can have, see `stored_pools`
 --   count(fleet, pool, occupancy)                 each pool with its sessions
 --   orphans(fleet, pool_number) -> commands       the ids in the set of a pool; the number of commands used
 --   bits(key, block, bits)                        a block of a row, see `bit_blocks`
---   make_pool(fleet, id, session) -> whether      a session's pool has no record; whether the session may stay
+--   make_pool(fleet, id, session) -> number       a session's pool has no record; its number if the session may stay
 --   member(key, id)                               an id belongs to a set
 --   over(fleet, id, name)                         a live session is in this key of ended ones
 --   at_most(fleet, field, latest)                 a number of the state may not be above another
