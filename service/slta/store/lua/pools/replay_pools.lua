@@ -82,13 +82,16 @@ end
 
 -- The outcome of a fact; one that may be made is added to `made`.
 local function apply(fleet, fact, made)
+  local pool = pool_records.find(fleet, fact.pool_id)
   if fact.mark == 'later' then
     begin_lease(fleet, fact, true)
+    if pool and fact.status == UNDRAINED and pool.status == 'active' then -- a later move does not tell that
+      statuses.set(fleet, { pool_id = fact.pool_id, status = 'active', drain = '' })
+    end
   end
   if fact.mark == 'present' or fact.mark == 'later' then
     return { 'SUPERSEDED' }
   end
-  local pool = pool_records.find(fleet, fact.pool_id)
   return pool and change(fleet, fact, pool) or make(fleet, fact, made)
 end
 
