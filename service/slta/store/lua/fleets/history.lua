@@ -10,15 +10,17 @@ local function time_of(line)
   return tonumber(string.match(line, '%S+ (%S+)'))
 end
 
--- Whether a line consists of integrals, those of types and sums as in `history.integrals`, and of the counters.
-local function is_line(line)
-  local integrals, counts = string.match(line, '^([^|/#]*)[^#]* # ([^|/#]*)$')
-  for _, word in ipairs(vectors.split((string.gsub(line, '[|/#]', ' ')))) do
-    if not tonumber(word) then
-      return false
-    end
-  end
-  return integrals and #vectors.split(integrals) >= 8 and #vectors.split(counts) == 1 + #REJECTED
+-- Parses a line of integrals, those of types and sums as in `history.integrals`, and of the counters: `integrals` and
+-- `types` are the numbers that come first, and those of `intervals.encode`, if any; nil if it is invalid.
+local function parse(line)
+  local integrals, types, counts = string.match(line, '^([^|/#]*)/?([^|/#]*)[^#]* # ([^|/#]*)$')
+  local words = string.gsub(line, '[|/#]', ' ')
+  integrals = vectors.split(integrals or '', true)
+  local is_valid = #vectors.split(words, true) == #vectors.split(words) and #integrals >= 8
+  return is_valid and #vectors.split(counts) == 1 + #REJECTED and {
+    version = integrals[1], time = integrals[2], sessions = integrals[3] + integrals[4], integrals = integrals,
+    types = vectors.split(types, true),
+  } or nil
 end
 
 -- As text. No tick rejects a session: the stored counters are the present ones.
@@ -31,22 +33,16 @@ end
 function history.is_valid(fleet, window)
   local lines = redis.pcall('LRANGE', keys.of_past(fleet, window), 0, -1)
   for _, line in ipairs(lines) do
-    if not is_line(line) then
+    if not parse(line) then
       return false
     end
   end
   return not lines.err
 end
 
--- The newest line without its counters, its utilities version, time and session integral; nil for an empty history.
+-- The newest line, as from `parse`; nil for an empty history, or if it is invalid.
 function history.newest(fleet)
-  local line = redis.call('LINDEX', keys.of_past(fleet, constants.WINDOWS[1]), 0)
-  line = line and string.match(line, '^[^#]*')
-  local version, high, low = string.match(line or '', '^(%S+) %S+ (%S+) (%S+)')
-  return line and {
-    line = line, version = tonumber(version), time = time_of(line),
-    sessions = tonumber(low) and tonumber(high) + tonumber(low),
-  }
+  return parse(redis.call('LINDEX', keys.of_past(fleet, constants.WINDOWS[1]), 0) or '')
 end
 
 -- The integrals as one line of text: version, time, then (high, low) of sessions, utility, optimum and each class's

@@ -26,10 +26,9 @@ end
 -- Fleet time is within an hour after the newest history line, and no time is later than it can be.
 function field_values.check_times(fleet, slice)
   local newest = history.newest(fleet)
-  local kept = newest and newest.time
-  if kept and (fleet.time < kept or fleet.time > kept + HOUR) then
-    slice:wrong(string.format('time: %.0f, newest history line %.0f', fleet.time, kept), function()
-      fleet.time = kept
+  if newest and (fleet.time < newest.time or fleet.time > newest.time + HOUR) then
+    slice:wrong(string.format('time: %.0f, newest history line %.0f', fleet.time, newest.time), function()
+      fleet.time = newest.time
     end)
   end
   slice:at_most(fleet, 'next_due', math.floor(fleet.time / 1e6) + 1)

@@ -93,8 +93,8 @@ local function check_integrals(fleet, report)
   end
   check_bound(fleet, report)
   local kept = history.newest(fleet)
-  if kept and kept.sessions and kept.version == fleet.utilities_version
-    and fleet.sessions_high + fleet.sessions_low < kept.sessions then
+  local is_comparable = kept and kept.version == fleet.utilities_version
+  if is_comparable and fleet.sessions_high + fleet.sessions_low < kept.sessions then
     report:add('sessions: its integral is below that of the newest history line')
   end
 end

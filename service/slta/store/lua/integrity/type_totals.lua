@@ -60,23 +60,13 @@ function type_totals.check_counts(fleet, slice)
   check_refusals(fleet, slice)
 end
 
--- The newest history line's integrals of `intervals.encode`, and its others, if it belongs to the present window.
-local function newest_integrals(fleet)
-  cold.load(fleet, 'utilities_version')
-  local newest = history.newest(fleet)
-  local is_comparable = newest and newest.version == fleet.utilities_version
-  local text = is_comparable and string.match(newest.line, '/([^|/]*)')
-  local before = text and vectors.split(text, true)
-  if before and #before == 2 + 2 * fleet.kinds then
-    return before, vectors.split(newest.line, true)
-  end
-end
-
 -- Since the newest history line no integral has fallen, and those of the types have grown together as that of all
 -- sessions: N_t are integers, and each is integrated until it changes.
 local function check_growth(fleet, report)
-  local before, line = newest_integrals(fleet)
-  if not before then
+  cold.load(fleet, 'utilities_version')
+  local newest = history.newest(fleet)
+  local before = newest and newest.version == fleet.utilities_version and newest.types or {}
+  if #before ~= 2 + 2 * fleet.kinds then
     return
   end
   local now, total = vectors.split(string.match(intervals.encode(fleet), '^[^/]*'), true), 0
@@ -88,7 +78,7 @@ local function check_growth(fleet, report)
       report:add(what .. ': is below that of the newest history line')
     end
   end
-  local expected = (fleet.sessions_high - line[3]) + (fleet.sessions_low - line[4])
+  local expected = (fleet.sessions_high - newest.integrals[3]) + (fleet.sessions_low - newest.integrals[4])
   if math.abs(total - expected) > 1 + math.abs(expected) * 1e-9 then
     report:add(string.format('integrals of all types: grew by %.17g, expected %.17g', total, expected))
   end
