@@ -4,10 +4,11 @@ import gc
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
+import redis.utils
 import structlog
 from hypothesis import HealthCheck, settings
 
@@ -22,6 +23,9 @@ for profile, examples in {"default-tests": 25, "all-tests": 100}.items():
         profile, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
 settings.load_profile(os.environ.get("SLTA_TEST_PROFILE", "default-tests"))
+
+# Each new connection asks, and the answer is a file of the package's metadata.
+redis.utils.get_lib_version = cache(redis.utils.get_lib_version)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import NamedTuple
@@ -70,6 +71,12 @@ class Library(NamedTuple):
 
     source: str
     digest: str
+
+
+@cache
+def own_library() -> Library:
+    """The library of this version, assembled once in a process."""
+    return assemble()
 
 
 def assemble(

@@ -30,7 +30,7 @@ from slta.store._failover.recovery import Recovery
 from slta.store._failover.replay_log import ReplayLog
 from slta.store.audits import Audits
 from slta.store.fleets import Fleets
-from slta.store.library import Library, assemble
+from slta.store.library import Library, own_library
 from slta.store.pools import Pools
 from slta.store.repairs import Repairs
 from slta.store.sessions import Sessions
@@ -68,7 +68,7 @@ class Store:
         """
         self._connections = Connections(settings)
         self._detector, self._replay_log = RollbackDetector(), ReplayLog(observer.not_replayed)
-        self._functions = FunctionClient(self._connections, library or assemble(), observer, clock, self._detector)
+        self._functions = FunctionClient(self._connections, library or own_library(), observer, clock, self._detector)
         self._durability = settings.durability
         self._operations = Operations(self._functions, self._replay_log, settings)
         self.check_requested = asyncio.Event()
