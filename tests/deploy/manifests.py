@@ -22,6 +22,8 @@ OPERATOR = "monitoring.coreos.com/v1"
 VERSIONS = ("1.27", kubernetes_validate.latest_version())
 """Of Kubernetes: the oldest with `unhealthyPodEvictionPolicy` unless asked for, and the newest that is known."""
 
+kubernetes_validate.utils.schema_contents = cache(kubernetes_validate.utils.schema_contents)
+
 
 @cache
 def documents(name: str = OVERLAY) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from slta_planning.evaluate.command import app as evaluate
 
 SCHEMA = json.loads(resources.files("slta_planning.evaluate").joinpath("schema.json").read_text(encoding="utf-8"))
+VALIDATOR = jsonschema.validators.validator_for(SCHEMA)(SCHEMA)
 RUNNER = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
 
 
@@ -28,7 +29,7 @@ def figures_of(app: Typer, folder: Path, *arguments: str | Path) -> Any:
     assert result.exit_code == 0, result.output
     data = json.loads(out.read_text(encoding="utf-8"))
     if app is evaluate:
-        jsonschema.validate(data, SCHEMA)
+        VALIDATOR.validate(data)
     return data
 
 

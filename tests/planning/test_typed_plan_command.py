@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -136,13 +137,15 @@ def test_a_day_has_a_column_for_each_type(fleet: Path, tmp_path: Path) -> None:
     day = tmp_path / "day.csv"
     day.write_text("hour,chat,video,default\nnight,2,1,0\nnoon,12,3,1.5\nnone,0,0,0\n", encoding="utf-8")
     assert read_profile(day, KINDS)[1] == ("noon", (1.5, 3.0, 12.0))
-    data = figures(fleet, *COSTS, "--profile", str(day), "--floor", "60%", "--refused", "0.02")
+    out = tmp_path / "plan.json"
+    wanted = ("--profile", str(day), "--floor", "60%", "--refused", "0.02", "--json", str(out))
+    text = plan(fleet, *COSTS, *wanted).output
+    data = json.loads(out.read_text(encoding="utf-8"))
     night, noon, none = data["hours"]
     assert (night["sessions"], noon["sessions"], none["runs"]) == (3, 16.5, 0)
     assert list(noon["session_types"]) == KINDS
     assert all(hour["measured_utility"] >= hour["floor"] for hour in (night, noon))
     assert none["measured_utility"] is None
-    text = plan(fleet, *COSTS, "--profile", str(day), "--floor", "60%", "--refused", "0.02").output
     assert [line.split()[:3] for line in text.splitlines() if line.startswith("noon")][1:] == [
         ["noon", kind, load] for kind, load in (("default", "1.5"), ("video", "3"), ("chat", "12"))
     ]
