@@ -59,9 +59,13 @@ async def findings(store: Store, fleet: str) -> int | None:
 
 async def until_found(store: Store, **expected: bool) -> None:
     """Whether there are findings, by fleet."""
+
+    async def differ() -> bool:
+        return any([((await findings(store, fleet) or 0) > 0) is not found for fleet, found in expected.items()])
+
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while any([((await findings(store, fleet) or 0) > 0) is not found for fleet, found in expected.items()]):
-            pass
+        while await differ():  # noqa: ASYNC110 - a dispatcher writes them into the store
+            await asyncio.sleep(0.05)
 
 
 async def test_dispatchers_audit_each_fleet_once_and_again_once_it_is_repaired(

@@ -21,14 +21,14 @@ async def test_it_does_not_grow_with_the_fleets_that_were_used(binary: str, call
     taken = []
     with own_server(binary) as server, server.client() as redis:
         store = Store(StoreSettings(server.url, deadline_seconds=60), calls, library=Library(narrow, "00000000"))
-        for k in range(600):
+        for k in range(300):
             await create(store, spec(pool_class("small", capacity=1)), {"small": 1}, f"f-{k}")
             await store.fleets.tick(f"f-{k}")
             if deleting:
                 await store.fleets.delete(f"f-{k}")
             taken.append(redis.info("memory")["used_memory_vm_functions"])
         await store.close()
-    assert max(taken[200:]) - max(taken[:200]) < 500_000, "600 fleets take 3 to 9 MB"
+    assert max(taken[150:]) - max(taken[:150]) < 250_000, "150 fleets take 0.7 to 2.2 MB"
 
 
 async def test_a_fleet_whose_classes_come_and_go_makes_no_other_read_again(binary: str, calls: Calls) -> None:

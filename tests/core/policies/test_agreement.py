@@ -19,7 +19,7 @@ from slta.core.utility import PoolClass, TableUtility, Utility
 from tests import naive
 from tests.core.curves import capped, linear, log_share, quadratic, weighted
 
-FLEETS = 9
+FLEETS = 7
 OPERATIONS = 1000
 
 # Each curve twice: as the code has it, and from its definition. Within a fleet all naive marginals are Δ, or all e^Δ.
