@@ -323,9 +323,12 @@ class NaiveFleet:
 
     # --- observe: JLMU's choice beside what others do
 
-    def report(self, pool_class: int, position: int, draw: float) -> Placed:
+    def report(
+        self, pool_class: int, position: int, draw: float, may_use: Callable[[int], bool] = lambda _: True
+    ) -> Placed:
         """Somebody puts a session on this pool; where JLMU would have put it at the state before."""
-        preferred = self._best_of(self._pools_with_room(), draw)
+        room = [pool for pool in self._pools_with_room() if may_use(pool.pool_class)]
+        preferred = self._best_of(room, draw)
         self.pool(preferred.pool_class, preferred.position).occupancy -= 1
         self.pool(pool_class, position).occupancy += 1
         self._settle()
@@ -338,10 +341,10 @@ class NaiveFleet:
         """Of the draw's 53 binary digits the last four are 0."""
         return Fraction(draw) * 2**53 % 2**4 == 0
 
-    def best_free_place(self) -> Coordinate:
-        """Where a session would add most, whatever the order; some active pool has room."""
-        offers = [Coordinate(pool.pool_class, pool.occupancy + 1) for pool in self._pools_with_room()]
-        return max(offers, key=lambda c: self.delta[c])
+    def best_free_place(self, may_use: Callable[[int], bool] = lambda _: True) -> Coordinate | None:
+        """Where a session that may use these classes would add most, whatever the order; None without room."""
+        offers = [Coordinate(p.pool_class, p.occupancy + 1) for p in self._pools_with_room() if may_use(p.pool_class)]
+        return max(offers, key=lambda c: self.delta[c], default=None)
 
     # --- What happens to a fleet
 

@@ -13,13 +13,17 @@ from typing import Any, NamedTuple
 
 
 class Fleet(NamedTuple):
-    """`sets[t]` are the classes of type t; `sessions[t]` are on active pools, of these `inside[t][c]` in class c."""
+    """`sets[t]` are the classes of type t; `sessions[t]` are on active pools, of these `inside[t][c]` in class c.
+
+    `seen` are the columns without the pools that are used only while no other of the type's classes has room.
+    """
 
     sets: Sequence[set[int]]
     columns: Sequence[Sequence[int | None]]
     worth: Sequence[Sequence[int]]
     sessions: Sequence[int]
     inside: Sequence[Sequence[int]]
+    seen: Sequence[Sequence[int | None]]
 
 
 class Place:
@@ -36,8 +40,8 @@ class Place:
 
 def score(kind: int, c: int, fleet: Fleet) -> tuple[float, bool]:
     """What class c is worth to a session of this type beside all others, and whether it has a price."""
-    sets, columns, worth, sessions, inside = fleet
-    place = Place(columns, worth)
+    sets, columns, worth, sessions, inside, seen = fleet
+    place = Place(seen, worth)
     now = place.now[c]
     others = [place.now[e] for e in sets[kind] if e in place.now and e != c]
     if not others:
@@ -51,7 +55,7 @@ def score(kind: int, c: int, fleet: Fleet) -> tuple[float, bool]:
         for t, own in enumerate(sets)
         if t != kind and c in own
     }
-    lows = [min((x for x in column if x is not None), default=0) for column in columns]
+    lows = [min((x for x in column if x is not None), default=len(worth[e])) for e, column in enumerate(seen)]
     last_filled = [worth[e][low - 1 if low else 0] for e, low in enumerate(lows)]
     come = {
         t: sessions[t] - sum(inside[t][e] for e in sets[t] if e != c and last_filled[e] > theirs + 2)
@@ -82,7 +86,7 @@ def _power(base: float, exponent: int) -> float:
 
 def choice(kind: int, fleet: Fleet, ranks: Mapping[Any, int], reserve: float) -> int | None:
     """The class; None if none has room. `ranks[c, level]` is the dispatch order, `reserve` ρ."""
-    place = Place(fleet.columns, fleet.worth)
+    place = Place(fleet.seen, fleet.worth)
     with_room = {c for c in fleet.sets[kind] if c in place.now}
     left = with_room - {c for c in with_room if _is_kept(kind, c, fleet, reserve)}
     candidates = sorted(left or with_room, key=lambda c: ranks[c, place.levels[c]])
@@ -99,10 +103,11 @@ def choice(kind: int, fleet: Fleet, ranks: Mapping[Any, int], reserve: float) ->
 
 def _is_kept(kind: int, c: int, fleet: Fleet, reserve: float) -> bool:
     """Whether class c is at its reserve: other types have no class with room but this one."""
-    sets, columns, worth, sessions, _ = fleet
-    room = {e: sum(len(worth[e]) - x for x in column if x is not None) for e, column in enumerate(columns)}
-    alone = [t for t, own in enumerate(sets) if t != kind and c in own and not any(room[e] for e in own - {c})]
-    return bool(alone) and room[c] <= reserve * (1 + sqrt(sum(sessions[t] for t in alone)))
+    sets, columns, worth, sessions, _, seen = fleet
+    elsewhere = Place(seen, worth).levels.keys() - {c}
+    alone = [t for t, own in enumerate(sets) if t != kind and c in own and not own & elsewhere]
+    room = sum(len(worth[c]) - x for x in columns[c] if x is not None)
+    return bool(alone) and room <= reserve * (1 + sqrt(sum(sessions[t] for t in alone)))
 
 
 def optimum(

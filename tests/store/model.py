@@ -2,7 +2,7 @@
 
 Operations are drawn, the specification (and the naive one) says what must happen, the store is sent the same
 operations in batches of random size, and every outcome, r, threshold and count is compared. Time passes: leases end,
-ids are forgotten, facts are replayed.
+ids are forgotten, facts are replayed. Where the policy takes session types, half of the fleets have some.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -24,18 +25,23 @@ from slta.core.orders import PAPER, Index, Kink, Order
 from slta.core.policies import Observe, Occupancies, Policy
 from slta.core.policies.choice import Decision
 from slta.core.policies.tokens import Beta, Tokens
+from slta.core.session_types import DEFAULT_TYPE
 from slta.store._encoding import put_arguments
 from slta.store.fleets import FLEETS_KEY
-from slta.store.library import REPLAY_SECONDS, Library, assemble
+from slta.store.library import REPLAY_SECONDS, Library, own_library
 from slta.store.operations import encode
+from slta.store.sessions import type_option
 from tests import naive, rawstate
 from tests.audit import violations
+from tests.store.model_types import UNKNOWN, Types
 from tests.store.terms import SECOND, Terms
 
 FLEET = "world"
 RETENTION_SECONDS = 130
 CALL = 1000
 """µs from one call to the next."""
+TYPE_COUNTS = ("type_sessions", "type_others", "held", "type_held")
+"""Fields of the state of a fleet with session types."""
 SHORT_LEASE, LONG_LEASE = 2, 3600
 """Of pools, in seconds: time passes only for pools with short ones to be lost."""
 
@@ -105,7 +111,7 @@ class World:
     ) -> None:
         """`library` when the policy is not one of the service's own."""
         self.redis, self.rng, self.policy, self.with_naive = redis, random.Random(seed), policy, with_naive
-        source, self.digest = library or assemble()
+        source, self.digest = library or own_library()
         redis.flushall()
         redis.execute_command("FUNCTION", "LOAD", "REPLACE", source)
         redis.sadd(FLEETS_KEY, FLEET)
@@ -137,6 +143,9 @@ class World:
         """Ids of sessions that lived."""
         self.draw_classes()
         self.draw_order()
+        self.types = Types(seed, self.names)
+        if self.may_have_types():
+            self.types.draw()
         self.configure()
         for i in range(len(self.names)):
             for _ in range(self.rng.randint(1, 6)):
@@ -163,9 +172,15 @@ class World:
             for name, capacity, (curve, _) in zip(self.names, self.capacities, self.curves, strict=True)
         ]
         self.spec_of_fleet = FleetSpec(
-            tuple(classes), policy=self.policy, beta=self.beta, order=self.order, retention_seconds=RETENTION_SECONDS
+            tuple(classes),
+            policy=self.policy,
+            beta=self.beta,
+            order=self.order,
+            retention_seconds=RETENTION_SECONDS,
+            session_types=self.types.sets,
+            reserve=self.types.reserve,
         )
-        self._put()
+        assert self._put()[0] == "CONFIGURED"
         occupancies = Occupancies(self.spec_of_fleet.ranking, self.columns())
         occupancies.unconfirmed = self.unconfirmed()
         self.spec = self.spec_of_fleet.policy.specification(occupancies, self.beta)
@@ -179,7 +194,9 @@ class World:
 
     def draw_order(self) -> None:
         """The paper's order half of the time, else one that the policy may have."""
-        others: list[Order] = [Kink()] if self.policy.has_thresholds else [Kink(), Index(self.order_rng.randint(1, 40))]
+        others: list[Order] = [Kink()]
+        if not self.policy.has_thresholds and not (hasattr(self, "types") and self.types.sets):
+            others.append(Index(self.order_rng.randint(1, 40)))
         self.order: Order = self.order_rng.choice([PAPER] * len(others) + others)
 
     def reorder(self) -> None:
@@ -187,7 +204,7 @@ class World:
         self.draw_order()
         before = rawstate.fields(self.redis, FLEET)
         self.spec_of_fleet = replace(self.spec_of_fleet, order=self.order)
-        self._put()
+        assert self._put()[0] == "CONFIGURED"
         self.spec.occupancies.full_ranking = self.spec_of_fleet.ranking
         self.spec.pools_changed()
         if self.with_naive:
@@ -199,9 +216,27 @@ class World:
         if after["utilities"] != before["utilities"]:  # the tables, including the order
             self.sums = {source: [0.0, 0.0, 0.0] for source in self.sums}
 
-    def _put(self) -> None:
-        reply = self.change("put", "", *encode("begin_survey", put_arguments(self.spec_of_fleet, "{}", None)))
-        assert reply[0] == "CONFIGURED", reply
+    def may_have_types(self) -> bool:
+        """Whether neither policy nor order forbids them."""
+        return self.policy.takes_types and self.order.by_marginal
+
+    def retype(self) -> None:
+        """Other session types, unless one of which sessions are present would go, or lose a class."""
+        before, reserve = self.types.sets, self.types.reserve
+        counts = Counter(map(self.types.kind, self.where))
+        self.types.redraw()
+        if lost := next((t for t, own in before.items() if counts[t] and {*own} - {*self.types.sets.get(t, ())}), None):
+            self.spec_of_fleet = replace(self.spec_of_fleet, session_types=self.types.sets, reserve=self.types.reserve)
+            own = self.types.sets.get(lost, before[lost])
+            classes = [c for c in self.names if c in before[lost] and c not in own]
+            assert self._put()[:4] == ["SESSION_TYPE_IN_USE", lost, counts[lost], " ".join(classes)]
+            self.types.sets, self.types.reserve = before, reserve
+            self.answers["SESSION_TYPE_IN_USE"] += 1
+        self.types.forget()
+        self.configure()
+
+    def _put(self) -> list[Any]:
+        return self.change("put", "", *encode("begin_survey", put_arguments(self.spec_of_fleet, "{}", None)))
 
     def _naive_order(self) -> naive.Order:
         sessions = Fraction(self.order.sessions) if isinstance(self.order, Index) else Fraction(1)
@@ -262,36 +297,69 @@ class World:
 
     def ask(self) -> None:
         self.serial += 1
-        session, draw = f"s{self.serial}", self.rng.random()
-        columns = [list(column) for column in self.spec.occupancies.columns] if is_drawn(draw) else []
+        session, draw, kind = f"s{self.serial}", self.rng.random(), self.types.any()
+        columns = self.types.usable(kind, self.spec.occupancies.columns)
         assert not self.with_naive or self.naive.draws(draw) == is_drawn(draw)
-        best = self.naive.best_free_place() if self.with_naive and columns and self.has_room() else None
-        decision = self.spec.assign(draw)
-        if decision and columns:
-            self._add_difference("placed", columns, decision.pool_class, decision.pool, best)
-        if self.with_naive:
-            self._compare_with_naive(decision, draw)
         word = self._lease_word()
-        self._queue("assign", session, word, repr(draw), "")
-        if decision is None:
-            word = "FULL" if any(p.serves for p in self.pools) else "NO_ACTIVE_POOL"
-            self.expected.append([word])
+        self._queue("assign", session, word, repr(draw), type_option(kind))
+        if kind == UNKNOWN:
+            self.expected.append(self.types.unknown())
             return
+        best = self._best_free_place(kind) if is_drawn(draw) else None
+        decision = self._decide_by_type(kind, draw) if self.types.sets else self._decide(draw)
+        if decision is None:
+            refusal = "FULL" if any(x is not None for column in columns for x in column) else "NO_ACTIVE_POOL"
+            self.expected.append(self.types.refuse(refusal, kind) if self.types.sets else [refusal])
+            return
+        if is_drawn(draw):
+            self._add_difference("placed", columns, decision.pool_class, decision.pool, best)
         pool = next(p for p in self.pools if (p.pool_class, p.bit) == (decision.pool_class, decision.pool))
         pool.sessions.append(session)
-        self._placed(session, pool, decision.token[0])
+        self._placed(session, pool, kind, decision.token[0])
         self.seen[decision.token] += 1
         term = self.terms.begin(session, word, self._batch_time())
-        self.expected.append(["ASSIGNED", *self._place_of(pool), *term, decision.token])
+        self.expected.append(["ASSIGNED", *self._place_of(session), *term, decision.token])
 
-    def _compare_with_naive(self, decision: Decision | None, draw: float) -> None:
-        placed = self.naive.assign(draw)
-        if decision is None:
-            assert placed is None
-            return
-        assert placed == (decision.token, decision.pool_class, decision.pool)
-        if self.policy.has_thresholds:
-            assert self.naive.rank == decision.rank
+    def _decide(self, draw: float) -> Decision | None:
+        """Where the specification, and the naive implementation, place a session."""
+        decision = self.spec.assign(draw)
+        if self.with_naive:
+            placed = self.naive.assign(draw)
+            assert placed == (decision and (decision.token, decision.pool_class, decision.pool))
+            assert not decision or not self.policy.has_thresholds or self.naive.rank == decision.rank
+        return decision
+
+    def _decide_by_type(self, kind: str, draw: float) -> Decision | None:
+        """The class by the naive implementation of the types, there one of the least occupied pools."""
+        occupancies, unconfirmed = self.spec.occupancies, self.unconfirmed()
+        marginals = self.spec_of_fleet.integers.marginals
+        confirmed = [
+            [None if (i, k) in unconfirmed else x for k, x in enumerate(c)] for i, c in enumerate(occupancies.columns)
+        ]
+        has_room = any(
+            x is not None and x < len(marginals[i]) for i, c in enumerate(self.types.usable(kind, confirmed)) for x in c
+        )
+        seen = confirmed if has_room else occupancies.columns
+        ranks = {(c, level): rank for rank, (c, level) in enumerate(occupancies.full_ranking.order)}
+        i = self.types.choice(kind, occupancies.columns, seen, marginals, ranks, self.inside())
+        if i is None:
+            return None
+        least = min(x for x in seen[i] if x is not None)
+        pools = [k for k, x in enumerate(seen[i]) if x == least]
+        pool = pools[int(draw * len(pools))]
+        occupancies.join(i, pool)
+        if self.with_naive:
+            self.naive.pool(i, pool).occupancy += 1
+        return Decision("open", i, pool, 0)
+
+    def inside(self) -> list[list[int]]:
+        """Sessions on pools in service, by type and class."""
+        counts = Counter((self.types.kind(s), p.pool_class) for s, p in self.where.items() if p.serves)
+        return [[counts[t, i] for i in range(len(self.names))] for t in self.types.names]
+
+    def _best_free_place(self, kind: str) -> naive.Coordinate | None:
+        """Of the classes of the type; None without room, or without the naive implementation."""
+        return self.naive.best_free_place(lambda i: self.types.may_use(kind, i)) if self.with_naive else None
 
     def report(self, pool: Pool) -> None:
         """A session is on this pool: mostly a new one, sometimes one that is there already or on another."""
@@ -300,33 +368,35 @@ class World:
         session = self.rng.choice(list(self.where)) if moves else f"s{self.serial}"
         draw, before = self.rng.random(), self.where.get(session)
         late = self.report_rng.random() < 0.3
-        word, now = self._lease_word(), self._batch_time()
-        self._queue("report", session, word, repr(draw), pool.pool_id + " late" * late)
-        there = self._place_of(pool)
+        word, now, kind = self._lease_word(), self._batch_time(), self.types.any()
+        self._queue("report", session, word, repr(draw), pool.pool_id + " late" * late + type_option(kind))
+        if kind == UNKNOWN:
+            self.expected.append(self.types.unknown())
+            return
+        kind = self.types.kind(session) if before else kind
         if before is pool:
-            self._expect_report("SAME", *there, *self.terms.live[session], "")
+            self._expect_report("SAME", *self._place_of(session), *self.terms.live[session], "")
+        elif not self.types.may_use(kind, pool.pool_class):
+            self.expected.append(self.types.refuse("INCOMPATIBLE", kind)[:1])
         elif len(pool.sessions) >= self.capacities[pool.pool_class]:
             self._expect_report("OVER_CAPACITY")
         else:
             if before:
                 self._leave(session)
             observed = pool.serves and not self.policy.places
-            comparison = self._compared(pool, draw) if observed else ""
+            comparison = self._compared(pool, kind, draw) if observed else ""
             if self.policy.places and pool.serves and not before and not late and is_drawn(draw):
-                best = self.naive.best_free_place() if self.with_naive else None
-                self._add_difference("reported", self.spec.occupancies.columns, pool.pool_class, pool.bit, best)
-            self._enter(session, pool)
+                columns = self.types.usable(kind, self.spec.occupancies.columns)
+                self._add_difference("reported", columns, pool.pool_class, pool.bit, self._best_free_place(kind))
+            self._enter(session, pool, kind)
             if self.policy.places:
                 self.refresh(pool)
             term = self.terms.move(session, now) if before else self.terms.begin(session, word, now)
-            self._expect_report("MOVED" if before else "NEW", *there, *term, comparison)
+            self._expect_report("MOVED" if before else "NEW", *self._place_of(session), *term, comparison)
 
     def report_unknown(self) -> None:
         self._queue("report", "s", "", "0.5", "nobody")
         self._expect_report("UNKNOWN_POOL")
-
-    def has_room(self) -> bool:
-        return any(self.spec.occupancies.with_room())
 
     def _add_difference(
         self,
@@ -354,28 +424,34 @@ class World:
         self.seen[word] += not self.policy.places
         self.expected.append([word, *rest])
 
-    def _compared(self, pool: Pool, draw: float) -> list[Any]:
+    def _compared(self, pool: Pool, kind: str, draw: float) -> list[Any]:
         """What the store must answer besides: Δ here, JLMU's choice and Δ there, in integers."""
         assert isinstance(self.spec, Observe)
         integers = self.spec_of_fleet.integers
         level = self.spec.occupancies.columns[pool.pool_class][pool.bit]
-        choice = self.spec.report(pool.pool_class, pool.bit, draw).choice
+        seen = copy(self.spec.occupancies)
+        seen.columns = self.types.usable(kind, seen.columns)
+        choice = self.spec.choice(draw, seen)
+        assert choice
+        self.spec.occupancies.join(pool.pool_class, pool.bit)
         if self.with_naive:
-            assert self.naive.report(pool.pool_class, pool.bit, draw) == (choice.token, choice.pool_class, choice.pool)
+            preferred = self.naive.report(pool.pool_class, pool.bit, draw, lambda i: self.types.may_use(kind, i))
+            assert preferred == (choice.token, choice.pool_class, choice.pool)
         best = next(p for p in self.pools if (p.pool_class, p.bit) == (choice.pool_class, choice.pool))
         here = integers.marginals[pool.pool_class][level or 0]
         there = integers.marginals[best.pool_class][len(best.sessions)]
         self._add("reported", there - here)
         return [here, best.pool_id, self.names[best.pool_class], there, integers.exponent]
 
-    def _enter(self, session: str, pool: Pool) -> None:
+    def _enter(self, session: str, pool: Pool, kind: str) -> None:
         pool.sessions.append(session)
-        self._placed(session, pool)
+        self._placed(session, pool, kind)
         if self.with_naive and not pool.serves:
             self.naive.pool(pool.pool_class, pool.bit).occupancy += 1
 
-    def _placed(self, session: str, pool: Pool, letter: str = "") -> None:
+    def _placed(self, session: str, pool: Pool, kind: str, letter: str = "") -> None:
         self.where[session], self.placed[session] = pool, f"{len(pool.sessions)}{letter}"
+        self.types.of[session] = kind
 
     def depart(self, session: str) -> None:
         pool = self._end(session, "completed")
@@ -401,15 +477,21 @@ class World:
     def adopt(self, pool: Pool) -> None:
         self.serial += 1
         session = f"s{self.serial}"
-        word = self._lease_word()
-        self._queue("adopt", session, pool.pool_id, word, "")
+        word, kind = self._lease_word(), self.types.any()
+        self._queue("adopt", session, pool.pool_id, word, type_option(kind))
+        if kind == UNKNOWN:
+            self.expected.append(self.types.unknown())
+            return
+        if not self.types.may_use(kind, pool.pool_class):
+            self.expected.append(self.types.refuse("INCOMPATIBLE", kind)[:1])
+            return
         if len(pool.sessions) >= self.capacities[pool.pool_class]:
             self.expected.append(["OVER_CAPACITY"])
             return
         term = self.terms.begin(session, word, self._batch_time())
-        self.expected.append(["ADOPTED", *self._place_of(pool), *term, ""])
         pool.sessions.append(session)
-        self._placed(session, pool)
+        self._placed(session, pool, kind)
+        self.expected.append(["ADOPTED", *self._place_of(session), *term, ""])
         self.refresh(pool)
 
     def _queue(self, *words: Any) -> None:
@@ -431,6 +513,8 @@ class World:
         state = rawstate.fields(self.redis, FLEET)
         assert (state["suspect"], self._sums(state)) == ("", self.sums)
         assert int(state["sessions"]) == self.spec.occupancies.sessions
+        if self.types.sets:
+            self._compare_types(state)
         if isinstance(self.spec, Tokens):
             assert int(state["rank"]) == self.spec.rank
             if self.spec.rank:
@@ -439,6 +523,19 @@ class World:
                 assert int(state["yellow"]) == len(yellows)
                 expected = self.spec.occupancies.ranking.thresholds(self.spec.rank)
                 assert tuple(int(word) for word in state["thresholds"].split()) == expected
+
+    def _compare_types(self, state: Mapping[str, str]) -> None:
+        """Sessions by type and class, and refusals by type, are the model's."""
+        inside = self.inside()
+        others = Counter(self.types.kind(session) for session, pool in self.where.items() if not pool.serves)
+        assert {name: [int(word) for word in state[name].split()] for name in TYPE_COUNTS} == {
+            "type_sessions": [sum(row) for row in inside],
+            "type_others": [others[t] for t in self.types.names],
+            "held": [sum(column) for column in zip(*inside, strict=True)],
+            "type_held": [count for row in inside for count in row],
+        }
+        stored: dict[Any, Any] = self.redis.hgetall(f"{{{FLEET}}}:types")
+        assert self.types.refusals(stored) == self.types.refused
 
     @staticmethod
     def _sums(state: Mapping[str, str]) -> dict[str, list[float]]:
@@ -673,8 +770,9 @@ class World:
         """Fleet time of the next batch."""
         return self.now + CALL - self.began
 
-    def _place_of(self, pool: Pool) -> list[str]:
-        return [pool.pool_id, self.names[pool.pool_class]]
+    def _place_of(self, session: str) -> list[str]:
+        pool = self.where[session]
+        return [pool.pool_id, self.types.of_class(self.names[pool.pool_class], session)]
 
     def _lease_word(self) -> str:
         """Mostly the fleet's lease; else one of seconds, or none."""
@@ -684,15 +782,15 @@ class World:
 
     def use_id(self) -> None:
         """A call about a session that lives, has lived, or is unknown."""
-        session, now = self._some_id(), self._batch_time()
+        act, now = self.time_rng.choice(["renew", "assign", "assign touch", "complete", "end"]), self._batch_time()
+        session = self.time_rng.choice([*self.where, "u0"]) if act == "end" else self._some_id()
         pool, word = self.where.get(session), self._lease_word()
         ended = None if pool else self.terms.ended(session, now)
-        act = self.time_rng.choice(["renew", "assign", "assign touch", "complete", "end"])
         if act == "end":
             self._end_by_report(session, pool, now)
         elif act == "renew":
             self._queue("renew", session, word, "", "")
-            there = [*self._place_of(pool), *self.terms.restart(session, word, now), ""] if pool else []
+            there = [*self._place_of(session), *self.terms.restart(session, word, now), ""] if pool else []
             self.expected.append(["RENEWED", *there] if pool else ["EXPIRED"] if ended else ["UNKNOWN"])
             self._answer(session, self.expected[-1][0])
         elif act == "complete" and not pool:
@@ -708,9 +806,9 @@ class World:
                     self.terms.bury(session, now)
         elif act != "complete" and (pool or ended):
             touch = act.removeprefix("assign")
-            self._queue("assign", session, word, "0.5", touch)
+            self._queue("assign", session, word, "0.5", touch + type_option(self.types.any()))
             term = self.terms.restart(session, word, now) if touch and pool else self.terms.live.get(session, [])
-            self.expected.append(ended or ["REPLAYED", *(self._place_of(pool) if pool else []), *term, ""])
+            self.expected.append(ended or ["REPLAYED", *(self._place_of(session) if pool else []), *term, ""])
 
     def _end_by_report(self, session: str, pool: Pool | None, now: int) -> None:
         """A pool's list, of now or of another moment, has the session no more."""
@@ -801,7 +899,8 @@ class World:
         start = self.time_rng.randint(max(0, now - 3 * SECOND), now + 3 * SECOND)
         due = lease and (start + lease) // SECOND + 1
         pool_id = "nobody" if self.time_rng.random() < 0.1 else pool.pool_id
-        return "placed", session, pool_id, lease, start, due
+        kind = self.types.any()
+        return "placed", session, pool_id if kind == DEFAULT_TYPE else f"{pool_id} {kind}", lease, start, due
 
     def _replayed(self, kind: str, session: str, pool_id: str, *words: Any) -> str:
         """Take a fact over; what the store must answer."""
@@ -816,18 +915,19 @@ class World:
         self.terms.remember(session, words[0], pool_id, now)
         return "REMEMBERED"
 
-    def _replay_placed(self, session: str, pool_id: str, lease: int, start: int, due: int) -> str:
+    def _replay_placed(self, session: str, pool_and_type: str, lease: int, start: int, due: int) -> str:
+        pool_id, _, kind = pool_and_type.partition(" ")
         now, before = self._batch_time(), self.where.get(session)
         pool, start, answer = next((p for p in self.pools if p.pool_id == pool_id), None), min(start, now), "PRESENT"
         if not before or (before is not pool and self.terms.live[session][1] < start):
-            answer = self._replay_place(session, pool, lease, start)
+            answer = self._replay_place(session, pool, kind, lease, start)
         elif before is pool:
             self.terms.live[session][1] = max(start, self.terms.live[session][1])
         if session in self.where and self.terms.lengthen(session, lease, due, now):
             answer = "LENGTHENED" if answer == "PRESENT" else answer
         return answer
 
-    def _replay_place(self, session: str, pool: Pool | None, lease: int, start: int) -> str:
+    def _replay_place(self, session: str, pool: Pool | None, kind: str, lease: int, start: int) -> str:
         now, before = self._batch_time(), self.where.get(session)
         if not before and session in self.answered:
             return "UNKNOWN"
@@ -835,6 +935,10 @@ class World:
             return "UNKNOWN_POOL"
         if not before and self.terms.ended(session, now):
             return "ENDED"
+        kind = kind if kind in self.types.sets and self.types.may_use(kind, pool.pool_class) else DEFAULT_TYPE
+        kind = self.types.kind(session) if before else kind
+        if not self.types.may_use(kind, pool.pool_class):
+            return self.types.refuse("INCOMPATIBLE", kind)[0]
         if len(pool.sessions) >= self.capacities[pool.pool_class]:
             return "OVER_CAPACITY"
         if before:
@@ -842,7 +946,7 @@ class World:
         else:
             self.terms.begin(session, str(lease), now)
         self.terms.move(session, start)
-        self._enter(session, pool)
+        self._enter(session, pool, kind)
         self.refresh(pool)
         return "MOVED" if before else "PLACED"
 
@@ -870,6 +974,9 @@ class World:
                 self.flush()
             if self.order_rng.random() < 0.02:
                 self.reorder()
+                self.flush()
+            if self.may_have_types() and self.types.rng.random() < 0.15:
+                self.retype()
                 self.flush()
             if self.rng.random() < 0.01:
                 self.audit()

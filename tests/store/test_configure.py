@@ -445,7 +445,8 @@ class ChangingWorld(World):
 
     def change_configuration(self) -> None:
         if self.rng.random() < 0.5:
-            self.policy = self.rng.choice([policy for policy in POLICIES.values() if policy is not self.policy])
+            others = [policy for policy in POLICIES.values() if policy is not self.policy]
+            self.policy = self.rng.choice([one for one in others if one.takes_types or not self.types.sets])
         if self.rng.random() < 0.7:
             family = self.rng.choice([rational_curve, log_curve])
             self.curves = [family(self.rng) for _ in self.names]

@@ -109,7 +109,9 @@ def test_the_naive_implementation_chooses_the_same_class_by_the_same_bits(seeds:
         fill(rng, at, rng.randint(0, 40))
         at.weight, at.reserve = rng.choice((1, 1, 10)), rng.choice((0, 0.3, 0.5, 2))
         ranks = {at_: at.ranking.rank(at_) for at_ in at.ranking.order}
-        fleet = naive_types.Fleet(list(map(set, at.sets.members)), at.columns, at.marginals, at.sessions, at.flow)
+        fleet = naive_types.Fleet(
+            list(map(set, at.sets.members)), at.columns, at.marginals, at.sessions, at.flow, at.columns
+        )
         for kind, own in enumerate(at.sets.classes):
             market = at.market
             chosen, _ = choose(market, kind)
