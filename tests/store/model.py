@@ -40,6 +40,11 @@ FLEET = "world"
 RETENTION_SECONDS = 130
 CALL = 1000
 """µs from one call to the next."""
+COUNTED = (
+    *("assigned", "adopted", "completed", "expired", "failed", "reported_ended"),
+    *("rejected_no_capacity", "rejected_no_active_pool", "rejected_low_priority"),
+)
+REJECTED = dict(zip(("FULL", "NO_ACTIVE_POOL", "LOW_PRIORITY"), COUNTED[-3:], strict=True))
 TYPE_COUNTS = ("type_sessions", "type_others", "held", "type_held")
 """Fields of the state of a fleet with session types."""
 SHORT_LEASE, LONG_LEASE = 2, 3600
@@ -129,6 +134,8 @@ class World:
         self.seen: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
         """By word, and for an ended session its reason."""
+        self.counters = Counter(dict.fromkeys(COUNTED, 0))
+        """Of the fleet, by name."""
         self.beta = self.rng.choice([Beta(), Beta(exponent=Fraction(1, 4)), Beta(exponent=None, fixed=Fraction(1, 5))])
         self.serial = 0
         self.now = 1_700_000_000_000_000
@@ -144,6 +151,8 @@ class World:
         self.draw_classes()
         self.draw_order()
         self.types = Types(seed, self.names)
+        self.kept = self.types.rng.choice([0, 0, 3, 8])
+        """Places for sessions that are not of low priority, where the policy keeps some."""
         if self.may_have_types():
             self.types.draw()
         self.configure()
@@ -179,6 +188,7 @@ class World:
             retention_seconds=RETENTION_SECONDS,
             session_types=self.types.sets,
             reserve=self.types.reserve,
+            reserve_for_priority=self.kept if self.keeps_places() else 0,
         )
         assert self._put()[0] == "CONFIGURED"
         occupancies = Occupancies(self.spec_of_fleet.ranking, self.columns())
@@ -219,6 +229,10 @@ class World:
     def may_have_types(self) -> bool:
         """Whether neither policy nor order forbids them."""
         return self.policy.takes_types and self.order.by_marginal
+
+    def keeps_places(self) -> bool:
+        """Whether the policy keeps places for sessions that are not of low priority."""
+        return self.policy.places and self.policy.takes_types
 
     def retype(self) -> None:
         """Other session types, unless one of which sessions are present would go, or lose a class."""
@@ -300,25 +314,39 @@ class World:
         session, draw, kind = f"s{self.serial}", self.rng.random(), self.types.any()
         columns = self.types.usable(kind, self.spec.occupancies.columns)
         assert not self.with_naive or self.naive.draws(draw) == is_drawn(draw)
-        word = self._lease_word()
-        self._queue("assign", session, word, repr(draw), type_option(kind))
+        word, low = self._lease_word(), self.types.rng.random() < 0.3
+        self._queue("assign", session, word, repr(draw), " low" * low + type_option(kind))
         if kind == UNKNOWN:
             self.expected.append(self.types.unknown())
             return
         best = self._best_free_place(kind) if is_drawn(draw) else None
-        decision = self._decide_by_type(kind, draw) if self.types.sets else self._decide(draw)
-        if decision is None:
-            refusal = "FULL" if any(x is not None for column in columns for x in column) else "NO_ACTIVE_POOL"
-            self.expected.append(self.types.refuse(refusal, kind) if self.types.sets else [refusal])
+        refusal = self._refusal(columns, low=low)
+        if refusal == "LOW_PRIORITY":
+            decision = None
+        else:
+            decision = self._decide_by_type(kind, draw) if self.types.sets else self._decide(draw)
+            assert (decision is None) == (refusal is not None)
+        if refusal:
+            self.counters[REJECTED[refusal]] += 1
+            by_type = self.types.sets and refusal != "LOW_PRIORITY"
+            self.expected.append(self.types.refuse(refusal, kind) if by_type else [refusal])
             return
         if is_drawn(draw):
             self._add_difference("placed", columns, decision.pool_class, decision.pool, best)
         pool = next(p for p in self.pools if (p.pool_class, p.bit) == (decision.pool_class, decision.pool))
         pool.sessions.append(session)
         self._placed(session, pool, kind, decision.token[0])
+        self.counters["assigned"] += 1
         self.seen[decision.token] += 1
         term = self.terms.begin(session, word, self._batch_time())
         self.expected.append(["ASSIGNED", *self._place_of(session), *term, decision.token])
+
+    def _refusal(self, columns: Sequence[Sequence[int | None]], *, low: bool) -> str | None:
+        """Why a session that may use these columns is not placed."""
+        free = [self.capacities[i] - x for i, column in enumerate(columns) for x in column if x is not None]
+        if not sum(free):
+            return "FULL" if free else "NO_ACTIVE_POOL"
+        return "LOW_PRIORITY" if low and self.keeps_places() and sum(free) <= self.kept else None
 
     def _decide(self, draw: float) -> Decision | None:
         """Where the specification, and the naive implementation, place a session."""
@@ -389,6 +417,7 @@ class World:
                 columns = self.types.usable(kind, self.spec.occupancies.columns)
                 self._add_difference("reported", columns, pool.pool_class, pool.bit, self._best_free_place(kind))
             self._enter(session, pool, kind)
+            self.counters["adopted"] += not before
             if self.policy.places:
                 self.refresh(pool)
             term = self.terms.move(session, now) if before else self.terms.begin(session, word, now)
@@ -460,6 +489,7 @@ class World:
 
     def _end(self, session: str, reason: str) -> Pool:
         pool = self._leave(session)
+        self.counters[reason] += 1
         self.terms.end(session, reason, pool.pool_id)
         self.known.append(session)
         return pool
@@ -491,6 +521,7 @@ class World:
         term = self.terms.begin(session, word, self._batch_time())
         pool.sessions.append(session)
         self._placed(session, pool, kind)
+        self.counters["adopted"] += 1
         self.expected.append(["ADOPTED", *self._place_of(session), *term, ""])
         self.refresh(pool)
 
@@ -513,6 +544,7 @@ class World:
         state = rawstate.fields(self.redis, FLEET)
         assert (state["suspect"], self._sums(state)) == ("", self.sums)
         assert int(state["sessions"]) == self.spec.occupancies.sessions
+        assert {name: int(state.get(name) or 0) for name in COUNTED} == self.counters
         if self.types.sets:
             self._compare_types(state)
         if isinstance(self.spec, Tokens):
@@ -649,7 +681,7 @@ class World:
         """One random administrative act."""
         act = self.rng.randrange(9)
         pool = self.rng.choice(self.pools) if self.pools else None
-        if pool and self.drain_rng.random() < 0.1:
+        if pool and self.drain_rng.random() < 0.3:
             drained = self.drain_rng.choice(self.pools)
             self.drain_then_fail(drained)
             self.set_status(drained, self.drain_rng.choice(["active", "draining", "failed"]))
@@ -851,13 +883,13 @@ class World:
         if self.time_rng.random() < 0.2:
             self.replay()
         self.let_leases_end()
-        if self.time_rng.random() < 0.05:
+        if self.time_rng.random() < 0.15:
             self.grow_old()
 
     def grow_old(self) -> None:
         """Time passes until ended ids are forgotten, while no pool waits for its own time."""
-        for _ in range(self.time_rng.randint(50, 120) if self.is_calm() else 0):
-            self.pass_seconds(2)
+        for _ in range(self.time_rng.randint(10, 70) if self.is_calm() else 0):
+            self.pass_seconds(4)
 
     def is_calm(self) -> bool:
         """Whether no pool waits for its own time."""
@@ -947,6 +979,7 @@ class World:
             self.terms.begin(session, str(lease), now)
         self.terms.move(session, start)
         self._enter(session, pool, kind)
+        self.counters["adopted"] += not before
         self.refresh(pool)
         return "MOVED" if before else "PLACED"
 

@@ -13,7 +13,7 @@ from tests.toy.uniform import LIBRARY, UNIFORM
 FLEETS = 40
 OPERATIONS = 1500 // len(SERVERS)
 """On all servers together 60,000 random operations a policy."""
-FLEETS_WITH_NAIVE = 6
+FLEETS_WITH_NAIVE = 10
 OPERATIONS_WITH_NAIVE = 300
 REPORTED = ("NEW", "SAME", "MOVED", "OVER_CAPACITY", "UNKNOWN_POOL")
 """What comes of reports, where the policy places nothing."""
