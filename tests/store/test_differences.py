@@ -14,7 +14,7 @@ from slta.core.differences import ONE_IN, is_drawn
 from slta.core.fleet import FleetSpec
 from slta.core.orders import Index
 from slta.core.utility import LogShareUtility
-from slta.models import Differences, DifferenceSums, PoolSpec, errors
+from slta.models import Differences, DifferenceSums, PoolSpec
 from slta.store import Store, StoreSettings
 from slta.store.sessions import OperationRequest, report_option
 from slta.views.differences import DifferencesBySource, differences_by_source
@@ -104,31 +104,6 @@ async def test_a_report_counts_what_the_best_free_place_would_have_added_more(st
     assert (await by_source(store)).reported.mean == pytest.approx(9.5 / 3)
 
 
-async def test_an_assign_counts_as_placed_and_jlmu_takes_the_best_place(store: Store, fleet: None) -> None:
-    for k in range(14):
-        await store.sessions.assign(FLEET, f"s{k}", None)
-    found = await by_source(store)
-    assert (found.placed.sessions, found.placed.mean, found.placed.standard_error) == (14, 0, 0)
-    assert (found.reported.sessions, found.reported.mean, found.reported.standard_error) == (0, None, None)
-
-
-async def test_a_fleet_that_is_full_counts_no_refused_session(store: Store, fleet: None) -> None:
-    for k in range(14):
-        await store.sessions.assign(FLEET, f"s{k}", None)
-    with pytest.raises(errors.NoCapacityError):
-        await store.sessions.assign(FLEET, "more", None)
-    with pytest.raises(errors.OverCapacityError):
-        await report(store, "more", "steps-0")
-    assert (await by_source(store)).placed.sessions == 14
-
-
-async def test_a_session_that_is_not_drawn_is_not_counted(store: Store, draw: Draw, fleet: None) -> None:
-    draw.value = NOT_DRAWN
-    await store.sessions.assign(FLEET, "a", None)
-    await report(store, "b", "flat-0")
-    assert await differences(store) is None
-
-
 async def test_one_draw_in_sixteen_is_drawn() -> None:
     assert sum(is_drawn(draw / 2**53) for draw in range(2**52, 2**52 + 1600)) * ONE_IN == 1600
 
@@ -177,35 +152,6 @@ async def test_a_session_that_was_not_placed_just_now_is_left_out(
     await enter(store)
     assert (await store.sessions.get(FLEET, "a")).pool_id == "flat-0"
     assert await differences(store) is None
-
-
-async def test_what_is_known_already_is_not_counted_again(store: Store, fleet: None) -> None:
-    await store.sessions.assign(FLEET, "a", None)
-    before = await differences(store)
-    assert (await store.sessions.assign(FLEET, "a", None)).replayed
-    assert await report(store, "a", "steps-0") in {"same", "moved"}
-    assert await report(store, "a", "flat-0") == "moved"
-    assert await report(store, "a", "flat-0") == "same"
-    assert await differences(store) == before
-
-
-@EACH_POLICY
-async def test_where_reports_have_filled_a_class_only_the_other_is_free(store: Store, draw: Draw, policy: str) -> None:
-    """Under SLTA r has not moved: it still stands at the first place of `steps`, and no pool has a token."""
-    await create(store, placing(policy), {"steps": 2, "flat": 2})
-    draw.value = NOT_DRAWN
-    for k in range(8):
-        await report(store, f"s{k}", f"steps-{k % 2}")
-    draw.value = DRAWN
-    await report(store, "a", "flat-0")
-    assert (await by_source(store)).reported.mean == 0
-
-
-async def test_a_place_on_a_draining_pool_is_not_free(store: Store, fleet: None) -> None:
-    for pool in ("steps-0", "steps-1"):
-        await store.pools.set_status(FLEET, pool, "draining")
-    await report(store, "a", "flat-0")
-    assert (await by_source(store)).reported.mean == 0
 
 
 @EACH_POLICY

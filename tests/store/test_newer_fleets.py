@@ -29,7 +29,6 @@ from tests.store.fleets import (
     field,
     place,
     pool_class,
-    repair,
     spec,
     with_policy,
 )
@@ -63,7 +62,6 @@ def put(policy: str) -> list[Word]:
 
 DAMAGES = {
     "newer layout": lambda redis: rawstate.poke(redis, FLEET, layout=LAYOUT + 1),
-    "older layout": lambda redis: rawstate.poke(redis, FLEET, layout=LAYOUT - 1),
     "policy": lambda redis: rawstate.poke(redis, FLEET, policy="not-yet"),
 }
 
@@ -220,37 +218,3 @@ async def test_further_numbers_of_the_block_of_session_types_are_carried_on(stor
     await place(store, 3)
     assert rawstate.unpack(redis, FLEET)[-1] == "17"
     assert violations(redis, FLEET) == []
-
-
-# Session types, of which a version knows nothing
-
-
-def without_session_types() -> Library:
-    """The library of a version that takes the block of the types for one of a newer version."""
-    source, digest = assemble()
-    first = "batches = {}\n"
-    for text in (first, "function type_block.unpack(", "function type_block.pack("):
-        assert source.count(text) == 1, text
-    unknown = (
-        "type_block.unpack = function(fleet, _, at) fleet.kinds = 0 return at end\n"
-        "type_block.pack = function(_, _, at) return at end\n"
-    )
-    return Library(source.replace(first, first + unknown).replace(digest, "untyped1"), "untyped1")
-
-
-async def test_types_are_carried_on_and_what_was_placed_beside_them_is_found_and_counted_by_a_repair(
-    store: Store, redis: Redis
-) -> None:
-    """Such a version is not refused: give a fleet types once none is left."""
-    fleet = replace(with_policy(spec(*TWO_CLASSES), POLICIES["jlmu"]), session_types={"video": ["large"]})
-    await create(store, fleet, {"small": 2, "large": 2})
-    await store.sessions.assign(FLEET, "a", None, session_type="video")
-    older = without_session_types()
-    redis.execute_command("FUNCTION", "LOAD", older.source)
-    words = (f"slta_{older.digest}_batch", 1, f"{{{FLEET}}}:state", "", "assign", "b", "", "0.5", "")
-    assert redis.execute_command("FCALL", *words)[1][0][0] == "ASSIGNED"
-    assert (await store.sessions.get(FLEET, "a")).session_type == "video"
-    assert "sessions of all types: 1, expected 2" in (await store.audits.inspect(FLEET)).sentences
-    await repair(store, fleet)
-    assert rawstate.fields(redis, FLEET)["type_sessions"] == "1 1"
-    assert (await store.audits.inspect(FLEET)).sentences == []

@@ -24,7 +24,6 @@ from tests.store.fleets import (
     LARGE,
     SMALL,
     STEPS,
-    TWO_CLASSES,
     as_of,
     bring,
     create,
@@ -76,14 +75,6 @@ async def test_a_report_is_answered_with_what_the_session_adds_and_with_what_jlm
     best = Choice(pool_id="steps-1", pool_class="steps", address=None, marginal_utility=8)
     assert (second.marginal_utility, second.jlmu_choice) == (small, best)
     assert await occupancies(store) == {"steps-0": 1, "steps-1": 0, "small-0": 0, "small-1": 1}
-
-
-async def test_the_same_report_again_changes_nothing_and_is_not_compared_again(store: Store, fleet: None) -> None:
-    await report(store, "s", "small-0", 30)
-    before = (await store.fleets.snapshot(FLEET)).integrals.differences
-    again = await report(store, "s", "small-0", 99)
-    assert (again.outcome, again.lease_seconds, again.marginal_utility, again.jlmu_choice) == ("same", 30, None, None)
-    assert (await store.fleets.snapshot(FLEET)).integrals.differences == before
 
 
 async def test_a_session_that_is_reported_elsewhere_moves_under_its_lease(
@@ -138,16 +129,6 @@ async def test_what_the_figures_leave_out_is_refused_and_counted(store: Store, f
         await store.sessions.complete(FLEET, "late")
     with pytest.raises(errors.SessionEndedError):  # its end was told though its beginning was left out
         await report(store, "late", "steps-1")
-
-
-async def test_reports_of_pools_that_are_not_active_are_compared_with_nothing(store: Store, fleet: None) -> None:
-    await store.pools.set_status(FLEET, "steps-0", "draining")
-    told = await report(store, "s", "steps-0")
-    assert (told.outcome, told.marginal_utility, told.jlmu_choice) == ("new", None, None)
-    assert (await report(store, "s", "steps-1")).outcome == "moved"
-    assert await mean(store) == 0
-    snapshot = await store.fleets.snapshot(FLEET)
-    assert (snapshot.sessions, snapshot.draining_sessions) == (1, 0)
 
 
 async def test_a_fleet_that_observes_refuses_to_place_but_knows_the_sessions_it_has(store: Store, fleet: None) -> None:
@@ -207,20 +188,6 @@ async def test_the_mean_of_a_window_is_that_of_its_own_reports(store: Store, clo
 
 
 # A fleet that places, and the switch
-
-
-@pytest.mark.parametrize("policy", PLACING)
-async def test_where_a_policy_places_a_report_is_adoption(store: Store, policy: str) -> None:
-    await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 1, "large": 1})
-    told = await report(store, "s", "small-0")
-    assert (told.outcome, told.marginal_utility, told.jlmu_choice) == ("new", None, None)
-    assert (await report(store, "s", "large-0")).outcome == "moved"
-    replayed = await store.sessions.assign(FLEET, "s", None)
-    assert (replayed.replayed, replayed.pool_id) == (True, "large-0")
-    with pytest.raises(errors.ReportedPoolUnknownError):
-        await report(store, "s", "nobody")
-    snapshot = await store.fleets.snapshot(FLEET)
-    assert (snapshot.counters["adopted"], snapshot.integrals.differences) == (1, None)
 
 
 async def test_what_was_compared_before_another_policy_is_not_mixed_in(store: Store, clock: Clock, fleet: None) -> None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from slta.models import AlreadyEnded, Completed, PoolSpec, Renewed, errors
+from slta.models import AlreadyEnded, PoolSpec, Renewed, errors
 from slta.store import Store
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
-    EACH_POLICY,
     FLEET,
     TWO_CLASSES,
     create,
     field,
-    occupancies,
     pass_seconds,
     place,
     pool_class,
@@ -37,14 +35,6 @@ async def expired(store: Store, session_id: str) -> bool:
 # Assign
 
 
-async def test_a_session_is_placed_on_one_pool_that_then_holds_it(store: Store, fleet: None) -> None:
-    placed = await store.sessions.assign(FLEET, "s", 30)
-    assert not placed.replayed
-    assert placed.lease_seconds == 30
-    assert placed.pool_id.startswith(placed.pool_class)
-    assert {pool: n for pool, n in (await occupancies(store)).items() if n} == {placed.pool_id: 1}
-
-
 async def test_the_same_id_again_is_a_replay_and_changes_nothing(store: Store, fleet: None) -> None:
     placed = await store.sessions.assign(FLEET, "s", 30)
     before = await store.fleets.snapshot(FLEET)
@@ -52,17 +42,6 @@ async def test_the_same_id_again_is_a_replay_and_changes_nothing(store: Store, f
     assert (again.replayed, again.token) == (True, None)
     assert (again.pool_id, again.pool_class, again.lease_seconds) == (placed.pool_id, placed.pool_class, 30)
     assert await store.fleets.snapshot(FLEET) == before
-
-
-@EACH_POLICY
-async def test_the_token_says_what_decided(store: Store, policy: str) -> None:
-    await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 2, "large": 2})
-    tokens = [(await store.sessions.assign(FLEET, f"s{k}", None)).token for k in range(20)]
-    if policy == "jlmu":
-        assert set(tokens) == {"open"}
-    else:
-        assert tokens[0] == "yellow", "r starts at 1: no green token exists, all pools of the best class are yellow"
-        assert set(tokens) <= {"green", "yellow", "none"}
 
 
 async def test_ids_of_128_characters_of_every_kind_that_is_allowed_work(store: Store, fleet: None) -> None:
@@ -101,29 +80,6 @@ async def test_without_a_fleet_every_call_says_so(store: Store) -> None:
             await call
 
 
-async def test_without_active_pools_nothing_is_placed_and_the_rejection_is_counted(store: Store) -> None:
-    await create(store, spec(*TWO_CLASSES), {})
-    with pytest.raises(errors.NoActivePoolError):
-        await store.sessions.assign(FLEET, "s", None)
-    snapshot = await store.fleets.snapshot(FLEET)
-    assert snapshot.counters["rejected_no_active_pool"] == 1
-    assert (snapshot.rank, snapshot.sessions, snapshot.counters["assigned"]) == (0, 0, 0)
-
-
-@EACH_POLICY
-async def test_a_full_fleet_refuses_until_a_session_ends(store: Store, policy: str) -> None:
-    await create(store, spec(pool_class("small", capacity=2), policy=policy), {"small": 3})
-    await place(store, 6)
-    before = await store.fleets.snapshot(FLEET)
-    with pytest.raises(errors.NoCapacityError):
-        await store.sessions.assign(FLEET, "late", None)
-    after = await store.fleets.snapshot(FLEET)
-    assert after.counters["rejected_no_capacity"] == before.counters["rejected_no_capacity"] + 1
-    assert (after.rank, after.classes, after.sessions) == (before.rank, before.classes, 6)
-    ended = await store.sessions.complete(FLEET, "s3")
-    assert (await store.sessions.assign(FLEET, "late", None)).pool_id == ended.pool_id, "the only place there is"
-
-
 async def test_a_refused_session_may_ask_again_with_the_same_id(store: Store) -> None:
     await create(store, spec(pool_class("small", capacity=1)), {"small": 1})
     await store.sessions.assign(FLEET, "first", None)
@@ -136,18 +92,6 @@ async def test_a_refused_session_may_ask_again_with_the_same_id(store: Store) ->
 # Complete
 
 
-async def test_completing_frees_the_place_once_however_often_it_is_asked(store: Store, fleet: None) -> None:
-    placed = await store.sessions.assign(FLEET, "s", None)
-    other = await store.sessions.assign(FLEET, "t", None)
-    first = await store.sessions.complete(FLEET, "s")
-    assert first == Completed(session_id="s", pool_id=placed.pool_id, address=None)
-    for _ in range(3):
-        again = await store.sessions.complete(FLEET, "s")
-        assert again == AlreadyEnded(session_id="s", pool_id=placed.pool_id, address=None, reason="completed")
-    assert {pool for pool, n in (await occupancies(store)).items() if n} == {other.pool_id}
-    assert (await store.fleets.snapshot(FLEET)).counters["completed"] == 1
-
-
 async def test_an_ended_id_cannot_be_placed_again_and_hears_where_it_was_and_why(store: Store, fleet: None) -> None:
     placed = await store.sessions.assign(FLEET, "s", None)
     await store.sessions.complete(FLEET, "s")
@@ -156,19 +100,6 @@ async def test_an_ended_id_cannot_be_placed_again_and_hears_where_it_was_and_why
             await call
         assert refused.value.context == {"pool_id": placed.pool_id, "reason": "completed"}
     assert (await store.fleets.snapshot(FLEET)).sessions == 0
-
-
-async def test_a_complete_that_overtakes_its_assign_keeps_the_session_from_being_placed(
-    store: Store, fleet: None
-) -> None:
-    for _ in range(2):
-        with pytest.raises(errors.UnknownSessionError):
-            await store.sessions.complete(FLEET, "s")
-    with pytest.raises(errors.SessionEndedError) as refused:
-        await store.sessions.assign(FLEET, "s", None)
-    assert refused.value.context["reason"] == "completed_before_assign"
-    snapshot = await store.fleets.snapshot(FLEET)
-    assert (snapshot.sessions, snapshot.counters["assigned"], snapshot.counters["completed"]) == (0, 0, 0)
 
 
 async def test_an_id_that_was_never_seen_is_unknown(store: Store, fleet: None) -> None:
@@ -194,18 +125,6 @@ async def test_a_lease_that_is_over_ends_the_session_though_no_client_calls(
     assert (snapshot.sessions, snapshot.counters["expired"], snapshot.counters["completed"]) == (0, 1, 0)
 
 
-async def test_many_ticks_of_many_dispatchers_end_a_lease_once(
-    store: Store, fleet: None, clock: Clock, redis: Redis
-) -> None:
-    await place(store, 2)
-    await store.sessions.renew(FLEET, ["s0", "s1"], 10)
-    await pass_seconds(store, clock, 12)
-    for _ in range(5):
-        await store.fleets.tick(FLEET)
-    assert field(redis, "expired") == "2"
-    assert (await store.fleets.snapshot(FLEET)).sessions == 0
-
-
 async def test_any_call_ends_leases_that_are_over_but_at_most_32_of_them(
     store: Store, clock: Clock, redis: Redis
 ) -> None:
@@ -225,24 +144,6 @@ async def test_any_call_ends_leases_that_are_over_but_at_most_32_of_them(
     assert (await store.fleets.snapshot(FLEET)).sessions == 2
 
 
-async def test_a_tick_alone_ends_any_number_of_leases(store: Store, clock: Clock) -> None:
-    await create(store, spec(pool_class("small", capacity=100), lease=10), {"small": 2})
-    await place(store, 100)
-    await pass_seconds(store, clock, 12)
-    assert (await store.fleets.snapshot(FLEET)).counters["expired"] == 100
-
-
-async def test_a_lease_of_zero_never_ends(store: Store, clock: Clock) -> None:
-    await create(store, spec(*TWO_CLASSES, lease=10), {"small": 2})
-    placed = await store.sessions.assign(FLEET, "s", 0)
-    assert placed.lease_seconds == 0
-    await store.sessions.assign(FLEET, "with the fleet's", None)
-    await pass_seconds(store, clock, 200)
-    session = await store.sessions.get(FLEET, "s")
-    assert (session.lease_seconds_left, session.age_seconds) == (None, 200)
-    assert (await store.fleets.snapshot(FLEET)).counters["expired"] == 1
-
-
 async def test_the_fleet_s_lease_is_taken_where_none_is_asked_for(store: Store) -> None:
     await create(store, spec(*TWO_CLASSES, lease=77), {"small": 2})
     assert (await store.sessions.assign(FLEET, "s", None)).lease_seconds == 77
@@ -250,26 +151,6 @@ async def test_the_fleet_s_lease_is_taken_where_none_is_asked_for(store: Store) 
     left = (await store.sessions.get(FLEET, "s")).lease_seconds_left
     assert left is not None
     assert 77 <= left <= 78
-
-
-async def test_renewing_begins_the_lease_anew_by_its_own_length_or_another(
-    store: Store, fleet: None, clock: Clock
-) -> None:
-    await store.sessions.assign(FLEET, "own", 20)
-    await store.sessions.assign(FLEET, "other", 20)
-    await store.sessions.assign(FLEET, "left alone", 20)
-    await pass_seconds(store, clock, 15)
-    assert (await store.sessions.renew(FLEET, ["own"], None)).renewed == ["own"]
-    assert (await store.sessions.renew(FLEET, ["other"], 50)).renewed == ["other"]
-    await pass_seconds(store, clock, 20)
-    assert (await store.sessions.get(FLEET, "own")).age_seconds == 35
-    assert await expired(store, "left alone")
-    await pass_seconds(store, clock, 2)
-    assert await expired(store, "own")
-    await pass_seconds(store, clock, 28)
-    assert not await expired(store, "other")
-    await pass_seconds(store, clock, 2)
-    assert await expired(store, "other")
 
 
 async def test_a_lease_may_be_given_up_and_taken_again(store: Store, fleet: None, clock: Clock) -> None:
@@ -295,15 +176,6 @@ async def test_renew_answers_for_each_id(store: Store, fleet: None, clock: Clock
 
 async def test_renewing_no_ids_is_nothing_to_do(store: Store, fleet: None) -> None:
     assert await store.sessions.renew(FLEET, [], None) == Renewed(renewed=[], expired=[], unknown=[])
-
-
-async def test_a_session_on_a_draining_pool_expires_as_any_other(store: Store, fleet: None, clock: Clock) -> None:
-    placed = await store.sessions.assign(FLEET, "s", 10)
-    await store.pools.set_status(FLEET, placed.pool_id, "draining")
-    await pass_seconds(store, clock, 12)
-    assert await expired(store, "s")
-    snapshot = await store.fleets.snapshot(FLEET)
-    assert (snapshot.sessions, snapshot.draining_sessions) == (0, 0)
 
 
 # Leases that are far behind, as after damage

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import pytest
 from redis import Redis
 
-from slta.core.policies import POLICIES
 from slta.models import PoolsChanged, Snapshot, errors
 from slta.models.request_record import Author, Facts
 from slta.store import Store, StoreSettings
@@ -15,7 +14,6 @@ from slta.store.library import Library, assemble
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, all_pools, create, everything, place, spec
 
-EACH_POLICY = pytest.mark.parametrize("policy", POLICIES)
 LARGE = [f"large-{k}" for k in range(3)]
 LIMITS = "MAX_POOLS, MAX_SESSIONS, MAX_LEVELS = "
 
@@ -46,29 +44,6 @@ async def statuses(store: Store) -> dict[str, str]:
     return {pool.pool_id: pool.status for pool in await all_pools(store)}
 
 
-@EACH_POLICY
-async def test_pools_drained_together_keep_their_sessions_and_get_no_new_ones(store: Store, policy: str) -> None:
-    await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 3, "large": 3})
-    placed = await place(store, 15)
-    gone = ["large-0", "small-2", "large-2"]
-    changed = await store.pools.set_statuses(FLEET, "draining", gone)
-    assert changed == PoolsChanged(changed=gone, unchanged=[])
-    snapshot = await store.fleets.snapshot(FLEET)
-    held = [pool for pool in placed.values() if pool in gone]
-    assert (snapshot.sessions, snapshot.draining_sessions) == (15 - len(held), len(held))
-    assert not set(gone) & set((await place(store, 3, "t")).values())
-
-
-@EACH_POLICY
-async def test_pools_returned_together_have_their_former_sessions(store: Store, policy: str) -> None:
-    await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 3, "large": 3})
-    await place(store, 15)
-    before = totals(await store.fleets.snapshot(FLEET))
-    await store.pools.set_statuses(FLEET, "draining", [*LARGE, "small-0"])
-    await store.pools.set_statuses(FLEET, "active", [*LARGE, "small-0"])
-    assert totals(await store.fleets.snapshot(FLEET)) == before
-
-
 async def test_pools_that_have_the_status_or_are_named_twice_change_nothing(store: Store, fleet: None) -> None:
     await store.pools.set_status(FLEET, "large-1", "draining")
     changed = await store.pools.set_statuses(FLEET, "draining", ["large-1", "large-0", "large-0"])
@@ -96,12 +71,6 @@ async def test_a_class_drains_and_returns_without_its_failed_pools(store: Store,
             **dict.fromkeys(("large-0", "large-2"), status),
             "large-1": "failed",
         }
-
-
-async def test_a_failed_pool_that_is_named_returns(store: Store, fleet: None) -> None:
-    await store.pools.set_statuses(FLEET, "failed", ["large-0", "large-1"])
-    changed = await store.pools.set_statuses(FLEET, "active", ["large-1", "large-0"])
-    assert changed.changed == ["large-1", "large-0"]
 
 
 async def test_an_unknown_class_is_refused(store: Store, fleet: None) -> None:

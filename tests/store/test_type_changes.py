@@ -61,25 +61,10 @@ async def test_the_refusal_and_its_event_name_the_type_and_the_classes_that_it_w
     assert found[:2] == [("session_type_in_use", "chat", 1), ("session_type_in_use", "video", 1)]
 
 
-async def test_nor_can_it_lose_a_class_while_its_session_is_on_a_draining_pool(store: Store, fleet: None) -> None:
-    await store.pools.set_status(FLEET, await assign(store, "s", "video"), "draining")
-    with pytest.raises(errors.SessionTypeInUseError):
-        await put(store, TYPES | {"video": ["large"]})
-    await store.sessions.complete(FLEET, "s")
-    await put(store, TYPES | {"video": ["large"]})
-
-
 async def test_a_class_that_goes_with_the_same_put_may_leave_the_sets(store: Store, fleet: None) -> None:
     await assign(store, "s", "video")
     await put(store, {"chat": ["small", "large"], "video": ["large"]}, CLASSES[:2])
     assert (await store.sessions.get(FLEET, "s")).session_type == "video"
-
-
-async def test_a_type_may_be_added_and_widened_at_any_time(store: Store, redis: TextRedis, fleet: None) -> None:
-    await assign(store, "s", "video")
-    await put(store, {"new": ["gpu"], "video": ["small", "large", "gpu"], "chat": TYPES["chat"]})
-    assert (await store.sessions.get(FLEET, "s")).session_type == "video", "in another place of the file"
-    assert rawstate.fields(redis, FLEET)["type_sessions"] == "0 0 1 0", "default, new, video, chat"
 
 
 async def test_sessions_by_type_and_class_follow_types_and_classes_to_their_new_places(
@@ -97,15 +82,6 @@ async def test_sessions_by_type_and_class_follow_types_and_classes_to_their_new_
 async def test_the_number_of_a_type_is_permanent(store: Store, redis: TextRedis, fleet: None) -> None:
     await put(store, {"new": ["gpu"], "video": TYPES["video"]})
     assert redis.hget(f"{{{FLEET}}}:types", "numbers") == "3 2", "not chat's, in the same change"
-
-
-async def test_a_type_with_the_number_of_a_removed_one_begins_without_its_refusals(store: Store, fleet: None) -> None:
-    await put(store, TYPES | {"old": ["gpu"]})
-    with pytest.raises(errors.NoActivePoolError):
-        await assign(store, "s", "old")
-    await put(store, TYPES)
-    await put(store, TYPES | {"new": ["gpu"]})
-    assert [sum(kind.refused.values()) for kind in (await store.fleets.snapshot(FLEET)).types] == [0, 0, 0, 0]
 
 
 async def test_a_change_of_types_begins_a_new_window_and_keeps_the_frontiers(
@@ -146,19 +122,6 @@ async def test_the_same_types_again_change_nothing(store: Store, redis: TextRedi
     assert rawstate.fields(redis, FLEET)["utilities_version"] == version
 
 
-async def test_a_fleet_that_gets_types_counts_all_its_sessions_as_default(store: Store, redis: TextRedis) -> None:
-    await create(store, typed({}), {"small": 2, "large": 2})
-    for number in range(5):
-        await assign(store, f"s{number}", "default")
-    await store.pools.set_status(FLEET, (await store.sessions.get(FLEET, "s0")).pool_id, "draining")
-    assert "type_sessions" not in rawstate.fields(redis, FLEET)
-    await put(store, TYPES)
-    fields = rawstate.fields(redis, FLEET)
-    on_others = int(fields["type_others"].split()[0])
-    assert on_others > 0
-    assert fields["type_sessions"] == f"{5 - on_others} 0 0"
-
-
 async def test_a_fleet_without_types_any_more_is_as_one_that_never_had_them(store: Store, redis: TextRedis) -> None:
     await create(store, typed({}), {"small": 2, "large": 2})
     values = rawstate.unpack(redis, FLEET)
@@ -168,44 +131,6 @@ async def test_a_fleet_without_types_any_more_is_as_one_that_never_had_them(stor
     await put(store, {})
     assert len(rawstate.unpack(redis, FLEET)) == len(values)
     assert f"{{{FLEET}}}:types" not in redis.keys(f"{{{FLEET}}}:*")
-
-
-async def test_a_type_that_the_fleet_lacks_is_refused_with_those_that_it_has(store: Store, fleet: None) -> None:
-    with pytest.raises(errors.UnknownSessionTypeError) as refused:
-        await assign(store, "s", "audio")
-    assert refused.value.context == {"session_type": "audio", "session_types": "default chat video"}
-
-
-async def test_a_replay_ignores_the_type(store: Store, fleet: None) -> None:
-    pool = await assign(store, "s", "video")
-    again = await store.sessions.assign(FLEET, "s", None, session_type="chat")
-    assert (again.pool_id, again.session_type, again.replayed) == (pool, "video", True)
-
-
-async def test_a_class_of_the_type_without_room_refuses_though_others_have_some(
-    store: Store, redis: TextRedis, fleet: None
-) -> None:
-    await put(store, {"only": ["gpu"]})
-    with pytest.raises(errors.NoActivePoolError) as refused:
-        await assign(store, "s", "only")
-    assert refused.value.context == {"session_type": "only", "pool_classes": "gpu"}
-    assert rawstate.fields(redis, FLEET)["rejected_no_active_pool"] == "1"
-    assert redis.hget(f"{{{FLEET}}}:types", "inactive:3") == "1"
-
-
-async def test_a_report_in_a_class_that_the_type_may_not_use_writes_nothing(store: Store, fleet: None) -> None:
-    with pytest.raises(errors.IncompatibleError):
-        await store.sessions.report(FLEET, "s", report_option("small-0", session_type="video"), None)
-    await store.sessions.report(FLEET, "s", report_option("large-0", session_type="video"), None)
-    with pytest.raises(errors.IncompatibleError):
-        await store.sessions.report(FLEET, "s", "small-0", None)
-    assert (await store.sessions.get(FLEET, "s")).pool_id == "large-0", "it stays where it was"
-
-
-async def test_a_moved_session_keeps_its_type(store: Store, fleet: None) -> None:
-    await store.sessions.report(FLEET, "s", report_option("large-0", session_type="video"), None)
-    await store.sessions.report(FLEET, "s", "large-1", None)
-    assert (await store.sessions.get(FLEET, "s")).session_type == "video"
 
 
 async def test_a_repair_takes_a_type_away_that_may_not_use_the_pools_class(
