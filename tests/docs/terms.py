@@ -26,7 +26,7 @@ INSTEAD = {
     r"(go|goes|went|going) on": "continues",
     r"mend(s|ed|ing)?": "fix",
     r"reckon\w*": "plan for, estimate",
-    r"of (its|their|our) own": "separate, dedicated",
+    r"of (its|their|our) own(?! \w)": "separate, dedicated",
     r"puts? back": "restore",
     r"those which": "those that, or the noun",
     r"dear(er|est)": "more expensive",
@@ -49,7 +49,7 @@ CODE = re.compile(r"`[^`]*`|\{\{.*?\}\}|\]\([^)]*\)")
 PENDING = {
     "OpenAPI": 2,
     "alerts": 15,
-    "docs/agent.md": 3,
+    "docs/agent.md": 2,
     "docs/api.md": 10,
     "docs/client.md": 18,
     "docs/cluster.md": 6,
@@ -63,8 +63,8 @@ PENDING = {
     "docs/observe.md": 1,
     "docs/operations.md": 20,
     "docs/plan.md": 6,
-    "docs/proxies.md": 15,
-    "docs/rollout.md": 4,
+    "docs/proxies.md": 13,
+    "docs/rollout.md": 3,
 }
 """How often such terms still stand in a text: it may only fall."""
 
