@@ -100,7 +100,7 @@ def described(value: Any) -> Iterator[str]:
 def found() -> Iterator[tuple[str, str]]:
     """Where a term stands, and the term."""
     for place, text in texts():
-        yield from ((place, match[0].lower()) for match in TERM.finditer(CODE.sub(" ", text)))
+        yield from ((place, match[0].lower()) for match in TERM.finditer(" ".join(CODE.sub(" ", text).split())))
 
 
 def instead(term: str) -> str:
