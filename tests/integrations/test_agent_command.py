@@ -12,6 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from slta.cli.commands import app
+from slta.cli.error_messages import NO
 from slta_integrations.agent import settling
 from slta_integrations.agent.config import AgentFile, Health, Listing, PoolEntry, Source, load
 from testbed.awaiting import until
@@ -102,7 +103,7 @@ def test_the_sidecar_has_the_files_variables_and_time_that_its_configuration_nee
 def test_the_unit_waits_longer_than_the_page_s_example_drains() -> None:
     [seconds] = values(UNIT, "TimeoutStopSec")
     assert int(seconds) > yaml.safe_load(PAGE.blocks("yaml")[0])["drain_seconds"]
-    assert values(UNIT, "SuccessExitStatus") == ["3"]
+    assert values(UNIT, "SuccessExitStatus") == [str(NO)]
 
 
 @pytest.mark.slow

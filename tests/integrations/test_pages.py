@@ -106,7 +106,7 @@ LIMITS = {
         f"Changes of {reconciler.SPACING_SECONDS:g} s",
         f"one by one, {pools.MAX_REMOVALS} at most",
         f"Over {desired_pools.MAX_ID} characters",
-        f"by default {vanished.GRACE_SECONDS:g}. Other pods wait no shorter",
+        f"by default {vanished.GRACE_SECONDS:g} s. Other pods wait no shorter",
         f"and at least {vanished.MASS_POOLS}, that wait together",
         f"after {vanished.MASS_SECONDS:g} s, with [an alert]",
         f"| after {vanished.VANISHED_SECONDS:g} s |",
