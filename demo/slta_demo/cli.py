@@ -12,7 +12,7 @@ from slta.cli.durations import DURATION, POSITIVE_DURATION
 from slta.cli.error_messages import in_one_line
 from slta.cli.options import JsonFile, OptionalFleetFile
 from slta.cli.streams import text_beside
-from slta_demo.options import EXAMPLES, Options
+from slta_demo.options import Options
 from slta_demo.run import show
 
 app = typer.Typer(add_completion=False)
@@ -67,23 +67,6 @@ def demo(
 
     Without a fleet file, examples/saturating.yaml.
     """
+    given = dict(locals())
     with in_one_line(), text_beside(json):
-        show(
-            Options(
-                fleet=fleet_file or EXAMPLES / "saturating.yaml",
-                policy=policy,
-                pools=pools,
-                load_per_pool=load_per_pool,
-                mean_holding_seconds=mean_holding,
-                duration_seconds=duration,
-                warm_up_seconds=warm_up,
-                session_types=",".join(session_types) if session_types else None,
-                swing_types=swing_types,
-                trace=trace,
-                speed=speed,
-                json_path=json,
-                seed=seed,
-                port=port,
-                keep=keep,
-            )
-        )
+        show(Options(**{name: value for name, value in given.items() if value is not None}))

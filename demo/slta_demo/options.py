@@ -40,18 +40,18 @@ class DemoError(UserError):
 class Options:
     """Command line options. `load_per_pool` is a number, `5..12`, or `5@30,5..12@20,12@30`."""
 
-    fleet: Path = EXAMPLES / "saturating.yaml"
+    fleet_file: Path = EXAMPLES / "saturating.yaml"
     policy: str | None = None
     pools: int | None = None
     load_per_pool: str = "5..12"
-    mean_holding_seconds: float = 5.0
-    duration_seconds: float = 60.0
-    warm_up_seconds: float | None = None
-    session_types: str | None = None
+    mean_holding: float = 5.0
+    duration: float = 60.0
+    warm_up: float | None = None
+    session_types: Sequence[str] = ()
     swing_types: str | None = None
     trace: Path | None = None
     speed: float = 1.0
-    json_path: Path | None = None
+    json: Path | None = None
     seed: int = 1
     port: int = 0
     keep: bool = False
@@ -89,7 +89,7 @@ class Plan:
 def plan(options: Options) -> Plan:
     """Validate all options before anything starts; raises DemoError."""
     try:
-        loaded = load_yaml(options.fleet)
+        loaded = load_yaml(options.fleet_file)
         file = chosen(loaded.file, options.policy, options.pools)
         pools = tuple(c.pool_count for c in file.classes)
         course = course_of(options, sum(pools))
@@ -119,7 +119,7 @@ def _mix(options: Options, spec: FleetSpec, course: Course) -> TypeMix | None:
     if not options.trace:
         seconds = course.duration_seconds - course.warm_up_seconds
         period = whole_swing(SWING_HOLDINGS * course.mean_holding_seconds, seconds)
-        return demonstrated_mix(spec, options.session_types, options.swing_types, period)
+        return demonstrated_mix(spec, ",".join(options.session_types), options.swing_types, period)
     if options.session_types or options.swing_types:
         raise DemoError("--session-types and --swing-types are of a generated load, not of a trace")
     return None
@@ -168,7 +168,7 @@ def _of_trace(options: Options, trace: Path, pools: int) -> Course:
 
 
 def _of_load(options: Options) -> Course:
-    holding, duration = options.mean_holding_seconds, options.duration_seconds
+    holding, duration = options.mean_holding, options.duration
     for name, seconds in (("--mean-holding", holding), ("--duration", duration)):
         if not 0 < seconds < math.inf:
             raise DemoError(f"{name} must be positive")
@@ -182,11 +182,11 @@ def _of_load(options: Options) -> Course:
 
 
 def _warm_up(options: Options, mean_holding_seconds: float, arrivals_seconds: float) -> float:
-    if options.warm_up_seconds is None:
+    if options.warm_up is None:
         return min(WARM_UP_HOLDINGS * mean_holding_seconds, MAX_WARM_UP * arrivals_seconds)
-    if not 0 <= options.warm_up_seconds < arrivals_seconds:
+    if not 0 <= options.warm_up < arrivals_seconds:
         raise DemoError("--warm-up must end before the arrivals do")
-    return options.warm_up_seconds
+    return options.warm_up
 
 
 def parse_load(text: str, swing_seconds: float, duration_seconds: float) -> str:

@@ -61,8 +61,8 @@ class Demonstration:
         figures = report(self._figures)
         typer.echo()
         typer.echo(closing_table(self._figures, figures, interrupted=self._ending.is_set()))
-        if self._options.json_path:
-            write_json(figures, self._options.json_path)
+        if self._options.json:
+            write_json(figures, self._options.json)
 
     async def _keep(self, service: Service, folder: Path) -> None:
         """Keep the service under its load until the end; DemoError if either exits by itself."""

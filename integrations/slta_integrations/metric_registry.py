@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 from prometheus_client.metrics import MetricWrapperBase
 
 from slta_integrations.errors import UnusableError
 
+MetricsPort = Annotated[
+    int | None,
+    typer.Option("--metrics-port", min=1, max=65535, help="Port of the Prometheus metrics; default: none."),
+]
+MetricsHost = Annotated[str, typer.Option("--metrics-host", help="Address of the Prometheus metrics.")]
 Family = tuple[type[Counter | Gauge], str, str, tuple[str, ...]]
 """Type, name without prefix and suffix, help, labels."""
 
@@ -20,9 +28,9 @@ def register(metrics: object, prefix: str, families: tuple[Family, ...]) -> Coll
     return registry
 
 
-def serve_metrics(registry: CollectorRegistry, host: str, port: int, option: str = "--metrics-port") -> None:
-    """Serve the registry. Raises UnusableError that names the option."""
+def serve_metrics(registry: CollectorRegistry, host: str, port: int | None, option: str = "--metrics-port") -> None:
+    """Serve the registry, if there is a port. Raises UnusableError that names the option."""
     try:
-        start_http_server(port, host, registry)
+        _ = port and start_http_server(port, host, registry)
     except OSError as error:
         raise UnusableError(f"{option}: {host}:{port}: {error.strerror or error}") from None

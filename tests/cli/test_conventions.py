@@ -16,8 +16,6 @@ from slta.cli.error_messages import EXIT_CODES
 from tests.inventory import each
 
 ROOT = Path(__file__).resolve().parents[2]
-OTHER_CODES = {"nginx-map": {3}}
-"""Exit codes of one command, which docs/operations.md names."""
 ONE_MEANING = {
     "--fleet": "name of the fleet|this fleet",
     "--fleet-file": "fleet file",
@@ -31,7 +29,7 @@ ONE_MEANING = {
     "--url": "base url",
 }
 """What the help of an option says in each command that has it."""
-NO_OPTIONS = {"--api-key", "--config", "--api-key-file", "--load", "--keyfile"}
+NO_OPTIONS = {"--api-key", "--config", "--load"}
 """Besides the agent's configuration, which is no fleet file; `--load` is refused, and hidden."""
 
 

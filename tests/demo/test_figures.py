@@ -114,7 +114,7 @@ def test_one_pool_is_told_in_the_singular(figures: Figures) -> None:
 
 def of_media(**options: Any) -> Figures:
     """A run of examples/media.yaml with 300 calls, 250 streams and 250 chats at its end."""
-    the_plan = plan(Options(fleet=EXAMPLES / "media.yaml", **options))
+    the_plan = plan(Options(fleet_file=EXAMPLES / "media.yaml", **options))
     figures = Figures(the_plan, FixedWeights(the_plan.spec, the_plan.pools, [0, 300, 250, 250]))
     figures.hear(PROGRESS)
     classes = [{"name": name, "pools": {"active": pools}} for name, pools in (("g", 30), ("l", 30), ("s", 40))]
@@ -131,7 +131,7 @@ def rows_of(figures: Figures) -> dict[str, str]:
 
 
 def test_of_each_session_type_the_table_says_its_share_and_the_rejected() -> None:
-    figures = of_media(session_types="call=1,chat=3", swing_types="0.25@20")
+    figures = of_media(session_types=["call=1,chat=3"], swing_types="0.25@20")
     counts = {"call": {"placed": 95, "rejections": 5, "errors": 0}, "chat": {"placed": 9, "rejections": 0, "errors": 0}}
     figures.hear(RESULT | {"summary": SUMMARY | {"session_types": counts}})
     rows = rows_of(figures)

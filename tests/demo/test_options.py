@@ -29,9 +29,7 @@ def test_by_default_the_saturating_fleet_sees_a_load_between_5_and_12() -> None:
 
 
 def test_the_paper_s_fleet_scaled_to_20_pools_under_another_policy() -> None:
-    options = Options(
-        fleet=EXAMPLES / "paper.yaml", policy="jlmu", pools=20, load_per_pool="10", mean_holding_seconds=2
-    )
+    options = Options(fleet_file=EXAMPLES / "paper.yaml", policy="jlmu", pools=20, load_per_pool="10", mean_holding=2)
     the_plan = plan(options)
     assert (the_plan.pools, the_plan.spec.policy.name) == ((10, 10), "jlmu")
     assert the_plan.course.mean_load == 10
@@ -70,7 +68,7 @@ def test_a_swing_is_repeated_in_a_longer_run() -> None:
     # 180 s have room for four swings of about 50 s: each takes 45.
     assert once.duration_seconds == pytest.approx(45)
     assert [once.rate_at(seconds) for seconds in (0, 22.5, 45)] == pytest.approx([5, 12, 5])
-    options = load_options(plan(Options(duration_seconds=200, warm_up_seconds=20)), "http://127.0.0.1:1")
+    options = load_options(plan(Options(duration=200, warm_up=20)), "http://127.0.0.1:1")
     assert "--duration=180" in options
 
 
@@ -93,7 +91,7 @@ def test_the_mean_load_of_a_trace_is_that_of_the_time_that_is_measured(tmp_path:
     """From 4/3 s to 4 s: the first session has ended, the second is there from 2 s on, the third begins at the end."""
     trace = tmp_path / "trace.csv"
     trace.write_text("start_s,duration_s\n0,10\n20,30\n40,60000\n")
-    options = Options(trace=trace, speed=10, warm_up_seconds=4 / 3)
+    options = Options(trace=trace, speed=10, warm_up=4 / 3)
     assert plan(options).course.mean_load == pytest.approx((4 - 2) / (4 - 4 / 3) / 100)
 
 
@@ -107,7 +105,7 @@ def test_a_fleet_without_pools_cannot_be_shown(tmp_path: Path) -> None:
     file = tmp_path / "fleet.yaml"
     file.write_text("classes: [{name: a, utility: {kind: linear, slope: 1}, capacity: 1}]")
     with pytest.raises(DemoError, match="the fleet file has no pools"):
-        plan(Options(fleet=file))
+        plan(Options(fleet_file=file))
 
 
 MEDIA = EXAMPLES / "media.yaml"
@@ -121,24 +119,24 @@ def mix_options_of(**options: Any) -> list[str]:
 
 def test_the_types_of_a_fleet_arrive_in_equal_shares_that_swing_with_the_load() -> None:
     shares = "call=1.000000000,stream=1.000000000,chat=1.000000000"
-    assert mix_options_of(fleet=MEDIA) == [f"--session-types={shares}", "--swing-types=0.500000000@40.000000000"]
+    assert mix_options_of(fleet_file=MEDIA) == [f"--session-types={shares}", "--swing-types=0.500000000@40.000000000"]
     assert mix_options_of() == []
 
 
 def test_a_mix_and_its_swing_can_be_given() -> None:
-    given = mix_options_of(fleet=MEDIA, session_types="call=1,chat=3", swing_types="0@10")
+    given = mix_options_of(fleet_file=MEDIA, session_types=["call=1,chat=3"], swing_types="0@10")
     assert given == ["--session-types=call=1.000000000,chat=3.000000000", "--swing-types=0.000000000@10.000000000"]
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"fleet": MEDIA, "session_types": "video=1"}, "unknown video; known: default, call, stream, chat"),
-        ({"session_types": "video=1"}, "unknown video; known: default"),
-        ({"fleet": MEDIA, "session_types": "call"}, "must be <type>=<share>"),
-        ({"fleet": MEDIA, "swing_types": "2@1"}, "must be <amplitude"),
+        ({"fleet_file": MEDIA, "session_types": ["video=1"]}, "unknown video; known: default, call, stream, chat"),
+        ({"session_types": ["video=1"]}, "unknown video; known: default"),
+        ({"fleet_file": MEDIA, "session_types": ["call"]}, "must be <type>=<share>"),
+        ({"fleet_file": MEDIA, "swing_types": "2@1"}, "must be <amplitude"),
         ({"swing_types": "0.5@1"}, "the fleet has no session types"),
-        ({"fleet": MEDIA, "trace": "trace.csv", "session_types": "call=1"}, "not of a trace"),
+        ({"fleet_file": MEDIA, "trace": "trace.csv", "session_types": ["call=1"]}, "not of a trace"),
     ],
 )
 def test_a_mix_that_cannot_be_played_is_an_error(options: dict[str, Any], reason: str, tmp_path: Path) -> None:
@@ -150,6 +148,6 @@ def test_a_mix_that_cannot_be_played_is_an_error(options: dict[str, Any], reason
 
 
 def test_the_mean_sessions_are_split_by_the_shares() -> None:
-    spec = plan(Options(fleet=MEDIA)).spec
+    spec = plan(Options(fleet_file=MEDIA)).spec
     assert mean_sessions(spec, parse_mix("call=1,chat=3"), 800) == [0, 200, 0, 600]
     assert mean_sessions(spec, None, 800) == [800, 0, 0, 0]

@@ -82,15 +82,8 @@ def test_it_ends_by_itself_with_a_summary_and_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_fleet_with_session_types_is_played_with_a_mix_of_them(tmp_path: Path) -> None:
-    demo = Demo(
-        tmp_path,
-        str(EXAMPLES / "media.yaml"),
-        *SMALL,
-        "--duration",
-        "4",
-        "--json",
-        str(tmp_path / "out.json"),
-    )
+    options = ["--duration", "4", "--json", str(tmp_path / "out.json")]
+    demo = Demo(tmp_path, str(EXAMPLES / "media.yaml"), *SMALL, *options)
     assert demo.ended() == 0
     figures = json.loads((tmp_path / "out.json").read_text())
     assert figures["session_types"].keys() == {"call", "stream", "chat"}

@@ -50,8 +50,7 @@ async def serve(file: AgentFile, presence_file: PresenceFile) -> list[str]:
     metrics, notices = Metrics([pool.pool_id for pool in file.pools]), Notices("agent")
     agent = Agent(file, metrics, notices, random.Random())
     target = target_of(file.url, file.fleet, file.key_file)
-    if file.metrics_port:
-        serve_metrics(metrics.registry, file.metrics_host, file.metrics_port, "metrics_port")
+    serve_metrics(metrics.registry, file.metrics_host, file.metrics_port, "metrics_port")
     async with Client(target, agent.timeout_seconds) as client:
         await _until_left(Runner(agent, client, presence_file))
     notices.tell(f"Ended, pools left: {', '.join(agent.left) or 'none'}")

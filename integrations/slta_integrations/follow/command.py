@@ -23,7 +23,7 @@ from slta_integrations.follow.metrics import Metrics
 from slta_integrations.follow.position import Position, PositionFile
 from slta_integrations.follow.sender import Sender
 from slta_integrations.follow.source import DatagramSource, FileSource, Source
-from slta_integrations.metric_registry import serve_metrics
+from slta_integrations.metric_registry import MetricsHost, MetricsPort, serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.signals import until_signalled
 
@@ -66,10 +66,8 @@ def command(  # noqa: PLR0913 - one argument an option
             help="Lease of sessions that the proxy placed; 0: none.", show_default="15m, or the fleet's", **DURATION
         ),
     ] = None,
-    metrics_port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port of the Prometheus metrics; default: none.")
-    ] = None,
-    metrics_host: Annotated[str, typer.Option(help="Address of the Prometheus metrics.")] = "127.0.0.1",
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
     max_backlog: Annotated[
         int, typer.Option(min=1, help="Bytes of lines kept while slta does not answer.")
     ] = MAX_BACKLOG_BYTES,
@@ -88,8 +86,7 @@ def command(  # noqa: PLR0913 - one argument an option
             max_backlog,
         )
         metrics = Metrics()
-        if metrics_port:
-            serve_metrics(metrics.registry, metrics_host, metrics_port)
+        serve_metrics(metrics.registry, metrics_host, metrics_port)
         asyncio.run(until_signalled(partial(follow, options, metrics)))
 
 

@@ -27,7 +27,7 @@ from slta_integrations.kubernetes.pools import Pools
 from slta_integrations.kubernetes.reconciler import Cluster, Reconciler
 from slta_integrations.kubernetes.vanished import GRACE_SECONDS, Vanished
 from slta_integrations.kubernetes.watcher import Watcher
-from slta_integrations.metric_registry import serve_metrics
+from slta_integrations.metric_registry import MetricsHost, MetricsPort, serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.signals import until_signalled
 
@@ -53,8 +53,8 @@ def command(  # noqa: PLR0913 - one argument an option
     api_server: options.ApiServerUrl = None,
     token_file: options.TokenFile = None,
     ca_file: options.CaFile = None,
-    metrics_port: options.MetricsPort = None,
-    metrics_host: options.MetricsHost = "127.0.0.1",
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
 ) -> None:
     """Make pools of the pods behind Services, and follow them: see docs/kubernetes-pods.md."""
     configure_logging()
@@ -74,8 +74,7 @@ def command(  # noqa: PLR0913 - one argument an option
         )
         parsed.access.headers()
         metrics = Metrics()
-        if metrics_port:
-            serve_metrics(metrics.registry, metrics_host, metrics_port)
+        serve_metrics(metrics.registry, metrics_host, metrics_port)
         asyncio.run(until_signalled(partial(run, parsed, metrics)))
 
 

@@ -50,11 +50,6 @@ ApiServerUrl = Annotated[
 ]
 TokenFile = Annotated[Path | None, typer.Option("--token-file", help="Token for --api-server.")]
 CaFile = Annotated[Path | None, typer.Option("--ca-file", help="CA of --api-server.")]
-MetricsPort = Annotated[
-    int | None,
-    typer.Option("--metrics-port", min=1, max=65535, help="Port of the Prometheus metrics; default: none."),
-]
-MetricsHost = Annotated[str, typer.Option("--metrics-host", help="Address of the Prometheus metrics.")]
 
 
 class WatchOptions(NamedTuple):
