@@ -26,8 +26,7 @@ Duration = Annotated[
     float, typer.Option(help="Duration, warm-up included; ignored for a profile.", **POSITIVE_DURATION)
 ]
 WarmUp = Annotated[
-    float | None,
-    typer.Option(help="Warm-up, not averaged.", show_default="5 holding times, at most 1/3", **DURATION),
+    float | None, typer.Option(help="Warm-up, not averaged.", show_default="5 holding times, at most 1/3", **DURATION)
 ]
 Mix = Annotated[
     list[str] | None,

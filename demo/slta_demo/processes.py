@@ -117,22 +117,13 @@ class LoadGenerator:
 def load_options(plan: Plan, url: str, *, endless: bool = False) -> list[str]:
     """Arguments of `slta loadgen` for the plan. A trace plays to its end, a profile to its duration if not endless."""
     course = plan.course
-    options = {
-        "--url": url,
-        "--fleet": plan.fleet,
-        "--warm-up": course.warm_up_seconds,
-        "--progress": "json",
-    }
+    options = {"--url": url, "--fleet": plan.fleet, "--warm-up": course.warm_up_seconds, "--progress": "json"}
     if plan.trace:
         command = ["replay", str(plan.trace)]
         options |= {"--speed": plan.speed}
     else:
         command = ["run"]
-        options |= {
-            "--profile": course.text,
-            "--mean-holding": course.mean_holding_seconds,
-            "--seed": plan.seed,
-        }
+        options |= {"--profile": course.text, "--mean-holding": course.mean_holding_seconds, "--seed": plan.seed}
         if plan.mix:
             options |= mix_options(plan.mix)
         command.append("--endless" if endless else f"--duration={course.duration_seconds - course.warm_up_seconds}")

@@ -121,9 +121,7 @@ def number(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def mean_and_error(
-    values: Sequence[float] | np.ndarray[Any, Any],
-) -> tuple[float, float | None, float | None]:
+def mean_and_error(values: Sequence[float] | np.ndarray[Any, Any]) -> tuple[float, float | None, float | None]:
     """Mean, its standard error, and the standard deviation; None for a single value."""
     array = np.asarray(values, dtype=np.float64)
     if len(array) < 2:

@@ -11,8 +11,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from slta_integrations.errors import UnusableError
 
 MetricsPort = Annotated[
-    int | None,
-    typer.Option("--metrics-port", min=1, max=65535, help="Port of the Prometheus metrics; default: none."),
+    int | None, typer.Option("--metrics-port", min=1, max=65535, help="Port of the Prometheus metrics; default: none.")
 ]
 MetricsHost = Annotated[str, typer.Option("--metrics-host", help="Address of the Prometheus metrics.")]
 Family = tuple[type[Counter | Gauge], str, str, tuple[str, ...]]

@@ -54,10 +54,7 @@ class Client(Http):
         self._fleet_url = URL(url).joinpath("v1", "fleets", *([fleet] if fleet else []))
         self._urls = {name: self._fleet_url / name for name in ("assign", "complete", "renew", "operations")}
         super().__init__(
-            headers,
-            connections=connections,
-            keep_alive_seconds=_KEEP_ALIVE_SECONDS,
-            seconds=timeout_seconds,
+            headers, connections=connections, keep_alive_seconds=_KEEP_ALIVE_SECONDS, seconds=timeout_seconds
         )
 
     async def assign(
@@ -108,12 +105,7 @@ class Client(Http):
         return await self.call("PUT", "", body=fleet)
 
     async def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Mapping[str, Any] | None = None,
-        query: Mapping[str, str] | None = None,
+        self, method: str, path: str, *, body: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
     ) -> Mapping[str, Any]:
         """Call any path below the fleet's URL, such as `POST pools/small-1/drain`. Raises ServiceError."""
         url = (self._fleet_url.joinpath(path) if path else self._fleet_url).with_query(query)

@@ -66,10 +66,7 @@ class Plan:
     def workload(self, active_pools: int) -> Iterator[PlannedSession]:
         """Endless workload; `total_seconds` cuts it. The same seed gives the same sessions."""
         arrivals = after_warm_up(
-            self.warm_up_seconds,
-            self.rate_profile(active_pools),
-            random_stream(self.seed, "arrivals"),
-            cyclic=True,
+            self.warm_up_seconds, self.rate_profile(active_pools), random_stream(self.seed, "arrivals"), cyclic=True
         )
         sessions = workload(arrivals, self.holding, random_stream(self.seed, "holding"))
         if self.session_types is None:

@@ -46,12 +46,7 @@ class Sessions:
     """
 
     def __init__(
-        self,
-        client: Client,
-        clock: Callable[[], float],
-        *,
-        lease_seconds: float | None,
-        retries: RetryPolicy,
+        self, client: Client, clock: Callable[[], float], *, lease_seconds: float | None, retries: RetryPolicy
     ) -> None:
         self._client = client
         self._clock = clock

@@ -89,11 +89,7 @@ def test_what_could_not_be_checked_is_told_and_no_damage(url: str, monkeypatch: 
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (
-            ["--store-url", "unix:///nowhere/at/all"],
-            3,
-            "slta: the store cannot be used: Error 2 connecting to ",
-        ),
+        (["--store-url", "unix:///nowhere/at/all"], 3, "slta: the store cannot be used: Error 2 connecting to "),
         (["--store-url", "http://x"], 2, "slta: "),
         (["--data-dir", "/nowhere/at/all"], 3, "slta: There is no data directory /nowhere/at/all"),
     ],

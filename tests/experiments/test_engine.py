@@ -23,15 +23,7 @@ from slta.core.utility import PoolClass, TableUtility
 from slta_experiments.engine.compiling import sources_digest
 from slta_experiments.engine.dispatch import REJECTIONS
 from slta_experiments.engine.loop import event_loop
-from slta_experiments.engine.simulate import (
-    POLICIES,
-    Run,
-    events_of,
-    loop_of,
-    meter_of,
-    optimal_columns,
-    simulate,
-)
+from slta_experiments.engine.simulate import POLICIES, Run, events_of, loop_of, meter_of, optimal_columns, simulate
 from slta_experiments.engine.state import State, join, leave, state_of
 from slta_experiments.engine.tables import dispatch_order, memory_of, optimum_table
 from slta_experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, FleetShape, log_share

@@ -15,12 +15,7 @@ from aiohttp import web
 from slta.parsing.session_ids import session_id_of
 from slta_integrations.agent import sources
 from slta_integrations.agent.config import Source
-from slta_integrations.agent.probe_output import (
-    MAX_SESSIONS,
-    UnreadableError,
-    count_of,
-    listing_of,
-)
+from slta_integrations.agent.probe_output import MAX_SESSIONS, UnreadableError, count_of, listing_of
 from slta_integrations.agent.probing import Probe, Probed
 from slta_integrations.agent.sources import ask
 from testbed.awaiting import eventually

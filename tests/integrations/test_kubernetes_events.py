@@ -10,14 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slta_integrations.kubernetes.events import (
-    Event,
-    ExpiredError,
-    Lines,
-    Objects,
-    StreamError,
-    decode,
-)
+from slta_integrations.kubernetes.events import Event, ExpiredError, Lines, Objects, StreamError, decode
 
 
 def item(name: str, version: str, **members: Any) -> dict[str, Any]:

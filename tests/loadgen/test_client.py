@@ -82,12 +82,7 @@ async def test_a_service_that_is_not_there_leaves_no_doubt() -> None:
 
 @pytest.mark.parametrize(
     ("status", "text", "code"),
-    [
-        (200, "hello", "invalid_reply"),
-        (200, "{}", "invalid_reply"),
-        (502, "<html>", "http_502"),
-        (404, "", "http_404"),
-    ],
+    [(200, "hello", "invalid_reply"), (200, "{}", "invalid_reply"), (502, "<html>", "http_502"), (404, "", "http_404")],
 )
 async def test_an_answer_that_is_not_the_services_is_told_apart(status: int, text: str, code: str) -> None:
     async def answer(_: web.Request) -> web.Response:

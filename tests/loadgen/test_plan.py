@@ -63,8 +63,7 @@ def test_arrivals_end_after_the_duration_or_the_profile(options: dict[str, Any],
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"load_per_pool": 1.0, "rate": 1.0}, {"load_per_pool": 1.0, "endless": True, "duration_seconds": 5.0}],
+    "options", [{"load_per_pool": 1.0, "rate": 1.0}, {"load_per_pool": 1.0, "endless": True, "duration_seconds": 5.0}]
 )
 def test_options_that_contradict_each_other_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidPlanError):

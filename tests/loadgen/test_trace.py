@@ -59,10 +59,7 @@ def test_a_trace_is_streamed_not_loaded(trace: Trace) -> None:
         ("start_s,duration_s\n0,1\n1\n", "line 3: 1 columns instead of 2"),
         ("start_s,duration_s\n0,1,2\n", "line 2: 3 columns instead of 2"),
         ("start_s,duration_s\n0,1\n1,x\n", "line 3: duration_s is not a number: 'x'"),
-        (
-            "start_s,duration_s,pool\n",
-            "line 1: the first line must be start_s,duration_s or start_s,duration_s,sess",
-        ),
+        ("start_s,duration_s,pool\n", "line 1: the first line must be start_s,duration_s or start_s,duration_s,sess"),
         ("start_s,duration_s,session_type\n0,1\n", "line 2: 2 columns instead of 3"),
         ('start_s,duration_s,session_type\n0,1,"a""b"\n', "line 2: session_type is not a name: 'a\"b'"),
         ("start_s,duration_s\n0,-1\n", "line 2: duration_s must be finite and not negative: '-1'"),

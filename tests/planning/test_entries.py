@@ -5,14 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from slta_planning.evaluate.entries import (
-    Entry,
-    LineError,
-    NoSessionError,
-    NotPlacedError,
-    csv_format,
-    json_format,
-)
+from slta_planning.evaluate.entries import Entry, LineError, NoSessionError, NotPlacedError, csv_format, json_format
 from slta_planning.evaluate.haproxy import haproxy_format
 from slta_planning.evaluate.slta_lines import slta_format
 

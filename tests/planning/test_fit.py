@@ -156,11 +156,7 @@ def test_a_table_is_concave_in_exact_numbers_however_its_marginals_round() -> No
         ("capped_linear", lambda x: 1.5 * min(x, 7.3) / x, {"slope": 1.5, "cap": 7.3}),
         ("linear", lambda _: 0.8, {"slope": 0.8}),
         ("saturating", lambda x: 500 / (10 + x), {"total": 500, "half": 10}),
-        (
-            "capped_log_share",
-            lambda x: 3 * math.log2(1 + min(8, 50 / x)),
-            {"factor": 3, "resource": 50, "cap": 8},
-        ),
+        ("capped_log_share", lambda x: 3 * math.log2(1 + min(8, 50 / x)), {"factor": 3, "resource": 50, "cap": 8}),
     ],
 )
 def test_a_family_is_found_again_and_taken(
@@ -207,10 +203,7 @@ def test_the_table_is_taken_where_no_family_comes_near() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "worth", "most"),
-    [
-        ("saturating", lambda x: 4000 / (30 + x), 40),
-        ("capped_log_share", lambda x: math.log2(1 + min(8, 300 / x)), 96),
-    ],
+    [("saturating", lambda x: 4000 / (30 + x), 40), ("capped_log_share", lambda x: math.log2(1 + min(8, 300 / x)), 96)],
 )
 def test_a_curve_without_a_kind_of_its_own_is_a_concave_table_of_its_values(
     kind: str, worth: Callable[[float], float], most: int

@@ -23,10 +23,7 @@ from tests.planning.markets import all_mixes, costs_of_three, days, earning, few
 
 @settings(deadline=None, max_examples=60)
 @given(
-    day=days(typed=False),
-    costs=costs_of_three,
-    share=st.sampled_from([-0.5, 0.3, 0.6, 0.95]),
-    limit=st.integers(1, 80),
+    day=days(typed=False), costs=costs_of_three, share=st.sampled_from([-0.5, 0.3, 0.6, 0.95]), limit=st.integers(1, 80)
 )
 def test_the_mixes_below_a_limit_are_all_of_them(
     day: tuple[FleetSpec, list[list[float]]], costs: tuple[int, ...], share: float, limit: int

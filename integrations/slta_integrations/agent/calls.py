@@ -31,12 +31,7 @@ def heartbeats(pools: Sequence[Pool], ttl_seconds: int) -> Call:
 def register(pools: Sequence[Pool]) -> Call:
     """Create pools or set their attributes."""
     rows = [
-        {
-            "pool_id": pool.id,
-            "pool_class": pool.entry.pool_class,
-            "address": pool.entry.address,
-            "labels": pool.labels,
-        }
+        {"pool_id": pool.id, "pool_class": pool.entry.pool_class, "address": pool.entry.address, "labels": pool.labels}
         for pool in pools
     ]
     return Call("register", _ids(pools), "POST", "pools", {"pools": rows})

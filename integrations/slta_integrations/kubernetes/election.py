@@ -16,13 +16,7 @@ class Election:
     """Takes part for one watcher."""
 
     def __init__(
-        self,
-        api: ApiServer,
-        namespace: str,
-        name: str,
-        identity: str,
-        changed: asyncio.Event,
-        telemetry: Telemetry,
+        self, api: ApiServer, namespace: str, name: str, identity: str, changed: asyncio.Event, telemetry: Telemetry
     ) -> None:
         """`identity` is unique to this process; `changed` is set when this watcher may act."""
         self.holding = Holding(name, identity, time.monotonic)

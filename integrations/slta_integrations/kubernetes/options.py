@@ -28,12 +28,10 @@ Services = Annotated[
     ),
 ]
 Namespace = Annotated[
-    str | None,
-    typer.Option("--namespace", help="Namespace of the Services; default: the service account's."),
+    str | None, typer.Option("--namespace", help="Namespace of the Services; default: the service account's.")
 ]
 ClassLabel = Annotated[
-    str,
-    typer.Option("--class-label", help="Pod label with the class; then SERVICE alone will do. Reads pods too."),
+    str, typer.Option("--class-label", help="Pod label with the class; then SERVICE alone will do. Reads pods too.")
 ]
 PortName = Annotated[str, typer.Option("--port-name", help="Port in addresses, by name; default: the slice's first.")]
 AddressType = Annotated[str, typer.Option("--address-type", help="Address family: IPv4, IPv6 or FQDN.")]

@@ -31,13 +31,7 @@ class StoppedError(Exception):
 class Pools:
     """The pools as last read, and as changed since."""
 
-    def __init__(
-        self,
-        client: Client,
-        source: str,
-        may_act: Callable[[], bool],
-        telemetry: Telemetry,
-    ) -> None:
+    def __init__(self, client: Client, source: str, may_act: Callable[[], bool], telemetry: Telemetry) -> None:
         """`source` is the value of the label of this watcher's pools; `may_act` is asked before each change."""
         self.existing = Existing({}, frozenset())
         self.retry_after = 0.0

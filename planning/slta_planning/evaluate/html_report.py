@@ -25,10 +25,7 @@ def write_html(data: Data, zone: tzinfo, title: str, canvas: Figure, command: st
     canvas.savefig(figure, format="svg", metadata={"Date": None})
     body = "\n".join(line for part in parts(data, zone) for line in _section(part))
     page = Template(PAGE.read_text(encoding="utf-8")).substitute(
-        title=escape(title),
-        figure=base64.b64encode(figure.getvalue()).decode(),
-        parts=body,
-        command=escape(command),
+        title=escape(title), figure=base64.b64encode(figure.getvalue()).decode(), parts=body, command=escape(command)
     )
     with file_named(file):
         file.write_text(page, encoding="utf-8")

@@ -47,12 +47,10 @@ LogFile = Annotated[
     ),
 ]
 FleetFile = Annotated[
-    Path,
-    typer.Option("--fleet-file", help="Fleet file with curves and numbers of pools.", callback=standard_input),
+    Path, typer.Option("--fleet-file", help="Fleet file with curves and numbers of pools.", callback=standard_input)
 ]
 Format = Annotated[
-    FormatName | None,
-    typer.Option("--format", help="Format of the log.", show_default="detected from its first lines"),
+    FormatName | None, typer.Option("--format", help="Format of the log.", show_default="detected from its first lines")
 ]
 Timezone = Annotated[
     tzinfo | None, typer.Option(help="Of HAProxy's dates and the report.", parser=_zone, show_default="UTC")

@@ -75,8 +75,7 @@ FigureFile = Annotated[
 ]
 Server = Annotated[str | None, _prometheus(metavar="URL", help="URL of the Prometheus server.")]
 SessionsQuery = Annotated[
-    str | None,
-    _prometheus(metavar="QUERY", help="Query of the sessions of each pool, or series of an export."),
+    str | None, _prometheus(metavar="QUERY", help="Query of the sessions of each pool, or series of an export.")
 ]
 ValueQuery = Annotated[str | None, _prometheus(metavar="QUERY", help="The same of their value; labels are equal.")]
 ClassLabel = Annotated[str, _prometheus(help="Label with the class name.")]
