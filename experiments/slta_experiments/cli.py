@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from slta.cli.options import JsonFile
+from slta.cli.streams import text_beside
 from slta_experiments.studies import UnsuitableError
-from slta_experiments.study_options import OPTIONS, Figures, Json, Out, Processes
+from slta_experiments.study_options import OPTIONS, Figures, Out, Processes
 
 if TYPE_CHECKING:
     from slta_experiments.study_report import Report
@@ -81,7 +83,7 @@ def add_command(app: typer.Typer, study: Study) -> None:
         *,
         out: Out = None,
         figures: Figures = None,
-        json: Json = None,
+        json: JsonFile = None,
         **options: Any,  # noqa: ANN401 - as `study` takes them
     ) -> None:
         try:
@@ -104,11 +106,13 @@ def emit(report: Report, out: Path | None, figures: Path | None, json: Path | No
     """Print the tables, and write the requested files."""
     from slta_experiments.study_report import write_figures, write_json  # noqa: PLC0415 - imports matplotlib
 
-    typer.echo(report.markdown)
+    with text_beside(json):
+        typer.echo(report.markdown)
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
     files = [file for file in (out and out / f"{report.name}.json", json) if file]
-    for file in files:
-        write_json(report.data, file)
-    for file in [*files, *(write_figures(report, figures) if figures else [])]:
+    written = [path for file in files for path in write_json(report.data, file)]
+    for file in [*written, *(write_figures(report, figures) if figures else ())]:
         typer.echo(f"wrote {file}", err=True)
 
 

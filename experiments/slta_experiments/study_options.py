@@ -42,7 +42,6 @@ def workers(processes: int) -> int:
 
 Out = Annotated[Path | None, typer.Option(help="Directory for the numbers (JSON).")]
 Figures = Annotated[Path | None, typer.Option(help="Directory for the figures (SVG), by default that of --out.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this JSON file.")]
 Processes = Annotated[int, typer.Option(min=0, help="Number of processes; 0: one per core.", callback=workers)]
 
 OPTIONS: Mapping[str, Any] = {

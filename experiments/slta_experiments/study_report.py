@@ -14,6 +14,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from slta.cli.streams import write_text
+
 PNG_DPI = 110
 COLORS = {
     "SLTA": "#0b6e4f",
@@ -71,10 +73,9 @@ def _write_svg(figure: Figure, file: Path) -> None:
     figure.savefig(file, metadata={"Date": None})
 
 
-def write_json(data: dict[str, Any], file: Path) -> None:
-    """Write JSON with seven digits, short objects on one line; non-finite numbers become null."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(to_json(plain(data)) + "\n", encoding="utf-8")
+def write_json(data: dict[str, Any], file: Path) -> list[Path]:
+    """Write JSON with seven digits, short objects on one line; non-finite numbers become null. As `write_text`."""
+    return write_text(to_json(plain(data)), file)
 
 
 def to_json(value: Any, indent: str = "") -> str:  # noqa: ANN401 - JSON

@@ -78,7 +78,7 @@ def test_all_runs_every_study_with_the_seeds_of_the_committed_results(
 
 
 def test_table1_writes_the_rows_and_pairs_asked_for(tmp_path: Path) -> None:
-    file = tmp_path / "deep" / "table1.json"
+    file = tmp_path / "figures.json"
     options = ["--n", "20,10", "--load-per-pool", "9.75", "--seeds", "2", "--horizon", "1", "--processes", "1"]
     result = runner.invoke(app, ["table1", *options, "--json", str(file), "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output

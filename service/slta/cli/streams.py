@@ -60,7 +60,11 @@ def write_json(data: Any, file: Path) -> list[Path]:  # noqa: ANN401 - JSON
 
     Raises OSError, which names the file.
     """
-    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+    return write_text(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False), file)
+
+
+def write_text(text: str, file: Path) -> list[Path]:
+    """The same for text that is JSON already."""
     if file == STANDARD:
         typer.echo(text)
         return []
