@@ -15,6 +15,8 @@ from slta.api.http.route_options import UNCOUNTED_BYTES
 
 Reserve = Callable[[RequestContext, int], None]
 """Reserves memory for a body of this size, or raises HttpError: `Authorizer.reserve`."""
+Known = Collection[str] | None
+"""Names of query parameters; None for any."""
 BODY_SECONDS = 10.0
 """Read timeout of a body."""
 ZERO_QUALITY = ("q=0", "q=0.0", "q=0.00", "q=0.000")
@@ -108,9 +110,9 @@ def check_accept(context: RequestContext, offers: Sequence[str]) -> None:
     raise HttpError(406, "not_acceptable", f"The response is {' or '.join(offers)}: allow it in Accept.")
 
 
-def check_query(query: bytes, known: Collection[str]) -> None:
+def check_query(query: bytes, known: Known) -> None:
     """422 for an unknown or duplicate query parameter."""
-    if not query:
+    if not query or known is None:
         return
     names = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
     if not set(names) <= set(known):

@@ -7,14 +7,14 @@ invalid element, and large bodies are parsed in the worker thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.types import Receive
 
-from slta.api.http.bodies import Reserve, check_accept, check_query, read_body
+from slta.api.http.bodies import Known, Reserve, check_accept, check_query, read_body
 from slta.api.http.context import RequestContext
 from slta.api.http.problems import HttpError
 from slta.api.http.route_options import KIB, UNCOUNTED_BYTES, RouteOptions
@@ -47,17 +47,11 @@ class BodyParser:
         self._route_options = route_options
 
     async def receive(
-        self,
-        context: RequestContext,
-        query: bytes,
-        body: bytes | Receive,
-        reserve: Reserve,
-        known: Collection[str] | None = (),
+        self, context: RequestContext, query: bytes, body: bytes | Receive, reserve: Reserve, known: Known = ()
     ) -> Any:  # noqa: ANN401 - as `read`
-        """Check Accept and the query, whose parameters are `known`, None for any; read the body and parse it."""
+        """Check Accept and the query; read the body and parse it."""
         check_accept(context, self._route_options.offers)
-        if known is not None:
-            check_query(query, known)
+        check_query(query, known)
         return await self.read(await read_body(context, body, self._route_options.body_bytes, reserve))
 
     async def read(self, body: bytes) -> Any:  # noqa: ANN401 - the model, or what stands for it

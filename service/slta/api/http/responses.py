@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from slta.models import Placement, Reported
-
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 SAFE_HEADERS = (
@@ -44,10 +42,7 @@ def as_json(value: object) -> bytes:
 
 def response_with(value: object) -> ApiResponse:
     """Response with a value: 201 for a new placement or a new report, otherwise 200."""
-    if isinstance(value, Placement):
-        is_new = not value.replayed
-    else:
-        is_new = isinstance(value, Reported) and value.outcome == "new"
+    is_new = getattr(value, "replayed", None) is False or getattr(value, "outcome", None) == "new"
     return ApiResponse(201 if is_new else 200, as_json(value))
 
 
