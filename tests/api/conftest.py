@@ -130,6 +130,15 @@ def dumped(redis: Redis) -> dict[bytes, bytes]:
     return {key: redis.dump(key) for key in redis.scan_iter()}
 
 
+async def pages_of(api: Api, url: str, limit: int) -> AsyncIterator[dict[str, Any]]:
+    """The pages of a list."""
+    query: dict[str, Any] = {"limit": limit}
+    while query.get("cursor", "") is not None:
+        page = (await api.get(url, params=query)).json()
+        yield page
+        query["cursor"] = page["next_cursor"]
+
+
 async def fill(api: Api, fleet: str) -> None:
     await assign(api, fleet, *(f"filling-{k}" for k in range(14)))
 

@@ -176,25 +176,6 @@ async def test_a_body_that_has_arrived_whole_has_the_same_limit() -> None:
     assert (refused.value.status, refused.value.code) == (413, "payload_too_large")
 
 
-VALUES = {"kind": "table", "values": [0, "1", "2", "3", "4"]}
-LISTS: list[tuple[str, str, dict[str, Any], str]] = [
-    ("POST", "operations", {"operations": [{"complete": {}}] * 9}, "operations[0].complete.session_id: field required"),
-    ("POST", "renew", {"session_ids": ["a", *"/////"]}, "session_ids[1]: must be a name"),
-    ("POST", "pools", {"pools": [{"pool_id": "a", "pool_class": "/"}] * 9}, "pools[0].pool_class: must be a name"),
-    ("PUT", "pools/x/sessions", {"as_of": "1:1", "session_ids": [1] * 9}, "session_ids[0]: input should be"),
-    ("PUT", "", {"classes": [{"name": "a", "capacity": 4, "utility": VALUES}]},
-     "classes[0].utility.values[1]: must be a number"),
-]  # fmt: skip
-
-
-async def test_a_list_is_validated_up_to_its_first_wrong_element(api: Api, fleet: str) -> None:
-    for method, url, body, detail in LISTS:
-        answer = await api.request(method, f"{fleet}/{url}".rstrip("/"), json=body)
-        assert answer.status_code == 422
-        assert answer.json()["detail"].startswith(detail)
-        assert ";" not in answer.json()["detail"]
-
-
 async def test_no_answer_repeats_what_was_sent(api: Api, fleet: str) -> None:
     one_class = {"name": "a", "capacity": 1, "utility": {"kind": SECRET}}
     queries = (f"averages?since={SECRET}", f"averages?{SECRET}=1", f"pools?cursor={SECRET}")

@@ -10,7 +10,6 @@ from slta.api import endpoint_cache
 from slta.api.endpoint_cache import FRESH_SECONDS, REST, EndpointCache, fresh_until
 from slta.fleet_file import Specs
 from slta.models import errors
-from slta.models.request_record import RequestRecord
 from slta.store import Store
 from testbed.awaiting import eventually
 from testbed.faults import Proxy
@@ -155,14 +154,3 @@ async def test_an_unknown_fleet_leaves_nothing_in_memory(store: Store) -> None:
         await cache.of("nobody")
     assert not cache._copies
     assert not cache._readings
-
-
-# Its requests
-
-
-async def test_they_are_recorded_under_the_route(new_client: NewClient, store: Store, fleet: str) -> None:
-    seen: list[RequestRecord] = []
-    api = new_client(store, observe_request=seen.append)
-    etag = (await api.get(f"{fleet}/endpoints")).headers["ETag"]
-    await api.get(f"{fleet}/endpoints", headers={"If-None-Match": etag})
-    assert {record.route for record in seen} == {"/v1/fleets/{fleet}/endpoints"}

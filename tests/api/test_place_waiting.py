@@ -35,14 +35,9 @@ async def test_a_placement_does_not_wait_for_a_store_that_is_known_to_refuse(ref
 
 
 @pytest.mark.usefixtures("no_time")
-async def test_what_was_not_sent_by_then_is_dropped(refusing: Api, fleet: str) -> None:
+async def test_what_was_not_sent_by_then_is_dropped_and_an_assign_waits_as_ever(refusing: Api, fleet: str) -> None:
     await refusing.get(f"{fleet}/place", headers=SESSION)
     assert (await refusing.post(f"{fleet}/assign", json={"session_id": "a"})).status_code == 201
-
-
-@pytest.mark.usefixtures("no_time")
-async def test_an_assign_waits_for_it_as_ever(refusing: Api, fleet: str) -> None:
-    assert (await refusing.post(f"{fleet}/assign", json={"session_id": "b"})).status_code == 201
 
 
 async def test_the_first_placement_after_its_return_is_placed(
@@ -53,11 +48,9 @@ async def test_the_first_placement_after_its_return_is_placed(
 
 
 @pytest.mark.usefixtures("no_time")
-async def test_a_store_that_refuses_no_more_is_waited_for_again(refusing: Api, behind: Store, fleet: str) -> None:
+async def test_a_store_that_refuses_no_more_or_was_never_checked_is_waited_for(
+    refusing: Api, new_client: NewClient, behind: Store, store: Store, fleet: str
+) -> None:
     await behind.check()
-    assert (await refusing.get(f"{fleet}/place", headers=SESSION)).status_code == 200
-
-
-@pytest.mark.usefixtures("no_time")
-async def test_a_store_that_was_never_checked_is_waited_for(new_client: NewClient, behind: Store, fleet: str) -> None:
-    assert (await new_client(behind).get(f"{fleet}/place", headers=SESSION)).status_code == 200
+    for client in (refusing, new_client(store)):
+        assert (await client.get(f"{fleet}/place", headers=SESSION)).status_code == 200

@@ -15,7 +15,7 @@ from slta.auth.keys import Access, Principal, Scope, generate_key
 from slta.models import errors
 from slta.store import Store
 from slta.store.sessions import report_option
-from tests.api.conftest import Api, NewClient, as_of, no_metrics, refusal
+from tests.api.conftest import Api, NewClient, as_of, no_metrics, pages_of, refusal
 
 OWN, OTHER = "small-2", "large-2"
 PATTERNS = ("small-*",)
@@ -159,14 +159,10 @@ async def test_what_names_no_pools_is_not_for_a_key_of_some(opened: Open, call: 
 
 async def listed(bound: Bound) -> list[list[str]]:
     """Pool ids by page of two."""
-    pages: list[list[str]] = []
-    query = {"limit": "2"}
-    while True:
-        page = (await bound.client.get(f"{bound.fleet}/pools", params=query)).json()
-        pages.append(sorted(pool["pool_id"] for pool in page["pools"]))
-        if page["next_cursor"] is None:
-            return pages
-        query["cursor"] = page["next_cursor"]
+    return [
+        sorted(pool["pool_id"] for pool in page["pools"])
+        async for page in pages_of(bound.client, f"{bound.fleet}/pools", 2)
+    ]
 
 
 async def test_the_list_has_its_own_pools_and_all_pages(opened: Open) -> None:
@@ -210,27 +206,20 @@ async def test_of_many_reports_those_about_pools_of_others_are_refused_and_the_r
     assert (await bound.admin.get(f"{bound.fleet}/sessions/s")).json()["pool_id"] == OTHER
 
 
-async def test_refused_reports_are_in_their_place_among_the_outcomes_of_each_slice(opened: Open) -> None:
-    bound = opened("pool", "complete")
-    many = reports(*(("x", OTHER) if k % 3 else (f"s-{k}", OWN) for k in range(70)))
-    many["operations"] += [{"complete": {"session_id": "s-0"}}]
-    outcomes = (await bound.client.post(f"{bound.fleet}/operations", json=many)).json()["outcomes"]
-    assert [k for k in range(70) if outcomes[k]["status"] != 403] == list(range(0, 70, 3))
-    assert outcomes[70]["body"]["outcome"] == "completed"
+ALL_REFUSED = [("a", OTHER)]
+LATE = [("a", OWN), ("b", OTHER), ("s", OWN)]
+IN_SLICES = [("x", OTHER) if k % 3 else (f"s-{k}", OWN) for k in range(70)]
 
 
-async def test_reports_alone_that_are_all_refused_are_answered(opened: Open) -> None:
+@pytest.mark.parametrize(("made", "late"), [(ALL_REFUSED, False), (LATE, True), (IN_SLICES, False)])
+async def test_refused_reports_are_in_their_place_among_the_outcomes(
+    opened: Open, made: list[tuple[str, str]], late: bool
+) -> None:
     bound = opened("pool")
-    refused = (await bound.client.post(f"{bound.fleet}/operations", json=reports(("a", OTHER)))).json()["outcomes"]
-    assert [outcome["status"] for outcome in refused] == [403]
-
-
-async def test_late_reports_in_bulk_are_allowed_and_refused_as_others_are(opened: Open) -> None:
-    bound = opened("pool", pools=[OWN])
     await report(bound.admin, bound.fleet, OTHER)
-    many = reports(("a", OWN), ("b", OTHER), ("s", OWN), late=True)
-    outcomes = (await bound.client.post(f"{bound.fleet}/operations", json=many)).json()["outcomes"]
-    assert [outcome["status"] for outcome in outcomes] == [201, 403, 403]
+    answer = await bound.client.post(f"{bound.fleet}/operations", json=reports(*made, late=late))
+    refused = [(OTHER in pair or "s" in pair) for pair in made]
+    assert [outcome["status"] == 403 for outcome in answer.json()["outcomes"]] == refused
 
 
 async def test_a_report_moves_a_session_between_its_own_pools(opened: Open) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
-
 import pytest
 
-from tests.api.conftest import FLEET, Api, assign, fill, refusal
+from tests.api.conftest import FLEET, Api, assign, fill, pages_of, refusal
 
 
 async def test_put_creates_a_pool_or_moves_it_when_it_is_empty(api: Api, fleet: str) -> None:
@@ -53,24 +50,17 @@ LISTS = {"": "fleets", "/f/events": "events", "/f/pools": "pools", "/f/pools/lar
 @pytest.mark.parametrize(("path", "member"), LISTS.items())
 async def test_pages_of_any_size_have_every_entry_of_a_list_once(api: Api, fleet: str, path: str, member: str) -> None:
     await fill(api, fleet)
-    for name in ("a", "ab", "g"):
+    for name in ("g", "ab", "a"):
         await api.put(f"/v1/fleets/{name}", json=FLEET)
     for change in ("drain", "undrain", "drain"):
         await api.post(f"{fleet}/pools/large-1/{change}")
     whole = (await api.get(f"/v1/fleets{path}")).json()
     assert (len(whole[member]) >= 4, whole["next_cursor"]) == (True, None)
+    assert path or whole["fleets"] == ["a", "ab", "f", "g"]
     for limit in (1, 3, len(whole[member])):
         pages = [page async for page in pages_of(api, f"/v1/fleets{path}", limit)]
         assert [entry for page in pages for entry in page[member]] == whole[member]
         assert {len(page[member]) for page in pages[:-1]} <= {limit}
-
-
-async def pages_of(api: Api, url: str, limit: int) -> AsyncIterator[dict[str, Any]]:
-    query: dict[str, Any] = {"limit": limit}
-    while query.get("cursor", "") is not None:
-        page = (await api.get(url, params=query)).json()
-        yield page
-        query["cursor"] = page["next_cursor"]
 
 
 async def test_what_ends_between_two_pages_hides_nothing(api: Api, fleet: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tests.api.conftest import Api
@@ -34,6 +35,8 @@ DEADLINES: list[tuple[dict[str, Any], str]] = [
     ({"within": 600}, "within: is not a known field; did you mean within_seconds?"),
     ({"then": "fail"}, "then needs within_seconds"),
 ]
+MEANT_ID = "is not a known field; did you mean session_id?"
+MEANT_POOL = "is not a known field; did you mean pool_id?; pools[0].pool_id: field required"
 WITHOUT_BODY = (
     "GET /state",
     "GET /pools/large-1",
@@ -52,12 +55,16 @@ MISFITS: dict[str, list[tuple[Any, str]]] = {
         for operations, detail in (
             ([], "operations: list should have at least 1 item"),
             ([OP] * 1001, "operations: list should have at most 1000 items"),
+            ([{"complete": {}}] * 9, "operations[0].complete.session_id: field required"),
             ([OP, {}], "operations[1]: must have one member: assign, complete, renew or report"),
             ([OP | {"assign": {}}], "operations[0]: must have one member"),
             ([{"end": {"session_id": "a"}}], "operations[0]: must have one member"),
             ([OP, "complete"], "operations[1]: must have one member"),
             ([OP, {"complete": {}}], "operations[1].complete.session_id: field required"),
-            ([OP, {"renew": {"session_ids": ["a"]}}], "operations[1].renew.session_ids: is not a known field"),
+            (
+                [OP, {"renew": {"session_ids": ["a"]}}],
+                f"operations[1].renew.session_ids: {MEANT_ID}; operations[1].renew.session_id: field required",
+            ),
             ([OP, {"assign": {"session_id": "{"}}], "operations[1].assign.session_id: must be a name"),
             (
                 [{"assign": {"lease_second": 1}}],
@@ -65,10 +72,11 @@ MISFITS: dict[str, list[tuple[Any, str]]] = {
             ),
             (
                 [{"renew": {"sessionid": "s"}}],
-                "operations[0].renew.sessionid: is not a known field; did you mean session_id?",
+                f"operations[0].renew.sessionid: {MEANT_ID}; operations[0].renew.session_id: field required",
             ),
         )
     ],
+    "POST /renew": [({"session_ids": ["a", *"/////"]}, "session_ids[1]: must be a name")],
     "POST /pools/status": [
         ({"status": "draining"}, "must have one of pool_ids and pool_class"),
         ({"status": "draining", "pool_ids": ["a"], "pool_class": "b"}, "must have one of pool_ids and pool_class"),
@@ -90,9 +98,10 @@ MISFITS: dict[str, list[tuple[Any, str]]] = {
     "POST /pools": [
         (
             {"pools": [{"pool": "p", "pool_class": "small"}]},
-            "pools[0].pool: is not a known field; did you mean pool_id?",
+            f"pools[0].pool: {MEANT_POOL}",
         ),
-        ({"pools": [{"id": "p", "pool_class": "small"}]}, "pools[0].id: is not a known field; did you mean pool_id?"),
+        ({"pools": [{"pool_id": "a", "pool_class": "/"}] * 9}, "pools[0].pool_class: must be a name"),
+        ({"pools": [{"id": "p", "pool_class": "small"}]}, f"pools[0].id: {MEANT_POOL}"),
         *(
             ({"pools": [{"pool_id": "small-1", "pool_class": "small"} | given]}, f"pools[0].{detail}")
             for given, detail in ATTRIBUTES
@@ -100,7 +109,8 @@ MISFITS: dict[str, list[tuple[Any, str]]] = {
     ],
     "POST /pools/guard": [({"action": "begin"}, "action: input should be 'end'")],
     "PUT /pools/large-1/sessions": [
-        ({"as_of": "1:1", "session_ids": ["a"], "session_types": types}, detail) for types, detail in TYPES
+        ({"as_of": "1:1", "session_ids": [1] * 9}, "session_ids[0]: input should be"),
+        *(({"as_of": "1:1", "session_ids": ["a"], "session_types": types}, detail) for types, detail in TYPES),
     ],
     "POST /pools/heartbeats": [
         ({"heartbeats": heartbeats}, detail)
@@ -117,7 +127,8 @@ MISFITS: dict[str, list[tuple[Any, str]]] = {
         )
     ],
 }
-"""By call: a body, and the beginning of the detail of its refusal."""
+"""By call: a body, and the beginning of the detail of its refusal, which names no other: a list is validated up to its
+first wrong element."""
 
 
 async def test_what_does_not_fit_is_refused_with_its_field_and_the_reason_and_changes_nothing(
@@ -127,7 +138,8 @@ async def test_what_does_not_fit_is_refused_with_its_field_and_the_reason_and_ch
     for call, body, detail in ((call, *misfit) for call, misfits in MISFITS.items() for misfit in misfits):
         method, _, path = call.partition(" ")
         problem = (await api.request(method, fleet + path, json=body)).json()
-        found.append((call, body, detail, problem.get("code"), problem.get("detail", "")))
-    wrong = [one for one in found if one[3] != "invalid_request" or not one[4].startswith(one[2])]
+        is_named = re.fullmatch(re.escape(detail) + "[^;]*", problem.get("detail", ""))
+        found.append((call, body, detail, problem.get("code") == "invalid_request" and bool(is_named)))
+    wrong = [one for one in found if not one[-1]]
     assert wrong == []
     assert await configuration(api, fleet) == before
