@@ -8,7 +8,8 @@ import pytest
 
 from testbed.in_process import service_in_process
 from testbed.servers import running_server
-from tests.api_fuzz.random_calls import Walk, table
+from tests.api_fuzz.random_calls import STEPS
+from tests.api_fuzz.walk import Walk, table
 from tests.contract.document import openapi
 
 CALLS = 4000
@@ -20,7 +21,7 @@ async def walked(seed: int, calls: int) -> Walk:
         async with service_in_process(url) as service:
             walk = Walk(service, seed)
             print(f"seed {seed}")
-            await walk.go(calls)
+            await walk.go(calls, STEPS)
             return walk
 
 
