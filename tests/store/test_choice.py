@@ -22,8 +22,8 @@ from slta.models import PoolSpec
 from slta.store import Store
 from testbed.servers import TextRedis
 from tests.store.fleets import FLEET, SMALL, as_of, create, everything, field, pool_class, put_back, spec
-from tests.store.model import FLEET as WORLD
 from tests.store.model import World
+from tests.store.model_fleet import FLEET as WORLD
 
 
 def module(name: str) -> str:

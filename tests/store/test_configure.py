@@ -43,8 +43,9 @@ from tests.store.fleets import (
     spec,
     with_beta,
 )
-from tests.store.model import FLEET as WORLD
-from tests.store.model import World, log_curve, rational_curve
+from tests.store.model import World
+from tests.store.model_curves import log_curve, rational_curve
+from tests.store.model_fleet import FLEET as WORLD
 
 
 @pytest.fixture
