@@ -78,10 +78,7 @@ def command(
             spec = compile_spec(loaded.file)
         except InvalidFleetError as error:
             refuse(fleet, error, json, UNUSABLE)
-        if sessions and load_per_pool:
-            raise UnusableError(LOADS_RULE)
-        pools = sum(c.pool_count for c in loaded.file.classes)
-        loads = Loads(load_per_pool, "--load-per-pool", pools) if load_per_pool else Loads(sessions or ())
+        loads = _loads(sessions, load_per_pool, sum(c.pool_count for c in loaded.file.classes))
         options = Options(cost, loads, profile, floor, budget, refused)
         options.check()
         try:
@@ -90,6 +87,13 @@ def command(
             typer.echo(f"{loaded.name}: {error}", err=True)
             raise typer.Exit(NO) from None
         _tell(report(loaded.name, data), data, json)
+
+
+def _loads(sessions: list[str] | None, load_per_pool: list[str] | None, pools: int) -> Loads:
+    """Those of one option, or none. Raises UnusableError."""
+    if sessions and load_per_pool:
+        raise UnusableError(LOADS_RULE)
+    return Loads(load_per_pool, "--load-per-pool", pools) if load_per_pool else Loads(sessions or ())
 
 
 def _tell(text: str, data: dict[str, Any], json: Path | None) -> None:

@@ -32,6 +32,22 @@ ROUTERS = tuple(
 """Busiest first: routes are matched in order."""
 
 
+def _application() -> FastAPI:
+    """Application without routes, which describes itself at no path of FastAPI's."""
+    return FastAPI(
+        title="SLTA dispatcher",
+        version="1",
+        summary="Places sessions by utility, and shows how far from the proven optimum it is.",
+        description="Errors are problem documents (RFC 9457) with a stable `code`; `x-slta-codes` says of each code "
+        "whether the call may have been applied, and when the same call can succeed.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"metrics": False, "logs": False, "operation_spans": False},  # see slta.runtime.spans
+    )
+
+
 def build_api(  # noqa: PLR0913 - one argument for each dependency
     *,
     store: Store,
@@ -66,18 +82,7 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
     authorization to their endpoints, each with `@allow(…)` or `@public()`. They may set their own
     Content-Security-Policy.
     """
-    app = FastAPI(
-        title="SLTA dispatcher",
-        version="1",
-        summary="Places sessions by utility, and shows how far from the proven optimum it is.",
-        description="Errors are problem documents (RFC 9457) with a stable `code`; `x-slta-codes` says of each code "
-        "whether the call may have been applied, and when the same call can succeed.",
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        telemetry={"metrics": False, "logs": False, "operation_spans": False},  # see slta.runtime.spans
-    )
+    app = _application()
     guard = RequestGuard(
         tuple(allowed_hosts),
         observe_request,
