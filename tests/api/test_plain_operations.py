@@ -46,13 +46,17 @@ def batch(*operations: str) -> bytes:
     return f'{{"operations":[{",".join(operations)}]}}'.encode()
 
 
-def strictly(body: bytes) -> list[tuple[str, str, float | None, str]] | None:
+def read_strictly(reader: BodyParser, body: bytes) -> Any:
     """What the strict reader takes from a body; None if it refuses it."""
     try:
-        model: Any = STRICT.parse(body)
+        return reader.parse(body)
     except HttpError:
         return None
-    return values(model.requests)
+
+
+def strictly(body: bytes) -> list[tuple[str, str, float | None, str]] | None:
+    model = read_strictly(STRICT, body)
+    return values(model.requests) if model else None
 
 
 def values(requests: list[OperationRequest]) -> list[tuple[str, str, float | None, str]]:
