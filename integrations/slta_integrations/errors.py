@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from slta.cli.error_messages import NO, UNREACHABLE, UNUSABLE, UserError, exit_code_of
+from slta.cli.error_messages import NO, UNUSABLE, UserError, exit_code_of
 from slta.parsing import printable
 from slta_client.replies import INVALID, Reply
 
@@ -26,17 +26,13 @@ class RefusedError(UnusableError):
     exit_code = NO
 
 
-class UnreachableError(UnusableError):
-    """The service did not answer, or could not."""
-
-    exit_code = UNREACHABLE
-
-
 def checked(reply: Reply) -> Mapping[str, Any]:
-    """The body of a success. Raises RefusedError, UnusableError or UnreachableError."""
+    """The body of a success. Raises UnusableError, with 3 as exit code if the service did not answer, or could not."""
     if reply.ok:
         return reply.body
     code = UNUSABLE if reply.code == INVALID else exit_code_of(reply.status)
     members = ", ".join(f"{name}: {value}" for name, value in reply.body.items() if name not in KNOWN)
     told = f"{reply.problem} ({members})" if members else reply.problem
-    raise {NO: RefusedError, UNUSABLE: UnusableError, UNREACHABLE: UnreachableError}[code](told)
+    error = RefusedError(told) if code == NO else UnusableError(told)
+    error.exit_code = code
+    raise error

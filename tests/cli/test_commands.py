@@ -56,24 +56,9 @@ def test_help_needs_none_of_the_parts() -> None:
     assert not set(HEAVY) & set(loaded)
 
 
-@pytest.mark.parametrize(
-    ("command", "module", "extra"),
-    [
-        ("demo", "aiohttp", "load"),
-        ("loadgen", "ddsketch", "load"),
-        ("experiments", "numpy", "experiments"),
-        ("agent", "aiohttp", "integrations"),
-        ("pool", "aiohttp", "integrations"),
-        ("follow", "aiohttp", "integrations"),
-        ("nginx-map", "aiohttp", "integrations"),
-        ("kubernetes", "aiohttp", "integrations"),
-        ("evaluate", "numpy", "planning"),
-        ("plan", "scipy", "planning"),
-    ],
-)
-def test_without_an_extra_one_sentence_says_how_to_install_it(
-    command: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("command", [name for name, part in PARTS.items() if part.needs])
+def test_without_an_extra_one_sentence_says_how_to_install_it(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, extra = PARTS[command].needs[-1], PARTS[command].extra
     monkeypatch.setitem(sys.modules, module, None)
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 2

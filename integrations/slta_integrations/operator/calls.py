@@ -23,7 +23,7 @@ class Operator:
         self._output = output
 
     async def call(self, method: str, path: str, body: Mapping[str, Any] | bytes | None = None) -> Mapping[str, Any]:
-        """The body of a success. Raises RefusedError, UnusableError or UnreachableError."""
+        """The body of a success. Raises UnusableError, for an answer that is no RefusedError."""
         return checked(await self._client.call(method, path, body))
 
     async def find(self, path: str) -> Mapping[str, Any] | None:
