@@ -105,11 +105,19 @@ def test_the_file_of_a_run_that_was_interrupted_has_every_key_too(figures: Figur
     assert written["mean_utility"] is None
 
 
-def test_one_pool_is_told_in_the_singular(figures: Figures) -> None:
-    figures.see(state_of(800, 60.0, 1000), AVERAGES)
-    figures.hear(RESULT)
-    one = report(figures) | {"pools": 1}
-    assert "SLTA on 1 pool of fleet saturating" in closing_table(figures, one, interrupted=False)
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"pools": 1}, "SLTA on 1 pool of fleet saturating"),
+        (
+            {"lateness_ms": {"p50": 60.0, "p99": 101.0, "max": 200.0}},
+            "\nThis machine was too busy: ",
+        ),
+    ],
+)
+def test_the_table_says_what_a_run_had_of_its_own(figures: Figures, table: str, change: Any, told: str) -> None:
+    assert told in closing_table(figures, report(figures) | change, interrupted=False)
+    assert told not in table
 
 
 def of_media(**options: Any) -> Figures:
