@@ -66,7 +66,7 @@ class World(Replays):
             if self.order_rng.random() < 0.02:
                 self.reorder()
                 self.flush()
-            if self.may_have_types() and self.types.rng.random() < 0.15:
+            if self.may_have_types() and self.types.rng.random() < 0.3:
                 self.retype()
                 self.flush()
             if self.rng.random() < 0.01:

@@ -27,9 +27,9 @@ class Types:
         self.refused: Counter[tuple[str, str]] = Counter()
         """By word and type."""
 
-    def draw(self) -> None:
-        """Up to three types, none half of the time."""
-        count = self.rng.choice([0, 0, 0, 1, 2, 3])
+    def draw(self, counts: Sequence[int] = (0, 0, 0, 1, 2, 3)) -> None:
+        """So many types as one of `counts`, by default none half of the time."""
+        count = self.rng.choice(counts)
         self.sets = {
             f"t{t}": self.rng.sample(self.classes, self.rng.randint(1, len(self.classes))) for t in range(count)
         }
@@ -38,7 +38,7 @@ class Types:
     def redraw(self) -> None:
         """Other types, half of the time the former ones too, none narrower."""
         before = self.sets
-        self.draw()
+        self.draw((0, 1, 1, 2, 3))
         if self.rng.random() < 0.5:
             self.sets = {
                 t: [c for c in self.classes if c in {*own, *before.get(t, ())}]

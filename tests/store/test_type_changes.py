@@ -84,6 +84,15 @@ async def test_the_number_of_a_type_is_permanent(store: Store, redis: TextRedis,
     assert redis.hget(f"{{{FLEET}}}:types", "numbers") == "3 2", "not chat's, in the same change"
 
 
+async def test_a_type_with_the_number_of_a_removed_one_begins_without_its_refusals(store: Store, fleet: None) -> None:
+    await put(store, TYPES | {"old": ["gpu"]})
+    with pytest.raises(errors.NoActivePoolError):
+        await assign(store, "s", "old")
+    await put(store, TYPES)
+    await put(store, TYPES | {"new": ["gpu"]})
+    assert [sum(kind.refused.values()) for kind in (await store.fleets.snapshot(FLEET)).types] == [0, 0, 0, 0]
+
+
 async def test_a_change_of_types_begins_a_new_window_and_keeps_the_frontiers(
     store: Store, redis: TextRedis, fleet: None
 ) -> None:
