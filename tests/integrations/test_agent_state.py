@@ -21,9 +21,22 @@ TIMEOUT = Reply(0, "timeout", {})
 REFUSED = Reply(403, "insufficient_scope", {})
 
 
-def test_a_pool_is_registered_with_class_address_and_labels() -> None:
-    simulation = Simulation(pool={"address": "10.0.0.7:80", "labels": {"zone": "a"}})
+def begun(*pool_ids: str, **options: Any) -> Simulation:
+    """An agent that has run for a second."""
+    simulation = Simulation(*pool_ids, **options)
     simulation.run(1)
+    return simulation
+
+
+def asked() -> Simulation:
+    """The same, whose next heartbeat is asked for a list."""
+    simulation = begun(pool=SESSIONS)
+    simulation.pools["p"].list = True
+    return simulation
+
+
+def test_a_pool_is_registered_with_class_address_and_labels() -> None:
+    simulation = begun(pool={"address": "10.0.0.7:80", "labels": {"zone": "a"}})
     assert simulation.kinds(beats=True) == ["read", "register", "heartbeats"]
     assert simulation.pools["p"] == FleetPool(
         "small", "active", "10.0.0.7:80", {"zone": "a"}, last_beat=simulation.pools["p"].last_beat
@@ -31,8 +44,7 @@ def test_a_pool_is_registered_with_class_address_and_labels() -> None:
 
 
 def test_many_pools_are_registered_in_one_call_and_beat_in_one() -> None:
-    simulation = Simulation("a", "b", "c")
-    simulation.run(1)
+    simulation = begun("a", "b", "c")
     assert [(made.call.kind, len(made.call.pool_ids)) for made in simulation.made[-2:]] == [
         ("register", 3),
         ("heartbeats", 3),
@@ -132,8 +144,7 @@ def test_three_failures_in_a_row_drain_and_one_success_undrains() -> None:
 
 
 def test_two_failures_and_a_success_begin_the_count_anew() -> None:
-    simulation = Simulation(pool=HEALTH)
-    simulation.run(1)
+    simulation = begun(pool=HEALTH)
     for healthy in (False, False, True, False, False):
         simulation.healthy = healthy
         simulation.run(5)
@@ -142,8 +153,7 @@ def test_two_failures_and_a_success_begin_the_count_anew() -> None:
 
 @pytest.mark.parametrize(("status", "outcome"), [("draining", "ok"), ("failed", "failed")])
 def test_a_pool_that_the_operator_drained_or_failed_beats_on_and_stays_so(status: str, outcome: str) -> None:
-    simulation = Simulation(pool=HEALTH)
-    simulation.run(1)
+    simulation = begun(pool=HEALTH)
     simulation.pools["p"].status = status
     for healthy in (False, True):
         simulation.healthy = healthy
@@ -173,8 +183,7 @@ def test_an_agent_that_was_killed_before_or_after_its_drain_leaves_nothing_behin
 
 
 def test_the_mark_is_set_before_the_drain() -> None:
-    simulation = Simulation(pool=HEALTH)
-    simulation.run(1)
+    simulation = begun(pool=HEALTH)
     simulation.healthy = False
     simulation.refusal["drain"] = AWAY
     simulation.run(20)
@@ -228,9 +237,7 @@ def test_a_heartbeat_waits_half_a_second_for_a_count_and_no_longer() -> None:
 
 
 def test_a_list_is_sent_with_the_moment_of_the_question_some_seconds_later() -> None:
-    simulation = Simulation(pool=SESSIONS)
-    simulation.run(1)
-    simulation.pools["p"].list = True
+    simulation = asked()
     simulation.run(4)
     asked_at = simulation.pools["p"].last_beat
     assert asked_at
@@ -249,9 +256,7 @@ def test_without_a_question_no_list_is_taken() -> None:
 
 
 def test_a_list_that_failed_is_taken_again_and_nothing_is_sent() -> None:
-    simulation = Simulation(pool=SESSIONS)
-    simulation.run(1)
-    simulation.pools["p"].list = True
+    simulation = asked()
     simulation.outputs["sessions"] = b""
     simulation.run(30)
     assert "sessions" not in simulation.kinds()
@@ -272,9 +277,7 @@ def test_a_list_is_sent_with_the_types_that_it_names() -> None:
 
 
 def test_a_later_question_does_not_make_an_earlier_list_newer() -> None:
-    simulation = Simulation(pool=SESSIONS)
-    simulation.run(1)
-    simulation.pools["p"].list = True
+    simulation = asked()
     simulation.refusal["sessions"] = AWAY
     simulation.run(9)
     first = simulation.bodies("sessions")[0]["as_of"]
@@ -284,8 +287,7 @@ def test_a_later_question_does_not_make_an_earlier_list_newer() -> None:
 
 
 def test_the_log_says_that_a_probe_fails_and_once_that_it_succeeds_again(caplog: pytest.LogCaptureFixture) -> None:
-    simulation = Simulation(pool=HEALTH)
-    simulation.run(1)
+    simulation = begun(pool=HEALTH)
     caplog.set_level("INFO")
     simulation.healthy = False
     simulation.run(5)
@@ -295,9 +297,7 @@ def test_the_log_says_that_a_probe_fails_and_once_that_it_succeeds_again(caplog:
 
 
 def test_a_refused_list_is_given_up() -> None:
-    simulation = Simulation(pool=SESSIONS)
-    simulation.run(1)
-    simulation.pools["p"].list = True
+    simulation = asked()
     simulation.refusal["sessions"] = Reply(409, "stale_report", {})
     simulation.run(60)
     assert simulation.kinds().count("sessions") == 1
@@ -308,8 +308,7 @@ def test_a_refused_list_is_given_up() -> None:
 
 @each("reply", [AWAY, TIMEOUT, failed("invalid_reply"), failed("unreachable"), Reply(429, "rate_limited", {})])
 def test_without_an_answer_heartbeats_are_tried_with_growing_pauses_up_to_a_quarter_of_the_lease(reply: Reply) -> None:
-    simulation = Simulation(ttl_seconds=12)
-    simulation.run(1)
+    simulation = begun(ttl_seconds=12)
     simulation.refusal["any"] = reply
     simulation.kinds()
     simulation.run(60)
@@ -320,8 +319,7 @@ def test_without_an_answer_heartbeats_are_tried_with_growing_pauses_up_to_a_quar
 
 
 def test_after_an_outage_heartbeats_go_on_and_nothing_else_is_called() -> None:
-    simulation = Simulation(pool=HEALTH)
-    simulation.run(1)
+    simulation = begun(pool=HEALTH)
     simulation.refusal["any"] = TIMEOUT
     simulation.run(600)
     del simulation.refusal["any"]
@@ -331,8 +329,7 @@ def test_after_an_outage_heartbeats_go_on_and_nothing_else_is_called() -> None:
 
 
 def test_retry_after_is_respected() -> None:
-    simulation = Simulation(ttl_seconds=10)
-    simulation.run(1)
+    simulation = begun(ttl_seconds=10)
     simulation.refusal["any"] = Reply(429, "rate_limited", {}, 7.0)
     simulation.kinds()
     simulation.run(40)
@@ -340,8 +337,7 @@ def test_retry_after_is_respected() -> None:
 
 
 def test_refused_heartbeats_are_repeated_about_every_5_s() -> None:
-    simulation = Simulation()
-    simulation.run(1)
+    simulation = begun()
     simulation.refusal["any"] = REFUSED
     simulation.kinds()
     simulation.run(60)
@@ -361,8 +357,7 @@ def test_a_refused_step_of_one_pool_holds_up_neither_heartbeats_nor_other_pools(
 
 
 def test_an_empty_pool_is_drained_and_removed() -> None:
-    simulation = Simulation()
-    simulation.run(1)
+    simulation = begun()
     simulation.kinds()
     simulation.agent.leave(simulation.now)
     simulation.run(60)
@@ -371,8 +366,7 @@ def test_an_empty_pool_is_drained_and_removed() -> None:
 
 
 def test_the_log_has_the_begin_of_the_stop_and_each_pool_that_is_removed(caplog: pytest.LogCaptureFixture) -> None:
-    simulation = Simulation("a", "b", drain_seconds=30)
-    simulation.run(1)
+    simulation = begun("a", "b", drain_seconds=30)
     simulation.pools["b"].sessions = 1
     caplog.set_level("INFO")
     simulation.agent.leave(simulation.now)
@@ -384,8 +378,7 @@ def test_the_log_has_the_begin_of_the_stop_and_each_pool_that_is_removed(caplog:
 
 
 def test_a_pool_with_sessions_beats_on_until_it_is_empty_and_is_removed_then() -> None:
-    simulation = Simulation(ttl_seconds=10, drain_seconds=300)
-    simulation.run(1)
+    simulation = begun(ttl_seconds=10, drain_seconds=300)
     simulation.pools["p"].sessions = 1
     simulation.agent.leave(simulation.now)
     simulation.run(60)
@@ -398,20 +391,18 @@ def test_a_pool_with_sessions_beats_on_until_it_is_empty_and_is_removed_then() -
 
 
 def test_at_the_deadline_it_ends_and_says_what_is_left() -> None:
-    simulation = Simulation("a", "b", drain_seconds=30)
-    simulation.run(1)
+    simulation = begun("a", "b", drain_seconds=30)
     simulation.pools["b"].sessions = 1
-    begun = simulation.now
-    simulation.agent.leave(begun)
+    left_at = simulation.now
+    simulation.agent.leave(left_at)
     simulation.run(60)
-    assert simulation.now - begun == pytest.approx(30, abs=0.01)
+    assert simulation.now - left_at == pytest.approx(30, abs=0.01)
     assert simulation.agent.left == ["b"]
     assert simulation.pools["b"].labels == MARKED
 
 
 def test_the_deadline_holds_while_slta_is_away() -> None:
-    simulation = Simulation(drain_seconds=30)
-    simulation.run(1)
+    simulation = begun(drain_seconds=30)
     simulation.refusal["any"] = TIMEOUT
     simulation.agent.leave(simulation.now)
     simulation.run(60)
@@ -441,8 +432,7 @@ def test_an_agent_that_never_registered_leaves_at_once() -> None:
 
 
 def test_a_health_check_that_recovers_does_not_return_a_pool_that_leaves() -> None:
-    simulation = Simulation(pool=HEALTH)
-    simulation.run(1)
+    simulation = begun(pool=HEALTH)
     simulation.healthy = False
     simulation.run(20)
     simulation.pools["p"].sessions = 1

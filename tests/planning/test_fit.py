@@ -231,8 +231,10 @@ def bent(x: float) -> float:
     [(1, 0.0), *(pytest.param(*p, marks=pytest.mark.slow) for p in ((1, 0.01), (10, 0.1), (400, 0.5)))],
 )
 def test_means_that_bend_upwards_are_refused_with_the_place(each: int, noise: float) -> None:
-    shape = fit(bent, range(1, 17), each=each, noise=noise).shape
+    found = fit(bent, range(1, 17), each=each, noise=noise)
+    shape = found.shape
     assert not shape.is_concave
+    assert not any("--per-pool" in warning for warning in found.warnings), "not taken for values of pools"
     assert shape.p_value < 0.001
     assert abs(shape.bend - 8) <= 1
     assert shape.before == pytest.approx(0.5, abs=0.1)
@@ -375,12 +377,6 @@ def test_the_rare_end_of_a_range_is_uncertain() -> None:
 def test_a_flat_end_with_many_samples_is_not_uncertain() -> None:
     found = fit(lambda x: 1.5 * min(x, 7.3) / x, range(1, 17), FitTask(kind=TABLE), each=400, noise=0.01)
     assert found.warnings == []
-
-
-def test_the_values_of_sessions_that_are_refused_are_not_taken_for_those_of_pools() -> None:
-    found = fit(bent, range(1, 17), each=400, noise=0.02)
-    assert not found.shape.is_concave
-    assert not any("--per-pool" in warning for warning in found.warnings)
 
 
 def test_numbers_are_told_in_spans() -> None:
