@@ -3,43 +3,27 @@
 
 codec = {}
 
-local vector_counts = {} -- by list of fields
+local packers = {} -- by number of classes, and by the list of a policy's fields
 
--- The number of values that these fields take.
-local function length(fields, is_vector, classes)
-  local count = vector_counts[fields]
-  if not count then
-    count = 0
-    for k = 1, #fields do
-      count = count + (is_vector[fields[k]] and 1 or 0)
-    end
-    vector_counts[fields] = count
-  end
-  return #fields + count * (classes - 1)
-end
-
--- Unpacks the block whose length is values[at] into the fleet's fields, and returns the index after it. Unknown fields
--- are kept.
-function codec.unpack(fleet, values, at, fields, is_vector)
-  local last, count = at + values[at], length(fields, is_vector, fleet.classes)
-  assert(values[at] >= count, 'a block of the state is too short')
-  if values[at] > count then
-    fleet.unknown[fields] = { unpack(values, at + count + 1, last) }
-  end
+-- Unpacks the block whose length is values[head] into the fleet's fields, and returns the index after it. Unknown
+-- fields are kept; nil, which only damage has written, is read as 0.
+function codec.unpack(fleet, values, head, fields, is_vector)
+  local at, last = head, head + values[head]
   for k = 1, #fields do
     local field = fields[k]
     if is_vector[field] then
       local vector = fleet[field] or {}
       for class_index = 1, fleet.classes do
-        vector[class_index] = values[at + class_index]
+        vector[class_index] = values[at + class_index] or 0
       end
-      fleet[field] = vector
-      at = at + fleet.classes
+      fleet[field], at = vector, at + fleet.classes
     else
       at = at + 1
-      fleet[field] = values[at]
+      fleet[field] = values[at] or 0
     end
   end
+  assert(at <= last, 'a block of the state is too short')
+  fleet.unknown[fields] = at < last and { unpack(values, at + 1, last) } or nil
   return last + 1
 end
 
@@ -54,23 +38,37 @@ function codec.append(values, at, list)
   return at + #list
 end
 
--- Packs the block of these fields, and its unknown fields, into values[head] and following, and returns the index after
--- it.
-function codec.pack(fleet, values, head, fields, is_vector)
-  local at = head
-  for k = 1, #fields do
-    local value = fleet[fields[k]]
-    if is_vector[fields[k]] then
-      for class_index = 1, fleet.classes do
-        values[at + class_index] = value[class_index]
-      end
-      at = at + fleet.classes
-    else
-      at = at + 1
-      values[at] = value
+-- The values of a block as Lua source.
+local function source(fields, is_vector, classes)
+  local words = {}
+  for _, field in ipairs(fields) do
+    for class_index = 1, is_vector[field] and classes or 1 do
+      words[#words + 1] = 'fleet.' .. field .. (is_vector[field] and '[' .. class_index .. ']' or '')
     end
   end
-  at = codec.append(values, at, fleet.unknown[fields])
-  values[head] = at - head
-  return at + 1
+  return #words .. ', ' .. table.concat(words, ', ')
+end
+
+-- Adds the unknown fields of a block to the values of which values[head] is its length.
+local function add_unknown(fleet, values, head, fields)
+  for _, value in ipairs(fleet.unknown[fields] or {}) do
+    values[head] = values[head] + 1
+    table.insert(values, head + values[head], value)
+  end
+end
+
+-- The values of the state up to these two blocks, by straight code: a loop would take half of a call's steps.
+function codec.pack(fleet, hot, is_hot_vector, fields, is_vector)
+  local by_fields = packers[fleet.classes] or {}
+  packers[fleet.classes] = by_fields
+  by_fields[fields] = by_fields[fields] or loadstring(string.format(
+    'local fleet = ... return { fleet.layout, fleet.policy, fleet.classes, %s, %s }',
+    source(hot, is_hot_vector, fleet.classes), source(fields, is_vector, fleet.classes)
+  ))
+  local values = by_fields[fields](fleet)
+  if next(fleet.unknown) then
+    add_unknown(fleet, values, 5 + values[4], fields)
+    add_unknown(fleet, values, 4, hot)
+  end
+  return values
 end

@@ -20,12 +20,12 @@ local HOT = {
 }
 local HOT_VECTORS = { pools = true }
 
--- A fleet without fields. `prefix` is "{fleet}:", the prefix of all its keys; `packed` is the list that the state is
--- packed from, `written` the string that this call wrote.
+-- A fleet without fields. `prefix` is "{fleet}:", the prefix of all its keys; `written` is the string that this call
+-- wrote.
 local function blank(key, classes)
   return {
     state_key = key, prefix = string.sub(key, 1, -6), classes = classes,
-    cold = {}, unknown = {}, packed = {}, fleet_keys = {}, hashes = false, sets = false, masks = false, view = false,
+    cold = {}, unknown = {}, fleet_keys = {}, hashes = false, sets = false, masks = false, view = false,
     types = false, kinds = 0, written = false, type_texts = {},
   }
 end
@@ -86,12 +86,9 @@ end
 
 -- Writes the state, and those cold fields that changed.
 function state.write(fleet)
-  local values = fleet.packed
-  values[1], values[2], values[3] = fleet.layout, fleet.policy, fleet.classes
-  local at = codec.pack(fleet, values, 4, HOT, HOT_VECTORS)
-  at = codec.pack(fleet, values, at, policy_tables.fields(fleet.policy_table))
-  at = codec.append(values, type_block.pack(fleet, values, at - 1), fleet.unknown.blocks)
-  fleet.written = cmsgpack.pack(unpack(values, 1, at))
+  local values = codec.pack(fleet, HOT, HOT_VECTORS, policy_tables.fields(fleet.policy_table))
+  codec.append(values, type_block.pack(fleet, values, #values), fleet.unknown.blocks)
+  fleet.written = string.sub(cmsgpack.pack(values), 4) -- without the head of a list of 16 to 65,535 values
   redis.call('SET', fleet.state_key, fleet.written)
   incarnations.end_call(fleet)
   if next(fleet.cold) then
