@@ -18,39 +18,24 @@ function rows.write_below(destination, fleet, class_index, level)
   return rows.count(destination)
 end
 
-local set_bits -- the number of set bits by byte value; filled in a function, not at the top level
+local set_bits = {} -- the offsets of the set bits by byte value; bit 0 is the highest; filled on first use
 
-local function list_set_bits()
-  set_bits = { [0] = 0 }
-  for byte = 1, 255 do
-    set_bits[byte] = set_bits[math.floor(byte / 2)] + byte % 2
-  end
-end
-
--- The offset of the nth set bit (from 0) of a byte; bit 0 is the highest.
-local function find_in_byte(byte, nth)
-  local mask = 128
+local function list_set_bits(byte)
+  local found = {}
   for offset = 0, 7 do
-    if byte >= mask then
-      if nth == 0 then
-        return offset
-      end
-      nth = nth - 1
-      byte = byte - mask
-    end
-    mask = mask / 2
+    found[#found + 1] = math.floor(byte / 2 ^ (7 - offset)) % 2 == 1 and offset or nil
   end
+  set_bits[byte] = found
+  return found
 end
 
 -- The bit offset of the nth set bit (from 0) of a list of bytes.
 local function find_bit(bytes, nth)
-  if not set_bits then
-    list_set_bits()
-  end
   for i = 1, #bytes do
-    local count = set_bits[bytes[i]]
+    local found = set_bits[bytes[i]] or list_set_bits(bytes[i])
+    local count = #found
     if nth < count then
-      return (i - 1) * 8 + find_in_byte(bytes[i], nth)
+      return i * 8 - 8 + found[nth + 1]
     end
     nth = nth - count
   end

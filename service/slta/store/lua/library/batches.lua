@@ -8,6 +8,8 @@ batches = {}
 batches.OPERATIONS = {} -- @OPERATIONS@
 batches.FACTS = {} -- @FACTS@
 
+local FAULT = { 'FAULT' }
+
 -- Ends expired leases (a replay may still extend them). A batch of two or more operations starts the write buffer and
 -- prefetches the records of its ids.
 local function begin_batch(fleet, args, kind)
@@ -36,24 +38,21 @@ local function add_attributes(fleet, found, at, pool_id, second)
   found[at] = second and { address, second } or address
 end
 
--- Outcomes in order; each operation sees the effects of those before it. The first error stops the batch. Also the
--- attributes, whether all succeeded, and the error.
-local function run_batch(fleet, args, kind)
-  local outcomes, found = {}, {}
-  local ok, message = pcall(begin_batch, fleet, args, kind)
-  for at = kind.first, #args, kind.stride do
-    local outcome, pool_id, second
-    if ok then
-      ok, outcome, pool_id, second = pcall(kind.functions[args[at]], fleet, unpack(args, at + 1, at + kind.stride - 1))
-      if not ok then
-        message, outcome = outcome, { 'FAULT' }
-      elseif second or pool_id and fleet.attribute_list > 0 then
-        add_attributes(fleet, found, #outcomes + 1, pool_id, second)
-      end
+-- Appends outcomes and attributes; each operation sees the effects of those before it. An error stops the batch; the
+-- outcome of its operation is FAULT.
+local function run_operations(fleet, args, kind, outcomes, found)
+  begin_batch(fleet, args, kind)
+  local functions, stride, nth = kind.functions, kind.stride, 0
+  for at = kind.first, #args, stride do
+    nth = nth + 1
+    outcomes[nth] = FAULT
+    local outcome, pool_id, second =
+      functions[args[at]](fleet, args[at + 1], args[at + 2], args[at + 3], args[at + 4], args[at + 5])
+    if second or pool_id and fleet.attribute_list > 0 then
+      add_attributes(fleet, found, nth, pool_id, second)
     end
-    outcomes[#outcomes + 1] = outcome or { 'NOT_RUN' }
+    outcomes[nth] = outcome
   end
-  return outcomes, found, ok, message
 end
 
 -- Runs a batch -> {BATCH, one outcome per operation, attributes}. After an unexpected error the outcome is FAULT, that
@@ -61,16 +60,14 @@ end
 -- FAULT. `attributes` has the address of the pool that an outcome names, {address, labels} or {address, that of the
 -- policy's choice}, in the order of the outcomes; '' without one, and trailing ones may be missing.
 function batches.run(fleet, args, kind)
-  local outcomes, found, ok, message = run_batch(fleet, args, kind)
+  local outcomes, found = {}, {}
+  local ok, message = pcall(run_operations, fleet, args, kind, outcomes, found)
   local written, why = pcall(write_buffer.write, fleet)
-  if not written then
-    ok, message = false, why
-    for at = 1, #outcomes do
-      outcomes[at] = { 'FAULT' }
+  if not (ok and written) then
+    for at = 1, (#args - kind.first) / kind.stride + 1 do
+      outcomes[at] = written and (outcomes[at] or { 'NOT_RUN' }) or FAULT
     end
-  end
-  if not ok then
-    state.mark_suspect(fleet, message)
+    state.mark_suspect(fleet, written and message or why)
   end
   return { 'BATCH', outcomes, found }
 end
