@@ -82,8 +82,16 @@ def helps(command: Any) -> Iterator[str]:
     """Help of a command, its parameters and its subcommands."""
     yield command.help or ""
     yield from (parameter.help for parameter in command.params if getattr(parameter, "help", None))
-    for one in getattr(command, "commands", {}).values():
+    for one in subcommands(command).values():
         yield from helps(one)
+
+
+def subcommands(command: Any) -> dict[str, Any]:
+    """Commands of a group by name, imported; none of a command."""
+    if not hasattr(command, "list_commands"):
+        return {}
+    context = command.make_context("slta", ["--help"], resilient_parsing=True)
+    return {name: command.resolve_command(context, [name])[1] for name in command.list_commands(context)}
 
 
 def described(value: Any) -> Iterator[str]:
