@@ -79,6 +79,8 @@ class Fleet:
         """What the record of each session must say of its coming: the level, and the token's letter if one decided."""
         self.doubted: dict[int, set[str]] = {}
         """The pools that became unconfirmed in the last mass loss of each class."""
+        self.longest: dict[int, int] = {}
+        """The longest of their leases, in seconds."""
         self.differing = 0
         """Drawn sessions that were not on a best place."""
         self.seen: Counter[str] = Counter()

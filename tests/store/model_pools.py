@@ -60,7 +60,9 @@ class Pools(Placements):
                 p.liveness == "unconfirmed" and p.pool_class == pool.pool_class for p in self.pools
             )
             pool.liveness = "unconfirmed" if doubted else "alive"
-            self.doubted.setdefault(pool.pool_class, set()).update([pool.pool_id] if doubted else [])
+            if doubted:
+                self.doubted[pool.pool_class].add(pool.pool_id)
+                self.longest[pool.pool_class] = max(self.longest[pool.pool_class], pool.lease_seconds)
 
     def _renew(self, *pools: Pool) -> None:
         """Pools that had failed or moved have their last lease anew: a short one is renewed before it ends."""
@@ -180,6 +182,7 @@ class Pools(Placements):
         for pool in mine:
             pool.liveness = "unconfirmed" if pool.status == "active" else "lost"
         self.doubted[mine[0].pool_class] = {p.pool_id for p in mine if p.status == "active"}
+        self.longest[mine[0].pool_class] = SHORT_LEASE
         self.refresh(*mine)
 
     def end_guard(self) -> None:
@@ -189,12 +192,18 @@ class Pools(Placements):
         self._lose_unconfirmed(range(len(self.names)))
 
     def _end_guards_of_half(self) -> None:
-        """Two leases after half of a class's unconfirmed pools were heard, the others are lost."""
+        """Two leases after half of a class's unconfirmed pools were heard, the others are lost.
+
+        If one of them has a long lease, an operator ends the guard instead.
+        """
         for i, doubted in self.doubted.items():
             silent = [p for p in self.pools if p.pool_id in doubted and p.liveness == "unconfirmed"]
             if silent and 2 * (len(doubted) - len(silent)) >= len(doubted):
-                self.pass_seconds(4.1)
-                self._lose_unconfirmed([i])
+                if self.longest[i] > SHORT_LEASE:
+                    self.end_guard()
+                else:
+                    self.pass_seconds(4.1)
+                    self._lose_unconfirmed([i])
 
     def _lose_unconfirmed(self, classes: Collection[int]) -> None:
         self.pass_seconds(0)
