@@ -101,7 +101,7 @@ def test_a_call_with_other_arguments_than_the_table_has_is_refused() -> None:
 
 
 PARENTHESES = r"\((?:[^()]|{})*\)"
-CALLS = r"\b(?:redis\.p?call|write_changes|write_buffer\.send)"
+CALLS = r"\b(?:redis\.p?call|rows\.call|write_changes|write_buffer\.send)"
 COMMAND = re.compile(CALLS + PARENTHESES.format(PARENTHESES.format(PARENTHESES.format("$.^"))))
 NOT_OUTCOMES = {"DONE", "HSET"}
 """The outcome of an event, and a command in a comparison."""

@@ -264,7 +264,7 @@ LUA_WORDS = {"local", "function", "for", "do", "if", "then", "else", "elseif", "
     [
         (
             "slta",
-            ["green", "yellow", "yellow_class", "previous_class", "room", "draw"],
+            ["green", "yellow", "yellow_class", "previous_class", "draw"],
             {"math.floor", "choice.pick"},
         ),
         ("jlmu", ["frontier_ranks", "open_counts", "draw"], {"math.floor"}),

@@ -46,7 +46,7 @@ function accounting.integrate_pools(fleet)
 end
 
 -- One session more (`change` is 1): adds the next coordinate to the optimum; one less (-1): removes the last one. O(1).
-local function move_optimum(fleet, change)
+function accounting.move_optimum(fleet, change)
   if change < 0 and fleet.bound_filled == 0 then
     fleet.bound_rank = fleet.bound_rank - 1
     local class_index = tables.entry(fleet, 'bound', fleet.bound_rank)
@@ -85,13 +85,6 @@ function accounting.prefetch_marginals(fleet, class_index, last)
     fleet.marginals[class_index * constants.MAX_LEVELS + level] =
       tonumber(string.sub(text, (level - 1) * bytes + 1, level * bytes))
   end
-end
-
--- The occupancy of a pool rose to `level` (`change` is 1) or fell from it (-1). O(1).
-function accounting.on_change(fleet, class_index, level, change)
-  fleet.sessions = fleet.sessions + change
-  fleet.utility = fleet.utility + change * tables.number(fleet, 'marginals', class_index, level)
-  move_optimum(fleet, change)
 end
 
 local COUNTS = {

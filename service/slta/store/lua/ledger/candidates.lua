@@ -9,7 +9,7 @@ function candidates.count(view, class_index, key)
     return rows.count(key)
   end
   local without = keys.of_fleet(view, 'mask')
-  redis.call('BITOP', 'AND', without, key, mask)
+  rows.call('BITOP', 'AND', without, key, mask)
   return rows.count(key) - rows.count(without)
 end
 
@@ -20,7 +20,7 @@ function candidates.select(view, class_index, key, nth)
     return rows.select(key, nth)
   end
   local without = keys.of_fleet(view, 'mask')
-  redis.call('BITOP', 'AND', without, key, mask)
+  rows.call('BITOP', 'AND', without, key, mask)
   return rows.select_between(key, without, nth)
 end
 
@@ -32,8 +32,8 @@ local function excluded(view, class_index, level)
     return row
   end
   local key = keys.of_fleet(view, 'mask')
-  redis.call('BITOP', 'AND', key, mask, keys.of_class(view, 'active', class_index)) -- some may be draining
-  redis.call('BITOP', 'OR', key, key, row)
+  rows.call('BITOP', 'AND', key, mask, keys.of_class(view, 'active', class_index)) -- some may be draining
+  rows.call('BITOP', 'OR', key, key, row)
   return key
 end
 

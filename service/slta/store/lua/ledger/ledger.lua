@@ -15,9 +15,11 @@ function ledger.on_change(fleet, class_index, pool_index, level, change)
   if change < 0 and level < fleet.frontier_bounds[class_index] then
     fleet.frontier_bounds[class_index] = level
   end
-  local is_active = redis.call('SETBIT', row, pool_index, present) == 1 or change > 0
+  local is_active = rows.set(row, pool_index, present) == 1 or change > 0
   if is_active then
-    accounting.on_change(fleet, class_index, level, change)
+    fleet.sessions = fleet.sessions + change
+    fleet.utility = fleet.utility + change * tables.number(fleet, 'marginals', class_index, level)
+    accounting.move_optimum(fleet, change)
     if fleet.view then
       candidates.touch(fleet, class_index)
     end

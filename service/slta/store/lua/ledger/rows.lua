@@ -1,11 +1,74 @@
--- Bit rows: one bit per pool of a class, at its pool_index. A missing key is a row of zeros.
+-- Bit rows: one bit per pool of a class, at its pool_index. A missing key is a row of zeros. A batch holds the short
+-- rows that it uses, and writes each once.
 
 rows = {}
 
--- Below this many bytes one GETRANGE is faster than further bisection.
+-- Up to this many bytes a row is read as a whole, which is faster than bisection.
 rows.SPAN = 48
 
+local held -- by key the bytes of a row, false of a long one; nil outside of batches
+
+-- Holds rows from now on until `rows.write`.
+function rows.hold()
+  held = {}
+end
+
+local function write(key, bytes)
+  if bytes and bytes.changed then
+    bytes.changed = false
+    redis.call('SET', key, string.char(unpack(bytes)))
+  end
+end
+
+-- Writes the rows that are held, and holds none any more.
+function rows.write()
+  local changed = held or {}
+  held = nil
+  for key, bytes in pairs(changed) do
+    write(key, bytes)
+  end
+end
+
+-- Calls a command on rows, which may write them.
+function rows.call(command, ...)
+  for _, key in ipairs(held and { ... } or {}) do
+    write(key, held[key])
+    held[key] = nil
+  end
+  return redis.call(command, ...)
+end
+
+local function bytes_of(key, low, high)
+  return { string.byte(rows.call('GETRANGE', key, low, high - 1), 1, -1) }
+end
+
+-- The bytes of a row, which a batch holds; false for a long one.
+local function hold(key)
+  if held[key] == nil then
+    local bytes = bytes_of(key, 0, rows.SPAN + 1)
+    held[key] = #bytes <= rows.SPAN and bytes
+  end
+  return held[key]
+end
+
+-- Sets a bit to 0 or 1; returns what it was. Departures are spread over many rows, so a 0 does not hold one.
+function rows.set(key, bit, present)
+  local bytes = held and (held[key] or present == 1 and hold(key))
+  if not bytes or bit >= 8 * rows.SPAN then
+    return bytes and rows.call('SETBIT', key, bit, present) or redis.call('SETBIT', key, bit, present)
+  end
+  local offset = bit % 8
+  local at, mask = (bit - offset) / 8 + 1, 2 ^ (7 - offset)
+  for missing = #bytes + 1, at do
+    bytes[missing] = 0
+  end
+  local before = bytes[at] % (2 * mask) >= mask and 1 or 0
+  bytes[at], bytes.changed = bytes[at] + (present - before) * mask, true
+  return before
+end
+
 function rows.count(key)
+  write(key, held and held[key])
   return redis.call('BITCOUNT', key)
 end
 
@@ -13,8 +76,8 @@ end
 -- lose the pools beyond the end of a short row. O(pools / 8).
 function rows.write_below(destination, fleet, class_index, level)
   local active, reached = keys.of_class(fleet, 'active', class_index), keys.of_level(fleet, class_index, level)
-  redis.call('BITOP', 'AND', destination, active, reached)
-  redis.call('BITOP', 'XOR', destination, active, destination)
+  rows.call('BITOP', 'AND', destination, active, reached)
+  rows.call('BITOP', 'XOR', destination, active, destination)
   return rows.count(destination)
 end
 
@@ -41,18 +104,14 @@ local function find_bit(bytes, nth)
   end
 end
 
-local function bytes_of(key, low, high)
-  return { string.byte(redis.call('GETRANGE', key, low, high - 1), 1, -1) }
-end
-
 -- The offset of the nth set bit (from 0) of the row `outer` without the bits of `inner`, a subset of it, nil for none:
 -- counts and bytes are subtracted. Bisects the row until at most SPAN bytes contain the bit. O(log pools) calls.
 function rows.select_between(outer, inner, nth)
-  local low, high = 0, redis.call('STRLEN', outer)
+  local low, high = 0, rows.call('STRLEN', outer)
   while high - low > rows.SPAN do
     local middle = math.floor((low + high) / 2)
-    local without = inner and redis.call('BITCOUNT', inner, low, middle - 1) or 0
-    local below = redis.call('BITCOUNT', outer, low, middle - 1) - without
+    local without = inner and rows.call('BITCOUNT', inner, low, middle - 1) or 0
+    local below = rows.call('BITCOUNT', outer, low, middle - 1) - without
     if nth < below then
       high = middle
     else
@@ -69,7 +128,7 @@ end
 
 -- The offset of the nth set bit (from 0) of a row. One call for a short row.
 function rows.select(key, nth)
-  local bytes = bytes_of(key, 0, rows.SPAN + 1)
+  local bytes = held and hold(key) or bytes_of(key, 0, rows.SPAN + 1)
   return #bytes > rows.SPAN and rows.select_between(key, nil, nth) or find_bit(bytes, nth)
 end
 

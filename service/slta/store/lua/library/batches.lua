@@ -22,6 +22,7 @@ local function begin_batch(fleet, args, kind)
       end
     end
     write_buffer.begin(fleet)
+    rows.hold()
     sessions.prefetch(fleet, ids, creates)
   end
   if kind == batches.OPERATIONS then
@@ -55,6 +56,11 @@ local function run_operations(fleet, args, kind, outcomes, found)
   end
 end
 
+local function write_all(fleet)
+  rows.write()
+  write_buffer.write(fleet)
+end
+
 -- Runs a batch -> {BATCH, one outcome per operation, attributes}. After an unexpected error the outcome is FAULT, that
 -- of the remaining operations NOT_RUN, and the fleet is marked suspect. If writing the buffer fails, all outcomes are
 -- FAULT. `attributes` has the address of the pool that an outcome names, {address, labels} or {address, that of the
@@ -62,7 +68,7 @@ end
 function batches.run(fleet, args, kind)
   local outcomes, found = {}, {}
   local ok, message = pcall(run_operations, fleet, args, kind, outcomes, found)
-  local written, why = pcall(write_buffer.write, fleet)
+  local written, why = pcall(write_all, fleet)
   if not (ok and written) then
     for at = 1, (#args - kind.first) / kind.stride + 1 do
       outcomes[at] = written and (outcomes[at] or { 'NOT_RUN' }) or FAULT

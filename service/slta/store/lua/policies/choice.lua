@@ -5,13 +5,7 @@ choice = {}
 -- Chooses the pool floor(draw * total) of all candidates, numbered class by class without class `excluded` (0 for
 -- none): its class_index, and that it is the nth of its class, from 0. Nil without candidates. O(classes).
 function choice.pick(counts, excluded, draw)
-  local total = 0
-  for class_index = 1, #counts do
-    if class_index ~= excluded then
-      total = total + counts[class_index]
-    end
-  end
-  local nth = math.floor(draw * total)
+  local nth = math.floor(draw * (vectors.sum(counts) - (counts[excluded] or 0)))
   for class_index = 1, #counts do
     if class_index ~= excluded then
       if nth < counts[class_index] then

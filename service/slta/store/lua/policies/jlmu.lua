@@ -74,7 +74,7 @@ local function set_frontier(fleet, class_index, level)
   fleet.frontiers[class_index] = level
   if level > fleet.capacities[class_index] then
     fleet.frontier_ranks[class_index], fleet.open[class_index] = 0, 0
-    redis.call('DEL', key)
+    rows.call('DEL', key)
   else
     fleet.frontier_ranks[class_index] = tables.number(fleet, 'ranks', class_index, level)
     fleet.open[class_index] = rows.write_below(key, fleet, class_index, level)
@@ -88,13 +88,13 @@ function jlmu.on_change(fleet, class_index, pool_index, level, change)
   if change < 0 and level < fleet.frontiers[class_index] then
     fleet.frontiers[class_index] = level
     fleet.frontier_ranks[class_index] = tables.number(fleet, 'ranks', class_index, level)
-    redis.call('DEL', key)
+    rows.call('DEL', key)
     fleet.open[class_index] = 0
   end
   if level ~= fleet.frontiers[class_index] then
     return
   end
-  redis.call('SETBIT', key, pool_index, change < 0 and 1 or 0)
+  rows.set(key, pool_index, change < 0 and 1 or 0)
   fleet.open[class_index] = fleet.open[class_index] - change
   if fleet.open[class_index] == 0 then
     set_frontier(fleet, class_index, level + 1)

@@ -53,7 +53,7 @@ end
 -- r <- r + 1: the green tokens of class i_r are exactly its former yellow ones. O(pools / 8).
 local function step_up(fleet)
   local class_index = fleet.estimate_class
-  redis.call('BITOP', 'OR', keys.of_class(fleet, 'green', class_index), keys.of_fleet(fleet, 'yellow'))
+  rows.call('BITOP', 'OR', keys.of_class(fleet, 'green', class_index), keys.of_fleet(fleet, 'yellow'))
   fleet.green[class_index] = fleet.yellow
   candidates.touch(fleet, class_index)
   fleet.thresholds[class_index] = fleet.estimate_level
@@ -66,7 +66,7 @@ end
 local function step_down(fleet)
   set_rank(fleet, fleet.rank - 1)
   local class_index = fleet.estimate_class
-  redis.call('BITOP', 'OR', keys.of_fleet(fleet, 'yellow'), keys.of_class(fleet, 'green', class_index))
+  rows.call('BITOP', 'OR', keys.of_fleet(fleet, 'yellow'), keys.of_class(fleet, 'green', class_index))
   fleet.yellow = fleet.green[class_index]
   write_green(fleet, class_index, fleet.estimate_level - 1)
   fleet.learning_steps_down = fleet.learning_steps_down + 1
@@ -121,11 +121,11 @@ end
 function tokens.on_change(fleet, class_index, pool_index, level, change)
   local present = change < 0 and 1 or 0
   if level == fleet.thresholds[class_index] then
-    redis.call('SETBIT', keys.of_class(fleet, 'green', class_index), pool_index, present)
+    rows.set(keys.of_class(fleet, 'green', class_index), pool_index, present)
     fleet.green[class_index] = fleet.green[class_index] - change
   end
   if class_index == fleet.estimate_class and level == fleet.estimate_level then
-    redis.call('SETBIT', keys.of_fleet(fleet, 'yellow'), pool_index, present)
+    rows.set(keys.of_fleet(fleet, 'yellow'), pool_index, present)
     fleet.yellow = fleet.yellow - change
   end
   follow_single_pool(fleet)

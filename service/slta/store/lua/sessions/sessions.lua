@@ -11,7 +11,7 @@ local MIN_RETENTION = 120e6 -- µs, longer than the replay log of a dispatcher
 
 -- The record of a live session as a table; nil if there is none.
 function sessions.read(fleet, id)
-  local record = write_buffer.get(fleet, keys.of_fleet(fleet, 'sessions'), id)
+  local record = write_buffer.get(fleet, 'sessions', id)
   if not record then
     return nil
   end
@@ -19,15 +19,15 @@ function sessions.read(fleet, id)
 end
 
 local function write(fleet, id, session)
-  write_buffer.set(fleet, keys.of_fleet(fleet, 'sessions'), id, records.text(session))
+  write_buffer.set(fleet, 'sessions', id, records.text(session))
 end
 
 -- {ENDED, reason, pool_id} and the pool_id of a session that ended within the retention time, or was completed before
 -- its assign; else nil.
 function sessions.ended(fleet, id)
-  local record = write_buffer.get(fleet, keys.of_ended(fleet, fleet.ended_generation), id)
+  local record = write_buffer.get(fleet, keys.ended(fleet.ended_generation), id)
   if not record and fleet.older_ended > 0 then
-    record = write_buffer.get(fleet, keys.of_ended(fleet, 1 - fleet.ended_generation), id)
+    record = write_buffer.get(fleet, keys.ended(1 - fleet.ended_generation), id)
   end
   if record then
     local reason, pool_id = string.match(record, '(%S+) (%S*)')
@@ -40,17 +40,15 @@ end
 -- Adds an ended id, which is kept for the retention time, but at least MIN_RETENTION.
 function sessions.add_ended(fleet, id, reason, pool_id)
   fleet.revision = fleet.revision + 1
-  write_buffer.set(fleet, keys.of_ended(fleet, fleet.ended_generation), id, reason .. ' ' .. pool_id)
+  write_buffer.set(fleet, keys.ended(fleet.ended_generation), id, reason .. ' ' .. pool_id)
 end
 
 -- Prefetches the records of `ids`, and of `new_ids` whether they have ended.
 function sessions.prefetch(fleet, ids, new_ids)
-  write_buffer.prefetch(fleet, keys.of_fleet(fleet, 'sessions'), ids)
-  if #new_ids > 0 then
-    write_buffer.prefetch(fleet, keys.of_ended(fleet, fleet.ended_generation), new_ids)
-    if fleet.older_ended > 0 then
-      write_buffer.prefetch(fleet, keys.of_ended(fleet, 1 - fleet.ended_generation), new_ids)
-    end
+  write_buffer.prefetch(fleet, 'sessions', ids)
+  write_buffer.prefetch(fleet, keys.ended(fleet.ended_generation), new_ids)
+  if fleet.older_ended > 0 then
+    write_buffer.prefetch(fleet, keys.ended(1 - fleet.ended_generation), new_ids)
   end
 end
 
@@ -119,7 +117,7 @@ end
 
 -- Ends a session: record, counter and ended id first, as in `begin`, then lease and pool.
 function sessions.finish(fleet, id, session, reason)
-  write_buffer.set(fleet, keys.of_fleet(fleet, 'sessions'), id, false)
+  write_buffer.set(fleet, 'sessions', id, false)
   state.count(fleet, reason)
   sessions.add_ended(fleet, id, reason, session.pool_id)
   leases.set(fleet, id, session.due, false)

@@ -29,13 +29,10 @@ end
 
 -- Appends a list, nil for none, to the first `at` values, and returns their new number.
 function codec.append(values, at, list)
-  if not list then
-    return at
-  end
-  for offset, value in ipairs(list) do
+  for offset, value in ipairs(list or {}) do
     values[at + offset] = value
   end
-  return at + #list
+  return at + #(list or {})
 end
 
 -- The values of a block as Lua source.

@@ -55,9 +55,14 @@ function keys.of_leases(fleet, second)
   return string.format('%sleases:%d', fleet.prefix, second)
 end
 
--- The hash of ended ids of a generation, 0 or 1.
+-- The name of the hash of ended ids of a generation, 0 or 1.
+function keys.ended(generation)
+  return generation == 0 and 'ended:0' or 'ended:1'
+end
+
+-- The key of that hash.
 function keys.of_ended(fleet, generation)
-  return keys.of_fleet(fleet, generation == 0 and 'ended:0' or 'ended:1')
+  return keys.of_fleet(fleet, keys.ended(generation))
 end
 
 -- The history of the integrals for a window in seconds.

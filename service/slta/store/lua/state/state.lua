@@ -25,7 +25,7 @@ local HOT_VECTORS = { pools = true }
 local function blank(key, classes)
   return {
     state_key = key, prefix = string.sub(key, 1, -6), classes = classes,
-    cold = {}, unknown = {}, fleet_keys = {}, hashes = false, sets = false, masks = false, view = false,
+    cold = {}, unknown = {}, fleet_keys = {}, hashes = false, masks = false, view = false,
     types = false, kinds = 0, written = false, type_texts = {},
   }
 end

@@ -6,70 +6,63 @@ write_buffer = {}
 
 local MAX_WORDS = 4000 -- of one command; even, as words may be pairs
 
-function write_buffer.begin(fleet)
-  fleet.hashes, fleet.sets = {}, {}
-end
+local BY_KEY = { __index = function(buffers, key) return rawset(buffers, key, {})[key] end }
 
--- The buffer of a hash: by field the known `values` and those that `changed`, false for a missing one.
-local function buffer_of(fleet, key)
-  local buffer = fleet.hashes[key] or { values = {}, changed = {} }
-  fleet.hashes[key] = buffer
-  return buffer
+-- `known` has by name of a hash of the fleet the values of its fields, false for a missing one, `hashes` those that
+-- changed; `sets` has by key of a set whether members that changed are in it.
+function write_buffer.begin(fleet)
+  for _, field in ipairs({ 'known', 'hashes', 'sets' }) do
+    fleet[field] = setmetatable({}, BY_KEY)
+  end
 end
 
 -- Prefetches these fields of a hash.
-function write_buffer.prefetch(fleet, key, fields)
-  local values = buffer_of(fleet, key).values
-  for at, value in ipairs(redis.call('HMGET', key, unpack(fields))) do
-    values[fields[at]] = value
+function write_buffer.prefetch(fleet, name, fields)
+  local known = fleet.known[name]
+  for at, value in ipairs(fields[1] and redis.call('HMGET', keys.of_fleet(fleet, name), unpack(fields)) or {}) do
+    known[fields[at]] = value
   end
 end
 
 -- The value of a field, false if it is missing.
-function write_buffer.get(fleet, key, field)
-  local buffer = fleet.hashes and fleet.hashes[key]
-  if buffer and buffer.values[field] ~= nil then
-    return buffer.values[field]
+function write_buffer.get(fleet, name, field)
+  if not fleet.hashes or fleet.known[name][field] == nil then
+    return redis.call('HGET', keys.of_fleet(fleet, name), field)
   end
-  return redis.call('HGET', key, field)
+  return fleet.known[name][field]
 end
 
 -- Sets a field, or deletes it if `value` is false.
-function write_buffer.set(fleet, key, field, value)
+function write_buffer.set(fleet, name, field, value)
   if fleet.hashes then
-    local buffer = buffer_of(fleet, key)
-    buffer.values[field] = value
-    buffer.changed[field] = value
+    fleet.known[name][field], fleet.hashes[name][field] = value, value
   elseif value then
-    redis.call('HSET', key, field, value)
+    redis.call('HSET', keys.of_fleet(fleet, name), field, value)
   else
-    redis.call('HDEL', key, field)
+    redis.call('HDEL', keys.of_fleet(fleet, name), field)
   end
 end
 
 -- Adds a member to a set if `present`, else removes it.
 function write_buffer.set_member(fleet, key, member, present)
-  if not fleet.sets then
+  if not fleet.hashes then
     redis.call(present and 'SADD' or 'SREM', key, member)
     return
   end
-  local members = fleet.sets[key] or {}
-  fleet.sets[key], members[member] = members, present
+  fleet.sets[key][member] = present
 end
 
 -- Writes the changes of a key: by field of a hash its value, by member of a set true; false for one to be removed.
 local function write_changes(key, changes, add, remove)
-  local added, removed = {}, {}
+  local words = { [add] = {}, [remove] = {} }
   for name, value in pairs(changes) do
-    local list = value and added or removed
+    local list = words[value and add or remove]
     list[#list + 1] = name
-    if add == 'HSET' and value then
-      list[#list + 1] = value
-    end
+    list[#list + 1] = add == 'HSET' and value or nil
   end
-  for command, words in pairs({ [add] = added, [remove] = removed }) do
-    if words[1] then
-      redis.call(command, key, unpack(words))
+  for command, list in pairs(words) do
+    if list[1] then
+      redis.call(command, key, unpack(list))
     end
   end
 end
@@ -86,11 +79,11 @@ function write_buffer.write(fleet)
   if not fleet.hashes then
     return
   end
-  for key, buffer in pairs(fleet.hashes) do
-    write_changes(key, buffer.changed, 'HSET', 'HDEL')
+  for name, fields in pairs(fleet.hashes) do
+    write_changes(keys.of_fleet(fleet, name), fields, 'HSET', 'HDEL')
   end
   for key, members in pairs(fleet.sets) do
     write_changes(key, members, 'SADD', 'SREM')
   end
-  fleet.hashes, fleet.sets = false, false
+  fleet.hashes = false
 end
