@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.docs.terms import CODE, PENDING, TERM, described, instead, texts
+from tests.docs.terms import CODE, TERM, described, instead
 
 
 def test_a_term_in_prose_is_found_with_what_stands_in_its_place() -> None:
@@ -18,7 +18,3 @@ def test_texts_of_a_document_are_its_descriptions() -> None:
         "x": [{"action": "c"}],
     }
     assert list(described(document)) == ["a", "b", "c"]
-
-
-def test_what_is_pending_is_a_text_that_exists() -> None:
-    assert set(PENDING) <= {place for place, _ in texts()}

@@ -21,7 +21,7 @@ LABELS = {
     "level": "number of sessions on a pool; above a capacity of 64 every second, third, … one, at most 64",
     "maxmemory_policy": "setting of the store's server",
     "operation": "what was asked of slta",
-    "outcome": "how it ended: a word of its own, such as `placed` or `ok`, or the error code; `left` as above",
+    "outcome": "how it ended: its own word, such as `placed` or `ok`, or the error code; `left` as above",
     "part": "rows of a fleet's state: `tokens`, read by the policy, or `ledger`, the occupancies of pools",
     "placed_by": "`slta` or `fallback`",
     "policy": "policy of the fleet file",

@@ -229,9 +229,9 @@ class ProbeAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartlyReadyAnswer:
-    """`ready`, and how many masters of a cluster take no writes, and slots have no master: their fleets are away.
+    """`ready`, and how many masters of a cluster take no writes, and how many slots have no master.
 
-    Of `recovering_fleets` writes that the store has lost are being put back.
+    Of `recovering_fleets` writes that the store has lost are being restored.
     """
 
     status: str

@@ -36,7 +36,7 @@ BATCHES = HistogramDef("batch_size", "Operations per call of the function batch.
 STORE_ERRORS = CounterDef("store_errors", "Failed store calls.", ("error_type",))
 NOT_REPLAYED = CounterDef(
     "changes_not_replayed",
-    "Acknowledged changes that the store lost and that were not put back, by reason: that of a refusal, `session_type` "
+    "Acknowledged changes that the store lost and that were not restored, by reason: that of a refusal, `session_type` "
     "for sessions that lost their type, or `log_full` for calls that the log had no room for, lost or not.",
     ("reason",),
 )
