@@ -132,7 +132,7 @@ agents-campaign: $(DEV) ## 200 pool processes with agents, killed, stopped and c
 proxies-test: $(DEV) $(PROXIES) ## The recipes of deploy/proxies on the real proxies; HAProxy or nginx not on PATH: skipped
 	$(PYTEST) -m proxies --timeout 300 $(ARGS)
 
-proxies-campaign: $(DEV) $(PROXIES) ## The figures of docs/proxies.md: counts every second, outages, added time, gap (ARGS="--help")
+proxies-campaign: $(DEV) $(PROXIES) ## Recipes of docs/proxies.md measured: counts every second, outages, added time, gap (ARGS="--help")
 	$(BIN)/python -m lab.campaign proxies $(ARGS)
 
 # Both tools run from outside the tree. An index that tells nothing of vulnerabilities is an error, not a clean result.

@@ -10,7 +10,7 @@ from prometheus_client import Counter, generate_latest
 
 from slta_integrations import agent, follow, kubernetes
 from slta_integrations.agent import pool, probe_output, probing, state_machine
-from slta_integrations.follow import checkpoints, command, follower, log_tail, operations, sender, spool
+from slta_integrations.follow import command, log_tail, operations, sender, spool
 from slta_integrations.kubernetes import api_server, desired_pools, lease, pools, reconciler, vanished, watcher
 from tests.docs.pages import ROOT, Page, documented_metrics
 from tests.inventory import each
@@ -81,16 +81,12 @@ LIMITS = {
     ],
     "follow": [
         f"at most {operations.MAX_OPERATIONS:,} operations",
-        f"older than {operations.MARK_SECONDS:g} s",
         f"older than {operations.LATE_SECONDS:g} s",
         f"over {log_tail.MAX_LINE_BYTES // 1024} KiB",
         f"{log_tail.ROTATE_WAIT_SECONDS:g} s after the new one has lines",
         f"`--max-backlog` bytes, by default {command.MAX_BACKLOG_BYTES >> 30} GiB",
         f"segments of {spool.SEGMENT_BYTES >> 20} MiB",
-        f"every {follower.SAVE_SECONDS:g} s without lines",
-        f"the next look at the log, every {follower.POLL_SECONDS:g} s",
         f"up to {sender.MAX_DELAY_SECONDS:g} s",
-        f"{checkpoints.MAX_CHECKPOINTS * checkpoints.SPACING_SECONDS / 3600:.1f} hours",
     ],
     "kubernetes": [
         f"or {watcher.MAX_RESUMES} failures in a row",

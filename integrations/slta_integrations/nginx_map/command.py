@@ -35,7 +35,7 @@ def command(
     ] = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if the file has not changed.")] = False,  # noqa: FBT002
 ) -> None:
-    """Write the map of pools to upstreams that nginx includes: see docs/follow.md."""
+    """Write the map of pools to upstreams that nginx includes: see docs/proxies.md."""
     with in_one_line():
         target = target_of(url, fleet, key_file)
         text = render(fleet, pools_of(asyncio.run(_pages(Client(target)))))
