@@ -1,4 +1,4 @@
-"""docs/client.md: its examples run; its tables, limits and generators are those of the code and of other tests."""
+"""docs/client.md and docs/client-protocol.md: examples run; tables, limits and generators are those of the code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from tests.docs.pages import ROOT, Page, alternatives, documented_metrics, rows,
 from tests.inventory import each
 
 PAGE = Page(ROOT / "docs/client.md")
-PROSE = " ".join(PAGE.prose.split())
+PROTOCOL = Page(ROOT / "docs/client-protocol.md")
+PROSE = " ".join(f"{PAGE.prose} {PROTOCOL.prose}".split())
 TRANSPORT = (replies.UNREACHABLE, replies.TIMEOUT, replies.DISCONNECTED, replies.BUSY, replies.INVALID)
 """Codes without a reply."""
 
@@ -78,7 +79,7 @@ def row(rule: Rule) -> tuple[str, ...]:
 
 
 def test_the_table_of_retries_is_that_of_the_code() -> None:
-    table = {words(code)[0]: tuple(rest) for code, *rest in rows(PAGE.section("Retries"))}
+    table = {words(code)[0]: tuple(rest) for code, *rest in rows(PROTOCOL.section("Retries"))}
     found = [replies.Reply(meaning.status, code, {}) for code, meaning in MEANINGS.items()]
     found += [replies.failed(code) for code in TRANSPORT]
     rules_of = {reply.code: rule_of(reply) for reply in found if reply.code != "too_many_viewers"}  # of the live page
@@ -104,13 +105,13 @@ def test_the_page_has_every_error() -> None:
     "sentence",
     [
         f"| `lease_seconds` | {options.LEASE_SECONDS:g} s |",
-        f"waits at most {options.CLOSE_SECONDS:g} s until slta has confirmed",
+        f"wait at most {options.CLOSE_SECONDS:g} s until slta has confirmed",
         f'"After {rules.SOON_SECONDS * 1000:g} ms" is for the first retry only',
-        f"… up to {rules.MAX_DELAY_SECONDS:g} s, of which",
+        f"… up to {rules.MAX_DELAY_SECONDS:g} s.",
         f"at most {budget.RESERVE:g}, and each first try adds {budget.RATIO:g}",
         f"with up to {lanes.MAX_OPERATIONS:,} others",
-        f"At most {calls.MAX_UNDER_WAY} calls of placements are under way",
-        f"leaves in bulk calls of up to {calls.BULK}, at most {calls.MAX_BULKS} at a time",
+        f"At most {calls.MAX_UNDER_WAY} calls of placements are in flight",
+        f"leave in bulk calls of up to {calls.BULK}, at most {calls.MAX_BULKS} at a time",
         f"has {QUEUE_SECONDS:g} s, or `timeout` if that is longer",
         f"counts for at most {SLICE_SECONDS:g} s",
         f"for at most {EXIT_SECONDS:g} s over all clients",
@@ -135,7 +136,7 @@ def test_the_version_is_that_of_the_service_and_its_package_is_built_with_it() -
     assert [name.partition(">")[0] for name in project["project"]["dependencies"]] == ["aiohttp"]
 
 
-TYPESCRIPT, GO = [block for block in PAGE.blocks("sh") if "openapi.json" in block]
+TYPESCRIPT, GO = [block for block in PROTOCOL.blocks("sh") if "openapi.json" in block]
 
 
 def test_it_names_every_example() -> None:
@@ -157,5 +158,5 @@ def test_a_client_in_go_is_generated_by_the_package_and_the_command_of_the_tests
 
 
 def test_the_programs_that_use_them_exist() -> None:
-    (programs,) = (word for word in PAGE.spans if word.startswith("tests/contract/clients/"))
+    (programs,) = (word for word in PROTOCOL.spans if word.startswith("tests/contract/clients/"))
     assert all((ROOT / path).is_file() for path in alternatives(programs))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class PlacementError(Exception):
-    """The session was not placed. `code` is that of the last reply (docs/client.md), `fleet` the one that gave it."""
+    """The session was not placed. `code` is of the last reply (docs/client-protocol.md), from `fleet`."""
 
     def __init__(self, code: str, detail: str, *, fleet: str, session_id: str, reason: str | None = None) -> None:
         """`detail` is for people; `reason` comes with `session_ended`."""
