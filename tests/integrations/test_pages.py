@@ -75,9 +75,7 @@ LIMITS = {
         f"at most {probe_output.MAX_SESSIONS:,}",
         f"over {probe_output.MAX_BYTES >> 20} MiB",
         f"taken again after {probing.LIST_RETRY_SECONDS:g} s",
-        f"waits {probing.COUNT_WAIT_SECONDS:g} s at most",
         f"about every {state_machine.REFUSED_DELAY_SECONDS:g} s",
-        f"between {state_machine.MIN_TIMEOUT_SECONDS:g} and {state_machine.MAX_TIMEOUT_SECONDS:g} s",
     ],
     "follow": [
         f"at most {operations.MAX_OPERATIONS:,} operations",
