@@ -11,7 +11,7 @@ from prometheus_client import Counter, generate_latest
 from slta_integrations import agent, follow, kubernetes
 from slta_integrations.agent import pool, probe_output, probing, state_machine
 from slta_integrations.follow import command, log_tail, operations, sender, spool
-from slta_integrations.kubernetes import api_server, desired_pools, lease, pools, reconciler, vanished, watcher
+from slta_integrations.kubernetes import lease, pools, reconciler, vanished
 from tests.docs.pages import ROOT, Page, documented_metrics
 from tests.inventory import each
 
@@ -87,20 +87,10 @@ LIMITS = {
         f"up to {sender.MAX_DELAY_SECONDS:g} s",
     ],
     "kubernetes": [
-        f"or {watcher.MAX_RESUMES} failures in a row",
-        f"it waits {watcher.SETTLE_SECONDS:g} s for what it missed",
-        f"A watch ends every {api_server.WATCH_SECONDS} s",
-        f"resumed after {api_server.DEAD_SECONDS:g} s",
-        f"pauses of up to {reconciler.MAX_DELAY_SECONDS:g} s",
+        f"delays of up to {reconciler.MAX_DELAY_SECONDS:g} s",
         f"tried again every {pools.REFUSED_SECONDS:g} s",
-        f"renewed every {lease.RETRY_SECONDS:g} s",
         f"{lease.LEASE_SECONDS} s after its last renewal",
-        f"stops after {lease.DEADLINE_SECONDS:g} s",
-        f"read every {pools.READ_SECONDS:g} s",
-        f"Changes of {reconciler.SPACING_SECONDS:g} s",
-        f"one by one, {pools.MAX_REMOVALS} at most",
-        f"Over {desired_pools.MAX_ID} characters",
-        f"by default {vanished.GRACE_SECONDS:g} s. Other pods wait no shorter",
+        f"after `--grace`, by default {vanished.GRACE_SECONDS:g} s",
         f"and at least {vanished.MASS_POOLS}, that wait together",
         f"after {vanished.MASS_SECONDS:g} s, with [an alert]",
         f"| after {vanished.VANISHED_SECONDS:g} s |",
