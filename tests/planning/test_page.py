@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 import yaml
 
 from slta.metrics.families import FLEET_ROWS
-from slta_planning.evaluate.command import app
 from slta_planning.plan.command import app as plan
 from tests.docs.pages import rows, words
 from tests.planning.commands import figures_of
@@ -27,8 +25,7 @@ from tests.planning.page import (
     shown,
     write_files,
 )
-from tests.planning.recorded import FLEET, least_connections, write_csv
-from tests.planning.test_session_types import recorded, write
+from tests.planning.recorded import FLEET
 
 AGAIN = "run python -m tests.planning.page --write"
 
@@ -59,32 +56,6 @@ def test_the_files_of_the_examples_are_written_into_a_new_folder(tmp_path: Path)
 
 def test_the_fleet_file_of_the_page_is_the_examples() -> None:
     assert FLEET in PAGE.blocks("yaml")
-
-
-def named_in(text: str) -> set[str]:
-    """Names in the first column of tables."""
-    return {name for cells in rows(text) for name in words(cells[0])}
-
-
-def test_the_table_of_figures_of_types_names_what_they_add(tmp_path: Path) -> None:
-    kinds = figures_of(app, tmp_path, write(recorded(), tmp_path), "--fleet-file", tmp_path / "fleet.yaml")
-    plain, typed = PAGE.section("The figures as JSON").split("With [session types]")
-    assert {name.partition(".")[0] for name in named_in(plain) | named_in(typed)} == set(kinds)
-    assert {f"policies.{name}" for name in kinds["policies"]} - {"policies.jlmu"} <= named_in(typed)
-    assert {name.partition(".")[2] for name in named_in(plain) if name.startswith("lines.")} == set(kinds["lines"])
-    assert kinds["weights"] == {}
-
-
-def test_the_table_of_figures_names_what_is_in_the_file(tmp_path: Path) -> None:
-    (tmp_path / "fleet.yaml").write_text(FLEET, encoding="utf-8")
-    log = write_csv(least_connections(3000), tmp_path / "log.csv")
-    data = figures_of(app, tmp_path, log, "--fleet-file", tmp_path / "fleet.yaml")
-    named = named_in(PAGE.section("The figures as JSON").partition("With [session types]")[0])
-    assert {name.partition(".")[0] for name in named} == set(data)
-    for name in named:
-        found = data
-        for part in re.sub(r"<policy>", "slta", name).split("."):
-            found = found[part]
 
 
 def test_the_table_of_a_plan_names_what_is_in_the_file(tmp_path: Path) -> None:
