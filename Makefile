@@ -39,12 +39,11 @@ check: $(DEV) ## Lint, formatting, types and import rules
 	$(BIN)/oxlint --deny-warnings service/slta/dashboard/static
 	$(BIN)/oxfmt --check service/slta/dashboard/static
 
-format: $(DEV) ## Format, fix what the linter can fix, write docs/metrics.md, docs/cli.md, rules and dashboard
+format: $(DEV) ## Format, fix what the linter can fix, write the reference, rules and dashboard
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/oxfmt service/slta/dashboard/static
-	$(BIN)/python -m tests.metrics.docs_page > docs/metrics.md
-	$(BIN)/python -m tests.docs.cli_page > docs/cli.md
+	$(BIN)/python -m tests.reference
 	$(BIN)/python -m deploy.prometheus.write_rules
 	$(BIN)/python -m deploy.grafana.dashboard
 	$(BIN)/python -m tests.layers.picture

@@ -56,7 +56,7 @@ async def test_every_refusal_leads_to_where_the_documentation_is(server: str, re
     unknown = call("f/operations", {"operations": [{"complete": {"session_id": "x"}}]})
     talk = in_one(call("f/assign", {"x": 1}), unknown, call("f/pools/none", method="GET"), b"no HTTP\r\n\r\n")
     for said in await both_ways([talk], server, redis, docs_url="https://docs.example"):
-        codes = re.findall(rb'"type": "https://docs.example/api/#(\w+)"', said[0])
+        codes = re.findall(rb'"type": "https://docs.example/errors.html#(\w+)"', said[0])
         assert codes == [b"invalid_request", b"unknown_session", b"unknown_pool", b"invalid_http"]
 
 

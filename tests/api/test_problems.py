@@ -47,7 +47,7 @@ def test_only_what_may_pass_says_when_to_come_back() -> None:
 def test_a_code_has_its_own_title_and_a_row_where_the_documentation_is() -> None:
     for url, begin in {
         None: "urn:slta:problem:",
-        "https://docs.example/slta": "https://docs.example/slta/api/#",
+        "https://docs.example/slta": "https://docs.example/slta/errors.html#",
     }.items():
         document = json.loads(problem_of("r", HttpError(400, "invalid_json", ""), type_prefix(url)).body)
         assert (document["title"], document["type"]) == ("Invalid JSON", f"{begin}invalid_json")

@@ -19,7 +19,7 @@ def text() -> str:
     """The module."""
     rows = [
         f'    "{code}": ("{applied}", "{again}"),\n'
-        for code, (status, applied, again) in sorted(MEANINGS.items())
+        for code, (status, applied, again, _) in sorted(MEANINGS.items())
         if of_status(status) != (applied, again)
     ]
     return "".join([HEAD, *rows, "}\n"])

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from slta.api.http.codes import ERRORS, MEANINGS
+from slta.models import errors
 from tests.contract.document import openapi
 
 Operation = dict[str, Any]
@@ -127,7 +128,9 @@ def test_codes_are_an_enumeration(document: dict[str, Any]) -> None:
     problem = document["components"]["schemas"]["Problem"]
     assert problem["properties"]["code"]["enum"] == sorted(MEANINGS)
     assert {"session_ended", "no_capacity", "overloaded", "dispatcher_unavailable"} < MEANINGS.keys()
-    assert document["x-slta-codes"]["outcome_unknown"] == {"status": 503, "applied": "perhaps", "again": "at_once"}
+    outcome_unknown = document["x-slta-codes"]["outcome_unknown"]
+    assert outcome_unknown.pop("means") == errors.OutcomeUnknownError.__doc__
+    assert outcome_unknown == {"status": 503, "applied": "perhaps", "again": "at_once"}
 
 
 def test_a_problem_declares_each_value_that_the_store_returns_with_an_error(document: dict[str, Any]) -> None:

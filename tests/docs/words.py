@@ -7,34 +7,32 @@ import subprocess
 from collections import Counter
 
 from tests.docs.pages import ROOT, Page
+from tests.reference.pages import MADE
 
 LIMITS = {"users": 34_000, "maintainers": 16_000, "generated": 8_000}
-GROUPS = {
-    "generated": r"docs/(cli|metrics)\.md",
-    "maintainers": r"CONTRIBUTING\.md|docs/maintainers/.*|lab/.*|.*\.template",
-}
-"""By a regular expression on paths; what has none is for users."""
+MAINTAINERS = re.compile(r"CONTRIBUTING\.md|docs/maintainers/.*|lab/.*|.*\.template")
+"""Paths of pages for maintainers; others are for users."""
 
 
-def group_of(name: str) -> str:
-    """For whom a page is, or that nobody wrote it."""
-    return next((group for group, pattern in GROUPS.items() if re.fullmatch(pattern, name)), "users")
-
-
-def words_of(page: Page) -> int:
-    """Words with a letter outside of code blocks."""
-    return sum(bool(re.search(r"[^\W\d]", word)) for word in page.prose.split())
+def words_of(page: Page) -> Counter[str]:
+    """Words with a letter outside of code blocks, by group."""
+    generated, whole = (
+        sum(bool(re.search(r"[^\W\d]", word)) for word in text.split())
+        for text in (" ".join(part[0] for part in MADE.finditer(page.prose)), page.prose)
+    )
+    group = "maintainers" if MAINTAINERS.fullmatch(str(page)) else "users"
+    return Counter({group: whole - generated, "generated": generated})
 
 
 def main() -> None:
-    """Print the words by page and by group, with the limits."""
+    """Print the words by hand and generated of each page, and by group with the limits."""
     command = ["git", "ls-files", "*.md", "*.template"]
     tracked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     pages = {name: words_of(Page(ROOT / name)) for name in tracked}
     sums: Counter[str] = Counter()
-    for name, count in sorted(pages.items(), key=lambda item: -item[1]):
-        sums[group_of(name)] += count
-        print(f"{count:7,} {name}")
+    for name, counts in sorted(pages.items(), key=lambda item: -item[1].total()):
+        sums += counts
+        print(f"{counts.total() - counts['generated']:7,}{counts['generated']:7,} {name}")
     for group, limit in LIMITS.items():
         print(f"{sums[group]:7,} of {limit:,}: {group}")
 

@@ -11,8 +11,8 @@ from slta_integrations.follow import metrics as follow
 from slta_integrations.kubernetes import metrics as kubernetes
 from tests.docs.pages import ROOT
 from tests.inventory import each
-from tests.metrics.docs_page import ROWS
-from tests.metrics.labels import LABELS
+from tests.reference.labels import LABELS
+from tests.reference.tables import ROWS
 
 READERS = (
     "deploy/prometheus/rules/*.yml",

@@ -20,7 +20,7 @@ from testbed.in_process import Here
 from testbed.servers import Server
 from tests.expositions import scrape, text_of
 from tests.metrics.conftest import PATIENT, define
-from tests.metrics.docs_page import OF_FLEETS, OF_PROCESSES
+from tests.reference.tables import OF_FLEETS, OF_PROCESSES
 
 OF_TIME = re.compile(r"seconds|mean$|bound$|gap$")
 """Names of families whose values change with time alone: integrals, and averages over windows."""

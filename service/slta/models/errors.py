@@ -54,7 +54,7 @@ class RepairingError(DispatchError, code="repairing", status=503, again="later")
 
 
 class RecoveringError(DispatchError, code="recovering", status=503, again="later"):
-    """The store has lost acknowledged changes, which are being put back; this session may be among them. Retry."""
+    """The store has lost acknowledged changes, which are being restored; this session may be among them. Retry."""
 
 
 class DamagedError(DispatchError, code="fleet_damaged", status=503, again="later"):
@@ -181,7 +181,7 @@ class Mistake:
 
 
 class InvalidFleetError(DispatchError, code="invalid_fleet", status=422):
-    """The fleet's configuration is invalid."""
+    """The fleet's configuration is invalid; `detail` names the member."""
 
     def __init__(self, detail: str | None = None, mistakes: Sequence[Mistake] = (), **context: str) -> None:
         """`mistakes` are all validation errors that have a location."""
@@ -221,7 +221,7 @@ class SessionTypeInUseError(
 
 
 class StaleReportError(DispatchError, code="stale_report", status=409, facts=("as_of",)):
-    """`as_of` is not a time of the fleet's present history: read it again, then list and send the sessions anew."""
+    """`as_of` is not a time of the fleet's present history: read it again, then list and send the sessions again."""
 
 
 class UtilitiesChangedError(DispatchError, code="utilities_changed", status=409):

@@ -29,73 +29,83 @@ class SettingsError(ValueError):
 
 
 class Settings(BaseSettings):
-    """Settings of one process. Each field is the environment variable `SLTA_<FIELD>`."""
+    """Settings of one process. Each field is the variable `SLTA_<FIELD>`; docs/settings.md has its docstring."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     host: str = "127.0.0.1"
+    """Address to listen on."""
     port: Annotated[int, Field(ge=0, le=65_535)] = DEFAULT_PORT
-    """0: a free port, which is logged."""
+    """Port to listen on; 0: a free one, which is logged."""
+    config: Path | None = None
+    """Fleet file, applied like PUT at startup if it differs from the last one applied. A file that would remove a class
+    or a type in use ends the start with code 2; `pool_limit` and `pool_in_other_class` may leave it applied in part."""
 
     store_url: SecretStr | None = None
-    """URL as `slta.store.parse_store_url` reads it; without it the process runs an embedded store."""
+    """Shared store, Redis ≥ 7 or Valkey, see below; default: an embedded store."""
     store_checks: bool = True
-    """Whether a shared store must have an append-only file, or with `fsync` be seen to run `appendfsync always`."""
+    """`false`: accept a shared store without append-only file, which loses all sessions when it stops. With `fsync`,
+    instead: do not query the store for `appendfsync always`, as its ACL may forbid."""
     durability: Mode = "async"
-    """Guarantee of an acknowledged write, see `slta.store.Durability`."""
+    """What an acknowledgement guarantees: `async`, `replicated` or `fsync` ([durability](operations.md#durability))."""
     store_replicas: Annotated[int, Field(ge=1)] | None = None
-    """For `replicated`: replicas that must confirm each write; all of the store's, of any priority."""
+    """Number of replicas that must confirm each write. Count every replica, including those with priority 0. Required
+    with `replicated`, invalid otherwise."""
     data_dir: Path = Path(".slta")
+    """Directory of the embedded store: append-only file, log, lock."""
     store_binary: str | None = None
-    """valkey-server or redis-server binary for the embedded store, instead of the bundled one."""
-
-    config: Path | None = None
-    """Fleet file, applied at startup if it differs from the last one applied."""
+    """`valkey-server` or `redis-server` to embed instead of the bundled one: a path, or a name on PATH."""
 
     auth: bool = True
-    """Whether callers need keys; false only on a loopback address."""
+    """`false`: no keys and no authentication; only on a loopback address."""
     keys_file: Path | None = None
-    """Key file, as written by `slta key new`."""
+    """File of API keys from `slta key new`, reloaded on change. Required unless `SLTA_AUTH=false`."""
     rate_limit_per_second: Annotated[float, Field(gt=0)] | None = None
-    """Requests per second of one key, or of one address without authentication."""
+    """Requests per second of one key, or of one address without keys, counted by each process; default: unlimited."""
     rate_limit_burst: Annotated[int, Field(ge=1)] = 100
+    """Requests of one key that may exceed the rate at once."""
 
     docs: bool | None = None
-    """Serve /docs and /openapi.json; default: only on a loopback address."""
+    """Whether `/docs` and `/openapi.json` are served; default: only on a loopback address."""
     docs_url: HttpUrl | None = None
-    """Documentation, to whose table of errors `type` of a problem then leads; default: `type` is a URN."""
+    """Site of these pages; the `type` of a problem is then the row of its code, `…/errors.html#no_capacity`."""
     runbook_url: HttpUrl | None = None
-    """Linked at the foot of the dashboard, as is `grafana_url`."""
+    """Runbook that the live page links to, such as your copy of [operations](operations.md#runbook)."""
     grafana_url: HttpUrl | None = None
+    """Grafana that the live page links to."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    """Allowed values of the Host header besides loopback names, comma-separated.
-
-    Default: on a loopback address `host`, otherwise all.
-    """
-
+    """Comma-separated values allowed in `Host`, `*.example.org` for subdomains; loopback names always are. Default:
+    `SLTA_HOST` if it is a loopback address, otherwise any."""
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
-    """Addresses or networks, comma-separated, whose X-Forwarded-For is trusted."""
+    """Comma-separated addresses or networks of proxies whose `X-Forwarded-For` is trusted: the last address outside of
+    them is the client's, for the log and the limit of wrong keys. Proxies are exempt from the limit of connections per
+    address, and closed last."""
 
     tls_certificate: Path | None = None
+    """PEM file; enables HTTPS with `SLTA_TLS_KEY`. Changes apply to new connections within about a second."""
     tls_key: Path | None = None
-
+    """PEM file of the private key."""
     secrets_dir: Path | None = None
-    """Directory of secret files, each named after its environment variable, which takes precedence."""
+    """Directory whose files are settings, see below."""
 
     log_level: Level = "info"
+    """`info` logs changes of fleets and pools, and responses 401, 403 and 422 (per key and address ten, then one in
+    10 s); `debug` logs every request."""
     log_format: Format | None = None
-    """Default: console on a terminal, otherwise json."""
+    """`console` or `json`; default: `console` on a terminal, otherwise `json`."""
 
     max_connections: Annotated[int, Field(ge=1)] | None = None
-    """Maximum concurrent connections; default: 4,096, or fewer if the limit of open files is low."""
+    """Connections at a time, half of them per address (IPv6: per /64); default: 4,096, or the limit of open files less
+    128, with TLS less 512. [Beyond that](operations.md#connection-limits) the longest idle one is closed."""
     header_timeout_seconds: Annotated[float, Field(gt=0)] = 10
-    """Timeout to the first byte of a connection, and from it to the end of the headers."""
+    """Timeout of a connection's first byte, and of headers from their first byte; of a TLS handshake at most 5 s."""
     idle_timeout_seconds: Annotated[int, Field(ge=1)] = 65
-    """Idle timeout; must exceed that of a proxy in front, so that the proxy never uses a closing connection."""
+    """How long idle connections are kept; must exceed the timeout of a proxy in front."""
     lame_duck_seconds: Annotated[float, Field(ge=0)] = 0
-    """Time after SIGTERM during which requests are still served and /readyz fails, so that balancers remove it."""
+    """How long to serve after a stop signal: `/readyz` says `ending`, new connections are accepted, and each connection
+    is closed after its next response. A second signal ends this."""
     shutdown_timeout_seconds: Annotated[int, Field(ge=1)] = 10
-    """Time for requests in progress to finish at shutdown."""
+    """How long requests may take to finish when the process stops."""
 
     @field_validator("port", mode="before")
     @classmethod

@@ -51,8 +51,8 @@ def problem_code(error: Exception) -> str:
 
 
 def type_prefix(docs_url: object) -> str:
-    """What precedes the code in `type`: the table of errors below the URL of the documentation; None: a URN."""
-    return f"{str(docs_url).rstrip('/')}/api/#" if docs_url else URN
+    """What precedes the code in `type`: the page of errors below the URL of the documents; None: a URN."""
+    return f"{str(docs_url).rstrip('/')}/errors.html#" if docs_url else URN
 
 
 def problem_of(request_id: str, error: Exception, types: str = URN, status: int = 0) -> ApiResponse:

@@ -7,7 +7,7 @@ LABELS = {
     "color": "color of the tokens that are counted",
     "digest": "digest of the function library in the store",
     "direction": "`up` or `down`",
-    "error_type": "type of an error: the [error code](api.md#errors) of a 5xx, or `left`, if the client disconnected "
+    "error_type": "type of an error: the [error code](errors.md) of a 5xx, or `left`, if the client disconnected "
     "before the response; of a store call as in [SltaStoreErrors](operations.md#sltastoreerrors)",
     "event": "what a line of a proxy's log says",
     "fleet": "name of the fleet; `none` for a request of a fleet that has not placed a session here",
@@ -29,7 +29,7 @@ LABELS = {
     "pool_id": "id of a pool",
     "pool_status": "`active`, `draining` or `failed`; of pools also `lost` or `gone`",
     "probe": "`health`, `count` or `sessions`",
-    "problem_code": "[error code](api.md#errors), or why there was no reply",
+    "problem_code": "[error code](errors.md), or why there was no reply",
     "reason": "why it was refused, left out, lost or ended: of sessions as in `counters` of the state",
     "service": "Service of Kubernetes",
     "session_type": "type of sessions; absent in a fleet without",

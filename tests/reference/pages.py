@@ -1,0 +1,26 @@
+"""Parts of a page that are made from the code: what stands between `<!-- made: name -->` and `<!-- end -->`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from tests.reference import commands, tables
+
+MADE = re.compile(r"(^<!-- made: ([a-z-]+) -->\n).*?(^<!-- end -->$)", re.MULTILINE | re.DOTALL)
+MAKERS: Mapping[str, Callable[[], str]] = {
+    "alerts": tables.alerts,
+    "commands": commands.commands,
+    "errors": tables.errors,
+    "exit-codes": commands.exit_codes,
+    "labels": tables.labels,
+    "metrics-of-fleets": partial(tables.metrics, tables.OF_FLEETS),
+    "metrics-of-processes": partial(tables.metrics, tables.OF_PROCESSES),
+    "settings": tables.settings,
+}
+
+
+def filled(text: str) -> str:
+    """A page with its parts as the code says now."""
+    return MADE.sub(lambda part: f"{part[1]}\n{MAKERS[part[2]]()}\n\n{part[3]}", text)

@@ -1,0 +1,85 @@
+"""Tables of metrics, settings, errors and alerts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic_core import PydanticUndefined
+
+from slta.api.http.codes import MEANINGS
+from slta.metrics.definitions import Row
+from slta.metrics.exposition import EXPECTED_ROWS, FLEETS_ROW, LINK_ROWS
+from slta.metrics.families import FLEET_ROWS
+from slta.metrics.process_metrics import PROCESS_ROWS
+from slta.runtime.settings import Settings
+from slta.runtime.variables import PREFIX
+from tests.docs.pages import ROOT
+from tests.reference.labels import LABELS
+from tests.reference.markdown import attribute_docs, prose, table
+
+OF_FLEETS: tuple[Row, ...] = (FLEETS_ROW, *FLEET_ROWS)
+OF_PROCESSES: tuple[Row, ...] = (*LINK_ROWS, *EXPECTED_ROWS, *PROCESS_ROWS)
+ROWS = (*OF_FLEETS, *OF_PROCESSES)
+"""All families."""
+RULES = ROOT / "deploy/prometheus/rules"
+
+
+def metrics(rows: Iterable[Row]) -> str:
+    """Families with their help."""
+    return table("metric | type | labels | what it is", map(_metric, rows))
+
+
+def _metric(row: Row) -> tuple[str, ...]:
+    text = prose(row.help) + (" With `detail=1`." if row.is_detail else "")
+    return f"`{row.shown_name}`", row.type, ", ".join(f"`{label}`" for label in row.labels), text
+
+
+def labels() -> str:
+    """Labels of all metrics."""
+    return table("label | meaning", ((f"`{label}`", meaning) for label, meaning in LABELS.items()))
+
+
+def settings() -> str:
+    """Variables of the dispatcher."""
+    docs = attribute_docs(Settings)
+    fields = Settings.model_fields.items()
+    return table(
+        "variable | default | meaning",
+        ((f"`{PREFIX}{name.upper()}`", _default(field.default), docs[name]) for name, field in fields),
+    )
+
+
+def _default(value: Any) -> str:
+    if value in (None, PydanticUndefined, ()):
+        return ""
+    return f"`{value if isinstance(value, str | Path) else json.dumps(value)}`"
+
+
+def errors() -> str:
+    """Codes by status, with an anchor each: there leads the `type` of a problem."""
+    by_status = sorted(MEANINGS.items(), key=lambda item: (item[1].status, item[0]))
+    return table(
+        "code | status | applied | again | meaning",
+        (
+            (f'<a id="{code}"></a>`{code}`', one.status, one.applied, one.again.replace("_", " "), prose(one.means))
+            for code, one in by_status
+        ),
+    )
+
+
+def alerts() -> str:
+    """Alerts with their section of the runbook; placeholders of Prometheus are names in italics."""
+    groups = [group for path in sorted(RULES.glob("*.yml")) for group in yaml.safe_load(path.read_text())["groups"]]
+    named = {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
+    return table("alert | severity | for | what happened", (_alert(name, rule) for name, rule in named.items()))
+
+
+def _alert(name: str, rule: Mapping[str, Any]) -> tuple[str, ...]:
+    summary = re.sub(r"\{\{ *with.*?\{\{ *end *\}\}", "", rule["annotations"]["summary"])
+    summary = re.sub(r"\{\{ *\$(?:labels\.)?(\w+)[^}]*\}\}", r"*\1*", summary)
+    return f"[{name}](operations.md#{name.lower()})", rule["labels"]["severity"], rule.get("for", ""), summary
