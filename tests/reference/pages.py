@@ -6,17 +6,19 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from tests.reference import commands, tables
+from tests.reference import commands, schemas, tables
 
 MADE = re.compile(r"(^<!-- made: ([a-z-]+) -->\n).*?(^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 MAKERS: Mapping[str, Callable[[], str]] = {
     "alerts": tables.alerts,
     "commands": commands.commands,
+    "endpoints": schemas.endpoints,
     "errors": tables.errors,
     "exit-codes": commands.exit_codes,
     "labels": tables.labels,
     "metrics-of-fleets": partial(tables.metrics, tables.OF_FLEETS),
     "metrics-of-processes": partial(tables.metrics, tables.OF_PROCESSES),
+    "objects": schemas.objects,
     "settings": tables.settings,
 }
 

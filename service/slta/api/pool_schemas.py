@@ -68,7 +68,9 @@ class PoolsBody(Body):
 
 
 class DrainBody(Body):
-    """Deadline of a drain, and what follows: only list the sessions left, or fail the pool. {} for no deadline."""
+    """Deadline of a drain, and what follows: `list` the sessions left, the default, or `fail` the pool. {} for no
+    deadline.
+    """
 
     within_seconds: Annotated[int, Field(strict=True, ge=1, le=MAX_DRAIN_SECONDS)] | None = None
     then: AfterDrain | None = None
@@ -86,7 +88,11 @@ class DrainBody(Body):
 
 
 class PoolStatusBody(DrainBody):
-    """Status for the pools in `pool_ids`, or for those of `pool_class` that have not failed: give one of the two."""
+    """Status for the pools in `pool_ids`, or for those of `pool_class` that have not failed: give one of the two.
+
+    At most 50,000 sessions on pools that change, and 5000 levels: the sessions on the fullest such pool, summed over
+    classes.
+    """
 
     status: Literal["active", "draining"]
     pool_ids: Annotated[list[Name], Field(min_length=1, max_length=MAX_POOLS, fail_fast=True)] | None = None
@@ -137,7 +143,10 @@ MIN_TTL, MAX_TTL = 2, 3600
 
 
 class HeartbeatEntry(AttributesBody):
-    """Heartbeat of a pool. `count` is its own number of sessions."""
+    """Heartbeat of a pool. `count` is its own number of sessions.
+
+    While the store's memory is full, leases begin again, and `address` and `labels` stay as they are.
+    """
 
     pool_id: Name
     ttl_seconds: Annotated[int, Field(strict=True, ge=MIN_TTL, le=MAX_TTL)]

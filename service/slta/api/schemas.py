@@ -44,11 +44,11 @@ class Body(BaseModel):
 
 
 class AssignBody(Body):
-    """`lease_seconds` 0: no lease; absent: the fleet's. The service generates an absent `session_id`.
+    """The service generates an absent `session_id`. `lease_seconds` 0: no lease; absent: the fleet's.
 
     `session_type` names the classes that a new session may use. One of `priority` low leaves the last free places of
-    these to others, `reserve_for_priority` of the fleet. `touch` renews the lease of a live session, `labels`
-    returns the labels of its pool.
+    these to others, `reserve_for_priority` of the fleet. `touch` renews the lease of a live session, `labels` returns
+    the labels of its pool.
     """
 
     session_id: Name | None = None
@@ -83,7 +83,11 @@ class RepairBody(Body):
 
 
 class CompleteBody(Body):
-    """Session to complete. Unless `mark` is false, an unknown id cannot be assigned for 120 s."""
+    """Session to complete. Unless `mark` is false, an unknown id cannot be assigned for 120 s.
+
+    A fleet keeps the newest 100,000 such ids, none while the store's memory is full. `mark` false is for ends so old
+    that no assign can be under way.
+    """
 
     session_id: Name
     mark: Flag = True
@@ -218,26 +222,6 @@ class Events:
 
     events: list[Event]
     next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeAnswer:
-    """`ok`, `ready`, or one word for why it is not ready."""
-
-    status: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartlyReadyAnswer:
-    """`ready`, and how many masters of a cluster take no writes, and how many slots have no master.
-
-    Of `recovering_fleets` writes that the store has lost are being restored.
-    """
-
-    status: str
-    unavailable_shards: int
-    unowned_slots: int
-    recovering_fleets: int
 
 
 def json_response(value: object, status: int = 200) -> Response:

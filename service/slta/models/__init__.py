@@ -68,9 +68,11 @@ EndReason = Literal["completed", "expired", "failed", "reported_ended", "pool_go
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Assignment of a session. `token` is the one that decided (None in a replay), `lease_seconds` 0 for no lease.
+    """Assignment of a session. `lease_seconds` is 0 for no lease.
 
-    Here and below, `address` is the pool's, None without one.
+    `token` decided: of SLTA `green` (pool below its threshold), `yellow` (next in line) or `none` (no pool had a
+    token), of SLTA-greedy `green` or `yellow`, of JLMU `open`; null in a replay. Here and below, `address` is the
+    pool's, null without one.
     """
 
     session_id: str
@@ -104,8 +106,9 @@ class Choice:
 class Reported:
     """Reported session; `lease_seconds` 0 for no lease.
 
-    `marginal_utility` is that of the session on its pool at its arrival. It and `jlmu_choice` are None without a
-    comparison: the session was already there, its pool is not active, or the fleet places sessions itself.
+    `outcome` is `new`, `same` (nothing changed) or `moved` from another pool, without renewing the lease.
+    `marginal_utility` is what the session added on its pool, `jlmu_choice` where JLMU would have placed it in the same
+    state. Both are null with `same`, on a pool that is not active, and in a fleet that places sessions.
     """
 
     session_id: str
@@ -131,7 +134,11 @@ class Completed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlreadyEnded:
-    """Session that had already ended, on `pool_id`."""
+    """Session that had already ended, on `pool_id`.
+
+    `reason`: `completed`, `expired` (lease), `failed` (pool), `pool_gone` (its pool sent no heartbeats),
+    `reported_ended` (not in its pool's list) or `completed_before_assign` (no `pool_id`).
+    """
 
     session_id: str
     pool_id: str
@@ -142,7 +149,7 @@ class AlreadyEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewed:
-    """Session ids by result of the renewal."""
+    """Session ids by result of the renewal; `expired` have ended, for any reason."""
 
     renewed: list[str]
     expired: list[str]
@@ -159,9 +166,10 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """Live session. `level` is its number on the pool at arrival, `token` the one that decided.
+    """Live session. `level` is the pool's occupancy on arrival, this session included; `age_seconds` counts from then.
 
-    `token` is None for an adopted or reported session. Both are None where a repair could not recover them.
+    `token` is null if the policy did not decide: the session was adopted or reported, or replayed after the store went
+    back. It and `level` are null where a repair could not recover them. `lease_seconds_left` is null without a lease.
     """
 
     session_id: str

@@ -38,14 +38,18 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Requested change of a fleet, applied or rejected; or drains that ended by their deadline (`drain_ended`).
+    """Requested change of a fleet, applied or rejected; or a change by a tick, such as `drain_ended`.
 
-    `at` is store time in seconds since 1970, `time` fleet time in seconds. `outcome` is `done` or an error code.
-    `address` is empty for the service itself: a fleet file at startup, or a command. `pool_id` is None unless one pool
-    changed, `pools` counts created or changed pools, of which `pool_ids` has the first five of a change, `times`
-    consecutive equal rejections. `sessions` counts those left after drains, `session_ids` has up to five; with
-    `session_type`, it counts those of a type that a rejected change would have removed or narrowed. `before` is
-    None for a creation, `after` for a deletion.
+    - `at`, `time`: store time in seconds since 1970, fleet time in seconds.
+    - `outcome`: `done`, or an error code. `times`: consecutive equal rejections for one key and address.
+    - `key_id`: empty without keys. `address`: the client's; empty for the service itself, a fleet file or a command.
+    - `pool_id`: the only pool created, changed or refused; null for none or several.
+    - `pools`: number created, changed, forgotten, unconfirmed, or whose drain ended; `pool_ids`: the first five of a
+      change.
+    - `sessions`: those left after drains, `session_ids` up to five of them; with `session_type`, those of a type that a
+      rejected change would have removed or narrowed.
+    - `before`, `after`: null for a creation, a deletion; equal after a rejection. Of several pools a member in which
+      they differ is null.
     """
 
     at: float

@@ -42,10 +42,13 @@ class TypeLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
-    """`GET …/optimum`: the optimum for a load and numbers of pools.
+    """Optimum for a load and numbers of pools.
 
-    With session types `session_types` has their loads and prices, and what describes one price for all is None.
-    `overloaded_types` are those that have no room for all their sessions, beside the others.
+    Beyond the capacity `overload` is true, the bound that of full pools, and `pool_worth` the value of one. The
+    expected gap is `pending` at first: retry after some seconds; of several questions about a fleet only the newest is
+    computed. With session types `session_types` has their loads and prices, and what describes one price for all is
+    null; `overload` says that some sessions have no room in the classes of their type, and `overloaded_types` names the
+    types that may be concerned.
     """
 
     load_per_pool: float | None

@@ -168,6 +168,8 @@ def _describe_call(operation: dict[str, Any], route: ApiRoute, method: str) -> N
     if route.body_field is not None:
         model: Any = route.body_field.field_info.annotation  # an absent body is read as an empty object
         operation["requestBody"]["required"] = any(field.is_required() for field in model.model_fields.values())
+        limits = route.route_options
+        operation["requestBody"]["description"] = f"at most {limits.body_bytes // 1024} KiB, {limits.body_parts} parts"
     if scopes := route.route_options.scopes:
         operation["security"] = [{"key": []}]
         operation["description"] = f"{operation['description']}\n\nScope: {' or '.join(sorted(scopes))}."

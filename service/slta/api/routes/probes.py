@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -15,7 +16,7 @@ from slta.api.http.api_route import ApiRoute
 from slta.api.http.dependencies import TheDependencies, TheMetrics, ThePrincipal
 from slta.api.http.problems import HttpError
 from slta.api.http.route_options import allow, public
-from slta.api.schemas import PartlyReadyAnswer, ProbeAnswer, json_response
+from slta.api.schemas import json_response
 from slta.models.scrape import Part, Scrape
 
 FORMATS = ("text/plain", "application/openmetrics-text")
@@ -23,6 +24,39 @@ Of = Annotated[Part | None, Query(description="metrics of this process or of all
 Levels = Annotated[Literal["1"] | None, Query(description="1: also families by level, of each class")]
 Detail = Annotated[Literal["1"] | None, Query(description="1: also families that no rule and no dashboard reads")]
 TEXT = {"schema": {"type": "string"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeAnswer:
+    """`status` is `ok`, `ready`, or why the process is not ready.
+
+    - `ending`: stopping; serves for `SLTA_LAME_DUCK_SECONDS`. `starting`: not tested yet.
+    - `unavailable`: no response of the store, or an unintelligible one.
+    - `unconfirmed`: `replicated`, and too few replicas confirm; calls end in `outcome_unknown`.
+    - `unsynced`: `fsync`, and writes are not known to be synced; nothing is sent.
+    - `unsuitable`: a cluster's server fails the check at the start; its fleets answer 503 with the reason.
+    - `clients`: the server's connection limit. `oom`: its memory is full: sessions can end and be renewed, not placed;
+      leases of pools continue.
+    - `readonly`, `masterdown`: it is a replica; the process looks for the master.
+    - `loading`, `busy`, `misconf`, `noreplicas`, `noauth`, `wrongpass`, `noperm`: its error of that name.
+    - `moved`, `ask`, `tryagain`, `clusterdown`: a slot of the cluster is being moved, or has no master.
+    """
+
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartlyReadyAnswer:
+    """`ready`, although a cluster has masters that take no writes, or slots without a master.
+
+    Their fleets are unreachable. Of `recovering_fleets` writes that the store has lost are being restored.
+    """
+
+    status: str
+    unavailable_shards: int
+    unowned_slots: int
+    recovering_fleets: int
+
 
 router = APIRouter(tags=["process"], route_class=ApiRoute)
 
