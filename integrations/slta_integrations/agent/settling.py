@@ -77,10 +77,11 @@ def _change(pools: Sequence[Pool], reply: Reply, _: Metrics) -> bool:
     [pool] = pools
     if reply.code == "unknown_pool":
         pool.gone()
-    elif reply.ok:
-        status = reply.body.get("status")
+        return True
+    before, status = pool.status, reply.body.get("status")
+    if reply.ok:
         pool.status = status if status in STATUSES else UNKNOWN
-    return reply.ok or reply.code == "unknown_pool"
+    return reply.ok and pool.status not in (UNKNOWN, before)
 
 
 def _sessions(pools: Sequence[Pool], reply: Reply, metrics: Metrics) -> bool:
