@@ -111,13 +111,15 @@ async def test_whole_types_are_kept_beside_damage_of_what_the_digest_also_covers
     assert await kinds(store, CHANGED) == ["default", *CHANGED]
 
 
-async def test_types_of_another_document_keep_their_numbers_by_name(store: Store) -> None:
+async def test_types_of_another_document_keep_their_numbers_by_name(store: Store, redis: TextRedis) -> None:
     await sessions_of(store, CHANGED)
+    redis.hset(KEY, "incompatible:2", 5)
     wider = {"video": BOTH, "more": ["small"], "new": BOTH}
     assert await repair(store, wider) == []
     assert await kinds(store, CHANGED) == ["default", "new", "video"]
     types = (await store.fleets.snapshot(FLEET)).types
     assert {one.name: one.assigned for one in types} == {"default": 1, "video": 1, "more": 0, "new": 1}
+    assert {one.name: one.refused["incompatible"] for one in types} == {"default": 0, "video": 5, "more": 0, "new": 0}
 
 
 async def test_without_a_state_the_stored_types_are_those_of_the_document(store: Store, redis: TextRedis) -> None:
