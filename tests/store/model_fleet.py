@@ -77,8 +77,8 @@ class Fleet:
         self.where: dict[str, Pool] = {}
         self.placed: dict[str, str] = {}
         """What the record of each session must say of its coming: the level, and the token's letter if one decided."""
-        self.doubted: dict[int, set[str]] = {}
-        """The pools that became unconfirmed in the last mass loss of each class."""
+        self.doubted: dict[int, list[str]] = {}
+        """The pools that became unconfirmed since the last mass loss of each class; twice, if one was heard between."""
         self.longest: dict[int, int] = {}
         """The longest of their leases, in seconds."""
         self.differing = 0

@@ -61,7 +61,7 @@ class Pools(Placements):
             )
             pool.liveness = "unconfirmed" if doubted else "alive"
             if doubted:
-                self.doubted[pool.pool_class].add(pool.pool_id)
+                self.doubted[pool.pool_class].append(pool.pool_id)
                 self.longest[pool.pool_class] = max(self.longest[pool.pool_class], pool.lease_seconds)
 
     def _renew(self, *pools: Pool) -> None:
@@ -73,7 +73,7 @@ class Pools(Placements):
     def _doubt_no_more(self, pool: Pool) -> None:
         """An unconfirmed pool ceases to be one without having been heard."""
         if pool.liveness == "unconfirmed":
-            self.doubted[pool.pool_class].discard(pool.pool_id)
+            self.doubted[pool.pool_class].remove(pool.pool_id)
 
     def remove(self, pool: Pool) -> None:
         reply = self.change("remove_pool", pool.pool_id)
@@ -181,7 +181,7 @@ class Pools(Placements):
         self.pass_seconds(2.6)
         for pool in mine:
             pool.liveness = "unconfirmed" if pool.status == "active" else "lost"
-        self.doubted[mine[0].pool_class] = {p.pool_id for p in mine if p.status == "active"}
+        self.doubted[mine[0].pool_class] = [p.pool_id for p in mine if p.status == "active"]
         self.longest[mine[0].pool_class] = SHORT_LEASE
         self.refresh(*mine)
 
