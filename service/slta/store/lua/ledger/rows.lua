@@ -13,7 +13,9 @@ function rows.hold()
   held = {}
 end
 
-local function write(key, bytes)
+-- Writes a row of a list of held ones, nil for no list, if it is in it and has changed.
+local function write(list, key)
+  local bytes = list and list[key]
   if bytes and bytes.changed then
     bytes.changed = false
     redis.call('SET', key, string.char(unpack(bytes)))
@@ -22,24 +24,24 @@ end
 
 -- Writes the rows that are held, and holds none any more.
 function rows.write()
-  local changed = held or {}
+  local list = held or {}
   held = nil
-  for key, bytes in pairs(changed) do
-    write(key, bytes)
+  for key in pairs(list) do
+    write(list, key)
   end
 end
 
 -- Calls a command on rows, which may write them.
 function rows.call(command, ...)
   for _, key in ipairs(held and { ... } or {}) do
-    write(key, held[key])
+    write(held, key)
     held[key] = nil
   end
   return redis.call(command, ...)
 end
 
 local function bytes_of(key, low, high)
-  return { string.byte(rows.call('GETRANGE', key, low, high - 1), 1, -1) }
+  return { string.byte(redis.call('GETRANGE', key, low, high - 1), 1, -1) }
 end
 
 -- The bytes of a row, which a batch holds; false for a long one.
@@ -68,7 +70,7 @@ function rows.set(key, bit, present)
 end
 
 function rows.count(key)
-  write(key, held and held[key])
+  write(held, key)
   return redis.call('BITCOUNT', key)
 end
 
@@ -107,11 +109,13 @@ end
 -- The offset of the nth set bit (from 0) of the row `outer` without the bits of `inner`, a subset of it, nil for none:
 -- counts and bytes are subtracted. Bisects the row until at most SPAN bytes contain the bit. O(log pools) calls.
 function rows.select_between(outer, inner, nth)
-  local low, high = 0, rows.call('STRLEN', outer)
+  write(held, outer)
+  write(held, inner)
+  local low, high = 0, redis.call('STRLEN', outer)
   while high - low > rows.SPAN do
     local middle = math.floor((low + high) / 2)
-    local without = inner and rows.call('BITCOUNT', inner, low, middle - 1) or 0
-    local below = rows.call('BITCOUNT', outer, low, middle - 1) - without
+    local without = inner and redis.call('BITCOUNT', inner, low, middle - 1) or 0
+    local below = redis.call('BITCOUNT', outer, low, middle - 1) - without
     if nth < below then
       high = middle
     else
@@ -128,8 +132,8 @@ end
 
 -- The offset of the nth set bit (from 0) of a row. One call for a short row.
 function rows.select(key, nth)
-  local bytes = held and hold(key) or bytes_of(key, 0, rows.SPAN + 1)
-  return #bytes > rows.SPAN and rows.select_between(key, nil, nth) or find_bit(bytes, nth)
+  local bytes = not held and bytes_of(key, 0, rows.SPAN + 1) or held and hold(key)
+  return bytes and #bytes <= rows.SPAN and find_bit(bytes, nth) or rows.select_between(key, nil, nth)
 end
 
 -- Whether a bit (from 0) is set in the bytes of a row.
