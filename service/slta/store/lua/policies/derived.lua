@@ -7,8 +7,9 @@ derived = {}
 -- active pool's may rise.
 function derived.on_change(fleet, class_index, pool_index, level, change, type_index)
   local is_active = ledger.on_change(fleet, class_index, pool_index, level, change)
-  if is_active then
-    policies.call(fleet, 'on_change', class_index, pool_index, level, change)
+  local on_change = is_active and fleet.policy_table.on_change
+  if on_change then
+    on_change(fleet, class_index, pool_index, level, change)
   end
   if fleet.kinds > 0 then
     type_counts.on_change(fleet, type_index, class_index, change, is_active)

@@ -22,7 +22,8 @@
 --   choose(view, draw, type_index)                 the pool of a session of a type, see `session_types`; an active pool
 --                                                 has room for it; draw in [0, 1)
 --     -> token, class_index, pool_index
---   learning_step(view) -> step                   what to learn, decided on the state just before a placement
+--   learning_step(view) -> step                   what to learn, decided on the state just before a placement; 0 for
+--                                                 nothing
 --   update(fleet, step)                           after the placement: learns it
 --   on_change(fleet, class_index, pool_index, level, change)  the occupancy of an active pool rose to `level` (`change`
 --                                                 is 1) or fell from it (-1)

@@ -86,12 +86,8 @@ end
 
 -- Moves r after the session was placed.
 function tokens.update(fleet, step)
-  if fleet.active_pools == 1 then
-    return
-  elseif step > 0 then
-    step_up(fleet)
-  elseif step < 0 then
-    step_down(fleet)
+  if fleet.active_pools > 1 then
+    (step > 0 and step_up or step_down)(fleet)
   end
 end
 
@@ -110,13 +106,6 @@ function tokens.rise_to(fleet, rank)
   write_tokens(fleet, rank)
 end
 
--- With a single pool there are never two green tokens, so r could not fall: it is set to r*.
-local function follow_single_pool(fleet)
-  if fleet.active_pools == 1 then
-    write_tokens(fleet, math.min(fleet.sessions + 1, fleet.last_rank))
-  end
-end
-
 -- A pool whose occupancy rose to a threshold loses its token, one whose occupancy fell from it regains it. O(1).
 function tokens.on_change(fleet, class_index, pool_index, level, change)
   local present = change < 0 and 1 or 0
@@ -128,7 +117,9 @@ function tokens.on_change(fleet, class_index, pool_index, level, change)
     rows.set(keys.of_fleet(fleet, 'yellow'), pool_index, present)
     fleet.yellow = fleet.yellow - change
   end
-  follow_single_pool(fleet)
+  if fleet.active_pools == 1 then -- there are never two green tokens, so r could not fall: it is set to r*
+    write_tokens(fleet, math.min(fleet.sessions + 1, fleet.last_rank))
+  end
 end
 
 -- The rank after pools changed: the optimal rank if curves or policy changed (`reset`) or there is a single pool, else

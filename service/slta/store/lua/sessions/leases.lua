@@ -13,11 +13,6 @@ function leases.set(fleet, id, due, present)
   end
 end
 
--- The second in which a lease that begins now expires; 0 without a lease.
-function leases.due_after(fleet, lease)
-  return lease == 0 and 0 or records.latest_due(fleet, lease)
-end
-
 -- Whether a second with expired leases has not been processed yet.
 function leases.are_due(fleet)
   return fleet.time >= fleet.hold_until and fleet.next_due * 1e6 <= fleet.time

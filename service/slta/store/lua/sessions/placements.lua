@@ -43,14 +43,17 @@ local function place(fleet, id, type_index, lease, draw)
   if view ~= fleet then
     confirmed.refresh(view)
   end
-  local step = policies.call(view, 'learning_step')
-  local token, class_index, pool_index = policies.call(view, 'choose', draw, type_index)
+  local policy = fleet.policy_table
+  local step = policy.learning_step and policy.learning_step(view) or 0
+  local token, class_index, pool_index = policy.choose(view, draw, type_index)
   local pool_number = keys.pool_number(fleet, class_index, pool_index)
   local pool_id = pool_records.name(fleet, pool_number)
   local begun, level = sessions.begin(fleet, id, type_index, pool_number, pool_id, lease, 'assigned', token)
   differences.draw(fleet, 'placed', draw, class_index, level, type_index)
   derived.on_change(fleet, class_index, pool_index, level, 1, type_index)
-  policies.call(fleet, 'update', step)
+  if step ~= 0 then
+    policy.update(fleet, step)
+  end
   local counts = fleet['assigned_' .. token]
   counts[class_index] = counts[class_index] + 1
   if fleet.types then

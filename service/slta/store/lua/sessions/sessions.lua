@@ -18,10 +18,6 @@ function sessions.read(fleet, id)
   return records.parse(record) or error('the record of session ' .. id .. ' is unreadable')
 end
 
-local function write(fleet, id, session)
-  write_buffer.set(fleet, 'sessions', id, records.text(session))
-end
-
 -- {ENDED, reason, pool_id} and the pool_id of a session that ended within the retention time, or was completed before
 -- its assign; else nil.
 function sessions.ended(fleet, id)
@@ -32,7 +28,7 @@ function sessions.ended(fleet, id)
   if record then
     local reason, pool_id = string.match(record, '(%S+) (%S*)')
     return { 'ENDED', reason, pool_id }, pool_id
-  elseif tombstones.contains(fleet, id) then
+  elseif fleet.early_completes > 0 and tombstones.contains(fleet, id) then
     return { 'ENDED', 'completed_before_assign', '' }, ''
   end
 end
@@ -64,11 +60,12 @@ function sessions.begin(fleet, id, type_index, pool_number, pool_id, lease, coun
   local ids = keys.of_ids(fleet, pool_number)
   local level = redis.call('SCARD', ids) + 1
   local session = {
-    pool_number = pool_number, start = start or fleet.time, lease = lease, due = leases.due_after(fleet, lease),
+    pool_number = pool_number, start = start or fleet.time, lease = lease,
+    due = lease == 0 and 0 or records.latest_due(fleet, lease),
     pool_id = pool_id, placed = records.placed(level, token, fleet.types and fleet.types.numbers[type_index]),
   }
   leases.set(fleet, id, session.due, true)
-  write(fleet, id, session)
+  write_buffer.set(fleet, 'sessions', id, records.text(session))
   state.count(fleet, counter)
   fleet.revision = fleet.revision + 1
   redis.call('SADD', ids, id)
@@ -103,7 +100,7 @@ end
 function sessions.move(fleet, id, session, pool, start)
   session.pool_number, session.pool_id, session.start = pool.pool_number, pool.pool_id, start
   session.placed = records.placed(pool.level, nil, records.type_number(session))
-  write(fleet, id, session)
+  write_buffer.set(fleet, 'sessions', id, records.text(session))
   fleet.revision = fleet.revision + 1
   redis.call('SADD', keys.of_ids(fleet, pool.pool_number), id)
 end
@@ -111,7 +108,7 @@ end
 -- Sets the start of a live session on its pool.
 function sessions.set_start(fleet, id, session, start)
   session.start = start
-  write(fleet, id, session)
+  write_buffer.set(fleet, 'sessions', id, records.text(session))
   fleet.revision = fleet.revision + 1
 end
 
@@ -152,14 +149,14 @@ local function set_lease(fleet, id, session, lease, due)
   leases.set(fleet, id, session.due, false)
   leases.set(fleet, id, due, true)
   session.lease, session.due = lease, due
-  write(fleet, id, session)
+  write_buffer.set(fleet, 'sessions', id, records.text(session))
   fleet.revision = fleet.revision + 1
 end
 
 -- Restarts a lease, with its own length if `lease` is ''.
 function sessions.restart_lease(fleet, id, session, lease)
   lease = lease == '' and session.lease or tonumber(lease)
-  set_lease(fleet, id, session, lease, leases.due_after(fleet, lease))
+  set_lease(fleet, id, session, lease, lease == 0 and 0 or records.latest_due(fleet, lease))
 end
 
 -- The reply of an operation on a session, its pool_id, and the pool's labels if `options` has the word.

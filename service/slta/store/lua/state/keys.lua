@@ -76,5 +76,6 @@ end
 
 -- The class_index and pool_index of a pool number. The class_index is nil if no class has the id.
 function keys.locate(fleet, pool_number)
-  return fleet.index_by_id[math.floor(pool_number / constants.MAX_POOLS)], pool_number % constants.MAX_POOLS
+  local pool_index = pool_number % constants.MAX_POOLS
+  return fleet.index_by_id[(pool_number - pool_index) / constants.MAX_POOLS], pool_index
 end
