@@ -1,29 +1,25 @@
-"""docs/fleet-file.md lists the fields and curves of a fleet file with their defaults and ranges."""
+"""docs/fleet-file.md shows fleet files that are taken, and figures that follow."""
 
 from __future__ import annotations
 
-import json
-import re
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import yaml
 
-from slta.core.fleet import RESERVE
-from slta.core.limits import MAX_RESERVE, MAX_RESERVE_FOR_PRIORITY, MAX_SESSION_TYPES, MAX_TYPE_CELLS
+from slta.core.limits import MAX_LEVELS, MAX_POOLS, MAX_SESSION_TYPES, MAX_TYPE_CELLS
 from slta.core.policies import POLICIES
 from slta.core.policies.auto import AUTO
+from slta.core.policies.tokens import EXPONENT
 from slta.fleet_file import FleetFile
-from slta.fleet_file.curves import Curve
 from slta.models.errors import InvalidFleetError
-from slta.parsing.fields import MAX_LEASE_SECONDS, MAX_RETENTION_SECONDS, MIN_LEASE_SECONDS, UNIT_RULE
-from tests.docs.pages import ROOT, Page, rows, words
+from slta.parsing.fields import MAX_UNIT, MIN_LEASE_SECONDS
+from tests.docs.pages import ROOT, Page, words
 from tests.docs.tiny import FILE
 from tests.inventory import each
+from tests.reference.markdown import attribute_docs
 
 PAGE = Page(ROOT / "docs/fleet-file.md")
-CURVES = rows(PAGE.section("Curves"))
-FIELDS = rows(PAGE.text)[: -len(CURVES)]
 
 
 def fleet_file(**fields: Any) -> FleetFile:
@@ -43,40 +39,23 @@ def test_each_way_to_give_pools_and_addresses_is_taken() -> None:
     assert [(len(of_way), of_way[0].address) for of_way in pools] == [(12, "10.0.0.1:8080"), (2, "10.0.1.7:8080")]
 
 
-def test_the_optional_fields_have_the_defaults_of_the_table() -> None:
-    omitted = {"order": {"kind": "paper"}, "gone_seconds": 120, "forget_seconds": 86_400, "session_types": {}}
-    omitted |= {"utility_unit": None, "reserve": RESERVE, "reserve_for_priority": 0}
-    defaults = json.loads(fleet_file().document()) | omitted
-    del defaults["classes"]
-    assert {words(field)[0]: yaml.safe_load(words(default)[0]) for field, default, *_ in FIELDS} == defaults
+def test_the_numbers_in_the_meaning_of_a_field_are_the_limits() -> None:
+    docs = attribute_docs(FleetFile)
+    assert words(docs["policy"]) == [*POLICIES, AUTO]
+    assert f"add up to at most {MAX_LEVELS:,}, pools to {MAX_POOLS:,}" in docs["classes"]
+    assert (
+        f"up to {MAX_SESSION_TYPES - 1}, with `default` times classes at most {MAX_TYPE_CELLS}" in docs["session_types"]
+    )
+    assert f"at least {MIN_LEASE_SECONDS}; 0" in docs["lease_seconds"]
+    assert f"up to {MAX_UNIT} printable" in docs["utility_unit"]
+    assert f"γ = {float(EXPONENT)}" in docs["beta"]
     assert fleet_file(order={"kind": "paper"}) == fleet_file()
-    assert fleet_file().classes[0].pools == 0
 
 
-def test_the_ranges_of_the_table_are_those_of_a_file() -> None:
-    policy, beta, lease, retention, gone, forget, _, types, reserve, for_priority, unit = (cells[2] for cells in FIELDS)
-    assert words(policy) == [*POLICIES, AUTO]
-    assert beta == "`{exponent: γ}`, 0 ≤ γ ≤ 1, or `{fixed: β}`, 0 < β ≤ 1"
-    assert lease == f"0 for no end, or {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS} (ten years)"
-    assert retention == f"1 to {MAX_RETENTION_SECONDS} (a week)"
-    assert gone == retention
-    assert forget == f"0 for never, to {MAX_LEASE_SECONDS} (ten years)"
-    assert types.startswith(f"up to {MAX_SESSION_TYPES - 1} names")
-    assert types.endswith(f"≤ {MAX_TYPE_CELLS}")
-    assert reserve == f"0 for none, to {MAX_RESERVE}"
-    assert for_priority == f"0 for none, to {MAX_RESERVE_FOR_PRIORITY}"
-    assert unit == UNIT_RULE
-    for accepted in ({"exponent": 0}, {"exponent": 1}, {"fixed": 1}):
-        assert fleet_file(beta=accepted)
-    assert fleet_file(retention_seconds=1)
-    for beyond in ({"exponent": -1}, {"exponent": 2}, {"fixed": 0}, {"fixed": 2}):
-        with pytest.raises(InvalidFleetError):
-            fleet_file(beta=beyond)
+@each("beyond", [{"exponent": -1}, {"exponent": 2}, {"fixed": 0}, {"fixed": 2}])
+def test_a_beta_beyond_its_range_is_refused(beyond: dict[str, Any]) -> None:
     with pytest.raises(InvalidFleetError):
-        fleet_file(retention_seconds=0)
-    assert fleet_file(gone_seconds=1, forget_seconds=0)
-    with pytest.raises(InvalidFleetError):
-        fleet_file(gone_seconds=0)
+        fleet_file(beta=beyond)
 
 
 def refused(reserve: int, places: int = 240, load: float = 1.2, high: float = 0.3) -> tuple[float, float]:
@@ -103,18 +82,6 @@ def test_the_session_types_of_the_page_and_of_the_example_are_taken() -> None:
     assert fleet_file(classes=classes, **types).to_spec().type_names == ("default", "video", "chat")
     whole = yaml.safe_load((ROOT / "examples/session-types.yaml").read_text(encoding="utf-8"))
     assert FleetFile.read(whole).to_spec().type_names == ("default", "chat", "document", "video")
-
-
-def test_the_table_of_curves_has_every_kind_with_its_fields() -> None:
-    union, _ = get_args(Curve)
-    kinds = {
-        get_args(kind.model_fields["kind"].annotation)[0]: set(kind.model_fields) - {"kind"} for kind in get_args(union)
-    }
-    table = {}
-    for curve, *_ in CURVES:
-        name, fields = re.fullmatch(r"`(\w+) \{(.*)\}`", curve).groups()
-        table[name] = {field.partition(":")[0] for field in fields.split(", ")}
-    assert table == kinds
 
 
 @each(

@@ -13,7 +13,7 @@ import typer
 from slta.cli.commands import app
 from slta.cli.error_messages import EXIT_CODES
 from tests.docs.terms import subcommands
-from tests.reference.markdown import cell, prose, table
+from tests.reference.markdown import paragraph, prose, table
 
 SHARED = 2
 """Commands from which on an option with the same help is listed once for all."""
@@ -79,5 +79,5 @@ def _section(name: str, command: Any, own: list[tuple[str, str, str]]) -> str:
     usage = " ".join(word.replace(" ", "\0") for word, _ in _parameters(command))
     lines = textwrap.wrap(f"{name} {usage}", WIDTH, subsequent_indent="    ", break_on_hyphens=False)
     block = "\n".join(lines).replace("\0", " ")
-    parts = [f"### {name}", cell(prose(command.help or "")), f"```text\n{block}\n```"]
+    parts = [f"### {name}", paragraph(command.help or ""), f"```text\n{block}\n```"]
     return "\n\n".join(parts + ([table(HEAD, own)] if own else []))

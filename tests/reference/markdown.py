@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from textwrap import dedent
 from typing import Any
 
 
@@ -21,6 +21,11 @@ def cell(value: object) -> str:
     return re.sub(r"(?<!\\)\|", r"\|", " ".join(str(value).split()))
 
 
+def paragraph(text: str) -> str:
+    """A text of people as lines of a paragraph."""
+    return "\n".join(textwrap.wrap(prose(text), 120, break_long_words=False, break_on_hyphens=False))
+
+
 def prose(text: str) -> str:
     """A text whose stars and angle brackets outside of code are no markup."""
     return re.sub(r"(`[^`]*`)|([*<])", lambda found: found[1] or f"\\{found[2]}", text)
@@ -31,7 +36,7 @@ def attribute_docs(kind: type[Any]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         if base.__module__.startswith("slta"):
-            (node,) = ast.parse(dedent(inspect.getsource(base))).body
+            (node,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
             for name, text in zip(node.body, node.body[1:], strict=False):  # type: ignore[attr-defined]
                 if isinstance(name, ast.AnnAssign) and isinstance(name.target, ast.Name) and isinstance(text, ast.Expr):
                     found[name.target.id] = inspect.cleandoc(ast.literal_eval(text.value))

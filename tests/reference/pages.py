@@ -6,19 +6,27 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from slta.fleet_file.curves import Curve
+from slta.fleet_file.orders import Order
+from slta.fleet_file.pool_classes import ClassFile
+from slta.fleet_file.schema import FleetFile
 from tests.reference import commands, schemas, tables
 
 MADE = re.compile(r"(^<!-- made: ([a-z-]+) -->\n).*?(^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 MAKERS: Mapping[str, Callable[[], str]] = {
     "alerts": tables.alerts,
+    "class-fields": partial(schemas.fields, ClassFile),
     "commands": commands.commands,
+    "curves": partial(schemas.kinds, Curve),
     "endpoints": schemas.endpoints,
     "errors": tables.errors,
     "exit-codes": commands.exit_codes,
+    "fleet-fields": partial(schemas.fields, FleetFile),
     "labels": tables.labels,
     "metrics-of-fleets": partial(tables.metrics, tables.OF_FLEETS),
     "metrics-of-processes": partial(tables.metrics, tables.OF_PROCESSES),
     "objects": schemas.objects,
+    "orders": partial(schemas.kinds, Order),
     "settings": tables.settings,
 }
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import textwrap
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
+
+from pydantic import BaseModel
 
 from slta.fleet_file.schema import FleetFile
 from slta.parsing import NAME_PATTERN
 from tests.contract.document import openapi
-from tests.reference.markdown import prose
+from tests.reference.markdown import attribute_docs, paragraph, table
 
 WIDTH = 116
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "maxLength": "characters ≤", "maxItems": "entries ≤"}
@@ -21,6 +24,30 @@ OF_FLEET_FILE = {"FleetBody", *FleetFile.model_json_schema()["$defs"]}
 """Objects of the fleet file, which has its own page."""
 
 Schema = Mapping[str, Any]
+
+
+def fields(kind: type[BaseModel]) -> str:
+    """Fields of a part of a fleet file."""
+    schema, docs = kind.model_json_schema(), attribute_docs(kind)
+    rows = (_field(name, one, schema, docs) for name, one in schema["properties"].items())
+    return table("field | type | default | meaning", rows)
+
+
+def _field(name: str, one: Schema, schema: Schema, docs: Mapping[str, str]) -> tuple[str, ...]:
+    default = "required" if name in schema["required"] else f"`{stated(one)}`" if stated(one) else ""
+    return f"`{name}`", f"`{type_of(one)}`", default, docs[name]
+
+
+def kinds(union: Any) -> str:
+    """Alternatives of a part that has a `kind`: their members and what they are."""
+    (*alternatives,) = get_args(get_args(union)[0])
+    return table("`kind` | members | meaning", map(_alternative, alternatives))
+
+
+def _alternative(kind: type[BaseModel]) -> tuple[str, ...]:
+    (name, *members) = kind.model_json_schema()["properties"].items()
+    types = ", ".join(f"`{member}: {type_of(one)}`" for member, one in members)
+    return f"`{name[1]['const']}`", types, inspect.cleandoc(kind.__doc__ or "")
 
 
 def endpoints() -> str:
@@ -41,6 +68,8 @@ def objects() -> str:
 
 def type_of(schema: Schema) -> str:
     """A schema as a type, with its bounds."""
+    if "discriminator" in schema:
+        return "{kind, …}"
     for kind in ("anyOf", "oneOf"):
         if kind in schema:
             return " | ".join(dict.fromkeys(map(type_of, schema[kind])))
@@ -98,9 +127,9 @@ def _codes(call: Schema) -> Mapping[str, str]:
 
 
 def _section(name: str, call: Schema, shared: Container[str]) -> str:
-    text = " ".join(f"{call['summary']} {call['description']}".split())
+    text = f"{call['summary']} {call['description']}"
     lines = [*_taken(call), *_returned(call), *_refused(call, shared)]
-    return f"### `{name}`\n\n{prose(text)}\n\n```text\n" + "\n".join(map(_wrapped, lines)) + "\n```"
+    return f"### `{name}`\n\n{paragraph(text)}\n\n```text\n" + "\n".join(map(_wrapped, lines)) + "\n```"
 
 
 def _taken(call: Schema) -> Iterator[str]:

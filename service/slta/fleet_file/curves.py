@@ -24,7 +24,7 @@ class _Curve(Part):
 
 
 class LogShare(_Curve):
-    """`x log(r/x)`, r the resource of a pool."""
+    """`x log(r/x)`: equal shares of the resource r of a pool, valued by their logarithm."""
 
     family: ClassVar = families.LogShareUtility
     kind: Literal["log_share"]
@@ -32,7 +32,7 @@ class LogShare(_Curve):
 
 
 class AlphaFair(_Curve):
-    """`x g(r/x)`, g(y) = y^(1-alpha)/(1-alpha), or log y at alpha = 1."""
+    """`x g(r/x)`, g(y) = y^(1-alpha)/(1-alpha), or log y at alpha = 1: a larger alpha penalises small shares more."""
 
     family: ClassVar = families.AlphaFairUtility
     kind: Literal["alpha_fair"]
@@ -41,7 +41,7 @@ class AlphaFair(_Curve):
 
 
 class Linear(_Curve):
-    """`slope x`."""
+    """`slope x`: sessions that do not disturb each other."""
 
     family: ClassVar = families.LinearUtility
     kind: Literal["linear"]
@@ -49,7 +49,7 @@ class Linear(_Curve):
 
 
 class Quadratic(_Curve):
-    """`linear x + quadratic x²`, quadratic ≤ 0."""
+    """`linear x + quadratic x²`, quadratic ≤ 0: each session takes a little from the others."""
 
     family: ClassVar = families.QuadraticUtility
     kind: Literal["quadratic"]
@@ -58,7 +58,7 @@ class Quadratic(_Curve):
 
 
 class CappedLinear(_Curve):
-    """`slope min(x, cap)`."""
+    """`slope min(x, cap)`, slope ≥ 0: a pool that saturates at cap sessions."""
 
     family: ClassVar = families.CappedLinearUtility
     kind: Literal["capped_linear"]
@@ -67,7 +67,7 @@ class CappedLinear(_Curve):
 
 
 class WeightedLeastConnections(_Curve):
-    """`-x (x+1) / (2 weight)`: equivalent to weighted least connections."""
+    """`-x (x+1) / (2 weight)`: your present weights, as a start."""
 
     family: ClassVar = families.WeightedLeastConnectionsUtility
     kind: Literal["weighted_least_connections"]
@@ -75,7 +75,7 @@ class WeightedLeastConnections(_Curve):
 
 
 class Table(_Curve):
-    """u(0) = 0, u(1), …, u(capacity) as given."""
+    """u(0) = 0, u(1), …, u(capacity) as given: measured values."""
 
     family: ClassVar = families.TableUtility
     kind: Literal["table"]

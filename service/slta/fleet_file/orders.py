@@ -12,7 +12,7 @@ from slta.parsing.fields import Number, Part
 
 
 class Paper(Part):
-    """By marginal utility, ties by class and level."""
+    """By marginal utility, ties by class, as listed: the default."""
 
     kind: Literal["paper"]
 
@@ -22,7 +22,7 @@ class Paper(Part):
 
 
 class Kink(Part):
-    """By marginal utility, ties between classes by the kinks behind them."""
+    """By marginal utility, ties by kink: for classes with equal marginal utilities."""
 
     kind: Literal["kink"]
 
@@ -32,9 +32,10 @@ class Kink(Part):
 
 
 class Index(Part):
-    """By the price of a session at a load.
+    """By the value of one more session at this load, also as a reserve for departures.
 
-    `pools` is the fleet's number of pools, if the classes have no `pools`.
+    For up to some 20 pools of curves with kinks, under `jlmu` only. `load_per_pool` is usually 1 to 1.5 times the mean,
+    `pools` the number of pools, by default the sum of the classes.
     """
 
     kind: Literal["index"]

@@ -20,8 +20,11 @@ class PoolFile(Part):
     """Pool of a class. An absent attribute of a present pool is kept."""
 
     id: Name
+    """Id of the pool."""
     address: Address | None = None
+    """[Address](api.md#addresses-and-labels) that responses have."""
     labels: Labels | None = None
+    """Labels, up to 16."""
 
 
 PoolsFile = Annotated[
@@ -33,16 +36,18 @@ PoolsFile = Annotated[
 
 
 class ClassFile(Part):
-    """Class of pools, of which missing ones are created: those of a list, or `<name>-1` to `<name>-N` of `pools: N`.
-
-    `address` is a template for the latter, in which `{n}` stands for the number.
-    """
+    """Class of pools, of which missing ones are created."""
 
     name: Name
+    """Name of the class."""
     utility: Curve
+    """[Curve](#curves) of one pool."""
     capacity: Annotated[int, Field(strict=True, ge=1, le=MAX_CAPACITY)]
+    """Maximum number of sessions on one pool."""
     pools: PoolsFile = Field(default_factory=lambda: 0)  # a default of one of several types stops client generators
+    """Pools to create: a list, or N for `<name>-1` to `<name>-N`."""
     address: Address | None = None
+    """With `pools: N` the address of each, in which `{n}` stands for the number."""
 
     @property
     def pool_count(self) -> int:

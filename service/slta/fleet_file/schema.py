@@ -66,22 +66,36 @@ class FleetFile(Part):
     """Configuration of a fleet. The order of the classes breaks remaining ties."""
 
     fleet: Name | None = None
+    """Name of the fleet; in a PUT absent, or that of the path."""
     policy: Name = DEFAULT_POLICY.name
+    """[Policy](policies.md): `slta`, `jlmu`, `slta-greedy`, `observe`, or `auto`, which [chooses](policies.md#auto)."""
     resolved_policy: Annotated[Name | None, Field(json_schema_extra={"readOnly": True})] = None
-    """Set by `resolve` where `policy` is `auto`: what the fleet runs since it was last configured."""
+    """With `auto`, what the fleet runs since it was last configured; ignored in a request."""
     order: Order = Field(default_factory=lambda: DEFAULT_ORDER)  # an object as a default stops client generators
+    """[Order](#order) in which places are filled; default: `{kind: paper}`."""
     beta: BetaFile = Field(default_factory=lambda: DEFAULT_BETA)
+    """`{exponent: γ}` or `{fixed: β}`: n^(1-γ) or β n green tokens in n pools, rounded up, at least 2, let r fall.
+    Default: γ = 0.45."""
     lease_seconds: Annotated[Number, Field(ge=0, le=MAX_LEASE_SECONDS), AfterValidator(check_lease)] = Decimal(
         LEASE_SECONDS
     )
+    """Lifetime of a session without renewal, at least 0.001; 0: no end."""
     retention_seconds: Annotated[Number, Field(ge=1, le=MAX_RETENTION_SECONDS)] = Decimal(RETENTION_SECONDS)
+    """Minimum time for which the id of an ended session is remembered."""
     gone_seconds: Annotated[Number, Field(ge=1, le=MAX_RETENTION_SECONDS)] = Decimal(GONE_SECONDS)
+    """Time for which a pool is lost before it is [gone](api.md#heartbeats) and its sessions end."""
     forget_seconds: Annotated[Number, Field(ge=0, le=MAX_LEASE_SECONDS)] = Decimal(FORGET_SECONDS)
+    """Time for which an empty pool is gone before it is removed; 0: never."""
     utility_unit: Unit | None = None
+    """Unit of the utilities, such as `frames/s`, for display: up to 24 printable characters of Latin-1, or €."""
     classes: Annotated[list[ClassFile], Field(min_length=1, max_length=MAX_CLASSES)]
+    """Classes, whose order breaks ties; capacities add up to at most 16,384, pools to 65,536."""
     session_types: SessionTypes = Field(default_factory=dict)
+    """Classes of each [session type](#session-types): up to 15, with `default` times classes at most 256."""
     reserve: Annotated[Number, Field(ge=0, le=MAX_RESERVE)] = Decimal(str(RESERVE))
+    """ρ of the [reserves](#session-types) of session types; 0: none."""
     reserve_for_priority: Annotated[int, Field(strict=True, ge=0, le=MAX_RESERVE_FOR_PRIORITY)] = 0
+    """Free places kept for sessions that are not of [low priority](#priority)."""
 
     @model_validator(mode="after")
     def _within_limits(self) -> Self:
