@@ -5,8 +5,8 @@ from __future__ import annotations
 INSTALLATION = ("cluster", "job", "namespace")
 """Labels of the target, not of a replica: two installations must differ in one of them."""
 FLEET = (*INSTALLATION, "fleet")
-RUNBOOK_URL = "https://example.org/slta/docs/operations.md"
-"""Where your copy of docs/operations.md can be read: the base of each alert's `runbook_url` and of the dashboard's
+RUNBOOK_URL = "https://example.org/slta/docs/runbook.md"
+"""Where your copy of docs/runbook.md can be read: the base of each alert's `runbook_url` and of the dashboard's
 link. The repository has no public address yet; set your own here, then `make format`."""
 
 

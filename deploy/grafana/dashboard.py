@@ -20,7 +20,7 @@ from deploy.identity import FLEET, RUNBOOK_URL, chosen, selecting
 FILE = Path(__file__).parent / "dashboards/slta.json"
 EVERY_VALUE = dashboards.VariableOption(selected=True, text="All", value="$__all")
 ADDRESSES = {
-    "runbook": ("Runbook", f"{RUNBOOK_URL}#runbook"),
+    "runbook": ("Runbook", RUNBOOK_URL),
     "live_page": ("Live page", "http://localhost:8080/"),
 }
 """Where links lead: set them once, as the defaults of these variables."""

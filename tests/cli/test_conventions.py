@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from slta.cli.commands import PARTS, _load, app
 from slta.cli.error_messages import EXIT_CODES
 from tests.inventory import each
 
-ROOT = Path(__file__).resolve().parents[2]
 ONE_MEANING = {
     "--fleet": "name of the fleet|this fleet",
     "--fleet-file": "fleet file",
@@ -93,7 +91,5 @@ def test_help_is_in_80_columns(name: str, command: Any) -> None:
     assert [option for of, option, _ in OPTIONS if of == name and option.startswith("-") and option not in page] == []
 
 
-def test_the_table_of_exit_codes_is_that_of_the_page_and_of_the_help() -> None:
-    rows = "".join(f"| {code} | {meaning} |\n" for code, meaning in EXIT_CODES.items())
-    assert rows in (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+def test_the_help_has_the_table_of_exit_codes() -> None:
     assert all(meaning in called("--help", columns=400).stdout for meaning in EXIT_CODES.values())

@@ -1,4 +1,4 @@
-"""Commands of the runbook in docs/operations.md, as its text has them."""
+"""Commands of the runbook in docs/runbook.md, as its text has them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/operations.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs/runbook.md"
 BLOCK = re.compile(
     r"^(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?```sh\n(?P<commands>.*?)^```$", re.MULTILINE | re.DOTALL
 )
@@ -21,8 +21,7 @@ class Block(NamedTuple):
 
 def sections() -> dict[str, list[Block]]:
     """Blocks by alert, in the order of the page; '' is what comes before the first."""
-    runbook = PAGE.read_text(encoding="utf-8").partition("\n## Runbook\n")[2]
-    first, *rest = re.split(r"^### (\w+)$", runbook, flags=re.MULTILINE)
+    first, *rest = re.split(r"^### (\w+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     texts = {"": first, **dict(zip(rest[::2], rest[1::2], strict=True))}
     return {
         name: [Block(m["commands"], m["reason"] or "") for m in BLOCK.finditer(text)] for name, text in texts.items()

@@ -287,7 +287,7 @@ def test_keys_and_passwords_are_rotated_without_a_gap(stack: Stack) -> None:
 
 
 def test_a_backup_brings_sessions_back(stack: Stack) -> None:
-    """As docs/operations.md has it: dispatchers that went on would end the session once more."""
+    """As docs/recovery.md has it: dispatchers that went on would end the session once more."""
     stack.call("POST", "default/assign", "ADMIN_KEY", {"session_id": "backed-up"})
     time.sleep(1.5)  # appendfsync everysec
     backup = stack.folder / "backup"

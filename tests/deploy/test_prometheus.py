@@ -27,7 +27,7 @@ from tests.inventory import each
 pytestmark = pytest.mark.needs("promtool")
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy/prometheus"
-RUNBOOK = FOLDER.parents[1] / "docs/operations.md"
+RUNBOOK = FOLDER.parents[1] / "docs/runbook.md"
 RULES = sorted((FOLDER / "rules").glob("*.yml"))
 TESTS = sorted((FOLDER / "tests").glob("*.yml"))
 
@@ -106,7 +106,7 @@ def test_the_runbook_s_address_is_a_url_of_the_page() -> None:
     url = urlsplit(RUNBOOK_URL)
     assert url.scheme == "https"
     assert url.hostname
-    assert url.path.endswith("/docs/operations.md")
+    assert url.path.endswith("/docs/runbook.md")
     assert not url.fragment
 
 

@@ -79,5 +79,4 @@ def test_few_commands_are_not_run_and_each_has_a_reason() -> None:
 
 
 def test_no_fence_of_the_runbook_is_overlooked() -> None:
-    runbook = PAGE.read_text(encoding="utf-8").partition("\n## Runbook\n")[2]
-    assert runbook.count("```") == 2 * len(BLOCKS)
+    assert PAGE.read_text(encoding="utf-8").count("```") == 2 * len(BLOCKS)

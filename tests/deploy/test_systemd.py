@@ -93,7 +93,7 @@ def folder() -> Iterator[Path]:
 
 
 def create_secrets(secrets: Path, store_url: str) -> str:
-    """The files that the unit loads, as docs/operations.md says; the key."""
+    """The files that the unit loads, as docs/install.md says; the key."""
     secrets.mkdir(mode=0o700)
     (secrets / "SLTA_STORE_URL").write_text(store_url)
     create = [sys.executable, "-m", "slta.cli", "key", "new", "--scope", "read", "--file", str(secrets / "keys.yaml")]

@@ -88,6 +88,6 @@ RUNBOOK_TERMS = """
 
 @each("term", re.split(r",\s+", RUNBOOK_TERMS.strip()))
 def test_the_glossary_has_each_term_of_the_runbook(term: str) -> None:
-    runbook = (ROOT / "docs/operations.md").read_text(encoding="utf-8") + ALERTS.read_text(encoding="utf-8")
+    runbook = (ROOT / "docs/runbook.md").read_text(encoding="utf-8") + ALERTS.read_text(encoding="utf-8")
     assert term in runbook, "it is no longer used"
     assert re.search(rf"\b{term}", GLOSSARY)

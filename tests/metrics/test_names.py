@@ -17,7 +17,10 @@ from tests.reference.tables import ROWS
 READERS = (
     "deploy/prometheus/rules/*.yml",
     "deploy/grafana/dashboards/*.json",
+    "docs/monitoring.md",
     "docs/operations.md",
+    "docs/recovery.md",
+    "docs/runbook.md",
     "docs/cluster.md",
 )
 UTILITY = {

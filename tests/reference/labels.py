@@ -8,7 +8,7 @@ LABELS = {
     "digest": "digest of the function library in the store",
     "direction": "`up` or `down`",
     "error_type": "type of an error: the [error code](errors.md) of a 5xx, or `left`, if the client disconnected "
-    "before the response; of a store call as in [SltaStoreErrors](operations.md#sltastoreerrors)",
+    "before the response; of a store call as in [SltaStoreErrors](runbook.md#sltastoreerrors)",
     "event": "what a line of a proxy's log says",
     "fleet": "name of the fleet; `none` for a request of a fleet that has not placed a session here",
     "function": "function of the store's library",

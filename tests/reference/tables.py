@@ -82,4 +82,4 @@ def alerts() -> str:
 def _alert(name: str, rule: Mapping[str, Any]) -> tuple[str, ...]:
     summary = re.sub(r"\{\{ *with.*?\{\{ *end *\}\}", "", rule["annotations"]["summary"])
     summary = re.sub(r"\{\{ *\$(?:labels\.)?(\w+)[^}]*\}\}", r"*\1*", summary)
-    return f"[{name}](operations.md#{name.lower()})", rule["labels"]["severity"], rule.get("for", ""), summary
+    return f"[{name}](runbook.md#{name.lower()})", rule["labels"]["severity"], rule.get("for", ""), summary

@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     docs_url: HttpUrl | None = None
     """Site of these pages; the `type` of a problem is then the row of its code, `…/errors.html#no_capacity`."""
     runbook_url: HttpUrl | None = None
-    """Runbook that the live page links to, such as your copy of [operations](operations.md#runbook)."""
+    """Runbook that the live page links to, such as your copy of [the runbook](runbook.md)."""
     grafana_url: HttpUrl | None = None
     """Grafana that the live page links to."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()

@@ -1,4 +1,4 @@
-"""docs/operations.md knows every kind of error of the store."""
+"""docs/runbook.md knows every kind of error of the store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import inspect
 from slta.store._client import failures
 from tests.docs.pages import ROOT, Page, rows, words
 
-PAGE = Page(ROOT / "docs/operations.md")
+PAGE = Page(ROOT / "docs/runbook.md")
 
 
 def kinds() -> set[str]:
