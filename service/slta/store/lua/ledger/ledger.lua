@@ -18,7 +18,8 @@ function ledger.on_change(fleet, class_index, pool_index, level, change)
   local is_active = rows.set(row, pool_index, present) == 1 or change > 0
   if is_active then
     fleet.sessions = fleet.sessions + change
-    fleet.utility = fleet.utility + change * tables.number(fleet, 'marginals', class_index, level)
+    local marginal = fleet.marginals[class_index * constants.MAX_LEVELS + level]
+    fleet.utility = fleet.utility + change * (marginal or tables.number(fleet, 'marginals', class_index, level))
     accounting.move_optimum(fleet, change)
     if fleet.view then
       candidates.touch(fleet, class_index)

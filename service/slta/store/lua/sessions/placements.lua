@@ -9,8 +9,8 @@ local function replay_assign(fleet, id, session, lease, options)
   return sessions.with_labels(fleet, options, sessions.reply(fleet, 'REPLAYED', session))
 end
 
--- The refusal of an assign of this type; nil if a pool has room for it. O(1), O(classes) with types.
-local function find_refusal(fleet, type_index, options)
+-- The refusal of an assign of this type, which is counted; nil if a pool has room for it. O(1), O(classes) with types.
+local function refuse(fleet, type_index, options)
   local free, full = fleet.room_for - fleet.sessions, nil
   if fleet.types then
     free = session_types.free(fleet, type_index)
@@ -21,18 +21,15 @@ local function find_refusal(fleet, type_index, options)
     full = { 'FULL' }
   end
   local is_low = free <= fleet.reserve_for_priority and string.find(options, ' low', 1, true)
-  return full or is_low and { 'LOW_PRIORITY' } or nil
-end
-
--- Counts that refusal.
-local function count(fleet, type_index, refusal)
-  if refusal[1] == 'LOW_PRIORITY' then
+  if full then
+    local is_full = full[1] == 'FULL'
+    state.count(fleet, is_full and 'rejected_no_capacity' or 'rejected_no_active_pool')
+    session_types.count(fleet, is_full and 'full' or 'inactive', type_index)
+    return full
+  elseif is_low then
     state.count(fleet, 'rejected_low_priority')
-    return
+    return { 'LOW_PRIORITY' }
   end
-  local is_full = refusal[1] == 'FULL'
-  state.count(fleet, is_full and 'rejected_no_capacity' or 'rejected_no_active_pool')
-  session_types.count(fleet, is_full and 'full' or 'inactive', type_index)
 end
 
 -- Places a session of a type by the policy: returns the session, its token, class_index and level. O(classes + log
@@ -84,10 +81,7 @@ function placements.assign(fleet, id, lease, draw, options)
   if options ~= '' then
     type_index, unknown = session_types.of_options(fleet, options)
   end
-  local refusal = unknown or find_refusal(fleet, type_index, options)
-  if refusal and not unknown then
-    count(fleet, type_index, refusal)
-  end
+  local refusal = unknown or refuse(fleet, type_index, options)
   if refusal then
     return refusal
   end

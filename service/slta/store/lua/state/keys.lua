@@ -52,7 +52,10 @@ end
 
 -- The set of session ids whose lease expires in this second of fleet time.
 function keys.of_leases(fleet, second)
-  return string.format('%sleases:%d', fleet.prefix, second)
+  if fleet.leases_second ~= second then
+    fleet.leases_second, fleet.leases_key = second, string.format('%sleases:%d', fleet.prefix, second)
+  end
+  return fleet.leases_key
 end
 
 -- The name of the hash of ended ids of a generation, 0 or 1.

@@ -26,7 +26,7 @@ local function blank(key, classes)
   return {
     state_key = key, prefix = string.sub(key, 1, -6), classes = classes,
     cold = {}, unknown = {}, fleet_keys = {}, hashes = false, masks = false, view = false,
-    types = false, kinds = 0, written = false, type_texts = {},
+    types = false, kinds = 0, written = false, type_texts = {}, leases_second = false,
   }
 end
 

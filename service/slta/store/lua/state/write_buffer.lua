@@ -45,11 +45,11 @@ end
 
 -- Adds a member to a set if `present`, else removes it.
 function write_buffer.set_member(fleet, key, member, present)
-  if not fleet.hashes then
+  if fleet.hashes then
+    fleet.sets[key][member] = present
+  else
     redis.call(present and 'SADD' or 'SREM', key, member)
-    return
   end
-  fleet.sets[key][member] = present
 end
 
 -- Writes the changes of a key: by field of a hash its value, by member of a set true; false for one to be removed.
@@ -76,13 +76,10 @@ end
 
 -- Sends the buffered writes. O(writes).
 function write_buffer.write(fleet)
-  if not fleet.hashes then
-    return
-  end
-  for name, fields in pairs(fleet.hashes) do
+  for name, fields in pairs(fleet.hashes or {}) do
     write_changes(keys.of_fleet(fleet, name), fields, 'HSET', 'HDEL')
   end
-  for key, members in pairs(fleet.sets) do
+  for key, members in pairs(fleet.hashes and fleet.sets or {}) do
     write_changes(key, members, 'SADD', 'SREM')
   end
   fleet.hashes = false
