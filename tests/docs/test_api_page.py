@@ -18,7 +18,7 @@ from slta.api.pool_schemas import PoolStatusBody
 from slta.auth.keys import SCOPES, Access
 from slta.core.policies import POLICIES
 from slta.models import errors
-from slta.views.state import ClassObservation, Instant, observe_state
+from slta.views.state import ClassObservation, Observation, observe_state
 from tests.docs.examples import MARKED, PAGE, play
 from tests.docs.pages import PAGES, ROOT, Page, constant_in_lua, rows, words
 from tests.inventory import each
@@ -44,7 +44,7 @@ def test_the_members_of_a_state_that_are_said_to_be_null_under_jlmu_are() -> Non
     seen = [observe_state(taken, replace(SPEC, policy=POLICIES[name])) for name in ("jlmu", "slta")]
     jlmu, slta = (asdict(state.classes[0]) | asdict(state) for state in seen)
     null = {name for name, value in jlmu.items() if value is None and slta[name] is not None}
-    said = f"{ClassObservation.__doc__}; {Instant.__doc__}".split("null under JLMU and `observe`")[:-1]
+    said = f"{ClassObservation.__doc__}; {Observation.__doc__}".split("null under JLMU and `observe`")[:-1]
     assert {words(part.rpartition(";")[2])[0] for part in said} == null
 
 

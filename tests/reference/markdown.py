@@ -23,7 +23,7 @@ def cell(value: object) -> str:
 
 def paragraph(text: str) -> str:
     """A text of people as lines of a paragraph."""
-    return "\n".join(textwrap.wrap(prose(text), 120, break_long_words=False, break_on_hyphens=False))
+    return "\n".join(textwrap.wrap(" ".join(prose(text).split()), 120, break_long_words=False, break_on_hyphens=False))
 
 
 def prose(text: str) -> str:

@@ -44,7 +44,8 @@ class Body(BaseModel):
 
 
 class AssignBody(Body):
-    """The service generates an absent `session_id`. `lease_seconds` 0: no lease; absent: the fleet's.
+    """The service generates an absent `session_id`. `lease_seconds` is 0 for no lease, or at least 0.001; absent: the
+    fleet's.
 
     `session_type` names the classes that a new session may use. One of `priority` low leaves the last free places of
     these to others, `reserve_for_priority` of the fleet. `touch` renews the lease of a live session, `labels` returns

@@ -17,7 +17,7 @@ NO_SUMS = DifferenceSums(sessions=0, total=0.0, squares=0.0)
 class MeanDifference:
     """Number of sessions, their mean difference, and its standard error, that of independent sessions.
 
-    `mean` is None without a session, `standard_error` with fewer than two.
+    `mean` is null without a session, `standard_error` with fewer than two.
     """
 
     sessions: int

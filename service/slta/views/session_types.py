@@ -23,7 +23,8 @@ class TypeObservation:
     """Session type, whose sessions may use `pool_classes`.
 
     `assigned` and `refused`, by reason, are counters. `incompatible` are reports of sessions in another class.
-    `load_price` is what one more session adds at the optimum.
+    `load_price` is what one more session adds at the optimum. A policy that refuses more sessions can have the smaller
+    gap, as the bound is that of the sessions present: compare `refused` too.
     """
 
     name: str

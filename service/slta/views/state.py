@@ -68,30 +68,7 @@ class ClassObservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instant:
-    """Fleet at one instant. Values that need an active pool are null without one.
-
-    `as_of` is the instant, epoch and microseconds of fleet time, for a pool's own list; `time` fleet time, which stops
-    while the store is unreachable; `store_epoch` Unix time of the fleet's creation or its store's last detected
-    rollback: discard cached state when it changes. `went_back_seconds` is the age of that rollback, null without one.
-    `suspect`: an operation failed unexpectedly; the fleet is rebuilt within about a second, unless `repair_blocked`
-    says why not. `pools.active` are in service, unconfirmed pools included; sessions on draining, failed, lost and gone
-    pools are `sessions.draining` and in no utility. `capacity` is that of the active pools, `offered_load_estimate`
-    sessions per active pool now.
-
-    `estimate_rank` is r, under JLMU and `observe` the best rank with a free pool; `optimal_rank` the rank of the next
-    place if places were filled in order, the last if all are full; `min_green_to_decrement` the green tokens that lower
-    r, under SLTA one of them of the class at rank r - 1, null under JLMU and `observe`. `utility_bound` is the maximum
-    utility of as many sessions, `relative_gap` 1 - utility / bound, null if the bound is 0; `load_price` what one more
-    session adds at the optimum. `expected_placement_gap` is the placement gap per pool to be expected at the mean load
-    of 300 s; if null, the reason is `pending` (retry within 10 s), `policy` (`observe`, or `slta` with three classes or
-    more), `order` (not by marginal utility), `nearly_full` (more than 15 % refused at this mean) or as named.
-    `difference_at_placing` is the mean over all reports since curves, order or policy changed, see `averages`, null if
-    the fleet places sessions; it then has `difference_at_placing_by_source`, over as long.
-
-    With session types `utility_bound` respects them, each type has a load price, `compatibility_gap` is what the best
-    placement adds if every session can use every class, and `optimal_rank`, `load_price` and `optimal_threshold` are
-    null. `counters` count since creation, `left_out_…` since the fleet began to observe or was repaired.
-    """
+    """Fleet at one instant; `Observation` says what its values are."""
 
     fleet: str
     config_version: int
@@ -130,7 +107,31 @@ class Instant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation(Instant):
-    """`GET …/state`: the instant, and its encoded integrals, with which a client can begin a window."""
+    """Fleet at one instant, `GET …/state`. Values that need an active pool are null without one.
+
+    `as_of` is the instant, epoch and microseconds of fleet time, for a pool's own list; `time` fleet time, which stops
+    while the store is unreachable; `store_epoch` Unix time of the fleet's creation or its store's last detected
+    rollback: discard cached state when it changes. `went_back_seconds` is the age of that rollback, null without one.
+    `suspect`: an operation failed unexpectedly; the fleet is rebuilt within about a second, unless `repair_blocked`
+    says why not. `pools.active` are in service, unconfirmed pools included; sessions on draining, failed, lost and gone
+    pools are `sessions.draining` and in no utility. `capacity` is that of the active pools, `offered_load_estimate`
+    sessions per active pool now.
+
+    `estimate_rank` is r, under JLMU and `observe` the best rank with a free pool; `optimal_rank` the rank of the next
+    place if places were filled in order, the last if all are full; `min_green_to_decrement` the green tokens that lower
+    r, under SLTA one of them of the class at rank r - 1, null under JLMU and `observe`. `utility_bound` is the maximum
+    utility of as many sessions, `relative_gap` 1 - utility / bound, null if the bound is 0; `load_price` what one more
+    session adds at the optimum. `expected_placement_gap` is the placement gap per pool to be expected at the mean load
+    of 300 s; if null, the reason is `pending` (retry within 10 s), `policy` (`observe`, or `slta` with three classes or
+    more), `order` (not by marginal utility), `nearly_full` (more than 15 % refused at this mean) or as named.
+    `difference_at_placing` is the mean over all reports since curves, order or policy changed, see `averages`, null if
+    the fleet places sessions; it then has `difference_at_placing_by_source`, over as long.
+
+    With session types `utility_bound` respects them, each type has a load price, `compatibility_gap` is what the best
+    placement adds if every session can use every class, and `optimal_rank`, `load_price` and `optimal_threshold` are
+    null. `counters` count since creation, `left_out_…` since the fleet began to observe or was repaired. `integrals`
+    are opaque, for `averages`.
+    """
 
     integrals: str
 

@@ -125,6 +125,7 @@ async def list_events(fleet: FleetName, paging: ByNumber, store: TheStore) -> Re
     """List the last hundred changes of a fleet and its pools.
 
     With their authors, newest first, paginated: those that were applied, and those that the store rejected.
+    Changes without effect, sessions and reports of pools are not listed.
     """
     # A change between two pages moves the others back: the next page repeats one, and leaves out none.
     numbered = enumerate(await store.fleets.events(fleet))

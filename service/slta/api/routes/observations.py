@@ -104,8 +104,8 @@ LOADS = {"load_per_pool": "per active pool of the fleet", "sessions": "of the wh
                 "name": name,
                 "in": "query",
                 "schema": {"type": "array", "items": {"type": "string", "pattern": LOAD_PATTERN}},
-                "description": f"sessions {whole}, or `<session type>:<number>` of a type, repeatable; "
-                "absent: the current sessions",
+                "description": f"sessions {whole}, in the present proportion of types, or "
+                "`<session type>:<number>` of a type, repeatable; absent: the current sessions",
             }
             for name, whole in LOADS.items()
         ]

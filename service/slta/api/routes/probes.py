@@ -40,6 +40,7 @@ class ProbeAnswer:
     - `readonly`, `masterdown`: it is a replica; the process looks for the master.
     - `loading`, `busy`, `misconf`, `noreplicas`, `noauth`, `wrongpass`, `noperm`: its error of that name.
     - `moved`, `ask`, `tryagain`, `clusterdown`: a slot of the cluster is being moved, or has no master.
+    - A sentence: a fleet is stored in a layout that this version does not use.
     """
 
     status: str
