@@ -32,6 +32,11 @@ classes:
   - {name: first, utility: {kind: table, values: [0, 3, 5, 6]}, capacity: 3, pools: 2}
   - {name: second, utility: {kind: table, values: [0, 4, 6, 7]}, capacity: 3, pools: 3}
 """
+WEIGHTS = """\
+classes:
+  - {name: small, utility: {kind: weighted_least_connections, weight: 10}, capacity: 6, pools: 4}
+  - {name: large, utility: {kind: weighted_least_connections, weight: 20}, capacity: 12, pools: 2}
+"""
 
 
 def write(folder: Path, text: str) -> Path:
@@ -102,6 +107,7 @@ def test_the_examples_have_no_warnings(path: Path) -> None:
         (TIED.replace(", pools: 2", ""), [], "first: no pools"),
         (TIED.replace("pools: 2", "pools: 0").replace("pools: 3", "pools: 1"), [], "there is a single pool"),
         (TIED.replace("[0, 3, 5, 6]", "[0, -1, -2, -3]"), [], "first: no session adds anything there"),
+        (WEIGHTS, [], "no session adds anything: gaps only say how well the weights are kept"),
         (TIED, ["--sessions", "16"], "a load of 16 is more than the 15 sessions that find a place"),
         (TIED + "beta: {exponent: 0.5}\n", [], "beta: the paper proves its results for exponents below 0.5"),
         (TIED + "policy: jlmu\nreserve_for_priority: 15\n", [], "reserve_for_priority: not below the 15 places"),

@@ -31,9 +31,11 @@ def _of_pools(spec: FleetSpec, facts: Facts, declared: int) -> Iterator[str]:
 
 
 def _of_curves(spec: FleetSpec) -> Iterator[str]:
-    for pool_class, column in zip(spec.classes, spec.ranking.marginals, strict=True):
-        if not any(m > 0 for m in column):
-            yield f"{pool_class.name}: no session adds anything there"
+    idle = [c.name for c, column in zip(spec.classes, spec.ranking.marginals, strict=True) if max(column) <= 0]
+    if len(idle) == len(spec.classes):
+        yield "no session adds anything: gaps only say how well the weights are kept"
+        return
+    yield from (f"{name}: no session adds anything there" for name in idle)
 
 
 def _of_loads(facts: Facts) -> Iterator[str]:
