@@ -22,9 +22,7 @@ end
 -- its assign; else nil.
 function sessions.ended(fleet, id)
   local record = write_buffer.get(fleet, keys.ended(fleet.ended_generation), id)
-  if not record and fleet.older_ended > 0 then
-    record = write_buffer.get(fleet, keys.ended(1 - fleet.ended_generation), id)
-  end
+    or fleet.older_ended > 0 and write_buffer.get(fleet, keys.ended(1 - fleet.ended_generation), id)
   if record then
     local reason, pool_id = string.match(record, '(%S+) (%S*)')
     return { 'ENDED', reason, pool_id }, pool_id
