@@ -30,8 +30,10 @@ REQUEST = "processInputBuffer"
 """Function of the server that reads and runs the next call of a client."""
 CALLGRIND = ("valgrind", "--quiet", "--tool=callgrind", f"--toggle-collect={REQUEST}", f"--dump-after={REQUEST}")
 SETTINGS = ("--hash-seed", "1", "--hz", "1", "--appendfsync", "no")
+COLLECT = "#!lua name=collect\nredis.register_function('collect', function() collectgarbage() return 0 end)"
+"""Library that runs Lua's collector, before each row: else a cycle may be under way in all calls of one."""
 CALLS = 24
-"""Calls that a row is the lower quartile of: in some of them Lua's collector runs."""
+"""Calls that a row is the lower quartile of: in some of them the collector runs."""
 FIRST, STEP = 1_700_000_000_000_000, 5000
 """Virtual time of the first call and from one to the next, in microseconds."""
 TABLE = Path(__file__).with_suffix(".json")
@@ -79,7 +81,10 @@ def instructions(folder: Path) -> Iterator[tuple[str, float]]:
     """Instructions per operation by row."""
     under = (*CALLGRIND, f"--callgrind-out-file={folder}/callgrind.out.%p")
     with Server(folder, EMBEDDED, *SETTINGS, under=under) as server:
-        for label, operations, call in rows_of(Redis.from_url(server.url)):
+        redis = Redis.from_url(server.url, socket_timeout=60)
+        redis.function_load(COLLECT)
+        for label, operations, call in rows_of(redis):
+            redis.fcall("collect", 0)
             call()
             before = len(dumps(folder))
             for _ in range(CALLS):
