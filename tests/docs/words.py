@@ -24,14 +24,18 @@ def words_of(page: Page) -> Counter[str]:
     return Counter({group: whole - generated, "generated": generated})
 
 
-def main() -> None:
-    """Print the words by hand and generated of each page, and by group with the limits."""
+def words_by_page() -> dict[str, Counter[str]]:
+    """Words by group of each tracked page."""
     command = ["git", "ls-files", "*.md", "*.template"]
     tracked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    pages = {name: words_of(Page(ROOT / name)) for name in tracked}
-    sums: Counter[str] = Counter()
+    return {name: words_of(Page(ROOT / name)) for name in tracked}
+
+
+def main() -> None:
+    """Print the words by hand and generated of each page, and by group with the limits."""
+    pages = words_by_page()
+    sums = sum(pages.values(), Counter[str]())
     for name, counts in sorted(pages.items(), key=lambda item: -item[1].total()):
-        sums += counts
         print(f"{counts.total() - counts['generated']:7,}{counts['generated']:7,} {name}")
     for group, limit in LIMITS.items():
         print(f"{sums[group]:7,} of {limit:,}: {group}")
