@@ -8,9 +8,9 @@ rows.SPAN = 48
 
 local held -- by key the bytes of a row, false of a long one; nil outside of batches
 
--- Holds rows from now on until `rows.write`.
-function rows.hold()
-  held = {}
+-- Holds rows in this table until `rows.write`; nil to hold none.
+function rows.hold(list)
+  held = list
 end
 
 -- Writes a row of a list of held ones, nil for no list, if it is in it and has changed.
@@ -31,7 +31,7 @@ function rows.write()
   end
 end
 
--- Calls a command on rows, which may write them.
+-- Calls a command on rows, which may write them: those among its words are written first, and held no more.
 function rows.call(command, ...)
   for _, key in ipairs(held and { ... } or {}) do
     write(held, key)
@@ -69,6 +69,7 @@ function rows.set(key, bit, present)
   return before
 end
 
+-- The number of set bits of a row.
 function rows.count(key)
   write(held, key)
   return redis.call('BITCOUNT', key)

@@ -22,7 +22,7 @@ local function begin_batch(fleet, args, kind)
       end
     end
     write_buffer.begin(fleet)
-    rows.hold()
+    rows.hold({})
     sessions.prefetch(fleet, ids, creates)
   end
   if kind == batches.OPERATIONS then

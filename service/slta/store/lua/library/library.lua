@@ -120,6 +120,7 @@ local function register(name, callback, flags)
   redis.register_function({
     function_name = 'slta_@DIGEST@_' .. name,
     callback = function(key_list, args)
+      rows.hold(nil) -- a call that was killed may have left some
       local reply, fleet = callback(key_list[1], prelude(args, calls.rows))
       reply[#reply + 1] = fleet and fleet.incarnation or 0
       reply[#reply + 1] = fleet and fleet.revision or 0
