@@ -32,7 +32,7 @@ function records.parse(record)
   local pool_number, start, lease, due, pool_id, placed =
     string.match(record or '', '^(%d+) (%d+) (%d+) (%d+) (%S+)(.*)$')
   return pool_number and {
-    pool_number = tonumber(pool_number), start = tonumber(start), lease = tonumber(lease), due = tonumber(due),
+    pool_number = pool_number + 0, start = start + 0, lease = lease + 0, due = due + 0,
     pool_id = pool_id, placed = placed,
   }
 end
