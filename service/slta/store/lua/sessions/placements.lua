@@ -86,6 +86,6 @@ function placements.assign(fleet, id, lease, draw, options)
     return refusal
   end
   -- writes
-  local begun, token = place(fleet, id, type_index, sessions.lease(fleet, lease), tonumber(draw))
+  local begun, token = place(fleet, id, type_index, sessions.lease(fleet, lease), draw + 0)
   return sessions.with_labels(fleet, options, sessions.reply(fleet, 'ASSIGNED', begun, token))
 end

@@ -48,7 +48,7 @@ end
 
 -- The length of a new session's lease in µs: `given`, or the fleet's if `given` is ''.
 function sessions.lease(fleet, given)
-  return given == '' and fleet.lease or tonumber(given)
+  return given == '' and fleet.lease or given + 0
 end
 
 -- Places a session of a type on a pool: record, id set and lease. It begins at `start`, by default now; `token` is nil
