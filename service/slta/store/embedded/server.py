@@ -181,6 +181,7 @@ def arguments(folder: DataDir, *, synced: bool) -> list[str]:
         "appendfsync": "always" if synced else "everysec",
         "save": "",
         "maxmemory-policy": "noeviction",
+        "hash-max-listpack-entries": "32",  # ids are looked up faster than in a list of up to 512
         "daemonize": "no",
         "shutdown-on-sigterm": "force",
     }
