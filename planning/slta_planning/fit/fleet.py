@@ -21,7 +21,7 @@ WIDTH = 118
 
 def fleet_file(fits: Sequence[ClassFit], pools: Mapping[str, int], source: str) -> str:
     """The fleet file. Numbers of pools are as requested, by default those in the samples."""
-    lines = [f"# Curves fitted to {source} by slta fit.", "fleet: default", "policy: slta", "classes:"]
+    lines = [f"# Curves fitted to {source} by slta fit.", "fleet: default", "policy: auto", "classes:"]
     for fit in fits:
         count = min(pools.get(fit.name, fit.pools), MAX_POOLS)
         lines += [f"  - name: {_quoted(fit.name)}", f"    capacity: {fit.capacity}", f"    pools: {count}"]
