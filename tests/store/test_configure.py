@@ -361,16 +361,31 @@ async def test_a_fleet_file_is_applied_once(store: Store, loaded: LoadedFleet) -
     applied = await apply_file(store, Specs(), loaded)
     assert applied
     assert applied.configured.created
-    await store.fleets.configure(loaded.name, spec(*TWO_CLASSES), "{}")
+    other = json.dumps(json.loads(applied.document) | {"retention_seconds": 99})
+    await store.fleets.configure(loaded.name, await Specs().of(other), other)
     assert await apply_file(store, Specs(), loaded) is None
-    assert (await store.fleets.config(loaded.name))[0] == "{}"
+    assert (await store.fleets.config(loaded.name))[0] == other
+
+
+@pytest.mark.parametrize("damage", [None, "{"])
+async def test_a_fleet_file_is_applied_again_where_no_document_can_be_read(
+    store: Store, loaded: LoadedFleet, redis: Redis, damage: str | None
+) -> None:
+    applied = await apply_file(store, Specs(), loaded)
+    assert applied
+    key = f"{{{FLEET}}}:document"
+    redis.delete(key) if damage is None else redis.set(key, damage)
+    assert await apply_file(store, Specs(), loaded)
+    assert (await store.fleets.config(loaded.name))[0] == applied.document
+    assert await apply_file(store, Specs(), loaded) is None
 
 
 async def test_of_a_file_whose_pools_are_missing_only_these_are_added(store: Store, loaded: LoadedFleet) -> None:
-    await store.fleets.configure(loaded.name, spec(*TWO_CLASSES), "{}", file=loaded.digest)
+    document = loaded.file.document()
+    await store.fleets.configure(loaded.name, await Specs().of(document), document, file=loaded.digest)
     applied = await apply_file(store, Specs(), loaded)
     assert applied
-    assert (applied.document, applied.configured.config_version) == ("{}", 1)
+    assert (applied.document, applied.configured.config_version) == (document, 1)
     assert applied.pools.created
     assert await apply_file(store, Specs(), loaded) is None
 

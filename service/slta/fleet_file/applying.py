@@ -11,7 +11,7 @@ from slta.fleet_file.schema import FleetFile
 from slta.fleet_file.specs import Specs
 from slta.fleet_file.yaml_file import LoadedFleet
 from slta.models import Configured, PoolsAdded
-from slta.models.errors import UnknownFleetError
+from slta.models.errors import DocumentUnreadableError, UnknownFleetError
 from slta.models.request_record import Author
 from slta.store import Store
 
@@ -49,21 +49,30 @@ async def apply_fleet(
 
 
 async def _resolved(store: Store, fleet: str, file: FleetFile) -> FleetFile:
-    """The file, its policy `auto` resolved by the fleet's present pools and policy."""
+    """The file, its policy `auto` resolved by the fleet's present pools and policy, if these can be read."""
     if file.policy == AUTO:
-        with suppress(UnknownFleetError):
+        with suppress(UnknownFleetError, DocumentUnreadableError):
             now = await store.fleets.snapshot(fleet)
             return file.resolve(sum(c.counts[0] + c.draining_pools for c in now.classes), now.policy)
     return file.resolve()
 
 
+async def _has_document(store: Store, specs: Specs, fleet: str) -> bool:
+    try:
+        await specs.of_stored(await store.repairs.document(fleet))
+    except DocumentUnreadableError:
+        return False
+    return True
+
+
 async def apply_file(store: Store, specs: Specs, loaded: LoadedFleet) -> Applied | None:
     """Apply a file; None if it was the last one applied to its fleet, so that later changes by API stay.
 
-    If an earlier start was interrupted before all pools were added, only these are.
+    If an earlier start was interrupted before all pools were added, only these are. A fleet whose document is missing
+    or unreadable gets the file's again.
     """
     digest, is_complete = await store.fleets.applied_file(loaded.name)
-    if digest != loaded.digest:
+    if digest != loaded.digest or not await _has_document(store, specs, loaded.name):
         applied = await apply_fleet(store, specs, loaded.name, loaded.file, digest=loaded.digest)
     elif is_complete:
         return None
