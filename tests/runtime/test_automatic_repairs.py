@@ -128,6 +128,14 @@ async def test_one_that_lost_its_document_too_is_said_to_be_blocked_until_it_has
         pass
 
 
+async def test_one_that_lost_its_document_alone_is_said_to_be_blocked(
+    store: Store, redis: Redis, blocked: Shown, log: Log
+) -> None:
+    redis.delete("{f}:document")
+    assert "its document is missing or unreadable" in await log.until("repair_blocked")
+    assert 'slta_repair_blocked{fleet="f"} 1.0' in await blocked()
+
+
 @pytest.mark.slow
 async def test_what_is_set_aside_is_named_and_the_series_of_a_fleet_goes_with_it(
     store: Store, redis: Redis, blocked: Shown, log: Log

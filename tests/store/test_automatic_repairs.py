@@ -292,6 +292,18 @@ async def test_without_a_document_nothing_is_repaired_until_there_is_one(
     assert live(redis) == before - {"s5"}
 
 
+async def test_one_that_lost_its_document_alone_is_blocked_until_a_put(
+    store: Store, clock: Clock, redis: TextRedis, fleet: None
+) -> None:
+    redis.delete(DOCUMENT)
+    attempt = await attempted(store, clock)
+    assert attempt.blocked == "its document is missing or unreadable"
+    await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(SMALL | {"policy": "auto"})))
+    assert await round_of(store, clock) is None
+    assert not await store.fleets.tick(FLEET)
+    assert violations(redis, FLEET) == []
+
+
 async def test_after_a_put_the_next_look_repairs_the_fleet(
     store: Store, clock: Clock, redis: TextRedis, fleet: None
 ) -> None:
@@ -300,7 +312,6 @@ async def test_after_a_put_the_next_look_repairs_the_fleet(
     attempt = await attempted(store, clock)
     assert attempt.blocked
     await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(SMALL)))
-    redis.hset(REPAIR, "claimed", "1")
     attempt = await attempted(store, clock)
     assert attempt.repaired
     assert violations(redis, FLEET) == []

@@ -84,6 +84,11 @@ function repair.block(key, given)
   return { 'BLOCKED' }
 end
 
+-- Forgets the claim of a repair that has not begun, and why one was blocked: a new document may permit it. O(1).
+function repair.forget(fleet)
+  redis.call('UNLINK', keys.of_fleet(fleet, 'repair'))
+end
+
 -- The reason why an automatic repair is blocked, '' if it is not.
 function repair.blocked(fleet)
   return redis.call('HGET', keys.of_fleet(fleet, 'repair'), 'blocked') or ''

@@ -15,8 +15,8 @@ function calls.rows(args, first, columns)
   return found
 end
 
--- Whether a fleet without a state has lost it rather than been deleted: its document still exists.
-local function is_lost(key)
+-- Whether a fleet has its document; one that has it without a state has lost the state rather than been deleted.
+function calls.has_document(key)
   return redis.call('EXISTS', string.sub(key, 1, -6) .. 'document') == 1
 end
 
@@ -32,7 +32,7 @@ end
 -- The fleet at the present time for reading; nil and the refusal if it cannot be used.
 local function fleet_to_read(key, given)
   local is_read, fleet, refusal, layout = pcall(read_at, key, given.clock)
-  if not is_read or refusal == 'UNKNOWN_FLEET' and is_lost(key) then
+  if not is_read or refusal == 'UNKNOWN_FLEET' and calls.has_document(key) then
     return nil, { 'DAMAGED' }
   elseif not fleet then
     return nil, { refusal, layout }

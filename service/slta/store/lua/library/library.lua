@@ -33,11 +33,11 @@ local function take_audit(fleet, given)
   return is_read and claim or ''
 end
 
--- Ticks a fleet; returns whether it is sound.
+-- Ticks a fleet; returns whether it is sound and has its document.
 local function run_tick(fleet, interval, excess)
   ticks.upkeep(fleet, interval, excess)
   calls.write(fleet)
-  return fleet.suspect == ''
+  return fleet.suspect == '' and calls.has_document(fleet.state_key)
 end
 
 -- The first words of the reply of `tick`; `fleet` is nil if it is damaged.
@@ -91,6 +91,7 @@ local function put(key, given)
   local reply, configured = fleets.put(fleet, key, given)
   if reply[1] == 'CONFIGURED' then
     calls.write(configured)
+    repair.forget(configured)
     fleet_files.begin(configured, given.file)
   end
   event.after = events.describe_fleet(configured)
