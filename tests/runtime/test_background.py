@@ -21,7 +21,7 @@ from slta.metrics import Metrics
 from slta.models.errors import SessionTypeInUseError
 from slta.runtime import background, tick_lanes, tick_schedule, vanished_fleets
 from slta.runtime.background import _every_second
-from slta.store import Store, StoreSettings, fleets
+from slta.store import Store, StoreSettings, fleets, put_arguments
 from testbed.awaiting import eventually
 from tests import rawstate
 from tests.runtime.conftest import dispatching
@@ -285,3 +285,18 @@ async def test_a_file_that_the_fleets_sessions_forbid_is_told_with_its_name_and_
     assert said.endswith(background.START_WITHOUT)
     async with dispatching(store, file=former):
         assert (await store.sessions.get("t", "s")).session_type == "video"
+
+
+async def test_a_file_is_applied_after_the_repair_that_is_under_way(
+    store: Store, tmp_path: Path, quick_rounds: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleets, "TAKEOVER_SECONDS", 0.5)
+    path = tmp_path / "t.yaml"
+    path.write_text(TYPED_FILE % "small")
+    await apply_file(store, Specs(), load_yaml(path))
+    document = await store.repairs.document("t")
+    await store.repairs.begin("t", put_arguments(await Specs().of(document), document, None))
+    path.write_text(TYPED_FILE % "large")
+    async with dispatching(store, file=load_yaml(path)):
+        while await store.repairs.document("t") == document:
+            pass

@@ -25,6 +25,7 @@ from slta.models.errors import (
     ClassInUseError,
     DispatchError,
     OutcomeUnknownError,
+    RepairingError,
     SessionTypeInUseError,
     StoreUnavailableError,
 )
@@ -228,9 +229,9 @@ async def _every_second(work: Callable[[], Awaitable[object]], sooner: asyncio.E
 
 
 async def _retry_until_available(work: Callable[..., Awaitable[None]], *arguments: object) -> None:
-    """Retry until the store is available; the rounds log that it is not."""
+    """Retry until the store is available, which the rounds log if it is not, and no repair is under way."""
     while True:
         try:
             return await work(*arguments)
-        except (StoreUnavailableError, OutcomeUnknownError):
+        except (StoreUnavailableError, OutcomeUnknownError, RepairingError):
             await asyncio.sleep(ROUND_SECONDS)
