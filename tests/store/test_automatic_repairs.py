@@ -304,6 +304,18 @@ async def test_one_that_lost_its_document_alone_is_blocked_until_a_put(
     assert violations(redis, FLEET) == []
 
 
+async def test_a_put_where_only_records_are_left_is_followed_by_a_repair_that_keeps_them(
+    store: Store, clock: Clock, redis: TextRedis, fleet: None
+) -> None:
+    before = live(redis)
+    redis.delete(DOCUMENT, STATE)
+    await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(SMALL)))
+    attempt = await attempted(store, clock)
+    assert attempt.repaired
+    assert live(redis) == before
+    assert violations(redis, FLEET) == []
+
+
 async def test_after_a_put_the_next_look_repairs_the_fleet(
     store: Store, clock: Clock, redis: TextRedis, fleet: None
 ) -> None:
