@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import typer
+from redis import Redis
 from typer.testing import CliRunner
 
 from slta.cli.commands import app
@@ -150,6 +151,19 @@ def test_what_get_prints_can_be_applied(fleet: Fleet, tmp_path: Path) -> None:
     file.write_text(called(fleet, "fleet get -o json").stdout)
     assert json.loads(file.read_text())["resolved_policy"] == "jlmu"
     assert rows(fleet, f"fleet apply {file}") == [[fleet.name, "2", "unchanged"]]
+
+
+def test_a_file_replaces_a_lost_configuration(fleet: Fleet, tmp_path: Path) -> None:
+    file = tmp_path / "fleet.yaml"
+    file.write_text(FILE)
+    socket = fleet.service.log.parent / "data" / "valkey.sock"
+    with Redis(unix_socket_path=str(socket)) as redis:
+        assert redis.delete(f"{{{fleet.name}}}:document") == 1
+    applied = called(fleet, f"fleet apply {file} --fleet {fleet.name} --yes")
+    assert (applied.exit_code, applied.stdout.split()[3:]) == (0, [fleet.name, "2", "changed"])
+    assert "is missing or unreadable: all of the file is new" in applied.stderr
+    assert "\n-" not in applied.stderr.replace("\n--- ", "")
+    assert json.loads(called(fleet, "fleet get -o json").stdout)["classes"][0]["capacity"] == 3
 
 
 def test_the_state_and_a_watch_of_it_have_the_same_tables(fleet: Fleet) -> None:

@@ -27,8 +27,10 @@ class Operator:
         return checked(await self._client.call(method, path, body))
 
     async def find(self, path: str) -> Mapping[str, Any] | None:
-        """The body of a GET; None for 404."""
+        """The body of a GET; None for 404, {} for a configuration that cannot be read."""
         reply = await self._client.call("GET", path)
+        if reply.code == "document_unreadable":
+            return {}
         return None if reply.status == 404 else checked(reply)
 
     async def entries(self, path: str, member: str, **filters: str | None) -> list[Any]:

@@ -62,13 +62,15 @@ async def apply(
     name, document = _read(file)
     name = fleet or name
     now = await operator.find(name)
-    version = now["config_version"] if now else 0
+    if now == {}:
+        typer.echo(f"the stored configuration of {name} is missing or unreadable: all of the file is new", err=True)
+    version = 0 if now is None else now.get("config_version")
     if difference := "\n".join(_difference(now, json.loads(document))):
         typer.echo(difference, err=True)
-        confirm(f"{'Change' if now else 'Create'} the fleet {name}?", yes=yes)
-        body = f'{document[:-1]}, "config_version": {version}}}'
+        confirm(f"{'Create' if now is None else 'Change'} the fleet {name}?", yes=yes)
+        body = document if version is None else f'{document[:-1]}, "config_version": {version}}}'
         version = (await operator.call("PUT", name, body.encode()))["config_version"]
-    change = "unchanged" if not difference else "changed" if now else "created"
+    change = "unchanged" if not difference else "created" if now is None else "changed"
     operator.show(
         {"fleet": name, "config_version": version, "change": change},
         ("FLEET VERSION CHANGE", [(name, version, change)]),
