@@ -106,6 +106,12 @@ def test_without_a_terminal_what_asks_needs_yes(fleet: Fleet) -> None:
     assert sum(int(row[2]) for row in rows(fleet, "pool fail c-1 c-2 c-3 --yes")) == 1
 
 
+def test_the_end_of_a_guard_is_asked_for_by_class(fleet: Fleet, terminal: None) -> None:
+    assert called(fleet, "pool end-guard", "n\n").exit_code == 1
+    assert rows(fleet, "pool end-guard --class c --yes") == []
+    assert "unknown_class" in called(fleet, "pool end-guard --class none --yes").stderr
+
+
 # Sessions
 
 

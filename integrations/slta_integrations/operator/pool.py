@@ -1,4 +1,4 @@
-"""Commands `slta pool`: list, get, drain, undrain, fail, add and remove."""
+"""Commands `slta pool`: list, get, drain, undrain, fail, add, remove and end-guard."""
 
 from __future__ import annotations
 
@@ -118,6 +118,15 @@ async def remove(operator: Operator, pools: PoolIds) -> None:
         operator.show({"removed": [*found]}, ("POOL CHANGE", _changes(removed=[*found])))
 
     await _call_each(operator, "DELETE", pools, "", show)
+
+
+@command(app)
+async def end_guard(operator: Operator, pool_class: PoolClass = None, *, yes: Yes = False) -> None:
+    """End the mass-loss guard of a class, or of all: its unconfirmed pools are lost, and gone later; asks first."""
+    confirm(f"End the guard of {pool_class or 'all classes'}, whose unconfirmed pools are then lost?", yes=yes)
+    given = {"pool_class": pool_class} if pool_class else {}
+    found = await operator.call("POST", "pools/guard", {"action": "end", **given})
+    operator.show(found, ("CLASS GUARD", _changes(ended=found["ended"])))
 
 
 async def _call_each(
