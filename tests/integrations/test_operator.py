@@ -63,7 +63,25 @@ def test_pools_drain_until_a_deadline_and_return(fleet: Fleet) -> None:
     assert rows(fleet, "pool drain c-1 --within 10m --then fail") == [["c-1", "changed"]]
     drain = fleet.call("GET", "pools/c-1")["drain"]
     assert (drain["then"], round(drain["deadline_seconds"], -1)) == ("fail", 600)
-    assert rows(fleet, "pool undrain --class c") == [["c-1", "changed"], ["c-2", "unchanged"], ["c-3", "unchanged"]]
+    undrained = called(fleet, "pool undrain --class c")
+    assert (undrained.stdout.split()[2:], undrained.stderr) == (["c-1", "changed"], "1 changed, 2 unchanged\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "question"),
+    [
+        ("drain --class c", "Set 3 pools to draining? [y/N]"),
+        ("drain c-1 c-3", "Set 2 pools to draining? [y/N]"),
+        ("undrain --class c", "Set 2 pools to active? [y/N]"),
+    ],
+)
+def test_before_more_than_one_pool_changes_a_command_asks(
+    fleet: Fleet, terminal: None, line: str, question: str
+) -> None:
+    fleet.call("POST", "pools/status", {"status": "draining", "pool_ids": ["c-1", "c-2"]})
+    refused = called(fleet, f"pool {line}", "n\n")
+    assert (refused.exit_code, question in refused.stderr) == (1, True)
+    assert [row[2] for row in rows(fleet, "pool list")] == ["draining", "draining", "active"]
 
 
 def test_a_drain_waits_until_the_sessions_have_ended(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,14 +92,15 @@ def test_a_drain_waits_until_the_sessions_have_ended(fleet: Fleet, monkeypatch: 
         fleet.complete(sessions.pop())
 
     monkeypatch.setattr(drains, "sleep", one_ends)
-    assert called(fleet, "pool drain --class c --wait").exit_code == 0
+    assert called(fleet, "pool drain --class c --wait --yes").exit_code == 0
     assert sessions == []
 
 
 def test_a_drain_whose_deadline_passes_with_sessions_is_exit_code_1(fleet: Fleet) -> None:
     fleet.assign("a", "b", "c", "d")
-    waited = called(fleet, "pool drain --class c --within 1s --wait")
-    assert (waited.exit_code, waited.stderr) == (1, "slta: the deadline has passed: 4 sessions are left on 3 pools\n")
+    waited = called(fleet, "pool drain --class c --within 1s --wait --yes")
+    told = "slta: the deadline has passed: 4 sessions are left on 3 pools"
+    assert (waited.exit_code, waited.stderr.splitlines()[-1]) == (1, told)
 
 
 def test_pools_are_added_changed_and_removed(fleet: Fleet) -> None:
@@ -192,7 +211,7 @@ def test_events_are_selected_by_action(fleet: Fleet) -> None:
     ("line", "pools"),
     [
         ("pool undrain --class c", "active 1: c-3"),
-        ("pool drain c-1 c-2", "draining 2: c-1 c-2"),
+        ("pool drain c-1 c-2 --yes", "draining 2: c-1 c-2"),
         ("pool add new newer --class c", "active 2 of c"),
     ],
 )

@@ -64,20 +64,23 @@ async def drain(
     then: Annotated[AfterDrain | None, typer.Option(help="At the deadline: list what is left, or fail.")] = None,
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the pools are empty, or their deadline.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Send no new sessions to pools; their sessions stay. The new deadline, or none, replaces an earlier one.
 
-    With --wait exit code 1 if sessions are left at the deadline.
+    Asks before it drains more than one. With --wait exit code 1 if sessions are left at the deadline.
     """
-    changed = await _set_status(operator, "draining", pools, pool_class, within_seconds=within, then=then)
+    changed = await _set_status(operator, "draining", pools, pool_class, yes=yes, within_seconds=within, then=then)
     if wait:
         await until_empty(operator, changed, pool_class)
 
 
 @command(app)
-async def undrain(operator: Operator, pools: SomePools = None, pool_class: PoolClass = None) -> None:
-    """Send sessions to pools again; of a class not to those that failed."""
-    await _set_status(operator, "active", pools, pool_class)
+async def undrain(
+    operator: Operator, pools: SomePools = None, pool_class: PoolClass = None, *, yes: Yes = False
+) -> None:
+    """Send sessions to pools again; of a class not to those that failed. Asks before more than one changes."""
+    await _set_status(operator, "active", pools, pool_class, yes=yes)
 
 
 @command(app)
@@ -143,16 +146,33 @@ async def _call_each(
 
 
 async def _set_status(
-    operator: Operator, status: str, pools: Sequence[str] | None, pool_class: str | None, **options: object
+    operator: Operator,
+    status: str,
+    pools: Sequence[str] | None,
+    pool_class: str | None,
+    *,
+    yes: bool,
+    **options: object,
 ) -> list[str]:
-    """The pools that have the status now."""
+    """The pools that have the status now; asks before more than one gets it, and shows those that changed."""
     if bool(pools) == bool(pool_class):
         raise UnusableError("give either pools or --class")
+    if not yes and (number := await _number(operator, status, pools, pool_class)) > 1:
+        confirm(f"Set {number} pools to {status}?", yes=yes)
     given = {"status": status, "pool_ids": pools or None, "pool_class": pool_class, **options}
     body = {name: value for name, value in given.items() if value is not None}
     found = await operator.call("POST", "pools/status", body)
-    operator.show(found, ("POOL CHANGE", _changes(**found)))
+    operator.show(found, ("POOL CHANGE", _changes(changed=found["changed"])))
+    typer.echo(f"{len(found['changed'])} changed, {len(found['unchanged'])} unchanged", err=True)
     return [*found["changed"], *found["unchanged"]]
+
+
+async def _number(operator: Operator, status: str, pools: Sequence[str] | None, pool_class: str | None) -> int:
+    """How many pools are named; of a class how many would change, to another deadline too."""
+    if pools:
+        return len({*pools})
+    stay = {"failed", status} - {"draining"}
+    return sum(pool["status"] not in stay for pool in await operator.pools(pool_class=pool_class))
 
 
 def _path(pool_id: str) -> str:
