@@ -240,6 +240,7 @@ def test_what_was_done_before_a_failure_is_shown(fleet: Fleet) -> None:
         ("pool drain c-1 --class c", 2, "slta: give either pools or --class"),
         ("pool drain c-1 --then fail", 2, "slta: invalid_request: then needs within_seconds"),
         ("pool add a b --class c --address h:1", 2, "slta: --address is for a single pool"),
+        ("pool add a --class c --label zone", 2, "slta: --label zone: must be NAME=VALUE"),
         ("pool remove none", 1, "slta: unknown_pool: "),
         ("fleet apply /no\x1bwhere", 2, r"slta: /no\x1bwhere: No such file or directory"),
         ("fleet state --fleet none", 1, "slta: unknown_fleet: "),

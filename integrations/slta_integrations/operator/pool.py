@@ -106,7 +106,7 @@ async def add(
     """Add pools, all or none; of those that exist the address and labels that are given are set."""
     if address and len(pools) > 1:
         raise UnusableError("--address is for a single pool")
-    labels = dict(one.partition("=")[::2] for one in label or ())
+    labels = dict(map(_label, label or ()))
     given = {"pool_class": pool_class, "address": address, "labels": labels or None}
     shared = {name: value for name, value in given.items() if value is not None}
     found = await operator.call("POST", "pools", {"pools": [{"pool_id": pool_id, **shared} for pool_id in pools]})
@@ -173,6 +173,13 @@ async def _number(operator: Operator, status: str, pools: Sequence[str] | None, 
         return len({*pools})
     stay = {"failed", status} - {"draining"}
     return sum(pool["status"] not in stay for pool in await operator.pools(pool_class=pool_class))
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UnusableError(f"--label {text}: must be NAME=VALUE")
+    return name, value
 
 
 def _path(pool_id: str) -> str:
