@@ -30,7 +30,7 @@ def checked(reply: Reply) -> Mapping[str, Any]:
     """The body of a success. Raises UnusableError, with 3 as exit code if the service did not answer, or could not."""
     if reply.ok:
         return reply.body
-    code = UNUSABLE if reply.code == INVALID else exit_code_of(reply.status)
+    code = UNUSABLE if reply.code == INVALID else exit_code_of(reply.status, reply.code)
     members = ", ".join(f"{name}: {value}" for name, value in reply.body.items() if name not in KNOWN)
     told = f"{reply.problem} ({members})" if members else reply.problem
     error = RefusedError(told) if code == NO else UnusableError(told)

@@ -184,6 +184,7 @@ def test_a_file_replaces_a_lost_configuration(fleet: Fleet, tmp_path: Path) -> N
     socket = fleet.service.log.parent / "data" / "valkey.sock"
     with Redis(unix_socket_path=str(socket)) as redis:
         assert redis.delete(f"{{{fleet.name}}}:document") == 1
+    assert called(fleet, "fleet state").exit_code == 1
     applied = called(fleet, f"fleet apply {file} --fleet {fleet.name} --yes")
     assert (applied.exit_code, applied.stdout.split()[3:]) == (0, [fleet.name, "2", "changed"])
     assert "is missing or unreadable: all of the file is new" in applied.stderr
@@ -235,7 +236,7 @@ def test_what_was_done_before_a_failure_is_shown(fleet: Fleet) -> None:
     ("line", "code", "said"),
     [
         ("pool get none", 1, "slta: unknown_pool: The fleet has no pool"),
-        ("pool list --class none", 2, "slta: unknown_class: "),
+        ("pool list --class none", 1, "slta: unknown_class: "),
         ("pool drain", 2, "slta: give either pools or --class"),
         ("pool drain c-1 --class c", 2, "slta: give either pools or --class"),
         ("pool drain c-1 --then fail", 2, "slta: invalid_request: then needs within_seconds"),

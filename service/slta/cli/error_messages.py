@@ -12,11 +12,13 @@ import typer
 DONE, NO, UNUSABLE, UNREACHABLE = range(4)
 EXIT_CODES = {
     DONE: "done, or nothing to do",
-    NO: "the answer is no: an invalid file, damage, no plan, no such fleet or pool, sessions left",
-    UNUSABLE: "wrong usage, or input that cannot be used or believed",
+    NO: "the answer is no: to `check` an invalid file, damage, no plan, no such fleet, class or pool, sessions left",
+    UNUSABLE: "wrong usage, or input that cannot be used or believed, elsewhere an invalid file too",
     UNREACHABLE: "dispatcher or store not reachable",
 }
 """Of all commands; further ones in the command's help."""
+OF_CODE = {"fleet_damaged": NO, "document_unreadable": NO, "unknown_class": NO}
+"""By code, where the status would give another one."""
 UNUSABLE_STATUSES = (400, 401, 413, 422)
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """What typer raises for all words of a command line that it cannot use; it does not export the type."""
@@ -28,8 +30,10 @@ class UserError(Exception):
     exit_code = UNUSABLE
 
 
-def exit_code_of(status: int) -> int:
-    """Exit code for the HTTP status of a refusal; 0: there was no reply."""
+def exit_code_of(status: int, code: str = "") -> int:
+    """Exit code for the HTTP status and code of a refusal; status 0: there was no reply."""
+    if code in OF_CODE:
+        return OF_CODE[code]
     if status in UNUSABLE_STATUSES:
         return UNUSABLE
     return NO if 400 <= status < 500 else UNREACHABLE
@@ -61,9 +65,9 @@ def usage_in_one_line() -> Iterator[None]:
 
 
 def _exit_code(error: Exception) -> int:
-    """The error's own, else by the HTTP status of a dispatcher's error."""
+    """The error's own, else by the HTTP status and code of a dispatcher's error."""
     status = getattr(error, "status", None)
-    return getattr(error, "exit_code", UNUSABLE if status is None else exit_code_of(status))
+    return getattr(error, "exit_code", UNUSABLE if status is None else exit_code_of(status, getattr(error, "code", "")))
 
 
 def _file_error(error: OSError) -> str:
