@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from slta.cli.output import table
 from slta_client import http
 from slta_integrations.operator import calls, drains
 from testbed.live_fleet import Fleet
+from testbed.service_process import ServiceProcess, key_file
 
 FILE = "classes: [{name: c, capacity: 3, pools: 2, utility: {kind: log_share, resource: 20.25}}]\n"
 
@@ -254,6 +256,32 @@ def test_a_failure_is_one_line_and_an_exit_code(fleet: Fleet, line: str, code: i
     assert (result.exit_code, result.stdout) == (code, "")
     assert result.stderr.startswith(said)
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("fleet state --fleet nigth", "(fleet: nigth)"),
+        ("pool get no:pe", "(pool: no:pe)"),
+        ("session list nope", "(pool: nope)"),
+        ("pool undrain nope", "(name: nope)"),
+        ("fleet list --url http://127.0.0.1:1", "(--url or SLTA_URL: http://127.0.0.1:1)"),
+        ("fleet list --url {url}/nowhere", "(--url or SLTA_URL: {url}/nowhere)"),
+    ],
+)
+def test_a_failure_names_what_was_called(fleet: Fleet, line: str, named: str) -> None:
+    url = fleet.service.url
+    assert called(fleet, line.format(url=url)).stderr.endswith(f"{named.format(url=url)}\n")
+
+
+@pytest.mark.slow
+def test_a_missing_or_wrong_key_names_where_it_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, _ = key_file(tmp_path, ["read"])
+    monkeypatch.delenv("SLTA_API_KEY", raising=False)
+    with ServiceProcess(tmp_path, keys_file=file) as service:
+        run = partial(CliRunner().invoke, app, ["fleet", "list", "--url", service.url])
+        assert run().stderr.endswith("(--key-file or SLTA_API_KEY: not set)\n")
+        assert run(env={"SLTA_API_KEY": "slta_wrong"}).stderr.endswith("(--key-file or SLTA_API_KEY: a wrong key)\n")
 
 
 def test_a_duration_has_a_unit_or_is_in_seconds() -> None:

@@ -48,9 +48,10 @@ def command(app: typer.Typer, name: str | None = None, *, of_fleet: bool = True)
 async def _run(
     function: Command, given: dict[str, Any], url: str, key_file: Path | None, output: Format, fleet: str | None = None
 ) -> None:
-    async with Client(target_of(url, fleet, key_file)) as client:
+    target = target_of(url, fleet, key_file)
+    async with Client(target) as client:
         try:
-            await function(Operator(client, output), **given)
+            await function(Operator(client, target, output), **given)
         except (KeyError, TypeError, AttributeError) as error:
             what = f"{type(error).__name__}: {error}"
             raise UnusableError(f"the service's reply is not what its API promises, or a defect: {what}") from error
