@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from difflib import unified_diff
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 import yaml
@@ -20,6 +20,7 @@ from slta.cli.output import Table
 from slta.cli.target import checked_fleet
 from slta.fleet_file import load_yaml
 from slta.models.errors import InvalidFleetError
+from slta.models.request_record import Action
 from slta_integrations.errors import UnusableError
 from slta_integrations.operator.calls import Operator, Yes, confirm
 from slta_integrations.operator.registry import command
@@ -28,6 +29,7 @@ app = typer.Typer(help="Look at fleets, and configure them.", no_args_is_help=Tr
 STATE = "FLEET POLICY SESSIONS CAPACITY UTILITY BOUND GAP RANK OPTIMAL SUSPECT"
 OF_SERVICE = ("fleet", "config_version", "resolved_policy")
 """Members of a configuration that no fleet file sets."""
+ACTIONS = get_args(Action)
 CLASSES = "CLASS ACTIVE DRAINING FAILED UNCONFIRMED LOST GONE SESSIONS GUARD"
 
 
@@ -100,10 +102,18 @@ async def watch(
         await asyncio.sleep(every)
 
 
+def _checked_action(action: str | None) -> str | None:
+    if action not in (None, *ACTIONS):
+        raise typer.BadParameter(f"{action!r} is none of {', '.join(ACTIONS)}")
+    return action
+
+
 @command(app)
 async def events(
     operator: Operator,
-    action: Annotated[str | None, typer.Option(help="Only of this action, such as drain_ended.")] = None,
+    action: Annotated[
+        str | None, typer.Option(help="Only of this action, such as drain_ended.", callback=_checked_action)
+    ] = None,
 ) -> None:
     """List the last hundred changes with their authors, newest first."""
     found = [one for one in await operator.entries("events", "events") if action in (None, one["action"])]
