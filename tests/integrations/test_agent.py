@@ -153,6 +153,6 @@ def test_after_a_second_signal_exit_code_and_log_say_that_a_pool_is_left(
         assert fleet.assign("a") == ["p"]
         process.terminate()
         until(lambda: pool(fleet)["status"] == "draining")
-        assert process.end() == 3
+        assert process.end() == 1
     assert capfd.readouterr().err.endswith("INFO Ended, pools left: p\n")
     assert pool(fleet)["labels"] == {"slta.agent": "drained"}

@@ -161,7 +161,7 @@ from slta.runtime.settings import read_settings
 from tests.toy.uniform import LIBRARY, WITH_UNIFORM
 
 logs.configure("info", "json")
-_, _, port, _, data_dir, _, config = sys.argv
+_, _, port, _, data_dir, config = sys.argv
 main.serve(read_settings(port=int(port), data_dir=Path(data_dir), config=Path(config)), WITH_UNIFORM, LIBRARY)
 """
 

@@ -74,8 +74,8 @@ def test_a_store_that_syncs_later_than_it_answers_is_not_taken_for_fsync(tmp_pat
 
 
 @pytest.mark.slow
-def test_its_own_store_syncs_each_write_for_fsync(tmp_path: Path, options: list[str], fleet_file: Path) -> None:
-    with serving(tmp_path, *options, str(fleet_file), SLTA_DURABILITY="fsync") as (_, client):
+def test_its_own_store_syncs_each_write_for_fsync(tmp_path: Path, options: list[str]) -> None:
+    with serving(tmp_path, *options, SLTA_DURABILITY="fsync") as (_, client):
         until(lambda: client.get("/readyz").json() == {"status": "ready"})
         assert assign(client, "s-1").status_code == 201
         [socket] = [path for path in (tmp_path / "data").rglob("*") if path.is_socket()]
