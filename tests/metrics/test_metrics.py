@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from redis import Redis
+from structlog.testing import capture_logs
 
 from slta import release
 from slta.core.expected_gap import expected_placement_gap
@@ -367,3 +368,14 @@ async def test_a_fleet_that_was_deleted_meanwhile_is_skipped(store: Store, metri
     found = series(await exposition(metrics, store))
     assert value(found, "store_up") == 1
     assert {dict(labels).get("fleet") for _, labels in found} == {"f", "none", None}
+
+
+async def test_a_fleet_whose_document_cannot_be_read_is_skipped_and_logged_once(
+    store: Store, metrics: Metrics, server: str
+) -> None:
+    with Redis.from_url(server) as redis, capture_logs() as logged:
+        redis.set("{f}:document", "{")
+        for _ in range(2):
+            found = series(await exposition(metrics, store))
+    assert {dict(labels).get("fleet") for _, labels in found} == {"none", None}
+    assert [(one["event"], one["fleet"]) for one in logged] == [("document_unreadable", "f")]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from itertools import chain, product
 from time import perf_counter
 from typing import Any, NamedTuple
+
+import structlog
 
 from slta import release
 from slta.expected_gap.cache import ExpectedGapCache
@@ -83,6 +85,8 @@ EXPECTED_ROWS: tuple[FleetFamily[ExpectedGaps], ...] = (
 )
 FLEETS_ROW = FLEETS.gauge("fleets", "Number of fleets; absent if not all could be read.", lambda count: count)
 
+log = structlog.get_logger(__name__)
+
 
 class TimeSlice:
     """Time slices of long work, between which the event loop runs."""
@@ -104,6 +108,7 @@ class Metrics(ProcessMetrics):
         super().__init__()
         self._readings = {extra: Readings() for extra in product((False, True), repeat=2)}
         self._age_seconds: float | None = None
+        self._unreadable = set[str]()
 
     async def render(
         self, store: Store, specs: Specs, scrape: Scrape, expected_gaps: ExpectedGapCache | None = None
@@ -135,6 +140,9 @@ class Metrics(ProcessMetrics):
         readings = self._readings[scrape.levels, scrape.detail]
         reading = await readings.newest(lambda: read_fleets(store, specs, expected_gaps, rows))
         self._age_seconds = asyncio.get_running_loop().time() - reading.began
+        for fleet in reading.unreadable - self._unreadable:
+            log.error("document_unreadable", fleet=fleet)
+        self._unreadable = reading.unreadable
         return reading
 
     async def _own_texts(self, text_format: Format, hidden: frozenset[str]) -> list[bytes]:
@@ -194,11 +202,14 @@ async def read_fleets(
         for names in in_chunks(reading.fleets, MAX_CONCURRENT_READS):
             read = await asyncio.gather(*(_snapshot(store, name, reading) for name in names))
             for snapshot in filter(None, read):
-                with suppress(errors.DocumentUnreadableError):
+                try:
                     spec = await specs.of_stored(snapshot.document)
-                    expected_gaps.now(snapshot, spec, by_scrape=True)
-                    in_thread = asyncio.to_thread(view_of, snapshot, spec) if snapshot.types else None
-                    await _print(await in_thread if in_thread else view_of(snapshot, spec), families, time_slice)
+                except errors.DocumentUnreadableError:
+                    reading.unreadable.add(snapshot.fleet)
+                    continue
+                expected_gaps.now(snapshot, spec, by_scrape=True)
+                in_thread = asyncio.to_thread(view_of, snapshot, spec) if snapshot.types else None
+                await _print(await in_thread if in_thread else view_of(snapshot, spec), families, time_slice)
         for _ in count.add(len(reading.fleets)) if reading.is_complete else ():
             pass
     except errors.DispatchError:
@@ -226,12 +237,7 @@ async def _snapshot(store: Store, fleet: str, reading: Reading) -> Snapshot | No
 async def _try_snapshot(store: Store, fleet: str) -> Snapshot | None:
     try:
         return await store.fleets.snapshot(fleet)
-    except (
-        errors.UnknownFleetError,
-        errors.NewerFleetError,
-        errors.RepairingError,
-        errors.DamagedError,
-    ):
+    except (errors.UnknownFleetError, errors.NewerFleetError, errors.RepairingError, errors.DamagedError):
         return None  # deleted meanwhile, of another version, or damaged
 
 

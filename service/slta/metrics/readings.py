@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from slta.metrics.text import FamilyText
@@ -22,8 +22,8 @@ MAX_OLDER = 3
 class Reading:
     """Text of all fleets. `began` is in seconds of the event loop's clock; `is_up`: whether the store was available.
 
-    `is_complete` if no shard was away, `fleets` are the listed names; `senders` counts the responses that are sent from
-    it.
+    `is_complete` if no shard was away, `fleets` are the listed names, `unreadable` those left out as their documents do
+    not parse; `senders` counts the responses that are sent from it.
     """
 
     began: float
@@ -31,6 +31,7 @@ class Reading:
     is_up: bool = True
     is_complete: bool = True
     fleets: Sequence[str] = ()
+    unreadable: set[str] = field(default_factory=set)
     senders: int = 0
 
     @contextmanager
