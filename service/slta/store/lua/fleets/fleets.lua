@@ -180,6 +180,14 @@ local function apply(fleet, given, wanted, tables_differ, totals_differ)
   end
 end
 
+-- Writes a new fleet's cold hash. It is suspect if records of a lost one are left, so that a repair takes them over.
+local function begin(fleet)
+  cold.create(fleet)
+  if redis.call('EXISTS', keys.of_fleet(fleet, 'sessions'), keys.of_fleet(fleet, 'pools')) > 0 then
+    state.mark_suspect(fleet, 'created where records of a lost fleet are left')
+  end
+end
+
 -- given: a configuration as the dispatcher compiled it from `document`. `expected` is the version, '' for any,
 -- `utilities` digests of what totals depend on, and of an order other than the paper's; times are in µs.
 --   -> {CONFIGURED, version, created} | {VERSION_MISMATCH, version} | {CLASS_IN_USE, name}
@@ -205,7 +213,7 @@ function fleets.put(fleet, key, given)
   end
   -- writes
   if created then
-    cold.create(fleet)
+    begin(fleet)
   end
   local tables_differ = given.utilities ~= fleet.utilities
   local totals_differ = totals_digest(given.utilities) ~= totals_digest(fleet.utilities)

@@ -78,13 +78,6 @@ local function tick(key, given)
   return reply, fleet
 end
 
--- Marks a fleet that was just created suspect if records of a lost one are left, so that a repair takes them over.
-local function mark_leftovers(fleet)
-  if redis.call('EXISTS', keys.of_fleet(fleet, 'sessions'), keys.of_fleet(fleet, 'pools')) > 0 then
-    state.mark_suspect(fleet, 'created where records of a lost fleet are left')
-  end
-end
-
 -- file: the fleet file that is being applied, '' for none.
 local function put(key, given)
   local fleet, refusal = calls.present_fleet(key, given)
@@ -97,9 +90,6 @@ local function put(key, given)
   event.before = events.describe_fleet(fleet)
   local reply, configured = fleets.put(fleet, key, given)
   if reply[1] == 'CONFIGURED' then
-    if not fleet then
-      mark_leftovers(configured)
-    end
     calls.write(configured)
     repair.forget(configured)
     fleet_files.begin(configured, given.file)
