@@ -17,6 +17,7 @@ from slta.fleet_file.applying import apply_fleet
 from slta.models import PoolSpec, errors
 from slta.store import Store
 from slta.store._encoding import put_arguments
+from slta.store.operations import Value
 from slta.views.state import Observation, observe_state
 from testbed.in_process import TINY
 from testbed.servers import TextRedis
@@ -32,8 +33,18 @@ SESSIONS, STATE, COLD, DOCUMENT, ASIDE, REPAIR = (
 )
 
 
-async def build(store: Store, body: Mapping[str, object], sessions: int) -> None:
+async def put(store: Store, body: Mapping[str, object]) -> None:
     await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(body)))
+
+
+async def compiled(store: Store) -> Mapping[str, Value]:
+    """The arguments of a repair, from the stored document."""
+    document = await store.repairs.document(FLEET)
+    return put_arguments(await Specs().of(document), document, None)
+
+
+async def build(store: Store, body: Mapping[str, object], sessions: int) -> None:
+    await put(store, body)
     await asyncio.gather(*(store.sessions.assign(FLEET, f"s{k}", None) for k in range(sessions)))
 
 
@@ -292,14 +303,18 @@ async def test_without_a_document_nothing_is_repaired_until_there_is_one(
     assert live(redis) == before - {"s5"}
 
 
-async def test_one_that_lost_its_document_alone_is_blocked_until_a_put(
-    store: Store, clock: Clock, redis: TextRedis, fleet: None
+@pytest.mark.parametrize("is_suspect", [False, True])
+async def test_one_that_lost_its_document_alone_is_blocked_until_a_put_and_then_repaired_if_it_is_suspect(
+    store: Store, clock: Clock, redis: TextRedis, fleet: None, is_suspect: bool
 ) -> None:
     redis.delete(DOCUMENT)
+    if is_suspect:
+        make_suspect(redis)
     attempt = await attempted(store, clock)
     assert attempt.blocked == "its document is missing or unreadable"
-    await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(SMALL | {"policy": "auto"})))
-    assert await round_of(store, clock) is None
+    await put(store, SMALL | {"policy": "auto"})
+    repair = await round_of(store, clock)
+    assert bool(repair and repair.repaired) is is_suspect
     assert not await store.fleets.tick(FLEET)
     assert violations(redis, FLEET) == []
 
@@ -309,31 +324,17 @@ async def test_a_put_where_only_records_are_left_is_followed_by_a_repair_that_ke
 ) -> None:
     before = live(redis)
     redis.delete(DOCUMENT, STATE)
-    await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(SMALL)))
+    await put(store, SMALL)
     attempt = await attempted(store, clock)
     assert attempt.repaired
     assert live(redis) == before
     assert violations(redis, FLEET) == []
 
 
-async def test_after_a_put_the_next_look_repairs_the_fleet(
-    store: Store, clock: Clock, redis: TextRedis, fleet: None
-) -> None:
-    redis.delete(DOCUMENT)
-    make_suspect(redis)
-    attempt = await attempted(store, clock)
-    assert attempt.blocked
-    await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(SMALL)))
-    attempt = await attempted(store, clock)
-    assert attempt.repaired
-    assert violations(redis, FLEET) == []
-
-
 async def test_a_repair_never_undoes_a_put_that_came_in_between(store: Store, redis: TextRedis, fleet: None) -> None:
-    document = await store.repairs.document(FLEET)
-    compiled = put_arguments(await Specs().of(document), document, None)
-    await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(SMALL | {"lease_seconds": 77})))
-    for call in (store.repairs.survey(FLEET, compiled), store.repairs.begin(FLEET, compiled)):
+    arguments = await compiled(store)
+    await put(store, SMALL | {"lease_seconds": 77})
+    for call in (store.repairs.survey(FLEET, arguments), store.repairs.begin(FLEET, arguments)):
         with pytest.raises(errors.VersionMismatchError):
             await call
     assert json.loads(redis.get(DOCUMENT))["lease_seconds"] == 77
@@ -342,26 +343,15 @@ async def test_a_repair_never_undoes_a_put_that_came_in_between(store: Store, re
 # Who does it
 
 
-async def test_one_dispatcher_sees_to_a_suspect_fleet_and_another_after_it_was_silent(
-    store: Store, redis: TextRedis, fleet: None
+@pytest.mark.parametrize("claimed", [1, 2**52], ids=["was silent", "was ahead by its clock"])
+async def test_one_dispatcher_sees_to_a_suspect_fleet_and_another_after_it(
+    store: Store, redis: TextRedis, fleet: None, claimed: int
 ) -> None:
     make_suspect(redis)
     told = [await store.fleets.tick(FLEET) for _ in range(3)]
-    assert [one.ours for one in told if one] == [True, False, False]
-    redis.hset(REPAIR, "claimed", "1")
-    suspect = await store.fleets.tick(FLEET)
-    assert suspect
-    assert suspect.ours
-    await repair_suspect(store, Specs(), FLEET)
-
-
-async def test_a_clock_that_was_set_back_holds_no_repair_up(store: Store, redis: TextRedis, fleet: None) -> None:
-    make_suspect(redis)
-    redis.hset(REPAIR, "claimed", str(2**52))
-    suspect = await store.fleets.tick(FLEET)
-    assert suspect
-    assert suspect.ours
-    await repair_suspect(store, Specs(), FLEET)
+    redis.hset(REPAIR, "claimed", str(claimed))
+    told.append(await store.fleets.tick(FLEET))
+    assert [one.ours for one in told if one] == [True, False, False, True]
 
 
 async def test_a_fleet_that_another_dispatcher_has_repaired_is_not_repaired_again(
@@ -376,14 +366,13 @@ async def test_a_fleet_that_another_dispatcher_has_repaired_is_not_repaired_agai
 
 async def test_a_fleet_that_was_deleted_meanwhile_does_not_come_back(store: Store, redis: TextRedis) -> None:
     await build(store, SMALL, 0)
-    document = await store.repairs.document(FLEET)
-    compiled = put_arguments(await Specs().of(document), document, None)
+    arguments = await compiled(store)
     make_suspect(redis)
     await store.fleets.tick(FLEET)
     await store.fleets.delete(FLEET)
     for call in (
         repair_suspect(store, Specs(), FLEET),
-        store.repairs.begin(FLEET, compiled, requested=False),
+        store.repairs.begin(FLEET, arguments, requested=False),
         store.repairs.block(FLEET, "why"),
     ):
         with pytest.raises(errors.UnknownFleetError):
@@ -455,10 +444,9 @@ async def test_the_dry_run_tells_what_the_repair_then_sets_aside_and_writes_noth
     redis.hset(f"{{{FLEET}}}:pools", mapping={"ghost": "rubbish", "small-1": "rubbish"})
     redis.sadd(f"{{{FLEET}}}:ids:4711", "lost")
     redis.set(f"{{{FLEET}}}:scratch", "x")
-    document = await store.repairs.document(FLEET)
-    compiled = put_arguments(await Specs().of(document), document, None)
+    arguments = await compiled(store)
     before = {key: redis.dump(key) for key in redis.keys("*")}
-    survey = await type(store.repairs)(store.fleets._functions, work).survey(FLEET, compiled)
+    survey = await type(store.repairs)(store.fleets._functions, work).survey(FLEET, arguments)
     assert {key: redis.dump(key) for key in redis.keys("*")} == before
     assert set(survey.put_back) == {*(f"session {id_}" for id_ in aside), "pool taken"}
     there = set(redis.hkeys(ASIDE))
