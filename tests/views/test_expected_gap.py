@@ -11,7 +11,7 @@ from slta.core.policies import POLICIES, Policy
 from slta.views.averages import AveragesObservation, observe_averages
 from slta.views.expected_gap import ExpectedGap, ExpectedGapQuestion, mean_sessions, question_at, question_now, rounded
 from slta.views.state import Observation, observe_state
-from slta.views.what_if import WhatIf, what_if
+from slta.views.what_if import WhatIf, changed, what_if
 from tests.views.test_views import SECOND, SPEC, class_snapshot, integrals, snapshot
 
 FOUND = ExpectedGap(gap=0.25, relative=0.05)
@@ -79,7 +79,7 @@ def test_all_three_answers_say_it_in_the_same_words() -> None:
     answers: list[Observation | AveragesObservation | WhatIf] = [
         observe_state(seen, SPEC, FOUND),
         observe_averages(seen, integrals(), SPEC, FOUND),
-        what_if(seen, SPEC, {}, {}, FOUND),
+        what_if(SPEC, *changed(seen, SPEC, {}, {}), FOUND),
     ]
     for answer in answers:
         assert answer.expected_placement_gap == 0.25

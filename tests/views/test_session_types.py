@@ -19,7 +19,7 @@ from slta.views.expected_gap import ExpectedGap, question_at, question_now
 from slta.views.integrals import completed, decode_integrals, encode_integrals
 from slta.views.session_types import TypeObservation
 from slta.views.state import observe_state
-from slta.views.what_if import what_if
+from slta.views.what_if import changed, what_if
 from tests.views.test_views import SCALE, SECOND, SPEC, integrals, snapshot
 
 TYPED = replace(SPEC, policy=POLICIES["jlmu"], session_types={"narrow": ["b"]})
@@ -160,7 +160,7 @@ def test_no_gap_is_expected_with_types() -> None:
 
 
 def test_one_load_scales_the_types_that_there_are() -> None:
-    asked = what_if(two_on_b(), TYPED, {"": 0.5}, {})
+    asked = what_if(TYPED, *changed(two_on_b(), TYPED, {"": 0.5}, {}))
     assert [(one.name, one.sessions) for one in asked.session_types] == [("default", 0), ("narrow", 1)]
     assert (asked.utility_bound, asked.compatibility_gap) == (3, 1)
 
@@ -170,7 +170,7 @@ def test_sets_that_cost_nothing_have_no_gap_by_rounding() -> None:
     classes = [{"name": n, "capacity": 9, "utility": {"kind": "log_share", "resource": r}} for n, r in curves.items()]
     spec = FleetFile.read({"classes": classes, "policy": "jlmu", "session_types": {"narrow": ["b"]}}).to_spec()
     loads = ({"default": load / 2, "narrow": 0.5} for load in range(1, 9))
-    gaps = {what_if(two_on_b(), spec, asked, {}).compatibility_gap for asked in loads}
+    gaps = {what_if(spec, *changed(two_on_b(), spec, asked, {})).compatibility_gap for asked in loads}
     assert gaps == {0.0}
 
 

@@ -68,26 +68,16 @@ class WhatIf:
 
 
 def what_if(
-    snapshot: Snapshot,
-    spec: FleetSpec,
-    asked: Loads,
-    pools: Mapping[str, int],
-    expected: ExpectedGap = PENDING,
-    *,
-    per_pool: bool = True,
+    spec: FleetSpec, counts: Sequence[int], by_type: Sequence[float], expected: ExpectedGap = PENDING
 ) -> WhatIf:
-    """Optimum for the pools and sessions that `changed` gives; `expected` is the expected placement gap there.
-
-    UnknownSessionTypeError.
-    """
-    counts, by_type = changed(snapshot, spec, asked, pools, per_pool=per_pool)
+    """Optimum for numbers of pools and sessions, as of `changed`; `expected` is the expected placement gap there."""
     total, sessions, types = sum(counts), sum(by_type), bool(spec.session_types)
     best, to_utility = fleet_optimum(spec, counts, by_type), spec.integers.to_utility
     free = optimum(spec.integers.totals, counts, sessions) if types else None
     overload = best.overload if best else sessions > 0
     target = dispatch_target(spec, counts, sessions)
     return WhatIf(
-        load_per_pool=sessions / total if total else sum(asked.values()) if asked and per_pool else None,
+        load_per_pool=sessions / total if total else None,
         sessions=sessions,
         overload=overload,
         overloaded_types=_without_room(spec, counts, by_type) if types and overload else [],
@@ -110,12 +100,12 @@ def what_if(
 
 
 def changed(
-    snapshot: Snapshot, spec: FleetSpec, asked: Loads, pools: Mapping[str, int], *, per_pool: bool
+    snapshot: Snapshot, spec: FleetSpec, asked: Loads, pools: Mapping[str, int], *, per_pool: bool = True
 ) -> tuple[list[int], list[float]]:
     """Hypothetical active pools by class, default the current ones, and sessions by type.
 
-    `asked` is by type, default the present sessions. One load for all, under "", scales the present
-    ones; if there are none, all are of the default type. UnknownSessionTypeError.
+    `asked` is per active pool unless `per_pool` is false, by type, default the present sessions. One load for all,
+    under "", scales the present ones; if there are none, all are of the default type. UnknownSessionTypeError.
     """
     for name in asked.keys() - {""}:
         kind_of(spec, name)

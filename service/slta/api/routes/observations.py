@@ -137,7 +137,7 @@ async def get_optimum(
     spec = await specs.of_stored(snapshot.document)
     counts, sessions = changed(snapshot, spec, loads, pools, per_pool=per_pool)
     expected = expected_gaps.what_if(snapshot, spec, counts, sum(sessions))
-    return json_response(await in_worker(what_if, snapshot, spec, loads, pools, expected, per_pool=per_pool))
+    return json_response(await in_worker(what_if, spec, counts, sessions, expected))
 
 
 def _parse_query(query: Sequence[tuple[str, str]]) -> tuple[Loads, dict[str, int]]:
