@@ -16,10 +16,9 @@ import uvicorn
 from fastapi import FastAPI
 from redis import Redis
 
-from slta.api.app import build_api
+from slta.api.app import build_api, fast_path_of
 from slta.api.http.dependencies import Exposition
 from slta.api.http.guards import LOOPBACK_HOSTS
-from slta.api.http.problems import type_prefix
 from slta.auth.keys import Access, generate_key
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
@@ -114,7 +113,7 @@ async def served(app: FastAPI, *, fast_path: bool = True, **settings: Any) -> As
     limits = connection_limits(given)
     config = uvicorn_config(app, given, limits)
     if not fast_path:
-        by_asgi: Any = partial(LimitedProtocol, limits=limits, problem_types=type_prefix(given.docs_url))
+        by_asgi: Any = partial(LimitedProtocol, limits=limits, problem_types=fast_path_of(app).guard.problem_types)
         config.http = by_asgi
     server = PromptServer(config, limits)
     listener = bind("127.0.0.1", 0)  # who connects waits there until the server accepts
@@ -155,8 +154,8 @@ async def one_way(
     observer = spans.observing(Metrics()) if spans else Metrics()
     settings = PATIENT(server, traces=spans is not None)
     store = Store(settings, observer, draw=Random(1).random, clock=StatedClock())
-    app_options: dict[str, Any] = {n: options.pop(n) for n in ("rate", "observe_request") if n in options}
-    app_options["docs_url"] = options.get("docs_url")
+    for_app = ("rate", "observe_request", "docs_url")
+    app_options: dict[str, Any] = {n: options.pop(n) for n in for_app if n in options}
     if spans:
         app_options |= {"begin_request": spans.begin_request, "observe_request": spans.end_request}
     app_options["allowed_hosts"] = [*LOOPBACK_HOSTS, "shop.example"]

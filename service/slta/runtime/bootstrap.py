@@ -14,7 +14,6 @@ from fastapi import FastAPI
 from slta import release
 from slta.api.app import build_api, fast_path_of
 from slta.api.http.guards import LOOPBACK_HOSTS
-from slta.api.http.problems import type_prefix
 from slta.api.http.proxy_headers import TrustedProxies
 from slta.auth.keys import Access
 from slta.core.policies import POLICIES, Policy
@@ -58,7 +57,6 @@ def uvicorn_config(app: FastAPI, settings: Settings, limits: ConnectionLimits) -
         fast_path=fast_path_of(app),
         limits=limits,
         callbacks=CallbackQueue(MAX_PER_ITERATION),
-        problem_types=type_prefix(settings.docs_url),
     )
     return uvicorn.Config(
         app,

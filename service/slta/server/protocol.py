@@ -33,7 +33,7 @@ class FastPathProtocol(LimitedProtocol):
 
     def __init__(self, *, fast_path: FastPath, callbacks: CallbackQueue, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
         """`callbacks` is shared by all connections."""
-        super().__init__(**options)
+        super().__init__(problem_types=fast_path.guard.problem_types, **options)
         self._fast_path = fast_path
         self._callbacks = callbacks
         self._response_task: asyncio.Task[ApiResponse] | None = None

@@ -54,7 +54,7 @@ class RequestGuard:
         self._observe = observe
         self._proxies = proxies
         self._is_open = is_open
-        self._problem_types = problem_types
+        self.problem_types = problem_types
         self._begin = begin
         self._hosts = frozenset(name for name in names if not name.startswith("*"))
         self._suffixes = tuple(name[1:] for name in names if name.startswith("*."))
@@ -69,7 +69,7 @@ class RequestGuard:
             address = self._proxies.forwarded_client(address, forwarded.decode("latin-1"))
         rules = scope.get(RULES_KEY) or rules_of(scope["path"])
         return RequestContext(
-            _request_id(headers), headers, address, monotonic(), rules=rules, problem_types=self._problem_types
+            _request_id(headers), headers, address, monotonic(), rules=rules, problem_types=self.problem_types
         )
 
     def check(self, scope: Scope, context: RequestContext) -> None:
