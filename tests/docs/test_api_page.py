@@ -14,6 +14,7 @@ from starlette.routing import Route
 from slta.api.app import build_api
 from slta.api.http.codes import ERRORS, MEANINGS, OF_PROXIES
 from slta.api.http.openapi import EXAMPLES
+from slta.api.http.problems import HttpError, problem_of
 from slta.api.pool_schemas import PoolStatusBody
 from slta.auth.keys import SCOPES, Access
 from slta.core.policies import POLICIES
@@ -100,10 +101,14 @@ def test_the_codes_of_the_openapi_document_are_those_that_the_sources_refuse_wit
     assert {(code, meaning.status) for code, meaning in MEANINGS.items() if code not in OF_PROXIES} == set(refusals())
 
 
-def test_the_codes_of_the_proxy_s_answers_are_documented() -> None:
+def test_the_proxy_s_answers_are_problem_documents_of_documented_codes() -> None:
     text = (ROOT / "deploy/haproxy/haproxy.cfg").read_text(encoding="utf-8")
-    answers = set(re.findall(r"""http-error status (\d+) .*"code":"(\w+)".*'""", text))
-    assert answers == {("502", "outcome_unknown"), ("503", "dispatcher_unavailable"), ("504", "outcome_unknown")}
+    answers = {status: json.loads(body) for status, body in re.findall(r"http-error status (\d+) .* '(.*)'", text)}
+    codes = {"502": "outcome_unknown", "503": "dispatcher_unavailable", "504": "outcome_unknown"}
+    assert {status: answer["code"] for status, answer in answers.items()} == codes
+    for status, answer in answers.items():
+        error = HttpError(int(status), answer["code"], answer["detail"])
+        assert json.loads(problem_of("", error).body) == answer | {"request_id": ""}
 
 
 # Limits of one call
