@@ -12,7 +12,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Link, SpanKind, StatusCode, set_span_in_context
+from opentelemetry.trace import Link, SpanKind, StatusCode, Tracer, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from slta.models.request_record import RequestRecord
@@ -62,20 +62,9 @@ class Spans:
         span.end()
         callers.clear()  # tasks that the request has started go on without it
 
-    def record_call(self, function: str, seconds: float, operations: int) -> None:
-        """Record a store call that has just ended: the child of its only caller, or with links to several."""
-        callers, now = CALLERS.get([]), time.time_ns()
-        parent = set_span_in_context(callers[0], Context()) if len(callers) == 1 else Context()
-        links = [Link(span.get_span_context()) for span in callers] if len(callers) > 1 else ()
-        attributes = {"db.system.name": "redis", "db.operation.name": function}
-        began = now - round(seconds * 1e9)
-        span = self._tracer.start_span(f"store {function}", parent, SpanKind.CLIENT, attributes, links, began)
-        span.set_attribute("slta.operations", operations)
-        span.end(now)
-
     def observing(self, observer: StoreObserver) -> TracingObserver:
         """An observer that also records the calls."""
-        return TracingObserver(observer, self)
+        return TracingObserver(observer, self._tracer)
 
     def close(self) -> None:
         """Flush pending spans, for at most a few seconds."""
@@ -85,12 +74,19 @@ class Spans:
 class TracingObserver:
     """StoreObserver that records a span for each call and forwards to another observer."""
 
-    def __init__(self, observer: StoreObserver, spans: Spans) -> None:
+    def __init__(self, observer: StoreObserver, tracer: Tracer) -> None:
         self._observer = observer
-        self._spans = spans
+        self._tracer = tracer
         self.error, self.not_replayed = observer.error, observer.not_replayed
 
     def call(self, function: str, seconds: float, operations: int) -> None:
-        """Record a completed call."""
+        """Record a call that has just ended: the child of its only caller, or with links to several."""
         self._observer.call(function, seconds, operations)
-        self._spans.record_call(function, seconds, operations)
+        callers, now = CALLERS.get([]), time.time_ns()
+        parent = set_span_in_context(callers[0], Context()) if len(callers) == 1 else Context()
+        links = [Link(span.get_span_context()) for span in callers] if len(callers) > 1 else ()
+        attributes = {"db.system.name": "redis", "db.operation.name": function}
+        began = now - round(seconds * 1e9)
+        span = self._tracer.start_span(f"store {function}", parent, SpanKind.CLIENT, attributes, links, began)
+        span.set_attribute("slta.operations", operations)
+        span.end(now)
