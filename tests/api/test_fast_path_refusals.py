@@ -55,8 +55,8 @@ async def test_both_ways_refuse_a_call_before_its_body_is_there(
 async def test_every_refusal_leads_to_where_the_documentation_is(server: str, redis: Redis) -> None:
     unknown = call("f/operations", {"operations": [{"complete": {"session_id": "x"}}]})
     talk = in_one(call("f/assign", {"x": 1}), unknown, call("f/pools/none", method="GET"), b"no HTTP\r\n\r\n")
-    for said in await both_ways([talk], server, redis, docs_url="https://docs.example"):
-        codes = re.findall(rb'"type": "https://docs.example/errors.html#(\w+)"', said[0])
+    for said in await both_ways([talk], server, redis, docs_url="https://docs.example/slta/"):
+        codes = re.findall(rb'"type": "https://docs.example/slta/errors.html#(\w+)"', said[0])
         assert codes == [b"invalid_request", b"unknown_session", b"unknown_pool", b"invalid_http"]
 
 
