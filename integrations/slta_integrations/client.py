@@ -9,10 +9,10 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from slta.cli.error_messages import UserError
 from slta.cli.target import Target
 from slta_client.http import Http, pages
 from slta_client.replies import Reply
-from slta_integrations.errors import UnusableError
 
 TIMEOUT_SECONDS = 5.0
 """Deadline of a call: three times the dispatcher's own deadline."""
@@ -42,6 +42,6 @@ class Client(Http):
     async def _call(self, method: str, path: str, **options: Any) -> Reply:  # noqa: ANN401 - options of aiohttp
         try:
             headers = self._target.headers()
-        except (OSError, UnusableError) as error:
+        except (OSError, UserError) as error:
             return Reply(401, "key_unreadable", {"detail": str(error)})
         return await self.request(method, f"{self._target.fleet_url}/{path}".rstrip("/"), headers=headers, **options)

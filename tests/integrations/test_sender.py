@@ -251,11 +251,14 @@ async def test_a_check_completes_a_session_that_nobody_has_and_leaves_no_mark(ne
     assert sent.service.calls == [[{"complete": {"session_id": sending.CHECKED_SESSION, "mark": False}}]]
 
 
-async def test_a_key_file_that_is_gone_is_waited_for(new: New, tmp_path: Path) -> None:
+@pytest.mark.parametrize("replace", [Path.unlink, lambda file: file.write_text("")])
+async def test_a_key_file_that_is_gone_or_empty_is_waited_for(
+    new: New, tmp_path: Path, replace: Callable[[Path], object]
+) -> None:
     file = tmp_path / "key"
     file.write_text("first\n")
     sent = await new(key_file=file)
-    file.unlink()
+    replace(file)
     sending_ = asyncio.create_task(sent.send(END))
     await eventually(lambda: sent.delays)
     assert sent.count("calls_total", outcome="key_unreadable") >= 1
