@@ -32,10 +32,6 @@ MAX_WARM_UP = 1 / 3
 """Fraction of the duration."""
 
 
-class DemoError(UserError):
-    """The demonstration cannot run; the message gives the reason."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Command line options. `load_per_pool` is a number, `5..12`, or `5@30,5..12@20,12@30`."""
@@ -87,7 +83,7 @@ class Plan:
 
 
 def plan(options: Options) -> Plan:
-    """Validate all options before anything starts; raises DemoError."""
+    """Validate all options before anything starts; raises UserError."""
     try:
         loaded = load_yaml(options.fleet_file)
         file = chosen(loaded.file, options.policy, options.pools)
@@ -95,12 +91,12 @@ def plan(options: Options) -> Plan:
         course = course_of(options, sum(pools))
         spec = file.to_spec()
         if not spec.policy.places:
-            raise DemoError(f"--policy: {spec.policy.name} places no sessions; choose another")
+            raise UserError(f"--policy: {spec.policy.name} places no sessions; choose another")
         mix = _mix(options, spec, course)
     except (InvalidFleetError, InvalidMixError, InvalidProfileError, InvalidTraceError, ValueError) as error:
-        raise DemoError(str(error)) from None
+        raise UserError(str(error)) from None
     except OSError as error:
-        raise DemoError(f"{error.filename}: {error.strerror}") from None
+        raise UserError(f"{error.filename}: {error.strerror}") from None
     return Plan(
         fleet=loaded.name,
         document=f'{{"fleet": {json.dumps(loaded.name)}, {file.document()[1:]}',
@@ -121,7 +117,7 @@ def _mix(options: Options, spec: FleetSpec, course: Course) -> TypeMix | None:
         period = whole_swing(SWING_HOLDINGS * course.mean_holding_seconds, seconds)
         return demonstrated_mix(spec, ",".join(options.session_types), options.swing_types, period)
     if options.session_types or options.swing_types:
-        raise DemoError("--session-types and --swing-types are of a generated load, not of a trace")
+        raise UserError("--session-types and --swing-types are of a generated load, not of a trace")
     return None
 
 
@@ -129,7 +125,7 @@ def chosen(file: FleetFile, policy: str | None, pools: int | None) -> FleetFile:
     """The fleet file with another policy, or with its classes scaled to `pools` in total."""
     counts = [c.pool_count for c in file.classes]
     if not sum(counts):
-        raise DemoError("the fleet file has no pools: set `pools` of its classes")
+        raise UserError("the fleet file has no pools: set `pools` of its classes")
     if pools is not None:
         counts = in_proportion(counts, pools)
     classes = [c.model_copy(update={"pools": n}) for c, n in zip(file.classes, counts, strict=True)]
@@ -141,7 +137,7 @@ def chosen(file: FleetFile, policy: str | None, pools: int | None) -> FleetFile:
 def in_proportion(counts: Sequence[int], total: int) -> list[int]:
     """Split `total` in proportion to `counts`: floors first, then the largest remainders."""
     if total < 1:
-        raise DemoError("--pools must be at least 1")
+        raise UserError("--pools must be at least 1")
     whole = [count * total // sum(counts) for count in counts]
     by_remainder = sorted(range(len(counts)), key=lambda i: -(counts[i] * total % sum(counts)))
     for i in by_remainder[: total - sum(whole)]:
@@ -158,7 +154,7 @@ def _of_trace(options: Options, trace: Path, pools: int) -> Course:
     """Load of a trace; the mean covers the measured time, from the warm-up to the last arrival."""
     length = measure_trace(trace, speed=options.speed)
     if length.session_types:
-        raise DemoError("--trace: sessions with a session_type are replayed by slta loadgen only")
+        raise UserError("--trace: sessions with a session_type are replayed by slta loadgen only")
     mean_holding = length.session_seconds / length.sessions
     last_start = length.last_start_seconds
     warm_up = _warm_up(options, mean_holding, last_start)
@@ -171,7 +167,7 @@ def _of_load(options: Options) -> Course:
     holding, duration = options.mean_holding, options.duration
     for name, seconds in (("--mean-holding", holding), ("--duration", duration)):
         if not 0 < seconds < math.inf:
-            raise DemoError(f"{name} must be positive")
+            raise UserError(f"{name} must be positive")
     if "@" in options.load_per_pool:
         profile = parse_profile(options.load_per_pool)
         warm_up = _warm_up(options, holding, profile.duration_seconds)
@@ -185,7 +181,7 @@ def _warm_up(options: Options, mean_holding_seconds: float, arrivals_seconds: fl
     if options.warm_up is None:
         return min(WARM_UP_HOLDINGS * mean_holding_seconds, MAX_WARM_UP * arrivals_seconds)
     if not 0 <= options.warm_up < arrivals_seconds:
-        raise DemoError("--warm-up must end before the arrivals do")
+        raise UserError("--warm-up must end before the arrivals do")
     return options.warm_up
 
 
@@ -196,7 +192,7 @@ def parse_load(text: str, swing_seconds: float, duration_seconds: float) -> str:
     """
     numbers = re.fullmatch(r"(\d+(?:\.\d+)?)(?:\.\.(\d+(?:\.\d+)?))?", text.strip(), re.ASCII)
     if not numbers:
-        raise DemoError(f"--load-per-pool must be a number, a swing (5..12) or a profile (5@30,5..12@20), not {text!r}")
+        raise UserError(f"--load-per-pool must be a number, a swing (5..12) or a profile (5@30,5..12@20), not {text!r}")
     low, high = (float(number) for number in numbers.groups(numbers[1]))
     if low == high:
         return f"{low:.9f}@{duration_seconds:.9f}"

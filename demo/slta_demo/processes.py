@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from slta import child_process
+from slta.cli.error_messages import UserError
 from slta.runtime.variables import PREFIX
 from slta.store.embedded.data_dir import DataDir, DataDirInUseError
-from slta_demo.options import DemoError, Plan
+from slta_demo.options import Plan
 from slta_loadgen.type_mix import TypeMix
 
 POLL_SECONDS = 0.02
@@ -49,13 +50,13 @@ class Service:
             self._process = child_process.start(command, output=output, environment=environment)
 
     async def ready(self) -> str:
-        """Its address, once it listens; DemoError if it exits first."""
+        """Its address, once it listens; UserError if it exits first."""
         while True:
             for event in self._events():
                 if event.get("event") == "listening":
                     return str(event["url"])
             if self._process.poll() is not None:
-                raise DemoError(f"the service exited with status {self._process.returncode}:\n{last_lines(self._log)}")
+                raise UserError(f"the service exited with status {self._process.returncode}:\n{last_lines(self._log)}")
             await asyncio.sleep(POLL_SECONDS)
 
     @property
@@ -89,7 +90,7 @@ class LoadGenerator:
             self._process = child_process.start(command, output=subprocess.PIPE, errors=errors)
 
     async def lines(self) -> AsyncIterator[Mapping[str, Any]]:
-        """Its output lines until it exits; DemoError if there is no result."""
+        """Its output lines until it exits; UserError if there is no result."""
         reader = asyncio.StreamReader(limit=1 << 20)
         protocol = asyncio.StreamReaderProtocol(reader)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, self._process.stdout)
@@ -101,7 +102,7 @@ class LoadGenerator:
         finally:
             transport.close()
         if line.get("kind") != "result":
-            raise DemoError(f"the load generator exited early:\n{last_lines(self._errors)}")
+            raise UserError(f"the load generator exited early:\n{last_lines(self._errors)}")
 
     def ask_to_end(self) -> None:
         """End the arrivals; the result follows."""

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import typer
 
+from slta.cli.error_messages import UserError
 from slta.cli.streams import write_json
 from slta_demo.figures import Figures, report
 from slta_demo.fixed_weights import FixedWeights
 from slta_demo.mix import mean_sessions
-from slta_demo.options import DemoError, Options, Plan, plan
+from slta_demo.options import Options, Plan, plan
 from slta_demo.output import Lines, closing_table
 from slta_demo.processes import LoadGenerator, Service
 from slta_loadgen.client import Client, ServiceError
@@ -27,7 +28,7 @@ RESULT_SECONDS = 10.0
 
 
 def show(options: Options) -> None:
-    """Run a demonstration to its end or an interrupt, which is no error; raises DemoError."""
+    """Run a demonstration to its end or an interrupt, which is no error; raises UserError."""
     the_plan = plan(options)
     asyncio.run(Demonstration(the_plan, options).run())
 
@@ -65,7 +66,7 @@ class Demonstration:
             write_json(figures, self._options.json)
 
     async def _keep(self, service: Service, folder: Path) -> None:
-        """Keep the service under its load until the end; DemoError if either exits by itself."""
+        """Keep the service under its load until the end; UserError if either exits by itself."""
         url = await service.ready()
         typer.echo(f"\nThe service stays up, under its load: {url}. Ctrl-C, or kill {os.getpid()}, ends it.")
         loading = asyncio.create_task(self._load_again(url, folder))
@@ -75,8 +76,8 @@ class Demonstration:
         loading.cancel()
         [failure] = await asyncio.gather(loading, return_exceptions=True)
         if service.ended:
-            raise DemoError(f"the service exited unexpectedly:\n{service.last_words()}")
-        if isinstance(failure, DemoError):
+            raise UserError(f"the service exited unexpectedly:\n{service.last_words()}")
+        if isinstance(failure, UserError):
             raise failure
 
     async def _load_again(self, url: str, folder: Path) -> None:
@@ -128,7 +129,7 @@ class Demonstration:
         try:
             await asyncio.wait([hearing, looking, ending], return_when=asyncio.FIRST_COMPLETED)
             if service.ended:
-                raise DemoError(f"the service exited unexpectedly:\n{service.last_words()}")
+                raise UserError(f"the service exited unexpectedly:\n{service.last_words()}")
             if looking.done():
                 await looking
             if not self._ending.is_set():

@@ -8,7 +8,7 @@ import typer
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 from prometheus_client.metrics import MetricWrapperBase
 
-from slta_integrations.errors import UnusableError
+from slta.cli.error_messages import UserError
 
 MetricsPort = Annotated[
     int | None, typer.Option("--metrics-port", min=1, max=65535, help="Port of the Prometheus metrics; default: none.")
@@ -28,8 +28,8 @@ def register(metrics: object, prefix: str, families: tuple[Family, ...]) -> Coll
 
 
 def serve_metrics(registry: CollectorRegistry, host: str, port: int | None, option: str = "--metrics-port") -> None:
-    """Serve the registry, if there is a port. Raises UnusableError that names the option."""
+    """Serve the registry, if there is a port. Raises UserError that names the option."""
     try:
         _ = port and start_http_server(port, host, registry)
     except OSError as error:
-        raise UnusableError(f"{option}: {host}:{port}: {error.strerror or error}") from None
+        raise UserError(f"{option}: {host}:{port}: {error.strerror or error}") from None

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from slta_planning.errors import UnusableError
+from slta.cli.error_messages import UserError
 
 MAX_LINE = 65_536
 """Characters; a longer line counts as several invalid ones."""
@@ -27,11 +27,11 @@ Read = Callable[[int], None]
 
 @contextmanager
 def whole(path: Path) -> Iterator[None]:
-    """Raise Unusable for an incomplete or corrupt gzip file."""
+    """Raise UserError for an incomplete or corrupt gzip file."""
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UnusableError(f"{path}: invalid gzip: {error}") from None
+        raise UserError(f"{path}: invalid gzip: {error}") from None
 
 
 def decoded(raw: BinaryIO, read: Read = lambda _: None) -> Iterator[str]:
@@ -69,7 +69,7 @@ def separator(header: str) -> str:
 def read_table(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Rows of a CSV that are not empty, after the number of their line; the first is the header.
 
-    Raises OSError or Unusable.
+    Raises OSError or UserError.
     """
     with path.open("rb") as raw, whole(path):
         lines = list(decoded(raw))
@@ -77,11 +77,11 @@ def read_table(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         yield from ((rows.line_num, [cell.strip() for cell in row]) for row in rows if row)
     except csv.Error as error:
-        raise UnusableError(f"{path}: is not CSV: {error}") from None
+        raise UserError(f"{path}: is not CSV: {error}") from None
 
 
 def unpacked(lines: Iterator[str]) -> Iterator[str]:
-    """Lines, or the objects of a JSON array as lines. Raises Unusable for an incomplete array."""
+    """Lines, or the objects of a JSON array as lines. Raises UserError for an incomplete array."""
     head = next(lines, "")
     if not (head.lstrip().startswith("[") and head.lstrip("[ \t")[:1] in ("", "{")):
         yield from chain([head], lines)
@@ -89,4 +89,4 @@ def unpacked(lines: Iterator[str]) -> Iterator[str]:
     try:
         yield from map(json.dumps, json.loads("\n".join([head, *lines])))
     except (ValueError, RecursionError) as error:
-        raise UnusableError(f"not a JSON array: {error}") from None
+        raise UserError(f"not a JSON array: {error}") from None

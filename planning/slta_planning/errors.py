@@ -1,4 +1,4 @@
-"""Errors that the user can correct."""
+"""Checks of the header of a file."""
 
 from __future__ import annotations
 
@@ -8,21 +8,17 @@ from pathlib import Path
 from slta.cli.error_messages import UserError
 
 
-class UnusableError(UserError):
-    """Unusable input; the message gives the reason and the remedy."""
-
-
 def check_header(file: Path, columns: Sequence[str], required: Sequence[str], *optional: str) -> None:
-    """Raise UnusableError for a required column that is missing, or a known one that is there twice."""
+    """Raise UserError for a required column that is missing, or a known one that is there twice."""
     missing = [name for name in required if name not in columns]
     if missing:
         why = f"{' and '.join(missing)} missing" if any(columns) else "it is empty"
-        raise UnusableError(f"{file}: the first line must name the columns {','.join(required)}; {why}")
+        raise UserError(f"{file}: the first line must name the columns {','.join(required)}; {why}")
     refuse_twice(f"{file}: the first line", columns, (*required, *optional))
 
 
 def refuse_twice(what: str, columns: Sequence[str], known: Sequence[str]) -> None:
-    """Raise Unusable for a duplicate column, which would be ambiguous."""
+    """Raise UserError for a duplicate column, which would be ambiguous."""
     for name in known:
         if columns.count(name) > 1:
-            raise UnusableError(f"{what} names the column {name} twice")
+            raise UserError(f"{what} names the column {name} twice")

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from slta.cli.error_messages import UserError
 from slta.fleet_file import FleetFile
 from slta_demo.mix import mean_sessions
-from slta_demo.options import EXAMPLES, DemoError, Options, in_proportion, parse_load, plan
+from slta_demo.options import EXAMPLES, Options, in_proportion, parse_load, plan
 from slta_demo.processes import load_options
 from slta_loadgen.profile import parse_profile
 from slta_loadgen.type_mix import parse_mix
@@ -83,7 +84,7 @@ def test_a_trace_plays_to_its_end(tmp_path: Path) -> None:
 def test_a_trace_with_session_types_is_refused(tmp_path: Path) -> None:
     trace = tmp_path / "trace.csv"
     trace.write_text("start_s,duration_s,session_type\n0,1,video\n", encoding="utf-8")
-    with pytest.raises(DemoError, match="--trace: sessions with a session_type are replayed by slta loadgen only"):
+    with pytest.raises(UserError, match="--trace: sessions with a session_type are replayed by slta loadgen only"):
         plan(Options(trace=trace))
 
 
@@ -104,7 +105,7 @@ def test_a_trace_of_one_session_has_no_load_to_tune_for(tmp_path: Path) -> None:
 def test_a_fleet_without_pools_cannot_be_shown(tmp_path: Path) -> None:
     file = tmp_path / "fleet.yaml"
     file.write_text("classes: [{name: a, utility: {kind: linear, slope: 1}, capacity: 1}]")
-    with pytest.raises(DemoError, match="the fleet file has no pools"):
+    with pytest.raises(UserError, match="the fleet file has no pools"):
         plan(Options(fleet_file=file))
 
 
@@ -143,7 +144,7 @@ def test_a_mix_that_cannot_be_played_is_an_error(options: dict[str, Any], reason
     (tmp_path / "trace.csv").write_text("start_s,duration_s\n0,10\n20,30\n")
     if "trace" in options:
         options |= {"trace": tmp_path / "trace.csv"}
-    with pytest.raises(DemoError, match=reason):
+    with pytest.raises(UserError, match=reason):
         plan(Options(**options))
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from slta.cli.error_messages import UserError
 from slta_integrations.agent.config import AgentFile, load
-from slta_integrations.errors import UnusableError
 from tests.inventory import each
 
 POOL = "pools: [{pool_id: p, pool_class: c}]"
@@ -97,7 +97,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
 @each("name", MISTAKES)
 def test_a_mistake_names_the_file_and_the_field(tmp_path: Path, name: str) -> None:
     text, message = MISTAKES[name]
-    with pytest.raises(UnusableError) as error:
+    with pytest.raises(UserError) as error:
         loaded(tmp_path, text)
     assert str(error.value).startswith(f"{tmp_path}/agent.yaml: {message}"), error.value
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slta_integrations.errors import UnusableError
+from slta.cli.error_messages import UserError
 from slta_integrations.follow.datagrams import ListenAddress, Receiver, bind, parse_listen
 
 
@@ -39,7 +39,7 @@ def test_an_address_is_udp_or_a_path(text: str, address: ListenAddress) -> None:
     ],
 )
 def test_others_are_refused_with_the_form(text: str) -> None:
-    with pytest.raises(UnusableError, match="--listen: must be udp://ADDRESS:PORT or unix:///PATH"):
+    with pytest.raises(UserError, match="--listen: must be udp://ADDRESS:PORT or unix:///PATH"):
         parse_listen(text)
 
 
@@ -109,12 +109,12 @@ def test_a_socket_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
 
 def test_a_file_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "s").touch()
-    with pytest.raises(UnusableError, match="exists and is no socket"):
+    with pytest.raises(UserError, match="exists and is no socket"):
         bind(ListenAddress("", 0, tmp_path / "s"))
 
 
 def test_an_address_that_is_in_use_is_refused() -> None:
     with bind(ListenAddress("127.0.0.1", 0)) as first:
         port = first.getsockname()[1]
-        with pytest.raises(UnusableError, match="--listen: Address already in use"):
+        with pytest.raises(UserError, match="--listen: Address already in use"):
             bind(ListenAddress("127.0.0.1", port))

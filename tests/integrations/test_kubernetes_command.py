@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from slta.cli.commands import app
+from slta.cli.error_messages import UserError
 from slta.parsing import NAME_RULE
-from slta_integrations.errors import UnusableError
 from slta_integrations.kubernetes import api_server, command
 from slta_integrations.kubernetes.api_server import in_cluster
 from slta_integrations.kubernetes.desired_pools import pool_id
@@ -77,7 +77,7 @@ def test_in_a_cluster_the_service_account_is_used(tmp_path: Path, monkeypatch: p
 
 def test_outside_of_a_cluster_the_api_server_and_the_namespace_are_required(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    with pytest.raises(UnusableError, match="--api-server: required"):
+    with pytest.raises(UserError, match="--api-server: required"):
         in_cluster()
     done = CliRunner().invoke(app, ["kubernetes", "--fleet", "f", "--service", "c=svc"])
     assert (done.exit_code, done.stderr) == (2, "slta: --namespace: required outside of a cluster\n")

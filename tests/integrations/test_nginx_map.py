@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from slta.cli.commands import app
+from slta.cli.error_messages import UserError
 from slta_client import http
-from slta_integrations.errors import UnusableError
 from slta_integrations.nginx_map import command as nginx_map
 from slta_integrations.nginx_map.rendering import PoolAddress, render
 from testbed.awaiting import until
@@ -89,14 +89,14 @@ def test_a_host_and_a_port_are_accepted(address: str) -> None:
     ],
 )
 def test_what_nginx_could_not_read_is_refused_with_the_pool(address: str) -> None:
-    with pytest.raises(UnusableError, match=r"^pool p: nginx needs HOST:PORT as address, not "):
+    with pytest.raises(UserError, match=r"^pool p: nginx needs HOST:PORT as address, not "):
         render("f", [PoolAddress("p", address)])
 
 
 @pytest.mark.parametrize("other", ["A", "a"])
 def test_pools_that_nginx_cannot_tell_apart_are_refused(other: str) -> None:
     pools = [PoolAddress("a:1", "h:1"), PoolAddress(f"{other}_1", "h:2")]
-    with pytest.raises(UnusableError, match="nginx cannot tell them apart, rename one of them"):
+    with pytest.raises(UserError, match="nginx cannot tell them apart, rename one of them"):
         render("f", pools)
 
 
@@ -180,7 +180,7 @@ def test_a_mistake_is_one_line(addressed: Fleet, options: list[str], message: st
 
 @each("body", [{"status": "up"}, {"pools": 3}, {"pools": ["c-1"]}, {"pools": [{"name": "c-1"}]}])
 def test_an_answer_of_another_service_is_refused(body: dict[str, Any]) -> None:
-    with pytest.raises(UnusableError, match=r"^the service's reply has no pools$"):
+    with pytest.raises(UserError, match=r"^the service's reply has no pools$"):
         nginx_map.pools_of([body])
 
 

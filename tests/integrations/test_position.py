@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from slta_integrations.errors import UnusableError
+from slta.cli.error_messages import UserError
 from slta_integrations.follow.position import Position, PositionFile
 
 FIRST = Position(12, 345, "abc", 1.5)
@@ -78,7 +78,7 @@ def test_file_and_folder_are_synced_in_the_order_of_the_replacement(
 def test_a_damaged_file_is_refused(opened: Opened, tmp_path: Path, text: str) -> None:
     file = opened()
     (tmp_path / "state/position.json").write_text(text)
-    with pytest.raises(UnusableError, match=r"position\.json is damaged: delete it to begin at the end of the log"):
+    with pytest.raises(UserError, match=r"position\.json is damaged: delete it to begin at the end of the log"):
         file.load()
 
 
@@ -86,11 +86,11 @@ def test_another_log_is_refused(opened: Opened) -> None:
     file = opened("/other")
     file.save(FIRST)
     file.close()
-    with pytest.raises(UnusableError, match="belongs to /other: use a directory for each log"):
+    with pytest.raises(UserError, match="belongs to /other: use a directory for each log"):
         opened("/log").load()
 
 
 def test_a_second_process_is_refused(opened: Opened) -> None:
     opened()
-    with pytest.raises(UnusableError, match="another `slta follow` uses"):
+    with pytest.raises(UserError, match="another `slta follow` uses"):
         opened()

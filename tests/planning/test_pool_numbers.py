@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from slta_planning.errors import UnusableError
+from slta.cli.error_messages import UserError
 from slta_planning.evaluate.entries import Entry
 from slta_planning.evaluate.pool_numbers import UNKNOWN, NameMap, PoolNumbers, natural, pattern_of
 
@@ -96,7 +96,7 @@ def test_more_servers_than_the_file_has_pools_are_an_error_that_says_so() -> Non
     numbers = mapped(r"srv-\d+=small")
     for k in (1, 2, 10):
         numbers.number(named(f"srv-{k}"))
-    with pytest.raises(UnusableError, match=r"3 servers pools of class small, .* file has 2: srv-1, srv-2, srv-10\."):
+    with pytest.raises(UserError, match=r"3 servers pools of class small, .* file has 2: srv-1, srv-2, srv-10\."):
         numbers.number_mapped()
 
 

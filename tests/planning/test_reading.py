@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from slta.cli.error_messages import UserError
 from slta_planning.decoding import MAX_LINE
-from slta_planning.errors import UnusableError
 from slta_planning.evaluate.pool_numbers import PoolNumbers
 from slta_planning.evaluate.reading import FORMAT_LINES, Log, Selection, read_log
 
@@ -93,11 +93,11 @@ def test_only_selected_backends_are_read_and_all_are_counted(file: Path) -> None
 
 def test_a_backend_without_a_line_is_an_error_that_names_those_of_the_log(file: Path) -> None:
     file.write_text(of_backends("game/a-1", "web/a-1"), encoding="utf-8")
-    with pytest.raises(UnusableError, match="no line is of backend gme; the log has game, web"):
+    with pytest.raises(UserError, match="no line is of backend gme; the log has game, web"):
         read_log(file, Selection(None, UTC, ["gme"]), PoolNumbers({"a": 3}))
 
 
 def test_other_formats_have_no_backends(file: Path) -> None:
     file.write_text(HEAD + "1,2,a-1\n", encoding="utf-8")
-    with pytest.raises(UnusableError, match="--backend: only lines of HAProxy"):
+    with pytest.raises(UserError, match="--backend: only lines of HAProxy"):
         read_log(file, Selection(None, UTC, ["game"]), PoolNumbers({"a": 3}))

@@ -46,7 +46,7 @@ def command(
 
 
 async def serve(file: AgentFile, presence_file: PresenceFile) -> list[str]:
-    """Run until SIGTERM or SIGINT and the end of the drain; the pools that are left. UnusableError or OSError."""
+    """Run until SIGTERM or SIGINT and the end of the drain; the pools that are left. UserError or OSError."""
     metrics, notices = Metrics([pool.pool_id for pool in file.pools]), Notices("agent")
     agent = Agent(file, metrics, notices, random.Random())
     target = target_of(file.url, file.fleet, file.key_file)

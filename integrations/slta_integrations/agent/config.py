@@ -12,11 +12,11 @@ import yaml
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from slta.cli.error_messages import UserError
 from slta.cli.target import DEFAULT_URL, URL_RULE, is_base_url
 from slta.parsing import Name, explain
 from slta.parsing.fields import Part
 from slta.parsing.pool_attributes import Address, Labels
-from slta_integrations.errors import UnusableError
 
 MARK = "slta.agent"
 """Label of a pool that the agent drained; its value is `MARKED`. It tells the next agent to undrain it."""
@@ -120,7 +120,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> AgentFile:
-    """Read and validate the file. `${NAME}` is a variable's value, except in commands. UnusableError or OSError."""
+    """Read and validate the file. `${NAME}` is a variable's value, except in commands. UserError or OSError."""
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
         return AgentFile.model_validate(_substituted(content, environment))
@@ -134,7 +134,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> AgentFile:
         problem = f"not valid YAML: {error.problem or error.context}{place}"
     except (yaml.YAMLError, AttributeError, KeyError, RecursionError, ValueError):  # PyYAML's, as for 2001-99-99
         problem = "not valid YAML"
-    raise UnusableError(f"{path}: {problem}")
+    raise UserError(f"{path}: {problem}")
 
 
 class _VariableError(Exception):

@@ -11,11 +11,10 @@ from typing import Annotated, NamedTuple
 import typer
 
 from slta.cli.durations import DURATION
-from slta.cli.error_messages import in_one_line
+from slta.cli.error_messages import UserError, in_one_line
 from slta.cli.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, Target, target_of
 from slta.parsing.fields import MAX_LEASE_SECONDS, MIN_LEASE_SECONDS
 from slta_integrations.client import Client
-from slta_integrations.errors import UnusableError
 from slta_integrations.follow.datagrams import ListenAddress, parse_listen
 from slta_integrations.follow.follower import Follower
 from slta_integrations.follow.live import LiveSessions
@@ -76,7 +75,7 @@ def command(  # noqa: PLR0913 - one argument an option
     configure_logging()
     with in_one_line():
         if (file is None) == (listen is None):
-            raise UnusableError("give one of --file and --listen")
+            raise UserError("give one of --file and --listen")
         options = FollowOptions(
             target_of(url, fleet, key_file),
             file.absolute() if file else None,
@@ -91,7 +90,7 @@ def command(  # noqa: PLR0913 - one argument an option
 
 
 async def follow(options: FollowOptions, metrics: Metrics, stopping: asyncio.Event) -> None:
-    """Follow until stopped. Raises UnusableError or OSError at the start."""
+    """Follow until stopped. Raises UserError or OSError at the start."""
     notices = Notices("follow")
     with closing(PositionFile(options.state_dir, options.log)) as position_file:
         live = LiveSessions(options.state_dir / LIVE)
@@ -111,11 +110,11 @@ def open_source(options: FollowOptions, position: Position | None, metrics: Metr
         path = options.state_dir / SPOOL
         return DatagramSource(options.listen, path, position, options.max_backlog, metrics, notices)
     if options.file is None or (options.file.exists() and not options.file.is_file()):
-        raise UnusableError(f"--file: {options.file} is not a regular file")
+        raise UserError(f"--file: {options.file} is not a regular file")
     return FileSource(options.file, position, options.max_backlog, metrics, notices)
 
 
 def _checked_lease(seconds: float | None) -> float | None:
     if seconds and not MIN_LEASE_SECONDS <= seconds <= MAX_LEASE_SECONDS:
-        raise UnusableError(f"--lease: must be 0, for none, or {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS:,} seconds")
+        raise UserError(f"--lease: must be 0, for none, or {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS:,} seconds")
     return seconds

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from slta_integrations.errors import UnusableError
+from slta.cli.error_messages import UserError
 
 SO_RXQ_OVFL = 40
 """Linux; not in Python's `socket`. With a datagram the kernel sends how many it has dropped since the bind."""
@@ -32,31 +32,31 @@ class ListenAddress(NamedTuple):
 
 
 def parse_listen(text: str) -> ListenAddress:
-    """Parse `udp://127.0.0.1:5140` or `unix:///run/slta/log.sock`. Raises UnusableError."""
+    """Parse `udp://127.0.0.1:5140` or `unix:///run/slta/log.sock`. Raises UserError."""
     try:
         parts = urlsplit(text)
         if parts.scheme == "udp" and parts.hostname and parts.port and not parts.path:
             return ListenAddress(parts.hostname, parts.port)
     except ValueError:
-        raise UnusableError(f"--listen: {USAGE}, not {text!r}") from None
+        raise UserError(f"--listen: {USAGE}, not {text!r}") from None
     if parts.scheme == "unix" and not parts.netloc and parts.path.startswith("/"):
         return ListenAddress("", 0, Path(parts.path))
-    raise UnusableError(f"--listen: {USAGE}, not {text!r}")
+    raise UserError(f"--listen: {USAGE}, not {text!r}")
 
 
 def bind(address: ListenAddress) -> socket.socket:
-    """A bound, non-blocking socket. Raises OSError, or UnusableError with the address."""
+    """A bound, non-blocking socket. Raises OSError, or UserError with the address."""
     try:
         return _bind_unix(address.path) if address.path else _bind_udp(address)
     except OSError as error:
-        raise UnusableError(f"--listen: {error.strerror or error}") from None
+        raise UserError(f"--listen: {error.strerror or error}") from None
 
 
 def _bind_unix(path: Path) -> socket.socket:
     """A socket that was left behind is replaced. Everybody who can reach its directory may write to it."""
     with suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise UnusableError(f"--listen: {path} exists and is no socket")
+            raise UserError(f"--listen: {path} exists and is no socket")
         path.unlink()
     made = _bound(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), str(path))
     path.chmod(0o666)

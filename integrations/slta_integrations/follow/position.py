@@ -8,7 +8,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from slta_integrations.errors import UnusableError
+from slta.cli.error_messages import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class PositionFile:
     """Position file of one log in a state directory, which one process may use at a time."""
 
     def __init__(self, folder: Path, log: str) -> None:
-        """Create and lock the directory. Raises OSError, or UnusableError if another process uses it."""
+        """Create and lock the directory. Raises OSError, or UserError if another process uses it."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path = folder / "position.json"
         self._log = log
@@ -39,19 +39,19 @@ class PositionFile:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise UnusableError(f"--state-dir: another `slta follow` uses {folder}") from None
+            raise UserError(f"--state-dir: another `slta follow` uses {folder}") from None
 
     def load(self) -> Position | None:
-        """The saved position, None at the first start. Raises UnusableError for another log or damage."""
+        """The saved position, None at the first start. Raises UserError for another log or damage."""
         try:
             saved = json.loads(self._path.read_text(encoding="utf-8"))
             log, position = saved.pop("log"), Position(**saved)
         except FileNotFoundError:
             return None
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise UnusableError(f"{self._path} is damaged: delete it to begin at the end of the log") from None
+            raise UserError(f"{self._path} is damaged: delete it to begin at the end of the log") from None
         if log != self._log:
-            raise UnusableError(f"--state-dir: {self._path} belongs to {log}: use a directory for each log")
+            raise UserError(f"--state-dir: {self._path} belongs to {log}: use a directory for each log")
         return position
 
     def save(self, position: Position) -> None:

@@ -64,7 +64,7 @@ class DatagramSource:
         metrics: Metrics,
         notices: Notices,
     ) -> None:
-        """Bind the socket. Raises UnusableError or OSError."""
+        """Bind the socket. Raises UserError or OSError."""
         self.socket = bind(address)
         self._inode = address.path and inode_at(address.path)
         self._address = address

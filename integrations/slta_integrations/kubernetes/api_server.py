@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import aiohttp
 
-from slta_integrations.errors import UnusableError
+from slta.cli.error_messages import UserError
 from slta_integrations.kubernetes.events import GONE, Event, ExpiredError, Lines, StreamError, decode
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -68,10 +68,10 @@ class Access(NamedTuple):
 
 
 def in_cluster(account: Path = ACCOUNT) -> Access:
-    """Access of a pod by its service account. Raises UnusableError outside of a cluster."""
+    """Access of a pod by its service account. Raises UserError outside of a cluster."""
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     if not host:
-        raise UnusableError("--api-server: required outside of a cluster, where KUBERNETES_SERVICE_HOST is not set")
+        raise UserError("--api-server: required outside of a cluster, where KUBERNETES_SERVICE_HOST is not set")
     host = f"[{host}]" if ":" in host else host
     return Access(f"https://{host}:{port}", account / "token", account / "ca.crt")
 

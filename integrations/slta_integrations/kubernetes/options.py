@@ -10,9 +10,9 @@ from typing import Annotated, NamedTuple
 import typer
 
 from slta.cli.durations import DURATION
+from slta.cli.error_messages import UserError
 from slta.cli.target import Target
 from slta.parsing import NAME_PATTERN, NAME_RULE
-from slta_integrations.errors import UnusableError
 from slta_integrations.kubernetes.api_server import Access
 from slta_integrations.kubernetes.desired_pools import Selection
 
@@ -65,39 +65,39 @@ class WatchOptions(NamedTuple):
 
 
 def classes_of(services: Sequence[str], class_label: str) -> dict[str, str]:
-    """Class by Service, in the order of the options. Raises UnusableError."""
+    """Class by Service, in the order of the options. Raises UserError."""
     classes: dict[str, str] = {}
     for option in services:
         pool_class, _, name = option.rpartition("=")
         checked("--service", name, OBJECT_NAME)
         if not pool_class and not class_label:
-            raise UnusableError(f"--service: give CLASS=SERVICE, or --class-label, not {option!r}")
+            raise UserError(f"--service: give CLASS=SERVICE, or --class-label, not {option!r}")
         if pool_class and not re.fullmatch(NAME_PATTERN, pool_class):
-            raise UnusableError(f"--service: a class has {NAME_RULE}, not {pool_class!r}")
+            raise UserError(f"--service: a class has {NAME_RULE}, not {pool_class!r}")
         if name in classes:
-            raise UnusableError(f"--service: {name} is given twice")
+            raise UserError(f"--service: {name} is given twice")
         classes[name] = pool_class
     return classes
 
 
 def namespaces(given: str | None, account: Path) -> tuple[str, str]:
-    """That of the Services, and that of this pod, where its Lease is. Raises UnusableError."""
+    """That of the Services, and that of this pod, where its Lease is. Raises UserError."""
     file = account / "namespace"
     own = file.read_text(encoding="ascii").strip() if file.exists() else given
     if not own:
-        raise UnusableError("--namespace: required outside of a cluster")
+        raise UserError("--namespace: required outside of a cluster")
     return checked("--namespace", given or own, OBJECT_NAME), own
 
 
 def family_of(text: str) -> str:
-    """An address family. Raises UnusableError."""
+    """An address family. Raises UserError."""
     if text not in FAMILIES:
-        raise UnusableError(f"--address-type: must be one of {', '.join(FAMILIES)}, not {text!r}")
+        raise UserError(f"--address-type: must be one of {', '.join(FAMILIES)}, not {text!r}")
     return text
 
 
 def checked(option: str, text: str, pattern: str) -> str:
-    """A text that matches. Raises UnusableError."""
+    """A text that matches. Raises UserError."""
     if not re.fullmatch(pattern, text):
-        raise UnusableError(f"{option}: cannot be {text!r}")
+        raise UserError(f"{option}: cannot be {text!r}")
     return text

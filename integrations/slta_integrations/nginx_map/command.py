@@ -12,10 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
-from slta.cli.error_messages import in_one_line
+from slta.cli.error_messages import UserError, in_one_line
 from slta.cli.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 from slta_integrations.client import Client
-from slta_integrations.errors import UnusableError, checked
+from slta_integrations.errors import checked
 from slta_integrations.nginx_map.rendering import PoolAddress, render
 
 UNCHANGED = 3
@@ -51,11 +51,11 @@ async def _pages(client: Client) -> list[Mapping[str, Any]]:
 
 
 def pools_of(pages: Sequence[Mapping[str, Any]]) -> list[PoolAddress]:
-    """All pools. Raises UnusableError."""
+    """All pools. Raises UserError."""
     try:
         return [PoolAddress(pool["pool_id"], pool.get("address")) for page in pages for pool in page["pools"]]
     except (KeyError, TypeError, AttributeError):
-        raise UnusableError("the service's reply has no pools") from None
+        raise UserError("the service's reply has no pools") from None
 
 
 def replace_file(file: Path, text: str) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from slta_integrations.errors import UnusableError
+from slta.cli.error_messages import UserError
 
 SPECIAL = frozenset({"default", "hostnames", "include", "volatile"})
 """Parameters of `map`: as values they need a backslash."""
@@ -23,10 +23,10 @@ class PoolAddress(NamedTuple):
 
 
 def render(fleet: str, pools: Sequence[PoolAddress]) -> str:
-    """The file, in the order of pool ids. Raises UnusableError without an address, or for what nginx cannot read."""
+    """The file, in the order of pool ids. Raises UserError without an address, or for what nginx cannot read."""
     addressed = {pool.pool_id: check_address(pool) for pool in pools if pool.address}
     if not addressed:
-        raise UnusableError(f"no pool of the fleet {fleet} has an address: see docs/fleet-file.md")
+        raise UserError(f"no pool of the fleet {fleet} has an address: see docs/fleet-file.md")
     without = sorted(pool.pool_id for pool in pools if not pool.address)
     upstreams = _upstreams(sorted(addressed))
     lines = [f"# Pools of the fleet {fleet}. Written by `slta nginx-map`: changes here are lost.", ""]
@@ -40,11 +40,11 @@ def render(fleet: str, pools: Sequence[PoolAddress]) -> str:
 
 
 def check_address(pool: PoolAddress) -> str:
-    """The address, if nginx reads it as host and port. Raises UnusableError."""
+    """The address, if nginx reads it as host and port. Raises UserError."""
     host, colon, port = (pool.address or "").rpartition(":")
     if colon and _is_host(host) and _PORT.fullmatch(port) and int(port) <= 65535:
         return f"{host}:{port}"
-    raise UnusableError(f"pool {pool.pool_id}: nginx needs HOST:PORT as address, not {pool.address!r}")
+    raise UserError(f"pool {pool.pool_id}: nginx needs HOST:PORT as address, not {pool.address!r}")
 
 
 def _is_host(host: str) -> bool:
@@ -65,7 +65,7 @@ def _upstreams(pool_ids: Sequence[str]) -> dict[str, str]:
     for pool, name in names.items():
         other = owners.setdefault(name.lower(), pool)
         if other != pool:
-            raise UnusableError(f"pools {other} and {pool}: nginx cannot tell them apart, rename one of them")
+            raise UserError(f"pools {other} and {pool}: nginx cannot tell them apart, rename one of them")
     return names
 
 

@@ -9,11 +9,12 @@ from urllib.parse import unquote
 
 import typer
 
+from slta.cli.error_messages import NO, UserError
 from slta.cli.output import Format, Table, text_of
 from slta.cli.target import Target
 from slta_client.replies import Reply
 from slta_integrations.client import Client
-from slta_integrations.errors import RefusedError, UnusableError, checked
+from slta_integrations.errors import checked
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -27,7 +28,7 @@ class Operator:
         self._output = output
 
     async def call(self, method: str, path: str, body: Mapping[str, Any] | bytes | None = None) -> Mapping[str, Any]:
-        """The body of a success. Raises UnusableError, for an answer that is no RefusedError."""
+        """The body of a success. Raises UserError."""
         return self._checked(await self._client.call(method, path, body), path)
 
     async def find(self, path: str) -> Mapping[str, Any] | None:
@@ -52,7 +53,7 @@ class Operator:
         typer.echo(text_of(self._output, data, *tables))
 
     def _checked(self, reply: Reply, path: str) -> Mapping[str, Any]:
-        """The body of a success. Raises UnusableError, which names what was called."""
+        """The body of a success. Raises UserError, which names what was called."""
         return checked(reply if reply.ok else reply._replace(body={**self._called(reply, path), **reply.body}))
 
     def _called(self, reply: Reply, path: str) -> dict[str, str]:
@@ -69,13 +70,13 @@ class Operator:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask; RefusedError for no. Without a terminal, UnusableError unless `yes`."""
+    """Ask. Raises UserError, exit code 1, for no; without a terminal, exit code 2, unless `yes`."""
     if yes:
         return
     if not is_terminal():
-        raise UnusableError(f"{question} There is no terminal to ask: repeat it with --yes")
+        raise UserError(f"{question} There is no terminal to ask: repeat it with --yes")
     if not typer.confirm(question, err=True):
-        raise RefusedError("nothing was changed")
+        raise UserError("nothing was changed", NO)
 
 
 def is_terminal() -> bool:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from asyncio import sleep
 from collections.abc import Collection
 
+from slta.cli.error_messages import NO, UserError
 from slta.cli.progress import progress_bar
-from slta_integrations.errors import RefusedError
 from slta_integrations.operator.calls import Operator
 
 POLL_SECONDS = 1.0
 
 
 async def until_empty(operator: Operator, ids: Collection[str], pool_class: str | None) -> None:
-    """Return when none of these pools drains with sessions. RefusedError if some are left after all deadlines."""
+    """Return when none of these pools drains with sessions. Raises UserError if some are left after all deadlines."""
     with progress_bar() as bar:
         task = bar.add_task("draining", total=None)
         most = 0
@@ -24,7 +24,7 @@ async def until_empty(operator: Operator, ids: Collection[str], pool_class: str 
             if not full:
                 return
             if all(pool["drain"] and pool["drain"]["deadline_seconds"] <= 0 for pool in full):
-                raise RefusedError(f"the deadline has passed: {left} sessions are left on {len(full)} pools")
+                raise UserError(f"the deadline has passed: {left} sessions are left on {len(full)} pools", NO)
             most = max(most, left)
             bar.update(task, total=most, completed=most - left, description=f"{left} sessions left")
             await sleep(POLL_SECONDS)

@@ -16,12 +16,12 @@ import yaml
 from rich.console import Console
 
 from slta.cli.durations import POSITIVE_DURATION
+from slta.cli.error_messages import UserError
 from slta.cli.output import Table
 from slta.cli.target import checked_fleet
 from slta.fleet_file import load_yaml
 from slta.models.errors import InvalidFleetError
 from slta.models.request_record import Action
-from slta_integrations.errors import UnusableError
 from slta_integrations.operator.calls import Operator, Yes, confirm
 from slta_integrations.operator.registry import command
 
@@ -121,11 +121,11 @@ async def events(
 
 
 def _read(file: Path) -> tuple[str, str]:
-    """Name and document of a fleet file. Raises UnusableError with all mistakes."""
+    """Name and document of a fleet file. Raises UserError with all mistakes."""
     try:
         loaded = load_yaml(file)
     except InvalidFleetError as error:
-        raise UnusableError(str(error)) from None
+        raise UserError(str(error)) from None
     return loaded.name, loaded.file.document()
 
 

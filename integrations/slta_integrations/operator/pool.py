@@ -9,9 +9,9 @@ from urllib.parse import quote
 import typer
 
 from slta.cli.durations import DURATION
+from slta.cli.error_messages import UserError
 from slta.models import AfterDrain, Status
 from slta.models.heartbeats import Liveness
-from slta_integrations.errors import UnusableError
 from slta_integrations.operator.calls import Operator, Yes, confirm
 from slta_integrations.operator.drains import until_empty
 from slta_integrations.operator.registry import command
@@ -105,7 +105,7 @@ async def add(
 ) -> None:
     """Add pools, all or none; of those that exist the address and labels that are given are set."""
     if address and len(pools) > 1:
-        raise UnusableError("--address is for a single pool")
+        raise UserError("--address is for a single pool")
     labels = dict(map(_label, label or ()))
     given = {"pool_class": pool_class, "address": address, "labels": labels or None}
     shared = {name: value for name, value in given.items() if value is not None}
@@ -156,7 +156,7 @@ async def _set_status(
 ) -> list[str]:
     """The pools that have the status now; asks before more than one gets it, and shows those that changed."""
     if bool(pools) == bool(pool_class):
-        raise UnusableError("give either pools or --class")
+        raise UserError("give either pools or --class")
     if not yes and (number := await _number(operator, status, pools, pool_class)) > 1:
         confirm(f"Set {number} pools to {status}?", yes=yes)
     given = {"status": status, "pool_ids": pools or None, "pool_class": pool_class, **options}
@@ -178,7 +178,7 @@ async def _number(operator: Operator, status: str, pools: Sequence[str] | None, 
 def _label(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise UnusableError(f"--label {text}: must be NAME=VALUE")
+        raise UserError(f"--label {text}: must be NAME=VALUE")
     return name, value
 
 

@@ -11,11 +11,10 @@ from typing import Any
 
 import typer
 
-from slta.cli.error_messages import in_one_line
+from slta.cli.error_messages import UserError, in_one_line
 from slta.cli.output import Format, Output
 from slta.cli.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 from slta_integrations.client import Client
-from slta_integrations.errors import UnusableError
 from slta_integrations.operator.calls import Operator
 
 Command = Callable[..., Awaitable[None]]
@@ -54,4 +53,4 @@ async def _run(
             await function(Operator(client, target, output), **given)
         except (KeyError, TypeError, AttributeError) as error:
             what = f"{type(error).__name__}: {error}"
-            raise UnusableError(f"the service's reply is not what its API promises, or a defect: {what}") from error
+            raise UserError(f"the service's reply is not what its API promises, or a defect: {what}") from error

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from slta.cli.error_messages import NO, in_one_line
+from slta.cli.error_messages import NO, UserError, in_one_line
 from slta.cli.options import FleetFile, JsonFile
 from slta.cli.progress import progress_bar
 from slta.cli.streams import text_beside, write_json
@@ -22,7 +22,6 @@ from slta.models.errors import InvalidFleetError
 from slta_planning.check.check_report import report
 from slta_planning.check.facts import AtLoad, Facts, facts_of
 from slta_planning.check.warnings import warnings_of
-from slta_planning.errors import UnusableError
 from slta_planning.refusing import refuse
 from slta_planning.text import UnclearLoad, counted, warn, wrapped
 
@@ -67,7 +66,7 @@ def command(
     """
     with in_one_line():
         if not all(map(math.isfinite, [*(sessions or []), *(load_per_pool or [])])):
-            raise UnusableError("a load must be a finite number, not inf")
+            raise UserError("a load must be a finite number, not inf")
         try:
             checked = _check(fleet, load_yaml(fleet), sessions or [], load_per_pool or [])
         except InvalidFleetError as error:

@@ -11,9 +11,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from slta.cli.error_messages import UserError
 from slta.core.fleet import FleetSpec
 from slta_experiments.fleets import FleetShape
-from slta_planning.errors import UnusableError
 from slta_planning.evaluate.reading import Log
 from slta_planning.evaluate.window import Window
 from slta_planning.simulation import shape_of
@@ -79,13 +79,13 @@ class ActivePools:
 
 
 def active_pools_of(spec: FleetSpec, log: Log, window: Window, wanted: Unseen | None) -> ActivePools:
-    """Apply `--unseen`. Raises Unusable without it, if pools with much of the capacity are unseen."""
+    """Apply `--unseen`. Raises UserError without it, if pools with much of the capacity are unseen."""
     pools = log.numbers.pools(spec.class_names())
     seen = np.unique(log.numbers.places(spec.class_names()))
     capacities = np.repeat([float(c.capacity) for c in spec.classes], pools)
     unseen, share = len(capacities) - len(seen), 1 - float(capacities[seen].sum() / capacities.sum())
     if wanted is None and share > MAX_UNSEEN:
-        raise UnusableError(_refusal(unseen, len(capacities), share))
+        raise UserError(_refusal(unseen, len(capacities), share))
     rule = wanted or Unseen.KEEP
     epochs = list(_epochs(spec, pools, rule, log, window))
     ever = np.arange(len(capacities)) if rule is Unseen.KEEP else seen

@@ -10,11 +10,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from slta.cli.error_messages import UserError
 from slta.core.fleet import FleetSpec
 from slta.fleet_file.schema import FleetFile
 from slta.fleet_file.specs import compile_spec
 from slta.fleet_file.yaml_file import load_yaml
-from slta_planning.errors import UnusableError
 from slta_planning.evaluate import replay
 from slta_planning.evaluate.active_pools import Unseen, active_pools_of
 from slta_planning.evaluate.entries import FormatName
@@ -70,7 +70,7 @@ DEFAULTS, QUIET = Options(), Progress()
 def evaluate(log: Path | str, fleet: Path | str, options: Options = DEFAULTS) -> dict[str, Any]:
     """Figures of a log on a fleet file, as `slta evaluate --json` writes them; `schema.json` describes them.
 
-    Raises UnusableError where the command exits with 2, InvalidFleetError or OSError.
+    Raises UserError where the command exits with 2, InvalidFleetError or OSError.
     """
     return evaluated(Path(log), load_yaml(fleet).file, options).data
 
@@ -118,10 +118,10 @@ def _by_gap(measure: Callable[[Log], Answer], read: Log, gap: float | None) -> A
 
 
 def _refuse_if_too_many(log: Log, options: Options) -> None:
-    """Raise Unusable if a larger fraction of the lines is left out, or after later ones."""
+    """Raise UserError if a larger fraction of the lines is left out, or after later ones."""
     lines, most = log.lines, options.max_left_out
     if lines.clock_back > most * lines.read and not options.unsorted:
-        raise UnusableError(
+        raise UserError(
             f"{lines.clock_back:,} of {lines.read:,} lines are after later ones: the clock went back, as when summer "
             "ends (HAProxy's dates need --timezone), or the log is not sorted. Sort it, or choose --unsorted if its "
             "times are right"
@@ -134,7 +134,7 @@ def _refuse_if_too_many(log: Log, options: Options) -> None:
         f"{lines.left_out:,} of {lines.read:,} lines cannot be used ({kinds}), more than --max-left-out {most:g} allows"
     )
     reasons = (f"  {reason}" for reason in [*lines.bad_lines, *lines.incompatible_lines, *_of_unknown_pools(log)])
-    raise UnusableError(error_text([head, *reasons]))
+    raise UserError(error_text([head, *reasons]))
 
 
 def _of_unknown_pools(log: Log) -> Iterator[str]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Literal, NamedTuple
 
+from slta.cli.error_messages import UserError
 from slta_planning.decoding import separator
-from slta_planning.errors import UnusableError, refuse_twice
+from slta_planning.errors import refuse_twice
 
 FormatName = Literal["csv", "jsonl", "haproxy", "slta1"]
 TIMES = ("start_s", "start_ms", "end_s", "end_ms", "duration_s", "duration_ms")
@@ -85,12 +86,12 @@ class Layout:
     """
 
     def __init__(self, members: Collection[str], renamed: Mapping[str, str], zone: tzinfo | None) -> None:
-        """Raises Unusable for a member that is missing."""
+        """Raises UserError for a member that is missing."""
         names = {ours: renamed.get(ours, ours) for ours in (*TIMES, "pool", *OPTIONAL)}
         absent = [name for name in renamed.values() if name not in members]
         found = [ours for ours in TIMES if names[ours] in members][:2]
         if absent or len({ours.partition("_")[0] for ours in found}) < 2 or names["pool"] not in members:
-            raise UnusableError(f"there is no {absent[0]}" if absent else NEEDED)
+            raise UserError(f"there is no {absent[0]}" if absent else NEEDED)
         self.first, self.second = found
         self.members = [names[name] for name in (*found, "pool")]
         self.options = [names[name] for name in OPTIONAL]
@@ -125,8 +126,8 @@ def csv_format(header: str, renamed: Mapping[str, str] = {}, zone: tzinfo | None
     columns = [column.strip() for column in next(csv.reader([header], delimiter=mark), [])]
     try:
         layout = Layout(columns, renamed, zone)
-    except UnusableError as error:
-        raise UnusableError(f"the first line of a CSV must name {NEEDED}: {error}; --columns names others") from None
+    except UserError as error:
+        raise UserError(f"the first line of a CSV must name {NEEDED}: {error}; --columns names others") from None
     refuse_twice("the first line of the CSV", columns, (*layout.members, *layout.options))
     return Format("csv", _csv_parser(columns, layout, mark), layout.is_written_at_end, has_header=True)
 
@@ -148,7 +149,7 @@ def json_format(first_line: str, renamed: Mapping[str, str] = {}, zone: tzinfo |
     """JSON lines: one object per line, with CSV's columns as members."""
     try:
         layout = Layout(object_of(first_line), renamed, zone)
-    except (UnusableError, LineError):
+    except (UserError, LineError):
         names = ("end_s" if '"end_s"' in first_line else "start_s", "duration_s", "pool")
         layout = Layout((*names, *renamed.values()), renamed, zone)
 

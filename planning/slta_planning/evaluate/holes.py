@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from slta.cli.error_messages import UserError
 from slta_experiments.workload import Floats
-from slta_planning.errors import UnusableError
 from slta_planning.evaluate.reading import Log
 from slta_planning.text import counted, error_text
 
@@ -56,7 +56,7 @@ def _found(log: Log, ends: Floats, durations: Floats, at: NDArray[np.int64]) -> 
 
 
 def refuse_holes(holes: list[Hole], log: Log, most: float) -> None:
-    """Raise Unusable if holes are a larger share of the log's time."""
+    """Raise UserError if holes are a larger share of the log's time."""
     if not holes:
         return
     lost = sum(hole.end - hole.begin for hole in holes)
@@ -68,4 +68,4 @@ def refuse_holes(holes: list[Hole], log: Log, most: float) -> None:
         "allows; choose"
     )
     drop = "  --holes drop: do not measure these times, and a mean duration before each"
-    raise UnusableError(error_text([head, drop, "  --holes keep: measure them as if nothing were missing"]))
+    raise UserError(error_text([head, drop, "  --holes keep: measure them as if nothing were missing"]))

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from slta.cli.error_messages import UserError
 from slta.core.limits import MAX_POOLS
-from slta_planning.errors import UnusableError
 from slta_planning.evaluate.entries import Entry
 from slta_planning.text import counted, some
 
@@ -30,14 +30,12 @@ class PoolNumbers:
     def __init__(self, declared: Mapping[str, int], maps: Sequence[NameMap] = ()) -> None:
         """`declared` is the fleet file's pools of each class; 0: as many as the log has. Of `maps` the first counts.
 
-        Raises Unusable if one has another class.
+        Raises UserError if one has another class.
         """
         self._declared = declared
         unknown = [one.pool_class for one in maps if one.pool_class not in declared]
         if unknown:
-            raise UnusableError(
-                f"--map: the fleet file has no class {unknown[0]!r}; its classes are {', '.join(declared)}"
-            )
+            raise UserError(f"--map: the fleet file has no class {unknown[0]!r}; its classes are {', '.join(declared)}")
         self._most = {name: pools or MAX_POOLS for name, pools in declared.items()}
         self._maps = maps
         self._numbers: dict[tuple[str, str | None], int] = {}
@@ -87,14 +85,14 @@ class PoolNumbers:
     def number_mapped(self) -> None:
         """Give mapped servers the free indices of their class, in order of their names' numbers, after the last line.
 
-        Raises Unusable if the fleet file has fewer pools.
+        Raises UserError if the fleet file has fewer pools.
         """
         for name, servers in self._mapped.items():
             free = self._free(name)
             for server, index in zip(sorted(servers, key=natural), free, strict=False):
                 self._seen[servers[server]] = (name, index)
             if any(self._seen[number][1] == UNKNOWN for number in servers.values()):
-                raise UnusableError(
+                raise UserError(
                     f"--map makes {len(servers):,} servers pools of class {name}, and the fleet file has "
                     f"{self._declared[name]:,}: {some(sorted(servers, key=natural))}. Raise its pools or narrow --map"
                 )

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from slta.cli.error_messages import UserError
 from slta.core.session_types import DEFAULT_TYPE
 from slta.parsing import printable
 from slta_planning.decoding import Read, decoded, unpacked, whole
-from slta_planning.errors import UnusableError
 from slta_planning.evaluate.copies import copies, still_open
 from slta_planning.evaluate.entries import (
     Entry,
@@ -87,7 +87,7 @@ class Selection:
 
 
 def read_log(path: Path, selection: Selection, numbers: PoolNumbers, read: Read = lambda _: None) -> Log:
-    """Read a log, gzipped or not. Raises OSError or Unusable. Memory: 40 bytes a session, then 80 to sort."""
+    """Read a log, gzipped or not. Raises OSError or UserError. Memory: 40 bytes a session, then 80 to sort."""
     with path.open("rb") as raw, whole(path):
         lines = unpacked(decoded(raw, read))
         first = list(islice(lines, FORMAT_LINES))
@@ -102,19 +102,19 @@ def read_log(path: Path, selection: Selection, numbers: PoolNumbers, read: Read 
 
 
 def _check_backends(form: Format, wanted: Collection[str], found: Collection[str]) -> None:
-    """Raise Unusable for a selected backend without a line."""
+    """Raise UserError for a selected backend without a line."""
     if wanted and form.name != "haproxy":
-        raise UnusableError(f"--backend: only lines of HAProxy name a backend, and the log is {form.name}")
+        raise UserError(f"--backend: only lines of HAProxy name a backend, and the log is {form.name}")
     for name in wanted:
         if name not in found:
-            raise UnusableError(f"--backend: no line is of backend {name}; the log has {', '.join(found) or 'none'}")
+            raise UserError(f"--backend: no line is of backend {name}; the log has {', '.join(found) or 'none'}")
 
 
 def _format_of(first: list[str], selection: Selection) -> Format:
     named = selection.named
     texts = [line for line in first if line.strip()]
     if not texts:
-        raise UnusableError("the log is empty")
+        raise UserError("the log is empty")
     if named == "slta1" or (named is None and any(map(MARKED.search, texts))):
         return slta_format(selection.zone, selection.session_types)
     if named == "jsonl" or (named is None and texts[0].lstrip().startswith("{")):
@@ -122,13 +122,13 @@ def _format_of(first: list[str], selection: Selection) -> Format:
     if named == "haproxy" or (named is None and any(map(LINE.search, texts))):
         return haproxy_format(selection.zone or UTC, selection.backends, with_cookie=selection.with_ids)
     if COMBINED.match(texts[0]):
-        raise UnusableError(
+        raise UserError(
             "nginx's combined format has neither duration nor pool: log with log_format sessions escape=json "
             '\'{"end_s": $msec, "duration_s": "$upstream_response_time", "pool": "$upstream_addr"}\''
         )
     if named == "csv" or selection.columns or ("pool" in first[0] and not first[0].startswith("[")):
         return csv_format(first[0], selection.columns, selection.zone)
-    raise UnusableError(
+    raise UserError(
         "not a session log: the first lines are neither CSV with start_s,duration_s,pool, nor JSON objects with "
         "these members, nor HAProxy's option httplog or tcplog, nor lines of slta1; --columns names others"
     )

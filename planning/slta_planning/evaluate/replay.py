@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 
+from slta.cli.error_messages import UserError
 from slta.core.fleet import FleetSpec
 from slta.core.gaps import Averages, Gaps, TypeAverages, gaps
 from slta.core.policies.choice import NOTHING
@@ -18,7 +19,6 @@ from slta_experiments.engine.simulate import PRICED, Run
 from slta_experiments.fleets import FleetShape
 from slta_experiments.weights import Search, best_weights
 from slta_experiments.workload import Floats, generator, workload_of
-from slta_planning.errors import UnusableError
 from slta_planning.evaluate.active_pools import ActivePools, Epoch, Places
 from slta_planning.evaluate.reading import Log
 from slta_planning.evaluate.trajectory import Order, Placement, Sessions, Trajectory, trajectory_of
@@ -83,7 +83,7 @@ def evaluate(
     whole = Sessions(log.starts - window.origin, log.ends - window.origin, log.kinds)
     recorded = _as_recorded(spec, window, active, whole, log.numbers.places(spec.class_names())[log.pools])
     if not _over(spec, active, window, recorded, window.begin, window.end).mean_sessions_per_pool:
-        raise UnusableError("no session is open between the warm-up and the end: shorten --warm-up or --cool-down")
+        raise UserError("no session is open between the warm-up and the end: shorten --warm-up or --cool-down")
     kept = (recorded.pools != NOTHING) | (whole.starts >= window.end)
     log.lines.overlapping = int((~kept).sum())
     sessions = Sessions(whole.starts[kept], whole.ends[kept], whole.kinds[kept])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from slta_planning.errors import UnusableError
+from slta.cli.error_messages import UserError
 from slta_planning.evaluate.copies import begins
 from slta_planning.evaluate.reading import Log
 from slta_planning.text import error_text, percent
@@ -23,7 +23,7 @@ MIN_KEPT = 0.95
 
 
 def refuse_requests(log: Log, *, allowed: bool) -> None:
-    """Raise Unusable, unless `allowed`, if lines seem to be requests: short, or one after another from one client."""
+    """Raise UserError, unless `allowed`, if lines seem to be requests: short, or one after another from one client."""
     if allowed or not len(log.starts):
         return
     mean, again = float((log.ends - log.starts).mean()), _again(log)
@@ -38,7 +38,7 @@ def refuse_requests(log: Log, *, allowed: bool) -> None:
         "  --gap SECONDS: lines with the same id (session_id, or a cookie that HAProxy captures) are one session, "
         "until none comes for so long"
     )
-    raise UnusableError(error_text([head, together, "  --lines-are-sessions: each line is one all the same"]))
+    raise UserError(error_text([head, together, "  --lines-are-sessions: each line is one all the same"]))
 
 
 def _again(log: Log) -> float:
@@ -51,7 +51,7 @@ def _again(log: Log) -> float:
 def put_together(log: Log, gap: float, least: float = MIN_KEPT) -> Log:
     """One session from lines with the same id, until none is open for over `gap` seconds, on the pool of most lines.
 
-    Raises Unusable if less than the share `least` of their lines is on it.
+    Raises UserError if less than the share `least` of their lines is on it.
     """
     if not len(log.starts):
         return log
@@ -63,7 +63,7 @@ def put_together(log: Log, gap: float, least: float = MIN_KEPT) -> Log:
     several = sizes > 1
     if counts[several].sum() < least * sizes[several].sum():
         share = percent(1 - counts[several].sum() / sizes[several].sum())
-        raise UnusableError(
+        raise UserError(
             f"this balancer does not keep sessions: {share} of the lines are on another pool than most of their "
             "session, so sessions cannot be placed, and --gap cannot be used"
         )

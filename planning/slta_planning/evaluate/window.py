@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from slta_planning.errors import UnusableError
+from slta.cli.error_messages import UserError
 from slta_planning.evaluate.holes import Hole
 from slta_planning.evaluate.reading import Log
 from slta_planning.text import counted
@@ -70,22 +70,22 @@ class Window:
 def window_of(log: Log, warm_up: float | None, cool_down: float | None, holes: Sequence[Hole] = ()) -> Window:
     """First to last start, less `warm_up` and `cool_down` seconds; None: a mean duration if sessions may be missing.
 
-    Less `holes`, and some mean durations before each, of which lines are missing too. Raises Unusable if nothing
+    Less `holes`, and some mean durations before each, of which lines are missing too. Raises UserError if nothing
     is left.
     """
     if len(log.starts) < 2:
-        raise UnusableError(f"{counted(len(log.starts), 'session')} on pools of the fleet: too few to measure")
+        raise UserError(f"{counted(len(log.starts), 'session')} on pools of the fleet: too few to measure")
     durations = log.ends - log.starts
     mean, span = float(durations.mean()), float(log.starts[-1] - log.starts[0])
     cut = mean if warm_up is None else warm_up
     rest = (mean if log.format.is_written_at_end else 0.0) if cool_down is None else cool_down
     if span > MAX_SPAN:
-        raise UnusableError(
+        raise UserError(
             f"the starts span {span / YEAR:,.0f} years, from {log.starts[0]:.12g} to {log.starts[-1]:.12g} s: remove "
             "the lines with wrong times"
         )
     if cut + rest >= span:
-        raise UnusableError(
+        raise UserError(
             f"the starts span {span:g} s, of which {cut:g} s at the beginning and {rest:g} s at the end are not "
             f"measured (the mean duration is {mean:g} s; milliseconds are duration_ms): take a longer log, or set "
             "--warm-up and --cool-down"
@@ -103,7 +103,7 @@ def window_of(log: Log, warm_up: float | None, cool_down: float | None, holes: S
         holes=[(hole.begin - origin - BEFORE_HOLES * mean, hole.end - origin) for hole in holes],
     )
     if not found.kept(found.begin, found.end):
-        raise UnusableError("nothing is left to measure between the holes of the log")
+        raise UserError("nothing is left to measure between the holes of the log")
     return found
 
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import typer
 
-from slta.cli.error_messages import NO, in_one_line
+from slta.cli.error_messages import NO, UserError, in_one_line
 from slta.cli.options import JsonFile
 from slta.cli.progress import progress_bar
 from slta.cli.streams import text_beside, write_json
 from slta.models.errors import InvalidFleetError
 from slta_planning.decoding import read_table
-from slta_planning.errors import UnusableError
 from slta_planning.fit import options
 from slta_planning.fit.fit_report import report
 from slta_planning.fit.fitting import ClassFit, FitTask, fit_class
@@ -82,7 +81,7 @@ def _read(file: Path, sessions: str | None, value: str | None, class_label: str)
     rows = list[list[str]]()
     for number, row in table:
         if len(row) != len(head):
-            raise UnusableError(f"{file}, line {number}: {len(row)} columns instead of {len(head)}")
+            raise UserError(f"{file}, line {number}: {len(row)} columns instead of {len(head)}")
         rows.append(row)
     return joined(exported(head, rows, sessions, value), exported(head, rows, value, sessions), class_label)
 

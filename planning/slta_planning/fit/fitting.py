@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slta_planning.errors import UnusableError
+from slta.cli.error_messages import UserError
 from slta_planning.fit import warnings
 from slta_planning.fit.bands import Bands, bands_of
 from slta_planning.fit.candidates import Candidate, candidates, choice
@@ -46,7 +46,7 @@ class ClassFit:
 
 
 def fit_class(name: str, samples: ClassSamples, task: FitTask) -> ClassFit:
-    """Fit one class. Raises Unusable without samples."""
+    """Fit one class. Raises UserError without samples."""
     levels, left_out = _levels(name, samples, task)
     capacity = task.capacity or levels.last
     cone, generator = Cone.of(levels), np.random.default_rng(SEED)
@@ -54,7 +54,7 @@ def fit_class(name: str, samples: ClassSamples, task: FitTask) -> ClassFit:
     found = candidates(levels, curve, capacity)
     taken = choice(found, task.kind)
     if taken is None:
-        raise UnusableError(f"--curve: class {name} cannot be fitted by {task.kind}; leave it out for the best curve")
+        raise UserError(f"--curve: class {name} cannot be fitted by {task.kind}; leave it out for the best curve")
     shape = shape_of(levels, cone, curve, generator)
     bands = bands_of(levels, cone, capacity, generator)
     told = [
@@ -72,5 +72,5 @@ def _levels(name: str, samples: ClassSamples, task: FitTask) -> tuple[Levels, in
     values = np.frombuffer(samples.values, dtype=np.float64)
     kept = sessions <= (task.capacity or sessions.max(initial=0))
     if not kept.any():
-        raise UnusableError(f"class {name}: there are no samples of 1 to {task.capacity or '…'} sessions")
+        raise UserError(f"class {name}: there are no samples of 1 to {task.capacity or '…'} sessions")
     return Levels.of(sessions[kept], values[kept], per_pool=task.per_pool), int((~kept).sum())

@@ -8,11 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from slta.cli.error_messages import UserError
 from slta.cli.streams import file_named
 from slta.core.limits import MAX_POOLS
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
-from slta_planning.errors import UnusableError
 from slta_planning.fit.candidates import Candidate
 from slta_planning.fit.fitting import ClassFit
 
@@ -66,7 +66,7 @@ def _quoted(name: str) -> str:
 
 
 def write_fleet(text: str, file: Path) -> Path:
-    """Write the file; Unusable if the service would refuse it."""
+    """Write the file; UserError if the service would refuse it."""
     beside = file.with_name(f"{file.name}.new")
     with file_named(file):
         beside.write_text(text, encoding="utf-8")
@@ -75,8 +75,6 @@ def write_fleet(text: str, file: Path) -> Path:
         return beside.replace(file)
     except InvalidFleetError as error:
         why = replace(error.mistakes[0], place=None) if error.mistakes else error
-        raise UnusableError(
-            f"{file} was not written: a fleet file does not accept these curves or pools: {why}"
-        ) from None
+        raise UserError(f"{file} was not written: a fleet file does not accept these curves or pools: {why}") from None
     finally:
         beside.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from slta_planning.errors import UnusableError
+from slta.cli.error_messages import UserError
 from slta_planning.fit.samples import Samples
 from slta_planning.fit.series import Labels, joined
 
@@ -37,9 +37,9 @@ class Range:
     step: float
 
     def parts(self) -> Iterator[Range]:
-        """Split into ranges that a server accepts. Raises Unusable if there are too many steps."""
+        """Split into ranges that a server accepts. Raises UserError if there are too many steps."""
         if self.end - self.start > MAX_STEPS_ASKED * self.step:
-            raise UnusableError(f"more than {MAX_STEPS_ASKED:,} steps: use a longer --step or a later --start")
+            raise UserError(f"more than {MAX_STEPS_ASKED:,} steps: use a longer --step or a later --start")
         at, steps = self.start, math.floor((self.end - self.start) / self.step) + 1
         while steps > 0:
             now = min(steps, MAX_STEPS)
@@ -55,7 +55,7 @@ class Source:
     token: str | None = None
 
     def series(self, query: str, span: Range) -> dict[Labels, dict[float, str]]:
-        """Values by labels and time. Raises Unusable with the server's message."""
+        """Values by labels and time. Raises UserError with the server's message."""
         found: dict[Labels, dict[float, str]] = {}
         for part in span.parts():
             for one in self._ask(query, part):
@@ -67,18 +67,18 @@ class Source:
         fields = {"query": query, "start": part.start, "end": part.end, "step": part.step}
         where = f"{self.url.rstrip('/')}/api/v1/query_range"
         if not _is_address(where):
-            raise UnusableError(f"--prometheus: {self.url} is not a URL like http://localhost:9090")
+            raise UserError(f"--prometheus: {self.url} is not a URL like http://localhost:9090")
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         request = urllib.request.Request(where, urllib.parse.urlencode(fields).encode(), headers)  # noqa: S310 - see above
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
                 return _result(json.load(answer))
         except urllib.error.HTTPError as error:
-            raise UnusableError(f"Prometheus refused {query!r}: {_reason(error)}") from None
+            raise UserError(f"Prometheus refused {query!r}: {_reason(error)}") from None
         except (urllib.error.URLError, OSError) as error:
-            raise UnusableError(f"{self.url}: the query failed: {getattr(error, 'reason', error)}") from None
+            raise UserError(f"{self.url}: the query failed: {getattr(error, 'reason', error)}") from None
         except (ValueError, KeyError, TypeError):
-            raise UnusableError(f"{self.url}: the response is not one of Prometheus") from None
+            raise UserError(f"{self.url}: the response is not one of Prometheus") from None
 
 
 def _is_address(url: str) -> bool:

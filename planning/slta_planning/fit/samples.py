@@ -8,10 +8,11 @@ from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from slta.cli.error_messages import UserError
 from slta.core.limits import MAX_CAPACITY
 from slta.parsing.fields import MAX_MAGNITUDE, NAME_PATTERN, NAME_RULE
 from slta_planning.decoding import read_table
-from slta_planning.errors import UnusableError, check_header
+from slta_planning.errors import check_header
 
 COLUMNS = ("pool_class", "sessions", "value")
 MAX_VALUE = 10.0 ** (MAX_MAGNITUDE + 1)
@@ -64,14 +65,14 @@ class Samples:
             self.bad_lines.append(f"{where}: {why}")
 
     def refuse_if_too_many(self, most: float) -> None:
-        """Raise Unusable if a larger fraction is invalid, or nothing is left."""
+        """Raise UserError if a larger fraction is invalid, or nothing is left."""
         if self.bad > most * self.read:
-            raise UnusableError(
+            raise UserError(
                 f"{self.bad:,} of {self.read:,} samples cannot be used, more than --max-left-out {most:g} allows"
                 + "".join(f"\n  {line}" for line in self.bad_lines)
             )
         if not any(one.sessions for one in self.classes.values()):
-            raise UnusableError("no samples of pools with sessions")
+            raise UserError("no samples of pools with sessions")
 
 
 def _name(text: str) -> str:
@@ -107,7 +108,7 @@ def _finite(text: str, name: str) -> float:
 
 
 def read_csv(path: Path) -> Samples:
-    """CSV with `COLUMNS` and optionally `pool`, in any order; other columns are ignored. Raises OSError or Unusable."""
+    """CSV with `COLUMNS` and optionally `pool`, in any order, others ignored. Raises OSError or UserError."""
     table = read_table(path)
     _, head = next(table, (0, []))
     check_header(path, head, COLUMNS, "pool")

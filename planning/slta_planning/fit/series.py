@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from slta_planning.errors import UnusableError
+from slta.cli.error_messages import UserError
 from slta_planning.fit.samples import Samples
 
 Labels = tuple[tuple[str, str], ...]
@@ -54,10 +54,10 @@ def _cells(head: Sequence[str], row: Sequence[str], name: str, other: str) -> It
 
 
 def joined(held: Series, valued: Series, class_label: str) -> Samples:
-    """A sample wherever both have a value with the same labels at the same time. Raises Unusable if there is none."""
+    """A sample wherever both have a value with the same labels at the same time. Raises UserError if there is none."""
     shared = [labels for labels in held if labels in valued]
     if not shared:
-        raise UnusableError(
+        raise UserError(
             "no series of --sessions-query has the same labels as one of --value-query (except the name): "
             f"{_some(held)} of --sessions-query, {_some(valued)} of --value-query"
         )
@@ -65,7 +65,7 @@ def joined(held: Series, valued: Series, class_label: str) -> Samples:
     for labels in shared:
         names = dict(labels)
         if class_label not in names:
-            raise UnusableError(f"the series {_shown(labels)} has no label {class_label}: set --class-label to another")
+            raise UserError(f"the series {_shown(labels)} has no label {class_label}: set --class-label to another")
         for at in sorted(held[labels].keys() & valued[labels].keys()):
             where = f"{_shown(labels)} at {at}"
             samples.add(where, names[class_label], held[labels][at], valued[labels][at], _shown(labels))

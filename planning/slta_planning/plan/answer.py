@@ -28,7 +28,7 @@ PLACES_TYPES = next(name for name, policy in POLICIES.items() if policy.takes_ty
 
 
 def planned(spec: FleetSpec, options: Options) -> dict[str, Any]:
-    """Figures of the plan. Raises NoFleetError, Unusable."""
+    """Figures of the plan. Raises NoFleetError, UserError."""
     request = _request(spec, options)
     market = market_of(spec, request.costs, request.hours, request.refused)
     with progress.shown() as ran:
@@ -57,7 +57,7 @@ def _request(spec: FleetSpec, options: Options) -> PlanRequest:
 def _found(spec: FleetSpec, request: PlanRequest, market: Market, ran: progress.Ran) -> tuple[float, Found]:
     """The plan with the file's ρ or, where rounds to a floor refused too many, the cheapest with it or another.
 
-    The file's is taken unless another is cheaper. Raises NoFleetError, Unusable.
+    The file's is taken unless another is cheaper. Raises NoFleetError, UserError.
     """
     floors = None if request.floors is None else np.array([request.floor_at(hour) for hour in request.hours])
     plans, missed = list[tuple[float, Found]](), list[NoFleetError]()

@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from slta.cli.error_messages import NO, UNUSABLE, in_one_line
+from slta.cli.error_messages import NO, UNUSABLE, UserError, in_one_line
 from slta.cli.options import FleetFile, JsonFile
 from slta.cli.streams import refuse_both_standard, standard_input, text_beside, write_json
 from slta.fleet_file.specs import compile_spec
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
-from slta_planning.errors import UnusableError
 from slta_planning.plan import answer
 from slta_planning.plan.options import LOADS_RULE, Loads, Options
 from slta_planning.plan.plan_report import report
@@ -90,9 +89,9 @@ def command(
 
 
 def _loads(sessions: list[str] | None, load_per_pool: list[str] | None, pools: int) -> Loads:
-    """Those of one option, or none. Raises UnusableError."""
+    """Those of one option, or none. Raises UserError."""
     if sessions and load_per_pool:
-        raise UnusableError(LOADS_RULE)
+        raise UserError(LOADS_RULE)
     return Loads(load_per_pool, "--load-per-pool", pools) if load_per_pool else Loads(sessions or ())
 
 

@@ -31,12 +31,12 @@ HALVINGS = 12
 
 
 def found_by(search: Search, floors: Floats | None, budget: float | None) -> Found:
-    """The cheapest fleet found for floors, or the best for a budget. Raises NoFleetError, Unusable."""
+    """The cheapest fleet found for floors, or the best for a budget. Raises NoFleetError, UserError."""
     return found_within(search, budget or 0.0) if floors is None else found_for(search, floors)
 
 
 def found_for(search: Search, floors: Floats) -> Found:
-    """The cheapest fleet found that keeps `floors`. Raises NoFleetError, Unusable.
+    """The cheapest fleet found that keeps `floors`. Raises NoFleetError, UserError.
 
     A fleet of k times the pools earns k times as much of k times the sessions: at the sessions asked for its bound
     reaches the floors, too, and it loses less. Afterwards pools that can be spared are taken away, and mixes are
@@ -53,7 +53,7 @@ def found_for(search: Search, floors: Floats) -> Found:
 
 
 def cheapest_for(search: Search, floors: Floats) -> list[Round]:
-    """Rounds up to a fleet that keeps `floors`, or to the dearest that was tried. Raises NoFleetError, Unusable.
+    """Rounds up to a fleet that keeps `floors`, or to the dearest that was tried. Raises NoFleetError, UserError.
 
     If `proven`, the first round's cost is a lower bound for these floors.
     """
@@ -142,7 +142,7 @@ def _mixes_below(search: Search, floors: Floats, rounds: Sequence[Round]) -> tup
 def found_within(search: Search, budget: float) -> Found:
     """The fleet with the largest mean bound within `budget`, without pools that add nothing.
 
-    Raises NoFleetError, Unusable.
+    Raises NoFleetError, UserError.
     """
     rounds = best_within(search, budget)
     kept = np.array([hour.utility for hour in rounds[-1].hours])
@@ -152,7 +152,7 @@ def found_within(search: Search, budget: float) -> Found:
 def best_within(search: Search, budget: float) -> list[Round]:
     """Rounds up to the fleet with the largest mean bound within `budget` that refuses as few as asked.
 
-    Without session types the first does. Raises NoFleetError, Unusable.
+    Without session types the first does. Raises NoFleetError, UserError.
     """
     rounds: list[Round] = []
     while len(rounds) < search.source.max_rounds:

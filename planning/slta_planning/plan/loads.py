@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from slta.cli.error_messages import UserError
 from slta.core.fleet import FleetSpec
 from slta.core.session_types import DEFAULT_TYPE
-from slta_planning.errors import UnusableError, check_header, refuse_twice
+from slta_planning.errors import check_header, refuse_twice
 from slta_planning.plan.options import Floor, Loads, load_of, named_amounts, no_such, rows_by_hour
 
 COLUMNS = ("hour", "sessions")
@@ -32,12 +33,12 @@ class Hour(NamedTuple):
 
 
 def loads_of(given: Loads, kinds: Sequence[str]) -> Hour:
-    """Parse `video=120` for each type; `50` alone is the load of `default`, 0 without it. Raises Unusable."""
+    """Parse `video=120` for each type; `50` alone is the load of `default`, 0 without it. Raises UserError."""
     texts, option, times = given
     if len(kinds) == 1:
         if len(texts) > 1 or "=" in texts[0]:
             told = "give one number; the fleet file has no session_types that could have their own"
-            raise UnusableError(f"{option}: {told}")
+            raise UserError(f"{option}: {told}")
         return Hour("", (load_of(texts[0], option, 1.0, times),))
     found = named_amounts(texts, kinds, option, TYPE_NOUN, unnamed=DEFAULT_TYPE)
     _refuse_missing(found, kinds, option)
@@ -49,18 +50,18 @@ def _refuse_missing(found: Mapping[str, str], kinds: Sequence[str], option: str)
     missing = [name for name in kinds if name not in found and name != DEFAULT_TYPE]
     if missing:
         words = " ".join(f"{option} {name}=…" for name in missing)
-        raise UnusableError(f"{option}: every session type needs a load: add {words}")
+        raise UserError(f"{option}: every session type needs a load: add {words}")
 
 
 def read_profile(file: Path, kinds: Sequence[str]) -> list[Hour]:
-    """CSV with the columns `hour`, one of each type and, if there are such sessions, `default`. Raises Unusable.
+    """CSV with the columns `hour`, one of each type and, if there are such sessions, `default`. Raises UserError.
 
     Without session types the columns are `hour` and `load`. Names of hours are unique.
     """
     rows = rows_by_hour(file, lambda columns: _check_columns(file, columns, kinds))
     hours = [_hour_of(name, row, place, kinds) for name, place, row in rows]
     if not any(hour.total for hour in hours):
-        raise UnusableError(f"{file}: contains no hours")
+        raise UserError(f"{file}: contains no hours")
     return hours
 
 
@@ -77,12 +78,10 @@ def _check_columns(file: Path, columns: Sequence[str], kinds: Sequence[str]) -> 
     check_header(file, columns, ("hour", *(name for name in kinds if name != DEFAULT_TYPE)))
     refuse_twice(f"{file}: the first line", columns, [DEFAULT_TYPE])
     if "sessions" in columns and "sessions" not in kinds:
-        raise UnusableError(
-            f"{file}: the fleet has session types: the column sessions cannot say whose sessions it means"
-        )
+        raise UserError(f"{file}: the fleet has session types: the column sessions cannot say whose sessions it means")
     for name in columns:
         if name not in ("", "hour", *kinds):
-            raise UnusableError(f"{file}: the first line: {no_such(name, kinds, TYPE_NOUN)}")
+            raise UserError(f"{file}: the first line: {no_such(name, kinds, TYPE_NOUN)}")
 
 
 def _loads(row: Mapping[str, str], place: str, kinds: Sequence[str]) -> dict[str, float]:
@@ -95,7 +94,7 @@ def _hour(name: str, loads: Mapping[str, float], kinds: Sequence[str]) -> Hour:
 
 def _simulated(hour: Hour, what: str, least: float) -> Hour:
     if not least <= hour.total <= MAX_SIMULATED:
-        raise UnusableError(
+        raise UserError(
             f"{what}: all types together have {hour.total:g} sessions, not from {least:g} to {MAX_SIMULATED:,.0f}, as "
             "many as can be simulated"
         )

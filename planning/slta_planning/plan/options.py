@@ -10,9 +10,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
+from slta.cli.error_messages import UserError
 from slta.parsing.fields import MAX_MAGNITUDE
 from slta_planning.decoding import read_table
-from slta_planning.errors import UnusableError
 from slta_planning.text import amount
 
 LOADS_RULE = "give one of --sessions, --load-per-pool and --profile"
@@ -39,11 +39,11 @@ class Options(NamedTuple):
     refused: float
 
     def check(self) -> None:
-        """Raise Unusable unless there is one kind of load, and one aim."""
+        """Raise UserError unless there is one kind of load, and one aim."""
         if bool(self.loads.texts) == bool(self.profile):
-            raise UnusableError(LOADS_RULE)
+            raise UserError(LOADS_RULE)
         if (self.floor is None) == (self.budget is None):
-            raise UnusableError("give either --floor or --budget")
+            raise UserError("give either --floor or --budget")
 
 
 @dataclass(frozen=True)
@@ -54,33 +54,31 @@ class Floor:
     is_share: bool
 
     def of_a_session(self, marginals: Sequence[Sequence[float]]) -> float:
-        """Utility per session, from Δ of each class. Raises Unusable if no fleet of these classes can reach it."""
+        """Utility per session, from Δ of each class. Raises UserError if no fleet of these classes can reach it."""
         best = max(column[0] for column in marginals)
         if self.is_share and best <= 0:
-            raise UnusableError(
-                "--floor: no session adds anything on a pool of these classes: give a utility per session"
-            )
+            raise UserError("--floor: no session adds anything on a pool of these classes: give a utility per session")
         least = self.amount * best if self.is_share else self.amount
         if least > best:
-            raise UnusableError(f"--floor: a session adds at most {best:g} on a pool of these classes, not {least:g}")
+            raise UserError(f"--floor: a session adds at most {best:g} on a pool of these classes, not {least:g}")
         return least
 
 
 def floor_of(text: str) -> Floor:
-    """Parse `0.5`, utility per session, or `95%`, a fraction of max Δ(i, 0). Raises Unusable."""
+    """Parse `0.5`, utility per session, or `95%`, a fraction of max Δ(i, 0). Raises UserError."""
     is_share = text.endswith("%")
     amount = _number(text.removesuffix("%"), "--floor", "a number like 0.5, or a share like 95%")
     if is_share and not 0 < amount <= 100:
-        raise UnusableError(f"--floor: {text} is not a share above 0% and up to 100%")
+        raise UserError(f"--floor: {text} is not a share above 0% and up to 100%")
     return Floor(amount / 100 if is_share else amount, is_share)
 
 
 def costs_of(texts: Sequence[str], names: Sequence[str]) -> tuple[float, ...]:
-    """Parse `small=1` for each class, in the fleet file's order. Raises Unusable."""
+    """Parse `small=1` for each class, in the fleet file's order. Raises UserError."""
     found = named_amounts(texts, names, "--cost", ("class", "classes"))
     costs = {name: positive(text, f"--cost {name}") for name, text in found.items()}
     if missing := [name for name in names if name not in found]:
-        raise UnusableError("--cost: every class needs a cost: add " + " ".join(f"--cost {name}=…" for name in missing))
+        raise UserError("--cost: every class needs a cost: add " + " ".join(f"--cost {name}=…" for name in missing))
     return tuple(costs[name] for name in names)
 
 
@@ -89,7 +87,7 @@ def named_amounts(
 ) -> dict[str, str]:
     """Split `small=1`, or `small=1,large=2`; a text without a name is of `unnamed`.
 
-    Raises Unusable for unknown or repeated names. `noun` is singular and plural of what is named.
+    Raises UserError for unknown or repeated names. `noun` is singular and plural of what is named.
     """
     found: dict[str, str] = {}
     parts = (part.strip() for text in texts for part in text.split(","))
@@ -97,12 +95,12 @@ def named_amounts(
         name, equals, amount = text.partition("=")
         if not equals and (unnamed is None or ":" in text):
             name, _, amount = text.rpartition(":")
-            raise UnusableError(f"{option}: {text!r} is not like {f'{name}={amount}' if name else f'{names[0]}=1'}")
+            raise UserError(f"{option}: {text!r} is not like {f'{name}={amount}' if name else f'{names[0]}=1'}")
         name, amount = (name, amount) if equals else (unnamed or "", text)
         if name not in names:
-            raise UnusableError(f"{option}: {no_such(name, names, noun)}")
+            raise UserError(f"{option}: {no_such(name, names, noun)}")
         if name in found:
-            raise UnusableError(f"{option}: {name} is there twice")
+            raise UserError(f"{option}: {name} is there twice")
         found[name] = amount
     return found
 
@@ -117,7 +115,7 @@ def no_such(name: str, names: Sequence[str], noun: tuple[str, str]) -> str:
 def rows_by_hour(file: Path, check: Callable[[Sequence[str]], None]) -> Iterator[tuple[str, str, Mapping[str, str]]]:
     """Name of each row's hour, where it stands, and its cells by column, once `check` has seen the columns.
 
-    Raises Unusable for names that are missing or repeated.
+    Raises UserError for names that are missing or repeated.
     """
     table, seen = read_table(file), set[str]()
     _, head = next(table, (0, []))
@@ -126,26 +124,26 @@ def rows_by_hour(file: Path, check: Callable[[Sequence[str]], None]) -> Iterator
         place, cells = f"{file}, line {number}", dict(zip_longest(head, row[: len(head)], fillvalue=""))
         name = cells["hour"]
         if not name or name in seen:
-            raise UnusableError(f"{place}: " + (f"duplicate hour {name}" if name else "the hour is missing"))
+            raise UserError(f"{place}: " + (f"duplicate hour {name}" if name else "the hour is missing"))
         seen.add(name)
         yield name, place, cells
 
 
 def load_of(text: str, what: str, least: float, times: float = 1) -> float:
-    """Parse a load as sessions of the whole fleet, from `least` to the maximum. Raises Unusable."""
+    """Parse a load as sessions of the whole fleet, from `least` to the maximum. Raises UserError."""
     sessions = _number(text, what, "a number of sessions") * times
     if not least <= sessions <= MAX_SESSIONS:
-        raise UnusableError(f"{what}: {amount(sessions)} is not from {least:g} to {MAX_SESSIONS:,.0f} sessions")
+        raise UserError(f"{what}: {amount(sessions)} is not from {least:g} to {MAX_SESSIONS:,.0f} sessions")
     return sessions
 
 
 def positive(text: str, what: str) -> float:
-    """Parse a number above 0, in the range of a fleet file's numbers. Raises Unusable."""
+    """Parse a number above 0, in the range of a fleet file's numbers. Raises UserError."""
     number = _number(text, what, "a number above 0")
     if number <= 0:
-        raise UnusableError(f"{what}: {text} is not above 0")
+        raise UserError(f"{what}: {text} is not above 0")
     if not 10.0**-MAX_MAGNITUDE <= number < 10.0 ** (MAX_MAGNITUDE + 1):
-        raise UnusableError(f"{what}: {text} is not between 1e-12 and 1e13")
+        raise UserError(f"{what}: {text} is not between 1e-12 and 1e13")
     return number
 
 
@@ -155,5 +153,5 @@ def _number(text: str, what: str, wanted: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise UnusableError(f"{what}: {text.strip()!r} is not {wanted}")
+        raise UserError(f"{what}: {text.strip()!r} is not {wanted}")
     return number

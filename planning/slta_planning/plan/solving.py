@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import block_array, coo_array, csr_array
 
-from slta_planning.errors import UnusableError
+from slta.cli.error_messages import UserError
 from slta_planning.plan.market import Floats, Market
 
 SECONDS = 60.0
@@ -52,7 +52,7 @@ class Programme:
 
 
 def cheapest(market: Market, floors: Floats, demands: Sequence[Floats] = ()) -> Solution | None:
-    """Cheapest fleet whose bound reaches each hour's floor; None if infeasible. Raises Unusable.
+    """Cheapest fleet whose bound reaches each hour's floor; None if infeasible. Raises UserError.
 
     Each of `demands`, sessions by type, must have room, whatever they add.
     """
@@ -67,7 +67,7 @@ def cheapest(market: Market, floors: Floats, demands: Sequence[Floats] = ()) -> 
 
 
 def best_for(market: Market, budget: float, demands: Sequence[Floats] = ()) -> Solution | None:
-    """Fleet within `budget` with the largest mean bound over the hours; None if infeasible. Raises Unusable."""
+    """Fleet within `budget` with the largest mean bound over the hours; None if infeasible. Raises UserError."""
     programme = programme_of(market, demands)
     objective, within = np.zeros((2, programme.matrix.shape[1]))
     for own, unit in zip(programme.utility, units(market), strict=True):
@@ -216,9 +216,9 @@ def solver_options() -> dict[str, float]:
 
 
 def solution_of(result: Any, classes: int) -> Solution | None:  # noqa: ANN401 - scipy has no types
-    """Solution of a programme whose first variables are pools of each class. Raises Unusable."""
+    """Solution of a programme whose first variables are pools of each class. Raises UserError."""
     if result.status == INFEASIBLE:
         return None
     if result.x is None:
-        raise UnusableError(f"the solver found no fleet within {SECONDS:g} s: {result.message}")
+        raise UserError(f"the solver found no fleet within {SECONDS:g} s: {result.message}")
     return Solution(tuple(round(count) for count in result.x[:classes]), result.status == OPTIMAL)

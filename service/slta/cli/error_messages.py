@@ -25,9 +25,11 @@ USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 class UserError(Exception):
-    """The command cannot go on; the message gives the reason and the remedy."""
+    """Reason why a command ends, with the remedy, and its exit code."""
 
-    exit_code = UNUSABLE
+    def __init__(self, reason: str, exit_code: int = UNUSABLE) -> None:
+        super().__init__(reason)
+        self.exit_code = exit_code
 
 
 def exit_code_of(status: int, code: str = "") -> int:
