@@ -10,7 +10,7 @@
 | module | owns |
 |---|---|
 | simulation | simulation of a fleet, each policy on the same arrivals |
-| refusing, errors | reports of an invalid fleet file; errors that the user can correct |
+| refusing, names | reports of an invalid fleet file; names in options and headers |
 | decoding | lines of a file's bytes: gzip, encodings, separators |
 | text | formatting as text and JSON |
 """

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from slta.cli.error_messages import UserError
 from slta_planning.decoding import separator
-from slta_planning.errors import refuse_twice
+from slta_planning.names import refuse_twice
 
 FormatName = Literal["csv", "jsonl", "haproxy", "slta1"]
 TIMES = ("start_s", "start_ms", "end_s", "end_ms", "duration_s", "duration_ms")

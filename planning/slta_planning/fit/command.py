@@ -11,6 +11,7 @@ from slta.cli.error_messages import NO, UserError, in_one_line
 from slta.cli.options import JsonFile
 from slta.cli.progress import progress_bar
 from slta.cli.streams import text_beside, write_json
+from slta.core.limits import MAX_CAPACITY, MAX_POOLS
 from slta.models.errors import InvalidFleetError
 from slta_planning.decoding import read_table
 from slta_planning.fit import options
@@ -61,10 +62,10 @@ def command(
         else:
             raise typer.BadParameter("give a CSV file of samples, or --prometheus, or both names of an export")
         found.refuse_if_too_many(max_left_out)
-        options.check_names("--capacity", capacity or [], list(found.classes))
-        options.check_names("--pools", pools or [], list(found.classes))
-        counts = options.by_class("--pools", pools or [])
-        fits = _fit(found, FitTask(per_pool, None, curve), capacity or [])
+        names = list(found.classes)
+        capacities = options.counts_of("--capacity", capacity or [], [*names, ""], 1, MAX_CAPACITY, unnamed="")
+        counts = options.counts_of("--pools", pools or [], names, 0, MAX_POOLS)
+        fits = _fit(found, FitTask(per_pool, None, curve), capacities)
         _write(fits, found, source, json, figure)
         if any(not fit.shape.is_concave for fit in fits):
             raise typer.Exit(NO)
@@ -86,11 +87,11 @@ def _read(file: Path, sessions: str | None, value: str | None, class_label: str)
     return joined(exported(head, rows, sessions, value), exported(head, rows, value, sessions), class_label)
 
 
-def _fit(samples: Samples, task: FitTask, capacity: Sequence[str]) -> list[ClassFit]:
+def _fit(samples: Samples, task: FitTask, capacities: Mapping[str, int]) -> list[ClassFit]:
     with progress_bar() as progress:
         classes = {name: one for name, one in samples.classes.items() if one.sessions}
         return [
-            fit_class(name, one, task._replace(capacity=options.capacity_of(capacity, name)))
+            fit_class(name, one, task._replace(capacity=capacities.get(name, capacities.get(""))))
             for name, one in progress.track(classes.items(), description="fitting")
         ]
 

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from slta.cli.durations import POSITIVE_DURATION
+from slta.cli.error_messages import UserError
 from slta.cli.streams import named_file_to_write, standard_input
-from slta.core.limits import MAX_CAPACITY, MAX_POOLS
+from slta_planning.names import CLASS_NOUN, named_amounts
 
 DAY = 86_400.0
 FROM_PROMETHEUS = "From Prometheus, or a CSV export of it or Grafana"
@@ -87,39 +88,18 @@ Step = Annotated[float, _prometheus(help="Time between samples.", **POSITIVE_DUR
 TokenFile = Annotated[Path | None, _prometheus(help="File with the bearer token.")]
 
 
-def capacity_of(given: Sequence[str], name: str) -> int | None:
-    """Capacity of one class: `NAME=N` takes precedence over `N`."""
-    own = {key: count for key, count in _counts("--capacity", given, MAX_CAPACITY, 1) if key in (name, "")}
-    return own.get(name, own.get(""))
+def counts_of(
+    option: str, given: Sequence[str], names: Sequence[str], least: int, most: int, unnamed: str | None = None
+) -> dict[str, int]:
+    """Parse `small=50` for each class. Raises UserError as `named_amounts` does, and for other numbers."""
+    found = named_amounts(given, names, option, CLASS_NOUN, unnamed)
+    return {name: _count(option, text, least, most) for name, text in found.items()}
 
 
-def by_class(option: str, given: Sequence[str], most: int = MAX_POOLS) -> dict[str, int]:
-    """Parse `small=50` for each class."""
-    counts = dict(_counts(option, given, most, 0))
-    if "" in counts:
-        raise typer.BadParameter("must be like small=50", param_hint=option)
-    return counts
-
-
-def check_names(option: str, given: Sequence[str], known: Sequence[str]) -> None:
-    """Refuse classes without samples."""
-    for text in given:
-        name = text.rpartition("=")[0]
-        if name and name not in known:
-            raise typer.BadParameter(
-                f"no samples of class {name}; the classes are {', '.join(known)}", param_hint=option
-            )
-
-
-def _counts(option: str, given: Sequence[str], most: int, least: int) -> list[tuple[str, int]]:
-    return [(text.rpartition("=")[0], _count(option, text, most, least)) for text in given]
-
-
-def _count(option: str, text: str, most: int, least: int) -> int:
-    number = text.rpartition("=")[2]
-    if not number.isdecimal() or len(number) > len(str(most)) or not least <= int(number) <= most:
-        raise typer.BadParameter(f"{text!r} is not a number from {least} to {most:,}", param_hint=option)
-    return int(number)
+def _count(option: str, text: str, least: int, most: int) -> int:
+    if not text.isdecimal() or len(text) > len(str(most)) or not least <= int(text) <= most:
+        raise UserError(f"{option}: {text!r} is not a number from {least} to {most:,}")
+    return int(text)
 
 
 def range_of(start: float | None, end: float | None) -> tuple[float, float]:

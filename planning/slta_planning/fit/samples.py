@@ -12,7 +12,7 @@ from slta.cli.error_messages import UserError
 from slta.core.limits import MAX_CAPACITY
 from slta.parsing.fields import MAX_MAGNITUDE, NAME_PATTERN, NAME_RULE
 from slta_planning.decoding import read_table
-from slta_planning.errors import check_header
+from slta_planning.names import check_header
 
 COLUMNS = ("pool_class", "sessions", "value")
 MAX_VALUE = 10.0 ** (MAX_MAGNITUDE + 1)

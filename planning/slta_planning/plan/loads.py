@@ -9,8 +9,8 @@ from typing import NamedTuple
 from slta.cli.error_messages import UserError
 from slta.core.fleet import FleetSpec
 from slta.core.session_types import DEFAULT_TYPE
-from slta_planning.errors import check_header, refuse_twice
-from slta_planning.plan.options import Floor, Loads, load_of, named_amounts, no_such, rows_by_hour
+from slta_planning.names import check_header, named_amounts, no_such, refuse_twice
+from slta_planning.plan.options import Floor, Loads, load_of, rows_by_hour
 
 COLUMNS = ("hour", "sessions")
 """Of the profile of a fleet without session types."""

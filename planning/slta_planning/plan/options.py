@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from typing import NamedTuple
 from slta.cli.error_messages import UserError
 from slta.parsing.fields import MAX_MAGNITUDE
 from slta_planning.decoding import read_table
+from slta_planning.names import CLASS_NOUN, named_amounts
 from slta_planning.text import amount
 
 LOADS_RULE = "give one of --sessions, --load-per-pool and --profile"
@@ -75,41 +75,11 @@ def floor_of(text: str) -> Floor:
 
 def costs_of(texts: Sequence[str], names: Sequence[str]) -> tuple[float, ...]:
     """Parse `small=1` for each class, in the fleet file's order. Raises UserError."""
-    found = named_amounts(texts, names, "--cost", ("class", "classes"))
+    found = named_amounts(texts, names, "--cost", CLASS_NOUN)
     costs = {name: positive(text, f"--cost {name}") for name, text in found.items()}
     if missing := [name for name in names if name not in found]:
         raise UserError("--cost: every class needs a cost: add " + " ".join(f"--cost {name}=…" for name in missing))
     return tuple(costs[name] for name in names)
-
-
-def named_amounts(
-    texts: Sequence[str], names: Sequence[str], option: str, noun: tuple[str, str], unnamed: str | None = None
-) -> dict[str, str]:
-    """Split `small=1`, or `small=1,large=2`; a text without a name is of `unnamed`.
-
-    Raises UserError for unknown or repeated names. `noun` is singular and plural of what is named.
-    """
-    found: dict[str, str] = {}
-    parts = (part.strip() for text in texts for part in text.split(","))
-    for text in parts:
-        name, equals, amount = text.partition("=")
-        if not equals and (unnamed is None or ":" in text):
-            name, _, amount = text.rpartition(":")
-            raise UserError(f"{option}: {text!r} is not like {f'{name}={amount}' if name else f'{names[0]}=1'}")
-        name, amount = (name, amount) if equals else (unnamed or "", text)
-        if name not in names:
-            raise UserError(f"{option}: {no_such(name, names, noun)}")
-        if name in found:
-            raise UserError(f"{option}: {name} is there twice")
-        found[name] = amount
-    return found
-
-
-def no_such(name: str, names: Sequence[str], noun: tuple[str, str]) -> str:
-    """That nothing has this name, and what is near or there is. `noun` is singular and plural."""
-    near = get_close_matches(name, names, 1)
-    hint = f"did you mean {near[0]}?" if near else f"the {noun[1]} are {', '.join(names)}"
-    return f"no {noun[0]} is named {name!r}; {hint}"
 
 
 def rows_by_hour(file: Path, check: Callable[[Sequence[str]], None]) -> Iterator[tuple[str, str, Mapping[str, str]]]:
