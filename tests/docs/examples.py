@@ -55,14 +55,7 @@ def _of_type(session_id: str, session_type: str) -> dict[str, str]:
     return {"session_id": session_id, "session_type": session_type}
 
 
-MAX_PER_ITERATION = {
-    "operations": [
-        {"assign": {"session_id": "a"}},
-        {"renew": {"session_id": "s-1"}},
-        {"complete": {"session_id": "a"}},
-    ]
-}
-
+OPERATIONS = [{"assign": {"session_id": "a"}}, {"renew": {"session_id": "s-1"}}, {"complete": {"session_id": "a"}}]
 PUT_ADDRESS = {"pool_class": "small", "address": "10.0.0.7:8080", "labels": {"zone": "a"}}
 HEARTBEATS = {"heartbeats": [{"pool_id": f"small-{k}", "ttl_seconds": 3600, "count": 2} for k in (1, 9)]}
 REPORT = {"as_of": "1700000000:41000000", "session_ids": ["s-9", "s-50"]}
@@ -91,7 +84,7 @@ STORY = (
     Call("drain-within", "POST", "/pools/large-1/drain", {"within_seconds": 600, "then": "fail"}),
     Call("", "GET", "/pools/large-1/sessions"),
     Call("pool-sessions", "PUT", "/pools/small-2/sessions", REPORT),
-    Call("operations", "POST", "/operations", MAX_PER_ITERATION),
+    Call("operations", "POST", "/operations", {"operations": OPERATIONS}),
     Call("", "POST", "/pools/large-1/fail"),
     Call("pool-statuses", "POST", "/pools/status", {"status": "draining", "pool_ids": ["small-1", "small-3"]}),
     Call("", "POST", "/pools/status", {"status": "active", "pool_class": "small"}),

@@ -111,5 +111,5 @@ def constant_in_lua(file: str, name: str) -> float:
     return float(value)
 
 
-PAGES = [Page(ROOT / name) for name in NAMES if (ROOT / name).exists()]
+PAGES = [Page(ROOT / name) for name in NAMES]
 PAGES += [Page(path) for folder in ("docs", "lab") for path in sorted((ROOT / folder).rglob("*.md"))]

@@ -19,8 +19,10 @@ PATHS = [*(ROOT / f"docs/{name}.md" for name in OPERATED), ROOT / "deploy/promet
 OF_OPERATORS = "".join(path.read_text(encoding="utf-8") for path in PATHS)
 
 
-def test_the_fleet_of_the_page_is_the_one_that_the_other_examples_use() -> None:
-    assert [yaml.safe_load(block) for block in PAGE.blocks("yaml")] == [FILE]
+@each("name", ["README", "docs/concepts", "docs/fleet-file"])
+def test_the_first_fleet_of_a_page_is_the_one_that_the_other_examples_use(name: str) -> None:
+    first, *_ = Page(ROOT / f"{name}.md").blocks("yaml")
+    assert yaml.safe_load(first) == FILE
 
 
 def test_the_marginal_utilities_are_the_differences_of_the_curve() -> None:

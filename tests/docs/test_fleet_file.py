@@ -27,11 +27,6 @@ def fleet_file(**fields: Any) -> FleetFile:
     return FleetFile.read({"classes": one, **fields})
 
 
-def test_the_fleet_of_the_page_is_the_one_that_the_other_examples_use() -> None:
-    first, *_ = PAGE.blocks("yaml")
-    assert yaml.safe_load(first) == FILE
-
-
 def test_each_way_to_give_pools_and_addresses_is_taken() -> None:
     _, *ways, _types = (yaml.safe_load(block) for block in PAGE.blocks("yaml"))
     linear = {"name": "c", "capacity": 1, "utility": {"kind": "linear", "slope": 1}}
@@ -68,11 +63,10 @@ def refused(reserve: int, places: int = 240, load: float = 1.2, high: float = 0.
 
 
 def test_what_places_for_priority_do_follows_from_the_chain() -> None:
-    assert f"{refused(0)[0]:.0f} % of the sessions are refused" in PAGE.text.replace("\n", " ")
+    text = " ".join(PAGE.prose.split())
+    assert f"{refused(0)[0]:.0f} % of the sessions are refused" in text
     high, low = refused(5)
-    assert f"with 5 places kept {high:.2f} % of the high ones and {low:.0f} % of the low" in PAGE.text.replace(
-        "\n", " "
-    )
+    assert f"with 5 places kept {high:.2f} % of the high ones and {low:.0f} % of the low" in text
 
 
 def test_the_session_types_of_the_page_and_of_the_example_are_taken() -> None:

@@ -13,7 +13,6 @@ from slta.runtime.settings import Settings
 from testbed.in_process import service_in_process
 from testbed.servers import running_server
 from tests.docs.pages import ROOT, Page, words
-from tests.docs.tiny import FILE
 
 PAGE = Page(ROOT / "README.md")
 TEXT = " ".join(PAGE.prose.split())
@@ -47,10 +46,6 @@ async def test_the_calls_are_answered_as_shown_on_the_fleet_that_it_shows(page: 
                 )
                 assert re.fullmatch(pattern(answer), response.text), response.text
     assert len(calls) == count
-
-
-def test_the_fleet_is_that_of_the_other_examples() -> None:
-    assert [yaml.safe_load(block) for block in PAGE.blocks("yaml")] == [FILE]
 
 
 def test_the_default_durability_is_the_one_whose_loss_it_states() -> None:

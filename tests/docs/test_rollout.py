@@ -9,10 +9,22 @@ import pytest
 
 from slta.core.differences import ONE_IN
 from tests.docs.pages import ROOT, Page, rows
-from tests.docs.waiting import ERRORS, LEAST_DRAWN, sessions_needed
 
 PAGE = Page(ROOT / "docs/rollout.md")
 WAIT = PAGE.section("How long to wait")
+ERRORS = 3
+"""A difference counts if it is more than so many of its standard errors."""
+LEAST_DRAWN = 10
+"""Of either source: of fewer, mean and standard error say little."""
+
+
+def sessions_needed(difference: float, share: float, placed_deviation: float, reported_deviation: float) -> float:
+    """New sessions in all, of which slta places the fraction `share`, until `ERRORS` standard errors are `difference`.
+
+    The standard deviations are those of single drawn sessions, one in `ONE_IN`, taken as independent.
+    """
+    variance = placed_deviation**2 / share + reported_deviation**2 / (1 - share)
+    return ONE_IN * max((ERRORS / difference) ** 2 * variance, LEAST_DRAWN / min(share, 1 - share))
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from math import ceil
 
 import pytest
@@ -71,8 +70,3 @@ def test_the_cost_of_durability_is_that_of_the_kept_benchmark() -> None:
     tables = json.loads((ROOT / "lab/benchmarks/results.json").read_text(encoding="utf-8"))["tables"]
     (kept,) = (table["rows"] for table in tables if table["name"].startswith("modes of durability"))
     assert [cells[1:] for cells in rows(PAGE.section("What one dispatcher does"))] == [cells[1:] for cells in kept]
-
-
-def test_no_cell_holds_a_placeholder() -> None:
-    cells = [re.sub(r"`[^`]*`", "", cell) for row in rows(PAGE.text) for cell in row]
-    assert [cell for cell in cells if re.search(r"\b[A-Z]+_[A-Z_]+\b", cell)] == []
