@@ -11,11 +11,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, sqrt
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 UNDER_WAY_SECONDS = 2.0
 """Age below which a placement, a report or an end may still be under way."""
-DEVIATIONS = 3.0
+FALSE_ALARM = NormalDist().cdf(-3)
+"""Probability, as of three standard deviations, that a uniform draw has a pool above the limit of its spread."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,10 +134,10 @@ def held(store: Mapping[str, str], pools: Collection[str]) -> int:
 
 
 def spread(sessions: Iterable[Session], pools: int) -> Spread:
-    """The most loaded pool beside the mean of a uniform draw plus three of its standard deviations."""
+    """The most loaded pool, and a limit that none of the pools exceeds in a uniform draw, but for a false alarm."""
     counts = Counter(session.pool for session in sessions)
     mean = counts.total() / pools
-    limit = mean + DEVIATIONS * sqrt(mean * (1 - 1 / pools))
+    limit = mean - NormalDist().inv_cdf(FALSE_ALARM / pools) * sqrt(mean * (1 - 1 / pools))
     by_class = Counter(session.pool.partition("-")[0] for session in sessions)
     return Spread(counts.total(), max(counts.values(), default=0), limit, dict(sorted(by_class.items())))
 

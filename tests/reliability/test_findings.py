@@ -109,11 +109,13 @@ def test_one_that_lives_or_has_just_ended_or_is_not_there_is_well(fields: dict[s
     assert not_ended(LOOK, [session(**fields)]) == []
 
 
-def test_the_limit_of_the_spread_is_the_mean_of_a_uniform_draw_and_three_of_its_standard_deviations() -> None:
+def test_the_limit_of_the_spread_is_for_the_most_loaded_of_all_pools() -> None:
     placed = [session(pool=f"{name}-{number % 5}") for name in "ab" for number in range(180)]
     found = spread(placed, pools=10)
     assert (found.sessions, found.most, found.by_class) == (360, 36, {"a": 180, "b": 180})
-    assert found.limit == pytest.approx(36 + 3 * (360 * 0.1 * 0.9) ** 0.5)
+    deviations = 3.6425  # P(Z > 3.6425) is a tenth of P(Z > 3)
+    assert found.limit == pytest.approx(36 + deviations * (360 * 0.1 * 0.9) ** 0.5, rel=1e-5)
+    assert spread([], pools=10) == (0, 0, 0.0, {})
 
 
 def test_all_sessions_of_the_outage_are_known_from_the_first_look_on_that_misses_none() -> None:
