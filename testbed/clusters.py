@@ -104,8 +104,12 @@ class Cluster:
         return bool(self.nodes[0].ask("COMMAND", "INFO", "CLUSTER|MIGRATESLOTS")[0])
 
     def move(self, slot: int | str, target: Node) -> None:
-        """Move a slot atomically, and wait for the end."""
+        """Move a slot, atomically where the servers can, and wait for the end."""
         number = _number(slot)
+        if not self.moves_atomically():
+            for _ in self.move_stepwise(number, target):
+                pass
+            return
         words = "SLOTSRANGE", number, number, "NODE", target.node_id()
         self.owner(number).ask("CLUSTER", "MIGRATESLOTS", *words)
         self.until(lambda: self._all_name(number, target))

@@ -43,7 +43,7 @@ async def test_a_location_names_its_type_and_a_client_cannot(typed: System, prox
 
 async def test_a_session_that_the_proxy_placed_itself_is_reported_with_its_type(typed: System, proxy: Proxy) -> None:
     if typed.setup.visits or not proxy.begins:
-        pytest.skip("there is no begin line")
+        pytest.skip("nothing reports what this proxy placed while slta was away")
     typed.define(200, policy="jlmu", session_types={"small-only": ["small", "large"], "frugal": ["large"]})
     typed.service.kill()
     async with KINDS["websocket"](typed) as served:

@@ -40,9 +40,7 @@ def test_a_frozen_master_is_replaced(nodes: Cluster) -> None:
     assert nodes.promoted(frozen) is nodes.owner(fleet)
 
 
-def test_a_slot_moves_atomically_to_a_master_that_joined(nodes: Cluster) -> None:
-    if not nodes.moves_atomically():
-        pytest.skip("these servers have no CLUSTER MIGRATESLOTS")
+def test_a_slot_moves_to_a_master_that_joined(nodes: Cluster) -> None:
     fleet = nodes.fleet_on(nodes.masters()[0])
     nodes.owner(fleet).ask("SET", f"{{{fleet}}}:key", "value")
     joined = nodes.add_master()

@@ -31,7 +31,7 @@ async def test_a_master_that_joined_serves_its_first_call_without_an_error(nodes
     placed = await store.sessions.assign(fleet, "s", None)
 
     joined = await asyncio.to_thread(nodes.add_master)
-    await asyncio.to_thread(move, nodes, fleet, joined)
+    await asyncio.to_thread(nodes.move, fleet, joined)
 
     assert (await store.sessions.get(fleet, "s")).pool_id == placed.pool_id
     assert nodes.owner(fleet) is joined
@@ -42,7 +42,7 @@ async def test_moved_is_believed_at_once(nodes: Cluster, store: Store) -> None:
     fleet = nodes.fleet_on(source)
     await create(store, ROOMY, {"small": 2, "large": 2}, fleet)
 
-    await asyncio.to_thread(move, nodes, fleet, target)
+    await asyncio.to_thread(nodes.move, fleet, target)
 
     assert (await store.pools.get(fleet, "small-0")).pool_id == "small-0", "a read is sent once more, at once"
 
@@ -58,15 +58,6 @@ async def test_a_library_that_is_missing_on_one_master_is_loaded_again_there(nod
         await store.sessions.assign(fleet, "s", None)
     for master in nodes.masters():
         assert len(master.ask("FUNCTION", "LIST")) == 1
-
-
-def move(nodes: Cluster, fleet: str, target: Node) -> None:
-    """Atomically, where the servers can."""
-    if nodes.moves_atomically():
-        nodes.move(fleet, target)
-    else:
-        for _ in nodes.move_stepwise(fleet, target):
-            pass
 
 
 @dataclass
@@ -115,7 +106,7 @@ async def test_a_reply_of_a_master_that_no_longer_owns_the_slot_is_not_believed(
     await eventually(lambda: withheld.replies == 2)
     with source.client() as redis:
         pool = redis.hget(f"{{{fleet}}}:sessions", "s").split()[4]
-    await asyncio.to_thread(move, nodes, fleet, target)
+    await asyncio.to_thread(nodes.move, fleet, target)
     await until_learned(store, fleet, target)
     withheld.released.set()
 

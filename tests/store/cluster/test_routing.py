@@ -111,8 +111,6 @@ def questions(node: Node) -> int:
 async def test_a_slot_that_moves_is_followed_by_the_call_that_meets_it(
     nodes: Cluster, store: Store, calls: Calls
 ) -> None:
-    if not nodes.moves_atomically():
-        pytest.skip("the server moves no slots atomically")
     fleet, new = nodes.fleet_on(nodes.masters()[0]), await asyncio.to_thread(nodes.add_master)
     await is_placed(store, fleet)
     await asyncio.to_thread(nodes.move, fleet, new)

@@ -14,7 +14,6 @@ from slta.runtime.ticks import Ticks
 from slta.store import Store
 from testbed.clusters import Cluster
 from tests.runtime.conftest import ticks_of
-from tests.store.cluster.test_masters import move
 from tests.store.cluster.witness import ROOMY
 from tests.store.conftest import Calls
 from tests.store.fleets import create
@@ -64,7 +63,7 @@ async def test_a_fleet_whose_slot_has_moved_and_one_without_the_library_are_tick
     nodes: Cluster, store: Store, fleets: list[str]
 ) -> None:
     first, second, _ = nodes.masters()
-    await asyncio.to_thread(move, nodes, fleets[0], second)
+    await asyncio.to_thread(nodes.move, fleets[0], second)
     first.ask("FUNCTION", "FLUSH", "SYNC")
     outcomes = await store.fleets.tick_many(fleets[:2])
     assert [type(outcome) for outcome in outcomes.values()] == [Ticked, Ticked]
