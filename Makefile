@@ -74,7 +74,7 @@ planted: $(DEV) $(PROXIES) ## Plant each mistake that is written down in a copy 
 walk: $(DEV) ## A random walk of 110,000 calls over the whole API, audited; prints its seed and each call's answers
 	$(PYTEST) -m campaign tests/api_fuzz --timeout 3600 -s $(ARGS)
 
-test-browser: $(DEV) ## The live page in a real Chromium (ARGS=tests/dashboard/browser/shots.py: pictures of it)
+test-browser: $(DEV) ## The live page in a real Chromium; beside compose-test: ERR_NETWORK_CHANGED (ARGS=tests/dashboard/browser/shots.py: pictures of it)
 	$(PYTEST) -m browser $(ARGS)
 
 bench: $(DEV) ## Operations per second over HTTP, beside what operators use today (ARGS="--help")
@@ -83,7 +83,7 @@ bench: $(DEV) ## Operations per second over HTTP, beside what operators use toda
 bench-store: $(DEV) ## Operations per second of the atomic step
 	$(BIN)/python -m lab.benchmarks.store $(ARGS)
 
-instructions: $(DEV) ## Instructions of the store's server per operation, by callgrind: does not depend on load; needs valgrind
+instructions: $(DEV) ## Instructions of the store and opcodes of a request, beside a table; load hardly matters; needs valgrind
 	$(BIN)/python -m lab.benchmarks.instructions $(ARGS)
 
 bench-repair: $(DEV) ## Audit and repair of the largest fleet, and how long another fleet's calls wait
