@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import re
 import statistics
 import sys
@@ -16,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import count
+from math import nan
 from pathlib import Path
 
 from redis import Redis
@@ -92,17 +92,17 @@ def instructions(folder: Path) -> Iterator[tuple[str, float]]:
             yield label, statistics.quantiles(map(total, dumps(folder)[before:]), n=10)[0] / operations
 
 
-PYTHON = ".".join(platform.python_version_tuple()[:2])
-UNITS = {"instructions": (instructions, 1.02), f"opcodes of Python {PYTHON}": (opcodes, 1.03)}
+PYTHON = "opcodes of Python {}.{}".format(*sys.version_info)
+UNITS = {"instructions": (instructions, 1.02), PYTHON: (opcodes, 1.03)}
 """What is counted: its rows, and how many times the table's figure is allowed."""
 
 
 def compared(
     counts: Iterable[tuple[str, float]], table: Mapping[str, int], bar: float
 ) -> Iterator[tuple[str, int, bool]]:
-    """Label and figure of each row, and whether it is above the bar; each is printed."""
+    """Label and figure of each row, and whether it is above the bar; each is printed, with nan if it is new."""
     for label, each in counts:
-        ratio = each / table.get(label, each)
+        ratio = each / table.get(label, nan)
         print(f"{each:10,.0f} {ratio:6.3f}{'  above' if ratio > bar else ''}  {label}", flush=True)
         yield label, round(each), ratio > bar
 

@@ -5,13 +5,13 @@ C code, such as uvloop and httptools, is not counted.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Callable, Iterator
-from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
+
+import httpx
 
 from testbed.awaiting import until
 from testbed.service_process import FLEET, ServiceProcess
@@ -21,34 +21,23 @@ GROUPS, REQUESTS = 25, 8
 """A row is the smallest mean of a group, as tasks of each second run in some of them."""
 
 
-class Client:
-    """One connection to a dispatcher of `FLEET`; each request has an id of its own."""
+def requests(client: httpx.Client) -> dict[str, Callable[[], object]]:
+    """Requests to a dispatcher of `FLEET` by name; each session has an id of its own."""
+    ids = map("session-{:09d}".format, count())
 
-    def __init__(self, port: int) -> None:
-        self._connection, self._ids = HTTPConnection("127.0.0.1", port), map("session-{:09d}".format, count())
+    def send(method: str, path: str, body: object = None, **headers: str) -> None:
+        client.request(method, f"/v1/fleets/f/{path}", json=body, headers=headers).raise_for_status()
 
-    def send(self, method: str, path: str, body: object = None, **headers: str) -> None:
-        """Raises RuntimeError if the answer is no 2xx."""
-        text = None if body is None else json.dumps(body)
-        self._connection.request(method, f"/v1/fleets/f/{path}", text, {"Content-Type": "application/json"} | headers)
-        answer = self._connection.getresponse()
-        if answer.status >= 300:
-            raise RuntimeError(f"{method} {path}: {answer.status} {answer.read()!r}")
-        answer.read()
+    def change_many() -> None:
+        named = [{"session_id": next(ids)} for _ in range(20)]
+        send("POST", "operations", {"operations": [{kind: one} for kind in ("assign", "complete") for one in named]})
 
-    def assign(self) -> None:
-        self.send("POST", "assign", {"session_id": next(self._ids)})
-
-    def place(self) -> None:
-        self.send("GET", "place", **{"X-Session-Id": next(self._ids)})
-
-    def beat(self) -> None:
-        self.send("POST", "pools/heartbeats", {"heartbeats": [{"pool_id": "small-1", "ttl_seconds": 10}]})
-
-    def change_many(self) -> None:
-        ids = [next(self._ids) for _ in range(20)]
-        operations = [{kind: {"session_id": id_}} for kind in ("assign", "complete") for id_ in ids]
-        self.send("POST", "operations", {"operations": operations})
+    return {
+        "assign": lambda: send("POST", "assign", {"session_id": next(ids)}),
+        "place": lambda: send("GET", "place", **{"X-Session-Id": next(ids)}),
+        "beat": lambda: send("POST", "pools/heartbeats", {"heartbeats": [{"pool_id": "small-1", "ttl_seconds": 10}]}),
+        "change_many": change_many,
+    }
 
 
 def reported(service: ServiceProcess) -> int:
@@ -59,7 +48,7 @@ def reported(service: ServiceProcess) -> int:
     return int(service.events("opcodes")[-1]["count"])
 
 
-def smallest(service: ServiceProcess, request: Callable[[], None]) -> float:
+def smallest(service: ServiceProcess, request: Callable[[], object]) -> float:
     """Of the means of the groups."""
 
     def mean() -> float:
@@ -75,9 +64,8 @@ def opcodes(folder: Path) -> Iterator[tuple[str, float]]:
     """Opcodes per request by row."""
     file = folder / "fleet.yaml"
     file.write_text(FLEET, encoding="utf-8")
-    with ServiceProcess(folder, str(file), program=PROGRAM) as service:
-        client = Client(service.port)
-        for name in ("assign", "place", "beat", "change_many"):
-            request = getattr(client, name)
+    with ServiceProcess(folder, str(file), program=PROGRAM) as service, service.client() as client:
+        client.headers.clear()  # each costs the dispatcher some, and those of httpx are no part of a request
+        for name, request in requests(client).items():
             request()
             yield f"{name} over HTTP", smallest(service, request)
