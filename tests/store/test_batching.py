@@ -255,6 +255,7 @@ async def test_a_session_whose_assign_failed_half_way_is_where_a_repeated_assign
     redis.lpush(f"{{{FLEET}}}:level:0:1", "x")
     with pytest.raises(errors.OutcomeUnknownError):
         await store.sessions.assign(FLEET, "s", None)
+    assert "WRONGTYPE" in field(redis, "suspect")
     await repair_by_itself(store, ROOMY)
     again = await store.sessions.assign(FLEET, "s", None)
     assert again.replayed
@@ -303,16 +304,6 @@ async def test_without_a_repair_operations_end_at_their_deadline_having_asked_at
     assert len(calls.functions) <= 2 + 0.3 / RETRY_PAUSE_SECONDS
     await impatient.close()
     await repair_by_itself(store, ROOMY)
-
-
-async def test_a_suspect_fleet_says_why_in_its_state(store: Store, redis: Redis) -> None:
-    redis.delete(f"{{{FLEET}}}:level:0:1")
-    redis.lpush(f"{{{FLEET}}}:level:0:1", "x")
-    with pytest.raises(errors.OutcomeUnknownError):
-        await store.sessions.assign(FLEET, "s", None)
-    assert "WRONGTYPE" in field(redis, "suspect")
-    await repair_by_itself(store, ROOMY)
-    assert field(redis, "suspect") == ""
 
 
 # Memory is full
