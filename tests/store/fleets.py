@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from heapq import heapify, heapreplace
@@ -16,6 +16,8 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import PLACING, POLICIES, Policy
 from slta.core.policies.tokens import Beta
 from slta.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
+from slta.fleet_file import FleetFile, Specs
+from slta.fleet_file.applying import apply_fleet
 from slta.models import Pool, PoolSpec, errors
 from slta.store import Store
 from slta.store._batching.batcher import MAX_BATCH
@@ -59,6 +61,11 @@ async def create(store: Store, fleet: FleetSpec, pools: dict[str, int], name: st
     """The fleet, with pools `<class>-0`, `<class>-1`, …"""
     await store.fleets.configure(name, fleet, "{}")
     await store.pools.add(name, [PoolSpec(f"{c}-{k}", c) for c, count in pools.items() for k in range(count)])
+
+
+async def apply(store: Store, body: Mapping[str, object], name: str = FLEET) -> None:
+    """The fleet of a fleet file, with its pools."""
+    await apply_fleet(store, Specs(), name, FleetFile.read(body))
 
 
 async def repair(store: Store, fleet: FleetSpec) -> None:

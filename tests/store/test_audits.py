@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from random import Random
@@ -12,8 +11,7 @@ import pytest
 
 from slta.audit import audit_all, audit_fleet
 from slta.core.policies import POLICIES
-from slta.fleet_file import Specs, parse_document
-from slta.fleet_file.applying import apply_fleet
+from slta.fleet_file import Specs
 from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
 from slta.store.audits import Audits
@@ -23,7 +21,7 @@ from testbed.servers import TextRedis
 from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock
-from tests.store.fleets import FLEET, end, everything, pass_seconds, place, put_back
+from tests.store.fleets import FLEET, apply, end, everything, pass_seconds, place, put_back
 
 AUDITS_UNDER_TRAFFIC = 50
 STEPS = ("drain", "undrain", "fail", "remove")
@@ -34,7 +32,7 @@ async def fleet(store: Store, clock: Clock, request: pytest.FixtureRequest) -> N
     """Two classes of 70 pools, more than a block each; leases, a drained and a failed pool, ended ids, history."""
     classes = [one | {"pools": 70} for one in TINY["classes"]]
     body = TINY | {"classes": classes, "policy": request.param, "lease_seconds": 300}
-    await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(body)))
+    await apply(store, body)
     placed = await place(store, 300)
     await pass_seconds(store, clock, 12)
     await store.pools.set_status(FLEET, placed["s7"], "draining")
@@ -157,7 +155,7 @@ async def traffic(live_store: Store, redis: TextRedis, request: pytest.FixtureRe
     policy, _, has_types = request.param.partition(" ")
     types = {"chat": ["small", "large"], "video": ["large"]} if has_types else {}
     body = TINY | {"policy": policy, "lease_seconds": 3, "retention_seconds": 1, "session_types": types}
-    await apply_fleet(live_store, Specs(), FLEET, parse_document(json.dumps(body)))
+    await apply(live_store, body)
     await live_store.pools.add(
         FLEET, [PoolSpec(f"{name}-more-{k}", name) for name in ("small", "large") for k in range(30)]
     )

@@ -12,8 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 import pytest
 
 from slta.audit import Attempt, audit_fleet, repair_fleet, repair_suspect
-from slta.fleet_file import Specs, parse_document
-from slta.fleet_file.applying import apply_fleet
+from slta.fleet_file import Specs
 from slta.models import PoolSpec, errors
 from slta.store import Store
 from slta.store._encoding import put_arguments
@@ -23,7 +22,7 @@ from testbed.in_process import TINY
 from testbed.servers import TextRedis
 from tests.audit import violations
 from tests.store.conftest import Clock
-from tests.store.fleets import FLEET, pass_seconds
+from tests.store.fleets import FLEET, apply, pass_seconds
 
 LARGE = {"kind": "log_share", "resource": 400}
 MANY = {"classes": [{"name": "only", "utility": LARGE, "capacity": 300, "pools": 4}], "lease_seconds": 300}
@@ -33,10 +32,6 @@ SESSIONS, STATE, COLD, DOCUMENT, ASIDE, REPAIR = (
 )
 
 
-async def put(store: Store, body: Mapping[str, object]) -> None:
-    await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(body)))
-
-
 async def compiled(store: Store) -> Mapping[str, Value]:
     """The arguments of a repair, from the stored document."""
     document = await store.repairs.document(FLEET)
@@ -44,7 +39,7 @@ async def compiled(store: Store) -> Mapping[str, Value]:
 
 
 async def build(store: Store, body: Mapping[str, object], sessions: int) -> None:
-    await put(store, body)
+    await apply(store, body)
     await asyncio.gather(*(store.sessions.assign(FLEET, f"s{k}", None) for k in range(sessions)))
 
 
@@ -312,7 +307,7 @@ async def test_one_that_lost_its_document_alone_is_blocked_until_a_put_and_then_
         make_suspect(redis)
     attempt = await attempted(store, clock)
     assert attempt.blocked == "its document is missing or unreadable"
-    await put(store, SMALL | {"policy": "auto"})
+    await apply(store, SMALL | {"policy": "auto"})
     repair = await round_of(store, clock)
     assert bool(repair and repair.repaired) is is_suspect
     assert not await store.fleets.tick(FLEET)
@@ -324,7 +319,7 @@ async def test_a_put_where_only_records_are_left_is_followed_by_a_repair_that_ke
 ) -> None:
     before = live(redis)
     redis.delete(DOCUMENT, STATE)
-    await put(store, SMALL)
+    await apply(store, SMALL)
     attempt = await attempted(store, clock)
     assert attempt.repaired
     assert live(redis) == before
@@ -333,7 +328,7 @@ async def test_a_put_where_only_records_are_left_is_followed_by_a_repair_that_ke
 
 async def test_a_repair_never_undoes_a_put_that_came_in_between(store: Store, redis: TextRedis, fleet: None) -> None:
     arguments = await compiled(store)
-    await put(store, SMALL | {"lease_seconds": 77})
+    await apply(store, SMALL | {"lease_seconds": 77})
     for call in (store.repairs.survey(FLEET, arguments), store.repairs.begin(FLEET, arguments)):
         with pytest.raises(errors.VersionMismatchError):
             await call

@@ -21,8 +21,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from slta.audit import Consent, audit_all, mend, repair_suspect
-from slta.fleet_file import Specs, parse_document
-from slta.fleet_file.applying import apply_fleet
+from slta.fleet_file import Specs
 from slta.models import Drain, Findings, Survey, errors
 from slta.models.heartbeats import Heartbeats
 from slta.store import Store, StoreSettings
@@ -35,7 +34,7 @@ from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock
 from tests.store.corruptions import GUARDED, JLMU, SLTA, TYPED, Plant, poke
-from tests.store.fleets import FLEET, pass_seconds, place
+from tests.store.fleets import FLEET, apply, pass_seconds, place
 from tests.store.test_liveness import TTL, beat, keep_alive
 
 FINDINGS = Path(__file__).with_name("corruption_results.json")
@@ -177,8 +176,7 @@ class Bench:
         if scene == "typed":
             types = {"chat": ["small"], "video": ["large"]}
             fields |= {"policy": "jlmu", "session_types": types, "lease_seconds": 0}
-        body = json.dumps(TINY | {"classes": classes} | fields)
-        await apply_fleet(self._store, self._specs, FLEET, parse_document(body))
+        await apply(self._store, TINY | {"classes": classes} | fields)
         await {"typed": self._build_typed, "guarded": self._build_guarded}.get(scene, self._build)()
         self._saved = {name: self._redis.dump(name) for name in self._redis.keys("*")}
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
 from slta.audit import audit_fleet, repair_fleet
 from slta.core.policies import POLICIES
-from slta.fleet_file import Specs, parse_document
-from slta.fleet_file.applying import apply_fleet
+from slta.fleet_file import Specs
 from slta.models import errors
 from slta.store import Store, StoreSettings
 from slta.store._encoding import put_arguments
@@ -21,7 +19,7 @@ from testbed.servers import TextRedis
 from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock
-from tests.store.fleets import FLEET, bring, occupancies, pass_seconds, place
+from tests.store.fleets import FLEET, apply, bring, occupancies, pass_seconds, place
 
 OTHER = "other"
 
@@ -32,7 +30,7 @@ async def damaged(store: Store, redis: TextRedis, clock: Clock, request: pytest.
     classes = [one | {"pools": 70} for one in TINY["classes"]]
     body = TINY | {"classes": classes, "policy": request.param, "lease_seconds": 300}
     for name in (FLEET, OTHER):
-        await apply_fleet(store, Specs(), name, parse_document(json.dumps(body)))
+        await apply(store, body, name)
     await place(store, 250)
     await pass_seconds(store, clock, 3)
     await store.pools.set_status(FLEET, "small-1", "draining")
@@ -64,8 +62,7 @@ async def test_what_was_damaged_is_as_it_was(store: Store, redis: TextRedis, dam
 
 
 async def test_another_order_is_audited_and_comes_back_from_the_document(store: Store, redis: TextRedis) -> None:
-    body = json.dumps(TINY | {"order": {"kind": "kink"}})
-    await apply_fleet(store, Specs(), FLEET, parse_document(body))
+    await apply(store, TINY | {"order": {"kind": "kink"}})
     await place(store, 5)
     order = redis.get(f"{{{FLEET}}}:order:full")
     assert (await audit_fleet(store, Specs(), FLEET)).sentences == []
@@ -166,7 +163,7 @@ async def test_a_sound_fleet_is_not_repaired_by_a_slice(store: Store, damaged: d
 async def test_ends_of_a_generation_that_is_none_are_remembered_as_the_younger_ones(
     store: Store, redis: TextRedis, clock: Clock
 ) -> None:
-    await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(TINY | {"retention_seconds": 60})))
+    await apply(store, TINY | {"retention_seconds": 60})
     await place(store, 5)
     rawstate.poke(redis, FLEET, ended_generation=3)
     await store.sessions.complete(FLEET, "s1")
