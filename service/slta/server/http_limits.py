@@ -11,7 +11,7 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from slta.api.http.problems import CLOSE, RETRY_AFTER, URN, HttpError
+from slta.api.http.problems import CLOSE, URN, HttpError
 from slta.api.http.responses import ApiResponse, encode_headers
 from slta.api.http.route_rules import rules_of
 from slta.server.connection_limits import REQUEST_SECONDS, STALLED_SECONDS, ConnectionLimits
@@ -76,7 +76,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.deadline, self._head_started = self.loop.time() + REQUEST_SECONDS, False
         if not (self._is_admitted or is_probe(self.url)):
             detail = "The dispatcher has reached its connection limit: retry later, or use another dispatcher."
-            raise HttpError(503, "too_many_connections", detail, {**RETRY_AFTER, **CLOSE})
+            raise HttpError(503, "too_many_connections", detail, CLOSE)
         self._framing.begin_body(self.headers)
         if self.url[:1] != b"/":
             add_host(self.url, self.headers)

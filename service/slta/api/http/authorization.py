@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slta.api.http.context import RequestContext
 from slta.api.http.pool_access import require_pools
-from slta.api.http.problems import CLOSE, RETRY_AFTER, HttpError
+from slta.api.http.problems import CLOSE, HttpError
 from slta.api.http.route_options import KIB, UNCOUNTED_BYTES, RouteOptions
 from slta.auth.byte_budget import ByteBudget
 from slta.auth.keys import UNAUTHENTICATED, Access, Principal
@@ -58,7 +58,7 @@ class Authorizer:
         if route_options.hot and self._store.sessions.waiting_seconds(fleet or "") > MAX_WAIT_SECONDS:
             context.shed = True
             detail = "The dispatcher is overloaded: wait as long as Retry-After says."
-            raise HttpError(503, "overloaded", detail, RETRY_AFTER)
+            raise HttpError(503, "overloaded", detail)
         wait = self._requests.take(principal.key_id or context.address) if self._requests else 0
         if wait:
             raise _too_many(wait)
@@ -79,7 +79,7 @@ class Authorizer:
         if not self.bodies.acquire(_quota_name(context), size - context.reserved_bytes):
             context.shed = True
             detail = "The memory for request bodies is exhausted: wait as long as Retry-After says."
-            raise HttpError(503, "overloaded", detail, {**RETRY_AFTER, **CLOSE})
+            raise HttpError(503, "overloaded", detail, CLOSE)
         context.reserved_bytes = size
 
     def charge(self, context: RequestContext, operations: int) -> None:

@@ -17,9 +17,9 @@ LISTS = frozenset({"session_types", "pool_classes", "allow"})
 """Members that are lists of names, in the context of an error separated by blanks."""
 CLOSE = {"Connection": "close"}
 """Header of an error after which input stays unread, so the connection cannot be reused."""
-RETRY_AFTER = {"Retry-After": "1"}
 MAY_PASS = (429, 503)
-"""Statuses of errors that carry Retry-After."""
+"""Statuses of errors that carry Retry-After, RETRY_AFTER unless the error has its own."""
+RETRY_AFTER: Mapping[str, str] = {"Retry-After": "1"}
 URN = "urn:slta:problem:"
 ACRONYMS = frozenset({"http", "json", "uri"})
 
@@ -62,7 +62,9 @@ def problem_of(request_id: str, error: Exception, types: str = URN, status: int 
     """
     error = _expected(error)
     status = status or error.status
-    headers = error.headers if isinstance(error, HttpError) else RETRY_AFTER if error.status in MAY_PASS else NO_HEADERS
+    headers = RETRY_AFTER if error.status in MAY_PASS else NO_HEADERS
+    if isinstance(error, HttpError):
+        headers = {**headers, **error.headers}
     detail = str(error)
     document = {
         "type": f"{types}{error.code}",
