@@ -69,11 +69,11 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
 
     `access` is `Access.open()` or `Access.load(path)`; call `key_reader.reload_if_changed` periodically.
     `render_metrics` returns the exposition and its headers for a scrape.
-    `observe_request` is called after every request, for the log, metrics and traces; `begin_request` as `begin` of
-    `RequestGuard`, for traces.
+    `observe_request` is called after every request, for the log, metrics and traces, `begin_request` before it, for
+    traces: see `begin` of `RequestGuard`.
     `specs` caches compiled fleets, `expected_gaps` their expected placement gaps; share both with the metrics.
     `allowed_hosts` are names without port, `*.example.org` or `*`; any other Host gets 400.
-    `docs_url` is where the documentation is, to which `type` of problems then leads; None for nowhere.
+    `docs_url` is the site of the documentation, to which `type` of problems links; None for no link.
     `docs_enabled` serves /docs and /openapi.json without a key.
     `rate` limits each key; None for no limit.
     `is_ending` returns whether the process is shutting down; `/readyz` then reports `ending`.

@@ -13,5 +13,5 @@
 | offline_audit | `slta audit`, outside a dispatcher |
 | health_check | the container's health check, a separate process |
 | logs, request_log | log configuration; the request log |
-| tracing, spans | whether requests are traced; OpenTelemetry spans |
+| tracing, spans | opening of traces; OpenTelemetry spans |
 """

@@ -1,4 +1,4 @@
-"""Whether requests and store calls are traced, by OpenTelemetry's variables."""
+"""Tracing of requests and store calls, switched on by OpenTelemetry's variables."""
 
 from __future__ import annotations
 

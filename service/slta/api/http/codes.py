@@ -10,7 +10,7 @@ from slta.models.errors import Again, Applied, DispatchError
 
 
 class Meaning(NamedTuple):
-    """What a code says of a call, as the attributes of a DispatchError; `means` is a sentence."""
+    """Attributes of an error code, as of a DispatchError; `means` is its description, one or more sentences."""
 
     status: int
     applied: Applied = "no"

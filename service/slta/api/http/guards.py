@@ -73,7 +73,7 @@ class RequestGuard:
         )
 
     def check(self, scope: Scope, context: RequestContext) -> None:
-        """Raise HttpError 400 or 403 for a request that no route would accept."""
+        """Call `begin`; raise HttpError 400 or 403 for a request that no route would accept."""
         if self._begin:
             self._begin(scope["method"], context.headers, monotonic() - context.arrived)
         if _is_repeated(b"authorization", scope, context):

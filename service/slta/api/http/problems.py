@@ -51,7 +51,7 @@ def problem_code(error: Exception) -> str:
 
 
 def type_prefix(docs_url: object) -> str:
-    """What precedes the code in `type`: the page of errors below the URL of the documents; None: a URN."""
+    """Prefix of `type`, before the code: the page of errors of the documentation at `docs_url`; None: a URN."""
     return f"{str(docs_url).rstrip('/')}/errors.html#" if docs_url else URN
 
 
