@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from slta.cli.error_messages import in_one_line
 from slta.cli.options import JsonFile
 from slta.cli.streams import text_beside
 from slta_experiments.studies import UnsuitableError
@@ -90,7 +91,8 @@ def add_command(app: typer.Typer, study: Study) -> None:
             report = study.run(**options)
         except UnsuitableError as error:
             raise typer.BadParameter(str(error)) from None
-        emit(report, out, figures or out, json)
+        with in_one_line():
+            emit(report, out, figures or out, json)
 
     own = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=OPTIONS[name])

@@ -40,6 +40,12 @@ def test_a_bad_option_gets_a_clear_message(arguments: list[str], message: str) -
     assert message in " ".join(result.output.replace("│", " ").split())
 
 
+def test_a_directory_that_cannot_be_made_is_one_line(runs: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = runner.invoke(app, ["figure3", "--out", f"{tmp_path}/file/results"])
+    assert (result.exit_code, result.stderr) == (2, f"slta: {tmp_path}/file/results: Not a directory\n")
+
+
 def test_every_study_has_a_command() -> None:
     assert {command.name for command in app.registered_commands} == {"table1", "figure3", "fluid", "learning", "all"}
     assert {command.name for command in lab.registered_commands} == {"policies", "which", "session-types", "all"}
