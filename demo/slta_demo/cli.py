@@ -21,10 +21,6 @@ app = typer.Typer(add_completion=False)
 LoadPerPool = Annotated[
     str, typer.Option(help="Sessions per pool: a number, a swing (5..12) or a profile (5@30,5..12@20).")
 ]
-MeanHolding = Annotated[float, typer.Option(help="Mean session duration.", **POSITIVE_DURATION)]
-Duration = Annotated[
-    float, typer.Option(help="Duration, warm-up included; ignored for a profile.", **POSITIVE_DURATION)
-]
 WarmUp = Annotated[
     float | None, typer.Option(help="Warm-up, not averaged.", show_default="5 holding times, at most 1/3", **DURATION)
 ]
@@ -51,7 +47,7 @@ def demo(
     pools: Annotated[int | None, typer.Option(help="Total number of pools; scales the classes in proportion.")] = None,
     load_per_pool: LoadPerPool = "5..12",
     mean_holding: Annotated[float, typer.Option(help="Mean session duration.", **POSITIVE_DURATION)] = 5.0,
-    duration: Annotated[float, typer.Option(help="Of the load; not of a profile.", **POSITIVE_DURATION)] = 60.0,
+    duration: Annotated[float, typer.Option(help="Time of the load, but for a profile.", **POSITIVE_DURATION)] = 60.0,
     warm_up: WarmUp = None,
     session_types: Mix = None,
     swing_types: MixSwing = None,
