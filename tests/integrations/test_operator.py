@@ -124,6 +124,7 @@ def test_without_a_terminal_what_asks_needs_yes(fleet: Fleet) -> None:
     fleet.assign("a")
     refused = called(fleet, "pool fail c-1 c-2 c-3")
     assert (refused.exit_code, refused.stderr.endswith("repeat it with --yes\n")) == (2, True)
+    assert called(fleet, "pool fail a b c d e f g").stderr.startswith("slta: Fail a, b, c, d, e and 2 more, and end ")
     assert sum(int(row[2]) for row in rows(fleet, "pool fail c-1 c-2 c-3 --yes")) == 1
 
 

@@ -23,6 +23,8 @@ SomePools = Annotated[
     list[str] | None, typer.Argument(metavar="POOL", help="Ids of pools; or give --class.", show_default=False)
 ]
 PoolClass = Annotated[str | None, typer.Option("--class", help="Pool class.")]
+SHOWN = 5
+"""Maximum of pools that a question names."""
 HEADER = "POOL CLASS STATUS LIVENESS SESSIONS DRAIN ADDRESS"
 
 
@@ -86,7 +88,8 @@ async def undrain(
 @command(app)
 async def fail(operator: Operator, pools: PoolIds, *, yes: Yes = False) -> None:
     """Fail pools and end their sessions; asks first."""
-    confirm(f"Fail {', '.join(pools)} and end all sessions there?", yes=yes)
+    more = f" and {len(pools) - SHOWN} more" if len(pools) > SHOWN else ""
+    confirm(f"Fail {', '.join(pools[:SHOWN])}{more}, and end all sessions there?", yes=yes)
 
     def show(found: dict[str, Any]) -> None:
         rows = ((pool_id, pool["status"], len(pool["ended_session_ids"])) for pool_id, pool in found.items())
