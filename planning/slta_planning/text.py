@@ -11,7 +11,7 @@ import typer
 WIDTH = 80
 """Columns of prose; tables may be wider."""
 SHOWN = 5
-"""Maximum of names in an enumeration."""
+"""Maximum of names in an enumeration, and of ties."""
 
 
 def _say_which(load: str | None) -> None:

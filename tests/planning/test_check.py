@@ -254,15 +254,16 @@ def test_no_policy_loses_least_where_none_loses_anything(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "choice"),
+    ("first", "second", "stated", "choice"),
     [
-        (Measured(0.0100, 0.0), Measured(0.0050, 0.0), "jlmu"),
-        (Measured(0.0054, 0.0), Measured(0.0050, 0.0), "slta"),  # within what is no difference
-        (Measured(0.0100, 0.002), Measured(0.0050, 0.002), "slta"),  # within the noise
-        (Measured(0.0050, 0.0), Measured(0.0100, 0.0), "slta"),
+        (Measured(0.0100, 0.0), Measured(0.0050, 0.0), "slta", "jlmu"),
+        (Measured(0.0054, 0.0), Measured(0.0050, 0.0), "observe", "slta"),  # within what is no difference
+        (Measured(0.0054, 0.0), Measured(0.0050, 0.0), "jlmu", "jlmu"),
+        (Measured(0.0100, 0.002), Measured(0.0050, 0.002), "slta", "slta"),  # within the noise
+        (Measured(0.0050, 0.0), Measured(0.0100, 0.0), "jlmu", "slta"),
     ],
 )
-def test_the_first_policy_is_taken_that_loses_no_more_than_the_best(
-    first: Measured, second: Measured, choice: str
+def test_the_stated_policy_is_taken_or_the_first_that_loses_no_more_than_the_best(
+    first: Measured, second: Measured, stated: str, choice: str
 ) -> None:
-    assert _choice({"slta": (first,), "jlmu": (second,)}) == choice
+    assert _choice({"slta": (first,), "jlmu": (second,)}, stated) == choice

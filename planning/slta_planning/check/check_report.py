@@ -7,10 +7,10 @@ from math import ceil
 
 from slta.core.fleet import FleetSpec
 from slta_planning.check.facts import Facts
-from slta_planning.text import amount, columns, counted, wrapped
+from slta_planning.text import SHOWN, amount, columns, counted, wrapped
 
 MAX_ROWS = 20
-"""Maximum of stretches, and of ties, that are shown."""
+"""Maximum of stretches that are shown."""
 WIDTH = 60
 """Columns of the plot; above this capacity a column stands for several levels."""
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -132,9 +132,9 @@ def _ties(spec: FleetSpec, facts: Facts) -> list[str]:
     rows = [
         f"tie at {tie.marginal:.4g}: "
         + ", ".join(f"{spec.classes[i].name} {_levels(levels)}" for i, levels in _by_class(tie.coordinates).items())
-        for tie in facts.ties[:MAX_ROWS]
+        for tie in facts.ties[:SHOWN]
     ]
-    more = len(facts.ties) - MAX_ROWS
+    more = len(facts.ties) - SHOWN
     if more > 0:
         rows.append(f"and {counted(more, 'tie')} more")
     return [*rows, f"of a tie, {spec.order.ties}"] if rows else []

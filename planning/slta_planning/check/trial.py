@@ -44,23 +44,26 @@ def trial_of(spec: FleetSpec, facts: Facts, ran: Callable[[int, int], None]) -> 
             lost[name].append(_lost(shape, spec, SIMULATED[name].title, load * part))
             ran(k * len(TRIED) + j + 1, len(loads) * len(TRIED))
     found = {name: tuple(rows) for name, rows in lost.items()}
-    return Trial(sum(shape.shares), tuple(loads), found, _choice(found) if loads else spec.policy.name)
+    return Trial(
+        sum(shape.shares), tuple(loads), found, _choice(found, spec.policy.name) if loads else spec.policy.name
+    )
 
 
 def _lost(shape: FleetShape, spec: FleetSpec, title: str, load: float) -> Measured:
     return measured([gaps.relative(gaps.placement_gap) or 0.0 for gaps in simulated_runs(shape, spec, title, load)])
 
 
-def _choice(lost: Mapping[str, Sequence[Measured]]) -> str:
-    """First policy of the table whose loss equals the best, up to noise and NO_DIFFERENCE."""
+def _choice(lost: Mapping[str, Sequence[Measured]], stated: str) -> str:
+    """Stated policy, else the first of the table, whose loss equals the least up to noise and NO_DIFFERENCE."""
     means = {name: float(np.mean([one.mean for one in rows])) for name, rows in lost.items()}
     errors = {name: float(np.sqrt(sum(one.error**2 for one in rows)) / len(rows)) for name, rows in lost.items()}
     best = min(means, key=lambda name: means[name])
-    return next(
+    good = [
         name
         for name, mean in means.items()
         if mean - means[best] <= max(NO_DIFFERENCE, 2 * (errors[name] + errors[best]))
-    )
+    ]
+    return stated if stated in good else good[0]
 
 
 def advice(spec: FleetSpec, trial: Trial, pools: int) -> str:
