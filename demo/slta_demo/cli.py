@@ -11,7 +11,6 @@ import typer
 from slta.cli.durations import DURATION, POSITIVE_DURATION
 from slta.cli.error_messages import in_one_line
 from slta.cli.options import JsonFile, OptionalFleetFile
-from slta.cli.streams import text_beside
 from slta_demo.options import Options
 from slta_demo.run import show
 
@@ -63,5 +62,5 @@ def demo(
     Without a fleet file, examples/saturating.yaml.
     """
     given = dict(locals())
-    with in_one_line(), text_beside(json):
+    with in_one_line():
         show(Options(**{name: value for name, value in given.items() if value is not None}))

@@ -12,7 +12,7 @@ from pathlib import Path
 import typer
 
 from slta.cli.error_messages import UserError
-from slta.cli.streams import write_json
+from slta.cli.streams import deliver, text_beside
 from slta_demo.figures import Figures, report
 from slta_demo.fixed_weights import FixedWeights
 from slta_demo.mix import mean_sessions
@@ -53,17 +53,17 @@ class Demonstration:
             loop.add_signal_handler(number, self._interrupt)
         with tempfile.TemporaryDirectory(prefix="slta-demo-") as folder:
             async with AsyncExitStack() as started:
-                service = await self._play(Path(folder), started)
+                with text_beside(self._options.json):
+                    service = await self._play(Path(folder), started)
                 self._sum_up()
                 if self._options.keep and service and not self._ending.is_set():
-                    await self._keep(service, Path(folder))
+                    with text_beside(self._options.json):
+                        await self._keep(service, Path(folder))
 
     def _sum_up(self) -> None:
         figures = report(self._figures)
-        typer.echo()
-        typer.echo(closing_table(self._figures, figures, interrupted=self._ending.is_set()))
-        if self._options.json:
-            write_json(figures, self._options.json)
+        text = closing_table(self._figures, figures, interrupted=self._ending.is_set())
+        deliver(f"\n{text}", figures, self._options.json)
 
     async def _keep(self, service: Service, folder: Path) -> None:
         """Keep the service under its load until the end; UserError if either exits by itself."""

@@ -14,7 +14,7 @@ import typer
 from slta.cli.error_messages import NO, UserError, in_one_line
 from slta.cli.options import FleetFile, JsonFile
 from slta.cli.progress import progress_bar
-from slta.cli.streams import text_beside, write_json
+from slta.cli.streams import deliver
 from slta.core.fleet import FleetSpec
 from slta.fleet_file.specs import compile_spec
 from slta.fleet_file.yaml_file import LoadedFleet, load_yaml
@@ -71,13 +71,11 @@ def command(
             checked = _check(fleet, load_yaml(fleet), sessions or [], load_per_pool or [])
         except InvalidFleetError as error:
             refuse(fleet, error, json, NO)
-        with text_beside(json):
-            typer.echo(checked.text)
+        fails = strict and bool(checked.warnings)
+        figures = {"valid": not fails, "mistakes": [], "warnings": checked.warnings, **checked.data}
+        deliver(checked.text, figures, json)
         for warning in checked.warnings:
             warn(warning)
-        fails = strict and bool(checked.warnings)
-        if json:
-            write_json({"valid": not fails, "mistakes": [], "warnings": checked.warnings, **checked.data}, json)
     if fails:
         raise typer.Exit(NO)
 

@@ -14,7 +14,7 @@ from rich import progress as bars
 from slta.cli.error_messages import in_one_line
 from slta.cli.options import JsonFile
 from slta.cli.progress import progress_bar
-from slta.cli.streams import file_named, refuse_both_standard, text_beside, write_json
+from slta.cli.streams import deliver, file_named, refuse_both_standard
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
 from slta.parsing import printable
@@ -60,10 +60,8 @@ def command(
         with progress_bar() as bar:
             wanted = Options(format_, timezone, maps, backend or (), names, *cut)
             found = evaluated(log, load_yaml(fleet).file, wanted, _progress(bar, log))
-        with text_beside(json):
-            typer.echo(report(found.data, timezone or UTC))
+        written = deliver(report(found.data, timezone or UTC), found.data, json)
         _warn(found, timezone)
-        written = [*write_json(found.data, json)] if json else []
         title = printable(f"{log.name} on {fleet.name}")
         for path in [*written, *_pictures(found, title, timezone or UTC, figure, html)]:
             typer.echo(f"wrote {path}", err=True)

@@ -10,7 +10,7 @@ import typer
 from slta.cli.error_messages import NO, UserError, in_one_line
 from slta.cli.options import JsonFile
 from slta.cli.progress import progress_bar
-from slta.cli.streams import text_beside, write_json
+from slta.cli.streams import deliver
 from slta.core.limits import MAX_CAPACITY, MAX_POOLS
 from slta.models.errors import InvalidFleetError
 from slta_planning.decoding import read_table
@@ -96,9 +96,7 @@ def _fit(samples: Samples, task: FitTask, capacities: Mapping[str, int]) -> list
         ]
 
 
-def _tell(fits: Sequence[ClassFit], samples: Samples, json: Path | None) -> None:
-    with text_beside(json):
-        typer.echo(report(fits, samples))
+def _warn(fits: Sequence[ClassFit]) -> None:
     for fit in fits:
         for warning in fit.warnings:
             warn(f"{fit.name}: {warning}")
@@ -117,8 +115,8 @@ def _write_yaml(fits: Sequence[ClassFit], pools: Mapping[str, int], source: str,
 
 
 def _write(fits: Sequence[ClassFit], samples: Samples, source: str, json: Path | None, figure: Path | None) -> None:
-    _tell(fits, samples, json)
-    files = write_json(results(fits, samples), json) if json else []
+    files = deliver(report(fits, samples), results(fits, samples), json)
+    _warn(fits)
     if figure:
         from slta_planning.fit.picture import draw  # noqa: PLC0415 - imports matplotlib, which is slow
 

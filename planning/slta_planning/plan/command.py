@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from slta.cli.error_messages import NO, UNUSABLE, UserError, in_one_line
 from slta.cli.options import FleetFile, JsonFile
-from slta.cli.streams import refuse_both_standard, standard_input, text_beside, write_json
+from slta.cli.streams import deliver, refuse_both_standard, standard_input
 from slta.fleet_file.specs import compile_spec
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
@@ -85,7 +85,7 @@ def command(
         except NoFleetError as error:
             typer.echo(f"{loaded.name}: {error}", err=True)
             raise typer.Exit(NO) from None
-        _tell(report(loaded.name, data), data, json)
+        deliver(report(loaded.name, data), data, json)
 
 
 def _loads(sessions: list[str] | None, load_per_pool: list[str] | None, pools: int) -> Loads:
@@ -93,10 +93,3 @@ def _loads(sessions: list[str] | None, load_per_pool: list[str] | None, pools: i
     if sessions and load_per_pool:
         raise UserError(LOADS_RULE)
     return Loads(load_per_pool, "--load-per-pool", pools) if load_per_pool else Loads(sessions or ())
-
-
-def _tell(text: str, data: dict[str, Any], json: Path | None) -> None:
-    with text_beside(json):
-        typer.echo(text)
-    if json:
-        write_json(data, json)

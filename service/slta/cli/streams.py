@@ -55,6 +55,13 @@ def text_beside(json_file: Path | None) -> AbstractContextManager[Any]:
     return redirect_stdout(sys.stderr) if json_file == STANDARD else nullcontext()
 
 
+def deliver(text: str, data: Any, json_file: Path | None) -> list[Path]:  # noqa: ANN401 - JSON
+    """Print the text, and write the figures if JSON is wanted; the files written. Raises OSError, which names one."""
+    with text_beside(json_file):
+        typer.echo(text)
+    return write_json(data, json_file) if json_file else []
+
+
 def write_json(data: Any, file: Path) -> list[Path]:  # noqa: ANN401 - JSON
     """Write figures with all their digits; the files written, none for standard output.
 
