@@ -35,7 +35,7 @@ BLOCKS = [block for found in SECTIONS.values() for block in found]
 CHANGES = re.compile(
     r"-X (?:POST|PUT|DELETE|PATCH)\b|--repair\b|--cluster fix|\bconfig set\b|\bfunction delete\b|\bacl load\b"
     r"|\bdocker (?:compose )?(?:up|restart|stop|start|rm|down|kill)\b|\bsystemctl (?:re)?start\b"
-    r"|\bslta (?:fleet apply|pool (?:drain|undrain|fail|add|remove)|session end)\b"
+    r"|\bslta (?:fleet apply|pool (?:drain|undrain|fail|add|remove|end-guard)|session end)\b"
     r"|\bkubectl (?:scale|delete|apply|patch|rollout)\b"
 )
 """A command that changes something."""
