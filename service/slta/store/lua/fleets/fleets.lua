@@ -2,8 +2,6 @@
 
 fleets = {}
 
-local KEYS_PER_UNLINK = 1000 -- maximum number of keys in one UNLINK
-
 local deleted = {} -- by key, the epochs of fleets deleted within the last second
 
 -- Records a deleted fleet's epoch, so that a fleet created under the same name within the same second gets a higher one
@@ -24,82 +22,6 @@ local function create(key, now)
   return fleet
 end
 
--- The class_id of every class: the present one, or for new classes the lowest free ones.
-local function assign_class_ids(fleet, names)
-  local ids_by_name, taken, class_ids = {}, {}, {}
-  for class_index, name in ipairs(fleet.names) do
-    ids_by_name[name] = fleet.numbers[class_index]
-    taken[fleet.numbers[class_index]] = true
-  end
-  local free = 0
-  for class_index, name in ipairs(names) do
-    if not ids_by_name[name] then
-      while taken[free] do
-        free = free + 1
-      end
-      ids_by_name[name], taken[free] = free, true
-    end
-    class_ids[class_index] = ids_by_name[name]
-  end
-  return class_ids
-end
-
-local function largest_occupancy(fleet, class_index)
-  local largest = 0
-  rows.each(keys.of_class(fleet, 'used', class_index), 0, function(pool_index)
-    largest = math.max(largest, ledger.occupancy(fleet, keys.pool_number(fleet, class_index, pool_index)))
-  end)
-  return largest
-end
-
--- The refusal if classes of the capacities `wanted`, and session types, cannot replace the present ones, else nil.
--- O(pools) if a capacity shrinks.
-local function refusal(fleet, wanted, given)
-  for class_index, name in ipairs(fleet.names) do
-    if pool_records.total(fleet, class_index) > 0 then
-      if not wanted[name] then
-        return { 'CLASS_IN_USE', name }
-      elseif wanted[name] < fleet.capacities[class_index] and largest_occupancy(fleet, class_index) > wanted[name] then
-        return { 'CAPACITY_BELOW_OCCUPANCY', name }
-      end
-    end
-  end
-  return fleet.types and type_changes.refusal(fleet, given) or nil
-end
-
--- Deletes the rows of a class from level `first` on.
-local function drop_levels(fleet, class_index, first)
-  for from = first, fleet.capacities[class_index], KEYS_PER_UNLINK do
-    local level_keys = {}
-    for level = from, math.min(from + KEYS_PER_UNLINK - 1, fleet.capacities[class_index]) do
-      level_keys[#level_keys + 1] = keys.of_level(fleet, class_index, level)
-    end
-    redis.call('UNLINK', unpack(level_keys))
-  end
-end
-
--- Deletes all keys of a class, including the rows of the policy.
-local function drop_class(fleet, class_index)
-  for name in pairs(keys.CLASS) do
-    redis.call('DEL', keys.of_class(fleet, name, class_index))
-  end
-  for _, name in ipairs(fleet.policy_table.CLASS_ROWS) do
-    redis.call('DEL', keys.of_class(fleet, name, class_index))
-  end
-  drop_levels(fleet, class_index, 1)
-end
-
--- The vectors of the fleet that are reordered with its classes, including the placement counts of earlier policies.
-local function per_class_vectors(fleet)
-  local fields = {}
-  state.each_field(fleet.policy_table, function(field, kind)
-    if kind == 'vector' and field ~= 'numbers' and field ~= 'capacities' and fleet[field] then
-      fields[#fields + 1] = field
-    end
-  end)
-  return fields
-end
-
 -- Takes over the settings of a configuration whose classes have these ids, but its policy.
 function fleets.set(fleet, given, class_ids)
   for _, field in ipairs(constants.CONFIGURATION_FIELDS) do
@@ -109,24 +31,6 @@ function fleets.set(fleet, given, class_ids)
   end
   fleet.numbers, fleet.classes = class_ids, #class_ids
   cache.index_classes(fleet)
-end
-
--- Reorders all vectors to the new class indexes. Deletes the rows of removed classes.
-local function reorder_classes(fleet, class_ids)
-  local old = fleet.index_by_id
-  for class_index, class_id in ipairs(fleet.numbers) do
-    if not vectors.index(class_ids, class_id) then
-      drop_class(fleet, class_index)
-    end
-  end
-  for _, field in ipairs(per_class_vectors(fleet)) do
-    local vector = {}
-    for class_index, class_id in ipairs(class_ids) do
-      vector[class_index] = old[class_id] and fleet[field][old[class_id]] or 0
-    end
-    fleet[field] = vector
-  end
-  type_changes.reorder_classes(fleet, class_ids)
 end
 
 -- Writes the document and the tables compiled from it. O(levels).
@@ -166,10 +70,11 @@ local function apply(fleet, given, wanted, tables_differ, totals_differ)
     intervals.restart(fleet)
   end
   for class_index, name in ipairs(fleet.names) do
-    drop_levels(fleet, class_index, (wanted[name] or 0) + 1)
+    class_changes.drop_levels(fleet, class_index, (wanted[name] or 0) + 1)
   end
-  local class_ids = assign_class_ids(fleet, given.names)
-  reorder_classes(fleet, class_ids)
+  local class_ids = class_changes.ids(fleet, given.names)
+  class_changes.reorder(fleet, class_ids)
+  type_changes.reorder_classes(fleet, class_ids)
   fleets.set(fleet, given, class_ids)
   type_changes.apply(fleet, given)
   if tables_differ then
@@ -207,7 +112,7 @@ function fleets.put(fleet, key, given)
   for class_index, name in ipairs(given.names) do
     wanted[name] = given.capacities[class_index]
   end
-  local refused = refusal(fleet, wanted, given)
+  local refused = class_changes.refusal(fleet, wanted) or fleet.types and type_changes.refusal(fleet, given)
   if refused then
     return refused, fleet
   end
@@ -243,7 +148,7 @@ function fleets.delete(fleet, given)
   ticks.drop(fleet)
   policy_tables.clear(fleet)
   for class_index = 1, #fleet.numbers do
-    drop_class(fleet, class_index)
+    class_changes.drop(fleet, class_index)
   end
   for _, window in ipairs(constants.WINDOWS) do
     redis.call('UNLINK', keys.of_past(fleet, window))
