@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -16,7 +17,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import PLACING, POLICIES, Policy
 from slta.core.policies.tokens import Beta
 from slta.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
-from slta.fleet_file import FleetFile, Specs
+from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.models import Pool, PoolSpec, errors
 from slta.store import Store
@@ -65,7 +66,7 @@ async def create(store: Store, fleet: FleetSpec, pools: dict[str, int], name: st
 
 async def apply(store: Store, body: Mapping[str, object], name: str = FLEET) -> None:
     """The fleet of a fleet file, with its pools."""
-    await apply_fleet(store, Specs(), name, FleetFile.read(body))
+    await apply_fleet(store, Specs(), name, parse_document(json.dumps(body)))
 
 
 async def repair(store: Store, fleet: FleetSpec) -> None:
