@@ -8,8 +8,8 @@ from tests.mutants.planting import Mutant, row
 
 PROXIES = {"haproxy": "HAProxy", "nginx": "nginx", "envoy": "Envoy", "caddy": "Caddy"}
 TESTS = {
-    "killed": "faults::test_no_client_is_refused_or_kept_waiting[{}-slta was killed]",
-    "stopped": "faults::test_no_client_is_refused_or_kept_waiting[{}-slta stands still]",
+    "killed": "faults::test_no_client_is_refused_or_kept_waiting[{}-killed]",
+    "stopped": "faults::test_no_client_is_refused_or_kept_waiting[{}-stopped]",
     "waiting": "following::test_a_session_lives_as_long_as_its_connection[{}-waiting]",
     "later": "following::test_sessions_that_the_proxy_placed_while_slta_was_away_are_known_afterwards[{}]",
     "restarted": "dead_proxy::test_of_a_proxy_that_was_restarted_only_new_sessions_are_left[{}]",
