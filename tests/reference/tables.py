@@ -20,13 +20,15 @@ from slta.runtime.settings import Settings
 from slta.runtime.variables import PREFIX
 from tests.docs.pages import ROOT
 from tests.reference.labels import LABELS
-from tests.reference.markdown import attribute_docs, prose, table
+from tests.reference.markdown import attribute_docs, paragraph, prose, table
 
 OF_FLEETS: tuple[Row, ...] = (FLEETS_ROW, *FLEET_ROWS)
 OF_PROCESSES: tuple[Row, ...] = (*LINK_ROWS, *EXPECTED_ROWS, *PROCESS_ROWS)
 ROWS = (*OF_FLEETS, *OF_PROCESSES)
 """All families."""
 RULES = ROOT / "deploy/prometheus/rules"
+AGAIN = {"at_once": "Repeat at once", "later": "Repeat later", "changed": "Repeat after a change"}
+"""Heading by what repeats a call."""
 
 
 def metrics(rows: Iterable[Row]) -> str:
@@ -61,15 +63,16 @@ def _default(value: Any) -> str:
 
 
 def errors() -> str:
-    """Codes by status, with an anchor each: there leads the `type` of a problem."""
-    by_status = sorted(MEANINGS.items(), key=lambda item: (item[1].status, item[0]))
-    return table(
-        "code | status | applied | again | meaning",
-        (
-            (f'<a id="{code}"></a>`{code}`', one.status, one.applied, one.again.replace("_", " "), prose(one.means))
-            for code, one in by_status
-        ),
-    )
+    """A section for each code, where the `type` of a problem leads, by what repeats the call, then by status."""
+    sections = (f"## {head}\n\n" + "\n\n".join(_errors(again)) for again, head in AGAIN.items())
+    return "\n\n".join(sections)
+
+
+def _errors(again: str) -> Iterable[str]:
+    for code, one in sorted(MEANINGS.items(), key=lambda item: (item[1].status, item[0])):
+        if one.again == again:
+            doubt = " The call may have been applied." if one.applied == "perhaps" else ""
+            yield f"### `{code}`\n\n" + paragraph(f"`{one.status}` {one.means}{doubt}")
 
 
 def alerts() -> str:

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     docs: bool | None = None
     """Whether `/docs` and `/openapi.json` are served; default: only on a loopback address."""
     docs_url: HttpUrl | None = None
-    """Site of these pages; the `type` of a problem is then the row of its code, `…/errors.html#no_capacity`."""
+    """Site of these pages; the `type` of a problem is then the section of its code, `…/errors.html#no_capacity`."""
     runbook_url: HttpUrl | None = None
     """Runbook that the live page links to, such as your copy of [the runbook](runbook.md)."""
     grafana_url: HttpUrl | None = None
