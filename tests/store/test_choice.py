@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
-from fractions import Fraction
 from importlib import resources
 from pathlib import Path
 from random import Random
-from uuid import uuid4
 
 import pytest
 from redis import Redis
 
 from slta.core.policies import POLICIES, Policy
 from slta.core.policies.tokens import Tokens
-from slta.core.utility import LinearUtility
-from slta.models import PoolSpec
-from slta.store import Store
-from testbed.servers import TextRedis
-from tests.store.fleets import FLEET, SMALL, as_of, create, everything, field, pool_class, put_back, spec
+from tests.store.fleets import everything, put_back
 from tests.store.model import World
 from tests.store.model_fleet import FLEET as WORLD
 
@@ -99,120 +92,6 @@ def test_each_visits_the_set_bits_in_order_from_where_it_is_told_until_it_is_tol
         first, most = rng.randrange(8 * len(row)), rng.randint(1, 50)
         assert script(["row"], [first, most]) == [bit for bit in set_bits(row) if bit >= first][:most]
     assert script(["no such row"], [0, 1]) == []
-
-
-# Uniform among tokens
-
-
-def draw_places(redis: Redis, store: Store, draws: list[float]) -> list[tuple[str, str]]:
-    """Pool and token for each draw, all from the same state: every session ends before the next comes."""
-    chosen = []
-    for start in range(0, len(draws), 64):
-        words: list[str] = []
-        for draw in draws[start : start + 64]:
-            session = str(uuid4())
-            words += ["assign", session, "0", repr(draw), "", "complete", session, "", "", ""]
-        name = f"slta_{store.library_digest}_batch"
-        _, outcomes, *_ = redis.execute_command("FCALL", name, 1, f"{{{FLEET}}}:state", "", *words)
-        chosen += [(outcome[1], outcome[-1]) for outcome in outcomes[::2]]
-    return chosen
-
-
-def grid(count: int) -> list[float]:
-    """Draws that fall into `count` equal parts of [0, 1), one each: a uniform choice takes every pool once."""
-    return [(k + 0.5) / count for k in range(count)]
-
-
-def remove_some(rng: Random, names: list[str]) -> tuple[list[str], list[str], list[str]]:
-    """Which pools go, which drain, which stay."""
-    fates = [rng.random() for _ in names]
-    return (
-        [name for name, fate in zip(names, fates, strict=True) if fate < 0.3],
-        [name for name, fate in zip(names, fates, strict=True) if 0.3 <= fate < 0.5],
-        [name for name, fate in zip(names, fates, strict=True) if fate >= 0.5],
-    )
-
-
-@pytest.fixture
-async def holes(store: Store) -> list[str]:
-    """600 empty pools of one class, of which some were removed and some drain: those that are left. SLTA, r = 1."""
-    await create(store, spec(pool_class("small", SMALL, 3)), {"small": 600})
-    gone, drained, left = remove_some(Random(3), [f"small-{k}" for k in range(600)])
-    for name in gone:
-        await store.pools.remove(FLEET, name)
-    for name in drained:
-        await store.pools.set_status(FLEET, name, "draining")
-    return left
-
-
-async def test_yellow_tokens_are_drawn_with_equal_chances_among_pools_with_holes_between(
-    store: Store, redis: Redis, holes: list[str]
-) -> None:
-    chosen = draw_places(redis, store, grid(len(holes)))
-    assert Counter(chosen) == {(name, "yellow"): 1 for name in holes}
-
-
-async def test_random_draws_pass_a_chi_square_test(store: Store, redis: Redis, holes: list[str]) -> None:
-    """8 draws a pool on average. The statistic exceeds mean + 4 standard deviations with probability below 1e-4."""
-    rng = Random(4)
-    draws = [rng.random() for _ in range(8 * len(holes))]
-    counts = Counter(name for name, _ in draw_places(redis, store, draws))
-    statistic = sum((counts[name] - 8) ** 2 / 8 for name in holes)
-    freedom = len(holes) - 1
-    assert sum(counts.values()) == sum(counts[name] for name in holes)
-    assert abs(statistic - freedom) < 4 * (2 * freedom) ** 0.5
-
-
-async def test_open_pools_of_jlmu_are_drawn_with_equal_chances(store: Store, redis: Redis, holes: list[str]) -> None:
-    await store.fleets.configure(FLEET, spec(pool_class("small", SMALL, 3), policy="jlmu"), "{}")
-    assert Counter(draw_places(redis, store, grid(len(holes)))) == {(name, "open"): 1 for name in holes}
-
-
-def draw_from_here(redis: Redis, store: Store, draws: list[float]) -> Counter[tuple[str, str]]:
-    """As `draw_places`, where a decision moves r: the state is put back after each."""
-    saved = everything(redis)
-    chosen: Counter[tuple[str, str]] = Counter()
-    for draw in draws:
-        chosen.update(draw_places(redis, store, [draw]))
-        put_back(redis, saved)
-    return chosen
-
-
-async def test_green_tokens_of_several_classes_are_drawn_with_equal_chances(store: Store, redis: Redis) -> None:
-    """60 sessions on 49 pools put r on b's second level, i_{r-1} is a; then a third of the sessions end."""
-    same = [pool_class(name, SMALL, 4) for name in ("a", "b", "c")]
-    await create(store, spec(*same, policy="jlmu"), {"a": 7, "b": 13, "c": 29})
-    for k in range(60):
-        await store.sessions.assign(FLEET, f"s{k}", None)
-    await store.fleets.configure(FLEET, spec(*same), "{}")
-    for k in range(0, 60, 3):
-        await store.sessions.complete(FLEET, f"s{k}")
-    assert (field(redis, "rank"), field(redis, "previous_class")) == ("5", "1")
-    tokens = token_names(redis)
-    assert {name[0] for name in tokens} == {"b", "c"}
-    assert draw_from_here(redis, store, grid(len(tokens))) == {(name, "green"): 1 for name in tokens}
-
-
-def token_names(redis: TextRedis) -> list[str]:
-    """Pools with a green token outside class i_{r-1}: what step 1 draws from."""
-    found = []
-    for position, number in enumerate(field(redis, "numbers").split(), start=1):
-        if position != int(field(redis, "previous_class")):
-            row = (redis.get(f"{{{FLEET}}}:green:{number}") or "").encode("latin-1")
-            found += [redis.hget(f"{{{FLEET}}}:names", int(number) * 65536 + bit) for bit in set_bits(row)]
-    return found
-
-
-async def test_without_tokens_pools_with_room_are_drawn_with_equal_chances(store: Store, redis: Redis) -> None:
-    """Class `good` is full and its curve keeps r there; the places left are on `poor`, beyond the yellow tokens."""
-    good = pool_class("good", LinearUtility(Fraction(5)), 2)
-    poor = pool_class("poor", LinearUtility(Fraction(1)), 3)
-    await create(store, spec(good, poor), {"good": 1, "poor": 1})
-    await store.pools.add(FLEET, [PoolSpec(f"poor-{k}", "poor") for k in range(1, 11)])
-    await store.pools.reconcile(FLEET, "good-0", await as_of(store), ["a", "b"])
-    before = await store.fleets.snapshot(FLEET)
-    assert (before.rank, before.yellow, [c.green for c in before.classes]) == (1, 0, [0, 0])
-    assert draw_from_here(redis, store, grid(11)) == {(f"poor-{k}", "none"): 1 for k in range(11)}
 
 
 # Two bits are visible

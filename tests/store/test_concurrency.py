@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 import pytest
 from redis import Redis
 
-from slta.models import Completed, Placement, errors
+from slta.models import Placement, errors
 from slta.store import Store, StoreSettings
 from tests.store.conftest import Calls, Clock
-from tests.store.fleets import EACH_POLICY, FLEET, LARGE, SMALL, create, end, field, occupancies, pool_class, spec
+from tests.store.fleets import EACH_POLICY, FLEET, LARGE, SMALL, create, field, occupancies, pool_class, spec
 
 CALLERS = 100
 
@@ -43,17 +43,6 @@ async def test_100_callers_fill_a_fleet_exactly_and_the_others_are_rejected(stor
     assert counted == {f"small-{k}": 3 for k in range(6)} | {f"large-{k}": 5 for k in range(8)}
     assert await occupancies(stores[0]) == counted
     assert (await stores[0].fleets.snapshot(FLEET)).counters["rejected_no_capacity"] == CALLERS - 58
-
-
-async def test_the_last_place_goes_to_one_of_100(stores: list[Store]) -> None:
-    await create(stores[0], spec(pool_class("small", SMALL, 1)), {"small": 1})
-    for round_ in range(5):
-        outcomes = await asyncio.gather(
-            *(stores[k % 5].sessions.assign(FLEET, f"{round_}-{k}", None) for k in range(CALLERS)),
-            return_exceptions=True,
-        )
-        (winner,) = [outcome for outcome in outcomes if isinstance(outcome, Placement)]
-        await stores[round_ % 5].sessions.complete(FLEET, winner.session_id)
 
 
 @EACH_POLICY
@@ -103,39 +92,6 @@ async def test_50_callers_with_one_id_share_one_session(stores: list[Store], red
         assert len({placement.pool_id for placement in placements}) == 1
         assert sum(not placement.replayed for placement in placements) == 1
     assert (field(redis, "sessions"), field(redis, "assigned")) == ("5", "5")
-
-
-async def test_50_completes_of_one_id_free_one_place(stores: list[Store], redis: Redis) -> None:
-    await create(stores[0], spec(pool_class("small", SMALL, 50)), {"small": 2})
-    await asyncio.gather(*(stores[k % 5].sessions.assign(FLEET, f"s{k}", None) for k in range(10)))
-    ended = await asyncio.gather(*(stores[k % 5].sessions.complete(FLEET, "s3") for k in range(50)))
-    assert sum(isinstance(completion, Completed) for completion in ended) == 1
-    assert (field(redis, "sessions"), field(redis, "completed")) == ("9", "1")
-
-
-async def test_many_dispatchers_decide_as_one(stores: list[Store], redis: Redis) -> None:
-    """The same draws in the same order give the same fleet, whoever sends them: dispatchers hold no state."""
-    fleet = spec(pool_class("small", SMALL, 9), pool_class("large", LARGE, 12))
-    histories = []
-    for dispatchers in (stores[:1], stores):
-        await create(stores[0], fleet, {"small": 4, "large": 5})
-        rng = random.Random(7)
-        history: list[tuple[str, str | None, str]] = []
-        live: list[str] = []
-        for store in dispatchers:
-            store.sessions._draw = rng.random
-        for turn in range(300):
-            store = dispatchers[turn % len(dispatchers)]
-            if live and rng.random() < 0.4:
-                await store.sessions.complete(FLEET, live.pop(rng.randrange(len(live))))
-            else:
-                placed = await store.sessions.assign(FLEET, f"s{turn}", None)
-                live.append(placed.session_id)
-                history.append((placed.pool_id, placed.token, field(redis, "rank")))
-        histories.append(history)
-        await end(store, live)
-        await stores[0].fleets.delete(FLEET)
-    assert histories[0] == histories[1]
 
 
 async def test_pools_that_drain_under_load_get_nothing_after_the_answer(stores: list[Store]) -> None:

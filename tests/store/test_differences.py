@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 
@@ -12,11 +12,10 @@ from redis import Redis
 
 from slta.core.differences import ONE_IN, is_drawn
 from slta.core.fleet import FleetSpec
-from slta.core.orders import Index
 from slta.core.utility import LogShareUtility
 from slta.models import Differences, DifferenceSums, PoolSpec
 from slta.store import Store, StoreSettings
-from slta.store.sessions import OperationRequest, report_option
+from slta.store.sessions import report_option
 from slta.views.differences import DifferencesBySource, differences_by_source
 from slta.views.integrals import decode_integrals, encode_integrals
 from tests import rawstate
@@ -26,7 +25,6 @@ from tests.store.fleets import (
     FLAT,
     FLEET,
     STEPS,
-    as_of,
     create,
     end,
     field,
@@ -36,7 +34,6 @@ from tests.store.fleets import (
     repair_by_itself,
     spec,
 )
-from tests.toy.uniform import LIBRARY
 
 DRAWN, NOT_DRAWN = 0.5, 0.5 + 2**-53
 
@@ -108,52 +105,6 @@ async def test_one_draw_in_sixteen_is_drawn() -> None:
     assert sum(is_drawn(draw / 2**53) for draw in range(2**52, 2**52 + 1600)) * ONE_IN == 1600
 
 
-async def _late(store: Store) -> None:
-    await report(store, "a", "flat-0", late=True)
-
-
-async def _late_in_bulk(store: Store) -> None:
-    requests: list[OperationRequest] = [("report", "a", "", report_option("flat-0", late=True))]
-    [outcome] = await store.sessions.operate(FLEET, requests)
-    assert not isinstance(outcome, Exception)
-    assert outcome[:2] == ["NEW", "flat-0"]
-
-
-async def _listed(store: Store) -> None:
-    assert (await store.pools.reconcile(FLEET, "flat-0", await as_of(store), ["a"])).adopted == ["a"]
-
-
-async def _on_a_draining_pool(store: Store) -> None:
-    await store.pools.set_status(FLEET, "flat-0", "draining")
-    assert await report(store, "a", "flat-0") == "new"
-
-
-async def _replayed_after_a_failover(store: Store) -> None:
-    fact = ("placed", "a", "flat-0", 0, 0, 0)
-    reply, stamp = await store._functions.send_stamped("replay", FLEET, incarnation=1, facts=[fact])
-    if reply[0] == "OTHER_FLEET":
-        reply, _ = await store._functions.send_stamped("replay", FLEET, incarnation=stamp.incarnation, facts=[fact])
-    assert reply[1] == [["PLACED"]]
-
-
-LEFT_OUT: Iterable[Callable[[Store], Awaitable[None]]] = (
-    _late,
-    _late_in_bulk,
-    _listed,
-    _on_a_draining_pool,
-    _replayed_after_a_failover,
-)
-
-
-@pytest.mark.parametrize("enter", LEFT_OUT)
-async def test_a_session_that_was_not_placed_just_now_is_left_out(
-    store: Store, fleet: None, enter: Callable[[Store], Awaitable[None]]
-) -> None:
-    await enter(store)
-    assert (await store.sessions.get(FLEET, "a")).pool_id == "flat-0"
-    assert await differences(store) is None
-
-
 @EACH_POLICY
 async def test_a_fleet_that_observes_has_no_differences_by_source(store: Store, redis: Redis, policy: str) -> None:
     await create(store, placing("observe"), {"steps": 2, "flat": 2})
@@ -168,46 +119,6 @@ async def test_a_fleet_that_observes_has_no_differences_by_source(store: Store, 
 
 
 # The best free place, as others change the fleet
-
-
-async def _departs(store: Store, redis: Redis) -> None:
-    await end(store, ["s1", "s3"])
-
-
-async def _departs_by_another_version(store: Store, redis: Redis) -> None:
-    """Of the library, which runs in the same server."""
-    redis.execute_command("FUNCTION", "LOAD", "REPLACE", LIBRARY.source)
-    completes = [word for session in ("s1", "s3") for word in ("complete", session, "", "", "")]
-    words = (f"slta_{LIBRARY.digest}_batch", 1, f"{{{FLEET}}}:state", "", *completes)
-    assert redis.execute_command("FCALL", *words)[1] == [["COMPLETED", "steps-1"]] * 2
-
-
-async def _is_added(store: Store, redis: Redis) -> None:
-    await store.pools.add(FLEET, [PoolSpec("steps-2", "steps")])
-
-
-@EACH_POLICY
-@pytest.mark.parametrize("become_free", [_departs, _departs_by_another_version, _is_added])
-async def test_a_place_that_becomes_free_is_the_best(
-    store: Store, redis: Redis, draw: Draw, policy: str, become_free: Callable[[Store, Redis], Awaitable[None]]
-) -> None:
-    """8 on `steps`, after a drawn session has found 6 to be the best there; r stands at 4, so that tokens tell less."""
-    await create(store, placing(), {"steps": 2, "flat": 2})
-    draw.value = NOT_DRAWN
-    for k in range(4):
-        await report(store, f"s{k}", f"steps-{k % 2}")
-    await store.fleets.configure(FLEET, placing(policy), "{}")
-    await end(store, ["s2"])
-    draw.value = DRAWN
-    await report(store, "a", "flat-0")
-    before = (await by_source(store)).reported
-    await become_free(store, redis)
-    await report(store, "b", "flat-0")
-    after = (await by_source(store)).reported
-    assert before.mean is not None
-    assert after.mean is not None
-    assert before.mean * before.sessions == pytest.approx(5.5)
-    assert after.mean * after.sessions == pytest.approx(5.5 + 7.5)
 
 
 @pytest.mark.parametrize("policy", ["slta", "slta-greedy"])
@@ -301,15 +212,6 @@ async def test_other_curves_and_another_policy_begin_the_sums_anew(
     mixed = differences_by_source(after, before, changed)
     assert mixed
     assert (mixed.reported.sessions, mixed.reported.mean) == (1, 0)
-
-
-async def test_another_order_begins_the_sums_anew(store: Store, redis: Redis) -> None:
-    await create(store, placing(), {"steps": 2, "flat": 2})
-    await report(store, "a", "flat-0")
-    before = field(redis, "utilities_version")
-    await store.fleets.configure(FLEET, replace(placing(), order=Index(3.0)), "{}")
-    assert await differences(store) is None
-    assert field(redis, "utilities_version") == before, "it changes no unit"
 
 
 async def test_pools_and_settings_leave_the_sums(store: Store, fleet: None) -> None:

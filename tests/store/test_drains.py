@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
@@ -10,10 +9,10 @@ import pytest
 from slta.models import Drain, Pool, PoolSpec, errors
 from slta.models.heartbeats import NO_COUNT, Heartbeats
 from slta.models.request_record import Author, Event, Facts
-from slta.store import Store, StoreSettings
+from slta.store import Store
 from testbed.servers import TextRedis
 from tests import rawstate
-from tests.store.conftest import Calls, Clock
+from tests.store.conftest import Clock
 from tests.store.corruptions import pool as plant
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end, field, pass_seconds, pool_class, repair, spec
 
@@ -176,17 +175,6 @@ async def test_across_an_outage_a_deadline_comes_nearer_by_five_seconds(
     clock.advance(3600)
     await store.fleets.tick(FLEET)
     assert await seen(store) == ("draining", 0, within(55, "fail"))
-
-
-async def test_any_dispatcher_carries_a_deadline_out(
-    store: Store, fleet: None, server: str, opening: AsyncExitStack, clock: Clock
-) -> None:
-    await fill(store, 1)
-    await drain(store, deadline=within(2, "fail"))
-    other = Store(StoreSettings(server), Calls(), clock=clock)
-    opening.push_async_callback(other.close)
-    await pass_seconds(other, clock, 3)
-    assert (await seen(store))[0] == "failed"
 
 
 async def test_a_moved_pool_keeps_its_deadline(store: Store, fleet: None) -> None:

@@ -124,16 +124,6 @@ async def test_the_guard_is_over_once_half_of_the_pools_were_heard_and_the_other
     assert (ended.pool_ids, begun.pool_ids) == (None, list(EIGHT[:5]))
 
 
-async def test_a_guard_whose_pools_are_all_back_is_off(store: Store, clock: Clock, redis: Redis) -> None:
-    await eight(store)
-    await pass_seconds(store, clock, EXPIRY)
-    await beat(store, *EIGHT)
-    assert await count(store) == {"alive": 8}
-    assert await guard(store) == ["off", "off"]
-    assert field(redis, "unconfirmed") == "0"
-    assert [redis.keys(f"{{{FLEET}}}:{name}:*") for name in ("unconfirmed", "lost")] == [[], []]
-
-
 async def test_an_operator_ends_the_guard_and_unconfirmed_pools_are_lost_then_gone(store: Store, clock: Clock) -> None:
     await create(store, replace(spec(*CLASSES), gone_seconds=20), {"small": 8, "large": 2})
     await beat(store, *EIGHT)
@@ -159,40 +149,14 @@ async def test_the_guard_of_another_class_stays(store: Store, clock: Clock) -> N
     assert await events(store) == [("begin_guard", 8)], "it has ended none"
 
 
-@EACH_POLICY
-async def test_unconfirmed_pools_get_sessions_only_while_no_other_pool_has_room(
-    store: Store, clock: Clock, policy: str
-) -> None:
-    await eight(store, policy)
-    await keep_alive(store, clock, 15, *EIGHT[4:])
-    await store.pools.set_status(FLEET, EIGHT[0], "draining")
-    confirmed = 4 * 4 + 2 * 6
-    first = await place(store, confirmed, prefix="a")
-    assert not {*first.values()} & {*EIGHT[:4]}
-    second = await place(store, 12, prefix="b")
-    assert {*second.values()} == {*EIGHT[1:4]}
-    with pytest.raises(errors.NoCapacityError):
-        await store.sessions.assign(FLEET, "full", None)
-
-
-async def test_unconfirmed_pools_that_are_drained_stay_so_and_keep_the_guard_on(store: Store, clock: Clock) -> None:
-    await eight(store)
-    await place(store, 4)
-    await pass_seconds(store, clock, EXPIRY)
-    for status in ("draining", "active"):
-        await store.pools.set_statuses(FLEET, status, EIGHT)
-        await pass_seconds(store, clock, 300)
-        assert (await count(store), await guard(store)) == ({"unconfirmed": 8}, ["on", "off"])
-    assert (await store.fleets.snapshot(FLEET)).counters["pool_gone"] == 0
-
-
-async def test_drained_pools_are_lost_with_the_others_when_the_guard_ends(store: Store, clock: Clock) -> None:
+async def test_a_guard_whose_pools_are_all_back_is_off(store: Store, clock: Clock, redis: Redis) -> None:
     await eight(store)
     await pass_seconds(store, clock, EXPIRY)
-    await store.pools.set_status(FLEET, EIGHT[0], "draining")
-    await store.pools.end_guard(FLEET, "small")
-    await pass_seconds(store, clock, 1)
-    assert (await count(store), await guard(store)) == ({"lost": 8}, ["off", "off"])
+    await beat(store, *EIGHT)
+    assert await count(store) == {"alive": 8}
+    assert await guard(store) == ["off", "off"]
+    assert field(redis, "unconfirmed") == "0"
+    assert [redis.keys(f"{{{FLEET}}}:{name}:*") for name in ("unconfirmed", "lost")] == [[], []]
 
 
 async def test_an_unconfirmed_pool_that_fails_leaves_the_count_and_is_unconfirmed_when_it_returns(
@@ -208,15 +172,6 @@ async def test_an_unconfirmed_pool_that_fails_leaves_the_count_and_is_unconfirme
     assert await guard(store) == ["on", "off"], "one of three"
     await store.pools.fail(FLEET, EIGHT[7])
     assert await guard(store) == ["over", "off"], "one of the two that are left"
-
-
-async def test_an_unconfirmed_pool_that_is_removed_leaves_the_count(store: Store, clock: Clock, redis: Redis) -> None:
-    await eight(store)
-    await pass_seconds(store, clock, EXPIRY)
-    for pool_id in EIGHT:
-        await store.pools.remove(FLEET, pool_id)
-    assert await guard(store) == ["off", "off"]
-    assert field(redis, "unconfirmed") == "0"
 
 
 async def test_a_thousand_lost_pools_return_in_slices(store: Store, clock: Clock) -> None:

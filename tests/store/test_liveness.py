@@ -13,7 +13,6 @@ from slta.models.heartbeats import Heartbeats, PoolBeat
 from slta.store import Store
 from tests.store.conftest import Clock
 from tests.store.fleets import (
-    EACH_POLICY,
     FLEET,
     TWO_CLASSES,
     all_pools,
@@ -21,7 +20,6 @@ from tests.store.fleets import (
     create,
     everything,
     field,
-    occupancies,
     pass_seconds,
     place,
     spec,
@@ -62,32 +60,6 @@ async def test_a_pool_is_lost_a_quarter_of_its_lease_after_it_has_run_out(
     await pass_seconds(store, clock, 0.1)
     pool = await store.pools.get(FLEET, "small-0")
     assert (pool.liveness, pool.status, pool.takes_sessions) == ("lost", "active", False)
-
-
-@EACH_POLICY
-async def test_a_lost_pool_gets_no_session_and_keeps_those_it_has(store: Store, clock: Clock, policy: str) -> None:
-    await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 2, "large": 2})
-    await beat(store, "small-0")
-    before = await place(store, 8)
-    await pass_seconds(store, clock, 13)
-    after = await place(store, 8, prefix="t")
-    assert "small-0" not in after.values()
-    kept = [id_ for id_, pool in before.items() if pool == "small-0"]
-    assert (await occupancies(store))["small-0"] == len(kept) > 0
-    assert (await store.sessions.renew(FLEET, kept, None)).renewed == kept
-    await store.sessions.complete(FLEET, kept[0])
-
-
-async def test_a_heartbeat_revives_a_lost_pool_with_its_sessions(store: Store, fleet: None, clock: Clock) -> None:
-    await beat(store, "small-0", "small-1")
-    placed = await place(store, 8)
-    await pass_seconds(store, clock, 13)
-    snapshot = await store.fleets.snapshot(FLEET)
-    assert snapshot.draining_sessions == sum(pool.startswith("small") for pool in placed.values())
-    assert (await beat(store, "small-0"))["small-0"].outcome == "lost_before"
-    assert (await beat(store, "small-0"))["small-0"].outcome == "ok"
-    assert (await liveness(store))["small-0"] == "alive"
-    assert (await store.fleets.snapshot(FLEET)).classes[0].counts[0] == 1
 
 
 async def test_a_pool_lost_for_gone_seconds_is_gone_and_its_sessions_end(
@@ -232,32 +204,6 @@ async def test_a_new_master_loses_no_pool_for_one_lease_since_it_may_lack_heartb
     assert (await liveness(store))["small-0"] == "lost"
 
 
-async def test_a_heartbeat_revives_no_failed_pool(store: Store, fleet: None) -> None:
-    await store.pools.fail(FLEET, "small-0")
-    assert (await beat(store, "small-0"))["small-0"].outcome == "failed"
-    assert not (await store.pools.get(FLEET, "small-0")).takes_sessions
-
-
-async def test_a_heartbeat_leaves_a_drained_pool_drained(store: Store, fleet: None, clock: Clock) -> None:
-    await beat(store, "small-0")
-    await store.pools.set_status(FLEET, "small-0", "draining")
-    await pass_seconds(store, clock, 13)
-    assert (await beat(store, "small-0"))["small-0"].outcome == "lost_before"
-    pool = await store.pools.get(FLEET, "small-0")
-    assert (pool.status, pool.liveness) == ("draining", "alive")
-
-
-async def test_a_lost_pool_that_is_undrained_waits_for_a_heartbeat(store: Store, fleet: None, clock: Clock) -> None:
-    await beat(store, "small-0")
-    await pass_seconds(store, clock, 13)
-    assert (await store.pools.set_status(FLEET, "small-0", "draining")).status == "draining"
-    pool = await store.pools.set_status(FLEET, "small-0", "active")
-    assert (pool.status, pool.liveness, pool.takes_sessions) == ("active", "lost", False)
-    assert (await store.fleets.snapshot(FLEET)).classes[0].counts[0] == 1
-    await beat(store, "small-0")
-    assert (await store.pools.get(FLEET, "small-0")).takes_sessions
-
-
 async def test_a_failed_pool_that_is_undrained_has_a_whole_lease(store: Store, fleet: None, clock: Clock) -> None:
     await beat(store, "small-0")
     await store.pools.fail(FLEET, "small-0")
@@ -267,12 +213,6 @@ async def test_a_failed_pool_that_is_undrained_has_a_whole_lease(store: Store, f
     assert (await liveness(store))["small-0"] == "alive"
     await pass_seconds(store, clock, 1)
     assert (await liveness(store))["small-0"] == "lost"
-
-
-async def test_a_removed_pool_leaves_no_lease(store: Store, fleet: None, redis: Redis) -> None:
-    await beat(store, "small-0")
-    await store.pools.remove(FLEET, "small-0")
-    assert redis.exists(f"{{{FLEET}}}:timers") == 0
 
 
 async def test_a_pool_that_moves_to_another_class_keeps_a_lease(store: Store, fleet: None, clock: Clock) -> None:

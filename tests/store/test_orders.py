@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -12,13 +11,11 @@ from redis import Redis
 
 from slta.core.fleet import FleetSpec
 from slta.core.orders import PAPER, Index, Kink
-from slta.core.policies import POLICIES
 from slta.core.ranking import Coordinate
 from slta.core.utility import TableUtility
 from slta.models import PoolSpec
 from slta.store import Store
 from slta.views.averages import averages
-from tests.audit import violations
 from tests.store.conftest import Clock
 from tests.store.fleets import EACH_POLICY, FLEET, create, pass_seconds, place, pool_class, spec
 
@@ -57,54 +54,6 @@ async def test_a_change_of_order_keeps_totals_and_the_averages_window(
     found = averages(after.integrals, before.integrals, tied(Kink(), policy))
     assert found.mean_sessions_per_pool == pytest.approx((6 + 8) / 2 / 4)
     assert found.utility_mean == pytest.approx((10 + 12) / 2 / 4), "two levels of 3, and four, then six, of 1"
-
-
-@pytest.mark.parametrize("policy", [name for name, row in POLICIES.items() if row.has_thresholds])
-async def test_r_stays_at_its_coordinate(store: Store, policy: str) -> None:
-    await create(store, tied(PAPER, policy), {"flat": 3, "kinked": 3})
-    await place(store, 9)
-    coordinate = tied(PAPER).ranking.coordinate((await store.fleets.snapshot(FLEET)).rank)
-    await store.fleets.configure(FLEET, tied(Kink(), policy), "{}")
-    moved = (await store.fleets.snapshot(FLEET)).rank
-    assert tied(Kink()).ranking.coordinate(moved) == coordinate
-    assert tied(Kink()).ranking.rank(coordinate) != tied(PAPER).ranking.rank(coordinate), "so the test can fail"
-
-
-async def test_frontiers_are_ranked_anew(store: Store) -> None:
-    await create(store, tied(PAPER, "jlmu"), {"flat": 1, "kinked": 1})
-    await place(store, 1)  # the level of 3
-    assert (await store.sessions.assign(FLEET, "by-class", None)).pool_class == "flat"
-    await store.sessions.complete(FLEET, "by-class")
-    await store.fleets.configure(FLEET, tied(Kink(), "jlmu"), "{}")
-    assert (await store.sessions.assign(FLEET, "by-kink", None)).pool_class == "kinked"
-
-
-@EACH_POLICY
-async def test_the_order_changes_under_load_and_nothing_acknowledged_is_lost(
-    store: Store, redis: Redis, policy: str
-) -> None:
-    await create(store, tied(PAPER, policy), {"flat": 4, "kinked": 4})
-    version = (await store.fleets.snapshot(FLEET)).integrals.utilities_version
-    orders = [Kink(), PAPER] if POLICIES[policy].has_thresholds else [Kink(), Index(9.0), PAPER]
-    placed: dict[str, str] = {}
-
-    async def client(name: str) -> None:
-        for turn in range(25):
-            id_ = f"{name}-{turn}"
-            placed[id_] = (await store.sessions.assign(FLEET, id_, None)).pool_id
-            if turn % 3:
-                await store.sessions.complete(FLEET, id_)
-                del placed[id_]
-
-    async def operator() -> None:
-        for turn in range(12):
-            await store.fleets.configure(FLEET, tied(orders[turn % len(orders)], policy), "{}")
-
-    await asyncio.gather(operator(), client("a"), client("b"), client("c"))
-    assert {id_: (await store.sessions.get(FLEET, id_)).pool_id for id_ in placed} == placed
-    after = await store.fleets.snapshot(FLEET)
-    assert (after.sessions, after.integrals.utilities_version) == (len(placed), version)
-    assert violations(redis, FLEET) == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from slta.store import Store
 from slta.store.pools import POOLS_PER_CALL, POOLS_PER_SLICE
 from tests.store.conftest import Calls
 from tests.store.fleets import (
-    EACH_POLICY,
     FLEET,
     LARGE,
     SMALL,
@@ -91,63 +90,12 @@ async def test_a_snapshot_has_the_bytes_of_the_ledger(store: Store, redis: Redis
 # Draining, failing, returning
 
 
-@EACH_POLICY
-async def test_a_draining_pool_keeps_its_sessions_and_gets_no_new_ones(store: Store, policy: str) -> None:
-    await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 2, "large": 2})
-    placed = await place(store, 6)
-    held = sum(pool == "large-0" for pool in placed.values())
-    drained = await store.pools.set_status(FLEET, "large-0", "draining")
-    assert (drained.status, drained.occupancy) == ("draining", held)
-    more = await place(store, 4 + 4 + 6 - (6 - held), "t")
-    assert "large-0" not in more.values()
-    snapshot = await store.fleets.snapshot(FLEET)
-    assert (snapshot.draining_sessions, snapshot.classes[1].draining_sessions) == (held, held)
-    assert snapshot.classes[1].draining_pools == 1
-
-
-@EACH_POLICY
-async def test_a_full_fleet_has_room_again_when_a_drained_pool_returns(store: Store, policy: str) -> None:
-    await create(store, spec(pool_class("small", capacity=2), policy=policy), {"small": 2})
-    await store.sessions.assign(FLEET, "s", None)
-    drained = next(pool for pool, count in (await occupancies(store)).items() if count)
-    await store.pools.set_status(FLEET, drained, "draining")
-    await place(store, 2, "t")
-    with pytest.raises(errors.NoCapacityError):
-        await store.sessions.assign(FLEET, "late", None)
-    await store.pools.set_status(FLEET, drained, "active")
-    assert (await store.sessions.assign(FLEET, "late", None)).pool_id == drained
-
-
-async def test_sessions_that_end_on_a_draining_pool_empty_it_and_it_returns_with_those_left(
-    store: Store, fleet: None
-) -> None:
-    placed = await place(store, 12)
-    pool = placed["s0"]
-    mine = [id_ for id_, where in placed.items() if where == pool]
-    await store.pools.set_status(FLEET, pool, "draining")
-    await store.sessions.complete(FLEET, mine[0])
-    returned = await store.pools.set_status(FLEET, pool, "active")
-    assert returned.occupancy == len(mine) - 1
-    assert (await store.fleets.snapshot(FLEET)).sessions == 11
-
-
 async def test_draining_twice_is_draining_once(store: Store, fleet: None, redis: Redis) -> None:
     await place(store, 5)
     await store.pools.set_status(FLEET, "large-0", "draining")
     before = everything(redis)
     await store.pools.set_status(FLEET, "large-0", "draining")
     assert everything(redis) == before
-
-
-async def test_a_draining_pool_may_fail_and_a_failed_one_return(store: Store, fleet: None) -> None:
-    for status in ("draining", "failed", "draining", "active", "failed", "active"):
-        assert (await store.pools.set_status(FLEET, "large-0", status)).status == status
-        counted = (await store.fleets.snapshot(FLEET)).classes[1]
-        assert (counted.counts[0], counted.draining_pools, counted.failed_pools) == (
-            1 + (status == "active"),
-            int(status == "draining"),
-            int(status == "failed"),
-        )
 
 
 async def test_failing_a_pool_ends_its_sessions_and_says_which(store: Store, fleet: None) -> None:
@@ -190,26 +138,6 @@ async def test_only_an_empty_pool_is_removed_and_then_it_is_gone(store: Store, f
         with pytest.raises(errors.UnknownPoolError):
             await call
     assert placed.pool_id not in await occupancies(store)
-
-
-async def test_the_place_of_a_removed_pool_is_taken_by_the_next_new_one(store: Store, fleet: None) -> None:
-    await place(store, 3)
-    empty = next(pool for pool, count in (await occupancies(store)).items() if not count)
-    await store.pools.remove(FLEET, empty)
-    await store.pools.add(FLEET, [PoolSpec("heir", empty.split("-")[0])])
-    assert (await store.pools.get(FLEET, "heir")).occupancy == 0
-    assert len(await all_pools(store)) == 4
-
-
-async def test_a_session_goes_to_the_pool_that_has_the_place_whatever_it_was_called_before(store: Store) -> None:
-    """Names are remembered between calls, and a pool and its successor have one number."""
-    await create(store, spec(*TWO_CLASSES), {"small": 2})
-    placed = await place(store, 2)
-    removed = placed["s0"]
-    await end(store, ["s0"])
-    await store.pools.remove(FLEET, removed)
-    await store.pools.add(FLEET, [PoolSpec("successor", "small")])
-    assert await place(store, 1, "new") == {"new0": "successor"}
 
 
 async def test_an_empty_pool_changes_class_and_keeps_its_status(store: Store, fleet: None) -> None:

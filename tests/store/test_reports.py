@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import replace
 
 import pytest
 from redis import Redis
 
 from slta.core.fleet import FleetSpec
-from slta.core.orders import Index
 from slta.core.policies import PLACING
 from slta.models import AlreadyEnded, Choice, PoolSpec, Reported, errors
 from slta.store import Store, StoreSettings
@@ -75,23 +73,6 @@ async def test_a_report_is_answered_with_what_the_session_adds_and_with_what_jlm
     best = Choice(pool_id="steps-1", pool_class="steps", address=None, marginal_utility=8)
     assert (second.marginal_utility, second.jlmu_choice) == (small, best)
     assert await occupancies(store) == {"steps-0": 1, "steps-1": 0, "small-0": 0, "small-1": 1}
-
-
-async def test_a_session_that_is_reported_elsewhere_moves_under_its_lease(
-    store: Store, clock: Clock, fleet: None
-) -> None:
-    await report(store, "s", "steps-0", 20)
-    await pass_seconds(store, clock, 8)
-    moved = await report(store, "s", "small-0", 3600)
-    assert (moved.outcome, moved.pool_id, moved.lease_seconds) == ("moved", "small-0", 20)
-    assert moved.jlmu_choice
-    assert moved.jlmu_choice.pool_class == "steps", "compared once it had left its pool"
-    assert await occupancies(store) == {"steps-0": 0, "steps-1": 0, "small-0": 1, "small-1": 0}
-    assert (await store.sessions.get(FLEET, "s")).pool_id == "small-0"
-    await pass_seconds(store, clock, 14)
-    with pytest.raises(errors.SessionEndedError):
-        await store.sessions.get(FLEET, "s")
-    assert (await store.fleets.snapshot(FLEET)).counters["adopted"] == 1
 
 
 async def test_a_list_from_before_a_session_moved_here_does_not_end_it(store: Store, clock: Clock, fleet: None) -> None:
@@ -166,12 +147,6 @@ async def test_pools_that_come_and_go_leave_the_mean_and_the_counts_and_other_cu
     others = spec(pool_class("steps", STEPS, 4), pool_class("small", LARGE, 3), policy="observe")
     await store.fleets.configure(FLEET, others, "{}")
     assert (await mean(store), await left_out(store)) == (None, (0, 1))
-
-
-async def test_another_order_begins_the_mean_anew(store: Store, fleet: None) -> None:
-    await report(store, "a", "small-0")
-    await store.fleets.configure(FLEET, replace(observing(), order=Index(3.0)), "{}")
-    assert await mean(store) is None
 
 
 async def test_the_mean_of_a_window_is_that_of_its_own_reports(store: Store, clock: Clock, fleet: None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from slta.models import AlreadyEnded, PoolSpec, Renewed, errors
+from slta.models import PoolSpec, Renewed, errors
 from slta.store import Store
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
@@ -33,15 +33,6 @@ async def expired(store: Store, session_id: str) -> bool:
 
 
 # Assign
-
-
-async def test_the_same_id_again_is_a_replay_and_changes_nothing(store: Store, fleet: None) -> None:
-    placed = await store.sessions.assign(FLEET, "s", 30)
-    before = await store.fleets.snapshot(FLEET)
-    again = await store.sessions.assign(FLEET, "s", 99)
-    assert (again.replayed, again.token) == (True, None)
-    assert (again.pool_id, again.pool_class, again.lease_seconds) == (placed.pool_id, placed.pool_class, 30)
-    assert await store.fleets.snapshot(FLEET) == before
 
 
 async def test_ids_of_128_characters_of_every_kind_that_is_allowed_work(store: Store, fleet: None) -> None:
@@ -89,40 +80,7 @@ async def test_a_refused_session_may_ask_again_with_the_same_id(store: Store) ->
     assert not (await store.sessions.assign(FLEET, "second", None)).replayed
 
 
-# Complete
-
-
-async def test_an_ended_id_cannot_be_placed_again_and_hears_where_it_was_and_why(store: Store, fleet: None) -> None:
-    placed = await store.sessions.assign(FLEET, "s", None)
-    await store.sessions.complete(FLEET, "s")
-    for call in (store.sessions.assign(FLEET, "s", None), store.sessions.get(FLEET, "s")):
-        with pytest.raises(errors.SessionEndedError) as refused:
-            await call
-        assert refused.value.context == {"pool_id": placed.pool_id, "reason": "completed"}
-    assert (await store.fleets.snapshot(FLEET)).sessions == 0
-
-
-async def test_an_id_that_was_never_seen_is_unknown(store: Store, fleet: None) -> None:
-    with pytest.raises(errors.UnknownSessionError):
-        await store.sessions.get(FLEET, "s")
-    assert (await store.sessions.renew(FLEET, ["s"], None)).unknown == ["s"]
-
-
 # Leases
-
-
-async def test_a_lease_that_is_over_ends_the_session_though_no_client_calls(
-    store: Store, fleet: None, clock: Clock
-) -> None:
-    placed = await store.sessions.assign(FLEET, "s", 30)
-    await pass_seconds(store, clock, 30)
-    assert (await store.sessions.get(FLEET, "s")).age_seconds == 30, "a lease lasts at least as long as it says"
-    await pass_seconds(store, clock, 1)
-    assert await expired(store, "s")
-    ended = await store.sessions.complete(FLEET, "s")
-    assert ended == AlreadyEnded(session_id="s", pool_id=placed.pool_id, address=None, reason="expired")
-    snapshot = await store.fleets.snapshot(FLEET)
-    assert (snapshot.sessions, snapshot.counters["expired"], snapshot.counters["completed"]) == (0, 1, 0)
 
 
 async def test_any_call_ends_leases_that_are_over_but_at_most_32_of_them(
@@ -142,36 +100,6 @@ async def test_any_call_ends_leases_that_are_over_but_at_most_32_of_them(
     await store.fleets.tick(FLEET)
     assert field(redis, "expired") == "70", "a tick goes on until none is left"
     assert (await store.fleets.snapshot(FLEET)).sessions == 2
-
-
-async def test_the_fleet_s_lease_is_taken_where_none_is_asked_for(store: Store) -> None:
-    await create(store, spec(*TWO_CLASSES, lease=77), {"small": 2})
-    assert (await store.sessions.assign(FLEET, "s", None)).lease_seconds == 77
-    assert (await store.sessions.assign(FLEET, "s", None)).lease_seconds == 77
-    left = (await store.sessions.get(FLEET, "s")).lease_seconds_left
-    assert left is not None
-    assert 77 <= left <= 78
-
-
-async def test_a_lease_may_be_given_up_and_taken_again(store: Store, fleet: None, clock: Clock) -> None:
-    await store.sessions.assign(FLEET, "s", 10)
-    await store.sessions.renew(FLEET, ["s"], 0)
-    await pass_seconds(store, clock, 30)
-    assert (await store.sessions.get(FLEET, "s")).lease_seconds_left is None
-    await store.sessions.renew(FLEET, ["s"], 10)
-    assert (await store.sessions.get(FLEET, "s")).lease_seconds_left is not None
-    await pass_seconds(store, clock, 12)
-    assert await expired(store, "s")
-
-
-async def test_renew_answers_for_each_id(store: Store, fleet: None, clock: Clock) -> None:
-    await store.sessions.assign(FLEET, "short", 5)
-    await store.sessions.assign(FLEET, "long", 500)
-    await store.sessions.assign(FLEET, "done", 500)
-    await store.sessions.complete(FLEET, "done")
-    await pass_seconds(store, clock, 7)
-    outcomes = await store.sessions.renew(FLEET, ["short", "long", "done", "never"], None)
-    assert outcomes == Renewed(renewed=["long"], expired=["short", "done"], unknown=["never"])
 
 
 async def test_renewing_no_ids_is_nothing_to_do(store: Store, fleet: None) -> None:
@@ -217,20 +145,6 @@ def seconds_looked_through(redis: Redis) -> int:
 
 
 # Ended ids are remembered in two generations
-
-
-async def test_an_ended_id_is_remembered_for_the_retention_time_and_then_forgotten(
-    store: Store, fleet: None, clock: Clock
-) -> None:
-    await pass_seconds(store, clock, 300)
-    await store.sessions.assign(FLEET, "s", None)
-    await store.sessions.complete(FLEET, "s")
-    await pass_seconds(store, clock, 600)
-    with pytest.raises(errors.SessionEndedError):
-        await store.sessions.assign(FLEET, "s", None)
-    await pass_seconds(store, clock, 600)
-    again = await store.sessions.assign(FLEET, "s", None)
-    assert not again.replayed, "at most two retention times later it is a new id"
 
 
 async def test_an_ended_id_is_remembered_for_two_minutes_whatever_the_retention_time(
@@ -327,13 +241,3 @@ async def test_a_gap_of_five_seconds_is_no_outage(store: Store, fleet: None, clo
     clock.advance(5)
     await store.fleets.tick(FLEET)
     assert await expired(store, "s")
-
-
-async def test_fleet_time_is_the_same_for_all_dispatchers_whatever_their_clocks(
-    store: Store, fleet: None, clock: Clock
-) -> None:
-    for seconds in (1, -3, 2, 0, 4, -1, 3):
-        before = (await store.fleets.snapshot(FLEET)).time
-        clock.advance(seconds)
-        await store.fleets.tick(FLEET)
-        assert (await store.fleets.snapshot(FLEET)).time - before == max(0, seconds) * 1_000_000

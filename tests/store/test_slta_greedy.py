@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import pytest
 from redis import Redis
 
 from slta.core.policies import Occupancies, SltaGreedy
 from slta.core.policies.tokens import Beta
 from slta.core.utility import QuadraticUtility
-from slta.models import errors
 from slta.store import Store
 from tests.store.fleets import FLEET, LARGE, as_of, create, field, pool_class, spec
 
@@ -52,13 +50,3 @@ async def test_after_reports_r_leaps_as_far_as_the_specification_walks(store: St
     assert int(field(redis, "learning_steps_up")) == decision.rank - 1 > 1500, "each rank passed is a step up"
     written = sum(after[f"cmdstat_{name}"]["calls"] - before[f"cmdstat_{name}"]["calls"] for name in ("bitop",))
     assert written < 12, "the token rows are written once, however far r goes"
-
-
-async def test_an_assign_that_is_refused_moves_no_r(store: Store, redis: Redis) -> None:
-    await create(store, spec(pool_class("a", LARGE, 2), policy="slta-greedy"), {"a": 2})
-    for pool in ("a-0", "a-1"):
-        await report(store, pool, 2)
-    before = field(redis, "rank"), field(redis, "learning_steps_up")
-    with pytest.raises(errors.NoCapacityError):
-        await store.sessions.assign(FLEET, "one-too-many", None)
-    assert (field(redis, "rank"), field(redis, "learning_steps_up")) == before

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis import Redis
 
-from slta.models import PoolsChanged, Snapshot, errors
+from slta.models import Snapshot, errors
 from slta.models.request_record import Author, Facts
 from slta.store import Store, StoreSettings
 from slta.store.library import Library, assemble
@@ -44,13 +44,6 @@ async def statuses(store: Store) -> dict[str, str]:
     return {pool.pool_id: pool.status for pool in await all_pools(store)}
 
 
-async def test_pools_that_have_the_status_or_are_named_twice_change_nothing(store: Store, fleet: None) -> None:
-    await store.pools.set_status(FLEET, "large-1", "draining")
-    changed = await store.pools.set_statuses(FLEET, "draining", ["large-1", "large-0", "large-0"])
-    assert changed == PoolsChanged(changed=["large-0"], unchanged=["large-1"])
-    assert (await store.fleets.snapshot(FLEET)).classes[1].draining_pools == 2
-
-
 async def test_one_pool_that_does_not_exist_leaves_the_others_as_they_are(
     store: Store, fleet: None, redis: Redis
 ) -> None:
@@ -59,18 +52,6 @@ async def test_one_pool_that_does_not_exist_leaves_the_others_as_they_are(
         await store.pools.set_statuses(FLEET, "draining", ["large-0", "nowhere", "large-1"])
     assert refused.value.context == {"name": "nowhere"}
     assert everything(redis) == before
-
-
-async def test_a_class_drains_and_returns_without_its_failed_pools(store: Store, fleet: None) -> None:
-    await store.pools.set_status(FLEET, "large-1", "failed")
-    for status in ("draining", "active"):
-        changed = await store.pools.set_statuses(FLEET, status, "large")
-        assert changed == PoolsChanged(changed=["large-0", "large-2"], unchanged=["large-1"])
-        assert await statuses(store) == {
-            **dict.fromkeys(("small-0", "small-1", "small-2"), "active"),
-            **dict.fromkeys(("large-0", "large-2"), status),
-            "large-1": "failed",
-        }
 
 
 async def test_an_unknown_class_is_refused(store: Store, fleet: None) -> None:

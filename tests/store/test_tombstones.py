@@ -40,18 +40,6 @@ async def is_placed(store: Store, session_id: str) -> bool:
     return True
 
 
-async def test_an_early_complete_is_kept_for_120_seconds_and_apart_from_ended_ids(
-    store: Store, fleet: None, clock: Clock, redis: Redis
-) -> None:
-    await complete_unknown(store, "s")
-    assert redis.exists(f"{{{FLEET}}}:ended:0", f"{{{FLEET}}}:ended:1") == 0
-    await pass_seconds(store, clock, KEPT_SECONDS - 1)
-    assert not await is_placed(store, "s")
-    await pass_seconds(store, clock, 1)
-    assert redis.exists(EARLY) == 0, "the tick has dropped it"
-    assert await is_placed(store, "s")
-
-
 async def test_what_no_tick_has_dropped_yet_is_forgotten_all_the_same(
     store: Store, fleet: None, clock: Clock, redis: Redis
 ) -> None:
@@ -61,37 +49,6 @@ async def test_what_no_tick_has_dropped_yet_is_forgotten_all_the_same(
         await store.sessions.renew(FLEET, ["nobody"], None)
     assert redis.zcard(EARLY) == 1
     assert await is_placed(store, "s")
-
-
-async def test_completing_it_again_keeps_it_for_longer(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
-    await complete_unknown(store, "s", "s")
-    await pass_seconds(store, clock, 100)
-    await complete_unknown(store, "s")
-    assert field(redis, "early_completes") == "1"
-    await pass_seconds(store, clock, 100)
-    assert not await is_placed(store, "s")
-
-
-async def test_every_call_knows_that_the_id_is_used_up(store: Store, fleet: None, redis: Redis) -> None:
-    await complete_unknown(store, "s")
-    before = everything(redis)
-    with pytest.raises(errors.SessionEndedError):
-        await store.sessions.get(FLEET, "s")
-    assert (await store.sessions.renew(FLEET, ["s"], None)).expired == ["s"]
-    assert (await store.pools.reconcile(FLEET, "small-0", "", ["s"])).already_ended == ["s"]
-    assert everything(redis) == before
-
-
-async def test_a_session_that_ended_is_remembered_for_its_retention_however_often_it_is_completed(
-    store: Store, fleet: None, clock: Clock, redis: Redis
-) -> None:
-    await store.sessions.assign(FLEET, "s", None)
-    await store.sessions.complete(FLEET, "s")
-    await store.sessions.complete(FLEET, "s")
-    await pass_seconds(store, clock, 500)
-    with pytest.raises(errors.SessionEndedError) as ended:
-        await store.sessions.assign(FLEET, "s", None)
-    assert (ended.value.context["reason"], redis.exists(EARLY)) == ("completed", 0)
 
 
 async def test_a_tick_drops_few_so_that_no_call_takes_long(

@@ -39,14 +39,6 @@ async def assign(store: Store, session_id: str, session_type: str) -> str:
     return placed.pool_id
 
 
-async def test_a_type_of_which_sessions_are_present_cannot_go(store: Store, fleet: None) -> None:
-    await assign(store, "s", "chat")
-    with pytest.raises(errors.SessionTypeInUseError) as refused:
-        await put(store, {"video": TYPES["video"]})
-    assert refused.value.context == {"session_type": "chat", "sessions": "1", "pool_classes": ""}
-    assert "removes the session type `chat`, of which sessions are present (1)" in str(refused.value)
-
-
 async def test_the_refusal_and_its_event_name_the_type_and_the_classes_that_it_would_lose(
     store: Store, fleet: None
 ) -> None:
@@ -82,15 +74,6 @@ async def test_sessions_by_type_and_class_follow_types_and_classes_to_their_new_
 async def test_the_number_of_a_type_is_permanent(store: Store, redis: TextRedis, fleet: None) -> None:
     await put(store, {"new": ["gpu"], "video": TYPES["video"]})
     assert redis.hget(f"{{{FLEET}}}:types", "numbers") == "3 2", "not chat's, in the same change"
-
-
-async def test_a_type_with_the_number_of_a_removed_one_begins_without_its_refusals(store: Store, fleet: None) -> None:
-    await put(store, TYPES | {"old": ["gpu"]})
-    with pytest.raises(errors.NoActivePoolError):
-        await assign(store, "s", "old")
-    await put(store, TYPES)
-    await put(store, TYPES | {"new": ["gpu"]})
-    assert [sum(kind.refused.values()) for kind in (await store.fleets.snapshot(FLEET)).types] == [0, 0, 0, 0]
 
 
 async def test_a_change_of_types_begins_a_new_window_and_keeps_the_frontiers(
