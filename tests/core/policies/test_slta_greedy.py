@@ -10,9 +10,9 @@ Most examples use two classes, A with marginal utilities 6, 3, 1 and B with 5, 4
 
 from __future__ import annotations
 
-from collections import Counter
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,35 +46,24 @@ def slta_like(policy: SltaGreedy) -> Slta:
 
 # --- Steps 1 and 2
 
-
-def test_of_three_classes_with_green_tokens_the_one_whose_threshold_ranks_best_is_served_first() -> None:
-    # Ranks A1, B1, C1, A2, … with marginals 9, 8, 7, 3, …; r = 4: ℓ = (1, 1, 1), all pools are empty.
-    ranking = tables((9, 3), (8, 2), (7, 1))
-
-    def made() -> SltaGreedy:
-        policy = SltaGreedy(Occupancies(ranking, [[0, 0], [0, 0], [0]]), TWO_GREEN)
-        policy._set_rank(4)
-        return policy
-
-    assert ranking.coordinate(4) == Coordinate(A, 2)
-    assert chosen(made) == {("green", A, 0): 30, ("green", A, 1): 30}
-    by_slta = Counter(slta_like(made()).assign((k + 0.5) / 60).pool_class for k in range(60))
-    assert by_slta == {A: 30, B: 30}, "all but class i_3 = C alike"
-
-
-def test_within_the_class_every_green_pool_is_as_likely_however_full_it_is() -> None:
-    # r = 6: ℓ = (2, 3), (B, 3) ranks 5 and (A, 2) ranks 4: class A first, a pool with 0 as likely as one with 1.
-    assert chosen(lambda: greedy([0, 1, 2], [0, 0], rank=6)) == {("green", A, 0): 30, ("green", A, 1): 30}
-
-
-def test_the_class_before_the_estimate_is_last_by_itself() -> None:
+CHOICES: dict[str, tuple[list[int | None], list[int | None], int, list[tuple[str, int, int]]]] = {
+    # r = 6: ℓ = (2, 3), (B, 3) ranks 5 and (A, 2) ranks 4.
+    "the class whose threshold ranks best, however full its pools": (
+        [0, 1, 2],
+        [0, 0],
+        6,
+        [("green", A, k) for k in (0, 1)],
+    ),
     # r = 4 is (A, 2): i_3 = B. (A, 1) ranks 1 and (B, 2) ranks 3.
-    assert chosen(lambda: greedy([0, 1], [0, 0], rank=4)) == {("green", A, 0): 60}
-    assert chosen(lambda: greedy([1, 1], [0, 2], rank=4)) == {("green", B, 0): 60}
+    "the class before the estimate last": ([0, 1], [0, 0], 4, [("green", A, 0)]),
+    "yellow tokens without green ones": ([1, 2, 1], [2, 2], 4, [("yellow", A, 0), ("yellow", A, 2)]),
+}
 
 
-def test_without_green_tokens_a_yellow_one_is_drawn_uniformly() -> None:
-    assert chosen(lambda: greedy([1, 2, 1], [2, 2], rank=4)) == {("yellow", A, 0): 30, ("yellow", A, 2): 30}
+@pytest.mark.parametrize("among", CHOICES)
+def test_a_session_is_drawn_uniformly_among(among: str) -> None:
+    a, b, rank, places = CHOICES[among]
+    assert chosen(lambda: greedy(a, b, rank=rank)) == dict.fromkeys(places, 60 // len(places))
 
 
 # --- Step 0
@@ -116,30 +105,6 @@ def test_enough_green_tokens_of_any_classes_lower_r() -> None:
     assert slta_like(greedy([0, 0], [2, 2], rank=4)).assign(0.0).rank == 4
 
 
-def test_r_may_fall_onto_a_full_coordinate_and_comes_back_with_the_next_session_but_one() -> None:
-    # From r = 4 to r = 3 = (B, 2), which is full. The green token of A1 is taken; then no pool has a token.
-    policy = greedy([0, 0], [2, 2], rank=4)
-    assert [policy.assign(0.0) for _ in range(3)] == [
-        Decision("green", A, 0, 3),
-        Decision("green", A, 1, 3),
-        Decision("yellow", A, 0, 4),
-    ]
-
-
-def test_too_few_green_tokens_do_not_lower_r() -> None:
-    assert greedy([0, 1], [1, 2], rank=4, beta=Beta(fixed=Fraction(3, 4))).assign(0.0).rank == 4
-
-
-def test_r_never_falls_below_one_nor_rises_beyond_the_last_coordinate() -> None:
-    assert greedy([0, 0], [0, 0], rank=1).assign(0.0).rank == 1
-    assert greedy([2, 3], [3, 3], rank=6).assign(0.0) == Decision("yellow", A, 0, 6)
-
-
-def test_the_last_yellow_token_raises_r_and_a_green_one_keeps_it() -> None:
-    assert greedy([1, 0], [0, 0]).assign(0.5) == Decision("yellow", A, 1, 2)
-    assert greedy([2, 2], [1, 2], rank=4).assign(0.0) == Decision("green", B, 0, 4)
-
-
 # --- What follows, over whole histories
 
 
@@ -170,18 +135,3 @@ def test_with_one_or_two_classes_it_places_as_slta_does_while_r_is_the_same(flee
         assert mine
         assert other
         assert (mine.token, mine.pool_class, mine.pool) == (other.token, other.pool_class, other.pool)
-
-
-def test_r_settles_at_its_optimum_from_far_above() -> None:
-    policy = greedy([1, 1, 1], [1, 1, 1], rank=6)
-    for k in range(12):
-        decision = policy.assign((k % 5) / 5)
-        policy.complete(decision.pool_class, decision.pool)
-    assert policy.rank == policy.occupancies.optimal_rank() == 3
-
-
-def test_a_single_pool_has_r_at_its_optimum() -> None:
-    policy = SltaGreedy(Occupancies(RANKING, [[0], []]), Beta())
-    assert [policy.assign(0.5).rank for _ in range(3)] == [2, 3, 3]
-    policy.complete(A, 0)
-    assert policy.rank == 3
