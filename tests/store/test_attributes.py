@@ -66,9 +66,7 @@ async def test_a_refused_list_changes_no_attribute(store: Store, one: None, redi
     assert everything(redis) == before
 
 
-async def test_a_pool_keeps_its_attributes_when_it_changes_class_and_loses_them_when_it_goes(
-    store: Store, one: None, redis: Redis
-) -> None:
+async def test_attributes_follow_a_pool_to_its_class_and_go_with_it(store: Store, one: None, redis: Redis) -> None:
     moved, _ = await store.pools.move(FLEET, PoolSpec("small-0", "large"))
     assert (moved.address, moved.labels) == (ADDRESS, LABELS)
     await store.pools.remove(FLEET, "small-0")
@@ -195,9 +193,7 @@ async def test_the_replay_log_keeps_no_attribute_of_a_placement(store: Store, on
 # Options of operations
 
 
-async def test_touch_renews_the_lease_of_a_live_session_in_the_same_call(
-    store: Store, one: None, clock: Clock, calls: Calls
-) -> None:
+async def test_touch_renews_a_live_session_s_lease(store: Store, one: None, clock: Clock, calls: Calls) -> None:
     await store.sessions.assign(FLEET, "s", 60, touch=True)
     left = []
     for lease, touch in ((None, False), (None, True), (90, True), (30, False)):

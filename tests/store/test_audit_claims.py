@@ -75,9 +75,7 @@ async def test_the_next_audit_is_due_after_an_hour(store: Store, fleet: None, cl
     assert not await claim(store)
 
 
-async def test_a_repaired_fleet_is_audited_at_once_also_if_one_was_under_way(
-    store: Store, fleet: None, clock: Clock
-) -> None:
+async def test_a_repaired_fleet_is_audited_even_if_one_was_under_way(store: Store, fleet: None, clock: Clock) -> None:
     await audit(store)
     await mend(store)
     clock.advance(1)
@@ -89,9 +87,7 @@ async def test_a_repaired_fleet_is_audited_at_once_also_if_one_was_under_way(
     assert await claim(store)
 
 
-async def test_what_another_process_of_the_server_took_over_is_audited_at_once(
-    store: Store, fleet: None, clock: Clock, redis: Redis
-) -> None:
+async def test_what_another_process_wrote_is_audited(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     await audit(store)
     rawstate.poke(redis, FLEET, incarnation=int(field(redis, "incarnation")) + 1)
     clock.advance(1)
@@ -114,9 +110,7 @@ async def test_a_suspect_fleet_is_audited_too(store: Store, fleet: None, redis: 
     redis.delete(f"{{{FLEET}}}:repair")
 
 
-async def test_a_change_of_the_fleet_keeps_the_result_and_an_audit_finds_nothing_wrong_in_it(
-    store: Store, fleet: None
-) -> None:
+async def test_a_change_keeps_the_result_and_an_audit_finds_nothing_wrong(store: Store, fleet: None) -> None:
     await audit(store, DAMAGED)
     await store.fleets.configure(FLEET, spec(*TWO_CLASSES, policy="jlmu"), "{}")
     await mend(store)

@@ -78,9 +78,7 @@ async def audit_while_it_changes(store: Store, monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.parametrize("work", [1, 20])
-async def test_the_sessions_of_a_fleet_at_rest_are_counted_however_small_the_slices(
-    store: Store, redis: TextRedis, fleet: None, work: int
-) -> None:
+async def test_sessions_of_a_resting_fleet_are_counted(store: Store, redis: TextRedis, fleet: None, work: int) -> None:
     assert (await Audits(store.fleets._functions, work).inspect(FLEET)).sentences == []
     rawstate.poke(redis, FLEET, **ALL_CHATS)
     found = await Audits(store.fleets._functions, work).inspect(FLEET)

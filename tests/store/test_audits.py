@@ -53,9 +53,7 @@ async def test_a_sound_fleet_has_no_findings_however_small_the_slices(store: Sto
     assert found.slices > {1: 100, 37: 20, 3000: 7}[work]
 
 
-async def test_a_sound_fleet_that_nobody_has_ticked_for_an_hour_has_no_findings(
-    store: Store, clock: Clock, fleet: None
-) -> None:
+async def test_a_sound_fleet_that_nobody_ticked_has_no_findings(store: Store, clock: Clock, fleet: None) -> None:
     clock.advance(3600)
     assert (await store.audits.inspect(FLEET)).sentences == []
 
@@ -176,9 +174,7 @@ async def test_traffic_raises_no_false_alarm(live_store: Store, traffic: Traffic
         assert traffic.operations > before
 
 
-async def test_the_audit_of_the_tests_sees_one_instant_of_a_store_under_load_and_ticks(
-    redis: TextRedis, traffic: Traffic
-) -> None:
+async def test_the_tests_audit_sees_one_instant_of_a_store_under_load(redis: TextRedis, traffic: Traffic) -> None:
     for _ in range(AUDITS_UNDER_TRAFFIC // 2):
         assert await asyncio.to_thread(violations, redis, FLEET) == []
     assert traffic.operations > AUDITS_UNDER_TRAFFIC
@@ -212,9 +208,7 @@ async def test_a_fleet_of_a_newer_layout_is_not_looked_at(store: Store, redis: T
     rawstate.pack(redis, FLEET, values)
 
 
-async def test_an_audit_of_a_fleet_that_traffic_has_damaged_says_so_once_and_goes_on(
-    store: Store, redis: TextRedis, fleet: None
-) -> None:
+async def test_a_damaged_fleet_is_told_once_and_the_audit_goes_on(store: Store, redis: TextRedis, fleet: None) -> None:
     """A part that meets an error is a finding, and the parts after it are looked at."""
     saved = everything(redis)
     redis.delete(f"{{{FLEET}}}:level:0:1")

@@ -136,9 +136,7 @@ async def test_a_lost_state_is_no_unknown_fleet_and_a_deleted_fleet_is(store: St
         await store.sessions.assign(FLEET, "t", None)
 
 
-async def test_sessions_without_records_get_one_from_their_pools_sets(
-    store: Store, clock: Clock, redis: TextRedis, fleet: None
-) -> None:
+async def test_sessions_without_records_get_new_ones(store: Store, clock: Clock, redis: TextRedis, fleet: None) -> None:
     pools = {id_: record.split()[4] for id_, record in redis.hgetall(SESSIONS).items()}
     redis.delete(SESSIONS)
     with pytest.raises(errors.UnknownSessionError):
@@ -221,9 +219,7 @@ async def serves_sound_sessions(store: Store, clock: Clock) -> None:
         await store.sessions.get(FLEET, "t3")
 
 
-async def test_in_a_small_fleet_one_record_is_too_much(
-    store: Store, clock: Clock, redis: TextRedis, fleet: None
-) -> None:
+async def test_in_a_small_fleet_one_record_is_many(store: Store, clock: Clock, redis: TextRedis, fleet: None) -> None:
     spoil(redis, 1)
     attempt = await attempted(store, clock)
     assert attempt.blocked == "a repair would set aside 1 of 39 sessions and 0 records of pools"
@@ -242,9 +238,7 @@ async def test_records_of_pools_count_too(store: Store, clock: Clock, redis: Tex
     assert violations(redis, FLEET) == []
 
 
-async def test_a_pool_whose_record_is_unreadable_is_told_by_its_name_and_its_bit(
-    store: Store, clock: Clock, redis: TextRedis, fleet: None
-) -> None:
+async def test_an_unreadable_pool_is_told_by_its_bit(store: Store, clock: Clock, redis: TextRedis, fleet: None) -> None:
     pools = redis.hgetall(f"{{{FLEET}}}:pools")
     redis.hset(f"{{{FLEET}}}:pools", mapping=dict.fromkeys(pools, "rubbish"))
     make_suspect(redis)
@@ -349,9 +343,7 @@ async def test_one_dispatcher_sees_to_a_suspect_fleet_and_another_after_it(
     assert [one.ours for one in told if one] == [True, False, False, True]
 
 
-async def test_a_fleet_that_another_dispatcher_has_repaired_is_not_repaired_again(
-    store: Store, redis: TextRedis, fleet: None
-) -> None:
+async def test_a_fleet_that_another_has_repaired_is_left_alone(store: Store, redis: TextRedis, fleet: None) -> None:
     make_suspect(redis)
     await store.fleets.tick(FLEET)
     assert (await repair_suspect(store, Specs(), FLEET)).repaired
@@ -394,9 +386,7 @@ async def aside(store: Store, redis: TextRedis, fleet: None) -> dict[str, str]:
     return {id_: record.split()[4] for id_, record in taken.items() if id_ != "s9"}
 
 
-async def test_a_repair_that_is_asked_for_puts_back_what_can_be(
-    store: Store, redis: TextRedis, aside: dict[str, str]
-) -> None:
+async def test_an_asked_repair_puts_back_what_can_be(store: Store, redis: TextRedis, aside: dict[str, str]) -> None:
     kept = redis.hget(SESSIONS, "s20")
     await repair_fleet(store, Specs(), FLEET)
     assert {id_: (await store.sessions.get(FLEET, id_)).pool_id for id_ in aside} == aside

@@ -102,9 +102,7 @@ async def test_every_operation_sees_the_effect_of_the_one_before(store: Store, b
     assert isinstance(unknown, errors.UnknownSessionError)
 
 
-async def test_operations_on_different_fleets_do_not_wait_for_each_other(
-    store: Store, between: tuple[Proxy, str]
-) -> None:
+async def test_operations_on_other_fleets_do_not_wait(store: Store, between: tuple[Proxy, str]) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 1}, "other")
     first = await held(between[0], store)
     second = asyncio.create_task(store.sessions.assign("other", "s", None))
@@ -113,9 +111,7 @@ async def test_operations_on_different_fleets_do_not_wait_for_each_other(
     await asyncio.gather(first, second)
 
 
-async def test_everyone_who_waits_for_a_fleet_that_is_not_there_hears_of_it(
-    store: Store, between: tuple[Proxy, str]
-) -> None:
+async def test_all_who_wait_for_a_fleet_that_is_not_there_hear(store: Store, between: tuple[Proxy, str]) -> None:
     between[0].open.clear()
     tasks = [asyncio.create_task(store.sessions.assign("nobody", f"s{k}", None)) for k in range(200)]
     await asyncio.sleep(0)
@@ -135,9 +131,7 @@ async def test_names_that_are_no_fleet_leave_nothing_behind_in_a_dispatcher(stor
 # Callers that go away
 
 
-async def test_callers_that_are_cancelled_undo_nothing_and_mix_no_replies(
-    store: Store, between: tuple[Proxy, str]
-) -> None:
+async def test_cancelled_callers_undo_nothing_and_mix_no_replies(store: Store, between: tuple[Proxy, str]) -> None:
     first = await held(between[0], store)
     tasks = {f"s{k}": asyncio.create_task(store.sessions.assign(FLEET, f"s{k}", None)) for k in range(300)}
     await asyncio.sleep(0)
@@ -248,9 +242,7 @@ async def test_an_error_in_what_a_call_writes_at_its_end_is_unknown_for_all_of_i
     assert violations(redis, FLEET) == []
 
 
-async def test_a_session_whose_assign_failed_half_way_is_where_a_repeated_assign_says(
-    store: Store, between: tuple[Proxy, str], redis: Redis
-) -> None:
+async def test_a_half_placed_session_is_where_it_was(store: Store, between: tuple[Proxy, str], redis: Redis) -> None:
     redis.delete(f"{{{FLEET}}}:level:0:1")
     redis.lpush(f"{{{FLEET}}}:level:0:1", "x")
     with pytest.raises(errors.OutcomeUnknownError):
@@ -263,9 +255,7 @@ async def test_a_session_whose_assign_failed_half_way_is_where_a_repeated_assign
     assert (await store.fleets.snapshot(FLEET)).counters["assigned"] == 1
 
 
-async def test_a_lease_of_nobody_keeps_no_other_from_ending_and_no_operation_from_running(
-    store: Store, redis: Redis, clock: Clock
-) -> None:
+async def test_a_lease_of_nobody_blocks_no_other_and_no_operation(store: Store, redis: Redis, clock: Clock) -> None:
     for id_ in ("gone", "unreadable", "s"):
         await store.sessions.assign(FLEET, id_, 2)
     redis.hdel(f"{{{FLEET}}}:sessions", "gone")
@@ -281,9 +271,7 @@ async def test_a_lease_of_nobody_keeps_no_other_from_ending_and_no_operation_fro
     assert {id_: (await store.sessions.get(FLEET, id_)).session_id for id_ in ("gone", "unreadable", "t")}
 
 
-async def test_a_lease_ends_in_its_own_second_though_another_has_the_session_too(
-    store: Store, redis: Redis, clock: Clock
-) -> None:
+async def test_a_lease_ends_in_its_own_second_though_in_another_set(store: Store, redis: Redis, clock: Clock) -> None:
     await store.sessions.assign(FLEET, "s", 4)
     redis.sadd(f"{{{FLEET}}}:leases:2", "s")
     clock.advance(3)

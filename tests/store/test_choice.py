@@ -111,9 +111,7 @@ def no_pool_has_a_token(world: World) -> bool:
 
 @pytest.mark.parametrize("policy", [policy for policy in POLICIES.values() if policy.has_thresholds])
 @pytest.mark.parametrize("seed", range(3))
-def test_with_every_row_of_levels_scrambled_the_tokens_still_make_the_specification_s_choice(
-    redis: Redis, seed: int, policy: Policy
-) -> None:
+def test_with_scrambled_levels_tokens_make_the_specification_s_choice(redis: Redis, seed: int, policy: Policy) -> None:
     world = World(redis, seed, policy, with_naive=False)
     rng = Random(seed)
     compared = 0
@@ -154,9 +152,7 @@ LUA_WORDS = {"local", "function", "for", "do", "if", "then", "else", "elseif", "
         ),
     ],
 )
-def test_the_choice_is_handed_all_it_may_know_and_reaches_for_nothing_else(
-    policy: str, arguments: list[str], functions: set[str]
-) -> None:
+def test_the_choice_is_handed_all_it_may_know(policy: str, arguments: list[str], functions: set[str]) -> None:
     found = re.search(rf"local function choose_{policy}\((.*?)\)\n(.*?)\nend\n", module(policy), re.DOTALL)
     assert found, "choosing is a function of its own"
     assert found[1].split(", ") == arguments

@@ -46,9 +46,7 @@ async def test_100_callers_fill_a_fleet_exactly_and_the_others_are_rejected(stor
 
 
 @EACH_POLICY
-async def test_100_callers_that_come_and_go_never_exceed_a_capacity(
-    stores: list[Store], redis: Redis, policy: str
-) -> None:
+async def test_100_callers_that_come_and_go_exceed_no_capacity(stores: list[Store], redis: Redis, policy: str) -> None:
     """Every caller counts what it was told: never more on a pool than it holds, and in the end the store agrees."""
     await create(stores[0], spec(pool_class("small", SMALL, 4), policy=policy), {"small": 15})
     held: Counter[str] = Counter()

@@ -117,9 +117,7 @@ async def test_the_same_configuration_again_moves_nothing(store: Store, placed: 
     ],
     ids=["curves", "families", "capacities", "order", "new classes", "policy", "times", "beta"],
 )
-async def test_live_sessions_are_kept_whatever_is_changed(
-    store: Store, placed: dict[str, str], changed: FleetSpec
-) -> None:
+async def test_live_sessions_are_kept_after_changes(store: Store, placed: dict[str, str], changed: FleetSpec) -> None:
     before = await occupancies(store)
     await store.fleets.configure(FLEET, changed, "{}")
     assert await still_there(store, placed)
@@ -128,9 +126,7 @@ async def test_live_sessions_are_kept_whatever_is_changed(
     assert (await store.sessions.assign(FLEET, "next", None)).pool_id in placed.values()
 
 
-async def test_switching_the_policy_and_back_finds_r_from_the_ledger(
-    store: Store, placed: dict[str, str], redis: Redis
-) -> None:
+async def test_a_policy_switched_back_finds_r_in_the_ledger(store: Store, placed: dict[str, str], redis: Redis) -> None:
     await store.fleets.configure(FLEET, spec(*TWO_CLASSES, policy="jlmu"), "{}")
     assert (await store.sessions.assign(FLEET, "a", None)).token == "open"
     under_jlmu = await store.fleets.snapshot(FLEET)
@@ -200,9 +196,7 @@ async def test_an_order_that_differs_where_totals_do_not_is_taken_over(store: St
 
 
 @EACH_POLICY
-async def test_a_capacity_below_what_a_pool_holds_is_refused_and_nothing_changes(
-    store: Store, redis: Redis, policy: str
-) -> None:
+async def test_a_capacity_below_what_is_held_changes_nothing(store: Store, redis: Redis, policy: str) -> None:
     await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 2, "large": 2})
     await place(store, 20)
     before = everything(redis)
@@ -414,9 +408,7 @@ async def interrupted(server: str, calls: Calls, clock: Clock) -> AsyncIterator[
     await opened.close()
 
 
-async def test_a_fleet_created_while_another_dispatcher_deletes_its_namesake_is_listed(
-    store: Store, interrupted: Interrupted
-) -> None:
+async def test_a_fleet_created_while_its_namesake_is_deleted_is_listed(store: Store, interrupted: Interrupted) -> None:
     await create(store, spec(*TWO_CLASSES), {})
     interrupted.interrupt("SREM", lambda: create(store, spec(*TWO_CLASSES), {}))
     await interrupted.fleets.delete(FLEET)
@@ -424,9 +416,7 @@ async def test_a_fleet_created_while_another_dispatcher_deletes_its_namesake_is_
     assert (await store.fleets.config(FLEET))[1] == 1
 
 
-async def test_a_fleet_deleted_while_another_dispatcher_creates_its_namesake_is_listed(
-    store: Store, interrupted: Interrupted, redis: Redis
-) -> None:
+async def test_a_fleet_created_amid_a_deletion_is_listed(store: Store, interrupted: Interrupted, redis: Redis) -> None:
     async def delete_in_between() -> None:
         redis.srem(FLEETS_KEY, FLEET)
 
@@ -474,9 +464,7 @@ class ChangingWorld(World):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_after_any_change_the_store_decides_as_the_specification_of_the_new_configuration(
-    redis: Redis, seed: int
-) -> None:
+def test_after_any_change_the_store_decides_as_the_new_configuration_says(redis: Redis, seed: int) -> None:
     world = ChangingWorld(redis, seed, random.Random(seed).choice(list(POLICIES.values())), with_naive=False)
     for stage in range(1, 6):
         world.live(150 * stage)

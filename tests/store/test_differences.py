@@ -199,9 +199,7 @@ CURVES = spec(pool_class("steps", STEPS, 3), pool_class("flat", FLAT, 3), policy
 
 
 @pytest.mark.parametrize("changed", [CURVES, placing("slta")], ids=["curves", "policy"])
-async def test_other_curves_and_another_policy_begin_the_sums_anew(
-    store: Store, clock: Clock, fleet: None, changed: FleetSpec
-) -> None:
+async def test_other_curves_or_policies_begin_anew(store: Store, clock: Clock, fleet: None, changed: FleetSpec) -> None:
     await report(store, "a", "flat-0")
     clock.advance(3)
     before = (await store.fleets.snapshot(FLEET)).integrals
@@ -242,9 +240,7 @@ async def test_a_repair_begins_the_sums_anew(store: Store, redis: Redis, fleet: 
     ],
     ids=str,
 )
-async def test_the_audit_finds_sums_that_cannot_be(
-    store: Store, redis: Redis, fleet: None, damage: dict[str, int]
-) -> None:
+async def test_the_audit_finds_impossible_sums(store: Store, redis: Redis, fleet: None, damage: dict[str, int]) -> None:
     await store.sessions.assign(FLEET, "s", None)
     await report(store, "a", "flat-0")
     assert (await store.audits.inspect(FLEET)).sentences == []

@@ -133,9 +133,7 @@ async def test_another_status_ends_the_deadline(
     assert await endings(store) == []
 
 
-async def test_a_removed_pool_leaves_no_deadline_to_the_next_of_its_name(
-    store: Store, fleet: None, redis: TextRedis
-) -> None:
+async def test_a_removed_pool_leaves_its_name_no_deadline(store: Store, fleet: None, redis: TextRedis) -> None:
     await drain(store, deadline=within(5))
     await store.pools.remove(FLEET, POOL)
     assert not redis.exists(KEY)
@@ -168,9 +166,7 @@ async def test_a_drain_after_its_deadline_has_a_new_one(store: Store, fleet: Non
     assert len(await endings(store)) == 2
 
 
-async def test_across_an_outage_a_deadline_comes_nearer_by_five_seconds(
-    store: Store, fleet: None, clock: Clock
-) -> None:
+async def test_in_an_outage_a_deadline_comes_nearer_by_five_seconds(store: Store, fleet: None, clock: Clock) -> None:
     await drain(store, deadline=within(60, "fail"))
     clock.advance(3600)
     await store.fleets.tick(FLEET)
@@ -183,18 +179,14 @@ async def test_a_moved_pool_keeps_its_deadline(store: Store, fleet: None) -> Non
     assert (moved.pool_class, moved.drain) == ("large", within(60))
 
 
-async def test_a_drain_that_is_over_moves_without_its_timer(
-    store: Store, fleet: None, redis: TextRedis, clock: Clock
-) -> None:
+async def test_a_drain_that_is_over_moves_untimed(store: Store, fleet: None, redis: TextRedis, clock: Clock) -> None:
     await drain(store, deadline=within(2))
     await pass_seconds(store, clock, 4)
     await store.pools.move(FLEET, PoolSpec(POOL, "large"))
     assert redis.exists(KEY) == 0
 
 
-async def test_a_pool_that_moves_while_it_fails_by_its_drain_keeps_the_timer(
-    store: Store, clock: Clock, redis: TextRedis
-) -> None:
+async def test_a_pool_that_moves_while_it_fails_keeps_the_timer(store: Store, clock: Clock, redis: TextRedis) -> None:
     await create(store, spec(pool_class("small", capacity=200), pool_class("large")), {"small": 1})
     ids = await fill(store, 200)
     await drain(store, deadline=within(5, "fail"))
@@ -245,9 +237,7 @@ async def test_many_pools_get_a_deadline_together_also_those_that_drain(store: S
     assert (await store.pools.set_statuses(FLEET, "draining", both)).unchanged == both
 
 
-async def test_a_tick_without_a_due_deadline_leaves_the_revision(
-    store: Store, fleet: None, redis: TextRedis, clock: Clock
-) -> None:
+async def test_ticks_without_deadline_write_nothing(store: Store, fleet: None, redis: TextRedis, clock: Clock) -> None:
     await drain(store, deadline=within(3))
     before = field(redis, "revision")
     await pass_seconds(store, clock, 2)
@@ -256,9 +246,7 @@ async def test_a_tick_without_a_due_deadline_leaves_the_revision(
     assert field(redis, "revision") != before
 
 
-async def test_a_repair_sets_aside_deadlines_that_cannot_be_and_keeps_the_others(
-    store: Store, fleet: None, redis: TextRedis
-) -> None:
+async def test_a_repair_sets_impossible_deadlines_aside(store: Store, fleet: None, redis: TextRedis) -> None:
     await drain(store, deadline=within(60, "fail"))
     kept = redis.zrange(KEY, 0, -1, withscores=True)
     await drain(store, "large-1", deadline=within(60))

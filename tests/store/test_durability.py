@@ -62,9 +62,7 @@ async def test_what_is_acknowledged_is_on_the_replica(pair: Group, store: Store)
 
 
 @pytest.mark.slow
-async def test_what_the_replica_does_not_confirm_is_unknown_though_it_is_asked_again_over_another_connection(
-    pair: Group, store: Store
-) -> None:
+async def test_what_the_replica_does_not_confirm_is_unknown_also_when_asked_again(pair: Group, store: Store) -> None:
     pair.servers[1].freeze()
     for _ in range(2):
         async with impatient(pair) as other:
@@ -114,9 +112,7 @@ def frozen(frozen_pair: str) -> str:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_every_change_is_confirmed_and_so_is_its_repetition(
-    frozen: str, opening: AsyncExitStack, change: str
-) -> None:
+async def test_every_change_and_its_repetition_are_confirmed(frozen: str, opening: AsyncExitStack, change: str) -> None:
     await create(await opened(opening, frozen), spec(*TWO_CLASSES), {"small": 2, "large": 2})
     gone = errors.UnknownPoolError  # is no news to keep
     for expected in (errors.OutcomeUnknownError, (errors.OutcomeUnknownError, gone)):
@@ -315,9 +311,7 @@ async def test_one_that_may_not_be_asked_is_relied_on_when_the_operator_says_how
 
 
 @pytest.mark.slow
-async def test_the_next_master_is_asked_too_and_acknowledges_nothing_until_it_syncs(
-    pair: Group, opening: AsyncExitStack
-) -> None:
+async def test_the_next_master_acknowledges_nothing_until_it_syncs(pair: Group, opening: AsyncExitStack) -> None:
     with pair.servers[0].client() as admin:
         admin.config_set("appendfsync", "always")
     store = await opened(

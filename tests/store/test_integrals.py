@@ -165,9 +165,7 @@ def three_classes(policy: str) -> FleetSpec:
 
 @EACH_POLICY
 @pytest.mark.parametrize("seed", range(3))
-async def test_integrals_equal_those_of_a_list_of_occupancies_in_fractions(
-    store: Store, clock: Clock, policy: str, seed: int
-) -> None:
+async def test_integrals_equal_those_in_fractions(store: Store, clock: Clock, policy: str, seed: int) -> None:
     history = History(store, clock, three_classes(policy), seed)
     await history.begin()
     await history.live(150, [0, 1, 16_384, 333_333, 2_000_000])
@@ -321,9 +319,7 @@ async def test_the_past_reaches_as_far_as_each_window_and_no_further_than_it_nee
         assert covered == 5 * round(age * SECOND)
 
 
-async def test_before_a_window_is_over_it_reaches_back_to_the_beginning(
-    store: Store, clock: Clock, redis: Redis
-) -> None:
+async def test_before_a_window_is_over_it_reaches_to_the_beginning(store: Store, clock: Clock, redis: Redis) -> None:
     await create(store, spec(pool_class("flat", FLAT, 8)), {"flat": 3})
     assert (await store.fleets.snapshot(FLEET)).past == {}, "no tick, no past"
     await store.fleets.tick(FLEET)

@@ -34,9 +34,7 @@ async def guarded(store: Store, clock: Clock, redis: TextRedis) -> None:
 
 
 @pytest.mark.parametrize("word", POOL.groupindex)
-async def test_a_field_of_a_record_that_is_unreadable_is_mended_and_the_others_stay(
-    store: Store, guarded: None, redis: TextRedis, word: str
-) -> None:
+async def test_an_unreadable_field_is_mended_alone(store: Store, guarded: None, redis: TextRedis, word: str) -> None:
     before = redis.hget(key("pools"), "small-5")
     pool("small-5", **{word: "x"})(redis)
     assert (await store.audits.inspect(FLEET)).total > 0
@@ -50,9 +48,7 @@ async def test_a_field_of_a_record_that_is_unreadable_is_mended_and_the_others_s
 
 
 @pytest.mark.parametrize("number", ["x", "999999", "99999999999999999999"])
-async def test_a_record_that_cannot_be_read_is_refused_and_others_are_not(
-    store: Store, guarded: None, redis: TextRedis, number: str
-) -> None:
+async def test_an_unreadable_record_is_refused(store: Store, guarded: None, redis: TextRedis, number: str) -> None:
     before = redis.hget(key("pools"), "small-7")
     pool("small-7", number=number)(redis)
     with pytest.raises(errors.NewerFleetError):
@@ -63,18 +59,14 @@ async def test_a_record_that_cannot_be_read_is_refused_and_others_are_not(
     redis.hset(key("pools"), "small-7", before)
 
 
-async def test_a_heartbeat_may_be_later_than_the_time_of_the_state(
-    store: Store, guarded: None, redis: TextRedis
-) -> None:
+async def test_a_heartbeat_may_be_later_than_the_state_s_time(store: Store, guarded: None, redis: TextRedis) -> None:
     """It does not write the state, and the clock of another master may be behind."""
     later = int(rawstate.fields(redis, FLEET)["time"]) + 1_000_000
     pool("small-7", since=str(later), listed=str(later))(redis)
     assert (await store.audits.inspect(FLEET)).sentences == []
 
 
-async def test_after_a_repair_leases_begin_anew_and_unconfirmed_pools_stay_so(
-    store: Store, guarded: None, clock: Clock
-) -> None:
+async def test_after_a_repair_leases_begin_anew_and_guards_stay(store: Store, guarded: None, clock: Clock) -> None:
     await store.pools.set_status(FLEET, "small-1", "draining")
     await repair(store, SPEC)
     assert await count(store) == {"lost": 1, "unconfirmed": 4, "alive": 3}
@@ -88,9 +80,7 @@ async def test_after_a_repair_leases_begin_anew_and_unconfirmed_pools_stay_so(
     assert (await store.fleets.snapshot(FLEET)).classes[0].guard == "over", "three of six"
 
 
-async def test_a_lost_lease_is_begun_anew_by_its_timer_and_a_timer_of_nothing_is_dropped(
-    store: Store, guarded: None, redis: TextRedis
-) -> None:
+async def test_a_lost_lease_begins_anew_and_a_lone_timer_goes(store: Store, guarded: None, redis: TextRedis) -> None:
     pool("small-6", liveness="-", since="0", ttl="0", listed="0")(redis)
     redis.zadd(key("timers"), {"nobody": 10**9})
     await repair(store, SPEC)

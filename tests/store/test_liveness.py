@@ -51,9 +51,7 @@ async def test_a_pool_that_never_sent_a_heartbeat_lives_for_ever(store: Store, f
     assert set((await liveness(store)).values()) == {"alive"}
 
 
-async def test_a_pool_is_lost_a_quarter_of_its_lease_after_it_has_run_out(
-    store: Store, fleet: None, clock: Clock
-) -> None:
+async def test_a_pool_is_lost_a_quarter_lease_after_it_has_run_out(store: Store, fleet: None, clock: Clock) -> None:
     await beat(store, "small-0")
     await pass_seconds(store, clock, 1.25 * TTL - 0.1)
     assert (await liveness(store))["small-0"] == "alive"
@@ -62,9 +60,7 @@ async def test_a_pool_is_lost_a_quarter_of_its_lease_after_it_has_run_out(
     assert (pool.liveness, pool.status, pool.takes_sessions) == ("lost", "active", False)
 
 
-async def test_a_pool_lost_for_gone_seconds_is_gone_and_its_sessions_end(
-    store: Store, fleet: None, clock: Clock
-) -> None:
+async def test_a_pool_lost_for_long_is_gone_and_its_sessions_end(store: Store, fleet: None, clock: Clock) -> None:
     await beat(store, "small-0")
     placed = await place(store, 8)
     await pass_seconds(store, clock, 13)
@@ -165,9 +161,7 @@ COMING: Mapping[str, Callable[[Store], Awaitable[object]]] = {
 
 @pytest.mark.parametrize("how", COMING)
 @pytest.mark.parametrize("forget", [0, 86_400], ids=["", "forgotten after a day"])
-async def test_a_session_that_comes_to_a_gone_pool_ends_as_its_others_did(
-    store: Store, clock: Clock, how: str, forget: float
-) -> None:
+async def test_a_session_on_a_gone_pool_ends_as_the_others(store: Store, clock: Clock, how: str, forget: float) -> None:
     await create(store, replace(spec(*TWO_CLASSES), gone_seconds=20, forget_seconds=forget), {"small": 2})
     await beat(store, "small-0")
     await pass_seconds(store, clock, 12.5 + 20 + 30)
@@ -190,9 +184,7 @@ async def test_an_outage_of_the_store_loses_no_pool_for_one_lease(store: Store, 
     assert (await liveness(store))["small-0"] == "lost", "not held for a minute, as sessions are"
 
 
-async def test_a_new_master_loses_no_pool_for_one_lease_since_it_may_lack_heartbeats(
-    store: Store, fleet: None, clock: Clock, redis: Redis
-) -> None:
+async def test_a_new_master_loses_no_pool_for_a_lease(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     await beat(store, "small-0")
     await pass_seconds(store, clock, 1.25 * TTL - 1)
     incarnation, _, fork = field(redis, "incarnations").split()[-1].split(":")
@@ -224,9 +216,7 @@ async def test_a_pool_that_moves_to_another_class_keeps_a_lease(store: Store, fl
     assert (await store.fleets.snapshot(FLEET)).classes[1].lost_pools == 1
 
 
-async def test_a_heartbeat_without_a_change_of_its_pool_writes_no_state(
-    store: Store, fleet: None, clock: Clock, redis: Redis
-) -> None:
+async def test_heartbeats_without_change_write_no_state(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     await beat(store, "small-0")
     before = everything(redis)
     clock.advance(2)

@@ -115,9 +115,7 @@ async def test_a_pool_of_an_unknown_status_is_left_alone(store: Store, redis: Re
     redis.hset(f"{{{FLEET}}}:pools", "small-0", "0 a- 0 0 0 0")
 
 
-async def test_two_versions_share_a_fleet_until_one_uses_what_the_other_does_not_know(
-    store: Store, newer: Call, redis: Redis
-) -> None:
+async def test_two_versions_share_a_fleet_until_one_uses_a_novelty(store: Store, newer: Call, redis: Redis) -> None:
     """First replace all dispatchers, then use what is new; roll back by leaving it first."""
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
     assert newer("batch", "assign", "by-the-newer", "", "0.5", "")[1][0][0] == "ASSIGNED"
@@ -140,9 +138,7 @@ async def test_two_versions_share_a_fleet_until_one_uses_what_the_other_does_not
     assert violations(redis, FLEET) == []
 
 
-async def test_curves_that_another_version_changed_are_not_remembered_as_they_were(
-    store: Store, newer: Call, redis: Redis
-) -> None:
+async def test_curves_changed_by_another_version_are_read_again(store: Store, newer: Call, redis: Redis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
     await place(store, 3)
     exchanged = spec(pool_class("small", LARGE, 4), pool_class("large", SMALL, 6))

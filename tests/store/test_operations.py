@@ -55,9 +55,7 @@ async def test_a_row_and_a_lua_function_make_an_operation(server: str, tmp_path:
         assert await touch(store) == ["TOUCHED", "s-1"]
 
 
-async def test_an_operation_that_reads_a_cold_field_without_loading_it_fails(
-    server: str, redis: Redis, tmp_path: Path
-) -> None:
+async def test_an_operation_that_reads_an_unloaded_field_fails(server: str, redis: Redis, tmp_path: Path) -> None:
     async with touching(server, tmp_path, "fleet.retention") as store:
         with pytest.raises(errors.OutcomeUnknownError):
             await touch(store)
@@ -103,9 +101,7 @@ def drawn(rng: Random, step: int) -> list[str]:
 
 @pytest.mark.parametrize("large", [2, 400])
 @pytest.mark.parametrize("policy", POLICIES)
-async def test_a_batch_does_what_its_operations_do_one_by_one(
-    store: Store, redis: TextRedis, policy: str, large: int
-) -> None:
+async def test_a_batch_does_what_single_calls_do(store: Store, redis: TextRedis, policy: str, large: int) -> None:
     rng, function, now = Random(1), f"slta_{assemble().digest}_batch", 10**15
     for fleet in ("whole", "parts"):
         await create(store, spec(*CURVED, policy=policy, lease=5), {"c0": 3, "c1": 9, "c2": large}, fleet)

@@ -38,9 +38,7 @@ def live_order(redis: Redis) -> list[tuple[int, int]]:
 
 
 @EACH_POLICY
-async def test_a_change_of_order_keeps_totals_and_the_averages_window(
-    store: Store, redis: Redis, clock: Clock, policy: str
-) -> None:
+async def test_other_orders_keep_totals_and_averages(store: Store, redis: Redis, clock: Clock, policy: str) -> None:
     await create(store, tied(PAPER, policy), {"flat": 2, "kinked": 2})
     await place(store, 6)
     before = await store.fleets.snapshot(FLEET)
@@ -67,9 +65,7 @@ async def test_a_change_of_order_keeps_totals_and_the_averages_window(
     ],
     ids=["order", "order and policy", "index", "order and curves", "order and places"],
 )
-async def test_the_version_of_utilities_moves_with_what_totals_depend_on_alone(
-    store: Store, changed: FleetSpec, moves: int
-) -> None:
+async def test_the_version_of_utilities_moves_with_totals_alone(store: Store, changed: FleetSpec, moves: int) -> None:
     await create(store, tied(PAPER), {"flat": 2, "kinked": 2})
     await place(store, 5)
     before = (await store.fleets.snapshot(FLEET)).integrals.utilities_version

@@ -79,9 +79,7 @@ async def test_a_session_of_another_pool_stays_there(store: Store, fleet: None) 
     assert (await store.sessions.get(FLEET, "s")).pool_id == placed.pool_id
 
 
-async def test_a_report_from_before_the_store_was_lost_changes_nothing(
-    store: Store, redis: Redis, fleet: None, clock: Clock
-) -> None:
+async def test_reports_from_before_a_loss_change_nothing(store: Store, redis: Redis, fleet: None, clock: Clock) -> None:
     await pass_seconds(store, clock, 4)
     old = await as_of(store)
     redis.flushall()

@@ -213,9 +213,7 @@ async def test_pools_that_come_and_go_between_pages_hide_no_other_pool(store: St
     assert {p.pool_id for p in (*first.pools, *rest.pools)} >= {f"large-{k}" for k in range(6)} | {"small-4"}
 
 
-async def test_all_pools_are_read_in_slices_with_a_pause_after_each(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_all_pools_are_read_in_slices_with_pauses_between(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": POOLS_PER_SLICE, "large": POOLS_PER_SLICE + 1})
     pauses: list[float] = []
 

@@ -116,9 +116,7 @@ async def test_sessions_that_another_dispatcher_made_room_for_are_put_back(
     assert not_replayed(*stores) == {}
 
 
-async def test_sessions_that_later_ones_displaced_are_counted_with_their_ids(
-    own: Server, stores: Sequence[Store], clock: Seconds
-) -> None:
+async def test_sessions_that_others_displaced_are_counted(own: Server, stores: Sequence[Store], clock: Seconds) -> None:
     image = Image(own)
     lost = await full(stores[0])
     image.restore(own)
@@ -133,9 +131,7 @@ async def test_sessions_that_later_ones_displaced_are_counted_with_their_ids(
     assert len(await live(stores[0], *lost)) == len(lost) - 3
 
 
-async def test_a_removal_waits_for_a_last_time_beside_sessions_that_are_given_up(
-    own: Server, stores: Sequence[Store], clock: Seconds
-) -> None:
+async def test_a_removal_waits_beside_sessions_given_up(own: Server, stores: Sequence[Store], clock: Seconds) -> None:
     await _add(stores[0])
     image = Image(own)
     for k in range(TWO_CLASSES[0].capacity):
@@ -164,9 +160,7 @@ async def test_what_does_not_fit_leaves_the_fleet_no_suspect(own: Server, stores
     assert stores[0].recovering == 1
 
 
-async def test_pools_are_put_back_with_their_sessions_attributes_and_status(
-    own: Server, stores: Sequence[Store]
-) -> None:
+async def test_pools_are_put_back_with_sessions_attributes_and_status(own: Server, stores: Sequence[Store]) -> None:
     image = Image(own)
     await stores[0].pools.add(FLEET, [AWAY])
     await stores[0].sessions.report(FLEET, "s", "p", None)
@@ -261,9 +255,7 @@ async def test_of_a_pool_s_changes_the_last_one_counts_whoever_replays_it_first(
     assert not_replayed(*stores) == {}
 
 
-async def test_a_deletion_that_was_answered_since_wins_though_there_was_no_pool_yet(
-    own: Server, stores: Sequence[Store]
-) -> None:
+async def test_a_deletion_answered_since_wins_though_no_pool_was_there(own: Server, stores: Sequence[Store]) -> None:
     image = Image(own)
     await _add(stores[0])
     image.restore(own)
@@ -273,9 +265,7 @@ async def test_a_deletion_that_was_answered_since_wins_though_there_was_no_pool_
     assert "p" not in await pool_ids(stores[0])
 
 
-async def test_a_pool_that_was_made_since_stays_though_its_removal_was_lost(
-    own: Server, stores: Sequence[Store]
-) -> None:
+async def test_a_pool_made_since_stays_though_its_removal_was_lost(own: Server, stores: Sequence[Store]) -> None:
     await _add(stores[0])
     image = Image(own)
     await _remove(stores[0])
@@ -294,9 +284,7 @@ async def test_as_many_pools_as_a_fleet_may_have_are_put_back(own: Server, store
     assert [one.counts[0] for one in (await stores[0].fleets.snapshot(FLEET)).classes] == [65_534, 2]
 
 
-async def test_pools_of_a_class_that_was_lost_with_its_put_are_counted(
-    own: Server, stores: Sequence[Store], clock: Seconds
-) -> None:
+async def test_pools_of_a_class_that_was_lost_are_counted(own: Server, stores: Sequence[Store], clock: Seconds) -> None:
     image = Image(own)
     third = pool_class("third", SMALL, 4)
     await stores[0].fleets.configure(FLEET, spec(*TWO_CLASSES, third, policy="jlmu"), "{}")
@@ -325,9 +313,7 @@ async def test_a_deleted_fleet_does_not_come_back(own: Server, stores: Sequence[
     await create(stores[0], spec(*TWO_CLASSES), {})  # for the audit
 
 
-async def test_a_fleet_that_was_configured_since_stays_though_its_deletion_was_lost(
-    own: Server, stores: Sequence[Store]
-) -> None:
+async def test_a_fleet_configured_since_stays_though_its_end_was_lost(own: Server, stores: Sequence[Store]) -> None:
     image = Image(own)
     await stores[0].fleets.delete(FLEET)
     image.restore(own)
@@ -376,9 +362,7 @@ async def test_a_session_that_was_answered_as_unknown_is_not_put_back(late: Sequ
 
 
 @pytest.mark.parametrize("by", ["lease", "deadline", "lost pool"])
-async def test_nothing_ends_a_session_by_itself_before_the_replay(
-    own: Server, stores: Sequence[Store], clock: Seconds, by: str
-) -> None:
+async def test_no_session_ends_before_the_replay(own: Server, stores: Sequence[Store], clock: Seconds, by: str) -> None:
     first = stores[0]
     await first.sessions.report(FLEET, "s", "small-0", 60 if by == "lease" else 0)
     if by == "deadline":
@@ -398,9 +382,7 @@ async def test_nothing_ends_a_session_by_itself_before_the_replay(
     assert (await first.sessions.get(FLEET, "s")).pool_id == "small-1"
 
 
-async def test_marks_are_dropped_when_no_dispatcher_has_facts_any_more(
-    own: Server, stores: Sequence[Store], clock: Seconds
-) -> None:
+async def test_marks_are_dropped_when_nobody_has_facts(own: Server, stores: Sequence[Store], clock: Seconds) -> None:
     image = Image(own)
     await _add(stores[0])
     image.restore(own)

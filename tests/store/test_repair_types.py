@@ -70,9 +70,7 @@ async def test_lost_numbers_are_found_by_the_digest_or_given_up(
 
 
 @pytest.mark.parametrize("kind", ["default", "video"])
-async def test_a_placement_without_the_stored_types_fails_and_the_fleet_is_repaired_by_itself(
-    store: Store, redis: TextRedis, kind: str
-) -> None:
+async def test_without_stored_types_placements_fail_and_are_repaired(store: Store, redis: TextRedis, kind: str) -> None:
     await sessions_of(store, NEVER_CHANGED)
     redis.delete(KEY)
     redis.execute_command("FUNCTION", "FLUSH")
@@ -102,9 +100,7 @@ async def test_altered_numbers_give_no_session_another_type(store: Store, redis:
 
 
 @pytest.mark.parametrize("damage", [{"tables": 5}, {"pools": "2 0"}])
-async def test_whole_types_are_kept_beside_damage_of_what_the_digest_also_covers(
-    store: Store, redis: TextRedis, damage: Mapping[str, object]
-) -> None:
+async def test_whole_types_survive_other_damage(store: Store, redis: TextRedis, damage: Mapping[str, object]) -> None:
     await sessions_of(store, CHANGED)
     rawstate.poke(redis, FLEET, **damage)
     assert await repair(store, CHANGED) == []

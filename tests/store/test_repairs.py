@@ -144,9 +144,7 @@ async def test_calls_of_the_fleet_are_refused_meanwhile_and_those_of_others_are_
     assert (await store.fleets.snapshot(OTHER)).sessions == 1
 
 
-async def test_a_tick_leaves_a_repair_to_those_who_are_at_it_and_goes_on_with_one_that_was_left(
-    store: Store, redis: TextRedis, begun: None
-) -> None:
+async def test_a_tick_goes_on_with_a_repair_that_was_left(store: Store, redis: TextRedis, begun: None) -> None:
     await store.fleets.tick(FLEET)
     assert redis.exists(f"{{{FLEET}}}:repair")
     redis.hset(f"{{{FLEET}}}:repair", "at", "1")
@@ -160,9 +158,7 @@ async def test_a_sound_fleet_is_not_repaired_by_a_slice(store: Store, damaged: d
     await repair_fleet(store, Specs(), FLEET)
 
 
-async def test_ends_of_a_generation_that_is_none_are_remembered_as_the_younger_ones(
-    store: Store, redis: TextRedis, clock: Clock
-) -> None:
+async def test_ends_of_an_impossible_generation_are_the_younger(store: Store, redis: TextRedis, clock: Clock) -> None:
     await apply(store, TINY | {"retention_seconds": 60})
     await place(store, 5)
     rawstate.poke(redis, FLEET, ended_generation=3)

@@ -63,9 +63,7 @@ async def left_out(store: Store) -> tuple[int, int]:
 # What becomes of a report
 
 
-async def test_a_report_is_answered_with_what_the_session_adds_and_with_what_jlmu_s_choice_would_have_added(
-    store: Store, fleet: None
-) -> None:
+async def test_a_report_is_answered_with_its_utility_and_that_of_jlmu_s_choice(store: Store, fleet: None) -> None:
     small = observing().integers.to_utility(observing().integers.marginals[1][0])
     first = await report(store, "s", "steps-0", 30)
     assert (first.outcome, first.pool_class, first.lease_seconds, first.marginal_utility) == ("new", "steps", 30, 8)
@@ -132,9 +130,7 @@ async def test_the_difference_is_a_mean_over_reports(store: Store, fleet: None) 
     assert await mean(store) == pytest.approx((0 + 8 - small) / 2)
 
 
-async def test_pools_that_come_and_go_leave_the_mean_and_the_counts_and_other_curves_begin_them_anew(
-    store: Store, fleet: None
-) -> None:
+async def test_pools_leave_the_mean_and_the_counts_and_other_curves_begin_anew(store: Store, fleet: None) -> None:
     await report(store, "a", "small-0")
     with pytest.raises(errors.ReportedPoolUnknownError):
         await report(store, "b", "nobody")
@@ -177,9 +173,7 @@ async def test_what_was_compared_before_another_policy_is_not_mixed_in(store: St
     assert mean_difference(late, early, observing()) == 0
 
 
-async def test_switching_between_observing_and_placing_under_load_keeps_every_session(
-    server: str, calls: Calls, redis: Redis, fleet: None
-) -> None:
+async def test_switching_policies_under_load_loses_none(server: str, calls: Calls, redis: Redis, fleet: None) -> None:
     store = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), calls)
     await store.pools.add(FLEET, [PoolSpec(f"{name}-more-{k}", name) for name in ("steps", "small") for k in range(8)])
     live: dict[str, str] = {}

@@ -105,9 +105,7 @@ async def test_a_restart_that_lost_nothing_replays_nothing(own: Server, opening:
     assert await lease_left(first, "s1") > 3500
 
 
-async def test_a_lease_that_another_dispatcher_lengthened_is_not_shortened(
-    own: Server, opening: AsyncExitStack
-) -> None:
+async def test_a_lease_that_another_lengthened_is_not_shortened(own: Server, opening: AsyncExitStack) -> None:
     first, second = await two(own, opening, spec(*TWO_CLASSES, lease=600))
     await place(first, 3)
     await first.sessions.renew(FLEET, ["s0", "s1", "s2"], 5)
@@ -118,9 +116,7 @@ async def test_a_lease_that_another_dispatcher_lengthened_is_not_shortened(
 
 
 @pytest.mark.parametrize("what", ["deleted and made anew", "deleted and made anew after the restart"])
-async def test_what_a_deleted_fleet_acknowledged_stays_out_of_one_of_the_same_name(
-    own: Server, opening: AsyncExitStack, what: str
-) -> None:
+async def test_what_a_deleted_fleet_acknowledged_stays_out(own: Server, opening: AsyncExitStack, what: str) -> None:
     first, second = await two(own, opening, spec(*TWO_CLASSES))
     await place(first, 5)
     await end(second, [f"s{k}" for k in range(5)])
@@ -269,9 +265,7 @@ async def test_a_refused_call_does_not_hide_a_loss(own: Server, opening: AsyncEx
     assert [(await store.sessions.get(FLEET, id_)).pool_id for id_ in placed] == list(placed.values())
 
 
-async def test_what_was_reported_is_replayed_where_it_was_last_under_its_lease(
-    own: Server, opening: AsyncExitStack
-) -> None:
+async def test_what_was_reported_is_replayed_where_it_was_under_its_lease(own: Server, opening: AsyncExitStack) -> None:
     store = await opened(opening, own.url)
     await create(store, spec(*TWO_CLASSES, policy="observe", lease=600), {"small": 2, "large": 2})
     await store.sessions.report(FLEET, "old", "small-0", None)
@@ -320,9 +314,7 @@ LOST: dict[str, tuple[Step, ...]] = {
 
 
 @pytest.mark.parametrize("what", LOST)
-async def test_replays_of_several_dispatchers_come_to_the_same_end_in_any_order(
-    own: Server, opening: AsyncExitStack, what: str
-) -> None:
+async def test_replays_of_several_come_to_the_same_end(own: Server, opening: AsyncExitStack, what: str) -> None:
     steps = LOST[what]
     stores = [await opened(opening, own.url) for _ in steps]
     await create(stores[0], spec(*TWO_CLASSES), {"small": 3, "large": 3})
@@ -353,9 +345,7 @@ async def told(store: Store) -> tuple[str, bool] | None:
     return session.pool_id, (session.lease_seconds_left or 0) > 3000
 
 
-async def test_each_dispatcher_replays_what_it_acknowledged_and_one_of_them_marks(
-    own: Server, opening: AsyncExitStack
-) -> None:
+async def test_dispatchers_replay_what_they_acknowledged_and_one_marks(own: Server, opening: AsyncExitStack) -> None:
     stores = [await opened(opening, own.url) for _ in range(3)]
     await create(stores[0], spec(*TWO_CLASSES), {"small": 3, "large": 3})
     for store in stores:
@@ -372,9 +362,7 @@ async def test_each_dispatcher_replays_what_it_acknowledged_and_one_of_them_mark
     assert (await counted(stores[0]))[0] == 1
 
 
-async def test_a_silent_dispatcher_replays_though_others_wrote_more_than_was_lost(
-    own: Server, opening: AsyncExitStack
-) -> None:
+async def test_a_silent_one_replays_though_others_wrote_more_than_lost(own: Server, opening: AsyncExitStack) -> None:
     store, other = await two(own, opening, spec(*TWO_CLASSES))
     await place(store, 2, "old")
     await second_passes(store)
@@ -395,9 +383,7 @@ async def test_a_silent_dispatcher_replays_though_others_wrote_more_than_was_los
         assert (await store.sessions.get(FLEET, id_)).pool_id == pool_id
 
 
-async def test_what_was_replayed_and_is_lost_once_more_is_replayed_once_more(
-    own: Server, opening: AsyncExitStack
-) -> None:
+async def test_what_was_replayed_and_lost_again_is_replayed_once_more(own: Server, opening: AsyncExitStack) -> None:
     store = await opened(opening, own.url)
     await create(store, spec(*TWO_CLASSES), {"small": 3})
     await second_passes(store)
@@ -524,9 +510,7 @@ async def test_there_and_back_without_a_loss_is_no_loss(pair: Group, opening: As
 
 
 @pytest.mark.slow
-async def test_what_the_promoted_replica_had_not_received_is_replayed_though_the_new_side_has_done_more(
-    pair: Group, opening: AsyncExitStack
-) -> None:
+async def test_what_the_promoted_replica_lacked_is_replayed_beside_newer(pair: Group, opening: AsyncExitStack) -> None:
     store, other = await on_the_pair(opening, pair), await opened(opening, pair.url(0))
     await second_passes(other)
     cut_off(pair)

@@ -145,9 +145,7 @@ def dispatchers_on(server: Server) -> int:
 
 
 @pytest.mark.slow
-async def test_the_master_is_found_through_the_sentinels(
-    watched: tuple[Group, list[Sentinel]], following: Store
-) -> None:
+async def test_the_master_is_found_through_sentinels(watched: tuple[Group, list[Sentinel]], following: Store) -> None:
     assert (await following.sessions.assign(FLEET, "s", None)).session_id == "s"
     with watched[0].servers[0].client() as client:
         assert violations(client, FLEET) == []
@@ -155,9 +153,7 @@ async def test_the_master_is_found_through_the_sentinels(
 
 
 @pytest.mark.slow
-async def test_a_killed_master_is_followed_by_the_next_one(
-    watched: tuple[Group, list[Sentinel]], following: Store
-) -> None:
+async def test_a_killed_master_is_followed_by_another(watched: tuple[Group, list[Sentinel]], following: Store) -> None:
     servers, _ = watched
     await following.sessions.assign(FLEET, "before", None)
     until(lambda: servers.follows(1, 0) and servers.follows(2, 0))
@@ -199,9 +195,7 @@ async def test_a_master_that_the_sentinels_replaced_is_left_though_it_still_take
 
 
 @pytest.mark.slow
-async def test_one_new_connection_is_enough_to_leave_the_old_master_with_all(
-    watched: tuple[Group, list[Sentinel]], patient: Store
-) -> None:
+async def test_one_new_connection_leaves_the_old_master(watched: tuple[Group, list[Sentinel]], patient: Store) -> None:
     servers, sentinels = watched
     await asyncio.gather(*(patient.fleets.snapshot(FLEET) for _ in range(8)))
     new = fail_over(servers, sentinels)
@@ -211,9 +205,7 @@ async def test_one_new_connection_is_enough_to_leave_the_old_master_with_all(
 
 
 @pytest.mark.slow
-async def test_what_the_old_master_answers_after_it_was_left_is_asked_of_the_new_one(
-    watched: tuple[Group, list[Sentinel]], patient: Store
-) -> None:
+async def test_what_the_old_master_says_late_is_repeated(watched: tuple[Group, list[Sentinel]], patient: Store) -> None:
     servers, sentinels = watched
     new = await asyncio.to_thread(fail_over, servers, sentinels)
     servers.servers[0].freeze()
@@ -230,9 +222,7 @@ async def test_what_the_old_master_answers_after_it_was_left_is_asked_of_the_new
 
 
 @pytest.mark.slow
-async def test_the_sentinels_say_at_once_that_the_master_is_another(
-    watched: tuple[Group, list[Sentinel]], following: Store
-) -> None:
+async def test_sentinels_say_at_once_who_is_the_master(watched: tuple[Group, list[Sentinel]], following: Store) -> None:
     servers, sentinels = watched
     await following.check()
     listening = asyncio.create_task(following.listen())

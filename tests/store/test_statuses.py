@@ -44,9 +44,7 @@ async def statuses(store: Store) -> dict[str, str]:
     return {pool.pool_id: pool.status for pool in await all_pools(store)}
 
 
-async def test_one_pool_that_does_not_exist_leaves_the_others_as_they_are(
-    store: Store, fleet: None, redis: Redis
-) -> None:
+async def test_one_pool_that_does_not_exist_leaves_the_others_be(store: Store, fleet: None, redis: Redis) -> None:
     before = everything(redis)
     with pytest.raises(errors.UnknownPoolError) as refused:
         await store.pools.set_statuses(FLEET, "draining", ["large-0", "nowhere", "large-1"])

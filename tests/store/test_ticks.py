@@ -62,9 +62,7 @@ async def test_a_tick_that_changes_nothing_has_the_stamp_of_the_fleet(store: Sto
     assert stamp == (full.incarnation, full.revision + 1)
 
 
-async def test_a_lease_that_has_expired_is_ended_within_half_a_second(
-    store: Store, fleet: None, clock: Clock, redis: Redis
-) -> None:
+async def test_expired_leases_are_ended_in_half_a_second(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     await store.sessions.assign(FLEET, "s", 2)
     clock.advance(2.9)
     assert not await is_recent(store)
@@ -118,9 +116,7 @@ async def test_a_fleet_of_the_same_name_is_not_recent(store: Store, fleet: None)
     assert not await is_recent(store)
 
 
-async def test_in_another_process_of_the_server_it_is_not_recent(
-    store: Store, fleet: None, clock: Clock, redis: Redis
-) -> None:
+async def test_in_another_process_it_is_not_recent(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     """The state is one that another process wrote: it has an incarnation of its own."""
     assert not await is_recent(store)
     rawstate.poke(redis, FLEET, incarnation=int(field(redis, "incarnation")) + 1)
@@ -142,9 +138,7 @@ async def test_a_dispatcher_of_another_version_and_this_one_tick_beside_each_oth
         assert not await is_recent(store)
 
 
-async def test_the_error_of_a_fleet_in_a_packet_concerns_that_fleet_only(
-    store: Store, fleet: None, redis: Redis
-) -> None:
+async def test_the_error_of_a_fleet_in_a_packet_concerns_it_only(store: Store, fleet: None, redis: Redis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 1}, "newer")
     layout = rawstate.unpack(redis, "newer")[0]
     rawstate.poke(redis, "newer", layout=int(layout) + 1)

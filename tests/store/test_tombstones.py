@@ -51,9 +51,7 @@ async def test_what_no_tick_has_dropped_yet_is_forgotten_all_the_same(
     assert await is_placed(store, "s")
 
 
-async def test_a_tick_drops_few_so_that_no_call_takes_long(
-    store: Store, fleet: None, clock: Clock, redis: Redis
-) -> None:
+async def test_a_tick_drops_few_so_no_call_takes_long(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     await complete_unknown(store, *(f"s{k}" for k in range(4001)))
     left = []
     await pass_seconds(store, clock, KEPT_SECONDS - 1)
@@ -63,9 +61,7 @@ async def test_a_tick_drops_few_so_that_no_call_takes_long(
     assert left == [2001, 1, 0]
 
 
-async def test_a_fleet_keeps_100_000_and_drops_the_oldest_first(
-    store: Store, fleet: None, clock: Clock, redis: Redis
-) -> None:
+async def test_a_fleet_keeps_100_000_drops_the_oldest(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     await complete_unknown(store, "old-1", "old-2")
     redis.zadd(EARLY, dict.fromkeys(map(str, range(MOST - 2)), redis.zscore(EARLY, "old-2") + 1))
     rawstate.poke(redis, FLEET, early_completes=MOST)
@@ -92,9 +88,7 @@ def own(request: pytest.FixtureRequest) -> Iterator[tuple[str, Redis]]:
         assert violations(client, FLEET) == []
 
 
-async def test_when_memory_is_full_they_are_not_remembered_and_memory_does_not_grow(
-    own: tuple[str, Redis], calls: Calls
-) -> None:
+async def test_with_full_memory_none_is_kept_and_memory_does_not_grow(own: tuple[str, Redis], calls: Calls) -> None:
     url, redis = own
     full = Store(StoreSettings(url, call_timeout_seconds=30, deadline_seconds=60), calls)
     await create(full, spec(*TWO_CLASSES), {"small": 2, "large": 2})

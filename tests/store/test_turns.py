@@ -60,9 +60,7 @@ class Dispatchers:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
-async def test_a_fleet_is_ticked_once_in_two_seconds_and_called_at_most_twice(
-    store: Store, fleet: None, clock: Clock, count: int
-) -> None:
+async def test_a_fleet_is_ticked_once_in_two_seconds(store: Store, fleet: None, clock: Clock, count: int) -> None:
     dispatchers = Dispatchers(store, clock, count)
     await dispatchers.run(60)
     assert max(dispatchers.gaps) <= PERIOD
@@ -80,9 +78,7 @@ async def test_many_dispatchers_come_each_in_four_and_a_half_seconds(store: Stor
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
-async def test_without_the_dispatcher_whose_turn_it_is_another_one_ticks_soon_after(
-    store: Store, fleet: None, clock: Clock, count: int
-) -> None:
+async def test_without_the_one_on_turn_another_one_ticks(store: Store, fleet: None, clock: Clock, count: int) -> None:
     for start in (15, 15.5, 16, 16.5, 17):
         dispatchers = Dispatchers(store, clock, count)
         await dispatchers.run(start)

@@ -186,9 +186,7 @@ async def added(store: Store, clock: Clock, *excess: str) -> float:
     return sum(types.compatibility)
 
 
-async def test_an_interval_waits_until_one_dispatcher_has_its_bound_and_is_added_once(
-    store: Store, clock: Clock
-) -> None:
+async def test_an_interval_waits_until_one_dispatcher_has_its_bound_and_counts_once(store: Store, clock: Clock) -> None:
     name, numbers = (await begun(store, clock)).split(" ", 1)
     interval = parse_interval(numbers, len(CLASSES))
     assert (interval.pools, interval.sessions) == ((8e6, 8e6, 4e6, 4e6), (0.0, 8e6, 0.0, 0.0))

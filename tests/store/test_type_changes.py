@@ -39,9 +39,7 @@ async def assign(store: Store, session_id: str, session_type: str) -> str:
     return placed.pool_id
 
 
-async def test_the_refusal_and_its_event_name_the_type_and_the_classes_that_it_would_lose(
-    store: Store, fleet: None
-) -> None:
+async def test_the_refusal_and_its_event_name_the_type_and_its_lost_classes(store: Store, fleet: None) -> None:
     await assign(store, "s", "video")
     await assign(store, "t", "chat")
     for types in ({"video": ["gpu"], "chat": TYPES["chat"]}, {"chat": ["small"], "video": TYPES["video"]}):
@@ -76,9 +74,7 @@ async def test_the_number_of_a_type_is_permanent(store: Store, redis: TextRedis,
     assert redis.hget(f"{{{FLEET}}}:types", "numbers") == "3 2", "not chat's, in the same change"
 
 
-async def test_a_change_of_types_begins_a_new_window_and_keeps_the_frontiers(
-    store: Store, redis: TextRedis, fleet: None
-) -> None:
+async def test_other_types_begin_a_window_and_keep_frontiers(store: Store, redis: TextRedis, fleet: None) -> None:
     await assign(store, "s", "chat")
     before = rawstate.fields(redis, FLEET)
     await put(store, TYPES | {"new": ["gpu"]})
@@ -125,9 +121,7 @@ async def test_a_fleet_without_types_any_more_is_as_one_that_never_had_them(stor
     assert f"{{{FLEET}}}:types" not in redis.keys(f"{{{FLEET}}}:*")
 
 
-async def test_a_repair_takes_a_type_away_that_may_not_use_the_pools_class(
-    store: Store, redis: TextRedis, fleet: None
-) -> None:
+async def test_a_repair_takes_a_type_away_that_may_not_be_there(store: Store, redis: TextRedis, fleet: None) -> None:
     await assign(store, "s", "video")
     key = f"{{{FLEET}}}:sessions"
     redis.hset(key, "s", redis.hget(key, "s").replace(" t2", " t9"))

@@ -106,9 +106,7 @@ async def test_sets_that_are_widened_under_load_refuse_nobody(store: Store, redi
     assert (await store.audits.inspect(FLEET)).sentences == []
 
 
-async def test_sessions_that_a_promoted_replica_lacks_are_put_back_with_their_types_under_load(
-    pair: Group, opening: AsyncExitStack
-) -> None:
+async def test_sessions_that_a_replica_lacks_are_put_back_with_types(pair: Group, opening: AsyncExitStack) -> None:
     store = await opened(opening, pair.url(0))
     await create(store, TYPED, POOLS)
     await second_passes(store)

@@ -71,9 +71,7 @@ async def test_a_replayed_assign_has_the_type_of_the_record(own: Server, store: 
 
 
 @pytest.mark.parametrize("types", [{}, {"chat": ["small"]}, {"video": ["small"], "chat": ["small"]}])
-async def test_a_session_whose_type_may_not_use_its_class_now_is_put_back_as_default(
-    own: Server, store: Moving, types: dict[str, list[str]]
-) -> None:
+async def test_incompatible_sessions_return_as_default(own: Server, store: Moving, types: dict[str, list[str]]) -> None:
     await store.fleets.configure(FLEET, replace(TYPED, session_types=types), "{}")
     await second_passes(store)
     image = Image(own)

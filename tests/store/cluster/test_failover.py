@@ -14,9 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("failure", ["kill", "freeze"])
-async def test_a_master_that_fails_loses_no_session_and_others_are_served_meanwhile(
-    nodes: Cluster, store: Store, failure: str
-) -> None:
+async def test_a_failing_master_loses_no_session_and_delays_none(nodes: Cluster, store: Store, failure: str) -> None:
     failed, *_ = nodes.masters()
     fleets = [nodes.fleet_on(master) for master in nodes.masters()]
 

@@ -35,9 +35,7 @@ async def with_fleets(nodes: Cluster, store: Store) -> tuple[list[str], str]:
     return sorted(names.values()), own
 
 
-async def test_the_names_last_read_are_used_and_other_fleets_are_served(
-    lonely: Cluster, opening: AsyncExitStack
-) -> None:
+async def test_the_names_last_read_are_used_and_others_are_served(lonely: Cluster, opening: AsyncExitStack) -> None:
     store = await opened(lonely.url, opening)
     others, own = await with_fleets(lonely, store)
     names = await store.fleets.names()

@@ -22,9 +22,7 @@ from tests.store.fleets import TWO_CLASSES, create, spec
 pytestmark = pytest.mark.slow
 
 
-async def test_one_suitable_master_is_enough_and_the_fleets_of_another_are_refused_with_the_reason(
-    lonely: Cluster, opening: AsyncExitStack
-) -> None:
+async def test_fleets_of_an_unsuitable_master_are_refused_with_reason(lonely: Cluster, opening: AsyncExitStack) -> None:
     store = await opened(lonely.url, opening)
     bad, *good = lonely.masters()
     fleets = {node.port: lonely.fleet_on(node) for node in lonely.masters()}
@@ -44,9 +42,7 @@ async def test_one_suitable_master_is_enough_and_the_fleets_of_another_are_refus
     await store.sessions.assign(fleets[bad.port], "s", None)
 
 
-async def test_a_master_that_was_away_is_examined_when_it_is_first_reached(
-    lonely: Cluster, opening: AsyncExitStack
-) -> None:
+async def test_a_master_that_was_away_is_examined_when_reached(lonely: Cluster, opening: AsyncExitStack) -> None:
     late, *_ = lonely.masters()
     fleet = lonely.fleet_on(late)
     late.ask("CONFIG", "SET", "appendonly", "no")

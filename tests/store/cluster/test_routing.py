@@ -65,9 +65,7 @@ async def test_any_node_names_the_others(nodes: Cluster) -> None:
     await store.close()
 
 
-async def test_a_killed_master_is_followed_by_its_replica_and_others_notice_nothing(
-    nodes: Cluster, store: Store, calls: Calls
-) -> None:
+async def test_a_killed_master_is_followed_others_notice_nothing(nodes: Cluster, store: Store, calls: Calls) -> None:
     killed, healthy, _ = nodes.masters()
     fleet, other = nodes.fleet_on(killed), nodes.fleet_on(healthy)
     await is_placed(store, other)
@@ -108,9 +106,7 @@ def questions(node: Node) -> int:
     return int(node.ask("INFO", "commandstats").partition("cluster|nodes:calls=")[2].partition(",")[0])
 
 
-async def test_a_slot_that_moves_is_followed_by_the_call_that_meets_it(
-    nodes: Cluster, store: Store, calls: Calls
-) -> None:
+async def test_a_slot_that_moves_is_followed_by_its_next_call(nodes: Cluster, store: Store, calls: Calls) -> None:
     fleet, new = nodes.fleet_on(nodes.masters()[0]), await asyncio.to_thread(nodes.add_master)
     await is_placed(store, fleet)
     await asyncio.to_thread(nodes.move, fleet, new)
@@ -127,9 +123,7 @@ async def test_an_address_that_no_node_announces_is_an_error_with_it(nodes: Clus
     assert "192.0.2.1:6381" in str(unknown.value.__cause__)
 
 
-async def test_a_master_that_does_not_answer_is_not_waited_for_by_each_of_its_fleets(
-    nodes: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_silent_master_is_not_waited_for_by_each_fleet(nodes: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "PAUSE_SECONDS", 60.0)
     calls = Calls()
     store = Store(StoreSettings(nodes.url, connect_timeout_seconds=0.1, call_timeout_seconds=0.1), calls)

@@ -50,18 +50,14 @@ async def test_fleets_are_ticked_in_one_packet_for_each_master(store: Store, fle
     assert calls.functions[:3] == [("tick", 2)] * 3
 
 
-async def test_a_master_that_is_away_keeps_the_ticks_of_no_other(
-    nodes: Cluster, store: Store, fleets: list[str]
-) -> None:
+async def test_a_master_that_is_away_keeps_no_other_s_ticks(nodes: Cluster, store: Store, fleets: list[str]) -> None:
     nodes.masters()[0].freeze()
     async with ticking(store):
         while not all(ticked(nodes, fleet) for fleet in fleets[2:]):
             await store.check()
 
 
-async def test_a_fleet_whose_slot_has_moved_and_one_without_the_library_are_ticked(
-    nodes: Cluster, store: Store, fleets: list[str]
-) -> None:
+async def test_a_moved_fleet_and_one_without_code_are_ticked(nodes: Cluster, store: Store, fleets: list[str]) -> None:
     first, second, _ = nodes.masters()
     await asyncio.to_thread(nodes.move, fleets[0], second)
     first.ask("FUNCTION", "FLUSH", "SYNC")

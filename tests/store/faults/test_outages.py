@@ -29,9 +29,7 @@ async def test_a_lost_reply_is_asked_for_again_and_the_session_placed_once(
     assert (await occupancies(distant))[placed.pool_id] >= 1
 
 
-async def test_a_completion_whose_reply_is_lost_happens_once(
-    distant: Store, between: tuple[Proxy, str], redis: Redis
-) -> None:
+async def test_a_completion_without_reply_is_once(distant: Store, between: tuple[Proxy, str], redis: Redis) -> None:
     between[0].lose = 1
     ended = await distant.sessions.complete(FLEET, "before")
     assert isinstance(ended, AlreadyEnded)
@@ -48,9 +46,7 @@ async def test_a_batch_whose_reply_is_lost_gives_everyone_an_outcome_of_his_own(
     assert field(redis, "sessions") == "16"
 
 
-async def test_the_library_repeats_no_call_behind_our_back(
-    distant: Store, between: tuple[Proxy, str], calls: Calls
-) -> None:
+async def test_the_library_repeats_no_call_itself(distant: Store, between: tuple[Proxy, str], calls: Calls) -> None:
     before = between[0].calls
     calls.functions.clear()
     between[0].lose = 2
@@ -58,18 +54,14 @@ async def test_the_library_repeats_no_call_behind_our_back(
     assert between[0].calls - before == len(calls.functions) == 3
 
 
-async def test_an_administrative_call_whose_reply_is_lost_is_unknown(
-    distant: Store, between: tuple[Proxy, str]
-) -> None:
+async def test_an_administrative_call_without_reply_is_unknown(distant: Store, between: tuple[Proxy, str]) -> None:
     between[0].lose = 1
     with pytest.raises(errors.OutcomeUnknownError):
         await distant.pools.set_status(FLEET, "small-0", "draining")
     assert (await distant.pools.get(FLEET, "small-0")).status == "draining"
 
 
-async def test_pools_of_a_call_whose_reply_is_lost_are_added_by_repeating_that_call(
-    distant: Store, between: tuple[Proxy, str]
-) -> None:
+async def test_pools_of_a_call_without_reply_are_added_by_repeating(distant: Store, between: tuple[Proxy, str]) -> None:
     before, between[0].lose = between[0].calls, 2
     pools = [PoolSpec(f"new-{number}", "small") for number in range(2 * POOLS_PER_CALL)]
     added = await distant.pools.add(FLEET, pools)
@@ -77,9 +69,7 @@ async def test_pools_of_a_call_whose_reply_is_lost_are_added_by_repeating_that_c
     assert (len(added.unchanged), len(added.created)) == (POOLS_PER_CALL, POOLS_PER_CALL)
 
 
-async def test_pools_that_are_not_confirmed_in_time_are_unknown_and_name_no_session(
-    distant: Store, between: tuple[Proxy, str], calls: Calls
-) -> None:
+async def test_unconfirmed_pools_name_no_session(distant: Store, between: tuple[Proxy, str], calls: Calls) -> None:
     between[0].lose = 1_000_000
     hurried = Store(StoreSettings(between[1], **BRIEF), calls)
     with pytest.raises(errors.OutcomeUnknownError, match="repeat the request"):
@@ -124,9 +114,7 @@ async def test_while_the_server_stands_still_calls_end_at_their_deadline_and_aft
     assert (await patient.fleets.snapshot(FLEET)).counters["assigned"] == 13
 
 
-async def test_a_read_ends_after_the_time_of_a_call(
-    own: Server, patient: Store, impatient: Store, calls: Calls
-) -> None:
+async def test_a_read_ends_after_the_time_of_one(own: Server, patient: Store, impatient: Store, calls: Calls) -> None:
     await patient.fleets.snapshot(FLEET)
     await impatient.fleets.snapshot(FLEET)  # a connection
     calls.errors.clear()
@@ -139,9 +127,7 @@ async def test_a_read_ends_after_the_time_of_a_call(
     assert calls.errors == ["timeout"]
 
 
-async def test_the_deadline_ends_a_call_however_long_the_server_may_take(
-    own: Server, patient: Store, calls: Calls
-) -> None:
+async def test_the_deadline_ends_a_call_however_long_it_takes(own: Server, patient: Store, calls: Calls) -> None:
     unhurried = Store(StoreSettings(own.url, call_timeout_seconds=100, deadline_seconds=0.3), calls)
     await unhurried.fleets.snapshot(FLEET)  # a connection
     own.freeze()
@@ -158,9 +144,7 @@ async def test_the_deadline_ends_a_call_however_long_the_server_may_take(
     await unhurried.close()
 
 
-async def test_calls_that_were_never_sent_say_that_nothing_was_changed(
-    server: str, store: Store, redis: Redis, calls: Calls
-) -> None:
+async def test_calls_never_sent_say_nothing_was_changed(server: str, store: Store, redis: Redis, calls: Calls) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 1})
     calls.errors.clear()
     nowhere = Store(StoreSettings(server + "-which-is-not-there", **BRIEF), calls)
@@ -197,9 +181,7 @@ async def test_a_store_may_be_opened_before_its_server_and_is_ready_when_that_is
 # A server that is killed
 
 
-async def test_sessions_are_there_after_the_server_was_killed_and_started_again(
-    own: Server, patient: Store, impatient: Store
-) -> None:
+async def test_sessions_outlive_a_kill_of_the_server(own: Server, patient: Store, impatient: Store) -> None:
     placed = await place(patient, 15)
     await patient.sessions.complete(FLEET, "s0")
     own.kill()
@@ -213,9 +195,7 @@ async def test_sessions_are_there_after_the_server_was_killed_and_started_again(
     assert (await patient.sessions.assign(FLEET, "meanwhile", None)).session_id == "meanwhile"
 
 
-async def test_a_server_that_is_killed_under_load_and_back_within_the_deadline_is_not_noticed(
-    own: Server, calls: Calls
-) -> None:
+async def test_a_server_that_is_killed_and_back_within_the_deadline_is_unnoticed(own: Server, calls: Calls) -> None:
     store = Store(StoreSettings(own.url, **PATIENT), calls)
     await create(store, spec(pool_class("small", SMALL, 100)), {"small": 4})
     tasks = [asyncio.create_task(store.sessions.assign(FLEET, f"s{k}", None)) for k in range(300)]
@@ -271,9 +251,7 @@ async def test_more_reads_than_connections_wait_for_one(store: Store, server: st
     await narrow.close()
 
 
-async def test_a_deadline_that_passes_before_there_is_a_connection_leaves_nothing_unknown(
-    own: Server, patient: Store, calls: Calls
-) -> None:
+async def test_a_deadline_before_a_connection_leaves_no_unknown(own: Server, patient: Store, calls: Calls) -> None:
     unconnected = Store(StoreSettings(own.url, connect_timeout_seconds=30, deadline_seconds=0.2), calls)
     own.freeze()
     try:

@@ -56,9 +56,7 @@ async def test_a_refusal_means_that_nothing_ran_and_is_asked_again_until_it_pass
     assert field(redis, "assigned") == "2"
 
 
-async def test_a_refusal_that_lasts_is_unavailable_and_not_unknown(
-    distant: Store, between: tuple[Proxy, str], calls: Calls
-) -> None:
+async def test_a_lasting_refusal_is_unavailable(distant: Store, between: tuple[Proxy, str], calls: Calls) -> None:
     impatient = Store(StoreSettings(between[1], **BRIEF), calls)
     between[0].refusals = [ANSWERS["loading"]] * 1000
     await assert_unavailable(impatient)
@@ -100,9 +98,7 @@ async def test_an_error_that_nobody_knows_may_have_run(distant: Store, between: 
     ],
     ids=str,
 )
-def test_what_is_not_a_known_refusal_may_have_run_unless_there_was_no_connection(
-    error: RedisError | OSError, failure: Failure
-) -> None:
+def test_an_unknown_refusal_may_have_run_if_it_was_connected(error: RedisError | OSError, failure: Failure) -> None:
     assert classify(error) == failure
     with pytest.raises(NotSentError) as unconnected:
         raise NotSentError from error
@@ -190,9 +186,7 @@ def provoked(kind: str, server: Server) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("kind", sorted(PROVOKED))
-async def test_a_real_server_s_refusal_is_unavailable_and_passes(
-    own: Server, patient: Store, calls: Calls, kind: str
-) -> None:
+async def test_a_real_refusal_is_unavailable_and_passes(own: Server, patient: Store, calls: Calls, kind: str) -> None:
     await patient.sessions.assign(FLEET, "before", None)
     calls.errors.clear()
     with provoked(kind, own):
@@ -217,9 +211,7 @@ async def test_a_real_server_s_refusal_is_unavailable_and_passes(
     assert (await patient.fleets.snapshot(FLEET)).counters["assigned"] == 2
 
 
-async def test_a_server_that_is_busy_with_a_script_is_unavailable_until_that_ends(
-    own: Server, patient: Store, impatient: Store, calls: Calls
-) -> None:
+async def test_a_server_busy_with_scripts_is_away(own: Server, patient: Store, impatient: Store, calls: Calls) -> None:
     with own.client() as admin:
         admin.config_set("busy-reply-threshold", 1)
         stuck: Any = AsyncRedis.from_url(own.url)
