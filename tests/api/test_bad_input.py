@@ -46,9 +46,7 @@ BODIES: dict[tuple[int, str], list[bytes]] = {
 
 
 @pytest.mark.parametrize("operation", ["assign", "complete"])
-async def test_a_body_that_is_not_what_it_should_be_is_refused_and_changes_nothing(
-    api: Api, fleet: str, redis: Redis, operation: str
-) -> None:
+async def test_a_wrong_body_is_refused_and_changes_nothing(api: Api, fleet: str, redis: Redis, operation: str) -> None:
     before = dumped(redis)
     for expected, bodies in BODIES.items():
         answers = [refusal(await api.post(f"{fleet}/{operation}", content=body, headers=JSON)) for body in bodies]

@@ -52,7 +52,7 @@ async def events(client: Api) -> list[dict[str, Any]]:
     return found
 
 
-async def test_a_change_and_a_refusal_say_who_and_from_where_and_the_log_says_the_same(
+async def test_a_change_and_a_refusal_say_who_and_from_where_as_the_log_does(
     client_with: Callable[..., Api],
 ) -> None:
     secret, entry = generate_key(["admin"])

@@ -120,9 +120,7 @@ async def test_both_ways_say_the_same_in_every_talk(server: str, redis: Redis) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rest", ["nothing", "a part"])
-async def test_both_ways_wait_as_long_for_a_body(
-    rest: str, server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_both_ways_wait_for_a_body(rest: str, server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("slta.api.http.bodies.BODY_SECONDS", 0.1)
     head, separator, body = assign("a").partition(b"\r\n\r\n")
     talk = (head + separator, b"" if rest == "nothing" else body[:-10])
@@ -146,9 +144,7 @@ async def test_hot_calls_are_answered_directly_and_no_others(here: Served, monke
     assert seen == [*FAST_ROUTES, "assign"]
 
 
-async def test_of_many_hot_calls_the_first_are_with_the_store_before_the_others_are_begun(
-    here: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_first_hot_calls_are_sent_before_others_begin(here: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     monkeypatch.setattr(Metrics, "call", lambda _, __, ___, operations: sizes.append(operations))
     clients = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(2 * MAX_PER_ITERATION)]
@@ -196,9 +192,7 @@ async def test_both_ways_answer_alike_wherever_the_body_is_cut(server: str, redi
 
 
 @pytest.mark.parametrize("fast_path", [True, False])
-async def test_a_client_that_leaves_in_the_body_has_sent_nothing_and_that_is_no_error(
-    server: str, redis: Redis, *, fast_path: bool
-) -> None:
+async def test_a_client_that_leaves_in_the_body_has_sent_nothing(server: str, redis: Redis, *, fast_path: bool) -> None:
     seen: list[RequestRecord] = []
     with capture_logs() as logs:
         async with one_way(server, redis, fast_path=fast_path, observe_request=seen.append) as here:
@@ -229,9 +223,7 @@ async def test_both_ways_speak_tls(server: str, redis: Redis, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-async def test_a_client_that_reads_nothing_is_not_answered_on_and_gets_its_answers_later_in_order(
-    here: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_client_that_reads_nothing_gets_answers_later(here: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     answered: list[str] = []
     leave = RequestGuard.finish
 

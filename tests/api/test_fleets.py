@@ -129,9 +129,7 @@ TABLE = {"kind": "table", "values": [0, 1, 1.5, 2.1]}
         ([], "the body must be an object"),
     ],
 )
-async def test_a_wrong_fleet_file_is_refused_with_the_field_and_the_reason(
-    api: Api, fleet: str, file: object, detail: str
-) -> None:
+async def test_a_wrong_fleet_file_is_refused_with_the_reason(api: Api, fleet: str, file: object, detail: str) -> None:
     answer = await api.put(fleet, json=file)
     assert refusal(answer) == (422, "invalid_fleet")
     assert detail in answer.json()["detail"]
@@ -151,9 +149,7 @@ async def test_a_repair_rebuilds_the_fleet_and_says_how(api: Api, fleet: str, re
     assert (await api.get(f"{fleet}/sessions/s")).json()["pool_id"] == pool_id
 
 
-async def test_a_repair_that_would_set_much_aside_is_409_until_it_is_allowed(
-    api: Api, fleet: str, redis: Redis
-) -> None:
+async def test_a_repair_that_would_set_much_aside_is_409_until_allowed(api: Api, fleet: str, redis: Redis) -> None:
     assert (await api.post("/v1/fleets/nobody/repair")).json()["code"] == "unknown_fleet"
     await assign(api, fleet, "s", "t")
     redis.hset("{f}:sessions", "s", "rubbish")

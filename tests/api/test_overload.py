@@ -31,9 +31,7 @@ def overloaded(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     return store
 
 
-async def test_hot_calls_are_refused_and_counted_and_others_are_not(
-    overloaded: Store, fleet: str, new_client: NewClient
-) -> None:
+async def test_hot_calls_alone_are_refused_and_counted(overloaded: Store, fleet: str, new_client: NewClient) -> None:
     api = new_client(overloaded)
     for method, hot, body in (
         ("POST", "assign", {"session_id": "a"}),

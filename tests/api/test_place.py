@@ -61,9 +61,7 @@ LEAVE_ASKED = "leave asked with the body"
 """The one that does not take the fast path."""
 
 
-async def test_whatever_a_browser_sent_is_placed_with_the_same_bytes_both_ways_and_the_connection_stays_usable(
-    server: str, redis: Redis
-) -> None:
+async def test_what_browsers_send_is_placed_alike_and_keeps_the_connection_usable(server: str, redis: Redis) -> None:
     then_read = last(call("f/sessions/a", method="GET", authorization=KEY))
     key = f"\r\nauthorization: {KEY}\r\n".encode()
     talks: list[Talk] = [(request.replace(b"\r\n", key, 1), then_read) for request in BROWSERS.values()]
@@ -76,9 +74,7 @@ async def test_whatever_a_browser_sent_is_placed_with_the_same_bytes_both_ways_a
         assert then.startswith(b"HTTP/1.1 200 OK\r\n"), (what, said)
 
 
-async def test_the_fast_path_takes_all_but_those_that_ask_for_leave(
-    here: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_fast_path_takes_all_but_those_asking_leave(here: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
     respond = direct_module.FastPath.respond
 
@@ -134,9 +130,7 @@ async def test_blanks_around_a_header_are_not_of_its_value(here: Served) -> None
 
 
 @pytest.mark.parametrize("body", ["length", "chunked"])
-async def test_a_body_is_not_waited_for_and_none_of_it_is_kept(
-    body: str, here: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_body_is_not_awaited_and_never_kept(body: str, here: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = [0]
     on_body = http_limits.LimitedProtocol.on_body
 

@@ -37,9 +37,7 @@ async def test_requests_are_counted_by_code_and_by_a_fleet_that_has_placed_a_ses
 
 
 @pytest.mark.parametrize("fast_path", [True, False], ids=["fast path", "ASGI"])
-async def test_a_record_names_the_route_whatever_the_method_and_the_tail(
-    fast_path: bool, server: str, redis: Redis
-) -> None:
+async def test_a_record_names_the_route_whatever_the_tail(fast_path: bool, server: str, redis: Redis) -> None:
     seen: list[RequestRecord] = []
     async with one_way(server, redis, fast_path=fast_path, access=KEYS, observe_request=seen.append) as here:
         await here.say(

@@ -33,9 +33,7 @@ def rewrite(redis: Any, session_id: str, *words: str) -> None:
 
 
 @pytest.mark.parametrize("policy", sorted(PLACING))
-async def test_a_session_tells_by_which_token_and_at_which_level_it_was_placed_whatever_ended_since(
-    api: Api, fleet: str, policy: str
-) -> None:
+async def test_a_session_tells_token_and_level_whatever_has_ended_since(api: Api, fleet: str, policy: str) -> None:
     await api.put(fleet, json=FLEET | {"policy": policy})
     expected: dict[str, tuple[str, int]] = {}
     held: dict[str, list[str]] = {}
@@ -104,9 +102,7 @@ async def test_a_record_of_an_older_dispatcher_tells_neither_and_lives_on(api: A
     assert (await api.post(f"{fleet}/complete", json={"session_id": "old"})).json()["pool_id"] == other
 
 
-async def test_a_token_that_this_version_does_not_know_is_not_told_and_is_kept(
-    api: Api, redis: Redis, fleet: str
-) -> None:
+async def test_a_token_that_this_version_does_not_know_is_kept_untold(api: Api, redis: Redis, fleet: str) -> None:
     await assign(api, fleet, "newer")
     rewrite(redis, "newer", "3z")
     await api.post(f"{fleet}/renew", json={"session_ids": ["newer"]})
@@ -114,9 +110,7 @@ async def test_a_token_that_this_version_does_not_know_is_not_told_and_is_kept(
     assert further(redis, "newer") == ["3z"]
 
 
-async def test_a_repair_keeps_token_and_level_and_drops_what_nobody_can_read(
-    api: Api, store: Store, redis: Redis, fleet: str
-) -> None:
+async def test_a_repair_keeps_what_it_can_read_of_a_record(api: Api, store: Store, redis: Redis, fleet: str) -> None:
     await assign(api, fleet, "good", "old", "bad")
     before = await told(api, fleet, "good")
     rewrite(redis, "old")

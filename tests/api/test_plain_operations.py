@@ -65,9 +65,7 @@ def values(requests: list[OperationRequest]) -> list[tuple[str, str, float | Non
 
 
 @given(st.lists(OPERATIONS, min_size=1, max_size=5), st.sampled_from([(",", ":"), (", ", ": "), ("\t,\n", "\r: ")]))
-def test_a_plain_body_has_the_values_that_the_strict_reader_finds(
-    operations: list[Any], separators: tuple[str, str]
-) -> None:
+def test_a_plain_body_has_the_values_of_the_strict_reader(operations: list[Any], separators: tuple[str, str]) -> None:
     body = json.dumps({"operations": operations}, separators=separators).encode()
     plain = read_plain_operations(body)
     assert plain
@@ -78,9 +76,7 @@ def test_a_plain_body_has_the_values_that_the_strict_reader_finds(
     st.lists(OPERATIONS, min_size=1, max_size=3),
     st.lists(EDITS, max_size=3),
 )
-def test_what_the_fast_reader_takes_of_a_changed_body_the_strict_one_takes_as_well(
-    operations: list[Any], edits: list[tuple[int, int, str]]
-) -> None:
+def test_the_fast_reader_takes_what_the_strict_does(operations: list[Any], edits: list[tuple[int, int, str]]) -> None:
     text = json.dumps({"operations": operations})
     for at, removed, added in edits:
         text = text[:at] + added + text[at + removed :]
@@ -154,9 +150,7 @@ PLACEMENTS = [
 
 
 @given(NAMES, NAMES, NAMES, LEASE_TEXTS, st.sampled_from(PLACEMENTS))
-def test_a_placement_is_written_as_the_serializer_writes_it(
-    session: str, pool: str, pool_class: str, lease: int, form: list[str]
-) -> None:
+def test_a_placement_is_serialized_alike(session: str, pool: str, pool_class: str, lease: int, form: list[str]) -> None:
     outcome, *rest = form
     reply = [outcome, pool, pool_class, lease, 5, 9, *rest]
     assert write_outcome("assign", session, reply, "r-1") == by_serializer("assign", session, reply)

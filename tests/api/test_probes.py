@@ -97,9 +97,7 @@ async def test_a_part_of_the_metrics_that_does_not_exist_is_refused(api: Api, qu
     assert refusal(await api.get(f"/metrics?{query}")) == (422, "invalid_request")
 
 
-async def test_documentation_is_there_only_where_it_is_switched_on(
-    api: Api, store: Store, new_client: NewClient
-) -> None:
+async def test_documentation_is_only_where_it_is_switched_on(api: Api, store: Store, new_client: NewClient) -> None:
     documented = new_client(store, docs_enabled=True)
     for path in ("/docs", "/openapi.json"):
         assert (await api.get(path)).status_code == 404

@@ -42,9 +42,7 @@ async def test_the_reference_names_the_policies_of_the_table_and_their_tokens(ap
         assert set(UNIFORM.tokens) < set(schemas[answer]["properties"]["token"]["anyOf"][0]["enum"])
 
 
-async def test_a_policy_that_is_not_in_the_table_is_refused_with_those_that_are(
-    store: Store, new_client: NewClient
-) -> None:
+async def test_a_policy_that_is_not_in_the_table_is_refused_by_name(store: Store, new_client: NewClient) -> None:
     answer = await new_client(store).put("/v1/fleets/f", json=FLEET | {"policy": "uniform"})
     assert refusal(answer) == (422, "invalid_fleet")
     assert answer.json()["detail"] == f"policy: must be one of {', '.join(POLICIES)}, auto"

@@ -81,9 +81,7 @@ async def test_a_request_is_in_the_trace_of_its_caller_and_its_call_of_the_store
     assert request.start_time <= store.start_time <= store.end_time <= request.end_time
 
 
-async def test_a_call_for_several_requests_has_links_to_them_and_no_parent(
-    store: Store, spans: Spans, exported: InMemorySpanExporter
-) -> None:
+async def test_a_call_for_many_requests_has_links(store: Store, spans: Spans, exported: InMemorySpanExporter) -> None:
     async def request(session_id: str) -> None:
         spans.begin_request("POST", {}, 0.25)
         await store.sessions.assign(FLEET, session_id, None)

@@ -131,9 +131,7 @@ MISFITS: dict[str, list[tuple[Any, str]]] = {
 first wrong element."""
 
 
-async def test_what_does_not_fit_is_refused_with_its_field_and_the_reason_and_changes_nothing(
-    api: Api, fleet: str
-) -> None:
+async def test_what_does_not_fit_is_refused_with_field_and_reason_and_changes_nothing(api: Api, fleet: str) -> None:
     before, found = await configuration(api, fleet), []
     for call, body, detail in ((call, *misfit) for call, misfits in MISFITS.items() for misfit in misfits):
         method, _, path = call.partition(" ")

@@ -170,9 +170,7 @@ def doubtful(url: str) -> Redis:
 @pytest.mark.parametrize(
     ("answer", "heard"), [("n\n", "[y/N]: "), ("", "No answer: use --yes to confirm without a prompt.\n")]
 )
-def test_what_a_repair_would_set_aside_is_listed_and_stays_where_nobody_says_yes(
-    url: str, doubtful: Redis, answer: str, heard: str
-) -> None:
+def test_what_would_be_set_aside_is_listed_and_stays(url: str, doubtful: Redis, answer: str, heard: str) -> None:
     done = CliRunner().invoke(app, ["--store-url", url, "--repair"], input=answer)
     assert done.exit_code == 1
     assert done.stdout.startswith(WOULD_SET_ASIDE + "Repair the fleet? [y/N]: ")

@@ -103,9 +103,7 @@ async def test_a_fleet_that_cannot_be_read_does_not_hide_the_others(
     assert rows["other"]
 
 
-async def test_the_overview_has_a_fleet_whose_kept_integrals_are_of_the_future(
-    ring: Ring, client: httpx.AsyncClient
-) -> None:
+async def test_the_overview_has_a_fleet_with_integrals_of_the_future(ring: Ring, client: httpx.AsyncClient) -> None:
     ring(60, [(7200, 0)])
     (row,) = (await client.get("/console/overview")).json()
     assert (row["pools"], row["placement_gap"]) == (4, None)

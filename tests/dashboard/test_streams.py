@@ -193,9 +193,7 @@ async def test_closing_ends_every_stream_at_once(watch: Watch, streams: FleetStr
     assert not streams.has_room
 
 
-async def test_a_fleet_that_is_deleted_ends_its_streams_and_is_forgotten(
-    watch: Watch, store: Store, streams: FleetStreams
-) -> None:
+async def test_a_deleted_fleet_ends_its_streams(watch: Watch, store: Store, streams: FleetStreams) -> None:
     stream = watch()
     await frames(stream, 1)
     await store.fleets.delete(FLEET)
@@ -228,18 +226,14 @@ async def test_silence_is_filled_with_comments(watch: Watch, monkeypatch: pytest
     assert any([(await anext(stream)).startswith(":") for _ in range(50)])
 
 
-async def test_a_stream_ends_after_a_while_so_that_rights_are_asked_for_again(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_stream_ends_so_that_rights_are_asked_for_again(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_SECONDS", 0.1)
     names = [read_event(text)[0] async for text in watch()]
     assert names[0] == "beginning"
     assert set(names[1:]) == {"history", "frame"}
 
 
-async def test_the_pools_are_those_of_the_state_even_when_a_session_comes_in_between(
-    store: Store, streams: FleetStreams
-) -> None:
+async def test_the_pools_are_those_of_the_state_whatever_comes_between(store: Store, streams: FleetStreams) -> None:
     class BusyPools:
         """The store's pools, where a session is placed between the first two reads."""
 

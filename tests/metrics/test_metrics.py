@@ -166,9 +166,7 @@ async def test_a_gap_that_is_not_expected_yet_has_no_series(empty_store: Store, 
     assert value(found, "expected_placement_gap_ratio", fleet="f") == pytest.approx(gap / bound)
 
 
-async def test_a_scrape_writes_no_integrals_for_clients(
-    store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_scrape_writes_no_integrals(store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("slta.views.state.encode_integrals", None)
     assert "slta_aggregate_utility" in await exposition(metrics, store)
 
@@ -272,9 +270,7 @@ async def test_policies_with_thresholds_have_tokens_and_others_have_none(empty_s
     assert with_tokens == {policy.name for policy in POLICIES.values() if policy.has_thresholds}
 
 
-async def test_the_number_of_series_grows_neither_with_pools_nor_with_sessions(
-    empty_store: Store, metrics: Metrics
-) -> None:
+async def test_the_number_of_series_grows_with_no_pool_and_no_session(empty_store: Store, metrics: Metrics) -> None:
     file = small_fleet()
     await define(empty_store, "f", file)
     few = series(await exposition(metrics, empty_store))
@@ -370,9 +366,7 @@ async def test_a_fleet_that_was_deleted_meanwhile_is_skipped(store: Store, metri
     assert {dict(labels).get("fleet") for _, labels in found} == {"f", "none", None}
 
 
-async def test_a_fleet_whose_document_cannot_be_read_is_skipped_and_logged_once(
-    store: Store, metrics: Metrics, server: str
-) -> None:
+async def test_an_unreadable_document_is_skipped_and_logged_once(store: Store, metrics: Metrics, server: str) -> None:
     with Redis.from_url(server) as redis, capture_logs() as logged:
         redis.set("{f}:document", "{")
         for _ in range(2):

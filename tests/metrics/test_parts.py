@@ -90,9 +90,7 @@ EXTRA = {
 
 
 @pytest.mark.parametrize("extra", EXTRA)
-async def test_families_by_level_and_details_are_there_on_request_only(
-    store: Store, metrics: Metrics, extra: str
-) -> None:
+async def test_families_by_level_and_details_are_on_request_only(store: Store, metrics: Metrics, extra: str) -> None:
     parts: tuple[Part, ...] = ("process", "fleets")
     for of in parts:
         options: list[dict[str, Any]] = [{extra: asked} for asked in (False, True)]
@@ -110,9 +108,7 @@ async def test_scrapes_that_ask_for_different_families_do_not_share_a_reading(st
     assert ["slta_fleet_info" in names(text) for text in texts] == [False, False, True]
 
 
-async def test_two_dispatchers_asked_at_once_differ_in_what_is_of_time_only(
-    store: Store, metrics: Metrics, server: Server
-) -> None:
+async def test_two_dispatchers_differ_in_what_is_of_time_only(store: Store, metrics: Metrics, server: Server) -> None:
     other_metrics, gaps = Metrics(), ExpectedGapCache(Here(), pause_seconds=0)
     other = await Store.open(PATIENT(server.url), other_metrics)
     snapshot = await other.fleets.snapshot("f")

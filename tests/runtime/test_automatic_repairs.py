@@ -79,9 +79,7 @@ def log(store: Store, capsys: pytest.CaptureFixture[str]) -> Log:
     return Log(capsys, store)
 
 
-async def test_a_fleet_that_lost_its_fields_is_whole_again_and_no_session_is_lost(
-    store: Store, redis: Redis, blocked: Shown, log: Log
-) -> None:
+async def test_a_fleet_that_lost_its_fields_is_whole(store: Store, redis: Redis, blocked: Shown, log: Log) -> None:
     redis.delete("{f}:cold")
     await log.until("fleet_repaired")
     assert redis.hlen("{f}:sessions") == SESSIONS
@@ -112,9 +110,7 @@ def test_each_change_of_whether_a_repair_is_blocked_is_shown_once() -> None:
 
 
 @pytest.mark.slow
-async def test_one_that_lost_its_document_too_is_said_to_be_blocked_until_it_has_one(
-    store: Store, redis: Redis, blocked: Shown, log: Log
-) -> None:
+async def test_one_that_lost_its_document_too_is_blocked(store: Store, redis: Redis, blocked: Shown, log: Log) -> None:
     redis.delete("{f}:cold", "{f}:document")
     assert "its document is missing or unreadable" in await log.until("repair_blocked")
     assert 'slta_repair_blocked{fleet="f"} 1.0' in await blocked()
@@ -128,18 +124,14 @@ async def test_one_that_lost_its_document_too_is_said_to_be_blocked_until_it_has
         pass
 
 
-async def test_one_that_lost_its_document_alone_is_said_to_be_blocked(
-    store: Store, redis: Redis, blocked: Shown, log: Log
-) -> None:
+async def test_one_that_lost_its_document_only_is_blocked(store: Store, redis: Redis, blocked: Shown, log: Log) -> None:
     redis.delete("{f}:document")
     assert "its document is missing or unreadable" in await log.until("repair_blocked")
     assert 'slta_repair_blocked{fleet="f"} 1.0' in await blocked()
 
 
 @pytest.mark.slow
-async def test_what_is_set_aside_is_named_and_the_series_of_a_fleet_goes_with_it(
-    store: Store, redis: Redis, blocked: Shown, log: Log
-) -> None:
+async def test_what_is_set_aside_is_named_and_series_go(store: Store, redis: Redis, blocked: Shown, log: Log) -> None:
     redis.hset("{f}:pools", "ghost", "rubbish")
     redis.hset("{f}:cold", "suspect", "an error inside an operation")
     said = await log.until("fleet_repaired")

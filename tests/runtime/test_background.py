@@ -111,9 +111,7 @@ async def gaps_between_rounds(seconds: float) -> list[float]:
 
 
 @pytest.mark.parametrize(("takes", "shortest", "longest"), [(0, 0.75, 1.25), (0.7, 0.75, 1.25), (2, 2.1, 2.11)])
-def test_rounds_begin_about_a_second_apart_or_soon_after_a_long_one(
-    takes: float, shortest: float, longest: float
-) -> None:
+def test_rounds_begin_a_second_apart_or_soon_after_a_long_one(takes: float, shortest: float, longest: float) -> None:
     with asyncio.Runner(loop_factory=VirtualTime) as runner:
         gaps = runner.run(gaps_between_rounds(takes))
     assert len(gaps) > 90
@@ -121,9 +119,7 @@ def test_rounds_begin_about_a_second_apart_or_soon_after_a_long_one(
 
 
 @pytest.mark.usefixtures("quick_rounds")
-async def test_a_store_that_begins_to_evict_is_told_once_and_when_it_ends(
-    store: Store, redis: Redis, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_store_that_evicts_is_told_once(store: Store, redis: Redis, capsys: pytest.CaptureFixture[str]) -> None:
     metrics = Metrics()
 
     def shown(policy: str) -> float | None:
@@ -144,9 +140,7 @@ async def test_a_store_that_begins_to_evict_is_told_once_and_when_it_ends(
 
 
 @pytest.mark.usefixtures("quick_rounds")
-async def test_a_name_that_does_not_resolve_is_logged_once_with_its_cause(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_unresolved_name_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     rounds = asyncio.Semaphore(0)
 
     async def no_address(*_: object, **__: object) -> None:
@@ -198,9 +192,7 @@ async def test_a_store_that_forbids_info_has_no_policy_to_show(server: str, stor
 
 
 @pytest.mark.usefixtures("quick_rounds")
-async def test_a_fleet_that_vanishes_under_a_running_dispatcher_is_counted(
-    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_fleet_that_vanishes_is_counted(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vanished_fleets, "ABSENT_SECONDS", 0)
     metrics, names = Metrics(), AsyncMock(wraps=store.fleets.names)
     monkeypatch.setattr(store.fleets, "names", names)
@@ -214,9 +206,7 @@ async def test_a_fleet_that_vanishes_under_a_running_dispatcher_is_counted(
 
 
 @pytest.mark.usefixtures("quick_rounds")
-async def test_a_dispatcher_that_starts_lists_the_fleets_that_the_list_has_lost(
-    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_at_the_start_lost_names_are_listed(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vanished_fleets, "ABSENT_SECONDS", 0)
     redis.unlink("slta:fleets")
     async with dispatching(store):
@@ -266,9 +256,7 @@ session_types: {video: [%s]}
 """
 
 
-async def test_a_file_that_the_fleets_sessions_forbid_is_told_with_its_name_and_what_helps(
-    store: Store, tmp_path: Path
-) -> None:
+async def test_a_file_that_sessions_forbid_is_told_with_its_name_and_what_helps(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "p1.yaml"
     path.write_text(TYPED_FILE % "small, large")
     former = load_yaml(path)

@@ -68,9 +68,7 @@ async def until_found(store: Store, **expected: bool) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_dispatchers_audit_each_fleet_once_and_again_once_it_is_repaired(
-    store: Store, redis: Redis, opening: Opening
-) -> None:
+async def test_dispatchers_audit_a_fleet_once_and_after_repair(store: Store, redis: Redis, opening: Opening) -> None:
     damage(redis, "f", "g")
     with capture_logs() as logged:
         async with dispatching(opening()), dispatching(opening()):
@@ -160,9 +158,7 @@ async def test_keys_of_no_listed_fleet_are_audited_by_each_dispatcher_and_seldom
     assert await findings(store, "g") is None
 
 
-async def test_unlisted_keys_that_are_damaged_are_audited_again_soon_and_logged_once(
-    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_damaged_unlisted_keys_are_soon_seen(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_audit, "RETRY_SECONDS", 0)
     redis.srem(FLEETS_KEY, "g")
     told: list[Sequence[Findings]] = []
@@ -177,9 +173,7 @@ async def test_unlisted_keys_that_are_damaged_are_audited_again_soon_and_logged_
     assert [entry["fleet"] for entry in logged] == ["g"]
 
 
-async def test_an_audit_of_unlisted_keys_that_failed_is_tried_again_sooner(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failed_audit_of_unlisted_keys_is_retried_sooner(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_audit, "RETRY_SECONDS", 0)
     monkeypatch.setattr(self_audit, "audit_unlisted", AsyncMock(side_effect=[StoreUnavailableError, []]))
     told: list[Sequence[Findings]] = []

@@ -67,9 +67,7 @@ def test_a_second_service_on_the_same_folder_is_told_why_not(tmp_path: Path, opt
 
 
 @pytest.mark.slow
-def test_the_fleet_file_is_applied_again_only_when_it_has_changed(
-    tmp_path: Path, options: list[str], fleet_file: Path
-) -> None:
+def test_the_fleet_file_is_applied_again_when_changed(tmp_path: Path, options: list[str], fleet_file: Path) -> None:
     with serving(tmp_path, *options) as (_, client):
         fleet = client.get("/v1/fleets/f").json()
         changed = client.put("/v1/fleets/f", json=fleet | {"policy": "jlmu"})

@@ -84,9 +84,7 @@ def test_its_own_store_syncs_each_write_for_fsync(tmp_path: Path, options: list[
 
 
 @pytest.mark.slow
-def test_a_store_that_went_back_is_noticed_and_gets_back_what_it_had_acknowledged(
-    tmp_path: Path, fleet_file: Path
-) -> None:
+def test_a_store_that_went_back_gets_back_what_it_had_acknowledged(tmp_path: Path, fleet_file: Path) -> None:
     with (
         own_server(EMBEDDED) as store,
         store.client() as admin,

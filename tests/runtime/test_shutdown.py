@@ -18,9 +18,7 @@ from testbed.service_process import ServiceProcess, assign, serving
 
 
 @pytest.mark.slow
-def test_a_lame_duck_says_so_closes_each_connection_after_its_answer_and_takes_new_ones(
-    tmp_path: Path, options: list[str]
-) -> None:
+def test_a_lame_duck_closes_each_connection_after_its_answer_and_takes_new(tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, *options, SLTA_LAME_DUCK_SECONDS="3600") as (service, client):
         assert "connection" not in client.get("/healthz").headers
         service.terminate()
@@ -45,9 +43,7 @@ def test_a_lame_duck_ends_by_itself(tmp_path: Path, options: list[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.needs("openssl")
-def test_a_changed_certificate_is_shown_without_a_restart_and_one_that_does_not_fit_is_not(
-    tmp_path: Path, options: list[str]
-) -> None:
+def test_a_changed_certificate_is_shown_and_one_that_does_not_fit_is_not(tmp_path: Path, options: list[str]) -> None:
     (tmp_path / "next").mkdir()
     certificate, key = certificate_in(tmp_path)
     newer = certificate_in(tmp_path / "next")

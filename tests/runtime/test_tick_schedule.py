@@ -48,9 +48,7 @@ def test_new_fleets_are_due_at_once_and_those_that_are_taken_only_after_their_ti
         (3.5, highest, 3.5),
     ],
 )
-def test_a_fleet_is_due_at_the_turn_that_the_store_gave_or_without_one_in_about_a_second(
-    turn: float, draw: Draw, seconds: float
-) -> None:
+def test_a_fleet_is_due_at_its_stored_turn_or_in_about_a_second(turn: float, draw: Draw, seconds: float) -> None:
     ticking = schedule("a", draw=draw)
     ticking.take(0)
     ticking.ticked("a", 10, 0, turn=turn)
@@ -105,9 +103,7 @@ def test_fleets_of_which_nothing_is_known_fill_a_packet() -> None:
 
 
 @pytest.mark.parametrize(("fleets", "seconds", "pause"), [(2, 0.001, 0.002), (1000, 0.002, 0.002), (1000, 0.5, 0.002)])
-def test_half_of_the_servers_time_is_free_unless_a_round_would_take_more_than_two_seconds(
-    fleets: int, seconds: float, pause: float
-) -> None:
+def test_half_of_the_servers_time_is_free_unless_rounds_grow_long(fleets: int, seconds: float, pause: float) -> None:
     ticking = known({str(number): seconds for number in range(fleets)})
     ticking.take(9)
     assert ticking.pause(["1"]) == pytest.approx(pause)

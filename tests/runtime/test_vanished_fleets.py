@@ -148,9 +148,7 @@ async def test_one_whose_delete_is_undone_is_listed_again_and_told_apart(
     assert await store.fleets.names() == ["a", "b"]
 
 
-async def test_a_fleet_that_is_deleted_while_it_is_listed_again_leaves_no_name(
-    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_fleet_deleted_then_leaves_no_name(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     list_it = store.fleets._list
 
     async def delete_first(fleet: str) -> None:
@@ -164,9 +162,7 @@ async def test_a_fleet_that_is_deleted_while_it_is_listed_again_leaves_no_name(
 
 
 @pytest.mark.parametrize("left", ["{a}:sessions", "{a}:pools", "{a}:used:0"])
-async def test_a_process_that_never_ticked_it_knows_it_by_a_key_that_is_left(
-    watched: Watched, store: Store, redis: Redis, left: str
-) -> None:
+async def test_one_never_ticked_is_known_by_a_key(watched: Watched, store: Store, redis: Redis, left: str) -> None:
     redis.unlink(*(key for key in keys_of(redis, "a") if key != left))
     assert await Watched(store).rounds() == 1
 
@@ -205,9 +201,7 @@ async def test_a_server_that_evicts_all_its_keys_is_found_out(watched: Watched, 
     assert await watched.rounds(evicted_keys=(await store.eviction()).evicted_keys) == 2
 
 
-async def test_delete_leaves_no_key_by_which_a_fleet_would_seem_to_have_vanished(
-    watched: Watched, store: Store, redis: Redis
-) -> None:
+async def test_a_delete_leaves_no_key_that_seems_vanished(watched: Watched, store: Store, redis: Redis) -> None:
     named = [key for key in keys_of(redis, "a") if key.removeprefix("{a}:") in NAMED_KEYS]
     assert await store.fleets.keys_left("a") == len(named) > 10
     await store.sessions.complete("a", "s")

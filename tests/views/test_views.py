@@ -263,9 +263,7 @@ def test_the_difference_at_placing_of_a_fleet_that_observes_is_a_mean_over_the_r
 
 
 @given(st.lists(st.integers(0, 20), min_size=2, max_size=30), st.lists(st.integers(0, 20), max_size=30))
-def test_the_differences_of_a_source_have_the_mean_and_standard_error_of_a_sample(
-    later: list[int], earlier: list[int]
-) -> None:
+def test_differences_of_a_source_have_a_sample_s_mean_and_standard_error(later: list[int], earlier: list[int]) -> None:
     found = differences_by_source(drawn(5, reported=[*earlier, *later]), drawn(5, reported=earlier), SPEC)
     assert found
     error = statistics.stdev(later) / len(later) ** 0.5

@@ -22,9 +22,7 @@ from tests.dashboard.kept import prolong
 pytestmark = BROWSER
 
 
-def test_changes_and_refusals_are_marked_in_the_charts_and_stand_in_a_table(
-    page: Page, service: ServiceProcess
-) -> None:
+def test_changes_and_refusals_are_marked_in_charts_and_listed_in_a_table(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "marked")
     charts = page.locator("#charts svg[role=img]").count()
     service.call("POST", "/v1/fleets/marked/pools/small-1/drain")
@@ -86,9 +84,7 @@ def test_a_young_fleet_says_since_when_it_has_a_history(page: Page, service: Ser
     expect(page.locator("#charts-note")).to_have_text(re.compile("for [0-9]+ s so far"), timeout=PATIENT_MS)
 
 
-def test_a_chart_has_the_sessions_the_room_and_what_was_rejected_before_the_first_visit(
-    page: Page, service: ServiceProcess
-) -> None:
+def test_a_chart_has_sessions_room_and_rejections_before_the_first_visit(page: Page, service: ServiceProcess) -> None:
     service.call("PUT", "/v1/fleets/crowded", fleet_document(small=1, large=0))
     chart = page.locator(".chart").filter(has_text="Sessions, and the room for them")
     open_fleet(page, service, "crowded")

@@ -46,9 +46,7 @@ def test_it_says_which_gap_is_usual(page: Page, service: ServiceProcess) -> None
     assert float(usual[1]) == pytest.approx(100 * state["relative_expected_placement_gap"], rel=0.2)
 
 
-def test_where_others_place_it_says_what_that_loses_and_nothing_of_learning(
-    page: Page, service: ServiceProcess
-) -> None:
+def test_where_others_place_it_says_what_that_loses_and_no_learning(page: Page, service: ServiceProcess) -> None:
     """40 sessions on one pool of ten, so the next rank is far from its optimum."""
     service.call("PUT", "/v1/fleets/observed", fleet_document(small=5, large=5, policy="observe"))
     for k in range(40):
@@ -79,9 +77,7 @@ def test_a_gap_of_nothing_is_written_in_one_way(page: Page, service: ServiceProc
     assert "0.000" not in page.locator("#tiles").inner_text()
 
 
-def test_utilities_are_in_the_fleet_s_unit_if_it_names_one(
-    page: Page, service: ServiceProcess, complaints: list[str]
-) -> None:
+def test_utilities_are_in_the_fleet_s_own_unit(page: Page, service: ServiceProcess, complaints: list[str]) -> None:
     with httpx.stream("GET", f"{service.url}/console/default/events") as stream:
         frame = next(line for line in stream.iter_lines() if line.startswith('data: {"state"'))
     value = json.loads(frame.removeprefix("data: "))
@@ -103,9 +99,7 @@ def test_every_figure_that_needs_a_word_is_in_the_glossary(page: Page, service: 
     assert {*titles} - {"Utility", "Arrivals", "Sessions"} <= {*explained}
 
 
-def test_a_fleet_that_places_shows_the_differences_of_placed_and_of_reported_sessions(
-    page: Page, service: ServiceProcess
-) -> None:
+def test_a_placing_fleet_shows_differences_by_source(page: Page, service: ServiceProcess) -> None:
     service.call("PUT", "/v1/fleets/shared", fleet_document())
     open_fleet(page, service, "shared")
     expect(page.locator("#tile-rejections")).to_be_visible()
@@ -151,9 +145,7 @@ def test_session_types_have_a_table_and_a_gap_of_their_own(page: Page, service: 
         (0.6, "gpu: its last places are kept for call"),
     ],
 )
-def test_a_table_tells_why_a_class_is_left_to_another_type(
-    page: Page, service: ServiceProcess, reserve: float, reason: str
-) -> None:
+def test_a_table_tells_why_a_class_is_left(page: Page, service: ServiceProcess, reserve: float, reason: str) -> None:
     """18 calls and 3 chats are on 24 places: the chance that calls take the last 3 is 0.75^(9/8) · 18/21.
 
     The price is 1.5 times it; 0.6 (1 + √18) = 3.1 places are kept.

@@ -61,9 +61,7 @@ def test_the_policy_is_switched_and_nothing_else(page: Page, service: ServicePro
     assert service.call("GET", "/v1/fleets/switched/state")["pools"]["active"] == 11
 
 
-def test_a_policy_that_somebody_else_changed_meanwhile_is_not_overwritten(
-    page: Page, service: ServiceProcess, complaints: list[str]
-) -> None:
+def test_a_policy_changed_by_another_is_kept(page: Page, service: ServiceProcess, complaints: list[str]) -> None:
     open_fleet(page, service, "default")
     page.get_by_role("radio", name="JLMU Join").check()
     page.get_by_role("button", name="Switch…").click()
@@ -82,9 +80,7 @@ def test_a_policy_that_somebody_else_changed_meanwhile_is_not_overwritten(
     assert "412" in complaints.pop()
 
 
-def test_it_survives_a_restart_and_says_that_it_is_stale_meanwhile(
-    page: Page, service: ServiceProcess, complaints: list[str]
-) -> None:
+def test_it_survives_a_restart_and_says_it_is_stale(page: Page, service: ServiceProcess, complaints: list[str]) -> None:
     open_fleet(page, service, "restarted")
     expect(page.locator(".chart .utility[d*=L]").first).to_be_attached()
     service.end()
@@ -102,9 +98,7 @@ def test_it_survives_a_restart_and_says_that_it_is_stale_meanwhile(
     complaints.clear()
 
 
-def test_damage_that_the_check_at_the_start_found_is_said(
-    context: BrowserContext, complaints: list[str], tmp_path: Path
-) -> None:
+def test_damage_found_by_the_check_is_said(context: BrowserContext, complaints: list[str], tmp_path: Path) -> None:
     with ServiceProcess(tmp_path) as process:
         process.call("PUT", "/v1/fleets/damaged", fleet_document(small=3, large=3))
         socket = served_socket(tmp_path / "data")
@@ -118,9 +112,7 @@ def test_damage_that_the_check_at_the_start_found_is_said(
         expect(page.locator("#damage")).to_contain_text("slta audit")
 
 
-def test_the_foot_says_which_service_and_store_it_is_and_leads_out(
-    context: BrowserContext, complaints: list[str], tmp_path: Path
-) -> None:
+def test_the_foot_names_service_and_store(context: BrowserContext, complaints: list[str], tmp_path: Path) -> None:
     links = {"Runbook": "https://wiki.example.org/slta#runbook", "Grafana": "https://grafana.example.org/d/slta"}
     settings = {f"SLTA_{name.upper()}_URL": url for name, url in links.items()}
     with ServiceProcess(tmp_path, settings=settings) as process:
@@ -174,9 +166,7 @@ def test_all_fleets_are_seen_in_one_table_which_leads_to_each(page: Page, servic
     expect(page.locator("#fleet")).to_have_value("later")
 
 
-def test_without_a_fleet_it_says_that_it_waits_for_one(
-    context: BrowserContext, complaints: list[str], tmp_path: Path
-) -> None:
+def test_without_a_fleet_it_says_it_waits(context: BrowserContext, complaints: list[str], tmp_path: Path) -> None:
     with ServiceProcess(tmp_path) as process:
         page = context.new_page()
         page.goto(process.url)
@@ -185,9 +175,7 @@ def test_without_a_fleet_it_says_that_it_waits_for_one(
         expect(page.locator("#connection")).to_have_text("Live", timeout=PATIENT_MS)
 
 
-def test_with_keys_it_asks_for_one_and_offers_what_the_key_may(
-    context: BrowserContext, complaints: list[str], tmp_path: Path
-) -> None:
+def test_with_keys_it_offers_what_the_key_may(context: BrowserContext, complaints: list[str], tmp_path: Path) -> None:
     file, keys = key_file(tmp_path, ["read"], ["admin"])
     with ServiceProcess(tmp_path, keys_file=file) as service:
         service.call("PUT", "/v1/fleets/default", fleet_document(), key=keys[1])
@@ -225,9 +213,7 @@ def use_key(page: Page, key: str) -> None:
     page.get_by_role("button", name="Use key").click()
 
 
-def test_a_defect_of_the_page_is_said_and_the_stream_is_kept(
-    page: Page, service: ServiceProcess, complaints: list[str]
-) -> None:
+def test_a_defect_of_the_page_keeps_the_stream(page: Page, service: ServiceProcess, complaints: list[str]) -> None:
     frame = 'event: frame\ndata: {"state": null}\n\n'
     page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=frame))
     page.goto(service.url)
@@ -238,9 +224,7 @@ def test_a_defect_of_the_page_is_said_and_the_stream_is_kept(
     expect(page.locator("#connection")).to_have_text("Live", timeout=PATIENT_MS)
 
 
-def test_a_policy_that_was_added_through_the_tables_is_shown_and_offered(
-    context: BrowserContext, complaints: list[str], tmp_path: Path
-) -> None:
+def test_a_policy_added_by_tables_is_offered(context: BrowserContext, complaints: list[str], tmp_path: Path) -> None:
     with ServiceProcess(tmp_path, program=("-m", "tests.toy.serve")) as process:
         process.call("PUT", "/v1/fleets/toy", fleet_document(small=3, large=3) | {"policy": "uniform"})
         process.assign("toy", 9)

@@ -70,9 +70,7 @@ def test_a_pool_that_is_clicked_is_looked_up(page: Page, service: ServiceProcess
     expect(page.locator("#pool-facts")).to_contain_text(f"small: {occupancy} session")
 
 
-def test_large_fleets_show_their_distribution_and_still_find_a_pool(
-    page: Page, service: ServiceProcess, complaints: list[str]
-) -> None:
+def test_large_fleets_have_a_distribution_and_pools(page: Page, service: ServiceProcess, complaints: list[str]) -> None:
     open_fleet(page, service, "many")
     expect(page.locator("svg.profile")).to_have_count(2)
     expect(page.locator("svg.pools")).to_have_count(0)
@@ -85,9 +83,7 @@ def test_large_fleets_show_their_distribution_and_still_find_a_pool(
     assert "404" in complaints.pop()
 
 
-def test_a_pool_is_looked_up_although_the_answer_for_another_is_due(
-    page: Page, service: ServiceProcess, complaints: list[str]
-) -> None:
+def test_a_pool_is_looked_up_while_another_is_due(page: Page, service: ServiceProcess, complaints: list[str]) -> None:
     open_fleet(page, service, "many")
     page.route("**/pools/large-77", lambda _: None)  # never answered
     for pool_id in ("large-77", "large-7777"):
@@ -155,9 +151,7 @@ def test_what_cannot_be_clicked_is_not_offered_for_it(page: Page, service: Servi
     expect(field).to_have_attribute("placeholder", "type its id")
 
 
-def test_pools_that_stopped_their_heartbeats_degrade_the_sentence_and_have_their_signs(
-    page: Page, service: ServiceProcess
-) -> None:
+def test_pools_without_heartbeats_degrade_the_sentence_and_have_signs(page: Page, service: ServiceProcess) -> None:
     fall_ill(service, "ill")
     open_fleet(page, service, "ill")
     said = "2 gone, 3 unconfirmed of 12 pools. Gaps say little: bounds count unconfirmed pools, which get few sessions."
