@@ -114,9 +114,7 @@ async def test_on_lost_of_a_session_is_called_instead_of_the_clients(fleet: Flee
     assert (mine, general) == (["completed"], [])
 
 
-async def test_an_error_in_on_lost_does_not_end_the_renewals(
-    fleet: Fleet, between: Gate, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_errors_in_on_lost_end_no_renewal(fleet: Fleet, between: Gate, caplog: pytest.LogCaptureFixture) -> None:
     def fail(_: str) -> None:
         raise ZeroDivisionError
 

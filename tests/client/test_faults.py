@@ -138,9 +138,7 @@ async def test_a_reply_may_be_cut_at_every_byte(fleet: Fleet, between: Gate, use
 
 
 @pytest.mark.parametrize("use", EITHER)
-async def test_a_silent_dispatcher_costs_the_deadline_and_its_session_is_ended(
-    fleet: Fleet, between: Gate, use: Use
-) -> None:
+async def test_a_silent_dispatcher_costs_the_deadline_and_is_ended_later(fleet: Fleet, between: Gate, use: Use) -> None:
     between.choose = once(Silence(applied=True), "assign")
     with pytest.raises(PlacementError, match="timeout"):
         await use(between, fleet, "u-7", timeout=0.2)
@@ -148,9 +146,7 @@ async def test_a_silent_dispatcher_costs_the_deadline_and_its_session_is_ended(
 
 
 @pytest.mark.parametrize("seconds", [0.0, None])
-async def test_an_assign_that_arrives_after_its_session_was_given_up_places_nothing(
-    fleet: Fleet, between: Gate, seconds: float | None
-) -> None:
+async def test_late_assigns_of_given_up_sessions_place_none(fleet: Fleet, between: Gate, seconds: float | None) -> None:
     assigns = iter([Late(seconds)])
     between.choose = lambda request: next(assigns, Unsent()) if request.call == "assign" else None
     name = f"late-{seconds}"

@@ -83,9 +83,7 @@ def fleet(new_fleet: NewFleet) -> Fleet:
     return new_fleet(pools=20)
 
 
-async def test_a_session_whose_placement_was_not_answered_ends_up_where_it_runs(
-    client: AsyncClient, fleet: Fleet, between: Gate
-) -> None:
+async def test_an_unanswered_placement_ends_up_where_it_runs(client: AsyncClient, fleet: Fleet, between: Gate) -> None:
     """Slta has placed it elsewhere, in 19 of 20 cases."""
     between.choose = lambda request: Silence(applied=True) if request.call == "assign" else None
     async with client.session("u-7") as session:
@@ -96,9 +94,7 @@ async def test_a_session_whose_placement_was_not_answered_ends_up_where_it_runs(
     assert (fleet.status("u-7"), fleet.live, fleet.counter("assigned")) == (409, 0, 1)
 
 
-async def test_an_assign_that_arrives_after_the_report_changes_nothing(
-    client: AsyncClient, fleet: Fleet, between: Gate
-) -> None:
+async def test_an_assign_after_the_report_changes_nothing(client: AsyncClient, fleet: Fleet, between: Gate) -> None:
     assigns = iter([Late()])
     between.choose = lambda request: next(assigns, AWAY) if request.call == "assign" else None
     async with client.session("u-7") as session:
@@ -109,9 +105,7 @@ async def test_an_assign_that_arrives_after_the_report_changes_nothing(
     assert (fleet.status("u-7"), fleet.live, fleet.counter("assigned")) == (409, 0, 0)
 
 
-async def test_an_assign_that_arrives_after_the_end_places_nothing(
-    client: AsyncClient, fleet: Fleet, between: Gate
-) -> None:
+async def test_an_assign_after_the_end_places_nothing(client: AsyncClient, fleet: Fleet, between: Gate) -> None:
     assigns = iter([Late()])
     between.choose = lambda request: next(assigns, AWAY) if request.call == "assign" else None
     async with client.session("u-7"):
@@ -163,9 +157,7 @@ async def test_a_session_that_slta_refuses_goes_on(
 # Endpoints
 
 
-async def test_endpoints_that_have_not_changed_are_not_sent_again(
-    fleet: Fleet, between: Gate, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_unchanged_endpoints_are_not_resent(fleet: Fleet, between: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copies, "REFRESH_SECONDS", 0.01)
     async with AsyncClient(between.url, fleet.name, **OPTIONS):
         await eventually(lambda: len(between.replies) > 5)
@@ -173,9 +165,7 @@ async def test_endpoints_that_have_not_changed_are_not_sent_again(
     assert heads[:3] == [200, 304, 304]
 
 
-async def test_a_client_that_starts_during_an_outage_places_by_the_file(
-    fleet: Fleet, between: Gate, tmp_path: Path
-) -> None:
+async def test_a_client_that_starts_in_an_outage_places_by_file(fleet: Fleet, between: Gate, tmp_path: Path) -> None:
     file = tmp_path / "copy"
     async with AsyncClient(between.url, fleet.name, **OPTIONS, fallback_file=file):
         await eventually(file.exists)

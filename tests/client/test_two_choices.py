@@ -45,9 +45,7 @@ def chosen(
         ([pool_class("a", 4, 0), pool_class("b", 100, 1)], {"a-0": -1}, "a-0"),
     ],
 )
-def test_of_two_pools_the_one_with_fewer_sessions_for_its_capacity_is_taken(
-    classes: list[dict[str, Any]], changes: dict[str, int], better: str
-) -> None:
+def test_the_emptier_of_two_pools_is_taken(classes: list[dict[str, Any]], changes: dict[str, int], better: str) -> None:
     assert chosen(endpoints(*classes), changes, 50) == {better: 50}
 
 

@@ -76,7 +76,7 @@ def with_parts(schema: dict[str, Any], place: str) -> Iterator[tuple[str, dict[s
                 yield from with_parts(part, f"{place}/{keyword}")
 
 
-def test_a_schema_has_only_keywords_of_json_schema_and_no_default_that_stops_generators(
+def test_a_schema_has_only_json_schema_keywords_and_no_default_that_stops_generators(
     document: dict[str, Any],
 ) -> None:
     """Such are objects, and values of one of several types."""
@@ -90,9 +90,7 @@ def test_a_schema_has_only_keywords_of_json_schema_and_no_default_that_stops_gen
     }
 
 
-def test_an_operation_is_called_as_the_function_that_answers_it(
-    document: dict[str, Any], by_name: dict[str, Operation]
-) -> None:
+def test_an_operation_is_called_as_its_function(document: dict[str, Any], by_name: dict[str, Operation]) -> None:
     assert len(by_name) == len(list(operations(document)))
     assert all(name.isidentifier() for name in by_name)
     assert {"assign", "complete", "renew", "operate", "get_optimum", "put_pool_sessions"} < by_name.keys()
@@ -150,9 +148,7 @@ def test_a_problem_declares_each_value_that_the_store_returns_with_an_error(docu
         ("get_averages", "409", {"utilities_changed"}),
     ],
 )
-def test_a_call_says_what_it_is_refused_for(
-    by_name: dict[str, Operation], call: str, status: str, codes: set[str]
-) -> None:
+def test_a_call_says_what_refuses_it(by_name: dict[str, Operation], call: str, status: str, codes: set[str]) -> None:
     assert codes <= set(by_name[call]["responses"][status]["description"].split(" or "))
 
 
@@ -186,9 +182,7 @@ def test_a_fleet_s_answers_have_an_etag(by_name: dict[str, Operation]) -> None:
     assert "ETag" in by_name["put_fleet"]["responses"]["201"]["headers"]
 
 
-def test_a_call_names_its_key_its_scope_its_body_and_its_problems(
-    document: dict[str, Any], by_name: dict[str, Operation]
-) -> None:
+def test_a_call_names_its_key_scope_body_and_problems(document: dict[str, Any], by_name: dict[str, Operation]) -> None:
     assign = by_name["assign"]
     assert (assign["security"], "security" in by_name["get_healthz"]) == ([{"key": []}], False)
     assert "Scope: assign." in assign["description"]

@@ -212,9 +212,7 @@ def test_what_takes_too_many_steps_is_refused_before_it_begins() -> None:
 
 
 @given(fleets(), st.floats(0.05, 0.7), st.floats(-3, 3))
-def test_it_is_not_negative_and_a_slope_that_all_classes_have_is_no_loss(
-    fleet: Fleet, part: float, slope: float
-) -> None:
+def test_it_is_not_negative_and_a_slope_of_all_classes_is_no_loss(fleet: Fleet, part: float, slope: float) -> None:
     assume(sum(fleet.pools) > 0)
     load = part * fleet.capacity()
     found = expected_placement_gap(fleet.ranking, fleet.pools, load)

@@ -68,9 +68,7 @@ def test_the_optimal_assignment_is_an_equilibrium(fleet: Fleet, part: float, ser
 
 
 @given(fleet=fleets(), arrival_rate=st.floats(0, 20), service_rate=st.floats(0.1, 10))
-def test_sessions_come_at_the_arrival_rate_and_leave_at_their_own(
-    fleet: Fleet, arrival_rate: float, service_rate: float
-) -> None:
+def test_sessions_come_and_leave_at_their_own_rates(fleet: Fleet, arrival_rate: float, service_rate: float) -> None:
     # Σ dq/dt = λ − μ s from every state with room: placing well changes where sessions are, not how many.
     if fleet.sessions == fleet.capacity():
         fleet.columns[[bool(column) for column in fleet.columns].index(True)][0] -= 1

@@ -26,9 +26,7 @@ UNEQUAL = tables([4, 3, 2], [3, 2])
         ([0, 0], 2, 0),
     ],
 )
-def test_every_pool_has_the_same_number_of_sessions_or_is_full(
-    pools: list[int], sessions: float, utility: float
-) -> None:
+def test_every_pool_has_as_many_sessions_or_is_full(pools: list[int], sessions: float, utility: float) -> None:
     assert least_connections_utility(UNEQUAL, pools, sessions) == pytest.approx(utility)
 
 

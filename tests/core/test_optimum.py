@@ -235,9 +235,7 @@ STEP = 1 / 1024
 
 
 @given(fleet=fleets(), load=st.integers(0, 100), offset=st.sampled_from([0.25, 0.5, 0.75]))
-def test_price_and_worth_are_the_slopes_of_the_bound_where_the_load_is_not_integral(
-    fleet: Fleet, load: int, offset: float
-) -> None:
+def test_price_and_worth_are_slopes_of_the_bound_at_fractional_loads(fleet: Fleet, load: int, offset: float) -> None:
     # U* is linear between integral loads: with at least ¼ session to the next kink, a step of 1/1024 of a
     # session, or of a pool with at most 6 levels, stays on one piece: the difference quotient is the slope.
     sessions = load % fleet.capacity() + offset
@@ -251,9 +249,7 @@ def test_price_and_worth_are_the_slopes_of_the_bound_where_the_load_is_not_integ
 
 
 @given(fleet=fleets(), shape=shapes)
-def test_no_change_of_load_and_pools_gains_more_than_price_and_worth_say(
-    fleet: Fleet, shape: tuple[list[float], float]
-) -> None:
+def test_no_change_of_load_and_pools_gains_more_than_said(fleet: Fleet, shape: tuple[list[float], float]) -> None:
     # Duals of a concave programme: U*(N', A') ≤ U*(N, A) + price (N' − N) + Σ worth_i (A'_i − A_i).
     best = best_of(fleet.ranking, fleet.pools, fleet.sessions)
     pools, sessions = point(fleet, shape)

@@ -86,7 +86,7 @@ def test_a_step_of_r_moves_one_threshold_by_one(case: tuple[Ranking, int]) -> No
 
 
 @given(case=ranked)
-def test_levels_up_to_the_thresholds_are_worth_at_least_the_estimate_and_the_others_at_most(
+def test_levels_up_to_the_thresholds_are_worth_the_estimate_and_others_less(
     case: tuple[Ranking, int],
 ) -> None:
     # What the signs of figure 4 say: ≥ Δ(i_r, j_r − 1) below the thresholds, ≤ above them.
@@ -118,8 +118,6 @@ def test_a_class_that_is_left_out_has_no_ranks_and_the_others_keep_their_order()
         ([1], (0, 3), 3),  # nothing is worse than (0,3): the last
     ],
 )
-def test_an_estimate_keeps_its_coordinate_or_takes_the_next_worse_or_the_last(
-    left: list[int], coordinate: tuple[int, int], rank: int
-) -> None:
+def test_an_estimate_keeps_its_place_or_the_next_worse(left: list[int], coordinate: tuple[int, int], rank: int) -> None:
     full = log_shares(20, 30)
     assert full.restricted_to(left).rank_at_or_after(Coordinate(*coordinate), full) == rank

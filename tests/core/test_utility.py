@@ -120,9 +120,7 @@ def test_marginals_never_rise_along_an_accepted_curve(utility: Utility, capacity
         (capped(-1, 2), 2),  # Δ: −1, −1, 0
     ],
 )
-def test_a_curve_that_is_not_concave_is_refused_with_the_first_x_where_it_bends_the_wrong_way(
-    utility: Utility, x: int
-) -> None:
+def test_a_curve_that_is_not_concave_is_refused_with_the_first_x_that_bends(utility: Utility, x: int) -> None:
     with pytest.raises(ValueError, match=f"class wrong: .* not concave: its marginal utility rises at x = {x}$"):
         PoolClass("wrong", utility, 3 if isinstance(utility, TableUtility) else 10)
 
@@ -151,9 +149,7 @@ def test_a_bend_beyond_the_capacity_does_not_matter() -> None:
         (lambda: PoolClass("huge", alpha_fair(Fraction(1, 10**21), "31/2"), 4096), "too large"),
     ],
 )
-def test_a_parameter_that_makes_no_sense_is_refused_with_what_is_wrong(
-    build: Callable[[], object], message: str
-) -> None:
+def test_a_parameter_that_makes_no_sense_is_refused_with_why(build: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build()
 

@@ -242,9 +242,7 @@ def test_the_heading_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
-def test_the_window_of_the_averages_and_the_end_of_the_arrivals_are_said_once(
-    figures: Figures, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_averages_and_end_of_arrivals_are_said_once(figures: Figures, capsys: pytest.CaptureFixture[str]) -> None:
     lines = Lines()
     capsys.readouterr()
     figures.see(state_of(1200, 30.0, 1200), AVERAGES)

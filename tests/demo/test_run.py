@@ -117,9 +117,7 @@ def test_a_trace_is_played_to_its_end(tmp_path: Path) -> None:
         pytest.param("warm-up over", "pools whose occupancies differ: 0", marks=pytest.mark.slow),
     ],
 )
-def test_an_interruption_at_any_moment_ends_everything(
-    moment: str, summary: str, number: signal.Signals, tmp_path: Path
-) -> None:
+def test_an_interruption_ends_everything(moment: str, summary: str, number: signal.Signals, tmp_path: Path) -> None:
     demo = Demo(tmp_path, *SMALL, "--duration", "300", "--warm-up", "6" if moment == "warm-up over" else "100")
     until(lambda: demo.says(moment))
     os.killpg(demo.pid, number)

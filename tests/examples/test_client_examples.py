@@ -104,9 +104,7 @@ def test_the_matchmaker_places_every_match_and_the_third_waits_for_a_free_server
 
 
 @pytest.mark.slow
-async def test_the_players_of_a_match_whose_server_fails_wait_again(
-    fleet: Fleet, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_players_of_a_match_without_server_wait_again(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
     matchmaker, lobby = load("matchmaker"), ["cid"]
     fleet.call("POST", "pools/c-2/drain")
     matchmaker.MATCH_SECONDS = LEASE_SECONDS

@@ -70,9 +70,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     return seen
 
 
-def test_all_runs_every_study_with_the_seeds_of_the_committed_results(
-    runs: dict[str, dict[str, Any]], tmp_path: Path
-) -> None:
+def test_all_runs_every_study_with_the_committed_seeds(runs: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     for command in (app, lab):
         result = runner.invoke(command, ["all", "--out", str(tmp_path), "--figures", str(tmp_path), "--processes", "1"])
         assert result.exit_code == 0, result.output

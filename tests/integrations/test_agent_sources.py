@@ -45,9 +45,7 @@ def is_alive(pid: int) -> bool:
         ("kill -9 $$", Probed(problem="exit code -9")),
     ],
 )
-async def test_a_command_has_its_output_or_its_problem(
-    monkeypatch: pytest.MonkeyPatch, script: str, result: Probed
-) -> None:
+async def test_a_command_has_output_or_problem(monkeypatch: pytest.MonkeyPatch, script: str, result: Probed) -> None:
     monkeypatch.setenv("SLTA_API_KEY", "secret")
     assert await ask(shell(script)) == result
 

@@ -25,9 +25,7 @@ def test_the_line_of_an_end_completes_the_session(fleet: Fleet, log: Log, new_fo
     until(lambda: following.value("answers_total", operation="complete", outcome="completed") == 1)
 
 
-def test_the_position_is_saved_after_the_answer(
-    fleet: Fleet, log: Log, new_follower: NewFollower, tmp_path: Path
-) -> None:
+def test_the_position_is_saved_after_it(fleet: Fleet, log: Log, new_follower: NewFollower, tmp_path: Path) -> None:
     new_follower(fleet, file=log.path)
     log.write(*fleet.begin_and_end("a"))
     position = tmp_path / "state/position.json"
@@ -81,9 +79,7 @@ def test_sessions_that_end_around_a_rotation_are_completed(
     assert following.value("gaps_total", reason="gone") + following.value("gaps_total", reason="truncated") == 0
 
 
-def test_a_fleet_that_does_not_exist_yet_is_waited_for(
-    shared_service: ServiceProcess, log: Log, new_follower: NewFollower
-) -> None:
+def test_a_fleet_to_come_is_waited_for(shared_service: ServiceProcess, log: Log, new_follower: NewFollower) -> None:
     later = Fleet(shared_service, "later")
     following = new_follower(later, file=log.path)
     log.write("slta1 begin a c-1")

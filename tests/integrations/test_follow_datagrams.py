@@ -24,9 +24,7 @@ from tests.integrations.following import ids
 
 
 @pytest.mark.parametrize("kind", ["udp", "unix"])
-def test_datagrams_are_kept_while_slta_is_away_and_after_a_kill(
-    fleet: Fleet, between: ThreadedRelay, tmp_path: Path, kind: str
-) -> None:
+def test_datagrams_are_kept_in_outage_and_kill(fleet: Fleet, between: ThreadedRelay, tmp_path: Path, kind: str) -> None:
     address = ("127.0.0.1", free_port()) if kind == "udp" else str(tmp_path / "log.sock")
     listen = f"udp://127.0.0.1:{address[1]}" if kind == "udp" else f"unix://{address}"
     lines = fleet.begin_and_end(*ids(5))

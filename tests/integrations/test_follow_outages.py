@@ -71,9 +71,7 @@ def test_slta_that_stands_still_is_asked_again_and_nothing_is_done_twice(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_kills_and_rotations_in_any_order_lose_nothing_and_do_nothing_twice(
-    fleet: Fleet, log: Log, tmp_path: Path
-) -> None:
+def test_kills_and_rotations_in_any_order_lose_and_double_nothing(fleet: Fleet, log: Log, tmp_path: Path) -> None:
     rng = random.Random(5)
     options = (fleet.service.url, fleet.name, tmp_path, "--file", str(log.path))
     process = FollowerProcess(*options).start()
@@ -95,9 +93,7 @@ def test_kills_and_rotations_in_any_order_lose_nothing_and_do_nothing_twice(
     assert "WARNING" not in process.output
 
 
-def test_killed_while_the_answer_is_under_way_it_repeats_the_call_and_no_more(
-    fleet: Fleet, between: ThreadedRelay, log: Log, tmp_path: Path
-) -> None:
+def test_killed_in_an_answer_it_repeats_it(fleet: Fleet, between: ThreadedRelay, log: Log, tmp_path: Path) -> None:
     lines = fleet.begin_and_end(*ids(10), "last")
     first = FollowerProcess(between.url, fleet.name, tmp_path, "--file", str(log.path)).start()
     before = json.loads(first.position.read_text())["offset"]
@@ -115,9 +111,7 @@ def test_killed_while_the_answer_is_under_way_it_repeats_the_call_and_no_more(
     assert fleet.counter("completed") == 11
 
 
-def test_sigterm_finishes_the_call_saves_the_position_and_exits_with_0(
-    fleet: Fleet, between: ThreadedRelay, log: Log, tmp_path: Path
-) -> None:
+def test_sigterm_finishes_the_call_and_saves(fleet: Fleet, between: ThreadedRelay, log: Log, tmp_path: Path) -> None:
     lines = fleet.begin_and_end("a")
     process = FollowerProcess(between.url, fleet.name, tmp_path, "--file", str(log.path)).start()
     between.hold()

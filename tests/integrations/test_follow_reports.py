@@ -26,9 +26,7 @@ def test_a_session_that_slta_did_not_place_is_reported(fleet: Fleet, log: Log, n
     assert following.value("unseen_session_seconds_total") == 0
 
 
-def test_a_session_on_its_pool_stays_and_one_on_another_is_moved_and_counted(
-    fleet: Fleet, log: Log, new_follower: NewFollower
-) -> None:
+def test_a_moved_session_is_counted_and_one_in_place_stays(fleet: Fleet, log: Log, new_follower: NewFollower) -> None:
     following = new_follower(fleet, file=log.path)
     [kept, left] = fleet.assign("kept", "moved")
     other = "c-1" if left != "c-1" else "c-2"
@@ -40,9 +38,7 @@ def test_a_session_on_its_pool_stays_and_one_on_another_is_moved_and_counted(
     assert following.value("elsewhere_sessions_total") == 1
 
 
-def test_a_pool_that_slta_does_not_have_is_counted_and_holds_nothing_up(
-    fleet: Fleet, log: Log, new_follower: NewFollower
-) -> None:
+def test_a_pool_that_slta_lacks_is_counted_and_passed(fleet: Fleet, log: Log, new_follower: NewFollower) -> None:
     following = new_follower(fleet, file=log.path)
     log.write("slta1 begin a nowhere", "slta1 begin b c-1")
     until(lambda: (reported(following, "reported_pool_unknown"), reported(following, "new")) == (1, 1))
@@ -71,9 +67,7 @@ def test_what_began_while_slta_was_away_is_known_when_it_is_back(
     assert following.value("answers_total", operation="complete", outcome="completed") == 750
 
 
-def test_a_full_call_of_reports_with_leases_is_within_the_limits(
-    fleet: Fleet, log: Log, new_follower: NewFollower
-) -> None:
+def test_a_full_call_of_leased_reports_is_within_limits(fleet: Fleet, log: Log, new_follower: NewFollower) -> None:
     following = new_follower(fleet, file=log.path, lease_seconds=86_400.5)
     log.write(*(f"slta1 begin {number:0128} c-{1 + number % 3}" for number in range(1000)))
     until(lambda: fleet.live == 1000)

@@ -214,9 +214,7 @@ def test_one_watcher_acts_and_another_takes_over_when_it_stops(scene: Scene) -> 
     assert second.is_leader
 
 
-def test_another_takes_over_from_one_that_died_when_its_lease_is_over(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_takes_over_from_a_dead_one_after_its_lease(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "LEASE_SECONDS", 0.6)
     monkeypatch.setattr(lease, "DEADLINE_SECONDS", 0.4)
     first = scene.watch()

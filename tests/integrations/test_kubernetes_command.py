@@ -27,9 +27,7 @@ from tests.integrations.api_server import FakeApiServer, endpoint, slice_of, uid
 from tests.integrations.watching import watcher
 
 
-def test_the_command_follows_pods_serves_its_metrics_and_releases_the_lease(
-    api: FakeApiServer, fleet: Fleet, tmp_path: Path
-) -> None:
+def test_the_command_follows_pods_and_releases_the_lease(api: FakeApiServer, fleet: Fleet, tmp_path: Path) -> None:
     api.put(slice_of("c-aaaaa", "svc-c", [endpoint("a", "10.0.0.1")]))
     port = free_port()
     with Process(*watcher(api, fleet, tmp_path), "--metrics-port", str(port), is_clean=True):

@@ -51,9 +51,7 @@ def test_a_watch_that_is_refused_ends_in_a_new_list(scene: Scene, status: int) -
     assert refused == (1 if status == 410 else watcher.MAX_RESUMES)
 
 
-def test_a_watch_that_is_refused_again_and_again_is_tried_twice_a_minute(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_watch_that_is_refused_often_is_tried_twice_a_minute(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     bounds: dict[float, float] = {}
     monkeypatch.setattr(watcher, "pause_seconds", lambda bound: bounds.setdefault(bound, 0.0))
     monkeypatch.setattr(watcher, "MAX_DELAY_SECONDS", 30.0)

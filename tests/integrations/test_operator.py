@@ -77,9 +77,7 @@ def test_pools_drain_until_a_deadline_and_return(fleet: Fleet) -> None:
         ("undrain --class c", "Set 2 pools to active? [y/N]"),
     ],
 )
-def test_before_more_than_one_pool_changes_a_command_asks(
-    fleet: Fleet, terminal: None, line: str, question: str
-) -> None:
+def test_before_several_pools_change_a_command_asks(fleet: Fleet, terminal: None, line: str, question: str) -> None:
     fleet.call("POST", "pools/status", {"status": "draining", "pool_ids": ["c-1", "c-2"]})
     refused = called(fleet, f"pool {line}", "n\n")
     assert (refused.exit_code, question in refused.stderr) == (1, True)

@@ -60,9 +60,7 @@ def _cut(*_: object) -> None:
     raise CutError
 
 
-def test_file_and_folder_are_synced_in_the_order_of_the_replacement(
-    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_and_folder_are_synced_in_order(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, seen = opened(), []
 
     def fsync(descriptor: int) -> None:

@@ -213,9 +213,7 @@ async def test_retry_after_is_respected(new: New) -> None:
     assert sent.delays == [7, 60]
 
 
-async def test_a_refused_key_is_said_once_a_minute_and_the_lines_are_kept(
-    new: New, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_refused_key_is_said_once_a_minute_and_lines_stay(new: New, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "slta.follow")
     sent = await new(*[(401, "unauthenticated", {})] * 5)
     assert await sent.send(END)
@@ -252,9 +250,7 @@ async def test_a_check_completes_a_session_that_nobody_has_and_leaves_no_mark(ne
 
 
 @pytest.mark.parametrize("replace", [Path.unlink, lambda file: file.write_text("")])
-async def test_a_key_file_that_is_gone_or_empty_is_waited_for(
-    new: New, tmp_path: Path, replace: Callable[[Path], object]
-) -> None:
+async def test_a_missing_key_file_is_waited_for(new: New, tmp_path: Path, replace: Callable[[Path], object]) -> None:
     file = tmp_path / "key"
     file.write_text("first\n")
     sent = await new(key_file=file)

@@ -80,9 +80,7 @@ def test_shares_may_be_given_one_by_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("known", "listed"), [(("default", "video"), "default, video"), ((), "default")])
-def test_a_type_that_the_fleet_does_not_have_is_refused_at_once(
-    tmp_path: Path, known: tuple[str, ...], listed: str
-) -> None:
+def test_a_type_that_the_fleet_lacks_is_refused_at_once(tmp_path: Path, known: tuple[str, ...], listed: str) -> None:
     trace = tmp_path / "trace.csv"
     trace.write_text("start_s,duration_s,session_type\n0,1,audio\n")
     with service_in_a_thread(session_types=known) as (service, url):

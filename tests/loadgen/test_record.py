@@ -40,9 +40,7 @@ changes = st.lists(st.tuples(moments, st.sampled_from("abc"), st.sampled_from([1
 
 
 @given(changes, moments, moments)
-def test_every_change_counts_from_its_moment_to_the_end_of_the_window(
-    changes: list[tuple[int, str, int]], one: int, other: int
-) -> None:
+def test_a_change_counts_to_the_end_of_the_window(changes: list[tuple[int, str, int]], one: int, other: int) -> None:
     start, end = min(one, other), max(one, other) + 1
     record, marks = Record(), {}
     expected = 0

@@ -144,9 +144,7 @@ def test_a_prefix_that_makes_no_session_id_is_refused(prefix: str) -> None:
 
 @pytest.mark.parametrize("fault", [(503, "outcome_unknown"), (503, "store_unavailable"), DROP_BEFORE, DROP_AFTER])
 @pytest.mark.parametrize("call", ["assign", "complete"])
-async def test_a_lost_answer_is_asked_for_again_with_the_same_id_and_counted_once(
-    service: StandIn, call: str, fault: Fault
-) -> None:
+async def test_a_lost_answer_is_asked_for_again_and_counted_once(service: StandIn, call: str, fault: Fault) -> None:
     service.faults[call].extend([fault, fault])
     replay = await replayed(service, at_once(1), drain=Drain.SCHEDULE)
     summary = replay.sessions.summary()

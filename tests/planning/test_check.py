@@ -115,9 +115,7 @@ def test_the_examples_have_no_warnings(path: Path) -> None:
     ],
 )
 @pytest.mark.usefixtures("without_numpy")
-def test_a_warning_is_a_mistake_only_where_that_is_asked_for(
-    tmp_path: Path, text: str, options: list[str], warning: str
-) -> None:
+def test_warnings_are_mistakes_where_that_is_asked(tmp_path: Path, text: str, options: list[str], warning: str) -> None:
     path = write(tmp_path, text)
     relaxed, strict = check(path, *options), check(path, *options, "--strict")
     assert (relaxed.exit_code, strict.exit_code) == (0, 1)
@@ -263,7 +261,5 @@ def test_no_policy_loses_least_where_none_loses_anything(tmp_path: Path) -> None
         (Measured(0.0050, 0.0), Measured(0.0100, 0.0), "jlmu", "slta"),
     ],
 )
-def test_the_stated_policy_is_taken_or_the_first_that_loses_no_more_than_the_best(
-    first: Measured, second: Measured, stated: str, choice: str
-) -> None:
+def test_the_stated_or_the_first_as_good_is_taken(first: Measured, second: Measured, stated: str, choice: str) -> None:
     assert _choice({"slta": (first,), "jlmu": (second,)}, stated) == choice

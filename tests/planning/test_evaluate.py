@@ -274,9 +274,7 @@ def test_the_table_by_the_hour_has_the_gaps_of_each_hour(folder: Path, data: Any
         (["--backend", "game"], "1,1,linear-1\n8,1,linear-1\n", "--backend: only lines of HAProxy name a backend"),
     ],
 )
-def test_what_cannot_be_measured_gets_a_clear_message(
-    folder: Path, options: list[str], rows: str, message: str
-) -> None:
+def test_what_cannot_be_measured_gets_a_clear_text(folder: Path, options: list[str], rows: str, message: str) -> None:
     (folder / "short.csv").write_text(HEAD + rows, encoding="utf-8")
     result = run(folder, *options, log="short.csv")
     assert result.exit_code == 2

@@ -44,9 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS)
-def test_a_command_reads_standard_input_and_prints_its_figures(
-    call: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_reads_standard_input_and_answers(call: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app, file, arguments = CALLS[call]
     monkeypatch.setattr(streams, "STANDARD_INPUT", folder / file)
     result = called(app, *arguments, "--json", "-")

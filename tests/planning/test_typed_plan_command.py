@@ -75,9 +75,7 @@ classes:
 
 
 @pytest.mark.slow
-def test_a_larger_reserve_keeps_the_refusals_of_a_cheaper_fleet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_larger_reserve_keeps_refusals_of_a_cheaper_fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the file's ρ = ½ the fleet costs more; without reserves 34.8 (lab/studies/results/session-types.json)."""
     (file := tmp_path / "rare.yaml").write_text(RARE, encoding="utf-8")
     costs = ["--cost", "a=1.5", "--cost", "b=1.2", "--cost", "c=0.7"]
@@ -205,9 +203,7 @@ def test_a_call_that_makes_no_sense_ends_with_2(fleet: Path, options: list[str],
         ("hour,video,chat\n1,40000,20000\n", "line 2: all types together have 60000 sessions"),
     ],
 )
-def test_a_profile_that_cannot_be_used_is_named_with_its_line(
-    fleet: Path, tmp_path: Path, text: str, message: str
-) -> None:
+def test_an_unusable_profile_is_named_with_its_line(fleet: Path, tmp_path: Path, text: str, message: str) -> None:
     day = tmp_path / "day.csv"
     day.write_text(text, encoding="utf-8")
     result = plan(fleet, *COSTS, "--profile", str(day), "--floor", "1")

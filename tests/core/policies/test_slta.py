@@ -114,9 +114,7 @@ def test_from_empty_no_coordinate_beyond_the_estimate_is_ever_filled(fleet: Flee
 
 
 @given(fleet=fleets(), draws=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=60))
-def test_without_departures_every_arrival_leaves_r_at_its_optimum_and_the_fleet_too(
-    fleet: Fleet, draws: list[float]
-) -> None:
+def test_without_departures_every_arrival_leaves_r_and_fleet_at_the_optimum(fleet: Fleet, draws: list[float]) -> None:
     # The yellow coordinate fills up, then r moves to the next one: the enumeration itself, as under JLMU.
     policy = Slta(Occupancies(fleet.ranking, [[0] * len(column) for column in fleet.columns]), Beta())
     for sessions, draw in enumerate(draws[: int(fleet.capacity())], start=1):

@@ -38,9 +38,7 @@ def test_a_policy_knows_an_estimate_rank_where_it_keeps_thresholds_and_only_ther
 
 @pytest.mark.parametrize("policy", PLACING.values(), ids=PLACING)
 @pytest.mark.parametrize(("a", "b"), [([3, 3], [3]), ([None], [None, 3]), ([None, None], []), ([], [])])
-def test_without_room_nothing_is_placed_and_nothing_changes(
-    policy: Policy, a: list[int | None], b: list[int | None]
-) -> None:
+def test_without_room_nothing_is_placed_or_changes(policy: Policy, a: list[int | None], b: list[int | None]) -> None:
     specification = policy.specification(Occupancies(RANKING, [[*a], [*b]]), Beta())
     before = vars(specification).copy()
     assert specification.assign(0.5) is None

@@ -65,9 +65,7 @@ CHAIN = [[9] * 4, [5, 5, 3, 3], [1] * 4]
         (0, [4, 1, 0], (9, 1)),  # an empty pool: the other finds 9 itself
     ],
 )
-def test_sessions_that_sit_well_in_another_class_are_not_counted(
-    low: int, inside: list[int], expected: tuple[int, int]
-) -> None:
+def test_sessions_at_home_elsewhere_are_not_counted(low: int, inside: list[int], expected: tuple[int, int]) -> None:
     load = Load([1, 1, 1], [5, 0], [4, 1, 0], [inside, [0, 0, 0]])
     ranks = [range(1, 5), range(5, 9), range(9, 13)]
     at = market_of(TypeSets(((0, 1), (0, 1, 2))), ranks, [low, 1, 0], CHAIN, load)
