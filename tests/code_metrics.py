@@ -21,15 +21,7 @@ from slta.core.policies import POLICIES
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = (
-    "service",
-    "clients",
-    "demo",
-    "loadgen",
-    "integrations",
-    "experiments",
-    "planning",
-    "lab",
-    "deploy",
+    *("service", "clients", "demo", "loadgen", "integrations", "experiments", "planning", "lab", "deploy"),
     "testbed",
 )
 FUNCTION_LINES = 40

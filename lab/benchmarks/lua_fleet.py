@@ -83,7 +83,12 @@ class LuaFleet:
         """Assign `count` sessions in one call; microseconds."""
         ids = self.new(count)
         self.live += ids
-        return self.timed("batch", *(w for id_ in ids for w in ("assign", id_, HOUR, repr(self.random.random()), "")))
+        draw = self.random.random
+        return self.timed("batch", *(w for id_ in ids for w in ("assign", id_, HOUR, repr(draw()), self.option())))
+
+    def option(self) -> str:
+        """Of the next assign."""
+        return ""
 
     def complete(self, count: int) -> float:
         """Complete `count` random sessions in one call; microseconds."""

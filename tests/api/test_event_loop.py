@@ -77,15 +77,9 @@ async def here(store: Store, fleet: str, monkeypatch: pytest.MonkeyPatch) -> Asy
 
 
 WORST = [
-    "POST /renew unknown members",
-    "POST /renew integers that are too long",
-    "POST /operations objects",
-    "PUT /pools/small-1/sessions fractions",
-    "PUT  lists",
-    "80 unknown members in each of 1,000",
-    "20 unknown members in each of 1,000",
-    "a fleet of mistakes",
-    "types of nobody",
+    *("POST /renew unknown members", "POST /renew integers that are too long", "POST /operations objects"),
+    *("PUT /pools/small-1/sessions fractions", "PUT  lists", "80 unknown members in each of 1,000"),
+    *("20 unknown members in each of 1,000", "a fleet of mistakes", "types of nobody"),
 ]
 
 
@@ -119,14 +113,7 @@ async def test_the_largest_fleet_is_made_and_shown_in_steps(here: Measured, pool
     status, _ = await here.ask("PUT", fleet, lambda: largest_fleet(pools))
     assert status == 201
     for path in (
-        "",
-        "/state",
-        "/next",
-        "/optimum",
-        "/averages?window=60",
-        "/events",
-        "/pools?limit=1000",
-        "/endpoints",
+        *("", "/state", "/next", "/optimum", "/averages?window=60", "/events", "/pools?limit=1000", "/endpoints"),
     ):
         status, _ = await here.ask("GET", fleet + path)
         assert status == 200
@@ -173,11 +160,7 @@ async def test_a_fleet_whose_levels_are_all_in_use_is_shown_in_steps(here: Measu
         await here.ask("POST", f"{fleet}/operations", lambda: many)
     await here.ask("POST", f"{fleet}/pools/c03-1/drain")
     for path in (
-        "/state",
-        "/next",
-        "/optimum",
-        "/optimum?load_per_pool=100",
-        "/optimum?pools=c05:0",
+        *("/state", "/next", "/optimum", "/optimum?load_per_pool=100", "/optimum?pools=c05:0"),
         "/averages?window=60",
     ):
         status, _ = await here.ask("GET", fleet + path)

@@ -38,11 +38,7 @@ DEADLINES: list[tuple[dict[str, Any], str]] = [
 MEANT_ID = "is not a known field; did you mean session_id?"
 MEANT_POOL = "is not a known field; did you mean pool_id?; pools[0].pool_id: field required"
 WITHOUT_BODY = (
-    "GET /state",
-    "GET /pools/large-1",
-    "POST /pools/large-1/undrain",
-    "POST /pools/large-1/fail",
-    "DELETE ",
+    *("GET /state", "GET /pools/large-1", "POST /pools/large-1/undrain", "POST /pools/large-1/fail", "DELETE "),
 )
 MISFITS: dict[str, list[tuple[Any, str]]] = {
     "POST /assign": [

@@ -74,13 +74,7 @@ async def repair(walk: Walk) -> None:
 async def look(walk: Walk) -> None:
     """One of the calls that only read."""
     sound = (
-        "",
-        "/state",
-        "/events",
-        "/next",
-        "/pools?limit=3",
-        "/averages?window=60",
-        "/optimum?load_per_pool=2",
+        *("", "/state", "/events", "/next", "/pools?limit=3", "/averages?window=60", "/optimum?load_per_pool=2"),
         "/endpoints",
     )
     typed = f"/next?session_type={type_name(walk.rng)}", f"/optimum?load_per_pool={type_name(walk.rng)}:2"

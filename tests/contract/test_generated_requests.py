@@ -21,10 +21,7 @@ from testbed.service_process import ServiceProcess
 from tests.contract.document import openapi
 
 CHECKS = [
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
+    *(status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance),
     negative_data_rejection,
 ]
 REQUESTS_A_CALL = 15

@@ -257,13 +257,8 @@ def test_averages_and_end_of_arrivals_are_said_once(figures: Figures, capsys: py
 @pytest.mark.parametrize(
     ("fraction", "text"),
     [
-        (None, "–"),
-        (0.0, "0.000 %"),
-        (-1e-9, "0.000 %"),
-        (0.00012, "0.012 %"),
-        (0.0012, "0.12 %"),
-        (0.0912, "9.12 %"),
-        (0.2573, "25.7 %"),
+        *((None, "–"), (0.0, "0.000 %"), (-1e-9, "0.000 %"), (0.00012, "0.012 %"), (0.0012, "0.12 %")),
+        *((0.0912, "9.12 %"), (0.2573, "25.7 %")),
     ],
 )
 def test_small_gaps_keep_their_digits(fraction: float | None, text: str) -> None:

@@ -129,17 +129,8 @@ order: {kind: kink, load_per_pool: 5}
 session_types: {video: [d]}
 """
 FURTHER = {
-    "policy",
-    "classes[0].utility",
-    "classes[1]",
-    "classes[1].pools",
-    "classes[1].utility",
-    "classes[2].nme",
-    "classes[2].name",
-    "classes[2].utility",
-    "classes[2].capacity",
-    "classes[3]",
-    "order.load_per_pool",
+    *("policy", "classes[0].utility", "classes[1]", "classes[1].pools", "classes[1].utility", "classes[2].nme"),
+    *("classes[2].name", "classes[2].utility", "classes[2].capacity", "classes[3]", "order.load_per_pool"),
 }
 
 

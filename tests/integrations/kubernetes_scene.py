@@ -69,15 +69,9 @@ def id_of(pod: str) -> str:
 def scene(api: FakeApiServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """Watchers try again soon."""
     for module, name in (
-        (watcher, "FIRST_DELAY_SECONDS"),
-        (watcher, "MAX_DELAY_SECONDS"),
-        (watcher, "SETTLE_SECONDS"),
-        (election, "RETRY_SECONDS"),
-        (reconciler, "TICK_SECONDS"),
-        (reconciler, "SPACING_SECONDS"),
-        (reconciler, "FIRST_DELAY_SECONDS"),
-        (reconciler, "MAX_DELAY_SECONDS"),
-        (vanished, "VANISHED_SECONDS"),
+        *((watcher, "FIRST_DELAY_SECONDS"), (watcher, "MAX_DELAY_SECONDS"), (watcher, "SETTLE_SECONDS")),
+        *((election, "RETRY_SECONDS"), (reconciler, "TICK_SECONDS"), (reconciler, "SPACING_SECONDS")),
+        *((reconciler, "FIRST_DELAY_SECONDS"), (reconciler, "MAX_DELAY_SECONDS"), (vanished, "VANISHED_SECONDS")),
     ):
         monkeypatch.setattr(module, name, 0.05)
     token = tmp_path / "token"

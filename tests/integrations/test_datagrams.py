@@ -27,15 +27,8 @@ def test_an_address_is_udp_or_a_path(text: str, address: ListenAddress) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "5140",
-        "tcp://127.0.0.1:1",
-        "udp://127.0.0.1",
-        "udp://h:99999",
-        "udp://:1",
-        "udp://h:0",
-        "unix://a/b",
-        "udp://h:1/x",
+        *("", "5140", "tcp://127.0.0.1:1", "udp://127.0.0.1", "udp://h:99999", "udp://:1", "udp://h:0"),
+        *("unix://a/b", "udp://h:1/x"),
     ],
 )
 def test_others_are_refused_with_the_form(text: str) -> None:

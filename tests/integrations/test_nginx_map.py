@@ -61,31 +61,17 @@ def test_a_host_and_a_port_are_accepted(address: str) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "h",
-        ":80",
-        "h:",
-        "h:0",
-        "h:080",
-        "h:65536",
-        "h:80;",
-        "h:80}",
-        "{h}:80",
-        "h;evil:80",
-        "$host:80",
-        "unix:/run/s:80",
-        "unix:80",
-        "10.0.0.256:80",
-        "10.0.0:80",
-        "fe80::1:80",
-        "[fe80::1%eth0]:80",
-        "[10.0.0.1]:80",
-        "http://h:80",
-        "h:80/x",
-        'h":80',
-        "h\\:80",
-        "-h:80",
-        f"{'x' * 64}:80",
-        "h:٨",
+        *("h", ":80", "h:", "h:0", "h:080", "h:65536", "h:80;", "h:80}", "{h}:80", "h;evil:80", "$host:80", 'h":80'),
+        *(
+            "unix:/run/s:80",
+            "unix:80",
+            "10.0.0.256:80",
+            "10.0.0:80",
+            "fe80::1:80",
+            "[fe80::1%eth0]:80",
+            "[10.0.0.1]:80",
+        ),
+        *("http://h:80", "h:80/x", "h\\:80", "-h:80", f"{'x' * 64}:80", "h:٨"),
     ],
 )
 def test_what_nginx_could_not_read_is_refused_with_the_pool(address: str) -> None:
@@ -229,12 +215,5 @@ def test_nginx_maps_each_pool_to_its_upstream(addressed: Fleet, tmp_path: Path) 
     pools = ("c-1", "c-2", "c-3", "default", "eu:1", "elsewhere", "")
     with nginx(tmp_path, file) as url:
         mapped = {pool: httpx.get(url, headers={"Pool": pool}).text for pool in pools}
-    assert mapped == {
-        "c-1": "slta_c-1",
-        "c-2": "slta_c-2",
-        "c-3": "",
-        "default": "slta_default",
-        "elsewhere": "",
-        "": "",
-        "eu:1": "slta_eu_1",
-    }
+    names = {"c-1": "slta_c-1", "c-2": "slta_c-2", "default": "slta_default", "eu:1": "slta_eu_1"}
+    assert mapped == dict.fromkeys(pools, "") | names

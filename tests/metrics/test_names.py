@@ -15,13 +15,8 @@ from tests.reference.labels import LABELS
 from tests.reference.tables import ROWS
 
 READERS = (
-    "deploy/prometheus/rules/*.yml",
-    "deploy/grafana/dashboards/*.json",
-    "docs/monitoring.md",
-    "docs/operations.md",
-    "docs/recovery.md",
-    "docs/runbook.md",
-    "docs/cluster.md",
+    *("deploy/prometheus/rules/*.yml", "deploy/grafana/dashboards/*.json", "docs/monitoring.md"),
+    *("docs/operations.md", "docs/recovery.md", "docs/runbook.md", "docs/cluster.md"),
 )
 UTILITY = {
     *("slta_aggregate_utility", "slta_aggregate_utility_bound", "slta_utility_bound", "slta_swing_gap"),

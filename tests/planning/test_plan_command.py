@@ -64,18 +64,8 @@ classes:
 
 def test_cheaper_mixes_are_looked_at_and_the_answer_is_told(fleet: Path) -> None:
     fleet.write_text(f"fleet: arena\n{TIES}", encoding="utf-8")
-    options = [
-        "--cost",
-        "small=4.14",
-        "--cost",
-        "large=4.06",
-        "--sessions",
-        "15",
-        "--floor",
-        "6.07",
-        "--refused",
-        "0.05",
-    ]
+    costs, wanted = ("--cost", "small=4.14", "--cost", "large=4.06"), ("--sessions", "15", "--floor", "6.07")
+    options = [*costs, *wanted, "--refused", "0.05"]
     data = figures(fleet, *options)
     assert data["cost"] == data["looked"]["none_below"] == pytest.approx(32.48)
     assert data["cost"] < data["rounds"][-1]["cost"]

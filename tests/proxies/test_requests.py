@@ -42,15 +42,8 @@ CORPUS = {
     "a head": Case("HEAD", "/a", {}),
 }
 SPELLINGS = [
-    "/%70lay",
-    "/%70%6C%61y",
-    "//play",
-    "/./play",
-    "/x/../play",
-    "/x/%2E%2e/play",
-    "/../play",
-    "/play/%2E%2E/play",
-    "/play/%2F..%2f",
+    *("/%70lay", "/%70%6C%61y", "//play", "/./play", "/x/../play", "/x/%2E%2e/play", "/../play"),
+    *("/play/%2E%2E/play", "/play/%2F..%2f"),
 ]
 """Of /play."""
 CLAIMED = {

@@ -143,10 +143,7 @@ def test_the_store_url_is_not_shown() -> None:
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
-        ("DURABILTY", "DURABILITY"),
-        ("store_ulr", "STORE_URL"),
-        ("HSOT", "HOST"),
-        ("PORTS", "PORT"),
+        *(("DURABILTY", "DURABILITY"), ("store_ulr", "STORE_URL"), ("HSOT", "HOST"), ("PORTS", "PORT")),
         ("DATTA_DR", "DATA_DIR"),
     ],
 )

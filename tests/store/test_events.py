@@ -23,20 +23,13 @@ from tests.store.fleets import FLEET, TWO_CLASSES, create, end, place, repair, s
 
 KEY = f"{{{FLEET}}}:events"
 CHANGES = {
-    errors.PoolInOtherClassError,
-    errors.PoolLimitError,
-    errors.PoolNotEmptyError,
-    errors.FleetInUseError,
-    errors.ClassInUseError,
+    *(errors.PoolInOtherClassError, errors.PoolLimitError, errors.PoolNotEmptyError, errors.FleetInUseError),
+    *(errors.ClassInUseError, errors.CapacityBelowOccupancyError, errors.SessionTypeInUseError),
+    errors.VersionMismatchError,
 }
-CHANGES |= {errors.CapacityBelowOccupancyError, errors.SessionTypeInUseError, errors.VersionMismatchError}
-SESSIONS = {errors.SessionEndedError, errors.StaleReportError, errors.UtilitiesChangedError}
-SESSIONS |= {
-    errors.FleetObservesError,
-    errors.OverCapacityError,
-    errors.IncompatibleError,
-    errors.ReportedPoolUnknownError,
-    errors.WouldSetAsideError,
+SESSIONS = {
+    *(errors.SessionEndedError, errors.StaleReportError, errors.UtilitiesChangedError, errors.FleetObservesError),
+    *(errors.OverCapacityError, errors.IncompatibleError, errors.ReportedPoolUnknownError, errors.WouldSetAsideError),
 }
 """Refused with 409 too, and no changes of a fleet."""
 

@@ -19,10 +19,7 @@ def node(name: str, epoch: int, *slots: tuple[int, int], is_own: bool = False) -
 @pytest.mark.parametrize(
     ("key", "tag"),
     [
-        ("{fleet}:state", "fleet"),
-        ("slta:fleets", "slta:fleets"),
-        ("{}:state", "{}:state"),
-        ("a{b", "a{b"),
+        *(("{fleet}:state", "fleet"), ("slta:fleets", "slta:fleets"), ("{}:state", "{}:state"), ("a{b", "a{b")),
         ("{/3}:-", "/3"),
     ],
 )

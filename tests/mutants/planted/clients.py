@@ -14,13 +14,6 @@ MUTANTS: dict[str, Mutant] = {
     "a count that came too late goes with the next heartbeat": row(
         "agent/probing.py", "apply", 'probe.kind == "count" and pool.count_at > now', "False"
     ),
-    "a cancelled probe stays under way": row("placing.py", "_assign", "fallback.breaker.leave(admission)", "pass"),
-    "after a doubtful attempt another fleet gets the session": row(
-        "placing.py", "_in_order", "away = away[-1:] if result.away else []", "pass"
-    ),
-    "the end of a doubtful attempt is not withdrawn": row(
-        "leases.py", "begin_unreported", "session.in_doubt = self.withdraw(session.fleet, session.id)", "pass"
-    ),
     "a session that ends during its report gets no end": row("reports.py", "end", " or session.id in self._sent", ""),
     "a session that may have been placed is left to its lease": row(
         "placing.py", "_in_fleet", "final.in_doubt or ", ""

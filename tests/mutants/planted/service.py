@@ -12,18 +12,11 @@ MUTANTS: dict[str, Mutant] = {
         "api/http/authorization.py", "charge", "self._charge(context, operations - 1 - context.unused_charge)", ""
     ),
     "a client that leaves ends the reading of the others": row("api/endpoint_cache.py", "of", "asyncio.shield", ""),
-    "the command sets aside though nobody answered": row("cli/audit.py", "_confirmed", "return False", "return True"),
     "of two session ids the last one counts": row(
         "api/http/route_rules.py", "PLACEMENT", 'Session-Id", "X-Slta-Lease", "X-Slta-Session-Type"', 'Slta-Lease",'
     ),
     "an answer that breaks off holds its reading": row(
         "metrics/readings.py", "being_sent", "senders -= 1", "senders -= 0"
-    ),
-    "a reading that failed is the one under way for ever": row(
-        "metrics/readings.py", "_complete", "self._under_way = None", "pass"
-    ),
-    "a fleet whose DELETE was undone is one that the list has lost": row(
-        "runtime/vanished_fleets.py", "verdict", "self._keyless.update([] if keys_left else [fleet])", "pass"
     ),
     "a piece of chunks may end within an empty line": row("server/framing.py", "_chunks_end", "3, 2, 1)", ")"),
     "a stream ends after a while": row("server/http_limits.py", "on_timeout", "cycle.response_started", "False"),

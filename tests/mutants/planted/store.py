@@ -5,9 +5,6 @@ from __future__ import annotations
 from tests.mutants.planting import Mutant, row
 
 MUTANTS: dict[str, Mutant] = {
-    "a removed pool leaves its address to the next of its name": row(
-        "lua/pools/pools.lua", "remove_all", "attributes.clear(fleet, pool.pool_id)", ""
-    ),
     "a reply of a master that gave the slot away is believed": row(
         "_client/pipeline.py",
         "exchange",
@@ -17,9 +14,6 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "leases end after an outage": row(
         "lua/sessions/leases.lua", "leases.are_due", "fleet.time >= fleet.hold_until and ", ""
-    ),
-    "retention drops the younger generation": row(
-        "lua/sessions/sessions.lua", "sessions.rotate_ended", "fleet.ended_generation = 1 - fleet.ended_generation", ""
     ),
     "integrals are sums of floats": row(
         "lua/ledger/accounting.lua", "accounting.add", "low + ((high - (sum - part)) + (value - part))", "0"
@@ -66,12 +60,6 @@ MUTANTS: dict[str, Mutant] = {
     "of two facts of a pool the last replayed one wins": row(
         "lua/state/marks.lua", "marks.compare", "marked > given or marked == given and last >= revision", "false"
     ),
-    "a fact of a pool undoes what was acknowledged since": row(
-        "lua/pools/pool_events.lua",
-        "pool_events.changing_pool",
-        "      marks.set_pools(fleet, { given.pool_id })\n",
-        "",
-    ),
     "a refused call leaves a mark on its pools": row(
         "lua/pools/pool_events.lua",
         "pool_events.adding_pools",
@@ -92,9 +80,6 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a replayed place yields to none": row(
         "lua/pools/replay.lua", "replay.placed", "~= pool_id and session.start < start then", "~= pool_id then"
-    ),
-    "leases end at once after a loss": row(
-        "lua/state/incarnations.lua", "incarnations.mark", "  fleet_time.resume(fleet, fleet.clock, fleet.time)\n", ""
     ),
     "a reply that cannot be read leaves its callers waiting": row(
         "_batching/batcher.py",
@@ -117,9 +102,6 @@ MUTANTS: dict[str, Mutant] = {
         "repair_begin.run",
         "not given.requested and not repair.is_claimed(fleet)",
         "false",
-    ),
-    "a lease of nobody is met again and again": row(
-        "lua/sessions/leases.lua", "end_lease", "    leases.set(fleet, id, fleet.next_due, false)\n", ""
     ),
     "a lease ends in any second whose set has the session": row(
         "lua/sessions/sessions.lua", "expire", "or session.due ~= fleet.next_due ", ""
