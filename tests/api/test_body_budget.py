@@ -33,9 +33,7 @@ KEYS = Access({entry.id: entry for entry in (A_ENTRY, B_ENTRY)})
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 12)), max_size=30))
-def test_a_budget_takes_what_fits_for_all_and_for_its_name_and_what_is_given_back(
-    steps: list[tuple[str, int]],
-) -> None:
+def test_a_budget_takes_what_fits_for_all_and_for_its_name_and_what_is_given_back(steps: list[tuple[str, int]]) -> None:
     budget, held = ByteBudget(15, 10), {"a": 0, "b": 0}
     for name, count in steps:
         fits = held[name] + count <= 10 and sum(held.values()) + count <= 15

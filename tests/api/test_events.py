@@ -52,9 +52,7 @@ async def events(client: Api) -> list[dict[str, Any]]:
     return found
 
 
-async def test_a_change_and_a_refusal_say_who_and_from_where_as_the_log_does(
-    client_with: Callable[..., Api],
-) -> None:
+async def test_a_change_and_a_refusal_say_who_and_from_where_as_the_log_does(client_with: Callable[..., Api]) -> None:
     secret, entry = generate_key(["admin"])
     client = client_with(access=Access({entry.id: entry}))
     client.headers["Authorization"] = f"Bearer {secret}"

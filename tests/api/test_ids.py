@@ -44,9 +44,7 @@ async def unheard(between: tuple[Proxy, str], client: Api, call: str, body: obje
     return answer
 
 
-async def test_an_unknown_outcome_names_the_session_also_where_the_service_made_its_id(
-    hasty: Api, between: tuple[Proxy, str], api: Api, fleet: str
-) -> None:
+async def test_unknown_outcomes_name_the_session(hasty: Api, between: tuple[Proxy, str], api: Api, fleet: str) -> None:
     answer = await unheard(between, hasty, f"{fleet}/assign", {})
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (503, "outcome_unknown")

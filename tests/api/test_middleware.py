@@ -131,9 +131,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize(("path", "where"), UNKNOWN.items())
-async def test_an_unknown_path_is_404_with_where_to_look_and_redirects_nowhere(
-    store: Store, new_client: NewClient, path: str, where: str
-) -> None:
+async def test_unknown_paths_are_404_and_say_where(store: Store, new_client: NewClient, path: str, where: str) -> None:
     answer = await new_client(store, docs_enabled=True).get(path)
     assert refusal(answer) == (404, "not_found")
     assert answer.json()["detail"] == f"There is nothing at this path. {where}"

@@ -79,9 +79,7 @@ async def test_what_waits_is_told_from_the_queue_and_from_a_call_that_does_not_c
     assert behind.sessions.waiting_seconds("f") == 0
 
 
-async def test_a_connection_that_was_refused_is_not_read_for_a_while_and_others_are(
-    overloaded: Store, fleet: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_refused_connection_is_not_read(overloaded: Store, fleet: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rests: list[Any] = []
     app = build_api(store=overloaded, access=Access.open(), render_metrics=no_metrics)
     async with served(app, fast_path=True) as here:

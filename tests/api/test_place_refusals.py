@@ -102,9 +102,7 @@ async def refusals(here: Served, monkeypatch: pytest.MonkeyPatch) -> dict[str, b
     return said
 
 
-async def test_every_refusal_is_503_with_the_code_in_a_header_and_the_same_both_ways(
-    server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_refusals_are_503_and_alike_both_ways(server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     both = []
     for fast_path in (True, False):
         async with one_way(server, redis, fast_path=fast_path, access=KEYS) as here:

@@ -124,9 +124,7 @@ async def test_a_key_without_classes_creates_no_pool_and_does_all_else(opened: O
 @pytest.mark.parametrize(
     ("call", "classes", "most"), [(POST, "small", 3), (PUT, "small", 2), (POST, "large", 9), (PUT, "large", 9)]
 )
-async def test_pools_of_other_classes_or_beyond_the_number_of_the_key_are_not_created(
-    opened: Open, call: tuple[str, str], classes: str, most: int
-) -> None:
+async def test_pools_beyond_a_key_are_not_created(opened: Open, call: tuple[str, str], classes: str, most: int) -> None:
     bound = opened("pool", classes=[classes], most_pools=most)
     before = await bound.pools_and_events()
     assert refusal(await bound.call(*call, "small-8")) == (403, "pool_quota")

@@ -76,9 +76,7 @@ def with_parts(schema: dict[str, Any], place: str) -> Iterator[tuple[str, dict[s
                 yield from with_parts(part, f"{place}/{keyword}")
 
 
-def test_a_schema_has_only_json_schema_keywords_and_no_default_that_stops_generators(
-    document: dict[str, Any],
-) -> None:
+def test_a_schema_has_only_json_schema_keywords_and_no_default_that_stops_generators(document: dict[str, Any]) -> None:
     """Such are objects, and values of one of several types."""
     seen = list(schemas_in(document, ""))
     unknown = [f"{place}: {keyword}" for place, schema in seen for keyword in schema.keys() - KEYWORDS.keys()]

@@ -46,9 +46,7 @@ def histories(draw: st.DrawFn) -> tuple[Fleet, list[tuple[float, list[list[int]]
 
 
 @given(history=histories())
-def test_on_every_path_the_mean_is_at_most_the_mean_optimum_and_that_at_most_the_bound(
-    history: tuple[Fleet, list[tuple[float, list[list[int]]]]],
-) -> None:
+def test_the_mean_is_at_most_its_optimum_and_bound(history: tuple[Fleet, list[tuple[float, list[list[int]]]]]) -> None:
     # ⟨U⟩ ≤ ⟨U*(N, A)⟩ ≤ U*(⟨N⟩, ⟨A⟩), whatever placed the sessions and while pools come and go.
     fleet, states = history
     duration = sum(time for time, _ in states)

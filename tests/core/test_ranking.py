@@ -86,9 +86,7 @@ def test_a_step_of_r_moves_one_threshold_by_one(case: tuple[Ranking, int]) -> No
 
 
 @given(case=ranked)
-def test_levels_up_to_the_thresholds_are_worth_the_estimate_and_others_less(
-    case: tuple[Ranking, int],
-) -> None:
+def test_levels_up_to_the_thresholds_are_worth_the_estimate_and_others_less(case: tuple[Ranking, int]) -> None:
     # What the signs of figure 4 say: ≥ Δ(i_r, j_r − 1) below the thresholds, ≤ above them.
     ranking, rank = case
     estimate = ranking.marginal_at(rank)

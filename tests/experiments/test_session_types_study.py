@@ -106,9 +106,7 @@ def test_no_utility_of_a_small_run_exceeds_a_bound(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("uncompiled")
-def test_both_lines_meet_the_same_sessions_and_one_type_gains_with_prices(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_both_lines_meet_the_same_sessions_and_one_type_gains_with_prices(monkeypatch: pytest.MonkeyPatch) -> None:
     case = next(c for c in designed(8) if c.fleet == "full" and c.demand.loads == (1.5, 2.0, 4.0))
     found = measure(short(case, monkeypatch))
     assert found["price"]["refused"][0] < found["JLMU"]["refused"][0] / 2

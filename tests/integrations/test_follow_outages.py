@@ -124,9 +124,7 @@ def test_sigterm_finishes_the_call_and_saves(fleet: Fleet, between: ThreadedRela
     assert "Traceback" not in process.output
 
 
-def test_beyond_the_backlog_the_oldest_rotated_file_is_dropped_and_counted(
-    fleet: Fleet, between: ThreadedRelay, log: Log, new_follower: NewFollower
-) -> None:
+def test_the_oldest_file_is_dropped(fleet: Fleet, between: ThreadedRelay, log: Log, new_follower: NewFollower) -> None:
     lines = fleet.begin_and_end(*ids(4))
     following = new_follower(fleet, between.url, file=log.path, max_backlog=2 * len(lines[0]))
     between.go_away()

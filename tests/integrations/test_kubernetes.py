@@ -59,9 +59,7 @@ def test_a_pod_that_is_not_ready_for_a_while_keeps_its_sessions(scene: Scene) ->
     until(lambda: "slta.drained" not in scene.pools()[id_of("a")]["labels"])
 
 
-def test_a_pod_that_does_not_return_within_its_grace_is_removed_without_another_event(
-    scene: Scene, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pod_beyond_its_grace_needs_no_new_event(scene: Scene, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "READ_SECONDS", float("inf"))
     scene.has(endpoint("a", "10.0.0.1"))
     scene.watch(grace_seconds=GRACE)

@@ -42,9 +42,7 @@ class CutError(Exception):
 
 
 @pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
-def test_a_process_that_ends_while_it_saves_leaves_the_former_position(
-    opened: Opened, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_save_cut_off_leaves_the_former_position(opened: Opened, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     file = opened()
     file.save(FIRST)
     with monkeypatch.context() as patched:

@@ -183,9 +183,7 @@ async def test_the_first_scrape_waits_for_a_complete_reading(store: Store, metri
     assert (await scrape(metrics, store)).count("slta_store_epoch_timestamp_seconds{") == FLEETS
 
 
-async def test_a_call_of_the_store_that_timed_out_once_leaves_no_fleet_out(
-    store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_timed_out_call_omits_no_fleet(store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
     await create_many(store)
     failing = {"fleet-7"}
     snapshot = store.fleets.snapshot

@@ -171,9 +171,7 @@ def test_a_call_that_makes_no_sense_ends_with_2(fleet: Path, options: list[str],
         ('hour,sessions\n"' + "x" * 65_000 + "\n" + "x" * 67_000, "day.csv: is not CSV: field larger than field limit"),
     ],
 )
-def test_a_profile_that_cannot_be_used_is_named_with_its_line(
-    fleet: Path, tmp_path: Path, text: str, message: str, capfd: Any
-) -> None:
+def test_a_bad_profile_is_named_with_its_line(fleet: Path, tmp_path: Path, text: str, message: str, capfd: Any) -> None:
     day = tmp_path / "day.csv"
     day.write_text(text, encoding="utf-8")
     result = plan(fleet, *COSTS, "--profile", str(day), "--floor", "1")

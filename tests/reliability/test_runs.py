@@ -175,9 +175,7 @@ def record(fault: str = "store-killed", mode: str = "async", **changed: Any) -> 
     return {"fault": fault, "mode": mode, **known, **counts, "longest_silence_seconds": 0.5, "notes": {}, **changed}
 
 
-def test_a_run_that_is_there_is_not_repeated_and_a_void_one_does_not_count(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kept_run_is_not_repeated_and_a_void_one_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     played: list[int] = []
 
     async def play(_row: object, name: str, mode: str, number: int, _size: object) -> Record:

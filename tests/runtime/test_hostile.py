@@ -59,9 +59,7 @@ def test_all_files_count_that_the_process_may_open(few_files: int, monkeypatch: 
 
 
 @pytest.mark.slow
-def test_more_connections_than_files_are_refused_at_the_start_and_all_files_count_that_it_may_open(
-    tmp_path: Path, few_files: int
-) -> None:
+def test_more_connections_than_all_files_allow_are_refused_at_the_start(tmp_path: Path, few_files: int) -> None:
     settings = {"SLTA_MAX_CONNECTIONS": "100000000"}
     refused = ServiceProcess(tmp_path, "--log-level", "error", settings=settings).launch()
     assert refused.wait() == 2

@@ -96,8 +96,6 @@ async def test_the_sessions_of_a_small_fleet_are_counted_though_it_changes(
     assert found.unchecked is None
 
 
-async def test_of_a_larger_fleet_that_changes_the_audit_says_that_they_are_not_counted(
-    store: Store, fleet: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_large_busy_fleet_is_not_counted(store: Store, fleet: None, monkeypatch: pytest.MonkeyPatch) -> None:
     found = await audit_while_it_changes(store, monkeypatch, 1)
     assert (found.sentences, found.unchecked) == ([], "sessions of each type: the fleet changed during each count")

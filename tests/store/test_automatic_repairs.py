@@ -149,9 +149,7 @@ async def test_sessions_without_records_get_new_ones(store: Store, clock: Clock,
     assert (await store.sessions.get(FLEET, "s2")).lease_seconds_left == pytest.approx(300, abs=2)
 
 
-async def test_an_error_in_one_part_of_a_tick_makes_the_fleet_suspect_and_the_other_parts_go_on(
-    store: Store, clock: Clock, redis: TextRedis, fleet: None
-) -> None:
+async def test_one_bad_part_of_a_tick_stops_no_other(store: Store, clock: Clock, redis: TextRedis, fleet: None) -> None:
     redis.hdel(COLD, "retention")
     redis.delete(f"{{{FLEET}}}:past:60")
     await pass_seconds(store, clock, 3)
@@ -174,9 +172,7 @@ def spoil(redis: TextRedis, count: int) -> None:
     make_suspect(redis)
 
 
-async def test_up_to_ten_records_and_one_in_a_hundred_are_set_aside(
-    store: Store, clock: Clock, redis: TextRedis, many: None
-) -> None:
+async def test_one_record_in_a_hundred_is_set_aside(store: Store, clock: Clock, redis: TextRedis, many: None) -> None:
     before = live(redis)
     spoil(redis, 10)
     attempt = await attempted(store, clock)
@@ -188,9 +184,7 @@ async def test_up_to_ten_records_and_one_in_a_hundred_are_set_aside(
     assert violations(redis, FLEET) == []
 
 
-async def test_with_more_than_ten_nothing_is_repaired_and_sound_sessions_are_served(
-    store: Store, clock: Clock, redis: TextRedis, many: None
-) -> None:
+async def test_eleven_are_too_many_and_others_served(store: Store, clock: Clock, redis: TextRedis, many: None) -> None:
     spoil(redis, 11)
     attempt = await attempted(store, clock)
     assert attempt.blocked == "a repair would set aside 11 of 1000 sessions and 0 records of pools"
@@ -259,9 +253,7 @@ async def test_two_pools_of_one_number_both_stay(store: Store, clock: Clock, red
 
 
 @pytest.mark.parametrize("name", ["of-a-newer-version", "marginals:0:1"])
-async def test_keys_that_no_fleet_can_have_stay_unless_somebody_asks(
-    store: Store, clock: Clock, redis: TextRedis, fleet: None, name: str
-) -> None:
+async def test_stray_keys_stay_unasked(store: Store, clock: Clock, redis: TextRedis, fleet: None, name: str) -> None:
     redis.set(f"{{{FLEET}}}:{name}", "x")
     make_suspect(redis)
     assert await round_of(store, clock)
@@ -308,9 +300,7 @@ async def test_one_that_lost_its_document_alone_is_blocked_until_a_put_and_then_
     assert violations(redis, FLEET) == []
 
 
-async def test_a_put_where_only_records_are_left_is_followed_by_a_repair_that_keeps_them(
-    store: Store, clock: Clock, redis: TextRedis, fleet: None
-) -> None:
+async def test_a_put_on_records_alone_is_repaired(store: Store, clock: Clock, redis: TextRedis, fleet: None) -> None:
     before = live(redis)
     redis.delete(DOCUMENT, STATE)
     await apply(store, SMALL)
@@ -333,9 +323,7 @@ async def test_a_repair_never_undoes_a_put_that_came_in_between(store: Store, re
 
 
 @pytest.mark.parametrize("claimed", [1, 2**52], ids=["was silent", "was ahead by its clock"])
-async def test_one_dispatcher_sees_to_a_suspect_fleet_and_another_after_it(
-    store: Store, redis: TextRedis, fleet: None, claimed: int
-) -> None:
+async def test_dispatchers_repair_it_in_turns(store: Store, redis: TextRedis, fleet: None, claimed: int) -> None:
     make_suspect(redis)
     told = [await store.fleets.tick(FLEET) for _ in range(3)]
     redis.hset(REPAIR, "claimed", str(claimed))
@@ -397,9 +385,7 @@ async def test_an_asked_repair_puts_back_what_can_be(store: Store, redis: TextRe
     assert (await audit_fleet(store, Specs(), FLEET)).sentences == []
 
 
-async def test_one_that_nobody_asked_for_puts_nothing_back(
-    store: Store, clock: Clock, redis: TextRedis, aside: dict[str, str]
-) -> None:
+async def test_unasked_nothing_is_put_back(store: Store, clock: Clock, redis: TextRedis, aside: dict[str, str]) -> None:
     before = redis.hgetall(ASIDE)
     make_suspect(redis)
     assert await round_of(store, clock)

@@ -54,9 +54,7 @@ async def held(proxied: Proxy, store: Store) -> asyncio.Task[Placement]:
     return first
 
 
-async def test_what_arrives_during_a_call_goes_out_with_the_next_of_at_most_128(
-    store: Store, between: tuple[Proxy, str], calls: Calls, redis: Redis
-) -> None:
+async def test_a_call_takes_128_that_wait(store: Store, between: tuple[Proxy, str], calls: Calls, redis: Redis) -> None:
     first = await held(between[0], store)
     tasks = [asyncio.create_task(store.sessions.assign(FLEET, f"s{k}", None)) for k in range(700)]
     await asyncio.sleep(0)
@@ -223,9 +221,7 @@ async def test_an_error_in_one_operation_is_unknown_for_it_alone_and_the_fleet_i
         assert ended.outcome == "already_ended", "asked again, it hears that it is over"
 
 
-async def test_an_error_in_what_a_call_writes_at_its_end_is_unknown_for_all_of_its_operations(
-    store: Store, between: tuple[Proxy, str], redis: Redis
-) -> None:
+async def test_an_error_at_the_end_of_a_call_is_unknown(store: Store, between: tuple[Proxy, str], redis: Redis) -> None:
     await store.fleets.delete(FLEET)
     await create(store, LEASED, {"small": 2})
     placed = await place(store, 4)

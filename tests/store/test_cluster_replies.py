@@ -90,9 +90,7 @@ async def test_a_moved_reply_for_no_slot_teaches_nothing() -> None:
         await routing.close()
 
 
-async def test_a_question_that_is_given_up_and_fails_is_over_with_its_round(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_question_that_is_given_up_and_fails_is_over_with_its_round(monkeypatch: pytest.MonkeyPatch) -> None:
     async def ask(_: Cluster, address: Address) -> list[Node]:
         if address[0] == "silent":
             try:

@@ -157,9 +157,7 @@ async def test_a_guard_whose_pools_are_all_back_is_off(store: Store, clock: Cloc
     assert [redis.keys(f"{{{FLEET}}}:{name}:*") for name in ("unconfirmed", "lost")] == [[], []]
 
 
-async def test_an_unconfirmed_pool_that_fails_leaves_the_count_and_is_unconfirmed_when_it_returns(
-    store: Store, clock: Clock
-) -> None:
+async def test_a_failed_unconfirmed_pool_is_not_counted_and_returns_unconfirmed(store: Store, clock: Clock) -> None:
     await eight(store)
     await pass_seconds(store, clock, EXPIRY)
     for pool_id in EIGHT[2:]:

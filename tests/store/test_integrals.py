@@ -218,9 +218,7 @@ async def test_averages_over_a_window_are_differences(store: Store, clock: Clock
 
 @EACH_POLICY
 @pytest.mark.parametrize("seed", range(3))
-async def test_no_window_s_mean_utility_exceeds_the_bound_at_its_mean_load_though_pools_come_and_go(
-    store: Store, clock: Clock, policy: str, seed: int
-) -> None:
+async def test_no_window_s_mean_exceeds_the_bound_at_means(store: Store, clock: Clock, policy: str, seed: int) -> None:
     """⟨U⟩ ≤ ⟨U*(N, A)⟩ ≤ U*(⟨N⟩, ⟨A⟩) to 1e-9, on every window between any two readings."""
     history = History(store, clock, three_classes(policy), 20 + seed)
     await history.begin()

@@ -257,9 +257,7 @@ async def test_attributes_come_with_a_heartbeat(store: Store, fleet: None) -> No
     assert [(await store.pools.get(FLEET, f"small-{k}")).address for k in (0, 1)] == ["10.0.0.1:80", None]
 
 
-async def test_while_memory_is_full_heartbeats_renew_leases_and_set_no_attributes(
-    store: Store, fleet: None, clock: Clock, redis: Redis
-) -> None:
+async def test_full_memory_lets_heartbeats_renew_leases(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     heartbeats = Heartbeats(["small-0"], ["10"], ["-"], [(0, "10.0.0.1:80", "")])
     await beat(store, "small-0")
     await pass_seconds(store, clock, 10)

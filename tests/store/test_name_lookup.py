@@ -57,9 +57,7 @@ async def test_a_name_that_does_not_resolve_is_named(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.slow
 @each("new_loop", (uvloop.new_event_loop, asyncio.new_event_loop))
-def test_a_lookup_that_is_given_up_is_reported_at_once(
-    new_loop: Callable[[], asyncio.AbstractEventLoop],
-) -> None:
+def test_a_lookup_that_is_given_up_is_reported_at_once(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     """The loop's exception handler is told of each exception that nobody retrieved."""
     unretrieved: list[dict[str, Any]] = []
 

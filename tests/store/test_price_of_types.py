@@ -100,9 +100,7 @@ async def classes(store: Store, count: int, first: int = 0) -> list[str]:
     return [one.pool_class for one in placed]
 
 
-async def test_the_last_places_are_for_those_who_have_no_other_and_when_all_else_is_full(
-    store: Store,
-) -> None:
+async def test_the_last_places_are_for_those_who_have_no_other_and_when_all_else_is_full(store: Store) -> None:
     await create(store, KEEPING, {"good": 2, "mid": 1})
     await store.sessions.assign(FLEET, "r", None, session_type="rare")
     assert await classes(store, 10) == ["good"] * 5 + ["mid"] * 3 + ["good"] * 2  # 1 + √1 are kept

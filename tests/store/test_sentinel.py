@@ -180,9 +180,7 @@ def named_by(sentinels: list[Sentinel]) -> set[int]:
 
 
 @pytest.mark.slow
-async def test_a_master_that_the_sentinels_replaced_is_left_though_it_still_takes_writes(
-    watched: tuple[Group, list[Sentinel]], following: Store
-) -> None:
+async def test_a_replaced_master_is_left_though_alive(watched: tuple[Group, list[Sentinel]], following: Store) -> None:
     servers, sentinels = watched
     await asyncio.gather(*(following.fleets.snapshot(FLEET) for _ in range(8)))
     new = fail_over(servers, sentinels)
@@ -239,9 +237,7 @@ def is_listened_to(sentinel: Sentinel) -> bool:
 
 
 @pytest.mark.slow
-async def test_when_a_master_is_demoted_the_call_that_hears_of_it_goes_on_to_the_new_one(
-    watched: tuple[Group, list[Sentinel]], following: Store
-) -> None:
+async def test_the_call_that_meets_a_demotion_goes_on(watched: tuple[Group, list[Sentinel]], following: Store) -> None:
     servers, sentinels = watched
     await asyncio.gather(*(following.fleets.snapshot(FLEET) for _ in range(8)))
     new = fail_over(servers, sentinels)

@@ -40,9 +40,7 @@ async def is_placed(store: Store, session_id: str) -> bool:
     return True
 
 
-async def test_what_no_tick_has_dropped_yet_is_forgotten_all_the_same(
-    store: Store, fleet: None, clock: Clock, redis: Redis
-) -> None:
+async def test_what_no_tick_has_dropped_is_forgotten_too(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     await complete_unknown(store, "s")
     for _ in range(KEPT_SECONDS // 5):
         clock.advance(5)

@@ -78,9 +78,7 @@ async def test_what_two_dispatchers_compute_is_added_once(store: Store, clock: C
     assert not one.excesses.keys() & other.excesses.keys()
 
 
-async def test_an_interval_of_a_dispatcher_or_process_that_was_killed_waits_for_the_next(
-    store: Store, clock: Clock, calculator: Calculator
-) -> None:
+async def test_an_interval_of_a_dead_process_is_taken_over(store: Store, clock: Clock, calculator: Calculator) -> None:
     await begin(store, clock)
     await tick(store, clock, TypeBounds(store, Specs(), Here()))  # it is killed here
     bounds = TypeBounds(store, Specs(), calculator)
@@ -96,9 +94,7 @@ async def test_an_interval_of_a_dispatcher_or_process_that_was_killed_waits_for_
     assert compatibility(await integrals(store)) > 0
 
 
-async def test_a_fleet_whose_document_has_other_types_keeps_no_other_fleet_from_its_bound(
-    store: Store, clock: Clock, redis: Redis, calculator: Calculator
-) -> None:
+async def test_other_types_keep_no_bound_back(store: Store, clock: Clock, redis: Redis, calculator: Calculator) -> None:
     bounds = TypeBounds(store, Specs(), calculator)
     for fleet in ("damaged", FLEET):
         await begin(store, clock, fleet)

@@ -57,9 +57,7 @@ async def test_a_class_that_goes_with_the_same_put_may_leave_the_sets(store: Sto
     assert (await store.sessions.get(FLEET, "s")).session_type == "video"
 
 
-async def test_sessions_by_type_and_class_follow_types_and_classes_to_their_new_places(
-    store: Store, redis: TextRedis, fleet: None
-) -> None:
+async def test_typed_sessions_follow_types_and_classes_that_move(store: Store, redis: TextRedis, fleet: None) -> None:
     for number, kind in enumerate(("chat", "video", "video", "default")):
         await assign(store, f"s{number}", kind)
     first = rawstate.fields(redis, FLEET)["type_held"]

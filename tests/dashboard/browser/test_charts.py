@@ -47,9 +47,7 @@ def first_x(page: Page, line: str) -> float:
     return float(begin[1]) / float(path.evaluate("path => path.ownerSVGElement.clientWidth"))
 
 
-def test_the_first_visit_and_one_after_a_restart_show_the_history_that_the_store_keeps(
-    context: BrowserContext, complaints: list[str], tmp_path: Path
-) -> None:
+def test_visits_show_the_history_that_is_stored(context: BrowserContext, complaints: list[str], tmp_path: Path) -> None:
     with ServiceProcess(tmp_path) as process:
         process.call("PUT", "/v1/fleets/kept", fleet_document(small=3, large=3))
         process.assign("kept", 20)

@@ -52,9 +52,7 @@ async def test_the_names_last_read_are_used_and_others_are_served(lonely: Cluste
         await store.fleets.tick(fleet)
 
 
-async def test_a_new_dispatcher_takes_the_names_from_the_other_masters_keys_and_adds_what_it_is_asked_for(
-    lonely: Cluster, opening: AsyncExitStack
-) -> None:
+async def test_a_new_dispatcher_takes_names_from_masters_and_requests(lonely: Cluster, opening: AsyncExitStack) -> None:
     store = await opened(lonely.url, opening)
     others, own = await with_fleets(lonely, store)
     master = away(lonely)

@@ -89,9 +89,7 @@ async def relayed(tmp_path: Path, binary: str) -> AsyncIterator[tuple[Cluster, l
         yield made, relays
 
 
-async def test_a_reply_of_a_master_without_the_slot_is_not_believed(
-    relayed: tuple[Cluster, list[Relay]],
-) -> None:
+async def test_a_reply_of_a_master_without_the_slot_is_not_believed(relayed: tuple[Cluster, list[Relay]]) -> None:
     """A call for a session is sent again, with its id; what another call did is unknown."""
     nodes, relays = relayed
     source, target, _ = nodes.masters()

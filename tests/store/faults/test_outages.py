@@ -19,9 +19,7 @@ from tests.store.fleets import FLEET, SMALL, TWO_CLASSES, create, field, occupan
 # Replies that are lost
 
 
-async def test_a_lost_reply_is_asked_for_again_and_the_session_placed_once(
-    distant: Store, between: tuple[Proxy, str], redis: Redis
-) -> None:
+async def test_after_a_lost_reply_it_is_placed_once(distant: Store, between: tuple[Proxy, str], redis: Redis) -> None:
     between[0].lose = 3
     placed = await distant.sessions.assign(FLEET, "s", None)
     assert placed.replayed, "the first call did it, the fourth one's reply arrived"
@@ -37,9 +35,7 @@ async def test_a_completion_without_reply_is_once(distant: Store, between: tuple
     assert (field(redis, "completed"), field(redis, "sessions")) == ("1", "0")
 
 
-async def test_a_batch_whose_reply_is_lost_gives_everyone_an_outcome_of_his_own(
-    distant: Store, between: tuple[Proxy, str], redis: Redis
-) -> None:
+async def test_of_a_lost_batch_each_has_its_outcome(distant: Store, between: tuple[Proxy, str], redis: Redis) -> None:
     between[0].lose = 1
     outcomes = await asyncio.gather(*(distant.sessions.assign(FLEET, f"s{k}", None) for k in range(15)))
     assert [outcome.session_id for outcome in outcomes] == [f"s{k}" for k in range(15)]
@@ -87,9 +83,7 @@ async def test_a_read_whose_reply_is_lost_has_changed_nothing(distant: Store, be
 
 
 @pytest.mark.slow
-async def test_while_the_server_stands_still_calls_end_at_their_deadline_and_afterwards_all_is_consistent(
-    own: Server, patient: Store, impatient: Store
-) -> None:
+async def test_with_a_stopped_server_calls_end_at_deadlines(own: Server, patient: Store, impatient: Store) -> None:
     await impatient.sessions.assign(FLEET, "before", None)
     own.freeze()
     try:
@@ -212,9 +206,7 @@ async def test_a_server_that_is_killed_and_back_within_the_deadline_is_unnoticed
 # A library that is gone
 
 
-async def test_a_library_that_is_flushed_under_load_is_loaded_again_and_nobody_notices(
-    store: Store, server: str, redis: Redis, calls: Calls, clock: Clock
-) -> None:
+async def test_flushed_libraries_come_back(store: Store, server: str, redis: Redis, calls: Calls, clock: Clock) -> None:
     await create(store, spec(pool_class("small", SMALL, 200)), {"small": 4})
     others = [Store(StoreSettings(server, **PATIENT), calls, clock=clock) for _ in range(3)]
     for round_ in range(5):
