@@ -19,11 +19,7 @@ from slta_experiments.workload import generator
 
 LOOKS, STARTS, KEPT = 2000, 0.35, 6
 """Fleets looked at, the part of them that is random, and those that are climbed from."""
-RULES = {
-    "first price": Rule(FIRST_PRICED),
-    "no reserve": Rule(PRICED),
-    "price": Rule(PRICED, RESERVE),
-}
+RULES = {"first price": Rule(FIRST_PRICED), "no reserve": Rule(PRICED), "price": Rule(PRICED, RESERVE)}
 
 
 def value(fleet: KneedFleet, line: str, sessions: int, seeds: range) -> float:

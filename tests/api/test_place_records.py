@@ -40,10 +40,7 @@ async def test_requests_are_counted_by_code_and_by_a_fleet_that_has_placed_a_ses
 async def test_a_record_names_the_route_whatever_the_tail(fast_path: bool, server: str, redis: Redis) -> None:
     seen: list[RequestRecord] = []
     async with one_way(server, redis, fast_path=fast_path, access=KEYS, observe_request=seen.append) as here:
-        await here.say(
-            of("f").replace(b"GET", b"PUT", 1),
-            last(of("f", "/a", x_session_id="")),
-        )
+        await here.say(of("f").replace(b"GET", b"PUT", 1), last(of("f", "/a", x_session_id="")))
         await here.say(last(ask(authorization=f"{KEY}\r\nauthorization: x")))
     told = [(one.method, one.route, one.status, one.fleet, one.problem) for one in seen[1:]]
     assert told == [

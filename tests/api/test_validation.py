@@ -92,10 +92,7 @@ MISFITS: dict[str, list[tuple[Any, str]]] = {
     **{call: [({"within": 600}, "within: is not a known field"), ([], "the body must be")] for call in WITHOUT_BODY},
     "PUT /pools/small-1": [({"pool_class": "small"} | given, detail) for given, detail in ATTRIBUTES],
     "POST /pools": [
-        (
-            {"pools": [{"pool": "p", "pool_class": "small"}]},
-            f"pools[0].pool: {MEANT_POOL}",
-        ),
+        ({"pools": [{"pool": "p", "pool_class": "small"}]}, f"pools[0].pool: {MEANT_POOL}"),
         ({"pools": [{"pool_id": "a", "pool_class": "/"}] * 9}, "pools[0].pool_class: must be a name"),
         ({"pools": [{"id": "p", "pool_class": "small"}]}, f"pools[0].id: {MEANT_POOL}"),
         *(

@@ -11,13 +11,7 @@ from typing import Any
 
 import pytest
 
-from slta_client import (
-    AsyncClient,
-    RefusedError,
-    SessionEndedError,
-    SessionLostError,
-    UnavailableError,
-)
+from slta_client import AsyncClient, RefusedError, SessionEndedError, SessionLostError, UnavailableError
 from slta_client.session import OnLost
 from testbed.awaiting import eventually
 from testbed.gate import Answer, Gate, Silence, Unsent
@@ -319,10 +313,7 @@ async def test_either_a_fleet_or_fleets_are_given() -> None:
         AsyncClient("http://localhost", fleets="f")
 
 
-@each(
-    "times",
-    [{"timeout": 0.0}, {"timeout": inf}, {"timeout": nan}, {"lease_seconds": -1.0}, {"lease_seconds": nan}],
-)
+@each("times", [{"timeout": 0.0}, {"timeout": inf}, {"timeout": nan}, {"lease_seconds": -1.0}, {"lease_seconds": nan}])
 def test_times_that_cannot_be_are_refused(times: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="finite"):
         AsyncClient("http://localhost", "f", **times)

@@ -42,10 +42,7 @@ def test_an_etag_is_one_that_a_request_can_have(etag: str, expected: str | None)
     assert parse(200, {"ETag": etag}, b'{"fleet": "a"}').etag == expected
 
 
-@each(
-    ("header", "seconds"),
-    [("2", 2.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("", 0.0)],
-)
+@each(("header", "seconds"), [("2", 2.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("", 0.0)])
 def test_retry_after_is_read_in_seconds(header: str, seconds: float) -> None:
     reply = parse(503, {"Retry-After": header}, b'{"code": "overloaded"}')
     assert (reply.code, reply.retry_after) == ("overloaded", seconds)

@@ -109,10 +109,7 @@ def test_the_file_of_a_run_that_was_interrupted_has_every_key_too(figures: Figur
     ("change", "told"),
     [
         ({"pools": 1}, "SLTA on 1 pool of fleet saturating"),
-        (
-            {"lateness_ms": {"p50": 60.0, "p99": 101.0, "max": 200.0}},
-            "\nThis machine was too busy: ",
-        ),
+        ({"lateness_ms": {"p50": 60.0, "p99": 101.0, "max": 200.0}}, "\nThis machine was too busy: "),
     ],
 )
 def test_the_table_says_what_a_run_had_of_its_own(figures: Figures, table: str, change: Any, told: str) -> None:

@@ -42,12 +42,7 @@ def test_one_that_is_not_there_or_elsewhere_or_had_ended_at_its_complete_was_end
 
 @pytest.mark.parametrize(
     "fields",
-    [
-        {"placed": 99.0},
-        {"ended": 90.0, "outcome": "completed"},
-        {"cut": 90.0},
-        {"pool": "", "code": "no_capacity"},
-    ],
+    [{"placed": 99.0}, {"ended": 90.0, "outcome": "completed"}, {"cut": 90.0}, {"pool": "", "code": "no_capacity"}],
 )
 def test_one_that_has_just_begun_or_was_completed_or_cut_or_refused_was_not_ended(fields: dict[str, Any]) -> None:
     assert ended_by_slta([session(id="t", **fields)], STORE, 100.0, {}) == []

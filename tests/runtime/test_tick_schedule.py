@@ -40,13 +40,7 @@ def test_new_fleets_are_due_at_once_and_those_that_are_taken_only_after_their_ti
 
 
 @pytest.mark.parametrize(
-    ("turn", "draw", "seconds"),
-    [
-        (0, lowest, 0.75),
-        (0, highest, 1.25),
-        (3.5, lowest, 3.5),
-        (3.5, highest, 3.5),
-    ],
+    ("turn", "draw", "seconds"), [(0, lowest, 0.75), (0, highest, 1.25), (3.5, lowest, 3.5), (3.5, highest, 3.5)]
 )
 def test_a_fleet_is_due_at_its_stored_turn_or_in_about_a_second(turn: float, draw: Draw, seconds: float) -> None:
     ticking = schedule("a", draw=draw)

@@ -30,10 +30,7 @@ def rational_curve(rng: random.Random) -> Curve:
         return lambda _: utility.CappedLinearUtility(a, cap), naive.capped_linear(a, cap)
     if kind == 3:
         weight = Fraction(rng.randint(1, 4))
-        return (
-            lambda _: utility.WeightedLeastConnectionsUtility(weight),
-            naive.weighted_least_connections(weight),
-        )
+        return (lambda _: utility.WeightedLeastConnectionsUtility(weight), naive.weighted_least_connections(weight))
     values = [Fraction(0)]
     step = rng.randint(0, 6)
     for _ in range(12):

@@ -183,11 +183,7 @@ async def together(proxied: Proxy, store: Store, *calls: Coroutine[Any, Any, obj
     return list(await asyncio.gather(*tasks, return_exceptions=True))
 
 
-DAMAGES = {
-    "a row of levels": "level:0:1",
-    "a row of tokens": "green:0",
-    "a set of ids": "ids:0",
-}
+DAMAGES = {"a row of levels": "level:0:1", "a row of tokens": "green:0", "a set of ids": "ids:0"}
 
 
 @pytest.mark.parametrize("damage", sorted(DAMAGES))
@@ -227,11 +223,7 @@ async def test_an_error_at_the_end_of_a_call_is_unknown(store: Store, between: t
     placed = await place(store, 4)
     for leases in redis.keys(f"{{{FLEET}}}:leases:*"):
         redis.set(leases, "not a set")
-    outcomes = await together(
-        between[0],
-        store,
-        *(store.sessions.complete(FLEET, id_) for id_ in placed),
-    )
+    outcomes = await together(between[0], store, *(store.sessions.complete(FLEET, id_) for id_ in placed))
     assert {type(outcome) for outcome in outcomes} == {errors.OutcomeUnknownError}
     assert "WRONGTYPE" in field(redis, "suspect")
     await repair_by_itself(store, LEASED)

@@ -139,17 +139,9 @@ LUA_WORDS = {"local", "function", "for", "do", "if", "then", "else", "elseif", "
 @pytest.mark.parametrize(
     ("policy", "arguments", "functions"),
     [
-        (
-            "slta",
-            ["green", "yellow", "yellow_class", "previous_class", "draw"],
-            {"math.floor", "choice.pick"},
-        ),
+        ("slta", ["green", "yellow", "yellow_class", "previous_class", "draw"], {"math.floor", "choice.pick"}),
         ("jlmu", ["frontier_ranks", "open_counts", "draw"], {"math.floor"}),
-        (
-            "slta_greedy",
-            ["green", "rank_of", "yellow", "yellow_class", "draw"],
-            {"math.floor", "math.huge"},
-        ),
+        ("slta_greedy", ["green", "rank_of", "yellow", "yellow_class", "draw"], {"math.floor", "math.huge"}),
     ],
 )
 def test_the_choice_is_handed_all_it_may_know(policy: str, arguments: list[str], functions: set[str]) -> None:

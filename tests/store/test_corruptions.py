@@ -348,10 +348,7 @@ def _set_field(redis: TextRedis, name: str, field: str, text: str) -> None:
 @asynccontextmanager
 async def built(scene: str = "slta") -> AsyncIterator[Bench]:
     clock = Clock()
-    with (
-        running_store(EMBEDDED) as url,
-        connect_as_text(url) as redis,
-    ):
+    with running_store(EMBEDDED) as url, connect_as_text(url) as redis:
         settings = StoreSettings(url, call_timeout_seconds=30, deadline_seconds=2)
         store = Store(settings, Calls(), draw=lambda: 0.5, clock=clock)
         bench = Bench(store, redis, clock)

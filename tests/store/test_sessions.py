@@ -9,16 +9,7 @@ from slta.models import PoolSpec, Renewed, errors
 from slta.store import Store
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
-from tests.store.fleets import (
-    FLEET,
-    TWO_CLASSES,
-    create,
-    field,
-    pass_seconds,
-    place,
-    pool_class,
-    spec,
-)
+from tests.store.fleets import FLEET, TWO_CLASSES, create, field, pass_seconds, place, pool_class, spec
 
 HOUR = 3600
 YEAR = 365 * 24 * HOUR

@@ -140,10 +140,7 @@ def test_session_types_have_a_table_and_a_gap_of_their_own(page: Page, service: 
 
 @pytest.mark.parametrize(
     ("reserve", "reason"),
-    [
-        (0, "gpu: adds 1.500, less 0.930 for call, R 0.750"),
-        (0.6, "gpu: its last places are kept for call"),
-    ],
+    [(0, "gpu: adds 1.500, less 0.930 for call, R 0.750"), (0.6, "gpu: its last places are kept for call")],
 )
 def test_a_table_tells_why_a_class_is_left(page: Page, service: ServiceProcess, reserve: float, reason: str) -> None:
     """18 calls and 3 chats are on 24 places: the chance that calls take the last 3 is 0.75^(9/8) · 18/21.

@@ -16,9 +16,7 @@ from tests.expositions import scrape
 from tests.store.cluster.conftest import opened
 
 pytestmark = pytest.mark.slow
-FLEET = {
-    "classes": [{"name": "a", "utility": {"kind": "log_share", "resource": 20}, "capacity": 8, "pools": 4}],
-}
+FLEET = {"classes": [{"name": "a", "utility": {"kind": "log_share", "resource": 20}, "capacity": 8, "pools": 4}]}
 
 
 async def test_the_fleets_of_other_shards_are_scraped(lonely: Cluster, opening: AsyncExitStack) -> None:
