@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from slta_planning.fit.command import app
 from slta_planning.fit.fitting import FitTask, fit_class
+from slta_planning.fit.fleet import fitted_classes as classes_of
 from slta_planning.fit.fleet import fleet_file
 from tests.docs.pages import ROOT, Page
 from tests.planning.page import write
@@ -48,7 +49,7 @@ def fitted_classes(fleet: str) -> str:
     """The classes of an example fleet, with the curves that are fitted to the samples of its worked case."""
     case, pools = FLEETS[fleet]
     fits = [fit_class(name, samples, FitTask()) for name, samples in worked_case(case)]
-    return fleet_file(fits, pools, "").partition("classes:\n")[2]
+    return fleet_file(classes_of(fits, pools)).partition("classes:\n")[2]
 
 
 def write_example(fleet: str) -> None:

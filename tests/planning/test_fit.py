@@ -89,6 +89,14 @@ def test_between_levels_and_before_the_first_the_curve_is_straight_and_beyond_it
     assert np.diff(u[6:]) == pytest.approx([last] * 4)
 
 
+def test_a_flat_end_that_was_not_seen_does_not_go_on() -> None:
+    worth = lambda x: min(x, 7.5) / x  # noqa: E731 - a curve
+    assert fit(worth, range(1, 9)).taken.kind == "capped_linear"
+    beyond = fit(worth, range(1, 9), FitTask(capacity=12)).taken
+    assert np.diff(beyond.values)[8:] == pytest.approx([0.5] * 4, abs=0.05)
+    assert fit(worth, range(1, 10), FitTask(capacity=12)).taken.kind == "capped_linear"
+
+
 def test_a_level_with_ten_samples_has_its_own_variance_and_others_share_one() -> None:
     samples = samples_of(lambda _: 0.0, [1, 3], each=9, noise=1.0)
     quiet = samples_of(lambda _: 0.0, [2], each=10, noise=0.5)

@@ -156,7 +156,7 @@ def test_a_fleet_file_that_is_there_stays_where_the_new_one_would_not_be_taken(t
         (samples(), ["--pools", "3"], "--pools: '3' is not like small=1"),
         (samples(), ["--curve", "spline"], "spline"),
         (HEAD + "c,1,-1\nc,2,-1\n", ["--curve", "capped_linear"], "--curve: class c cannot be fitted by capped_linear"),
-        (samples(), ["--prometheus", "http://localhost:1"], "give a CSV file of samples, or --prometheus"),
+        (samples(), ["--prometheus", "http://localhost:1"], "give a CSV file of samples, --prometheus"),
         (samples(), ["--yaml", "/dev/null/fleet.yaml"], "no such directory: /dev/null"),
     ],
 )

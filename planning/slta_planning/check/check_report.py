@@ -7,6 +7,7 @@ from math import ceil
 
 from slta.core.fleet import FleetSpec
 from slta_planning.check.facts import Facts
+from slta_planning.fit.weights import ASSUMED, assumed_weights
 from slta_planning.text import SHOWN, amount, columns, counted, wrapped
 
 MAX_ROWS = 20
@@ -19,7 +20,7 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 def report(spec: FleetSpec, facts: Facts) -> str:
     """Format the facts."""
     parts = [_fleet(spec, facts), _types(spec, facts), _plot(spec), _order(spec, facts), _loads(spec, facts)]
-    parts += [wrapped(_beta(spec, facts)), wrapped(_ties(spec, facts))]
+    parts += [wrapped(_assumed(spec)), wrapped(_beta(spec, facts)), wrapped(_ties(spec, facts))]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
@@ -115,6 +116,13 @@ def _loads(spec: FleetSpec, facts: Facts) -> list[str]:
 
 def _on_a(name: str) -> str:
     return f"on an {name}" if name[0] in "aeiouAEIOU" else f"on a {name}"
+
+
+def _assumed(spec: FleetSpec) -> Iterator[str]:
+    stated = ", ".join(f"{name} {float(weight):g}" for name, weight in assumed_weights(spec).items())
+    if stated:
+        yield f"the curves are those of slta fit --weights, sessions are shared as by weights {stated}"
+        yield ASSUMED
 
 
 def _beta(spec: FleetSpec, facts: Facts) -> Iterator[str]:

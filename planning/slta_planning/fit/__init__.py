@@ -16,6 +16,7 @@
 | candidates | candidate curves, table and families, and the choice |
 | warnings | where the curve is assumed, and where noise decides it |
 | fitting | the fit of one class |
+| weights | curves that share sessions as weights do |
 | fleet | the curves as a fleet file |
 | results | the figures as JSON |
 | fit_report | the figures as text |

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -78,7 +78,7 @@ def _families(levels: Levels, top: int, capacity: int) -> Iterator[Candidate]:
     problem = Problem(levels.at, levels.scale, levels.means, levels.noise.weights)
     for kind, family in FAMILIES.items():
         found = family.fit(problem)
-        if found is None:
+        if found is None or (levels.last < capacity and _ends_flat_unseen(levels, found)):
             continue
         fields = {name: Decimal(f"{value:.{DIGITS}g}") for name, value in found.items()}
         if family.curve:
@@ -89,6 +89,11 @@ def _families(levels: Levels, top: int, capacity: int) -> Iterator[Candidate]:
         values = _values(utility, top)
         if values is not None:
             yield _beside(levels, _Curve(kind, fields, utility, values), len(fields), capacity)
+
+
+def _ends_flat_unseen(levels: Levels, fields: Mapping[str, float]) -> bool:
+    """Whether a cap is above all levels but the last: then nothing was seen of the flat part that would go on."""
+    return fields.get("cap", 0.0) > levels.at[-2] and "slope" in fields
 
 
 def _values(utility: dict[str, Any], top: int) -> Floats | None:

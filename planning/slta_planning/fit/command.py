@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import typer
@@ -11,17 +12,17 @@ from slta.cli.error_messages import NO, UserError, in_one_line
 from slta.cli.options import JsonFile
 from slta.cli.progress import progress_bar
 from slta.cli.streams import deliver
-from slta.core.limits import MAX_CAPACITY, MAX_POOLS
 from slta.models.errors import InvalidFleetError
 from slta_planning.decoding import read_table
 from slta_planning.fit import options
 from slta_planning.fit.fit_report import report
 from slta_planning.fit.fitting import ClassFit, FitTask, fit_class
-from slta_planning.fit.fleet import fleet_file, write_fleet
+from slta_planning.fit.fleet import ClassCurve, fitted_classes, fleet_file, write_fleet
 from slta_planning.fit.prometheus import Range, Source, read_prometheus
 from slta_planning.fit.results import results
 from slta_planning.fit.samples import Samples, read_csv
 from slta_planning.fit.series import exported, joined
+from slta_planning.fit.weights import ASSUMED, weighted_classes, weights_of
 from slta_planning.text import warn, wrapped
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -30,6 +31,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def command(
     samples: options.CsvFile = None,
+    weights: options.Weights = None,
     per_pool: options.PerPool = False,  # noqa: FBT002 - a command-line option
     capacity: options.Capacity = None,
     curve: options.CurveKind = None,
@@ -47,30 +49,32 @@ def command(
     step: options.Step = 300.0,
     token_file: options.TokenFile = None,
 ) -> None:
-    """Fit concave utility curves to samples, and write a fleet file.
+    """Fit concave utility curves to samples, and write a fleet file; or write one that places by weights.
 
     Exit code 1: the means of a class are not concave, and no fleet file is written.
     """
     with in_one_line(InvalidFleetError):
-        if samples and not prometheus and bool(sessions_query) == bool(value_query):
+        if weights and not (samples or prometheus):
+            _write_weighted(weights_of(weights), capacity or [], pools or [], yaml)
+            return
+        if samples and not weights and not prometheus and bool(sessions_query) == bool(value_query):
             source, found = samples.name, _read(samples, sessions_query, value_query, class_label)
-        elif prometheus and sessions_query and value_query and not samples:
+        elif prometheus and sessions_query and value_query and not (samples or weights):
             token = token_file.read_text(encoding="utf-8").strip() if token_file else None
             span = Range(*options.range_of(start, end), step)
             server, source = Source(prometheus, token), value_query
             found = read_prometheus(server, sessions_query, value_query, class_label, span)
         else:
-            raise typer.BadParameter("give a CSV file of samples, or --prometheus, or both names of an export")
+            raise typer.BadParameter("give a CSV file of samples, --prometheus, both names of an export, or --weights")
         found.refuse_if_too_many(max_left_out)
         names = list(found.classes)
-        capacities = options.counts_of("--capacity", capacity or [], [*names, ""], 1, MAX_CAPACITY, unnamed="")
-        counts = options.counts_of("--pools", pools or [], names, 0, MAX_POOLS)
+        capacities, counts = options.sizes_of(capacity or [], pools or [], names)
         fits = _fit(found, FitTask(per_pool, None, curve), capacities)
         _write(fits, found, source, json, figure)
         if any(not fit.shape.is_concave for fit in fits):
             raise typer.Exit(NO)
         if yaml:
-            _write_yaml(fits, counts, source, yaml)
+            _write_yaml(fitted_classes(fits, counts), yaml, f"Curves fitted to {source} by slta fit.")
 
 
 def _read(file: Path, sessions: str | None, value: str | None, class_label: str) -> Samples:
@@ -105,10 +109,23 @@ def _warn(fits: Sequence[ClassFit]) -> None:
             typer.echo("\n".join(wrapped([words])), err=True)
 
 
-def _write_yaml(fits: Sequence[ClassFit], pools: Mapping[str, int], source: str, file: Path) -> None:
+def _write_weighted(
+    weights: Mapping[str, Decimal], capacity: Sequence[str], pools: Sequence[str], yaml: Path | None
+) -> None:
+    """Write the fleet file, or print it."""
+    classes = weighted_classes(weights, *options.sizes_of(capacity, pools, [*weights]))
+    stated = ", ".join(f"{name} {weight}" for name, weight in weights.items())
+    comments = (f"Weights {stated}: sessions are shared as by these, at any load.", ASSUMED)
+    if yaml:
+        _write_yaml(classes, yaml, *comments)
+    else:
+        typer.echo(fleet_file(classes, *comments), nl=False)
+
+
+def _write_yaml(classes: Sequence[ClassCurve], file: Path, *comments: str) -> None:
     """Write the fleet file, and warn of classes without pools."""
-    typer.echo(f"wrote {write_fleet(fleet_file(fits, pools, source), file)}", err=True)
-    names = [fit.name for fit in fits if not pools.get(fit.name, fit.pools)]
+    typer.echo(f"wrote {write_fleet(fleet_file(classes, *comments), file)}", err=True)
+    names = [one.name for one in classes if not one.pools]
     if names:
         more = " ".join(f"--pools {name}=N" for name in names)
         warn(f"the fleet file has pools: 0 of {', '.join(names)}; use a column pool, or {more}")

@@ -1,4 +1,4 @@
-"""Fleet file from fitted curves."""
+"""Fleet file from curves."""
 
 from __future__ import annotations
 
@@ -6,34 +6,53 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slta.cli.error_messages import UserError
 from slta.cli.streams import file_named
 from slta.core.limits import MAX_POOLS
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
-from slta_planning.fit.candidates import Candidate
-from slta_planning.fit.fitting import ClassFit
+
+if TYPE_CHECKING:
+    from slta_planning.fit.candidates import Candidate
+    from slta_planning.fit.fitting import ClassFit
 
 WIDTH = 118
 
 
-def fleet_file(fits: Sequence[ClassFit], pools: Mapping[str, int], source: str) -> str:
-    """The fleet file. Numbers of pools are as requested, by default those in the samples."""
-    lines = [f"# Curves fitted to {source} by slta fit.", "fleet: default", "policy: auto", "classes:"]
-    for fit in fits:
-        count = min(pools.get(fit.name, fit.pools), MAX_POOLS)
-        lines += [f"  - name: {_quoted(fit.name)}", f"    capacity: {fit.capacity}", f"    pools: {count}"]
-        lines += ["    utility:", *_formula(fit.taken), *_utility(fit.taken.utility)]
+class ClassCurve(NamedTuple):
+    """A class of a fleet file. `formula` is a comment above its curve."""
+
+    name: str
+    capacity: int
+    pools: int
+    utility: Mapping[str, Any]
+    formula: str = ""
+
+
+def fleet_file(classes: Sequence[ClassCurve], *comments: str) -> str:
+    """The fleet file, below comments."""
+    lines = [*(f"# {comment}" for comment in comments), "fleet: default", "policy: auto", "classes:"]
+    for name, capacity, pools, utility, formula in classes:
+        lines += [f"  - name: {_quoted(name)}", f"    capacity: {capacity}", f"    pools: {min(pools, MAX_POOLS)}"]
+        lines += ["    utility:", *([f"      # {formula}"] if formula else []), *_utility(utility)]
     return "\n".join(lines) + "\n"
 
 
-def _formula(taken: Candidate) -> list[str]:
-    """Of a table that stands for a curve without a kind in fleet files, the curve, as a comment."""
+def fitted_classes(fits: Sequence[ClassFit], pools: Mapping[str, int]) -> list[ClassCurve]:
+    """Numbers of pools are as requested, by default those in the samples."""
+    return [
+        ClassCurve(fit.name, fit.capacity, pools.get(fit.name, fit.pools), fit.taken.utility, _formula(fit.taken))
+        for fit in fits
+    ]
+
+
+def _formula(taken: Candidate) -> str:
+    """Of a table that stands for a curve without a kind in fleet files, the curve."""
     if taken.utility["kind"] == taken.kind:
-        return []
-    return ["      # " + taken.kind + "".join(f" {name} {_number(value)}" for name, value in taken.fields.items())]
+        return ""
+    return taken.kind + "".join(f" {name} {_number(value)}" for name, value in taken.fields.items())
 
 
 def _utility(fields: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ import typer
 from slta.cli.durations import POSITIVE_DURATION
 from slta.cli.error_messages import UserError
 from slta.cli.streams import named_file_to_write, standard_input
+from slta.core.limits import MAX_CAPACITY, MAX_POOLS
 from slta_planning.names import CLASS_NOUN, named_amounts
 
 DAY = 86_400.0
@@ -43,6 +44,12 @@ CsvFile = Annotated[
         metavar="[SAMPLES]",
         help="CSV file with the columns pool_class,sessions,value (-: standard input).",
         callback=standard_input,
+    ),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CLASS=W,…", help="Without samples: weights or cores of a server of each class; needs --capacity."
     ),
 ]
 PerPool = Annotated[bool, typer.Option("--per-pool", help="A value is the utility of the whole pool, not per session.")]
@@ -88,7 +95,15 @@ Step = Annotated[float, _prometheus(help="Time between samples.", **POSITIVE_DUR
 TokenFile = Annotated[Path | None, _prometheus(help="File with the bearer token.")]
 
 
-def counts_of(
+def sizes_of(
+    capacity: Sequence[str], pools: Sequence[str], names: Sequence[str]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Capacities and numbers of pools by class; that of all is named ''. Raises UserError as `_counts_of` does."""
+    capacities = _counts_of("--capacity", capacity, [*names, ""], 1, MAX_CAPACITY, unnamed="")
+    return capacities, _counts_of("--pools", pools, names, 0, MAX_POOLS)
+
+
+def _counts_of(
     option: str, given: Sequence[str], names: Sequence[str], least: int, most: int, unnamed: str | None = None
 ) -> dict[str, int]:
     """Parse `small=50` for each class. Raises UserError as `named_amounts` does, and for other numbers."""
