@@ -50,7 +50,7 @@ async def test_fleets_are_ticked_in_one_packet_for_each_master(store: Store, fle
     assert calls.functions[:3] == [("tick", 2)] * 3
 
 
-async def test_a_master_that_is_away_keeps_no_other_s_ticks(nodes: Cluster, store: Store, fleets: list[str]) -> None:
+async def test_a_master_that_is_away_delays_no_other_ticks(nodes: Cluster, store: Store, fleets: list[str]) -> None:
     nodes.masters()[0].freeze()
     async with ticking(store):
         while not all(ticked(nodes, fleet) for fleet in fleets[2:]):
