@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -19,8 +18,8 @@ from typing import Any
 import yaml
 
 from deploy import make_secrets
+from testbed.engine import Engine, base_image, compose, engine
 from testbed.servers import free_port
-from tests.deploy.engine import Engine, compose, engine
 from tests.deploy.test_queries import Prometheus
 from tests.deploy.tree import PARTS as OF_A_WHEEL
 from tests.deploy.tree import copy_of_the_tree
@@ -44,12 +43,6 @@ OVERLAY_PROJECT = "slta-proxies-test"
 OVERLAY_SERVICES = ("proxy", "edge")
 """Services that `make compose-proxies` names; they need the others."""
 CLUSTER_PROJECT = "slta-cluster-test"
-
-
-def base_image() -> str:
-    names = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert len(set(names)) == 1
-    return str(names[0])
 
 
 @dataclass
@@ -118,7 +111,7 @@ def composition(folder: Path) -> Iterator[Stack]:
     copied = copy_of_the_tree(folder / "tree", PARTS)
     shutil.rmtree(copied / "deploy/secrets", ignore_errors=True)
     make_secrets.write(copied)
-    images = {name: service["image"] for name, service in FILE["services"].items()} | {"build": base_image()}
+    images = {name: service["image"] for name, service in FILE["services"].items()} | {"build": base_image(ROOT)}
     with engine(folder, images) as docker:
         services = [name for name in FILE["services"] if not (docker.stand_ins and name == "grafana")]
         http, prometheus, grafana = free_port(), free_port(), free_port()

@@ -1,4 +1,4 @@
-"""A Docker engine for the compose test: the one that is there, or one of our own with images made from Debian.
+"""A Docker engine for releases and the compose test: the one that is there, or our own with images made from Debian.
 
 Where no registry can be reached, images are built from packages under the names and tags that the files use. They
 stand in for the real ones: same programs, Debian's versions of them. Grafana has no package and is left out.
@@ -7,6 +7,7 @@ stand in for the real ones: same programs, Debian's versions of them. Grafana ha
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -52,6 +53,12 @@ class Engine:
     def docker(self, *arguments: str | Path, given: str | None = None, check: bool = True) -> str:
         """`docker …`."""
         return self.run("docker", *arguments, given=given, check=check)
+
+
+def base_image(tree: Path) -> str:
+    """The one image that the tree's Dockerfile builds on."""
+    (name,) = set(re.findall(r"^FROM (\S+)", (tree / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE))
+    return str(name)
 
 
 @contextmanager
@@ -105,7 +112,7 @@ def own_daemon(folder: Path) -> Iterator[Engine]:
 
 
 def make_images(ours: Engine, folder: Path, images: dict[str, str]) -> None:
-    """Debian under the name of the Dockerfile's base, and with servers under the names of theirs."""
+    """Debian under the name of the Dockerfile's base, and with servers under the names of those that are asked for."""
     root = Path(os.environ.get("SLTA_STAND_IN_ROOT", folder / "root"))
     if not root.exists():
         packages = "python3,python3-pip,python3-venv,ca-certificates"
@@ -118,12 +125,15 @@ def make_images(ours: Engine, folder: Path, images: dict[str, str]) -> None:
     if "SLTA_STAND_IN_ROOT" not in os.environ:
         shutil.rmtree(root)
     ours.docker("tag", STAND_IN, images["build"])
+    names = [images[service] for service in ("redis", "proxy", "prometheus") if service in images]
+    if not names:
+        return
     servers = folder / "servers"
     servers.mkdir()
     (servers / "Dockerfile").write_text(SERVERS, encoding="utf-8")
     ours.docker("build", "--quiet", "--network", "host", "--tag", f"{STAND_IN}-servers", servers)
-    for service in ("redis", "proxy", "prometheus"):
-        ours.docker("tag", f"{STAND_IN}-servers", images[service])
+    for name in names:
+        ours.docker("tag", f"{STAND_IN}-servers", name)
 
 
 def compose(*files: Path) -> Sequence[str]:
