@@ -11,6 +11,7 @@ RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 PROXIES := $(VENV)/.proxies-installed
 DOCS := $(VENV)/.docs-installed
+RELEASE := $(VENV)/.release-installed
 UV_VERSION := 0.13.9
 
 # Tests start Python hundreds of times: without bytecode on disk each would compile its modules again.
@@ -18,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store instructions bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
-.PHONY: docs mutants planted walk inventory compose-proxies compose-cluster proxies-test proxies-campaign clients-campaign agents-campaign
+.PHONY: docs release mutants planted walk inventory compose-proxies compose-cluster proxies-test proxies-campaign clients-campaign agents-campaign
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +53,9 @@ format: $(DEV) ## Format, fix what the linter can fix, write the reference, rule
 docs: $(DOCS) ## The site of the documents in build/site; a broken link or anchor is an error
 	$(BIN)/zensical build --strict
 
+release: $(DEV) $(DOCS) $(RELEASE) ## Wheels, image, site, manifests and chart of the last commit, with checksums, in dist
+	$(BIN)/python -m deploy.release
+
 lines: $(DEV) ## Words of the documents; code lines by folder and subject, length of functions and modules, files that name a policy
 	$(BIN)/python -m tests.docs.words
 	$(BIN)/python -m tests.code_metrics
@@ -59,7 +63,7 @@ lines: $(DEV) ## Words of the documents; code lines by folder and subject, lengt
 test: $(DEV) ## The default tests, on the embedded server: two minutes (ARGS="…" goes to pytest)
 	$(PYTEST) -n $(WORKERS) --dist worksteal $(ARGS)
 
-test-all: $(DEV) $(PROXIES) ## All tests by stages: slow ones, every server on PATH, coverage, Chromium, generated clients, ways of installing
+test-all: $(DEV) $(PROXIES) $(RELEASE) ## All tests by stages: slow ones, every server on PATH, coverage, Chromium, generated clients, ways of installing
 	$(BIN)/python -m tests.stages $(ARGS)
 
 test-campaign: $(DEV) ## The long randomised, failure and statistical tests
@@ -116,7 +120,7 @@ compose-cluster: ## The service on a cluster of three masters and three replicas
 compose-test: $(DEV) ## Start that, load it, kill parts of it, take it down
 	$(PYTEST) -m compose --timeout 900 $(ARGS)
 
-install-test: $(DEV) ## Each way of installing, from nothing to a placed session; the image is in compose-test
+install-test: $(DEV) $(RELEASE) ## Each way of installing, from nothing to a placed session; the image is in compose-test
 	$(PYTEST) -m install --timeout 900 $(ARGS)
 
 clients-test: $(DEV) ## Generated clients in Python, TypeScript and Go against a service; needs npm and go
@@ -134,18 +138,15 @@ proxies-test: $(DEV) $(PROXIES) ## The recipes of deploy/proxies on the real pro
 proxies-campaign: $(DEV) $(PROXIES) ## Recipes of docs/proxies.md measured: counts every second, outages, added time, gap (ARGS="--help")
 	$(BIN)/python -m lab.campaign proxies $(ARGS)
 
-# Both tools run from outside the tree. An index that tells nothing of vulnerabilities is an error, not a clean result.
+# The audit's tool runs from outside the tree. An index that tells nothing of vulnerabilities is an error, not a clean result.
 INVENTORY := build/inventory.cdx.json
-CYCLONEDX_VERSION := 7.5.0
 PIP_AUDIT_VERSION := 2.10.1
 
-inventory: ## The pinned requirements as CycloneDX, and whether a known vulnerability concerns them
-	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; mkdir -p $(dir $(INVENTORY)); \
-	$(PYTHON) -m venv "$$dir"; \
-	"$$dir/bin/pip" install --quiet cyclonedx-bom==$(CYCLONEDX_VERSION) pip-audit==$(PIP_AUDIT_VERSION); \
-	"$$dir/bin/cyclonedx-py" requirements requirements.txt --pyproject pyproject.toml --output-reproducible \
-		--output-format JSON --output-file $(INVENTORY); \
-	echo "The inventory is in $(INVENTORY)."; \
+inventory: $(RELEASE) ## The pinned requirements as CycloneDX, and whether a known vulnerability concerns them
+	SYFT_CHECK_FOR_APP_UPDATE=false $(BIN)/syft scan --quiet file:requirements.txt --source-name slta \
+		--output cyclonedx-json=$(INVENTORY)
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	$(PYTHON) -m venv "$$dir"; "$$dir/bin/pip" install --quiet pip-audit==$(PIP_AUDIT_VERSION); \
 	"$$dir/bin/pip-audit" --strict --require-hashes --disable-pip -r requirements.txt || \
 	{ echo "Not clean: a vulnerability is known, or the package index tells nothing of them. See above."; exit 1; }
 
@@ -161,7 +162,8 @@ lock: ## Resolve requirements*.txt again (ARGS="--upgrade" for newer versions)
 	$(COMPILE) --constraint requirements-dev.txt --extra load --output-file requirements.txt; \
 	$(COMPILE) --constraint requirements-dev.txt --extra experiments --extra load --output-file requirements-experiments.txt; \
 	$(call COMPILE_OF,--group proxies) --constraint requirements-dev.txt $(ARGS) --output-file requirements-proxies.txt; \
-	$(call COMPILE_OF,--group docs) --constraint requirements-dev.txt $(ARGS) --output-file requirements-docs.txt
+	$(call COMPILE_OF,--group docs) --constraint requirements-dev.txt $(ARGS) --output-file requirements-docs.txt; \
+	$(call COMPILE_OF,--group release) --constraint requirements-dev.txt $(ARGS) --output-file requirements-release.txt
 
 # Both have an environment of their own. The newest is a look ahead: CI does not run it.
 BOUNDS_TESTS := $(addprefix tests/,api cli client experiments integrations loadgen metrics planning runtime server store)
@@ -204,6 +206,6 @@ $(DEV): requirements-dev.txt pyproject.toml setup.py | $(BIN)/python
 	$(install)
 	@touch $(RUNTIME)
 
-$(PROXIES) $(DOCS): $(VENV)/.%-installed: requirements-%.txt | $(BIN)/python
+$(PROXIES) $(DOCS) $(RELEASE): $(VENV)/.%-installed: requirements-%.txt | $(BIN)/python
 	$(PIP) install --require-hashes --no-deps -r $<
 	@touch $@
