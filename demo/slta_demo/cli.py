@@ -46,7 +46,9 @@ def demo(
     pools: Annotated[int | None, typer.Option(help="Total number of pools; scales the classes in proportion.")] = None,
     load_per_pool: LoadPerPool = "5..12",
     mean_holding: Annotated[float, typer.Option(help="Mean session duration.", **POSITIVE_DURATION)] = 5.0,
-    duration: Annotated[float, typer.Option(help="Time of the load, but for a profile.", **POSITIVE_DURATION)] = 60.0,
+    duration: Annotated[
+        float, typer.Option(help="Duration of the load, unless a profile has one.", **POSITIVE_DURATION)
+    ] = 60.0,
     warm_up: WarmUp = None,
     session_types: Mix = None,
     swing_types: MixSwing = None,

@@ -32,9 +32,8 @@ def command(
 ) -> None:
     """Keep this host's pools in slta: see docs/agent.md.
 
-    SIGTERM or SIGINT drains the pools, and removes each when it is empty; a second one ends the wait.
-
-    Exit code 1: pools are left.
+    SIGTERM or SIGINT drains the pools, and removes each when it is empty; a second signal ends the wait. Exit code 1:
+    pools are left.
     """
     configure_logging()
     with in_one_line():

@@ -31,20 +31,20 @@ Namespace = Annotated[
     str | None, typer.Option("--namespace", help="Namespace of the Services; default: the service account's.")
 ]
 ClassLabel = Annotated[
-    str, typer.Option("--class-label", help="Pod label with the class; then SERVICE alone will do. Reads pods too.")
+    str, typer.Option("--class-label", help="Pod label with the class; then SERVICE alone suffices. Reads pods too.")
 ]
 PortName = Annotated[str, typer.Option("--port-name", help="Port in addresses, by name; default: the slice's first.")]
 AddressType = Annotated[str, typer.Option("--address-type", help="Address family: IPv4, IPv6 or FQDN.")]
 Grace = Annotated[
     float,
-    typer.Option("--grace", help="Time for which a pod that ended is kept before its pool is failed.", **DURATION),
+    typer.Option("--grace", help="Time after the end of a pod until its pool fails.", **DURATION),
 ]
 Source = Annotated[
     str | None, typer.Option("--source", help="Label slta.source of its pools; default: kubernetes:NAMESPACE.")
 ]
 LeaseName = Annotated[str, typer.Option("--lease-name", help="Name of the Lease; one for each fleet.")]
 ApiServerUrl = Annotated[
-    str | None, typer.Option("--api-server", help="URL of the API server; default: that of the cluster it runs in.")
+    str | None, typer.Option("--api-server", help="URL of the API server; default: that of its own cluster.")
 ]
 TokenFile = Annotated[Path | None, typer.Option("--token-file", help="Token for --api-server.")]
 CaFile = Annotated[Path | None, typer.Option("--ca-file", help="CA of --api-server.")]

@@ -60,7 +60,7 @@ async def apply(
     *,
     yes: Yes = False,
 ) -> None:
-    """Configure a fleet as a file says, if nobody changes it meanwhile; shows the difference and asks first."""
+    """Configure a fleet by a file, unless somebody changes it meanwhile. Shows the difference and asks first."""
     name, document = _read(file)
     name = fleet or name
     now = await operator.find(name)
@@ -89,10 +89,10 @@ async def state(operator: Operator) -> None:
 @command(app)
 async def watch(
     operator: Operator,
-    every: Annotated[float, typer.Option(help="Time between two looks.", **POSITIVE_DURATION)] = 2.0,
-    times: Annotated[int | None, typer.Option(min=1, help="Number of looks.", show_default="until Ctrl-C")] = None,
+    every: Annotated[float, typer.Option(help="Time between two readings.", **POSITIVE_DURATION)] = 2.0,
+    times: Annotated[int | None, typer.Option(min=1, help="Number of readings.", show_default="until Ctrl-C")] = None,
 ) -> None:
-    """Show the state again and again, on a terminal in place."""
+    """Show the state repeatedly; on a terminal in place."""
     for look in count(1):
         found = await operator.call("GET", "state")
         Console().clear()  # without effect where it is no terminal

@@ -41,8 +41,8 @@ def _changes(**ids: Sequence[str]) -> Iterator[tuple[str, str]]:
 @command(app, "list")
 async def list_pools(
     operator: Operator,
-    status: Annotated[Status | None, typer.Option(help="What operators said.")] = None,
-    liveness: Annotated[Liveness | None, typer.Option(help="What heartbeats say.")] = None,
+    status: Annotated[Status | None, typer.Option(help="Status, which operators set.")] = None,
+    liveness: Annotated[Liveness | None, typer.Option(help="Liveness, which follows from heartbeats.")] = None,
     pool_class: PoolClass = None,
 ) -> None:
     """List the pools, with filters those that match all."""
@@ -81,7 +81,7 @@ async def drain(
 async def undrain(
     operator: Operator, pools: SomePools = None, pool_class: PoolClass = None, *, yes: Yes = False
 ) -> None:
-    """Send sessions to pools again; of a class not to those that failed. Asks before more than one changes."""
+    """Send sessions to pools again, with --class except failed ones. Asks before it changes more than one."""
     await _set_status(operator, "active", pools, pool_class, yes=yes)
 
 
@@ -106,7 +106,7 @@ async def add(
     address: Annotated[str | None, typer.Option(help="Address, of a single pool.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="Label NAME=VALUE, repeatable.")] = None,
 ) -> None:
-    """Add pools, all or none; of those that exist the address and labels that are given are set."""
+    """Add pools, all or none. Existing pools get the address and labels that are given."""
     if address and len(pools) > 1:
         raise UserError("--address is for a single pool")
     labels = dict(map(_label, label or ()))
@@ -128,7 +128,7 @@ async def remove(operator: Operator, pools: PoolIds) -> None:
 
 @command(app)
 async def end_guard(operator: Operator, pool_class: PoolClass = None, *, yes: Yes = False) -> None:
-    """End the mass-loss guard of a class, or of all: its unconfirmed pools are lost, and gone later; asks first."""
+    """End the mass-loss guard of a class, or of all: unconfirmed pools are lost, and gone later. Asks first."""
     confirm(f"End the guard of {pool_class or 'all classes'}, whose unconfirmed pools are then lost?", yes=yes)
     given = {"pool_class": pool_class} if pool_class else {}
     found = await operator.call("POST", "pools/guard", {"action": "end", **given})

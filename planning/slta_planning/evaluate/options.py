@@ -53,7 +53,8 @@ Format = Annotated[
     FormatName | None, typer.Option("--format", help="Format of the log.", show_default="detected from its first lines")
 ]
 Timezone = Annotated[
-    tzinfo | None, typer.Option(help="Of HAProxy's dates and the report.", parser=_zone, show_default="UTC")
+    tzinfo | None,
+    typer.Option(help="Time zone of HAProxy's dates and of the report.", parser=_zone, show_default="UTC"),
 ]
 Maps = Annotated[
     list[str] | None,
@@ -95,20 +96,16 @@ Gap = Annotated[
         **POSITIVE_DURATION,
     ),
 ]
-LinesAreSessions = Annotated[
-    bool, typer.Option("--lines-are-sessions", help="Do not refuse lines that seem to be requests.")
-]
+LinesAreSessions = Annotated[bool, typer.Option("--lines-are-sessions", help="Accept lines that seem to be requests.")]
 HolesInLog = Annotated[
     Holes | None,
     typer.Option(
-        help="Times in which no session ended, though many began: keep them, or drop them and some mean durations "
-        "before each from what is measured.",
+        help="Times in which no session ended, though many began: keep them, or exclude them and some mean durations "
+        "before each.",
         show_default="keep, up to --max-left-out of the time",
     ),
 ]
-Unsorted = Annotated[
-    bool, typer.Option("--unsorted", help="Lines in no order of time are right, and no clock went back.")
-]
+Unsorted = Annotated[bool, typer.Option("--unsorted", help="Accept lines that are not in the order of their times.")]
 FigureFile = Annotated[Path | None, _file("Write the plot to this file, as SVG and PNG.")]
 HtmlFile = Annotated[Path | None, _file("Write report, plot and assumptions to this file, as one page.")]
 MapFile = Annotated[Path | None, _file("Write the pool of each server that --map names to this file, an HAProxy map.")]

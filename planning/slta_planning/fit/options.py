@@ -85,7 +85,7 @@ Server = Annotated[str | None, _prometheus(metavar="URL", help="URL of the Prome
 SessionsQuery = Annotated[
     str | None, _prometheus(metavar="QUERY", help="Query of the sessions of each pool, or series of an export.")
 ]
-ValueQuery = Annotated[str | None, _prometheus(metavar="QUERY", help="The same of their value; labels are equal.")]
+ValueQuery = Annotated[str | None, _prometheus(metavar="QUERY", help="Query of their values, with equal labels.")]
 ClassLabel = Annotated[str, _prometheus(help="Label with the class name.")]
 Start = Annotated[
     float | None, _prometheus(parser=moment, metavar="TIME", help="First step.", show_default="a day before --end")

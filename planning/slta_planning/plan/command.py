@@ -24,8 +24,7 @@ Sessions = Annotated[
     list[str] | None,
     typer.Option(
         metavar="[TYPE=]SESSIONS",
-        help="Mean sessions of the whole fleet; of each session type if it has some, in one option (call=1,chat=2) or "
-        "one each.",
+        help="Mean sessions of the whole fleet, or of each session type (call=1,chat=2, or one option each).",
     ),
 ]
 LoadPerPool = Annotated[
@@ -56,8 +55,8 @@ def command(
     floor: Annotated[
         str | None,
         typer.Option(
-            help="Minimum utility per session, or a percentage of the most that one can add, like 95%; of all sessions "
-            "together, not of each type."
+            help="Minimum utility per session of all types together, or a percentage of the most that one session can "
+            "add, like 95%."
         ),
     ] = None,
     budget: Annotated[str | None, typer.Option(help="Budget of the best fleet, instead of --floor.")] = None,
@@ -68,7 +67,7 @@ def command(
 ) -> None:
     """Find the cheapest fleet for a floor, at a load or through a day, or the best fleet for a budget.
 
-    The file's numbers of pools are ignored, but for --load-per-pool. Exit code 1: no such fleet.
+    Only --load-per-pool uses the file's numbers of pools. Exit code 1: no such fleet.
     """
     refuse_both_standard(fleet, profile, "FLEET_FILE and --profile")
     with in_one_line():

@@ -12,8 +12,8 @@ import typer
 DONE, NO, UNUSABLE, UNREACHABLE = range(4)
 EXIT_CODES = {
     DONE: "done, or nothing to do",
-    NO: "the answer is no: to `check` an invalid file, damage, no plan, no such fleet, class or pool, sessions left",
-    UNUSABLE: "wrong usage, or input that cannot be used or believed, elsewhere an invalid file too",
+    NO: "the answer is no: an invalid file for `check`, damage, no plan, no such fleet, class or pool, sessions left",
+    UNUSABLE: "wrong usage, or unusable input, such as an invalid file",
     UNREACHABLE: "dispatcher or store not reachable",
 }
 """Of all commands; further ones in the command's help."""

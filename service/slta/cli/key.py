@@ -40,7 +40,7 @@ def new(
         list[str] | None, typer.Option("--class", help="With --pool: a class in which it may create pools, repeatable.")
     ] = None,
     most_pools: Annotated[
-        int | None, typer.Option(help="With --class: the key creates no pool if it would then have more than these.")
+        int | None, typer.Option(help="With --class: most matching pools that exist after the key creates one.")
     ] = None,
     file: Annotated[Path | None, typer.Option(help="Key file to add the entry to; default: print it.")] = None,
 ) -> None:

@@ -63,12 +63,12 @@ FLEETS = FamilyFactory[int, int]((), lambda count: [((), count)])
 LINK_ROWS: tuple[FleetFamily[Link], ...] = (
     LINK.gauge(
         "store_up",
-        "1 if the store is available to this process; a cluster if one of its masters is.",
+        "1 if the store, or one master of a cluster, is available to this process.",
         lambda link: link.is_up,
     ),
     LINK.gauge(
         "scrape_age_seconds",
-        "Age of the fleet metrics that this process returned last, at that time: since their reading started.",
+        "Age of the fleet metrics that this process returned last, since their reading started.",
         lambda link: link.age_seconds,
     ),
     BUILD.gauge(

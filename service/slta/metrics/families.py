@@ -45,13 +45,13 @@ def _bound_integral(integrals: Integrals) -> float:
 
 
 FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
-    NOW.gauge("aggregate_utility", "Current utility of all active pools, U.", lambda now: now.utility),
+    NOW.gauge("aggregate_utility", "Current utility of all active pools.", lambda now: now.utility),
     NOW.gauge(
         "aggregate_utility_bound",
-        "Maximum utility for the current sessions and pools, U*(N, A).",
+        "Maximum utility for the current sessions and pools.",
         lambda now: now.utility_bound,
     ),
-    WINDOW.gauge("utility_bound", "Proven upper bound of the mean utility per pool over the window, u*(<s>)."),
+    WINDOW.gauge("utility_bound", "Proven upper bound of the mean utility per pool over the window."),
     WINDOW.gauge("swing_gap", "Mean utility per pool lost to variation of the load over the window."),
     WINDOW.gauge(
         "compatibility_gap",
@@ -60,14 +60,14 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     ),
     COMPARED.counter(
         "compared_sessions",
-        "New sessions whose place was compared with the best free one: one in 16, placed or reported; of an observing "
-        "fleet all reports, with JLMU's choice. From 0 with new curves, order or policy, as are the sums.",
+        "New sessions whose place was compared with the best free place: one in 16, or all reports to an observing "
+        "fleet, with JLMU's choice. Counts from 0 after a change of curves, order or policy.",
         attrgetter("sessions"),
     ),
     COMPARED.gauge(
         "compared_difference",
-        "Sum over them: marginal utility of the best free place minus that of the place taken; with session types the "
-        "best in the classes of the session's type, without prices. May fall.",
+        "Sum of the differences between the marginal utility of the best free place for the session's type and that of "
+        "the place taken. May fall.",
         attrgetter("difference"),
     ),
     COMPARED.gauge(
@@ -77,12 +77,12 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     ),
     FLEET.gauge(
         "utility_seconds",
-        "Time integral of the utility; may fall; delta divided by the increase of pool_seconds_total: mean per pool.",
+        "Time integral of the utility; may fall. Divide its delta by the increase of pool_seconds_total.",
         lambda view: view.spec.integers.to_utility(sum(view.snapshot.integrals.utility)) / MICROSECONDS,
     ),
     FLEET.gauge(
         "utility_bound_seconds",
-        "Time integral of the maximum utility at each instant, with session types of a bound of it; may fall.",
+        "Time integral of the maximum utility, with session types of its bound; may fall.",
         lambda view: view.spec.integers.to_utility(_bound_integral(view.snapshot.integrals)) / MICROSECONDS,
     ),
     FLEET.counter(
@@ -102,13 +102,13 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     CLASS.gauge("sessions", "Sessions by status of their pool.", _counts("sessions", *SESSIONS), ("pool_status",)),
     CLASS.gauge(
         "pools",
-        "Pools by status; an active pool that is lost or gone has that instead.",
+        "Pools by status; `active` excludes lost and gone pools.",
         _counts("pools", *SESSIONS, "failed", "lost", "gone"),
         ("pool_status",),
     ),
     CLASS.gauge(
         "unconfirmed_pools",
-        "Active and draining pools whose lease has run out with so many others that they are not lost.",
+        "Active and draining pools that are unconfirmed.",
         lambda c: c.pools.unconfirmed,
     ),
     CLASS.gauge("mass_loss_guard", "1 while the mass-loss guard of the class is on.", lambda c: int(c.guard == "on")),
@@ -120,15 +120,17 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     ),
     CLASS.gauge("class_threshold", "Number of sessions below which a pool has a green token.", attrgetter("threshold")),
     CLASS.gauge("class_optimal_threshold", "Threshold at the optimal rank.", attrgetter("optimal_threshold")),
-    NOW.gauge("estimate_rank", "Learned rank r; with policies jlmu and observe the best rank with a free pool."),
-    NOW.gauge("optimal_rank", "Optimal value of r for the current sessions and pools."),
-    NOW.gauge("min_green_to_decrement", "Number of green tokens from which r decreases."),
+    NOW.gauge(
+        "estimate_rank", "Estimate of the optimal rank; with policies jlmu and observe the best rank with a free pool."
+    ),
+    NOW.gauge("optimal_rank", "Optimal rank for the current sessions and pools."),
+    NOW.gauge("min_green_to_decrement", "Number of green tokens from which the estimate rank decreases."),
     CLASS.gauge("pool_tokens", "Pools with a token, by color.", _counts("tokens", "green", "yellow"), ("color",)),
     CLASS.gauge("marginal_utility", "Marginal utility of one more session on the emptiest pool of the class."),
     PRICE.gauge("load_price", "Marginal utility of one more session at the optimum, with session types by type."),
     CLASS.gauge(
         "kept_places",
-        "Free places kept for session types that have no other class with room.",
+        "Free places kept for session types without another class.",
         attrgetter("kept_places"),
     ),
     CLASS.gauge("pool_worth", "What one more pool of the class would add at the optimum."),
@@ -140,13 +142,13 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     NOW.gauge("config_version", "Version of the fleet's configuration."),
     NOW.gauge(
         "fleet_suspect",
-        "1 after an error inside an operation, until the fleet's rows are rebuilt.",
+        "1 while the fleet is suspect: after an error inside an operation, until its repair.",
         attrgetter("suspect"),
     ),
     AUDIT.gauge(
         "audit_findings", "Findings of the fleet's last periodic audit; none before the first.", attrgetter("total")
     ),
-    AUDIT.gauge("last_audit_timestamp_seconds", "Unix time of the end of that audit.", attrgetter("at")),
+    AUDIT.gauge("last_audit_timestamp_seconds", "Unix time of the end of the last periodic audit.", attrgetter("at")),
     FLEET.gauge(
         "state_bytes",
         "Bytes of bit rows: tokens (read by the policy), ledger (occupancies of pools).",
@@ -158,7 +160,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     COUNTERS.counter("sessions_ended", "Sessions ended, by what ended them.", _split("", *ENDS), ("reason",)),
     COUNTERS.counter(
         "rejections",
-        "Sessions not placed; of low priority also since the last free places are kept for others.",
+        "Sessions not placed.",
         _split("rejected_", "no_capacity", "no_active_pool", "low_priority"),
         ("reason",),
     ),
@@ -171,7 +173,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     TYPE.counter("typed_assignments", "Sessions of a type placed.", attrgetter("assigned")),
     TYPE.counter(
         "typed_rejections",
-        "Sessions of a type not placed, and reports of them in a class that they may not use.",
+        "Sessions of a type not placed, or reported in a class that they may not use.",
         attrgetter("refused"),
         ("reason",),
     ),
@@ -184,7 +186,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     ),
     COUNTERS.counter(
         "learning_steps",
-        "Learning steps of r.",
+        "Learning steps of the estimate rank.",
         _split("learning_steps_", "up", "down"),
         ("direction",),
     ),

@@ -28,7 +28,7 @@ CONNECTIONS = GaugeDef("connections", "Open client connections, including TLS ha
 REFUSED = CounterDef("connections_refused", "Connections refused, or closed before a complete request.", ("reason",))
 STORE_CALLS = HistogramDef(
     "store_duration_seconds",
-    "Duration of store function calls, including the network; ticks in one packet are one.",
+    "Duration of store function calls, including the network; ticks in one packet count as one.",
     ("function",),
     (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
 )
@@ -36,13 +36,13 @@ BATCHES = HistogramDef("batch_size", "Operations per call of the function batch.
 STORE_ERRORS = CounterDef("store_errors", "Failed store calls.", ("error_type",))
 NOT_REPLAYED = CounterDef(
     "changes_not_replayed",
-    "Acknowledged changes that the store lost and that were not restored, by reason: that of a refusal, `session_type` "
-    "for sessions that lost their type, or `log_full` for calls that the log had no room for, lost or not.",
+    "Acknowledged changes that the store lost and that were not restored, by reason: an error code, `session_type` "
+    "for sessions that lost their type, or `log_full` for calls beyond the size of the log.",
     ("reason",),
 )
 SURPLUS_REPLICAS = GaugeDef(
     "store_surplus_replicas",
-    "Online replicas beyond SLTA_STORE_REPLICAS, with durability=replicated: they must confirm writes too.",
+    "Online replicas beyond SLTA_STORE_REPLICAS, with durability=replicated.",
     (),
 )
 SHARDS = GaugeDef(
@@ -52,7 +52,7 @@ SHARDS = GaugeDef(
 )
 HELD = GaugeDef(
     "leases_held_seconds",
-    "Longest time for which no lease of a fleet ends: up to 60 after more than 5 s between two of its ticks.",
+    "Longest time for which no lease of a fleet ends: up to 60 s after a gap of more than 5 s between ticks.",
     (),
 )
 CERTIFICATE_ENDS = GaugeDef(
@@ -60,12 +60,12 @@ CERTIFICATE_ENDS = GaugeDef(
 )
 UNOWNED_SLOTS = GaugeDef("store_unowned_slots", "Slots of the cluster that no known master owns.", ())
 FOREIGN_NODES = GaugeDef(
-    "store_foreign_nodes", "Addresses of the cluster where a node of another one replies, which is ignored.", ()
+    "store_foreign_nodes", "Addresses of the cluster where a node of another cluster replies, which is ignored.", ()
 )
 VANISHED = CounterDef(
     "fleets_vanished",
-    "Fleets that disappeared without being deleted: `lost`, `relisted` if only the list had lost the name, or "
-    "`undeleted` if the store had lost their DELETE.",
+    "Fleets that disappeared without a DELETE: `lost`, `relisted` if only the list had lost the name, or "
+    "`undeleted` if the store had lost the DELETE.",
     ("outcome",),
 )
 EVICTS = GaugeDef(
@@ -75,7 +75,7 @@ EVICTS = GaugeDef(
 )
 UNLISTED = GaugeDef(
     "store_audit_findings",
-    "Findings of this process on keys of no listed fleet: of the server (`fleet` is empty), or of an unlisted fleet.",
+    "Findings of this process on keys of an unlisted fleet, or of no fleet (`fleet` is empty).",
     ("fleet",),
 )
 BLOCKED = GaugeDef(
