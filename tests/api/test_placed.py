@@ -11,7 +11,7 @@ from slta.audit import repair_fleet
 from slta.core.policies import PLACING
 from slta.fleet_file import Specs
 from slta.store import Store
-from tests.api.conftest import FLEET, Api, as_of, assign
+from tests.api.conftest import FLEET, Api, assign
 
 
 async def told(api: Api, fleet: str, session_id: str) -> tuple[str | None, int | None]:
@@ -49,45 +49,6 @@ async def test_a_session_tells_token_and_level_whatever_has_ended_since(api: Api
     assert len(expected) == 12
     assert {id_: await told(api, fleet, id_) for id_ in expected} == expected
     assert min(expected[id_][1] for id_ in fullest) > 1, "the one that came there first has ended"
-
-
-async def test_a_renewal_and_a_replay_leave_token_and_level_as_they_were(api: Api, fleet: str) -> None:
-    await assign(api, fleet, "a", "b", "c")
-    before = [await told(api, fleet, id_) for id_ in "abc"]
-    assert all(token and level for token, level in before)
-    await api.post(f"{fleet}/renew", json={"session_ids": ["a", "b"], "lease_seconds": 99})
-    again = [{"renew": {"session_id": "c"}}, {"assign": {"session_id": "a"}}]
-    await api.post(f"{fleet}/operations", json={"operations": again})
-    assert [await told(api, fleet, id_) for id_ in "abc"] == before
-
-
-async def test_another_policy_does_not_change_what_decided(api: Api, fleet: str) -> None:
-    await assign(api, fleet, "a")
-    before = await told(api, fleet, "a")
-    await api.put(fleet, json=FLEET | {"policy": "jlmu"})
-    await assign(api, fleet, "b")
-    assert (before[0], await told(api, fleet, "a")) == ("yellow", before)
-    assert (await told(api, fleet, "b"))[0] == "open"
-
-
-async def test_no_token_decided_where_a_session_was_adopted_or_reported(api: Api, fleet: str) -> None:
-    (pool_id,) = await assign(api, fleet, "placed")
-    listed = {"as_of": await as_of(api, fleet), "session_ids": ["placed", "adopted"]}
-    await api.put(f"{fleet}/pools/{pool_id}/sessions", json=listed)
-    await api.put(f"{fleet}/sessions/reported", json={"pool_id": pool_id})
-    assert await told(api, fleet, "placed") == ("yellow", 1)
-    assert await told(api, fleet, "adopted") == (None, 2)
-    assert await told(api, fleet, "reported") == (None, 3)
-
-
-async def test_a_session_that_a_report_moves_takes_a_new_level(api: Api, fleet: str) -> None:
-    (pool_id,) = await assign(api, fleet, "a")
-    for k in range(2):
-        await api.put(f"{fleet}/sessions/there-{k}", json={"pool_id": "small-1"})
-    await api.put(f"{fleet}/sessions/a", json={"pool_id": pool_id})
-    assert await told(api, fleet, "a") == ("yellow", 1), "it was there already"
-    await api.put(f"{fleet}/sessions/a", json={"pool_id": "small-1"})
-    assert await told(api, fleet, "a") == (None, 3)
 
 
 async def test_a_record_of_an_older_dispatcher_tells_neither_and_lives_on(api: Api, redis: Redis, fleet: str) -> None:

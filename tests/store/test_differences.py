@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from fractions import Fraction
-from random import Random
 
 import pytest
 from redis import Redis
@@ -13,7 +12,7 @@ from redis import Redis
 from slta.core.differences import ONE_IN, is_drawn
 from slta.core.fleet import FleetSpec
 from slta.core.utility import LogShareUtility
-from slta.models import Differences, DifferenceSums, PoolSpec
+from slta.models import Differences, PoolSpec
 from slta.store import Store, StoreSettings
 from slta.store.sessions import report_option
 from slta.views.differences import DifferencesBySource, differences_by_source
@@ -88,19 +87,6 @@ async def report(store: Store, session_id: str, pool_id: str, *, late: bool = Fa
 # What is counted
 
 
-async def test_a_report_counts_what_the_best_free_place_would_have_added_more(store: Store, fleet: None) -> None:
-    await report(store, "a", "steps-0")  # 8 of 8
-    await report(store, "b", "steps-0")  # 6, and 8 was free
-    await report(store, "c", "flat-0")  # 1/2, and 8 was free
-    scale = 10 ** placing().integers.exponent
-    assert await differences(store) == Differences(
-        since=0,
-        placed=DifferenceSums(sessions=0, total=0, squares=0),
-        reported=DifferenceSums(sessions=3, total=9.5 * scale, squares=(2**2 + 7.5**2) * scale**2),
-    )
-    assert (await by_source(store)).reported.mean == pytest.approx(9.5 / 3)
-
-
 async def test_one_draw_in_sixteen_is_drawn() -> None:
     assert sum(is_drawn(draw / 2**53) for draw in range(2**52, 2**52 + 1600)) * ONE_IN == 1600
 
@@ -137,40 +123,6 @@ async def test_with_many_classes_mostly_one_row_is_counted(store: Store, redis: 
     before = redis.info("commandstats")["cmdstat_bitcount"]["calls"]
     await report(store, "b", "c1-0")
     assert redis.info("commandstats")["cmdstat_bitcount"]["calls"] - before <= 1
-
-
-# What the means tell
-
-
-async def come(store: Store, count: int, chooser: Random, share_lost: float) -> DifferencesBySource:
-    """Sessions that last: half of them placed, half reported; of these a share goes to the worst pool, not the best."""
-    marginals = placing().integers.marginals
-    held = {(i, k): 0 for i in range(2) for k in range(40)}
-    for number in range(count):
-        best, *_, worst = sorted(
-            (place for place in held if held[place] < len(marginals[place[0]])),
-            key=lambda place: -marginals[place[0]][held[place]],
-        )
-        if number % 2:
-            pool_id = (await store.sessions.assign(FLEET, f"s{number}", None)).pool_id
-            taken = ["steps", "flat"].index(pool_id.partition("-")[0]), int(pool_id.partition("-")[2])
-        else:
-            taken = worst if chooser.random() < share_lost else best
-            await report(store, f"s{number}", f"{['steps', 'flat'][taken[0]]}-{taken[1]}")
-        held[taken] += 1
-    return await by_source(store)
-
-
-@pytest.mark.parametrize("share_lost", [0, 0.05])
-async def test_reports_of_worse_places_are_told_from_placements(store: Store, draw: Draw, share_lost: float) -> None:
-    """A twentieth on the worst pool; all are drawn here, so that 200 sessions tell what 3,200 do."""
-    await create(store, placing(), {"steps": 40, "flat": 40})
-    found = await come(store, 200, Random(5), share_lost)
-    placed, reported = found.placed, found.reported
-    assert (placed.sessions, placed.mean, placed.standard_error) == (100, 0, 0), "JLMU takes the best place"
-    assert reported.mean is not None
-    assert reported.standard_error is not None
-    assert (reported.mean > 2 * reported.standard_error) == (share_lost > 0)
 
 
 # Windows, and what begins the sums anew

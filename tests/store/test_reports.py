@@ -13,7 +13,6 @@ from slta.core.policies import PLACING
 from slta.models import AlreadyEnded, Choice, PoolSpec, Reported, errors
 from slta.store import Store, StoreSettings
 from slta.views.differences import mean_difference
-from slta.views.integrals import decode_integrals, encode_integrals
 from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock
@@ -27,7 +26,6 @@ from tests.store.fleets import (
     create,
     field,
     occupancies,
-    pass_seconds,
     pool_class,
     spec,
 )
@@ -145,32 +143,7 @@ async def test_pools_leave_the_mean_and_the_counts_and_other_curves_begin_anew(s
     assert (await mean(store), await left_out(store)) == (None, (0, 1))
 
 
-async def test_the_mean_of_a_window_is_that_of_its_own_reports(store: Store, clock: Clock, fleet: None) -> None:
-    await report(store, "a", "steps-0")
-    await pass_seconds(store, clock, 5)
-    early = (await store.fleets.snapshot(FLEET)).integrals
-    await report(store, "b", "small-0")
-    await pass_seconds(store, clock, 65)
-    late = await store.fleets.snapshot(FLEET)
-    alone = mean_difference(late.integrals, decode_integrals(FLEET, encode_integrals(FLEET, early)), observing())
-    assert alone == pytest.approx(2 * (await mean(store) or 0))
-    assert mean_difference(late.integrals, late.past[60], observing()) is None, "no report within the last minute"
-    assert mean_difference(late.integrals, late.past[300], observing()) == alone, "kept since the first tick"
-
-
 # A fleet that places, and the switch
-
-
-async def test_what_was_compared_before_another_policy_is_not_mixed_in(store: Store, clock: Clock, fleet: None) -> None:
-    await report(store, "a", "small-0")
-    await pass_seconds(store, clock, 10)
-    early = (await store.fleets.snapshot(FLEET)).integrals
-    await store.fleets.configure(FLEET, spec(*observing().classes, policy="jlmu"), "{}")
-    clock.advance(1)
-    await store.fleets.configure(FLEET, observing(), "{}")
-    await report(store, "b", "steps-0")
-    late = (await store.fleets.snapshot(FLEET)).integrals
-    assert mean_difference(late, early, observing()) == 0
 
 
 async def test_switching_policies_under_load_loses_none(server: str, calls: Calls, redis: Redis, fleet: None) -> None:

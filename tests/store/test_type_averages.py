@@ -21,9 +21,7 @@ from slta.store._snapshots import parse_interval
 from slta.store.fleets import Excess
 from slta.store.sessions import report_option
 from slta.views.averages import averages
-from slta.views.state import observe_state
 from tests.core.curves import capped, linear, log_share, quadratic
-from tests.core.session_types.worlds import linear_program
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, create, repair
 
@@ -152,20 +150,6 @@ async def test_all_gaps_are_theorems_on_every_window(store: Store, clock: Clock,
     assert len(course.names) > 2
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 7))])
-async def test_a_linear_programme_has_the_same_bound(store: Store, clock: Clock, seed: int) -> None:
-    """In the states that drains, failures, returns and adoptions leave."""
-    await begin(store)
-    course = Course(store, clock, Random(seed))
-    for _ in range(75):
-        await course.step()
-        seen = observe_state(await store.fleets.snapshot(FLEET), SPEC)
-        sessions = [one.sessions.active for one in seen.session_types]
-        pools = [one.pools.active for one in seen.classes]
-        expected, _ = linear_program(SPEC.type_sets, SPEC.bound_ranking.marginals, pools, sessions)
-        assert seen.utility_bound == pytest.approx(expected, rel=1e-8, abs=1e-8)
-
-
 async def begun(store: Store, clock: Clock) -> str:
     """A fleet in which an interval with two sessions of `narrow` waits: its words."""
     await begin(store)
@@ -236,17 +220,6 @@ async def test_a_snapshot_counts_assigned_and_refused_sessions_by_type(store: St
     assert (plain.sessions, plain.assigned, plain.refused["no_capacity"]) == (1, 1, 0)
 
 
-async def test_averages_across_a_change_of_sets_are_refused(store: Store, clock: Clock) -> None:
-    await begin(store)
-    older = (await store.fleets.snapshot(FLEET)).integrals
-    clock.advance(2)
-    wider = replace(SPEC, session_types=TYPES | {"middle": ["a", "b", "c"]})
-    await store.fleets.configure(FLEET, wider, "{}")
-    newer = (await store.fleets.snapshot(FLEET)).integrals
-    with pytest.raises(errors.UtilitiesChangedError, match="session types or classes changed"):
-        averages(newer, older, wider)
-
-
 async def test_the_integral_of_the_optimum_goes_on_when_a_fleet_gets_types(store: Store, clock: Clock) -> None:
     await create(store, replace(SPEC, session_types={}), POOLS)
     await store.sessions.assign(FLEET, "s", None)
@@ -262,9 +235,3 @@ async def test_assigned_sessions_by_type_survive_a_repair(store: Store) -> None:
     await store.sessions.assign(FLEET, "s", None, session_type="wide")
     await repair(store, SPEC)
     assert [one.assigned for one in (await store.fleets.snapshot(FLEET)).types] == [0, 0, 0, 1]
-
-
-async def test_a_fleet_without_session_types_has_none_in_its_snapshot(store: Store) -> None:
-    await create(store, replace(SPEC, session_types={}), POOLS)
-    snapshot = await store.fleets.snapshot(FLEET)
-    assert (snapshot.types, snapshot.integrals.types) == ([], None)
