@@ -48,17 +48,6 @@ def test_a_pod_that_ends_is_drained_then_failed_and_removed(scene: Scene) -> Non
     assert scene.sessions() == 0
 
 
-def test_a_pod_that_is_not_ready_for_a_while_keeps_its_sessions(scene: Scene) -> None:
-    scene.has(endpoint("a", "10.0.0.1"))
-    scene.watch()
-    scene.until_pools(a="active")
-    scene.has(endpoint("a", "10.0.0.1", ready=False))
-    scene.until_pools(a="draining")
-    scene.has(endpoint("a", "10.0.0.1"))
-    scene.until_pools(a="active")
-    until(lambda: "slta.drained" not in scene.pools()[id_of("a")]["labels"])
-
-
 def test_a_pod_beyond_its_grace_needs_no_new_event(scene: Scene, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "READ_SECONDS", float("inf"))
     scene.has(endpoint("a", "10.0.0.1"))
@@ -69,22 +58,6 @@ def test_a_pod_beyond_its_grace_needs_no_new_event(scene: Scene, clock: Clock, m
     clock.until_planned()
     clock.now += GRACE
     scene.until_pools()
-
-
-def test_a_name_that_is_used_again_is_another_pool(scene: Scene) -> None:
-    scene.has(endpoint("game-0", "10.0.0.1", uid="11111111-a"))
-    scene.watch()
-    until(lambda: scene.own_pools() == {"game-0.11111111": "active"})
-    scene.has(endpoint("game-0", "10.0.0.2", uid="22222222-b"))
-    until(lambda: scene.own_pools() == {"game-0.22222222": "active"})
-
-
-def test_an_address_that_changes_is_changed_in_place(scene: Scene) -> None:
-    scene.has(endpoint("a", "10.0.0.1"))
-    scene.watch()
-    scene.until_pools(a="active")
-    scene.has(endpoint("a", "10.0.0.9"))
-    until(lambda: scene.pools()[id_of("a")]["address"] == "10.0.0.9:7777")
 
 
 def test_pools_of_others_are_never_touched(scene: Scene) -> None:
@@ -107,17 +80,6 @@ def test_classes_come_from_a_label_of_the_pods(scene: Scene) -> None:
     pod = {"metadata": {"name": "b", "uid": uid_of("b"), "labels": {"slta-class": "c"}}, "spec": {}}
     scene.api.put(pod, kind="pods")
     scene.until_pools(b="active")
-
-
-def test_a_service_that_does_not_exist_ends_no_session(scene: Scene) -> None:
-    scene.fleet.call("POST", "pools/status", {"status": "draining", "pool_class": "c"})
-    scene.has(endpoint("a", "10.0.0.1"))
-    watching = scene.watch()
-    scene.until_pools(a="active")
-    scene.fleet.assign("s")
-    scene.api.delete("c-aaaaa")
-    scene.until_pools(a="draining")
-    until(lambda: (scene.sessions(), watching.value("services_without_slices")) == (1, 1))
 
 
 # Pods that vanish
@@ -210,21 +172,6 @@ def test_one_watcher_acts_and_another_takes_over_when_it_stops(scene: Scene) -> 
     scene.has(endpoint("b", "10.0.0.2"))
     scene.until_pools(b="active")
     assert second.is_leader
-
-
-def test_another_takes_over_from_a_dead_one_after_its_lease(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "LEASE_SECONDS", 0.6)
-    monkeypatch.setattr(lease, "DEADLINE_SECONDS", 0.4)
-    first = scene.watch()
-    until(lambda: first.is_leader)
-    second = scene.watch()
-    first.kill()
-    holder = scene.api.lease["spec"]["holderIdentity"]
-    scene.has(endpoint("a", "10.0.0.1"))
-    scene.until_pools(a="active")
-    assert second.is_leader
-    assert holder not in {None, scene.api.lease["spec"]["holderIdentity"]}
-    assert scene.api.lease["spec"]["leaseTransitions"] == 1
 
 
 def test_a_watcher_that_acts_again_reads_what_another_changed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
