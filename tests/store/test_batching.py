@@ -13,6 +13,7 @@ from redis import Redis
 from slta.models import Placement, PoolSpec, Renewed, errors
 from slta.store import Store, StoreSettings
 from slta.store._batching.batcher import RETRY_PAUSE_SECONDS
+from slta.store._batching.kinds import SESSIONS
 from slta.store._batching.pending import Outcome, PendingCall
 from testbed.faults import Proxy
 from tests.audit import violations
@@ -339,7 +340,7 @@ async def test_an_error_after_an_attempt_that_may_have_run_leaves_the_outcome_un
     done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
     call = PendingCall([("assign", "a", "", "", ""), ("complete", "b", "", "", "")], 0, done)
     call.may_have_run = True
-    call.fail(errors.StoreUnavailableError(), passing=["complete"])
+    call.fail(errors.StoreUnavailableError(), passing=SESSIONS.releases)
     assert [session for _, session, *_ in call.unresolved] == ["b"]
     call.deliver([["COMPLETED", "p"]], all_ran=True)
     unknown, completed = await done

@@ -93,8 +93,9 @@ def session_checked(reply: Reply, *results: str) -> Reply:
     raise refusal(None, **context, **({"address": address[0]} if any(address) else {}))
 
 
-def with_attributes(outcomes: Sequence[Reply], attributes: Sequence[Attributes]) -> None:
-    """Add the attributes of a batch's reply to its outcomes, once the replay log has them without."""
+def with_attributes(outcomes: list[Reply], attributes: Sequence[Attributes]) -> list[Reply]:
+    """The outcomes of a batch's reply, to which its attributes are added, once the replay log has them without."""
     for outcome, added in zip(outcomes, attributes, strict=False):
         if added:
             outcome.append(added)
+    return outcomes

@@ -1,7 +1,4 @@
-"""Pools: create, move, remove, drain, fail, and reconcile with their own lists.
-
-In Lua: the folder `lua/pools`.
-"""
+"""Pools: create, move, remove, drain, fail, and reconcile with their own lists. In Lua: the folder `lua/pools`."""
 
 from __future__ import annotations
 
@@ -32,7 +29,8 @@ from slta.models import (
 from slta.models.heartbeats import Beats, GuardEnded, Heartbeats
 from slta.models.request_record import Author
 from slta.store import _pool_replies
-from slta.store._batching.batcher import RETRY_PAUSE_SECONDS, Operations
+from slta.store._batching.batcher import RETRY_PAUSE_SECONDS
+from slta.store._batching.operations import Operations
 from slta.store._batching.pending import OperationArgs
 from slta.store._client.failures import StoreCallError
 from slta.store._client.functions import FunctionClient

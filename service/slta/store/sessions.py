@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from slta.core.session_types import DEFAULT_TYPE
 from slta.models import MICROSECONDS, AlreadyEnded, Completed, Placement, Renewed, Reported, Session
 from slta.store import _replies
-from slta.store._batching.batcher import Operations
+from slta.store._batching.operations import Operations
 from slta.store._batching.pending import OperationArgs, Outcome
 from slta.store._client.functions import FunctionClient
 from slta.store.operations import Word

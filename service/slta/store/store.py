@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Self
 
 from slta.models.errors import StoreUnavailableError
-from slta.store._batching.batcher import Operations
+from slta.store._batching.operations import Operations
 from slta.store._client.connection_pool import StoreSettings
 from slta.store._client.connections import Connections
 from slta.store._client.failures import REFUSING_ERROR_KINDS, StoreCallError

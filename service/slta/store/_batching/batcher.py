@@ -1,106 +1,35 @@
-"""Batcher: operations of a fleet that arrive during a store call share the next one (many requests, one round trip)."""
+"""Batcher: operations of a kind that arrive during a store call for their fleet share the next one."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
 from time import monotonic
 
 from slta.models.errors import StoreUnavailableError
 from slta.store._batching.call_time import CallTimeEstimate
-from slta.store._batching.pending import OperationArgs, Outcome, PendingCall, work_for
-from slta.store._client.connection_pool import StoreSettings
+from slta.store._batching.kinds import Kind, Operation
+from slta.store._batching.pending import PendingCall, work_for
 from slta.store._client.failures import Failure, StoreCallError, classify_timeout
 from slta.store._client.functions import FunctionClient
 from slta.store._client.rollback_detection import Stamp
 from slta.store._failover.replay_log import ReplayLog
-from slta.store._outcomes import REFUSALS, Reply, refused, with_attributes
-from slta.store.operations import OPERATIONS
+from slta.store._outcomes import REFUSALS, Reply, refused
 
 MAX_BATCH = 128
 MAX_CONCURRENT_CALLS = 2
-"""Per fleet. While the server runs one, this process delivers the one before and fills the next."""
+"""Per fleet and kind. While the server runs one, this process delivers the one before and fills the next."""
 MIN_SECOND_CALL = 16
 """Minimum batch of a second concurrent call; fewer operations wait for the end of the first."""
 RETRY_PAUSE_SECONDS = 0.02
 """Pause before a retry; the deadline limits their number."""
 MAX_SAMPLE_GAP_SECONDS = 0.1
 """Maximum time counted between two arrivals: in a longer gap this process may have been stalled."""
-RELEASING = frozenset(name for name, row in OPERATIONS.items() if row.releases)
-"""Operations that end or extend sessions: they run even when the server's memory is full."""
-
-
-class Operations:
-    """Operations on sessions, batched per fleet, each with its own outcome.
-
-    Cancelling a caller drops its operations that are not sent yet; those sent run. Raises UnknownFleetError,
-    StoreUnavailableError (did not run), OutcomeUnknownError (may have run).
-    """
-
-    def __init__(self, functions: FunctionClient, replay_log: ReplayLog, settings: StoreSettings) -> None:
-        """`deadline_seconds` of `settings` limits an operation with its retries, idempotent by session id."""
-        self._functions = functions
-        self._replay_log = replay_log
-        self.deadline_seconds, self._traces = settings.deadline_seconds, settings.traces
-        self._call_time = CallTimeEstimate()
-        self._batchers: dict[str, Batcher] = {}
-
-    async def submit(self, fleet: str, operation: OperationArgs, arrived: float | None = None) -> Reply:
-        """Run one operation; `arrived` is the time of its request by the event loop's clock, None for now."""
-        [outcome] = await self._add(fleet, [operation], self._deadline(arrived)).done
-        return _result(outcome)
-
-    async def submit_all(
-        self, fleet: str, operations: Sequence[OperationArgs], arrived: float | None = None
-    ) -> list[Reply]:
-        """Run operations in order, as `outcomes`; raises the first error."""
-        return list(map(_result, await self.outcomes(fleet, operations, arrived)))
-
-    async def outcomes(
-        self, fleet: str, operations: Sequence[OperationArgs], arrived: float | None = None
-    ) -> list[Outcome]:
-        """Run operations in order, each `MAX_BATCH` of them without others in between; errors are values."""
-        deadline = self._deadline(arrived)
-        slices = [operations[start : start + MAX_BATCH] for start in range(0, len(operations), MAX_BATCH)]
-        calls = [self._add(fleet, part, deadline) for part in slices]
-        try:
-            return [outcome for call in calls for outcome in await call.done]
-        except asyncio.CancelledError:
-            for call in calls:
-                call.done.cancel()
-            raise
-
-    def waiting_seconds(self, fleet: str) -> float:
-        """Estimated queueing delay of an operation that arrives now."""
-        batcher = self._batchers.get(fleet)
-        return batcher.waiting_seconds() if batcher else 0.0
-
-    async def drain(self) -> None:
-        """Wait until no operation is pending."""
-        while self._batchers:
-            await asyncio.wait([sender for batcher in self._batchers.values() for sender in batcher.senders])
-
-    def _deadline(self, arrived: float | None) -> float:
-        return (monotonic() if arrived is None else arrived) + self.deadline_seconds
-
-    def _add(self, fleet: str, operations: Sequence[OperationArgs], deadline: float) -> PendingCall:
-        call = PendingCall(operations, deadline, asyncio.get_running_loop().create_future(), traces=self._traces)
-        self._batcher(fleet).add(call)
-        return call
-
-    def _batcher(self, fleet: str) -> Batcher:
-        batcher = self._batchers.get(fleet)
-        if batcher is None:  # removed when idle, so that unknown fleets do not accumulate
-            on_idle = partial(self._batchers.pop, fleet, None)
-            batcher = Batcher(self._functions, self._replay_log, fleet, self._call_time, on_idle)
-            self._batchers[fleet] = batcher
-        return batcher
 
 
 class Batcher:
-    """Queue of one fleet's pending calls, and the tasks that send them, several in one store call.
+    """Queue of one fleet's pending calls of a kind, and the tasks that send them, several in one store call.
 
     A pending call is never split, so the order of its operations holds although store calls overlap.
     """
@@ -109,6 +38,7 @@ class Batcher:
         self,
         functions: FunctionClient,
         replay_log: ReplayLog,
+        kind: Kind,
         fleet: str,
         call_time: CallTimeEstimate,
         on_idle: Callable[[], object],
@@ -120,6 +50,7 @@ class Batcher:
         self._calls = 0
         self._functions = functions
         self._replay_log = replay_log
+        self._kind = kind
         self._fleet = fleet
         self._call_time = call_time
         self._on_idle = on_idle
@@ -127,7 +58,7 @@ class Batcher:
         self._stalled_seconds = 0.0
 
     def add(self, call: PendingCall) -> None:
-        """Enqueue a call of at most MAX_BATCH operations, and start a sender if one is needed."""
+        """Enqueue a call, and start a sender if one is needed; one of more than MAX_BATCH operations is sent alone."""
         now = monotonic()
         self._stalled_seconds += min(now - self._sampled, MAX_SAMPLE_GAP_SECONDS)
         self._sampled = now
@@ -139,7 +70,8 @@ class Batcher:
 
     def waiting_seconds(self) -> float:
         """Estimated queueing delay: time since the last completed call, sampled at arrivals, plus the queued calls."""
-        return self._stalled_seconds + self._pending / MAX_BATCH * self._call_time.seconds_per_call
+        calls = min(self._pending / MAX_BATCH, len(self._queue))
+        return self._stalled_seconds + calls * self._call_time.seconds_per_call
 
     async def _send_all(self) -> None:
         """Send batches until the queue is empty, or too short for a second concurrent call."""
@@ -159,7 +91,7 @@ class Batcher:
             self._progressed(began)
         self._calls += 1
         try:
-            await self._send("batch", batch)
+            await self._send(self._kind.function, batch)
         finally:
             self._calls -= 1
             now = monotonic()
@@ -173,7 +105,7 @@ class Batcher:
     def _next_batch(self) -> list[PendingCall]:
         now, room = monotonic(), MAX_BATCH
         batch: list[PendingCall] = []
-        while self._queue and len(self._queue[0].unresolved) <= room:
+        while self._queue and (not batch or len(self._queue[0].unresolved) <= room):
             call = self._queue.popleft()
             self._pending -= len(call.unresolved)
             if call.deadline <= now:
@@ -189,7 +121,9 @@ class Batcher:
             work_for(batch)
         try:
             async with asyncio.timeout_at(min(call.deadline for call in batch)):
-                reply, stamp = await self._functions.send_stamped(function, self._fleet, operations=operations)
+                reply, stamp = await self._functions.send_stamped(
+                    function, self._fleet, **self._kind.arguments(operations)
+                )
             self._deliver(batch, operations, reply, stamp)
         except TimeoutError as error:  # the deadline of the oldest has passed; the others are retried
             await self._recover(function, batch, StoreCallError(classify_timeout(error)))
@@ -207,13 +141,13 @@ class Batcher:
             self._requeue(waiting)
 
     async def _recover(self, function: str, batch: Sequence[PendingCall], failed: StoreCallError) -> None:
-        """Retry a failed batch: session ids make every operation idempotent."""
-        if failed.failure.kind == "oom" and function == "batch":
+        """Retry a failed batch: every operation is idempotent."""
+        if failed.failure.kind == "oom" and function == self._kind.function:
             for call in batch:
-                call.fail(StoreUnavailableError(), passing=RELEASING)
+                call.fail(StoreUnavailableError(), passing=self._kind.releases)
             releasing = [call for call in batch if call.unresolved]
             if releasing:
-                await self._send("release", releasing)
+                await self._send(self._kind.when_full, releasing)
             return
         for call in batch:
             call.was_tried(failed)
@@ -225,7 +159,7 @@ class Batcher:
         self._pending += sum(len(call.unresolved) for call in batch)
 
     def _deliver(
-        self, batch: Sequence[PendingCall], operations: Sequence[OperationArgs], reply: Reply, stamp: Stamp
+        self, batch: Sequence[PendingCall], operations: Sequence[Operation], reply: Reply, stamp: Stamp
     ) -> None:
         refusal = REFUSALS.get(reply[0])
         if refusal:
@@ -234,17 +168,10 @@ class Batcher:
             return
         if len(reply[1]) != len(operations):
             raise StoreCallError(Failure("response", ran=True))
-        self._replay_log.record(self._fleet, stamp, operations, reply[1])
-        with_attributes(reply[1], reply[2])
-        replies, start = reply[1], 0
+        self._kind.record(self._replay_log, self._fleet, stamp, operations, reply)
+        replies, start = self._kind.outcomes(reply), 0
         all_ran = replies[-1][0] not in ("FAULT", "NOT_RUN")  # an error also stops the operations behind it
         for call in batch:
             end = start + len(call.unresolved)
             call.deliver(replies[start:end], all_ran=all_ran)
             start = end
-
-
-def _result(outcome: Outcome) -> Reply:
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome

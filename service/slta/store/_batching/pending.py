@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from slta.models.errors import OutcomeUnknownError, StoreUnavailableError
+from slta.store._batching.kinds import SESSIONS, Kind, Operation
 from slta.store._client.failures import StoreCallError
 from slta.store._client.observer import CALLERS
 from slta.store._outcomes import Reply
 from slta.store.operations import Word
 
 OperationArgs = tuple[str, str, Word, Word, Word]
-"""Name of a row of `OPERATIONS`, session id and three arguments."""
+"""Name of a row of `OPERATIONS`, session id and three arguments: an operation on a session."""
 Outcome = Reply | Exception
 """Reply or error of an operation. An error is a value, so that asyncio does not log it as never retrieved."""
 
@@ -25,13 +26,24 @@ class PendingCall:
     `callers` are those of the task that made it; None where calls are not traced.
     """
 
-    __slots__ = ("_indexes", "_outcomes", "callers", "deadline", "done", "may_have_run", "unavailable", "unresolved")
+    __slots__ = (
+        "_indexes",
+        "_kind",
+        "_outcomes",
+        "callers",
+        "deadline",
+        "done",
+        "may_have_run",
+        "unavailable",
+        "unresolved",
+    )
 
     def __init__(
         self,
-        operations: Sequence[OperationArgs],
+        operations: Sequence[Operation],
         deadline: float,
         done: asyncio.Future[list[Outcome]],
+        kind: Kind = SESSIONS,
         *,
         traces: bool = False,
     ) -> None:
@@ -41,12 +53,13 @@ class PendingCall:
         self.callers = tuple(CALLERS.get(())) if traces else None
         self.may_have_run = False
         self.unavailable: StoreUnavailableError | None = None
+        self._kind = kind
         self._indexes: Sequence[int] = range(len(operations))
         self._outcomes: list[Outcome] = [[]] * len(operations)
 
     def resolve(self, outcomes: Iterable[Outcome | None]) -> None:
         """Set the outcomes of the unresolved operations, in order; None leaves one unresolved."""
-        unresolved: list[OperationArgs] = []
+        unresolved: list[Operation] = []
         indexes: list[int] = []
         for operation, index, outcome in zip(self.unresolved, self._indexes, outcomes, strict=False):
             if outcome is None:
@@ -61,7 +74,7 @@ class PendingCall:
     def deliver(self, replies: list[Any], *, all_ran: bool) -> None:
         """Set the replies of the unresolved operations: FAULT is an error, NOT_RUN leaves one unresolved."""
         if not all_ran or len(replies) < len(self._outcomes):
-            self.resolve(map(_outcome_of, self.unresolved, replies))
+            self.resolve(map(self._outcome_of, self.unresolved, replies))
             return
         self.unresolved = ()
         if not self.done.done():
@@ -72,27 +85,25 @@ class PendingCall:
         self.may_have_run |= failed.failure.ran
         self.unavailable = failed.unavailable()
 
-    def fail(self, error: Exception, passing: Collection[str] = ()) -> None:
-        """Set an error that did not let the operations run, except those named in `passing`.
+    def fail(self, error: Exception, passing: Callable[[Operation], bool] = lambda _: False) -> None:
+        """Set an error that did not let the operations run, except those that are `passing`.
 
         After an earlier attempt that may have run, the error is OutcomeUnknownError.
         """
         self.resolve(
-            None if operation[0] in passing else _outcome_unknown(operation) if self.may_have_run else error
+            None if passing(operation) else self._outcome_unknown(operation) if self.may_have_run else error
             for operation in self.unresolved
         )
+
+    def _outcome_of(self, operation: Operation, reply: Reply) -> Outcome | None:
+        if reply[0] == "NOT_RUN":
+            return None
+        return self._outcome_unknown(operation) if reply[0] == "FAULT" else reply
+
+    def _outcome_unknown(self, operation: Operation) -> OutcomeUnknownError:
+        return OutcomeUnknownError(None, **self._kind.names(operation))
 
 
 def work_for(batch: Iterable[PendingCall]) -> None:
     """Make the callers of a batch those of this task, which one of them has created."""
     CALLERS.set([*dict.fromkeys(caller for call in batch for caller in call.callers or ())])
-
-
-def _outcome_of(operation: OperationArgs, reply: Reply) -> Outcome | None:
-    if reply[0] == "NOT_RUN":
-        return None
-    return _outcome_unknown(operation) if reply[0] == "FAULT" else reply
-
-
-def _outcome_unknown(operation: OperationArgs) -> OutcomeUnknownError:
-    return OutcomeUnknownError(None, session_id=operation[1])
