@@ -56,6 +56,26 @@ async def test_auto_follows_the_pools_with_a_dead_band_and_a_change_is_an_event(
     assert "resolved_policy" not in (await api.put(fleet, json=changed(resolved_policy="jlmu"))).json()
 
 
+async def test_a_learned_curve_stays_until_it_is_replaced_or_the_file_marks_it_no_more(api: Api, fleet: str) -> None:
+    async def put(value: float, mark: str | None = "learned", **body: Any) -> list[float]:
+        curve = {"kind": "table", "values": [0, value, value + 1, value + 2]}
+        one = FLEET["classes"][0] | {"utility": curve, "capacity": 3} | ({"curve": mark} if mark else {})
+        answer = await api.put(fleet, json=changed(classes=[one, *FLEET["classes"][1:]], **body))
+        return list(answer.json()["classes"][0]["utility"].get("values", ()))
+
+    assert await put(3, mark=None) == [0, 3, 4, 5]
+    assert await put(4) == await put(5) == [0, 3, 4, 5], "the fleet's"
+    assert await put(6, learned_curves="replace") == [0, 6, 7, 8]
+    assert await put(4) == [0, 6, 7, 8]
+    assert await put(4, config_version=6) == [0, 6, 7, 8], "an edit of a version, which keeps it too"
+    assert await put(4, mark=None) == [0, 4, 5, 6]
+    classes = [one | {"curve": "learned", "capacity": 2} for one in FLEET["classes"]]
+    curves = (await api.put(fleet, json=changed(classes=classes))).json()["classes"]
+    assert curves[0]["utility"] == FLEET["classes"][0]["utility"], "of another capacity, the file's"
+    events = (await api.get(f"{fleet}/events")).json()["events"]
+    assert [events[0][name]["config_version"] for name in ("before", "after")] == [8, 9]
+
+
 async def test_if_match_lets_only_the_version_it_names_be_changed(api: Api, fleet: str) -> None:
     for header, value, status in (
         *(("If-Match", value, 412) for value in ('"2"', '"a"')),

@@ -129,9 +129,13 @@ def _read(file: Path) -> tuple[str, str]:
     return loaded.name, loaded.file.document()
 
 
-def _difference(now: Mapping[str, Any] | None, then: Mapping[str, Any]) -> Iterator[str]:
-    """Lines of a unified diff between two configurations."""
+def _difference(now: Mapping[str, Any] | None, then: dict[str, Any]) -> Iterator[str]:
+    """Lines of a unified diff between two configurations; the fleet keeps its learned curves."""
     known = {name: value for name, value in (now or {}).items() if name not in OF_SERVICE}
+    kept = {(one["name"], one["capacity"]): {"utility": one["utility"]} for one in known.get("classes", ())}
+    then["classes"] = [
+        one | kept.get((one["name"], one["capacity"]), {}) if "curve" in one else one for one in then["classes"]
+    ]
     texts = [
         yaml.safe_dump(one, default_flow_style=None, width=76).splitlines() if one else [] for one in (known, then)
     ]

@@ -185,9 +185,17 @@ def _text(seconds: float | None) -> str:
 
 
 class FleetBody(FleetFile):
-    """Fleet file; `config_version` is a precondition as If-Match is, so that a response can be edited and sent back."""
+    """Fleet file; `config_version` is a precondition as If-Match is, so that a response can be edited and sent back.
+
+    `learned_curves: replace` sets the curves of classes with `curve: learned` too, which the fleet otherwise keeps.
+    """
 
     config_version: Annotated[int, Field(strict=True, ge=0, le=2**53)] | None = None
+    learned_curves: Literal["keep", "replace"] = "keep"
+
+    @property
+    def keeps_learned(self) -> bool:
+        return self.learned_curves == "keep"
 
 
 Problem = Annotated[dict[str, Any], WithJsonSchema({"$ref": "#/components/schemas/Problem"})]

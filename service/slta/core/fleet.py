@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from slta.core.integers import IntegerUtilities, integer_utilities
 from slta.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_SESSION_TYPES, MAX_TYPE_CELLS
@@ -39,6 +39,14 @@ RESERVE = 0.5
 """Default ρ of the reserves of session types."""
 
 
+@dataclass(frozen=True)
+class Quality:
+    """Quality that pools measure of their sessions: the value of one `session`, or of all on the `pool`, in `unit`."""
+
+    per: Literal["session", "pool"]
+    unit: str
+
+
 def type_conflicts(policy: Policy, order: Order) -> list[str]:
     """What forbids session types under this policy and order, with the alternative."""
     conflicts = []
@@ -65,7 +73,8 @@ class FleetSpec:
     among them; see `type_conflicts`. `reserve` is ρ of their reserves, see `session_types.reserves`. A
     session of low priority is refused while its classes have at most `reserve_for_priority` free places in all.
     `utility_unit` is displayed behind utilities, and `stated_policy` is the file's, such as `auto`, None for that of
-    `policy`; nothing depends on them.
+    `policy`; nothing depends on them. `quality` is what pools measure, None if nothing; `learned` has the classes whose
+    curve an apply of a file keeps.
     """
 
     classes: tuple[PoolClass, ...]
@@ -81,6 +90,8 @@ class FleetSpec:
     reserve: float = RESERVE
     reserve_for_priority: int = 0
     stated_policy: str | None = None
+    quality: Quality | None = None
+    learned: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.classes]

@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from slta.core.policies.auto import AUTO
-from slta.fleet_file.schema import FleetFile
+from slta.fleet_file.schema import FleetFile, parse_document
 from slta.fleet_file.specs import Specs
 from slta.fleet_file.yaml_file import LoadedFleet
 from slta.models import Configured, PoolsAdded
-from slta.models.errors import DocumentUnreadableError, UnknownFleetError
+from slta.models.errors import DocumentUnreadableError, InvalidFleetError, UnknownFleetError, VersionMismatchError
 from slta.models.request_record import Author
 from slta.store import Store
 
@@ -36,16 +36,47 @@ async def apply_fleet(
 ) -> Applied:
     """Create or change a fleet, create its missing pools, and set attributes of the others. Idempotent.
 
-    `digest` identifies the file if it is one that is applied once.
+    `digest` identifies the file if it is one that is applied once. A class that the file marks as learned keeps the
+    curve that the fleet has, if it `keeps_learned`.
 
     Raises InvalidFleetError, VersionMismatchError, ClassInUseError, CapacityBelowOccupancyError,
     SessionTypeInUseError, PoolInOtherClassError, PoolLimitError.
     """
-    file = await _resolved(store, fleet, file)
-    document, wanted = await asyncio.to_thread(lambda: (file.document(), file.wanted_pools()))  # up to 30 ms
+    resolved = await _resolved(store, fleet, file)
+    version = expected_version
+    if file.keeps_learned and any(entry.curve for entry in file.classes):
+        resolved, version = await _with_learned(store, fleet, resolved, expected_version)
+    document, wanted = await asyncio.to_thread(lambda: (resolved.document(), resolved.wanted_pools()))  # up to 30 ms
     spec = await specs.of(document)
-    configured = await store.fleets.configure(fleet, spec, document, expected_version, author, digest)
+    try:
+        configured = await store.fleets.configure(fleet, spec, document, version, author, digest)
+    except VersionMismatchError:
+        if version == expected_version:
+            raise
+        return await apply_fleet(store, specs, fleet, file, None, author, digest)  # other curves were applied meanwhile
     return Applied(document, configured, await store.pools.add(fleet, wanted, author))
+
+
+async def _with_learned(
+    store: Store, fleet: str, file: FleetFile, expected: int | None
+) -> tuple[FleetFile, int | None]:
+    """The file with the fleet's present curves of the classes that it marks as learned, and the version that has them.
+
+    The file as it is, and `expected`, if the fleet has none that can be read.
+    """
+    try:
+        document, version = await store.fleets.config(fleet)
+        stored = await asyncio.to_thread(parse_document, document)
+    except (UnknownFleetError, InvalidFleetError, ValueError):
+        return file, expected
+    present = {(entry.name, entry.capacity): entry.utility for entry in stored.classes}
+    classes = [
+        entry.model_copy(update={"utility": present.get((entry.name, entry.capacity), entry.utility)})
+        if entry.curve
+        else entry
+        for entry in file.classes
+    ]
+    return file.model_copy(update={"classes": classes}), version if expected is None else expected
 
 
 async def _resolved(store: Store, fleet: str, file: FleetFile) -> FleetFile:

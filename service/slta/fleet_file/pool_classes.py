@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
@@ -42,6 +42,8 @@ class ClassFile(Part):
     """Name of the class."""
     utility: Curve
     """[Curve](#curves) of one pool."""
+    curve: Literal["learned"] | None = None
+    """`learned`: an apply of the file keeps the curve that the fleet has, unless the capacity changes."""
     capacity: Annotated[int, Field(strict=True, ge=1, le=MAX_CAPACITY)]
     """Maximum number of sessions on one pool."""
     pools: PoolsFile = Field(default_factory=lambda: 0)  # a default of one of several types stops client generators

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -20,6 +20,7 @@ from slta.core.fleet import (
     RESERVE,
     RETENTION_SECONDS,
     FleetSpec,
+    Quality,
     priority_conflicts,
     type_conflicts,
 )
@@ -57,6 +58,13 @@ class BetaFile(Part):
         return Beta(exponent=Fraction(self.exponent or 0))
 
 
+class QualityFile(Part):
+    """Quality that pools measure, of one `session` or of all sessions on the `pool`."""
+
+    per: Literal["session", "pool"]
+    unit: Unit
+
+
 UNMEASURED = "kind {} does not support policy {}: use kind paper or kink, or policy jlmu"
 DEFAULT_ORDER = Paper(kind="paper")
 DEFAULT_BETA = BetaFile(exponent=Decimal(EXPONENT.numerator) / EXPONENT.denominator)
@@ -88,6 +96,8 @@ class FleetFile(Part):
     """Time for which an empty pool is gone before it is removed; 0: never."""
     utility_unit: Unit | None = None
     """Unit of the utilities, such as `frames/s`, for display: up to 24 printable characters of Latin-1, or €."""
+    quality: QualityFile | None = None
+    """[Quality](curves.md#learned-curves) that pools measure: `per: session` or `per: pool`, and its `unit`."""
     classes: Annotated[list[ClassFile], Field(min_length=1, max_length=MAX_CLASSES)]
     """Classes, whose order breaks ties; capacities add up to at most 16,384, pools to 65,536."""
     session_types: SessionTypes = Field(default_factory=dict)
@@ -111,6 +121,11 @@ class FleetFile(Part):
             raise PydanticCustomError("pool_ids", "pools must have different ids")
         check_names(self.session_types, names)
         return self
+
+    @property
+    def keeps_learned(self) -> bool:
+        """Whether an apply keeps the fleet's curves of classes that are marked as learned."""
+        return True
 
     @classmethod
     def read(cls, parsed: object) -> Self:
@@ -152,6 +167,8 @@ class FleetFile(Part):
             session_types=self.session_types,
             reserve=float(self.reserve),
             reserve_for_priority=self.reserve_for_priority,
+            quality=Quality(self.quality.per, self.quality.unit) if self.quality else None,
+            learned=frozenset(entry.name for entry in self.classes if entry.curve),
         )
 
     def resolve(self, pools: int = 0, running: str = "") -> Self:
