@@ -51,10 +51,20 @@ def archive(folder: Path, target: Path) -> None:
     run("tar", "--create", *owner, *options, "--file", target, folder.name)
 
 
+def repack(packed: Path) -> None:
+    """Replace an archive of one folder by one that has no times and owners of its build."""
+    with TemporaryDirectory() as folder:
+        run("tar", "--extract", "--file", packed, "--directory", folder)
+        (content,) = Path(folder).iterdir()
+        archive(content, packed)
+
+
 def distributions(tree: Path, dist: Path) -> None:
     """The sources of both distributions, wheels built from these, and the requirements with hashes."""
     for folder in (tree, tree / "clients/python"):
         run(sys.executable, "-m", "build", "--no-isolation", "--outdir", dist, folder)
+    for sources in dist.glob("*.tar.gz"):
+        repack(sources)
     shutil.copyfile(tree / "requirements.txt", dist / f"{NAME}-requirements.txt")
 
 
@@ -95,7 +105,7 @@ def chart(tree: Path, dist: Path) -> None:
     (folder / "templates/slta.yaml").write_text(template(kustomize(tree / "deploy/helm")), encoding="utf-8")
     findings = helm.lint(folder, strict=True)["errors"]
     assert not findings, findings
-    helm.package(folder, destination=dist, version=release(), app_version=release())
+    repack(Path(helm.package(folder, destination=dist, version=release(), app_version=release())))
 
 
 def build_by_digest(docker: Engine, tree: Path, tag: str) -> None:

@@ -23,6 +23,13 @@ OF_MONITORING = {"PrometheusRule", "ServiceMonitor", "slta-dashboard", "slta-fro
 """Kinds and names."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _time_of_the_commit() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+        yield
+
+
 def test_the_checksums_name_every_file_and_fit_it(tmp_path: Path) -> None:
     for name in ("b.whl", "a.tar.gz"):
         (tmp_path / name).write_text(name, encoding="utf-8")
@@ -77,16 +84,15 @@ def test_the_chart_says_which_required_value_is_missing(rendered: Any, name: str
 
 
 @pytest.mark.install
-def test_a_second_build_makes_equal_wheels_with_all_that_a_build_from_the_tree_has(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+def test_a_second_build_makes_equal_files_and_a_wheel_has_all_that_one_from_the_tree_has(tmp_path: Path) -> None:
     builds = []
     for name in ("first", "second"):
-        release.distributions(copy_of_the_tree(tmp_path / name, [*PARTS, "MANIFEST.in", "requirements.txt"]), tmp_path)
-        builds.append({wheel.name: wheel.read_bytes() for wheel in tmp_path.glob("*.whl")})
+        tree = copy_of_the_tree(tmp_path / name, [*PARTS, "MANIFEST.in", "deploy", "requirements.txt"])
+        release.distributions(tree, tmp_path)
+        release.chart(tree, tmp_path)
+        builds.append({path.name: path.read_bytes() for path in tmp_path.glob("slta*")})
     assert builds[0] == builds[1]
-    assert len(builds[0]) == 2
+    assert len(builds[0]) == 6  # two wheels, their sources, requirements, a chart
     of_the_tree = build_wheel(tmp_path)
     with zipfile.ZipFile(of_the_tree) as one, zipfile.ZipFile(tmp_path / of_the_tree.name) as other:
         assert sorted(one.namelist()) == sorted(other.namelist())
