@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from slta.fleet_file.schema import FleetFile
 from slta.parsing import NAME_PATTERN
 from tests.contract.document import openapi
-from tests.reference.markdown import attribute_docs, paragraph, table
+from tests.reference.markdown import attribute_docs, paragraph, prose, table
 
 WIDTH = 116
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "maxLength": "characters ≤", "maxItems": "entries ≤"}
@@ -60,10 +60,9 @@ def endpoints() -> str:
 
 
 def objects() -> str:
-    """The objects of bodies and answers, with the description of each as a comment."""
+    """A section for each object of bodies and answers: its description and its members."""
     known = openapi()["components"]["schemas"]
-    names = sorted(known.keys() - OF_FLEET_FILE)
-    return "```ts\n" + "\n\n".join("\n".join(_object(name, known[name])) for name in names) + "\n```"
+    return "\n\n".join(part for name in sorted(known.keys() - OF_FLEET_FILE) for part in _object(name, known[name]))
 
 
 def type_of(schema: Schema) -> str:
@@ -97,17 +96,16 @@ def stated(schema: Schema) -> str:
 
 
 def _object(name: str, schema: Schema) -> Iterator[str]:
-    own = {member: one for member, one in schema["properties"].items() if "description" in one}
-    for line in schema.get("description", "").splitlines():
-        yield f"// {line}".rstrip()
-    for member, one in own.items():
-        yield f"// - `{member}`: {one['description']}"
     required, members = schema.get("required", ()), schema["properties"].items()
+    yield f"### {name}"
+    yield prose(schema["description"])
+    if own := [f"- `{member}`: {one['description']}." for member, one in members if "description" in one]:
+        yield "\n".join(own)
     types = (
         f"{member}{'' if member in required else '?'}: {type_of(one)}" + (f" = {stated(one)}" if stated(one) else "")
         for member, one in members
     )
-    yield _wrapped(f"{name} {{{', '.join(types)}}}")
+    yield "```ts\n" + _wrapped(f"{{{', '.join(types)}}}") + "\n```"
 
 
 def _wrapped(text: str) -> str:

@@ -44,12 +44,11 @@ class Body(BaseModel):
 
 
 class AssignBody(Body):
-    """The service generates an absent `session_id`. `lease_seconds` is 0 for no lease, or at least 0.001; absent: the
-    fleet's.
+    """Without `session_id` the service generates one. `lease_seconds`: 0 for no lease, or at least 0.001.
 
-    `session_type` names the classes that a new session may use. One of `priority` low leaves the last free places of
-    these to others, `reserve_for_priority` of the fleet. `touch` renews the lease of a live session, `labels` returns
-    the labels of its pool.
+    `session_type` names the classes that a new session may use. With `priority` low it leaves the last
+    `reserve_for_priority` places to others. `touch` renews the lease of a live session, `labels` returns the labels of
+    its pool.
     """
 
     session_id: Name | None = None
@@ -86,8 +85,7 @@ class RepairBody(Body):
 class CompleteBody(Body):
     """Session to complete. Unless `mark` is false, an unknown id cannot be assigned for 120 s.
 
-    A fleet keeps the newest 100,000 such ids, none while the store's memory is full. `mark` false is for ends so old
-    that no assign can be under way.
+    A fleet keeps the newest 100,000 such ids, none while the store's memory is full. Set `mark` to false for old ends.
     """
 
     session_id: Name

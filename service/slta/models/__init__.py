@@ -70,9 +70,8 @@ EndReason = Literal["completed", "expired", "failed", "reported_ended", "pool_go
 class Placement:
     """Assignment of a session. `lease_seconds` is 0 for no lease.
 
-    `token` decided: of SLTA `green` (pool below its threshold), `yellow` (next in line) or `none` (no pool had a
-    token), of SLTA-greedy `green` or `yellow`, of JLMU `open`; null in a replay. Here and below, `address` is the
-    pool's, null without one.
+    `token` decided: `green` (pool below its threshold), `yellow` (next in line), `none` (no pool had a token), or
+    `open` under JLMU; null in a replay. `address` is null without one.
     """
 
     session_id: str
@@ -106,9 +105,9 @@ class Choice:
 class Reported:
     """Reported session; `lease_seconds` 0 for no lease.
 
-    `outcome` is `new`, `same` (nothing changed) or `moved` from another pool, without renewing the lease.
-    `marginal_utility` is what the session added on its pool, `jlmu_choice` where JLMU would have placed it in the same
-    state. Both are null with `same`, on a pool that is not active, and in a fleet that places sessions.
+    `outcome` is `new`, `same` or `moved`; the last two renew no lease. `marginal_utility` is what the session added,
+    `jlmu_choice` where JLMU would have placed it: null with `same`, on a pool that is not active, and in a fleet that
+    places sessions.
     """
 
     session_id: str
@@ -168,8 +167,8 @@ class Renewal:
 class Session:
     """Live session. `level` is the pool's occupancy on arrival, this session included; `age_seconds` counts from then.
 
-    `token` is null if the policy did not decide: the session was adopted or reported, or replayed after the store went
-    back. It and `level` are null where a repair could not recover them. `lease_seconds_left` is null without a lease.
+    `token` is null if the policy did not decide: the session was adopted, reported or replayed. `token` and `level` are
+    null where a repair could not recover them, `lease_seconds_left` without a lease.
     """
 
     session_id: str

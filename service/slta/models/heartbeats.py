@@ -31,15 +31,11 @@ class Heartbeats(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PoolBeat:
-    """Result of one heartbeat. `next_seconds`: when to send the next, a quarter to a third of the lease, drawn.
+    """Result of one heartbeat; send the next after `next_seconds`.
 
-    `list`: send the pool's list of sessions too; true once `count` differs twice in a row, and about every ten minutes.
-    `outcome`:
-
-    - `ok`: the lease begins again. `lost_before`: the same, and the pool was lost or gone.
-    - `unknown_pool`: create the pool.
-    - `unreadable`: its record is damaged, or of a newer version: nothing changes until a repair.
-    - `failed`: its status is `failed`: nothing changes until it is undrained.
+    `list`: send the pool's list of sessions too. `outcome`: `ok`; `lost_before`, the same for a pool that was lost or
+    gone; `unknown_pool`; `unreadable`, nothing changes until a repair; or `failed`, nothing changes until it is
+    undrained.
     """
 
     pool_id: str

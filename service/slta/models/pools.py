@@ -26,14 +26,13 @@ UNCHANGED = Unchanged.UNCHANGED
 class Pool:
     """Server pool and its number of sessions. `address` and `labels` are what its operator set.
 
-    It takes sessions if its `status`, the operator's, is `active` (`draining`: keeps its sessions; `failed`: they were
-    ended) and its `liveness` is `alive` or `unconfirmed`. `drain` is null unless it drains with a deadline.
+    It takes sessions if its `status` is `active` and its `liveness` is `alive` or `unconfirmed`. `drain` is null unless
+    it drains with a deadline.
 
     - `alive`: within its lease, or without one.
-    - `unconfirmed`: its lease ran out together with so many others that the network is in doubt; receives sessions only
-      while no other pool has room.
-    - `lost`: its lease ran out; its sessions live and may be renewed and completed.
-    - `gone`: lost for `gone_seconds` of the fleet; its sessions end with reason `pool_gone`.
+    - `unconfirmed`: its lease ran out with those of many others; it receives sessions only while no other pool has
+      room.
+    - `lost`: its lease ran out; its sessions live. `gone`: lost for `gone_seconds`; its sessions end as `pool_gone`.
     """
 
     pool_id: str
@@ -107,9 +106,8 @@ class PoolFailed(Pool):
 class Reconciliation:
     """Session ids by result of a reconciliation with a pool's own list.
 
-    - `ended`: placed here before `as_of` and not listed.
-    - `adopted`: unknown; now here, with the fleet's lease and the type of `session_types`, or else `default`.
-    - `over_capacity`: unknown, but the pool is full. `incompatible`: unknown, but of a type that may not use the class.
+    - `ended`: placed here before `as_of` and not listed. `adopted`: unknown; now here, with the fleet's lease.
+    - `over_capacity`, `incompatible`: unknown, but the pool is full, or their type may not use its class.
     - `already_ended`: stop them on the pool. `elsewhere`: placed on another pool.
     """
 

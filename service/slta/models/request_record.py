@@ -22,7 +22,7 @@ Action = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """State of a fleet (version, policy of its configuration) or a pool (class, status, address) in an event.
+    """State of a fleet (version, policy) or a pool (class, status, address) in an event.
 
     `drain_until` is the deadline of a drain in seconds of fleet time.
     """
@@ -43,13 +43,10 @@ class Event:
     - `at`, `time`: store time in seconds since 1970, fleet time in seconds.
     - `outcome`: `done`, or an error code. `times`: consecutive equal rejections for one key and address.
     - `key_id`: empty without keys. `address`: the client's; empty for the service itself, a fleet file or a command.
-    - `pool_id`: the only pool created, changed or refused; null for none or several.
-    - `pools`: number created, changed, forgotten, unconfirmed, or whose drain ended; `pool_ids`: the first five of a
-      change.
-    - `sessions`: those left after drains, `session_ids` up to five of them; with `session_type`, those of a type that a
-      rejected change would have removed or narrowed.
-    - `before`, `after`: null for a creation, a deletion; equal after a rejection. Of several pools a member in which
-      they differ is null.
+    - `pool_id`: of a single pool. `pools`: number of pools. `pool_ids`: the first five of a change.
+    - `sessions`: those left after drains, or of `session_type` in a rejected change. `session_ids`: up to five of them.
+    - `before`, `after`: null for a creation, a deletion; equal after a rejection. A member in which several pools
+      differ is null.
     """
 
     at: float

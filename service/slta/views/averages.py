@@ -26,16 +26,13 @@ class AveragesObservation:
     """Time averages per pool since earlier integrals; null without time covered or active pools.
 
     - `window_seconds`: time covered, slightly more than the window, less in a young fleet.
-    - `utility_optimum_mean`: mean of the best utility at each instant, with session types of a bound of it.
-    - `utility_bound`: best utility at the mean load; no policy has a larger mean.
-    - `placement_gap`: `utility_optimum_mean` - `utility_mean`, what better placement could gain.
-    - `swing_gap`: `utility_bound` - `utility_optimum_mean`, the cost of load variation under any policy.
+    - `utility_optimum_mean`: mean of the best utility at each instant. `utility_bound`: best utility at the mean load.
+    - `placement_gap`: `utility_optimum_mean` - `utility_mean`. `swing_gap`: `utility_bound` - `utility_optimum_mean`.
     - `utility_gap`: both gaps. `relative_…`: divided by the bound, null if that is 0.
-    - `compatibility_gap`: mean of what the best placement adds if every session can use every class; null without
-      session types. The other gaps are those of sessions in the classes of their types.
+    - `compatibility_gap`: null without session types, to whose classes the other gaps are restricted.
     - `expected_…`: as in `state`, whatever the window.
-    - `difference_at_placing`: mean over reports of the marginal utility at JLMU's choice minus that at the reported
-      place, null without a compared report in the window. `difference_at_placing_by_source` is that of a placing fleet.
+    - `difference_at_placing`: mean over reports, null without a compared report in the window. A fleet that places has
+      `difference_at_placing_by_source`.
     - `mean_sessions_by_type`: totals on active pools, empty without session types.
     """
 

@@ -42,11 +42,10 @@ class NextPlacement:
     """Where the next session goes: to a pool of `places`, drawn uniformly.
 
     The first of `steps` that has pools decides: number `decides`, from 1. `best_places` has the best place of each
-    class, best marginal utility first. `refused` is the code of the error if no pool has room; then, and under
-    `observe`, there are no steps. A later assign may meet another state. Unconfirmed pools are among the places,
-    although a session goes to another pool with room. With session types all is of the classes that `session_type` may
-    use, and `offers` has their prices; the session goes to the class with the largest `marginal_utility` less `price`,
-    and `sentence` says for whom places are left. Null and empty without types.
+    class, best marginal utility first. `refused` is the error code if no pool has room; then, and under `observe`,
+    there are no steps. Unconfirmed pools are among the places, although other pools with room come first. With session
+    types all is about the classes of `session_type`: the session goes to the class of `offers` with the largest
+    `marginal_utility` less `price`, and `sentence` says for whom places are kept.
     """
 
     fleet: str

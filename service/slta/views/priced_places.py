@@ -16,12 +16,10 @@ from slta.models.errors import UnknownSessionTypeError
 class PricedPlace:
     """Best place of a class, and its price, 0 if it has none.
 
-    The price is what the place is worth more to the sessions of `needy_types`, which find less elsewhere, times the
-    chance that they take all `holes`: R^(3/8 holes) · needy_sessions / (needy_sessions + holes), with `needed` = R =
-    min(1, needy_sessions / room). `room` are the places that are worth more to the session than its alternative,
-    `holes` these less all sessions of the class, at least 1. Sessions that sit well elsewhere are not counted.
-    `kept_for` are the types for which the last places are kept from this session; empty if all its classes are at their
-    reserve.
+    The price is the extra value of the place to sessions of `needy_types`, which find less elsewhere, times the chance
+    that they take all `holes`: needed^(3/8 holes) · needy_sessions / (needy_sessions + holes), with `needed` = min(1,
+    needy_sessions / room). `room` places are worth more to the session than its alternative, `holes` of them are free,
+    at least 1. `kept_for`: types for which the last places are kept from this session.
     """
 
     pool_class: str

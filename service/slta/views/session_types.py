@@ -22,9 +22,8 @@ OVERLOAD = 1e-9
 class TypeObservation:
     """Session type, whose sessions may use `pool_classes`.
 
-    `assigned` and `refused`, by reason, are counters. `incompatible` are reports of sessions in another class.
-    `load_price` is what one more session adds at the optimum. A policy that refuses more sessions can have the smaller
-    gap, as the bound is that of the sessions present: compare `refused` too.
+    `assigned` and `refused`, by reason, are counters; `incompatible` are reports of sessions in another class. With a
+    gap compare `refused` too, as the bound is that of the sessions present.
     """
 
     name: str

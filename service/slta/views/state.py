@@ -38,15 +38,16 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassObservation:
-    """Class i of pools. Values that need an active pool are null without one.
+    """Class of pools. Values that need an active pool are null without one.
 
-    `threshold` ℓ_i(r) and `optimal_threshold` ℓ_i(r*) are target occupancies, by `estimate_rank` and `optimal_rank`;
-    `tokens` the pools with a token, null under JLMU and `observe`; `guard` the mass-loss guard: `over` until the last
-    unconfirmed pool sends a heartbeat or is lost; `marginal_utility` what a session adds on the emptiest pool, null if
-    all are full; `pool_worth` what one more pool adds at the optimum. `kept_places` free places are kept for the types
-    `kept_for`, which have no other class with room; null without types. `occupancy[j]` = n·q(i, j): active pools with
-    at least j sessions, `optimal_occupancy` in the best assignment (q*); `marginal_utilities[x]` = Δ(i, x), up to one
-    session beyond those held.
+    - `threshold`, `optimal_threshold`: target occupancies by `estimate_rank` and `optimal_rank`.
+    - `tokens`: pools with a token, null under JLMU and `observe`.
+    - `guard`: the mass-loss guard, `over` until the last unconfirmed pool sends a heartbeat or is lost.
+    - `marginal_utility`: what a session adds on the emptiest pool, null if all are full.
+    - `pool_worth`: what one more pool adds at the optimum.
+    - `kept_places`: free places kept for the types `kept_for`, null without session types.
+    - `occupancy[j]`: active pools with at least j sessions. `optimal_occupancy[j]`: the same in the best assignment.
+    - `marginal_utilities[x]`: what one more session adds to x sessions, up to one session beyond the present ones.
     """
 
     name: str
@@ -109,28 +110,27 @@ class Instant:
 class Observation(Instant):
     """Fleet at one instant, `GET …/state`. Values that need an active pool are null without one.
 
-    `as_of` is the instant, epoch and microseconds of fleet time, for a pool's own list; `time` fleet time, which stops
-    while the store is unreachable; `store_epoch` Unix time of the fleet's creation or its store's last detected
-    rollback: discard cached state when it changes. `went_back_seconds` is the age of that rollback, null without one.
-    `suspect`: an operation failed unexpectedly; the fleet is rebuilt within about a second, unless `repair_blocked`
-    says why not. `pools.active` are in service, unconfirmed pools included; sessions on draining, failed, lost and gone
-    pools are `sessions.draining` and in no utility. `capacity` is that of the active pools, `offered_load_estimate`
-    sessions per active pool now.
-
-    `estimate_rank` is r, under JLMU and `observe` the best rank with a free pool; `optimal_rank` the rank of the next
-    place if places were filled in order, the last if all are full; `min_green_to_decrement` the green tokens that lower
-    r, under SLTA one of them of the class at rank r - 1, null under JLMU and `observe`. `utility_bound` is the maximum
-    utility of as many sessions, `relative_gap` 1 - utility / bound, null if the bound is 0; `load_price` what one more
-    session adds at the optimum. `expected_placement_gap` is the placement gap per pool to be expected at the mean load
-    of 300 s; if null, the reason is `pending` (retry within 10 s), `policy` (`observe`, or `slta` with three classes or
-    more), `order` (not by marginal utility), `nearly_full` (more than 15 % refused at this mean) or as named.
-    `difference_at_placing` is the mean over all reports since curves, order or policy changed, see `averages`, null if
-    the fleet places sessions; it then has `difference_at_placing_by_source`, over as long.
-
-    With session types `utility_bound` respects them, each type has a load price, `compatibility_gap` is what the best
-    placement adds if every session can use every class, and `optimal_rank`, `load_price` and `optimal_threshold` are
-    null. `counters` count since creation, `left_out_…` since the fleet began to observe or was repaired. `integrals`
-    are opaque, for `averages`.
+    - `as_of`: the instant, for a pool's list of sessions. `time`: fleet time, which stops while the store is
+      unreachable.
+    - `store_epoch`: Unix time of the fleet's creation or of its store's last rollback, which was `went_back_seconds`
+      ago. Discard cached state when it changes.
+    - `suspect`: the fleet is repaired within about a second, unless `repair_blocked` says why not.
+    - `pools.active`: pools in service, unconfirmed ones included. `capacity`: their places. `offered_load_estimate`:
+      sessions per active pool. `sessions.draining`: sessions on all other pools, which have no utility.
+    - `estimate_rank`: under JLMU and `observe` the best rank with a free pool.
+    - `optimal_rank`: the last rank if all pools are full.
+    - `min_green_to_decrement`: green tokens that lower the estimate, null under JLMU and `observe`.
+    - `utility_bound`: maximum utility of as many sessions. `relative_gap`: 1 - utility / bound.
+    - `load_price`: what one more session adds at the optimum.
+    - `expected_placement_gap`: per pool, at the mean load of 300 s. If null, the reason is `pending` (retry within 10
+      s), `policy` (`observe`, or `slta` with three classes or more), `order` (not by marginal utility), `nearly_full`
+      (more than 15 % would be refused) or as named.
+    - `difference_at_placing`: mean over all reports since curves, order or policy changed; of a fleet that places,
+      `difference_at_placing_by_source`.
+    - `compatibility_gap`: null without session types. With them `optimal_rank`, `load_price` and `optimal_threshold`
+      are null, and each type has a load price.
+    - `counters`: since the creation, `left_out_…` since the fleet began to observe or was repaired.
+    - `integrals`: opaque, for `averages`.
     """
 
     integrals: str

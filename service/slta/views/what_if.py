@@ -44,11 +44,9 @@ class TypeLoad:
 class WhatIf:
     """Optimum for a load and numbers of pools.
 
-    Beyond the capacity `overload` is true, the bound that of full pools, and `pool_worth` the value of one. The
-    expected gap is `pending` at first: retry after some seconds; of several questions about a fleet only the newest is
-    computed. With session types `session_types` has their loads and prices, and what describes one price for all is
-    null; `overload` says that some sessions have no room in the classes of their type, and `overloaded_types` names the
-    types that may be concerned.
+    Beyond the capacity `overload` is true, the bound is that of full pools, and `pool_worth` the value of one. The
+    expected gap is `pending` at first: retry after some seconds. With session types `session_types` has the loads and
+    prices, values of all types together are null, and `overloaded_types` names the types that may lack room.
     """
 
     load_per_pool: float | None

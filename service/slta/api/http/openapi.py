@@ -56,29 +56,29 @@ NAMES = {"type": "array", "items": TEXT}
 
 PROBLEM = {
     "type": "object",
+    "description": "Error of a call.",
     "required": ["type", "title", "status", "detail", "code"],
     "properties": {
         "type": TEXT,
         "title": TEXT,
         "status": {"type": "integer"},
         "detail": TEXT,
-        "code": {"type": "string", "enum": CODES, "description": "stable, machine-readable"},
+        "code": {"type": "string", "enum": CODES, "description": "stable"},
         "request_id": TEXT | {"description": "absent in responses of a proxy"},
         "pool_id": TEXT | {"description": "with session_ended: pool of the session"},
         "reason": TEXT | {"description": "with session_ended: why it ended"},
         "session_id": TEXT | {"description": "with outcome_unknown: the session"},
         "allow": NAMES | {"description": "with method_not_allowed: the methods of the path"},
         "name": TEXT | {"description": "pool or class that caused the error"},
-        "size": TEXT | {"description": "with change_too_large: the number of pools, sessions or levels"},
-        "layout": TEXT | {"description": "with newer_fleet, or store_unavailable: layout that the fleet is stored in"},
+        "size": TEXT | {"description": "with change_too_large: number of pools, sessions or levels"},
+        "layout": TEXT | {"description": "layout that the fleet is stored in"},
         "config_version": TEXT | {"description": "with version_mismatch: the current one"},
         "as_of": TEXT | {"description": "with stale_report: the current value"},
         "session_type": TEXT | {"description": "session type that the error is about"},
         "session_types": NAMES | {"description": "with unknown_session_type: those of the fleet"},
-        "pool_classes": NAMES
-        | {"description": "the classes of `session_type`; with session_type_in_use those that it would lose"},
-        "sessions": TEXT | {"description": "with session_type_in_use: the sessions of the type that are present"},
-        "retry_after_seconds": {"type": "integer", "description": "in `operations`, instead of the Retry-After header"},
+        "pool_classes": NAMES | {"description": "classes of `session_type`, or that it would lose"},
+        "sessions": TEXT | {"description": "with session_type_in_use: sessions of the type"},
+        "retry_after_seconds": {"type": "integer", "description": "in `operations`, instead of Retry-After"},
     },
 }
 

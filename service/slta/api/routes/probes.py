@@ -32,14 +32,11 @@ class ProbeAnswer:
 
     - `ending`: stopping; serves for `SLTA_LAME_DUCK_SECONDS`. `starting`: not tested yet.
     - `unavailable`: no response of the store, or an unintelligible one.
-    - `unconfirmed`: `replicated`, and too few replicas confirm; calls end in `outcome_unknown`.
-    - `unsynced`: `fsync`, and writes are not known to be synced; nothing is sent.
-    - `unsuitable`: a cluster's server fails the check at the start; its fleets answer 503 with the reason.
-    - `clients`: the server's connection limit. `oom`: its memory is full: sessions can end and be renewed, not placed;
-      leases of pools continue.
-    - `readonly`, `masterdown`: it is a replica; the process looks for the master.
-    - `loading`, `busy`, `misconf`, `noreplicas`, `noauth`, `wrongpass`, `noperm`: its error of that name.
-    - `moved`, `ask`, `tryagain`, `clusterdown`: a slot of the cluster is being moved, or has no master.
+    - `unconfirmed`: `replicated`, and too few replicas confirm. `unsynced`: `fsync`, and writes may not be synced.
+    - `unsuitable`: a server of a cluster fails the check at the start.
+    - `clients`: the server's connection limit. `oom`: its memory is full; sessions can end and be renewed, not placed.
+    - `readonly`, `masterdown`: a replica. `moved`, `ask`, `tryagain`, `clusterdown`: a slot moves, or has no master.
+    - `loading`, `busy`, `misconf`, `noreplicas`, `noauth`, `wrongpass`, `noperm`: the server's error of that name.
     - A sentence: a fleet is stored in a layout that this version does not use.
     """
 
@@ -48,9 +45,9 @@ class ProbeAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartlyReadyAnswer:
-    """`ready`, although a cluster has masters that take no writes, or slots without a master.
+    """`ready`, although masters of a cluster take no writes, or slots have no master.
 
-    Their fleets are unreachable. Of `recovering_fleets` writes that the store has lost are being restored.
+    Fleets there are unreachable. Writes that the store lost of `recovering_fleets` are being restored.
     """
 
     status: str
