@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from slta.core.orders import PAPER, Index, Kink, Order
-from slta.core.policies import Jlmu, Occupancies, Slta, SltaGreedy
+from slta.core.policies import POLICIES as SPECIFIED
+from slta.core.policies import Occupancies
 from slta.core.policies.choice import NOTHING
-from slta.core.policies.tokens import Beta
+from slta.core.policies.tokens import Beta, Tokens
 from slta.core.utility import PoolClass, TableUtility
 from slta_experiments.engine.compiling import sources_digest
 from slta_experiments.engine.dispatch import REJECTIONS
@@ -69,76 +70,53 @@ def test_joining_and_leaving_keep_the_pools_in_order_and_the_counts_right() -> N
     assert [int(state.members[p]) for p in state.position] == list(range(n))
 
 
-def learning_history(
-    policy: str, rule: type[Slta | SltaGreedy], shape: FleetShape, beta: Beta, length: int, kinds: Order = PAPER
-) -> Iterator[bool]:
+LEARNING = ("SLTA", "SLTA-greedy")
+CASES: list[tuple[str, FleetShape, Order, str]] = [
+    *((policy, shape, PAPER, beta) for policy in LEARNING for shape in (SMALL, THREE) for beta in ("0", "0.45")),
+    *((policy, KINKED, Kink(), "0.45") for policy in LEARNING),
+    *(("JLMU", shape, order, "0.45") for shape in (SMALL, KINKED) for order in (PAPER, Kink(), Index(6.0))),
+]
+"""Policy, fleet, order and exponent of β."""
+
+
+def history(policy: str, shape: FleetShape, kind: Order, exponent: str) -> Iterator[bool]:
     """Whether the loop's policy did what the specification does, for each arrival of a random history.
 
     Now and then all pools fill up to a level that r does not know of, as after reports.
     """
-    rng, n, ranking = random.Random(2), 4 * sum(shape.shares), shape.arranged(kinds)
+    rng, n, ranking = random.Random(2), 4 * sum(shape.shares), shape.arranged(kind)
     state = state_of([[0] * pools for pools in shape.pools(n)], shape.capacities)
-    order = dispatch_order(shape, ranking, state)
-    memory = memory_of(shape, ranking, 1, beta.min_green(n))
-    place = POLICIES[policy]
-    for _ in range(length):
+    beta = Beta(exponent=Fraction(exponent))
+    order, memory = dispatch_order(shape, ranking, state), memory_of(shape, ranking, 1, beta.min_green(n))
+    for _ in range(2_000):
         busy = [p for p in range(n) if state.occupancy[p]]
         if rng.random() < 0.01:
             for pool in range(n):
                 if state.occupancy[pool] < state.capacity[state.pool_class[pool]]:
                     join(state, pool)
         elif rng.random() < 0.52:
-            specification = rule(Occupancies(ranking, columns_in_order(state, shape, n)), beta)
-            specification._set_rank(int(memory.rank[0]))
+            occupancies = Occupancies(ranking, columns_in_order(state, shape, n))
+            specification = SPECIFIED[policy.lower()].specification(occupancies, beta)
+            if isinstance(specification, Tokens):
+                specification._set_rank(int(memory.rank[0]))
             draw = rng.random()
             decision = specification.assign(draw)
-            chosen = place(state, order, memory, 0, draw)
+            chosen = POLICIES[policy](state, order, memory, 0, draw)
             if decision is None:
                 yield chosen == NOTHING
                 continue
-            yield (
-                (int(memory.rank[0]), int(state.pool_class[chosen])) == (decision.rank, decision.pool_class)
-                and [sorted(c) for c in specification.occupancies.columns] == columns_in_order(state, shape, n)
-                and tuple(memory.thresholds) == ranking.thresholds(decision.rank)
-            )
+            placed = int(state.pool_class[chosen]), columns_in_order(state, shape, n)
+            yield placed == (decision.pool_class, [sorted(column) for column in occupancies.columns])
+            if isinstance(specification, Tokens):
+                learned = int(memory.rank[0]), tuple(memory.thresholds)
+                yield learned == (decision.rank, ranking.thresholds(decision.rank))
         elif busy:
-            pool = rng.choice(busy)
-            leave(state, pool)
-
-
-@pytest.mark.parametrize(("policy", "rule"), [("SLTA", Slta), ("SLTA-greedy", SltaGreedy)])
-def test_every_decision_in_the_order_by_kinks_is_the_specifications(policy: str, rule: type[Slta | SltaGreedy]) -> None:
-    assert KINKED.arranged(Kink()).order != KINKED.ranking.order
-    assert all(learning_history(policy, rule, KINKED, Beta(), 2_000, Kink()))
-
-
-@pytest.mark.parametrize("exponent", [0, 0.45])
-@pytest.mark.parametrize("shape", [SMALL, THREE], ids=lambda shape: shape.name)
-@pytest.mark.parametrize(("policy", "rule"), [("SLTA", Slta), ("SLTA-greedy", SltaGreedy)])
-def test_every_decision_of_a_policy_that_learns_is_the_specifications(
-    policy: str, rule: type[Slta | SltaGreedy], shape: FleetShape, exponent: float
-) -> None:
-    assert all(learning_history(policy, rule, shape, Beta(exponent=Fraction(str(exponent))), 2_000))
-
-
-@pytest.mark.parametrize("kind", [PAPER, Kink(), Index(6.0)], ids=lambda order: order.kind)
-@pytest.mark.parametrize("shape", [SMALL, KINKED], ids=lambda shape: shape.name)
-def test_every_jlmu_decision_is_the_specifications(shape: FleetShape, kind: Order) -> None:
-    rng, n, ranking = random.Random(3), 4 * sum(shape.shares), shape.arranged(kind)
-    state = state_of([[0] * pools for pools in shape.pools(n)], shape.capacities)
-    order = dispatch_order(shape, ranking, state)
-    memory = memory_of(shape, ranking, 1, 2)
-    place = POLICIES["JLMU"]
-    for _ in range(2_000):
-        specification = Jlmu(Occupancies(ranking, columns_in_order(state, shape, n)))
-        if rng.random() < 0.52:
-            draw = rng.random()
-            decision = specification.assign(draw)
-            chosen = place(state, order, memory, 0, draw)
-            assert (decision is None) == (chosen == NOTHING)
-            assert [sorted(c) for c in specification.occupancies.columns] == columns_in_order(state, shape, n)
-        elif busy := [p for p in range(n) if state.occupancy[p]]:
             leave(state, rng.choice(busy))
+
+
+@pytest.mark.parametrize(("policy", "shape", "kind", "exponent"), CASES)
+def test_every_decision_is_the_specifications(policy: str, shape: FleetShape, kind: Order, exponent: str) -> None:
+    assert all(history(policy, shape, kind, exponent))
 
 
 @pytest.mark.slow
