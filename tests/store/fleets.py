@@ -158,6 +158,11 @@ async def occupancies(store: Store, name: str = FLEET) -> dict[str, int]:
     return {pool.pool_id: pool.occupancy for pool in await all_pools(store, name)}
 
 
+async def places(store: Store, ids: Iterable[str]) -> dict[str, str]:
+    """The pools of live sessions, by session."""
+    return {id_: (await store.sessions.get(FLEET, id_)).pool_id for id_ in ids}
+
+
 def everything(redis: Redis, name: str = FLEET) -> dict[str, object]:
     """Every key of the fleet as it is stored, to tell that nothing was changed; a refusal is an event all the same."""
     keys = [key for key in redis.scan_iter(f"{{{name}}}:*", count=10_000) if not key.endswith(":events")]

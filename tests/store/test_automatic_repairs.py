@@ -22,7 +22,7 @@ from testbed.in_process import TINY
 from testbed.servers import TextRedis
 from tests.audit import violations
 from tests.store.conftest import Clock
-from tests.store.fleets import FLEET, apply, pass_seconds
+from tests.store.fleets import FLEET, apply, pass_seconds, places
 
 LARGE = {"kind": "log_share", "resource": 400}
 MANY = {"classes": [{"name": "only", "utility": LARGE, "capacity": 300, "pools": 4}], "lease_seconds": 300}
@@ -377,7 +377,7 @@ async def aside(store: Store, redis: TextRedis, fleet: None) -> dict[str, str]:
 async def test_an_asked_repair_puts_back_what_can_be(store: Store, redis: TextRedis, aside: dict[str, str]) -> None:
     kept = redis.hget(SESSIONS, "s20")
     await repair_fleet(store, Specs(), FLEET)
-    assert {id_: (await store.sessions.get(FLEET, id_)).pool_id for id_ in aside} == aside
+    assert await places(store, aside) == aside
     assert (await store.pools.get(FLEET, "taken")).status == "active"
     assert redis.hget(SESSIONS, "s20").split()[4] == kept.split()[4]
     assert set(redis.hkeys(ASIDE)) == {"session bad", "session s9", "session s20", "key old"}

@@ -292,8 +292,3 @@ async def test_a_loss_leaves_the_copy_of_names(store: Store, fleet: None, clock:
     before = field(redis, "pool_list")
     await pass_seconds(store, clock, 13)
     assert field(redis, "pool_list") == before
-
-
-async def test_the_as_of_of_a_heartbeat_is_that_of_the_state(store: Store, fleet: None) -> None:
-    beats = await store.pools.beat(FLEET, Heartbeats(["small-0"], ["10"], ["-"]))
-    assert beats.as_of == await as_of(store)

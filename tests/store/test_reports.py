@@ -26,6 +26,7 @@ from tests.store.fleets import (
     create,
     field,
     occupancies,
+    places,
     pool_class,
     spec,
 )
@@ -175,7 +176,7 @@ async def test_switching_policies_under_load_loses_none(server: str, calls: Call
         assert (await store.audits.inspect(FLEET)).sentences == []
     over = True
     await asyncio.gather(*callers)
-    assert {id_: (await store.sessions.get(FLEET, id_)).pool_id for id_ in live} == live
+    assert await places(store, live) == live
     counters = (await store.fleets.snapshot(FLEET)).counters
     assert counters["adopted"] > 0
     assert int(field(redis, "sessions")) == len(live)

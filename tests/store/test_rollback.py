@@ -20,7 +20,7 @@ from testbed.sentinels import Group, until
 from testbed.servers import Server
 from tests import rawstate
 from tests.store.conftest import Calls
-from tests.store.fleets import FLEET, TWO_CLASSES, create, end, occupancies, place, spec
+from tests.store.fleets import FLEET, TWO_CLASSES, create, end, occupancies, place, places, spec
 from tests.store.moving import Moving, opened
 from tests.toy.uniform import LIBRARY
 
@@ -59,6 +59,14 @@ async def two(own: Server, opening: AsyncExitStack, fleet: FleetSpec) -> list[Mo
     for store in stores:
         await second_passes(store)
     return stores
+
+
+async def saved(own: Server, opening: AsyncExitStack, fleet: FleetSpec, **pools: int) -> tuple[Store, Image]:
+    """A dispatcher that knows the fleet, and the server as it is then."""
+    store = await opened(opening, own.url)
+    await create(store, fleet, pools)
+    await second_passes(store)
+    return store, Image(own)
 
 
 def restart(own: Server) -> None:
@@ -242,8 +250,7 @@ async def test_what_a_state_from_before_lacks_is_replayed(own: Server, opening: 
     with capture_logs() as logs:
         await second_passes(store)
     assert [(line["replayed"], line["to_retry"]) for line in logs] == [(7, 0)]
-    for id_ in list(placed)[1:]:
-        assert (await store.sessions.get(FLEET, id_)).pool_id == placed[id_]
+    assert await places(store, list(placed)[1:]) == {id_: placed[id_] for id_ in list(placed)[1:]}
     assert await has_ended(store, "old0", "new0")
     marks, later = await counted(store)
     assert (marks, later > epoch) == (1, True)
@@ -252,17 +259,14 @@ async def test_what_a_state_from_before_lacks_is_replayed(own: Server, opening: 
 
 
 async def test_a_refused_call_does_not_hide_a_loss(own: Server, opening: AsyncExitStack) -> None:
-    store = await opened(opening, own.url)
-    await create(store, spec(*TWO_CLASSES), {"small": 3, "large": 3})
-    await second_passes(store)
-    image = Image(own)
+    store, image = await saved(own, opening, spec(*TWO_CLASSES), small=3, large=3)
     placed = await place(store, 3)
     image.restore(own)
     with pytest.raises(errors.VersionMismatchError):
         await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}", expected_version=77)
     await second_passes(store)
     await second_passes(store)
-    assert [(await store.sessions.get(FLEET, id_)).pool_id for id_ in placed] == list(placed.values())
+    assert await places(store, placed) == placed
 
 
 async def test_what_was_reported_is_replayed_where_it_was_under_its_lease(own: Server, opening: AsyncExitStack) -> None:
@@ -357,8 +361,7 @@ async def test_dispatchers_replay_what_they_acknowledged_and_one_marks(own: Serv
         for store in stores:
             await second_passes(store)
     for store, sessions in zip(stores, placed, strict=True):
-        for id_, pool_id in sessions.items():
-            assert (await store.sessions.get(FLEET, id_)).pool_id == pool_id
+        assert await places(store, sessions) == sessions
     assert (await counted(stores[0]))[0] == 1
 
 
@@ -379,29 +382,21 @@ async def test_a_silent_one_replays_though_others_wrote_more_than_lost(own: Serv
     logs = await reconnected(store)
     assert [(line["replayed"], line["to_retry"]) for line in logs] == [(3, 0)]
     assert (await counted(store))[0] == 1
-    for id_, pool_id in placed.items():
-        assert (await store.sessions.get(FLEET, id_)).pool_id == pool_id
+    assert await places(store, placed) == placed
 
 
 async def test_what_was_replayed_and_lost_again_is_replayed_once_more(own: Server, opening: AsyncExitStack) -> None:
-    store = await opened(opening, own.url)
-    await create(store, spec(*TWO_CLASSES), {"small": 3})
-    await second_passes(store)
-    image = Image(own)
+    store, image = await saved(own, opening, spec(*TWO_CLASSES), small=3)
     placed = await place(store, 3)
     for _ in range(2):
         image.restore(own)
         for _ in range(2):
             await second_passes(store)
-        for id_, pool_id in placed.items():
-            assert (await store.sessions.get(FLEET, id_)).pool_id == pool_id
+        assert await places(store, placed) == placed
 
 
 async def test_a_report_from_before_the_loss_is_refused(own: Server, opening: AsyncExitStack) -> None:
-    store = await opened(opening, own.url)
-    await create(store, spec(*TWO_CLASSES), {"small": 1})
-    await second_passes(store)
-    image = Image(own)
+    store, image = await saved(own, opening, spec(*TWO_CLASSES), small=1)
     await place(store, 2)
     before = (await store.fleets.snapshot(FLEET)).as_of
     image.restore(own)
@@ -413,10 +408,7 @@ async def test_a_report_from_before_the_loss_is_refused(own: Server, opening: As
 
 
 async def test_no_lease_ends_for_a_while_after_a_loss(own: Server, opening: AsyncExitStack) -> None:
-    store = await opened(opening, own.url)
-    await create(store, spec(*TWO_CLASSES), {"small": 1})
-    await second_passes(store)
-    image = Image(own)
+    store, image = await saved(own, opening, spec(*TWO_CLASSES), small=1)
     await place(store, 3)
     image.restore(own)
     await store.fleets.tick(FLEET)
@@ -522,6 +514,5 @@ async def test_what_the_promoted_replica_lacked_is_replayed_beside_newer(pair: G
     await store.move(pair.ports[1])
     logs = await reconnected(store)
     assert [line["replayed"] for line in logs] == [3]
-    for id_, pool_id in placed.items():
-        assert (await store.sessions.get(FLEET, id_)).pool_id == pool_id
+    assert await places(store, placed) == placed
     assert (await counted(store))[0] == 1

@@ -61,15 +61,6 @@ async def test_sessions_are_put_back_with_their_types(own: Server, store: Moving
     assert (await store.sessions.get(FLEET, "d")).pool_id == "large-0"
 
 
-async def test_a_replayed_assign_has_the_type_of_the_record(own: Server, store: Moving) -> None:
-    await store.sessions.assign(FLEET, "a", None, session_type="video")
-    image = Image(own)
-    await store.sessions.complete(FLEET, "a")
-    image.restore(own)
-    await store.sessions.assign(FLEET, "a", None, session_type="chat", touch=True)
-    assert await kinds(store, "a") == ["video"]
-
-
 @pytest.mark.parametrize("types", [{}, {"chat": ["small"]}, {"video": ["small"], "chat": ["small"]}])
 async def test_incompatible_sessions_return_as_default(own: Server, store: Moving, types: dict[str, list[str]]) -> None:
     await store.fleets.configure(FLEET, replace(TYPED, session_types=types), "{}")
@@ -80,15 +71,6 @@ async def test_incompatible_sessions_return_as_default(own: Server, store: Movin
     image.restore(own)
     assert await put_back(store) == [went_back(1), {"event": "session_types_lost", "sessions": 1}]
     assert await kinds(store, "a") == ["default"]
-
-
-async def test_a_live_session_does_not_move_to_a_class_that_its_type_may_not_use(store: Moving) -> None:
-    await store.sessions.report(FLEET, "a", report_option("large-0", session_type="video"), None)
-    fact = ("placed", "a", "small-0", 0, 9e15, 0)
-    incarnation = (await store._functions.change("recover", FLEET))[1]
-    reply, _ = await store._functions.change_stamped("replay", FLEET, incarnation=incarnation, facts=[fact])
-    assert reply[1] == [["INCOMPATIBLE"]]
-    assert (await store.sessions.get(FLEET, "a")).pool_id == "large-0"
 
 
 @pytest.mark.parametrize(("kind", "where"), [("large", "large-0"), ("large video", "large-0 video")])
