@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from redis import Redis
 
@@ -11,19 +9,6 @@ from slta.core.policies import PLACING
 from slta.models import WINDOWS
 from slta.store import Store
 from tests.api.conftest import FLEET, Api, assign, fill, refusal
-
-
-async def test_tokens_are_counted_under_slta_and_absent_under_jlmu(api: Api, fleet: str) -> None:
-    slta = (await api.get(f"{fleet}/state")).json()
-    # r = 1: no green token, and a yellow one on each pool of the best class.
-    assert [c["tokens"] for c in slta["classes"]] == [{"green": 0, "yellow": 0}, {"green": 0, "yellow": 2}]
-    await api.put(fleet, json=FLEET | {"policy": "jlmu"})
-    await assign(api, fleet, *"abc")
-    jlmu = (await api.get(f"{fleet}/state")).json()
-    assert [c["tokens"] for c in jlmu["classes"]] == [None, None]
-    # σ(q) is (small, 1), rank 2: one large level is better.
-    assert (jlmu["estimate_rank"], [c["threshold"] for c in jlmu["classes"]]) == (2, [0, 1])
-    assert jlmu["min_green_to_decrement"] is None
 
 
 async def test_a_full_class_has_no_marginal_utility(api: Api, fleet: str) -> None:
@@ -97,14 +82,6 @@ async def test_integrals_are_taken_back_from_the_same_fleet_only(api: Api, fleet
         assert refusal(await api.get(f"{url}/averages", params={"since": since})) == (422, "invalid_integrals")
 
 
-async def test_integrals_of_a_deleted_fleet_do_not_fit_its_successor(api: Api, fleet: str) -> None:
-    await api.put(fleet, json=FLEET | {"policy": "jlmu"})
-    token = (await api.get(f"{fleet}/state")).json()["integrals"]
-    await api.delete(fleet)
-    await api.put(fleet, json={"classes": [FLEET["classes"][0]]})
-    assert refusal(await api.get(f"{fleet}/averages", params={"since": token})) == (409, "utilities_changed")
-
-
 async def test_a_what_if_of_several_classes_names_each_beside_its_number(api: Api, fleet: str) -> None:
     counts = {"pools": ["small:5", "large:0"]}
     answer = (await api.get(f"{fleet}/optimum", params=counts)).json()
@@ -149,25 +126,6 @@ async def test_the_next_session_goes_where_was_said_by_that_token(api: Api, flee
         said = {(place["pool_class"], place["level"]) for place in following["places"]}
         assert (placed["pool_class"], held[placed["pool_id"]]) in said
     assert (await api.get(f"{fleet}/next")).json()["refused"] == "no_capacity"
-
-
-async def test_the_next_placement_is_of_one_moment_however_many_sessions_come_and_go(api: Api, fleet: str) -> None:
-    """Each pool of the deciding step is at one of its places; together the classes' places are at most all pools."""
-
-    async def come_and_go(name: str) -> None:
-        for k in range(25):
-            await api.post(f"{fleet}/assign", json={"session_id": f"{name}-{k}"})
-            await api.post(f"{fleet}/complete", json={"session_id": f"{name}-{k}"})
-
-    async def look() -> None:
-        for _ in range(40):
-            seen = (await api.get(f"{fleet}/next")).json()
-            deciding = seen["steps"][seen["decides"] - 1]
-            assert sum(place["pools"] for place in seen["places"]) == deciding["pools"] > 0
-            assert all(step["pools"] == 0 for step in seen["steps"][: seen["decides"] - 1])
-            assert len(seen["best_places"]) <= 2
-
-    await asyncio.gather(look(), *(come_and_go(name) for name in "abcd"))
 
 
 async def test_asking_for_the_next_placement_is_one_call_of_the_store(api: Api, fleet: str, redis: Redis) -> None:
