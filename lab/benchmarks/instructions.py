@@ -63,8 +63,11 @@ def rows_of(redis: Redis) -> Iterator[Row]:
         yield f"complete in calls of {batch}", batch, partial(fleet.complete, batch)
     yield "tick", 1, partial(fleet.run, "tick", "")
     yield "snapshot", 1, partial(fleet.run, "snapshot")
-    columns = (" ".join(word(k) for k in range(100)) for word in ("pool-{}".format, lambda _: "10", lambda _: "-"))
-    yield "heartbeats in calls of 100", 100, partial(fleet.run, "beat", *columns)
+    for batch in (1, 32, 100):
+        columns = (
+            " ".join(word(k) for k in range(batch)) for word in ("pool-{}".format, lambda _: "10", lambda _: "-")
+        )
+        yield f"heartbeats in calls of {batch}", batch, partial(fleet.run, "beat", *columns)
 
 
 def dumps(folder: Path) -> list[Path]:

@@ -13,7 +13,6 @@ from slta.api.http.route_options import route_options_of
 from slta.api.plain_bodies import read_plain_heartbeats
 from slta.api.pool_schemas import HeartbeatsBody
 from slta.api.routes.heartbeats import send_heartbeats
-from slta.models.heartbeats import Heartbeats
 from tests.api.conftest import Api
 from tests.api.test_plain_operations import read_strictly
 
@@ -23,17 +22,13 @@ NUMBERS = st.integers(-1, 9000) | st.sampled_from([0, 1, 2, 3600, 3601, 8191, 81
 ENTRIES = st.fixed_dictionaries({"pool_id": NAMES, "ttl_seconds": NUMBERS}, optional={"count": NUMBERS})
 
 
-def lists(heartbeats: Heartbeats) -> list[list[Any]]:
-    return [list(column) for column in heartbeats]
-
-
 @given(st.lists(ENTRIES, min_size=1, max_size=4), st.sampled_from([(",", ":"), (", ", ": "), ("\t,\n", "\r: ")]))
 @example([{"pool_id": "a", "ttl_seconds": 10}] * 2, (",", ":"))
 @example([{"pool_id": "a", "ttl_seconds": 1}], (",", ":"))
 def test_the_plain_reader_takes_what_the_strict_one_takes(entries: list[Any], separators: tuple[str, str]) -> None:
     body = json.dumps({"heartbeats": entries}, separators=separators).encode()
     plain = read_plain_heartbeats(body)
-    assert not plain or lists(plain.columns) == lists(read_strictly(STRICT, body).columns)
+    assert not plain or plain.rows == read_strictly(STRICT, body).rows
 
 
 def test_heartbeats_of_a_thousand_pools_are_plain() -> None:
@@ -41,7 +36,7 @@ def test_heartbeats_of_a_thousand_pools_are_plain() -> None:
     body = json.dumps({"heartbeats": entries}).encode()
     plain = read_plain_heartbeats(body)
     assert plain
-    assert lists(plain.columns) == lists(read_strictly(STRICT, body).columns)
+    assert plain.rows == read_strictly(STRICT, body).rows
 
 
 async def test_results_are_in_the_order_of_the_heartbeats(api: Api, fleet: str) -> None:

@@ -27,7 +27,8 @@ from tests.api.served import served
 def overloaded(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store that says of the fleet `f` that too much waits for it."""
     waiting = {"f": MAX_WAIT_SECONDS + 0.01, "g": MAX_WAIT_SECONDS}
-    monkeypatch.setattr(store.sessions, "waiting_seconds", lambda fleet: waiting[fleet])
+    for queue in (store.sessions, store.pools):
+        monkeypatch.setattr(queue, "waiting_seconds", lambda fleet: waiting[fleet])
     return store
 
 
@@ -39,6 +40,7 @@ async def test_hot_calls_alone_are_refused_and_counted(overloaded: Store, fleet:
         ("POST", "renew", {"session_ids": ["a"]}),
         ("POST", "operations", {"operations": [{"assign": {}}]}),
         ("PUT", "sessions/{session_id}", {"pool_id": "small-1"}),
+        ("POST", "pools/heartbeats", {"heartbeats": [{"pool_id": "small-1", "ttl_seconds": 10}]}),
     ):
         answer = await api.request(method, f"{fleet}/{hot.format(session_id='a')}", json=body)
         assert refusal(answer) == (503, "overloaded")
@@ -49,6 +51,14 @@ async def test_hot_calls_alone_are_refused_and_counted(overloaded: Store, fleet:
     assert (await api.get(f"{fleet}/sessions/a")).json()["code"] == "unknown_session"
     await api.put("/v1/fleets/g", json=FLEET)
     assert (await api.post("/v1/fleets/g/assign", json={})).status_code == 201
+
+
+async def test_heartbeats_are_not_refused_where_only_sessions_wait(
+    store: Store, api: Api, fleet: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store.sessions, "waiting_seconds", lambda _: MAX_WAIT_SECONDS + 0.01)
+    body = {"heartbeats": [{"pool_id": "small-1", "ttl_seconds": 10}]}
+    assert (await api.post(f"{fleet}/pools/heartbeats", json=body)).status_code == 200
 
 
 async def test_what_waits_is_told_from_the_queue_and_from_a_call_that_does_not_come_back(

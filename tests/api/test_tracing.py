@@ -13,6 +13,7 @@ from opentelemetry.trace import SpanKind
 from redis import Redis
 
 from slta.metrics import Metrics
+from slta.models.heartbeats import Heartbeat
 from slta.models.request_record import RequestRecord
 from slta.runtime.spans import Spans
 from slta.store import Store
@@ -81,10 +82,16 @@ async def test_a_request_is_in_the_trace_of_its_caller_and_its_call_of_the_store
     assert request.start_time <= store.start_time <= store.end_time <= request.end_time
 
 
-async def test_a_call_for_many_requests_has_links(store: Store, spans: Spans, exported: InMemorySpanExporter) -> None:
-    async def request(session_id: str) -> None:
+@pytest.mark.parametrize("kind", ["assign", "heartbeat"])
+async def test_a_call_for_many_requests_has_links(
+    store: Store, spans: Spans, exported: InMemorySpanExporter, kind: str
+) -> None:
+    async def request(id_: str) -> None:
         spans.begin_request("POST", {}, 0.25)
-        await store.sessions.assign(FLEET, session_id, None)
+        if kind == "assign":
+            await store.sessions.assign(FLEET, id_, None)
+        else:
+            await store.pools.beat(FLEET, [Heartbeat(id_, "10")])
         spans.end_request(ENDED)
 
     await asyncio.gather(request("a"), request("b"))

@@ -351,8 +351,8 @@ async def test_store_calls_batches_and_errors_are_counted(store: Store, metrics:
     metrics.error("timeout")
     found = series(await exposition(metrics, store))
     calls = value(found, "store_duration_seconds_count", function="batch")
-    assert value(found, "batch_size_count") == calls
-    assert value(found, "batch_size_sum") == 3
+    assert value(found, "batch_size_count", function="batch") == calls
+    assert value(found, "batch_size_sum", function="batch") == 3
     assert value(found, "store_errors_total", error_type="timeout") == 1
     assert value(found, "store_up") == 1
     assert value(found, "build_info", version=release(), digest=store.library_digest) == 1

@@ -11,6 +11,7 @@ import pytest
 from redis import Redis
 
 from slta.models import Placement, PoolSpec, Renewed, errors
+from slta.models.heartbeats import Beats, Heartbeat
 from slta.store import Store, StoreSettings
 from slta.store._batching.batcher import RETRY_PAUSE_SECONDS
 from slta.store._batching.kinds import SESSIONS
@@ -67,6 +68,52 @@ async def test_a_call_takes_128_that_wait(store: Store, between: tuple[Proxy, st
     refused = [outcome for outcome in outcomes if isinstance(outcome, errors.NoCapacityError)]
     assert len(refused) == 101, "600 places, one taken"
     assert len(redis.hkeys(f"{{{FLEET}}}:sessions")) == 600
+
+
+async def heartbeats_behind_one(
+    store: Store, proxied: Proxy, *requests: list[Heartbeat]
+) -> list[Beats | BaseException]:
+    """The results of heartbeats that arrive while those of another request are under way."""
+    proxied.open.clear()
+    before = proxied.calls
+    first = asyncio.create_task(store.pools.beat(FLEET, [Heartbeat("small-5", "10")]))
+    await proxied.waiting(before + 1)
+    tasks = [asyncio.create_task(store.pools.beat(FLEET, request)) for request in requests]
+    await asyncio.sleep(0)
+    proxied.open.set()
+    return (await asyncio.gather(first, *tasks, return_exceptions=True))[1:]
+
+
+async def test_heartbeats_that_arrive_during_a_call_share_the_next(
+    store: Store, between: tuple[Proxy, str], calls: Calls
+) -> None:
+    requests = [[Heartbeat(f"small-{k % 3}", "10"), Heartbeat(f"nobody-{k}", "10")] for k in range(70)]
+    large = [Heartbeat(f"nobody-{k}", "10") for k in range(200)]
+    calls.functions.clear()
+    *found, _ = await heartbeats_behind_one(store, between[0], *requests, large)
+    assert sorted(calls.functions) == [("beat", 1), ("beat", 12), ("beat", 128), ("beat", 200)]
+    outcomes = [[(pool.pool_id, pool.outcome) for pool in beats.pools] for beats in found if isinstance(beats, Beats)]
+    assert outcomes == [[(f"small-{k % 3}", "ok"), (f"nobody-{k}", "unknown_pool")] for k in range(70)]
+    assert sum(pool.liveness == "alive" for pool in (await store.pools.page(FLEET, None, 10)).pools) == 6
+
+
+@pytest.mark.parametrize(
+    ("damaged", "key", "unknown"),
+    [
+        (Heartbeat("small-2", "10", attributes=("", "{}")), "labels", [False, True, False]),
+        (Heartbeat("small-2", "10", "0"), "ids:2", [False, True, False]),
+        (Heartbeat("small-2", "10"), "timers", [True, True, True]),
+    ],
+)
+async def test_damage_is_unknown_for_the_heartbeats_that_meet_it(
+    store: Store, between: tuple[Proxy, str], redis: Redis, damaged: Heartbeat, key: str, unknown: list[bool]
+) -> None:
+    redis.set(f"{{{FLEET}}}:{key}", "of another type")
+    requests = [[Heartbeat("small-0", "10")], [damaged], [Heartbeat("small-1", "10")]]
+    found = await heartbeats_behind_one(store, between[0], *requests)
+    assert [isinstance(one, errors.OutcomeUnknownError) for one in found] == unknown
+    assert "WRONGTYPE" in field(redis, "suspect")
+    await repair_by_itself(store, ROOMY)
 
 
 async def test_a_single_operation_waits_for_no_other(store: Store, calls: Calls) -> None:

@@ -23,7 +23,7 @@ from redis.exceptions import ResponseError
 from slta.audit import Consent, audit_all, mend, repair_suspect
 from slta.fleet_file import Specs
 from slta.models import Drain, Findings, Survey, errors
-from slta.models.heartbeats import Heartbeats
+from slta.models.heartbeats import Heartbeat
 from slta.store import Store, StoreSettings
 from slta.store.sessions import report_option
 from slta.views.state import observe_state
@@ -185,7 +185,10 @@ class Bench:
         await pass_seconds(self._store, self._clock, 6)
         drain = Drain(deadline_seconds=3600, then="list")
         await self._store.pools.set_status(FLEET, "large-3", "draining", drain=drain)
-        leased = Heartbeats(["small-1", "small-2"], ["3600"] * 2, ["-"] * 2, [(0, "10.0.0.1:80", '{"zone": "a"}')])
+        leased = [
+            Heartbeat("small-1", "3600", attributes=("10.0.0.1:80", '{"zone": "a"}')),
+            Heartbeat("small-2", "3600"),
+        ]
         await self._store.pools.beat(FLEET, leased)
         await self._store.sessions.complete(FLEET, "s11")
 

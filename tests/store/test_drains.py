@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from slta.models import Drain, Pool, PoolSpec, errors
-from slta.models.heartbeats import NO_COUNT, Heartbeats
+from slta.models.heartbeats import Heartbeat
 from slta.models.request_record import Author, Event, Facts
 from slta.store import Store
 from testbed.servers import TextRedis
@@ -150,7 +150,7 @@ async def test_a_repeated_drain_replaces_the_deadline(
 
 async def test_a_forgotten_pool_leaves_no_deadline(store: Store, clock: Clock, redis: TextRedis) -> None:
     await create(store, replace(spec(*TWO_CLASSES), gone_seconds=20, forget_seconds=30), {"small": 2})
-    await store.pools.beat(FLEET, Heartbeats([POOL], ["10"], [NO_COUNT]))
+    await store.pools.beat(FLEET, [Heartbeat(POOL, "10")])
     await drain(store, deadline=within(3600))
     await pass_seconds(store, clock, 70)
     with pytest.raises(errors.UnknownPoolError):

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from slta.models import Pool, PoolSpec, errors
-from slta.models.heartbeats import Heartbeats, PoolBeat
+from slta.models.heartbeats import NO_COUNT, Heartbeat, PoolBeat
 from slta.store import Store
 from tests.store.conftest import Clock
 from tests.store.fleets import (
@@ -30,8 +30,8 @@ TTL = 10
 
 async def beat(store: Store, *pool_ids: str, ttl: int = TTL, count: int | None = None) -> Mapping[str, PoolBeat]:
     """One heartbeat of each pool; the results by pool."""
-    counts = ["-" if count is None else str(count)] * len(pool_ids)
-    beats = await store.pools.beat(FLEET, Heartbeats(pool_ids, [str(ttl)] * len(pool_ids), counts))
+    counted = NO_COUNT if count is None else str(count)
+    beats = await store.pools.beat(FLEET, [Heartbeat(pool_id, str(ttl), counted) for pool_id in pool_ids])
     return {result.pool_id: result for result in beats.pools}
 
 
@@ -248,17 +248,19 @@ async def test_without_a_count_no_list_is_wanted(store: Store, fleet: None, cloc
 
 
 async def test_the_list_of_a_heartbeat_s_instant_is_accepted(store: Store, fleet: None) -> None:
-    beats = await store.pools.beat(FLEET, Heartbeats(["small-0"], ["10"], ["1"]))
+    beats = await store.pools.beat(FLEET, [Heartbeat("small-0", "10", "1")])
     assert (await store.pools.reconcile(FLEET, "small-0", beats.as_of, ["s"])).adopted == ["s"]
 
 
 async def test_attributes_come_with_a_heartbeat(store: Store, fleet: None) -> None:
-    await store.pools.beat(FLEET, Heartbeats(["small-1", "small-0"], ["10"] * 2, ["-"] * 2, [(1, "10.0.0.1:80", "")]))
+    await store.pools.beat(
+        FLEET, [Heartbeat("small-1", "10"), Heartbeat("small-0", "10", attributes=("10.0.0.1:80", ""))]
+    )
     assert [(await store.pools.get(FLEET, f"small-{k}")).address for k in (0, 1)] == ["10.0.0.1:80", None]
 
 
 async def test_full_memory_lets_heartbeats_renew_leases(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
-    heartbeats = Heartbeats(["small-0"], ["10"], ["-"], [(0, "10.0.0.1:80", "")])
+    heartbeats = [Heartbeat("small-0", "10", attributes=("10.0.0.1:80", ""))]
     await beat(store, "small-0")
     await pass_seconds(store, clock, 10)
     redis.config_set("maxmemory", 1)

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from slta.models import Drain, PoolSpec, errors
-from slta.models.heartbeats import Heartbeats
+from slta.models.heartbeats import Heartbeat
 from slta.store import Store, StoreSettings
 from slta.store._failover import recovery
 from slta.store._failover.recovery import REST_SECONDS, RETRY_SECONDS
@@ -175,7 +175,7 @@ async def test_a_pool_that_had_heartbeats_takes_no_session_until_it_is_heard(
     own: Server, stores: Sequence[Store], order: tuple[int, int], *, is_one: bool
 ) -> None:
     image = Image(own)
-    beat = Heartbeats(["p"], ["30"], ["-"])
+    beat = [Heartbeat("p", "30")]
     await stores[0].pools.add(FLEET, [AWAY])
     await stores[0 if is_one else 1].pools.beat(FLEET, beat)
     await stores[0].pools.set_status(FLEET, "p", "active")
@@ -196,7 +196,7 @@ async def test_a_forgotten_pool_that_was_made_again_and_undrained_serves(
     """Also if another dispatcher moves it then, whichever of them replays first."""
     store, soon = stores[0], replace(spec(*TWO_CLASSES, policy="jlmu"), gone_seconds=2, forget_seconds=2)
     await store.fleets.configure(FLEET, soon, "{}")
-    await store.pools.beat(FLEET, Heartbeats(["small-0"], ["2"], ["-"]))
+    await store.pools.beat(FLEET, [Heartbeat("small-0", "2")])
     for _ in range(10):
         clock.pass_(1)
         await store.fleets.tick(FLEET)
@@ -366,7 +366,7 @@ async def test_no_session_ends_before_the_replay(own: Server, stores: Sequence[S
     if by == "deadline":
         await first.pools.set_status(FLEET, "small-0", "draining", drain=Drain(deadline_seconds=60, then="fail"))
     elif by == "lost pool":
-        await first.pools.beat(FLEET, Heartbeats(["small-0"], ["10"], ["-"]))
+        await first.pools.beat(FLEET, [Heartbeat("small-0", "10")])
     for _ in range(58 if by != "lost pool" else 130):
         clock.pass_(1)
         await first.fleets.tick(FLEET)

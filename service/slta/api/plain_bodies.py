@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from slta.api.pool_schemas import MAX_POOLS, HeartbeatColumns
+from slta.api.pool_schemas import MAX_POOLS, PlainHeartbeats
 from slta.api.schemas import MAX_OPERATIONS
 from slta.core.session_types import DEFAULT_TYPE
-from slta.models.heartbeats import NO_COUNT, Heartbeats
+from slta.models.heartbeats import NO_COUNT, Heartbeat
 from slta.parsing import NAME_PATTERN
 from slta.store import OperationRequest
 from slta.store.sessions import type_option
@@ -39,13 +39,12 @@ def read_plain_operations(body: bytes) -> PlainOperations | None:
     return PlainOperations(found) if found else None
 
 
-def read_plain_heartbeats(body: bytes) -> HeartbeatColumns | None:
+def read_plain_heartbeats(body: bytes) -> PlainHeartbeats | None:
     """Heartbeats of a body; None if it is not in the plain form, or not of different pools."""
     found = _heartbeats(body)
     if not found or len({pool_id for pool_id, *_ in found}) < len(found):
         return None
-    ids, ttls, counts = zip(*found, strict=True)
-    return HeartbeatColumns(Heartbeats(ids, ttls, [count or NO_COUNT for count in counts]))
+    return PlainHeartbeats([Heartbeat(pool_id, ttl, count or NO_COUNT) for pool_id, ttl, count in found])
 
 
 def _plain_form(member: str, item: str, most: int) -> Callable[[bytes], list[Any]]:

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from slta.api.schemas import Body
 from slta.models import UNCHANGED, AfterDrain, Drain, PoolSpec, Unchanged
-from slta.models.heartbeats import NO_COUNT, Heartbeats
+from slta.models.heartbeats import NO_COUNT, Heartbeat
 from slta.parsing import NAME_PATTERN, Name
 from slta.parsing.fields import is_name
 from slta.parsing.pool_attributes import Address, Labels
@@ -152,15 +152,18 @@ class HeartbeatEntry(AttributesBody):
     ttl_seconds: Annotated[int, Field(strict=True, ge=MIN_TTL, le=MAX_TTL)]
     count: Annotated[int, Field(strict=True, ge=0, le=MAX_LISTED_SESSIONS)] | None = None
 
+    @property
+    def row(self) -> Heartbeat:
+        """The heartbeat as the store takes it."""
+        address, labels = map(attribute_word, self.attributes)
+        count = NO_COUNT if self.count is None else str(self.count)
+        return Heartbeat(self.pool_id, str(self.ttl_seconds), count, (address, labels) if address or labels else None)
 
-def _words(address: str | Unchanged | None, labels: Mapping[str, str] | Unchanged | None) -> tuple[str, str]:
-    return attribute_word(address), attribute_word(labels)
 
-
-class HeartbeatColumns(NamedTuple):
+class PlainHeartbeats(NamedTuple):
     """Heartbeats of a body, as `HeartbeatsBody` has them."""
 
-    columns: Heartbeats
+    rows: list[Heartbeat]
 
 
 class HeartbeatsBody(Body):
@@ -175,15 +178,9 @@ class HeartbeatsBody(Body):
         return self
 
     @property
-    def columns(self) -> Heartbeats:
+    def rows(self) -> list[Heartbeat]:
         """The heartbeats as the store takes them."""
-        attributes = [(at, *_words(*entry.attributes)) for at, entry in enumerate(self.heartbeats)]
-        return Heartbeats(
-            pool_ids=[entry.pool_id for entry in self.heartbeats],
-            ttls=[str(entry.ttl_seconds) for entry in self.heartbeats],
-            counts=[NO_COUNT if entry.count is None else str(entry.count) for entry in self.heartbeats],
-            attributes=[entry for entry in attributes if any(entry[1:])],
-        )
+        return [entry.row for entry in self.heartbeats]
 
 
 class GuardBody(Body):

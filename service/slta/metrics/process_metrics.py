@@ -32,7 +32,7 @@ STORE_CALLS = HistogramDef(
     ("function",),
     (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
 )
-BATCHES = HistogramDef("batch_size", "Operations per call of the function batch.", (), (1, 2, 4, 8, 16, 32, 64, 128))
+BATCHES = HistogramDef("batch_size", "Operations or heartbeats per call.", ("function",), (1, 2, 4, 8, 16, 32, 64, 128))
 STORE_ERRORS = CounterDef("store_errors", "Failed store calls.", ("error_type",))
 NOT_REPLAYED = CounterDef(
     "changes_not_replayed",
@@ -128,7 +128,8 @@ class ProcessMetrics:
         self._watched = {gauge: gauge.create(self.registry) for gauge in watched}
         self._refused = REFUSED.create(self.registry)
         self._store_calls = STORE_CALLS.create(self.registry)
-        self._batches = BATCHES.create(self.registry)
+        batches = BATCHES.create(self.registry)
+        self._batches = {function: batches.labels(function) for function in ("batch", "beat")}
         self._store_errors = STORE_ERRORS.create(self.registry)
         self._not_replayed = NOT_REPLAYED.create(self.registry)
         self._shards = SHARDS.create(self.registry)
@@ -213,8 +214,8 @@ class ProcessMetrics:
         if histogram is None:
             histogram = self._known_functions[function] = self._store_calls.labels(function)
         histogram.observe(seconds)
-        if function == "batch" and operations:  # an empty batch is the write check, once a second
-            self._batches.observe(operations)
+        if function in self._batches and operations:  # an empty batch is the write check, once a second
+            self._batches[function].observe(operations)
 
     def error(self, kind: str) -> None:
         """Count a failed store call."""

@@ -17,16 +17,16 @@ NO_COUNT = "-"
 """Count of a pool that sends none."""
 
 
-class Heartbeats(NamedTuple):
-    """Heartbeats as columns of texts: pool `pool_ids[i]` has a lease of `ttls[i]` seconds and counts `counts[i]`.
+class Heartbeat(NamedTuple):
+    """Heartbeat of a pool, as texts: a lease of `ttl` seconds, and the number of sessions that are `counted` on it.
 
-    `attributes` has index, address and labels of those that send one, as `lua/state/attributes.lua` takes them.
+    `attributes` are address and labels, as `lua/state/attributes.lua` takes them; None if it sends neither.
     """
 
-    pool_ids: Sequence[str]
-    ttls: Sequence[str]
-    counts: Sequence[str]
-    attributes: Sequence[tuple[int, str, str]] = ()
+    pool_id: str
+    ttl: str
+    counted: str = NO_COUNT
+    attributes: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from slta.models import MICROSECONDS, Drain, Pool, PoolPage, PoolsAdded, PoolsChanged, Reconciliation
-from slta.models.heartbeats import Beats, HeartbeatOutcome, Heartbeats, PoolBeat
+from slta.models.errors import OutcomeUnknownError
+from slta.models.heartbeats import Beats, Heartbeat, HeartbeatOutcome, PoolBeat
 from slta.store._outcomes import Reply
 from slta.store._replies import group_by_outcome, labels_of
 
@@ -73,8 +74,8 @@ def reconciliation(ended: list[str], unknown: Sequence[str], replies: Sequence[R
     )
 
 
-BEGUN = "n"
-"""Letter of a heartbeat that began the lease of its pool."""
+BEGUN, FAULT = "n", "?"
+"""Letters of a heartbeat that began the lease of its pool, and of one that met an error."""
 OUTCOMES: Mapping[str, HeartbeatOutcome] = {
     "o": "ok",
     BEGUN: "ok",
@@ -88,17 +89,19 @@ EARLIEST, LATEST = 1 / 4, 1 / 3
 """When the next heartbeat is to be sent, as parts of the lease; drawn, so that those of many pools do not coincide."""
 
 
-def beats(heartbeats: Heartbeats, reply: Reply, draw: Callable[[], float]) -> Beats:
-    """Parse the reply of `beat`; `draw` returns numbers uniform in [0, 1)."""
-    _, as_of, outcomes, lists = reply
-    columns = zip(heartbeats.pool_ids, heartbeats.ttls, outcomes, lists, strict=True)
-    return Beats(
-        as_of=as_of,
-        pools=[
-            PoolBeat(id_, OUTCOMES[letter], _next(int(ttl), draw()), wanted == "1")
-            for id_, ttl, letter, wanted in columns
-        ],
-    )
+def beats(heartbeats: Sequence[Heartbeat], outcomes: Sequence[Reply], draw: Callable[[], float]) -> Beats:
+    """Result of the outcomes of heartbeats in one call; `draw` returns numbers uniform in [0, 1).
+
+    OutcomeUnknownError if one met an error.
+    """
+    letters, lists, instants = zip(*outcomes, strict=True)
+    if FAULT in letters:
+        raise OutcomeUnknownError
+    pools = [
+        PoolBeat(pool_id, OUTCOMES[letter], _next(int(ttl), draw()), wanted == "1")
+        for (pool_id, ttl, *_), letter, wanted in zip(heartbeats, letters, lists, strict=True)
+    ]
+    return Beats(as_of=instants[0], pools=pools)
 
 
 def _next(ttl: int, draw: float) -> float:

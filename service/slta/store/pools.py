@@ -11,7 +11,6 @@ from slta.core.limits import MAX_SESSION_TYPES
 from slta.core.session_types import DEFAULT_TYPE
 from slta.models import (
     ALL_POOLS,
-    MICROSECONDS,
     Drain,
     EndReason,
     Pool,
@@ -26,7 +25,7 @@ from slta.models import (
     Status,
     errors,
 )
-from slta.models.heartbeats import Beats, GuardEnded, Heartbeats
+from slta.models.heartbeats import Beats, GuardEnded, Heartbeat
 from slta.models.request_record import Author
 from slta.store import _pool_replies
 from slta.store._batching.batcher import RETRY_PAUSE_SECONDS
@@ -55,11 +54,17 @@ class Pools:
     """
 
     def __init__(
-        self, functions: FunctionClient, operations: Operations, draw: Callable[[], float], replay_log: ReplayLog
+        self,
+        functions: FunctionClient,
+        operations: Operations,
+        heartbeats: Operations,
+        draw: Callable[[], float],
+        replay_log: ReplayLog,
     ) -> None:
         """`draw` returns numbers uniform in [0, 1), which spread heartbeats."""
         self._functions = functions
         self._operations = operations
+        self._heartbeats = heartbeats
         self._draw = draw
         self._log = replay_log
 
@@ -182,26 +187,18 @@ class Pools:
         ended = await self._end(fleet, pool_id, await self._session_ids(fleet, pool_id), "failed", "")
         return PoolFailed(**asdict(await self.get(fleet, pool_id)), ended_session_ids=ended)
 
-    async def beat(self, fleet: str, heartbeats: Heartbeats) -> Beats:
-        """Renew the leases of at most `POOLS_PER_CALL` different pools, or begin them, and set attributes.
+    async def beat(self, fleet: str, heartbeats: Sequence[Heartbeat], arrived: float | None = None) -> Beats:
+        """Renew the leases of at most `POOLS_PER_CALL` pools, or begin them, and set attributes.
 
-        While the store's memory is full, no attributes are set.
+        While the store's memory is full, no attributes are set. `arrived` as in `Sessions`.
         """
-        ids, ttls, counts, attributes = heartbeats
-        columns = {"ids": ids, "ttls": ttls, "counts": counts}
-        rows = [(position + 1, *both) for position, *both in attributes]
-        try:
-            function = "beat_attributes" if rows else "beat"
-            reply, stamp = await self._functions.send_stamped(function, fleet, attributes=rows, **columns)
-        except StoreCallError as failed:
-            if failed.failure.kind != "oom":
-                raise failed.as_dispatch_error() from failed
-            reply, stamp = await self._functions.change_stamped("beat", fleet, **columns)
-        letters = checked(reply)[2]
-        begun = (at for at, letter in enumerate(letters) if letter == _pool_replies.BEGUN)
-        facts = (PoolFact(ids[at], ttl=str(int(ttls[at]) * MICROSECONDS)) for at in begun)
-        self._log.record_facts(fleet, stamp, facts)
-        return _pool_replies.beats(heartbeats, reply, self._draw)
+        return _pool_replies.beats(
+            heartbeats, await self._heartbeats.submit_together(fleet, heartbeats, arrived), self._draw
+        )
+
+    def waiting_seconds(self, fleet: str) -> float:
+        """Estimated queueing delay of a heartbeat that arrives now."""
+        return self._heartbeats.waiting_seconds(fleet)
 
     async def sessions(self, fleet: str, pool_id: str) -> PoolSessions:
         """The sessions on a pool."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Self
 
 from slta.models.errors import StoreUnavailableError
+from slta.store._batching.kinds import HEARTBEATS
 from slta.store._batching.operations import Operations
 from slta.store._client.connection_pool import StoreSettings
 from slta.store._client.connections import Connections
@@ -71,6 +72,7 @@ class Store:
         self._functions = FunctionClient(self._connections, library or own_library(), observer, clock, self._detector)
         self._durability = settings.durability
         self._operations = Operations(self._functions, self._replay_log, settings)
+        self._heartbeats = Operations(self._functions, self._replay_log, settings, HEARTBEATS)
         self.check_requested = asyncio.Event()
         """Set when sentinels publish a failover: call `check` now."""
         self._failures: dict[Address | None, StoreCallError | None] = {}
@@ -81,7 +83,7 @@ class Store:
         self.audits = Audits(self._functions)
         self.repairs = Repairs(self._functions)
         self.fleets = Fleets(self._functions, self.repairs, self._replay_log)
-        self.pools = Pools(self._functions, self._operations, draw, self._replay_log)
+        self.pools = Pools(self._functions, self._operations, self._heartbeats, draw, self._replay_log)
         self.sessions = Sessions(self._functions, self._operations, draw)
         self._recovery = Recovery(
             self._functions, self._detector, self._replay_log, observer, unlist=self.fleets.unlist
@@ -97,6 +99,7 @@ class Store:
     async def close(self) -> None:
         """Wait for pending operations, then disconnect."""
         await self._operations.drain()
+        await self._heartbeats.drain()
         await self._connections.aclose()
 
     @property

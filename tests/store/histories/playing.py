@@ -20,7 +20,7 @@ from slta.audit import audit_fleet
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.models import AlreadyEnded, Completed, Drain, Placement, PoolsAdded, PoolSpec, Renewal, Reported, errors
-from slta.models.heartbeats import NO_COUNT, Heartbeats
+from slta.models.heartbeats import Heartbeat
 from slta.store import Store, StoreSettings
 from slta.store._failover import recovery, replay_log
 from slta.store._replies import operation_result
@@ -201,8 +201,8 @@ class Play:
             self.model.ended_now(id_)
 
     async def _beat(self, store: Store, _: int, lease: int, *pool_ids: str) -> None:
-        columns = pool_ids, [str(lease)] * len(pool_ids), [NO_COUNT] * len(pool_ids)
-        for beat in (await store.pools.beat(FLEET, Heartbeats(*columns))).pools:
+        heartbeats = [Heartbeat(pool_id, str(lease)) for pool_id in pool_ids]
+        for beat in (await store.pools.beat(FLEET, heartbeats)).pools:
             if beat.outcome in ("ok", "lost_before"):
                 self.model.heard(beat.pool_id, lease)
 

@@ -55,7 +55,8 @@ class Authorizer:
         context.principal = principal or UNAUTHENTICATED
         if principal is None:
             raise self._unauthenticated(context.address)
-        if route_options.hot and self._store.sessions.waiting_seconds(fleet or "") > MAX_WAIT_SECONDS:
+        queue = self._store.pools if route_options.hot == "pools" else self._store.sessions
+        if route_options.hot and queue.waiting_seconds(fleet or "") > MAX_WAIT_SECONDS:
             context.shed = True
             detail = "The dispatcher is overloaded: wait as long as Retry-After says."
             raise HttpError(503, "overloaded", detail)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from slta.api.http.problems import HttpError
 from slta.api.http.route_rules import COMMON, RouteRules
@@ -36,7 +36,7 @@ class RouteOptions:
     `scopes`: one of them is required; empty: public. `body_bytes`: maximum body size. `body_parts`: maximum number
     of `[`, `{` and `,` in the body, counted before parsing. `body_members`: maximum members of an object in it.
     `offers`: media types of the response. `invalid`: error for a body that fails validation. `free_query`: the
-    endpoint validates or ignores the query. `hot`: shed under overload; may take the fast path. `rules`: of the
+    endpoint validates or ignores the query. `hot`: shed under overload; where its operations queue. `rules`: of the
     route's path. `operations`: maximum operations in one request. `refuses`: errors of the store specific to this
     route (`openapi` has the shared ones).
     """
@@ -48,7 +48,7 @@ class RouteOptions:
     offers: tuple[str, ...] = ("application/json",)
     invalid: type[DispatchError] | None = None
     free_query: bool = False
-    hot: bool = False
+    hot: Literal["", "sessions", "pools"] = ""
     rules: RouteRules = COMMON
     operations: int = 1
     refuses: tuple[type[DispatchError], ...] = ()

@@ -20,7 +20,13 @@ router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_clas
 
 
 @router.post("/heartbeats", responses={200: {"model": Beats}})
-@allow({"pool"}, body_bytes=BATCH_BODY, body_parts=(7 + MAX_LABELS) * MAX_POOLS, refuses=(errors.PoolNotAllowedError,))
+@allow(
+    {"pool"},
+    body_bytes=BATCH_BODY,
+    body_parts=(7 + MAX_LABELS) * MAX_POOLS,
+    hot="pools",
+    refuses=(errors.PoolNotAllowedError,),
+)
 async def send_heartbeats(
     fleet: FleetName, body: HeartbeatsBody, dependencies: TheDependencies, context: TheContext
 ) -> ApiResponse:
@@ -29,9 +35,9 @@ async def send_heartbeats(
     A pool whose lease runs out is `lost` and takes no sessions until its next heartbeat. The response says when to
     send the next heartbeat of each pool, and whether the pool should send its list of sessions too.
     """
-    heartbeats = body.columns
-    require_pools(context.principal, heartbeats.pool_ids)
-    return ApiResponse(200, as_json(await dependencies.store.pools.beat(fleet, heartbeats)))
+    heartbeats = body.rows
+    require_pools(context.principal, [pool_id for pool_id, *_ in heartbeats])
+    return ApiResponse(200, as_json(await dependencies.store.pools.beat(fleet, heartbeats, context.arrived)))
 
 
 @router.post("/guard", responses={200: {"model": GuardEnded}})

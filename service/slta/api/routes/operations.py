@@ -41,7 +41,7 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
     {"assign", "complete", "pool"},
     body_bytes=BATCH_BODY,
     body_parts=8 * MAX_OPERATIONS,
-    hot=True,
+    hot="sessions",
     operations=MAX_OPERATIONS,
 )
 async def operate(

@@ -55,7 +55,7 @@ _is_number = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?\Z").match
 
 
 @router.get("/place", status_code=200, **DOCUMENTED)
-@allow({"assign"}, hot=True, rules=PLACEMENT, refuses=errors.REFUSE_ASSIGN)
+@allow({"assign"}, hot="sessions", rules=PLACEMENT, refuses=errors.REFUSE_ASSIGN)
 async def place(fleet: FleetName, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
     """Assign the session of a request that a proxy is about to forward.
 

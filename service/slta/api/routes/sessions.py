@@ -32,7 +32,7 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
     status_code=201,
     responses={200: {"model": Placement | LabelledPlacement}, 201: {"model": Placement | LabelledPlacement}},
 )
-@allow({"assign"}, hot=True, refuses=errors.REFUSE_ASSIGN)
+@allow({"assign"}, hot="sessions", refuses=errors.REFUSE_ASSIGN)
 async def assign(fleet: FleetName, body: AssignBody, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
     """Assign a session to a pool.
 
@@ -55,7 +55,7 @@ async def assign(fleet: FleetName, body: AssignBody, dependencies: TheDependenci
 
 
 @router.post("/complete", responses={200: {"model": Completed | AlreadyEnded}})
-@allow({"complete"}, hot=True, refuses=(errors.UnknownSessionError, errors.RecoveringError))
+@allow({"complete"}, hot="sessions", refuses=(errors.UnknownSessionError, errors.RecoveringError))
 async def complete(
     fleet: FleetName, body: CompleteBody, dependencies: TheDependencies, context: TheContext
 ) -> ApiResponse:
@@ -74,7 +74,7 @@ async def complete(
     {"assign", "complete"},
     body_bytes=BATCH_BODY,
     body_parts=2 * MAX_RENEWALS,
-    hot=True,
+    hot="sessions",
     refuses=(errors.RecoveringError,),
 )
 async def renew(fleet: FleetName, body: RenewBody, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
@@ -90,7 +90,7 @@ async def renew(fleet: FleetName, body: RenewBody, dependencies: TheDependencies
 @router.put("/sessions/{session_id}", responses={200: {"model": Reported}, 201: {"model": Reported}})
 @allow(
     {"pool"},
-    hot=True,
+    hot="sessions",
     refuses=(
         errors.SessionEndedError,
         errors.OverCapacityError,

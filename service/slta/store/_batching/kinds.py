@@ -1,17 +1,21 @@
-"""Kinds of operations that share calls."""
+"""Kinds of operations that share calls: those on sessions, and heartbeats of pools."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
+from slta.models import MICROSECONDS
 from slta.store._client.rollback_detection import Stamp
+from slta.store._failover.facts import PoolFact
 from slta.store._failover.replay_log import ReplayLog
 from slta.store._outcomes import Reply, with_attributes
+from slta.store._pool_replies import BEGUN
 from slta.store.operations import OPERATIONS, Value
 
 Operation = tuple[Any, ...]
-"""Operation of a kind: a tuple of `OperationArgs`."""
+"""Operation of a kind: a tuple of `OperationArgs`, or a heartbeat."""
 
 
 class Kind(NamedTuple):
@@ -30,6 +34,20 @@ class Kind(NamedTuple):
     names: Callable[[Operation], Mapping[str, str]]
 
 
+def _columns(heartbeats: Sequence[Operation]) -> Mapping[str, Value]:
+    ids, ttls, counts, attributes = zip(*heartbeats, strict=True)
+    rows = [(position, *both) for position, both in enumerate(attributes, 1) if both]
+    return {"ids": ids, "ttls": ttls, "counts": counts, "attributes": rows}
+
+
+def _record_begun(log: ReplayLog, fleet: str, stamp: Stamp, heartbeats: Sequence[Operation], reply: Reply) -> None:
+    if BEGUN in reply[1]:
+        begun = (beat for beat, letter in zip(heartbeats, reply[1], strict=True) if letter == BEGUN)
+        log.record_facts(
+            fleet, stamp, (PoolFact(pool_id, ttl=str(int(ttl) * MICROSECONDS)) for pool_id, ttl, *_ in begun)
+        )
+
+
 SESSIONS = Kind(
     "batch",
     "release",
@@ -40,3 +58,13 @@ SESSIONS = Kind(
     names=lambda operation: {"session_id": operation[1]},
 )
 """Rows of `OPERATIONS` with their arguments, `OperationArgs`."""
+HEARTBEATS = Kind(
+    "beat",
+    "beat_full",
+    releases=lambda _: True,
+    arguments=_columns,
+    record=_record_begun,
+    outcomes=lambda reply: list(zip(reply[1], reply[2], repeat(reply[3]), strict=False)),
+    names=lambda _: {},
+)
+"""Heartbeats; the outcome of each is its letter, whether the pool's list is wanted, and the instant `as_of`."""

@@ -40,6 +40,12 @@ class Operations:
         [outcome] = await self._add(fleet, [operation], self._deadline(arrived)).done
         return _result(outcome)
 
+    async def submit_together(
+        self, fleet: str, operations: Sequence[Operation], arrived: float | None = None
+    ) -> list[Reply]:
+        """Run operations in order in one call; raises the first error."""
+        return list(map(_result, await self._add(fleet, operations, self._deadline(arrived)).done))
+
     async def submit_all(
         self, fleet: str, operations: Sequence[Operation], arrived: float | None = None
     ) -> list[Reply]:

@@ -157,7 +157,7 @@ class FunctionClient:
     async def _run(
         self, command: str, function: str, fleet: str, arguments: Mapping[str, Value]
     ) -> tuple[Reply, Stamp]:
-        key, operations = key_of(fleet), arguments.get("operations")
+        key, operations = key_of(fleet), arguments.get("operations", arguments.get("ids"))
         count = len(operations) if isinstance(operations, Sequence) else 1
         request = self._request(command, function, fleet, arguments)
         started = perf_counter()

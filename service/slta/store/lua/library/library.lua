@@ -139,20 +139,25 @@ end
 register('batch', batch(false))
 -- The same for batches that only complete or renew; called after a batch was refused because memory is full.
 register('release', batch(true), { 'allow-oom' })
--- The state is written only if it changed. The first is for heartbeats with attributes, the second for those without,
--- also for the same ones after a call was refused because memory is full.
-local beat = calls.with_fleet(calls.present_fleet, function(fleet, given)
-  local reply, changed = heartbeats.run(fleet, given)
-  if changed or fleet.resumed_at == fleet.time then
-    calls.write(fleet)
-  else
-    cold.unload(fleet)
-    cache.give_back(fleet)
-  end
-  return reply, fleet
-end)
-register('beat_attributes', beat)
-register('beat', beat, { 'allow-oom' })
+
+-- The state is written only if it changed.
+local function beat(memory_full)
+  return calls.with_fleet(calls.present_fleet, function(fleet, given)
+    fleet.memory_full = memory_full
+    local reply, changed = heartbeats.run(fleet, given)
+    if changed or fleet.resumed_at == fleet.time then
+      calls.write(fleet)
+    else
+      cold.unload(fleet)
+      cache.give_back(fleet)
+    end
+    return reply, fleet
+  end)
+end
+
+register('beat', beat(false))
+-- The same without attributes; called after heartbeats were refused because memory is full.
+register('beat_full', beat(true), { 'allow-oom' })
 register('end_guard', calls.with_event(calls.updating(guards.finish)), { 'allow-oom' })
 register('tick', tick, { 'allow-oom' })
 register('replay', calls.updating(replay_facts))

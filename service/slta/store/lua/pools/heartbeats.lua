@@ -3,6 +3,7 @@
 heartbeats = {}
 
 local LIST_PERIOD = 540e6 -- µs after which a pool that counts its sessions is asked for its list
+local FAULT = '?'
 local SPREAD = 61 -- seconds between the first requests to pools with successive numbers
 
 -- When a pool is taken to have sent its first list: the first request comes at another time for each pool.
@@ -29,31 +30,54 @@ local function beat(fleet, pool, ttl, count)
   return outcome, count and pool.due and wants_list(fleet, pool, count) and '1' or '0'
 end
 
+-- Whether a step succeeds; after an unexpected error the fleet is marked suspect.
+local function attempt(fleet, step, ...)
+  local ok, message = pcall(step, fleet, ...)
+  if not ok then
+    state.mark_suspect(fleet, message)
+  end
+  return ok
+end
+
+-- Appends the outcomes of the heartbeats that have none yet; an error leaves FAULT as that of the one that it stops at.
+local function decide(fleet, found, given, outcomes, lists)
+  for at = #outcomes + 1, #found do
+    outcomes[at], lists[at] = FAULT, '0'
+    outcomes[at], lists[at] = beat(fleet, found[at], given.ttls[at], tonumber(given.counts[at]))
+  end
+end
+
 -- Sets the attributes of pools: position in `found`, address and labels, as `attributes.set` takes them.
-local function set_attributes(fleet, found, given)
+local function set_attributes(fleet, found, given, outcomes)
   for _, row in ipairs(given) do
-    local pool = found[tonumber(row.position)]
-    if pool.due then
-      attributes.set(fleet, pool.pool_id, row.address, row.labels)
+    local at = tonumber(row.position)
+    local pool = found[at]
+    if pool.due and not attempt(fleet, attributes.set, pool.pool_id, row.address, row.labels) then
+      outcomes[at] = FAULT
     end
   end
 end
 
 -- ids, their leases in seconds (ttls), the numbers of sessions that they count ('-' for none); attributes: position,
 -- address and labels of those that send some
---   -> {BEATS, as_of, a letter for each pool as from `transitions.beat`, '1' or '0' for each pool that is to send its
---   list}, and whether the state changed. O(pools * log pools).
+--   -> {BEATS, a letter for each pool as from `transitions.beat` or FAULT, '1' or '0' for each pool that is to send its
+--   list, as_of}, and whether the state changed. O(pools * log pools).
+-- After an unexpected error the heartbeat's outcome is FAULT, those of all if it is in what they write together, and
+-- the fleet is marked suspect.
 function heartbeats.run(fleet, given)
-  local revision, due = fleet.revision, fleet.pool_due
+  local revision, due, suspect = fleet.revision, fleet.pool_due, rawget(fleet, 'suspect')
   local found, outcomes, lists = pool_records.read(fleet, given.ids), {}, {}
   cold.load(fleet, 'store_epoch', 'resumed_at')
-  for at, pool in ipairs(found) do
-    outcomes[at], lists[at] = beat(fleet, pool, given.ttls[at], tonumber(given.counts[at]))
+  while #outcomes < #found do
+    attempt(fleet, decide, found, given, outcomes, lists)
   end
   -- writes
-  pool_changes.apply(fleet, found)
-  set_attributes(fleet, found, given.attributes)
-  local changed = due ~= fleet.pool_due or revision ~= fleet.revision
+  local written = attempt(fleet, pool_changes.apply, found)
+  if not fleet.memory_full then
+    set_attributes(fleet, found, given.attributes, outcomes)
+  end
+  local letters = written and table.concat(outcomes) or string.rep(FAULT, #found)
+  local changed = due ~= fleet.pool_due or revision ~= fleet.revision or suspect ~= rawget(fleet, 'suspect')
   local as_of = string.format('%d:%d', fleet.store_epoch, fleet.time)
-  return { 'BEATS', as_of, table.concat(outcomes), table.concat(lists) }, changed
+  return { 'BEATS', letters, table.concat(lists), as_of }, changed
 end
