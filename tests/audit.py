@@ -23,9 +23,9 @@ from tests.audit_types import check_types
 
 FLEETS_KEY = "slta:fleets"
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
-STATE_KEYS |= {"addresses", "labels", "types", "timers", "forgotten", "marks"}
+STATE_KEYS |= {"addresses", "labels", "types", "timers", "forgotten", "marks", "quality"}
 STATE_KEYS |= {"ended:0", "ended:1", "early", "events", "aside", "past:60", "past:300", "past:3600", "yellow"}
-CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals", "unconfirmed", "lost"}
+CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals", "unconfirmed", "lost", "sampled"}
 OWN_ROWS = {
     "slta": ("green:", "yellow"),
     "slta-greedy": ("green:", "yellow"),
@@ -179,6 +179,7 @@ def _check(fleet: Fleet, found: list[str]) -> None:
     _check_leases(fleet, found)
     _check_liveness(fleet, found)
     _check_placed(fleet, found)
+    _check_quality(fleet, found)
     check_types(fleet, found)
     _check_keys(fleet, found)
 
@@ -237,6 +238,19 @@ def _check_attributes(fleet: Fleet, found: list[str]) -> None:
     unfit = [text for text in addresses.values() if not re.fullmatch("[!-+\\--~]{1,255}", text)]
     unfit += [text for text in labels.values() if not isinstance(json.loads(text), dict)]
     _claim(found, "unreadable attributes", unfit, [])
+
+
+def _check_quality(fleet: Fleet, found: list[str]) -> None:
+    """Sums of each level that has samples are those of as many numbers, of pools that the row of its class has."""
+    for name, text in fleet.hash("quality").items():
+        number, _, level = name.partition(":")
+        i = fleet.numbers.index(int(number))
+        samples, pools, total, squares = map(float, text.split()[:4]) if level else (0, 0, *map(float, text.split()))
+        width = fleet.capacities[i] + 1
+        bits = [bit for bit in fleet.row(f"sampled:{number}") if level and bit % width == int(level)]
+        _claim(found, f"pools sampled in {name}", pools, len(bits))
+        if level and not (0 < int(level) < width and samples * squares >= total**2 * (1 - 1e-9)):
+            found.append(f"quality {name} is {text}")
 
 
 def _check_drains(fleet: Fleet, found: list[str]) -> None:

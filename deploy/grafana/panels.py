@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
-from grafana_foundation_sdk.builders import common, dashboard, heatmap, prometheus, stat, timeseries
+from grafana_foundation_sdk.builders import common, dashboard, heatmap, prometheus, stat, timeseries, trend
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as models
@@ -20,7 +20,7 @@ SOURCE = dashboards.DataSourceRef(type_val="prometheus", uid="${datasource}")
 """What the dashboard's variable of that name has chosen."""
 LETTERS = "ABCDEFGH"
 
-Drawn = TypeVar("Drawn", stat.Panel, timeseries.Panel, heatmap.Panel)
+Drawn = TypeVar("Drawn", stat.Panel, timeseries.Panel, heatmap.Panel, trend.Panel)
 
 
 class Number(NamedTuple):
@@ -85,7 +85,35 @@ class Occupancies(NamedTuple):
         return panel.targets(targets({"{{le}}": query}, PromQueryFormat.HEATMAP))
 
 
-Panel = Number | Chart | Occupancies
+class Curve(NamedTuple):
+    """Present values of metrics by number of sessions, of a class: the first as a line, the others as points."""
+
+    title: str
+    description: str
+    metrics: Mapping[str, str]
+
+    def draw(self) -> trend.Panel:
+        queries = {
+            legend: f'max by (level) ({metric}{{FLEET,pool_class="$pool_class"}})'
+            for legend, metric in self.metrics.items()
+        }
+        names = {f"Value #{letter}": legend for letter, legend in zip(LETTERS, queries, strict=False)}
+        panel = titled(trend.Panel(), self).span(24).height(8).x_field("level")
+        for legend in [*queries][1:]:
+            points = dashboards.DynamicConfigValue(id_val="custom.drawStyle", value="points")
+            panel = panel.override_by_name(legend, [points])
+        to_number = {"fields": {}, "conversions": [{"targetField": "level", "destinationType": "number"}]}
+        for kind, options in {
+            "merge": {},
+            "organize": {"excludeByName": {"Time": True}, "renameByName": names},
+            "convertFieldType": to_number,
+            "sortBy": {"fields": {}, "sort": [{"field": "level"}]},
+        }.items():
+            panel = panel.with_transformation(dashboards.DataTransformerConfig(id_val=kind, options=options))
+        return panel.targets(targets(queries, PromQueryFormat.TABLE))
+
+
+Panel = Number | Chart | Occupancies | Curve
 
 
 class Row(NamedTuple):
@@ -103,15 +131,15 @@ def titled(drawn: Drawn, panel: Panel) -> Drawn:
 def targets(
     queries: Mapping[str, str], form: PromQueryFormat = PromQueryFormat.TIME_SERIES
 ) -> list[Builder[Dataquery]]:
-    """Queries by legend, as a panel wants them."""
+    """Queries by legend, as a panel wants them; a table has present values."""
+    of_present = form == PromQueryFormat.TABLE
     return [
-        prometheus.Dataquery()
+        (prometheus.Dataquery().instant() if of_present else prometheus.Dataquery().range())
         .expr(selecting(query))
         .legend_format(legend)
         .format(form)
         .ref_id(letter)
         .datasource(SOURCE)
-        .range()
         for letter, (legend, query) in zip(LETTERS, queries.items(), strict=False)
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.grafana.panels import Chart, Number, Occupancies, Row
+from deploy.grafana.panels import Chart, Curve, Number, Occupancies, Row
 from deploy.grafana.service_row import SERVICE
 
 PLACEMENT = Row(
@@ -153,6 +153,12 @@ SPREAD = Row(
             "Optimal assignment, $pool_class",
             "The same for the best placement of the present sessions: the two pictures should look alike.",
             "slta_optimal_occupancy_ratio",
+        ),
+        Curve(
+            "Curve, $pool_class",
+            "Utility of one pool by its sessions: the stated curve, in the unit of what is measured, and the means of "
+            "what pools report. Fleets have it that measure quality, and are scraped with levels=1.",
+            {"stated": "slta_curve_utility", "measured": "slta_measured_utility"},
         ),
     ],
     repeat="pool_class",

@@ -72,6 +72,7 @@ STORY = (
     Call("renew", "POST", "/renew", {"session_ids": ["s-1", "s-3", "s-99"]}),
     Call("", "GET", "/state", seconds_before=20),
     Call("", "GET", "/next"),
+    Call("", "GET", "/quality"),
     Call("", "GET", "/optimum?load_per_pool=1.5&pools=small:4&pools=large:2"),
     *(_assign("", f"s-{k}", 0.0) for k in range(7, 10)),
     Call("", "GET", "/averages?window=60", seconds_before=11),

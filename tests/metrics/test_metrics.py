@@ -74,6 +74,24 @@ def small_fleet(**changes: Any) -> FleetFile:
     return FleetFile.read({"classes": [one("small", 20, 2), one("large", 30, 2)]} | changes)
 
 
+async def measured(store: Store, server: str) -> dict[str, list[float]]:
+    """The fleet `q` with eight sessions, and the utilities of its classes, which samples confirm, but the one's half.
+
+    So sessions belong on the other.
+    """
+    file = small_fleet(policy="jlmu", quality={"per": "pool", "unit": "frames/s"})
+    await define(store, "q", file)
+    for n in range(8):
+        await store.sessions.assign("q", f"s{n}", None)
+    utilities = {c.name: [c.utility.value(x) for x in range(c.capacity + 1)] for c in file.to_spec().classes}
+    with Redis.from_url(server) as redis:
+        for number, (name, unit) in enumerate({"small": 50, "large": 100}.items()):
+            for level in (1, 2, 3):
+                mean = unit * utilities[name][level]
+                redis.hset("{q}:quality", f"{number}:{level}", f"100 2 {100 * mean!r} {100 * mean**2!r}")
+    return utilities
+
+
 async def exposition(
     metrics: Metrics, store: Store, wanted: Scrape = ALL, expected_gaps: ExpectedGapCache | None = None
 ) -> str:
@@ -104,7 +122,7 @@ def value(found: Series, name: str, **labels: str) -> float:
     return found[f"slta_{name}", frozenset(labels.items())]
 
 
-async def test_the_page_names_every_family(store: Store, metrics: Metrics) -> None:
+async def test_the_page_names_every_family(store: Store, metrics: Metrics, server: str) -> None:
     for session_id in "ab":
         await store.sessions.assign("f", session_id, None)
     await store.sessions.complete("f", "b")
@@ -113,6 +131,7 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics) -> No
     await define(store, "o", small_fleet(policy="observe", session_types={"video": ["large"]}))
     await store.fleets.tick("o")
     await store.sessions.report("o", "a", f"{(await store.fleets.snapshot('o')).classes[0].name}-1", None)
+    await measured(store, server)
     metrics.error("timeout")
     result = AuditResult(at=1, total=0, by="host/1", first="")
     await store.audits.store("f", "1:0", result)

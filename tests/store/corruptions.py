@@ -145,6 +145,11 @@ SLTA: Kinds = {
         "the addresses deleted": drop("addresses"),
         "the labels deleted": drop("labels"),
     },
+    "samples of quality": {
+        "a sample of no level": lambda redis: redis.hset(key("quality"), "0:99", "3 3 3 3"),
+        "samples that nobody can read": lambda redis: redis.hset(key("quality"), "0:1", "0 0 0 rubbish"),
+        "the samples of another type": retype("quality"),
+    },
     "deadlines of drains": {
         "a deadline deleted": pool("large-3", follows="", deadline="0"),
         "a timer of a drain of no pool": lambda redis: redis.zadd(key("timers"), {"drain@nobody": 9e8}),

@@ -27,5 +27,6 @@ Not in the paper:
 | expected placement gap of JLMU | expected_gap |
 | utility of an even spread | least_connections |
 | difference at placing | differences |
+| measured quality, drift of curves | quality |
 | session types: prices, and the optimum under restrictions | session_types |
 """

@@ -208,7 +208,7 @@ async def read_fleets(
                     reading.unreadable.add(snapshot.fleet)
                     continue
                 expected_gaps.now(snapshot, spec, by_scrape=True)
-                in_thread = asyncio.to_thread(view_of, snapshot, spec) if snapshot.types else None
+                in_thread = asyncio.to_thread(view_of, snapshot, spec) if snapshot.types or snapshot.quality else None
                 await _print(await in_thread if in_thread else view_of(snapshot, spec), families, time_slice)
         for _ in count.add(len(reading.fleets)) if reading.is_complete else ():
             pass

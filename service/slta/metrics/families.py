@@ -12,6 +12,8 @@ from slta.metrics.fleet_view import (
     CLASS_COUNTS,
     COMPARED,
     COUNTERS,
+    CURVE,
+    DRIFT,
     ENDS,
     FLEET,
     LEVEL,
@@ -117,6 +119,19 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     LEVEL.gauge(
         "optimal_occupancy_ratio",
         "Fraction of the class's pools with at least `level` sessions in the optimal assignment.",
+    ),
+    CURVE.gauge("curve_utility", "Utility of one pool with `level` sessions as stated, in the measured unit."),
+    CURVE.gauge("measured_utility", "Mean of the samples of the utility of one pool with `level` sessions."),
+    DRIFT.gauge(
+        "curve_drift_ratio",
+        "Utility that placing by the measured curve of the class would gain at the present load, as a fraction; of "
+        "classes that are measured, without session types.",
+        attrgetter("gain"),
+    ),
+    DRIFT.gauge(
+        "curve_drift_error_ratio",
+        "Standard error of this gain, by the pools with samples, as a fraction.",
+        attrgetter("error"),
     ),
     CLASS.gauge("class_threshold", "Number of sessions below which a pool has a green token.", attrgetter("threshold")),
     CLASS.gauge("class_optimal_threshold", "Threshold at the optimal rank.", attrgetter("optimal_threshold")),

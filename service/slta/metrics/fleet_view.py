@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from slta.core.fleet import FleetSpec
 from slta.core.gaps import Gaps
+from slta.core.quality import Drift
 from slta.metrics.definitions import FamilyFactory, Labels
 from slta.models import AuditResult, ClassSnapshot, DifferenceSums, Snapshot
 from slta.views.averages import averages, over_window
 from slta.views.differences import SOURCES
 from slta.views.integrals import completed
+from slta.views.quality import drifts, utilities
 from slta.views.session_types import TypeObservation
 from slta.views.state import ClassObservation, Instant, instant
 
@@ -31,6 +34,8 @@ class FleetView(NamedTuple):
     now: Instant
     windows: Mapping[str, Gaps]
     """By seconds. Windows in which curves changed are omitted rather than wrong."""
+    drifts: Mapping[str, Drift] = MappingProxyType({})
+    """By class."""
 
 
 def view_of(snapshot: Snapshot, spec: FleetSpec) -> FleetView:
@@ -41,7 +46,7 @@ def view_of(snapshot: Snapshot, spec: FleetSpec) -> FleetView:
         window: over_window(snapshot, window, lambda older: averages(now, older, spec)) for window in snapshot.past
     }
     windows = {str(window): gaps for window, gaps in found.items() if gaps}
-    return FleetView(snapshot, spec, instant(snapshot, spec), windows)
+    return FleetView(snapshot, spec, instant(snapshot, spec), windows, drifts(snapshot, spec))
 
 
 class Level(NamedTuple):
@@ -55,6 +60,20 @@ def _levels(c: ClassObservation) -> Iterator[tuple[str, Level]]:
     stride = -(-c.capacity // MAX_LEVELS)
     for level in range(stride, c.capacity + 1, stride) if c.pools.active else ():
         yield str(level), Level(_fraction(c.occupancy, level), _fraction(c.optimal_occupancy, level))
+
+
+class Curve(NamedTuple):
+    """Utility of a pool at a level: stated, in the unit of the samples, and measured; None where it is not known."""
+
+    curve_utility: float | None
+    measured_utility: float | None
+
+
+def _curves(view: FleetView) -> Iterator[tuple[Labels, Curve]]:
+    for name, levels in utilities(view.snapshot, view.spec).items():
+        stride = -(-len(levels) // MAX_LEVELS)
+        for level, *found in levels[stride - 1 :: stride]:
+            yield (view.now.fleet, name, str(level)), Curve(*found)
 
 
 class Compared(NamedTuple):
@@ -108,4 +127,8 @@ CLASS_COUNTS = FamilyFactory[FleetView, ClassSnapshot](
 LEVEL = FamilyFactory[FleetView, Level](
     ("fleet", "pool_class", "level"),
     lambda view: [((view.now.fleet, c.name, level), found) for c in view.now.classes for level, found in _levels(c)],
+)
+CURVE = FamilyFactory[FleetView, Curve](("fleet", "pool_class", "level"), _curves)
+DRIFT = FamilyFactory[FleetView, Drift](
+    ("fleet", "pool_class"), lambda view: [((view.now.fleet, name), one) for name, one in view.drifts.items()]
 )

@@ -101,6 +101,8 @@ class Snapshot:
     """Result of the last periodic audit, if any."""
     types: Sequence[TypeSnapshot] = ()
     """Session types by number, if the fleet has any."""
+    quality: str = ""
+    """Samples of quality, as `views.quality.samples_of` takes them."""
     repair_blocked: str | None = None
     """Reason why a suspect fleet is not repaired automatically, if any."""
 

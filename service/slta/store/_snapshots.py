@@ -50,6 +50,7 @@ def _parse(fleet: str, reply: list[Any]) -> Snapshot:
         policy=fields["policy"],
         store_epoch=epoch,
         suspect=bool(fields["suspect"]),
+        quality=fields.get("quality", ""),
         audit=_audit(fields.get("audit_result", "")),
         repair_blocked=fields.get("repair_blocked") or None,
         draining_sessions=sum(_vector(fields, "draining_sessions")),

@@ -60,14 +60,14 @@ FACT_WORDS = 6
 
 FLEET_KEYS = {
     "string": "state document order order:full bound bound:full",
-    "hash": "cold pools names addresses labels types sessions ended:0 ended:1 repair aside marks",
+    "hash": "cold pools names addresses labels types sessions ended:0 ended:1 repair aside marks quality",
     "zset": "early timers forgotten",
     "list": "events",
 }
 """Keys of a fleet with a fixed name, by type."""
 
 _FIELDS = """policy utilities names:words capacities:numbers lease:number retention:number beta_coefficient:number
-    beta_power:number exponent:number gone:number forget:number reserve:number reserve_for_priority:number"""
+    beta_power:number exponent:number gone:number forget:number reserve:number reserve_for_priority:number quality"""
 CONFIGURATION_FIELDS = tuple(field.partition(":")[0] for field in _FIELDS.split())
 """Stored fields that follow from a fleet's document."""
 _CONFIGURATION = f"expected document {_FIELDS} session_types order bound marginals:list"

@@ -14,6 +14,7 @@ from slta.views.counts import PoolCounts, SessionCounts, pool_counts
 from slta.views.differences import DifferencesBySource, differences_by_source, mean_difference
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
 from slta.views.integrals import completed, encode_integrals
+from slta.views.quality import samples_of
 from slta.views.session_types import (
     FleetOptimum,
     TypeObservation,
@@ -48,6 +49,7 @@ class ClassObservation:
     - `kept_places`: free places kept for the types `kept_for`, null without session types.
     - `occupancy[j]`: active pools with at least j sessions. `optimal_occupancy[j]`: the same in the best assignment.
     - `marginal_utilities[x]`: what one more session adds to x sessions, up to one session beyond the present ones.
+    - `measured_level`: the last level with samples of quality; beyond it the curve is assumed.
     """
 
     name: str
@@ -62,6 +64,7 @@ class ClassObservation:
     pool_worth: float | None
     kept_places: int | None
     kept_for: list[str]
+    measured_level: int | None
     occupancy: list[int]
     optimal_occupancy: list[float]
     marginal_utilities: list[float]
@@ -186,9 +189,8 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
 
 def _went_back_seconds(snapshot: Snapshot) -> float | None:
     """Seconds since a rollback of the store was detected, which sets the epoch; None without one."""
-    if not snapshot.counters.get("went_back"):
-        return None
-    return max(0.0, snapshot.clock / MICROSECONDS - snapshot.store_epoch)
+    seconds = max(0.0, snapshot.clock / MICROSECONDS - snapshot.store_epoch)
+    return seconds if snapshot.counters.get("went_back") else None
 
 
 def dispatch_target(spec: FleetSpec, pools: Sequence[float], sessions: float) -> Coordinate | None:
@@ -202,9 +204,8 @@ def dispatch_target(spec: FleetSpec, pools: Sequence[float], sessions: float) ->
 
 def enumeration(spec: FleetSpec, pools: Sequence[float]) -> Ranking:
     """The ranking restricted to classes that have pools."""
-    if all(pools):
-        return spec.ranking
-    return spec.ranking.restricted_to([i for i, count in enumerate(pools) if count])
+    present = [i for i, count in enumerate(pools) if count]
+    return spec.ranking if all(pools) else spec.ranking.restricted_to(present)
 
 
 def _observe_classes(
@@ -235,16 +236,16 @@ def _observe_classes(
             pool_worth=worths[i],
             kept_places=kept[i].places,
             kept_for=kept[i].types,
+            measured_level=samples[-1].level if samples else None,
             occupancy=list(seen.counts),
             optimal_occupancy=optimal[i],
             marginal_utilities=list(spec.ranking.marginals[i][: len(seen.counts)]),
         )
-        for i, seen in enumerate(snapshot.classes)
+        for i, (seen, samples) in enumerate(zip(snapshot.classes, samples_of(snapshot), strict=True))
     ]
 
 
 def _marginal_of_emptiest(spec: FleetSpec, pool_class: int, counts: Sequence[int]) -> float | None:
     lowest = sum(count == counts[0] for count in counts) - 1
-    if not counts[0] or lowest >= spec.classes[pool_class].capacity:
-        return None
-    return spec.ranking.marginals[pool_class][lowest]
+    has_room = counts[0] and lowest < spec.classes[pool_class].capacity
+    return spec.ranking.marginals[pool_class][lowest] if has_room else None

@@ -23,6 +23,7 @@ from slta.parsing import NAME_PATTERN
 from slta.views.averages import AveragesObservation, observe_averages
 from slta.views.integrals import decode_integrals
 from slta.views.next_placement import NextPlacement, next_placement
+from slta.views.quality import QualityObservation, observe_quality
 from slta.views.state import Observation, observe_state
 from slta.views.what_if import Loads, WhatIf, changed, what_if
 
@@ -59,6 +60,18 @@ async def get_next(
     snapshot = await store.fleets.snapshot(fleet)
     spec = await specs.of_stored(snapshot.document)
     return json_response(await in_worker(next_placement, snapshot, spec, session_type))
+
+
+@router.get("/quality", responses={200: {"model": QualityObservation}})
+@allow({"read", "pool"})
+async def get_quality(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Response:
+    """Get the measured quality of a fleet.
+
+    Number, sum and sum of squares of the samples that pools have sent, by class and number of sessions on a pool.
+    """
+    snapshot = await store.fleets.snapshot(fleet)
+    spec = await specs.of_stored(snapshot.document)
+    return json_response(await in_worker(observe_quality, snapshot, spec))
 
 
 @router.get("/averages", responses={200: {"model": AveragesObservation}})

@@ -4,6 +4,12 @@ class_changes = {}
 
 local KEYS_PER_UNLINK = 1000 -- maximum number of keys in one UNLINK
 
+-- Whether a configuration has other classes than the fleet, or other capacities.
+function class_changes.differ(fleet, given)
+  local before = vectors.encode(fleet.names) .. '|' .. vectors.encode(fleet.capacities)
+  return vectors.encode(given.names) .. '|' .. vectors.encode(given.capacities) ~= before
+end
+
 -- The class_id of every class: the present one, or for new classes the lowest free ones.
 function class_changes.ids(fleet, names)
   local ids_by_name, taken, class_ids = {}, {}, {}

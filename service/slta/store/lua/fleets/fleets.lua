@@ -65,8 +65,11 @@ local function apply(fleet, given, wanted, tables_differ, totals_differ)
   if totals_differ or types_differ then
     fleet.utilities_version = fleet.utilities_version + 1
   end
-  local classes_differ = totals_differ or vectors.encode(given.names) ~= vectors.encode(fleet.names)
-  if fleet.kinds > 0 and (classes_differ or types_differ) then
+  local classes_differ = class_changes.differ(fleet, given)
+  if classes_differ or given.quality ~= fleet.quality then
+    quality.drop(fleet)
+  end
+  if fleet.kinds > 0 and (classes_differ or totals_differ or types_differ) then
     intervals.restart(fleet)
   end
   for class_index, name in ipairs(fleet.names) do
@@ -146,6 +149,7 @@ function fleets.delete(fleet, given)
   incarnations.drop(fleet)
   cache.drop(fleet)
   ticks.drop(fleet)
+  quality.drop(fleet)
   policy_tables.clear(fleet)
   for class_index = 1, #fleet.numbers do
     class_changes.drop(fleet, class_index)

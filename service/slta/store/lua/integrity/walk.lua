@@ -25,12 +25,12 @@
 
 walk = {}
 
--- The part of one hash of attributes, `addresses` or `labels`.
-local function attribute(hash)
+-- The part of one hash in which fault(fleet, hash, field, value) says what is wrong with a field, nil if nothing is.
+local function fields(hash, fault)
   return function(fleet, slice, cursor)
-    return slices.each_pair(fleet, hash, slice, cursor, function(pool_id, value)
-      local why = attributes.fault(fleet, hash, pool_id, value)
-      slice:record(fleet, hash, pool_id, value, not why and value or nil, why)
+    return slices.each_pair(fleet, hash, slice, cursor, function(field, value)
+      local why = fault(fleet, hash, field, value)
+      slice:record(fleet, hash, field, value, not why and value or nil, why)
     end)
   end
 end
@@ -44,8 +44,9 @@ local PARTS = {
   { 'timers', 'report write', stored_pools.walk_timers },
   { 'forget', 'write', repair_writes.forget },
   { 'pools', 'report preview write', stored_pools.walk },
-  { 'addresses', 'report write', attribute('addresses') },
-  { 'labels', 'report write', attribute('labels') },
+  { 'addresses', 'report write', fields('addresses', attributes.fault) },
+  { 'labels', 'report write', fields('labels', attributes.fault) },
+  { 'quality', 'report write', fields('quality', quality.fault) },
   { 'orphans', 'report write', orphans.walk },
   { 'keys', 'report preview write', stored_keys.walk },
   { 'records', 'report preview write', session_records.walk },

@@ -177,6 +177,7 @@ register('snapshot', calls.reading(function(fleet)
   cold.load(fleet, 'suspect')
   return reads.snapshot(fleet, {
     repair_blocked = fleet.suspect ~= '' and repair.blocked(fleet) or nil, audit_result = audit_claims.result(fleet),
+    quality = quality.list(fleet),
   })
 end), { 'no-writes' })
 register('session', calls.reading(reads.session), { 'no-writes' })

@@ -17,7 +17,7 @@ local FIELDS = { -- by kind
     'pools_alive', 'pools_unconfirmed', 'pools_lost', 'pools_gone', 'guard', 'guard_pools', 'guard_heard', 'guard_ttl',
   },
   words = { 'names', 'incarnations' },
-  text = { 'utilities', 'suspect' },
+  text = { 'utilities', 'suspect', 'quality' },
 }
 cold.CACHED = { -- kept between calls, see `cache`
   'names', 'numbers', 'capacities', 'exponent', 'lease', 'reserve', 'reserve_for_priority',
@@ -29,6 +29,7 @@ cold.INNER = { -- fields that no snapshot shows
   retention = true, ended_since = true, incarnations = true, marked_incarnation = true, gone = true, forget = true,
   resumed_at = true, recovering_until = true, held_until = true, lag = true, addresses = true, labels = true,
   guard_pools = true, guard_heard = true, guard_ttl = true, pools_since = true, pools_high = true, pools_low = true,
+  quality = true,
 }
 local KINDS = {} -- by field; filled on first use, since the top level of a library has no standard functions
 

@@ -11,6 +11,7 @@ keys = {}
 keys.FLEET = constants.FLEET_KEYS
 keys.CLASS = {
   used = 'string', active = 'string', ranks = 'string', marginals = 'string', unconfirmed = 'string', lost = 'zset',
+  sampled = 'string',
 }
 keys.NUMBERED = { level = 'string', ids = 'set', leases = 'set', past = 'list' }
 

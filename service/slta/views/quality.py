@@ -1,0 +1,91 @@
+"""Measured quality of a fleet by class and level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Literal
+
+from slta.core.fleet import FleetSpec
+from slta.core.quality import Drift, LevelSamples, Samples, drift, unit_factor
+from slta.models import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassQuality:
+    """Class of pools; `curve` as in the fleet file, `levels` those with samples."""
+
+    name: str
+    curve: Literal["learned"] | None
+    capacity: int
+    levels: Sequence[LevelSamples]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityObservation:
+    """Samples of the fleet's `quality`; `per` and `unit` are null, and there are none, if it measures none.
+
+    `sum / samples` estimates the utility of one pool at a level: a value per session is multiplied by the level. The
+    newest samples count most: sums are halved from time to time. `pools` is the number of different pools.
+    """
+
+    per: Literal["session", "pool"] | None
+    unit: str | None
+    classes: Sequence[ClassQuality]
+
+
+def samples_of(snapshot: Snapshot) -> Samples:
+    """Samples of a fleet, as `lua/pools/quality.lua` lists them."""
+    samples: list[list[LevelSamples]] = [[] for _ in snapshot.classes]
+    for record in filter(None, snapshot.quality.split("|")):
+        pool_class, level, count, pools, total, squares = map(float, record.split())
+        one = LevelSamples(level=int(level), samples=int(count), pools=int(pools), sum=total, sum_squares=squares)
+        samples[int(pool_class) - 1].append(one)
+    return [sorted(levels, key=lambda one: one.level) for levels in samples]
+
+
+def observe_quality(snapshot: Snapshot, spec: FleetSpec) -> QualityObservation:
+    """Response of `GET …/quality`."""
+    samples = samples_of(snapshot)
+    return QualityObservation(
+        per=spec.quality.per if spec.quality else None,
+        unit=spec.quality.unit if spec.quality else None,
+        classes=[
+            ClassQuality(
+                name=c.name, curve="learned" if c.name in spec.learned else None, capacity=c.capacity, levels=levels
+            )
+            for c, levels in zip(spec.classes, samples, strict=True)
+        ],
+    )
+
+
+def drifts(snapshot: Snapshot, spec: FleetSpec) -> dict[str, Drift]:
+    """Drift of each class that is measured; none with session types, whose optimum is another one. O(levels)."""
+    samples, pools = samples_of(snapshot), [c.counts[0] for c in snapshot.classes]
+    found = (
+        {}
+        if spec.session_types
+        else {
+            c.name: drift(spec.optimal_ranking, pools, snapshot.sessions, samples, i)
+            for i, c in enumerate(spec.classes)
+        }
+    )
+    return {name: one for name, one in found.items() if one}
+
+
+def utilities(snapshot: Snapshot, spec: FleetSpec) -> dict[str, list[tuple[int, float | None, float | None]]]:
+    """By class each level up to its capacity with its stated utility, in the unit of the samples, and the measured one.
+
+    None where it is not known, and no class if the fleet measures none.
+    """
+    samples, ranking = samples_of(snapshot), spec.optimal_ranking
+    factor = unit_factor(ranking, samples) or None
+    return {
+        c.name: [
+            (level, factor and factor * stated, measured.get(level))
+            for level, stated in enumerate(accumulate(ranking.marginals[i]), 1)
+        ]
+        for i, c in enumerate(spec.classes)
+        if (measured := {one.level: one.mean for one in samples[i]})
+    }
