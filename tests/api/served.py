@@ -26,7 +26,6 @@ from slta.models.scrape import Scrape
 from slta.runtime.bootstrap import connection_limits, uvicorn_config
 from slta.runtime.settings import Settings
 from slta.server.connection_limits import ConnectionLimits
-from slta.server.http_limits import LimitedProtocol
 from slta.server.server import Server, bind
 from slta.store import Store, StoreSettings
 from testbed.awaiting import eventually
@@ -111,10 +110,9 @@ async def served(app: FastAPI, *, fast_path: bool = True, **settings: Any) -> As
     """The application on a free port until the end of the block."""
     given = Settings(auth=False, port=0, **settings)
     limits = connection_limits(given)
-    config = uvicorn_config(app, given, limits)
     if not fast_path:
-        by_asgi: Any = partial(LimitedProtocol, limits=limits, problem_types=fast_path_of(app).guard.problem_types)
-        config.http = by_asgi
+        fast_path_of(app).match = lambda *_: None  # type: ignore[method-assign]
+    config = uvicorn_config(app, given, limits)
     server = PromptServer(config, limits)
     listener = bind("127.0.0.1", 0)  # who connects waits there until the server accepts
     serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -18,7 +18,7 @@ from slta.api.http.context import RequestContext
 from slta.api.http.guards import RequestGuard
 from slta.metrics import Metrics
 from slta.models.request_record import RequestRecord
-from slta.server.protocol import MAX_PER_ITERATION
+from slta.server.connection_limits import MAX_PER_ITERATION
 from testbed.awaiting import eventually
 from testbed.certificates import certificate_in
 from tests.api.raw_requests import JSON, Talk, assign, call, complete, in_one, last
@@ -158,7 +158,7 @@ async def test_the_first_hot_calls_are_sent_before_others_begin(here: Served, mo
     for _, writer in clients:
         writer.close()
     assert all(answer.startswith(b"HTTP/1.1 20") for answer in said)
-    assert sizes == [MAX_PER_ITERATION, MAX_PER_ITERATION]
+    assert sizes == [MAX_PER_ITERATION] * 2
 
 
 async def test_every_answer_says_when_it_was_given(here: Served) -> None:

@@ -11,7 +11,7 @@ import pytest
 from slta.api.app import build_api
 from slta.api.http.authorization import MAX_WAIT_SECONDS
 from slta.auth.keys import Access
-from slta.server import protocol
+from slta.server.connection_limits import SHED_PAUSE_SECONDS
 from slta.store import Store
 from slta.store._batching import batcher
 from slta.store._batching.batcher import MAX_BATCH
@@ -97,7 +97,7 @@ async def test_a_refused_connection_is_not_read(overloaded: Store, fleet: str, m
         loop, later = asyncio.get_running_loop(), asyncio.get_running_loop().call_later
 
         def noted(seconds: float, callback: Any, *args: Any, **options: Any) -> asyncio.TimerHandle:
-            if seconds != protocol.SHED_PAUSE_SECONDS:
+            if seconds != SHED_PAUSE_SECONDS:
                 return later(seconds, callback, *args, **options)
             rests.append(callback)
             return later(1e6, callback)

@@ -148,6 +148,7 @@ async def test_a_connection_is_idle_between_its_requests_and_while_its_head_is_o
     assert list(idle) == []
     await quiet()
     assert list(idle) == [wire.protocol]
+    wire.close()
     wire.protocol.connection_lost(None)
     wire.protocol.on_response_complete()
     assert (list(idle), len(room.limits.connections)) == ([], 0), "what comes late does not bring it back"

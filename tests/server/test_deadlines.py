@@ -9,8 +9,8 @@ import pytest
 
 from slta.runtime.bootstrap import connection_limits
 from slta.runtime.settings import Settings
-from slta.server import http_limits
-from slta.server.connection_limits import MAX_CLOSED_PER_ITERATION, ConnectionLimits
+from slta.server import protocol as protocol_module
+from slta.server.connection_limits import MAX_PER_ITERATION, ConnectionLimits
 from tests.server.wire import Wire, configuration, connected, quiet
 
 HEAD, KEEP_ALIVE, STALLED, REQUEST = 1000, 2000, 3000, 4000
@@ -21,8 +21,8 @@ CHUNKED = b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 @pytest.fixture(autouse=True)
 def told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_limits, "STALLED_SECONDS", STALLED)
-    monkeypatch.setattr(http_limits, "REQUEST_SECONDS", REQUEST)
+    monkeypatch.setattr(protocol_module, "STALLED_SECONDS", STALLED)
+    monkeypatch.setattr(protocol_module, "REQUEST_SECONDS", REQUEST)
 
 
 def limits() -> ConnectionLimits:
@@ -82,14 +82,15 @@ async def in_state(name: str) -> tuple[Wire, Any]:
 
 def patience(protocol: Any) -> int:
     """Seconds until it ends, to the next thousand."""
-    return int(round(protocol.deadline - protocol.loop.time(), -3))
+    return int(round(protocol.deadline - protocol._loop.time(), -3))
 
 
 async def leave(protocol: Any) -> None:
     protocol.connection_lost(None)
-    for task in tuple(protocol.tasks):
+    tasks = tuple(protocol.state.tasks)
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*protocol.tasks, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -171,11 +172,11 @@ async def test_drops_of_a_head_do_not_move_its_deadline() -> None:
 
 async def test_when_many_are_due_they_end_a_few_in_a_turn() -> None:
     kept = limits()
-    wires = [connected(kept) for _ in range(2 * MAX_CLOSED_PER_ITERATION)]
-    kept.close_expired([wire.protocol for wire in wires], wires[0].protocol.loop.time() + 2 * HEAD)
+    wires = [connected(kept) for _ in range(2 * MAX_PER_ITERATION)]
+    kept.close_expired([wire.protocol for wire in wires], wires[0].protocol._loop.time() + 2 * HEAD)
     for wire in wires:
         wire.protocol.deadline = 0
     await asyncio.sleep(0)
-    assert sum(wire.is_closing() for wire in wires) == MAX_CLOSED_PER_ITERATION
+    assert sum(wire.is_closing() for wire in wires) == MAX_PER_ITERATION
     await quiet()
     assert all(wire.is_closing() for wire in wires)

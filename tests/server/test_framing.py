@@ -17,8 +17,6 @@ from slta.api.http.route_rules import RouteRules
 from slta.auth.keys import Access
 from slta.auth.rate_limit import Rate
 from slta.server import framing, request_head
-from slta.server.callback_queue import CallbackQueue
-from slta.server.protocol import FastPathProtocol
 from tests.api.conftest import no_metrics
 from tests.server.wire import connected, play
 
@@ -202,7 +200,7 @@ async def test_hot_calls_are_answered_the_same_wherever_they_are_cut(monkeypatch
     app = build_api(store=None, access=Access({}), render_metrics=no_metrics)
     config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, proxy_headers=False)
     config.load()
-    given = {"kind": FastPathProtocol, "config": config, "fast_path": fast_path_of(app), "callbacks": CallbackQueue(32)}
+    given = {"config": config, "fast_path": fast_path_of(app)}
     heard = {alike(await play(pieces, waits=waits, **given)) for pieces in in_two(HOT) for waits in (True, False)}
     assert [statuses(said) for said in heard] == [[401, 401, 200, 401, 401, 200]]
 

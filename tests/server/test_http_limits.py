@@ -15,7 +15,7 @@ import pytest
 from slta.api.app import build_api
 from slta.api.http.route_rules import COMMON
 from slta.auth.keys import Access
-from slta.server import connection_limits, framing, http_limits, request_head
+from slta.server import connection_limits, framing, protocol, request_head
 from tests.api.conftest import no_metrics
 from tests.api.served import Served, served
 
@@ -50,13 +50,13 @@ async def pour(here: Served, *pieces: bytes, endless: bytes = b"") -> bytes:
 def held(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many bytes a connection kept unparsed after each reading, the largest so far."""
     most = [0]
-    data_received = http_limits.LimitedProtocol.data_received
+    data_received = protocol.HttpProtocol.data_received
 
-    def noted(self: http_limits.LimitedProtocol, data: bytes) -> None:
+    def noted(self: protocol.HttpProtocol, data: bytes) -> None:
         data_received(self, data)
         most[0] = max(most[0], len(self._buffer))
 
-    monkeypatch.setattr(http_limits.LimitedProtocol, "data_received", noted)
+    monkeypatch.setattr(protocol.HttpProtocol, "data_received", noted)
     return most
 
 
@@ -97,16 +97,16 @@ async def test_what_stands_around_chunks_has_an_end(begin: bytes) -> None:
 
 async def test_trailers_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[int] = []
-    on_message_complete = http_limits.LimitedProtocol.on_message_complete
+    on_message_complete = framing.RequestReader.on_message_complete
 
-    def noted(self: http_limits.LimitedProtocol) -> None:
-        kept.append(len(self.headers))
+    def noted(self: framing.RequestReader) -> None:
+        kept.append(len(self.exchange.headers))
         on_message_complete(self)
 
-    monkeypatch.setattr(http_limits.LimitedProtocol, "on_message_complete", noted)
+    monkeypatch.setattr(framing.RequestReader, "on_message_complete", noted)
     async with edge() as here:
         await pour(here, CHUNKED + b"0\r\n" + b"X: y\r\n" * 1000 + b"\r\n" + LAST)
-    assert kept == [0, 2], "those of the request that follows are"
+    assert kept == [2, 2], "those of their heads are"
 
 
 async def test_a_large_head_that_is_within_the_limits_is_taken() -> None:
@@ -144,7 +144,7 @@ async def test_who_reads_no_answers_is_soon_read_no_more_and_then_answered_in_or
 
 
 async def test_a_body_that_nobody_waits_for_is_read_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_limits, "STALLED_SECONDS", 0.0)
+    monkeypatch.setattr(protocol, "STALLED_SECONDS", 0.0)
     async with edge() as here:
         head = WHOLE[:-2] + b"Content-Length: 1000000\r\n\r\n"
         reader, writer = await asyncio.open_connection("127.0.0.1", here.port)

@@ -11,8 +11,10 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
+from slta.api.fast_path import FastPath
+from slta.api.http.guards import RequestGuard
 from slta.server.connection_limits import ConnectionLimits
-from slta.server.http_limits import LimitedProtocol
+from slta.server.protocol import HttpProtocol
 
 ADDRESSES = {"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)}
 
@@ -88,13 +90,12 @@ def configuration(app: Callable[..., Any] = echo) -> uvicorn.Config:
     return config
 
 
-def connected(
-    limits: ConnectionLimits | None = None, kind: type[LimitedProtocol] = LimitedProtocol, **options: Any
-) -> Wire:
+def connected(limits: ConnectionLimits | None = None, **options: Any) -> Wire:
     """The transport of a new connection."""
     limits = limits or ConnectionLimits(max_connections=10, idle_timeout_seconds=65, header_timeout_seconds=10)
-    given: dict[str, Any] = {"config": configuration(), "server_state": ServerState(), "app_state": {}} | options
-    protocol = kind(limits=limits, **given)
+    given: dict[str, Any] = {"config": configuration(), "server_state": ServerState()}
+    given["fast_path"] = FastPath(RequestGuard((), lambda _: None), dependencies=None)
+    protocol = HttpProtocol(limits=limits, **given | options)
     wire = Wire(protocol)
     protocol.connection_made(wire)
     return wire

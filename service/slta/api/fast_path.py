@@ -82,6 +82,17 @@ class FastPath:
         self.guard = guard
         self._dependencies = dependencies
 
+    @staticmethod
+    def match(scope: Scope, rules: RouteRules) -> FastRequest | None:
+        """Match a request to a hot route; None if it is for another route."""
+        path: str = scope["path"]
+        if not path.startswith(FLEETS):
+            return None
+        fleet, _, name = path[len(FLEETS) :].partition("/")
+        route = FAST_ROUTES.get(name) if scope["method"] == "POST" else None
+        route = route or FAST_PROXY_ROUTES.get(rules)
+        return FastRequest(route, fleet) if route and fleet else None
+
     async def respond(
         self, request: FastRequest, scope: Scope, context: RequestContext, body: bytes | Receive
     ) -> ApiResponse:
@@ -111,14 +122,3 @@ class FastPath:
             authorizer.release(context)
             self.guard.finish(scope, context, route.path, status)
         return response
-
-
-def match_fast_route(scope: Scope, rules: RouteRules) -> FastRequest | None:
-    """Match a request to a hot route; None if it is for another route."""
-    path: str = scope["path"]
-    if not path.startswith(FLEETS):
-        return None
-    fleet, _, name = path[len(FLEETS) :].partition("/")
-    route = FAST_ROUTES.get(name) if scope["method"] == "POST" else None
-    route = route or FAST_PROXY_ROUTES.get(rules)
-    return FastRequest(route, fleet) if route and fleet else None

@@ -28,12 +28,10 @@ from slta.runtime.background import BackgroundTasks
 from slta.runtime.request_log import RequestLog, log_startup_warnings
 from slta.runtime.settings import Settings
 from slta.runtime.tracing import open_spans
-from slta.server.callback_queue import CallbackQueue
 from slta.server.certificates import Certificate, ListenError
 from slta.server.connection_limits import MAX_CONNECTIONS, MAX_HANDSHAKES, ConnectionLimits, possible_connections
-from slta.server.protocol import MAX_PER_ITERATION, FastPathProtocol
+from slta.server.protocol import HttpProtocol
 from slta.server.server import Server, bind
-from slta.server.uvicorn_internals import check_uvicorn
 from slta.store import Store, StoreSettings
 from slta.store.embedded.server import EmbeddedStore
 from slta.store.library import Library
@@ -51,13 +49,7 @@ def freeze_startup_objects() -> None:
 
 def uvicorn_config(app: FastAPI, settings: Settings, limits: ConnectionLimits) -> uvicorn.Config:
     """uvicorn's configuration, with its logging, server headers and lifespan turned off."""
-    check_uvicorn()
-    protocol: Any = partial(
-        FastPathProtocol,
-        fast_path=fast_path_of(app),
-        limits=limits,
-        callbacks=CallbackQueue(MAX_PER_ITERATION),
-    )
+    protocol: Any = partial(HttpProtocol, limits=limits, fast_path=fast_path_of(app))
     return uvicorn.Config(
         app,
         lifespan="off",

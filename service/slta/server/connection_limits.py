@@ -27,8 +27,12 @@ STALLED_SECONDS = 10.0
 """Write timeout, and time that a half-closed connection lingers."""
 REQUEST_SECONDS = 300.0
 """Timeout until a response starts. Reading a body, store calls and repairs have shorter ones."""
-MAX_CLOSED_PER_ITERATION = 32
-"""Maximum connections closed in one iteration of the event loop."""
+SHED_PAUSE_SECONDS = 0.5
+"""Pause before reading again from a connection whose request was shed. Together with the longest queueing delay (0.5 s)
+this bounds the response time of a client that ignores Retry-After to one second."""
+MAX_PER_ITERATION = 32
+"""Maximum connections closed, and maximum fast-path requests started, in one iteration of the event loop: the store
+executes the first ones while the others are still being parsed."""
 
 SHED = ("too_many_connections", "evicted", "too_many_handshakes", "no_descriptors")
 """Reasons that mean overload; logged as a summary."""
@@ -90,7 +94,8 @@ class ConnectionLimits:
         self.connections = AdmissionControl[Connection](self.max_connections, self._evict, self.is_trusted)
         self.handshakes = AdmissionControl[asyncio.Task[None]](self.most_handshakes, self._cancel, self.is_trusted)
         self._shed: Counter[str] = Counter()
-        self._timeouts = CallbackQueue(MAX_CLOSED_PER_ITERATION)
+        self._timeouts = CallbackQueue(MAX_PER_ITERATION)
+        self.starts = CallbackQueue(MAX_PER_ITERATION)
 
     def refuse(self, reason: str) -> None:
         """Count a connection refused or closed by the server; overload is logged once a second."""

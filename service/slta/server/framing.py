@@ -5,10 +5,14 @@ A piece is a complete head, or a part of one body; it never extends into the nex
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+import httptools
 
 from slta.api.http.problems import CLOSE, HttpError
-from slta.server.request_head import HEAD_END, MAX_HEADER_BYTES, headers_too_large
+from slta.server.exchange import Exchange
+from slta.server.request_head import HEAD_END, MAX_HEADER_BYTES, head_end, headers_too_large
 
 CHUNKED = -1
 CHUNK_PIECE = 4096
@@ -16,32 +20,66 @@ MAX_PIECES_PER_ITERATION = 4096
 """Maximum pieces of chunked bodies parsed in one iteration of the event loop: a piece may have only four bytes."""
 
 
-class Framing:
-    """Framing of one connection. `body_left`: remaining bytes of the current body, or CHUNKED; 0: a head follows."""
+class RequestReader:
+    """Reader of one connection's requests; `exchange` is the one that was begun last.
 
-    def __init__(self) -> None:
-        self.body_left = 0
+    `body_left`: remaining bytes of its body, or CHUNKED; 0: a head follows. `overhead`: bytes of chunk sizes, chunk
+    extensions and trailers since the last body byte. `pieces` of chunked bodies since the last pause; 0: one is due.
+    """
+
+    def __init__(self, connection: Any) -> None:  # noqa: ANN401 - as of an exchange
+        self.exchange = Exchange(connection)
+        self.body_left = self.overhead = self.pieces = 0
+        self._connection = connection
+        self._parser = httptools.HttpRequestParser(self)
+
+    def parse(self, piece: bytes) -> None:
+        """Parse a piece. Raises an error of httptools."""
+        try:
+            self._parser.feed_data(piece)
+        except httptools.HttpParserUpgrade:  # no upgrade is supported: what follows is not parsed
+            self.exchange.keep_alive = False
+
+    def on_url(self, url: bytes) -> None:
+        """Begin a request: a head reaches the parser in one piece."""
+        self.exchange = Exchange(self._connection, url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Add a header, without the blanks behind its value, which the parser leaves (RFC 9112, 5.1); no trailer."""
+        if not self.body_left:
+            self.exchange.headers.append((name.lower(), value.rstrip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        """Take from the head what the parser has of it."""
+        version, method = self._parser.get_http_version(), self._parser.get_method().decode("ascii")
+        self.exchange.keep_alive = version != "1.0" and self._parser.should_keep_alive()
+        self.exchange.scope = {"http_version": version, "method": method, "headers": self.exchange.headers}
+
+    def on_body(self, body: bytes) -> None:
+        """Add to the body."""
         self.overhead = 0
-        """Bytes of chunk sizes, chunk extensions and trailers since the last body byte."""
-        self.pieces = 0
-        """Pieces of chunked bodies since the last pause; 0: a pause is due."""
+        self.exchange.add_body(body)
 
-    def begin_body(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def on_message_complete(self) -> None:
+        """Mark the body as complete."""
+        self.body_left, self.exchange.more_body = 0, False
+        self.exchange.news.set()
+
+    def begin_body(self, headers: Mapping[bytes, bytes]) -> None:
         """Take the body length from the validated headers (RFC 9112, 6.3). 501 for an unsupported transfer coding."""
-        codings: list[bytes] = []
-        for name, value in headers:
-            if name == b"content-length":
-                self.body_left = int(value)
-            elif name == b"transfer-encoding":
-                codings += value.lower().replace(b",", b" ").split()
-        if codings:
+        self.body_left = int(headers.get(b"content-length", 0))
+        if b"transfer-encoding" in headers:
+            values = b",".join([value for name, value in self.exchange.headers if name == b"transfer-encoding"])
+            codings = values.lower().replace(b",", b" ").split()
             if codings[-1:] == [b"chunked"] != codings:  # if chunked is not the last, the parser raises 400
                 detail = "The only supported transfer coding is chunked."  # RFC 9112, 6.1
                 raise HttpError(501, "unsupported_transfer_coding", detail, CLOSE)
             self.body_left, self.overhead = CHUNKED, 0
 
-    def body_end(self, buffer: bytes, start: int) -> int:
-        """End of the body piece that starts at `start`; `start` if more data or a pause is needed. Raises HttpError."""
+    def piece_end(self, buffer: bytes, start: int) -> int:
+        """End of the piece that starts at `start`; `start` if more data or a pause is needed. Raises HttpError."""
+        if not self.body_left:
+            return head_end(buffer, start)
         if self.body_left == CHUNKED:
             self.pieces = (self.pieces + 1) % MAX_PIECES_PER_ITERATION
             return self._chunks_end(buffer, start) if self.pieces else start
@@ -52,11 +90,10 @@ class Framing:
     def _chunks_end(self, buffer: bytes, start: int) -> int:
         """A chunked body ends with an empty line, so a piece ends after one, never inside one."""
         found = buffer.find(HEAD_END, start, start + CHUNK_PIECE)
+        end = found + len(HEAD_END)
         if found < 0:
             end = min(start + CHUNK_PIECE, len(buffer))
             end -= next((size for size in (3, 2, 1) if buffer.endswith(HEAD_END[:size], start, end)), 0)
-        else:
-            end = found + len(HEAD_END)
         self.overhead += end - start
         if self.overhead > MAX_HEADER_BYTES:
             raise headers_too_large()

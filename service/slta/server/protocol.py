@@ -1,95 +1,250 @@
-"""uvicorn's HTTP/1.1 protocol with a fast path: requests of hot routes are answered without ASGI."""
+"""HTTP/1.1 protocol of a connection: limits before authentication, framing, the fast path, and FastAPI for the rest."""
 
 from __future__ import annotations
 
 import asyncio
+import math
+import secrets
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+import httptools
+import uvicorn
+from uvicorn.server import ServerState
 
-from slta.api.fast_path import FastPath, FastRequest, match_fast_route
+from slta.api.fast_path import FastPath, FastRequest
 from slta.api.http.context import RequestContext
-from slta.api.http.responses import ApiResponse
+from slta.api.http.guards import PROBES
+from slta.api.http.problems import CLOSE, HttpError
 from slta.api.http.route_rules import RULES_KEY, rules_of
-from slta.server.callback_queue import CallbackQueue
-from slta.server.http_limits import LimitedProtocol
+from slta.server.connection_limits import REQUEST_SECONDS, SHED_PAUSE_SECONDS, STALLED_SECONDS, ConnectionLimits
+from slta.server.exchange import Exchange
+from slta.server.framing import RequestReader
+from slta.server.request_head import invalid_http, path_of, split_target, target_of
 
-SHED_PAUSE_SECONDS = 0.5
-"""Pause before reading again from a connection whose request was shed. Together with the longest queueing delay (0.5 s)
-this bounds the response time of a client that ignores Retry-After to one second."""
-MAX_PER_ITERATION = 32
-"""Maximum fast-path requests started in one iteration of the event loop: the store executes the first ones while the
-others are still being parsed."""
+WRITE_BUFFER_BYTES = 16_384
+"""High-water mark of the transport's write buffer, and of TLS's read buffer, besides the kernel's buffers."""
 
 
-class FastPathProtocol(LimitedProtocol):
-    """One connection.
+class HttpProtocol(asyncio.Protocol):
+    """One connection, which pauses reading while a request is in progress.
 
-    uvicorn calls `_start_asgi_task` once a head is parsed. Requests of other routes and those with
-    `Expect: 100-continue` are left to uvicorn's ASGI cycle.
+    The parser receives a complete head, as it buffers an incomplete one without a limit; then the body; and nothing
+    more until the response is complete: pipelined requests stay unparsed. A `deadline` is always set: during a request
+    it is REQUEST_SECONDS after the head, extended during the response.
     """
 
-    def __init__(self, *, fast_path: FastPath, callbacks: CallbackQueue, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        """`callbacks` is shared by all connections."""
-        super().__init__(problem_types=fast_path.guard.problem_types, **options)
+    def __init__(
+        self, *, config: uvicorn.Config, server_state: ServerState, limits: ConnectionLimits, fast_path: FastPath
+    ) -> None:
+        self.deadline = math.inf  # until connection_made
+        self.writable = asyncio.Event()
+        self.writable.set()
+        self._loop = asyncio.get_running_loop()
+        self._app: Any = config.loaded_app
+        self.state: Any = server_state
+        self._limits = limits
         self._fast_path = fast_path
-        self._callbacks = callbacks
-        self._response_task: asyncio.Task[ApiResponse] | None = None
+        self._reader = RequestReader(self)
+        self._exchange = self._reader.exchange
+        self._exchange.end()
+        self._buffer = b""
+        self._head_started = self._half_closed = False
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel the request: operations not yet sent to the store are dropped."""
-        super().connection_lost(exc)
-        if self._response_task:
-            self._response_task.cancel()
+    def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - asyncio's own
+        """Register the connection; it may not be admitted."""
+        self.transport = transport
+        self.state.connections.add(self)
+        self.deadline = self._loop.time() + self._limits.header_timeout_seconds
+        transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
+        is_tls = transport.get_extra_info("sslcontext") is not None
+        if is_tls:
+            transport.set_read_buffer_limits(WRITE_BUFFER_BYTES)  # uvloop: limits the buffered ciphertext
+        client, scheme = transport.get_extra_info("peername") or ("", 0), "https" if is_tls else "http"
+        self._scope = {"type": "http", "asgi": {"version": "3.0"}, "client": client[:2], "scheme": scheme}
+        self._is_admitted = self._limits.connections.admit(self, client[0])
+        self._idle = self._limits.connections.idle_list(self)
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
-        scope: Any = cycle.scope
-        rules = scope[RULES_KEY] = rules_of(scope["path"])
-        self._keeps_body = not rules.of_proxies
-        request = None if cycle.waiting_for_100_continue else match_fast_route(scope, rules)
-        if request is None:
-            super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's own
+        """Release it; the fast path drops operations not yet sent to the store."""
+        self._buffer = b""
+        self.state.connections.discard(self)
+        self._limits.connections.release(self)
+        self._exchange.end()
+        self.writable.set()
+        if self._exchange.is_hot and self._exchange.task:
+            self._exchange.task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        if self._half_closed:
             return
-        context = self._fast_path.guard.context(scope)
-        self._callbacks.add(partial(self._respond, cycle, request, context))
+        self._buffer = self._buffer + data if self._buffer else data
+        self._parse()
+        if self._buffer and self._is_blocked():
+            self.transport.pause_reading()
 
-    def _respond(self, cycle: RequestResponseCycle, request: FastRequest, context: RequestContext) -> None:
-        if cycle.disconnected:
-            return
-        body: Any = cycle.receive
-        if not cycle.more_body:  # of a proxy's route, nothing was kept
-            body = bytes(cycle.body)
-            cycle.body.clear()
-        response = self._fast_path.respond(request, cycle.scope, context, body)  # type: ignore[arg-type]
-        self._response_task = self.loop.create_task(response)
-        self.tasks.add(self._response_task)  # type: ignore[arg-type]
-        self._response_task.add_done_callback(partial(self._send, cycle, context))
+    def eof_received(self) -> None:
+        """The client has half-closed, or gone: the transport closes once the write buffer is empty."""
+        self.deadline = self._loop.time() + STALLED_SECONDS
 
-    def _send(self, cycle: RequestResponseCycle, context: RequestContext, task: asyncio.Task[ApiResponse]) -> None:
-        self._response_task = None
-        self.tasks.discard(task)
-        if cycle.disconnected:
+    def pause_writing(self) -> None:
+        self.writable.clear()
+        self.deadline = self._loop.time() + STALLED_SECONDS
+
+    def resume_writing(self) -> None:
+        self.writable.set()
+        self.on_response_complete()
+
+    def on_response_complete(self) -> None:
+        """Parse the next request; without keep-alive, close the connection."""
+        if self._exchange.is_over and not self._exchange.keep_alive:
+            self._close()
+        self._set_deadline()
+        self._resume()
+
+    def on_timeout(self) -> None:
+        """Close the connection if its deadline has passed: with 408 for an incomplete head."""
+        exchange, is_stalled = self._exchange, self.transport.get_write_buffer_size() > 0
+        if self.deadline > self._loop.time():
             return
-        if task.cancelled():
+        if self._head_started and not (is_stalled or self._is_closing()):
+            self._refuse(HttpError(408, "request_timeout", "The request did not arrive in time.", CLOSE), self._buffer)
+        elif is_stalled or self._is_closing() or not (exchange.has_started or exchange.is_over):
+            if is_stalled or not self._is_closing():
+                self._limits.refuse("stalled" if is_stalled else "unanswered")
+            self.transport.abort()
+        else:
+            if exchange.is_over:
+                self.transport.close()
+            self._set_deadline()
+
+    def shutdown(self) -> None:
+        """Close the connection once no response is under way; uvicorn's server calls this at its end."""
+        self._exchange.keep_alive = False
+        if self._exchange.is_over:
             self.transport.close()
+
+    def _is_closing(self) -> bool:
+        return self._half_closed or self.transport.is_closing()
+
+    def _close(self) -> None:
+        """Close; half-close if the client is still sending, so that it can read the response (RFC 9112, 9.6)."""
+        is_sending = self._reader.body_left or self._buffer
+        if is_sending and self.transport.can_write_eof() and not self._is_closing():
+            self._half_closed = True
+            self.transport.write_eof()
+            self.transport.resume_reading()
+        elif not self._half_closed:
+            self.transport.close()
+
+    def _is_blocked(self) -> bool:
+        """Whether parsing must wait: a request is in progress, or the client does not read responses."""
+        exchange = self._exchange
+        return not (exchange.more_body or exchange.is_over) or not self.writable.is_set() or self._is_closing()
+
+    def _set_deadline(self) -> None:
+        if self._is_closing():
+            self._limits.connections.mark_idle(self)
+            patience = STALLED_SECONDS
+        elif not self._exchange.is_over:
+            patience = REQUEST_SECONDS
+        else:
+            self._idle[self] = None
+            is_behind = self._reader.body_left or not self.writable.is_set()
+            patience = STALLED_SECONDS if is_behind else self._limits.idle_timeout_seconds
+        self.deadline = self._loop.time() + patience
+
+    def _parse(self) -> None:
+        buffer, start, reader = self._buffer, 0, self._reader
+        try:
+            while start < len(buffer) and (reader.body_left or not self._is_blocked()):
+                is_head, end = not reader.body_left, reader.piece_end(buffer, start)
+                if end == start:
+                    self._wait_for_data()
+                    break
+                reader.parse(buffer[start:end])
+                if is_head and reader.exchange is not self._exchange:  # no empty line
+                    self._begin(reader.exchange)
+                elif self._exchange.is_over and not (is_head or reader.body_left):
+                    self._set_deadline()
+                start = end
+        except (HttpError, httptools.HttpParserError) as error:
+            self._refuse(error if isinstance(error, HttpError) else invalid_http(), buffer[start:])
+            start, reader.body_left = len(buffer), 0
+        self._buffer = buffer[start:]
+
+    def _begin(self, exchange: Exchange) -> None:
+        """Start a request, or raise HttpError if it is refused."""
+        self._idle.pop(self, None)
+        self.deadline, self._head_started = self._loop.time() + REQUEST_SECONDS, False
+        if not (self._is_admitted or path_of(exchange.url) in PROBES):
+            detail = "The dispatcher has reached its connection limit: retry later, or use another dispatcher."
+            raise HttpError(503, "too_many_connections", detail, CLOSE)
+        headers = dict(exchange.headers)
+        if exchange.more_body:
+            self._reader.begin_body(headers)
+        scope = exchange.scope = {**self._scope, **exchange.scope, **split_target(exchange.url, exchange.headers)}
+        exchange.keep_alive = exchange.keep_alive and self._is_admitted and not self._limits.ending
+        exchange.expects_continue = headers.get(b"expect", b"").lower() == b"100-continue"
+        rules = scope[RULES_KEY] = rules_of(scope["path"])
+        exchange.keeps_body = not rules.of_proxies
+        self._exchange = exchange
+        request = None if exchange.expects_continue else self._fast_path.match(scope, rules)
+        if request:
+            context = self._fast_path.guard.context(scope)
+            exchange.is_hot = True
+            self._limits.starts.add(partial(self._run, exchange, self._answer, exchange, request, context))
+        else:
+            self._run(exchange, self._app, scope, exchange.receive, exchange.send)
+
+    def _wait_for_data(self) -> None:
+        if self._reader.body_left and not self._reader.pieces:
+            self.transport.pause_reading()
+            self._loop.call_soon(self._resume)
+        elif not (self._reader.body_left or self._head_started):
+            self._head_started, self.deadline = True, self._loop.time() + self._limits.header_timeout_seconds
+
+    def _resume(self) -> None:
+        if self._buffer:
+            self._parse()
+        if not (self._buffer and self._is_blocked()):
+            self.transport.resume_reading()
+
+    def _refuse(self, refusal: HttpError, unparsed: bytes) -> None:
+        """Close the connection; unless a response has started, with one to `unparsed`, or to the request under way."""
+        exchange = self._exchange
+        self._limits.refuse(refusal.code)
+        if exchange.is_over:
+            exchange = Exchange(self, target_of(unparsed))
+        if not exchange.has_started:
+            request_id = secrets.token_hex(8)
+            rules = rules_of(path_of(exchange.url))
+            response = rules.refusal(request_id, refusal, self._fast_path.guard.problem_types)
+            exchange.respond(response, request_id)
+        exchange.end()
+        self._close()
+        self._set_deadline()
+
+    def _run(self, exchange: Exchange, answer: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:  # noqa: ANN401
+        if not exchange.is_over:
+            exchange.task = self._loop.create_task(answer(*arguments))
+            self.state.tasks.add(exchange.task)
+            exchange.task.add_done_callback(partial(self._on_answered, exchange))
+
+    def _on_answered(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
+        self.state.tasks.discard(task)
+        if not exchange.is_over:  # it failed, or was cancelled
+            self.transport.close()
+
+    async def _answer(self, exchange: Exchange, request: FastRequest, context: RequestContext) -> None:
+        body = exchange.receive if exchange.more_body else exchange.take_body()
+        response = await self._fast_path.respond(request, exchange.scope, context, body)
+        if exchange.is_over:
             return
-        response = task.result()
-        must_close = "Connection" in response.headers
-        self.write_response(
-            response,
-            context.request_id,
-            cycle.default_headers,
-            last=not (cycle.keep_alive or must_close),
-            is_head=cycle.scope["method"] == "HEAD",
-        )
-        cycle.keep_alive = cycle.keep_alive and not must_close
-        cycle.response_started = cycle.response_complete = True
-        if not cycle.keep_alive:
-            self.half_close()
-        if context.shed:  # an immediate retry must not delay admitted requests
-            self.flow.pause_reading()
-            self.loop.call_later(SHED_PAUSE_SECONDS, self.on_response_complete)
+        exchange.respond(response, context.request_id)
+        if context.shed and exchange.keep_alive:  # an immediate retry must not delay admitted requests
+            self.transport.pause_reading()
+            self._loop.call_later(SHED_PAUSE_SECONDS, self.on_response_complete)
         else:
             self.on_response_complete()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from slta.api.http.guards import PROBES
+import httptools
+
 from slta.api.http.problems import CLOSE, HttpError
 from slta.api.http.route_rules import COMMON, rules_of
 
@@ -52,19 +53,20 @@ def _check_long_line(line: bytes) -> None:
         raise HttpError(414, "uri_too_long", f"The request line may have at most {limit} bytes.", CLOSE)
 
 
-class Trailers(list[tuple[bytes, bytes]]):
-    """Trailer fields, which are discarded."""
+def split_target(target: bytes, headers: list[tuple[bytes, bytes]]) -> dict[str, str | bytes]:
+    """What the ASGI scope has of a request target. Raises an error of httptools.
 
-    def append(self, header: tuple[bytes, bytes]) -> None:
-        """Discard a trailer field."""
-
-
-def add_host(target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    """Add the host of an absolute-form target as a second Host header if they differ (RFC 9112, 3.2.2)."""
-    authority = target.partition(b"://")[2].partition(b"/")[0]
-    hosts = [value for name, value in headers if name == b"host"]
-    if hosts and hosts != [authority]:
-        headers.append((b"host", authority))
+    The host of an absolute form becomes a second Host header if they differ (RFC 9112, 3.2.2).
+    """
+    raw_path, _, query = target.partition(b"#")[0].partition(b"?")
+    if target[:1] != b"/":
+        authority = target.partition(b"://")[2].partition(b"/")[0]
+        hosts = [value for name, value in headers if name == b"host"]
+        if hosts and hosts != [authority]:
+            headers.append((b"host", authority))
+        url = httptools.parse_url(target)
+        raw_path, query = url.path, url.query or b""
+    return {"path": unquote(raw_path.decode("ascii")), "raw_path": raw_path, "query_string": query}
 
 
 def target_of(head: bytes) -> bytes:
@@ -76,17 +78,6 @@ def target_of(head: bytes) -> bytes:
 def path_of(target: bytes) -> str:
     """Decoded path of a request target."""
     return unquote(target.partition(b"?")[0].decode("latin-1"))
-
-
-def is_probe(target: bytes) -> bool:
-    """Whether the target is a health probe, which is answered even when connections are refused."""
-    return target.partition(b"?")[0].decode("latin-1") in PROBES
-
-
-def http_error_of(error: Exception) -> HttpError:
-    """HttpError of a parse error: the error itself, the HttpError that caused it, or 400."""
-    cause = error if isinstance(error, HttpError) else error.__context__
-    return cause if isinstance(cause, HttpError) else invalid_http()
 
 
 def unsupported_version(line: bytes) -> HttpError:

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import structlog
@@ -75,9 +76,9 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start accepting, and log the URLs."""
-        servers: Any = [
-            Acceptor(listener, self._new_connection, self._limits, self.config.ssl) for listener in sockets or []
-        ]
+        protocol: Any = self.config.http_protocol_class
+        new_connection = partial(protocol, config=self.config, server_state=self.server_state)
+        servers: Any = [Acceptor(listener, new_connection, self._limits, self.config.ssl) for listener in sockets or []]
         self.servers = servers
         self.started = True
         scheme = "https" if self.config.is_ssl else "http"
@@ -88,14 +89,8 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Close expired connections once a second; uvicorn calls this ten times a second."""
         if counter % 10 == 0:
-            connections: Any = self.server_state.connections
-            self._limits.close_expired(connections, asyncio.get_running_loop().time())
+            self._limits.close_expired(self.server_state.connections, asyncio.get_running_loop().time())  # type: ignore[arg-type]
         return await super().on_tick(counter)
-
-    def _new_connection(self) -> asyncio.Protocol:
-        protocol: Any = self.config.http_protocol_class
-        new: asyncio.Protocol = protocol(config=self.config, server_state=self.server_state, app_state={})
-        return new
 
 
 def bind(host: str, port: int, *, has_tls: bool = False) -> socket.socket:

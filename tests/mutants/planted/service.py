@@ -19,9 +19,9 @@ MUTANTS: dict[str, Mutant] = {
         "metrics/readings.py", "being_sent", "senders -= 1", "senders -= 0"
     ),
     "a piece of chunks may end within an empty line": row("server/framing.py", "_chunks_end", "3, 2, 1)", ")"),
-    "a stream ends after a while": row("server/http_limits.py", "on_timeout", "cycle.response_started", "False"),
+    "a stream ends after a while": row("server/protocol.py", "on_timeout", "exchange.has_started or ", ""),
     "an answer that is not read may take as long as an idle connection": row(
-        "server/http_limits.py", "_set_deadline", "flow.write_paused or self.", ""
+        "server/protocol.py", "_set_deadline", " or not self.writable.is_set()", ""
     ),
     "a fleet in doubt is left to the other dispatcher": row(
         "runtime/ticks.py", "_settle", "0 if self._store.is_doubted(fleet) else ", ""
