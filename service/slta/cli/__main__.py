@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -14,6 +15,8 @@ def main() -> None:
     """Run the command. Before it installs its own handlers, SIGINT and SIGTERM exit without a traceback."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
+    if sys.argv[1:2] == ["serve"]:
+        gc.disable()  # until `freeze_startup_objects`: collections would look through what stays, again and again
     with ctrl_c_for_us_alone() if sys.argv[1:2] == ["demo"] else nullcontext():
         from slta.cli.commands import app
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import uvicorn
+from anyio import get_cancelled_exc_class
 from fastapi import FastAPI
 
 from slta import release
@@ -41,10 +42,13 @@ GC_THRESHOLD = 10_000
 
 
 def freeze_startup_objects() -> None:
-    """Exclude the 90,000 startup objects from garbage collection, where they would cost 20 ms each time."""
-    gc.collect()
+    """Exclude the 100,000 startup objects from garbage collection, where they would cost 20 ms each time.
+
+    The 1,000 among them that are garbage stay: to collect them would take 80 ms. Collection is on from now.
+    """
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
+    gc.enable()
 
 
 def uvicorn_config(app: FastAPI, settings: Settings, limits: ConnectionLimits) -> uvicorn.Config:
@@ -133,6 +137,7 @@ class Dispatcher:
             listener = bind(self._settings.host, self._settings.port, has_tls=self._certificate is not None)
             log_startup_warnings(self._access, os.environ)
             background = self._background_tasks(store, config)
+            get_cancelled_exc_class()  # imports anyio's backend, as the first stream would for 12 ms of the event loop
             freeze_startup_objects()
             async with self._expected_gaps.under_way(), background.under_way(on_failure=server.stop):
                 await server.serve(sockets=[listener])

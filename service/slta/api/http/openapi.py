@@ -120,7 +120,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document of an application, cached."""
     if app.openapi_schema is None:
         about = {name: getattr(app, name) for name in ("title", "version", "summary", "description")}
-        document = get_openapi(**about, routes=app.routes)
+        routes = [route.described() if isinstance(route, ApiRoute) else route for route in app.routes]
+        document = get_openapi(**about, routes=routes)
         schemas = document["components"]["schemas"]
         schemas.pop("HTTPValidationError", None)
         schemas.pop("ValidationError", None)

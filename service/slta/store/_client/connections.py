@@ -10,6 +10,7 @@ from typing import Any
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 
@@ -46,7 +47,7 @@ class Connections:
         self._find_seconds = 2 * settings.connect_timeout_seconds + self.call_seconds
         self._settings = settings
         on_new = partial(on_connect, requires_fsync=settings.requires_fsync)
-        self._server = server | {"socket_timeout": None, "redis_connect_func": on_new}
+        self._server = server | {"socket_timeout": None, "redis_connect_func": on_new, "driver_info": DriverInfo()}
         self.is_cluster = bool(address.nodes)
         self.finds_masters = bool(address.sentinels or address.nodes)
         """Whether the URL leads to others that name the masters."""
