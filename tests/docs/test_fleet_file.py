@@ -43,7 +43,7 @@ def test_the_numbers_in_the_meaning_of_a_field_are_the_limits() -> None:
     )
     assert f"at least {MIN_LEASE_SECONDS}; 0" in docs["lease_seconds"]
     assert f"up to {MAX_UNIT} printable" in docs["utility_unit"]
-    assert f"γ = {float(EXPONENT)}" in docs["beta"]
+    assert f"{{exponent: {float(EXPONENT)}}}" in docs["beta"]
     assert fleet_file(order={"kind": "paper"}) == fleet_file()
 
 

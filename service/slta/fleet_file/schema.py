@@ -82,8 +82,8 @@ class FleetFile(Part):
     order: Order = Field(default_factory=lambda: DEFAULT_ORDER)  # an object as a default stops client generators
     """[Order](#order) in which places are filled; default: `{kind: paper}`."""
     beta: BetaFile = Field(default_factory=lambda: DEFAULT_BETA)
-    """`{exponent: γ}` or `{fixed: β}`: n^(1-γ) or β n green tokens in n pools, rounded up, at least 2, let r fall.
-    Default: γ = 0.45."""
+    """How many green tokens [lower the estimate rank](policies.md#slta-in-numbers): `{exponent: …}` or `{fixed: …}`;
+    default: `{exponent: 0.45}`."""
     lease_seconds: Annotated[Number, Field(ge=0, le=MAX_LEASE_SECONDS), AfterValidator(check_lease)] = Decimal(
         LEASE_SECONDS
     )
@@ -103,7 +103,7 @@ class FleetFile(Part):
     session_types: SessionTypes = Field(default_factory=dict)
     """Classes of each [session type](#session-types): up to 15, with `default` times classes at most 256."""
     reserve: Annotated[Number, Field(ge=0, le=MAX_RESERVE)] = Decimal(str(RESERVE))
-    """ρ of the [reserves](#session-types) of session types; 0: none."""
+    """Factor of the [reserves](policies.md#session-types) of session types; 0: none."""
     reserve_for_priority: Annotated[int, Field(strict=True, ge=0, le=MAX_RESERVE_FOR_PRIORITY)] = 0
     """Free places kept for sessions that are not of [low priority](#priority)."""
 
