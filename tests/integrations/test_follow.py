@@ -25,7 +25,7 @@ def test_the_line_of_an_end_completes_the_session(fleet: Fleet, log: Log, new_fo
     until(lambda: following.value("answers_total", operation="complete", outcome="completed") == 1)
 
 
-def test_the_position_is_saved_after_it(fleet: Fleet, log: Log, new_follower: NewFollower, tmp_path: Path) -> None:
+def test_the_position_follows_answers(fleet: Fleet, log: Log, new_follower: NewFollower, tmp_path: Path) -> None:
     new_follower(fleet, file=log.path)
     log.write(*fleet.begin_and_end("a"))
     position = tmp_path / "state/position.json"

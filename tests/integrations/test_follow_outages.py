@@ -93,7 +93,7 @@ def test_kills_and_rotations_in_any_order_lose_and_double_nothing(fleet: Fleet, 
     assert "WARNING" not in process.output
 
 
-def test_killed_in_an_answer_it_repeats_it(fleet: Fleet, between: ThreadedRelay, log: Log, tmp_path: Path) -> None:
+def test_killed_in_an_answer_it_asks_again(fleet: Fleet, between: ThreadedRelay, log: Log, tmp_path: Path) -> None:
     lines = fleet.begin_and_end(*ids(10), "last")
     first = FollowerProcess(between.url, fleet.name, tmp_path, "--file", str(log.path)).start()
     before = json.loads(first.position.read_text())["offset"]

@@ -146,7 +146,7 @@ async def test_an_undone_delete_is_listed_again_and_told_apart(watched: Watched,
     assert await store.fleets.names() == ["a", "b"]
 
 
-async def test_a_fleet_deleted_then_leaves_no_name(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_deleted_fleet_leaves_no_name(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     list_it = store.fleets._list
 
     async def delete_first(fleet: str) -> None:
@@ -160,7 +160,7 @@ async def test_a_fleet_deleted_then_leaves_no_name(store: Store, redis: Redis, m
 
 
 @pytest.mark.parametrize("left", ["{a}:sessions", "{a}:pools", "{a}:used:0"])
-async def test_one_never_ticked_is_known_by_a_key(watched: Watched, store: Store, redis: Redis, left: str) -> None:
+async def test_a_fleet_never_ticked_vanishes_too(watched: Watched, store: Store, redis: Redis, left: str) -> None:
     redis.unlink(*(key for key in keys_of(redis, "a") if key != left))
     assert await Watched(store).rounds() == 1
 

@@ -213,7 +213,7 @@ async def serves_sound_sessions(store: Store, clock: Clock) -> None:
         await store.sessions.get(FLEET, "t3")
 
 
-async def test_in_a_small_fleet_one_record_is_many(store: Store, clock: Clock, redis: TextRedis, fleet: None) -> None:
+async def test_in_a_small_fleet_one_is_too_many(store: Store, clock: Clock, redis: TextRedis, fleet: None) -> None:
     spoil(redis, 1)
     attempt = await attempted(store, clock)
     assert attempt.blocked == "a repair would set aside 1 of 39 sessions and 0 records of pools"

@@ -179,7 +179,7 @@ async def test_a_moved_pool_keeps_its_deadline(store: Store, fleet: None) -> Non
     assert (moved.pool_class, moved.drain) == ("large", within(60))
 
 
-async def test_a_drain_that_is_over_moves_untimed(store: Store, fleet: None, redis: TextRedis, clock: Clock) -> None:
+async def test_a_drain_that_is_over_loses_its_timer(store: Store, fleet: None, redis: TextRedis, clock: Clock) -> None:
     await drain(store, deadline=within(2))
     await pass_seconds(store, clock, 4)
     await store.pools.move(FLEET, PoolSpec(POOL, "large"))

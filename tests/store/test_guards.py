@@ -104,7 +104,7 @@ async def test_no_pool_becomes_gone_while_the_guard_is_on(store: Store, clock: C
     assert await count(store) == {"lost": 2, "unconfirmed": 6}
 
 
-async def test_two_leases_after_half_were_heard_the_guard_is_off_others_are_lost(store: Store, clock: Clock) -> None:
+async def test_guards_end_two_leases_after_half_were_heard_and_others_are_lost(store: Store, clock: Clock) -> None:
     await eight(store)
     await pass_seconds(store, clock, EXPIRY)
     assert await count(store) == {"unconfirmed": 8}

@@ -80,7 +80,7 @@ async def test_after_a_repair_leases_begin_anew_and_guards_stay(store: Store, gu
     assert (await store.fleets.snapshot(FLEET)).classes[0].guard == "over", "three of six"
 
 
-async def test_a_lost_lease_begins_anew_and_a_lone_timer_goes(store: Store, guarded: None, redis: TextRedis) -> None:
+async def test_a_lost_lease_begins_anew_and_a_stray_timer_goes(store: Store, guarded: None, redis: TextRedis) -> None:
     pool("small-6", liveness="-", since="0", ttl="0", listed="0")(redis)
     redis.zadd(key("timers"), {"nobody": 10**9})
     await repair(store, SPEC)

@@ -103,7 +103,7 @@ both_orders = pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["in order"
 
 
 @both_orders
-async def test_sessions_with_room_made_come_back(own: Server, stores: Sequence[Store], order: tuple[int, int]) -> None:
+async def test_sessions_given_room_are_replayed(own: Server, stores: Sequence[Store], order: tuple[int, int]) -> None:
     old = await full(stores[0])
     image = Image(own)
     await end(stores[1], old[:5])

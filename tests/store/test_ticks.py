@@ -99,7 +99,7 @@ async def test_a_suspect_fleet_is_never_recent(store: Store, fleet: None, redis:
 
 
 @pytest.mark.parametrize("seconds", [-1.001, -3600, 3600])
-async def test_a_stepped_clock_is_taken(store: Store, fleet: None, clock: Clock, redis: Redis, seconds: float) -> None:
+async def test_a_tick_takes_a_new_clock(store: Store, fleet: None, clock: Clock, redis: Redis, seconds: float) -> None:
     assert not await is_recent(store)
     clock.advance(seconds)
     assert not await is_recent(store)

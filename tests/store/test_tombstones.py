@@ -59,7 +59,7 @@ async def test_a_tick_drops_few_so_no_call_takes_long(store: Store, fleet: None,
     assert left == [2001, 1, 0]
 
 
-async def test_a_fleet_keeps_100_000_drops_the_oldest(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
+async def test_a_fleet_keeps_the_latest_100_000(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     await complete_unknown(store, "old-1", "old-2")
     redis.zadd(EARLY, dict.fromkeys(map(str, range(MOST - 2)), redis.zscore(EARLY, "old-2") + 1))
     rawstate.poke(redis, FLEET, early_completes=MOST)

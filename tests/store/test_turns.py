@@ -88,7 +88,7 @@ async def test_without_the_one_on_turn_another_one_ticks(store: Store, fleet: No
 
 
 @pytest.mark.parametrize("count", [2, 4, 16])
-async def test_the_last_one_left_is_in_time(store: Store, fleet: None, clock: Clock, redis: Redis, count: int) -> None:
+async def test_the_last_one_ticks_in_time(store: Store, fleet: None, clock: Clock, redis: Redis, count: int) -> None:
     for start in (15, 15.5, 16, 16.5, 17):
         dispatchers = Dispatchers(store, clock, count)
         await dispatchers.run(start)

@@ -70,7 +70,7 @@ def test_a_pool_that_is_clicked_is_looked_up(page: Page, service: ServiceProcess
     expect(page.locator("#pool-facts")).to_contain_text(f"small: {occupancy} session")
 
 
-def test_large_fleets_have_a_distribution_and_pools(page: Page, service: ServiceProcess, complaints: list[str]) -> None:
+def test_large_fleets_show_a_distribution_and_pools(page: Page, service: ServiceProcess, complaints: list[str]) -> None:
     open_fleet(page, service, "many")
     expect(page.locator("svg.profile")).to_have_count(2)
     expect(page.locator("svg.pools")).to_have_count(0)

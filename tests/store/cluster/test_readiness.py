@@ -136,7 +136,7 @@ async def until_checked(store: Store, condition: Callable[[], bool]) -> None:
             await store.check()
 
 
-async def test_eviction_of_any_master_is_reported_and_counted_later(lonely: Cluster, opening: AsyncExitStack) -> None:
+async def test_eviction_of_any_master_is_reported_and_counted(lonely: Cluster, opening: AsyncExitStack) -> None:
     store = await opened(lonely.url, opening)
     found = await store.eviction()
     assert found

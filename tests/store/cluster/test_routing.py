@@ -65,7 +65,7 @@ async def test_any_node_names_the_others(nodes: Cluster) -> None:
     await store.close()
 
 
-async def test_a_killed_master_is_followed_others_notice_nothing(nodes: Cluster, store: Store, calls: Calls) -> None:
+async def test_a_killed_master_is_followed_and_delays_no_other(nodes: Cluster, store: Store, calls: Calls) -> None:
     killed, healthy, _ = nodes.masters()
     fleet, other = nodes.fleet_on(killed), nodes.fleet_on(healthy)
     await is_placed(store, other)

@@ -19,7 +19,7 @@ from tests.store.fleets import FLEET, SMALL, TWO_CLASSES, create, field, occupan
 # Replies that are lost
 
 
-async def test_after_a_lost_reply_it_is_placed_once(distant: Store, between: tuple[Proxy, str], redis: Redis) -> None:
+async def test_a_lost_assign_is_placed_once(distant: Store, between: tuple[Proxy, str], redis: Redis) -> None:
     between[0].lose = 3
     placed = await distant.sessions.assign(FLEET, "s", None)
     assert placed.replayed, "the first call did it, the fourth one's reply arrived"
@@ -27,7 +27,7 @@ async def test_after_a_lost_reply_it_is_placed_once(distant: Store, between: tup
     assert (await occupancies(distant))[placed.pool_id] >= 1
 
 
-async def test_a_completion_without_reply_is_once(distant: Store, between: tuple[Proxy, str], redis: Redis) -> None:
+async def test_a_lost_completion_happens_once(distant: Store, between: tuple[Proxy, str], redis: Redis) -> None:
     between[0].lose = 1
     ended = await distant.sessions.complete(FLEET, "before")
     assert isinstance(ended, AlreadyEnded)
@@ -206,7 +206,7 @@ async def test_a_server_that_is_killed_and_back_within_the_deadline_is_unnoticed
 # A library that is gone
 
 
-async def test_flushed_libraries_come_back(store: Store, server: str, redis: Redis, calls: Calls, clock: Clock) -> None:
+async def test_a_flushed_library_is_loaded(store: Store, server: str, redis: Redis, calls: Calls, clock: Clock) -> None:
     await create(store, spec(pool_class("small", SMALL, 200)), {"small": 4})
     others = [Store(StoreSettings(server, **PATIENT), calls, clock=clock) for _ in range(3)]
     for round_ in range(5):

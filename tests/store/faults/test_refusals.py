@@ -211,7 +211,7 @@ async def test_a_real_refusal_is_unavailable_and_passes(own: Server, patient: St
     assert (await patient.fleets.snapshot(FLEET)).counters["assigned"] == 2
 
 
-async def test_a_server_busy_with_scripts_is_away(own: Server, patient: Store, impatient: Store, calls: Calls) -> None:
+async def test_a_busy_server_is_unavailable(own: Server, patient: Store, impatient: Store, calls: Calls) -> None:
     with own.client() as admin:
         admin.config_set("busy-reply-threshold", 1)
         stuck: Any = AsyncRedis.from_url(own.url)
