@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -19,7 +20,10 @@ from tests.api.test_plain_operations import read_strictly
 STRICT = BodyParser(HeartbeatsBody, route_options_of(send_heartbeats))
 NAMES = st.from_regex(r"[A-Za-z0-9._:-]{1,3}", fullmatch=True)
 NUMBERS = st.integers(-1, 9000) | st.sampled_from([0, 1, 2, 3600, 3601, 8191, 8192, 8193, 1.5, None, "2", True])
-ENTRIES = st.fixed_dictionaries({"pool_id": NAMES, "ttl_seconds": NUMBERS}, optional={"count": NUMBERS})
+QUALITIES = st.sampled_from([0, 0.5, 24.25, 1e-7, 1e300, 10**9, 10**9 + 1, -1, 99999999.125, None, "2", True])
+ENTRIES = st.fixed_dictionaries(
+    {"pool_id": NAMES, "ttl_seconds": NUMBERS}, optional={"count": NUMBERS, "quality": QUALITIES}
+)
 
 
 @given(st.lists(ENTRIES, min_size=1, max_size=4), st.sampled_from([(",", ":"), (", ", ": "), ("\t,\n", "\r: ")]))
@@ -32,7 +36,7 @@ def test_the_plain_reader_takes_what_the_strict_one_takes(entries: list[Any], se
 
 
 def test_heartbeats_of_a_thousand_pools_are_plain() -> None:
-    entries = [{"pool_id": f"pool-{k}", "ttl_seconds": 10, "count": 8 * k} for k in range(1000)]
+    entries = [{"pool_id": f"pool-{k}", "ttl_seconds": 10, "count": 8 * k, "quality": k / 8} for k in range(1000)]
     body = json.dumps({"heartbeats": entries}).encode()
     plain = read_plain_heartbeats(body)
     assert plain
@@ -54,6 +58,23 @@ async def test_attributes_of_a_heartbeat_are_those_of_its_pool_and_null_removes_
     await api.post(url, json={"heartbeats": [pool | {"address": None}]})
     found = (await api.get(f"{fleet}/pools/small-1")).json()
     assert (found["address"], found["labels"]) == (None, labels)
+
+
+@pytest.mark.parametrize(
+    ("quality", "detail"),
+    [
+        ('"quality": 1', "quality needs count"),
+        ('"count": 1, "quality": -0.1', "greater than or equal to 0"),
+        ('"count": 1, "quality": 1000000001', "less than or equal to 1000000000"),
+        ('"count": 1, "quality": 1e400', "must be 0 or between 1e-12 and 1e13"),
+        ('"count": 1, "quality": NaN', "JSON"),
+    ],
+)
+async def test_a_quality_that_cannot_be_is_refused(api: Api, fleet: str, quality: str, detail: str) -> None:
+    body = f'{{"heartbeats": [{{"pool_id": "small-1", "ttl_seconds": 10, {quality}}}]}}'
+    answer = await api.post(f"{fleet}/pools/heartbeats", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert detail in answer.json()["detail"]
 
 
 async def test_a_guard_that_is_not_on_ends_without_effect(api: Api, fleet: str) -> None:

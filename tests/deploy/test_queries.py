@@ -81,9 +81,9 @@ def get(url: str) -> bytes:
         return body
 
 
-def put(url: str, body: bytes) -> None:
+def put(url: str, body: bytes, method: str = "PUT") -> None:
     headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, body, headers, method="PUT")  # noqa: S310 - http on loopback
+    request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 - http on loopback
     with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - as above
         pass
 
@@ -155,7 +155,27 @@ def installation(stack: ExitStack, replicas: int, load: float) -> tuple[str, lis
     for asked_for in (options, typed):
         stack.enter_context(ours(*SLTA, "loadgen", "run", "--url", dispatcher, *asked_for))
     place(dispatcher)
+    measure(f"{dispatcher}/v1/fleets/measured")
     return store, ports
+
+
+def measure(fleet: str) -> None:
+    """A fleet whose pools report quality: thirty samples and more of each class at one session and at two."""
+    curve = {"kind": "log_share", "resource": 20}
+    classes = [{"name": name, "utility": curve, "capacity": 4, "pools": 3} for name in CLASSES]
+    quality = {"per": "session", "unit": "frames/s"}
+    put(fleet, json.dumps({"policy": "jlmu", "quality": quality, "classes": classes}).encode())
+    pools = [f"{name}-{n}" for name in CLASSES for n in (1, 2, 3)]
+    for pool in pools:
+        put(f"{fleet}/sessions/{pool}-first", json.dumps({"pool_id": pool}).encode())
+    for at in range(20):
+        for pool in pools:
+            if at % 2:
+                put(f"{fleet}/complete", json.dumps({"session_id": f"{pool}-{at - 1}"}).encode(), "POST")
+            else:
+                put(f"{fleet}/sessions/{pool}-{at}", json.dumps({"pool_id": pool}).encode())
+        beats = [{"pool_id": pool, "ttl_seconds": 3600, "count": 2 - at % 2, "quality": 3 + at % 3} for pool in pools]
+        put(f"{fleet}/pools/heartbeats", json.dumps({"heartbeats": beats}).encode(), "POST")
 
 
 def place(dispatcher: str) -> None:
@@ -226,6 +246,7 @@ def test_a_recording_rule_gives_data_of_each_installation(prometheus: Prometheus
 def asked(query: str, namespace: str, pool_class: str) -> str:
     """A query of the dashboard once its variables are chosen; no series here has a cluster."""
     fleet = TYPED["fleet"] if re.search("session_type|compatibility", query) else FLEET_NAME
+    fleet = "measured" if re.search("curve|measured", query) else fleet
     chosen = {"cluster": "", "job": "slta", "namespace": namespace, "fleet": fleet, "pool_class": pool_class}
     for name, value in chosen.items():
         query = query.replace(f"${name}", value)

@@ -31,6 +31,7 @@ class Calls:
     functions: list[tuple[str, int]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     lost: Counter[str] = field(default_factory=Counter)
+    samples: Counter[str] = field(default_factory=Counter)
 
     def call(self, function: str, seconds: float, operations: int) -> None:  # noqa: ARG002
         self.functions.append((function, operations))
@@ -40,6 +41,9 @@ class Calls:
 
     def not_replayed(self, reason: str, changes: int) -> None:
         self.lost[reason] += changes
+
+    def sampled(self, outcome: str) -> None:
+        self.samples[outcome] += 1
 
 
 @pytest.fixture

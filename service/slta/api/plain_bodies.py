@@ -2,7 +2,8 @@
 
 The plain form has its members in one order and names without escapes: of an operation `session_id`, `session_type`
 (of an assign) and `lease_seconds`, with at most eight digits before and six after the point; of a heartbeat `pool_id`,
-`ttl_seconds` and, if any, `count`. Whatever it accepts, the model of the body accepts with the same values.
+`ttl_seconds` and, if any, `count` and `quality`. Whatever it accepts, the model of the body accepts with the same
+values.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 from slta.api.pool_schemas import MAX_POOLS, PlainHeartbeats
 from slta.api.schemas import MAX_OPERATIONS
 from slta.core.session_types import DEFAULT_TYPE
-from slta.models.heartbeats import NO_COUNT, Heartbeat
+from slta.models.heartbeats import NO_COUNT, NO_QUALITY, Heartbeat
 from slta.parsing import NAME_PATTERN
 from slta.store import OperationRequest
 from slta.store.sessions import type_option
@@ -44,7 +45,8 @@ def read_plain_heartbeats(body: bytes) -> PlainHeartbeats | None:
     found = _heartbeats(body)
     if not found or len({pool_id for pool_id, *_ in found}) < len(found):
         return None
-    return PlainHeartbeats([Heartbeat(pool_id, ttl, count or NO_COUNT) for pool_id, ttl, count in found])
+    rows = [(pool_id, ttl, count or NO_COUNT, None, quality or NO_QUALITY) for pool_id, ttl, count, quality in found]
+    return PlainHeartbeats([Heartbeat(*row) for row in rows])
 
 
 def _plain_form(member: str, item: str, most: int) -> Callable[[bytes], list[Any]]:
@@ -68,6 +70,7 @@ _NAME = NAME_PATTERN.strip("^$").replace("(", "(?:", 1)
 _LEASE = r"0|[1-9][0-9]{0,7}(?:\.[0-9]{1,6})?"
 _TTL = "[2-9]|[1-9][0-9]{1,2}|[12][0-9]{3}|3[0-5][0-9]{2}|3600"
 _COUNT = "[1-7][0-9]{3}|[1-9][0-9]{0,2}|0"
+_QUALITY = r"(?:0|[1-9][0-9]{0,7})(?:\.[0-9]{1,12})?"
 _TYPE_MEMBER = "session_type"
 _KIND = r'assign|renew|complete(?="[^,}]*})'
 """`complete` has no second member."""
@@ -80,7 +83,10 @@ _TYPED_ITEM = (
     rf'(?:, "{_TYPE_MEMBER}" : "({_NAME})" )?+(?:, "lease_seconds" : ({_LEASE}) )?+}} }}'
 )
 """The same with types: the groups are kind, id, type and lease."""
-_HEARTBEAT = rf'{{ "pool_id" : "({_NAME})" , "ttl_seconds" : ({_TTL}) (?:, "count" : ({_COUNT}) )?+}}'
+_HEARTBEAT = (
+    rf'{{ "pool_id" : "({_NAME})" , "ttl_seconds" : ({_TTL}) '
+    rf'(?:, "count" : ({_COUNT}) (?:, "quality" : ({_QUALITY}) )?+)?+}}'
+)
 _operations = _plain_form("operations", _ITEM, MAX_OPERATIONS)
 _typed_operations = _plain_form("operations", _TYPED_ITEM, MAX_OPERATIONS)
 _heartbeats = _plain_form("heartbeats", _HEARTBEAT, MAX_POOLS)

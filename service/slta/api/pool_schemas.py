@@ -11,9 +11,9 @@ from pydantic_core import PydanticCustomError
 
 from slta.api.schemas import Body
 from slta.models import UNCHANGED, AfterDrain, Drain, PoolSpec, Unchanged
-from slta.models.heartbeats import NO_COUNT, Heartbeat
+from slta.models.heartbeats import NO_COUNT, NO_QUALITY, Heartbeat
 from slta.parsing import NAME_PATTERN, Name
-from slta.parsing.fields import is_name
+from slta.parsing.fields import Number, is_name
 from slta.parsing.pool_attributes import Address, Labels
 from slta.store.pool_arguments import attribute_word
 
@@ -140,24 +140,35 @@ class PoolSessionsBody(Body):
 
 MIN_TTL, MAX_TTL = 2, 3600
 """Seconds: limits of a pool's lease."""
+MAX_QUALITY = 10**9
 
 
 class HeartbeatEntry(AttributesBody):
-    """Heartbeat of a pool. `count` is its own number of sessions.
+    """Heartbeat of a pool. `count` is its own number of sessions, `quality` what they are worth now, as the fleet's
+    `quality` says: of the last seconds, in which `count` was the same.
 
-    While the store's memory is full, leases begin again, and `address` and `labels` stay as they are.
+    While the store's memory is full, leases begin again, `address` and `labels` stay, and no quality is taken.
     """
 
     pool_id: Name
     ttl_seconds: Annotated[int, Field(strict=True, ge=MIN_TTL, le=MAX_TTL)]
     count: Annotated[int, Field(strict=True, ge=0, le=MAX_LISTED_SESSIONS)] | None = None
+    quality: Annotated[Number, Field(ge=0, le=MAX_QUALITY)] | None = None
+
+    @model_validator(mode="after")
+    def _has_a_count(self) -> Self:
+        if self.quality is not None and self.count is None:
+            raise PydanticCustomError("quality", "quality needs count, the number of sessions that it is of")
+        return self
 
     @property
     def row(self) -> Heartbeat:
         """The heartbeat as the store takes it."""
         address, labels = map(attribute_word, self.attributes)
         count = NO_COUNT if self.count is None else str(self.count)
-        return Heartbeat(self.pool_id, str(self.ttl_seconds), count, (address, labels) if address or labels else None)
+        quality = NO_QUALITY if self.quality is None else str(self.quality)
+        attributes = (address, labels) if address or labels else None
+        return Heartbeat(self.pool_id, str(self.ttl_seconds), count, attributes, quality)
 
 
 class PlainHeartbeats(NamedTuple):

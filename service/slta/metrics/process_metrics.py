@@ -58,6 +58,12 @@ HELD = GaugeDef(
 CERTIFICATE_ENDS = GaugeDef(
     "tls_certificate_not_after_timestamp_seconds", "Unix time at which the TLS certificate expires, 0 without one.", ()
 )
+SAMPLED = CounterDef(
+    "quality_samples",
+    "Qualities that pools sent: `taken`; `repeated`, not the first of a visit to a level or of a round; `moved`, of "
+    "another number of sessions than the store has; `unused`, of a fleet that measures none; `refused` heartbeats.",
+    ("outcome",),
+)
 UNOWNED_SLOTS = GaugeDef("store_unowned_slots", "Slots of the cluster that no known master owns.", ())
 FOREIGN_NODES = GaugeDef(
     "store_foreign_nodes", "Addresses of the cluster where a node of another cluster replies, which is ignored.", ()
@@ -132,6 +138,7 @@ class ProcessMetrics:
         self._batches = {function: batches.labels(function) for function in ("batch", "beat")}
         self._store_errors = STORE_ERRORS.create(self.registry)
         self._not_replayed = NOT_REPLAYED.create(self.registry)
+        self._sampled = SAMPLED.create(self.registry)
         self._shards = SHARDS.create(self.registry)
         self._unowned_slots = UNOWNED_SLOTS.create(self.registry)
         self._foreign_nodes = FOREIGN_NODES.create(self.registry)
@@ -224,3 +231,7 @@ class ProcessMetrics:
     def not_replayed(self, reason: str, changes: int) -> None:
         """Count acknowledged changes that could not be put back."""
         self._not_replayed.labels(reason).inc(changes)
+
+    def sampled(self, outcome: str) -> None:
+        """Count a quality."""
+        self._sampled.labels(outcome).inc()

@@ -13,20 +13,22 @@ HeartbeatOutcome = Literal["ok", "lost_before", "unknown_pool", "unreadable", "f
 
 LIVENESS: tuple[Liveness, ...] = get_args(Liveness)
 
-NO_COUNT = "-"
-"""Count of a pool that sends none."""
+NO_COUNT = NO_QUALITY = "-"
+"""Count, or quality, of a pool that sends none."""
 
 
 class Heartbeat(NamedTuple):
     """Heartbeat of a pool, as texts: a lease of `ttl` seconds, and the number of sessions that are `counted` on it.
 
-    `attributes` are address and labels, as `lua/state/attributes.lua` takes them; None if it sends neither.
+    `attributes` are address and labels, as `lua/state/attributes.lua` takes them; None if it sends neither. `quality`
+    is that of the sessions.
     """
 
     pool_id: str
     ttl: str
     counted: str = NO_COUNT
     attributes: tuple[str, str] | None = None
+    quality: str = NO_QUALITY
 
 
 @dataclass(frozen=True, slots=True)

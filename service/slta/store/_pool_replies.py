@@ -85,6 +85,8 @@ OUTCOMES: Mapping[str, HeartbeatOutcome] = {
     "f": "failed",
 }
 """Outcomes of heartbeats by their letters in the reply of `beat`."""
+SAMPLES: Mapping[str, str] = {"t": "taken", "r": "repeated", "m": "moved", "u": "unused", "x": "refused"}
+"""What became of qualities by their letters in the reply of `beat`, see `lua/pools/quality.lua`."""
 EARLIEST, LATEST = 1 / 4, 1 / 3
 """When the next heartbeat is to be sent, as parts of the lease; drawn, so that those of many pools do not coincide."""
 
@@ -94,7 +96,7 @@ def beats(heartbeats: Sequence[Heartbeat], outcomes: Sequence[Reply], draw: Call
 
     OutcomeUnknownError if one met an error.
     """
-    letters, lists, instants = zip(*outcomes, strict=True)
+    letters, lists, instants, _ = zip(*outcomes, strict=True)
     if FAULT in letters:
         raise OutcomeUnknownError
     pools = [

@@ -73,7 +73,7 @@ CONFIGURATION_FIELDS = tuple(field.partition(":")[0] for field in _FIELDS.split(
 _CONFIGURATION = f"expected document {_FIELDS} session_types order bound marginals:list"
 _FUNCTIONS = {
     "batch release": "operations:raw",
-    "beat beat_full": "ids:words ttls:numbers counts:words attributes:rows,position,address,labels",
+    "beat beat_full": "ids:words ttls:numbers counts:words qualities:words attributes:rows,position,address,labels",
     "end_guard": "author pool_class",
     "tick": "shared:flag audits:flag excesses:rows,interval,excess",
     "replay": "incarnation:number facts:raw",

@@ -60,13 +60,15 @@ class Pools:
         heartbeats: Operations,
         draw: Callable[[], float],
         replay_log: ReplayLog,
+        sampled: Callable[[str], object],
     ) -> None:
-        """`draw` returns numbers uniform in [0, 1), which spread heartbeats."""
+        """`draw` returns numbers uniform in [0, 1), which spread heartbeats; `sampled` is told of each quality."""
         self._functions = functions
         self._operations = operations
         self._heartbeats = heartbeats
         self._draw = draw
         self._log = replay_log
+        self._sampled = sampled
 
     async def get(self, fleet: str, pool_id: str) -> Pool:
         """A pool and its occupancy."""
@@ -190,11 +192,13 @@ class Pools:
     async def beat(self, fleet: str, heartbeats: Sequence[Heartbeat], arrived: float | None = None) -> Beats:
         """Renew the leases of at most `POOLS_PER_CALL` pools, or begin them, and set attributes.
 
-        While the store's memory is full, no attributes are set. `arrived` as in `Sessions`.
+        While the store's memory is full, no attributes are set and no qualities taken. `arrived` as in `Sessions`.
         """
-        return _pool_replies.beats(
-            heartbeats, await self._heartbeats.submit_together(fleet, heartbeats, arrived), self._draw
-        )
+        outcomes = await self._heartbeats.submit_together(fleet, heartbeats, arrived)
+        for *_, letter in outcomes:
+            if letter in _pool_replies.SAMPLES:
+                self._sampled(_pool_replies.SAMPLES[letter])
+        return _pool_replies.beats(heartbeats, outcomes, self._draw)
 
     def waiting_seconds(self, fleet: str) -> float:
         """Estimated queueing delay of a heartbeat that arrives now."""

@@ -83,7 +83,9 @@ class Store:
         self.audits = Audits(self._functions)
         self.repairs = Repairs(self._functions)
         self.fleets = Fleets(self._functions, self.repairs, self._replay_log)
-        self.pools = Pools(self._functions, self._operations, self._heartbeats, draw, self._replay_log)
+        self.pools = Pools(
+            self._functions, self._operations, self._heartbeats, draw, self._replay_log, observer.sampled
+        )
         self.sessions = Sessions(self._functions, self._operations, draw)
         self._recovery = Recovery(
             self._functions, self._detector, self._replay_log, observer, unlist=self.fleets.unlist

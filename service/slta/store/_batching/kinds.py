@@ -7,6 +7,7 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from slta.models import MICROSECONDS
+from slta.models.heartbeats import NO_QUALITY
 from slta.store._client.rollback_detection import Stamp
 from slta.store._failover.facts import PoolFact
 from slta.store._failover.replay_log import ReplayLog
@@ -35,9 +36,10 @@ class Kind(NamedTuple):
 
 
 def _columns(heartbeats: Sequence[Operation]) -> Mapping[str, Value]:
-    ids, ttls, counts, attributes = zip(*heartbeats, strict=True)
+    ids, ttls, counts, attributes, qualities = zip(*heartbeats, strict=True)
     rows = [(position, *both) for position, both in enumerate(attributes, 1) if both]
-    return {"ids": ids, "ttls": ttls, "counts": counts, "attributes": rows}
+    some = qualities if any(quality != NO_QUALITY for quality in qualities) else ()
+    return {"ids": ids, "ttls": ttls, "counts": counts, "qualities": some, "attributes": rows}
 
 
 def _record_begun(log: ReplayLog, fleet: str, stamp: Stamp, heartbeats: Sequence[Operation], reply: Reply) -> None:
@@ -64,7 +66,10 @@ HEARTBEATS = Kind(
     releases=lambda _: True,
     arguments=_columns,
     record=_record_begun,
-    outcomes=lambda reply: list(zip(reply[1], reply[2], repeat(reply[3]), strict=False)),
+    outcomes=lambda reply: list(
+        zip(reply[1], reply[2], repeat(reply[3]), reply[4] or repeat(NO_QUALITY), strict=False)
+    ),
     names=lambda _: {},
 )
-"""Heartbeats; the outcome of each is its letter, whether the pool's list is wanted, and the instant `as_of`."""
+"""Heartbeats; the outcome of each is its letter, whether the pool's list is wanted, the instant `as_of`, and the letter
+of its quality."""

@@ -20,3 +20,6 @@ class StoreObserver(Protocol):
 
     def not_replayed(self, reason: str, changes: int) -> None:
         """Record acknowledged changes that the store has lost and that could not be replayed."""
+
+    def sampled(self, outcome: str) -> None:
+        """Record what became of a quality that a pool has sent."""

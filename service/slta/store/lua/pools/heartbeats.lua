@@ -4,6 +4,7 @@ heartbeats = {}
 
 local LIST_PERIOD = 540e6 -- µs after which a pool that counts its sessions is asked for its list
 local FAULT = '?'
+local REFUSED = 'x' -- the quality of a pool whose heartbeat was, or that met an error
 local SPREAD = 61 -- seconds between the first requests to pools with successive numbers
 
 -- When a pool is taken to have sent its first list: the first request comes at another time for each pool.
@@ -58,10 +59,23 @@ local function set_attributes(fleet, found, given, outcomes)
   end
 end
 
--- ids, their leases in seconds (ttls), the numbers of sessions that they count ('-' for none); attributes: position,
--- address and labels of those that send some
+-- Takes the qualities of pools; returns a letter for each pool as from `quality.take`, '-' for none, or REFUSED.
+local function take_qualities(fleet, found, given)
+  local letters = {}
+  for at, word in ipairs(given.qualities) do
+    local value, pool = tonumber(word), found[at]
+    letters[at] = value and REFUSED or '-'
+    if value and pool.due then
+      attempt(fleet, function() letters[at] = quality.take(fleet, pool, tonumber(given.counts[at]), value) end)
+    end
+  end
+  return table.concat(letters)
+end
+
+-- ids, their leases in seconds (ttls), the numbers of sessions that they count and the qualities of these ('-' for
+-- none; no qualities if no pool sends one); attributes: position, address and labels of those that send some
 --   -> {BEATS, a letter for each pool as from `transitions.beat` or FAULT, '1' or '0' for each pool that is to send its
---   list, as_of}, and whether the state changed. O(pools * log pools).
+--   list, as_of, letters as from `take_qualities`}, and whether the state changed. O(pools * log pools).
 -- After an unexpected error the heartbeat's outcome is FAULT, those of all if it is in what they write together, and
 -- the fleet is marked suspect.
 function heartbeats.run(fleet, given)
@@ -73,11 +87,13 @@ function heartbeats.run(fleet, given)
   end
   -- writes
   local written = attempt(fleet, pool_changes.apply, found)
+  local samples = ''
   if not fleet.memory_full then
     set_attributes(fleet, found, given.attributes, outcomes)
+    samples = take_qualities(fleet, found, given)
   end
   local letters = written and table.concat(outcomes) or string.rep(FAULT, #found)
   local changed = due ~= fleet.pool_due or revision ~= fleet.revision or suspect ~= rawget(fleet, 'suspect')
   local as_of = string.format('%d:%d', fleet.store_epoch, fleet.time)
-  return { 'BEATS', letters, table.concat(lists), as_of }, changed
+  return { 'BEATS', letters, table.concat(lists), as_of, samples }, changed
 end
