@@ -45,11 +45,10 @@ class ClassObservation:
     - `tokens`: pools with a token, null under JLMU and `observe`.
     - `guard`: the mass-loss guard, `over` until the last unconfirmed pool sends a heartbeat or is lost.
     - `marginal_utility`: what a session adds on the emptiest pool, null if all are full.
-    - `pool_worth`: what one more pool adds at the optimum.
+    - `pool_worth`: what one more pool adds at the optimum. `measured_level`: beyond it the curve is assumed.
     - `kept_places`: free places kept for the types `kept_for`, null without session types.
     - `occupancy[j]`: active pools with at least j sessions. `optimal_occupancy[j]`: the same in the best assignment.
     - `marginal_utilities[x]`: what one more session adds to x sessions, up to one session beyond the present ones.
-    - `measured_level`: the last level with samples of quality; beyond it the curve is assumed.
     """
 
     name: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from slta.api.http.context import RequestContext
 from slta.api.http.pool_access import require_pools
 from slta.api.http.problems import CLOSE, HttpError
@@ -41,6 +43,9 @@ class Authorizer:
         self._failures = RateLimiter(FAILURES)
         self.bodies = ByteBudget(BODIES_BYTES, BODIES_BYTES_BY_CALLER)
 
+    def _waiting_seconds(self, queue: Literal["sessions", "pools"], fleet: str) -> float:
+        return (self._store.pools if queue == "pools" else self._store.sessions).waiting_seconds(fleet)
+
     def authorize(
         self, context: RequestContext, route_options: RouteOptions, fleet: str | None, pool_id: str | None = None
     ) -> None:
@@ -55,8 +60,7 @@ class Authorizer:
         context.principal = principal or UNAUTHENTICATED
         if principal is None:
             raise self._unauthenticated(context.address)
-        queue = self._store.pools if route_options.hot == "pools" else self._store.sessions
-        if route_options.hot and queue.waiting_seconds(fleet or "") > MAX_WAIT_SECONDS:
+        if route_options.hot and self._waiting_seconds(route_options.hot, fleet or "") > MAX_WAIT_SECONDS:
             context.shed = True
             detail = "The dispatcher is overloaded: wait as long as Retry-After says."
             raise HttpError(503, "overloaded", detail)
