@@ -24,6 +24,7 @@ from lab.benchmarks.lua_fleet import LuaFleet
 from lab.benchmarks.opcodes import opcodes
 from lab.benchmarks.session_types import SHAPES, TypedFleet
 from lab.benchmarks.store import Shape
+from slta.store.operations import encode
 from testbed.servers import EMBEDDED, Server
 
 REQUEST = "processInputBuffer"
@@ -64,10 +65,9 @@ def rows_of(redis: Redis) -> Iterator[Row]:
     yield "tick", 1, partial(fleet.run, "tick", "")
     yield "snapshot", 1, partial(fleet.run, "snapshot")
     for batch in (1, 32, 100):
-        columns = (
-            " ".join(word(k) for k in range(batch)) for word in ("pool-{}".format, lambda _: "10", lambda _: "-")
-        )
-        yield f"heartbeats in calls of {batch}", batch, partial(fleet.run, "beat", *columns)
+        ids = [f"pool-{k}" for k in range(batch)]
+        beats = encode("beat", {"ids": ids, "ttls": ["10"] * batch, "counts": ["-"] * batch, "qualities": ()})
+        yield f"heartbeats in calls of {batch}", batch, partial(fleet.run, "beat", *beats)
 
 
 def dumps(folder: Path) -> list[Path]:

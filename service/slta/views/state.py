@@ -119,8 +119,7 @@ class Observation(Instant):
     - `suspect`: the fleet is repaired within about a second, unless `repair_blocked` says why not.
     - `pools.active`: pools in service, unconfirmed ones included. `capacity`: their places. `offered_load_estimate`:
       sessions per active pool. `sessions.draining`: sessions on all other pools, which have no utility.
-    - `estimate_rank`: under JLMU and `observe` the best rank with a free pool.
-    - `optimal_rank`: the last rank if all pools are full.
+    - `estimate_rank`: under JLMU and `observe` the best rank with a free pool. `optimal_rank`: the last if all is full.
     - `min_green_to_decrement`: green tokens that lower the estimate, null under JLMU and `observe`.
     - `utility_bound`: maximum utility of as many sessions. `relative_gap`: 1 - utility / bound.
     - `load_price`: what one more session adds at the optimum.
