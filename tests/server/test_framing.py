@@ -34,6 +34,7 @@ PIPELINES = {
     "empty lines": (b"\r\n" + GET + b"\r\n\r\n" + LENGTH + b"\n" + GET, [200, 200, 200]),
     "continue": (GET[:-2] + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\nab" + GET, [100, 200, 200]),
     "absolute target": (b"GET http://h/a HTTP/1.1\r\nHost: h\r\n\r\n" + GET, [200, 200]),
+    "absolute target without a path": (b"GET http://h HTTP/1.1\r\nHost: h\r\n\r\n" + GET, [200, 200]),
     "HTTP/1.0": (b"GET /a HTTP/1.0\r\n\r\n" + GET, [200]),
     "upgrade": (GET[:-2] + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\nabc" + GET, [200]),
     "open head": (GET + LENGTH + b"GET /", [200, 200]),

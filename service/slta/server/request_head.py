@@ -65,7 +65,7 @@ def split_target(target: bytes, headers: list[tuple[bytes, bytes]]) -> dict[str,
         if hosts and hosts != [authority]:
             headers.append((b"host", authority))
         url = httptools.parse_url(target)
-        raw_path, query = url.path, url.query or b""
+        raw_path, query = url.path or b"/", url.query or b""
     return {"path": unquote(raw_path.decode("ascii")), "raw_path": raw_path, "query_string": query}
 
 
