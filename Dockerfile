@@ -17,6 +17,9 @@ RUN python3 -m pip --python /opt/slta/bin/python install --no-deps --no-build-is
     && /opt/slta/bin/python -m compileall -q /opt/slta
 
 FROM python:3.13.14-slim-trixie
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libjemalloc2=5.3.0-3 \
+    && rm -rf /var/lib/apt/lists/*
 RUN find /usr \( -name 'pip' -o -name 'pip-*' -o -name 'pip3*' -o -name 'ensurepip' -o -name 'python-wheels' \) \
         -prune -exec rm -rf {} + \
     && groupadd --gid 10001 slta \

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,17 @@ def test_a_long_path_for_temporary_files_does_no_harm(tmp_path: Path, monkeypatc
 def test_the_url_leads_there_whatever_the_folder_is_called(tmp_path: Path) -> None:
     with EmbeddedStore(tmp_path / "50 % ?#é") as store, redis.Redis.from_url(store.url) as redis_client:
         assert redis_client.ping()
+
+
+@pytest.mark.skipif(not find_library("jemalloc"), reason="jemalloc is not installed")
+@pytest.mark.parametrize(("chosen", "uses"), [(None, True), ("", False)])
+def test_jemalloc_is_the_allocator_unless_another_is_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str | None, uses: bool
+) -> None:
+    if chosen is not None:
+        monkeypatch.setenv("LD_PRELOAD", chosen)
+    with EmbeddedStore(tmp_path) as store:
+        assert ("jemalloc" in Path(f"/proc/{store.pid}/maps").read_text()) == uses
 
 
 def test_a_damaged_file_is_refused_in_the_servers_own_words(tmp_path: Path) -> None:
