@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from slta.models import Placement, PoolSpec, Renewed, errors
-from slta.models.heartbeats import Beats, Heartbeat
+from slta.models.heartbeats import Heartbeat
 from slta.store import Store, StoreSettings
 from slta.store._batching.batcher import RETRY_PAUSE_SECONDS
 from slta.store._batching.kinds import SESSIONS
@@ -47,52 +47,43 @@ async def store(between: tuple[Proxy, str], calls: Calls, clock: Clock) -> Async
     await opened.close()
 
 
-async def held(proxied: Proxy, store: Store) -> asyncio.Task[Placement]:
+async def held(proxied: Proxy, call: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
     """A first call that is under way and held up; what comes now waits for it."""
     proxied.open.clear()
     before = proxied.calls
-    first = asyncio.create_task(store.sessions.assign(FLEET, "first", None))
+    first = asyncio.create_task(call)
     await proxied.waiting(before + 1)
     return first
 
 
-async def test_a_call_takes_128_that_wait(store: Store, between: tuple[Proxy, str], calls: Calls, redis: Redis) -> None:
-    first = await held(between[0], store)
-    tasks = [asyncio.create_task(store.sessions.assign(FLEET, f"s{k}", None)) for k in range(700)]
-    await asyncio.sleep(0)
-    calls.functions.clear()
-    between[0].open.set()
-    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-    assert not (await first).replayed
-    assert sorted(size for _, size in calls.functions) == [1, 60, 128, 128, 128, 128, 128]
-    refused = [outcome for outcome in outcomes if isinstance(outcome, errors.NoCapacityError)]
-    assert len(refused) == 101, "600 places, one taken"
-    assert len(redis.hkeys(f"{{{FLEET}}}:sessions")) == 600
-
-
-async def heartbeats_behind_one(
-    store: Store, proxied: Proxy, *requests: list[Heartbeat]
-) -> list[Beats | BaseException]:
-    """The results of heartbeats that arrive while those of another request are under way."""
-    proxied.open.clear()
-    before = proxied.calls
-    first = asyncio.create_task(store.pools.beat(FLEET, [Heartbeat("small-5", "10")]))
-    await proxied.waiting(before + 1)
-    tasks = [asyncio.create_task(store.pools.beat(FLEET, request)) for request in requests]
+async def together(proxied: Proxy, first: Coroutine[Any, Any, Any], *calls: Coroutine[Any, Any, Any]) -> list[Any]:
+    """The outcomes of a first call, and of those that travel as one batch behind it."""
+    tasks = [await held(proxied, first), *map(asyncio.create_task, calls)]
     await asyncio.sleep(0)
     proxied.open.set()
-    return (await asyncio.gather(first, *tasks, return_exceptions=True))[1:]
+    return list(await asyncio.gather(*tasks, return_exceptions=True))
+
+
+async def test_a_call_takes_128_that_wait(store: Store, between: tuple[Proxy, str], calls: Calls, redis: Redis) -> None:
+    calls.functions.clear()
+    outcomes = await together(between[0], *(store.sessions.assign(FLEET, f"s{k}", None) for k in range(701)))
+    assert sorted(size for _, size in calls.functions) == [1, 60, 128, 128, 128, 128, 128]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, errors.NoCapacityError)]
+    assert len(refused) == 101, "600 places"
+    assert len(redis.hkeys(f"{{{FLEET}}}:sessions")) == 600
 
 
 async def test_heartbeats_that_arrive_during_a_call_share_the_next(
     store: Store, between: tuple[Proxy, str], calls: Calls
 ) -> None:
+    first = [Heartbeat("small-5", "10")]
     requests = [[Heartbeat(f"small-{k % 3}", "10"), Heartbeat(f"nobody-{k}", "10")] for k in range(70)]
     large = [Heartbeat(f"nobody-{k}", "10") for k in range(200)]
     calls.functions.clear()
-    *found, _ = await heartbeats_behind_one(store, between[0], *requests, large)
+    beats = (store.pools.beat(FLEET, request) for request in (first, *requests, large))
+    _, *found, _ = await together(between[0], *beats)
     assert sorted(calls.functions) == [("beat", 1), ("beat", 12), ("beat", 128), ("beat", 200)]
-    outcomes = [[(pool.pool_id, pool.outcome) for pool in beats.pools] for beats in found if isinstance(beats, Beats)]
+    outcomes = [[(pool.pool_id, pool.outcome) for pool in one.pools] for one in found]
     assert outcomes == [[(f"small-{k % 3}", "ok"), (f"nobody-{k}", "unknown_pool")] for k in range(70)]
     assert sum(pool.liveness == "alive" for pool in (await store.pools.page(FLEET, None, 10)).pools) == 6
 
@@ -109,8 +100,8 @@ async def test_damage_is_unknown_for_the_heartbeats_that_meet_it(
     store: Store, between: tuple[Proxy, str], redis: Redis, damaged: Heartbeat, key: str, unknown: list[bool]
 ) -> None:
     redis.set(f"{{{FLEET}}}:{key}", "of another type")
-    requests = [[Heartbeat("small-0", "10")], [damaged], [Heartbeat("small-1", "10")]]
-    found = await heartbeats_behind_one(store, between[0], *requests)
+    sent = [Heartbeat("small-5", "10"), Heartbeat("small-0", "10"), damaged, Heartbeat("small-1", "10")]
+    _, *found = await together(between[0], *(store.pools.beat(FLEET, [one]) for one in sent))
     assert [isinstance(one, errors.OutcomeUnknownError) for one in found] == unknown
     assert "WRONGTYPE" in field(redis, "suspect")
     await repair_by_itself(store, ROOMY)
@@ -124,8 +115,9 @@ async def test_a_single_operation_waits_for_no_other(store: Store, calls: Calls)
 
 
 async def test_every_operation_sees_the_effect_of_the_one_before(store: Store, between: tuple[Proxy, str]) -> None:
-    first = await held(between[0], store)
-    calls: list[Coroutine[Any, Any, Any]] = [
+    _, a, done, again, ended, b, replay, renewed, unknown = await together(
+        between[0],
+        store.sessions.renew(FLEET, ["nobody"], None),
         store.sessions.assign(FLEET, "a", None),
         store.sessions.complete(FLEET, "a"),
         store.sessions.complete(FLEET, "a"),
@@ -134,13 +126,7 @@ async def test_every_operation_sees_the_effect_of_the_one_before(store: Store, b
         store.sessions.assign(FLEET, "b", None),
         store.sessions.renew(FLEET, ["a", "b", "c"], None),
         store.sessions.complete(FLEET, "c"),
-    ]
-    tasks = [asyncio.create_task(call) for call in calls]
-    await asyncio.sleep(0)
-    between[0].open.set()
-    outcomes: list[Any] = await asyncio.gather(*tasks, return_exceptions=True)
-    a, done, again, ended, b, replay, renewed, unknown = outcomes
-    await first
+    )
     assert (a.replayed, done.outcome, again.outcome) == (False, "completed", "already_ended")
     assert isinstance(ended, errors.SessionEndedError)
     assert (b.replayed, replay.replayed, replay.pool_id) == (False, True, b.pool_id)
@@ -150,7 +136,7 @@ async def test_every_operation_sees_the_effect_of_the_one_before(store: Store, b
 
 async def test_operations_on_other_fleets_do_not_wait(store: Store, between: tuple[Proxy, str]) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 1}, "other")
-    first = await held(between[0], store)
+    first = await held(between[0], store.sessions.assign(FLEET, "first", None))
     second = asyncio.create_task(store.sessions.assign("other", "s", None))
     await between[0].waiting(between[0].calls + 1)
     between[0].open.set()
@@ -178,7 +164,7 @@ async def test_names_that_are_no_fleet_leave_nothing_behind_in_a_dispatcher(stor
 
 
 async def test_cancelled_callers_undo_nothing_and_mix_no_replies(store: Store, between: tuple[Proxy, str]) -> None:
-    first = await held(between[0], store)
+    first = await held(between[0], store.sessions.assign(FLEET, "first", None))
     tasks = {f"s{k}": asyncio.create_task(store.sessions.assign(FLEET, f"s{k}", None)) for k in range(300)}
     await asyncio.sleep(0)
     unsent = [id_ for k, id_ in enumerate(tasks) if k % 3 == 1]
@@ -218,19 +204,6 @@ async def test_closing_waits_for_what_is_under_way(between: tuple[Proxy, str], s
 # An error inside one operation
 
 
-async def together(proxied: Proxy, store: Store, *calls: Coroutine[Any, Any, object]) -> list[Any]:
-    """The outcomes of calls that travel as one batch behind a first one."""
-    proxied.open.clear()
-    before = proxied.calls
-    first = asyncio.create_task(store.sessions.renew(FLEET, ["nobody"], None))
-    await proxied.waiting(before + 1)
-    tasks = [asyncio.create_task(call) for call in calls]
-    await asyncio.sleep(0)
-    proxied.open.set()
-    await first
-    return list(await asyncio.gather(*tasks, return_exceptions=True))
-
-
 DAMAGES = {"a row of levels": "level:0:1", "a row of tokens": "green:0", "a set of ids": "ids:0"}
 
 
@@ -244,9 +217,9 @@ async def test_an_error_in_one_operation_is_unknown_for_it_alone_and_the_fleet_i
     key = f"{{{FLEET}}}:{DAMAGES[damage]}"
     redis.delete(key)
     redis.zadd(key, {"not what it should be": 1})
-    outcomes = await together(
+    _, *outcomes = await together(
         between[0],
-        store,
+        store.sessions.renew(FLEET, ["nobody"], None),
         store.sessions.renew(FLEET, ["s0"], None),
         *(store.sessions.complete(FLEET, id_) for id_ in placed),
         *(store.sessions.assign(FLEET, f"t{k}", None) for k in range(4)),
@@ -271,7 +244,7 @@ async def test_an_error_at_the_end_of_a_call_is_unknown(store: Store, between: t
     placed = await place(store, 4)
     for leases in redis.keys(f"{{{FLEET}}}:leases:*"):
         redis.set(leases, "not a set")
-    outcomes = await together(between[0], store, *(store.sessions.complete(FLEET, id_) for id_ in placed))
+    outcomes = await together(between[0], *(store.sessions.complete(FLEET, id_) for id_ in placed))
     assert {type(outcome) for outcome in outcomes} == {errors.OutcomeUnknownError}
     assert "WRONGTYPE" in field(redis, "suspect")
     await repair_by_itself(store, LEASED)
@@ -339,9 +312,9 @@ async def test_when_memory_is_full_nothing_is_placed_but_sessions_end_down_to_ze
     placed = await place(store, 200)
     redis.config_set("maxmemory", 1)
     try:
-        outcomes = await together(
+        _, *outcomes = await together(
             between[0],
-            store,
+            store.sessions.renew(FLEET, ["nobody"], None),
             store.sessions.assign(FLEET, "late", None),
             *(store.sessions.complete(FLEET, id_) for id_ in list(placed)[:100]),
             store.sessions.renew(FLEET, ["s150"], 50),

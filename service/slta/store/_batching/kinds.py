@@ -38,7 +38,7 @@ class Kind(NamedTuple):
 def _columns(heartbeats: Sequence[Operation]) -> Mapping[str, Value]:
     ids, ttls, counts, attributes, qualities = zip(*heartbeats, strict=True)
     rows = [(position, *both) for position, both in enumerate(attributes, 1) if both]
-    some = qualities if any(quality != NO_QUALITY for quality in qualities) else ()
+    some = qualities if {*qualities} != {NO_QUALITY} else ()
     return {"ids": ids, "ttls": ttls, "counts": counts, "qualities": some, "attributes": rows}
 
 

@@ -90,7 +90,7 @@ function heartbeats.run(fleet, given)
   local samples = ''
   if not fleet.memory_full then
     set_attributes(fleet, found, given.attributes, outcomes)
-    samples = take_qualities(fleet, found, given)
+    samples = given.qualities[1] and take_qualities(fleet, found, given) or ''
   end
   local letters = written and table.concat(outcomes) or string.rep(FAULT, #found)
   local changed = due ~= fleet.pool_due or revision ~= fleet.revision or suspect ~= rawget(fleet, 'suspect')
