@@ -245,11 +245,11 @@ def _check_quality(fleet: Fleet, found: list[str]) -> None:
     for name, text in fleet.hash("quality").items():
         number, _, level = name.partition(":")
         i = fleet.numbers.index(int(number))
-        samples, pools, total, squares = map(float, text.split()[:4]) if level else (0, 0, *map(float, text.split()))
+        samples, pools, total, squares = map(float, text.split())
         width = fleet.capacities[i] + 1
-        bits = [bit for bit in fleet.row(f"sampled:{number}") if level and bit % width == int(level)]
+        bits = [bit for bit in fleet.row(f"sampled:{number}") if bit % width == int(level)]
         _claim(found, f"pools sampled in {name}", pools, len(bits))
-        if level and not (0 < int(level) < width and samples * squares >= total**2 * (1 - 1e-9)):
+        if not (0 < int(level) < width and samples * squares >= total**2 * (1 - 1e-9)):
             found.append(f"quality {name} is {text}")
 
 

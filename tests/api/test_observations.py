@@ -11,7 +11,7 @@ from slta.store import Store
 from tests.api.conftest import FLEET, Api, assign, fill, refusal
 
 
-async def test_the_quality_of_a_fleet_is_that_of_its_heartbeats(api: Api, fleet: str) -> None:
+async def test_the_quality_of_a_fleet_is_that_of_its_heartbeats(api: Api, fleet: str, store: Store) -> None:
     nothing = (await api.get(f"{fleet}/quality")).json()
     assert (nothing["per"], nothing["unit"], [c["levels"] for c in nothing["classes"]]) == (None, None, [[], []])
     classes = [FLEET["classes"][0], FLEET["classes"][1] | {"curve": "learned"}]
@@ -21,6 +21,7 @@ async def test_the_quality_of_a_fleet_is_that_of_its_heartbeats(api: Api, fleet:
             await api.put(f"{fleet}/sessions/{pool}-{n}", json={"pool_id": pool})
     beats = [{"pool_id": f"large-{k}", "ttl_seconds": 60, "count": 2, "quality": 24.5 + k} for k in (1, 2)]
     await api.post(f"{fleet}/pools/heartbeats", json={"heartbeats": beats})
+    await store.fleets.tick(fleet.rpartition("/")[2])
     found = (await api.get(f"{fleet}/quality")).json()
     assert (found["per"], found["unit"]) == ("session", "frames/s")
     level = {"level": 2, "samples": 2, "pools": 2, "sum": 104.0, "sum_squares": 5410.0}

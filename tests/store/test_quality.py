@@ -56,6 +56,8 @@ async def come(store: Store, level: int, **values: float) -> None:
 
 
 async def levels(store: Store, of_class: int = 0) -> Mapping[int, LevelSamples]:
+    """Samples of a class after a tick, which adds them."""
+    await store.fleets.tick(FLEET)
     return {one.level: one for one in samples_of(await store.fleets.snapshot(FLEET))[of_class]}
 
 
@@ -101,6 +103,8 @@ async def test_a_class_with_fewer_pools_needs_all_of_them(store: Store, pools: i
     await come(store, 2, **{f"small_{k}": 10.0 + k for k in range(pools)})
     found = (await levels(store))[2]
     assert (found.samples, found.pools, found.sum) == (samples, pools, sum(10 + k for k in range(pools)))
+    await say(store, 2, small_0=10)
+    assert (await levels(store))[2].samples == samples, "it is still at the level"
 
 
 async def test_a_value_far_from_the_others_is_cut_to_four_spreads_of_the_class(store: Store) -> None:
@@ -115,6 +119,7 @@ async def test_a_value_far_from_the_others_is_cut_to_four_spreads_of_the_class(s
 async def test_samples_are_forgotten_by_halves(store: Store, redis: Redis) -> None:
     await fleet_of(store, 1)
     await come(store, 2, small_0=2)
+    assert (await levels(store))[2].samples == 1
     redis.hset(f"{{{FLEET}}}:quality", "0:2", "257 1 514 1028")
     await come(store, 2, small_0=3)
     found = (await levels(store))[2]

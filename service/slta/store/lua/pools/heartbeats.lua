@@ -16,7 +16,8 @@ end
 -- row, or LIST_PERIOD after the last request.
 local function wants_list(fleet, pool, count)
   local lease = pool.lease
-  local differs = count ~= ledger.occupancy(fleet, pool.pool_number)
+  pool.occupancy = ledger.occupancy(fleet, pool.pool_number)
+  local differs = count ~= pool.occupancy
   local wanted = differs and lease.mismatch or fleet.time - lease.listed >= LIST_PERIOD
   pool.changed = pool.changed or wanted or differs ~= lease.mismatch
   lease.mismatch = differs and not wanted
@@ -59,17 +60,16 @@ local function set_attributes(fleet, found, given, outcomes)
   end
 end
 
--- Takes the qualities of pools; returns a letter for each pool as from `quality.take`, '-' for none, or REFUSED.
-local function take_qualities(fleet, found, given)
-  local letters = {}
-  for at, word in ipairs(given.qualities) do
-    local value, pool = tonumber(word), found[at]
+-- Takes the qualities of pools: appends a letter for each as from `quality.take`, '-' for none, or REFUSED, as that of
+-- one at which an error stops it.
+local function take_qualities(fleet, found, given, letters)
+  for at = #letters + 1, #given.qualities do
+    local value, pool = tonumber(given.qualities[at]), found[at]
     letters[at] = value and REFUSED or '-'
     if value and pool.due then
-      attempt(fleet, function() letters[at] = quality.take(fleet, pool, tonumber(given.counts[at]), value) end)
+      letters[at] = quality.take(fleet, pool, tonumber(given.counts[at]), pool.occupancy or 0, value)
     end
   end
-  return table.concat(letters)
 end
 
 -- ids, their leases in seconds (ttls), the numbers of sessions that they count and the qualities of these ('-' for
@@ -81,19 +81,21 @@ end
 function heartbeats.run(fleet, given)
   local revision, due, suspect = fleet.revision, fleet.pool_due, rawget(fleet, 'suspect')
   local found, outcomes, lists = pool_records.read(fleet, given.ids), {}, {}
-  cold.load(fleet, 'store_epoch', 'resumed_at')
+  cold.load(fleet, 'store_epoch', 'resumed_at', given.qualities[1] and 'quality')
   while #outcomes < #found do
     attempt(fleet, decide, found, given, outcomes, lists)
   end
   -- writes
   local written = attempt(fleet, pool_changes.apply, found)
-  local samples = ''
+  local samples = {}
   if not fleet.memory_full then
     set_attributes(fleet, found, given.attributes, outcomes)
-    samples = given.qualities[1] and take_qualities(fleet, found, given) or ''
+    while given.qualities[#samples + 1] do
+      attempt(fleet, take_qualities, found, given, samples)
+    end
   end
   local letters = written and table.concat(outcomes) or string.rep(FAULT, #found)
   local changed = due ~= fleet.pool_due or revision ~= fleet.revision or suspect ~= rawget(fleet, 'suspect')
   local as_of = string.format('%d:%d', fleet.store_epoch, fleet.time)
-  return { 'BEATS', letters, table.concat(lists), as_of, samples }, changed
+  return { 'BEATS', letters, table.concat(lists), as_of, table.concat(samples) }, changed
 end
