@@ -17,9 +17,9 @@ local TAKEN, MOVED, REPEATED, UNUSED = 't', 'm', 'r', 'u' -- what becomes of a v
 local MAX_ROUNDS = 256 -- full rounds that wait for a tick; further values do not count
 local MAX_VISITS = 131072 -- levels last sampled of all fleets; beyond, they are forgotten
 
--- By prefix the epoch of the fleet; `levels` last sampled by pool number; open `rounds` by level, and `full` ones, lists
--- of { pool_index =, value = }; `spreads` by class_index, the number and the sum of those relative to the median. And
--- the number of all levels.
+-- By prefix the epoch of the fleet; `levels` last sampled by pool number; open `rounds` by level, and `full` ones,
+-- lists of { pool_index =, value = }; `spreads` by class_index, the number and the sum of those relative to the median.
+-- And the number of all levels.
 local memories, count = {}, 0
 
 local function memory_of(fleet)
