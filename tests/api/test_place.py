@@ -13,7 +13,7 @@ from redis import Redis
 from slta.api import fast_path as direct_module
 from slta.auth.keys import Access
 from slta.models.request_record import PLACE_ROUTE
-from slta.server.exchange import Exchange
+from slta.server.framing import RequestReader
 from testbed.in_process import TINY, service_in_process
 from tests.api.placements import KEY, ask, placed
 from tests.api.raw_requests import Talk, call, last
@@ -132,15 +132,15 @@ async def test_blanks_around_a_header_are_not_of_its_value(here: Served) -> None
 @pytest.mark.parametrize("body", ["length", "chunked"])
 async def test_a_body_is_not_awaited_and_never_kept(body: str, here: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = [0]
-    add_body = Exchange.add_body
+    on_body = RequestReader.on_body
 
-    def noted(self: Exchange, data: bytes) -> None:
-        add_body(self, data)
-        kept[0] = max(kept[0], len(self.body))
+    def noted(self: RequestReader, data: bytes) -> None:
+        on_body(self, data)
+        kept[0] = max(kept[0], len(self.exchange.body))
 
     begin = {"length": ask("PUT", content_length="900000"), "chunked": ask("PUT", transfer_encoding="chunked")}[body]
     rest = {"length": b"x" * 899_999, "chunked": b"dbb9f\r\n" + b"x" * 899_999 + b"\r\n0\r\n\r\n"}[body]
-    monkeypatch.setattr(Exchange, "add_body", noted)
+    monkeypatch.setattr(RequestReader, "on_body", noted)
     reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
     writer.write(begin + (b"x" if body == "length" else b""))
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")

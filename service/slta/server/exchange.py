@@ -10,8 +10,6 @@ from starlette.types import Message, Scope
 
 from slta.api.http.responses import ApiResponse, encode_headers
 
-MAX_UNRECEIVED = 65_536
-"""Bytes of a body that may wait for its route; above, reading pauses."""
 STATUS_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
 
 
@@ -35,14 +33,6 @@ class Exchange:
         self.news = asyncio.Event()
         """Set if more of the body has arrived, or its end, or that of the exchange."""
         self._connection = connection
-
-    def add_body(self, piece: bytes) -> None:
-        """Keep a piece of the body, if somebody is going to receive it."""
-        if self.keeps_body and not self.is_over:
-            self.body += piece
-            self.news.set()
-            if len(self.body) > MAX_UNRECEIVED:
-                self._connection.transport.pause_reading()
 
     def take_body(self) -> bytes:
         """Take what has arrived of the body."""

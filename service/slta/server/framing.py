@@ -15,6 +15,8 @@ from slta.server.exchange import Exchange
 from slta.server.request_head import HEAD_END, MAX_HEADER_BYTES, head_end, headers_too_large
 
 CHUNKED = -1
+MAX_UNRECEIVED = 65_536
+"""Bytes of a body that may wait for its route; above, reading pauses."""
 CHUNK_PIECE = 4096
 MAX_PIECES_PER_ITERATION = 4096
 """Maximum pieces of chunked bodies parsed in one iteration of the event loop: a piece may have only four bytes."""
@@ -56,9 +58,13 @@ class RequestReader:
         self.exchange.scope = {"http_version": version, "method": method, "headers": self.exchange.headers}
 
     def on_body(self, body: bytes) -> None:
-        """Add to the body."""
-        self.overhead = 0
-        self.exchange.add_body(body)
+        """Keep a piece of the body, if somebody is going to receive it."""
+        exchange, self.overhead = self.exchange, 0
+        if exchange.keeps_body and not exchange.is_over:
+            exchange.body += body
+            exchange.news.set()
+            if len(exchange.body) > MAX_UNRECEIVED:
+                self._connection.transport.pause_reading()
 
     def on_message_complete(self) -> None:
         """Mark the body as complete."""
