@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -28,11 +28,10 @@ WRITE_BUFFER_BYTES = 16_384
 
 
 class HttpProtocol(asyncio.Protocol):
-    """One connection, which pauses reading while a request is in progress.
+    """One connection. Its parser gets a complete head, as it buffers an incomplete one without a limit; then the body.
 
-    The parser receives a complete head, as it buffers an incomplete one without a limit; then the body; and nothing
-    more until the response is complete: pipelined requests stay unparsed. A `deadline` is always set: during a request
-    it is REQUEST_SECONDS after the head, extended during the response.
+    It gets nothing more until the response is complete: pipelined requests stay unparsed, and the socket unread. A
+    `deadline` is always set: during a request REQUEST_SECONDS after the head, extended during the response.
     """
 
     def __init__(
@@ -53,7 +52,6 @@ class HttpProtocol(asyncio.Protocol):
         self._head_started = self._half_closed = False
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - asyncio's own
-        """Register the connection; it may not be admitted."""
         self.transport = transport
         self.state.connections.add(self)
         self.deadline = self._loop.time() + self._limits.header_timeout_seconds
@@ -74,6 +72,7 @@ class HttpProtocol(asyncio.Protocol):
         self._exchange.end()
         self.writable.set()
         if self._exchange.is_hot and self._exchange.task:
+            self.state.tasks.discard(self._exchange.task)
             self._exchange.task.cancel()
 
     def data_received(self, data: bytes) -> None:
@@ -192,11 +191,11 @@ class HttpProtocol(asyncio.Protocol):
         self._exchange = exchange
         request = None if exchange.expects_continue else self._fast_path.match(scope, rules)
         if request:
-            context = self._fast_path.guard.context(scope)
             exchange.is_hot = True
-            self._limits.starts.add(partial(self._run, exchange, self._answer, exchange, request, context))
+            answer = partial(self._answer, exchange, request, self._fast_path.guard.context(scope))
+            self._limits.starts.add(partial(self._start, exchange, answer))
         else:
-            self._run(exchange, self._app, scope, exchange.receive, exchange.send)
+            self._start(exchange, partial(self._app, scope, exchange.receive, exchange.send))
 
     def _wait_for_data(self) -> None:
         if self._reader.body_left and not self._reader.pieces:
@@ -218,24 +217,25 @@ class HttpProtocol(asyncio.Protocol):
         if exchange.is_over:
             exchange = Exchange(self, target_of(unparsed))
         if not exchange.has_started:
-            request_id = secrets.token_hex(8)
-            rules = rules_of(path_of(exchange.url))
+            rules, request_id = rules_of(path_of(exchange.url)), secrets.token_hex(8)
             response = rules.refusal(request_id, refusal, self._fast_path.guard.problem_types)
             exchange.respond(response, request_id)
         exchange.end()
         self._close()
         self._set_deadline()
 
-    def _run(self, exchange: Exchange, answer: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:  # noqa: ANN401
+    def _start(self, exchange: Exchange, answer: Callable[[], Awaitable[None]]) -> None:
         if not exchange.is_over:
-            exchange.task = self._loop.create_task(answer(*arguments))
+            exchange.task = self._loop.create_task(self._run(exchange, answer))
             self.state.tasks.add(exchange.task)
-            exchange.task.add_done_callback(partial(self._on_answered, exchange))
 
-    def _on_answered(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
-        self.state.tasks.discard(task)
-        if not exchange.is_over:  # it failed, or was cancelled
-            self.transport.close()
+    async def _run(self, exchange: Exchange, answer: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await answer()
+        finally:
+            self.state.tasks.discard(exchange.task)
+            if not exchange.is_over:  # it failed, or was cancelled
+                self.transport.close()
 
     async def _answer(self, exchange: Exchange, request: FastRequest, context: RequestContext) -> None:
         body = exchange.receive if exchange.more_body else exchange.take_body()
