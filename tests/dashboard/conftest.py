@@ -38,8 +38,8 @@ class Calls(Counter[str]):
     def not_replayed(self, reason: str, changes: int) -> None:
         self[f"not replayed {reason}"] += changes
 
-    def sampled(self, outcome: str) -> None:
-        self[f"sampled {outcome}"] += 1
+    def sampled(self, outcome: str, count: int) -> None:
+        self[f"sampled {outcome}"] += count
 
 
 def fleet_document(small: int = 2, large: int = 2, policy: str = "slta") -> dict[str, Any]:

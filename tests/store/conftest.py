@@ -42,8 +42,8 @@ class Calls:
     def not_replayed(self, reason: str, changes: int) -> None:
         self.lost[reason] += changes
 
-    def sampled(self, outcome: str) -> None:
-        self.samples[outcome] += 1
+    def sampled(self, outcome: str, count: int) -> None:
+        self.samples[outcome] += count
 
 
 @pytest.fixture

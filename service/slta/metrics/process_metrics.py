@@ -232,6 +232,6 @@ class ProcessMetrics:
         """Count acknowledged changes that could not be put back."""
         self._not_replayed.labels(reason).inc(changes)
 
-    def sampled(self, outcome: str) -> None:
-        """Count a quality."""
-        self._sampled.labels(outcome).inc()
+    def sampled(self, outcome: str, count: int) -> None:
+        """Count qualities."""
+        self._sampled.labels(outcome).inc(count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
 from time import monotonic
@@ -60,9 +61,9 @@ class Pools:
         heartbeats: Operations,
         draw: Callable[[], float],
         replay_log: ReplayLog,
-        sampled: Callable[[str], object],
+        sampled: Callable[[str, int], object],
     ) -> None:
-        """`draw` returns numbers uniform in [0, 1), which spread heartbeats; `sampled` is told of each quality."""
+        """`draw` returns numbers uniform in [0, 1), which spread heartbeats; `sampled` counts qualities."""
         self._functions = functions
         self._operations = operations
         self._heartbeats = heartbeats
@@ -195,9 +196,9 @@ class Pools:
         While the store's memory is full, no attributes are set and no qualities taken. `arrived` as in `Sessions`.
         """
         outcomes = await self._heartbeats.submit_together(fleet, heartbeats, arrived)
-        for *_, letter in outcomes:
+        for letter, count in Counter([letter for *_, letter in outcomes]).items():
             if letter in _pool_replies.SAMPLES:
-                self._sampled(_pool_replies.SAMPLES[letter])
+                self._sampled(_pool_replies.SAMPLES[letter], count)
         return _pool_replies.beats(heartbeats, outcomes, self._draw)
 
     def waiting_seconds(self, fleet: str) -> float:

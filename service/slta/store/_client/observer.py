@@ -21,5 +21,5 @@ class StoreObserver(Protocol):
     def not_replayed(self, reason: str, changes: int) -> None:
         """Record acknowledged changes that the store has lost and that could not be replayed."""
 
-    def sampled(self, outcome: str) -> None:
-        """Record what became of a quality that a pool has sent."""
+    def sampled(self, outcome: str, count: int) -> None:
+        """Record qualities that pools have sent, by what became of them."""

@@ -17,10 +17,9 @@ local TAKEN, MOVED, REPEATED, UNUSED = 't', 'm', 'r', 'u' -- what becomes of a v
 local MAX_ROUNDS = 256 -- full rounds that wait for a tick; further values do not count
 local MAX_VISITS = 131072 -- levels last sampled of all fleets; beyond, they are forgotten
 
--- By prefix the epoch of the fleet; `levels` last sampled by pool number; open `rounds` by level, and `full` ones,
--- lists of { pool_index =, value = }; `spreads` by class_index, the number and the sum of those relative to the median.
--- And the number of all levels.
-local memories, count = {}, 0
+-- By prefix the epoch of the fleet; the `levels` last sampled, by pool number; open `rounds` by level, and `full` ones:
+-- lists of { pool_index =, value = }; `spreads` by class_index, number and sum of those relative to the median.
+local memories, count = {}, 0 -- with the number of all levels
 
 local function memory_of(fleet)
   if count >= MAX_VISITS then
@@ -131,11 +130,17 @@ function quality.settle(fleet)
   end
 end
 
--- What is wrong with a field of the hash; nil if nothing is. O(1).
-function quality.fault(fleet, _, field, text)
+-- The class_index and the level of a field of the hash; nil if the fleet has no such level.
+local function level_of(fleet, field)
   local class_id, level = string.match(field, '^(%d+):(%d+)$')
   local class_index = fleet.index_by_id[tonumber(class_id)]
-  if not class_index or tonumber(level) < 1 or tonumber(level) > fleet.capacities[class_index] then
+  local is_known = class_index and tonumber(level) >= 1 and tonumber(level) <= fleet.capacities[class_index]
+  return is_known and class_index or nil, level
+end
+
+-- What is wrong with a field of the hash; nil if nothing is. O(1).
+function quality.fault(fleet, _, field, text)
+  if not level_of(fleet, field) then
     return 'is of no level of the fleet'
   elseif vectors.encode(numbers_of(text)) ~= text then
     return 'is unreadable'
@@ -146,10 +151,9 @@ end
 function quality.list(fleet)
   local flat, texts = redis.call('HGETALL', keys.of_fleet(fleet, 'quality')), {}
   for at = 1, #flat, 2 do
-    local numbers = numbers_of(flat[at + 1])
-    if numbers[1] > 0 and not quality.fault(fleet, nil, flat[at], flat[at + 1]) then
-      local class_id, level = string.match(flat[at], '^(%d+):(%d+)$')
-      texts[#texts + 1] = string.format('%d %d %s', fleet.index_by_id[tonumber(class_id)], level, flat[at + 1])
+    local class_index, level = level_of(fleet, flat[at])
+    if class_index and numbers_of(flat[at + 1])[1] > 0 then
+      texts[#texts + 1] = string.format('%d %d %s', class_index, level, flat[at + 1])
     end
   end
   return table.concat(texts, '|')
