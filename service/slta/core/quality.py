@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise, zip_longest
+from itertools import accumulate, pairwise, zip_longest
 from typing import NamedTuple
 
 from slta.core.occupancy import total_utility
@@ -86,9 +86,11 @@ def drift(ranking: Ranking, pools: Sequence[int], sessions: int, samples: Sample
 
 def unit_factor(ranking: Ranking, samples: Samples) -> float:
     """Ratio of measured to stated utilities over what was seen; 0 without any, or if a sum is not positive."""
-    seen = [(column, one) for column, levels in zip(ranking.marginals, samples, strict=True) for one in levels]
-    measured = sum(one.sum for _, one in seen)
-    stated = sum(one.samples * sum(column[: one.level]) for column, one in seen)
+    measured = stated = 0.0
+    for column, levels in zip(ranking.marginals, samples, strict=True):
+        utilities = [*accumulate(column)] if levels else []
+        measured += sum(one.sum for one in levels)
+        stated += sum(one.samples * utilities[one.level - 1] for one in levels)
     return measured / stated if measured > 0 and stated > 0 else 0.0
 
 
