@@ -186,10 +186,12 @@ def test_a_list_has_at_most_8192_sessions() -> None:
 
 
 def test_a_count_is_a_number() -> None:
-    assert [count_of(output) for output in (b"0\n", b" 17 ", b"8192")] == [0, 17, 8192]
+    assert [count_of(output) for output in (b"0\n", b" 17 ", b"8192")] == [(0, None), (17, None), (8192, None)]
+    assert count_of(b'{"count": 2, "quality": 24.5}') == (2, 24.5)
+    assert count_of(b'{"count": 2}') == (2, None)
 
 
-@each("output", ["", "-1", "1.5", "1 2", "x", "8193", "9999999999", "[]"])
+@each("output", ["", "-1", "1.5", "1 2", "x", "8193", "9999999999", "[]", '{"count": 1, "quality": NaN}'])
 def test_what_is_no_count_is_refused(output: str) -> None:
     with pytest.raises(UnreadableError):
         count_of(output.encode())

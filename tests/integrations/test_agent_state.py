@@ -203,6 +203,21 @@ def test_a_count_is_fresh_and_goes_once() -> None:
     assert counted == simulation.times("heartbeats")[1:]
 
 
+def test_a_quality_goes_with_the_count_that_it_is_of() -> None:
+    simulation = Simulation(pool={"count": {"command": ["count"]}})
+    simulation.outputs["count"] = b'{"count": 3, "quality": 24.5}'
+    simulation.run(4)
+    simulation.outputs["count"] = b"3"
+    simulation.run(6)
+    beats = [body["heartbeats"][0] for body in simulation.bodies("heartbeats")]
+    assert [(beat.get("count"), beat.get("quality")) for beat in beats] == [
+        (None, None),
+        (3, 24.5),
+        (3, None),
+        (3, None),
+    ]
+
+
 def test_a_count_that_failed_is_left_out() -> None:
     simulation = Simulation(pool={"count": {"command": ["count"]}})
     simulation.run(4)
@@ -213,7 +228,7 @@ def test_a_count_that_failed_is_left_out() -> None:
 
 
 def test_an_output_that_breaks_its_reader_is_a_failure_of_its_pool_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probing, "count_of", lambda output: [3][len(output)])
+    monkeypatch.setattr(probing, "count_of", lambda output: [(3, None)][len(output)])
     simulation = Simulation("p", "q", pool={"count": {"command": ["count"]}})
     simulation.run(10)
     assert simulation.count("failures_total", pool_id="p", probe="count") == 3

@@ -20,9 +20,10 @@ class Call(NamedTuple):
 
 
 def heartbeats(pools: Sequence[Pool], ttl_seconds: int) -> Call:
-    """All pools in one call, each with its count if that is fresh."""
+    """All pools in one call, each with its count and quality if these are fresh."""
     rows = [
-        {"pool_id": pool.id, "ttl_seconds": ttl_seconds} | ({} if pool.count is None else {"count": pool.count})
+        {"pool_id": pool.id, "ttl_seconds": ttl_seconds}
+        | {name: value for name, value in (("count", pool.count), ("quality", pool.quality)) if value is not None}
         for pool in pools
     ]
     return Call("heartbeats", _ids(pools), "POST", "pools/heartbeats", {"heartbeats": rows})

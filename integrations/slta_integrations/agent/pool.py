@@ -47,6 +47,8 @@ class Pool:
     failures: int = 0
     count: int | None = None
     """Sessions by the pool's own count, for the next heartbeat."""
+    quality: float | None = None
+    """Their quality, likewise."""
     asked_as_of: str | None = None
     """slta asked for the list. What was placed before this moment and is not listed will be ended."""
     listed: tuple[str, ...] | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from slta.parsing.session_ids import session_id_of
 
 MAX_SESSIONS = 8192
 """Of one pool (docs/api.md)."""
+MAX_QUALITY = 10**9
 MAX_BYTES = 4 * 1024 * 1024
 """Of an output."""
 
@@ -27,12 +27,17 @@ class UnreadableError(Exception):
     """Output that is not what it must be; the message says what it must be."""
 
 
-def count_of(output: bytes) -> int:
-    """A number up to 8,192, with white space around it at most."""
-    text = output.strip()
-    if not re.fullmatch(rb"[0-9]{1,9}", text) or int(text) > MAX_SESSIONS:
+def count_of(output: bytes) -> tuple[int, float | None]:
+    """A number of sessions up to 8,192, also as `count` of a JSON object, beside their `quality` up to 10⁹."""
+    try:
+        found = json.loads(output)
+    except ValueError:
+        found = None
+    count, quality = (found.get("count"), found.get("quality")) if isinstance(found, dict) else (found, None)
+    is_measured = isinstance(quality, int | float) and 0 <= quality <= MAX_QUALITY
+    if type(count) is not int or not 0 <= count <= MAX_SESSIONS or not (is_measured or quality is None):
         raise UnreadableError(f"must write a number of sessions, at most {MAX_SESSIONS:,}")
-    return int(text)
+    return count, quality
 
 
 def listing_of(output: bytes) -> Listed:

@@ -59,7 +59,7 @@ class Probes:
     def plan(self, beat_at: float) -> None:
         """Take the counts when the next heartbeat is due: an older one differs from slta's without a reason."""
         for pool in self._pools.values():
-            pool.count, pool.count_at = None, beat_at
+            pool.count, pool.quality, pool.count_at = None, None, beat_at
 
     def are_counted(self) -> bool:
         """Whether no count is missing that was planned."""
@@ -78,7 +78,7 @@ class Probes:
         if isinstance(probe.source, Health):
             self._apply_health(pool, probe.source, now, healthy=not problem)
         elif probe.kind == "count" and pool.count_at > now:
-            pool.count = None  # its heartbeat has gone without it
+            pool.count = pool.quality = None  # its heartbeat has gone without it
         elif probe.kind == "count":
             pool.count_at = inf
         elif problem:
@@ -88,7 +88,7 @@ class Probes:
         """Take the output over; the problem, or an empty text."""
         try:
             if probe.kind == "count":
-                pool.count = count_of(output)
+                pool.count, pool.quality = count_of(output)
             elif probe.kind == "sessions":
                 (pool.listed, pool.listed_types), pool.asked_as_of = listing_of(output), probe.as_of
         except Exception as error:  # noqa: BLE001 - an output that nobody foresaw must not end the other probes
