@@ -161,7 +161,7 @@ class Pools(Placements):
         if not pools:
             return
         ids = " ".join(p.pool_id for p in pools)
-        letters = self.run("beat", ids, " ".join([str(ttl)] * len(pools)), " ".join("-" * len(pools)))[1]
+        letters = self.run("beat", ids, " ".join([str(ttl)] * len(pools)), " ".join("-" * len(pools)), "")[1]
         assert letters == "".join(map(self._letter, pools))
         for pool in pools:
             if pool.status != "failed":
