@@ -137,7 +137,8 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics, serve
     await store.audits.store("f", "1:0", result)
     families = parse_text(await with_expected_gap(metrics, store))
     told = {(one.name, one.type) for one in families if not one.name.startswith("process_")}
-    assert set(re.findall(r"^\| `(\w+?)(?:_total)?` \| (\w+) \|", PAGE.text, re.MULTILINE)) == told
+    shown = re.findall(r"^\| `((?:slta|http)_\w+?)(?:_total)?` \| (\w*) +\|", PAGE.text, re.MULTILINE)
+    assert {(name, kind or "gauge") for name, kind in shown} == told
 
 
 async def draw_two(store: Store) -> None:

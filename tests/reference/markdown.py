@@ -9,6 +9,8 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+MARKUP = {"*": r"\*", "<": "&lt;"}
+
 
 def table(head: str, rows: Iterable[Sequence[object]]) -> str:
     """A table whose `head` has the columns' names with ` | ` between."""
@@ -27,8 +29,9 @@ def paragraph(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """A text whose stars and angle brackets outside of code are no markup."""
-    return re.sub(r"(`[^`]*`)|([*<])", lambda found: found[1] or f"\\{found[2]}", text)
+    r"""A text with links to pages whose stars and angle brackets outside of code are no markup, on the site either."""
+    escaped = re.sub(r"(`[^`]*`)|([*<])", lambda found: found[1] or MARKUP[found[2]], text)
+    return re.sub(r"\bdocs/([a-z-]+)\.md\b", r"[\1](\1.md)", escaped)
 
 
 def attribute_docs(kind: type[Any]) -> Mapping[str, str]:

@@ -125,8 +125,9 @@ def _codes(call: Schema) -> Mapping[str, str]:
 
 
 def _section(name: str, call: Schema, shared: Container[str]) -> str:
-    text = f"{call['summary']} {call['description']}"
+    text, _, scopes = f"{call['summary']} {call['description']}".partition("\n\nScope: ")
     lines = [*_taken(call), *_returned(call), *_refused(call, shared)]
+    lines += [f"scope {scopes.rstrip('.')}"] if scopes else []
     return f"### `{name}`\n\n{paragraph(text)}\n\n```text\n" + "\n".join(map(_wrapped, lines)) + "\n```"
 
 
@@ -136,7 +137,7 @@ def _taken(call: Schema) -> Iterator[str]:
             said = f"  // {one['description']}" if "description" in one else ""
             yield f"{one['in']} {one['name']}: {type_of(one['schema'])}{said}"
     for media in call.get("requestBody", {}).get("content", {}).values():
-        yield f"body {type_of(media['schema'])}  // {call['requestBody']['description']}"
+        yield f"body {type_of(media['schema'])} ({call['requestBody']['description']})"
 
 
 def _returned(call: Schema) -> Iterator[str]:

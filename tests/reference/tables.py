@@ -38,7 +38,9 @@ def metrics(rows: Iterable[Row]) -> str:
 
 def _metric(row: Row) -> tuple[str, ...]:
     text = prose(row.help) + (" With `detail=1`." if row.is_detail else "")
-    return f"`{row.shown_name}`", row.type, ", ".join(f"`{label}`" for label in row.labels), text
+    kind = "" if row.type == "gauge" else row.type
+    labels = row.labels[1:] if row in OF_FLEETS else row.labels
+    return f"`{row.shown_name}`", kind, ", ".join(f"`{label}`" for label in labels), text
 
 
 def labels() -> str:
@@ -71,7 +73,8 @@ def errors() -> str:
 def _errors(again: str) -> Iterable[str]:
     for code, one in sorted(MEANINGS.items(), key=lambda item: (item[1].status, item[0])):
         if one.again == again:
-            doubt = " The call may have been applied." if one.applied == "perhaps" else ""
+            is_said = one.applied != "perhaps" or "may have been applied" in one.means
+            doubt = "" if is_said else " The call may have been applied."
             yield f"### `{code}`\n\n" + paragraph(f"`{one.status}` {one.means}{doubt}")
 
 

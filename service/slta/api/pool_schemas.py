@@ -62,7 +62,7 @@ class PoolEntry(PoolBody):
 
 
 class PoolsBody(Body):
-    """Pools to create, atomically."""
+    """Pools to create."""
 
     pools: Annotated[list[PoolEntry], Field(max_length=MAX_POOLS, fail_fast=True)]
 

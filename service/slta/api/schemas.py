@@ -93,21 +93,21 @@ class CompleteBody(Body):
 
 
 class RenewBody(Body):
-    """Sessions to renew; `lease_seconds` absent: each lease keeps its length."""
+    """Sessions to renew; without `lease_seconds` each lease keeps its length."""
 
     session_ids: Annotated[list[Name], Field(max_length=MAX_RENEWALS, fail_fast=True)]
     lease_seconds: LeaseSeconds | None = None
 
 
 class RenewOneBody(Body):
-    """Session to renew; `lease_seconds` absent: the lease keeps its length."""
+    """Session to renew, as in `RenewBody`."""
 
     session_id: Name
     lease_seconds: LeaseSeconds | None = None
 
 
 class ReportOneBody(ReportBody):
-    """Session and its reported pool."""
+    """Session and its pool, as in `ReportBody`."""
 
     session_id: Name
 
@@ -125,7 +125,7 @@ class CompleteOperation(Body):
 
 
 class RenewOperation(Body):
-    """Same as `POST …/renew` for one session."""
+    """Same as `POST …/renew`."""
 
     renew: RenewOneBody
 
@@ -202,7 +202,7 @@ Problem = Annotated[dict[str, Any], WithJsonSchema({"$ref": "#/components/schema
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationOutcome:
-    """Status and body that the single call would have returned; the body may be a problem document."""
+    """What the single call would have returned."""
 
     status: int
     body: Placement | LabelledPlacement | Completed | AlreadyEnded | Renewal | Reported | Problem
@@ -210,14 +210,14 @@ class OperationOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """Results of the operations, in request order."""
+    """Results, in request order."""
 
     outcomes: list[OperationOutcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetNames:
-    """Page of the names of the fleets that the key may read."""
+    """Page of names."""
 
     fleets: list[str]
     next_cursor: str | None
@@ -225,7 +225,7 @@ class FleetNames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """Page of the last hundred changes of a fleet, applied or rejected, newest first."""
+    """Page of changes, newest first."""
 
     events: list[Event]
     next_cursor: str | None

@@ -100,7 +100,7 @@ class UnknownSessionError(DispatchError, code="unknown_session", status=404):
 
 
 class SessionEndedError(DispatchError, code="session_ended", status=409):
-    """The session has ended; see `pool_id` and `reason`. A new session needs a new `session_id`."""
+    """The session has ended; see `pool_id` and `reason`. Its id stays taken for one to two `retention_seconds`."""
 
 
 class NoCapacityError(
