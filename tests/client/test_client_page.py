@@ -73,7 +73,7 @@ def row(rule: Rule) -> tuple[str, ...]:
 
 
 def test_the_table_of_retries_is_that_of_the_code() -> None:
-    table = {words(code)[0]: tuple(rest) for code, *rest in rows(PROTOCOL.section("Retries"))}
+    table = {code: tuple(rest) for codes, *rest in rows(PROTOCOL.section("Retries")) for code in words(codes)}
     found = [replies.Reply(meaning.status, code, {}) for code, meaning in MEANINGS.items()]
     found += [replies.failed(code) for code in TRANSPORT]
     rules_of = {reply.code: rule_of(reply) for reply in found if reply.code != "too_many_viewers"}  # of the live page

@@ -62,6 +62,13 @@ def test_a_larger_fleet_costs_the_store_what_its_growth_says(large: str, small: 
     assert UNITS[large] == pytest.approx(growth * UNITS[small], abs=0.5)
 
 
+def test_what_one_store_carries_for_a_fleet_is_its_share_of_a_thread() -> None:
+    of_store = [name for name in UNITS if name.startswith("store, µs per operation in")]
+    bulk, *single = (int(SHARE * 1e6 / UNITS[name]) for name in of_store)
+    carried = [cells[1] for cells in rows(PAGE.section("One big fleet"))]
+    assert carried == [f"{bulk:,}", " to ".join(f"{number:,}" for number in sorted(single))]
+
+
 def test_the_masters_of_twelve_are_at_the_share_that_the_page_says() -> None:
     assert f"with 12 each is at {OPERATIONS * UNITS[LARGE] / 1e6 / 12:.0%}".replace("%", " %") in NEEDS["stores, bulk"]
 
