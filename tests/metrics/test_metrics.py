@@ -88,7 +88,7 @@ async def measured(store: Store, server: str) -> dict[str, list[float]]:
         for number, (name, unit) in enumerate({"small": 50, "large": 100}.items()):
             for level in (1, 2, 3):
                 mean = unit * utilities[name][level]
-                redis.hset("{q}:quality", f"{number}:{level}", f"100 2 {100 * mean!r} {100 * mean**2!r}")
+                redis.hset("{q}:quality", f"{number}:{level}", f"100 2 {100 * mean:.17g} {100 * mean**2:.17g}")
     return utilities
 
 
