@@ -18,6 +18,8 @@ from tests.reference.markdown import attribute_docs, paragraph, prose, table
 
 WIDTH = 116
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "maxLength": "characters ≤", "maxItems": "entries ≤"}
+PAGING = {"cursor", "limit"}
+"""Parameters of lists, which the guide describes."""
 MAX_WORDS = 12
 """An enumeration of more is not listed."""
 OF_FLEET_FILE = {"FleetBody", *FleetFile.model_json_schema()["$defs"]}
@@ -134,7 +136,7 @@ def _section(name: str, call: Schema, shared: Container[str]) -> str:
 def _taken(call: Schema) -> Iterator[str]:
     for one in call.get("parameters", ()):
         if one["in"] != "path":
-            said = f"  // {one['description']}" if "description" in one else ""
+            said = f"  // {one['description']}" if "description" in one and one["name"] not in PAGING else ""
             yield f"{one['in']} {one['name']}: {type_of(one['schema'])}{said}"
     for media in call.get("requestBody", {}).get("content", {}).values():
         yield f"body {type_of(media['schema'])} ({call['requestBody']['description']})"

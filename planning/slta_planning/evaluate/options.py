@@ -72,7 +72,7 @@ UnseenPools = Annotated[
     Unseen | None,
     typer.Option(
         help="Pools of the file that the log never names: keep them as empty, drop them, or count each pool only "
-        "while it is active, from a mean duration before its first session to one after its last.",
+        "from a mean duration before its first session to one after its last.",
         show_default="keep, up to a tenth of the capacity",
     ),
 ]
@@ -90,7 +90,7 @@ Columns = Annotated[
 Gap = Annotated[
     float | None,
     typer.Option(
-        help="Put lines with the same id (session_id, HAProxy's captured cookie) together to a session, until none "
+        help="Join lines with the same id (session_id, HAProxy's captured cookie) to a session, until none "
         "is open for so long.",
         show_default="a line is a session",
         **POSITIVE_DURATION,

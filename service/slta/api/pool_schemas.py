@@ -68,9 +68,7 @@ class PoolsBody(Body):
 
 
 class DrainBody(Body):
-    """Deadline of a drain, and what follows: `list` the sessions left, the default, or `fail` the pool. {} for no
-    deadline.
-    """
+    """Deadline of a drain, and what follows, by default `list` as in `Drain`. {} for no deadline."""
 
     within_seconds: Annotated[int, Field(strict=True, ge=1, le=MAX_DRAIN_SECONDS)] | None = None
     then: AfterDrain | None = None
@@ -88,7 +86,7 @@ class DrainBody(Body):
 
 
 class PoolStatusBody(DrainBody):
-    """Status for the pools in `pool_ids`, or for those of `pool_class` that have not failed: give one of the two.
+    """Status of pools; give one of `pool_ids` and `pool_class`.
 
     At most 50,000 sessions on pools that change, and 5000 levels: the sessions on the fullest such pool, summed over
     classes.
@@ -195,7 +193,7 @@ class HeartbeatsBody(Body):
 
 
 class GuardBody(Body):
-    """What to do with the mass-loss guard of `pool_class`, or of all classes."""
+    """End of the guard of a class, or of all."""
 
     action: Literal["end"]
     pool_class: Name | None = None

@@ -77,15 +77,15 @@ class ReportBody(Body):
 
 
 class RepairBody(Body):
-    """`set_aside`: also if the repair sets aside more records than the default limit."""
+    """`set_aside` allows more than the default limit."""
 
     set_aside: Flag = False
 
 
 class CompleteBody(Body):
-    """Session to complete. Unless `mark` is false, an unknown id cannot be assigned for 120 s.
+    """Session to complete. Of unknown ids a fleet keeps the newest 100,000, none while the store's memory is full.
 
-    A fleet keeps the newest 100,000 such ids, none while the store's memory is full. Set `mark` to false for old ends.
+    Set `mark` to false for old ends.
     """
 
     session_id: Name
@@ -93,14 +93,14 @@ class CompleteBody(Body):
 
 
 class RenewBody(Body):
-    """Sessions to renew; without `lease_seconds` each lease keeps its length."""
+    """Sessions to renew."""
 
     session_ids: Annotated[list[Name], Field(max_length=MAX_RENEWALS, fail_fast=True)]
     lease_seconds: LeaseSeconds | None = None
 
 
 class RenewOneBody(Body):
-    """Session to renew, as in `RenewBody`."""
+    """Session to renew."""
 
     session_id: Name
     lease_seconds: LeaseSeconds | None = None

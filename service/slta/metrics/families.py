@@ -47,17 +47,17 @@ def _bound_integral(integrals: Integrals) -> float:
 
 
 FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
-    NOW.gauge("aggregate_utility", "Current utility of all active pools.", lambda now: now.utility),
+    NOW.gauge("aggregate_utility", "Utility of all active pools.", lambda now: now.utility),
     NOW.gauge(
         "aggregate_utility_bound",
         "Maximum utility for the current sessions and pools.",
         lambda now: now.utility_bound,
     ),
-    WINDOW.gauge("utility_bound", "Proven upper bound of the mean utility per pool over the window."),
-    WINDOW.gauge("swing_gap", "Mean utility per pool lost to variation of the load over the window."),
+    WINDOW.gauge("utility_bound", "Proven upper bound of the mean utility per pool."),
+    WINDOW.gauge("swing_gap", "Mean utility per pool lost to variation of the load."),
     WINDOW.gauge(
         "compatibility_gap",
-        "Mean utility per pool that the best placement would add over the window if every session could use every "
+        "Mean utility per pool that the best placement would add if every session could use every "
         "class; only with session types.",
     ),
     COMPARED.counter(

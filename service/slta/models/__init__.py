@@ -105,9 +105,8 @@ class Choice:
 class Reported:
     """Reported session; `lease_seconds` 0 for no lease.
 
-    `outcome` is `new`, `same` or `moved`; the last two renew no lease. `marginal_utility` is what the session added,
-    `jlmu_choice` where JLMU would have placed it: null with `same`, on a pool that is not active, and in a fleet that
-    places sessions.
+    `same` and `moved` renew no lease. `marginal_utility` is what the session added, `jlmu_choice` where JLMU would have
+    placed it: null with `same`, on a pool that is not active, and in a fleet that places sessions.
     """
 
     session_id: str
@@ -148,7 +147,7 @@ class AlreadyEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewed:
-    """Session ids by result of the renewal; `expired` have ended, for any reason."""
+    """Session ids by result; `expired` have ended, for any reason."""
 
     renewed: list[str]
     expired: list[str]

@@ -104,7 +104,7 @@ class PoolFailed(Pool):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
-    """Session ids by result of a reconciliation with a pool's own list.
+    """Session ids by result.
 
     - `ended`: placed here before `as_of` and not listed. `adopted`: unknown; now here, with the fleet's lease.
     - `over_capacity`, `incompatible`: unknown, but the pool is full, or their type may not use its class.

@@ -34,7 +34,7 @@ class ClassEndpoints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """`GET …/endpoints`: the active pools by class, in the order of the configuration.
+    """Active pools by class, in the order of the configuration.
 
     `session_types` has the names of the classes that sessions of each type may use.
     """

@@ -150,7 +150,7 @@ async def repair(fleet: FleetName, body: RepairBody, store: TheStore, specs: The
 async def delete_fleet(fleet: FleetName, expected: TheExpectedVersion, store: TheStore, author: TheAuthor) -> Response:
     """Delete a fleet without live sessions, and its pools.
 
-    409 `fleet_in_use` while sessions live. `If-Match` restricts it to one version.
+    `If-Match` restricts it to one version.
     """
     try:
         await store.fleets.delete(fleet, expected, author)

@@ -32,8 +32,7 @@ async def send_heartbeats(
 ) -> ApiResponse:
     """Renew the leases of pools, or begin them.
 
-    A pool whose lease runs out is `lost` and takes no sessions until its next heartbeat. The response says when to
-    send the next heartbeat of each pool, and whether the pool should send its list of sessions too.
+    A pool whose lease runs out is `lost` and takes no sessions until its next heartbeat.
     """
     heartbeats = body.rows
     require_pools(context.principal, [pool_id for pool_id, *_ in heartbeats])

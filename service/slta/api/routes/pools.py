@@ -85,8 +85,7 @@ async def add_pools(
 ) -> Response:
     """Create pools, all of them or none.
 
-    Of pools that exist in the same class only attributes change. 409 `pool_in_other_class` if one exists in another
-    class.
+    Of pools that exist in the same class only attributes change.
     """
     ids = [entry.pool_id for entry in body.pools]
     if len(set(ids)) < len(ids):
@@ -108,8 +107,7 @@ async def set_pool_statuses(
 ) -> Response:
     """Drain many pools, or return them to service.
 
-    Atomically, with one event: the pools of `pool_ids`, or those of `pool_class` that have not failed. Pools that
-    have the status already are `unchanged`.
+    Atomically, with one event: the pools of `pool_ids`, or those of `pool_class` that have not failed.
     """
     require_pools(principal, body.pool_ids)
     return json_response(await store.pools.set_statuses(fleet, body.status, body.pools, author, body.drain))
@@ -120,8 +118,7 @@ async def set_pool_statuses(
 async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
     """Get a pool.
 
-    Its class, status, liveness, number of sessions, address and labels, and the deadline of its drain if it has
-    one.
+    Its class, status, liveness, occupancy, attributes and drain.
     """
     return json_response(await store.pools.get(fleet, pool_id))
 
@@ -134,7 +131,7 @@ async def put_pool(
     """Create a pool, or change its attributes or class.
 
     201 for a new pool. 200 for one that exists: attributes that are absent stay as they are, null removes one. Only
-    an empty pool can move to another class; 409 `pool_not_empty` for others.
+    an empty pool can move to another class.
     """
     pool = body.spec(pool_id)
     moved, created = await store.pools.move(fleet, pool, author, quota_of(principal, [pool]))
@@ -180,7 +177,7 @@ async def undrain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, autho
 async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Stop assigning sessions to a pool and end its live sessions.
 
-    The response lists the sessions that were ended. They end in steps: after an interruption repeat the call.
+    They end in steps: after an interruption repeat the call.
     """
     return json_response(await store.pools.fail(fleet, pool_id, author))
 
@@ -209,7 +206,7 @@ async def put_pool_sessions(fleet: FleetName, pool_id: PoolId, body: PoolSession
     """Reconcile the sessions on a pool with the pool's own list.
 
     Sessions that were assigned before `as_of` and are not listed are ended; listed ones that are not known are
-    adopted. 409 `stale_report` if `as_of` is not a time of the fleet's present history.
+    adopted.
     """
     listed = {id_: body.session_types.get(id_, DEFAULT_TYPE) for id_ in body.session_ids}
     return json_response(await store.pools.reconcile(fleet, pool_id, body.as_of, listed))

@@ -37,8 +37,7 @@ async def assign(fleet: FleetName, body: AssignBody, dependencies: TheDependenci
     """Assign a session to a pool.
 
     201 for a new session. 200 with the same pool for a `session_id` that is live, so that a call without a response
-    can be repeated. Without a `session_id` the service generates one. 409 `session_ended` for an id that was used
-    before.
+    can be repeated.
     """
     session_id = body.session_id or secrets.token_hex(16)
     placement = await dependencies.store.sessions.assign(
@@ -105,8 +104,7 @@ async def report(
 ) -> ApiResponse:
     """Report the pool of a session that was placed elsewhere.
 
-    201 `new` for a session that was not known, else 200 `same` or `moved`. In a fleet whose policy is `observe` the
-    response also has the pool that JLMU would have chosen.
+    201 `new` for a session that was not known, else 200 `same` or `moved`.
     """
     option = body.option + restriction(context.principal.pools)
     reported = await store.sessions.report(fleet, session_id, option, body.lease_seconds, context.arrived)
@@ -118,7 +116,6 @@ async def report(
 async def get_session(fleet: FleetName, session_id: SessionId, store: TheStore) -> Response:
     """Get a live session.
 
-    Its pool, age, remaining lease, its level (its number on the pool at its arrival) and the token that decided.
-    409 `session_ended` with pool and reason for a session that has ended.
+    Its pool, age, remaining lease, level and the token that decided.
     """
     return json_response(await store.sessions.get(fleet, session_id))
