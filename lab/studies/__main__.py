@@ -25,6 +25,12 @@ STUDIES = (
         {"sizes": "24,200,1000", "seeds": 8, "processes": 0, "kept": "build/session-types.jsonl"},
         package=PACKAGE,
     ),
+    Study(
+        "learned-curves",
+        "Curves learned from samples of pools, beside least connections, the weights, and wrong curves.",
+        {"seeds": 8, "processes": 0},
+        package=PACKAGE,
+    ),
 )
 
 app = command_line(STUDIES, "Compare policies and orders beside the paper, by simulation.", Path("lab/studies/results"))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from lab.studies.learned_curves import LEARNED, WEIGHTS, utilities
+from lab.studies.measured_fleets import TRUE, Trial
 from lab.studies.policies import tuned_weights
 from lab.studies.which import CELLS, LINES, measure, trials_of
 from slta_experiments.fleets import TABLE_1
@@ -15,6 +18,13 @@ from tests.docs.pages import ROOT
 def test_weights_tuned_on_table_1_are_its_occupancies() -> None:
     light, heavy = tuned_weights(TABLE_1.name)
     assert heavy / light == pytest.approx(11.5 / 8, rel=0.1)
+
+
+def test_learned_curves_win_what_weights_lose() -> None:
+    trial = Trial("powers", 24, 2)
+    best, weights, learned = (utilities(replace(trial, line=line))[10:].mean() for line in (TRUE, WEIGHTS, LEARNED))
+    assert weights < 0.92 * best
+    assert learned > 0.97 * best
 
 
 @pytest.mark.slow

@@ -17,6 +17,8 @@
 | warnings | where the curve is assumed, and where noise decides it |
 | fitting | the fit of one class |
 | weights | curves that share sessions as weights do |
+| learned | a class's curve from sums of samples by level |
+| proposal | curves proposed for a running fleet: one unit, steps, and when they are worth it |
 | fleet | the curves as a fleet file |
 | results | the figures as JSON |
 | fit_report | the figures as text |

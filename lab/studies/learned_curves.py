@@ -1,0 +1,161 @@
+"""Curves learned while sessions are placed: utility lost to the true curves, beside least connections and the weights.
+
+An operator starts with `slta fit --weights`, waits four stays, and applies what `slta fit --live` proposes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy.optimize import isotonic_regression
+
+from lab.studies.measured_fleets import FLEETS, LIES, NOISE, POOL, SESSION, SIZES, TRUE, UNIT, Samples, Trial, X, truth
+from slta_experiments import study_report
+from slta_experiments.engine.simulate import Run, simulate
+from slta_experiments.fleets import FleetShape
+from slta_experiments.parallel import each
+from slta_experiments.workload import Floats, Integers, Workload, from_present
+from slta_planning.fit.learned import Fitted, Quality, fit
+from slta_planning.fit.proposal import RULES, Rules, propose, ranking_of
+
+STAYS, WAITED, TICKS = 30, 4, 10
+BEFORE = 6
+"""Stays before, in which the start is forgotten."""
+WEIGHTS, LEAST, LEARNED, DRIFT = "weights", "least connections", "learned", "drift"
+FLAT, DAILY = "fit that ends flat, no rules", "learned, once a day"
+SCALE, SHAPE = "scale 30 % wrong", "shape 30 % wrong"
+LINES = (LEAST, WEIGHTS, FLAT, LEARNED, DAILY, POOL, SESSION, LIES, SCALE, SHAPE)
+DAY = 24
+"""Stays of an hour in a day."""
+NO_RULES = Rules(step=1e9, risk=1e9, gain=0.0, errors=0.0)
+WINDOWS = {"1": (0, 1), "2 to 3": (1, 3), "4 to 10": (3, 10), "11 to 30": (10, 30)}
+"""Stays, of which the first is 0."""
+
+
+def ends_flat(quality: Quality) -> Fitted:
+    """The fit, flat beyond what was seen."""
+    slopes, influence = fit(quality)
+    slopes[quality.at[-1] :] = np.minimum(slopes[quality.at[-1] :], 0.0)
+    return Fitted(slopes, influence)
+
+
+def first_slopes(trial: Trial) -> list[Floats]:
+    """What the operator starts with."""
+    if trial.line == LEAST:
+        return [-X[:-1] for _ in trial.rows]
+    if trial.line in (SCALE, SHAPE):
+        return [wrong(np.diff(row.curve), trial.draws(3, c), trial.line) for c, row in enumerate(trial.rows)]
+    return [np.diff(2 * np.sqrt(row.weight * X)) for row in trial.rows]
+
+
+def wrong(slopes: Floats, draws: np.random.Generator, line: str) -> Floats:
+    """Slopes with errors of 30 %, the same at all levels or drawn along them."""
+    errors = [draws.normal()] * len(slopes)
+    for k in range(1, len(slopes) if line == SHAPE else 0):
+        errors[k] = 0.8 * errors[k - 1] + 0.6 * draws.normal()
+    factors = np.clip(1 + 0.3 * np.array(errors), 0.05, None)
+    return np.asarray(isotonic_regression(slopes * factors, increasing=False).x)
+
+
+def occupancies(workload: Workload, pools: Integers, n: int) -> Integers:
+    """Sessions of each pool at the ticks of a stay."""
+    start = np.append(np.zeros(workload.initial), workload.arrivals)
+    ticks = np.arange(1, TICKS + 1) / TICKS
+    present = [pools[(pools >= 0) & (start < tick) & (workload.ends >= tick)] for tick in ticks]
+    return np.array([np.bincount(own, minlength=n) for own in present])
+
+
+class Operator:
+    """Applies what is proposed, once a stay or a day."""
+
+    def __init__(self, trial: Trial, shape: FleetShape) -> None:
+        """Starts with the weights, in a unit of their own."""
+        self.slopes, self._shape = first_slopes(trial), shape
+        self._samples, self._in_unit, self._last = Samples(trial, shape.shares), False, -STAYS
+        self._fit, self._rules = (ends_flat, NO_RULES) if trial.line == FLAT else (fit, RULES)
+        self._every = DAY if trial.line == DAILY else 1
+
+    def look(self, shape: FleetShape, stay: int, held: Integers) -> None:
+        """Take the samples of a stay, and after the last of the four with weights whatever is worth it."""
+        curves = np.array([np.append(0.0, np.cumsum(own)) for own in shape.ranking.marginals])
+        self._samples.take(curves, held)
+        if stay < max(-1, self._last + self._every):
+            return
+        classes = [
+            Quality(str(c), pools, own, self._samples.levels(c))
+            for c, (pools, own) in enumerate(zip(shape.shares, self.slopes, strict=True))
+        ]
+        found = propose(classes, int(held[-1].sum()), in_unit=self._in_unit, rules=self._rules, fit=self._fit)
+        if found.is_worth_it:
+            self.slopes, self._in_unit, self._last = list(found.proposed), True, stay
+
+
+def utilities(trial: Trial) -> Floats:
+    """Mean utility per pool in each stay."""
+    shape, columns, found = truth(trial, 0), None, []
+    operator = Operator(trial, shape)
+    learns = trial.line not in (TRUE, WEIGHTS, LEAST, SCALE, SHAPE)
+    for stay in range(-WAITED - BEFORE, STAYS):
+        shape = truth(trial, stay) if trial.drifts and stay > 0 else shape
+        order = shape.ranking if trial.line == TRUE else ranking_of(operator.slopes)
+        present = round(trial.load) if columns is None else sum(map(sum, columns))
+        workload = from_present(trial.draws(4, stay + WAITED + BEFORE), present, trial.load, 1.0)
+        run = Run(horizon=1.0, warm_up=0.0, order=order, columns=columns, rank=1)
+        outcome = simulate(shape, trial.n, "JLMU", workload, run)
+        held = occupancies(workload, outcome.pools, trial.n)
+        columns = [list(map(int, own)) for own in np.split(held[-1], np.cumsum(shape.shares)[:-1])]
+        found.append(outcome.gaps.utility_mean)
+        if learns and stay >= -WAITED:
+            operator.look(shape, stay, held)
+    return np.array(found[-STAYS:])
+
+
+def measure(trial: Trial) -> dict[str, list[float]]:
+    """By line, in percent: lost to the true curves in each window, and in the worst stay to the weights."""
+    found = {}
+    for drifts in (False, True):
+        best, base = (utilities(replace(trial, line=line, drifts=drifts)) for line in (TRUE, WEIGHTS))
+        for line in (WEIGHTS, LEARNED) if drifts else LINES:
+            own = base if line == WEIGHTS else utilities(replace(trial, line=line, drifts=drifts))
+            lost = [100 * (1 - own[a:b].sum() / best[a:b].sum()) for a, b in WINDOWS.values()]
+            found[f"{line}, {DRIFT}" if drifts else line] = [*lost, 100 * (1 - (own / base).min())]
+    return found
+
+
+def study(seeds: int, processes: int) -> study_report.Report:
+    """All lines on each fleet."""
+    started = study_report.processor_seconds()
+    trials = [Trial(fleet, n, seed) for n in SIZES for fleet in FLEETS for seed in range(seeds)]
+    results = each(measure, trials, "learned-curves", processes)
+    rows = [
+        row_of(n, line, [r[line] for t, r in zip(trials, results, strict=True) if t.n == n])
+        for n in SIZES
+        for line in results[0]
+    ]
+    run = {"seeds": seeds, "seconds": round(study_report.processor_seconds() - started, 1)}
+    data = {"rows": rows, "run": run}
+    return study_report.Report("learned-curves", data, markdown(data), {})
+
+
+def row_of(n: int, line: str, runs: list[list[float]]) -> dict[str, Any]:
+    """A line: means over the runs, and the worst."""
+    array = np.array(runs)
+    row: dict[str, Any] = {"n": n, "line": line, **dict(zip(WINDOWS, array[:, :-1].mean(axis=0), strict=True))}
+    over = 100 * (array[:, -1] > 1).mean()
+    return row | {"worst": array[:, -2].max(), "worst_stay": array[:, -1].max(), "over": over}
+
+
+def markdown(data: dict[str, Any]) -> str:
+    """A row for each line."""
+    header = ["n", "", *WINDOWS, "worst run, 11 to 30", "worst stay", "over 1 %"]
+    shown = (*WINDOWS, "worst", "worst_stay", "over")
+    rows = [[str(row["n"]), row["line"], *(f"{row[name]:.2f}" for name in shown)] for row in data["rows"]]
+    return study_report.page(
+        "Learned curves",
+        "Utility lost to placing by the true curves, in percent, by stays after four with the weights; the worst stay "
+        f"is beside the weights. Six fleets, {data['run']['seeds']} seeds; samples ten times a stay with {NOISE:.0%} "
+        f"noise, in a unit {UNIT:g} times that of the curves.",
+        study_report.markdown_table(header, rows),
+    )
