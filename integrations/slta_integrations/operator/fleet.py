@@ -66,17 +66,38 @@ async def apply(
     now = await operator.find(name)
     if now == {}:
         typer.echo(f"the stored configuration of {name} is missing or unreadable: all of the file is new", err=True)
-    version = 0 if now is None else now.get("config_version")
-    if difference := "\n".join(_difference(now, json.loads(document))):
-        typer.echo(difference, err=True)
-        confirm(f"{'Create' if now is None else 'Change'} the fleet {name}?", yes=yes)
-        body = document if version is None else f'{document[:-1]}, "config_version": {version}}}'
-        version = (await operator.call("PUT", name, body.encode()))["config_version"]
-    change = "unchanged" if not difference else "created" if now is None else "changed"
+    version, change = await put(operator, name, now, document, yes=yes)
     operator.show(
         {"fleet": name, "config_version": version, "change": change},
         ("FLEET VERSION CHANGE", [(name, version, change)]),
     )
+
+
+async def put(
+    operator: Operator,
+    path: str,
+    now: Mapping[str, Any] | None,
+    document: str,
+    *,
+    yes: bool,
+    keeps_learned: bool = True,
+) -> tuple[int | None, str]:
+    """Configure the fleet at `path`, if it is as `now`, None for none; shows the difference and asks first.
+
+    Its version, and what became of it. Learned curves are kept, or replaced too.
+    """
+    version = 0 if now is None else now.get("config_version")
+    then = json.loads(document)
+    difference = "\n".join(_difference(now, _with_learned(now, then) if keeps_learned else then))
+    if not difference:
+        return version, "unchanged"
+    typer.echo(difference, err=True)
+    confirm(f"{'Create' if now is None else 'Change'} the fleet {now['fleet'] if now else path}?", yes=yes)
+    members: dict[str, object] = {} if keeps_learned else {"learned_curves": "replace"}
+    members |= {} if version is None else {"config_version": version}
+    body = f"{document[:-1]}, {json.dumps(members)[1:]}" if members else document
+    version = (await operator.call("PUT", path, body.encode()))["config_version"]
+    return version, "created" if now is None else "changed"
 
 
 @command(app)
@@ -129,13 +150,16 @@ def _read(file: Path) -> tuple[str, str]:
     return loaded.name, loaded.file.document()
 
 
-def _difference(now: Mapping[str, Any] | None, then: dict[str, Any]) -> Iterator[str]:
-    """Lines of a unified diff between two configurations; the fleet keeps its learned curves."""
+def _with_learned(now: Mapping[str, Any] | None, then: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with the learned curves that the fleet keeps."""
+    known = {(one["name"], one["capacity"]): {"utility": one["utility"]} for one in (now or {}).get("classes", ())}
+    kept = [known.get((one["name"], one["capacity"]), {}) if "curve" in one else {} for one in then["classes"]]
+    return then | {"classes": [one | own for one, own in zip(then["classes"], kept, strict=True)]}
+
+
+def _difference(now: Mapping[str, Any] | None, then: Mapping[str, Any]) -> Iterator[str]:
+    """Lines of a unified diff between two configurations."""
     known = {name: value for name, value in (now or {}).items() if name not in OF_SERVICE}
-    kept = {(one["name"], one["capacity"]): {"utility": one["utility"]} for one in known.get("classes", ())}
-    then["classes"] = [
-        one | kept.get((one["name"], one["capacity"]), {}) if "curve" in one else one for one in then["classes"]
-    ]
     texts = [
         yaml.safe_dump(one, default_flow_style=None, width=76).splitlines() if one else [] for one in (known, then)
     ]

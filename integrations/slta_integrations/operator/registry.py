@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -32,7 +32,7 @@ def command(app: typer.Typer, name: str | None = None, *, of_fleet: bool = True)
         def run(**given: Any) -> None:  # noqa: ANN401 - options
             found = {key: given.pop(key) for key in shared}
             with in_one_line():
-                asyncio.run(_run(function, given, **found))
+                asyncio.run(run_command(function, given, **found))
 
         _, *own = signature(function, eval_str=True).parameters.values()
         parameters = [*own, *options]
@@ -44,9 +44,15 @@ def command(app: typer.Typer, name: str | None = None, *, of_fleet: bool = True)
     return register
 
 
-async def _run(
-    function: Command, given: dict[str, Any], url: str, key_file: Path | None, output: Format, fleet: str | None = None
+async def run_command(
+    function: Command,
+    given: Mapping[str, Any],
+    url: str,
+    key_file: Path | None,
+    output: Format = "table",
+    fleet: str | None = None,
 ) -> None:
+    """Run a command's coroutine. Raises UserError."""
     target = target_of(url, fleet, key_file)
     async with Client(target) as client:
         try:

@@ -19,6 +19,7 @@
 | weights | curves that share sessions as weights do |
 | learned | a class's curve from sums of samples by level |
 | proposal | curves proposed for a running fleet: one unit, steps, and when they are worth it |
+| live | the proposal for a fleet of a dispatcher, reported, written or applied |
 | fleet | the curves as a fleet file |
 | results | the figures as JSON |
 | fit_report | the figures as text |

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -12,6 +15,7 @@ from slta.cli.error_messages import NO, UserError, in_one_line
 from slta.cli.options import JsonFile
 from slta.cli.progress import progress_bar
 from slta.cli.streams import deliver
+from slta.cli.target import DEFAULT_URL, BaseUrl, KeyFile
 from slta.models.errors import InvalidFleetError
 from slta_planning.decoding import read_table
 from slta_planning.fit import options
@@ -24,6 +28,8 @@ from slta_planning.fit.samples import Samples, read_csv
 from slta_planning.fit.series import exported, joined
 from slta_planning.fit.weights import ASSUMED, weighted_classes, weights_of
 from slta_planning.text import warn, wrapped
+
+GIVE = "give a CSV file of samples, --prometheus, both names of an export, --weights, or --live with --fleet"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -48,24 +54,38 @@ def command(
     end: options.End = None,
     step: options.Step = 300.0,
     token_file: options.TokenFile = None,
+    live: options.Live = False,  # noqa: FBT002
+    fleet: options.LiveFleet = None,
+    propose: options.Propose = None,
+    apply: options.Apply = False,  # noqa: FBT002
+    at_most_every: options.AtMostEvery = options.DAY,
+    yes: options.Yes = False,  # noqa: FBT002
+    url: BaseUrl = DEFAULT_URL,
+    key_file: KeyFile = None,
 ) -> None:
     """Fit concave utility curves to samples, and write a fleet file; or write one that places by weights.
 
     Exit code 1: the means of a class are not concave, and no fleet file is written.
     """
     with in_one_line(InvalidFleetError):
-        if weights and not (samples or prometheus):
+        if live and fleet and not (samples or prometheus or weights):
+            _run_live(
+                {"file": propose, "apply": apply, "at_most_every": at_most_every, "yes": yes, "figures": json},
+                {"url": url, "key_file": key_file, "fleet": fleet},
+            )
+            return
+        if weights and not (live or samples or prometheus):
             _write_weighted(weights_of(weights), capacity or [], pools or [], yaml)
             return
-        if samples and not weights and not prometheus and bool(sessions_query) == bool(value_query):
+        if samples and not (live or weights or prometheus) and bool(sessions_query) == bool(value_query):
             source, found = samples.name, _read(samples, sessions_query, value_query, class_label)
-        elif prometheus and sessions_query and value_query and not (samples or weights):
+        elif prometheus and sessions_query and value_query and not (live or samples or weights):
             token = token_file.read_text(encoding="utf-8").strip() if token_file else None
             span = Range(*options.range_of(start, end), step)
             server, source = Source(prometheus, token), value_query
             found = read_prometheus(server, sessions_query, value_query, class_label, span)
         else:
-            raise typer.BadParameter("give a CSV file of samples, --prometheus, both names of an export, or --weights")
+            raise typer.BadParameter(GIVE)
         found.refuse_if_too_many(max_left_out)
         names = list(found.classes)
         capacities, counts = options.sizes_of(capacity or [], pools or [], names)
@@ -75,6 +95,15 @@ def command(
             raise typer.Exit(NO)
         if yaml:
             _write_yaml(fitted_classes(fits, counts), yaml, f"Curves fitted to {source} by slta fit.")
+
+
+def _run_live(given: Mapping[str, object], target: Mapping[str, Any]) -> None:
+    if find_spec("aiohttp") is None:
+        raise UserError("--live needs the extra `integrations` (in a checkout: make setup)")
+    from slta_integrations.operator.registry import run_command  # noqa: PLC0415 - needs an extra
+    from slta_planning.fit.live import live  # noqa: PLC0415
+
+    asyncio.run(run_command(live, given, **target))
 
 
 def _read(file: Path, sessions: str | None, value: str | None, class_label: str) -> Samples:

@@ -42,7 +42,7 @@ def _class(fit: ClassFit) -> list[str]:
 def _levels(fit: ClassFit) -> list[str]:
     scale = "a pool" if fit.levels.per_pool else "a session"
     rows = [["sessions", "samples", f"mean of {scale}", "fitted", "u", "table, 95 %", "the last adds", "table, 95 %"]]
-    for x in _shown(fit.capacity):
+    for x in shown_levels(fit.capacity):
         level = fit.levels.number(x)
         u = float(fit.taken.values[x])
         per = u if fit.levels.per_pool else u / x
@@ -62,7 +62,7 @@ def _levels(fit: ClassFit) -> list[str]:
     return columns(rows)
 
 
-def _shown(capacity: int) -> list[int]:
+def shown_levels(capacity: int) -> list[int]:
     """Levels to show: 1, the capacity, and some between."""
     return sorted({int(x) for x in np.linspace(1, capacity, min(MAX_ROWS, capacity)).round()})
 

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from slta.cli.durations import POSITIVE_DURATION
+from slta.cli.durations import DURATION, POSITIVE_DURATION
 from slta.cli.error_messages import UserError
 from slta.cli.streams import named_file_to_write, standard_input
+from slta.cli.target import FLEET
 from slta.core.limits import MAX_CAPACITY, MAX_POOLS
 from slta_planning.names import CLASS_NOUN, named_amounts
 
@@ -93,6 +94,19 @@ Start = Annotated[
 End = Annotated[float | None, _prometheus(parser=moment, metavar="TIME", help="Last step.", show_default="now")]
 Step = Annotated[float, _prometheus(help="Time between samples.", **POSITIVE_DURATION)]
 TokenFile = Annotated[Path | None, _prometheus(help="File with the bearer token.")]
+
+
+def _live(**words: Any) -> Any:  # noqa: ANN401 - as typer types it
+    """An option in the help panel of a running fleet."""
+    return typer.Option(rich_help_panel="From a running fleet", **words)
+
+
+Live = Annotated[bool, _live(help="Propose curves from the quality that pools of a running fleet report.")]
+LiveFleet = Annotated[str | None, _live(help="Name of the fleet, with --live.", **FLEET)]
+Propose = Annotated[Path | None, _live(callback=named_file_to_write, help="Write a fleet file with the curves.")]
+Apply = Annotated[bool, _live(help="Apply them if worth it; asks first.")]
+AtMostEvery = Annotated[float, _live(help="Minimum time since the fleet's last change.", show_default="1d", **DURATION)]
+Yes = Annotated[bool, _live(help="Do not ask.")]
 
 
 def sizes_of(

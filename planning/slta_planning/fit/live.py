@@ -1,0 +1,141 @@
+"""`slta fit --live`: curves proposed from what the pools of a running fleet measured, reported, written or applied."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+import yaml
+
+from slta.cli.error_messages import UserError
+from slta.cli.streams import deliver
+from slta.core.quality import LevelSamples
+from slta.core.utility import WeightedLeastConnectionsUtility
+from slta.fleet_file.curves import Table
+from slta.fleet_file.pool_classes import ClassFile
+from slta.fleet_file.schema import FleetFile, parse_document
+from slta_integrations.operator.calls import Operator
+from slta_integrations.operator.fleet import OF_SERVICE, put
+from slta_planning.fit.candidates import cumulated
+from slta_planning.fit.fit_report import shown_levels
+from slta_planning.fit.fleet import write_fleet
+from slta_planning.fit.learned import Quality
+from slta_planning.fit.levels import Floats
+from slta_planning.fit.proposal import RULES, Proposal, propose
+from slta_planning.text import columns, counted, percent, wrapped
+
+MIXED = "with session types a curve is that of the mix, and the gain is that of sessions that may use every class"
+
+
+async def live(
+    operator: Operator, *, file: Path | None, apply: bool, at_most_every: float, yes: bool, figures: Path | None
+) -> None:
+    """Report what is proposed; write it to a file, and apply it if it is worth it and the last change is old."""
+    quality = await operator.call("GET", "quality")
+    if quality["unit"] is None:
+        raise UserError("the fleet measures no quality: its file has none, see docs/curves.md")
+    now, state = await operator.call("GET", ""), await operator.call("GET", "state")
+    fleet = parse_document(json.dumps({name: value for name, value in now.items() if name not in OF_SERVICE}))
+    classes = _classes(fleet, quality, state)
+    found = propose(classes, state["sessions"]["active"], in_unit=fleet.utility_unit == quality["unit"])
+    verdict = wrapped(_verdict(found, quality, has_types=bool(fleet.session_types)))
+    deliver("\n".join([*_report(classes, found), *verdict]), _figures(quality, classes, found), figures)
+    document = _proposed(fleet, found, quality["unit"]).document()
+    if file:
+        text = yaml.safe_dump({"fleet": now["fleet"], **json.loads(document)}, sort_keys=False, default_flow_style=None)
+        typer.echo(f"wrote {write_fleet(text, file)}", err=True)
+    if apply and (why := await _why_not(operator, found, at_most_every)):
+        typer.echo(f"nothing was applied: {why}", err=True)
+    elif apply:
+        version, _ = await put(operator, "", now, document, yes=yes, keeps_learned=False)
+        typer.echo(f"applied: version {version}", err=True)
+
+
+async def _why_not(operator: Operator, found: Proposal, at_most_every: float) -> str:
+    """Why a proposal is not applied; '' if it is."""
+    if not found.is_worth_it:
+        return "it is not worth it"
+    changes = await operator.entries("events", "events")
+    latest = max((one["at"] for one in changes if one["action"] == "put_fleet"), default=0.0)
+    return "" if time.time() - latest >= at_most_every else "the last change of the fleet is not old enough"
+
+
+def _classes(fleet: FleetFile, quality: Mapping[str, Any], state: Mapping[str, Any]) -> list[Quality]:
+    """Classes of the file with their samples and active pools."""
+    return [
+        Quality(
+            entry.name, counts["pools"]["active"], _slopes(entry), [LevelSamples(**one) for one in measured["levels"]]
+        )
+        for entry, measured, counts in zip(fleet.classes, quality["classes"], state["classes"], strict=True)
+    ]
+
+
+def _slopes(entry: ClassFile) -> Floats:
+    """What each session adds; of weights, whose curve is negative, that of the same weight with positive values."""
+    curve = entry.utility.utility()
+    if isinstance(curve, WeightedLeastConnectionsUtility):
+        return np.diff(2 * np.sqrt(float(curve.weight) * np.arange(entry.capacity + 1.0)))
+    return np.array([float(curve.marginal(x)) for x in range(entry.capacity)])
+
+
+def _proposed(fleet: FleetFile, found: Proposal, unit: str) -> FleetFile:
+    """The configuration with the proposed curves, those that are measured marked as learned; without a factor as it is.
+
+    A curve in the unit of the samples that is not measured is kept in its form.
+    """
+    if not found.factor:
+        return fleet
+    classes = []
+    for entry, slopes, lack in zip(fleet.classes, found.proposed, found.lacking, strict=True):
+        curve = Table(kind="table", values=[Decimal(0), *cumulated(slopes)])
+        mark = entry.curve if lack else "learned"
+        is_kept = lack and found.factor == 1
+        classes.append(entry if is_kept else entry.model_copy(update={"utility": curve, "curve": mark}))
+    return fleet.model_copy(update={"utility_unit": unit, "classes": classes})
+
+
+def _report(classes: Sequence[Quality], found: Proposal) -> Iterator[str]:
+    """Of each class what was measured, and both curves in the unit of the samples."""
+    for one, lack, *curves in zip(classes, found.lacking, found.present, found.proposed, strict=True):
+        capacity, means = len(one.slopes), dict(zip(one.at, zip(one.counts, one.means, strict=True), strict=True))
+        reach = f"measured up to level {one.at[-1]} of {capacity}" if not lack else f"not measured: {lack}"
+        yield f"{one.name}: {counted(one.pools, 'pool')}, {counted(one.counts.sum(), 'sample')}, {reach}"
+        present, proposed = (np.cumsum(slopes) for slopes in curves)
+        rows = [["sessions", "samples", "mean of a pool", "present u", "proposed u"]]
+        for x in sorted({*shown_levels(capacity), *one.at[-1:]}):
+            seen = [f"{means[x][0]:,.0f}", f"{means[x][1]:.4g}"] if x in means else ["0", "–"]
+            rows.append([str(x), *seen, f"{present[x - 1]:.4g}", f"{proposed[x - 1]:.4g}"])
+        yield from ["", *columns(rows), ""]
+
+
+def _verdict(found: Proposal, quality: Mapping[str, Any], *, has_types: bool) -> Iterator[str]:
+    unit = f"values in {quality['unit']}"
+    yield unit + (f": stated curves are multiplied by {found.factor:.4g}" if found.factor not in (0, 1) else "")
+    yield f"at the present load the proposed curves gain {percent(found.gain)} of utility, ± {percent(found.error)}"
+    rule = f"above {percent(RULES.gain)} and {RULES.errors:g} standard errors"
+    yield f"worth it: {rule}" if found.is_worth_it else f"not worth it: that is a gain {rule}"
+    if has_types:
+        yield MIXED
+
+
+def _figures(quality: Mapping[str, Any], classes: Sequence[Quality], found: Proposal) -> dict[str, Any]:
+    rows = zip(classes, quality["classes"], found.lacking, found.present, found.proposed, strict=True)
+    return {
+        **{name: getattr(found, name) for name in ("factor", "gain", "error", "is_worth_it")},
+        "classes": {
+            one.name: {
+                "pools": one.pools,
+                "levels": measured["levels"],
+                "lacks": lack,
+                "present": np.cumsum(present).tolist(),
+                "proposed": np.cumsum(proposed).tolist(),
+            }
+            for one, measured, lack, present, proposed in rows
+        },
+    }

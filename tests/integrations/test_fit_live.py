@@ -1,0 +1,146 @@
+"""`slta fit --live` proposes curves from the quality that pools of a real dispatcher report, and applies them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from slta.cli.commands import app
+from slta.core.quality import LevelSamples
+from slta.fleet_file import load_yaml
+from slta.fleet_file.schema import FleetFile
+from slta_planning.fit.learned import Quality
+from slta_planning.fit.live import _proposed
+from slta_planning.fit.proposal import propose
+from testbed.awaiting import until
+from testbed.live_fleet import Fleet
+from testbed.service_process import ServiceProcess
+
+CLASSES = ("slow", "fast")
+LINE = {"kind": "linear", "slope": 1}
+WEIGHT = {"kind": "weighted_least_connections", "weight": 1}
+NO_WAIT = ("--yes", "--at-most-every", "0")
+
+
+@pytest.fixture
+def weighted(shared_service: ServiceProcess) -> Fleet:
+    """Two classes with one weight, of which nothing was measured."""
+    made = Fleet(shared_service, f"f-{uuid4().hex[:8]}")
+    classes = [{"name": name, "capacity": 12, "pools": 3, "utility": WEIGHT} for name in CLASSES]
+    quality = {"per": "session", "unit": "frames/s"}
+    shared_service.call("PUT", f"/v1/fleets/{made.name}", {"policy": "jlmu", "quality": quality, "classes": classes})
+    return made
+
+
+@pytest.fixture
+def measured(weighted: Fleet) -> Fleet:
+    """The fleet at level 6, on the way to which all pools reported their quality, twice."""
+    for turn in "ab":
+        for level in range(1, 7):
+            weighted.assign(*(f"{turn}-{level}-{k}" for k in range(6)))
+            if level > 1:
+                weighted.call("POST", "pools/heartbeats", {"heartbeats": heartbeats(level)})
+        if turn == "a":
+            for level in range(1, 7):
+                for k in range(6):
+                    weighted.complete(f"{turn}-{level}-{k}")
+    until(lambda: samples_of(weighted) == 60)
+    return weighted
+
+
+def samples_of(fleet: Fleet) -> int:
+    """Samples that ticks have added."""
+    return sum(level["samples"] for one in fleet.call("GET", "quality")["classes"] for level in one["levels"])
+
+
+def heartbeats(level: int) -> list[dict[str, Any]]:
+    """Slow pools share 60 frames among their sessions, each of a fast pool has 60; hosts differ."""
+    worth = {"slow": 60 / level, "fast": 60.0}
+    return [
+        {"pool_id": f"{name}-{n}", "ttl_seconds": 3600, "count": level, "quality": worth[name] * (0.9 + n / 20)}
+        for name in CLASSES
+        for n in (1, 2, 3)
+    ]
+
+
+def called(fleet: Fleet, *line: str | Path) -> Any:
+    environment = {"SLTA_URL": fleet.service.url, "SLTA_FLEET": fleet.name, "COLUMNS": "200"}
+    return CliRunner().invoke(app, ["fit", "--live", *map(str, line)], env=environment)
+
+
+def stored(fleet: Fleet) -> Any:
+    return fleet.service.call("GET", f"/v1/fleets/{fleet.name}")
+
+
+def test_curves_are_proposed_in_the_unit_of_the_samples(measured: Fleet, tmp_path: Path) -> None:
+    before = stored(measured)
+    told = called(measured, "--json", tmp_path / "out.json", "--propose", tmp_path / "fleet.yaml")
+    assert told.exit_code == 0, told.output
+    assert "fast: 3 pools, 30 samples, measured up to level 6 of 12" in told.stdout
+    assert "\nworth it: above 0.50 % and 2 standard errors\n" in told.stdout
+    data = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert (data["is_worth_it"], data["gain"] > 0.05, data["factor"] > 10) == (True, True, True)
+    slow, fast = (data["classes"][name]["proposed"] for name in CLASSES)
+    assert fast[5] - fast[4] > 1.5 * (slow[5] - slow[4])
+    assert stored(measured) == before
+    written = load_yaml(tmp_path / "fleet.yaml").file
+    assert (written.utility_unit, [entry.curve for entry in written.classes]) == ("frames/s", ["learned"] * 2)
+    assert [float(value) for value in written.classes[1].utility.values[1:]] == pytest.approx(fast, rel=1e-5)  # type: ignore[union-attr]
+
+
+def test_curves_are_applied_once_and_not_again_within_a_day(measured: Fleet) -> None:
+    first = called(measured, "--apply", *NO_WAIT)
+    assert first.exit_code == 0, first.output
+    assert "-  utility: {kind: weighted_least_connections, weight: 1}" in first.stderr
+    assert f"applied: version {stored(measured)['config_version']}" in first.stderr
+    assert [one["utility"]["kind"] for one in stored(measured)["classes"]] == ["table"] * 2
+    assert measured.call("GET", "events")["events"][0]["action"] == "put_fleet"
+    measured.assign(*(f"c-{k}" for k in range(6)))
+    active = {one["name"]: one["sessions"]["active"] for one in measured.call("GET", "state")["classes"]}
+    assert active == {"slow": 18, "fast": 24}
+    again = called(measured, "--apply", "--yes")
+    assert "stated curves are multiplied" not in again.stdout
+    assert (again.exit_code, again.stderr) == (
+        0,
+        "nothing was applied: the last change of the fleet is not old enough\n",
+    )
+
+
+def test_without_samples_nothing_is_worth_it(weighted: Fleet, tmp_path: Path) -> None:
+    before = stored(weighted)
+    told = called(weighted, "--apply", *NO_WAIT, "--propose", tmp_path / "fleet.yaml")
+    assert "slow: 3 pools, 0 samples, not measured: 0 of 30 samples" in told.stdout
+    assert told.exit_code == 0
+    assert told.stderr.endswith("nothing was applied: it is not worth it\n")
+    assert stored(weighted) == before
+    written = load_yaml(tmp_path / "fleet.yaml").file
+    assert (written.utility_unit, [entry.utility.kind for entry in written.classes]) == (None, [WEIGHT["kind"]] * 2)
+
+
+@pytest.mark.parametrize(("in_unit", "kinds"), [(True, ["linear", "table"]), (False, ["table", "table"])])
+def test_a_curve_that_is_not_measured_keeps_its_form_in_the_unit(*, in_unit: bool, kinds: list[str]) -> None:
+    fleet = FleetFile.read({"classes": [{"name": name, "capacity": 9, "utility": LINE} for name in ("new", "known")]})
+    samples = [LevelSamples(level=x, samples=90, pools=3, sum=180.0 * x, sum_squares=361.0 * x * x) for x in (3, 4)]
+    classes = [Quality("new", 1, np.ones(9), []), Quality("known", 3, np.ones(9), samples)]
+    made = _proposed(fleet, propose(classes, 12, in_unit=in_unit), "frames/s")
+    assert [entry.utility.kind for entry in made.classes] == kinds
+    assert made.utility_unit == "frames/s"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--live"], "the fleet measures no quality"),
+        (["--live", "--weights", "a=1"], "or --live with --fleet"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_ends_with_2(fleet: Fleet, words: list[str], message: str) -> None:
+    told = called(fleet, *words)
+    assert told.exit_code == 2
+    assert message in " ".join(told.output.replace("│", " ").split())
