@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from lab.studies.learned_curves import LEARNED, WEIGHTS, utilities
-from lab.studies.measured_fleets import TRUE, Trial
+from lab.studies.measured_fleets import SIZES, TRUE, Trial
 from lab.studies.policies import tuned_weights
 from lab.studies.which import CELLS, LINES, measure, trials_of
 from slta_experiments.fleets import TABLE_1
-from tests.docs.pages import ROOT
+from tests.docs.pages import ROOT, Page, rows
 
 
 def test_weights_tuned_on_table_1_are_its_occupancies() -> None:
@@ -25,6 +25,13 @@ def test_learned_curves_win_what_weights_lose() -> None:
     best, weights, learned = (utilities(replace(trial, line=line))[10:].mean() for line in (TRUE, WEIGHTS, LEARNED))
     assert weights < 0.92 * best
     assert learned > 0.97 * best
+
+
+def test_the_page_of_results_says_what_learned_curves_lose() -> None:
+    study = json.loads((ROOT / "lab/studies/results/learned-curves.json").read_text(encoding="utf-8"))["rows"]
+    lost = {(row["line"], row["n"]): f"{row['11 to 30']:.1f}" for row in study}
+    table = rows(Page(ROOT / "docs/results.md").section("Learned curves"))
+    assert list(table) == [[cells[0], *(lost[cells[0], n] for n in SIZES)] for cells in table]
 
 
 @pytest.mark.slow
