@@ -16,6 +16,10 @@ def test_a_part_that_is_made_from_the_code_is_what_the_code_says(page: Page) -> 
     assert page.text == filled(page.text), "make format"
 
 
+def test_no_page_escapes_a_bracket_by_a_backslash_which_the_site_does_not_know() -> None:
+    assert [str(page) for page in PAGES if r"\<" in page.prose] == []
+
+
 def test_each_part_stands_in_one_page() -> None:
     assert sorted(name for _, name in PARTS) == sorted(MAKERS)
 
