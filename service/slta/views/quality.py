@@ -63,14 +63,10 @@ def observe_quality(snapshot: Snapshot, spec: FleetSpec) -> QualityObservation:
 def drifts(snapshot: Snapshot, spec: FleetSpec) -> dict[str, Drift]:
     """Drift of each class that is measured; none with session types, whose optimum is another one. O(levels)."""
     samples, pools = samples_of(snapshot), [c.counts[0] for c in snapshot.classes]
-    found = (
-        {}
-        if spec.session_types
-        else {
-            c.name: drift(spec.optimal_ranking, pools, snapshot.sessions, samples, i)
-            for i, c in enumerate(spec.classes)
-        }
-    )
+    found = {
+        c.name: drift(spec.optimal_ranking, pools, snapshot.sessions, samples, i)
+        for i, c in enumerate(spec.classes if not spec.session_types else ())
+    }
     return {name: one for name, one in found.items() if one}
 
 

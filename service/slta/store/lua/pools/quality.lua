@@ -98,8 +98,11 @@ end
 -- Adds a full round to the numbers of its level.
 local function add(fleet, numbers, round)
   local row, width = keys.of_class(fleet, 'sampled', round.class_index), fleet.capacities[round.class_index] + 1
-  local kept = numbers[1] >= FULL and math.floor(numbers[1] / 2) / numbers[1] or 1
-  numbers[1], numbers[3], numbers[4] = numbers[1] * kept, numbers[3] * kept, numbers[4] * kept
+  if numbers[1] >= FULL then
+    local half = math.floor(numbers[1] / 2)
+    local kept = half / numbers[1]
+    numbers[1], numbers[3], numbers[4] = half, numbers[3] * kept, numbers[4] * kept
+  end
   for _, one in ipairs(round) do
     local is_new = redis.call('SETBIT', row, one.pool_index * width + round.level, 1) == 0
     numbers[1], numbers[2] = numbers[1] + 1, numbers[2] + (is_new and 1 or 0)
