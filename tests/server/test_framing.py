@@ -62,6 +62,7 @@ PIPELINES = {
     "another coding": (GET + POST.replace(b"chunked", b"gzip, chunked") + b"0\r\n\r\n" + GET, [200, 501]),
     "another coding in its line": (POST.replace(b"chunked", b"gzip\r\nTransfer-Encoding: Chunked") + GET, [501]),
     "another coding at the end": (GET + POST.replace(b"chunked", b"gzip") + b"0\r\n\r\n" + GET, [200, 400]),
+    "another coding that is no coding": (POST.replace(b"chunked", b"? chunked") + b"0\r\n\r\n" + GET, [501]),
     "chunked twice": (POST.replace(b"chunked", b"chunked, chunked") + b"0\r\n\r\n" + GET, [400]),
     "chunked behind nothing": (POST.replace(b"chunked", b", Chunked") + b"0\r\n\r\n" + GET, [200, 200]),
 }

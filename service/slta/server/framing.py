@@ -36,7 +36,7 @@ class RequestReader:
         self._parser = httptools.HttpRequestParser(self)
 
     def parse(self, piece: bytes) -> None:
-        """Parse a piece. Raises an error of httptools."""
+        """Parse a piece. Raises an error of httptools, whose context is that of a request which is refused."""
         try:
             self._parser.feed_data(piece)
         except httptools.HttpParserUpgrade:  # no upgrade is supported: what follows is not parsed
@@ -52,10 +52,11 @@ class RequestReader:
             self.exchange.headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
-        """Take from the head what the parser has of it."""
+        """Take from the head what the parser has of it, and start the request."""
         version, method = self._parser.get_http_version(), self._parser.get_method().decode("ascii")
         self.exchange.keep_alive = version != "1.0" and self._parser.should_keep_alive()
         self.exchange.scope = {"http_version": version, "method": method, "headers": self.exchange.headers}
+        self._connection.begin(self.exchange)
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body, if somebody is going to receive it."""

@@ -21,7 +21,7 @@ from slta.api.http.route_rules import RULES_KEY, rules_of
 from slta.server.connection_limits import REQUEST_SECONDS, SHED_PAUSE_SECONDS, STALLED_SECONDS, ConnectionLimits
 from slta.server.exchange import Exchange
 from slta.server.framing import RequestReader
-from slta.server.request_head import invalid_http, path_of, split_target, target_of
+from slta.server.request_head import http_error_of, path_of, split_target, target_of
 
 WRITE_BUFFER_BYTES = 16_384
 """High-water mark of the transport's write buffer, and of TLS's read buffer, besides the kernel's buffers."""
@@ -158,22 +158,20 @@ class HttpProtocol(asyncio.Protocol):
         buffer, start, reader = self._buffer, 0, self._reader
         try:
             while start < len(buffer) and (reader.body_left or not self._is_blocked()):
-                is_head, end = not reader.body_left, reader.piece_end(buffer, start)
+                is_body, end = reader.body_left, reader.piece_end(buffer, start)
                 if end == start:
                     self._wait_for_data()
                     break
                 reader.parse(buffer[start:end])
-                if is_head and reader.exchange is not self._exchange:  # no empty line
-                    self._begin(reader.exchange)
-                elif self._exchange.is_over and not (is_head or reader.body_left):
+                if is_body and not reader.body_left and self._exchange.is_over:
                     self._set_deadline()
                 start = end
         except (HttpError, httptools.HttpParserError) as error:
-            self._refuse(error if isinstance(error, HttpError) else invalid_http(), buffer[start:])
+            self._refuse(http_error_of(error), buffer[start:])
             start, reader.body_left = len(buffer), 0
         self._buffer = buffer[start:]
 
-    def _begin(self, exchange: Exchange) -> None:
+    def begin(self, exchange: Exchange) -> None:
         """Start a request, or raise HttpError if it is refused."""
         self._idle.pop(self, None)
         self.deadline, self._head_started = self._loop.time() + REQUEST_SECONDS, False
@@ -181,8 +179,7 @@ class HttpProtocol(asyncio.Protocol):
             detail = "The dispatcher has reached its connection limit: retry later, or use another dispatcher."
             raise HttpError(503, "too_many_connections", detail, CLOSE)
         headers = dict(exchange.headers)
-        if exchange.more_body:
-            self._reader.begin_body(headers)
+        self._reader.begin_body(headers)
         scope = exchange.scope = {**self._scope, **exchange.scope, **split_target(exchange.url, exchange.headers)}
         exchange.keep_alive = exchange.keep_alive and self._is_admitted and not self._limits.ending
         exchange.expects_continue = headers.get(b"expect", b"").lower() == b"100-continue"

@@ -80,6 +80,12 @@ def path_of(target: bytes) -> str:
     return unquote(target.partition(b"?")[0].decode("latin-1"))
 
 
+def http_error_of(error: Exception) -> HttpError:
+    """HttpError of a parse error: the error itself, the HttpError that caused it, or 400."""
+    cause = error if isinstance(error, HttpError) else error.__context__
+    return cause if isinstance(cause, HttpError) else invalid_http()
+
+
 def unsupported_version(line: bytes) -> HttpError:
     """505 for a request line with an unsupported version (RFC 9110, 15.6.6), 400 for one without a version."""
     if not _VERSION.search(line):
