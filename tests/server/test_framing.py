@@ -30,6 +30,7 @@ PIPELINES = {
     "chunks": (GET + CHUNKS + b"\r\n" + GET, [200, 200, 200]),
     "chunks twice": (CHUNKS + b"\r\n" + CHUNKS + b"\r\n" + LAST + GET, [200, 200, 200]),
     "trailers": (CHUNKS + b"T: u\r\nV: w\r\n\r\n" + GET + LENGTH, [200, 200, 200]),
+    "a trailer that ends the connection": (CHUNKS + b"Connection: close\r\n\r\n" + GET, [200, 400]),
     "lengths": (LENGTH + LENGTH + GET, [200, 200, 200]),
     "empty lines": (b"\r\n" + GET + b"\r\n\r\n" + LENGTH + b"\n" + GET, [200, 200, 200]),
     "continue": (GET[:-2] + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\nab" + GET, [100, 200, 200]),
