@@ -90,7 +90,7 @@ def test_curves_are_proposed_in_the_unit_of_the_samples(measured: Fleet, tmp_pat
     assert fast[5] - fast[4] > 1.5 * (slow[5] - slow[4])
     assert stored(measured) == before
     written = load_yaml(tmp_path / "fleet.yaml").file
-    assert (written.utility_unit, [entry.curve for entry in written.classes]) == ("frames/s", ["learned"] * 2)
+    assert (written.utility_unit, [entry.curve for entry in written.classes]) == ("frames/s", [None] * 2)
     assert [float(value) for value in written.classes[1].utility.values[1:]] == pytest.approx(fast, rel=1e-5)  # type: ignore[union-attr]
 
 

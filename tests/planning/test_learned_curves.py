@@ -137,3 +137,11 @@ def test_it_is_worth_it_with_a_gain_above_half_a_percent_and_two_standard_errors
     assert clear.gain > RULES.gain
     assert noisy.error > clear.error
     assert not noisy.is_worth_it
+
+
+def test_a_step_that_moves_no_session_is_judged_by_where_it_leads() -> None:
+    classes = [replace(one, slopes=100 * one.slopes) for one in two(lambda x: 0.2 * x**0.5, range(2, 11))]
+    found = proposed(classes, 10.0, in_unit=True)
+    places = [filled(slopes, [5, 5], 10.0) for slopes in (found.present, found.proposed)]
+    assert all(map(np.array_equal, *places))
+    assert found.is_worth_it

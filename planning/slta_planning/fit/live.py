@@ -46,15 +46,22 @@ async def live(
     found = propose(classes, state["sessions"]["active"], in_unit=fleet.utility_unit == quality["unit"])
     verdict = wrapped(_verdict(found, quality, has_types=bool(fleet.session_types)))
     deliver("\n".join([*_report(classes, found), *verdict]), _figures(quality, classes, found), figures)
-    document = _proposed(fleet, found, quality["unit"]).document()
+    proposed = _proposed(fleet, found, quality["unit"])
+    document = proposed.document()
     if file:
-        text = yaml.safe_dump({"fleet": now["fleet"], **json.loads(document)}, sort_keys=False, default_flow_style=None)
-        typer.echo(f"wrote {write_fleet(text, file)}", err=True)
+        typer.echo(f"wrote {write_fleet(_text(now['fleet'], proposed), file)}", err=True)
     if apply and (why := await _why_not(operator, found, at_most_every)):
         typer.echo(f"nothing was applied: {why}", err=True)
     elif apply:
         version, _ = await put(operator, "", now, document, yes=yes, keeps_learned=False)
         typer.echo(f"applied: version {version}", err=True)
+
+
+def _text(name: str, proposed: FleetFile) -> str:
+    """YAML of a proposal, without the marks of learned curves, by which an apply of it would keep the present ones."""
+    classes = [entry.model_copy(update={"curve": None}) for entry in proposed.classes]
+    fields = json.loads(proposed.model_copy(update={"classes": classes}).document())
+    return yaml.safe_dump({"fleet": name, **fields}, sort_keys=False, default_flow_style=None)
 
 
 async def _why_not(operator: Operator, found: Proposal, at_most_every: float) -> str:

@@ -6,7 +6,8 @@
   curve.
 - A *step* changes each slope by half of it at most. It is halved while it would lose more than `risk` if curves were
   straight below and flat beyond what was seen, the worst that concave ones can be.
-- It is *worth it* if it gains at the present load more than `gain` of the utility and `errors` standard errors.
+- It is *worth it* if it gains at the present load more than `gain` of the utility and `errors` standard errors; if it
+  moves no session, as much of the way that the samples show, since the next step may.
 """
 
 from __future__ import annotations
@@ -121,7 +122,8 @@ def propose(
         return slopes, [after - was for after, was in zip(filled(slopes, pools, sessions), before, strict=True)]
 
     proposed, moved = moves(step)
-    gain, error = _worth(moved, wanted), _error(classes, fits, moved)
+    judged = moved if any(map(np.any, moved)) else moves(np.inf)[1]
+    gain, error = _worth(judged, wanted), _error(classes, fits, judged)
     while step > SHORTEST and _worth(moved, worst) < -rules.risk * total:
         step /= 2
         proposed, moved = moves(step)
