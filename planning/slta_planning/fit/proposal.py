@@ -7,7 +7,7 @@
 - A *step* changes each slope by half of it at most. It is halved while it would lose more than `risk` if curves were
   straight below and flat beyond what was seen, the worst that concave ones can be.
 - It is *worth it* if it gains at the present load more than `gain` of the utility and `errors` standard errors; if it
-  moves no session, as much of the way that the samples show, since the next step may.
+  moves no session, the whole way is judged, since a later step may move some.
 """
 
 from __future__ import annotations
