@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import httpx
 import pytest
+import uvloop
 
 from slta.server.acceptor import MAX_ACCEPTS_PER_ITERATION, Acceptor
 from slta.server.connection_limits import ConnectionLimits
@@ -100,6 +101,32 @@ async def test_a_handshake_has_a_deadline() -> None:
     with accepting(limits, tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) as address, socket.create_connection(address):
         await eventually(lambda: refused)
     assert (refused, len(limits.handshakes)) == (["handshake_failed"], 0)
+
+
+async def accept_and_close() -> list[str]:
+    """What a protocol hears if its acceptor closes before the accepting task wakes up."""
+    heard: list[str] = []
+
+    class Protocol(asyncio.Protocol):
+        def connection_made(self, _transport: asyncio.BaseTransport) -> None:
+            heard.append("made")
+            acceptor.close()
+
+        def connection_lost(self, _error: Exception | None) -> None:
+            heard.append("lost")
+
+    limits = ConnectionLimits(max_connections=9, idle_timeout_seconds=1, header_timeout_seconds=1)
+    with bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        acceptor = Acceptor(listener, Protocol, limits)
+        await eventually(lambda: heard)
+        await acceptor.wait_closed()
+        await asyncio.sleep(0)
+    return heard
+
+
+def test_a_connection_made_while_the_acceptor_closes_is_lost() -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(accept_and_close()) == ["made", "lost"]
 
 
 class OutOfDescriptors(socket.socket):

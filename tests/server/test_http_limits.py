@@ -230,13 +230,6 @@ async def test_a_trailer_is_no_header() -> None:
     assert said.count(b"HTTP/1.1 200 OK") == 1, "and the next request stands where it should"
 
 
-async def test_what_follows_an_upgrade_is_no_request() -> None:
-    upgrade = ASKED + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 0\r\n\r\n"
-    async with edge() as here:
-        said = await pour(here, upgrade + WHOLE * 3)
-    assert said.count(b"HTTP/1.1 ") == 1
-
-
 @pytest.mark.parametrize("kept", [1, 2, 3])
 async def test_a_request_behind_a_body_whose_end_arrives_in_two_readings_is_answered(kept: int) -> None:
     """One reading is one piece of the parser's, or several of so many bytes."""

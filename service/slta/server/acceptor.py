@@ -72,19 +72,20 @@ class Acceptor:
 
     def _start(self, client: socket.socket, address: str) -> None:
         client.setblocking(False)  # noqa: FBT003 - the socket's own
-        task = self._loop.create_task(self._connect(client))
+        protocol = self._new_protocol()
+        task = self._loop.create_task(self._connect(client, protocol))
         self._connecting.add(task)
-        task.add_done_callback(partial(self._on_connected, client))
+        task.add_done_callback(partial(self._on_connected, client, protocol))
         if self._tls:
             self._limits.handshakes.admit(task, address)
 
-    async def _connect(self, client: socket.socket) -> None:
+    async def _connect(self, client: socket.socket, protocol: asyncio.Protocol) -> None:
         if self._tls is None:
-            await self._loop.connect_accepted_socket(self._new_protocol, client)
+            await self._loop.connect_accepted_socket(lambda: protocol, client)
             return
         async with asyncio.timeout(self._limits.handshake_seconds):
             await self._wait_readable(client)  # a TLS object takes 60 KiB: none for clients that send nothing
-            await self._loop.connect_accepted_socket(self._new_protocol, client, ssl=self._tls)
+            await self._loop.connect_accepted_socket(lambda: protocol, client, ssl=self._tls)
 
     async def _wait_readable(self, client: socket.socket) -> None:
         is_readable = asyncio.Event()
@@ -94,7 +95,7 @@ class Acceptor:
         finally:
             self._loop.remove_reader(client)
 
-    def _on_connected(self, client: socket.socket, task: asyncio.Task[None]) -> None:
+    def _on_connected(self, client: socket.socket, protocol: asyncio.Protocol, task: asyncio.Task[None]) -> None:
         self._connecting.discard(task)
         self._limits.handshakes.release(task)
         error = None if task.cancelled() else task.exception()
@@ -102,6 +103,7 @@ class Acceptor:
             self._limits.refuse("handshake_failed")
         if error or task.cancelled():
             client.close()
+            protocol.connection_lost(None)  # uvloop does not tell it if the task was cancelled
         if error and not isinstance(error, OSError):
             raise error
 

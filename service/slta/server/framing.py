@@ -5,6 +5,7 @@ A piece is a complete head, or a part of one body; it never extends into the nex
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ CHUNKED = -1
 MAX_UNRECEIVED = 65_536
 """Bytes of a body that may wait for its route; above, reading pauses."""
 CHUNK_PIECE = 4096
+UPGRADE = re.compile(rb"(?i)\r\nupgrade:[^\r]*")
+"""Header that a server may ignore (RFC 9110, 7.8); the parser would skip the request's body."""
 MAX_PIECES_PER_ITERATION = 4096
 """Maximum pieces of chunked bodies parsed in one iteration of the event loop: a piece may have only four bytes."""
 
@@ -32,15 +35,17 @@ class RequestReader:
     def __init__(self, connection: Any) -> None:  # noqa: ANN401 - as of an exchange
         self.exchange = Exchange(connection)
         self.body_left = self.overhead = self.pieces = 0
+        self._has_trailers = False  # the parser takes some for headers of the next request
         self._connection = connection
         self._parser = httptools.HttpRequestParser(self)
 
     def parse(self, piece: bytes) -> None:
         """Parse a piece. Raises an error of httptools, whose context is that of a request which is refused."""
-        try:
-            self._parser.feed_data(piece)
-        except httptools.HttpParserUpgrade:  # no upgrade is supported: what follows is not parsed
-            self.exchange.keep_alive = False
+        if not self.body_left and b"\r\nupgrade:" in piece.lower():
+            piece = UPGRADE.sub(b"", piece)
+        self._parser.feed_data(piece)
+        if self._has_trailers and not self.body_left:
+            self._parser, self._has_trailers = httptools.HttpRequestParser(self), False
 
     def on_url(self, url: bytes) -> None:
         """Begin a request: a head reaches the parser in one piece."""
@@ -48,7 +53,8 @@ class RequestReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Add a header, without the blanks behind its value, which the parser leaves (RFC 9112, 5.1); no trailer."""
-        if not self.body_left:
+        self._has_trailers = bool(self.body_left)
+        if not self._has_trailers:
             self.exchange.headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
