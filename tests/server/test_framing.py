@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import uvicorn
@@ -18,7 +19,7 @@ from slta.auth.keys import Access
 from slta.auth.rate_limit import Rate
 from slta.server import framing, request_head
 from tests.api.conftest import no_metrics
-from tests.server.wire import connected, play
+from tests.server.wire import configuration, connected, play
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 LENGTH = b"POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n\r\n\r\nx"
@@ -131,6 +132,24 @@ async def test_the_answers_are_the_same_where_the_bytes_are_cut_in_three() -> No
         data = PIPELINES[name][0]
         pieces = in_three(data, *sorted(draws.sample(range(1, len(data)), 2)))
         assert alike(await play(pieces, waits=waits)) == await whole(name), pieces
+
+
+async def stream(_scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for is_first in (True, False):
+        await send({"type": "http.response.body", "body": b"x", "more_body": is_first})
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        (b"1.1", b"transfer-encoding: chunked\r\n\r\n1\r\nx\r\n1\r\nx\r\n0\r\n\r\n"),
+        (b"1.0", b"connection: close\r\n\r\nxxEND"),
+    ],
+)
+async def test_a_stream_is_in_chunks_where_the_client_knows_them(version: bytes, said: bytes) -> None:
+    request = GET.replace(b"1.1", version)
+    assert (await play([request], waits=True, config=configuration(stream))).endswith(said)
 
 
 async def test_a_request_that_would_upgrade_keeps_its_body() -> None:

@@ -70,7 +70,7 @@ class Exchange:
     def _send_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         names = dict(headers)
         has_body = self.scope["method"] != "HEAD" and status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
-        self._is_chunked = has_body and b"content-length" not in names
+        self._is_chunked = has_body and b"content-length" not in names and self.scope["http_version"] != "1.0"
         self._write(status, _lines(headers), must_close=b"connection" in names)
 
     def _write(self, status: int, lines: bytes, body: bytes = b"", *, must_close: bool) -> None:
