@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 
@@ -30,6 +30,27 @@ from slta_planning.fit.weights import ASSUMED, weighted_classes, weights_of
 from slta_planning.text import warn, wrapped
 
 GIVE = "give a CSV file of samples, --prometheus, both names of an export, --weights, or --live with --fleet"
+
+_Sizes = tuple[Sequence[str], Sequence[str]]
+"""Values of --capacity and --pools."""
+_Found = tuple[Samples, str]
+"""Samples, and where they are from."""
+_Files = tuple[Path | None, Path | None, Path | None]
+"""Values of --yaml, --json and --figure."""
+
+
+class _Names(NamedTuple):
+    """Queries of both series, or their names, and the label of the class."""
+
+    sessions: str | None
+    value: str | None
+    class_label: str
+
+    def both(self) -> tuple[str, str]:
+        if not (self.sessions and self.value):
+            raise typer.BadParameter(GIVE)
+        return self.sessions, self.value
+
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -67,37 +88,27 @@ def command(
 
     Exit code 1: the means of a class are not concave, and no fleet file is written.
     """
+    sizes, names = (capacity or [], pools or []), _Names(sessions_query, value_query, class_label)
     with in_one_line(InvalidFleetError):
-        if live and fleet and not (samples or prometheus or weights):
-            _run_live(
-                {"file": propose, "apply": apply, "at_most_every": at_most_every, "yes": yes, "figures": json},
-                {"url": url, "key_file": key_file, "fleet": fleet},
-            )
-            return
-        if weights and not (live or samples or prometheus):
-            _write_weighted(weights_of(weights), capacity or [], pools or [], yaml)
-            return
-        if samples and not (live or weights or prometheus) and bool(sessions_query) == bool(value_query):
-            source, found = samples.name, _read(samples, sessions_query, value_query, class_label)
-        elif prometheus and sessions_query and value_query and not (live or samples or weights):
-            token = token_file.read_text(encoding="utf-8").strip() if token_file else None
-            span = Range(*options.range_of(start, end), step)
-            server, source = Source(prometheus, token), value_query
-            found = read_prometheus(server, sessions_query, value_query, class_label, span)
+        _refuse_unless_one(samples, prometheus, weights, live)
+        if live:
+            given = {"file": propose, "apply": apply, "at_most_every": at_most_every, "yes": yes, "figures": json}
+            _run_live(given, {"url": url, "key_file": key_file, "fleet": fleet})
+        elif weights:
+            _write_weighted(weights_of(weights), *sizes, yaml)
         else:
-            raise typer.BadParameter(GIVE)
-        found.refuse_if_too_many(max_left_out)
-        names = list(found.classes)
-        capacities, counts = options.sizes_of(capacity or [], pools or [], names)
-        fits = _fit(found, FitTask(per_pool, None, curve), capacities)
-        _write(fits, found, source, json, figure)
-        if any(not fit.shape.is_concave for fit in fits):
-            raise typer.Exit(NO)
-        if yaml:
-            _write_yaml(fitted_classes(fits, counts), yaml, f"Curves fitted to {source} by slta fit.")
+            found = _read(samples, names) if samples else _queried(prometheus, token_file, names, (start, end, step))
+            _fit(found, max_left_out, FitTask(per_pool, None, curve), sizes, (yaml, json, figure))
+
+
+def _refuse_unless_one(*sources: object) -> None:
+    if sum(map(bool, sources)) != 1:
+        raise typer.BadParameter(GIVE)
 
 
 def _run_live(given: Mapping[str, object], target: Mapping[str, Any]) -> None:
+    if not target["fleet"]:
+        raise typer.BadParameter(GIVE)
     if find_spec("aiohttp") is None:
         raise UserError("--live needs the extra `integrations` (in a checkout: make setup)")
     from slta_integrations.operator.registry import run_command  # noqa: PLC0415 - needs an extra
@@ -106,10 +117,11 @@ def _run_live(given: Mapping[str, object], target: Mapping[str, Any]) -> None:
     asyncio.run(run_command(live, given, **target))
 
 
-def _read(file: Path, sessions: str | None, value: str | None, class_label: str) -> Samples:
+def _read(file: Path, names: _Names) -> _Found:
     """Samples of a CSV, or of two series of an export."""
-    if not (sessions and value):
-        return read_csv(file)
+    if not (names.sessions or names.value):
+        return read_csv(file), file.name
+    sessions, value = names.both()
     table = read_table(file)
     _, head = next(table, (0, []))
     rows = list[list[str]]()
@@ -117,16 +129,35 @@ def _read(file: Path, sessions: str | None, value: str | None, class_label: str)
         if len(row) != len(head):
             raise UserError(f"{file}, line {number}: {len(row)} columns instead of {len(head)}")
         rows.append(row)
-    return joined(exported(head, rows, sessions, value), exported(head, rows, value, sessions), class_label)
+    series = exported(head, rows, sessions, value), exported(head, rows, value, sessions)
+    return joined(*series, names.class_label), file.name
 
 
-def _fit(samples: Samples, task: FitTask, capacities: Mapping[str, int]) -> list[ClassFit]:
+def _queried(
+    url: str | None, token_file: Path | None, names: _Names, times: tuple[float | None, float | None, float]
+) -> _Found:
+    sessions, value = names.both()
+    token = token_file.read_text(encoding="utf-8").strip() if token_file else None
+    span = Range(*options.range_of(*times[:2]), times[2])
+    return read_prometheus(Source(url or "", token), sessions, value, names.class_label, span), value
+
+
+def _fit(found: _Found, max_left_out: float, task: FitTask, sizes: _Sizes, files: _Files) -> None:
+    """Fit each class and write the results; the fleet file only if all are concave."""
+    (samples, source), (yaml, json, figure) = found, files
+    samples.refuse_if_too_many(max_left_out)
+    capacities, counts = options.sizes_of(*sizes, list(samples.classes))
     with progress_bar() as progress:
         classes = {name: one for name, one in samples.classes.items() if one.sessions}
-        return [
+        fits = [
             fit_class(name, one, task._replace(capacity=capacities.get(name, capacities.get(""))))
             for name, one in progress.track(classes.items(), description="fitting")
         ]
+    _write(fits, samples, source, json, figure)
+    if any(not fit.shape.is_concave for fit in fits):
+        raise typer.Exit(NO)
+    if yaml:
+        _write_yaml(fitted_classes(fits, counts), yaml, f"Curves fitted to {source} by slta fit.")
 
 
 def _warn(fits: Sequence[ClassFit]) -> None:
