@@ -65,9 +65,10 @@ async def test_a_learned_curve_stays_until_it_is_replaced_or_the_file_marks_it_n
 
     assert await put(3, mark=None) == [0, 3, 4, 5]
     assert await put(4) == await put(5) == [0, 3, 4, 5], "the fleet's"
-    assert await put(6, learned_curves="replace") == [0, 6, 7, 8]
+    assert await put(6, learned_curves="replace", utility_unit="MOS") == [0, 6, 7, 8]
     assert await put(4) == [0, 6, 7, 8]
     assert await put(4, config_version=6) == [0, 6, 7, 8], "an edit of a version, which keeps it too"
+    assert (await api.get(fleet)).json()["utility_unit"] == "MOS", "the curve's"
     assert await put(4, mark=None) == [0, 4, 5, 6]
     classes = [one | {"curve": "learned", "capacity": 2} for one in FLEET["classes"]]
     curves = (await api.put(fleet, json=changed(classes=classes))).json()["classes"]

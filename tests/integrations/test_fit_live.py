@@ -112,6 +112,20 @@ def test_curves_are_applied_once_and_not_again_within_a_day(measured: Fleet) -> 
     )
 
 
+def test_an_apply_of_the_file_of_the_weights_keeps_curves_and_unit(measured: Fleet, tmp_path: Path) -> None:
+    file = tmp_path / "weights.json"
+    file.write_text(json.dumps({"classes": [one | {"curve": "learned"} for one in stored(measured)["classes"]]}))
+    called(measured, "--apply", *NO_WAIT)
+    learned = stored(measured)
+    line = ["fleet", "apply", str(file), "--fleet", measured.name, "--yes", "--url", measured.service.url]
+    told = CliRunner().invoke(app, line)
+    now = stored(measured)
+    assert [now[name] for name in ("utility_unit", "classes")] == [
+        learned[name] for name in ("utility_unit", "classes")
+    ]
+    assert "utility" not in told.stderr
+
+
 def test_without_samples_nothing_is_worth_it(weighted: Fleet, tmp_path: Path) -> None:
     before = stored(weighted)
     told = called(weighted, "--apply", *NO_WAIT, "--propose", tmp_path / "fleet.yaml")

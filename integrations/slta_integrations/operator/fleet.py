@@ -151,10 +151,12 @@ def _read(file: Path) -> tuple[str, str]:
 
 
 def _with_learned(now: Mapping[str, Any] | None, then: dict[str, Any]) -> dict[str, Any]:
-    """A configuration with the learned curves that the fleet keeps."""
-    known = {(one["name"], one["capacity"]): {"utility": one["utility"]} for one in (now or {}).get("classes", ())}
+    """A configuration with the learned curves that the fleet keeps, and their unit."""
+    now = now or {}
+    known = {(one["name"], one["capacity"]): {"utility": one["utility"]} for one in now.get("classes", ())}
     kept = [known.get((one["name"], one["capacity"]), {}) if "curve" in one else {} for one in then["classes"]]
-    return then | {"classes": [one | own for one, own in zip(then["classes"], kept, strict=True)]}
+    unit = {name: now[name] for name in ("utility_unit",) if any(kept) and name in now}
+    return unit | then | {"classes": [one | own for one, own in zip(then["classes"], kept, strict=True)]}
 
 
 def _difference(now: Mapping[str, Any] | None, then: Mapping[str, Any]) -> Iterator[str]:

@@ -62,6 +62,7 @@ async def _with_learned(
 ) -> tuple[FleetFile, int | None]:
     """The file with the fleet's present curves of the classes that it marks as learned, and the version that has them.
 
+    It gets the fleet's unit too, if it has none.
     The file as it is, and `expected`, if the fleet has none that can be read.
     """
     try:
@@ -70,13 +71,14 @@ async def _with_learned(
     except (UnknownFleetError, InvalidFleetError, ValueError):
         return file, expected
     present = {(entry.name, entry.capacity): entry.utility for entry in stored.classes}
+    kept = [present.get((entry.name, entry.capacity)) if entry.curve else None for entry in file.classes]
     classes = [
-        entry.model_copy(update={"utility": present.get((entry.name, entry.capacity), entry.utility)})
-        if entry.curve
-        else entry
-        for entry in file.classes
+        entry.model_copy(update={"utility": curve or entry.utility})
+        for entry, curve in zip(file.classes, kept, strict=True)
     ]
-    return file.model_copy(update={"classes": classes}), version if expected is None else expected
+    unit = file.utility_unit or (stored.utility_unit if any(kept) else None)
+    resolved = file.model_copy(update={"classes": classes, "utility_unit": unit})
+    return resolved, version if expected is None else expected
 
 
 async def _resolved(store: Store, fleet: str, file: FleetFile) -> FleetFile:
