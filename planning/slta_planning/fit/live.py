@@ -115,7 +115,7 @@ def _report(classes: Sequence[Quality], found: Proposal) -> Iterator[str]:
         yield f"{one.name}: {counted(one.pools, 'pool')}, {counted(one.counts.sum(), 'sample')}, {reach}"
         present, proposed = (np.cumsum(slopes) for slopes in curves)
         rows = [["sessions", "samples", "mean of a pool", "present u", "proposed u"]]
-        for x in sorted({*shown_levels(capacity), *one.at[-1:]}):
+        for x in sorted({*shown_levels(capacity), *(one.at[k - 1] for k in shown_levels(len(one.at)))}):
             seen = [f"{means[x][0]:,.0f}", f"{means[x][1]:.4g}"] if x in means else ["0", "–"]
             rows.append([str(x), *seen, f"{present[x - 1]:.4g}", f"{proposed[x - 1]:.4g}"])
         yield from ["", *columns(rows), ""]
