@@ -65,16 +65,26 @@ async def test_a_learned_curve_stays_until_it_is_replaced_or_the_file_marks_it_n
 
     assert await put(3, mark=None) == [0, 3, 4, 5]
     assert await put(4) == await put(5) == [0, 3, 4, 5], "the fleet's"
-    assert await put(6, learned_curves="replace", utility_unit="MOS") == [0, 6, 7, 8]
+    assert await put(6, learned_curves="replace") == [0, 6, 7, 8]
     assert await put(4) == [0, 6, 7, 8]
     assert await put(4, config_version=6) == [0, 6, 7, 8], "an edit of a version, which keeps it too"
-    assert (await api.get(fleet)).json()["utility_unit"] == "MOS", "the curve's"
     assert await put(4, mark=None) == [0, 4, 5, 6]
     classes = [one | {"curve": "learned", "capacity": 2} for one in FLEET["classes"]]
     curves = (await api.put(fleet, json=changed(classes=classes))).json()["classes"]
     assert curves[0]["utility"] == FLEET["classes"][0]["utility"], "of another capacity, the file's"
     events = (await api.get(f"{fleet}/events")).json()["events"]
     assert [events[0][name]["config_version"] for name in ("before", "after")] == [8, 9]
+
+
+async def test_learned_curves_keep_their_unit_and_no_other_curve_may_stand_beside_them(api: Api, fleet: str) -> None:
+    classes = [one | {"curve": "learned"} for one in FLEET["classes"]]
+    await api.put(fleet, json=changed(classes=classes, utility_unit="MOS"))
+    assert (await api.put(fleet, json=changed(classes=classes))).json()["utility_unit"] == "MOS"
+    grown = [classes[0] | {"capacity": classes[0]["capacity"] + 1}, *classes[1:]]
+    refused = await api.put(fleet, json=changed(classes=grown))
+    assert refusal(refused) == (422, "invalid_fleet")
+    assert "utility_unit: must be stated: learned curves, which stay, are in MOS" in refused.text
+    assert (await api.put(fleet, json=changed(classes=grown, utility_unit="MOS"))).status_code == 200
 
 
 async def test_if_match_lets_only_the_version_it_names_be_changed(api: Api, fleet: str) -> None:

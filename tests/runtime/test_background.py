@@ -18,7 +18,7 @@ from slta.auth.keys import Access, generate_key
 from slta.fleet_file import Specs, load_yaml
 from slta.fleet_file.applying import apply_file
 from slta.metrics import Metrics
-from slta.models.errors import SessionTypeInUseError
+from slta.models.errors import InvalidFleetError, SessionTypeInUseError
 from slta.runtime import background, tick_lanes, tick_schedule, vanished_fleets
 from slta.runtime.background import _every_second
 from slta.store import Store, StoreSettings, fleets, put_arguments
@@ -271,6 +271,18 @@ async def test_a_file_that_sessions_forbid_is_told_with_its_name_and_what_helps(
     assert said.endswith(background.START_WITHOUT)
     async with dispatching(store, file=former):
         assert (await store.sessions.get("t", "s")).session_type == "video"
+
+
+async def test_a_file_that_learned_curves_forbid_is_told_with_its_name_and_what_helps(
+    store: Store, tmp_path: Path
+) -> None:
+    path = tmp_path / "u.yaml"
+    path.write_text(TYPED_FILE.replace("capacity", "curve: learned, capacity") % "large" + "utility_unit: MOS\n")
+    await apply_file(store, Specs(), load_yaml(path))
+    path.write_text(TYPED_FILE.replace("capacity", "curve: learned, capacity", 1) % "large")
+    with pytest.raises(InvalidFleetError, match=f"^{path}: fleet t: utility_unit: .*{background.START_WITHOUT}$"):
+        async with dispatching(store, file=load_yaml(path)):
+            pass
 
 
 async def test_a_file_is_applied_after_the_repair_that_is_under_way(

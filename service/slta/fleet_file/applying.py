@@ -13,6 +13,7 @@ from slta.fleet_file.yaml_file import LoadedFleet
 from slta.models import Configured, PoolsAdded
 from slta.models.errors import DocumentUnreadableError, InvalidFleetError, UnknownFleetError, VersionMismatchError
 from slta.models.request_record import Author
+from slta.parsing.validation_errors import format_mistakes, mistake_at
 from slta.store import Store
 
 
@@ -62,7 +63,7 @@ async def _with_learned(
 ) -> tuple[FleetFile, int | None]:
     """The file with the fleet's present curves of the classes that it marks as learned, and the version that has them.
 
-    It gets the fleet's unit too, if it has none.
+    It gets the fleet's unit too, if it has none. Raises InvalidFleetError if it then has curves of its own.
     The file as it is, and `expected`, if the fleet has none that can be read.
     """
     try:
@@ -77,6 +78,9 @@ async def _with_learned(
         for entry, curve in zip(file.classes, kept, strict=True)
     ]
     unit = file.utility_unit or (stored.utility_unit if any(kept) else None)
+    if unit != file.utility_unit and not all(kept):
+        mistakes = [mistake_at(("utility_unit",), f"must be stated: learned curves, which stay, are in {unit}")]
+        raise InvalidFleetError(format_mistakes(mistakes), mistakes)
     resolved = file.model_copy(update={"classes": classes, "utility_unit": unit})
     return resolved, version if expected is None else expected
 

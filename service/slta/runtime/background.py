@@ -24,6 +24,7 @@ from slta.models.errors import (
     CapacityBelowOccupancyError,
     ClassInUseError,
     DispatchError,
+    InvalidFleetError,
     OutcomeUnknownError,
     RepairingError,
     SessionTypeInUseError,
@@ -45,8 +46,8 @@ CANCEL_RETRY_SECONDS = 0.1
 STARTUP_SECONDS = 2.0
 """How long serving waits for the store's preflight and the fleet file; after that both continue in the background."""
 START_WITHOUT = "Meanwhile start with the file applied last, or without one: the fleet keeps what it has."
-"""What helps if the fleet's present pools or sessions forbid a change by the file."""
-KEEP_THE_FLEET = (CapacityBelowOccupancyError, ClassInUseError, SessionTypeInUseError)
+"""What helps if the fleet's present pools, sessions or curves forbid a change by the file."""
+KEEP_THE_FLEET = (CapacityBelowOccupancyError, ClassInUseError, InvalidFleetError, SessionTypeInUseError)
 """Refusals that change nothing; others may leave the configuration changed."""
 
 Reload = Callable[[], Awaitable[bool]]
@@ -150,7 +151,7 @@ class BackgroundTasks:
         try:
             applied = await apply_file(self.store, self.specs, file)
         except DispatchError as error:
-            if error.status != HTTPStatus.CONFLICT:
+            if error.status != HTTPStatus.CONFLICT and not isinstance(error, KEEP_THE_FLEET):
                 raise
             unchanged = f" {START_WITHOUT}" if isinstance(error, KEEP_THE_FLEET) else ""
             said = f"{file.path}: fleet {file.name}: {error}{unchanged}"
