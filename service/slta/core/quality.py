@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from slta.core.occupancy import total_utility
 from slta.core.optimum import optimal_assignment, optimum
-from slta.core.ranking import Coordinate, Ranking
+from slta.core.ranking import Ranking
 
 MIN_SAMPLES, MIN_POOLS, MIN_LEVELS = 30, 3, 2
 """Samples of a level that counts; pools (all, if it has fewer) and such levels of a class that is measured."""
@@ -71,7 +71,8 @@ def drift(ranking: Ranking, pools: Sequence[int], sessions: int, samples: Sample
     segments = _segments(curve, len(marginals[pool_class]))
     slopes = [_slope(*ends) for ends in pairwise(curve)]
     marginals[pool_class] = tuple(slopes[segment] for segment in segments)
-    measured = _ranked(marginals)
+    order = sorted(ranking.order, key=lambda one: -marginals[one.pool_class][one.level - 1])
+    measured = Ranking(tuple(order), tuple(marginals))
     before = optimal_assignment(ranking, pools, now)
     after = optimal_assignment(measured, pools, optimum(measured, pools, sessions) or now)
     utility = total_utility(measured, before)
@@ -96,7 +97,7 @@ def unit_factor(ranking: Ranking, samples: Samples) -> float:
 
 def _spread(levels: Sequence[LevelSamples]) -> float:
     """Variance of a sample relative to the square of its level's mean."""
-    around = sum((one.sum_squares - one.sum * one.mean) / one.mean**2 for one in levels if one.sum)
+    around = sum((one.sum_squares - one.sum * one.mean) / one.mean**2 for one in levels if one.mean**2)
     return max(0.0, around) / sum(one.samples - 1 for one in levels)
 
 
@@ -119,13 +120,6 @@ def _segments(curve: Sequence[Corner], capacity: int) -> list[int]:
     """Line between two corners, from 0 on, to which the step to each level belongs: the last one goes on."""
     levels = [corner.level for corner in curve]
     return [min(bisect_left(levels, level), len(levels) - 1) - 1 for level in range(1, capacity + 1)]
-
-
-def _ranked(marginals: Sequence[tuple[float, ...]]) -> Ranking:
-    order = [Coordinate(i, x + 1) for i, column in enumerate(marginals) for x in range(len(column))]
-    return Ranking(
-        tuple(sorted(order, key=lambda one: (-marginals[one.pool_class][one.level - 1], one))), tuple(marginals)
-    )
 
 
 def _error(curve: Sequence[Corner], moved: Sequence[float], together: float) -> float:
