@@ -249,7 +249,7 @@ def _check_quality(fleet: Fleet, found: list[str]) -> None:
         width = fleet.capacities[i] + 1
         bits = [bit for bit in fleet.row(f"sampled:{number}") if bit % width == int(level)]
         _claim(found, f"pools sampled in {name}", pools, len(bits))
-        if not (0 < int(level) < width and samples * squares >= total**2 * (1 - 1e-9)):
+        if not (0 < int(level) < width and pools >= 1 and samples * squares >= total**2 * (1 - 1e-9)):
             found.append(f"quality {name} is {text}")
 
 

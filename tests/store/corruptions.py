@@ -148,6 +148,7 @@ SLTA: Kinds = {
     "samples of quality": {
         "a sample of no level": lambda redis: redis.hset(key("quality"), "0:99", "3 3 3 3"),
         "samples that nobody can read": lambda redis: redis.hset(key("quality"), "0:1", "0 0 0 rubbish"),
+        "samples of no pool": lambda redis: redis.hset(key("quality"), "0:1", "30 0 30 30"),
         "the samples of another type": retype("quality"),
     },
     "deadlines of drains": {

@@ -66,6 +66,7 @@ LEFT = {
     "the labels deleted": "the labels, until heartbeats bring them",
     "a sample of no level": "the sample, set aside in `{fleet}:aside`",
     "samples that nobody can read": "the samples of the level, set aside in `{fleet}:aside`",
+    "samples of no pool": "the samples of the level, set aside in `{fleet}:aside`",
     "the samples of another type": "the samples",
     "a deadline deleted": "the deadline",
     "a deadline that nobody can read": "the deadline; the record is set aside in `{fleet}:aside`",

@@ -97,6 +97,15 @@ async def test_a_pool_is_at_most_a_third_of_a_level(store: Store) -> None:
     assert (await levels(store))[2].samples == 3, "the other pool's next value is not there"
 
 
+async def test_a_round_becomes_full_as_pools_leave_service(store: Store) -> None:
+    await fleet_of(store, 3)
+    await come(store, 2, small_0=10, small_1=11)
+    assert await levels(store) == {}
+    await store.pools.set_status(FLEET, "small-2", "draining")
+    await come(store, 2, small_0=10)
+    assert (await levels(store))[2].sum == 21
+
+
 @pytest.mark.parametrize(("pools", "samples"), [(1, 1), (2, 2)])
 async def test_a_class_with_fewer_pools_needs_all_of_them(store: Store, pools: int, samples: int) -> None:
     await fleet_of(store, pools)
@@ -107,13 +116,15 @@ async def test_a_class_with_fewer_pools_needs_all_of_them(store: Store, pools: i
     assert (await levels(store))[2].samples == samples, "it is still at the level"
 
 
-async def test_a_value_far_from_the_others_is_cut_to_four_spreads_of_the_class(store: Store) -> None:
+@pytest.mark.parametrize(("low", "median", "limit"), [(10, 11, 11 * 4 * 2.2 / 11), (0, 0, 0)])
+async def test_a_value_far_from_the_others_is_cut_to_four_spreads_of_the_class(
+    store: Store, low: float, median: float, limit: float
+) -> None:
     await fleet_of(store, 4)
     for _ in range(3):
-        await come(store, 2, small_0=10, small_1=11)
+        await come(store, 2, small_0=low, small_1=median)
         await come(store, 2, small_2=1000)
-    limit = 11 * 4 * 2.2 / 11
-    assert (await levels(store))[2].sum == pytest.approx(3 * (10 + 11 + 11 + limit))
+    assert (await levels(store))[2].sum == pytest.approx(3 * (low + median + median + limit))
 
 
 async def test_samples_are_forgotten_by_halves(store: Store, redis: Redis) -> None:

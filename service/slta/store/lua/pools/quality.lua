@@ -13,16 +13,17 @@ quality = {}
 
 local QUORUM, LIMIT, FULL = 3, 4, 256
 local NORMAL = 2.2 -- standard deviation of three normal values by the mean distance of the median to the nearer one
+local LARGEST = 1e30 -- of sums of squares: FULL values of a billion on each of 16,384 sessions
 local TAKEN, MOVED, REPEATED, UNUSED = 't', 'm', 'r', 'u' -- what becomes of a value
 local MAX_ROUNDS = 256 -- full rounds that wait for a tick; further values do not count
-local MAX_VISITS = 131072 -- levels last sampled of all fleets; beyond, they are forgotten
+local MAX_KEPT = 131072 -- levels last sampled and open rounds of all fleets; beyond, they are forgotten
 
 -- By prefix the epoch of the fleet; the `levels` last sampled, by pool number; open `rounds` by level, and `full` ones:
 -- lists of { pool_index =, value = }; `spreads` by class_index, number and sum of those relative to the median.
-local memories, count = {}, 0 -- with the number of all levels
+local memories, count = {}, 0 -- with the number of all levels and open rounds, and those of dropped fleets
 
 local function memory_of(fleet)
-  if count >= MAX_VISITS then
+  if count >= MAX_KEPT then
     memories, count = {}, 0
   end
   local memory = memories[fleet.prefix]
@@ -42,21 +43,22 @@ function quality.drop(fleet)
   end
 end
 
--- Takes the value of a pool at a level into the open round, unless it is in it.
+-- Takes the value of a pool at a level into the open round, unless it is in it. A round may also become full as pools
+-- leave service.
 local function enter(fleet, memory, pool, level, value)
-  local class_index = pool.class_index
+  local class_index, is_new = pool.class_index, true
   local at = class_index * constants.MAX_LEVELS + level
-  local round = memory.rounds[at] or { class_index = class_index, level = level }
+  local open = memory.rounds[at]
+  local round = open or { class_index = class_index, level = level }
   for _, one in ipairs(round) do
-    if one.pool_index == pool.pool_index then
-      return REPEATED
-    end
+    is_new = is_new and one.pool_index ~= pool.pool_index
   end
-  round[#round + 1] = { pool_index = pool.pool_index, value = value }
+  round[#round + 1] = is_new and { pool_index = pool.pool_index, value = value } or nil
   local is_full = #round >= math.min(QUORUM, fleet.pools[class_index])
   memory.rounds[at] = not is_full and round or nil
   memory.full[#memory.full + 1] = is_full and round or nil
-  return TAKEN
+  count = count + (is_full and 0 or 1) - (open and 1 or 0)
+  return is_new and TAKEN or REPEATED
 end
 
 -- The value that a pool with `held` sessions sends, which has `level` here: a letter for what becomes of it. It does
@@ -76,23 +78,25 @@ function quality.take(fleet, pool, held, level, value)
   return enter(fleet, memory, pool, level, string.find(fleet.quality, '^session') and value * level or value)
 end
 
--- Cuts the values of a round by the spread of the class, to which it is added.
+-- Cuts the values of a round by the spread of the class, to which it is added; to 0 if the median is 0.
 local function cut(spreads, round)
   table.sort(round, function(a, b) return a.value < b.value end)
   local low, middle, high = round[1].value, round[2].value, round[3].value
+  local known = spreads[round.class_index] or { 0, 0 }
   if middle > 0 then
-    local known = spreads[round.class_index] or { 0, 0 }
     known = { known[1] + 1, known[2] + NORMAL * math.min(middle - low, high - middle) / middle }
     spreads[round.class_index] = known
-    local limit = LIMIT * middle * known[2] / known[1]
-    round[1].value, round[3].value = math.max(low, middle - limit), math.min(high, middle + limit)
   end
+  local limit = middle > 0 and LIMIT * middle * known[2] / known[1] or 0
+  round[1].value, round[3].value = math.max(low, middle - limit), math.min(high, middle + limit)
 end
 
--- The numbers of a record; zeros if it has others.
+-- The numbers of a record; zeros if they are not those of samples.
 local function numbers_of(text)
   local numbers = vectors.split(text or '', true)
-  return vectors.is_valid('vector', numbers, 4) and numbers or vectors.zeros(4)
+  local is_valid = vectors.is_valid('vector', numbers, 4) and math.min(numbers[1], numbers[2]) >= 1
+    and math.min(numbers[3], numbers[4]) >= 0 and math.max(unpack(numbers)) < LARGEST
+  return is_valid and numbers or vectors.zeros(4)
 end
 
 -- Adds a full round to the numbers of its level.
@@ -112,12 +116,14 @@ end
 
 -- A part of ticks: adds the full rounds. O(MAX_ROUNDS).
 function quality.settle(fleet)
-  local memory, found = memories[fleet.prefix], {}
+  local memory = memories[fleet.prefix]
   if not memory or not memory.full[1] then
     return
   end
   cold.load(fleet, 'store_epoch')
-  local key, full = keys.of_fleet(fleet, 'quality'), memory_of(fleet).full
+  memory = memory_of(fleet)
+  local key, full, found = keys.of_fleet(fleet, 'quality'), memory.full, {}
+  memory.full = {}
   for _, round in ipairs(full) do
     local field = fleet.numbers[round.class_index] .. ':' .. round.level
     local numbers = found[field] or numbers_of(redis.call('HGET', key, field))
@@ -127,7 +133,6 @@ function quality.settle(fleet)
     add(fleet, numbers, round)
     found[field] = numbers
   end
-  memory.full = {}
   for field, numbers in pairs(found) do
     redis.call('HSET', key, field, vectors.encode(numbers))
   end
