@@ -244,10 +244,10 @@ def _check_quality(fleet: Fleet, found: list[str]) -> None:
     """Sums of each level that has samples are those of as many numbers, of pools that the row of its class has."""
     for name, text in fleet.hash("quality").items():
         number, _, level = name.partition(":")
-        i = fleet.numbers.index(int(number))
+        i = int(number) - 1
         samples, pools, total, squares = map(float, text.split())
         width = fleet.capacities[i] + 1
-        bits = [bit for bit in fleet.row(f"sampled:{number}") if bit % width == int(level)]
+        bits = [bit for bit in fleet.row(f"sampled:{fleet.numbers[i]}") if bit % width == int(level)]
         _claim(found, f"pools sampled in {name}", pools, len(bits))
         if not (0 < int(level) < width and pools >= 1 and samples * squares >= total**2 * (1 - 1e-9)):
             found.append(f"quality {name} is {text}")

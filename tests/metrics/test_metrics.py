@@ -85,7 +85,7 @@ async def measured(store: Store, server: str) -> dict[str, list[float]]:
         await store.sessions.assign("q", f"s{n}", None)
     utilities = {c.name: [c.utility.value(x) for x in range(c.capacity + 1)] for c in file.to_spec().classes}
     with Redis.from_url(server) as redis:
-        for number, (name, unit) in enumerate({"small": 50, "large": 100}.items()):
+        for number, (name, unit) in enumerate({"small": 50, "large": 100}.items(), 1):
             for level in (1, 2, 3):
                 mean = unit * utilities[name][level]
                 redis.hset("{q}:quality", f"{number}:{level}", f"100 2 {100 * mean:.17g} {100 * mean**2:.17g}")

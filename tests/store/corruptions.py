@@ -146,9 +146,9 @@ SLTA: Kinds = {
         "the labels deleted": drop("labels"),
     },
     "samples of quality": {
-        "a sample of no level": lambda redis: redis.hset(key("quality"), "0:99", "3 3 3 3"),
-        "samples that nobody can read": lambda redis: redis.hset(key("quality"), "0:1", "0 0 0 rubbish"),
-        "samples of no pool": lambda redis: redis.hset(key("quality"), "0:1", "30 0 30 30"),
+        "a sample of no level": lambda redis: redis.hset(key("quality"), "1:99", "3 3 3 3"),
+        "samples that nobody can read": lambda redis: redis.hset(key("quality"), "1:1", "0 0 0 rubbish"),
+        "samples of no pool": lambda redis: redis.hset(key("quality"), "1:1", "30 0 30 30"),
         "the samples of another type": retype("quality"),
     },
     "deadlines of drains": {

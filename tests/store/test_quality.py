@@ -58,7 +58,7 @@ async def come(store: Store, level: int, **values: float) -> None:
 async def levels(store: Store, of_class: int = 0) -> Mapping[int, LevelSamples]:
     """Samples of a class after a tick, which adds them."""
     await store.fleets.tick(FLEET)
-    return {one.level: one for one in samples_of(await store.fleets.snapshot(FLEET))[of_class]}
+    return {one.level: one for one in samples_of(await store.fleets.snapshot(FLEET), spec(*CLASSES))[of_class]}
 
 
 @pytest.mark.parametrize(("per", "factor"), [("pool", 1), ("session", 2)])
@@ -131,11 +131,20 @@ async def test_samples_are_forgotten_by_halves(store: Store, redis: Redis) -> No
     await fleet_of(store, 1)
     await come(store, 2, small_0=2)
     assert (await levels(store))[2].samples == 1
-    redis.hset(f"{{{FLEET}}}:quality", "0:2", "257 1 514 1028")
+    redis.hset(f"{{{FLEET}}}:quality", "1:2", "257 1 514 1028")
     await come(store, 2, small_0=3)
     found = (await levels(store))[2]
     assert (found.samples, found.pools) == (129, 1)
     assert (found.sum, found.sum_squares) == (pytest.approx(128 * 2 + 3), pytest.approx(128 * 4 + 9))
+
+
+async def test_a_record_that_was_lost_begins_again_with_the_pools_of_its_round(store: Store, redis: Redis) -> None:
+    await fleet_of(store, 1)
+    for _ in range(2):
+        await come(store, 2, small_0=2)
+        found = await levels(store)
+        redis.hdel(f"{{{FLEET}}}:quality", "1:2")
+    assert found[2].pools == 1
 
 
 async def test_samples_stay_with_other_curves_and_go_with_other_classes_or_another_unit(store: Store) -> None:

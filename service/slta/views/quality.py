@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Literal
 
@@ -35,19 +37,30 @@ class QualityObservation:
     classes: Sequence[ClassQuality]
 
 
-def samples_of(snapshot: Snapshot) -> Samples:
-    """Samples of a fleet, as `lua/pools/quality.lua` lists them."""
-    samples: list[list[LevelSamples]] = [[] for _ in snapshot.classes]
-    for record in filter(None, snapshot.quality.split("|")):
-        pool_class, level, count, pools, total, squares = map(float, record.split())
-        one = LevelSamples(level=int(level), samples=int(count), pools=int(pools), sum=total, sum_squares=squares)
-        samples[int(pool_class) - 1].append(one)
+_COUNT, _SUM = r"([1-9]\d{0,8})", r"(\d{1,17}(?:\.\d+)?(?:e(?:\+\d\d|-\d+))?)"
+_RECORD = re.compile(rf"(?<!\S){_COUNT}:{_COUNT} {_COUNT} {_COUNT} {_SUM} {_SUM}(?!\S)")
+
+
+def samples_of(snapshot: Snapshot, spec: FleetSpec) -> Samples:
+    """Samples of a fleet, as `lua/pools/quality.lua` lists them, without those that cannot be. O(levels)."""
+    return _samples_of(snapshot.quality, tuple(c.capacity for c in spec.classes))
+
+
+@lru_cache(maxsize=4)  # a view of a fleet takes them three times
+def _samples_of(text: str, capacities: Sequence[int]) -> Samples:
+    samples: list[list[LevelSamples]] = [[] for _ in capacities]
+    for record in _RECORD.findall(text):
+        pool_class, level, count, pools = map(int, record[:4])
+        total, squares = map(float, record[4:])
+        if pool_class <= len(capacities) and level <= capacities[pool_class - 1]:
+            one = LevelSamples(level=level, samples=count, pools=pools, sum=total, sum_squares=squares)
+            samples[pool_class - 1].append(one)
     return [sorted(levels, key=lambda one: one.level) for levels in samples]
 
 
 def observe_quality(snapshot: Snapshot, spec: FleetSpec) -> QualityObservation:
     """Response of `GET …/quality`."""
-    samples = samples_of(snapshot)
+    samples = samples_of(snapshot, spec)
     return QualityObservation(
         per=spec.quality.per if spec.quality else None,
         unit=spec.quality.unit if spec.quality else None,
@@ -62,7 +75,7 @@ def observe_quality(snapshot: Snapshot, spec: FleetSpec) -> QualityObservation:
 
 def drifts(snapshot: Snapshot, spec: FleetSpec) -> dict[str, Drift]:
     """Drift of each class that is measured; none with session types, whose optimum is another one. O(levels)."""
-    samples, pools = samples_of(snapshot), [c.counts[0] for c in snapshot.classes]
+    samples, pools = samples_of(snapshot, spec), [c.counts[0] for c in snapshot.classes]
     found = {
         c.name: drift(spec.optimal_ranking, pools, snapshot.sessions, samples, i)
         for i, c in enumerate(spec.classes if not spec.session_types else ())
@@ -75,7 +88,7 @@ def utilities(snapshot: Snapshot, spec: FleetSpec) -> dict[str, list[tuple[int, 
 
     None where it is not known, and no class if the fleet measures none.
     """
-    samples, ranking = samples_of(snapshot), spec.optimal_ranking
+    samples, ranking = samples_of(snapshot, spec), spec.optimal_ranking
     factor = unit_factor(ranking, samples) or None
     return {
         c.name: [

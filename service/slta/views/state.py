@@ -239,7 +239,7 @@ def _observe_classes(
             optimal_occupancy=optimal[i],
             marginal_utilities=list(spec.ranking.marginals[i][: len(seen.counts)]),
         )
-        for i, (seen, samples) in enumerate(zip(snapshot.classes, samples_of(snapshot), strict=True))
+        for i, (seen, samples) in enumerate(zip(snapshot.classes, samples_of(snapshot, spec), strict=True))
     ]
 
 

@@ -4,7 +4,7 @@
 -- service, are added together, so that no pool is more than a third of a level. In a round of QUORUM a value is cut to
 -- LIMIT spreads of the class from the median. After FULL samples of a level its sums are halved: newer ones count more.
 --
--- {fleet}:quality is a hash: "class_id:level" has "samples pools sum squares". The row `sampled:<class>` has bit
+-- {fleet}:quality is a hash: "class_index:level" has "samples pools sum squares". The row `sampled:<class>` has bit
 -- pool_index * (capacity + 1) + level of each pool with a sample at a level. A heartbeat writes neither: what it brings
 -- is in the memory of the server's process, and a tick adds it; with the process a few values are lost. The cold field
 -- of this name has whose value it is, "session" or "pool", and the unit; '' if the fleet measures none.
@@ -112,6 +112,7 @@ local function add(fleet, numbers, round)
     numbers[1], numbers[2] = numbers[1] + 1, numbers[2] + (is_new and 1 or 0)
     numbers[3], numbers[4] = numbers[3] + one.value, numbers[4] + one.value * one.value
   end
+  numbers[2] = math.max(numbers[2], #round) -- the row may be older than a record that was lost
 end
 
 -- A part of ticks: adds the full rounds. O(MAX_ROUNDS).
@@ -125,7 +126,7 @@ function quality.settle(fleet)
   local key, full, found = keys.of_fleet(fleet, 'quality'), memory.full, {}
   memory.full = {}
   for _, round in ipairs(full) do
-    local field = fleet.numbers[round.class_index] .. ':' .. round.level
+    local field = round.class_index .. ':' .. round.level
     local numbers = found[field] or numbers_of(redis.call('HGET', key, field))
     if #round == QUORUM then
       cut(memory.spreads, round)
@@ -138,31 +139,18 @@ function quality.settle(fleet)
   end
 end
 
--- The class_index and the level of a field of the hash; nil if the fleet has no such level.
-local function level_of(fleet, field)
-  local class_id, level = string.match(field, '^(%d+):(%d+)$')
-  local class_index = fleet.index_by_id[tonumber(class_id)]
-  local is_known = class_index and tonumber(level) >= 1 and tonumber(level) <= fleet.capacities[class_index]
-  return is_known and class_index or nil, level
-end
-
 -- What is wrong with a field of the hash; nil if nothing is. O(1).
 function quality.fault(fleet, _, field, text)
-  if not level_of(fleet, field) then
+  local class_index, level = string.match(field, '^(%d+):(%d+)$')
+  local capacity = fleet.capacities[tonumber(class_index)]
+  if not capacity or tonumber(level) < 1 or tonumber(level) > capacity then
     return 'is of no level of the fleet'
   elseif vectors.encode(numbers_of(text)) ~= text then
     return 'is unreadable'
   end
 end
 
--- "class_index level samples pools sum squares" of each level with samples, with bars between. O(levels with samples).
+-- Fields and values of the hash with spaces between, unchecked, as a snapshot has them. O(levels with samples).
 function quality.list(fleet)
-  local flat, texts = redis.call('HGETALL', keys.of_fleet(fleet, 'quality')), {}
-  for at = 1, #flat, 2 do
-    local class_index, level = level_of(fleet, flat[at])
-    if class_index and numbers_of(flat[at + 1])[1] > 0 then
-      texts[#texts + 1] = string.format('%d %d %s', class_index, level, flat[at + 1])
-    end
-  end
-  return table.concat(texts, '|')
+  return table.concat(redis.call('HGETALL', keys.of_fleet(fleet, 'quality')), ' ')
 end
