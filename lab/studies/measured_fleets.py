@@ -68,7 +68,7 @@ FLEETS: dict[str, tuple[float, list[Row]]] = {
 """Load in sessions per pool, and the classes; weights are guesses as from cores."""
 SIZES = (24, 60)
 TRUE = "true curves"
-POOL, SESSION, LIES = "noise of pools", "noise of sessions", "a tenth of pools lie"
+POOL, LIES = "noise of pools", "a tenth of pools lie"
 ROUND, FULL, NORMAL = 3, 256, 2.2
 """As in `quality.lua`."""
 
@@ -131,27 +131,25 @@ class Samples:
     def take(self, curves: Floats, held: Integers) -> None:
         """Of the ticks of a stay."""
         for at in held:
-            values = UNIT * curves[self._class, at] * (1 + NOISE * self._errors(at))
+            values = UNIT * curves[self._class, at] * (1 + NOISE * self._errors())
             values *= np.where(self._lies & (self._line == LIES), 3.0, 1.0)
             for pool in np.flatnonzero((at != self._last) & (at > 0)):
                 self._enter(int(pool), (int(self._class[pool]), int(at[pool])), float(values[pool]))
             self._last = np.where(at > 0, at, self._last)
 
-    def _errors(self, at: Integers) -> Floats:
-        fresh = self._draws.normal(size=len(at))
-        if self._line == POOL:
-            self._own = 0.95 * self._own + 0.31 * self._draws.normal(size=len(at))
-            return 0.8 * self._own + 0.6 * fresh
-        if self._line == SESSION:
-            return 0.5 * fresh + 2 * self._draws.normal(size=len(at)) / np.sqrt(np.maximum(at, 1))
-        return fresh
+    def _errors(self) -> Floats:
+        fresh = self._draws.normal(size=len(self._own))
+        if self._line != POOL:
+            return fresh
+        self._own = 0.95 * self._own + 0.31 * self._draws.normal(size=len(self._own))
+        return 0.8 * self._own + 0.6 * fresh
 
     def _enter(self, pool: int, at: tuple[int, int], value: float) -> None:
         self._rounds[at].setdefault(pool, value)
         if len(self._rounds[at]) < min(ROUND, self._pools[at[0]]):
             return
         values = np.array(sorted(self._rounds[at].values()))
-        if len(values) == ROUND and values[1] > 0:
+        if len(values) == ROUND:  # no true curve is 0
             spread = self._spreads[at[0]]
             spread += [1, NORMAL * np.diff(values).min() / values[1]]
             values = values[1] + np.clip(values - values[1], *(np.array([-4, 4]) * values[1] * spread[1] / spread[0]))

@@ -67,7 +67,7 @@ def test_what_weights_lose_is_what_the_experiment_found() -> None:
 def test_what_wrong_curves_lose_is_what_the_study_found() -> None:
     study = json.loads((ROOT / "lab/studies/results/learned-curves.json").read_text(encoding="utf-8"))["rows"]
     wrong, least = ([row for row in study if word in row["line"]] for word in ("wrong", "least connections"))
-    means = ([row["11 to 30"] for row in rows] for rows in (wrong, least))
+    means = ([row["lost"] for row in rows] for rows in (wrong, least))
     worst = [f"{max(row['worst'] for row in rows):.0f} % at worst" for rows in (wrong, least)]
     spans = [(min(own), max(own)) for own in means]
     assert f"lose {spans[0][0]:.1f} to {spans[0][1]:.1f} % of the utility in the mean, {worst[0]}" in TEXT
