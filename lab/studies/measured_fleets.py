@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
@@ -20,30 +20,15 @@ CAPACITY = 40
 NOISE, UNIT = 0.25, 100.0
 X = np.arange(CAPACITY + 1.0)
 
-
-def knee(slope: float, at: float) -> Floats:
-    """A pool that saturates."""
-    return np.asarray(slope * np.minimum(X, at) + 0.05 * X)
-
-
-def share(resource: float) -> Floats:
-    """x log(r / x)."""
-    return np.asarray(X * np.log(resource / np.maximum(X, 1.0)))
-
-
-def batch(total: float, half: float) -> Floats:
-    """T x / (B + x)."""
-    return np.asarray(total * X / (half + X))
-
-
-def power(scale: float, alpha: float) -> Floats:
-    """s x^α."""
-    return np.asarray(scale * X**alpha)
-
-
-def parabola(slope: float, top: float) -> Floats:
-    """b x up to its top."""
-    return np.asarray(slope * X - slope / (2 * top) * X**2)
+CURVES: Sequence[Callable[..., Floats]] = (
+    lambda slope, at: slope * np.minimum(X, at) + 0.05 * X,
+    lambda resource: X * np.log(resource / np.maximum(X, 1.0)),
+    lambda total, half: total * X / (half + X),
+    lambda scale, alpha: scale * X**alpha,
+    lambda slope, top: slope * X - slope / (2 * top) * X**2,
+)
+"""True curves: a pool that saturates, one that is shared, batches, powers, and parabolas up to their top."""
+knee, share, batch, power, parabola = CURVES
 
 
 class Row(NamedTuple):
