@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-from slta.core.quality import LevelSamples
+from slta.core.quality import LevelSamples, relative_variance
 from slta_planning.fit.levels import Floats
 
 STEP = 0.2
@@ -50,11 +50,8 @@ class Quality:
 
     @cached_property
     def variances(self) -> Floats:
-        """Of the means; the noise of a sample is one part of its value at all levels."""
-        squares = np.array([one.sum_squares for one in self.levels])
-        within = np.maximum(squares - self.counts * self.means**2, 0.0).sum()
-        relative = within / max(float((self.counts - 1) @ self.means**2), 1e-300)
-        return np.asarray(max(relative, 1e-9) * at_least(self.means) ** 2 / self.counts)
+        """Of the means."""
+        return np.asarray(max(relative_variance(self.levels), 1e-9) * at_least(self.means) ** 2 / self.counts)
 
 
 class Fitted(NamedTuple):

@@ -65,7 +65,7 @@ def drift(ranking: Ranking, pools: Sequence[int], sessions: int, samples: Sample
     is_measured = len(own) >= MIN_LEVELS and sources >= min(MIN_POOLS, pools[pool_class])
     if not (is_measured and factor and now):
         return None
-    spread = _spread(own)
+    spread = relative_variance(own)
     curve = _concave(own, spread)
     marginals = [tuple(factor * marginal for marginal in column) for column in ranking.marginals]
     segments = _segments(curve, len(marginals[pool_class]))
@@ -95,10 +95,11 @@ def unit_factor(ranking: Ranking, samples: Samples) -> float:
     return measured / stated if measured > 0 and stated > 0 else 0.0
 
 
-def _spread(levels: Sequence[LevelSamples]) -> float:
-    """Variance of a sample relative to the square of its level's mean."""
-    around = sum((one.sum_squares - one.sum * one.mean) / one.mean**2 for one in levels if one.mean**2)
-    return max(0.0, around) / sum(one.samples - 1 for one in levels)
+def relative_variance(levels: Sequence[LevelSamples]) -> float:
+    """Variance of a sample as a part of the square of its level's mean: noise is one part of a value at all levels."""
+    around = sum(max(one.sum_squares - one.sum * one.mean, 0.0) for one in levels)
+    squares = sum((one.samples - 1) * one.mean**2 for one in levels)
+    return around / squares if squares > 0 else 0.0
 
 
 def _concave(levels: Sequence[LevelSamples], spread: float) -> list[Corner]:
