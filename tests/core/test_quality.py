@@ -66,20 +66,14 @@ def test_the_error_is_by_pools_and_by_samples() -> None:
 
 @pytest.mark.parametrize(
     "samples",
-    [
-        [],
-        measured(4, 7, samples=29),
-        measured(4, 7, pools=2),
-        measured(4, samples=100),
-    ],
+    [[], measured(4, 7, samples=29), measured(4, 7, pools=2), measured(4, samples=100)],
     ids=["none", "few", "of two pools", "of one level"],
 )
-def test_a_class_that_is_not_measured_has_none(samples: Sequence[LevelSamples]) -> None:
+def test_a_class_is_measured_by_thirty_samples_of_three_pools_or_all_at_two_levels(
+    samples: Sequence[LevelSamples],
+) -> None:
     assert drift(RANKING, POOLS, 40, [measured(4, 7), samples], 1) is None
-
-
-def test_a_class_with_two_pools_is_measured_by_both() -> None:
-    assert drift(RANKING, [10, 2], 20, [[], measured(4, 7, pools=2)], 1) is not None
+    assert drift(RANKING, [10, 2], 20, [[], measured(4, 7, pools=2)], 1), "of both pools of a class"
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import accumulate, islice
 from types import MappingProxyType
 from typing import NamedTuple
 
 from slta.core.fleet import FleetSpec
 from slta.core.gaps import Gaps
-from slta.core.quality import Drift
+from slta.core.quality import Drift, unit_factor
 from slta.metrics.definitions import FamilyFactory, Labels
 from slta.models import AuditResult, ClassSnapshot, DifferenceSums, Snapshot
 from slta.views.averages import averages, over_window
 from slta.views.differences import SOURCES
 from slta.views.integrals import completed
-from slta.views.quality import drifts, utilities
+from slta.views.quality import drifts, samples_of
 from slta.views.session_types import TypeObservation
 from slta.views.state import ClassObservation, Instant, instant
 
@@ -70,10 +71,14 @@ class Curve(NamedTuple):
 
 
 def _curves(view: FleetView) -> Iterator[tuple[Labels, Curve]]:
-    for name, levels in utilities(view.snapshot, view.spec).items():
-        stride = -(-len(levels) // MAX_LEVELS)
-        for level, *found in levels[stride - 1 :: stride]:
-            yield (view.now.fleet, name, str(level)), Curve(*found)
+    """Of classes with samples."""
+    samples, marginals = samples_of(view.snapshot, view.spec), view.spec.optimal_ranking.marginals
+    factor = unit_factor(view.spec.optimal_ranking, samples) or None
+    for c, levels, column in zip(view.spec.classes, samples, marginals, strict=True):
+        measured, stride = {one.level: one.mean for one in levels}, -(-c.capacity // MAX_LEVELS)
+        stated = enumerate(accumulate(column), 1) if levels else ()
+        for level, utility in islice(stated, stride - 1, None, stride):
+            yield (view.now.fleet, c.name, str(level)), Curve(factor and factor * utility, measured.get(level))
 
 
 class Compared(NamedTuple):

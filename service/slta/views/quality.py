@@ -6,11 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
 from typing import Literal
 
 from slta.core.fleet import FleetSpec
-from slta.core.quality import Drift, LevelSamples, Samples, drift, unit_factor
+from slta.core.quality import Drift, LevelSamples, Samples, drift
 from slta.models import Snapshot
 
 
@@ -81,20 +80,3 @@ def drifts(snapshot: Snapshot, spec: FleetSpec) -> dict[str, Drift]:
         for i, c in enumerate(spec.classes if not spec.session_types else ())
     }
     return {name: one for name, one in found.items() if one}
-
-
-def utilities(snapshot: Snapshot, spec: FleetSpec) -> dict[str, list[tuple[int, float | None, float | None]]]:
-    """By class each level up to its capacity with its stated utility, in the unit of the samples, and the measured one.
-
-    None where it is not known, and no class if the fleet measures none.
-    """
-    samples, ranking = samples_of(snapshot, spec), spec.optimal_ranking
-    factor = unit_factor(ranking, samples) or None
-    return {
-        c.name: [
-            (level, factor and factor * stated, measured.get(level))
-            for level, stated in enumerate(accumulate(ranking.marginals[i]), 1)
-        ]
-        for i, c in enumerate(spec.classes)
-        if (measured := {one.level: one.mean for one in samples[i]})
-    }
