@@ -54,6 +54,8 @@ BROWSERS: dict[str, bytes] = {
     "an empty host": ask(host=" "),
     "leave asked with the body": ask("PUT", body=b"xx", expect="100-continue"),
     "cookies in two headers": ask(cookie="a=b\r\ncookie: c=d"),
+    "a WebSocket": ask(connection="Upgrade", upgrade="websocket", sec_websocket_version="13"),
+    "an upgrade of a request with a body": ask("POST", body=b"x", connection="Upgrade", upgrade="h2c"),
 }
 
 
@@ -87,14 +89,6 @@ async def test_the_fast_path_takes_all_but_those_asking_leave(here: Served, monk
     assert taken == [PLACE_ROUTE] * len(BROWSERS)
     await here.say(last(BROWSERS[LEAVE_ASKED]))
     assert taken == [PLACE_ROUTE] * len(BROWSERS)
-
-
-async def test_a_question_about_a_websocket_is_answered_and_ends_the_connection(server: str, redis: Redis) -> None:
-    talk = (ask(connection="Upgrade", upgrade="websocket", sec_websocket_version="13"),)
-    [directly], [by_fastapi] = await both_ways([talk], server, redis)
-    assert directly == by_fastapi
-    assert directly.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert b"connection: close" in directly
 
 
 async def test_an_answer_has_the_place_in_its_headers(here: Served) -> None:
