@@ -191,7 +191,7 @@ class Pools:
         return PoolFailed(**asdict(await self.get(fleet, pool_id)), ended_session_ids=ended)
 
     async def beat(self, fleet: str, heartbeats: Sequence[Heartbeat], arrived: float | None = None) -> Beats:
-        """Renew the leases of at most `POOLS_PER_CALL` pools, or begin them, and set attributes.
+        """Renew the leases of one to `POOLS_PER_CALL` pools, or begin them, and set attributes.
 
         While the store's memory is full, no attributes are set and no qualities taken. `arrived` as in `Sessions`.
         """

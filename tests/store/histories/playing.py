@@ -202,7 +202,7 @@ class Play:
 
     async def _beat(self, store: Store, _: int, lease: int, *pool_ids: str) -> None:
         heartbeats = [Heartbeat(pool_id, str(lease)) for pool_id in pool_ids]
-        for beat in (await store.pools.beat(FLEET, heartbeats)).pools:
+        for beat in (await store.pools.beat(FLEET, heartbeats)).pools if heartbeats else ():
             if beat.outcome in ("ok", "lost_before"):
                 self.model.heard(beat.pool_id, lease)
 
