@@ -19,8 +19,9 @@ CHUNKED = -1
 MAX_UNRECEIVED = 65_536
 """Bytes of a body that may wait for its route; above, reading pauses."""
 CHUNK_PIECE = 4096
-UPGRADE = re.compile(rb"(?i)\r\nupgrade:[^\r]*")
-"""Header that a server may ignore (RFC 9110, 7.8); the parser would skip the request's body."""
+UPGRADE = re.compile(rb"(?i)\r\nupgrade:[\t -~\x80-\xff]*")
+"""Header that a server may ignore (RFC 9110, 7.8), up to a byte that is no part of a value, which the parser rejects;
+for an upgrade the parser would skip the request's body."""
 MAX_PIECES_PER_ITERATION = 4096
 """Maximum pieces of chunked bodies parsed in one iteration of the event loop: a piece may have only four bytes."""
 
@@ -41,9 +42,7 @@ class RequestReader:
 
     def parse(self, piece: bytes) -> None:
         """Parse a piece. Raises an error of httptools, whose context is that of a request which is refused."""
-        if not self.body_left and b"\r\nupgrade:" in piece.lower():
-            piece = UPGRADE.sub(b"", piece)
-        self._parser.feed_data(piece)
+        self._parser.feed_data(piece if self.body_left else UPGRADE.sub(b"", piece))
         if self._has_trailers and not self.body_left:
             self._parser, self._has_trailers = httptools.HttpRequestParser(self), False
 
@@ -67,6 +66,8 @@ class RequestReader:
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body, if somebody is going to receive it."""
         exchange, self.overhead = self.exchange, 0
+        if self.body_left != CHUNKED:
+            self.body_left -= len(body)
         if exchange.keeps_body and not exchange.is_over:
             exchange.body += body
             exchange.news.set()
@@ -96,9 +97,7 @@ class RequestReader:
         if self.body_left == CHUNKED:
             self.pieces = (self.pieces + 1) % MAX_PIECES_PER_ITERATION
             return self._chunks_end(buffer, start) if self.pieces else start
-        end = min(start + self.body_left, len(buffer))
-        self.body_left -= end - start
-        return end
+        return min(start + self.body_left, len(buffer))
 
     def _chunks_end(self, buffer: bytes, start: int) -> int:
         """A chunked body ends with an empty line, so a piece ends after one, never inside one."""
