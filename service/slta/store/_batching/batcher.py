@@ -133,12 +133,12 @@ class Batcher:
             for call in batch:
                 call.fail(error)
         else:
-            waiting = [call for call in batch if call.unresolved]
-            if waiting and sum(len(call.unresolved) for call in waiting) == len(operations):
-                # No operation ran: ending leases failed before the first, and will until a tick has repaired the
-                # fleet, which takes about a second. Without a pause this would be a busy loop.
-                await asyncio.sleep(RETRY_PAUSE_SECONDS)
-            self._requeue(waiting)
+            if waiting := [call for call in batch if call.unresolved]:
+                if sum(len(call.unresolved) for call in waiting) == len(operations):
+                    # No operation ran: ending leases failed before the first, and will until a tick has repaired the
+                    # fleet, which takes about a second. Without a pause this would be a busy loop.
+                    await asyncio.sleep(RETRY_PAUSE_SECONDS)
+                self._requeue(waiting)
 
     async def _recover(self, function: str, batch: Sequence[PendingCall], failed: StoreCallError) -> None:
         """Retry a failed batch: every operation is idempotent."""
@@ -166,10 +166,11 @@ class Batcher:
             for call in batch:
                 call.fail(refused(refusal, reply))
             return
-        if len(reply[1]) != len(operations):
+        found = reply[1:]
+        if len(found[0]) != len(operations):
             raise StoreCallError(Failure("response", ran=True))
-        self._kind.record(self._replay_log, self._fleet, stamp, operations, reply)
-        replies, start = self._kind.outcomes(reply), 0
+        self._kind.record(self._replay_log, self._fleet, stamp, operations, found[0])
+        replies, start = self._kind.outcomes(*found), 0
         all_ran = replies[-1][0] not in ("FAULT", "NOT_RUN")  # an error also stops the operations behind it
         for call in batch:
             end = start + len(call.unresolved)

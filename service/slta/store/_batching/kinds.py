@@ -11,7 +11,7 @@ from slta.models.heartbeats import NO_QUALITY
 from slta.store._client.rollback_detection import Stamp
 from slta.store._failover.facts import PoolFact
 from slta.store._failover.replay_log import ReplayLog
-from slta.store._outcomes import Reply, with_attributes
+from slta.store._outcomes import with_attributes
 from slta.store._pool_replies import BEGUN
 from slta.store.operations import OPERATIONS, Value
 
@@ -23,15 +23,16 @@ class Kind(NamedTuple):
     """Kind of operations: the Lua functions that run a batch of them, and what these take and reply.
 
     `when_full` runs those that `releases` accepts while the server's memory is full. The second word of a reply has an
-    element for each operation; `record` logs what a failover may lose. `names` is the context of an operation's error.
+    element for each operation, of which `record` logs what a failover may lose; `outcomes` takes the words from there.
+    `names` is the context of an operation's error.
     """
 
     function: str
     when_full: str
     releases: Callable[[Operation], bool]
     arguments: Callable[[Sequence[Operation]], Mapping[str, Value]]
-    record: Callable[[ReplayLog, str, Stamp, Sequence[Operation], Reply], None]
-    outcomes: Callable[[Reply], list[Any]]
+    record: Callable[[ReplayLog, str, Stamp, Sequence[Operation], Sequence[Any]], None]
+    outcomes: Callable[..., list[Any]]
     names: Callable[[Operation], Mapping[str, str]]
 
 
@@ -42,9 +43,9 @@ def _columns(heartbeats: Sequence[Operation]) -> Mapping[str, Value]:
     return {"ids": ids, "ttls": ttls, "counts": counts, "qualities": some, "attributes": rows}
 
 
-def _record_begun(log: ReplayLog, fleet: str, stamp: Stamp, heartbeats: Sequence[Operation], reply: Reply) -> None:
-    if BEGUN in reply[1]:
-        begun = (beat for beat, letter in zip(heartbeats, reply[1], strict=True) if letter == BEGUN)
+def _log_begun(log: ReplayLog, fleet: str, stamp: Stamp, beats: Sequence[Operation], letters: Sequence[Any]) -> None:
+    if BEGUN in letters:
+        begun = (beat for beat, letter in zip(beats, letters, strict=True) if letter == BEGUN)
         log.record_facts(
             fleet, stamp, (PoolFact(pool_id, ttl=str(int(ttl) * MICROSECONDS)) for pool_id, ttl, *_ in begun)
         )
@@ -55,8 +56,8 @@ SESSIONS = Kind(
     "release",
     releases=lambda operation: OPERATIONS[operation[0]].releases,
     arguments=lambda operations: {"operations": operations},
-    record=lambda log, fleet, stamp, operations, reply: log.record(fleet, stamp, operations, reply[1]),
-    outcomes=lambda reply: with_attributes(reply[1], reply[2]),
+    record=ReplayLog.record,
+    outcomes=with_attributes,
     names=lambda operation: {"session_id": operation[1]},
 )
 """Rows of `OPERATIONS` with their arguments, `OperationArgs`."""
@@ -65,9 +66,9 @@ HEARTBEATS = Kind(
     "beat_full",
     releases=lambda _: True,
     arguments=_columns,
-    record=_record_begun,
-    outcomes=lambda reply: list(
-        zip(reply[1], reply[2], repeat(reply[3]), reply[4] or repeat(NO_QUALITY), strict=False)
+    record=_log_begun,
+    outcomes=lambda letters, lists, as_of, qualities: list(
+        zip(letters, lists, repeat(as_of), qualities or repeat(NO_QUALITY), strict=False)
     ),
     names=lambda _: {},
 )
