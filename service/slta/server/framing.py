@@ -52,8 +52,9 @@ class RequestReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Add a header, without the blanks behind its value, which the parser leaves (RFC 9112, 5.1); no trailer."""
-        self._has_trailers = bool(self.body_left)
-        if not self._has_trailers:
+        if self.body_left:
+            self._has_trailers = True
+        else:
             self.exchange.headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
