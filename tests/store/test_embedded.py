@@ -84,7 +84,9 @@ def test_the_child_ends_when_its_owner_is_killed_and_the_next_owner_finds_everyt
             assert redis_client.get("session") == "small-7"
 
 
-def test_a_killed_child_is_started_again_with_everything_that_was_answered(tmp_path: Path) -> None:
+def test_a_killed_child_is_started_again_with_everything_that_was_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def kill_twice(store: EmbeddedStore) -> None:
         supervision = asyncio.create_task(store.supervise())
         for value in ("first", "second"):
@@ -94,6 +96,7 @@ def test_a_killed_child_is_started_again_with_everything_that_was_answered(tmp_p
         supervision.cancel()
 
     with EmbeddedStore(tmp_path) as store:
+        monkeypatch.delattr("slta.store.embedded.server.find_library")  # which would hold up the event loop
         asyncio.run(kill_twice(store))
         with client(store.url) as redis_client:
             assert redis_client.lrange("sessions", 0, -1) == ["first", "second"]
