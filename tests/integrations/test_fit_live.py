@@ -152,6 +152,7 @@ def test_a_curve_that_is_not_measured_keeps_its_form_in_the_unit(*, in_unit: boo
     [
         (["--live"], "the fleet measures no quality"),
         (["--live", "--weights", "a=1"], "or --live with --fleet"),
+        (["--live", "--capacity", "5"], "Invalid value for --capacity: has no effect with --live"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_ends_with_2(fleet: Fleet, words: list[str], message: str) -> None:

@@ -136,6 +136,7 @@ def test_a_fleet_file_that_is_there_stays_where_the_new_one_would_not_be_taken(t
         (HEAD + "small,1,-1e13\n", [], "line 2: value must be below 1e+13 in magnitude: '-1e13'"),
         (HEAD.replace("\n", ",value\n") + "small,1,2,3\n", [], "the first line names the column value twice"),
         (samples(), ["--yaml", "."], "Invalid value for '--yaml': .: is a directory"),
+        (samples(), ["--step", "5"], "Invalid value for --step: has no effect with samples"),
         (samples(), ["--json", "/dev/full"], "slta: /dev/full: No space left on device"),
         (HEAD + "small,1,good\n", [], "line 2: value is not a number: 'good'"),
         (HEAD + "sm all,1,1\n", [], "line 2: invalid pool_class"),

@@ -51,6 +51,8 @@ def test_what_is_assumed_is_said_in_the_file_and_by_the_check(tmp_path: Path, mo
         (["small", "--capacity", "9"], "--weights: 'small' is not like small=1"),
         (["small=1,large=2", "--capacity", "small=9"], "--weights: large needs a capacity, such as --capacity large="),
         (["small=1", "--prometheus", "http://localhost:1"], "give a CSV file of samples, --prometheus"),
+        (["small=1", "--capacity", "9", "--curve", "linear"], "for --curve: has no effect with --weights"),
+        (["small=1", "--capacity", "9", "--apply"], "for --apply: has no effect with --weights"),
     ],
 )
 def test_a_mistake_is_said_and_ends_with_2(options: list[str], message: str) -> None:

@@ -30,6 +30,14 @@ from slta_planning.fit.weights import ASSUMED, weighted_classes, weights_of
 from slta_planning.text import warn, wrapped
 
 GIVE = "give a CSV file of samples, --prometheus, both names of an export, --weights, or --live with --fleet"
+_FIT = "per_pool capacity curve pools max_left_out yaml json figure sessions_query value_query class_label"
+OPTIONS = {
+    "samples": _FIT,
+    "--prometheus": f"{_FIT} start end step token_file",
+    "--weights": "capacity pools yaml",
+    "--live": "fleet propose apply at_most_every yes json url key_file",
+}
+"""By what curves are made from, the options that have an effect."""
 
 _Sizes = tuple[Sequence[str], Sequence[str]]
 """Values of --capacity and --pools."""
@@ -57,6 +65,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def command(
+    context: typer.Context,
     samples: options.CsvFile = None,
     weights: options.Weights = None,
     per_pool: options.PerPool = False,  # noqa: FBT002 - a command-line option
@@ -90,7 +99,7 @@ def command(
     """
     sizes, names = (capacity or [], pools or []), _Names(sessions_query, value_query, class_label)
     with in_one_line(InvalidFleetError):
-        _refuse_unless_one(samples, prometheus, weights, live)
+        _check(context)
         if live:
             given = {"file": propose, "apply": apply, "at_most_every": at_most_every, "yes": yes, "figures": json}
             _run_live(given, {"url": url, "key_file": key_file, "fleet": fleet})
@@ -101,9 +110,16 @@ def command(
             _fit(found, max_left_out, FitTask(per_pool, None, curve), sizes, (yaml, json, figure))
 
 
-def _refuse_unless_one(*sources: object) -> None:
-    if sum(map(bool, sources)) != 1:
+def _check(context: typer.Context) -> None:
+    """Raise BadParameter unless curves are made from one thing, and for an option without effect on that."""
+    sources = [name for name in OPTIONS if context.params[name.strip("-")]]
+    if len(sources) != 1:
         raise typer.BadParameter(GIVE)
+    known = {sources[0].strip("-"), *OPTIONS[sources[0]].split()}
+    for option in context.command.params:
+        source = context.get_parameter_source(str(option.name))
+        if option.name not in known and source and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"has no effect with {sources[0]}", param_hint=option.opts[0])
 
 
 def _run_live(given: Mapping[str, object], target: Mapping[str, Any]) -> None:
