@@ -16,11 +16,9 @@ import yaml
 from rich.console import Console
 
 from slta.cli.durations import POSITIVE_DURATION
-from slta.cli.error_messages import UserError
 from slta.cli.output import Table
 from slta.cli.target import checked_fleet
-from slta.fleet_file import load_yaml
-from slta.models.errors import InvalidFleetError
+from slta.fleet_file import FleetFile, load_yaml, parse_document
 from slta.models.request_record import Action
 from slta_integrations.operator.calls import Operator, Yes, confirm
 from slta_integrations.operator.registry import command
@@ -61,12 +59,12 @@ async def apply(
     yes: Yes = False,
 ) -> None:
     """Configure a fleet by a file, unless somebody changes it meanwhile. Shows the difference and asks first."""
-    name, document = _read(file)
-    name = fleet or name
+    loaded = load_yaml(file)
+    name = fleet or loaded.name
     now = await operator.find(name)
     if now == {}:
         typer.echo(f"the stored configuration of {name} is missing or unreadable: all of the file is new", err=True)
-    version, change = await put(operator, name, now, document, yes=yes)
+    version, change = await put(operator, name, now, loaded.file, yes=yes)
     operator.show(
         {"fleet": name, "config_version": version, "change": change},
         ("FLEET VERSION CHANGE", [(name, version, change)]),
@@ -77,24 +75,25 @@ async def put(
     operator: Operator,
     path: str,
     now: Mapping[str, Any] | None,
-    document: str,
+    file: FleetFile,
     *,
     yes: bool,
     keeps_learned: bool = True,
 ) -> tuple[int | None, str]:
     """Configure the fleet at `path`, if it is as `now`, None for none; shows the difference and asks first.
 
-    Its version, and what became of it. Learned curves are kept, or replaced too.
+    Its version, and what became of it. Learned curves are kept, or replaced too. Raises InvalidFleetError.
     """
     version = 0 if now is None else now.get("config_version")
-    then = json.loads(document)
-    difference = "\n".join(_difference(now, _with_learned(now, then) if keeps_learned else then))
+    then = file.keep_learned(configured(now)) if now and keeps_learned and file.keeps_learned else file
+    difference = "\n".join(_difference(_of_file(now or {}), json.loads(then.document())))
     if not difference:
         return version, "unchanged"
     typer.echo(difference, err=True)
     confirm(f"{'Create' if now is None else 'Change'} the fleet {now['fleet'] if now else path}?", yes=yes)
     members: dict[str, object] = {} if keeps_learned else {"learned_curves": "replace"}
     members |= {} if version is None else {"config_version": version}
+    document = file.document()
     body = f"{document[:-1]}, {json.dumps(members)[1:]}" if members else document
     version = (await operator.call("PUT", path, body.encode()))["config_version"]
     return version, "created" if now is None else "changed"
@@ -141,29 +140,19 @@ async def events(
     operator.show(found, ("AT ACTION KEY SESSIONS POOLS", map(_event, found)))
 
 
-def _read(file: Path) -> tuple[str, str]:
-    """Name and document of a fleet file. Raises UserError with all mistakes."""
-    try:
-        loaded = load_yaml(file)
-    except InvalidFleetError as error:
-        raise UserError(str(error)) from None
-    return loaded.name, loaded.file.document()
+def configured(now: Mapping[str, Any]) -> FleetFile:
+    """The file of a configuration. Raises InvalidFleetError."""
+    return parse_document(json.dumps(_of_file(now)))
 
 
-def _with_learned(now: Mapping[str, Any] | None, then: dict[str, Any]) -> dict[str, Any]:
-    """A configuration with the learned curves that the fleet keeps, and their unit."""
-    now = now or {}
-    known = {(one["name"], one["capacity"]): {"utility": one["utility"]} for one in now.get("classes", ())}
-    kept = [known.get((one["name"], one["capacity"]), {}) if "curve" in one else {} for one in then["classes"]]
-    unit = {name: now[name] for name in ("utility_unit",) if any(kept) and name in now}
-    return unit | then | {"classes": [one | own for one, own in zip(then["classes"], kept, strict=True)]}
+def _of_file(now: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in now.items() if name not in OF_SERVICE}
 
 
-def _difference(now: Mapping[str, Any] | None, then: Mapping[str, Any]) -> Iterator[str]:
+def _difference(*configurations: Mapping[str, Any]) -> Iterator[str]:
     """Lines of a unified diff between two configurations."""
-    known = {name: value for name, value in (now or {}).items() if name not in OF_SERVICE}
     texts = [
-        yaml.safe_dump(one, default_flow_style=None, width=76).splitlines() if one else [] for one in (known, then)
+        yaml.safe_dump(one, default_flow_style=None, width=76).splitlines() if one else [] for one in configurations
     ]
     return unified_diff(texts[0], texts[1], "configured", "file", n=1, lineterm="")
 

@@ -14,6 +14,7 @@ import typer
 from slta.cli.error_messages import UserError, in_one_line
 from slta.cli.output import Format, Output
 from slta.cli.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
+from slta.models.errors import InvalidFleetError
 from slta_integrations.client import Client
 from slta_integrations.operator.calls import Operator
 
@@ -31,7 +32,7 @@ def command(app: typer.Typer, name: str | None = None, *, of_fleet: bool = True)
         @wraps(function)
         def run(**given: Any) -> None:  # noqa: ANN401 - options
             found = {key: given.pop(key) for key in shared}
-            with in_one_line():
+            with in_one_line(InvalidFleetError):
                 asyncio.run(run_command(function, given, **found))
 
         _, *own = signature(function, eval_str=True).parameters.values()

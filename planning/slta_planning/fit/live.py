@@ -19,9 +19,9 @@ from slta.core.quality import LevelSamples
 from slta.core.utility import WeightedLeastConnectionsUtility
 from slta.fleet_file.curves import Table
 from slta.fleet_file.pool_classes import ClassFile
-from slta.fleet_file.schema import FleetFile, parse_document
+from slta.fleet_file.schema import FleetFile
 from slta_integrations.operator.calls import Operator
-from slta_integrations.operator.fleet import OF_SERVICE, put
+from slta_integrations.operator.fleet import configured, put
 from slta_planning.fit.candidates import cumulated
 from slta_planning.fit.fit_report import shown_levels
 from slta_planning.fit.fleet import write_fleet
@@ -37,23 +37,21 @@ async def live(
     operator: Operator, *, file: Path | None, apply: bool, at_most_every: float, yes: bool, figures: Path | None
 ) -> None:
     """Report what is proposed; write it to a file, and apply it if it is worth it and the last change is old."""
-    quality = await operator.call("GET", "quality")
+    now, quality, state = [await operator.call("GET", path) for path in ("", "quality", "state")]
     if quality["unit"] is None:
         raise UserError("the fleet measures no quality: its file has none, see docs/curves.md")
-    now, state = await operator.call("GET", ""), await operator.call("GET", "state")
-    fleet = parse_document(json.dumps({name: value for name, value in now.items() if name not in OF_SERVICE}))
+    fleet = configured(now)
     classes = _classes(fleet, quality, state)
     found = propose(classes, state["sessions"]["active"], in_unit=fleet.utility_unit == quality["unit"])
     verdict = wrapped(_verdict(found, quality, has_types=bool(fleet.session_types)))
     deliver("\n".join([*_report(classes, found), *verdict]), _figures(quality, classes, found), figures)
     proposed = _proposed(fleet, found, quality["unit"])
-    document = proposed.document()
     if file:
         typer.echo(f"wrote {write_fleet(_text(now['fleet'], proposed), file)}", err=True)
     if apply and (why := await _why_not(operator, found, at_most_every)):
         typer.echo(f"nothing was applied: {why}", err=True)
     elif apply:
-        version, _ = await put(operator, "", now, document, yes=yes, keeps_learned=False)
+        version, _ = await put(operator, "", now, proposed, yes=yes, keeps_learned=False)
         typer.echo(f"applied: version {version}", err=True)
 
 

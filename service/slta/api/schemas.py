@@ -193,7 +193,7 @@ class FleetBody(FleetFile):
 
     @property
     def keeps_learned(self) -> bool:
-        return self.learned_curves == "keep"
+        return super().keeps_learned and self.learned_curves == "keep"
 
 
 Problem = Annotated[dict[str, Any], WithJsonSchema({"$ref": "#/components/schemas/Problem"})]

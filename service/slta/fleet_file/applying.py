@@ -13,7 +13,6 @@ from slta.fleet_file.yaml_file import LoadedFleet
 from slta.models import Configured, PoolsAdded
 from slta.models.errors import DocumentUnreadableError, InvalidFleetError, UnknownFleetError, VersionMismatchError
 from slta.models.request_record import Author
-from slta.parsing.validation_errors import format_mistakes, mistake_at
 from slta.store import Store
 
 
@@ -45,7 +44,7 @@ async def apply_fleet(
     """
     resolved = await _resolved(store, fleet, file)
     version = expected_version
-    if file.keeps_learned and any(entry.curve for entry in file.classes):
+    if file.keeps_learned:
         resolved, version = await _with_learned(store, fleet, resolved, expected_version)
     document, wanted = await asyncio.to_thread(lambda: (resolved.document(), resolved.wanted_pools()))  # up to 30 ms
     spec = await specs.of(document)
@@ -61,9 +60,8 @@ async def apply_fleet(
 async def _with_learned(
     store: Store, fleet: str, file: FleetFile, expected: int | None
 ) -> tuple[FleetFile, int | None]:
-    """The file with the fleet's present curves of the classes that it marks as learned, and the version that has them.
+    """The file with the fleet's learned curves, and the version that has them. Raises InvalidFleetError.
 
-    It gets the fleet's unit too, if it has none. Raises InvalidFleetError if it then has curves of its own.
     The file as it is, and `expected`, if the fleet has none that can be read.
     """
     try:
@@ -71,18 +69,7 @@ async def _with_learned(
         stored = await asyncio.to_thread(parse_document, document)
     except (UnknownFleetError, InvalidFleetError, ValueError):
         return file, expected
-    present = {(entry.name, entry.capacity): entry.utility for entry in stored.classes}
-    kept = [present.get((entry.name, entry.capacity)) if entry.curve else None for entry in file.classes]
-    classes = [
-        entry.model_copy(update={"utility": curve or entry.utility})
-        for entry, curve in zip(file.classes, kept, strict=True)
-    ]
-    unit = file.utility_unit or (stored.utility_unit if any(kept) else None)
-    if unit != file.utility_unit and not all(kept):
-        mistakes = [mistake_at(("utility_unit",), f"must be stated: learned curves, which stay, are in {unit}")]
-        raise InvalidFleetError(format_mistakes(mistakes), mistakes)
-    resolved = file.model_copy(update={"classes": classes, "utility_unit": unit})
-    return resolved, version if expected is None else expected
+    return file.keep_learned(stored), version if expected is None else expected
 
 
 async def _resolved(store: Store, fleet: str, file: FleetFile) -> FleetFile:

@@ -124,8 +124,25 @@ class FleetFile(Part):
 
     @property
     def keeps_learned(self) -> bool:
-        """Whether an apply keeps the fleet's curves of classes that are marked as learned."""
-        return True
+        """Whether an apply keeps curves of the fleet, those of the classes that are marked as learned."""
+        return any(entry.curve for entry in self.classes)
+
+    def keep_learned(self, present: FleetFile) -> Self:
+        """The file with the present curves of classes that it marks as learned, and their unit if it has none.
+
+        Raises InvalidFleetError if it then has curves of its own in that unit.
+        """
+        curves = {(entry.name, entry.capacity): entry.utility for entry in present.classes}
+        kept = [curves.get((entry.name, entry.capacity)) if entry.curve else None for entry in self.classes]
+        unit = self.utility_unit or (present.utility_unit if any(kept) else None)
+        if unit != self.utility_unit and not all(kept):
+            mistakes = [mistake_at(("utility_unit",), f"must be stated: learned curves, which stay, are in {unit}")]
+            raise InvalidFleetError(format_mistakes(mistakes), mistakes)
+        classes = [
+            entry.model_copy(update={"utility": curve or entry.utility})
+            for entry, curve in zip(self.classes, kept, strict=True)
+        ]
+        return self.model_copy(update={"classes": classes, "utility_unit": unit})
 
     @classmethod
     def read(cls, parsed: object) -> Self:
