@@ -37,14 +37,14 @@ def play(example: int, fleet: Fleet, page: Page = PAGE) -> None:
 
 
 @pytest.mark.parametrize("example", [0, 1])
-def test_an_example_of_ten_lines_places_one(fleet: Fleet, capsys: pytest.CaptureFixture[str], example: int) -> None:
+def test_ten_lines_of_example_place_a_session(fleet: Fleet, capsys: pytest.CaptureFixture[str], example: int) -> None:
     assert sum(bool(line.strip()) for line in PAGE.blocks("python")[example].splitlines()) <= 10
     play(example, fleet)
     assert re.fullmatch(r"c-\d c 10\.0\.0\.\d:80\n", capsys.readouterr().out)
     assert (fleet.counter("completed"), fleet.live) == (1, 0)
 
 
-def test_the_program_of_the_packages_own_page_places_one(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_program_of_the_package_page_places_a_session(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
     play(0, fleet, Page(ROOT / "clients/python/README.md"))
     assert re.fullmatch(r"c-\d 10\.0\.0\.\d:80\n", capsys.readouterr().out)
 

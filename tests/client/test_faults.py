@@ -146,7 +146,7 @@ async def test_a_silent_dispatcher_costs_the_deadline_and_is_ended_later(fleet: 
 
 
 @pytest.mark.parametrize("seconds", [0.0, None])
-async def test_late_assigns_of_given_up_sessions_place_none(fleet: Fleet, between: Gate, seconds: float | None) -> None:
+async def test_late_assigns_of_given_up_ids_place_nothing(fleet: Fleet, between: Gate, seconds: float | None) -> None:
     assigns = iter([Late(seconds)])
     between.choose = lambda request: next(assigns, Unsent()) if request.call == "assign" else None
     name = f"late-{seconds}"

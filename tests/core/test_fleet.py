@@ -45,7 +45,7 @@ def test_a_fleet_beyond_a_limit_is_refused_with_the_limit(beyond: tuple[PoolClas
         ("observe", Index(1), "use kind paper or kink"),
     ],
 )
-def test_what_does_not_take_session_types_is_refused_with_it(policy: str, order: Order, alternative: str) -> None:
+def test_what_takes_no_session_types_is_refused_with_what_does(policy: str, order: Order, alternative: str) -> None:
     with pytest.raises(ValueError, match=alternative):
         FleetSpec(classes(1), POLICIES[policy], order=order, session_types={"video": ["class 0"]})
     FleetSpec(classes(1), POLICIES[policy], order=order)

@@ -46,7 +46,7 @@ def histories(draw: st.DrawFn) -> tuple[Fleet, list[tuple[float, list[list[int]]
 
 
 @given(history=histories())
-def test_the_mean_is_at_most_its_optimum_and_bound(history: tuple[Fleet, list[tuple[float, list[list[int]]]]]) -> None:
+def test_the_mean_the_optimum_and_the_bound_ascend(history: tuple[Fleet, list[tuple[float, list[list[int]]]]]) -> None:
     # ⟨U⟩ ≤ ⟨U*(N, A)⟩ ≤ U*(⟨N⟩, ⟨A⟩), whatever placed the sessions and while pools come and go.
     fleet, states = history
     duration = sum(time for time, _ in states)

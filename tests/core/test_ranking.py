@@ -116,6 +116,6 @@ def test_a_class_that_is_left_out_has_no_ranks_and_the_others_keep_their_order()
         ([1], (0, 3), 3),  # nothing is worse than (0,3): the last
     ],
 )
-def test_an_estimate_keeps_its_place_or_the_next_worse(left: list[int], coordinate: tuple[int, int], rank: int) -> None:
+def test_an_estimate_stays_or_takes_the_next_worse(left: list[int], coordinate: tuple[int, int], rank: int) -> None:
     full = log_shares(20, 30)
     assert full.restricted_to(left).rank_at_or_after(Coordinate(*coordinate), full) == rank

@@ -149,7 +149,7 @@ def test_a_bend_beyond_the_capacity_does_not_matter() -> None:
         (lambda: PoolClass("huge", alpha_fair(Fraction(1, 10**21), "31/2"), 4096), "too large"),
     ],
 )
-def test_a_parameter_that_makes_no_sense_is_refused_with_why(build: Callable[[], object], message: str) -> None:
+def test_a_bad_parameter_is_refused_with_the_reason(build: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build()
 

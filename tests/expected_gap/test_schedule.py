@@ -46,7 +46,7 @@ def test_each_fleet_has_its_turn_before_one_has_a_second() -> None:
     ],
     ids=["called before scraped", "whatever its name", "called long ago", "or the other", "scraped long ago"],
 )
-def test_the_least_recently_read_is_last(called: dict[str, float], scraped: dict[str, float], first: str) -> None:
+def test_the_fleet_read_least_recently_is_last(called: dict[str, float], scraped: dict[str, float], first: str) -> None:
     schedule = Schedule()
     for fleet, at in called.items():
         schedule.read(fleet, at)

@@ -51,7 +51,7 @@ KINKED = FleetShape("kinked", (*KINKS, PoolClass("c", falling([5, 3, 2, 1]), 4))
 @pytest.mark.parametrize(
     ("shape", "n"), [(full_of(8, 12), 20), (full_of(8, 12), 60), (full_of(4, 15), 100), (KINKED, 24)]
 )
-def test_of_a_nearly_full_fleet_it_is_near_if_asked_by_offered_load(shape: FleetShape, n: int, part: float) -> None:
+def test_it_is_near_for_a_nearly_full_fleet_at_its_offered_load(shape: FleetShape, n: int, part: float) -> None:
     """Up to 12 % are refused; the mean number of sessions present is all that is known."""
     places = sum(count * c.capacity for count, c in zip(shape.pools(n), shape.classes, strict=True))
     workloads = [stationary(generator(72, seed, n), part * places, HORIZON) for seed in range(SEEDS)]

@@ -140,7 +140,7 @@ async def test_a_key_for_the_pool_alone_is_enough(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_second_signal_leaves_a_pool_behind(fleet: Fleet, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_second_signal_logs_the_pools_left(fleet: Fleet, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "agent.yaml"
     entry = {"pool_id": "p", "pool_class": "c"}
     fields = {"url": fleet.service.url, "fleet": fleet.name, "ttl_seconds": TTL, "drain_seconds": 3600}

@@ -79,7 +79,7 @@ def test_sessions_that_end_around_a_rotation_are_completed(
     assert following.value("gaps_total", reason="gone") + following.value("gaps_total", reason="truncated") == 0
 
 
-def test_a_fleet_to_come_is_waited_for(shared_service: ServiceProcess, log: Log, new_follower: NewFollower) -> None:
+def test_an_unknown_fleet_is_waited_for(shared_service: ServiceProcess, log: Log, new_follower: NewFollower) -> None:
     later = Fleet(shared_service, "later")
     following = new_follower(later, file=log.path)
     log.write("slta1 begin a c-1")

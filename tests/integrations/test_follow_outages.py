@@ -93,7 +93,7 @@ def test_kills_and_rotations_in_any_order_lose_and_double_nothing(fleet: Fleet, 
     assert "WARNING" not in process.output
 
 
-def test_killed_in_an_answer_it_asks_again(fleet: Fleet, between: ThreadedRelay, log: Log, tmp_path: Path) -> None:
+def test_a_restart_repeats_the_unanswered_call(fleet: Fleet, between: ThreadedRelay, log: Log, tmp_path: Path) -> None:
     lines = fleet.begin_and_end(*ids(10), "last")
     first = FollowerProcess(between.url, fleet.name, tmp_path, "--file", str(log.path)).start()
     before = json.loads(first.position.read_text())["offset"]
@@ -124,7 +124,7 @@ def test_sigterm_finishes_the_call_and_saves(fleet: Fleet, between: ThreadedRela
     assert "Traceback" not in process.output
 
 
-def test_the_oldest_file_is_dropped(fleet: Fleet, between: ThreadedRelay, log: Log, new_follower: NewFollower) -> None:
+def test_a_backlog_drops_its_oldest(fleet: Fleet, between: ThreadedRelay, log: Log, new_follower: NewFollower) -> None:
     lines = fleet.begin_and_end(*ids(4))
     following = new_follower(fleet, between.url, file=log.path, max_backlog=2 * len(lines[0]))
     between.go_away()

@@ -50,7 +50,7 @@ def test_pods_that_were_terminating_are_gone_after_the_grace_however_many_there_
     ("pods", "gone", "grace", "seconds"),
     [(20, 6, 10, 60), (20, 7, 10, 120), (20, 20, 90, 120), (2, 2, 10, 60), (3, 3, 10, 120), (2, 2, 300, 300)],
 )
-def test_others_wait_a_minute_many_two_or_the_grace(pods: int, gone: int, grace: float, seconds: float) -> None:
+def test_pools_wait_a_minute_or_two_if_many_or_their_grace(pods: int, gone: int, grace: float, seconds: float) -> None:
     scene = Scene(range(pods), grace)
     scene.see(10, without=range(gone))
     assert scene.fails(*range(gone), at=10 + seconds)

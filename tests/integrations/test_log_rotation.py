@@ -27,7 +27,7 @@ def test_lines_between_the_last_look_and_a_rotation_are_read(tailed: Tailed, rot
 
 @ROTATIONS
 @pytest.mark.parametrize("look", [LogTail.look, lambda _: None])
-def test_several_rotations_while_none_is_read(tailed: Tailed, rotate: Rotate, look: Callable[[LogTail], None]) -> None:
+def test_rotations_between_reads_lose_no_line(tailed: Tailed, rotate: Rotate, look: Callable[[LogTail], None]) -> None:
     for line in ("a", "b", "c"):
         tailed.log.write(line)
         look(tailed.tail)

@@ -186,7 +186,7 @@ async def test_a_gap_that_is_not_expected_yet_has_no_series(empty_store: Store, 
     assert value(found, "expected_placement_gap_ratio", fleet="f") == pytest.approx(gap / bound)
 
 
-async def test_a_scrape_writes_no_integrals(store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_scrape_encodes_no_integrals(store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("slta.views.state.encode_integrals", None)
     assert "slta_aggregate_utility" in await exposition(metrics, store)
 

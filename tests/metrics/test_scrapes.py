@@ -261,7 +261,7 @@ async def test_while_slow_clients_hold_older_readings_no_new_one_begins() -> Non
 
 
 @pytest.mark.parametrize(("age", "seconds"), [(0, 1.5), (OLD_SECONDS - 1, 1.5), (OLD_SECONDS + 1, 3.0)])
-async def test_an_old_reading_is_returned_late(monkeypatch: pytest.MonkeyPatch, age: float, seconds: float) -> None:
+async def test_an_old_reading_waits_twice_the_time(monkeypatch: pytest.MonkeyPatch, age: float, seconds: float) -> None:
     fleets, readings, waited = Fleets(), Readings(), list[float | None]()
 
     async def wait(_tasks: Any, timeout: float | None) -> tuple[set[Any], set[Any]]:  # noqa: ASYNC109 - asyncio's own

@@ -88,7 +88,7 @@ def test_a_module_of_lua_that_is_learned_logs_which_functions_were_called() -> N
     assert text.endswith("function a.f(x, y) use(0) \n  return x\nend\n")
 
 
-def test_the_nearest_tests_come_first_after_those_of_earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tests_of_earlier_runs_come_first_then_the_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "TABLE", tmp_path / "tests.json")
     learning.write({"far": {"a.py": 4, "b.py": 9}, "near": {"a.py": 4, "a.lua": 99}, "little": {"a.py": 1}})
     assert [judging_tests(file) for file in ("a.py", "b.py")] == [["near", "far", "little"], ["far"]]

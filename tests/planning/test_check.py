@@ -261,5 +261,5 @@ def test_no_policy_loses_least_where_none_loses_anything(tmp_path: Path) -> None
         (Measured(0.0050, 0.0), Measured(0.0100, 0.0), "jlmu", "slta"),
     ],
 )
-def test_the_stated_or_the_first_as_good_is_taken(first: Measured, second: Measured, stated: str, choice: str) -> None:
+def test_the_stated_policy_or_one_as_good_is_taken(first: Measured, second: Measured, stated: str, choice: str) -> None:
     assert _choice({"slta": (first,), "jlmu": (second,)}, stated) == choice

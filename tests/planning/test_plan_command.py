@@ -80,7 +80,7 @@ def test_the_prose_of_a_plan_fits_80_columns(fleet: Path, wanted: list[str]) -> 
     assert max(map(len, prose(plan(fleet, *COSTS, *AT_30, *wanted)))) <= 80
 
 
-def test_a_long_search_counts_on_terminals(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_long_search_shows_its_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr(progress, "SECONDS", 0.0)
     with progress.shown() as ran:
@@ -229,7 +229,7 @@ classes:
 
 
 @pytest.mark.parametrize(("refused", "pools"), [("0.01", 5), ("0.0001", 6)])
-def test_a_fleet_is_found_where_the_floor_with_small_gaps_is_too_high(fleet: Path, refused: str, pools: int) -> None:
+def test_a_fleet_is_found_though_the_first_floor_is_out_of_reach(fleet: Path, refused: str, pools: int) -> None:
     fleet.write_text(FALLING, encoding="utf-8")
     data = figures(fleet, "--cost", "small=1.1", "--sessions", "3", "--floor", "90%", "--refused", refused)
     assert (data["pools"], data["looked"]["none_below"]) == ({"small": pools}, data["cost"])

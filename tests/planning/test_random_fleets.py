@@ -112,7 +112,7 @@ def check(seed: int, *, typed: bool) -> None:
 
 
 @pytest.mark.parametrize(("typed", "seed"), [(False, 33), (True, 103)])
-def test_a_floor_beyond_rounds_is_kept_by_cheapest(monkeypatch: pytest.MonkeyPatch, typed: bool, seed: int) -> None:
+def test_a_floor_needs_the_larger_fleets(monkeypatch: pytest.MonkeyPatch, typed: bool, seed: int) -> None:
     check(seed, typed=typed)
     monkeypatch.setattr(finding, "LARGER", 0)
     with pytest.raises(NoFleetError):

@@ -103,7 +103,7 @@ def test_who_never_heard_is_not_asked_to_know(ledger: Ledger, session: Session) 
     assert counts(ledger, {}) == counts(ledger, {"other": "p"}) == {"unknown": 2}
 
 
-def test_a_later_question_without_an_answer_makes_no_acknowledged_unknown(ledger: Ledger, session: Session) -> None:
+def test_an_unanswered_later_question_makes_no_acknowledged_session_unknown(ledger: Ledger, session: Session) -> None:
     placed(session, on("p"), known="")
     placed(session, NO_ANSWER, known="p")
     assert counts(ledger, {}) == {"lost": 1}

@@ -131,7 +131,7 @@ async def test_one_that_lost_its_document_only_is_blocked(store: Store, redis: R
 
 
 @pytest.mark.slow
-async def test_what_is_set_aside_is_named_and_series_go(store: Store, redis: Redis, blocked: Shown, log: Log) -> None:
+async def test_what_is_set_aside_is_logged_by_name(store: Store, redis: Redis, blocked: Shown, log: Log) -> None:
     redis.hset("{f}:pools", "ghost", "rubbish")
     redis.hset("{f}:cold", "suspect", "an error inside an operation")
     said = await log.until("fleet_repaired")

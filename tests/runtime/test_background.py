@@ -138,7 +138,7 @@ async def test_a_store_that_evicts_is_told_once(store: Store, redis: Redis, caps
 
 
 @pytest.mark.usefixtures("quick_rounds")
-async def test_an_unresolved_name_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unknown_host_is_logged(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     rounds = asyncio.Semaphore(0)
 
     async def no_address(*_: object, **__: object) -> None:
@@ -204,7 +204,7 @@ async def test_a_fleet_that_vanishes_is_counted(store: Store, redis: Redis, monk
 
 
 @pytest.mark.usefixtures("quick_rounds")
-async def test_at_the_start_lost_names_are_listed(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lost_names_are_listed_at_the_start(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vanished_fleets, "ABSENT_SECONDS", 0)
     redis.unlink("slta:fleets")
     async with dispatching(store):

@@ -43,7 +43,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceP
     ],
     ids=["header lines", "long headers", "a header", "a request line", "requests whose answers are not read"],
 )
-def test_no_connection_grows_it(begin: bytes, endless: bytes, service: tuple[ServiceProcess, httpx.Client]) -> None:
+def test_no_connection_grows_memory(begin: bytes, endless: bytes, service: tuple[ServiceProcess, httpx.Client]) -> None:
     running, client = service
     Path(f"/proc/{running.pid}/clear_refs").write_text("5", encoding="utf-8")  # the peak begins anew
     before = memory_kib(running.pid)

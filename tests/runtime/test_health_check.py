@@ -42,7 +42,7 @@ async def test_who_answers_200_is_healthy(
         assert await asyncio.to_thread(health_check.main) == code
 
 
-def test_who_does_not_listen_is_unhealthy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_closed_port_is_unhealthy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("SLTA_PORT", str(free_port()))
     assert health_check.main() == 1
     assert capsys.readouterr().out == "[Errno 111] Connection refused\n"

@@ -65,7 +65,7 @@ def test_secrets_in_a_traceback_stay_secret(form: logs.Format, capsys: pytest.Ca
 
 @pytest.mark.parametrize("form", ["json", "console"])
 @pytest.mark.parametrize("control", ["\n", "\r", "\x1b[2J", "\x00", "\x9b2J", "\u2028"])
-def test_control_characters_are_shown_only(form: logs.Format, control: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_are_escaped(form: logs.Format, control: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = logged(capsys, form, name=f"before{control}2099-01-01 forged")
     assert control not in text.removesuffix("\n")
     assert len(text.splitlines()) == 1

@@ -133,7 +133,7 @@ async def test_all_are_listed_again_when_the_list_is_lost(watched: Watched, stor
     assert await store.fleets.names() == ["a", "b"]
 
 
-async def test_an_undone_delete_is_listed_again_and_told_apart(watched: Watched, store: Store, redis: Redis) -> None:
+async def test_a_fleet_whose_delete_is_undone_is_listed_again(watched: Watched, store: Store, redis: Redis) -> None:
     await store.sessions.complete("b", "s")
     for key in (keys := keys_of(redis, "b")):
         redis.copy(key, f"saved{key}")
@@ -146,7 +146,7 @@ async def test_an_undone_delete_is_listed_again_and_told_apart(watched: Watched,
     assert await store.fleets.names() == ["a", "b"]
 
 
-async def test_a_deleted_fleet_leaves_no_name(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_relist_adds_no_deleted_fleet(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     list_it = store.fleets._list
 
     async def delete_first(fleet: str) -> None:

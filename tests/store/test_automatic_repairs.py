@@ -184,7 +184,7 @@ async def test_one_record_in_a_hundred_is_set_aside(store: Store, clock: Clock, 
     assert violations(redis, FLEET) == []
 
 
-async def test_eleven_are_too_many_and_others_served(store: Store, clock: Clock, redis: TextRedis, many: None) -> None:
+async def test_eleven_bad_records_block_the_repair(store: Store, clock: Clock, redis: TextRedis, many: None) -> None:
     spoil(redis, 11)
     attempt = await attempted(store, clock)
     assert attempt.blocked == "a repair would set aside 11 of 1000 sessions and 0 records of pools"
@@ -213,7 +213,7 @@ async def serves_sound_sessions(store: Store, clock: Clock) -> None:
         await store.sessions.get(FLEET, "t3")
 
 
-async def test_in_a_small_fleet_one_is_too_many(store: Store, clock: Clock, redis: TextRedis, fleet: None) -> None:
+async def test_one_bad_record_of_39_blocks_a_repair(store: Store, clock: Clock, redis: TextRedis, fleet: None) -> None:
     spoil(redis, 1)
     attempt = await attempted(store, clock)
     assert attempt.blocked == "a repair would set aside 1 of 39 sessions and 0 records of pools"
@@ -232,7 +232,7 @@ async def test_records_of_pools_count_too(store: Store, clock: Clock, redis: Tex
     assert violations(redis, FLEET) == []
 
 
-async def test_an_unreadable_pool_is_told_by_its_bit(store: Store, clock: Clock, redis: TextRedis, fleet: None) -> None:
+async def test_repairs_restore_unreadable_pools(store: Store, clock: Clock, redis: TextRedis, fleet: None) -> None:
     pools = redis.hgetall(f"{{{FLEET}}}:pools")
     redis.hset(f"{{{FLEET}}}:pools", mapping=dict.fromkeys(pools, "rubbish"))
     make_suspect(redis)
@@ -253,7 +253,7 @@ async def test_two_pools_of_one_number_both_stay(store: Store, clock: Clock, red
 
 
 @pytest.mark.parametrize("name", ["of-a-newer-version", "marginals:0:1"])
-async def test_stray_keys_stay_unasked(store: Store, clock: Clock, redis: TextRedis, fleet: None, name: str) -> None:
+async def test_no_round_drops_a_stray_key(store: Store, clock: Clock, redis: TextRedis, fleet: None, name: str) -> None:
     redis.set(f"{{{FLEET}}}:{name}", "x")
     make_suspect(redis)
     assert await round_of(store, clock)
@@ -300,7 +300,7 @@ async def test_one_that_lost_its_document_alone_is_blocked_until_a_put_and_then_
     assert violations(redis, FLEET) == []
 
 
-async def test_a_put_on_records_alone_is_repaired(store: Store, clock: Clock, redis: TextRedis, fleet: None) -> None:
+async def test_after_a_put_lone_records_are_repaired(store: Store, clock: Clock, redis: TextRedis, fleet: None) -> None:
     before = live(redis)
     redis.delete(DOCUMENT, STATE)
     await apply(store, SMALL)
@@ -323,7 +323,7 @@ async def test_a_repair_never_undoes_a_put_that_came_in_between(store: Store, re
 
 
 @pytest.mark.parametrize("claimed", [1, 2**52], ids=["was silent", "was ahead by its clock"])
-async def test_dispatchers_repair_it_in_turns(store: Store, redis: TextRedis, fleet: None, claimed: int) -> None:
+async def test_dispatchers_attempt_a_repair_in_turns(store: Store, redis: TextRedis, fleet: None, claimed: int) -> None:
     make_suspect(redis)
     told = [await store.fleets.tick(FLEET) for _ in range(3)]
     redis.hset(REPAIR, "claimed", str(claimed))
@@ -374,7 +374,7 @@ async def aside(store: Store, redis: TextRedis, fleet: None) -> dict[str, str]:
     return {id_: record.split()[4] for id_, record in taken.items() if id_ != "s9"}
 
 
-async def test_an_asked_repair_puts_back_what_can_be(store: Store, redis: TextRedis, aside: dict[str, str]) -> None:
+async def test_a_requested_repair_puts_back_what_it_can(store: Store, redis: TextRedis, aside: dict[str, str]) -> None:
     kept = redis.hget(SESSIONS, "s20")
     await repair_fleet(store, Specs(), FLEET)
     assert await places(store, aside) == aside
@@ -385,7 +385,7 @@ async def test_an_asked_repair_puts_back_what_can_be(store: Store, redis: TextRe
     assert (await audit_fleet(store, Specs(), FLEET)).sentences == []
 
 
-async def test_unasked_nothing_is_put_back(store: Store, clock: Clock, redis: TextRedis, aside: dict[str, str]) -> None:
+async def test_no_round_puts_anything_back(store: Store, clock: Clock, redis: TextRedis, aside: dict[str, str]) -> None:
     before = redis.hgetall(ASIDE)
     make_suspect(redis)
     assert await round_of(store, clock)

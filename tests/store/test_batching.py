@@ -64,7 +64,7 @@ async def together(proxied: Proxy, first: Coroutine[Any, Any, Any], *calls: Coro
     return list(await asyncio.gather(*tasks, return_exceptions=True))
 
 
-async def test_a_call_takes_128_that_wait(store: Store, between: tuple[Proxy, str], calls: Calls, redis: Redis) -> None:
+async def test_a_batch_has_at_most_128(store: Store, between: tuple[Proxy, str], calls: Calls, redis: Redis) -> None:
     calls.functions.clear()
     outcomes = await together(between[0], *(store.sessions.assign(FLEET, f"s{k}", None) for k in range(701)))
     assert sorted(size for _, size in calls.functions) == [1, 60, 128, 128, 128, 128, 128]
@@ -143,7 +143,7 @@ async def test_operations_on_other_fleets_do_not_wait(store: Store, between: tup
     await asyncio.gather(first, second)
 
 
-async def test_all_who_wait_for_a_fleet_that_is_not_there_hear(store: Store, between: tuple[Proxy, str]) -> None:
+async def test_all_who_wait_for_an_unknown_fleet_are_told_so(store: Store, between: tuple[Proxy, str]) -> None:
     between[0].open.clear()
     tasks = [asyncio.create_task(store.sessions.assign("nobody", f"s{k}", None)) for k in range(200)]
     await asyncio.sleep(0)
@@ -251,7 +251,7 @@ async def test_an_error_at_the_end_of_a_call_is_unknown(store: Store, between: t
     assert violations(redis, FLEET) == []
 
 
-async def test_a_half_placed_session_is_where_it_was(store: Store, between: tuple[Proxy, str], redis: Redis) -> None:
+async def test_a_repeat_finds_a_half_placed_session(store: Store, between: tuple[Proxy, str], redis: Redis) -> None:
     redis.delete(f"{{{FLEET}}}:level:0:1")
     redis.lpush(f"{{{FLEET}}}:level:0:1", "x")
     with pytest.raises(errors.OutcomeUnknownError):

@@ -144,7 +144,7 @@ LUA_WORDS = {"local", "function", "for", "do", "if", "then", "else", "elseif", "
         ("slta_greedy", ["green", "rank_of", "yellow", "yellow_class", "draw"], {"math.floor", "math.huge"}),
     ],
 )
-def test_the_choice_is_handed_all_it_may_know(policy: str, arguments: list[str], functions: set[str]) -> None:
+def test_a_choice_uses_its_arguments_and_functions_only(policy: str, arguments: list[str], functions: set[str]) -> None:
     found = re.search(rf"local function choose_{policy}\((.*?)\)\n(.*?)\nend\n", module(policy), re.DOTALL)
     assert found, "choosing is a function of its own"
     assert found[1].split(", ") == arguments

@@ -400,7 +400,7 @@ async def test_a_fleet_created_while_its_namesake_is_deleted_is_listed(store: St
     assert (await store.fleets.config(FLEET))[1] == 1
 
 
-async def test_a_fleet_created_amid_a_deletion_is_listed(store: Store, interrupted: Interrupted, redis: Redis) -> None:
+async def test_a_fleet_unlisted_amid_its_put_is_listed(store: Store, interrupted: Interrupted, redis: Redis) -> None:
     async def delete_in_between() -> None:
         redis.srem(FLEETS_KEY, FLEET)
 

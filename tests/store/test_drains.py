@@ -237,7 +237,7 @@ async def test_many_pools_get_a_deadline_together_also_those_that_drain(store: S
     assert (await store.pools.set_statuses(FLEET, "draining", both)).unchanged == both
 
 
-async def test_ticks_without_deadline_write_nothing(store: Store, fleet: None, redis: TextRedis, clock: Clock) -> None:
+async def test_ticks_before_a_deadline_write_nothing(store: Store, fleet: None, redis: TextRedis, clock: Clock) -> None:
     await drain(store, deadline=within(3))
     before = field(redis, "revision")
     await pass_seconds(store, clock, 2)

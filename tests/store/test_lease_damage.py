@@ -90,7 +90,7 @@ async def test_a_lost_lease_begins_anew_and_a_stray_timer_goes(store: Store, gua
     assert redis.zscore(key("timers"), "nobody") is None
 
 
-async def test_ticks_find_fields_of_another_type(store: Store, guarded: None, clock: Clock, redis: TextRedis) -> None:
+async def test_ticks_suspect_fields_of_wrong_type(store: Store, guarded: None, clock: Clock, redis: TextRedis) -> None:
     retype("cold")(redis)
     clock.advance(10)
     ticked = await tick(store)

@@ -70,7 +70,7 @@ async def test_lost_numbers_are_found_by_the_digest_or_given_up(
 
 
 @pytest.mark.parametrize("kind", ["default", "video"])
-async def test_without_stored_types_placements_fail_and_are_repaired(store: Store, redis: TextRedis, kind: str) -> None:
+async def test_without_stored_types_placements_fail_until_the_repair(store: Store, redis: TextRedis, kind: str) -> None:
     await sessions_of(store, NEVER_CHANGED)
     redis.delete(KEY)
     redis.execute_command("FUNCTION", "FLUSH")

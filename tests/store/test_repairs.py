@@ -158,7 +158,7 @@ async def test_a_sound_fleet_is_not_repaired_by_a_slice(store: Store, damaged: d
     await repair_fleet(store, Specs(), FLEET)
 
 
-async def test_ends_of_an_impossible_generation_are_known(store: Store, redis: TextRedis, clock: Clock) -> None:
+async def test_a_repaired_impossible_generation_keeps_its_ends(store: Store, redis: TextRedis, clock: Clock) -> None:
     await apply(store, TINY | {"retention_seconds": 60})
     await place(store, 5)
     rawstate.poke(redis, FLEET, ended_generation=3)

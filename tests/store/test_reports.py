@@ -147,7 +147,7 @@ async def test_pools_leave_the_mean_and_the_counts_and_other_curves_begin_anew(s
 # A fleet that places, and the switch
 
 
-async def test_switching_policies_under_load_loses_none(server: str, calls: Calls, redis: Redis, fleet: None) -> None:
+async def test_switching_policies_loses_no_session(server: str, calls: Calls, redis: Redis, fleet: None) -> None:
     store = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), calls)
     await store.pools.add(FLEET, [PoolSpec(f"{name}-more-{k}", name) for name in ("steps", "small") for k in range(8)])
     live: dict[str, str] = {}

@@ -318,7 +318,7 @@ LOST: dict[str, tuple[Step, ...]] = {
 
 
 @pytest.mark.parametrize("what", LOST)
-async def test_replays_of_several_come_to_the_same_end(own: Server, opening: AsyncExitStack, what: str) -> None:
+async def test_replays_in_any_order_come_to_the_same_end(own: Server, opening: AsyncExitStack, what: str) -> None:
     steps = LOST[what]
     stores = [await opened(opening, own.url) for _ in steps]
     await create(stores[0], spec(*TWO_CLASSES), {"small": 3, "large": 3})
@@ -349,7 +349,7 @@ async def told(store: Store) -> tuple[str, bool] | None:
     return session.pool_id, (session.lease_seconds_left or 0) > 3000
 
 
-async def test_dispatchers_replay_what_they_acknowledged_and_one_marks(own: Server, opening: AsyncExitStack) -> None:
+async def test_each_dispatcher_replays_its_own_and_one_loss_is_counted(own: Server, opening: AsyncExitStack) -> None:
     stores = [await opened(opening, own.url) for _ in range(3)]
     await create(stores[0], spec(*TWO_CLASSES), {"small": 3, "large": 3})
     for store in stores:
@@ -365,7 +365,7 @@ async def test_dispatchers_replay_what_they_acknowledged_and_one_marks(own: Serv
     assert (await counted(stores[0]))[0] == 1
 
 
-async def test_a_silent_one_replays_though_others_wrote_more_than_lost(own: Server, opening: AsyncExitStack) -> None:
+async def test_a_silent_dispatcher_replays_though_others_wrote_more(own: Server, opening: AsyncExitStack) -> None:
     store, other = await two(own, opening, spec(*TWO_CLASSES))
     await place(store, 2, "old")
     await second_passes(store)
@@ -502,7 +502,7 @@ async def test_there_and_back_without_a_loss_is_no_loss(pair: Group, opening: As
 
 
 @pytest.mark.slow
-async def test_what_the_promoted_replica_lacked_is_replayed_beside_newer(pair: Group, opening: AsyncExitStack) -> None:
+async def test_what_the_new_master_lacked_is_replayed_beside_newer_work(pair: Group, opening: AsyncExitStack) -> None:
     store, other = await on_the_pair(opening, pair), await opened(opening, pair.url(0))
     await second_passes(other)
     cut_off(pair)

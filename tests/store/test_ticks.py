@@ -114,7 +114,7 @@ async def test_a_fleet_of_the_same_name_is_not_recent(store: Store, fleet: None)
     assert not await is_recent(store)
 
 
-async def test_in_another_process_it_is_not_recent(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
+async def test_a_tick_of_another_process_is_not_recent(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     """The state is one that another process wrote: it has an incarnation of its own."""
     assert not await is_recent(store)
     rawstate.poke(redis, FLEET, incarnation=int(field(redis, "incarnation")) + 1)

@@ -86,7 +86,7 @@ def own(request: pytest.FixtureRequest) -> Iterator[tuple[str, Redis]]:
         assert violations(client, FLEET) == []
 
 
-async def test_with_full_memory_none_is_kept_and_memory_does_not_grow(own: tuple[str, Redis], calls: Calls) -> None:
+async def test_with_full_memory_no_end_is_kept_and_memory_does_not_grow(own: tuple[str, Redis], calls: Calls) -> None:
     url, redis = own
     full = Store(StoreSettings(url, call_timeout_seconds=30, deadline_seconds=60), calls)
     await create(full, spec(*TWO_CLASSES), {"small": 2, "large": 2})

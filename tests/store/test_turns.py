@@ -78,7 +78,7 @@ async def test_many_dispatchers_come_each_in_four_and_a_half_seconds(store: Stor
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
-async def test_without_the_one_on_turn_another_one_ticks(store: Store, fleet: None, clock: Clock, count: int) -> None:
+async def test_without_the_dispatcher_on_turn_others_tick(store: Store, fleet: None, clock: Clock, count: int) -> None:
     for start in (15, 15.5, 16, 16.5, 17):
         dispatchers = Dispatchers(store, clock, count)
         await dispatchers.run(start)
@@ -88,7 +88,7 @@ async def test_without_the_one_on_turn_another_one_ticks(store: Store, fleet: No
 
 
 @pytest.mark.parametrize("count", [2, 4, 16])
-async def test_the_last_one_ticks_in_time(store: Store, fleet: None, clock: Clock, redis: Redis, count: int) -> None:
+async def test_a_lone_survivor_ticks_in_time(store: Store, fleet: None, clock: Clock, redis: Redis, count: int) -> None:
     for start in (15, 15.5, 16, 16.5, 17):
         dispatchers = Dispatchers(store, clock, count)
         await dispatchers.run(start)

@@ -94,7 +94,7 @@ async def test_an_interval_of_a_dead_process_is_taken_over(store: Store, clock: 
     assert compatibility(await integrals(store)) > 0
 
 
-async def test_other_types_delay_no_bound(store: Store, clock: Clock, redis: Redis, calculator: Calculator) -> None:
+async def test_no_fleet_delays_other_bounds(store: Store, clock: Clock, redis: Redis, calculator: Calculator) -> None:
     bounds = TypeBounds(store, Specs(), calculator)
     for fleet in ("damaged", FLEET):
         await begin(store, clock, fleet)

@@ -46,7 +46,7 @@ def test_it_says_which_gap_is_usual(page: Page, service: ServiceProcess) -> None
     assert float(usual[1]) == pytest.approx(100 * state["relative_expected_placement_gap"], rel=0.2)
 
 
-def test_where_others_place_it_says_what_that_loses_and_no_learning(page: Page, service: ServiceProcess) -> None:
+def test_where_others_place_it_says_the_loss_and_nothing_of_learning(page: Page, service: ServiceProcess) -> None:
     """40 sessions on one pool of ten, so the next rank is far from its optimum."""
     service.call("PUT", "/v1/fleets/observed", fleet_document(small=5, large=5, policy="observe"))
     for k in range(40):
@@ -142,7 +142,7 @@ def test_session_types_have_a_table_and_a_gap_of_their_own(page: Page, service: 
     ("reserve", "reason"),
     [(0, "gpu: adds 1.500, less 0.930 for call, R 0.750"), (0.6, "gpu: its last places are kept for call")],
 )
-def test_a_table_tells_why_a_class_is_left(page: Page, service: ServiceProcess, reserve: float, reason: str) -> None:
+def test_it_tells_why_a_type_avoids_a_class(page: Page, service: ServiceProcess, reserve: float, reason: str) -> None:
     """18 calls and 3 chats are on 24 places: the chance that calls take the last 3 is 0.75^(9/8) · 18/21.
 
     The price is 1.5 times it; 0.6 (1 + √18) = 3.1 places are kept.

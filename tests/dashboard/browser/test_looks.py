@@ -43,7 +43,7 @@ def test_a_screen_reader_finds_headings_names_and_descriptions(page: Page, servi
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_it_unscrolled(page: Page, service: ServiceProcess, scheme: Literal["light", "dark"]) -> None:
+def test_no_phone_scrolls_it_sideways(page: Page, service: ServiceProcess, scheme: Literal["light", "dark"]) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     page.emulate_media(color_scheme=scheme)
     for fleet in ("default", "many"):

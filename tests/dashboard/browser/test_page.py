@@ -224,7 +224,7 @@ def test_a_defect_of_the_page_keeps_the_stream(page: Page, service: ServiceProce
     expect(page.locator("#connection")).to_have_text("Live", timeout=PATIENT_MS)
 
 
-def test_a_policy_added_by_tables_is_offered(context: BrowserContext, complaints: list[str], tmp_path: Path) -> None:
+def test_a_policy_added_to_tables_is_offered(context: BrowserContext, complaints: list[str], tmp_path: Path) -> None:
     with ServiceProcess(tmp_path, program=("-m", "tests.toy.serve")) as process:
         process.call("PUT", "/v1/fleets/toy", fleet_document(small=3, large=3) | {"policy": "uniform"})
         process.assign("toy", 9)

@@ -57,7 +57,7 @@ async def test_a_master_that_is_away_delays_no_other_ticks(nodes: Cluster, store
             await store.check()
 
 
-async def test_a_moved_fleet_and_one_without_library_tick(nodes: Cluster, store: Store, fleets: list[str]) -> None:
+async def test_a_moved_fleet_and_one_without_code_are_ticked(nodes: Cluster, store: Store, fleets: list[str]) -> None:
     first, second, _ = nodes.masters()
     await asyncio.to_thread(nodes.move, fleets[0], second)
     first.ask("FUNCTION", "FLUSH", "SYNC")

@@ -35,7 +35,7 @@ async def test_a_lost_completion_happens_once(distant: Store, between: tuple[Pro
     assert (field(redis, "completed"), field(redis, "sessions")) == ("1", "0")
 
 
-async def test_of_a_lost_batch_each_has_its_outcome(distant: Store, between: tuple[Proxy, str], redis: Redis) -> None:
+async def test_every_call_of_a_lost_batch_is_answered(distant: Store, between: tuple[Proxy, str], redis: Redis) -> None:
     between[0].lose = 1
     outcomes = await asyncio.gather(*(distant.sessions.assign(FLEET, f"s{k}", None) for k in range(15)))
     assert [outcome.session_id for outcome in outcomes] == [f"s{k}" for k in range(15)]
@@ -65,7 +65,7 @@ async def test_pools_of_a_call_without_reply_are_added_by_repeating(distant: Sto
     assert (len(added.unchanged), len(added.created)) == (POOLS_PER_CALL, POOLS_PER_CALL)
 
 
-async def test_unconfirmed_pools_name_no_session(distant: Store, between: tuple[Proxy, str], calls: Calls) -> None:
+async def test_pools_never_confirmed_are_unknown(distant: Store, between: tuple[Proxy, str], calls: Calls) -> None:
     between[0].lose = 1_000_000
     hurried = Store(StoreSettings(between[1], **BRIEF), calls)
     with pytest.raises(errors.OutcomeUnknownError, match="repeat the request"):
@@ -108,7 +108,7 @@ async def test_with_a_stopped_server_calls_end_at_deadlines(own: Server, patient
     assert (await patient.fleets.snapshot(FLEET)).counters["assigned"] == 13
 
 
-async def test_a_read_ends_after_the_time_of_one(own: Server, patient: Store, impatient: Store, calls: Calls) -> None:
+async def test_a_read_ends_after_a_single_timeout(own: Server, patient: Store, impatient: Store, calls: Calls) -> None:
     await patient.fleets.snapshot(FLEET)
     await impatient.fleets.snapshot(FLEET)  # a connection
     calls.errors.clear()
@@ -243,7 +243,7 @@ async def test_more_reads_than_connections_wait_for_one(store: Store, server: st
     await narrow.close()
 
 
-async def test_a_deadline_before_a_connection_leaves_no_unknown(own: Server, patient: Store, calls: Calls) -> None:
+async def test_a_deadline_before_any_connection_is_unavailable(own: Server, patient: Store, calls: Calls) -> None:
     unconnected = Store(StoreSettings(own.url, connect_timeout_seconds=30, deadline_seconds=0.2), calls)
     own.freeze()
     try:

@@ -98,7 +98,7 @@ async def test_an_error_that_nobody_knows_may_have_run(distant: Store, between: 
     ],
     ids=str,
 )
-def test_an_unknown_refusal_may_have_run_if_it_was_connected(error: RedisError | OSError, failure: Failure) -> None:
+def test_after_an_unknown_refusal_a_connected_call_may_have_run(error: RedisError | OSError, failure: Failure) -> None:
     assert classify(error) == failure
     with pytest.raises(NotSentError) as unconnected:
         raise NotSentError from error
