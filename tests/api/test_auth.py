@@ -315,7 +315,7 @@ async def test_each_key_has_its_own_rate(store: Store, new_client: NewClient, ke
     assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_wrong_keys_from_one_address_are_slowed_down(store: Store, new_client: NewClient, keys: Keys) -> None:
+async def test_only_wrong_keys_of_one_address_are_slowed_down(store: Store, new_client: NewClient, keys: Keys) -> None:
     key = keys("read")
     here = new_client(store, access=keys.access(), address="192.0.2.1")
     wrong = {"Authorization": "Bearer slta-00000000.0000000000000000000000"}

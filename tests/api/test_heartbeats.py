@@ -29,7 +29,7 @@ ENTRIES = st.fixed_dictionaries(
 @given(st.lists(ENTRIES, min_size=1, max_size=4), st.sampled_from([(",", ":"), (", ", ": "), ("\t,\n", "\r: ")]))
 @example([{"pool_id": "a", "ttl_seconds": 10}] * 2, (",", ":"))
 @example([{"pool_id": "a", "ttl_seconds": 1}], (",", ":"))
-def test_the_plain_reader_takes_what_the_strict_one_takes(entries: list[Any], separators: tuple[str, str]) -> None:
+def test_what_the_plain_reader_takes_the_strict_one_takes(entries: list[Any], separators: tuple[str, str]) -> None:
     body = json.dumps({"heartbeats": entries}, separators=separators).encode()
     plain = read_plain_heartbeats(body)
     assert not plain or plain.rows == read_strictly(STRICT, body).rows

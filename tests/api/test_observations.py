@@ -134,7 +134,7 @@ async def test_a_what_if_that_asks_nonsense_is_refused(api: Api, fleet: str) -> 
 
 
 @pytest.mark.parametrize("policy", sorted(PLACING))
-async def test_the_next_session_goes_where_was_said_by_that_token(api: Api, fleet: str, policy: str) -> None:
+async def test_the_next_session_takes_the_token_and_a_place_foretold(api: Api, fleet: str, policy: str) -> None:
     await api.put(fleet, json=FLEET | {"policy": policy})
     held: dict[str, int] = {}
     for k in range(14):

@@ -153,7 +153,7 @@ def left_of(app: FastAPI) -> list[float]:
 
 
 @pytest.mark.parametrize(("length", "left"), [("111", 3), ("112", 2), ("1000000", -990), ("", -990)])
-async def test_before_its_body_a_call_is_as_many_as_may_fit(store: Store, fleet: str, length: str, left: int) -> None:
+async def test_a_call_costs_the_most_until_its_body_arrives(store: Store, fleet: str, length: str, left: int) -> None:
     """The shortest operation has 14 bytes with its comma."""
     app = build_api(store=store, access=Access.open(), render_metrics=no_metrics, rate=Rate(1e-9, burst=10))
     framing = {"content_length": length} if length else {"content_length": "", "transfer_encoding": "chunked"}

@@ -40,7 +40,7 @@ async def test_what_was_not_sent_by_then_is_dropped_and_an_assign_waits_as_ever(
     assert (await refusing.post(f"{fleet}/assign", json={"session_id": "a"})).status_code == 201
 
 
-async def test_the_first_placement_then_is_placed(refusing: Api, fleet: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_first_after_a_refusal_is_placed(refusing: Api, fleet: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place_module, "REFUSING_SECONDS", 30)
     assert (await refusing.get(f"{fleet}/place", headers=SESSION)).status_code == 200
 

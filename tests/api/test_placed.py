@@ -63,7 +63,7 @@ async def test_a_record_of_an_older_dispatcher_tells_neither_and_lives_on(api: A
     assert (await api.post(f"{fleet}/complete", json={"session_id": "old"})).json()["pool_id"] == other
 
 
-async def test_a_token_that_this_version_does_not_know_is_kept_untold(api: Api, redis: Redis, fleet: str) -> None:
+async def test_a_token_that_this_version_does_not_know_is_kept_and_not_told(api: Api, redis: Redis, fleet: str) -> None:
     await assign(api, fleet, "newer")
     rewrite(redis, "newer", "3z")
     await api.post(f"{fleet}/renew", json={"session_ids": ["newer"]})

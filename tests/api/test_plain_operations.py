@@ -73,7 +73,7 @@ def test_a_plain_body_has_the_values_of_the_strict_reader(operations: list[Any],
 
 
 @given(st.lists(OPERATIONS, min_size=1, max_size=3), st.lists(EDITS, max_size=3))
-def test_the_fast_reader_takes_what_the_strict_does(operations: list[Any], edits: list[tuple[int, int, str]]) -> None:
+def test_what_the_fast_reader_takes_the_strict_takes(operations: list[Any], edits: list[tuple[int, int, str]]) -> None:
     text = json.dumps({"operations": operations})
     for at, removed, added in edits:
         text = text[:at] + added + text[at + removed :]

@@ -210,7 +210,7 @@ IN_SLICES = [("x", OTHER) if k % 3 else (f"s-{k}", OWN) for k in range(70)]
 
 
 @pytest.mark.parametrize(("made", "late"), [(ALL_REFUSED, False), (LATE, True), (IN_SLICES, False)])
-async def test_refused_reports_are_in_their_place(opened: Open, made: list[tuple[str, str]], late: bool) -> None:
+async def test_refusals_keep_the_place_of_their_report(opened: Open, made: list[tuple[str, str]], late: bool) -> None:
     bound = opened("pool")
     await report(bound.admin, bound.fleet, OTHER)
     answer = await bound.client.post(f"{bound.fleet}/operations", json=reports(*made, late=late))

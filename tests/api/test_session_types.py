@@ -165,7 +165,7 @@ async def test_a_refusal_in_a_fleet_without_types_names_none(api: Api, fleet: st
         ),
     ],
 )
-async def test_a_typed_fleet_refuses_what_takes_none(api: Api, typed: str, change: dict[str, Any], detail: str) -> None:
+async def test_typed_fleets_refuse_untyped_settings(api: Api, typed: str, change: dict[str, Any], detail: str) -> None:
     refused = await api.put(typed, json={**TYPED, **change})
     assert refusal(refused) == (422, "invalid_fleet")
     assert detail in refused.json()["detail"]

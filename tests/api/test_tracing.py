@@ -102,7 +102,7 @@ async def test_a_call_for_many_requests_has_links(
     assert "key-1" not in str([one.attributes for one in requests])
 
 
-async def test_tasks_after_a_request_are_untraced(store: Store, spans: Spans, exported: InMemorySpanExporter) -> None:
+async def test_calls_after_a_request_are_untraced(store: Store, spans: Spans, exported: InMemorySpanExporter) -> None:
     spans.begin_request("GET", {}, 0.0)
     later = asyncio.create_task(store.fleets.snapshot(FLEET))
     spans.end_request(ENDED)
