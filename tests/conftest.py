@@ -4,6 +4,7 @@ import gc
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from ctypes.util import find_library
 from functools import cache, partial
 from pathlib import Path
 
@@ -78,8 +79,9 @@ class Durations:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip tests whose program pip cannot install, except in CI, where they fail without it."""
-    missing = [tool for mark in item.iter_markers("needs") for tool in mark.args if find(tool) is None]
+    """Skip tests whose program or library pip cannot install, except in CI, where they fail without it."""
+    needed = [tool for mark in item.iter_markers("needs") for tool in mark.args]
+    missing = [tool for tool in needed if not (find(tool) or find_library(tool))]
     if missing and not os.environ.get("CI"):
         pytest.skip(f"needs {', '.join(missing)}: .ci/run installs it on Debian")
 

@@ -10,8 +10,12 @@ from testbed.proxies.proxy import Proxy
 from testbed.proxies.system import System
 from testbed.proxies.table import PROXIES
 
+NAMES = [pytest.param(name, marks=pytest.mark.needs(name)) for name in PROXIES]
+BEGINNING = [name for name in NAMES if PROXIES[str(name.values[0])].begins]
+"""Those whose lines say that a session begins and that it lives."""
 
-@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.needs(name)) for name in PROXIES])
+
+@pytest.fixture(scope="module", params=NAMES)
 def proxy(request: pytest.FixtureRequest) -> Proxy:
     """Each proxy of the table."""
     return PROXIES[request.param]

@@ -16,20 +16,12 @@ from testbed.follower import FollowerProcess
 from testbed.proxies.clients import KINDS
 from testbed.proxies.proxy import Proxy, running
 from testbed.proxies.system import System, follower
-from testbed.proxies.table import PROXIES
+from tests.proxies.conftest import BEGINNING
 
 SESSIONS = 20
 SHORT_LEASE = 6
 """Seconds: renewed each 2."""
-pytestmark = [pytest.mark.proxies]
-
-
-@pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.needs(name)) for name, row in PROXIES.items() if row.begins]
-)
-def proxy(request: pytest.FixtureRequest) -> Proxy:
-    """Those whose lines say that they live."""
-    return PROXIES[request.param]
+pytestmark = [pytest.mark.proxies, pytest.mark.parametrize("proxy", BEGINNING, indirect=True)]
 
 
 def following(behind: System) -> FollowerProcess:

@@ -10,6 +10,7 @@ from testbed.awaiting import eventually
 from testbed.proxies.clients import KINDS, sent
 from testbed.proxies.proxy import Proxy
 from testbed.proxies.system import System
+from tests.proxies.conftest import BEGINNING
 
 pytestmark = [pytest.mark.proxies]
 
@@ -41,9 +42,9 @@ async def test_a_location_names_its_type_and_a_client_cannot(typed: System, prox
     assert assigned(typed) == before | {"small-only": before["small-only"] + 4}
 
 
+@pytest.mark.parametrize("typed", [False], ids=["connections"], indirect=True)
+@pytest.mark.parametrize("proxy", BEGINNING, indirect=True)
 async def test_a_session_that_the_proxy_placed_itself_is_reported_with_its_type(typed: System, proxy: Proxy) -> None:
-    if typed.setup.visits or not proxy.begins:
-        pytest.skip("nothing reports what this proxy placed while slta was away")
     typed.define(200, policy="jlmu", session_types={"small-only": ["small", "large"], "frugal": ["large"]})
     typed.service.kill()
     async with KINDS["websocket"](typed) as served:

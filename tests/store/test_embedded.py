@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
@@ -167,7 +166,7 @@ def test_the_url_leads_there_whatever_the_folder_is_called(tmp_path: Path) -> No
         assert redis_client.ping()
 
 
-@pytest.mark.skipif(not find_library("jemalloc"), reason="jemalloc is not installed")
+@pytest.mark.needs("jemalloc")
 @pytest.mark.parametrize(("chosen", "uses"), [(None, True), ("", False)])
 def test_jemalloc_is_the_allocator_unless_another_is_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str | None, uses: bool
