@@ -61,7 +61,8 @@ CERTIFICATE_ENDS = GaugeDef(
 SAMPLED = CounterDef(
     "quality_samples",
     "Qualities that pools sent: `taken`; `repeated`, not the first of a visit to a level or of a round; `moved`, of "
-    "another number of sessions than the store has; `unused`, of a fleet that measures none; `refused` heartbeats.",
+    "another number of sessions than the store has; `unused`, of an empty pool or of a fleet that measures none; "
+    "`refused` heartbeats.",
     ("outcome",),
 )
 UNOWNED_SLOTS = GaugeDef("store_unowned_slots", "Slots of the cluster that no known master owns.", ())
