@@ -6,11 +6,13 @@ import asyncio
 from typing import Any
 
 import pytest
+import uvicorn
 
 from slta.runtime.bootstrap import connection_limits
 from slta.runtime.settings import Settings
 from slta.server import protocol as protocol_module
 from slta.server.connection_limits import MAX_PER_ITERATION, ConnectionLimits
+from slta.server.server import Server
 from tests.server.wire import Wire, configuration, connected, quiet
 
 HEAD, KEEP_ALIVE, STALLED, REQUEST = 1000, 2000, 3000, 4000
@@ -180,3 +182,8 @@ async def test_when_many_are_due_they_end_a_few_in_a_turn() -> None:
     assert sum(wire.is_closing() for wire in wires) == MAX_PER_ITERATION
     await quiet()
     assert all(wire.is_closing() for wire in wires)
+
+
+def test_uvicorn_has_the_methods_that_the_server_overrides_and_no_other_of_their_names() -> None:
+    overridden = [name for name in vars(Server) if name[0] != "_" and hasattr(uvicorn.Server, name)]
+    assert overridden == ["capture_signals", "startup", "on_tick"]
