@@ -48,7 +48,7 @@ class ApiRoute(APIRoute):
         summary, _, description = cleandoc(endpoint.__doc__ or "").partition("\n\n")
         fixed |= {"operation_id": endpoint.__name__, "summary": summary, "description": description}
         self.described = partial(APIRoute, path, endpoint, **(options | fixed))
-        """The same with the models of responses, for the OpenAPI document; they would take a tenth of the start."""
+        """Creates the route with the models of responses, for the OpenAPI document; here they would slow the start."""
         super().__init__(path, _with_starlette_response(endpoint), **(options | fixed | {"responses": None}))
         dependants = (self.dependant, *self.dependant.dependencies)
         known = {field.alias for one in dependants for field in one.query_params}
@@ -79,7 +79,7 @@ class ApiRoute(APIRoute):
 
 
 def _with_starlette_response(endpoint: Endpoint) -> Callable[..., Coroutine[Any, Any, Response]]:
-    """No function: of one FastAPI reads the source at its first request, which holds the event loop for 25 ms."""
+    """Partial object: of a function FastAPI would read the source at the first request, for 25 ms of the event loop."""
     return update_wrapper(partial(_respond, endpoint), endpoint)
 
 
