@@ -46,6 +46,8 @@ def test_what_is_assumed_is_said_in_the_file_and_by_the_check(tmp_path: Path, mo
     ("options", "message"),
     [
         (["small=1,large=-1", "--capacity", "9"], "--weights: '-1' is not a positive number"),
+        (["small=1e999999999", "--capacity", "9"], "classes[0].utility.resource: must be 0 or between 1e-12 and 1e13"),
+        (["=1", "--capacity", "9"], "classes[0].name: must be a name"),
         (["small=one", "--capacity", "9"], "--weights: 'one' is not a positive number"),
         (["small=1,small=2", "--capacity", "9"], "--weights: small is there twice"),
         (["small", "--capacity", "9"], "--weights: 'small' is not like small=1"),

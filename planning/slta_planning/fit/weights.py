@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from typing import Any
 
 from slta.cli.error_messages import UserError
 from slta.core.fleet import FleetSpec
 from slta.core.utility import AlphaFairUtility
+from slta.fleet_file.schema import FleetFile
 from slta_planning.fit.fleet import ClassCurve
 from slta_planning.names import CLASS_NOUN, named_amounts
 
@@ -39,19 +41,21 @@ def _weight(text: str) -> Decimal:
 def weighted_classes(
     weights: Mapping[str, Decimal], capacities: Mapping[str, int], pools: Mapping[str, int]
 ) -> list[ClassCurve]:
-    """A class for each weight. Raises UserError for a class without a capacity."""
+    """A class for each weight. Raises UserError for one without a capacity, InvalidFleetError for one of no fleet."""
     missing = [name for name in weights if name not in capacities and "" not in capacities]
     if missing:
         raise UserError(f"--weights: {', '.join(missing)} needs a capacity, such as --capacity {missing[0]}=60")
-    return [
-        ClassCurve(
-            name,
-            capacities.get(name, capacities.get("", 0)),
-            pools.get(name, 0),
-            {"kind": "alpha_fair", "resource": weight, "alpha": ALPHA},
-        )
+    classes: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "capacity": capacities.get(name, capacities.get("", 0)),
+            "pools": pools.get(name, 0),
+            "utility": {"kind": "alpha_fair", "resource": weight, "alpha": ALPHA},
+        }
         for name, weight in weights.items()
     ]
+    FleetFile.read({"classes": classes})
+    return [ClassCurve(**one) for one in classes]
 
 
 def assumed_weights(spec: FleetSpec) -> dict[str, Fraction]:
