@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import yaml
 from slta.cli.error_messages import UserError
 from slta.cli.streams import deliver
 from slta.core.quality import LevelSamples
-from slta.core.utility import WeightedLeastConnectionsUtility
+from slta.core.utility import AlphaFairUtility, Utility, WeightedLeastConnectionsUtility
 from slta.fleet_file.curves import Table
 from slta.fleet_file.pool_classes import ClassFile
 from slta.fleet_file.schema import FleetFile
@@ -28,6 +29,7 @@ from slta_planning.fit.fleet import write_fleet
 from slta_planning.fit.learned import Quality
 from slta_planning.fit.levels import Floats
 from slta_planning.fit.proposal import RULES, Proposal, propose
+from slta_planning.fit.weights import ALPHA
 from slta_planning.text import columns, counted, percent, wrapped
 
 MIXED = "with session types a curve is that of the mix, and the gain is that of sessions that may use every class"
@@ -82,10 +84,10 @@ def _classes(fleet: FleetFile, quality: Mapping[str, Any], state: Mapping[str, A
 
 
 def _slopes(entry: ClassFile) -> Floats:
-    """What each session adds; of weights, whose curve is negative, that of the same weight with positive values."""
-    curve = entry.utility.utility()
+    """What each session adds; of weights, whose curve is negative, by the curve that `--weights` assumes."""
+    curve: Utility = entry.utility.utility()
     if isinstance(curve, WeightedLeastConnectionsUtility):
-        return np.diff(2 * np.sqrt(float(curve.weight) * np.arange(entry.capacity + 1.0)))
+        curve = AlphaFairUtility(curve.weight, Fraction(ALPHA))
     return np.array([float(curve.marginal(x)) for x in range(entry.capacity)])
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,7 +19,6 @@ from slta.core.limits import MAX_CAPACITY, MAX_POOLS
 from slta_planning.names import CLASS_NOUN, named_amounts
 
 DAY = 86_400.0
-FROM_PROMETHEUS = "From Prometheus, or a CSV export of it or Grafana"
 
 
 def moment(text: str) -> float:
@@ -34,10 +34,10 @@ def moment(text: str) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def _prometheus(**words: Any) -> Any:  # noqa: ANN401 - as typer types it
-    """An option in the help panel of Prometheus."""
-    return typer.Option(rich_help_panel=FROM_PROMETHEUS, **words)
-
+_prometheus: Callable[..., Any] = partial(
+    typer.Option, rich_help_panel="From Prometheus, or a CSV export of it or Grafana"
+)
+_live: Callable[..., Any] = partial(typer.Option, rich_help_panel="From a running fleet")
 
 CsvFile = Annotated[
     Path | None,
@@ -94,12 +94,6 @@ Start = Annotated[
 End = Annotated[float | None, _prometheus(parser=moment, metavar="TIME", help="Last step.", show_default="now")]
 Step = Annotated[float, _prometheus(help="Time between samples.", **POSITIVE_DURATION)]
 TokenFile = Annotated[Path | None, _prometheus(help="File with the bearer token.")]
-
-
-def _live(**words: Any) -> Any:  # noqa: ANN401 - as typer types it
-    """An option in the help panel of a running fleet."""
-    return typer.Option(rich_help_panel="From a running fleet", **words)
-
 
 Live = Annotated[bool, _live(help="Propose curves from the quality that pools of a running fleet report.")]
 LiveFleet = Annotated[str | None, _live(help="Name of the fleet, with --live.", **FLEET)]
