@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tests.audit import Fleet
+from tests.rawfleet import Fleet
 
 SUMS = ("sessions", "utility", "optimum", "compatibility", "type")
 INTEGRALS = {

@@ -19,7 +19,7 @@ MUTANTS: dict[str, Mutant] = {
         "deploy/haproxy/haproxy.cfg", "frontend api", "  option forwardfor\n", "", "deploy/haproxy"
     ),
     "the audit of the tests reads the state at another instant": row(
-        "tests/audit.py",
+        "tests/rawfleet.py",
         "__init__",
         'self.hash("cold") | rawstate.named(values',
         "rawstate.fields(redis, name",
