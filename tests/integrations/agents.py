@@ -140,3 +140,10 @@ class Simulation:
 
     def count(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(f"slta_agent_{name}", labels) or 0
+
+
+def begun(*pool_ids: str, **options: Any) -> Simulation:
+    """An agent that has run for a second."""
+    simulation = Simulation(*pool_ids, **options)
+    simulation.run(1)
+    return simulation

@@ -1,4 +1,4 @@
-"""The agent's state machine: registration, heartbeats, health, lists, leaving, and what it does while slta is away."""
+"""The agent's state machine: registration, heartbeats, health, leaving, and what it does while slta is away."""
 
 from __future__ import annotations
 
@@ -8,32 +8,14 @@ from typing import Any
 import pytest
 
 from slta_client.replies import Reply, failed
-from slta_integrations.agent import probing
-from slta_integrations.agent.calls import Call
 from slta_integrations.agent.config import MARK
-from slta_integrations.agent.probing import Probe, Probed
-from tests.integrations.agents import AWAY, FleetPool, Simulation
+from tests.integrations.agents import AWAY, FleetPool, Simulation, begun
 from tests.inventory import each
 
 HEALTH = {"health": {"command": ["true"], "every_seconds": 5}}
-SESSIONS = {"sessions": {"command": ["list"], "settle_seconds": 5}}
 MARKED = {MARK: "drained"}
 TIMEOUT = Reply(0, "timeout", {})
 REFUSED = Reply(403, "insufficient_scope", {})
-
-
-def begun(*pool_ids: str, **options: Any) -> Simulation:
-    """An agent that has run for a second."""
-    simulation = Simulation(*pool_ids, **options)
-    simulation.run(1)
-    return simulation
-
-
-def asked() -> Simulation:
-    """The same, whose next heartbeat is asked for a list."""
-    simulation = begun(pool=SESSIONS)
-    simulation.pools["p"].list = True
-    return simulation
 
 
 def test_a_pool_is_registered_with_class_address_and_labels() -> None:
@@ -192,117 +174,6 @@ def test_the_mark_is_set_before_the_drain() -> None:
     assert (simulation.pools["p"].status, simulation.pools["p"].labels) == ("active", MARKED)
 
 
-# Counts and lists
-
-
-def test_a_count_is_fresh_and_goes_once() -> None:
-    simulation = Simulation(pool={"count": {"command": ["count"]}})
-    simulation.run(10)
-    assert [body["heartbeats"][0].get("count") for body in simulation.bodies("heartbeats")] == [None, 3, 3, 3]
-    counted = [at for at, _ in simulation.probes]
-    assert counted == simulation.times("heartbeats")[1:]
-
-
-def test_a_quality_goes_with_the_count_that_it_is_of() -> None:
-    simulation = Simulation(pool={"count": {"command": ["count"]}})
-    simulation.outputs["count"] = b'{"count": 3, "quality": 24.5}'
-    simulation.run(4)
-    simulation.outputs["count"] = b"3"
-    simulation.run(6)
-    beats = [body["heartbeats"][0] for body in simulation.bodies("heartbeats")]
-    assert [(beat.get("count"), beat.get("quality")) for beat in beats] == [
-        (None, None),
-        (3, 24.5),
-        (3, None),
-        (3, None),
-    ]
-
-
-def test_a_count_that_failed_is_left_out() -> None:
-    simulation = Simulation(pool={"count": {"command": ["count"]}})
-    simulation.run(4)
-    simulation.outputs["count"] = b"x"
-    simulation.run(6)
-    assert [body["heartbeats"][0].get("count") for body in simulation.bodies("heartbeats")] == [None, 3, None, None]
-    assert simulation.count("failures_total", pool_id="p", probe="count") == 2
-
-
-def test_an_output_that_breaks_its_reader_is_a_failure_of_its_pool_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probing, "count_of", lambda output: [(3, None)][len(output)])
-    simulation = Simulation("p", "q", pool={"count": {"command": ["count"]}})
-    simulation.run(10)
-    assert simulation.count("failures_total", pool_id="p", probe="count") == 3
-    assert len(simulation.times("heartbeats")) == 4
-
-
-def test_a_heartbeat_waits_half_a_second_for_a_count_and_no_longer() -> None:
-    simulation = Simulation(pool={"count": {"command": ["count"]}})
-    simulation.run(2)
-    due_at = simulation.times("heartbeats")[0] + 3
-    agent = simulation.agent
-    probe = agent.probes.next(due_at)
-    assert isinstance(probe, Probe)
-    assert agent.next_call(due_at) == pytest.approx(due_at + 0.5)
-    call = agent.next_call(due_at + 0.5)
-    assert isinstance(call, Call)
-    assert "count" not in (call.body or {})["heartbeats"][0]
-    agent.answered(call, simulation._answer(call), due_at + 0.5, due_at + 0.6)
-    agent.probes.apply(probe, Probed(b"7"), due_at + 0.7)
-    simulation.now = due_at + 0.7
-    simulation.run(3)
-    assert simulation.bodies("heartbeats")[-1]["heartbeats"][0]["count"] == 3
-
-
-def test_a_list_is_sent_with_the_moment_of_the_question_some_seconds_later() -> None:
-    simulation = asked()
-    simulation.run(4)
-    asked_at = simulation.pools["p"].last_beat
-    assert asked_at
-    simulation.kinds()
-    simulation.run(5)
-    assert simulation.bodies("sessions") == [{"as_of": f"1:{int(asked_at * 1e6)}", "session_ids": ("s-1", "s-2")}]
-    assert [round(at - asked_at, 1) for at, _ in simulation.probes] == [5]
-    assert simulation.count("listed_sessions_total", outcome="ended") == 1
-
-
-def test_without_a_question_no_list_is_taken() -> None:
-    simulation = Simulation(pool=SESSIONS)
-    simulation.run(60)
-    assert simulation.probes == []
-    assert "sessions" not in simulation.kinds()
-
-
-def test_a_list_that_failed_is_taken_again_and_nothing_is_sent() -> None:
-    simulation = asked()
-    simulation.outputs["sessions"] = b""
-    simulation.run(30)
-    assert "sessions" not in simulation.kinds()
-    assert simulation.count("failures_total", pool_id="p", probe="sessions") >= 2
-    simulation.outputs["sessions"] = b"[]"
-    simulation.run(11)
-    assert simulation.bodies("sessions")[0]["session_ids"] == ()
-
-
-def test_a_list_is_sent_with_the_types_that_it_names() -> None:
-    simulation = Simulation(pool=SESSIONS)
-    simulation.outputs["sessions"] = b'{"session_ids": ["s-1", "s-2"], "session_types": {"s-2": "video"}}'
-    simulation.run(1)
-    simulation.pools["p"].list = True
-    simulation.run(9)
-    [body] = simulation.bodies("sessions")
-    assert (body["session_ids"], body["session_types"]) == (("s-1", "s-2"), {"s-2": "video"})
-
-
-def test_a_later_question_does_not_make_an_earlier_list_newer() -> None:
-    simulation = asked()
-    simulation.refusal["sessions"] = AWAY
-    simulation.run(9)
-    first = simulation.bodies("sessions")[0]["as_of"]
-    simulation.pools["p"].list = True
-    simulation.run(20)
-    assert {body["as_of"] for body in simulation.bodies("sessions")} == {first}
-
-
 def test_the_log_says_that_a_probe_fails_and_once_that_it_succeeds_again(caplog: pytest.LogCaptureFixture) -> None:
     simulation = begun(pool=HEALTH)
     caplog.set_level("INFO")
@@ -311,13 +182,6 @@ def test_the_log_says_that_a_probe_fails_and_once_that_it_succeeds_again(caplog:
     simulation.healthy = True
     simulation.run(30)
     assert caplog.messages == ["health of p: exit code 1", "health of p: it succeeds again."]
-
-
-def test_a_refused_list_is_given_up() -> None:
-    simulation = asked()
-    simulation.refusal["sessions"] = Reply(409, "stale_report", {})
-    simulation.run(60)
-    assert simulation.kinds().count("sessions") == 1
 
 
 # slta is away
