@@ -19,7 +19,8 @@ from slta.api.http.api_route import ApiRoute
 from slta.api.http.codes import ERRORS
 from slta.api.http.openapi import SERVER, codes_of
 from slta.api.routes.place import router as placement
-from slta.metrics.process_metrics import PLACEMENT_MISTAKES, REQUESTS
+from slta.metrics.process_metrics import PLACEMENT_MISTAKES
+from slta.metrics.request_counts import REQUESTS
 from slta.models import errors
 from tests.docs.pages import rows, words
 from tests.inventory import each

@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 
 from slta.metrics.definitions import CounterDef, GaugeDef, HistogramDef, Row
+from slta.metrics.request_counts import KEY_REQUESTS, LEFT, REQUESTS, RequestCounts
 from slta.models import Findings
 from slta.models.request_record import PLACE_ROUTE, RequestRecord
 from slta.store import Eviction
 
-REQUESTS = HistogramDef(
-    "http_server_request_duration_seconds",
-    "Request duration, from its arrival in the application to the end of the response.",
-    ("http_request_method", "http_route", "http_response_status_code", "error_type"),
-    (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
-)
 PLACE_REQUESTS = CounterDef(
     "place_requests",
     "Requests of the placement route: `placed`, the code in X-Slta-Code, or `left` by the client before its answer.",
     ("fleet", "outcome"),
 )
-KEY_REQUESTS = CounterDef("key_requests", "Requests by key and status code.", ("key_id", "http_response_status_code"))
 CONNECTIONS = GaugeDef("connections", "Open client connections, including TLS handshakes.", ())
 REFUSED = CounterDef("connections_refused", "Connections refused, or closed before a complete request.", ("reason",))
 STORE_CALLS = HistogramDef(
@@ -88,10 +82,10 @@ UNLISTED = GaugeDef(
 BLOCKED = GaugeDef(
     "repair_blocked", "1 while the automatic repair of a suspect fleet is blocked and an operator must act.", ("fleet",)
 )
-PROCESS_ROWS = tuple(row for row in vars().values() if isinstance(row, Row))
-"""All rows above, in this order."""
+PROCESS_ROWS = tuple(dict.fromkeys((REQUESTS, KEY_REQUESTS, *(row for row in vars().values() if isinstance(row, Row)))))
+"""All rows of this process."""
 
-NO_KEY = NO_FLEET = "none"
+NO_FLEET = "none"
 PLACEMENT_MISTAKES = (
     "unauthenticated",
     "insufficient_scope",
@@ -107,17 +101,6 @@ PLACEMENT_MISTAKES = (
 """Codes of the placement route that the proxy's configuration, its key or the fleet's policy is to blame for."""
 PLACED = "placed"
 """Outcome of a placement that was not refused."""
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-OTHER_METHOD = "_OTHER"
-LEFT = "left"
-"""Outcome and error of a request whose client disconnected before the response."""
-
-
-def _error_of(request: RequestRecord) -> str:
-    """Type of the error that a request ended in, by OpenTelemetry: of the server's only; '' without one."""
-    if not request.status:
-        return LEFT
-    return (request.problem or str(request.status)) if request.status >= HTTPStatus.INTERNAL_SERVER_ERROR else ""
 
 
 class ProcessMetrics:
@@ -125,12 +108,12 @@ class ProcessMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests = REQUESTS.create(self.registry)
+        self._requests = RequestCounts()
+        self.registry.register(self._requests)
         self._place_requests = PLACE_REQUESTS.create(self.registry)
         for code in PLACEMENT_MISTAKES:
             self._place_requests.labels(NO_FLEET, code)  # at 0, so that rate() has the first ones
         self._placed_fleets: set[str] = set()
-        self._key_requests = KEY_REQUESTS.create(self.registry)
         watched = (CONNECTIONS, SURPLUS_REPLICAS, HELD, CERTIFICATE_ENDS)
         self._watched = {gauge: gauge.create(self.registry) for gauge in watched}
         self._refused = REFUSED.create(self.registry)
@@ -150,21 +133,11 @@ class ProcessMetrics:
         self._unlisted = UNLISTED.create(self.registry)
         self._blocked = BLOCKED.create(self.registry)
         ProcessCollector(registry=self.registry)
-        self._known_requests: dict[tuple[str, str | None, int, str, str], tuple[Histogram, Counter]] = {}
         self._known_functions: dict[str, Histogram] = {}
 
     def observe(self, request: RequestRecord) -> None:
         """Count a finished request."""
-        method = request.method if request.method in METHODS else OTHER_METHOD
-        key = (method, request.route, request.status, request.key_id, request.problem)
-        known = self._known_requests.get(key)
-        if known is None:
-            durations = self._requests.labels(method, request.route or "", request.status or "", _error_of(request))
-            by_key = self._key_requests.labels(request.key_id or NO_KEY, request.status or "")
-            known = self._known_requests[key] = (durations, by_key)
-        durations, by_key = known
-        durations.observe(request.seconds)
-        by_key.inc()
+        self._requests.observe(request)
         if request.route == PLACE_ROUTE:
             self._observe_placement(request)
 
