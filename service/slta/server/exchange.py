@@ -30,8 +30,8 @@ class Exchange:
         self.has_started = self.is_over = self._is_chunked = False
         self.task: asyncio.Task[None] | None = None
         self.body = bytearray()
-        self.news = asyncio.Event()
-        """Set if more of the body has arrived, or its end, or that of the exchange."""
+        self._has_news = False
+        self._waiter: asyncio.Future[None] | None = None
         self._connection = connection
 
     def take_body(self) -> bytes:
@@ -43,7 +43,13 @@ class Exchange:
     def end(self) -> None:
         """End the exchange: `receive` and `send` do nothing from now on."""
         self.is_over = True
-        self.news.set()
+        self.tell()
+
+    def tell(self) -> None:
+        """Let `receive` go on: more of the body has arrived, or its end, or that of the exchange."""
+        self._has_news = True
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def receive(self) -> Message:
         """Receive the next piece of the body, or that the exchange is over."""
@@ -53,8 +59,10 @@ class Exchange:
             self.expects_continue = False
         if not self.is_over:
             transport.resume_reading()
-            await self.news.wait()
-            self.news.clear()
+            while not self._has_news:
+                self._waiter = asyncio.get_running_loop().create_future()
+                await self._waiter
+            self._has_news = False
         if self.is_over:
             return {"type": "http.disconnect"}
         return {"type": "http.request", "body": self.take_body(), "more_body": self.more_body}

@@ -71,14 +71,14 @@ class RequestReader:
             self.body_left -= len(body)
         if exchange.keeps_body and not exchange.is_over:
             exchange.body += body
-            exchange.news.set()
+            exchange.tell()
             if len(exchange.body) > MAX_UNRECEIVED:
                 self._connection.transport.pause_reading()
 
     def on_message_complete(self) -> None:
         """Mark the body as complete."""
         self.body_left, self.exchange.more_body = 0, False
-        self.exchange.news.set()
+        self.exchange.tell()
 
     def begin_body(self, headers: Mapping[bytes, bytes]) -> None:
         """Take the body length from the validated headers (RFC 9112, 6.3). 501 for an unsupported transfer coding."""
