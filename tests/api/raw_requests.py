@@ -22,7 +22,7 @@ def call(path: str, body: bytes | str | dict[str, Any] = b"", *, method: str = "
     """A request of a client. `headers` as in `encode`."""
     content = json.dumps(body) if isinstance(body, dict) else body
     sent = content.encode() if isinstance(content, str) else content
-    lines = {"host": "localhost", "x-request-id": "r-1", "content-length": str(len(sent))}
+    lines = {"host": "localhost", "content-length": str(len(sent))}
     lines |= {"content-type": JSON} if sent else {}
     return encode(method, path, sent, lines, headers)
 

@@ -12,6 +12,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import uvicorn
 from fastapi import FastAPI
 from redis import Redis
@@ -148,7 +149,7 @@ async def one_way(
     spans: Spans | None = None,
     **options: Any,
 ) -> AsyncIterator[Served]:
-    """A server on an emptied store, with a clock and draws that are stated."""
+    """A server on an emptied store, with a clock, draws and ids of requests that are stated."""
     observer = spans.observing(Metrics()) if spans else Metrics()
     settings = PATIENT(server, traces=spans is not None)
     store = Store(settings, observer, draw=Random(1).random, clock=StatedClock())
@@ -161,9 +162,11 @@ async def one_way(
         store=store, access=access or Access.open(), render_metrics=no_metrics, specs=Specs(), **app_options
     )
     key = {"authorization": f"Bearer {ADMIN}"} if access else {}
-    async with served(app, fast_path=fast_path, **options) as here:
-        await create_fleet(here, redis, **key)
-        yield here
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("slta.api.http.guards.randbytes", bytes)
+        async with served(app, fast_path=fast_path, **options) as here:
+            await create_fleet(here, redis, **key)
+            yield here
     await store.close()
 
 

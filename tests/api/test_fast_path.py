@@ -16,13 +16,14 @@ from slta.api import fast_path as direct_module
 from slta.api.fast_path import FAST_ROUTES
 from slta.api.http.context import RequestContext
 from slta.api.http.guards import RequestGuard
+from slta.auth.keys import Access, generate_key
 from slta.metrics import Metrics
 from slta.models.request_record import RequestRecord
 from slta.server.connection_limits import MAX_PER_ITERATION
 from testbed.awaiting import eventually
 from testbed.certificates import certificate_in
 from tests.api.raw_requests import JSON, Talk, assign, call, complete, in_one, last
-from tests.api.served import Served, both_ways, create_fleet, one_way, without_dates
+from tests.api.served import ADMIN_ENTRY, Served, both_ways, create_fleet, one_way, without_dates
 from tests.api.test_plain_operations import OTHER_FORMS
 
 CHUNKED = call("f/assign", transfer_encoding="chunked", content_length="", content_type=JSON)
@@ -116,6 +117,47 @@ async def test_both_ways_say_the_same_in_every_talk(server: str, redis: Redis) -
                 said[fast_path][name] = b"\r\n".join(without_dates(await here.say(*talk)))
     assert [name for name in TALKS if said[True][name] != said[False][name]] == []
     assert [name for name in TALKS if not said[True][name].startswith(b"HTTP/1.1 ")] == []
+
+
+KEYED = {
+    "another key": ("Bearer one.wrong-wrong-wrong-wrong", "Bearer {key}"),
+    "no key after a key": ("Bearer {key}", ""),
+    "a key twice": ("Bearer {key}", "Bearer {key}\r\nAuthorization: Bearer {key}"),
+    "a key twice in capitals": ("Bearer {key}", "Bearer {key}\r\nAUTHORIZATION: Bearer {key}"),
+    "an empty key": ("Bearer {key}", " \r\nX: "),
+    "a key of a proxy": ("Bearer {key}", "Bearer {key}\r\nProxy-Authorization: Bearer {key}"),
+    "a line without return": ("Bearer {key}", "Bearer {key}\nContent-Length: 99"),
+    "a control character": ("Bearer {key}", "Bearer {key}\x00"),
+    "blanks around": ("Bearer {key}", "\t Bearer {key} \t"),
+}
+
+
+@pytest.mark.slow
+async def test_both_ways_say_the_same_when_heads_repeat(server: str, redis: Redis) -> None:
+    key, entry = generate_key(["assign"])
+    talks = [
+        tuple(assign("a", authorization=value.format(key=key)) for value in (first, second, first, second))
+        for first, second in KEYED.values()
+    ]
+    access = Access({entry.id: entry, ADMIN_ENTRY.id: ADMIN_ENTRY})
+    directly, by_fastapi = await both_ways(
+        [(*talk[:-1], last(talk[-1])) for talk in talks], server, redis, access=access
+    )
+    assert [name for name, *both in zip(KEYED, directly, by_fastapi, strict=True) if both[0] != both[1]] == []
+
+
+async def test_a_key_that_is_removed_is_refused_at_the_next_known_head(server: str, redis: Redis) -> None:
+    key, entry = generate_key(["assign"])
+    access = Access({entry.id: entry, ADMIN_ENTRY.id: ADMIN_ENTRY})
+    async with one_way(server, redis, access=access) as here:
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+        for known in range(3):
+            writer.write(assign("a", authorization=f"Bearer {key}"))
+            assert (await reader.readuntil(b"}"))[9:12] == (b"200" if known else b"201")
+        access.replace({ADMIN_ENTRY.id: ADMIN_ENTRY}, None)
+        writer.write(assign("a", authorization=f"Bearer {key}"))
+        assert (await reader.readuntil(b"}"))[9:12] == b"401"
+        writer.close()
 
 
 @pytest.mark.slow

@@ -13,10 +13,11 @@ from slta.api.http.parsing import BodyParser
 from slta.api.http.problems import HttpError, problem_of
 from slta.api.http.responses import response_with
 from slta.api.http.route_options import route_options_of
-from slta.api.plain_bodies import MAX_BYTES, read_plain_operations
+from slta.api.plain_bodies import MAX_BYTES, plain_session_reader, read_plain_operations
 from slta.api.routes.operations import operate
 from slta.api.routes.outcomes import write_outcome
-from slta.api.schemas import OperationsBody
+from slta.api.routes.sessions import assign, complete
+from slta.api.schemas import AssignBody, CompleteBody, OperationsBody
 from slta.models import errors
 from slta.store import OperationRequest
 from slta.store._outcomes import Reply
@@ -79,6 +80,23 @@ def test_what_the_fast_reader_takes_the_strict_takes(operations: list[Any], edit
         text = text[:at] + added + text[at + removed :]
     plain = read_plain_operations(text.encode())
     assert plain is None or values(plain.requests) == strictly(text.encode())
+
+
+SESSION_READERS = [
+    (plain_session_reader(AssignBody), BodyParser(AssignBody, route_options_of(assign))),
+    (plain_session_reader(CompleteBody), BodyParser(CompleteBody, route_options_of(complete))),
+]
+
+
+@given(NAMES, st.lists(EDITS, max_size=2))
+def test_a_plain_session_is_what_the_strict_reader_takes(name: str, edits: list[tuple[int, int, str]]) -> None:
+    text = json.dumps({"session_id": name})
+    for at, removed, added in edits:
+        text = text[:at] + added + text[at + removed :]
+    for read_plain, strict in SESSION_READERS:
+        plain = read_plain(text.encode())
+        assert plain or edits
+        assert plain is None or vars(plain) == vars(read_strictly(strict, text.encode()))
 
 
 OTHER_FORMS = {

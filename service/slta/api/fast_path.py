@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from pydantic import BaseModel
@@ -19,9 +20,9 @@ from slta.api.http.dependencies import Dependencies
 from slta.api.http.guards import RequestGuard
 from slta.api.http.parsing import BodyParser, ReadPlain
 from slta.api.http.responses import ApiResponse
-from slta.api.http.route_options import RouteOptions, route_options_of
+from slta.api.http.route_options import UNCOUNTED_BYTES, RouteOptions, route_options_of
 from slta.api.http.route_rules import FLEETS, PLACEMENT, RouteRules
-from slta.api.plain_bodies import read_plain_heartbeats, read_plain_operations
+from slta.api.plain_bodies import plain_session_reader, read_plain_heartbeats, read_plain_operations
 from slta.api.pool_schemas import HeartbeatsBody
 from slta.api.routes import heartbeats, operations, place, sessions
 from slta.api.schemas import AssignBody, CompleteBody, OperationsBody, RenewBody
@@ -53,8 +54,8 @@ def _route(
 FAST_ROUTES: Mapping[str, FastRoute] = {
     route.name: route
     for route in (
-        _route("assign", sessions.assign, AssignBody),
-        _route("complete", sessions.complete, CompleteBody),
+        _route("assign", sessions.assign, AssignBody, plain_session_reader(AssignBody)),
+        _route("complete", sessions.complete, CompleteBody, plain_session_reader(CompleteBody)),
         _route("renew", sessions.renew, RenewBody),
         _route("operations", operations.operate, OperationsBody, read_plain_operations),
         _route("pools/heartbeats", heartbeats.send_heartbeats, HeartbeatsBody, read_plain_heartbeats),
@@ -68,11 +69,13 @@ FAST_PROXY_ROUTES: Mapping[RouteRules, FastRoute] = {
 """By their rules; the method is any."""
 
 
-class FastRequest(NamedTuple):
-    """Matched route and fleet of a request."""
+@dataclass(slots=True)
+class FastRequest:
+    """Matched route and fleet of requests with one head; `is_checked`: one of them passed the checks of the head."""
 
     route: FastRoute
     fleet: str
+    is_checked: bool = False
 
 
 class FastPath:
@@ -101,16 +104,21 @@ class FastPath:
         `body` is the complete body, or the callable that receives it in pieces. If the client disconnects before the
         last piece, the request is cancelled.
         """
-        route, fleet = request
-        authorizer = self._dependencies.authorizer
+        route, fleet, authorizer = request.route, request.fleet, self._dependencies.authorizer
         status = 0
         try:
-            self.guard.check(scope, context)
+            self.guard.begin(scope, context)
+            if not request.is_checked:
+                self.guard.check(scope, context)
             authorizer.authorize(context, route.options, fleet)
             if route.parser is None:
                 response = await route.endpoint(fleet, self._dependencies, context)
             else:
-                model = await route.parser.receive(context, scope["query_string"], body, authorizer.reserve)
+                if request.is_checked and isinstance(body, bytes) and len(body) <= UNCOUNTED_BYTES:
+                    model = await route.parser.read(body)
+                else:
+                    model = await route.parser.receive(context, scope["query_string"], body, authorizer.reserve)
+                request.is_checked = bool(body)
                 response = await route.endpoint(fleet, model, self._dependencies, context)
             status = response.status
         except ClientDisconnect:

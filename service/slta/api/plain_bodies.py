@@ -1,16 +1,19 @@
-"""Plain bodies: batches and heartbeats in a plain form, read by a regular expression instead of a JSON parser.
+"""Plain bodies: requests in a plain form, read by a regular expression instead of a JSON parser.
 
-The plain form has its members in one order and names without escapes: of an operation `session_id`, `session_type`
-(of an assign) and `lease_seconds`, with at most eight digits before and six after the point; of a heartbeat `pool_id`,
-`ttl_seconds` and, if any, `count` and `quality`. Whatever it accepts, the model of the body accepts with the same
-values.
+The plain form has its members in one order and names without escapes: of a session `session_id`; of an operation
+`session_id`, `session_type` (of an assign) and `lease_seconds`, with at most eight digits before and six after the
+point; of a heartbeat `pool_id`, `ttl_seconds` and, if any, `count` and `quality`. Whatever it accepts, the model of the
+body accepts with the same values.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, NamedTuple
+
+from pydantic import BaseModel
 
 from slta.api.pool_schemas import MAX_POOLS, PlainHeartbeats
 from slta.api.schemas import MAX_OPERATIONS
@@ -28,6 +31,17 @@ class PlainOperations(NamedTuple):
     """Operations of a batch, as `OperationsBody` has them."""
 
     requests: list[OperationRequest]
+
+
+def plain_session_reader(model: type[BaseModel]) -> Callable[[bytes], SimpleNamespace | None]:
+    """Reader of a body with nothing but a `session_id`: the fields of `model` with their defaults; None of others."""
+    defaults = {name: field.default for name, field in model.model_fields.items() if name != "session_id"}
+
+    def read(body: bytes) -> SimpleNamespace | None:
+        found = _session(body)
+        return SimpleNamespace(**defaults, session_id=found[1].decode()) if found else None
+
+    return read
 
 
 def read_plain_operations(body: bytes) -> PlainOperations | None:
@@ -87,6 +101,7 @@ _HEARTBEAT = (
     rf'{{ "pool_id" : "({_NAME})" , "ttl_seconds" : ({_TTL}) '
     rf'(?:, "count" : ({_COUNT}) (?:, "quality" : ({_QUALITY}) )?+)?+}}'
 )
+_session = re.compile(rf'{{ "session_id" : "({_NAME})" }} '.replace(" ", r"[ \t\n\r]*+").encode()).fullmatch
 _operations = _plain_form("operations", _ITEM, MAX_OPERATIONS)
 _typed_operations = _plain_form("operations", _TYPED_ITEM, MAX_OPERATIONS)
 _heartbeats = _plain_form("heartbeats", _HEARTBEAT, MAX_POOLS)

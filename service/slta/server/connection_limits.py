@@ -16,6 +16,7 @@ import structlog
 
 from slta.server.admission import MAX_SPARE, AdmissionControl
 from slta.server.callback_queue import CallbackQueue
+from slta.server.request_head import KnownHeads
 
 MAX_CONNECTIONS = 4096
 """Default of the setting `max_connections`."""
@@ -96,6 +97,7 @@ class ConnectionLimits:
         self._shed: Counter[str] = Counter()
         self._timeouts = CallbackQueue(MAX_PER_ITERATION)
         self.starts = CallbackQueue(MAX_PER_ITERATION)
+        self.known_heads = KnownHeads()
 
     def refuse(self, reason: str) -> None:
         """Count a connection refused or closed by the server; overload is logged once a second."""

@@ -23,7 +23,6 @@ class Exchange:
 
     def __init__(self, connection: Any, url: bytes = b"") -> None:  # noqa: ANN401 - its module imports this one
         self.url = url
-        self.headers: list[tuple[bytes, bytes]] = []
         self.scope: Scope = {"method": ""}
         self.keep_alive = self.expects_continue = self.is_hot = False
         self.keeps_body = self.more_body = True

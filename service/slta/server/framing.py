@@ -6,16 +6,22 @@ A piece is a complete head, or a part of one body; it never extends into the nex
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import httptools
 
-from slta.api.http.problems import CLOSE, HttpError
 from slta.server.exchange import Exchange
-from slta.server.request_head import HEAD_END, MAX_HEADER_BYTES, head_end, headers_too_large
+from slta.server.request_head import (
+    CHUNKED,
+    HEAD_END,
+    MAX_HEADER_BYTES,
+    KnownHeads,
+    RequestHead,
+    head_end,
+    headers_too_large,
+    parsed_head,
+)
 
-CHUNKED = -1
 MAX_UNRECEIVED = 65_536
 """Bytes of a body that may wait for its route; above, reading pauses."""
 CHUNK_PIECE = 4096
@@ -33,36 +39,63 @@ class RequestReader:
     extensions and trailers since the last body byte. `pieces` of chunked bodies since the last pause; 0: one is due.
     """
 
-    def __init__(self, connection: Any) -> None:  # noqa: ANN401 - as of an exchange
+    def __init__(self, connection: Any, known_heads: KnownHeads) -> None:  # noqa: ANN401 - as of an exchange
         self.exchange = Exchange(connection)
         self.body_left = self.overhead = self.pieces = 0
+        self._head: RequestHead | None = None
+        self._is_known = False
         self._has_trailers = False  # the parser takes some for headers of the next request
         self._connection = connection
+        self._known_heads = known_heads
         self._parser = httptools.HttpRequestParser(self)
 
     def parse(self, piece: bytes) -> None:
-        """Parse a piece. Raises an error of httptools, whose context is that of a request which is refused."""
-        self._parser.feed_data(piece if self.body_left else UPGRADE.sub(b"", piece))
+        """Parse a piece. Raises an error of httptools, whose context is that of a request which is refused.
+
+        The parser gets neither a known head nor the body that follows it.
+        """
+        if not self.body_left:
+            self._parse_head(piece)
+        elif self._is_known:
+            self.on_body(piece)
+            if not self.body_left:
+                self.on_message_complete()
+        else:
+            self._parser.feed_data(piece)
         if self._has_trailers and not self.body_left:
             self._parser, self._has_trailers = httptools.HttpRequestParser(self), False
 
+    def _parse_head(self, piece: bytes) -> None:
+        self._head = known = self._known_heads.find(piece)
+        self._is_known = known is not None
+        if known:
+            self._connection.admit(known.target)
+            self._begin(known)
+        else:
+            self._parser.feed_data(UPGRADE.sub(b"", piece))
+            if self._head:
+                self._known_heads.add(piece, self._head)
+
+    def _begin(self, head: RequestHead) -> None:
+        self._head, self.body_left, self.overhead = head, head.body, 0
+        self.exchange = Exchange(self._connection, head.target)
+        self._connection.begin(self.exchange, head)
+
     def on_url(self, url: bytes) -> None:
-        """Begin a request: a head reaches the parser in one piece."""
-        self.exchange = Exchange(self._connection, url)
+        """Take the target: a head reaches the parser in one piece."""
+        self._target, self._headers = url, list[tuple[bytes, bytes]]()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Add a header, without the blanks behind its value, which the parser leaves (RFC 9112, 5.1); no trailer."""
         if self.body_left:
             self._has_trailers = True
         else:
-            self.exchange.headers.append((name.lower(), value.rstrip(b" \t")))
+            self._headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
-        """Take from the head what the parser has of it, and start the request."""
-        version, method = self._parser.get_http_version(), self._parser.get_method().decode("ascii")
-        self.exchange.keep_alive = version != "1.0" and self._parser.should_keep_alive()
-        self.exchange.scope = {"http_version": version, "method": method, "headers": self.exchange.headers}
-        self._connection.begin(self.exchange)
+        """Start the request."""
+        self._connection.admit(self._target)
+        self._begin(parsed_head(self._parser, self._target, self._headers))
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body, if somebody is going to receive it."""
@@ -79,17 +112,6 @@ class RequestReader:
         """Mark the body as complete."""
         self.body_left, self.exchange.more_body = 0, False
         self.exchange.tell()
-
-    def begin_body(self, headers: Mapping[bytes, bytes]) -> None:
-        """Take the body length from the validated headers (RFC 9112, 6.3). 501 for an unsupported transfer coding."""
-        self.body_left = int(headers.get(b"content-length", 0))
-        if b"transfer-encoding" in headers:
-            values = b",".join([value for name, value in self.exchange.headers if name == b"transfer-encoding"])
-            codings = values.lower().replace(b",", b" ").split()
-            if codings[-1:] == [b"chunked"] != codings:  # if chunked is not the last, the parser raises 400
-                detail = "The only supported transfer coding is chunked."  # RFC 9112, 6.1
-                raise HttpError(501, "unsupported_transfer_coding", detail, CLOSE)
-            self.body_left, self.overhead = CHUNKED, 0
 
     def piece_end(self, buffer: bytes, start: int) -> int:
         """End of the piece that starts at `start`; `start` if more data or a pause is needed. Raises HttpError."""

@@ -21,7 +21,7 @@ from slta.api.http.route_rules import RULES_KEY, rules_of
 from slta.server.connection_limits import REQUEST_SECONDS, SHED_PAUSE_SECONDS, STALLED_SECONDS, ConnectionLimits
 from slta.server.exchange import Exchange
 from slta.server.framing import RequestReader
-from slta.server.request_head import http_error_of, path_of, split_target, target_of
+from slta.server.request_head import RequestHead, http_error_of, path_of, target_of
 
 WRITE_BUFFER_BYTES = 16_384
 """High-water mark of the transport's write buffer, and of TLS's read buffer, besides the kernel's buffers."""
@@ -45,7 +45,7 @@ class HttpProtocol(asyncio.Protocol):
         self.state: Any = server_state
         self._limits = limits
         self._fast_path = fast_path
-        self._reader = RequestReader(self)
+        self._reader = RequestReader(self, limits.known_heads)
         self._exchange = self._reader.exchange
         self._exchange.end()
         self._buffer = b""
@@ -171,25 +171,24 @@ class HttpProtocol(asyncio.Protocol):
             start, reader.body_left = len(buffer), 0
         self._buffer = buffer[start:]
 
-    def begin(self, exchange: Exchange) -> None:
-        """Start a request, or raise HttpError if it is refused."""
+    def admit(self, target: bytes) -> None:
+        """Take a request, or raise HttpError if the connection is one beyond the limit, and it is no probe."""
         self._idle.pop(self, None)
         self.deadline, self._head_started = self._loop.time() + REQUEST_SECONDS, False
-        if not (self._is_admitted or path_of(exchange.url) in PROBES):
+        if not (self._is_admitted or path_of(target) in PROBES):
             detail = "The dispatcher has reached its connection limit: retry later, or use another dispatcher."
             raise HttpError(503, "too_many_connections", detail, CLOSE)
-        headers = dict(exchange.headers)
-        self._reader.begin_body(headers)
-        scope = exchange.scope = {**self._scope, **exchange.scope, **split_target(exchange.url, exchange.headers)}
-        exchange.keep_alive = exchange.keep_alive and self._is_admitted and not self._limits.ending
-        exchange.expects_continue = headers.get(b"expect", b"").lower() == b"100-continue"
-        rules = scope[RULES_KEY] = rules_of(scope["path"])
-        exchange.keeps_body = not rules.of_proxies
+
+    def begin(self, exchange: Exchange, head: RequestHead) -> None:
+        """Start a request that was admitted."""
+        scope = exchange.scope = {**self._scope, **head.scope}
+        exchange.keep_alive = head.keep_alive and self._is_admitted and not self._limits.ending
+        exchange.expects_continue = head.expects_continue
+        exchange.keeps_body = not scope[RULES_KEY].of_proxies
         self._exchange = exchange
-        request = None if exchange.expects_continue else self._fast_path.match(scope, rules)
-        if request:
+        if head.fast:
             exchange.is_hot = True
-            answer = partial(self._answer, exchange, request, self._fast_path.guard.context(scope))
+            answer = partial(self._answer, exchange, head.fast, self._fast_path.guard.context(scope))
             self._limits.starts.add(partial(self._start, exchange, answer))
         else:
             self._start(exchange, partial(self._app, scope, exchange.receive, exchange.send))

@@ -1,14 +1,18 @@
-"""Request-head limits: request line, header bytes, header lines and HTTP version, with the errors for violations."""
+"""Request heads: limits, with the errors for violations; what they say; known ones, which are not parsed again."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import httptools
+from starlette.types import Scope
 
+from slta.api.fast_path import FastPath, FastRequest
 from slta.api.http.problems import CLOSE, HttpError
-from slta.api.http.route_rules import COMMON, rules_of
+from slta.api.http.route_rules import COMMON, RULES_KEY, rules_of
 
 HEAD_END = b"\r\n\r\n"
 MAX_HEADER_BYTES = 16_384
@@ -16,8 +20,97 @@ MAX_HEADER_LINES = 100
 UNCHECKED_HEAD_BYTES = 400
 """A head of at most this size is within all limits: 100 lines have more bytes."""
 VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
+CHUNKED = -1
+KNOWN_HEADS = 1024
+REPEATED = frozenset(
+    (b"host", b"user-agent", b"accept", b"accept-encoding", b"connection", b"content-type", b"content-length")
+)
+"""Headers with which a client's heads are often equal, and which have no secrets."""
+_SECRET = b"uthorization:"
+_PLAIN_VALUE = re.compile(rb"[ -~]+\Z")
 _TARGET = re.compile(rb"[A-Za-z-]+ (/[^ \r\n]*)")
 _VERSION = re.compile(rb" HTTP/\d+(\.\d+)?\Z")
+
+
+class RequestHead(NamedTuple):
+    """What a head says. `scope` is its part of ASGI's; `body` the length of the body, or CHUNKED.
+
+    `fast` is set if the fast path answers.
+    """
+
+    target: bytes
+    scope: Scope
+    keep_alive: bool
+    expects_continue: bool
+    body: int
+    fast: FastRequest | None
+
+    @property
+    def may_be_known(self) -> bool:
+        """Whether the next request may have the same bytes, of which no secret is kept."""
+        return bool(self.fast and self.fast.route.parser) and {name for name, _ in self.scope["headers"]} <= REPEATED
+
+
+def parsed_head(parser: httptools.HttpRequestParser, target: bytes, headers: list[tuple[bytes, bytes]]) -> RequestHead:
+    """What a valid head says. 501 for an unsupported transfer coding; may raise an error of httptools."""
+    version, method, names = parser.get_http_version(), parser.get_method().decode("ascii"), dict(headers)
+    keep_alive = version != "1.0" and parser.should_keep_alive()
+    body = _body_of(names, headers)
+    scope: Scope = {"http_version": version, "method": method, "headers": headers, **split_target(target, headers)}
+    rules = scope[RULES_KEY] = rules_of(scope["path"])
+    expects_continue = names.get(b"expect", b"").lower() == b"100-continue"
+    fast = None if expects_continue else FastPath.match(scope, rules)
+    return RequestHead(target, scope, keep_alive, expects_continue, body, fast)
+
+
+def _body_of(names: Mapping[bytes, bytes], headers: list[tuple[bytes, bytes]]) -> int:
+    """Length of the body from the validated headers (RFC 9112, 6.3)."""
+    if b"transfer-encoding" not in names:
+        return int(names.get(b"content-length", 0))
+    values = b",".join([value for name, value in headers if name == b"transfer-encoding"])
+    codings = values.lower().replace(b",", b" ").split()
+    if codings[-1:] == [b"chunked"] != codings:  # if chunked is not the last, the parser raises 400
+        detail = "The only supported transfer coding is chunked."  # RFC 9112, 6.1
+        raise HttpError(501, "unsupported_transfer_coding", detail, CLOSE)
+    return CHUNKED
+
+
+class KnownHeads:
+    """Heads of earlier requests by their bytes without the Authorization line, which is never kept."""
+
+    def __init__(self) -> None:
+        self._heads: dict[bytes, RequestHead] = {}
+
+    def find(self, head: bytes) -> RequestHead | None:
+        """A known head with the Authorization of this one, if its value is plain; None if the head must be parsed."""
+        rest, secret = _without_secret(head)
+        known = self._heads.get(rest)
+        if known is None or not secret:
+            return known
+        headers = [*known.scope["headers"], (b"authorization", secret)]
+        return known._replace(scope={**known.scope, "headers": headers})
+
+    def add(self, head: bytes, parsed: RequestHead) -> None:
+        """Remember a head that was accepted, if others may have the same; when there are KNOWN_HEADS, begin anew."""
+        rest, secret = _without_secret(head)
+        headers = list(parsed.scope["headers"])
+        if secret:
+            headers.remove((b"authorization", secret))
+        known = parsed._replace(scope={**parsed.scope, "headers": headers})
+        if len(head) <= UNCHECKED_HEAD_BYTES and known.may_be_known:
+            if len(self._heads) >= KNOWN_HEADS:
+                self._heads.clear()
+            self._heads[rest] = known
+
+
+def _without_secret(head: bytes) -> tuple[bytes, bytes]:
+    """The head without its Authorization line, and the value of that, if it is plain; else the whole head and b""."""
+    at = head.find(_SECRET)
+    start, end = at - 1, head.find(b"\r", at)
+    value = head[at + len(_SECRET) : end].strip()
+    if at < 0 or head[start - 2 : start] != b"\r\n" or not _PLAIN_VALUE.match(value):
+        return head, b""
+    return head[:start] + head[end + 2 :], value
 
 
 def head_end(buffer: bytes, start: int) -> int:

@@ -72,10 +72,13 @@ class RequestGuard:
             _request_id(headers), headers, address, monotonic(), rules=rules, problem_types=self.problem_types
         )
 
-    def check(self, scope: Scope, context: RequestContext) -> None:
-        """Call `begin`; raise HttpError 400 or 403 for a request that no route would accept."""
+    def begin(self, scope: Scope, context: RequestContext) -> None:
+        """Say that the task of a request has begun."""
         if self._begin:
             self._begin(scope["method"], context.headers, monotonic() - context.arrived)
+
+    def check(self, scope: Scope, context: RequestContext) -> None:
+        """Raise HttpError 400 or 403 for a request that no route would accept. Depends on its head alone."""
         if _is_repeated(b"authorization", scope, context):
             raise HttpError(400, "repeated_authorization", "The request has more than one Authorization header.")
         for name in context.rules.single_headers:  # which of two the proxy has set is not known

@@ -41,6 +41,7 @@ class GuardMiddleware:
         error_response: ApiResponse | None = None
         try:
             try:
+                self._guard.begin(scope, context)
                 self._guard.check(scope, context)
                 await self._app(inner, receive, send_safely)
             except ClientDisconnect:

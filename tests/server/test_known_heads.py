@@ -1,0 +1,88 @@
+"""Known heads: which are remembered, that none holds a secret, and that they have a bound."""
+
+from __future__ import annotations
+
+import httptools
+import pytest
+
+from slta.server import request_head
+from slta.server.request_head import KnownHeads, RequestHead, parsed_head
+from tests.api.raw_requests import assign, call
+from tests.inventory import each
+
+SECRET = "Bearer one.secret"
+
+
+class Headers:
+    """What the parser tells of a head."""
+
+    def __init__(self, head: bytes) -> None:
+        self.found: list[tuple[bytes, bytes]] = []
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.feed_data(head)
+
+    def on_url(self, url: bytes) -> None:
+        self.url = url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.found.append((name.lower(), value.rstrip()))
+
+    def on_headers_complete(self) -> None:
+        self.head = parsed_head(self.parser, self.url, self.found)
+
+
+def head_of(request: bytes) -> bytes:
+    return request.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
+def known_after(request: bytes) -> tuple[KnownHeads, RequestHead | None]:
+    heads, head = KnownHeads(), head_of(request)
+    heads.add(head, Headers(head).head)
+    return heads, heads.find(head)
+
+
+NOT_KEPT = {
+    "a cookie": assign("a", cookie="a=b"),
+    "a trace": assign("a", traceparent="00-1-2-03"),
+    "an id of a request": assign("a", x_request_id="r-1"),
+    "a client of a proxy": assign("a", x_forwarded_for="192.0.2.1"),
+    "two keys": assign("a", authorization=f"{SECRET}\r\nauthorization: {SECRET}"),
+    "two keys in capitals": assign("a", authorization=f"{SECRET}\r\nAUTHORIZATION: {SECRET}"),
+    "a key of a proxy": assign("a", proxy_authorization=SECRET),
+    "another call": call("f/state", method="GET"),
+    "a placement": call("f/place", method="GET", x_session_id="a"),
+    "a body in chunks": call("f/assign", content_length="", transfer_encoding="chunked"),
+    "a client that waits": assign("a", expect="100-continue"),
+    "more than 400 bytes": assign("a", user_agent="x" * 400),
+}
+
+
+@each("request", NOT_KEPT)
+def test_a_head_that_hardly_repeats_is_not_remembered(request: str) -> None:
+    assert known_after(NOT_KEPT[request])[1] is None
+
+
+def test_a_known_head_says_what_the_parser_said() -> None:
+    request = assign("a", authorization=SECRET, accept="*/*")
+    parsed, (_, known) = Headers(head_of(request)).head, known_after(request)
+    assert known
+    assert {**known.scope, "headers": dict(known.scope["headers"])} == {
+        **parsed.scope,
+        "headers": dict(parsed.scope["headers"]),
+    }
+    assert known[2:5] == parsed[2:5]
+
+
+def test_no_secret_is_kept() -> None:
+    heads, known = known_after(assign("a", authorization=SECRET))
+    assert known
+    assert "secret" not in repr(vars(heads))
+
+
+def test_the_heads_begin_anew_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_head, "KNOWN_HEADS", 2)
+    heads = KnownHeads()
+    for client in ("a", "b", "c"):
+        head = head_of(assign("a", user_agent=client))
+        heads.add(head, Headers(head).head)
+    assert [bool(heads.find(head_of(assign("a", user_agent=client)))) for client in "abc"] == [False, False, True]
