@@ -19,7 +19,7 @@ Parts = Callable[[Any], Iterable[Any]]
 VALUES = (
     *("type", "format", "enum", "const", "pattern", "default", "title", "description", "$ref", "required"),
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-    *("minLength", "maxLength", "minItems", "maxItems", "uniqueItems"),
+    *("minLength", "maxLength", "minItems", "maxItems", "uniqueItems", "maxProperties"),
     *("discriminator", "examples", "deprecated", "readOnly", "writeOnly"),
 )
 KEYWORDS: dict[str, Parts] = {

@@ -28,7 +28,7 @@ def fleet_file(**fields: Any) -> FleetFile:
 
 
 def test_each_way_to_give_pools_and_addresses_is_taken() -> None:
-    _, *ways, _types = (yaml.safe_load(block) for block in PAGE.blocks("yaml"))
+    _, *ways, _types, _scale = (yaml.safe_load(block) for block in PAGE.blocks("yaml"))
     linear = {"name": "c", "capacity": 1, "utility": {"kind": "linear", "slope": 1}}
     pools = [[*FleetFile.read({"classes": [linear | way]}).wanted_pools()] for way in ways]
     assert [(len(of_way), of_way[0].address) for of_way in pools] == [(12, "10.0.0.1:8080"), (2, "10.0.1.7:8080")]
@@ -69,11 +69,11 @@ def test_what_places_for_priority_do_follows_from_the_chain() -> None:
     assert f"with 5 places kept {high:.2f} % of the high ones and {low:.0f} % of the low" in text
 
 
-def test_the_session_types_of_the_page_and_of_the_example_are_taken() -> None:
-    *_, types = (yaml.safe_load(block) for block in PAGE.blocks("yaml"))
+def test_the_session_types_and_the_scale_of_the_page_and_of_the_example_are_taken() -> None:
+    *_, types, scale = (yaml.safe_load(block) for block in PAGE.blocks("yaml"))
     names = [c["name"] for c in FILE["classes"]]
     classes = [{"name": name, "utility": {"kind": "linear", "slope": 1}, "capacity": 5} for name in names]
-    assert fleet_file(classes=classes, **types).to_spec().type_names == ("default", "video", "chat")
+    assert fleet_file(classes=classes, **types, **scale).to_spec().type_names == ("default", "video", "chat")
     whole = yaml.safe_load((ROOT / "examples/session-types.yaml").read_text(encoding="utf-8"))
     assert FleetFile.read(whole).to_spec().type_names == ("default", "chat", "document", "video")
 

@@ -12,7 +12,7 @@ from slta.core.optimum import optimum
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.plan import progress
 from slta_planning.plan.loads import read_profile
-from slta_planning.plan.options import costs_of, floor_of
+from slta_planning.plan.options import costs_of
 from slta_planning.plan.plan_report import report
 from testbed.awaiting import until
 from tests.planning.commands import prose, shown
@@ -242,10 +242,8 @@ def test_a_budget_does_not_buy_pools_that_add_nothing(fleet: Path) -> None:
     assert data["hours"][0]["expected_utility"] == pytest.approx(3 * 4.974, rel=1e-6)
 
 
-def test_costs_and_floors_are_read_as_they_are_written() -> None:
+def test_costs_are_read_as_they_are_written() -> None:
     assert costs_of(["b=2.5", "a=1e2"], ["a", "b"]) == (100.0, 2.5)
-    assert (floor_of("95%").amount, floor_of("95%").is_share) == (0.95, True)
-    assert (floor_of("0.5").amount, floor_of("0.5").is_share) == (0.5, False)
 
 
 @pytest.mark.parametrize("loads", [["call=30"], ["30", "20"]])

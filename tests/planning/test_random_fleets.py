@@ -18,7 +18,6 @@ from slta_planning.plan.answer import search_of
 from slta_planning.plan.finding import found_for, found_within
 from slta_planning.plan.loads import Hour, floors_of
 from slta_planning.plan.market import Floats, market_of, places_for
-from slta_planning.plan.options import Floor
 from slta_planning.plan.rounds import NoFleetError
 from slta_planning.plan.search import Search
 from slta_planning.plan.solving import Solution
@@ -82,7 +81,7 @@ def _curve(draws: np.random.Generator, size: int) -> Utility:
 
 def searched(one: Drawn) -> tuple[Search, Floats]:
     """A search, and its floors."""
-    floors = np.array([np.dot(floors_of(Floor(one.floor, is_share=True), one.spec), one.loads)])
+    floors = np.array([np.dot(floors_of(f"{100 * one.floor}%", one.spec), one.loads)])
     market = market_of(one.spec, one.costs, [Hour("", one.loads)], one.refused)
     return search_of(one.spec, market, "jlmu", lambda: None), floors
 

@@ -9,6 +9,7 @@ from functools import partial
 from slta.fleet_file.curves import Curve
 from slta.fleet_file.orders import Order
 from slta.fleet_file.pool_classes import ClassFile
+from slta.fleet_file.scale import ClassScaleFile, ScaleFile
 from slta.fleet_file.schema import FleetFile
 from tests.reference import commands, schemas, tables
 
@@ -27,6 +28,8 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "metrics-of-processes": partial(tables.metrics, tables.OF_PROCESSES),
     "objects": schemas.objects,
     "orders": partial(schemas.kinds, Order),
+    "scale-class-fields": partial(schemas.fields, ClassScaleFile),
+    "scale-fields": partial(schemas.fields, ScaleFile),
     "settings": tables.settings,
 }
 

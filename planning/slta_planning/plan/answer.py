@@ -14,7 +14,7 @@ from slta_planning.plan.expected import Expectation, placement_gap, simulated_ut
 from slta_planning.plan.finding import found_by
 from slta_planning.plan.loads import floors_of, loads_of, read_profile
 from slta_planning.plan.market import Market, market_of
-from slta_planning.plan.options import Options, costs_of, floor_of, positive
+from slta_planning.plan.options import Options, costs_of, positive
 from slta_planning.plan.results import Plan, PlanRequest, results
 from slta_planning.plan.rounds import Found, NoFleetError
 from slta_planning.plan.search import Search
@@ -47,7 +47,7 @@ def _request(spec: FleetSpec, options: Options) -> PlanRequest:
         kinds,
         costs_of(options.costs, spec.class_names()),
         hours,
-        floors_of(floor_of(floor), spec) if floor is not None else None,
+        floors_of(floor, spec) if floor is not None else None,
         positive(budget, "--budget") if budget is not None else None,
         options.refused,
         PLACES_TYPES if spec.session_types else untyped,

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from slta.cli.error_messages import UserError
 from slta.core.fleet import FleetSpec
+from slta.core.scaling.settings import floor_of
 from slta.core.session_types import DEFAULT_TYPE
 from slta_planning.names import check_header, named_amounts, no_such, refuse_twice
-from slta_planning.plan.options import Floor, Loads, load_of, rows_by_hour
+from slta_planning.plan.options import Loads, load_of, rows_by_hour
 
 COLUMNS = ("hour", "sessions")
 """Of the profile of a fleet without session types."""
@@ -101,9 +102,9 @@ def _simulated(hour: Hour, what: str, least: float) -> Hour:
     return hour
 
 
-def floors_of(floor: Floor, spec: FleetSpec) -> tuple[float, ...]:
-    """Utility per session of each type; a share is of the most that one can add in the type's classes."""
-    if not floor.is_share:
-        return (floor.of_a_session(spec.ranking.marginals),) * len(spec.type_names)
-    columns = spec.ranking.marginals
-    return tuple(floor.of_a_session([columns[c] for c in own]) for own in spec.type_sets.classes)
+def floors_of(text: str, spec: FleetSpec) -> tuple[float, ...]:
+    """Utility per session of each type, from a floor as written. Raises UserError."""
+    try:
+        return spec.floors(floor_of(text))
+    except ValueError as error:
+        raise UserError(f"--floor: {error}") from None

@@ -1,10 +1,9 @@
-"""Parsers of costs, loads and the floor."""
+"""Parsers of costs and loads."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -44,33 +43,6 @@ class Options(NamedTuple):
             raise UserError(LOADS_RULE)
         if (self.floor is None) == (self.budget is None):
             raise UserError("give either --floor or --budget")
-
-
-@dataclass(frozen=True)
-class Floor:
-    """Minimum mean utility: per session, or as a fraction of the largest marginal utility."""
-
-    amount: float
-    is_share: bool
-
-    def of_a_session(self, marginals: Sequence[Sequence[float]]) -> float:
-        """Utility per session, from Δ of each class. Raises UserError if no fleet of these classes can reach it."""
-        best = max(column[0] for column in marginals)
-        if self.is_share and best <= 0:
-            raise UserError("--floor: no session adds anything on a pool of these classes: give a utility per session")
-        least = self.amount * best if self.is_share else self.amount
-        if least > best:
-            raise UserError(f"--floor: a session adds at most {best:g} on a pool of these classes, not {least:g}")
-        return least
-
-
-def floor_of(text: str) -> Floor:
-    """Parse `0.5`, utility per session, or `95%`, a fraction of max Δ(i, 0). Raises UserError."""
-    is_share = text.endswith("%")
-    amount = _number(text.removesuffix("%"), "--floor", "a number like 0.5, or a share like 95%")
-    if is_share and not 0 < amount <= 100:
-        raise UserError(f"--floor: {text} is not a share above 0% and up to 100%")
-    return Floor(amount / 100 if is_share else amount, is_share)
 
 
 def costs_of(texts: Sequence[str], names: Sequence[str]) -> tuple[float, ...]:

@@ -28,5 +28,6 @@ Not in the paper:
 | utility of an even spread | least_connections |
 | difference at placing | differences |
 | measured quality, drift of curves | quality |
+| scale advice: how many pools of each class | scaling |
 | session types: prices, and the optimum under restrictions | session_types |
 """

@@ -13,6 +13,7 @@ from slta.core.orders import PAPER, Order
 from slta.core.policies import DEFAULT_POLICY, POLICIES, Policy
 from slta.core.policies.tokens import Beta
 from slta.core.ranking import Ranking, rank_coordinates
+from slta.core.scaling.settings import Floor, Scale
 from slta.core.session_types import DEFAULT_TYPE
 from slta.core.session_types.intervals import Interval, excess
 from slta.core.session_types.sets import TypeSets
@@ -74,7 +75,7 @@ class FleetSpec:
     session of low priority is refused while its classes have at most `reserve_for_priority` free places in all.
     `utility_unit` is displayed behind utilities, and `stated_policy` is the file's, such as `auto`, None for that of
     `policy`; nothing depends on them. `quality` is what pools measure, None if nothing; `learned` has the classes whose
-    curve an apply of a file keeps.
+    curve an apply of a file keeps. `scale` has the settings of scale advice, None without.
     """
 
     classes: tuple[PoolClass, ...]
@@ -92,6 +93,7 @@ class FleetSpec:
     stated_policy: str | None = None
     quality: Quality | None = None
     learned: frozenset[str] = frozenset()
+    scale: Scale | None = None
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.classes]
@@ -146,6 +148,10 @@ class FleetSpec:
     def places(self, pools: Sequence[Count]) -> Count:
         """Number of sessions that `pools[i]` pools of each class i have room for."""
         return sum(count * c.capacity for count, c in zip(pools, self.classes, strict=True))
+
+    def floors(self, floor: Floor) -> tuple[float, ...]:
+        """`floor` in utility per session of each type. Raises ValueError if no fleet of these classes can reach it."""
+        return floor.by_type(self.type_sets, [float(c.utility.marginal(0)) for c in self.classes])
 
     def class_names(self) -> Sequence[str]:
         """Names of the classes, in order."""

@@ -5,7 +5,7 @@
 | schema | `FleetFile`: shape, limits, `to_spec`, `document` |
 | pool_classes | classes and their pools |
 | curves, orders | utility curves and orders by `kind` |
-| session_types | classes by session type |
+| session_types, scale | classes by session type; settings of scale advice |
 | yaml_file, further_mistakes | `load_yaml`, `LoadedFleet`; all mistakes in one pass |
 | specs | cache of compiled specs |
 | applying | `apply_fleet`, `apply_file`; not exported here, as it imports the store |

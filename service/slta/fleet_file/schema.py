@@ -31,6 +31,7 @@ from slta.core.policies.tokens import EXPONENT, Beta
 from slta.core.utility import PoolClass
 from slta.fleet_file.orders import Order, Paper
 from slta.fleet_file.pool_classes import ClassFile
+from slta.fleet_file.scale import ScaleFile, misplaced_floor
 from slta.fleet_file.session_types import SessionTypes, check_names
 from slta.models import PoolSpec
 from slta.models.errors import InvalidFleetError, Mistake
@@ -106,6 +107,8 @@ class FleetFile(Part):
     """Factor of the [reserves](policies.md#session-types) of session types; 0: none."""
     reserve_for_priority: Annotated[int, Field(strict=True, ge=0, le=MAX_RESERVE_FOR_PRIORITY)] = 0
     """Free places kept for sessions that are not of [low priority](#priority)."""
+    scale: ScaleFile | None = None
+    """Aim and costs of [scale advice](#scale): how many pools of each class."""
 
     @model_validator(mode="after")
     def _within_limits(self) -> Self:
@@ -166,11 +169,13 @@ class FleetFile(Part):
         order = self._order(policy, mistakes)
         conflicts = type_conflicts(policy, order) if self.session_types else []
         mistakes += [mistake_at(("session_types",), conflict) for conflict in conflicts]
+        names = [entry.name for entry in self.classes]
+        mistakes += [mistake_at(*found) for found in (self.scale.misnamed(names) if self.scale else ())]
         kept = priority_conflicts(policy) if self.reserve_for_priority else []
         mistakes += [mistake_at(("reserve_for_priority",), conflict) for conflict in kept]
         if mistakes:
             raise InvalidFleetError(format_mistakes(mistakes), mistakes)
-        return FleetSpec(
+        spec = FleetSpec(
             classes=tuple(classes),
             policy=policy,
             stated_policy=self.policy,
@@ -186,7 +191,11 @@ class FleetFile(Part):
             reserve_for_priority=self.reserve_for_priority,
             quality=Quality(self.quality.per, self.quality.unit) if self.quality else None,
             learned=frozenset(entry.name for entry in self.classes if entry.curve),
+            scale=self.scale.scale(names) if self.scale else None,
         )
+        if mistake := misplaced_floor(spec):
+            raise InvalidFleetError(format_mistakes([mistake]), [mistake])
+        return spec
 
     def resolve(self, pools: int = 0, running: str = "") -> Self:
         """The file with the policy that `auto` means; a file that states no pools has `pools`, now under `running`."""

@@ -62,7 +62,7 @@ def format_mistakes(mistakes: Sequence[Mistake], count: int | None = None) -> st
     return "; ".join(map(str, mistakes[:MAX_NAMED])) + (f"; and {more} more" if more > 0 else "")
 
 
-UNION_FIELDS = ("utility", "order", "pools")
+UNION_FIELDS = ("utility", "order", "pools", "floor")
 """Fields with a tagged union as type."""
 
 
