@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from slta.core.limits import MAX_POOLS
 from slta.core.session_types.sets import TypeSets
 
 MAX_WINDOW_SECONDS = 14_400
@@ -64,6 +65,11 @@ class ClassScale:
     lead_seconds: float = LEAD_SECONDS
     min: int = 0
     max: int | None = None
+
+    @property
+    def most(self) -> int:
+        """`max`, or what a fleet can have."""
+        return MAX_POOLS if self.max is None else self.max
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,145 @@
+"""Pools of each class that are wanted: a multiple of a mix, rounded up, within the limits of classes and of a step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from slta.core.fleet import FleetSpec
+from slta.core.limits import MAX_POOLS
+from slta.core.scaling.mix import fluid_mix, hull_of
+from slta.core.scaling.settings import Scale
+from slta.core.session_types.bound import ROUNDING, bound
+
+CHANGE = 0.15
+"""Cost of starting or draining a pool, relative to its own: another mix must save more."""
+DEAD_BAND = 1
+"""Pools of a class that may be too many: only a larger fall is made."""
+FALL = 3
+"""One in so many pools of a class, at least one, drains in one step."""
+GROWTH = 2
+"""Largest multiple of the pools of a class that is wanted after a lead."""
+DOUBLINGS, HALVINGS = 20, 24
+"""Steps of the search of a multiple."""
+
+Counts = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Sessions by type for which pools are sought, under the settings `scale` of a fleet."""
+
+    spec: FleetSpec
+    scale: Scale
+    loads: Sequence[float]
+
+    @cached_property
+    def floor(self) -> float | None:
+        """Least utility of all sessions; None with a budget."""
+        by_type = self.scale.floor and self.spec.floors(self.scale.floor)
+        return sum(load * least for load, least in zip(self.loads, by_type, strict=True)) if by_type else None
+
+    def cost(self, pools: Sequence[float]) -> float:
+        """Of all pools."""
+        return sum(own.cost * count for own, count in zip(self.scale.classes, pools, strict=True))
+
+    def utility(self, pools: Sequence[float]) -> float:
+        """U*(N, A) of the sessions; minus infinity if some have no room."""
+        best = bound(self.spec.type_sets, self.spec.paper_ranking, pools, self.loads)
+        return best.utility if best.refused <= ROUNDING * sum(self.loads) else -math.inf
+
+    def suffices(self, pools: Sequence[float]) -> bool:
+        """Whether there is room, and the bound reaches the floor."""
+        least = -math.inf if self.floor is None else self.floor - 1e-9 * abs(self.floor)
+        return least <= self.utility(pools) > -math.inf
+
+    def target(self, now: Counts) -> Counts:
+        """Pools for the aim within `min` and `max`: a multiple of `now`, unless another mix saves more than a change.
+
+        The saving is of the cost, or with a budget of utility.
+        """
+        lows = [own.min for own in self.scale.classes]
+        new, old = self._cheapest(lows), self._multiple(now, lows) if any(now) else None
+        if old is None or not self.suffices(old):
+            return new
+        best, kept = self.utility(new), self.utility(old)
+        saving = 1 - self.cost(new) / self.cost(old) if self.floor is not None else (best - kept) / abs(best or 1.0)
+        return new if saving * self.cost(old) > CHANGE * (self._change(now, new) - self._change(now, old)) else old
+
+    def _change(self, before: Counts, after: Counts) -> float:
+        return self.cost([abs(a - b) for a, b in zip(before, after, strict=True)])
+
+    def _cheapest(self, lows: list[int]) -> Counts:
+        """A multiple of the fluid mix. Where `max` of its classes allows none that suffices, others join them."""
+        free = set(range(len(lows)))
+        while free:
+            mix = self._mix(free)
+            if (found := self._multiple(mix, lows)) is not None:
+                return found
+            full = {c for c in free if mix[c] > 0}
+            lows = [self.scale.classes[c].most if c in full else low for c, low in enumerate(lows)]
+            free = free - full if full else set()
+        return tuple(lows)
+
+    def _mix(self, free: set[int]) -> list[float]:
+        marginals, costs = self.spec.paper_ranking.marginals, [own.cost for own in self.scale.classes]
+        own = [[c for c in classes if c in free] for classes in self.spec.type_sets.classes]
+        parts = [(hull_of(marginals, costs, c), load) for c, load in zip(own, self.loads, strict=True) if c]
+        if self.floor is None:
+            return fluid_mix(parts, "cost", self.scale.budget or 0.0, len(costs))
+        return fluid_mix(parts, "utility", self.floor, len(costs))
+
+    def _multiple(self, mix: Sequence[float], lows: Sequence[int]) -> Counts | None:
+        """The smallest multiple that suffices, None if none does; with a budget the largest that it pays for."""
+        low, high = 0.0, 1.0
+        for _ in range(DOUBLINGS):
+            if self._is_enough(self._rounded(mix, lows, high)):
+                break
+            low, high = high, 2 * high
+        else:
+            return None if self.floor is not None else self._rounded(mix, lows, high)
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if self._is_enough(self._rounded(mix, lows, middle)) else (middle, high)
+        return self._rounded(mix, lows, low if self.floor is None else high)
+
+    def _is_enough(self, pools: Counts) -> bool:
+        return self.suffices(pools) if self.scale.budget is None else self.cost(pools) > self.scale.budget
+
+    def _rounded(self, mix: Sequence[float], lows: Sequence[int], times: float) -> Counts:
+        counts = (min(MAX_POOLS, math.ceil(times * share - 1e-9)) for share in mix)
+        return tuple(
+            min(own.most, max(low, count)) for own, low, count in zip(self.scale.classes, lows, counts, strict=True)
+        )
+
+
+def limited(demand: Demand, target: Counts, now: Counts, draining: Counts, earlier: Sequence[float]) -> Counts:
+    """The pools that are wanted next; `draining` ones have sessions left, `earlier` ones were active before the lead.
+
+    No pool drains for another that is yet to come unless the rest suffices without both. Within a budget pools are
+    added as others go.
+    """
+    rows = zip(target, now, draining, earlier, strict=True)
+    steps = [_step(*row) for row in rows]
+    rest = tuple(map(min, now, steps))
+    if demand.floor is not None and not demand.suffices(rest):
+        steps = list(map(max, now, steps))
+    left = math.inf if demand.scale.budget is None else demand.scale.budget - demand.cost(rest)
+    for c, own in enumerate(demand.scale.classes):
+        more = min(max(0, steps[c] - now[c]), max(0.0, left) // own.cost)
+        steps[c], left = min(steps[c], now[c] + int(more)), left - more * own.cost
+    return tuple(min(own.most, max(own.min, step)) for own, step in zip(demand.scale.classes, steps, strict=True))
+
+
+def _step(target: int, now: int, draining: int, earlier: float) -> int:
+    if target >= now:
+        return min(target, most_of(now, earlier))
+    spare = max(0, max(1, (now + draining) // FALL) - draining)
+    return now if target >= now - DEAD_BAND else max(target, now - spare)
+
+
+def most_of(now: int, earlier: float) -> int:
+    """Largest number of pools that may be wanted of a class."""
+    return max(1, now, math.floor(GROWTH * earlier))

@@ -1,0 +1,183 @@
+"""Scale advice from lines of a history and pools: numbers, limits, which pools go, and when there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from slta.core.fleet import FleetSpec
+from slta.core.scaling.advice import Advice, Present, advise
+from slta.core.scaling.offered import Line
+from slta.core.scaling.removal import PoolState, pods_of, removal_of
+from slta.core.scaling.settings import Scale
+from slta.core.scaling.wanted import Demand
+from slta.core.scaling.withheld import Health, Withheld
+from slta.fleet_file import FleetFile
+from tests.inventory import each
+
+SMALL = {"name": "small", "capacity": 10, "utility": {"kind": "linear", "slope": 1}}
+LARGE = {"name": "large", "capacity": 40, "utility": {"kind": "capped_linear", "slope": 2, "cap": 20}}
+
+
+def spec_of(types: Mapping[str, Sequence[str]] | None = None, **scale: Any) -> FleetSpec:
+    costs = scale.pop("classes", {"small": {"cost": 1}, "large": {"cost": 3, "lead_seconds": 120}})
+    file: dict[str, Any] = {"policy": "jlmu", "classes": [SMALL, LARGE], "session_types": types or {}}
+    return FleetFile.read({**file, "scale": {"floor": 1, "hold_seconds": 600, **scale, "classes": costs}}).to_spec()
+
+
+def settings_of(spec: FleetSpec) -> Scale:
+    assert spec.scale
+    return spec.scale
+
+
+def lines_of(*loads: float, pools: tuple[float, ...] = (4.0, 0.0), **changes: Any) -> list[Line]:
+    """A line a minute; sessions stay for 10 minutes."""
+    loads = loads if len(loads) > 1 else loads * 13
+    line = [Line(60.0 * n, 60.0, (load,), pools, round(load / 10), 0) for n, load in enumerate(loads, 1)]
+    return [*line[:-1], line[-1]._replace(**changes)]
+
+
+def pools_of(*classes: Sequence[int], draining: Sequence[int] = (), pod: int = 1) -> list[PoolState]:
+    """Pools of each class by their sessions; those of the first class that drain; so many pools make a pod."""
+    active = [
+        PoolState(f"{c}-{n}", c, True, held, f"{c}-{n // pod}")
+        for c, own in enumerate(classes)
+        for n, held in enumerate(own)
+    ]
+    return [*active, *(PoolState(f"d-{n}", 0, False, held, f"d-{n}") for n, held in enumerate(draining))]
+
+
+def advised(spec: FleetSpec, lines: Sequence[Line], pools: Sequence[PoolState], **present: Any) -> Advice:
+    zeros = [0] * len(spec.type_names)
+    now = Present(pools, **{"draining": zeros, "refused": zeros, **present})
+    found = advise(spec, settings_of(spec), lines, now)
+    assert isinstance(found, Advice), found
+    return found
+
+
+ONLY_SMALL = {"small": {"cost": 1}, "large": {"cost": 30}}
+
+
+@each(
+    "case",
+    [
+        # sessions, those on each small pool, limits of the class, wanted: 100 sessions and √100 need 11 pools of 10
+        ("enough", 100, [9] * 11, {}, (11, 0)),
+        ("one too many stays", 100, [9] * 12, {}, (12, 0)),
+        ("two too many go", 100, [9] * 13, {}, (11, 0)),
+        ("a third goes in one step", 10, [1] * 12, {}, (8, 0)),
+        ("twice as many as a lead ago", 100, [20] * 4, {}, (8, 0)),
+        ("no fewer than min", 100, [5] * 20, {"min": 18}, (18, 0)),
+        ("another class from max on", 70, [9] * 5, {"max": 6}, (6, 1)),
+        ("one for the first session", 0, [], {}, (1, 0)),
+    ],
+)
+def test_pools_are_wanted_for_the_load_within_the_limits(case: Any) -> None:
+    _, load, held, limits, wanted = case
+    spec = spec_of(classes={**ONLY_SMALL, "small": {"cost": 1, **limits}})
+    assert advised(spec, lines_of(load), pools_of(held)).wanted == wanted
+
+
+def test_no_pool_drains_for_one_that_is_yet_to_come() -> None:
+    spec = spec_of(floor=2)  # which large pools alone reach, up to 20 sessions
+    assert advised(spec, lines_of(35, pools=(6.0, 1.0)), pools_of([6] * 6, [])).wanted == (6, 2)
+    assert advised(spec, lines_of(35, pools=(6.0, 3.0)), pools_of([0] * 6, [12] * 3)).wanted == (4, 3)
+
+
+def test_another_mix_must_save_more_than_the_change() -> None:
+    def wanted(cost: str) -> tuple[int, ...]:
+        spec = spec_of(classes={"small": {"cost": 1}, "large": {"cost": Decimal(cost)}})
+        return advised(spec, lines_of(180, pools=(20.0, 5.0)), pools_of([9] * 20, [])).demand.target((20, 0))
+
+    assert (wanted("3"), wanted("2.5")) == ((20, 0), (0, 5))
+
+
+def test_a_budget_buys_as_much_as_it_pays_for_and_adds_pools_as_others_go() -> None:
+    spec = spec_of(floor=None, budget=12)
+    assert Demand(spec, settings_of(spec), [60.0]).target((0, 0)) == (0, 4)
+    assert advised(spec, lines_of(60, pools=(12.0, 4.0)), pools_of([5] * 12, [])).wanted == (8, 1)
+
+
+def test_refused_sessions_are_part_of_the_load_up_to_half_of_it_in_one_line() -> None:
+    def offered(refused: int) -> float:
+        return advised(spec_of(), lines_of(40, refused=refused), pools_of([10] * 4)).offered.sessions[0]
+
+    assert (offered(0), offered(1), offered(1000)) == (40, 50, 60)
+
+
+def test_each_type_misses_its_part_of_what_was_refused_and_gets_room_for_it() -> None:
+    spec = spec_of({"rare": ["large"]})
+    lines = [line._replace(sessions=(40.0, 0.0), refused=1) for line in lines_of(40)]
+    found = advised(spec, lines, pools_of([10] * 4), refused=(0, 3))
+    assert found.offered.sessions == (40, 10)
+    assert found.wanted == (4, 1)
+
+
+def test_the_largest_load_of_the_hold_counts_and_what_is_left_on_draining_pools() -> None:
+    def offered(*loads: float, draining: int = 0) -> float:
+        found = advised(spec_of(), lines_of(*loads), pools_of([1] * 4), draining=[draining])
+        return found.offered.sessions[0]
+
+    assert offered(90, *[30] * 5, 80, *[30] * 9) == 80
+    assert offered(*[30] * 15, draining=60) == 90
+
+
+def test_rises_over_a_lead_add_to_the_margin() -> None:
+    margin = [advised(spec_of(), lines_of(*loads), []).offered.margin[0] for loads in ([64] * 13, [*[54] * 12, 64])]
+    assert margin == [pytest.approx(8), pytest.approx(8 + 10 / 8**0.5)]  # the last of 8 rises over two lines is 10
+
+
+@each(
+    "case",
+    [
+        # active pools of a pod each but in the last two rows, draining ones, wanted: to drain, ready, replicas
+        ("the emptiest go", ([3, 1, 2], (), 1, 1), (["0-1", "0-2"], [], 3)),
+        ("drained pools are ready", ([3, 1], (0, 2), 1, 2), ([], ["d-0"], 3)),
+        ("pods to come besides those that drain", ([3], (0, 2), 1, 3), ([], ["d-0"], 5)),
+        ("whole pods go", ([3, 1, 2, 2, 0, 5], (), 2, 3), (["0-0", "0-1"], [], 3)),
+        ("whole pods come", ([3, 1, 2, 2], (), 2, 7), ([], [], 4)),
+    ],
+)
+def test_which_pools_go_and_how_many_pods_hold_the_rest(case: Any) -> None:
+    _, (held, draining, pod, wanted), expected = case
+    (pods,) = pods_of(pools_of(held, draining=draining, pod=pod), 1)
+    found = removal_of(pods, len(held), wanted, 600)
+    assert (sorted(pool.pool_id for pool in found.drain), found.ready, found.replicas) == expected
+
+
+def test_a_pool_is_empty_after_as_many_stays_as_the_last_of_its_sessions_takes() -> None:
+    (pods,) = pods_of(pools_of([0, 1, 3]), 1)
+    assert [pool.empty_in_seconds for pool in removal_of(pods, 3, 0, 600).drain] == [0, 600, pytest.approx(1100)]
+    assert removal_of(pods, 3, 2, None).drain == [("0-0", 0, None)]
+
+
+def test_a_pod_is_not_ready_while_one_of_its_pools_is_in_use() -> None:
+    pools = [PoolState("a", 0, False, 0, "pod"), PoolState("b", 0, False, 1, "pod"), PoolState("c", 1, False, 0, "pod")]
+    (pods, _) = pods_of(pools, 2)
+    assert removal_of(pods, 0, 0, None) == ([], [], 1)
+
+
+@each(
+    "case",
+    [
+        ("suspect", {"suspect": True}, {}),
+        ("guard", {"guarded": True}, {}),
+        ("pools_lost", {"lost": 1}, {}),
+        ("store", {"resumed": 181.0}, {}),
+        ("store", {}, {"epoch": 1}),
+        ("store", {}, {"seconds": 151.0}),
+        ("store", {}, {"seconds": 0.0}),
+        ("history", {}, {"end": 779.0}),
+        (None, {"resumed": 180.0}, {}),
+    ],
+)
+def test_there_is_no_advice_without_the_whole_history_of_a_healthy_fleet(case: Any) -> None:
+    reason, health, changes = case
+    spec = spec_of(classes={"small": {"cost": 1, "max": 5}, "large": {"cost": 3, "lead_seconds": 180}})
+    present = Present(pools_of([1] * 4), [0], [0], Health(**health))
+    found = advise(spec, settings_of(spec), lines_of(*[30] * 13, **changes), present)
+    assert found == Withheld(reason, (1, 1)) if reason else isinstance(found, Advice)
+    assert advise(spec, settings_of(spec), [], present._replace(health=Health())) == Withheld("history", (1, 1))
