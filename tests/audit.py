@@ -272,7 +272,7 @@ def _check_leases(fleet: Fleet, found: list[str]) -> None:
     ended = fleet.hash("ended:0").keys() | fleet.hash("ended:1").keys()
     _claim(found, "both live and ended", ended & set(fleet.sessions), set())
     early = fleet.scores("early")
-    _claim(found, "ids that were completed early", fleet.integer("early_completes"), len(early))
+    _claim(found, "ids that were completed early", fleet.integer("early"), len(early))
     remembered = {id_ for id_, forgotten in early.items() if forgotten > fleet.integer("time")}
     _claim(found, "both live and completed early", remembered & set(fleet.sessions), set())
 

@@ -178,7 +178,7 @@ async def test_the_tests_audit_sees_one_instant_of_a_store_under_load(redis: Tex
     for _ in range(AUDITS_UNDER_TRAFFIC // 2):
         assert await asyncio.to_thread(violations, redis, FLEET) == []
     assert traffic.operations > AUDITS_UNDER_TRAFFIC
-    assert rawstate.fields(redis, FLEET)["early_completes"] != "0"
+    assert rawstate.fields(redis, FLEET)["early"] != "0"
 
 
 # What is not in one fleet

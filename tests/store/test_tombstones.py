@@ -62,10 +62,10 @@ async def test_a_tick_drops_few_so_no_call_takes_long(store: Store, fleet: None,
 async def test_a_fleet_keeps_the_latest_100_000(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     await complete_unknown(store, "old-1", "old-2")
     redis.zadd(EARLY, dict.fromkeys(map(str, range(MOST - 2)), redis.zscore(EARLY, "old-2") + 1))
-    rawstate.poke(redis, FLEET, early_completes=MOST)
+    rawstate.poke(redis, FLEET, early=MOST)
     clock.advance(1)
     await complete_unknown(store, "new")
-    assert (redis.zcard(EARLY), field(redis, "early_completes")) == (MOST, str(MOST))
+    assert (redis.zcard(EARLY), field(redis, "early")) == (MOST, str(MOST))
     assert [await is_placed(store, name) for name in ("old-1", "old-2", "new")] == [True, False, False]
 
 

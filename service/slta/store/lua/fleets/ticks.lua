@@ -33,7 +33,7 @@ function ticks.upkeep(fleet, interval, excess)
   cold.load(fleet, unpack(cold.TICKED))
   run(fleet, {
     function() intervals.add(fleet, interval, excess) end,
-    sessions.rotate_ended, tombstones.drop_expired, sessions.reap, quality.settle,
+    sessions.rotate_ended, expiring_ids.drop_expired, sessions.reap, quality.settle,
   })
   if timers.are_due(fleet) then
     run(fleet, { timers.open, due_drains.carry_out, expiry.run, guards.run, timers.find_due })

@@ -59,10 +59,8 @@ local function check_ended(fleet, slice, ids)
       end
     end
   end
-  local early = keys.of_fleet(fleet, 'early')
-  for _, id in ipairs(ids[1] and redis.call('EXISTS', early) == 1 and ids or {}) do
-    local ends_at = redis.call('ZSCORE', early, id)
-    if ends_at and tonumber(ends_at) > fleet.time then
+  for _, id in ipairs(ids[1] and redis.call('EXISTS', keys.of_fleet(fleet, 'early')) == 1 and ids or {}) do
+    if expiring_ids.contains(fleet, 'early', id) then
       slice:over(fleet, id, 'early')
     end
   end

@@ -3,16 +3,18 @@
 
 totals = {}
 
-local COUNTED = { 'pools', 'sessions', 'utility', 'older_ended', 'early_completes', 'addresses', 'labels' }
+local COUNTED = { 'pools', 'sessions', 'utility', 'older_ended', 'early', 'addresses', 'labels' }
 local FOLLOWING = { 'active_pools', 'room_for', 'optimum', 'bound_rank', 'bound_filled' }
 
 -- Sets the fields COUNTED from rows and keys; as `ledger.derive`.
 local function derive(fleet, columns)
   ledger.derive(fleet, columns)
   fleet.older_ended = redis.call('HLEN', keys.of_ended(fleet, 1 - fleet.ended_generation))
-  fleet.early_completes = redis.call('ZCARD', keys.of_fleet(fleet, 'early'))
   for _, hash in ipairs({ 'addresses', 'labels' }) do
     fleet[hash] = redis.call('HLEN', keys.of_fleet(fleet, hash))
+  end
+  for _, set in ipairs(expiring_ids.SETS) do
+    fleet[set] = redis.call('ZCARD', keys.of_fleet(fleet, set))
   end
 end
 

@@ -88,7 +88,7 @@ function accounting.prefetch_marginals(fleet, class_index, last)
 end
 
 local COUNTS = {
-  'assigned', 'completed', 'expired', 'learning_steps_up', 'learning_steps_down', 'older_ended', 'early_completes',
+  'assigned', 'completed', 'expired', 'learning_steps_up', 'learning_steps_down', 'older_ended', 'early',
   'revision', 'adopted', 'failed', 'reported_ended', 'rejected_no_capacity', 'rejected_no_active_pool', 'repairs',
   'pool_gone', 'rejected_low_priority',
 }

@@ -68,7 +68,7 @@ function replay.ended(fleet, id, pool_id, reason)
   end
   -- writes
   if reason == '' then
-    tombstones.add(fleet, id)
+    sessions.add_tombstone(fleet, id)
   else
     sessions.add_ended(fleet, id, reason, pool_id)
   end

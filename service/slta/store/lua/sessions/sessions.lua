@@ -1,6 +1,6 @@
 -- Sessions. `sessions` maps an id to its record (see `records`). `ended:0` and `ended:1` map ended ids to "reason
 -- pool_id" in two generations; the older one is dropped as a whole. `early` has ids that were completed before they
--- were assigned (see `tombstones`).
+-- were assigned (see `expiring_ids`).
 --
 -- Each operation reads and checks, then writes; below the line "-- writes" it cannot be refused. Reports of sessions by
 -- pools and others are in `reports`.
@@ -8,6 +8,7 @@
 sessions = {}
 
 local MIN_RETENTION = 120e6 -- µs, longer than the replay log of a dispatcher
+local TOMBSTONE = 120e6 -- µs
 
 -- The record of a live session as a table; nil if there is none.
 function sessions.read(fleet, id)
@@ -26,7 +27,7 @@ function sessions.ended(fleet, id)
   if record then
     local reason, pool_id = string.match(record, '(%S+) (%S*)')
     return { 'ENDED', reason, pool_id }, pool_id
-  elseif fleet.early_completes > 0 and tombstones.contains(fleet, id) then
+  elseif fleet.early > 0 and expiring_ids.contains(fleet, 'early', id) then
     return { 'ENDED', 'completed_before_assign', '' }, ''
   end
 end
@@ -35,6 +36,12 @@ end
 function sessions.add_ended(fleet, id, reason, pool_id)
   fleet.revision = fleet.revision + 1
   write_buffer.set(fleet, keys.ended(fleet.ended_generation), id, reason .. ' ' .. pool_id)
+end
+
+-- Leaves a tombstone of an unknown id.
+function sessions.add_tombstone(fleet, id)
+  fleet.revision = fleet.revision + 1
+  expiring_ids.add(fleet, 'early', id, TOMBSTONE)
 end
 
 -- Prefetches the records of `ids`, and of `new_ids` whether they have ended.
@@ -183,7 +190,7 @@ function sessions.complete(fleet, id, _, _, options)
     return { 'UNMARKED' }
   end
   -- writes
-  tombstones.add(fleet, id)
+  sessions.add_tombstone(fleet, id)
   return { 'UNKNOWN' }
 end
 

@@ -14,7 +14,7 @@ local HOT = {
   'sessions', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'active_pools', 'room_for', 'last_rank',
   'sessions_high', 'sessions_low', 'utility_high', 'utility_low', 'optimum_high', 'optimum_low',
   'assigned', 'completed', 'expired', 'learning_steps_up', 'learning_steps_down', 'pools',
-  'early_completes', 'pool_list', 'revision', 'incarnation', 'attribute_list',
+  'early', 'pool_list', 'revision', 'incarnation', 'attribute_list',
   'differences_since', 'placed_drawn', 'placed_difference', 'placed_squares', 'reported_drawn', 'reported_difference',
   'reported_squares', 'pool_due', 'unconfirmed',
 }
