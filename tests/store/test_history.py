@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
+import pytest
+from redis import Redis
+
+from slta.core.scaling.settings import ClassScale, Scale, floor_of
 from slta.store import Store
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, create, pass_seconds, pool_class, spec
@@ -21,3 +25,17 @@ async def test_a_window_has_a_line_per_sixtieth_newest_first(
     times = [line.time / SECOND for line in lines]
     assert times == sorted(times, reverse=True)
     assert {round(later - earlier) for earlier, later in zip(times[1:], times, strict=False)} == {step}
+
+
+@pytest.mark.parametrize(("hold", "kept"), [(None, 61), (3600, 62), (14_340, 241)])
+async def test_the_hour_is_kept_as_long_as_scale_advice_needs_and_read_as_an_hour(
+    store: Store, clock: Clock, redis: Redis, hold: int | None, kept: int
+) -> None:
+    scale = Scale((ClassScale(1.0),), floor_of("50%"), hold_seconds=hold) if hold else None
+    await create(store, replace(spec(pool_class("small")), scale=scale), {"small": 1})
+    await store.fleets.tick(FLEET)
+    ring = f"{{{FLEET}}}:past:3600"
+    redis.lpush(ring, *redis.lrange(ring, 0, 0) * 300)
+    await pass_seconds(store, clock, 60)
+    snapshot = await store.fleets.snapshot(FLEET)
+    assert [len(await store.fleets.past(snapshot, window)) for window in (3600, 14_400)] == [61, kept]

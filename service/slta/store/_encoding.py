@@ -45,6 +45,7 @@ def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) 
         "forget": round(spec.forget_seconds * MICROSECONDS),
         "reserve": f"{spec.reserve if spec.session_types else 0:.17g}",
         "reserve_for_priority": spec.reserve_for_priority,
+        "scale_window": spec.scale.window_seconds * MICROSECONDS if spec.scale else 0,
         "quality": f"{spec.quality.per} {spec.quality.unit}" if spec.quality else "",
         "session_types": types_text(spec),
         "order": order_text(spec.ranking),

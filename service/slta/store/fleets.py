@@ -136,7 +136,8 @@ class Fleets:
     async def past(self, snapshot: Snapshot, window: int) -> list[Integrals]:
         """Integrals that are kept for a window of `WINDOWS`, a line per sixtieth of it, newest first. O(1).
 
-        They may be of earlier utility functions.
+        Of a longer window, a line per minute as far as `Scale.window_seconds`. They may be of earlier utility
+        functions.
         """
         reply = await self._functions.read("past", snapshot.fleet, window=window)
         return parse_past(snapshot.store_epoch, reply)

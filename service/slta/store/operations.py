@@ -67,7 +67,8 @@ FLEET_KEYS = {
 """Keys of a fleet with a fixed name, by type."""
 
 _FIELDS = """policy utilities names:words capacities:numbers lease:number retention:number beta_coefficient:number
-    beta_power:number exponent:number gone:number forget:number reserve:number reserve_for_priority:number quality"""
+    beta_power:number exponent:number gone:number forget:number reserve:number reserve_for_priority:number
+    scale_window:number quality"""
 CONFIGURATION_FIELDS = tuple(field.partition(":")[0] for field in _FIELDS.split())
 """Stored fields that follow from a fleet's document."""
 _CONFIGURATION = f"expected document {_FIELDS} session_types order bound marginals:list"

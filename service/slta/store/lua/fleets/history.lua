@@ -1,9 +1,12 @@
 -- The history of the integrals, from which any dispatcher can average over the last minute, five minutes or hour.
 -- `past:<window>` holds one line per sixtieth of the window, newest first: the integrals as in `history.integrals`,
--- and after ` # ` the counter `assigned` and those of REJECTED at the same instant.
+-- and after ` # ` the counter `assigned` and those of REJECTED at the same instant. The longest one is kept for
+-- `scale_window`, if that is longer.
 
 history = {}
 
+local LINES = 60 -- of a window, and the one before it
+local LONGEST = constants.WINDOWS[#constants.WINDOWS]
 local REJECTED = { 'rejected_no_capacity', 'rejected_no_active_pool' }
 
 local function time_of(line)
@@ -75,19 +78,22 @@ function history.append(fleet)
         line = history.integrals(fleet) .. ' # ' .. counters(fleet)
       end
       redis.call('LPUSH', key, line)
-      redis.call('LTRIM', key, 0, 60)
+      local longer = window == LONGEST and math.ceil(fleet.scale_window / 60e6) or 0
+      redis.call('LTRIM', key, 0, math.max(LINES, longer))
     end
   end
 end
 
--- -> {PAST, the lines of a window, newest first}; an empty list for an unknown window.
+-- -> {PAST, the lines of a window, newest first}, as many as are kept; an empty list for an unknown window. Windows
+-- above LONGEST have its lines.
 function history.list(fleet, given)
-  return { 'PAST', redis.call('LRANGE', keys.of_past(fleet, given.window), 0, -1) }
+  local window = math.min(given.window, LONGEST)
+  return { 'PAST', redis.call('LRANGE', keys.of_past(fleet, window), 0, math.ceil(LINES * given.window / window)) }
 end
 
 -- The newest line that is at least `window` seconds old, else the oldest; nil for an empty history.
 function history.line_before(fleet, window)
-  local lines = redis.call('LRANGE', keys.of_past(fleet, window), 0, -1)
+  local lines = redis.call('LRANGE', keys.of_past(fleet, window), 0, LINES)
   for _, line in ipairs(lines) do
     if fleet.time - time_of(line) >= window * 1e6 then
       return line

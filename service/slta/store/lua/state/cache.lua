@@ -4,7 +4,7 @@
 
 cache = {}
 
-cache.SETTINGS = { 'lease', 'reserve', 'reserve_for_priority' }
+cache.SETTINGS = { 'lease', 'reserve', 'reserve_for_priority', 'scale_window' }
 local DERIVED = {
   'index_by_id', 'fleet_keys', 'class_keys', 'keys_named_for', 'order', 'bound', 'ranks', 'marginals',
   'frontier_bounds', 'types',

@@ -10,7 +10,7 @@ local FIELDS = { -- by kind
     'pools_since', 'ended_since', 'adopted', 'failed', 'reported_ended', 'rejected_no_capacity',
     'rejected_no_active_pool', 'repairs', 'went_back', 'marked_incarnation', 'exponent', 'gone', 'forget', 'reserve',
     'reserve_for_priority', 'pool_gone', 'rejected_low_priority', 'resumed_at', 'recovering_until', 'addresses',
-    'labels', 'lag', 'held_until',
+    'labels', 'lag', 'held_until', 'scale_window',
   },
   vector = {
     'numbers', 'capacities', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low',
@@ -20,7 +20,7 @@ local FIELDS = { -- by kind
   text = { 'utilities', 'suspect', 'quality' },
 }
 cold.CACHED = { -- kept between calls, see `cache`
-  'names', 'numbers', 'capacities', 'exponent', 'lease', 'reserve', 'reserve_for_priority',
+  'names', 'numbers', 'capacities', 'exponent', 'lease', 'reserve', 'reserve_for_priority', 'scale_window',
 }
 cold.TICKED = { -- what a tick reads, in one command
   'suspect', 'repairs', 'ended_since', 'retention', 'utilities_version', 'pools_since', 'pools_high', 'pools_low',
@@ -29,7 +29,7 @@ cold.INNER = { -- fields that no snapshot shows
   retention = true, ended_since = true, incarnations = true, marked_incarnation = true, gone = true, forget = true,
   resumed_at = true, recovering_until = true, held_until = true, lag = true, addresses = true, labels = true,
   guard_pools = true, guard_heard = true, guard_ttl = true, pools_since = true, pools_high = true, pools_low = true,
-  quality = true,
+  quality = true, scale_window = true,
 }
 local KINDS = {} -- by field; filled on first use, since the top level of a library has no standard functions
 
