@@ -45,7 +45,7 @@ TALKS: dict[str, Talk] = {
         call("f/operations"),
     ),
     "no id": in_one(call("f/assign", {})),
-    "no body": in_one(call("f/assign"), call("f/complete"), call("f/renew")),
+    "no body": in_one(*[call("f/assign")] * 3, call("f/complete"), call("f/renew")),
     "a body in two pieces": (last(assign("a"))[:-5], assign("a")[-5:]),
     "a head in two pieces": (last(assign("a"))[:20], last(assign("a"))[20:]),
     "a chunked body": (last(CHUNKED) + b'11\r\n{"session_id":"a"\r\n1\r\n}\r\n0\r\n\r\n',),
@@ -144,6 +144,11 @@ async def test_both_ways_say_the_same_when_heads_repeat(server: str, redis: Redi
         [(*talk[:-1], last(talk[-1])) for talk in talks], server, redis, access=access
     )
     assert [name for name, *both in zip(KEYED, directly, by_fastapi, strict=True) if both[0] != both[1]] == []
+
+
+async def test_known_heads_without_a_body_are_answered_one_after_the_other(here: Served) -> None:
+    said = await here.say(*in_one(call("f/assign"), call("f/assign"), call("f/assign", host="elsewhere")))
+    assert [part[:3] for part in said.split(b"HTTP/1.1 ")[1:]] == [b"201", b"200", b"400"]
 
 
 async def test_a_key_that_is_removed_is_refused_at_the_next_known_head(server: str, redis: Redis) -> None:

@@ -58,11 +58,11 @@ class RequestReader:
             self._parse_head(piece)
         elif self._is_known:
             self.on_body(piece)
-            if not self.body_left:
-                self.on_message_complete()
         else:
             self._parser.feed_data(piece)
-        if self._has_trailers and not self.body_left:
+        if self._is_known and not self.body_left:
+            self.on_message_complete()
+        elif self._has_trailers and not self.body_left:
             self._parser, self._has_trailers = httptools.HttpRequestParser(self), False
 
     def _parse_head(self, piece: bytes) -> None:

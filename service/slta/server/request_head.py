@@ -27,6 +27,7 @@ REPEATED = frozenset(
 )
 """Headers with which a client's heads are often equal, and which have no secrets."""
 _SECRET = b"uthorization:"
+_BEFORE_SECRET = (b"\r\nA", b"\r\na")
 _PLAIN_VALUE = re.compile(rb"[ -~]+\Z")
 _TARGET = re.compile(rb"[A-Za-z-]+ (/[^ \r\n]*)")
 _VERSION = re.compile(rb" HTTP/\d+(\.\d+)?\Z")
@@ -107,8 +108,8 @@ def _without_secret(head: bytes) -> tuple[bytes, bytes]:
     """The head without its Authorization line, and the value of that, if it is plain; else the whole head and b""."""
     at = head.find(_SECRET)
     start, end = at - 1, head.find(b"\r", at)
-    value = head[at + len(_SECRET) : end].strip()
-    if at < 0 or head[start - 2 : start] != b"\r\n" or not _PLAIN_VALUE.match(value):
+    value = head[at + len(_SECRET) : end].strip(b" \t")
+    if at < 0 or head[start - 2 : at] not in _BEFORE_SECRET or not _PLAIN_VALUE.match(value):
         return head, b""
     return head[:start] + head[end + 2 :], value
 
