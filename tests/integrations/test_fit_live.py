@@ -83,9 +83,9 @@ def test_curves_are_proposed_in_the_unit_of_the_samples(measured: Fleet, tmp_pat
     told = called(measured, "--json", tmp_path / "out.json", "--propose", tmp_path / "fleet.yaml")
     assert told.exit_code == 0, told.output
     assert "fast: 3 pools, 30 samples, measured up to level 6 of 12" in told.stdout
-    assert "\nworth it: above 0.50 % and 2 standard errors\n" in told.stdout
+    assert "\nworth it: unshortened they gain " in told.stdout
     data = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
-    assert (data["is_worth_it"], data["gain"] > 0.05, data["factor"] > 10) == (True, True, True)
+    assert (data["is_worth_it"], data["gain"]["whole"] > 0.05, data["factor"] > 10) == (True, True, True)
     slow, fast = (data["classes"][name]["proposed"] for name in CLASSES)
     assert fast[5] - fast[4] > 1.5 * (slow[5] - slow[4])
     assert stored(measured) == before

@@ -116,16 +116,18 @@ def test_no_slope_changes_by_more_than_half() -> None:
 
 
 @pytest.mark.parametrize("sessions", [40.0, 70.0, 120.0])
-def test_a_step_loses_little_if_curves_are_flat_beyond_what_was_seen(sessions: float) -> None:
+def test_a_step_gains_the_least_that_is_said_if_curves_are_flat_beyond_what_was_seen(sessions: float) -> None:
     classes = two(lambda x: 5 * x**0.9, range(4, 9))
     found = proposed(classes, sessions)
     worst = [least(one, fit(one).slopes) for one in classes]
     assert worst[0][8:] == pytest.approx(np.zeros(CAPACITY - 8))
 
-    def worth(slopes: Sequence[Floats]) -> float:
-        return sum(float(own @ bad) for own, bad in zip(filled(slopes, [5, 5], sessions), worst, strict=True))
+    def worth(slopes: Sequence[Floats], true: Sequence[Floats] = worst) -> float:
+        return sum(float(own @ curve) for own, curve in zip(filled(slopes, [5, 5], sessions), true, strict=True))
 
-    assert worth(found.proposed) >= (1 - 2 * RULES.risk) * worth(found.present)
+    change = worth(found.proposed) - worth(found.present)
+    assert found.gains.least == pytest.approx(change / worth(found.present, [fit(one).slopes for one in classes]))
+    assert -RULES.risk <= found.gains.least < found.gains.expected
 
 
 def test_it_is_worth_it_with_a_gain_above_half_a_percent_and_two_standard_errors() -> None:
@@ -134,8 +136,8 @@ def test_it_is_worth_it_with_a_gain_above_half_a_percent_and_two_standard_errors
         proposed(two(knee, range(4, 15), each=each, spread=spread)) for each, spread in ((200, 0.25), (4, 3))
     )
     assert clear.is_worth_it
-    assert clear.gain > RULES.gain
-    assert noisy.error > clear.error
+    assert clear.gains.whole > RULES.gain
+    assert noisy.gains.error > clear.gains.error
     assert not noisy.is_worth_it
 
 

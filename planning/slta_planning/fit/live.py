@@ -124,9 +124,11 @@ def _report(classes: Sequence[Quality], found: Proposal) -> Iterator[str]:
 def _verdict(found: Proposal, quality: Mapping[str, Any], *, has_types: bool) -> Iterator[str]:
     unit = f"values in {quality['unit']}"
     yield unit + (f": stated curves are multiplied by {found.factor:.4g}" if found.factor not in (0, 1) else "")
-    yield f"at the present load the proposed curves gain {percent(found.gain)} of utility, ± {percent(found.error)}"
+    gain, least, whole, error = map(percent, found.gains)
+    yield f"at the present load the proposed curves gain {gain} of utility"
+    yield f"if curves are straight below the levels with samples and flat above them: {least}"
     rule = f"above {percent(RULES.gain)} and {RULES.errors:g} standard errors"
-    yield f"worth it: {rule}" if found.is_worth_it else f"not worth it: that is a gain {rule}"
+    yield f"{'' if found.is_worth_it else 'not '}worth it: unshortened they gain {whole} ± {error}; needed is {rule}"
     if has_types:
         yield MIXED
 
@@ -134,7 +136,9 @@ def _verdict(found: Proposal, quality: Mapping[str, Any], *, has_types: bool) ->
 def _figures(quality: Mapping[str, Any], classes: Sequence[Quality], found: Proposal) -> dict[str, Any]:
     rows = zip(classes, quality["classes"], found.lacking, found.present, found.proposed, strict=True)
     return {
-        **{name: getattr(found, name) for name in ("factor", "gain", "error", "is_worth_it")},
+        "factor": found.factor,
+        "gain": found.gains._asdict(),
+        "is_worth_it": found.is_worth_it,
         "classes": {
             one.name: {
                 "pools": one.pools,

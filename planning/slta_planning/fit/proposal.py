@@ -42,20 +42,32 @@ class Rules(NamedTuple):
 RULES = Rules()
 
 
+class Gains(NamedTuple):
+    """Parts of the utility at the present load that the proposed curves gain.
+
+    `least`: if curves are as bad as concave ones can be where nothing was seen. `whole`: without the limit of the risk,
+    by which it is judged, and its standard `error`.
+    """
+
+    expected: float
+    least: float
+    whole: float
+    error: float
+
+
 @dataclass(frozen=True)
 class Proposal:
     """Slopes by class, present ones and proposed ones in the unit of the samples, and what they change.
 
     `factor` is that of the unit, 0 if it is not known. `lacking` says by class what samples it lacks, '' of measured
-    ones. `gain` and `error` are parts of the utility at the present load.
+    ones.
     """
 
     factor: float
     lacking: tuple[str, ...]
     present: tuple[Floats, ...]
     proposed: tuple[Floats, ...]
-    gain: float
-    error: float
+    gains: Gains
     is_worth_it: bool
 
 
@@ -123,13 +135,14 @@ def propose(
 
     proposed, moved = moves(step)
     judged = moved if any(map(np.any, moved)) else moves(np.inf)[1]
-    gain, error = _worth(judged, wanted), _error(classes, fits, judged)
+    whole, error = _worth(judged, wanted), _error(classes, fits, judged)
     while step > SHORTEST and _worth(moved, worst) < -rules.risk * total:
         step /= 2
         proposed, moved = moves(step)
-    is_worth_it = total > 0 and gain > max(rules.gain * total, rules.errors * error)
-    share = 1 / total if total > 0 else 0.0
-    return Proposal(factor, lacks, present, proposed, gain * share, error * share, is_worth_it)
+    is_worth_it = total > 0 and whole > max(rules.gain * total, rules.errors * error)
+    gains = (_worth(moved, wanted), _worth(moved, worst), whole, error)
+    shares = Gains(*(gain / total if total > 0 else 0.0 for gain in gains))
+    return Proposal(factor, lacks, present, proposed, shares, is_worth_it)
 
 
 def _worth(filled: Sequence[Floats], slopes: Sequence[Floats]) -> float:
