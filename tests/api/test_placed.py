@@ -1,4 +1,4 @@
-"""What `GET …/sessions/{session_id}` tells of how a session came to its pool: the token that decided, and the level."""
+"""What `GET …/sessions/{session_id}` tells of how a session came to its pool: the deciding token, level and utility."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from redis import Redis
 
 from slta.audit import repair_fleet
 from slta.core.policies import PLACING
-from slta.fleet_file import Specs
+from slta.fleet_file import Specs, compile_spec
+from slta.fleet_file.schema import FleetFile
 from slta.store import Store
 from tests.api.conftest import FLEET, Api, assign
 
+SPEC = compile_spec(FleetFile.read(FLEET))
+
 
 async def told(api: Api, fleet: str, session_id: str) -> tuple[str | None, int | None]:
-    """Token and level."""
+    """Token and level; the marginal utility has to be that of the level, if the class has it."""
     answer: dict[str, Any] = (await api.get(f"{fleet}/sessions/{session_id}")).json()
-    return answer["token"], answer["level"]
+    level, marginals = answer["level"], [None, *SPEC.ranking.marginals[SPEC.class_names().index(answer["pool_class"])]]
+    assert answer["marginal_utility"] == pytest.approx(marginals[level or 0] if (level or 0) < len(marginals) else None)
+    return answer["token"], level
 
 
 def further(redis: Any, session_id: str) -> list[str]:
@@ -63,12 +68,15 @@ async def test_a_record_of_an_older_dispatcher_tells_neither_and_lives_on(api: A
     assert (await api.post(f"{fleet}/complete", json={"session_id": "old"})).json()["pool_id"] == other
 
 
-async def test_a_token_that_this_version_does_not_know_is_kept_and_not_told(api: Api, redis: Redis, fleet: str) -> None:
+@pytest.mark.parametrize("level", [3, 9])
+async def test_a_token_that_this_version_does_not_know_is_kept_and_not_told(
+    api: Api, redis: Redis, fleet: str, level: int
+) -> None:
     await assign(api, fleet, "newer")
-    rewrite(redis, "newer", "3z")
+    rewrite(redis, "newer", f"{level}z")
     await api.post(f"{fleet}/renew", json={"session_ids": ["newer"]})
-    assert await told(api, fleet, "newer") == (None, 3)
-    assert further(redis, "newer") == ["3z"]
+    assert await told(api, fleet, "newer") == (None, level)
+    assert further(redis, "newer") == [f"{level}z"]
 
 
 async def test_a_repair_keeps_what_it_can_read_of_a_record(api: Api, store: Store, redis: Redis, fleet: str) -> None:

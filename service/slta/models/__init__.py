@@ -166,8 +166,9 @@ class Renewal:
 class Session:
     """Live session. `level` is the pool's occupancy on arrival, this session included; `age_seconds` counts from then.
 
-    `token` is null if the policy did not decide: the session was adopted, reported or replayed. `token` and `level` are
-    null where a repair could not recover them, `lease_seconds_left` without a lease.
+    `marginal_utility` is that of the level by the present curve, null beyond its end. `token` is null if the policy did
+    not decide: the session was adopted, reported or replayed. All three are null where a repair could not recover them,
+    `lease_seconds_left` without a lease.
     """
 
     session_id: str
@@ -178,6 +179,7 @@ class Session:
     labels: Mapping[str, str]
     token: str | None
     level: int | None
+    marginal_utility: float | None
     age_seconds: float
     lease_seconds_left: float | None
 

@@ -144,7 +144,7 @@ def renewed(session_ids: Sequence[str], replies: Sequence[Reply]) -> Renewed:
 
 def session(session_id: str, reply: Reply) -> Session:
     """Parse the reply of `session`. UnknownSessionError, SessionEndedError."""
-    _, pool_id, class_and_type, age, left, level, token, address, labels = session_checked(reply)
+    _, pool_id, class_and_type, age, left, level, token, here, exponent, address, labels = session_checked(reply)
     pool_class, session_type = split_type(class_and_type)
     return Session(
         session_id=session_id,
@@ -155,6 +155,7 @@ def session(session_id: str, reply: Reply) -> Session:
         labels=labels_of(labels),
         token=token or None,
         level=int(level) if level else None,
+        marginal_utility=None if here == "" else int(here) / 10.0 ** int(exponent),
         age_seconds=int(age) / MICROSECONDS,
         lease_seconds_left=max(0, int(left)) / MICROSECONDS if left else None,
     )

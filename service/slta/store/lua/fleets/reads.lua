@@ -65,8 +65,9 @@ function reads.snapshot(fleet, added)
   return { 'SNAPSHOT', document, fields, rank, texts, history.integrals(fleet), past, sizes }
 end
 
--- session_id -> {SESSION, pool_id, class and type, age, remaining lease in µs or '', level or '', token or '', address
--- or '', labels or ''} | {ENDED, reason, pool_id, address or ''} | {UNKNOWN}. O(1).
+-- session_id -> {SESSION, pool_id, class and type, age, remaining lease in µs or '', level or '', token or '', marginal
+-- utility of the level or '', its exponent, address or '', labels or ''} | {ENDED, reason, pool_id, address or ''}
+-- | {UNKNOWN}. O(1).
 function reads.session(fleet, given)
   local session = sessions.read(fleet, given.session_id)
   if not session then
@@ -74,11 +75,13 @@ function reads.session(fleet, given)
     return ended and { ended[1], ended[2], pool_id, attributes.address(fleet, pool_id) } or { 'UNKNOWN' }
   end
   local level, token = records.placement(session)
+  local class_index = keys.locate(fleet, session.pool_number)
+  local marginal = level and tables.number(fleet, 'marginals', class_index, level)
   return {
     'SESSION', session.pool_id, sessions.class_and_type(fleet, session),
     string.format('%d', fleet.time - session.start),
     session.due > 0 and string.format('%d', session.due * 1e6 - fleet.time) or '',
-    level or '', token or '',
+    level or '', token or '', marginal or '', fleet.exponent,
     attributes.address(fleet, session.pool_id), attributes.labels(fleet, session.pool_id),
   }
 end
