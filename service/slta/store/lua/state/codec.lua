@@ -3,7 +3,7 @@
 
 codec = {}
 
-local packers = {} -- by number of classes, and by the list of a policy's fields
+local packers = {} -- by number of classes and of types, and by the list of a policy's fields
 
 -- Unpacks the block whose length is values[head] into the fleet's fields, and returns the index after it. Unknown
 -- fields are kept; nil, which only damage has written, is read as 0.
@@ -54,18 +54,22 @@ local function add_unknown(fleet, values, head, fields)
   end
 end
 
--- The values of the state up to these two blocks, by straight code: a loop would take half of a call's steps.
+-- The values of the state up to these two blocks, and their number, by straight code: a loop would take half of a
+-- call's steps. The list has room for the block of types: it would be copied to grow.
 function codec.pack(fleet, hot, is_hot_vector, fields, is_vector)
-  local by_fields = packers[fleet.classes] or {}
-  packers[fleet.classes] = by_fields
+  local shape = fleet.classes + fleet.kinds * (constants.MAX_CLASSES + 1)
+  local by_fields = packers[shape] or {}
+  packers[shape] = by_fields
   by_fields[fields] = by_fields[fields] or loadstring(string.format(
-    'local fleet = ... return { fleet.layout, fleet.policy, fleet.classes, %s, %s }',
-    source(hot, is_hot_vector, fleet.classes), source(fields, is_vector, fleet.classes)
+    'local fleet = ... return { fleet.layout, fleet.policy, fleet.classes, %s, %s%s }',
+    source(hot, is_hot_vector, fleet.classes), source(fields, is_vector, fleet.classes),
+    string.rep(', nil', fleet.kinds > 0 and fleet.kinds + 4 or 0)
   ))
   local values = by_fields[fields](fleet)
   if next(fleet.unknown) then
     add_unknown(fleet, values, 5 + values[4], fields)
     add_unknown(fleet, values, 4, hot)
   end
-  return values
+  local head = 5 + values[4]
+  return values, head + values[head]
 end

@@ -86,8 +86,8 @@ end
 
 -- Writes the state, and those cold fields that changed.
 function state.write(fleet)
-  local values = codec.pack(fleet, HOT, HOT_VECTORS, policy_tables.fields(fleet.policy_table))
-  codec.append(values, type_block.pack(fleet, values, #values), fleet.unknown.blocks)
+  local values, count = codec.pack(fleet, HOT, HOT_VECTORS, policy_tables.fields(fleet.policy_table))
+  codec.append(values, type_block.pack(fleet, values, count), fleet.unknown.blocks)
   fleet.written = string.sub(cmsgpack.pack(values), 4) -- without the head of a list of 16 to 65,535 values
   redis.call('SET', fleet.state_key, fleet.written)
   incarnations.end_call(fleet)
