@@ -21,7 +21,7 @@ from tests.audit_types import check_types
 from tests.rawfleet import Fleet
 
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
-STATE_KEYS |= {"addresses", "labels", "types", "timers", "forgotten", "marks", "quality"}
+STATE_KEYS |= {"addresses", "labels", "types", "timers", "forgotten", "marks", "quality", "refused"}
 STATE_KEYS |= {"ended:0", "ended:1", "early", "events", "aside", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals", "unconfirmed", "lost", "sampled"}
 OWN_ROWS = {
@@ -272,7 +272,10 @@ def _check_leases(fleet: Fleet, found: list[str]) -> None:
     ended = fleet.hash("ended:0").keys() | fleet.hash("ended:1").keys()
     _claim(found, "both live and ended", ended & set(fleet.sessions), set())
     early = fleet.scores("early")
-    _claim(found, "ids that were completed early", fleet.integer("early"), len(early))
+    sizes = {name: len(fleet.scores(name)) for name in ("early", "refused")}
+    _claim(found, "ids that expire", {name: fleet.integer(name) for name in sizes}, sizes)
+    if sizes["refused"] > fleet.integer("refused_ids"):
+        found.append("more ids are known as refused than were counted")
     remembered = {id_ for id_, forgotten in early.items() if forgotten > fleet.integer("time")}
     _claim(found, "both live and completed early", remembered & set(fleet.sessions), set())
 

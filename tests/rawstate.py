@@ -15,7 +15,7 @@ tables next_due ended_generation older_ended clock time hold_until sessions util
 active_pools room_for last_rank sessions_high sessions_low utility_high utility_low optimum_high optimum_low
 assigned completed expired learning_steps_up learning_steps_down pools* early pool_list revision incarnation
 attribute_list differences_since placed_drawn placed_difference placed_squares reported_drawn reported_difference
-reported_squares pool_due unconfirmed
+reported_squares pool_due unconfirmed refused
 """
 TOKENS = "rank estimate_class estimate_level previous_class min_green yellow green* thresholds*"
 POLICY_BLOCKS = {

@@ -153,7 +153,7 @@ class Ring:
         for second, sessions in lines:
             pools = 2 * second * MICROSECONDS
             words = [(self.base + second) * MICROSECONDS, sessions * MICROSECONDS, 0, 0, 0, 0, 0, pools, 0, pools, 0]
-            line = [self._version, *(f"{word:.0f}" for word in words), "# 0 0 0"]
+            line = [self._version, *(f"{word:.0f}" for word in words), "# 0 0 0 0"]
             self._redis.rpush(self.key(window), " ".join(line))
 
 

@@ -20,7 +20,7 @@ def prolong(redis: Redis, fleet: str) -> None:
         for number in range(LINES):
             share = number * window / 60 * SECOND / elapsed
             words = [_before(n, o, share) for n, o in zip(newer[1:], older[1:], strict=True)]
-            redis.rpush(key, " ".join([newer[0], str(round(float(words[0]))), *words[1:], "# 0 0 0"]))
+            redis.rpush(key, " ".join([newer[0], str(round(float(words[0]))), *words[1:], "# 0 0 0 0"]))
 
 
 def _before(newer: str, older: str, share: float) -> str:

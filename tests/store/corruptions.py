@@ -229,6 +229,8 @@ SLTA: Kinds = {
         "a session that is also ended": lambda redis: redis.hset(key("ended:0"), "s0", "completed small-1"),
         "a session completed before its assign": lambda redis: redis.zadd(key("early"), {"s0": 1e15}),
         "a level that is none": record(5, "0g"),
+        "a refused id more": lambda redis: redis.zadd(key("refused"), {"s9": 1e15}),
+        "an uncounted refused id": lambda redis: (redis.zadd(key("refused"), {"s9": 1e15}), poke(refused=1)(redis)),
     },
     "pools": {
         "a pool's record deleted": lambda redis: redis.hdel(key("pools"), "large-2"),

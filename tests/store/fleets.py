@@ -16,6 +16,7 @@ from redis import Redis
 from slta.core.fleet import FleetSpec
 from slta.core.policies import PLACING, POLICIES, Policy
 from slta.core.policies.tokens import Beta
+from slta.core.scaling.settings import ClassScale, Scale
 from slta.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
@@ -49,6 +50,12 @@ def spec(*classes: PoolClass, policy: str = "slta", lease: float = 0, retention:
 
 def with_policy(fleet: FleetSpec, policy: Policy) -> FleetSpec:
     return replace(fleet, policy=policy)
+
+
+def with_scale(fleet: FleetSpec, hold: int) -> FleetSpec:
+    """The fleet with scale advice for a hold of so many seconds, without for 0."""
+    scale = Scale(tuple(ClassScale(1.0) for _ in fleet.classes), budget=1.0, hold_seconds=hold) if hold else None
+    return replace(fleet, scale=scale)
 
 
 TWO_CLASSES = (pool_class("small", SMALL, 4), pool_class("large", LARGE, 6))

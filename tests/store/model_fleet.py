@@ -21,6 +21,7 @@ from slta.store.fleets import FLEETS_KEY
 from slta.store.library import Library, own_library
 from slta.store.operations import encode
 from tests import naive, rawstate
+from tests.store.fleets import with_scale
 from tests.store.model_curves import log_curve, rational_curve
 from tests.store.model_types import Types
 from tests.store.terms import SECOND, Terms
@@ -31,9 +32,10 @@ CALL = 1000
 """µs from one call to the next."""
 COUNTED = (
     *("assigned", "adopted", "completed", "expired", "failed", "reported_ended"),
-    *("rejected_no_capacity", "rejected_no_active_pool", "rejected_low_priority"),
+    *("refused_ids", "rejected_no_capacity", "rejected_no_active_pool", "rejected_low_priority"),
 )
 REJECTED = dict(zip(("FULL", "NO_ACTIVE_POOL", "LOW_PRIORITY"), COUNTED[-3:], strict=True))
+UNKNOWN_STAY = 3600 * SECOND
 TYPE_COUNTS = ("type_sessions", "type_others", "held", "type_held")
 """Fields of the state of a fleet with session types."""
 SHORT_LEASE, LONG_LEASE = 2, 3600
@@ -105,6 +107,7 @@ class Fleet:
         self.types = Types(seed, self.names)
         self.kept = self.types.rng.choice([0, 0, 3, 8])
         """Places for sessions that are not of low priority, where the policy keeps some."""
+        self.hold, self.stay = self.types.rng.choice([0, 3600]), UNKNOWN_STAY
         if self.may_have_types():
             self.types.draw()
         self.configure()
@@ -137,6 +140,7 @@ class Fleet:
             reserve=self.types.reserve,
             reserve_for_priority=self.kept if self.keeps_places() else 0,
         )
+        self.spec_of_fleet = with_scale(self.spec_of_fleet, self.hold)
         assert self._put()[0] == "CONFIGURED"
         occupancies = Occupancies(self.spec_of_fleet.ranking, self.columns())
         occupancies.unconfirmed = self.unconfirmed()
@@ -253,6 +257,7 @@ class Fleet:
         state = rawstate.fields(self.redis, FLEET)
         assert (state["suspect"], self._sums(state)) == ("", self.sums)
         assert int(state["sessions"]) == self.spec.occupancies.sessions
+        self.counters["refused_ids"] = self.terms.refused_ids
         assert {name: int(state.get(name) or 0) for name in COUNTED} == self.counters
         if self.types.sets:
             self._compare_types(state)

@@ -31,8 +31,7 @@ class Placements(Sessions):
             self.report_unknown()
 
     def ask(self) -> None:
-        self.serial += 1
-        session, draw, kind = f"s{self.serial}", self.rng.random(), self.types.any()
+        session, draw, kind = self._asker(), self.rng.random(), self.types.any()
         columns = self.types.usable(kind, self.spec.occupancies.columns)
         assert not self.with_naive or self.naive.draws(draw) == is_drawn(draw)
         word, low = self._lease_word(), self.types.rng.random() < 0.3
@@ -49,6 +48,8 @@ class Placements(Sessions):
             assert (decision is None) == (refusal is not None)
         if refusal:
             self.counters[REJECTED[refusal]] += 1
+            if self.hold and not low:
+                self.terms.refuse(session, self.stay, self._batch_time())
             by_type = self.types.sets and refusal != "LOW_PRIORITY"
             self.expected.append(self.types.refuse(refusal, kind) if by_type else [refusal])
             return
@@ -61,6 +62,15 @@ class Placements(Sessions):
         self.seen[decision.token] += 1
         term = self.terms.begin(session, word, self._batch_time())
         self.expected.append(["ASSIGNED", *self._place_of(session), *term, decision.token])
+
+    def _asker(self) -> str:
+        """A new id, or one of those last refused that is still unknown."""
+        now, refused = self._batch_time(), list(self.terms.refused)[-9:]
+        waiting = [id_ for id_ in refused if id_ not in self.where and not self.terms.ended(id_, now)]
+        if waiting and self.time_rng.random() < 0.5:
+            return self.time_rng.choice(waiting)
+        self.serial += 1
+        return f"s{self.serial}"
 
     def _refusal(self, columns: Sequence[Sequence[int | None]], *, low: bool) -> str | None:
         """Why a session that may use these columns is not placed."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from slta.store.library import REPLAY_SECONDS
 from slta.store.sessions import type_option
-from tests.store.model_fleet import Fleet, Pool
+from tests.store.model_fleet import FLEET, UNKNOWN_STAY, Fleet, Pool
 from tests.store.terms import SECOND
 
 
@@ -58,6 +58,7 @@ class Sessions(Fleet):
         """Dispatchers tick until nothing is left to do; sessions end whose lease is over."""
         while self.run("tick", "")[1]:
             pass
+        self.stay = int(self.redis.hget(f"{{{FLEET}}}:cold", "mean_stay")) or UNKNOWN_STAY
         since = self.terms.since
         for session in self.terms.tick(self.now - self.began):
             self._end(session, "expired")
@@ -121,7 +122,8 @@ class Sessions(Fleet):
         return until > 0 and self._batch_time() < until + REPLAY_SECONDS * SECOND
 
     def _some_id(self) -> str:
-        kinds = [list(self.where), self.known[-20:], self.known, [f"u{self.time_rng.randint(0, 3)}"]]
+        refused = list(self.terms.refused)[-9:]
+        kinds = [list(self.where), self.known[-20:], self.known, [f"u{self.time_rng.randint(0, 3)}"], refused]
         return self.time_rng.choice(self.time_rng.choice([kind for kind in kinds if kind]))
 
     def let_leases_end(self) -> None:

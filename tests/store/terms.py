@@ -22,10 +22,14 @@ class Terms:
     _ended: dict[str, tuple[str, str]] = field(default_factory=dict)
     _older: dict[str, tuple[str, str]] = field(default_factory=dict)
     _early: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
+    """By id until when it counts as refused."""
+    refused_ids: int = 0
 
     def begin(self, session: str, word: str, now: int) -> list[int]:
         """A session begins under this lease in µs, '' for the fleet's, 0 for none."""
         self.live[session] = [0, now, 0]
+        self.refused_ids -= self.refused.pop(session, 0) > now
         return self.restart(session, word or str(self.lease), now)
 
     def restart(self, session: str, word: str, now: int) -> list[int]:
@@ -47,6 +51,12 @@ class Terms:
     def bury(self, session: str, now: int) -> None:
         """An unknown id is completed."""
         self._early[session] = now + TOMBSTONE
+
+    def refuse(self, session: str, stay: int, now: int) -> None:
+        """An id is refused, and counts for this time, unless it counts already."""
+        if self.refused.get(session, 0) <= now:
+            self.refused[session] = now + stay
+            self.refused_ids += 1
 
     def remember(self, session: str, reason: str, pool_id: str, now: int) -> None:
         """Another dispatcher tells that an id has ended, or without a reason that it was unknown when completed."""

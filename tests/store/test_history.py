@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from redis import Redis
 
-from slta.core.scaling.settings import ClassScale, Scale, floor_of
 from slta.store import Store
 from tests.store.conftest import Clock
-from tests.store.fleets import FLEET, create, pass_seconds, pool_class, spec
+from tests.store.fleets import FLEET, create, pass_seconds, pool_class, spec, with_scale
 
 SECOND = 1_000_000
 
@@ -27,12 +24,11 @@ async def test_a_window_has_a_line_per_sixtieth_newest_first(
     assert {round(later - earlier) for earlier, later in zip(times[1:], times, strict=False)} == {step}
 
 
-@pytest.mark.parametrize(("hold", "kept"), [(None, 61), (3600, 62), (14_340, 241)])
+@pytest.mark.parametrize(("hold", "kept"), [(0, 61), (3600, 62), (14_340, 241)])
 async def test_the_hour_is_kept_as_long_as_scale_advice_needs_and_read_as_an_hour(
-    store: Store, clock: Clock, redis: Redis, hold: int | None, kept: int
+    store: Store, clock: Clock, redis: Redis, hold: int, kept: int
 ) -> None:
-    scale = Scale((ClassScale(1.0),), floor_of("50%"), hold_seconds=hold) if hold else None
-    await create(store, replace(spec(pool_class("small")), scale=scale), {"small": 1})
+    await create(store, with_scale(spec(pool_class("small")), hold), {"small": 1})
     await store.fleets.tick(FLEET)
     ring = f"{{{FLEET}}}:past:3600"
     redis.lpush(ring, *redis.lrange(ring, 0, 0) * 300)

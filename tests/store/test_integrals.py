@@ -28,6 +28,7 @@ from tests.store.fleets import (
     place,
     pool_class,
     spec,
+    with_scale,
 )
 
 HOUR, YEAR = 3600, 365 * 24 * 3600
@@ -340,8 +341,11 @@ async def test_the_past_is_short_however_often_dispatchers_tick(store: Store, cl
     assert lengths[3600] <= 3
 
 
-async def test_a_line_of_the_past_has_the_arrivals_and_refusals_up_to_it(store: Store, clock: Clock) -> None:
-    await create(store, spec(pool_class("flat", FLAT, 2)), {"flat": 1})
+@pytest.mark.parametrize(("hold", "ids"), [(0, 0), (3600, 1)])
+async def test_a_line_of_the_past_has_the_arrivals_and_refusals_up_to_it(
+    store: Store, clock: Clock, hold: int, ids: int
+) -> None:
+    await create(store, with_scale(spec(pool_class("flat", FLAT, 2)), hold), {"flat": 1})
     await store.fleets.tick(FLEET)
     await place(store, 2)
     for _ in range(2):
@@ -353,4 +357,4 @@ async def test_a_line_of_the_past_has_the_arrivals_and_refusals_up_to_it(store: 
     await pass_seconds(store, clock, 2)
     snapshot = await store.fleets.snapshot(FLEET)
     lines = await store.fleets.past(snapshot, 60)
-    assert [line.arrivals for line in lines] == [(2, 2, 1), (0, 0, 0)]
+    assert [line.arrivals for line in lines] == [(2, 2, 1, ids), (0, 0, 0, 0)]

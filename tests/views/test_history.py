@@ -51,7 +51,7 @@ def test_a_piece_has_the_sessions_beside_the_room_and_the_rejections_of_its_time
     """A pool of a has room for three sessions; it is there for the last 5 s of ten only."""
     none: Any = {"pools": ((0.0, 0.0), (0.0, 0.0))}
     half: Any = {"pools": ((5.0 * SECOND, 0.0), (0.0, 0.0))}
-    counts = [Arrivals(9, 4, 1), Arrivals(9, 4, 3), Arrivals(20, 7, 3)]
+    counts = [Arrivals(9, 4, 1, 0), Arrivals(9, 4, 3, 0), Arrivals(20, 7, 3, 0)]
     lines = [line(0, 0, 0, 0, arrivals=counts[0], **none), line(5, 0, 0, 0, arrivals=counts[1], **none)]
     (found,) = windows([*lines, line(10, 10, 35, 35, arrivals=counts[2], **half)])
     assert [(piece.sessions, piece.room, piece.rejected) for piece in found] == [(0, 0, 2), (2, 3, 3)]

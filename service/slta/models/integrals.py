@@ -61,11 +61,16 @@ class TypeIntegrals:
 
 
 class Arrivals(NamedTuple):
-    """Counters of a line of the history, as of the same names in `COUNTERS`: what came is their sum."""
+    """Counters of a line of the history: assigned and rejected sessions, as in `COUNTERS`, add up to what came.
+
+    `refused_ids` are the different ids among the rejections but those of low priority, 0 without scale advice. An id
+    counts once within a mean stay of 10 s to 1 h, and is subtracted if it is served in that time.
+    """
 
     assigned: int
     rejected_no_capacity: int
     rejected_no_active_pool: int
+    refused_ids: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,5 +171,5 @@ def _pairs(words: list[str]) -> list[tuple[float, float]]:
 
 
 def _arrivals(counts: str) -> Arrivals:
-    assigned, full, inactive = map(int, counts.split())
-    return Arrivals(assigned, full, inactive)
+    assigned, full, inactive, ids = map(int, counts.split())
+    return Arrivals(assigned, full, inactive, ids)

@@ -61,7 +61,7 @@ FACT_WORDS = 6
 FLEET_KEYS = {
     "string": "state document order order:full bound bound:full",
     "hash": "cold pools names addresses labels types sessions ended:0 ended:1 repair aside marks quality",
-    "zset": "early timers forgotten",
+    "zset": "early refused timers forgotten",
     "list": "events",
 }
 """Keys of a fleet with a fixed name, by type."""

@@ -1,13 +1,14 @@
 -- The history of the integrals, from which any dispatcher can average over the last minute, five minutes or hour.
 -- `past:<window>` holds one line per sixtieth of the window, newest first: the integrals as in `history.integrals`,
--- and after ` # ` the counter `assigned` and those of REJECTED at the same instant. The longest one is kept for
+-- and after ` # ` the counter `assigned` and those of REFUSED at the same instant. The longest one is kept for
 -- `scale_window`, if that is longer.
 
 history = {}
 
 local LINES = 60 -- of a window, and the one before it
 local LONGEST = constants.WINDOWS[#constants.WINDOWS]
-local REJECTED = { 'rejected_no_capacity', 'rejected_no_active_pool' }
+local REFUSED = { 'rejected_no_capacity', 'rejected_no_active_pool', 'refused_ids' }
+local MIN_STAY, MAX_STAY = 10e6, 3600e6 -- µs
 
 local function time_of(line)
   return tonumber(string.match(line, '%S+ (%S+)'))
@@ -20,16 +21,17 @@ local function parse(line)
   local words = string.gsub(line, '[|/#]', ' ')
   integrals = vectors.split(integrals or '', true)
   local is_valid = #vectors.split(words, true) == #vectors.split(words) and #integrals >= 8
-  return is_valid and #vectors.split(counts) == 1 + #REJECTED and {
+  counts = vectors.split(counts or '', true)
+  return is_valid and #counts == 1 + #REFUSED and {
     version = integrals[1], time = integrals[2], sessions = integrals[3] + integrals[4], integrals = integrals,
-    types = vectors.split(types, true),
+    types = vectors.split(types, true), assigned = counts[1],
   } or nil
 end
 
 -- As text. No tick rejects a session: the stored counters are the present ones.
 local function counters(fleet)
-  local rejected = redis.call('HMGET', keys.of_fleet(fleet, 'cold'), unpack(REJECTED))
-  return string.format('%.0f %s %s', fleet.assigned, rejected[1] or '', rejected[2] or '')
+  local refused = redis.call('HMGET', keys.of_fleet(fleet, 'cold'), unpack(REFUSED))
+  return string.format('%.0f %s %s %s', fleet.assigned, refused[1] or '', refused[2] or '', refused[3] or '')
 end
 
 -- Whether every line of a window is valid; true for an empty window.
@@ -66,6 +68,16 @@ function history.integrals(fleet)
   return vectors.encode(words) .. types .. (sums and ' | ' .. vectors.encode(sums) or '')
 end
 
+-- Sets the mean stay, within its limits, by Little's law over the last hour: the integral of the sessions divided by
+-- the number assigned. O(1).
+local function measure_stay(fleet, key)
+  local oldest = parse(redis.call('LINDEX', key, LINES) or redis.call('LINDEX', key, -1))
+  local assigned = fleet.assigned - oldest.assigned
+  local stay = assigned > 0 and (fleet.sessions_high + fleet.sessions_low - oldest.sessions) / assigned or MAX_STAY
+  cold.set(fleet, 'mean_stay', false) -- written without being read
+  fleet.mean_stay = math.floor(math.max(MIN_STAY, math.min(stay, MAX_STAY)))
+end
+
 -- Appends a line to each window whose newest one is old enough. O(1) on average.
 function history.append(fleet)
   local line
@@ -80,6 +92,9 @@ function history.append(fleet)
       redis.call('LPUSH', key, line)
       local longer = window == LONGEST and math.ceil(fleet.scale_window / 60e6) or 0
       redis.call('LTRIM', key, 0, math.max(LINES, longer))
+      if longer > 0 then
+        measure_stay(fleet, key)
+      end
     end
   end
 end

@@ -11,9 +11,9 @@ function repair_writes.slice(work, fields)
 end
 
 -- A part of repairs, before the pools: forgets all that follows from their records, to be rebuilt from these. What
--- guards remember is lost.
+-- guards remember is lost, and which ids were refused.
 function repair_writes.forget(fleet)
-  for _, name in ipairs({ 'names', 'timers' }) do
+  for _, name in ipairs({ 'names', 'timers', 'refused' }) do
     redis.call('UNLINK', keys.of_fleet(fleet, name))
   end
   for class_index = 1, #fleet.numbers do

@@ -3,7 +3,7 @@
 
 totals = {}
 
-local COUNTED = { 'pools', 'sessions', 'utility', 'older_ended', 'early', 'addresses', 'labels' }
+local COUNTED = { 'pools', 'sessions', 'utility', 'older_ended', 'early', 'refused', 'addresses', 'labels' }
 local FOLLOWING = { 'active_pools', 'room_for', 'optimum', 'bound_rank', 'bound_filled' }
 
 -- Sets the fields COUNTED from rows and keys; as `ledger.derive`.
@@ -110,6 +110,7 @@ function totals.check(fleet, report)
   check_others(fleet, report)
   check_integrals(fleet, report)
   check_leases(fleet, report)
+  report:at_most(fleet, 'refused', fleet.refused_ids)
   type_totals.check(fleet, report)
   differences.check(fleet, report)
   policies.call(fleet, 'check', report)

@@ -90,7 +90,7 @@ end
 local COUNTS = {
   'assigned', 'completed', 'expired', 'learning_steps_up', 'learning_steps_down', 'older_ended', 'early',
   'revision', 'adopted', 'failed', 'reported_ended', 'rejected_no_capacity', 'rejected_no_active_pool', 'repairs',
-  'pool_gone', 'rejected_low_priority',
+  'pool_gone', 'rejected_low_priority', 'refused', 'refused_ids',
 }
 
 -- Calls visit(name, count, counts, key) for each counter that cannot be negative; it is stored at counts[key].

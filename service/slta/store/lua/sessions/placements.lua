@@ -9,8 +9,9 @@ local function replay_assign(fleet, id, session, lease, options)
   return sessions.with_labels(fleet, options, sessions.reply(fleet, 'REPLAYED', session))
 end
 
--- The refusal of an assign of this type, which is counted; nil if a pool has room for it. O(1), O(classes) with types.
-local function refuse(fleet, type_index, options)
+-- The refusal of an assign of this type, which is counted; nil if a pool has room for it. O(log ids that were refused),
+-- O(classes) with types.
+local function refuse(fleet, id, type_index, options)
   local free, full = fleet.room_for - fleet.sessions, nil
   if fleet.types then
     free = session_types.free(fleet, type_index)
@@ -25,6 +26,9 @@ local function refuse(fleet, type_index, options)
     local is_full = full[1] == 'FULL'
     state.count(fleet, is_full and 'rejected_no_capacity' or 'rejected_no_active_pool')
     session_types.count(fleet, is_full and 'full' or 'inactive', type_index)
+    if not is_low then
+      refused_ids.add(fleet, id)
+    end
     return full
   elseif is_low then
     state.count(fleet, 'rejected_low_priority')
@@ -81,7 +85,7 @@ function placements.assign(fleet, id, lease, draw, options)
   if options ~= '' then
     type_index, unknown = session_types.of_options(fleet, options)
   end
-  local refusal = unknown or refuse(fleet, type_index, options)
+  local refusal = unknown or refuse(fleet, id, type_index, options)
   if refusal then
     return refusal
   end

@@ -72,6 +72,9 @@ function sessions.begin(fleet, id, type_index, pool_number, pool_id, lease, coun
   leases.set(fleet, id, session.due, true)
   write_buffer.set(fleet, 'sessions', id, records.text(session))
   state.count(fleet, counter)
+  if fleet.refused > 0 then
+    refused_ids.remove(fleet, id)
+  end
   fleet.revision = fleet.revision + 1
   redis.call('SADD', ids, id)
   return session, level

@@ -11,6 +11,7 @@ local FIELDS = { -- by kind
     'rejected_no_active_pool', 'repairs', 'went_back', 'marked_incarnation', 'exponent', 'gone', 'forget', 'reserve',
     'reserve_for_priority', 'pool_gone', 'rejected_low_priority', 'resumed_at', 'recovering_until', 'addresses',
     'labels', 'lag', 'held_until', 'scale_window',
+    'mean_stay', 'refused_ids',
   },
   vector = {
     'numbers', 'capacities', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low',
@@ -29,7 +30,7 @@ cold.INNER = { -- fields that no snapshot shows
   retention = true, ended_since = true, incarnations = true, marked_incarnation = true, gone = true, forget = true,
   resumed_at = true, recovering_until = true, held_until = true, lag = true, addresses = true, labels = true,
   guard_pools = true, guard_heard = true, guard_ttl = true, pools_since = true, pools_high = true, pools_low = true,
-  quality = true, scale_window = true,
+  quality = true, scale_window = true, mean_stay = true, refused_ids = true,
 }
 local KINDS = {} -- by field; filled on first use, since the top level of a library has no standard functions
 

@@ -2,11 +2,11 @@
 -- name is the number of its ids, expired ones included until they are dropped.
 --
 -- `early` has the tombstones: unknown ids that were completed. Their assign may still be in flight and must not place a
--- session that would never be completed.
+-- session that would never be completed. `refused` has ids that count as refused, see `refused_ids`.
 
 expiring_ids = {}
 
-expiring_ids.SETS = { 'early' }
+expiring_ids.SETS = { 'early', 'refused' }
 local MAX_IDS = 100000 -- per set; beyond, those that expire first are dropped
 local MAX_DROPPED = 2000 -- expired ids of a set that one tick drops
 
@@ -30,6 +30,15 @@ function expiring_ids.add(fleet, name, id, duration)
     fleet[name] = fleet[name] + redis.call('ZADD', keys.of_fleet(fleet, name), ends_at, id)
     drop(fleet, name, fleet[name] - MAX_IDS)
   end
+end
+
+-- Removes an id; returns whether it was there and had not expired. O(log ids).
+function expiring_ids.remove(fleet, name, id)
+  local is_there = expiring_ids.contains(fleet, name, id)
+  if is_there then
+    fleet[name] = fleet[name] - redis.call('ZREM', keys.of_fleet(fleet, name), id)
+  end
+  return is_there
 end
 
 -- Drops expired ids, at most MAX_DROPPED of each set. O(MAX_DROPPED + log ids).

@@ -16,7 +16,7 @@ local HOT = {
   'assigned', 'completed', 'expired', 'learning_steps_up', 'learning_steps_down', 'pools',
   'early', 'pool_list', 'revision', 'incarnation', 'attribute_list',
   'differences_since', 'placed_drawn', 'placed_difference', 'placed_squares', 'reported_drawn', 'reported_difference',
-  'reported_squares', 'pool_due', 'unconfirmed',
+  'reported_squares', 'pool_due', 'unconfirmed', 'refused',
 }
 local HOT_VECTORS = { pools = true }
 
