@@ -58,6 +58,11 @@ def _of_type(session_id: str, session_type: str) -> dict[str, str]:
 OPERATIONS = [{"assign": {"session_id": "a"}}, {"renew": {"session_id": "s-1"}}, {"complete": {"session_id": "a"}}]
 PUT_ADDRESS = {"pool_class": "small", "address": "10.0.0.7:8080", "labels": {"zone": "a"}}
 HEARTBEATS = {"heartbeats": [{"pool_id": f"small-{k}", "ttl_seconds": 3600, "count": 2} for k in (1, 9)]}
+SCALE = {
+    "floor": "70%",
+    "hold_seconds": 0,
+    "classes": {"small": {"cost": 1, "lead_seconds": 0}, "large": {"cost": 3, "lead_seconds": 0}},
+}
 REPORT = {"as_of": "1700000000:41000000", "session_ids": ["s-9", "s-50"]}
 
 STORY = (
@@ -93,13 +98,14 @@ STORY = (
     Call("", "POST", "/pools/guard", {"action": "end", "pool_class": "small"}),
     Call("", "PUT", "", TINY | {"policy": "observe"}),
     Call("report", "PUT", "/sessions/v-1", {"pool_id": "small-2"}),
-    Call("", "PUT", "", TINY | {"policy": "jlmu", "session_types": {"video": ["large"]}}),
+    Call("", "PUT", "", TINY | {"policy": "jlmu", "session_types": {"video": ["large"]}, "scale": SCALE}),
     Call("assign-type", "POST", "/assign", _of_type("t-1", "video")),
     *(Call("", "POST", "/assign", _of_type(f"t-{k}", "video")) for k in range(2, 5)),
     *(Call("", "PUT", "/pools/spare", PUT_ADDRESS) for _ in range(2)),
     Call("", "GET", "/pools/spare"),
     Call("", "POST", "/pools/spare/undrain"),
     *(Call("", "PUT", "/sessions/v-2", {"pool_id": "spare"}) for _ in range(2)),
+    Call("", "GET", "/scale", seconds_before=61),
     Call("", "GET", ""),
     Call("", "POST", "/repair", {"set_aside": False}),
     *(Call("", "GET", path, root="") for path in ("/v1/fleets", "/healthz", "/readyz", "/metrics")),

@@ -22,8 +22,8 @@ from slta.core.policies import POLICIES
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.metrics import Metrics
-from slta.metrics.exposition import REPEATED
 from slta.metrics.families import FLEET_ROWS
+from slta.metrics.fleet_reading import REPEATED
 from slta.metrics.fleet_view import view_of
 from slta.models import AuditResult, PoolSpec
 from slta.models.request_record import RequestRecord
@@ -135,6 +135,11 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics, serve
     metrics.error("timeout")
     result = AuditResult(at=1, total=0, by="host/1", first="")
     await store.audits.store("f", "1:0", result)
+    for fleet, seconds in {"wanted": 0, "withheld": 600}.items():
+        costs = {name: {"cost": 1, "lead_seconds": 0} for name in ("small", "large")}
+        scale = {"budget": 9, "hold_seconds": seconds, "classes": costs}
+        await define(store, fleet, small_fleet(scale=scale))
+        await store.fleets.tick(fleet)
     families = parse_text(await with_expected_gap(metrics, store))
     told = {(one.name, one.type) for one in families if not one.name.startswith("process_")}
     shown = re.findall(r"^\| `((?:slta|http)_\w+?)(?:_total)?` \| (\w*) +\|", PAGE.text, re.MULTILINE)

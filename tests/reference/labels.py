@@ -30,7 +30,7 @@ LABELS = {
     "pool_status": "`active`, `draining` or `failed`; of pools also `lost` or `gone`",
     "probe": "`health`, `count` or `sessions`",
     "problem_code": "[error code](errors.md), or why there was no reply",
-    "reason": "cause of a refusal, exclusion, loss or end; of sessions as in `counters` of the state",
+    "reason": "cause of a refusal, exclusion, loss, end or withheld advice; of sessions as in `counters` of the state",
     "service": "Service of Kubernetes",
     "session_type": "type of sessions; absent in a fleet without",
     "shard_status": "`ready`, or as in `/readyz`",

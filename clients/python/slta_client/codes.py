@@ -2,6 +2,7 @@
 
 MEANINGS = {
     # code: (applied, when the same call can succeed)
+    "advice_withheld": ("no", "later"),
     "dispatcher_unavailable": ("no", "later"),
     "document_unreadable": ("no", "later"),
     "fleet_damaged": ("no", "later"),

@@ -1,4 +1,4 @@
-"""Commands `slta fleet`: list, get, apply, state, watch and events."""
+"""Commands `slta fleet`: list, get, apply, state, watch, scale and events."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from difflib import unified_diff
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Any, get_args
+from urllib.parse import urlencode
 
 import typer
 import yaml
@@ -28,6 +29,8 @@ STATE = "FLEET POLICY SESSIONS CAPACITY UTILITY BOUND GAP RANK OPTIMAL SUSPECT"
 OF_SERVICE = ("fleet", "config_version", "resolved_policy")
 """Members of a configuration that no fleet file sets."""
 ACTIONS = get_args(Action)
+SCALE = "NAME WANTED NOW REPLICAS MIN MAX COST"
+GO = "DO POOL CLASS SESSIONS EMPTY_IN"
 CLASSES = "CLASS ACTIVE DRAINING FAILED UNCONFIRMED LOST GONE SESSIONS GUARD"
 
 
@@ -120,6 +123,32 @@ async def watch(
         if look == times:
             return
         await asyncio.sleep(every)
+
+
+@command(app)
+async def scale(
+    operator: Operator,
+    floor: Annotated[str | None, typer.Option(help="What if: utility per session, or a share like 95%.")] = None,
+    budget: Annotated[float | None, typer.Option(help="What if: cost of all pools, instead of a floor.")] = None,
+    hold: Annotated[float | None, typer.Option(help="What if: time for the largest load.", **POSITIVE_DURATION)] = None,
+) -> None:
+    """Advise how many pools of each class the fleet needs, and which to drain or remove.
+
+    Exit code 1 while advice is withheld.
+    """
+    asked = {"floor": floor, "budget": budget, "hold_seconds": hold}
+    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    found = await operator.call("GET", f"scale?{query}")
+    rows = ([one[name] for name in SCALE.lower().split()] for one in found["classes"])
+    typer.echo(found["sentence"], err=True)
+    operator.show(found, (SCALE, rows), (GO, (pool for one in found["classes"] for pool in _going(one))))
+
+
+def _going(one: Mapping[str, Any]) -> Iterator[Sequence[object]]:
+    for pool in one["drain"]:
+        seconds = pool["empty_in_seconds"]
+        yield "drain", pool["pool_id"], one["name"], pool["sessions"], seconds and f"{seconds / 60:.0f}m"
+    yield from (("remove", pool_id, one["name"], 0, None) for pool_id in one["ready"])
 
 
 def _checked_action(action: str | None) -> str | None:

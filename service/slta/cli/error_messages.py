@@ -17,7 +17,7 @@ EXIT_CODES = {
     UNREACHABLE: "dispatcher or store not reachable",
 }
 """Of all commands; further ones in the command's help."""
-OF_CODE = {"fleet_damaged": NO, "document_unreadable": NO, "unknown_class": NO}
+OF_CODE = {"fleet_damaged": NO, "document_unreadable": NO, "unknown_class": NO, "advice_withheld": NO}
 """By code, where the status would give another one."""
 UNUSABLE_STATUSES = (400, 401, 413, 422)
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]

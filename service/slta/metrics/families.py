@@ -19,8 +19,10 @@ from slta.metrics.fleet_view import (
     LEVEL,
     NOW,
     PRICE,
+    SCALE,
     TYPE,
     WINDOW,
+    WITHHELD,
     FleetView,
 )
 from slta.models import MICROSECONDS, Integrals
@@ -149,6 +151,9 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         attrgetter("kept_places"),
     ),
     CLASS.gauge("pool_worth", "What one more pool of the class would add at the optimum."),
+    SCALE.gauge("pools_wanted", "Active pools of the class that scale advice wants; absent while it is withheld."),
+    SCALE.gauge("pool_replicas", "Pods for them, with those whose draining pools are not empty; absent likewise."),
+    WITHHELD.gauge("scale_withheld", "1 while scale advice is withheld.", lambda one: {one.reason: 1}, ("reason",)),
     NOW.gauge(
         "store_epoch_timestamp_seconds",
         "Unix time of the fleet's creation or of the last detected rollback of the store.",

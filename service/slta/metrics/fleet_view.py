@@ -11,6 +11,8 @@ from typing import NamedTuple
 from slta.core.fleet import FleetSpec
 from slta.core.gaps import Gaps
 from slta.core.quality import Drift, unit_factor
+from slta.core.scaling.advice import Advice
+from slta.core.scaling.withheld import Withheld
 from slta.metrics.definitions import FamilyFactory, Labels
 from slta.models import AuditResult, ClassSnapshot, DifferenceSums, Snapshot
 from slta.views.averages import averages, over_window
@@ -37,6 +39,8 @@ class FleetView(NamedTuple):
     """By seconds. Windows in which curves changed are omitted rather than wrong."""
     drifts: Mapping[str, Drift] = MappingProxyType({})
     """By class."""
+    scale: Advice | Withheld | None = None
+    """None without settings of scale advice."""
 
 
 def view_of(snapshot: Snapshot, spec: FleetSpec) -> FleetView:
@@ -136,4 +140,24 @@ LEVEL = FamilyFactory[FleetView, Level](
 CURVE = FamilyFactory[FleetView, Curve](("fleet", "pool_class", "level"), _curves)
 DRIFT = FamilyFactory[FleetView, Drift](
     ("fleet", "pool_class"), lambda view: [((view.now.fleet, name), one) for name, one in view.drifts.items()]
+)
+
+
+class ClassScale(NamedTuple):
+    """Advice for a class."""
+
+    pools_wanted: int
+    pool_replicas: int
+
+
+def _scales(view: FleetView) -> Iterator[tuple[Labels, ClassScale]]:
+    """Of fleets with advice that is not withheld."""
+    if isinstance(view.scale, Advice):
+        for c, wanted, removal in zip(view.spec.classes, view.scale.wanted, view.scale.removals, strict=True):
+            yield (view.now.fleet, c.name), ClassScale(wanted, removal.replicas)
+
+
+SCALE = FamilyFactory[FleetView, ClassScale](("fleet", "pool_class"), _scales)
+WITHHELD = FamilyFactory[FleetView, Withheld](
+    ("fleet",), lambda view: [((view.now.fleet,), view.scale)] if isinstance(view.scale, Withheld) else []
 )

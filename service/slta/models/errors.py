@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from slta.models.mistakes import Mistake
 
 Applied = Literal["no", "perhaps"]
 Again = Literal["at_once", "later", "changed"]
@@ -163,23 +164,6 @@ class FleetInUseError(DispatchError, code="fleet_in_use", status=409):
     """The fleet has live sessions: complete them, or fail its pools, before deleting it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """One validation error, without the rejected value.
-
-    `location` is the path of names and indexes; `place` the line and column, from 1, if the input was a file.
-    """
-
-    location: tuple[int | str, ...]
-    field: str
-    reason: str
-    place: tuple[int, int] | None = None
-
-    def __str__(self) -> str:
-        where = f"line {self.place[0]}, column {self.place[1]}: " if self.place else ""
-        return f"{where}{self.field}{': ' if self.field else ''}{self.reason}"
-
-
 class InvalidFleetError(DispatchError, code="invalid_fleet", status=422):
     """The fleet's configuration is invalid; `detail` names the member."""
 
@@ -230,6 +214,14 @@ class UtilitiesChangedError(DispatchError, code="utilities_changed", status=409)
 
 class InvalidIntegralsError(DispatchError, code="invalid_integrals", status=422):
     """`since` is not an `integrals` value of this fleet's `state` or `averages`."""
+
+
+class ScaleNotConfiguredError(DispatchError, code="scale_not_configured", status=404):
+    """The fleet's configuration has no `scale`: add costs and an aim first."""
+
+
+class AdviceWithheldError(DispatchError, code="advice_withheld", status=503, again="later"):
+    """Too little is known of the fleet, see `reason`; remove no pool, and add at most `may_add` by class."""
 
 
 class StoreUnavailableError(DispatchError, code="store_unavailable", status=503, again="at_once"):

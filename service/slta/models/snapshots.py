@@ -105,6 +105,8 @@ class Snapshot:
     """Samples of quality, as `views.quality.samples_of` takes them."""
     repair_blocked: str | None = None
     """Reason why a suspect fleet is not repaired automatically, if any."""
+    resumed_at: int | None = None
+    """Fleet time in µs after the last gap or loss of the store, None without."""
 
     @property
     def as_of(self) -> str:

@@ -52,6 +52,7 @@ def _parse(fleet: str, reply: list[Any]) -> Snapshot:
         suspect=bool(fields["suspect"]),
         quality=fields.get("quality", ""),
         audit=_audit(fields.get("audit_result", "")),
+        resumed_at=int(fields["resumed_at"]) if fields.get("resumed_at") else None,
         repair_blocked=fields.get("repair_blocked") or None,
         draining_sessions=sum(_vector(fields, "draining_sessions")),
         rank=int(rank),

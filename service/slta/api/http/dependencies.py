@@ -17,6 +17,7 @@ from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.models.request_record import Author
 from slta.models.scrape import Scrape
+from slta.scaling.advisor import Advisor
 from slta.store import Store
 
 Exposition = tuple[AsyncGenerator[bytes], Mapping[str, str]]
@@ -33,6 +34,7 @@ class Dependencies:
     specs: Specs
     expected_gaps: ExpectedGapCache
     endpoints: EndpointCache
+    advisor: Advisor
     authorizer: Authorizer
     render_metrics: RenderMetrics
     is_ending: Callable[[], bool]
@@ -75,6 +77,7 @@ TheStore = Annotated[Store, _of_application("store")]
 TheSpecs = Annotated[Specs, _of_application("specs")]
 TheExpectedGaps = Annotated[ExpectedGapCache, _of_application("expected_gaps")]
 TheEndpoints = Annotated[EndpointCache, _of_application("endpoints")]
+TheAdvisor = Annotated[Advisor, _of_application("advisor")]
 TheMetrics = Annotated[RenderMetrics, _of_application("render_metrics")]
 TheContext = Annotated[RequestContext, Depends(_context)]
 ThePrincipal = Annotated[Principal, Depends(_principal)]

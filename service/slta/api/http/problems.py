@@ -15,6 +15,8 @@ PROBLEM_JSON = "application/problem+json"
 MAX_DETAIL = 400
 LISTS = frozenset({"session_types", "pool_classes", "allow"})
 """Members that are lists of names, in the context of an error separated by blanks."""
+COUNTS = frozenset({"may_add"})
+"""Members that are numbers by name, such as `small:2 large:1`."""
 CLOSE = {"Connection": "close"}
 """Header of an error after which input stays unread, so the connection cannot be reused."""
 MAY_PASS = (429, 503)
@@ -73,9 +75,15 @@ def problem_of(request_id: str, error: Exception, types: str = URN, status: int 
         "detail": detail if len(detail) <= MAX_DETAIL else detail[: MAX_DETAIL - 1] + "…",
         "code": error.code,
         "request_id": request_id,
-        **{name: value.split() if name in LISTS else value for name, value in error.context.items() if value},
+        **{name: _member(name, value) for name, value in error.context.items() if value},
     }
     return ApiResponse(status, json.dumps(document, ensure_ascii=False).encode(), headers, PROBLEM_JSON)
+
+
+def _member(name: str, value: str) -> object:
+    if name in COUNTS:
+        return {own: int(count) for own, _, count in (one.rpartition(":") for one in value.split())}
+    return value.split() if name in LISTS else value
 
 
 def _expected(error: Exception) -> HttpError | errors.DispatchError:

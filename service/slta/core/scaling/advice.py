@@ -11,7 +11,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.scaling.offered import Line, Offered, mean_stay_of, offered_of
 from slta.core.scaling.removal import PoolState, Removal, pods_of, removal_of
 from slta.core.scaling.settings import Scale
-from slta.core.scaling.wanted import Counts, Demand, limited, most_of
+from slta.core.scaling.wanted import Counts, Demand, Held, limited, most_of
 from slta.core.scaling.withheld import Health, Withheld, reason_to_withhold
 
 
@@ -26,33 +26,37 @@ class Present(NamedTuple):
 
 @dataclass(frozen=True)
 class Advice:
-    """Pools `wanted` of each class, beside the active ones `now`, and which may go; times in seconds."""
+    """Pools `wanted` of each class next, beside the active ones `now`, and which may go; times in seconds.
+
+    `demand` is the offered load with its margin, for which `target` would be right.
+    """
 
     offered: Offered
     hold_seconds: float
     mean_stay: float | None
     demand: Demand
     now: Counts
+    target: Counts
     wanted: Counts
     removals: Sequence[Removal]
 
 
 def advise(spec: FleetSpec, scale: Scale, lines: Sequence[Line], present: Present) -> Advice | Withheld:
     """The advice from lines, oldest first, that reach back a hold and the longest lead."""
-    mean_stay = mean_stay_of(lines)
+    mean_stay, now = mean_stay_of(lines), _counts(scale, (pool for pool in present.pools if pool.is_active))
     hold = scale.hold(mean_stay or 0.0)
-    now = _counts(scale, (pool for pool in present.pools if pool.is_active))
     if reason := reason_to_withhold(present.health, lines, hold, scale.lead_seconds):
         rows = zip(now, scale.classes, strict=True)
         return Withheld(reason, tuple(max(0, min(most_of(count, count), own.most) - count) for count, own in rows))
-    inside = [line for line in lines if line.end > lines[-1].end - hold]
+    inside = [line for line in lines if line.end >= lines[-1].end - hold]
     offered = offered_of(inside, present.refused, present.draining, scale.lead_seconds)
-    demand = Demand(spec, scale, offered.with_margin)
+    demand, pods = Demand(spec, scale, offered.with_margin), pods_of(present.pools, len(now))
     draining = _counts(scale, (pool for pool in present.pools if pool.sessions and not pool.is_active))
-    wanted = limited(demand, demand.target(now), now, draining, _earlier(scale, lines))
-    pods = pods_of(present.pools, len(now))
+    held = map(Held, now, draining, _earlier(scale, lines), (max(map(len, own), default=1) for own in pods))
+    target = demand.target(now)
+    wanted = limited(demand, target, list(held))
     removals = [removal_of(*row, mean_stay) for row in zip(pods, now, wanted, strict=True)]
-    return Advice(offered, hold, mean_stay, demand, now, wanted, removals)
+    return Advice(offered, hold, mean_stay, demand, now, target, wanted, removals)
 
 
 def _counts(scale: Scale, pools: Iterable[PoolState]) -> Counts:
@@ -62,8 +66,6 @@ def _counts(scale: Scale, pools: Iterable[PoolState]) -> Counts:
 
 def _earlier(scale: Scale, lines: Sequence[Line]) -> list[float]:
     """Active pools of each class before its lead."""
-    before = [lines[-1].end - own.lead_seconds for own in scale.classes]
-    return [
-        next(line for line in reversed(lines) if line.end <= due or line is lines[0]).pools[c]
-        for c, due in enumerate(before)
-    ]
+    due = [lines[-1].end - own.lead_seconds for own in scale.classes]
+    lines_at = [next((line for line in reversed(lines) if line.end <= end), lines[0]) for end in due]
+    return [line.pools[c] for c, line in enumerate(lines_at)]

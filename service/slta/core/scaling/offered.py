@@ -18,7 +18,7 @@ class Line(NamedTuple):
     """Interval of the history that ends at `end`; times in seconds.
 
     Means of `sessions[t]` of a type on active pools and of `pools[c]` active in a class; numbers of sessions that were
-    `assigned`, and of different ids that were `refused`. A line of another `epoch` is from before a loss of the store.
+    `assigned`, and of different ids that were `refused`.
     """
 
     end: float
@@ -27,7 +27,6 @@ class Line(NamedTuple):
     pools: tuple[float, ...]
     assigned: int
     refused: int
-    epoch: int = 0
 
 
 class Offered(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -18,8 +19,9 @@ class PoolState(NamedTuple):
     pod: str
 
 
-class Draining(NamedTuple):
-    """Pool to drain, and the mean of the seconds until it is empty, if a stay is known."""
+@dataclass(frozen=True)
+class Draining:
+    """Pool to drain now, and the mean time until it is empty, null if the mean stay is not known."""
 
     pool_id: str
     sessions: int

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from slta.core.fleet import FleetSpec
 from slta.core.limits import MAX_POOLS
@@ -18,7 +19,7 @@ CHANGE = 0.15
 DEAD_BAND = 1
 """Pools of a class that may be too many: only a larger fall is made."""
 FALL = 3
-"""One in so many pools of a class, at least one, drains in one step."""
+"""One in so many pools of a class, at least a pod, drains in one step."""
 GROWTH = 2
 """Largest multiple of the pools of a class that is wanted after a lead."""
 DOUBLINGS, HALVINGS = 20, 24
@@ -50,6 +51,10 @@ class Demand:
         best = bound(self.spec.type_sets, self.spec.paper_ranking, pools, self.loads)
         return best.utility if best.refused <= ROUNDING * sum(self.loads) else -math.inf
 
+    def is_dear(self, pools: Sequence[float]) -> bool:
+        """Whether the pools cost more than a budget."""
+        return self.scale.budget is not None and self.cost(pools) > self.scale.budget
+
     def suffices(self, pools: Sequence[float]) -> bool:
         """Whether there is room, and the bound reaches the floor."""
         least = -math.inf if self.floor is None else self.floor - 1e-9 * abs(self.floor)
@@ -70,6 +75,11 @@ class Demand:
 
     def _change(self, before: Counts, after: Counts) -> float:
         return self.cost([abs(a - b) for a, b in zip(before, after, strict=True)])
+
+    @cached_property
+    def mix(self) -> list[float]:
+        """The fluid mix of all classes."""
+        return self._mix(set(range(len(self.scale.classes))))
 
     def _cheapest(self, lows: list[int]) -> Counts:
         """A multiple of the fluid mix. Where `max` of its classes allows none that suffices, others join them."""
@@ -106,7 +116,7 @@ class Demand:
         return self._rounded(mix, lows, low if self.floor is None else high)
 
     def _is_enough(self, pools: Counts) -> bool:
-        return self.suffices(pools) if self.scale.budget is None else self.cost(pools) > self.scale.budget
+        return self.is_dear(pools) or (self.scale.budget is None and self.suffices(pools))
 
     def _rounded(self, mix: Sequence[float], lows: Sequence[int], times: float) -> Counts:
         counts = (min(MAX_POOLS, math.ceil(times * share - 1e-9)) for share in mix)
@@ -115,14 +125,24 @@ class Demand:
         )
 
 
-def limited(demand: Demand, target: Counts, now: Counts, draining: Counts, earlier: Sequence[float]) -> Counts:
-    """The pools that are wanted next; `draining` ones have sessions left, `earlier` ones were active before the lead.
+class Held(NamedTuple):
+    """Pools of a class: active ones, draining ones with sessions left, active ones before its lead; most in a pod."""
+
+    active: int
+    draining: int
+    earlier: float
+    pod: int
+
+
+def limited(demand: Demand, target: Counts, held: Sequence[Held]) -> Counts:
+    """The pools that are wanted next.
 
     No pool drains for another that is yet to come unless the rest suffices without both. Within a budget pools are
     added as others go.
     """
-    rows = zip(target, now, draining, earlier, strict=True)
-    steps = [_step(*row) for row in rows]
+    now = tuple(own.active for own in held)
+    band = 0 if demand.is_dear(now) else DEAD_BAND
+    steps = [_step(count, band, own) for count, own in zip(target, held, strict=True)]
     rest = tuple(map(min, now, steps))
     if demand.floor is not None and not demand.suffices(rest):
         steps = list(map(max, now, steps))
@@ -133,13 +153,13 @@ def limited(demand: Demand, target: Counts, now: Counts, draining: Counts, earli
     return tuple(min(own.most, max(own.min, step)) for own, step in zip(demand.scale.classes, steps, strict=True))
 
 
-def _step(target: int, now: int, draining: int, earlier: float) -> int:
-    if target >= now:
-        return min(target, most_of(now, earlier))
-    spare = max(0, max(1, (now + draining) // FALL) - draining)
-    return now if target >= now - DEAD_BAND else max(target, now - spare)
+def _step(target: int, band: int, held: Held) -> int:
+    if target >= held.active - band:
+        return max(held.active, min(target, most_of(held.active, held.earlier)))
+    spare = max(held.pod, (held.active + held.draining) // FALL) - held.draining
+    return max(target, held.active - max(0, spare))
 
 
-def most_of(now: int, earlier: float) -> int:
+def most_of(active: int, earlier: float) -> int:
     """Largest number of pools that may be wanted of a class."""
-    return max(1, now, math.floor(GROWTH * earlier))
+    return max(1, active, math.floor(GROWTH * earlier))

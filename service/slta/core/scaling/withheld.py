@@ -36,11 +36,8 @@ def reason_to_withhold(health: Health, lines: Sequence[Line], hold: float, lead:
         return "suspect" if health.suspect else "guard" if health.guarded else "pools_lost"
     if not lines:
         return "history"
-    end, inside = lines[-1].end, [line for line in lines if line.end > lines[-1].end - hold]
-    if health.resumed > end - hold or any(_is_broken(line, lines[-1]) for line in inside):
+    begin = lines[-1].end - hold
+    broken = any(not 0 < line.seconds <= MAX_GAP_SECONDS for line in lines if line.end >= begin)
+    if health.resumed > begin or broken:
         return "store"
-    return "history" if lines[0].end - lines[0].seconds > end - hold - lead else None
-
-
-def _is_broken(line: Line, newest: Line) -> bool:
-    return line.epoch != newest.epoch or not 0 < line.seconds <= MAX_GAP_SECONDS
+    return "history" if lines[0].end - lines[0].seconds > begin - lead else None

@@ -28,7 +28,7 @@ cold.TICKED = { -- what a tick reads, in one command
 }
 cold.INNER = { -- fields that no snapshot shows
   retention = true, ended_since = true, incarnations = true, marked_incarnation = true, gone = true, forget = true,
-  resumed_at = true, recovering_until = true, held_until = true, lag = true, addresses = true, labels = true,
+  recovering_until = true, held_until = true, lag = true, addresses = true, labels = true,
   guard_pools = true, guard_heard = true, guard_ttl = true, pools_since = true, pools_high = true, pools_low = true,
   quality = true, scale_window = true, mean_stay = true, refused_ids = true,
 }
