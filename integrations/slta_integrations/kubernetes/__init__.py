@@ -11,7 +11,7 @@ Pure, without input and output: events, objects, desired_pools, plan, vanished, 
 | plan | difference between desired and existing pools, as calls to make |
 | lease | who acts: the Lease object |
 | api_server | HTTP client of the API server |
-| watcher | list and watch of one kind of objects |
+| watcher | list and watch of one kind of objects; all that is watched |
 | election | acquires, renews and releases the Lease |
 | pools | reads and changes the fleet's pools |
 | reconciler | main loop: makes the pools what the pods are |

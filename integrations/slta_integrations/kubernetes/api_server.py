@@ -1,4 +1,4 @@
-"""HTTP client of the Kubernetes API server: list, watch, and the Lease."""
+"""HTTP client of the Kubernetes API server: list, watch, single objects, and the Lease."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from slta_integrations.kubernetes.events import GONE, Event, ExpiredError, Lines
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 PAGE = 500
 LIST_SECONDS = 30.0
-LEASE_CALL_SECONDS = 5.0
+CALL_SECONDS = 5.0
+"""Of a call about one object."""
+LEASES = "/apis/coordination.k8s.io/v1"
 WATCH_SECONDS = 13
 """The API server ends a watch then, 2 s after a bookmark; the next one resumes."""
 DEAD_SECONDS = 17.0
@@ -124,15 +126,17 @@ class ApiServer:
 
     async def read_lease(self, namespace: str, name: str) -> Mapping[str, Any] | None:
         """The Lease; None if there is none."""
-        path = _path("/apis/coordination.k8s.io/v1", namespace, "leases", name)
-        return await self._json("GET", path, LEASE_CALL_SECONDS, none_for=NOT_FOUND) or None
+        return await self.call("GET", LEASES, namespace, "leases", name, none_for=NOT_FOUND) or None
 
     async def write_lease(self, namespace: str, name: str, lease: Mapping[str, Any]) -> bool:
         """Create or update it; False if another write came first."""
         is_new = "resourceVersion" not in lease["metadata"]
-        path = _path("/apis/coordination.k8s.io/v1", namespace, "leases", *([] if is_new else [name]))
-        method = "POST" if is_new else "PUT"
-        return bool(await self._json(method, path, LEASE_CALL_SECONDS, none_for=CONFLICT, json=lease))
+        method, names = ("POST", ()) if is_new else ("PUT", (name,))
+        return bool(await self.call(method, LEASES, namespace, "leases", *names, none_for=CONFLICT, json=lease))
+
+    async def call(self, method: str, group: str, namespace: str, *names: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Read or change one object; what is returned for it. Empty for the status `none_for`."""
+        return await self._json(method, _path(group, namespace, *names), CALL_SECONDS, **options)
 
     async def _json(self, method: str, path: str, seconds: float, **options: Any) -> dict[str, Any]:  # noqa: ANN401
         timeout = aiohttp.ClientTimeout(total=seconds)

@@ -24,9 +24,9 @@ from slta_integrations.kubernetes.metrics import Metrics, Telemetry
 from slta_integrations.kubernetes.objects import SERVICE_LABEL, read_pod, read_slice
 from slta_integrations.kubernetes.options import WatchOptions, checked
 from slta_integrations.kubernetes.pools import Pools
-from slta_integrations.kubernetes.reconciler import Cluster, Reconciler
+from slta_integrations.kubernetes.reconciler import Reconciler
 from slta_integrations.kubernetes.vanished import GRACE_SECONDS, Vanished
-from slta_integrations.kubernetes.watcher import Watcher
+from slta_integrations.kubernetes.watcher import Cluster, Watcher
 from slta_integrations.metric_registry import MetricsHost, MetricsPort, serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.signals import until_signalled
@@ -87,7 +87,7 @@ async def run(options: WatchOptions, metrics: Metrics, stopping: asyncio.Event) 
         cluster = _cluster(options, api, changed, telemetry)
         pools = Pools(client, options.source, lambda: election.holding.is_held, telemetry)
         vanished = Vanished(options.grace_seconds)
-        reconciler = Reconciler(cluster, election.holding, options.source, vanished, pools, changed, telemetry)
+        reconciler = Reconciler(cluster, election.holding, vanished, pools, changed, telemetry)
         async with asyncio.TaskGroup() as group:
             runs = [*(watcher.run() for watcher in cluster.watchers), election.run(), reconciler.run()]
             tasks = [group.create_task(run) for run in runs]

@@ -33,11 +33,10 @@ class Pools:
 
     def __init__(self, client: Client, source: str, may_act: Callable[[], bool], telemetry: Telemetry) -> None:
         """`source` is the value of the label of this watcher's pools; `may_act` is asked before each change."""
+        self.source, self.may_act = source, may_act
         self.existing = Existing({}, frozenset())
         self.retry_after = 0.0
         self._client = client
-        self._source = source
-        self._may_act = may_act
         self._metrics, self._notices = telemetry
         self._read_at: float | None = None
         self._refused_until: dict[str, float] = {}
@@ -58,7 +57,7 @@ class Pools:
         others: set[str] = set()
         async for reply in self._client.pages("pools"):
             for pool in _page(self._judged(reply)):
-                if pool.labels.get(SOURCE) == self._source:
+                if pool.labels.get(SOURCE) == self.source:
                     own[pool.pool_id] = pool
                 else:
                     others.add(pool.pool_id)
@@ -151,7 +150,7 @@ class Pools:
 
     async def _answer(self, call: Any) -> Reply:  # noqa: ANN401 - a coroutine
         """The reply, also a refusal of this call. Raises StoppedError where other calls would fare no better."""
-        if not self._may_act():
+        if not self.may_act():
             call.close()
             raise StoppedError
         return self._judged(await call)

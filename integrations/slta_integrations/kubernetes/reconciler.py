@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
 
 from slta_client.backoff import bound_seconds, pause_seconds
 from slta_client.waiting import is_set_within
@@ -16,7 +14,7 @@ from slta_integrations.kubernetes.metrics import REASONS, Telemetry
 from slta_integrations.kubernetes.plan import Plan, conflicts, planned
 from slta_integrations.kubernetes.pools import MAX_REMOVALS, Pools, StoppedError
 from slta_integrations.kubernetes.vanished import MASS_SECONDS, Vanished
-from slta_integrations.kubernetes.watcher import Watcher
+from slta_integrations.kubernetes.watcher import Cluster
 
 SPACING_SECONDS = 0.2
 """Between two plans: changes of so long are made together."""
@@ -27,16 +25,6 @@ FIRST_DELAY_SECONDS = 0.5
 MAX_DELAY_SECONDS = 10.0
 
 
-class Cluster(NamedTuple):
-    """What the API server shows."""
-
-    watchers: Sequence[Watcher[Any]]
-    desire: Callable[[], Desired]
-    """Computes what the pods should be."""
-    list_pods: Callable[[], Awaitable[frozenset[str] | None]]
-    """Ids of the pools of all pods that exist; None if they cannot be listed."""
-
-
 class Reconciler:
     """Makes and executes plans while this watcher holds the Lease, the watches are open and slta answers."""
 
@@ -44,17 +32,15 @@ class Reconciler:
         self,
         cluster: Cluster,
         holding: Holding,
-        source: str,
         vanished: Vanished,
         pools: Pools,
         changed: asyncio.Event,
         telemetry: Telemetry,
     ) -> None:
-        """`source` is that of the pools; `changed` is set when what the pods should be, or the Lease, has changed."""
+        """`changed` is set when what the pods should be, or the Lease, has changed."""
         self._cluster = cluster
         self._vanished = vanished
         self._holding = holding
-        self._source = source
         self._pools = pools
         self._changed = changed
         self._metrics, self._notices = telemetry
@@ -86,7 +72,7 @@ class Reconciler:
             self._term = self._holding.term
             self._pools.forget()
             self._vanished.pause()
-        if not self._is_current:
+        if not self._cluster.is_current:
             self._vanished.pause()
             return
         if self._pools.is_due:
@@ -95,10 +81,6 @@ class Reconciler:
         if not self._is_settled or self._vanished.since:
             await self._reconcile()
 
-    @property
-    def _is_current(self) -> bool:
-        return all(watcher.is_current for watcher in self._cluster.watchers)
-
     async def _reconcile(self) -> None:
         now, existing = time.monotonic(), self._pools.existing
         desired = self._observe(now)
@@ -106,10 +88,10 @@ class Reconciler:
             self._looked_at = now
             if (found := await self._cluster.list_pods()) is not None:
                 self._vanished.listed(found)
-            if not self._is_current:
+            if not self._cluster.is_current:
                 return
             desired = self._observe(now)
-        plan = planned(desired, existing, self._source, self._vanished.over(now))
+        plan = planned(desired, existing, self._pools.source, self._vanished.over(now))
         self._measure(desired, conflicts(desired, existing))
         self._is_settled = plan == Plan.empty()
         if not self._is_settled:

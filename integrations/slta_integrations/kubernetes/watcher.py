@@ -1,15 +1,16 @@
-"""List and watch of one kind of objects, for ever."""
+"""List and watch of one kind of objects, for ever; and all that is watched."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator
-from typing import Generic, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from slta_client.backoff import bound_seconds, pause_seconds
 from slta_integrations.kubernetes.api_server import FAILURES, ApiServer, Kind
+from slta_integrations.kubernetes.desired_pools import Desired
 from slta_integrations.kubernetes.events import Event, ExpiredError, Objects, StreamError
 from slta_integrations.kubernetes.metrics import Telemetry
 
@@ -106,3 +107,18 @@ class Watcher(Generic[T]):
         bound = bound_seconds(self._failures, FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS)
         self._failures += 1
         await asyncio.sleep(pause_seconds(bound))
+
+
+class Cluster(NamedTuple):
+    """What the API server shows."""
+
+    watchers: Sequence[Watcher[Any]]
+    desire: Callable[[], Desired]
+    """Computes what the pods should be."""
+    list_pods: Callable[[], Awaitable[frozenset[str] | None]]
+    """Ids of the pools of all pods that exist; None if they cannot be listed."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether `desire` knows what has happened."""
+        return all(watcher.is_current for watcher in self.watchers)
