@@ -15,7 +15,8 @@ from tests.inventory import each
 
 PAGE = Page(ROOT / "docs/kubernetes-pods.md")
 NAME = {"app.kubernetes.io/name": "slta-watcher"}
-ROLES = sorted((FOLDER / "watcher/roles").glob("*.yaml"))
+HPA, KEDA = (FOLDER / f"watcher/autoscalers/{name}.yaml" for name in ("hpa", "keda"))
+APPLIED = [*sorted((FOLDER / "watcher/roles").glob("*.yaml")), HPA]
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +41,8 @@ def test_each_document_is_valid(documents: list[dict[str, Any]], version: str) -
         check(document, version)
 
 
-@each(("file", "version"), [(file, version) for file in ROLES for version in VERSIONS])
-def test_each_role_of_the_services_namespace_is_valid(file: Path, version: str) -> None:
+@each(("file", "version"), [(file, version) for file in APPLIED for version in VERSIONS])
+def test_what_is_applied_in_the_services_namespace_is_valid(file: Path, version: str) -> None:
     for document in yaml.safe_load_all(file.read_text(encoding="utf-8")):
         check(document, version)
 
@@ -74,3 +75,20 @@ def test_nothing_of_the_dispatchers_selects_it(documents: list[dict[str, Any]]) 
 def test_its_secret_is_the_one_that_the_page_creates(documents: list[dict[str, Any]]) -> None:
     [volume] = template(documents)["spec"]["volumes"]
     assert f"create secret generic {volume['secret']['secretName']} -n slta --from-file=watcher.key" in PAGE.text
+
+
+def test_both_autoscalers_set_the_figure_and_keep_the_replicas_without_it() -> None:
+    hpa, keda = (yaml.safe_load(file.read_text(encoding="utf-8"))["spec"] for file in (HPA, KEDA))
+    [metric] = (one["external"]["metric"] for one in hpa["metrics"])
+    assert hpa["metrics"][0]["external"]["target"] == {"type": "AverageValue", "averageValue": "1"}
+    selected = ",".join(f'{key}="{value}"' for key, value in metric["selector"]["matchLabels"].items())
+    query = {"query": f"max({metric['name']}{{{selected}}})", "threshold": "1", "ignoreNullValues": "false"}
+    query["serverAddress"] = keda["triggers"][0]["metadata"]["serverAddress"]
+    assert keda == {
+        "scaleTargetRef": {"name": hpa["scaleTargetRef"]["name"]},
+        "minReplicaCount": hpa["minReplicas"],
+        "maxReplicaCount": hpa["maxReplicas"],
+        "advanced": {"horizontalPodAutoscalerConfig": {"behavior": hpa["behavior"]}},
+        "triggers": [{"type": "prometheus", "metricType": "AverageValue", "metadata": query}],
+    }
+    assert hpa["minReplicas"] == 1

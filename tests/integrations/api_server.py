@@ -21,7 +21,7 @@ from testbed.threads import LoopThread
 T = TypeVar("T")
 Object = dict[str, Any]
 
-KINDS = {"endpointslices": "EndpointSlice", "pods": "Pod"}
+KINDS = {"endpointslices": "EndpointSlice", "pods": "Pod", "horizontalpodautoscalers": "HorizontalPodAutoscaler"}
 PAGE = 60
 
 
@@ -108,11 +108,11 @@ class FakeApiServer(LoopThread):
 
     def put(self, *items: Object, kind: str = "endpointslices") -> None:
         """Create or replace objects, one event each."""
-        self.run(self._put(kind, items))
+        self.run(self.put_all(kind, items))
 
     def delete(self, name: str, kind: str = "endpointslices") -> None:
         """Delete an object."""
-        self.run(self._delete(kind, name))
+        self.run(self.remove(kind, name))
 
     def send_again(self, index: int) -> None:
         """Send an old event anew, as a restarted API server may."""
@@ -150,7 +150,7 @@ class FakeApiServer(LoopThread):
 
     # The same in the server's loop
 
-    async def _put(self, kind: str, items: tuple[Object, ...]) -> None:
+    async def put_all(self, kind: str, items: tuple[Object, ...]) -> None:
         for item in items:
             name = item["metadata"]["name"]
             self.version += 1
@@ -159,7 +159,7 @@ class FakeApiServer(LoopThread):
             self.objects[kind][name] = item
             await self._record(kind, {"type": event, "object": item})
 
-    async def _delete(self, kind: str, name: str) -> None:
+    async def remove(self, kind: str, name: str) -> None:
         item = self.objects[kind].pop(name)
         self.version += 1
         metadata = {**item["metadata"], "resourceVersion": str(self.version)}
@@ -182,7 +182,9 @@ class FakeApiServer(LoopThread):
         kind, query = request.match_info["kind"], request.query
         self.queries.append(dict(query))
         self.calls.append(("watch" if "watch" in query else "list", kind, ""))
-        if not (self.shows_pods or query["labelSelector"]):
+        if kind not in self.objects:
+            raise web.HTTPNotFound
+        if kind == "pods" and not (self.shows_pods or query["labelSelector"]):
             return web.json_response({"kind": "Status", "message": "pods is forbidden"}, status=403)
         if "watch" in query:
             return await self._watch(request, kind, int(query["resourceVersion"]))
@@ -192,7 +194,7 @@ class FakeApiServer(LoopThread):
         rest = {"continue": str(start + size)} if start + size < len(items) else {}
         metadata = {"resourceVersion": str(self.version), **rest}
         shown = [_partial(one) if kind == "pods" else one for one in items[start : start + size]]
-        return web.json_response({"kind": f"{KINDS[kind]}List", "metadata": metadata, "items": shown or None})
+        return web.json_response({"kind": f"{KINDS.get(kind, kind)}List", "metadata": metadata, "items": shown or None})
 
     async def _watch(self, request: web.Request, kind: str, version: int) -> web.StreamResponse:
         if self.refuses_watches:
@@ -254,12 +256,7 @@ class FakeApiServer(LoopThread):
 
     async def begin(self) -> None:
         app = web.Application(middlewares=[self._authorize])
-        leases = "/apis/coordination.k8s.io/v1/namespaces/games/leases"
-        app.router.add_get("/apis/discovery.k8s.io/v1/namespaces/games/{kind:endpointslices}", self._list_or_watch)
-        app.router.add_get("/api/v1/namespaces/games/{kind:pods}", self._list_or_watch)
-        app.router.add_get(f"{leases}/{{name}}", self._read_lease)
-        app.router.add_put(f"{leases}/{{name}}", self._write_lease)
-        app.router.add_post(leases, self._write_lease)
+        self.add_routes(app)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         self.stack.push_async_callback(runner.cleanup)
@@ -267,14 +264,24 @@ class FakeApiServer(LoopThread):
         await site.start()
         self.url = f"http{'s' if self.tls else ''}://127.0.0.1:{runner.addresses[0][1]}"
 
+    def add_routes(self, app: web.Application) -> None:
+        leases = "/apis/coordination.k8s.io/v1/namespaces/games/leases"
+        app.router.add_get("/apis/discovery.k8s.io/v1/namespaces/games/{kind:endpointslices}", self._list_or_watch)
+        app.router.add_get("/api/v1/namespaces/games/{kind:pods}", self._list_or_watch)
+        app.router.add_get(f"{leases}/{{name}}", self._read_lease)
+        app.router.add_put(f"{leases}/{{name}}", self._write_lease)
+        app.router.add_post(leases, self._write_lease)
+        app.router.add_get("/apis/autoscaling/v2/namespaces/games/{kind:horizontalpodautoscalers}", self._list_or_watch)
+        app.router.add_get("/apis/keda.sh/v1alpha1/namespaces/games/{kind:scaledobjects}", self._list_or_watch)
+
 
 def _line(event: Object) -> bytes:
     return json.dumps(event).encode() + b"\n"
 
 
 def _is_selected(item: Object, selector: str) -> bool:
-    """By `key in (a,b)` or `key`; all without one."""
-    key, _, values = selector.partition(" in ")
+    """By `key in (a,b)`, `key=a` or `key`; all without one."""
+    key, _, values = selector.replace("=", " in ").partition(" in ")
     labels = item["metadata"].get("labels") or {}
     return not key or (key in labels and (not values or labels[key] in values.strip("()").split(",")))
 

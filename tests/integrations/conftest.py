@@ -15,7 +15,8 @@ from slta_integrations.follow.log_tail import LogTail
 from testbed.live_fleet import Fleet
 from testbed.service_process import ServiceProcess
 from testbed.threaded_relay import ThreadedRelay
-from tests.integrations.api_server import FakeApiServer, slice_of
+from tests.integrations.api_server import slice_of
+from tests.integrations.deployments import ScalingApiServer
 from tests.integrations.following import Following
 from tests.integrations.kubernetes_scene import clock, scene  # noqa: F401 - fixtures
 from tests.integrations.logs import Log, Tailed
@@ -38,9 +39,9 @@ def between(shared_service: ServiceProcess) -> Iterator[ThreadedRelay]:
 
 
 @pytest.fixture
-def api() -> Iterator[FakeApiServer]:
+def api() -> Iterator[ScalingApiServer]:
     """With one empty slice, as a Service without pods has."""
-    with FakeApiServer() as server:
+    with ScalingApiServer() as server:
         server.put(slice_of("c-aaaaa", "svc-c", None))
         yield server
 

@@ -14,7 +14,8 @@ from slta_integrations.kubernetes import election, reconciler, vanished, watcher
 from slta_integrations.kubernetes.desired_pools import pool_id
 from testbed.awaiting import until
 from testbed.live_fleet import Fleet
-from tests.integrations.api_server import FakeApiServer, Object, slice_of, uid_of
+from tests.integrations.api_server import Object, slice_of, uid_of
+from tests.integrations.deployments import ScalingApiServer
 from tests.integrations.watching import SOURCE, Watching
 
 GRACE = 60.0
@@ -25,7 +26,7 @@ GRACE = 60.0
 class Scene:
     """The slice `c-aaaaa` of a Service, a fleet, and watchers."""
 
-    api: FakeApiServer
+    api: ScalingApiServer
     fleet: Fleet
     token: Path
     stack: ExitStack
@@ -66,7 +67,7 @@ def id_of(pod: str) -> str:
 
 
 @pytest.fixture
-def scene(api: FakeApiServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+def scene(api: ScalingApiServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """Watchers try again soon."""
     for module, name in (
         *((watcher, "FIRST_DELAY_SECONDS"), (watcher, "MAX_DELAY_SECONDS"), (watcher, "SETTLE_SECONDS")),

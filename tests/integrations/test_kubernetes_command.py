@@ -43,10 +43,15 @@ def called(*given: str) -> Any:
     return CliRunner().invoke(app, ["kubernetes", *arguments])
 
 
+UNREADABLE = """--scale: horizontalpodautoscalers cannot be read: Cannot connect to host 127.0.0.1:1 ssl:default \
+[Connect call failed ('127.0.0.1', 1)]"""
+DEPLOYMENTS = "--deployment: give one for each class with --scale, none without"
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        (["--service", "svc"], "--service: give CLASS=SERVICE, or --class-label, not 'svc'"),
+        (["--service", "svc"], "--service: give CLASS=NAME, not 'svc'"),
         (["--service", "c=SVC"], "--service: cannot be 'SVC'"),
         (["--service", "c d=svc"], f"--service: a class has {NAME_RULE}, not 'c d'"),
         (["--service", "c=svc", "--service", "d=svc"], "--service: svc is given twice"),
@@ -54,6 +59,11 @@ def called(*given: str) -> Any:
         (["--service", "c=svc", "--lease-name", "A"], "--lease-name: cannot be 'A'"),
         (["--service", "c=svc", "--class-label", "a=b"], "--class-label: cannot be 'a=b'"),
         (["--service", "c=svc", "--address-type", "v4"], "--address-type: must be one of IPv4, IPv6, FQDN, not 'v4'"),
+        (["--service", "c=svc", "--deployment", "d"], "--deployment: give CLASS=NAME, not 'd'"),
+        (["--service", "c=svc", "--deployment", "c=d"], DEPLOYMENTS),
+        (["--service", "c=svc", "--scale", "drain"], DEPLOYMENTS),
+        (["--service", "c=svc", "--scale", "drain", "--deployment", "c=d", "--deployment", "c=e"], DEPLOYMENTS),
+        (["--service", "c=svc", "--scale", "replicas", "--deployment", "c=d"], UNREADABLE),
         (["--service", "c=svc", "--source", "a b"], "--source: cannot be 'a b'"),
         (["--service", "c=svc", "--token-file", "/nowhere"], "/nowhere: No such file or directory"),
         (["--service", "c=svc", "--ca-file", "/nowhere"], "/nowhere: No such file or directory"),

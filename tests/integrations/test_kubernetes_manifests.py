@@ -27,7 +27,15 @@ FOLDER = ROOT / "deploy/kubernetes/watcher"
 FILES = {path.stem: path for path in FOLDER.rglob("*.yaml")}
 OWN = "slta-watcher"
 LEASES, SLICES = "coordination.k8s.io/leases", "discovery.k8s.io/endpointslices"
-GROUPS = {"leases": LEASES, "endpointslices": SLICES, "pods": "/pods"}
+GROUPS = {
+    "leases": LEASES,
+    "endpointslices": SLICES,
+    "pods": "/pods",
+    "deployments": "apps/deployments",
+    "deployments/scale": "apps/deployments/scale",
+    "horizontalpodautoscalers": "autoscaling/horizontalpodautoscalers",
+    "scaledobjects": "keda.sh/scaledobjects",
+}
 
 Rights = set[tuple[str, str]]
 
@@ -71,6 +79,9 @@ def test_the_rights_are_to_read_slices_and_to_hold_the_lease() -> None:
     reads = {(verb, SLICES) for verb in ("get", "list", "watch")}
     assert rights("slices", "lease-role") == reads | {(verb, LEASES) for verb in ("get", "create", "update")}
     assert rights("pods") == {(verb, "/pods") for verb in ("get", "list", "watch")}
+    lists = {("list", GROUPS[resource]) for resource in ("pods", "horizontalpodautoscalers", "scaledobjects")}
+    writes = {("patch", "/pods"), ("update", "apps/deployments/scale")}
+    assert rights("scale") == lists | writes | {("get", "apps/deployments")}
 
 
 @pytest.mark.parametrize(
@@ -105,7 +116,7 @@ def _options() -> Any:
     return typer.main.get_command(command.app).params
 
 
-@each("name", ["slices", "pods", "lease-role"])
+@each("name", ["slices", "pods", "scale", "lease-role"])
 def test_each_role_is_bound_to_the_account_of_the_deployment(name: str) -> None:
     binding = the("RoleBinding", name)
     assert binding["roleRef"]["name"] == the("Role", name)["metadata"]["name"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 
 from slta_integrations.kubernetes.desired_pools import Desired, DesiredPool, Selection, desired, pool_id
 from slta_integrations.kubernetes.objects import Slice, read_slice
-from slta_integrations.kubernetes.plan import DRAINED, SERVICE, SOURCE, Existing, Plan, Pool, conflicts, planned
+from slta_integrations.kubernetes.plan import DRAINED, IDLE, SERVICE, SOURCE, Existing, Plan, Pool, conflicts, planned
 from tests.integrations.api_server import Object, endpoint, slice_of, terminating, uid_of
 
 SELECTION = Selection({"svc-small": "small", "svc-large": "large"})
@@ -132,12 +133,16 @@ NOTHING = Plan.empty()
 
 
 def plan_for(
-    pod: DesiredPool | None, pool: Pool | None, services: frozenset[str] = frozenset({"svc-small"}), *over: str
+    pod: DesiredPool | None,
+    pool: Pool | None,
+    services: frozenset[str] = frozenset({"svc-small"}),
+    *over: str,
+    idle: Collection[str] = (),
 ) -> Plan:
     pods = {pod.pool_id: pod} if pod else {}
     pools = {pool.pool_id: pool} if pool else {}
     desired, existing = Desired(pods, services, frozenset(), {}), Existing(pools, frozenset())
-    return planned(desired, existing, "kubernetes:games", over)
+    return planned(desired, existing, "kubernetes:games", over, idle)
 
 
 def labelled(labels: dict[str, str]) -> dict[str, dict[str, Any]]:
@@ -176,6 +181,13 @@ def test_a_pool_that_it_drained_is_returned_and_then_loses_the_mark() -> None:
 @pytest.mark.parametrize("pod", [READY, NOT_READY])
 def test_what_an_operator_drained_or_failed_stays_so(status: str, pod: DesiredPool) -> None:
     assert plan_for(pod, POOL._replace(status=status)) == NOTHING
+
+
+def test_a_pool_that_the_fleet_does_not_need_is_drained_and_stays_so() -> None:
+    labels = {**OWN, DRAINED: IDLE}
+    assert plan_for(READY, POOL, idle=[ID]) == NOTHING._replace(changes=labelled(labels), drains=[ID])
+    assert plan_for(READY, POOL._replace(status="draining", labels=labels), idle=[ID]) == NOTHING
+    assert plan_for(NOT_READY, POOL, idle=[ID]) == NOTHING._replace(changes=labelled(MARKED), drains=[ID])
 
 
 def test_other_labels_of_a_pool_stay() -> None:

@@ -12,7 +12,7 @@ from slta_integrations.kubernetes.api_server import Access
 from slta_integrations.kubernetes.command import run
 from slta_integrations.kubernetes.desired_pools import Selection
 from slta_integrations.kubernetes.metrics import Metrics
-from slta_integrations.kubernetes.options import WatchOptions
+from slta_integrations.kubernetes.options import Scaling, WatchOptions
 from testbed.live_fleet import Fleet
 from testbed.threads import LoopThread
 from tests.integrations.api_server import FakeApiServer
@@ -36,6 +36,7 @@ class Watching(LoopThread):
             "class_label": "",
             "source": SOURCE,
             "grace_seconds": 0.0,
+            "scaling": Scaling("games", {}, False),
         }
         self._options = WatchOptions(**given | options)
         self.metrics = Metrics()

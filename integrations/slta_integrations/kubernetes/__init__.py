@@ -1,6 +1,6 @@
 """`slta kubernetes`: pods behind Services as pools of a fleet.
 
-Pure, without input and output: events, objects, desired_pools, plan, vanished, lease.
+Pure, without input and output: events, objects, desired_pools, plan, vanished, scaling, lease.
 
 | module | owns |
 |---|---|
@@ -9,11 +9,13 @@ Pure, without input and output: events, objects, desired_pools, plan, vanished, 
 | desired_pools | desired pools: those that the pods of the slices should be |
 | vanished | pods that vanished, and how long their pools wait |
 | plan | difference between desired and existing pools, as calls to make |
+| scaling | actions that follow from the scale advice |
 | lease | who acts: the Lease object |
 | api_server | HTTP client of the API server |
 | watcher | list and watch of one kind of objects; all that is watched |
 | election | acquires, renews and releases the Lease |
 | pools | reads and changes the fleet's pools |
+| scaler | reads the advice; marks and deletes pods, sets replicas |
 | reconciler | main loop: makes the pools what the pods are |
 | metrics | Prometheus metrics |
 | options, command | validated options; command line |

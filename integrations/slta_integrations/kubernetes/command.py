@@ -25,6 +25,7 @@ from slta_integrations.kubernetes.objects import SERVICE_LABEL, read_pod, read_s
 from slta_integrations.kubernetes.options import WatchOptions, checked
 from slta_integrations.kubernetes.pools import Pools
 from slta_integrations.kubernetes.reconciler import Reconciler
+from slta_integrations.kubernetes.scaler import Scaler, refuse_autoscaled
 from slta_integrations.kubernetes.vanished import GRACE_SECONDS, Vanished
 from slta_integrations.kubernetes.watcher import Cluster, Watcher
 from slta_integrations.metric_registry import MetricsHost, MetricsPort, serve_metrics
@@ -49,6 +50,8 @@ def command(  # noqa: PLR0913 - one argument an option
     address_type: options.AddressType = "IPv4",
     grace: options.Grace = GRACE_SECONDS,
     source: options.Source = None,
+    scale: options.Scale = None,
+    deployment: options.Deployments = None,
     lease_name: options.LeaseName = "slta-kubernetes",
     api_server: options.ApiServerUrl = None,
     token_file: options.TokenFile = None,
@@ -60,7 +63,7 @@ def command(  # noqa: PLR0913 - one argument an option
     configure_logging()
     with in_one_line():
         of_pods, own = options.namespaces(namespace, ACCOUNT)
-        classes = options.classes_of(service, class_label)
+        classes = options.classes_of("--service", service, class_label)
         parsed = WatchOptions(
             target_of(url, fleet, key_file),
             Access(api_server, token_file, ca_file) if api_server else in_cluster(),
@@ -71,6 +74,7 @@ def command(  # noqa: PLR0913 - one argument an option
             class_label and checked("--class-label", class_label, options.LABEL_KEY),
             checked("--source", source or f"kubernetes:{of_pods}", options.SOURCE),
             grace,
+            options.scaling_of(of_pods, scale, deployment or []),
         )
         parsed.access.headers()
         metrics = Metrics()
@@ -79,15 +83,17 @@ def command(  # noqa: PLR0913 - one argument an option
 
 
 async def run(options: WatchOptions, metrics: Metrics, stopping: asyncio.Event) -> None:
-    """Watch and act until stopped, then release the Lease. Raises OSError for a CA file that cannot be read."""
+    """Watch and act until stopped, then release the Lease. Raises OSError, and UserError as `refuse_autoscaled`."""
     async with ApiServer(options.access) as api, Client(options.target) as client:
+        await refuse_autoscaled(api, options.scaling)
         changed, telemetry = asyncio.Event(), Telemetry(metrics, Notices("kubernetes"))
         identity = f"{socket.gethostname()}_{uuid4()}"
         election = Election(api, options.lease_namespace, options.lease, identity, changed, telemetry)
         cluster = _cluster(options, api, changed, telemetry)
         pools = Pools(client, options.source, lambda: election.holding.is_held, telemetry)
         vanished = Vanished(options.grace_seconds)
-        reconciler = Reconciler(cluster, election.holding, vanished, pools, changed, telemetry)
+        scaler = Scaler(api, client, cluster, pools, options.scaling, telemetry)
+        reconciler = Reconciler(cluster, election.holding, vanished, scaler, pools, changed, telemetry)
         async with asyncio.TaskGroup() as group:
             runs = [*(watcher.run() for watcher in cluster.watchers), election.run(), reconciler.run()]
             tasks = [group.create_task(run) for run in runs]

@@ -7,7 +7,7 @@ import random
 import time
 from contextlib import suppress
 
-from slta_integrations.kubernetes.api_server import FAILURES, ApiServer
+from slta_integrations.kubernetes.api_server import FAILURES, ApiServer, reason
 from slta_integrations.kubernetes.lease import RETRY_SECONDS, Holding, wall_clock
 from slta_integrations.kubernetes.metrics import Telemetry
 
@@ -34,8 +34,7 @@ class Election:
                 await self._attempt()
                 self._notices.over("lease", "The Lease can be read and written again.")
             except FAILURES as error:
-                reason = str(error) or type(error).__name__
-                self._notices.say("lease", f"the Lease cannot be read or written, no pool changes: {reason}")
+                self._notices.say("lease", f"the Lease cannot be read or written, no pool changes: {reason(error)}")
             await asyncio.sleep(random.uniform(0.8, 1.0) * RETRY_SECONDS)
 
     async def release(self) -> None:

@@ -34,11 +34,12 @@ class Slice(NamedTuple):
 
 
 class Labelled(NamedTuple):
-    """A pod's name, uid and labels."""
+    """A pod's name, uid, labels and annotations."""
 
     name: str
     uid: str
     labels: Mapping[str, str]
+    annotations: Mapping[str, str]
 
 
 class _Reference(BaseModel):
@@ -74,6 +75,7 @@ class _Port(BaseModel):
 
 
 class _Metadata(BaseModel):
+    annotations: dict[str, str] | None = None
     labels: dict[str, str] | None = None
     name: str = ""
     uid: str = ""
@@ -105,6 +107,6 @@ def read_slice(item: Mapping[str, Any]) -> Slice:
 
 
 def read_pod(item: Mapping[str, Any]) -> Labelled:
-    """Name, uid and labels of a Pod or of its metadata. Raises ValueError."""
+    """What names and marks a Pod, from it or from its metadata. Raises ValueError."""
     metadata = _Pod.model_validate(item).metadata
-    return Labelled(metadata.name, metadata.uid, metadata.labels or {})
+    return Labelled(metadata.name, metadata.uid, metadata.labels or {}, metadata.annotations or {})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
@@ -42,12 +42,28 @@ Grace = Annotated[
 Source = Annotated[
     str | None, typer.Option("--source", help="Label slta.source of its pools; default: kubernetes:NAMESPACE.")
 ]
+Scale = Annotated[
+    Literal["replicas", "drain"] | None,
+    typer.Option("--scale", help="Follow the scale advice: set replicas, or only drain for an HPA or KEDA."),
+]
+Deployments = Annotated[
+    list[str] | None,
+    typer.Option("--deployment", help="CLASS=DEPLOYMENT of its pods, with --scale; repeatable.", show_default=False),
+]
 LeaseName = Annotated[str, typer.Option("--lease-name", help="Name of the Lease; one for each fleet.")]
 ApiServerUrl = Annotated[
     str | None, typer.Option("--api-server", help="URL of the API server; default: that of its own cluster.")
 ]
 TokenFile = Annotated[Path | None, typer.Option("--token-file", help="Token for --api-server.")]
 CaFile = Annotated[Path | None, typer.Option("--ca-file", help="CA of --api-server.")]
+
+
+class Scaling(NamedTuple):
+    """Deployments to scale, by class, and whether their replicas are written or left to an HPA or KEDA."""
+
+    namespace: str
+    deployments: Mapping[str, str]
+    writes_replicas: bool
 
 
 class WatchOptions(NamedTuple):
@@ -62,22 +78,32 @@ class WatchOptions(NamedTuple):
     class_label: str
     source: str
     grace_seconds: float
+    scaling: Scaling
 
 
-def classes_of(services: Sequence[str], class_label: str) -> dict[str, str]:
-    """Class by Service, in the order of the options. Raises UserError."""
+def classes_of(option: str, texts: Sequence[str], class_label: str = "") -> dict[str, str]:
+    """Class by Service or Deployment, in the order of the texts, which are those of an option. Raises UserError."""
     classes: dict[str, str] = {}
-    for option in services:
-        pool_class, _, name = option.rpartition("=")
-        checked("--service", name, OBJECT_NAME)
+    for text in texts:
+        pool_class, _, name = text.rpartition("=")
+        checked(option, name, OBJECT_NAME)
         if not pool_class and not class_label:
-            raise UserError(f"--service: give CLASS=SERVICE, or --class-label, not {option!r}")
+            raise UserError(f"{option}: give CLASS=NAME, not {text!r}")
         if pool_class and not re.fullmatch(NAME_PATTERN, pool_class):
-            raise UserError(f"--service: a class has {NAME_RULE}, not {pool_class!r}")
+            raise UserError(f"{option}: a class has {NAME_RULE}, not {pool_class!r}")
         if name in classes:
-            raise UserError(f"--service: {name} is given twice")
+            raise UserError(f"{option}: {name} is given twice")
         classes[name] = pool_class
     return classes
+
+
+def scaling_of(namespace: str, scale: str | None, texts: Sequence[str]) -> Scaling:
+    """What `--scale` and `--deployment` say. Raises UserError."""
+    classes = classes_of("--deployment", texts)
+    deployments = {pool_class: name for name, pool_class in classes.items()}
+    if bool(scale) != bool(classes) or len(deployments) < len(classes):
+        raise UserError("--deployment: give one for each class with --scale, none without")
+    return Scaling(namespace, deployments, scale == "replicas")
 
 
 def namespaces(given: str | None, account: Path) -> tuple[str, str]:

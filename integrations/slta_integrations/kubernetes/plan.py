@@ -3,6 +3,7 @@
 | pod | pool |
 |---|---|
 | ready | is made; active |
+| ready, and idle by the scale advice | draining |
 | terminating | draining |
 | neither | draining until ready; is not made |
 | in no slice, or without an address | draining; failed, then removed, when it has waited |
@@ -23,6 +24,8 @@ SERVICE = "slta.service"
 DRAINED = "slta.drained"
 """Label of pools that the watcher drains: set before, removed after it has returned them."""
 MARK = "kubernetes"
+IDLE = "scale"
+"""Mark of pools that drain though their pods are ready: the fleet needs fewer."""
 
 
 class Pool(NamedTuple):
@@ -44,6 +47,16 @@ class Pool(NamedTuple):
     def is_marked(self) -> bool:
         """Whether the watcher drained it."""
         return DRAINED in self.labels
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it drains, or has drained, because the fleet needs fewer."""
+        return self.status == "draining" and self.labels.get(DRAINED) == IDLE
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it has no sessions and gets none."""
+        return self.status != "active" and not self.occupancy
 
 
 class Existing(NamedTuple):
@@ -76,8 +89,13 @@ class Plan(NamedTuple):
         entry.update(attributes)
 
 
-def planned(desired: Desired, existing: Existing, source: str, over: Collection[str] = ()) -> Plan:
-    """The calls that make the pools of a source what is desired. `over`: those whose pods have vanished for good."""
+def planned(
+    desired: Desired, existing: Existing, source: str, over: Collection[str] = (), idle: Collection[str] = ()
+) -> Plan:
+    """The calls that make the pools of a source what is desired.
+
+    `over`: pools whose pods have vanished for good; `idle`: those that drain or stay drained though the pods are ready.
+    """
     plan = Plan.empty()
     for pool in existing.own.values():
         target = desired.pools.get(pool.pool_id)
@@ -88,7 +106,7 @@ def planned(desired: Desired, existing: Existing, source: str, over: Collection[
         elif target is None or target.pool_class not in {"", pool.pool_class}:
             _withdraw(plan, pool)
         else:
-            _keep(plan, pool, target)
+            _keep(plan, pool, target, idle)
     new = (target for target in desired.pools.values() if _is_new(target, existing))
     plan.creations.extend(_creation(target, source) for target in new)
     return plan
@@ -113,12 +131,12 @@ def _is_new(target: DesiredPool, existing: Existing) -> bool:
     return is_free and target.takes_sessions and bool(target.pool_class)
 
 
-def _keep(plan: Plan, pool: Pool, target: DesiredPool) -> None:
+def _keep(plan: Plan, pool: Pool, target: DesiredPool, idle: Collection[str]) -> None:
     """Address and status of a pool whose pod is there."""
     if target.address not in {"", pool.address}:
         plan.change(pool, address=target.address)
-    if not target.takes_sessions:
-        _drain(plan, pool)
+    if pool.pool_id in idle or not target.takes_sessions:
+        _drain(plan, pool, IDLE if target.takes_sessions else MARK)
     elif pool.is_marked and pool.status == "active":
         plan.change(pool, labels={key: pool.labels[key] for key in pool.labels if key != DRAINED})
     elif pool.is_marked:
@@ -128,13 +146,13 @@ def _keep(plan: Plan, pool: Pool, target: DesiredPool) -> None:
 def _withdraw(plan: Plan, pool: Pool) -> None:
     """Drain a pool, and remove it when it is empty."""
     _drain(plan, pool)
-    if pool.status != "active" and not pool.occupancy:
+    if pool.is_free:
         plan.removals[pool.pool_id] = False
 
 
-def _drain(plan: Plan, pool: Pool) -> None:
+def _drain(plan: Plan, pool: Pool, mark: str = MARK) -> None:
     """Mark it and stop new sessions, unless somebody else did."""
     if pool.status == "active":
         if not pool.is_marked:
-            plan.change(pool, labels={**pool.labels, DRAINED: MARK})
+            plan.change(pool, labels={**pool.labels, DRAINED: mark})
         plan.drains.append(pool.pool_id)

@@ -13,6 +13,7 @@ from slta_integrations.kubernetes.lease import Holding
 from slta_integrations.kubernetes.metrics import REASONS, Telemetry
 from slta_integrations.kubernetes.plan import Plan, conflicts, planned
 from slta_integrations.kubernetes.pools import MAX_REMOVALS, Pools, StoppedError
+from slta_integrations.kubernetes.scaler import Scaler
 from slta_integrations.kubernetes.vanished import MASS_SECONDS, Vanished
 from slta_integrations.kubernetes.watcher import Cluster
 
@@ -33,6 +34,7 @@ class Reconciler:
         cluster: Cluster,
         holding: Holding,
         vanished: Vanished,
+        scaler: Scaler,
         pools: Pools,
         changed: asyncio.Event,
         telemetry: Telemetry,
@@ -40,6 +42,7 @@ class Reconciler:
         """`changed` is set when what the pods should be, or the Lease, has changed."""
         self._cluster = cluster
         self._vanished = vanished
+        self._scaler = scaler
         self._holding = holding
         self._pools = pools
         self._changed = changed
@@ -71,6 +74,7 @@ class Reconciler:
         if self._term != self._holding.term:
             self._term = self._holding.term
             self._pools.forget()
+            self._scaler.forget()
             self._vanished.pause()
         if not self._cluster.is_current:
             self._vanished.pause()
@@ -78,6 +82,9 @@ class Reconciler:
         if self._pools.is_due:
             self._is_settled = False
             await self._pools.read()
+        if self._scaler.is_due:
+            self._is_settled = False
+            await self._scaler.look()
         if not self._is_settled or self._vanished.since:
             await self._reconcile()
 
@@ -91,7 +98,7 @@ class Reconciler:
             if not self._cluster.is_current:
                 return
             desired = self._observe(now)
-        plan = planned(desired, existing, self._pools.source, self._vanished.over(now))
+        plan = planned(desired, existing, self._pools.source, self._vanished.over(now), self._scaler.idle)
         self._measure(desired, conflicts(desired, existing))
         self._is_settled = plan == Plan.empty()
         if not self._is_settled:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from slta_client.backoff import bound_seconds, pause_seconds
-from slta_integrations.kubernetes.api_server import FAILURES, ApiServer, Kind
+from slta_integrations.kubernetes.api_server import FAILURES, ApiServer, Kind, reason
 from slta_integrations.kubernetes.desired_pools import Desired
 from slta_integrations.kubernetes.events import Event, ExpiredError, Objects, StreamError
 from slta_integrations.kubernetes.metrics import Telemetry
@@ -98,8 +98,7 @@ class Watcher(Generic[T]):
             self._notices.over(self._kind.plural, f"The API server sends {self._kind.plural} again.")
 
     def _say(self, error: Exception) -> None:
-        reason = str(error) or type(error).__name__
-        self._notices.say(self._kind.plural, f"{self._kind.plural} cannot be read, no pool changes: {reason}")
+        self._notices.say(self._kind.plural, f"{self._kind.plural} cannot be read, no pool changes: {reason(error)}")
 
     async def _pause(self) -> None:
         """Wait before the next attempt. Meanwhile the objects are not current."""

@@ -46,6 +46,15 @@ MUTANTS: dict[str, Mutant] = {
     "slices that are deleted one by one end sessions": row(
         "kubernetes/vanished.py", "_wait_seconds", "MASS_SECONDS if pool_id in self._held else VANISHED_SECONDS", "0"
     ),
+    "replicas fall while a pod with sessions is not ready": row(
+        "kubernetes/scaling.py", "actions", "if id_ in marked or id_ not in ready", "if id_ in marked"
+    ),
+    "replicas fall before the controllers know the marks": row(
+        "kubernetes/scaling.py", "actions", "(len(empty) - len(marks))", "len(empty)"
+    ),
+    "a drained pool returns when another watcher begins": row(
+        "kubernetes/scaler.py", "idle", "kept - self._returns | ", ""
+    ),
     "an outage of the API server counts as waiting": row(
         "kubernetes/reconciler.py", "_round", "self._vanished.pause()\n            ", ""
     ),

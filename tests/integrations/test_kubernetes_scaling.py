@@ -1,0 +1,248 @@
+"""`slta kubernetes --scale`: what follows from advice, and that no pod with sessions goes, whatever is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from slta.cli.error_messages import UserError
+from slta_integrations.kubernetes import scaler
+from slta_integrations.kubernetes.api_server import Access, ApiServer
+from slta_integrations.kubernetes.desired_pools import DesiredPool
+from slta_integrations.kubernetes.objects import Labelled
+from slta_integrations.kubernetes.options import Scaling
+from slta_integrations.kubernetes.plan import DRAINED, IDLE, Existing, Pool
+from slta_integrations.kubernetes.scaling import COST, LOWEST, ClassAdvice, Deployment, actions
+from testbed.awaiting import until
+from testbed.relay import Link
+from testbed.threaded_relay import ThreadedRelay
+from tests.integrations.api_server import Object
+from tests.integrations.deployments import ScalingApiServer
+from tests.integrations.kubernetes_scene import Scene, id_of
+from tests.integrations.test_kubernetes_manifests import GROUPS, rights
+from tests.inventory import each
+
+
+def advice(wanted: int, now: int, *drain: str) -> Object:
+    """For the class `c`."""
+    return {"name": "c", "wanted": wanted, "now": now, "drain": [{"pool_id": id_} for id_ in drain]}
+
+
+def what_follows(pods: str, wanted: int, now: int, **given: int) -> str:
+    """Actions for pods by letters, from advice that names the first ones if pools may go.
+
+    a: active; d: idle, with sessions; e: idle, empty; m, x, y: marked, and idle, active, or of somebody else;
+    o: drained by an operator, empty; u: not ready, with sessions; n: never ready; t: ends, with sessions.
+    """
+    names = [f"{letter}{number}" for number, letter in enumerate(pods)]
+    status, labels = {"a": "active", "x": "active"}, {letter: {DRAINED: IDLE} for letter in "dem"}
+    pools = [Pool(n, "c", status.get(n[0], "draining"), n[0] in "adxut", "", labels.get(n[0], {})) for n in names]
+    own = {pool.pool_id: pool for pool in pools if pool.pool_id[0] not in "ny"}
+    count = len(pods) - pods.count("t")
+    deployment = {
+        "metadata": {"generation": 2, "resourceVersion": "7"},
+        "spec": {"replicas": count, "selector": {"matchLabels": {"app": "d"}}},
+        "status": {"observedGeneration": 2, "replicas": count, "updatedReplicas": count, **given},
+    }
+    found = actions(
+        ClassAdvice.model_validate(advice(wanted, now, *names[: max(0, now - wanted)])),
+        Deployment.model_validate(deployment),
+        {n: Labelled(n, n, {}, {COST: LOWEST} if n[0] in "mxy" else {}) for n in names},
+        Existing(own, frozenset(n for n in names if n[0] == "y")),
+        {n: DesiredPool(n, "s", "c", "h:1", n[0] not in "unt", n[0] == "t") for n in names},
+    )
+    verbs = {"drain": sorted(found.drains), "return": found.returns, "mark": sorted(pod.name for pod in found.marks)}
+    return ", ".join([*(f"{verb} {' '.join(names)}" for verb, names in verbs.items() if names), str(found.replicas)])
+
+
+@each(
+    ("pods", "wanted", "now", "expected"),
+    [
+        ("aaa", 3, 3, "3"),
+        ("aaa", 2, 3, "drain a0, 3"),
+        ("aad", 2, 2, "3"),
+        ("aaee", 2, 2, "mark e2 e3, 4"),
+        ("aaem", 2, 2, "drain m3, mark e2, 3"),
+        ("aao", 2, 2, "3"),
+        ("aann", 2, 2, "4"),
+        ("aamn", 2, 2, "drain m2, 3"),
+        ("aaemu", 2, 2, "drain m3, 5"),
+        ("aaemt", 2, 2, "drain m3, mark e2, 3"),
+        ("aaemx", 3, 3, "drain m3 x4, 5"),
+        ("aaemy", 2, 2, "drain m3 y4, 5"),
+        ("aaed", 3, 2, "return d3, 4"),
+        ("aann", 4, 2, "4"),
+        ("aamoed", 5, 2, "drain m2, return d5 e4, 7"),
+    ],
+)
+def test_what_follows_from_advice(pods: str, wanted: int, now: int, expected: str) -> None:
+    assert what_follows(pods, wanted, now) == expected
+
+
+@each("status", [{"updatedReplicas": 3}, {"observedGeneration": 1}, {"replicas": 5, "updatedReplicas": 5}])
+def test_during_a_rollout_replicas_only_rise(status: dict[str, int]) -> None:
+    assert what_follows("aaam", 2, 3, **status) == "drain m3, 4"
+    assert what_follows("aaam", 6, 3, **status) == "drain m3, 7"
+
+
+# With a dispatcher and controllers
+
+POOL = id_of("d-1")
+"""The pool that may go."""
+WITHHELD = b'HTTP/1.1 503 X\r\nContent-Length: 26\r\n\r\n{"code":"advice_withheld"}'
+
+
+class Advising(ThreadedRelay):
+    """The dispatcher; its answer to `GET …/scale` is given."""
+
+    answer = WITHHELD
+    looks = 0
+
+    def advise(self, wanted: int, now: int, *drain: str) -> None:
+        body = json.dumps({"classes": [advice(wanted, now, *drain)]}).encode()
+        self.answer = b"HTTP/1.1 200 X\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+    def until_followed(self) -> None:
+        """The present answer was acted upon."""
+        looks = self.looks
+        until(lambda: self.looks >= looks + 2)
+
+    async def _rule(self, link: Link, data: bytes, from_client: bool) -> bytes:
+        """The answer in place of the first part of the dispatcher's own, of which the rest is left out."""
+        if from_client:
+            link.notes["answers"] = [self.answer] if b"/scale HTTP" in data else None
+        elif (answers := link.notes["answers"]) is not None:
+            self.looks += len(answers)
+            return answers.pop() if answers else b""
+        return data
+
+
+class Scaled:
+    """A Deployment of four pods with two sessions each, and a watcher that has drained the first for the advice."""
+
+    def __init__(self, scene: Scene, slta: Advising, scaling: Scaling) -> None:
+        self.scene, self.slta, self.api, self._scaling = scene, slta, scene.api, scaling
+        scene.fleet.call("POST", "pools/status", {"status": "draining", "pool_class": "c"})
+        scene.api.scale(4)
+        self.watch()
+        scene.until_active(4)
+        pools = scene.fleet.assign(*(f"s-{number}" for number in range(8)))
+        self._sessions = [f"s-{number}" for number, pool in enumerate(pools) if pool == POOL]
+        slta.advise(3, 4, POOL)
+        scene.until_active(3)
+        slta.advise(3, 3)
+
+    def watch(self) -> None:
+        self.watching = self.scene.watch(self.slta.url, scaling=self._scaling)
+
+    def empty(self) -> None:
+        """End the sessions of the drained pool."""
+        for id_ in self._sessions:
+            self.scene.fleet.complete(id_)
+
+    def until_pods(self, *numbers: int) -> None:
+        """These are left, with the sessions of three."""
+        until(lambda: set(self.api.pods) == {f"d-{number}" for number in numbers})
+        self.scene.until_pools(**{f"d-{number}": "active" for number in numbers})
+        assert self.scene.sessions() == 6
+
+
+@pytest.fixture
+def scaled(scene: Scene, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Scaled]:
+    """The watcher sets replicas, unless the parameter is False. It uses its rights and no others."""
+    monkeypatch.setattr(scaler, "LOOK_SECONDS", 0.05)
+    with Advising(scene.fleet.service.port) as slta:
+        yield Scaled(scene, slta, Scaling("games", {"c": "d"}, getattr(request, "param", True)))
+        used = {(verb, GROUPS[resource]) for verb, resource, _ in scene.api.calls}
+        assert used <= rights("slices", "lease-role", "scale")
+
+
+def test_a_pod_is_marked_and_goes_when_its_sessions_have_ended(scaled: Scaled) -> None:
+    scaled.slta.until_followed()
+    assert (scaled.scene.sessions(), scaled.api.replicas, scaled.api.marked) == (8, 4, set())
+    scaled.empty()
+    scaled.until_pods(2, 3, 4)
+    writes = [call for call in scaled.api.calls if call[0] in {"patch", "update"} and call[1] != "leases"]
+    assert writes == [("patch", "pods", "d-1"), ("update", "deployments/scale", "d")]
+
+
+def test_a_pool_that_is_wanted_again_returns(scaled: Scaled) -> None:
+    scaled.slta.advise(4, 3)
+    scaled.scene.until_active(4)
+    until(lambda: "slta.drained" not in scaled.scene.pools()[POOL]["labels"])
+
+
+@pytest.mark.parametrize("scaled", [False], indirect=True)
+def test_for_an_autoscaler_pods_are_marked(scaled: Scaled) -> None:
+    scaled.empty()
+    until(lambda: scaled.api.marked == {"d-1"})
+    scaled.slta.until_followed()
+    assert scaled.api.replicas == 4
+    scaled.api.scale(3)
+    scaled.until_pods(2, 3, 4)
+
+
+def test_pods_that_crash_go_first_and_no_others_for_them(scaled: Scaled) -> None:
+    scaled.api.unready.add("d-5")
+    scaled.slta.advise(5, 3)
+    until(lambda: len(scaled.api.pods) == 5)
+    scaled.slta.advise(3, 4, POOL)
+    scaled.empty()
+    scaled.until_pods(2, 3, 4)
+
+
+def withhold(scaled: Scaled) -> None:
+    """And start another watcher."""
+    scaled.slta.answer = WITHHELD
+    scaled.watching.stop()
+    scaled.watch()
+    scaled.slta.until_followed()
+
+
+def lose_lease(scaled: Scaled) -> None:
+    scaled.api.give_lease("another")
+    until(lambda: not scaled.watching.is_leader)
+
+
+def make_unready(scaled: Scaled) -> None:
+    """A pod that has sessions."""
+    scaled.api.unready.add("d-2")
+    scaled.api.scale(4)
+    scaled.scene.until_active(2)
+
+
+@pytest.mark.parametrize("fault", [withhold, lose_lease, make_unready])
+def test_no_pod_goes_while_something_is_wrong(scaled: Scaled, fault: Callable[[Scaled], None]) -> None:
+    fault(scaled)
+    scaled.empty()
+    scaled.api.calls.clear()
+    until(lambda: [resource for _, resource, _ in scaled.api.calls].count("leases") >= 10)
+    assert (scaled.api.replicas, scaled.api.marked, scaled.scene.sessions()) == (4, set(), 6)
+    assert scaled.scene.own_pools()[POOL] == "draining"
+    scaled.slta.advise(3, 3)
+    scaled.api.unready.clear()
+    scaled.api.scale(4)
+    scaled.api.give_lease(None)
+    scaled.until_pods(2, 3, 4)
+
+
+def test_what_the_api_server_refuses_is_tried_again(scaled: Scaled) -> None:
+    scaled.api.refuses = {"patch": [404, 409], "update": [409]}
+    scaled.empty()
+    scaled.until_pods(2, 3, 4)
+    assert scaled.api.refuses == {"patch": [], "update": []}
+
+
+@pytest.mark.parametrize("kind", ["horizontalpodautoscalers", "scaledobjects"])
+async def test_a_deployment_that_an_autoscaler_has_is_refused(api: ScalingApiServer, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "token").write_text("first")
+    sets, drains = (Scaling("games", {"c": "d"}, writes) for writes in (True, False))
+    async with ApiServer(Access(api.url, tmp_path / "token")) as client:
+        await scaler.refuse_autoscaled(client, sets)
+        api.objects[kind] = {"h": {"metadata": {"name": "h"}, "spec": {"scaleTargetRef": {"name": "d"}}}}
+        await scaler.refuse_autoscaled(client, drains)
+        with pytest.raises(UserError, match=f"--scale: d is in {kind}; use --scale=drain"):
+            await scaler.refuse_autoscaled(client, sets)
