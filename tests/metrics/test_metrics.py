@@ -22,8 +22,8 @@ from slta.core.policies import POLICIES
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.metrics import Metrics
+from slta.metrics.exposition import REPEATED
 from slta.metrics.families import FLEET_ROWS
-from slta.metrics.fleet_reading import REPEATED
 from slta.metrics.fleet_view import view_of
 from slta.models import AuditResult, PoolSpec
 from slta.models.request_record import RequestRecord

@@ -13,9 +13,8 @@ from pydantic_core import PydanticUndefined
 
 from slta.api.http.codes import MEANINGS
 from slta.metrics.definitions import Row
-from slta.metrics.exposition import EXPECTED_ROWS, LINK_ROWS
+from slta.metrics.exposition import EXPECTED_ROWS, FLEETS_ROW, LINK_ROWS
 from slta.metrics.families import FLEET_ROWS
-from slta.metrics.fleet_reading import FLEETS_ROW
 from slta.metrics.process_metrics import PROCESS_ROWS
 from slta.runtime.settings import Settings
 from slta.runtime.variables import PREFIX

@@ -17,18 +17,7 @@ from slta.api.http.guards import LOOPBACK_HOSTS, BeginRequest, RequestGuard
 from slta.api.http.middleware import GuardMiddleware
 from slta.api.http.problems import type_prefix
 from slta.api.http.proxy_headers import TrustedProxies
-from slta.api.routes import (
-    endpoints,
-    fleets,
-    heartbeats,
-    observations,
-    operations,
-    place,
-    pools,
-    probes,
-    scale,
-    sessions,
-)
+from slta.api.routes import endpoints, fleets, heartbeats, observations, operations, place, pools, probes, sessions
 from slta.auth.keys import Access
 from slta.auth.rate_limit import Rate
 from slta.expected_gap.cache import ExpectedGapCache
@@ -39,7 +28,7 @@ from slta.store import Store
 
 ROUTERS = tuple(
     module.router
-    for module in (sessions, place, operations, heartbeats, pools, endpoints, fleets, observations, scale, probes)
+    for module in (sessions, place, operations, heartbeats, pools, endpoints, fleets, observations, probes)
 )
 """Busiest first: routes are matched in order."""
 
@@ -69,7 +58,6 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
     begin_request: BeginRequest | None = None,
     specs: Specs | None = None,
     expected_gaps: ExpectedGapCache | None = None,
-    advisor: Advisor | None = None,
     allowed_hosts: Iterable[str] = LOOPBACK_HOSTS,
     docs_enabled: bool = False,
     docs_url: object = None,
@@ -84,8 +72,7 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
     `render_metrics` returns the exposition and its headers for a scrape.
     `observe_request` is called after every request, for the log, metrics and traces, `begin_request` before it, for
     traces: see `begin` of `RequestGuard`.
-    `specs` caches compiled fleets, `expected_gaps` their expected placement gaps, `advisor` what their scale advice is
-    computed from; share them with the metrics.
+    `specs` caches compiled fleets, `expected_gaps` their expected placement gaps; share both with the metrics.
     `allowed_hosts` are names without port, `*.example.org` or `*`; any other Host gets 400.
     `docs_url` is the site of the documentation, to which `type` of problems links; None for no link.
     `docs_enabled` serves /docs and /openapi.json without a key.
@@ -107,15 +94,9 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
     )
     authorizer = Authorizer(access, rate, store)
     specs, expected_gaps = specs or Specs(), expected_gaps or ExpectedGapCache()
+    readers = EndpointCache(store, specs), Advisor(store, specs)
     app.state.dependencies = dependencies = Dependencies(
-        store,
-        specs,
-        expected_gaps,
-        EndpointCache(store, specs),
-        advisor or Advisor(store, specs),
-        authorizer,
-        render_metrics,
-        is_ending,
+        store, specs, expected_gaps, *readers, authorizer, render_metrics, is_ending
     )
     app.state.fast_path = FastPath(guard, dependencies)
     refuse_without_route(app)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import chain, product
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import structlog
@@ -18,20 +19,26 @@ from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.metrics.definitions import FamilyFactory, FleetFamily
 from slta.metrics.families import FLEET_ROWS, LEVEL_ROWS
-from slta.metrics.fleet_reading import TimeSlice, read_fleets
+from slta.metrics.fleet_view import FleetView, view_of
 from slta.metrics.process_metrics import PROCESS_ROWS, ProcessMetrics
 from slta.metrics.readings import Reading, Readings
-from slta.metrics.text import PIECE_BYTES, FamilyText, Format, format_for, print_family
-from slta.models import errors
+from slta.metrics.text import PIECE_BYTES, FamilyText, Format, format_for, in_chunks, print_family
+from slta.models import Snapshot, errors
 from slta.models.scrape import Scrape
-from slta.scaling.advisor import Advisor
+from slta.scaling.advisor import read_advice
 from slta.store import Store
 from slta.views.expected_gap import ExpectedGap
 
+REPEATED = "Every replica repeats it: take the max, not the sum."
+"""Appended to the help of fleet metrics."""
 LARGEST = "Of a fleet read by this replica in the last two minutes: take the max over replicas."
 """Appended to the help of what a process computes for fleets."""
 HIDDEN = frozenset(row.full_name for row in PROCESS_ROWS if row.is_detail)
 """Families of the process that are exported with `detail=1` only."""
+STEP_SECONDS = 0.002
+"""Time slice after which a scrape yields to the event loop."""
+MAX_CONCURRENT_READS = 4
+"""Fleets whose snapshots are read concurrently."""
 
 
 class Link(NamedTuple):
@@ -45,7 +52,6 @@ class Link(NamedTuple):
     age_seconds: float | None
 
 
-Needed = tuple[Store, Specs, ExpectedGapCache, Advisor]
 ExpectedGaps = Mapping[str, ExpectedGap]
 """By fleet."""
 
@@ -53,6 +59,7 @@ RELEASE = release()
 LINK = FamilyFactory[Link, Link]((), lambda link: [((), link)])
 BUILD = FamilyFactory[Link, Link](("version", "digest"), lambda link: [((RELEASE, link.library_digest), link)])
 EXPECTED = FamilyFactory[ExpectedGaps, ExpectedGap](("fleet",), lambda gaps: (((f,), gap) for f, gap in gaps.items()))
+FLEETS = FamilyFactory[int, int]((), lambda count: [((), count)])
 
 LINK_ROWS: tuple[FleetFamily[Link], ...] = (
     LINK.gauge(
@@ -77,8 +84,22 @@ EXPECTED_ROWS: tuple[FleetFamily[ExpectedGaps], ...] = (
         lambda expected: expected.relative,
     ),
 )
+FLEETS_ROW = FLEETS.gauge("fleets", "Number of fleets; absent if not all could be read.", lambda count: count)
 
 log = structlog.get_logger(__name__)
+
+
+class TimeSlice:
+    """Time slices of long work, between which the event loop runs."""
+
+    def __init__(self) -> None:
+        self._start = perf_counter()
+
+    async def next(self) -> None:
+        """Yield to the event loop if the time slice is over."""
+        if perf_counter() - self._start > STEP_SECONDS:
+            await asyncio.sleep(0)
+            self._start = perf_counter()
 
 
 class Metrics(ProcessMetrics):
@@ -91,17 +112,11 @@ class Metrics(ProcessMetrics):
         self._unreadable = set[str]()
 
     async def render(
-        self,
-        store: Store,
-        specs: Specs,
-        scrape: Scrape,
-        expected_gaps: ExpectedGapCache | None = None,
-        advisor: Advisor | None = None,
+        self, store: Store, specs: Specs, scrape: Scrape, expected_gaps: ExpectedGapCache | None = None
     ) -> tuple[AsyncGenerator[bytes], dict[str, str]]:
         """Exposition in chunks, and its headers. If the store is unavailable, only the metrics of the process."""
         expected_gaps, text_format = expected_gaps or ExpectedGapCache(), format_for(scrape.accept)
-        needed = (store, specs, expected_gaps, advisor or Advisor(store, specs))
-        reading = await self._read(scrape, *needed) if scrape.of != "process" else None
+        reading = await self._read(store, specs, scrape, expected_gaps) if scrape.of != "process" else None
         before, after = list[bytes](), list[bytes]()
         if scrape.of != "fleets":
             answers, fleets = (reading.is_up, reading.fleets) if reading else await _ask(store)
@@ -120,11 +135,11 @@ class Metrics(ProcessMetrics):
         for readings in self._readings.values():
             await readings.end()
 
-    async def _read(self, scrape: Scrape, *needed: *Needed) -> Reading:
+    async def _read(self, store: Store, specs: Specs, scrape: Scrape, expected_gaps: ExpectedGapCache) -> Reading:
         shown = [row for row in FLEET_ROWS if scrape.detail or not row.is_detail]
         rows = [row for row in shown if scrape.levels or row not in LEVEL_ROWS]
         readings = self._readings[scrape.levels, scrape.detail]
-        reading = await readings.newest(lambda: read_fleets(rows, *needed))
+        reading = await readings.newest(lambda: read_fleets(store, specs, expected_gaps, rows))
         self._age_seconds = asyncio.get_running_loop().time() - reading.began
         for fleet in reading.unreadable - self._unreadable:
             log.error("document_unreadable", fleet=fleet)
@@ -171,3 +186,65 @@ async def _pieces(reading: Reading | None, texts: Iterable[bytes]) -> AsyncGener
                 piece.clear()
             await time_slice.next()
         yield bytes(piece)
+
+
+async def read_fleets(
+    store: Store, specs: Specs, expected_gaps: ExpectedGapCache, rows: Sequence[FleetFamily[FleetView]]
+) -> Reading:
+    """Read and render all fleets, by name; on an error of the store, those read before it.
+
+    Of a cluster all whose shard answers; only without the others is that an error.
+    """
+    count, families = FamilyText(FLEETS_ROW, REPEATED), [FamilyText(row, REPEATED) for row in rows]
+    reading, time_slice = Reading(asyncio.get_running_loop().time(), [count, *families]), TimeSlice()
+    try:
+        reading.fleets = await store.fleets.names()
+        reading.is_complete = store.fleets.are_all_known
+        for names in in_chunks(reading.fleets, MAX_CONCURRENT_READS):
+            read = await asyncio.gather(*(_snapshot(store, name, reading) for name in names))
+            for snapshot in filter(None, read):
+                try:
+                    spec = await specs.of_stored(snapshot.document)
+                except errors.DocumentUnreadableError:
+                    reading.unreadable.add(snapshot.fleet)
+                    continue
+                expected_gaps.now(snapshot, spec, by_scrape=True)
+                in_thread = asyncio.to_thread(view_of, snapshot, spec) if snapshot.types or snapshot.quality else None
+                view = await in_thread if in_thread else view_of(snapshot, spec)
+                scale = await read_advice(store, snapshot, spec) if spec.scale else None
+                await _print(view._replace(scale=scale), families, time_slice)
+        for _ in count.add(len(reading.fleets)) if reading.is_complete else ():
+            pass
+    except errors.DispatchError:
+        reading.is_up = False
+    return reading
+
+
+async def _snapshot(store: Store, fleet: str, reading: Reading) -> Snapshot | None:
+    """Read a snapshot, with one retry, as among many calls one may time out; None if the fleet cannot be read.
+
+    Then also if its shard is away, which makes the reading incomplete. Raises StoreUnavailableError.
+    """
+    for is_last in (False, True):
+        if store.is_away(fleet):
+            break
+        try:
+            return await _try_snapshot(store, fleet)
+        except errors.StoreUnavailableError:
+            if is_last and not store.has_shards:
+                raise
+    reading.is_complete = False
+    return None
+
+
+async def _try_snapshot(store: Store, fleet: str) -> Snapshot | None:
+    try:
+        return await store.fleets.snapshot(fleet)
+    except (errors.UnknownFleetError, errors.NewerFleetError, errors.RepairingError, errors.DamagedError):
+        return None  # deleted meanwhile, of another version, or damaged
+
+
+async def _print(view: FleetView, families: Sequence[FamilyText[FleetView]], time_slice: TimeSlice) -> None:
+    for family in families:
+        for _ in family.add(view):
+            await time_slice.next()

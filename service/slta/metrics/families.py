@@ -151,8 +151,14 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         attrgetter("kept_places"),
     ),
     CLASS.gauge("pool_worth", "What one more pool of the class would add at the optimum."),
-    SCALE.gauge("pools_wanted", "Active pools of the class that scale advice wants; absent while it is withheld."),
-    SCALE.gauge("pool_replicas", "Pods for them, with those whose draining pools are not empty; absent likewise."),
+    SCALE.gauge(
+        "pools_wanted", "Active pools that scale advice wants; absent while it is withheld.", lambda one: one[0]
+    ),
+    SCALE.gauge(
+        "pool_replicas",
+        "Pods for these, and those with draining pools in use; absent likewise.",
+        lambda one: one[1].replicas,
+    ),
     WITHHELD.gauge("scale_withheld", "1 while scale advice is withheld.", lambda one: {one.reason: 1}, ("reason",)),
     NOW.gauge(
         "store_epoch_timestamp_seconds",

@@ -12,6 +12,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.gaps import Gaps
 from slta.core.quality import Drift, unit_factor
 from slta.core.scaling.advice import Advice
+from slta.core.scaling.removal import Removal
 from slta.core.scaling.withheld import Withheld
 from slta.metrics.definitions import FamilyFactory, Labels
 from slta.models import AuditResult, ClassSnapshot, DifferenceSums, Snapshot
@@ -143,21 +144,14 @@ DRIFT = FamilyFactory[FleetView, Drift](
 )
 
 
-class ClassScale(NamedTuple):
-    """Advice for a class."""
-
-    pools_wanted: int
-    pool_replicas: int
-
-
-def _scales(view: FleetView) -> Iterator[tuple[Labels, ClassScale]]:
-    """Of fleets with advice that is not withheld."""
+def _scales(view: FleetView) -> Iterator[tuple[Labels, tuple[int, Removal]]]:
+    """Pools wanted, and which may go, unless that is withheld."""
     if isinstance(view.scale, Advice):
         for c, wanted, removal in zip(view.spec.classes, view.scale.wanted, view.scale.removals, strict=True):
-            yield (view.now.fleet, c.name), ClassScale(wanted, removal.replicas)
+            yield (view.now.fleet, c.name), (wanted, removal)
 
 
-SCALE = FamilyFactory[FleetView, ClassScale](("fleet", "pool_class"), _scales)
+SCALE = FamilyFactory[FleetView, tuple[int, Removal]](("fleet", "pool_class"), _scales)
 WITHHELD = FamilyFactory[FleetView, Withheld](
     ("fleet",), lambda view: [((view.now.fleet,), view.scale)] if isinstance(view.scale, Withheld) else []
 )

@@ -79,7 +79,7 @@ class Integrals:
 
     Units are µs of fleet time times the store's integers (`utility`, `optimum`), sessions or pools (`pools[i]`).
     `utilities_version` changes with curves, capacities and session types. `differences` is None if no session was drawn
-    or reported, `types` without session types, `arrivals` unless this is a line of the history.
+    or reported, `types` without session types, `arrivals` if a client has sent them.
     """
 
     store_epoch: int

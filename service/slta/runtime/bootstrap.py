@@ -29,7 +29,6 @@ from slta.runtime.background import BackgroundTasks
 from slta.runtime.request_log import RequestLog, log_startup_warnings
 from slta.runtime.settings import Settings
 from slta.runtime.tracing import open_spans
-from slta.scaling.advisor import Advisor
 from slta.server.certificates import Certificate, ListenError
 from slta.server.connection_limits import MAX_CONNECTIONS, MAX_HANDSHAKES, ConnectionLimits, possible_connections
 from slta.server.protocol import HttpProtocol
@@ -149,18 +148,14 @@ class Dispatcher:
                 spans.close()
 
     def _api(self, store: Store, streams: FleetStreams, limits: ConnectionLimits) -> FastAPI:
-        advisor = Advisor(store, self._specs)
         return build_api(
             store=store,
             access=self._access,
-            render_metrics=lambda scrape: self._metrics.render(
-                store, self._specs, scrape, self._expected_gaps, advisor
-            ),
+            render_metrics=lambda scrape: self._metrics.render(store, self._specs, scrape, self._expected_gaps),
             observe_request=self._observe,
             begin_request=self._spans.begin_request if self._spans else None,
             specs=self._specs,
             expected_gaps=self._expected_gaps,
-            advisor=advisor,
             allowed_hosts=(*LOOPBACK_HOSTS, *self._settings.hosts),
             docs_enabled=self._settings.docs_enabled,
             docs_url=self._settings.docs_url,

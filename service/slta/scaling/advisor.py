@@ -12,27 +12,44 @@ from slta.core.scaling.offered import Line
 from slta.core.scaling.settings import Scale
 from slta.core.scaling.withheld import Withheld
 from slta.fleet_file import Specs
-from slta.models import WINDOWS, Integrals, Pool, Snapshot
+from slta.models import WINDOWS, Snapshot
 from slta.models.errors import DispatchError, ScaleNotConfiguredError
 from slta.store import Store
 from slta.views.scale import lines_of, present_of
 
 FRESH_SECONDS = 10.0
-"""How long advice is returned before the fleet is read again."""
+"""How long a reading is used."""
 
 
 class Basis(NamedTuple):
-    """What advice is computed from, and that by the fleet's own settings."""
+    """What advice is computed from: a fleet, its settings, its history and its pools."""
 
     spec: FleetSpec
     scale: Scale
     lines: Sequence[Line]
     present: Present
-    advice: Advice | Withheld
+
+
+async def read_basis(store: Store, snapshot: Snapshot, spec: FleetSpec) -> Basis:
+    """The rest of what advice is computed from. ScaleNotConfiguredError, and errors of the store."""
+    if spec.scale is None:
+        raise ScaleNotConfiguredError
+    ring = await store.fleets.past(snapshot, max(WINDOWS))
+    pools = [pool async for page in store.pools.each_page(snapshot.fleet) for pool in page]
+    lines, present = await asyncio.to_thread(lambda: (lines_of(snapshot, ring), present_of(snapshot, spec, pools)))
+    return Basis(spec, spec.scale, lines, present)
+
+
+async def read_advice(store: Store, snapshot: Snapshot, spec: FleetSpec) -> Advice | Withheld | None:
+    """The advice for a fleet; None if it has no settings, or cannot be read."""
+    try:
+        return await asyncio.to_thread(advise, *await read_basis(store, snapshot, spec))
+    except DispatchError:
+        return None
 
 
 class Advisor:
-    """Advice of the fleets that were asked for lately. One per process."""
+    """Bases of the fleets that were asked for lately. One per process."""
 
     def __init__(self, store: Store, specs: Specs) -> None:
         self._store = store
@@ -40,37 +57,18 @@ class Advisor:
         self._readings: dict[str, tuple[float, asyncio.Task[Basis]]] = {}
 
     async def basis(self, fleet: str) -> Basis:
-        """What there is of a fleet. ScaleNotConfiguredError, and errors of the store."""
+        """The basis of a fleet. ScaleNotConfiguredError, and errors of the store."""
         now = asyncio.get_running_loop().time()
         self._readings = {name: one for name, one in self._readings.items() if now - one[0] < FRESH_SECONDS}
         if fleet not in self._readings:
             self._readings[fleet] = now, asyncio.create_task(self._read(fleet))
-        task = self._readings[fleet][1]
         try:
-            return await asyncio.shield(task)  # a client that disconnects must not cancel the reading of the others
-        except Exception:
+            # Shielded: a client that disconnects must not cancel the reading of the others.
+            return await asyncio.shield(self._readings[fleet][1])
+        except DispatchError:
             self._readings.pop(fleet, None)
             raise
 
-    async def advice(self, fleet: str) -> Advice | Withheld | None:
-        """The advice by the fleet's own settings; None if there are none, or it cannot be read."""
-        try:
-            return (await self.basis(fleet)).advice
-        except DispatchError:
-            return None
-
     async def _read(self, fleet: str) -> Basis:
         snapshot = await self._store.fleets.snapshot(fleet)
-        spec = await self._specs.of_stored(snapshot.document)
-        if spec.scale is None:
-            raise ScaleNotConfiguredError
-        ring = await self._store.fleets.past(snapshot, max(WINDOWS))
-        pools = [pool async for page in self._store.pools.each_page(fleet) for pool in page]
-        return await asyncio.to_thread(_basis, spec, spec.scale, snapshot, ring, pools)
-
-
-def _basis(
-    spec: FleetSpec, scale: Scale, snapshot: Snapshot, ring: Sequence[Integrals], pools: Sequence[Pool]
-) -> Basis:
-    lines, present = lines_of(snapshot, ring), present_of(snapshot, spec, pools)
-    return Basis(spec, scale, lines, present, advise(spec, scale, lines, present))
+        return await read_basis(self._store, snapshot, await self._specs.of_stored(snapshot.document))

@@ -44,6 +44,7 @@ def _parse(fleet: str, reply: list[Any]) -> Snapshot:
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
     epoch = int(fields["store_epoch"])
     counters = {name: int(fields.get(name, 0)) for name in COUNTERS}
+    arrivals = " ".join(fields.get(name) or "0" for name in Arrivals._fields)
     return Snapshot(
         fleet=fleet,
         document=document,
@@ -61,7 +62,7 @@ def _parse(fleet: str, reply: list[Any]) -> Snapshot:
         classes=_classes(fields, columns),
         types=_types(fields),
         counters=counters,
-        integrals=parse_integrals(epoch, now),
+        integrals=parse_integrals(epoch, f"{now} # {arrivals}"),
         row_bytes={"tokens": int(tokens), "ledger": int(ledger)},
         past={w: parse_integrals(epoch, line) for w, line in zip(WINDOWS, past, strict=True) if line},
         **{name: int(fields[name]) for name in INTEGERS},

@@ -19,8 +19,7 @@ POD_LABEL = "slta.pod"
 """Label of the pod that a pool is in: pools with the same one go together."""
 NAMED = 3
 """Pools that a sentence names."""
-ARRIVALS = Arrivals._fields
-"""Counters of a line."""
+NOTHING = Arrivals(0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +69,8 @@ class ScaleObservation:
 
 def lines_of(snapshot: Snapshot, ring: Sequence[Integrals]) -> list[Line]:
     """Intervals between comparable lines of the history, which are newest first, and up to now; oldest first."""
-    now = replace(snapshot.integrals, arrivals=Arrivals(*(snapshot.counters[name] for name in ARRIVALS)))
-    ends = [line for line in (*reversed(ring), now) if is_comparable(line, now) and line.arrivals]
+    now = snapshot.integrals
+    ends = [line for line in (*reversed(ring), now) if is_comparable(line, now)]
     return [_line(older, newer) for older, newer in pairwise(ends) if newer.time != older.time]
 
 
@@ -80,14 +79,14 @@ def _line(older: Integrals, newer: Integrals) -> Line:
     sessions = [(newer.sessions, older.sessions)]
     if newer.types and older.types:
         sessions = list(zip(newer.types.sessions, older.types.sessions, strict=True))
-    counts = [new - old for new, old in zip(newer.arrivals or (), older.arrivals or (), strict=True)]
+    came, before = newer.arrivals or NOTHING, older.arrivals or NOTHING
     return Line(
         newer.time / MICROSECONDS,
         elapsed / MICROSECONDS,
         tuple(difference(*ends) / elapsed for ends in sessions),
         tuple(difference(*ends) / elapsed for ends in zip(newer.pools, older.pools, strict=True)),
-        max(0, counts[0]),
-        max(0, counts[-1]),
+        max(0, came.assigned - before.assigned),
+        max(0, came.refused_ids - before.refused_ids),
     )
 
 
@@ -137,12 +136,10 @@ def observe_scale(advice: Advice, *, hypothetical: bool) -> ScaleObservation:
                 now=now,
                 target=target,
                 mix=mix,
-                replicas=removal.replicas,
                 min=own.min,
                 max=own.max,
                 cost=own.cost,
-                drain=removal.drain,
-                ready=removal.ready,
+                **removal._asdict(),
             )
             for name, own, wanted, now, target, mix, removal in zip(*numbers, advice.removals, strict=True)
         ],
@@ -158,18 +155,13 @@ def sentence_of(advice: Advice) -> str:
     if drain:
         of_load = replace(advice.demand, loads=advice.offered.sessions)
         share = of_load.utility(advice.wanted) / of_load.utility(advice.now)
-        kept = "" if more else f"With {len(drain)} fewer of the pools this load keeps {share:.1%} of the bound: "
-        parts.append(f"{kept}{_named(drain)} can go{_when(drain)}.")
+        fewer = (
+            f"With {len(drain)} pool{'s' * (len(drain) > 1)} fewer this load keeps {100 * share:.1f} % of the bound; "
+        )
+        ids = [*(pool.pool_id for pool in drain[:NAMED]), *([f"{len(drain) - NAMED} more"] if drain[NAMED:] else [])]
+        minutes = max(pool.empty_in_seconds or 0.0 for pool in drain) / 60
+        when = "" if advice.mean_stay is None else f", empty in about {minutes:.0f} minutes"
+        parts.append(f"{'' if more else fewer}{' and '.join(ids)} go{when}.")
     if not advice.demand.suffices(advice.target):
         parts.append("The limits allow no more, which is too little.")
     return " ".join(parts) or "This load needs the pools that there are."
-
-
-def _named(drain: Sequence[Draining]) -> str:
-    ids = [pool.pool_id for pool in drain]
-    return " and ".join(ids) if len(ids) <= NAMED else f"{', '.join(ids[:NAMED])} and {len(ids) - NAMED} others"
-
-
-def _when(drain: Sequence[Draining]) -> str:
-    seconds = [pool.empty_in_seconds for pool in drain if pool.empty_in_seconds is not None]
-    return f", empty in about {max(seconds) / 60:.0f} minutes" if seconds else ""

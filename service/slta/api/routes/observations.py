@@ -11,19 +11,28 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from slta.api.http.api_route import ApiRoute
-from slta.api.http.dependencies import TheExpectedGaps, TheSpecs, TheStore
+from slta.api.http.dependencies import TheAdvisor, TheExpectedGaps, TheSpecs, TheStore
 from slta.api.http.problems import HttpError
 from slta.api.http.route_options import allow
 from slta.api.http.worker import in_worker
 from slta.api.schemas import FleetName, json_response
 from slta.core.limits import MAX_POOLS
+from slta.core.scaling.advice import Advice, advise
 from slta.core.session_types import DEFAULT_TYPE
-from slta.models.errors import InvalidIntegralsError, UnknownClassError, UnknownSessionTypeError, UtilitiesChangedError
+from slta.models.errors import (
+    AdviceWithheldError,
+    InvalidIntegralsError,
+    ScaleNotConfiguredError,
+    UnknownClassError,
+    UnknownSessionTypeError,
+    UtilitiesChangedError,
+)
 from slta.parsing import NAME_PATTERN
 from slta.views.averages import AveragesObservation, observe_averages
 from slta.views.integrals import decode_integrals
 from slta.views.next_placement import NextPlacement, next_placement
 from slta.views.quality import QualityObservation, observe_quality
+from slta.views.scale import ScaleObservation, observe_scale
 from slta.views.state import Observation, observe_state
 from slta.views.what_if import Loads, WhatIf, changed, what_if
 
@@ -96,6 +105,36 @@ async def get_averages(
     start = older or snapshot.past.get(int(window or 0), snapshot.integrals)
     spec = await specs.of_stored(snapshot.document)
     return json_response(await in_worker(observe_averages, snapshot, start, spec, expected_gaps.now(snapshot, spec)))
+
+
+Floor = Annotated[
+    str | None, Query(max_length=64, description="what if: utility per session, or a share of the most, such as `95%`")
+]
+Budget = Annotated[float | None, Query(gt=0, lt=1e13, description="what if: cost of all pools, instead of a floor")]
+Hold = Annotated[float | None, Query(ge=0, description="what if: time for which the largest load counts")]
+
+
+@router.get("/scale", responses={200: {"model": ScaleObservation}})
+@allow({"read", "pool"}, refuses=(ScaleNotConfiguredError, AdviceWithheldError))
+async def get_scale(
+    fleet: FleetName, advisor: TheAdvisor, floor: Floor = None, budget: Budget = None, hold_seconds: Hold = None
+) -> Response:
+    """Advise how many pools of each class the fleet needs, and which may go.
+
+    By `scale` of the fleet's configuration, or with a parameter by another aim or hold. Read at most every 10 s.
+    """
+    basis = await advisor.basis(fleet)
+    try:
+        scale = basis.scale.changed(floor, budget, hold_seconds)
+        if scale.floor:
+            basis.spec.floors(scale.floor)
+    except ValueError as error:
+        raise HttpError(422, "invalid_request", f"query: {error}") from None
+    advice = await in_worker(advise, *basis._replace(scale=scale))
+    if isinstance(advice, Advice):
+        return json_response(await in_worker(observe_scale, advice, hypothetical=scale != basis.scale))
+    counts = zip(basis.spec.class_names(), advice.may_add, strict=True)
+    raise AdviceWithheldError(reason=advice.reason, may_add=" ".join(f"{name}:{count}" for name, count in counts))
 
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,20})?")

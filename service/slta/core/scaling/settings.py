@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slta.core.limits import MAX_POOLS
 from slta.core.session_types.sets import TypeSets
@@ -99,3 +99,16 @@ class Scale:
         """Seconds of the hold with a mean stay in seconds."""
         default = min(max(MIN_HOLD_SECONDS, mean_stay), MAX_WINDOW_SECONDS - self.lead_seconds)
         return default if self.hold_seconds is None else self.hold_seconds
+
+    def changed(self, floor: str | None, budget: float | None, hold_seconds: float | None) -> Scale:
+        """The settings with another floor or budget, or another hold. Raises ValueError."""
+        if floor is not None and budget is not None:
+            raise ValueError("give either floor or budget")
+        if (hold_seconds or 0) + self.lead_seconds > self.window_seconds:
+            raise ValueError(
+                f"hold_seconds and the longest lead_seconds exceed the {self.window_seconds} s that are kept"
+            )
+        found = self if hold_seconds is None else replace(self, hold_seconds=hold_seconds)
+        if floor is not None:
+            return replace(found, floor=floor_of(floor), budget=None)
+        return found if budget is None else replace(found, floor=None, budget=budget)
