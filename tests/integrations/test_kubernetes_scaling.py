@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from slta.api.http.openapi import EXAMPLES
 from slta.cli.error_messages import UserError
 from slta_integrations.kubernetes import scaler
 from slta_integrations.kubernetes.api_server import Access, ApiServer
@@ -15,7 +16,7 @@ from slta_integrations.kubernetes.desired_pools import DesiredPool
 from slta_integrations.kubernetes.objects import Labelled
 from slta_integrations.kubernetes.options import Scaling
 from slta_integrations.kubernetes.plan import DRAINED, IDLE, Existing, Pool
-from slta_integrations.kubernetes.scaling import COST, LOWEST, ClassAdvice, Deployment, actions
+from slta_integrations.kubernetes.scaling import COST, LOWEST, Advice, ClassAdvice, Deployment, actions
 from testbed.awaiting import until
 from testbed.relay import Link
 from testbed.threaded_relay import ThreadedRelay
@@ -29,6 +30,11 @@ from tests.inventory import each
 def advice(wanted: int, now: int, *drain: str) -> Object:
     """For the class `c`."""
     return {"name": "c", "wanted": wanted, "now": now, "drain": [{"pool_id": id_} for id_ in drain]}
+
+
+def test_the_answer_of_the_dispatcher_is_advice() -> None:
+    answer = json.loads(EXAMPLES.read_text(encoding="utf-8"))["get_scale"]["200"]
+    assert [one.name for one in Advice.model_validate(answer).classes] == ["small", "large"]
 
 
 def what_follows(pods: str, wanted: int, now: int, **given: int) -> str:
