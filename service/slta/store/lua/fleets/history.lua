@@ -21,10 +21,9 @@ local function parse(line)
   local words = string.gsub(line, '[|/#]', ' ')
   integrals = vectors.split(integrals or '', true)
   local is_valid = #vectors.split(words, true) == #vectors.split(words) and #integrals >= 8
-  counts = vectors.split(counts or '', true)
-  return is_valid and #counts == 1 + #REFUSED and {
+  return is_valid and #vectors.split(counts) == 1 + #REFUSED and {
     version = integrals[1], time = integrals[2], sessions = integrals[3] + integrals[4], integrals = integrals,
-    types = vectors.split(types, true), assigned = counts[1],
+    types = vectors.split(types, true),
   } or nil
 end
 
@@ -71,9 +70,10 @@ end
 -- Sets the mean stay, within its limits, by Little's law over the last hour: the integral of the sessions divided by
 -- the number assigned. O(1).
 local function measure_stay(fleet, key)
-  local oldest = parse(redis.call('LINDEX', key, LINES) or redis.call('LINDEX', key, -1))
-  local assigned = fleet.assigned - oldest.assigned
-  local stay = assigned > 0 and (fleet.sessions_high + fleet.sessions_low - oldest.sessions) / assigned or MAX_STAY
+  local oldest = redis.call('LINDEX', key, LINES) or redis.call('LINDEX', key, -1)
+  local high, low, before = string.match(oldest, '^%S+ %S+ (%S+) (%S+).* # (%S+)')
+  local held, assigned = fleet.sessions_high - high + fleet.sessions_low - low, fleet.assigned - before
+  local stay = assigned > 0 and held / assigned or MAX_STAY
   cold.set(fleet, 'mean_stay', false) -- written without being read
   fleet.mean_stay = math.floor(math.max(MIN_STAY, math.min(stay, MAX_STAY)))
 end

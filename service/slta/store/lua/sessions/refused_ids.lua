@@ -9,7 +9,7 @@ local UNKNOWN_STAY = 3600e6 -- µs, until the history has told the fleet's `mean
 -- Counts an id that is refused. O(log ids).
 function refused_ids.add(fleet, id)
   if fleet.scale_window > 0 and not expiring_ids.contains(fleet, 'refused', id) then
-    cold.load(fleet, 'mean_stay')
+    cold.load(fleet, 'mean_stay', 'refused_ids')
     state.count(fleet, 'refused_ids')
     expiring_ids.add(fleet, 'refused', id, fleet.mean_stay > 0 and fleet.mean_stay or UNKNOWN_STAY)
   end
