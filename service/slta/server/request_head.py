@@ -46,11 +46,6 @@ class RequestHead(NamedTuple):
     body: int
     fast: FastRequest | None
 
-    @property
-    def may_be_known(self) -> bool:
-        """Whether the next request may have the same bytes, of which no secret is kept."""
-        return bool(self.fast and self.fast.route.parser) and {name for name, _ in self.scope["headers"]} <= REPEATED
-
 
 def parsed_head(parser: httptools.HttpRequestParser, target: bytes, headers: list[tuple[bytes, bytes]]) -> RequestHead:
     """What a valid head says. 501 for an unsupported transfer coding; may raise an error of httptools."""
@@ -93,23 +88,26 @@ class KnownHeads:
 
     def add(self, head: bytes, parsed: RequestHead) -> None:
         """Remember a head that was accepted, if others may have the same; when there are KNOWN_HEADS, begin anew."""
+        if not (parsed.fast and parsed.fast.route.parser) or len(head) > UNCHECKED_HEAD_BYTES:
+            return
         rest, secret = _without_secret(head)
         headers = list(parsed.scope["headers"])
         if secret:
             headers.remove((b"authorization", secret))
-        known = parsed._replace(scope={**parsed.scope, "headers": headers})
-        if len(head) <= UNCHECKED_HEAD_BYTES and known.may_be_known:
+        if {name for name, _ in headers} <= REPEATED:
             if len(self._heads) >= KNOWN_HEADS:
                 self._heads.clear()
-            self._heads[rest] = known
+            self._heads[rest] = parsed._replace(scope={**parsed.scope, "headers": headers})
 
 
 def _without_secret(head: bytes) -> tuple[bytes, bytes]:
     """The head without its Authorization line, and the value of that, if it is plain; else the whole head and b""."""
     at = head.find(_SECRET)
+    if at < 0:
+        return head, b""
     start, end = at - 1, head.find(b"\r", at)
     value = head[at + len(_SECRET) : end].strip(b" \t")
-    if at < 0 or head[start - 2 : at] not in _BEFORE_SECRET or not _PLAIN_VALUE.match(value):
+    if head[start - 2 : at] not in _BEFORE_SECRET or not _PLAIN_VALUE.match(value):
         return head, b""
     return head[:start] + head[end + 2 :], value
 
