@@ -51,6 +51,7 @@ COUNTERS = (
     "rejected_no_capacity",
     "rejected_no_active_pool",
     "rejected_low_priority",
+    "refused_ids",
     "left_out_over_capacity",
     "left_out_unknown_pool",
     "repairs",
@@ -58,7 +59,7 @@ COUNTERS = (
     "learning_steps_up",
     "learning_steps_down",
 )
-"""Counters of a fleet since its creation."""
+"""Counters of a fleet since its creation. `refused_ids` also falls, see `Arrivals`."""
 
 MICROSECONDS = 1_000_000
 """Per second: the store's unit of time."""

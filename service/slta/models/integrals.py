@@ -61,7 +61,7 @@ class TypeIntegrals:
 
 
 class Arrivals(NamedTuple):
-    """Counters of a line of the history: assigned and rejected sessions, as in `COUNTERS`, add up to what came.
+    """Counters of a line of the history, as of the same names in `COUNTERS`: assigned and rejected add up to what came.
 
     `refused_ids` are the different ids among the rejections but those of low priority, 0 without scale advice. An id
     counts once within a mean stay of 10 s to 1 h, and is subtracted if it is served in that time.
