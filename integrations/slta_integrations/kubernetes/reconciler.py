@@ -82,11 +82,11 @@ class Reconciler:
         if self._pools.is_due:
             self._is_settled = False
             await self._pools.read()
+        if not self._is_settled or self._vanished.since:
+            await self._reconcile()
         if self._scaler.is_due:
             self._is_settled = False
             await self._scaler.look()
-        if not self._is_settled or self._vanished.since:
-            await self._reconcile()
 
     async def _reconcile(self) -> None:
         now, existing = time.monotonic(), self._pools.existing
