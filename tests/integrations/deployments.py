@@ -12,6 +12,14 @@ COST = "controller.kubernetes.io/pod-deletion-cost"
 DEPLOYMENT = "/apis/apps/v1/namespaces/games/deployments/{name:d}"
 
 
+def deployment(generation: int, wanted: int, pods: int, **status: int) -> Object:
+    """`d`, whose controllers have seen it."""
+    metadata = {"name": "d", "generation": generation, "resourceVersion": str(generation)}
+    spec = {"replicas": wanted, "selector": {"matchLabels": {"app": "d"}}}
+    seen = {"observedGeneration": generation, "replicas": pods, "updatedReplicas": pods}
+    return {"metadata": metadata, "spec": spec, "status": seen | status}
+
+
 @dataclass
 class ScalingApiServer(FakeApiServer):
     """With the Deployment `d`, whose pods `d-1`, `d-2`, … are in the slice `c-aaaaa`."""
@@ -60,10 +68,7 @@ class ScalingApiServer(FakeApiServer):
 
     async def _read(self, request: web.Request) -> web.Response:
         self.calls.append(("get", "deployments", request.match_info["name"]))
-        metadata = {"name": "d", "generation": self.generation, "resourceVersion": str(self.generation)}
-        spec = {"replicas": self.replicas, "selector": {"matchLabels": {"app": "d"}}}
-        status = {"observedGeneration": self.generation, "replicas": len(self.pods), "updatedReplicas": len(self.pods)}
-        return web.json_response({"metadata": metadata, "spec": spec, "status": status})
+        return web.json_response(deployment(self.generation, self.replicas, len(self.pods)))
 
     async def _change(self, request: web.Request) -> web.Response:
         """Replicas, or the annotations of a pod."""

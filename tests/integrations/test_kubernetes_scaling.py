@@ -21,7 +21,7 @@ from testbed.awaiting import until
 from testbed.relay import Link
 from testbed.threaded_relay import ThreadedRelay
 from tests.integrations.api_server import Object
-from tests.integrations.deployments import ScalingApiServer
+from tests.integrations.deployments import ScalingApiServer, deployment
 from tests.integrations.kubernetes_scene import Scene, id_of
 from tests.integrations.test_kubernetes_manifests import GROUPS, rights
 from tests.inventory import each
@@ -48,14 +48,9 @@ def what_follows(pods: str, wanted: int, now: int, **given: int) -> str:
     pools = [Pool(n, "c", status.get(n[0], "draining"), n[0] in "adxut", "", labels.get(n[0], {})) for n in names]
     own = {pool.pool_id: pool for pool in pools if pool.pool_id[0] not in "ny"}
     count = len(pods) - pods.count("t")
-    deployment = {
-        "metadata": {"generation": 2, "resourceVersion": "7"},
-        "spec": {"replicas": count, "selector": {"matchLabels": {"app": "d"}}},
-        "status": {"observedGeneration": 2, "replicas": count, "updatedReplicas": count, **given},
-    }
     found = actions(
         ClassAdvice.model_validate(advice(wanted, now, *names[: max(0, now - wanted)])),
-        Deployment.model_validate(deployment),
+        Deployment.model_validate(deployment(2, count, count, **given)),
         {n: Labelled(n, n, {}, {COST: LOWEST} if n[0] in "mxy" else {}) for n in names},
         Existing(own, frozenset(n for n in names if n[0] == "y")),
         {n: DesiredPool(n, "s", "c", "h:1", n[0] not in "unt", n[0] == "t") for n in names},
@@ -245,10 +240,10 @@ def test_what_the_api_server_refuses_is_tried_again(scaled: Scaled) -> None:
 @pytest.mark.parametrize("kind", ["horizontalpodautoscalers", "scaledobjects"])
 async def test_a_deployment_that_an_autoscaler_has_is_refused(api: ScalingApiServer, tmp_path: Path, kind: str) -> None:
     (tmp_path / "token").write_text("first")
-    sets, drains = (Scaling("games", {"c": "d"}, writes) for writes in (True, False))
+    sets = Scaling("games", {"c": "d"}, writes_replicas=True)
     async with ApiServer(Access(api.url, tmp_path / "token")) as client:
         await scaler.refuse_autoscaled(client, sets)
         api.objects[kind] = {"h": {"metadata": {"name": "h"}, "spec": {"scaleTargetRef": {"name": "d"}}}}
-        await scaler.refuse_autoscaled(client, drains)
+        await scaler.refuse_autoscaled(client, sets._replace(writes_replicas=False))
         with pytest.raises(UserError, match=f"--scale: d is in {kind}; use --scale=drain"):
             await scaler.refuse_autoscaled(client, sets)
