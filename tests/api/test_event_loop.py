@@ -119,7 +119,7 @@ async def test_the_largest_fleet_is_made_and_shown_in_steps(here: Measured, pool
         assert status == 200
 
 
-async def test_10_000_pools_are_read_in_steps_for_their_endpoints_and_scale_advice(here: Measured, store: Store) -> None:
+async def test_10_000_pools_are_read_in_steps_for_endpoints_and_scale_advice(here: Measured, store: Store) -> None:
     costs = {name: {"cost": 1, "lead_seconds": 0} for name in ("small", "large")}
     scale = {"floor": 1, "hold_seconds": 0, "classes": costs}
     pools = [PoolSpec(f"pool-{k}", "small", f"10.0.{k >> 8}.{k & 255}:8080") for k in range(10_000)]

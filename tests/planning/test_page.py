@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
-from slta.metrics.families import FLEET_ROWS
 from slta_planning.plan.command import app as plan
 from tests.docs.pages import rows, words
 from tests.planning.commands import figures_of
@@ -90,22 +87,3 @@ def test_the_tables_of_a_plan_name_what_is_in_the_file_with_session_types(tmp_pa
     assert set(hour) == TYPED_HOUR | {"floor"}
     assert set(hour["session_types"]["call"]) <= named["`session_types`"]
     assert set(data["rounds"][0]) - {"refused"} <= named["`rounds`"]
-
-
-@pytest.mark.needs("promtool")
-def test_the_query_of_the_page_divides_each_worth_by_its_cost(tmp_path: Path) -> None:
-    (query,) = PLAN_PAGE.blocks("promql")
-    (metric,) = [row for row in FLEET_ROWS if row.name == "pool_worth"]
-    assert metric.labels == ("fleet", "pool_class")
-    worth = {"linear": 8, "quadratic": 3, "saturating": 6}
-    of = f'{metric.shown_name}{{fleet="arena",pool_class="%s",instance="%s"}}'
-    series = [{"series": of % (c, at), "values": f"{v}x60"} for c, v in worth.items() for at in ("a", "b")]
-    expected = {"linear": 2, "quadratic": 3, "saturating": 4}
-    samples = [{"labels": f'{{pool_class="{name}"}}', "value": value} for name, value in expected.items()]
-    checked = {"expr": query, "eval_time": "40m", "exp_samples": samples}
-    test = {"tests": [{"interval": "1m", "input_series": series, "promql_expr_test": [checked]}]}
-    (tmp_path / "test.yml").write_text(yaml.safe_dump(test), encoding="utf-8")
-    done = subprocess.run(
-        ["promtool", "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
