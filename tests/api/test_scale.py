@@ -63,6 +63,15 @@ async def test_whole_pods_drain_until_they_are_ready_and_the_metrics_say_the_sam
     }
 
 
+async def test_an_id_that_is_refused_again_adds_one_session_to_the_load(service: Service) -> None:
+    for session in [*range(20), *range(17, 20)]:
+        service.draws.waiting = [0.0] * 3
+        await service.api.post("/v1/fleets/f/assign", json={"session_id": f"s-{session}"})
+    await service.seconds_pass("f", 62)
+    found = (await scale(service)).json()
+    assert found["offered_sessions"] == pytest.approx(18 * (1 + 3 / 17), rel=0.02)
+
+
 async def test_what_if_another_aim_is_marked(service: Service) -> None:
     richer, dearer = (await scale(service, floor="95%")).json(), (await scale(service, budget=20)).json()
     assert [found["hypothetical"] for found in (richer, dearer)] == [True, True]

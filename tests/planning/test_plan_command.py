@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from slta.core.optimum import optimum
+from slta.core.scaling.settings import ClassScale, Scale, floor_of
+from slta.core.scaling.wanted import Demand
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.plan import progress
 from slta_planning.plan.loads import read_profile
@@ -52,6 +54,16 @@ def test_a_plan_keeps_the_floor_and_says_what_it_expects(fleet: Path) -> None:
     assert data["rounds"][-1] == {"pools": data["pools"], "cost": data["cost"], "missing": 0}
     assert data["looked"]["none_below"] == data["cost"]
     assert data["classes"]["large"]["adds_per_cost"] == data["classes"]["large"]["adds"] / 2.2
+
+
+@pytest.mark.parametrize(("sessions", "floor"), [(30, "80%"), (100, "75%"), (60, "3.9")])
+def test_scale_advice_costs_to_a_pool_as_much_with_a_part_of_the_margin(fleet: Path, sessions: int, floor: str) -> None:
+    scale = Scale((ClassScale(1), ClassScale(2.2)), floor_of(floor))
+    least, most = (
+        Demand(compile_spec(load_yaml(fleet).file), scale, [sessions + margin]) for margin in (0, sessions**0.5)
+    )
+    cost = figures(fleet, *COSTS, "--sessions", str(sessions), "--floor", floor)["cost"]
+    assert least.cost(least.target((0, 0))) <= cost <= most.cost(most.target((0, 0))) + 2.2
 
 
 TIES = """\
