@@ -194,7 +194,7 @@ def test_a_curve_without_a_kind_in_fleet_files_is_written_as_a_table_with_its_fo
     result = run(written(tmp_path, HEAD + rows), "--yaml", tmp_path / "fleet.yaml", "--json", tmp_path / "out.json")
     assert result.exit_code == 0, result.output
     assert "taken: saturating" in result.stdout
-    assert re.search(r"utility:\n +# saturating total 100(\.0\d*)? half 8", (tmp_path / "fleet.yaml").read_text())
+    assert re.search(r"# saturating total 100(\.0\d*)? half 8\n- name: c\n", (tmp_path / "fleet.yaml").read_text())
     found = json.loads((tmp_path / "out.json").read_text())["classes"]["c"]
     assert (found["choice"], found["utility"]["kind"]) == ("saturating", "table")
     assert found["candidates"]["saturating"]["fields"] == pytest.approx({"total": 100, "half": 8}, rel=1e-4)

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
 
 from slta.cli.error_messages import UserError
 from slta.cli.streams import file_named
 from slta.core.limits import MAX_POOLS
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
+from slta.parsing.strict_json import canonical
 
 if TYPE_CHECKING:
     from slta_planning.fit.candidates import Candidate
     from slta_planning.fit.fitting import ClassFit
 
-WIDTH = 118
+WIDTH = 105
 
 
 class ClassCurve(NamedTuple):
-    """A class of a fleet file. `formula` is a comment above its curve."""
+    """A class of a fleet file. `formula` is a comment above it."""
 
     name: str
     capacity: int
@@ -33,11 +36,24 @@ class ClassCurve(NamedTuple):
 
 def fleet_file(classes: Sequence[ClassCurve], *comments: str) -> str:
     """The fleet file, below comments."""
-    lines = [*(f"# {comment}" for comment in comments), "fleet: default", "policy: auto", "classes:"]
-    for name, capacity, pools, utility, formula in classes:
-        lines += [f"  - name: {_quoted(name)}", f"    capacity: {capacity}", f"    pools: {min(pools, MAX_POOLS)}"]
-        lines += ["    utility:", *([f"      # {formula}"] if formula else []), *_utility(utility)]
-    return "\n".join(lines) + "\n"
+    head = "".join(f"# {comment}\n" for comment in comments)
+    return f"{head}fleet: default\npolicy: auto\nclasses:\n" + "".join(map(_entry, classes))
+
+
+def _entry(one: ClassCurve) -> str:
+    pools = min(one.pools, MAX_POOLS)
+    fields = {"name": one.name, "capacity": one.capacity, "pools": pools, "utility": dict(one.utility)}
+    return (f"# {one.formula}\n" if one.formula else "") + yaml_text([fields])
+
+
+def plain(value: object) -> Any:  # noqa: ANN401 - JSON
+    """The value with numbers in place of decimals."""
+    return json.loads(canonical(value))
+
+
+def yaml_text(value: object) -> str:
+    """The value as YAML; lists and mappings of numbers and texts on one line."""
+    return yaml.safe_dump(plain(value), sort_keys=False, default_flow_style=None, width=WIDTH, allow_unicode=True)
 
 
 def fitted_classes(fits: Sequence[ClassFit], pools: Mapping[str, int]) -> list[ClassCurve]:
@@ -52,36 +68,7 @@ def _formula(taken: Candidate) -> str:
     """Of a table that stands for a curve without a kind in fleet files, the curve."""
     if taken.utility["kind"] == taken.kind:
         return ""
-    return taken.kind + "".join(f" {name} {_number(value)}" for name, value in taken.fields.items())
-
-
-def _utility(fields: Mapping[str, Any]) -> list[str]:
-    values = {name: value for name, value in fields.items() if name != "values"}
-    lines = [f"      {name}: {_number(value)}" for name, value in values.items()]
-    if "values" in fields:
-        lines += ["      values:", *_wrapped([_number(value) for value in fields["values"]])]
-    return lines
-
-
-def _wrapped(numbers: Sequence[str]) -> list[str]:
-    """A list, wrapped to the line width."""
-    lines, line = [], "        ["
-    for number in numbers:
-        if len(line) + len(number) + 2 > WIDTH:
-            lines.append(line.rstrip())
-            line = "         "
-        line += f"{number}, "
-    return [*lines, line.removesuffix(", ") + "]"]
-
-
-def _number(value: Decimal | str) -> str:
-    """A decimal without exponent."""
-    return value if isinstance(value, str) else f"{value.normalize():f}"
-
-
-def _quoted(name: str) -> str:
-    """Quote a name that YAML could read as a number or another type."""
-    return f'"{name}"'
+    return taken.kind + "".join(f" {name} {canonical(value)}" for name, value in taken.fields.items())
 
 
 def write_fleet(text: str, file: Path) -> Path:

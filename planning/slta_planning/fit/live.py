@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import typer
-import yaml
 
 from slta.cli.error_messages import UserError
 from slta.cli.streams import deliver
@@ -25,7 +24,7 @@ from slta_integrations.operator.calls import Operator
 from slta_integrations.operator.fleet import configured, put
 from slta_planning.fit.candidates import cumulated
 from slta_planning.fit.fit_report import shown_levels
-from slta_planning.fit.fleet import write_fleet
+from slta_planning.fit.fleet import write_fleet, yaml_text
 from slta_planning.fit.learned import Quality
 from slta_planning.fit.levels import Floats
 from slta_planning.fit.proposal import RULES, Proposal, propose
@@ -61,7 +60,7 @@ def _text(name: str, proposed: FleetFile) -> str:
     """YAML of a proposal, without the marks of learned curves, by which an apply of it would keep the present ones."""
     classes = [entry.model_copy(update={"curve": None}) for entry in proposed.classes]
     fields = json.loads(proposed.model_copy(update={"classes": classes}).document())
-    return yaml.safe_dump({"fleet": name, **fields}, sort_keys=False, default_flow_style=None)
+    return yaml_text({"fleet": name, **fields})
 
 
 async def _why_not(operator: Operator, found: Proposal, at_most_every: float) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from slta_planning.fit.candidates import Candidate
 from slta_planning.fit.fitting import ClassFit
+from slta_planning.fit.fleet import plain
 from slta_planning.fit.samples import Samples
 
 
@@ -34,7 +34,7 @@ def _class(fit: ClassFit) -> dict[str, Any]:
             "slope_after": fit.shape.after,
         },
         "choice": fit.taken.kind,
-        "utility": _plain(fit.taken.utility),
+        "utility": plain(fit.taken.utility),
         "values": fit.taken.values.tolist(),
         "bands": {
             "utility": {"low": bands.utility.low.tolist(), "high": bands.utility.high.tolist()},
@@ -51,19 +51,9 @@ def _class(fit: ClassFit) -> dict[str, Any]:
 
 def _candidate(one: Candidate) -> dict[str, Any]:
     return {
-        "utility": _plain(one.utility),
-        "fields": _plain(one.fields),
+        "utility": plain(one.utility),
+        "fields": plain(one.fields),
         "parameters": one.parameters,
         "residual": one.residual,
         "criterion": one.criterion,
     }
-
-
-def _plain(utility: dict[str, Any]) -> dict[str, Any]:
-    return {name: _json(value) for name, value in utility.items()}
-
-
-def _json(value: Any) -> Any:  # noqa: ANN401 - JSON
-    if isinstance(value, list):
-        return [_json(one) for one in value]
-    return float(value) if isinstance(value, Decimal) else value
