@@ -136,7 +136,8 @@ def test_rises_over_a_lead_add_to_the_margin() -> None:
         # active pools of a pod each but in the last two rows, draining ones, wanted: to drain, ready, replicas
         ("the emptiest go", ([3, 1, 2], (), 1, 1), (["0-1", "0-2"], [], 3)),
         ("drained pools are ready", ([3, 1], (0, 2), 1, 2), ([], ["d-0"], 3)),
-        ("pods to come besides those that drain", ([3], (0, 2), 1, 3), ([], ["d-0"], 5)),
+        ("drained pods may return", ([3], (0, 2), 1, 2), ([], ["d-0"], 2)),
+        ("pods to come besides ready ones", ([3], (0, 2), 1, 3), ([], ["d-0"], 4)),
         ("whole pods go", ([3, 1, 2, 2, 0, 5], (), 2, 3), (["0-0", "0-1"], [], 3)),
         ("whole pods come", ([3, 1, 2, 2], (), 2, 7), ([], [], 4)),
     ],

@@ -54,18 +54,20 @@ def removal_of(pods: Sequence[Pod], now: int, wanted: int, mean_stay: float | No
     """Which pools of a class may go so that `wanted` of `now` stay active. O(k log k).
 
     The last of x sessions ends after H_x mean stays if they are exponential. Pods that are to come are counted besides
-    all that drain.
+    those that are ready, which do not return.
     """
     drain, spare = list[PoolState](), now - wanted
     for pod in sorted(pods, key=lambda pod: (sum(pool.sessions for pool in pod) / len(pod), pod[0].pool_id)):
         own = [pool for pool in pod if pool.is_active]
         if 0 < len(own) <= spare and len({pool.pool_class for pool in pod}) == 1:
-            drain, spare = drain + own, spare - len(own)
+            drain += own
+            spare -= len(own)
     ready = [pod for pod in pods if not any(pool.is_active or pool.sessions for pool in pod)]
-    more = math.ceil(max(0, wanted - now) / max(map(len, pods), default=1))
+    in_use, is_active = len(pods) - len(ready), [any(pool.is_active for pool in pod) for pod in pods]
+    pods_wanted = sum(is_active) + math.ceil((wanted - now) / max(map(len, pods), default=1))
     stays = [0.0, *accumulate(1 / k for k in range(1, 1 + max((pool.sessions for pool in drain), default=0)))]
     return Removal(
         [Draining(p.pool_id, p.sessions, None if mean_stay is None else mean_stay * stays[p.sessions]) for p in drain],
         sorted(pool.pool_id for pod in ready for pool in pod),
-        len(pods) + more if more else len(pods) - len(ready),
+        in_use if pods_wanted <= in_use else pods_wanted + len(ready),
     )
