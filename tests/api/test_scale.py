@@ -98,6 +98,12 @@ async def store_away(service: Service) -> None:
     await service.store.fleets.tick("f")
 
 
+async def curves_changed(service: Service) -> None:
+    file = (await service.api.get("/v1/fleets/f")).json()
+    file["classes"][0]["utility"] = {"kind": "linear", "slope": 4}
+    await service.api.put("/v1/fleets/f", json=file)
+
+
 async def emptied(service: Service) -> None:
     file = (await service.api.get("/v1/fleets/f")).json()
     service.redis.flushall()
@@ -105,7 +111,10 @@ async def emptied(service: Service) -> None:
     await service.seconds_pass("f", 5)
 
 
-@pytest.mark.parametrize(("fault", "reason"), [(lost_pool, "pools_lost"), (store_away, "store"), (emptied, "store")])
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [(lost_pool, "pools_lost"), (store_away, "store"), (emptied, "store"), (curves_changed, "history")],
+)
 async def test_a_fault_withholds_the_advice_and_its_metrics(service: Service, fault: Any, reason: str) -> None:
     await fault(service)
     answer = await scale(service)
