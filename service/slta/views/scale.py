@@ -154,10 +154,9 @@ def sentence_of(advice: Advice) -> str:
     parts = [f"This load needs {' and '.join(more)}."] if more else []
     if drain:
         of_load = replace(advice.demand, loads=advice.offered.sessions)
-        share = of_load.utility(advice.wanted) / of_load.utility(advice.now)
-        fewer = (
-            f"With {len(drain)} pool{'s' * (len(drain) > 1)} fewer this load keeps {100 * share:.1f} % of the bound; "
-        )
+        kept, now = of_load.utility(advice.wanted), of_load.utility(advice.now)
+        share = f" this load keeps {100 * kept / now:.1f} % of the bound" if min(kept, now) > 0 else ""
+        fewer = f"With {len(drain)} pool{'s' * (len(drain) > 1)} fewer{share}; "
         ids = [*(pool.pool_id for pool in drain[:NAMED]), *([f"{len(drain) - NAMED} more"] if drain[NAMED:] else [])]
         minutes = max(pool.empty_in_seconds or 0.0 for pool in drain) / 60
         when = "" if advice.mean_stay is None else f", empty in about {minutes:.0f} minutes"

@@ -16,6 +16,7 @@ from slta.core.scaling.settings import Scale
 from slta.core.scaling.wanted import Demand
 from slta.core.scaling.withheld import Health, Withheld
 from slta.fleet_file import FleetFile
+from slta.views.scale import sentence_of
 from tests.inventory import each
 
 SMALL = {"name": "small", "capacity": 10, "utility": {"kind": "linear", "slope": 1}}
@@ -159,6 +160,34 @@ def test_a_pod_is_not_ready_while_one_of_its_pools_is_in_use() -> None:
     pools = [PoolState("a", 0, False, 0, "pod"), PoolState("b", 0, False, 1, "pod"), PoolState("c", 1, False, 0, "pod")]
     (pods, _) = pods_of(pools, 2)
     assert removal_of(pods, 0, 0, None) == ([], [], 1)
+
+
+@each(
+    "case",
+    [
+        (
+            100,
+            [9] * 13,
+            1,
+            {},
+            "With 2 pools fewer this load keeps 100.0 % of the bound; 0-0 and 0-1 go, empty in about 28 minutes.",
+        ),
+        (100, [9] * 13, -1, {}, "With 2 pools fewer; 0-0 and 0-1 go, empty in about 28 minutes."),
+        (100, [9] * 9, 1, {}, "This load needs 2 more of small."),
+        (100, [9] * 11, 1, {}, "This load needs the pools that there are."),
+        (100, [9] * 9, 1, {"max": 9}, "The limits allow no more, which is too little."),
+    ],
+)
+def test_a_sentence_says_what_to_do(case: Any) -> None:
+    load, held, slope, limits, sentence = case
+    small = {**SMALL, "utility": {"kind": "linear", "slope": slope}}
+    file = {
+        "classes": [small],
+        "scale": {"floor": slope, "hold_seconds": 600, "classes": {"small": {"cost": 1, **limits}}},
+    }
+    assert (
+        sentence_of(advised(FleetFile.read(file).to_spec(), lines_of(load, pools=(9.0,)), pools_of(held))) == sentence
+    )
 
 
 @each(
