@@ -20,7 +20,7 @@ local function parse(line)
   local integrals, types, counts = string.match(line, '^([^|/#]*)/?([^|/#]*)[^#]* # ([^|/#]*)$')
   local words = string.gsub(line, '[|/#]', ' ')
   integrals = vectors.split(integrals or '', true)
-  local is_valid = #vectors.split(words, true) == #vectors.split(words) and #integrals >= 8
+  local is_valid = #vectors.split(words, true) == select(2, string.gsub(words, '%S+', '')) and #integrals >= 8
   return is_valid and #vectors.split(counts) == 1 + #REFUSED and {
     version = integrals[1], time = integrals[2], sessions = integrals[3] + integrals[4], integrals = integrals,
     types = vectors.split(types, true),

@@ -10,8 +10,7 @@ local FIELDS = { -- by kind
     'pools_since', 'ended_since', 'adopted', 'failed', 'reported_ended', 'rejected_no_capacity',
     'rejected_no_active_pool', 'repairs', 'went_back', 'marked_incarnation', 'exponent', 'gone', 'forget', 'reserve',
     'reserve_for_priority', 'pool_gone', 'rejected_low_priority', 'resumed_at', 'recovering_until', 'addresses',
-    'labels', 'lag', 'held_until', 'scale_window',
-    'mean_stay', 'refused_ids',
+    'labels', 'lag', 'held_until', 'scale_window', 'mean_stay', 'refused_ids',
   },
   vector = {
     'numbers', 'capacities', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low',
