@@ -29,7 +29,8 @@ cold.INNER = { -- fields that no snapshot shows
   retention = true, ended_since = true, incarnations = true, marked_incarnation = true, gone = true, forget = true,
   recovering_until = true, held_until = true, lag = true, addresses = true, labels = true,
   guard_pools = true, guard_heard = true, guard_ttl = true, pools_since = true, pools_high = true, pools_low = true,
-  quality = true, scale_window = true, mean_stay = true,
+  quality = true, scale_window = true, mean_stay = true, early = true, refused = true, pool_list = true,
+  attribute_list = true, older_ended = true, next_due = true, tables = true,
 }
 local KINDS = {} -- by field; filled on first use, since the top level of a library has no standard functions
 
