@@ -330,17 +330,6 @@ async def test_before_a_window_is_over_it_reaches_to_the_beginning(store: Store,
     assert snapshot.time == 45 * SECOND
 
 
-async def test_the_past_is_short_however_often_dispatchers_tick(store: Store, clock: Clock, redis: Redis) -> None:
-    await create(store, spec(pool_class("flat", FLAT, 8)), {"flat": 3})
-    for _ in range(500):
-        clock.advance(0.3)
-        await store.fleets.tick(FLEET)
-    lengths = {window: redis.llen(f"{{{FLEET}}}:past:{window}") for window in (60, 300, 3600)}
-    assert lengths[60] == 61
-    assert lengths[300] <= 31
-    assert lengths[3600] <= 3
-
-
 @pytest.mark.parametrize(("hold", "ids"), [(0, 0), (3600, 1)])
 async def test_a_line_of_the_past_has_the_arrivals_and_refusals_up_to_it(
     store: Store, clock: Clock, hold: int, ids: int
