@@ -9,10 +9,7 @@
 | concave | concave least squares |
 | shape | concavity test of the means |
 | bands | bootstrap bands of the curve |
-| problem | weighted least squares, as families see it |
-| families | parametric families, fitted: those of fleet files, and the next two |
-| saturating | T x / (B + x) |
-| capped_log_share | a share with a cap |
+| families | parametric families, fitted by weighted least squares |
 | candidates | candidate curves, table and families, and the choice |
 | warnings | where the curve is assumed, and where noise decides it |
 | fitting | the fit of one class |

@@ -13,9 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from slta.fleet_file.curves import Curve
 from slta_planning.fit.concave import Concave
-from slta_planning.fit.families import DIGITS, FAMILIES
+from slta_planning.fit.families import DIGITS, FAMILIES, Problem
 from slta_planning.fit.levels import Floats, Levels
-from slta_planning.fit.problem import Problem
 
 TABLE = "table"
 PLACES = 6
