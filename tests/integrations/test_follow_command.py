@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from slta.api.http.codes import ERRORS
 from slta.cli.commands import app
-from slta.models.errors import REFUSE_ASSIGN
+from slta.models.errors import REFUSE_ASSIGN, AdviceWithheldError
 from slta_client.replies import Reply
 from slta_integrations.follow import log_line, operations
 from testbed.awaiting import until
@@ -84,7 +84,7 @@ def test_the_metrics_are_served(fleet: Fleet, log: Log, tmp_path: Path) -> None:
 
 def test_the_page_has_every_kind_of_line_that_is_skipped_and_every_code_that_is_repeated() -> None:
     assert {word for name, *_ in rows(PAGE.section("Lines")) for word in words(name)} >= set(log_line.SKIPPED)
-    of_an_assign = set(REFUSE_ASSIGN)
-    found = {error.code: Reply(error.status, error.code, {}) for error in ERRORS if error not in of_an_assign}
+    of_others = {*REFUSE_ASSIGN, AdviceWithheldError}
+    found = {error.code: Reply(error.status, error.code, {}) for error in ERRORS if error not in of_others}
     repeated = {code for code, outcome in found.items() if not operations.is_final(outcome)}
     assert set(words(PAGE.section("What is repeated"))) >= repeated
