@@ -1,4 +1,4 @@
-"""docs/scaling.md: what an installation needs follows from the units."""
+"""docs/sizing.md: what an installation needs follows from the units."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.docs.pages import ROOT, Page, rows
 
-PAGE = Page(ROOT / "docs/scaling.md")
+PAGE = Page(ROOT / "docs/sizing.md")
 UNITS = {unit: float(figure) for unit, figure, _ in rows(PAGE.section("Units"))}
 NEEDS = dict(rows(PAGE.section("A million pools and 100,000 assigns a second")))
 OPERATIONS, POOLS, SESSIONS, SHARE = 200_000, 1_000_000, 10_000_000, 0.7
