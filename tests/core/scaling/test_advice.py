@@ -82,6 +82,11 @@ def test_pools_are_wanted_for_the_load_within_the_limits(case: Any) -> None:
     assert advised(spec, lines_of(load), pools_of(held)).wanted == wanted
 
 
+def test_pools_of_before_the_lead_bound_what_is_wanted() -> None:
+    lines = [line._replace(pools=(3.0 if line.end < 780 else 9.0, 0.0)) for line in lines_of(100)]
+    assert advised(spec_of(classes=ONLY_SMALL), lines, pools_of([20] * 5)).wanted == (6, 0)
+
+
 def test_no_pool_drains_for_one_that_is_yet_to_come() -> None:
     spec = spec_of(floor=2)  # which large pools alone reach, up to 20 sessions
     assert advised(spec, lines_of(35, pools=(6.0, 1.0)), pools_of([6] * 6, [])).wanted == (6, 2)
@@ -140,6 +145,7 @@ def test_rises_over_a_lead_add_to_the_margin() -> None:
         ("drained pods may return", ([3], (0, 2), 1, 2), ([], ["d-0"], 2)),
         ("pods to come besides ready ones", ([3], (0, 2), 1, 3), ([], ["d-0"], 4)),
         ("whole pods go", ([3, 1, 2, 2, 0, 5], (), 2, 3), (["0-0", "0-1"], [], 3)),
+        ("a pod with fewer sessions a pool goes first", ([3, 3, 4], (), 2, 1), (["0-0", "0-1"], [], 2)),
         ("whole pods come", ([3, 1, 2, 2], (), 2, 7), ([], [], 4)),
     ],
 )
