@@ -88,7 +88,8 @@ def plan(options: Options) -> Plan:
         loaded = load_yaml(options.fleet_file)
         file = chosen(loaded.file, options.policy, options.pools)
         pools = tuple(c.pool_count for c in file.classes)
-        course = course_of(options, sum(pools))
+        trace = options.trace
+        course = _of_trace(options, trace, sum(pools)) if trace else _of_load(options)
         spec = file.to_spec()
         if not spec.policy.places:
             raise UserError(f"--policy: {spec.policy.name} places no sessions; choose another")
@@ -143,11 +144,6 @@ def in_proportion(counts: Sequence[int], total: int) -> list[int]:
     for i in by_remainder[: total - sum(whole)]:
         whole[i] += 1
     return whole
-
-
-def course_of(options: Options, pools: int) -> Course:
-    """Load over time on this number of pools."""
-    return _of_trace(options, options.trace, pools) if options.trace else _of_load(options)
 
 
 def _of_trace(options: Options, trace: Path, pools: int) -> Course:

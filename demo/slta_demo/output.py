@@ -117,15 +117,11 @@ def type_rows(plan: Plan, report: Mapping[str, Any]) -> Rows:
     whole = sum(share for _, share in plan.mix.shares)
     rows = [("session types, after the warm-up", swing if plan.mix.amplitude else "shares are steady")]
     for name, share in plan.mix.shares:
-        rejected = rejected_fraction(report["session_types"].get(name, {}))
+        counts = report["session_types"].get(name)
+        rejected = counts["rejections"] / sum(counts.values()) if counts else None
         told = "none" if rejected == 0 else percent(rejected)
         rows.append((f"  {name}", f"{percent(share / whole)} of the arrivals, {told} rejected"))
     return rows
-
-
-def rejected_fraction(counts: Mapping[str, int]) -> float | None:
-    """Of the assigns that `counts` has by result; None without one."""
-    return counts["rejections"] / sum(counts.values()) if counts else None
 
 
 def utility_rows(figures: Figures, report: Mapping[str, Any]) -> Rows:
@@ -133,6 +129,7 @@ def utility_rows(figures: Figures, report: Mapping[str, Any]) -> Rows:
     weights = report["fixed_weights"]
     tuned = f"tuned for {weights['tuned_for_load_per_pool']:.3g} per pool"
     rank = "estimate r" if figures.plan.spec.policy.has_thresholds else "rank of the best free place"
+    optimal = "" if report["optimal_rank"] is None else f", optimal {report['optimal_rank']}"
     return [
         ("utility per pool", number(report["mean_utility"], 4)),
         ("bound for any policy", number(report["utility_bound"], 4)),
@@ -141,7 +138,7 @@ def utility_rows(figures: Figures, report: Mapping[str, Any]) -> Rows:
         ("  by swings of the load (swing gap)", percent(report["relative_swing_gap"])),
         *compatibility_row(report),
         ("best fixed weights lose by placement", f"at least {percent(weights['relative_placement_gap'])}, {tuned}"),
-        (f"{rank}, at the end", f"{report['estimate_rank']}{_optimal(report['optimal_rank'])}"),
+        (f"{rank}, at the end", f"{report['estimate_rank']}{optimal}"),
     ]
 
 
@@ -149,11 +146,6 @@ def compatibility_row(report: Mapping[str, Any]) -> Rows:
     """What the best placement would add if each session could use all classes; none without session types."""
     gap = report["relative_compatibility_gap"]
     return [] if gap is None else [("compatibility gap, beyond the bound", percent(gap))]
-
-
-def _optimal(rank: int | None) -> str:
-    """The optimal rank; a fleet with session types has none."""
-    return "" if rank is None else f", optimal {rank}"
 
 
 def latency_rows(report: Mapping[str, Any]) -> Rows:

@@ -16,7 +16,6 @@ from slta.core.utility import (
     LogShareUtility,
     PoolClass,
     QuadraticUtility,
-    Utility,
     WeightedLeastConnectionsUtility,
 )
 
@@ -75,19 +74,14 @@ class FleetShape:
         columns = optimal_assignment(self.ranking, fractions, best)
         return [sum(column[1:]) / column[0] for column in columns]
 
-    def ordered_by(self, utilities: tuple[Utility, ...]) -> Ranking:
-        """Dispatch order of other curves on the same coordinates."""
-        return rank_coordinates(
-            [PoolClass(c.name, u, c.capacity) for c, u in zip(self.classes, utilities, strict=True)]
-        )
-
     def arranged(self, order: Order) -> Ranking:
         """Coordinates in an order of the fleet file."""
         return order.arrange(self.classes, self.ranking)
 
     def weighted(self, weights: tuple[float, ...]) -> Ranking:
         """Order of weighted least connections, one weight per class; equal weights: least connections."""
-        return self.ordered_by(tuple(WeightedLeastConnectionsUtility(Fraction(w)) for w in weights))
+        curves = (WeightedLeastConnectionsUtility(Fraction(w)) for w in weights)
+        return rank_coordinates([PoolClass(c.name, u, c.capacity) for c, u in zip(self.classes, curves, strict=True)])
 
 
 def log_share(name: str, resources: tuple[int, ...], shares: tuple[int, ...], capacity: int) -> FleetShape:

@@ -175,13 +175,9 @@ def _store(stack: ExitStack, durability: Mode = "async") -> Server:
     if durability == "replicated":
         following = ["--port", str(free_port()), "--replicaof", "127.0.0.1", port]
         stack.enter_context(own_server(EMBEDDED, *options, *following))
-        _await_replica(store)
+        with store.client() as redis:
+            until(lambda: redis.wait(1, 100))
     return store
-
-
-def _await_replica(store: Server) -> None:
-    with store.client() as redis:
-        until(lambda: redis.wait(1, 100))
 
 
 def require(name: str) -> str:

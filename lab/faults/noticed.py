@@ -15,12 +15,9 @@ def noticed(events: Sequence[Mapping[str, Any]], broke: float, reached: float) -
     Both are in seconds since 1970, and 0 where nothing went back. `noticed_seconds` is from the second to what the
     first dispatcher said, None where none did.
     """
-    moments = [moment for event in events if (moment := _moment(event)) >= broke]
+    times = [datetime.fromisoformat(event["timestamp"]).timestamp() for event in events]
+    moments = [moment for moment in times if moment >= broke]
     return {
         "noticed_seconds": round(max(0, min(moments) - reached), 2) if reached and moments else None,
         "replayed": sum(event["replayed"] for event in events),
     }
-
-
-def _moment(event: Mapping[str, Any]) -> float:
-    return datetime.fromisoformat(event["timestamp"]).timestamp()

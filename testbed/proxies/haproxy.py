@@ -34,8 +34,9 @@ def set_share(setup: Setup, percent: int) -> None:
 
 
 def edits(setup: Setup) -> Edits:
+    place = f"http://127.0.0.1:{setup.slta}/v1/fleets/{setup.fleet}/place"
     return {
-        "SLTA_PLACE http://127.0.0.1:8080/v1/fleets/main/place": f"SLTA_PLACE {place_url(setup)}",
+        "SLTA_PLACE http://127.0.0.1:8080/v1/fleets/main/place": f"SLTA_PLACE {place}",
         "SLTA_API_KEY change-me": f"SLTA_API_KEY {setup.key}",
         "str(default)": f"str({setup.session_type})",
         "SLTA_LEASE ": f"SLTA_LEASE {setup.lease} #",
@@ -45,10 +46,6 @@ def edits(setup: Setup) -> Edits:
         "default-server check ": f"default-server check {'proto h2 ' if setup.grpc else ''}",
         SERVERS: "".join(f"  server {pool} 127.0.0.1:{port}\n" for pool, port in setup.pools.items()),
     }
-
-
-def place_url(setup: Setup) -> str:
-    return f"http://127.0.0.1:{setup.slta}/v1/fleets/{setup.fleet}/place"
 
 
 def live(setup: Setup) -> int:

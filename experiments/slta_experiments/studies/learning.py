@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -119,13 +119,6 @@ def beta_rows(job: tuple[str, int, int]) -> dict[str, Any]:
     return beta_row(*job)
 
 
-def curves_from_empty() -> Iterator[dict[str, Any]]:
-    """r over time for three sizes, one seed."""
-    for n in FROM_EMPTY:
-        outcome = from_empty(Trial(n, 0))
-        yield {"n": n, "rank": outcome.samples.rank}
-
-
 def step_curve() -> dict[str, Any]:
     """r, r* for the current sessions, and the current placement gap, through the steps."""
     samples = through_steps(Trial(STEP_SIZE, 0)).samples
@@ -156,7 +149,7 @@ def study(seeds: int, processes: int) -> study_report.Report:
         "optimal_rank": best.rank,
         "fluid_time": -math.log(1 - filled / LOAD),
         "grid": GRID,
-        "from_empty": list(curves_from_empty()),
+        "from_empty": [{"n": n, "rank": from_empty(Trial(n, 0)).samples.rank} for n in FROM_EMPTY],
         "times": time_rows(seeds, TIME_SIZES, processes),
         "steps": step_curve(),
         "class_away": class_away(),

@@ -94,7 +94,8 @@ class Pool:
         4. Send the list that slta asked for.
         5. Remove the pool when it leaves.
         """
-        self._set_mark()
+        if self.status == ACTIVE and self.marked != self.must_drain:
+            self.marked, self.registered = self.must_drain, False
         if self.status == UNKNOWN:
             return Step.READ
         if self.status in {ABSENT, REMOVED}:
@@ -108,10 +109,6 @@ class Pool:
         if self.must_drain:
             return Step.DRAIN if self.status == ACTIVE else None
         return Step.UNDRAIN if self.marked and self.is_fit and self.status == DRAINING else None
-
-    def _set_mark(self) -> None:
-        if self.status == ACTIVE and self.marked != self.must_drain:
-            self.marked, self.registered = self.must_drain, False
 
     def checked(self, *, healthy: bool) -> None:
         """Apply a health check. A change of the aim begins by reading what slta has."""

@@ -99,7 +99,8 @@ class Agent:
             self._settle_heartbeats(pools, reply, sent_at, now)
         elif settling.SETTLE[call.kind](pools, reply, self._metrics):
             self._notices.over(f"{call.kind} {pools[0].id}", f"{call.kind} of {pools[0].id}: slta accepts it again.")
-            self._begin_to_beat(now)
+            if any(pool.beats and not pool.has_lease for pool in self.pools.values()):
+                self._beat_at = now
             if call.kind == "remove":
                 self._notices.tell(f"The pool {pools[0].id} is removed.")
         else:
@@ -116,11 +117,6 @@ class Agent:
         usual = self._ttl * self._rng.uniform(0.25, 1 / 3)
         self._beat_at = sent_at + min(max(found or usual, self._ttl / 10), self._ttl / 2)
         self.probes.plan(self._beat_at)
-
-    def _begin_to_beat(self, now: float) -> None:
-        """The lease of a pool begins as soon as it exists."""
-        if any(pool.beats and not pool.has_lease for pool in self.pools.values()):
-            self._beat_at = now
 
     def _refused(self, call: Call, pools: list[Pool], reply: Reply, now: float) -> None:
         if reply.code == "pool_not_empty":

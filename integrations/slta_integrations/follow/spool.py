@@ -21,15 +21,12 @@ class Spool:
         self.path = path
         self._segment_bytes = segment_bytes
         self._open()
-        if self._size and not self._ends_with_a_line():
+        if self._size and os.pread(self._stream.fileno(), 1, self._size - 1) != b"\n":
             self.append([b""])
 
     def _open(self) -> None:
         self._stream = self.path.open("ab+", buffering=0)
         self._size = os.fstat(self._stream.fileno()).st_size
-
-    def _ends_with_a_line(self) -> bool:
-        return os.pread(self._stream.fileno(), 1, self._size - 1) == b"\n"
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Append lines without their line ends. Raises OSError; then a part of them may have been written."""

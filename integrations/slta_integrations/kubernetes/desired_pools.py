@@ -61,7 +61,10 @@ def desired(slices: Iterable[Slice], selection: Selection, classes_by_uid: Mappi
     seen: dict[str, _Seen] = {}
     skipped: Counter[str] = Counter()
     for one in known:
-        _collect(one, seen)
+        for endpoint in one.endpoints:
+            found, old = _Seen(one, endpoint), seen.get(endpoint.uid)
+            if old is None or (old.slice.service == one.service and found.order > old.order):
+                seen[endpoint.uid] = found
         skipped["no_pod"] += one.others
     pools = {}
     for uid, found in seen.items():
@@ -71,13 +74,6 @@ def desired(slices: Iterable[Slice], selection: Selection, classes_by_uid: Mappi
             pools[pool.pool_id] = pool
     services = frozenset(one.service for one in known)
     return Desired(pools, services, frozenset(selection.classes) - services, +skipped)
-
-
-def _collect(one: Slice, seen: dict[str, _Seen]) -> None:
-    for endpoint in one.endpoints:
-        found, old = _Seen(one, endpoint), seen.get(endpoint.uid)
-        if old is None or (old.slice.service == one.service and found.order > old.order):
-            seen[endpoint.uid] = found
 
 
 def _pool(found: _Seen, selection: Selection, own_class: str) -> tuple[DesiredPool, str]:

@@ -77,7 +77,7 @@ def market_of(spec: FleetSpec, costs: Sequence[float], hours: Sequence[Hour], re
         np.array(costs, dtype=np.float64),
         np.array([float(len(column)) for column in columns]),
         loads,
-        most_for(float(loads.sum(axis=1).max())),
+        places_for(float(loads.sum(axis=1).max()), NEVER),
         [Curve(p, worths(column, p)) for p, column in zip(prices, columns, strict=True)],
         spec.type_sets,
         rooms_for(spec.type_sets, loads, refused),
@@ -121,11 +121,6 @@ def worths(marginals: Floats, prices: Floats) -> Floats:
 def places_for(load: float, refused: float) -> int:
     """Places for the mean load, and for which at most the probability `refused` remains."""
     return max(places_by_erlang(load, refused), ceil(load))
-
-
-def most_for(load: float) -> int:
-    """Pools of one class beyond which more add nothing: one for each session but in a millionth of the cases."""
-    return places_for(load, NEVER)
 
 
 def places_by_erlang(load: float, refused: float) -> int:

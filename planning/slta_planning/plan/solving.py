@@ -5,7 +5,7 @@ Sessions and utilities are in parts of an hour's sessions and of the largest mar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -158,7 +158,8 @@ def _bound(market: Market, sessions: Floats) -> Part:
     """The rows of `_fits`, and one per class and marginal. Variables: z(t, c), then y_c."""
     fits, links, total = _fits(market, sessions), _links(market), float(sessions.sum())
     largest = _largest(market)
-    cells = list(_prices(market))
+    curves = enumerate(market.curves)
+    cells = [(c, float(p), float(worth)) for c, curve in curves for p, worth in zip(*curve, strict=True)]
     into = [[k for k, (_, end) in enumerate(links) if end == c] for c in range(len(market.costs))]
     pools = _sparse(
         [(r, c, -worth / largest / total) for r, (c, _, worth) in enumerate(cells)], (len(cells), len(into))
@@ -174,13 +175,6 @@ def _bound(market: Market, sessions: Floats) -> Part:
         np.append(fits.high, np.zeros(len(cells))),
         len(into),
     )
-
-
-def _prices(market: Market) -> Iterator[tuple[int, float, float]]:
-    """Class, price and worth of each row."""
-    for c, curve in enumerate(market.curves):
-        for price, worth in zip(curve.prices, curve.worths, strict=True):
-            yield c, float(price), float(worth)
 
 
 def _sparse(entries: Sequence[tuple[int, int, float]], shape: tuple[int, int]) -> csr_array:
@@ -205,14 +199,9 @@ def _solved(
         integrality=np.arange(len(objective)) < classes,
         bounds=Bounds(programme.lowest, high),
         constraints=[LinearConstraint(programme.matrix, programme.low, programme.high), *rows],
-        options=solver_options(),
+        options={"time_limit": SECONDS, "mip_rel_gap": 0.0},
     )
     return solution_of(result, classes)
-
-
-def solver_options() -> dict[str, float]:
-    """Time limit and optimality of HiGHS."""
-    return {"time_limit": SECONDS, "mip_rel_gap": 0.0}
 
 
 def solution_of(result: Any, classes: int) -> Solution | None:  # noqa: ANN401 - scipy has no types

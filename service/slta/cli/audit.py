@@ -65,7 +65,10 @@ def audit(
             found = asyncio.run(audit_at(url, fleet, partial(_prompt, bar, yes=yes) if repair else None))
         for one in found:
             _print_findings(one)
-            _print_repair(one)
+            if one.repaired:
+                typer.echo(f"  repaired in {one.repaired.slices} slices")
+                if one.repaired.set_aside:
+                    typer.echo(f"  {one.repaired.set_aside} unusable records were moved to {{{one.fleet}}}:aside")
     with in_one_line():
         _ = json and write_json([asdict(one) for one in found], json)
     _end(found)
@@ -143,10 +146,3 @@ def _in_words(code: str) -> str:
 
     known = (kind for kind in vars(errors).values() if getattr(kind, "code", "") == code)
     return str(next(known, errors.DispatchError)())
-
-
-def _print_repair(one: Findings) -> None:
-    if one.repaired:
-        typer.echo(f"  repaired in {one.repaired.slices} slices")
-        if one.repaired.set_aside:
-            typer.echo(f"  {one.repaired.set_aside} unusable records were moved to {{{one.fleet}}}:aside")

@@ -140,19 +140,15 @@ class FleetStreams:
         stream.viewers += 1
         try:
             stream.start()
-            yield f"retry: {RETRY_MS}\n\n{event('beginning', self._first_event(page_version))}"
+            policies = [show_policy(policy) for policy in self._reader.specs.policies.values()]
+            hello = Hello(page_version=page_version, policies=policies)
+            yield f"retry: {RETRY_MS}\n\n{event('beginning', hello)}"
             async for text in self._events(stream):
                 yield text
         finally:
             stream.viewers -= 1
             if stream.gone and self._streams.get(fleet) is stream:
                 del self._streams[fleet]
-
-    def _first_event(self, page_version: str) -> Hello:
-        return Hello(
-            page_version=page_version,
-            policies=[show_policy(policy) for policy in self._reader.specs.policies.values()],
-        )
 
     def _stream_of(self, fleet: str) -> FleetStream:
         if fleet not in self._streams:

@@ -31,4 +31,4 @@ async def _fleets_at(functions: FunctionClient, tag: str) -> list[str]:
         _, cursor, names = await functions.read("census", tag, cursor=cursor)
         fleets.update(names)
         if cursor == "0":
-            return [fleet for fleet in fleets if functions.are_together(fleet, tag)]
+            return [fleet for fleet in fleets if functions.server(fleet) == functions.server(tag)]

@@ -47,7 +47,8 @@ def pieces(
     `known` are not computed again.
     """
     lines = {window: [line for line in ring if is_comparable(line, now)] for window, ring in rings.items()}
-    every = sorted({line.time: line for ring in lines.values() for line in ring}.values(), key=_time, reverse=True)
+    by_time = {line.time: line for ring in lines.values() for line in ring}
+    every = [by_time[time] for time in sorted(by_time, reverse=True)]
     found = {
         window: {ends: known.get(ends) or _piece(ends, spec) for ends in _ends(ring, every)}
         for window, ring in lines.items()
@@ -59,10 +60,6 @@ def pieces(
 def is_comparable(line: Integrals, now: Integrals) -> bool:
     """Whether a line is of the same fleet and utility functions."""
     return (line.store_epoch, line.utilities_version) == (now.store_epoch, now.utilities_version)
-
-
-def _time(line: Integrals) -> int:
-    return line.time
 
 
 def _ends(ring: Sequence[Integrals], every: Sequence[Integrals]) -> Iterable[Ends]:

@@ -151,14 +151,11 @@ class _Flow:
                     if self._free[c] > self._none:
                         self._send(c, by_class, by_type)
                         return None
-                    for other in self._giving(c, by_type):
-                        by_type[other] = c
-                        queue.append(other)
+                    giving = (t for t, own in enumerate(self._flow) if own.get(c, 0.0) > self._none)
+                    new = [t for t in giving if t not in by_type]
+                    by_type |= dict.fromkeys(new, c)
+                    queue += new
         return frozenset(by_class), frozenset(by_type)
-
-    def _giving(self, pool_class: int, visited: dict[int, int | None]) -> list[int]:
-        """Types with flow in a class that were not visited."""
-        return [t for t, own in enumerate(self._flow) if t not in visited and own.get(pool_class, 0.0) > self._none]
 
     def _send(self, end: int, by_class: dict[int, int], by_type: dict[int, int | None]) -> None:
         path, c = [], end

@@ -205,10 +205,6 @@ class FunctionClient:
         """A hash tag for each known master, which no fleet has."""
         return self._connections.routing.tags()
 
-    def are_together(self, fleet: str, other: str) -> bool:
-        """Whether the keys of two fleets or tags are on one server."""
-        return self.server(fleet) == self.server(other)
-
     def server(self, fleet: str) -> Address | None:
         """Last known address of the server of the keys of a fleet or tag; None if it is not known."""
         return self._connections.routing.where(key_of(fleet))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from binascii import crc_hqx
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -64,13 +64,6 @@ def _parse_node(words: Sequence[str], own_host: str, *, by_name: bool) -> Node:
     named = dict.fromkeys(reversed(hosts) if by_name else hosts)
     addresses = tuple((host, int(port)) for host in named if host) if port != "0" else ()
     return Node(node_id, addresses, int(epoch), slots, is_own)
-
-
-def _ranges(slots: str) -> Iterator[tuple[int, int]]:
-    """First and last slot of each range."""
-    for word in slots.split():
-        first, _, last = word.partition("-")
-        yield int(first), int(last or first)
 
 
 class Topology:
@@ -174,8 +167,10 @@ class Topology:
         self._addresses = {address: node.address for node in nodes for address in node.addresses}
         owners: list[Address | None] = [None] * SLOTS
         for node in nodes:
-            for first, last in _ranges(node.slots):
-                owners[first : last + 1] = [node.address] * (last + 1 - first)
+            for word in node.slots.split():
+                first, _, last = word.partition("-")
+                start, end = int(first), int(last or first) + 1
+                owners[start:end] = [node.address] * (end - start)
         for slot, (address, _) in self._moved.items():
             owners[slot] = address
         self._owners, self._tags = owners, None

@@ -122,10 +122,6 @@ class Facts:
         if fact and not (fact[0] == "placed" and known and known[0] == "ended"):
             self.sessions[fact[1]] = fact
 
-    def of_sessions(self, kind: str) -> list[SessionFact]:
-        """Those that are placed, or that have ended."""
-        return [fact for fact in self.sessions.values() if fact[0] == kind]
-
     def of_pools(self, *, removed: bool) -> list[PoolFact]:
         """Those that are removed, or that are not."""
         return [fact for fact in self.pools.values() if (fact.status == REMOVED) == removed]

@@ -169,7 +169,7 @@ class Recovery:
         facts = replay.facts
         await self._send(fleet, incarnation, replay, facts.of_pools(removed=False))
         for kind in ("ended", "placed"):
-            await self._send(fleet, incarnation, replay, facts.of_sessions(kind))
+            await self._send(fleet, incarnation, replay, [fact for fact in facts.sessions.values() if fact[0] == kind])
         await self._send(fleet, incarnation, replay, facts.of_pools(removed=True))
         if facts.deleted:
             _note(replay, ["fleet"], [[await self._delete(fleet, facts.deleted)]])
