@@ -29,10 +29,6 @@ def test_the_curves_of_an_example_are_those_that_are_fitted(fleet: str) -> None:
     assert text.partition("classes:\n")[2] == fitted_classes(fleet), AGAIN
 
 
-def test_the_samples_of_a_case_are_written_into_a_new_folder(tmp_path: Path) -> None:
-    assert write_case("games", tmp_path / "new" / "folder").exists()
-
-
 def test_the_page_of_curves_names_what_is_in_the_file(tmp_path: Path) -> None:
     log, out = write_case("playable", tmp_path), tmp_path / "out.json"
     CliRunner().invoke(app, [str(log), "--json", str(out)])

@@ -74,12 +74,6 @@ def test_the_fit_is_the_nearest_of_all_concave_curves(seed: int) -> None:
     assert ours.slopes == pytest.approx(slopes @ best.x, rel=1e-6, abs=1e-9)
 
 
-def test_slopes_never_rise_to_the_last_bit() -> None:
-    for seed in range(20):
-        slopes = fitted(levels_of(samples_of(lambda _: 0.1, range(1, 40), each=3, noise=0.2, seed=seed))).slopes
-        assert all(before >= after for before, after in pairwise(slopes))
-
-
 def test_between_levels_and_before_the_first_the_curve_is_straight_and_beyond_it_goes_on() -> None:
     u = np.cumsum(fitted(levels_of(samples_of(log_share, [3, 6, 8]))).marginals(11))
     chord = log_share(3)
@@ -145,10 +139,11 @@ def test_of_a_single_level_nothing_bounds_u_from_above() -> None:
 def test_a_table_is_concave_in_exact_numbers_however_its_marginals_round() -> None:
     for seed in range(10):
         levels = levels_of(samples_of(lambda _: 0.1, range(1, 200), each=2, noise=0.01, seed=seed))
-        values = [Decimal(0), *cumulated(fitted(levels).marginals(199))]
+        curve = fitted(levels)
+        values = [Decimal(0), *cumulated(curve.marginals(199))]
         marginals = [b - a for a, b in pairwise(values)]
-        assert all(before >= after for before, after in pairwise(marginals))
-        assert float(values[-1]) == pytest.approx(fitted(levels).values[-1], rel=1e-4)
+        assert all(before >= after for falling in (marginals, curve.slopes) for before, after in pairwise(falling))
+        assert float(values[-1]) == pytest.approx(curve.values[-1], rel=1e-4)
 
 
 # Families
@@ -221,10 +216,6 @@ def test_a_curve_without_a_kind_of_its_own_is_a_concave_table_of_its_values(
     assert found.values == pytest.approx([0, *(x * worth(x) for x in range(1, most + 1))], rel=0.01)
     marginals = [b - a for a, b in pairwise(found.utility["values"])]
     assert all(before >= after for before, after in pairwise(marginals))
-
-
-def test_another_curve_may_be_asked_for() -> None:
-    assert fit(log_share, range(1, 17), FitTask(kind="quadratic"), each=12, noise=0.1).taken.kind == "quadratic"
 
 
 # Refusals

@@ -170,16 +170,6 @@ def test_a_mistake_is_said_in_a_line_and_ends_with_2(
     assert "Traceback" not in result.output
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize(("old", "new"), [("\n", "\r\n"), ("\n", "\r"), (",", ";"), (",", "\t"), (",", "|")])
-def test_encodings_line_ends_and_separators_of_other_programs_are_read(
-    tmp_path: Path, encoding: str, old: str, new: str
-) -> None:
-    (tmp_path / "samples.csv").write_bytes(samples().replace(old, new).encode(encoding))
-    result = run(tmp_path / "samples.csv")
-    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "36 samples of 2 classes")
-
-
 def test_values_of_whole_pools_are_refused_with_the_option_that_they_need(tmp_path: Path) -> None:
     rows = "".join(f"c,{x},{100 * x / (8 + x) + d}\n" for x in range(1, 17) for d in (-0.5, 0.0, 0.5))
     path = written(tmp_path, HEAD + rows)

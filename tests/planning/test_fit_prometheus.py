@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from slta_planning.fit.series import Series
 from testbed.awaiting import until_answered
 from testbed.processes import Process
 from testbed.servers import free_port
+from testbed.service_process import ServiceProcess
 from tests.planning.commands import called, figures_of
 
 MINUTES = 240
@@ -80,6 +82,24 @@ def test_a_sample_is_where_both_queries_have_one(prometheus: str, tmp_path: Path
     }
     found = {name: entry.utility.utility().value(8) for name, entry in classes.items()}
     assert found == pytest.approx({"small": 240, "large": 480}, rel=0.05)
+
+
+@pytest.mark.needs("prometheus", "promtool")
+def test_a_running_fleet_gets_curves_from_the_first_sample_of_each_visit_to_a_level(
+    prometheus: str, tmp_path: Path, shared_service: ServiceProcess
+) -> None:
+    utility = {"kind": "weighted_least_connections", "weight": 1}
+    classes = [{"name": name, "capacity": 11, "pools": 2, "utility": utility} for name in ("small", "large")]
+    body = {"policy": "jlmu", "quality": {"per": "session", "unit": "frames/s"}, "classes": classes}
+    shared_service.call("PUT", "/v1/fleets/measured", body)
+    live = ["--live", "--fleet", "measured", "--url", shared_service.url, "--json", str(tmp_path / "out.json")]
+    result = run(prometheus, "--step", "30", *live)
+    assert result.exit_code == 0, result.output
+    assert "small: 2 pools, 439 samples, measured up to level 11 of 11" in result.stdout  # pool 2 begins as 1 ends
+    found = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["classes"]
+    values = {name: (one["levels"][7]["sum"] / one["levels"][7]["samples"]) for name, one in found.items()}
+    assert values == pytest.approx({"small": 240, "large": 480}, rel=0.05)
+    assert run(prometheus, *live, "--per-pool").exit_code == 2
 
 
 Rows = list[list[object]]

@@ -30,14 +30,17 @@ from slta_planning.fit.weights import ASSUMED, weighted_classes, weights_of
 from slta_planning.text import warn, wrapped
 
 GIVE = "give a CSV file of samples, --prometheus, both names of an export, --weights, or --live with --fleet"
-_FIT = "per_pool capacity curve pools max_left_out yaml json figure sessions_query value_query class_label"
+_SERIES = "max_left_out json sessions_query value_query class_label"
+_FIT = f"{_SERIES} per_pool capacity curve pools yaml figure"
+_LIVE = "fleet propose apply at_most_every yes json url key_file"
 OPTIONS = {
     "samples": _FIT,
     "--prometheus": f"{_FIT} start end step token_file",
     "--weights": "capacity pools yaml",
-    "--live": "fleet propose apply at_most_every yes json url key_file",
+    "--live": _LIVE,
+    "--prometheus --live": f"{_LIVE} {_SERIES} start end step token_file",
 }
-"""By what curves are made from, the options that have an effect."""
+"""By what curves are made from, the options that have an effect beside it."""
 
 _Sizes = tuple[Sequence[str], Sequence[str]]
 """Values of --capacity and --pools."""
@@ -100,29 +103,34 @@ def command(
     sizes, names = (capacity or [], pools or []), _Names(sessions_query, value_query, class_label)
     with in_one_line(InvalidFleetError):
         _check(context)
+        if weights:
+            _write_weighted(weights_of(weights), *sizes, yaml)
+            return
+        found = _read(samples, names) if samples else None
+        if prometheus:
+            found = _queried(prometheus, token_file, names, (start, end, step))
+        if found:
+            found[0].refuse_if_too_many(max_left_out)
         if live:
             given = {"file": propose, "apply": apply, "at_most_every": at_most_every, "yes": yes, "figures": json}
-            _run_live(given, {"url": url, "key_file": key_file, "fleet": fleet})
-        elif weights:
-            _write_weighted(weights_of(weights), *sizes, yaml)
-        else:
-            found = _read(samples, names) if samples else _queried(prometheus, token_file, names, (start, end, step))
-            _fit(found, max_left_out, FitTask(per_pool, None, curve), sizes, (yaml, json, figure))
+            _run_live(found and found[0], given, {"url": url, "key_file": key_file, "fleet": fleet})
+        elif found:
+            _fit(found, FitTask(per_pool, None, curve), sizes, (yaml, json, figure))
 
 
 def _check(context: typer.Context) -> None:
     """Raise BadParameter unless curves are made from one thing, and for an option without effect on that."""
-    sources = [name for name in OPTIONS if context.params[name.strip("-")]]
-    if len(sources) != 1:
+    source = " ".join(name for name in OPTIONS if context.params.get(name.strip("-")))
+    if source not in OPTIONS:
         raise typer.BadParameter(GIVE)
-    known = {sources[0].strip("-"), *OPTIONS[sources[0]].split()}
+    known = {name.strip("-") for name in f"{source} {OPTIONS[source]}".split()}
     for option in context.command.params:
-        source = context.get_parameter_source(str(option.name))
-        if option.name not in known and source and source.name == "COMMANDLINE":
-            raise typer.BadParameter(f"has no effect with {sources[0]}", param_hint=option.opts[0])
+        given = context.get_parameter_source(str(option.name))
+        if option.name not in known and given and given.name == "COMMANDLINE":
+            raise typer.BadParameter(f"has no effect with {source}", param_hint=option.opts[0])
 
 
-def _run_live(given: Mapping[str, object], target: Mapping[str, Any]) -> None:
+def _run_live(samples: Samples | None, given: Mapping[str, object], target: Mapping[str, Any]) -> None:
     if not target["fleet"]:
         raise typer.BadParameter(GIVE)
     if find_spec("aiohttp") is None:
@@ -130,7 +138,7 @@ def _run_live(given: Mapping[str, object], target: Mapping[str, Any]) -> None:
     from slta_integrations.operator.registry import run_command  # noqa: PLC0415 - needs an extra
     from slta_planning.fit.live import live  # noqa: PLC0415
 
-    asyncio.run(run_command(live, given, **target))
+    asyncio.run(run_command(live, {"samples": samples, **given}, **target))
 
 
 def _read(file: Path, names: _Names) -> _Found:
@@ -150,18 +158,17 @@ def _read(file: Path, names: _Names) -> _Found:
 
 
 def _queried(
-    url: str | None, token_file: Path | None, names: _Names, times: tuple[float | None, float | None, float]
+    url: str, token_file: Path | None, names: _Names, times: tuple[float | None, float | None, float]
 ) -> _Found:
     sessions, value = names.both()
     token = token_file.read_text(encoding="utf-8").strip() if token_file else None
     span = Range(*options.range_of(*times[:2]), times[2])
-    return read_prometheus(Source(url or "", token), sessions, value, names.class_label, span), value
+    return read_prometheus(Source(url, token), sessions, value, names.class_label, span), value
 
 
-def _fit(found: _Found, max_left_out: float, task: FitTask, sizes: _Sizes, files: _Files) -> None:
+def _fit(found: _Found, task: FitTask, sizes: _Sizes, files: _Files) -> None:
     """Fit each class and write the results; the fleet file only if all are concave."""
     (samples, source), (yaml, json, figure) = found, files
-    samples.refuse_if_too_many(max_left_out)
     capacities, counts = options.sizes_of(*sizes, list(samples.classes))
     with progress_bar() as progress:
         classes = {name: one for name, one in samples.classes.items() if one.sessions}

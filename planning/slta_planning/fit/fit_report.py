@@ -48,17 +48,8 @@ def _levels(fit: ClassFit) -> list[str]:
         per = u if fit.levels.per_pool else u / x
         delta = u - float(fit.taken.values[x - 1])
         found = ["0", "–"] if level is None else [f"{fit.levels.counts[level]:,.0f}", _short(fit.levels.means[level])]
-        rows.append(
-            [
-                str(x),
-                *found,
-                _short(per),
-                _short(u),
-                _span(fit.bands.utility, x),
-                _short(delta),
-                _span(fit.bands.marginal, x - 1),
-            ]
-        )
+        adds = [_short(delta), _span(fit.bands.marginal, x - 1)]
+        rows.append([str(x), *found, _short(per), _short(u), _span(fit.bands.utility, x), *adds])
     return columns(rows)
 
 

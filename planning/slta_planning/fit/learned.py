@@ -7,7 +7,7 @@ the nearest falling slopes. Beyond the last level the last slope continues: a cu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from scipy.optimize import isotonic_regression
 
 from slta.core.quality import LevelSamples, relative_variance
 from slta_planning.fit.levels import Floats
+from slta_planning.fit.samples import ClassSamples
 
 STEP = 0.2
 """Standard deviation of a multiple's change from a level to the next."""
@@ -52,6 +53,18 @@ class Quality:
     def variances(self) -> Floats:
         """Of the means."""
         return np.asarray(max(relative_variance(self.levels), 1e-9) * at_least(self.means) ** 2 / self.counts)
+
+
+def visits(samples: ClassSamples, capacity: int, per: str) -> Iterator[dict[str, float]]:
+    """Levels of a class, as GET …/quality has them; samples that follow one of the same level do not count."""
+    sessions = np.frombuffer(samples.sessions, dtype=np.int64)
+    first = (np.diff(sessions, prepend=0) != 0) & (sessions <= capacity)
+    held, values = sessions[first], np.frombuffer(samples.values)[first]
+    utilities = values * held if per == "session" else values
+    for level in np.unique(held):
+        own = utilities[held == level]
+        counts = {"level": int(level), "samples": len(own), "pools": min(len(own), len(samples.pools))}
+        yield {**counts, "sum": float(own.sum()), "sum_squares": float(own @ own)}
 
 
 class Fitted(NamedTuple):

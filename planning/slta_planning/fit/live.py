@@ -25,9 +25,10 @@ from slta_integrations.operator.fleet import configured, put
 from slta_planning.fit.candidates import cumulated
 from slta_planning.fit.fit_report import shown_levels
 from slta_planning.fit.fleet import write_fleet, yaml_text
-from slta_planning.fit.learned import Quality
+from slta_planning.fit.learned import Quality, visits
 from slta_planning.fit.levels import Floats
 from slta_planning.fit.proposal import RULES, Proposal, propose
+from slta_planning.fit.samples import ClassSamples, Samples
 from slta_planning.fit.weights import ALPHA
 from slta_planning.text import columns, counted, percent, wrapped
 
@@ -35,12 +36,26 @@ MIXED = "with session types a curve is that of the mix, and the gain is that of 
 
 
 async def live(
-    operator: Operator, *, file: Path | None, apply: bool, at_most_every: float, yes: bool, figures: Path | None
+    operator: Operator,
+    *,
+    samples: Samples | None,
+    file: Path | None,
+    apply: bool,
+    at_most_every: float,
+    yes: bool,
+    figures: Path | None,
 ) -> None:
-    """Report what is proposed; write it to a file, and apply it if it is worth it and the last change is old."""
+    """Report what is proposed; write it to a file, and apply it if it is worth it and the last change is old.
+
+    `samples` take the place of those that the fleet has.
+    """
     now, quality, state = [await operator.call("GET", path) for path in ("", "quality", "state")]
     if quality["unit"] is None:
         raise UserError("the fleet measures no quality: its file has none, see docs/curves.md")
+    if samples:
+        for one in quality["classes"]:
+            own = samples.classes.get(one["name"], ClassSamples())
+            one["levels"] = [*visits(own, one["capacity"], quality["per"])]
     fleet = configured(now)
     classes = _classes(fleet, quality, state)
     found = propose(classes, state["sessions"]["active"], in_unit=fleet.utility_unit == quality["unit"])

@@ -10,6 +10,9 @@ from slta_planning.fit.fitting import ClassFit
 from slta_planning.fit.fleet import plain
 from slta_planning.fit.samples import Samples
 
+FIGURES = ("utility", "fields", "parameters", "residual", "criterion")
+"""Of a candidate."""
+
 
 def results(fits: Sequence[ClassFit], samples: Samples) -> dict[str, Any]:
     """All figures."""
@@ -50,10 +53,5 @@ def _class(fit: ClassFit) -> dict[str, Any]:
 
 
 def _candidate(one: Candidate) -> dict[str, Any]:
-    return {
-        "utility": plain(one.utility),
-        "fields": plain(one.fields),
-        "parameters": one.parameters,
-        "residual": one.residual,
-        "criterion": one.criterion,
-    }
+    figures: dict[str, Any] = plain({name: getattr(one, name) for name in FIGURES})
+    return figures
