@@ -19,7 +19,7 @@ from testbed.servers import Server
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, SMALL, TWO_CLASSES, create, end, place, pool_class, spec
 from tests.store.moving import PATIENT
-from tests.store.test_rollback import Image, restart
+from tests.store.test_rollback import Image, lost, restart
 
 AWAY = PoolSpec("p", "small", "10.0.0.1:80", {"zone": "a"})
 Step = Callable[[Store], Awaitable[object]]
@@ -59,9 +59,8 @@ async def stores(own: Server, opening: AsyncExitStack, clock: Seconds) -> Sequen
 @pytest.fixture
 async def late(own: Server, stores: Sequence[Store], clock: Seconds) -> Sequence[Store]:
     """The two, of which the first has not heard in six seconds that the store lost its session s0."""
-    image = Image(own)
-    await place(stores[0], 1)
-    image.restore(own)
+    with lost(own):
+        await place(stores[0], 1)
     await stores[1].fleets.tick(FLEET)
     clock.pass_(6)
     return stores
@@ -105,19 +104,17 @@ both_orders = pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["in order"
 @both_orders
 async def test_sessions_given_room_are_replayed(own: Server, stores: Sequence[Store], order: tuple[int, int]) -> None:
     old = await full(stores[0])
-    image = Image(own)
-    await end(stores[1], old[:5])
-    new = list(await place(stores[0], 5, "new"))
-    image.restore(own)
+    with lost(own):
+        await end(stores[1], old[:5])
+        new = list(await place(stores[0], 5, "new"))
     await recover(*(stores[k] for k in order), *stores)
     assert await live(stores[0], *new) == new
     assert not_replayed(*stores) == {}
 
 
 async def test_sessions_that_others_displaced_are_counted(own: Server, stores: Sequence[Store], clock: Seconds) -> None:
-    image = Image(own)
-    lost = await full(stores[0])
-    image.restore(own)
+    with lost(own):
+        old = await full(stores[0])
     await place(stores[1], 3, "new")
     with capture_logs() as logs:
         await recover(stores[0])
@@ -126,16 +123,15 @@ async def test_sessions_that_others_displaced_are_counted(own: Server, stores: S
     assert not_replayed(*stores) == {"over_capacity": 3}
     [line] = [line for line in logs if line["event"] == "changes_not_replayed"]
     assert len(line["ids"]) == 3
-    assert len(await live(stores[0], *lost)) == len(lost) - 3
+    assert len(await live(stores[0], *old)) == len(old) - 3
 
 
 async def test_a_removal_waits_beside_sessions_given_up(own: Server, stores: Sequence[Store], clock: Seconds) -> None:
     await _add(stores[0])
-    image = Image(own)
-    for k in range(TWO_CLASSES[0].capacity):
-        await stores[0].sessions.report(FLEET, f"s{k}", "small-0", None)
-    await _remove(stores[0])
-    image.restore(own)
+    with lost(own):
+        for k in range(TWO_CLASSES[0].capacity):
+            await stores[0].sessions.report(FLEET, f"s{k}", "small-0", None)
+        await _remove(stores[0])
     for id_, pool_id in (("new", "small-0"), ("guest", "p")):
         await stores[1].sessions.report(FLEET, id_, pool_id, None)
     for seconds in (0, RETRY_SECONDS + 1):
@@ -149,9 +145,8 @@ async def test_a_removal_waits_beside_sessions_given_up(own: Server, stores: Seq
 
 
 async def test_what_does_not_fit_leaves_the_fleet_no_suspect(own: Server, stores: Sequence[Store]) -> None:
-    image = Image(own)
-    await full(stores[0])
-    image.restore(own)
+    with lost(own):
+        await full(stores[0])
     await place(stores[1], 3, "new")
     await recover(stores[0])
     assert not stores[0].is_doubted(FLEET)
@@ -159,12 +154,11 @@ async def test_what_does_not_fit_leaves_the_fleet_no_suspect(own: Server, stores
 
 
 async def test_pools_are_put_back_with_sessions_attributes_and_status(own: Server, stores: Sequence[Store]) -> None:
-    image = Image(own)
-    await stores[0].pools.add(FLEET, [AWAY])
-    await stores[0].sessions.report(FLEET, "s", "p", None)
-    await stores[0].pools.set_status(FLEET, "p", "draining", drain=Drain(deadline_seconds=600, then="fail"))
-    expected = await stores[0].pools.get(FLEET, "p")
-    image.restore(own)
+    with lost(own):
+        await stores[0].pools.add(FLEET, [AWAY])
+        await stores[0].sessions.report(FLEET, "s", "p", None)
+        await stores[0].pools.set_status(FLEET, "p", "draining", drain=Drain(deadline_seconds=600, then="fail"))
+        expected = await stores[0].pools.get(FLEET, "p")
     await recover(stores[0])
     assert await stores[0].pools.get(FLEET, "p") == expected
 
@@ -174,12 +168,11 @@ async def test_pools_are_put_back_with_sessions_attributes_and_status(own: Serve
 async def test_a_pool_that_had_heartbeats_takes_no_session_until_it_is_heard(
     own: Server, stores: Sequence[Store], order: tuple[int, int], *, is_one: bool
 ) -> None:
-    image = Image(own)
-    beat = [Heartbeat("p", "30")]
-    await stores[0].pools.add(FLEET, [AWAY])
-    await stores[0 if is_one else 1].pools.beat(FLEET, beat)
-    await stores[0].pools.set_status(FLEET, "p", "active")
-    image.restore(own)
+    with lost(own):
+        beat = [Heartbeat("p", "30")]
+        await stores[0].pools.add(FLEET, [AWAY])
+        await stores[0 if is_one else 1].pools.beat(FLEET, beat)
+        await stores[0].pools.set_status(FLEET, "p", "active")
     await recover(*(stores[k] for k in order), *stores)
     assert (await stores[0].pools.get(FLEET, "p")).liveness == "lost"
     await stores[0].pools.beat(FLEET, beat)
@@ -243,20 +236,18 @@ async def _label(store: Store) -> object:
 async def test_of_a_pool_s_changes_the_last_one_counts_whoever_replays_it_first(
     own: Server, stores: Sequence[Store], order: tuple[int, int], steps: Sequence[Step]
 ) -> None:
-    image = Image(own)
-    for number, step in enumerate(steps):
-        await step(stores[number % 2])
-    expected = (await stores[0].pools.page(FLEET, None, 1000)).pools
-    image.restore(own)
+    with lost(own):
+        for number, step in enumerate(steps):
+            await step(stores[number % 2])
+        expected = (await stores[0].pools.page(FLEET, None, 1000)).pools
     await recover(*(stores[k] for k in order), *stores)
     assert (await stores[0].pools.page(FLEET, None, 1000)).pools == expected
     assert not_replayed(*stores) == {}
 
 
 async def test_a_deletion_answered_since_wins_though_no_pool_was_there(own: Server, stores: Sequence[Store]) -> None:
-    image = Image(own)
-    await _add(stores[0])
-    image.restore(own)
+    with lost(own):
+        await _add(stores[0])
     with pytest.raises(errors.UnknownPoolError):
         await _remove(stores[1])
     await recover(*stores)
@@ -265,9 +256,8 @@ async def test_a_deletion_answered_since_wins_though_no_pool_was_there(own: Serv
 
 async def test_a_pool_made_since_stays_though_its_removal_was_lost(own: Server, stores: Sequence[Store]) -> None:
     await _add(stores[0])
-    image = Image(own)
-    await _remove(stores[0])
-    image.restore(own)
+    with lost(own):
+        await _remove(stores[0])
     await _add(stores[1])
     await recover(*stores)
     assert "p" in await pool_ids(stores[0])
@@ -275,20 +265,18 @@ async def test_a_pool_made_since_stays_though_its_removal_was_lost(own: Server, 
 
 @pytest.mark.slow
 async def test_as_many_pools_as_a_fleet_may_have_are_put_back(own: Server, stores: Sequence[Store]) -> None:
-    image = Image(own)
-    await stores[0].pools.add(FLEET, [PoolSpec(f"p-{k}", "small") for k in range(65_532)])
-    image.restore(own)
+    with lost(own):
+        await stores[0].pools.add(FLEET, [PoolSpec(f"p-{k}", "small") for k in range(65_532)])
     await recover(stores[0])
     assert [one.counts[0] for one in (await stores[0].fleets.snapshot(FLEET)).classes] == [65_534, 2]
 
 
 async def test_pools_of_a_class_that_was_lost_are_counted(own: Server, stores: Sequence[Store], clock: Seconds) -> None:
-    image = Image(own)
-    third = pool_class("third", SMALL, 4)
-    await stores[0].fleets.configure(FLEET, spec(*TWO_CLASSES, third, policy="jlmu"), "{}")
-    await stores[0].pools.add(FLEET, [PoolSpec("q", "third")])
-    await stores[0].sessions.report(FLEET, "s", "q", None)
-    image.restore(own)
+    with lost(own):
+        third = pool_class("third", SMALL, 4)
+        await stores[0].fleets.configure(FLEET, spec(*TWO_CLASSES, third, policy="jlmu"), "{}")
+        await stores[0].pools.add(FLEET, [PoolSpec("q", "third")])
+        await stores[0].sessions.report(FLEET, "s", "q", None)
     await recover(stores[0])
     clock.pass_(RETRY_SECONDS + 1)
     await recover(stores[0])
@@ -297,10 +285,9 @@ async def test_pools_of_a_class_that_was_lost_are_counted(own: Server, stores: S
 
 async def test_a_deleted_fleet_does_not_come_back(own: Server, stores: Sequence[Store]) -> None:
     await place(stores[1], 1)
-    image = Image(own)
-    await end(stores[1], ["s0"])
-    await stores[0].fleets.delete(FLEET)
-    image.restore(own)
+    with lost(own):
+        await end(stores[1], ["s0"])
+        await stores[0].fleets.delete(FLEET)
     restart(own)
     for store in stores:
         store.keep_only([])
@@ -312,9 +299,8 @@ async def test_a_deleted_fleet_does_not_come_back(own: Server, stores: Sequence[
 
 
 async def test_a_fleet_configured_since_stays_though_its_end_was_lost(own: Server, stores: Sequence[Store]) -> None:
-    image = Image(own)
-    await stores[0].fleets.delete(FLEET)
-    image.restore(own)
+    with lost(own):
+        await stores[0].fleets.delete(FLEET)
     await stores[1].fleets.configure(FLEET, spec(*TWO_CLASSES, policy="jlmu"), "{}")
     await recover(stores[0])
     assert await stores[0].fleets.names() == [FLEET]
@@ -332,9 +318,8 @@ async def test_a_fleet_configured_since_stays_though_its_end_was_lost(own: Serve
 async def test_an_unknown_session_is_no_refusal_while_facts_may_be_replayed(
     own: Server, stores: Sequence[Store], clock: Seconds, ask: Callable[[Sessions], Awaitable[object]]
 ) -> None:
-    image = Image(own)
-    await place(stores[0], 1)
-    image.restore(own)
+    with lost(own):
+        await place(stores[0], 1)
     with pytest.raises(errors.RecoveringError):
         await ask(stores[1].sessions)
     await recover(stores[0])
@@ -370,10 +355,9 @@ async def test_no_session_ends_before_the_replay(own: Server, stores: Sequence[S
     for _ in range(58 if by != "lost pool" else 130):
         clock.pass_(1)
         await first.fleets.tick(FLEET)
-    image = Image(own)
-    await first.sessions.report(FLEET, "s", "small-1", None)
-    await first.sessions.renew(FLEET, ["s"], 0)
-    image.restore(own)
+    with lost(own):
+        await first.sessions.report(FLEET, "s", "small-1", None)
+        await first.sessions.renew(FLEET, ["s"], 0)
     clock.pass_(4)
     await stores[1].fleets.tick(FLEET)
     await recover(first)
@@ -381,9 +365,8 @@ async def test_no_session_ends_before_the_replay(own: Server, stores: Sequence[S
 
 
 async def test_marks_are_dropped_when_nobody_has_facts(own: Server, stores: Sequence[Store], clock: Seconds) -> None:
-    image = Image(own)
-    await _add(stores[0])
-    image.restore(own)
+    with lost(own):
+        await _add(stores[0])
     await recover(stores[0])
     with own.client() as redis:
         assert redis.exists(f"{{{FLEET}}}:marks")
@@ -414,14 +397,13 @@ async def test_sessions_answered_as_unknown_leave_marks_up_to_a_number(own: Serv
 
 
 async def test_what_was_lost_with_a_whole_fleet_is_counted(own: Server, stores: Sequence[Store]) -> None:
-    image = Image(own)
-    await place(stores[0], 1)
-    await create(stores[0], spec(*TWO_CLASSES), {"small": 2}, "other")
-    await place(stores[0], 3, name="other")
-    await stores[1].fleets.tick("other")
-    for store in stores:
-        store.keep_only([FLEET, "other"])
-    image.restore(own)
+    with lost(own):
+        await place(stores[0], 1)
+        await create(stores[0], spec(*TWO_CLASSES), {"small": 2}, "other")
+        await place(stores[0], 3, name="other")
+        await stores[1].fleets.tick("other")
+        for store in stores:
+            store.keep_only([FLEET, "other"])
     await recover(*stores)
     assert not_replayed(stores[0]) == {"unknown_fleet": 5}
     assert not_replayed(stores[1]) == {}

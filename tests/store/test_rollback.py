@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 
 import pytest
 from structlog.testing import capture_logs
@@ -52,6 +52,14 @@ class Image:
                 redis.restore(key, 0, dumped)
 
 
+@contextmanager
+def lost(server: Server) -> Iterator[None]:
+    """What is written within is lost."""
+    image = Image(server)
+    yield
+    image.restore(server)
+
+
 async def two(own: Server, opening: AsyncExitStack, fleet: FleetSpec) -> list[Moving]:
     """Two dispatchers that know one fleet."""
     stores = [await opened(opening, own.url) for _ in range(2)]
@@ -61,12 +69,12 @@ async def two(own: Server, opening: AsyncExitStack, fleet: FleetSpec) -> list[Mo
     return stores
 
 
-async def saved(own: Server, opening: AsyncExitStack, fleet: FleetSpec, **pools: int) -> tuple[Store, Image]:
-    """A dispatcher that knows the fleet, and the server as it is then."""
+async def known(own: Server, opening: AsyncExitStack, fleet: FleetSpec, **pools: int) -> Store:
+    """A dispatcher that knows the fleet."""
     store = await opened(opening, own.url)
     await create(store, fleet, pools)
     await second_passes(store)
-    return store, Image(own)
+    return store
 
 
 def restart(own: Server) -> None:
@@ -140,8 +148,7 @@ async def test_what_a_deleted_fleet_acknowledged_stays_out(own: Server, opening:
 
 
 async def test_the_store_itself_refuses_to_replay_into_another_fleet(own: Server, opening: AsyncExitStack) -> None:
-    store = await opened(opening, own.url)
-    await create(store, spec(*TWO_CLASSES), {"small": 1})
+    store = await known(own, opening, spec(*TWO_CLASSES), small=1)
     facts = ("placed", "s", "small-0", 0, 0, 0)
     reply, stamp = await store._functions.send_stamped("replay", FLEET, incarnation=1, facts=[facts])
     assert reply == ["OTHER_FLEET"]
@@ -152,10 +159,9 @@ async def test_the_store_itself_refuses_to_replay_into_another_fleet(own: Server
 
 async def test_a_short_retention_lets_no_ended_session_live_again(own: Server, opening: AsyncExitStack) -> None:
     first, second = await two(own, opening, spec(*TWO_CLASSES, retention=1))
-    image = Image(own)
-    await place(first, 5)
-    await end(second, [f"s{k}" for k in range(5)])
-    image.restore(own)
+    with lost(own):
+        await place(first, 5)
+        await end(second, [f"s{k}" for k in range(5)])
     for store in (second, first):  # the end comes before the placement that it ends
         await second_passes(store)
     assert await has_ended(first, *(f"s{k}" for k in range(5)))
@@ -195,8 +201,7 @@ async def test_a_library_that_is_loaded_again_is_no_failover(own: Server, openin
 
 
 async def test_two_versions_of_the_library_write_in_one_incarnation(own: Server, opening: AsyncExitStack) -> None:
-    store = await opened(opening, own.url)
-    await create(store, spec(*TWO_CLASSES), {"small": 1})
+    store = await known(own, opening, spec(*TWO_CLASSES), small=1)
     other = Store(StoreSettings(own.url), Calls(), library=LIBRARY)
     opening.push_async_callback(other.close)
     for _ in range(2):
@@ -206,8 +211,7 @@ async def test_two_versions_of_the_library_write_in_one_incarnation(own: Server,
 
 
 async def test_every_acknowledged_operation_raises_the_revision(own: Server, opening: AsyncExitStack) -> None:
-    store = await opened(opening, own.url)
-    await create(store, spec(*TWO_CLASSES, policy="observe"), {"small": 3})
+    store = await known(own, opening, spec(*TWO_CLASSES, policy="observe"), small=3)
     await store.sessions.report(FLEET, "s0", "small-0", None)
     revisions = []
 
@@ -236,15 +240,13 @@ async def test_every_acknowledged_operation_raises_the_revision(own: Server, ope
 
 
 async def test_what_a_state_from_before_lacks_is_replayed(own: Server, opening: AsyncExitStack) -> None:
-    store = await opened(opening, own.url)
-    await create(store, spec(*TWO_CLASSES, lease=600), {"small": 3, "large": 3})
+    store = await known(own, opening, spec(*TWO_CLASSES, lease=600), small=3, large=3)
     await place(store, 4, "old")
     await second_passes(store)
-    image = Image(own)
-    placed = await place(store, 6, "new")
-    await end(store, ["old0", "new0"])
-    _, epoch = await counted(store)
-    image.restore(own)
+    with lost(own):
+        placed = await place(store, 6, "new")
+        await end(store, ["old0", "new0"])
+        _, epoch = await counted(store)
     await store.fleets.tick(FLEET)
     assert store.recovery_requested.is_set()
     with capture_logs() as logs:
@@ -259,9 +261,9 @@ async def test_what_a_state_from_before_lacks_is_replayed(own: Server, opening: 
 
 
 async def test_a_refused_call_does_not_hide_a_loss(own: Server, opening: AsyncExitStack) -> None:
-    store, image = await saved(own, opening, spec(*TWO_CLASSES), small=3, large=3)
-    placed = await place(store, 3)
-    image.restore(own)
+    store = await known(own, opening, spec(*TWO_CLASSES), small=3, large=3)
+    with lost(own):
+        placed = await place(store, 3)
     with pytest.raises(errors.VersionMismatchError):
         await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}", expected_version=77)
     await second_passes(store)
@@ -270,17 +272,15 @@ async def test_a_refused_call_does_not_hide_a_loss(own: Server, opening: AsyncEx
 
 
 async def test_what_was_reported_is_replayed_where_it_was_under_its_lease(own: Server, opening: AsyncExitStack) -> None:
-    store = await opened(opening, own.url)
-    await create(store, spec(*TWO_CLASSES, policy="observe", lease=600), {"small": 2, "large": 2})
+    store = await known(own, opening, spec(*TWO_CLASSES, policy="observe", lease=600), small=2, large=2)
     await store.sessions.report(FLEET, "old", "small-0", None)
     await second_passes(store)
-    image = Image(own)
-    for id_, pool in (("new", "small-0"), ("moves", "small-1"), ("ends", "small-1")):
-        await store.sessions.report(FLEET, id_, pool, 60)
-    await store.sessions.report(FLEET, "old", "large-0", 60)
-    await store.sessions.report(FLEET, "moves", "large-1", None)
-    await end(store, ["ends"])
-    image.restore(own)
+    with lost(own):
+        for id_, pool in (("new", "small-0"), ("moves", "small-1"), ("ends", "small-1")):
+            await store.sessions.report(FLEET, id_, pool, 60)
+        await store.sessions.report(FLEET, "old", "large-0", 60)
+        await store.sessions.report(FLEET, "moves", "large-1", None)
+        await end(store, ["ends"])
     for _ in range(2):
         await second_passes(store)
     found = [await store.sessions.get(FLEET, id_) for id_ in ("old", "new", "moves")]
@@ -354,9 +354,8 @@ async def test_each_dispatcher_replays_its_own_and_one_loss_is_counted(own: Serv
     await create(stores[0], spec(*TWO_CLASSES), {"small": 3, "large": 3})
     for store in stores:
         await second_passes(store)
-    image = Image(own)
-    placed = [await place(store, 3, f"of{number}-") for number, store in enumerate(stores)]
-    image.restore(own)
+    with lost(own):
+        placed = [await place(store, 3, f"of{number}-") for number, store in enumerate(stores)]
     for _ in range(2):
         for store in stores:
             await second_passes(store)
@@ -369,9 +368,8 @@ async def test_a_silent_dispatcher_replays_though_others_wrote_more(own: Server,
     store, other = await two(own, opening, spec(*TWO_CLASSES))
     await place(store, 2, "old")
     await second_passes(store)
-    image = Image(own)
-    placed = await place(store, 3, "new")
-    image.restore(own)
+    with lost(own):
+        placed = await place(store, 3, "new")
     restart(own)
     await other.check()
     for k in range(30):  # the revision is beyond the one that is missed
@@ -386,7 +384,8 @@ async def test_a_silent_dispatcher_replays_though_others_wrote_more(own: Server,
 
 
 async def test_what_was_replayed_and_lost_again_is_replayed_once_more(own: Server, opening: AsyncExitStack) -> None:
-    store, image = await saved(own, opening, spec(*TWO_CLASSES), small=3)
+    store = await known(own, opening, spec(*TWO_CLASSES), small=3)
+    image = Image(own)
     placed = await place(store, 3)
     for _ in range(2):
         image.restore(own)
@@ -396,10 +395,10 @@ async def test_what_was_replayed_and_lost_again_is_replayed_once_more(own: Serve
 
 
 async def test_a_report_from_before_the_loss_is_refused(own: Server, opening: AsyncExitStack) -> None:
-    store, image = await saved(own, opening, spec(*TWO_CLASSES), small=1)
-    await place(store, 2)
-    before = (await store.fleets.snapshot(FLEET)).as_of
-    image.restore(own)
+    store = await known(own, opening, spec(*TWO_CLASSES), small=1)
+    with lost(own):
+        await place(store, 2)
+        before = (await store.fleets.snapshot(FLEET)).as_of
     await store.fleets.tick(FLEET)
     await second_passes(store)
     with pytest.raises(errors.StaleReportError):
@@ -408,9 +407,9 @@ async def test_a_report_from_before_the_loss_is_refused(own: Server, opening: As
 
 
 async def test_no_lease_ends_for_a_while_after_a_loss(own: Server, opening: AsyncExitStack) -> None:
-    store, image = await saved(own, opening, spec(*TWO_CLASSES), small=1)
-    await place(store, 3)
-    image.restore(own)
+    store = await known(own, opening, spec(*TWO_CLASSES), small=1)
+    with lost(own):
+        await place(store, 3)
     await store.fleets.tick(FLEET)
     await second_passes(store)
     with own.client() as redis:

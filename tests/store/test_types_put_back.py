@@ -17,7 +17,7 @@ from slta.store.sessions import report_option
 from testbed.servers import Server
 from tests.store.fleets import FLEET, TWO_CLASSES, create
 from tests.store.moving import Moving, opened
-from tests.store.test_rollback import Image, second_passes
+from tests.store.test_rollback import lost, second_passes
 
 TYPED = FleetSpec(
     TWO_CLASSES, policy=POLICIES["jlmu"], lease_seconds=600, session_types={"video": ["large"], "chat": ["small"]}
@@ -49,13 +49,12 @@ async def kinds(store: Store, *ids: str) -> list[str]:
 
 
 async def test_sessions_are_put_back_with_their_types(own: Server, store: Moving) -> None:
-    image = Image(own)
-    for id_, kind in {"a": "video", "b": "chat", "c": "default"}.items():
-        await store.sessions.assign(FLEET, id_, None, session_type=kind)
-    await store.sessions.report(FLEET, "d", report_option("large-1", session_type="video"), None)
-    await store.sessions.report(FLEET, "d", "large-0", None)
-    await store.sessions.renew(FLEET, ["a"], 900)
-    image.restore(own)
+    with lost(own):
+        for id_, kind in {"a": "video", "b": "chat", "c": "default"}.items():
+            await store.sessions.assign(FLEET, id_, None, session_type=kind)
+        await store.sessions.report(FLEET, "d", report_option("large-1", session_type="video"), None)
+        await store.sessions.report(FLEET, "d", "large-0", None)
+        await store.sessions.renew(FLEET, ["a"], 900)
     assert await put_back(store) == [went_back(4)]
     assert await kinds(store, "a", "b", "c", "d") == ["video", "chat", "default", "video"]
     assert (await store.sessions.get(FLEET, "d")).pool_id == "large-0"
@@ -65,10 +64,9 @@ async def test_sessions_are_put_back_with_their_types(own: Server, store: Moving
 async def test_incompatible_sessions_return_as_default(own: Server, store: Moving, types: dict[str, list[str]]) -> None:
     await store.fleets.configure(FLEET, replace(TYPED, session_types=types), "{}")
     await second_passes(store)
-    image = Image(own)
-    await store.fleets.configure(FLEET, TYPED, "{}")
-    await store.sessions.assign(FLEET, "a", None, session_type="video")
-    image.restore(own)
+    with lost(own):
+        await store.fleets.configure(FLEET, TYPED, "{}")
+        await store.sessions.assign(FLEET, "a", None, session_type="video")
     assert await put_back(store) == [went_back(1), {"event": "session_types_lost", "sessions": 1}]
     assert await kinds(store, "a") == ["default"]
 
