@@ -45,14 +45,16 @@ class Made:
 class Simulation:
     """An agent, and a fleet that answers it."""
 
-    def __init__(self, *pool_ids: str, pool: dict[str, Any] | None = None, **options: Any) -> None:
-        """`pool` has fields of each pool's entry, `options` those of the file."""
+    def __init__(
+        self, *pool_ids: str, pool: dict[str, Any] | None = None, has: FleetPool | None = None, **options: Any
+    ) -> None:
+        """`pool` has fields of each pool's entry, `options` those of the file; `has` is what slta has as `p`."""
         entries = [{"pool_id": id_, "pool_class": "small", **(pool or {})} for id_ in pool_ids or ("p",)]
         file = AgentFile.model_validate({"fleet": "f", "pools": entries, **options})
         self.metrics = Metrics()
         self.now = 100.0
         self.agent = Agent(file, self.metrics, Notices("agent", lambda: self.now), random.Random(1))
-        self.pools: dict[str, FleetPool] = {}
+        self.pools = {"p": has} if has else {}
         self.made: list[Made] = []
         self.probes: list[tuple[float, Probe]] = []
         self.healthy = True
@@ -61,9 +63,12 @@ class Simulation:
         """Replies by kind of call, `any` for all."""
         self.next_seconds = 3.0
 
-    def run(self, seconds: float) -> None:
-        """Let the time pass, or what is left of it until the agent is over."""
+    def run(self, seconds: float, *, healthy: bool | None = None, leave: bool = False) -> None:
+        """Let the time pass, or what is left of it until the agent is over; from now on healthy or not, or leaving."""
         end = self.now + seconds
+        self.healthy = self.healthy if healthy is None else healthy
+        if leave:
+            self.agent.leave(self.now)
         while self.now < end and not self.agent.is_over(self.now):
             probe, call = self.agent.probes.next(self.now), None
             if isinstance(probe, Probe):

@@ -52,16 +52,14 @@ def test_a_time_that_cannot_be_is_not_followed(said: Any, kept: float | None) ->
 
 
 def test_a_pool_that_exists_has_its_address_before_a_heartbeat_revives_it() -> None:
-    simulation = Simulation(pool={"address": "10.0.0.7:80"})
-    simulation.pools["p"] = FleetPool(address="10.0.0.6:80")
+    simulation = Simulation(pool={"address": "10.0.0.7:80"}, has=FleetPool(address="10.0.0.6:80"))
     simulation.run(1)
     assert simulation.kinds(beats=True) == ["read", "register", "heartbeats"]
 
 
 @each("reply", [AWAY, Reply(409, "pool_in_other_class", {})])
 def test_a_pool_that_exists_has_heartbeats_even_if_its_address_cannot_be_set(reply: Reply) -> None:
-    simulation = Simulation()
-    simulation.pools["p"] = FleetPool()
+    simulation = Simulation(has=FleetPool())
     simulation.refusal["register"] = reply
     simulation.run(10)
     assert simulation.pools["p"].last_beat
@@ -71,11 +69,9 @@ def test_a_pool_that_exists_has_heartbeats_even_if_its_address_cannot_be_set(rep
     ("kind", "status"), [*product(["read", "drain"], [None, "new", ["active"], {}]), ("drain", "active")]
 )
 def test_a_status_that_cannot_be_is_not_taken_and_the_agent_goes_on(kind: str, status: object) -> None:
-    simulation = Simulation(pool=HEALTH)
-    simulation.pools["p"] = FleetPool()
+    simulation = Simulation(pool=HEALTH, has=FleetPool())
     simulation.refusal[kind] = Reply(200, "", {"status": status, "labels": {}})
-    simulation.healthy = False
-    simulation.run(30)
+    simulation.run(30, healthy=False)
     assert min(simulation.gaps(kind)) >= 2.5, "the call is repeated, after a pause"
     del simulation.refusal[kind]
     simulation.run(30)
@@ -84,8 +80,7 @@ def test_a_status_that_cannot_be_is_not_taken_and_the_agent_goes_on(kind: str, s
 
 
 def test_without_a_health_check_a_drain_of_the_operator_stays() -> None:
-    simulation = Simulation()
-    simulation.pools["p"] = FleetPool(status="draining")
+    simulation = Simulation(has=FleetPool(status="draining"))
     simulation.run(60)
     assert simulation.kinds() == ["read", "register"]
 
@@ -95,34 +90,28 @@ def test_without_a_health_check_a_drain_of_the_operator_stays() -> None:
 
 def test_a_pool_that_is_not_healthy_yet_is_not_registered() -> None:
     simulation = Simulation(pool=HEALTH)
-    simulation.healthy = False
-    simulation.run(30)
+    simulation.run(30, healthy=False)
     assert simulation.pools == {}
-    simulation.healthy = True
-    simulation.run(6)
+    simulation.run(6, healthy=True)
     assert simulation.pools["p"].status == "active"
 
 
 def test_a_pool_that_exists_beats_before_its_first_health_check() -> None:
-    simulation = Simulation(pool=HEALTH)
-    simulation.pools["p"] = FleetPool()
-    simulation.healthy = False
-    simulation.run(1)
+    simulation = Simulation(pool=HEALTH, has=FleetPool())
+    simulation.run(1, healthy=False)
     assert simulation.pools["p"].last_beat
 
 
 def test_three_failures_in_a_row_drain_and_one_success_undrains() -> None:
     simulation = Simulation(pool=HEALTH | {"labels": {"zone": "a"}})
     simulation.run(6)
-    simulation.healthy = False
-    simulation.run(9.5)
+    simulation.run(9.5, healthy=False)
     assert simulation.pools["p"].status == "active"
     simulation.kinds()
     simulation.run(5)
     assert simulation.kinds() == ["read", "register", "drain"]
     assert (simulation.pools["p"].status, simulation.pools["p"].labels) == ("draining", {"zone": "a", **MARKED})
-    simulation.healthy = True
-    simulation.run(5)
+    simulation.run(5, healthy=True)
     assert simulation.kinds() == ["read", "undrain", "register"]
     assert (simulation.pools["p"].status, simulation.pools["p"].labels) == ("active", {"zone": "a"})
 
@@ -130,8 +119,7 @@ def test_three_failures_in_a_row_drain_and_one_success_undrains() -> None:
 def test_two_failures_and_a_success_begin_the_count_anew() -> None:
     simulation = begun(pool=HEALTH)
     for healthy in (False, False, True, False, False):
-        simulation.healthy = healthy
-        simulation.run(5)
+        simulation.run(5, healthy=healthy)
     assert simulation.pools["p"].status == "active"
 
 
@@ -140,28 +128,23 @@ def test_a_pool_that_the_operator_drained_or_failed_beats_on_and_stays_so(status
     simulation = begun(pool=HEALTH)
     simulation.pools["p"].status = status
     for healthy in (False, True):
-        simulation.healthy = healthy
-        simulation.run(20)
+        simulation.run(20, healthy=healthy)
         assert (simulation.pools["p"].status, simulation.pools["p"].labels) == (status, {})
     assert not {"drain", "undrain"} & set(simulation.kinds())
     assert simulation.count("heartbeats_total", outcome=outcome) > 10
 
 
 def test_a_pool_that_an_earlier_agent_drained_is_undrained_once_it_is_healthy() -> None:
-    simulation = Simulation(pool=HEALTH)
-    simulation.pools["p"] = FleetPool(status="draining", labels=MARKED)
-    simulation.healthy = False
-    simulation.run(3)
+    simulation = Simulation(pool=HEALTH, has=FleetPool(status="draining", labels=MARKED))
+    simulation.run(3, healthy=False)
     assert simulation.pools["p"].status == "draining"
-    simulation.healthy = True
-    simulation.run(6)
+    simulation.run(6, healthy=True)
     assert (simulation.pools["p"].status, simulation.pools["p"].labels) == ("active", {})
 
 
 @pytest.mark.parametrize("left", [FleetPool(labels=MARKED), FleetPool(status="draining", labels=MARKED, sessions=2)])
 def test_an_agent_that_was_killed_before_or_after_its_drain_leaves_nothing_behind(left: FleetPool) -> None:
-    simulation = Simulation()
-    simulation.pools["p"] = left
+    simulation = Simulation(has=left)
     simulation.run(1)
     assert (simulation.pools["p"].status, simulation.pools["p"].labels) == ("active", {})
 
@@ -177,10 +160,8 @@ def test_the_mark_is_set_before_the_drain() -> None:
 def test_the_log_says_that_a_probe_fails_and_once_that_it_succeeds_again(caplog: pytest.LogCaptureFixture) -> None:
     simulation = begun(pool=HEALTH)
     caplog.set_level("INFO")
-    simulation.healthy = False
-    simulation.run(5)
-    simulation.healthy = True
-    simulation.run(30)
+    simulation.run(5, healthy=False)
+    simulation.run(30, healthy=True)
     assert caplog.messages == ["health of p: exit code 1", "health of p: it succeeds again."]
 
 
@@ -240,8 +221,7 @@ def test_a_refused_step_of_one_pool_holds_up_neither_heartbeats_nor_other_pools(
 def test_an_empty_pool_is_drained_and_removed() -> None:
     simulation = begun()
     simulation.kinds()
-    simulation.agent.leave(simulation.now)
-    simulation.run(60)
+    simulation.run(60, leave=True)
     assert simulation.kinds() == ["read", "register", "drain", "remove"]
     assert (simulation.pools, simulation.agent.left) == ({}, [])
 
@@ -250,8 +230,7 @@ def test_the_log_has_the_begin_of_the_stop_and_each_pool_that_is_removed(caplog:
     simulation = begun("a", "b", drain_seconds=30)
     simulation.pools["b"].sessions = 1
     caplog.set_level("INFO")
-    simulation.agent.leave(simulation.now)
-    simulation.run(60)
+    simulation.run(60, leave=True)
     assert caplog.messages == [
         "Stopping: the pools are drained, and removed when empty, for 30 s",
         "The pool a is removed.",
@@ -261,8 +240,7 @@ def test_the_log_has_the_begin_of_the_stop_and_each_pool_that_is_removed(caplog:
 def test_a_pool_with_sessions_beats_on_until_it_is_empty_and_is_removed_then() -> None:
     simulation = begun(ttl_seconds=10, drain_seconds=300)
     simulation.pools["p"].sessions = 1
-    simulation.agent.leave(simulation.now)
-    simulation.run(60)
+    simulation.run(60, leave=True)
     assert simulation.pools["p"].status == "draining"
     assert simulation.pools["p"].last_beat
     assert simulation.now - simulation.pools["p"].last_beat < 4
@@ -285,39 +263,32 @@ def test_at_the_deadline_it_ends_and_says_what_is_left() -> None:
 def test_the_deadline_holds_while_slta_is_away() -> None:
     simulation = begun(drain_seconds=30)
     simulation.refusal["any"] = TIMEOUT
-    simulation.agent.leave(simulation.now)
-    simulation.run(60)
+    simulation.run(60, leave=True)
     assert simulation.agent.left == ["p"]
     assert simulation.now == pytest.approx(131, abs=0.1)
 
 
 @pytest.mark.parametrize("status", ["draining", "failed"])
 def test_a_pool_that_the_operator_drained_or_failed_is_removed_without_a_drain(status: str) -> None:
-    simulation = Simulation()
-    simulation.pools["p"] = FleetPool(status=status)
+    simulation = Simulation(has=FleetPool(status=status))
     simulation.run(1)
-    simulation.agent.leave(simulation.now)
-    simulation.run(10)
+    simulation.run(10, leave=True)
     assert simulation.pools == {}
     assert "drain" not in simulation.kinds()
 
 
 def test_an_agent_that_never_registered_leaves_at_once() -> None:
     simulation = Simulation(pool=HEALTH)
-    simulation.healthy = False
-    simulation.run(3)
-    simulation.agent.leave(simulation.now)
-    simulation.run(10)
+    simulation.run(3, healthy=False)
+    simulation.run(10, leave=True)
     assert simulation.agent.left == []
     assert simulation.now < 104
 
 
 def test_a_health_check_that_recovers_does_not_return_a_pool_that_leaves() -> None:
     simulation = begun(pool=HEALTH)
-    simulation.healthy = False
-    simulation.run(20)
+    simulation.run(20, healthy=False)
     simulation.pools["p"].sessions = 1
     simulation.agent.leave(simulation.now)
-    simulation.healthy = True
-    simulation.run(20)
+    simulation.run(20, healthy=True)
     assert simulation.pools["p"].status == "draining"
