@@ -33,40 +33,22 @@ def retrying(policy: RetryPolicy = QUICK) -> Retrying:
     return Retrying(policy, random.Random(1))
 
 
-@pytest.mark.parametrize("final", [DONE, FULL, REFUSED])
-async def test_a_final_reply_is_not_asked_for_again(final: Reply) -> None:
-    answer, calls = await ask(retrying(), final, DONE)
-
-    assert answer.reply == final
-    assert (answer.retries, calls, answer.in_doubt) == (0, 1, False)
-
-
-@pytest.mark.parametrize("reply", [UNKNOWN, UNAVAILABLE, UNREACHED, SILENT, CUT, PROXY, SLOW_DOWN])
-async def test_anything_else_is(reply: Reply) -> None:
-    answer, calls = await ask(retrying(), reply, reply, DONE)
-
-    assert answer.reply == DONE
-    assert (answer.retries, calls, answer.in_doubt) == (2, 3, False)
-
-
-async def test_attempts_are_bounded() -> None:
-    answer, calls = await ask(retrying(), SILENT, SILENT, CUT, DONE)
-
-    assert answer.reply == CUT
-    assert (answer.retries, calls, answer.in_doubt) == (2, 3, True)
-
-
-@pytest.mark.parametrize("reply", [UNAVAILABLE, UNREACHED, SLOW_DOWN])
-async def test_where_nothing_happened_there_is_no_doubt(reply: Reply) -> None:
-    answer, _ = await ask(retrying(), reply, reply, reply)
-
-    assert not answer.in_doubt
-
-
-async def test_one_doubtful_attempt_leaves_the_whole_call_in_doubt() -> None:
-    answer, _ = await ask(retrying(), UNREACHED, UNKNOWN, UNREACHED)
-
-    assert answer.in_doubt
+@pytest.mark.parametrize(
+    ("replies", "expected", "calls", "in_doubt"),
+    [
+        *(([final, DONE], final, 1, False) for final in (DONE, FULL, REFUSED)),
+        *(([other, other, DONE], DONE, 3, False) for other in (UNKNOWN, UNAVAILABLE, UNREACHED, SILENT, CUT, PROXY)),
+        *(([other, other, other, DONE], other, 3, False) for other in (UNAVAILABLE, UNREACHED, SLOW_DOWN)),
+        ([SLOW_DOWN, SLOW_DOWN, DONE], DONE, 3, False),
+        ([SILENT, SILENT, CUT, DONE], CUT, 3, True),
+        ([UNREACHED, UNKNOWN, UNREACHED], UNREACHED, 3, True),
+    ],
+)
+async def test_what_is_not_final_is_asked_for_again_and_may_leave_a_doubt(
+    replies: list[Reply], expected: Reply, calls: int, in_doubt: bool
+) -> None:
+    answer, taken = await ask(retrying(), *replies)
+    assert (answer.reply, answer.retries, taken, answer.in_doubt) == (expected, calls - 1, calls, in_doubt)
 
 
 async def test_retries_stay_within_a_tenth_of_the_calls_once_the_reserve_is_spent() -> None:

@@ -20,22 +20,16 @@ def trace(tmp_path: Path) -> Trace:
     return write
 
 
-def test_a_trace_is_read_in_order(trace: Trace) -> None:
-    path = trace("start_s,duration_s\n0.5,2\n0.5,0\n4.25,1e1\n")
-
-    assert list(read_trace(path)) == [PlannedSession(0.5, 2), PlannedSession(0.5, 0), PlannedSession(4.25, 10)]
-
-
-def test_speed_divides_starts_and_durations(trace: Trace) -> None:
-    path = trace("start_s,duration_s\n2,6\n4,8\n")
-
-    assert list(read_trace(path, speed=2.0)) == [PlannedSession(1, 3), PlannedSession(2, 4)]
-
-
-def test_spreadsheets_are_welcome(trace: Trace) -> None:
-    path = trace("\ufeffstart_s, duration_s\r\n0,1\r\n\r\n2,3\r\n")
-
-    assert list(read_trace(path)) == [PlannedSession(0, 1), PlannedSession(2, 3)]
+@pytest.mark.parametrize(
+    ("text", "speed", "expected"),
+    [
+        ("start_s,duration_s\n0.5,2\n0.5,0\n4.25,1e1\n", 1.0, [(0.5, 2), (0.5, 0), (4.25, 10)]),
+        ("start_s,duration_s\n2,6\n4,8\n", 2.0, [(1, 3), (2, 4)]),
+        ("\ufeffstart_s, duration_s\r\n0,1\r\n\r\n2,3\r\n", 1.0, [(0, 1), (2, 3)]),  # of a spreadsheet
+    ],
+)
+def test_a_trace_is_read_in_order(trace: Trace, text: str, speed: float, expected: list[tuple[float, float]]) -> None:
+    assert list(read_trace(trace(text), speed=speed)) == [PlannedSession(*one) for one in expected]
 
 
 def test_a_trace_may_have_session_types(trace: Trace) -> None:

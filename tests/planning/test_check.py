@@ -239,16 +239,17 @@ def test_with_session_types_they_are_told_and_nothing_is_advised(tmp_path: Path)
     assert (data["loads"], "policies" in data) == ([], False)
 
 
-def test_the_reason_is_the_least_loss_where_it_is_so(tmp_path: Path) -> None:
-    lost = {"slta": (Measured(0.02, 0.0),), "jlmu": (Measured(0.01, 0.0),)}
-    said = advice(spec_of(tmp_path, TIED), Trial(5, (8.0,), lost, "jlmu"), 5)
-    assert " ".join(said.split()).endswith("on average SLTA 2.00 %, JLMU 1.00 %, and it loses least")
-
-
-def test_no_policy_loses_least_where_none_loses_anything(tmp_path: Path) -> None:
-    lost = {"slta": (Measured(0.0, 0.0),), "jlmu": (Measured(0.0, 0.0),)}
-    said = advice(spec_of(tmp_path, TIED), Trial(5, (8.0,), lost, "slta"), 5)
-    assert " ".join(said.split()).endswith("on average SLTA 0.00 %, JLMU 0.00 %, and none loses anything")
+@pytest.mark.parametrize(
+    ("slta", "jlmu", "best", "told"),
+    [
+        (0.02, 0.01, "jlmu", "SLTA 2.00 %, JLMU 1.00 %, and it loses least"),
+        (0.0, 0.0, "slta", "SLTA 0.00 %, JLMU 0.00 %, and none loses anything"),
+    ],
+)
+def test_the_reason_is_the_least_loss_if_any(tmp_path: Path, slta: float, jlmu: float, best: str, told: str) -> None:
+    lost = {"slta": (Measured(slta, 0.0),), "jlmu": (Measured(jlmu, 0.0),)}
+    said = advice(spec_of(tmp_path, TIED), Trial(5, (8.0,), lost, best), 5)
+    assert " ".join(said.split()).endswith(f"on average {told}")
 
 
 @pytest.mark.parametrize(

@@ -37,20 +37,18 @@ def test_a_price_is_what_the_place_is_worth_to_the_needy_times_the_chance_that_t
     assert price(1, 0, Load([1, 1], sessions=[1, 1], held=[2, 0], inside=NOBODY)) == pytest.approx(expected)
 
 
-def test_without_sessions_of_the_needy_type_there_is_no_price() -> None:
-    assert price(1, 0, Load(pools=[1, 1], sessions=[0, 2], held=[2, 0], inside=NOBODY)) is None
-
-
-def test_a_type_with_one_class_pays_no_price() -> None:
-    assert price(0, 0, Load(pools=[1, 1], sessions=[1, 1], held=[2, 0], inside=NOBODY)) is None
-
-
-def test_a_type_that_may_use_all_classes_of_the_session_is_not_needy() -> None:
-    assert price(1, 0, Load([1, 1], [3, 0], [2, 0], NOBODY), TypeSets(((0, 1), (0, 1)))) is None
-
-
-def test_more_needy_sessions_than_places_count_as_many() -> None:
-    assert price(1, 0, Load(pools=[1, 1], sessions=[9, 0], held=[3, 0], inside=NOBODY)) == 9, "nine of ten for one hole"
+@pytest.mark.parametrize(
+    ("kind", "sessions", "sets", "expected"),
+    [
+        (1, [0, 2], NESTED, None),  # no sessions of the needy type
+        (0, [1, 1], NESTED, None),  # a type with one class
+        (1, [3, 0], TypeSets(((0, 1), (0, 1))), None),  # none is needy that may use all classes of the session
+        (1, [9, 0], NESTED, 9),  # more needy sessions than places: nine of ten for one hole
+    ],
+)
+def test_a_price_needs_needy_sessions(kind: int, sessions: list[int], sets: TypeSets, expected: float | None) -> None:
+    held = [3, 0] if expected else [2, 0]
+    assert price(kind, 0, Load([1, 1], sessions, held, NOBODY), sets) == expected
 
 
 # Class 0 adds 9 a session, class 1 adds 5 and then 3, class 2 adds 1. Type 0 may use the first two, type 1 all.
