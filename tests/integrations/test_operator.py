@@ -18,7 +18,8 @@ from slta.cli.durations import seconds_of
 from slta.cli.output import table
 from slta_client import http
 from slta_integrations.operator import calls, drains
-from testbed.live_fleet import Fleet
+from testbed.awaiting import until
+from testbed.live_fleet import CLASS, Fleet
 from testbed.service_process import ServiceProcess, key_file
 
 FILE = "classes: [{name: c, capacity: 3, pools: 2, utility: {kind: log_share, resource: 20.25}}]\n"
@@ -202,6 +203,19 @@ def test_the_state_and_a_watch_of_it_have_the_same_tables(fleet: Fleet) -> None:
     assert called(fleet, "fleet watch --times 2 --every 0.5").stdout == 2 * state
 
 
+def test_scale_advice_names_what_to_drain_and_to_remove(fleet: Fleet) -> None:
+    scale = {"budget": 1, "hold_seconds": 0, "classes": {"c": {"cost": 1, "lead_seconds": 0, "max": 1}}}
+    fleet.service.call("PUT", f"/v1/fleets/{fleet.name}", {"classes": [CLASS | {"capacity": 1000}], "scale": scale})
+    fleet.assign("a", "b")
+    fleet.call("POST", "pools/c-3/drain")
+    until(lambda: fleet.call("GET", "averages?window=60")["window_seconds"] > 0)
+    found = called(fleet, "fleet scale --budget 2 --hold 0s")
+    assert found.stderr.startswith("With 1 pool fewer this load keeps ")
+    _, advice, *_, drain, remove = [line.split() for line in found.stdout.splitlines()]
+    assert advice == ["c", "1", "2", "2", "0", "1", "1.0"]
+    assert (drain[0], drain[2:4], remove) == ("drain", ["c", "1"], ["remove", "c-3", "c", "0", "-"])
+
+
 def test_events_are_selected_by_action(fleet: Fleet) -> None:
     fleet.call("POST", "pools/c-3/drain")
     [[at, *event]] = rows(fleet, "fleet events --action set_status")
@@ -247,6 +261,7 @@ def test_what_was_done_before_a_failure_is_shown(fleet: Fleet) -> None:
         ("fleet apply /no\x1bwhere", 2, r"slta: /no\x1bwhere: No such file or directory"),
         ("fleet state --fleet none", 1, "slta: unknown_fleet: "),
         ("fleet state --fleet a/b", 2, "slta: Invalid value for '--fleet' (env var: 'SLTA_FLEET'): a fleet name has"),
+        ("fleet scale", 1, "slta: scale_not_configured: "),
         ("fleet events --action drained", 2, "slta: Invalid value for '--action': 'drained' is none of put_fleet,"),
         ("fleet list --url http://127.0.0.1:1", 3, "slta: unreachable: "),
     ],

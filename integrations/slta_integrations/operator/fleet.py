@@ -16,7 +16,7 @@ import typer
 import yaml
 from rich.console import Console
 
-from slta.cli.durations import POSITIVE_DURATION
+from slta.cli.durations import DURATION, POSITIVE_DURATION
 from slta.cli.output import Table
 from slta.cli.target import checked_fleet
 from slta.fleet_file import FleetFile, load_yaml, parse_document
@@ -130,7 +130,7 @@ async def scale(
     operator: Operator,
     floor: Annotated[str | None, typer.Option(help="What if: utility per session, or a share like 95%.")] = None,
     budget: Annotated[float | None, typer.Option(help="What if: cost of all pools, instead of a floor.")] = None,
-    hold: Annotated[float | None, typer.Option(help="What if: time for the largest load.", **POSITIVE_DURATION)] = None,
+    hold: Annotated[float | None, typer.Option(help="What if: time for the largest load.", **DURATION)] = None,
 ) -> None:
     """Advise how many pools of each class the fleet needs, and which to drain or remove.
 
