@@ -86,11 +86,22 @@ async def test_a_what_if_that_cannot_be_is_refused(service: Service, query: dict
     assert refusal(await scale(service, **query)) == (422, "invalid_request")
 
 
-async def lost_pool(service: Service) -> None:
-    await service.api.post(
-        "/v1/fleets/f/pools/heartbeats", json={"heartbeats": [{"pool_id": "small-1", "ttl_seconds": 5}]}
-    )
+async def silent(service: Service, *pools: str) -> None:
+    beats = [{"pool_id": pool, "ttl_seconds": 5} for pool in pools]
+    await service.api.post("/v1/fleets/f/pools/heartbeats", json={"heartbeats": beats})
     await service.seconds_pass("f", 8)
+
+
+async def one_silent(service: Service) -> None:
+    await silent(service, "small-1")
+
+
+async def all_silent(service: Service) -> None:
+    await silent(service, *(str(pool["id"]) for pool in PODS))
+
+
+async def damaged(service: Service) -> None:
+    service.redis.hset("{f}:cold", "suspect", "an error inside an operation")
 
 
 async def store_away(service: Service) -> None:
@@ -113,7 +124,10 @@ async def emptied(service: Service) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "reason"),
-    [(lost_pool, "pools_lost"), (store_away, "store"), (emptied, "store"), (curves_changed, "history")],
+    [
+        *[(one_silent, "pools_lost"), (all_silent, "guard"), (damaged, "suspect")],
+        *[(store_away, "store"), (emptied, "store"), (curves_changed, "history")],
+    ],
 )
 async def test_a_fault_withholds_the_advice_and_its_metrics(service: Service, fault: Any, reason: str) -> None:
     await fault(service)
