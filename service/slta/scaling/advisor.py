@@ -36,8 +36,9 @@ async def read_basis(store: Store, snapshot: Snapshot, spec: FleetSpec) -> Basis
         raise ScaleNotConfiguredError
     ring = await store.fleets.past(snapshot, max(WINDOWS))
     pools = [pool async for page in store.pools.each_page(snapshot.fleet) for pool in page]
-    lines, present = await asyncio.to_thread(lambda: (lines_of(snapshot, ring), present_of(snapshot, spec, pools)))
-    return Basis(spec, spec.scale, lines, present)
+    now = snapshot.integrals
+    found = await asyncio.to_thread(lambda: (lines_of(ring, now), present_of(snapshot, spec, pools)))
+    return Basis(spec, spec.scale, *found)
 
 
 async def read_advice(store: Store, snapshot: Snapshot, spec: FleetSpec) -> Advice | Withheld | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -19,6 +20,7 @@ POD_LABEL = "slta.pod"
 """Label of the pod that a pool is in: pools with the same one go together."""
 NAMED = 3
 """Pools that a sentence names."""
+SHORTEST_SECONDS = 30
 NOTHING = Arrivals(0, 0, 0, 0)
 
 
@@ -67,11 +69,15 @@ class ScaleObservation:
     classes: list[ClassScaleObservation]
 
 
-def lines_of(snapshot: Snapshot, ring: Sequence[Integrals]) -> list[Line]:
-    """Intervals between comparable lines of the history, which are newest first, and up to now; oldest first."""
-    now = snapshot.integrals
-    ends = [line for line in (*reversed(ring), now) if is_comparable(line, now)]
-    return [_line(older, newer) for older, newer in pairwise(ends) if newer.time != older.time]
+def lines_of(ring: Sequence[Integrals], now: Integrals) -> list[Line]:
+    """Intervals between comparable lines of the history, which are newest first, and up to now; oldest first.
+
+    The last one is at least `SHORTEST_SECONDS` long: fewer arrivals say nothing about the share that was refused.
+    """
+    due = now.time - SHORTEST_SECONDS * MICROSECONDS
+    older = [line for line in reversed(ring) if is_comparable(line, now)]
+    ends = [*older[:1], *(line for line in older[1:] if line.time <= due), now]
+    return [_line(*pair) for pair in pairwise(ends) if pair[0].time != now.time]
 
 
 def _line(older: Integrals, newer: Integrals) -> Line:
@@ -102,7 +108,7 @@ def present_of(snapshot: Snapshot, spec: FleetSpec, pools: Sequence[Pool]) -> Pr
             snapshot.suspect,
             any(c.guard == "on" or c.leased_pools["unconfirmed"] for c in snapshot.classes),
             sum(pool.liveness == "lost" for pool in pools),
-            -1.0 if snapshot.resumed_at is None else snapshot.resumed_at / MICROSECONDS,
+            -math.inf if snapshot.resumed_at is None else snapshot.resumed_at / MICROSECONDS,
         ),
     )
 

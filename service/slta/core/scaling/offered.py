@@ -55,7 +55,8 @@ def offered_of(lines: Sequence[Line], refused: Sequence[float], draining: Sequen
     loads = [_offered(line, refused) for line in lines]
     loads[-1] = [here + more for here, more in zip(loads[-1], draining, strict=True)]
     largest = tuple(max(1.0, *by_type) for by_type in zip(*loads, strict=True))
-    rise = RISE * _rise([sum(load) for load in loads], max(1, round(lead / lines[-1].seconds))) / sum(largest)
+    lag = max(1, round(lead / max(line.seconds for line in lines)))
+    rise = RISE * _rise([sum(load) for load in loads], lag) / sum(largest)
     return Offered(largest, tuple(NOISE * math.sqrt(load) + rise * load for load in largest))
 
 
