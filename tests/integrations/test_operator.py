@@ -206,8 +206,8 @@ def test_the_state_and_a_watch_of_it_have_the_same_tables(fleet: Fleet) -> None:
 def test_scale_advice_names_what_to_drain_and_to_remove(fleet: Fleet) -> None:
     scale = {"budget": 1, "hold_seconds": 0, "classes": {"c": {"cost": 1, "lead_seconds": 0, "max": 1}}}
     fleet.service.call("PUT", f"/v1/fleets/{fleet.name}", {"classes": [CLASS | {"capacity": 1000}], "scale": scale})
-    fleet.assign("a", "b")
     fleet.call("POST", "pools/c-3/drain")
+    fleet.assign("a", "b")
     until(lambda: fleet.call("GET", "averages?window=60")["window_seconds"] > 0)
     found = called(fleet, "fleet scale --budget 2 --hold 0s")
     assert found.stderr.startswith("With 1 pool fewer this load keeps ")
