@@ -9,7 +9,7 @@ from time import monotonic
 
 EVERYTHING = "not campaign and not browser and not compose and not install and not clients and not proxies"
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
-ON_A_CLUSTER = ("tests/store/test_decisions.py", "tests/store/test_audit.py", "tests/store/test_audits.py", "tests/api")
+ON_A_CLUSTER = ("tests/store/test_decisions.py", "tests/store/test_audits.py", "tests/api")
 STAGES: dict[str, tuple[str, ...]] = {
     "tests on every server, slow ones too, with coverage": ("-m", EVERYTHING, *PARALLEL, "--cov"),
     "no test without the mark `slow` takes longer than a second": (*PARALLEL, "--longest", "1"),

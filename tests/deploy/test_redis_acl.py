@@ -113,8 +113,7 @@ async def test_everything_the_store_does_is_allowed(
 ) -> None:
     operator.acl_log_reset()
     assert await store.preflight(ServerRequirements(confirmed=True))
-    await store.check()
-    assert store.readiness == "ready"
+    assert await store.check() == "ready"
     await store.fleets.configure(policy, spec(policy), "{}")
     await store.pools.add(policy, [PoolSpec(f"{name}-{k}", name) for name in ("small", "large") for k in range(4)])
     assert policy in await store.fleets.names()

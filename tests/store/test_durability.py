@@ -130,8 +130,7 @@ async def test_ticks_in_one_packet_are_confirmed_too(frozen: str, opening: Async
 
 async def test_a_check_writes_what_is_to_be_confirmed_and_leaves_nothing(frozen: str) -> None:
     async with unconfirmed(frozen) as store:
-        await store.check()
-        assert store.readiness == "unconfirmed"
+        assert await store.check() == "unconfirmed"
     with Redis.from_url(frozen) as redis:
         assert redis.keys("*") == []
 
@@ -139,23 +138,19 @@ async def test_a_check_writes_what_is_to_be_confirmed_and_leaves_nothing(frozen:
 @pytest.mark.slow
 async def test_readiness_tells_whether_the_replica_confirms(pair: Group, store: Store) -> None:
     async with impatient(pair) as other:
-        await other.check()
-        assert other.readiness == "ready"
+        assert await other.check() == "ready"
         pair.servers[1].freeze()
-        await other.check()
-        assert other.readiness == "unconfirmed"
+        assert await other.check() == "unconfirmed"
         pair.servers[1].thaw()
         until(lambda: pair.follows(1, 0))
-    await store.check()
-    assert store.readiness == "ready"
+    assert await store.check() == "ready"
 
 
 async def test_no_replica_is_as_bad_as_one_that_does_not_answer(server: str, redis: Redis) -> None:
     async with unconfirmed(server) as store:
         with pytest.raises(errors.OutcomeUnknownError):
             await store.sessions.assign(FLEET, "s", None)
-        await store.check()
-        assert store.readiness == "unconfirmed"
+        assert await store.check() == "unconfirmed"
 
 
 @pytest.mark.slow
@@ -164,8 +159,7 @@ async def test_an_answer_that_is_refused_is_told_though_nothing_was_confirmed(pa
         admin.config_set("min-replicas-to-write", 2)
     with pytest.raises(errors.StoreUnavailableError):
         await store.pools.set_status(FLEET, "small-0", "draining")
-    await store.check()
-    assert store.readiness == "noreplicas"
+    assert await store.check() == "noreplicas"
 
 
 # More replicas than are configured
@@ -225,8 +219,7 @@ async def test_a_replica_of_priority_0_does_not_confirm_in_the_place_of_another(
         three.servers[1].freeze()
         with pytest.raises(errors.OutcomeUnknownError):
             await store.sessions.assign(FLEET, "s", None)
-        await store.check()
-        assert store.readiness == "unconfirmed"
+        assert await store.check() == "unconfirmed"
 
 
 @pytest.mark.slow
@@ -322,12 +315,10 @@ async def test_the_next_master_acknowledges_nothing_until_it_syncs(pair: Group, 
     await store.move(pair.ports[1])
     with pytest.raises(errors.StoreUnavailableError):
         await store.sessions.assign(FLEET, "s", None)
-    await store.check()
-    assert store.readiness == "unsynced"
+    assert await store.check() == "unsynced"
     with pair.servers[1].client() as admin:
         admin.config_set("appendfsync", "always")
-    await store.check()
-    assert store.readiness == "ready"
+    assert await store.check() == "ready"
     assert not (await store.sessions.assign(FLEET, "s", None)).replayed
 
 

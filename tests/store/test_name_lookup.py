@@ -36,8 +36,7 @@ async def check(url: str, connect_timeout_seconds: float = 60) -> tuple[list[str
     observer = Kinds()
     store = Store(StoreSettings(url, connect_timeout_seconds, call_timeout_seconds=60), observer)
     try:
-        await store.check()
-        assert store.readiness == "unavailable"
+        assert await store.check() == "unavailable"
         return observer.kinds, cause_of(store.last_failure)
     finally:
         await store.close()

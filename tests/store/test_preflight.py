@@ -97,8 +97,7 @@ async def test_a_server_that_forbids_the_question_is_taken_unexamined(own: Serve
         admin.execute_command("ACL", "SETUSER", "default", "-info", "-role")
     async with opened(own) as store:
         assert not await store.preflight(ServerRequirements())
-        await store.check()
-        assert store.readiness == "ready"
+        assert await store.check() == "ready"
 
 
 async def test_one_that_does_not_answer_is_neither_refused_nor_taken(own: Server) -> None:

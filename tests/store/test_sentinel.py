@@ -73,8 +73,7 @@ async def test_a_replica_is_not_talked_to_not_even_for_reads(pair: Group) -> Non
     for call in (store.sessions.assign(FLEET, "s", None), store.fleets.names(), store.fleets.snapshot(FLEET)):
         with pytest.raises(errors.StoreUnavailableError):
             await call
-    await store.check()
-    assert store.readiness == "readonly"
+    assert await store.check() == "readonly"
     assert set(calls.errors) == {"readonly"}
     await store.close()
 
@@ -89,8 +88,7 @@ async def test_when_the_master_is_demoted_no_connection_to_it_is_kept(binary: st
         with pytest.raises(errors.StoreUnavailableError):
             await store.sessions.assign(FLEET, "s", None)
         assert pool_of(store).idle == []
-        await store.check()
-        assert store.readiness == "readonly"
+        assert await store.check() == "readonly"
         admin.replicaof("NO", "ONE")
         assert (await store.sessions.assign(FLEET, "s", None)).session_id == "s"
         await store.close()
@@ -160,8 +158,7 @@ async def test_a_killed_master_is_followed_by_another(watched: tuple[Group, list
     servers.servers[0].kill()
     seconds = await placed_again(following, "after")
     print(f"killed master: placed again after {seconds:.2f} s")
-    await following.check()
-    assert following.readiness == "ready"
+    assert await following.check() == "ready"
     assert (await following.sessions.get(FLEET, "before")).session_id == "before"
 
 
@@ -184,8 +181,7 @@ async def test_a_replaced_master_is_left_though_alive(watched: tuple[Group, list
     servers, sentinels = watched
     await asyncio.gather(*(following.fleets.snapshot(FLEET) for _ in range(8)))
     new = fail_over(servers, sentinels)
-    await following.check()
-    assert following.readiness == "ready"
+    assert await following.check() == "ready"
     assert dispatchers_on(servers.servers[0]) == 0
     await following.sessions.assign(FLEET, "after", None)
     with servers.servers[new].client() as client:
@@ -255,18 +251,15 @@ async def test_some_sentinels_may_be_gone(watched: tuple[Group, list[Sentinel]])
     for sentinel in sentinels[:2]:
         sentinel.kill()
     store = Store(StoreSettings(url_of(sentinels)), Calls())
-    await store.check()
-    assert store.readiness == "ready"
+    assert await store.check() == "ready"
     sentinels[2].kill()
-    await store.check()
-    assert store.readiness == "ready", "the master is there, and who is connected needs no sentinel"
+    assert await store.check() == "ready", "the master is there, and who is connected needs no sentinel"
     await store.close()
 
 
 async def test_without_sentinels_nothing_is_connected_to(tmp_path: Path) -> None:
     store = Store(StoreSettings(f"redis+sentinel://127.0.0.1:{free_port()}/main"), Calls())
-    await store.check()
-    assert store.readiness == "unavailable"
+    assert await store.check() == "unavailable"
     with pytest.raises(errors.StoreUnavailableError):
         await store.preflight(ServerRequirements())
     await store.close()

@@ -183,8 +183,8 @@ class Store:
         """Whether the last `check` failed on all shards of a cluster, of which the list of fleets is still known."""
         return self.has_shards and self.readiness != "ready"
 
-    async def check(self) -> None:
-        """Update `readiness`. About once a second.
+    async def check(self) -> str:
+        """Update `readiness`, and return it. About once a second.
 
         Asks sentinels or nodes for the masters, then sends each an empty batch of no fleet, which it rejects in the
         same cases as an assign. If acknowledgements require replicas or a sync, a write without effect is confirmed
@@ -196,6 +196,7 @@ class Store:
         tags = routing.tags() or (ANY_TAG,)
         shards = [routing.where(key_of(tag)) for tag in tags]
         self._failures = dict(zip(shards, await asyncio.gather(*map(self._test, tags)), strict=True))
+        return self.readiness
 
     async def recover(self) -> None:
         """Replay writes that the store has lost, and again those that did not fit. About once a second.

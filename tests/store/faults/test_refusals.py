@@ -196,8 +196,7 @@ async def test_a_real_refusal_is_unavailable_and_passes(own: Server, patient: St
                 await connecting.sessions.assign(FLEET, "s", None)
         else:
             await assert_unavailable(connecting)
-        await connecting.check()
-        assert connecting.readiness in {"unavailable", *WORDS.get(kind, {kind})} - {"connection"}
+        assert await connecting.check() in {"unavailable", *WORDS.get(kind, {kind})} - {"connection"}
         if kind in REFUSE_READS:
             with pytest.raises(errors.StoreUnavailableError):
                 await connecting.fleets.snapshot(FLEET)
