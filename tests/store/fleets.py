@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from heapq import heapify, heapreplace
@@ -140,9 +141,23 @@ async def pass_seconds(store: Store, clock: Clock, seconds: float) -> None:
     """Time passes as it does where dispatchers tick: in steps that are no outage."""
     while seconds > 0:
         step = min(seconds, 5)
-        clock.advance(step)
         seconds -= step
-        await store.fleets.tick(FLEET)
+        await jump(store, clock, step)
+
+
+async def jump(store: Store, clock: Clock, seconds: float) -> None:
+    """Time passes without a tick."""
+    clock.advance(seconds)
+    await store.fleets.tick(FLEET)
+
+
+async def end_of(store: Store, session_id: str) -> str | None:
+    """Why a session ended, or is unknown; None while it lives."""
+    try:
+        await store.sessions.get(FLEET, session_id)
+    except (errors.SessionEndedError, errors.UnknownSessionError) as error:
+        return error.context.get("reason", error.code)
+    return None
 
 
 async def as_of(store: Store, name: str = FLEET) -> str:
@@ -177,6 +192,14 @@ def everything(redis: Redis, name: str = FLEET) -> dict[str, object]:
         for key in keys:
             pipeline.dump(key)
         return dict(zip(keys, pipeline.execute(), strict=True))
+
+
+@contextmanager
+def unchanged(redis: Redis) -> Iterator[None]:
+    """Nothing changes the fleet within."""
+    before = everything(redis)
+    yield
+    assert everything(redis) == before
 
 
 def put_back(redis: TextRedis, saved: dict[str, object], name: str = FLEET) -> None:

@@ -11,7 +11,7 @@ from slta.models import AlreadyEnded, Completed, LabelledPlacement, PoolSpec, er
 from slta.store import Store
 from slta.store._encoding import put_arguments
 from tests.store.conftest import Calls, Clock
-from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, field, place, spec
+from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, field, place, spec, unchanged
 from tests.store.test_reports import observing, report
 
 ADDRESS, LABELS = "10.0.0.7:8080", {"zone": "a", "rack": "é"}
@@ -60,10 +60,8 @@ async def test_a_list_says_which_pools_are_new_which_changed_and_which_did_not(s
 
 
 async def test_a_refused_list_changes_no_attribute(store: Store, one: None, redis: Redis) -> None:
-    before = everything(redis)
-    with pytest.raises(errors.UnknownClassError):
+    with unchanged(redis), pytest.raises(errors.UnknownClassError):
         await store.pools.add(FLEET, [PoolSpec("small-0", "small", "x:1"), PoolSpec("y", "nowhere")])
-    assert everything(redis) == before
 
 
 async def test_attributes_follow_a_pool_to_its_class_and_go_with_it(store: Store, one: None, redis: Redis) -> None:

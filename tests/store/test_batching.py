@@ -25,6 +25,7 @@ from tests.store.fleets import (
     TWO_CLASSES,
     bring,
     create,
+    end_of,
     field,
     occupancies,
     place,
@@ -183,8 +184,7 @@ async def test_cancelled_callers_undo_nothing_and_mix_no_replies(store: Store, b
             assert (await store.sessions.get(FLEET, id_)).pool_id == outcome.pool_id
             assert outcome.session_id == id_
     for id_ in unsent:
-        with pytest.raises(errors.UnknownSessionError):
-            await store.sessions.get(FLEET, id_)
+        assert await end_of(store, id_) == "unknown_session"
     assert sum((await occupancies(store)).values()) == 202, "what was sent is placed, cancelled or not"
 
 
@@ -271,8 +271,7 @@ async def test_a_lease_of_nobody_blocks_no_other_and_no_operation(store: Store, 
     redis.hset(f"{{{FLEET}}}:sessions", "unreadable", "rubbish")
     clock.advance(5)
     assert (await store.sessions.assign(FLEET, "t", None)).session_id == "t"
-    with pytest.raises(errors.SessionEndedError):
-        await store.sessions.get(FLEET, "s")
+    assert await end_of(store, "s") == "expired"
     assert not redis.keys(f"{{{FLEET}}}:leases:*")
     assert field(redis, "suspect")
     redis.hdel(f"{{{FLEET}}}:sessions", "unreadable")

@@ -14,7 +14,7 @@ from testbed.servers import TextRedis
 from tests import rawstate
 from tests.store.conftest import Clock
 from tests.store.corruptions import pool as plant
-from tests.store.fleets import FLEET, TWO_CLASSES, create, end, field, pass_seconds, pool_class, repair, spec
+from tests.store.fleets import FLEET, TWO_CLASSES, create, end, field, jump, pass_seconds, pool_class, repair, spec
 
 KEY = f"{{{FLEET}}}:timers"
 POOL = "small-0"
@@ -168,8 +168,7 @@ async def test_a_drain_after_its_deadline_has_a_new_one(store: Store, fleet: Non
 
 async def test_in_an_outage_a_deadline_comes_nearer_by_five_seconds(store: Store, fleet: None, clock: Clock) -> None:
     await drain(store, deadline=within(60, "fail"))
-    clock.advance(3600)
-    await store.fleets.tick(FLEET)
+    await jump(store, clock, 3600)
     assert await seen(store) == ("draining", 0, within(55, "fail"))
 
 

@@ -23,11 +23,12 @@ from tests.store.fleets import (
     SMALL,
     STEPS,
     create,
-    everything,
+    jump,
     pass_seconds,
     place,
     pool_class,
     spec,
+    unchanged,
     with_scale,
 )
 
@@ -195,12 +196,11 @@ async def test_dyadic_steps_of_linear_utilities_leave_no_rounding_at_all(store: 
 async def test_a_read_counts_the_time_until_now_and_changes_nothing(store: Store, clock: Clock, redis: Redis) -> None:
     await create(store, spec(pool_class("flat", FLAT, 8)), {"flat": 3})
     await place(store, 5)
-    before = everything(redis)
-    clock.advance(2)
-    for _ in range(2):
-        seen = (await store.fleets.snapshot(FLEET)).integrals
-        assert (exact(seen.sessions), exact(seen.pools[0]), seen.time) == (10 * SECOND, 6 * SECOND, 2 * SECOND)
-    assert everything(redis) == before
+    with unchanged(redis):
+        clock.advance(2)
+        for _ in range(2):
+            seen = (await store.fleets.snapshot(FLEET)).integrals
+            assert (exact(seen.sessions), exact(seen.pools[0]), seen.time) == (10 * SECOND, 6 * SECOND, 2 * SECOND)
 
 
 async def test_averages_over_a_window_are_differences(store: Store, clock: Clock) -> None:
@@ -308,8 +308,7 @@ async def test_the_past_reaches_as_far_as_each_window_and_no_further_than_it_nee
     await create(store, spec(pool_class("flat", FLAT, 8)), {"flat": 3})
     await place(store, 5)
     for _ in range(1300):
-        clock.advance(3)
-        await store.fleets.tick(FLEET)
+        await jump(store, clock, 3)
     snapshot = await store.fleets.snapshot(FLEET)
     for window, grain in ((60, 3), (300, 6), (3600, 60)):
         age = (snapshot.time - snapshot.past[window].time) / SECOND
@@ -323,8 +322,7 @@ async def test_before_a_window_is_over_it_reaches_to_the_beginning(store: Store,
     assert (await store.fleets.snapshot(FLEET)).past == {}, "no tick, no past"
     await store.fleets.tick(FLEET)
     for _ in range(30):
-        clock.advance(1.5)
-        await store.fleets.tick(FLEET)
+        await jump(store, clock, 1.5)
     snapshot = await store.fleets.snapshot(FLEET)
     assert {window: past.time for window, past in snapshot.past.items()} == {60: 0, 300: 0, 3600: 0}
     assert snapshot.time == 45 * SECOND

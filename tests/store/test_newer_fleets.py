@@ -25,11 +25,11 @@ from tests.store.fleets import (
     SMALL,
     TWO_CLASSES,
     create,
-    everything,
     field,
     place,
     pool_class,
     spec,
+    unchanged,
     with_policy,
 )
 from tests.toy.uniform import LIBRARY, WITH_UNIFORM
@@ -71,7 +71,6 @@ async def test_every_call_answers_newer_fleet_and_changes_nothing(store: Store, 
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
     await place(store, 3)
     DAMAGES[what](redis)
-    before = everything(redis)
     calls: list[Callable[[], Any]] = [
         lambda: store.sessions.assign(FLEET, "new", None),
         lambda: store.sessions.complete(FLEET, "s0"),
@@ -90,28 +89,27 @@ async def test_every_call_answers_newer_fleet_and_changes_nothing(store: Store, 
         lambda: store.pools.page(FLEET, None, 10),
         lambda: store.fleets.delete(FLEET),
     ]
-    for call in calls:
-        with pytest.raises(errors.NewerFleetError):
-            await call()
-    assert everything(redis) == before
+    with unchanged(redis):
+        for call in calls:
+            with pytest.raises(errors.NewerFleetError):
+                await call()
     redis.srem(FLEETS_KEY, FLEET)  # the audit after each test knows no newer fleets either
 
 
 async def test_a_pool_of_an_unknown_status_is_left_alone(store: Store, redis: Redis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
     redis.hset(f"{{{FLEET}}}:pools", "small-0", "0 x- 0 0 0 0")
-    before = everything(redis)
-    for call in (
-        lambda: store.pools.set_status(FLEET, "small-0", "draining"),
-        lambda: store.pools.remove(FLEET, "small-0"),
-        lambda: store.pools.move(FLEET, PoolSpec("small-0", "large")),
-        lambda: store.pools.add(FLEET, [PoolSpec("p", "small"), PoolSpec("small-0", "small")]),
-        lambda: store.pools.get(FLEET, "small-0"),
-        lambda: store.pools.fail(FLEET, "small-0"),
-    ):
-        with pytest.raises(errors.NewerFleetError):
-            await call()
-    assert everything(redis) == before
+    with unchanged(redis):
+        for call in (
+            lambda: store.pools.set_status(FLEET, "small-0", "draining"),
+            lambda: store.pools.remove(FLEET, "small-0"),
+            lambda: store.pools.move(FLEET, PoolSpec("small-0", "large")),
+            lambda: store.pools.add(FLEET, [PoolSpec("p", "small"), PoolSpec("small-0", "small")]),
+            lambda: store.pools.get(FLEET, "small-0"),
+            lambda: store.pools.fail(FLEET, "small-0"),
+        ):
+            with pytest.raises(errors.NewerFleetError):
+                await call()
     redis.hset(f"{{{FLEET}}}:pools", "small-0", "0 a- 0 0 0 0")
 
 
@@ -149,10 +147,8 @@ async def test_curves_changed_by_another_version_are_read_again(store: Store, ne
 
 async def test_a_configuration_that_the_library_does_not_know_is_refused(store: Store, redis: Redis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
-    before = everything(redis)
-    with pytest.raises(errors.NewerFleetError):
+    with unchanged(redis), pytest.raises(errors.NewerFleetError):
         await store.fleets.configure(FLEET, with_policy(spec(*TWO_CLASSES), WITH_UNIFORM["uniform"]), "{}")
-    assert everything(redis) == before
 
 
 # A further field of the same layout

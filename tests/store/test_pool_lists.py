@@ -15,12 +15,12 @@ from tests.store.fleets import (
     TWO_CLASSES,
     as_of,
     create,
-    everything,
     occupancies,
     pass_seconds,
     place,
     pool_class,
     spec,
+    unchanged,
 )
 
 
@@ -99,12 +99,11 @@ async def test_a_report_from_the_future_changes_nothing(store: Store, redis: Red
 
 async def refused_as_stale(store: Store, redis: Redis, pool_id: str, old: str) -> None:
     """Whatever is on the list; and the refusal says what would be right."""
-    before = everything(redis)
-    for ids in ([], ["s"], ["stranger"]):
-        with pytest.raises(errors.StaleReportError) as refused:
-            await store.pools.reconcile(FLEET, pool_id, old, ids)
-        assert refused.value.context == {"as_of": await as_of(store)}
-    assert everything(redis) == before
+    with unchanged(redis):
+        for ids in ([], ["s"], ["stranger"]):
+            with pytest.raises(errors.StaleReportError) as refused:
+                await store.pools.reconcile(FLEET, pool_id, old, ids)
+            assert refused.value.context == {"as_of": await as_of(store)}
     told = await store.pools.reconcile(FLEET, pool_id, refused.value.context["as_of"], ["stranger"])
     assert (told.ended, told.adopted) == (["s"], ["stranger"])
 

@@ -19,12 +19,12 @@ from tests.store.fleets import (
     all_pools,
     create,
     end,
-    everything,
     field,
     occupancies,
     place,
     pool_class,
     spec,
+    unchanged,
 )
 
 # Adding
@@ -56,10 +56,8 @@ async def test_an_id_twice_in_one_list_is_one_pool(store: Store, fleet: None) ->
 async def test_a_list_with_one_bad_pool_adds_none(
     store: Store, fleet: None, redis: Redis, pools: list[tuple[str, str]], error: type[Exception]
 ) -> None:
-    before = everything(redis)
-    with pytest.raises(error):
+    with unchanged(redis), pytest.raises(error):
         await store.pools.add(FLEET, [PoolSpec(*pool) for pool in pools])
-    assert everything(redis) == before
 
 
 @pytest.mark.slow
@@ -93,9 +91,8 @@ async def test_a_snapshot_has_the_bytes_of_the_ledger(store: Store, redis: Redis
 async def test_draining_twice_is_draining_once(store: Store, fleet: None, redis: Redis) -> None:
     await place(store, 5)
     await store.pools.set_status(FLEET, "large-0", "draining")
-    before = everything(redis)
-    await store.pools.set_status(FLEET, "large-0", "draining")
-    assert everything(redis) == before
+    with unchanged(redis):
+        await store.pools.set_status(FLEET, "large-0", "draining")
 
 
 async def test_failing_a_pool_ends_its_sessions_and_says_which(store: Store, fleet: None) -> None:

@@ -24,6 +24,7 @@ from tests.store.fleets import (
     as_of,
     bring,
     create,
+    end_of,
     field,
     occupancies,
     places,
@@ -101,8 +102,7 @@ async def test_what_the_figures_leave_out_is_refused_and_counted(store: Store, f
         with pytest.raises(error):
             await report(store, "late", pool)
     assert await left_out(store) == (1, 1)
-    with pytest.raises(errors.UnknownSessionError):
-        await store.sessions.get(FLEET, "late")
+    assert await end_of(store, "late") == "unknown_session"
     with pytest.raises(errors.UnknownSessionError):
         await store.sessions.complete(FLEET, "late")
     with pytest.raises(errors.SessionEndedError):  # its end was told though its beginning was left out

@@ -20,7 +20,7 @@ from testbed.sentinels import Group, until
 from testbed.servers import Server
 from tests import rawstate
 from tests.store.conftest import Calls
-from tests.store.fleets import FLEET, TWO_CLASSES, create, end, occupancies, place, places, spec
+from tests.store.fleets import FLEET, TWO_CLASSES, create, end, end_of, occupancies, place, places, spec
 from tests.store.moving import Moving, opened
 from tests.toy.uniform import LIBRARY
 
@@ -94,10 +94,7 @@ async def reconnected(*stores: Store) -> list[dict[str, object]]:
 
 
 async def has_ended(store: Store, *ids: str) -> bool:
-    for id_ in ids:
-        with pytest.raises((errors.SessionEndedError, errors.UnknownSessionError)):
-            await store.sessions.get(FLEET, id_)
-    return True
+    return None not in [await end_of(store, id_) for id_ in ids]
 
 
 async def lease_left(store: Store, id_: str = "s0") -> float:
