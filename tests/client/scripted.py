@@ -29,13 +29,16 @@ Server = Callable[[Send], Reply]
 class Scripted:
     """A state whose clock moves only when a loop waits or a reply takes time."""
 
-    def __init__(self, timeout: float = 1.0) -> None:
+    def __init__(self, *copies: Endpoints, fleets: Sequence[str] = ("a",), timeout: float = 1.0) -> None:
+        """With a fallback if it has copies of endpoints."""
         self.now = 1000.0
         self.state = State(timeout, rng=random.Random(1), clock=lambda: self.now)
         self.sent: list[tuple[float, Send]] = []
         self.waits: list[float] = []
         self.lost: list[Lost] = []
         self.saved: list[Save] = []
+        if copies:
+            self.falls_back(*copies, fleets=fleets)
 
     def run(self, steps: Steps[T], server: Server, until: float = float("inf")) -> T | None:
         """The result; None if the loop would go beyond the time `until`."""

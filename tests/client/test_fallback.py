@@ -21,8 +21,7 @@ AWAY = [code for code, rule in RULES.items() if rule.away]
 
 @each("code", AWAY)
 def test_what_slta_does_not_answer_is_placed_by_the_fallback(code: str) -> None:
-    scripted = Scripted()
-    scripted.falls_back(pools())
+    scripted = Scripted(pools())
     session = put(scripted, lambda _: refused(code))
     assert (session.placed_by, session.id, session.fleet, session.pool_class) == ("fallback", "s-1", "a", "c")
     assert session.address == f"{session.pool_id}:80"
@@ -31,8 +30,7 @@ def test_what_slta_does_not_answer_is_placed_by_the_fallback(code: str) -> None:
 
 @each("code", [*sorted(ANSWERS), "unauthenticated", "another_429"])
 def test_an_answer_of_slta_is_not_replaced(code: str) -> None:
-    scripted = Scripted()
-    scripted.falls_back(pools())
+    scripted = Scripted(pools())
     with pytest.raises(errors.PlacementError):
         put(scripted, lambda _: refused(code, 429))
     assert scripted.state.leases.unreported() == []
@@ -44,8 +42,7 @@ def test_what_slta_places_is_not_the_fallbacks(scripted: Scripted) -> None:
 
 
 def test_while_slta_is_silent_a_placement_takes_the_timeout_until_the_breaker_opens() -> None:
-    scripted = Scripted(timeout=1)
-    scripted.falls_back(pools(), pools("b"), fleets=("a", "b"))
+    scripted = Scripted(pools(), pools("b"), fleets=("a", "b"), timeout=1)
     took = []
     for number in range(10):
         before = scripted.now
@@ -56,8 +53,7 @@ def test_while_slta_is_silent_a_placement_takes_the_timeout_until_the_breaker_op
 
 @each("codes", [("store_unavailable", "timeout"), ("disconnected", "overloaded"), ("unreachable", "repairing")])
 def test_several_fleets_and_attempts_take_one_timeout_together(codes: tuple[str, str]) -> None:
-    scripted = Scripted(timeout=1)
-    scripted.falls_back(pools(), pools("b"), fleets=("a", "b"))
+    scripted = Scripted(pools(), pools("b"), fleets=("a", "b"), timeout=1)
     answers = iter(codes)
 
     def slow(send: Send) -> Reply:
@@ -75,8 +71,7 @@ def test_a_placement_that_was_not_sent_is_no_failure_of_slta(scripted: Scripted)
 
 
 def test_a_fleet_that_no_time_is_left_for_is_not_asked() -> None:
-    scripted = Scripted(timeout=1)
-    scripted.falls_back(pools(), fleets=("a", "b"))
+    scripted = Scripted(pools(), fleets=("a", "b"), timeout=1)
 
     def slow(_: Send) -> Reply:
         scripted.now += 1
@@ -127,8 +122,7 @@ def test_without_endpoints_or_room_the_error_is_that_of_slta(full: tuple[int, ..
 @each("session_id", ["", "a b", "..", "x" * 129, "ä", "s\n"])
 def test_an_id_that_slta_would_refuse_is_not_placed(session_id: str) -> None:
     """Its report would be refused together with all others of the call."""
-    scripted = Scripted()
-    scripted.falls_back(pools())
+    scripted = Scripted(pools())
     with pytest.raises(errors.UnavailableError):
         put(scripted, lambda _: failed("unreachable"), wanted(session_id=session_id))
 
@@ -145,8 +139,7 @@ def test_own_sessions_are_spread_and_fill_the_pools(scripted: Scripted) -> None:
 
 
 def test_a_client_with_few_of_the_sessions_takes_the_others_for_clients_that_choose_as_it_does() -> None:
-    scripted = Scripted()
-    scripted.falls_back(pools(capacity=100, occupancies=(10, 15)))
+    scripted = Scripted(pools(capacity=100, occupancies=(10, 15)))
     opened(scripted)
     taken = [put(scripted, replies(), wanted(session_id=f"s-{number}")).pool_id for number in range(2)]
     assert taken == ["p-0", "p-1"]

@@ -188,8 +188,7 @@ def test_the_same_id_placed_again_is_not_ended_by_the_earlier_attempt(scripted: 
 
 @pytest.mark.parametrize("reply", [placed(), failed("unreachable")])
 def test_an_end_under_way_is_not_repeated_once_the_same_id_is_placed_again(reply: Reply) -> None:
-    scripted = Scripted()
-    scripted.falls_back(pools())
+    scripted = Scripted(pools())
     scripted.state.leases.abandon("a", "s-1", scripted.now + 30)
     ended: list[str] = []
 

@@ -46,8 +46,7 @@ def taken(outcome: str = "new", lease: float = 30.0) -> Server:
 
 
 def placed_away(lease: float | None = 30.0, **doubt: Any) -> tuple[Scripted, Session]:
-    scripted = Scripted()
-    scripted.falls_back(pools())
+    scripted = Scripted(pools())
     server = replies("timeout", "timeout", "timeout", "timeout") if doubt else lambda _: failed("unreachable")
     return scripted, put(scripted, server, wanted(lease=lease))
 
@@ -220,7 +219,6 @@ def test_the_breaker_and_unreported_sessions_are_gauges() -> None:
 def test_placements_are_counted_by_who_placed(by: str) -> None:
     labels = {"placed_by": by}
     before = REGISTRY.get_sample_value("slta_client_placements_total", labels) or 0.0
-    scripted = Scripted()
-    scripted.falls_back(pools())
+    scripted = Scripted(pools())
     put(scripted, lambda _: placed() if by == "slta" else failed("unreachable"))
     assert REGISTRY.get_sample_value("slta_client_placements_total", labels) == before + 1

@@ -38,6 +38,12 @@ def shown(result: Result) -> str:
     return " ".join(result.output.replace("│", " ").split())
 
 
+def refusal(result: Result) -> str:
+    """The same of a call that is refused."""
+    assert result.exit_code == 2
+    return shown(result)
+
+
 def prose(result: Result) -> list[str]:
     """Lines that are not of a table, which has columns two spaces apart, and name no file."""
     lines = [*result.stdout.splitlines(), *result.stderr.splitlines()]

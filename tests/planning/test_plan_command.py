@@ -17,7 +17,7 @@ from slta_planning.plan.loads import read_profile
 from slta_planning.plan.options import costs_of
 from slta_planning.plan.plan_report import report
 from testbed.awaiting import until
-from tests.planning.commands import prose, shown
+from tests.planning.commands import prose, refusal, shown
 from tests.planning.plan_calls import figures, plan
 
 FLEET = """\
@@ -203,9 +203,9 @@ def test_a_profile_of_a_spreadsheet_is_read(tmp_path: Path, text: str, encoding:
 
 def test_a_fleet_file_with_mistakes_ends_with_2_and_names_them(fleet: Path) -> None:
     fleet.write_text(FLEET.replace("capacity: 3", "capacity: 0"), encoding="utf-8")
-    result = plan(fleet, *COSTS, *AT_30, "--floor", "1")
-    assert result.exit_code == 2
-    assert f"{fleet}:4:65: classes[0].capacity: input should be greater" in result.output
+    assert f"{fleet}:4:65: classes[0].capacity: input should be greater" in refusal(
+        plan(fleet, *COSTS, *AT_30, "--floor", "1")
+    )
 
 
 @pytest.mark.parametrize("hours", [["9"], ["9", "12"]])
@@ -258,8 +258,7 @@ def test_costs_are_read_as_they_are_written() -> None:
     assert costs_of(["b=2.5", "a=1e2"], ["a", "b"]) == (100.0, 2.5)
 
 
-@pytest.mark.parametrize("loads", [["call=30"], ["30", "20"]])
+@pytest.mark.parametrize("loads", [["--sessions", "call=30"], ["--sessions", "30", "--sessions", "20"]])
 def test_loads_by_type_need_session_types(fleet: Path, loads: list[str]) -> None:
-    answer = plan(fleet, *COSTS, *[word for load in loads for word in ("--sessions", load)], "--floor", "80%")
-    assert answer.exit_code == 2
-    assert "give one number; the fleet file has no session_types that could have their own" in shown(answer)
+    told = "give one number; the fleet file has no session_types that could have their own"
+    assert told in refusal(plan(fleet, *COSTS, *loads, "--floor", "80%"))
