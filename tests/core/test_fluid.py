@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,22 +83,3 @@ def test_arrivals_only_join_levels_down_to_the_frontier(fleet: Fleet, arrival_ra
     worse = fleet.ranking.order[frontier_rank(fleet.ranking, q) :]
     assert all(rates[i][j] == 0 for i, j in worse)
     assert all(column[0] == 0 for column in rates)
-
-
-@pytest.mark.parametrize("start", [EMPTY, [[0.5, 0.5, 0.5, 0.5], [0.5, 0, 0, 0]]])
-def test_every_start_converges_to_the_optimal_assignment(start: list[list[float]]) -> None:
-    # Theorem 4, in Euler steps of 1/1000 to t = 20, at ρ = 1.2; on the way the number of sessions follows
-    # s(t) = ρ + (s(0) − ρ) e^−t (Proposition 4).
-    q = [list(column) for column in start]
-    at_start, load, step = sum(sum(column[1:]) for column in q), 1.2, 1e-3
-    for count in range(1, 20_001):
-        rates = derivative(RANKING, q, arrival_rate=load, service_rate=1)
-        q = [
-            [min(column[0], x + step * rate) for x, rate in zip(column, row, strict=True)]
-            for column, row in zip(q, rates, strict=True)
-        ]
-        if count == 1000:
-            sessions = sum(sum(column[1:]) for column in q)
-            assert sessions == pytest.approx(load + (at_start - load) * math.exp(-1), abs=0.01)
-    for column, target in zip(q, equilibrium(RANKING, [0.5, 0.5], load), strict=True):
-        assert column == pytest.approx(target, abs=0.01)

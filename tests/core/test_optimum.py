@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from slta.core.integers import integer_utilities
 from slta.core.optimum import Optimum, optimal_assignment, optimum, pool_worth, utility_bound
 from slta.core.ranking import Coordinate, Ranking
-from tests.core.curves import capped, linear, log_shares, quadratic, ranking_of, tables
+from tests.core.curves import log_shares, tables
 from tests.core.strategies import Fleet, fleets
 
 
@@ -22,23 +22,9 @@ def best_of(ranking: Ranking, pools: Sequence[float], sessions: float) -> Optimu
     return best
 
 
-def means(ranking: Ranking, pools: Sequence[float], sessions: float) -> list[float]:
-    """Sessions per pool of each class under q*."""
-    columns = optimal_assignment(ranking, pools, best_of(ranking, pools, sessions))
-    return [sum(column[1:]) / count for column, count in zip(columns, pools, strict=True)]
-
-
 # --- Table 1: two classes of equal size, u_i(x) = x log(r_i/x), r = (20, 30)
 
 TABLE_1 = log_shares(20, 30, capacity=60)
-
-
-def test_the_bound_of_table_1_at_a_fractional_load() -> None:
-    # All of class 1 hold 8; class 2 hold 11 or 12, half each:
-    # ½ · 8 log(20/8) + ¼ · 11 log(30/11) + ¼ · 12 log(30/12) = 3.66516 + 2.75908 + 2.74887 = 9.1731.
-    by_hand = 4 * math.log(20 / 8) + 11 / 4 * math.log(30 / 11) + 3 * math.log(30 / 12)
-    assert by_hand == pytest.approx(9.1731, abs=5e-5)
-    assert utility_bound(TABLE_1, [0.5, 0.5], 9.75) == pytest.approx(by_hand, rel=1e-13)
 
 
 def test_an_integral_load_puts_sigma_star_on_the_next_coordinate_with_nothing_in_it() -> None:
@@ -46,47 +32,6 @@ def test_an_integral_load_puts_sigma_star_on_the_next_coordinate_with_nothing_in
     best = best_of(TABLE_1, [50, 50], 1000)
     assert (best.rank, best.coordinate, best.filled) == (21, Coordinate(1, 13), 0)
     assert optimal_assignment(TABLE_1, [50, 50], best) == [[50.0] * 9, [50.0] * 13]
-
-
-# --- Figure 3: α = (1/2, 1/4, 1/4), as 50, 25 and 25 pools
-
-FIGURE_3_POOLS = [50, 25, 25]
-FIGURE_3_LEFT = log_shares(5, 10, 15, capacity=60)
-FIGURE_3_RIGHT = ranking_of(linear(1), quadratic(2, "-1/20"), capped("3/2", 20), capacity=60)
-
-
-@pytest.mark.parametrize("k", [1, 2, 3, 4, 10])
-def test_figure_3_left_has_loads_at_which_occupancies_are_in_the_ratio_of_the_resources(k: int) -> None:
-    # At ρ = k/2 + 2k/4 + 3k/4 = 1.75 k every pool has exactly k, 2k or 3k sessions.
-    assert means(FIGURE_3_LEFT, FIGURE_3_POOLS, 175 * k) == [k, 2 * k, 3 * k]
-
-
-@given(sessions=st.integers(0, 2500))
-def test_figure_3_left_keeps_every_class_within_one_session_of_the_ratio(sessions: int) -> None:
-    # r_i/c with one c for all: 5/c, 10/c, 15/c add up to ρ on ½, ¼, ¼ of the pools, so 5/c = ρ/1.75.
-    base = sessions / 175
-    assert means(FIGURE_3_LEFT, FIGURE_3_POOLS, sessions) == pytest.approx([base, 2 * base, 3 * base], abs=1)
-
-
-@pytest.mark.parametrize(
-    ("load", "expected"),
-    [
-        # To 1.25 only class 2 grows: 1.25/¼ = 5 levels with Δ_2 = 1.95 … 1.55 > 3/2.
-        (0.5, [0, 2, 0]),
-        (1.25, [0, 5, 0]),
-        # To 6.25 only class 3: 20 levels of 3/2 on ¼ of the pools hold 5; Δ_2(5) = 1.45.
-        (2.5, [0, 5, 5]),
-        (6.25, [0, 5, 20]),
-        # To 7.5 class 2 again: 5 levels 1.45 … 1.05 above the 1 of class 1.
-        (7.5, [0, 10, 20]),
-        # Beyond only class 1, for ever: 5 more sessions per pool are 10 on each of its pools.
-        (8, [1, 10, 20]),
-        (12.5, [10, 10, 20]),
-        (37.5, [60, 10, 20]),
-    ],
-)
-def test_figure_3_right_fills_one_class_at_a_time(load: float, expected: list[float]) -> None:
-    assert means(FIGURE_3_RIGHT, FIGURE_3_POOLS, 100 * load) == expected
 
 
 # --- Edges
@@ -208,20 +153,6 @@ def point(fleet: Fleet, shape: tuple[list[float], float]) -> tuple[list[float], 
 def bound_at(ranking: Ranking, pools: Sequence[float], sessions: float) -> float:
     best = optimum(ranking, pools, sessions)
     return best.utility if best else 0.0
-
-
-@given(fleet=fleets(), one=shapes, other=shapes, part=st.floats(0, 1))
-def test_the_bound_is_jointly_concave_in_sessions_and_pools(
-    fleet: Fleet, one: tuple[list[float], float], other: tuple[list[float], float], part: float
-) -> None:
-    # Why ⟨U⟩ ≤ U*(⟨N⟩, ⟨A⟩) even while pools come and go: a mean of states is feasible for the means.
-    (pools_1, sessions_1), (pools_2, sessions_2) = point(fleet, one), point(fleet, other)
-    pools = [part * a + (1 - part) * b for a, b in zip(pools_1, pools_2, strict=True)]
-    sessions = part * sessions_1 + (1 - part) * sessions_2
-    chord = part * bound_at(fleet.ranking, pools_1, sessions_1) + (1 - part) * bound_at(
-        fleet.ranking, pools_2, sessions_2
-    )
-    assert bound_at(fleet.ranking, pools, sessions) >= chord - 1e-9 * (1 + abs(chord))
 
 
 @given(fleet=fleets(), factor=st.floats(0.01, 100))

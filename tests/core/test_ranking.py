@@ -66,36 +66,6 @@ def test_a_threshold_is_the_highest_level_that_ranks_strictly_better(case: tuple
     assert list(ranking.thresholds(rank)) == highest
 
 
-@given(case=ranked)
-def test_the_estimate_is_one_above_its_own_threshold_and_the_previous_one_at_its_own(case: tuple[Ranking, int]) -> None:
-    # ℓ_{i_r}(r) = j_r − 1, and ℓ_{i_{r−1}}(r) = j_{r−1}.
-    ranking, rank = case
-    pool_class, level = ranking.coordinate(rank)
-    assert ranking.threshold(pool_class, rank) == level - 1
-    if rank > 1:
-        previous_class, previous_level = ranking.coordinate(rank - 1)
-        assert ranking.threshold(previous_class, rank) == previous_level
-
-
-@given(case=ranked)
-def test_a_step_of_r_moves_one_threshold_by_one(case: tuple[Ranking, int]) -> None:
-    ranking, rank = case
-    before, after = ranking.thresholds(rank), ranking.thresholds(rank + 1)
-    moved = [(i, b - a) for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
-    assert moved == [(ranking.coordinate(rank).pool_class, 1)]
-
-
-@given(case=ranked)
-def test_levels_up_to_the_thresholds_are_worth_the_estimate_and_others_less(case: tuple[Ranking, int]) -> None:
-    # What the signs of figure 4 say: ≥ Δ(i_r, j_r − 1) below the thresholds, ≤ above them.
-    ranking, rank = case
-    estimate = ranking.marginal_at(rank)
-    for i, threshold in enumerate(ranking.thresholds(rank)):
-        column = ranking.marginals[i]
-        assert all(marginal >= estimate - 1e-12 for marginal in column[:threshold])
-        assert all(marginal <= estimate + 1e-12 for marginal in column[threshold:])
-
-
 # --- Classes without active pools
 
 

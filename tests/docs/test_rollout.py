@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import re
 
-import pytest
-
 from slta.core.differences import ONE_IN
 from tests.docs.pages import ROOT, Page, rows
 
@@ -27,21 +25,8 @@ def sessions_needed(difference: float, share: float, placed_deviation: float, re
     return ONE_IN * max((ERRORS / difference) ** 2 * variance, LEAST_DRAWN / min(share, 1 - share))
 
 
-@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
-def test_after_so_many_sessions_the_difference_is_three_standard_errors(share: float) -> None:
-    total = sessions_needed(0.03, share, 0.05, 0.34)
-    placed, reported = (part * total / ONE_IN for part in (share, 1 - share))
-    error = math.hypot(0.05 / math.sqrt(placed), 0.34 / math.sqrt(reported))
-    assert ERRORS * error == pytest.approx(0.03)
-
-
-@pytest.mark.parametrize("share", [0.01, 0.9])
-def test_ten_sessions_of_either_source_are_drawn_at_least(share: float) -> None:
-    assert sessions_needed(1000, share, 0.05, 0.34) * min(share, 1 - share) / ONE_IN == pytest.approx(LEAST_DRAWN)
-    assert f"{LEAST_DRAWN} drawn" in WAIT
-
-
 def test_the_table_has_what_the_formula_says_of_the_example() -> None:
+    assert f"{LEAST_DRAWN} drawn" in WAIT
     [price] = numbers(r"load price\s+(\d\.\d+)", WAIT)
     deviations = [numbers(rf"{source}\D+(\d\.\d+)", WAIT)[0] for source in ("`sd_placed`", "`sd_reported`")]
     head, *table = [line for line in WAIT.splitlines() if line.startswith("|") and "--" not in line]

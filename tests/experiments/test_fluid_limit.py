@@ -38,10 +38,6 @@ def test_the_fluid_limit_stays_an_occupancy_state(path: Floats) -> None:
     assert levels.max() < 0.5 + 1e-6
 
 
-def test_the_optimum_is_an_equilibrium() -> None:
-    assert np.abs(right_side(0.0, optimal(KIND, LOAD), KIND, LOAD)).max() < 1e-12
-
-
 def test_levels_that_arrivals_cannot_keep_full_begin_to_empty() -> None:
     # Both classes at 3: keeping 3 levels full takes 3 sessions a holding time, but only 1 arrives (10b).
     full = np.array([0.5] * 3 + [0.0] * 9 + [0.5] * 3 + [0.0] * 9)

@@ -12,27 +12,6 @@ from hypothesis import strategies as st
 from slta.core.policies.choice import NOTHING, pick
 
 
-@pytest.mark.parametrize(
-    ("draw", "chosen"),
-    [
-        # 2 + 0 + 3 pools: ⌊5 · draw⌋ counts through (0,0), (0,1), (2,0), (2,1), (2,2).
-        (0.0, (0, 0)),
-        (0.19, (0, 0)),
-        (0.2, (0, 1)),
-        (0.39, (0, 1)),
-        (0.4, (2, 0)),
-        (0.99, (2, 2)),
-    ],
-)
-def test_candidates_are_numbered_class_by_class(draw: float, chosen: tuple[int, int]) -> None:
-    assert pick([2, 0, 3], NOTHING, draw) == chosen
-
-
-def test_an_excluded_class_is_counted_out() -> None:
-    # Without class 0 three are left: ⌊3 · 0.4⌋ = 1.
-    assert pick([2, 0, 3], 0, 0.4) == (2, 1)
-
-
 @pytest.mark.parametrize(("counts", "excluded"), [([0, 0], NOTHING), ([2, 0], 0), ([], NOTHING)])
 def test_nothing_is_chosen_from_nothing(counts: list[int], excluded: int) -> None:
     assert pick(counts, excluded, 0.5) == (NOTHING, 0)

@@ -55,19 +55,3 @@ def test_without_departures_jlmu_is_optimal_after_every_arrival(fleet: Fleet, dr
         policy.assign(draw)
         utility = total_utility(fleet.ranking, counts_of(policy.occupancies.columns))
         assert utility == pytest.approx(optimum(fleet.ranking, fleet.pools, sessions).utility, rel=1e-12, abs=1e-12)
-
-
-@given(fleet=fleets(), draw=st.floats(0, 1, exclude_max=True))
-def test_no_pool_with_room_would_have_gained_more(fleet: Fleet, draw: float) -> None:
-    decision = place(fleet.ranking, fleet.columns, draw)
-    gains = [
-        fleet.ranking.marginals[i][x]
-        for i, column in enumerate(fleet.columns)
-        for x in column
-        if x < fleet.classes[i].capacity
-    ]
-    if decision is None:
-        assert not gains
-    else:
-        occupancy = fleet.columns[decision.pool_class][decision.pool]
-        assert fleet.ranking.marginals[decision.pool_class][occupancy] >= max(gains) - 1e-12
