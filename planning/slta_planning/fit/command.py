@@ -138,7 +138,7 @@ def _run_live(samples: Samples | None, given: Mapping[str, object], target: Mapp
     from slta_integrations.operator.registry import run_command  # noqa: PLC0415 - needs an extra
     from slta_planning.fit.live import live  # noqa: PLC0415
 
-    asyncio.run(run_command(live, {"samples": samples, **given}, **target))
+    asyncio.run(run_command(live, {"seen": samples, **given}, **target))
 
 
 def _read(file: Path, names: _Names) -> _Found:

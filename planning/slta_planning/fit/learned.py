@@ -19,7 +19,7 @@ from slta.core.quality import LevelSamples, relative_variance
 from slta_planning.fit.levels import Floats
 from slta_planning.fit.samples import ClassSamples
 
-STEP = 0.2
+STEP = 0.3
 """Standard deviation of a multiple's change from a level to the next."""
 LEAST = 0.02
 """Part of the largest slope that a slope counts as at least: multiples of none would stay none."""
@@ -91,4 +91,7 @@ def fit(quality: Quality) -> Fitted:
     multiples = np.linalg.solve(weighted @ design + walk.T @ walk, weighted)
     influence = shape[: edges[-1], None] * np.repeat(multiples, widths, axis=0)
     influence = np.pad(influence, ((0, len(shape) - edges[-1]), (0, 0)), mode="edge")
-    return Fitted(isotonic_regression(influence @ quality.means, increasing=False).x, influence)
+    falling = isotonic_regression(influence @ quality.means, increasing=False)
+    lengths = np.diff(falling.blocks)
+    means = np.add.reduceat(influence, falling.blocks[:-1]) / lengths[:, None]
+    return Fitted(falling.x, np.repeat(means, lengths, axis=0))

@@ -33,28 +33,22 @@ from slta_planning.fit.weights import ALPHA
 from slta_planning.text import columns, counted, percent, wrapped
 
 MIXED = "with session types a curve is that of the mix, and the gain is that of sessions that may use every class"
+File = Path | None
 
 
 async def live(
-    operator: Operator,
-    *,
-    samples: Samples | None,
-    file: Path | None,
-    apply: bool,
-    at_most_every: float,
-    yes: bool,
-    figures: Path | None,
+    operator: Operator, *, seen: Samples | None, file: File, apply: bool, at_most_every: float, yes: bool, figures: File
 ) -> None:
     """Report what is proposed; write it to a file, and apply it if it is worth it and the last change is old.
 
-    `samples` take the place of those that the fleet has.
+    `seen` takes the place of the samples that the fleet has.
     """
     now, quality, state = [await operator.call("GET", path) for path in ("", "quality", "state")]
     if quality["unit"] is None:
         raise UserError("the fleet measures no quality: its file has none, see docs/curves.md")
-    if samples:
+    if seen:
         for one in quality["classes"]:
-            own = samples.classes.get(one["name"], ClassSamples())
+            own = seen.classes.get(one["name"], ClassSamples())
             one["levels"] = [*visits(own, one["capacity"], quality["per"])]
     fleet = configured(now)
     classes = _classes(fleet, quality, state)
@@ -141,8 +135,8 @@ def _verdict(found: Proposal, quality: Mapping[str, Any], *, has_types: bool) ->
     gain, least, whole, error = map(percent, found.gains)
     yield f"at the present load the proposed curves gain {gain} of utility"
     yield f"if curves are straight below the levels with samples and flat above them: {least}"
-    rule = f"above {percent(RULES.gain)} and {RULES.errors:g} standard errors"
-    yield f"{'' if found.is_worth_it else 'not '}worth it: unshortened they gain {whole} ± {error}; needed is {rule}"
+    rule = f"unshortened they gain {whole} ± {error}; more than {percent(RULES.gain)} and the error is needed"
+    yield f"{'' if found.is_worth_it else 'not '}worth it: {rule}"
     if has_types:
         yield MIXED
 

@@ -36,7 +36,7 @@ class Rules(NamedTuple):
     step: float = 0.5
     risk: float = 0.01
     gain: float = 0.005
-    errors: float = 2.0
+    errors: float = 1.0
 
 
 RULES = Rules()
