@@ -240,14 +240,16 @@ def test_with_session_types_they_are_told_and_nothing_is_advised(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("slta", "jlmu", "best", "told"),
+    ("of_slta", "of_jlmu", "best", "told"),
     [
         (0.02, 0.01, "jlmu", "SLTA 2.00 %, JLMU 1.00 %, and it loses least"),
         (0.0, 0.0, "slta", "SLTA 0.00 %, JLMU 0.00 %, and none loses anything"),
     ],
 )
-def test_the_reason_is_the_least_loss_if_any(tmp_path: Path, slta: float, jlmu: float, best: str, told: str) -> None:
-    lost = {"slta": (Measured(slta, 0.0),), "jlmu": (Measured(jlmu, 0.0),)}
+def test_the_reason_is_the_least_loss_if_any(
+    tmp_path: Path, of_slta: float, of_jlmu: float, best: str, told: str
+) -> None:
+    lost = {"slta": (Measured(of_slta, 0.0),), "jlmu": (Measured(of_jlmu, 0.0),)}
     said = advice(spec_of(tmp_path, TIED), Trial(5, (8.0,), lost, best), 5)
     assert " ".join(said.split()).endswith(f"on average {told}")
 
