@@ -73,6 +73,13 @@ def test_a_known_head_says_what_the_parser_said() -> None:
     assert known[2:5] == parsed[2:5]
 
 
+@each("end", [b"\rX", b"\r\r", b"\n", b"\r"])
+def test_a_head_whose_key_ends_otherwise_than_that_of_a_known_one_is_parsed(end: bytes) -> None:
+    request = assign("a", authorization=SECRET)
+    heads, _ = known_after(request)
+    assert heads.find(head_of(request).replace(SECRET.encode() + b"\r\n", SECRET.encode() + end)) is None
+
+
 def test_no_secret_is_kept() -> None:
     heads, known = known_after(assign("a", authorization=SECRET))
     assert known

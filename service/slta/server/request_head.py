@@ -105,7 +105,7 @@ def _without_secret(head: bytes) -> tuple[bytes, bytes]:
     at = head.find(_SECRET)
     if at < 0:
         return head, b""
-    start, end = at - 1, head.find(b"\r", at)
+    start, end = at - 1, head.find(b"\r\n", at)
     value = head[at + len(_SECRET) : end].strip(b" \t")
     if head[start - 2 : at] not in _BEFORE_SECRET or not _PLAIN_VALUE.match(value):
         return head, b""
