@@ -108,10 +108,12 @@ def test_a_budget_buys_as_much_as_it_pays_for_and_adds_pools_as_others_go() -> N
 
 
 def test_refused_sessions_are_part_of_the_load_up_to_half_of_it_in_one_line() -> None:
-    def offered(refused: int) -> float:
-        return advised(spec_of(), lines_of(40, refused=refused), pools_of([10] * 4)).offered.sessions[0]
+    def offered(refused: int, assigned: int) -> float:
+        lines = lines_of(40, refused=refused, assigned=assigned)
+        return advised(spec_of(), lines, pools_of([10] * 4)).offered.sessions[0]
 
-    assert (offered(0), offered(1), offered(1000)) == (40, 50, 60)
+    assert (offered(0, 4), offered(20, 80), offered(1000, 4)) == (40, 50, 60)
+    assert (offered(1, 4), offered(1, 0)) == (41, 41)  # no more are missing than were refused
 
 
 def test_each_type_misses_its_part_of_what_was_refused_and_gets_room_for_it() -> None:

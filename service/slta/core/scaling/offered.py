@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 MAX_RISE = 0.5
@@ -52,7 +53,8 @@ def offered_of(lines: Sequence[Line], refused: Sequence[float], draining: Sequen
 
     `draining[t]` sessions are on pools that drain: they are load still, of the newest line.
     """
-    loads = [_offered(line, refused) for line in lines]
+    ids = accumulate(line.refused for line in lines)
+    loads = [_offered(line, refused, most) for line, most in zip(lines, ids, strict=True)]
     loads[-1] = [here + more for here, more in zip(loads[-1], draining, strict=True)]
     largest = tuple(max(1.0, *by_type) for by_type in zip(*loads, strict=True))
     lag = max(1, round(lead / max(line.seconds for line in lines)))
@@ -60,11 +62,14 @@ def offered_of(lines: Sequence[Line], refused: Sequence[float], draining: Sequen
     return Offered(largest, tuple(NOISE * math.sqrt(load) + rise * load for load in largest))
 
 
-def _offered(line: Line, refused: Sequence[float]) -> list[float]:
-    """The share refused of what came is that of the sessions that are missing; each type misses its part of them."""
+def _offered(line: Line, refused: Sequence[float], most: int) -> list[float]:
+    """The share refused of what came is that of the sessions that are missing, of which there are at most `most`.
+
+    Each type misses its part of them.
+    """
     rise = min(MAX_RISE, line.refused / line.assigned if line.assigned else line.refused)
     weights = refused if any(refused) else line.sessions
-    missing = rise * sum(line.sessions) / (sum(weights) or 1.0)
+    missing = min(rise * sum(line.sessions), most) / (sum(weights) or 1.0)
     return [present + missing * weight for present, weight in zip(line.sessions, weights, strict=True)]
 
 
