@@ -21,6 +21,8 @@ POD_LABEL = "slta.pod"
 NAMED = 3
 """Pools that a sentence names."""
 SHORTEST_SECONDS = 30
+MINUTES_FROM = 100
+"""Seconds above which a sentence says minutes."""
 NOTHING = Arrivals(0, 0, 0, 0)
 
 
@@ -164,8 +166,9 @@ def sentence_of(advice: Advice) -> str:
         share = f" this load keeps {100 * kept / now:.1f} % of the bound" if min(kept, now) > 0 else ""
         fewer = f"With {len(drain)} pool{'s' * (len(drain) > 1)} fewer{share}; "
         ids = [*(pool.pool_id for pool in drain[:NAMED]), *([f"{len(drain) - NAMED} more"] if drain[NAMED:] else [])]
-        minutes = max(pool.empty_in_seconds or 0.0 for pool in drain) / 60
-        when = "" if advice.mean_stay is None else f", empty in about {minutes:.0f} minutes"
+        seconds = max(pool.empty_in_seconds or 0.0 for pool in drain)
+        time = f"{seconds / 60:.0f} minutes" if seconds > MINUTES_FROM else f"{seconds:.0f} seconds"
+        when = "" if advice.mean_stay is None else f", empty in about {time}"
         parts.append(f"{'' if more else fewer}{' and '.join(ids)} go{when}.")
     if not advice.demand.suffices(advice.target):
         parts.append("The limits allow no more, which is too little.")

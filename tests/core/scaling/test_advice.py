@@ -71,6 +71,7 @@ ONLY_SMALL = {"small": {"cost": 1}, "large": {"cost": 30}}
         ("two too many go", 100, [9] * 13, {}, (11, 0)),
         ("a third goes in one step", 10, [1] * 12, {}, (8, 0)),
         ("twice as many as a lead ago", 100, [20] * 4, {}, (8, 0)),
+        ("a third goes in one step above max too", 10, [1] * 12, {"max": 1}, (8, 1)),
         ("no fewer than min", 100, [5] * 20, {"min": 18}, (18, 0)),
         ("another class from max on", 70, [9] * 5, {"max": 6}, (6, 1)),
         ("one for the first session", 0, [], {}, (1, 0)),
@@ -105,6 +106,18 @@ def test_a_budget_buys_as_much_as_it_pays_for_and_adds_pools_as_others_go() -> N
     spec = spec_of(floor=None, budget=12)
     assert Demand(spec, settings_of(spec), [60.0]).target((0, 0)) == (0, 4)
     assert advised(spec, lines_of(60, pools=(12.0, 4.0)), pools_of([5] * 12, [])).wanted == (8, 1)
+    assert advised(spec, lines_of(60, pools=(9.0, 0.0)), pools_of([6] * 9, [])).wanted == (9, 1)
+
+
+def test_what_a_budget_leaves_of_a_multiple_of_the_mix_buys_single_pools() -> None:
+    def target(budget: str, now: tuple[int, int] = (0, 0), **limits: int) -> tuple[int, ...]:
+        spec = spec_of(
+            floor=None, budget=Decimal(budget), classes={"small": {"cost": 1}, "large": {"cost": 3, **limits}}
+        )
+        return Demand(spec, settings_of(spec), [60.0]).target(now)
+
+    assert (target("3.5"), target("12"), target("12", max=2)) == ((0, 1), (0, 4), (6, 2))
+    assert (target("0.5", (9, 9)), target("1e-12", (9, 9))) == ((0, 0), (0, 0))
 
 
 def test_refused_sessions_are_part_of_the_load_up_to_half_of_it_in_one_line() -> None:
@@ -179,6 +192,13 @@ def test_a_pod_is_not_ready_while_one_of_its_pools_is_in_use() -> None:
             1,
             {},
             "With 2 pools fewer this load keeps 100.0 % of the bound; 0-0 and 0-1 go, empty in about 28 minutes.",
+        ),
+        (
+            100,
+            [0, 0, *[10] * 11],
+            1,
+            {},
+            "With 2 pools fewer this load keeps 100.0 % of the bound; 0-0 and 0-1 go, empty in about 0 seconds.",
         ),
         (100, [9] * 13, -1, {}, "With 2 pools fewer; 0-0 and 0-1 go, empty in about 28 minutes."),
         (100, [9] * 9, 1, {}, "This load needs 2 more of small."),

@@ -46,6 +46,16 @@ class Demand:
         """Of all pools."""
         return sum(own.cost * count for own, count in zip(self.scale.classes, pools, strict=True))
 
+    def paid(self, least: Counts, most: Counts) -> Counts:
+        """Pools from `least` to `most` of each class, dearest first, as far as a budget pays for them."""
+        if self.scale.budget is None:
+            return most
+        found, left = list(least), self.scale.budget - self.cost(least)
+        for c, own in sorted(enumerate(self.scale.classes), key=lambda one: -one[1].cost):
+            more = min(most[c] - least[c], int(max(0.0, left) // own.cost))
+            found[c], left = least[c] + more, left - more * own.cost
+        return tuple(found)
+
     def utility(self, pools: Sequence[float]) -> float:
         """U*(N, A) of the sessions; minus infinity if some have no room."""
         best = bound(self.spec.type_sets, self.spec.paper_ranking, pools, self.loads)
@@ -82,13 +92,13 @@ class Demand:
         return self._mix(set(range(len(self.scale.classes))))
 
     def _cheapest(self, lows: list[int]) -> Counts:
-        """A multiple of the fluid mix. Where `max` of its classes allows none that suffices, others join them."""
+        """A multiple of the fluid mix. Where `max` of its classes allows none that is enough, others join them."""
         free = set(range(len(lows)))
         while free:
             mix = self._mix(free)
             if (found := self._multiple(mix, lows)) is not None:
                 return found
-            full = {c for c in free if mix[c] > 0}
+            full = {c for c in free if mix[c] * 2**DOUBLINGS > self.scale.classes[c].most}
             lows = [self.scale.classes[c].most if c in full else low for c, low in enumerate(lows)]
             free = free - full if full else set()
         return tuple(lows)
@@ -102,18 +112,25 @@ class Demand:
         return fluid_mix(parts, "utility", self.floor, len(costs))
 
     def _multiple(self, mix: Sequence[float], lows: Sequence[int]) -> Counts | None:
-        """The smallest multiple that suffices, None if none does; with a budget the largest that it pays for."""
+        """The smallest multiple that suffices; with a budget the largest that it pays for, and the rest that it pays.
+
+        None if none does, or if the limits leave some of the budget.
+        """
         low, high = 0.0, 1.0
         for _ in range(DOUBLINGS):
             if self._is_enough(self._rounded(mix, lows, high)):
                 break
             low, high = high, 2 * high
         else:
-            return None if self.floor is not None else self._rounded(mix, lows, high)
+            return None
         for _ in range(HALVINGS):
             middle = (low + high) / 2
             low, high = (low, middle) if self._is_enough(self._rounded(mix, lows, middle)) else (middle, high)
-        return self._rounded(mix, lows, low if self.floor is None else high)
+        if self.scale.budget is None:
+            return self._rounded(mix, lows, high)
+        least, limits = self._rounded(mix, lows, low), zip(mix, self.scale.classes, strict=True)
+        most = [max(count, own.most if part > 0 else 0) for count, (part, own) in zip(least, limits, strict=True)]
+        return self.paid(least, tuple(most))
 
     def _is_enough(self, pools: Counts) -> bool:
         return self.is_dear(pools) or (self.scale.budget is None and self.suffices(pools))
@@ -137,20 +154,17 @@ class Held(NamedTuple):
 def limited(demand: Demand, target: Counts, held: Sequence[Held]) -> Counts:
     """The pools that are wanted next.
 
-    No pool drains for another that is yet to come unless the rest suffices without both. Within a budget pools are
-    added as others go.
+    No pool drains for another that is yet to come unless the rest suffices without both, or a budget does not pay both.
     """
     now = tuple(own.active for own in held)
     band = 0 if demand.is_dear(now) else DEAD_BAND
-    steps = [_step(count, band, own) for count, own in zip(target, held, strict=True)]
-    rest = tuple(map(min, now, steps))
-    if demand.floor is not None and not demand.suffices(rest):
-        steps = list(map(max, now, steps))
-    left = math.inf if demand.scale.budget is None else demand.scale.budget - demand.cost(rest)
-    for c, own in enumerate(demand.scale.classes):
-        more = min(max(0, steps[c] - now[c]), max(0.0, left) // own.cost)
-        steps[c], left = min(steps[c], now[c] + int(more)), left - more * own.cost
-    return tuple(min(own.most, max(own.min, step)) for own, step in zip(demand.scale.classes, steps, strict=True))
+    rows = zip(target, held, demand.scale.classes, strict=True)
+    steps = tuple(_step(count, band if own.active <= limits.most else 0, own) for count, own, limits in rows)
+    rest, both = tuple(map(min, now, steps)), tuple(map(max, now, steps))
+    if both != now and not (demand.suffices(rest) if demand.scale.budget is None else demand.is_dear(both)):
+        rest, steps = now, both
+    paid = demand.paid(rest, steps)
+    return tuple(max(own.min, count) for own, count in zip(demand.scale.classes, paid, strict=True))
 
 
 def _step(target: int, band: int, held: Held) -> int:
