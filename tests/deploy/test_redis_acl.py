@@ -49,8 +49,8 @@ def running(binary: str, folder: Path) -> Iterator[str]:
     """A server with our ACL file and its data in the folder; gives its socket."""
     acl = folder / "users.acl"
     acl.write_text(make_secrets.acl_file(SECRETS, TEMPLATE), encoding="utf-8")
-    # Without the last option DEBUG is refused before the ACL is asked.
-    with Server(folder, binary, "--aclfile", str(acl), "--enable-debug-command", "yes") as server:
+    # Without the second option DEBUG is refused before the ACL is asked; without the third, a kill may lose writes.
+    with Server(folder, binary, "--aclfile", str(acl), "--enable-debug-command", "yes", "--appendfsync", "always") as server:
         yield str(server.folder / "s")
 
 
