@@ -33,30 +33,10 @@ async def attributes(store: Store, pool_id: str = "small-0") -> tuple[str | None
 # Setting
 
 
-async def test_what_is_left_out_stays_and_none_removes(store: Store, one: None) -> None:
-    seen = []
-    for pool in (
-        PoolSpec("small-0", "small"),
-        PoolSpec("small-0", "small", None),
-        PoolSpec("small-0", "small", "b", {}),
-    ):
-        await store.pools.move(FLEET, pool)
-        seen.append(await attributes(store))
-    assert seen == [(ADDRESS, LABELS), (None, LABELS), ("b", {})]
-
-
 @pytest.mark.parametrize("address", ["null", "{}"])
 async def test_an_address_that_reads_as_nothing_in_json_is_kept(store: Store, one: None, address: str) -> None:
     await store.pools.move(FLEET, PoolSpec("small-0", "small", address))
     assert await attributes(store) == (address, LABELS)
-
-
-async def test_a_list_says_which_pools_are_new_which_changed_and_which_did_not(store: Store, one: None) -> None:
-    pools = [PoolSpec("new", "small", "n:1"), PoolSpec("small-0", "small", "o:1"), PoolSpec("plain", "large")]
-    first, again = await store.pools.add(FLEET, pools), await store.pools.add(FLEET, pools)
-    assert (first.created, first.changed, first.unchanged) == (["new", "plain"], ["small-0"], [])
-    assert (again.created, again.changed, again.unchanged) == ([], [], ["new", "small-0", "plain"])
-    assert [await attributes(store, pool.pool_id) for pool in pools] == [("n:1", {}), ("o:1", LABELS), (None, {})]
 
 
 async def test_a_refused_list_changes_no_attribute(store: Store, one: None, redis: Redis) -> None:

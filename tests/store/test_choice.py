@@ -26,24 +26,19 @@ def module(name: str) -> str:
 
 # Rank-select
 
-SELECT = f"""local rows
-do
-{module("rows")}end
-return rows.select(KEYS[1], tonumber(ARGV[1]))"""
-EACH = f"""local rows
-do
-{module("rows")}end
-local found = {{}}
+
+def with_rows(code: str) -> str:
+    return f"local rows\ndo\n{module('rows')}end\n{code}"
+
+
+SELECT = with_rows("return rows.select(KEYS[1], tonumber(ARGV[1]))")
+BETWEEN = with_rows("return rows.select_between(KEYS[1], KEYS[2], tonumber(ARGV[1]))")
+EACH = with_rows("""local found = {}
 rows.each(KEYS[1], tonumber(ARGV[1]), function(bit)
   found[#found + 1] = bit
   return #found == tonumber(ARGV[2])
 end)
-return found"""
-
-BETWEEN = f"""local rows
-do
-{module("rows")}end
-return rows.select_between(KEYS[1], KEYS[2], tonumber(ARGV[1]))"""
+return found""")
 
 
 def set_bits(row: bytes) -> list[int]:

@@ -145,11 +145,6 @@ async def test_an_empty_pool_changes_class_and_keeps_its_status(store: Store, fl
     assert [c.counts[0] for c in (await store.fleets.snapshot(FLEET)).classes] == [1, 3]
 
 
-async def test_moving_an_unknown_pool_creates_it(store: Store, fleet: None) -> None:
-    moved, created = await store.pools.move(FLEET, PoolSpec("new", "large"))
-    assert (moved.pool_class, moved.status, created) == ("large", "active", True)
-
-
 async def test_a_pool_with_sessions_stays_in_its_class(store: Store, fleet: None) -> None:
     placed = await store.sessions.assign(FLEET, "s", None)
     other = {"small": "large", "large": "small"}[placed.pool_class]
