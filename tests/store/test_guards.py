@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from redis import Redis
 
 from slta.models import PoolSpec, errors
 from slta.store import Store
@@ -18,7 +17,6 @@ from tests.store.fleets import (
     SMALL,
     all_pools,
     create,
-    field,
     pass_seconds,
     place,
     pool_class,
@@ -145,16 +143,6 @@ async def test_the_guard_of_another_class_stays(store: Store, clock: Clock) -> N
     with pytest.raises(errors.UnknownClassError):
         await store.pools.end_guard(FLEET, "tiny")
     assert await events(store) == [("begin_guard", 8)], "it has ended none"
-
-
-async def test_a_guard_whose_pools_are_all_back_is_off(store: Store, clock: Clock, redis: Redis) -> None:
-    await eight(store)
-    await pass_seconds(store, clock, EXPIRY)
-    await beat(store, *EIGHT)
-    assert await count(store) == {"alive": 8}
-    assert await guard(store) == ["off", "off"]
-    assert field(redis, "unconfirmed") == "0"
-    assert [redis.keys(f"{{{FLEET}}}:{name}:*") for name in ("unconfirmed", "lost")] == [[], []]
 
 
 async def test_a_failed_unconfirmed_pool_is_not_counted_and_returns_unconfirmed(store: Store, clock: Clock) -> None:

@@ -194,17 +194,6 @@ async def test_a_new_master_loses_no_pool_for_a_lease(store: Store, fleet: None,
     assert (await liveness(store))["small-0"] == "lost"
 
 
-async def test_a_failed_pool_that_is_undrained_has_a_whole_lease(store: Store, fleet: None, clock: Clock) -> None:
-    await beat(store, "small-0")
-    await store.pools.fail(FLEET, "small-0")
-    await pass_seconds(store, clock, 60)
-    assert (await store.pools.set_status(FLEET, "small-0", "active")).liveness == "alive"
-    await pass_seconds(store, clock, 12)
-    assert (await liveness(store))["small-0"] == "alive"
-    await pass_seconds(store, clock, 1)
-    assert (await liveness(store))["small-0"] == "lost"
-
-
 async def test_a_pool_that_moves_to_another_class_keeps_a_lease(store: Store, fleet: None, clock: Clock) -> None:
     await beat(store, "small-0")
     moved, _ = await store.pools.move(FLEET, PoolSpec("small-0", "large"))

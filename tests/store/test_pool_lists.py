@@ -36,19 +36,6 @@ async def test_a_pool_s_list_ends_what_is_not_on_it_and_keeps_what_is(store: Sto
     assert (await store.pools.get(FLEET, "large-0")).occupancy == len(mine) - 1
 
 
-async def test_what_was_placed_after_the_pool_made_its_list_is_kept(store: Store, clock: Clock) -> None:
-    await create(store, spec(*TWO_CLASSES), {"large": 1})
-    await store.sessions.assign(FLEET, "before", None)
-    await pass_seconds(store, clock, 2)
-    then = await as_of(store)
-    await store.sessions.assign(FLEET, "at the same time", None)
-    await pass_seconds(store, clock, 2)
-    await store.sessions.assign(FLEET, "after", None)
-    told = await store.pools.reconcile(FLEET, "large-0", then, [])
-    assert told.ended == ["before"]
-    assert (await store.pools.get(FLEET, "large-0")).occupancy == 2
-
-
 async def test_strangers_on_the_list_are_adopted_as_far_as_there_is_room(store: Store, clock: Clock) -> None:
     await create(store, spec(pool_class("small", capacity=3), lease=50), {"small": 2})
     told = await store.pools.reconcile(FLEET, "small-0", await as_of(store), ["a", "b", "c", "d", "e"])
@@ -127,18 +114,6 @@ async def test_a_store_that_is_lost_while_a_report_is_taken_ends_and_adopts_noth
             await store.pools.reconcile(FLEET, placed.pool_id, then, ids)
         rawstate.poke(redis, FLEET, store_epoch=int(then.partition(":")[0]))
     assert await occupancies(store) == {"small-0": 0, "small-1": 0, "large-0": 0, "large-1": 0} | {placed.pool_id: 1}
-
-
-async def test_a_draining_pool_s_list_counts_too(store: Store, fleet: None, clock: Clock) -> None:
-    await store.pools.set_status(FLEET, "small-0", "draining")
-    told = await store.pools.reconcile(FLEET, "small-0", await as_of(store), ["a", "b"])
-    assert told.adopted == ["a", "b"]
-    assert (await store.fleets.snapshot(FLEET)).draining_sessions == 2
-    await pass_seconds(store, clock, 1)
-    told = await store.pools.reconcile(FLEET, "small-0", await as_of(store), ["b", "b"])
-    assert told.ended == ["a"]
-    await store.pools.set_status(FLEET, "small-0", "active")
-    assert (await store.fleets.snapshot(FLEET)).sessions == 1
 
 
 async def test_lists_of_500_sessions_go_out_in_slices(store: Store, calls: Calls, clock: Clock) -> None:

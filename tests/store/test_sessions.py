@@ -54,15 +54,6 @@ async def test_without_a_fleet_every_call_says_so(store: Store) -> None:
             await call
 
 
-async def test_a_refused_session_may_ask_again_with_the_same_id(store: Store) -> None:
-    await create(store, spec(pool_class("small", capacity=1)), {"small": 1})
-    await store.sessions.assign(FLEET, "first", None)
-    with pytest.raises(errors.NoCapacityError):
-        await store.sessions.assign(FLEET, "second", None)
-    await store.sessions.complete(FLEET, "first")
-    assert not (await store.sessions.assign(FLEET, "second", None)).replayed
-
-
 # Leases
 
 

@@ -37,20 +37,6 @@ def test_a_price_is_what_the_place_is_worth_to_the_needy_times_the_chance_that_t
     assert price(1, 0, Load([1, 1], sessions=[1, 1], held=[2, 0], inside=NOBODY)) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(
-    ("kind", "sessions", "sets", "expected"),
-    [
-        (1, [0, 2], NESTED, None),  # no sessions of the needy type
-        (0, [1, 1], NESTED, None),  # a type with one class
-        (1, [3, 0], TypeSets(((0, 1), (0, 1))), None),  # none is needy that may use all classes of the session
-        (1, [9, 0], NESTED, 9),  # more needy sessions than places: nine of ten for one hole
-    ],
-)
-def test_a_price_needs_needy_sessions(kind: int, sessions: list[int], sets: TypeSets, expected: float | None) -> None:
-    held = [3, 0] if expected else [2, 0]
-    assert price(kind, 0, Load([1, 1], sessions, held, NOBODY), sets) == expected
-
-
 # Class 0 adds 9 a session, class 1 adds 5 and then 3, class 2 adds 1. Type 0 may use the first two, type 1 all.
 CHAIN = [[9] * 4, [5, 5, 3, 3], [1] * 4]
 
@@ -68,10 +54,6 @@ def test_sessions_at_home_elsewhere_are_not_counted(low: int, inside: list[int],
     ranks = [range(1, 5), range(5, 9), range(9, 13)]
     at = market_of(TypeSets(((0, 1), (0, 1, 2))), ranks, [low, 1, 0], CHAIN, load)
     assert (found_by(at, 0, 1, after=3), coming_of(at, 0, 1, theirs=3)) == expected
-
-
-def test_the_last_place_is_left_to_those_who_have_no_other() -> None:
-    assert choose(flat(Load([1, 1], [3, 0], [3, 0], NOBODY)), 1) == (1, 6)
 
 
 def test_a_price_refuses_nobody() -> None:
