@@ -118,7 +118,9 @@ class Replay:
     async def run(self) -> None:
         """Play the workload, then drain. Leaves no call and no timer behind, even if cancelled."""
         self._start_seconds = self._clock()
-        warm_up = self._begin_warm_up()
+        if not self._settings.warm_up_seconds:
+            self._begin_counting()
+        warm_up = asyncio.get_running_loop().call_later(self._settings.warm_up_seconds, self._begin_counting)
         self._agenda = Agenda(self._clock)
         try:
             async with asyncio.TaskGroup() as self._calls:
@@ -131,11 +133,6 @@ class Replay:
             await self.sessions.settle_all()
         else:
             await self.sessions.complete_all()
-
-    def _begin_warm_up(self) -> asyncio.TimerHandle:
-        if not self._settings.warm_up_seconds:
-            self._begin_counting()
-        return asyncio.get_running_loop().call_later(self._settings.warm_up_seconds, self._begin_counting)
 
     def _begin_counting(self) -> None:
         if not self._warmed_up.is_set():
@@ -154,7 +151,10 @@ class Replay:
                 self._look_for_the_end()
                 await self._nothing_to_wait_for.wait()
         finally:
-            self._hold_ends()
+            self._ends_held = True
+            for session in self.sessions.live.values():
+                if session.end_timer:
+                    session.end_timer.cancel()
             for task in background:
                 task.cancel()
 
@@ -202,9 +202,3 @@ class Replay:
     def _look_for_the_end(self) -> None:
         if self._all_sent and not self.calls_in_flight and not self.sessions.live:
             self._nothing_to_wait_for.set()
-
-    def _hold_ends(self) -> None:
-        self._ends_held = True
-        for session in self.sessions.live.values():
-            if session.end_timer:
-                session.end_timer.cancel()

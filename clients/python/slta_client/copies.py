@@ -74,19 +74,15 @@ class Copies:
         reply = yield Send(fleet, "endpoints", None, READ_SECONDS, copy.etag)
         reply = _taken(copy, reply, fleet)
         metrics.count("calls", "endpoints", reply.code or "ok")
-        self._noted(fleet, copy, reply)
+        if reply.code and reply.code != copy.problem:
+            _log.warning("the endpoints of fleet %s were not read: %s", fleet, reply.code)
+        copy.problem = reply.code
         may_pass = not reply.ok and rule_of(reply).retry
         copy.due_at = clock() + (RETRY_SECONDS if may_pass else REFRESH_SECONDS) * self._rng.uniform(0.75, 1.25)
         if reply.ok:
             copy.changes = Counter(session.pool_id for session in unreported() if session.fleet == fleet)
         if reply.ok and reply.status != NOT_MODIFIED and self._file is not None:
             yield Save(self._file, list(self.known.values()))
-
-    def _noted(self, fleet: str, copy: _Copy, reply: Reply) -> None:
-        """Log a problem when it begins."""
-        if reply.code and reply.code != copy.problem:
-            _log.warning("the endpoints of fleet %s were not read: %s", fleet, reply.code)
-        copy.problem = reply.code
 
 
 def _taken(copy: _Copy, reply: Reply, fleet: str) -> Reply:

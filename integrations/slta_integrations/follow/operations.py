@@ -95,16 +95,13 @@ class Tally:
         self._metrics.answers.labels(operation.kind, code_of(outcome)).inc()
         match operation.line:
             case Begin() as line:
-                self._count_begin(line, outcome)
+                self._live.note(line if code_of(outcome) in HELD else line._replace(instance=None))
+                if code_of(outcome) == "moved":
+                    self._metrics.elsewhere_sessions.inc()
             case End() as line:
                 self._count_end(line, outcome)
             case Renewal(session_id) if code_of(outcome) != "renewed":
                 self._live.note(End(session_id, None, 0))
-
-    def _count_begin(self, line: Begin, outcome: Reply) -> None:
-        self._live.note(line if code_of(outcome) in HELD else line._replace(instance=None))
-        if code_of(outcome) == "moved":
-            self._metrics.elsewhere_sessions.inc()
 
     def _count_end(self, line: End, outcome: Reply) -> None:
         has_begun = self._live.has(line.session_id)

@@ -17,7 +17,7 @@ from slta.cli.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 from slta_integrations.client import Client
 from slta_integrations.kubernetes import options
 from slta_integrations.kubernetes.api_server import ACCOUNT, FAILURES, Access, ApiServer, Kind, in_cluster
-from slta_integrations.kubernetes.desired_pools import Desired, Selection, desired, pool_id
+from slta_integrations.kubernetes.desired_pools import Desired, Selection, desired
 from slta_integrations.kubernetes.election import Election
 from slta_integrations.kubernetes.events import Objects
 from slta_integrations.kubernetes.metrics import Metrics, Telemetry
@@ -27,7 +27,7 @@ from slta_integrations.kubernetes.pools import Pools
 from slta_integrations.kubernetes.reconciler import Reconciler
 from slta_integrations.kubernetes.scaler import Scaler, refuse_autoscaled
 from slta_integrations.kubernetes.vanished import GRACE_SECONDS, Vanished
-from slta_integrations.kubernetes.watcher import Cluster, Watcher
+from slta_integrations.kubernetes.watcher import Cluster, Watcher, pods_by_id
 from slta_integrations.metric_registry import MetricsHost, MetricsPort, serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.signals import until_signalled
@@ -129,6 +129,5 @@ def _cluster(options: WatchOptions, api: ApiServer, changed: asyncio.Event, tele
 async def _list_pods(api: ApiServer, namespace: str) -> frozenset[str] | None:
     with suppress(*FAILURES, ValueError):
         async with asyncio.timeout(LIST_PODS_SECONDS):
-            items, _ = await api.list(Kind("/api/v1", "pods", "", metadata_only=True), namespace)
-        return frozenset(pool_id(pod.name, pod.uid) for pod in map(read_pod, items))
+            return frozenset(await pods_by_id(api, namespace))
     return None

@@ -104,7 +104,9 @@ def planned(
             if pool.pool_id in over:
                 plan.removals[pool.pool_id] = pool.status != "failed"
         elif target is None or target.pool_class not in {"", pool.pool_class}:
-            _withdraw(plan, pool)
+            _drain(plan, pool)
+            if pool.is_free:
+                plan.removals[pool.pool_id] = False
         else:
             _keep(plan, pool, target, idle)
     new = (target for target in desired.pools.values() if _is_new(target, existing))
@@ -141,13 +143,6 @@ def _keep(plan: Plan, pool: Pool, target: DesiredPool, idle: Collection[str]) ->
         plan.change(pool, labels={key: pool.labels[key] for key in pool.labels if key != DRAINED})
     elif pool.is_marked:
         plan.returns.append(pool.pool_id)
-
-
-def _withdraw(plan: Plan, pool: Pool) -> None:
-    """Drain a pool, and remove it when it is empty."""
-    _drain(plan, pool)
-    if pool.is_free:
-        plan.removals[pool.pool_id] = False
 
 
 def _drain(plan: Plan, pool: Pool, mark: str = MARK) -> None:

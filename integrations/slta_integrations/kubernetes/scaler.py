@@ -10,13 +10,11 @@ from slta.cli.error_messages import UserError
 from slta_client.replies import INVALID
 from slta_integrations.client import Client
 from slta_integrations.kubernetes.api_server import FAILURES, NOT_FOUND, ApiServer, Kind, RefusedError, reason
-from slta_integrations.kubernetes.desired_pools import pool_id
 from slta_integrations.kubernetes.metrics import Telemetry
-from slta_integrations.kubernetes.objects import Labelled, read_pod
 from slta_integrations.kubernetes.options import Scaling
 from slta_integrations.kubernetes.pools import Pools, StoppedError
 from slta_integrations.kubernetes.scaling import COST, LOWEST, Advice, ClassAdvice, Deployment, actions
-from slta_integrations.kubernetes.watcher import Cluster
+from slta_integrations.kubernetes.watcher import Cluster, pods_by_id
 
 LOOK_SECONDS = 15.0
 """Between two looks. An answer is up to 10 s old; this one knows what was done after the look before."""
@@ -86,7 +84,8 @@ class Scaler:
         deployment, pods = Deployment.model_validate(found), {}
         own = [pool for pool in self._pools.existing.own.values() if pool.pool_class == advice.name]
         if advice.drain or any(pool.status != "active" for pool in own):
-            pods = await self._pods(deployment)
+            selector = ",".join(f"{key}={value}" for key, value in deployment.labels.items())
+            pods = await pods_by_id(self._api, self._scaling.namespace, selector)
             await self._pools.read()
         if not self._cluster.is_current:
             return
@@ -108,11 +107,6 @@ class Scaler:
         if not self._pools.may_act():
             raise StoppedError
         await self._api.call(method, group, self._scaling.namespace, *names, **options)
-
-    async def _pods(self, deployment: Deployment) -> dict[str, Labelled]:
-        selector = ",".join(f"{key}={value}" for key, value in deployment.labels.items())
-        items, _ = await self._api.list(Kind(CORE, "pods", selector, metadata_only=True), self._scaling.namespace)
-        return {pool_id(pod.name, pod.uid): pod for pod in map(read_pod, items)}
 
 
 async def refuse_autoscaled(api: ApiServer, scaling: Scaling) -> None:

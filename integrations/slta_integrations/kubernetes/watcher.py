@@ -10,9 +10,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from slta_client.backoff import bound_seconds, pause_seconds
 from slta_integrations.kubernetes.api_server import FAILURES, ApiServer, Kind, reason
-from slta_integrations.kubernetes.desired_pools import Desired
+from slta_integrations.kubernetes.desired_pools import Desired, pool_id
 from slta_integrations.kubernetes.events import Event, ExpiredError, Objects, StreamError
 from slta_integrations.kubernetes.metrics import Telemetry
+from slta_integrations.kubernetes.objects import Labelled, read_pod
 
 T = TypeVar("T")
 
@@ -106,6 +107,12 @@ class Watcher(Generic[T]):
         bound = bound_seconds(self._failures, FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS)
         self._failures += 1
         await asyncio.sleep(pause_seconds(bound))
+
+
+async def pods_by_id(api: ApiServer, namespace: str, selector: str = "") -> dict[str, Labelled]:
+    """The pods that exist, by pool id."""
+    items, _ = await api.list(Kind("/api/v1", "pods", selector, metadata_only=True), namespace)
+    return {pool_id(pod.name, pod.uid): pod for pod in map(read_pod, items)}
 
 
 class Cluster(NamedTuple):

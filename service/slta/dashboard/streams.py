@@ -136,7 +136,9 @@ class FleetStreams:
 
     async def watch(self, fleet: str, page_version: str) -> AsyncGenerator[str]:
         """Event stream of a viewer, with the whole history at first and when it has grown."""
-        stream = self._stream_of(fleet)
+        if fleet not in self._streams:
+            self._streams[fleet] = FleetStream(self._reader, fleet, self._interval_seconds)
+        stream = self._streams[fleet]
         stream.viewers += 1
         try:
             stream.start()
@@ -149,11 +151,6 @@ class FleetStreams:
             stream.viewers -= 1
             if stream.gone and self._streams.get(fleet) is stream:
                 del self._streams[fleet]
-
-    def _stream_of(self, fleet: str) -> FleetStream:
-        if fleet not in self._streams:
-            self._streams[fleet] = FleetStream(self._reader, fleet, self._interval_seconds)
-        return self._streams[fleet]
 
     async def _events(self, stream: FleetStream) -> AsyncGenerator[str]:
         clock = asyncio.get_running_loop().time

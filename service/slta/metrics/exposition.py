@@ -212,7 +212,9 @@ async def read_fleets(
                 in_thread = asyncio.to_thread(view_of, snapshot, spec) if snapshot.types or snapshot.quality else None
                 view = await in_thread if in_thread else view_of(snapshot, spec)
                 scale = await read_advice(store, snapshot, spec) if spec.scale else None
-                await _print(view._replace(scale=scale), families, time_slice)
+                view = view._replace(scale=scale)
+                for _ in chain.from_iterable(family.add(view) for family in families):
+                    await time_slice.next()
         for _ in count.add(len(reading.fleets)) if reading.is_complete else ():
             pass
     except errors.DispatchError:
@@ -229,22 +231,11 @@ async def _snapshot(store: Store, fleet: str, reading: Reading) -> Snapshot | No
         if store.is_away(fleet):
             break
         try:
-            return await _try_snapshot(store, fleet)
+            return await store.fleets.snapshot(fleet)
+        except (errors.UnknownFleetError, errors.NewerFleetError, errors.RepairingError, errors.DamagedError):
+            return None  # deleted meanwhile, of another version, or damaged
         except errors.StoreUnavailableError:
             if is_last and not store.has_shards:
                 raise
     reading.is_complete = False
     return None
-
-
-async def _try_snapshot(store: Store, fleet: str) -> Snapshot | None:
-    try:
-        return await store.fleets.snapshot(fleet)
-    except (errors.UnknownFleetError, errors.NewerFleetError, errors.RepairingError, errors.DamagedError):
-        return None  # deleted meanwhile, of another version, or damaged
-
-
-async def _print(view: FleetView, families: Sequence[FamilyText[FleetView]], time_slice: TimeSlice) -> None:
-    for family in families:
-        for _ in family.add(view):
-            await time_slice.next()

@@ -139,16 +139,12 @@ class Ticks:
                 results |= await self._store.fleets.tick_many(fleets, self._bounds.excesses, audit=audit)
         except Exception:
             log.exception("ticks_failed")
-        self._heard(lane, results.values())
+        if lane:
+            lane.heard(answers=not all(isinstance(one, UNANSWERED) for one in results.values()))
+            self._outcomes |= dict.fromkeys(lane.schedule.fleets if lane.is_away else (), StoreUnavailableError.code)
         for fleet in sorted(fleets, key=lambda fleet: _needs_more(results[fleet])):
             await self._settle(fleet, results[fleet])
         self._conclude()
-
-    def _heard(self, lane: TickLane | None, results: Collection[Ticked | DispatchError | None]) -> None:
-        """Tell a lane whether its server answers. If it is away, that is the outcome of all its fleets."""
-        if lane:
-            lane.heard(answers=not all(isinstance(one, UNANSWERED) for one in results))
-            self._outcomes |= dict.fromkeys(lane.schedule.fleets if lane.is_away else (), StoreUnavailableError.code)
 
     async def _settle(self, fleet: str, result: Ticked | DispatchError | None) -> None:
         """Process the result of a tick, and schedule the next one, also after a defect (None)."""

@@ -111,16 +111,14 @@ class Facts:
             self.deleted = call.stamp
         elif operations == POOLS:
             for words in outcomes:
-                fact = PoolFact(*words)._replace(stamp=str(call.stamp))
-                self.pools[fact.pool_id] = fact.after(self.pools.get(fact.pool_id))
+                pool = PoolFact(*words)._replace(stamp=str(call.stamp))
+                self.pools[pool.pool_id] = pool.after(self.pools.get(pool.pool_id))
         else:
             for operation, outcome in zip(operations, outcomes, strict=True):
-                self._add_session(fact_of(operation, outcome))
-
-    def _add_session(self, fact: SessionFact | None) -> None:
-        known = fact and self.sessions.get(fact[1])
-        if fact and not (fact[0] == "placed" and known and known[0] == "ended"):
-            self.sessions[fact[1]] = fact
+                fact = fact_of(operation, outcome)
+                known = fact and self.sessions.get(fact[1])
+                if fact and not (fact[0] == "placed" and known and known[0] == "ended"):
+                    self.sessions[fact[1]] = fact
 
     def of_pools(self, *, removed: bool) -> list[PoolFact]:
         """Those that are removed, or that are not."""
