@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from slta.core.limits import MAX_CLASSES
 from tests.api.conftest import FLEET, Api, assign, dumped, refusal
 
 
@@ -100,6 +101,12 @@ async def test_if_match_lets_only_the_version_it_names_be_changed(api: Api, flee
         assert (answer.status_code, answer.headers["ETag"]) == (200, f'"{version}"')
         assert (await api.get(fleet)).json() == answer.json()
         assert answer.json()["config_version"] == version
+
+
+async def test_64_classes_have_a_cost_each(api: Api) -> None:
+    classes = [{**FLEET["classes"][0], "name": f"c{i}", "pools": 0} for i in range(MAX_CLASSES)]
+    scale = {"budget": 9, "classes": {one["name"]: {"cost": 1} for one in classes}}
+    assert (await api.put("/v1/fleets/new", json={**FLEET, "classes": classes, "scale": scale})).status_code == 201
 
 
 async def test_a_guard_on_a_fleet_that_does_not_exist(api: Api) -> None:

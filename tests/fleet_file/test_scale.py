@@ -32,6 +32,8 @@ def test_a_hold_is_kept_with_the_longest_lead() -> None:
     scale = with_scale(budget=40, hold_seconds=600, classes=COSTS).to_spec().scale
     assert scale is not None
     assert (scale.window_seconds, scale.hold(7200.0)) == (690, 600)
+    at_once = Scale((ClassScale(1.0, 0.0),), budget=1.0, hold_seconds=0.0)
+    assert at_once.window_seconds == 1  # of 0 s the store would count no refused ids
 
 
 @pytest.mark.parametrize(

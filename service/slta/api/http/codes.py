@@ -22,7 +22,7 @@ REFUSED: Mapping[str, Meaning] = {
     "invalid_json": Meaning(
         400,
         means="The body is not UTF-8, has NaN, a duplicate key, a depth over about 1000, a number over 1000 "
-        "characters, or an object over 20 members (8192 in a pool's list).",
+        "characters, or an object over 20 members (64 in a fleet, 8192 in a pool's list).",
     ),
     "invalid_http": Meaning(400, means="The request violates HTTP/1.1 (RFC 9112). The connection is closed."),
     "invalid_host": Meaning(

@@ -15,6 +15,7 @@ from slta.api.http.paging import ByName, ByNumber
 from slta.api.http.route_options import FLEET_BODY, FLEET_PARTS, allow
 from slta.api.schemas import Events, FleetBody, FleetName, FleetNames, RepairBody, json_response
 from slta.audit import repair_fleet
+from slta.core.limits import MAX_CLASSES
 from slta.fleet_file.applying import apply_fleet
 from slta.models import Repaired, errors
 from slta.store import Store
@@ -81,7 +82,14 @@ async def list_fleets(paging: ByName, principal: ThePrincipal, store: TheStore) 
 
 
 @router.put("/{fleet}", responses={200: FLEET, 201: FLEET})
-@allow({"admin"}, body_bytes=FLEET_BODY, body_parts=FLEET_PARTS, invalid=errors.InvalidFleetError, refuses=REFUSES_PUT)
+@allow(
+    {"admin"},
+    body_bytes=FLEET_BODY,
+    body_parts=FLEET_PARTS,
+    body_members=MAX_CLASSES,
+    invalid=errors.InvalidFleetError,
+    refuses=REFUSES_PUT,
+)
 async def put_fleet(
     fleet: FleetName,
     body: FleetBody,

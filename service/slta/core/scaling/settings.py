@@ -91,9 +91,9 @@ class Scale:
 
     @property
     def window_seconds(self) -> int:
-        """History that the advice may need, up to `MAX_WINDOW_SECONDS`, which a default hold may come to."""
+        """History that the advice may need, from 1 s to `MAX_WINDOW_SECONDS`, which a default hold may come to."""
         hold = MAX_WINDOW_SECONDS if self.hold_seconds is None else self.hold_seconds
-        return min(math.ceil(hold + self.lead_seconds), MAX_WINDOW_SECONDS)
+        return max(1, min(math.ceil(hold + self.lead_seconds), MAX_WINDOW_SECONDS))
 
     def hold(self, mean_stay: float) -> float:
         """Seconds of the hold with a mean stay in seconds."""
