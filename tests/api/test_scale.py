@@ -69,7 +69,7 @@ async def test_an_id_that_is_refused_again_adds_one_session_to_the_load(service:
         await service.api.post("/v1/fleets/f/assign", json={"session_id": f"s-{session}"})
     await service.seconds_pass("f", 62)
     found = (await scale(service)).json()
-    assert found["offered_sessions"] == pytest.approx(18 + 3, rel=0.02)
+    assert 18 + 3 <= found["offered_sessions"] < 18 + 6
 
 
 async def test_what_if_another_aim_is_marked(service: Service) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from slta.core.fleet import FleetSpec
 from slta.core.scaling.advice import Advice, Present, advise
-from slta.core.scaling.offered import Line
+from slta.core.scaling.offered import AHEAD_SECONDS, NOISE, Line
 from slta.core.scaling.removal import Draining, PoolState, pods_of, removal_of
 from slta.core.scaling.settings import Scale
 from slta.core.scaling.wanted import Demand
@@ -65,10 +66,11 @@ ONLY_SMALL = {"small": {"cost": 1}, "large": {"cost": 30}}
 @each(
     "case",
     [
-        # sessions, those on each small pool, limits of the class, wanted: 100 sessions and √100 need 11 pools of 10
+        # sessions, those on each small pool, limits of the class, wanted: 100 and a margin need 11 pools of 10, 12 stay
         ("enough", 100, [9] * 11, {}, (11, 0)),
         ("one too many stays", 100, [9] * 12, {}, (12, 0)),
-        ("two too many go", 100, [9] * 13, {}, (11, 0)),
+        ("one beyond those stays", 100, [9] * 13, {}, (13, 0)),
+        ("two go", 100, [9] * 14, {}, (12, 0)),
         ("a third goes in one step", 10, [1] * 12, {}, (8, 0)),
         ("twice as many as a lead ago", 100, [20] * 4, {}, (8, 0)),
         ("a third goes in one step above max too", 10, [1] * 12, {"max": 1}, (8, 1)),
@@ -97,7 +99,7 @@ def test_no_pool_drains_for_one_that_is_yet_to_come() -> None:
 def test_another_mix_must_save_more_than_the_change() -> None:
     def wanted(cost: str) -> tuple[int, ...]:
         spec = spec_of(classes={"small": {"cost": 1}, "large": {"cost": Decimal(cost)}})
-        return advised(spec, lines_of(180, pools=(20.0, 5.0)), pools_of([9] * 20, [])).demand.target((20, 0))
+        return advised(spec, lines_of(188, pools=(20.0, 5.0)), pools_of([9] * 20, [])).demand.target((20, 0))
 
     assert (wanted("3"), wanted("2.5")) == ((20, 0), (0, 5))
 
@@ -122,7 +124,7 @@ def test_what_a_budget_leaves_of_a_multiple_of_the_mix_buys_single_pools() -> No
 
 def test_refused_sessions_are_part_of_the_load_up_to_half_of_it_in_one_line() -> None:
     def offered(refused: int, assigned: int) -> float:
-        lines = lines_of(40, refused=refused, assigned=assigned)
+        lines = [line._replace(assigned=assigned) for line in lines_of(40, refused=refused)]
         return advised(spec_of(), lines, pools_of([10] * 4)).offered.sessions[0]
 
     assert (offered(0, 4), offered(20, 80), offered(1000, 4)) == (40, 50, 60)
@@ -146,9 +148,24 @@ def test_the_largest_load_of_the_hold_counts_and_what_is_left_on_draining_pools(
     assert offered(*[30] * 15, draining=60) == 90
 
 
-def test_rises_over_a_lead_add_to_the_margin() -> None:
-    margin = [advised(spec_of(), lines_of(*loads), []).offered.margin[0] for loads in ([64] * 13, [*[54] * 12, 64])]
-    assert margin == [pytest.approx(8), pytest.approx(8 + 10 / 3)]  # the last of 9 rises over two lines is 10
+@each(
+    "case",
+    [
+        # arrivals of the last minutes, offered: 60 sessions stay for 10 minutes, and a pool may take two
+        ("as many as go", [6] * 3, 60),
+        ("fewer", [3] * 3, 60),
+        ("twice as many", [12] * 3, 60 + 60 * (1 - math.exp(-(120 + AHEAD_SECONDS) / 600))),
+        ("in one minute", [6, 6, 12], 60 + 20 * (1 - math.exp(-(120 + AHEAD_SECONDS) / 600))),
+        ("at most half more", [60] * 3, 90),
+    ],
+)
+def test_the_rise_after_a_lead_is_foreseen_by_the_arrivals(case: Any) -> None:
+    _, arrivals, offered = case
+    lines = lines_of(*[60.0] * 500)
+    newest = [line._replace(assigned=count) for line, count in zip(lines[-3:], arrivals, strict=True)]
+    found = advised(spec_of(), [*lines[:-3], *newest], []).offered
+    assert found.sessions[0] == pytest.approx(offered, rel=0.01)
+    assert found.margin[0] == NOISE * math.sqrt(found.sessions[0])
 
 
 @each(
@@ -188,19 +205,19 @@ def test_a_pod_is_not_ready_while_one_of_its_pools_is_in_use() -> None:
     [
         (
             100,
-            [9] * 13,
+            [9] * 14,
             1,
             {},
             "With 2 pools fewer this load keeps 100.0 % of the bound; 0-0 and 0-1 go, empty in about 28 minutes.",
         ),
         (
             100,
-            [0, 0, *[10] * 11],
+            [0, 0, *[10] * 12],
             1,
             {},
             "With 2 pools fewer this load keeps 100.0 % of the bound; 0-0 and 0-1 go, empty in about 0 seconds.",
         ),
-        (100, [9] * 13, -1, {}, "With 2 pools fewer; 0-0 and 0-1 go, empty in about 28 minutes."),
+        (100, [9] * 14, -1, {}, "With 2 pools fewer; 0-0 and 0-1 go, empty in about 28 minutes."),
         (100, [9] * 9, 1, {}, "This load needs 2 more of small."),
         (100, [9] * 11, 1, {}, "This load needs the pools that there are."),
         (100, [9] * 9, 1, {"max": 9}, "The limits allow no more, which is too little."),

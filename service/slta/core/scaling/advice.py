@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from slta.core.fleet import FleetSpec
@@ -48,15 +48,22 @@ def advise(spec: FleetSpec, scale: Scale, lines: Sequence[Line], present: Presen
     if reason := reason_to_withhold(present.health, lines, hold, scale.lead_seconds):
         rows = zip(now, scale.classes, strict=True)
         return Withheld(reason, tuple(max(0, min(most_of(count, count), own.most) - count) for count, own in rows))
-    inside = [line for line in lines if line.end >= lines[-1].end - hold]
-    offered = offered_of(inside, present.refused, present.draining, scale.lead_seconds)
+    offered = offered_of(lines, hold, present.refused, present.draining, scale.lead_seconds)
     demand, pods = Demand(spec, scale, offered.with_margin), pods_of(present.pools, len(now))
     draining = _counts(scale, (pool for pool in present.pools if pool.sessions and not pool.is_active))
     held = map(Held, now, draining, _earlier(scale, lines), (max(map(len, own), default=1) for own in pods))
     target = demand.target(now)
-    wanted = limited(demand, target, list(held))
+    wanted = limited(demand, _kept(demand, target, now, offered.with_spare), list(held))
     removals = [removal_of(*row, mean_stay) for row in zip(pods, now, wanted, strict=True)]
     return Advice(offered, hold, mean_stay, demand, now, target, wanted, removals)
+
+
+def _kept(demand: Demand, target: Counts, now: Counts, loads: Sequence[float]) -> Counts:
+    """The target, and present pools beyond it that the larger `loads` need."""
+    if demand.floor is None or all(count >= own for count, own in zip(target, now, strict=True)):
+        return target
+    needed = replace(demand, loads=loads).target(now)
+    return tuple(max(count, min(row)) for count, *row in zip(target, now, needed, strict=True))
 
 
 def _counts(scale: Scale, pools: Iterable[PoolState]) -> Counts:

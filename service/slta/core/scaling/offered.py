@@ -8,11 +8,15 @@ from itertools import accumulate
 from typing import NamedTuple
 
 MAX_RISE = 0.5
-"""Refused sessions that one line adds at most, as a share of those present."""
-NOISE = 1.0
+"""Sessions that one line adds at most to those present, as a share of them."""
+NOISE = 0.4
 """Standard deviations of a Poisson number of sessions in the margin."""
-RISE = 1.0
-"""Root mean squares of the rises over a lead in the margin."""
+SPARE = 0.8
+"""Further ones that there must be room for before a pool goes."""
+AHEAD_SECONDS = 180.0
+"""Time after a lead for which rises are foreseen."""
+RECENT = 2
+"""Lines before one whose arrivals they are foreseen by, too."""
 
 
 class Line(NamedTuple):
@@ -41,25 +45,54 @@ class Offered(NamedTuple):
         """What there must be room for."""
         return [load + more for load, more in zip(self.sessions, self.margin, strict=True)]
 
+    @property
+    def with_spare(self) -> list[float]:
+        """What there must still be room for without a pool that goes."""
+        return [load + SPARE * math.sqrt(own) for load, own in zip(self.with_margin, self.sessions, strict=True)]
+
 
 def mean_stay_of(lines: Sequence[Line]) -> float | None:
-    """Seconds of a stay by Little's law; None if nothing was assigned."""
-    assigned = sum(line.assigned for line in lines)
-    return sum(sum(line.sessions) * line.seconds for line in lines) / assigned if assigned else None
+    """Seconds of a stay by Little's law, at the mean of the rates of begins and ends; None if they are 0."""
+    if not lines:
+        return None
+    rise = sum(lines[-1].sessions) - sum(lines[0].sessions)
+    turnover = sum(line.assigned for line in lines) - rise / 2
+    return sum(sum(line.sessions) * line.seconds for line in lines) / turnover if turnover > 0 else None
 
 
-def offered_of(lines: Sequence[Line], refused: Sequence[float], draining: Sequence[float], lead: float) -> Offered:
-    """Offered load of the lines of a hold, oldest first. `refused[t]` are weights of the types among the refused.
+def offered_of(
+    lines: Sequence[Line], hold: float, refused: Sequence[float], draining: Sequence[float], lead: float
+) -> Offered:
+    """Largest offered load of the lines of a hold, foreseen. `refused[t]` are weights of the types among the refused.
 
     `draining[t]` sessions are on pools that drain: they are load still, of the newest line.
     """
-    ids = accumulate(line.refused for line in lines)
-    loads = [_offered(line, refused, most) for line, most in zip(lines, ids, strict=True)]
-    loads[-1] = [here + more for here, more in zip(loads[-1], draining, strict=True)]
+    present = tuple(here + more for here, more in zip(lines[-1].sessions, draining, strict=True))
+    stay, begin = mean_stay_of(lines), lines[-1].end - hold
+    lines = [*lines[:-1], lines[-1]._replace(sessions=present)]
+    first = next(n for n, line in enumerate(lines) if line.end >= begin)
+    ids = accumulate(line.refused for line in lines[first:])
+    loads = [
+        _foreseen(_offered(lines[n], refused, most), lines[max(0, n - RECENT) : n + 1], stay, lead)
+        for n, most in enumerate(ids, first)
+    ]
     largest = tuple(max(1.0, *by_type) for by_type in zip(*loads, strict=True))
-    lag = max(1, round(lead / max(line.seconds for line in lines)))
-    rise = RISE * _rise([sum(load) for load in loads], lag) / sum(largest)
-    return Offered(largest, tuple(NOISE * math.sqrt(load) + rise * load for load in largest))
+    return Offered(largest, tuple(NOISE * math.sqrt(load) for load in largest))
+
+
+def _foreseen(load: list[float], recent: Sequence[Line], stay: float | None, lead: float) -> list[float]:
+    """The load of the newest of these lines, with the rise after a lead that their arrivals bring.
+
+    At r arrivals a second N sessions become r S + (N - r S) e^(-t/S) in t seconds.
+    """
+    sessions = recent[-1].sessions
+    present = sum(sessions)
+    if not stay or not present:
+        return load
+    equilibrium = stay * sum(line.assigned for line in recent) / sum(line.seconds for line in recent)
+    rise = max(0.0, equilibrium - present) * -math.expm1(-(lead + AHEAD_SECONDS) / stay)
+    rise = min(rise, (1 + MAX_RISE) * present - sum(load))
+    return [own + rise * here / present for own, here in zip(load, sessions, strict=True)]
 
 
 def _offered(line: Line, refused: Sequence[float], most: int) -> list[float]:
@@ -71,9 +104,3 @@ def _offered(line: Line, refused: Sequence[float], most: int) -> list[float]:
     weights = refused if any(refused) else line.sessions
     missing = min(rise * sum(line.sessions), most) / (sum(weights) or 1.0)
     return [present + missing * weight for present, weight in zip(line.sessions, weights, strict=True)]
-
-
-def _rise(loads: Sequence[float], lines: int) -> float:
-    """Root mean square of the rises over so many lines."""
-    rises = [max(0.0, newer - older) for older, newer in zip(loads, loads[lines:], strict=False)]
-    return math.sqrt(sum(rise * rise for rise in rises) / len(rises)) if rises else 0.0

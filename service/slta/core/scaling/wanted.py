@@ -124,6 +124,8 @@ class Demand:
         else:
             return None
         for _ in range(HALVINGS):
+            if sum(self._rounded(mix, lows, high)) - sum(self._rounded(mix, lows, low)) <= 1:
+                break
             middle = (low + high) / 2
             low, high = (low, middle) if self._is_enough(self._rounded(mix, lows, middle)) else (middle, high)
         if self.scale.budget is None:
