@@ -40,16 +40,6 @@ def test_the_nearer_kink_comes_first_then_the_larger_weight_then_flat_curves() -
     assert found[7:] == [(1, 4), (0, 1), (0, 2), (0, 3), (0, 4)], "d = 3, then none at all"
 
 
-def test_without_ties_between_classes_the_kink_order_is_the_papers() -> None:
-    curves = [log_share(r) for r in (20, 30)]
-    assert order_of(Kink(), *curves) == order_of(PAPER, *curves)
-
-
-def test_equal_classes_are_filled_level_by_level_with_their_kinks() -> None:
-    # 1, 0, 0 in both: at 0 the first level behind the kink of class 0, that of class 1, then the second ones.
-    assert order_of(Kink(), capped(1, 1), capped(1, 1), capacity=3) == [(0, 1), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3)]
-
-
 def log_four(error: str) -> CappedLinearUtility:
     """u = a min(x, 1) with a = log 4 and a little more or less."""
     with localcontext(prec=90):
@@ -66,11 +56,6 @@ def test_a_weight_with_a_logarithm_is_compared_in_fifty_digits(error: str, first
     found = order_of(Kink(), log_four(error), log_share(4), capacity=2)
     at_zero = [c for c in found if c in {(0, 2), (1, 2)}]
     assert at_zero == [(first, 2), (1 - first, 2)]
-
-
-def test_equal_logarithms_tie_and_the_class_decides() -> None:
-    curve = log_share(5)
-    assert order_of(Kink(), curve, curve, capacity=2) == [(0, 1), (1, 1), (0, 2), (1, 2)]
 
 
 def test_weights_of_irrational_powers_are_not_compared_as_floats() -> None:

@@ -53,23 +53,6 @@ def columns_in_order(state: State, shape: FleetShape, n: int) -> list[list[int]]
     return columns
 
 
-def test_joining_and_leaving_keep_the_pools_in_order_and_the_counts_right() -> None:
-    rng, shape, n = random.Random(1), SMALL, 10
-    state = state_of([[0] * pools for pools in shape.pools(n)], shape.capacities)
-    for _ in range(2_000):
-        pool = rng.randrange(n)
-        if rng.random() < 0.5 and state.occupancy[pool] < 6:
-            join(state, pool)
-        elif state.occupancy[pool] > 0:
-            leave(state, pool)
-        for i, column in enumerate(columns_in_order(state, shape, n)):
-            assert column == sorted(column)
-            assert state.lowest[i] == column[0]
-            below = [int(state.below[state.base[i] + x]) for x in range(8)]
-            assert below == [sum(y < x for y in column) for x in range(8)]
-    assert [int(state.members[p]) for p in state.position] == list(range(n))
-
-
 LEARNING = ("SLTA", "SLTA-greedy")
 CASES: list[tuple[str, FleetShape, Order, str]] = [
     *((policy, shape, PAPER, beta) for policy in LEARNING for shape in (SMALL, THREE) for beta in ("0", "0.45")),

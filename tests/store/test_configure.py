@@ -199,28 +199,6 @@ async def test_sessions_on_draining_pools_count_against_a_smaller_capacity(store
         await store.sessions.assign(FLEET, "late", None)
 
 
-@EACH_POLICY
-async def test_a_capacity_may_shrink_to_what_is_held_and_grow_again(store: Store, policy: str) -> None:
-    for capacity in (6, 2, 9, 3):
-        await store.fleets.configure(FLEET, spec(pool_class("small", SMALL, capacity), policy=policy), "{}")
-        await store.pools.add(FLEET, [PoolSpec("p", "small")])
-        placed = await place(store, capacity, f"{capacity}-")
-        with pytest.raises(errors.NoCapacityError):
-            await store.sessions.assign(FLEET, "late", None)
-        await end(store, placed)
-
-
-async def test_capacities_follow_their_classes_when_the_order_changes_too(store: Store) -> None:
-    """Class b shrinks from 6 to 2 and moves before a: no row of a level beyond 2 may stay."""
-    await create(store, spec(pool_class("a", SMALL, 2), pool_class("b", LARGE, 6)), {"a": 2, "b": 2})
-    placed = await place(store, 16)
-    await end(store, placed)
-    await store.fleets.configure(FLEET, spec(pool_class("b", LARGE, 2), pool_class("a", SMALL, 3)), "{}")
-    await place(store, 10, "t")
-    with pytest.raises(errors.NoCapacityError):
-        await store.sessions.assign(FLEET, "late", None)
-
-
 # Classes come and go
 
 
@@ -302,15 +280,6 @@ async def test_a_fleet_with_sessions_is_not_deleted(store: Store, placed: dict[s
         await store.fleets.delete(FLEET)
     assert await store.fleets.names() == [FLEET]
     assert await places(store, placed) == placed
-
-
-async def test_deleting_after_capacities_and_order_changed_leaves_no_key(store: Store, redis: Redis) -> None:
-    await create(store, spec(pool_class("a", SMALL, 2), pool_class("b", LARGE, 9)), {"a": 1, "b": 1})
-    placed = await place(store, 11)
-    await end(store, placed)
-    await store.fleets.configure(FLEET, spec(pool_class("b", LARGE, 1), pool_class("a", SMALL, 1)), "{}")
-    await store.fleets.delete(FLEET)
-    assert redis.keys("*") == []
 
 
 async def test_a_fleet_created_anew_remembers_nothing_of_the_old(store: Store, placed: dict[str, str]) -> None:

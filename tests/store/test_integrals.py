@@ -202,53 +202,6 @@ async def test_a_read_counts_the_time_until_now_and_changes_nothing(store: Store
             assert (exact(seen.sessions), exact(seen.pools[0]), seen.time) == (10 * SECOND, 6 * SECOND, 2 * SECOND)
 
 
-async def test_averages_over_a_window_are_differences(store: Store, clock: Clock) -> None:
-    """2 sessions for 10 s, then 5 for 20 s, on 3 pools: 120 session-seconds in 30 s."""
-    await create(store, spec(pool_class("flat", FLAT, 8)), {"flat": 3})
-    await place(store, 2)
-    older = (await store.fleets.snapshot(FLEET)).integrals
-    await pass_seconds(store, clock, 10)
-    await place(store, 3, "t")
-    await pass_seconds(store, clock, 20)
-    newer = (await store.fleets.snapshot(FLEET)).integrals
-    assert newer.time - older.time == 30 * SECOND
-    assert exact(newer.sessions) - exact(older.sessions) == 120 * SECOND
-    assert exact(newer.pools[0]) - exact(older.pools[0]) == 90 * SECOND
-
-
-@EACH_POLICY
-@pytest.mark.parametrize("seed", range(3))
-async def test_no_window_s_mean_exceeds_the_bound_at_means(store: Store, clock: Clock, policy: str, seed: int) -> None:
-    """⟨U⟩ ≤ ⟨U*(N, A)⟩ ≤ U*(⟨N⟩, ⟨A⟩) to 1e-9, on every window between any two readings."""
-    history = History(store, clock, three_classes(policy), 20 + seed)
-    await history.begin()
-    readings = [await history.integrals()]
-    for _ in range(8):
-        await history.live(25, [SECOND, 3 * SECOND, 100_000])
-        readings.append(await history.integrals())
-    columns = [list(column) for column in history.fleet.integers.marginals]
-    for at, older in enumerate(readings):
-        for newer in readings[at + 1 :]:
-            time = newer.time - older.time
-            mean_sessions = (exact(newer.sessions) - exact(older.sessions)) / time
-            mean_pools = [(exact(n) - exact(o)) / time for n, o in zip(newer.pools, older.pools, strict=True)]
-            utility = (exact(newer.utility) - exact(older.utility)) / time
-            momentary = (exact(newer.optimum) - exact(older.optimum)) / time
-            bound = filled(columns, mean_pools, mean_sessions)
-            tolerance = abs(bound) / 10**9
-            assert utility <= momentary + tolerance
-            assert momentary <= bound + tolerance
-
-
-def filled(columns: list[list[int]], pools: list[Fraction], sessions: Fraction) -> Fraction:
-    """U*(N, A) for fractional pools and sessions: the best places first."""
-    total = Fraction(0)
-    for marginal, i in sorted(((m, i) for i, column in enumerate(columns) for m in column), reverse=True):
-        taken = min(sessions, pools[i])
-        total, sessions = total + taken * marginal, sessions - taken
-    return total
-
-
 @pytest.fixture
 def not_audited(redis: Redis) -> Iterator[None]:
     """65,536 pools are too many to audit one by one in passing."""
