@@ -70,6 +70,7 @@ def test_adversarial_fleets_fill_and_a_rare_type_is_a_hundredth(n: int) -> None:
         assert case.demand.loads[0] == rare
 
 
+@pytest.mark.slow
 def test_a_search_climbs_to_fleets_that_lose_more() -> None:
     found = search("first price", 8, 40, seed=1, sessions=60)
     assert found[0][0] == value(found[0][1], "first price", 60, range(77, 80)) < 0
