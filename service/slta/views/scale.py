@@ -19,7 +19,7 @@ from slta.views.integrals import difference
 POD_LABEL = "slta.pod"
 """Label of the pod that a pool is in: pools with the same one go together."""
 NAMED = 3
-"""Pools that a sentence names."""
+"""Pools, and classes, that a sentence names."""
 SHORTEST_SECONDS = 30
 MINUTES_FROM = 100
 """Seconds above which a sentence says minutes."""
@@ -159,6 +159,7 @@ def sentence_of(advice: Advice) -> str:
     rows = zip(advice.demand.spec.class_names(), advice.wanted, advice.now, strict=True)
     more = [f"{wanted - now} more of {name}" for name, wanted, now in rows if wanted > now]
     drain = [pool for removal in advice.removals for pool in removal.drain]
+    more = [*more[:NAMED], *([f"more of {len(more) - NAMED} other classes"] if more[NAMED:] else [])]
     parts = [f"This load needs {' and '.join(more)}."] if more else []
     if drain:
         of_load = replace(advice.demand, loads=advice.offered.sessions)
@@ -170,6 +171,6 @@ def sentence_of(advice: Advice) -> str:
         time = f"{seconds / 60:.0f} minutes" if seconds > MINUTES_FROM else f"{seconds:.0f} seconds"
         when = "" if advice.mean_stay is None else f", empty in about {time}"
         parts.append(f"{'' if more else fewer}{' and '.join(ids)} go{when}.")
-    if not advice.demand.suffices(advice.target):
+    if advice.demand.without_room > 0 or not advice.demand.suffices(advice.target):
         parts.append("The limits allow no more, which is too little.")
     return " ".join(parts) or "This load needs the pools that there are."

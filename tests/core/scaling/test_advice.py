@@ -122,6 +122,16 @@ def test_what_a_budget_leaves_of_a_multiple_of_the_mix_buys_single_pools() -> No
     assert (target("0.5", (9, 9)), target("1e-12", (9, 9))) == ((0, 0), (0, 0))
 
 
+def test_a_floor_beyond_the_limits_takes_what_they_state_and_room_and_drains_none() -> None:
+    limited: dict[str, Any] = {"classes": {"small": {"cost": 1}, "large": {"cost": 3, "max": 2}}}
+
+    def target(spec: FleetSpec, loads: Sequence[float], now: tuple[int, int]) -> tuple[int, ...]:
+        return Demand(spec, settings_of(spec), loads).target(now)
+
+    assert [target(spec_of(floor=2, **limited), [400], now) for now in ((0, 0), (40, 1))] == [(32, 2), (40, 2)]
+    assert target(spec_of({"rare": ["large"]}, **limited), [40, 200], (0, 0)) == (4, 2)  # 120 have no room anyway
+
+
 def test_refused_sessions_are_part_of_the_load_up_to_half_of_it_in_one_line() -> None:
     def offered(refused: int, assigned: int) -> float:
         lines = [line._replace(assigned=assigned) for line in lines_of(40, refused=refused)]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
 from slta.core.fleet import FleetSpec
 from slta.core.limits import MAX_POOLS
 from slta.core.scaling.mix import fluid_mix, hull_of
-from slta.core.scaling.settings import Scale
-from slta.core.session_types.bound import ROUNDING, bound
+from slta.core.scaling.settings import Floor, Scale
+from slta.core.session_types.bound import ROUNDING, Bound, bound
 
 CHANGE = 0.15
 """Cost of starting or draining a pool, relative to its own: another mix must save more."""
@@ -56,10 +56,18 @@ class Demand:
             found[c], left = least[c] + more, left - more * own.cost
         return tuple(found)
 
+    @cached_property
+    def without_room(self) -> float:
+        """Sessions that have no room at the limits of the classes."""
+        return self._bound([own.most for own in self.scale.classes]).refused
+
     def utility(self, pools: Sequence[float]) -> float:
-        """U*(N, A) of the sessions; minus infinity if some have no room."""
-        best = bound(self.spec.type_sets, self.spec.paper_ranking, pools, self.loads)
-        return best.utility if best.refused <= ROUNDING * sum(self.loads) else -math.inf
+        """U*(N, A) of the sessions; minus infinity if some have no room that the limits allow."""
+        best = self._bound(pools)
+        return best.utility if best.refused - self.without_room <= ROUNDING * sum(self.loads) else -math.inf
+
+    def _bound(self, pools: Sequence[float]) -> Bound:
+        return bound(self.spec.type_sets, self.spec.paper_ranking, pools, self.loads)
 
     def is_dear(self, pools: Sequence[float]) -> bool:
         """Whether the pools cost more than a budget."""
@@ -73,15 +81,18 @@ class Demand:
     def target(self, now: Counts) -> Counts:
         """Pools for the aim within `min` and `max`: a multiple of `now`, unless another mix saves more than a change.
 
-        The saving is of the cost, or with a budget of utility.
+        The saving is of the cost, or with a budget of utility. A floor beyond the limits drains none.
         """
         lows = [own.min for own in self.scale.classes]
-        new, old = self._cheapest(lows), self._multiple(now, lows) if any(now) else None
+        new, old = self.cheapest(lows), self._multiple(now, lows) if any(now) else None
+        if self.floor is not None and not self.suffices(new):
+            return tuple(min(own.most, max(pair)) for own, *pair in zip(self.scale.classes, now, new, strict=True))
         if old is None or not self.suffices(old):
             return new
         best, kept = self.utility(new), self.utility(old)
-        saving = 1 - self.cost(new) / self.cost(old) if self.floor is not None else (best - kept) / abs(best or 1.0)
-        return new if saving * self.cost(old) > CHANGE * (self._change(now, new) - self._change(now, old)) else old
+        cost = self.cost(old)
+        saved = cost - self.cost(new) if self.floor is not None else cost * (best - kept) / abs(best or 1.0)
+        return new if saved > CHANGE * (self._change(now, new) - self._change(now, old)) else old
 
     def _change(self, before: Counts, after: Counts) -> float:
         return self.cost([abs(a - b) for a, b in zip(before, after, strict=True)])
@@ -91,9 +102,12 @@ class Demand:
         """The fluid mix of all classes."""
         return self._mix(set(range(len(self.scale.classes))))
 
-    def _cheapest(self, lows: list[int]) -> Counts:
-        """A multiple of the fluid mix. Where `max` of its classes allows none that is enough, others join them."""
-        free = set(range(len(lows)))
+    def cheapest(self, lows: list[int]) -> Counts:
+        """A multiple of the fluid mix. Where `max` of its classes allows none that is enough, others join them.
+
+        For a floor beyond the limits, all that they state; of classes without one what there must be room for.
+        """
+        free, stated = set(range(len(lows))), [max(own.min, own.max or 0) for own in self.scale.classes]
         while free:
             mix = self._mix(free)
             if (found := self._multiple(mix, lows)) is not None:
@@ -101,7 +115,9 @@ class Demand:
             full = {c for c in free if mix[c] * 2**DOUBLINGS > self.scale.classes[c].most}
             lows = [self.scale.classes[c].most if c in full else low for c, low in enumerate(lows)]
             free = free - full if full else set()
-        return tuple(lows)
+        if self.floor is None or self.floor == -math.inf:
+            return tuple(lows)
+        return replace(self, scale=replace(self.scale, floor=Floor(-math.inf, is_share=False))).cheapest(stated)
 
     def _mix(self, free: set[int]) -> list[float]:
         marginals, costs = self.spec.paper_ranking.marginals, [own.cost for own in self.scale.classes]
