@@ -102,7 +102,7 @@ faults: $(DEV) ## What faults do to acknowledged sessions; goes on where it stop
 experiments: $(DEV) ## The paper's table and figures, again
 	$(BIN)/slta experiments all $(ARGS)
 
-studies: $(DEV) ## Studies beside the paper, again: policies, orders, session types, learned curves
+studies: $(DEV) ## Studies beside the paper, again: policies, orders, session types, learned curves, scale advice
 	$(BIN)/python -m lab.studies all $(ARGS)
 
 compose: ## Service, store, Prometheus and Grafana in containers

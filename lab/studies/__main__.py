@@ -31,6 +31,7 @@ STUDIES = (
         {"seeds": 8, "processes": 0},
         package=PACKAGE,
     ),
+    Study("scale", "Pools added and removed by scale advice.", {"seeds": 20, "processes": 0}, package=PACKAGE),
 )
 
 app = command_line(STUDIES, "Compare policies and orders beside the paper, by simulation.", Path("lab/studies/results"))

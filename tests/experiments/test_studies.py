@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from lab.studies.learned_curves import LEARNED, WEIGHTS, utilities
 from lab.studies.measured_fleets import SIZES, TRUE, Trial
 from lab.studies.policies import tuned_weights
+from lab.studies.scale import ADVICE, COLUMNS, WANTED, Scaler
+from lab.studies.scaled_fleet import PLAIN, STARTING
+from lab.studies.scaled_fleet import Trial as Day
 from lab.studies.which import CELLS, LINES, measure, trials_of
 from slta_experiments.fleets import TABLE_1
 from tests.docs.pages import ROOT, Page, rows
@@ -32,6 +36,28 @@ def test_the_page_of_results_says_what_learned_curves_lose() -> None:
     lost = {(row["line"], row["n"]): f"{row['lost']:.1f}" for row in study}
     table = rows(Page(ROOT / "docs/results.md").section("Learned curves"))
     assert list(table) == [[cells[0], *(lost[cells[0], n] for n in SIZES)] for cells in table]
+
+
+def test_following_scale_advice_cuts_no_session_and_ending_pools_at_once_does() -> None:
+    def cut(rule: str) -> int:
+        scaler = Scaler(Day(PLAIN, rule, 0))
+        for _ in range(160):
+            scaler.next()
+        assert (scaler.world.status > STARTING).any()
+        return scaler.world.cut
+
+    assert cut(ADVICE) == 0
+    assert cut(WANTED) > 0
+
+
+def test_the_page_of_results_says_what_scale_advice_costs() -> None:
+    study = json.loads((ROOT / "lab/studies/results/scale.json").read_text(encoding="utf-8"))["rows"]
+    lines: dict[str, list[Any]] = {}
+    for row in study:
+        lines.setdefault(str([row["rule"], row.get("stay"), row.get("starts")]), []).append(row)
+    digits = dict(zip(COLUMNS, (3, 2, 2, 0, 0), strict=True))
+    found = [[" / ".join(f"{row[name]:.{digits[name]}f}" for row in own) for name in COLUMNS] for own in lines.values()]
+    assert [cells[1:] for cells in rows(Page(ROOT / "docs/results.md").section("Scale advice"))] == found
 
 
 @pytest.mark.slow
