@@ -48,7 +48,7 @@ def test_a_directory_that_cannot_be_made_is_one_line(runs: dict[str, dict[str, A
 
 def test_every_study_has_a_command() -> None:
     assert {command.name for command in app.registered_commands} == {"table1", "figure3", "fluid", "learning", "all"}
-    named = {"policies", "which", "session-types", "learned-curves", "all"}
+    named = {"policies", "which", "session-types", "learned-curves", "scale", "all"}
     assert {command.name for command in lab.registered_commands} == named
 
 
@@ -76,7 +76,15 @@ def test_all_runs_every_study_with_the_committed_seeds(runs: dict[str, dict[str,
         result = runner.invoke(command, ["all", "--out", str(tmp_path), "--figures", str(tmp_path), "--processes", "1"])
         assert result.exit_code == 0, result.output
     assert list(runs) == [study.name for study in (*STUDIES, *LAB_STUDIES)]
-    seeds = {"table1": 24, "learning": 8, "policies": 4, "which": 20, "session-types": 8, "learned-curves": 8}
+    seeds = {
+        "table1": 24,
+        "learning": 8,
+        "policies": 4,
+        "which": 20,
+        "session-types": 8,
+        "learned-curves": 8,
+        "scale": 20,
+    }
     assert {name: options["seeds"] for name, options in runs.items() if "seeds" in options} == seeds
     assert {options["processes"] for options in runs.values() if "processes" in options} == {1}
     assert (tmp_path / "which.json").is_file()

@@ -11,8 +11,8 @@ import pytest
 from lab.studies.learned_curves import LEARNED, WEIGHTS, utilities
 from lab.studies.measured_fleets import SIZES, TRUE, Trial
 from lab.studies.policies import tuned_weights
-from lab.studies.scale import ADVICE, COLUMNS, WANTED, Scaler
-from lab.studies.scaled_fleet import PLAIN, STARTING
+from lab.studies.scale import ADVICE, COLUMNS, Scaler
+from lab.studies.scaled_fleet import ACTIVE, DRAINING, OFF, PLAIN, World
 from lab.studies.scaled_fleet import Trial as Day
 from lab.studies.which import CELLS, LINES, measure, trials_of
 from slta_experiments.fleets import TABLE_1
@@ -38,16 +38,26 @@ def test_the_page_of_results_says_what_learned_curves_lose() -> None:
     assert list(table) == [[cells[0], *(lost[cells[0], n] for n in SIZES)] for cells in table]
 
 
-def test_following_scale_advice_cuts_no_session_and_ending_pools_at_once_does() -> None:
-    def cut(rule: str) -> int:
-        scaler = Scaler(Day(PLAIN, rule, 0))
-        for _ in range(160):
-            scaler.next()
-        assert (scaler.world.status > STARTING).any()
-        return scaler.world.cut
+def test_a_draining_pool_of_a_scaled_fleet_loses_sessions_only_as_they_end() -> None:
+    world = World(Day(PLAIN, ADVICE, 0), (0, 8, 3))
+    before = [world.next() for _ in range(10)][-1].sessions
+    slots = world.slots(1, ACTIVE)
+    world.move(slots, DRAINING)
+    minutes = [world.next() for _ in range(10)]
+    left = world.sessions(slots).sum()
+    assert 0 < left < before
+    assert sum(minute.refused for minute in minutes) > 0 == world.cut
+    world.move(slots, OFF)
+    assert world.cut == left
 
-    assert cut(ADVICE) == 0
-    assert cut(WANTED) > 0
+
+def test_pools_that_are_not_wanted_drain_and_end_empty() -> None:
+    scaler = Scaler(Day(PLAIN, ADVICE, 0))
+    scaler.world = World(scaler.trial, (0, 20, 6))
+    for _ in range(70):
+        scaler.next()
+    assert (scaler.world.status > OFF).sum() < 26
+    assert scaler.world.cut == 0
 
 
 def test_the_page_of_results_says_what_scale_advice_costs() -> None:
