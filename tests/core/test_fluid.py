@@ -15,7 +15,6 @@ from tests.core.strategies import Fleet, fleets
 # Δ(1, ·) = log 5, log 1.25, log 0.74, Δ(2, ·) = log 10, log 2.5, log 1.48; the order is therefore
 # (2,1), (1,1), (2,2), (2,3), (1,2), (1,3).
 RANKING = log_shares(5, 10)
-EMPTY = [[0.5, 0, 0, 0], [0.5, 0, 0, 0]]
 
 
 def fractions_of(fleet: Fleet) -> list[list[float]]:
@@ -33,11 +32,6 @@ def equilibrium(ranking: Ranking, alpha: list[float], load: float) -> list[list[
     assert best is not None
     columns = optimal_assignment(ranking, alpha, best)
     return [column + [0.0] * (len(m) + 1 - len(column)) for column, m in zip(columns, ranking.marginals, strict=True)]
-
-
-def test_all_arrivals_join_the_best_coordinate_of_an_empty_system() -> None:
-    assert frontier_rank(RANKING, EMPTY) == RANKING.rank(RANKING.order[0]) == 1
-    assert arrival_rates(RANKING, EMPTY, arrival_rate=2, service_rate=1) == [[0, 0, 0, 0], [0, 2, 0, 0]]
 
 
 def test_better_levels_are_refilled_as_fast_as_they_empty_and_the_frontier_takes_the_rest() -> None:
@@ -74,12 +68,3 @@ def test_sessions_come_and_leave_at_their_own_rates(fleet: Fleet, arrival_rate: 
     sessions = sum(sum(column[1:]) for column in q)
     total = sum(map(sum, derivative(fleet.ranking, q, arrival_rate, service_rate)))
     assert total == pytest.approx(arrival_rate - service_rate * sessions, abs=1e-9)
-
-
-@given(fleet=fleets(), arrival_rate=st.floats(0, 20))
-def test_arrivals_only_join_levels_down_to_the_frontier(fleet: Fleet, arrival_rate: float) -> None:
-    q = fractions_of(fleet)
-    rates = arrival_rates(fleet.ranking, q, arrival_rate, service_rate=1.0)
-    worse = fleet.ranking.order[frontier_rank(fleet.ranking, q) :]
-    assert all(rates[i][j] == 0 for i, j in worse)
-    assert all(column[0] == 0 for column in rates)

@@ -22,18 +22,6 @@ def best_of(ranking: Ranking, pools: Sequence[float], sessions: float) -> Optimu
     return best
 
 
-# --- Table 1: two classes of equal size, u_i(x) = x log(r_i/x), r = (20, 30)
-
-TABLE_1 = log_shares(20, 30, capacity=60)
-
-
-def test_an_integral_load_puts_sigma_star_on_the_next_coordinate_with_nothing_in_it() -> None:
-    # N = 1000: 8 + 12 coordinates hold exactly 1000, and (5) has ≤ on its left: r* = 21, σ* = (2, 13).
-    best = best_of(TABLE_1, [50, 50], 1000)
-    assert (best.rank, best.coordinate, best.filled) == (21, Coordinate(1, 13), 0)
-    assert optimal_assignment(TABLE_1, [50, 50], best) == [[50.0] * 9, [50.0] * 13]
-
-
 # --- Edges
 
 
@@ -153,13 +141,6 @@ def point(fleet: Fleet, shape: tuple[list[float], float]) -> tuple[list[float], 
 def bound_at(ranking: Ranking, pools: Sequence[float], sessions: float) -> float:
     best = optimum(ranking, pools, sessions)
     return best.utility if best else 0.0
-
-
-@given(fleet=fleets(), factor=st.floats(0.01, 100))
-def test_twice_the_fleet_with_twice_the_load_is_worth_twice_as_much(fleet: Fleet, factor: float) -> None:
-    larger = bound_at(fleet.ranking, [factor * count for count in fleet.pools], factor * fleet.sessions)
-    smaller = bound_at(fleet.ranking, fleet.pools, fleet.sessions)
-    assert larger == pytest.approx(factor * smaller, rel=1e-9, abs=1e-9)
 
 
 STEP = 1 / 1024
