@@ -50,7 +50,8 @@ def running(binary: str, folder: Path) -> Iterator[str]:
     acl = folder / "users.acl"
     acl.write_text(make_secrets.acl_file(SECRETS, TEMPLATE), encoding="utf-8")
     # Without the second option DEBUG is refused before the ACL is asked; without the third, a kill may lose writes.
-    with Server(folder, binary, "--aclfile", str(acl), "--enable-debug-command", "yes", "--appendfsync", "always") as server:
+    options = ("--aclfile", str(acl), "--enable-debug-command", "yes", "--appendfsync", "always")
+    with Server(folder, binary, *options) as server:
         yield str(server.folder / "s")
 
 
