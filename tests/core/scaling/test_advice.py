@@ -130,6 +130,7 @@ def test_a_floor_beyond_the_limits_takes_what_they_state_and_room_and_drains_non
 
     assert [target(spec_of(floor=2, **limited), [400], now) for now in ((0, 0), (40, 1))] == [(32, 2), (40, 2)]
     assert target(spec_of({"rare": ["large"]}, **limited), [40, 200], (0, 0)) == (4, 2)  # 120 have no room anyway
+    assert target(spec_of({"rare": ["large"]}, floor=2, **limited), [400, 0], (0, 0)) == (32, 2)
 
 
 def test_refused_sessions_are_part_of_the_load_up_to_half_of_it_in_one_line() -> None:

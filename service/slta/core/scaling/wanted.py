@@ -40,7 +40,9 @@ class Demand:
     def floor(self) -> float | None:
         """Least utility of all sessions; None with a budget."""
         by_type = self.scale.floor and self.spec.floors(self.scale.floor)
-        return sum(load * least for load, least in zip(self.loads, by_type, strict=True)) if by_type else None
+        if not by_type:
+            return None
+        return sum(load * least for load, least in zip(self.loads, by_type, strict=True) if load > 0)
 
     def cost(self, pools: Sequence[float]) -> float:
         """Of all pools."""
@@ -115,7 +117,7 @@ class Demand:
             full = {c for c in free if mix[c] * 2**DOUBLINGS > self.scale.classes[c].most}
             lows = [self.scale.classes[c].most if c in full else low for c, low in enumerate(lows)]
             free = free - full if full else set()
-        if self.floor is None or self.floor == -math.inf:
+        if self.floor is None or not math.isfinite(self.floor):
             return tuple(lows)
         return replace(self, scale=replace(self.scale, floor=Floor(-math.inf, is_share=False))).cheapest(stated)
 
