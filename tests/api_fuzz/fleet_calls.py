@@ -75,7 +75,7 @@ async def look(walk: Walk) -> None:
     """One of the calls that only read."""
     sound = (
         *("", "/state", "/events", "/next", "/pools?limit=3", "/averages?window=60", "/optimum?load_per_pool=2"),
-        "/quality",
+        *("/quality", "/scale"),
         "/endpoints",
     )
     typed = f"/next?session_type={type_name(walk.rng)}", f"/optimum?load_per_pool={type_name(walk.rng)}:2"

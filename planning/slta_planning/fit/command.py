@@ -51,11 +51,16 @@ _Files = tuple[Path | None, Path | None, Path | None]
 
 
 class _Names(NamedTuple):
-    """Queries of both series, or their names, and the label of the class."""
+    """Queries of both series, or their names, the label of the class, and the largest share of them to leave out."""
 
     sessions: str | None
     value: str | None
     class_label: str
+    most_left_out: float
+
+    def checked(self, samples: Samples) -> Samples:
+        samples.refuse_if_too_many(self.most_left_out)
+        return samples
 
     def both(self) -> tuple[str, str]:
         if not (self.sessions and self.value):
@@ -100,18 +105,13 @@ def command(
 
     Exit code 1: the means of a class are not concave, and no fleet file is written.
     """
-    sizes, names = (capacity or [], pools or []), _Names(sessions_query, value_query, class_label)
+    sizes, names = (capacity or [], pools or []), _Names(sessions_query, value_query, class_label, max_left_out)
     with in_one_line(InvalidFleetError):
         _check(context)
+        found = _queried(prometheus, token_file, names, (start, end, step)) if prometheus else _read(samples, names)
         if weights:
             _write_weighted(weights_of(weights), *sizes, yaml)
-            return
-        found = _read(samples, names) if samples else None
-        if prometheus:
-            found = _queried(prometheus, token_file, names, (start, end, step))
-        if found:
-            found[0].refuse_if_too_many(max_left_out)
-        if live:
+        elif live:
             given = {"file": propose, "apply": apply, "at_most_every": at_most_every, "yes": yes, "figures": json}
             _run_live(found and found[0], given, {"url": url, "key_file": key_file, "fleet": fleet})
         elif found:
@@ -141,10 +141,12 @@ def _run_live(samples: Samples | None, given: Mapping[str, object], target: Mapp
     asyncio.run(run_command(live, {"seen": samples, **given}, **target))
 
 
-def _read(file: Path, names: _Names) -> _Found:
-    """Samples of a CSV, or of two series of an export."""
+def _read(file: Path | None, names: _Names) -> _Found | None:
+    """Samples of a CSV, or of two series of an export, if there is a file."""
+    if file is None:
+        return None
     if not (names.sessions or names.value):
-        return read_csv(file), file.name
+        return names.checked(read_csv(file)), file.name
     sessions, value = names.both()
     table = read_table(file)
     _, head = next(table, (0, []))
@@ -154,7 +156,7 @@ def _read(file: Path, names: _Names) -> _Found:
             raise UserError(f"{file}, line {number}: {len(row)} columns instead of {len(head)}")
         rows.append(row)
     series = exported(head, rows, sessions, value), exported(head, rows, value, sessions)
-    return joined(*series, names.class_label), file.name
+    return names.checked(joined(*series, names.class_label)), file.name
 
 
 def _queried(
@@ -163,7 +165,7 @@ def _queried(
     sessions, value = names.both()
     token = token_file.read_text(encoding="utf-8").strip() if token_file else None
     span = Range(*options.range_of(*times[:2]), times[2])
-    return read_prometheus(Source(url, token), sessions, value, names.class_label, span), value
+    return names.checked(read_prometheus(Source(url, token), sessions, value, names.class_label, span)), value
 
 
 def _fit(found: _Found, task: FitTask, sizes: _Sizes, files: _Files) -> None:
