@@ -17,8 +17,9 @@ from testbed.live_fleet import Fleet
 from tests.docs.pages import ROOT
 
 BEGIN = """
-import contextlib, multiprocessing, os, sys
+import contextlib, multiprocessing, os, signal, sys
 from slta_client import Client
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background of a shell
 client = Client(sys.argv[1], sys.argv[2], timeout=30)
 blocks = contextlib.ExitStack()
 """
