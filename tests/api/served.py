@@ -64,13 +64,14 @@ class Served:
     async def say(self, *pieces: bytes) -> bytes:
         """All that the server says on a new connection until it ends it; the pieces arrive one by one."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=self.tls)
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(0.01)  # so that they are not read as one
-        said = await reader.read()
-        writer.close()
-        return said
+        try:
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.01)  # so that they are not read as one
+            return await reader.read()
+        finally:
+            writer.close()
 
     async def leave(self, *pieces: bytes) -> None:
         """Say something, and go without having read an answer."""
