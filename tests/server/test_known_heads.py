@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import httptools
+from typing import Any
+
 import pytest
 
 from slta.server import request_head
-from slta.server.request_head import KnownHeads, RequestHead, parsed_head
+from slta.server.framing import RequestReader
+from slta.server.request_head import KnownHeads, RequestHead, without_secret
 from tests.api.raw_requests import assign, call
 from tests.inventory import each
 
 SECRET = "Bearer one.secret"
 
 
-class Headers:
-    """What the parser tells of a head."""
+class Connection:
+    """Connection that keeps the head of the request which its reader begins; `heads` are those that it knows."""
 
-    def __init__(self, head: bytes) -> None:
-        self.found: list[tuple[bytes, bytes]] = []
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.feed_data(head)
+    def __init__(self, head: bytes, heads: KnownHeads | None = None) -> None:
+        RequestReader(self, heads or KnownHeads()).parse(head)
 
-    def on_url(self, url: bytes) -> None:
-        self.url = url
+    def admit(self, target: bytes) -> None:
+        """Every request is taken."""
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.found.append((name.lower(), value.rstrip()))
-
-    def on_headers_complete(self) -> None:
-        self.head = parsed_head(self.parser, self.url, self.found)
+    def begin(self, _: Any, head: RequestHead) -> None:
+        self.head = head
 
 
 def head_of(request: bytes) -> bytes:
@@ -37,8 +34,8 @@ def head_of(request: bytes) -> bytes:
 
 def known_after(request: bytes) -> tuple[KnownHeads, RequestHead | None]:
     heads, head = KnownHeads(), head_of(request)
-    heads.add(head, Headers(head).head)
-    return heads, heads.find(head)
+    Connection(head, heads)
+    return heads, heads.find(*without_secret(head))
 
 
 NOT_KEPT = {
@@ -64,7 +61,7 @@ def test_a_head_that_hardly_repeats_is_not_remembered(request: str) -> None:
 
 def test_a_known_head_says_what_the_parser_said() -> None:
     request = assign("a", authorization=SECRET, accept="*/*")
-    parsed, (_, known) = Headers(head_of(request)).head, known_after(request)
+    parsed, (_, known) = Connection(head_of(request)).head, known_after(request)
     assert known
     assert {**known.scope, "headers": dict(known.scope["headers"])} == {
         **parsed.scope,
@@ -80,10 +77,10 @@ def test_no_edit_of_a_known_head_is_read_otherwise_than_by_the_parser() -> None:
         (b"", b"\n", b"\r", b"\0", b" ", b":", b"\t", b"A", b"\r\n"),
     )
     edited = {head[:at] + edit + head[at + cut :] for at in range(len(head)) for edit in edits for cut in range(3)}
-    found = {other: known for other in edited if (known := heads.find(other))}
+    found = {other: known for other in edited if (known := heads.find(*without_secret(other)))}
     assert len(found) > 100  # another key
     for other, known in found.items():
-        parsed = Headers(other).head
+        parsed = Connection(other).head
         assert dict(known.scope["headers"]) == dict(parsed.scope["headers"])
         assert (known.target, known.body, known.keep_alive) == (parsed.target, parsed.body, parsed.keep_alive)
 
@@ -96,8 +93,7 @@ def test_no_secret_is_kept() -> None:
 
 def test_the_heads_begin_anew_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_head, "KNOWN_HEADS", 2)
-    heads = KnownHeads()
-    for client in ("a", "b", "c"):
-        head = head_of(assign("a", user_agent=client))
-        heads.add(head, Headers(head).head)
-    assert [bool(heads.find(head_of(assign("a", user_agent=client)))) for client in "abc"] == [False, False, True]
+    heads, sent = KnownHeads(), [head_of(assign("a", user_agent=client)) for client in "abc"]
+    for head in sent:
+        Connection(head, heads)
+    assert [bool(heads.find(*without_secret(head))) for head in sent] == [False, False, True]

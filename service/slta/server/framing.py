@@ -20,6 +20,7 @@ from slta.server.request_head import (
     head_end,
     headers_too_large,
     parsed_head,
+    without_secret,
 )
 
 MAX_UNRECEIVED = 65_536
@@ -66,7 +67,8 @@ class RequestReader:
             self._parser, self._has_trailers = httptools.HttpRequestParser(self), False
 
     def _parse_head(self, piece: bytes) -> None:
-        self._head = known = self._known_heads.find(piece)
+        rest, secret = without_secret(piece)
+        self._head = known = self._known_heads.find(rest, secret)
         self._is_known = known is not None
         if known:
             self._connection.admit(known.target)
@@ -74,7 +76,7 @@ class RequestReader:
         else:
             self._parser.feed_data(UPGRADE.sub(b"", piece))
             if self._head:
-                self._known_heads.add(piece, self._head)
+                self._known_heads.add(rest, secret, self._head)
 
     def _begin(self, head: RequestHead) -> None:
         self._head, self.body_left, self.overhead = head, head.body, 0

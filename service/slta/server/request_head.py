@@ -26,9 +26,7 @@ REPEATED = frozenset(
     (b"host", b"user-agent", b"accept", b"accept-encoding", b"connection", b"content-type", b"content-length")
 )
 """Headers with which a client's heads are often equal, and which have no secrets."""
-_SECRET = b"uthorization:"
-_BEFORE_SECRET = (b"\r\nA", b"\r\na")
-_PLAIN_VALUE = re.compile(rb"[ -~]+\Z")
+_PLAIN_SECRET = re.compile(rb"\r\n[Aa]uthorization:[ \t]*+([!-~](?:[ -~]*[!-~])?)[ \t]*+(?=\r\n)")
 _TARGET = re.compile(rb"[A-Za-z-]+ (/[^ \r\n]*)")
 _VERSION = re.compile(rb" HTTP/\d+(\.\d+)?\Z")
 
@@ -72,44 +70,37 @@ def _body_of(names: Mapping[bytes, bytes], headers: list[tuple[bytes, bytes]]) -
 
 
 class KnownHeads:
-    """Heads of earlier requests by their bytes without the Authorization line, which is never kept."""
+    """Heads of earlier requests by their bytes without the Authorization line, which is never kept.
+
+    `rest` and `secret` as `without_secret` returns them.
+    """
 
     def __init__(self) -> None:
         self._heads: dict[bytes, RequestHead] = {}
 
-    def find(self, head: bytes) -> RequestHead | None:
-        """A known head with the Authorization of this one, if its value is plain; None if the head must be parsed."""
-        rest, secret = _without_secret(head)
+    def find(self, rest: bytes, secret: bytes) -> RequestHead | None:
+        """A known head with this secret; None if the head must be parsed."""
         known = self._heads.get(rest)
         if known is None or not secret:
             return known
         headers = [*known.scope["headers"], (b"authorization", secret)]
         return known._replace(scope={**known.scope, "headers": headers})
 
-    def add(self, head: bytes, parsed: RequestHead) -> None:
+    def add(self, rest: bytes, secret: bytes, parsed: RequestHead) -> None:
         """Remember a head that was accepted, if others may have the same; when there are KNOWN_HEADS, begin anew."""
-        if not (parsed.fast and parsed.fast.route.parser) or len(head) > UNCHECKED_HEAD_BYTES:
+        if not (parsed.fast and parsed.fast.route.parser) or len(rest) > UNCHECKED_HEAD_BYTES:
             return
-        rest, secret = _without_secret(head)
-        headers = list(parsed.scope["headers"])
-        if secret:
-            headers.remove((b"authorization", secret))
-        if {name for name, _ in headers} <= REPEATED:
+        headers = [header for header in parsed.scope["headers"] if header[0] in REPEATED]
+        if len(headers) + bool(secret) == len(parsed.scope["headers"]):
             if len(self._heads) >= KNOWN_HEADS:
                 self._heads.clear()
             self._heads[rest] = parsed._replace(scope={**parsed.scope, "headers": headers})
 
 
-def _without_secret(head: bytes) -> tuple[bytes, bytes]:
+def without_secret(head: bytes) -> tuple[bytes, bytes]:
     """The head without its Authorization line, and the value of that, if it is plain; else the whole head and b""."""
-    at = head.find(_SECRET)
-    if at < 0:
-        return head, b""
-    start, end = at - 1, head.find(b"\r\n", at)
-    value = head[at + len(_SECRET) : end].strip(b" \t")
-    if head[start - 2 : at] not in _BEFORE_SECRET or not _PLAIN_VALUE.match(value):
-        return head, b""
-    return head[:start] + head[end + 2 :], value
+    found = _PLAIN_SECRET.search(head)
+    return (head[: found.start()] + head[found.end() :], found[1]) if found else (head, b"")
 
 
 def head_end(buffer: bytes, start: int) -> int:
