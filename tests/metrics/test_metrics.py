@@ -329,8 +329,9 @@ def answered(route: str | None, status: int, seconds: float) -> RequestRecord:
 
 async def test_requests_are_counted_as_opentelemetry_names_them(store: Store, metrics: Metrics) -> None:
     route, problems = "/v1/fleets/{fleet}/assign", {404: "unknown_fleet", 429: "no_capacity", 503: "overloaded"}
-    for status in (201, 201, 404, 429, 503, 500, 0):
-        metrics.observe(answered(route, status, 0.004)._replace(problem=problems.get(status, "")))
+    for key, status in enumerate((201, 201, 404, 429, 503, 500, 0)):
+        record = answered(route, status, 0.005)
+        metrics.observe(record._replace(problem=problems.get(status, ""), key_id=f"key-{key}"))
     metrics.observe(answered(None, 404, 0.004)._replace(method="BREW"))
     found = series(await exposition(metrics, store))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from http import HTTPStatus
 from itertools import accumulate
@@ -52,14 +52,14 @@ class RequestCounts(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Both families, for prometheus_client."""
-        durations, by_key = dict[Labels, list[float]](), Counter[Labels]()
+        durations, by_key = defaultdict[Labels, list[list[float]]](list), Counter[Labels]()
         for (method, route, status, key_id, problem), counts in self._counts.items():
-            labels: Labels = (method, route or "", str(status or ""), _error_of(status, problem))
-            durations[labels] = [a + b for a, b in zip(durations.get(labels, [0.0] * len(counts)), counts, strict=True)]
+            durations[method, route or "", str(status or ""), _error_of(status, problem)].append(counts)
             by_key[key_id or NO_KEY, str(status or "")] += int(sum(counts[:-1]))
         histogram = HistogramMetricFamily(REQUESTS.full_name, REQUESTS.help, labels=REQUESTS.labels)
-        for labels, (*counts, total) in durations.items():
-            histogram.add_metric(labels, [*zip(BOUNDS, accumulate(counts), strict=True)], total)
+        for labels, rows in durations.items():
+            *buckets, total = map(sum, zip(*rows, strict=True))
+            histogram.add_metric(labels, [*zip(BOUNDS, accumulate(buckets), strict=True)], total)
         requests = CounterMetricFamily(KEY_REQUESTS.full_name, KEY_REQUESTS.help, labels=KEY_REQUESTS.labels)
         for labels, number in by_key.items():
             requests.add_metric(labels, number)
