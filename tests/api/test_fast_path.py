@@ -146,9 +146,12 @@ async def test_both_ways_say_the_same_when_heads_repeat(server: str, redis: Redi
     assert [name for name, *both in zip(KEYED, directly, by_fastapi, strict=True) if both[0] != both[1]] == []
 
 
-async def test_known_heads_without_a_body_are_answered_one_after_the_other(here: Served) -> None:
-    said = await here.say(*in_one(call("f/assign"), call("f/assign"), call("f/assign", host="elsewhere")))
-    assert [part[:3] for part in said.split(b"HTTP/1.1 ")[1:]] == [b"201", b"200", b"400"]
+async def test_known_heads_are_answered_one_after_the_other_and_refused_again(here: Served) -> None:
+    changes = ({"host": "elsewhere"}, {"content_type": "text/plain"}, {"accept": "text/html"})
+    refused = (assign("a", **change) for change in changes for _ in range(2))
+    said = await here.say(*in_one(call("f/assign"), call("f/assign"), *refused, assign("a")))
+    codes = [int(part[:3]) for part in said.split(b"HTTP/1.1 ")[1:]]
+    assert codes == [201, 200, 400, 400, 415, 415, 406, 406, 201]
 
 
 async def test_a_key_that_is_removed_is_refused_at_the_next_known_head(server: str, redis: Redis) -> None:

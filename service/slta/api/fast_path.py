@@ -118,7 +118,7 @@ class FastPath:
                     model = await route.parser.read(body)
                 else:
                     model = await route.parser.receive(context, scope["query_string"], body, authorizer.reserve)
-                request.is_checked = bool(body)
+                request.is_checked = True
                 response = await route.endpoint(fleet, model, self._dependencies, context)
             status = response.status
         except ClientDisconnect:
