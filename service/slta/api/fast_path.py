@@ -71,7 +71,7 @@ FAST_PROXY_ROUTES: Mapping[RouteRules, FastRoute] = {
 
 @dataclass(slots=True)
 class FastRequest:
-    """Matched route and fleet of requests with one head; `is_checked`: one of them passed the checks of the head."""
+    """Route and fleet that a head matches; `is_checked` once a request with this head has passed the checks of it."""
 
     route: FastRoute
     fleet: str

@@ -103,7 +103,7 @@ class Acceptor:
             self._limits.refuse("handshake_failed")
         if error or task.cancelled():
             client.close()
-            protocol.connection_lost(None)  # again with TLS; without, uvloop does not tell it if it was cancelled
+            protocol.connection_lost(None)  # uvloop calls it with TLS; without, not after a cancel. Twice is harmless.
         if error and not isinstance(error, OSError):
             raise error
 
