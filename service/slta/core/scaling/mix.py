@@ -31,7 +31,7 @@ def hull_of(marginals: Sequence[Sequence[float]], costs: Sequence[float], classe
     [(0.5, 3.0), (1.0, 4.0)]
     """
     levels = ((c, k, total) for c in classes for k, total in enumerate(accumulate(marginals[c]), 1))
-    points = sorted(Point(costs[c] / k, total / k, c, k) for c, k, total in levels)
+    points = [Point(costs[c] / k, total / k, c, k) for c, k, total in levels]
     hull = list[Point]()
     for point in sorted(points, key=lambda point: (point.cost, -point.utility)):
         if hull and point.utility <= hull[-1].utility:
