@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from slta.cli.commands import PARTS, _load, app
 from slta.cli.error_messages import EXIT_CODES
+from slta.cli.output import text_of
 from tests.inventory import each
 
 ONE_MEANING = {
@@ -93,3 +94,7 @@ def test_help_is_in_80_columns(name: str, command: Any) -> None:
 
 def test_the_help_has_the_table_of_exit_codes() -> None:
     assert all(meaning in called("--help", columns=400).stdout for meaning in EXIT_CODES.values())
+
+
+def test_only_the_first_table_is_shown_without_rows() -> None:
+    assert text_of("table", {}, ("A", []), ("B", []), ("C", [[1]])) == "A\n\nC\n1"

@@ -28,8 +28,9 @@ def table(header: str, rows: Iterable[Sequence[object]], width: int = WIDTH) -> 
 
 
 def text_of(output: Format, data: Any, *tables: Table) -> str:  # noqa: ANN401 - JSON
-    """`data` as JSON, or the tables with an empty line between, whole if standard output is no terminal."""
+    """`data` as JSON, or the first table and others with rows, an empty line between, whole if it is no terminal."""
     if output == "json":
         return json.dumps(data, indent=1, ensure_ascii=False)
     width = WIDTH if sys.stdout.isatty() else sys.maxsize
-    return "\n\n".join(table(*one, width) for one in tables)
+    found = [(header, list(rows)) for header, rows in tables]
+    return "\n\n".join(table(*one, width) for one in [*found[:1], *(one for one in found[1:] if one[1])])
