@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
+from slta.api.http.worker import in_worker
+from slta.api.routes import observations
 from slta.scaling import advisor
 from testbed.in_process import TINY, Service, service_in_process
 from tests.api.conftest import refusal
@@ -84,6 +87,23 @@ async def test_what_if_another_aim_is_marked(service: Service) -> None:
 )
 async def test_a_what_if_that_cannot_be_is_refused(service: Service, query: dict[str, Any]) -> None:
     assert refusal(await scale(service, **query)) == (422, "invalid_request")
+
+
+async def test_advice_is_computed_for_one_question_at_a_time(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    queued, most = 0, 0
+
+    async def counted(*work: Any) -> Any:
+        nonlocal queued, most
+        queued += 1
+        most = max(most, queued)
+        found = await in_worker(*work)
+        queued -= 1
+        return found
+
+    monkeypatch.setattr(advisor, "FRESH_SECONDS", 10.0)
+    monkeypatch.setattr(observations, "in_worker", counted)
+    answers = await asyncio.gather(*(scale(service, budget=budget) for budget in range(1, 9)))
+    assert ({answer.status_code for answer in answers}, most) == ({200}, 1)
 
 
 async def silent(service: Service, *pools: str) -> None:

@@ -50,11 +50,15 @@ async def read_advice(store: Store, snapshot: Snapshot, spec: FleetSpec) -> Advi
 
 
 class Advisor:
-    """Bases of the fleets that were asked for lately. One per process."""
+    """Bases of the fleets that were asked for lately. One per process.
+
+    `turn` is held while advice is computed, up to a second in the worker, so that other work waits for one at most.
+    """
 
     def __init__(self, store: Store, specs: Specs) -> None:
         self._store = store
         self._specs = specs
+        self.turn = asyncio.Lock()
         self._readings: dict[str, tuple[float, asyncio.Task[Basis]]] = {}
 
     async def basis(self, fleet: str) -> Basis:

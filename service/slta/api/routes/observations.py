@@ -18,6 +18,7 @@ from slta.api.http.worker import in_worker
 from slta.api.schemas import FleetName, json_response
 from slta.core.limits import MAX_POOLS
 from slta.core.scaling.advice import Advice, advise
+from slta.core.scaling.settings import Scale
 from slta.core.session_types import DEFAULT_TYPE
 from slta.models.errors import (
     AdviceWithheldError,
@@ -28,6 +29,7 @@ from slta.models.errors import (
     UtilitiesChangedError,
 )
 from slta.parsing import NAME_PATTERN
+from slta.scaling.advisor import Basis
 from slta.views.averages import AveragesObservation, observe_averages
 from slta.views.integrals import decode_integrals
 from slta.views.next_placement import NextPlacement, next_placement
@@ -130,9 +132,14 @@ async def get_scale(
             basis.spec.floors(scale.floor)
     except ValueError as error:
         raise HttpError(422, "invalid_request", f"query: {error}") from None
-    advice = await in_worker(advise, *basis._replace(scale=scale))
+    async with advisor.turn:
+        return json_response(await in_worker(_answer, basis, scale))
+
+
+def _answer(basis: Basis, scale: Scale) -> ScaleObservation:
+    advice = advise(*basis._replace(scale=scale))
     if isinstance(advice, Advice):
-        return json_response(await in_worker(observe_scale, advice, hypothetical=scale != basis.scale))
+        return observe_scale(advice, hypothetical=scale != basis.scale)
     counts = zip(basis.spec.class_names(), advice.may_add, strict=True)
     raise AdviceWithheldError(reason=advice.reason, may_add=" ".join(f"{name}:{count}" for name, count in counts))
 
