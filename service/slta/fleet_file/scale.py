@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Annotated, Self
 
@@ -21,13 +22,10 @@ Pools = Annotated[int, Field(strict=True, ge=0, le=MAX_POOLS)]
 
 
 def _check_share(text: str) -> str:
-    try:
-        is_share = floor_of(text).is_share
-    except ValueError:
-        is_share = False
-    if not is_share:
-        raise PydanticCustomError("floor", "must be a number, or a share above 0% and up to 100%, like 95%")
-    return text
+    with suppress(ValueError):
+        if floor_of(text).is_share:
+            return text
+    raise PydanticCustomError("floor", "must be a number, or a share above 0% and up to 100%, like 95%")
 
 
 FloorFile = Annotated[
