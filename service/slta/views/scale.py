@@ -127,7 +127,8 @@ def _state(pool: Pool, pool_class: int) -> PoolState:
 def observe_scale(advice: Advice, *, hypothetical: bool) -> ScaleObservation:
     """Response of `GET …/scale`."""
     demand, loads = advice.demand, sum(advice.offered.with_margin)
-    numbers = (demand.spec.class_names(), demand.scale.classes, advice.wanted, advice.now, advice.target, demand.mix)
+    mix = demand.mix(range(len(advice.now)))
+    numbers = (demand.spec.class_names(), demand.scale.classes, advice.wanted, advice.now, advice.target, mix)
     return ScaleObservation(
         hypothetical=hypothetical,
         sentence=sentence_of(advice),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -99,11 +99,6 @@ class Demand:
     def _change(self, before: Counts, after: Counts) -> float:
         return self.cost([abs(a - b) for a, b in zip(before, after, strict=True)])
 
-    @cached_property
-    def mix(self) -> list[float]:
-        """The fluid mix of all classes."""
-        return self._mix(set(range(len(self.scale.classes))))
-
     def cheapest(self, lows: list[int]) -> Counts:
         """A multiple of the fluid mix. Where `max` of its classes allows none that is enough, others join them.
 
@@ -111,7 +106,7 @@ class Demand:
         """
         free, stated = set(range(len(lows))), [max(own.min, own.max or 0) for own in self.scale.classes]
         while free:
-            mix = self._mix(free)
+            mix = self.mix(free)
             if (found := self._multiple(mix, lows)) is not None:
                 return found
             full = {c for c in free if mix[c] * 2**DOUBLINGS > self.scale.classes[c].most}
@@ -121,7 +116,8 @@ class Demand:
             return tuple(lows)
         return replace(self, scale=replace(self.scale, floor=Floor(-math.inf, is_share=False))).cheapest(stated)
 
-    def _mix(self, free: set[int]) -> list[float]:
+    def mix(self, free: Container[int]) -> list[float]:
+        """The fluid mix of these classes."""
         marginals, costs = self.spec.paper_ranking.marginals, [own.cost for own in self.scale.classes]
         own = [[c for c in classes if c in free] for classes in self.spec.type_sets.classes]
         parts = [(hull_of(marginals, costs, c), load) for c, load in zip(own, self.loads, strict=True) if c]
