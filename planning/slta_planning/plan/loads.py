@@ -57,7 +57,7 @@ def _refuse_missing(found: Mapping[str, str], kinds: Sequence[str], option: str)
 def read_profile(file: Path, kinds: Sequence[str]) -> list[Hour]:
     """CSV with the columns `hour`, one of each type and, if there are such sessions, `default`. Raises UserError.
 
-    Without session types the columns are `hour` and `load`. Names of hours are unique.
+    Without session types the columns are `hour` and `sessions`. Names of hours are unique.
     """
     rows = rows_by_hour(file, lambda columns: _check_columns(file, columns, kinds))
     hours = [_hour_of(name, row, place, kinds) for name, place, row in rows]
@@ -69,7 +69,8 @@ def read_profile(file: Path, kinds: Sequence[str]) -> list[Hour]:
 def _hour_of(name: str, row: Mapping[str, str], place: str, kinds: Sequence[str]) -> Hour:
     if len(kinds) == 1:
         return Hour(name, (load_of(row["sessions"], f"{place}: sessions", least=0.0),))
-    return _simulated(_hour(name, _loads(row, place, kinds), kinds), place, least=0.0)
+    loads = {kind: load_of(row[kind], f"{place}: {kind}", least=0.0) for kind in kinds if kind in row}
+    return _simulated(_hour(name, loads, kinds), place, least=0.0)
 
 
 def _check_columns(file: Path, columns: Sequence[str], kinds: Sequence[str]) -> None:
@@ -83,10 +84,6 @@ def _check_columns(file: Path, columns: Sequence[str], kinds: Sequence[str]) -> 
     for name in columns:
         if name not in ("", "hour", *kinds):
             raise UserError(f"{file}: the first line: {no_such(name, kinds, TYPE_NOUN)}")
-
-
-def _loads(row: Mapping[str, str], place: str, kinds: Sequence[str]) -> dict[str, float]:
-    return {kind: load_of(row[kind], f"{place}: {kind}", least=0.0) for kind in kinds if kind in row}
 
 
 def _hour(name: str, loads: Mapping[str, float], kinds: Sequence[str]) -> Hour:
