@@ -42,16 +42,11 @@ def loads_of(given: Loads, kinds: Sequence[str]) -> Hour:
             raise UserError(f"{option}: {told}")
         return Hour("", (load_of(texts[0], option, 1.0, times),))
     found = named_amounts(texts, kinds, option, TYPE_NOUN, unnamed=DEFAULT_TYPE)
-    _refuse_missing(found, kinds, option)
-    loads = {name: load_of(text, f"{option} {name}", 0.0, times) for name, text in found.items()}
-    return _simulated(_hour("", loads, kinds), option, least=1.0)
-
-
-def _refuse_missing(found: Mapping[str, str], kinds: Sequence[str], option: str) -> None:
-    missing = [name for name in kinds if name not in found and name != DEFAULT_TYPE]
-    if missing:
+    if missing := [name for name in kinds if name not in found and name != DEFAULT_TYPE]:
         words = " ".join(f"{option} {name}=…" for name in missing)
         raise UserError(f"{option}: every session type needs a load: add {words}")
+    loads = {name: load_of(text, f"{option} {name}", 0.0, times) for name, text in found.items()}
+    return _simulated(Hour("", tuple(loads.get(kind, 0.0) for kind in kinds)), option, least=1.0)
 
 
 def read_profile(file: Path, kinds: Sequence[str]) -> list[Hour]:
@@ -69,8 +64,8 @@ def read_profile(file: Path, kinds: Sequence[str]) -> list[Hour]:
 def _hour_of(name: str, row: Mapping[str, str], place: str, kinds: Sequence[str]) -> Hour:
     if len(kinds) == 1:
         return Hour(name, (load_of(row["sessions"], f"{place}: sessions", least=0.0),))
-    loads = {kind: load_of(row[kind], f"{place}: {kind}", least=0.0) for kind in kinds if kind in row}
-    return _simulated(_hour(name, loads, kinds), place, least=0.0)
+    loads = (load_of(row.get(kind, "0"), f"{place}: {kind}", least=0.0) for kind in kinds)
+    return _simulated(Hour(name, tuple(loads)), place, least=0.0)
 
 
 def _check_columns(file: Path, columns: Sequence[str], kinds: Sequence[str]) -> None:
@@ -84,10 +79,6 @@ def _check_columns(file: Path, columns: Sequence[str], kinds: Sequence[str]) -> 
     for name in columns:
         if name not in ("", "hour", *kinds):
             raise UserError(f"{file}: the first line: {no_such(name, kinds, TYPE_NOUN)}")
-
-
-def _hour(name: str, loads: Mapping[str, float], kinds: Sequence[str]) -> Hour:
-    return Hour(name, tuple(loads.get(kind, 0.0) for kind in kinds))
 
 
 def _simulated(hour: Hour, what: str, least: float) -> Hour:
