@@ -190,6 +190,13 @@ def test_a_pool_that_the_fleet_does_not_need_is_drained_and_stays_so() -> None:
     assert plan_for(NOT_READY, POOL, idle=[ID]) == NOTHING._replace(changes=labelled(MARKED), drains=[ID])
 
 
+def test_a_pool_that_has_just_returned_is_drained_for_its_new_reason() -> None:
+    labels = {**OWN, DRAINED: IDLE}
+    for pod, old, new in ((READY, MARKED, labels), (NOT_READY, labels, MARKED)):
+        found = plan_for(pod, POOL._replace(labels=old), idle=[ID])
+        assert found == NOTHING._replace(changes=labelled(new), drains=[ID])
+
+
 def test_other_labels_of_a_pool_stay() -> None:
     pool = POOL._replace(labels={**OWN, "zone": "a"})
     assert plan_for(NOT_READY, pool).changes == labelled({**MARKED, "zone": "a"})

@@ -148,6 +148,6 @@ def _keep(plan: Plan, pool: Pool, target: DesiredPool, idle: Collection[str]) ->
 def _drain(plan: Plan, pool: Pool, mark: str = MARK) -> None:
     """Mark it and stop new sessions, unless somebody else did."""
     if pool.status == "active":
-        if not pool.is_marked:
+        if pool.labels.get(DRAINED) != mark:
             plan.change(pool, labels={**pool.labels, DRAINED: mark})
         plan.drains.append(pool.pool_id)
