@@ -14,8 +14,8 @@ from slta.core.policies.choice import NOTHING
 from slta.core.session_types.sets import TypeSets
 from slta.core.utility import CappedLinearUtility, LinearUtility, PoolClass, QuadraticUtility
 from slta_experiments.engine.dispatch import REJECTIONS
-from slta_experiments.engine.loop import SAMPLE_HEAD, Events, Meter
-from slta_experiments.engine.simulate import loop_of
+from slta_experiments.engine.loop import Events, Meter
+from slta_experiments.engine.simulate import Run, loop_of, meter_of
 from slta_experiments.engine.state import floats, integers, state_of
 from slta_experiments.engine.tables import NOBODY, dispatch_order, memory_of, types_at
 from slta_experiments.fleets import FleetShape
@@ -152,19 +152,13 @@ class World:
 
     def _run(self, up: Integers) -> tuple[Meter, int, int]:
         start, end = self.minute / self.trial.stay, (self.minute + 1) / self.trial.stay
-        state = state_of([*self._occupancy.reshape(2 * len(CLASSES), MOST)], BOTH.capacities)
+        columns = [*self._occupancy.reshape(2 * len(CLASSES), MOST)]
+        state = state_of(columns, BOTH.capacities)
         order = dispatch_order(BOTH, BOTH.ranking, state, types_at(BOTH, state, SETS, 0.0, NOBODY, NOBODY))
         memory, held = memory_of(BOTH, BOTH.ranking, 1, 1), self.sessions(up)
-        events = self._events(start, end)
-        meter = Meter(
-            totals=floats([held.sum(), VALUES[up // MOST, held].sum(), start]),
-            areas=floats([0, 0, 0]),
-            optimum_at=floats(np.zeros(held.sum() + len(events.draws) + 1)),
-            sample_times=floats([np.inf]),
-            samples=floats(np.zeros(SAMPLE_HEAD)),
-            row=integers([0]),
-            reached=floats(np.full(len(BOTH.ranking) + 1, np.inf)),
-        )
+        events, totals = self._events(start, end), floats([held.sum(), VALUES[up // MOST, held].sum(), start])
+        most = held.sum() + len(events.draws)
+        meter = meter_of(BOTH, 2 * AWAY, Run(horizon=end, warm_up=start), most, columns)._replace(totals=totals)
         loop_of("JLMU")(state, order, memory, events, meter, end)
         self._occupancy = state.occupancy
         refused = int(memory.counters[REJECTIONS])
