@@ -82,6 +82,7 @@ class ScalingApiServer(FakeApiServer):
             await self._scale(body["spec"]["replicas"])
         else:
             assert request.content_type == "application/merge-patch+json"
+            assert body["metadata"]["uid"] == uid_of(name)
             self.pods[name]["metadata"]["annotations"] |= body["metadata"]["annotations"]
         return web.json_response({})
 
