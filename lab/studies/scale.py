@@ -113,9 +113,8 @@ class Scaler:
         return [] if isinstance(found, Withheld) else list(zip(found.wanted, found.removals, strict=True))
 
     def _pool(self, slot: int) -> PoolState:
-        (sessions,) = self.world.sessions(np.array([slot]))
         is_active = bool(self.world.status[slot] == ACTIVE)
-        return PoolState(str(slot), slot // MOST, is_active, int(sessions), str(slot))
+        return PoolState(str(slot), slot // MOST, is_active, int(self.world.sessions(slot)), str(slot))
 
     def _for_fullness(self) -> list[int]:
         """The pools of the plan for the mean load, times what the largest load of the hold needs to fill a share."""
@@ -182,7 +181,7 @@ def study(seeds: int, processes: int) -> study_report.Report:
 def markdown(data: dict[str, Any]) -> str:
     """A row for each cell."""
     header = ["day", "rule", "stay", "starts", *COLUMNS]
-    rows = [[row.get(name) if name != "starts" else str(row.get(name, "")) for name in header] for row in data["rows"]]
+    rows = [[row.get(name) for name in header] for row in data["rows"]]
     return study_report.page(
         "Scale advice",
         f"{data['run']['seeds']} days of {LOAD:g} sessions; cost beside the cheapest fleets of each window; "

@@ -105,7 +105,7 @@ class World:
             self.start(c, count)
         self._open(0)
 
-    def sessions(self, slots: Integers) -> Integers:
+    def sessions(self, slots: Integers | int) -> Integers:
         """Sessions on the pools of these slots."""
         held: Integers = self._occupancy[slots + AWAY * (self.status[slots] == DRAINING)]
         return np.where(self.status[slots] >= ACTIVE, held, 0)
@@ -130,7 +130,7 @@ class World:
     def move(self, slots: Iterable[int], status: int) -> None:
         """Drain active pools, return draining ones, or end pools, which cuts their sessions."""
         for slot in slots:
-            (left,) = self.sessions(np.array([slot]))
+            left = int(self.sessions(slot))
             old, new = (slot + AWAY * (s == DRAINING) for s in (self.status[slot], status))
             self.status[slot], self._occupancy[old] = status, FULL[old]
             if status != OFF:
