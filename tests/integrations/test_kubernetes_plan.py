@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -130,14 +130,11 @@ OWN = {SOURCE: "kubernetes:games", SERVICE: "svc-small"}
 MARKED = {**OWN, DRAINED: "kubernetes"}
 POOL = Pool(ID, "small", "active", 0, "10.0.0.7:7777", OWN)
 NOTHING = Plan.empty()
+SMALL = frozenset({"svc-small"})
 
 
 def plan_for(
-    pod: DesiredPool | None,
-    pool: Pool | None,
-    services: frozenset[str] = frozenset({"svc-small"}),
-    *over: str,
-    idle: Collection[str] = (),
+    pod: DesiredPool | None, pool: Pool | None, services: frozenset[str] = SMALL, *over: str, idle: Sequence[str] = ()
 ) -> Plan:
     pods = {pod.pool_id: pod} if pod else {}
     pools = {pool.pool_id: pool} if pool else {}
@@ -208,11 +205,11 @@ def test_an_address_and_a_mark_are_one_change() -> None:
 
 
 def test_a_pool_whose_pod_vanished_is_drained_and_when_it_has_waited_failed_and_removed() -> None:
-    drained, services = NOTHING._replace(changes=labelled(MARKED), drains=[ID]), frozenset({"svc-small"})
-    assert plan_for(None, POOL, services) == drained
-    assert plan_for(None, POOL, services, ID) == drained._replace(removals={ID: True})
+    drained = NOTHING._replace(changes=labelled(MARKED), drains=[ID])
+    assert plan_for(None, POOL) == drained
+    assert plan_for(None, POOL, SMALL, ID) == drained._replace(removals={ID: True})
     failed = POOL._replace(status="failed", labels=MARKED)
-    assert plan_for(None, failed, services, ID) == NOTHING._replace(removals={ID: False})
+    assert plan_for(None, failed, SMALL, ID) == NOTHING._replace(removals={ID: False})
 
 
 def test_pools_of_a_service_without_slices_are_drained_and_removed_when_empty() -> None:
