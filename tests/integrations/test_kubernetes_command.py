@@ -45,6 +45,7 @@ def called(*given: str) -> Any:
 
 UNREADABLE = """--scale: horizontalpodautoscalers cannot be read: Cannot connect to host 127.0.0.1:1 ssl:default \
 [Connect call failed ('127.0.0.1', 1)]"""
+FAMILY = "Invalid value for '--address-type': 'v4' is not one of 'IPv4', 'IPv6', 'FQDN'; see root kubernetes --help"
 DEPLOYMENTS = "--deployment: give one for each class with --scale, none without"
 
 
@@ -58,7 +59,7 @@ DEPLOYMENTS = "--deployment: give one for each class with --scale, none without"
         (["--service", "c=svc", "--namespace", "a,b"], "--namespace: cannot be 'a,b'"),
         (["--service", "c=svc", "--lease-name", "A"], "--lease-name: cannot be 'A'"),
         (["--service", "c=svc", "--class-label", "a=b"], "--class-label: cannot be 'a=b'"),
-        (["--service", "c=svc", "--address-type", "v4"], "--address-type: must be one of IPv4, IPv6, FQDN, not 'v4'"),
+        (["--service", "c=svc", "--address-type", "v4"], FAMILY),
         (["--service", "c=svc", "--deployment", "d"], "--deployment: give CLASS=NAME, not 'd'"),
         (["--service", "c=svc", "--deployment", "c=d"], DEPLOYMENTS),
         (["--service", "c=svc", "--scale", "drain"], DEPLOYMENTS),

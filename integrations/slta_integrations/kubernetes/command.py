@@ -70,7 +70,7 @@ def command(  # noqa: PLR0913 - one argument an option
             of_pods,
             own,
             checked("--lease-name", lease_name, options.OBJECT_NAME),
-            Selection(classes, options.family_of(address_type), port_name),
+            Selection(classes, address_type, port_name),
             class_label and checked("--class-label", class_label, options.LABEL_KEY),
             checked("--source", source or f"kubernetes:{of_pods}", options.SOURCE),
             grace,

@@ -19,7 +19,6 @@ from slta_integrations.kubernetes.desired_pools import Selection
 OBJECT_NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 LABEL_KEY = r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 SOURCE = r"[!-~]{1,256}"
-FAMILIES = ("IPv4", "IPv6", "FQDN")
 
 Services = Annotated[
     list[str],
@@ -34,7 +33,7 @@ ClassLabel = Annotated[
     str, typer.Option("--class-label", help="Pod label with the class; then SERVICE alone suffices. Reads pods too.")
 ]
 PortName = Annotated[str, typer.Option("--port-name", help="Port in addresses, by name; default: the slice's first.")]
-AddressType = Annotated[str, typer.Option("--address-type", help="Address family: IPv4, IPv6 or FQDN.")]
+AddressType = Annotated[Literal["IPv4", "IPv6", "FQDN"], typer.Option("--address-type", help="Address family.")]
 Grace = Annotated[
     float,
     typer.Option("--grace", help="Time after the end of a pod until its pool fails.", **DURATION),
@@ -113,13 +112,6 @@ def namespaces(given: str | None, account: Path) -> tuple[str, str]:
     if not own:
         raise UserError("--namespace: required outside of a cluster")
     return checked("--namespace", given or own, OBJECT_NAME), own
-
-
-def family_of(text: str) -> str:
-    """An address family. Raises UserError."""
-    if text not in FAMILIES:
-        raise UserError(f"--address-type: must be one of {', '.join(FAMILIES)}, not {text!r}")
-    return text
 
 
 def checked(option: str, text: str, pattern: str) -> str:
