@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from slta.api.http.openapi import EXAMPLES
 from slta.cli.error_messages import UserError
 from slta_integrations.kubernetes import scaler
 from slta_integrations.kubernetes.api_server import Access, ApiServer
 from slta_integrations.kubernetes.desired_pools import DesiredPool
+from slta_integrations.kubernetes.events import reason
 from slta_integrations.kubernetes.objects import Labelled
 from slta_integrations.kubernetes.options import Scaling
 from slta_integrations.kubernetes.plan import DRAINED, IDLE, Existing, Pool
@@ -87,6 +89,15 @@ def test_what_follows_from_advice(pods: str, wanted: int, now: int, expected: st
 def test_during_a_rollout_replicas_only_rise(status: dict[str, int]) -> None:
     assert what_follows("aaam", 2, 3, **status) == "drain m3, 4"
     assert what_follows("aaam", 6, 3, **status) == "drain m3, 7"
+
+
+def test_a_deployment_that_selects_by_expressions_is_refused_by_its_field() -> None:
+    given = deployment(1, 1, 1)
+    given["spec"]["selector"]["matchExpressions"] = [{"key": "a", "operator": "Exists"}]
+    with pytest.raises(ValidationError) as raised:
+        Deployment.model_validate(given)
+    expected = "spec.selector.matchExpressions: list should have at most 0 items after validation, not 1"
+    assert reason(raised.value) == expected
 
 
 # With a dispatcher and controllers

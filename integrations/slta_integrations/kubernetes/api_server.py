@@ -38,11 +38,6 @@ class RefusedError(Exception):
 FAILURES = (StreamError, RefusedError, aiohttp.ClientError, TimeoutError, OSError)
 
 
-def reason(error: Exception) -> str:
-    """Why a call failed, for people."""
-    return str(error) or type(error).__name__
-
-
 class Kind(NamedTuple):
     """Kind of objects: path of its API group, plural, label selector, and whether metadata suffice."""
 

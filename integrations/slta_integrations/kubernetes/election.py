@@ -7,7 +7,8 @@ import random
 import time
 from contextlib import suppress
 
-from slta_integrations.kubernetes.api_server import FAILURES, ApiServer, reason
+from slta_integrations.kubernetes.api_server import FAILURES, ApiServer
+from slta_integrations.kubernetes.events import reason
 from slta_integrations.kubernetes.lease import RETRY_SECONDS, Holding, wall_clock
 from slta_integrations.kubernetes.metrics import Telemetry
 

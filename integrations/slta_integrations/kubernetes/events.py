@@ -11,6 +11,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from pydantic import ValidationError
+
+from slta.parsing import explain
+
 T = TypeVar("T")
 
 MAX_LINE_BYTES = 16 << 20
@@ -25,6 +29,13 @@ class StreamError(Exception):
 
 class ExpiredError(StreamError):
     """The API server no longer has the changes since this resource version: 410 Gone."""
+
+
+def reason(error: Exception) -> str:
+    """Why a call failed, or an object cannot be read, for people."""
+    if isinstance(error, ValidationError):
+        return explain(error.errors(include_input=False))
+    return str(error) or type(error).__name__
 
 
 class Event(NamedTuple):
@@ -111,7 +122,7 @@ class Objects(Generic[T]):
         try:
             return _Held(version_of(item), self._parse(item))
         except ValueError as error:
-            raise StreamError(f"an object cannot be read: {error}") from None
+            raise StreamError(f"an object cannot be read: {reason(error)}") from None
 
 
 def version_of(item: Mapping[str, Any]) -> int:

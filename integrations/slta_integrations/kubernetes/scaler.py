@@ -9,7 +9,8 @@ from typing import Any
 from slta.cli.error_messages import UserError
 from slta_client.replies import INVALID
 from slta_integrations.client import Client
-from slta_integrations.kubernetes.api_server import FAILURES, NOT_FOUND, ApiServer, Kind, RefusedError, reason
+from slta_integrations.kubernetes.api_server import FAILURES, NOT_FOUND, ApiServer, Kind, RefusedError
+from slta_integrations.kubernetes.events import reason
 from slta_integrations.kubernetes.metrics import Telemetry
 from slta_integrations.kubernetes.options import Scaling
 from slta_integrations.kubernetes.pools import Pools, StoppedError

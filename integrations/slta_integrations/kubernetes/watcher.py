@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from slta_client.backoff import bound_seconds, pause_seconds
-from slta_integrations.kubernetes.api_server import FAILURES, ApiServer, Kind, reason
+from slta_integrations.kubernetes.api_server import FAILURES, ApiServer, Kind
 from slta_integrations.kubernetes.desired_pools import Desired, pool_id
-from slta_integrations.kubernetes.events import Event, ExpiredError, Objects, StreamError
+from slta_integrations.kubernetes.events import Event, ExpiredError, Objects, StreamError, reason
 from slta_integrations.kubernetes.metrics import Telemetry
 from slta_integrations.kubernetes.objects import Labelled, read_pod
 
