@@ -264,29 +264,6 @@ async def test_a_repeat_finds_a_half_placed_session(store: Store, between: tuple
     assert (await store.fleets.snapshot(FLEET)).counters["assigned"] == 1
 
 
-async def test_a_lease_of_nobody_blocks_no_other_and_no_operation(store: Store, redis: Redis, clock: Clock) -> None:
-    for id_ in ("gone", "unreadable", "s"):
-        await store.sessions.assign(FLEET, id_, 2)
-    redis.hdel(f"{{{FLEET}}}:sessions", "gone")
-    redis.hset(f"{{{FLEET}}}:sessions", "unreadable", "rubbish")
-    clock.advance(5)
-    assert (await store.sessions.assign(FLEET, "t", None)).session_id == "t"
-    assert await end_of(store, "s") == "expired"
-    assert not redis.keys(f"{{{FLEET}}}:leases:*")
-    assert field(redis, "suspect")
-    redis.hdel(f"{{{FLEET}}}:sessions", "unreadable")
-    await repair_by_itself(store, ROOMY)
-    assert {id_: (await store.sessions.get(FLEET, id_)).session_id for id_ in ("gone", "unreadable", "t")}
-
-
-async def test_a_lease_ends_in_its_own_second_though_in_another_set(store: Store, redis: Redis, clock: Clock) -> None:
-    await store.sessions.assign(FLEET, "s", 4)
-    redis.sadd(f"{{{FLEET}}}:leases:2", "s")
-    clock.advance(3)
-    await repair_by_itself(store, ROOMY)
-    assert (await store.sessions.get(FLEET, "s")).lease_seconds_left
-
-
 async def test_without_a_repair_operations_end_at_their_deadline_having_asked_at_a_decent_pace(
     server: str, store: Store, calls: Calls, clock: Clock, redis: Redis
 ) -> None:

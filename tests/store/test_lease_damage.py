@@ -1,4 +1,4 @@
-"""Audits and repairs of pools' leases; their damage is in the table of corruptions."""
+"""Audits and repairs of leases, of pools and of sessions; damage of pools' is in the table of corruptions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Clock
 from tests.store.corruptions import POOL, key, pool, retype
-from tests.store.fleets import FLEET, all_pools, create, pass_seconds, place, repair, spec
+from tests.store.fleets import FLEET, all_pools, create, end_of, pass_seconds, place, repair, repair_by_itself, spec
 from tests.store.test_guards import CLASSES, EIGHT, EXPIRY, count
 from tests.store.test_liveness import TTL, beat, keep_alive, liveness
 from tests.store.test_ticks import tick
@@ -104,3 +104,30 @@ async def test_an_audit_of_a_fleet_whose_last_leased_pool_was_removed_finds_noth
     await beat(store, "small-0")
     await store.pools.remove(FLEET, "small-0")
     assert (await store.audits.inspect(FLEET)).sentences == []
+
+
+async def test_a_lease_of_nobody_blocks_no_other_and_no_operation(store: Store, clock: Clock, redis: TextRedis) -> None:
+    await create(store, SPEC, {"small": 1})
+    for id_ in ("gone", "unreadable", "s"):
+        await store.sessions.assign(FLEET, id_, 2)
+    redis.hdel(key("sessions"), "gone")
+    redis.hset(key("sessions"), "unreadable", "rubbish")
+    clock.advance(5)
+    assert (await store.sessions.assign(FLEET, "t", None)).session_id == "t"
+    assert await end_of(store, "s") == "expired"
+    assert not redis.keys(key("leases:*"))
+    assert (await store.fleets.snapshot(FLEET)).suspect
+    redis.hdel(key("sessions"), "unreadable")
+    await repair_by_itself(store, SPEC)
+    assert {id_: (await store.sessions.get(FLEET, id_)).session_id for id_ in ("gone", "unreadable", "t")}
+
+
+async def test_a_lease_ends_in_its_own_second_though_in_another_set(
+    store: Store, clock: Clock, redis: TextRedis
+) -> None:
+    await create(store, SPEC, {"small": 1})
+    await store.sessions.assign(FLEET, "s", 4)
+    redis.sadd(key("leases:2"), "s")
+    clock.advance(3)
+    await repair_by_itself(store, SPEC)
+    assert (await store.sessions.get(FLEET, "s")).lease_seconds_left
