@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -15,13 +13,10 @@ from redis import Redis
 from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.policies.tokens import Beta
-from slta.core.utility import LinearUtility, TableUtility
-from slta.fleet_file import FleetFile, LoadedFleet, Specs
-from slta.fleet_file.applying import apply_file
+from slta.core.utility import LinearUtility
 from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
 from slta.store.fleets import FLEETS_KEY
-from testbed.in_process import TINY
 from testbed.servers import TextRedis
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
@@ -291,45 +286,6 @@ async def test_a_fleet_created_anew_remembers_nothing_of_the_old(store: Store, p
     assert not (await store.sessions.assign(FLEET, "s0", None)).replayed
 
 
-@pytest.fixture
-def loaded() -> LoadedFleet:
-    """A fleet file with pools of classes that the fleets here have."""
-    return LoadedFleet(FLEET, FleetFile.read(json.loads(json.dumps(TINY), parse_float=Decimal)), "digest", "fleet.yaml")
-
-
-async def test_a_fleet_file_is_applied_once(store: Store, loaded: LoadedFleet) -> None:
-    applied = await apply_file(store, Specs(), loaded)
-    assert applied
-    assert applied.configured.created
-    other = json.dumps(json.loads(applied.document) | {"retention_seconds": 99})
-    await store.fleets.configure(loaded.name, await Specs().of(other), other)
-    assert await apply_file(store, Specs(), loaded) is None
-    assert (await store.fleets.config(loaded.name))[0] == other
-
-
-@pytest.mark.parametrize("damage", [None, "{"])
-async def test_a_fleet_file_is_applied_again_where_no_document_can_be_read(
-    store: Store, loaded: LoadedFleet, redis: Redis, damage: str | None
-) -> None:
-    applied = await apply_file(store, Specs(), loaded)
-    assert applied
-    key = f"{{{FLEET}}}:document"
-    redis.delete(key) if damage is None else redis.set(key, damage)
-    assert await apply_file(store, Specs(), loaded)
-    assert (await store.fleets.config(loaded.name))[0] == applied.document
-    assert await apply_file(store, Specs(), loaded) is None
-
-
-async def test_of_a_file_whose_pools_are_missing_only_these_are_added(store: Store, loaded: LoadedFleet) -> None:
-    document = loaded.file.document()
-    await store.fleets.configure(loaded.name, await Specs().of(document), document, file=loaded.digest)
-    applied = await apply_file(store, Specs(), loaded)
-    assert applied
-    assert (applied.document, applied.configured.config_version) == (document, 1)
-    assert applied.pools.created
-    assert await apply_file(store, Specs(), loaded) is None
-
-
 class Interrupted(Store):
     """A store just before one of whose commands something else happens, once."""
 
@@ -416,16 +372,3 @@ def test_after_any_change_the_store_decides_as_the_new_configuration_says(redis:
         world.live(150 * stage)
         world.change_configuration()
     assert redis.exists(f"{{{WORLD}}}:state")
-
-
-def test_a_table_curve_and_a_linear_one_of_the_same_values_are_the_same_utilities(redis: Redis) -> None:
-    table = spec(pool_class("a", TableUtility(tuple(Fraction(k, 2) for k in range(5)))))
-    assert table.integers.marginals == spec(pool_class("a", FLAT)).integers.marginals
-
-
-async def test_a_file_is_finished_unless_another_one_was_begun_meanwhile(store: Store) -> None:
-    for file in ("one", "other"):
-        await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}", file=file)
-    for file, is_complete in (("one", False), ("other", True)):
-        await store.fleets.finish_file(FLEET, file)
-        assert await store.fleets.applied_file(FLEET) == ("other", is_complete)
