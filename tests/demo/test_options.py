@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slta.cli.error_messages import UserError
-from slta.fleet_file import FleetFile
+from slta.fleet_file import parse_document
 from slta_demo.mix import mean_sessions
 from slta_demo.options import EXAMPLES, Options, in_proportion, parse_load, plan
 from slta_demo.processes import load_options
@@ -39,7 +37,7 @@ def test_the_paper_s_fleet_scaled_to_20_pools_under_another_policy() -> None:
 
 def test_the_document_is_the_chosen_fleet() -> None:
     the_plan = plan(Options(pools=8, policy="jlmu"))
-    file = FleetFile.read(json.loads(the_plan.document, parse_float=Decimal))
+    file = parse_document(the_plan.document)
     assert (file.fleet, file.policy, [c.pools for c in file.classes]) == ("saturating", "jlmu", [4, 2, 2])
     assert file.to_spec() == the_plan.spec
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 
 from slta.core.optimum import Optimum, optimum
-from slta.fleet_file import FleetFile
+from slta.fleet_file import parse_document
 from testbed.in_process import TINY
 
-SPEC = FleetFile.read(json.loads(json.dumps(TINY), parse_float=Decimal)).to_spec()
+SPEC = parse_document(json.dumps(TINY)).to_spec()
 FILE = {"fleet": "tiny", **TINY}
 SMALL, LARGE = 0, 1
 POOLS = [2, 2]
