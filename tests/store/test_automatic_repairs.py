@@ -1,6 +1,6 @@
 """Automatic repairs: only with the classes of the document, and only where next to nothing would be set aside.
 
-Each test does what dispatchers do: a tick, and what it asks for.
+Each test does what dispatchers do: a tick, and what it asks for; the last ones see what only a requested repair does.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     ),
     SCALE.gauge(
         "pool_replicas",
-        "Pods for these, and those with draining pools in use; absent likewise.",
+        "Pods of these, and of draining pools with sessions; absent likewise.",
         lambda one: one[1].replicas,
     ),
     WITHHELD.gauge("scale_withheld", "1 while scale advice is withheld.", lambda one: {one.reason: 1}, ("reason",)),
