@@ -262,7 +262,7 @@ def test_what_was_done_before_a_failure_is_shown(fleet: Fleet) -> None:
         ("fleet state --fleet none", 1, "slta: unknown_fleet: "),
         ("fleet state --fleet a/b", 2, "slta: Invalid value for '--fleet' (env var: 'SLTA_FLEET'): a fleet name has"),
         ("fleet scale", 1, "slta: scale_not_configured: "),
-        ("fleet events --action drained", 2, "slta: Invalid value for '--action': 'drained' is none of put_fleet,"),
+        ("fleet events --action drained", 2, "slta: Invalid value for '--action': 'drained' is not one of 'put_fleet'"),
         ("fleet list --url http://127.0.0.1:1", 3, "slta: unreachable: "),
     ],
 )
