@@ -102,7 +102,9 @@ class Scaler:
 
     def _advice(self) -> list[tuple[int, Removal]]:
         """Active pools that are wanted and what may go, by class; nothing while there is no advice."""
-        pools = [self._pool(slot) for slot in np.flatnonzero(self.world.status >= ACTIVE).tolist()]
+        up = np.flatnonzero(self.world.status >= ACTIVE)
+        rows = np.array([up, self.world.status[up] == ACTIVE, self.world.sessions(up)]).T.tolist()
+        pools = [PoolState(str(slot), slot // MOST, bool(active), held, str(slot)) for slot, active, held in rows]
         if self.trial.rule == FULLNESS:
             return [
                 (wanted, removal_of(pods, self._count(c, ACTIVE), wanted, None))
@@ -111,10 +113,6 @@ class Scaler:
         draining = sum(pool.sessions for pool in pools if not pool.is_active)
         found = advise(SPEC, self._scale, self._lines, Present(pools, [draining], [0.0]))
         return [] if isinstance(found, Withheld) else list(zip(found.wanted, found.removals, strict=True))
-
-    def _pool(self, slot: int) -> PoolState:
-        is_active = bool(self.world.status[slot] == ACTIVE)
-        return PoolState(str(slot), slot // MOST, is_active, int(self.world.sessions(slot)), str(slot))
 
     def _for_fullness(self) -> list[int]:
         """The pools of the plan for the mean load, times what the largest load of the hold needs to fill a share."""
