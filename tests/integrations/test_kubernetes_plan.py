@@ -127,7 +127,7 @@ def test_the_id_of_a_long_name_fits() -> None:
 READY = DesiredPool(ID, "svc-small", "small", "10.0.0.7:7777", True)
 NOT_READY = READY._replace(takes_sessions=False)
 OWN = {SOURCE: "kubernetes:games", SERVICE: "svc-small"}
-MARKED = {**OWN, DRAINED: "kubernetes"}
+MARKED, IDLED = {**OWN, DRAINED: "kubernetes"}, {**OWN, DRAINED: IDLE}
 POOL = Pool(ID, "small", "active", 0, "10.0.0.7:7777", OWN)
 NOTHING = Plan.empty()
 SMALL = frozenset({"svc-small"})
@@ -181,15 +181,13 @@ def test_what_an_operator_drained_or_failed_stays_so(status: str, pod: DesiredPo
 
 
 def test_a_pool_that_the_fleet_does_not_need_is_drained_and_stays_so() -> None:
-    labels = {**OWN, DRAINED: IDLE}
-    assert plan_for(READY, POOL, idle=[ID]) == NOTHING._replace(changes=labelled(labels), drains=[ID])
-    assert plan_for(READY, POOL._replace(status="draining", labels=labels), idle=[ID]) == NOTHING
+    assert plan_for(READY, POOL, idle=[ID]) == NOTHING._replace(changes=labelled(IDLED), drains=[ID])
+    assert plan_for(READY, POOL._replace(status="draining", labels=IDLED), idle=[ID]) == NOTHING
     assert plan_for(NOT_READY, POOL, idle=[ID]) == NOTHING._replace(changes=labelled(MARKED), drains=[ID])
 
 
 def test_a_pool_that_has_just_returned_is_drained_for_its_new_reason() -> None:
-    labels = {**OWN, DRAINED: IDLE}
-    for pod, old, new in ((READY, MARKED, labels), (NOT_READY, labels, MARKED)):
+    for pod, old, new in ((READY, MARKED, IDLED), (NOT_READY, IDLED, MARKED)):
         found = plan_for(pod, POOL._replace(labels=old), idle=[ID])
         assert found == NOTHING._replace(changes=labelled(new), drains=[ID])
 

@@ -44,11 +44,6 @@ class Pool(NamedTuple):
         return self.labels.get(SERVICE, "")
 
     @property
-    def is_marked(self) -> bool:
-        """Whether the watcher drained it."""
-        return DRAINED in self.labels
-
-    @property
     def is_idle(self) -> bool:
         """Whether it drains, or has drained, because the fleet needs fewer."""
         return self.status == "draining" and self.labels.get(DRAINED) == IDLE
@@ -139,9 +134,9 @@ def _keep(plan: Plan, pool: Pool, target: DesiredPool, idle: Collection[str]) ->
         plan.change(pool, address=target.address)
     if pool.pool_id in idle or not target.takes_sessions:
         _drain(plan, pool, IDLE if target.takes_sessions else MARK)
-    elif pool.is_marked and pool.status == "active":
+    elif DRAINED in pool.labels and pool.status == "active":
         plan.change(pool, labels={key: pool.labels[key] for key in pool.labels if key != DRAINED})
-    elif pool.is_marked:
+    elif DRAINED in pool.labels:
         plan.returns.append(pool.pool_id)
 
 
