@@ -14,9 +14,9 @@ from slta.core.policies.choice import NOTHING
 from slta.core.session_types.sets import TypeSets
 from slta.core.utility import CappedLinearUtility, LinearUtility, PoolClass, QuadraticUtility
 from slta_experiments.engine.dispatch import REJECTIONS
-from slta_experiments.engine.loop import Events, Meter
-from slta_experiments.engine.simulate import Run, loop_of, meter_of
-from slta_experiments.engine.state import floats, integers, state_of
+from slta_experiments.engine.loop import Meter
+from slta_experiments.engine.simulate import Run, events_of, loop_of, meter_of
+from slta_experiments.engine.state import floats, state_of
 from slta_experiments.engine.tables import NOBODY, dispatch_order, memory_of, types_at
 from slta_experiments.fleets import FleetShape
 from slta_experiments.workload import Floats, Integers, Workload, generator, typed, varying
@@ -99,8 +99,7 @@ class World:
         """With these pools of each class."""
         self.trial, self.minute, self.cut = trial, 0, 0
         self.status, self.since = np.zeros((2, AWAY), dtype=np.int64)
-        self._workload = workload_of(trial.day, trial.seed, trial.stay)
-        self._pools, self._occupancy = np.full(self._workload.sessions, NOTHING), FULL.copy()
+        self._events, self._occupancy = events_of(workload_of(trial.day, trial.seed, trial.stay), [[0]]), FULL.copy()
         for c, count in enumerate(pools):
             self.start(c, count)
         self._open(0)
@@ -136,7 +135,7 @@ class World:
             if status != OFF:
                 self._occupancy[new] = left
             self.cut += left * (status == OFF)
-            self._pools[self._pools == old] = NOTHING if status == OFF else new
+            self._events.pools[self._events.pools == old] = NOTHING if status == OFF else new
 
     def next(self) -> Minute:
         """Simulate a minute, then open the pools that are ready."""
@@ -156,23 +155,14 @@ class World:
         state = state_of(columns, BOTH.capacities)
         order = dispatch_order(BOTH, BOTH.ranking, state, types_at(BOTH, state, SETS, 0.0, NOBODY, NOBODY))
         memory, held = memory_of(BOTH, BOTH.ranking, 1, 1), self.sessions(up)
-        events, totals = self._events(start, end), floats([held.sum(), VALUES[up // MOST, held].sum(), start])
-        most = held.sum() + len(events.draws)
+        every, (first, last) = self._events, np.searchsorted(self._events.arrivals, [start, end])
+        ended = np.searchsorted(every.departures, start)
+        later = every._replace(arrivals=every.arrivals[first:], draws=every.draws[first:])
+        events = later._replace(departures=every.departures[ended:], departing=every.departing[ended:])
+        totals = floats([held.sum(), VALUES[up // MOST, held].sum(), start])
+        most = held.sum() + last - first
         meter = meter_of(BOTH, 2 * AWAY, Run(horizon=end, warm_up=start), most, columns)._replace(totals=totals)
         loop_of("JLMU")(state, order, memory, events, meter, end)
         self._occupancy = state.occupancy
         refused = int(memory.counters[REJECTIONS])
-        return meter, len(events.draws) - refused, refused
-
-    def _events(self, start: float, end: float) -> Events:
-        """Those from `start` on, before `end`."""
-        w = self._workload
-        arrivals, departures = (slice(*np.searchsorted(times, [start, end])) for times in (w.arrivals, w.departures))
-        return Events(
-            arrivals=floats(np.append(w.arrivals[arrivals], np.inf)),
-            draws=floats(w.draws[arrivals]),
-            departures=floats(np.append(w.departures[departures], np.inf)),
-            departing=integers(w.departing[departures]),
-            pools=self._pools[: arrivals.stop],
-            kinds=integers(w.kinds[: arrivals.stop]),
-        )
+        return meter, last - first - refused, refused
