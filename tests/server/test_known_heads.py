@@ -63,19 +63,15 @@ def test_a_known_head_says_what_the_parser_said() -> None:
     request = assign("a", authorization=SECRET, accept="*/*")
     parsed, (_, known) = Connection(head_of(request)).head, known_after(request)
     assert known
-    assert {**known.scope, "headers": dict(known.scope["headers"])} == {
-        **parsed.scope,
-        "headers": dict(parsed.scope["headers"]),
-    }
+    scopes = [{**one.scope, "headers": dict(one.scope["headers"])} for one in (known, parsed)]
+    assert scopes[0] == scopes[1]
     assert known[2:5] == parsed[2:5]
 
 
 def test_no_edit_of_a_known_head_is_read_otherwise_than_by_the_parser() -> None:
     heads, _ = known_after(assign("a", authorization=SECRET))
-    head, edits = (
-        head_of(assign("a", authorization=SECRET)),
-        (b"", b"\n", b"\r", b"\0", b" ", b":", b"\t", b"A", b"\r\n"),
-    )
+    head = head_of(assign("a", authorization=SECRET))
+    edits = (b"", b"\n", b"\r", b"\0", b" ", b":", b"\t", b"A", b"\r\n")
     edited = {head[:at] + edit + head[at + cut :] for at in range(len(head)) for edit in edits for cut in range(3)}
     found = {other: known for other in edited if (known := heads.find(*without_secret(other)))}
     assert len(found) > 100  # another key
