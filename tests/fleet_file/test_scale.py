@@ -60,10 +60,11 @@ def test_a_floor_is_a_utility_or_a_share_of_the_most_in_the_classes_of_each_type
         ({"floor": "1", "classes": COSTS}, "^scale.floor: must be a number, or a share"),
         ({"floor": 5, "classes": COSTS}, "^scale.floor: a session adds at most 4 on a pool of these classes, not 5$"),
         ({"budget": 1, "classes": {"a": {"cost": 1}}}, "^scale.classes.b: is missing: every class needs a cost$"),
-        ({"budget": 1, "classes": {**COSTS, "c": {"cost": 1}}}, "^scale.classes.c: is no class of the fleet$"),
+        ({"budget": 4, "classes": COSTS}, "^scale: budget must pay for the min of all classes, which costs 5.0$"),
+        ({"budget": 5, "classes": {**COSTS, "c": {"cost": 1}}}, "^scale.classes.c: is no class of the fleet$"),
         ({"budget": 1, "classes": {**COSTS, "a": {"cost": 1, "min": 2, "max": 1}}}, "a: max must not be below min$"),
         (
-            {"budget": 1, "hold_seconds": 14_311, "classes": COSTS},
+            {"budget": 5, "hold_seconds": 14_311, "classes": COSTS},
             "^scale: hold_seconds and the longest lead_seconds must add up to at most 14,400$",
         ),
     ],

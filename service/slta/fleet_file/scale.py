@@ -73,6 +73,9 @@ class ScaleFile(Part):
         if (self.hold_seconds or 0) + lead > MAX_WINDOW_SECONDS:
             limit = f"hold_seconds and the longest lead_seconds must add up to at most {MAX_WINDOW_SECONDS:,}"
             raise PydanticCustomError("scale", limit)
+        least = sum(own.cost * own.min for own in self.classes.values())
+        if self.budget is not None and self.budget < least:
+            raise PydanticCustomError("scale", f"budget must pay for the min of all classes, which costs {least}")
         return self
 
     def misnamed(self, names: Sequence[str]) -> Iterator[tuple[tuple[str, ...], str]]:
