@@ -211,8 +211,7 @@ async def read_fleets(
                 expected_gaps.now(snapshot, spec, by_scrape=True)
                 in_thread = asyncio.to_thread(view_of, snapshot, spec) if snapshot.types or snapshot.quality else None
                 view = await in_thread if in_thread else view_of(snapshot, spec)
-                scale = await read_advice(store, snapshot, spec) if spec.scale else None
-                view = view._replace(scale=scale)
+                view = view._replace(scale=await read_advice(store, snapshot, spec))
                 for _ in chain.from_iterable(family.add(view) for family in families):
                     await time_slice.next()
         for _ in count.add(len(reading.fleets)) if reading.is_complete else ():
