@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import urllib.request
+from pathlib import Path
 
 from slta_integrations.nginx_map.rendering import PoolAddress, render
 from testbed.proxies.proxy import Edits, Proxy, Setup
@@ -26,7 +27,7 @@ GRPC |= {"proxy_pass http://own": "grpc_pass grpc://own", "    listen 80;": "   
 def edits(setup: Setup) -> Edits:
     return (GRPC if setup.grpc else {}) | {
         "user www-data;": "user root;" if os.geteuid() == 0 else "",
-        "http {": f"http {{ {temporary_files(setup)}",
+        "http {": f"http {{ {temporary_files(setup.folder)}",
         "/run/nginx.pid": f"{setup.folder}/nginx.pid",
         "/var/log/nginx": str(setup.folder),
         "server 127.0.0.1:8080": f"server 127.0.0.1:{setup.slta}",
@@ -41,10 +42,10 @@ def edits(setup: Setup) -> Edits:
     }
 
 
-def temporary_files(setup: Setup) -> str:
+def temporary_files(folder: Path) -> str:
     """Directives of temporary files, in a folder of ours: Debian's belongs to root."""
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    return " ".join(f"{kind}_temp_path {setup.folder}/{kind};" for kind in kinds)
+    return " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
 
 
 def write_pools(setup: Setup) -> None:

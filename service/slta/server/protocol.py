@@ -25,6 +25,8 @@ from slta.server.request_head import RequestHead, http_error_of, path_of, target
 
 WRITE_BUFFER_BYTES = 16_384
 """High-water mark of the transport's write buffer, and of TLS's read buffer, besides the kernel's buffers."""
+PARSER_ERRORS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
+"""The second, for CONNECT, is no subclass of the first."""
 
 
 class HttpProtocol(asyncio.Protocol):
@@ -108,7 +110,7 @@ class HttpProtocol(asyncio.Protocol):
         if self.deadline > self._loop.time():
             return
         if self._head_started and not (is_stalled or self._is_closing()):
-            self._refuse(HttpError(408, "request_timeout", "The request did not arrive in time.", CLOSE), self._buffer)
+            self._refuse(HttpError(408, "request_timeout", "The request did not arrive in time.", CLOSE))
         elif is_stalled or self._is_closing() or not (exchange.has_started or exchange.is_over):
             if is_stalled or not self._is_closing():
                 self._limits.refuse("stalled" if is_stalled else "unanswered")
@@ -155,7 +157,8 @@ class HttpProtocol(asyncio.Protocol):
         self.deadline = self._loop.time() + patience
 
     def _parse(self) -> None:
-        buffer, start, reader = self._buffer, 0, self._reader
+        """Parse what has arrived. It is taken off the buffer first: what raises an error is not parsed again."""
+        buffer, self._buffer, start, reader = self._buffer, b"", 0, self._reader
         try:
             while start < len(buffer) and (reader.body_left or not self._is_blocked()):
                 is_body, end = reader.body_left, reader.piece_end(buffer, start)
@@ -166,8 +169,9 @@ class HttpProtocol(asyncio.Protocol):
                 if is_body and not reader.body_left and self._exchange.is_over:
                     self._set_deadline()
                 start = end
-        except (HttpError, httptools.HttpParserError) as error:
-            self._refuse(http_error_of(error), buffer[start:])
+        except (HttpError, *PARSER_ERRORS) as error:
+            self._buffer = buffer[start:]
+            self._refuse(http_error_of(error))
             start, reader.body_left = len(buffer), 0
         self._buffer = buffer[start:]
 
@@ -206,12 +210,12 @@ class HttpProtocol(asyncio.Protocol):
         if not (self._buffer and self._is_blocked()):
             self.transport.resume_reading()
 
-    def _refuse(self, refusal: HttpError, unparsed: bytes) -> None:
-        """Close the connection; unless a response has started, with one to `unparsed`, or to the request under way."""
+    def _refuse(self, refusal: HttpError) -> None:
+        """Close the connection; unless a response has started, with one to the request under way or in the buffer."""
         exchange = self._exchange
         self._limits.refuse(refusal.code)
         if exchange.is_over:
-            exchange = Exchange(self, target_of(unparsed))
+            exchange = Exchange(self, target_of(self._buffer))
         if not exchange.has_started:
             rules, request_id = rules_of(path_of(exchange.url)), secrets.token_hex(8)
             response = rules.refusal(request_id, refusal, self._fast_path.guard.problem_types)
