@@ -130,9 +130,9 @@ def dumped(redis: Redis) -> dict[bytes, bytes]:
     return {key: redis.dump(key) for key in redis.scan_iter()}
 
 
-async def pages_of(api: Api, url: str, limit: int) -> AsyncIterator[dict[str, Any]]:
+async def pages_of(api: Api, url: str, limit: int, **filters: str) -> AsyncIterator[dict[str, Any]]:
     """The pages of a list."""
-    query: dict[str, Any] = {"limit": limit}
+    query: dict[str, Any] = {"limit": limit, **filters}
     while query.get("cursor", "") is not None:
         page = (await api.get(url, params=query)).json()
         yield page

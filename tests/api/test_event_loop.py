@@ -134,6 +134,21 @@ async def test_10_000_pools_are_read_in_steps_for_endpoints_and_scale_advice(her
     assert (status, len(json.loads(body)["classes"][0]["drain"])) == (200, 3334)
 
 
+@pytest.mark.parametrize(("pools", "pages"), [(9000, 1), pytest.param(MAX_POOLS - 8, 7, marks=pytest.mark.campaign)])
+async def test_the_only_draining_pool_of_many_is_found_in_steps(
+    here: Measured, store: Store, fleet: str, pools: int, pages: int
+) -> None:
+    await store.pools.add("f", [PoolSpec(f"pool-{k}", "large") for k in range(pools)])
+    await store.pools.set_status("f", f"pool-{pools - 1}", "draining")
+    cursor, found = "0", []
+    while cursor is not None:
+        _, body = await here.ask("GET", f"{fleet}/pools?status=draining&cursor={cursor}")
+        page = json.loads(body)
+        cursor = page["next_cursor"]
+        found.append([pool["pool_id"] for pool in page["pools"]])
+    assert found == [[]] * (pages - 1) + [[f"pool-{pools - 1}"]]
+
+
 LONG_PATHS = {
     "an id in escapes": "/sessions/" + "%41" * 2600,
     "many segments": "/a" * 4000,

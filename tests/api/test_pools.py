@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from slta.models import PoolSpec
+from slta.store import Store
 from tests.api.conftest import FLEET, Api, assign, fill, pages_of, refusal
 
 
@@ -42,6 +44,15 @@ async def test_pools_are_filtered_by_status_liveness_and_class(api: Api, fleet: 
     ]
     assert found == [["small-2", "large-1"], ["large-1"], []]
     assert refusal(await api.get(f"{fleet}/pools?pool_class=none")) == (422, "unknown_class")
+
+
+async def test_a_filtered_page_is_filled_from_all_pools_of_the_fleet(api: Api, store: Store, fleet: str) -> None:
+    await store.pools.add("f", [PoolSpec(f"large-{k}", "large") for k in range(3, 1300)])
+    body = {"status": "draining", "pool_ids": ["large-1", "large-1150", "large-1200"]}
+    await api.post(f"{fleet}/pools/status", json=body)
+    pages = [page["pools"] async for page in pages_of(api, f"{fleet}/pools", 2, status="draining")]
+    found = [[pool["pool_id"] for pool in page] for page in pages]
+    assert found == [["large-1", "large-1150"], ["large-1200"]]
 
 
 LISTS = {"": "fleets", "/f/events": "events", "/f/pools": "pools", "/f/pools/large-1/sessions": "session_ids"}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 
 from slta.auth.keys import Principal
-from slta.models import PoolPage, PoolSpec
+from slta.models import Pool, PoolSpec
 from slta.models.errors import PoolNotAllowedError, PoolQuotaError
 from slta.store import OperationRequest
 from slta.store.pool_arguments import quota_word
@@ -40,8 +39,8 @@ def restrict_reports(principal: Principal, requests: Sequence[OperationRequest])
     return [(kind, id_, lease, option + only if kind == "report" else option) for kind, id_, lease, option in requests]
 
 
-def readable(principal: Principal, page: PoolPage) -> PoolPage:
-    """Leave the pools of a page that the key may read: all with the scope `read`."""
+def readable(principal: Principal, pools: list[Pool]) -> list[Pool]:
+    """The pools that the key may read: all with the scope `read`."""
     if principal.pools is None or principal.may({"read"}):
-        return page
-    return replace(page, pools=[pool for pool in page.pools if principal.may_use_pool(pool.pool_id)])
+        return pools
+    return [pool for pool in pools if principal.may_use_pool(pool.pool_id)]

@@ -44,6 +44,8 @@ from slta.parsing.pool_attributes import MAX_LABEL_BYTES, MAX_LABELS
 
 router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
 
+MAX_READS = 10
+"""Calls of the store for one page, of `POOLS_PER_CALL` pools each. None holds an event loop for 20 ms."""
 CREATING = (errors.UnknownClassError, errors.PoolLimitError, errors.PoolQuotaError)
 
 
@@ -66,11 +68,17 @@ async def list_pools(
 ) -> Response:
     """List the pools that the key may read.
 
-    Paginated, in a fixed order. With a filter, or a key for some pools only, a page may have fewer pools than
-    `limit`, even none, although others follow.
+    Paginated, in a fixed order. With a filter, or a key for some pools only, a page looks at 10,000 pools at most. It
+    may then have fewer than `limit`, even none, although others follow: only a null `next_cursor` is the end.
     """
-    page = readable(principal, await store.pools.page(fleet, *paging, wanted))
-    return await in_worker(json_response, page)
+    pools, cursor = list[Pool](), paging.cursor
+    for _ in range(MAX_READS):
+        read = await store.pools.page(fleet, cursor, paging.limit - len(pools), wanted)
+        pools += readable(principal, read.pools)
+        cursor = read.next_cursor
+        if cursor is None or len(pools) == paging.limit:
+            break
+    return await in_worker(json_response, PoolPage(pools=pools, next_cursor=cursor))
 
 
 @router.post("", responses={200: {"model": PoolsAdded}})

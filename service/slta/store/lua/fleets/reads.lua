@@ -96,8 +96,14 @@ local PAGE_WORDS = 8 -- of a pool, as in the reply of `pools.get`
 
 local MAX_READ = 1000 -- pools that one page reads, those that its filters leave out included
 
-local function is_wanted(found, given)
-  return (given.status == '' or given.status == found[4]) and (given.liveness == '' or given.liveness == found[8])
+-- Reads no more than the record: of 1,000 pools few may be wanted.
+local function is_wanted(fleet, pool_id, given)
+  if given.status == '' and given.liveness == '' then
+    return true
+  end
+  local pool = pool_records.find(fleet, pool_id)
+  return pool and (given.status == '' or given.status == pool.status)
+    and (given.liveness == '' or given.liveness == (pool.lease and pool.lease.liveness or 'alive'))
 end
 
 -- Appends PAGE_WORDS of the wanted pools of a class from pool_index `start` on to `page`, until it has `limit` pools or
@@ -111,9 +117,12 @@ local function add_page(fleet, page, class_index, start, given, read)
       return true
     end
     read = read + 1
-    local found = pools.get(fleet, { pool_id = pool_records.name(fleet, pool_number) })
-    for at = 2, is_wanted(found, given) and #found or 0 do
-      page[#page + 1] = found[at]
+    local pool_id = pool_records.name(fleet, pool_number)
+    if is_wanted(fleet, pool_id, given) then
+      local found = pools.get(fleet, { pool_id = pool_id })
+      for at = 2, #found do
+        page[#page + 1] = found[at]
+      end
     end
   end)
   return read, following
