@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,28 @@ def test_it_adds_to_a_key_file_that_only_its_owner_may_read(tmp_path: Path) -> N
     assert [file.name for file in tmp_path.iterdir()] == ["keys.yaml"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a file away")
+def test_the_key_file_keeps_its_owner_its_mode_and_the_link_that_leads_to_it(tmp_path: Path) -> None:
+    target, link = tmp_path / "target.yaml", tmp_path / "keys.yaml"
+    target.write_text("keys: []")
+    os.chown(target, 10001, 10002)
+    target.chmod(0o640)
+    link.symlink_to(target)
+    assert CliRunner().invoke(app, ["new", "--scope", "read", "--file", str(link)]).exit_code == 0
+    kept = target.stat()
+    assert (kept.st_uid, kept.st_gid, kept.st_mode & 0o777) == (10001, 10002, 0o640)
+    assert (link.is_symlink(), len(Access.load(target).entries)) == (True, 1)
+
+
+def test_what_another_command_left_behind_is_neither_followed_nor_overwritten(tmp_path: Path) -> None:
+    path, victim = tmp_path / "keys.yaml", tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / "keys.yaml.new").symlink_to(victim)
+    refused = CliRunner().invoke(app, ["new", "--scope", "read", "--file", str(path)])
+    assert (refused.exit_code, refused.stdout, refused.stderr) == (2, "", f"slta: {path}.new: File exists\n")
+    assert (victim.read_text(), path.exists()) == ("mine", False)
+
+
 def test_the_keys_of_a_file_are_listed_without_their_hashes(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     for options in ("--scope read --scope assign --fleet f", "--scope pool --pool a-* --class small --most-pools 8"):
@@ -56,6 +79,7 @@ def test_it_does_not_overwrite_a_file_that_is_no_key_file(tmp_path: Path) -> Non
     path.write_text("something: else\n")
     assert CliRunner().invoke(app, ["new", "--scope", "read", "--file", str(path)]).exit_code == 2
     assert path.read_text() == "something: else\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["keys.yaml"]
 
 
 def test_a_key_for_some_pools_has_them_in_its_entry(tmp_path: Path) -> None:

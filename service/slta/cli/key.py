@@ -42,7 +42,10 @@ def new(
     most_pools: Annotated[
         int | None, typer.Option(help="With --class: most matching pools that exist after the key creates one.")
     ] = None,
-    file: Annotated[Path | None, typer.Option(help="Key file to add the entry to; default: print it.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Key file to add the entry to, which keeps its owner and mode; default: print it."),
+    ] = None,
 ) -> None:
     """Generate a key and print it once; the key file has only its hash. Running dispatchers reload their key file."""
     scopes: list[Scope] = [known for known in SCOPES if known in (scope or ())]
@@ -55,7 +58,7 @@ def new(
     if file is None:
         sys.stderr.write(f"# Add to the key file, under keys:\n{_as_yaml([_fields(entry)])}# The key:\n")
     else:
-        with in_one_line():
+        with in_one_line(AccessError):
             _add(file, entry)
     sys.stdout.write(f"{text}\n")
 
@@ -75,15 +78,21 @@ def list_keys(
 
 
 def _add(path: Path, entry: KeyEntry) -> None:
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f"{target.name}.new")  # of one command at a time: FileExistsError
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        entries = [*Access.load(path).entries, entry] if path.exists() else [entry]
-    except AccessError as error:
-        raise typer.BadParameter(str(error)) from None
-    temporary = path.with_name(f"{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as stream:  # noqa: PTH123 - a descriptor
-        stream.write(_as_yaml({"keys": [_fields(one) for one in entries]}))
-    temporary.replace(path)
+        with open(descriptor, "w", encoding="utf-8") as stream:  # noqa: PTH123 - a descriptor
+            before = target.stat() if target.exists() else None
+            entries = [*Access.load(target).entries, entry] if before else [entry]
+            stream.write(_as_yaml({"keys": [_fields(one) for one in entries]}))
+        if before:
+            os.chown(temporary, before.st_uid, before.st_gid)
+            temporary.chmod(before.st_mode & 0o777)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink()
+        raise
 
 
 def _fields(entry: KeyEntry) -> dict[str, Any]:
