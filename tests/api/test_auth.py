@@ -96,6 +96,9 @@ async def test_a_scope_opens_what_the_table_says(store: Store, new_client: NewCl
         answer = await client.request(method, path.replace("{", "").replace("}", ""))
         refused = answer.status_code in (403, 503) and answer.json()["code"] == "insufficient_scope"
         assert refused is (scope not in scopes and scope != "admin"), (method, path)
+        wanted = sorted(scopes) or ["admin"]
+        detail = f"This call requires a key with the scope {' or '.join(wanted)}."
+        assert not refused or (answer.json()["scopes"], answer.json()["detail"]) == (wanted, detail)
 
 
 async def test_nothing_but_the_probes_answers_without_a_key(store: Store, new_client: NewClient, keys: Keys) -> None:

@@ -93,6 +93,14 @@ async def test_each_kind_needs_the_scope_of_its_call(store: Store, fleet: str, n
         assert (await client.post(f"{fleet}/operations", json={"operations": operations})).status_code == status
 
 
+async def test_a_refusal_names_the_operation_and_its_scope(store: Store, fleet: str, new_client: NewClient) -> None:
+    key, entry = generate_key(["assign"])
+    client = new_client(store, access=Access({entry.id: entry}), key=key)
+    problem = (await client.post(f"{fleet}/operations", json={"operations": ONE_OF_EACH})).json()
+    assert problem["scopes"] == ["complete"]
+    assert problem["detail"] == "The operation complete requires a key with the scope complete."
+
+
 async def test_a_call_may_overdraw_the_rate_once(store: Store, fleet: str, new_client: NewClient) -> None:
     client = new_client(store, rate=Rate(per_second=0.5, burst=3))
     calls = [await client.post(f"{fleet}/operations", json={"operations": ONE_OF_EACH * 3}) for _ in range(2)]

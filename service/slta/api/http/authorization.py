@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from slta.api.http.context import RequestContext
@@ -9,7 +10,7 @@ from slta.api.http.pool_access import require_pools
 from slta.api.http.problems import CLOSE, HttpError
 from slta.api.http.route_options import KIB, UNCOUNTED_BYTES, RouteOptions
 from slta.auth.byte_budget import ByteBudget
-from slta.auth.keys import UNAUTHENTICATED, Access, Principal
+from slta.auth.keys import UNAUTHENTICATED, Access, Principal, Scope
 from slta.auth.rate_limit import Rate, RateLimiter
 from slta.models.errors import UnknownFleetError
 from slta.parsing.fields import is_name
@@ -68,7 +69,7 @@ class Authorizer:
         if wait:
             raise _too_many(wait)
         if not principal.may(route_options.scopes):
-            raise HttpError(403, "insufficient_scope", "The key lacks the scope that this call requires.")
+            raise insufficient_scope("This call", route_options.scopes)
         if fleet is not None:
             _check_fleet(fleet, principal)
             context.fleet = fleet
@@ -111,6 +112,13 @@ class Authorizer:
             return _too_many(wait)
         detail = "Send a valid key as Authorization: Bearer <key>."
         return HttpError(401, "unauthenticated", detail, {"WWW-Authenticate": CHALLENGE})
+
+
+def insufficient_scope(what: str, scopes: Collection[Scope]) -> HttpError:
+    """The refusal of a key that has none of the scopes, one of which is required."""
+    names = sorted(scopes)
+    detail = f"{what} requires a key with the scope {' or '.join(names)}."
+    return HttpError(403, "insufficient_scope", detail, scopes=" ".join(names))
 
 
 def _quota_name(context: RequestContext) -> str:

@@ -34,7 +34,7 @@ REFUSED: Mapping[str, Meaning] = {
         400, means="Placement route: two `X-Session-Id`, `X-Slta-Lease` or `X-Slta-Session-Type`."
     ),
     "unauthenticated": Meaning(401, means="The key is missing or wrong."),
-    "insufficient_scope": Meaning(403, means="The key lacks the scope."),
+    "insufficient_scope": Meaning(403, means="The key has none of `scopes`."),
     "cross_site": Meaning(403, means="A browser sent the request from another site's page."),
     "not_found": Meaning(404, means="The path does not exist; `detail` says where to look."),
     "method_not_allowed": Meaning(405, means="`allow` and the header `Allow` list the methods of the path."),

@@ -69,6 +69,7 @@ PROBLEM = {
         "reason": TEXT | {"description": "with session_ended: why it ended"},
         "session_id": TEXT | {"description": "with outcome_unknown: the session"},
         "allow": NAMES | {"description": "with method_not_allowed: the methods of the path"},
+        "scopes": NAMES | {"description": "with insufficient_scope: those of which the key needs one"},
         "name": TEXT | {"description": "pool or class that caused the error"},
         "size": TEXT | {"description": "with change_too_large: number of pools, sessions or levels"},
         "layout": TEXT | {"description": "layout that the fleet is stored in"},

@@ -13,7 +13,7 @@ from slta.models import errors
 
 PROBLEM_JSON = "application/problem+json"
 MAX_DETAIL = 400
-LISTS = frozenset({"session_types", "pool_classes", "allow"})
+LISTS = frozenset({"session_types", "pool_classes", "allow", "scopes"})
 """Members that are lists of names, in the context of an error separated by blanks."""
 COUNTS = frozenset({"may_add"})
 """Members that are numbers by name, such as `small:2 large:1`."""

@@ -8,9 +8,9 @@ from collections.abc import Set as AbstractSet
 from fastapi import APIRouter
 
 from slta.api.http.api_route import ApiRoute
+from slta.api.http.authorization import insufficient_scope
 from slta.api.http.dependencies import TheContext, TheDependencies
 from slta.api.http.pool_access import restrict_reports
-from slta.api.http.problems import HttpError
 from slta.api.http.responses import ApiResponse
 from slta.api.http.route_options import BATCH_BODY, allow, route_options_of
 from slta.api.routes import sessions
@@ -68,5 +68,6 @@ async def operate(
 
 def _check_scopes(principal: Principal, requests: Collection[OperationRequest]) -> None:
     lacking = {kind for kind, scopes in SCOPES.items() if not principal.may(scopes)}
-    if lacking and not lacking.isdisjoint(kind for kind, *_ in requests):
-        raise HttpError(403, "insufficient_scope", "The key lacks a scope that one of the operations requires.")
+    refused = next((kind for kind, *_ in requests if kind in lacking), None) if lacking else None
+    if refused:
+        raise insufficient_scope(f"The operation {refused}", SCOPES[refused])
