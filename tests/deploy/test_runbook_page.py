@@ -19,6 +19,11 @@ def test_an_alert_s_section_has_commands(alert: str) -> None:
     assert SECTIONS[alert]
 
 
+@each("alert", ["SltaPlacementGap", "SltaPlacementUnusual", "SltaEstimateFarFromOptimum"])
+def test_what_damage_may_have_caused_begins_with_the_audit(alert: str) -> None:
+    assert SECTIONS[alert][0].commands.startswith("audit ")
+
+
 @each("block", BLOCKS)
 def test_bash_reads_the_commands(block: tuple[str, str]) -> None:
     read = subprocess.run(["bash", "-n"], input=block[0], capture_output=True, text=True, check=False)

@@ -112,6 +112,17 @@ def test_damage_found_by_the_check_is_said(context: BrowserContext, complaints: 
         expect(page.locator("#damage")).to_contain_text("slta audit")
 
 
+def test_a_negative_count_says_that_the_fleet_is_damaged(context: BrowserContext, tmp_path: Path) -> None:
+    with ServiceProcess(tmp_path) as process:
+        process.call("PUT", "/v1/fleets/damaged", fleet_document(small=3, large=3))
+        with Redis.from_url(f"unix://{served_socket(tmp_path / 'data')}") as redis:
+            redis.hset("{damaged}:cold", "draining_sessions", "-2 0")
+        page = context.new_page()
+        open_fleet(page, process, "damaged")
+        note = page.locator("#tile-sessions .note")
+        expect(note).to_contain_text("−2 (damaged: audit) more on draining pools")
+
+
 def test_the_foot_names_service_and_store(context: BrowserContext, complaints: list[str], tmp_path: Path) -> None:
     links = {"Runbook": "https://wiki.example.org/slta#runbook", "Grafana": "https://grafana.example.org/d/slta"}
     settings = {f"SLTA_{name.upper()}_URL": url for name, url in links.items()}

@@ -19,7 +19,8 @@ export function fixed(value, decimals) {
   return /^−[0.,]*$/.test(text) ? text.slice(1) : text;
 }
 
-export const count = (value) => fixed(value, 0);
+/** Of pools, sessions or tokens: a negative count is wrong, whatever else is. */
+export const count = (value) => fixed(value, 0) + (value < 0 ? " (damaged: audit)" : "");
 
 /** About four digits: 9.173, 91.73, 917.3, 9,173. */
 export function amount(value) {
