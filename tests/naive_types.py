@@ -1,7 +1,8 @@
 """Session types once more, word by word from their definitions: the choice of a class, and U*(N_1 … N_T, A).
 
 Nothing is shared with the code under test. A fleet is its pools' occupancies by class, None for an inactive pool;
-utilities are integers. Only the power, whose roundings are part of the rule, is written as the rule writes it.
+utilities are integers. Only the power and the reserve's comparison, whose roundings are part of the rule, are
+written as the rule writes them.
 """
 
 from __future__ import annotations
@@ -102,12 +103,18 @@ def choice(kind: int, fleet: Fleet, ranks: Mapping[Any, int], reserve: float) ->
 
 
 def _is_kept(kind: int, c: int, fleet: Fleet, reserve: float) -> bool:
-    """Whether class c is at its reserve: other types have no class with room but this one."""
+    """Whether class c is kept from the type: others have no class with room but this one, and it is worth it."""
     sets, columns, worth, sessions, _, seen = fleet
-    elsewhere = Place(seen, worth).levels.keys() - {c}
+    now = Place(seen, worth).now
+    elsewhere = now.keys() - {c}
+    mine = max((now[e] for e in sets[kind] & elsewhere), default=None)
     alone = [t for t, own in enumerate(sets) if t != kind and c in own and not own & elsewhere]
     room = sum(len(worth[c]) - x for x in columns[c] if x is not None)
-    return bool(alone) and room <= reserve * (1 + sqrt(sum(sessions[t] for t in alone)))
+    if mine is None or not alone:
+        return False
+    likely = 1.0 + sum(sessions[t] for t in alone)
+    within = float(room) * room * (now[c] - mine) <= 8.0 * reserve * reserve * likely * mine
+    return room <= reserve * (1 + sqrt(likely)) and within
 
 
 def optimum(

@@ -144,6 +144,9 @@ def test_the_prices_of_the_example_are_those_of_the_rule() -> None:
     sets, marginals = TypeSets(((0, 1), (0,), (0, 1))), [[1500] * 12, [500] * 12]
     ranks = [range(1, 13), range(13, 25)]
     shown = []
+    kept = [0.5 * min(1 + math.sqrt(91), math.sqrt(8 * 91 * mine / (1.5 - mine))) for mine in (0.5, 0.02)]
+    assert f"0.5 (1 + √91) = {kept[0]:.1f} places are kept" in TEXT
+    assert f"a session added 0.02 on a small pool, {kept[1]:.1f} places would be kept" in TEXT
     for holes in (6, 5, 2):
         inside = [[0, 0], [90, 0], [30 - holes, 0]]
         load = Load(pools=[10, 10], sessions=list(map(sum, inside)), held=[120 - holes, 0], inside=inside)

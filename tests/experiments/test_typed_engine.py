@@ -200,7 +200,7 @@ def test_prices_and_classes_are_met_that_differ() -> None:
         workload = case.workload(SESSIONS)
         pools = [simulated(case, policy, workload, run_of(case, policy, workload)).pools.tolist() for policy in RULES]
         different += len(set(map(tuple, pools))) == len(RULES)
-    assert different >= 3
+    assert different >= 2
 
 
 @pytest.mark.usefixtures("uncompiled")

@@ -113,7 +113,7 @@ def test_a_place_that_others_need_has_a_price() -> None:
 
 
 def test_the_last_places_are_kept_for_those_who_have_no_other_class() -> None:
-    """Eight of a's nine places are free, worth 4 and less, and b's first 3: 8 ≤ 4 (1 + √1)."""
+    """Eight of a's nine places are free, worth 4 and less, and b's first 3: 8 ≤ 4 (1 + √2)."""
     seen = typed([3, 1], [2, 0], narrow=1, reserve=4)
     assert [(offer.pool_class, offer.kept_for) for offer in seen.offers] == [("a", ["narrow"]), ("b", [])]
     assert [place.pool_class for place in seen.places] == ["b"]

@@ -45,10 +45,10 @@ def two_on_b(**changes: Any) -> Snapshot:
 @pytest.mark.parametrize(
     ("a", "b", "reserve", "expected"),
     [
-        ([1], [1, 1, 1], 0.5, [(0, []), (0, [])]),  # ½ (1 + √0) < 1, and b is full
-        ([1], [2, 1, 1], 0.5, [(0, []), (1, ["narrow"])]),  # ½ (1 + √2) = 1.2 places of two
+        ([1], [1, 1, 1], 0.5, [(0, []), (0, [])]),  # nobody has another class than a, and b is full
+        ([1], [2, 1, 1], 0.5, [(0, []), (1, ["narrow"])]),  # ½ (1 + √3) = 1.4 places of two
         ([1], [2, 1, 1], 9.0, [(0, []), (2, ["narrow"])]),
-        ([1, 1, 1, 1], [2, 1, 1], 0.5, [(0, []), (1, ["default", "narrow"])]),
+        ([1, 1, 1, 1], [2, 1, 1], 0.5, [(0, []), (0, [])]),  # nobody has another class than b
         ([1], [2, 1, 1], 0.0, [(0, []), (0, [])]),
     ],
 )

@@ -11,7 +11,7 @@ from slta_experiments.engine.dispatch import DispatchOrder, Memory, Policy, find
 from slta_experiments.engine.state import State, join
 
 for rule in (
-    *(offered, besides, reserves.is_alone, reserves.reserve_of, reserves.is_kept),
+    *(offered, besides, reserves.is_alone, reserves.likely_of, reserves.is_within, reserves.is_kept),
     *(prices.power, prices.chance, prices.last_level, prices.alternative, prices.found_by, prices.coming_of),
     *(prices.price_of, prices.quote, prices.is_all_kept, prices.next_offer, prices.choose),
 ):

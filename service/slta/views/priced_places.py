@@ -78,7 +78,7 @@ def priced_places(snapshot: Snapshot, spec: FleetSpec, kind: int) -> tuple[list[
                 room=price.room if is_priced else None,
                 holes=price.holes if is_priced else None,
                 needed=min(1.0, price.needy / price.room) if is_priced else None,
-                kept_for=names_alone(market, spec, c) if is_kept(market, c) and not is_open else [],
+                kept_for=names_alone(market, spec, c) if is_kept(market, kind, c) and not is_open else [],
             )
         )
     return found, choose(market, kind)[0]

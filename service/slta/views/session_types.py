@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,7 +10,8 @@ from typing import NamedTuple
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimal_assignment, optimum, pool_worth
 from slta.core.session_types.bound import bound, gains
-from slta.core.session_types.reserves import reserve_of
+from slta.core.session_types.market import NOWHERE, Market, besides, offered
+from slta.core.session_types.reserves import is_within, likely_of
 from slta.models import Snapshot
 from slta.views.counts import SessionCounts
 from slta.views.priced_places import market_at, names_alone
@@ -88,7 +90,7 @@ def observe_types(snapshot: Snapshot, spec: FleetSpec, best: FleetOptimum | None
 
 
 class Reserve(NamedTuple):
-    """Free places of a class that are kept for `types`; None without session types."""
+    """Free places of a class that are kept for `types`, the most from any other type; None without session types."""
 
     places: int | None
     types: list[str]
@@ -99,11 +101,18 @@ def reserves(snapshot: Snapshot, spec: FleetSpec) -> list[Reserve]:
     if not snapshot.types:
         return [Reserve(None, [])] * len(spec.classes)
     market = market_at(snapshot, spec)
-    found = []
-    for c, (pools, held) in enumerate(zip(market.load.pools, market.load.held, strict=True)):
-        free, kept = pools * market.capacity[c] - held, int(reserve_of(market, c))
-        found.append(Reserve(min(free, kept), names_alone(market, spec, c) if min(free, kept) else []))
-    return found
+    kept = [_kept_places(market, c) for c in range(len(spec.classes))]
+    return [Reserve(places, names_alone(market, spec, c) if places else []) for c, places in enumerate(kept)]
+
+
+def _kept_places(market: Market, c: int) -> int:
+    """Free places of a class that are kept from the type that loses least without them."""
+    mine = max((besides(market, t, c) for t, own in enumerate(market.members) if own[c]), default=NOWHERE)
+    likely, free = likely_of(market, c), market.load.pools[c] * market.capacity[c] - market.load.held[c]
+    if mine == NOWHERE or not likely or not market.rank[c]:
+        return 0
+    limits = (market.reserve, likely, offered(market, c), mine)
+    return bisect(range(1, free + 1), 0, key=lambda places: not is_within(*limits, places))
 
 
 def columns_of(held: Sequence[float], pools: Sequence[int]) -> list[list[float]]:

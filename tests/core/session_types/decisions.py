@@ -17,8 +17,10 @@ from slta.core.session_types.reserves import is_kept
 from slta.core.session_types.sets import TypeSets
 from tests.core.session_types.worlds import World, fill, world
 
-QUOTAS = {"differs": 600, "priced": 200, "any": 200}
-"""Decisions that are not JLMU's, those whose prices or reserves change nothing, and others."""
+QUOTAS = {"spared": 100, "differs": 600, "priced": 150, "any": 150}
+"""Decisions with a class that would be kept if all places were worth the same, those that are not JLMU's, those whose
+prices or reserves change nothing, and others.
+"""
 FIELDS = {
     "marginals": "by class what the 1st, 2nd, … session on a pool adds, an integer; as many as the capacity",
     "pools": "by class the sessions on each pool, null for one that is not active",
@@ -51,9 +53,12 @@ def decisions() -> Iterator[tuple[World, int]]:
 def _case(at: World, kind: int) -> str:
     market = at.market
     open_to = sorted((c for c in at.sets.classes[kind] if market.rank[c]), key=market.rank.__getitem__)
+    alike = market._replace(marginals=[[1] * len(column) for column in market.marginals])
+    if any(is_kept(alike, kind, c) and not is_kept(market, kind, c) for c in open_to):
+        return "spared"
     if open_to and decided(at, kind)[0] != open_to[0]:
         return "differs"
-    return "priced" if any(quote(market, kind, c).needy or is_kept(market, c) for c in open_to) else "any"
+    return "priced" if any(quote(market, kind, c).needy or is_kept(market, kind, c) for c in open_to) else "any"
 
 
 def decided(at: World, kind: int) -> tuple[int, float | None]:

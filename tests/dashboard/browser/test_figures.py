@@ -145,7 +145,7 @@ def test_session_types_have_a_table_and_a_gap_of_their_own(page: Page, service: 
 def test_it_tells_why_a_type_avoids_a_class(page: Page, service: ServiceProcess, reserve: float, reason: str) -> None:
     """18 calls and 3 chats are on 24 places: the chance that calls take the last 3 is 0.75^(9/8) · 18/21.
 
-    The price is 1.5 times it; 0.6 (1 + √18) = 3.1 places are kept.
+    The price is 1.5 times it; 0.6 (1 + √19) = 3.2 places are kept.
     """
     service.call("PUT", "/v1/fleets/priced", PRICED | {"reserve": reserve})
     asked = [{"session_id": f"s-{k}", "session_type": "call" if k < 18 else "chat"} for k in range(21)]

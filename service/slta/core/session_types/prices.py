@@ -93,14 +93,14 @@ def next_offer(market: Market, kind: int, rank: int, open_to_all: bool) -> int: 
             market.members[kind][c] == 1
             and market.rank[c] > rank
             and (found == NOTHING or market.rank[c] < market.rank[found])
-            and (open_to_all or not is_kept(market, c))
+            and (open_to_all or not is_kept(market, kind, c))
         ):
             found = c
     return found
 
 
 def is_all_kept(market: Market, kind: int) -> bool:
-    """Whether all classes of the type with room are at their reserve."""
+    """Whether all classes of the type with room are kept from it."""
     return next_offer(market, kind, 0, False) == NOTHING  # noqa: FBT003 - as above
 
 
@@ -168,7 +168,7 @@ def needy_types(market: Market, kind: int, pool_class: int) -> list[int]:
 def choose(market: Market, kind: int, quotes: Quote = quote) -> tuple[int, float]:
     """The class of a session of type `kind` and its score, NOTHING and 0 if no class has room. O(classes² · types).
 
-    The score is the offer's marginal less price; the largest wins, of classes that are not at their reserve if
+    The score is the offer's marginal less price; the largest wins, of classes that are not kept from the type if
     there is one; of equal ones that of the better rank. Neither refuses a session. With one type, or equal sets,
     the choice is JLMU's.
 

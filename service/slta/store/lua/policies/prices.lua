@@ -1,6 +1,6 @@
 -- Prices of places (service/slta/core/session_types/prices.py): the class for a session that may use some classes only.
 -- The class whose offer adds most, less what its last good places are worth to types that find less elsewhere; a class
--- at its reserve only if all are.
+-- that is kept from the type only if all are.
 --
 -- A fleet with session types has `types`: by type the classes that it may use, `sets`, and its `rivals`, the types that
 -- may be needy beside it; `may_use[(t - 1) * classes + c]` is true if type t may use class c. Of the sessions on active
@@ -125,21 +125,24 @@ local function priced(fleet, kind, class_index, level)
   return offer - (offer - worst) * chance(needy, room, math.max(1, room - fleet.held[class_index]))
 end
 
--- Whether the free places of a class are kept for types without another class with room: there are at most
--- reserve * (1 + sqrt(N)) of them, N the sessions of these types. O(types), mostly O(1).
+-- Whether the free places of a class are kept from a type for others without another class with room: there are at most
+-- reserve * min(1 + sqrt(M), sqrt(8 * M * mine / (now - mine))), with M - 1 sessions of the others, and `mine` what the
+-- type finds in its other classes. O(types), mostly O(1).
 local function is_kept(fleet, kind, class_index)
   local free = fleet.pools[class_index] * fleet.capacities[class_index] - fleet.held[class_index]
-  if free > fleet.reserve * (1 + math.sqrt(fleet.sessions)) then
+  if free > fleet.reserve * (1 + math.sqrt(1 + fleet.sessions)) then
     return false
   end
-  local types, rivals, present, exists = fleet.types, fleet.types.rivals[kind], 0, false
+  local types, rivals, likely, exists = fleet.types, fleet.types.rivals[kind], 1, false
   for at = 1, #rivals do
     local rival = rivals[at]
     if types.may_use[(rival - 1) * fleet.classes + class_index] and not besides(types, rival, class_index) then
-      present, exists = present + fleet.type_sessions[rival], true
+      likely, exists = likely + fleet.type_sessions[rival], true
     end
   end
-  return exists and free <= fleet.reserve * (1 + math.sqrt(present))
+  local mine = besides(types, kind, class_index)
+  return mine and exists and free <= fleet.reserve * (1 + math.sqrt(likely))
+    and free * free * (now[class_index] - mine) <= 8 * fleet.reserve * fleet.reserve * likely * mine
 end
 
 -- Of the classes of a type with an offer, the one with the best rank after `rank`; 0 for none. O(classes).
@@ -154,7 +157,7 @@ local function next_class(types, kind, ranks, rank)
   return found
 end
 
--- The best class of a type, 0 if there is none, and its offer less its price; `kept`: also of classes at their reserve.
+-- The best class of a type, 0 if there is none, and its offer less its price; `kept`: reserves do not count.
 local function best_of(fleet, kind, levels, ranks, kept)
   local chosen, best, class_index = 0, 0, next_class(fleet.types, kind, ranks, 0)
   while class_index > 0 and (chosen == 0 or now[class_index] > best) do
