@@ -7,7 +7,8 @@ U*(N, A) at their means in each sixteenth of a mean holding time. Where pools fi
 a smaller gap, so full fleets have the *own loss*: to U* at the run's mean sessions if none were refused. *utility*:
 above JLMU's on the same sessions, in percent, mean of the fleets (worst fleet). *refused*: percent of the arrivals of
 the type that JLMU refuses most, mean (largest). Fleets: `typed_fleets.py`, `kneed_fleets.py`, `searched_fleets.json`:
-the worst six that hill climbing found against each rule with about 16 or 40 pools, here on other seeds.
+the worst six that hill climbing found against each rule with about 16 or 40 pools, here on other seeds; *first
+reserve*: ρ (1 + √N) places for N sessions present of types without another class with room.
 """
 
 from __future__ import annotations
@@ -110,17 +111,17 @@ def others(rows: Sequence[Row]) -> str:
         name = row["fleet"] if row["fleet"] in ("random", "small") else row["group"]
         groups.setdefault(name + times.get(row["fleet"], ""), []).append(row)
     table = [
-        [name, *gains(mine, PRICES), *(refused(mine, line) for line in ("JLMU", "price"))]
+        [name, *gains(mine, PRICES), *("{:.1f} ({:.1f})".format(*refused(mine, line)) for line in ("JLMU", "price"))]
         for name, mine in groups.items()
     ]
     return study_report.markdown_table(["fleets", *PRICES, "refused, JLMU", "refused, price"], table)
 
 
-def refused(rows: Sequence[Row], line: str) -> str:
-    """Share refused of the type that JLMU refuses most: mean and worst."""
+def refused(rows: Sequence[Row], line: str) -> tuple[float, float]:
+    """Share refused of the type that JLMU refuses most: mean and worst fleet's."""
     kinds = [int(np.argmax(row["lines"]["JLMU"]["refused"])) for row in rows]
     shares = [row["lines"][line]["refused"][kind] for row, kind in zip(rows, kinds, strict=True)]
-    return f"{np.mean(shares):.1f}" + (f" ({max(shares):.1f})" if len(rows) > 1 else "")
+    return float(np.mean(shares)), max(shares)
 
 
 def reserves(row: Row) -> str:

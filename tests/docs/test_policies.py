@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lab.studies.session_types_page import markdown, own
+from lab.studies.session_types_page import MANY, markdown, own, refused
 from lab.studies.which import LINES
 from slta.core.fleet import RESERVE
 from slta.core.policies import POLICIES, Occupancies, Slta
@@ -159,16 +159,42 @@ def test_the_prices_of_the_example_are_those_of_the_rule() -> None:
     assert rows(PAGE.section("Session types")) == shown
 
 
+TYPES: dict[str, Any] = json.loads((ROOT / "lab/studies/results/session-types.json").read_text(encoding="utf-8"))
+
+
 def test_what_prices_gain_is_what_the_study_found() -> None:
-    study = json.loads((ROOT / "lab/studies/results/session-types.json").read_text("utf-8"))
-    found_by_search = own(study["rows"], "searched")
-    found = {tuple(cells[:2]): cells for cells in rows(markdown(study))}
+    found = {tuple(cells[:2]): cells for cells in rows(markdown(TYPES))}
     for fleet in ("log", "capped", "full"):
         _, _, _, _, price, *_ = found[fleet, "1,000"]
         assert f"to {price} % |" in TEXT
-    loss = max(-row["lines"]["price"]["gain"][0] for row in found_by_search)
-    least = max(-row["lines"]["no reserve"]["gain"][0] for row in found_by_search)
-    assert f"prices lose up to {least:.1f} %, and {loss:.1f} with the reserve" in TEXT
+    gains = [row["lines"]["price"]["gain"][0] for row in own(TYPES["rows"], "random")]
+    assert f"gain {max(gains):.1f} % of the utility at best and lose {-min(gains):.2f} at worst" in TEXT
+
+
+def test_what_the_reserve_costs_at_worst_is_what_the_study_found() -> None:
+    searched = own(TYPES["rows"], "searched")
+    alone, both = (max(-row["lines"][line]["gain"][0] for row in searched) for line in ("no reserve", "price"))
+    assert f"prices lose up to {alone:.1f} %, and {both:.1f} with the reserve" in TEXT
+    spared = [row for row in searched if row["group"].startswith("first reserve") and row["times"] == 1]
+    (without, _), (with_it, _) = refused(spared, "no reserve"), refused(spared, "price")
+    assert f"refuse {with_it:.0f} % of the type that JLMU refuses most, prices alone {without:.0f}." in TEXT
+
+
+def test_what_is_refused_of_a_rare_type_is_what_the_study_found() -> None:
+    rare = [row for row in own(TYPES["rows"], "adversarial") if row["group"] == "rare"]
+    few, many = ([row for row in rare if (row["n"] > MANY) == large] for large in (False, True))
+    shares = [refused(some, line)[0] for line in ("JLMU", "no reserve", "price") for some in (few, many)]
+    told = "JLMU refuses {:.0f} % with 24 pools and {:.0f} with 200, prices alone {:.0f} and {:.0f}"
+    assert f"{told}, with the reserve {{:.0f}} and {{:.0f}}".format(*shares) in TEXT
+
+
+def test_what_other_reserves_refuse_and_earn_is_what_the_study_found() -> None:
+    (planned,) = own(TYPES["rows"], "planned")
+    found = {line: (planned["n"] * at["utility"], at["refused"][0]) for line, at in planned["lines"].items()}
+    (half, one, more), jlmu = (found[f"ρ = {reserve}"] for reserve in ("0.5", "1", "1.5")), found["JLMU"]
+    assert f"ρ = 0.5 refuses {half[1]:.1f} % of the type with one class, 1 refuses {one[1]:.1f}, 1.5" in TEXT
+    earned = f"for a utility of {half[0]:.1f}, {one[0]:.1f} and {more[0]:.1f}; JLMU has {jlmu[0]:.1f}"
+    assert f"{more[1]:.2f}, {earned} and refuses {jlmu[1]:.0f} %" in TEXT
 
 
 # SLTA by example
