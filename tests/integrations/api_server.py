@@ -190,6 +190,8 @@ class FakeApiServer(LoopThread):
             return await self._watch(request, kind, int(query["resourceVersion"]))
         start = int(query.get("continue", "0"))
         items = [one for one in self.objects[kind].values() if _is_selected(one, query["labelSelector"])]
+        phases = query["fieldSelector"].replace("status.phase!=", "").split(",")
+        items = [one for one in items if one.get("status", {}).get("phase") not in phases]
         size = min(int(query["limit"]), PAGE)
         rest = {"continue": str(start + size)} if start + size < len(items) else {}
         metadata = {"resourceVersion": str(self.version), **rest}

@@ -11,27 +11,29 @@ from pydantic import ValidationError
 
 from slta.api.http.openapi import EXAMPLES
 from slta.cli.error_messages import UserError
-from slta_integrations.kubernetes import scaler
+from slta_integrations.kubernetes import deployments, scaler
 from slta_integrations.kubernetes.api_server import Access, ApiServer
 from slta_integrations.kubernetes.desired_pools import DesiredPool
 from slta_integrations.kubernetes.events import reason
-from slta_integrations.kubernetes.objects import Labelled
+from slta_integrations.kubernetes.falls import Falls
+from slta_integrations.kubernetes.objects import Deployment, Labelled
 from slta_integrations.kubernetes.options import Scaling
 from slta_integrations.kubernetes.plan import DRAINED, IDLE, Existing, Pool
-from slta_integrations.kubernetes.scaling import COST, LOWEST, Advice, ClassAdvice, Deployment, actions
+from slta_integrations.kubernetes.scaling import COST, LOWEST, Advice, ClassAdvice, actions
 from testbed.awaiting import until
 from testbed.relay import Link
 from testbed.threaded_relay import ThreadedRelay
 from tests.integrations.api_server import Object
-from tests.integrations.deployments import ScalingApiServer, deployment
+from tests.integrations.deployments import ScalingApiServer, deployment, pod
 from tests.integrations.kubernetes_scene import Scene, id_of
 from tests.integrations.test_kubernetes_manifests import GROUPS, rights
 from tests.inventory import each
 
 
-def advice(wanted: int, now: int, *drain: str) -> Object:
+def advice(wanted: int, now: int, *drain: str, replicas: int = 0) -> Object:
     """For the class `c`."""
-    return {"name": "c", "wanted": wanted, "now": now, "drain": [{"pool_id": id_} for id_ in drain]}
+    pools = [{"pool_id": id_} for id_ in drain]
+    return {"name": "c", "wanted": wanted, "now": now, "replicas": replicas, "drain": pools}
 
 
 def test_the_answer_of_the_dispatcher_is_advice() -> None:
@@ -39,8 +41,8 @@ def test_the_answer_of_the_dispatcher_is_advice() -> None:
     assert [one.name for one in Advice.model_validate(answer).classes] == ["small", "large"]
 
 
-def what_follows(pods: str, wanted: int, now: int, **given: int) -> str:
-    """Actions for pods by letters, from advice that names the first ones if pools may go.
+def what_follows(pods: str, wanted: int, now: int, least: int = 0, **given: int) -> str:
+    """Actions for pods by letters, from advice that names the first ones if pools may go, and `least` replicas.
 
     a: active; d: idle, with sessions; e: idle, empty; m, x, y: marked, and idle, active, or of somebody else;
     o: drained by an operator, empty; u: not ready, with sessions; n: never ready; t: ends, with sessions.
@@ -49,13 +51,14 @@ def what_follows(pods: str, wanted: int, now: int, **given: int) -> str:
     status, labels = {"a": "active", "x": "active"}, {letter: {DRAINED: IDLE} for letter in "dem"}
     pools = [Pool(n, "c", status.get(n[0], "draining"), n[0] in "adxut", "", labels.get(n[0], {})) for n in names]
     own = {pool.pool_id: pool for pool in pools if pool.pool_id[0] not in "ny"}
-    count = len(pods) - pods.count("t")
+    marks = {n: {COST: LOWEST} if n[0] in "mxy" else {} for n in names if n[0] != "t"}
     found = actions(
-        ClassAdvice.model_validate(advice(wanted, now, *names[: max(0, now - wanted)])),
-        Deployment.model_validate(deployment(2, count, count, **given)),
-        {n: Labelled(n, n, {}, {COST: LOWEST} if n[0] in "mxy" else {}) for n in names},
+        ClassAdvice.model_validate(advice(wanted, now, *names[: max(0, now - wanted)], replicas=least)),
+        Deployment.model_validate(deployment(2, len(marks), len(marks), **given)),
+        {n: Labelled(n, n, {}, mark) for n, mark in marks.items()},
         Existing(own, frozenset(n for n in names if n[0] == "y")),
         {n: DesiredPool(n, "s", "c", "h:1", n[0] not in "unt", n[0] == "t") for n in names},
+        Falls(),
     )
     verbs = {"drain": sorted(found.drains), "return": found.returns, "mark": sorted(pod.name for pod in found.marks)}
     return ", ".join([*(f"{verb} {' '.join(names)}" for verb, names in verbs.items() if names), str(found.replicas)])
@@ -85,10 +88,43 @@ def test_what_follows_from_advice(pods: str, wanted: int, now: int, expected: st
     assert what_follows(pods, wanted, now) == expected
 
 
-@each("status", [{"updatedReplicas": 3}, {"observedGeneration": 1}, {"replicas": 5, "updatedReplicas": 5}])
-def test_during_a_rollout_replicas_only_rise(status: dict[str, int]) -> None:
+ROLLOUTS = [{"updatedReplicas": 3}, {"observedGeneration": 1}, {"replicas": 5, "updatedReplicas": 5}]
+
+
+@each("status", [*ROLLOUTS, {"replicas": 3, "updatedReplicas": 3}])
+def test_during_a_rollout_and_with_another_count_replicas_only_rise(status: dict[str, int]) -> None:
     assert what_follows("aaam", 2, 3, **status) == "drain m3, 4"
     assert what_follows("aaam", 6, 3, **status) == "drain m3, 7"
+
+
+@each(("pods", "least", "expected"), [("aammm", 3, 3), ("aammm", 4, 4), ("aammm", 9, 5), ("aamm", 0, 2)])
+def test_replicas_do_not_fall_below_those_of_the_advice(pods: str, least: int, expected: int) -> None:
+    assert what_follows(pods, 2, 2, least).split(", ")[-1] == str(expected)
+
+
+def test_replicas_rise_to_no_fewer_than_those_of_the_advice() -> None:
+    assert [what_follows("aaa", 5, 3, least) for least in (4, 6)] == ["5", "6"]
+
+
+def looks(*counts: tuple[int, int, int]) -> list[tuple[bool, int]]:
+    """Whether pods differ, and how many stayed, at looks at replicas, pods and the status's, after a fall from 4."""
+    falls, found = Falls(), []
+    falls.fell(Deployment.model_validate(deployment(1, 4, 4)), frozenset({"p-0", "p-1"}), 3)
+    for generation, pods, existing in counts:
+        seen = Deployment.model_validate(deployment(generation, 4, existing))
+        names = {f"p-{number}": Labelled("p", "u", {}, {}) for number in range(pods)}
+        found.append((falls.differ(seen, names), len(falls.stayed(seen, names))))
+    return found
+
+
+def test_a_count_that_differs_twice_in_a_row_is_no_delay_of_the_status() -> None:
+    found = looks((2, 4, 3), (2, 4, 4), (2, 4, 3), (2, 4, 5), (2, 4, 3), (2, 4, 3))
+    assert [differ for differ, _ in found] == [False, False, False, False, False, True]
+
+
+def test_pods_that_are_left_are_named_two_looks_after_the_controllers_know() -> None:
+    assert [stayed for _, stayed in looks((1, 4, 4), (1, 4, 4), (2, 4, 4), (2, 4, 4), (2, 4, 4))] == [0, 0, 0, 2, 0]
+    assert [stayed for _, stayed in looks((2, 1, 1), (2, 4, 4), (2, 4, 4))] == [0, 0, 0]
 
 
 def test_a_deployment_that_selects_by_expressions_is_refused_by_its_field() -> None:
@@ -113,8 +149,8 @@ class Advising(ThreadedRelay):
     answer = WITHHELD
     looks = 0
 
-    def advise(self, wanted: int, now: int, *drain: str) -> None:
-        body = json.dumps({"classes": [advice(wanted, now, *drain)]}).encode()
+    def advise(self, wanted: int, now: int, *drain: str, replicas: int = 0) -> None:
+        body = json.dumps({"classes": [advice(wanted, now, *drain, replicas=replicas)]}).encode()
         self.answer = b"HTTP/1.1 200 X\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
     def until_followed(self) -> None:
@@ -226,7 +262,14 @@ def make_unready(scaled: Scaled) -> None:
     scaled.scene.until_active(2)
 
 
-@pytest.mark.parametrize("fault", [withhold, lose_lease, make_unready])
+def roll_out(scaled: Scaled) -> None:
+    """With `maxSurge`, and no further than that."""
+    scaled.api.hashed = "h2"
+    scaled.api.scale(4)
+    scaled.scene.until_active(4)
+
+
+@pytest.mark.parametrize("fault", [withhold, lose_lease, make_unready, roll_out])
 def test_no_pod_goes_while_something_is_wrong(scaled: Scaled, fault: Callable[[Scaled], None]) -> None:
     fault(scaled)
     scaled.empty()
@@ -236,6 +279,7 @@ def test_no_pod_goes_while_something_is_wrong(scaled: Scaled, fault: Callable[[S
     assert scaled.scene.own_pools()[POOL] == "draining"
     scaled.slta.advise(3, 3)
     scaled.api.unready.clear()
+    scaled.api.hashed = "h1"
     scaled.api.scale(4)
     scaled.api.give_lease(None)
     scaled.until_pods(2, 3, 4)
@@ -248,13 +292,104 @@ def test_what_the_api_server_refuses_is_tried_again(scaled: Scaled) -> None:
     assert scaled.api.refuses == {"patch": [], "update": []}
 
 
+FOREIGN = {
+    "canary": pod("p", ("ReplicaSet", "d-canary-h1"), "h1"),
+    "other": pod("p", ("ReplicaSet", "d-h2"), "h1"),
+    "bare": pod("p", None),
+    "orphan": pod("p", None, "h1"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_pod_that_is_not_the_deployments_is_not_counted(scaled: Scaled, kind: str) -> None:
+    scaled.api.add(FOREIGN[kind])
+    scaled.scene.until_active(4)
+    scaled.slta.advise(3, 4, id_of("p"))
+    scaled.empty()
+    until(lambda: scaled.api.replicas == 3)
+    for _ in range(3):
+        scaled.slta.until_followed()
+    assert (scaled.api.replicas, set(scaled.api.pods), scaled.scene.sessions()) == (3, {"d-2", "d-3", "d-4", "p"}, 6)
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
+def test_a_pod_that_has_ended_is_not_counted(scaled: Scaled, phase: str) -> None:
+    ended = {**pod("d-0", ("ReplicaSet", "d-h1"), "h1"), "status": {"phase": phase}}
+    scaled.api.put(ended, kind="pods")
+    scaled.empty()
+    until(lambda: set(scaled.api.pods) == {"d-0", "d-2", "d-3", "d-4"})
+
+
+def test_no_replicas_are_written_below_those_of_the_advice(scaled: Scaled) -> None:
+    scaled.slta.advise(3, 3, replicas=4)
+    scaled.empty()
+    until(lambda: scaled.api.marked == {"d-1"})
+    scaled.slta.until_followed()
+    assert scaled.api.replicas == 4
+    scaled.slta.advise(3, 3, replicas=3)
+    scaled.until_pods(2, 3, 4)
+
+
+def test_replicas_fall_once_for_a_pod_that_stays(scaled: Scaled, caplog: pytest.LogCaptureFixture) -> None:
+    scaled.api.keeps = {"d-1"}
+    scaled.empty()
+    until(lambda: "replicas of d fell, and for no other pods again, for d-1" in caplog.messages)
+    for _ in range(3):
+        scaled.slta.until_followed()
+    assert (scaled.api.replicas, scaled.api.generation) == (3, 3)
+
+
+def test_nothing_is_written_while_the_status_counts_other_pods(
+    scaled: Scaled, caplog: pytest.LogCaptureFixture
+) -> None:
+    scaled.api.status = {"replicas": 3, "updatedReplicas": 3}
+    until(lambda: "d is not scaled: its ReplicaSets have 4 pods, and its status 3" in caplog.messages)
+    scaled.empty()
+    scaled.slta.advise(6, 3)
+    scaled.slta.until_followed()
+    assert (scaled.api.replicas, scaled.api.marked) == (4, set())
+
+
+# At the start
+
+
+async def refusal(api: ScalingApiServer, folder: Path, name: str = "d", *, writes_replicas: bool = True) -> str:
+    """Why the Deployment is refused."""
+    (folder / "token").write_text("first")
+    async with ApiServer(Access(api.url, folder / "token")) as client:
+        try:
+            await deployments.refuse_unscalable(client, Scaling("games", {"c": name}, writes_replicas))
+        except UserError as error:
+            return str(error)
+    return ""
+
+
 @pytest.mark.parametrize("kind", ["horizontalpodautoscalers", "scaledobjects"])
 async def test_a_deployment_that_an_autoscaler_has_is_refused(api: ScalingApiServer, tmp_path: Path, kind: str) -> None:
-    (tmp_path / "token").write_text("first")
-    sets = Scaling("games", {"c": "d"}, writes_replicas=True)
-    async with ApiServer(Access(api.url, tmp_path / "token")) as client:
-        await scaler.refuse_autoscaled(client, sets)
-        api.objects[kind] = {"h": {"metadata": {"name": "h"}, "spec": {"scaleTargetRef": {"name": "d"}}}}
-        await scaler.refuse_autoscaled(client, sets._replace(writes_replicas=False))
-        with pytest.raises(UserError, match=f"--scale: d is in {kind}; use --scale=drain"):
-            await scaler.refuse_autoscaled(client, sets)
+    assert await refusal(api, tmp_path) == ""
+    api.objects[kind] = {"h": {"metadata": {"name": "h"}, "spec": {"scaleTargetRef": {"name": "d"}}}}
+    assert await refusal(api, tmp_path, writes_replicas=False) == ""
+    assert await refusal(api, tmp_path) == f"--scale: d is in {kind}; use --scale=drain"
+
+
+@pytest.mark.parametrize(
+    ("kind", "controller", "label"),
+    [
+        ("StatefulSet", ("StatefulSet", "s"), "controller-revision-hash"),
+        ("Argo Rollout", ("ReplicaSet", "s-h1"), "rollouts-pod-template-hash"),
+    ],
+)
+async def test_what_is_no_deployment_is_refused_by_its_kind(
+    api: ScalingApiServer, tmp_path: Path, kind: str, controller: tuple[str, str], label: str
+) -> None:
+    api.shows_pods = True
+    assert await refusal(api, tmp_path, "s") == ""
+    api.put(pod("s-0", controller, "h1", label), kind="pods")
+    told = f"--deployment: s cannot be scaled: it is no Deployment but of the kind {kind}"
+    assert await refusal(api, tmp_path, "s", writes_replicas=False) == told
+
+
+def test_a_deployment_whose_pods_a_rollout_runs_is_refused(scaled: Scaled, caplog: pytest.LogCaptureFixture) -> None:
+    scaled.api.put(pod("r-0", ("ReplicaSet", "r-h1"), "h1", "rollouts-pod-template-hash"), kind="pods")
+    scaled.api.scale(0)
+    until(lambda: "d is not scaled: an Argo Rollout runs its pods" in caplog.messages)

@@ -39,12 +39,13 @@ FAILURES = (StreamError, RefusedError, aiohttp.ClientError, TimeoutError, OSErro
 
 
 class Kind(NamedTuple):
-    """Kind of objects: path of its API group, plural, label selector, and whether metadata suffice."""
+    """Kind of objects: path of its API group, plural, selectors of labels and fields, and whether metadata suffice."""
 
     group: str
     plural: str
     selector: str
     metadata_only: bool = False
+    fields: str = ""
 
     def accept(self, suffix: str) -> str:
         """Accept header; a server that cannot send metadata alone sends the objects."""
@@ -98,7 +99,7 @@ class ApiServer:
     async def list(self, kind: Kind, namespace: str) -> tuple[list[Mapping[str, Any]], str]:
         """All objects, and the resource version to watch from. Pages are of one instant."""
         items: list[Mapping[str, Any]] = []
-        query = {"labelSelector": kind.selector, "limit": str(PAGE)}
+        query = {"labelSelector": kind.selector, "fieldSelector": kind.fields, "limit": str(PAGE)}
         while True:
             options = {"params": query, "headers": {"Accept": kind.accept("List")}}
             page = await self._json("GET", _path(kind.group, namespace, kind.plural), LIST_SECONDS, **options)

@@ -17,7 +17,8 @@ from slta.cli.target import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
 from slta_integrations.client import Client
 from slta_integrations.kubernetes import options
 from slta_integrations.kubernetes.api_server import ACCOUNT, FAILURES, Access, ApiServer, Kind, in_cluster
-from slta_integrations.kubernetes.desired_pools import Desired, Selection, desired
+from slta_integrations.kubernetes.deployments import refuse_unscalable
+from slta_integrations.kubernetes.desired_pools import Desired, Selection, desired, pool_id
 from slta_integrations.kubernetes.election import Election
 from slta_integrations.kubernetes.events import Objects
 from slta_integrations.kubernetes.metrics import Metrics, Telemetry
@@ -25,9 +26,9 @@ from slta_integrations.kubernetes.objects import SERVICE_LABEL, read_pod, read_s
 from slta_integrations.kubernetes.options import WatchOptions, checked
 from slta_integrations.kubernetes.pools import Pools
 from slta_integrations.kubernetes.reconciler import Reconciler
-from slta_integrations.kubernetes.scaler import Scaler, refuse_autoscaled
+from slta_integrations.kubernetes.scaler import Scaler
 from slta_integrations.kubernetes.vanished import GRACE_SECONDS, Vanished
-from slta_integrations.kubernetes.watcher import Cluster, Watcher, pods_by_id
+from slta_integrations.kubernetes.watcher import Cluster, Watcher, list_pods
 from slta_integrations.metric_registry import MetricsHost, MetricsPort, serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.signals import until_signalled
@@ -83,9 +84,9 @@ def command(  # noqa: PLR0913 - one argument an option
 
 
 async def run(options: WatchOptions, metrics: Metrics, stopping: asyncio.Event) -> None:
-    """Watch and act until stopped, then release the Lease. Raises OSError, and UserError as `refuse_autoscaled`."""
+    """Watch and act until stopped, then release the Lease. Raises OSError, and UserError as `refuse_unscalable`."""
     async with ApiServer(options.access) as api, Client(options.target) as client:
-        await refuse_autoscaled(api, options.scaling)
+        await refuse_unscalable(api, options.scaling)
         changed, telemetry = asyncio.Event(), Telemetry(metrics, Notices("kubernetes"))
         identity = f"{socket.gethostname()}_{uuid4()}"
         election = Election(api, options.lease_namespace, options.lease, identity, changed, telemetry)
@@ -129,5 +130,5 @@ def _cluster(options: WatchOptions, api: ApiServer, changed: asyncio.Event, tele
 async def _list_pods(api: ApiServer, namespace: str) -> frozenset[str] | None:
     with suppress(*FAILURES, ValueError):
         async with asyncio.timeout(LIST_PODS_SECONDS):
-            return frozenset(await pods_by_id(api, namespace))
+            return frozenset(pool_id(pod.name, pod.uid) for pod in await list_pods(api, namespace))
     return None

@@ -1,11 +1,14 @@
-"""EndpointSlices (discovery.k8s.io/v1) and Pods as the API server sends them. A list that is empty may be null."""
+"""EndpointSlices (discovery.k8s.io/v1), Pods and Deployments (apps/v1) as the API server sends them.
+
+A list that is empty may be null.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, Field
+from pydantic import AliasPath, BaseModel, Field
 
 from slta_integrations.kubernetes.events import version_of
 
@@ -34,18 +37,39 @@ class Slice(NamedTuple):
 
 
 class Labelled(NamedTuple):
-    """A pod's name, uid, labels and annotations."""
+    """A pod's name, uid, labels and annotations; kind and name of its controller; whether it is being deleted."""
 
     name: str
     uid: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    controller: tuple[str, str] = ("", "")
+    is_deleted: bool = False
+
+
+class Deployment(BaseModel):
+    """Deployment, as far as it matters here. One that selects by expressions is invalid."""
+
+    version: str = Field(validation_alias=AliasPath("metadata", "resourceVersion"))
+    generation: int = Field(validation_alias=AliasPath("metadata", "generation"))
+    replicas: int = Field(validation_alias=AliasPath("spec", "replicas"))
+    labels: dict[str, str] = Field(validation_alias=AliasPath("spec", "selector", "matchLabels"))
+    expressions: list[Any] = Field([], validation_alias=AliasPath("spec", "selector", "matchExpressions"), max_length=0)
+    observed: int = Field(0, validation_alias=AliasPath("status", "observedGeneration"))
+    existing: int = Field(0, validation_alias=AliasPath("status", "replicas"))
+    updated: int = Field(0, validation_alias=AliasPath("status", "updatedReplicas"))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether its pods are of one ReplicaSet, and none is still to be deleted."""
+        return self.observed >= self.generation and self.updated == self.existing <= self.replicas
 
 
 class _Reference(BaseModel):
     kind: str = ""
     name: str = ""
     uid: str = ""
+    controller: bool | None = None
 
 
 class _Conditions(BaseModel):
@@ -79,6 +103,8 @@ class _Metadata(BaseModel):
     labels: dict[str, str] | None = None
     name: str = ""
     uid: str = ""
+    deleted_at: str | None = Field(None, alias="deletionTimestamp")
+    owners: list[_Reference] | None = Field(None, alias="ownerReferences")
 
 
 class _Slice(BaseModel):
@@ -108,5 +134,7 @@ def read_slice(item: Mapping[str, Any]) -> Slice:
 
 def read_pod(item: Mapping[str, Any]) -> Labelled:
     """What names and marks a Pod, from it or from its metadata. Raises ValueError."""
-    metadata = _Pod.model_validate(item).metadata
-    return Labelled(metadata.name, metadata.uid, metadata.labels or {}, metadata.annotations or {})
+    found = _Pod.model_validate(item).metadata
+    owner = next((one for one in found.owners or () if one.controller), _Reference())
+    controller, is_deleted = (owner.kind, owner.name), found.deleted_at is not None
+    return Labelled(found.name, found.uid, found.labels or {}, found.annotations or {}, controller, is_deleted)

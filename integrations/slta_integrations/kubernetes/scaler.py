@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from typing import Any
 
-from slta.cli.error_messages import UserError
 from slta_client.replies import INVALID
 from slta_integrations.client import Client
-from slta_integrations.kubernetes.api_server import FAILURES, NOT_FOUND, ApiServer, Kind, RefusedError
+from slta_integrations.kubernetes.api_server import FAILURES, ApiServer
+from slta_integrations.kubernetes.deployments import APPS, UnscalableError, pods_of, read_deployment
 from slta_integrations.kubernetes.events import reason
+from slta_integrations.kubernetes.falls import Falls
 from slta_integrations.kubernetes.metrics import Telemetry
 from slta_integrations.kubernetes.options import Scaling
 from slta_integrations.kubernetes.pools import Pools, StoppedError
-from slta_integrations.kubernetes.scaling import COST, LOWEST, Advice, ClassAdvice, Deployment, actions
-from slta_integrations.kubernetes.watcher import Cluster, pods_by_id
+from slta_integrations.kubernetes.scaling import COST, LOWEST, Advice, ClassAdvice, actions
+from slta_integrations.kubernetes.watcher import Cluster
 
 LOOK_SECONDS = 15.0
 """Between two looks. An answer is up to 10 s old; this one knows what was done after the look before."""
 FOLLOW_SECONDS = 10.0
 """Pods wait while a Deployment follows, at most for so long."""
-CORE, APPS = "/api/v1", "/apis/apps/v1"
+CORE = "/api/v1"
 MERGE = {"Content-Type": "application/merge-patch+json"}
-AUTOSCALERS = (
-    Kind("/apis/autoscaling/v2", "horizontalpodautoscalers", ""),
-    Kind("/apis/keda.sh/v1alpha1", "scaledobjects", ""),
-)
 
 
 class Scaler:
@@ -41,6 +39,7 @@ class Scaler:
         self._pools = pools
         self._scaling = scaling
         self._metrics, self._notices = telemetry
+        self._falls: defaultdict[str, Falls] = defaultdict(Falls)
         self.forget()
 
     def forget(self) -> None:
@@ -81,16 +80,21 @@ class Scaler:
                     self._notices.say(f"scale {name}", f"{name} is not scaled: {reason(error)}")
 
     async def _follow(self, advice: ClassAdvice, name: str) -> None:
-        found = await self._api.call("GET", APPS, self._scaling.namespace, "deployments", name)
-        deployment, pods = Deployment.model_validate(found), {}
+        deployment = await read_deployment(self._api, self._scaling.namespace, name)
         own = [pool for pool in self._pools.existing.own.values() if pool.pool_class == advice.name]
-        if advice.drain or any(pool.status != "active" for pool in own):
-            selector = ",".join(f"{key}={value}" for key, value in deployment.labels.items())
-            pods = await pods_by_id(self._api, self._scaling.namespace, selector)
-            await self._pools.read()
+        if not (advice.wanted > advice.now or advice.drain or any(pool.status != "active" for pool in own)):
+            return
+        pods = await pods_of(self._api, self._scaling.namespace, name, deployment)
+        await self._pools.read()
         if not self._cluster.is_current:
             return
-        next_ = actions(advice, deployment, pods, self._pools.existing, self._cluster.desire().pools)
+        falls = self._falls[name]
+        if stayed := falls.stayed(deployment, pods):
+            names = ", ".join(sorted(pods[id_].name for id_ in stayed))
+            self._notices.say(f"stayed {name}", f"replicas of {name} fell, and for no other pods again, for {names}")
+        if falls.differ(deployment, pods):
+            raise UnscalableError(f"its ReplicaSets have {len(pods)} pods, and its status {deployment.existing}")
+        next_ = actions(advice, deployment, pods, self._pools.existing, self._cluster.desire().pools, falls)
         self._drains.update(next_.drains)
         self._returns.update(next_.returns)
         for pod in next_.marks:
@@ -102,24 +106,11 @@ class Scaler:
             scale["spec"] = {"replicas": next_.replicas}
             await self._write("PUT", APPS, "deployments", name, "scale", json=scale)
             self._notices.tell(f"{name} has {next_.replicas} replicas instead of {deployment.replicas}")
+            if next_.replicas < deployment.replicas:
+                falls.fell(deployment, next_.first, next_.replicas)
 
     async def _write(self, method: str, group: str, *names: str, **options: Any) -> None:  # noqa: ANN401
         """Change one object. Raises StoppedError without the Lease."""
         if not self._pools.may_act():
             raise StoppedError
         await self._api.call(method, group, self._scaling.namespace, *names, **options)
-
-
-async def refuse_autoscaled(api: ApiServer, scaling: Scaling) -> None:
-    """Raise UserError if something else sets the replicas of a Deployment whose replicas the watcher would set."""
-    for kind in AUTOSCALERS if scaling.writes_replicas else ():
-        try:
-            items, _ = await api.list(kind, scaling.namespace)
-        except FAILURES as error:
-            if isinstance(error, RefusedError) and error.status == NOT_FOUND:
-                continue
-            raise UserError(f"--scale: {kind.plural} cannot be read: {reason(error)}") from None
-        for item in items:
-            target = item["spec"]["scaleTargetRef"]
-            if target.get("kind", "Deployment") == "Deployment" and target["name"] in scaling.deployments.values():
-                raise UserError(f"--scale: {target['name']} is in {kind.plural}; use --scale=drain")

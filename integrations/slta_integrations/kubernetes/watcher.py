@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from slta_client.backoff import bound_seconds, pause_seconds
 from slta_integrations.kubernetes.api_server import FAILURES, ApiServer, Kind
-from slta_integrations.kubernetes.desired_pools import Desired, pool_id
+from slta_integrations.kubernetes.desired_pools import Desired
 from slta_integrations.kubernetes.events import Event, ExpiredError, Objects, StreamError, reason
 from slta_integrations.kubernetes.metrics import Telemetry
 from slta_integrations.kubernetes.objects import Labelled, read_pod
@@ -109,10 +109,10 @@ class Watcher(Generic[T]):
         await asyncio.sleep(pause_seconds(bound))
 
 
-async def pods_by_id(api: ApiServer, namespace: str, selector: str = "") -> dict[str, Labelled]:
-    """The pods that exist, by pool id."""
-    items, _ = await api.list(Kind("/api/v1", "pods", selector, metadata_only=True), namespace)
-    return {pool_id(pod.name, pod.uid): pod for pod in map(read_pod, items)}
+async def list_pods(api: ApiServer, namespace: str, selector: str = "", fields: str = "") -> list[Labelled]:
+    """The pods that exist, or those that labels and fields select. Raises ValueError."""
+    items, _ = await api.list(Kind("/api/v1", "pods", selector, metadata_only=True, fields=fields), namespace)
+    return [read_pod(item) for item in items]
 
 
 class Cluster(NamedTuple):

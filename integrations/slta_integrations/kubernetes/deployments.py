@@ -1,0 +1,82 @@
+"""Deployments to scale and their pods, read from the API server; other workloads are refused by their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from slta.cli.error_messages import UserError
+from slta_integrations.kubernetes.api_server import FAILURES, NOT_FOUND, ApiServer, Kind, RefusedError
+from slta_integrations.kubernetes.desired_pools import pool_id
+from slta_integrations.kubernetes.events import reason
+from slta_integrations.kubernetes.objects import Deployment, Labelled
+from slta_integrations.kubernetes.options import Scaling
+from slta_integrations.kubernetes.watcher import list_pods
+
+APPS = "/apis/apps/v1"
+ALIVE = "status.phase!=Failed,status.phase!=Succeeded"
+DEPLOYMENT, ROLLOUT = "Deployment", "Argo Rollout"
+HASHES = {"pod-template-hash": DEPLOYMENT, "rollouts-pod-template-hash": ROLLOUT}
+"""What a ReplicaSet is of, by the pods' label with the end of its name."""
+AUTOSCALERS = (
+    Kind("/apis/autoscaling/v2", "horizontalpodautoscalers", ""),
+    Kind("/apis/keda.sh/v1alpha1", "scaledobjects", ""),
+)
+
+
+class UnscalableError(ValueError):
+    """Reason why a workload cannot be scaled."""
+
+
+def workload_of(pod: Labelled) -> tuple[str, str]:
+    """Kind and name of what a pod is of, as its controller's name says; both empty for a pod without a controller."""
+    kind, name = pod.controller
+    for label, above in HASHES.items():
+        end = f"-{pod.labels.get(label)}"
+        if kind == "ReplicaSet" and name.endswith(end):
+            return above, name.removesuffix(end)
+    return kind, name
+
+
+async def read_deployment(api: ApiServer, namespace: str, name: str) -> Deployment:
+    """A Deployment. Raises ValueError for another workload and one that selects by expressions."""
+    try:
+        return Deployment.model_validate(await api.call("GET", APPS, namespace, "deployments", name))
+    except RefusedError as error:
+        if error.status == NOT_FOUND:
+            for kind, workload in map(workload_of, await list_pods(api, namespace)):
+                if workload == name:
+                    raise UnscalableError(f"it is no Deployment but of the kind {kind}") from None
+        raise
+
+
+async def pods_of(api: ApiServer, namespace: str, name: str, deployment: Deployment) -> Mapping[str, Labelled]:
+    """The pods that the controllers of a Deployment count, by pool id. Raises ValueError if a Rollout runs them."""
+    selector = ",".join(f"{key}={value}" for key, value in deployment.labels.items())
+    found = await list_pods(api, namespace, selector, ALIVE)
+    workloads = [workload_of(pod) for pod in found]
+    if not deployment.replicas and any(kind == ROLLOUT for kind, _ in workloads):
+        raise UnscalableError(f"an {ROLLOUT} runs its pods")
+    own = [pod for pod, workload in zip(found, workloads, strict=True) if workload == (DEPLOYMENT, name)]
+    return {pool_id(pod.name, pod.uid): pod for pod in own if not pod.is_deleted}
+
+
+async def refuse_unscalable(api: ApiServer, scaling: Scaling) -> None:
+    """Raise UserError for a workload that is no Deployment, and for one whose replicas something else sets."""
+    for name in scaling.deployments.values():
+        try:
+            await read_deployment(api, scaling.namespace, name)
+        except ValueError as error:
+            raise UserError(f"--deployment: {name} cannot be scaled: {reason(error)}") from None
+        except FAILURES:
+            continue
+    for kind in AUTOSCALERS if scaling.writes_replicas else ():
+        try:
+            items, _ = await api.list(kind, scaling.namespace)
+        except FAILURES as error:
+            if isinstance(error, RefusedError) and error.status == NOT_FOUND:
+                continue
+            raise UserError(f"--scale: {kind.plural} cannot be read: {reason(error)}") from None
+        for item in items:
+            target = item["spec"]["scaleTargetRef"]
+            if target.get("kind", DEPLOYMENT) == DEPLOYMENT and target["name"] in scaling.deployments.values():
+                raise UserError(f"--scale: {target['name']} is in {kind.plural}; use --scale=drain")
