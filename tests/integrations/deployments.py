@@ -10,7 +10,7 @@ from tests.integrations.api_server import FakeApiServer, Object, endpoint, slice
 
 COST = "controller.kubernetes.io/pod-deletion-cost"
 HASH = "pod-template-hash"
-DEPLOYMENT = "/apis/apps/v1/namespaces/games/deployments/{name:d}"
+DEPLOYMENT = "/apis/apps/v1/namespaces/games/deployments/{name:d|e}"
 
 
 def deployment(generation: int, wanted: int, pods: int, **status: int) -> Object:
@@ -47,6 +47,8 @@ class ScalingApiServer(FakeApiServer):
     """Pods that the controllers delete last of all."""
     status: dict[str, int] = field(default_factory=dict)
     """What the Deployment's status says besides what is so."""
+    hangs: bool = False
+    """Whether Deployments are not answered from now on."""
 
     @property
     def pods(self) -> dict[str, Object]:
@@ -101,6 +103,8 @@ class ScalingApiServer(FakeApiServer):
 
     async def _read(self, request: web.Request) -> web.Response:
         self.calls.append(("get", "deployments", request.match_info["name"]))
+        if self.hangs:
+            await self.ending.wait()
         new = [name for name in self.own if self.pods[name]["metadata"]["labels"][HASH] == self.hashed]
         status = {"updatedReplicas": len(new), **self.status}
         return web.json_response(deployment(self.generation, self.replicas, len(self.own), **status))

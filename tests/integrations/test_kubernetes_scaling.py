@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from slta.api.http.openapi import EXAMPLES
 from slta.cli.error_messages import UserError
-from slta_integrations.kubernetes import deployments, scaler
+from slta_integrations.kubernetes import api_server, deployments, scaler
 from slta_integrations.kubernetes.api_server import Access, ApiServer
 from slta_integrations.kubernetes.desired_pools import DesiredPool
 from slta_integrations.kubernetes.events import reason
@@ -23,7 +23,7 @@ from slta_integrations.kubernetes.scaling import COST, LOWEST, Advice, ClassAdvi
 from testbed.awaiting import until
 from testbed.relay import Link
 from testbed.threaded_relay import ThreadedRelay
-from tests.integrations.api_server import Object
+from tests.integrations.api_server import Object, endpoint, terminating
 from tests.integrations.deployments import ScalingApiServer, deployment, pod
 from tests.integrations.kubernetes_scene import Scene, id_of
 from tests.integrations.test_kubernetes_manifests import GROUPS, rights
@@ -150,7 +150,10 @@ class Advising(ThreadedRelay):
     looks = 0
 
     def advise(self, wanted: int, now: int, *drain: str, replicas: int = 0) -> None:
-        body = json.dumps({"classes": [advice(wanted, now, *drain, replicas=replicas)]}).encode()
+        self.say({"classes": [advice(wanted, now, *drain, replicas=replicas)]})
+
+    def say(self, answer: Object) -> None:
+        body = json.dumps(answer).encode()
         self.answer = b"HTTP/1.1 200 X\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
     def until_followed(self) -> None:
@@ -183,8 +186,8 @@ class Scaled:
         scene.until_active(3)
         slta.advise(3, 3)
 
-    def watch(self) -> None:
-        self.watching = self.scene.watch(self.slta.url, scaling=self._scaling)
+    def watch(self, scaling: Scaling | None = None) -> None:
+        self.watching = self.scene.watch(self.slta.url, scaling=scaling or self._scaling)
 
     def empty(self) -> None:
         """End the sessions of the drained pool."""
@@ -202,6 +205,7 @@ class Scaled:
 def scaled(scene: Scene, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Scaled]:
     """The watcher sets replicas, unless the parameter is False. It uses its rights and no others."""
     monkeypatch.setattr(scaler, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(scaler, "TICK_SECONDS", 0.05)
     with Advising(scene.fleet.service.port) as slta:
         yield Scaled(scene, slta, Scaling("games", {"c": "d"}, getattr(request, "param", True)))
         used = {(verb, GROUPS[resource]) for verb, resource, _ in scene.api.calls}
@@ -348,6 +352,22 @@ def test_nothing_is_written_while_the_status_counts_other_pods(
     scaled.slta.advise(6, 3)
     scaled.slta.until_followed()
     assert (scaled.api.replicas, scaled.api.marked) == (4, set())
+
+
+def test_pods_are_followed_while_deployments_hang(scaled: Scaled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaler, "FOLLOW_SECONDS", 1000.0)
+    monkeypatch.setattr(api_server, "CALL_SECONDS", 1000.0)
+    classes = [advice(6, 3), {**advice(6, 3), "name": "e"}]
+    scaled.watching.stop()
+    scaled.watch(Scaling("games", {"c": "d", "e": "e"}, writes_replicas=True))
+    until(lambda: scaled.watching.is_leader)
+    scaled.api.hangs = True
+    scaled.api.calls.clear()
+    scaled.slta.say({"classes": classes})
+    until(lambda: {name for _, kind, name in scaled.api.calls if kind == "deployments"} == {"d", "e"})
+    scaled.scene.has(endpoint("d-2", "10.0.0.1"), endpoint("d-3", "10.0.0.1"), terminating("d-4", "10.0.0.1"))
+    until(lambda: scaled.scene.own_pools()[id_of("d-4")] == "draining")
+    assert [kind for _, kind, _ in scaled.api.calls].count("deployments") == 2
 
 
 # At the start

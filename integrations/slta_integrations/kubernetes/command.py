@@ -85,7 +85,7 @@ def command(  # noqa: PLR0913 - one argument an option
 
 async def run(options: WatchOptions, metrics: Metrics, stopping: asyncio.Event) -> None:
     """Watch and act until stopped, then release the Lease. Raises OSError, and UserError as `refuse_unscalable`."""
-    async with ApiServer(options.access) as api, Client(options.target) as client:
+    async with ApiServer(options.access) as api, Client(options.target) as client, Client(options.target) as advisor:
         await refuse_unscalable(api, options.scaling)
         changed, telemetry = asyncio.Event(), Telemetry(metrics, Notices("kubernetes"))
         identity = f"{socket.gethostname()}_{uuid4()}"
@@ -93,10 +93,10 @@ async def run(options: WatchOptions, metrics: Metrics, stopping: asyncio.Event) 
         cluster = _cluster(options, api, changed, telemetry)
         pools = Pools(client, options.source, lambda: election.holding.is_held, telemetry)
         vanished = Vanished(options.grace_seconds)
-        scaler = Scaler(api, client, cluster, pools, options.scaling, telemetry)
+        scaler = Scaler(cluster, advisor, pools, options.scaling, changed, telemetry)
         reconciler = Reconciler(cluster, election.holding, vanished, scaler, pools, changed, telemetry)
         async with asyncio.TaskGroup() as group:
-            runs = [*(watcher.run() for watcher in cluster.watchers), election.run(), reconciler.run()]
+            runs = [*(watcher.run() for watcher in cluster.watchers), election.run(), reconciler.run(), scaler.run()]
             tasks = [group.create_task(run) for run in runs]
             await stopping.wait()
             await _end(tasks)
@@ -124,7 +124,7 @@ def _cluster(options: WatchOptions, api: ApiServer, changed: asyncio.Event, tele
         classes = {pod.uid: pod.labels.get(options.class_label, "") for pod in pods.values}
         return desired(slices.values, options.selection, classes)
 
-    return Cluster(watchers, desire, partial(_list_pods, api, options.namespace))
+    return Cluster(api, watchers, desire, partial(_list_pods, api, options.namespace))
 
 
 async def _list_pods(api: ApiServer, namespace: str) -> frozenset[str] | None:

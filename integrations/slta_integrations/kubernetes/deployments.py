@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from slta.cli.error_messages import UserError
@@ -49,26 +50,24 @@ async def read_deployment(api: ApiServer, namespace: str, name: str) -> Deployme
         raise
 
 
-async def pods_of(api: ApiServer, namespace: str, name: str, deployment: Deployment) -> Mapping[str, Labelled]:
+async def pods_of(api: ApiServer, namespace: str, deployment: Deployment) -> Mapping[str, Labelled]:
     """The pods that the controllers of a Deployment count, by pool id. Raises ValueError if a Rollout runs them."""
     selector = ",".join(f"{key}={value}" for key, value in deployment.labels.items())
     found = await list_pods(api, namespace, selector, ALIVE)
     workloads = [workload_of(pod) for pod in found]
     if not deployment.replicas and any(kind == ROLLOUT for kind, _ in workloads):
         raise UnscalableError(f"an {ROLLOUT} runs its pods")
-    own = [pod for pod, workload in zip(found, workloads, strict=True) if workload == (DEPLOYMENT, name)]
+    own = [pod for pod, workload in zip(found, workloads, strict=True) if workload == (DEPLOYMENT, deployment.name)]
     return {pool_id(pod.name, pod.uid): pod for pod in own if not pod.is_deleted}
 
 
 async def refuse_unscalable(api: ApiServer, scaling: Scaling) -> None:
     """Raise UserError for a workload that is no Deployment, and for one whose replicas something else sets."""
-    for name in scaling.deployments.values():
-        try:
-            await read_deployment(api, scaling.namespace, name)
-        except ValueError as error:
-            raise UserError(f"--deployment: {name} cannot be scaled: {reason(error)}") from None
-        except FAILURES:
-            continue
+    names = scaling.deployments.values()
+    reads = (read_deployment(api, scaling.namespace, name) for name in names)
+    for name, found in zip(names, await asyncio.gather(*reads, return_exceptions=True), strict=True):
+        if isinstance(found, ValueError):
+            raise UserError(f"--deployment: {name} cannot be scaled: {reason(found)}")
     for kind in AUTOSCALERS if scaling.writes_replicas else ():
         try:
             items, _ = await api.list(kind, scaling.namespace)
@@ -78,5 +77,5 @@ async def refuse_unscalable(api: ApiServer, scaling: Scaling) -> None:
             raise UserError(f"--scale: {kind.plural} cannot be read: {reason(error)}") from None
         for item in items:
             target = item["spec"]["scaleTargetRef"]
-            if target.get("kind", DEPLOYMENT) == DEPLOYMENT and target["name"] in scaling.deployments.values():
+            if target.get("kind", DEPLOYMENT) == DEPLOYMENT and target["name"] in names:
                 raise UserError(f"--scale: {target['name']} is in {kind.plural}; use --scale=drain")

@@ -50,6 +50,7 @@ class Labelled(NamedTuple):
 class Deployment(BaseModel):
     """Deployment, as far as it matters here. One that selects by expressions is invalid."""
 
+    name: str = Field(validation_alias=AliasPath("metadata", "name"))
     version: str = Field(validation_alias=AliasPath("metadata", "resourceVersion"))
     generation: int = Field(validation_alias=AliasPath("metadata", "generation"))
     replicas: int = Field(validation_alias=AliasPath("spec", "replicas"))

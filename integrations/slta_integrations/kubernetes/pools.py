@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,6 +35,8 @@ class Pools:
     def __init__(self, client: Client, source: str, may_act: Callable[[], bool], telemetry: Telemetry) -> None:
         """`source` is the value of the label of this watcher's pools; `may_act` is asked before each change."""
         self.source, self.may_act = source, may_act
+        self.turn = asyncio.Lock()
+        """Held by who reads or changes them, or decides by them."""
         self.existing = Existing({}, frozenset())
         self.retry_after = 0.0
         self._client = client

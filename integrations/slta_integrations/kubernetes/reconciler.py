@@ -57,7 +57,8 @@ class Reconciler:
         while True:
             await self._wait()
             try:
-                await self._round()
+                async with self._pools.turn:
+                    await self._round()
                 self._failures = 0
             except StoppedError:
                 await asyncio.sleep(self._delay())
@@ -74,7 +75,6 @@ class Reconciler:
         if self._term != self._holding.term:
             self._term = self._holding.term
             self._pools.forget()
-            self._scaler.forget()
             self._vanished.pause()
         if not self._cluster.is_current:
             self._vanished.pause()
@@ -84,9 +84,6 @@ class Reconciler:
             await self._pools.read()
         if not self._is_settled or self._vanished.since:
             await self._reconcile()
-        if self._scaler.is_due:
-            self._is_settled = False
-            await self._scaler.look()
 
     async def _reconcile(self) -> None:
         now, existing = time.monotonic(), self._pools.existing

@@ -118,6 +118,7 @@ async def list_pods(api: ApiServer, namespace: str, selector: str = "", fields: 
 class Cluster(NamedTuple):
     """What the API server shows."""
 
+    api: ApiServer
     watchers: Sequence[Watcher[Any]]
     desire: Callable[[], Desired]
     """Computes what the pods should be."""
