@@ -9,12 +9,22 @@ from pathlib import Path
 import pytest
 
 from slta_integrations.kubernetes import api_server, watcher
-from slta_integrations.kubernetes.api_server import Access
+from slta_integrations.kubernetes.api_server import Access, ApiServer, Kind, RefusedError
 from testbed.awaiting import until
 from testbed.certificates import certificate_in
 from tests.integrations.api_server import FakeApiServer, endpoint, slice_of
 from tests.integrations.kubernetes_scene import GRACE, Clock, Scene, id_of
 from tests.integrations.watching import Watching
+
+
+@pytest.mark.parametrize(
+    ("plural", "told"), [("pods", "403 to GET {}: pods is forbidden"), ("nodes", "404 to GET {}: 404: Not Found")]
+)
+async def test_a_refusal_is_told_by_the_message_of_its_status(scene: Scene, plural: str, told: str) -> None:
+    async with ApiServer(Access(scene.api.url, scene.token)) as client:
+        with pytest.raises(RefusedError) as raised:
+            await client.list(Kind("/api/v1", plural, ""), "games")
+    assert str(raised.value) == told.format(f"/api/v1/namespaces/games/{plural}")
 
 
 def test_a_watch_that_is_cut_in_the_middle_of_a_line_is_resumed(scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -25,10 +26,11 @@ WATCH_SECONDS = 13
 DEAD_SECONDS = 17.0
 """A watch that has not ended by then is dead."""
 NOT_FOUND, CONFLICT = 404, 409
+MAX_STATUS_BYTES, MAX_MESSAGE = 65_536, 300
 
 
 class RefusedError(Exception):
-    """Response other than success and 410."""
+    """Response other than success and 410, with the message of its Status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -161,7 +163,7 @@ class ApiServer:
         url = self._access.url.rstrip("/") + path
         async with self._http.request(method, url, headers=headers, allow_redirects=False, **options) as response:
             if response.status >= 300:
-                text = (await response.content.read(1000)).decode(errors="replace")
+                text = _message(await response.content.read(MAX_STATUS_BYTES))
                 if response.status == GONE:
                     raise ExpiredError(text)
                 raise RefusedError(response.status, f"{response.status} to {method} {path}: {text}")
@@ -173,6 +175,14 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Event]:
     async for received in response.content.iter_any():
         for line in lines.feed(received):
             yield decode(line)
+
+
+def _message(body: bytes) -> str:
+    """That of a Status; otherwise how the body begins."""
+    try:
+        return str(json.loads(body)["message"])[:MAX_MESSAGE]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return body[:MAX_MESSAGE].decode(errors="replace")
 
 
 def _path(group: str, namespace: str, *names: str) -> str:
