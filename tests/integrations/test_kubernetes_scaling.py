@@ -149,8 +149,8 @@ class Advising(ThreadedRelay):
     answer = WITHHELD
     looks = 0
 
-    def advise(self, wanted: int, now: int, *drain: str, replicas: int = 0) -> None:
-        self.say({"classes": [advice(wanted, now, *drain, replicas=replicas)]})
+    def advise(self, wanted: int, now: int, *drain: str) -> None:
+        self.say({"classes": [advice(wanted, now, *drain)]})
 
     def say(self, answer: Object) -> None:
         body = json.dumps(answer).encode()
@@ -316,22 +316,14 @@ def test_a_pod_that_is_not_the_deployments_is_not_counted(scaled: Scaled, kind: 
     assert (scaled.api.replicas, set(scaled.api.pods), scaled.scene.sessions()) == (3, {"d-2", "d-3", "d-4", "p"}, 6)
 
 
-@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
-def test_a_pod_that_has_ended_is_not_counted(scaled: Scaled, phase: str) -> None:
-    ended = {**pod("d-0", ("ReplicaSet", "d-h1"), "h1"), "status": {"phase": phase}}
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded", "Running"])
+def test_a_pod_that_has_ended_or_is_being_deleted_is_not_counted(scaled: Scaled, phase: str) -> None:
+    ended = {**pod("p", ("ReplicaSet", "d-h1"), "h1"), "status": {"phase": phase}}
+    if phase == "Running":
+        ended["metadata"]["deletionTimestamp"] = "2026-12-01T00:00:00Z"
     scaled.api.put(ended, kind="pods")
     scaled.empty()
-    until(lambda: set(scaled.api.pods) == {"d-0", "d-2", "d-3", "d-4"})
-
-
-def test_no_replicas_are_written_below_those_of_the_advice(scaled: Scaled) -> None:
-    scaled.slta.advise(3, 3, replicas=4)
-    scaled.empty()
-    until(lambda: scaled.api.marked == {"d-1"})
-    scaled.slta.until_followed()
-    assert scaled.api.replicas == 4
-    scaled.slta.advise(3, 3, replicas=3)
-    scaled.until_pods(2, 3, 4)
+    until(lambda: set(scaled.api.pods) == {"p", "d-2", "d-3", "d-4"})
 
 
 def test_replicas_fall_once_for_a_pod_that_stays(scaled: Scaled, caplog: pytest.LogCaptureFixture) -> None:
@@ -370,6 +362,15 @@ def test_pods_are_followed_while_deployments_hang(scaled: Scaled, monkeypatch: p
     assert [kind for _, kind, _ in scaled.api.calls].count("deployments") == 2
 
 
+def test_an_autoscaler_that_is_made_later_stops_the_scaling(scaled: Scaled, caplog: pytest.LogCaptureFixture) -> None:
+    target = {"kind": "Deployment", "name": "d"}
+    scaled.api.put({"metadata": {"name": "h"}, "spec": {"scaleTargetRef": target}}, kind="horizontalpodautoscalers")
+    until(lambda: "d is not scaled: it is in horizontalpodautoscalers; use --scale=drain" in caplog.messages)
+    scaled.empty()
+    scaled.slta.until_followed()
+    assert (scaled.api.replicas, scaled.api.marked) == (4, set())
+
+
 # At the start
 
 
@@ -389,7 +390,8 @@ async def test_a_deployment_that_an_autoscaler_has_is_refused(api: ScalingApiSer
     assert await refusal(api, tmp_path) == ""
     api.objects[kind] = {"h": {"metadata": {"name": "h"}, "spec": {"scaleTargetRef": {"name": "d"}}}}
     assert await refusal(api, tmp_path, writes_replicas=False) == ""
-    assert await refusal(api, tmp_path) == f"--scale: d is in {kind}; use --scale=drain"
+    told = f"--deployment: d cannot be scaled: it is in {kind}; use --scale=drain"
+    assert await refusal(api, tmp_path) == told
 
 
 @pytest.mark.parametrize(

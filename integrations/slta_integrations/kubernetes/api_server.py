@@ -48,6 +48,8 @@ class Kind(NamedTuple):
     selector: str
     metadata_only: bool = False
     fields: str = ""
+    none_for: int | None = None
+    """Status that says that there are none, as where a kind is not installed."""
 
     def accept(self, suffix: str) -> str:
         """Accept header; a server that cannot send metadata alone sends the objects."""
@@ -103,7 +105,7 @@ class ApiServer:
         items: list[Mapping[str, Any]] = []
         query = {"labelSelector": kind.selector, "fieldSelector": kind.fields, "limit": str(PAGE)}
         while True:
-            options = {"params": query, "headers": {"Accept": kind.accept("List")}}
+            options = {"params": query, "headers": {"Accept": kind.accept("List")}, "none_for": kind.none_for}
             page = await self._json("GET", _path(kind.group, namespace, kind.plural), LIST_SECONDS, **options)
             metadata = page.get("metadata") or {}
             items += page.get("items") or ()

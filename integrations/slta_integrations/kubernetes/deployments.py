@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Mapping
 
 from slta.cli.error_messages import UserError
-from slta_integrations.kubernetes.api_server import FAILURES, NOT_FOUND, ApiServer, Kind, RefusedError
+from slta_integrations.kubernetes.api_server import NOT_FOUND, ApiServer, Kind, RefusedError
 from slta_integrations.kubernetes.desired_pools import pool_id
 from slta_integrations.kubernetes.events import reason
 from slta_integrations.kubernetes.objects import Deployment, Labelled
 from slta_integrations.kubernetes.options import Scaling
 from slta_integrations.kubernetes.watcher import list_pods
 
+FOLLOW_SECONDS = 5.0
+"""Deadline of reading all Deployments, and of writing what follows."""
 APPS = "/apis/apps/v1"
 ALIVE = "status.phase!=Failed,status.phase!=Succeeded"
 DEPLOYMENT, ROLLOUT = "Deployment", "Argo Rollout"
@@ -20,12 +22,8 @@ HASHES = {"pod-template-hash": DEPLOYMENT, "rollouts-pod-template-hash": ROLLOUT
 """What a ReplicaSet is of, by the pods' label with the end of its name."""
 AUTOSCALERS = (
     Kind("/apis/autoscaling/v2", "horizontalpodautoscalers", ""),
-    Kind("/apis/keda.sh/v1alpha1", "scaledobjects", ""),
+    Kind("/apis/keda.sh/v1alpha1", "scaledobjects", "", none_for=NOT_FOUND),
 )
-
-
-class UnscalableError(ValueError):
-    """Reason why a workload cannot be scaled."""
 
 
 def workload_of(pod: Labelled) -> tuple[str, str]:
@@ -38,16 +36,22 @@ def workload_of(pod: Labelled) -> tuple[str, str]:
     return kind, name
 
 
-async def read_deployment(api: ApiServer, namespace: str, name: str) -> Deployment:
-    """A Deployment. Raises ValueError for another workload and one that selects by expressions."""
+async def read_deployment(api: ApiServer, scaling: Scaling, name: str) -> Deployment:
+    """A Deployment. Raises ValueError for another workload, or if it selects by expressions or has an autoscaler."""
     try:
-        return Deployment.model_validate(await api.call("GET", APPS, namespace, "deployments", name))
+        found = Deployment.model_validate(await api.call("GET", APPS, scaling.namespace, "deployments", name))
     except RefusedError as error:
         if error.status == NOT_FOUND:
-            for kind, workload in map(workload_of, await list_pods(api, namespace)):
+            for kind, workload in map(workload_of, await list_pods(api, scaling.namespace)):
                 if workload == name:
-                    raise UnscalableError(f"it is no Deployment but of the kind {kind}") from None
+                    raise ValueError(f"it is no Deployment but of the kind {kind}") from None
         raise
+    for autoscaler in AUTOSCALERS if scaling.writes_replicas else ():
+        items, _ = await api.list(autoscaler, scaling.namespace)
+        targets = [item["spec"]["scaleTargetRef"] for item in items]
+        if any(target["name"] == name and target.get("kind", DEPLOYMENT) == DEPLOYMENT for target in targets):
+            raise ValueError(f"it is in {autoscaler.plural}; use --scale=drain")
+    return found
 
 
 async def pods_of(api: ApiServer, namespace: str, deployment: Deployment) -> Mapping[str, Labelled]:
@@ -56,26 +60,15 @@ async def pods_of(api: ApiServer, namespace: str, deployment: Deployment) -> Map
     found = await list_pods(api, namespace, selector, ALIVE)
     workloads = [workload_of(pod) for pod in found]
     if not deployment.replicas and any(kind == ROLLOUT for kind, _ in workloads):
-        raise UnscalableError(f"an {ROLLOUT} runs its pods")
+        raise ValueError(f"an {ROLLOUT} runs its pods")
     own = [pod for pod, workload in zip(found, workloads, strict=True) if workload == (DEPLOYMENT, deployment.name)]
     return {pool_id(pod.name, pod.uid): pod for pod in own if not pod.is_deleted}
 
 
 async def refuse_unscalable(api: ApiServer, scaling: Scaling) -> None:
-    """Raise UserError for a workload that is no Deployment, and for one whose replicas something else sets."""
+    """Raise UserError for what is known not to be scalable."""
     names = scaling.deployments.values()
-    reads = (read_deployment(api, scaling.namespace, name) for name in names)
+    reads = (asyncio.wait_for(read_deployment(api, scaling, name), FOLLOW_SECONDS) for name in names)
     for name, found in zip(names, await asyncio.gather(*reads, return_exceptions=True), strict=True):
         if isinstance(found, ValueError):
             raise UserError(f"--deployment: {name} cannot be scaled: {reason(found)}")
-    for kind in AUTOSCALERS if scaling.writes_replicas else ():
-        try:
-            items, _ = await api.list(kind, scaling.namespace)
-        except FAILURES as error:
-            if isinstance(error, RefusedError) and error.status == NOT_FOUND:
-                continue
-            raise UserError(f"--scale: {kind.plural} cannot be read: {reason(error)}") from None
-        for item in items:
-            target = item["spec"]["scaleTargetRef"]
-            if target.get("kind", DEPLOYMENT) == DEPLOYMENT and target["name"] in names:
-                raise UserError(f"--scale: {target['name']} is in {kind.plural}; use --scale=drain")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from slta_client.replies import INVALID
 from slta_integrations.client import Client
 from slta_integrations.kubernetes.api_server import FAILURES
-from slta_integrations.kubernetes.deployments import APPS, UnscalableError, pods_of, read_deployment
+from slta_integrations.kubernetes.deployments import APPS, FOLLOW_SECONDS, pods_of, read_deployment
 from slta_integrations.kubernetes.events import reason
 from slta_integrations.kubernetes.falls import Falls
 from slta_integrations.kubernetes.metrics import Telemetry
@@ -27,8 +27,6 @@ T = TypeVar("T")
 LOOK_SECONDS = 15.0
 """Between two looks. An answer is up to 10 s old; this one knows what was done after the look before."""
 TICK_SECONDS = 1.0
-FOLLOW_SECONDS = 5.0
-"""Deadline of reading all Deployments, and of writing what follows."""
 CORE = "/api/v1"
 MERGE = {"Content-Type": "application/merge-patch+json"}
 
@@ -121,7 +119,7 @@ class Scaler:
 
     async def _see(self, name: str, advice: ClassAdvice) -> Seen | None:
         """What the API server has, unless nothing can follow."""
-        deployment = await read_deployment(self._cluster.api, self._scaling.namespace, name)
+        deployment = await read_deployment(self._cluster.api, self._scaling, name)
         own = [pool for pool in self._pools.existing.own.values() if pool.pool_class == advice.name]
         if not (advice.wanted > advice.now or advice.drain or any(pool.status != "active" for pool in own)):
             return None
@@ -130,7 +128,7 @@ class Scaler:
             names = ", ".join(sorted(pods[id_].name for id_ in stayed))
             self._notices.say(f"stayed {name}", f"replicas of {name} fell, and for no other pods again, for {names}")
         if falls.differ(deployment, pods):
-            raise UnscalableError(f"its ReplicaSets have {len(pods)} pods, and its status {deployment.existing}")
+            raise ValueError(f"its ReplicaSets have {len(pods)} pods, and its status {deployment.existing}")
         return Seen(advice, deployment, pods)
 
     def _decide(self, seen: Seen) -> Actions:
