@@ -45,6 +45,16 @@ def test_lines_are_counted_by_kind(fleet: Fleet, log: Log, new_follower: NewFoll
     assert kinds == {"unknown": 1, "damaged": 2, "no_pool": 1, "too_long": 1}
 
 
+def test_half_a_line_does_not_swallow_the_next(fleet: Fleet, log: Log, new_follower: NewFollower) -> None:
+    following = new_follower(fleet, file=log.path)
+    [line] = fleet.begin_and_end("a")
+    log.write("<134>x: slta1 end 0a1b", end="")
+    until(lambda: following.value("backlog_bytes"))
+    log.write(f"<134>x: {line}")
+    until(lambda: fleet.counter("completed") == 1)
+    assert following.value("lines_total", event="damaged") == 1
+
+
 def test_many_lines_go_in_calls_of_a_thousand(fleet: Fleet, log: Log, new_follower: NewFollower) -> None:
     following = new_follower(fleet, file=log.path)
     with log.path.open("a") as stream:

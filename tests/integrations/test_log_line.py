@@ -33,6 +33,7 @@ LONG = "x" * 129
         ("slta1 end s-1 small-1 -", End("s-1", "small-1", 0)),
         ("slta1 end s-1 small-1 -1", End("s-1", "small-1", 0)),
         ('{"msg":"slta1 end x y 1","slta1":"slta1 end s-1 small-1 1.5","size":8}', End("s-1", "small-1", 1.5)),
+        ('{"slta1":"slta1 end s-1 p{"a":1,"slta1":"slta1 end s-2 p 1"}', End("s-2", "p", 1)),
         (r'{"a":"\"slta1\":\"","slta1":"slta1 \u0065nd a\"\\ p 1"}', End(session_id_of('a"\\'), "p", 1)),
     ],
 )

@@ -30,6 +30,16 @@ def test_a_line_is_read_when_it_ends(tailed: Tailed) -> None:
     assert tailed.read() == ["ab"]
 
 
+def test_what_follows_an_end_of_the_log_within_a_line_is_told(tailed: Tailed) -> None:
+    for part in ("a", "b"):
+        tailed.log.write(part, end="")
+        tailed.tail.look()
+        tailed.clock.now += 1
+    tailed.log.write("c", "d")
+    tailed.tail.look()
+    assert [(line.text, line.rest) for line in tailed.tail.read(9).lines] == [(b"abc", b"c"), (b"d", b"")]
+
+
 def test_a_line_over_the_limit_is_skipped_and_counted_once(tailed: Tailed) -> None:
     tailed.log.write("x" * MAX_LINE_BYTES, "x" * (MAX_LINE_BYTES + 1), "x" * (9 * MAX_LINE_BYTES), "a")
     assert tailed.read() == ["x" * MAX_LINE_BYTES, None, None, "a"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from itertools import islice, takewhile
 
 Place = tuple[int, int]
 """Generation of the log, which rises with each rotation, and offset in bytes."""
@@ -35,6 +36,15 @@ class Checkpoints:
         while len(self._seen) > 1 and self._seen[1][0] <= place:
             self._seen.popleft()
         return self._seen[0][1]
+
+    def last_end(self, place: Place, size: int) -> int:
+        """Bytes of the `size` from `place` up to the last end that was seen among them; 0 without one.
+
+        Call it after `written_after`.
+        """
+        generation, begin = place
+        ends = takewhile(lambda one: one[0] < (generation, begin + size), islice(self._seen, 1, None))
+        return max((offset - begin for (_, offset), _ in ends), default=0)
 
 
 def age_bound(written_after: float, now: float) -> float:

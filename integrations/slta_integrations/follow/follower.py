@@ -84,8 +84,11 @@ class Follower:
         """Operations of a batch, and what its proxy says of itself; the other lines are counted only."""
         operations: list[Operation] = []
         signs: Signs = {}
-        for text, written_after in batch.lines:
+        for text, written_after, rest in batch.lines:
             line = "too_long" if text is None else parse(text)
+            if rest and not isinstance(later := parse(rest), str) and later != line:
+                self._metrics.lines.labels("damaged").inc()
+                line = later
             if isinstance(line, str):
                 self._metrics.lines.labels(line).inc()
                 continue

@@ -2,7 +2,8 @@
 
 Anything may stand before it, such as a syslog header. The first `slta1` counts and the number of fields must be
 exact: a value with spaces, which a client may have sent, damages its own line and cannot forge another. Of a JSON
-object, in which clients cannot write a bare quote, the string of the field `slta1` alone is read.
+object, in which clients cannot write a bare quote, the string of the last field `slta1` alone is read: half an object
+may stand before it.
 """
 
 from __future__ import annotations
@@ -73,9 +74,9 @@ def parse(line: bytes) -> Begin | End | Start | Alive | SkippedKind:
 
 def _json_text(line: bytes) -> bytes:
     """What the field's string says; empty without one. A broken escape leaves none to read."""
-    field = _JSON_FIELD.search(line)
+    fields = _JSON_FIELD.findall(line)
     try:
-        text: str = json.loads(field[1].decode(errors="surrogateescape"), strict=False) if field else ""
+        text: str = json.loads(fields[-1].decode(errors="surrogateescape"), strict=False) if fields else ""
         return text.encode(errors="surrogateescape")
     except ValueError:
         return MARK

@@ -22,10 +22,14 @@ Gap = Literal["gone", "truncated"]
 
 
 class TailLine(NamedTuple):
-    """A line, or None for one over `MAX_LINE_BYTES`; it was written after `written_after`, seconds since 1970."""
+    """A line, or None for one over `MAX_LINE_BYTES`; it was written after `written_after`, seconds since 1970.
+
+    Of a line that the log once ended in, `rest` is what came later: the next line, if a writer left the first half.
+    """
 
     text: bytes | None
     written_after: float
+    rest: bytes = b""
 
 
 @dataclass
@@ -176,7 +180,10 @@ class LogTail:
                 break
             text = data[start:end] if start <= end <= start + MAX_LINE_BYTES else None
             if not self._is_skipping:
-                lines.append(TailLine(text, self._checkpoints.written_after((self._generation, self._offset + start))))
+                place = self._generation, self._offset + start
+                written_after = self._checkpoints.written_after(place)
+                seen = self._checkpoints.last_end(place, len(text or b""))
+                lines.append(TailLine(text, written_after, text[seen:] if text and seen else b""))
             self._is_skipping = end < 0
             start = len(data) if end < 0 else end + 1
         return lines, start
