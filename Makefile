@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store instructions bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
-.PHONY: docs release mutants planted walk inventory compose-proxies compose-cluster proxies-test proxies-campaign clients-campaign agents-campaign
+.PHONY: kubernetes-test docs release mutants planted walk inventory compose-proxies compose-cluster proxies-test proxies-campaign clients-campaign agents-campaign
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -134,6 +134,9 @@ agents-campaign: $(DEV) ## 200 pool processes with agents, killed, stopped and c
 
 proxies-test: $(DEV) $(PROXIES) ## The recipes of deploy/proxies on the real proxies; HAProxy or nginx not on PATH: skipped
 	$(PYTEST) -m proxies --timeout 300 $(ARGS)
+
+kubernetes-test: $(DEV) ## slta kubernetes on a real API server: ETCD, KUBE_APISERVER and KUBE_CONTROLLER_MANAGER are paths of programs
+	$(PYTEST) -m kubernetes --timeout 300 $(ARGS)
 
 proxies-campaign: $(DEV) $(PROXIES) ## Recipes of docs/proxies.md measured: counts every second, outages, added time, gap (ARGS="--help")
 	$(BIN)/python -m lab.campaign proxies $(ARGS)
