@@ -26,6 +26,7 @@ LENGTH = b"POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n\r\n\r\nx"
 POST = b"POST /c?d HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
 CHUNKS = POST + b"4\r\n\r\n\r\n\r\n3;a=b\r\nab\r\r\n0\r\n"
 UPGRADE = b"\r\nConnection: Upgrade\r\nUPGRADE: h2c"
+HALVES = b"\r\r\nUpgrade: x\n"
 LAST = b"GET /e HTTP/1.1\r\nConnection: close\r\n\r\n"
 
 PIPELINES = {
@@ -34,15 +35,19 @@ PIPELINES = {
     "trailers": (CHUNKS + b"T: u\r\nV: w\r\n\r\n" + GET + LENGTH, [200, 200, 200]),
     "trailers like headers": (CHUNKS + b"Connection: close\r\nHost: x\r\n\r\n" + GET, [200, 200]),
     "lengths": (LENGTH + LENGTH + GET, [200, 200, 200]),
-    "empty lines": (b"\r\n" + GET + b"\r\n\r\n" + LENGTH + b"\n" + GET, [200, 200, 200]),
+    "empty lines": (b"\r\n" + GET + b"\r\n\r\n" + LENGTH + b"\r\n" + GET, [200, 200, 200]),
     "continue": (GET[:-2] + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\nab" + GET, [100, 200, 200]),
     "absolute target": (b"GET http://h/a HTTP/1.1\r\nHost: h\r\n\r\n" + GET, [200, 200]),
     "absolute target without a path": (b"GET http://h HTTP/1.1\r\nHost: h\r\n\r\n" + GET, [200, 200]),
     "HTTP/1.0": (b"GET /a HTTP/1.0\r\n\r\n" + GET, [200]),
     "upgrade": (LENGTH[:-9].replace(b": 5", b": 35") + UPGRADE + b"\r\n\r\n" + UPGRADE + GET, [200, 200]),
     "upgrade without return": (GET[:-2] + b"Upgrade: a\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + GET, [400]),
+    "upgrade in halves of a line end": (GET[:-2] + b"X: y" + HALVES + b"Content-Length: 1\r\n\r\nx" + GET, [400]),
+    "fold behind upgrade": (GET[:-2] + b"X: y\r\nUpgrade: x\r\n z\r\n\r\n" + GET, [400]),
     "open head": (GET + LENGTH + b"GET /", [200, 200]),
     "open body": (GET + CHUNKS, [200]),
+    "empty line without return": (GET + b"\n" + GET, [200, 400]),
+    "empty line of returns": (LENGTH + b"\r\r\r\n" + GET, [200, 400]),
     "lines without return": (GET + b"GET /a HTTP/1.1\nHost: h\n\n" + GET, [200, 400]),
     "trailers without return": (GET + CHUNKS + b"T: u\n\r\n" + GET, [200, 400]),
     "end without return": (CHUNKS + b"\n\r\n" + GET, [400]),
@@ -54,6 +59,9 @@ PIPELINES = {
     "no length": (GET + b"POST /b HTTP/1.1\r\nContent-Length: -1\r\n\r\n" + GET, [200, 400]),
     "no header": (GET + b"GET /a HTTP/1.1\r\nHost h\r\n\r\n" + GET, [200, 400]),
     "no method": (LENGTH + b"G\x00T /a HTTP/1.1\r\n\r\n" + GET, [200, 400]),
+    "two blanks": (GET + GET.replace(b" /", b"  /"), [200, 400]),
+    "two blanks before the version": (GET + GET.replace(b" HTTP", b"  HTTP"), [200, 400]),
+    "a fragment": (GET + GET.replace(b"/a", b"/a#b"), [200, 400]),
     "no letter": (b"\x16\x03\x01\x02\x00\x01" + GET, [400]),
     "no path": (POST.replace(b"/c?d", b"c:d") + b"0\r\n\r\n" + GET, [400]),
     "a tunnel": (GET + b"CONNECT h:80 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nabcde" + GET, [200, 400]),
@@ -61,14 +69,15 @@ PIPELINES = {
     "another protocol": (b"SOURCE /a ICE/1.0\r\n\r\n" + GET, [400]),
     "HTTP/0.9": (GET + b"GET /a HTTP/0.9\r\n\r\n" + GET, [200, 505]),
     "HTTP/2.0": (LENGTH + b"GET /a HTTP/2.0\r\nHost: h\r\n\r\n" + GET, [200, 505]),
+    "HTTP/2.0 behind a body": (LENGTH + b'{"a":1}GET /a HTTP/2.0\r\n\r\n' + GET, [200, 505]),
     "HTTP/2 with prior knowledge": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(20), [505]),
     "HTTP/3": (b"GET /a HTTP/3\r\nHost: h\r\n\r\n" + GET, [505]),
     "another coding": (GET + POST.replace(b"chunked", b"gzip, chunked") + b"0\r\n\r\n" + GET, [200, 501]),
     "another coding in its line": (POST.replace(b"chunked", b"gzip\r\nTransfer-Encoding: Chunked") + GET, [501]),
     "another coding at the end": (GET + POST.replace(b"chunked", b"gzip") + b"0\r\n\r\n" + GET, [200, 400]),
-    "another coding that is no coding": (POST.replace(b"chunked", b"? chunked") + b"0\r\n\r\n" + GET, [501]),
+    "another coding that is no coding": (POST.replace(b"chunked", b"? chunked") + b"0\r\n\r\n" + GET, [400]),
     "chunked twice": (POST.replace(b"chunked", b"chunked, chunked") + b"0\r\n\r\n" + GET, [400]),
-    "chunked behind nothing": (POST.replace(b"chunked", b", Chunked") + b"0\r\n\r\n" + GET, [200, 200]),
+    "chunked behind nothing": (POST.replace(b"chunked", b", Chunked") + b"0\r\n\r\n" + GET, [400]),
 }
 
 

@@ -13,13 +13,15 @@ from typing import Any
 import httptools
 import pytest
 
+from slta.server.framing import RequestReader
 from testbed.certificates import certificate_in
 from tests.api.served import Served
 from tests.server.reverse_proxies import PROXIES, reverse_proxy
 from tests.server.test_http_limits import edge
-from tests.server.wire import play
+from tests.server.wire import connected, play
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+HALVES = b"\r\r\nUpgrade: x\n"
 CONNECT = b"CONNECT /x HTTP/1.1\r\nHost: localhost\r\n\r\n"
 ERRORS = [kind for kind in vars(httptools).values() if isinstance(kind, type) and issubclass(kind, Exception)]
 WAYS = ["plain", pytest.param("tls", marks=pytest.mark.needs("openssl"))]
@@ -29,6 +31,7 @@ REFUSED = {
     "a tunnel behind a request": (GET + CONNECT, [200, 400]),
     "a tunnel with a body": (GET + CONNECT[:-2] + b"Content-Length: 5\r\n\r\nabcde" + GET, [200, 400]),
     "a tunnel to another scheme": (GET + CONNECT.replace(b"/x", b"http://localhost/") + GET, [200, 400]),
+    "two requests in one head": (GET + GET[:-4] + HALVES + HALVES + GET, [200, 400]),
 }
 """What is sent on a connection, and the answers until it ends."""
 
@@ -63,6 +66,29 @@ async def test_each_error_of_the_parser_ends_the_connection_with_one_answer(
     assert (statuses(said), said[-3:]) == ([400], b"END")
 
 
+@pytest.fixture
+def fed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What the parser gets."""
+    pieces: list[bytes] = []
+    monkeypatch.setattr(httptools, "HttpRequestParser", lambda _: SimpleNamespace(feed_data=pieces.append))
+    return pieces
+
+
+async def test_what_is_parsed_is_no_longer_in_the_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[bytes] = []
+    monkeypatch.setattr(RequestReader, "parse", lambda *_: kept.append(wire.protocol._buffer))
+    wire = connected()
+    wire.arrive(GET)
+    wire.protocol.connection_lost(None)
+    assert kept == [b""]
+
+
+@pytest.mark.parametrize("half", [b"X: y" + HALVES + b"\r\n", b"X: y\rz\r\n", b"X: y\nz\r\n"])
+async def test_a_head_with_half_a_line_end_does_not_reach_the_parser(half: bytes, fed: list[bytes]) -> None:
+    said = await play([GET[:-2] + half + b"\r\n"], waits=True)
+    assert (statuses(said), fed) == ([400], [])
+
+
 @pytest.mark.parametrize("what", REFUSED)
 @pytest.mark.parametrize("way", WAYS)
 async def test_what_the_parser_refuses_is_answered_once(
@@ -73,3 +99,11 @@ async def test_what_the_parser_refuses_is_answered_once(
         said = await asyncio.wait_for(here.say(sent), 30)
     assert [400 if status == 405 else status for status in statuses(said)] == expected
     assert caplog.record_tuples == []
+
+
+async def test_a_piece_of_two_requests_is_refused() -> None:
+    wire = connected()
+    wire.arrive(b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+    with pytest.raises(httptools.HttpParserCallbackError):
+        wire.protocol._reader.parse(b"0\r\n\r\n" + GET)
+    wire.protocol.connection_lost(None)

@@ -17,8 +17,10 @@ from slta.server.request_head import (
     MAX_HEADER_BYTES,
     KnownHeads,
     RequestHead,
+    check_syntax,
     head_end,
     headers_too_large,
+    invalid_http,
     parsed_head,
     without_secret,
 )
@@ -26,9 +28,9 @@ from slta.server.request_head import (
 MAX_UNRECEIVED = 65_536
 """Bytes of a body that may wait for its route; above, reading pauses."""
 CHUNK_PIECE = 4096
-UPGRADE = re.compile(rb"(?i)\r\nupgrade:[\t -~\x80-\xff]*")
-"""Header that a server may ignore (RFC 9110, 7.8), up to a byte that is no part of a value, which the parser rejects;
-for an upgrade the parser would skip the request's body."""
+UPGRADE = re.compile(rb"(?i)\r\nupgrade:[\t -~\x80-\xff]*(?=\r\n)")
+"""Whole line of a header that a server may ignore (RFC 9110, 7.8), unless the parser is to reject its value; for an
+upgrade it would skip the request's body."""
 MAX_PIECES_PER_ITERATION = 4096
 """Maximum pieces of chunked bodies parsed in one iteration of the event loop: a piece may have only four bytes."""
 
@@ -39,6 +41,8 @@ class RequestReader:
     `body_left`: remaining bytes of its body, or CHUNKED; 0: a head follows. `overhead`: bytes of chunk sizes, chunk
     extensions and trailers since the last body byte. `pieces` of chunked bodies since the last pause; 0: one is due.
     """
+
+    _headers: list[tuple[bytes, bytes]]
 
     def __init__(self, connection: Any, known_heads: KnownHeads) -> None:  # noqa: ANN401 - as of an exchange
         self.exchange = Exchange(connection)
@@ -74,6 +78,7 @@ class RequestReader:
             self._connection.admit(known.target)
             self._begin(known)
         else:
+            check_syntax(piece)
             self._parser.feed_data(UPGRADE.sub(b"", piece))
             if self._head:
                 self._known_heads.add(rest, secret, self._head)
@@ -84,8 +89,10 @@ class RequestReader:
         self._connection.begin(self.exchange, head)
 
     def on_url(self, url: bytes) -> None:
-        """Take the target: a head reaches the parser in one piece."""
-        self._target, self._headers = url, list[tuple[bytes, bytes]]()
+        """Take the target: a head reaches the parser in one piece, and no other one with it."""
+        if self._head:
+            raise invalid_http()
+        self._target, self._headers = url, []
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Add a header, without the blanks behind its value, which the parser leaves (RFC 9112, 5.1); no trailer."""

@@ -19,7 +19,8 @@ MAX_HEADER_BYTES = 16_384
 MAX_HEADER_LINES = 100
 UNCHECKED_HEAD_BYTES = 400
 """A head of at most this size is within all limits: 100 lines have more bytes."""
-VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
+VISIBLE = bytes(range(0x21, 0x7F))
+"""With which a head may begin, though not each is valid: what begins with another, as TLS does, is refused at once."""
 CHUNKED = -1
 KNOWN_HEADS = 1024
 REPEATED = frozenset(
@@ -27,8 +28,12 @@ REPEATED = frozenset(
 )
 """Headers with which a client's heads are often equal, and which have no secrets."""
 _PLAIN_SECRET = re.compile(rb"\r\n[Aa]uthorization:[ \t]*+([!-~](?:[ -~]*[!-~])?)[ \t]*+(?=\r\n)")
+_EMPTY_LINES = re.compile(rb"(?:\r\n)++|(?=\r\Z)")
+"""Those before a head, or nothing before the first half of one."""
+_REQUEST_LINE = re.compile(rb"\r\n|[^ \r\n]+ [^ #\r\n]+ HTTP/1\.[01]\r\n")
+"""With a blank between its parts and no fragment; or an empty line."""
 _TARGET = re.compile(rb"[A-Za-z-]+ (/[^ \r\n]*)")
-_VERSION = re.compile(rb" HTTP/\d+(\.\d+)?\Z")
+_OTHER_VERSION = re.compile(rb" HTTP/(?!1\.[01]\Z)\d+(\.\d+)?\Z")
 
 
 class RequestHead(NamedTuple):
@@ -62,8 +67,10 @@ def _body_of(names: Mapping[bytes, bytes], headers: list[tuple[bytes, bytes]]) -
     if b"transfer-encoding" not in names:
         return int(names.get(b"content-length", 0))
     values = b",".join([value for name, value in headers if name == b"transfer-encoding"])
-    codings = values.lower().replace(b",", b" ").split()
-    if codings[-1:] == [b"chunked"] != codings:  # if chunked is not the last, the parser raises 400
+    codings = [coding.strip(b" \t") for coding in values.lower().split(b",")]
+    if not all(codings) or codings[-1] != b"chunked":
+        raise invalid_http()
+    if len(codings) > 1:
         detail = "The only supported transfer coding is chunked."  # RFC 9112, 6.1
         raise HttpError(501, "unsupported_transfer_coding", detail, CLOSE)
     return CHUNKED
@@ -105,24 +112,35 @@ def without_secret(head: bytes) -> tuple[bytes, bytes]:
 
 def head_end(buffer: bytes, start: int) -> int:
     """End of the head, or of empty lines, that starts at `start`; `start` if incomplete. Raises HttpError."""
-    if buffer[start] in b"\r\n":
-        return len(buffer) - len(buffer[start:].lstrip(b"\r\n"))
+    if buffer[start] not in VISIBLE:
+        return _empty_lines_end(buffer, start)
     found = buffer.find(HEAD_END, start)
-    end = len(buffer) if found < 0 else found + len(HEAD_END)
-    if found < 0 or end - start > UNCHECKED_HEAD_BYTES:
-        check_head(buffer[start:end])
     if found < 0:
+        check_head(buffer[start:])
         return start
-    line_end = buffer.find(b"\r", start)
-    if not buffer.endswith(VERSIONS, start, line_end):
-        raise unsupported_version(buffer[start:line_end])
+    end = found + len(HEAD_END)
+    if end - start > UNCHECKED_HEAD_BYTES:
+        check_head(buffer[start:end])
     return end
+
+
+def _empty_lines_end(buffer: bytes, start: int) -> int:
+    found = _EMPTY_LINES.match(buffer, start)
+    if not found:
+        raise invalid_http()
+    return found.end()
+
+
+def check_syntax(piece: bytes) -> None:
+    """Raise HttpError for a version, blanks or line ends that RFC 9112 forbids and the parser would take."""
+    if not _REQUEST_LINE.match(piece):
+        raise invalid_request_line(piece.partition(b"\r")[0])
+    if not piece.count(b"\r\n") == piece.count(b"\r") == piece.count(b"\n"):
+        raise invalid_http()
 
 
 def check_head(head: bytes) -> None:
     """Raise HttpError if a head, complete (with its empty line) or not, exceeds a limit."""
-    if not head[:1].isalpha():
-        raise invalid_http()
     line = head.partition(b"\r\n")[0]
     if len(line) > COMMON.max_line:
         _check_long_line(line)
@@ -141,7 +159,7 @@ def split_target(target: bytes, headers: list[tuple[bytes, bytes]]) -> dict[str,
 
     The host of an absolute form becomes a second Host header if they differ (RFC 9112, 3.2.2).
     """
-    raw_path, _, query = target.partition(b"#")[0].partition(b"?")
+    raw_path, _, query = target.partition(b"?")
     if target[:1] != b"/":
         authority = target.partition(b"://")[2].partition(b"/")[0]
         hosts = [value for name, value in headers if name == b"host"]
@@ -169,9 +187,9 @@ def http_error_of(error: Exception) -> HttpError:
     return cause if isinstance(cause, HttpError) else invalid_http()
 
 
-def unsupported_version(line: bytes) -> HttpError:
-    """505 for a request line with an unsupported version (RFC 9110, 15.6.6), 400 for one without a version."""
-    if not _VERSION.search(line):
+def invalid_request_line(line: bytes) -> HttpError:
+    """505 for a request line with an unsupported version (RFC 9110, 15.6.6), else 400."""
+    if not _OTHER_VERSION.search(line):
         return invalid_http()
     return HttpError(505, "unsupported_http_version", "The supported versions are HTTP/1.1 and HTTP/1.0.", CLOSE)
 
