@@ -10,36 +10,11 @@ from redis import Redis
 
 from slta.auth.keys import Access, generate_key
 from slta.server.request_head import KnownHeads
-from tests.api.raw_requests import Talk, call, last
+from tests.api.raw_requests import Talk
 from tests.api.served import ADMIN_ENTRY, Served, one_way, without_dates
+from tests.server.raw_talks import talk
 
 TALKS = 1500
-PATHS = ("f/assign",) * 6 + ("f/complete",) * 6 + ("f/renew", "f/operations", "f/state", "g/assign", "f/assign?x=1")
-BODIES = (b"", b"{}", b'{"operations": [{"assign": {"session_id": "s-1"}}]}')
-RARE = (
-    {"accept": "text/html"}, {"accept": "*/*"}, {"host": "LOCALHOST:1"}, {"host": "elsewhere"}, {"connection": "close"},
-    {"connection": "Upgrade", "upgrade": "h2c"}, {"content_type": "text/plain"}, {"expect": "100-continue"},
-    {"origin": "http://evil"}, {"x_request_id": "r-1"}, {"authorization": ""}, {"authorization": "Bearer x.wrong"},
-)  # fmt: skip
-EDITS = (b"\n", b"\r", b"\0", b" ", b":", b"\r\n", b"A", b"\xff", b"\r\nAuthorization: q", b"\nContent-Length: 3")
-
-
-def request(rng: Random, key: str) -> bytes:
-    body = rng.choice(BODIES) if rng.random() < 0.1 else b'{"session_id": "s-%02d"}' % rng.randrange(40)
-    headers = {"authorization": f"Bearer {key}"} | (rng.choice(RARE) if rng.random() < 0.3 else {})
-    head, end, body = call(rng.choice(PATHS), body, **headers).partition(b"\r\n\r\n")
-    if rng.random() < 0.1:
-        at, removed = rng.randrange(len(head)), rng.randrange(2)
-        head = head[:at] + rng.choice(EDITS) + head[at + removed :]
-    return head + end + body
-
-
-def talk(rng: Random, key: str) -> Talk:
-    """Some requests on one connection, in pieces."""
-    requests = [request(rng, key) for _ in range(rng.randrange(1, 7))]
-    sent = b"".join([*requests, last(rng.choice(requests))])
-    cuts = sorted(rng.randrange(len(sent)) for _ in range(rng.choice((0, 0, 1, 3))))
-    return tuple(sent[a:b] for a, b in zip([0, *cuts], [*cuts, len(sent)], strict=True))
 
 
 async def heard(here: Served, sent: Talk) -> bytes | None:

@@ -70,13 +70,18 @@ class Wire(asyncio.Transport):
         return 0
 
 
+def repeated(scope: Any, body: bytes) -> bytes:
+    """What a request was made of."""
+    return repr((scope["method"], scope["raw_path"], scope["query_string"], scope["headers"], body)).encode()
+
+
 async def echo(scope: Any, receive: Any, send: Any) -> None:
     """Answers with what the request was made of, once all of it has arrived."""
     body = b""
     while (message := await receive())["type"] == "http.request":
         body += message["body"]
         if not message["more_body"]:
-            said = repr((scope["method"], scope["raw_path"], scope["query_string"], scope["headers"], body)).encode()
+            said = repeated(scope, body)
             headers = [(b"content-length", b"%d" % len(said))]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": said})
