@@ -76,8 +76,8 @@ def fed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 async def test_what_is_parsed_is_no_longer_in_the_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[bytes] = []
-    monkeypatch.setattr(RequestReader, "parse", lambda *_: kept.append(wire.protocol._buffer))
     wire = connected()
+    monkeypatch.setattr(RequestReader, "parse", lambda *_: kept.append(wire.protocol._buffer))
     wire.arrive(GET)
     wire.protocol.connection_lost(None)
     assert kept == [b""]
