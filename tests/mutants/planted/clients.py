@@ -50,7 +50,7 @@ MUTANTS: dict[str, Mutant] = {
         "kubernetes/scaling.py", "actions", "if id_ in marked or id_ not in ready", "if id_ in marked"
     ),
     "replicas fall before the controllers know the marks": row(
-        "kubernetes/scaling.py", "actions", "(len(empty) - len(marks))", "len(empty)"
+        "kubernetes/scaling.py", "actions", "len(empty & marked)", "len(empty)"
     ),
     "a drained pool returns when another watcher begins": row(
         "kubernetes/scaler.py", "idle", "kept - self._returns | ", ""
