@@ -32,7 +32,7 @@ from lab.studies.scaled_fleet import (
 )
 from slta.core.fleet import FleetSpec
 from slta.core.scaling.advice import Present, advise
-from slta.core.scaling.offered import Line
+from slta.core.scaling.offered import Line, Now
 from slta.core.scaling.removal import PoolState, Removal, pods_of, removal_of
 from slta.core.scaling.settings import ClassScale, Floor, Scale
 from slta.core.scaling.withheld import Withheld
@@ -110,8 +110,8 @@ class Scaler:
                 (wanted, removal_of(pods, self._count(c, ACTIVE), wanted, None))
                 for c, (pods, wanted) in enumerate(zip(pods_of(pools, len(CLASSES)), self._for_fullness(), strict=True))
             ]
-        draining = sum(pool.sessions for pool in pools if not pool.is_active)
-        found = advise(SPEC, self._scale, self._lines, Present(pools, [draining], [0.0]))
+        draining, active = ([sum(p.sessions for p in pools if p.is_active == on)] for on in (False, True))
+        found = advise(SPEC, self._scale, self._lines, Present(pools, Now(active, draining, [0.0])))
         return [] if isinstance(found, Withheld) else list(zip(found.wanted, found.removals, strict=True))
 
     def _for_fullness(self) -> list[int]:

@@ -76,6 +76,17 @@ async def test_an_id_that_is_refused_again_adds_one_session_to_the_load(service:
     assert 18 + 3 <= found["offered_sessions"] < 18 + 6
 
 
+async def test_a_refusal_counts_at_once_though_sessions_have_ended_since(service: Service) -> None:
+    service.draws.waiting = [0.0] * 54
+    ids = [f"s-{number}" for number in range(18)]
+    answers = [await service.api.post("/v1/fleets/f/assign", json={"session_id": id_}) for id_ in ids]
+    assert refusal(answers[-1]) == (429, "no_capacity")
+    for id_ in ids[:9]:
+        await service.api.post("/v1/fleets/f/complete", json={"session_id": id_})
+    await service.seconds_pass("f", 1)
+    assert (await scale(service)).json()["classes"][0]["wanted"] == 7
+
+
 async def test_what_if_another_aim_is_marked(service: Service) -> None:
     richer, dearer = (await scale(service, floor="95%")).json(), (await scale(service, budget=20)).json()
     assert [found["hypothetical"] for found in (richer, dearer)] == [True, True]

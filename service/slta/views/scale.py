@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from slta.core.fleet import FleetSpec
 from slta.core.scaling.advice import Advice, Present
-from slta.core.scaling.offered import Line
+from slta.core.scaling.offered import Line, Now
 from slta.core.scaling.removal import Draining, PoolState
 from slta.core.scaling.withheld import Health
 from slta.models import MICROSECONDS, Arrivals, Integrals, Pool, Snapshot
@@ -104,8 +104,11 @@ def present_of(snapshot: Snapshot, spec: FleetSpec, pools: Sequence[Pool]) -> Pr
     kinds = snapshot.types
     return Present(
         [_state(pool, number[pool.pool_class]) for pool in pools if pool.pool_class in number and _counts(pool)],
-        [kind.other_sessions for kind in kinds] or [snapshot.draining_sessions],
-        [kind.refused["no_capacity"] + kind.refused["no_active_pool"] for kind in kinds] or [0],
+        Now(
+            [kind.sessions for kind in kinds] or [snapshot.sessions],
+            [kind.other_sessions for kind in kinds] or [snapshot.draining_sessions],
+            [kind.refused["no_capacity"] + kind.refused["no_active_pool"] for kind in kinds] or [0],
+        ),
         Health(
             snapshot.suspect,
             any(c.guard == "on" or c.leased_pools["unconfirmed"] for c in snapshot.classes),

@@ -11,7 +11,7 @@ import pytest
 
 from slta.core.fleet import FleetSpec
 from slta.core.scaling.advice import Advice, Present, advise
-from slta.core.scaling.offered import AHEAD_SECONDS, NOISE, Line
+from slta.core.scaling.offered import AHEAD_SECONDS, NOISE, Line, Now
 from slta.core.scaling.removal import Draining, PoolState, pods_of, removal_of
 from slta.core.scaling.settings import Scale
 from slta.core.scaling.wanted import Demand
@@ -52,10 +52,9 @@ def pools_of(*classes: Sequence[int], draining: Sequence[int] = (), pod: int = 1
     return [*active, *(PoolState(f"d-{n}", 0, False, held, f"d-{n}") for n, held in enumerate(draining))]
 
 
-def advised(spec: FleetSpec, lines: Sequence[Line], pools: Sequence[PoolState], **present: Any) -> Advice:
+def advised(spec: FleetSpec, lines: Sequence[Line], pools: Sequence[PoolState], **now: Any) -> Advice:
     zeros = [0] * len(spec.type_names)
-    now = Present(pools, **{"draining": zeros, "refused": zeros, **present})
-    found = advise(spec, settings_of(spec), lines, now)
+    found = advise(spec, settings_of(spec), lines, Present(pools, Now(**dict.fromkeys(Now._fields, zeros) | now)))
     assert isinstance(found, Advice), found
     return found
 
@@ -85,9 +84,15 @@ def test_pools_are_wanted_for_the_load_within_the_limits(case: Any) -> None:
     assert advised(spec, lines_of(load), pools_of(held)).wanted == wanted
 
 
-def test_pools_of_before_the_lead_bound_what_is_wanted() -> None:
-    lines = [line._replace(pools=(3.0 if line.end < 780 else 9.0, 0.0)) for line in lines_of(100)]
-    assert advised(spec_of(classes=ONLY_SMALL), lines, pools_of([20] * 5)).wanted == (6, 0)
+@each("lead", [(0, 11), (59, 11), (61, 8), (119, 8), (121, 6)])
+def test_pools_in_the_line_a_lead_ago_bound_what_is_wanted(lead: Any) -> None:
+    seconds, wanted = lead
+    small = {**ONLY_SMALL["small"], "lead_seconds": seconds}
+    lines = [
+        line._replace(pools=(6.0 if line.end > 720 else 4.0 if line.end > 660 else 3.0, 0.0))
+        for line in lines_of(*[100.0] * 13)
+    ]
+    assert advised(spec_of(classes={**ONLY_SMALL, "small": small}), lines, pools_of([20] * 5)).wanted == (wanted, 0)
 
 
 def test_no_pool_drains_for_one_that_is_yet_to_come() -> None:
@@ -157,6 +162,38 @@ def test_the_largest_load_of_the_hold_counts_and_what_is_left_on_draining_pools(
 
     assert offered(90, *[30] * 5, 80, *[30] * 9) == 80
     assert offered(*[30] * 15, draining=60) == 90
+
+
+def test_the_sessions_present_count_at_once() -> None:
+    def offered(*active: int, draining: int = 0) -> tuple[float, ...]:
+        return advised(spec_of(), lines_of(40), pools_of([10] * 4), active=active, draining=[draining]).offered.sessions
+
+    assert (offered(69), offered(39), offered(69, draining=9)) == ((69,), (40,), (78,))
+
+
+def test_a_refusal_shows_that_the_pools_were_full() -> None:
+    def wanted(load: float, **line: Any) -> int:
+        return advised(spec_of(classes=ONLY_SMALL), lines_of(load, **line), pools_of([6] * 4)).wanted[0]
+
+    assert (wanted(20), wanted(20, refused=1), wanted(20, refused=1, pools=(3.5, 0.0))) == (4, 5, 4)
+    for places, pools in ((20, (0.0, 0.0)), (40, (4.0, 0.0))):
+        found = advised(spec_of(), lines_of(20, refused=1, pools=pools), [], draining=[9])
+        assert found.offered.sessions == (places + 9 + 1,)
+
+
+@each(
+    "case",
+    [
+        # sessions of a type on the 4 large pools and of one on the 4 small ones, refusals so far of each, offered
+        ("the refused type fills its classes", (100, 10), (1, 0), (161, 10)),
+        ("of several the one with less room", (100, 39), (1, 1), (100.5, 40.5)),
+    ],
+)
+def test_of_types_only_the_refused_one_fills_its_classes(case: Any) -> None:
+    _, sessions, refused, offered = case
+    spec = spec_of({"rare": ["large"], "most": ["small"]})
+    lines = [line._replace(sessions=(0, *sessions), refused=line.end > 720) for line in lines_of(9, pools=(4.0, 4.0))]
+    assert advised(spec, lines, pools_of([9] * 4, [9] * 4), refused=(0, *refused)).offered.sessions[1:] == offered
 
 
 @each(
@@ -252,7 +289,7 @@ def test_a_sentence_says_what_to_do(case: Any) -> None:
 def test_there_is_no_advice_without_the_whole_history_of_a_healthy_fleet(case: Any) -> None:
     reason, health, changes = case
     spec = spec_of(classes={"small": {"cost": 1, "max": 5}, "large": {"cost": 3, "lead_seconds": 180}})
-    present = Present(pools_of([1] * 4), [0], [0], Health(**health))
+    present = Present(pools_of([1] * 4), Now([0], [0], [0]), Health(**health))
     found = advise(spec, settings_of(spec), lines_of(*[30] * 13, **changes), present)
     assert found == Withheld(reason, (1, 1)) if reason else isinstance(found, Advice)
     assert advise(spec, settings_of(spec), [], present._replace(health=Health())) == Withheld("history", (1, 1))

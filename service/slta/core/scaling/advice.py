@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from slta.core.fleet import FleetSpec
-from slta.core.scaling.offered import Line, Offered, mean_stay_of, offered_of
+from slta.core.scaling.offered import Line, Now, Offered, mean_stay_of, offered_of
 from slta.core.scaling.removal import PoolState, Removal, pods_of, removal_of
 from slta.core.scaling.settings import Scale
 from slta.core.scaling.wanted import Counts, Demand, Held, limited, most_of
@@ -16,11 +16,10 @@ from slta.core.scaling.withheld import Health, Withheld, reason_to_withhold
 
 
 class Present(NamedTuple):
-    """A fleet now: its pools, the sessions by type on those that drain, and weights of the types in refusals."""
+    """A fleet now: its pools, and its sessions and refusals by type."""
 
     pools: Sequence[PoolState]
-    draining: Sequence[float]
-    refused: Sequence[float]
+    sessions: Now
     health: Health = Health()
 
 
@@ -48,7 +47,7 @@ def advise(spec: FleetSpec, scale: Scale, lines: Sequence[Line], present: Presen
     if reason := reason_to_withhold(present.health, lines, hold, scale.lead_seconds):
         rows = zip(now, scale.classes, strict=True)
         return Withheld(reason, tuple(max(0, min(most_of(count, count), own.most) - count) for count, own in rows))
-    offered = offered_of(lines, hold, present.refused, present.draining, scale.lead_seconds)
+    offered = offered_of(spec, lines, hold, present.sessions, scale.lead_seconds)
     demand, pods = Demand(spec, scale, offered.with_margin), pods_of(present.pools, len(now))
     draining = _counts(scale, (pool for pool in present.pools if pool.sessions and not pool.is_active))
     held = map(Held, now, draining, _earlier(scale, lines), (max(map(len, own), default=1) for own in pods))
@@ -74,5 +73,5 @@ def _counts(scale: Scale, pools: Iterable[PoolState]) -> Counts:
 def _earlier(scale: Scale, lines: Sequence[Line]) -> list[float]:
     """Active pools of each class before its lead."""
     due = [lines[-1].end - own.lead_seconds for own in scale.classes]
-    lines_at = [next((line for line in reversed(lines) if line.end <= end), lines[0]) for end in due]
+    lines_at = [next((line for line in lines if line.end > moment), lines[-1]) for moment in due]
     return [line.pools[c] for c, line in enumerate(lines_at)]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, compress
+from operator import add
 from typing import NamedTuple
+
+from slta.core.fleet import FleetSpec
 
 MAX_RISE = 0.5
 """Sessions that one line adds at most to those present, as a share of them."""
@@ -60,24 +63,45 @@ def mean_stay_of(lines: Sequence[Line]) -> float | None:
     return sum(sum(line.sessions) * line.seconds for line in lines) / turnover if turnover > 0 else None
 
 
-def offered_of(
-    lines: Sequence[Line], hold: float, refused: Sequence[float], draining: Sequence[float], lead: float
-) -> Offered:
-    """Largest offered load of the lines of a hold, foreseen. `refused[t]` are weights of the types among the refused.
+class Now(NamedTuple):
+    """Sessions by type on active pools and on those that drain, and weights of the types among the refused."""
 
-    `draining[t]` sessions are on pools that drain: they are load still, of the newest line.
-    """
-    present = tuple(here + more for here, more in zip(lines[-1].sessions, draining, strict=True))
+    active: Sequence[float]
+    draining: Sequence[float]
+    refused: Sequence[float]
+
+
+def offered_of(spec: FleetSpec, lines: Sequence[Line], hold: float, now: Now, lead: float) -> Offered:
+    """Largest offered load of the lines of a hold, foreseen. The newest has at least the present sessions."""
     stay, begin = mean_stay_of(lines), lines[-1].end - hold
-    lines = [*lines[:-1], lines[-1]._replace(sessions=present)]
+    newest = lines[-1]._replace(sessions=tuple(map(max, lines[-1].sessions, now.active)))
+    *lines, newest = (_filled(spec, line, now.refused) for line in (*lines[:-1], newest))
+    lines = [*lines, newest._replace(sessions=tuple(map(add, newest.sessions, now.draining)))]
     first = next(n for n, line in enumerate(lines) if line.end >= begin)
     ids = accumulate(line.refused for line in lines[first:])
     loads = [
-        _foreseen(_offered(lines[n], refused, most), lines[max(0, n - RECENT) : n + 1], stay, lead)
+        _foreseen(_offered(lines[n], now.refused, most), lines[max(0, n - RECENT) : n + 1], stay, lead)
         for n, most in enumerate(ids, first)
     ]
     largest = tuple(max(1.0, *by_type) for by_type in zip(*loads, strict=True))
     return Offered(largest, tuple(NOISE * math.sqrt(load) for load in largest))
+
+
+def _filled(spec: FleetSpec, line: Line, refused: Sequence[float]) -> Line:
+    """A line with refusals has at least as many sessions as its pools have places in the classes of a refused type.
+
+    Of several types it is the one whose classes were fullest.
+    """
+    if not line.refused:
+        return line
+    sets, full = spec.type_sets.members, list[tuple[float, list[bool]]]()
+    places = [count * own.capacity for count, own in zip(line.pools, spec.classes, strict=True)]
+    for own in compress(sets, refused if any(refused) else line.sessions):
+        beside = [not own.isdisjoint(other) for other in sets]
+        full.append((sum(places[c] for c in own) / (sum(compress(line.sessions, beside)) or math.inf), beside))
+    times, beside = min(full, default=(1.0, [True] * len(sets)))
+    rows = zip(line.sessions, beside, strict=True)
+    return line._replace(sessions=tuple(own * max(1.0, times) if here else own for own, here in rows))
 
 
 def _foreseen(load: list[float], recent: Sequence[Line], stay: float | None, lead: float) -> list[float]:
