@@ -14,9 +14,8 @@ from redis import Redis
 from slta.api.app import build_api
 from slta.api.http.dependencies import Exposition
 from slta.auth.keys import Access
-from slta.calculations.client import Answer, Calculator
-from slta.calculations.worker import CALCULATIONS
-from slta.expected_gap.cache import ExpectedGapCache
+from slta.calculations.client import Calculator
+from slta.calculations.worker import excesses
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
 from slta.models.scrape import Scrape
@@ -58,8 +57,8 @@ class StatedDraws:
 class Here(Calculator):
     """Answers in this process at once, by the function that a process of its own runs at the lowest priority."""
 
-    async def ask(self, kind: str, question: str) -> Answer:
-        return Answer(CALCULATIONS[kind](json.loads(question)), 0)
+    async def ask(self, question: str) -> Any:
+        return excesses(json.loads(question))
 
 
 @dataclass
@@ -80,15 +79,15 @@ class Service:
 
 
 @asynccontextmanager
-async def service_in_process(url: str, expected_gaps: ExpectedGapCache | None = None) -> AsyncIterator[Service]:
-    """A dispatcher without access control on the emptied server at `url`; it predicts where `expected_gaps` do."""
+async def service_in_process(url: str) -> AsyncIterator[Service]:
+    """A dispatcher without access control on the emptied server at `url`."""
     clock, draws, metrics, specs = StatedClock(), StatedDraws(), Metrics(), Specs()
     store = Store(StoreSettings(url, call_timeout_seconds=30, deadline_seconds=60), metrics, draw=draws, clock=clock)
 
     async def render(wanted: Scrape) -> Exposition:
         return await metrics.render(store, specs, wanted)
 
-    app = build_api(store=store, access=Access.open(), render_metrics=render, specs=specs, expected_gaps=expected_gaps)
+    app = build_api(store=store, access=Access.open(), render_metrics=render, specs=specs)
     transport = httpx.ASGITransport(app)
     with connect_as_text(url) as redis:
         redis.flushall()

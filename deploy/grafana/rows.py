@@ -10,27 +10,23 @@ PLACEMENT = Row(
     [
         Number(
             "Placement gap, 5 minutes",
-            "Utility lost because sessions lie on the wrong pools: what better placement could win. Usual: what is to "
-            "be expected of this fleet at this load, were it steady.",
-            {
-                "placement": 'fleet_window:slta_placement_gap:ratio{FLEET,window="300"}',
-                "usual": "max(slta_expected_placement_gap_ratio{FLEET})",
-            },
+            "Utility lost because sessions lie on the wrong pools: what better placement could win.",
+            {"placement": 'fleet_window:slta_placement_gap:ratio{FLEET,window="300"}'},
             bounds=[(0.01, "yellow"), (0.02, "red")],
         ),
         Number(
-            "Against what is usual",
-            "Whether placement loses more than is usual for these pools, curves and sessions, over a window of 30 mean "
-            "holding times. The runbook says when it is not judged.",
+            "Placement gap, judged",
+            "Whether placement loses more than it should, over 30 mean holding times of a steady fleet. The page on "
+            "monitoring says when it is not judged.",
             {
-                "usual": "max(fleet:slta_placement_judged:bool{FLEET}) "
-                '+ (max(ALERTS{FLEET,alertname="SltaPlacementUnusual",alertstate="firing"}) or vector(0))'
+                "judged": "max(fleet:slta_placement_judged:bool{FLEET}) "
+                '+ (max(ALERTS{FLEET,alertname="SltaPlacementGap",alertstate="firing"}) or vector(0))'
             },
             unit="short",
             words={
                 "0": ("not judged", "text"),
-                "1": ("as usual", "green"),
-                "2": ("worse than usual", "red"),
+                "1": ("small", "green"),
+                "2": ("large", "red"),
             },
         ),
         Number(

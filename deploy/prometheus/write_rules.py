@@ -16,7 +16,7 @@ SPANS = {"15m": 900, "1h": 3600, "6h": 21_600, "1d": 86_400}
 """Windows over which a fleet's placement may be judged, in seconds."""
 MEANS = {"1m": 60, "5m": 300, "1h": 3600}
 """Windows of the metrics with the label `window`."""
-REPEATED = {"objective.yml": WINDOWS, "usual.yml": SPANS, "windows.yml": MEANS}
+REPEATED = {"objective.yml": WINDOWS, "placement.yml": SPANS, "windows.yml": MEANS}
 """Files whose groups are written once for each span."""
 
 FOLDER = Path(__file__).parent

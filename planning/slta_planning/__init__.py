@@ -6,6 +6,7 @@
 | plan | the cheapest fleet for a floor, or the best for a budget |
 | fit | utility curves, fitted to samples |
 | evaluate | losses of a recorded placement, and of policies on the same sessions |
+| expected_gap | expected placement gap of JLMU, by a Markov chain |
 
 | module | owns |
 |---|---|

@@ -56,7 +56,7 @@ async def test_a_wrong_body_is_refused_and_changes_nothing(api: Api, fleet: str,
 
 ID = "a"
 NOWHERE = {
-    "GET": ("", "/sessions/a", "/state", "/averages?window=60", "/optimum", "/pools", "/endpoints"),
+    "GET": ("", "/sessions/a", "/state", "/averages?window=60", "/pools", "/endpoints"),
     "DELETE": ("",),
     "POST": ("/assign", "/complete", "/renew", "/pools"),
     "PUT": ("/pools/p",),

@@ -112,9 +112,7 @@ async def test_the_largest_fleet_is_made_and_shown_in_steps(here: Measured, pool
     fleet = "/v1/fleets/largest"
     status, _ = await here.ask("PUT", fleet, lambda: largest_fleet(pools))
     assert status == 201
-    for path in (
-        *("", "/state", "/next", "/optimum", "/averages?window=60", "/events", "/pools?limit=1000", "/endpoints"),
-    ):
+    for path in (*("", "/state", "/next", "/averages?window=60", "/events", "/pools?limit=1000", "/endpoints"),):
         status, _ = await here.ask("GET", fleet + path)
         assert status == 200
 
@@ -153,10 +151,9 @@ LONG_PATHS = {
     "an id in escapes": "/sessions/" + "%41" * 2600,
     "many segments": "/a" * 4000,
     "many parameters": "/state?" + "&".join(f"a{k}=1" for k in range(1100)),
-    "empty parameters": "/optimum?" + "&" * 8000,
-    "one parameter many times": "/optimum?" + "&".join(["load_per_pool=1"] * 1100),
-    "a long number": "/optimum?load_per_pool=" + "1" * 8000,
-    "many pools": "/optimum?" + "&".join(f"pools=x{k}:1" for k in range(500)),
+    "empty parameters": "/averages?" + "&" * 8000,
+    "one parameter many times": "/averages?" + "&".join(["window=60"] * 800),
+    "a long number": "/scale?budget=" + "1" * 8000,
     "a long beginning": "/averages?since=" + "A" * 4096,
     "escapes in the query": "/averages?since=" + "%41" * 2600,
 }
@@ -180,7 +177,7 @@ async def test_a_fleet_whose_levels_are_all_in_use_is_shown_in_steps(here: Measu
         await here.ask("POST", f"{fleet}/operations", lambda: many)
     await here.ask("POST", f"{fleet}/pools/c03-1/drain")
     for path in (
-        *("/state", "/next", "/optimum", "/optimum?load_per_pool=100", "/optimum?pools=c05:0"),
+        *("/state", "/next"),
         "/averages?window=60",
     ):
         status, _ = await here.ask("GET", fleet + path)

@@ -203,7 +203,7 @@ async def test_a_repair_that_would_set_much_aside_is_409_until_allowed(api: Api,
 async def test_a_fleet_that_cannot_be_read_is_503_fleet_damaged(api: Api, fleet: str, redis: Redis) -> None:
     """Of a lost document the calls that need it say so; sessions are served."""
     redis.delete("{f}:document")
-    for path in ("", "/state", "/next", "/averages?window=60", "/optimum", "/endpoints"):
+    for path in ("", "/state", "/next", "/averages?window=60", "/endpoints"):
         answer = await api.get(f"{fleet}{path}")
         assert refusal(answer) == (503, "document_unreadable")
         assert "PUT the configuration" in answer.json()["detail"]

@@ -1,4 +1,4 @@
-"""State, averages and what-ifs agree with the definitions."""
+"""State and averages agree with the definitions."""
 
 from __future__ import annotations
 
@@ -49,8 +49,6 @@ async def test_without_active_pools_what_does_not_exist_is_null(api: Api, fleet:
     assert {name: state[name] for name in nulls} == dict.fromkeys(nulls)
     averages = (await api.get(f"{fleet}/averages", params={"since": state["integrals"]})).json()
     assert averages["utility_mean"] is None
-    what_if = (await api.get(f"{fleet}/optimum?load_per_pool=1")).json()
-    assert (what_if["utility_bound"], what_if["load_price"]) == (None, None)
 
 
 async def test_averages_are_chained_by_the_integrals_they_return(api: Api, fleet: str) -> None:
@@ -101,35 +99,6 @@ async def test_integrals_are_taken_back_from_the_same_fleet_only(api: Api, fleet
         assert refusal(await api.get(f"{url}/averages", params={"since": since})) == (422, "invalid_integrals")
 
 
-async def test_a_what_if_of_several_classes_names_each_beside_its_number(api: Api, fleet: str) -> None:
-    counts = {"pools": ["small:5", "large:0"]}
-    answer = (await api.get(f"{fleet}/optimum", params=counts)).json()
-    assert [c["pools"] for c in answer["classes"]] == [5, 0]
-
-
-async def test_the_number_of_a_what_if_stands_after_the_last_colon(api: Api) -> None:
-    await api.put("/v1/fleets/f", json={"classes": [{**FLEET["classes"][0], "name": "zone:1"}, FLEET["classes"][1]]})
-    answer = (await api.get("/v1/fleets/f/optimum", params={"pools": "zone:1:7"})).json()
-    assert [c["pools"] for c in answer["classes"]] == [7, 2]
-
-
-NONSENSE = {
-    "invalid_request": (
-        "sessions=-1", "sessions=nan", "load_per_pool=1e999", "sessions=1&sessions=2", "sessions=a:1&load_per_pool=b:2",
-        "pools.small=1", "pools=small:99999999999999999999",
-        "pools=small", "pools=small:", "pools=small:-1", "pools=small:65537",
-        "pools=small:1&pools=small:2", "laod=1", "sessions=video:1&sessions=video:2", "sessions=1&sessions=video:1",
-        "sessions=video:-1", "sessions=video:",
-    ),
-    "unknown_class": ("pools=nowhere:1",),
-}  # fmt: skip
-
-
-async def test_a_what_if_that_asks_nonsense_is_refused(api: Api, fleet: str) -> None:
-    for code, query in ((code, query) for code, queries in NONSENSE.items() for query in queries):
-        assert refusal(await api.get(f"{fleet}/optimum?{query}")) == (422, code), query
-
-
 # The next placement
 
 
@@ -175,17 +144,3 @@ async def test_next_is_asked_about_a_type(api: Api) -> None:
     unknown = await api.get(f"{fleet}/next?session_type=audio")
     assert refusal(unknown) == (422, "unknown_session_type")
     assert unknown.json()["session_types"]
-
-
-async def test_the_optimum_is_asked_with_a_load_for_each_type(api: Api) -> None:
-    """Two pools a class: at one `video` and one `default` per pool, four sessions must be on `large`."""
-    fleet = await typed_fleet(api)
-    seen = (await api.get(f"{fleet}/optimum?load_per_pool=video:1&load_per_pool=default:1")).json()
-    assert {one["name"]: one["sessions"] for one in seen["session_types"]} == {"default": 4, "video": 4}
-    assert (seen["sessions"], seen["overload"], seen["load_price"]) == (8, False, None)
-    assert seen == (await api.get(f"{fleet}/optimum?sessions=video:4&sessions=default:4")).json()
-    full = (await api.get(f"{fleet}/optimum?load_per_pool=video:2.5")).json()
-    assert (full["overload"], [c["sessions_per_pool"] for c in full["classes"]]) == (True, [0, 4])
-    assert (seen["overloaded_types"], full["overloaded_types"]) == ([], ["video"])
-    assert full["compatibility_gap"] > 0
-    assert refusal(await api.get(f"{fleet}/optimum?load_per_pool=audio:1")) == (422, "unknown_session_type")

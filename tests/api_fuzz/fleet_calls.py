@@ -74,12 +74,12 @@ async def repair(walk: Walk) -> None:
 async def look(walk: Walk) -> None:
     """One of the calls that only read."""
     sound = (
-        *("", "/state", "/events", "/next", "/pools?limit=3", "/averages?window=60", "/optimum?load_per_pool=2"),
+        *("", "/state", "/events", "/next", "/pools?limit=3", "/averages?window=60"),
         *("/quality", "/scale"),
         "/endpoints",
     )
-    typed = f"/next?session_type={type_name(walk.rng)}", f"/optimum?load_per_pool={type_name(walk.rng)}:2"
-    what = walk.rng.choice([*sound, *typed, "/averages?window=61", "/optimum?x=1"])
+    typed = f"/next?session_type={type_name(walk.rng)}"
+    what = walk.rng.choice([*sound, typed, "/averages?window=61", "/next?x=1"])
     fleet = walk.fleet()
     answer = await walk.of_fleet("GET", what, fleet, what.partition("?")[0])
     if answer.is_success and what == "/state":

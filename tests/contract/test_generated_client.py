@@ -71,12 +71,6 @@ async def test_it_assigns_without_a_body(call: Call, service: Service) -> None:
     assert (await call("sessions.assign", "tiny")).parsed.pool_id == "large-2"
 
 
-async def test_it_asks_a_what_if_with_two_classes(call: Call, service: Service) -> None:
-    said = (await call("observations.get_optimum", "tiny", load_per_pool=1.5, pools=["small:4", "large:3"])).parsed
-    assert [(c.name, c.pools) for c in said.classes] == [("small", 4), ("large", 3)]
-    assert (said.load_per_pool, said.sessions) == (1.5, 10.5)
-
-
 async def test_it_meets_a_409_with_its_code(call: Call, service: Service) -> None:
     service.draws.waiting = [0.75, 0.0]
     body = model("AssignBody", session_id="s-1")

@@ -91,7 +91,7 @@ def test_a_schema_has_only_json_schema_keywords_and_no_default_that_stops_genera
 def test_an_operation_is_called_as_its_function(document: dict[str, Any], by_name: dict[str, Operation]) -> None:
     assert len(by_name) == len(list(operations(document)))
     assert all(name.isidentifier() for name in by_name)
-    assert {"assign", "complete", "renew", "operate", "get_optimum", "put_pool_sessions"} < by_name.keys()
+    assert {"assign", "complete", "renew", "operate", "get_averages", "put_pool_sessions"} < by_name.keys()
 
 
 def test_an_operation_has_a_sentence_as_its_summary_and_a_description_beside_it(by_name: dict[str, Operation]) -> None:

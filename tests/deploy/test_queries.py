@@ -57,7 +57,7 @@ PANELS = {
 }
 
 
-SLOW = ("fleet_span:", "fleet:slta_expected_placement_gap_ratio:")
+SLOW = ("fleet_span:",)
 """What is known once a quarter of an hour has passed, or the mean load stands still: the rules' own tests see it."""
 AT_ONCE = [rule for rule in RECORDED if not rule.startswith(SLOW)]
 

@@ -11,14 +11,13 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 from slta.api.http.openapi import EXAMPLES
-from slta.expected_gap.cache import ExpectedGapCache
-from testbed.in_process import TINY, Here, Service, service_in_process
+from testbed.in_process import TINY, Service, service_in_process
 from testbed.servers import running_server
 from tests.contract.document import openapi
 from tests.docs.pages import ROOT, Page
@@ -78,7 +77,6 @@ STORY = (
     Call("", "GET", "/state", seconds_before=20),
     Call("", "GET", "/next"),
     Call("", "GET", "/quality"),
-    Call("", "GET", "/optimum?load_per_pool=1.5&pools=small:4&pools=large:2"),
     *(_assign("", f"s-{k}", 0.0) for k in range(7, 10)),
     Call("", "GET", "/averages?window=60", seconds_before=11),
     Call("", "POST", "/pools", {"pools": [{"pool_id": "small-3", "pool_class": "small"}]}),
@@ -119,15 +117,11 @@ async def play() -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
     """
     shown: dict[str, str] = {}
     examples: dict[str, dict[str, Any]] = {}
-    expected_gaps = ExpectedGapCache(Here(), pause_seconds=0)
     with running_server() as url:
-        async with service_in_process(url, expected_gaps) as service, expected_gaps.under_way():
+        async with service_in_process(url) as service:
             await service.store.check()  # what `/readyz` tells
             for call in STORY:
                 answer = await _make(service, call)
-                while b'"expected_placement_gap_reason":"pending"' in answer.content:
-                    await asyncio.sleep(0.02)
-                    answer = await _make(service, replace(call, seconds_before=0))
                 if call.name:
                     shown[call.name] = _show(call, answer)
                 if answer.is_success:

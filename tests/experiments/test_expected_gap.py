@@ -8,11 +8,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from slta.core.expected_gap import expected_placement_gap, offered_load
 from slta.core.utility import LogShareUtility, PoolClass
 from slta_experiments.engine.simulate import Run, simulate
 from slta_experiments.fleets import FIGURE_3_RIGHT, SIX_CAPPED, SIX_QUADRATIC, TABLE_1, FleetShape
 from slta_experiments.workload import generator, stationary
+from slta_planning.expected_gap import expected_placement_gap, offered_load
 from tests.core.curves import falling
 
 SEEDS, HORIZON = 8, 130.0

@@ -16,10 +16,7 @@ from redis import Redis
 from structlog.testing import capture_logs
 
 from slta import release
-from slta.core.expected_gap import expected_placement_gap
-from slta.core.optimum import utility_bound
 from slta.core.policies import POLICIES
-from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.metrics import Metrics
 from slta.metrics.exposition import REPEATED
@@ -31,10 +28,7 @@ from slta.models.scrape import Scrape
 from slta.store import Store
 from slta.views.averages import averages
 from slta.views.differences import differences_by_source
-from slta.views.expected_gap import rounded
 from slta.views.state import observe_state
-from testbed.awaiting import eventually
-from testbed.in_process import Here
 from testbed.servers import EMBEDDED, running_server
 from tests.docs.pages import ROOT, Page
 from tests.expositions import text_of
@@ -92,19 +86,8 @@ async def measured(store: Store, server: str) -> dict[str, list[float]]:
     return utilities
 
 
-async def exposition(
-    metrics: Metrics, store: Store, wanted: Scrape = ALL, expected_gaps: ExpectedGapCache | None = None
-) -> str:
-    return await text_of(await metrics.render(store, Specs(), wanted, expected_gaps))
-
-
-async def with_expected_gap(metrics: Metrics, store: Store) -> str:
-    """A scrape after the first answer."""
-    expected_gaps = ExpectedGapCache(Here(), pause_seconds=0)
-    async with expected_gaps.under_way():
-        await exposition(metrics, store, ALL, expected_gaps)
-        await eventually(lambda: any(known.gap for known in expected_gaps.known().values()))
-        return await exposition(metrics, store, ALL, expected_gaps)
+async def exposition(metrics: Metrics, store: Store, wanted: Scrape = ALL) -> str:
+    return await text_of(await metrics.render(store, Specs(), wanted))
 
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -140,7 +123,7 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics, serve
         scale = {"budget": 9, "hold_seconds": seconds, "classes": costs}
         await define(store, fleet, small_fleet(scale=scale))
         await store.fleets.tick(fleet)
-    families = parse_text(await with_expected_gap(metrics, store))
+    families = parse_text(await exposition(metrics, store))
     told = {(one.name, one.type) for one in families if not one.name.startswith("process_")}
     shown = re.findall(r"^\| `((?:slta|http)_\w+?)(?:_total)?` \| (\w*) +\|", PAGE.text, re.MULTILINE)
     assert {(name, kind or "gauge") for name, kind in shown} == told
@@ -175,20 +158,6 @@ async def test_differences_at_placing_have_series_by_source(store: Store, metric
     variance = (squares - total**2 / sessions) / (sessions - 1)
     assert math.sqrt(variance / sessions) == pytest.approx(seen.placed.standard_error, abs=1e-9)
     assert value(found, "compared_sessions_total", **placed | {"source": "reported"}) == 0
-
-
-async def test_a_gap_that_is_not_expected_yet_has_no_series(empty_store: Store, metrics: Metrics) -> None:
-    """A scrape does not wait for it; the next one has it, as a part of the bound."""
-    file = small_fleet()
-    await define(empty_store, "f", file)
-    for session in range(6):
-        await empty_store.sessions.assign("f", f"s-{session}", None)
-    assert "expected_placement_gap_ratio{" not in await exposition(metrics, empty_store)
-    found = series(await with_expected_gap(metrics, empty_store))
-    spec = compile_spec(file)
-    gap = expected_placement_gap(spec.ranking, [2, 2], rounded(6.0))
-    bound = utility_bound(spec.ranking, [0.5, 0.5], rounded(6.0) / 4)
-    assert value(found, "expected_placement_gap_ratio", fleet="f") == pytest.approx(gap / bound)
 
 
 async def test_a_scrape_encodes_no_integrals(store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,14 +9,11 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import FleetFile, Specs
 from slta.metrics import Metrics
 from slta.metrics.families import LEVEL_ROWS
 from slta.models.scrape import Part, Scrape
 from slta.store import Store, StoreSettings
-from testbed.awaiting import eventually
-from testbed.in_process import Here
 from testbed.servers import Server
 from tests.expositions import scrape, text_of
 from tests.metrics.conftest import PATIENT, define
@@ -109,47 +106,18 @@ async def test_scrapes_that_ask_for_different_families_do_not_share_a_reading(st
 
 
 async def test_two_dispatchers_differ_in_what_is_of_time_only(store: Store, metrics: Metrics, server: Server) -> None:
-    other_metrics, gaps = Metrics(), ExpectedGapCache(Here(), pause_seconds=0)
+    other_metrics, wanted = Metrics(), Scrape(of="fleets", levels=True, detail=True)
     other = await Store.open(PATIENT(server.url), other_metrics)
-    snapshot = await other.fleets.snapshot("f")
-    async with gaps.under_way():  # the other one has predicted, and has served requests
-        spec = await Specs().of(snapshot.document)
-        await eventually(lambda: gaps.now(snapshot, spec).gap is not None)
-        wanted = Scrape(of="fleets", levels=True, detail=True)
-        texts = await asyncio.gather(
-            text_of(await metrics.render(store, Specs(), wanted)),
-            text_of(await other_metrics.render(other, Specs(), wanted, gaps)),
-        )
+    texts = await asyncio.gather(
+        text_of(await metrics.render(store, Specs(), wanted)),
+        text_of(await other_metrics.render(other, Specs(), wanted)),
+    )
     await other_metrics.end()
     await other.close()
     one, two = map(samples, texts)
     assert list(one) == list(two)
     differing = {series.partition("{")[0] for series in one if one[series] != two[series]}
     assert not [name for name in differing if not OF_TIME.search(name.removesuffix("_total"))]
-
-
-async def test_an_expected_gap_is_in_the_process_part_of_who_has_read_the_fleet(store: Store, metrics: Metrics) -> None:
-    gaps, specs = ExpectedGapCache(Here(), pause_seconds=0), Specs()
-
-    async def text(of: Part) -> str:
-        return await text_of(await metrics.render(store, specs, Scrape(of=of), gaps))
-
-    async with gaps.under_way():
-        assert 'slta_expected_placement_gap_ratio{fleet="f"}' not in await text("process")
-        assert "expected" not in await text("fleets")
-        await eventually(lambda: bool(gaps.known()))
-        assert 'slta_expected_placement_gap_ratio{fleet="f"}' in await text("process")
-
-
-async def test_a_deleted_fleet_has_no_expected_gap(store: Store, metrics: Metrics) -> None:
-    gaps, specs = ExpectedGapCache(Here(), pause_seconds=0), Specs()
-    async with gaps.under_way():
-        await text_of(await metrics.render(store, specs, Scrape(of="fleets"), gaps))
-        await eventually(lambda: bool(gaps.known()))
-    for session in "abcd":
-        await store.sessions.complete("f", session)
-    await store.fleets.delete("f")
-    assert "expected" not in await text_of(await metrics.render(store, specs, Scrape(of="process"), gaps))
 
 
 async def test_a_store_that_is_gone_is_told_by_each_part(store: Store, metrics: Metrics, server: Server) -> None:

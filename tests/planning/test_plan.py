@@ -9,11 +9,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from slta.core.expected_gap import blocking
 from slta.core.fleet import FleetSpec
 from slta.core.orders import PAPER, Index, Order
 from slta.core.policies import PLACING, POLICIES
 from slta.core.utility import LogShareUtility, PoolClass
+from slta_planning.expected_gap import blocking
 from slta_planning.plan.answer import search_of
 from slta_planning.plan.expected import (
     Expectation,
@@ -31,8 +31,8 @@ from slta_planning.plan.market import Market, places_for
 from slta_planning.plan.rounds import NoFleetError, Round
 from slta_planning.plan.search import Search
 from slta_planning.simulation import shape_of
-from tests.core.test_expected_gap import erlang
 from tests.planning.markets import best, market, spec_of
+from tests.planning.test_expected_gap import erlang
 
 
 @pytest.mark.parametrize("load", [0.5, 3.0, 40.0, 400.0])

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from slta.core.expected_gap import blocking
 from slta.core.session_types.sets import TypeSets
+from slta_planning.expected_gap import blocking
 from slta_planning.plan import market as markets
 from slta_planning.plan.market import Room, rooms_for, unions_of
 from slta_planning.plan.solving import best_for, cheapest

@@ -9,10 +9,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from slta.core.expected_gap import blocking
 from slta.core.fleet import FleetSpec
 from slta.core.orders import PAPER, Kink, Order
 from slta_experiments.engine.simulate import Run, simulate
+from slta_planning.expected_gap import blocking
 from slta_planning.plan import simulation
 from slta_planning.plan.answer import search_of
 from slta_planning.plan.finding import best_within, cheapest_for, found_for, thinned

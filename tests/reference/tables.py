@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from slta.api.http.codes import MEANINGS
 from slta.metrics.definitions import Row
-from slta.metrics.exposition import EXPECTED_ROWS, FLEETS_ROW, LINK_ROWS
+from slta.metrics.exposition import FLEETS_ROW, LINK_ROWS
 from slta.metrics.families import FLEET_ROWS
 from slta.metrics.process_metrics import PROCESS_ROWS
 from slta.runtime.settings import Settings
@@ -23,7 +23,7 @@ from tests.reference.labels import LABELS
 from tests.reference.markdown import attribute_docs, paragraph, prose, table
 
 OF_FLEETS: tuple[Row, ...] = (FLEETS_ROW, *FLEET_ROWS)
-OF_PROCESSES: tuple[Row, ...] = (*LINK_ROWS, *EXPECTED_ROWS, *PROCESS_ROWS)
+OF_PROCESSES: tuple[Row, ...] = (*LINK_ROWS, *PROCESS_ROWS)
 ROWS = (*OF_FLEETS, *OF_PROCESSES)
 """All families."""
 RULES = ROOT / "deploy/prometheus/rules"

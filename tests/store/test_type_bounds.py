@@ -83,7 +83,7 @@ async def test_an_interval_of_a_dead_process_is_taken_over(store: Store, clock: 
     await tick(store, clock, TypeBounds(store, Specs(), Here()))  # it is killed here
     bounds = TypeBounds(store, Specs(), calculator)
     await tick(store, clock, bounds)
-    await calculator.ask("excesses", "[]")
+    await calculator.ask("[]")
     assert calculator.pid
     os.kill(calculator.pid, signal.SIGKILL)
     await bounds.round()

@@ -10,16 +10,13 @@ import pytest
 from slta.core.policies import POLICIES
 from slta.core.session_types.intervals import Interval
 from slta.dashboard.frames import frame
-from slta.fleet_file import FleetFile
 from slta.models import Snapshot, TypeIntegrals, TypeSnapshot
 from slta.models.errors import UtilitiesChangedError
 from slta.views.averages import averages, least_connections_gap, observe_averages
 from slta.views.counts import SessionCounts
-from slta.views.expected_gap import ExpectedGap, question_at, question_now
 from slta.views.integrals import completed, decode_integrals, encode_integrals
 from slta.views.session_types import TypeObservation
 from slta.views.state import observe_state
-from slta.views.what_if import changed, what_if
 from tests.views.test_views import SCALE, SECOND, SPEC, integrals, snapshot
 
 TYPED = replace(SPEC, policy=POLICIES["jlmu"], session_types={"narrow": ["b"]})
@@ -154,31 +151,11 @@ def test_an_even_spread_is_no_comparison_for_types() -> None:
     assert least_connections_gap(means_of((1.0, 1.0), 7, 6, 5), BEGIN, TYPED) is None
 
 
-def test_no_gap_is_expected_with_types() -> None:
-    reason = ExpectedGap(reason="session_types")
-    assert question_now(two_on_b(), TYPED) == question_at(two_on_b(), TYPED, [1, 1], 2) == reason
-
-
-def test_one_load_scales_the_types_that_there_are() -> None:
-    asked = what_if(TYPED, *changed(two_on_b(), TYPED, {"": 0.5}, {}))
-    assert [(one.name, one.sessions) for one in asked.session_types] == [("default", 0), ("narrow", 1)]
-    assert (asked.utility_bound, asked.compatibility_gap) == (3, 1)
-
-
-def test_sets_that_cost_nothing_have_no_gap_by_rounding() -> None:
-    curves = {"a": 5, "b": 9}
-    classes = [{"name": n, "capacity": 9, "utility": {"kind": "log_share", "resource": r}} for n, r in curves.items()]
-    spec = FleetFile.read({"classes": classes, "policy": "jlmu", "session_types": {"narrow": ["b"]}}).to_spec()
-    loads = ({"default": load / 2, "narrow": 0.5} for load in range(1, 9))
-    gaps = {what_if(spec, *changed(two_on_b(), spec, asked, {})).compatibility_gap for asked in loads}
-    assert gaps == {0.0}
-
-
 def test_a_frame_has_the_next_placement_of_each_type() -> None:
-    seen = frame(two_on_b(), TYPED, ExpectedGap(reason="session_types"), AS_READ)
+    seen = frame(two_on_b(), TYPED, AS_READ)
     assert [(one.session_type, one.refused) for one in seen.next_by_type] == [
         ("default", None),
         ("narrow", "no_capacity"),
     ]
-    plain = frame(snapshot([1], [1]), SPEC, ExpectedGap(reason="pending"), AS_READ)
+    plain = frame(snapshot([1], [1]), SPEC, AS_READ)
     assert plain.next_by_type == []

@@ -20,7 +20,6 @@ from slta.views.averages import averages, observe_averages
 from slta.views.differences import differences_by_source, mean_difference
 from slta.views.integrals import decode_integrals, encode_integrals
 from slta.views.state import observe_state
-from slta.views.what_if import changed, what_if
 
 SECOND = 1_000_000
 
@@ -108,9 +107,6 @@ def test_ranks_and_thresholds_are_those_of_the_order_that_dispatches_and_the_bou
     assert [c.optimal_threshold for c in seen.classes] == [2, 0]
     assert (seen.utility_bound, seen.load_price) == (pytest.approx(1.1), pytest.approx(0.1))
     assert [c.optimal_occupancy for c in seen.classes] == [[1, 1], [1, 1]], "the best there is: one on each"
-    asked = what_if(spec, *changed(snapshot([1, 1, 1], [1]), spec, {}, {}))
-    assert (asked.optimal_rank, asked.utility_bound) == (3, pytest.approx(1.1))
-    assert [c.threshold for c in asked.classes] == [2, 0]
 
 
 def test_yellow_tokens_belong_to_the_class_of_the_estimate() -> None:
@@ -225,22 +221,6 @@ def test_any_other_text_is_refused(text: str) -> None:
 def test_integrals_that_nobody_could_have_got_are_refused(number: float) -> None:
     with pytest.raises(InvalidIntegralsError):
         decode_integrals("f", encode_integrals("f", integrals(utility=(number, 0.0))))
-
-
-def test_a_what_if_says_what_an_operator_would_win() -> None:
-    present = snapshot([2, 2, 1], [2, 1])
-    now = what_if(SPEC, *changed(present, SPEC, {}, {}))
-    # Four sessions: a takes two on each pool, 4 + 4 + 3 + 3; the next is worth 3, on b.
-    assert (now.load_per_pool, now.sessions, now.utility_bound, now.load_price) == (1, 4, 14, 3)
-    assert [c.sessions_per_pool for c in now.classes] == [2, 0]
-    without = what_if(SPEC, *changed(present, SPEC, {}, {"a": 0}))
-    # On b alone: 3 + 3 + 2 + 2, exactly full.
-    assert (without.load_per_pool, without.utility_bound, without.overload, without.optimal_rank) == (2, 10, False, 2)
-    assert [c.threshold for c in without.classes] == [None, 1]
-    beyond = what_if(SPEC, *changed(present, SPEC, {"": 3.5}, {"a": 0}))
-    assert (beyond.utility_bound, beyond.overload) == (10, True)
-    nothing = what_if(SPEC, *changed(present, SPEC, {}, {"a": 0, "b": 0}))
-    assert (nothing.load_per_pool, nothing.overload, nothing.utility_bound) == (None, True, None)
 
 
 def drawn(since: int, placed: Sequence[float] = (), reported: Sequence[float] = ()) -> Integrals:

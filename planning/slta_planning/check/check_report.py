@@ -8,7 +8,7 @@ from math import ceil
 from slta.core.fleet import FleetSpec
 from slta_planning.check.facts import Facts
 from slta_planning.fit.weights import ASSUMED, assumed_weights
-from slta_planning.text import SHOWN, amount, columns, counted, wrapped
+from slta_planning.text import SHOWN, amount, columns, counted, percent, wrapped
 
 MAX_ROWS = 20
 """Maximum of stretches that are shown."""
@@ -97,7 +97,7 @@ def _loads(spec: FleetSpec, facts: Facts) -> list[str]:
     if spec.session_types:
         return []
     names = [c.name for c in spec.classes]
-    head = ["sessions", "r*", "next place", "utility", "price", *map(_on_a, names), "thresholds"]
+    head = ["sessions", "r*", "next place", "utility", "price", "usual gap", *map(_on_a, names), "thresholds"]
     rows = [
         [
             amount(at.sessions),
@@ -105,6 +105,7 @@ def _loads(spec: FleetSpec, facts: Facts) -> list[str]:
             f"{names[at.coordinate.pool_class]} {at.coordinate.level}",
             f"{at.utility:,.2f}",
             f"{at.price:.4g}",
+            percent(at.usual_gap),
             *(f"{mean:.2f}" for mean in at.occupancies),
             ", ".join(map(str, at.thresholds)),
         ]

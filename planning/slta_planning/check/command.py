@@ -146,4 +146,5 @@ def _at_load(names: Sequence[str], at: AtLoad) -> dict[str, Any]:
         "occupancies": dict(zip(names, at.occupancies, strict=True)),
         "utility": at.utility,
         "price": at.price,
+        "usual_gap": at.usual_gap,
     }

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimal_assignment, optimum
 from slta.core.ranking import Coordinate, tied
+from slta_planning.expected_gap import usual_gap
 
 SHARES = (0.25, 0.5, 0.75, 0.95)
 """Default loads, as fractions of the sessions that add utility."""
@@ -37,6 +38,7 @@ class AtLoad(NamedTuple):
     """Sessions per pool of each class."""
     utility: float
     price: float
+    usual_gap: float | None
 
 
 class Tie(NamedTuple):
@@ -80,7 +82,8 @@ def at_load(spec: FleetSpec, pools: Sequence[int], sessions: float) -> AtLoad:
     columns = optimal_assignment(spec.optimal_ranking, pools, best)
     means = tuple(sum(column[1:]) / count if count else 0.0 for column, count in zip(columns, pools, strict=True))
     thresholds = spec.ranking.thresholds(target.rank)
-    return AtLoad(sessions, target.rank, target.coordinate, thresholds, means, best.utility, best.price)
+    usual = usual_gap(spec, pools, sessions)
+    return AtLoad(sessions, target.rank, target.coordinate, thresholds, means, best.utility, best.price, usual)
 
 
 def _stretches(spec: FleetSpec) -> tuple[Stretch, ...]:

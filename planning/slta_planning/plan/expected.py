@@ -11,7 +11,13 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from scipy.stats import poisson
 
-from slta.core.expected_gap import (
+from slta.core.fleet import FleetSpec
+from slta.core.optimum import optimum, pool_worth
+from slta.core.policies import Policy
+from slta.core.session_types.bound import gains
+from slta_experiments.engine.tables import optimum_table
+from slta_experiments.fleets import FleetShape
+from slta_planning.expected_gap import (
     NotByMarginalError,
     TooLargeError,
     blocking,
@@ -19,12 +25,6 @@ from slta.core.expected_gap import (
     slots_of,
     steps_of,
 )
-from slta.core.fleet import FleetSpec
-from slta.core.optimum import optimum, pool_worth
-from slta.core.policies import Policy
-from slta.core.session_types.bound import gains
-from slta_experiments.engine.tables import optimum_table
-from slta_experiments.fleets import FleetShape
 from slta_planning.simulation import Measured, measured, part_of, shape_of, simulated_runs
 
 

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from slta.core.expected_gap import blocking
 from slta.core.fleet import FleetSpec
 from slta.core.session_types.sets import TypeSets
+from slta_planning.expected_gap import blocking
 from slta_planning.plan.loads import Hour
 
 Floats = NDArray[np.float64]

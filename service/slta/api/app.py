@@ -20,7 +20,6 @@ from slta.api.http.proxy_headers import TrustedProxies
 from slta.api.routes import endpoints, fleets, heartbeats, observations, operations, place, pools, probes, sessions
 from slta.auth.keys import Access
 from slta.auth.rate_limit import Rate
-from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.models.request_record import RequestRecord
 from slta.scaling.advisor import Advisor
@@ -57,7 +56,6 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
     observe_request: Callable[[RequestRecord], None] = lambda _: None,
     begin_request: BeginRequest | None = None,
     specs: Specs | None = None,
-    expected_gaps: ExpectedGapCache | None = None,
     allowed_hosts: Iterable[str] = LOOPBACK_HOSTS,
     docs_enabled: bool = False,
     docs_url: object = None,
@@ -72,7 +70,7 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
     `render_metrics` returns the exposition and its headers for a scrape.
     `observe_request` is called after every request, for the log, metrics and traces, `begin_request` before it, for
     traces: see `begin` of `RequestGuard`.
-    `specs` caches compiled fleets, `expected_gaps` their expected placement gaps; share both with the metrics.
+    `specs` caches compiled fleets; share it with the metrics.
     `allowed_hosts` are names without port, `*.example.org` or `*`; any other Host gets 400.
     `docs_url` is the site of the documentation, to which `type` of problems links; None for no link.
     `docs_enabled` serves /docs and /openapi.json without a key.
@@ -93,11 +91,9 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
         begin=begin_request,
     )
     authorizer = Authorizer(access, rate, store)
-    specs, expected_gaps = specs or Specs(), expected_gaps or ExpectedGapCache()
+    specs = specs or Specs()
     readers = EndpointCache(store, specs), Advisor(store, specs)
-    app.state.dependencies = dependencies = Dependencies(
-        store, specs, expected_gaps, *readers, authorizer, render_metrics, is_ending
-    )
+    app.state.dependencies = dependencies = Dependencies(store, specs, *readers, authorizer, render_metrics, is_ending)
     app.state.fast_path = FastPath(guard, dependencies)
     refuse_without_route(app)
     for router in (*ROUTERS, *([docs_page.router] if docs_enabled else []), *extra_routers):

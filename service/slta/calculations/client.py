@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 from slta.child_process import end, start_module
 
@@ -17,13 +17,6 @@ WITHOUT_SITE_PACKAGES = "-S"
 
 class CalculationFailedError(Exception):
     """The subprocess exited or timed out. The next question starts a new one."""
-
-
-class Answer(NamedTuple):
-    """What was calculated, None if it would take too long, and the seconds of the processor that it took."""
-
-    value: Any
-    seconds: float
 
 
 class Calculator:
@@ -40,13 +33,13 @@ class Calculator:
         """Process id, None if not running."""
         return self._process.pid if self._process else None
 
-    async def ask(self, kind: str, question: str) -> Answer:
-        """Answer a question in JSON, of a kind of `worker.CALCULATIONS`; raises CalculationFailedError."""
+    async def ask(self, question: str) -> Any:  # noqa: ANN401 - as decoded
+        """Answer to a question in JSON, None if it would take too long; raises CalculationFailedError."""
         async with self._lock:
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     process = self._process = self._process or await _start()
-                    line = await _exchange(process, f'["{kind}",{question}]\n'.encode())
+                    line = await _exchange(process, f"{question}\n".encode())
             except (TimeoutError, OSError, ValueError) as error:
                 await self.end()
                 raise CalculationFailedError(repr(error)) from error
@@ -54,7 +47,7 @@ class Calculator:
                 await self.end()
                 raise
             self._used = monotonic()
-        return Answer(*json.loads(line))
+        return json.loads(line)
 
     async def rest(self, seconds: float) -> None:
         """Kill the subprocess if it has had no question for so long."""

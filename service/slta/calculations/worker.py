@@ -1,4 +1,4 @@
-"""Calculation subprocess: JSON lines, a question on standard input, its answer on standard output.
+"""Calculation subprocess of the bounds of session types: JSON lines, a question on its input, the answer on its output.
 
 It runs at the lowest priority, needs only the standard library, and exits at end of input.
 """
@@ -9,13 +9,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from time import process_time
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
-from slta.core.expected_gap import NotByMarginalError, TooLargeError, expected_placement_gap, offered_load
-from slta.core.optimum import optimum
 from slta.core.ranking import Coordinate, Ranking
 from slta.core.session_types.intervals import Interval, excess
 from slta.core.session_types.sets import TypeSets
@@ -25,34 +22,16 @@ MAX_SECONDS = 5.0
 MAX_NICENESS = 19
 
 
-def expected_gap(question: dict[str, Any]) -> dict[str, Any]:
-    """Compute one prediction of the placement gap.
-
-    `classes` is the dispatch order as class indexes, `marginals[i][x]` is Δ(i, x), `pools` A(i), `sessions` the mean N.
-    """
-    ranking = _ranking(question["classes"], question["marginals"])
-    pools, sessions = question["pools"], question["sessions"]
-    places = sum(count * len(column) for count, column in zip(pools, question["marginals"], strict=True))
-    offered = offered_load(sessions, places) if sessions else 0.0
-    if offered is None:
-        return {"reason": "nearly_full"}
-    try:
-        gap = expected_placement_gap(ranking, pools, offered)
-    except NotByMarginalError:
-        return {"reason": "order"}
-    except TooLargeError:
-        return {"reason": "too_large"}
-    best = optimum(ranking, pools, sessions)
-    bound = abs(best.utility) / sum(pools) if best else 0.0
-    return {"gap": gap, "relative": gap / bound if bound else None}
+class TooLargeError(Exception):
+    """The answer would take longer than `MAX_SECONDS`."""
 
 
 def excesses(questions: Sequence[tuple[dict[str, Any], Sequence[float]]]) -> list[float]:
     """`excess` of intervals, each with the tables of its fleet.
 
-    `classes` and `marginals` as above, in integers, `sets` are the classes of each type. The numbers of an interval are
-    the integrals of U*(N, A), of the pools by class and of the sessions by type. One of other types than its tables, as
-    of a damaged fleet, gets -1, which the store does not add.
+    `classes` is the dispatch order as class indexes, `marginals[i][x]` is Δ(i, x) as an integer, `sets` are the classes
+    of each type. The numbers of an interval are the integrals of U*(N, A), of the pools by class and of the sessions by
+    type. One of other types than its tables, as of a damaged fleet, gets -1, which the store does not add.
     """
     found = []
     for tables, numbers in questions:
@@ -61,9 +40,6 @@ def excesses(questions: Sequence[tuple[dict[str, Any], Sequence[float]]]) -> lis
         fits = len(interval.sessions) == len(sets.classes)
         found.append(excess(sets, ranking, interval) if fits else -1.0)
     return found
-
-
-CALCULATIONS: Mapping[str, Callable[[Any], Any]] = {"expected_gap": expected_gap, "excesses": excesses}
 
 
 def _ranking(classes: list[int], marginals: list[list[float]]) -> Ranking:
@@ -80,24 +56,19 @@ def _on_cpu_limit(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def main() -> None:
-    """Answer questions, [kind, question], until end of input by [answer, seconds of the processor].
-
-    The answer is None if it would take longer than `MAX_SECONDS`.
-    """
+    """Answer questions until end of input; by null if the answer would take longer than `MAX_SECONDS`."""
     os.setpriority(os.PRIO_PROCESS, 0, MAX_NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the dispatcher handles Ctrl-C and stops us
     signal.signal(signal.SIGPROF, _on_cpu_limit)
     for line in sys.stdin:
         signal.setitimer(signal.ITIMER_PROF, MAX_SECONDS)
-        began = process_time()
         try:
-            kind, question = json.loads(line)
-            result = CALCULATIONS[kind](question)
+            result = excesses(json.loads(line))
         except TooLargeError:
             result = None
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
-        sys.stdout.write(json.dumps([result, process_time() - began]) + "\n")
+        sys.stdout.write(json.dumps(result) + "\n")
         sys.stdout.flush()
 
 

@@ -24,7 +24,6 @@ Not in the paper:
 | fleet specification, limits, marginal utilities as integers | fleet, limits, integers |
 | other orders of coordinates | orders |
 | other policies | policies.slta_greedy, policies.observe |
-| expected placement gap of JLMU | expected_gap |
 | utility of an even spread | least_connections |
 | difference at placing | differences |
 | measured quality, drift of curves | quality |

@@ -11,12 +11,10 @@ from slta.core.fleet import FleetSpec
 from slta.dashboard.events import Damage, Estimate, Frame, show_policy
 from slta.dashboard.history import FleetHistory
 from slta.dashboard.pool_lists import AwayPools, agree, not_active, shows_single_pools, single_pools
-from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.models import MICROSECONDS, AuditResult, Pool, Snapshot
 from slta.store import Store
 from slta.views.averages import least_connections_gap, observe_averages, over_window
-from slta.views.expected_gap import ExpectedGap
 from slta.views.next_placement import next_placement
 from slta.views.state import enumeration, observe_state
 
@@ -41,7 +39,6 @@ class FrameReader:
 
     store: Store
     specs: Specs
-    expected_gaps: ExpectedGapCache
 
     def follow(self) -> Followed:
         """What to keep of a fleet."""
@@ -53,7 +50,6 @@ class FrameReader:
         spec = await self.specs.of_stored(snapshot.document)
         await followed.history.follow(snapshot, spec)
         away = await followed.away.follow(snapshot) if pools is None else not_active(pools)
-        expected = self.expected_gaps.now(snapshot, spec)
         as_read = {
             "pools": pools,
             "away": away,
@@ -61,7 +57,7 @@ class FrameReader:
             "damage": damage(snapshot.audit),
             "store": self.store.readiness,
         }
-        return await in_worker(frame, snapshot, spec, expected, as_read)
+        return await in_worker(frame, snapshot, spec, as_read)
 
     async def _snapshot_and_pools(self, fleet: str) -> tuple[Snapshot, list[Pool] | None]:
         """Snapshot and matching pools; after `TRIES` mismatches under constant change, pools of just after."""
@@ -78,12 +74,12 @@ def damage(audit: AuditResult | None) -> Damage | None:
     return Damage(findings=audit.total, first=audit.first) if audit and audit.total else None
 
 
-def frame(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap, as_read: Mapping[str, Any]) -> Frame:
+def frame(snapshot: Snapshot, spec: FleetSpec, as_read: Mapping[str, Any]) -> Frame:
     """Frame of a snapshot; `as_read` are the fields that need no computation."""
-    state = observe_state(snapshot, spec, expected)
+    state = observe_state(snapshot, spec)
     return Frame(
         state=state,
-        averages=over_window(snapshot, WINDOW_SECONDS, lambda older: observe_averages(snapshot, older, spec, expected)),
+        averages=over_window(snapshot, WINDOW_SECONDS, lambda older: observe_averages(snapshot, older, spec)),
         least_connections_gap=over_window(
             snapshot, WINDOW_SECONDS, lambda older: least_connections_gap(snapshot.integrals, older, spec)
         ),

@@ -11,7 +11,6 @@ from slta.dashboard.events import Hello, StreamError, event, show_policy
 from slta.dashboard.frames import FrameReader
 from slta.dashboard.history import History
 from slta.dashboard.overview import Overview
-from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.models.errors import DispatchError, UnknownFleetError
 from slta.store import Store
@@ -105,13 +104,12 @@ class FleetStreams:
         self,
         store: Store,
         specs: Specs,
-        expected_gaps: ExpectedGapCache | None = None,
         *,
         most_viewers: int = MAX_VIEWERS,
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
-        """`specs` and `expected_gaps` as in `build_api`."""
-        self._reader = FrameReader(store, specs, expected_gaps or ExpectedGapCache())
+        """`specs` as in `build_api`."""
+        self._reader = FrameReader(store, specs)
         self.overview = Overview(store, specs)
         self._interval_seconds = interval_seconds
         self._most_viewers = most_viewers

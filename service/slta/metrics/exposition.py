@@ -6,16 +6,15 @@ It is rendered in short steps, between which the event loop runs, and sent in ch
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import nullcontext
 from itertools import chain, product
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 
 from slta import release
-from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.metrics.definitions import FamilyFactory, FleetFamily
 from slta.metrics.families import FLEET_ROWS, LEVEL_ROWS
@@ -27,12 +26,9 @@ from slta.models import Snapshot, errors
 from slta.models.scrape import Scrape
 from slta.scaling.advisor import read_advice
 from slta.store import Store
-from slta.views.expected_gap import ExpectedGap
 
 REPEATED = "Every replica repeats it: take the max, not the sum."
 """Appended to the help of fleet metrics."""
-LARGEST = "Of a fleet read by this replica in the last two minutes: take the max over replicas."
-"""Appended to the help of what a process computes for fleets."""
 HIDDEN = frozenset(row.full_name for row in PROCESS_ROWS if row.is_detail)
 """Families of the process that are exported with `detail=1` only."""
 STEP_SECONDS = 0.002
@@ -52,13 +48,9 @@ class Link(NamedTuple):
     age_seconds: float | None
 
 
-ExpectedGaps = Mapping[str, ExpectedGap]
-"""By fleet."""
-
 RELEASE = release()
 LINK = FamilyFactory[Link, Link]((), lambda link: [((), link)])
 BUILD = FamilyFactory[Link, Link](("version", "digest"), lambda link: [((RELEASE, link.library_digest), link)])
-EXPECTED = FamilyFactory[ExpectedGaps, ExpectedGap](("fleet",), lambda gaps: (((f,), gap) for f, gap in gaps.items()))
 FLEETS = FamilyFactory[int, int]((), lambda count: [((), count)])
 
 LINK_ROWS: tuple[FleetFamily[Link], ...] = (
@@ -74,14 +66,6 @@ LINK_ROWS: tuple[FleetFamily[Link], ...] = (
     ),
     BUILD.gauge(
         "build_info", "Always 1; version of this process, and digest of its function library in the store.", lambda _: 1
-    ),
-)
-EXPECTED_ROWS: tuple[FleetFamily[ExpectedGaps], ...] = (
-    EXPECTED.gauge(
-        "expected_placement_gap_ratio",
-        "Expected placement gap at a steady load equal to the mean of the last five minutes, as a fraction of the "
-        "utility bound at this load.",
-        lambda expected: expected.relative,
     ),
 )
 FLEETS_ROW = FLEETS.gauge("fleets", "Number of fleets; absent if not all could be read.", lambda count: count)
@@ -111,18 +95,15 @@ class Metrics(ProcessMetrics):
         self._age_seconds: float | None = None
         self._unreadable = set[str]()
 
-    async def render(
-        self, store: Store, specs: Specs, scrape: Scrape, expected_gaps: ExpectedGapCache | None = None
-    ) -> tuple[AsyncGenerator[bytes], dict[str, str]]:
+    async def render(self, store: Store, specs: Specs, scrape: Scrape) -> tuple[AsyncGenerator[bytes], dict[str, str]]:
         """Exposition in chunks, and its headers. If the store is unavailable, only the metrics of the process."""
-        expected_gaps, text_format = expected_gaps or ExpectedGapCache(), format_for(scrape.accept)
-        reading = await self._read(store, specs, scrape, expected_gaps) if scrape.of != "process" else None
+        text_format = format_for(scrape.accept)
+        reading = await self._read(store, specs, scrape) if scrape.of != "process" else None
         before, after = list[bytes](), list[bytes]()
         if scrape.of != "fleets":
-            answers, fleets = (reading.is_up, reading.fleets) if reading else await _ask(store)
+            answers = reading.is_up if reading else await _answers(store)
             link = Link(answers and not store.is_down, store.library_digest, self._age_seconds)
-            gaps = expected_gaps.known()
-            before = await _texts(link, {fleet: gaps[fleet] for fleet in fleets if fleet in gaps}, text_format)
+            before = await _texts(link, text_format)
             after = await self._own_texts(text_format, hidden=frozenset() if scrape.detail else HIDDEN)
         families = reading.families if reading else []
         after.append(text_format.end)
@@ -135,11 +116,11 @@ class Metrics(ProcessMetrics):
         for readings in self._readings.values():
             await readings.end()
 
-    async def _read(self, store: Store, specs: Specs, scrape: Scrape, expected_gaps: ExpectedGapCache) -> Reading:
+    async def _read(self, store: Store, specs: Specs, scrape: Scrape) -> Reading:
         shown = [row for row in FLEET_ROWS if scrape.detail or not row.is_detail]
         rows = [row for row in shown if scrape.levels or row not in LEVEL_ROWS]
         readings = self._readings[scrape.levels, scrape.detail]
-        reading = await readings.newest(lambda: read_fleets(store, specs, expected_gaps, rows))
+        reading = await readings.newest(lambda: read_fleets(store, specs, rows))
         self._age_seconds = asyncio.get_running_loop().time() - reading.began
         for fleet in reading.unreadable - self._unreadable:
             log.error("document_unreadable", fleet=fleet)
@@ -156,22 +137,20 @@ class Metrics(ProcessMetrics):
         return texts
 
 
-async def _ask(store: Store) -> tuple[bool, Sequence[str]]:
-    """Whether the store answers, and the names of the fleets."""
+async def _answers(store: Store) -> bool:
+    """Whether the store answers."""
     try:
-        return True, await store.fleets.names()
+        await store.fleets.names()
     except errors.DispatchError:
-        return False, ()
+        return False
+    return True
 
 
-async def _texts(link: Link, expected_gaps: ExpectedGaps, text_format: Format) -> list[bytes]:
-    """Text of what this process knows of the store and computed itself."""
-    time_slice = TimeSlice()
-    of_link = [FamilyText(row) for row in LINK_ROWS]
-    of_gaps = [FamilyText(row, LARGEST) for row in EXPECTED_ROWS]
-    for _ in chain(*(family.add(link) for family in of_link), *(family.add(expected_gaps) for family in of_gaps)):
+async def _texts(link: Link, text_format: Format) -> list[bytes]:
+    """Text of what this process knows of the store."""
+    time_slice, families = TimeSlice(), [FamilyText(row) for row in LINK_ROWS]
+    for _ in chain.from_iterable(family.add(link) for family in families):
         await time_slice.next()
-    families: list[FamilyText[Any]] = [*of_link, *of_gaps]
     return [text for family in families for text in family.text(text_format)]
 
 
@@ -188,9 +167,7 @@ async def _pieces(reading: Reading | None, texts: Iterable[bytes]) -> AsyncGener
         yield bytes(piece)
 
 
-async def read_fleets(
-    store: Store, specs: Specs, expected_gaps: ExpectedGapCache, rows: Sequence[FleetFamily[FleetView]]
-) -> Reading:
+async def read_fleets(store: Store, specs: Specs, rows: Sequence[FleetFamily[FleetView]]) -> Reading:
     """Read and render all fleets, by name; on an error of the store, those read before it.
 
     Of a cluster all whose shard answers; only without the others is that an error.
@@ -208,7 +185,6 @@ async def read_fleets(
                 except errors.DocumentUnreadableError:
                     reading.unreadable.add(snapshot.fleet)
                     continue
-                expected_gaps.now(snapshot, spec, by_scrape=True)
                 in_thread = asyncio.to_thread(view_of, snapshot, spec) if snapshot.types or snapshot.quality else None
                 view = await in_thread if in_thread else view_of(snapshot, spec)
                 view = view._replace(scale=await read_advice(store, snapshot, spec))

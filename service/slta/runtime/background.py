@@ -14,7 +14,6 @@ import structlog
 
 from slta.auth.key_reader import reload_if_changed
 from slta.auth.keys import Access, AccessError
-from slta.calculations.client import Calculator
 from slta.fleet_file import LoadedFleet, Specs
 from slta.fleet_file.applying import apply_file
 from slta.metrics import ProcessMetrics
@@ -62,7 +61,6 @@ class BackgroundTasks:
     `embedded` is the store that this process owns, `file` the fleet file to apply; each may be None. `requirements`
     apply to a shared store. `reload_certificate` reloads the TLS certificate if it has changed, and returns whether it
     had. `read_metrics` reads the metrics of all fleets, once, so that the first scrape finds their documents compiled.
-    `calculator` computes the bounds of session types.
     """
 
     store: Store
@@ -72,14 +70,13 @@ class BackgroundTasks:
     file: LoadedFleet | None
     requirements: ServerRequirements
     metrics: ProcessMetrics
-    calculator: Calculator = field(default_factory=Calculator, kw_only=True)
     reload_certificate: Reload = field(default=lambda: asyncio.sleep(0, result=False), kw_only=True)
     read_metrics: Callable[[], Awaitable[object]] = field(default=lambda: asyncio.sleep(0), kw_only=True)
 
     def __post_init__(self) -> None:
         self._repairs = AutomaticRepairs(self.store, self.specs, self.metrics.repair_blocked)
         self._audits = SelfAudits(self.store, self.specs, self._unlisted_audited)
-        self._bounds = TypeBounds(self.store, self.specs, self.calculator)
+        self._bounds = TypeBounds(self.store, self.specs)
         self._ticks = Ticks(self.store, self._repairs, self._audits, self._bounds, self.metrics.fleet_vanished)
         self.metrics.watch(HELD, lambda: self._ticks.held_seconds)
         self._eviction: Eviction | None = None
@@ -104,6 +101,7 @@ class BackgroundTasks:
                 startup.result()
         finally:
             await cancel_all([*tasks, startup])
+            await self._bounds.calculator.end()
 
     def _tasks(self) -> list[Coroutine[object, object, None]]:
         return [

@@ -19,7 +19,6 @@ from slta.api.http.proxy_headers import TrustedProxies
 from slta.auth.keys import Access
 from slta.core.policies import POLICIES, Policy
 from slta.dashboard import About, FleetStreams, dashboard_router, links
-from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs, load_yaml
 from slta.metrics import Metrics
 from slta.metrics.process_metrics import CERTIFICATE_ENDS, CONNECTIONS, SURPLUS_REPLICAS
@@ -109,7 +108,6 @@ class Dispatcher:
         self._file = load_yaml(settings.config, policies) if settings.config else None
         self._library = library
         self._specs = Specs(policies)
-        self._expected_gaps = ExpectedGapCache()
         self._metrics = Metrics()
         self._log_request = RequestLog()
         self._spans = open_spans(os.environ)
@@ -124,7 +122,7 @@ class Dispatcher:
         observer = spans.observing(self._metrics) if spans else self._metrics
         store = await Store.open(where, observer, self._library)
         try:
-            streams = FleetStreams(store, self._specs, self._expected_gaps)
+            streams = FleetStreams(store, self._specs)
             limits = connection_limits(self._settings, self._metrics.connection_refused)
             api = self._api(store, streams, limits)
             config = uvicorn_config(api, self._settings, limits)
@@ -139,7 +137,7 @@ class Dispatcher:
             background = self._background_tasks(store, config)
             get_cancelled_exc_class()  # imports anyio's backend, as the first stream would for 12 ms of the event loop
             freeze_startup_objects()
-            async with self._expected_gaps.under_way(), background.under_way(on_failure=server.stop):
+            async with background.under_way(on_failure=server.stop):
                 await server.serve(sockets=[listener])
         finally:
             await self._metrics.end()
@@ -151,11 +149,10 @@ class Dispatcher:
         return build_api(
             store=store,
             access=self._access,
-            render_metrics=lambda scrape: self._metrics.render(store, self._specs, scrape, self._expected_gaps),
+            render_metrics=lambda scrape: self._metrics.render(store, self._specs, scrape),
             observe_request=self._observe,
             begin_request=self._spans.begin_request if self._spans else None,
             specs=self._specs,
-            expected_gaps=self._expected_gaps,
             allowed_hosts=(*LOOPBACK_HOSTS, *self._settings.hosts),
             docs_enabled=self._settings.docs_enabled,
             docs_url=self._settings.docs_url,
@@ -182,7 +179,6 @@ class Dispatcher:
             self._file,
             self._settings.requirements,
             self._metrics,
-            calculator=self._expected_gaps.calculator,
             reload_certificate=lambda: self._reload_certificate(config),
             read_metrics=lambda: self._metrics.render(store, self._specs, Scrape(of="fleets")),
         )

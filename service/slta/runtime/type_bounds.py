@@ -20,6 +20,8 @@ from slta.store.fleets import Excess
 
 MAX_INTERVALS = 64
 """Intervals in one question."""
+IDLE_SECONDS = 60.0
+"""Time without a question after which the calculation process is stopped."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +32,7 @@ class TypeBounds:
 
     store: Store
     specs: Specs
-    calculator: Calculator
+    calculator: Calculator = field(default_factory=Calculator)
     excesses: dict[str, Excess] = field(default_factory=dict)
     _waiting: dict[str, str] = field(default_factory=dict)
     _tables: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -50,13 +52,14 @@ class TypeBounds:
                 del known[fleet]
 
     async def round(self) -> None:
-        """Compute the intervals that wait. What fails is told again by the next tick."""
+        """Compute the intervals that wait, once a second. What fails is told again by the next tick."""
         try:
             while self._waiting:
                 fleets = list(self._waiting)[:MAX_INTERVALS]
                 await self._compute({fleet: self._waiting.pop(fleet) for fleet in fleets})
         except CalculationFailedError as error:
             log.warning("bounds_failed", why=str(error))
+        await self.calculator.rest(IDLE_SECONDS)
 
     async def _compute(self, intervals: Mapping[str, str]) -> None:
         names, questions = dict[str, str](), list[str]()
@@ -65,7 +68,7 @@ class TypeBounds:
             if tables := await self._tables_of(fleet, name.rpartition(":")[0]):
                 names[fleet] = name
                 questions.append(f"[{tables},[{numbers.replace(' ', ',')}]]")
-        found = (await self.calculator.ask("excesses", f"[{','.join(questions)}]")).value or []
+        found = await self.calculator.ask(f"[{','.join(questions)}]") or []
         for (fleet, name), excess in zip(names.items(), found, strict=False):
             self.excesses[fleet] = (name, repr(excess))
             self._waiting.pop(fleet, None)  # told again meanwhile

@@ -12,7 +12,6 @@ from slta.core.least_connections import least_connections_utility
 from slta.models import MICROSECONDS, Integrals, Snapshot, TypeIntegrals
 from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
 from slta.views.differences import DifferencesBySource, differences_by_source, mean_difference
-from slta.views.expected_gap import PENDING, ExpectedGap, Reason
 from slta.views.integrals import completed, difference, encode_integrals
 
 MEANS_AND_GAPS = (*(field.name for field in fields(Gaps)), "placement_gap", "swing_gap", "utility_gap")
@@ -30,7 +29,6 @@ class AveragesObservation:
     - `placement_gap`: `utility_optimum_mean` - `utility_mean`. `swing_gap`: `utility_bound` - `utility_optimum_mean`.
     - `utility_gap`: both gaps. `relative_…`: divided by the bound, null if that is 0.
     - `compatibility_gap`: null without session types, to whose classes the other gaps are restricted.
-    - `expected_…`: as in `state`, whatever the window.
     - `difference_at_placing`: mean over reports, null without a compared report in the window. A fleet that places has
       `difference_at_placing_by_source`.
     - `mean_sessions_by_type`: totals on active pools, empty without session types.
@@ -50,18 +48,13 @@ class AveragesObservation:
     relative_swing_gap: float | None
     compatibility_gap: float | None
     relative_compatibility_gap: float | None
-    expected_placement_gap: float | None
-    relative_expected_placement_gap: float | None
-    expected_placement_gap_reason: Reason | None
     difference_at_placing: float | None
     difference_at_placing_by_source: DifferencesBySource | None
     mean_sessions_by_type: Mapping[str, float]
     integrals: str
 
 
-def observe_averages(
-    snapshot: Snapshot, older: Integrals, spec: FleetSpec, expected: ExpectedGap = PENDING
-) -> AveragesObservation:
+def observe_averages(snapshot: Snapshot, older: Integrals, spec: FleetSpec) -> AveragesObservation:
     """Response of `GET …/averages`; raises UtilitiesChangedError and InvalidIntegralsError."""
     means = mean_totals(snapshot.integrals, older, spec)
     result = gaps(spec.bound_ranking, means) if means else None
@@ -73,9 +66,6 @@ def observe_averages(
         relative_placement_gap=result.relative(result.placement_gap) if result else None,
         relative_swing_gap=result.relative(result.swing_gap) if result else None,
         relative_compatibility_gap=result.relative(result.compatibility_gap) if result else None,
-        expected_placement_gap=expected.gap,
-        relative_expected_placement_gap=expected.relative,
-        expected_placement_gap_reason=expected.reason,
         difference_at_placing=mean_difference(snapshot.integrals, older, spec),
         difference_at_placing_by_source=differences_by_source(snapshot.integrals, older, spec),
         mean_sessions_by_type=dict(zip(spec.type_names, by_type, strict=bool(by_type))),

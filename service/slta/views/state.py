@@ -12,7 +12,6 @@ from slta.models import MICROSECONDS, Snapshot
 from slta.models.heartbeats import Guard
 from slta.views.counts import PoolCounts, SessionCounts, pool_counts
 from slta.views.differences import DifferencesBySource, differences_by_source, mean_difference
-from slta.views.expected_gap import PENDING, ExpectedGap, Reason
 from slta.views.integrals import completed, encode_integrals
 from slta.views.quality import samples_of
 from slta.views.session_types import (
@@ -97,9 +96,6 @@ class Instant:
     utility_bound_per_pool: float | None
     relative_gap: float | None
     compatibility_gap: float | None
-    expected_placement_gap: float | None
-    relative_expected_placement_gap: float | None
-    expected_placement_gap_reason: Reason | None
     load_price: float | None
     difference_at_placing: float | None
     difference_at_placing_by_source: DifferencesBySource | None
@@ -123,9 +119,6 @@ class Observation(Instant):
     - `min_green_to_decrement`: green tokens that lower the estimate, null under JLMU and `observe`.
     - `utility_bound`: maximum utility of as many sessions. `relative_gap`: 1 - utility / bound.
     - `load_price`: what one more session adds at the optimum.
-    - `expected_placement_gap`: per pool, at the mean load of 300 s. If null, the reason is `pending` (retry within 10
-      s), `policy` (`observe`, or `slta` with three classes or more), `order` (not by marginal utility), `nearly_full`
-      (more than 15 % would be refused) or as named.
     - `difference_at_placing`: mean over all reports since curves, order or policy changed; of a fleet that places,
       `difference_at_placing_by_source`.
     - `compatibility_gap`: null without session types. With them `optimal_rank`, `load_price` and `optimal_threshold`
@@ -138,14 +131,14 @@ class Observation(Instant):
     integrals: str
 
 
-def observe_state(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING) -> Observation:
+def observe_state(snapshot: Snapshot, spec: FleetSpec) -> Observation:
     """Response of `GET …/state`. O(levels)."""
-    seen = instant(snapshot, spec, expected)
+    seen = instant(snapshot, spec)
     facts = {field.name: getattr(seen, field.name) for field in fields(seen)}
     return Observation(**facts, integrals=encode_integrals(snapshot.fleet, completed(snapshot.integrals, spec)))
 
 
-def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING) -> Instant:
+def instant(snapshot: Snapshot, spec: FleetSpec) -> Instant:
     """Snapshot compared with the optimum for its sessions and pools. O(levels)."""
     pools = [c.counts[0] for c in snapshot.classes]
     active = sum(pools)
@@ -174,9 +167,6 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
         utility_bound_per_pool=most / active if active else None,
         relative_gap=(most - utility) / abs(most) if most else None,
         compatibility_gap=free - most if spec.session_types else None,
-        expected_placement_gap=expected.gap,
-        relative_expected_placement_gap=expected.relative,
-        expected_placement_gap_reason=expected.reason,
         load_price=best.load_prices[0] if best and not spec.session_types else None,
         difference_at_placing=mean_difference(snapshot.integrals, None, spec),
         difference_at_placing_by_source=differences_by_source(snapshot.integrals, None, spec),

@@ -35,17 +35,6 @@ def test_its_numbers_are_those_of_state(page: Page, service: ServiceProcess) -> 
         assert row[6:8] == [str(one["tokens"]["green"]), str(one["tokens"]["yellow"])]
 
 
-def test_it_says_which_gap_is_usual(page: Page, service: ServiceProcess) -> None:
-    """The load of the last five minutes, which it is for, moves between the two looks."""
-    open_fleet(page, service, "default")
-    said = re.compile(r"; (\d\.\d+) % is usual for this fleet at this load\.$")
-    expect(page.locator("#verdict-text")).to_have_text(said, timeout=60_000)
-    state = service.call("GET", "/v1/fleets/default/state")
-    usual = said.search(page.locator("#verdict-text").inner_text())
-    assert usual is not None
-    assert float(usual[1]) == pytest.approx(100 * state["relative_expected_placement_gap"], rel=0.2)
-
-
 def test_where_others_place_it_says_the_loss_and_nothing_of_learning(page: Page, service: ServiceProcess) -> None:
     """40 sessions on one pool of ten, so the next rank is far from its optimum."""
     service.call("PUT", "/v1/fleets/observed", fleet_document(small=5, large=5, policy="observe"))

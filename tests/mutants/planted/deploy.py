@@ -105,8 +105,8 @@ MUTANTS: dict[str, Mutant] = {
     "the operator's rules are old": row(
         "deploy/kubernetes/monitoring/rules.yaml",
         "name: slta_placement > rules",
-        "SltaPlacementGap",
-        "SltaPlacement",
+        "SltaUtilityAboveBound",
+        "SltaUtilityAbove",
         "deploy/kubernetes_monitoring::test_the_resources_are_what_the_sources_say",
     ),
     "the fleets are scraped once for each pod": row(

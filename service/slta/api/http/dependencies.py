@@ -13,7 +13,6 @@ from slta.api.endpoint_cache import EndpointCache
 from slta.api.http.authorization import Authorizer
 from slta.api.http.context import RequestContext, context_of
 from slta.auth.keys import Principal
-from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.models.request_record import Author
 from slta.models.scrape import Scrape
@@ -32,7 +31,6 @@ class Dependencies:
 
     store: Store
     specs: Specs
-    expected_gaps: ExpectedGapCache
     endpoints: EndpointCache
     advisor: Advisor
     authorizer: Authorizer
@@ -75,7 +73,6 @@ async def _author(request: Request) -> Author:
 TheDependencies = Annotated[Dependencies, Depends(_dependencies)]
 TheStore = Annotated[Store, _of_application("store")]
 TheSpecs = Annotated[Specs, _of_application("specs")]
-TheExpectedGaps = Annotated[ExpectedGapCache, _of_application("expected_gaps")]
 TheEndpoints = Annotated[EndpointCache, _of_application("endpoints")]
 TheAdvisor = Annotated[Advisor, _of_application("advisor")]
 TheMetrics = Annotated[RenderMetrics, _of_application("render_metrics")]

@@ -88,19 +88,6 @@ def _one_more(counts: Sequence[float]) -> Iterator[list[float]]:
     return ([count + (i == at) for i, count in enumerate(counts)] for at in range(len(counts)))
 
 
-def without_room(sets: TypeSets, room: Sequence[float], sessions: Sequence[float]) -> tuple[int, ...]:
-    """The types of which sessions may have to be refused if class c holds at most `room[c]`.
-
-    Type 1 may use class 1 only, where it has room; types 0 and 2 must share class 0:
-
-    >>> without_room(TypeSets(((0,), (1,), (0,))), [3, 4], [3, 4, 1])
-    (0, 2)
-    """
-    types = tuple((own, float(n)) for own, n in zip(sets.members, sessions, strict=True))
-    short = _cut(_Problem(frozenset(range(len(room))), types), dict(enumerate(map(float, room))))
-    return tuple(sorted(short[1])) if short else ()
-
-
 def _fill(problem: _Problem, ranking: Ranking, pools: Sequence[float]) -> tuple[float, dict[int, float], float]:
     """Utility and sessions by class if all may go to any class of the problem, and the sessions without room."""
     left, worth, held = sum(n for _, n in problem.types), 0.0, dict.fromkeys(problem.classes, 0.0)

@@ -155,22 +155,16 @@ function conditionOf(view, rates) {
     return attention("Gaps say little: bounds count unconfirmed pools, which get few sessions.");
   if (policy.has_thresholds && off > FAR_RANKS)
     return attention(`r is ${count(off)} ranks from its optimum, and learns with each arrival.`);
-  const usual = usualGap(state);
-  if (gap > LARGE_GAP) return attention(`A better placement would win ${percent(gap)} of the best possible${usual}.`);
+  if (gap > LARGE_GAP) return attention(`A better placement would win ${percent(gap)} of the best possible.`);
   if (state.sessions.active === 0) {
     const when = arrivals(state.counters) ? "at present" : "yet";
     return { level: "good", text: `No session ${when}: the fleet is empty.` };
   }
-  return { level: "good", text: `Placement is within ${percent(Math.max(gap, 1e-5))} of the best possible${usual}.` };
+  return { level: "good", text: `Placement is within ${percent(Math.max(gap, 1e-5))} of the best possible.` };
 }
 
 /** Suffix with the session type that was rejected most; empty without types. */
 const mostOf = ({ mostRejected }) => (mostRejected ? `; most often those of type ${mostRejected}` : "");
-
-/** Suffix with the expected gap; empty without one. */
-function usualGap({ relative_expected_placement_gap: expected }) {
-  return expected === null ? "" : `; ${percent(expected)} is usual for this fleet at this load`;
-}
 
 const bad = (text) => ({ level: "bad", text });
 const attention = (text) => ({ level: "attention", text });

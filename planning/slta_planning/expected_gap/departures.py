@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from math import fsum
 from typing import NamedTuple
 
-from slta.core.expected_gap.mismatch import NONE, Departures, Mismatch, Window
 from slta.core.ranking import Coordinate
+from slta_planning.expected_gap.mismatch import NONE, Departures, Mismatch, Window
 
 
 class First(NamedTuple):

@@ -6,11 +6,11 @@ Not in the paper. With H_k the holes at rank k or better and E_k the sessions at
 
 by partial summation. `mismatch` computes the mean of min(H_k, E_k) of one rank from a Markov chain that is exact except
 for the departure rate of pools beyond the rank, `departures` estimates that rate, and `gap` sums over the ranks, from
-the worst to the best. `offered_load` is the load to predict for if sessions are refused. docs/paper.md has the errors
-against simulation.
+the worst to the best. `offered_load` is the load to predict for if sessions are refused, and `usual` the gap at a
+mean number of sessions. docs/results.md has the errors against simulation.
 """
 
-from slta.core.expected_gap.gap import (
+from slta_planning.expected_gap.gap import (
     MAX_STEPS,
     NotByMarginalError,
     TooLargeError,
@@ -18,7 +18,8 @@ from slta.core.expected_gap.gap import (
     slots_of,
     steps_of,
 )
-from slta.core.expected_gap.offered_load import MAX_REFUSED, blocking, offered_load
+from slta_planning.expected_gap.offered_load import MAX_REFUSED, blocking, offered_load
+from slta_planning.expected_gap.usual import usual_gap
 
 __all__ = [
     "MAX_REFUSED",
@@ -30,4 +31,5 @@ __all__ = [
     "offered_load",
     "slots_of",
     "steps_of",
+    "usual_gap",
 ]

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from math import fsum
 
-from slta.core.expected_gap.departures import Beyond
-from slta.core.expected_gap.mismatch import Mismatch, far_below, near, reach_of, window_at
 from slta.core.ranking import Ranking
+from slta_planning.expected_gap.departures import Beyond
+from slta_planning.expected_gap.mismatch import Mismatch, far_below, near, reach_of, window_at
 
 MAX_STEPS = 12_000_000
 """Maximum states of all ranks for one gap; 0.3 to 1.2 µs each, as most are skipped."""

@@ -12,7 +12,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from slta.core.expected_gap import (
+from slta.core.fleet import FleetSpec
+from slta.core.optimum import optimum
+from slta.core.ranking import Coordinate, Ranking
+from slta.fleet_file import FleetFile
+from slta_planning.expected_gap import (
     NotByMarginalError,
     TooLargeError,
     blocking,
@@ -21,9 +25,8 @@ from slta.core.expected_gap import (
     mismatch,
     offered_load,
     steps_of,
+    usual_gap,
 )
-from slta.core.optimum import optimum
-from slta.core.ranking import Coordinate, Ranking
 from tests.core.strategies import Fleet, fleets
 
 State = tuple[tuple[int, ...], ...]
@@ -221,3 +224,31 @@ def test_it_is_not_negative_and_a_slope_of_all_classes_is_no_loss(fleet: Fleet, 
     assert found >= -1e-9 * scale
     same = expected_placement_gap(Ranking(fleet.ranking.order, tilted), fleet.pools, load)
     assert same == pytest.approx(found, rel=1e-6, abs=1e-9 * scale * load)
+
+
+def nearly_full(**changes: object) -> FleetSpec:
+    """Two pools of 20 places in all, of which sessions beyond the first ten are worth less."""
+    tables = {"a": [0, *accumulate([5] * 5 + [1] * 5)], "b": [0, *accumulate([4] * 5 + [3] * 5)]}
+    classes = [
+        {"name": name, "capacity": 10, "utility": {"kind": "table", "values": values}}
+        for name, values in tables.items()
+    ]
+    return FleetFile.read({"classes": classes, **changes}).to_spec()
+
+
+def test_the_usual_gap_of_a_nearly_full_fleet_is_that_of_its_offered_load() -> None:
+    """Of 20 sessions 0.158892 are refused, of 19 0.13376144 (Erlang B for 20 places)."""
+    spec, present = nearly_full(), 19 * (1 - 0.13376144)
+    best = optimum(spec.ranking, [1, 1], present)
+    assert best is not None
+    lost = expected_placement_gap(spec.ranking, [1, 1], 19.0) * 2
+    assert usual_gap(spec, [1, 1], present) == pytest.approx(lost / best.utility, rel=1e-6)
+    assert usual_gap(spec, [1, 1], 20 * (1 - 0.158892)) is None
+
+
+def test_there_is_no_usual_gap_with_session_types_another_order_or_too_much_to_compute() -> None:
+    typed = nearly_full(policy="jlmu", session_types={"narrow": ["a"]})
+    ordered = nearly_full(policy="jlmu", order={"kind": "index", "load_per_pool": 1, "pools": 1})
+    assert [usual_gap(spec, [1, 1], 5.0) for spec in (typed, ordered)] == [None, None]
+    assert usual_gap(nearly_full(), [1_000_000, 1_000_000], 1e7) is None
+    assert usual_gap(nearly_full(), [1, 1], 0.0) == 0.0
