@@ -79,19 +79,17 @@ async def test_metrics_are_text_in_the_form_that_is_asked_for(api: Api, fleet: s
         ("?levels=1", "process fleets levels"),
         ("?of=fleets&levels=1", "fleets levels"),
         ("?of=process&levels=1", "process"),
-        ("?of=fleets&detail=1", "fleets detail"),
-        ("?detail=1&levels=1", "process fleets levels detail"),
     ],
 )
 async def test_parts_of_the_metrics_are_asked_for(api: Api, fleet: str, query: str, parts: str) -> None:
     text = (await api.get(f"/metrics{query}")).text
     samples = {"process": "slta_store_up 1.0", "fleets": "slta_config_version{"}
-    samples |= {"levels": "slta_occupancy_ratio{", "detail": "slta_fleet_info{"}
+    samples |= {"levels": "slta_occupancy_ratio{"}
     assert [part for part, sample in samples.items() if sample in text] == parts.split()
 
 
 @pytest.mark.parametrize(
-    "query", ["of=", "of=all", "of=Fleets", "levels=0", "levels=", "levels=true", "detail=0", "only=fleets"]
+    "query", ["of=", "of=all", "of=Fleets", "levels=0", "levels=", "levels=true", "detail=1", "only=fleets"]
 )
 async def test_a_part_of_the_metrics_that_does_not_exist_is_refused(api: Api, query: str) -> None:
     assert refusal(await api.get(f"/metrics?{query}")) == (422, "invalid_request")

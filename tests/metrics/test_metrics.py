@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import math
 import re
 import subprocess
@@ -27,7 +26,6 @@ from slta.models.request_record import RequestRecord
 from slta.models.scrape import Scrape
 from slta.store import Store
 from slta.views.averages import averages
-from slta.views.differences import differences_by_source
 from slta.views.state import observe_state
 from testbed.servers import EMBEDDED, running_server
 from tests.docs.pages import ROOT, Page
@@ -35,7 +33,7 @@ from tests.expositions import text_of
 from tests.metrics.conftest import PATIENT, define
 
 PAGE = Page(ROOT / "docs/metrics.md")
-ALL = Scrape(levels=True, detail=True)
+ALL = Scrape(levels=True)
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +108,6 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics, serve
         await store.sessions.assign("f", session_id, None)
     await store.sessions.complete("f", "b")
     await store.fleets.tick("f")
-    await draw_two(store)
     await define(store, "o", small_fleet(policy="observe", session_types={"video": ["large"]}))
     await store.fleets.tick("o")
     await store.sessions.report("o", "a", f"{(await store.fleets.snapshot('o')).classes[0].name}-1", None)
@@ -127,37 +124,6 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics, serve
     told = {(one.name, one.type) for one in families if not one.name.startswith("process_")}
     shown = re.findall(r"^\| `((?:slta|http)_\w+?)(?:_total)?` \| (\w*) +\|", PAGE.text, re.MULTILINE)
     assert {(name, kind or "gauge") for name, kind in shown} == told
-
-
-async def draw_two(store: Store) -> None:
-    """Sessions come to the fleet `f` and go, until two more were drawn for the difference at placing."""
-    drawn = await placed_and_drawn(store)
-    for passing in map(str, itertools.count()):
-        await store.sessions.assign("f", passing, None)
-        await store.sessions.complete("f", passing)
-        if await placed_and_drawn(store) == drawn + 2:
-            return
-
-
-async def placed_and_drawn(store: Store) -> int:
-    differences = (await store.fleets.snapshot("f")).integrals.differences
-    return differences.placed.sessions if differences else 0
-
-
-async def test_differences_at_placing_have_series_by_source(store: Store, metrics: Metrics) -> None:
-    await store.sessions.assign("f", "stays", None)
-    await draw_two(store)
-    found = series(await exposition(metrics, store))
-    seen = differences_by_source((await store.fleets.snapshot("f")).integrals, None, compile_spec(small_fleet()))
-    assert seen
-    assert seen.placed.mean is not None
-    placed = {"fleet": "f", "source": "placed"}
-    names = ("compared_sessions_total", "compared_difference", "compared_difference_squares")
-    sessions, total, squares = (value(found, name, **placed) for name in names)
-    assert (sessions, total) == (seen.placed.sessions, pytest.approx(sessions * seen.placed.mean))
-    variance = (squares - total**2 / sessions) / (sessions - 1)
-    assert math.sqrt(variance / sessions) == pytest.approx(seen.placed.standard_error, abs=1e-9)
-    assert value(found, "compared_sessions_total", **placed | {"source": "reported"}) == 0
 
 
 async def test_a_scrape_encodes_no_integrals(store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +161,6 @@ async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics
     assert value(found, "load_price", fleet="f", session_type="") == pytest.approx(seen.load_price)
     assert value(found, "sessions_ended_total", fleet="f", reason="completed") == 2
     assert value(found, "session_seconds_total", fleet="f") > 0
-    assert value(found, "fleet_info", fleet="f", policy="slta") == 1
     placed = sum(v for (name, _), v in found.items() if name == "slta_assignments_total")
     assert placed == seen.counters["assigned"] == 7
     for observed in seen.classes:

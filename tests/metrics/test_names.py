@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from slta.metrics.definitions import DETAIL
 from slta_client import metrics as client
 from slta_integrations.agent import metrics as agent
 from slta_integrations.follow import metrics as follow
@@ -65,9 +64,7 @@ def test_requests_are_the_whole_histogram_of_opentelemetry() -> None:
     assert others <= HTTP
 
 
-def test_the_default_set_is_utility_and_what_rules_dashboard_and_runbook_read() -> None:
-    """The rest is returned with `detail=1`; both sum up to all families."""
+def test_families_are_utility_and_what_rules_dashboard_and_runbook_read() -> None:
     text = "".join(path.read_text(encoding="utf-8") for pattern in READERS for path in ROOT.glob(pattern))
     read = {row for row in ROWS if re.search(rf"(?<![\w:]){row.shown_name}(_bucket|_count|_sum)?(?![\w:])", text)}
-    assert {row.shown_name for row in ROWS if not row.is_detail} == UTILITY | {row.shown_name for row in read}
-    assert {row.name for row in ROWS if row.is_detail} == DETAIL
+    assert {row.shown_name for row in ROWS} == UTILITY | {row.shown_name for row in read}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -12,12 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from slta.fleet_file import FleetFile, Specs
 from slta.metrics import Metrics
 from slta.metrics.families import LEVEL_ROWS
-from slta.models.scrape import Part, Scrape
+from slta.models.scrape import Scrape
 from slta.store import Store, StoreSettings
 from testbed.servers import Server
 from tests.expositions import scrape, text_of
 from tests.metrics.conftest import PATIENT, define
-from tests.reference.tables import OF_FLEETS, OF_PROCESSES
 
 OF_TIME = re.compile(r"seconds|mean$|bound$|gap$")
 """Names of families whose values change with time alone: integrals, and averages over windows."""
@@ -76,37 +74,24 @@ async def test_the_process_part_has_the_age_of_the_fleet_metrics_returned_last(s
     assert 0 < float(first) < 60
 
 
-EXTRA = {
-    "levels": {"process": set(), "fleets": {row.full_name for row in LEVEL_ROWS}},
-    "detail": {
-        "process": {row.full_name for row in OF_PROCESSES if row.is_detail},
-        "fleets": {row.full_name for row in OF_FLEETS if row.is_detail},
-    },
-}
-"""Families by what asks for them, and by part."""
+BY_LEVEL = {row.full_name for row in LEVEL_ROWS}
 
 
-@pytest.mark.parametrize("extra", EXTRA)
-async def test_families_by_level_and_details_are_on_request_only(store: Store, metrics: Metrics, extra: str) -> None:
-    parts: tuple[Part, ...] = ("process", "fleets")
-    for of in parts:
-        options: list[dict[str, Any]] = [{extra: asked} for asked in (False, True)]
-        few, many = [await scrape(metrics, store, of=of, **option) for option in options]
-        added = names(many) - names(few)
-        assert bool(added) == bool(EXTRA[extra][of])
-        assert added <= EXTRA[extra][of]
-        assert not names(few) & EXTRA[extra][of]
+async def test_families_by_level_are_on_request_only(store: Store, metrics: Metrics) -> None:
+    few, many = [await scrape(metrics, store, of="fleets", levels=asked) for asked in (False, True)]
+    added = names(many) - names(few)
+    assert added
+    assert added <= BY_LEVEL
+    assert not names(few) & BY_LEVEL
 
 
 async def test_scrapes_that_ask_for_different_families_do_not_share_a_reading(store: Store, metrics: Metrics) -> None:
-    asked: list[dict[str, Any]] = [{}, {"levels": True}, {"detail": True}]
-    texts = await asyncio.gather(*(scrape(metrics, store, of="fleets", **extra) for extra in asked))
-    assert ["slta_occupancy_ratio" in names(text) for text in texts] == [False, True, False]
-    assert ["slta_fleet_info" in names(text) for text in texts] == [False, False, True]
+    texts = await asyncio.gather(*(scrape(metrics, store, of="fleets", levels=asked) for asked in (False, True)))
+    assert ["slta_occupancy_ratio" in names(text) for text in texts] == [False, True]
 
 
 async def test_two_dispatchers_differ_in_what_is_of_time_only(store: Store, metrics: Metrics, server: Server) -> None:
-    other_metrics, wanted = Metrics(), Scrape(of="fleets", levels=True, detail=True)
+    other_metrics, wanted = Metrics(), Scrape(of="fleets", levels=True)
     other = await Store.open(PATIENT(server.url), other_metrics)
     texts = await asyncio.gather(
         text_of(await metrics.render(store, Specs(), wanted)),

@@ -86,7 +86,7 @@ async def test_each_format_is_byte_for_byte_what_prometheus_client_prints(
         metrics.observe(RequestRecord("r-1", "POST", "/v1/fleets/{fleet}/assign", status, 0.003, "f", 'key "1"'))
     own = list(metrics.registry.collect())
     monkeypatch.setattr(metrics.registry, "collect", lambda: deepcopy(own))
-    text = await scrape(metrics, store, accept, levels=True, detail=True)
+    text = await scrape(metrics, store, accept, levels=True)
     age_seconds = next(float(line.split()[1]) for line in text.splitlines() if line.startswith("slta_scrape_age"))
     link = Link(is_up=True, library_digest=store.library_digest, age_seconds=age_seconds)
     specs = [(snapshot, await Specs().of(snapshot.document)) for snapshot in snapshots.values()]
@@ -159,7 +159,7 @@ def value(text: str, name: str) -> float:
 
 
 async def test_a_long_scrape_shows_the_last_complete_reading(store: Store, metrics: Metrics, server: Server) -> None:
-    metrics._readings[False, False] = Readings(max_wait_seconds=0.01)
+    metrics._readings[False] = Readings(max_wait_seconds=0.01)
     await create(store, "f")
     await scrape(metrics, store)
     await store.sessions.complete("f", "a")
@@ -178,7 +178,7 @@ async def test_a_long_scrape_shows_the_last_complete_reading(store: Store, metri
 
 
 async def test_the_first_scrape_waits_for_a_complete_reading(store: Store, metrics: Metrics, server: Server) -> None:
-    metrics._readings[False, False] = Readings(max_wait_seconds=0)
+    metrics._readings[False] = Readings(max_wait_seconds=0)
     await create_many(store)
     assert (await scrape(metrics, store)).count("slta_store_epoch_timestamp_seconds{") == FLEETS
 
@@ -203,9 +203,9 @@ async def test_an_answer_that_breaks_off_lets_go_of_its_reading(store: Store, me
     await create_many(store)
     pieces, _ = await metrics.render(store, Specs(), Scrape())
     assert await anext(pieces)
-    assert metrics._readings[False, False]._last.senders == 1
+    assert metrics._readings[False]._last.senders == 1
     await pieces.aclose()
-    assert metrics._readings[False, False]._last.senders == 0
+    assert metrics._readings[False]._last.senders == 0
 
 
 async def test_a_client_that_does_not_read_holds_a_reading_until_it_leaves(store: Store, metrics: Metrics) -> None:
@@ -221,14 +221,14 @@ async def test_a_client_that_does_not_read_holds_a_reading_until_it_leaves(store
             await loop.sock_connect(client, ("127.0.0.1", here.port))
             await loop.sock_sendall(client, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert (await loop.sock_recv(client, 12)) == b"HTTP/1.1 200"
-            assert metrics._readings[False, False]._last.senders == 1
+            assert metrics._readings[False]._last.senders == 1
             client.close()
-            await eventually(lambda: not metrics._readings[False, False]._last.senders)
+            await eventually(lambda: not metrics._readings[False]._last.senders)
 
 
 async def test_the_pieces_are_small_and_not_tiny(store: Store, metrics: Metrics) -> None:
     await create_many(store)
-    pieces, _ = await metrics.render(store, Specs(), Scrape(levels=True, detail=True))
+    pieces, _ = await metrics.render(store, Specs(), Scrape(levels=True))
     sizes = [len(piece) async for piece in pieces]
     assert len(sizes) > 5
     assert all(65_536 <= size < 200_000 for size in sizes[:-1])

@@ -37,7 +37,7 @@ def metrics(rows: Iterable[Row]) -> str:
 
 
 def _metric(row: Row) -> tuple[str, ...]:
-    text = prose(row.help) + (" With `detail=1`." if row.is_detail else "")
+    text = prose(row.help)
     kind = "" if row.type == "gauge" else row.type
     labels = row.labels[1:] if row in OF_FLEETS else row.labels
     return f"`{row.shown_name}`", kind, ", ".join(f"`{label}`" for label in labels), text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -12,7 +11,6 @@ from slta.store.embedded.server import EmbeddedStore
 from slta.store.fleets import FLEETS_KEY
 from slta.store.library import LAYOUT
 from testbed.awaiting import DEADLINE_SECONDS, until
-from testbed.sentinels import group
 from testbed.servers import EMBEDDED, own_server
 from testbed.service_process import ServiceProcess, assign, serving, where
 
@@ -104,13 +102,6 @@ def test_a_store_that_went_back_gets_back_what_it_had_acknowledged(tmp_path: Pat
         assert service.events("store_went_back")[0]["replayed"] == 5
         assert [client.get(f"/v1/fleets/{fleet}/sessions/s-{k}").json()["pool_id"] for k in range(5)] == placed
         assert client.get(f"/v1/fleets/{fleet}/state").json()["went_back_seconds"] < DEADLINE_SECONDS
-
-
-@pytest.mark.slow
-def test_a_replica_too_many_is_a_metric(tmp_path: Path) -> None:
-    given: Any = {"SLTA_DURABILITY": "replicated", "SLTA_STORE_REPLICAS": "1"}
-    with group(tmp_path, EMBEDDED, 3) as all_, serving(tmp_path, "--store-url", all_.url(), **given) as (_, client):
-        until(lambda: "\nslta_store_surplus_replicas 1.0\n" in client.get("/metrics?detail=1").text)
 
 
 @pytest.mark.slow

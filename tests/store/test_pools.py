@@ -79,12 +79,6 @@ async def test_a_fleet_holds_65536_pools_and_not_one_more(store: Store, redis: R
     await store.fleets.delete(FLEET)  # 65,536 pools are audited elsewhere: pool by pool they take a minute
 
 
-async def test_a_snapshot_has_the_bytes_of_the_ledger(store: Store, redis: Redis, fleet: None) -> None:
-    await place(store, 6)
-    rows = [key for name in ("active", "level") for key in redis.scan_iter(f"{{{FLEET}}}:{name}:*")]
-    assert (await store.fleets.snapshot(FLEET)).row_bytes["ledger"] == sum(map(redis.strlen, rows)) > 0
-
-
 # Draining, failing, returning
 
 

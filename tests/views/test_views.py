@@ -63,7 +63,6 @@ def snapshot(a: list[int], b: list[int], **changes: Any) -> Snapshot:
         "sessions": sum(a[1:]) + sum(b[1:]), "draining_sessions": 0, "utility": 0, "optimum": 0,
         "rank": 1, "yellow": 0, "min_green": 2, "classes": [class_snapshot("a", a), class_snapshot("b", b)],
         "counters": {}, "integrals": integrals(), "past": {},
-        "row_bytes": {"tokens": 1, "ledger": 2},
     }  # fmt: skip
     return Snapshot(**(fields | changes))
 

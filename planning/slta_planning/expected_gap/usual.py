@@ -13,8 +13,8 @@ from slta_planning.expected_gap.offered_load import offered_load
 def usual_gap(spec: FleetSpec, pools: Sequence[int], sessions: float) -> float | None:
     """Expected placement gap at a steady load, as a fraction of |u*(ρ)|; 0 without sessions.
 
-    That of JLMU, whatever the fleet's policy. None with session types, with an order that is not by marginal utility, if
-    more than `MAX_REFUSED` would be refused, if the computation is too large, and without a bound.
+    That of JLMU, whatever the fleet's policy. None with session types, with an order that is not by marginal utility,
+    if more than `MAX_REFUSED` would be refused, if the computation is too large, and without a bound.
     """
     if not sessions:
         return 0.0

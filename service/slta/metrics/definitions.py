@@ -14,23 +14,6 @@ PREFIX = "slta"
 OPENTELEMETRY = "http_server_"
 """Prefix of what OpenTelemetry's conventions name."""
 
-DETAIL = frozenset(
-    {
-        "compared_difference",
-        "compared_difference_squares",
-        "compared_sessions",
-        "fleet_info",
-        "kept_places",
-        "last_audit_timestamp_seconds",
-        "reports_left_out",
-        "sessions_adopted",
-        "state_bytes",
-        "store_surplus_replicas",
-        "typed_assignments",
-    }
-)
-"""Names of the families that no alert, rule, panel or runbook reads: exported with `detail=1` only."""
-
 S = TypeVar("S")
 P = TypeVar("P")
 Labels = tuple[str, ...]
@@ -53,11 +36,6 @@ class Row:
     def full_name(self) -> str:
         """Name for prometheus_client."""
         return self.name if self.name.startswith(OPENTELEMETRY) else f"{PREFIX}_{self.name}"
-
-    @property
-    def is_detail(self) -> bool:
-        """Whether the family is exported with `detail=1` only."""
-        return self.name in DETAIL
 
     @property
     def shown_name(self) -> str:

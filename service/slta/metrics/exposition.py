@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import nullcontext
-from itertools import chain, product
+from itertools import chain
 from time import perf_counter
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from slta.fleet_file import Specs
 from slta.metrics.definitions import FamilyFactory, FleetFamily
 from slta.metrics.families import FLEET_ROWS, LEVEL_ROWS
 from slta.metrics.fleet_view import FleetView, view_of
-from slta.metrics.process_metrics import PROCESS_ROWS, ProcessMetrics
+from slta.metrics.process_metrics import ProcessMetrics
 from slta.metrics.readings import Reading, Readings
 from slta.metrics.text import PIECE_BYTES, FamilyText, Format, format_for, in_chunks, print_family
 from slta.models import Snapshot, errors
@@ -29,8 +29,6 @@ from slta.store import Store
 
 REPEATED = "Every replica repeats it: take the max, not the sum."
 """Appended to the help of fleet metrics."""
-HIDDEN = frozenset(row.full_name for row in PROCESS_ROWS if row.is_detail)
-"""Families of the process that are exported with `detail=1` only."""
 STEP_SECONDS = 0.002
 """Time slice after which a scrape yields to the event loop."""
 MAX_CONCURRENT_READS = 4
@@ -91,7 +89,7 @@ class Metrics(ProcessMetrics):
 
     def __init__(self) -> None:
         super().__init__()
-        self._readings = {extra: Readings() for extra in product((False, True), repeat=2)}
+        self._readings = {with_levels: Readings() for with_levels in (False, True)}
         self._age_seconds: float | None = None
         self._unreadable = set[str]()
 
@@ -104,7 +102,7 @@ class Metrics(ProcessMetrics):
             answers = reading.is_up if reading else await _answers(store)
             link = Link(answers and not store.is_down, store.library_digest, self._age_seconds)
             before = await _texts(link, text_format)
-            after = await self._own_texts(text_format, hidden=frozenset() if scrape.detail else HIDDEN)
+            after = await self._own_texts(text_format)
         families = reading.families if reading else []
         after.append(text_format.end)
         length = sum(map(len, [*before, *after])) + sum(family.length(text_format) for family in families)
@@ -117,9 +115,8 @@ class Metrics(ProcessMetrics):
             await readings.end()
 
     async def _read(self, store: Store, specs: Specs, scrape: Scrape) -> Reading:
-        shown = [row for row in FLEET_ROWS if scrape.detail or not row.is_detail]
-        rows = [row for row in shown if scrape.levels or row not in LEVEL_ROWS]
-        readings = self._readings[scrape.levels, scrape.detail]
+        rows = [row for row in FLEET_ROWS if scrape.levels or row not in LEVEL_ROWS]
+        readings = self._readings[scrape.levels]
         reading = await readings.newest(lambda: read_fleets(store, specs, rows))
         self._age_seconds = asyncio.get_running_loop().time() - reading.began
         for fleet in reading.unreadable - self._unreadable:
@@ -127,11 +124,11 @@ class Metrics(ProcessMetrics):
         self._unreadable = reading.unreadable
         return reading
 
-    async def _own_texts(self, text_format: Format, hidden: frozenset[str]) -> list[bytes]:
-        """Text of the process metrics, without those of these names."""
+    async def _own_texts(self, text_format: Format) -> list[bytes]:
+        """Text of the process metrics."""
         time_slice, texts = TimeSlice(), list[bytes]()
         for family in self.registry.collect():
-            for text in print_family(family, text_format) if family.name not in hidden else ():
+            for text in print_family(family, text_format):
                 texts.append(text)
                 await time_slice.next()
         return texts

@@ -10,7 +10,6 @@ from slta.metrics.fleet_view import (
     AUDIT,
     CLASS,
     CLASS_COUNTS,
-    COMPARED,
     COUNTERS,
     CURVE,
     DRIFT,
@@ -61,23 +60,6 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         "compatibility_gap",
         "Mean utility per pool that the best placement would add if every session could use every "
         "class; only with session types.",
-    ),
-    COMPARED.counter(
-        "compared_sessions",
-        "New sessions whose place was compared with the best free place: one in 16, or all reports to an observing "
-        "fleet, with JLMU's choice. Counts from 0 after a change of curves, order or policy.",
-        attrgetter("sessions"),
-    ),
-    COMPARED.gauge(
-        "compared_difference",
-        "Sum of the differences between the marginal utility of the best free place for the session's type and that of "
-        "the place taken. May fall.",
-        attrgetter("difference"),
-    ),
-    COMPARED.gauge(
-        "compared_difference_squares",
-        "Sum of the squares of the differences, for their standard error.",
-        attrgetter("squares"),
     ),
     FLEET.gauge(
         "utility_seconds",
@@ -145,11 +127,6 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     CLASS.gauge("pool_tokens", "Pools with a token, by color.", _counts("tokens", "green", "yellow"), ("color",)),
     CLASS.gauge("marginal_utility", "Marginal utility of one more session on the emptiest pool of the class."),
     PRICE.gauge("load_price", "Marginal utility of one more session at the optimum, with session types by type."),
-    CLASS.gauge(
-        "kept_places",
-        "Free places kept for session types without another class.",
-        attrgetter("kept_places"),
-    ),
     CLASS.gauge("pool_worth", "What one more pool of the class would add at the optimum."),
     SCALE.gauge(
         "pools_wanted", "Active pools that scale advice wants; absent while it is withheld.", lambda one: one[0]
@@ -174,14 +151,6 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     AUDIT.gauge(
         "audit_findings", "Findings of the fleet's last periodic audit; none before the first.", attrgetter("total")
     ),
-    AUDIT.gauge("last_audit_timestamp_seconds", "Unix time of the end of the last periodic audit.", attrgetter("at")),
-    FLEET.gauge(
-        "state_bytes",
-        "Bytes of bit rows: tokens (read by the policy), ledger (occupancies of pools).",
-        lambda view: view.snapshot.row_bytes,
-        ("part",),
-    ),
-    NOW.gauge("fleet_info", "The fleet's policy.", lambda now: {now.policy: 1}, ("policy",)),
     CLASS_COUNTS.counter("assignments", "Sessions placed, by deciding token.", lambda c: c.assigned, ("token",)),
     COUNTERS.counter("sessions_ended", "Sessions ended, by what ended them.", _split("", *ENDS), ("reason",)),
     COUNTERS.counter(
@@ -196,18 +165,10 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         lambda one: {status: getattr(one.sessions, status) for status in SESSIONS},
         ("pool_status",),
     ),
-    TYPE.counter("typed_assignments", "Sessions of a type placed.", attrgetter("assigned")),
     TYPE.counter(
         "typed_rejections",
         "Sessions of a type not placed, or reported in a class that they may not use.",
         attrgetter("refused"),
-        ("reason",),
-    ),
-    COUNTERS.counter("sessions_adopted", "Unknown sessions added from reports.", itemgetter("adopted")),
-    COUNTERS.counter(
-        "reports_left_out",
-        "Reports of sessions not counted in the fleet's metrics.",
-        _split("left_out_", "over_capacity", "unknown_pool"),
         ("reason",),
     ),
     COUNTERS.counter(

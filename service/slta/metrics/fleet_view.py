@@ -15,9 +15,8 @@ from slta.core.scaling.advice import Advice
 from slta.core.scaling.removal import Removal
 from slta.core.scaling.withheld import Withheld
 from slta.metrics.definitions import FamilyFactory, Labels
-from slta.models import AuditResult, ClassSnapshot, DifferenceSums, Snapshot
+from slta.models import AuditResult, ClassSnapshot, Snapshot
 from slta.views.averages import averages, over_window
-from slta.views.differences import SOURCES
 from slta.views.integrals import completed
 from slta.views.quality import drifts, samples_of
 from slta.views.session_types import TypeObservation
@@ -86,23 +85,6 @@ def _curves(view: FleetView) -> Iterator[tuple[Labels, Curve]]:
             yield (view.now.fleet, c.name, str(level)), Curve(factor and factor * utility, measured.get(level))
 
 
-class Compared(NamedTuple):
-    """Sums over sessions whose place was compared with the best one, in the unit of the fleet file."""
-
-    sessions: int
-    difference: float
-    squares: float
-
-
-def _compared(view: FleetView) -> Iterator[tuple[Labels, Compared]]:
-    """Sums by source; in a fleet that observes, those of all reports."""
-    sums, unit = view.snapshot.integrals.differences, view.spec.integers.to_utility
-    for source in SOURCES if view.spec.policy.places else SOURCES[1:]:
-        if sums:
-            one: DifferenceSums = getattr(sums, source)
-            yield (view.now.fleet, source), Compared(one.sessions, unit(one.total), unit(unit(one.squares)))
-
-
 def _fraction(column: list[int] | list[float], level: int) -> float:
     return column[level] / column[0] if level < len(column) else 0.0
 
@@ -118,7 +100,6 @@ COUNTERS = FamilyFactory[FleetView, Mapping[str, int]](
 WINDOW = FamilyFactory[FleetView, Gaps](
     ("fleet", "window"), lambda view: [((view.now.fleet, window), gaps) for window, gaps in view.windows.items()]
 )
-COMPARED = FamilyFactory[FleetView, Compared](("fleet", "source"), _compared)
 CLASS = FamilyFactory[FleetView, ClassObservation](
     ("fleet", "pool_class"), lambda view: [((view.now.fleet, c.name), c) for c in view.now.classes]
 )

@@ -34,11 +34,6 @@ NOT_REPLAYED = CounterDef(
     "for sessions that lost their type, or `log_full` for calls beyond the size of the log.",
     ("reason",),
 )
-SURPLUS_REPLICAS = GaugeDef(
-    "store_surplus_replicas",
-    "Online replicas beyond SLTA_STORE_REPLICAS, with durability=replicated.",
-    (),
-)
 SHARDS = GaugeDef(
     "store_shards",
     "Masters of the store by the result of this process's last test write, `ready` or as in /readyz.",
@@ -114,7 +109,7 @@ class ProcessMetrics:
         for code in PLACEMENT_MISTAKES:
             self._place_requests.labels(NO_FLEET, code)  # at 0, so that rate() has the first ones
         self._placed_fleets: set[str] = set()
-        watched = (CONNECTIONS, SURPLUS_REPLICAS, HELD, CERTIFICATE_ENDS)
+        watched = (CONNECTIONS, HELD, CERTIFICATE_ENDS)
         self._watched = {gauge: gauge.create(self.registry) for gauge in watched}
         self._refused = REFUSED.create(self.registry)
         self._store_calls = STORE_CALLS.create(self.registry)

@@ -8,9 +8,8 @@ Part = Literal["process", "fleets"]
 
 
 class Scrape(NamedTuple):
-    """Accept header, the part of the metrics (None: both), and whether they include families by level, and details."""
+    """Accept header, the part of the metrics (None: both), and whether they include families by level."""
 
     accept: str = ""
     of: Part | None = None
     levels: bool = False
-    detail: bool = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from slta.models.heartbeats import LIVENESS, Guard, Liveness
 from slta.models.integrals import Integrals
@@ -93,7 +92,6 @@ class Snapshot:
     classes: list[ClassSnapshot]
     counters: dict[str, int]
     integrals: Integrals
-    row_bytes: dict[Literal["tokens", "ledger"], int]
     """Bytes of the rows that a decision reads (SLTA's two bits per pool, JLMU's open pools), and of the ledger."""
     past: dict[int, Integrals]
     """Integrals by age in seconds (60, 300, 3600); of a younger fleet, the oldest."""

@@ -21,7 +21,7 @@ from slta.core.policies import POLICIES, Policy
 from slta.dashboard import About, FleetStreams, dashboard_router, links
 from slta.fleet_file import Specs, load_yaml
 from slta.metrics import Metrics
-from slta.metrics.process_metrics import CERTIFICATE_ENDS, CONNECTIONS, SURPLUS_REPLICAS
+from slta.metrics.process_metrics import CERTIFICATE_ENDS, CONNECTIONS
 from slta.models.request_record import RequestRecord
 from slta.models.scrape import Scrape
 from slta.runtime.background import BackgroundTasks
@@ -127,7 +127,6 @@ class Dispatcher:
             api = self._api(store, streams, limits)
             config = uvicorn_config(api, self._settings, limits)
             server = Server(config, limits, streams.close, self._settings.lame_duck_seconds)
-            self._metrics.watch(SURPLUS_REPLICAS, lambda: store.surplus_replicas)
             self._metrics.watch(CONNECTIONS, lambda: len(server.server_state.connections) + len(limits.handshakes))
             if certificate := self._certificate:
                 self._metrics.watch(CERTIFICATE_ENDS, lambda: certificate.ends)

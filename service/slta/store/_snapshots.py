@@ -30,7 +30,7 @@ TYPE_REFUSALS = {"full": "no_capacity", "inactive": "no_active_pool", "incompati
 
 
 def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
-    """Parse [outcome, document, fields, rank, counts per class, integrals, past integrals, sizes]. DamagedError."""
+    """Parse [outcome, document, fields, rank, counts per class, integrals, past integrals]. DamagedError."""
     if reply[1] is None:
         raise DocumentUnreadableError
     try:
@@ -40,7 +40,7 @@ def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
 
 
 def _parse(fleet: str, reply: list[Any]) -> Snapshot:
-    _, document, flat, rank, columns, now, past, (tokens, ledger) = reply
+    _, document, flat, rank, columns, now, past = reply
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
     epoch = int(fields["store_epoch"])
     counters = {name: int(fields.get(name, 0)) for name in COUNTERS}
@@ -63,7 +63,6 @@ def _parse(fleet: str, reply: list[Any]) -> Snapshot:
         types=_types(fields),
         counters=counters,
         integrals=parse_integrals(epoch, f"{now} # {arrivals}"),
-        row_bytes={"tokens": int(tokens), "ledger": int(ledger)},
         past={w: parse_integrals(epoch, line) for w, line in zip(WINDOWS, past, strict=True) if line},
         **{name: int(fields[name]) for name in INTEGERS},
     )

@@ -105,11 +105,6 @@ class Store:
         await self._connections.aclose()
 
     @property
-    def surplus_replicas(self) -> int:
-        """Number of online replicas above the configured number, in mode `replicated`."""
-        return self._connections.surplus_replicas
-
-    @property
     def library_digest(self) -> str:
         """Digest of the Lua library, 8 hexadecimal digits."""
         return self._functions.digest

@@ -22,7 +22,6 @@ from slta.models.scrape import Part, Scrape
 FORMATS = ("text/plain", "application/openmetrics-text")
 Of = Annotated[Part | None, Query(description="metrics of this process or of all fleets only; absent: both")]
 Levels = Annotated[Literal["1"] | None, Query(description="1: also families by level, of each class")]
-Detail = Annotated[Literal["1"] | None, Query(description="1: also families that no rule and no dashboard reads")]
 TEXT = {"schema": {"type": "string"}}
 
 
@@ -98,7 +97,6 @@ async def get_metrics(
     render: TheMetrics,
     of: Of = None,
     levels: Levels = None,
-    detail: Detail = None,
 ) -> Response:
     """Get the metrics of this process and of all fleets.
 
@@ -106,7 +104,7 @@ async def get_metrics(
     """
     if principal.fleets is not None:
         raise HttpError(403, "insufficient_scope", "/metrics covers all fleets: use a key without `fleets`.")
-    scrape = Scrape(request.headers.get("accept", ""), of, levels is not None, detail is not None)
+    scrape = Scrape(request.headers.get("accept", ""), of, levels is not None)
     return _ClosingStream(*await render(scrape))
 
 

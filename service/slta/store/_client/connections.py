@@ -107,11 +107,6 @@ class Connections:
         for address in self.pools.keys() - set(masters):
             await self.pools.pop(address).retire()
 
-    @property
-    def surplus_replicas(self) -> int:
-        """Largest number of a server's online replicas above the configured number."""
-        return max((pool.replicas.surplus for pool in self.pools.values()), default=0)
-
     async def aclose(self) -> None:
         """Disconnect."""
         for pool in self.pools.values():

@@ -2,25 +2,6 @@
 
 reads = {}
 
-local function bytes(row_keys)
-  local total = 0
-  for _, key in ipairs(row_keys) do
-    total = total + redis.call('STRLEN', key)
-  end
-  return total
-end
-
--- The rows that hold the occupancies.
-local function ledger_rows(fleet, columns)
-  local found = {}
-  for class_index = 1, #fleet.numbers do
-    for level = 0, #columns[class_index] - 1 do
-      found[#found + 1] = keys.of_level(fleet, class_index, level)
-    end
-  end
-  return found
-end
-
 -- Appends to a flat list of names and texts the names of the session types, and the sessions refused by reason, if the
 -- fleet has types. O(types).
 local function add_types(fleet, flat)
@@ -43,8 +24,8 @@ local function add_types(fleet, flat)
 end
 
 -- fields to add, by name
---   -> {SNAPSHOT, document, fields, rank, counts per class, integrals now, integrals at the start of each window,
---    {bytes of the rows that a placement reads, bytes of the ledger}}. O(levels in use * pools / 8).
+--   -> {SNAPSHOT, document, fields, rank, counts per class, integrals now, integrals at the start of each
+--    window}. O(levels in use * pools / 8).
 function reads.snapshot(fleet, added)
   accounting.integrate_pools(fleet)
   local columns, texts, past = ledger.columns(fleet), {}, {}
@@ -59,10 +40,9 @@ function reads.snapshot(fleet, added)
     fields[#fields + 1], fields[#fields + 2] = name, text
   end
   add_types(fleet, fields)
-  local sizes = { bytes(policy_tables.row_keys(fleet)), bytes(ledger_rows(fleet, columns)) }
   local rank = policies.call(fleet, 'reported_rank') or 0
   assert(rank >= 0 and rank <= fleet.last_rank)
-  return { 'SNAPSHOT', document, fields, rank, texts, history.integrals(fleet), past, sizes }
+  return { 'SNAPSHOT', document, fields, rank, texts, history.integrals(fleet), past }
 end
 
 -- session_id -> {SESSION, pool_id, class and type, age, remaining lease in µs or '', level or '', token or '', marginal
