@@ -76,7 +76,7 @@ async def test_an_assign_after_a_change_has_the_new_address(store: Store, one: N
 
 async def test_the_event_of_a_change_has_the_address_before_and_after(store: Store, one: None) -> None:
     await store.pools.move(FLEET, PoolSpec("small-0", "small", "b:1"))
-    newest = (await store.fleets.events(FLEET, 0))[0]
+    newest = (await store.fleets.events(FLEET))[0]
     assert newest.before is not None
     assert newest.after is not None
     assert (newest.action, newest.before.pool_address, newest.after.pool_address) == ("move_pool", ADDRESS, "b:1")

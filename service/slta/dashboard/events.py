@@ -10,7 +10,6 @@ from pydantic import TypeAdapter
 from slta.core.policies import Policy
 from slta.dashboard.history import History
 from slta.models import Pool
-from slta.models.request_record import Event
 from slta.views.averages import AveragesObservation
 from slta.views.next_placement import NextPlacement
 from slta.views.state import Observation
@@ -28,9 +27,7 @@ class Estimate:
 class ShownPolicy:
     """Policy as displayed."""
 
-    name: str
     title: str
-    summary: str
     has_thresholds: bool
     places: bool
 
@@ -50,8 +47,8 @@ class Frame:
     `pools` is null for large fleets, and may be slightly newer than `state` under constant change. `away` are the pools
     that are not active, of a large fleet at most 200, as they were some seconds ago. `averages` and what least
     connections would lose are of the last minute, null in its first second, and if curves or capacities changed in it.
-    `events` cover the charts' time range, newest first. `damage` is null without findings. `next_placement` is the
-    sentence of `GET …/next`, `store` the word of `/readyz`. With session types `next_by_type` has that answer for each.
+    `damage` is null without findings. `next_placement` is the sentence of `GET …/next`, `store` the word of `/readyz`.
+    With session types `next_by_type` has that answer for each.
     """
 
     state: Observation
@@ -63,17 +60,15 @@ class Frame:
     next_by_type: list[NextPlacement]
     pools: list[Pool] | None
     away: list[Pool]
-    events: list[Event]
     damage: Damage | None
     store: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
-    """First event of a stream: version of the page, and available policies."""
+    """First event of a stream: version of the page."""
 
     page_version: str
-    policies: list[ShownPolicy]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

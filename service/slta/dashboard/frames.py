@@ -12,7 +12,7 @@ from slta.dashboard.events import Damage, Estimate, Frame, show_policy
 from slta.dashboard.history import FleetHistory
 from slta.dashboard.pool_lists import AwayPools, agree, not_active, shows_single_pools, single_pools
 from slta.fleet_file import Specs
-from slta.models import MICROSECONDS, AuditResult, Pool, Snapshot
+from slta.models import AuditResult, Pool, Snapshot
 from slta.store import Store
 from slta.views.averages import least_connections_gap, observe_averages, over_window
 from slta.views.next_placement import next_placement
@@ -20,8 +20,6 @@ from slta.views.state import enumeration, observe_state
 
 WINDOW_SECONDS = 60
 """Window of the displayed gaps: instantaneous ones are too noisy."""
-EVENTS_SECONDS = 3600
-"""Time range of the charts."""
 TRIES = 3
 
 
@@ -53,7 +51,6 @@ class FrameReader:
         as_read = {
             "pools": pools,
             "away": away,
-            "events": await self.store.fleets.events(fleet, snapshot.time / MICROSECONDS - EVENTS_SECONDS),
             "damage": damage(snapshot.audit),
             "store": self.store.readiness,
         }

@@ -28,11 +28,9 @@ BUSY_RETRY_SECONDS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewerRights:
-    """Fleets that the key may read, the changes that it may make, and facts of the service."""
+    """Fleets that the key may read, and facts of the service."""
 
     fleets: list[str]
-    may_change_pools: bool
-    may_change_fleet: bool
     about: About
 
 
@@ -82,10 +80,9 @@ def dashboard_router(streams: FleetStreams, about: About) -> APIRouter:
     @router.get("/console/fleets")
     @allow({"read", "pool"})
     async def get_viewer_rights(caller: ThePrincipal, store: TheStore) -> Response:
-        """Get the fleets and changes that the key permits."""
+        """Get the fleets that the key may read."""
         fleets = [name for name in await store.fleets.names() if caller.sees(name)]
-        pools, fleet = caller.may({"pool"}), caller.may({"admin"})
-        return json_response(ViewerRights(fleets=fleets, may_change_pools=pools, may_change_fleet=fleet, about=about))
+        return json_response(ViewerRights(fleets=fleets, about=about))
 
     @router.get("/console/overview")
     @allow({"read", "pool"})

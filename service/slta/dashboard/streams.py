@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 
 import structlog
 
-from slta.dashboard.events import Hello, StreamError, event, show_policy
+from slta.dashboard.events import Hello, StreamError, event
 from slta.dashboard.frames import FrameReader
 from slta.dashboard.history import History
 from slta.dashboard.overview import Overview
@@ -140,9 +140,7 @@ class FleetStreams:
         stream.viewers += 1
         try:
             stream.start()
-            policies = [show_policy(policy) for policy in self._reader.specs.policies.values()]
-            hello = Hello(page_version=page_version, policies=policies)
-            yield f"retry: {RETRY_MS}\n\n{event('beginning', hello)}"
+            yield f"retry: {RETRY_MS}\n\n{event('beginning', Hello(page_version=page_version))}"
             async for text in self._events(stream):
                 yield text
         finally:

@@ -105,9 +105,9 @@ class Fleets:
         _, document, version = await self._functions.read("config", fleet)
         return document or "", int(version)
 
-    async def events(self, fleet: str, since: float = 0) -> list[Event]:
-        """Latest applied or rejected changes since fleet time `since`, newest first."""
-        return list(map(_fleet_replies.event, (await self._functions.read("events", fleet, since=since))[1:]))
+    async def events(self, fleet: str) -> list[Event]:
+        """Latest applied or rejected changes, newest first."""
+        return list(map(_fleet_replies.event, (await self._functions.read("events", fleet))[1:]))
 
     async def delete(self, fleet: str, expected_version: int | None = None, author: Author | None = None) -> None:
         """Delete a fleet and its pools. FleetInUseError if a session lives, VersionMismatchError."""

@@ -31,7 +31,7 @@ def chromium() -> Iterator[Browser]:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """A service with fleets of 10 pools and one of 300."""
     with ServiceProcess(tmp_path_factory.mktemp("service")) as process:
-        for fleet in ("default", "drained", "marked", "switched", "restarted"):
+        for fleet in ("default", "switched", "restarted"):
             process.call("PUT", f"/v1/fleets/{fleet}", fleet_document(small=5, large=5))
             process.assign(fleet, SESSIONS)
         process.call("PUT", "/v1/fleets/many", fleet_document(small=200, large=100))

@@ -1,12 +1,10 @@
-"""The charts, their marks and the history that the store keeps."""
+"""The charts, and the history that the store keeps."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-import httpx
-import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from redis import Redis
 
@@ -15,28 +13,11 @@ from slta.fleet_file import FleetFile, compile_spec
 from slta.store.embedded.data_dir import served_socket
 from testbed.awaiting import until
 from testbed.service_process import ServiceProcess
-from tests.dashboard.browser.conftest import BROWSER, PATIENT_MS, cells, open_fleet
+from tests.dashboard.browser.conftest import BROWSER, PATIENT_MS, open_fleet
 from tests.dashboard.conftest import fleet_document
 from tests.dashboard.kept import prolong
 
 pytestmark = BROWSER
-
-
-def test_changes_and_refusals_are_marked_in_charts_and_listed_in_a_table(page: Page, service: ServiceProcess) -> None:
-    open_fleet(page, service, "marked")
-    charts = page.locator("#charts svg[role=img]").count()
-    service.call("POST", "/v1/fleets/marked/pools/small-1/drain")
-    with pytest.raises(httpx.HTTPStatusError):
-        service.call("DELETE", "/v1/fleets/marked/pools/small-1")
-    refused = page.locator("#charts .mark.refused")
-    expect(refused).to_have_count(charts, timeout=PATIENT_MS)
-    words = "removal of small-1 refused: pool_not_empty"
-    assert refused.first.locator("title").text_content() == words
-    done = [mark.text_content() for mark in page.locator("#charts .mark:not(.refused) title").all()]
-    assert done.count("small-1 drained") == charts
-    page.locator("#event-table-box summary").click()
-    expect(page.locator("#event-table tbody tr").first).to_contain_text(words)
-    assert cells(page, "event-table")["small-1 drained"][1] == "127.0.0.1"
 
 
 def first_x(page: Page, line: str) -> float:

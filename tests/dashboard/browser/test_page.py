@@ -9,7 +9,6 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 from redis import Redis
 
 from slta import release
-from slta.core.policies import POLICIES
 from slta.store.embedded.data_dir import served_socket
 from testbed.service_process import ServiceProcess, key_file
 from tests.dashboard.browser.conftest import BROWSER, PATIENT_MS, RECONNECT_WORDS, SESSIONS, open_fleet, tile
@@ -39,45 +38,6 @@ def test_a_request_without_an_answer_is_given_up_and_sent_again(page: Page, serv
 
     page.route("**/console/fleets", answer)
     open_fleet(page, service, "default")
-
-
-def test_the_policy_is_switched_and_nothing_else(page: Page, service: ServiceProcess) -> None:
-    before = service.call("GET", "/v1/fleets/switched")
-    service.call("POST", "/v1/fleets/switched/pools", {"pools": [{"pool_id": "extra", "pool_class": "small"}]})
-    open_fleet(page, service, "switched")
-    switch = page.get_by_role("button", name="Switch…")
-    expect(switch).to_be_disabled()
-    page.get_by_role("radio", name="JLMU Join").check()
-    switch.click()
-    page.get_by_role("button", name="Switch", exact=True).click()
-    expect(page.locator("#policy")).to_have_text("JLMU")
-    expect(page.locator("svg.pools .green:not([visibility=hidden])")).to_have_count(0)
-    after = service.call("GET", "/v1/fleets/switched")
-    assert after["policy"] == "jlmu"
-    for document in (before, after):
-        for one in document["classes"]:
-            del one["pools"]
-    assert {**after, "policy": "slta", "config_version": before["config_version"]} == before
-    assert service.call("GET", "/v1/fleets/switched/state")["pools"]["active"] == 11
-
-
-def test_a_policy_changed_by_another_is_kept(page: Page, service: ServiceProcess, complaints: list[str]) -> None:
-    open_fleet(page, service, "default")
-    page.get_by_role("radio", name="JLMU Join").check()
-    page.get_by_role("button", name="Switch…").click()
-
-    def change_first(route: Route) -> None:
-        if route.request.method == "PUT":
-            service.call("PUT", "/v1/fleets/default", fleet_document(small=5, large=5) | {"lease_seconds": 60})
-        route.continue_()
-
-    page.route("**/v1/fleets/default", change_first)
-    with page.expect_response(lambda answer: answer.request.method == "PUT") as refused:
-        page.get_by_role("button", name="Switch", exact=True).click()
-    assert refused.value.status == 412
-    expect(page.locator("#rights")).to_contain_text("does not have the expected version")
-    assert service.call("GET", "/v1/fleets/default")["policy"] == "slta"
-    assert "412" in complaints.pop()
 
 
 def test_it_survives_a_restart_and_says_it_is_stale(page: Page, service: ServiceProcess, complaints: list[str]) -> None:
@@ -202,15 +162,11 @@ def test_with_keys_it_offers_what_the_key_may(context: BrowserContext, complaint
         expect(page.locator("#trouble")).to_have_text("The store is away.")
         page.unroute("**/console/fleets")
         expect(page.locator("#connection")).to_have_text("Live")
-        page.get_by_label("Pool", exact=True).fill("small-1")
-        expect(page.locator("#pool-facts")).to_contain_text("small: ")
-        expect(page.get_by_role("button", name="Drain…", exact=True)).to_be_hidden()
-        expect(page.get_by_role("button", name="Switch…")).to_be_hidden()
         page.reload()
         expect(page.locator("#connection")).to_have_text("Live")
         page.get_by_role("button", name="Forget key").click()
         use_key(page, keys[1])
-        expect(page.get_by_role("button", name="Switch…")).to_be_visible()
+        expect(page.locator("#connection")).to_have_text("Live")
         expect(page.locator("#foot-links")).to_contain_text("Metrics: /metrics, with a key")
         assert not any(key in page.content() or key in page.url for key in keys)
         assert page.evaluate("localStorage.length") == 0
@@ -235,14 +191,11 @@ def test_a_defect_of_the_page_keeps_the_stream(page: Page, service: ServiceProce
     expect(page.locator("#connection")).to_have_text("Live", timeout=PATIENT_MS)
 
 
-def test_a_policy_added_to_tables_is_offered(context: BrowserContext, complaints: list[str], tmp_path: Path) -> None:
+def test_a_policy_added_to_tables_is_shown(context: BrowserContext, complaints: list[str], tmp_path: Path) -> None:
     with ServiceProcess(tmp_path, program=("-m", "tests.toy.serve")) as process:
         process.call("PUT", "/v1/fleets/toy", fleet_document(small=3, large=3) | {"policy": "uniform"})
         process.assign("toy", 9)
         page = context.new_page()
         open_fleet(page, process, "toy")
         expect(page.locator("#policy")).to_have_text("Uniform")
-        offered = page.locator("#policies input").evaluate_all("all => all.map(one => one.value)")
-        assert offered == [*POLICIES, "uniform"]
-        expect(page.locator("#policies input:checked")).to_have_value("uniform")
         assert tile(page, "sessions")[0] == "9"

@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from testbed.service_process import ServiceProcess
-from tests.dashboard.browser.conftest import BROWSER, PATIENT_MS, cells, open_fleet, tile
+from tests.dashboard.browser.conftest import BROWSER, cells, open_fleet, tile
 from tests.dashboard.conftest import fall_ill, fleet_document
 
 pytestmark = BROWSER
@@ -35,62 +35,18 @@ def test_the_figure_shows_each_pool_with_its_sessions_and_tokens(page: Page, ser
     assert page.locator("svg.pools .threshold").count() == 2
 
 
-def test_a_drained_pool_changes_by_keyboard_and_comes_back(page: Page, service: ServiceProcess) -> None:
-    open_fleet(page, service, "drained")
-    page.get_by_label("Pool", exact=True).fill("large-2")
-    expect(page.locator("#pool-facts")).to_contain_text("large: ")
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("button", name="Drain…", exact=True)).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog")).to_contain_text("Drain large-2?")
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    assert service.call("GET", "/v1/fleets/drained/pools/large-2")["status"] == "active"
-    page.get_by_role("button", name="Drain…", exact=True).press("Enter")
-    page.get_by_role("button", name="Drain", exact=True).press("Enter")
-    expect(page.locator("#pool-facts")).to_contain_text("draining")
-    expect(page.locator("svg.pools rect[fill='url(#draining)']")).to_have_count(1)
-    assert service.call("GET", "/v1/fleets/drained/pools/large-2")["status"] == "draining"
-    assert cells(page, "class-table")["large"][:2] == ["4", "1 draining"]
-    page.get_by_role("button", name="Undrain…").click()
-    page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    assert service.call("GET", "/v1/fleets/drained/pools/large-2")["status"] == "draining"
-    page.get_by_role("button", name="Undrain…").click()
-    page.get_by_role("button", name="Undrain", exact=True).click()
-    expect(page.locator("svg.pools rect[fill='url(#draining)']")).to_have_count(0)
-    assert service.call("GET", "/v1/fleets/drained/pools/large-2")["status"] == "active"
-
-
-def test_a_pool_that_is_clicked_is_looked_up(page: Page, service: ServiceProcess) -> None:
+def test_a_pool_that_is_clicked_shows_its_facts(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "default")
     page.locator("svg.pools [data-pool=small-3]").click()
-    expect(page.get_by_label("Pool", exact=True)).to_have_value("small-3")
     occupancy = service.call("GET", "/v1/fleets/default/pools/small-3")["occupancy"]
-    expect(page.locator("#pool-facts")).to_contain_text(f"small: {occupancy} session")
+    expect(page.locator("#pool-facts")).to_contain_text(f"small-3: {occupancy} session")
 
 
-def test_large_fleets_show_a_distribution_and_pools(page: Page, service: ServiceProcess, complaints: list[str]) -> None:
+def test_large_fleets_show_a_distribution(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "many")
     expect(page.locator("svg.profile")).to_have_count(2)
     expect(page.locator("svg.pools")).to_have_count(0)
     expect(page.locator("svg.profile").first).to_have_attribute("aria-label", re.compile("small: 200 active pools"))
-    for pool_id, facts in (("large-77", "large: "), ("large-7777", "No such pool.")):
-        page.get_by_label("Pool", exact=True).fill(pool_id)
-        expect(page.locator("#pool-facts")).to_have_text("Press Enter to look it up.")
-        page.keyboard.press("Enter")
-        expect(page.locator("#pool-facts")).to_contain_text(facts)
-    assert "404" in complaints.pop()
-
-
-def test_a_pool_is_looked_up_while_another_is_due(page: Page, service: ServiceProcess, complaints: list[str]) -> None:
-    open_fleet(page, service, "many")
-    page.route("**/pools/large-77", lambda _: None)  # never answered
-    for pool_id in ("large-77", "large-7777"):
-        page.get_by_label("Pool", exact=True).fill(pool_id)
-        page.keyboard.press("Enter")
-    expect(page.locator("#pool-facts")).to_have_text("No such pool.")
-    assert "404" in complaints.pop()
 
 
 def test_pools_that_are_not_active_come_first_and_each_kind_has_its_sign(page: Page, service: ServiceProcess) -> None:
@@ -123,7 +79,7 @@ def test_a_large_fleet_lists_its_pools_that_are_not_active(page: Page, service: 
     expect(page.locator("#away")).to_be_hidden()
     service.call("POST", "/v1/fleets/large-away/pools/large-77/drain")
     page.locator("#away button").filter(has_text="large-77 · draining").click()
-    expect(page.locator("#pool-facts")).to_contain_text("large: 0 sessions of 90, draining")
+    expect(page.locator("#pool-facts")).to_contain_text("large-77: 0 sessions of 90, draining")
     page.get_by_text("The pools that are not active, as a table").click()
     expect(page.locator("#pool-table tbody th")).to_have_text(["large-77"])
 
@@ -132,23 +88,8 @@ def test_small_fleets_can_show_their_distribution_too(page: Page, service: Servi
     open_fleet(page, service, "default")
     page.get_by_role("radio", name="Distribution").check()
     expect(page.locator("svg.profile")).to_have_count(2)
-    page.get_by_text("The distribution as a table").click()
-    classes = service.call("GET", "/v1/fleets/default/state")["classes"]
-    expect(page.locator("#level-table tbody tr").first).to_be_visible(timeout=PATIENT_MS)
-    rows = [row.locator("th, td").all_text_contents() for row in page.locator("#level-table tbody tr").all()]
-    for name, level, pools, _ in rows:
-        (occupancy,) = (one["occupancy"] for one in classes if one["name"] == name)
-        assert [*occupancy, 0][int(level)] == int(pools)
     page.get_by_role("radio", name="Single pools").check()
     expect(page.locator("svg.pools")).to_have_count(2)
-
-
-def test_what_cannot_be_clicked_is_not_offered_for_it(page: Page, service: ServiceProcess) -> None:
-    open_fleet(page, service, "default")
-    field = page.get_by_label("Pool", exact=True)
-    expect(field).to_have_attribute("placeholder", "click one, or type its id")
-    page.get_by_role("radio", name="Distribution").check()
-    expect(field).to_have_attribute("placeholder", "type its id")
 
 
 def test_pools_without_heartbeats_degrade_the_sentence_and_have_signs(page: Page, service: ServiceProcess) -> None:

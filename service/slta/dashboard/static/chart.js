@@ -1,6 +1,6 @@
 // Line chart with a moving time axis. Lines differ by dashes, not only by colour.
 
-import { drawList, drawShapes, element, setAttributes, setHidden, setText, shape } from "./dom.js";
+import { drawShapes, element, setAttributes, setHidden, setText, shape } from "./dom.js";
 import { count, duration } from "./format.js";
 
 const HEIGHT = 132;
@@ -11,7 +11,6 @@ const RIGHT = 8;
 const LEAST_SPAN = 1e-4; // of an axis that does not begin at 0
 const BAR_HEIGHT = 40; // of the largest
 const BREAK_SECONDS = 3; // a longer time that no point covers breaks the line
-const NEAR_PIXELS = 6; // distance from a mark at which its text is shown
 
 /**
  * `series`: [{key, label, line}], drawn in order, `line` a CSS class; one without a value is left out; `format` of a
@@ -20,7 +19,6 @@ const NEAR_PIXELS = 6; // distance from a mark at which its text is shown
  */
 export class Chart {
   #points = [];
-  #marks = [];
   #now = 0;
 
   constructor(root, options) {
@@ -35,12 +33,11 @@ export class Chart {
     new ResizeObserver(() => this.#draw()).observe(this.svg);
   }
 
-  /** `history` as of History.points; `marks`: [{time, text, refused}], vertical lines at changes. */
-  draw({ now, seconds, means }, marks) {
+  /** Draws points as of History.points. */
+  draw({ now, seconds, means }) {
     this.#now = now;
     this.seconds = seconds;
     this.#points = means;
-    this.#marks = marks.filter(({ time }) => time >= now - seconds);
     this.#draw();
   }
 
@@ -55,19 +52,17 @@ export class Chart {
     setAttributes(this.area, { d: this.between ? this.#areaPath() : "" });
     this.series.forEach((one, index) => setAttributes(this.lines[index], { d: this.#linePath(one.key) }));
     if (this.bars) this.#drawBars();
-    drawList(this.marks, this.#marks, createMark, (line, mark) => this.#drawMark(line, mark));
     this.#describe();
   }
 
   #build(root) {
     this.grid = shape("g", { class: "grid" });
     this.area = shape("path", { class: "between" });
-    this.marks = shape("g", { class: "marks" });
     this.boxes = shape("g", { class: "boxes" });
     this.lines = this.series.map(({ line }) => shape("path", { class: `line ${line}` }));
     this.cursor = shape("line", { class: "cursor", visibility: "hidden", y1: TOP, y2: HEIGHT - BOTTOM });
     this.labels = shape("g", { class: "labels" });
-    this.svg.append(this.grid, this.area, this.boxes, this.marks, ...this.lines, this.cursor, this.labels);
+    this.svg.append(this.grid, this.area, this.boxes, ...this.lines, this.cursor, this.labels);
     this.keys = this.keyed.map(({ label, line }, index) =>
       element("li", {}, sample(line), ...(this.series.length > 1 ? [this.values[index], " "] : []), label),
     );
@@ -98,12 +93,6 @@ export class Chart {
 
   #valuesOf(key) {
     return this.#points.map((point) => point[key]).filter(isNumber);
-  }
-
-  #drawMark(line, { time, text, refused }) {
-    const x = this.x(time).toFixed(1);
-    setAttributes(line, { class: refused ? "mark refused" : "mark", x1: x, x2: x });
-    setText(line.firstChild, text);
   }
 
   #labels(width) {
@@ -174,10 +163,9 @@ export class Chart {
     if (!point) return setText(this.readout, "");
     setAttributes(this.cursor, { x1: this.x(point.time), x2: this.x(point.time) });
     const ago = duration(this.#now - point.time);
-    const near = this.#marks.filter(({ time }) => Math.abs(this.x(time) - x) <= NEAR_PIXELS);
     const values = this.series.map(({ key }) => this.format(point[key])).join(", ");
     const counted = this.bars && point[this.bars.key] ? [`${count(point[this.bars.key])} ${this.bars.label}`] : [];
-    setText(this.readout, [`${ago} ago: ${values}`, ...counted, ...near.map(({ text }) => text)].join(" · "));
+    setText(this.readout, [`${ago} ago: ${values}`, ...counted].join(" · "));
   }
 
   #nearest(x) {
@@ -201,8 +189,6 @@ function runs(points, keys) {
 
 /** A point is the mean of the `seconds` before its time. */
 const startOf = ({ time, seconds }) => time - seconds;
-
-const createMark = () => shape("line", { y1: TOP, y2: HEIGHT - BOTTOM }, shape("title"));
 
 const isNumber = (value) => typeof value === "number";
 

@@ -49,23 +49,21 @@ const SWING = gap(
 /** Charts of History over the chosen range. */
 export class Charts {
   #history = null;
-  #marks = [];
 
   constructor() {
     this.charts = [LOAD, COMPARED, PLACEMENT, SWING].map((options) => new Chart(byId("charts"), options));
     byId("ranges").addEventListener("change", () => this.#draw());
   }
 
-  draw(history, marks) {
+  draw(history) {
     this.#history = history;
-    this.#marks = marks;
     this.#draw();
   }
 
   #draw() {
     if (!this.#history) return;
     const points = this.#history.points(Number(byId("ranges").querySelector(":checked").value));
-    for (const chart of this.charts) chart.draw(points, this.#marks);
+    for (const chart of this.charts) chart.draw(points);
     setText(byId("charts-note"), noteOf(points));
   }
 }

@@ -1,10 +1,8 @@
 // Entry point: permissions, one stream, and the views drawn from it.
 
 import { drawAway } from "./away.js";
-import { marksOf } from "./changes.js";
 import { Charts } from "./charts.js";
 import { Classes } from "./classes.js";
-import { PolicyControl, PoolInspector } from "./controls.js";
 import { byId, onSubmit, setHidden, setText } from "./dom.js";
 import { ALL, FleetChoice } from "./fleets.js";
 import { Footer } from "./footer.js";
@@ -12,6 +10,7 @@ import { percent } from "./format.js";
 import { History } from "./history.js";
 import { headlineGap, verdictOf, viewOf } from "./model.js";
 import { Overview } from "./overview.js";
+import { factsOf } from "./pools.js";
 import { fetchRights, forgetKey, heldKey, holdKey, Refused } from "./service.js";
 import { Status } from "./status.js";
 import { Stream } from "./stream.js";
@@ -20,7 +19,6 @@ import { drawTiles } from "./tiles.js";
 
 const ASK_AGAIN_MS = 3000;
 const HIDDEN_MS = 60_000; // a page hidden for this long closes its stream
-const FOLDED_TABLES = ["event", "pool", "level"]; // drawn while they are open
 
 class Page {
   #stream = null;
@@ -28,6 +26,7 @@ class Page {
   #fleet = "";
   #view = null;
   #version = null;
+  #selected = ""; // id of a pool
   #history = new History();
 
   constructor() {
@@ -39,8 +38,6 @@ class Page {
       fleets: (fleets) => this.#seeAll(fleets),
       failed: (failure) => this.#needsKey(failure) || this.#broken(failure),
     });
-    this.inspector = new PoolInspector();
-    this.policy = new PolicyControl();
     const parts = { hint: byId("pools-hint"), legend: byId("legend") };
     this.classes = new Classes(byId("classes"), parts, (poolId) => this.#select(poolId));
     this.#listen();
@@ -48,8 +45,7 @@ class Page {
 
   #listen() {
     byId("views").addEventListener("change", () => this.#drawPools());
-    byId("pool").addEventListener("input", () => this.#drawPools());
-    for (const name of FOLDED_TABLES) byId(`${name}-table-box`).addEventListener("toggle", () => this.#drawTables());
+    byId("pool-table-box").addEventListener("toggle", () => this.#drawTables());
     onSubmit(byId("key-form"), () => this.#useKey());
     byId("forget-key").addEventListener("click", forgetKey);
     document.addEventListener("visibilitychange", () => this.#followVisibility());
@@ -111,8 +107,7 @@ class Page {
     this.#history = new History();
     this.#view = null;
     this.status.reset();
-    this.inspector.use(fleet, this.#rights.may_change_pools);
-    this.policy.use(fleet, this.#rights.may_change_fleet);
+    this.#selected = "";
     setHidden(byId("live"), true);
   }
 
@@ -138,7 +133,6 @@ class Page {
   #start(beginning) {
     this.#version ??= beginning.page_version;
     if (this.#version !== beginning.page_version) location.reload();
-    this.policy.offer(beginning.policies);
   }
 
   #draw(frame) {
@@ -148,13 +142,11 @@ class Page {
     setHidden(byId("live"), false);
     setText(byId("policy"), frame.policy.title);
     drawTiles(byId("tiles"), this.#view, rates);
-    this.charts.draw(this.#history, marksOf(frame.events));
+    this.charts.draw(this.#history);
     const doubt = frame.state.pools.unconfirmed ? " Unconfirmed pools get it only if no other has room." : "";
     setText(byId("next-placement"), this.#view.types.length ? "" : frame.next_placement + doubt);
     this.#drawPools();
     this.#drawTables();
-    this.inspector.draw(this.#view);
-    this.policy.draw(this.#view);
     this.status.seen();
     this.footer.seen(frame.store);
     this.status.damage(frame.damage);
@@ -170,23 +162,32 @@ class Page {
     setHidden(byId("pool-table-box"), mode !== "pools" && !this.#view.away.length);
     const listed = hasPools ? "The pools as a table" : "The pools that are not active, as a table";
     setText(byId("pool-table-box").querySelector("summary"), listed);
-    setHidden(byId("level-table-box"), mode !== "profile");
-    byId("pool").placeholder = mode === "pools" ? "click one, or type its id" : "type its id";
     drawAway(byId("away"), this.#view, (poolId) => this.#select(poolId));
-    this.classes.draw(this.#view, mode, this.inspector.selected);
+    this.classes.draw(this.#view, mode, this.#selected);
+    setText(byId("pool-facts"), this.#selectedFacts());
   }
 
   #drawTables() {
     if (!this.#view) return;
-    setHidden(byId("event-table-box"), !this.#view.events.length);
-    const open = FOLDED_TABLES.filter((name) => byId(`${name}-table-box`).open);
+    const open = byId("pool-table-box").open ? ["pool"] : [];
     setHidden(byId("types"), !this.#view.types.length);
     for (const name of ["class", "type", ...open]) drawTable(byId(`${name}-table`), name, this.#view);
   }
 
   #select(poolId) {
-    this.inspector.select(poolId);
+    this.#selected = poolId;
     this.#drawPools();
+  }
+
+  #selectedFacts() {
+    const { classes, away } = this.#view;
+    const isSelected = (one) => one.pool_id === this.#selected;
+    const found = classes.flatMap((c) => c.columns ?? []).find(isSelected) ?? away.find(isSelected);
+    if (!found) return "";
+    return `${found.pool_id}: ${factsOf(
+      found,
+      classes.find((c) => c.name === found.pool_class),
+    )}`;
   }
 
   #broken(failure) {

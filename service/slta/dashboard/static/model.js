@@ -10,7 +10,7 @@ const FAR_RANKS = 3;
 
 /** View of a frame: classes with pools as columns, tokens, and the level with the largest marginal utility. */
 export function viewOf(frame) {
-  const { state, averages, estimate, policy, events } = frame;
+  const { state, averages, estimate, policy } = frame;
   const pools = frame.pools?.map(withLiveness);
   const next = bestClass(state.classes);
   const unit = state.utility_unit ?? "";
@@ -25,7 +25,7 @@ export function viewOf(frame) {
   const away = frame.away.map(withLiveness).toSorted(byStatus);
   const leastConnections = frame.least_connections_gap;
   const types = state.session_types.map((one, k) => ({ ...one, next: frame.next_by_type[k], unit }));
-  const seen = { state, unit, averages, leastConnections, estimate, policy, classes, types, events, away };
+  const seen = { state, unit, averages, leastConnections, estimate, policy, classes, types, away };
   return { ...seen, hasPools: Boolean(pools) };
 }
 
@@ -34,12 +34,11 @@ const OUT = ["gone", "lost", "failed", "draining"];
 const LOOKS = [...OUT, "unconfirmed", "active"];
 
 /**
- * A pool with `status` lost or gone if it is; `stated` is what the operator said, `look` also tells unconfirmed ones
- * among the active.
+ * A pool with `status` lost or gone if it is; `look` also tells unconfirmed ones among the active.
  */
 export function withLiveness(pool) {
   const look = pool.status === "active" && ILL.includes(pool.liveness) ? pool.liveness : pool.status;
-  return { ...pool, stated: pool.status, status: look === "unconfirmed" ? "active" : look, look };
+  return { ...pool, status: look === "unconfirmed" ? "active" : look, look };
 }
 
 /** Those that somebody may look for come first. */

@@ -33,32 +33,3 @@ export async function request(path, { method = "GET", headers = {}, ...options }
 export const fetchRights = async () => (await request("/console/fleets")).json();
 export const fetchOverview = async () => (await request("/console/overview")).json();
 export const eventsPath = (fleet) => `/console/${fleet}/events`;
-
-const poolPath = (fleet, poolId) => `/v1/fleets/${fleet}/pools/${encodeURIComponent(poolId)}`;
-
-export const fetchPool = async (fleet, poolId) => (await request(poolPath(fleet, poolId))).json();
-
-/** `verb` is drain or undrain. */
-export const changePool = async (fleet, poolId, verb) =>
-  (await request(`${poolPath(fleet, poolId)}/${verb}`, { method: "POST" })).json();
-
-/** Changes only the policy; If-Match rejects concurrent changes of the fleet. */
-export async function switchPolicy(fleet, policy) {
-  const path = `/v1/fleets/${fleet}`;
-  const current = await request(path);
-  const body = JSON.stringify(withPolicy(readExactly(await current.text()), policy));
-  const headers = { "Content-Type": "application/json", "If-Match": current.headers.get("ETag") };
-  return (await request(path, { method: "PUT", headers, body })).json();
-}
-
-/** Omits pool counts, which would recreate removed pools. */
-function withPolicy(document, policy) {
-  const classes = document.classes.map(({ pools, ...others }) => others);
-  return { ...document, policy, classes };
-}
-
-/** Keeps the source text of numbers: rounding would change a curve. */
-function readExactly(text) {
-  if (!JSON.rawJSON) return JSON.parse(text);
-  return JSON.parse(text, (_, value, { source }) => (typeof value === "number" ? JSON.rawJSON(source) : value));
-}

@@ -1,8 +1,7 @@
 // Tables of the same numbers, for screen readers and copying.
 
-import { askedBy, wordsOf } from "./changes.js";
 import { drawList, element, setAttributes, setText } from "./dom.js";
-import { amount, count, duration, NONE, worth } from "./format.js";
+import { amount, count, NONE, worth } from "./format.js";
 import { rejectionsOf } from "./history.js";
 import { statesOf, tokenWords } from "./model.js";
 import { chosenOf, priceOf, setBackOf } from "./prices.js";
@@ -31,19 +30,6 @@ const POOL_COLUMNS = [
   ["Address", (one) => one.address ?? NONE],
 ];
 
-const LEVEL_COLUMNS = [
-  ["Class", (row) => row.name],
-  ["Sessions, at least", (row) => count(row.level)],
-  ["Pools", (row) => count(row.pools)],
-  ["Pools in the optimum", (row) => amount(row.optimum)],
-];
-
-const EVENT_COLUMNS = [
-  ["Change", (row) => row.words],
-  ["Ago", (row) => duration(row.ago)],
-  ["By", (row) => row.by],
-];
-
 const some = (number) => (number ? count(number) : NONE);
 
 const TYPE_COLUMNS = [
@@ -60,32 +46,16 @@ const TYPE_COLUMNS = [
   ["Set back by its price", ({ next, unit }) => setBackOf(next, unit)],
 ];
 
-function eventRows({ state, events }) {
-  return events.map((one) => ({ words: wordsOf(one), ago: Math.max(0, state.time - one.time), by: askedBy(one) }));
-}
-
 /** Pools that are not active first; of a large fleet only those. */
 function poolRows({ hasPools, classes, away }) {
   const active = hasPools ? classes.flatMap((c) => c.columns.filter((one) => one.status === "active")) : [];
   return [...away, ...active];
 }
 
-/** Omits levels that all pools have reached, in the state and in the optimum. */
-function levelRows({ name, occupancy, optimal_occupancy: best }) {
-  const rows = [];
-  for (let level = 1; level < Math.max(occupancy.length, best.length); level += 1) {
-    const [pools, optimum] = [occupancy[level] ?? 0, best[level] ?? 0];
-    if (pools < occupancy[0] || optimum < best[0]) rows.push({ name, level, pools, optimum });
-  }
-  return rows;
-}
-
 /** Columns and rows of each table. */
 const TABLES = {
   class: [CLASS_COLUMNS, (view) => view.classes],
   pool: [POOL_COLUMNS, poolRows],
-  level: [LEVEL_COLUMNS, (view) => view.classes.flatMap(levelRows)],
-  event: [EVENT_COLUMNS, eventRows],
   type: [TYPE_COLUMNS, (view) => view.types],
 };
 

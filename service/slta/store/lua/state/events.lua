@@ -187,11 +187,11 @@ function events.repair(fleet)
   end
 end
 
--- since, in seconds of fleet time -> {EVENTS, text, …}, newest first. O(1).
-function events.list(fleet, given)
+-- -> {EVENTS, text, …}, newest first. O(1).
+function events.list(fleet)
   local found = { 'EVENTS' }
   each_entry(fleet, function(text, event)
-    found[#found + 1] = event and event.time >= given.since and text or nil
+    found[#found + 1] = event and text or nil
   end)
   return found
 end
