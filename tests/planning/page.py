@@ -1,4 +1,4 @@
-"""The worked examples of docs/evaluate.md, docs/check.md and docs/plan.md, the same on every machine.
+"""The worked examples of docs/evaluate.md and docs/plan.md, the same on every machine.
 
 `python -m tests.planning.page --write` puts what the commands print, and the figure, where they belong.
 `python -m tests.planning.page FOLDER` writes the files that the examples read into a folder, which it creates.
@@ -25,11 +25,10 @@ from tests.planning.recorded import FLEET, least_connections, write_csv
 
 PAGE = Page(ROOT / "docs/evaluate.md")
 IMAGE = ROOT / "docs/images/evaluate.png"
-CHECK_PAGE = Page(ROOT / "docs/check.md")
 PLAN_PAGE = Page(ROOT / "docs/plan.md")
 MARKED = re.compile(r"(<!-- example: ([a-z]+) -->\n```text\n).*?(^```$)", re.MULTILINE | re.DOTALL)
 SECONDS = 14_400
-PLANS = {"plan": 1, "types": 2}
+PLANS = {"plan": 2, "types": 3}
 """Examples of plans, each with the number of the page's block that has its call."""
 
 
@@ -101,8 +100,8 @@ def main() -> None:
         text = example(Path(folder))
         shutil.copy(Path(folder) / "evaluate.png", IMAGE)
     write(PAGE, {"evaluate": text, "python": from_python()})
-    write(PLAN_PAGE, {name: planned(block) for name, block in PLANS.items()})
-    write(CHECK_PAGE, {"valid": checked("arena.yaml", FLEET), "mistaken": checked("arena.yaml", MISTAKEN)})
+    checks = {"valid": checked("arena.yaml", FLEET), "mistaken": checked("arena.yaml", MISTAKEN)}
+    write(PLAN_PAGE, checks | {name: planned(block) for name, block in PLANS.items()})
 
 
 if __name__ == "__main__":
