@@ -32,12 +32,13 @@ def read(what: str) -> dict[str, Any]:
 begin = read("state")["integrals"]
 with Client(URL, FLEET) as client, ExitStack() as placed:
     sessions = [placed.enter_context(client.session()) for _ in range(SESSIONS)]
-    state, optimum, averages = read("state"), read("optimum"), read(f"averages?since={begin}")
+    state, averages = read("state"), read(f"averages?since={begin}")
 
 # %% Compare.
-for row in optimum["classes"]:
-    mean = sum(session.pool_class == row["name"] for session in sessions) / row["pools"]
-    print(f"{row['name']}: {mean:.1f} sessions per pool, at best {row['sessions_per_pool']:.1f}")
+for row in state["classes"]:
+    pools, *filled = row["optimal_occupancy"]  # pools with at least 0, 1, 2, … sessions
+    mean = sum(session.pool_class == row["name"] for session in sessions) / pools
+    print(f"{row['name']}: {mean:.1f} sessions per pool, at best {sum(filled) / pools:.1f}")
 gap = 1 - state["utility"] / state["utility_bound"]
 print(f"now: utility {state['utility']:.1f}, at best {state['utility_bound']:.1f}: gap {100 * gap:.2f} %")
 print(f"on average while they came: placement gap {100 * averages['relative_placement_gap']:.2f} %")

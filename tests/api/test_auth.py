@@ -32,7 +32,7 @@ OPENED_BY = {
     "": ("PUT ", "DELETE "),
     "admin": ("POST /repair",),
     "read assign": ("GET /endpoints",),
-    "read pool": ("GET ", *(f"GET /{name}" for name in ("state", "averages", "next", "events", "optimum", "pools")),
+    "read pool": ("GET ", *(f"GET /{name}" for name in ("state", "averages", "next", "events", "pools")),
                   "GET /quality", "GET /scale", "GET /pools/{pool_id}", "GET /pools/{pool_id}/sessions"),
     "pool": ("PUT /sessions/{session_id}", "POST /pools", "POST /pools/status",
              "POST /pools/heartbeats", "POST /pools/guard",

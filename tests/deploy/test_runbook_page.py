@@ -19,7 +19,7 @@ def test_an_alert_s_section_has_commands(alert: str) -> None:
     assert SECTIONS[alert]
 
 
-@each("alert", ["SltaPlacementGap", "SltaPlacementUnusual", "SltaEstimateFarFromOptimum"])
+@each("alert", ["SltaPlacementGap", "SltaEstimateFarFromOptimum"])
 def test_what_damage_may_have_caused_begins_with_the_audit(alert: str) -> None:
     assert SECTIONS[alert][0].commands.startswith("audit ")
 

@@ -21,7 +21,7 @@ from tests.views.test_views import SCALE, SECOND, SPEC, integrals, snapshot
 
 TYPED = replace(SPEC, policy=POLICIES["jlmu"], session_types={"narrow": ["b"]})
 """u_a = 4, 7, 9; u_b = 3, 5: sessions of `narrow` may use b only."""
-AS_READ = {"pools": None, "away": [], "events": [], "damage": None, "store": "reachable"}
+AS_READ = {"pools": None, "away": [], "damage": None, "store": "reachable"}
 NO_REFUSALS = {"no_capacity": 0, "no_active_pool": 0, "incompatible": 0}
 
 
