@@ -5,6 +5,7 @@ The Prometheus Operator reads the same groups as resources, one for each file: n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from textwrap import indent
@@ -18,6 +19,17 @@ MEANS = {"1m": 60, "5m": 300, "1h": 3600}
 """Windows of the metrics with the label `window`."""
 REPEATED = {"objective.yml": WINDOWS, "placement.yml": SPANS, "windows.yml": MEANS}
 """Files whose groups are written once for each span."""
+
+SEEN = re.compile(r"SEEN\(((slta_)?[^()]+)\)")
+LAST_SEEN = (
+    "({0} or last_over_time({0}[5m]) unless on (INSTALLATION)"
+    " max by (INSTALLATION, instance) (count_over_time(slta_fleets[2m]))"
+    " >= max by (INSTALLATION, instance) (count_over_time(up[2m])){1})"
+)
+"""A series of a fleet and, unless each scrape of two minutes read the fleets, its last value within five: what ended
+before an outage cannot be active for five minutes then. Two cover the delays of scrapes and rules after an outage."""
+OF_SCRAPE = " unless on (FLEET) slta_store_epoch_timestamp_seconds"
+"""For a series of the scrape itself, which a fleet that was read does not have any more: its class was removed."""
 
 FOLDER = Path(__file__).parent
 HEAD = "# Written by `make format`: change deploy/prometheus/source/{} instead.\n"
@@ -37,7 +49,8 @@ spec:
 def written() -> Iterator[tuple[Path, str]]:
     """Each file of rules and what it must hold."""
     for source in sorted((FOLDER / "source").glob("*.yml")):
-        text = with_objective(grouping(source.read_text(encoding="utf-8")))
+        text = SEEN.sub(last_seen, source.read_text(encoding="utf-8"))
+        text = with_objective(grouping(text))
         text = for_each_span(text, REPEATED[source.name]) if source.name in REPEATED else text
         yield FOLDER / "rules" / source.name, HEAD.format(source.name) + text
 
@@ -46,6 +59,11 @@ def resources() -> str:
     """The groups of each file as a PrometheusRule."""
     groups = {path.stem: indent(text.partition("groups:\n")[2], "  ") for path, text in written()}
     return HEAD.format("*") + "".join(RESOURCE.format(name, text) for name, text in groups.items())
+
+
+def last_seen(seen: re.Match[str]) -> str:
+    """The expression for SEEN(…)."""
+    return LAST_SEEN.format(seen[1], OF_SCRAPE if seen[2] else "")
 
 
 def for_each_span(text: str, spans: Mapping[str, int]) -> str:
