@@ -125,7 +125,6 @@ def _evaluated(folder: Path, rows: list[Row], begin: float, end: float) -> float
         "slta.cli",
         "evaluate",
         str(log),
-        "--fleet-file",
         str(fleet),
         "--json",
         str(figures),

@@ -17,7 +17,6 @@ from tests.inventory import each
 
 ONE_MEANING = {
     "--fleet": "name of the fleet|this fleet",
-    "--fleet-file": "fleet file",
     "--json": "json file",
     "--key-file": "file with the api key",
     "--load-per-pool": "per (active )?pool|loads",

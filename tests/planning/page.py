@@ -44,7 +44,7 @@ def write_files(folder: Path) -> list[Path]:
 def example(folder: Path) -> str:
     """What the command prints for the log, which it finds in `folder`; the figure is left there."""
     log, fleet, _ = write_files(folder)
-    options = [str(log), "--fleet-file", str(fleet), "--figure", str(folder / "evaluate")]
+    options = [str(log), str(fleet), "--figure", str(folder / "evaluate")]
     result = CliRunner().invoke(app, options)
     assert result.exit_code == 0, result.output
     return result.stdout

@@ -44,15 +44,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def figures(folder: Path, fleet: str, *options: str, log: str = "log.csv") -> Any:
-    return figures_of(app, folder, folder / log, "--fleet-file", folder / fleet, *options)
+    return figures_of(app, folder, folder / log, folder / fleet, *options)
 
 
 def text_of(folder: Path, fleet: str, *options: str) -> str:
-    return shown(called(app, folder / "log.csv", "--fleet-file", folder / fleet, *options))
+    return shown(called(app, folder / "log.csv", folder / fleet, *options))
 
 
 def test_half_of_the_pools_unseen_are_refused_with_the_choices(folder: Path) -> None:
-    result = called(app, folder / "log.csv", "--fleet-file", folder / "double.yaml")
+    result = called(app, folder / "log.csv", folder / "double.yaml")
     assert result.exit_code == 2
     assert max(map(len, result.output.splitlines())) <= 80
     assert "12 of 24 pools of the fleet file, 50.00 % of its capacity, have no session in the log" in shown(result)

@@ -41,7 +41,7 @@ LOAD = Load(seconds=6.0, mean_seconds=1.5)
 
 def evaluated(log: Path, folder: Path, *options: str) -> Any:
     cut = "--warm-up", "1", "--cool-down", "1"
-    return figures_of(app, folder, log, "--fleet-file", folder / "fleet.yaml", *cut, *options)
+    return figures_of(app, folder, log, folder / "fleet.yaml", *cut, *options)
 
 
 def sessions_of(record: Path) -> list[Session]:
@@ -82,7 +82,7 @@ def test_the_log_of_a_real_balancer_lost_what_its_pools_saw(balancer: str, tmp_p
 @pytest.mark.needs("haproxy")
 def test_keep_alive_requests_are_refused_and_put_together_by_their_cookie(tmp_path: Path) -> None:
     log = asyncio.run(record(tmp_path, through(REQUESTS), LOAD._replace(requests=5)))
-    refused = called(app, log, "--fleet-file", tmp_path / "fleet.yaml")
+    refused = called(app, log, tmp_path / "fleet.yaml")
     assert (refused.exit_code, "the lines seem to be requests" in refused.output) == (2, True)
     seen, clients = evaluated(log, tmp_path, "--gap", "1"), evaluated(tmp_path / "client.csv", tmp_path)
     assert seen["sessions"] == clients["sessions"] < seen["lines"]["read"] / 4
@@ -138,7 +138,7 @@ def test_a_logger_that_stopped_is_told(tmp_path: Path) -> None:
     log = asyncio.run(record(tmp_path, "haproxy-http", LOAD))
     lines = log.read_text(encoding="utf-8").splitlines()  # in order of their ends
     log.write_text("\n".join(lines[: len(lines) // 3] + lines[2 * len(lines) // 3 :]), encoding="utf-8")
-    refused = called(app, log, "--fleet-file", tmp_path / "fleet.yaml", "--warm-up", "1", "--cool-down", "1")
+    refused = called(app, log, tmp_path / "fleet.yaml", "--warm-up", "1", "--cool-down", "1")
     assert (refused.exit_code, "the log has 1 hole" in refused.output) == (2, True)
 
 
@@ -147,11 +147,9 @@ def test_a_logger_that_stopped_is_told(tmp_path: Path) -> None:
 def test_servers_with_names_of_their_own_are_mapped_in_the_log_and_by_the_balancer(tmp_path: Path) -> None:
     log = asyncio.run(record(tmp_path, named_servers(), LOAD))
     fleet, map_file = tmp_path / "fleet.yaml", tmp_path / "pools.map"
-    refused = called(app, log, "--fleet-file", fleet)
+    refused = called(app, log, fleet)
     assert r"map them with --map 'srv-(\d+)=CLASS'" in refused.output
-    by_server = figures_of(
-        app, tmp_path, log, "--fleet-file", fleet, "--backend", "pools", *MAPS, "--map-file", map_file
-    )
+    by_server = figures_of(app, tmp_path, log, fleet, "--backend", "pools", *MAPS, "--map-file", map_file)
     by_pool = evaluated(tmp_path / "client.csv", tmp_path)  # the pools name themselves
     assert by_server["pools"] == by_pool["pools"] == POOLS
     assert by_server["sessions"] == pytest.approx(by_pool["sessions"], rel=0.02)

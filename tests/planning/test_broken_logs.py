@@ -28,11 +28,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def call(folder: Path, log: Path, *options: str) -> Any:
-    return called(app, log, "--fleet-file", folder / "fleet.yaml", *CUT, *options)
+    return called(app, log, folder / "fleet.yaml", *CUT, *options)
 
 
 def lost(folder: Path, log: Path, *options: str) -> Any:
-    return figures_of(app, folder, log, "--fleet-file", folder / "fleet.yaml", *CUT, *options)
+    return figures_of(app, folder, log, folder / "fleet.yaml", *CUT, *options)
 
 
 def ended(sessions: Sequence[Session]) -> Rows:
@@ -147,7 +147,7 @@ def test_a_stopped_logger_leaves_a_hole_that_is_named_and_left_out_on_request(fo
     truth, parts = lost(folder, write(folder, csv(rows))), []
     for first, last in ((truth["window"]["from_s"], left_out["from_s"]), (left_out["to_s"], truth["window"]["to_s"])):
         cut = ("--warm-up", str(first - SHORT[0].start), "--cool-down", str(SHORT[-1].start - last))
-        part = figures_of(app, folder, folder / "broken.csv", "--fleet-file", folder / "fleet.yaml", *cut)
+        part = figures_of(app, folder, folder / "broken.csv", folder / "fleet.yaml", *cut)
         parts.append(
             (last - first, part["mean_sessions"], part["recorded"]["utility_optimum"] - part["recorded"]["utility"])
         )
@@ -155,10 +155,7 @@ def test_a_stopped_logger_leaves_a_hole_that_is_named_and_left_out_on_request(fo
     sessions, difference = (sum(part[0] * part[k] for part in parts) / seconds for k in (1, 2))
     assert seen["mean_sessions"] == pytest.approx(sessions, rel=0.01)
     assert seen["recorded"]["relative_placement_gap"] == pytest.approx(difference / seen["bound"], abs=0.001)
-    assert (
-        called(app, folder / "broken.csv", "--fleet-file", folder / "fleet.yaml", "--figure", folder / "x").exit_code
-        == 0
-    )
+    assert called(app, folder / "broken.csv", folder / "fleet.yaml", "--figure", folder / "x").exit_code == 0
 
 
 def test_a_quiet_night_is_no_hole(folder: Path) -> None:

@@ -39,11 +39,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *options: str, log: str = "log.csv") -> Result:
-    return called(app, folder / log, "--fleet-file", folder / "fleet.yaml", *options)
+    return called(app, folder / log, folder / "fleet.yaml", *options)
 
 
 def figures(folder: Path, *options: str, log: str = "log.csv") -> Any:
-    return figures_of(app, folder, folder / log, "--fleet-file", folder / "fleet.yaml", *options)
+    return figures_of(app, folder, folder / log, folder / "fleet.yaml", *options)
 
 
 @pytest.fixture(scope="module")
@@ -197,13 +197,13 @@ def of_backends(folder: Path, *servers: str) -> Path:
 
 def test_an_error_about_unknown_pools_names_the_backends_of_the_log(folder: Path) -> None:
     log = of_backends(folder, "game/linear-1", "web/www")
-    result = called(app, log, "--fleet-file", folder / "fleet.yaml")
+    result = called(app, log, folder / "fleet.yaml")
     assert "choose with --backend: game (20), web (20)" in result.output
 
 
 def test_lines_of_other_backends_and_backends_read_together_are_told(folder: Path) -> None:
     log = of_backends(folder, "game/linear-1", "web/linear-1")
-    call = (app, log, "--fleet-file", folder / "fleet.yaml", "--unseen", "drop")
+    call = (app, log, folder / "fleet.yaml", "--unseen", "drop")
     assert "2 backends, where servers of one name count as one pool" in shown(called(*call))
     text = shown(called(*call, "--backend", "game"))
     assert "20 lines of other backends not read; lines by backend: game (20), web (20)" in text
@@ -211,19 +211,19 @@ def test_lines_of_other_backends_and_backends_read_together_are_told(folder: Pat
 
 def test_few_sessions_are_told(folder: Path, data: Any) -> None:
     log = of_backends(folder, "game/linear-1")
-    few = shown(called(app, log, "--fleet-file", folder / "fleet.yaml", "--unseen", "drop"))
+    few = shown(called(app, log, folder / "fleet.yaml", "--unseen", "drop"))
     assert ("only 40 sessions" in few, "only" in report(data, UTC)) == (True, False)
 
 
 def test_of_many_backends_the_first_five_are_told_and_that_there_are_more(folder: Path) -> None:
     log = of_backends(folder, *(f"b{k}/linear-1" for k in range(8)))
-    text = shown(called(app, log, "--fleet-file", folder / "fleet.yaml", "--unseen", "drop"))
+    text = shown(called(app, log, folder / "fleet.yaml", "--unseen", "drop"))
     assert "(--backend): b0 (5), b1 (5), b2 (5), b3 (5), b4 (5), …" in text
 
 
 def test_dates_without_a_time_zone_are_warned_of(folder: Path) -> None:
     log = of_backends(folder, "game/linear-1")
-    call = (app, log, "--fleet-file", folder / "fleet.yaml", "--unseen", "drop")
+    call = (app, log, folder / "fleet.yaml", "--unseen", "drop")
     told = "warning: HAProxy's dates are taken as UTC"
     assert told in called(*call).stderr
     assert told not in called(*call, "--timezone", "Europe/Berlin").stderr
@@ -281,8 +281,8 @@ def test_what_cannot_be_measured_gets_a_clear_text(folder: Path, options: list[s
 
 def test_files_that_are_missing_are_named(folder: Path) -> None:
     assert "missing.csv: No such file" in run(folder, log="missing.csv").output
-    result = called(app, folder / "log.csv", "--fleet-file", folder / "missing.yaml")
-    assert (result.exit_code, "missing.yaml: No such file" in result.output) == (2, True)
+    result = called(app, folder / "log.csv", folder / "missing.yaml")
+    assert (result.exit_code, "missing.yaml' does not exist" in shown(result)) == (2, True)
 
 
 def test_the_figure_is_written_as_svg_and_as_png(folder: Path) -> None:

@@ -73,7 +73,7 @@ async def observed(url: str, folder: Path) -> tuple[Mapping[str, Any], Path, tup
 
 def evaluated(log: Path, folder: Path, *, warm_up: float = 0, cool_down: float = 0) -> Any:
     window = "--warm-up", f"{warm_up:.6f}", "--cool-down", f"{cool_down:.6f}"
-    return figures_of(app, folder, log, "--fleet-file", folder / "fleet.yaml", *window)
+    return figures_of(app, folder, log, folder / "fleet.yaml", *window)
 
 
 @pytest.mark.slow

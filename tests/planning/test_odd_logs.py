@@ -161,9 +161,7 @@ CUT = ("--unseen", "drop", "--warm-up", "0", "--cool-down", "0")
 
 def figures(folder: Path, content: str | bytes, options: str = "") -> tuple[float, ...]:
     """Sessions, their mean number and duration, utility."""
-    data = figures_of(
-        app, folder, written(folder, content), "--fleet-file", folder / "fleet.yaml", *CUT, *options.split()
-    )
+    data = figures_of(app, folder, written(folder, content), folder / "fleet.yaml", *CUT, *options.split())
     return data["sessions"], data["mean_sessions"], data["duration"]["mean_s"], data["recorded"]["utility"]
 
 
@@ -181,6 +179,6 @@ def test_an_odd_log_is_read_as_its_sessions(folder: Path, plain: tuple[float, ..
 def test_an_odd_log_is_refused_with_a_sentence(folder: Path, name: str) -> None:
     content, options, words = WRONG[name]
     cut = () if options == "default" else (*CUT, *options.split())
-    result = called(app, written(folder, content), "--fleet-file", folder / "fleet.yaml", *cut)
+    result = called(app, written(folder, content), folder / "fleet.yaml", *cut)
     assert (result.exit_code, words in shown(result)) == (2, True), result.output
     assert "Traceback" not in result.output

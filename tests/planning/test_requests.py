@@ -39,21 +39,21 @@ def requests(folder: Path, sessions: list[Session], pause: float = 5.0, strays: 
 
 @pytest.mark.slow
 def test_lines_with_an_id_are_put_together_to_their_sessions(folder: Path) -> None:
-    fleet = ("--fleet-file", folder / "fleet.yaml")
-    whole = figures_of(app, folder, write_csv(SESSIONS, folder / "log.csv"), *fleet)
+    fleet = folder / "fleet.yaml"
+    whole = figures_of(app, folder, write_csv(SESSIONS, folder / "log.csv"), fleet)
     log = requests(folder, SESSIONS)
     cut = ("--warm-up", str(whole["window"]["warm_up_s"]), "--cool-down", "0")
-    data = figures_of(app, folder, log, *fleet, "--gap", "5.1", *cut)
+    data = figures_of(app, folder, log, fleet, "--gap", "5.1", *cut)
     assert data["sessions"] == len(SESSIONS)
     lost = whole["recorded"]["relative_placement_gap"]
     assert data["recorded"]["relative_placement_gap"] == pytest.approx(lost, abs=0.001)
     half, _, twice = data["by_gap"]
     assert half["sessions"] > twice["sessions"] == len(SESSIONS)
-    assert "sessions by --gap" in shown(called(app, log, *fleet, "--gap", "5.1"))
+    assert "sessions by --gap" in shown(called(app, log, fleet, "--gap", "5.1"))
 
 
 def calls(folder: Path, log: Path, *options: str) -> Any:
-    return called(app, log, "--fleet-file", folder / "fleet.yaml", *options)
+    return called(app, log, folder / "fleet.yaml", *options)
 
 
 @pytest.mark.parametrize("strays", [0.02, 0.2])

@@ -63,7 +63,7 @@ def write(sessions: Sequence[Session], folder: Path) -> Path:
 
 
 def figures(folder: Path, sessions: Sequence[Session], *options: str) -> Any:
-    return figures_of(app, folder, write(sessions, folder), "--fleet-file", folder / "fleet.yaml", *options)
+    return figures_of(app, folder, write(sessions, folder), folder / "fleet.yaml", *options)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_the_placements_are_jlmu_without_and_with_prices(data: Any) -> None:
 
 
 def test_the_report_names_both_and_the_refused_by_type(tmp_path: Path) -> None:
-    text = shown(called(app, write(recorded(), tmp_path), "--fleet-file", tmp_path / "fleet.yaml"))
+    text = shown(called(app, write(recorded(), tmp_path), tmp_path / "fleet.yaml"))
     assert "JLMU, no prices" in text
     assert "Compatibility gap" in text
     assert "Refused sessions by type: JLMU, no prices video" in text
@@ -122,11 +122,11 @@ def test_the_report_names_both_and_the_refused_by_type(tmp_path: Path) -> None:
 def test_sessions_are_told_by_type_and_a_log_without_types_is_warned_of(tmp_path: Path) -> None:
     log, fleet = write(recorded(), tmp_path), tmp_path / "fleet.yaml"
     counts = {kind: sum((s.kind or "default") == kind for s in recorded()) for kind in KINDS}
-    typed = called(app, log, "--fleet-file", fleet)
+    typed = called(app, log, fleet)
     assert "sessions by type: " + ", ".join(f"{kind} ({count})" for kind, count in counts.items()) in shown(typed)
     assert "no line has a session_type" not in typed.output
     log.write_text(log.read_text(encoding="utf-8").replace("session_type", "type"), encoding="utf-8")
-    misnamed = shown(called(app, log, "--fleet-file", fleet, "--max-left-out", "0.9"))
+    misnamed = shown(called(app, log, fleet, "--max-left-out", "0.9"))
     assert "warning: no line has a session_type, though the fleet has types: all sessions count as" in misnamed
     assert f"sessions by type: default ({len(recorded())}), video (0), chat (0)" in misnamed
 
@@ -144,9 +144,7 @@ def test_sessions_in_a_class_of_another_type_are_named_with_their_lines(tmp_path
     sessions = recorded()
     log = write([sessions[0]._replace(pool="plain-2", kind="video"), *sessions], tmp_path)
     first = "line 2: video on plain-2 of class plain"
-    refused, told = (
-        called(app, log, "--fleet-file", tmp_path / "fleet.yaml", "--max-left-out", most) for most in ("0", "0.5")
-    )
+    refused, told = (called(app, log, tmp_path / "fleet.yaml", "--max-left-out", most) for most in ("0", "0.5"))
     assert refused.exit_code == 2
     assert f"(1 in a class that their type may not use), more than --max-left-out 0 allows {first}" in (shown(refused))
     assert f"left out, in a class that their type may not use: {first}" in shown(told)
@@ -158,6 +156,6 @@ def test_a_fleet_without_types_ignores_the_column(tmp_path: Path) -> None:
         line for line in FLEET.splitlines() if not line.startswith(("session_types", "  video", "  chat"))
     )
     (tmp_path / "fleet.yaml").write_text(plain, encoding="utf-8")
-    found = figures_of(app, tmp_path, log, "--fleet-file", tmp_path / "fleet.yaml")
+    found = figures_of(app, tmp_path, log, tmp_path / "fleet.yaml")
     assert "refused" not in found
     assert "best_fixed_weights" in found["policies"]

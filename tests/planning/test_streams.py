@@ -23,8 +23,8 @@ SAMPLES = "pool_class,sessions,value\n" + "".join(f"small,{x},{10 - x}\n" for x 
 DAY = "hour,sessions\n0,5\n1,9\n"
 COSTS = [word for name in ("linear", "quadratic", "saturating") for word in ("--cost", f"{name}=1")]
 CALLS: dict[str, tuple[Typer, str, list[str]]] = {
-    "evaluate": (evaluate, "log.csv", ["-", "--fleet-file", "fleet.yaml"]),
-    "evaluate --fleet-file": (evaluate, "fleet.yaml", ["log.csv", "--fleet-file", "-"]),
+    "evaluate": (evaluate, "log.csv", ["-", "fleet.yaml"]),
+    "evaluate FLEET_FILE": (evaluate, "fleet.yaml", ["log.csv", "-"]),
     "check": (check, "fleet.yaml", ["-"]),
     "fit": (fit, "samples.csv", ["-"]),
     "plan": (plan, "fleet.yaml", ["-", *COSTS, "--sessions", "9", "--budget", "9"]),
@@ -57,7 +57,7 @@ def test_a_command_reads_standard_input_and_answers(call: str, folder: Path, mon
 @pytest.mark.parametrize(
     ("app", "options", "names"),
     [
-        (evaluate, ["--fleet-file", "-"], "LOG and --fleet-file"),
+        (evaluate, ["-"], "LOG and FLEET_FILE"),
         (plan, [*COSTS, "--profile", "-"], "FLEET_FILE and --profile"),
     ],
 )
@@ -75,9 +75,9 @@ def test_a_file_in_a_directory_that_does_not_exist_is_refused_before_the_work(fo
 @pytest.mark.parametrize(
     ("app", "options"),
     [
-        (evaluate, ["log.csv", "--fleet-file", "fleet.yaml", "--map-file", "-"]),
-        (evaluate, ["log.csv", "--fleet-file", "fleet.yaml", "--figure", "-"]),
-        (evaluate, ["log.csv", "--fleet-file", "fleet.yaml", "--map", "a{99999999999}=linear"]),
+        (evaluate, ["log.csv", "fleet.yaml", "--map-file", "-"]),
+        (evaluate, ["log.csv", "fleet.yaml", "--figure", "-"]),
+        (evaluate, ["log.csv", "fleet.yaml", "--map", "a{99999999999}=linear"]),
         (fit, ["samples.csv", "--yaml", "-"]),
         (fit, ["samples.csv", "--pools", f"small={'9' * 5000}"]),
     ],
@@ -95,7 +95,7 @@ def test_an_invalid_fleet_file_is_told_on_standard_output_too(folder: Path) -> N
 
 @pytest.mark.slow
 def test_a_pipe_is_read_and_written(folder: Path) -> None:
-    command = [sys.executable, "-m", "slta.cli", "evaluate", "-", "--fleet-file", "fleet.yaml", "--json", "-"]
+    command = [sys.executable, "-m", "slta.cli", "evaluate", "-", "fleet.yaml", "--json", "-"]
     with (folder / "log.csv").open() as log, subprocess.Popen(["cat"], stdin=log, stdout=subprocess.PIPE) as cat:
         done = subprocess.run(command, stdin=cat.stdout, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)

@@ -12,7 +12,7 @@ import typer
 from rich import progress as bars
 
 from slta.cli.error_messages import in_one_line
-from slta.cli.options import JsonFile
+from slta.cli.options import FleetFile, JsonFile
 from slta.cli.progress import progress_bar
 from slta.cli.streams import deliver, file_named, refuse_both_standard
 from slta.fleet_file.yaml_file import load_yaml
@@ -30,7 +30,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def command(
     log: options.LogFile,
-    fleet: options.FleetFile,
+    fleet: FleetFile,
     format_: options.Format = None,
     timezone: options.Timezone = None,
     map_: options.Maps = None,
@@ -53,7 +53,7 @@ def command(
 
     Pools are named <class>-<k>, or by --map, or have a column `class`.
     """
-    refuse_both_standard(log, fleet, "LOG and --fleet-file")
+    refuse_both_standard(log, fleet, "LOG and FLEET_FILE")
     names, maps = options.columns_of(columns), [options.map_of(text) for text in map_ or []]
     with in_one_line(InvalidFleetError):
         cut = (unseen, warm_up, cool_down, max_left_out, gap, holes, lines_are_sessions, unsorted)

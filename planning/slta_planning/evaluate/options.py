@@ -46,9 +46,6 @@ LogFile = Annotated[
         callback=standard_input,
     ),
 ]
-FleetFile = Annotated[
-    Path, typer.Option("--fleet-file", help="Fleet file with curves and numbers of pools.", callback=standard_input)
-]
 Format = Annotated[
     FormatName | None, typer.Option("--format", help="Format of the log.", show_default="detected from its first lines")
 ]
