@@ -142,8 +142,14 @@ def _check_drains(fleet: Fleet, found: list[str]) -> None:
             found.append(f"{pool_id} has a deadline, and does not drain")
         if not -time <= pool.deadline <= time + 7 * 86_400e6 or not pool.deadline:
             found.append(f"the deadline of {pool_id} is later than it can be")
-    timed = {member.partition("@")[2] for member in fleet.scores("timers") if member.startswith("drain@")}
-    _claim(found, "timers of drains", timed, {pool_id for pool_id, pool in drains.items() if pool.deadline > 0})
+    timers = {member[6:]: due for member, due in fleet.scores("timers").items() if member.startswith("drain@")}
+    due = {pool_id for pool_id, pool in drains.items() if pool.deadline > 0}
+    _claim(found, "timers of drains", timers.keys(), due)
+    for pool_id in timers.keys() & due:
+        pool = drains[pool_id]
+        latest = max(pool.deadline, fleet.integer("recovering_until"), time if pool.status == "f" else 0)
+        if not pool.deadline <= timers[pool_id] <= latest:
+            found.append(f"the timer of the drain of {pool_id} is not at its deadline")
 
 
 def _check_totals(fleet: Fleet, columns: list[dict[int, int]], found: list[str]) -> None:

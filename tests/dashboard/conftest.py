@@ -134,6 +134,10 @@ async def watch(store: Store, streams: FleetStreams) -> AsyncIterator[Watch]:
         yield watched
 
 
+LONG_AGO = 10**6
+"""Session-seconds, and seconds, by which kept integrals are below those of the fleet, which has just begun."""
+
+
 class Ring:
     """Writes lines of integrals as the store keeps them, at seconds that have passed since `base`."""
 
@@ -151,8 +155,8 @@ class Ring:
         """`lines` are a second and the session-seconds up to it, newest first; pools are two of each class."""
         self._redis.delete(self.key(window))
         for second, sessions in lines:
-            pools = 2 * second * MICROSECONDS
-            words = [(self.base + second) * MICROSECONDS, sessions * MICROSECONDS, 0, 0, 0, 0, 0, pools, 0, pools, 0]
+            held, pools = (sessions - LONG_AGO) * MICROSECONDS, 2 * (second - LONG_AGO) * MICROSECONDS
+            words = [(self.base + second) * MICROSECONDS, held, 0, 0, 0, 0, 0, pools, 0, pools, 0]
             line = [self._version, *(f"{word:.0f}" for word in words), "# 0 0 0 0"]
             self._redis.rpush(self.key(window), " ".join(line))
 

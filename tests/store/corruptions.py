@@ -40,6 +40,16 @@ def flip(row: str, bit: int) -> Plant:
     return lambda redis: redis.setbit(key(row), bit, 1 - redis.getbit(key(row), bit))
 
 
+def past(word: int, text: str, name: str = "past:60") -> Plant:
+    """One word of the newest line of a history becomes another."""
+
+    def plant(redis: TextRedis) -> None:
+        words = redis.lindex(key(name), 0).split(" ")
+        redis.lset(key(name), 0, " ".join([*words[:word], text, *words[word + 1 :]]))
+
+    return plant
+
+
 def drop(name: str) -> Plant:
     return lambda redis: redis.delete(key(name))
 
@@ -150,6 +160,9 @@ SLTA: Kinds = {
         "samples that nobody can read": lambda redis: redis.hset(key("quality"), "1:1", "0 0 0 rubbish"),
         "samples of no pool": lambda redis: redis.hset(key("quality"), "1:1", "30 0 30 30"),
         "the samples of another type": retype("quality"),
+        "samples whose squares are too small": lambda redis: redis.hset(key("quality"), "1:1", "3 3 180 4800"),
+        "a bit of a pool without samples": flip("sampled:1", 5),
+        "a row of samples of another type": retype("sampled:0"),
     },
     "deadlines of drains": {
         "a deadline deleted": pool("large-3", follows="", deadline="0"),
@@ -159,6 +172,8 @@ SLTA: Kinds = {
         "a deadline in 30 years": pool("large-3", deadline=str(10**15)),
         "a deadline without what follows": pool("large-3", follows=""),
         "a deadline without a timer": lambda redis: redis.zrem(key("timers"), "drain@large-3"),
+        "a deadline with a later timer": lambda redis: redis.zincrby(key("timers"), 36e8, "drain@large-3"),
+        "a deadline with an earlier timer": lambda redis: redis.zincrby(key("timers"), -36e8, "drain@large-3"),
         "the timers deleted": drop("timers"),
         "the timers of another type": lambda redis: (redis.delete(key("timers")), redis.sadd(key("timers"), "x")),
     },
@@ -169,6 +184,8 @@ SLTA: Kinds = {
         "a timer in 30 years": lambda redis: redis.zadd(key("timers"), {"small-1": 10**15}),
         "pools counted as alive - 2": poke(pools_alive="0 0"),
         "pools counted as lost below 0": poke(pools_lost="-9 0"),
+        "a pool counted as gone": poke(pools_gone="0 1"),
+        "a pool that is forgotten": lambda redis: redis.zadd(key("forgotten"), {"small-1": 1}),
         "a guard that is on without unconfirmed pools": poke(guard="1 0"),
     },
     "totals": {
@@ -265,6 +282,11 @@ SLTA: Kinds = {
         "a layout that is no number": poke(layout="x"),
         "a clock that is no number": poke(clock="x"),
         "a history that is none": lambda redis: redis.lset(key("past:60"), 0, "rubbish"),
+        "a history of another type": retype("past:60"),
+        "a line of the history twice": lambda redis: redis.rpush(key("past:60"), redis.lindex(key("past:60"), -1)),
+        **{f"word {at} of a history's newest line": past(at, "7p") for at in range(12)},
+        "a history from the future": past(1, str(10**15)),
+        "a longer history from the future": past(1, str(10**15), "past:3600"),
         "an event that nobody can read": lambda redis: redis.lset(key("events"), 0, "rubbish"),
         "the events of another type": retype("events"),
         "a stray key": lambda redis: redis.set(key("scratch"), "x"),

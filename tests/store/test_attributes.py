@@ -223,9 +223,9 @@ async def test_a_repair_keeps_attributes(store: Store, one: None) -> None:
     assert (repaired.set_aside, await attributes(store)) == (0, (ADDRESS, LABELS))
 
 
-async def test_unreadable_labels_are_damage(store: Store, one: None, redis: Redis) -> None:
+async def test_damaged_labels_are_left_out_and_found(store: Store, one: None, redis: Redis) -> None:
     labels = redis.hget(f"{{{FLEET}}}:labels", "small-0")
     redis.hset(f"{{{FLEET}}}:labels", "small-0", "{")
-    with pytest.raises(errors.DamagedError):
-        await store.pools.get(FLEET, "small-0")
+    assert (await store.pools.get(FLEET, "small-0")).labels == {}
+    assert (await store.audits.inspect(FLEET)).sentences == ["labels small-0: is unreadable"]
     redis.hset(f"{{{FLEET}}}:labels", "small-0", labels)

@@ -13,15 +13,16 @@ import pytest
 
 from slta.audit import Attempt, audit_fleet, repair_fleet, repair_suspect
 from slta.fleet_file import Specs
-from slta.models import PoolSpec, errors
-from slta.store import Store
+from slta.models import PoolSpec, Suspect, errors
+from slta.store import Store, StoreSettings
 from slta.store._encoding import put_arguments
+from slta.store.library import Library, own_library
 from slta.store.operations import Value
 from slta.views.state import Observation, observe_state
 from testbed.in_process import TINY
 from testbed.servers import TextRedis
 from tests.audit import violations
-from tests.store.conftest import Clock
+from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, apply, end_of, pass_seconds, places
 
 LARGE = {"kind": "log_share", "resource": 400}
@@ -160,6 +161,74 @@ async def test_one_bad_part_of_a_tick_stops_no_other(store: Store, clock: Clock,
     attempt = await attempted(store, clock)
     assert attempt.repaired
     assert violations(redis, FLEET) == []
+
+
+# By itself
+
+
+def failing_in(step: str) -> Library:
+    """The library with a mistake that a step of it meets."""
+    source, digest = own_library()
+    head = next(line for line in source.splitlines() if line.startswith(f"function {step}("))
+    return Library(source.replace(digest, "badc0de5").replace(head, f"{head}\nerror('a mistake')"), "badc0de5")
+
+
+@pytest.fixture
+async def broken(server: str, clock: Clock, request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    """Another dispatcher, whose library has the mistake."""
+    opened = Store(StoreSettings(server, deadline_seconds=2), Calls(), library=failing_in(request.param), clock=clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.mark.parametrize("broken", ["survey.slice", "repair_begin.run", "totals.finish"], indirect=True)
+async def test_a_repair_that_fails_by_itself_is_blocked_until_another_version_does_it(
+    store: Store, broken: Store, clock: Clock, redis: TextRedis, fleet: None
+) -> None:
+    make_suspect(redis)
+    attempt = await attempted(broken, clock)
+    assert (attempt.repaired, attempt.blocked) == (None, "the repair itself fails: a mistake")
+    for _ in range(3):
+        clock.advance(1)
+        assert await broken.fleets.tick(FLEET) == Suspect(ours=False, blocked=attempt.blocked)
+    with pytest.raises(errors.DamagedError, match="a mistake"):
+        await repair_fleet(broken, Specs(), FLEET)
+    await repair_fleet(store, Specs(), FLEET)
+    assert await store.fleets.tick(FLEET) is None
+    assert violations(redis, FLEET) == []
+
+
+async def test_a_read_that_meets_damage_asks_for_a_repair(
+    store: Store, clock: Clock, redis: TextRedis, fleet: None
+) -> None:
+    forget_memory(redis)
+    redis.hdel(f"{{{FLEET}}}:names", "3")
+    with pytest.raises(errors.DamagedError):
+        await store.pools.page(FLEET, None, 100)
+    assert (await attempted(store, clock)).repaired
+    assert len((await store.pools.page(FLEET, None, 100)).pools) == 16
+
+
+@pytest.mark.parametrize("broken", ["reads.config"], indirect=True)
+async def test_a_read_that_a_repair_does_not_help_asks_for_no_other(
+    broken: Store, clock: Clock, redis: TextRedis, fleet: None
+) -> None:
+    for is_repaired in (True, False, False):
+        with pytest.raises(errors.DamagedError):
+            await broken.fleets.config(FLEET)
+        assert bool(await round_of(broken, clock)) is is_repaired
+
+
+async def test_a_rank_that_is_no_number_makes_no_state_that_is_none(
+    store: Store, clock: Clock, redis: TextRedis
+) -> None:
+    await build(store, SMALL | {"policy": "jlmu"}, 8)
+    forget_memory(redis)
+    for number in (0, 1):
+        redis.setrange(f"{{{FLEET}}}:ranks:{number}", 0, "x" * 15)
+    await asyncio.gather(*(store.sessions.assign(FLEET, f"t{k}", None) for k in range(40)), return_exceptions=True)
+    assert (await attempted(store, clock)).repaired
+    assert (await store.sessions.assign(FLEET, "another", None)).session_id == "another"
 
 
 # What may be set aside

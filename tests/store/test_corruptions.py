@@ -45,7 +45,13 @@ finding, or why there is none.
 """
 UNMENDED = {"the document cut", "the document deleted"}
 """What a repair alone does not mend."""
+LINES = {
+    *("a longer history from the future", "a line of the history twice", "a history from the future"),
+    *(f"word {at} of a history's newest line" for at in range(12)),
+}
 LEFT = {
+    **dict.fromkeys(sorted(LINES), "the line, set aside in `{fleet}:aside`"),
+    "a history of another type": "the averages of the last minute",
     "an unreadable record": "the session, set aside in `{fleet}:aside`",
     "a record whose level and token nobody can read": "the level and the token of the session",
     "a record deleted": "when the session began, its lease, its level and its token",
@@ -58,7 +64,7 @@ LEFT = {
     "the state unreadable": "counters begin anew",
     "the state of another type": "counters begin anew",
     "a layout that is no number": "counters begin anew",
-    "a history that is none": "the averages of the last minute",
+    "a history that is none": "the line, set aside in `{fleet}:aside`",
     "an event that nobody can read": "the event",
     "the events of another type": "the events",
     "a set of ids of no pool": "the sessions' ids, set aside in `{fleet}:aside`",
@@ -67,7 +73,8 @@ LEFT = {
     "a sample of no level": "the sample, set aside in `{fleet}:aside`",
     "samples that nobody can read": "the samples of the level, set aside in `{fleet}:aside`",
     "samples of no pool": "the samples of the level, set aside in `{fleet}:aside`",
-    "the samples of another type": "the samples",
+    **dict.fromkeys(("the samples of another type", "a bit of a pool without samples"), "the samples"),
+    "samples whose squares are too small": "the samples of the level, set aside in `{fleet}:aside`",
     "a deadline deleted": "the deadline",
     "a deadline that nobody can read": "the deadline; the record is set aside in `{fleet}:aside`",
     "a deadline in 30 years": "the deadline; the record is set aside in `{fleet}:aside`",
@@ -113,6 +120,8 @@ UNSEEN = {
     *("the revision below the fork", "a record of a pool that is not there", "a record that began in the future"),
     *("the bound's table", "the tables' digest", "the default lease", "a number of the state lost"),
     *("a layout that is no number", "a history that is none", "an event that nobody can read"),
+    *LINES,
+    *("a history of another type", "a row of samples of another type", "a bit of a pool without samples"),
     *("the events of another type", "the name struck off the list", "a time to live on the list of fleets"),
     *("the checksum of the types", "refusals that are no number", "an interval that is none"),
     *("the full bound deleted", "another lease in the document"),

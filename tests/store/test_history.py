@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from redis import Redis
 
 from slta.models import WINDOWS
 from slta.store import Store
+from testbed.servers import TextRedis
 from tests.store.conftest import Clock
-from tests.store.fleets import FLEET, create, pass_seconds, pool_class, spec, with_scale
+from tests.store.corruptions import key, past
+from tests.store.fleets import FLEET, create, pass_seconds, pool_class, repair, spec, with_scale
 
 SECOND = 1_000_000
 
@@ -27,14 +28,35 @@ async def test_a_window_has_a_line_per_sixtieth_newest_first(
 
 @pytest.mark.parametrize(("hold", "kept"), [(0, 61), (3600, 62), (14_340, 241)])
 async def test_each_window_is_trimmed_but_the_hour_is_kept_for_as_long_as_scale_advice_needs(
-    store: Store, clock: Clock, redis: Redis, hold: int, kept: int
+    store: Store, clock: Clock, redis: TextRedis, hold: int, kept: int
 ) -> None:
     await create(store, with_scale(spec(pool_class("small")), hold), {"small": 1})
-    await store.fleets.tick(FLEET)
+    await pass_seconds(store, clock, 1)
     rings = [f"{{{FLEET}}}:past:{window}" for window in WINDOWS]
     for ring in rings:
-        redis.lpush(ring, *redis.lrange(ring, 0, 0) * 300)
+        version, time, rest = redis.lindex(ring, 0).split(" ", 2)
+        redis.rpush(ring, *(f"{version} {int(time) - k} {rest}" for k in range(1, 301)))
     await pass_seconds(store, clock, 60)
     assert [redis.llen(ring) for ring in rings] == [61, 61, kept]
     snapshot = await store.fleets.snapshot(FLEET)
     assert [len(await store.fleets.past(snapshot, window)) for window in (3600, 14_400)] == [61, kept]
+
+
+@pytest.mark.parametrize("name", ["past:60", "past:3600"])
+@pytest.mark.parametrize("word", [0, 1, 2, 9])
+async def test_a_damaged_line_is_passed_over_until_a_repair_sets_it_aside(
+    store: Store, clock: Clock, redis: TextRedis, name: str, word: int
+) -> None:
+    fleet = spec(pool_class("small"))
+    await create(store, fleet, {"small": 1})
+    await pass_seconds(store, clock, 3)
+    past(word, "7p", name)(redis)
+    for _ in range(13):
+        clock.advance(5)
+        assert await store.fleets.tick(FLEET) is None
+    lines = await store.fleets.past(await store.fleets.snapshot(FLEET), int(name.removeprefix("past:")))
+    assert len(lines) == redis.llen(key(name)) - 1
+    assert (await store.audits.inspect(FLEET)).sentences == [f"{key(name)}: has an invalid line"]
+    await repair(store, fleet)
+    assert (await store.audits.inspect(FLEET)).sentences == []
+    assert (redis.llen(key(name)), redis.hkeys(key("aside"))) == (len(lines), [f"key {name}"])

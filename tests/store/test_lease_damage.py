@@ -48,15 +48,17 @@ async def test_an_unreadable_field_is_mended_alone(store: Store, guarded: None, 
 
 
 @pytest.mark.parametrize("number", ["x", "999999", "99999999999999999999"])
-async def test_an_unreadable_record_is_refused(store: Store, guarded: None, redis: TextRedis, number: str) -> None:
-    before = redis.hget(key("pools"), "small-7")
+async def test_an_unreadable_record_is_refused_until_a_tick_asks_for_a_repair(
+    store: Store, guarded: None, redis: TextRedis, number: str
+) -> None:
     pool("small-7", number=number)(redis)
-    with pytest.raises(errors.NewerFleetError):
+    with pytest.raises(errors.DamagedError):
         await store.pools.get(FLEET, "small-7")
-    with pytest.raises(errors.NewerFleetError):
+    with pytest.raises(errors.DamagedError):
         await store.pools.set_status(FLEET, "small-7", "draining")
     assert [one.outcome for one in (await beat(store, "small-7", "small-6")).values()] == ["unreadable", "ok"]
-    redis.hset(key("pools"), "small-7", before)
+    await repair_by_itself(store, SPEC)
+    assert (await store.pools.get(FLEET, "small-7")).liveness == "alive"
 
 
 async def test_a_heartbeat_may_be_later_than_the_state_s_time(store: Store, guarded: None, redis: TextRedis) -> None:

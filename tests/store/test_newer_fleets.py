@@ -96,23 +96,6 @@ async def test_every_call_answers_newer_fleet_and_changes_nothing(store: Store, 
     redis.srem(FLEETS_KEY, FLEET)  # the audit after each test knows no newer fleets either
 
 
-async def test_a_pool_of_an_unknown_status_is_left_alone(store: Store, redis: Redis) -> None:
-    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
-    redis.hset(f"{{{FLEET}}}:pools", "small-0", "0 x- 0 0 0 0")
-    with unchanged(redis):
-        for call in (
-            lambda: store.pools.set_status(FLEET, "small-0", "draining"),
-            lambda: store.pools.remove(FLEET, "small-0"),
-            lambda: store.pools.move(FLEET, PoolSpec("small-0", "large")),
-            lambda: store.pools.add(FLEET, [PoolSpec("p", "small"), PoolSpec("small-0", "small")]),
-            lambda: store.pools.get(FLEET, "small-0"),
-            lambda: store.pools.fail(FLEET, "small-0"),
-        ):
-            with pytest.raises(errors.NewerFleetError):
-                await call()
-    redis.hset(f"{{{FLEET}}}:pools", "small-0", "0 a- 0 0 0 0")
-
-
 async def test_two_versions_share_a_fleet_until_one_uses_a_novelty(store: Store, newer: Call, redis: Redis) -> None:
     """First replace all dispatchers, then use what is new; roll back by leaving it first."""
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})

@@ -13,6 +13,7 @@ from slta.models import Findings, Repaired, Survey
 from slta.models.errors import (
     DamagedError,
     DocumentUnreadableError,
+    RepairFailedError,
     RepairingError,
     UnknownFleetError,
     WouldSetAsideError,
@@ -64,7 +65,7 @@ class Attempt(NamedTuple):
 
 
 async def repair_suspect(store: Store, specs: Specs, fleet: str) -> Attempt:
-    """Rebuild a suspect fleet, unless its document is lost or setting records aside requires confirmation.
+    """Rebuild a suspect fleet, unless its document is lost, setting records aside requires confirmation, or it fails.
 
     Raises VersionMismatchError, UnknownFleetError, NewerFleetError, StoreUnavailableError.
     """
@@ -72,13 +73,14 @@ async def repair_suspect(store: Store, specs: Specs, fleet: str) -> Attempt:
     try:
         configuration = await _configuration(store, specs, fleet)
         survey = await store.repairs.survey(fleet, configuration)
-    except DocumentUnreadableError:
-        blocked = "its document is missing or unreadable"
-    else:
         if survey.is_harmless:
             await store.repairs.begin(fleet, configuration, requested=False)
             return Attempt("", survey, await store.repairs.finish(fleet))
         blocked = f"a repair would set aside {survey}"
+    except DocumentUnreadableError:
+        blocked = "its document is missing or unreadable"
+    except RepairFailedError as failed:
+        blocked = str(failed)
     await store.repairs.block(fleet, blocked)
     return Attempt(blocked, survey, None)
 

@@ -62,6 +62,14 @@ class DamagedError(DispatchError, code="fleet_damaged", status=503, again="later
     """The fleet's stored data is damaged: if no repair begins within seconds, run `slta audit --repair`."""
 
 
+class RepairFailedError(DamagedError, facts=("reason",)):
+    """The repair itself fails; `reason` is the error that the store met."""
+
+    def __str__(self) -> str:
+        """Message with the reason."""
+        return f"the repair itself fails: {self.context['reason']}"
+
+
 class DocumentUnreadableError(DamagedError, code="document_unreadable"):
     """The fleet's stored configuration is missing or unreadable, and a repair needs it: PUT the configuration."""
 

@@ -18,6 +18,7 @@ REFUSALS: dict[str, type[errors.DispatchError]] = {
     "NEWER_FLEET": errors.NewerFleetError,
     "REPAIRING": errors.RepairingError,
     "DAMAGED": errors.DamagedError,
+    "FAILED": errors.RepairFailedError,
     "DOCUMENT_CHANGED": errors.VersionMismatchError,
     "UNKNOWN_POOL": errors.UnknownPoolError,
     "TOO_LARGE": errors.ChangeTooLargeError,

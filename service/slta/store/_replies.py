@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 
 from slta.core.session_types import DEFAULT_TYPE
@@ -31,12 +32,11 @@ def split_attributes(attributes: Attributes) -> tuple[str | None, str]:
 
 
 def labels_of(text: str) -> Mapping[str, str]:
-    """Labels from their JSON, '' for none. DamagedError."""
-    try:
-        labels: Mapping[str, str] = json.loads(text or "{}")
-    except ValueError as error:
-        raise errors.DamagedError from error
-    return labels
+    """Labels from their JSON, '' for none. Damaged ones, which an audit finds, are left out."""
+    with suppress(ValueError):
+        labels = json.loads(text or "{}")
+        return labels if isinstance(labels, dict) else {}
+    return {}
 
 
 def split_type(class_and_type: str) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, get_args
 
 from slta.core.session_types.intervals import Interval
@@ -45,6 +47,7 @@ def _parse(fleet: str, reply: list[Any]) -> Snapshot:
     epoch = int(fields["store_epoch"])
     counters = {name: int(fields.get(name, 0)) for name in COUNTERS}
     arrivals = " ".join(fields.get(name) or "0" for name in Arrivals._fields)
+    present = parse_integrals(epoch, f"{now} # {arrivals}")
     return Snapshot(
         fleet=fleet,
         document=document,
@@ -62,8 +65,8 @@ def _parse(fleet: str, reply: list[Any]) -> Snapshot:
         classes=_classes(fields, columns),
         types=_types(fields),
         counters=counters,
-        integrals=parse_integrals(epoch, f"{now} # {arrivals}"),
-        past={w: parse_integrals(epoch, line) for w, line in zip(WINDOWS, past, strict=True) if line},
+        integrals=present,
+        past={w: kept[0] for w, line in zip(WINDOWS, past, strict=True) if (kept := parse_past(present, [line]))},
         **{name: int(fields[name]) for name in INTEGERS},
     )
 
@@ -121,12 +124,26 @@ def _types(fields: dict[str, str]) -> list[TypeSnapshot]:
     ]
 
 
-def parse_past(store_epoch: int, reply: list[Any]) -> list[Integrals]:
-    """Parse [outcome, lines, newest first]. DamagedError."""
-    try:
-        return [parse_integrals(store_epoch, line) for line in reply[1]]
-    except ValueError as error:
-        raise DamagedError from error
+def parse_past(present: Integrals, lines: Sequence[str]) -> list[Integrals]:
+    """Parse lines of the history, newest first. Damaged ones, which an audit finds, are left out."""
+    kept = [present]
+    for text in lines:
+        with suppress(TypeError, ValueError):
+            line = parse_integrals(present.store_epoch, text)
+            if _precedes(line, kept[-1]) or (line.time == present.time and len(kept) == 1):
+                kept.append(line)
+    return kept[1:]
+
+
+def _precedes(line: Integrals, newer: Integrals) -> bool:
+    """Whether a line can be of an earlier instant: no integral has fallen since. ValueError if their number differs."""
+    is_comparable = line.utilities_version == newer.utilities_version
+    pairs = zip(_growing(line), _growing(newer), strict=True) if is_comparable else ()
+    return line.time < newer.time and all(sum(before) <= sum(after) for before, after in pairs)
+
+
+def _growing(line: Integrals) -> list[tuple[float, float]]:
+    return [line.sessions, *line.pools, *(line.types.sessions if line.types else ())]
 
 
 def parse_integrals(store_epoch: int, line: str) -> Integrals:

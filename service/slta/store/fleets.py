@@ -139,21 +139,23 @@ class Fleets:
         Of a longer window, a line per minute as far as `Scale.window_seconds`. They may be of earlier utility
         functions.
         """
-        reply = await self._functions.read("past", snapshot.fleet, window=window)
-        return await asyncio.to_thread(parse_past, snapshot.store_epoch, reply)  # up to 25 ms
+        _, lines = await self._functions.read("past", snapshot.fleet, window=window)
+        return await asyncio.to_thread(parse_past, snapshot.integrals, lines)  # up to 25 ms
 
     async def tick(self, fleet: str) -> Suspect | None:
         """End expired sessions and store the integrals. Idempotent; about once a second.
 
         Work beyond `TICK_CALLS` calls is left to the next tick, to be fair to other fleets. An abandoned repair is
-        resumed. Returns a Suspect if the fleet needs a repair, which is left to the caller.
+        resumed. Returns a Suspect if the fleet needs a repair, which is left to the caller, or if its repair fails.
         """
         try:
             return await self._tick(fleet)
         except errors.RepairingError:
-            if await self._repairs.finish(fleet, TAKEOVER_SECONDS):
-                return await self._tick(fleet)
-            return None
+            try:
+                repaired = await self._repairs.finish(fleet, TAKEOVER_SECONDS)
+            except errors.RepairFailedError as failed:
+                return Suspect(ours=False, blocked=str(failed))
+            return await self._tick(fleet) if repaired else None
 
     async def _tick(self, fleet: str) -> Suspect | None:
         for _ in range(TICK_CALLS):

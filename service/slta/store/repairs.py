@@ -26,7 +26,8 @@ log = structlog.get_logger(__name__)
 class Repairs:
     """Repairs of all fleets.
 
-    Every method may raise StoreUnavailableError, OutcomeUnknownError, UnknownFleetError, NewerFleetError.
+    Every method may raise StoreUnavailableError, OutcomeUnknownError, UnknownFleetError, NewerFleetError, and
+    RepairFailedError.
     """
 
     def __init__(self, functions: FunctionClient, work: int = WORK) -> None:

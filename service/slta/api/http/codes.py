@@ -81,6 +81,10 @@ ERRORS = tuple(
 MEANINGS: Mapping[str, Meaning] = {
     **REFUSED,
     **OF_PROXIES,
-    **{kind.code: Meaning(kind.status, kind.applied, kind.again, kind.__doc__ or "") for kind in ERRORS},
+    **{
+        kind.code: Meaning(kind.status, kind.applied, kind.again, kind.__doc__ or "")
+        for kind in ERRORS
+        if "code" in vars(kind)
+    },
 }
-"""Of every code."""
+"""Of every code, by the class that defines it."""

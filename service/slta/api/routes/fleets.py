@@ -116,7 +116,7 @@ async def put_fleet(
 
 @router.get("/{fleet}", responses={200: FLEET})
 @allow({"read", "pool"})
-async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
+async def get_fleet(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Response:
     """Get the configuration of a fleet.
 
     In the format of PUT, with the version as `config_version` and as ETag.
@@ -124,6 +124,7 @@ async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
     document, version = await store.fleets.config(fleet)
     if not document:
         raise errors.DocumentUnreadableError
+    await specs.of_stored(document)
     return _fleet(fleet, document, version, 200)
 
 

@@ -10,20 +10,20 @@ local LONGEST = constants.WINDOWS[#constants.WINDOWS]
 local REFUSED = { 'rejected_no_capacity', 'rejected_no_active_pool', 'refused_ids' }
 local MIN_STAY, MAX_STAY = 10e6, 3600e6 -- µs
 
+-- The time of a line; nil if it is unreadable.
 local function time_of(line)
-  return tonumber(string.match(line, '%S+ (%S+)'))
+  return tonumber(string.match(line, '^%d+ (%d+) '))
 end
 
 -- Parses a line of integrals, those of types and sums as in `history.integrals`, and of the counters: `integrals` and
 -- `types` are the numbers that come first, and those of `intervals.encode`, if any; nil if it is invalid.
 local function parse(line)
-  local integrals, types, counts = string.match(line, '^([^|/#]*)/?([^|/#]*)[^#]* # ([^|/#]*)$')
-  local words = string.gsub(line, '[|/#]', ' ')
+  local integrals, types, assigned = string.match(line, '^(%d+ %d+ [^|/#]*)/?([^|/#]*)[^#]* # (%d+) %d+ %d+ %d+$')
+  local numbers = vectors.split(string.gsub(line, '[|/#]', ' '), true)
   integrals = vectors.split(integrals or '', true)
-  local is_valid = #vectors.split(words, true) == select(2, string.gsub(words, '%S+', '')) and #integrals >= 8
-  return is_valid and #vectors.split(counts) == 1 + #REFUSED and {
+  return #integrals >= 8 and vectors.is_valid('vector', numbers, #numbers) and {
     version = integrals[1], time = integrals[2], sessions = integrals[3] + integrals[4], integrals = integrals,
-    types = vectors.split(types, true),
+    types = vectors.split(types, true), assigned = tonumber(assigned),
   } or nil
 end
 
@@ -33,20 +33,33 @@ local function counters(fleet)
   return string.format('%.0f %s %s %s', fleet.assigned, refused[1] or '', refused[2] or '', refused[3] or '')
 end
 
--- Whether every line of a window is valid; true for an empty window.
-function history.is_valid(fleet, window)
-  local lines = redis.pcall('LRANGE', keys.of_past(fleet, window), 0, -1)
-  for _, line in ipairs(lines) do
-    if not parse(line) then
-      return false
-    end
+-- The lines of a window that are invalid, or not older than the one before; one if the key is no list.
+function history.invalid(fleet, window)
+  local lines, found, before = redis.pcall('LRANGE', keys.of_past(fleet, window), 0, -1), {}, math.huge
+  for _, text in ipairs(lines) do
+    local line = parse(text)
+    local is_valid = line and line.time < before
+    found[#found + 1] = not is_valid and text or nil
+    before = is_valid and line.time or before
   end
-  return not lines.err
+  return lines.err and { '' } or found
 end
 
--- The newest line, as from `parse`; nil for an empty history, or if it is invalid.
-function history.newest(fleet)
-  return parse(redis.call('LINDEX', keys.of_past(fleet, constants.WINDOWS[1]), 0) or '')
+-- Removes a line of a window; all that the key holds if it is no list.
+function history.drop(fleet, window, line)
+  local key = keys.of_past(fleet, window)
+  local lines = redis.pcall('LRANGE', key, 0, -1)
+  redis.call('UNLINK', key)
+  for at = #lines, 1, -1 do
+    if lines[at] ~= line then
+      redis.call('LPUSH', key, lines[at])
+    end
+  end
+end
+
+-- The newest line of a window, as from `parse`; nil for an empty history, or if it is invalid.
+function history.newest(fleet, window)
+  return parse(redis.call('LINDEX', keys.of_past(fleet, window or constants.WINDOWS[1]), 0) or '')
 end
 
 -- The integrals as one line of text: version, time, then (high, low) of sessions, utility, optimum and each class's
@@ -70,9 +83,12 @@ end
 -- Sets the mean stay, within its limits, by Little's law over the last hour: the integral of the sessions divided by
 -- the number assigned. O(1).
 local function measure_stay(fleet, key)
-  local oldest = redis.call('LINDEX', key, LINES) or redis.call('LINDEX', key, -1)
-  local high, low, before = string.match(oldest, '^%S+ %S+ (%S+) (%S+).* # (%S+)')
-  local held, assigned = fleet.sessions_high - high + fleet.sessions_low - low, fleet.assigned - before
+  local oldest = parse(redis.call('LINDEX', key, LINES) or redis.call('LINDEX', key, -1))
+  if not oldest then
+    return -- damaged: an audit finds it
+  end
+  local held = fleet.sessions_high + fleet.sessions_low - oldest.sessions
+  local assigned = fleet.assigned - oldest.assigned
   local stay = assigned > 0 and held / assigned or MAX_STAY
   cold.set(fleet, 'mean_stay', false) -- written without being read
   fleet.mean_stay = math.floor(math.max(MIN_STAY, math.min(stay, MAX_STAY)))
@@ -84,7 +100,8 @@ function history.append(fleet)
   for _, window in ipairs(constants.WINDOWS) do
     local key = keys.of_past(fleet, window)
     local newest = redis.call('LINDEX', key, 0)
-    if not newest or fleet.time - time_of(newest) >= window / 60 * 1e6 then
+    local time = newest and time_of(newest)
+    if not time or math.abs(fleet.time - time) >= window / 60 * 1e6 then
       if not line then
         accounting.integrate_pools(fleet)
         line = history.integrals(fleet) .. ' # ' .. counters(fleet)
@@ -110,7 +127,7 @@ end
 function history.line_before(fleet, window)
   local lines = redis.call('LRANGE', keys.of_past(fleet, window), 0, LINES)
   for _, line in ipairs(lines) do
-    if fleet.time - time_of(line) >= window * 1e6 then
+    if fleet.time - (time_of(line) or fleet.time) >= window * 1e6 then
       return line
     end
   end

@@ -53,12 +53,13 @@ function REPORT.place(report, fleet, pool)
   return true
 end
 
-function REPORT.timer(report, fleet, member, due, latest, is_optional)
+function REPORT.timer(report, fleet, member, due, latest, is_optional, earliest)
   local stored = redis.call('ZSCORE', keys.of_fleet(fleet, 'timers'), member)
   if not is_optional then
     report:expect_equal('timer ' .. member .. ': it exists', stored ~= false, due ~= false)
   end
-  report:expect_equal('timer ' .. member .. ': it is later than it can be', tonumber(stored or 0) > latest, false)
+  local at = tonumber(stored or latest)
+  report:expect_equal('timer ' .. member .. ': it is when it can be', at >= (earliest or 0) and at <= latest, true)
 end
 
 function REPORT.bits(report, key, block, bits)
@@ -68,11 +69,20 @@ function REPORT.bits(report, key, block, bits)
 end
 
 -- The audit counts sessions in `totals` and `audit_types`.
-function REPORT.count(report, fleet, pool)
-  local word = liveness.counted_as(pool)
+function REPORT.count(report, _, pool)
+  local counted = (liveness.counted_as(pool) or '') .. (pool.class_index or '')
+  report.counts[counted] = (report.counts[counted] or 0) + 1
+end
+
+-- Those that are counted by liveness, if one call has seen all pools, else whether there are as many.
+function REPORT.counted(report, fleet, is_complete)
   liveness.load(fleet)
-  if word and fleet[pool_records.COUNTED_IN[word]][pool.class_index] == 0 then
-    report:add('pool ' .. pool.pool_id .. ': its class does not count it as ' .. word)
+  for _, word in ipairs({ 'alive', 'unconfirmed', 'lost', 'gone' }) do
+    for class_index, stored in ipairs(fleet['pools_' .. word]) do
+      local count = report.counts[word .. class_index] or 0
+      local expected = is_complete and count or math.max(count, stored)
+      report:expect_equal('pools_' .. word .. ' of class ' .. fleet.names[class_index], stored, expected)
+    end
   end
 end
 
@@ -137,7 +147,7 @@ function REPORT.set(report, fleet, name, position)
 end
 
 -- The message of a failed pcall without the line number.
-local function error_text(message)
+function audit.error_text(message)
   local text = type(message) == 'table' and message.err or message
   return text_of((string.gsub(text, '^@?user_function:%d+: ', '')))
 end
@@ -147,7 +157,7 @@ local function open(key, report)
   local is_read, fleet, refusal = pcall(state.read, key)
   local prefix = string.sub(key, 1, -6)
   if not is_read then
-    report:add('state: cannot be read: ' .. error_text(fleet))
+    report:add('state: cannot be read: ' .. audit.error_text(fleet))
     return nil
   elseif refusal == 'UNKNOWN_FLEET'
     and redis.call('EXISTS', prefix .. 'cold', prefix .. 'document', prefix .. 'pools', prefix .. 'sessions') > 0 then
@@ -160,7 +170,7 @@ end
 -- part ('' for the first), cursor, work -> {AUDITED, next part or '', cursor, findings, their number, what of this part
 -- could not be checked or ''} | {UNKNOWN_FLEET} | {NEWER_FLEET}. O(work).
 function audit.slice(key, given)
-  local report = slices.new(REPORT, given.work, { found = {}, total = 0, ahead = fleet_time.MAX_STEP })
+  local report = slices.new(REPORT, given.work, { found = {}, total = 0, counts = {}, ahead = fleet_time.MAX_STEP })
   local fleet, refusal = open(key, report)
   if refusal then
     return refusal
@@ -174,7 +184,7 @@ function audit.slice(key, given)
     return check(fleet, report, given.cursor)
   end)
   if not ok then
-    report:add(part .. ': audit failed: ' .. error_text(next_cursor))
+    report:add(part .. ': audit failed: ' .. audit.error_text(next_cursor))
     next_cursor = nil
   end
   local next_part = next_cursor and part or following

@@ -23,13 +23,25 @@ function field_values.check_kinds(fleet, slice, stored)
   end)
 end
 
--- Fleet time is within an hour after the newest history line, and no time is later than it can be.
-function field_values.check_times(fleet, slice)
-  local newest = history.newest(fleet)
+-- Fleet time is within an hour after the newest line of each history. Of the two the line is wrong if the clock
+-- confirms the time.
+local function check_history(fleet, slice, window)
+  local newest = history.newest(fleet, window)
   if newest and (fleet.time < newest.time or fleet.time > newest.time + HOUR) then
     slice:wrong(string.format('time: %.0f, newest history line %.0f', fleet.time, newest.time), function()
-      fleet.time = newest.time
+      if fleet.clock - fleet.time == fleet.lag then
+        redis.call('LTRIM', keys.of_past(fleet, window), 1, -1)
+      else
+        fleet.time = newest.time
+      end
     end)
+  end
+end
+
+-- The history agrees with fleet time, and no time is later than it can be.
+function field_values.check_times(fleet, slice)
+  for _, window in ipairs(constants.WINDOWS) do
+    check_history(fleet, slice, window)
   end
   slice:at_most(fleet, 'next_due', math.floor(fleet.time / 1e6) + 1)
   slice:at_most(fleet, 'hold_until', fleet.time + fleet_time.HOLD + fleet_time.MAX_STEP)

@@ -34,8 +34,24 @@ end
 
 -- A part: some blocks of pools; a repair rebuilds the rows of the policy later. O(work + capacity).
 function pool_columns.walk(fleet, slice, cursor)
-  return bit_blocks.each_block(fleet, slice, cursor, function(class_index, block)
+  local following = bit_blocks.each_block(fleet, slice, cursor, function(class_index, block)
     walk_block(fleet, slice, class_index, block)
     slice:spend(fleet.capacities[class_index] + 4 * bit_blocks.POOLS)
   end)
+  slice:counted(fleet, cursor == '' and not following)
+  return following
+end
+
+-- A part: there are bits of as many pools as the samples are from. A repair drops both if not. O(levels with samples).
+function pool_columns.check_sampled(fleet, slice)
+  local bits, sampled = 0, quality.sampled_pools(fleet)
+  for class_index = 1, #fleet.numbers do
+    bits = bits + rows.count(keys.of_class(fleet, 'sampled', class_index))
+  end
+  if bits ~= sampled then
+    slice:wrong(string.format('sampled: has bits of %d pools, expected %d', bits, sampled), function()
+      aside.set(fleet, 'key quality', quality.list(fleet))
+      quality.drop(fleet)
+    end)
+  end
 end

@@ -90,6 +90,8 @@ function WRITE.count(_, fleet, pool, occupancy)
   end
 end
 
+function WRITE.counted() end
+
 -- The pool is created again, draining.
 function WRITE.make_pool(job, fleet, _, session)
   return job:place(fleet, { pool_id = session.pool_id, pool_number = session.pool_number, status = 'draining' })

@@ -69,8 +69,9 @@ function stored_pools.walk_names(fleet, slice, cursor)
   end)
 end
 
--- Calls visit(member, due, latest, is_optional) for each timer that a pool can have: `due` is when a repair has it run
--- out, false without one; `latest` is the latest possible time. Every lease of a pool in service begins anew.
+-- Calls visit(member, due, latest, is_optional, earliest) for each timer that a pool can have: `due` is when a repair
+-- has it run out, false without one; `latest` and `earliest` are possible times. Every lease of a pool in service
+-- begins anew. The timer of a drain is that of its record, unless a recovery or the end of its sessions puts it off.
 local function each_timer(fleet, pool, visit)
   local lease, drain, time = pool.lease, pool.drain, fleet.time
   if lease then
@@ -81,13 +82,15 @@ local function each_timer(fleet, pool, visit)
     visit(pool.pool_id, due, latest, is_failed or lease.liveness == 'gone')
   end
   if drain then
-    visit('drain@' .. pool.pool_id, pool_records.drain_due(pool) or false, time + pool_records.LONGEST_DRAIN)
+    local due = pool_records.drain_due(pool) or false
+    local latest = math.max(due or 0, fleet.recovering_until, pool.status == 'failed' and time or 0)
+    visit('drain@' .. pool.pool_id, due, latest, false, due)
   end
 end
 
 -- A part: some records of pools, and the names, bits and timers that they determine. O(work).
 function stored_pools.walk(fleet, slice, cursor)
-  cold.load(fleet, 'gone')
+  cold.load(fleet, 'gone', 'recovering_until')
   return slices.each_pair(fleet, 'pools', slice, cursor, function(pool_id, record)
     local pool = stored_pools.salvage(fleet, pool_id, record, slice.ahead)
     pool.status = pool.status or 'draining'
@@ -95,6 +98,10 @@ function stored_pools.walk(fleet, slice, cursor)
     slice:record(fleet, 'pool', pool_id, record, normal, not normal and 'its record is unreadable' or nil, pool_id)
     if normal and not slice.is_survey and slice:place(fleet, pool) then
       each_timer(fleet, pool, function(...) slice:timer(fleet, ...) end)
+      local key = keys.of_fleet(fleet, 'forgotten')
+      if type(redis.pcall('ZSCORE', key, pool_id)) == 'string' then
+        slice:wrong('pool ' .. pool_id .. ': is forgotten', function() redis.call('ZREM', key, pool_id) end)
+      end
     end
   end)
 end

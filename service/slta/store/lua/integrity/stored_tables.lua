@@ -16,12 +16,16 @@ function stored_tables.walk(fleet, slice, cursor)
   return cursor == '' and 'bound' or nil
 end
 
--- A part of audits, and what a repair begins with: the lines of the history. O(lines).
+-- A part of audits, and what a repair begins with: the lines of the history. Those that are invalid are set aside, the
+-- last one for inspection. O(lines).
 function stored_tables.check_past(fleet, slice)
   for _, window in ipairs(constants.WINDOWS) do
     local key = keys.of_past(fleet, window)
-    if not history.is_valid(fleet, window) then
-      slice:wrong(key .. ': has an invalid line', function() redis.call('UNLINK', key) end)
+    for _, line in ipairs(history.invalid(fleet, window)) do
+      slice:wrong(key .. ': has an invalid line', function()
+        aside.set(fleet, 'key past:' .. window, 'had the invalid line ' .. line)
+        history.drop(fleet, window, line)
+      end)
     end
   end
 end

@@ -61,7 +61,6 @@ local function check_leases(fleet, report)
     local marked, leased = rows.count(keys.of_class(fleet, 'unconfirmed', class_index)), 0
     for _, field in ipairs({ 'pools_alive', 'pools_unconfirmed', 'pools_lost', 'pools_gone' }) do
       local count = fleet[field][class_index]
-      report:expect_equal(field .. ' of class ' .. name, count, math.max(0, count))
       leased = leased + count
     end
     report:expect_equal('unconfirmed pools of class ' .. name, fleet.pools_unconfirmed[class_index], marked)

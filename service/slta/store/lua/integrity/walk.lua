@@ -6,8 +6,9 @@
 --                                                 kept, with the id of its pool if it can be while that has a name
 --   named(fleet, pool, pool_number)               a pool whose name and bit exist, as its record was salvaged
 --   place(fleet, pool) -> whether                 the name and the bit of a pool; whether it has a number
---   timer(fleet, member, due, latest, is_optional)  a timer that a pool can have, see `stored_pools`
+--   timer(fleet, member, due, latest, is_optional, earliest)  a timer that a pool can have, see `stored_pools`
 --   count(fleet, pool, occupancy)                 each pool with its sessions
+--   counted(fleet, is_complete)                   the end of a call that counted pools, all of them if `is_complete`
 --   orphans(fleet, pool_number) -> commands       the ids in the set of a pool; the number of commands used
 --   bits(key, block, bits)                        a block of a row, see `bit_blocks`
 --   make_pool(fleet, id, session) -> number       a session's pool has no record; its number if the session may stay
@@ -49,6 +50,7 @@ local PARTS = {
   { 'quality', 'report write', fields('quality', quality.fault) },
   { 'orphans', 'report write', orphans.walk },
   { 'keys', 'report preview write', stored_keys.walk },
+  { 'sampled', 'report write', pool_columns.check_sampled },
   { 'records', 'report preview write', session_records.walk },
   { 'columns', 'report write', pool_columns.walk },
   { 'types', 'report', audit_types.count },

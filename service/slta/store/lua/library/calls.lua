@@ -94,6 +94,9 @@ end
 function calls.reading(read)
   return calls.with_fleet(fleet_to_read, function(fleet, given)
     local ok, reply = pcall(read, fleet, given)
+    if not ok then
+      state.doubt(fleet, 'a read failed: ' .. audit.error_text(reply))
+    end
     return ok and reply or { 'DAMAGED' }, fleet
   end)
 end

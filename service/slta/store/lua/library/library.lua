@@ -36,6 +36,7 @@ end
 -- Ticks a fleet; returns whether it is sound and has its document.
 local function run_tick(fleet, interval, excess)
   ticks.upkeep(fleet, interval, excess)
+  state.settle_doubt(fleet)
   calls.write(fleet)
   return fleet.suspect == '' and calls.has_document(fleet.state_key)
 end
@@ -96,6 +97,17 @@ local function put(key, given)
   end
   event.after = events.describe_fleet(configured)
   return reply, nil, events.close(configured, event, reply)
+end
+
+-- Wraps a step of a repair: its own error is {FAILED, message}, which blocks the repair.
+local function telling(step)
+  return function(key, given)
+    local ok, reply, fleet, event = pcall(step, key, given)
+    if not ok then
+      return { 'FAILED', audit.error_text(reply) }
+    end
+    return reply, fleet, event
+  end
 end
 
 local function begin_repair(key, given)
@@ -190,15 +202,15 @@ register('events', calls.reading(events.list), { 'no-writes' })
 register('audit', audit.slice, { 'no-writes' })
 register('store_audit', calls.updating(audit_claims.store), { 'allow-oom' })
 register('configuration', calls.reading(stored_tables.configuration), { 'no-writes' })
-register('begin_survey', repair_begin.survey, { 'no-writes' })
-register('survey', survey.slice, { 'no-writes' })
-register('begin_repair', calls.with_event(begin_repair), { 'allow-oom' })
+register('begin_survey', telling(repair_begin.survey), { 'no-writes' })
+register('survey', telling(survey.slice), { 'no-writes' })
+register('begin_repair', calls.with_event(telling(begin_repair)), { 'allow-oom' })
 register('block_repair', repair.block, { 'allow-oom' })
-register('repair', function(key, given)
+register('repair', telling(function(key, given)
   local reply, fleet = repair.slice(key, given)
   if fleet then
     calls.write(fleet)
   end
   return reply
-end, { 'allow-oom' })
+end), { 'allow-oom' })
 register('census', audit.census, { 'no-writes' }) -- independent of a fleet

@@ -96,6 +96,7 @@ local function numbers_of(text)
   local numbers = vectors.split(text or '', true)
   local is_valid = vectors.is_valid('vector', numbers, 4) and math.min(numbers[1], numbers[2]) >= 1
     and math.min(numbers[3], numbers[4]) >= 0 and math.max(unpack(numbers)) < LARGEST
+    and numbers[1] * numbers[4] >= numbers[3] * numbers[3] * (1 - 1e-9)
   return is_valid and numbers or vectors.zeros(4)
 end
 
@@ -148,6 +149,16 @@ function quality.fault(fleet, _, field, text)
   elseif vectors.encode(numbers_of(text)) ~= text then
     return 'is unreadable'
   end
+end
+
+-- The number of pools that the samples are from, levels together. O(levels with samples).
+function quality.sampled_pools(fleet)
+  local total = 0
+  local levels = redis.call('HGETALL', keys.of_fleet(fleet, 'quality'))
+  for at = 2, #levels, 2 do
+    total = total + numbers_of(levels[at])[2]
+  end
+  return total
 end
 
 -- Fields and values of the hash with spaces between, unchecked, as a snapshot has them. O(levels with samples).

@@ -25,8 +25,8 @@ function sessions.ended(fleet, id)
   local record = write_buffer.get(fleet, keys.ended(fleet.ended_generation), id)
     or fleet.older_ended > 0 and write_buffer.get(fleet, keys.ended(1 - fleet.ended_generation), id)
   if record then
-    local reason, pool_id = string.match(record, '(%S+) (%S*)')
-    return { 'ENDED', reason, pool_id }, pool_id
+    local reason, pool_id = string.match(record, '^(%S+) (%S*)$')
+    return { 'ENDED', reason or 'completed', pool_id or '' }, pool_id or ''
   elseif fleet.early > 0 and expiring_ids.contains(fleet, 'early', id) then
     return { 'ENDED', 'completed_before_assign', '' }, ''
   end

@@ -135,6 +135,9 @@ local function open(fleet, pool_id, text)
   local pool = pool_records.parse(text) or {}
   pool.class_index, pool.pool_index = keys.locate(fleet, pool.pool_number or -1)
   if not pool.class_index then
+    if text then
+      state.doubt(fleet, 'the record of pool ' .. pool_id .. ' is unreadable')
+    end
     return { pool_id = pool_id, stored = text }
   end
   pool.pool_id, pool.stored = pool_id, text
@@ -156,7 +159,7 @@ function pool_records.find(fleet, pool_id)
   local text = redis.call('HGET', keys.of_fleet(fleet, 'pools'), pool_id)
   local pool = open(fleet, pool_id, text)
   if not pool.status then
-    return nil, { text and 'NEWER_FLEET' or 'UNKNOWN_POOL' }
+    return nil, { text and 'DAMAGED' or 'UNKNOWN_POOL' }
   end
   return pool
 end

@@ -19,6 +19,8 @@ local HOT = {
   'reported_squares', 'pool_due', 'unconfirmed', 'refused',
 }
 local HOT_VECTORS = { pools = true }
+local LIST = 0xdc -- the first byte of so long a list without a hole
+local doubts, settled = {}, {} -- by prefix, in the memory of the server's process
 
 -- A fleet without fields. `prefix` is "{fleet}:", the prefix of all its keys; `written` is the string that this call
 -- wrote.
@@ -72,6 +74,7 @@ end
 -- A new fleet without classes and policy; all numbers are 0.
 function state.new(key)
   local fleet = cold.guard(blank(key, 0))
+  doubts[fleet.prefix] = nil
   fleet.layout, fleet.policy = constants.LAYOUT, ''
   for _, field in ipairs(HOT) do
     fleet[field] = HOT_VECTORS[field] and {} or 0
@@ -87,8 +90,16 @@ end
 -- Writes the state, and those cold fields that changed.
 function state.write(fleet)
   local values, count = codec.pack(fleet, HOT, HOT_VECTORS, policy_tables.fields(fleet.policy_table))
-  codec.append(values, type_block.pack(fleet, values, count), fleet.unknown.blocks)
-  fleet.written = string.sub(cmsgpack.pack(values), 4) -- without the head of a list of 16 to 65,535 values
+  count = codec.append(values, type_block.pack(fleet, values, count), fleet.unknown.blocks)
+  local packed = cmsgpack.pack(values)
+  if string.byte(packed) ~= LIST then -- a damaged table left a field without a value
+    state.doubt(fleet, 'a field had no value')
+    for at = 1, count do
+      values[at] = values[at] or 0
+    end
+    packed = cmsgpack.pack(values)
+  end
+  fleet.written = string.sub(packed, 4) -- without the head of a list of 16 to 65,535 values
   redis.call('SET', fleet.state_key, fleet.written)
   incarnations.end_call(fleet)
   if next(fleet.cold) then
@@ -116,6 +127,21 @@ function state.mark_suspect(fleet, message)
   fleet.suspect = why
 end
 
+-- Has the next tick mark the fleet suspect: a call that cannot write has met damage. O(1).
+function state.doubt(fleet, message)
+  doubts[fleet.prefix] = message
+end
+
+-- Marks a fleet suspect for such a message, unless the last repair was for it, and did not help.
+function state.settle_doubt(fleet)
+  local message, last = doubts[fleet.prefix], settled[fleet.prefix] or {}
+  if message and not (last.message == message and last.repairs + 1 == fleet.repairs) then
+    settled[fleet.prefix] = { message = message, repairs = fleet.repairs }
+    state.mark_suspect(fleet, message)
+  end
+  doubts[fleet.prefix] = nil
+end
+
 -- Parses an instant from a snapshot, "epoch:µs of fleet time" or '' for any, to fleet time; nil and the refusal if it
 -- belongs to another epoch or is in the future.
 function state.parse_as_of(fleet, as_of)
@@ -140,7 +166,12 @@ function state.fields(fleet)
       flat[#flat + 1] = fleet.cold[field] or vectors.encode(fleet[field])
     end
   end
-  state.each_field(fleet.policy_table, add)
+  state.each_field(fleet.policy_table, function(field, kind)
+    local value = rawget(fleet, field)
+    local is_former = value == nil and string.find(field, '^assigned_')
+    assert(cold.INNER[field] or is_former or vectors.is_valid(kind, value, fleet.classes), field)
+    add(field)
+  end)
   if fleet.kinds > 0 then
     type_block.each_field(fleet.kinds, fleet.classes, add)
   end
