@@ -91,6 +91,8 @@ class StrictParser:
         while line := self._line():
             name, value = self._matched(FIELD, line)
             fields.append((name.lower(), value.strip(b" \t")))
+        if [name for name, _ in fields].count(b"content-type") > 1:
+            raise RefusedError
         return fields
 
     def _body(self, headers: Sequence[tuple[bytes, bytes]]) -> bytes:

@@ -56,6 +56,10 @@ PIPELINES = {
     "size without data": (POST + b"2\r\nabc\r\n0\r\n\r\n" + GET, [400]),
     "two framings": (GET + POST[:-2] + b"Content-Length: 5\r\n\r\n0\r\n\r\n" + GET, [200, 400]),
     "two lengths": (LENGTH[:-9] + b"\r\nContent-Length: 6\r\n\r\nabcdef" + GET, [400]),
+    "two types": (
+        GET + GET[:-2] + b"Content-Type: text/plain\r\nContent-type: application/json\r\n\r\n" + GET,
+        [200, 400],
+    ),
     "no length": (GET + b"POST /b HTTP/1.1\r\nContent-Length: -1\r\n\r\n" + GET, [200, 400]),
     "no header": (GET + b"GET /a HTTP/1.1\r\nHost h\r\n\r\n" + GET, [200, 400]),
     "no method": (LENGTH + b"G\x00T /a HTTP/1.1\r\n\r\n" + GET, [200, 400]),

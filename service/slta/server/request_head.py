@@ -51,10 +51,15 @@ class RequestHead(NamedTuple):
 
 
 def parsed_head(parser: httptools.HttpRequestParser, target: bytes, headers: list[tuple[bytes, bytes]]) -> RequestHead:
-    """What a valid head says. 501 for an unsupported transfer coding; may raise an error of httptools."""
+    """What a valid head says. 400 for two types of one content, 501 for an unsupported transfer coding.
+
+    May raise an error of httptools.
+    """
     version, method, names = parser.get_http_version(), parser.get_method().decode("ascii"), dict(headers)
     keep_alive = version != "1.0" and parser.should_keep_alive()
     body = _body_of(names, headers)
+    if [name for name, _ in headers].count(b"content-type") > 1:
+        raise invalid_http()
     scope: Scope = {"http_version": version, "method": method, "headers": headers, **split_target(target, headers)}
     rules = scope[RULES_KEY] = rules_of(scope["path"])
     expects_continue = names.get(b"expect", b"").lower() == b"100-continue"
