@@ -13,11 +13,14 @@ from redis import Redis
 
 from slta.api.app import build_api
 from slta.api.http.dependencies import Exposition
+from slta.audit import resume
 from slta.auth.keys import Access
 from slta.calculations.client import Calculator
 from slta.calculations.worker import excesses
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
+from slta.models import Suspect
+from slta.models.errors import DispatchError, RepairingError
 from slta.models.scrape import Scrape
 from slta.store import Store, StoreSettings
 from testbed.stores import connect_as_text
@@ -61,6 +64,23 @@ class Here(Calculator):
         return excesses(json.loads(question))
 
 
+async def tick(store: Store, fleet: str) -> Suspect | None:
+    """Tick a fleet until no lease is left, and resume an abandoned repair, as a dispatcher does.
+
+    Returns a Suspect if the fleet needs a repair, or its repair fails. Raises the error of the tick.
+    """
+    while True:
+        ticked = (await store.fleets.tick([fleet], shared=False))[fleet]
+        if isinstance(ticked, RepairingError):
+            attempt = await resume(store, fleet)
+            if not attempt.repaired:
+                return Suspect(ours=False, blocked=attempt.blocked) if attempt.blocked else None
+        elif isinstance(ticked, DispatchError):
+            raise ticked
+        elif not ticked.remain:
+            return ticked.suspect
+
+
 @dataclass
 class Service:
     """A dispatcher: `api` calls it over HTTP, `redis` looks at what it has stored."""
@@ -75,7 +95,7 @@ class Service:
         """Time goes on, and the fleet is ticked once a second, as every dispatcher does."""
         for _ in range(seconds):
             self.clock.advance(1)
-            await self.store.fleets.tick(fleet)
+            await tick(self.store, fleet)
 
 
 @asynccontextmanager

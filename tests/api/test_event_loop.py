@@ -20,6 +20,7 @@ from slta.dashboard import About, FleetStreams, dashboard_router
 from slta.fleet_file import Specs
 from slta.models import PoolSpec
 from slta.store import Store
+from testbed.in_process import tick
 from tests.api.conftest import FLEET, Api, as_of, no_metrics
 from tests.api.served import served
 from tests.api.worst_bodies import IDS, TAKEN, compact, largest_fleet, refused_bodies
@@ -127,7 +128,7 @@ async def test_10_000_pools_are_read_in_steps_for_endpoints_and_scale_advice(her
     assert status == 200
     assert len(json.loads(body)["classes"][0]["pool_ids"]) == 10_002
     assert 0 < here.callbacks.work <= MAX_SECONDS
-    await store.fleets.tick("many")
+    await tick(store, "many")
     status, body = await here.ask("GET", "/v1/fleets/many/scale")
     assert (status, len(json.loads(body)["classes"][0]["drain"])) == (200, 3334)
 

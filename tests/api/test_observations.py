@@ -8,6 +8,7 @@ from redis import Redis
 from slta.core.policies import PLACING
 from slta.models import WINDOWS
 from slta.store import Store
+from testbed.in_process import tick
 from tests.api.conftest import FLEET, Api, assign, fill, refusal
 
 
@@ -21,7 +22,7 @@ async def test_the_quality_of_a_fleet_is_that_of_its_heartbeats(api: Api, fleet:
             await api.put(f"{fleet}/sessions/{pool}-{n}", json={"pool_id": pool})
     beats = [{"pool_id": f"large-{k}", "ttl_seconds": 60, "count": 2, "quality": 24.5 + k} for k in (1, 2)]
     await api.post(f"{fleet}/pools/heartbeats", json={"heartbeats": beats})
-    await store.fleets.tick(fleet.rpartition("/")[2])
+    await tick(store, fleet.rpartition("/")[2])
     found = (await api.get(f"{fleet}/quality")).json()
     assert (found["per"], found["unit"]) == ("session", "frames/s")
     level = {"level": 2, "samples": 2, "pools": 2, "sum": 104.0, "sum_squares": 5410.0}
@@ -65,7 +66,7 @@ async def test_averages_are_chained_by_the_integrals_they_return(api: Api, fleet
 async def test_a_window_covers_what_there_is(api: Api, store: Store, fleet: str, window: int) -> None:
     nothing = (await api.get(f"{fleet}/averages?window={window}")).json()
     assert (nothing["window_seconds"], nothing["utility_mean"]) == (0, None)
-    await store.fleets.tick("f")
+    await tick(store, "f")
     await assign(api, fleet, "a")
     averages = (await api.get(f"{fleet}/averages?window={window}")).json()
     assert 0 < averages["window_seconds"] < 60
@@ -74,7 +75,7 @@ async def test_a_window_covers_what_there_is(api: Api, store: Store, fleet: str,
 
 async def test_averages_across_a_change_of_curves_are_refused(api: Api, store: Store, fleet: str) -> None:
     start = (await api.get(f"{fleet}/state")).json()["integrals"]
-    await store.fleets.tick("f")
+    await tick(store, "f")
     await api.put(fleet, json=FLEET | {"policy": "jlmu"})
     assert (await api.get(f"{fleet}/averages", params={"since": start})).status_code == 200
     small, large = FLEET["classes"]
@@ -84,7 +85,7 @@ async def test_averages_across_a_change_of_curves_are_refused(api: Api, store: S
 
 
 async def test_averages_across_a_repair_are_refused_with_the_reason(api: Api, store: Store, fleet: str) -> None:
-    await store.fleets.tick("f")
+    await tick(store, "f")
     await api.post(f"{fleet}/repair")
     answer = await api.get(f"{fleet}/averages", params={"window": 60})
     assert refusal(answer) == (409, "utilities_changed")

@@ -13,7 +13,7 @@ import pytest
 from slta.api.http.worker import in_worker
 from slta.api.routes import observations
 from slta.scaling import advisor
-from testbed.in_process import TINY, Service, service_in_process
+from testbed.in_process import TINY, Service, service_in_process, tick
 from tests.api.conftest import refusal
 
 COSTS = {"small": {"cost": 1, "lead_seconds": 0}, "large": {"cost": 9, "lead_seconds": 0, "max": 2}}
@@ -128,7 +128,7 @@ async def damaged(service: Service) -> None:
 
 async def store_away(service: Service) -> None:
     service.clock.advance(60)
-    await service.store.fleets.tick("f")
+    await tick(service.store, "f")
 
 
 async def curves_changed(service: Service) -> None:

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from slta.core.policies import POLICIES
+from testbed.in_process import tick
 from tests.api_fuzz.pool_calls import fail
 from tests.api_fuzz.random_types import type_name, type_sets
 from tests.api_fuzz.walk import CLASSES, FLEETS, MAX_STEP, REMEMBERED, Walk
@@ -125,4 +126,4 @@ async def pass_time(walk: Walk) -> None:
     walk.service.clock.now += step
     walk.pass_seconds(min(step / 1e6, MAX_STEP))
     for fleet in map(str, walk.service.redis.smembers("slta:fleets")):
-        await walk.service.store.fleets.tick(fleet)
+        await tick(walk.service.store, fleet)

@@ -19,6 +19,7 @@ from slta.dashboard import About, FleetStreams, dashboard_router
 from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.models import MICROSECONDS
 from slta.store import Store, StoreSettings
+from testbed.in_process import tick
 from testbed.service_process import ServiceProcess
 from tests.api.conftest import no_metrics
 
@@ -164,7 +165,7 @@ class Ring:
 @pytest.fixture
 async def ring(server: str, store: Store, watch: Watch) -> AsyncIterator[Ring]:
     """The kept history of the watched fleet, to be written by the test."""
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     with Redis.from_url(server) as redis:
         yield Ring(redis)
 

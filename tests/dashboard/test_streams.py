@@ -17,6 +17,7 @@ from slta.dashboard.pool_lists import LIST_SECONDS, AwayPools
 from slta.fleet_file import Specs
 from slta.models import MICROSECONDS, AuditResult, PoolPage, PoolSpec
 from slta.store import Store, StoreSettings
+from testbed.in_process import tick
 from testbed.servers import running_server
 from tests.dashboard.conftest import FLEET, Calls, Ring, Watch, create_fleet, fleet_document, history, read_event
 
@@ -96,7 +97,7 @@ async def test_the_history_is_sent_again_only_when_it_has_grown(watch: Watch, ri
 
 
 async def test_a_history_without_a_new_line_is_not_read_again(watch: Watch, calls: Calls, store: Store) -> None:
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     stream = watch()
     await frames(stream, 5)
     assert calls["past"] == 2

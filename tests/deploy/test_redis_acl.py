@@ -25,6 +25,7 @@ from slta.store import Store, StoreSettings
 from slta.store._client.preflight import ServerRequirements
 from slta.store._encoding import put_arguments
 from testbed.clusters import cluster
+from testbed.in_process import tick
 from testbed.servers import SERVERS, Server
 from tests.store import fleets
 from tests.store.conftest import Calls
@@ -101,7 +102,7 @@ async def repair(store: Store, dispatcher: Redis, policy: str) -> None:
     await store.repairs.begin(policy, compiled, put_back=True)
     await store.repairs.finish(policy)
     dispatcher.hset(f"{{{policy}}}:cold", "suspect", "an error inside an operation")
-    assert await store.fleets.tick(policy)
+    assert await tick(store, policy)
     await store.repairs.block(policy, "why")
     await store.repairs.begin(policy, compiled, requested=False)
     await store.repairs.finish(policy)
@@ -133,11 +134,11 @@ async def test_everything_the_store_does_is_allowed(
     await store.fleets.configure(policy, replace(spec(policy), policy=POLICIES["observe"]), "{}")
     await store.sessions.report(policy, "reported", "small-2", None)
     await store.fleets.configure(policy, spec(policy), "{}")
-    await store.fleets.tick(policy)
+    await tick(store, policy)
     await store.pools.set_status(policy, placed[0].pool_id, "draining")
     await store.pools.set_status(policy, placed[0].pool_id, "active")
     await store.pools.set_status(policy, "large-3", "draining", None, Drain(deadline_seconds=0.001, then="list"))
-    await store.fleets.tick(policy)
+    await tick(store, policy)
     now = (await store.fleets.snapshot(policy)).as_of
     await store.pools.reconcile(policy, placed[0].pool_id, now, ["stranger", ids[0]])
     await store.pools.fail(policy, placed[1].pool_id)
@@ -195,7 +196,7 @@ async def test_on_a_cluster_the_same_user_is_enough(tmp_path: Path) -> None:
             await store.fleets.configure(fleet, spec("slta"), "{}")
             await store.pools.add(fleet, [PoolSpec("small-1", "small")])
             await store.sessions.assign(fleet, "s-1", None)
-            await store.fleets.tick(fleet)
+            await tick(store, fleet)
         await store.check()
         assert store.shards == {"ready": 3}
         assert await store.audits.census() == set(await store.fleets.names()) == set(fleets)

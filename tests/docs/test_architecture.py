@@ -14,7 +14,6 @@ from slta.store._batching.batcher import MAX_BATCH, MIN_SECOND_CALL
 from slta.store._client.connection_pool import StoreSettings
 from slta.store._failover.recovery import RETRY_SECONDS
 from slta.store._failover.replay_log import KEPT_SECONDS
-from slta.store.fleets import TICK_CALLS
 from slta.store.pools import POOLS_PER_CALL, SESSIONS_PER_CALL
 from testbed.servers import SERVERS
 from tests import rawstate
@@ -108,7 +107,6 @@ def test_so_many_random_operations_are_compared() -> None:
         f"A batch or tick ends at most {constant_in_lua('sessions/leases', 'MAX_REAPED'):g} sessions",
         f"ends at most {constant_in_lua('sessions/leases', 'MAX_REAPED'):g} expired sessions",
         f"looks through at most {constant_in_lua('sessions/leases', 'MAX_SECONDS'):,.0f} seconds of leases",
-        f"while leases are left, at most {TICK_CALLS:,} times",
         f"processes at most {constant_in_lua('pools/timers', 'MAX_DUE'):g} timers of pools",
         f"at most {constant_in_lua('pools/due_drains', 'MAX_ENDED'):g} sessions on pools that fail by their drain",
         f"leaves a tombstone for {constant_in_lua('sessions/sessions', 'TOMBSTONE') / 1e6:g} s",

@@ -27,6 +27,7 @@ from slta.models.scrape import Scrape
 from slta.store import Store
 from slta.views.averages import averages
 from slta.views.state import observe_state
+from testbed.in_process import tick
 from testbed.servers import EMBEDDED, running_server
 from tests.docs.pages import ROOT, Page
 from tests.expositions import text_of
@@ -107,9 +108,9 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics, serve
     for session_id in "ab":
         await store.sessions.assign("f", session_id, None)
     await store.sessions.complete("f", "b")
-    await store.fleets.tick("f")
+    await tick(store, "f")
     await define(store, "o", small_fleet(policy="observe", session_types={"video": ["large"]}))
-    await store.fleets.tick("o")
+    await tick(store, "o")
     await store.sessions.report("o", "a", f"{(await store.fleets.snapshot('o')).classes[0].name}-1", None)
     await measured(store, server)
     metrics.error("timeout")
@@ -119,7 +120,7 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics, serve
         costs = {name: {"cost": 1, "lead_seconds": 0} for name in ("small", "large")}
         scale = {"budget": 9, "hold_seconds": seconds, "classes": costs}
         await define(store, fleet, small_fleet(scale=scale))
-        await store.fleets.tick(fleet)
+        await tick(store, fleet)
     families = parse_text(await exposition(metrics, store))
     told = {(one.name, one.type) for one in families if not one.name.startswith("process_")}
     shown = re.findall(r"^\| `((?:slta|http)_\w+?)(?:_total)?` \| (\w*) +\|", PAGE.text, re.MULTILINE)
@@ -134,7 +135,7 @@ async def test_a_scrape_encodes_no_integrals(store: Store, metrics: Metrics, mon
 @pytest.mark.needs("promtool")
 async def test_promtool_has_nothing_to_say(store: Store, metrics: Metrics) -> None:
     await store.sessions.assign("f", "a", None)
-    await store.fleets.tick("f")
+    await tick(store, "f")
     metrics.observe(answered("/v1/fleets/{fleet}/assign", 201, 0.001))
     metrics.error("timeout")
     text = await exposition(metrics, store)
@@ -201,7 +202,7 @@ async def test_the_rules_get_from_the_integrals_what_averages_has(store: Store) 
 
 
 async def test_no_window_is_shown_across_a_change_of_curves(store: Store, metrics: Metrics) -> None:
-    await store.fleets.tick("f")
+    await tick(store, "f")
     changed = small_fleet().model_dump()
     for pool_class in changed["classes"]:
         pool_class["capacity"] = 9

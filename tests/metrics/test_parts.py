@@ -13,6 +13,7 @@ from slta.metrics import Metrics
 from slta.metrics.families import LEVEL_ROWS
 from slta.models.scrape import Scrape
 from slta.store import Store, StoreSettings
+from testbed.in_process import tick
 from testbed.servers import Server
 from tests.expositions import scrape, text_of
 from tests.metrics.conftest import PATIENT, define
@@ -35,7 +36,7 @@ async def create(store: Store, fleet: str, policy: str) -> None:
     await define(store, fleet, FleetFile.read({"policy": policy, "classes": classes}))
     for session in "abcd":
         await store.sessions.report(fleet, session, "small-1", None)
-    await store.fleets.tick(fleet)
+    await tick(store, fleet)
 
 
 def names(text: str) -> set[str]:

@@ -30,6 +30,7 @@ from slta.models.request_record import RequestRecord
 from slta.models.scrape import Scrape
 from slta.store import Store
 from testbed.awaiting import eventually
+from testbed.in_process import tick
 from testbed.servers import Server
 from tests.api.served import served
 from tests.event_loop import measured_callbacks
@@ -46,7 +47,7 @@ async def create(store: Store, fleet: str, capacity: int = 20, classes: int = 2)
     of_classes = [{"name": f"c{k}", "capacity": capacity, "utility": utility, "pools": 1} for k in range(classes)]
     await define(store, fleet, FleetFile.read({"classes": of_classes}))
     await store.sessions.assign(fleet, "a", None)
-    await store.fleets.tick(fleet)
+    await tick(store, fleet)
 
 
 async def create_many(store: Store) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partialmethod
 from itertools import pairwise
 from pathlib import Path
 from unittest.mock import AsyncMock
@@ -14,14 +15,16 @@ import pytest
 from prometheus_client import generate_latest
 from redis import Redis
 
+from slta.audit import repair
 from slta.auth.keys import Access, generate_key
 from slta.fleet_file import Specs, load_yaml
 from slta.fleet_file.applying import apply_file
 from slta.metrics import Metrics
 from slta.models.errors import InvalidFleetError, SessionTypeInUseError
-from slta.runtime import background, tick_lanes, tick_schedule, vanished_fleets
+from slta.runtime import background, tick_loop, vanished_fleets
 from slta.runtime.background import _every_second
-from slta.store import Store, StoreSettings, fleets, put_arguments
+from slta.store import Store, StoreSettings, put_arguments
+from slta.store.fleets import Fleets
 from testbed.awaiting import eventually
 from tests import rawstate
 from tests.runtime.conftest import dispatching
@@ -37,11 +40,11 @@ def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in (
         (background, "ROUND_SECONDS"),
         (background, "MIN_PAUSE_SECONDS"),
-        (tick_lanes, "GATHER_SECONDS"),
-        (tick_schedule, "TICK_SECONDS"),
+        (tick_loop, "GATHER_SECONDS"),
+        (tick_loop, "TICK_SECONDS"),
     ):
         monkeypatch.setattr(module, name, 0.01)
-    monkeypatch.setattr(fleets, "SHARED", False)
+    monkeypatch.setattr(Fleets, "tick", partialmethod(Fleets.tick, shared=False))
 
 
 async def until(store: Store, condition: Callable[[], object]) -> None:
@@ -69,7 +72,7 @@ def ticked(redis: Redis, fleet: str) -> bool:
 
 
 async def test_a_fleet_that_fails_delays_no_other(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tick_lanes, "MAX_CONCURRENT_PACKETS", 1)
+    monkeypatch.setattr(tick_loop, "MAX_CONCURRENT_CALLS", 1)
     rawstate.poke(redis, "a", policy="not-yet")
     async with dispatching(store):
         await until_ticked(store, redis, "b")
@@ -288,7 +291,7 @@ async def test_a_file_that_learned_curves_forbid_is_told_with_its_name_and_what_
 async def test_a_file_is_applied_after_the_repair_that_is_under_way(
     store: Store, tmp_path: Path, quick_rounds: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fleets, "TAKEOVER_SECONDS", 0.5)
+    monkeypatch.setattr(repair, "TAKEOVER_SECONDS", 0.5)
     path = tmp_path / "t.yaml"
     path.write_text(TYPED_FILE % "small")
     await apply_file(store, Specs(), load_yaml(path))

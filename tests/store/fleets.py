@@ -25,6 +25,7 @@ from slta.models import Pool, PoolSpec, errors
 from slta.store import Store
 from slta.store._batching.batcher import MAX_BATCH
 from slta.store._encoding import put_arguments
+from testbed.in_process import tick
 from testbed.servers import TextRedis
 from tests import rawstate
 
@@ -85,7 +86,7 @@ async def repair(store: Store, fleet: FleetSpec) -> None:
 
 async def repair_by_itself(store: Store, fleet: FleetSpec) -> None:
     """What dispatchers do about a fleet that `create` has made, once a tick has found it suspect."""
-    suspect = await store.fleets.tick(FLEET)
+    suspect = await tick(store, FLEET)
     assert suspect
     assert suspect.ours
     await store.repairs.begin(FLEET, put_arguments(fleet, "{}", None), requested=False)
@@ -148,7 +149,7 @@ async def pass_seconds(store: Store, clock: Clock, seconds: float) -> None:
 async def jump(store: Store, clock: Clock, seconds: float) -> None:
     """Time passes without a tick."""
     clock.advance(seconds)
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
 
 
 async def end_of(store: Store, session_id: str) -> str | None:

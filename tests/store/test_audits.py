@@ -16,7 +16,7 @@ from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
 from slta.store.audits import Audits
 from slta.store.fleets import FLEETS_KEY
-from testbed.in_process import TINY
+from testbed.in_process import TINY, tick
 from testbed.servers import TextRedis
 from tests import rawstate
 from tests.audit import violations
@@ -89,7 +89,7 @@ class Traffic:
         while not self.ends:
             await asyncio.gather(*(self._session() for _ in range(40)))
             await self._pool()
-            await self._store.fleets.tick(FLEET)
+            await tick(self._store, FLEET)
 
     async def _session(self) -> None:
         self.operations += 1

@@ -19,7 +19,7 @@ from slta.store._encoding import put_arguments
 from slta.store.library import Library, own_library
 from slta.store.operations import Value
 from slta.views.state import Observation, observe_state
-from testbed.in_process import TINY
+from testbed.in_process import TINY, tick
 from testbed.servers import TextRedis
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock
@@ -69,7 +69,7 @@ async def many(store: Store, redis: TextRedis) -> AsyncIterator[None]:
 async def round_of(store: Store, clock: Clock) -> Attempt | None:
     """A second passes; what a dispatcher does in it. None for a fleet that it finds sound."""
     clock.advance(1)
-    suspect = await store.fleets.tick(FLEET)
+    suspect = await tick(store, FLEET)
     return await repair_suspect(store, Specs(), FLEET) if suspect and suspect.ours else None
 
 
@@ -190,11 +190,11 @@ async def test_a_repair_that_fails_by_itself_is_blocked_until_another_version_do
     assert (attempt.repaired, attempt.blocked) == (None, "the repair itself fails: a mistake")
     for _ in range(3):
         clock.advance(1)
-        assert await broken.fleets.tick(FLEET) == Suspect(ours=False, blocked=attempt.blocked)
+        assert await tick(broken, FLEET) == Suspect(ours=False, blocked=attempt.blocked)
     with pytest.raises(errors.DamagedError, match="a mistake"):
         await repair_fleet(broken, Specs(), FLEET)
     await repair_fleet(store, Specs(), FLEET)
-    assert await store.fleets.tick(FLEET) is None
+    assert await tick(store, FLEET) is None
     assert violations(redis, FLEET) == []
 
 
@@ -276,7 +276,7 @@ async def serves_sound_sessions(store: Store, clock: Clock) -> None:
     assert (await store.pools.set_status(FLEET, "only-4", "draining")).status == "draining"
     for _ in range(5):
         clock.advance(1)
-        assert await store.fleets.tick(FLEET)
+        assert await tick(store, FLEET)
     assert await end_of(store, "t3")
 
 
@@ -342,7 +342,7 @@ async def test_without_a_document_nothing_is_repaired_until_there_is_one(
     attempt = await attempted(store, clock)
     assert (attempt.blocked, attempt.repaired) == ("its document is missing or unreadable", None)
     assert await see(store) == "fleet_damaged"
-    suspect = await store.fleets.tick(FLEET)
+    suspect = await tick(store, FLEET)
     assert suspect
     assert (suspect.ours, suspect.blocked) == (False, attempt.blocked)
     with pytest.raises(errors.DocumentUnreadableError):
@@ -363,7 +363,7 @@ async def test_one_that_lost_its_document_alone_is_blocked_until_a_put_and_then_
     await apply(store, SMALL | {"policy": "auto"})
     repair = await round_of(store, clock)
     assert bool(repair and repair.repaired) is is_suspect
-    assert not await store.fleets.tick(FLEET)
+    assert not await tick(store, FLEET)
     assert violations(redis, FLEET) == []
 
 
@@ -392,15 +392,15 @@ async def test_a_repair_never_undoes_a_put_that_came_in_between(store: Store, re
 @pytest.mark.parametrize("claimed", [1, 2**52], ids=["was silent", "was ahead by its clock"])
 async def test_dispatchers_attempt_a_repair_in_turns(store: Store, redis: TextRedis, fleet: None, claimed: int) -> None:
     make_suspect(redis)
-    told = [await store.fleets.tick(FLEET) for _ in range(3)]
+    told = [await tick(store, FLEET) for _ in range(3)]
     redis.hset(REPAIR, "claimed", str(claimed))
-    told.append(await store.fleets.tick(FLEET))
+    told.append(await tick(store, FLEET))
     assert [one.ours for one in told if one] == [True, False, False, True]
 
 
 async def test_a_fleet_that_another_has_repaired_is_left_alone(store: Store, redis: TextRedis, fleet: None) -> None:
     make_suspect(redis)
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     assert (await repair_suspect(store, Specs(), FLEET)).repaired
     assert not (await repair_suspect(store, Specs(), FLEET)).repaired
     assert (await store.fleets.snapshot(FLEET)).counters["repairs"] == 1
@@ -410,7 +410,7 @@ async def test_a_fleet_that_was_deleted_meanwhile_does_not_come_back(store: Stor
     await build(store, SMALL, 0)
     arguments = await compiled(store)
     make_suspect(redis)
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     await store.fleets.delete(FLEET)
     for call in (
         repair_suspect(store, Specs(), FLEET),

@@ -17,6 +17,7 @@ from slta.store._batching.batcher import RETRY_PAUSE_SECONDS
 from slta.store._batching.kinds import SESSIONS
 from slta.store._batching.pending import Outcome, PendingCall
 from testbed.faults import Proxy
+from testbed.in_process import tick
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
@@ -301,7 +302,7 @@ async def test_when_memory_is_full_nothing_is_placed_but_sessions_end_down_to_ze
         assert {outcome.outcome for outcome in outcomes[1:101]} == {"completed"}
         assert "oom" in calls.errors
         await asyncio.gather(*(store.sessions.complete(FLEET, id_) for id_ in list(placed)[100:]))
-        await store.fleets.tick(FLEET)
+        await tick(store, FLEET)
         failed = await store.pools.fail(FLEET, "small-0")
         assert (failed.status, failed.ended_session_ids) == ("failed", [])
         await store.pools.set_status(FLEET, "small-0", "active")

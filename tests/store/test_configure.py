@@ -17,6 +17,7 @@ from slta.core.utility import LinearUtility
 from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
 from slta.store.fleets import FLEETS_KEY
+from testbed.in_process import tick
 from testbed.servers import TextRedis
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
@@ -256,7 +257,7 @@ async def test_deleting_leaves_no_key(store: Store, redis: Redis, policy: str) -
     await store.pools.set_status(FLEET, "large-0", "draining")
     await store.pools.fail(FLEET, "small-0")
     await store.sessions.renew(FLEET, list(placed), 100)
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     await store.fleets.configure(FLEET, spec(*TWO_CLASSES, policy=policy, lease=50), "{}", file="digest")
     with pytest.raises(errors.UnknownSessionError):
         await store.sessions.complete(FLEET, "never")

@@ -27,7 +27,7 @@ from slta.models.heartbeats import Heartbeat
 from slta.store import Store, StoreSettings
 from slta.store.sessions import report_option
 from slta.views.state import observe_state
-from testbed.in_process import TINY
+from testbed.in_process import TINY, tick
 from testbed.servers import EMBEDDED, TextRedis
 from testbed.stores import connect_as_text, running_store
 from tests import rawstate
@@ -286,7 +286,7 @@ class Bench:
         for second in range(3):
             self._clock.advance(1)
             await self._call(f"client-{second}")
-            suspect = await self._store.fleets.tick(FLEET)
+            suspect = await tick(self._store, FLEET)
             if suspect and suspect.ours:
                 attempt = await repair_suspect(self._store, self._specs, FLEET)
                 did = attempt.blocked or "repaired"

@@ -101,7 +101,7 @@ async def test_one_call_ends_at_most_128_sessions_and_the_tick_goes_on(store: St
     await drain(store, deadline=within(5, "fail"))
     clock.advance(5)
     left: list[int] = []
-    while (await store.fleets.tick_many([FLEET]))[FLEET].remain or not left:  # type: ignore[union-attr]
+    while (await store.fleets.tick([FLEET]))[FLEET].remain or not left:  # type: ignore[union-attr]
         left.append((await store.pools.get(FLEET, POOL)).occupancy)
         clock.advance(0.5)
     assert left == [172, 44]
@@ -190,7 +190,7 @@ async def test_a_pool_that_moves_while_it_fails_keeps_the_timer(store: Store, cl
     ids = await fill(store, 200)
     await drain(store, deadline=within(5, "fail"))
     clock.advance(5)
-    await store.fleets.tick_many([FLEET])
+    await store.fleets.tick([FLEET])
     await end(store, ids)
     await store.pools.move(FLEET, PoolSpec(POOL, "large"))
     assert redis.zrange(KEY, 0, -1) == [f"drain@{POOL}"]

@@ -20,6 +20,7 @@ from slta.store._client.pipeline import _send_confirmed, exchange
 from slta.store._client.preflight import ServerRequirements, UnsuitableStoreError
 from slta.store._client.replicas import Replicas
 from slta.store.embedded.server import EmbeddedStore
+from testbed.in_process import tick
 from testbed.sentinels import Group, group, until
 from testbed.servers import SERVERS, Server, own_server
 from tests.store.conftest import Calls
@@ -81,7 +82,7 @@ CHANGES: dict[str, Callable[[Store], Awaitable[object]]] = {
     "drain": lambda store: store.pools.set_status(FLEET, "small-0", "draining"),
     "move": lambda store: store.pools.move(FLEET, PoolSpec("small-1", "large")),
     "remove": lambda store: store.pools.remove(FLEET, "large-0"),
-    "tick": lambda store: store.fleets.tick(FLEET),
+    "tick": lambda store: tick(store, FLEET),
     "file": lambda store: store.fleets.finish_file(FLEET, "digest"),
     "report": lambda store: store.pools.reconcile(FLEET, "small-1", "", ["stranger"]),
     "delete": lambda store: store.fleets.delete(FLEET),
@@ -124,7 +125,7 @@ async def test_every_change_and_its_repetition_are_confirmed(frozen: str, openin
 async def test_ticks_in_one_packet_are_confirmed_too(frozen: str, opening: AsyncExitStack) -> None:
     await create(await opened(opening, frozen), spec(*TWO_CLASSES), {"small": 2})
     async with unconfirmed(frozen) as store:
-        ticked = await store.fleets.tick_many([FLEET, "nobody"])
+        ticked = await store.fleets.tick([FLEET, "nobody"])
         assert {name: type(one) for name, one in ticked.items()} == dict.fromkeys(ticked, errors.OutcomeUnknownError)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from slta.models import PoolSpec, errors
 from slta.store import Store
+from testbed.in_process import tick
 from tests.store.conftest import Clock
 from tests.store.fleets import (
     EACH_POLICY,
@@ -126,7 +127,7 @@ async def test_an_operator_ends_the_guard_and_unconfirmed_pools_are_lost_then_go
     placed = await place(store, 20)
     await keep_alive(store, clock, 15, *EIGHT[4:])
     assert (await store.pools.end_guard(FLEET, None)).ended == ["small"]
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     assert await count(store) == {"lost": 4, "alive": 4}
     assert await guard(store) == ["off", "off"]
     await keep_alive(store, clock, 25, *EIGHT[4:])
@@ -165,7 +166,7 @@ async def test_a_thousand_lost_pools_return_in_slices(store: Store, clock: Clock
     await pass_seconds(store, clock, EXPIRY)
     assert await count(store) == {"unconfirmed": 1000}
     await store.pools.end_guard(FLEET, "small")
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     assert await count(store) == {"lost": 1000}
     await beat(store, *ids)
     assert await count(store) == {"alive": 1000}

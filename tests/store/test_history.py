@@ -6,6 +6,7 @@ import pytest
 
 from slta.models import WINDOWS
 from slta.store import Store
+from testbed.in_process import tick
 from testbed.servers import TextRedis
 from tests.store.conftest import Clock
 from tests.store.corruptions import key, past
@@ -53,7 +54,7 @@ async def test_a_damaged_line_is_passed_over_until_a_repair_sets_it_aside(
     past(word, "7p", name)(redis)
     for _ in range(13):
         clock.advance(5)
-        assert await store.fleets.tick(FLEET) is None
+        assert await tick(store, FLEET) is None
     lines = await store.fleets.past(await store.fleets.snapshot(FLEET), int(name.removeprefix("past:")))
     assert len(lines) == redis.llen(key(name)) - 1
     assert (await store.audits.inspect(FLEET)).sentences == [f"{key(name)}: has an invalid line"]

@@ -13,6 +13,7 @@ from redis import Redis
 from slta.core.fleet import FleetSpec
 from slta.models import Integrals, PoolSpec, errors
 from slta.store import Store
+from testbed.in_process import tick
 from tests import rawstate
 from tests.store.conftest import Clock
 from tests.store.fleets import (
@@ -147,7 +148,7 @@ class History:
 
     async def tick(self) -> None:
         self.twin.call()
-        await self.store.fleets.tick(FLEET)
+        await tick(self.store, FLEET)
 
     async def live(self, steps: int, step_microseconds: list[int]) -> None:
         acts = [self.assign] * 6 + [self.complete] * 4 + [self.switch, self.refused, self.tick]
@@ -272,7 +273,7 @@ async def test_the_past_reaches_as_far_as_each_window_and_no_further_than_it_nee
 async def test_before_a_window_is_over_it_reaches_to_the_beginning(store: Store, clock: Clock, redis: Redis) -> None:
     await create(store, spec(pool_class("flat", FLAT, 8)), {"flat": 3})
     assert (await store.fleets.snapshot(FLEET)).past == {}, "no tick, no past"
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     for _ in range(30):
         await jump(store, clock, 1.5)
     snapshot = await store.fleets.snapshot(FLEET)
@@ -285,7 +286,7 @@ async def test_a_line_of_the_past_has_the_arrivals_and_refusals_up_to_it(
     store: Store, clock: Clock, hold: int, ids: int
 ) -> None:
     await create(store, with_scale(spec(pool_class("flat", FLAT, 2)), hold), {"flat": 1})
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     await place(store, 2)
     for _ in range(2):
         with pytest.raises(errors.NoCapacityError):

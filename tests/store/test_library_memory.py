@@ -6,6 +6,7 @@ import pytest
 
 from slta.store import Store, StoreSettings
 from slta.store.library import Library, assemble
+from testbed.in_process import tick
 from testbed.servers import own_server
 from tests.store.conftest import Calls
 from tests.store.fleets import create, pool_class, spec
@@ -23,7 +24,7 @@ async def test_it_does_not_grow_with_the_fleets_that_were_used(binary: str, call
         store = Store(StoreSettings(server.url, deadline_seconds=60), calls, library=Library(narrow, "00000000"))
         for k in range(300):
             await create(store, spec(pool_class("small", capacity=1)), {"small": 1}, f"f-{k}")
-            await store.fleets.tick(f"f-{k}")
+            await tick(store, f"f-{k}")
             if deleting:
                 await store.fleets.delete(f"f-{k}")
             taken.append(redis.info("memory")["used_memory_vm_functions"])

@@ -272,7 +272,7 @@ async def test_a_tick_just_after_another_sees_a_lease_that_has_run_out(store: St
     await beat(store, "small-0")
     await pass_seconds(store, clock, 1.25 * TTL - 0.1)
     clock.advance(0.1)
-    await store.fleets.tick_many([FLEET])
+    await store.fleets.tick([FLEET])
     assert (await liveness(store))["small-0"] == "lost"
 
 

@@ -17,6 +17,7 @@ from slta.store._encoding import put_arguments
 from slta.store.fleets import FLEETS_KEY
 from slta.store.library import LAYOUT, Library, assemble
 from slta.store.operations import Word, encode
+from testbed.in_process import tick
 from tests import rawstate
 from tests.audit import violations
 from tests.store.fleets import (
@@ -76,7 +77,7 @@ async def test_every_call_answers_newer_fleet_and_changes_nothing(store: Store, 
         lambda: store.sessions.complete(FLEET, "s0"),
         lambda: store.sessions.renew(FLEET, ["s0"], None),
         lambda: store.sessions.get(FLEET, "s0"),
-        lambda: store.fleets.tick(FLEET),
+        lambda: tick(store, FLEET),
         lambda: store.fleets.snapshot(FLEET),
         lambda: store.fleets.config(FLEET),
         lambda: store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}"),
@@ -110,7 +111,7 @@ async def test_two_versions_share_a_fleet_until_one_uses_a_novelty(store: Store,
     with pytest.raises(errors.NewerFleetError):
         await store.sessions.assign(FLEET, "y", None)
     with pytest.raises(errors.NewerFleetError):
-        await store.fleets.tick(FLEET)
+        await tick(store, FLEET)
     assert (field(redis, "suspect"), field(redis, "repairs")) == ("", "0")
 
     assert newer("put", "", "", *put("slta"))[0] == "CONFIGURED"

@@ -16,6 +16,7 @@ from slta.core.utility import PoolClass
 from slta.models.heartbeats import Heartbeat
 from slta.store import Store
 from slta.views.quality import samples_of
+from testbed.in_process import tick
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, LARGE, SMALL, create, end, pool_class, spec
 
@@ -57,7 +58,7 @@ async def come(store: Store, level: int, **values: float) -> None:
 
 async def levels(store: Store, of_class: int = 0) -> Mapping[int, LevelSamples]:
     """Samples of a class after a tick, which adds them."""
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     return {one.level: one for one in samples_of(await store.fleets.snapshot(FLEET), spec(*CLASSES))[of_class]}
 
 

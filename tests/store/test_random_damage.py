@@ -20,7 +20,7 @@ from slta.fleet_file import Specs
 from slta.models import errors
 from slta.models.heartbeats import Heartbeat
 from slta.scaling.advisor import read_advice
-from testbed.in_process import TINY, Service, service_in_process
+from testbed.in_process import TINY, Service, service_in_process, tick
 from testbed.servers import EMBEDDED
 from testbed.stores import running_store
 from tests import rawstate
@@ -158,7 +158,7 @@ class Bench:
         did: list[str] = []
         for _ in range(seconds):
             self._service.clock.advance(1)
-            if await self._store.fleets.tick(FLEET):
+            if await tick(self._store, FLEET):
                 did.append((await repair_suspect(self._store, self._specs, FLEET)).blocked)
         return did
 

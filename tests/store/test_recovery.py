@@ -15,6 +15,7 @@ from slta.store import Store, StoreSettings
 from slta.store._failover import recovery
 from slta.store._failover.recovery import REST_SECONDS, RETRY_SECONDS
 from slta.store.sessions import UNMARKED, Sessions
+from testbed.in_process import tick
 from testbed.servers import Server
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, SMALL, TWO_CLASSES, create, end, place, pool_class, spec
@@ -52,7 +53,7 @@ async def stores(own: Server, opening: AsyncExitStack, clock: Seconds) -> Sequen
         opening.push_async_callback(store.close)
     await create(made[0], spec(*TWO_CLASSES, policy="jlmu"), {"small": 2, "large": 2})
     for store in made:
-        await store.fleets.tick(FLEET)
+        await tick(store, FLEET)
     return made
 
 
@@ -61,7 +62,7 @@ async def late(own: Server, stores: Sequence[Store], clock: Seconds) -> Sequence
     """The two, of which the first has not heard in six seconds that the store lost its session s0."""
     with lost(own):
         await place(stores[0], 1)
-    await stores[1].fleets.tick(FLEET)
+    await tick(stores[1], FLEET)
     clock.pass_(6)
     return stores
 
@@ -69,7 +70,7 @@ async def late(own: Server, stores: Sequence[Store], clock: Seconds) -> Sequence
 async def recover(*stores: Store) -> None:
     """Each hears of the loss, and recovers."""
     for store in stores:
-        await store.fleets.tick(FLEET)
+        await tick(store, FLEET)
         await store.recover()
 
 
@@ -192,7 +193,7 @@ async def test_a_forgotten_pool_that_was_made_again_and_undrained_serves(
     await store.pools.beat(FLEET, [Heartbeat("small-0", "2")])
     for _ in range(10):
         clock.pass_(1)
-        await store.fleets.tick(FLEET)
+        await tick(store, FLEET)
     image = Image(own)
     await store.pools.add(FLEET, [PoolSpec("small-0", "small")])
     image = Image(own) if is_made_before else image
@@ -354,12 +355,12 @@ async def test_no_session_ends_before_the_replay(own: Server, stores: Sequence[S
         await first.pools.beat(FLEET, [Heartbeat("small-0", "10")])
     for _ in range(58 if by != "lost pool" else 130):
         clock.pass_(1)
-        await first.fleets.tick(FLEET)
+        await tick(first, FLEET)
     with lost(own):
         await first.sessions.report(FLEET, "s", "small-1", None)
         await first.sessions.renew(FLEET, ["s"], 0)
     clock.pass_(4)
-    await stores[1].fleets.tick(FLEET)
+    await tick(stores[1], FLEET)
     await recover(first)
     assert (await first.sessions.get(FLEET, "s")).pool_id == "small-1"
 
@@ -372,7 +373,7 @@ async def test_marks_are_dropped_when_nobody_has_facts(own: Server, stores: Sequ
         assert redis.exists(f"{{{FLEET}}}:marks")
         for _ in range(300):  # until ended ids are dropped next
             clock.pass_(4)
-            await stores[0].fleets.tick(FLEET)
+            await tick(stores[0], FLEET)
         assert not redis.exists(f"{{{FLEET}}}:marks")
 
 
@@ -401,7 +402,7 @@ async def test_what_was_lost_with_a_whole_fleet_is_counted(own: Server, stores: 
         await place(stores[0], 1)
         await create(stores[0], spec(*TWO_CLASSES), {"small": 2}, "other")
         await place(stores[0], 3, name="other")
-        await stores[1].fleets.tick("other")
+        await tick(stores[1], "other")
         for store in stores:
             store.keep_only([FLEET, "other"])
     await recover(*stores)

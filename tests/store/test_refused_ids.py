@@ -7,6 +7,7 @@ from redis import Redis
 
 from slta.models import errors
 from slta.store import Store
+from testbed.in_process import tick
 from tests import rawstate
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, create, end, field, pass_seconds, place, pool_class, spec, with_scale
@@ -19,7 +20,7 @@ async def counts_of_refusals(store: Store, clock: Clock, redis: Redis, *pauses: 
     """Of an id that is refused after each pause in a fleet with one place: ids known before, and counted after."""
     await create(store, with_scale(spec(pool_class("small", capacity=1)), 3600), {"small": 1})
     await place(store, 1)
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     rawstate.poke(redis, FLEET, mean_stay=STAY * SECOND)
     counts = []
     for seconds in pauses:
@@ -52,7 +53,7 @@ async def test_the_mean_stay_follows_from_the_history_within_limits(
 ) -> None:
     """One after the other they are there for a minute; what was more than an hour ago says nothing."""
     await create(store, with_scale(spec(pool_class("small")), 3600), {"small": 1})
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     ring = f"{{{FLEET}}}:past:3600"
     redis.lpush(ring, *redis.lrange(ring, 0, 0) * 60)
     redis.lset(ring, -1, "1 0 -9e9 0 0 0 0 0 0 0 # 0 0 0 0")

@@ -14,7 +14,7 @@ from slta.store import Store, StoreSettings
 from slta.store._encoding import put_arguments
 from slta.store.library import LAYOUT
 from slta.store.repairs import Repairs
-from testbed.in_process import TINY
+from testbed.in_process import TINY, tick
 from testbed.servers import TextRedis
 from tests import rawstate
 from tests.audit import violations
@@ -140,15 +140,15 @@ async def is_refused(call: Awaitable[object]) -> bool:
 async def test_calls_of_the_fleet_are_refused_meanwhile_and_those_of_others_are_not(store: Store, begun: None) -> None:
     assert [name for name, call in CALLS.items() if not await is_refused(call(store))] == []
     await bring(store, "s", OTHER)
-    await store.fleets.tick(OTHER)
+    await tick(store, OTHER)
     assert (await store.fleets.snapshot(OTHER)).sessions == 1
 
 
 async def test_a_tick_goes_on_with_a_repair_that_was_left(store: Store, redis: TextRedis, begun: None) -> None:
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     assert redis.exists(f"{{{FLEET}}}:repair")
     redis.hset(f"{{{FLEET}}}:repair", "at", "1")
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     assert not redis.exists(f"{{{FLEET}}}:repair")
     assert violations(redis, FLEET) == []
 

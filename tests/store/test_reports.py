@@ -13,6 +13,7 @@ from slta.core.policies import PLACING
 from slta.models import AlreadyEnded, Choice, PoolSpec, Reported, errors
 from slta.store import Store, StoreSettings
 from slta.views.differences import mean_difference
+from testbed.in_process import tick
 from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock
@@ -172,7 +173,7 @@ async def test_switching_policies_loses_no_session(server: str, calls: Calls, re
     for at in range(SWITCHES):
         policy = ("observe", *PLACING)[at % (1 + len(PLACING))]
         await store.fleets.configure(FLEET, spec(*observing().classes, policy=policy), "{}")
-        await store.fleets.tick(FLEET)
+        await tick(store, FLEET)
         assert (await store.audits.inspect(FLEET)).sentences == []
     over = True
     await asyncio.gather(*callers)

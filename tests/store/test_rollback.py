@@ -15,7 +15,7 @@ from slta.core.fleet import FleetSpec
 from slta.fleet_file import Specs
 from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
-from testbed.in_process import TINY
+from testbed.in_process import TINY, tick
 from testbed.sentinels import Group, until
 from testbed.servers import Server
 from tests import rawstate
@@ -29,7 +29,7 @@ async def second_passes(store: Store) -> None:
     """What a dispatcher does each second."""
     await store.recover()
     store.keep_only(await store.fleets.names())
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
 
 
 async def counted(store: Store) -> tuple[int, int]:
@@ -203,7 +203,7 @@ async def test_two_versions_of_the_library_write_in_one_incarnation(own: Server,
     opening.push_async_callback(other.close)
     for _ in range(2):
         for one in (other, store):
-            await one.fleets.tick(FLEET)
+            await tick(one, FLEET)
     assert len((await store._functions.change("recover", FLEET))[1:]) == 2
 
 
@@ -244,7 +244,7 @@ async def test_what_a_state_from_before_lacks_is_replayed(own: Server, opening: 
         placed = await place(store, 6, "new")
         await end(store, ["old0", "new0"])
         _, epoch = await counted(store)
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     assert store.recovery_requested.is_set()
     with capture_logs() as logs:
         await second_passes(store)
@@ -327,9 +327,9 @@ async def test_replays_in_any_order_come_to_the_same_end(own: Server, opening: A
             await step(store)
         expected = await told(stores[0])
         image.restore(own)
-        await stores[0].fleets.tick(FLEET)
+        await tick(stores[0], FLEET)
         for k in order:
-            await stores[k].fleets.tick(FLEET)
+            await tick(stores[k], FLEET)
             await stores[k].recover()
         assert await told(stores[0]) == expected, order
         image.restore(own)
@@ -396,7 +396,7 @@ async def test_a_report_from_before_the_loss_is_refused(own: Server, opening: As
     with lost(own):
         await place(store, 2)
         before = (await store.fleets.snapshot(FLEET)).as_of
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     await second_passes(store)
     with pytest.raises(errors.StaleReportError):
         await store.pools.reconcile(FLEET, "small-0", before, [])
@@ -407,7 +407,7 @@ async def test_no_lease_ends_for_a_while_after_a_loss(own: Server, opening: Asyn
     store = await known(own, opening, spec(*TWO_CLASSES), small=1)
     with lost(own):
         await place(store, 3)
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     await second_passes(store)
     with own.client() as redis:
         found = rawstate.fields(redis, FLEET)

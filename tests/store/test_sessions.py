@@ -7,6 +7,7 @@ from redis import Redis
 
 from slta.models import PoolSpec, Renewed, errors
 from slta.store import Store
+from testbed.in_process import tick
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end_of, field, jump, pass_seconds, place, pool_class, spec
@@ -43,7 +44,7 @@ async def test_without_a_fleet_every_call_says_so(store: Store) -> None:
         store.sessions.complete("nobody", "s"),
         store.sessions.renew("nobody", ["s"], None),
         store.sessions.get("nobody", "s"),
-        store.fleets.tick("nobody"),
+        tick(store, "nobody"),
         store.fleets.snapshot("nobody"),
         store.pools.page("nobody", None, 10),
         store.pools.add("nobody", [PoolSpec("p", "c")]),
@@ -69,7 +70,7 @@ async def test_any_call_ends_leases_that_are_over_but_at_most_32(store: Store, c
     assert field(redis, "expired") == "32"
     await store.sessions.complete(FLEET, "c")
     assert field(redis, "expired") == "64"
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     assert field(redis, "expired") == "70", "a tick goes on until none is left"
     assert (await store.fleets.snapshot(FLEET)).sessions == 2
 
@@ -90,7 +91,7 @@ async def test_a_call_reaps_1000_s_at_most(store: Store, fleet: None, redis: Red
         await call
         assert seconds_looked_through(redis) - looked == 1000
     looked, calls.functions[:] = seconds_looked_through(redis), []
-    await store.fleets.tick(FLEET)
+    await tick(store, FLEET)
     assert len(calls.functions) == 1000, "then other fleets have their turn"
     assert seconds_looked_through(redis) - looked == 1000 * 1000
     assert int(field(redis, "next_due")) == 1000 * 1002 - behind, "it goes on where it was"
@@ -168,7 +169,7 @@ async def test_a_clock_a_year_ahead_and_back_ends_no_lease(store: Store, fleet: 
     for step in (YEAR, -YEAR):
         clock.advance(step)
         for _ in range(3):
-            await store.fleets.tick(FLEET)
+            await tick(store, FLEET)
         assert (await store.sessions.get(FLEET, "s")).age_seconds <= 5
     await pass_seconds(store, clock, 590)
     assert (await store.sessions.get(FLEET, "s")).age_seconds == 595

@@ -20,7 +20,7 @@ Bytes = dict[str, object]
 
 
 async def tick(store: Store, fleet: str = FLEET) -> Ticked | DispatchError:
-    return (await store.fleets.tick_many([fleet]))[fleet]
+    return (await store.fleets.tick([fleet]))[fleet]
 
 
 async def is_recent(store: Store) -> bool:
@@ -130,7 +130,7 @@ async def test_a_dispatcher_of_another_version_and_this_one_tick_beside_each_oth
     opening.push_async_callback(other.close)
     for _ in range(3):
         clock.advance(0.4)
-        assert await other.fleets.tick(FLEET) is None
+        assert not await is_recent(other)
         assert float(field(redis, "clock")) == clock.now
         clock.advance(0.4)
         assert not await is_recent(store)
@@ -140,7 +140,7 @@ async def test_the_error_of_a_fleet_in_a_packet_concerns_it_only(store: Store, f
     await create(store, spec(*TWO_CLASSES), {"small": 1}, "newer")
     layout = rawstate.unpack(redis, "newer")[0]
     rawstate.poke(redis, "newer", layout=int(layout) + 1)
-    ticked = await store.fleets.tick_many(["nobody", "newer", FLEET])
+    ticked = await store.fleets.tick(["nobody", "newer", FLEET])
     assert list(map(type, ticked.values())) == [UnknownFleetError, NewerFleetError, Ticked]
     rawstate.poke(redis, "newer", layout=layout)
 
@@ -149,7 +149,7 @@ async def test_a_reply_that_is_not_utf_8_concerns_that_fleet_only(store: Store, 
     await create(store, spec(*TWO_CLASSES), {"small": 1}, "damaged")
     redis.hset("{damaged}:cold", "suspect", "why")
     redis.hset("{damaged}:repair", "blocked", b"\xff")
-    ticked = await store.fleets.tick_many(["damaged", FLEET])
+    ticked = await store.fleets.tick(["damaged", FLEET])
     assert list(map(type, ticked.values())) == [OutcomeUnknownError, Ticked]
     redis.hset("{damaged}:cold", "suspect", "")
     redis.delete("{damaged}:repair")
@@ -158,12 +158,12 @@ async def test_a_reply_that_is_not_utf_8_concerns_that_fleet_only(store: Store, 
 async def test_a_packet_that_finds_no_library_loads_it(store: Store, fleet: None, redis: Redis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 1}, "second")
     redis.function_flush()
-    ticked = await store.fleets.tick_many([FLEET, "second"])
+    ticked = await store.fleets.tick([FLEET, "second"])
     assert list(map(type, ticked.values())) == [Ticked, Ticked]
 
 
 async def test_a_packet_is_one_call_of_the_client(store: Store, fleet: None, calls: Calls) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 1}, "second")
     calls.functions.clear()
-    await store.fleets.tick_many([FLEET, "second"])
+    await store.fleets.tick([FLEET, "second"])
     assert calls.functions == [("tick", 2)]

@@ -79,7 +79,7 @@ class Course:
     async def tick(self) -> None:
         """Of two dispatchers' answers, and those to intervals that are over, each interval takes the first."""
         given = {FLEET: self.rng.choice(self.answers[-2:])} if self.answers else {}
-        ticked = (await self.store.fleets.tick_many([FLEET], given))[FLEET]
+        ticked = (await self.store.fleets.tick([FLEET], given))[FLEET]
         assert isinstance(ticked, Ticked)
         if ticked.interval and self.rng.random() < 0.7:  # else the dispatcher was killed
             name, numbers = ticked.interval.split(" ", 1)
@@ -156,7 +156,7 @@ async def begun(store: Store, clock: Clock) -> str:
     for number in range(2):
         await store.sessions.assign(FLEET, f"s{number}", None, session_type="narrow")
     clock.advance(4)
-    ticked = (await store.fleets.tick_many([FLEET]))[FLEET]
+    ticked = (await store.fleets.tick([FLEET]))[FLEET]
     assert isinstance(ticked, Ticked)
     return ticked.interval
 
@@ -164,7 +164,7 @@ async def begun(store: Store, clock: Clock) -> str:
 async def added(store: Store, clock: Clock, *excess: str) -> float:
     """The compatibility after a tick with this excess."""
     clock.advance(1)
-    await store.fleets.tick_many([FLEET], {FLEET: (excess[0], excess[1])} if excess else {})
+    await store.fleets.tick([FLEET], {FLEET: (excess[0], excess[1])} if excess else {})
     types = (await store.fleets.snapshot(FLEET)).integrals.types
     assert types
     return sum(types.compatibility)

@@ -45,7 +45,7 @@ async def begin(store: Store, clock: Clock, fleet: str = FLEET) -> None:
 async def tick(store: Store, clock: Clock, bounds: TypeBounds, fleet: str = FLEET) -> None:
     """A tick of this dispatcher, as `Ticks` does it."""
     clock.advance(1)
-    ticked = (await store.fleets.tick_many([fleet], bounds.excesses))[fleet]
+    ticked = (await store.fleets.tick([fleet], bounds.excesses))[fleet]
     assert isinstance(ticked, Ticked)
     bounds.ticked(fleet, ticked.interval)
 

@@ -21,6 +21,7 @@ from slta.models.errors import (
 from slta.models.request_record import Author
 from slta.store import Store, put_arguments
 from slta.store.operations import Value
+from slta.store.repairs import TAKEOVER_SECONDS
 
 
 class Consent(NamedTuple):
@@ -83,6 +84,17 @@ async def repair_suspect(store: Store, specs: Specs, fleet: str) -> Attempt:
         blocked = str(failed)
     await store.repairs.block(fleet, blocked)
     return Attempt(blocked, survey, None)
+
+
+async def resume(store: Store, fleet: str) -> Attempt:
+    """Resume a repair that was abandoned; neither repaired nor blocked if another dispatcher is running it.
+
+    Raises UnknownFleetError, NewerFleetError, StoreUnavailableError.
+    """
+    try:
+        return Attempt("", None, await store.repairs.finish(fleet, TAKEOVER_SECONDS))
+    except RepairFailedError as failed:
+        return Attempt(str(failed), None, None)
 
 
 async def mend(store: Store, specs: Specs, findings: Findings, ask: Ask = lambda _, __: CONSENT_TO_ALL) -> Findings:

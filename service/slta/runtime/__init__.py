@@ -7,7 +7,7 @@
 | settings | settings from the environment, secret files and the command line |
 | variables | environment variables that are no setting: unknown or misspelled |
 | background | background tasks: the store's health, file reload, eviction watch |
-| ticks, tick_lanes, tick_schedule, vanished_fleets | the tick of every fleet, in turns; detection of vanished fleets |
+| ticks, tick_loop, vanished_fleets | the tick of every fleet, in turns; detection of vanished fleets |
 | type_bounds | bounds of session types, computed by the calculation process |
 | automatic_repairs, self_audit, job_queue | automatic repairs; the hourly audit; the queue of either |
 | offline_audit | `slta audit`, outside a dispatcher |

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 import structlog
 
-from slta.audit import Attempt, repair_suspect
+from slta.audit import Attempt, repair_suspect, resume
 from slta.fleet_file import Specs
 from slta.models import Suspect
 from slta.runtime.job_queue import JobQueue
@@ -14,6 +14,9 @@ from slta.store import Store
 
 MAX_LOGGED_RECORDS = 10
 """Maximum records named in one log line."""
+
+UNDER_WAY = "under way"
+"""Claim of a repair that has begun: it is resumed if it was abandoned."""
 
 OnBlocked = Callable[[str, bool | None], None]
 
@@ -47,8 +50,13 @@ class AutomaticRepairs(JobQueue):
             del self._blocked[fleet]
             self._on_blocked(fleet, None)
 
-    async def _do(self, fleet: str, _: str) -> None:
-        attempt = await repair_suspect(self._store, self._specs, fleet)
+    async def _do(self, fleet: str, claim: str) -> None:
+        if claim == UNDER_WAY:
+            attempt = await resume(self._store, fleet)
+            if not attempt.repaired and (not attempt.blocked or self._blocked.get(fleet)):
+                return  # another dispatcher runs it, or it failed before
+        else:
+            attempt = await repair_suspect(self._store, self._specs, fleet)
         self._set_blocked(fleet, is_blocked=bool(attempt.blocked))
         _log_attempt(fleet, attempt)
 

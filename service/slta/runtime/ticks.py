@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 
@@ -18,16 +19,16 @@ from slta.models.errors import (
     StoreUnavailableError,
     UnknownFleetError,
 )
-from slta.runtime.automatic_repairs import AutomaticRepairs
+from slta.runtime.automatic_repairs import UNDER_WAY, AutomaticRepairs
 from slta.runtime.self_audit import SelfAudits
-from slta.runtime.tick_lanes import TickLane
+from slta.runtime.tick_loop import TickLoop
 from slta.runtime.type_bounds import TypeBounds
 from slta.runtime.vanished_fleets import Absences
 from slta.store import Store
 from slta.store.library import layout_mismatch
 
-UNANSWERED = StoreUnavailableError | OutcomeUnknownError | None
-"""What comes of a tick that the server has not answered, or rejected with all others."""
+UNANSWERED = StoreUnavailableError | OutcomeUnknownError
+"""Errors of a tick that the server has not answered, or rejected with all others."""
 UNTICKED = Ticked(recent=True)
 """What a tick that failed leaves to do."""
 CONCURRENT_LOOKS = 12
@@ -39,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 
 class Ticks:
-    """Ticks all fleets, each by its own schedule. Every process does so; a fleet that another ticks is called less."""
+    """Ticks of all fleets, by a loop for each server. Every process has them; the store shares their turns out."""
 
     def __init__(
         self,
@@ -58,8 +59,7 @@ class Ticks:
         self._audits = audits
         self._bounds = bounds
         self._vanished = vanished
-        self._lanes: dict[object, TickLane] = {}
-        self._lane_of: dict[str, TickLane] = {}
+        self._loops: dict[object, TickLoop] = {}
         self._dealt = asyncio.Event()
         self.absences = Absences()
         self._names: Collection[str] | None = None
@@ -98,15 +98,15 @@ class Ticks:
         self._conclude()
 
     def _deal(self, names: Collection[str]) -> None:
-        """Give each fleet to the lane of its server."""
+        """Give each fleet to the loop of its server."""
         dealt = defaultdict[object, list[str]](list)
         for fleet in names:
             dealt[self._store.fleets.server(fleet)].append(fleet)
-        for server in self._lanes.keys() | dealt.keys():
-            lane = self._lanes.setdefault(server, TickLane(self.tick, self._store.is_refusing))
-            lane.keep_only(dealt[server])
-        self._lanes = {server: lane for server, lane in self._lanes.items() if dealt[server]}
-        self._lane_of = {fleet: self._lanes[server] for server, fleets in dealt.items() for fleet in fleets}
+        for server in self._loops.keys() | dealt.keys():
+            if server not in self._loops:
+                self._loops[server] = TickLoop(self.tick, self._store.is_refusing)
+            self._loops[server].keep_only(dealt[server])
+        self._loops = {server: loop for server, loop in self._loops.items() if dealt[server]}
         self._dealt.set()
 
     @property
@@ -121,64 +121,53 @@ class Ticks:
 
     async def run(self) -> None:
         """Tick each fleet when it is due, until cancelled."""
-        running: dict[TickLane, asyncio.Task[None]] = {}
+        running: dict[TickLoop, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as group:
             while True:
                 self._dealt.clear()
-                lanes = self._lanes.values()
-                running = {lane: running.get(lane) or group.create_task(lane.run()) for lane in lanes}
+                running = {loop: running.get(loop) or group.create_task(loop.run()) for loop in self._loops.values()}
                 await self._dealt.wait()
 
-    async def tick(self, fleets: Sequence[str]) -> None:
-        """Tick fleets in one packet, each even if another fails. Those that need more calls come last."""
-        results: dict[str, Ticked | DispatchError | None] = dict.fromkeys(fleets)
-        lane = self._lane_of.get(fleets[0])
+    async def tick(self, fleets: Sequence[str]) -> Mapping[str, Ticked]:
+        """Tick fleets of a server in one packet, each even if another fails; `UNTICKED` for those that do."""
+        ticked = dict.fromkeys(fleets, UNTICKED)
         try:
-            async with lane.calls if lane else nullcontext():
-                audit = random.choice(fleets) if self._audits.is_idle else ""
-                results |= await self._store.fleets.tick_many(fleets, self._bounds.excesses, audit=audit)
+            audit = random.choice(fleets) if self._audits.is_idle else ""
+            results = await self._store.fleets.tick(fleets, self._bounds.excesses, audit=audit)
+            self._heard(self._loops.get(self._store.fleets.server(fleets[0])), results.values())
+            for fleet, result in results.items():
+                code = self._settle(fleet, result)
+                if isinstance(result, Ticked):
+                    ticked[fleet] = replace(result, turn_seconds=0) if self._store.is_doubted(fleet) else result
+                if self._names and fleet in self._names:
+                    self._outcomes[fleet], self._held[fleet] = code, ticked[fleet].held_seconds
         except Exception:
-            log.exception("ticks_failed")
-        if lane:
-            lane.heard(answers=not all(isinstance(one, UNANSWERED) for one in results.values()))
-            self._outcomes |= dict.fromkeys(lane.schedule.fleets if lane.is_away else (), StoreUnavailableError.code)
-        for fleet in sorted(fleets, key=lambda fleet: _needs_more(results[fleet])):
-            await self._settle(fleet, results[fleet])
+            log.exception("ticks_failed", fleets=len(fleets))
         self._conclude()
+        return ticked
 
-    async def _settle(self, fleet: str, result: Ticked | DispatchError | None) -> None:
-        """Process the result of a tick, and schedule the next one, also after a defect (None)."""
-        code = ""
-        try:
-            code = await self._finish(fleet, result)
-        except Exception:
-            log.exception("tick_failed", fleet=fleet)
-        ticked = result if isinstance(result, Ticked) else UNTICKED
-        if ticked.audit:
-            self._audits.claimed(fleet, ticked.audit)
-        if not ticked.recent:
-            self._bounds.ticked(fleet, ticked.interval)
-        if lane := self._lane_of.get(fleet):
-            lane.ticked(fleet, ticked.seconds, turn=0 if self._store.is_doubted(fleet) else ticked.turn_seconds)
-            self._held[fleet] = ticked.held_seconds
-        if self._names and fleet in self._names:
-            self._outcomes[fleet] = code
+    def _heard(self, loop: TickLoop | None, results: Iterable[Ticked | DispatchError]) -> None:
+        """Tell a server's loop whether it answered. While it is away, only one of its fleets is ticked."""
+        if loop:
+            loop.answers = not all(isinstance(one, UNANSWERED) for one in results)
+            self._outcomes |= dict.fromkeys(loop.fleets if loop.is_away else (), StoreUnavailableError.code)
 
-    async def _finish(self, fleet: str, result: Ticked | DispatchError | None) -> str:
-        """Finish a tick; '' or an error code."""
+    def _settle(self, fleet: str, result: Ticked | DispatchError) -> str:
+        """Hand on what a tick found; '' or an error code."""
         self._mismatches.pop(fleet, None)
-        try:
-            if _needs_more(result):
-                self._repairs.ticked(fleet, await self._store.fleets.tick(fleet))
-            elif isinstance(result, DispatchError):
-                raise result
-            elif result:
-                self._repairs.ticked(fleet, result.suspect)
-        except DispatchError as error:
-            self.last_error = error
-            if layout := error.context.get("layout"):
+        if isinstance(result, RepairingError):
+            self._repairs.claimed(fleet, UNDER_WAY)
+        elif isinstance(result, DispatchError):
+            self.last_error = result
+            if layout := result.context.get("layout"):
                 self._mismatches[fleet] = layout_mismatch(fleet, int(layout))
-            return error.code
+            return result.code
+        else:
+            self._repairs.ticked(fleet, result.suspect)
+            if result.audit:
+                self._audits.claimed(fleet, result.audit)
+            if not result.recent:
+                self._bounds.ticked(fleet, result.interval)
         return ""
 
     async def _detect_vanished(self, outcomes: dict[str, str], evicted_keys: int) -> None:
@@ -204,11 +193,6 @@ class Ticks:
             if verdict != "deleted":
                 log.error(EVENTS[verdict], fleet=fleet, listed=listed, keys_left=left)
                 self._vanished(verdict)
-
-
-def _needs_more(result: Ticked | DispatchError | None) -> bool:
-    """Whether a tick needs further calls: for the rest of the leases, or for a repair that was abandoned."""
-    return isinstance(result, RepairingError) or (isinstance(result, Ticked) and result.remain)
 
 
 def _now() -> float:

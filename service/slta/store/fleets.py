@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import MappingProxyType
 
 from slta.core.fleet import FleetSpec
-from slta.models import WINDOWS, Configured, Integrals, Snapshot, Suspect, Ticked, errors
+from slta.models import WINDOWS, Configured, Integrals, Snapshot, Ticked, errors
 from slta.models.request_record import Author, Event
 from slta.store import _fleet_replies
 from slta.store._client.functions import FunctionClient
@@ -17,13 +17,9 @@ from slta.store._failover.replay_log import ReplayLog
 from slta.store._snapshots import parse_past, parse_snapshot
 from slta.store.census import take_census
 from slta.store.operations import FLEET_KEYS, Value
-from slta.store.repairs import TAKEOVER_SECONDS, Repairs
 
 FLEETS_KEY = "slta:fleets"
 """Set of the names of all fleets. Only this key belongs to no fleet."""
-
-TICK_CALLS = 1000
-"""Maximum calls per tick. Each ends at most 32 sessions and scans at most 1,000 seconds of leases."""
 
 FILE_FIELD = "file"
 """Field of `cold`: digest of the last fleet file applied to the fleet."""
@@ -31,9 +27,6 @@ UNFINISHED = "+"
 """Suffix of the digest until the file's pools are added too."""
 Excess = tuple[str, str]
 """Name of an interval of `Ticked.interval`, and `excess` of it in the store's integers."""
-SHARED = True
-"""Whether a tick changes nothing if the fleet was ticked less than half a second ago."""
-
 
 NAMED_KEYS = (
     *" ".join(FLEET_KEYS.values()).split(),
@@ -49,10 +42,9 @@ class Fleets:
     Every method may raise StoreUnavailableError or OutcomeUnknownError, most UnknownFleetError.
     """
 
-    def __init__(self, functions: FunctionClient, repairs: Repairs, replay_log: ReplayLog) -> None:
+    def __init__(self, functions: FunctionClient, replay_log: ReplayLog) -> None:
         self._functions = functions
         self._replay_log = replay_log
-        self._repairs = repairs
         self._listed: set[str] | None = None
         self.are_all_known = True
         """Whether `names` returned the list, now or earlier, instead of the fleets of the masters that answer."""
@@ -142,43 +134,26 @@ class Fleets:
         _, lines = await self._functions.read("past", snapshot.fleet, window=window)
         return await asyncio.to_thread(parse_past, snapshot.integrals, lines)  # up to 25 ms
 
-    async def tick(self, fleet: str) -> Suspect | None:
-        """End expired sessions and store the integrals. Idempotent; about once a second.
-
-        Work beyond `TICK_CALLS` calls is left to the next tick, to be fair to other fleets. An abandoned repair is
-        resumed. Returns a Suspect if the fleet needs a repair, which is left to the caller, or if its repair fails.
-        """
-        try:
-            return await self._tick(fleet)
-        except errors.RepairingError:
-            try:
-                repaired = await self._repairs.finish(fleet, TAKEOVER_SECONDS)
-            except errors.RepairFailedError as failed:
-                return Suspect(ours=False, blocked=str(failed))
-            return await self._tick(fleet) if repaired else None
-
-    async def _tick(self, fleet: str) -> Suspect | None:
-        for _ in range(TICK_CALLS):
-            ticked = _fleet_replies.ticked(await self._functions.change("tick", fleet))
-            if not ticked.remain:
-                break
-        return ticked.suspect
-
     def server(self, fleet: str) -> object:
         """Last known address of the server on which the fleet lies, or would lie; None if it is not known."""
         return self._functions.server(fleet)
 
-    async def tick_many(
-        self, fleets: Sequence[str], excesses: Mapping[str, Excess] = MappingProxyType({}), *, audit: str = ""
+    async def tick(
+        self,
+        fleets: Sequence[str],
+        excesses: Mapping[str, Excess] = MappingProxyType({}),
+        *,
+        audit: str = "",
+        shared: bool = True,
     ) -> Mapping[str, Ticked | errors.DispatchError]:
-        """One call of `tick` for each fleet of a server, in one packet; one that was ticked just now stays as it is.
+        """End expired sessions and store the integrals of fleets of one server, in one packet. Idempotent.
 
-        With the excess of a fleet's interval, if it is known: the store adds it once. `audit` is the fleet whose audit
-        is claimed if it is due.
+        A fleet that was ticked just now stays as it is if `shared`. The excess of a fleet's interval is added once.
+        `audit` is the fleet whose audit is claimed if it is due. An error is the value of its fleet only.
         """
         calls: dict[str, Mapping[str, Value]] = {
             fleet: {
-                "shared": SHARED,
+                "shared": shared,
                 "audits": fleet == audit,
                 "excesses": [excesses[fleet]] if fleet in excesses else (),
             }

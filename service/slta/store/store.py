@@ -82,7 +82,7 @@ class Store:
         """Why a fleet of another layout cannot be used, or ''; set by the ticks."""
         self.audits = Audits(self._functions)
         self.repairs = Repairs(self._functions)
-        self.fleets = Fleets(self._functions, self.repairs, self._replay_log)
+        self.fleets = Fleets(self._functions, self._replay_log)
         self.pools = Pools(
             self._functions, self._operations, self._heartbeats, draw, self._replay_log, observer.sampled
         )

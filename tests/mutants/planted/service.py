@@ -24,6 +24,6 @@ MUTANTS: dict[str, Mutant] = {
         "server/protocol.py", "_set_deadline", " or not self.writable.is_set()", ""
     ),
     "a fleet in doubt is left to the other dispatcher": row(
-        "runtime/ticks.py", "_settle", "0 if self._store.is_doubted(fleet) else ", ""
+        "runtime/ticks.py", "tick", "replace(result, turn_seconds=0) if self._store.is_doubted(fleet) else ", ""
     ),
 }

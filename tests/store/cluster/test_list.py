@@ -13,6 +13,7 @@ from slta.store import Store
 from slta.store.fleets import FLEETS_KEY
 from testbed.cluster_nodes import Node
 from testbed.clusters import Cluster
+from testbed.in_process import tick
 from tests.store.cluster.conftest import opened
 from tests.store.fleets import TWO_CLASSES, create, spec
 
@@ -49,7 +50,7 @@ async def test_the_names_last_read_are_used_and_others_are_served(lonely: Cluste
     assert [store.is_refusing(fleet) for fleet in (*others, own)] == [False, False, True]
     for fleet in others:
         await store.sessions.assign(fleet, "s", None)
-        await store.fleets.tick(fleet)
+        await tick(store, fleet)
 
 
 async def test_a_new_dispatcher_takes_names_from_masters_and_requests(lonely: Cluster, opening: AsyncExitStack) -> None:

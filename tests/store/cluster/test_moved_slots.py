@@ -12,6 +12,7 @@ from slta.models import PoolSpec
 from slta.store import Store, StoreSettings
 from testbed.cluster_nodes import Node
 from testbed.clusters import Cluster
+from testbed.in_process import tick
 from tests import rawstate
 from tests.audit import violations
 from tests.store.cluster.witness import AGAIN, ROOMY, calling
@@ -39,7 +40,7 @@ CALLS: dict[str, Call] = {
     "reconcile": lambda store, fleet: store.pools.reconcile(fleet, "small-0", "0:0", []),
     "state": lambda store, fleet: store.fleets.snapshot(fleet),
     "events": lambda store, fleet: store.fleets.events(fleet),
-    "tick": lambda store, fleet: store.fleets.tick(fleet),
+    "tick": tick,
     "configure": lambda store, fleet: store.fleets.configure(fleet, ROOMY, "{}"),
     "delete": lambda store, fleet: store.fleets.delete(fleet),
     "audit": lambda store, fleet: store.audits.inspect(fleet),
@@ -104,7 +105,7 @@ async def test_no_function_runs_while_a_slot_is_half_moved(nodes: Cluster, store
             assert dumped(nodes, fleet) == before, step
 
     await hurried.close()
-    assert not await store.fleets.tick(fleet)
+    assert not await tick(store, fleet)
     with target.client() as redis:
         assert violations(redis, fleet) == []
 

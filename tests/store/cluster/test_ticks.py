@@ -61,5 +61,5 @@ async def test_a_moved_fleet_and_one_without_code_are_ticked(nodes: Cluster, sto
     first, second, _ = nodes.masters()
     await asyncio.to_thread(nodes.move, fleets[0], second)
     first.ask("FUNCTION", "FLUSH", "SYNC")
-    outcomes = await store.fleets.tick_many(fleets[:2])
+    outcomes = await store.fleets.tick(fleets[:2])
     assert [type(outcome) for outcome in outcomes.values()] == [Ticked, Ticked]

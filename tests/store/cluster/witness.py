@@ -14,6 +14,7 @@ from slta.models import errors
 from slta.store import Store
 from testbed.awaiting import eventually
 from testbed.clusters import Cluster
+from testbed.in_process import tick
 from tests.audit import violations
 from tests.store.fleets import LARGE, SMALL, create, pool_class, spec
 
@@ -118,7 +119,7 @@ async def _seconds_pass(store: Store, fleets: Sequence[str]) -> None:
         await store.recover()
         for fleet in fleets:
             try:
-                await store.fleets.tick(fleet)
+                await tick(store, fleet)
             except AGAIN:
                 continue
         await asyncio.sleep(1)

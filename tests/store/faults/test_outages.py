@@ -11,6 +11,7 @@ from slta.models import AlreadyEnded, PoolSpec, errors
 from slta.store import Store, StoreSettings
 from slta.store.pools import POOLS_PER_CALL
 from testbed.faults import Proxy
+from testbed.in_process import tick
 from testbed.servers import Server
 from tests.store.conftest import Calls, Clock
 from tests.store.faults.conftest import BRIEF, PATIENT
@@ -146,7 +147,7 @@ async def test_calls_never_sent_say_nothing_was_changed(server: str, store: Stor
         nowhere.sessions.assign(FLEET, "s", None),
         nowhere.sessions.complete(FLEET, "s"),
         nowhere.sessions.renew(FLEET, ["s"], None),
-        nowhere.fleets.tick(FLEET),
+        tick(nowhere, FLEET),
         nowhere.fleets.snapshot(FLEET),
         nowhere.fleets.names(),
         nowhere.pools.add(FLEET, [PoolSpec("p", "small")]),

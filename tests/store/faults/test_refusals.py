@@ -18,6 +18,7 @@ from slta.models import errors
 from slta.store import Store, StoreSettings
 from slta.store._client.failures import Failure, NotSentError, classify
 from testbed.faults import Proxy
+from testbed.in_process import tick
 from testbed.servers import Server
 from tests.store.conftest import Calls
 from tests.store.faults.conftest import BRIEF, PATIENT
@@ -48,10 +49,9 @@ async def test_a_refusal_means_that_nothing_ran_and_is_asked_again_until_it_pass
     between[0].refusals = [ANSWERS[kind]] * 2
     assert not (await distant.sessions.assign(FLEET, "s", None)).replayed
     assert calls.errors == [kind] * 2
-    for call in (distant.fleets.tick, distant.fleets.snapshot):
-        between[0].refusals = [ANSWERS[kind]]
-        with pytest.raises(errors.StoreUnavailableError):
-            await call(FLEET)
+    between[0].refusals = [ANSWERS[kind]]
+    with pytest.raises(errors.StoreUnavailableError):
+        await distant.fleets.snapshot(FLEET)
     between[0].refusals = []
     assert field(redis, "assigned") == "2"
 
@@ -81,7 +81,7 @@ async def assert_unavailable(store: Store) -> None:
 async def test_an_error_that_nobody_knows_may_have_run(distant: Store, between: tuple[Proxy, str]) -> None:
     between[0].refusals = ["ERR something new in version 12"]
     with pytest.raises(errors.OutcomeUnknownError):
-        await distant.fleets.tick(FLEET)
+        await tick(distant, FLEET)
 
 
 @pytest.mark.parametrize(

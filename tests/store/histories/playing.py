@@ -24,6 +24,7 @@ from slta.models.heartbeats import Heartbeat
 from slta.store import Store, StoreSettings
 from slta.store._failover import recovery, replay_log
 from slta.store._replies import operation_result
+from testbed.in_process import tick
 from testbed.servers import Server
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock
@@ -234,7 +235,7 @@ class Play:
                 await store.recover()
                 store.keep_only(await store.fleets.names())
                 with suppress(errors.UnknownFleetError):
-                    await store.fleets.tick(FLEET)
+                    await tick(store, FLEET)
                 if store.recovery_requested.is_set():
                     await store.recover()
             self.model.loss.is_open &= bool(self.stopped)
