@@ -36,7 +36,6 @@ check: $(DEV) ## Lint, formatting, types and import rules
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.layers.lua
 	$(BIN)/codespell
-	$(BIN)/python -m tests.docs.terms
 	$(BIN)/oxlint --deny-warnings service/slta/dashboard/static
 	$(BIN)/oxfmt --check service/slta/dashboard/static
 
@@ -56,8 +55,7 @@ docs: $(DOCS) ## The site of the documents in build/site; a broken link or ancho
 release: $(DEV) $(DOCS) $(RELEASE) ## Wheels, image, site, manifests and chart of the last commit, with checksums, in dist
 	$(BIN)/python -m deploy.release
 
-lines: $(DEV) ## Words of the documents; code lines by folder and subject, length of functions and modules, files that name a policy
-	$(BIN)/python -m tests.docs.words
+lines: $(DEV) ## Code lines by folder and subject, length of functions and modules, files that name a policy
 	$(BIN)/python -m tests.code_metrics
 
 test: $(DEV) ## The default tests, on the embedded server: two minutes (ARGS="…" goes to pytest)

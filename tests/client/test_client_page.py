@@ -12,16 +12,12 @@ import pytest
 import slta_client
 from slta import release
 from slta.api.http.codes import MEANINGS
-from slta_client import Breaker, budget, calls, copies, lanes, metrics, options, replies, reports, rules, two_choices
-from slta_client.placing import QUEUE_SECONDS
+from slta_client import metrics, replies
 from slta_client.rules import OWN, Rule, rule_of
-from slta_client.sync_client import EXIT_SECONDS
-from slta_client.timer import SLICE_SECONDS
 from testbed.live_fleet import Fleet
 from tests.client.conftest import NewFleet
 from tests.contract.test_generated_programs import GO_GENERATOR, GO_OPTIONS, NPM_PACKAGES, TYPE_OPTIONS
 from tests.docs.pages import ROOT, Page, alternatives, documented_metrics, rows, words
-from tests.inventory import each
 
 PAGE = Page(ROOT / "docs/client.md")
 PROTOCOL = Page(ROOT / "docs/client-protocol.md")
@@ -94,34 +90,6 @@ def test_the_page_has_every_metric_with_its_type_labels_and_help() -> None:
 def test_the_page_has_every_error() -> None:
     named = {words(error)[0] for error, *_ in rows(PAGE.section("Errors"))}
     assert named == {name for name in slta_client.__all__ if name.endswith("Error")} - {"PlacementError"}
-
-
-@each(
-    "sentence",
-    [
-        f"| `lease_seconds` | {options.LEASE_SECONDS:g} s |",
-        f"wait at most {options.CLOSE_SECONDS:g} s until slta has confirmed",
-        f'"After {rules.SOON_SECONDS * 1000:g} ms" is for the first retry only',
-        f"… up to {rules.MAX_DELAY_SECONDS:g} s.",
-        f"at most {budget.RESERVE:g}, and each first try adds {budget.RATIO:g}",
-        f"with up to {lanes.MAX_OPERATIONS:,} others",
-        f"At most {calls.MAX_UNDER_WAY} calls of placements are in flight",
-        f"leave in bulk calls of up to {calls.BULK}, at most {calls.MAX_BULKS} at a time",
-        f"has {QUEUE_SECONDS:g} s, or `timeout` if that is longer",
-        f"counts for at most {SLICE_SECONDS:g} s",
-        f"for at most {EXIT_SECONDS:g} s over all clients",
-        f"After {Breaker().failures} in a row it opens",
-        f"It is open for {Breaker().open_seconds:g} s, and after each failed probe twice as long as before",
-        f"up to {Breaker().max_open_seconds:g} s; each time a random part",
-        f"then every {copies.REFRESH_SECONDS:g} s, with `If-None-Match` and a deadline of {copies.READ_SECONDS:g} s",
-        f"after a failure that may pass {copies.RETRY_SECONDS:g} s later",
-        f"after {two_choices.PAIRS} pairs",
-        f"by up to {lanes.MAX_OPERATIONS:,} `report`",
-        f"reported again after {reports.AGAIN_SECONDS:g} s",
-    ],
-)
-def test_a_limit_that_the_page_states_is_the_one_of_the_code(sentence: str) -> None:
-    assert sentence in PROSE
 
 
 def test_the_version_is_that_of_the_service_and_its_package_is_built_with_it() -> None:

@@ -6,21 +6,10 @@ import re
 import tomllib
 from typing import Any
 
-from slta.api.routes.operations import SLICE
-from slta.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from slta.core.policies import POLICIES
-from slta.runtime.background import STARTUP_SECONDS
-from slta.store._batching.batcher import MAX_BATCH, MIN_SECOND_CALL
-from slta.store._client.connection_pool import StoreSettings
-from slta.store._failover.recovery import RETRY_SECONDS
-from slta.store._failover.replay_log import KEPT_SECONDS
-from slta.store.pools import POOLS_PER_CALL, SESSIONS_PER_CALL
-from testbed.servers import SERVERS
 from tests import rawstate
-from tests.core.policies import test_agreement as agreement
-from tests.docs.pages import ROOT, Page, alternatives, constant_in_lua, rows, words
+from tests.docs.pages import ROOT, Page, alternatives, rows, words
 from tests.inventory import each
-from tests.store import test_decisions as decisions
 
 PAGE = Page(ROOT / "docs/maintainers/internals.md")
 PAGES = (PAGE, Page(ROOT / "docs/architecture.md"), Page(ROOT / "docs/maintainers/one-assign.md"))
@@ -85,48 +74,3 @@ def test_the_fields_of_the_packed_state_are_those_that_the_audit_unpacks() -> No
     texts = dict(zip(("classes", "intervals", "a type"), rawstate.TEXTS, strict=True))
     shared = {"fleet": rawstate.FLEET_BLOCK, "types": rawstate.TYPES_BLOCK} | texts
     assert named == {name: fields.split() for name, fields in shared.items()} | policies
-
-
-# Figures
-
-
-def test_so_many_random_operations_are_compared() -> None:
-    with_lua = len(POLICIES) * decisions.FLEETS * decisions.OPERATIONS * len(SERVERS)
-    with_naive = len(POLICIES) * agreement.FLEETS * agreement.OPERATIONS
-    all_three = len(POLICIES) * decisions.FLEETS_WITH_NAIVE * decisions.OPERATIONS_WITH_NAIVE
-    assert f"compares the Lua with the specification over {with_lua:,} random operations" in PROSE
-    assert f"the specification with the naive one over {with_naive:,}" in PROSE
-    assert f"all three over {all_three:,} on each server" in PROSE
-
-
-@each(
-    "sentence",
-    [
-        f"but by {constant_in_lua('state/fleet_time', 'fleet_time.MAX_STEP') / 1e6:g} s at most",
-        f"after a gap no lease ends for {constant_in_lua('state/fleet_time', 'fleet_time.HOLD') / 1e6:g} s",
-        f"A batch or tick ends at most {constant_in_lua('sessions/leases', 'MAX_REAPED'):g} sessions",
-        f"ends at most {constant_in_lua('sessions/leases', 'MAX_REAPED'):g} expired sessions",
-        f"looks through at most {constant_in_lua('sessions/leases', 'MAX_SECONDS'):,.0f} seconds of leases",
-        f"processes at most {constant_in_lua('pools/timers', 'MAX_DUE'):g} timers of pools",
-        f"at most {constant_in_lua('pools/due_drains', 'MAX_ENDED'):g} sessions on pools that fail by their drain",
-        f"leaves a tombstone for {constant_in_lua('sessions/sessions', 'TOMBSTONE') / 1e6:g} s",
-        f"at most {constant_in_lua('state/expiring_ids', 'MAX_IDS'):,.0f} per fleet",
-        f"is bounded by {constant_in_lua('state/cache', 'MAX_LEVELS'):,.0f} levels",
-        f"and {constant_in_lua('state/cache', 'MAX_NAMES'):,.0f} pool names",
-        f"BITCOUNT halves the row until {constant_in_lua('ledger/rows', 'rows.SPAN'):g} bytes are left",
-        f"with the next call, at most {MAX_BATCH} in order",
-        f"Where {MIN_SECOND_CALL} wait, a second call",
-        f"until {StoreSettings('').deadline_seconds} s have passed",
-        f"acknowledged calls of the last {KEPT_SECONDS:g} s of each incarnation",
-        f"for {RETRY_SECONDS:g} s also those that did not fit",
-        f"the last {constant_in_lua('state/events', 'MAX_EVENTS'):g} changes",
-        f"create missing pools, {POOLS_PER_CALL:,} in each step",
-        f"end its sessions, {SESSIONS_PER_CALL} in each step",
-        f"up to {MAX_BATCH} leases, up to {SLICE} operations in each step",
-        f"at most {MAX_POOLS:,} pools, {MAX_CLASSES} classes, a capacity of {MAX_CAPACITY:,} per class",
-        f"and {MAX_LEVELS:,} levels in all",
-        f"after {STARTUP_SECONDS:g} s serving begins",
-    ],
-)
-def test_a_limit_that_the_page_states_is_the_one_of_the_code(sentence: str) -> None:
-    assert sentence in PROSE

@@ -12,7 +12,6 @@ import typer
 
 from slta.cli.commands import app
 from slta.cli.error_messages import EXIT_CODES
-from tests.docs.terms import subcommands
 from tests.reference.markdown import paragraph, prose, table
 
 SHARED = 2
@@ -81,3 +80,11 @@ def _section(name: str, command: Any, own: list[tuple[str, str, str]]) -> str:
     block = "\n".join(lines).replace("\0", " ")
     parts = [f"### {name}", paragraph(command.help or ""), f"```text\n{block}\n```"]
     return "\n\n".join(parts + ([table(HEAD, own)] if own else []))
+
+
+def subcommands(command: Any) -> dict[str, Any]:
+    """Commands of a group by name, imported; none of a command."""
+    if not hasattr(command, "list_commands"):
+        return {}
+    context = command.make_context("slta", ["--help"], resilient_parsing=True)
+    return {name: command.resolve_command(context, [name])[1] for name in command.list_commands(context)}
