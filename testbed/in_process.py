@@ -64,12 +64,15 @@ class Here(Calculator):
         return excesses(json.loads(question))
 
 
+TICK_CALLS = 1000
+
+
 async def tick(store: Store, fleet: str) -> Suspect | None:
-    """Tick a fleet until no lease is left, and resume an abandoned repair, as a dispatcher does.
+    """Tick a fleet until no lease is left, at most `TICK_CALLS` times, and resume an abandoned repair, as a dispatcher does.
 
     Returns a Suspect if the fleet needs a repair, or its repair fails. Raises the error of the tick.
     """
-    while True:
+    for _ in range(TICK_CALLS):
         ticked = (await store.fleets.tick([fleet], shared=False))[fleet]
         if isinstance(ticked, RepairingError):
             attempt = await resume(store, fleet)
@@ -79,6 +82,7 @@ async def tick(store: Store, fleet: str) -> Suspect | None:
             raise ticked
         elif not ticked.remain:
             return ticked.suspect
+    return None
 
 
 @dataclass
