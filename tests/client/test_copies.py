@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from slta_client import copy_file
+from slta_client.calls import Send
 from slta_client.endpoints import Endpoints
+from slta_client.keeping import keep
 from slta_client.replies import Reply, failed
 from slta_client.session import Session
-from slta_client.steps import Send
 from tests.client.scripted import Scripted, Server, opened, pools, refused, replies
 from tests.inventory import each
 
@@ -26,7 +27,7 @@ def found(endpoints: Endpoints | None = None, etag: str = '"1"') -> Reply:
 
 def run(scripted: Scripted, server: Server, until: float) -> list[tuple[float, Send]]:
     """The readings of the loop until a time."""
-    scripted.run(scripted.state.keep(), server, until)
+    scripted.run(keep(scripted), server, until)
     return [(at, send) for at, send in scripted.sent if send.call == "endpoints"]
 
 
@@ -97,20 +98,20 @@ def test_nothing_is_read_while_the_breaker_is_open(scripted: Scripted) -> None:
 
 def test_nothing_is_read_once_the_client_is_closed(scripted: Scripted) -> None:
     scripted.falls_back()
-    scripted.state.leases.abandon("a", "s-1", 1100)
-    scripted.state.leases.close(scripted.now + 5)
+    scripted.leases.abandon("a", "s-1", 1100)
+    scripted.leases.close(scripted.now + 5)
     assert run(scripted, lambda _: failed("unreachable"), until=1100) == []
     assert scripted.calls != []
 
 
 def test_readings_of_many_fleets_that_time_out_let_one_call_through_after_each(scripted: Scripted) -> None:
     scripted.falls_back(fleets=("a", "b", "c", "d"))
-    scripted.state.leases.abandon("a", "s-1", 1100)
+    scripted.leases.abandon("a", "s-1", 1100)
 
     def slow(send: Send) -> Reply:
         scripted.now += send.seconds
         if scripted.now > 1030:
-            scripted.state.leases.close(scripted.now)
+            scripted.leases.close(scripted.now)
         return failed("timeout")
 
     run(scripted, slow, until=1030)
@@ -123,18 +124,18 @@ def test_readings_of_many_fleets_that_time_out_let_one_call_through_after_each(s
 def test_own_sessions_count_since_the_last_reading(scripted: Scripted) -> None:
     copies = scripted.falls_back(pools()).copies
     one, other = session("p-1"), session("p-2")
-    scripted.state.leases.begin(one)
-    scripted.state.leases.begin(other)
-    scripted.state.leases.end(other)
+    scripted.leases.begin(one)
+    scripted.leases.begin(other)
+    scripted.leases.end(other)
     assert copies.changes("a") == {"p-1": 1}
     run(scripted, lambda _: found(), until=1001)
-    scripted.state.leases.end(one)
+    scripted.leases.end(one)
     assert copies.changes("a") == {"p-1": -1}
 
 
 def test_a_reading_that_changed_nothing_counts_anew_and_one_that_failed_does_not(scripted: Scripted) -> None:
     copies = scripted.falls_back(pools()).copies
-    scripted.state.leases.begin(session("p-1"))
+    scripted.leases.begin(session("p-1"))
     run(scripted, replies(failed("timeout"), UNCHANGED), until=1001)
     assert copies.changes("a") == {"p-1": 1}
     run(scripted, replies(UNCHANGED), until=1010)
@@ -144,11 +145,11 @@ def test_a_reading_that_changed_nothing_counts_anew_and_one_that_failed_does_not
 def test_sessions_that_slta_does_not_know_are_in_no_copy(scripted: Scripted) -> None:
     """One began before the reading, one during it."""
     copies = scripted.falls_back(pools()).copies
-    scripted.state.leases.begin_unreported(session("p-1"))
+    scripted.leases.begin_unreported(session("p-1"))
 
     def serve(send: Send) -> Reply:
         if send.call == "endpoints":
-            scripted.state.leases.begin_unreported(session("p-2"))
+            scripted.leases.begin_unreported(session("p-2"))
             return found()
         return failed("unreachable")
 
@@ -163,7 +164,7 @@ def test_a_copy_is_written_when_it_is_new_and_read_at_the_start(tmp_path: Path) 
     scripted, file = Scripted(), tmp_path / "copy"
     scripted.falls_back(fleets=("a", "b"), file=file)
     run(scripted, lambda send: UNCHANGED if send.etag else found(pools(send.fleet)), until=1200)
-    assert [len(save.copies) for save in scripted.saved] == [1, 2]
+    assert [len(copies) for _, copies in scripted.saved] == [1, 2]
     copy_file.save(*scripted.saved[-1])
     later = Scripted().falls_back(fleets=("a", "b"), file=file)
     assert {name: one.document for name, one in later.copies.known.items()} == {

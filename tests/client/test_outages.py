@@ -26,12 +26,12 @@ AWAY = Answer(503, "store_unavailable")
 
 
 def has_copy(client: AsyncClient | Client) -> bool:
-    fallback = client._state.fallback
+    fallback = client._engine.fallback
     return fallback is not None and bool(fallback.copies.known)
 
 
 def is_reported(client: AsyncClient | Client) -> bool:
-    return not client._state.leases.unreported()
+    return not client._engine.leases.unreported()
 
 
 def known(fleet: Fleet, sessions: list[Session]) -> bool:
@@ -180,10 +180,10 @@ def test_a_child_knows_its_parents_endpoints(fleet: Fleet) -> None:
         until(lambda: has_copy(client))
 
         def work() -> None:
-            client._engine._connections._base = "http://127.0.0.1:1"
+            client._engine._base = "http://127.0.0.1:1"
             with client.session("childs") as session:
                 assert session.placed_by == "fallback"
-                assert client._state.leases.unreported() == [session]
+                assert client._engine.leases.unreported() == [session]
             client.close(0)
 
         assert in_child(work) == 0

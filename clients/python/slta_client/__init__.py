@@ -4,16 +4,15 @@
 |---|---|
 | async_client, sync_client | one asyncio task, or one thread with an event loop, for each client |
 | backoff | pauses before a call is repeated |
-| base_client | arguments that both clients are made with |
+| base_client | options of both clients, and what a block is asked for |
 | breaker | the circuit breaker before the fallback |
 | budget | the retry budget |
-| calls | the queue of placements' calls |
+| calls | a call, and the queue of placements' calls |
 | codes | what error codes mean; made of the service's table |
-| connections | what a request of the loops is in HTTP |
 | copies | the last known endpoints of a client's fleets |
 | copy_file | the file of these copies |
 | endpoints | active pools of a fleet, in columns |
-| engine | I/O: drives the loops of a client in one event loop |
+| engine | a client's state with the I/O of one event loop |
 | errors | what a session raises |
 | fallback | the choice of a pool while slta does not answer |
 | http | aiohttp's connections: one request, and why there is no reply |
@@ -21,19 +20,18 @@
 | lanes | one fleet's schedule of renewals, and its queue of completes |
 | leases | the live sessions and the lanes of all fleets |
 | metrics | counters, if prometheus_client is importable |
-| options | what a client is made with |
 | placing | the placement of one session, in order of preference of the fleets |
 | release | the version |
 | replies | a reply, or why there is none, as a value; what a failure means |
 | reports | one fleet's schedule of sessions to report, as the fallback placed them |
 | rules | which replies are repeated, and when |
-| session | a placed session |
-| steps | what the loops ask of the I/O |
+| session | a session that is wanted, and one that is placed |
+| state | what placements and the loop of leases share, and the I/O that they ask for |
 | timer | a timer that a late event loop does not shorten |
 | two_choices | the better of two random pools |
 | waiting | waits for an event |
 
-The loops in `placing` and `keeping` are generators without I/O, clock or threads; the engine drives them.
+`placing` and `keeping` have no I/O, clock or threads of their own: tests give them a `State` that has none either.
 """
 
 from slta_client.async_client import AsyncClient

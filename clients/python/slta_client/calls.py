@@ -1,5 +1,6 @@
-"""Queue of calls for placements: first in, first out, a few under way at once; what has waited leaves in bulk calls.
+"""Calls of a client, and the queue of those for placements.
 
+First in, first out, a few are under way at once; what has waited leaves in bulk calls.
 A call that is not sent in time is `busy`. One whose caller was cancelled is not sent, or given up if it is under way.
 """
 
@@ -9,11 +10,11 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 from slta_client.lanes import NAME
 from slta_client.replies import BUSY, TIMEOUT, Reply, failed, outcomes
-from slta_client.steps import Send
 from slta_client.timer import Timer
 
 MAX_UNDER_WAY = 32
@@ -23,6 +24,21 @@ MAX_BULKS = 2
 BULK = 128
 """Placements in one bulk call."""
 GRACE_SECONDS = 0.05
+
+
+class Send(NamedTuple):
+    """POST `body` as JSON to a fleet's call; the reply within so many seconds.
+
+    Without a body, GET it, if it has another ETag than this. A placement's call may wait for its turn before; all
+    together takes at most `patience` seconds. Calls without that bound wait for no others.
+    """
+
+    fleet: str
+    call: str
+    body: Mapping[str, Any] | None
+    seconds: float
+    etag: str | None = None
+    patience: float = inf
 
 
 class _Call:

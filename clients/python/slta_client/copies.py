@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from slta_client.endpoints import Endpoints
 from slta_client.replies import INVALID, NOT_MODIFIED, Reply, failed
 from slta_client.rules import rule_of
 from slta_client.session import Session
-from slta_client.steps import Save, Send, Steps
 
 REFRESH_SECONDS = 60.0
 RETRY_SECONDS = 5.0
@@ -42,7 +41,7 @@ class Copies:
         self, fleets: Sequence[str], file: Path | None, rng: random.Random, inherited: Mapping[str, Endpoints]
     ) -> None:
         """`inherited` are the parent process's, from before a fork; the file's are newer, as others write it too."""
-        self._file = file
+        self.file = file
         self._rng = rng
         known = {**inherited, **(copy_file.load(file, fleets) if file else {})}
         self._copies = {fleet: _Copy(known.get(fleet)) for fleet in fleets}
@@ -67,22 +66,24 @@ class Copies:
         """When the next reading is due."""
         return min(copy.due_at for copy in self._copies.values())
 
-    def read(self, unreported: Callable[[], Iterable[Session]], clock: Callable[[], float]) -> Steps[None]:
-        """Read the endpoints that are due first. `unreported` returns the sessions that are in no copy."""
+    def next_reading(self) -> tuple[str, str | None]:
+        """The fleet whose reading is due first, and the ETag of its endpoints."""
         fleet = min(self._copies, key=lambda fleet: self._copies[fleet].due_at)
+        return fleet, self._copies[fleet].etag
+
+    def take(self, fleet: str, reply: Reply, now: float, unreported: Iterable[Session]) -> bool:
+        """Take over the reply to a reading; True if the endpoints are others. No copy has what is `unreported`."""
         copy = self._copies[fleet]
-        reply = yield Send(fleet, "endpoints", None, READ_SECONDS, copy.etag)
         reply = _taken(copy, reply, fleet)
         metrics.count("calls", "endpoints", reply.code or "ok")
         if reply.code and reply.code != copy.problem:
             _log.warning("the endpoints of fleet %s were not read: %s", fleet, reply.code)
         copy.problem = reply.code
         may_pass = not reply.ok and rule_of(reply).retry
-        copy.due_at = clock() + (RETRY_SECONDS if may_pass else REFRESH_SECONDS) * self._rng.uniform(0.75, 1.25)
+        copy.due_at = now + (RETRY_SECONDS if may_pass else REFRESH_SECONDS) * self._rng.uniform(0.75, 1.25)
         if reply.ok:
-            copy.changes = Counter(session.pool_id for session in unreported() if session.fleet == fleet)
-        if reply.ok and reply.status != NOT_MODIFIED and self._file is not None:
-            yield Save(self._file, list(self.known.values()))
+            copy.changes = Counter(session.pool_id for session in unreported if session.fleet == fleet)
+        return reply.ok and reply.status != NOT_MODIFIED
 
 
 def _taken(copy: _Copy, reply: Reply, fleet: str) -> Reply:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from slta_client import metrics, two_choices
-from slta_client.breaker import CircuitBreaker
+from slta_client.breaker import Breaker, CircuitBreaker
 from slta_client.copies import Copies
-from slta_client.endpoints import DEFAULT_TYPE, Pool
+from slta_client.endpoints import DEFAULT_TYPE, Endpoints, Pool
 
 
 class Choice(NamedTuple):
@@ -22,11 +23,18 @@ class Choice(NamedTuple):
 class Fallback:
     """Fallback of a client, behind its circuit breaker."""
 
-    def __init__(self, breaker: CircuitBreaker, copies: Copies, rng: random.Random) -> None:
-        self.breaker = breaker
-        self.copies = copies
-        self._rng = rng
-        metrics.watch("open_breakers", breaker, lambda breaker: not breaker.is_closed)
+    def __init__(
+        self,
+        limits: Breaker,
+        fleets: Sequence[str],
+        file: Path | None,
+        inherited: Mapping[str, Endpoints],
+        rng: random.Random | None = None,
+    ) -> None:
+        self._rng = rng or random.Random()
+        self.breaker = CircuitBreaker(limits, self._rng)
+        self.copies = Copies(fleets, file, self._rng, inherited)
+        metrics.watch("open_breakers", self.breaker, lambda breaker: not breaker.is_closed)
 
     def can_place(self, fleets: Sequence[str], session_type: str | None) -> bool:
         """True if the endpoints of one of these fleets are known, and their session types have this one."""

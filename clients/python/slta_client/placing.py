@@ -11,14 +11,14 @@ from math import inf
 from typing import Any, NamedTuple
 
 from slta_client import metrics
+from slta_client.calls import Send
 from slta_client.endpoints import DEFAULT_TYPE
 from slta_client.errors import NoCapacityError, PlacementError, UnavailableError
 from slta_client.lanes import NAME
-from slta_client.options import State, Wanted
 from slta_client.replies import BUSY, INVALID, Reply, failed
 from slta_client.rules import delay_seconds, is_away, rule_of
-from slta_client.session import Session
-from slta_client.steps import Send, Steps, Wait
+from slta_client.session import Session, Wanted
+from slta_client.state import State
 
 CAPACITY_SECONDS = 1.0
 """Between two questions for capacity, if slta names no time."""
@@ -58,22 +58,22 @@ class Refused(NamedTuple):
     away: bool
 
 
-def place(state: State, wanted: Wanted) -> Steps[Session]:
+async def place(state: State, wanted: Wanted) -> Session:
     """Place a session, or raise a PlacementError. Without capacity, ask again until `wait_seconds` are over."""
     give_up_at = state.clock() + wanted.wait_seconds
     while True:
         state.leases.check_open()
-        result = yield from _in_order(state, wanted)
+        result = await _in_order(state, wanted)
         if isinstance(result, Session):
             return result
         left = give_up_at - state.clock()
         if not isinstance(result.error, NoCapacityError) or left <= 0:
             raise result.error
         delay = (result.retry_after or CAPACITY_SECONDS) * state.rng.uniform(1.0, 1.25)
-        yield Wait(min(delay, left))
+        await state.pause(min(delay, left))
 
 
-def _in_order(state: State, wanted: Wanted) -> Steps[Session | Refused]:
+async def _in_order(state: State, wanted: Wanted) -> Session | Refused:
     """Ask the fleets in order, each only after the definite refusal of the one before; then those that did not answer.
 
     With a fallback they share `timeout`. If the session may be in one of them, only that one may have it.
@@ -82,7 +82,7 @@ def _in_order(state: State, wanted: Wanted) -> Steps[Session | Refused]:
     now = state.clock()
     limits = Limits(now + state.timeout if state.fallback is not None else inf, now + max(QUEUE_SECONDS, state.timeout))
     for fleet in wanted.fleets:
-        result = yield from _in_fleet(state, wanted, fleet, limits)
+        result = await _in_fleet(state, wanted, fleet, limits)
         if isinstance(result, Session):
             return result
         away += [fleet] if result.away else []
@@ -119,12 +119,12 @@ def _fall_back(state: State, wanted: Wanted, fleets: Sequence[str]) -> Session |
     return session
 
 
-def _in_fleet(state: State, wanted: Wanted, fleet: str, limits: Limits) -> Steps[Session | Refused]:
+async def _in_fleet(state: State, wanted: Wanted, fleet: str, limits: Limits) -> Session | Refused:
     """Assign in one fleet. Whatever may have been placed and is not returned is ended: now, or later by its queue."""
     session_id, is_open = wanted.session_id, True
     was_open = state.leases.withdraw(fleet, session_id)
     try:
-        final = yield from _assign(state, wanted, fleet, limits)
+        final = await _assign(state, wanted, fleet, limits)
         if final.reply.ok:
             session = _session(final, wanted, fleet)
             state.leases.begin(session)
@@ -138,7 +138,7 @@ def _in_fleet(state: State, wanted: Wanted, fleet: str, limits: Limits) -> Steps
             rule.away and state.fallback is not None and state.fallback.can_place([fleet], wanted.session_type)
         )
         if is_open and is_definite and not may_fall_back:
-            is_open = not (yield from _is_ended(state, fleet, session_id, limits.give_up_at))
+            is_open = not (await _is_ended(state, fleet, session_id, limits.give_up_at))
         error = _error(final.reply, wanted, fleet)
         if is_open and is_definite:
             error = UnavailableError("outcome_unknown", error.args[0], fleet=fleet, session_id=session_id)
@@ -148,16 +148,16 @@ def _in_fleet(state: State, wanted: Wanted, fleet: str, limits: Limits) -> Steps
             state.leases.abandon(fleet, session_id, state.clock() + (wanted.lease_seconds or UNKNOWN_LEASE_SECONDS))
 
 
-def _assign(state: State, wanted: Wanted, fleet: str, limits: Limits) -> Steps[Final]:
+async def _assign(state: State, wanted: Wanted, fleet: str, limits: Limits) -> Final:
     """Assign; if the circuit breaker is open and the fallback can place instead, the last failure without a call."""
     fallback = state.fallback
     if fallback is None:
-        return (yield from _repeat(state, fleet, "assign", _assign_body(wanted), limits))
+        return await _repeat(state, fleet, "assign", _assign_body(wanted), limits)
     admission = fallback.breaker.admit(state.clock())
     if admission is None and fallback.can_place(wanted.fleets, wanted.session_type):
         return Final(fallback.breaker.last, in_doubt=False, sent_at=state.clock(), is_sent=False)
     try:
-        final = yield from _repeat(state, fleet, "assign", _assign_body(wanted), limits)
+        final = await _repeat(state, fleet, "assign", _assign_body(wanted), limits)
         if final.reply.code == BUSY:
             pass  # slta has nothing to do with it
         elif is_away(final.reply):
@@ -169,20 +169,21 @@ def _assign(state: State, wanted: Wanted, fleet: str, limits: Limits) -> Steps[F
         fallback.breaker.leave(admission)
 
 
-def _is_ended(state: State, fleet: str, session_id: str, give_up_at: float) -> Steps[bool]:
+async def _is_ended(state: State, fleet: str, session_id: str, give_up_at: float) -> bool:
     """Complete an id whose assign is in doubt; from then on a late assign of it is refused."""
-    final = yield from _repeat(state, fleet, "complete", {"session_id": session_id}, Limits(inf, give_up_at))
+    final = await _repeat(state, fleet, "complete", {"session_id": session_id}, Limits(inf, give_up_at))
     return final.reply.ok or final.reply.code == "unknown_session"
 
 
-def _repeat(state: State, fleet: str, call: str, body: Mapping[str, Any], limits: Limits) -> Steps[Final]:
+async def _repeat(state: State, fleet: str, call: str, body: Mapping[str, Any], limits: Limits) -> Final:
     """Send until a reply is final, or `timeout` without the time in the queue, the limits or the budget are used up."""
     deadline = min(state.clock() + state.timeout, limits.attempts_end_at, limits.give_up_at)
     state.budget.earn()
     retry, in_doubt = 0, False
     while True:
         sent_at = state.clock()
-        reply = yield Send(fleet, call, body, deadline - sent_at, patience=limits.give_up_at - sent_at)
+        patience = limits.give_up_at - sent_at
+        reply = await state.send(Send(fleet, call, body, deadline - sent_at, patience=patience))
         sent_at += reply.waited
         limits.attempts_end_at += reply.waited
         deadline = min(deadline + reply.waited, limits.give_up_at)
@@ -198,7 +199,7 @@ def _repeat(state: State, fleet: str, call: str, body: Mapping[str, Any], limits
         metrics.count("retries", reply.code)
         retry += not reply.reused
         if delay:
-            yield Wait(delay)
+            await state.pause(delay)
 
 
 def _checked(reply: Reply, call: str) -> Reply:

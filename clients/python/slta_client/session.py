@@ -17,6 +17,22 @@ OnLost = Callable[[str], object]
 Priority = Literal["high", "low"]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A session to place: in which of the fleets, in order, and for how long to wait for capacity.
+
+    `session_type` is None for all classes, `priority` for high.
+    """
+
+    session_id: str
+    fleets: tuple[str, ...]
+    lease_seconds: float | None
+    wait_seconds: float
+    on_lost: OnLost | None
+    session_type: str | None = None
+    priority: Priority | None = None
+
+
 @dataclass(eq=False, slots=True)
 class Session:
     """Session. Times are seconds of the client's clock; `lease_seconds` is 0 without a lease.

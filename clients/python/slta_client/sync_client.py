@@ -9,16 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import ParamSpec, Self, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
 from slta_client import metrics
-from slta_client.base_client import BaseClient
+from slta_client.base_client import CLOSE_SECONDS, BaseClient
 from slta_client.endpoints import Endpoints
-from slta_client.engine import Engine
-from slta_client.options import CLOSE_SECONDS, Wanted
-from slta_client.session import OnLost, Priority, Session
+from slta_client.session import Session, Wanted
 
 EXIT_SECONDS = 1.0
 """Of the interpreter's exit, for all clients that are not closed."""
@@ -29,7 +27,7 @@ Ts = TypeVarTuple("Ts")
 _clients: WeakSet[Client] = WeakSet()
 
 
-class Client(BaseClient):
+class Client(BaseClient[AbstractContextManager[Session]]):
     """Client of one dispatcher, or of several behind one address. Threads may share it.
 
     After a fork, the child's copy begins without sessions, with connections and a thread of its own: what the parent
@@ -37,22 +35,21 @@ class Client(BaseClient):
     """
 
     def _begin(self, inherited: Mapping[str, Endpoints] | None = None) -> None:
+        super()._begin(inherited)
         self._lock = threading.Lock()
         self._is_closed = False
-        self._state = self._options.state(inherited)
-        self._engine = Engine(self._options, self._state)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         _clients.add(self)
 
     def begin_in_child(self) -> None:
         """Begin without sessions, connections and thread. Nothing of the parent is closed or waited for."""
-        is_closed, fallback = self._is_closed, self._state.fallback
+        is_closed, fallback = self._is_closed, self._engine.fallback
         self._begin(fallback.copies.known if fallback is not None else None)
         self._is_closed = is_closed
 
     def __enter__(self) -> Self:
-        if self._state.fallback is not None:
+        if self._engine.fallback is not None:
             with self._lock:
                 self._start()
         return self
@@ -61,22 +58,8 @@ class Client(BaseClient):
         self.close()
 
     @contextmanager
-    def session(
-        self,
-        session_id: str | None = None,
-        *,
-        session_type: str | None = None,
-        priority: Priority | None = None,
-        wait: float | None = None,
-        on_lost: OnLost | None = None,
-    ) -> Iterator[Session]:
-        """Place a session for the block, and end it afterwards. `session_type`: which classes it may use; None: all.
-
-        One of `priority` "low" leaves the last free places to others. Raises a PlacementError at the beginning,
-        SessionLostError at the end if its place was given away and the block raised nothing itself. One id, one block
-        at a time.
-        """
-        session = self._place(self._options.wanted(session_id, wait, on_lost, session_type, priority))
+    def _block(self, wanted: Wanted) -> Iterator[Session]:
+        session = self._place(wanted)
         try:
             yield session
         finally:
@@ -88,7 +71,7 @@ class Client(BaseClient):
         self.begin_to_close(seconds)
         if self._thread is not None:
             self._thread.join()
-        self._state.leases.report()
+        self._engine.leases.report()
 
     def begin_to_close(self, seconds: float) -> None:
         """Place nothing more, and end all sessions within so many seconds."""

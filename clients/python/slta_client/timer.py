@@ -6,7 +6,8 @@ A process that was busy, or stood still, takes the replies that have arrived mea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 SLICE_SECONDS = 0.1
 """A delay of the event loop counts for at most so much."""
@@ -34,3 +35,15 @@ class Timer:
         step = min(self._rest, SLICE_SECONDS)
         self._rest -= step
         self._handle = self._loop.call_later(step, self._go_on if self._rest > 0 else self._call)
+
+
+@asynccontextmanager
+async def limit(seconds: float) -> AsyncIterator[None]:
+    """Raise a TimeoutError when the time is over."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as scope:
+        timer = Timer(seconds, lambda: scope.reschedule(loop.time()))
+        try:
+            yield
+        finally:
+            timer.cancel()

@@ -1,0 +1,47 @@
+"""State of a client: what its placements and its loop of leases share, and the I/O that both ask for."""
+
+from __future__ import annotations
+
+import random
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+from slta_client.budget import RetryBudget
+from slta_client.calls import Send
+from slta_client.endpoints import Endpoints
+from slta_client.fallback import Fallback
+from slta_client.leases import Leases
+from slta_client.replies import Reply
+
+
+class State(ABC):
+    """State of one client in one process. All I/O, the clock and chance are its own, so tests can have others."""
+
+    def __init__(self, timeout: float, fallback: Fallback | None = None, rng: random.Random | None = None) -> None:
+        self.timeout = timeout
+        self.fallback = fallback
+        self.rng = rng or random.Random()
+        self.budget = RetryBudget()
+        self.leases = Leases(None if fallback is None else fallback.copies.changed)
+
+    def clock(self) -> float:
+        """Seconds."""
+        return time.monotonic()
+
+    @abstractmethod
+    async def send(self, send: Send) -> Reply:
+        """The reply of a call, or why there is none."""
+
+    @abstractmethod
+    async def pause(self, seconds: float) -> None:
+        """Wait so long."""
+
+    @abstractmethod
+    async def until_changed(self, seconds: float) -> None:
+        """Wait until a session begins or ends, or the client is closed, at most so long."""
+
+    @abstractmethod
+    async def save(self, path: Path, copies: Sequence[Endpoints]) -> None:
+        """Write endpoints to a file."""
