@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from slta_client.backoff import bound_seconds
-from slta_client.budget import RetryBudget
+from slta_client.breaker import RetryBudget
 from slta_client.replies import Reply
 
 

@@ -32,7 +32,7 @@ class Scripted(State):
 
     def __init__(self, *copies: Endpoints, fleets: Sequence[str] = ("a",), timeout: float = 1.0) -> None:
         """With a fallback if it has copies of endpoints."""
-        super().__init__(timeout, rng=random.Random(1))
+        super().__init__(timeout, Breaker(), rng=random.Random(1))
         self.now = 1000.0
         self.sent: list[tuple[float, Send]] = []
         self.waits: list[float] = []
@@ -79,7 +79,7 @@ class Scripted(State):
     def falls_back(self, *found: Endpoints, fleets: Sequence[str] = ("a",), file: Path | None = None) -> Fallback:
         """Give it a fallback with these copies of endpoints, all of which are due."""
         known = {one.fleet: one for one in found}
-        self.fallback = Fallback(Breaker(), fleets, file, known, self.rng)
+        self.fallback = Fallback(fleets, file, known, self.rng)
         self.leases = Leases(self.fallback.copies.changed)
         return self.fallback
 
@@ -158,6 +158,5 @@ def silent(scripted: Scripted) -> Server:
 
 def opened(scripted: Scripted) -> None:
     """Open the breaker."""
-    assert scripted.fallback is not None
     for _ in range(5):
-        scripted.fallback.breaker.failed(None, failed("timeout"), scripted.now)
+        scripted.breaker.settle(None, failed("timeout"), scripted.now)

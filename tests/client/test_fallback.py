@@ -66,9 +66,9 @@ def test_several_fleets_and_attempts_take_one_timeout_together(codes: tuple[str,
 
 
 def test_a_placement_that_was_not_sent_is_no_failure_of_slta(scripted: Scripted) -> None:
-    breaker = scripted.falls_back(pools(capacity=100)).breaker
+    scripted.falls_back(pools(capacity=100))
     found = [put(scripted, lambda _: failed("busy"), wanted(session_id=f"s-{number}")) for number in range(10)]
-    assert ({one.placed_by for one in found}, breaker.is_closed, ends(scripted)) == ({"fallback"}, True, [])
+    assert ({one.placed_by for one in found}, scripted.breaker.is_closed, ends(scripted)) == ({"fallback"}, True, [])
 
 
 def test_a_fleet_that_no_time_is_left_for_is_not_asked() -> None:
@@ -91,12 +91,12 @@ def test_a_probe_that_is_answered_places_by_slta_again(scripted: Scripted) -> No
 
 
 def test_a_refusal_is_an_answer_that_closes_the_breaker(scripted: Scripted) -> None:
-    breaker = scripted.falls_back(pools()).breaker
+    scripted.falls_back(pools())
     opened(scripted)
     scripted.now += 1
     with pytest.raises(errors.NoCapacityError):
         put(scripted, lambda _: refused("no_capacity"))
-    assert breaker.is_closed
+    assert scripted.breaker.is_closed
 
 
 def test_a_cancelled_probe_makes_room_for_the_next(scripted: Scripted) -> None:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from slta_client import errors
-from slta_client.budget import RetryBudget
+from slta_client.breaker import RetryBudget
 from slta_client.calls import Send
 from slta_client.keeping import keep
 from slta_client.placing import place
@@ -80,7 +80,7 @@ def test_a_connection_closed_before_the_request_is_repeated_at_once_and_without_
     session = scripted.run(place(scripted, wanted()), lambda _: placed() if len(scripted.sent) > 20 else closed)
     assert session is not None
     assert scripted.waits == []
-    assert scripted.budget.spend()
+    assert scripted.breaker.spend()
 
 
 def test_no_retry_begins_after_the_deadline() -> None:
@@ -126,15 +126,15 @@ def test_the_budget_allows_three_retries_and_one_for_ten_first_tries() -> None:
 
 
 def test_each_placement_earns_a_tenth_of_a_retry(scripted: Scripted) -> None:
-    while scripted.budget.spend():
+    while scripted.breaker.spend():
         pass
     for _ in range(11):
         scripted.run(place(scripted, wanted()), replies(placed()))
-    assert scripted.budget.spend()
+    assert scripted.breaker.spend()
 
 
 def test_without_budget_nothing_is_repeated(scripted: Scripted) -> None:
-    while scripted.budget.spend():
+    while scripted.breaker.spend():
         pass
     with pytest.raises(errors.UnavailableError):
         scripted.run(place(scripted, wanted()), replies("unreachable"))

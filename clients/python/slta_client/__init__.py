@@ -5,8 +5,7 @@
 | async_client, sync_client | one asyncio task, or one thread with an event loop, for each client |
 | backoff | pauses before a call is repeated |
 | base_client | options of both clients, and what a block is asked for |
-| breaker | the circuit breaker before the fallback |
-| budget | the retry budget |
+| breaker | when slta is asked again, and when not at all: retry budget and circuit breaker |
 | calls | a call, and the queue of placements' calls |
 | codes | what error codes mean; made of the service's table |
 | copies | the last known endpoints of a client's fleets |

@@ -59,9 +59,9 @@ class BaseClient(ABC, Generic[Block]):
         if fallback is None and (fallback_file is not None or breaker is not None):
             raise ValueError("fallback_file and breaker need a fallback")
         self._wanted = Wanted("", _fleets_of(fleet, fleets), lease_seconds, wait or 0.0, on_lost)
-        self._new_engine = partial(Engine, url, key, timeout, verify=verify)
+        self._new_engine = partial(Engine, url, key, timeout, breaker or Breaker(), verify=verify)
         file = None if fallback_file is None else Path(fallback_file).absolute()
-        made = partial(Fallback, breaker or Breaker(), self._wanted.fleets, file)
+        made = partial(Fallback, self._wanted.fleets, file)
         self._new_fallback = None if fallback is None else made
         self._begin()
 

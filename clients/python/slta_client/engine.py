@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from slta_client import copy_file
+from slta_client.breaker import Breaker
 from slta_client.calls import Calls, Send
 from slta_client.endpoints import Endpoints
 from slta_client.errors import RefusedError
@@ -35,11 +36,12 @@ class Engine(State):
         url: str,
         key: str | None,
         timeout: float,
+        breaker: Breaker,
         fallback: Fallback | None = None,
         *,
         verify: ssl.SSLContext | bool = True,
     ) -> None:
-        super().__init__(timeout, fallback)
+        super().__init__(timeout, breaker, fallback)
         self._base = url.rstrip("/")
         authorization = {"Authorization": f"Bearer {key}"} if key else {}
         self.http = Http({"User-Agent": f"slta-client/{VERSION}", **authorization}, verify=verify)

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from slta_client import metrics, two_choices
-from slta_client.breaker import Breaker, CircuitBreaker
+from slta_client import two_choices
 from slta_client.copies import Copies
 from slta_client.endpoints import DEFAULT_TYPE, Endpoints, Pool
 
@@ -21,29 +20,22 @@ class Choice(NamedTuple):
 
 
 class Fallback:
-    """Fallback of a client, behind its circuit breaker."""
+    """Fallback of a client."""
 
     def __init__(
         self,
-        limits: Breaker,
         fleets: Sequence[str],
         file: Path | None,
         inherited: Mapping[str, Endpoints],
         rng: random.Random | None = None,
     ) -> None:
         self._rng = rng or random.Random()
-        self.breaker = CircuitBreaker(limits, self._rng)
         self.copies = Copies(fleets, file, self._rng, inherited)
-        metrics.watch("open_breakers", self.breaker, lambda breaker: not breaker.is_closed)
 
     def can_place(self, fleets: Sequence[str], session_type: str | None) -> bool:
         """True if the endpoints of one of these fleets are known, and their session types have this one."""
         known = self.copies.known
         return any(fleet in known and known[fleet].has_type(session_type or DEFAULT_TYPE) for fleet in fleets)
-
-    def due_at(self) -> float:
-        """When the next reading of endpoints is due: not while the breaker is open."""
-        return max(self.copies.due_at(), self.breaker.open_until)
 
     def choose(
         self, fleets: Sequence[str], live: Callable[[str], int], session_type: str = DEFAULT_TYPE

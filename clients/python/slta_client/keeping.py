@@ -22,7 +22,8 @@ from slta_client.state import State
 async def keep(state: State) -> None:
     """Renew and complete until the leases are closed and nothing is left, or their time to close is over.
 
-    Of readings that are due, at most one comes between two calls that are: each may take its deadline.
+    Nothing is read while the breaker is open. Of readings that are due, at most one comes between two calls that are:
+    each may take its deadline.
     """
     leases, fallback, has_read = state.leases, state.fallback, False
     while True:
@@ -31,7 +32,11 @@ async def keep(state: State) -> None:
         if now >= leases.close_at or (lane is None and leases.close_at < inf and not leases.placing):
             return
         ready_at = lane.ready_at() if lane is not None else inf
-        read_at = fallback.due_at() if fallback is not None and leases.close_at == inf else inf
+        read_at = (
+            max(fallback.copies.due_at(), state.breaker.open_until)
+            if fallback is not None and leases.close_at == inf
+            else inf
+        )
         if fallback is not None and read_at <= now and not (has_read and ready_at <= now):
             await _read(state, fallback.copies)
             has_read = True
@@ -40,8 +45,8 @@ async def keep(state: State) -> None:
         else:
             has_read = False
             found = await _call(state, lane, min(state.timeout, leases.close_at - now))
-            if fallback is not None and not all(map(is_away, found)):
-                fallback.breaker.heard(state.clock())
+            if not all(map(is_away, found)):
+                state.breaker.heard(state.clock())
 
 
 async def _read(state: State, copies: Copies) -> None:

@@ -15,8 +15,8 @@ from slta_client.calls import Send
 from slta_client.endpoints import DEFAULT_TYPE
 from slta_client.errors import NoCapacityError, PlacementError, UnavailableError
 from slta_client.lanes import NAME
-from slta_client.replies import BUSY, INVALID, Reply, failed
-from slta_client.rules import delay_seconds, is_away, rule_of
+from slta_client.replies import INVALID, Reply, failed
+from slta_client.rules import delay_seconds, rule_of
 from slta_client.session import Session, Wanted
 from slta_client.state import State
 
@@ -150,23 +150,16 @@ async def _in_fleet(state: State, wanted: Wanted, fleet: str, limits: Limits) ->
 
 async def _assign(state: State, wanted: Wanted, fleet: str, limits: Limits) -> Final:
     """Assign; if the circuit breaker is open and the fallback can place instead, the last failure without a call."""
-    fallback = state.fallback
-    if fallback is None:
-        return await _repeat(state, fleet, "assign", _assign_body(wanted), limits)
-    admission = fallback.breaker.admit(state.clock())
-    if admission is None and fallback.can_place(wanted.fleets, wanted.session_type):
-        return Final(fallback.breaker.last, in_doubt=False, sent_at=state.clock(), is_sent=False)
+    breaker, fallback, reply = state.breaker, state.fallback, None
+    admission = breaker.admit(state.clock())
+    if admission is None and fallback is not None and fallback.can_place(wanted.fleets, wanted.session_type):
+        return Final(breaker.last, in_doubt=False, sent_at=state.clock(), is_sent=False)
     try:
         final = await _repeat(state, fleet, "assign", _assign_body(wanted), limits)
-        if final.reply.code == BUSY:
-            pass  # slta has nothing to do with it
-        elif is_away(final.reply):
-            fallback.breaker.failed(admission, final.reply, state.clock())
-        else:
-            fallback.breaker.answered()
+        reply = final.reply
         return final
     finally:
-        fallback.breaker.leave(admission)
+        breaker.settle(admission, reply, state.clock())
 
 
 async def _is_ended(state: State, fleet: str, session_id: str, give_up_at: float) -> bool:
@@ -178,7 +171,7 @@ async def _is_ended(state: State, fleet: str, session_id: str, give_up_at: float
 async def _repeat(state: State, fleet: str, call: str, body: Mapping[str, Any], limits: Limits) -> Final:
     """Send until a reply is final, or `timeout` without the time in the queue, the limits or the budget are used up."""
     deadline = min(state.clock() + state.timeout, limits.attempts_end_at, limits.give_up_at)
-    state.budget.earn()
+    state.breaker.earn()
     retry, in_doubt = 0, False
     while True:
         sent_at = state.clock()
@@ -194,7 +187,7 @@ async def _repeat(state: State, fleet: str, call: str, body: Mapping[str, Any], 
         rule = rule_of(reply)
         in_doubt = in_doubt or rule.in_doubt
         delay = delay_seconds(reply, retry, state.rng)
-        if not rule.retry or state.clock() + delay >= deadline or not (reply.reused or state.budget.spend()):
+        if not rule.retry or state.clock() + delay >= deadline or not (reply.reused or state.breaker.spend()):
             return Final(reply, in_doubt, sent_at)
         metrics.count("retries", reply.code)
         retry += not reply.reused

@@ -8,7 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-from slta_client.budget import RetryBudget
+from slta_client import metrics
+from slta_client.breaker import Breaker, CircuitBreaker
 from slta_client.calls import Send
 from slta_client.endpoints import Endpoints
 from slta_client.fallback import Fallback
@@ -19,12 +20,15 @@ from slta_client.replies import Reply
 class State(ABC):
     """State of one client in one process. All I/O, the clock and chance are its own, so tests can have others."""
 
-    def __init__(self, timeout: float, fallback: Fallback | None = None, rng: random.Random | None = None) -> None:
+    def __init__(
+        self, timeout: float, breaker: Breaker, fallback: Fallback | None = None, rng: random.Random | None = None
+    ) -> None:
         self.timeout = timeout
         self.fallback = fallback
         self.rng = rng or random.Random()
-        self.budget = RetryBudget()
+        self.breaker = CircuitBreaker(breaker, self.rng)
         self.leases = Leases(None if fallback is None else fallback.copies.changed)
+        metrics.watch("open_breakers", self, lambda self: self.fallback is not None and not self.breaker.is_closed)
 
     def clock(self) -> float:
         """Seconds."""
