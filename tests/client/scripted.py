@@ -32,7 +32,7 @@ class Scripted(State):
 
     def __init__(self, *copies: Endpoints, fleets: Sequence[str] = ("a",), timeout: float = 1.0) -> None:
         """With a fallback if it has copies of endpoints."""
-        super().__init__(timeout, Breaker(), rng=random.Random(1))
+        super().__init__(timeout, Breaker(), Fallback(), random.Random(1))
         self.now = 1000.0
         self.sent: list[tuple[float, Send]] = []
         self.waits: list[float] = []
@@ -80,7 +80,7 @@ class Scripted(State):
         """Give it a fallback with these copies of endpoints, all of which are due."""
         known = {one.fleet: one for one in found}
         self.fallback = Fallback(fleets, file, known, self.rng)
-        self.leases = Leases(self.fallback.copies.changed)
+        self.leases = Leases(self.fallback.changed)
         return self.fallback
 
     @property

@@ -136,8 +136,7 @@ def test_own_sessions_are_spread_and_fill_the_pools(scripted: Scripted) -> None:
     opened(scripted)
     for number in range(6):
         put(scripted, replies(), wanted(session_id=f"s-{number}"))
-    assert scripted.fallback is not None
-    assert scripted.fallback.copies.changes("a") == {"p-0": 2, "p-1": 1, "p-2": 3}
+    assert scripted.fallback.changes("a") == {"p-0": 2, "p-1": 1, "p-2": 3}
     with pytest.raises(errors.UnavailableError):
         put(scripted, replies(), wanted(session_id="s-7"))
 

@@ -8,12 +8,10 @@
 | breaker | when slta is asked again, and when not at all: retry budget and circuit breaker |
 | calls | a call, and the queue of placements' calls |
 | codes | what error codes mean; made of the service's table |
-| copies | the last known endpoints of a client's fleets |
-| copy_file | the file of these copies |
-| endpoints | active pools of a fleet, in columns |
+| endpoints | active pools of a fleet, in columns, and the file of them |
 | engine | a client's state with the I/O of one event loop |
 | errors | what a session raises |
-| fallback | the choice of a pool while slta does not answer |
+| fallback | the last known endpoints, and the better of two pools while slta does not answer |
 | http | aiohttp's connections: one request, and why there is no reply |
 | keeping | the loop of renewals, completes and reports |
 | lanes | one fleet's schedule of renewals, and its queue of completes |
@@ -27,7 +25,6 @@
 | session | a session that is wanted, and one that is placed |
 | state | what placements and the loop of leases share, and the I/O that they ask for |
 | timer | a timer that a late event loop does not shorten |
-| two_choices | the better of two random pools |
 | waiting | waits for an event |
 
 `placing` and `keeping` have no I/O, clock or threads of their own: tests give them a `State` that has none either.

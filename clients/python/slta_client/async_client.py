@@ -27,7 +27,7 @@ class AsyncClient(BaseClient[AbstractAsyncContextManager[Session]]):
 
     async def __aenter__(self) -> Self:
         self._check_loop()
-        if self._engine.fallback is not None:
+        if self._engine.fallback.is_on:
             self._start()
         return self
 

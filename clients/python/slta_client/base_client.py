@@ -61,8 +61,7 @@ class BaseClient(ABC, Generic[Block]):
         self._wanted = Wanted("", _fleets_of(fleet, fleets), lease_seconds, wait or 0.0, on_lost)
         self._new_engine = partial(Engine, url, key, timeout, breaker or Breaker(), verify=verify)
         file = None if fallback_file is None else Path(fallback_file).absolute()
-        made = partial(Fallback, self._wanted.fleets, file)
-        self._new_fallback = None if fallback is None else made
+        self._new_fallback = partial(Fallback, self._wanted.fleets if fallback is not None else (), file)
         self._begin()
 
     def session(
@@ -96,7 +95,7 @@ class BaseClient(ABC, Generic[Block]):
 
     def _begin(self, inherited: Mapping[str, Endpoints] | None = None) -> None:
         """Begin without sessions, connections, task or thread. The parent of a forked process knew these endpoints."""
-        self._engine = self._new_engine(self._new_fallback(inherited or {}) if self._new_fallback is not None else None)
+        self._engine = self._new_engine(self._new_fallback(inherited))
 
 
 def _check(url: str, key: str | None, timeout: float, lease_seconds: float) -> None:

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from slta_client import copy_file
 from slta_client.breaker import Breaker
 from slta_client.calls import Calls, Send
-from slta_client.endpoints import Endpoints
+from slta_client.endpoints import Endpoints, save
 from slta_client.errors import RefusedError
 from slta_client.fallback import Fallback
 from slta_client.http import Attempt, Http
@@ -37,7 +36,7 @@ class Engine(State):
         key: str | None,
         timeout: float,
         breaker: Breaker,
-        fallback: Fallback | None = None,
+        fallback: Fallback,
         *,
         verify: ssl.SSLContext | bool = True,
     ) -> None:
@@ -101,7 +100,7 @@ class Engine(State):
 
     async def save(self, path: Path, copies: Sequence[Endpoints]) -> None:
         """Write the file in another thread."""
-        await asyncio.to_thread(copy_file.save, path, copies)
+        await asyncio.to_thread(save, path, copies)
 
     def request(self, send: Send) -> dict[str, Any]:
         """Arguments of aiohttp's request."""

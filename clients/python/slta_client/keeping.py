@@ -11,7 +11,7 @@ from typing import Any
 
 from slta_client import metrics
 from slta_client.calls import Send
-from slta_client.copies import READ_SECONDS, Copies
+from slta_client.fallback import READ_SECONDS, Fallback
 from slta_client.lanes import Lane
 from slta_client.replies import Reply, outcomes
 from slta_client.rules import is_away
@@ -25,20 +25,16 @@ async def keep(state: State) -> None:
     Nothing is read while the breaker is open. Of readings that are due, at most one comes between two calls that are:
     each may take its deadline.
     """
-    leases, fallback, has_read = state.leases, state.fallback, False
+    leases, has_read = state.leases, False
     while True:
         now = state.clock()
         lane = leases.next_lane()
         if now >= leases.close_at or (lane is None and leases.close_at < inf and not leases.placing):
             return
         ready_at = lane.ready_at() if lane is not None else inf
-        read_at = (
-            max(fallback.copies.due_at(), state.breaker.open_until)
-            if fallback is not None and leases.close_at == inf
-            else inf
-        )
-        if fallback is not None and read_at <= now and not (has_read and ready_at <= now):
-            await _read(state, fallback.copies)
+        read_at = max(state.fallback.due_at(), state.breaker.open_until) if leases.close_at == inf else inf
+        if read_at <= now and not (has_read and ready_at <= now):
+            await _read(state, state.fallback)
             has_read = True
         elif lane is None or ready_at > now:
             await state.until_changed(min(ready_at, read_at, leases.close_at) - now)
@@ -49,12 +45,12 @@ async def keep(state: State) -> None:
                 state.breaker.heard(state.clock())
 
 
-async def _read(state: State, copies: Copies) -> None:
+async def _read(state: State, fallback: Fallback) -> None:
     """Read the endpoints that are due first."""
-    fleet, etag = copies.next_reading()
+    fleet, etag = fallback.next_reading()
     reply = await state.send(Send(fleet, "endpoints", None, READ_SECONDS, etag))
-    if copies.take(fleet, reply, state.clock(), state.leases.unreported()) and copies.file is not None:
-        await state.save(copies.file, list(copies.known.values()))
+    if fallback.take(fleet, reply, state.clock(), state.leases.unreported()) and fallback.file is not None:
+        await state.save(fallback.file, list(fallback.known.values()))
 
 
 async def _call(state: State, lane: Lane[Any], longest: float) -> list[Reply]:

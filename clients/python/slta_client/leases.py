@@ -22,9 +22,9 @@ _log = logging.getLogger("slta_client")
 class Leases:
     """Live sessions, their renewals and the ends that wait. Used in one event loop."""
 
-    def __init__(self, on_change: Callable[[Session, int], object] | None = None) -> None:
+    def __init__(self, on_change: Callable[[Session, int], object]) -> None:
         """`on_change` is called with a session and 1 when it begins, and with -1 when it ends."""
-        self._on_change = on_change or (lambda _session, _by: None)
+        self._on_change = on_change
         self._renewals: dict[str, Renewals] = {}
         self._reports: dict[str, Reports] = {}
         self._completes: dict[str, Completes] = {}

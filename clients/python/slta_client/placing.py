@@ -80,7 +80,7 @@ async def _in_order(state: State, wanted: Wanted) -> Session | Refused:
     """
     away: list[str] = []
     now = state.clock()
-    limits = Limits(now + state.timeout if state.fallback is not None else inf, now + max(QUEUE_SECONDS, state.timeout))
+    limits = Limits(now + state.timeout if state.fallback.is_on else inf, now + max(QUEUE_SECONDS, state.timeout))
     for fleet in wanted.fleets:
         result = await _in_fleet(state, wanted, fleet, limits)
         if isinstance(result, Session):
@@ -96,15 +96,16 @@ async def _in_order(state: State, wanted: Wanted) -> Session | Refused:
 def _fall_back(state: State, wanted: Wanted, fleets: Sequence[str]) -> Session | None:
     """Place the session by the fallback in one of these fleets; slta is told as soon as it answers."""
     kind = wanted.session_type or DEFAULT_TYPE
-    choice = state.fallback.choose(fleets, state.leases.live_in, kind) if state.fallback is not None else None
+    choice = state.fallback.choose(fleets, state.leases.live_in, kind)
     if choice is None or not NAME.fullmatch(wanted.session_id):
         return None
+    fleet, pool = choice
     session = Session(
         id=wanted.session_id,
-        fleet=choice.fleet,
-        pool_id=choice.pool.pool_id,
-        pool_class=choice.pool.pool_class,
-        address=choice.pool.address,
+        fleet=fleet,
+        pool_id=pool.pool_id,
+        pool_class=pool.pool_class,
+        address=pool.address,
         lease_seconds=wanted.lease_seconds or 0.0,
         replayed=False,
         placed_by="fallback",
@@ -134,9 +135,7 @@ async def _in_fleet(state: State, wanted: Wanted, fleet: str, limits: Limits) ->
         is_open = final.in_doubt or was_open
         rule = rule_of(final.reply)
         is_definite = rule.next_fleet or not final.is_sent
-        may_fall_back = (
-            rule.away and state.fallback is not None and state.fallback.can_place([fleet], wanted.session_type)
-        )
+        may_fall_back = rule.away and state.fallback.can_place([fleet], wanted.session_type)
         if is_open and is_definite and not may_fall_back:
             is_open = not (await _is_ended(state, fleet, session_id, limits.give_up_at))
         error = _error(final.reply, wanted, fleet)
@@ -150,9 +149,9 @@ async def _in_fleet(state: State, wanted: Wanted, fleet: str, limits: Limits) ->
 
 async def _assign(state: State, wanted: Wanted, fleet: str, limits: Limits) -> Final:
     """Assign; if the circuit breaker is open and the fallback can place instead, the last failure without a call."""
-    breaker, fallback, reply = state.breaker, state.fallback, None
+    breaker, reply = state.breaker, None
     admission = breaker.admit(state.clock())
-    if admission is None and fallback is not None and fallback.can_place(wanted.fleets, wanted.session_type):
+    if admission is None and state.fallback.can_place(wanted.fleets, wanted.session_type):
         return Final(breaker.last, in_doubt=False, sent_at=state.clock(), is_sent=False)
     try:
         final = await _repeat(state, fleet, "assign", _assign_body(wanted), limits)

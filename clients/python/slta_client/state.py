@@ -20,15 +20,13 @@ from slta_client.replies import Reply
 class State(ABC):
     """State of one client in one process. All I/O, the clock and chance are its own, so tests can have others."""
 
-    def __init__(
-        self, timeout: float, breaker: Breaker, fallback: Fallback | None = None, rng: random.Random | None = None
-    ) -> None:
+    def __init__(self, timeout: float, breaker: Breaker, fallback: Fallback, rng: random.Random | None = None) -> None:
         self.timeout = timeout
         self.fallback = fallback
         self.rng = rng or random.Random()
         self.breaker = CircuitBreaker(breaker, self.rng)
-        self.leases = Leases(None if fallback is None else fallback.copies.changed)
-        metrics.watch("open_breakers", self, lambda self: self.fallback is not None and not self.breaker.is_closed)
+        self.leases = Leases(fallback.changed)
+        metrics.watch("open_breakers", self, lambda self: self.fallback.is_on and not self.breaker.is_closed)
 
     def clock(self) -> float:
         """Seconds."""

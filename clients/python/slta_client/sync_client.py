@@ -44,12 +44,12 @@ class Client(BaseClient[AbstractContextManager[Session]]):
 
     def begin_in_child(self) -> None:
         """Begin without sessions, connections and thread. Nothing of the parent is closed or waited for."""
-        is_closed, fallback = self._is_closed, self._engine.fallback
-        self._begin(fallback.copies.known if fallback is not None else None)
+        is_closed = self._is_closed
+        self._begin(self._engine.fallback.known)
         self._is_closed = is_closed
 
     def __enter__(self) -> Self:
-        if self._engine.fallback is not None:
+        if self._engine.fallback.is_on:
             with self._lock:
                 self._start()
         return self
