@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from slta.api.http.codes import MEANINGS
 from slta_client.breaker import Breaker
-from slta_client.calls import Send
 from slta_client.endpoints import Endpoints
 from slta_client.fallback import Fallback
 from slta_client.leases import Leases
@@ -19,7 +18,7 @@ from slta_client.placing import place
 from slta_client.replies import BUSY, DISCONNECTED, INVALID, TIMEOUT, UNREACHABLE, Reply, failed
 from slta_client.rules import rule_of
 from slta_client.session import Session, Wanted
-from slta_client.state import State
+from slta_client.state import Send, State
 
 T = TypeVar("T")
 STATUSES = {code: meaning.status for code, meaning in MEANINGS.items()}
@@ -97,7 +96,7 @@ def for_ever() -> Generator[None]:
 
 def ends(scripted: Scripted) -> list[str]:
     """The ids whose ends are queued."""
-    return [name for lane in scripted.leases._completes.values() for name in lane._queue]
+    return [name for lanes in scripted.leases._lanes.values() for name in lanes.completes.live]
 
 
 def wanted(

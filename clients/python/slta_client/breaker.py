@@ -9,9 +9,8 @@ import random
 from dataclasses import dataclass
 from math import inf
 
-from slta_client.backoff import bound_seconds
 from slta_client.replies import BUSY, Reply, failed
-from slta_client.rules import is_away
+from slta_client.rules import bound_seconds, is_away
 
 RATIO = 0.1
 RESERVE = 3.0

@@ -1,6 +1,5 @@
-"""Calls of a client, and the queue of those for placements.
+"""Queue of calls for placements: first in, first out, a few under way at once; what has waited leaves in bulk calls.
 
-First in, first out, a few are under way at once; what has waited leaves in bulk calls.
 A call that is not sent in time is `busy`. One whose caller was cancelled is not sent, or given up if it is under way.
 """
 
@@ -10,11 +9,11 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 from slta_client.lanes import NAME
 from slta_client.replies import BUSY, TIMEOUT, Reply, failed, outcomes
+from slta_client.state import Send
 from slta_client.timer import Timer
 
 MAX_UNDER_WAY = 32
@@ -24,21 +23,6 @@ MAX_BULKS = 2
 BULK = 128
 """Placements in one bulk call."""
 GRACE_SECONDS = 0.05
-
-
-class Send(NamedTuple):
-    """POST `body` as JSON to a fleet's call; the reply within so many seconds.
-
-    Without a body, GET it, if it has another ETag than this. A placement's call may wait for its turn before; all
-    together takes at most `patience` seconds. Calls without that bound wait for no others.
-    """
-
-    fleet: str
-    call: str
-    body: Mapping[str, Any] | None
-    seconds: float
-    etag: str | None = None
-    patience: float = inf
 
 
 class _Call:

@@ -12,19 +12,17 @@ from typing import Any
 from urllib.parse import quote
 
 from slta_client.breaker import Breaker
-from slta_client.calls import Calls, Send
+from slta_client.calls import Calls
 from slta_client.endpoints import Endpoints, save
-from slta_client.errors import RefusedError
 from slta_client.fallback import Fallback
 from slta_client.http import Attempt, Http
 from slta_client.keeping import keep
 from slta_client.placing import place
 from slta_client.release import VERSION
 from slta_client.replies import Reply
-from slta_client.session import Session, Wanted
-from slta_client.state import State
-from slta_client.timer import limit
-from slta_client.waiting import is_set_within
+from slta_client.session import RefusedError, Session, Wanted
+from slta_client.state import Send, State
+from slta_client.timer import is_set_within, limit
 
 
 class Engine(State):

@@ -10,13 +10,12 @@ from math import inf
 from typing import Any
 
 from slta_client import metrics
-from slta_client.calls import Send
 from slta_client.fallback import READ_SECONDS, Fallback
 from slta_client.lanes import Lane
 from slta_client.replies import Reply, outcomes
 from slta_client.rules import is_away
 from slta_client.session import Session
-from slta_client.state import State
+from slta_client.state import Send, State
 
 
 async def keep(state: State) -> None:
@@ -66,7 +65,7 @@ async def _call(state: State, lane: Lane[Any], longest: float) -> list[Reply]:
         if not lane.settle(item, outcome, sent_at) and (worst is None or outcome.retry_after > worst.retry_after):
             worst = outcome
     lane.back_off(worst, state.clock(), state.rng)
-    lost = lane.lost(items)
+    lost, lane.lost = lane.lost, []
     if lost:
         await _tell(state, lost, longest)
     return found

@@ -11,14 +11,12 @@ from math import inf
 from typing import Any, NamedTuple
 
 from slta_client import metrics
-from slta_client.calls import Send
 from slta_client.endpoints import DEFAULT_TYPE
-from slta_client.errors import NoCapacityError, PlacementError, UnavailableError
 from slta_client.lanes import NAME
 from slta_client.replies import INVALID, Reply, failed
 from slta_client.rules import delay_seconds, rule_of
-from slta_client.session import Session, Wanted
-from slta_client.state import State
+from slta_client.session import NoCapacityError, PlacementError, Session, UnavailableError, Wanted
+from slta_client.state import Send, State
 
 CAPACITY_SECONDS = 1.0
 """Between two questions for capacity, if slta names no time."""

@@ -5,16 +5,32 @@ from __future__ import annotations
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from slta_client import metrics
 from slta_client.breaker import Breaker, CircuitBreaker
-from slta_client.calls import Send
 from slta_client.endpoints import Endpoints
 from slta_client.fallback import Fallback
 from slta_client.leases import Leases
 from slta_client.replies import Reply
+
+
+class Send(NamedTuple):
+    """POST `body` as JSON to a fleet's call; the reply within so many seconds.
+
+    Without a body, GET it, if it has another ETag than this. A placement's call may wait for its turn before; all
+    together takes at most `patience` seconds. Calls without that bound wait for no others.
+    """
+
+    fleet: str
+    call: str
+    body: Mapping[str, Any] | None
+    seconds: float
+    etag: str | None = None
+    patience: float = inf
 
 
 class State(ABC):

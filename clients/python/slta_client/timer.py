@@ -1,4 +1,4 @@
-"""Timer: calls back after some seconds, of which those that the event loop came late do not count.
+"""Timer: calls back after some seconds, of which those that the event loop came late do not count; and waits.
 
 A process that was busy, or stood still, takes the replies that have arrived meanwhile before it gives up.
 """
@@ -47,3 +47,13 @@ async def limit(seconds: float) -> AsyncIterator[None]:
             yield
         finally:
             timer.cancel()
+
+
+async def is_set_within(event: asyncio.Event, seconds: float | None) -> bool:
+    """Wait for the event, so long at most or without a bound: whether it was set. A cancellation is never lost."""
+    try:
+        async with asyncio.timeout(seconds):  # not wait_for, which may lose a cancellation before Python 3.12
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
