@@ -1,4 +1,4 @@
-"""State of a client with a clock and replies of the test's own."""
+"""Engine of a client with a clock and replies of the test's own."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from typing import TypeVar
 
 from slta.api.http.codes import MEANINGS
 from slta_client.breaker import Breaker
+from slta_client.calls import Send
 from slta_client.endpoints import Endpoints
+from slta_client.engine import Engine
 from slta_client.fallback import Fallback
 from slta_client.leases import Leases
 from slta_client.placing import place
 from slta_client.replies import BUSY, DISCONNECTED, INVALID, TIMEOUT, UNREACHABLE, Reply, failed
 from slta_client.rules import rule_of
 from slta_client.session import Session, Wanted
-from slta_client.state import Send, State
 
 T = TypeVar("T")
 STATUSES = {code: meaning.status for code, meaning in MEANINGS.items()}
@@ -26,12 +27,13 @@ STATUSES |= dict.fromkeys((UNREACHABLE, TIMEOUT, DISCONNECTED, BUSY, INVALID), 0
 Server = Callable[[Send], Reply]
 
 
-class Scripted(State):
-    """A state whose clock moves only when it waits or a reply takes time."""
+class Scripted(Engine):
+    """An engine whose clock moves only when it waits or a reply takes time."""
 
     def __init__(self, *copies: Endpoints, fleets: Sequence[str] = ("a",), timeout: float = 1.0) -> None:
         """With a fallback if it has copies of endpoints."""
-        super().__init__(timeout, Breaker(), Fallback(), random.Random(1))
+        super().__init__("http://slta", None, timeout, Breaker(), Fallback())
+        self.rng = self.breaker._rng = random.Random(1)
         self.now = 1000.0
         self.sent: list[tuple[float, Send]] = []
         self.waits: list[float] = []

@@ -212,7 +212,7 @@ async def test_a_burst_is_placed_by_slta_and_live_sessions_are_renewed(new_fleet
         await play(client)
         live.due_at = 0
         client._engine.leases._lanes[fleet.name].renewals.add(live)
-        client._engine._changed.set()
+        client._engine.changed.set()
         await eventually(lambda: live.due_at)
     assert (by, fleet.live, fleet.counter("assigned")) == ({"slta": 2 * count + 1}, 0, 2 * count + 2)
 

@@ -10,11 +10,11 @@ import pytest
 from prometheus_client import REGISTRY
 
 from slta_client import AsyncClient, Breaker, UnavailableError
+from slta_client.calls import Send
 from slta_client.engine import Engine
 from slta_client.fallback import Fallback
 from slta_client.http import Attempt
 from slta_client.replies import Reply, failed, outcomes, parse
-from slta_client.state import Send
 from tests.inventory import each
 
 CUT = aiohttp.ServerDisconnectedError()

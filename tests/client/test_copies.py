@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from slta_client import endpoints
+from slta_client.calls import Send
 from slta_client.endpoints import Endpoints
 from slta_client.keeping import keep
 from slta_client.replies import Reply, failed
 from slta_client.session import Session
-from slta_client.state import Send
 from tests.client.scripted import Scripted, Server, opened, pools, refused, replies
 from tests.inventory import each
 

@@ -7,8 +7,8 @@ from asyncio import CancelledError
 import pytest
 
 from slta_client import session as errors
+from slta_client.calls import Send
 from slta_client.replies import Reply, failed
-from slta_client.state import Send
 from tests.client.scripted import RULES, Scripted, ends, opened, placed, pools, put, refused, replies, silent, wanted
 from tests.inventory import each
 

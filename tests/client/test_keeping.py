@@ -6,10 +6,10 @@ from typing import Any
 
 from prometheus_client import REGISTRY
 
+from slta_client.calls import Send
 from slta_client.keeping import keep
 from slta_client.replies import Reply, failed
 from slta_client.session import Session
-from slta_client.state import Send
 from tests.client.scripted import Scripted, outcomes, refused, silent
 from tests.inventory import each
 

@@ -8,11 +8,11 @@ import pytest
 
 from slta_client import session as errors
 from slta_client.breaker import RetryBudget
+from slta_client.calls import Send
 from slta_client.keeping import keep
 from slta_client.placing import place
 from slta_client.replies import Reply, failed
 from slta_client.rules import delay_seconds, rule_of
-from slta_client.state import Send
 from tests.client.scripted import RULES, Scripted, ends, placed, pools, refused, replies, wanted
 from tests.inventory import each
 

@@ -10,9 +10,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from slta_client import keeping
+from slta_client.calls import Send
 from slta_client.replies import Reply, failed
 from slta_client.session import Session
-from slta_client.state import Send
 from tests.client.scripted import Scripted, Server, ends, opened, outcomes, placed, pools, put, replies, wanted
 from tests.inventory import each
 

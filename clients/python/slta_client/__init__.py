@@ -3,12 +3,12 @@
 | module | owns |
 |---|---|
 | async_client, sync_client | one asyncio task, or one thread with an event loop, for each client |
-| base_client | options of both clients, and what a block is asked for |
+| base_client | options of both clients; begin and end of a session and of the client |
 | breaker | when slta is asked again, and when not at all: retry budget and circuit breaker |
-| calls | the queue of placements' calls |
+| calls | a call, and the queue of placements' calls |
 | codes | what error codes mean; made of the service's table |
 | endpoints | active pools of a fleet, in columns, and the file of them |
-| engine | a client's state with the I/O of one event loop |
+| engine | what a client's placements and its loop of leases share, and their I/O |
 | fallback | the last known endpoints, and the better of two pools while slta does not answer |
 | http | aiohttp's connections: one request, and why there is no reply |
 | keeping | the loop of renewals, completes and reports |
@@ -20,10 +20,9 @@
 | replies | a reply, or why there is none, as a value; what a failure means |
 | rules | which replies are repeated, when, and the pauses between |
 | session | a session that is wanted, one that is placed, and what it raises |
-| state | what placements and the loop of leases share, and the I/O that they ask for |
 | timer | a timer that a late event loop does not shorten, a time limit, and the wait for an event |
 
-`placing` and `keeping` have no I/O, clock or threads of their own: tests give them a `State` that has none either.
+`placing` and `keeping` have no I/O, clock or threads of their own: tests give them an `Engine` that has none either.
 """
 
 from slta_client.async_client import AsyncClient

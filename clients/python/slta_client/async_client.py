@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from math import inf
 from typing import Self
 
 from slta_client.base_client import CLOSE_SECONDS, BaseClient
-from slta_client.endpoints import Endpoints
 from slta_client.session import Session, Wanted
 
 
@@ -20,10 +19,8 @@ class AsyncClient(BaseClient[AbstractAsyncContextManager[Session]]):
     RuntimeError in another one; ResourceWarning if it was used and is forgotten without being closed.
     """
 
-    def _begin(self, inherited: Mapping[str, Endpoints] | None = None) -> None:
-        super()._begin(inherited)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[None] | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+    _task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._check_loop()
@@ -39,17 +36,17 @@ class AsyncClient(BaseClient[AbstractAsyncContextManager[Session]]):
         self._check_loop()
         self._engine.leases.check_open()
         self._start()
-        session = await self._engine.place(wanted)
+        session = await self._place(wanted)
         try:
             yield session
         finally:
-            self._engine.end(session)
+            self._end(session)
         session.check()
 
     async def aclose(self, seconds: float = CLOSE_SECONDS) -> None:
         """End all sessions, and wait at most so long until slta has confirmed each end. Safe to repeat."""
         self._check_loop()
-        self._engine.close(seconds)
+        self._close(seconds)
         if self._task is not None:
             await self._task
         self._engine.leases.report()
@@ -63,10 +60,9 @@ class AsyncClient(BaseClient[AbstractAsyncContextManager[Session]]):
     def _start(self) -> None:
         """Start the task, unless it runs."""
         if self._task is None:
-            self._task = asyncio.create_task(self._engine.run())
+            self._task = asyncio.create_task(self._run())
 
     def __del__(self) -> None:
-        task = getattr(self, "_task", None)
-        if task is not None and self._engine.leases.close_at == inf:
+        if self._task is not None and self._engine.leases.close_at == inf:
             text = f"{self!r} was not closed; its sessions stay until their leases end"
             warnings.warn(text, ResourceWarning, source=self, stacklevel=2)

@@ -1,4 +1,4 @@
-"""Base class of both clients: their options, and what a session's block is asked for."""
+"""Base class of both clients: their options, and the beginning and end of a session and of the client."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from slta_client.breaker import Breaker
 from slta_client.endpoints import Endpoints
 from slta_client.engine import Engine
 from slta_client.fallback import Fallback
-from slta_client.session import OnLost, Priority, Wanted
+from slta_client.keeping import keep
+from slta_client.placing import place
+from slta_client.session import OnLost, Priority, RefusedError, Session, Wanted
 
 LEASE_SECONDS = 300.0
 """Renewed every 100 s; a process that dies holds its places for at most so long."""
@@ -96,6 +98,43 @@ class BaseClient(ABC, Generic[Block]):
     def _begin(self, inherited: Mapping[str, Endpoints] | None = None) -> None:
         """Begin without sessions, connections, task or thread. The parent of a forked process knew these endpoints."""
         self._engine = self._new_engine(self._new_fallback(inherited))
+        self._ids: set[str] = set()
+        """Of sessions in a block, or on their way into one."""
+
+    async def _run(self) -> None:
+        """Renew and end sessions until the client is closed."""
+        try:
+            await keep(self._engine)
+        finally:
+            await self._engine.http.close()
+
+    async def _place(self, wanted: Wanted) -> Session:
+        """Place a session; RefusedError if its id is in another block. If cancelled, what may be placed is ended."""
+        session_id, session = wanted.session_id, None
+        if session_id in self._ids:
+            text = "the id is in another block of this client"
+            raise RefusedError("session_in_use", text, fleet=wanted.fleets[0], session_id=session_id)
+        self._ids.add(session_id)
+        self._engine.leases.placing += 1
+        try:
+            session = await place(self._engine, wanted)
+            return session
+        finally:
+            self._engine.leases.placing -= 1
+            if session is None:
+                self._ids.discard(session_id)
+            self._engine.changed.set()
+
+    def _end(self, session: Session) -> None:
+        """Queue the end of a session."""
+        self._ids.discard(session.id)
+        self._engine.leases.end(session)
+        self._engine.changed.set()
+
+    def _close(self, seconds: float) -> None:
+        """End all sessions; `_run` returns when slta has confirmed each end, at most so many seconds later."""
+        self._engine.leases.close(self._engine.clock() + seconds)
+        self._engine.changed.set()
 
 
 def _check(url: str, key: str | None, timeout: float, lease_seconds: float) -> None:

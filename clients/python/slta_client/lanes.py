@@ -112,7 +112,7 @@ class Lane(ABC, Generic[Item]):
 
     @abstractmethod
     def settle(self, item: Item, outcome: Reply, sent_at: float) -> bool:
-        """Apply an outcome; False if the operation must be repeated."""
+        """Apply an outcome to a live item; False if the operation must be repeated."""
 
 
 class Renewals(Lane[Session]):
@@ -130,9 +130,7 @@ class Renewals(Lane[Session]):
         return {"renew": {"session_id": item.id}}
 
     def settle(self, item: Session, outcome: Reply, sent_at: float) -> bool:
-        """Begin the lease again, or mark the session as lost; nothing if it has ended meanwhile."""
-        if not self.is_live(item):
-            return True
+        """Begin the lease again, or mark the session as lost."""
         if outcome.code in LOST:
             item.lost = LOST[outcome.code]
             del self.live[item.id]
@@ -150,19 +148,17 @@ class Reports(Lane[Session]):
     def __init__(self, renewals: Renewals) -> None:
         super().__init__(renewals.fleet)
         self._renewals = renewals
-        self._sent: set[str] = set()
 
     def end(self, session: Session) -> bool:
-        """Report it no more; True if slta may know it, and must be told its end."""
-        del self.live[session.id]
-        return session.in_doubt or session.id in self._sent
+        """Report it no more; True if slta may know it, as after a report under way, and must be told its end."""
+        super().end(session)
+        return session.in_doubt or session.due_at == inf
 
     def take(self, now: float) -> list[Session]:
         """Those that are due. If this report arrives, their leases begin now at the earliest."""
         taken = super().take(now)
         for session in taken:
-            session.lease_ends_at = now + session.lease_seconds
-        self._sent = {session.id for session in taken}
+            session.lease_ends_at, session.due_at = now + session.lease_seconds, inf
         return taken
 
     def operation(self, item: Session) -> dict[str, Any]:
@@ -173,9 +169,7 @@ class Reports(Lane[Session]):
 
     def settle(self, item: Session, outcome: Reply, sent_at: float) -> bool:
         """Hand the session over to the renewals, or report it again: at once, or later if it was refused."""
-        self._sent.discard(item.id)
-        if not self.is_live(item):
-            return True
+        item.due_at = sent_at
         if outcome.ok:
             self._hand_over(item, outcome, sent_at)
             return True
@@ -228,9 +222,7 @@ class Completes(Lane[End]):
         return {"complete": {"session_id": item.id}}
 
     def settle(self, item: End, outcome: Reply, sent_at: float) -> bool:  # noqa: ARG002
-        """Done, also if slta does not know the id, or it is placed again; else left to its lease if refused."""
-        if not self.is_live(item):
-            return True
+        """Done, also if slta does not know the id; else left to its lease if refused."""
         if outcome.ok or outcome.code == "unknown_session":
             del self.live[item.id]
             return True

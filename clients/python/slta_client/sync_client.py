@@ -34,19 +34,18 @@ class Client(BaseClient[AbstractContextManager[Session]]):
     placed stays the parent's. At the exit of the process, what is left is ended, for at most a second.
     """
 
+    _is_closed = False
+
     def _begin(self, inherited: Mapping[str, Endpoints] | None = None) -> None:
         super()._begin(inherited)
         self._lock = threading.Lock()
-        self._is_closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         _clients.add(self)
 
     def begin_in_child(self) -> None:
         """Begin without sessions, connections and thread. Nothing of the parent is closed or waited for."""
-        is_closed = self._is_closed
         self._begin(self._engine.fallback.known)
-        self._is_closed = is_closed
 
     def __enter__(self) -> Self:
         if self._engine.fallback.is_on:
@@ -59,18 +58,17 @@ class Client(BaseClient[AbstractContextManager[Session]]):
 
     @contextmanager
     def _block(self, wanted: Wanted) -> Iterator[Session]:
-        session = self._place(wanted)
+        session = self._place_in_loop(wanted)
         try:
             yield session
         finally:
-            self._soon(self._engine.end, session)
+            self._soon(self._end, session)
         session.check()
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
         """End all sessions, and wait at most so long until slta has confirmed each end. Safe to repeat."""
         self.begin_to_close(seconds)
-        if self._thread is not None:
-            self._thread.join()
+        self.join()
         self._engine.leases.report()
 
     def begin_to_close(self, seconds: float) -> None:
@@ -78,18 +76,18 @@ class Client(BaseClient[AbstractContextManager[Session]]):
         if self._lock.acquire(timeout=seconds):
             self._is_closed = True
             self._lock.release()
-        self._soon(self._engine.close, seconds)
+        self._soon(self._close, seconds)
 
-    def join(self, seconds: float) -> None:
-        """Wait at most so long until it is closed."""
+    def join(self, seconds: float | None = None) -> None:
+        """Wait until it is closed, at most so long."""
         if self._thread is not None:
             self._thread.join(seconds)
 
-    def _place(self, wanted: Wanted) -> Session:
+    def _place_in_loop(self, wanted: Wanted) -> Session:
         placed: list[Session] = []
 
         async def place() -> None:
-            placed.append(await self._engine.place(wanted))
+            placed.append(await self._place(wanted))
 
         with self._lock:  # what is handed over before the closing is over before the loop ends
             loop = self._start()
@@ -106,7 +104,7 @@ class Client(BaseClient[AbstractContextManager[Session]]):
 
     def _end_all(self, sessions: Sequence[Session]) -> None:
         for session in sessions:
-            self._engine.end(session)
+            self._end(session)
 
     def _start(self) -> asyncio.AbstractEventLoop:
         """Start the thread, unless it runs; RuntimeError if it has ended, as that of a closed client."""
@@ -114,13 +112,13 @@ class Client(BaseClient[AbstractContextManager[Session]]):
             raise RuntimeError("the client is closed")
         if self._loop is None:
             self._loop = _Loop()
-            self._thread = threading.Thread(target=self._run, args=(self._loop,), name="slta_client", daemon=True)
+            self._thread = threading.Thread(target=self._run_loop, args=(self._loop,), name="slta_client", daemon=True)
             self._thread.start()
         return self._loop
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _run_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(self._engine.run())
+            runner.run(self._run())
 
     def _soon(self, call: Callable[P, object], *args: P.args, **_: P.kwargs) -> None:
         """Call it in the loop; never, if the loop has ended or the process is another one. It takes no lock."""

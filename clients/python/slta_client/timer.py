@@ -38,13 +38,13 @@ class Timer:
 
 
 @asynccontextmanager
-async def limit(seconds: float) -> AsyncIterator[None]:
-    """Raise a TimeoutError when the time is over."""
+async def limit(seconds: float) -> AsyncIterator[Timer]:
+    """Raise a TimeoutError when the time of the timer is over."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(None) as scope:
         timer = Timer(seconds, lambda: scope.reschedule(loop.time()))
         try:
-            yield
+            yield timer
         finally:
             timer.cancel()
 
