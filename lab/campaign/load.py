@@ -156,8 +156,7 @@ async def placed_by_library(task: Task, sessions: Sessions) -> None:
 
         It is not public: only a campaign asks.
         """
-        fallback = client._state.fallback
-        return fallback is not None and fallback.breaker.open_until > now + MARGIN_SECONDS
+        return client._engine.breaker.open_until > now + MARGIN_SECONDS
 
     async def watch_lag() -> None:
         """Write how late the event loop was at most, once a second."""

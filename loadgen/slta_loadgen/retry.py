@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from slta_client.backoff import bound_seconds
-from slta_client.budget import RetryBudget
+from slta_client.breaker import RetryBudget
 from slta_client.replies import Reply
+from slta_client.rules import bound_seconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,24 +1,25 @@
-"""Drives a loop of the client with a clock and replies of the test's own."""
+"""Engine of a client with a clock and replies of the test's own."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from math import inf
 from pathlib import Path
+from types import coroutine
 from typing import TypeVar
 
 from slta.api.http.codes import MEANINGS
-from slta_client.breaker import Breaker, CircuitBreaker
-from slta_client.copies import Copies
+from slta_client.breaker import Breaker
+from slta_client.calls import Send
 from slta_client.endpoints import Endpoints
+from slta_client.engine import Engine
 from slta_client.fallback import Fallback
 from slta_client.leases import Leases
-from slta_client.options import State, Wanted
 from slta_client.placing import place
-from slta_client.replies import BUSY, DISCONNECTED, INVALID, NO_REPLY, TIMEOUT, UNREACHABLE, Reply, failed
+from slta_client.replies import BUSY, DISCONNECTED, INVALID, TIMEOUT, UNREACHABLE, Reply, failed
 from slta_client.rules import rule_of
-from slta_client.session import Session
-from slta_client.steps import Lost, Save, Send, Step, Steps, Wait
+from slta_client.session import Session, Wanted
 
 T = TypeVar("T")
 STATUSES = {code: meaning.status for code, meaning in MEANINGS.items()}
@@ -26,53 +27,62 @@ STATUSES |= dict.fromkeys((UNREACHABLE, TIMEOUT, DISCONNECTED, BUSY, INVALID), 0
 Server = Callable[[Send], Reply]
 
 
-class Scripted:
-    """A state whose clock moves only when a loop waits or a reply takes time."""
+class Scripted(Engine):
+    """An engine whose clock moves only when it waits or a reply takes time."""
 
     def __init__(self, *copies: Endpoints, fleets: Sequence[str] = ("a",), timeout: float = 1.0) -> None:
         """With a fallback if it has copies of endpoints."""
+        super().__init__("http://slta", None, timeout, Breaker(), Fallback())
+        self.rng = self.breaker._rng = random.Random(1)
         self.now = 1000.0
-        self.state = State(timeout, rng=random.Random(1), clock=lambda: self.now)
         self.sent: list[tuple[float, Send]] = []
         self.waits: list[float] = []
-        self.lost: list[Lost] = []
-        self.saved: list[Save] = []
+        self.saved: list[tuple[Path, Sequence[Endpoints]]] = []
+        self._server: Server = replies()
+        self._until = inf
         if copies:
             self.falls_back(*copies, fleets=fleets)
 
-    def run(self, steps: Steps[T], server: Server, until: float = float("inf")) -> T | None:
+    def run(self, loop: Coroutine[object, None, T], server: Server, until: float = inf) -> T | None:
         """The result; None if the loop would go beyond the time `until`."""
+        outer = self._server, self._until
+        self._server, self._until = server, until
         try:
-            step = next(steps)
-            while True:
-                if isinstance(step, Wait) and self.now + step.seconds > until:
-                    self.now = until
-                    return None
-                step = steps.send(self._do(step, server))
+            loop.send(None)
         except StopIteration as done:
             value: T = done.value
             return value
+        finally:
+            self._server, self._until = outer
+        loop.close()
+        return None
 
-    def _do(self, step: Step, server: Server) -> Reply:
-        if isinstance(step, Wait):
-            self.waits.append(step.seconds)
-            self.now += step.seconds
-        elif isinstance(step, Lost):
-            self.lost.append(step)
-        elif isinstance(step, Save):
-            self.saved.append(step)
-        else:
-            self.sent.append((self.now, step))
-            return server(step)
-        return NO_REPLY
+    def clock(self) -> float:
+        return self.now
+
+    async def send(self, send: Send) -> Reply:
+        self.sent.append((self.now, send))
+        return self._server(send)
+
+    async def pause(self, seconds: float) -> None:
+        if self.now + seconds > self._until:
+            self.now = self._until
+            await for_ever()
+        self.waits.append(seconds)
+        self.now += seconds
+
+    async def until_changed(self, seconds: float) -> None:
+        await self.pause(seconds)
+
+    async def save(self, path: Path, copies: Sequence[Endpoints]) -> None:
+        self.saved.append((path, copies))
 
     def falls_back(self, *found: Endpoints, fleets: Sequence[str] = ("a",), file: Path | None = None) -> Fallback:
-        """Give the state a fallback with these copies of endpoints, all of which are due."""
+        """Give it a fallback with these copies of endpoints, all of which are due."""
         known = {one.fleet: one for one in found}
-        copies = Copies(fleets, file, self.state.rng, known)
-        fallback = Fallback(CircuitBreaker(Breaker(), self.state.rng), copies, self.state.rng)
-        self.state.fallback, self.state.leases = fallback, Leases(copies.changed)
-        return fallback
+        self.fallback = Fallback(fleets, file, known, self.rng)
+        self.leases = Leases(self.fallback.changed)
+        return self.fallback
 
     @property
     def calls(self) -> list[tuple[str, str]]:
@@ -80,9 +90,15 @@ class Scripted:
         return [(send.fleet, send.call) for _, send in self.sent]
 
 
+@coroutine
+def for_ever() -> Generator[None]:
+    """Come back to who drives the loop, which closes it."""
+    yield
+
+
 def ends(scripted: Scripted) -> list[str]:
     """The ids whose ends are queued."""
-    return [name for lane in scripted.state.leases._completes.values() for name in lane._queue]
+    return [name for lanes in scripted.leases._lanes.values() for name in lanes.completes.live]
 
 
 def wanted(
@@ -126,7 +142,7 @@ def replies(*scripted: Reply | str) -> Server:
 
 
 def put(scripted: Scripted, server: Server, asked: Wanted | None = None) -> Session:
-    session = scripted.run(place(scripted.state, asked or wanted()), server)
+    session = scripted.run(place(scripted, asked or wanted()), server)
     assert session is not None
     return session
 
@@ -143,6 +159,5 @@ def silent(scripted: Scripted) -> Server:
 
 def opened(scripted: Scripted) -> None:
     """Open the breaker."""
-    assert scripted.state.fallback is not None
     for _ in range(5):
-        scripted.state.fallback.breaker.failed(None, failed("timeout"), scripted.now)
+        scripted.breaker.settle(None, failed("timeout"), scripted.now)

@@ -211,8 +211,8 @@ async def test_a_burst_is_placed_by_slta_and_live_sessions_are_renewed(new_fleet
             await asyncio.gather(*(play(client) for _ in range(count)))
         await play(client)
         live.due_at = 0
-        client._state.leases._renewals[fleet.name].add(live)
-        client._engine._changed.set()
+        client._engine.leases._lanes[fleet.name].renewals.add(live)
+        client._engine.changed.set()
         await eventually(lambda: live.due_at)
     assert (by, fleet.live, fleet.counter("assigned")) == ({"slta": 2 * count + 1}, 0, 2 * count + 2)
 

@@ -9,10 +9,11 @@ import pytest
 
 from slta_client import Breaker
 from slta_client.breaker import CircuitBreaker
-from slta_client.replies import failed
+from slta_client.replies import Reply, failed
 from tests.inventory import each
 
 TIMEOUT = failed("timeout")
+ANSWER = Reply(201, "", {})
 
 
 class Driven(CircuitBreaker):
@@ -26,11 +27,7 @@ class Driven(CircuitBreaker):
         admission = self.admit(now)
         if admission is None:
             return False
-        if ok:
-            self.answered()
-        else:
-            self.failed(admission, TIMEOUT, now)
-        self.leave(admission)
+        self.settle(admission, ANSWER if ok else TIMEOUT, now)
         return True
 
 
@@ -90,14 +87,13 @@ def test_a_placement_that_fails_after_the_opening_does_not_prolong_it() -> None:
     for _ in range(5):
         breaker.place(0.0)
     until = breaker.open_until
-    breaker.failed(slow, TIMEOUT, 0.9)
-    breaker.leave(slow)
+    breaker.settle(slow, TIMEOUT, 0.9)
     assert breaker.open_until == until
 
 
 def test_a_placement_that_is_answered_after_the_opening_closes_it() -> None:
     breaker = opened()
-    breaker.answered()
+    breaker.settle(object(), ANSWER, 0.0)
     assert breaker.place(0.0)
 
 
@@ -107,8 +103,8 @@ def test_a_placement_that_is_over_does_not_end_the_probe_of_another() -> None:
     for _ in range(5):
         breaker.place(0.0)
     assert breaker.admit(1.0) is not None
-    breaker.leave(slow)
-    breaker.leave(None)
+    breaker.settle(slow, None, 1.0)
+    breaker.settle(None, None, 1.0)
     assert breaker.admit(1.0) is None
 
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from slta_client.calls import BULK, MAX_BULKS, MAX_UNDER_WAY, Calls
+from slta_client.calls import BULK, MAX_BULKS, MAX_UNDER_WAY, Calls, Send
 from slta_client.replies import Reply
-from slta_client.steps import Send
 from slta_client.timer import SLICE_SECONDS, Timer
 
 Tasks = list["asyncio.Task[Reply]"]

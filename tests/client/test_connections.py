@@ -9,11 +9,12 @@ import aiohttp
 import pytest
 from prometheus_client import REGISTRY
 
-from slta_client import AsyncClient, UnavailableError
-from slta_client.connections import Connections
+from slta_client import AsyncClient, Breaker, UnavailableError
+from slta_client.calls import Send
+from slta_client.engine import Engine
+from slta_client.fallback import Fallback
 from slta_client.http import Attempt
 from slta_client.replies import Reply, failed, outcomes, parse
-from slta_client.steps import Send
 from tests.inventory import each
 
 CUT = aiohttp.ServerDisconnectedError()
@@ -65,12 +66,15 @@ def test_a_member_that_is_no_number_of_seconds_is_none(value: object, seconds: f
 
 
 async def test_the_key_is_sent() -> None:
-    assert Connections("http://slta", "id.secret", verify=False).http.headers["Authorization"] == "Bearer id.secret"
+    assert (
+        Engine("http://slta", "id.secret", 1.0, Breaker(), Fallback()).http.headers["Authorization"]
+        == "Bearer id.secret"
+    )
 
 
 @pytest.mark.parametrize("name", ["f", "a/b"])
 async def test_the_address_of_a_call_is_below_the_url_that_was_given(name: str) -> None:
-    request = Connections("http://slta/base/", None, verify=False).request(Send(name, "assign", {}, 1.0))
+    request = Engine("http://slta/base/", None, 1.0, Breaker(), Fallback()).request(Send(name, "assign", {}, 1.0))
     assert str(request["url"]) == f"http://slta/base/v1/fleets/{name.replace('/', '%2F')}/assign"
 
 
@@ -91,10 +95,10 @@ async def test_the_deadline_holds_though_a_reply_trickles_in() -> None:
 
     server = await asyncio.start_server(trickle, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    connections = Connections(f"http://127.0.0.1:{port}", None, verify=False)
-    assert await connections.send(Send("f", "assign", {}, 0.5)) == failed("timeout")
+    engine = Engine(f"http://127.0.0.1:{port}", None, 1.0, Breaker(), Fallback())
+    assert await engine.send(Send("f", "assign", {}, 0.5)) == failed("timeout")
     await left.wait()
-    await connections.http.close()
+    await engine.http.close()
     server.close()
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from slta_client import copy_file
+from slta_client import endpoints
+from slta_client.calls import Send
 from slta_client.endpoints import Endpoints
+from slta_client.keeping import keep
 from slta_client.replies import Reply, failed
 from slta_client.session import Session
-from slta_client.steps import Send
 from tests.client.scripted import Scripted, Server, opened, pools, refused, replies
 from tests.inventory import each
 
@@ -26,7 +27,7 @@ def found(endpoints: Endpoints | None = None, etag: str = '"1"') -> Reply:
 
 def run(scripted: Scripted, server: Server, until: float) -> list[tuple[float, Send]]:
     """The readings of the loop until a time."""
-    scripted.run(scripted.state.keep(), server, until)
+    scripted.run(keep(scripted), server, until)
     return [(at, send) for at, send in scripted.sent if send.call == "endpoints"]
 
 
@@ -45,7 +46,7 @@ def test_each_fleet_is_read_at_once_and_then_every_minute_with_jitter(scripted: 
     gaps = [after - before for before, after in itertools.pairwise(of_one)]
     assert all(45 <= gap <= 75 for gap in gaps)
     assert max(gaps) - min(gaps) > 5
-    assert fallback.copies.known.keys() == {"a", "b"}
+    assert fallback.known.keys() == {"a", "b"}
 
 
 def test_a_reading_has_a_deadline_of_its_own_and_the_etag_of_the_last_one(scripted: Scripted) -> None:
@@ -76,7 +77,7 @@ def test_a_reading_of_no_use_leaves_the_copy_as_it_was(reply: Reply) -> None:
     scripted = Scripted()
     fallback = scripted.falls_back(pools(capacity=7))
     run(scripted, lambda _: reply, until=1100)
-    assert fallback.copies.known["a"][0].capacity == 7
+    assert fallback.known["a"][0].capacity == 7
     assert scripted.saved == []
 
 
@@ -89,28 +90,28 @@ def test_a_problem_is_logged_when_it_begins(scripted: Scripted, caplog: pytest.L
 
 
 def test_nothing_is_read_while_the_breaker_is_open(scripted: Scripted) -> None:
-    breaker = scripted.falls_back().breaker
+    scripted.falls_back()
     opened(scripted)
     (first, _), *_ = run(scripted, lambda _: found(), until=1010)
-    assert first == breaker.open_until > 1000
+    assert first == scripted.breaker.open_until > 1000
 
 
 def test_nothing_is_read_once_the_client_is_closed(scripted: Scripted) -> None:
     scripted.falls_back()
-    scripted.state.leases.abandon("a", "s-1", 1100)
-    scripted.state.leases.close(scripted.now + 5)
+    scripted.leases.abandon("a", "s-1", 1100)
+    scripted.leases.close(scripted.now + 5)
     assert run(scripted, lambda _: failed("unreachable"), until=1100) == []
     assert scripted.calls != []
 
 
 def test_readings_of_many_fleets_that_time_out_let_one_call_through_after_each(scripted: Scripted) -> None:
     scripted.falls_back(fleets=("a", "b", "c", "d"))
-    scripted.state.leases.abandon("a", "s-1", 1100)
+    scripted.leases.abandon("a", "s-1", 1100)
 
     def slow(send: Send) -> Reply:
         scripted.now += send.seconds
         if scripted.now > 1030:
-            scripted.state.leases.close(scripted.now)
+            scripted.leases.close(scripted.now)
         return failed("timeout")
 
     run(scripted, slow, until=1030)
@@ -121,20 +122,20 @@ def test_readings_of_many_fleets_that_time_out_let_one_call_through_after_each(s
 
 
 def test_own_sessions_count_since_the_last_reading(scripted: Scripted) -> None:
-    copies = scripted.falls_back(pools()).copies
+    copies = scripted.falls_back(pools())
     one, other = session("p-1"), session("p-2")
-    scripted.state.leases.begin(one)
-    scripted.state.leases.begin(other)
-    scripted.state.leases.end(other)
+    scripted.leases.begin(one)
+    scripted.leases.begin(other)
+    scripted.leases.end(other)
     assert copies.changes("a") == {"p-1": 1}
     run(scripted, lambda _: found(), until=1001)
-    scripted.state.leases.end(one)
+    scripted.leases.end(one)
     assert copies.changes("a") == {"p-1": -1}
 
 
 def test_a_reading_that_changed_nothing_counts_anew_and_one_that_failed_does_not(scripted: Scripted) -> None:
-    copies = scripted.falls_back(pools()).copies
-    scripted.state.leases.begin(session("p-1"))
+    copies = scripted.falls_back(pools())
+    scripted.leases.begin(session("p-1"))
     run(scripted, replies(failed("timeout"), UNCHANGED), until=1001)
     assert copies.changes("a") == {"p-1": 1}
     run(scripted, replies(UNCHANGED), until=1010)
@@ -143,12 +144,12 @@ def test_a_reading_that_changed_nothing_counts_anew_and_one_that_failed_does_not
 
 def test_sessions_that_slta_does_not_know_are_in_no_copy(scripted: Scripted) -> None:
     """One began before the reading, one during it."""
-    copies = scripted.falls_back(pools()).copies
-    scripted.state.leases.begin_unreported(session("p-1"))
+    copies = scripted.falls_back(pools())
+    scripted.leases.begin_unreported(session("p-1"))
 
     def serve(send: Send) -> Reply:
         if send.call == "endpoints":
-            scripted.state.leases.begin_unreported(session("p-2"))
+            scripted.leases.begin_unreported(session("p-2"))
             return found()
         return failed("unreachable")
 
@@ -163,10 +164,10 @@ def test_a_copy_is_written_when_it_is_new_and_read_at_the_start(tmp_path: Path) 
     scripted, file = Scripted(), tmp_path / "copy"
     scripted.falls_back(fleets=("a", "b"), file=file)
     run(scripted, lambda send: UNCHANGED if send.etag else found(pools(send.fleet)), until=1200)
-    assert [len(save.copies) for save in scripted.saved] == [1, 2]
-    copy_file.save(*scripted.saved[-1])
+    assert [len(copies) for _, copies in scripted.saved] == [1, 2]
+    endpoints.save(*scripted.saved[-1])
     later = Scripted().falls_back(fleets=("a", "b"), file=file)
-    assert {name: one.document for name, one in later.copies.known.items()} == {
+    assert {name: one.document for name, one in later.known.items()} == {
         "a": pools("a").document,
         "b": pools("b").document,
     }
@@ -174,7 +175,7 @@ def test_a_copy_is_written_when_it_is_new_and_read_at_the_start(tmp_path: Path) 
 
 
 def test_a_file_that_is_not_there_is_no_problem(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert copy_file.load(tmp_path / "copy", ["a"]) == {}
+    assert endpoints.load(tmp_path / "copy", ["a"]) == {}
     assert caplog.records == []
 
 
@@ -196,15 +197,15 @@ def test_an_unreadable_file_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptu
     caplog.clear()
     file = tmp_path / "copy"
     file.write_bytes(content)
-    assert copy_file.load(file, ["a"]) == {}
+    assert endpoints.load(file, ["a"]) == {}
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 @each("name", ["", "a\0b"])
 def test_a_path_of_no_file_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str) -> None:
     caplog.clear()
-    assert copy_file.load(tmp_path / name, ["a"]) == {}
-    copy_file.save(tmp_path / name, [pools()])
+    assert endpoints.load(tmp_path / name, ["a"]) == {}
+    endpoints.save(tmp_path / name, [pools()])
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
     assert list(tmp_path.parent.glob(f".{tmp_path.name}*")) == []
 
@@ -212,23 +213,23 @@ def test_a_path_of_no_file_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptur
 def test_a_huge_file_is_not_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copy_file, "MAX_BYTES", 100)
+    monkeypatch.setattr(endpoints, "MAX_BYTES", 100)
     file = tmp_path / "copy"
-    copy_file.save(file, [pools()])
-    assert copy_file.load(file, ["a"]) == {}
+    endpoints.save(file, [pools()])
+    assert endpoints.load(file, ["a"]) == {}
     assert "more than 100 bytes" in caplog.text
 
 
 def test_the_copy_of_another_fleet_is_refused_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "copy"
-    copy_file.save(file, [pools("a"), pools("b")])
-    assert copy_file.load(file, ["a"]).keys() == {"a"}
+    endpoints.save(file, [pools("a"), pools("b")])
+    assert endpoints.load(file, ["a"]).keys() == {"a"}
     assert "not used for fleet b" in caplog.text
 
 
 def test_a_file_that_is_being_replaced_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "copy"
-    copy_file.save(file, [pools(capacity=1)])
+    endpoints.save(file, [pools(capacity=1)])
     before = file.read_bytes()
 
     def fail(_: int) -> None:
@@ -236,6 +237,6 @@ def test_a_file_that_is_being_replaced_is_whole(tmp_path: Path, monkeypatch: pyt
         raise OSError
 
     monkeypatch.setattr(os, "fsync", fail)
-    copy_file.save(file, [pools(capacity=2)])
+    endpoints.save(file, [pools(capacity=2)])
     assert json.loads(file.read_bytes()) == {"endpoints": [pools(capacity=1).document]}
     assert [path.name for path in tmp_path.iterdir()] == ["copy"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
+
 import pytest
 
-from slta_client import errors
-from slta_client.placing import place
+from slta_client import session as errors
+from slta_client.calls import Send
 from slta_client.replies import Reply, failed
-from slta_client.steps import Send
 from tests.client.scripted import RULES, Scripted, ends, opened, placed, pools, put, refused, replies, silent, wanted
 from tests.inventory import each
 
@@ -25,7 +26,7 @@ def test_what_slta_does_not_answer_is_placed_by_the_fallback(code: str) -> None:
     session = put(scripted, lambda _: refused(code))
     assert (session.placed_by, session.id, session.fleet, session.pool_class) == ("fallback", "s-1", "a", "c")
     assert session.address == f"{session.pool_id}:80"
-    assert scripted.state.leases.unreported() == [session]
+    assert scripted.leases.unreported() == [session]
 
 
 @each("code", [*sorted(ANSWERS), "unauthenticated", "another_429"])
@@ -33,7 +34,7 @@ def test_an_answer_of_slta_is_not_replaced(code: str) -> None:
     scripted = Scripted(pools())
     with pytest.raises(errors.PlacementError):
         put(scripted, lambda _: refused(code, 429))
-    assert scripted.state.leases.unreported() == []
+    assert scripted.leases.unreported() == []
 
 
 def test_what_slta_places_is_not_the_fallbacks(scripted: Scripted) -> None:
@@ -65,9 +66,9 @@ def test_several_fleets_and_attempts_take_one_timeout_together(codes: tuple[str,
 
 
 def test_a_placement_that_was_not_sent_is_no_failure_of_slta(scripted: Scripted) -> None:
-    breaker = scripted.falls_back(pools(capacity=100)).breaker
+    scripted.falls_back(pools(capacity=100))
     found = [put(scripted, lambda _: failed("busy"), wanted(session_id=f"s-{number}")) for number in range(10)]
-    assert ({one.placed_by for one in found}, breaker.is_closed, ends(scripted)) == ({"fallback"}, True, [])
+    assert ({one.placed_by for one in found}, scripted.breaker.is_closed, ends(scripted)) == ({"fallback"}, True, [])
 
 
 def test_a_fleet_that_no_time_is_left_for_is_not_asked() -> None:
@@ -90,22 +91,25 @@ def test_a_probe_that_is_answered_places_by_slta_again(scripted: Scripted) -> No
 
 
 def test_a_refusal_is_an_answer_that_closes_the_breaker(scripted: Scripted) -> None:
-    breaker = scripted.falls_back(pools()).breaker
+    scripted.falls_back(pools())
     opened(scripted)
     scripted.now += 1
     with pytest.raises(errors.NoCapacityError):
         put(scripted, lambda _: refused("no_capacity"))
-    assert breaker.is_closed
+    assert scripted.breaker.is_closed
 
 
 def test_a_cancelled_probe_makes_room_for_the_next(scripted: Scripted) -> None:
     scripted.falls_back(pools())
     opened(scripted)
     scripted.now += 1
-    cancelled = place(scripted.state, wanted(session_id="cancelled"))
-    next(cancelled)
-    assert put(scripted, lambda _: placed()).placed_by == "fallback"
-    cancelled.close()
+
+    def cancelled(_: Send) -> Reply:
+        assert put(scripted, lambda _: placed()).placed_by == "fallback"
+        raise CancelledError
+
+    with pytest.raises(CancelledError):
+        put(scripted, cancelled, wanted(session_id="cancelled"))
     assert put(scripted, lambda _: placed(), wanted(session_id="s-2")).placed_by == "slta"
 
 
@@ -132,8 +136,7 @@ def test_own_sessions_are_spread_and_fill_the_pools(scripted: Scripted) -> None:
     opened(scripted)
     for number in range(6):
         put(scripted, replies(), wanted(session_id=f"s-{number}"))
-    assert scripted.state.fallback is not None
-    assert scripted.state.fallback.copies.changes("a") == {"p-0": 2, "p-1": 1, "p-2": 3}
+    assert scripted.fallback.changes("a") == {"p-0": 2, "p-1": 1, "p-2": 3}
     with pytest.raises(errors.UnavailableError):
         put(scripted, replies(), wanted(session_id="s-7"))
 

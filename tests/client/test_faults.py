@@ -16,8 +16,7 @@ from typing import Any, Literal
 import pytest
 
 from slta_client import AsyncClient, Client, PlacementError, SessionLostError
-from slta_client.copy_file import save
-from slta_client.endpoints import Endpoints
+from slta_client.endpoints import Endpoints, save
 from testbed.gate import Answer, Chooser, Cut, Fault, Gate, Late, Request, Silence, Unsent
 from testbed.live_fleet import Fleet
 from testbed.service_process import ServiceProcess

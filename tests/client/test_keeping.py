@@ -6,9 +6,10 @@ from typing import Any
 
 from prometheus_client import REGISTRY
 
+from slta_client.calls import Send
+from slta_client.keeping import keep
 from slta_client.replies import Reply, failed
 from slta_client.session import Session
-from slta_client.steps import Send
 from tests.client.scripted import Scripted, outcomes, refused, silent
 from tests.inventory import each
 
@@ -19,7 +20,7 @@ UNKNOWN = (404, "unknown_session")
 def live(scripted: Scripted, session_id: str = "s-1", lease: float = 30.0, fleet: str = "a") -> Session:
     session = Session(session_id, fleet, "c-1", "c", None, lease, replayed=False)
     session.leased(scripted.now)
-    scripted.state.leases.begin(session)
+    scripted.leases.begin(session)
     return session
 
 
@@ -32,7 +33,7 @@ def accept(send: Send) -> Reply:
 
 
 def run(scripted: Scripted, server: Any, until: float = float("inf")) -> None:
-    scripted.run(scripted.state.keep(), server, until)
+    scripted.run(keep(scripted), server, until)
 
 
 # Renewals
@@ -144,19 +145,20 @@ def test_one_that_ended_during_its_renewal_is_not_told_that_it_is_lost_or_renewe
 
     def serve(send: Send) -> Reply:
         if ids(send, "renew"):
-            scripted.state.leases.end(session)
+            scripted.leases.end(session)
             return reply
         return accept(send)
 
     run(scripted, serve, until=1100)
-    assert (session.lost, scripted.lost) == (None, [])
+    assert session.lost is None
     assert [list(send.body["operations"][0]) for _, send in scripted.sent] == [["renew"], ["complete"]]
 
 
 @each(("outcome", "reason"), [(ENDED, "failed"), (UNKNOWN, "unknown")])
 def test_a_lost_session_is_told_with_the_reason_and_renewed_no_more(outcome: tuple[int, str], reason: str) -> None:
-    scripted = Scripted()
+    scripted, told = Scripted(), list[str]()
     session = live(scripted)
+    session.on_lost = told.append
 
     def serve(send: Send) -> Reply:
         if ids(send, "renew"):
@@ -165,22 +167,22 @@ def test_a_lost_session_is_told_with_the_reason_and_renewed_no_more(outcome: tup
         return Reply(200, "", {"outcomes": [{"status": 200, "body": body}]})
 
     run(scripted, serve, until=1100)
-    assert [lost.session for lost in scripted.lost] == [session]
-    assert session.lost == reason
+    assert (told, session.lost) == ([reason], reason)
     assert len([send for _, send in scripted.sent if ids(send, "renew")]) == 1
 
 
 def test_a_loss_whose_reason_is_not_answered_is_told_all_the_same(scripted: Scripted) -> None:
-    session = live(scripted)
+    session, told = live(scripted), list[str]()
+    session.on_lost = told.append
     run(scripted, lambda send: outcomes(ENDED) if ids(send, "renew") else failed("timeout"), until=1100)
-    assert (session.lost, len(scripted.lost)) == ("expired", 1)
+    assert (session.lost, told) == ("expired", ["expired"])
 
 
 def test_a_lost_session_is_not_ended_at_the_end_of_its_block(scripted: Scripted) -> None:
     session = live(scripted)
     run(scripted, lambda _: outcomes(UNKNOWN), until=1020)
     sent = len(scripted.sent)
-    scripted.state.leases.end(session)
+    scripted.leases.end(session)
     run(scripted, accept, until=1100)
     assert len(scripted.sent) == sent
 
@@ -189,7 +191,7 @@ def test_a_lost_session_is_not_ended_at_the_end_of_its_block(scripted: Scripted)
 
 
 def test_an_ended_session_is_completed_at_once_and_not_renewed_any_more(scripted: Scripted) -> None:
-    scripted.state.leases.end(live(scripted))
+    scripted.leases.end(live(scripted))
     run(scripted, accept, until=1100)
     assert [(at, send.body) for at, send in scripted.sent] == [
         (1000, {"operations": [{"complete": {"session_id": "s-1"}}]})
@@ -199,7 +201,7 @@ def test_an_ended_session_is_completed_at_once_and_not_renewed_any_more(scripted
 @each("reply", [failed("timeout"), refused("rate_limited", 429), outcomes((503, "outcome_unknown"))])
 def test_an_end_is_repeated_until_the_lease_is_over_and_60_s_more(reply: Reply) -> None:
     scripted = Scripted()
-    scripted.state.leases.end(live(scripted, lease=30))
+    scripted.leases.end(live(scripted, lease=30))
     run(scripted, lambda _: reply, until=1100)
     times = [at for at, _ in scripted.sent]
     assert len(times) > 5
@@ -213,14 +215,14 @@ def dropped() -> float:
 @each(("outcome", "is_dropped"), [((200, ""), False), (UNKNOWN, False), ((403, "insufficient_scope"), True)])
 def test_an_end_that_is_answered_is_not_repeated(outcome: tuple[int, str], is_dropped: bool) -> None:
     scripted = Scripted()
-    scripted.state.leases.end(live(scripted))
+    scripted.leases.end(live(scripted))
     before = dropped()
     run(scripted, lambda _: outcomes(outcome), until=1100)
     assert (len(scripted.sent), dropped() - before) == (1, is_dropped)
 
 
 def test_a_bulk_reply_of_another_length_is_none(scripted: Scripted) -> None:
-    scripted.state.leases.end(live(scripted))
+    scripted.leases.end(live(scripted))
     first = iter([outcomes()])
     run(scripted, lambda send: next(first, accept(send)), until=1100)
     assert len(scripted.sent) == 2
@@ -232,15 +234,15 @@ def test_a_bulk_reply_of_another_length_is_none(scripted: Scripted) -> None:
 def test_closing_ends_all_sessions_and_stops(scripted: Scripted) -> None:
     live(scripted, "s-1")
     live(scripted, "s-2")
-    scripted.state.leases.close(scripted.now + 5)
+    scripted.leases.close(scripted.now + 5)
     run(scripted, accept)
     assert [ids(send, "complete") for _, send in scripted.sent] == [["s-1", "s-2"]]
     assert scripted.now == 1000
 
 
 def test_closing_waits_for_placements_under_way(scripted: Scripted) -> None:
-    scripted.state.leases.placing = 1
-    scripted.state.leases.close(scripted.now + 5)
+    scripted.leases.placing = 1
+    scripted.leases.close(scripted.now + 5)
     run(scripted, accept)
     assert scripted.now == 1005
 
@@ -248,6 +250,6 @@ def test_closing_waits_for_placements_under_way(scripted: Scripted) -> None:
 def test_closing_stops_at_its_deadline() -> None:
     scripted = Scripted(timeout=10)
     live(scripted)
-    scripted.state.leases.close(scripted.now + 5)
+    scripted.leases.close(scripted.now + 5)
     run(scripted, silent(scripted))
     assert scripted.now == 1005

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from slta_client import AsyncClient, Client, Session, copies
+from slta_client import AsyncClient, Client, Session, fallback
 from testbed.awaiting import eventually, until
 from testbed.gate import Answer, Gate, Late, Silence
 from testbed.live_fleet import Fleet
@@ -26,12 +26,11 @@ AWAY = Answer(503, "store_unavailable")
 
 
 def has_copy(client: AsyncClient | Client) -> bool:
-    fallback = client._state.fallback
-    return fallback is not None and bool(fallback.copies.known)
+    return bool(client._engine.fallback.known)
 
 
 def is_reported(client: AsyncClient | Client) -> bool:
-    return not client._state.leases.unreported()
+    return not client._engine.leases.unreported()
 
 
 def known(fleet: Fleet, sessions: list[Session]) -> bool:
@@ -158,7 +157,7 @@ async def test_a_session_that_slta_refuses_goes_on(
 
 
 async def test_unchanged_endpoints_are_not_resent(fleet: Fleet, between: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copies, "REFRESH_SECONDS", 0.01)
+    monkeypatch.setattr(fallback, "REFRESH_SECONDS", 0.01)
     async with AsyncClient(between.url, fleet.name, **OPTIONS):
         await eventually(lambda: len(between.replies) > 5)
     heads = [status for _, status in between.replies if status]
@@ -180,10 +179,10 @@ def test_a_child_knows_its_parents_endpoints(fleet: Fleet) -> None:
         until(lambda: has_copy(client))
 
         def work() -> None:
-            client._engine._connections._base = "http://127.0.0.1:1"
+            client._engine._base = "http://127.0.0.1:1"
             with client.session("childs") as session:
                 assert session.placed_by == "fallback"
-                assert client._state.leases.unreported() == [session]
+                assert client._engine.leases.unreported() == [session]
             client.close(0)
 
         assert in_child(work) == 0

@@ -6,12 +6,13 @@ import random
 
 import pytest
 
-from slta_client import errors
-from slta_client.budget import RetryBudget
+from slta_client import session as errors
+from slta_client.breaker import RetryBudget
+from slta_client.calls import Send
+from slta_client.keeping import keep
 from slta_client.placing import place
 from slta_client.replies import Reply, failed
 from slta_client.rules import delay_seconds, rule_of
-from slta_client.steps import Send
 from tests.client.scripted import RULES, Scripted, ends, placed, pools, refused, replies, wanted
 from tests.inventory import each
 
@@ -24,7 +25,7 @@ UNKNOWN = refused("unknown_session", 404)
 @each("code", sorted(code for code, rule in RULES.items() if rule.soon))
 def test_a_hiccup_is_repeated_with_the_same_id_after_50_ms_whatever_retry_after_says(code: str) -> None:
     scripted = Scripted()
-    scripted.run(place(scripted.state, wanted()), replies(refused(code, retry_after=1), placed()))
+    scripted.run(place(scripted, wanted()), replies(refused(code, retry_after=1), placed()))
     assert scripted.waits == [0.05]
     assert [send.body["session_id"] for _, send in scripted.sent] == ["s-1", "s-1"]
 
@@ -33,7 +34,7 @@ def test_a_hiccup_is_repeated_with_the_same_id_after_50_ms_whatever_retry_after_
 def test_a_success_that_is_no_placement_is_repeated_and_its_session_ended(body: dict[str, object]) -> None:
     scripted = Scripted()
     with pytest.raises(errors.UnavailableError, match="invalid_reply"):
-        scripted.run(place(scripted.state, wanted()), lambda _: Reply(200, "", body))
+        scripted.run(place(scripted, wanted()), lambda _: Reply(200, "", body))
     assert len(scripted.sent) > 1
     assert ends(scripted) == ["s-1"]
 
@@ -41,7 +42,7 @@ def test_a_success_that_is_no_placement_is_repeated_and_its_session_ended(body: 
 def test_a_second_retry_waits_for_retry_after() -> None:
     scripted = Scripted(timeout=10)
     hiccup = refused("store_unavailable", retry_after=1)
-    scripted.run(place(scripted.state, wanted()), replies(hiccup, hiccup, placed()))
+    scripted.run(place(scripted, wanted()), replies(hiccup, hiccup, placed()))
     first, second = scripted.waits
     assert first == 0.05
     assert 1 <= second <= 1.25
@@ -50,12 +51,12 @@ def test_a_second_retry_waits_for_retry_after() -> None:
 @each("code", ["rate_limited", "http_429"])
 def test_overload_is_repeated_after_retry_after_only(code: str) -> None:
     scripted = Scripted(timeout=10)
-    scripted.run(place(scripted.state, wanted()), replies(refused(code, 429, retry_after=2), placed()))
+    scripted.run(place(scripted, wanted()), replies(refused(code, 429, retry_after=2), placed()))
     assert 2 <= scripted.waits[0] <= 2.5
 
 
 def test_it_asks_for_its_lease_and_begins_it_anew_with_each_attempt(scripted: Scripted) -> None:
-    scripted.run(place(scripted.state, wanted()), replies("disconnected", placed()))
+    scripted.run(place(scripted, wanted()), replies("disconnected", placed()))
     body = {"session_id": "s-1", "touch": True, "lease_seconds": 30.0}
     assert [send.body for _, send in scripted.sent] == [body, body]
 
@@ -64,28 +65,28 @@ def test_it_asks_for_its_lease_and_begins_it_anew_with_each_attempt(scripted: Sc
 def test_a_4xx_but_408_and_429_is_never_repeated(status: int) -> None:
     scripted = Scripted()
     with pytest.raises(errors.RefusedError):
-        scripted.run(place(scripted.state, wanted()), replies(refused("new_code", status)))
+        scripted.run(place(scripted, wanted()), replies(refused("new_code", status)))
     assert (scripted.waits, ends(scripted)) == ([], [])
 
 
 def test_an_ended_id_is_not_repeated_and_says_why(scripted: Scripted) -> None:
     with pytest.raises(errors.SessionEndedError) as caught:
-        scripted.run(place(scripted.state, wanted()), replies(refused("session_ended", 409, reason="failed")))
+        scripted.run(place(scripted, wanted()), replies(refused("session_ended", 409, reason="failed")))
     assert (caught.value.reason, scripted.waits) == ("failed", [])
 
 
 def test_a_connection_closed_before_the_request_is_repeated_at_once_and_without_the_budget(scripted: Scripted) -> None:
     closed = failed("disconnected", reused=True)
-    session = scripted.run(place(scripted.state, wanted()), lambda _: placed() if len(scripted.sent) > 20 else closed)
+    session = scripted.run(place(scripted, wanted()), lambda _: placed() if len(scripted.sent) > 20 else closed)
     assert session is not None
     assert scripted.waits == []
-    assert scripted.state.budget.spend()
+    assert scripted.breaker.spend()
 
 
 def test_no_retry_begins_after_the_deadline() -> None:
     scripted = Scripted(timeout=1)
     with pytest.raises(errors.UnavailableError):
-        scripted.run(place(scripted.state, wanted()), replies(refused("overloaded", retry_after=1)))
+        scripted.run(place(scripted, wanted()), replies(refused("overloaded", retry_after=1)))
 
 
 def test_each_attempt_has_what_is_left_of_the_deadline() -> None:
@@ -95,7 +96,7 @@ def test_each_attempt_has_what_is_left_of_the_deadline() -> None:
         scripted.now += 0.3
         return placed() if len(scripted.sent) == 2 else failed("disconnected")
 
-    scripted.run(place(scripted.state, wanted()), slow)
+    scripted.run(place(scripted, wanted()), slow)
     assert [round(send.seconds, 2) for _, send in scripted.sent] == [1.0, 0.65]
 
 
@@ -106,7 +107,7 @@ def test_the_time_in_the_queue_puts_off_deadline_and_lease_and_ends_after_5_s() 
         scripted.now += 3.2
         return placed(30)._replace(waited=0.5) if len(scripted.sent) == 2 else failed("unreachable")._replace(waited=3)
 
-    session = scripted.run(place(scripted.state, wanted()), busy)
+    session = scripted.run(place(scripted, wanted()), busy)
     limits = [(round(send.seconds, 2), round(send.patience, 2)) for _, send in scripted.sent]
     assert limits == [(1.0, 5.0), (0.75, 1.75)]
     assert session is not None
@@ -125,18 +126,18 @@ def test_the_budget_allows_three_retries_and_one_for_ten_first_tries() -> None:
 
 
 def test_each_placement_earns_a_tenth_of_a_retry(scripted: Scripted) -> None:
-    while scripted.state.budget.spend():
+    while scripted.breaker.spend():
         pass
     for _ in range(11):
-        scripted.run(place(scripted.state, wanted()), replies(placed()))
-    assert scripted.state.budget.spend()
+        scripted.run(place(scripted, wanted()), replies(placed()))
+    assert scripted.breaker.spend()
 
 
 def test_without_budget_nothing_is_repeated(scripted: Scripted) -> None:
-    while scripted.state.budget.spend():
+    while scripted.breaker.spend():
         pass
     with pytest.raises(errors.UnavailableError):
-        scripted.run(place(scripted.state, wanted()), replies("unreachable"))
+        scripted.run(place(scripted, wanted()), replies("unreachable"))
 
 
 def test_the_delay_without_retry_after_doubles_up_to_two_seconds() -> None:
@@ -156,40 +157,40 @@ def test_an_unknown_5xx_may_have_been_applied(status: int) -> None:
 
 def test_a_definite_refusal_leaves_nothing_to_end(scripted: Scripted) -> None:
     with pytest.raises(errors.NoCapacityError):
-        scripted.run(place(scripted.state, wanted()), replies(refused("no_capacity", retry_after=1)))
+        scripted.run(place(scripted, wanted()), replies(refused("no_capacity", retry_after=1)))
     assert ends(scripted) == []
 
 
 def test_a_refusal_of_the_same_id_does_not_cancel_the_end_that_is_due(scripted: Scripted) -> None:
     with pytest.raises(errors.UnavailableError):
-        scripted.run(place(scripted.state, wanted()), lambda _: failed("timeout"))
+        scripted.run(place(scripted, wanted()), lambda _: failed("timeout"))
     with pytest.raises(errors.RefusedError):
-        scripted.run(place(scripted.state, wanted()), replies(refused("unauthenticated", 401)))
+        scripted.run(place(scripted, wanted()), replies(refused("unauthenticated", 401)))
     assert ends(scripted) == ["s-1"]
 
 
 def test_a_placement_that_is_answered_after_the_client_was_closed_is_ended(scripted: Scripted) -> None:
 
     def closing(_: Send) -> Reply:
-        scripted.state.leases.close(scripted.now + 5)
+        scripted.leases.close(scripted.now + 5)
         return placed()
 
     with pytest.raises(RuntimeError, match="closed"):
-        scripted.run(place(scripted.state, wanted()), closing)
+        scripted.run(place(scripted, wanted()), closing)
     assert ends(scripted) == ["s-1"]
 
 
 def test_the_same_id_placed_again_is_not_ended_by_the_earlier_attempt(scripted: Scripted) -> None:
     with pytest.raises(errors.UnavailableError):
-        scripted.run(place(scripted.state, wanted()), lambda _: failed("timeout"))
-    scripted.run(place(scripted.state, wanted()), replies(placed()))
+        scripted.run(place(scripted, wanted()), lambda _: failed("timeout"))
+    scripted.run(place(scripted, wanted()), replies(placed()))
     assert ends(scripted) == []
 
 
 @pytest.mark.parametrize("reply", [placed(), failed("unreachable")])
 def test_an_end_under_way_is_not_repeated_once_the_same_id_is_placed_again(reply: Reply) -> None:
     scripted = Scripted(pools())
-    scripted.state.leases.abandon("a", "s-1", scripted.now + 30)
+    scripted.leases.abandon("a", "s-1", scripted.now + 30)
     ended: list[str] = []
 
     def serve(send: Send) -> Reply:
@@ -197,12 +198,12 @@ def test_an_end_under_way_is_not_repeated_once_the_same_id_is_placed_again(reply
         under_way = [one["complete"]["session_id"] for one in operations if "complete" in one]
         ended.extend(under_way)
         if under_way:
-            scripted.run(place(scripted.state, wanted()), lambda _: reply)
+            scripted.run(place(scripted, wanted()), lambda _: reply)
         return failed("timeout")
 
-    scripted.run(scripted.state.keep(), serve, until=scripted.now + 5)
+    scripted.run(keep(scripted), serve, until=scripted.now + 5)
     assert ended == ["s-1"]
-    assert scripted.state.leases.live_in("a") == 1
+    assert scripted.leases.live_in("a") == 1
 
 
 # Capacity
@@ -210,7 +211,7 @@ def test_an_end_under_way_is_not_repeated_once_the_same_id_is_placed_again(reply
 
 def test_it_asks_for_capacity_again_until_the_wait_is_over(scripted: Scripted) -> None:
     with pytest.raises(errors.NoCapacityError):
-        scripted.run(place(scripted.state, wanted(wait=5)), lambda _: refused("no_capacity", retry_after=1))
+        scripted.run(place(scripted, wanted(wait=5)), lambda _: refused("no_capacity", retry_after=1))
     assert sum(scripted.waits) == pytest.approx(5)
     assert len(scripted.sent) == len(scripted.waits) + 1
 
@@ -222,7 +223,7 @@ def test_it_asks_for_capacity_again_until_the_wait_is_over(scripted: Scripted) -
 def test_the_next_fleet_is_asked_after_a_definite_refusal(code: str) -> None:
     scripted = Scripted()
     session = scripted.run(
-        place(scripted.state, wanted("a", "b")), lambda send: placed() if send.fleet == "b" else refused(code)
+        place(scripted, wanted("a", "b")), lambda send: placed() if send.fleet == "b" else refused(code)
     )
     assert session is not None
     assert (session.fleet, scripted.calls[-1]) == ("b", ("b", "assign"))
@@ -232,13 +233,13 @@ def test_the_next_fleet_is_asked_after_a_definite_refusal(code: str) -> None:
 def test_the_next_fleet_is_not_asked_after_anything_else(code: str) -> None:
     scripted = Scripted()
     with pytest.raises(errors.PlacementError):
-        scripted.run(place(scripted.state, wanted("a", "b")), lambda _: refused(code))
+        scripted.run(place(scripted, wanted("a", "b")), lambda _: refused(code))
     assert {fleet for fleet, _ in scripted.calls} == {"a"}
 
 
 def test_a_doubtful_fleet_has_ended_the_id_before_the_next_one_is_asked(scripted: Scripted) -> None:
     full = refused("no_capacity")
-    scripted.run(place(scripted.state, wanted("a", "b")), replies("disconnected", full, UNKNOWN, placed()))
+    scripted.run(place(scripted, wanted("a", "b")), replies("disconnected", full, UNKNOWN, placed()))
     assert scripted.calls == [("a", "assign"), ("a", "assign"), ("a", "complete"), ("b", "assign")]
     assert ends(scripted) == []
 
@@ -246,7 +247,7 @@ def test_a_doubtful_fleet_has_ended_the_id_before_the_next_one_is_asked(scripted
 def test_while_a_doubtful_fleet_does_not_confirm_the_end_no_other_is_asked(scripted: Scripted) -> None:
     served = replies("disconnected", refused("no_capacity"), "timeout", "timeout", "timeout")
     with pytest.raises(errors.UnavailableError) as caught:
-        scripted.run(place(scripted.state, wanted("a", "b")), served)
+        scripted.run(place(scripted, wanted("a", "b")), served)
     assert caught.value.code == "outcome_unknown"
     assert {fleet for fleet, _ in scripted.calls} == {"a"}
     assert ends(scripted) == ["s-1"]
@@ -254,7 +255,7 @@ def test_while_a_doubtful_fleet_does_not_confirm_the_end_no_other_is_asked(scrip
 
 def test_all_fleets_are_asked_again_while_waiting_for_capacity(scripted: Scripted) -> None:
     full = refused("no_capacity", retry_after=1)
-    scripted.run(place(scripted.state, wanted("a", "b", wait=2)), replies(full, full, placed()))
+    scripted.run(place(scripted, wanted("a", "b", wait=2)), replies(full, full, placed()))
     assert scripted.calls == [("a", "assign"), ("b", "assign"), ("a", "assign")]
 
 
@@ -264,6 +265,6 @@ def test_the_lease_counts_from_when_the_answered_attempt_was_sent(scripted: Scri
         scripted.now += 0.2
         return placed(30)
 
-    session = scripted.run(place(scripted.state, wanted()), slow)
+    session = scripted.run(place(scripted, wanted()), slow)
     assert session is not None
     assert (session.lease_ends_at, session.due_at) == (1030.0, 1010.0)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
+from slta_client import keeping
+from slta_client.calls import Send
 from slta_client.replies import Reply, failed
 from slta_client.session import Session
-from slta_client.steps import Send
 from tests.client.scripted import Scripted, Server, ends, opened, outcomes, placed, pools, put, replies, wanted
 from tests.inventory import each
 
@@ -22,7 +23,7 @@ def keep(scripted: Scripted, server: Server, until: float) -> list[tuple[float, 
     """Run the loop of leases; the operations that were sent, each with its time. Endpoints are not answered."""
     scripted.sent.clear()
     serve: Server = lambda send: failed("unreachable") if send.body is None else server(send)  # noqa: E731
-    scripted.run(scripted.state.keep(), serve, until)
+    scripted.run(keeping.keep(scripted), serve, until)
     return [(at, one) for at, send in scripted.sent if send.body for one in send.body["operations"]]
 
 
@@ -57,7 +58,7 @@ def test_a_session_of_the_fallback_is_reported_late_with_its_lease_and_then_rene
     sent = keep(scripted, taken(), start + 25)
     report = {"session_id": "s-1", "pool_id": session.pool_id, "late": True, "lease_seconds": 30.0}
     assert sent == [(start, {"report": report}), *[(start + at, {"renew": {"session_id": "s-1"}}) for at in (10, 20)]]
-    assert scripted.state.leases.unreported() == []
+    assert scripted.leases.unreported() == []
 
 
 @each(("lease", "fields"), [(None, set()), (0.0, {"lease_seconds"})])
@@ -84,7 +85,7 @@ def test_reports_are_repeated_every_two_seconds_at_least_until_slta_answers() ->
     server: Server = lambda send: taken()(send) if scripted.now >= back else failed("unreachable")  # noqa: E731
     times = [at for at, operation in keep(scripted, server, back + 3) if "report" in operation]
     assert back <= times[-1] <= back + 2
-    assert scripted.state.leases.unreported() == []
+    assert scripted.leases.unreported() == []
 
 
 def test_a_thousand_reports_are_one_call(scripted: Scripted) -> None:
@@ -117,15 +118,15 @@ def test_a_refused_report_is_repeated_each_minute_and_the_session_goes_on(code: 
     sent = keep(scripted, answering(lambda _: (409, {"code": code})), start + 150)
     assert kinds(sent) == ["report"] * 3
     assert [round((at - start) / 60, 1) for at, _ in sent] == [0, 1, 2]
-    assert (session.lost, scripted.lost) == (None, [])
+    assert session.lost is None
 
 
 def test_a_report_of_an_ended_id_is_not_repeated_and_the_session_goes_on() -> None:
     scripted, session = placed_away(doubt=True)
     server = answering(lambda _: (409, {"code": "session_ended"}))
     assert kinds(keep(scripted, server, scripted.now + 1000)) == ["report"]
-    assert (session.lost, scripted.lost, scripted.state.leases.unreported()) == (None, [], [session])
-    scripted.state.leases.end(session)
+    assert (session.lost, scripted.leases.unreported()) == (None, [session])
+    scripted.leases.end(session)
     assert ends(scripted) == []
 
 
@@ -147,7 +148,7 @@ def test_a_refused_report_is_counted_and_logged(caplog: pytest.LogCaptureFixture
 @each(("doubt", "sent"), [({}, []), ({"doubt": True}, ["complete"])])
 def test_a_session_is_completed_only_if_slta_may_know_it(doubt: dict[str, bool], sent: list[str]) -> None:
     scripted, session = placed_away(**doubt)
-    scripted.state.leases.end(session)
+    scripted.leases.end(session)
     assert kinds(keep(scripted, taken(), scripted.now + 100)) == sent
 
 
@@ -155,7 +156,7 @@ def test_a_session_is_completed_only_if_slta_may_know_it(doubt: dict[str, bool],
 def test_a_report_that_may_have_arrived_is_followed_by_an_end(code: str, ended: list[str]) -> None:
     scripted, session = placed_away()
     keep(scripted, lambda _: failed(code), scripted.now)
-    scripted.state.leases.end(session)
+    scripted.leases.end(session)
     assert kinds(keep(scripted, taken(), scripted.now + 100)) == ended
 
 
@@ -163,7 +164,7 @@ def test_the_end_is_repeated_for_as_long_as_the_lease_of_the_last_report_lasts()
     scripted, session = placed_away(lease=30.0)
     away = scripted.now + 500
     keep(scripted, lambda _: failed("timeout"), away)
-    scripted.state.leases.end(session)
+    scripted.leases.end(session)
     times = [at - away for at, _ in keep(scripted, lambda _: failed("timeout"), away + 200)]
     assert 80 < max(times) < 90
 
@@ -173,7 +174,7 @@ def test_a_session_that_ends_during_its_report_is_completed() -> None:
 
     def serve(send: Send) -> Reply:
         if "report" in send.body["operations"][0]:
-            scripted.state.leases.end(session)
+            scripted.leases.end(session)
             return failed("timeout")
         return outcomes(UNKNOWN)
 
@@ -182,7 +183,7 @@ def test_a_session_that_ends_during_its_report_is_completed() -> None:
 
 def test_closing_reports_nothing_more() -> None:
     scripted, _ = placed_away()
-    scripted.state.leases.close(scripted.now + 5)
+    scripted.leases.close(scripted.now + 5)
     assert keep(scripted, taken(), scripted.now + 100) == []
 
 
@@ -190,7 +191,7 @@ def test_a_client_that_was_closed_meanwhile_places_nothing_by_the_fallback(scrip
     scripted.falls_back(pools())
 
     def closing(_: Send) -> Reply:
-        scripted.state.leases.close(scripted.now + 5)
+        scripted.leases.close(scripted.now + 5)
         return failed("timeout")
 
     with pytest.raises(RuntimeError, match="closed"):
@@ -211,7 +212,7 @@ def test_the_breaker_and_unreported_sessions_are_gauges() -> None:
     scripted, session = placed_away()
     opened(scripted)
     assert (gauge("open_breakers"), gauge("unreported_sessions")) == (before[0] + 1, before[1] + 1)
-    scripted.state.leases.end(session)
+    scripted.leases.end(session)
     assert gauge("unreported_sessions") == before[1]
 
 

@@ -61,7 +61,7 @@ def test_many_threads_share_one_client_and_one_thread_of_it(client: Client, flee
 
 def test_the_thread_of_an_idle_client_sleeps(fleet: Fleet) -> None:
     with Client(fleet.service.url, fleet.name, timeout=30) as client, client.session():
-        until(lambda: not client._engine._changed.is_set())
+        until(lambda: not client._engine.changed.is_set())
 
 
 def test_a_client_that_was_never_used_can_be_closed(fleet: Fleet) -> None:

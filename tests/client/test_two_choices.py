@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from slta_client.endpoints import Endpoints
-from slta_client.two_choices import choose
+from slta_client.fallback import better
 from tests.inventory import each
 
 
@@ -29,7 +29,7 @@ def chosen(
     found: Endpoints, changes: Mapping[str, int] | None = None, times: int = 2000, weight: float = 1.0
 ) -> Counter[str | None]:
     rng = random.Random(1)
-    pools = [choose(found, changes or {}, weight, rng) for _ in range(times)]
+    pools = [better(found, changes or {}, weight, rng) for _ in range(times)]
     return Counter(pool and pool.pool_id for pool in pools)
 
 
@@ -68,7 +68,7 @@ def test_one_pool_with_room_among_many_full_ones_is_found() -> None:
 
 @each("found", [endpoints(), endpoints(pool_class("a", 10)), endpoints(pool_class("a", 2, 2, 3))])
 def test_without_a_pool_with_room_none_is_chosen(found: Endpoints) -> None:
-    assert choose(found, {}, 1.0, random.Random(1)) is None
+    assert better(found, {}, 1.0, random.Random(1)) is None
 
 
 @each(("change", "better"), [(1, "a-1"), (0, "a-0"), (-1, "a-0")])
@@ -87,18 +87,18 @@ def test_ten_clients_together_level_the_pools_and_no_more() -> None:
     clients: list[Counter[str]] = [Counter() for _ in range(10)]
     for number in range(1000):
         changes = clients[number % 10]
-        changes[choose(found, changes, 10.0, rng).pool_id] += 1
+        changes[better(found, changes, 10.0, rng).pool_id] += 1
     begun = sum(clients, Counter[str]())
     per_pool = [sum(count for pool, count in begun.items() if pool[0] == name) / 20 for name in "ab"]
     assert 20 + per_pool[0] == pytest.approx(30 + per_pool[1], abs=3)
 
 
 def test_own_sessions_fill_a_pool() -> None:
-    assert choose(endpoints(pool_class("a", 2, 1)), {"a-0": 1}, 1.0, random.Random(1)) is None
+    assert better(endpoints(pool_class("a", 2, 1)), {"a-0": 1}, 1.0, random.Random(1)) is None
 
 
 def test_a_single_pool_is_chosen_with_what_is_known_of_it() -> None:
-    pool = choose(endpoints(pool_class("a", 7, 3)), {}, 1.0, random.Random(1))
+    pool = better(endpoints(pool_class("a", 7, 3)), {}, 1.0, random.Random(1))
     assert pool == ("a-0", "a", None, 7, 3)
 
 

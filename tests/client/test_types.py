@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slta_client import errors
+from slta_client import session as errors
 from slta_client.endpoints import Endpoints
 from tests.client.scripted import Scripted, opened, placed, put, refused, replies, wanted
 from tests.client.test_reports import keep

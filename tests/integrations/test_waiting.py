@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from slta_client.waiting import is_set_within
+from slta_client.timer import is_set_within
 
 
 async def test_a_cancellation_at_the_moment_of_the_event_is_not_lost() -> None:

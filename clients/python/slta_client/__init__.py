@@ -3,51 +3,40 @@
 | module | owns |
 |---|---|
 | async_client, sync_client | one asyncio task, or one thread with an event loop, for each client |
-| backoff | pauses before a call is repeated |
-| base_client | arguments that both clients are made with |
-| breaker | the circuit breaker before the fallback |
-| budget | the retry budget |
-| calls | the queue of placements' calls |
+| base_client | options of both clients; begin and end of a session and of the client |
+| breaker | when slta is asked again, and when not at all: retry budget and circuit breaker |
+| calls | a call, and the queue of placements' calls |
 | codes | what error codes mean; made of the service's table |
-| connections | what a request of the loops is in HTTP |
-| copies | the last known endpoints of a client's fleets |
-| copy_file | the file of these copies |
-| endpoints | active pools of a fleet, in columns |
-| engine | I/O: drives the loops of a client in one event loop |
-| errors | what a session raises |
-| fallback | the choice of a pool while slta does not answer |
+| endpoints | active pools of a fleet, in columns, and the file of them |
+| engine | what a client's placements and its loop of leases share, and their I/O |
+| fallback | the last known endpoints, and the better of two pools while slta does not answer |
 | http | aiohttp's connections: one request, and why there is no reply |
 | keeping | the loop of renewals, completes and reports |
-| lanes | one fleet's schedule of renewals, and its queue of completes |
+| lanes | one fleet's schedules of renewals and of reports, and its queue of completes |
 | leases | the live sessions and the lanes of all fleets |
 | metrics | counters, if prometheus_client is importable |
-| options | what a client is made with |
 | placing | the placement of one session, in order of preference of the fleets |
 | release | the version |
 | replies | a reply, or why there is none, as a value; what a failure means |
-| reports | one fleet's schedule of sessions to report, as the fallback placed them |
-| rules | which replies are repeated, and when |
-| session | a placed session |
-| steps | what the loops ask of the I/O |
-| timer | a timer that a late event loop does not shorten |
-| two_choices | the better of two random pools |
-| waiting | waits for an event |
+| rules | which replies are repeated, when, and the pauses between |
+| session | a session that is wanted, one that is placed, and what it raises |
+| timer | a timer that a late event loop does not shorten, a time limit, and the wait for an event |
 
-The loops in `placing` and `keeping` are generators without I/O, clock or threads; the engine drives them.
+`placing` and `keeping` have no I/O, clock or threads of their own: tests give them an `Engine` that has none either.
 """
 
 from slta_client.async_client import AsyncClient
 from slta_client.breaker import Breaker
-from slta_client.errors import (
+from slta_client.release import VERSION
+from slta_client.session import (
     NoCapacityError,
     PlacementError,
     RefusedError,
+    Session,
     SessionEndedError,
     SessionLostError,
     UnavailableError,
 )
-from slta_client.release import VERSION
-from slta_client.session import Session
 from slta_client.sync_client import Client
 
 __version__ = VERSION

@@ -1,4 +1,7 @@
-"""Circuit breaker: opens after failures of placements in a row, then lets one probe at a time through."""
+"""Circuit breaker: how often an slta that does not answer is asked again, and when it is not asked at all.
+
+Retries take tokens of a budget. After failures of placements in a row it opens, then lets one probe at a time through.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,11 @@ import random
 from dataclasses import dataclass
 from math import inf
 
-from slta_client.replies import Reply, failed
+from slta_client.replies import BUSY, Reply, failed
+from slta_client.rules import bound_seconds, is_away
+
+RATIO = 0.1
+RESERVE = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,17 +34,37 @@ class Breaker:
             raise ValueError("a breaker needs failures >= 1 and 0 < open_seconds <= max_open_seconds")
 
 
-class CircuitBreaker:
-    """Circuit breaker: closed, open until `open_until`, or half-open from then on. Times are of the client's clock."""
+class RetryBudget:
+    """Retry budget: in any period at most `ratio` of its first tries, plus `reserve`."""
+
+    def __init__(self, reserve: float = RESERVE, ratio: float = RATIO) -> None:
+        self._tokens = self._reserve = reserve
+        self._ratio = ratio
+
+    def earn(self) -> None:
+        """Count a first try."""
+        self._tokens = min(self._reserve, self._tokens + self._ratio)
+
+    def spend(self) -> bool:
+        """Take a token for a retry; False if none is left."""
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class CircuitBreaker(RetryBudget):
+    """Circuit breaker of a client: closed, open until `open_until`, or half-open from then on, and its retry budget."""
 
     def __init__(self, limits: Breaker, rng: random.Random) -> None:
+        super().__init__()
         self._limits = limits
         self._rng = rng
         self._failures = 0
-        self._seconds = 0.0
+        """In a row; once open, the probe's only."""
         self._probe: object | None = None
         self.open_until = -inf
-        """When a probe may be sent; -inf: closed."""
+        """When a probe may be sent, in seconds of the client's clock; -inf: closed."""
         self.last = failed("")
         """Reply to the last placement that failed."""
 
@@ -47,7 +74,7 @@ class CircuitBreaker:
         return self.open_until == -inf
 
     def admit(self, now: float) -> object | None:
-        """Admission of a placement, to be given back by `leave`; None: do not send it."""
+        """Admission of a placement, to be given back by `settle`; None: do not send it."""
         if self.is_closed:
             return object()
         if now < self.open_until or self._probe is not None:
@@ -55,29 +82,24 @@ class CircuitBreaker:
         self._probe = object()
         return self._probe
 
-    def leave(self, admission: object | None) -> None:
-        """The placement is over, also without a result."""
-        if admission is self._probe:
+    def settle(self, admission: object | None, reply: Reply | None, now: float) -> None:
+        """A placement is over, with its last reply or none: an answer closes, a failure counts unless it was queued."""
+        is_probe = admission is not None and admission is self._probe
+        if is_probe:
             self._probe = None
-
-    def answered(self) -> None:
-        """Close: slta answered a placement."""
-        self._failures, self._seconds, self.open_until = 0, 0.0, -inf
-
-    def failed(self, admission: object | None, reply: Reply, now: float) -> None:
-        """Count a placement that slta did not answer. Once open, only the probe's failure counts."""
+        if reply is None or reply.code == BUSY:
+            return
+        if not is_away(reply):
+            self._failures, self.open_until = 0, -inf
+            return
         self.last = reply
-        if self.is_closed:
+        if self.is_closed or is_probe:
             self._failures += 1
-            if self._failures >= self._limits.failures:
-                self._open(self._limits.open_seconds, now)
-        elif admission is not None and admission is self._probe:
-            self._open(min(2 * self._seconds, self._limits.max_open_seconds), now)
+            excess = self._failures - self._limits.failures
+            if excess >= 0:
+                seconds = bound_seconds(excess, self._limits.open_seconds, self._limits.max_open_seconds)
+                self.open_until = now + seconds * self._rng.uniform(0.75, 1.0)
 
     def heard(self, now: float) -> None:
         """Allow a probe at once: slta answered another call."""
         self.open_until = min(self.open_until, now)
-
-    def _open(self, seconds: float, now: float) -> None:
-        self._seconds = seconds
-        self.open_until = now + seconds * self._rng.uniform(0.75, 1.0)

@@ -1,4 +1,4 @@
-"""Queue of calls for placements: first in, first out, a few under way at once; what has waited leaves in bulk calls.
+"""Calls, and the queue of placements' calls: first in, first out, few under way; what has waited leaves in bulk calls.
 
 A call that is not sent in time is `busy`. One whose caller was cancelled is not sent, or given up if it is under way.
 """
@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 from slta_client.lanes import NAME
 from slta_client.replies import BUSY, TIMEOUT, Reply, failed, outcomes
-from slta_client.steps import Send
-from slta_client.timer import Timer
+from slta_client.timer import Timer, limit
 
 MAX_UNDER_WAY = 32
 """Calls at once."""
@@ -25,31 +24,39 @@ BULK = 128
 GRACE_SECONDS = 0.05
 
 
+class Send(NamedTuple):
+    """POST `body` as JSON to a fleet's call; the reply within so many seconds.
+
+    Without a body, GET it, if it has another ETag than this. A placement's call may wait for its turn before; all
+    together takes at most `patience` seconds. Calls without that bound wait for no others.
+    """
+
+    fleet: str
+    call: str
+    body: Mapping[str, Any] | None
+    seconds: float
+    etag: str | None = None
+    patience: float = inf
+
+
 class _Call:
     """Call that waits for its turn, then for its reply."""
 
+    timer: Timer
+
     def __init__(self, send: Send) -> None:
-        self.loop = asyncio.get_running_loop()
         self.send = send
+        self.loop = asyncio.get_running_loop()
         self.reply: asyncio.Future[Reply] = self.loop.create_future()
         self.since = self.loop.time()
         self.waited = 0.0
         self.task: asyncio.Task[None] | None = None
-        self.timer = Timer(send.patience, partial(self.settle, failed(BUSY)))
 
     def leave(self, task: asyncio.Task[None] | None) -> float:
         """Its turn has come; the seconds left for its reply. After them the attempt says why there is none."""
         self.task = task
         self.waited = self.loop.time() - self.since
-        left = min(self.send.seconds, self.timer.left)
-        self.timer.cancel()
-        self.timer = Timer(left + GRACE_SECONDS, partial(self.settle, failed(TIMEOUT)))
-        return left
-
-    def settle(self, reply: Reply) -> None:
-        """Hand over the reply, unless it has one or nobody waits."""
-        if not self.reply.done():
-            self.reply.set_result(reply._replace(waited=self.waited))
+        return min(self.send.seconds, self.timer.left - GRACE_SECONDS)
 
 
 class Calls:
@@ -64,15 +71,18 @@ class Calls:
     async def send(self, send: Send) -> Reply:
         """The reply within `send.seconds` of its turn and `send.patience` of now."""
         call = _Call(send)
-        self._queues.setdefault(_company(send), deque()).append(call)
-        self._leave()
         try:
-            return await call.reply
+            async with limit(send.patience + GRACE_SECONDS) as call.timer:
+                self._queues.setdefault(_company(send), deque()).append(call)
+                self._leave()
+                reply = await call.reply
+        except TimeoutError:
+            reply = failed(TIMEOUT if call.task else BUSY)
         finally:
-            call.timer.cancel()
             company = self._under_way.get(call.task, [])
             if call.task and call.reply.cancelled() and all(one.reply.done() for one in company):
                 call.task.cancel()
+        return reply._replace(waited=call.waited)
 
     def _leave(self) -> None:
         """Send what may be sent."""
@@ -109,14 +119,12 @@ class Calls:
         if len(calls) == 1:
             found = [await self._attempt(send._replace(seconds=seconds))]
         else:
-            reply = await self._attempt(Send(send.fleet, "operations", _bulk(calls), seconds))
+            operations = [{call.send.call: call.send.body} for call in calls]
+            reply = await self._attempt(Send(send.fleet, "operations", {"operations": operations}, seconds))
             found = outcomes(reply, len(calls))
         for call, outcome in zip(calls, found, strict=True):
-            call.settle(outcome)
-
-
-def _bulk(calls: Sequence[_Call]) -> Mapping[str, Any]:
-    return {"operations": [{call.send.call: call.send.body} for call in calls]}
+            if not call.reply.done():
+                call.reply.set_result(outcome)
 
 
 def _company(send: Send) -> object:

@@ -1,10 +1,19 @@
-"""Endpoints of a fleet: its active pools with their addresses, capacities and last known occupancies, in columns."""
+"""Endpoints of a fleet: its active pools with their addresses, capacities and last known occupancies, in columns.
+
+A file has those of a client's fleets. It is replaced as a whole; a file of no use is a warning.
+"""
 
 from __future__ import annotations
 
+import json
+import logging
+import os
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import accumulate
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -15,6 +24,10 @@ DEFAULT_TYPE = "default"
 """Session type that may use all classes."""
 COUNTS = range(2**53)
 """Of sessions, or places, on a pool: those that a float has exactly."""
+MAX_BYTES = 64 * 2**20
+"""Of a file."""
+
+_log = logging.getLogger("slta_client")
 
 
 class Pool(NamedTuple):
@@ -105,3 +118,47 @@ def _checked(one: Mapping[str, Any]) -> dict[str, Any]:
     if not all(count in COUNTS for count in (one["capacity"], *columns["occupancies"])):
         raise TypeError
     return {"name": _typed(one["name"], str), "capacity": one["capacity"], **columns}
+
+
+def load(path: Path, fleets: Sequence[str]) -> dict[str, Endpoints]:
+    """The endpoints of these fleets. One of another fleet is not used, nor is anything of an unreadable file."""
+    try:
+        found = [Endpoints(one) for one in _documents(path)]
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        _log.warning("fallback_file %s is not used: %s", path, error)
+        return {}
+    for one in found:
+        if one.fleet not in fleets:
+            _log.warning("fallback_file %s is not used for fleet %s, which is not this client's", path, one.fleet)
+    return {one.fleet: one for one in found if one.fleet in fleets}
+
+
+def _documents(path: Path) -> list[Mapping[str, Any]]:
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"it has more than {MAX_BYTES} bytes")
+    documents: list[Mapping[str, Any]] = json.loads(path.read_bytes())["endpoints"]
+    return documents
+
+
+def save(path: Path, known: Sequence[Endpoints]) -> None:
+    """Replace the file, or warn: it is never half written."""
+    text = json.dumps({"endpoints": [one.document for one in known]}, separators=(",", ":"))
+    try:
+        _replace(path, text)
+    except (OSError, ValueError) as error:  # ValueError: a path that cannot be one
+        _log.warning("fallback_file %s was not written: %s", path, error)
+
+
+def _replace(path: Path, text: str) -> None:
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", delete=False) as file:
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(file.name).unlink()
+            raise

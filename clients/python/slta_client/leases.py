@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import chain
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from slta_client import metrics
-from slta_client.lanes import Completes, Lane, Renewals
-from slta_client.reports import Reports
+from slta_client.lanes import Completes, End, Lane, Renewals, Reports
 from slta_client.session import Session
 
 HELD_SECONDS = 60.0
@@ -19,15 +18,21 @@ HELD_SECONDS = 60.0
 _log = logging.getLogger("slta_client")
 
 
+class Lanes(NamedTuple):
+    """Lanes of one fleet. A live session is in one of the first two."""
+
+    renewals: Renewals
+    reports: Reports
+    completes: Completes
+
+
 class Leases:
     """Live sessions, their renewals and the ends that wait. Used in one event loop."""
 
-    def __init__(self, on_change: Callable[[Session, int], object] | None = None) -> None:
+    def __init__(self, on_change: Callable[[Session, int], object]) -> None:
         """`on_change` is called with a session and 1 when it begins, and with -1 when it ends."""
-        self._on_change = on_change or (lambda _session, _by: None)
-        self._renewals: dict[str, Renewals] = {}
-        self._reports: dict[str, Reports] = {}
-        self._completes: dict[str, Completes] = {}
+        self._on_change = on_change
+        self._lanes: dict[str, Lanes] = {}
         self.close_at = inf
         """When to stop, whatever waits; inf: not closed."""
         self.placing = 0
@@ -36,20 +41,19 @@ class Leases:
         metrics.watch("unreported_sessions", self, lambda leases: len(leases.unreported()))
 
     def __len__(self) -> int:
-        return sum(len(lane.live) for lane in list(self._renewals.values()))
+        return sum(len(lanes.renewals.live) for lanes in list(self._lanes.values()))
 
     def begin(self, session: Session) -> None:
         """Renew from now on; RuntimeError if the client was closed meanwhile."""
         self.check_open()
-        self._renewals_of(session.fleet).add(session)
+        self._of(session.fleet).renewals.add(session)
         self._on_change(session, 1)
 
     def begin_unreported(self, session: Session) -> None:
         """Report it as soon as slta answers, and renew it from then on. It may hold the id of an end that is queued."""
         self.check_open()
         session.in_doubt = self.withdraw(session.fleet, session.id)
-        lane = self._reports.setdefault(session.fleet, Reports(self._renewals_of(session.fleet)))
-        lane.add(session)
+        self._of(session.fleet).reports.add(session)
         self._on_change(session, 1)
 
     def end(self, session: Session) -> None:
@@ -57,19 +61,19 @@ class Leases:
 
         One that slta cannot know needs no end.
         """
-        for lane in (self._renewals.get(session.fleet), self._reports.get(session.fleet)):
-            if lane is not None and lane.is_live(session):
+        for lane in self._of(session.fleet)[:2]:
+            if lane.is_live(session):
                 self._on_change(session, -1)
                 if lane.end(session):
                     self.abandon(session.fleet, session.id, session.lease_ends_at if session.lease_seconds else inf)
 
     def abandon(self, fleet: str, session_id: str, lease_ends_at: float) -> None:
         """Queue the end of a session that may be live, until slta has ended it by its lease."""
-        self._completes.setdefault(fleet, Completes(fleet)).add(session_id, lease_ends_at + HELD_SECONDS)
+        self._of(fleet).completes.add(End(session_id, lease_ends_at + HELD_SECONDS))
 
     def withdraw(self, fleet: str, session_id: str) -> bool:
         """Forget an end that is not confirmed, as the id is placed again; False if there is none."""
-        return fleet in self._completes and self._completes[fleet].withdraw(session_id)
+        return self._of(fleet).completes.withdraw(session_id)
 
     def check_open(self) -> None:
         """Raise RuntimeError once it is closed."""
@@ -79,32 +83,32 @@ class Leases:
     def close(self, at: float) -> None:
         """End all live sessions, and stop once nothing waits, at the latest `at`."""
         self.close_at = min(at, self.close_at)
-        for session in list(self._live()):
-            self.end(session)
+        for lanes in self._lanes.values():
+            for session in [*lanes.renewals.live.values(), *lanes.reports.live.values()]:
+                self.end(session)
 
     def report(self) -> None:
         """Log how many ends slta has not confirmed."""
-        waiting = sum(map(len, self._completes.values()))
+        waiting = sum(len(lanes.completes.live) for lanes in self._lanes.values())
         if waiting:
             _log.warning("%d sessions were not ended; their leases end them", waiting)
 
     def next_lane(self) -> Lane[Any] | None:
         """The lane that may send first; None if none has anything."""
-        lanes: list[Lane[Any]] = [*self._renewals.values(), *self._completes.values(), *self._reports.values()]
-        lane = min(lanes, key=lambda lane: lane.ready_at(), default=None)
+        every: Iterable[Lane[Any]] = chain.from_iterable(self._lanes.values())
+        lane = min(every, key=lambda lane: lane.ready_at(), default=None)
         return lane if lane is not None and lane.ready_at() < inf else None
 
     def live_in(self, fleet: str) -> int:
         """Number of live sessions in a fleet."""
-        lanes = (self._renewals.get(fleet), self._reports.get(fleet))
-        return sum(len(lane.live) for lane in lanes if lane is not None)
+        return sum(len(lane.live) for lane in self._of(fleet)[:2])
 
     def unreported(self) -> list[Session]:
         """Live sessions that slta has not taken yet."""
-        return [session for lane in list(self._reports.values()) for session in list(lane.live.values())]
+        return [one for lanes in list(self._lanes.values()) for one in list(lanes.reports.live.values())]
 
-    def _live(self) -> Iterator[Session]:
-        return chain.from_iterable(lane.live.values() for lane in (*self._renewals.values(), *self._reports.values()))
-
-    def _renewals_of(self, fleet: str) -> Renewals:
-        return self._renewals.setdefault(fleet, Renewals(fleet))
+    def _of(self, fleet: str) -> Lanes:
+        if fleet not in self._lanes:
+            renewals = Renewals(fleet)
+            self._lanes[fleet] = Lanes(renewals, Reports(renewals), Completes(fleet))
+        return self._lanes[fleet]

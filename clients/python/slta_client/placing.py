@@ -11,14 +11,13 @@ from math import inf
 from typing import Any, NamedTuple
 
 from slta_client import metrics
+from slta_client.calls import Send
 from slta_client.endpoints import DEFAULT_TYPE
-from slta_client.errors import NoCapacityError, PlacementError, UnavailableError
+from slta_client.engine import Engine
 from slta_client.lanes import NAME
-from slta_client.options import State, Wanted
-from slta_client.replies import BUSY, INVALID, Reply, failed
+from slta_client.replies import INVALID, Reply, failed
 from slta_client.rules import delay_seconds, is_away, rule_of
-from slta_client.session import Session
-from slta_client.steps import Send, Steps, Wait
+from slta_client.session import NoCapacityError, PlacementError, Session, UnavailableError, Wanted
 
 CAPACITY_SECONDS = 1.0
 """Between two questions for capacity, if slta names no time."""
@@ -50,61 +49,62 @@ class Final(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A fleet's refusal. `may_go_on`: nothing was placed here, so the next fleet may be asked. `away`: as in a Rule."""
+    """A fleet's refusal. `may_go_on`: nothing was placed here, so the next fleet may be asked."""
 
     error: PlacementError
     may_go_on: bool
-    retry_after: float
-    away: bool
+    reply: Reply
 
 
-def place(state: State, wanted: Wanted) -> Steps[Session]:
+async def place(engine: Engine, wanted: Wanted) -> Session:
     """Place a session, or raise a PlacementError. Without capacity, ask again until `wait_seconds` are over."""
-    give_up_at = state.clock() + wanted.wait_seconds
+    give_up_at = engine.clock() + wanted.wait_seconds
     while True:
-        state.leases.check_open()
-        result = yield from _in_order(state, wanted)
+        engine.leases.check_open()
+        result = await _in_order(engine, wanted)
         if isinstance(result, Session):
             return result
-        left = give_up_at - state.clock()
+        left = give_up_at - engine.clock()
         if not isinstance(result.error, NoCapacityError) or left <= 0:
             raise result.error
-        delay = (result.retry_after or CAPACITY_SECONDS) * state.rng.uniform(1.0, 1.25)
-        yield Wait(min(delay, left))
+        delay = (result.reply.retry_after or CAPACITY_SECONDS) * engine.rng.uniform(1.0, 1.25)
+        await engine.pause(min(delay, left))
 
 
-def _in_order(state: State, wanted: Wanted) -> Steps[Session | Refused]:
+async def _in_order(engine: Engine, wanted: Wanted) -> Session | Refused:
     """Ask the fleets in order, each only after the definite refusal of the one before; then those that did not answer.
 
     With a fallback they share `timeout`. If the session may be in one of them, only that one may have it.
     """
     away: list[str] = []
-    now = state.clock()
-    limits = Limits(now + state.timeout if state.fallback is not None else inf, now + max(QUEUE_SECONDS, state.timeout))
+    now = engine.clock()
+    limits = Limits(now + engine.timeout if engine.fallback.is_on else inf, now + max(QUEUE_SECONDS, engine.timeout))
     for fleet in wanted.fleets:
-        result = yield from _in_fleet(state, wanted, fleet, limits)
+        result = await _in_fleet(engine, wanted, fleet, limits)
         if isinstance(result, Session):
             return result
-        away += [fleet] if result.away else []
         if not result.may_go_on:
-            away = away[-1:] if result.away else []
-        if not result.may_go_on or state.clock() >= min(limits.attempts_end_at, limits.give_up_at):
+            away.clear()
+        if is_away(result.reply):
+            away.append(fleet)
+        if not result.may_go_on or engine.clock() >= min(limits.attempts_end_at, limits.give_up_at):
             break
-    return _fall_back(state, wanted, away) or result
+    return _fall_back(engine, wanted, away) or result
 
 
-def _fall_back(state: State, wanted: Wanted, fleets: Sequence[str]) -> Session | None:
+def _fall_back(engine: Engine, wanted: Wanted, fleets: Sequence[str]) -> Session | None:
     """Place the session by the fallback in one of these fleets; slta is told as soon as it answers."""
     kind = wanted.session_type or DEFAULT_TYPE
-    choice = state.fallback.choose(fleets, state.leases.live_in, kind) if state.fallback is not None else None
+    choice = engine.fallback.choose(fleets, engine.leases.live_in, kind)
     if choice is None or not NAME.fullmatch(wanted.session_id):
         return None
+    fleet, pool = choice
     session = Session(
         id=wanted.session_id,
-        fleet=choice.fleet,
-        pool_id=choice.pool.pool_id,
-        pool_class=choice.pool.pool_class,
-        address=choice.pool.address,
+        fleet=fleet,
+        pool_id=pool.pool_id,
+        pool_class=pool.pool_class,
+        address=pool.address,
         lease_seconds=wanted.lease_seconds or 0.0,
         replayed=False,
         placed_by="fallback",
@@ -112,77 +112,68 @@ def _fall_back(state: State, wanted: Wanted, fleets: Sequence[str]) -> Session |
         wanted_lease=wanted.lease_seconds,
         session_type=kind,
     )
-    session.leased(state.clock())
-    session.due_at = state.clock()
-    state.leases.begin_unreported(session)
+    session.lease_ends_at = engine.clock() + session.lease_seconds
+    engine.leases.begin_unreported(session)
     metrics.count("placements", "fallback")
     return session
 
 
-def _in_fleet(state: State, wanted: Wanted, fleet: str, limits: Limits) -> Steps[Session | Refused]:
+async def _in_fleet(engine: Engine, wanted: Wanted, fleet: str, limits: Limits) -> Session | Refused:
     """Assign in one fleet. Whatever may have been placed and is not returned is ended: now, or later by its queue."""
     session_id, is_open = wanted.session_id, True
-    was_open = state.leases.withdraw(fleet, session_id)
+    was_open = engine.leases.withdraw(fleet, session_id)
     try:
-        final = yield from _assign(state, wanted, fleet, limits)
+        final = await _assign(engine, wanted, fleet, limits)
         if final.reply.ok:
             session = _session(final, wanted, fleet)
-            state.leases.begin(session)
+            engine.leases.begin(session)
             metrics.count("placements", session.placed_by)
             is_open = False
             return session
         is_open = final.in_doubt or was_open
         rule = rule_of(final.reply)
         is_definite = rule.next_fleet or not final.is_sent
-        may_fall_back = (
-            rule.away and state.fallback is not None and state.fallback.can_place([fleet], wanted.session_type)
-        )
+        may_fall_back = rule.away and engine.fallback.can_place([fleet], wanted.session_type)
         if is_open and is_definite and not may_fall_back:
-            is_open = not (yield from _is_ended(state, fleet, session_id, limits.give_up_at))
+            is_open = not (await _is_ended(engine, fleet, session_id, limits.give_up_at))
         error = _error(final.reply, wanted, fleet)
         if is_open and is_definite:
             error = UnavailableError("outcome_unknown", error.args[0], fleet=fleet, session_id=session_id)
-        return Refused(error, is_definite and not is_open, final.reply.retry_after, rule.away)
+        return Refused(error, is_definite and not is_open, final.reply)
     finally:
         if is_open:
-            state.leases.abandon(fleet, session_id, state.clock() + (wanted.lease_seconds or UNKNOWN_LEASE_SECONDS))
+            engine.leases.abandon(fleet, session_id, engine.clock() + (wanted.lease_seconds or UNKNOWN_LEASE_SECONDS))
 
 
-def _assign(state: State, wanted: Wanted, fleet: str, limits: Limits) -> Steps[Final]:
+async def _assign(engine: Engine, wanted: Wanted, fleet: str, limits: Limits) -> Final:
     """Assign; if the circuit breaker is open and the fallback can place instead, the last failure without a call."""
-    fallback = state.fallback
-    if fallback is None:
-        return (yield from _repeat(state, fleet, "assign", _assign_body(wanted), limits))
-    admission = fallback.breaker.admit(state.clock())
-    if admission is None and fallback.can_place(wanted.fleets, wanted.session_type):
-        return Final(fallback.breaker.last, in_doubt=False, sent_at=state.clock(), is_sent=False)
+    breaker, reply = engine.breaker, None
+    admission = breaker.admit(engine.clock())
+    if admission is None and engine.fallback.can_place(wanted.fleets, wanted.session_type):
+        return Final(breaker.last, in_doubt=False, sent_at=engine.clock(), is_sent=False)
     try:
-        final = yield from _repeat(state, fleet, "assign", _assign_body(wanted), limits)
-        if final.reply.code == BUSY:
-            pass  # slta has nothing to do with it
-        elif is_away(final.reply):
-            fallback.breaker.failed(admission, final.reply, state.clock())
-        else:
-            fallback.breaker.answered()
+        final = await _repeat(engine, fleet, "assign", _assign_body(wanted), limits)
+        reply = final.reply
         return final
     finally:
-        fallback.breaker.leave(admission)
+        breaker.settle(admission, reply, engine.clock())
 
 
-def _is_ended(state: State, fleet: str, session_id: str, give_up_at: float) -> Steps[bool]:
+async def _is_ended(engine: Engine, fleet: str, session_id: str, give_up_at: float) -> bool:
     """Complete an id whose assign is in doubt; from then on a late assign of it is refused."""
-    final = yield from _repeat(state, fleet, "complete", {"session_id": session_id}, Limits(inf, give_up_at))
+    final = await _repeat(engine, fleet, "complete", {"session_id": session_id}, Limits(inf, give_up_at))
     return final.reply.ok or final.reply.code == "unknown_session"
 
 
-def _repeat(state: State, fleet: str, call: str, body: Mapping[str, Any], limits: Limits) -> Steps[Final]:
+async def _repeat(engine: Engine, fleet: str, call: str, body: Mapping[str, Any], limits: Limits) -> Final:
     """Send until a reply is final, or `timeout` without the time in the queue, the limits or the budget are used up."""
-    deadline = min(state.clock() + state.timeout, limits.attempts_end_at, limits.give_up_at)
-    state.budget.earn()
+    deadline = min(engine.clock() + engine.timeout, limits.attempts_end_at, limits.give_up_at)
+    engine.breaker.earn()
     retry, in_doubt = 0, False
     while True:
-        sent_at = state.clock()
-        reply = yield Send(fleet, call, body, deadline - sent_at, patience=limits.give_up_at - sent_at)
+        sent_at = engine.clock()
+        patience = limits.give_up_at - sent_at
+        reply = await engine.send(Send(fleet, call, body, deadline - sent_at, patience=patience))
         sent_at += reply.waited
         limits.attempts_end_at += reply.waited
         deadline = min(deadline + reply.waited, limits.give_up_at)
@@ -192,13 +183,13 @@ def _repeat(state: State, fleet: str, call: str, body: Mapping[str, Any], limits
             return Final(reply, in_doubt, sent_at)
         rule = rule_of(reply)
         in_doubt = in_doubt or rule.in_doubt
-        delay = delay_seconds(reply, retry, state.rng)
-        if not rule.retry or state.clock() + delay >= deadline or not (reply.reused or state.budget.spend()):
+        delay = delay_seconds(reply, retry, engine.rng)
+        if not rule.retry or engine.clock() + delay >= deadline or not (reply.reused or engine.breaker.spend()):
             return Final(reply, in_doubt, sent_at)
         metrics.count("retries", reply.code)
         retry += not reply.reused
         if delay:
-            yield Wait(delay)
+            await engine.pause(delay)
 
 
 def _checked(reply: Reply, call: str) -> Reply:

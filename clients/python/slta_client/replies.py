@@ -102,10 +102,6 @@ class Reply(NamedTuple):
         return value if isfinite(value) and value >= 0 else None
 
 
-NO_REPLY = Reply(0, "", {})
-"""What a loop gets back after a step that has no reply."""
-
-
 def failed(code: str, *, reused: bool = False, detail: str = "") -> Reply:
     """No HTTP response, for `code`."""
     return Reply(0, code, {"detail": detail} if detail else {}, reused=reused)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from slta_client.backoff import MAX_RETRY_AFTER_SECONDS, bound_seconds, pause_seconds
-from slta_client.errors import NoCapacityError, PlacementError, RefusedError, SessionEndedError, UnavailableError
 from slta_client.replies import BUSY, Reply
+from slta_client.session import NoCapacityError, PlacementError, RefusedError, SessionEndedError, UnavailableError
 
 SOON_SECONDS = 0.05
 """First delay after a hiccup, and where backoff begins."""
 MAX_DELAY_SECONDS = 2.0
+MAX_RETRY_AFTER_SECONDS = 60.0
+MAX_DOUBLINGS = 20
 
 
 class Rule(NamedTuple):
@@ -72,3 +74,15 @@ def delay_seconds(reply: Reply, retry: int, rng: random.Random) -> float:
         return min(reply.retry_after, MAX_RETRY_AFTER_SECONDS) * rng.uniform(1.0, 1.25)
     bound = bound_seconds(retry, SOON_SECONDS, MAX_DELAY_SECONDS)
     return pause_seconds(bound, uniform=rng.uniform) if retry else bound
+
+
+def bound_seconds(attempt: int, first: float, most: float) -> float:
+    """Longest pause after `attempt` failures before this one: `first`, doubled each time up to `most`."""
+    return min(most, first * 2.0 ** min(attempt, MAX_DOUBLINGS))
+
+
+def pause_seconds(
+    bound: float, retry_after: float = 0.0, uniform: Callable[[float, float], float] = random.uniform
+) -> float:
+    """A pause with jitter: half of the bound to all of it, at least Retry-After, of which a minute counts at most."""
+    return max(uniform(0.5, 1.0) * bound, min(retry_after, MAX_RETRY_AFTER_SECONDS))

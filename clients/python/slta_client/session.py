@@ -1,4 +1,4 @@
-"""Placed session: where it is, and whether it still has its place."""
+"""Session: as it is wanted, as it is placed, and the errors that it raises at its beginning and its end."""
 
 from __future__ import annotations
 
@@ -8,13 +8,73 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from slta_client.endpoints import DEFAULT_TYPE
-from slta_client.errors import SessionLostError
 
 _log = logging.getLogger("slta_client")
 
 OnLost = Callable[[str], object]
 """Called with the reason; in asyncio from the client's task, otherwise from its thread."""
 Priority = Literal["high", "low"]
+
+
+class PlacementError(Exception):
+    """The session was not placed. `code` is of the last reply (docs/client-protocol.md), from `fleet`."""
+
+    def __init__(self, code: str, detail: str, *, fleet: str, session_id: str, reason: str | None = None) -> None:
+        """`detail` is for people; `reason` comes with `session_ended`."""
+        super().__init__(f"{fleet}: {detail} ({code})" if detail else f"{fleet}: {code}")
+        self.code = code
+        self.fleet = fleet
+        self.session_id = session_id
+        self.reason = reason
+
+
+class NoCapacityError(PlacementError):
+    """Every active pool is full, or none is active. `wait` waits for a place instead."""
+
+
+class SessionEndedError(PlacementError):
+    """The id's session has ended, for `reason`. A new session needs a new id."""
+
+
+class RefusedError(PlacementError):
+    """The request is wrong: key, fleet or id. Repeating it unchanged does not help."""
+
+
+class UnavailableError(PlacementError):
+    """The deadline or the retry budget was used up before a definite answer.
+
+    If the session was placed all the same, the client ends it.
+    """
+
+
+class SessionLostError(Exception):
+    """The session's place was given away while its block ran.
+
+    `reason` is `expired` (lease), `failed` (pool), `pool_gone` (its pool sent no heartbeats), `completed` (by another
+    call), `reported_ended` (not in its pool's list) or `unknown`.
+    """
+
+    def __init__(self, session_id: str, pool_id: str, reason: str) -> None:
+        super().__init__(f"session {session_id} lost its place on {pool_id}: {reason}")
+        self.session_id = session_id
+        self.pool_id = pool_id
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A session to place: in which of the fleets, in order, and for how long to wait for capacity.
+
+    `session_type` is None for all classes, `priority` for high.
+    """
+
+    session_id: str
+    fleets: tuple[str, ...]
+    lease_seconds: float | None
+    wait_seconds: float
+    on_lost: OnLost | None
+    session_type: str | None = None
+    priority: Priority | None = None
 
 
 @dataclass(eq=False, slots=True)

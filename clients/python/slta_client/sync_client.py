@@ -9,16 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import ParamSpec, Self, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
 from slta_client import metrics
-from slta_client.base_client import BaseClient
+from slta_client.base_client import CLOSE_SECONDS, BaseClient
 from slta_client.endpoints import Endpoints
-from slta_client.engine import Engine
-from slta_client.options import CLOSE_SECONDS, Wanted
-from slta_client.session import OnLost, Priority, Session
+from slta_client.session import Session, Wanted
 
 EXIT_SECONDS = 1.0
 """Of the interpreter's exit, for all clients that are not closed."""
@@ -29,30 +27,28 @@ Ts = TypeVarTuple("Ts")
 _clients: WeakSet[Client] = WeakSet()
 
 
-class Client(BaseClient):
+class Client(BaseClient[AbstractContextManager[Session]]):
     """Client of one dispatcher, or of several behind one address. Threads may share it.
 
     After a fork, the child's copy begins without sessions, with connections and a thread of its own: what the parent
     placed stays the parent's. At the exit of the process, what is left is ended, for at most a second.
     """
 
+    _is_closed = False
+
     def _begin(self, inherited: Mapping[str, Endpoints] | None = None) -> None:
+        super()._begin(inherited)
         self._lock = threading.Lock()
-        self._is_closed = False
-        self._state = self._options.state(inherited)
-        self._engine = Engine(self._options, self._state)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         _clients.add(self)
 
     def begin_in_child(self) -> None:
         """Begin without sessions, connections and thread. Nothing of the parent is closed or waited for."""
-        is_closed, fallback = self._is_closed, self._state.fallback
-        self._begin(fallback.copies.known if fallback is not None else None)
-        self._is_closed = is_closed
+        self._begin(self._engine.fallback.known)
 
     def __enter__(self) -> Self:
-        if self._state.fallback is not None:
+        if self._engine.fallback.is_on:
             with self._lock:
                 self._start()
         return self
@@ -61,52 +57,37 @@ class Client(BaseClient):
         self.close()
 
     @contextmanager
-    def session(
-        self,
-        session_id: str | None = None,
-        *,
-        session_type: str | None = None,
-        priority: Priority | None = None,
-        wait: float | None = None,
-        on_lost: OnLost | None = None,
-    ) -> Iterator[Session]:
-        """Place a session for the block, and end it afterwards. `session_type`: which classes it may use; None: all.
-
-        One of `priority` "low" leaves the last free places to others. Raises a PlacementError at the beginning,
-        SessionLostError at the end if its place was given away and the block raised nothing itself. One id, one block
-        at a time.
-        """
-        session = self._place(self._options.wanted(session_id, wait, on_lost, session_type, priority))
+    def _block(self, wanted: Wanted) -> Iterator[Session]:
+        session = self._place_in_loop(wanted)
         try:
             yield session
         finally:
-            self._soon(self._engine.end, session)
+            self._soon(self._end, session)
         session.check()
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
         """End all sessions, and wait at most so long until slta has confirmed each end. Safe to repeat."""
         self.begin_to_close(seconds)
-        if self._thread is not None:
-            self._thread.join()
-        self._state.leases.report()
+        self.join()
+        self._engine.leases.report()
 
     def begin_to_close(self, seconds: float) -> None:
         """Place nothing more, and end all sessions within so many seconds."""
         if self._lock.acquire(timeout=seconds):
             self._is_closed = True
             self._lock.release()
-        self._soon(self._engine.close, seconds)
+        self._soon(self._close, seconds)
 
-    def join(self, seconds: float) -> None:
-        """Wait at most so long until it is closed."""
+    def join(self, seconds: float | None = None) -> None:
+        """Wait until it is closed, at most so long."""
         if self._thread is not None:
             self._thread.join(seconds)
 
-    def _place(self, wanted: Wanted) -> Session:
+    def _place_in_loop(self, wanted: Wanted) -> Session:
         placed: list[Session] = []
 
         async def place() -> None:
-            placed.append(await self._engine.place(wanted))
+            placed.append(await self._place(wanted))
 
         with self._lock:  # what is handed over before the closing is over before the loop ends
             loop = self._start()
@@ -123,7 +104,7 @@ class Client(BaseClient):
 
     def _end_all(self, sessions: Sequence[Session]) -> None:
         for session in sessions:
-            self._engine.end(session)
+            self._end(session)
 
     def _start(self) -> asyncio.AbstractEventLoop:
         """Start the thread, unless it runs; RuntimeError if it has ended, as that of a closed client."""
@@ -131,13 +112,13 @@ class Client(BaseClient):
             raise RuntimeError("the client is closed")
         if self._loop is None:
             self._loop = _Loop()
-            self._thread = threading.Thread(target=self._run, args=(self._loop,), name="slta_client", daemon=True)
+            self._thread = threading.Thread(target=self._run_loop, args=(self._loop,), name="slta_client", daemon=True)
             self._thread.start()
         return self._loop
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _run_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(self._engine.run())
+            runner.run(self._run())
 
     def _soon(self, call: Callable[P, object], *args: P.args, **_: P.kwargs) -> None:
         """Call it in the loop; never, if the loop has ended or the process is another one. It takes no lock."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from math import inf
 
-from slta_client.waiting import is_set_within
+from slta_client.timer import is_set_within
 from slta_integrations.agent.calls import Call
 from slta_integrations.agent.presence_file import PresenceFile
 from slta_integrations.agent.probing import Probe

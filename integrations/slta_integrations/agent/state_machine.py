@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from math import inf
 
-from slta_client.backoff import bound_seconds, pause_seconds
 from slta_client.replies import Reply
+from slta_client.rules import bound_seconds, pause_seconds
 from slta_integrations.agent import calls, settling
 from slta_integrations.agent.calls import Call
 from slta_integrations.agent.config import AgentFile

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from slta_client.waiting import is_set_within
+from slta_client.timer import is_set_within
 from slta_integrations.follow.checkpoints import age_bound
 from slta_integrations.follow.live import proxy_of
 from slta_integrations.follow.log_line import Alive, Start, parse

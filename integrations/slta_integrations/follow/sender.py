@@ -7,9 +7,9 @@ import json
 import time
 from collections.abc import Callable, Sequence
 
-from slta_client.backoff import bound_seconds, pause_seconds
 from slta_client.replies import Reply, outcomes
-from slta_client.waiting import is_set_within
+from slta_client.rules import bound_seconds, pause_seconds
+from slta_client.timer import is_set_within
 from slta_integrations.client import Client
 from slta_integrations.follow.live import LiveSessions
 from slta_integrations.follow.metrics import Metrics

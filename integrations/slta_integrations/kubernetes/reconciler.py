@@ -6,8 +6,8 @@ import asyncio
 import math
 import time
 
-from slta_client.backoff import bound_seconds, pause_seconds
-from slta_client.waiting import is_set_within
+from slta_client.rules import bound_seconds, pause_seconds
+from slta_client.timer import is_set_within
 from slta_integrations.kubernetes.desired_pools import Desired
 from slta_integrations.kubernetes.lease import Holding
 from slta_integrations.kubernetes.metrics import REASONS, Telemetry

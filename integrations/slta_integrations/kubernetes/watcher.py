@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from slta_client.backoff import bound_seconds, pause_seconds
+from slta_client.rules import bound_seconds, pause_seconds
 from slta_integrations.kubernetes.api_server import FAILURES, ApiServer, Kind
 from slta_integrations.kubernetes.desired_pools import Desired
 from slta_integrations.kubernetes.events import Event, ExpiredError, Objects, StreamError, reason

@@ -14,7 +14,9 @@ MUTANTS: dict[str, Mutant] = {
     "a count that came too late goes with the next heartbeat": row(
         "agent/probing.py", "apply", 'probe.kind == "count" and pool.count_at > now', "False"
     ),
-    "a session that ends during its report gets no end": row("reports.py", "end", " or session.id in self._sent", ""),
+    "a session that ends during its report gets no end": row(
+        "lanes.py", "Reports > end", " or session.due_at == inf", ""
+    ),
     "a session that may have been placed is left to its lease": row(
         "placing.py", "_in_fleet", "final.in_doubt or ", ""
     ),
@@ -22,7 +24,7 @@ MUTANTS: dict[str, Mutant] = {
         "placing.py", "_in_fleet", "is_definite and not is_open", "is_definite"
     ),
     "a renewal may hang longer than the lease lasts": row(
-        "lanes.py", "Renewals > deadline_seconds", "seconds > MIN_LEFT_SECONDS", "False"
+        "lanes.py", "deadline_seconds", "seconds > MIN_LEFT_SECONDS", "False"
     ),
     "a child uses its parent's connections and sessions": row(
         "sync_client.py", "", "os.register_at_fork(after_in_child=_begin_in_child)", "pass"
