@@ -68,7 +68,7 @@ TICK_CALLS = 1000
 
 
 async def tick(store: Store, fleet: str) -> Suspect | None:
-    """Tick a fleet until no lease is left, at most `TICK_CALLS` times, and resume an abandoned repair, as a dispatcher does.
+    """Tick a fleet until no lease is left, at most `TICK_CALLS` times, and resume an abandoned repair.
 
     Returns a Suspect if the fleet needs a repair, or its repair fails. Raises the error of the tick.
     """
