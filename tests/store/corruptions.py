@@ -173,7 +173,7 @@ SLTA: Kinds = {
         "a deadline without what follows": pool("large-3", follows=""),
         "a deadline without a timer": lambda redis: redis.zrem(key("timers"), "drain@large-3"),
         "a deadline with a later timer": lambda redis: redis.zincrby(key("timers"), 36e8, "drain@large-3"),
-        "a deadline with an earlier timer": lambda redis: redis.zincrby(key("timers"), -36e8, "drain@large-3"),
+        "a deadline with an earlier timer": lambda redis: redis.zincrby(key("timers"), -18e8, "drain@large-3"),
         "the timers deleted": drop("timers"),
         "the timers of another type": lambda redis: (redis.delete(key("timers")), redis.sadd(key("timers"), "x")),
     },
