@@ -17,6 +17,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from testbed.servers import TextRedis
+from tests import next_audit
 from tests.audit_types import check_types
 from tests.rawfleet import Fleet
 
@@ -41,6 +42,8 @@ def violations(redis: TextRedis, name: str) -> list[str]:
 
     What cannot be computed because something else is damaged is a violation too.
     """
+    if redis.exists(f"{{{name}}}:fleet"):
+        return next_audit.violations(redis, name)
     found: list[str] = []
     try:
         _check(Fleet(redis, name), found)

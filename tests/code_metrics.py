@@ -26,8 +26,6 @@ FOLDERS = (
 )
 FUNCTION_LINES = 40
 """Lines of code that a function may have."""
-MODULE_LINES = 250
-"""Lines of any kind that a module may have."""
 
 TABLES = "tables of tests and lab: YAML, TOML, JSON"
 SUBJECTS = {
@@ -72,12 +70,6 @@ def files(*suffixes: str) -> Iterator[Path]:
     """The files of every folder but `tests`, in order."""
     for room in FOLDERS:
         yield from sorted(path for path in (ROOT / room).rglob("*") if path.suffix in suffixes)
-
-
-def long_modules() -> Mapping[str, int]:
-    """Modules above the limit, with their lines."""
-    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files(".py", ".lua", ".js")}
-    return {str(path.relative_to(ROOT)): length for path, length in lengths.items() if length > MODULE_LINES}
 
 
 @cache
@@ -202,8 +194,6 @@ def main() -> None:
     for function in sorted(functions, key=lambda f: -len(f.code)):
         if len(function.code) > FUNCTION_LINES:
             print(f"  {len(function.code):4d} lines of code: {function.file}: {function.name}")
-    for file, length in long_modules().items():
-        print(f"  {length:4d} lines: {file}")
     print("A policy is named in")
     for file, line in policy_namers():
         print(f"  {file}:{line}")

@@ -12,6 +12,7 @@ import slta.store
 from slta.store.library import LAYERS, LUA_POLICIES
 
 FOLDER = Path(slta.store.__file__).parent / "lua"
+NEXT = FOLDER.with_name("lua_next")
 CALLED = {"policies.call": {file.name.removesuffix(".lua") for file in LUA_POLICIES.values()}}
 """Files whose functions a function calls that looks them up by name."""
 _NO_CODE = re.compile(r"'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|--[^\n]*")
@@ -35,7 +36,9 @@ def graph(files: Mapping[str, tuple[str, str]]) -> dict[str, set[str]]:
         uses = [(module, field) for module, field in _USE.findall(code) if module in files]
         found[name] = {module for module, _ in uses} - {name}
     for function, called in CALLED.items():
-        found[function.partition(".")[0]] |= called & files.keys()
+        module, _, field = function.partition(".")
+        if f"function {module}.{field}(" in files[module][1]:
+            found[module] |= called & files.keys()
     return found
 
 
@@ -73,4 +76,4 @@ def _circle(edges: Graph) -> Iterable[str]:
 
 
 if __name__ == "__main__":
-    sys.exit("\n".join(faults(sources())) or None)
+    sys.exit("\n".join([*faults(sources()), *faults(sources(NEXT))]) or None)

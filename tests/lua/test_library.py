@@ -14,20 +14,20 @@ import slta.store
 from slta.store._failover.facts import PoolFact
 from slta.store._outcomes import REFUSALS, RESULTS, SESSION_REFUSALS
 from slta.store.library import assemble
-from slta.store.operations import ARGUMENTS, FACTS, OPERATIONS, encode
+from slta.store.operations import ARGUMENTS, FACTS, OPERATIONS, encode, lua_preludes
 from slta.store.pool_arguments import PoolArguments
 from testbed.servers import SERVERS, own_server
 from tests.inventory import each
 
 FOLDER = Path(slta.store.__file__).parent / "lua"
 FILES = sorted(FOLDER.rglob("*.lua"))
-MODULES = [file.stem for file in FILES]
+NEXT = FOLDER.with_name("lua_next")
 COLUMNS = 120
 OS = ("date", "difftime", "execute", "exit", "getenv", "remove", "rename", "setlocale", "time", "tmpname")
 NOT_IN_REDIS = ("debug", "dofile", "io", "loadfile", "module", "package", "print", "require", *(f"os.{f}" for f in OS))
 
 
-@each("file", FILES)
+@each("file", [*FILES, *sorted(NEXT.rglob("*.lua"))])
 def test_lines_have_at_most_120_columns(file: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines()
 
@@ -44,7 +44,8 @@ def test_every_file_is_part_of_the_library_once() -> None:
 
 
 @pytest.mark.needs("luacheck")
-def test_no_name_is_undefined_or_unused() -> None:
+@pytest.mark.parametrize("folder", [FOLDER, NEXT], ids=["lua", "lua_next"])
+def test_no_name_is_undefined_or_unused(folder: Path) -> None:
     """Servers detect an undefined name only when the line runs, and an unused one never."""
     known = [
         "--std",
@@ -57,17 +58,19 @@ def test_no_name_is_undefined_or_unused() -> None:
         "cmsgpack",
         "constants",
         "--globals",
-        *MODULES,
+        *(file.stem for file in folder.rglob("*.lua")),
     ]
-    command = ["luacheck", "--no-config", "--no-color", "--quiet", *known, "--", str(FOLDER)]
+    command = ["luacheck", "--no-config", "--no-color", "--quiet", *known, "--", str(folder)]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert found.returncode == 0, found.stdout + found.stderr
 
 
-def test_every_function_of_a_module_is_called_somewhere() -> None:
+@pytest.mark.parametrize("folder", [FOLDER, NEXT], ids=["lua", "lua_next"])
+def test_every_function_of_a_module_is_called_somewhere(folder: Path) -> None:
     """Luacheck ignores table fields. Policy functions are called by name, so only names are compared."""
-    code = {file.stem: re.sub(r"--[^\n]*", "", file.read_text(encoding="utf-8")) for file in FILES}
+    code = {file.stem: re.sub(r"--[^\n]*", "", file.read_text(encoding="utf-8")) for file in folder.rglob("*.lua")}
+    code["preludes"] = lua_preludes()
 
     batched = {row.function for row in [*OPERATIONS.values(), *FACTS.values()]}
     assert set(uncalled(code)) <= batched

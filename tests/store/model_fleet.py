@@ -281,6 +281,7 @@ class Fleet:
             "type_held": [count for row in inside for count in row],
         }
         stored: dict[Any, Any] = self.redis.hgetall(f"{{{FLEET}}}:types")
+        stored.setdefault("numbers", state.get("type_numbers", ""))  # of the next store
         assert self.types.refusals(stored) == self.types.refused
 
     @staticmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from unittest.mock import ANY
 
+from tests.store import next_library
 from tests.store.model_fleet import LONG_LEASE, SHORT_LEASE, Pool
 from tests.store.model_placements import Placements
 
@@ -55,10 +56,17 @@ class Pools(Placements):
         if pool.status == "failed" and pool.liveness == "unconfirmed":
             self._doubt_no_more(pool)
             pool.liveness = "lost"
+        doubted = pool.lease_seconds and any(
+            p.liveness == "unconfirmed" and p.pool_class == pool.pool_class for p in self.pools
+        )
+        if next_library.IS_NEXT:  # a pool is unconfirmed only in service
+            if pool.status == "draining" and pool.liveness == "unconfirmed":
+                self._doubt_no_more(pool)
+                pool.liveness = "lost"
+            doubted = doubted and pool.status == "active"
+            if before == "draining" and pool.liveness == "lost" and doubted:
+                before = "failed"
         if before == "failed" and pool.status != "failed":
-            doubted = pool.lease_seconds and any(
-                p.liveness == "unconfirmed" and p.pool_class == pool.pool_class for p in self.pools
-            )
             pool.liveness = "unconfirmed" if doubted else "alive"
             if doubted:
                 self.doubted[pool.pool_class].append(pool.pool_id)

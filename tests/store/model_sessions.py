@@ -6,6 +6,7 @@ from typing import Any
 
 from slta.store.library import REPLAY_SECONDS
 from slta.store.sessions import type_option
+from tests import rawstate
 from tests.store.model_fleet import FLEET, UNKNOWN_STAY, Fleet, Pool
 from tests.store.terms import SECOND
 
@@ -58,7 +59,7 @@ class Sessions(Fleet):
         """Dispatchers tick until nothing is left to do; sessions end whose lease is over."""
         while self.run("tick", "")[1]:
             pass
-        self.stay = int(self.redis.hget(f"{{{FLEET}}}:cold", "mean_stay")) or UNKNOWN_STAY
+        self.stay = int(rawstate.fields(self.redis, FLEET)["mean_stay"]) or UNKNOWN_STAY
         since = self.terms.since
         for session in self.terms.tick(self.now - self.began):
             self._end(session, "expired")

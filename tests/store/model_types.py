@@ -53,7 +53,8 @@ class Types:
     def refusals(self, stored: Mapping[str, str]) -> dict[tuple[str, str], int]:
         """As `refused`, from the key of the types."""
         names = dict(zip(["0", *stored["numbers"].split()], self.names, strict=True))
-        counts = {tuple(field.split(":")): int(count) for field, count in stored.items() if ":" in field}
+        words = ("full:", "inactive:", "incompatible:")
+        counts = {tuple(field.split(":")): int(n) for field, n in stored.items() if field.startswith(words) and int(n)}
         return {(word, names[number]): count for (word, number), count in counts.items()}
 
     def any(self) -> str:

@@ -21,8 +21,6 @@ from slta.store.operations import FLEET_KEYS, Value
 FLEETS_KEY = "slta:fleets"
 """Set of the names of all fleets. Only this key belongs to no fleet."""
 
-FILE_FIELD = "file"
-"""Field of `cold`: digest of the last fleet file applied to the fleet."""
 UNFINISHED = "+"
 """Suffix of the digest until the file's pools are added too."""
 Excess = tuple[str, str]
@@ -94,7 +92,7 @@ class Fleets:
 
     async def config(self, fleet: str) -> tuple[str, int]:
         """Document and version of a fleet's configuration; the document is '' if it is lost."""
-        _, document, version = await self._functions.read("config", fleet)
+        _, document, version, _ = await self._functions.read("config", fleet)
         return document or "", int(version)
 
     async def events(self, fleet: str) -> list[Event]:
@@ -114,7 +112,10 @@ class Fleets:
 
     async def applied_file(self, fleet: str) -> tuple[str, bool]:
         """Digest of the last file applied to the fleet, '' before the first, and whether its pools were added too."""
-        text = await self._functions.query("HGET", f"{{{fleet}}}:cold", FILE_FIELD) or ""
+        try:
+            *_, text = await self._functions.read("config", fleet)
+        except errors.UnknownFleetError:
+            return "", True
         return text.removesuffix(UNFINISHED), not text.endswith(UNFINISHED)
 
     async def finish_file(self, fleet: str, file: str) -> None:

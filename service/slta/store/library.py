@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -38,6 +38,8 @@ UNDER_REPAIR = 1_000_000
 """Layout of a fleet under repair, which every other function rejects."""
 
 FOLDER = resources.files(__package__) / "lua"
+NEXT = resources.files(__package__) / "lua_next"
+"""Library of the next store, in which each fact is stored once. Only tests use it: it lacks rebuild and replay."""
 
 LUA_POLICIES: Mapping[str, Traversable] = {
     "slta": FOLDER / "policies" / "slta.lua",
@@ -52,6 +54,8 @@ LAYERS = ("state", "ledger", "policies", "sessions", "pools", "fleets", "integri
 """Folders of `lua`, from below: a file uses its own folder and lower ones. The library is loaded in this order."""
 FIRST = ("policies/tokens",)
 """Files whose functions the policies use while the library loads; the policies follow."""
+FIRST_OF_NEXT = ("policies/occupancies", "policies/bits", "policies/slta", "policies/slta_greedy", "policies/jlmu")
+"""Likewise of `NEXT`."""
 
 
 def layout_mismatch(fleet: str, layout: int) -> str:
@@ -84,7 +88,7 @@ def assemble(
 ) -> Library:
     """Assemble the library with these policies and operations. LookupError for an operation without a function."""
     before = [FOLDER / f"{name}.lua" for name in FIRST]
-    others = [file for file in _all_files() if file not in (*before, *LUA_POLICIES.values())]
+    others = [file for file in _all_files(FOLDER, LAYERS) if file not in (*before, *LUA_POLICIES.values())]
     files = [*before, *policies.values(), *others]
     bodies = [_constants(), *(file.read_text(encoding="utf-8") for file in files)]
     rows = ", ".join(f"['{name}'] = {_module(file)}" for name, file in policies.items())
@@ -102,11 +106,26 @@ def assemble(
     return Library(f"#!lua name=slta_{digest}\n" + source.replace("@DIGEST@", digest), digest)
 
 
-def _all_files() -> Iterator[Traversable]:
+@cache
+def next_library() -> Library:
+    """The library of the next store."""
+    files = [NEXT / f"{name}.lua" for name in FIRST_OF_NEXT]
+    files += [file for file in _all_files(NEXT, LAYERS) if file not in files]
+    source = f"local constants, {', '.join(map(_module, files[:-1]))}\n"
+    source += "".join(f"do\n{body}end\n" for body in (_constants(), *(file.read_text("utf-8") for file in files)))
+    rows = ", ".join(f"['{name}'] = {_module(file)}" for name, file in LUA_POLICIES.items())
+    source = source.replace("{} -- @POLICIES@", f"{{ {rows} }}")
+    source = source.replace("{} -- @OPERATIONS@", lua_table(OPERATIONS, "batch", OPERATION_WORDS))
+    digest = hashlib.sha256(source.encode()).hexdigest()[:8]
+    return Library(f"#!lua name=slta_{digest}\n" + source.replace("@DIGEST@", digest), digest)
+
+
+def _all_files(folder: Traversable, layers: Sequence[str]) -> Iterator[Traversable]:
     """The files in order. Each but `library` defines a table of functions of its name."""
-    for folder in LAYERS:
-        files = [entry for entry in (FOLDER / folder).iterdir() if entry.name.endswith(".lua")]
-        yield from sorted(files, key=lambda entry: entry.name)
+    for layer in layers:
+        if (folder / layer).is_dir():
+            files = [entry for entry in (folder / layer).iterdir() if entry.name.endswith(".lua")]
+            yield from sorted(files, key=lambda entry: entry.name)
 
 
 def _module(file: Traversable) -> str:

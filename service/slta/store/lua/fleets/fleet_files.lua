@@ -17,3 +17,8 @@ function fleet_files.finish(fleet, given)
   end
   return { 'FINISHED' }
 end
+
+-- The fleet file that was applied last, '' before the first. O(1).
+function fleet_files.applied(fleet)
+  return redis.call('HGET', keys.of_fleet(fleet, 'cold'), 'file') or ''
+end

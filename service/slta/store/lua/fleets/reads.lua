@@ -66,10 +66,11 @@ function reads.session(fleet, given)
   }
 end
 
--- -> {CONFIG, document, version}; the document is nil if it was lost.
+-- -> {CONFIG, document, version, the fleet file that was applied last}; the document is nil if it was lost.
 function reads.config(fleet)
   cold.load(fleet, 'config_version')
-  return { 'CONFIG', redis.call('GET', keys.of_fleet(fleet, 'document')), assert(fleet.config_version) }
+  local document, file = redis.call('GET', keys.of_fleet(fleet, 'document')), fleet_files.applied(fleet)
+  return { 'CONFIG', document, assert(fleet.config_version), file }
 end
 
 local PAGE_WORDS = 8 -- of a pool, as in the reply of `pools.get`
