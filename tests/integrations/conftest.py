@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from slta_integrations.follow import follower, source
+from slta_integrations.follow import command, follower
 from slta_integrations.follow.log_tail import LogTail
 from testbed.live_fleet import Fleet
 from testbed.service_process import ServiceProcess
@@ -76,7 +76,7 @@ def new_follower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ne
 
     They save the position at the start and after answers only, and leave a rotated file soon.
     """
-    monkeypatch.setattr(source, "LogTail", partial(LogTail, rotate_wait_seconds=0.1))
+    monkeypatch.setattr(command, "LogTail", partial(LogTail, rotate_wait_seconds=0.1))
     monkeypatch.setattr(follower, "SAVE_SECONDS", float("inf"))
     with ExitStack() as stack:
 
