@@ -15,6 +15,7 @@ from slta_integrations.follow.log_tail import LogTail
 from testbed.live_fleet import Fleet
 from testbed.service_process import ServiceProcess
 from testbed.threaded_relay import ThreadedRelay
+from tests.integrations.agents import Simulation
 from tests.integrations.api_server import slice_of
 from tests.integrations.deployments import ScalingApiServer
 from tests.integrations.following import Following
@@ -23,6 +24,13 @@ from tests.integrations.logs import Log, Tailed
 
 NewFollower = Callable[..., Following]
 NewTail = Callable[..., Tailed]
+
+
+@pytest.fixture(autouse=True)
+def _end_simulations() -> Iterator[None]:
+    yield
+    while Simulation.begun:
+        Simulation.begun.pop().close()
 
 
 @pytest.fixture
