@@ -1,12 +1,13 @@
-"""Metric registry of a command: made from a table of families, and served from a thread."""
+"""Metric registry of a command, served from a thread."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from itertools import product
+from typing import Annotated, TypeVar
 
 import typer
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
-from prometheus_client.metrics import MetricWrapperBase
 
 from slta.cli.error_messages import UserError
 
@@ -14,17 +15,33 @@ MetricsPort = Annotated[
     int | None, typer.Option("--metrics-port", min=1, max=65535, help="Port of the Prometheus metrics; default: none.")
 ]
 MetricsHost = Annotated[str, typer.Option("--metrics-host", help="Address of the Prometheus metrics.")]
-Family = tuple[type[Counter | Gauge], str, str, tuple[str, ...]]
-"""Type, name without prefix and suffix, help, labels."""
+Family = TypeVar("Family", Counter, Gauge)
 
 
-def register(metrics: object, prefix: str, families: tuple[Family, ...]) -> CollectorRegistry:
-    """Make the families in a registry of their own, each an attribute of `metrics` by its name."""
-    registry = CollectorRegistry()
-    for kind, name, text, labels in families:
-        family: MetricWrapperBase = kind(f"{prefix}_{name}", text, labels, registry=registry)
-        setattr(metrics, name, family)
-    return registry
+class MetricRegistry:
+    """Metrics of a command, in a registry of their own. A label is given with the values that it begins with."""
+
+    def __init__(self, prefix: str) -> None:
+        """`prefix` begins each name."""
+        self.registry = CollectorRegistry()
+        self.families: list[tuple[str, str, str, tuple[str, ...]]] = []
+        """Type, name without prefix and suffix, help, labels."""
+        self._prefix = prefix
+
+    def counter(self, name: str, text: str, **labels: Iterable[str]) -> Counter:
+        """Register a counter."""
+        return self._register(Counter, name, text, labels)
+
+    def gauge(self, name: str, text: str, **labels: Iterable[str]) -> Gauge:
+        """Register a gauge."""
+        return self._register(Gauge, name, text, labels)
+
+    def _register(self, kind: type[Family], name: str, text: str, labels: Mapping[str, Iterable[str]]) -> Family:
+        self.families.append((kind.__name__.lower(), name, text, tuple(labels)))
+        family = kind(f"{self._prefix}_{name}", text, tuple(labels), registry=self.registry)
+        for values in product(*labels.values()) if labels else ():
+            family.labels(*values)
+        return family
 
 
 def serve_metrics(registry: CollectorRegistry, host: str, port: int | None, option: str = "--metrics-port") -> None:

@@ -21,7 +21,6 @@ from typing import Any, NoReturn
 
 from slta_integrations.agent.command import serve
 from slta_integrations.agent.config import AgentFile
-from slta_integrations.agent.presence_file import PresenceFile
 from slta_integrations.notices import configure_logging
 
 
@@ -80,7 +79,7 @@ def start(pool_id: str, options: dict[str, Any]) -> Host:
         "sessions": {"url": f"{at}/sessions"},
     }
     file = AgentFile.model_validate({**options, "pools": [entry]})
-    _fork(group, lambda: serve(file, PresenceFile(None)))
+    _fork(group, lambda: serve(file))
     return Host(pool_id, port, group)
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from slta_integrations.follow import follower, source
+from slta_integrations.follow import command, follower
 from slta_integrations.follow.log_tail import LogTail
 from testbed.live_fleet import Fleet
 from testbed.service_process import ServiceProcess
 from testbed.threaded_relay import ThreadedRelay
+from tests.integrations.agents import Simulation
 from tests.integrations.api_server import slice_of
 from tests.integrations.deployments import ScalingApiServer
 from tests.integrations.following import Following
@@ -23,6 +24,13 @@ from tests.integrations.logs import Log, Tailed
 
 NewFollower = Callable[..., Following]
 NewTail = Callable[..., Tailed]
+
+
+@pytest.fixture(autouse=True)
+def _end_simulations() -> Iterator[None]:
+    yield
+    while Simulation.begun:
+        Simulation.begun.pop().close()
 
 
 @pytest.fixture
@@ -76,7 +84,7 @@ def new_follower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ne
 
     They save the position at the start and after answers only, and leave a rotated file soon.
     """
-    monkeypatch.setattr(source, "LogTail", partial(LogTail, rotate_wait_seconds=0.1))
+    monkeypatch.setattr(command, "LogTail", partial(LogTail, rotate_wait_seconds=0.1))
     monkeypatch.setattr(follower, "SAVE_SECONDS", float("inf"))
     with ExitStack() as stack:
 

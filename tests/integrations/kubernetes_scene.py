@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from slta_integrations.kubernetes import election, reconciler, vanished, watcher
+from slta_integrations.kubernetes import lease, reconciler, vanished, watcher
 from slta_integrations.kubernetes.desired_pools import pool_id
 from testbed.awaiting import until
 from testbed.live_fleet import Fleet
@@ -71,7 +71,7 @@ def scene(api: ScalingApiServer, fleet: Fleet, tmp_path: Path, monkeypatch: pyte
     """Watchers try again soon."""
     for module, name in (
         *((watcher, "FIRST_DELAY_SECONDS"), (watcher, "MAX_DELAY_SECONDS"), (watcher, "SETTLE_SECONDS")),
-        *((election, "RETRY_SECONDS"), (reconciler, "TICK_SECONDS"), (reconciler, "SPACING_SECONDS")),
+        *((lease, "RETRY_SECONDS"), (reconciler, "TICK_SECONDS"), (reconciler, "SPACING_SECONDS")),
         *((reconciler, "FIRST_DELAY_SECONDS"), (reconciler, "MAX_DELAY_SECONDS"), (vanished, "VANISHED_SECONDS")),
     ):
         monkeypatch.setattr(module, name, 0.05)

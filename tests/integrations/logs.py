@@ -79,8 +79,6 @@ class Tailed:
 
     def close(self) -> None:
         if self.tail:
-            for file, _ in self.tail.dropped:
-                file.close()
             self.tail.close()
 
     def restart(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,11 +14,9 @@ import yaml
 
 from slta.auth.keys import generate_key
 from slta.cli.target import Target
+from slta_integrations.agent.agent import Agent, timeout_seconds
 from slta_integrations.agent.config import AgentFile
 from slta_integrations.agent.metrics import Metrics
-from slta_integrations.agent.presence_file import PresenceFile
-from slta_integrations.agent.runner import Runner
-from slta_integrations.agent.state_machine import Agent
 from slta_integrations.client import Client
 from slta_integrations.notices import Notices
 from testbed.awaiting import eventually, until
@@ -33,11 +30,10 @@ TTL = 2
 class Running:
     """An agent in the test's event loop."""
 
-    def __init__(self, runner: Runner, agent: Agent, metrics: Metrics) -> None:
-        self._runner = runner
+    def __init__(self, agent: Agent, metrics: Metrics) -> None:
         self._metrics = metrics
         self.agent = agent
-        self.task = asyncio.create_task(runner.run())
+        self.task = asyncio.create_task(agent.run())
 
     def beats(self, outcome: str = "ok") -> float:
         return self._metrics.registry.get_sample_value("slta_agent_heartbeats_total", {"outcome": outcome}) or 0
@@ -48,22 +44,19 @@ class Running:
 
     async def leave(self) -> list[str]:
         """Leave, and wait for the end; the pools that are left."""
-        self._runner.leave()
+        self.agent.leaving.set()
         await self.task
         return self.agent.left
 
 
 @asynccontextmanager
-async def running(
-    fleet: Fleet, url: str | None = None, *, key: str = "", present_file: Path | None = None, **options: Any
-) -> AsyncIterator[Running]:
+async def running(fleet: Fleet, url: str | None = None, *, key: str = "", **options: Any) -> AsyncIterator[Running]:
     """`options` are fields of the file; the pool is `p` of the class `c`, with the fields in `pool`."""
     entry = {"pool_id": "p", "pool_class": "c", **options.pop("pool", {})}
     fields = {"fleet": fleet.name, "ttl_seconds": TTL, "drain_seconds": 60, "pools": [entry], **options}
-    metrics = Metrics()
-    agent = Agent(AgentFile.model_validate(fields), metrics, Notices("agent"), random.Random())
-    async with Client(Target(url or fleet.service.url, fleet.name, key), agent.timeout_seconds) as client:
-        made = Running(Runner(agent, client, PresenceFile(present_file)), agent, metrics)
+    metrics, file = Metrics(), AgentFile.model_validate(fields)
+    async with Client(Target(url or fleet.service.url, fleet.name, key), timeout_seconds(TTL)) as client:
+        made = Running(Agent(file, client, metrics, Notices("agent")), metrics)
         try:
             yield made
         finally:

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from slta.cli.commands import app
 from slta.cli.error_messages import NO
-from slta_integrations.agent import settling
 from slta_integrations.agent.config import AgentFile, Health, Listing, PoolEntry, Source, load
+from slta_integrations.agent.pool import STEPS
 from testbed.awaiting import until
 from testbed.live_fleet import Fleet
 from testbed.processes import Process
@@ -146,4 +146,4 @@ def test_the_page_has_the_defaults() -> None:
 
 def test_the_page_has_every_operation() -> None:
     [sentence] = [part for part in PAGE.section("Metrics").split("\n\n") if part.startswith("Operations: ")]
-    assert set(words(sentence)) == {"heartbeats", *settling.SETTLE}
+    assert set(words(sentence)) == {"heartbeats", *STEPS}

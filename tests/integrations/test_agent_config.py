@@ -84,7 +84,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         f"fleet: f\npools: [{{pool_id: p, pool_class: c, labels: {{{', '.join(f'k{n}: x' for n in range(16))}}}}}]",
         "pools[0]: labels: too many or too long, the agent adds one of its own",
     ),
-    "duplicate": (f"fleet: f\nfleet: g\n{POOL}", "not valid YAML: duplicate key (line 1)"),
+    "duplicate": (f"fleet: f\nfleet: g\n{POOL}", "not valid YAML: duplicate key in"),
     "not YAML": ("fleet: [", "not valid YAML: "),
     "no date": (f"fleet: 2001-99-99\n{POOL}", "not valid YAML"),
     "variable": (

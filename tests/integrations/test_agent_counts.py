@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from slta_client.replies import Reply
-from slta_integrations.agent import probing
-from slta_integrations.agent.calls import Call
-from slta_integrations.agent.probing import Probe, Probed
+from slta_integrations.agent import pool
 from tests.integrations.agents import AWAY, Simulation, begun
 
 SESSIONS = {"sessions": {"command": ["list"], "settle_seconds": 5}}
@@ -24,9 +24,9 @@ def asked() -> Simulation:
 def test_a_count_is_fresh_and_goes_once() -> None:
     simulation = Simulation(pool={"count": {"command": ["count"]}})
     simulation.run(10)
-    assert [body["heartbeats"][0].get("count") for body in simulation.bodies("heartbeats")] == [None, 3, 3, 3]
+    assert [body["heartbeats"][0].get("count") for body in simulation.bodies("heartbeats")] == [3, 3, 3, 3]
     counted = [at for at, _ in simulation.probes]
-    assert counted == simulation.times("heartbeats")[1:]
+    assert counted == simulation.times("heartbeats")
 
 
 def test_a_quality_goes_with_the_count_that_it_is_of() -> None:
@@ -37,7 +37,7 @@ def test_a_quality_goes_with_the_count_that_it_is_of() -> None:
     simulation.run(6)
     beats = [body["heartbeats"][0] for body in simulation.bodies("heartbeats")]
     assert [(beat.get("count"), beat.get("quality")) for beat in beats] == [
-        (None, None),
+        (3, 24.5),
         (3, 24.5),
         (3, None),
         (3, None),
@@ -49,34 +49,27 @@ def test_a_count_that_failed_is_left_out() -> None:
     simulation.run(4)
     simulation.outputs["count"] = b"x"
     simulation.run(6)
-    assert [body["heartbeats"][0].get("count") for body in simulation.bodies("heartbeats")] == [None, 3, None, None]
+    assert [body["heartbeats"][0].get("count") for body in simulation.bodies("heartbeats")] == [3, 3, None, None]
     assert simulation.count("failures_total", pool_id="p", probe="count") == 2
 
 
 def test_an_output_that_breaks_its_reader_is_a_failure_of_its_pool_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probing, "count_of", lambda output: [(3, None)][len(output)])
+    monkeypatch.setattr(pool, "count_of", lambda output: [{"count": 3}][len(output)])
     simulation = Simulation("p", "q", pool={"count": {"command": ["count"]}})
     simulation.run(10)
-    assert simulation.count("failures_total", pool_id="p", probe="count") == 3
+    assert simulation.count("failures_total", pool_id="p", probe="count") == 4
     assert len(simulation.times("heartbeats")) == 4
 
 
-def test_a_heartbeat_waits_half_a_second_for_a_count_and_no_longer() -> None:
-    simulation = Simulation(pool={"count": {"command": ["count"]}})
-    simulation.run(2)
+@pytest.mark.parametrize(("took", "waited", "count"), [(0.4, 0.4, 3), (0.6, 0.5, None)])
+def test_a_heartbeat_waits_half_a_second_for_a_count_and_no_longer(took: float, waited: float, count: Any) -> None:
+    simulation = begun(pool={"count": {"command": ["count"]}})
     due_at = simulation.times("heartbeats")[0] + 3
-    agent = simulation.agent
-    probe = agent.probes.next(due_at)
-    assert isinstance(probe, Probe)
-    assert agent.next_call(due_at) == pytest.approx(due_at + 0.5)
-    call = agent.next_call(due_at + 0.5)
-    assert isinstance(call, Call)
-    assert "count" not in (call.body or {})["heartbeats"][0]
-    agent.answered(call, simulation._answer(call), due_at + 0.5, due_at + 0.6)
-    agent.probes.apply(probe, Probed(b"7"), due_at + 0.7)
-    simulation.now = due_at + 0.7
+    simulation.probe_seconds = took
     simulation.run(3)
-    assert simulation.bodies("heartbeats")[-1]["heartbeats"][0]["count"] == 3
+    assert simulation.times("heartbeats")[-1] == pytest.approx(due_at + waited, abs=0.001)
+    assert simulation.bodies("heartbeats")[-1]["heartbeats"][0].get("count") == count
+    assert simulation.count("failures_total", pool_id="p", probe="count") == (count is None)
 
 
 def test_a_list_is_sent_with_the_moment_of_the_question_some_seconds_later() -> None:

@@ -26,12 +26,17 @@ def test_a_pool_is_registered_with_class_address_and_labels() -> None:
     )
 
 
-def test_many_pools_are_registered_in_one_call_and_beat_in_one() -> None:
+def test_many_pools_beat_in_one_call() -> None:
     simulation = begun("a", "b", "c")
-    assert [(made.call.kind, len(made.call.pool_ids)) for made in simulation.made[-2:]] == [
-        ("register", 3),
-        ("heartbeats", 3),
-    ]
+    simulation.kinds()
+    simulation.run(3)
+    assert [(made.kind, made.pool_ids) for made in simulation.made] == [("heartbeats", ("a", "b", "c"))]
+
+
+def test_pools_that_register_together_share_their_first_heartbeats() -> None:
+    simulation = Simulation(*(f"p-{number}" for number in range(9)), ttl_seconds=10)
+    simulation.run(2)
+    assert [len(made.pool_ids) for made in simulation.made if made.kind == "heartbeats"] == [1, 9]
 
 
 def test_the_next_heartbeat_comes_when_slta_says() -> None:
@@ -232,7 +237,7 @@ def test_the_log_has_the_begin_of_the_stop_and_each_pool_that_is_removed(caplog:
     caplog.set_level("INFO")
     simulation.run(60, leave=True)
     assert caplog.messages == [
-        "Stopping: the pools are drained, and removed when empty, for 30 s",
+        "Stopping: the pools have 30 s to become empty",
         "The pool a is removed.",
     ]
 
@@ -253,8 +258,7 @@ def test_at_the_deadline_it_ends_and_says_what_is_left() -> None:
     simulation = begun("a", "b", drain_seconds=30)
     simulation.pools["b"].sessions = 1
     left_at = simulation.now
-    simulation.agent.leave(left_at)
-    simulation.run(60)
+    simulation.run(60, leave=True)
     assert simulation.now - left_at == pytest.approx(30, abs=0.01)
     assert simulation.agent.left == ["b"]
     assert simulation.pools["b"].labels == MARKED
@@ -289,6 +293,5 @@ def test_a_health_check_that_recovers_does_not_return_a_pool_that_leaves() -> No
     simulation = begun(pool=HEALTH)
     simulation.run(20, healthy=False)
     simulation.pools["p"].sessions = 1
-    simulation.agent.leave(simulation.now)
-    simulation.run(20, healthy=True)
+    simulation.run(20, healthy=True, leave=True)
     assert simulation.pools["p"].status == "draining"

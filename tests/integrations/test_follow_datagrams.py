@@ -10,10 +10,8 @@ import pytest
 
 from slta_integrations.follow import datagrams, source
 from slta_integrations.follow.datagrams import ListenAddress
-from slta_integrations.follow.metrics import Metrics
 from slta_integrations.follow.source import DatagramSource
 from slta_integrations.follow.spool import Spool
-from slta_integrations.notices import Notices
 from testbed.awaiting import until
 from testbed.follower import FollowerProcess
 from testbed.live_fleet import Fleet
@@ -82,9 +80,9 @@ def test_what_the_kernel_drops_is_counted(
 async def test_datagrams_that_have_arrived_are_kept_at_a_stop(tmp_path: Path) -> None:
     path = tmp_path / "log.sock"
     address = ListenAddress("", 0, path)
-    received = DatagramSource(address, tmp_path / "spool.log", None, 1000, Metrics(), Notices("follow"))
+    received = DatagramSource(address, tmp_path / "spool.log", None, 1000, lambda *_: None)
     send(str(path), ["slta1 end a c-1 1"])
-    received.stop()
+    received.close()
     assert (tmp_path / "spool.log").read_text() == "slta1 end a c-1 1\n"
     assert not path.exists()
 

@@ -133,7 +133,7 @@ def test_a_backlog_drops_its_oldest(fleet: Fleet, between: ThreadedRelay, log: L
     log.write(lines[1])
     log.rename()
     log.write(*lines[2:])
-    until(lambda: following.dropped == 1)
+    until(lambda: following.value("gaps_total", reason="backlog") == 1)
     between.come_back()
     until(lambda: fleet.counter("completed") == 3)
     assert fleet.live == 1

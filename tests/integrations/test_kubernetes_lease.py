@@ -2,121 +2,159 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, cast
+from typing import Any
 
-from slta_integrations.kubernetes.api_server import ApiServer
-from slta_integrations.kubernetes.election import Election
-from slta_integrations.kubernetes.lease import DEADLINE_SECONDS, LEASE_SECONDS, Holding
+import pytest
+
+from slta_integrations.kubernetes import lease
+from slta_integrations.kubernetes.api_server import CONFLICT
+from slta_integrations.kubernetes.lease import DEADLINE_SECONDS, LEASE_SECONDS, Lease
 from slta_integrations.kubernetes.metrics import Metrics, Telemetry
 from slta_integrations.notices import Notices
-from testbed.awaiting import DEADLINE_SECONDS as DEADLINE
-
-NOW = "2026-01-01T00:00:00.000000Z"
 
 
 class Clock:
-    """A clock that a test moves."""
+    """Stands for `time` where the Lease is: it goes on when a test says so."""
 
-    def __init__(self) -> None:
-        self.now = 50.0
+    now = 50.0
 
-    def __call__(self) -> float:
+    def monotonic(self) -> float:
         return self.now
 
 
-def holding(identity: str = "a") -> tuple[Holding, Clock]:
-    clock = Clock()
-    return Holding("slta-kubernetes", identity, clock), clock
+class LeaseServer:
+    """One object with a version, as the API server keeps it."""
+
+    def __init__(self) -> None:
+        self.lease: dict[str, Any] = {}
+        self.version = 0
+
+    async def call(self, method: str, *_: str, none_for: int, json: dict[str, Any] | None = None) -> dict[str, Any]:
+        if method != "GET":
+            assert json is not None
+            assert none_for == CONFLICT
+            present = self.lease.get("metadata", {}).get("resourceVersion")
+            if (method == "POST") != (not self.lease) or json["metadata"].get("resourceVersion") != present:
+                return {}
+            self.version += 1
+            self.lease = json | {"metadata": json["metadata"] | {"resourceVersion": str(self.version)}}
+        return {key: dict(part) for key, part in self.lease.items()}
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        spec: dict[str, Any] = self.lease["spec"]
+        return spec
 
 
-def lease(holder: str | None, version: str = "1", **spec: Any) -> dict[str, Any]:
-    given = {"holderIdentity": holder, "leaseDurationSeconds": LEASE_SECONDS, "leaseTransitions": 3, **spec}
-    return {"metadata": {"name": "slta-kubernetes", "resourceVersion": version}, "spec": given}
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(lease, "time", made)
+    return made
 
 
-def test_without_a_lease_it_is_created() -> None:
-    holder, _ = holding()
-    written = holder.observe(None, NOW)
-    assert written["metadata"] == {"name": "slta-kubernetes"}
-    assert written["spec"] == {
-        "holderIdentity": "a",
-        "leaseDurationSeconds": LEASE_SECONDS,
-        "acquireTime": NOW,
-        "renewTime": NOW,
-        "leaseTransitions": 0,
-    }
+@pytest.fixture
+def server() -> LeaseServer:
+    return LeaseServer()
 
 
-def test_the_holder_renews_with_the_version_that_it_read() -> None:
-    holder, _ = holding()
-    written = holder.observe(lease("a", "77", acquireTime="before"), NOW)
-    assert written["metadata"]["resourceVersion"] == "77"
-    assert (written["spec"]["acquireTime"], written["spec"]["leaseTransitions"]) == ("before", 3)
+@pytest.fixture
+def a(server: LeaseServer, clock: Clock) -> Lease:
+    return watcher(server, "a")
 
 
-def test_a_lease_without_a_holder_is_taken_at_once() -> None:
-    holder, _ = holding()
-    assert holder.observe(lease(None), NOW)["spec"]["leaseTransitions"] == 4
+@pytest.fixture
+def b(server: LeaseServer, clock: Clock) -> Lease:
+    return watcher(server, "b")
 
 
-def test_another_holder_is_waited_for_until_its_lease_did_not_change_for_its_duration() -> None:
-    holder, clock = holding()
-    assert holder.observe(lease("b", "1"), NOW) is None
+def watcher(server: LeaseServer, identity: str) -> Lease:
+    telemetry = Telemetry(Metrics(), Notices("kubernetes"))
+    return Lease(server, "games", "slta-kubernetes", identity, telemetry)  # type: ignore[arg-type]
+
+
+async def test_without_a_lease_it_is_created(server: LeaseServer, a: Lease) -> None:
+    assert not a.is_held
+    await a.attempt()
+    assert a.is_held
+    assert server.lease["metadata"]["name"] == "slta-kubernetes"
+    assert server.spec["acquireTime"] == server.spec["renewTime"]
+    assert (server.spec["holderIdentity"], server.spec["leaseDurationSeconds"]) == ("a", LEASE_SECONDS)
+
+
+async def test_the_holder_renews_it_and_a_renewal_is_no_other_term(server: LeaseServer, a: Lease) -> None:
+    await a.attempt()
+    first = server.spec
+    await a.attempt()
+    assert server.version == 2
+    assert server.spec["renewTime"] > first["renewTime"]
+    assert (server.spec["acquireTime"], server.spec["leaseTransitions"]) == (first["acquireTime"], 0)
+    assert a.term == 1
+
+
+async def test_another_takes_over_when_the_lease_did_not_change_for_its_duration(
+    server: LeaseServer, clock: Clock, a: Lease, b: Lease
+) -> None:
+    await a.attempt()
+    await b.attempt()
     clock.now += LEASE_SECONDS - 0.1
-    assert holder.observe(lease("b", "2"), NOW) is None
+    await a.attempt()
+    await b.attempt()
     clock.now += LEASE_SECONDS - 0.1
-    assert holder.observe(lease("b", "2"), NOW) is None
+    await b.attempt()
+    assert not b.is_held
     clock.now += 0.1
-    assert holder.observe(lease("b", "2"), NOW)["spec"]["holderIdentity"] == "a"
+    await b.attempt()
+    assert b.is_held
+    assert (server.spec["holderIdentity"], server.spec["leaseTransitions"]) == ("b", 1)
 
 
-def test_it_may_act_from_its_write_on_until_the_deadline() -> None:
-    holder, clock = holding()
-    assert not holder.is_held
-    holder.renewed(clock.now)
+async def test_it_may_act_from_its_write_on_until_the_deadline(clock: Clock, a: Lease) -> None:
+    await a.attempt()
     clock.now += DEADLINE_SECONDS - 0.1
-    assert holder.is_held
+    assert a.is_held
     clock.now += 0.1
-    assert not holder.is_held
-
-
-def test_each_acquisition_is_another_term() -> None:
-    holder, clock = holding()
-    holder.renewed(clock.now)
-    holder.renewed(clock.now + 1)
-    assert holder.term == 1
-    holder.observe(lease("b"), NOW)
-    holder.renewed(clock.now)
-    assert holder.term == 2
+    assert not a.is_held
 
 
 def test_a_call_that_is_under_way_ends_before_another_may_take_over() -> None:
     assert DEADLINE_SECONDS + 5 <= LEASE_SECONDS
 
 
-class EmptyApiServer:
-    """An API server without a Lease, which takes what is written."""
-
-    async def read_lease(self, *_: str) -> None:
-        return None
-
-    async def write_lease(self, *_: object) -> bool:
-        return True
-
-
-async def test_a_watcher_that_may_act_is_woken() -> None:
-    changed, api = asyncio.Event(), cast("ApiServer", EmptyApiServer())
-    telemetry = Telemetry(Metrics(), Notices("kubernetes"))
-    election = asyncio.create_task(Election(api, "games", "slta-kubernetes", "a", changed, telemetry).run())
-    await asyncio.wait_for(changed.wait(), DEADLINE)
-    election.cancel()
+async def test_a_holder_that_lost_it_stops_at_once_and_a_later_acquisition_is_another_term(
+    server: LeaseServer, a: Lease, b: Lease
+) -> None:
+    await a.attempt()
+    server.spec["holderIdentity"] = "b"
+    await a.attempt()
+    assert not a.is_held
+    server.spec["holderIdentity"] = None
+    await a.attempt()
+    assert (a.is_held, a.term) == (True, 2)
 
 
-def test_releasing_leaves_no_holder_but_only_its_own_lease() -> None:
-    holder, clock = holding()
-    holder.renewed(clock.now)
-    written = holder.release(lease("a", "5"))
-    assert (written["spec"]["holderIdentity"], written["metadata"]["resourceVersion"]) == (None, "5")
-    assert not holder.is_held
-    assert holder.release(lease("b")) is None
+async def test_of_two_writes_to_one_version_the_second_holds_nothing(
+    server: LeaseServer, monkeypatch: pytest.MonkeyPatch, a: Lease, b: Lease
+) -> None:
+    call = server.call
+
+    async def overtaken(method: str, *names: str, **options: Any) -> dict[str, Any]:
+        monkeypatch.setattr(server, "call", call)
+        found = await server.call(method, *names, **options)
+        await b.attempt()
+        return found
+
+    monkeypatch.setattr(server, "call", overtaken)
+    await a.attempt()
+    assert (a.is_held, b.is_held) == (False, True)
+
+
+async def test_a_released_lease_is_taken_at_once_and_only_its_holder_releases_it(
+    server: LeaseServer, a: Lease, b: Lease
+) -> None:
+    await a.attempt()
+    await b.release()
+    assert server.spec["holderIdentity"] == "a"
+    await a.release()
+    await b.attempt()
+    assert (a.is_held, b.is_held) == (False, True)

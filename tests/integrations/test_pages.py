@@ -6,7 +6,7 @@ import subprocess
 from typing import Any, NamedTuple
 
 import pytest
-from prometheus_client import Counter, generate_latest
+from prometheus_client import generate_latest
 
 from slta_integrations.agent import metrics as agent
 from slta_integrations.follow import metrics as follow
@@ -30,7 +30,7 @@ COMMANDS = {
         Page(ROOT / "docs/follow.md"),
         "slta_follow",
         follow,
-        {"lines": follow.EVENTS, "dropped_lines": follow.DROPPED, "gaps": follow.GAPS},
+        {"lines": follow.EVENTS, "dropped_lines": follow.DROPPED, "gaps": tuple(follow.GAPS)},
     ),
     "kubernetes": Command(
         Page(ROOT / "docs/kubernetes-pods.md"),
@@ -49,8 +49,8 @@ COMMANDS = {
 def test_the_page_has_every_metric_with_its_type_labels_and_help(name: str) -> None:
     page, prefix, metrics, _ = COMMANDS[name]
     assert documented_metrics(page) == {
-        f"{prefix}_{name}{'_total' if kind is Counter else ''}": (kind.__name__.lower(), list(labels), text)
-        for kind, name, text, labels in metrics.FAMILIES
+        f"{prefix}_{name}{'_total' if kind == 'counter' else ''}": (kind, list(labels), text)
+        for kind, name, text, labels in metrics.Metrics().families
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -56,18 +55,6 @@ def test_a_save_cut_off_leaves_the_former_position(opened: Opened, step: str, mo
 
 def _cut(*_: object) -> None:
     raise CutError
-
-
-def test_file_and_folder_are_synced_in_order(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, seen = opened(), []
-
-    def fsync(descriptor: int) -> None:
-        path = Path(f"/proc/self/fd/{descriptor}").readlink()
-        seen.append((path.name, (tmp_path / "state/position.json").exists()))
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    file.save(FIRST)
-    assert seen == [("position.new", False), ("state", True)]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"log": "/log"}', '{"log": "/log", "more": 1}'])

@@ -19,7 +19,6 @@ from slta_integrations.follow import sender as sending
 from slta_integrations.follow.live import LiveSessions
 from slta_integrations.follow.log_line import Begin, End
 from slta_integrations.follow.metrics import Metrics
-from slta_integrations.follow.operations import Operation
 from slta_integrations.follow.sender import Sender
 from slta_integrations.notices import Notices
 from testbed.awaiting import eventually
@@ -40,7 +39,7 @@ class Sent:
     delays: list[float] = field(default_factory=list)
 
     async def send(self, *lines: Begin | End, age: float = 0) -> bool:
-        return await self.sender.send([Operation(line, NOW - age) for line in lines])
+        return await self.sender.send(lines, NOW - age)
 
     def count(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(f"slta_follow_{name}", labels) or 0

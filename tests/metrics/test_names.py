@@ -31,7 +31,7 @@ FAMILIES: list[Named] = [
     *(
         (f"slta_{command}_{name}", text, labels)
         for command, module in {"agent": agent, "follow": follow, "kubernetes": kubernetes}.items()
-        for _, name, text, labels in module.FAMILIES
+        for _, name, text, labels in module.Metrics().families
     ),
 ]
 """Name, help and labels of each family."""

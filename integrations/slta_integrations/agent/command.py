@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +11,9 @@ import typer
 
 from slta.cli.error_messages import NO, in_one_line
 from slta.cli.target import target_of
+from slta_integrations.agent.agent import Agent, timeout_seconds
 from slta_integrations.agent.config import AgentFile, load
 from slta_integrations.agent.metrics import Metrics
-from slta_integrations.agent.presence_file import PresenceFile
-from slta_integrations.agent.runner import Runner
-from slta_integrations.agent.state_machine import Agent
 from slta_integrations.client import Client
 from slta_integrations.metric_registry import serve_metrics
 from slta_integrations.notices import Notices, configure_logging
@@ -38,32 +35,24 @@ def command(
     configure_logging()
     with in_one_line():
         file = load(config)
-        presence_file = PresenceFile(file.present_file)
-        left = [] if check else asyncio.run(serve(file, presence_file))
+        if file.present_file:  # a mistake is found now
+            file.present_file.touch()
+            file.present_file.unlink()
+        left = [] if check else asyncio.run(serve(file))
     if left:
         raise typer.Exit(NO)
 
 
-async def serve(file: AgentFile, presence_file: PresenceFile) -> list[str]:
+async def serve(file: AgentFile) -> list[str]:
     """Run until SIGTERM or SIGINT and the end of the drain; the pools that are left. UserError or OSError."""
     metrics, notices = Metrics([pool.pool_id for pool in file.pools]), Notices("agent")
-    agent = Agent(file, metrics, notices, random.Random())
     target = target_of(file.url, file.fleet, file.key_file)
     serve_metrics(metrics.registry, file.metrics_host, file.metrics_port, "metrics_port")
-    async with Client(target, agent.timeout_seconds) as client:
-        await _until_left(Runner(agent, client, presence_file))
+    async with Client(target, timeout_seconds(file.ttl_seconds)) as client:
+        agent = Agent(file, client, metrics, notices)
+        running = asyncio.ensure_future(agent.run())
+        on_stop(lambda: running.cancel() if agent.leaving.is_set() else agent.leaving.set())
+        with suppress(asyncio.CancelledError):
+            await running
     notices.tell(f"Ended, pools left: {', '.join(agent.left) or 'none'}")
     return agent.left
-
-
-async def _until_left(runner: Runner) -> None:
-    """The first signal lets the pools leave, the second one ends the wait."""
-    running = asyncio.ensure_future(runner.run())
-    stops = iter((runner.leave, running.cancel))
-
-    def stop() -> None:
-        next(stops, running.cancel)()
-
-    on_stop(stop)
-    with suppress(asyncio.CancelledError):
-        await running

@@ -84,8 +84,7 @@ class PoolEntry(Part):
         try:
             TypeAdapter(Labels).validate_python({**self.labels, MARK: MARKED})
         except ValidationError:
-            message = "labels: too many or too long, the agent adds one of its own"
-            raise PydanticCustomError("labels", message) from None
+            raise PydanticCustomError("labels", "labels: too many or too long, the agent adds one of its own") from None
         return self
 
 
@@ -126,19 +125,11 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> AgentFile:
         return AgentFile.model_validate(_substituted(content, environment))
     except ValidationError as error:
         problem = explain(error.errors(include_input=False), AgentFile.model_json_schema())
-    except _VariableError as error:
+    except UserError as error:
         problem = str(error)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f" (line {mark.line + 1})" if mark else ""
-        problem = f"not valid YAML: {error.problem or error.context}{place}"
-    except (yaml.YAMLError, AttributeError, KeyError, RecursionError, ValueError):  # PyYAML's, as for 2001-99-99
-        problem = "not valid YAML"
+    except (yaml.YAMLError, AttributeError, KeyError, RecursionError, ValueError) as error:  # as for 2001-99-99
+        problem = f"not valid YAML: {' '.join(str(error).split())}"
     raise UserError(f"{path}: {problem}")
-
-
-class _VariableError(Exception):
-    """An environment variable that is not set."""
 
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -147,18 +138,17 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 def _substituted(value: Any, environment: Mapping[str, str], name: str = "") -> Any:  # noqa: ANN401 - any YAML value
     """The value with variables replaced. `name` is its field's path."""
     if isinstance(value, dict):
-        return {
-            key: item if key == "command" else _substituted(item, environment, f"{name}.{key}" if name else str(key))
-            for key, item in value.items()
-        }
+        names = {key: f"{name}.{key}" if name else str(key) for key in value}
+        return {k: v if k == "command" else _substituted(v, environment, names[k]) for k, v in value.items()}
     if isinstance(value, list):
         return [_substituted(item, environment, f"{name}[{number}]") for number, item in enumerate(value)]
-    return (
-        _VARIABLE.sub(lambda found: _variable(found[1], environment, name), value) if isinstance(value, str) else value
-    )
+    if not isinstance(value, str):
+        return value
+    return _VARIABLE.sub(lambda found: _variable(found[1], environment, name), value)
 
 
 def _variable(variable: str, environment: Mapping[str, str], name: str) -> str:
+    """Its value. Raises UserError without one."""
     if not environment.get(variable):
-        raise _VariableError(f"{name}: the environment variable {variable} is not set")
+        raise UserError(f"{name}: the environment variable {variable} is not set")
     return environment[variable]

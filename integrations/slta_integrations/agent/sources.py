@@ -11,8 +11,7 @@ import aiohttp
 
 from slta.cli.target import KEY_VARIABLE
 from slta_integrations.agent.config import Source
-from slta_integrations.agent.probe_output import MAX_BYTES
-from slta_integrations.agent.probing import Probe, Probed
+from slta_integrations.agent.probe_output import MAX_BYTES, ProbeError
 
 POOL_VARIABLE = "AGENT_POOL_ID"
 """Tells a command which pool it is asked about."""
@@ -21,24 +20,16 @@ REAP_SECONDS = 5.0
 """Longest wait for a killed command: a child of it in a session of its own may hold its output open."""
 
 
-class _TooLongError(Exception):
-    """Over `MAX_BYTES`."""
-
-
-async def ask(probe: Probe) -> Probed:
-    """Run the command, or GET the URL."""
+async def ask(pool_id: str, source: Source) -> bytes:
+    """Run the command, or GET the URL; the output. Raises ProbeError, OSError or aiohttp's ClientError."""
     try:
-        async with asyncio.timeout(probe.source.timeout_seconds):
-            return await (_run(probe.pool_id, probe.source) if probe.source.command else _get(probe.source))
+        async with asyncio.timeout(source.timeout_seconds):
+            return await (_run(pool_id, source) if source.command else _get(source))
     except TimeoutError:
-        return Probed(problem=f"took over {probe.source.timeout_seconds:g} s")
-    except _TooLongError:
-        return Probed(problem=f"wrote over {MAX_BYTES:,} bytes")
-    except Exception as error:  # noqa: BLE001 - whatever happens to one probe must not end the others
-        return Probed(problem=str(error) or type(error).__name__)
+        raise ProbeError(f"took over {source.timeout_seconds:g} s") from None
 
 
-async def _run(pool_id: str, source: Source) -> Probed:
+async def _run(pool_id: str, source: Source) -> bytes:
     """Standard output of the command. Its process group is killed in any case, when this returns or is cancelled."""
     environment = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
     process = await asyncio.create_subprocess_exec(
@@ -58,7 +49,9 @@ async def _run(pool_id: str, source: Source) -> Probed:
         with suppress(TimeoutError):
             async with asyncio.timeout(REAP_SECONDS):
                 await _reap(process, process.stdout)
-    return Probed(output) if code == 0 else Probed(problem=f"exit code {code}")
+    if code != 0:
+        raise ProbeError(f"exit code {code}")
+    return output
 
 
 async def _reap(process: asyncio.subprocess.Process, output: asyncio.StreamReader) -> None:
@@ -68,17 +61,18 @@ async def _reap(process: asyncio.subprocess.Process, output: asyncio.StreamReade
     await process.wait()
 
 
-async def _get(source: Source) -> Probed:
+async def _get(source: Source) -> bytes:
     async with aiohttp.ClientSession() as http, http.get(source.url or "", allow_redirects=False) as response:
-        output = await _bounded(response.content)
-    return Probed(output) if 200 <= response.status < 300 else Probed(problem=f"HTTP status {response.status}")
+        if not 200 <= response.status < 300:
+            raise ProbeError(f"HTTP status {response.status}")
+        return await _bounded(response.content)
 
 
 async def _bounded(stream: asyncio.StreamReader | aiohttp.StreamReader) -> bytes:
-    """All that the stream has. Raises _TooLongError."""
+    """All that the stream has. Raises ProbeError."""
     output = bytearray()
     while chunk := await stream.read(CHUNK_BYTES):
         output += chunk
         if len(output) > MAX_BYTES:
-            raise _TooLongError
+            raise ProbeError(f"wrote over {MAX_BYTES:,} bytes")
     return bytes(output)

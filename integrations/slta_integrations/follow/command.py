@@ -18,17 +18,17 @@ from slta_integrations.client import Client
 from slta_integrations.follow.datagrams import ListenAddress, parse_listen
 from slta_integrations.follow.follower import Follower
 from slta_integrations.follow.live import LiveSessions
-from slta_integrations.follow.metrics import Metrics
+from slta_integrations.follow.log_tail import LogTail
+from slta_integrations.follow.metrics import GAPS, Metrics
 from slta_integrations.follow.position import Position, PositionFile
 from slta_integrations.follow.sender import Sender
-from slta_integrations.follow.source import DatagramSource, FileSource, Source
+from slta_integrations.follow.source import DatagramSource, Source
 from slta_integrations.metric_registry import MetricsHost, MetricsPort, serve_metrics
 from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.signals import until_signalled
 
 MAX_BACKLOG_BYTES = 1 << 30
 SPOOL = "spool.log"
-LIVE = "live.log"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -42,11 +42,6 @@ class FollowOptions(NamedTuple):
     state_dir: Path
     lease_seconds: float | None
     max_backlog: int
-
-    @property
-    def log(self) -> str:
-        """What the position belongs to."""
-        return str(self.file or SPOOL)
 
 
 @app.command()
@@ -76,12 +71,14 @@ def command(  # noqa: PLR0913 - one argument an option
     with in_one_line():
         if (file is None) == (listen is None):
             raise UserError("give one of --file and --listen")
+        if lease and not MIN_LEASE_SECONDS <= lease <= MAX_LEASE_SECONDS:
+            raise UserError(f"--lease: must be 0, for none, or {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS:,} seconds")
         options = FollowOptions(
             target_of(url, fleet, key_file),
             file.absolute() if file else None,
             parse_listen(listen) if listen else None,
             state_dir,
-            _checked_lease(lease),
+            lease,
             max_backlog,
         )
         metrics = Metrics()
@@ -92,29 +89,28 @@ def command(  # noqa: PLR0913 - one argument an option
 async def follow(options: FollowOptions, metrics: Metrics, stopping: asyncio.Event) -> None:
     """Follow until stopped. Raises UserError or OSError at the start."""
     notices = Notices("follow")
-    with closing(PositionFile(options.state_dir, options.log)) as position_file:
-        live = LiveSessions(options.state_dir / LIVE)
+    with closing(PositionFile(options.state_dir, str(options.file or SPOOL))) as position_file:
+        live = LiveSessions(options.state_dir / "live.log")
         metrics.live_sessions.labels(options.target.fleet).set_function(lambda: live.count)
-        source = open_source(options, position_file.load(), metrics, notices)
-        try:
+        with closing(open_source(options, position_file.load(), metrics, notices)) as source:
             async with Client(options.target) as client:
                 sender = Sender(client, live, metrics, notices, lease_seconds=options.lease_seconds, stopping=stopping)
-                await Follower(source, sender, position_file, metrics, notices, stopping=stopping).run()
-        finally:
-            source.stop()
+                await Follower(source, sender, position_file, metrics, notices).run()
 
 
 def open_source(options: FollowOptions, position: Position | None, metrics: Metrics, notices: Notices) -> Source:
     """Open the log or bind the socket."""
+
+    def on_dropped(reason: str, count: int, cause: str) -> None:
+        metrics.dropped_lines.labels(reason).inc(count)
+        notices.say(f"dropped {reason}", f"{count} lines dropped: {cause}")
+
+    def on_gap(reason: str) -> None:
+        metrics.gaps.labels(reason).inc()
+        notices.say(reason, GAPS[reason])
+
     if options.listen:
-        path = options.state_dir / SPOOL
-        return DatagramSource(options.listen, path, position, options.max_backlog, metrics, notices)
+        return DatagramSource(options.listen, options.state_dir / SPOOL, position, options.max_backlog, on_dropped)
     if options.file is None or (options.file.exists() and not options.file.is_file()):
         raise UserError(f"--file: {options.file} is not a regular file")
-    return FileSource(options.file, position, options.max_backlog, metrics, notices)
-
-
-def _checked_lease(seconds: float | None) -> float | None:
-    if seconds and not MIN_LEASE_SECONDS <= seconds <= MAX_LEASE_SECONDS:
-        raise UserError(f"--lease: must be 0, for none, or {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS:,} seconds")
-    return seconds
+    return Source(LogTail(options.file, position, max_backlog=options.max_backlog, on_gap=on_gap))

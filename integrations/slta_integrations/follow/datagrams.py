@@ -15,12 +15,10 @@ from slta.cli.error_messages import UserError
 
 SO_RXQ_OVFL = 40
 """Linux; not in Python's `socket`. With a datagram the kernel sends how many it has dropped since the bind."""
-HAS_RXQ_OVFL = sys.platform == "linux"
 RECEIVE_BUFFER_BYTES = 8 << 20
 """Asked for; Linux gives at most net.core.rmem_max."""
 MAX_DATAGRAM_BYTES = 64 * 1024
 MAX_AT_ONCE = 1000
-USAGE = "must be udp://ADDRESS:PORT or unix:///PATH"
 
 
 class ListenAddress(NamedTuple):
@@ -33,21 +31,22 @@ class ListenAddress(NamedTuple):
 
 def parse_listen(text: str) -> ListenAddress:
     """Parse `udp://127.0.0.1:5140` or `unix:///run/slta/log.sock`. Raises UserError."""
-    try:
+    with suppress(ValueError):  # of `port`
         parts = urlsplit(text)
         if parts.scheme == "udp" and parts.hostname and parts.port and not parts.path:
             return ListenAddress(parts.hostname, parts.port)
-    except ValueError:
-        raise UserError(f"--listen: {USAGE}, not {text!r}") from None
-    if parts.scheme == "unix" and not parts.netloc and parts.path.startswith("/"):
-        return ListenAddress("", 0, Path(parts.path))
-    raise UserError(f"--listen: {USAGE}, not {text!r}")
+        if parts.scheme == "unix" and not parts.netloc and parts.path.startswith("/"):
+            return ListenAddress("", 0, Path(parts.path))
+    raise UserError(f"--listen: must be udp://ADDRESS:PORT or unix:///PATH, not {text!r}")
 
 
 def bind(address: ListenAddress) -> socket.socket:
     """A bound, non-blocking socket. Raises OSError, or UserError with the address."""
     try:
-        return _bind_unix(address.path) if address.path else _bind_udp(address)
+        if address.path:
+            return _bind_unix(address.path)
+        family, kind, protocol, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)[0]
+        return _bound(socket.socket(family, kind, protocol), place)
     except OSError as error:
         raise UserError(f"--listen: {error.strerror or error}") from None
 
@@ -63,11 +62,6 @@ def _bind_unix(path: Path) -> socket.socket:
     return made
 
 
-def _bind_udp(address: ListenAddress) -> socket.socket:
-    family, kind, protocol, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)[0]
-    return _bound(socket.socket(family, kind, protocol), place)
-
-
 def _bound(made: socket.socket, place: Any) -> socket.socket:  # noqa: ANN401 - an address of any family
     try:
         made.bind(place)
@@ -76,7 +70,7 @@ def _bound(made: socket.socket, place: Any) -> socket.socket:  # noqa: ANN401 - 
         raise
     made.settimeout(0)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-    if HAS_RXQ_OVFL:
+    if sys.platform == "linux":
         made.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
     return made
 
@@ -104,13 +98,9 @@ class Receiver:
             lines += [line for line in data.rstrip(b"\0").split(b"\n") if line]
             for level, kind, value in ancillary:
                 if (level, kind) == (socket.SOL_SOCKET, SO_RXQ_OVFL):
-                    self._note_lost(int.from_bytes(value[:4], sys.byteorder))
+                    total = int.from_bytes(value[:4], sys.byteorder)  # it counts modulo 2^32
+                    if lost := (total - self._lost) % 2**32:
+                        self._on_lost(lost)
+                    self._lost = total
         if lines:
             self._on_lines(lines)
-
-    def _note_lost(self, total: int) -> None:
-        """`total` counts modulo 2^32."""
-        lost = (total - self._lost) % 2**32
-        self._lost = total
-        if lost:
-            self._on_lost(lost)

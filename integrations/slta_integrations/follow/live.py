@@ -79,19 +79,16 @@ class LiveSessions:
             return
         lines, self._lines = self._lines + len(self._unsaved), math.inf  # a cut line must not be continued
         if lines > len(self._begins) + MAX_OLD_LINES:
-            lines = self._write_anew()
+            kept = [*map(_written, self._started.values()), *map(_written, self._begins.values())]
+            new = self._path.with_suffix(".new")
+            new.write_text("".join(kept), encoding="ascii")
+            new.replace(self._path)
+            lines = len(kept)
         else:
             with self._path.open("a", encoding="ascii") as stream:
                 stream.writelines(self._unsaved)
         self._lines = lines
         self._unsaved.clear()
-
-    def _write_anew(self) -> int:
-        kept = [*map(_written, self._started.values()), *map(_written, self._begins.values())]
-        new = self._path.with_suffix(".new")
-        new.write_text("".join(kept), encoding="ascii")
-        new.replace(self._path)
-        return len(kept)
 
 
 def proxy_of(instance: str) -> str:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from slta_integrations.follow.log_line import MARK
-from slta_integrations.follow.position import Position
-
-DIGEST_BYTES = 256
+HEAD_BYTES = 256
+"""A copy of a file, and a file that was rewritten, are known by so many first bytes."""
 COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst", ".lz4"})
-COUNT_BYTES = 1 << 20
 
 
 class LogFile:
@@ -23,27 +20,26 @@ class LogFile:
     def __init__(self, path: Path) -> None:
         """Raises OSError."""
         self._stream = path.open("rb", buffering=0)
-        status = os.fstat(self._stream.fileno())
-        self.inode = status.st_ino
+        self.inode = os.fstat(self._stream.fileno()).st_ino
+        self.head = b""
         self.end = 0
         """Size that was seen last."""
-        self._digest = ""
-        self._is_lost = False
+        self._halves: deque[int] = deque()
         self.see()
 
     def see(self) -> bool:
-        """Note the present size; False if the file was rewritten since: truncated, and perhaps written again."""
-        if self.digest(self.end) != self._digest:
+        """Note the present size; False if the file was rewritten since: it is shorter, or begins with other bytes."""
+        size, head = self.size, self.read(0, HEAD_BYTES)
+        if size < self.end or not head.startswith(self.head):
             return False
-        size = self.size
-        if size > self.end:
-            self.end, self._digest = size, self.digest(size)
+        if size > self.end and self.read(size - 1, 1) != b"\n":
+            self._halves.append(size)
+        self.end, self.head = size, head
         return True
 
     @property
     def size(self) -> int:
-        """0 if its content was lost."""
-        return 0 if self._is_lost else os.fstat(self._stream.fileno()).st_size
+        return os.fstat(self._stream.fileno()).st_size
 
     @property
     def modified(self) -> int:
@@ -52,48 +48,26 @@ class LogFile:
 
     def read(self, offset: int, count: int) -> bytes:
         """At most so many bytes."""
-        return b"" if self._is_lost else os.pread(self._stream.fileno(), count, offset)
+        return os.pread(self._stream.fileno(), count, offset)
 
-    def digest(self, offset: int) -> str:
-        """Digest of the bytes before an offset, empty at the beginning."""
-        start = max(0, offset - DIGEST_BYTES)
-        return hashlib.sha256(self.read(start, offset - start)).hexdigest() if offset else ""
-
-    def lose(self) -> None:
-        """Its content was truncated away."""
-        self._is_lost = True
-
-    def holds(self, offset: int, digest: str) -> bool:
-        """Whether these are the bytes before an offset."""
-        return self.size >= offset and self.digest(offset) == digest
-
-    def copy_in(self, path: Path) -> LogFile | None:
-        """A copy of the file as it was when seen last, among the siblings of `path`."""
-        return _first(
-            path, lambda file: file.inode != self.inode and bool(self.end) and file.holds(self.end, self._digest)
-        )
-
-    def lines_from(self, offset: int) -> int:
-        """Number of lines of sessions behind an offset. O(size)."""
-        lines, rest = 0, b""
-        while data := self.read(offset, COUNT_BYTES):
-            offset += len(data)
-            lines += (rest + data).count(MARK)
-            rest = data[1 - len(MARK) :]
-        return lines
+    def half(self, begin: int, end: int) -> int:
+        """Where the file was last seen to end within the line at `begin`, or `begin`. Call it in order."""
+        half = begin
+        while self._halves and self._halves[0] < end:
+            half = max(half, self._halves.popleft())
+        return half
 
     def close(self) -> None:
         self._stream.close()
 
 
-def find(path: Path, position: Position) -> LogFile | None:
-    """The file that has this position: of the same inode, otherwise a copy of it. None if it is gone."""
-
-    def has_position(file: LogFile) -> bool:
-        return file.holds(position.offset, position.digest)
-
-    same = _first(path, lambda file: file.inode == position.inode and has_position(file))
-    return same or (_first(path, has_position) if position.offset else None)
+def find(path: Path, inode: int | None, head: bytes, size: int) -> LogFile | None:
+    """The file that begins so and has this size at least: of this inode, otherwise a copy of it. None if it is gone."""
+    files = [*current_file(path), *reversed(_siblings(path))]
+    held = _selected(files, lambda file: file.end >= size and file.head.startswith(head))
+    same = [file for file in held if file.inode == inode] or (held if head else [])
+    _selected(held, lambda file: file in same[:1])
+    return same[0] if same else None
 
 
 def written_since(path: Path, modified: int, known: Collection[int | None]) -> list[LogFile]:
@@ -120,15 +94,6 @@ def inode_at(path: Path) -> int | None:
         return path.stat().st_ino
     except FileNotFoundError:
         return None
-
-
-def _first(path: Path, is_selected: Callable[[LogFile], bool]) -> LogFile | None:
-    """Of the file at the path and its siblings, the newest first, the first that is selected."""
-    files = [*current_file(path), *reversed(_siblings(path))]
-    found = _selected(files, is_selected)
-    for file in found[1:]:
-        file.close()
-    return found[0] if found else None
 
 
 def _selected(files: Sequence[LogFile], is_selected: Callable[[LogFile], bool]) -> list[LogFile]:

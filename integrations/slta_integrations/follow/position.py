@@ -1,27 +1,26 @@
-"""Position file: how far in the log slta has answered, replaced atomically and synced."""
+"""Position file: how far in the log slta has answered, replaced atomically."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from slta.cli.error_messages import UserError
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Place in a log. Lines behind it were written after `seen_at` (seconds since 1970).
 
-    `inode` is that of the file, None if there was none yet; `digest` is of the bytes before `offset`; `left` is the
-    inode of the file that was read before, which a late writer may have touched after the next one.
+    `inode` is that of the file, None if there was none yet; `head` has its first bytes as Latin-1. `left` is the inode
+    of the file before: a late writer may touch it after the next one, and an old `start` must not come again.
     """
 
     inode: int | None
     offset: int
-    digest: str
+    head: str
     seen_at: float
     left: int | None = None
 
@@ -55,23 +54,14 @@ class PositionFile:
         return position
 
     def save(self, position: Position) -> None:
-        """Replace the file; returns when it is on disk."""
+        """Replace the file, by a whole one or not at all. After a power failure it may be the former one."""
         new = self._path.with_suffix(".new")
         with new.open("w", encoding="utf-8") as stream:
-            json.dump({"log": self._log, **asdict(position)}, stream)
+            json.dump({"log": self._log, **position._asdict()}, stream)
             stream.flush()
             os.fsync(stream.fileno())
         new.replace(self._path)
-        _sync_folder(self._path.parent)
 
     def close(self) -> None:
         """Unlock the directory."""
         self._lock.close()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,6 +1,6 @@
 """`slta kubernetes`: pods behind Services as pools of a fleet.
 
-Pure, without input and output: events, objects, desired_pools, plan, vanished, falls, scaling, lease.
+Pure, without input and output: events, objects, desired_pools, plan, vanished, falls, scaling.
 
 | module | owns |
 |---|---|
@@ -11,11 +11,10 @@ Pure, without input and output: events, objects, desired_pools, plan, vanished, 
 | plan | difference between desired and existing pools, as calls to make |
 | falls | falls of replicas, and the pods that have to go after them |
 | scaling | actions that follow from the scale advice |
-| lease | who acts: the Lease object |
 | api_server | HTTP client of the API server |
 | watcher | list and watch of one kind of objects; all that is watched |
 | deployments | Deployments and their pods, read; other workloads are refused |
-| election | acquires, renews and releases the Lease |
+| lease | who acts: acquires, renews and releases the Lease object |
 | pools | reads and changes the fleet's pools |
 | scaler | reads the advice; marks pods, sets replicas |
 | reconciler | main loop: makes the pools what the pods are |

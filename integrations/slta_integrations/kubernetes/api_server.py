@@ -1,4 +1,4 @@
-"""HTTP client of the Kubernetes API server: list, watch, single objects, and the Lease."""
+"""HTTP client of the Kubernetes API server: list, watch, and single objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ PAGE = 500
 LIST_SECONDS = 30.0
 CALL_SECONDS = 5.0
 """Of a call about one object."""
-LEASES = "/apis/coordination.k8s.io/v1"
 WATCH_SECONDS = 13
 """The API server ends a watch then, 2 s after a bookmark; the next one resumes."""
 DEAD_SECONDS = 17.0
@@ -128,16 +127,6 @@ class ApiServer:
         headers = {"Accept": kind.accept("")}
         async with self._call("GET", path, params=query, headers=headers, timeout=timeout) as response:
             yield _events(response)
-
-    async def read_lease(self, namespace: str, name: str) -> Mapping[str, Any] | None:
-        """The Lease; None if there is none."""
-        return await self.call("GET", LEASES, namespace, "leases", name, none_for=NOT_FOUND) or None
-
-    async def write_lease(self, namespace: str, name: str, lease: Mapping[str, Any]) -> bool:
-        """Create or update it; False if another write came first."""
-        is_new = "resourceVersion" not in lease["metadata"]
-        method, names = ("POST", ()) if is_new else ("PUT", (name,))
-        return bool(await self.call(method, LEASES, namespace, "leases", *names, none_for=CONFLICT, json=lease))
 
     async def call(self, method: str, group: str, namespace: str, *names: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401
         """Read or change one object; what is returned for it. Empty for the status `none_for`."""

@@ -19,8 +19,8 @@ from slta_integrations.kubernetes import options
 from slta_integrations.kubernetes.api_server import ACCOUNT, FAILURES, Access, ApiServer, Kind, in_cluster
 from slta_integrations.kubernetes.deployments import refuse_unscalable
 from slta_integrations.kubernetes.desired_pools import Desired, Selection, desired, pool_id
-from slta_integrations.kubernetes.election import Election
 from slta_integrations.kubernetes.events import Objects
+from slta_integrations.kubernetes.lease import Lease
 from slta_integrations.kubernetes.metrics import Metrics, Telemetry
 from slta_integrations.kubernetes.objects import SERVICE_LABEL, read_pod, read_slice
 from slta_integrations.kubernetes.options import WatchOptions, checked
@@ -89,18 +89,18 @@ async def run(options: WatchOptions, metrics: Metrics, stopping: asyncio.Event) 
         await refuse_unscalable(api, options.scaling)
         changed, telemetry = asyncio.Event(), Telemetry(metrics, Notices("kubernetes"))
         identity = f"{socket.gethostname()}_{uuid4()}"
-        election = Election(api, options.lease_namespace, options.lease, identity, changed, telemetry)
+        lease = Lease(api, options.lease_namespace, options.lease, identity, telemetry)
         cluster = _cluster(options, api, changed, telemetry)
-        pools = Pools(client, options.source, lambda: election.holding.is_held, telemetry)
+        pools = Pools(client, options.source, lambda: lease.is_held, telemetry)
         vanished = Vanished(options.grace_seconds)
         scaler = Scaler(cluster, advisor, pools, options.scaling, changed, telemetry)
-        reconciler = Reconciler(cluster, election.holding, vanished, scaler, pools, changed, telemetry)
+        reconciler = Reconciler(cluster, lease, vanished, scaler, pools, changed, telemetry)
         async with asyncio.TaskGroup() as group:
-            runs = [*(watcher.run() for watcher in cluster.watchers), election.run(), reconciler.run(), scaler.run()]
+            runs = [*(watcher.run() for watcher in cluster.watchers), lease.run(), reconciler.run(), scaler.run()]
             tasks = [group.create_task(run) for run in runs]
             await stopping.wait()
             await _end(tasks)
-        await election.release()
+        await lease.release()
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

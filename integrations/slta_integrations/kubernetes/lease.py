@@ -6,89 +6,79 @@ change for its duration. Two watchers cannot both write it: the API server refus
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+import asyncio
+import random
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
+from slta_integrations.kubernetes.api_server import CONFLICT, FAILURES, NOT_FOUND, ApiServer
+from slta_integrations.kubernetes.events import reason
+from slta_integrations.kubernetes.metrics import Telemetry
+
+LEASES = "/apis/coordination.k8s.io/v1"
 LEASE_SECONDS = 15
 DEADLINE_SECONDS = 10.0
 """The holder stops to act so long after its last renewal: a call of 5 s then ends before another can take over."""
 RETRY_SECONDS = 2.0
-TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
-def wall_clock() -> str:
-    """Now, as the Lease has it; for people only."""
-    return datetime.now(UTC).strftime(TIME_FORMAT)
+class Lease:
+    """The Lease, for one watcher."""
 
-
-class Holding:
-    """What one watcher knows of the Lease."""
-
-    def __init__(self, name: str, identity: str, clock: Callable[[], float]) -> None:
-        """`identity` is unique to this process; `clock` returns seconds and is monotonic."""
-        self._name = name
-        self._identity = identity
-        self._clock = clock
+    def __init__(self, api: ApiServer, namespace: str, name: str, identity: str, telemetry: Telemetry) -> None:
+        """`identity` is unique to this process."""
         self.term = 0
         """Changes each time that the Lease is acquired."""
-        self._seen_version = ""
-        self._seen_at = 0.0
-        self._held_until = -math.inf
+        self._api = api
+        self._path = LEASES, namespace, "leases", name
+        self._identity = identity
+        self._notices = telemetry.notices
+        self._seen_version, self._seen_at = "", 0.0
+        self._held_until = 0.0
+        telemetry.metrics.leader.set_function(lambda: float(self.is_held))
 
     @property
     def is_held(self) -> bool:
         """Whether this watcher may act now."""
-        return self._clock() < self._held_until
+        return time.monotonic() < self._held_until
 
-    def observe(self, lease: Mapping[str, Any] | None, now_text: str) -> dict[str, Any] | None:
-        """The object to write after the one that was read (None: there is none); None to wait for its holder."""
-        if lease is None:
-            return self._written({"name": self._name}, {}, now_text)
-        metadata, spec = _member(lease, "metadata"), _member(lease, "spec")
-        holder = spec.get("holderIdentity")
-        if holder not in {self._identity, None, ""}:
-            self._held_until = -math.inf
-            if not self._is_over(metadata, spec):
-                return None
-        return self._written(metadata, spec, now_text)
+    async def run(self) -> None:
+        """Try again and again until cancelled."""
+        while True:
+            try:
+                await self.attempt()
+                self._notices.over("lease", "The Lease can be read and written again.")
+            except FAILURES as error:
+                self._notices.say("lease", f"the Lease cannot be read or written, no pool changes: {reason(error)}")
+            await asyncio.sleep(random.uniform(0.8, 1.0) * RETRY_SECONDS)
 
-    def renewed(self, since: float) -> None:
-        """A write that was begun at `since` succeeded."""
-        self.term += not self.is_held
-        self._held_until = since + DEADLINE_SECONDS
-
-    def release(self, lease: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The object without a holder; None if this is not the holder. It holds nothing from now on."""
-        self._held_until = -math.inf
-        spec = _member(lease, "spec")
+    async def attempt(self) -> None:
+        """Acquire or renew it, unless another holds it."""
+        since, lease = time.monotonic(), await self._api.call("GET", *self._path, none_for=NOT_FOUND)
+        spec, now = lease.get("spec") or {}, datetime.now(UTC).isoformat(timespec="microseconds")
         if spec.get("holderIdentity") != self._identity:
-            return None
-        return {**lease, "spec": {**spec, "holderIdentity": None, "leaseDurationSeconds": 1}}
+            if spec.get("holderIdentity") and not self._is_over(lease["metadata"]["resourceVersion"]):
+                self._held_until = 0.0
+                return
+            spec = {"acquireTime": now, "leaseTransitions": int(spec.get("leaseTransitions") or 0) + bool(spec)}
+        spec |= {"holderIdentity": self._identity, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": now}
+        lease |= {"metadata": lease.get("metadata") or {"name": self._path[-1]}, "spec": spec}
+        at = ("PUT", *self._path) if "resourceVersion" in lease["metadata"] else ("POST", *self._path[:-1])
+        if await self._api.call(*at, none_for=CONFLICT, json=lease):
+            self.term += not self.is_held
+            self._held_until = since + DEADLINE_SECONDS
 
-    def _is_over(self, metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
-        version = str(metadata.get("resourceVersion"))
+    async def release(self) -> None:
+        """Let another watcher act at once; errors are ignored, as the Lease ends by itself."""
+        self._held_until = 0.0
+        with suppress(*FAILURES):
+            lease = await self._api.call("GET", *self._path, none_for=NOT_FOUND)
+            if lease and lease["spec"].get("holderIdentity") == self._identity:
+                lease["spec"]["holderIdentity"] = None
+                await self._api.call("PUT", *self._path, none_for=CONFLICT, json=lease)
+
+    def _is_over(self, version: str) -> bool:
         if version != self._seen_version:
-            self._seen_version, self._seen_at = version, self._clock()
-        return self._clock() - self._seen_at >= float(spec.get("leaseDurationSeconds") or LEASE_SECONDS)
-
-    def _written(self, metadata: Mapping[str, Any], spec: Mapping[str, Any], now_text: str) -> dict[str, Any]:
-        is_new = spec.get("holderIdentity") != self._identity
-        return {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": dict(metadata),
-            "spec": {
-                "holderIdentity": self._identity,
-                "leaseDurationSeconds": LEASE_SECONDS,
-                "acquireTime": now_text if is_new else spec.get("acquireTime"),
-                "renewTime": now_text,
-                "leaseTransitions": int(spec.get("leaseTransitions") or 0) + (is_new and bool(spec)),
-            },
-        }
-
-
-def _member(item: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = item.get(key)
-    return found if isinstance(found, dict) else {}
+            self._seen_version, self._seen_at = version, time.monotonic()
+        return time.monotonic() - self._seen_at >= LEASE_SECONDS

@@ -9,7 +9,7 @@ import time
 from slta_client.rules import bound_seconds, pause_seconds
 from slta_client.timer import is_set_within
 from slta_integrations.kubernetes.desired_pools import Desired
-from slta_integrations.kubernetes.lease import Holding
+from slta_integrations.kubernetes.lease import Lease
 from slta_integrations.kubernetes.metrics import REASONS, Telemetry
 from slta_integrations.kubernetes.plan import Plan, conflicts, planned
 from slta_integrations.kubernetes.pools import MAX_REMOVALS, Pools, StoppedError
@@ -32,7 +32,7 @@ class Reconciler:
     def __init__(
         self,
         cluster: Cluster,
-        holding: Holding,
+        lease: Lease,
         vanished: Vanished,
         scaler: Scaler,
         pools: Pools,
@@ -43,7 +43,7 @@ class Reconciler:
         self._cluster = cluster
         self._vanished = vanished
         self._scaler = scaler
-        self._holding = holding
+        self._lease = lease
         self._pools = pools
         self._changed = changed
         self._metrics, self._notices = telemetry
@@ -70,10 +70,10 @@ class Reconciler:
             self._is_settled = False
 
     async def _round(self) -> None:
-        if not self._holding.is_held:
+        if not self._lease.is_held:
             return
-        if self._term != self._holding.term:
-            self._term = self._holding.term
+        if self._term != self._lease.term:
+            self._term = self._lease.term
             self._pools.forget()
             self._vanished.pause()
         if not self._cluster.is_current:

@@ -6,13 +6,13 @@ from tests.mutants.planting import Mutant, row
 
 MUTANTS: dict[str, Mutant] = {
     "a heartbeat revives a pool at an address of before": row(
-        "agent/settling.py",
-        "_read",
+        "agent/pool.py",
+        "_settle",
         "marked = status, MARK in labels",
-        "marked, pool.beats = status, MARK in labels, True",
+        "marked, self.beats = status, MARK in labels, True",
     ),
-    "a count that came too late goes with the next heartbeat": row(
-        "agent/probing.py", "apply", 'probe.kind == "count" and pool.count_at > now', "False"
+    "a count of before goes with a heartbeat whose own is late": row(
+        "agent/pool.py", "measure", "self.measured = {}\n", "pass\n"
     ),
     "a session that ends during its report gets no end": row(
         "lanes.py", "Reports > end", " or session.due_at == inf", ""
@@ -34,7 +34,10 @@ MUTANTS: dict[str, Mutant] = {
         "follow/log_tail.py", "__init__", "position.seen_at if position else ", ""
     ),
     "a file of the same inode is taken for the old one": row(
-        "follow/log_files.py", "find", "inode and has_position(file)", "inode"
+        "follow/log_files.py", "find", " and file.head.startswith(head)", ""
+    ),
+    "a file that was left is read again after a restart": row(
+        "follow/log_tail.py", "__init__", "position.left if position else None", "None"
     ),
     "a segment is removed before it is read": row(
         "follow/spool.py", "remove_read", "segment.stat().st_ino not in unread", "True"
@@ -43,7 +46,7 @@ MUTANTS: dict[str, Mutant] = {
         "follow/live.py", "due", "and self._started.get(proxy) != sign", ""
     ),
     "an end overtakes the begin that is repeated": row(
-        "follow/operations.py", "to_repeat", "operation.line.session_id in open_ids", "not is_final(outcome)"
+        "follow/sender.py", "_settle", "line.session_id in open_codes", "not is_final(outcome)"
     ),
     "slices that are deleted one by one end sessions": row(
         "kubernetes/vanished.py", "_wait_seconds", "MASS_SECONDS if pool_id in self._held else VANISHED_SECONDS", "0"
