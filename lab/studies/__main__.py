@@ -28,7 +28,7 @@ STUDIES = (
     Study(
         "learned-curves",
         "Curves learned from samples of pools, beside least connections, the weights, and wrong curves.",
-        {"seeds": 8, "processes": 0},
+        {"seeds": 12, "processes": 0},
         package=PACKAGE,
     ),
     Study("scale", "Pools added and removed by scale advice.", {"seeds": 20, "processes": 0}, package=PACKAGE),

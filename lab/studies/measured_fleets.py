@@ -26,9 +26,10 @@ CURVES: Sequence[Callable[..., Floats]] = (
     lambda total, half: total * X / (half + X),
     lambda scale, alpha: scale * X**alpha,
     lambda slope, top: slope * X - slope / (2 * top) * X**2,
+    lambda scale, half: scale * np.log1p(X / half),
 )
-"""True curves: a pool that saturates, one that is shared, batches, powers, and parabolas up to their top."""
-knee, share, batch, power, parabola = CURVES
+"""True curves: a pool that saturates, one that is shared, batches, powers, parabolas up to their top, logarithms."""
+knee, share, batch, power, parabola, log = CURVES
 
 
 class Row(NamedTuple):
@@ -51,6 +52,13 @@ FLEETS: dict[str, tuple[float, list[Row]]] = {
                     Row(share(40), 1, 5, 15), Row(power(1.2, 0.5), 3, 1, 1)]),
 }  # fmt: skip
 """Load in sessions per pool, and the classes; weights are guesses as from cores."""
+CHANGED: dict[str, tuple[float, list[Row]]] = {
+    "log": (8.0, [Row(log(10, 4), 1, 12, 20), Row(log(12, 5), 1, 12, 20)]),
+    "capped": (6.0, [Row(knee(1, 12), 1, 12, 20), Row(knee(1, 12), 1, 12, 20)]),
+}
+"""Fleets whose first class changes at the stay CHANGE."""
+CHANGE = 15
+ALL = FLEETS | CHANGED
 SIZES = (24, 60)
 TRUE = "true curves"
 POOL, LIES = "noise of pools", "a tenth of pools lie"
@@ -60,27 +68,32 @@ ROUND, FULL, NORMAL = 3, 256, 2.2
 
 @dataclass(frozen=True)
 class Trial:
-    """A fleet and how it is placed; with `drifts` each true curve rises or falls by 30 % in ten stays."""
+    """A fleet and how it is placed; with `drifts` each true curve rises or falls by 30 % in ten stays.
+
+    `change` multiplies the first class's, at once.
+    """
 
     fleet: str
     n: int
     seed: int
     line: str = TRUE
     drifts: bool = False
+    noise: float = NOISE
+    change: float = 1.0
 
     def draws(self, *more: int) -> np.random.Generator:
         """Draws that all lines share."""
-        return generator(23, list(FLEETS).index(self.fleet), self.n, self.seed, *more)
+        return generator(41, list(ALL).index(self.fleet), self.n, self.seed, *more)
 
     @property
     def rows(self) -> list[Row]:
         """Classes."""
-        return FLEETS[self.fleet][1]
+        return ALL[self.fleet][1]
 
     @property
     def load(self) -> float:
         """Sessions of the fleet."""
-        return self.n * FLEETS[self.fleet][0]
+        return self.n * ALL[self.fleet][0]
 
 
 def table(curve: Floats) -> TableUtility:
@@ -92,8 +105,9 @@ def table(curve: Floats) -> TableUtility:
 def truth(trial: Trial, stay: int) -> FleetShape:
     """The fleet with its true curves."""
     signs = trial.draws(1).choice([-1.0, 1.0], len(trial.rows))
-    part = 0.3 * min(max(stay, 0), 10) / 10 * trial.drifts
-    curves = [table(row.curve * (1 + sign * part)) for row, sign in zip(trial.rows, signs, strict=True)]
+    factors = 1 + signs * 0.3 * min(max(stay, 0), 10) / 10 * trial.drifts
+    factors[0] *= trial.change if stay >= CHANGE else 1.0
+    curves = [table(row.curve * factor) for row, factor in zip(trial.rows, factors, strict=True)]
     classes = tuple(PoolClass(str(number), curve, CAPACITY) for number, curve in enumerate(curves))
     return FleetShape(trial.fleet, classes, tuple(row.few if trial.n == SIZES[0] else row.many for row in trial.rows))
 
@@ -103,7 +117,7 @@ class Samples:
 
     def __init__(self, trial: Trial, pools: Sequence[int]) -> None:
         """No pool has sent any."""
-        self._line, self._draws, self._pools = trial.line, trial.draws(2), pools
+        self._line, self._noise, self._draws, self._pools = trial.line, trial.noise, trial.draws(2), pools
         self._class = np.repeat(np.arange(len(pools)), pools)
         self._own = self._draws.normal(size=len(self._class))
         self._lies = self._draws.random(len(self._class)) < 0.1
@@ -116,7 +130,7 @@ class Samples:
     def take(self, curves: Floats, held: Integers) -> None:
         """Of the ticks of a stay."""
         for at in held:
-            values = UNIT * curves[self._class, at] * (1 + NOISE * self._errors())
+            values = UNIT * curves[self._class, at] * np.maximum(1 + self._noise * self._errors(), 0.0)
             values *= np.where(self._lies & (self._line == LIES), 3.0, 1.0)
             for pool in np.flatnonzero((at != self._last) & (at > 0)):
                 self._enter(int(pool), (int(self._class[pool]), int(at[pool])), float(values[pool]))
@@ -134,11 +148,12 @@ class Samples:
         if len(self._rounds[at]) < min(ROUND, self._pools[at[0]]):
             return
         values = np.array(sorted(self._rounds[at].values()))
-        if len(values) == ROUND:  # no true curve is 0
-            spread = self._spreads[at[0]]
-            spread += [1, NORMAL * np.diff(values).min() / values[1]]
-            values = values[1] + np.clip(values - values[1], *(np.array([-4, 4]) * values[1] * spread[1] / spread[0]))
-        self._sums[at] *= 0.5 if self._sums[at][0] >= FULL else 1.0
+        if len(values) == ROUND:
+            spread, middle = self._spreads[at[0]], values[1]
+            spread += [1, NORMAL * np.diff(values).min() / middle] if middle > 0 else 0
+            values = middle + np.clip(values - middle, *(np.array([-4, 4]) * middle * spread[1] / max(spread[0], 1)))
+        count = self._sums[at][0]
+        self._sums[at] *= count // 2 / count if count >= FULL else 1.0
         self._sums[at] += [len(values), values.sum(), (values**2).sum()]
         self._sources[at] |= set(self._rounds.pop(at))
 

@@ -77,7 +77,7 @@ def test_all_runs_every_study_with_the_committed_seeds(runs: dict[str, dict[str,
         assert result.exit_code == 0, result.output
     assert list(runs) == [study.name for study in (*STUDIES, *LAB_STUDIES)]
     experiments = {"table1": 24, "learning": 8}
-    studies = {"policies": 4, "which": 20, "session-types": 8, "learned-curves": 8, "scale": 20}
+    studies = {"policies": 4, "which": 20, "session-types": 8, "learned-curves": 12, "scale": 20}
     assert {name: options["seeds"] for name, options in runs.items() if "seeds" in options} == experiments | studies
     assert {options["processes"] for options in runs.values() if "processes" in options} == {1}
     assert (tmp_path / "which.json").is_file()

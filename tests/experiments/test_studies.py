@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.studies.learned_curves import LEARNED, WEIGHTS, utilities
+from lab.studies.learned_curves import ALL_KEPT, DRIFT, ENOUGH, LEARNED, MORE, NOISY, WEIGHTS, utilities
 from lab.studies.measured_fleets import SIZES, TRUE, Trial
 from lab.studies.policies import tuned_weights
 from lab.studies.scale import ADVICE, COLUMNS, Scaler
@@ -36,6 +36,36 @@ def test_the_page_of_results_says_what_learned_curves_lose() -> None:
     lost = {(row["line"], row["n"]): f"{row['lost']:.1f}" for row in study}
     table = rows(Page(ROOT / "docs/results.md").section("Learned curves"))
     assert list(table) == [[cells[0], *(lost[cells[0], n] for n in SIZES)] for cells in table]
+
+
+def test_the_pages_say_how_often_learned_curves_fall_below_the_weights() -> None:
+    study = json.loads((ROOT / "lab/studies/results/learned-curves.json").read_text(encoding="utf-8"))["rows"]
+    parts = {
+        (line, name): " and ".join(f"{row[name]:.0f}" for row in study if row["line"] == line)
+        for line in (LEARNED, f"{LEARNED}, {DRIFT}", NOISY, MORE)
+        for name in ("over", "ends")
+    }
+    results, curves = (" ".join(Page(ROOT / "docs" / f"{name}.md").text.split()) for name in ("results", "curves"))
+    assert f"below the weights in {parts[LEARNED, 'over']} % of the runs" in results
+    assert f"with drift in {parts[f'{LEARNED}, {DRIFT}', 'over']} %" in results
+    assert f"with noise of 50 % {parts[NOISY, 'ends']} % were" in results
+    assert f"had {ENOUGH} samples {parts[MORE, 'ends']} %" in results
+    assert f"With 50 % {parts[NOISY, 'ends']} % were" in curves
+    assert f"has {ENOUGH} samples, four times as many, and {parts[MORE, 'ends']} % were" in curves
+
+
+def test_a_class_that_improves_keeps_its_sessions() -> None:
+    trial = Trial("log", 40, 2, noise=0.1, change=2.0)
+    weights, kept, learned = (utilities(replace(trial, line=line))[-5:].mean() for line in (WEIGHTS, ALL_KEPT, LEARNED))
+    assert kept < weights < learned
+
+
+def test_the_page_of_results_says_what_changes_lose() -> None:
+    study = json.loads((ROOT / "lab/studies/results/learned-curves.json").read_text(encoding="utf-8"))["changes"]
+    found = [
+        [row["change"], *(f"{row[name]:.1f}" for name in ("weights", "all_kept", "lost", "worst"))] for row in study
+    ]
+    assert rows(Page(ROOT / "docs/results.md").section("Curves of a class that changes")) == found
 
 
 def test_a_draining_pool_of_a_scaled_fleet_loses_sessions_only_as_they_end() -> None:

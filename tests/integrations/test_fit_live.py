@@ -69,6 +69,24 @@ def heartbeats(level: int) -> list[dict[str, Any]]:
     ]
 
 
+def twice_as_good(fleet: Fleet, name: str) -> None:
+    """All pools go between two levels and report their quality, those of a class twice as much."""
+    last = "b-6"
+    for turn in range(5):
+        for k in range(6):
+            fleet.complete(f"{last}-{k}")
+        report(fleet, 5, name)
+        last = f"c-{turn}"
+        fleet.assign(*(f"{last}-{k}" for k in range(6)))
+        report(fleet, 6, name)
+    until(lambda: samples_of(fleet) == 120)
+
+
+def report(fleet: Fleet, level: int, better: str) -> None:
+    beats = [one | {"quality": one["quality"] * (1 + one["pool_id"].startswith(better))} for one in heartbeats(level)]
+    fleet.call("POST", "pools/heartbeats", {"heartbeats": beats})
+
+
 def called(fleet: Fleet, *line: str | Path) -> Any:
     environment = {"SLTA_URL": fleet.service.url, "SLTA_FLEET": fleet.name, "COLUMNS": "200"}
     return CliRunner().invoke(app, ["fit", "--live", *map(str, line)], env=environment)
@@ -110,6 +128,44 @@ def test_curves_are_applied_once_and_not_again_within_a_day(measured: Fleet) -> 
         0,
         "nothing was applied: the last change of the fleet is not old enough\n",
     )
+
+
+def test_the_samples_of_a_class_that_has_become_twice_as_good_are_dropped(measured: Fleet, tmp_path: Path) -> None:
+    state, figures = tmp_path / "state.json", tmp_path / "out.json"
+    assert "changed" not in called(measured, "--state", state).output
+    twice_as_good(measured, "fast")
+    told = called(measured, "--state", state, "--json", figures)
+    words = " ".join(told.stderr.split())
+    assert "fast has changed: its newest samples are 2 times the older ones; all are dropped" in words
+    data = json.loads(figures.read_text(encoding="utf-8"))["classes"]
+    assert [data[name]["changed_by"] for name in CLASSES] == [None, pytest.approx(2)]
+    assert (data["fast"]["levels"], data["fast"]["lacks"]) == ([], "0 of 30 samples")
+    assert [one["level"] for one in data["slow"]["levels"]] == [2, 3, 4, 5, 6]
+    called(measured, "--state", state, "--json", figures)
+    again = json.loads(figures.read_text(encoding="utf-8"))["classes"]["fast"]
+    assert (again["changed_by"], again["levels"]) == (None, [])
+
+
+def test_a_state_of_other_classes_has_nothing_to_compare_with(measured: Fleet, tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    called(measured, "--state", state)
+    state.write_text(state.read_text().replace('"fast":12', '"fast":11'))
+    twice_as_good(measured, "fast")
+    assert "has changed" not in called(measured, "--state", state).output
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{}", "was not written by `slta fit --live`"), ('[{"fleet": "other"}, {}]', "belongs to the fleet other")],
+)
+def test_a_state_file_of_something_else_is_refused_and_kept(
+    weighted: Fleet, tmp_path: Path, text: str, message: str
+) -> None:
+    state = tmp_path / "state.json"
+    state.write_text(text)
+    told = called(weighted, "--state", state)
+    assert (told.exit_code, state.read_text()) == (2, text)
+    assert message in " ".join(told.output.split())
 
 
 def test_an_apply_of_the_file_of_the_weights_keeps_curves_and_unit(measured: Fleet, tmp_path: Path) -> None:

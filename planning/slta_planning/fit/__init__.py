@@ -15,6 +15,7 @@
 | fitting | the fit of one class |
 | weights | curves that share sessions as weights do |
 | learned | a class's curve from sums of samples by level |
+| change | samples that count once a class has changed |
 | proposal | curves proposed for a running fleet: one unit, steps, and when they are worth it |
 | live | the proposal for a fleet of a dispatcher, reported, written or applied |
 | fleet | the curves as a fleet file |

@@ -37,7 +37,7 @@ OPTIONS = {
     "samples": _FIT,
     "--prometheus": f"{_FIT} start end step token_file",
     "--weights": "capacity pools yaml",
-    "--live": _LIVE,
+    "--live": f"{_LIVE} state",
     "--prometheus --live": f"{_LIVE} {_SERIES} start end step token_file",
 }
 """By what curves are made from, the options that have an effect beside it."""
@@ -47,7 +47,7 @@ _Sizes = tuple[Sequence[str], Sequence[str]]
 _Found = tuple[Samples, str]
 """Samples, and where they are from."""
 _Files = tuple[Path | None, Path | None, Path | None]
-"""Values of --yaml, --json and --figure."""
+"""Values of --yaml, --json and --figure; of --state, --propose and --json."""
 
 
 class _Names(NamedTuple):
@@ -94,6 +94,7 @@ def command(
     token_file: options.TokenFile = None,
     live: options.Live = False,  # noqa: FBT002
     fleet: options.LiveFleet = None,
+    state: options.State = None,
     propose: options.Propose = None,
     apply: options.Apply = False,  # noqa: FBT002
     at_most_every: options.AtMostEvery = options.DAY,
@@ -112,8 +113,9 @@ def command(
         if weights:
             _write_weighted(weights_of(weights), *sizes, yaml)
         elif live:
-            given = {"file": propose, "apply": apply, "at_most_every": at_most_every, "yes": yes, "figures": json}
-            _run_live(found and found[0], given, {"url": url, "key_file": key_file, "fleet": fleet})
+            files, target = (state, propose, json), {"url": url, "key_file": key_file, "fleet": fleet}
+            given = {"apply": apply, "at_most_every": at_most_every, "yes": yes}
+            _run_live(found and found[0], files, given, target)
         elif found:
             _fit(found, FitTask(per_pool, None, curve), sizes, (yaml, json, figure))
 
@@ -130,15 +132,15 @@ def _check(context: typer.Context) -> None:
             raise typer.BadParameter(f"has no effect with {source}", param_hint=option.opts[0])
 
 
-def _run_live(samples: Samples | None, given: Mapping[str, object], target: Mapping[str, Any]) -> None:
+def _run_live(samples: Samples | None, files: _Files, given: Mapping[str, object], target: Mapping[str, Any]) -> None:
     if not target["fleet"]:
         raise typer.BadParameter(GIVE)
     if find_spec("aiohttp") is None:
         raise UserError("--live needs the extra `integrations` (in a checkout: make setup)")
     from slta_integrations.operator.registry import run_command  # noqa: PLC0415 - needs an extra
-    from slta_planning.fit.live import live  # noqa: PLC0415
+    from slta_planning.fit.live import Files, live  # noqa: PLC0415
 
-    asyncio.run(run_command(live, {"seen": samples, **given}, **target))
+    asyncio.run(run_command(live, {"seen": samples, "files": Files(*files), **given}, **target))
 
 
 def _read(file: Path | None, names: _Names) -> _Found | None:

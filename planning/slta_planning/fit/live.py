@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import typer
+from pydantic import TypeAdapter, ValidationError
 
 from slta.cli.error_messages import UserError
 from slta.cli.streams import deliver
@@ -23,6 +25,7 @@ from slta.fleet_file.schema import FleetFile
 from slta_integrations.operator.calls import Operator
 from slta_integrations.operator.fleet import configured, put
 from slta_planning.fit.candidates import cumulated
+from slta_planning.fit.change import Judged, Mark, judge
 from slta_planning.fit.fit_report import shown_levels
 from slta_planning.fit.fleet import write_fleet, yaml_text
 from slta_planning.fit.learned import Quality, visits
@@ -30,14 +33,23 @@ from slta_planning.fit.levels import Floats
 from slta_planning.fit.proposal import RULES, Proposal, propose
 from slta_planning.fit.samples import ClassSamples, Samples
 from slta_planning.fit.weights import ALPHA
-from slta_planning.text import columns, counted, percent, wrapped
+from slta_planning.text import columns, counted, percent, warn, wrapped
 
 MIXED = "with session types a curve is that of the mix, and the gain is that of sessions that may use every class"
-File = Path | None
+State = tuple[dict[str, Any], dict[str, Mark]]
+"""Fleet with all of which a change makes it forget its samples, and marks by class."""
+
+
+class Files(NamedTuple):
+    """Where the marks of the last run are kept, and where to write the proposal and the figures."""
+
+    state: Path | None
+    proposed: Path | None
+    figures: Path | None
 
 
 async def live(
-    operator: Operator, *, seen: Samples | None, file: File, apply: bool, at_most_every: float, yes: bool, figures: File
+    operator: Operator, *, seen: Samples | None, files: Files, apply: bool, at_most_every: float, yes: bool
 ) -> None:
     """Report what is proposed; write it to a file, and apply it if it is worth it and the last change is old.
 
@@ -50,19 +62,49 @@ async def live(
         for one in quality["classes"]:
             own = seen.classes.get(one["name"], ClassSamples())
             one["levels"] = [*visits(own, one["capacity"], quality["per"])]
-    fleet = configured(now)
-    classes = _classes(fleet, quality, state)
+    fleet, judged = configured(now), _judged(files.state, now["fleet"], quality)
+    classes = _classes(fleet, judged, state)
     found = propose(classes, state["sessions"]["active"], in_unit=fleet.utility_unit == quality["unit"])
     verdict = wrapped(_verdict(found, quality, has_types=bool(fleet.session_types)))
-    deliver("\n".join([*_report(classes, found), *verdict]), _figures(quality, classes, found), figures)
+    deliver("\n".join([*_report(classes, found), *verdict]), _figures(judged, classes, found), files.figures)
     proposed = _proposed(fleet, found, quality["unit"])
-    if file:
-        typer.echo(f"wrote {write_fleet(_text(now['fleet'], proposed), file)}", err=True)
+    if files.proposed:
+        typer.echo(f"wrote {write_fleet(_text(now['fleet'], proposed), files.proposed)}", err=True)
     if apply and (why := await _why_not(operator, found, at_most_every)):
         typer.echo(f"nothing was applied: {why}", err=True)
     elif apply:
         version, _ = await put(operator, "", now, proposed, yes=yes, keeps_learned=False)
         typer.echo(f"applied: version {version}", err=True)
+
+
+def _judged(file: Path | None, fleet: str, quality: Mapping[str, Any]) -> dict[str, Judged]:
+    """What counts by class, with a warning of those that have changed; the file gets the marks. Raises UserError."""
+    capacities = {one["name"]: one["capacity"] for one in quality["classes"]}
+    head = {"fleet": fleet, "per": quality["per"], "unit": quality["unit"], "capacities": capacities}
+    marks = _marks(file, head) if file and file.exists() else {}
+    found = {
+        one["name"]: judge(marks.get(one["name"], Mark()), [LevelSamples(**level) for level in one["levels"]])
+        for one in quality["classes"]
+    }
+    for name, one in found.items():
+        if one.multiple is not None:
+            warn(f"{name} has changed: its newest samples are {one.multiple:.3g} times the older ones; all are dropped")
+    if file:
+        new = file.with_name(f"{file.name}.new")
+        new.write_bytes(TypeAdapter(State).dump_json((head, {name: one.mark for name, one in found.items()})))
+        new.replace(file)
+    return found
+
+
+def _marks(file: Path, head: Mapping[str, Any]) -> dict[str, Mark]:
+    """Marks in the file; none if the fleet has forgotten its samples since. Raises UserError."""
+    try:
+        known, marks = TypeAdapter(State).validate_json(file.read_bytes())
+    except ValidationError:
+        raise UserError(f"--state: {file} was not written by `slta fit --live`") from None
+    if known.get("fleet") != head["fleet"]:
+        raise UserError(f"--state: {file} belongs to the fleet {known.get('fleet')}")
+    return marks if known == head else {}
 
 
 def _text(name: str, proposed: FleetFile) -> str:
@@ -81,13 +123,11 @@ async def _why_not(operator: Operator, found: Proposal, at_most_every: float) ->
     return "" if time.time() - latest >= at_most_every else "the last change of the fleet is not old enough"
 
 
-def _classes(fleet: FleetFile, quality: Mapping[str, Any], state: Mapping[str, Any]) -> list[Quality]:
+def _classes(fleet: FleetFile, judged: Mapping[str, Judged], state: Mapping[str, Any]) -> list[Quality]:
     """Classes of the file with their samples and active pools."""
     return [
-        Quality(
-            entry.name, counts["pools"]["active"], _slopes(entry), [LevelSamples(**one) for one in measured["levels"]]
-        )
-        for entry, measured, counts in zip(fleet.classes, quality["classes"], state["classes"], strict=True)
+        Quality(entry.name, counts["pools"]["active"], _slopes(entry), judged[entry.name].counting)
+        for entry, counts in zip(fleet.classes, state["classes"], strict=True)
     ]
 
 
@@ -141,8 +181,8 @@ def _verdict(found: Proposal, quality: Mapping[str, Any], *, has_types: bool) ->
         yield MIXED
 
 
-def _figures(quality: Mapping[str, Any], classes: Sequence[Quality], found: Proposal) -> dict[str, Any]:
-    rows = zip(classes, quality["classes"], found.lacking, found.present, found.proposed, strict=True)
+def _figures(judged: Mapping[str, Judged], classes: Sequence[Quality], found: Proposal) -> dict[str, Any]:
+    rows = zip(classes, found.lacking, found.present, found.proposed, strict=True)
     return {
         "factor": found.factor,
         "gain": found.gains._asdict(),
@@ -150,11 +190,12 @@ def _figures(quality: Mapping[str, Any], classes: Sequence[Quality], found: Prop
         "classes": {
             one.name: {
                 "pools": one.pools,
-                "levels": measured["levels"],
+                "levels": [*map(asdict, one.levels)],
+                "changed_by": judged[one.name].multiple,
                 "lacks": lack,
                 "present": np.cumsum(present).tolist(),
                 "proposed": np.cumsum(proposed).tolist(),
             }
-            for one, measured, lack, present, proposed in rows
+            for one, lack, present, proposed in rows
         },
     }

@@ -97,6 +97,12 @@ TokenFile = Annotated[Path | None, _prometheus(help="File with the bearer token.
 
 Live = Annotated[bool, _live(help="Propose curves from the quality that pools of a running fleet report.")]
 LiveFleet = Annotated[str | None, _live(help="Name of the fleet, with --live.", **FLEET)]
+State = Annotated[
+    Path | None,
+    _live(
+        callback=named_file_to_write, help="Samples as of the last run, by which classes are seen to change; written."
+    ),
+]
 Propose = Annotated[Path | None, _live(callback=named_file_to_write, help="Write a fleet file with the curves.")]
 Apply = Annotated[bool, _live(help="Apply them if worth it; asks first.")]
 AtMostEvery = Annotated[float, _live(help="Minimum time since the fleet's last change.", show_default="1d", **DURATION)]
