@@ -170,19 +170,17 @@ end
 
 -- Writes the fields that changed.
 local function write(fleet)
-  local words, before, count = {}, fleet.before, 0
-  local format = string.format
+  local words, before, count = {}, fleet.before, 0 -- the server writes a number with all its digits
   for at = 1, #NUMBERS do
     local name = NUMBERS[at]
     local value = fleet[name]
     if value ~= before[name] then
-      local is_whole = value % 1 == 0 and value < 9e15 and value > -9e15
-      words[count + 1], words[count + 2] = name, format(is_whole and '%d' or '%.17g', value)
+      words[count + 1], words[count + 2] = name, value
       before[name], count = value, count + 2
     end
   end
   for name, value in pairs(fleet.changed) do
-    words[count + 1], words[count + 2] = name, vectors.text(value)
+    words[count + 1], words[count + 2] = name, value
     count = count + 2
   end
   for at = 1, #TEXTS do
