@@ -6,7 +6,7 @@ import json
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -144,7 +144,7 @@ def control_plane(folder: Path, programs: Mapping[str, str]) -> Iterator[Control
     server = ApiServer(folder, programs["KUBE_APISERVER"], url)
     config.write_text(CONFIG.format(url=server.url, certificate=server.certificate), encoding="utf-8")
     manager = (programs["KUBE_CONTROLLER_MANAGER"], *MANAGER.format(config=config).split())
-    with Process(programs["ETCD"], *options, log=folder / "etcd.log", port=port), server:
+    with Process(programs["ETCD"], *options, log=folder / "etcd.log", port=port), server, closing(server.api):
         server.api.create("", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}})
         with Kubelets(server.api) as kubelets, Process(*manager, log=folder / "controllers.log"):
             yield ControlPlane(server, kubelets)
