@@ -42,14 +42,17 @@ from slta_planning.plan.loads import Hour
 from slta_planning.plan.market import market_of
 from slta_planning.plan.solving import cheapest
 
-ADVICE, FULLNESS, WANTED = "advice", "70 % full", "`wanted`, at once"
-RULES = (ADVICE, FULLNESS, WANTED)
-FULL, HOLD, HOUR = 0.7, 15, 60
-"""Sessions per place and the hold of the rule by fullness; minutes in which growth after a fall is a reversal."""
+ADVICE, WANTED = "advice", "`wanted`, at once"
+FULLNESS = {f"{percent} % full": percent / 100 for percent in (65, 70)}
+"""Sessions per place, by the rule that aims at it."""
+HOLD, HOUR = 15, 60
+"""Hold of the rules by fullness; minutes in which growth after a fall is a reversal."""
 CELLS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    *((day, rule, {}) for day in DAYS for rule in RULES),
-    *((SPIKES, rule, {"stay": 120}) for rule in (ADVICE, FULLNESS)),
-    *((SPIKES, rule, {"starts": (1, 10, 1)}) for rule in (ADVICE, FULLNESS)),
+    *((day, rule, {}) for rule in (ADVICE, "70 % full") for day in DAYS),
+    *((SPIKES, rule, {}) for rule in ("65 % full", WANTED)),
+    *((SPIKES, rule, {"stay": 2, "starts": (1, 1, 1)}) for rule in (ADVICE, *FULLNESS)),
+    *((SPIKES, rule, {"stay": 120}) for rule in (ADVICE, *FULLNESS)),
+    *((SPIKES, rule, {"starts": (1, 10, 1)}) for rule in (ADVICE, "70 % full")),
 )
 """Day, rule, and what differs from stays of 12 minutes and starts of 2."""
 SPEC = FleetSpec(CLASSES)
@@ -105,7 +108,7 @@ class Scaler:
         up = np.flatnonzero(self.world.status >= ACTIVE)
         rows = np.array([up, self.world.status[up] == ACTIVE, self.world.sessions(up)]).T.tolist()
         pools = [PoolState(str(slot), slot // MOST, bool(active), held, str(slot)) for slot, active, held in rows]
-        if self.trial.rule == FULLNESS:
+        if self.trial.rule in FULLNESS:
             return [
                 (wanted, removal_of(pods, self._count(c, ACTIVE), wanted, None))
                 for c, (pods, wanted) in enumerate(zip(pods_of(pools, len(CLASSES)), self._for_fullness(), strict=True))
@@ -119,7 +122,7 @@ class Scaler:
         plan = cheapest_for(round(LOAD))
         places = sum(count * own.capacity for count, own in zip(plan, CLASSES, strict=True))
         most = max(minute.active for minute in self.minutes[-HOLD:])
-        return [math.ceil(count * most / FULL / places) for count in plan]
+        return [math.ceil(count * most / FULLNESS[self.trial.rule] / places) for count in plan]
 
     def _follow(self, c: int, wanted: int, removal: Removal) -> None:
         """Drain what the advice names; let pools return, the fullest first, and start pods up to the replicas."""

@@ -84,7 +84,7 @@ async def test_a_refusal_counts_at_once_though_sessions_have_ended_since(service
     for id_ in ids[:9]:
         await service.api.post("/v1/fleets/f/complete", json={"session_id": id_})
     await service.seconds_pass("f", 1)
-    assert (await scale(service)).json()["classes"][0]["wanted"] == 7
+    assert (await scale(service)).json()["classes"][0]["wanted"] == 9
 
 
 async def test_what_if_another_aim_is_marked(service: Service) -> None:

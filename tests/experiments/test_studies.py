@@ -11,8 +11,8 @@ import pytest
 from lab.studies.learned_curves import ALL_KEPT, DRIFT, ENOUGH, LEARNED, MORE, NOISY, WEIGHTS, utilities
 from lab.studies.measured_fleets import SIZES, TRUE, Trial
 from lab.studies.policies import tuned_weights
-from lab.studies.scale import ADVICE, COLUMNS, Scaler
-from lab.studies.scaled_fleet import ACTIVE, DRAINING, OFF, PLAIN, World
+from lab.studies.scale import ADVICE, COLUMNS, FULLNESS, Scaler
+from lab.studies.scaled_fleet import ACTIVE, DRAINING, OFF, PLAIN, SPIKES, World
 from lab.studies.scaled_fleet import Trial as Day
 from lab.studies.which import CELLS, LINES, measure, trials_of
 from slta_experiments.fleets import TABLE_1
@@ -90,14 +90,41 @@ def test_pools_that_are_not_wanted_drain_and_end_empty() -> None:
     assert scaler.world.cut == 0
 
 
+SCALED: list[dict[str, Any]] = json.loads((ROOT / "lab/studies/results/scale.json").read_text(encoding="utf-8"))["rows"]
+CASES: list[dict[str, Any]] = [{"stay": 2, "starts": [1, 1, 1]}, {}, {"stay": 120}, {"starts": [1, 10, 1]}]
+"""Of spiked days, in the order of the page's table."""
+
+
+def spiked(rule: str, case: dict[str, Any]) -> dict[str, Any] | None:
+    """The row of spiked days, if the study has one."""
+    wanted = {"day": SPIKES, "rule": rule, "stay": None, "starts": None} | case
+    return next((row for row in SCALED if all(row.get(name) == value for name, value in wanted.items())), None)
+
+
 def test_the_page_of_results_says_what_scale_advice_costs() -> None:
-    study = json.loads((ROOT / "lab/studies/results/scale.json").read_text(encoding="utf-8"))["rows"]
     lines: dict[str, list[Any]] = {}
-    for row in study:
+    for row in SCALED:
         lines.setdefault(str([row["rule"], row.get("stay"), row.get("starts")]), []).append(row)
-    digits = dict(zip(COLUMNS, (3, 2, 2, 0, 0), strict=True))
+    digits = dict(zip(COLUMNS, (3, 2, 3, 0, 0), strict=True))
     found = [[" / ".join(f"{row[name]:.{digits[name]}f}" for row in own) for name in COLUMNS] for own in lines.values()]
     assert [cells[1:] for cells in rows(Page(ROOT / "docs/results.md").section("Scale advice"))] == found
+
+
+def test_the_page_on_scale_advice_says_what_a_fullness_target_costs() -> None:
+    def shown(row: dict[str, Any] | None) -> str:
+        return f"{row['cost']:.3f}, {100 - row['windows']:.2f} %" if row else ""
+
+    text = Page(ROOT / "docs/scale.md").section("Beside a fullness target")
+    found = [[shown(spiked(rule, case)) for rule in (ADVICE, *FULLNESS)] for case in CASES]
+    assert [cells[2:] for cells in rows(text)] == found
+    refused = [f"{row['refused']:.3f}" for rule in ("65 % full", ADVICE) if (row := spiked(rule, CASES[0]))]
+    assert "refuses {} % of the sessions instead of {} %".format(*refused) in " ".join(text.split())
+
+
+def test_advice_ends_no_session_and_seldom_takes_back_a_fall() -> None:
+    advised = [row for row in SCALED if row["rule"] == ADVICE]
+    assert {row["cut"] for row in advised} == {0}
+    assert max(row["reversals"] for row in advised) <= 20
 
 
 @pytest.mark.slow

@@ -65,11 +65,11 @@ ONLY_SMALL = {"small": {"cost": 1}, "large": {"cost": 30}}
 @each(
     "case",
     [
-        # sessions, those on each small pool, limits of the class, wanted: 100 and a margin need 11 pools of 10, 12 stay
+        # sessions, those on each small pool, limits of the class, wanted: 100 and a margin need 11 pools of 10, 13 stay
         ("enough", 100, [9] * 11, {}, (11, 0)),
         ("one too many stays", 100, [9] * 12, {}, (12, 0)),
-        ("one beyond those stays", 100, [9] * 13, {}, (13, 0)),
-        ("two go", 100, [9] * 14, {}, (12, 0)),
+        ("one beyond those stays", 100, [9] * 14, {}, (14, 0)),
+        ("two go", 100, [8] * 15, {}, (13, 0)),
         ("a third goes in one step", 10, [1] * 12, {}, (8, 0)),
         ("twice as many as a lead ago", 100, [20] * 4, {}, (8, 0)),
         ("a third goes in one step above max too", 10, [1] * 12, {"max": 1}, (8, 1)),
@@ -84,7 +84,7 @@ def test_pools_are_wanted_for_the_load_within_the_limits(case: Any) -> None:
     assert advised(spec, lines_of(load), pools_of(held)).wanted == wanted
 
 
-@each("lead", [(0, 11), (59, 11), (61, 8), (119, 8), (121, 6)])
+@each("lead", [(0, 12), (59, 12), (61, 8), (119, 8), (121, 6)])
 def test_pools_in_the_line_a_lead_ago_bound_what_is_wanted(lead: Any) -> None:
     seconds, wanted = lead
     small = {**ONLY_SMALL["small"], "lead_seconds": seconds}
@@ -93,6 +93,24 @@ def test_pools_in_the_line_a_lead_ago_bound_what_is_wanted(lead: Any) -> None:
         for line in lines_of(*[100.0] * 13)
     ]
     assert advised(spec_of(classes={**ONLY_SMALL, "small": small}), lines, pools_of([20] * 5)).wanted == (wanted, 0)
+
+
+@each("pools", [(9, 12), (10, 12), (11, 11), (12, 12), (13, 13), (14, 14), (15, 13)])
+def test_a_class_that_grows_gets_room_for_more_load_and_keeps_what_still_more_needs(pools: Any) -> None:
+    """104 sessions need 11 pools, and without a reason to grow 13 stay at 124, and one too many."""
+    now, wanted = pools
+    lines = lines_of(100, pools=(float(now), 0.0))
+    assert advised(spec_of(classes=ONLY_SMALL), lines, pools_of([7] * now)).wanted == (wanted, 0)
+
+
+def test_a_class_gets_no_more_room_since_another_grows() -> None:
+    spec = spec_of({"few": ["small"], "many": ["large"]}, floor=-1)
+
+    def wanted(few: float) -> tuple[int, ...]:
+        lines = [line._replace(sessions=(0, few, 100)) for line in lines_of(9, pools=(4.0, 3.0))]
+        return advised(spec, lines, pools_of([9] * 4, [40] * 2)).wanted
+
+    assert (wanted(36), wanted(39)) == ((4, 3), (5, 3))
 
 
 def test_no_pool_drains_for_one_that_is_yet_to_come() -> None:
@@ -254,10 +272,10 @@ KEPT = "this load keeps 100.0 % of the bound"
 @each(
     "case",
     [
-        (100, [9] * 14, 1, {}, f"With 2 pools fewer {KEPT}; 0-0 and 0-1 go, empty in about 28 minutes."),
-        (100, [0, 0, *[10] * 12], 1, {}, f"With 2 pools fewer {KEPT}; 0-0 and 0-1 go, empty in about 0 seconds."),
-        (100, [9] * 14, -1, {}, "With 2 pools fewer; 0-0 and 0-1 go, empty in about 28 minutes."),
-        (100, [9] * 9, 1, {}, "This load needs 2 more of small."),
+        (100, [8] * 15, 1, {}, f"With 2 pools fewer {KEPT}; 0-0 and 0-1 go, empty in about 27 minutes."),
+        (100, [0, 0, *[10] * 13], 1, {}, f"With 2 pools fewer {KEPT}; 0-0 and 0-1 go, empty in about 0 seconds."),
+        (100, [8] * 15, -1, {}, "With 2 pools fewer; 0-0 and 0-1 go, empty in about 27 minutes."),
+        (100, [9] * 9, 1, {}, "This load needs 3 more of small."),
         (100, [9] * 11, 1, {}, "This load needs the pools that there are."),
         (100, [9] * 9, 1, {"max": 9}, "The limits allow no more, which is too little."),
     ],

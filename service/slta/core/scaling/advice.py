@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from slta.core.fleet import FleetSpec
-from slta.core.scaling.offered import Line, Now, Offered, mean_stay_of, offered_of
+from slta.core.scaling.offered import HEADROOM, SPARE, Line, Now, Offered, mean_stay_of, offered_of
 from slta.core.scaling.removal import PoolState, Removal, pods_of, removal_of
 from slta.core.scaling.settings import Scale
 from slta.core.scaling.wanted import Counts, Demand, Held, limited, most_of
@@ -52,17 +52,26 @@ def advise(spec: FleetSpec, scale: Scale, lines: Sequence[Line], present: Presen
     draining = _counts(scale, (pool for pool in present.pools if pool.sessions and not pool.is_active))
     held = map(Held, now, draining, _earlier(scale, lines), (max(map(len, own), default=1) for own in pods))
     target = demand.target(now)
-    wanted = limited(demand, _kept(demand, target, now, offered.with_spare), list(held))
+    wanted = limited(demand, _steady(demand, target, now, offered), list(held))
     removals = [removal_of(*row, mean_stay) for row in zip(pods, now, wanted, strict=True)]
     return Advice(offered, hold, mean_stay, demand, now, target, wanted, removals)
 
 
-def _kept(demand: Demand, target: Counts, now: Counts, loads: Sequence[float]) -> Counts:
-    """The target, and present pools beyond it that the larger `loads` need."""
-    if demand.floor is None or all(count >= own for count, own in zip(target, now, strict=True)):
+def _steady(demand: Demand, target: Counts, now: Counts, offered: Offered) -> Counts:
+    """The target, with more pools of classes that it lets grow, and present ones beyond it that more load needs."""
+
+    def needed(deviations: float) -> Counts:
+        return replace(demand, loads=offered.with_more(deviations)).target(now)
+
+    if demand.floor is None:
         return target
-    needed = replace(demand, loads=loads).target(now)
-    return tuple(max(count, min(row)) for count, *row in zip(target, now, needed, strict=True))
+    if any(count > own for count, own in zip(target, now, strict=True)):
+        rows = zip(target, now, needed(HEADROOM), strict=True)
+        target = tuple(max(count, more) if count > own else count for count, own, more in rows)
+    if any(count < own for count, own in zip(target, now, strict=True)):
+        rows = zip(target, now, needed(SPARE), strict=True)
+        target = tuple(max(count, min(own, more)) for count, own, more in rows)
+    return target
 
 
 def _counts(scale: Scale, pools: Iterable[PoolState]) -> Counts:

@@ -14,8 +14,8 @@ MAX_RISE = 0.5
 """Sessions that one line adds at most to those present, as a share of them."""
 NOISE = 0.4
 """Standard deviations of a Poisson number of sessions in the margin."""
-SPARE = 0.8
-"""Further ones that there must be room for before a pool goes."""
+HEADROOM, SPARE = 1.0, 2.0
+"""Further ones that a class which grows gets room for, and that there must be room for before a pool goes."""
 AHEAD_SECONDS = 180.0
 """Time after a lead for which rises are foreseen."""
 RECENT = 2
@@ -48,10 +48,9 @@ class Offered(NamedTuple):
         """What there must be room for."""
         return [load + more for load, more in zip(self.sessions, self.margin, strict=True)]
 
-    @property
-    def with_spare(self) -> list[float]:
-        """What there must still be room for without a pool that goes."""
-        return [load + SPARE * math.sqrt(own) for load, own in zip(self.with_margin, self.sessions, strict=True)]
+    def with_more(self, deviations: float) -> list[float]:
+        """The same with so many further standard deviations."""
+        return [load + deviations * math.sqrt(own) for load, own in zip(self.with_margin, self.sessions, strict=True)]
 
 
 def mean_stay_of(lines: Sequence[Line]) -> float | None:
