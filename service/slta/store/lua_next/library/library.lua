@@ -98,11 +98,18 @@ local function register_of_pool(name, change, flags)
   register(name, with_event(updating(pool_events.changing_pool(name, change))), flags)
 end
 
+-- Operations on sessions leave the guards as they are.
 local function batch(memory_full)
-  return updating(function(fleet, given)
+  return function(key, given)
+    local fleet, refusal = open(key, given)
+    if not fleet then
+      return refusal
+    end
     fleet.memory_full = memory_full
-    return batches.run(fleet, given)
-  end)
+    local reply = batches.run(fleet, given)
+    state.close(fleet)
+    return reply, fleet
+  end
 end
 
 -- The state is written only if it changed.

@@ -11,16 +11,28 @@ function leases.due(fleet, lease)
   return lease == 0 and 0 or math.floor((fleet.time + lease) / 1e6) + 1
 end
 
-local last_due, last_text = false, ''
+local last = {} -- the key that was asked for last: `prefix`, `due` and `key`
 
 -- Adds an id to the leases of the second `due`, 0 for none, or removes it.
 function leases.set(fleet, due, id, present)
   if due > 0 then
-    if due ~= last_due then
-      last_due, last_text = due, string.format('%d', due)
+    if due ~= last.due or fleet.prefix ~= last.prefix then
+      last.prefix, last.due = fleet.prefix, due
+      last.key = fleet.tables_of.keys.leases .. string.format('%d', due)
     end
-    records.set_member(fleet.tables_of.keys.leases .. last_text, id, present)
+    records.set_member(last.key, id, present)
   end
+end
+
+local term = {} -- the one that was asked for last: `start`, `lease`, `due` and `text`
+
+-- "start lease due" as text; most of those of a call are the same.
+function leases.term(start, lease, due)
+  if start ~= term.start or lease ~= term.lease or due ~= term.due then
+    term.start, term.lease, term.due = start, lease, due
+    term.text = string.format('%d %d %d', start, lease, due)
+  end
+  return term.text
 end
 
 -- Whether a second with expired leases has not been processed yet.

@@ -44,8 +44,9 @@ end
 
 local function write(fleet, id, session)
   state.touch(fleet)
-  records.set(fleet.tables_of.keys.sessions, id, string.format('%s %d %d %d %d %s %s', session.pool_id, session.number,
-    session.start, session.lease, session.due, session.level, session.letter))
+  local due = leases.term(session.start, session.lease, session.due)
+  records.set(fleet.tables_of.keys.sessions, id, session.pool_id .. ' ' .. session.number .. ' ' .. due .. ' '
+    .. session.level .. ' ' .. session.letter)
 end
 
 -- The length of a new session's lease in µs: `given`, or the fleet's if `given` is ''.
