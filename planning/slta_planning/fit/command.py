@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import typer
 
@@ -113,9 +113,7 @@ def command(
         if weights:
             _write_weighted(weights_of(weights), *sizes, yaml)
         elif live:
-            files, target = (state, propose, json), {"url": url, "key_file": key_file, "fleet": fleet}
-            given = {"apply": apply, "at_most_every": at_most_every, "yes": yes}
-            _run_live(found and found[0], files, given, target)
+            _run_live(found and found[0], (state, propose, json), (apply, at_most_every, yes), (url, key_file, fleet))
         elif found:
             _fit(found, FitTask(per_pool, None, curve), sizes, (yaml, json, figure))
 
@@ -132,15 +130,23 @@ def _check(context: typer.Context) -> None:
             raise typer.BadParameter(f"has no effect with {source}", param_hint=option.opts[0])
 
 
-def _run_live(samples: Samples | None, files: _Files, given: Mapping[str, object], target: Mapping[str, Any]) -> None:
-    if not target["fleet"]:
+def _run_live(
+    samples: Samples | None,
+    files: _Files,
+    applying: tuple[bool, float, bool],
+    target: tuple[str, Path | None, str | None],
+) -> None:
+    url, key_file, fleet = target
+    if not fleet:
         raise typer.BadParameter(GIVE)
     if find_spec("aiohttp") is None:
         raise UserError("--live needs the extra `integrations` (in a checkout: make setup)")
     from slta_integrations.operator.registry import run_command  # noqa: PLC0415 - needs an extra
     from slta_planning.fit.live import Files, live  # noqa: PLC0415
 
-    asyncio.run(run_command(live, {"seen": samples, "files": Files(*files), **given}, **target))
+    given = dict(zip(("apply", "at_most_every", "yes"), applying, strict=True))
+    options_given = {"seen": samples, "files": Files(*files), **given}
+    asyncio.run(run_command(live, options_given, url=url, key_file=key_file, fleet=fleet))
 
 
 def _read(file: Path | None, names: _Names) -> _Found | None:
