@@ -73,8 +73,8 @@ end
 -- Calls expire(fleet, id), which ends the lease of the second `next_due`, for at most MAX_REAPED expired leases, and
 -- processes at most MAX_SECONDS seconds. O(MAX_REAPED + MAX_SECONDS).
 function leases.reap(fleet, expire)
-  local ended, last = 0, fleet.next_due + MAX_SECONDS
-  while ended < MAX_REAPED and fleet.next_due < last and leases.are_due(fleet) do
+  local ended, stop = 0, fleet.next_due + MAX_SECONDS
+  while ended < MAX_REAPED and fleet.next_due < stop and leases.are_due(fleet) do
     local ids = due_ids(fleet, MAX_REAPED - ended)
     for _, id in ipairs(ids) do
       end_lease(fleet, id, expire)
