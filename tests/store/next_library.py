@@ -28,6 +28,8 @@ of_the_present_store = pytest.mark.skipif(IS_NEXT, reason="looks at its keys, or
 def install() -> None:
     """Let stores use the next library, and specification and naive twin decide as it does."""
     slta.store.library.own_library = slta.store.store.own_library = next_library  # type: ignore[attr-defined]
+    assemble = slta.store.library.assemble
+    slta.store.library.assemble = lambda *given: assemble(*given) if given else next_library()
     below, with_room = Occupancies.below, Occupancies.with_room
     candidates, choice, place = Occupancies.candidates, Jlmu.choice, naive._place
 

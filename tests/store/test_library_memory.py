@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from redis import Redis
 
+from slta.models import errors
 from slta.store import Store, StoreSettings
 from slta.store.library import Library, assemble
 from testbed.in_process import tick
 from testbed.servers import own_server
+from tests import rawstate
 from tests.store.conftest import Calls
-from tests.store.fleets import create, pool_class, spec
+from tests.store.fleets import FLEET, create, field, pool_class, spec
 
 MOST = "MAX_LEVELS = 524288"
 
@@ -52,3 +55,17 @@ async def test_a_fleet_whose_classes_come_and_go_makes_no_other_read_again(binar
             await store.pools.set_status("changing", "small-0", "active")
         assert await reads() == cached
         await store.close()
+
+
+async def test_a_refused_change_leaves_nothing_of_an_incarnation_that_it_began(
+    store: Store, fleet: None, redis: Redis
+) -> None:
+    await store.sessions.assign(FLEET, "s", None)
+    incarnation, _, fork = field(redis, "incarnations").split()[-1].split(":")
+    rawstate.poke(redis, FLEET, incarnations=f"{incarnation}:1:{fork}")  # of another process
+    redis.function_flush()
+    for _ in range(2):
+        with pytest.raises(errors.FleetInUseError):
+            await store.fleets.delete(FLEET)
+    await store.sessions.assign(FLEET, "t", None)
+    assert len(field(redis, "incarnations").split()) == 2

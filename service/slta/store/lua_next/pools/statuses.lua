@@ -37,7 +37,7 @@ local function ids_of_class(fleet, name)
   if total > MAX_POOLS then
     return nil, too_large(total, 'pools')
   end
-  return pools.ids_of(fleet, class, 0, MAX_POOLS)
+  return (pools.ids_of(fleet, class, 0, MAX_POOLS))
 end
 
 -- The pools with these ids, each once, with pool_class, deadline and what follows it; nil and the refusal if one does

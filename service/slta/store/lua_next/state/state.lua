@@ -212,8 +212,10 @@ end
 
 -- Ends a call that changed nothing but the time.
 function state.give_back(fleet)
-  for _, name in ipairs(NUMBERS) do
-    fleet[name] = fleet.before[name]
+  for _, names in ipairs({ NUMBERS, TEXTS }) do
+    for _, name in ipairs(names) do
+      fleet[name] = fleet.before[name]
+    end
   end
   keep(fleet)
 end
