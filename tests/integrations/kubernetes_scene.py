@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from slta_integrations.kubernetes import lease, reconciler, vanished, watcher
@@ -20,6 +21,8 @@ from tests.integrations.watching import SOURCE, Watching
 
 GRACE = 60.0
 """Seconds of the clock that a test moves."""
+AWAY = (httpx.HTTPStatusError,)
+"""What a dispatcher says while its store stands still: ask again."""
 
 
 @dataclass
@@ -51,11 +54,11 @@ class Scene:
     def until_pools(self, **statuses: str) -> None:
         """The watcher's pools are these, by pod."""
         expected = {id_of(pod): status for pod, status in statuses.items()}
-        until(lambda: self.own_pools() == expected)
+        until(lambda: self.own_pools() == expected, AWAY)
 
     def until_active(self, count: int) -> None:
         """So many of the watcher's pools are active."""
-        until(lambda: list(self.own_pools().values()).count("active") == count)
+        until(lambda: list(self.own_pools().values()).count("active") == count, AWAY)
 
     def sessions(self) -> int:
         """Also those on draining pools."""
