@@ -15,8 +15,6 @@ from slta.models import WINDOWS
 from slta.store import _encoding
 from slta.store.operations import (
     CONFIGURATION_FIELDS,
-    FACT_WORDS,
-    FACTS,
     FLEET_KEYS,
     OPERATION_WORDS,
     OPERATIONS,
@@ -38,8 +36,6 @@ UNDER_REPAIR = 1_000_000
 """Layout of a fleet under repair, which every other function rejects."""
 
 FOLDER = resources.files(__package__) / "lua"
-NEXT = resources.files(__package__) / "lua_next"
-"""Library of the next store, in which each fact is stored once. Only tests use it: it lacks rebuild and replay."""
 
 LUA_POLICIES: Mapping[str, Traversable] = {
     "slta": FOLDER / "policies" / "slta.lua",
@@ -50,12 +46,10 @@ LUA_POLICIES: Mapping[str, Traversable] = {
 """Policies: name in a fleet's configuration, and Lua file, which defines a module of its name. The contract is in
 `lua/policies/policies.lua`."""
 
-LAYERS = ("state", "ledger", "policies", "sessions", "pools", "fleets", "integrity", "library")
+LAYERS = ("state", "policies", "sessions", "pools", "fleets", "rebuild", "library")
 """Folders of `lua`, from below: a file uses its own folder and lower ones. The library is loaded in this order."""
-FIRST = ("policies/tokens",)
+FIRST = ("policies/occupancies", "policies/bits")
 """Files whose functions the policies use while the library loads; the policies follow."""
-FIRST_OF_NEXT = ("policies/occupancies", "policies/bits", "policies/slta", "policies/slta_greedy", "policies/jlmu")
-"""Likewise of `NEXT`."""
 
 
 def layout_mismatch(fleet: str, layout: int) -> str:
@@ -94,28 +88,10 @@ def assemble(
     rows = ", ".join(f"['{name}'] = {_module(file)}" for name, file in policies.items())
     source = f"local constants, {', '.join(map(_module, files[:-1]))}\n"
     source += "".join(f"do\n{body}end\n" for body in bodies).replace("{} -- @POLICIES@", f"{{ {rows} }}")
-    for marker, table, function, words in (
-        ("OPERATIONS", operations, "batch", OPERATION_WORDS),
-        ("FACTS", FACTS, "replay", FACT_WORDS),
-    ):
-        missing = [row.function for row in table.values() if f"function {row.function}(" not in source]
-        if missing:
-            raise LookupError(f"no Lua function {', '.join(missing)}")
-        source = source.replace(f"{{}} -- @{marker}@", lua_table(table, function, words))
-    digest = hashlib.sha256(source.encode()).hexdigest()[:8]
-    return Library(f"#!lua name=slta_{digest}\n" + source.replace("@DIGEST@", digest), digest)
-
-
-@cache
-def next_library() -> Library:
-    """The library of the next store."""
-    files = [NEXT / f"{name}.lua" for name in FIRST_OF_NEXT]
-    files += [file for file in _all_files(NEXT, LAYERS) if file not in files]
-    source = f"local constants, {', '.join(map(_module, files[:-1]))}\n"
-    source += "".join(f"do\n{body}end\n" for body in (_constants(), *(file.read_text("utf-8") for file in files)))
-    rows = ", ".join(f"['{name}'] = {_module(file)}" for name, file in LUA_POLICIES.items())
-    source = source.replace("{} -- @POLICIES@", f"{{ {rows} }}")
-    source = source.replace("{} -- @OPERATIONS@", lua_table(OPERATIONS, "batch", OPERATION_WORDS))
+    missing = [row.function for row in operations.values() if f"function {row.function}(" not in source]
+    if missing:
+        raise LookupError(f"no Lua function {', '.join(missing)}")
+    source = source.replace("{} -- @OPERATIONS@", lua_table(operations, "batch", OPERATION_WORDS))
     digest = hashlib.sha256(source.encode()).hexdigest()[:8]
     return Library(f"#!lua name=slta_{digest}\n" + source.replace("@DIGEST@", digest), digest)
 
