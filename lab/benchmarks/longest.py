@@ -25,7 +25,7 @@ from slta.store._batching.batcher import MAX_BATCH
 from slta.store._encoding import put_arguments
 from slta.store.operations import Word, encode
 from slta.store.pools import POOLS_PER_CALL
-from slta.store.repairs import WORK
+from slta.store.rebuilds import WORK
 from testbed.servers import SERVERS, own_server
 
 Measured = tuple[str, float]

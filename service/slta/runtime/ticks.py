@@ -15,11 +15,10 @@ from slta.models import Ticked
 from slta.models.errors import (
     DispatchError,
     OutcomeUnknownError,
-    RepairingError,
     StoreUnavailableError,
     UnknownFleetError,
 )
-from slta.runtime.automatic_repairs import UNDER_WAY, AutomaticRepairs
+from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.self_audit import SelfAudits
 from slta.runtime.tick_loop import TickLoop
 from slta.runtime.type_bounds import TypeBounds
@@ -155,9 +154,7 @@ class Ticks:
     def _settle(self, fleet: str, result: Ticked | DispatchError) -> str:
         """Hand on what a tick found; '' or an error code."""
         self._mismatches.pop(fleet, None)
-        if isinstance(result, RepairingError):
-            self._repairs.claimed(fleet, UNDER_WAY)
-        elif isinstance(result, DispatchError):
+        if isinstance(result, DispatchError):
             self.last_error = result
             if layout := result.context.get("layout"):
                 self._mismatches[fleet] = layout_mismatch(fleet, int(layout))

@@ -16,7 +16,6 @@ Attributes = str | list[str]
 REFUSALS: dict[str, type[errors.DispatchError]] = {
     "UNKNOWN_FLEET": errors.UnknownFleetError,
     "NEWER_FLEET": errors.NewerFleetError,
-    "REPAIRING": errors.RepairingError,
     "DAMAGED": errors.DamagedError,
     "FAILED": errors.RepairFailedError,
     "DOCUMENT_CHANGED": errors.VersionMismatchError,

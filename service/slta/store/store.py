@@ -29,11 +29,10 @@ from slta.store._client.routing import ANY_TAG, key_of
 from slta.store._client.url import Address
 from slta.store._failover.recovery import Recovery
 from slta.store._failover.replay_log import ReplayLog
-from slta.store.audits import Audits
 from slta.store.fleets import Fleets
 from slta.store.library import Library, own_library
 from slta.store.pools import Pools
-from slta.store.repairs import Repairs
+from slta.store.rebuilds import Rebuilds
 from slta.store.sessions import Sessions
 
 READINESS = (
@@ -52,7 +51,7 @@ MOVING = frozenset({"ask", "tryagain"})
 
 
 class Store:
-    """`fleets`, `pools`, `sessions`, `audits` and `repairs` of one store. One per process."""
+    """`fleets`, `pools`, `sessions` and `rebuilds` of one store. One per process."""
 
     def __init__(
         self,
@@ -80,8 +79,7 @@ class Store:
         self._evictions: dict[Address, Eviction | None] = {}
         self.layout_mismatch = ""
         """Why a fleet of another layout cannot be used, or ''; set by the ticks."""
-        self.audits = Audits(self._functions)
-        self.repairs = Repairs(self._functions)
+        self.rebuilds = Rebuilds(self._functions)
         self.fleets = Fleets(self._functions, self._replay_log)
         self.pools = Pools(
             self._functions, self._operations, self._heartbeats, draw, self._replay_log, observer.sampled

@@ -182,7 +182,10 @@ local function take_tables(fleet, given, before)
   local class_ids = numbers_for(given.names, before and by_name(before.names, before.ids, 1) or {}, 0)
   local known, names = before and before.types, {}
   types.each(given.session_types, function(name) names[#names + 1] = name end)
-  tables.write(fleet, given, class_ids, numbers_for(names, known and by_name(known.names, known.numbers, 2) or {}, 1))
+  local type_numbers = numbers_for(names, known and by_name(known.names, known.numbers, 2) or {}, 1)
+  redis.call('HSET', fleet.prefix .. 'document', 'text', given.document, 'ids', table.concat(class_ids, ' '),
+    'type_numbers', table.concat(type_numbers, ' '))
+  tables.write(fleet, given, class_ids)
   fleet.tables_of = tables.open(fleet, nil)
 end
 
@@ -197,7 +200,6 @@ local function apply(fleet, given, differs)
   end
   take_tables(fleet, given, before)
   state.set_vectors(fleet, vectors_before)
-  redis.call('SET', fleet.tables_of.keys.document, given.document)
   if before then
     drop_classes(fleet, before)
   else
@@ -266,6 +268,7 @@ function fleets.delete(fleet, given)
   remember_epoch(fleet)
   incarnations.drop(fleet)
   ticks.drop(fleet)
+  claims.drop(fleet)
   quality.drop(fleet)
   state.forget(fleet.key)
   keys.drop_fleet(all, #fleet.tables_of.names)

@@ -100,3 +100,12 @@ function history.line_before(fleet, window)
   end
   return lines[#lines]
 end
+
+-- By key, whether a line of a history, or an event, is valid.
+function history.checks(fleet)
+  local checks = { [fleet.tables_of.keys.events] = events.is_valid }
+  for _, window in ipairs(constants.WINDOWS) do
+    checks[fleet.tables_of.keys.past .. window] = parse
+  end
+  return checks
+end

@@ -49,6 +49,7 @@ local function fields(fleet)
     })
   end
   types.describe(fleet, flat)
+  claims.describe(fleet, flat)
   return flat
 end
 
@@ -64,7 +65,7 @@ function reads.snapshot(fleet)
   for at, window in ipairs(constants.WINDOWS) do
     past[at] = history.line_before(fleet, window) or ''
   end
-  local document, rank = redis.call('GET', fleet.tables_of.keys.document), fleet.tables_of.policy_table.rank(fleet)
+  local document, rank = redis.call('HGET', fleet.tables_of.keys.document, 'text'), fleet.tables_of.policy_table.rank(fleet)
   local is_empty = fleet.tables_of.active == 0
   return { 'SNAPSHOT', document, fields(fleet), is_empty and 0 or rank, texts, history.integrals(fleet), past }
 end
@@ -91,7 +92,7 @@ end
 
 -- -> {CONFIG, document, version, the fleet file that was applied last}; the document is nil if it was lost.
 function reads.config(fleet)
-  return { 'CONFIG', redis.call('GET', fleet.tables_of.keys.document), fleet.config_version, fleet.file }
+  return { 'CONFIG', redis.call('HGET', fleet.tables_of.keys.document, 'text'), fleet.config_version, fleet.file }
 end
 
 local PAGE_WORDS = 8 -- of a pool, as in the reply of `pools.get`

@@ -163,7 +163,11 @@ local function tick(key, given)
     local turn = given.shared and not remain and ticks.take_turn(fleet) or 0
     reply = { 'TICKED', remain and 1 or 0, '', '', turn, interval }
   else
-    reply = { 'SUSPECT', 0, '', '', 0, '' }
+    local is_ours, blocked = claims.take_repair(key, given.clock)
+    reply = { 'SUSPECT', is_ours, blocked, '', 0, '' }
+  end
+  if fleet and given.audits then
+    reply[4] = claims.take_audit(fleet)
   end
   reply[#reply + 1] = fleet and math.max(0, fleet.hold_until - fleet.time) or 0
   reply[#reply + 1] = (os.clock() - began) * 1e6
@@ -183,6 +187,7 @@ local function put(key, given)
   local reply, configured = fleets.put(fleet, key, given)
   if reply[1] == 'CONFIGURED' then
     fleets.begin_file(configured, given.file)
+    claims.unblock(key)
     close(configured)
   elseif configured then
     state.give_back(configured)
@@ -206,6 +211,38 @@ local function delete(key, given)
   return reply, reply[1] == 'DELETED' and fleet or nil, events.close(fleet, event, reply)
 end
 
+-- A comparison of a fleet's keys, which writes nothing.
+local function begin_compare(key, given)
+  local run, refusal = rebuild.inspect(key, given, false)
+  if not run then
+    return refusal
+  end
+  local fleet = state.look(key, given.clock)
+  return rebuild.begin(fleet, run), fleet
+end
+
+-- A rebuild. The state is made readable, and the fleet suspect until the run has ended.
+local function begin_rebuild(key, given)
+  local run, refusal = rebuild.inspect(key, given, true)
+  if not run then
+    return refusal
+  end
+  local fleet = open(key, given)
+  if not fleet then
+    return rebuild.begin(nil, run)
+  end
+  local event, reply = events.begin('repair', fleet, given.clock, given.author), rebuild.begin(fleet, run)
+  fleet.suspect = fleet.suspect == '' and 'is being rebuilt' or fleet.suspect
+  claims.hold_repair(key, fleet.clock)
+  state.close(fleet)
+  return reply, fleet, events.close(fleet, event, { 'BEGUN' })
+end
+
+local function rebuild_slice(fleet, given)
+  claims.hold_repair(fleet.key, fleet.clock)
+  return rebuild.slice(fleet, given)
+end
+
 register('batch', batch(false))
 -- The same for batches that only complete or renew; called after a batch was refused because memory is full.
 register('release', batch(true), { 'allow-oom' })
@@ -224,6 +261,12 @@ register_of_pool('set_status', statuses.set, { 'allow-oom' })
 register('set_statuses', with_event(updating(pool_events.changing_statuses(statuses.set_many))), { 'allow-oom' })
 register_of_pool('remove_pool', pools.remove, { 'allow-oom' })
 register_of_pool('move_pool', pools.move)
+register('begin_compare', begin_compare, { 'no-writes' })
+register_read('compare', rebuild.slice)
+register('begin_rebuild', with_event(begin_rebuild), { 'allow-oom' })
+register('rebuild', updating(rebuild_slice), { 'allow-oom' })
+register_read('store_audit', claims.store_audit)
+register('block_repair', claims.block, { 'no-writes' })
 register_read('snapshot', reads.snapshot, true)
 register_read('session', reads.session)
 register_read('config', reads.config)

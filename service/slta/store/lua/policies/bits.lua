@@ -77,18 +77,40 @@ local function row(first, numbers)
   return table.concat(parts)
 end
 
--- Writes the row of the pools of a class with fewer than `level` sessions; returns their number. O(pools).
-local function write(fleet, key, class, level)
+-- The row of the pools of a class with fewer than `level` sessions, and their number. O(pools).
+local function row_below(fleet, class, level)
   local compiled, numbers = fleet.tables_of, {}
   if level > 0 then
     numbers = redis.call('ZRANGE', compiled.keys.pools[class], '-inf', level - 1, 'BYSCORE')
   end
-  if numbers[1] then
-    redis.call('SET', key, row(keys.first_number(compiled.ids[class]), numbers))
+  return row(keys.first_number(compiled.ids[class]), numbers), #numbers
+end
+
+-- Writes such a row; returns the number of its pools. O(pools).
+local function write(fleet, key, class, level)
+  local bytes, count = row_below(fleet, class, level)
+  if count > 0 then
+    redis.call('SET', key, bytes)
   else
     redis.call('DEL', key)
   end
-  return #numbers
+  return count
+end
+
+-- Calls visit(key, its bits as they follow from r and the sorted sets) for the rows of a class. O(pools).
+function bits.each_row(fleet, class, visit)
+  local counts, all = fleet.counts, fleet.tables_of.keys
+  visit(all.green[class], (row_below(fleet, class, counts.thresholds[class])))
+  if class == counts.class then
+    visit(all.yellow, (row_below(fleet, class, counts.level)))
+  end
+end
+
+-- Whether r is a coordinate of the order.
+function bits.has_rank(fleet)
+  local compiled = fleet.tables_of
+  local capacity = compiled.capacities[compiled.index_by_id[fleet.estimate_class]]
+  return capacity ~= nil and fleet.estimate_level >= 1 and fleet.estimate_level <= capacity
 end
 
 -- Sets the coordinate of a rank, and the class before it.

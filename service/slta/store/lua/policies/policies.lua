@@ -74,18 +74,30 @@ function policies.on_change(fleet, place, level, change, kind)
     compiled.policy_table.on_change(fleet, class, place.number, level, change)
   end
   if compiled.types then
-    types.move(fleet, kind, class, change)
+    types.move(fleet, kind, class, place.number, change)
   end
 end
 
--- Counts N, U and the sessions beyond capacity anew. O(pools).
-function policies.total(fleet)
-  fleet.sessions, fleet.utility = 0, 0
-  for class = 1, #fleet.tables_of.names do
-    state.set(fleet, 'over', class, 0)
-    for _, set in ipairs({ 'pools', 'quiet' }) do
-      occupancies.each(fleet, set, class, function(_, held) policies.add_pool(fleet, class, held, 1) end)
+-- N, U, and by class the sessions beyond capacity, from the sorted sets. O(levels in use * log pools).
+function policies.totals(fleet)
+  local held, utility, over = 0, 0, {}
+  for class, capacity in ipairs(fleet.tables_of.capacities) do
+    local column, marginals = occupancies.column(fleet, class), fleet.tables_of.marginals[class]
+    over[class] = 0
+    for level = 1, #column - 1 do
+      held, utility = held + column[level + 1], utility + column[level + 1] * (marginals[level] or 0)
+      over[class] = over[class] + (level > capacity and column[level + 1] or 0)
     end
+  end
+  return held, utility, over
+end
+
+-- Sets them.
+function policies.total(fleet)
+  local over
+  fleet.sessions, fleet.utility, over = policies.totals(fleet)
+  for class, count in ipairs(over) do
+    state.set(fleet, 'over', class, count)
   end
 end
 

@@ -163,3 +163,10 @@ function guards.finish(fleet, given)
   event.before = names[1] and { pool_class = not names[2] and names[1] or nil, status = 'active' }
   return reply, events.close(fleet, event, reply)
 end
+
+-- For a rebuild: the guard of a class with so many unconfirmed pools. They are lost after the longest lease, unless they
+-- are heard.
+function guards.mend(fleet, class, unconfirmed)
+  set(fleet, class, unconfirmed > 0 and pool_sets.OVER or pool_sets.OFF, unconfirmed)
+  timers.set_guard(fleet, class, unconfirmed > 0 and fleet.time + LEASES * pool_records.UNKNOWN_TTL or nil)
+end

@@ -17,23 +17,25 @@ local function counted_as(pool)
   return is_away and 'draining' or pool.status, pool.status == 'active' and pool.lease and pool.lease.liveness or nil
 end
 
-local function count(fleet, class, word, change)
-  if COUNTED_IN[word] then
-    state.add(fleet, COUNTED_IN[word], class, change)
+-- Calls visit(name) for the numbers of its class that count a pool.
+function pool_sets.each_count(pool, visit)
+  local status, word = counted_as(pool)
+  for _, counted in ipairs({ status or false, word }) do
+    if COUNTED_IN[counted] then
+      visit(COUNTED_IN[counted])
+    end
   end
 end
 
-local function recount(fleet, class, before, after)
-  local status, word = counted_as(before)
-  local status_after, word_after = counted_as(after)
-  if status ~= status_after then
-    count(fleet, class, status, -1)
-    count(fleet, class, status_after, 1)
+local function recount(fleet, pool, before, after)
+  local function add(change)
+    return function(name)
+      state.add(fleet, name, pool.class, change)
+      tallies.add(fleet, pool.pool_number, tables.field(fleet, name, pool.class), change)
+    end
   end
-  if word ~= word_after then
-    count(fleet, class, word, -1)
-    count(fleet, class, word_after, 1)
-  end
+  pool_sets.each_count(before, add(-1))
+  pool_sets.each_count(after, add(1))
 end
 
 -- The guard of the class counts a pool that is lost or unconfirmed no more, or as heard; or one that is unconfirmed
@@ -56,16 +58,16 @@ local function recount_guard(fleet, pool, before, after)
 end
 
 -- The sessions of a pool move between those in service and the others, by kind. O(its sessions).
-local function move_types(fleet, class, key, sign)
-  local counts = {}
+local function move_types(fleet, class, number, sign)
+  local counts, key = {}, fleet.tables_of.keys.ids .. number
   for _, record in ipairs(commands.read_all(fleet.tables_of.keys.sessions, redis.call('SMEMBERS', key))) do
-    local number = string.match(record or '', '^%S+ (%d+)') or error('a record of ' .. key .. ' is unreadable')
-    local kind = types.of_number(fleet, tonumber(number))
+    local type_number = string.match(record or '', '^%S+ (%d+)') or error('a record of ' .. key .. ' is unreadable')
+    local kind = types.of_number(fleet, tonumber(type_number))
     counts[kind] = (counts[kind] or 0) + 1
   end
   for kind, moved in pairs(counts) do
-    types.move(fleet, kind, class, sign * moved)
-    types.add(fleet, 'others', kind, -sign * moved)
+    types.move(fleet, kind, class, number, sign * moved)
+    types.move_elsewhere(fleet, kind, number, -sign * moved)
   end
 end
 
@@ -87,7 +89,7 @@ local function move(fleet, pool, from, to)
   if was_serving ~= is_serving then
     policies.add_pool(fleet, class, held, is_serving and 1 or -1)
     if compiled.types and held > 0 then
-      move_types(fleet, class, compiled.keys.ids .. number, is_serving and 1 or -1)
+      move_types(fleet, class, number, is_serving and 1 or -1)
     end
   end
 end
@@ -118,7 +120,10 @@ end
 local function place(fleet, pool)
   local before, after = pool_records.parse(pool.stored) or NONE, pool.removed and NONE or pool
   local was, is = before.lease and before.lease.liveness, after.lease and after.lease.liveness
-  recount(fleet, pool.class, before, after)
+  if before == NONE then
+    tallies.begin(fleet, pool.pool_number)
+  end
+  recount(fleet, pool, before, after)
   if was ~= is then
     recount_guard(fleet, pool, was, is)
   end

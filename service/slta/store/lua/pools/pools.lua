@@ -22,9 +22,9 @@ end
 -- pool_id -> {POOL, …} as above | {UNKNOWN_POOL}.
 pools.get = pool_records.on_pool(function(fleet, _, pool) return pools.describe(fleet, pool) end)
 
--- The ids of at most `most` pools of a class from a place on, and the place after the last one read, nil at the end.
--- O(most + places).
-function pools.ids_of(fleet, class, place, most)
+-- The numbers, as text, of at most `most` pools of a class from a place on, and the place after the last one read, nil
+-- at the end. O(most + places).
+function pools.numbers_of(fleet, class, place, most)
   local used, numbers = redis.call('GET', fleet.tables_of.keys.used[class]) or '', {}
   local first, at = keys.first_number(fleet.tables_of.ids[class]), place
   while at < 8 * #used and #numbers < most do
@@ -36,7 +36,13 @@ function pools.ids_of(fleet, class, place, most)
       at = at + 1
     end
   end
-  return pool_records.names(fleet, numbers), at < 8 * #used and at or nil
+  return numbers, at < 8 * #used and at or nil
+end
+
+-- The same by their ids.
+function pools.ids_of(fleet, class, place, most)
+  local numbers, following = pools.numbers_of(fleet, class, place, most)
+  return pool_records.names(fleet, numbers), following
 end
 
 -- A new pool on the lowest free place of its class, with a lease as `transitions.begin_lease` takes it, if any.

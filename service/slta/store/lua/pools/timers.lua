@@ -38,7 +38,7 @@ function timers.set_guard(fleet, class, due)
 end
 
 -- The kind of a timer, and the pool id, or the class of a guard; nil if it is none.
-local function parse(fleet, member)
+function timers.parse(fleet, member)
   local kind, id = string.match(member, '^(%a+)@(.+)$')
   if kind == 'guard' then
     local class = fleet.tables_of.index_by_id[tonumber(id)]
@@ -53,7 +53,7 @@ function timers.open(fleet)
   local now = string.format('%.0f', fleet.time)
   local found = redis.call('ZRANGE', fleet.tables_of.keys.timers, '-inf', now, 'BYSCORE', 'LIMIT', 0, MAX_DUE)
   for _, member in ipairs(found) do
-    local kind, id = parse(fleet, member)
+    local kind, id = timers.parse(fleet, member)
     if kind then
       table.insert(fleet.due[kind], id)
     else

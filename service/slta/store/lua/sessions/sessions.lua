@@ -16,20 +16,19 @@ function sessions.prefetch(fleet, ids, new_ids)
   ended_ids.prefetch(fleet, new_ids)
 end
 
--- A live session as a table; nil if there is none. An error if its record is unreadable.
-function sessions.read(fleet, id)
-  local record = records.get(fleet.tables_of.keys.sessions, id)
-  if not record then
-    return nil
-  end
+-- Parses a record; nil if it is unreadable.
+function sessions.parse(record)
   local pool_id, number, start, lease, due, level, letter = string.match(record, RECORD)
-  if not pool_id then
-    error('the record of session ' .. id .. ' is unreadable')
-  end
-  return {
+  return pool_id and {
     pool_id = pool_id, number = number + 0, start = start + 0, lease = lease + 0, due = due + 0, level = level,
     letter = letter,
   }
+end
+
+-- A live session as a table; nil if there is none. An error if its record is unreadable.
+function sessions.read(fleet, id)
+  local record = records.get(fleet.tables_of.keys.sessions, id)
+  return record and (sessions.parse(record) or error('the record of session ' .. id .. ' is unreadable')) or nil
 end
 
 -- The token of a session, nil if no policy placed it.
@@ -42,11 +41,15 @@ function sessions.kind(fleet, session)
   return session.number == 0 and 1 or types.of_number(fleet, session.number)
 end
 
+-- The record of a session.
+function sessions.text(session)
+  local term = leases.term(session.start, session.lease, session.due)
+  return session.pool_id .. ' ' .. session.number .. ' ' .. term .. ' ' .. session.level .. ' ' .. session.letter
+end
+
 local function write(fleet, id, session)
   state.touch(fleet)
-  local due = leases.term(session.start, session.lease, session.due)
-  records.set(fleet.tables_of.keys.sessions, id, session.pool_id .. ' ' .. session.number .. ' ' .. due .. ' '
-    .. session.level .. ' ' .. session.letter)
+  records.set(fleet.tables_of.keys.sessions, id, sessions.text(session))
 end
 
 -- The length of a new session's lease in µs: `given`, or the fleet's if `given` is ''.
@@ -70,7 +73,7 @@ end
 
 -- A session of a kind comes to a place, which may be of a pool that is not in service: its sorted set, and what
 -- follows. Returns the new occupancy as text.
-local function enter(fleet, id, place, kind)
+function sessions.enter(fleet, id, place, kind)
   if redis.call('SADD', place.ids, id) == 0 then
     error('session ' .. id .. ' is on its pool without a record')
   end
@@ -79,7 +82,7 @@ local function enter(fleet, id, place, kind)
     policies.on_change(fleet, place, level, 1, kind)
     return score
   end
-  types.add(fleet, 'others', kind, 1)
+  types.move_elsewhere(fleet, kind, place.number, 1)
   return redis.call('ZINCRBY', fleet.tables_of.keys.leaving[place.class], 1, place.number)
 end
 
@@ -97,7 +100,7 @@ local function leave(fleet, id, place, kind)
   if redis.call('ZINCRBY', key, -1, place.number) == '0' then
     redis.call('ZREM', key, place.number)
   end
-  types.add(fleet, 'others', kind, -1)
+  types.move_elsewhere(fleet, kind, place.number, -1)
 end
 
 -- Puts a new session of a kind on a place: id, occupancy, record and lease; `letter` is that of its token, `counter`
@@ -108,7 +111,7 @@ function sessions.begin(fleet, id, kind, place, lease, counter, letter)
     pool_id = place.pool_id, number = number, start = fleet.time, lease = lease, due = leases.due(fleet, lease),
     letter = letter,
   }
-  session.level = enter(fleet, id, place, kind)
+  session.level = sessions.enter(fleet, id, place, kind)
   write(fleet, id, session)
   leases.set(fleet, session.due, id, true)
   fleet[counter] = fleet[counter] + 1
@@ -127,7 +130,7 @@ end
 -- type are kept.
 function sessions.move(fleet, id, session, place)
   session.pool_id, session.start, session.letter = place.pool_id, fleet.time, '-'
-  session.level = enter(fleet, id, place, sessions.kind(fleet, session))
+  session.level = sessions.enter(fleet, id, place, sessions.kind(fleet, session))
   write(fleet, id, session)
 end
 
@@ -144,7 +147,12 @@ end
 function sessions.finish_some(fleet, pool, count, reason)
   local ids = redis.call('SRANDMEMBER', pool_records.place(fleet, pool.pool_id).ids, count)
   for _, id in ipairs(ids) do
-    sessions.finish(fleet, id, sessions.read(fleet, id) or error('session ' .. id .. ' has no record'), reason)
+    local session = sessions.read(fleet, id)
+    if session then
+      sessions.finish(fleet, id, session, reason)
+    else
+      state.doubt(fleet, 'session ' .. id .. ' has no record') -- a rebuild gives it one
+    end
   end
   records.write()
   return #ids

@@ -177,3 +177,8 @@ function events.list(fleet)
   end)
   return found
 end
+
+-- Whether a text is a valid event.
+function events.is_valid(text)
+  return parse(text) ~= nil
+end

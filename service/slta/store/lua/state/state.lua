@@ -29,7 +29,7 @@ local TEXTS = { 'suspect', 'incarnations', 'file' }
 local MAX_LEVELS = 524288 -- of all fleets in memory, at most about 80 MB; beyond, all are forgotten
 local ENTRY = 90 -- levels that take as much memory as the rest of a fleet
 
-state.BY_CLASS = BY_CLASS
+state.NUMBERS, state.BY_CLASS, state.TEXTS = NUMBERS, BY_CLASS, TEXTS
 
 local kept, levels = {}, 0 -- by key, fleets as the last calls left them
 local doubts = {} -- by key, messages
@@ -38,6 +38,7 @@ local function blank(key)
   return {
     key = key, prefix = string.sub(key, 1, -6), before = {}, changed = {}, tables_of = false, counts = false,
     by_type = false, time = 0, memory_full = false, is_touched = false,
+    runs = {}, -- of rebuilds, by their names
   }
 end
 
@@ -129,6 +130,15 @@ end
 -- The refusal for an error: an unknown policy, or damage.
 local function refusal_of(message)
   return { type(message) == 'table' and message.refusal or 'DAMAGED' }
+end
+
+-- Reads a fleet anew into memory, if it can be read.
+function state.reload(key)
+  state.forget(key)
+  local is_read, fleet = pcall(find, key)
+  if is_read and fleet then
+    keep(fleet)
+  end
 end
 
 -- The fleet at the clock `now` for a change, which ends with `close`; nil and the refusal if it cannot be used.

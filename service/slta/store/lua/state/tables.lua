@@ -1,7 +1,8 @@
 -- Compiled tables of a fleet: what follows from its configuration and from which classes have pools in service.
 --
--- {fleet}:tables is a hash of the texts that the dispatcher compiles: lists, and tables of fixed-width entries. What is
--- parsed from them stays in the library's memory, and is valid for one version, `tables`. For one `shape`, which any
+-- {fleet}:tables is a hash of the texts that the dispatcher compiles: lists, and tables of fixed-width entries.
+-- {fleet}:document is a hash of their source: the `text` as it was put, and the permanent `ids` of the classes and
+-- `type_numbers` of the session types, in the text's order. What is parsed from them stays in the library's memory, and is valid for one version, `tables`. For one `shape`, which any
 -- change of pools changes, are also valid: the numbers of pools and the places of pools that were read, see
 -- `pool_records`. Live order and bound leave out classes without pools in service: the paper assumes that every class
 -- has pools, and r would get stuck at a rank that no pool can fill.
@@ -19,13 +20,10 @@ local BYTES, CLASS_BYTES = constants.BYTES, constants.CLASS_BYTES
 
 tables.SETTINGS = { NUMBERS, TEXTS }
 
--- Writes the tables of a configuration; `class_ids` and `type_numbers` are permanent. O(levels).
-function tables.write(fleet, given, class_ids, type_numbers)
-  local key = fleet.prefix .. 'tables'
-  redis.call('DEL', key)
+-- The fields and values that follow from a configuration and the permanent ids of its classes. O(levels).
+function tables.of(given, class_ids)
   local words = {
-    'names', table.concat(given.names, ' '), 'ids', table.concat(class_ids, ' '),
-    'capacities', table.concat(given.capacities, ' '), 'type_numbers', table.concat(type_numbers, ' '),
+    'names', table.concat(given.names, ' '), 'capacities', table.concat(given.capacities, ' '),
     'order', given.order, 'bound', given.bound,
   }
   for _, names in ipairs(tables.SETTINGS) do
@@ -36,7 +34,13 @@ function tables.write(fleet, given, class_ids, type_numbers)
   for class, id in ipairs(class_ids) do
     vectors.append(words, { 'marginals:' .. id, given.marginals[class] })
   end
-  commands.send('HSET', key, words)
+  return words
+end
+
+-- Writes the tables of a configuration. O(levels).
+function tables.write(fleet, given, class_ids)
+  redis.call('DEL', fleet.prefix .. 'tables')
+  commands.send('HSET', fleet.prefix .. 'tables', tables.of(given, class_ids))
   fleet.tables = math.max(fleet.tables + 1, fleet.clock) -- not that of an earlier fleet of the same name
 end
 
@@ -108,8 +112,9 @@ end
 -- Parses what follows from the configuration only.
 local function parse(fleet)
   local flat = vectors.by_name(redis.call('HGETALL', fleet.prefix .. 'tables'))
+  local numbers = redis.call('HMGET', fleet.prefix .. 'document', 'ids', 'type_numbers')
   local compiled = {
-    version = fleet.tables, names = vectors.split(flat.names), ids = vectors.split(flat.ids, true),
+    version = fleet.tables, names = vectors.split(flat.names), ids = vectors.split(numbers[1], true),
     capacities = vectors.split(flat.capacities, true), order = flat.order, bound = flat.bound,
     marginals = {}, index_by_id = {}, fields = {}, support = false,
   }
@@ -123,7 +128,7 @@ local function parse(fleet)
   for class, id in ipairs(compiled.ids) do
     compiled.marginals[class], compiled.index_by_id[id] = column(flat['marginals:' .. id]), class
   end
-  compiled.types = types.parse(flat.session_types, flat.type_numbers, #compiled.names)
+  compiled.types = types.parse(flat.session_types, numbers[2], #compiled.names)
   compiled.policy_table = tables.POLICIES[compiled.policy] or error({ refusal = 'NEWER_FLEET' })
   return compiled
 end

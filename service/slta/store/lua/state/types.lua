@@ -230,8 +230,8 @@ function types.settle(fleet, own, kind)
   own.changed[names.sum], own.changed[names.since] = own.sum[kind], own.since[kind]
 end
 
--- So many sessions of a kind come to pools in service of a class; negative if they go. O(1).
-function types.move(fleet, kind, class, count)
+-- So many sessions of a kind come to the pool in service with this number; negative if they go. O(1).
+function types.move(fleet, kind, class, number_of_pool, count)
   local own, compiled = types.counts(fleet), fleet.tables_of
   local number, id = compiled.types.numbers[kind], compiled.ids[class]
   local cell, names = (kind - 1) * compiled.types.classes + class, fields_of(number).held
@@ -242,6 +242,15 @@ function types.move(fleet, kind, class, count)
     names[id] = 'held:' .. number .. ':' .. id
   end
   own.changed[names[id]] = own.held[cell]
+  tallies.add(fleet, number_of_pool, names[id], count)
+end
+
+-- The same for a pool that is not in service. O(1).
+function types.move_elsewhere(fleet, kind, number_of_pool, count)
+  if fleet.tables_of.types then
+    types.add(fleet, 'others', kind, count)
+    tallies.add(fleet, number_of_pool, fields_of(fleet.tables_of.types.numbers[kind]).others, count)
+  end
 end
 
 -- Adds to a count of a kind.
