@@ -58,7 +58,7 @@ class LuaFleet:
     def run(self, function: str, *arguments: Argument) -> list[Any]:
         """Call a function. Raises RuntimeError if it refuses."""
         name = f"slta_{self.digest}_{function}"
-        reply: list[Any] = self.redis.execute_command("FCALL", name, 1, "{f}:state", self.time(), *arguments)
+        reply: list[Any] = self.redis.execute_command("FCALL", name, 1, "{f}:fleet", self.time(), *arguments)
         refused = [o for o in reply[1] if o[0] in ("FAULT", *REFUSALS)] if reply[0] == "BATCH" else []
         if reply[0] in REFUSALS or refused:
             raise RuntimeError(f"{function}: {refused or reply[0]}")

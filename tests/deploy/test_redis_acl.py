@@ -240,7 +240,7 @@ end)"""
     try:
         for words in (["KEYS", "*"], ["FLUSHALL"], ["GET", "other"], ["CONFIG", "GET", "*"]):
             with pytest.raises(Exception, match=r"permission|NOPERM|not allowed from script"):
-                dispatcher.execute_command("FCALL", "intrude", 1, "{f}:state", *words)
+                dispatcher.execute_command("FCALL", "intrude", 1, "{f}:fleet", *words)
     finally:
         operator.function_delete("intruder")
 
@@ -251,7 +251,7 @@ def test_nobody_else_may_read(server: str, user: str | None) -> None:
         pytest.raises((NoPermissionError, AuthenticationError)),
         connect(server, user, "guess" if user else None) as client,
     ):
-        client.get("{f}:state")
+        client.get("{f}:fleet")
 
 
 def test_the_probe_may_ping(server: str) -> None:

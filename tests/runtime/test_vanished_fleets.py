@@ -122,7 +122,7 @@ async def test_a_fleet_whose_keys_were_evicted_vanishes(
 
 
 async def test_one_that_lost_its_state_alone_is_repaired_and_does_not_vanish(watched: Watched, redis: Redis) -> None:
-    redis.unlink("{a}:state")
+    redis.unlink("{a}:fleet")
     assert await watched.rounds() == 0
 
 

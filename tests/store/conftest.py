@@ -19,13 +19,9 @@ from testbed.sentinels import Group, group
 from testbed.servers import SERVERS, Server, own_server
 from testbed.stores import connect_as_text, running_store
 from tests.audit import violations
-from tests.store import next_library
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
 
 Clock = StatedClock
-
-if next_library.IS_NEXT:  # `make test-next`: the tests of `on_next.txt`
-    next_library.install()
 
 
 @dataclass
@@ -94,7 +90,7 @@ def redis(server: str) -> Iterator[Redis]:
         client.flushall()
         yield client
         for fleet in client.smembers(FLEETS_KEY):
-            if client.exists(f"{{{fleet}}}:state", f"{{{fleet}}}:fleet"):
+            if client.exists(f"{{{fleet}}}:fleet"):
                 assert violations(client, fleet) == []
 
 

@@ -201,7 +201,7 @@ class Fleet:
         self.configure()
 
     def _put(self) -> list[Any]:
-        return self.change("put", "", *encode("begin_survey", put_arguments(self.spec_of_fleet, "{}", None)))
+        return self.change("put", "", *encode("begin_compare", put_arguments(self.spec_of_fleet, "{}", None)))
 
     def _naive_order(self) -> naive.Order:
         sessions = Fraction(self.order.sessions) if isinstance(self.order, Index) else Fraction(1)
@@ -238,10 +238,19 @@ class Fleet:
 
     def run(self, function: str, *arguments: Any) -> list[Any]:
         assert function == "batch" or not self.pending, "what is expected of a batch is true for a moment only"
-        name, key = f"slta_{self.digest}_{function}", f"{{{FLEET}}}:state"
+        name, key = f"slta_{self.digest}_{function}", f"{{{FLEET}}}:fleet"
         self.now += CALL
         reply: list[Any] = self.redis.execute_command("FCALL", name, 1, key, str(self.now), *arguments)
         return reply[:-2]  # without incarnation and revision
+
+    def compare(self) -> None:
+        """The library's own comparison finds nothing."""
+        arguments = encode("begin_compare", put_arguments(self.spec_of_fleet, "{}", None))
+        found = self.run("begin_compare", *arguments)
+        while not found[2]:
+            found = self.run("compare", found[1], 1000)
+            assert found[3] == []
+        assert (found[3], found[10]) == ([], "")
 
     def change(self, function: str, *arguments: Any) -> list[Any]:
         """The same of a change of which there is an event."""

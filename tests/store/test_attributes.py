@@ -12,7 +12,6 @@ from slta.store import Store
 from slta.store._encoding import put_arguments
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, field, place, spec, unchanged
-from tests.store.next_library import of_the_present_store
 from tests.store.test_reports import observing, report
 
 ADDRESS, LABELS = "10.0.0.7:8080", {"zone": "a", "rack": "é"}
@@ -54,7 +53,6 @@ async def test_attributes_follow_a_pool_to_its_class_and_go_with_it(store: Store
     assert await attributes(store) == (None, {})
 
 
-@of_the_present_store
 async def test_a_change_while_sessions_live_renews_no_row_and_no_name(store: Store, one: None, redis: Redis) -> None:
     await place(store, 3)
     before = everything(redis)
@@ -212,7 +210,6 @@ async def test_an_unmarked_complete_ends_a_live_session(store: Store, one: None)
 EVERY_CHARACTER = "".join(map(chr, range(0x21, 0x7F))).replace(",", "")
 
 
-@of_the_present_store
 async def test_the_audit_takes_every_address_and_labels_of_any_size(store: Store, one: None) -> None:
     escaped = {f"{'k' * 40}{n}": "\u20ac" * 6 for n in range(16)}
     pools = [PoolSpec("a", "small", EVERY_CHARACTER, escaped), PoolSpec("b", "large", "x" * 255, {"k": "\u00e9" * 511})]
@@ -220,14 +217,12 @@ async def test_the_audit_takes_every_address_and_labels_of_any_size(store: Store
     assert (await store.audits.inspect(FLEET)).sentences == []
 
 
-@of_the_present_store
 async def test_a_repair_keeps_attributes(store: Store, one: None) -> None:
     await store.repairs.begin(FLEET, put_arguments(spec(*TWO_CLASSES), "{}", None), requested=True)
     repaired = await store.repairs.finish(FLEET)
     assert (repaired.set_aside, await attributes(store)) == (0, (ADDRESS, LABELS))
 
 
-@of_the_present_store
 async def test_damaged_labels_are_left_out_and_found(store: Store, one: None, redis: Redis) -> None:
     labels = redis.hget(f"{{{FLEET}}}:labels", "small-0")
     redis.hset(f"{{{FLEET}}}:labels", "small-0", "{")

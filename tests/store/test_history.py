@@ -11,7 +11,6 @@ from testbed.servers import TextRedis
 from tests.store.conftest import Clock
 from tests.store.corruptions import key, past
 from tests.store.fleets import FLEET, create, pass_seconds, pool_class, repair, spec, with_scale
-from tests.store.next_library import of_the_present_store
 
 SECOND = 1_000_000
 
@@ -44,7 +43,6 @@ async def test_each_window_is_trimmed_but_the_hour_is_kept_for_as_long_as_scale_
     assert [len(await store.fleets.past(snapshot, window)) for window in (3600, 14_400)] == [61, kept]
 
 
-@of_the_present_store
 @pytest.mark.parametrize("name", ["past:60", "past:3600"])
 @pytest.mark.parametrize("word", [0, 1, 2, 9])
 async def test_a_damaged_line_is_passed_over_until_a_repair_sets_it_aside(

@@ -26,7 +26,6 @@ from tests.store.fleets import (
     place,
     spec,
 )
-from tests.store.next_library import of_the_present_store
 
 TTL = 10
 
@@ -160,7 +159,6 @@ COMING: Mapping[str, Callable[[Store], Awaitable[object]]] = {
 }
 
 
-@of_the_present_store
 @pytest.mark.parametrize("how", COMING)
 @pytest.mark.parametrize("forget", [0, 86_400], ids=["", "forgotten after a day"])
 async def test_a_session_on_a_gone_pool_ends_as_the_others(store: Store, clock: Clock, how: str, forget: float) -> None:
@@ -184,7 +182,6 @@ async def test_an_outage_of_the_store_loses_no_pool_for_one_lease(store: Store, 
     assert (await liveness(store))["small-0"] == "lost", "not held for a minute, as sessions are"
 
 
-@of_the_present_store
 async def test_a_new_master_loses_no_pool_for_a_lease(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     await beat(store, "small-0")
     await pass_seconds(store, clock, 1.25 * TTL - 1)
@@ -279,7 +276,6 @@ async def test_a_tick_just_after_another_sees_a_lease_that_has_run_out(store: St
     assert (await liveness(store))["small-0"] == "lost"
 
 
-@of_the_present_store
 async def test_a_loss_leaves_the_copy_of_names(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     await beat(store, "small-0")
     before = field(redis, "pool_list")

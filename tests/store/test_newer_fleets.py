@@ -44,7 +44,7 @@ def newer(redis: Redis) -> Call:
     redis.execute_command("FUNCTION", "LOAD", "REPLACE", LIBRARY.source)
 
     def call(function: str, *arguments: Any) -> list[Any]:
-        words = (f"slta_{LIBRARY.digest}_{function}", 1, f"{{{FLEET}}}:state", "", *arguments)
+        words = (f"slta_{LIBRARY.digest}_{function}", 1, f"{{{FLEET}}}:fleet", "", *arguments)
         reply: list[Any] = redis.execute_command("FCALL", *words)
         return reply
 
@@ -162,7 +162,7 @@ async def test_a_field_that_is_not_known_is_carried_on(store: Store, redis: Redi
     rawstate.pack(redis, FLEET, [*values[:3], str(end - 3), *values[4:end], "0", *values[end:]])
 
     def assign_by_the_newer(session: str) -> str:
-        words = (f"slta_{further.digest}_batch", 1, f"{{{FLEET}}}:state", "", "assign", session, "", "0.5", "")
+        words = (f"slta_{further.digest}_batch", 1, f"{{{FLEET}}}:fleet", "", "assign", session, "", "0.5", "")
         outcome: str = redis.execute_command("FCALL", *words)[1][0][0]
         return outcome
 

@@ -108,7 +108,7 @@ async def test_a_batch_does_what_single_calls_do(store: Store, redis: TextRedis,
     for step in range(6):
         now += rng.choice((0, 1_000_000, 4_000_000))
         batch = [drawn(rng, step) for _ in range(32)]
-        whole = redis.fcall(function, 1, "{whole}:state", now, *(word for words in batch for word in words))
-        parts = [redis.fcall(function, 1, "{parts}:state", now, *words) for words in batch]
+        whole = redis.fcall(function, 1, "{whole}:fleet", now, *(word for words in batch for word in words))
+        parts = [redis.fcall(function, 1, "{parts}:fleet", now, *words) for words in batch]
         assert whole[1] == [part[1][0] for part in parts]
     assert contents(redis, "whole") == contents(redis, "parts")

@@ -120,14 +120,14 @@ async def test_types_of_another_document_keep_their_numbers_by_name(store: Store
 
 async def test_without_a_state_the_stored_types_are_those_of_the_document(store: Store, redis: TextRedis) -> None:
     await sessions_of(store, CHANGED)
-    redis.delete(f"{{{FLEET}}}:state")
+    redis.delete(f"{{{FLEET}}}:fleet")
     assert await repair(store, CHANGED) == []
     assert await kinds(store, CHANGED) == ["default", "new", "video"]
 
 
 async def test_a_repair_that_begins_anew_still_knows_the_numbers(store: Store, redis: TextRedis) -> None:
     await sessions_of(store, CHANGED)
-    redis.delete(f"{{{FLEET}}}:state")
+    redis.delete(f"{{{FLEET}}}:fleet")
     await store.repairs.begin(FLEET, put_arguments(typed(CHANGED), "{}", None))
     stage = ""
     while stage != "totals":

@@ -32,7 +32,6 @@ from tests.store.fleets import (
     pool_class,
     spec,
 )
-from tests.store.next_library import of_the_present_store
 
 CALLERS = 6
 SWITCHES = 8
@@ -149,7 +148,6 @@ async def test_pools_leave_the_mean_and_the_counts_and_other_curves_begin_anew(s
 # A fleet that places, and the switch
 
 
-@of_the_present_store
 async def test_switching_policies_loses_no_session(server: str, calls: Calls, redis: Redis, fleet: None) -> None:
     store = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), calls)
     await store.pools.add(FLEET, [PoolSpec(f"{name}-more-{k}", name) for name in ("steps", "small") for k in range(8)])
@@ -187,7 +185,6 @@ async def test_switching_policies_loses_no_session(server: str, calls: Calls, re
     await store.close()
 
 
-@of_the_present_store
 async def test_the_spare_of_a_call_is_used_again_after_reports(store: Store, redis: Redis, fleet: None) -> None:
     # The exponent is remembered with the lease, so a report loads one cold field only, the counter `adopted`.
     await report(store, "a", "small-0")

@@ -422,7 +422,7 @@ async def test_a_state_that_a_repair_made_anew_lost_no_operation(own: Server, op
     await second_passes(store)
     before = await store._functions.change("recover", FLEET)
     with own.client() as redis:
-        redis.delete(f"{{{FLEET}}}:state")
+        redis.delete(f"{{{FLEET}}}:fleet")
     assert await repair_fleet(store, Specs(), FLEET)
     assert await reconnected(store) == []
     assert await store._functions.change("recover", FLEET) == before

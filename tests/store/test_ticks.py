@@ -14,7 +14,6 @@ from slta.store._client.functions import FunctionClient
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, field, place, spec
-from tests.store.next_library import of_the_present_store
 from tests.toy.uniform import LIBRARY
 
 Bytes = dict[str, object]
@@ -87,7 +86,6 @@ async def test_leases_that_are_left_make_no_tick_recent(store: Store, clock: Clo
     assert field(redis, "expired") == "80"
 
 
-@of_the_present_store
 async def test_a_suspect_fleet_is_never_recent(store: Store, fleet: None, redis: Redis) -> None:
     assert not await is_recent(store)
     redis.hset(f"{{{FLEET}}}:cold", "suspect", "why")
@@ -125,7 +123,6 @@ async def test_a_tick_of_another_process_is_not_recent(store: Store, fleet: None
     assert field(redis, "incarnation") != incarnation
 
 
-@of_the_present_store
 async def test_a_dispatcher_of_another_version_and_this_one_tick_beside_each_other(
     store: Store, fleet: None, server: str, opening: AsyncExitStack, clock: Clock, redis: Redis
 ) -> None:
@@ -139,7 +136,6 @@ async def test_a_dispatcher_of_another_version_and_this_one_tick_beside_each_oth
         assert not await is_recent(store)
 
 
-@of_the_present_store
 async def test_the_error_of_a_fleet_in_a_packet_concerns_it_only(store: Store, fleet: None, redis: Redis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 1}, "newer")
     layout = rawstate.unpack(redis, "newer")[0]
@@ -149,7 +145,6 @@ async def test_the_error_of_a_fleet_in_a_packet_concerns_it_only(store: Store, f
     rawstate.poke(redis, "newer", layout=layout)
 
 
-@of_the_present_store
 async def test_a_reply_that_is_not_utf_8_concerns_that_fleet_only(store: Store, fleet: None, redis: Redis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 1}, "damaged")
     redis.hset("{damaged}:cold", "suspect", "why")

@@ -16,7 +16,6 @@ from slta.store.sessions import report_option
 from testbed.servers import TextRedis
 from tests import rawstate
 from tests.store.fleets import FLEET, LARGE, SMALL, create, pool_class, repair
-from tests.store.next_library import of_the_present_store
 
 CLASSES = (pool_class("small", SMALL, 4), pool_class("large", LARGE, 6), pool_class("gpu", LARGE, 2))
 TYPES: dict[str, Sequence[str]] = {"chat": ["small", "large"], "video": ["large", "gpu"]}
@@ -58,7 +57,6 @@ async def test_a_class_that_goes_with_the_same_put_may_leave_the_sets(store: Sto
     assert (await store.sessions.get(FLEET, "s")).session_type == "video"
 
 
-@of_the_present_store
 async def test_typed_sessions_follow_types_and_classes_that_move(store: Store, redis: TextRedis, fleet: None) -> None:
     for number, kind in enumerate(("chat", "video", "video", "default")):
         await assign(store, f"s{number}", kind)
@@ -69,13 +67,11 @@ async def test_typed_sessions_follow_types_and_classes_that_move(store: Store, r
     assert (await store.audits.inspect(FLEET)).sentences == []
 
 
-@of_the_present_store
 async def test_the_number_of_a_type_is_permanent(store: Store, redis: TextRedis, fleet: None) -> None:
     await put(store, {"new": ["gpu"], "video": TYPES["video"]})
     assert redis.hget(f"{{{FLEET}}}:types", "numbers") == "3 2", "not chat's, in the same change"
 
 
-@of_the_present_store
 async def test_other_types_begin_a_window_and_keep_frontiers(store: Store, redis: TextRedis, fleet: None) -> None:
     await assign(store, "s", "chat")
     before = rawstate.fields(redis, FLEET)
@@ -85,7 +81,6 @@ async def test_other_types_begin_a_window_and_keep_frontiers(store: Store, redis
     assert (after["frontiers"], after["open"]) == (before["frontiers"], before["open"])
 
 
-@of_the_present_store
 async def test_types_and_their_counts_survive_observing_and_back(store: Store, redis: TextRedis, fleet: None) -> None:
     for number, kind in enumerate(("chat", "video", "default")):
         await assign(store, f"s{number}", kind)
@@ -113,7 +108,6 @@ async def test_the_same_types_again_change_nothing(store: Store, redis: TextRedi
     assert rawstate.fields(redis, FLEET)["utilities_version"] == version
 
 
-@of_the_present_store
 async def test_a_fleet_without_types_any_more_is_as_one_that_never_had_them(store: Store, redis: TextRedis) -> None:
     await create(store, typed({}), {"small": 2, "large": 2})
     values = rawstate.unpack(redis, FLEET)
@@ -125,7 +119,6 @@ async def test_a_fleet_without_types_any_more_is_as_one_that_never_had_them(stor
     assert f"{{{FLEET}}}:types" not in redis.keys(f"{{{FLEET}}}:*")
 
 
-@of_the_present_store
 async def test_a_repair_takes_a_type_away_that_may_not_be_there(store: Store, redis: TextRedis, fleet: None) -> None:
     await assign(store, "s", "video")
     key = f"{{{FLEET}}}:sessions"

@@ -285,7 +285,7 @@ class Play:
         with self._server.client() as redis:
             live = {id_: record.split()[4] for id_, record in redis.hgetall(f"{{{FLEET}}}:sessions").items()}
             ended = redis.hgetall(f"{{{FLEET}}}:ended:0") | redis.hgetall(f"{{{FLEET}}}:ended:1")
-            is_there = redis.exists(f"{{{FLEET}}}:state")
+            is_there = redis.exists(f"{{{FLEET}}}:fleet")
             broken = violations(redis, FLEET) if is_there else []
         reasons = {id_: record.split()[0] for id_, record in ended.items()}
         page = (await store.pools.page(FLEET, None, 1000)).pools if is_there else []

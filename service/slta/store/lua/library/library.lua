@@ -1,4 +1,4 @@
--- The library's Redis functions. Each takes KEYS[1] = {fleet}:state, ARGV[1] = the time in µs, '' for the server's
+-- The library's Redis functions. Each takes KEYS[1] = {fleet}:fleet, ARGV[1] = the time in µs, '' for the server's
 -- clock (tests pass a time), then its ARGUMENTS of service/slta/store/operations.py; a callback gets these by name as
 -- `given`, with the time as `given.clock`. All keys share the fleet's hash tag. Functions refuse without writing:
 -- {UNKNOWN_FLEET} if the fleet does not exist, {NEWER_FLEET} for an unknown policy, {NEWER_FLEET, layout} for another

@@ -115,10 +115,10 @@ end
 function inspection.run(key, given, run)
   local prefix = string.sub(key, 1, -6)
   local document = redis.pcall('HMGET', prefix .. 'document', 'text', 'ids', 'type_numbers')
-  local layout = redis.pcall('HGET', key, 'layout')
-  if not tables.POLICIES[given.policy] or tonumber(layout) and tonumber(layout) ~= constants.LAYOUT then
-    return { 'NEWER_FLEET', tonumber(layout) }
-  elseif redis.call('EXISTS', key, prefix .. 'document') == 0 then
+  local layout = redis.pcall('HGET', prefix .. 'fleet', 'layout')
+  if not tables.POLICIES[given.policy] or type(layout) == 'string' and tonumber(layout) and tonumber(layout) ~= constants.LAYOUT then
+    return { 'NEWER_FLEET', type(layout) == 'string' and tonumber(layout) or nil }
+  elseif redis.call('EXISTS', prefix .. 'fleet', prefix .. 'document') == 0 then
     return { 'UNKNOWN_FLEET' }
   elseif document.err or document[1] ~= given.document then
     return { 'DOCUMENT_CHANGED' }
