@@ -30,7 +30,7 @@ class Calls:
 
     functions: list[tuple[str, int]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    lost: Counter[str] = field(default_factory=Counter)
+    lost: Counter[tuple[str, str]] = field(default_factory=Counter)
     samples: Counter[str] = field(default_factory=Counter)
 
     def call(self, function: str, seconds: float, operations: int) -> None:  # noqa: ARG002
@@ -39,8 +39,8 @@ class Calls:
     def error(self, kind: str) -> None:
         self.errors.append(kind)
 
-    def not_replayed(self, reason: str, changes: int) -> None:
-        self.lost[reason] += changes
+    def not_restored(self, kind: str, reason: str, changes: int) -> None:
+        self.lost[kind, reason] += changes
 
     def sampled(self, outcome: str, count: int) -> None:
         self.samples[outcome] += count

@@ -29,9 +29,6 @@ LAYOUT = 1
 INCARNATION_BITS = 24
 """Low bits of an incarnation, its number; the bits above identify the fleet, see `lua/state/incarnations.lua`."""
 
-REPLAY_SECONDS = 300
-"""Time for which a dispatcher may replay an acknowledged call, and `lua/state/marks.lua` keeps marks."""
-
 UNDER_REPAIR = 1_000_000
 """Layout of a fleet under repair, which every other function rejects."""
 
@@ -113,7 +110,6 @@ def _constants() -> str:
     numbers = {
         "LAYOUT": LAYOUT,
         "INCARNATION_BITS": INCARNATION_BITS,
-        "REPLAY_SECONDS": REPLAY_SECONDS,
         "UNDER_REPAIR": UNDER_REPAIR,
         "MAX_POOLS": MAX_POOLS,
         "MAX_CLASSES": MAX_CLASSES,

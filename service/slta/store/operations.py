@@ -51,16 +51,9 @@ OPERATIONS: Mapping[str, SessionOperation] = {
 """Operations of the Lua function `batch`, each of `OPERATION_WORDS` words: name, session id and three arguments."""
 OPERATION_WORDS = 5
 
-FACTS: Mapping[str, SessionOperation] = {
-    "placed": SessionOperation("replay.placed", creates=True),
-    "ended": SessionOperation("replay.ended", creates=True),
-}
-"""Facts of the Lua function `replay`, each of `FACT_WORDS` words."""
-FACT_WORDS = 6
-
 FLEET_KEYS = {
     "string": "state document order order:full bound bound:full",
-    "hash": "cold pools names addresses labels types sessions ended:0 ended:1 repair aside marks quality",
+    "hash": "cold pools names addresses labels types sessions ended:0 ended:1 repair aside restored quality",
     "zset": "early refused timers forgotten",
     "list": "events",
 }
@@ -77,12 +70,10 @@ _FUNCTIONS = {
     "beat beat_full": "ids:words ttls:numbers counts:words qualities:words attributes:rows,position,address,labels",
     "end_guard": "author pool_class",
     "tick": "shared:flag audits:flag excesses:rows,interval,excess",
-    "replay": "incarnation:number facts:raw",
-    "replay_pools": "incarnation:number facts:rows,pool_id,pool_class,status,address,labels,ttl,stamp",
-    "mark": "incarnation:number",
+    "restore": "incarnation:number items:rows,kind,id,pool_id,detail,lease,incarnation,revision",
     "put": f"author file {_CONFIGURATION}",
     "finish_file": "file",
-    "delete": "author expected stamp",
+    "delete": "author expected",
     "add_pools": "author quota pools:rows,pool_id,pool_class,address,labels",
     "set_status": "author pool_id status drain",
     "set_statuses": "author status drain pool_class pool_ids:list",

@@ -67,7 +67,7 @@ class Store:
         `draw` returns numbers uniform in [0, 1); `clock` microseconds, or '' for the server's time.
         """
         self._connections = Connections(settings)
-        self._detector, self._replay_log = RollbackDetector(), ReplayLog(observer.not_replayed)
+        self._detector, self._replay_log = RollbackDetector(), ReplayLog(observer.not_restored)
         self._functions = FunctionClient(self._connections, library or own_library(), observer, clock, self._detector)
         self._durability = settings.durability
         self._operations = Operations(self._functions, self._replay_log, settings)
@@ -85,9 +85,7 @@ class Store:
             self._functions, self._operations, self._heartbeats, draw, self._replay_log, observer.sampled
         )
         self.sessions = Sessions(self._functions, self._operations, draw)
-        self._recovery = Recovery(
-            self._functions, self._detector, self._replay_log, observer, unlist=self.fleets.unlist
-        )
+        self._recovery = Recovery(self._functions, self._detector, self._replay_log, observer)
 
     @classmethod
     async def open(cls, settings: StoreSettings, observer: StoreObserver, library: Library | None = None) -> Self:
@@ -192,7 +190,7 @@ class Store:
         return self.readiness
 
     async def recover(self) -> None:
-        """Replay writes that the store has lost, and again those that did not fit. About once a second.
+        """Restore sessions that the store has lost, and again those without a pool. About once a second.
 
         A task of its own: neither waits for the other's servers.
         """
@@ -206,7 +204,7 @@ class Store:
 
     @property
     def recovering(self) -> int:
-        """Number of fleets with lost writes that are not replayed yet."""
+        """Number of fleets with lost sessions that are not restored yet."""
         return len(self._recovery.fleets)
 
     async def _test(self, tag: str) -> StoreCallError | None:
@@ -224,7 +222,7 @@ class Store:
         await self._connections.routing.listen(self.check_requested.set)
 
     def is_doubted(self, fleet: str) -> bool:
-        """Whether the fleet may have lost acknowledged writes that are not replayed yet."""
+        """Whether the fleet may have lost acknowledged writes that are not restored yet."""
         return self._detector.is_suspect(fleet)
 
     def keep_only(self, fleets: Collection[str]) -> None:

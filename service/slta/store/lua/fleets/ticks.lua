@@ -41,7 +41,7 @@ end
 function ticks.upkeep(fleet, interval, excess)
   run(fleet, {
     function() intervals.add(fleet, interval, excess) end,
-    ended_ids.rotate, expiring_ids.drop_expired, sessions.reap, quality.settle,
+    incarnations.close_window, ended_ids.rotate, expiring_ids.drop_expired, sessions.reap, quality.settle,
   })
   if timers.are_due(fleet) then
     run(fleet, { timers.open, due_drains.carry_out, expiry.run, guards.run, timers.find_due })

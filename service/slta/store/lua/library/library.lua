@@ -193,7 +193,7 @@ local function put(key, given)
     state.give_back(configured)
   end
   event.after = events.describe_fleet(configured)
-  return reply, nil, events.close(configured, event, reply)
+  return reply, reply[1] == 'CONFIGURED' and configured or nil, events.close(configured, event, reply)
 end
 
 -- The state is not written back.
@@ -251,8 +251,8 @@ register('beat', beat(false))
 register('beat_full', beat(true), { 'allow-oom' })
 register('end_guard', with_event(updating(guards.finish)), { 'allow-oom' })
 register('tick', tick, { 'allow-oom' })
-register('mark', updating(incarnations.mark), { 'allow-oom' })
 register('recover', updating(incarnations.recover), { 'allow-oom' })
+register('restore', updating(restores.run))
 register('put', with_event(put))
 register('finish_file', updating(fleets.finish_file))
 register('delete', with_event(delete), { 'allow-oom' })

@@ -55,8 +55,8 @@ local function renew_timer(fleet, pool)
   end
 end
 
--- Places the session on the pool: a new one if it is nil, else one that has been detached from its former pool.
-local function place(fleet, id, session, pool, lease)
+-- Places the session on the pool, with `kind` and `level`: a new one if it is nil, else one that has been detached from its former pool.
+function reports.place(fleet, id, session, pool, lease)
   local there = pool_records.place(fleet, pool.pool_id)
   if session then
     sessions.move(fleet, id, session, there)
@@ -83,7 +83,7 @@ function reports.adopt(fleet, id, pool_id, lease, as_of)
     return answer
   end
   -- writes
-  local begun = place(fleet, id, nil, pool, sessions.lease(fleet, lease))
+  local begun = reports.place(fleet, id, nil, pool, sessions.lease(fleet, lease))
   return (sessions.reply(fleet, 'ADOPTED', begun)) -- without the pool_id: nobody asks for its address
 end
 
@@ -149,7 +149,7 @@ function reports.report(fleet, id, lease, draw, options)
     sessions.detach(fleet, id, session)
   end
   local comparison = compare(fleet, draw, pool, not (session or late))
-  local placed = place(fleet, id, session, pool, sessions.lease(fleet, lease))
+  local placed = reports.place(fleet, id, session, pool, sessions.lease(fleet, lease))
   local reply = sessions.reply(fleet, session and 'MOVED' or 'NEW', placed, comparison)
   local address = comparison and attributes.address(fleet, comparison[2]) or ''
   return reply, pool_id, address ~= '' and address or nil

@@ -115,6 +115,9 @@ function sessions.begin(fleet, id, kind, place, lease, counter, letter)
   write(fleet, id, session)
   leases.set(fleet, session.due, id, true)
   fleet[counter] = fleet[counter] + 1
+  if fleet.recovering_until > 0 then
+    incarnations.note(fleet, id)
+  end
   if fleet.refused > 0 then
     refused_ids.remove(fleet, id)
   end
@@ -132,6 +135,9 @@ function sessions.move(fleet, id, session, place)
   session.pool_id, session.start, session.letter = place.pool_id, fleet.time, '-'
   session.level = sessions.enter(fleet, id, place, sessions.kind(fleet, session))
   write(fleet, id, session)
+  if fleet.recovering_until > 0 then
+    incarnations.note(fleet, id)
+  end
 end
 
 -- Ends a session.
@@ -183,6 +189,16 @@ end
 function sessions.restart_lease(fleet, id, session, lease)
   lease = lease == '' and session.lease or tonumber(lease)
   set_lease(fleet, id, session, lease, leases.due(fleet, lease))
+end
+
+-- Gives a session a lease of so many µs from now on if it ends later than its own, 0 for never. Returns whether it does.
+function sessions.lengthen(fleet, id, session, lease)
+  local due = leases.due(fleet, lease)
+  local is_longer = due > session.due or due == session.due and lease > session.lease
+  if session.due > 0 and (due == 0 or is_longer) then
+    set_lease(fleet, id, session, lease, due)
+    return true
+  end
 end
 
 -- The reply of an operation on a session, its pool_id, and the pool's labels if `options` has the word.

@@ -6,11 +6,18 @@
 -- `incarnation` has 48 bits. The upper half identifies the fleet, so that a fleet deleted and created again under the
 -- same name is a different one; the lower half identifies the incarnation. `incarnations` has the last MAX_RECORDED as
 -- "incarnation:process:fork", the present one last.
+--
+-- A fork opens the window in which dispatchers restore what was lost, see `restores`. It begins at a revision that no
+-- earlier incarnation has reached, so that of two acknowledgements the later one has the higher revision. While the
+-- window is open `restored` maps ids to the revision of the item that has placed the session, or "call" and that of the
+-- call. If the fork comes while a window is open, both are one: `fork` is that of the first.
 
 incarnations = {}
 
 local MAX_RECORDED = 8
-local RECOVERY = 5e6 -- µs after it began, and after each call of a recovery, in which nothing ends by itself
+local WINDOW = 5e6 -- µs after a fork, and after items that came in the window, in which items are taken
+local LONGEST_WINDOW = 30e6 -- µs after a fork
+local LEAP = 1e9 -- revisions that an incarnation begins beyond its fork, more than can have been lost
 
 local process -- a hash of this process's run id; nil until first used
 local current, highest = {}, {} -- by key: this process's incarnation, and the last revision
@@ -37,16 +44,50 @@ local function record(fleet)
   fleet.incarnations = table.concat(words, ' ', math.max(1, #words - MAX_RECORDED + 1))
 end
 
--- For RECOVERY from now no lease, deadline or lost pool ends a session, and an unknown id is no refusal, since sessions
--- may be restored.
-function incarnations.extend_recovery(fleet)
-  fleet.recovering_until = fleet.time + RECOVERY
+-- The window is open for WINDOW from now: no lease, deadline or lost pool ends a session, and an unknown id is no
+-- refusal, since sessions may be restored.
+function incarnations.extend_window(fleet)
+  fleet.recovering_until = math.min(fleet.time + WINDOW, fleet.window_end)
   fleet.hold_until = math.max(fleet.hold_until, fleet.recovering_until)
+end
+
+local function open_window(fleet)
+  if fleet.recovering_until == 0 then
+    fleet.fork = fleet.revision
+  end
+  fleet.revision, fleet.window_end = fleet.revision + LEAP, fleet.time + LONGEST_WINDOW
+  incarnations.extend_window(fleet)
 end
 
 -- Whether sessions may be restored just now.
 function incarnations.is_recovering(fleet)
   return fleet.time < fleet.recovering_until
+end
+
+-- Ends a window that is over. Until then calls note the sessions that they place. O(1).
+function incarnations.close_window(fleet)
+  if fleet.recovering_until > 0 and not incarnations.is_recovering(fleet) then
+    redis.call('UNLINK', fleet.tables_of.keys.restored)
+    fleet.recovering_until = 0
+  end
+end
+
+-- Notes that a call has placed or moved a session; with a revision, that the item of this revision has. For an open
+-- window only.
+function incarnations.note(fleet, id, revision)
+  local text = string.format(revision and '%d' or 'call %d', revision or fleet.revision + 1)
+  records.set(fleet.tables_of.keys.restored, id, text)
+end
+
+-- Whether a call of these incarnations, or an item of a higher revision, has placed a session since the fork: the item
+-- with this incarnation, as text, and revision has lost then. A call wins over items of an incarnation that is not
+-- recorded: it had been lost as a whole when this one began.
+function incarnations.has_placed(fleet, id, incarnation, revision)
+  local word, noted = string.match(records.get(fleet.tables_of.keys.restored, id) or '', '^(%a*) ?(%d+)$')
+  if word == 'call' and not string.find(' ' .. fleet.incarnations, ' ' .. incarnation .. ':', 1, true) then
+    return true
+  end
+  return word ~= nil and tonumber(noted) > revision
 end
 
 local function number_of_fleet(incarnation)
@@ -77,7 +118,7 @@ function incarnations.begin_call(fleet)
   local last = string.match(fleet.incarnations, '(%S+)$') or ''
   if is_known or not string.find(last, string.format('^%d:%d:', fleet.incarnation, process_id())) then
     begin(fleet, number_of_fleet(fleet.incarnation))
-    incarnations.extend_recovery(fleet)
+    open_window(fleet)
   end
 end
 
@@ -92,10 +133,9 @@ function incarnations.drop(fleet)
   current[fleet.key], highest[fleet.key] = nil, nil
 end
 
--- A dispatcher begins a recovery, or goes on with it
+-- A dispatcher asks what was lost
 --   -> {INCARNATIONS, incarnation, fork, …}, the present one last; only that one if the list was lost. O(1).
 function incarnations.recover(fleet)
-  incarnations.extend_recovery(fleet)
   local reply = { 'INCARNATIONS' }
   for incarnation, fork in string.gmatch(fleet.incarnations, '(%d+):%d+:(%d+)') do
     vectors.append(reply, { tonumber(incarnation), tonumber(fork) })
@@ -103,17 +143,13 @@ function incarnations.recover(fleet)
   return reply[2] and reply or { 'INCARNATIONS', fleet.incarnation, fleet.revision }
 end
 
--- incarnation: acknowledged changes were lost when it began. The first such report begins a new store epoch, which
--- invalidates earlier lists of pools. For a while no lease ends, since renewals may be lost too.
---   -> {MARKED} | {PRESENT} if already reported, or not the present incarnation. O(1).
-function incarnations.mark(fleet, given)
-  if given.incarnation ~= fleet.incarnation or fleet.marked_incarnation == fleet.incarnation then
-    return { 'PRESENT' }
+-- Something is restored that was lost when this incarnation began. The first time it begins a new store epoch, which
+-- invalidates earlier lists of pools. For a while no lease ends, since renewals may be lost too. O(1).
+function incarnations.mark(fleet)
+  if fleet.marked_incarnation ~= fleet.incarnation then
+    fleet.marked_incarnation = fleet.incarnation
+    fleet.store_epoch = math.max(fleet.store_epoch + 1, math.floor(fleet.clock / 1e6))
+    fleet.went_back = fleet.went_back + 1
+    fleet_time.resume(fleet, fleet.time)
   end
-  -- writes
-  fleet.marked_incarnation = fleet.incarnation
-  fleet.store_epoch = math.max(fleet.store_epoch + 1, math.floor(fleet.clock / 1e6))
-  fleet.went_back = fleet.went_back + 1
-  fleet_time.resume(fleet, fleet.time)
-  return { 'MARKED' }
 end

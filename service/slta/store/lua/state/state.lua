@@ -10,6 +10,7 @@ state = {}
 
 local NUMBERS = {
   'incarnation', 'revision', 'layout', 'clock', 'lag', 'hold_until', 'resumed_at', 'recovering_until',
+  'window_end', 'fork',
   'tables', 'shape', 'config_version', 'utilities_version', 'store_epoch', 'marked_incarnation', 'went_back', 'repairs',
   'next_due', 'pool_due', 'ended_generation', 'older_ended', 'ended_since', 'early', 'refused', 'mean_stay',
   'attributes', 'pools_since', 'differences_since',
