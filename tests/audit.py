@@ -31,7 +31,8 @@ FLEET_KEYS = (
         "types",
         "timers",
     ),
-    *("ended:0", "ended:1", "early", "refused", "forgotten", "events", "quality", "restored", "past:60", "past:300", "past:3600"),
+    *("ended:0", "ended:1", "early", "refused", "forgotten", "events", "quality", "restored", "aside"),
+    *("past:60", "past:300", "past:3600"),
 )
 CLASS_KEYS = ["used", "pools", "quiet", "leaving", "green", "lost", "sampled"]
 ENDED = ("completed", "expired", "failed", "reported_ended", "pool_gone")

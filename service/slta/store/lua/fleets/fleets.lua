@@ -185,7 +185,7 @@ local function take_tables(fleet, given, before)
   local type_numbers = numbers_for(names, known and by_name(known.names, known.numbers, 2) or {}, 1)
   redis.call('HSET', fleet.prefix .. 'document', 'text', given.document, 'ids', table.concat(class_ids, ' '),
     'type_numbers', table.concat(type_numbers, ' '))
-  tables.write(fleet, given, class_ids)
+  tables.write(fleet, given, class_ids, type_numbers)
   fleet.tables_of = tables.open(fleet, nil)
 end
 

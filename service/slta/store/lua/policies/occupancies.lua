@@ -4,6 +4,8 @@
 
 occupancies = {}
 
+local BEYOND = 16384 -- levels beyond the capacity that are counted: a damaged score must not hold the server
+
 local function below(key, level)
   return redis.call('ZCOUNT', key, '-inf', level - 1)
 end
@@ -82,12 +84,13 @@ end
 -- n*q(i, j) for j = 0, 1, … up to the highest level in use. O(levels in use * log pools).
 function occupancies.column(fleet, class)
   local compiled = fleet.tables_of
+  local last = compiled.capacities[class] + BEYOND
   local total = compiled.pools[class]
   local column, level = { total }, 1
   repeat
     local count = total - occupancies.count_below(fleet, class, level, compiled.quiet[class] > 0)
     column[#column + 1] = count > 0 and count or nil
     level = level + 1
-  until count == 0
+  until count == 0 or level > last
   return column
 end

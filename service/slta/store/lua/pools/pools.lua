@@ -47,12 +47,13 @@ end
 
 -- A new pool on the lowest free place of its class, with a lease as `transitions.begin_lease` takes it, if any.
 local function make(fleet, pool_id, class, status, lease)
-  local used = fleet.tables_of.keys.used[class]
-  local place = math.max(0, redis.call('BITPOS', used, 0))
-  redis.call('SETBIT', used, place, 1)
+  local all, first, place = fleet.tables_of.keys, keys.first_number(fleet.tables_of.ids[class]), nil
+  repeat -- a place with a name is taken, even if its bit was lost
+    place = math.max(0, redis.call('BITPOS', all.used[class], 0))
+    redis.call('SETBIT', all.used[class], place, 1)
+  until redis.call('HEXISTS', all.names, string.format('%d', first + place)) == 0
   local pool = {
-    pool_id = pool_id, class = class, place = place, status = status, changed = true,
-    pool_number = keys.first_number(fleet.tables_of.ids[class]) + place,
+    pool_id = pool_id, class = class, place = place, status = status, changed = true, pool_number = first + place,
   }
   if lease then
     transitions.begin_lease(pool, lease, fleet.tables_of.gone, fleet.time)

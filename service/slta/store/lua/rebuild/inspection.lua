@@ -40,25 +40,28 @@ local function default(name, prefix, now)
   return values[name] or 0
 end
 
-local function is_number(text)
-  local number = tonumber(text)
-  return number ~= nil and number == number and math.abs(number) < math.huge
+-- Whether a field has a number, an integer unless it is part of an integral.
+local function is_number(name, text)
+  local number, is_integral = tonumber(text), string.find(name, 'high') or string.find(name, 'low')
+  return number ~= nil and math.abs(number) < math.huge and (is_integral ~= nil or number % 1 == 0)
 end
 
 -- Each field of the hash is there and readable, and no time is later than it can be.
 local function check_fields(run, prefix, class_ids, now)
   local key, known = prefix .. 'fleet', {}
-  local stored = vectors.by_name(redis.call('HGETALL', key))
+  local flat = redis.pcall('HGETALL', key)
+  local stored = flat.err and {} or vectors.by_name(flat)
   local function expect(name, is_valid, value)
     known[name] = true
     if not is_valid then
+      run.loses_integral = run.loses_integral or string.find(name, '_high') or string.find(name, '_low')
       findings.wrong(run, 'fleet: ' .. name .. ' is missing or unreadable', function()
         redis.call('HSET', key, name, value)
       end)
     end
   end
   for _, name in ipairs(state.NUMBERS) do
-    expect(name, is_number(stored[name]), default(name, prefix, now))
+    expect(name, is_number(name, stored[name]), default(name, prefix, now))
   end
   for _, name in ipairs(state.TEXTS) do
     expect(name, stored[name], '')
@@ -66,7 +69,7 @@ local function check_fields(run, prefix, class_ids, now)
   for _, name in ipairs(state.BY_CLASS) do
     for _, id in ipairs(class_ids) do
       local field = name .. ':' .. id
-      expect(field, not stored[field] or is_number(stored[field]), 0)
+      expect(field, not stored[field] or is_number(name, stored[field]), 0)
     end
   end
   for field in pairs(stored) do
@@ -76,24 +79,36 @@ local function check_fields(run, prefix, class_ids, now)
   end
 end
 
--- The tables are those of the document. Another version of them is not in any memory.
-local function check_tables(run, prefix, given, class_ids, now)
-  local key = prefix .. 'tables'
-  local stored, expected = vectors.by_name(redis.call('HGETALL', key)), vectors.by_name(tables.of(given, class_ids))
-  local function mend(field, value)
-    return function()
-      redis.call(value and 'HSET' or 'HDEL', key, field, value)
-      redis.call('HSET', prefix .. 'fleet', 'tables', string.format('%d', now))
+-- The numbers of types are readable.
+local function check_types(run, prefix)
+  local key = prefix .. 'types'
+  local flat = redis.pcall('HGETALL', key)
+  for field, text in pairs(flat.err and {} or vectors.by_name(flat)) do
+    if field ~= 'waiting' and not is_number(field, text) then
+      run.loses_integral = run.loses_integral or string.find(field, 'high') or string.find(field, 'low')
+      findings.wrong(run, 'types: ' .. field .. ' is unreadable', function() redis.call('HDEL', key, field) end)
     end
+  end
+end
+
+-- The tables are those of the document. Another version of them is not in any memory.
+local function check_tables(run, prefix, stored, expected, now)
+  local key = prefix .. 'tables'
+  local function wrong(field, what, ...)
+    local command = { ... }
+    findings.wrong(run, 'tables: ' .. field .. what, function()
+      redis.call(unpack(command))
+      redis.call('HSET', prefix .. 'fleet', 'tables', string.format('%d', now))
+    end)
   end
   for field, value in pairs(expected) do
     if stored[field] ~= value then
-      findings.wrong(run, 'tables: ' .. field .. ' does not follow from the document', mend(field, value))
+      wrong(field, ' does not follow from the document', 'HSET', key, field, value)
     end
   end
   for field in pairs(stored) do
     if not expected[field] then
-      findings.wrong(run, 'tables: ' .. field .. ' is no field', mend(field))
+      wrong(field, ' is no field', 'HDEL', key, field)
     end
   end
 end
@@ -102,7 +117,7 @@ end
 local function distinct(text, count, limit)
   local numbers, taken = vectors.split(text or '', true), {}
   for _, number in ipairs(numbers) do
-    if taken[number] or number % 1 ~= 0 or number < 0 or number >= limit then
+    if type(number) ~= 'number' or taken[number] or number % 1 ~= 0 or number < 0 or number >= limit then
       return nil
     end
     taken[number] = true
@@ -110,25 +125,57 @@ local function distinct(text, count, limit)
   return #numbers == count and numbers or nil
 end
 
+-- Whether the tables have the marginal utilities of all of these classes.
+local function are_confirmed(stored, class_ids)
+  for _, id in ipairs(class_ids) do
+    if not stored['marginals:' .. id] then
+      return false
+    end
+  end
+  return true
+end
+
+-- The permanent numbers of the classes and of the types, as the document has them, or the tables if it cannot be right.
+-- Types whose numbers are lost get numbers that none has had. Nil if those of the classes are lost.
+local function find_numbers(run, prefix, document, stored, given, now)
+  local count, fresh = 0, {}
+  types.each(given.session_types, function()
+    count = count + 1
+    fresh[count] = math.floor(now / 1e6) + count
+  end)
+  local own = distinct(document[2], #given.names, constants.MAX_CLASSES)
+  local other = distinct(stored.ids, #given.names, constants.MAX_CLASSES)
+  local class_ids = (not own or other and not are_confirmed(stored, own) and are_confirmed(stored, other)) and other or own
+  local type_numbers = distinct(document[3], count, 2 ^ 53) or distinct(stored.type_numbers, count, 2 ^ 53) or fresh
+  for field, numbers in pairs({ ids = class_ids, type_numbers = type_numbers }) do
+    findings.compare(run, 'document: ' .. field, document[field == 'ids' and 2 or 3] or nil, table.concat(numbers, ' '),
+      function(expected) redis.call('HSET', prefix .. 'document', field, expected) end)
+  end
+  return class_ids, type_numbers
+end
+
 -- given: a configuration as for `put`, compiled from the stored document. Returns a refusal if there is no fleet, if
--- this version cannot use it, or if the document is another one or unreadable. O(levels).
+-- this version cannot use it, or if the document is another one. O(levels).
 function inspection.run(key, given, run)
   local prefix = string.sub(key, 1, -6)
   local document = redis.pcall('HMGET', prefix .. 'document', 'text', 'ids', 'type_numbers')
   local layout = redis.pcall('HGET', prefix .. 'fleet', 'layout')
-  if not tables.POLICIES[given.policy] or type(layout) == 'string' and tonumber(layout) and tonumber(layout) ~= constants.LAYOUT then
-    return { 'NEWER_FLEET', type(layout) == 'string' and tonumber(layout) or nil }
+  layout = type(layout) == 'string' and tonumber(layout) or constants.LAYOUT
+  if not tables.POLICIES[given.policy] or layout ~= constants.LAYOUT then
+    return { 'NEWER_FLEET', layout }
   elseif redis.call('EXISTS', prefix .. 'fleet', prefix .. 'document') == 0 then
     return { 'UNKNOWN_FLEET' }
   elseif document.err or document[1] ~= given.document then
     return { 'DOCUMENT_CHANGED' }
   end
-  local class_ids, count = distinct(document[2], #given.names, constants.MAX_CLASSES), 0
-  types.each(given.session_types, function() count = count + 1 end)
-  if not class_ids or not distinct(document[3], count, math.huge) then
-    return { 'FAILED', 'the numbers of the classes or types in {fleet}:document are lost' }
+  local now, stored = given.clock, redis.pcall('HGETALL', prefix .. 'tables')
+  stored = stored.err and {} or vectors.by_name(stored)
+  local class_ids, type_numbers = find_numbers(run, prefix, document, stored, given, now)
+  if not class_ids then
+    return { 'FAILED', 'the numbers of the classes in {fleet}:document are lost' }
   end
   check_keys(run, keys.of_fleet(prefix, class_ids))
-  check_fields(run, prefix, class_ids, given.clock)
-  check_tables(run, prefix, given, class_ids, given.clock)
+  check_fields(run, prefix, class_ids, now)
+  check_types(run, prefix)
+  check_tables(run, prefix, stored, vectors.by_name(tables.of(given, class_ids, type_numbers)), now)
 end

@@ -37,9 +37,20 @@ local function write(fleet, run, pool)
   redis.call('HSET', fleet.tables_of.keys.records, pool.pool_id, pool_records.text(pool))
 end
 
--- A name leads to a pool, and this to the number. A pool without a record is made again, draining.
+-- The numbers of the records, for the names.
+function pool_checks.numbers_of(fleet, run, ids)
+  for at, text in ipairs(commands.read_all(fleet.tables_of.keys.records, ids)) do
+    local pool = open(fleet, ids[at], text)
+    if pool.class then
+      run.by_number[pool.pool_number] = ids[at]
+    end
+  end
+end
+
+-- A name leads to a pool, and this to the number. A pool without a record is made again, draining, unless another has
+-- its number.
 local function check_name(fleet, run, number, pool)
-  local own = pool.pool_number
+  local own, holder = pool.pool_number, run.by_number[tonumber(number)]
   if tostring(tonumber(number) or '') ~= number or not has_class(fleet, tonumber(number)) then
     findings.wrong(run, 'name ' .. number .. ': no class has this number', function()
       redis.call('HDEL', fleet.tables_of.keys.names, number)
@@ -48,11 +59,16 @@ local function check_name(fleet, run, number, pool)
     findings.wrong(run, 'name ' .. number .. ': its pool ' .. pool.pool_id .. ' has another number', function()
       redis.call('HDEL', fleet.tables_of.keys.names, number)
     end)
+  elseif own ~= tonumber(number) and holder and holder ~= pool.pool_id then
+    findings.wrong(run, 'name ' .. number .. ': it is that of pool ' .. holder, function()
+      redis.call('HSET', fleet.tables_of.keys.names, number, holder)
+    end)
   elseif own ~= tonumber(number) then
     run.number_of[pool.pool_id] = tonumber(number)
     findings.wrong(run, 'pool ' .. pool.pool_id .. ': its record has not the number ' .. number, function()
       pool.pool_number, pool.status = tonumber(number), pool.status or 'draining'
       write(fleet, run, pool)
+      redis.call('ZREM', fleet.tables_of.keys.forgotten, pool.pool_id)
     end)
   end
 end

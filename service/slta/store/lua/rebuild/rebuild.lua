@@ -9,7 +9,8 @@
 --   items, at, cursor   what is left of the present list
 --   mends   whether it writes
 --   counted, tally      numbers of the pools that are counted, and the counts, see `tallies`
---   number_of, lost, orphans   pools whose number a name has; pools and sessions whose record is not used
+--   by_number, number_of   pools by the numbers of their records; numbers by pool that only a name has
+--   lost, orphans   pools and sessions whose record is not used
 --   total, found, aside, named, without_type   findings; records set aside
 
 rebuild = {}
@@ -78,7 +79,8 @@ end
 
 local function parts_of(fleet)
   local parts, classes = {
-    scan('HSCAN', of_key('names'), pool_checks.names), scan('HSCAN', of_key('records'), pool_checks.record, 1),
+    scan('HSCAN', of_key('records'), pool_checks.numbers_of), scan('HSCAN', of_key('names'), pool_checks.names),
+    scan('HSCAN', of_key('records'), pool_checks.record, 1),
     scan('HSCAN', of_key('sessions'), session_checks.records),
     { list = list_leases, check = session_checks.leases, group = GROUP },
     scan('ZSCAN', of_key('timers'), pool_checks.timers),
@@ -103,7 +105,8 @@ end
 
 local function new_run(mends)
   return {
-    mends = mends, part = 1, items = {}, at = 1, cursor = '0', counted = {}, tally = {}, number_of = {}, lost = {},
+    mends = mends, part = 1, items = {}, at = 1, cursor = '0', counted = {}, tally = {}, by_number = {},
+    number_of = {}, lost = {},
     orphans = {}, total = 0, found = {}, aside = { session = 0, pool = 0 }, named = {}, without_type = 0,
     latest_due = 0, budget = 0,
   }

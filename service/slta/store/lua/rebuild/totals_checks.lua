@@ -105,6 +105,15 @@ local function check_totals(fleet, run)
   end
 end
 
+-- An integral that is lost begins anew with all others, under another version.
+local function restart_integrals(fleet)
+  for _, name in ipairs({ 'sessions', 'utility', 'optimum' }) do
+    fleet[name .. '_high'], fleet[name .. '_low'] = 0, 0
+  end
+  fleet.utilities_version = fleet.utilities_version + 1
+  intervals.restart(fleet)
+end
+
 -- The last part, in one call; the fleet of a run that mends is sound then. O(levels in use * log pools), O(pools) if it
 -- mends.
 function totals_checks.finish(fleet, run)
@@ -116,6 +125,9 @@ function totals_checks.finish(fleet, run)
   check_pools(fleet, run)
   check_types(fleet, run)
   check_counters(fleet, run)
+  if run.mends and run.loses_integral then
+    restart_integrals(fleet)
+  end
   if run.mends then
     timers.find_due(fleet)
     fleet.suspect, fleet.repairs = '', fleet.repairs + 1

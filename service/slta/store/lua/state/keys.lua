@@ -9,7 +9,7 @@ keys = {}
 local FIRST_CLASS = 16 -- 65,536 * 16 has seven digits
 local FLEET = {
   'fleet', 'document', 'tables', 'records', 'names', 'addresses', 'labels', 'sessions', 'yellow', 'types', 'timers',
-  'ended:0', 'ended:1', 'early', 'refused', 'forgotten', 'events', 'quality', 'restored',
+  'ended:0', 'ended:1', 'early', 'refused', 'forgotten', 'events', 'quality', 'restored', 'aside',
 }
 local CLASS = { 'used', 'pools', 'quiet', 'leaving', 'green', 'lost', 'sampled' }
 

@@ -20,10 +20,11 @@ local BYTES, CLASS_BYTES = constants.BYTES, constants.CLASS_BYTES
 
 tables.SETTINGS = { NUMBERS, TEXTS }
 
--- The fields and values that follow from a configuration and the permanent ids of its classes. O(levels).
-function tables.of(given, class_ids)
+-- The fields and values that follow from a configuration and the permanent numbers of classes and types. O(levels).
+function tables.of(given, class_ids, type_numbers)
   local words = {
-    'names', table.concat(given.names, ' '), 'capacities', table.concat(given.capacities, ' '),
+    'names', table.concat(given.names, ' '), 'ids', table.concat(class_ids, ' '),
+    'capacities', table.concat(given.capacities, ' '), 'type_numbers', table.concat(type_numbers, ' '),
     'order', given.order, 'bound', given.bound,
   }
   for _, names in ipairs(tables.SETTINGS) do
@@ -38,9 +39,9 @@ function tables.of(given, class_ids)
 end
 
 -- Writes the tables of a configuration. O(levels).
-function tables.write(fleet, given, class_ids)
+function tables.write(fleet, given, class_ids, type_numbers)
   redis.call('DEL', fleet.prefix .. 'tables')
-  commands.send('HSET', fleet.prefix .. 'tables', tables.of(given, class_ids))
+  commands.send('HSET', fleet.prefix .. 'tables', tables.of(given, class_ids, type_numbers))
   fleet.tables = math.max(fleet.tables + 1, fleet.clock) -- not that of an earlier fleet of the same name
 end
 
@@ -112,9 +113,8 @@ end
 -- Parses what follows from the configuration only.
 local function parse(fleet)
   local flat = vectors.by_name(redis.call('HGETALL', fleet.prefix .. 'tables'))
-  local numbers = redis.call('HMGET', fleet.prefix .. 'document', 'ids', 'type_numbers')
   local compiled = {
-    version = fleet.tables, names = vectors.split(flat.names), ids = vectors.split(numbers[1], true),
+    version = fleet.tables, names = vectors.split(flat.names), ids = vectors.split(flat.ids, true),
     capacities = vectors.split(flat.capacities, true), order = flat.order, bound = flat.bound,
     marginals = {}, index_by_id = {}, fields = {}, support = false,
   }
@@ -128,7 +128,7 @@ local function parse(fleet)
   for class, id in ipairs(compiled.ids) do
     compiled.marginals[class], compiled.index_by_id[id] = column(flat['marginals:' .. id]), class
   end
-  compiled.types = types.parse(flat.session_types, numbers[2], #compiled.names)
+  compiled.types = types.parse(flat.session_types, flat.type_numbers, #compiled.names)
   compiled.policy_table = tables.POLICIES[compiled.policy] or error({ refusal = 'NEWER_FLEET' })
   return compiled
 end
