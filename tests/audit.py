@@ -118,17 +118,15 @@ def _check_totals(fleet: Fleet, found: list[str]) -> None:
     columns = _columns(fleet)
     sessions = sum(map(sum, columns))
     utility = sum(sum(fleet.marginals[i][:x]) for i, column in enumerate(columns) for x in column)
-    slots = sorted((m for i, column in enumerate(columns) for m in fleet.marginals[i] * len(column)), reverse=True)
     _claim(found, "sessions", fleet.integer("sessions"), sessions)
     _claim(found, "utility", fleet.integer("utility"), utility)
-    _claim(found, "optimum", fleet.integer("optimum"), sum(slots[:sessions]))
     for i, number in enumerate(fleet.ids):
         over = sum(max(0, x - fleet.capacities[i]) for x in columns[i])
         _claim(found, f"sessions beyond capacity of {number}", fleet.of_class("over", number), over)
     begun = fleet.integer("assigned") + fleet.integer("adopted")
     _claim(found, "begun and not ended", begun - sum(map(fleet.integer, ENDED)), len(fleet.sessions))
     utility_sum, optimum_sum = (
-        Fraction(float(fleet.state[f"{name}_high"])) + Fraction(float(fleet.state[f"{name}_low"]))
+        Fraction(fleet.state[f"{name}_high"]) + Fraction(fleet.state[f"{name}_low"])
         for name in ("utility", "optimum")
     )
     if utility_sum - optimum_sum > abs(optimum_sum) / 10**9:

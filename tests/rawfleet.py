@@ -28,6 +28,10 @@ end
 return found
 """
 """All of a fleet's keys in one step, which nothing can come between; it writes nothing."""
+NOW = """layout incarnation revision clock sessions utility
+    sessions_high sessions_low utility_high utility_low optimum_high optimum_low""".split()
+"""Numbers in the field `now`; those that end in _high are of UNIT."""
+UNIT = 2**50
 PLACES, FIRST_CLASS = 65536, 16
 """Pool numbers: 65,536 · (16 + class id) + place."""
 
@@ -69,6 +73,12 @@ class Pool(NamedTuple):
         return self.status == "a" and self.letter in "-au"
 
 
+def numbers_of_now(state: dict[str, str]) -> dict[str, str]:
+    """The fields of the hash, with the numbers in `now` as if each were one."""
+    words = dict(zip(NOW, map(int, state["now"].split()), strict=True))
+    return state | {name: str(n * (UNIT if name.endswith("_high") else 1)) for name, n in words.items()}
+
+
 class Fleet:
     """The raw keys of one fleet as of one instant."""
 
@@ -78,7 +88,7 @@ class Fleet:
         self.listed: set[str] = set()
         with suppress(MovedError):  # another node of a cluster has it
             self.listed = redis.smembers(FLEETS_KEY)
-        self.state, self.tables = self.hash("fleet"), self.hash("tables")
+        self.state, self.tables = numbers_of_now(self.hash("fleet")), self.hash("tables")
         self.document = self.hash("document")
         self.ids = [int(word) for word in self.document["ids"].split()]
         self.type_numbers = [0, *(int(word) for word in self.document["type_numbers"].split())]

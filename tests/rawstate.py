@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from testbed.servers import TextRedis
-from tests.rawfleet import Fleet
+from tests.rawfleet import NOW, UNIT, Fleet, numbers_of_now
 
 
 def fields(redis: TextRedis, name: str) -> dict[str, str]:
@@ -56,5 +56,8 @@ def _types(fleet: Fleet) -> dict[str, str]:
 
 def poke(redis: TextRedis, fleet: str, **changes: object) -> None:
     """Give fields of the hash other values, which the library reads by the next call."""
-    redis.hset(f"{{{fleet}}}:fleet", mapping={name: str(value) for name, value in changes.items()})
-    redis.hincrby(f"{{{fleet}}}:fleet", "revision", 1)
+    key = f"{{{fleet}}}:fleet"
+    state = numbers_of_now(redis.hgetall(key))
+    state |= {"revision": str(int(state["revision"]) + 1), **{name: str(value) for name, value in changes.items()}}
+    words = (int(float(state[name])) // (UNIT if name.endswith("_high") else 1) for name in NOW)
+    redis.hset(key, mapping={"now": " ".join(map(str, words)), **{n: state[n] for n in changes if n not in NOW}})

@@ -92,7 +92,7 @@ def one_round(fleet: LuaFleet, size: Size) -> Iterator[Measured]:
 
 def configuration(size: Size, resource: int, policy: str = "slta") -> list[Word]:
     """The words of a configuration."""
-    return encode("begin_survey", put_arguments(size.spec(resource, policy), "{}", None))
+    return encode("begin_compare", put_arguments(size.spec(resource, policy), "{}", None))
 
 
 def at_the_end(fleet: LuaFleet, size: Size) -> Iterator[Measured]:

@@ -46,7 +46,7 @@ class LuaFleet:
         source, self.digest = assemble()
         redis.execute_command("FLUSHALL", "SYNC")  # asynchronously freed memory would be measured
         redis.execute_command("FUNCTION", "LOAD", "REPLACE", source)
-        self.run("put", "", "", *encode("begin_survey", put_arguments(spec, "{}", None)))
+        self.run("put", "", "", *encode("begin_compare", put_arguments(spec, "{}", None)))
         for start in range(0, len(pools), POOLS_PER_CALL):
             self.run(
                 "add_pools",

@@ -172,7 +172,7 @@ class Fleet:
             self.naive.reorder(self._naive_order())
             self.naive._settle()
         after = rawstate.fields(self.redis, FLEET)
-        for name in ("utilities_version", "utility", "optimum", "sessions"):
+        for name in ("utilities_version", "utility", "sessions"):
             assert after[name] == before[name]
         if after["utilities"] != before["utilities"]:  # the tables, including the order
             self.sums = {source: [0.0, 0.0, 0.0] for source in self.sums}

@@ -20,7 +20,6 @@ tables.POLICIES = {} -- @POLICIES@
 function policies.count(fleet)
   if not fleet.counts then
     fleet.counts = {}
-    bound.count(fleet)
     fleet.tables_of.policy_table.count(fleet)
   end
 end
@@ -133,6 +132,6 @@ function policies.rebuild(fleet, reset, all)
   fleet.shape = fleet.shape + 1
   fleet.tables_of = tables.open(fleet, fleet.tables_of)
   fleet.counts = fleet.counts or {}
-  fleet.optimum = bound.count(fleet)
+  bound.count(fleet)
   fleet.tables_of.policy_table.rebuild(fleet, reset, all)
 end

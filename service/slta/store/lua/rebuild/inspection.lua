@@ -54,12 +54,14 @@ local function check_fields(run, prefix, class_ids, now)
   local function expect(name, is_valid, value)
     known[name] = true
     if not is_valid then
-      run.loses_integral = run.loses_integral or string.find(name, '_high') or string.find(name, '_low')
+      run.loses_integral = run.loses_integral or name == 'now' or string.find(name, '_high') or string.find(name, '_low')
       findings.wrong(run, 'fleet: ' .. name .. ' is missing or unreadable', function()
         redis.call('HSET', key, name, value)
       end)
     end
   end
+  local present = state.text_of_now(state.parse_now(stored.now, function(name) return default(name, prefix, now) end))
+  expect('now', stored.now == present, present)
   for _, name in ipairs(state.NUMBERS) do
     expect(name, is_number(name, stored[name]), default(name, prefix, now))
   end
@@ -159,8 +161,8 @@ end
 function inspection.run(key, given, run)
   local prefix = string.sub(key, 1, -6)
   local document = redis.pcall('HMGET', prefix .. 'document', 'text', 'ids', 'type_numbers')
-  local layout = redis.pcall('HGET', prefix .. 'fleet', 'layout')
-  layout = type(layout) == 'string' and tonumber(layout) or constants.LAYOUT
+  local stamp = redis.pcall('HGET', prefix .. 'fleet', 'now')
+  local layout = type(stamp) == 'string' and tonumber(string.match(stamp, '^%d+')) or constants.LAYOUT
   if not tables.POLICIES[given.policy] or layout ~= constants.LAYOUT then
     return { 'NEWER_FLEET', layout }
   elseif redis.call('EXISTS', prefix .. 'fleet', prefix .. 'document') == 0 then

@@ -101,7 +101,9 @@ local function check_totals(fleet, run)
   if run.mends then
     policies.rebuild(fleet, not is_known, true)
   else
-    findings.compare(run, 'optimum', fleet.optimum, bound.count(fleet))
+    local optimum = fleet.optimum
+    bound.count(fleet)
+    findings.compare(run, 'optimum', optimum, fleet.optimum)
   end
 end
 

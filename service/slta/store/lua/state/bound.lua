@@ -1,15 +1,15 @@
--- The bound U*(N, A): the utility of the N best places of the pools in service. In `counts`: `bound_rank` and
--- `bound_filled`, where it ends.
+-- The bound U*(N, A): the utility of the N best places of the pools in service. In the fleet's memory: `optimum`, and
+-- where it ends, `bound_rank` and `bound_filled`.
 
 bound = {}
 
 -- One session more (`change` is 1), or less (-1); `after` is N then. Beyond all places none adds. O(1).
 function bound.move(fleet, change, after)
-  local compiled, counts = fleet.tables_of, fleet.counts
+  local compiled = fleet.tables_of
   if (change > 0 and after or after + 1) > compiled.room then
     return
   end
-  local rank, filled = counts.bound_rank, counts.bound_filled
+  local rank, filled = fleet.bound_rank, fleet.bound_filled
   if change < 0 and filled == 0 then
     rank = rank - 1
     filled = compiled.pools[compiled.bound_class[rank]]
@@ -18,12 +18,12 @@ function bound.move(fleet, change, after)
   if filled == compiled.pools[compiled.bound_class[rank]] then
     rank, filled = rank + 1, 0
   end
-  counts.bound_rank, counts.bound_filled = rank, filled
+  fleet.bound_rank, fleet.bound_filled = rank, filled
 end
 
--- Where it ends for the present sessions, and the bound. O(r*).
+-- Counts it for the present sessions. O(r*).
 function bound.count(fleet)
-  local compiled, counts = fleet.tables_of, fleet.counts
+  local compiled = fleet.tables_of
   local left, optimum, rank, filled = math.min(fleet.sessions, compiled.room), 0, 1, 0
   while left > 0 do
     local places = compiled.pools[compiled.bound_class[rank]]
@@ -33,6 +33,5 @@ function bound.count(fleet)
       rank, filled = rank + 1, 0
     end
   end
-  counts.bound_rank, counts.bound_filled = rank, filled
-  return optimum
+  fleet.optimum, fleet.bound_rank, fleet.bound_filled = optimum, rank, filled
 end

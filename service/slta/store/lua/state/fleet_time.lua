@@ -1,6 +1,6 @@
 -- Fleet time: the server's clock without its gaps and jumps, in µs; and exact integrals over it.
 
-fleet_time = {}
+fleet_time = { UNIT = 2 ^ 50 }
 
 local MAX_STEP = 5e6 -- µs; after a longer gap, or a jump of the clock, fleet time advances by no more than this
 local MAX_BACK = 1e6 -- µs; while the clock is back by less, as of another master, fleet time waits for it
@@ -12,13 +12,15 @@ function fleet_time.server_time()
   return seconds_and_micros[1] * 1e6 + seconds_and_micros[2]
 end
 
--- Adds a value to a pair (high, low) of doubles without losing low-order bits (Knuth's TwoSum).
+-- Adds a value to a pair (high, low), a whole number of units and a rest below one, without losing low-order bits.
 function fleet_time.add(high, low, value)
-  local sum = high + value
-  local part = sum - high
-  low = low + ((high - (sum - part)) + (value - part))
-  local top = sum + low
-  return top, low - (top - sum)
+  local unit = fleet_time.UNIT
+  local part = value % unit
+  low = low + part
+  if low >= unit then
+    return high + (value - part) + unit, low - unit
+  end
+  return high + (value - part), low
 end
 
 -- After a gap that ends at this fleet time no session's lease ends for HOLD, and no pool's for its own length.
@@ -30,6 +32,10 @@ end
 -- `lag`.
 function fleet_time.advance(fleet, now)
   local elapsed = now - fleet.clock
+  fleet.before = {
+    fleet.clock, fleet.sessions_high, fleet.sessions_low, fleet.utility_high, fleet.utility_low, fleet.optimum_high,
+    fleet.optimum_low,
+  }
   fleet.time = fleet.clock - fleet.lag
   if elapsed < 0 and elapsed > -MAX_BACK then
     return
@@ -45,4 +51,10 @@ function fleet_time.advance(fleet, now)
     fleet.utility_high, fleet.utility_low = add(fleet.utility_high, fleet.utility_low, fleet.utility * elapsed)
     fleet.optimum_high, fleet.optimum_low = add(fleet.optimum_high, fleet.optimum_low, fleet.optimum * elapsed)
   end
+end
+
+-- Takes the last advance back, if it met no gap.
+function fleet_time.undo(fleet)
+  fleet.clock, fleet.sessions_high, fleet.sessions_low, fleet.utility_high, fleet.utility_low, fleet.optimum_high,
+    fleet.optimum_low = unpack(fleet.before)
 end

@@ -1,21 +1,24 @@
--- The state of a fleet: {fleet}:fleet, a hash of numbers and of a few texts. A call writes the fields that it changed,
--- with one HSET.
+-- The state of a fleet: {fleet}:fleet, a hash of numbers and of a few texts. Its field `now` is a record of the numbers
+-- that almost every call changes, "layout incarnation revision clock sessions utility" and the integrals of N, U and U*
+-- as units and rest, see `fleet_time.add`. A call writes it and the other fields that it changed, with one HSET.
 --
--- A fleet is a table of these fields, of the compiled `tables` and of `counts`, which follows from N, the sorted sets,
--- the token bits and the counts by type. It stays in the library's memory from one call to the next, and is used only
--- if the hash has the incarnation, revision and clock that the last call here left, else read anew. A call that fails
--- leaves nothing in memory.
+-- A fleet is a table of these numbers, of U*, of the compiled `tables` and of `counts`, which follows from N, the sorted
+-- sets, the token bits and the counts by type. It stays in the library's memory from one call to the next, and is used
+-- only if the hash has the `now` that the last call here left, else read anew. A call that fails leaves nothing in
+-- memory. Assigning to a number that has a field of its own also records it in `changed`.
 
 state = {}
 
+local NOW = {
+  'layout', 'incarnation', 'revision', 'clock', 'sessions', 'utility',
+  'sessions_high', 'sessions_low', 'utility_high', 'utility_low', 'optimum_high', 'optimum_low',
+}
 local NUMBERS = {
-  'incarnation', 'revision', 'layout', 'clock', 'lag', 'hold_until', 'resumed_at', 'recovering_until',
-  'window_end', 'fork',
+  'lag', 'hold_until', 'resumed_at', 'recovering_until', 'window_end', 'fork',
   'tables', 'shape', 'config_version', 'utilities_version', 'store_epoch', 'marked_incarnation', 'went_back', 'repairs',
   'next_due', 'pool_due', 'ended_generation', 'older_ended', 'ended_since', 'early', 'refused', 'mean_stay',
   'attributes', 'pools_since', 'differences_since',
-  'sessions', 'utility', 'optimum', 'estimate_class', 'estimate_level',
-  'sessions_high', 'sessions_low', 'utility_high', 'utility_low', 'optimum_high', 'optimum_low',
+  'estimate_class', 'estimate_level',
   'assigned', 'adopted', 'completed', 'expired', 'failed', 'reported_ended', 'pool_gone', 'rejected_no_capacity',
   'rejected_no_active_pool', 'rejected_low_priority', 'refused_ids', 'learning_steps_up', 'learning_steps_down',
   'placed_drawn', 'placed_difference', 'placed_squares', 'reported_drawn', 'reported_difference', 'reported_squares',
@@ -28,6 +31,7 @@ local BY_CLASS = { -- fields "<name>:<class id>"; one that is missing is 0
 }
 local TEXTS = { 'suspect', 'incarnations', 'file' }
 local MAX_LEVELS = 524288 -- of all fleets in memory, at most about 80 MB; beyond, all are forgotten
+local MAX_DIGITS = 16 -- of a number in `now`
 local ENTRY = 90 -- levels that take as much memory as the rest of a fleet
 
 state.NUMBERS, state.BY_CLASS, state.TEXTS = NUMBERS, BY_CLASS, TEXTS
@@ -36,11 +40,31 @@ local kept, levels = {}, 0 -- by key, fleets as the last calls left them
 local doubts = {} -- by key, messages
 
 local function blank(key)
-  return {
-    key = key, prefix = string.sub(key, 1, -6), before = {}, changed = {}, tables_of = false, counts = false,
-    by_type = false, time = 0, memory_full = false, is_touched = false,
+  local numbers, changed = {}, {}
+  local fleet = {
+    key = key, prefix = string.sub(key, 1, -6), now = '', changed = changed, before = false, levels = 0,
+    tables_of = false, counts = false, by_type = false, optimum = 0, bound_rank = 1, bound_filled = 0, time = 0,
+    memory_full = false, is_touched = false, due = false,
     runs = {}, -- of rebuilds, by their names
   }
+  for _, names in ipairs({ NOW, BY_CLASS }) do
+    for _, name in ipairs(names) do
+      fleet[name] = 0
+    end
+  end
+  for _, name in ipairs(NUMBERS) do
+    numbers[name] = 0
+  end
+  for _, name in ipairs(TEXTS) do
+    numbers[name] = ''
+  end
+  return setmetatable(fleet, {
+    __index = numbers,
+    __newindex = function(_, name, value)
+      assert(numbers[name], name)
+      numbers[name], changed[name] = value, value
+    end,
+  })
 end
 
 -- A new fleet: all numbers are 0.
@@ -68,26 +92,46 @@ function state.set_vectors(fleet, stored)
   end
 end
 
--- All fields as they are stored, by name.
-function state.stored(fleet)
-  return vectors.by_name(redis.call('HGETALL', fleet.prefix .. 'fleet'))
+-- The record of the numbers that almost every call changes.
+function state.text_of_now(fleet)
+  local unit = fleet_time.UNIT
+  return string.format('%d %d %d %d %d %d %d %d %d %d %d %d', fleet.layout, fleet.incarnation, fleet.revision,
+    fleet.clock, fleet.sessions, fleet.utility, fleet.sessions_high / unit, fleet.sessions_low,
+    fleet.utility_high / unit, fleet.utility_low, fleet.optimum_high / unit, fleet.optimum_low)
+end
+
+-- Such a record as numbers by name; one that is missing or unreadable is that of `default`.
+function state.parse_now(text, default)
+  local found, words = {}, vectors.split(text or '')
+  for at, name in ipairs(NOW) do
+    local number = string.match(words[at] or '', '^%-?%d+$')
+    local is_readable = number and #number <= MAX_DIGITS
+    found[name] = is_readable and number * (string.sub(name, -5) == '_high' and fleet_time.UNIT or 1) or default(name)
+  end
+  return found
 end
 
 -- Reads all fields. An error if one is missing or unreadable.
 local function read(key)
-  local fleet = blank(key)
-  local stored = state.stored(fleet)
+  local fleet, stored = blank(key), vectors.by_name(redis.call('HGETALL', key))
+  fleet.now = stored.now
+  for name, number in pairs(state.parse_now(stored.now, function(name) error(name .. ' of the fleet is missing') end)) do
+    fleet[name] = number
+  end
   for _, name in ipairs(NUMBERS) do
-    fleet[name] = tonumber(stored[name]) or error('field ' .. name .. ' of the fleet is missing or no number')
-    fleet.before[name] = fleet[name]
+    local number = tonumber(stored[name])
+    fleet[name] = number and number % 1 == 0 and number or error('field ' .. name .. ' of the fleet is no integer')
   end
   for _, name in ipairs(TEXTS) do
     fleet[name] = stored[name] or error('field ' .. name .. ' of the fleet is missing')
-    fleet.before[name] = fleet[name]
+  end
+  for name in pairs(fleet.changed) do
+    fleet.changed[name] = nil
   end
   fleet.tables_of = tables.open(fleet, kept[key] and kept[key].tables_of)
   fleet.tables_of.address_of = {}
   state.set_vectors(fleet, stored)
+  bound.count(fleet)
   return fleet
 end
 
@@ -108,24 +152,27 @@ local function keep(fleet)
 end
 
 -- The refusal of a fleet that this version cannot use; nil for another one.
-local function refuse(key, stored)
-  if not stored[1] then
-    return { redis.call('EXISTS', string.sub(key, 1, -6) .. 'document') == 1 and 'DAMAGED' or 'UNKNOWN_FLEET' }
-  elseif stored[1] ~= tostring(constants.LAYOUT) then
-    return { 'NEWER_FLEET', tonumber(stored[1]) }
+local function refuse(key, now)
+  local layout = string.match(now or '', '^%d+')
+  if not layout then
+    local exists = redis.call('EXISTS', now and key or string.sub(key, 1, -6) .. 'document') == 1
+    return { exists and 'DAMAGED' or 'UNKNOWN_FLEET' }
+  elseif layout ~= tostring(constants.LAYOUT) then
+    return { 'NEWER_FLEET', tonumber(layout) }
   end
 end
 
 local function find(key, fresh)
-  local stored = redis.call('HMGET', string.sub(key, 1, -6) .. 'fleet', 'layout', 'incarnation', 'revision', 'clock')
-  local refusal = refuse(key, stored)
+  local fleet = kept[key]
+  local now = redis.call('HGET', key, 'now')
+  if fleet and fleet.now == now and not fresh then
+    return fleet
+  end
+  local refusal = refuse(key, now)
   if refusal then
     return nil, refusal
   end
-  local fleet = kept[key]
-  local is_known = not fresh and fleet and fleet.incarnation == tonumber(stored[2])
-    and fleet.revision == tonumber(stored[3]) and fleet.clock == tonumber(stored[4])
-  return is_known and fleet or read(key)
+  return read(key)
 end
 
 -- The refusal for an error: an unknown policy, or damage.
@@ -181,28 +228,13 @@ end
 
 -- Writes the fields that changed.
 local function write(fleet)
-  local words, before, count = {}, fleet.before, 0 -- the server writes a number with all its digits
-  for at = 1, #NUMBERS do
-    local name = NUMBERS[at]
-    local value = fleet[name]
-    if value ~= before[name] then
-      words[count + 1], words[count + 2] = name, value
-      before[name], count = value, count + 2
-    end
-  end
-  for name, value in pairs(fleet.changed) do
+  fleet.now = state.text_of_now(fleet)
+  local words, count, changed = { 'now', fleet.now }, 2, fleet.changed
+  for name, value in pairs(changed) do -- the server writes a number with all its digits
     words[count + 1], words[count + 2] = name, value
-    count = count + 2
+    count, changed[name] = count + 2, nil
   end
-  for at = 1, #TEXTS do
-    local name = TEXTS[at]
-    if fleet[name] ~= before[name] then
-      words[count + 1], words[count + 2] = name, fleet[name]
-      before[name], count = fleet[name], count + 2
-    end
-  end
-  fleet.changed = {}
-  commands.send('HSET', fleet.prefix .. 'fleet', words)
+  redis.call('HSET', fleet.key, unpack(words))
 end
 
 -- The call changes what an answer may acknowledge: sessions, pools or the configuration. It ends with another revision.
@@ -223,11 +255,10 @@ end
 
 -- Ends a call that changed nothing but the time.
 function state.give_back(fleet)
-  for _, names in ipairs({ NUMBERS, TEXTS }) do
-    for _, name in ipairs(names) do
-      fleet[name] = fleet.before[name]
-    end
+  if next(fleet.changed) then
+    return -- such as `lag`: it is read anew
   end
+  fleet_time.undo(fleet)
   keep(fleet)
 end
 

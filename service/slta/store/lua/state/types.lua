@@ -150,7 +150,8 @@ local function read(fleet, stored)
   for _, name in ipairs(BY_TYPE) do
     own[name] = {}
     for kind, number in ipairs(known.numbers) do
-      own[name][kind] = tonumber(stored[name .. ':' .. number] or 0)
+      local value = tonumber(stored[name .. ':' .. number] or 0)
+      own[name][kind] = value and value % 1 == 0 and value or error(name .. ' of a type is no integer')
     end
   end
   for kind, number in ipairs(known.numbers) do
@@ -171,7 +172,7 @@ end
 
 -- The counts of a fleet with types, read if they are not in memory.
 function types.counts(fleet)
-  local own = rawget(fleet, 'by_type') or fleet.by_type
+  local own = fleet.by_type
   if not own then
     own = read(fleet, vectors.by_name(redis.call('HGETALL', fleet.prefix .. 'types')))
     fleet.by_type = own
