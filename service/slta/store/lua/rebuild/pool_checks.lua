@@ -177,6 +177,7 @@ local function check_sets(fleet, run, pool, held)
     findings.compare(run, 'pool ' .. pool.pool_id .. ' in ' .. set, tonumber(redis.call('ZSCORE', key, number) or nil),
       expected, function()
         redis.call(expected and 'ZADD' or 'ZREM', key, unpack(expected and { expected, number } or { number }))
+        run.loses_integral = run.loses_integral or set ~= 'leaving' -- U* may have been counted without the pool
         if set == 'pools' and compiled.policy_table.move_pool then
           compiled.policy_table.move_pool(fleet, pool.class, number, held, expected ~= nil)
         end
