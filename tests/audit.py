@@ -126,8 +126,7 @@ def _check_totals(fleet: Fleet, found: list[str]) -> None:
     begun = fleet.integer("assigned") + fleet.integer("adopted")
     _claim(found, "begun and not ended", begun - sum(map(fleet.integer, ENDED)), len(fleet.sessions))
     utility_sum, optimum_sum = (
-        Fraction(fleet.state[f"{name}_high"]) + Fraction(fleet.state[f"{name}_low"])
-        for name in ("utility", "optimum")
+        Fraction(fleet.state[f"{name}_high"]) + Fraction(fleet.state[f"{name}_low"]) for name in ("utility", "optimum")
     )
     if utility_sum - optimum_sum > abs(optimum_sum) / 10**9:
         found.append(f"mean utility {float(utility_sum)} exceeds its bound {float(optimum_sum)}")

@@ -28,8 +28,23 @@ end
 return found
 """
 """All of a fleet's keys in one step, which nothing can come between; it writes nothing."""
-NOW = """layout incarnation revision clock sessions utility
-    sessions_high sessions_low utility_high utility_low optimum_high optimum_low""".split()
+NOW = (
+    *("layout", "incarnation", "revision", "clock", "sessions", "utility"),
+    *("sessions_high", "sessions_low", "utility_high", "utility_low", "optimum_high", "optimum_low"),
+)
+    "layout",
+    "incarnation",
+    "revision",
+    "clock",
+    "sessions",
+    "utility",
+    "sessions_high",
+    "sessions_low",
+    "utility_high",
+    "utility_low",
+    "optimum_high",
+    "optimum_low",
+]
 """Numbers in the field `now`; those that end in _high are of UNIT."""
 UNIT = 2**50
 PLACES, FIRST_CLASS = 65536, 16

@@ -7,7 +7,7 @@ from tests.rawfleet import NOW, UNIT, Fleet, numbers_of_now
 
 
 def fields(redis: TextRedis, name: str) -> dict[str, str]:
-    """The fields of the hash by name, and what follows from others: fleet time, r, thresholds, tokens, counts by type."""
+    """The fields of the hash by name, and what follows from others: fleet time, r, tokens, counts by type."""
     fleet = Fleet(redis, name)
     found = dict(fleet.state)
     found |= {"time": str(fleet.time), "utilities": fleet.tables["utilities"]}
@@ -47,6 +47,7 @@ def _types(fleet: Fleet) -> dict[str, str]:
     held = [[int(stored[f"held:{t}:{number}"]) for number in fleet.ids] for t in numbers]
     found = {
         "type_sessions": [sum(row) for row in held],
+        "type_assigned": [int(stored[f"assigned:{t}"]) for t in numbers],
         "type_others": [int(stored[f"others:{t}"]) for t in numbers],
         "held": [sum(column) for column in zip(*held, strict=True)],
         "type_held": [count for row in held for count in row],

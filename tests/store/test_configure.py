@@ -165,8 +165,7 @@ async def test_an_order_that_differs_where_totals_do_not_is_taken_over(store: St
     one, other = LinearUtility(Fraction(1, 3)), LinearUtility(Fraction(1, 3) + tiny)
     await create(store, spec(pool_class("a", one), pool_class("b", one)), {"a": 2, "b": 2})
     await store.fleets.configure(FLEET, spec(pool_class("a", one), pool_class("b", other)), "{}")
-    order = redis.get(f"{{{FLEET}}}:order")
-    assert order == redis.get(f"{{{FLEET}}}:order:full")
+    order = redis.hget(f"{{{FLEET}}}:tables", "order")
     assert [order[at : at + 2] for at in range(0, 48, 6)] == [" 2"] * 4 + [" 1"] * 4
     assert (await store.sessions.assign(FLEET, "s", None)).pool_class == "b"
 
@@ -218,11 +217,10 @@ async def test_a_class_that_goes_leaves_no_row_and_its_number_is_given_again(sto
     await end(store, placed)
     await store.pools.remove(FLEET, "gone-0")
     await store.fleets.configure(FLEET, spec(last, first), "{}")
-    assert field(redis, "numbers") == "2 0", "sessions name pools by these numbers: they are permanent"
-    kinds = ["used", "active", "green", "ranks", "marginals", *(f"level:1:{j}" for j in range(1, 10))]
-    assert redis.exists(*(f"{{{FLEET}}}:{kind}" if ":" in kind else f"{{{FLEET}}}:{kind}:1" for kind in kinds)) == 0
+    assert redis.hget(f"{{{FLEET}}}:document", "ids") == "2 0", "they are permanent: pools' numbers have them"
+    assert redis.keys(f"{{{FLEET}}}:*:1") == []
     await store.fleets.configure(FLEET, spec(pool_class("heir"), first, last), "{}")
-    assert field(redis, "numbers") == "1 0 2"
+    assert redis.hget(f"{{{FLEET}}}:document", "ids") == "1 0 2"
     assert [c.counts[0] for c in (await store.fleets.snapshot(FLEET)).classes] == [0, 1, 1]
     await store.pools.add(FLEET, [PoolSpec("h", "heir")])
     assert len(await place(store, 12, "t")) == 12

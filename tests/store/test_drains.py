@@ -13,7 +13,7 @@ from slta.store import Store
 from testbed.servers import TextRedis
 from tests import rawstate
 from tests.store.conftest import Clock
-from tests.store.fleets import FLEET, TWO_CLASSES, create, end, field, jump, pass_seconds, pool_class, repair, spec
+from tests.store.fleets import FLEET, TWO_CLASSES, create, end, field, jump, pass_seconds, pool_class, spec
 
 KEY = f"{{{FLEET}}}:timers"
 POOL = "small-0"

@@ -9,7 +9,7 @@ from slta.store import Store
 from testbed.in_process import tick
 from testbed.servers import TextRedis
 from tests.store.conftest import Clock
-from tests.store.fleets import FLEET, findings, create, pass_seconds, pool_class, repair, spec, with_scale
+from tests.store.fleets import FLEET, create, findings, pass_seconds, pool_class, repair, spec, with_scale
 
 SECOND = 1_000_000
 

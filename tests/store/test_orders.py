@@ -33,7 +33,7 @@ def tied(order: Any, policy: str = "slta") -> FleetSpec:
 
 
 def live_order(redis: Redis) -> list[tuple[int, int]]:
-    text = redis.get(f"{{{FLEET}}}:order")
+    text = redis.hget(f"{{{FLEET}}}:tables", "order")
     return [(int(text[at : at + 2]) - 1, int(text[at + 2 : at + 6])) for at in range(0, len(text), 6)]
 
 

@@ -1,4 +1,4 @@
-"""Rebuilds, comparisons and what dispatchers do about a suspect fleet: each key by its group, under traffic, in slices."""
+"""Rebuilds, comparisons, and what dispatchers do about a suspect fleet: keys by group, under traffic, in slices."""
 
 from __future__ import annotations
 
@@ -383,9 +383,7 @@ def test_one_record_of_39_is_more_than_a_hundredth() -> None:
     assert Survey(live=100, sessions=1, pools=9).is_harmless
 
 
-async def test_without_a_document_a_repair_is_blocked_until_a_put(
-    store: Store, clock: Clock, redis: TextRedis
-) -> None:
+async def test_without_a_document_a_repair_is_blocked_until_a_put(store: Store, clock: Clock, redis: TextRedis) -> None:
     await build(store, clock)
     redis.delete(key("document"))
     make_suspect(redis)

@@ -14,7 +14,6 @@ from slta.models import AlreadyEnded, Choice, PoolSpec, Reported, errors
 from slta.store import Store, StoreSettings
 from slta.views.differences import mean_difference
 from testbed.in_process import tick
-from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
@@ -27,6 +26,7 @@ from tests.store.fleets import (
     create,
     end_of,
     field,
+    findings,
     occupancies,
     places,
     pool_class,
@@ -174,7 +174,7 @@ async def test_switching_policies_loses_no_session(server: str, calls: Calls, re
         policy = ("observe", *PLACING)[at % (1 + len(PLACING))]
         await store.fleets.configure(FLEET, spec(*observing().classes, policy=policy), "{}")
         await tick(store, FLEET)
-        assert (await store.audits.inspect(FLEET)).sentences == []
+        assert await findings(store, spec(*observing().classes, policy=policy)) == []
     over = True
     await asyncio.gather(*callers)
     assert await places(store, live) == live
@@ -183,15 +183,6 @@ async def test_switching_policies_loses_no_session(server: str, calls: Calls, re
     assert int(field(redis, "sessions")) == len(live)
     assert violations(redis, FLEET) == []
     await store.close()
-
-
-async def test_the_spare_of_a_call_is_used_again_after_reports(store: Store, redis: Redis, fleet: None) -> None:
-    # The exponent is remembered with the lease, so a report loads one cold field only, the counter `adopted`.
-    await report(store, "a", "small-0")
-    redis.config_resetstat()
-    await report(store, "b", "small-0")
-    assert redis.info("commandstats")["cmdstat_hmget"]["calls"] == 1
-    assert rawstate.fields(redis, FLEET)["exponent"] == str(observing().integers.exponent)
 
 
 # Late reports

@@ -11,6 +11,7 @@ from redis import Redis
 
 from slta.models import Ticked
 from slta.store import Store, StoreSettings
+from tests import rawstate
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, field, place, spec
 from tests.store.test_ticks import tick
@@ -130,7 +131,6 @@ async def test_whoever_finds_leases_left_comes_after_a_second(store: Store, cloc
 
 
 async def test_whoever_finds_a_suspect_fleet_comes_after_a_second(store: Store, fleet: None, redis: Redis) -> None:
-    redis.hset(f"{{{FLEET}}}:cold", "suspect", "why")
+    rawstate.poke(redis, FLEET, suspect="why")
     assert await turn(store) == 0
-    redis.hset(f"{{{FLEET}}}:cold", "suspect", "")
-    redis.delete(f"{{{FLEET}}}:repair")
+    rawstate.poke(redis, FLEET, suspect="")

@@ -34,9 +34,7 @@ def audit(
     data_dir: DataDir = Path(".slta"),
     fleet: Annotated[str | None, typer.Option(help="Audit only this fleet.", callback=checked_fleet)] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Rebuild fleets with findings.")] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="With --repair: set records aside without a prompt.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --repair: set records aside without a prompt.")] = False,
     json: JsonFile = None,
 ) -> None:
     """Check the store's data for damage; safe while dispatchers serve traffic.

@@ -145,7 +145,7 @@ class Ticked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """Numbers of records that a repair sets aside, of `live` session records; `records` are kind, id and why of some."""
+    """Numbers of records that a repair sets aside, of `live` session records; `records`: kind, id and why of some."""
 
     live: int = 0
     sessions: int = 0

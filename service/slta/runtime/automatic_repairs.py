@@ -47,7 +47,7 @@ class AutomaticRepairs(JobQueue):
             del self._blocked[fleet]
             self._on_blocked(fleet, None)
 
-    async def _do(self, fleet: str, claim: str) -> None:
+    async def _do(self, fleet: str, claim: str) -> None:  # noqa: ARG002 - a repair has none
         attempt = await repair_suspect(self._store, self._specs, fleet)
         self._set_blocked(fleet, is_blocked=bool(attempt.blocked))
         _log_attempt(fleet, attempt)

@@ -1,6 +1,7 @@
 """Self-audits: each fleet about once an hour by one of its dispatchers, and at once after a repair or another server.
 
-They report damage and repair nothing. Ticks claim the audits that are due, see `lua/fleets/claims.lua`. Keys of no listed fleet are audited by each dispatcher.
+They report damage and repair nothing. Ticks claim the audits that are due, see `lua/fleets/claims.lua`. Keys of no
+listed fleet are audited by each dispatcher.
 """
 
 from __future__ import annotations

@@ -159,12 +159,11 @@ class Ticks:
             if layout := result.context.get("layout"):
                 self._mismatches[fleet] = layout_mismatch(fleet, int(layout))
             return result.code
-        else:
-            self._repairs.ticked(fleet, result.suspect)
-            if result.audit:
-                self._audits.claimed(fleet, result.audit)
-            if not result.recent:
-                self._bounds.ticked(fleet, result.interval)
+        self._repairs.ticked(fleet, result.suspect)
+        if result.audit:
+            self._audits.claimed(fleet, result.audit)
+        if not result.recent:
+            self._bounds.ticked(fleet, result.interval)
         return ""
 
     async def _detect_vanished(self, outcomes: dict[str, str], evicted_keys: int) -> None:

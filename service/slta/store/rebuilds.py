@@ -5,7 +5,7 @@ Both need the arguments of `put`, compiled from the stored document: the fleet's
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import structlog

@@ -101,11 +101,21 @@ function history.line_before(fleet, window)
   return lines[#lines]
 end
 
+-- Whether all words of a line are numbers, or part them.
+local function is_valid(line)
+  for word in string.gmatch(line, '%S+') do
+    if not (tonumber(word) or string.find('|#/', word, 1, true)) then
+      return false
+    end
+  end
+  return parse(line) ~= nil
+end
+
 -- By key, whether a line of a history, or an event, is valid.
 function history.checks(fleet)
   local checks = { [fleet.tables_of.keys.events] = events.is_valid }
   for _, window in ipairs(constants.WINDOWS) do
-    checks[fleet.tables_of.keys.past .. window] = parse
+    checks[fleet.tables_of.keys.past .. window] = is_valid
   end
   return checks
 end
