@@ -32,19 +32,6 @@ NOW = (
     *("layout", "incarnation", "revision", "clock", "sessions", "utility"),
     *("sessions_high", "sessions_low", "utility_high", "utility_low", "optimum_high", "optimum_low"),
 )
-    "layout",
-    "incarnation",
-    "revision",
-    "clock",
-    "sessions",
-    "utility",
-    "sessions_high",
-    "sessions_low",
-    "utility_high",
-    "utility_low",
-    "optimum_high",
-    "optimum_low",
-]
 """Numbers in the field `now`; those that end in _high are of UNIT."""
 UNIT = 2**50
 PLACES, FIRST_CLASS = 65536, 16

@@ -32,7 +32,6 @@ from tests.store.fleets import (
     create,
     end,
     everything,
-    field,
     occupancies,
     place,
     places,

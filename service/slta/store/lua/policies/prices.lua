@@ -144,7 +144,7 @@ local function next_class(kind, rank)
   return found
 end
 
--- The best class of a type, 0 if there is none; `kept`: reserves do not count.
+-- The best class of a type, 0 if there is none, and its offer less its price; `kept`: reserves do not count.
 local function best_of(fleet, kind, kept)
   local chosen, best, class = 0, 0, next_class(kind, 0)
   while class > 0 and (chosen == 0 or now[class] > best) do
@@ -159,10 +159,10 @@ local function best_of(fleet, kind, kept)
     end
     class = next_class(kind, view.frontier_ranks[class])
   end
-  return chosen
+  return chosen, best
 end
 
--- The class for a session of a type, 0 if none of its classes has room; `frontiers_of` has the counts of JLMU.
+-- The class for a session of a type, 0 if none of its classes has room, and its offer less its price; `frontiers_of` has the counts of JLMU.
 -- O(classes * classes * types), mostly O(classes * types).
 function prices.choose(fleet, kind, frontiers_of)
   compiled, counts, view = fleet.tables_of, types.counts(fleet), frontiers_of
@@ -174,6 +174,9 @@ function prices.choose(fleet, kind, frontiers_of)
   for _, rival in ipairs(compiled.types.rivals[kind]) do
     best_class[rival] = false
   end
-  local chosen = best_of(fleet, kind, false)
-  return chosen > 0 and chosen or best_of(fleet, kind, true)
+  local chosen, score = best_of(fleet, kind, false)
+  if chosen == 0 then
+    chosen, score = best_of(fleet, kind, true)
+  end
+  return chosen, score
 end
