@@ -159,7 +159,7 @@ async def test_a_relist_adds_no_deleted_fleet(store: Store, redis: Redis, monkey
     assert await store.fleets.names() == ["b"]
 
 
-@pytest.mark.parametrize("left", ["{a}:sessions", "{a}:pools", "{a}:used:0"])
+@pytest.mark.parametrize("left", ["{a}:sessions", "{a}:records", "{a}:used:0"])
 async def test_a_fleet_never_ticked_vanishes_too(watched: Watched, store: Store, redis: Redis, left: str) -> None:
     redis.unlink(*(key for key in keys_of(redis, "a") if key != left))
     assert await Watched(store).rounds() == 1

@@ -16,7 +16,7 @@ from slta.store._encoding import put_arguments
 from slta.store._failover.replay_log import DELETION, ReplayLog
 from slta.store._snapshots import parse_past, parse_snapshot
 from slta.store.census import take_census
-from slta.store.operations import FLEET_KEYS, Value
+from slta.store.operations import Value
 
 FLEETS_KEY = "slta:fleets"
 """Set of the names of all fleets. Only this key belongs to no fleet."""
@@ -27,8 +27,8 @@ Excess = tuple[str, str]
 """Name of an interval of `Ticked.interval`, and `excess` of it in the store's integers."""
 
 NAMED_KEYS = (
-    *" ".join(FLEET_KEYS.values()).split(),
-    *(f"{name}:0" for name in ("marginals", "ranks", "used", "active")),
+    *["fleet", "document", "tables", "records", "names", "addresses", "labels", "sessions", "yellow", "types", "timers", "ended:0", "ended:1", "early"],
+    *["refused", "forgotten", "events", "quality", "restored", "aside", "used:0", "pools:0", "quiet:0", "leaving:0", "green:0"],
     *(f"past:{window}" for window in WINDOWS),
 )
 """Keys of a fleet with a fixed name. A deletion removes them with all others in one step."""

@@ -15,7 +15,6 @@ from slta.models import WINDOWS
 from slta.store import _encoding
 from slta.store.operations import (
     CONFIGURATION_FIELDS,
-    FLEET_KEYS,
     OPERATION_WORDS,
     OPERATIONS,
     SessionOperation,
@@ -121,7 +120,6 @@ def _constants() -> str:
     lines = [f"  {name} = {value},\n" for name, value in numbers.items()]
     lines.append(f"  PRELUDES = {lua_preludes()},\n")
     lines += [f"  {name} = {{ {', '.join(map(repr, values))} }},\n" for name, values in lists.items()]
-    types = {name: kind for kind, names in FLEET_KEYS.items() for name in names.split()}
-    for name, table in (("BYTES", _encoding.TABLE_BYTES), ("FLEET_KEYS", types)):
-        lines.append(f"  {name} = {{ {', '.join(f'[{key!r}] = {value!r}' for key, value in table.items())} }},\n")
+    table = ", ".join(f"[{key!r}] = {value!r}" for key, value in _encoding.TABLE_BYTES.items())
+    lines.append(f"  BYTES = {{ {table} }},\n")
     return f"constants = {{\n{''.join(lines)}}}\n"

@@ -51,14 +51,6 @@ OPERATIONS: Mapping[str, SessionOperation] = {
 """Operations of the Lua function `batch`, each of `OPERATION_WORDS` words: name, session id and three arguments."""
 OPERATION_WORDS = 5
 
-FLEET_KEYS = {
-    "string": "state document order order:full bound bound:full",
-    "hash": "cold pools names addresses labels types sessions ended:0 ended:1 repair aside restored quality",
-    "zset": "early refused timers forgotten",
-    "list": "events",
-}
-"""Keys of a fleet with a fixed name, by type."""
-
 _FIELDS = """policy utilities names:words capacities:numbers lease:number retention:number beta_coefficient:number
     beta_power:number exponent:number gone:number forget:number reserve:number reserve_for_priority:number
     scale_window:number quality"""
