@@ -72,7 +72,8 @@ def ticked(redis: Redis, fleet: str) -> bool:
 
 async def test_a_fleet_that_fails_delays_no_other(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tick_loop, "MAX_CONCURRENT_CALLS", 1)
-    rawstate.poke(redis, "a", layout=9)
+    redis.hset("{a}:tables", "policy", "not-yet")
+    rawstate.poke(redis, "a", tables=1)
     async with dispatching(store):
         await until_ticked(store, redis, "b")
     assert not ticked(redis, "a")

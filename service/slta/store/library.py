@@ -28,9 +28,6 @@ LAYOUT = 1
 INCARNATION_BITS = 24
 """Low bits of an incarnation, its number; the bits above identify the fleet, see `lua/state/incarnations.lua`."""
 
-UNDER_REPAIR = 1_000_000
-"""Layout of a fleet under repair, which every other function rejects."""
-
 FOLDER = resources.files(__package__) / "lua"
 
 LUA_POLICIES: Mapping[str, Traversable] = {
@@ -109,7 +106,6 @@ def _constants() -> str:
     numbers = {
         "LAYOUT": LAYOUT,
         "INCARNATION_BITS": INCARNATION_BITS,
-        "UNDER_REPAIR": UNDER_REPAIR,
         "MAX_POOLS": MAX_POOLS,
         "MAX_CLASSES": MAX_CLASSES,
         "MAX_LEVELS": MAX_LEVELS,
