@@ -97,19 +97,12 @@ def configuration(size: Size, resource: int, policy: str = "slta") -> list[Word]
 
 def at_the_end(fleet: LuaFleet, size: Size) -> Iterator[Measured]:
     """An audit and a repair, slice by slice; then every session ends, and the fleet is deleted."""
-    place = ["", ""]
-    while True:
-        reply, spent = fleet.answered("audit", *place, WORK)
-        yield "audit: a slice", spent
-        place = reply[1:3]
-        if not place[0]:
-            break
-    yield "repair: its beginning", fleet.timed("begin_repair", "", 1, 0, *configuration(size, 20))
-    outcome = ""
-    while outcome != "REPAIRED":
-        reply, spent = fleet.answered("repair", WORK, 0)
-        outcome = reply[0]
-        yield "repair: a slice", spent
+    for what, function, author in (("audit", "compare", ()), ("repair", "rebuild", ("",))):
+        reply, spent = fleet.answered(f"begin_{function}", *author, *configuration(size, 20))
+        yield f"{what}: its beginning", spent
+        while not reply[2]:
+            reply, spent = fleet.answered(function, reply[1], WORK)
+            yield f"{what}: a slice", spent
     for ids in slices(list(map(str, fleet.redis.hkeys("{f}:sessions")))):
         fleet.run("batch", *operations("complete", ids))
     yield "DELETE of the fleet", fleet.timed("delete", "", "")

@@ -202,7 +202,7 @@ async def test_a_repair_that_would_set_much_aside_is_409_until_allowed(api: Api,
 
 async def test_a_fleet_that_cannot_be_read_is_503_fleet_damaged(api: Api, fleet: str, redis: Redis) -> None:
     """Of a lost document the calls that need it say so; sessions are served."""
-    redis.delete("{f}:document")
+    redis.hdel("{f}:document", "text")
     for path in ("", "/state", "/next", "/averages?window=60", "/endpoints"):
         answer = await api.get(f"{fleet}{path}")
         assert refusal(answer) == (503, "document_unreadable")
@@ -211,8 +211,6 @@ async def test_a_fleet_that_cannot_be_read_is_503_fleet_damaged(api: Api, fleet:
     assert (await api.post(f"{fleet}/assign", json={})).status_code == 201
     assert (await api.get("/metrics")).status_code == 200
     assert (await api.put(fleet, json=FLEET)).status_code == 200
-    redis.delete("{f}:cold")
-    assert (await api.get(f"{fleet}/state")).json()["code"] == "fleet_damaged"
     redis.delete("{f}:fleet")
     answer = await api.post(f"{fleet}/assign", json={})
     assert refusal(answer) == (503, "fleet_damaged")
@@ -235,7 +233,7 @@ async def test_another_unit_begins_no_window_and_rebuilds_no_table(api: Api, fle
     assert (await api.put(fleet, json=FLEET | {"utility_unit": "frames/s"})).status_code == 200
     after = dumped(redis)
     changed_keys = {key for key in before | after if before.get(key) != after.get(key)}
-    assert changed_keys == {b"{f}:document", b"{f}:fleet", b"{f}:cold", b"{f}:events"}
+    assert changed_keys == {b"{f}:document", b"{f}:tables", b"{f}:fleet", b"{f}:events"}
     later = (await api.get(f"{fleet}/state")).json()
     assert (later["estimate_rank"], later["counters"]) == (state["estimate_rank"], state["counters"])
     assert (await api.get(f"{fleet}/averages", params={"since": state["integrals"]})).status_code == 200

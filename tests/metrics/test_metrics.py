@@ -329,7 +329,7 @@ async def test_a_fleet_that_was_deleted_meanwhile_is_skipped(store: Store, metri
 
 async def test_an_unreadable_document_is_skipped_and_logged_once(store: Store, metrics: Metrics, server: str) -> None:
     with Redis.from_url(server) as redis, capture_logs() as logged:
-        redis.set("{f}:document", "{")
+        redis.hset("{f}:document", "text", "{")
         for _ in range(2):
             found = series(await exposition(metrics, store))
     assert {dict(labels).get("fleet") for _, labels in found} == {"none", None}

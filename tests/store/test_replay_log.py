@@ -111,7 +111,8 @@ def test_outcomes_become_items_and_of_what_ended_the_end_alone() -> None:
         Stamp(A, 106),
         [operation("adopt", "s", "p", "", "1:1"), operation("end", "t", "p", "failed", "1:1"),
          operation("report", "r", "q"), operation("report", "m", "q")],
-        [["ADOPTED", "p", "small", 60, 12, 0], ["ENDED_NOW"], ["NEW", "p", "small video", 60, 13, 0, 1, "q", "large", 2, 0],
+        [["ADOPTED", "p", "small", 60, 12, 0], ["ENDED_NOW"],
+         ["NEW", "p", "small video", 60, 13, 0, 1, "q", "large", 2, 0],
          ["MOVED", "q", "large", 60, 14, 0]],
     )  # fmt: skip
     assert items(log) == [

@@ -59,8 +59,8 @@ RESULTS = {
     "restore": "RESTORED OTHER_INCARNATION SUPERSEDED LATE",
     "batch": "BATCH FAULT NOT_RUN",
     "change": "CONFIGURED FINISHED CREATED POOL CHANGED REMOVED DELETED TICKED SUSPECT BEATS GUARDED",
-    "read": "SNAPSHOT PAST SESSION CONFIG PAGE IDS EVENTS INCARNATIONS CONFIGURATION",
-    "audit": "AUDITED CENSUS CLASSES SURVEYED BEGUN SLICE REPAIRED WAIT SOUND BLOCKED STORED",
+    "read": "SNAPSHOT PAST SESSION CONFIG PAGE IDS EVENTS INCARNATIONS",
+    "rebuild": "RUN AGAIN BEGUN BLOCKED STORED",
 }
 """All other outcomes by kind. A placement is followed by pool id, class (and type, see `split_type`), lease, start, due
 second and a detail: the token of an assign, or the comparison of a report; '' without one.

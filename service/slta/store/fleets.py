@@ -16,7 +16,7 @@ from slta.store._encoding import put_arguments
 from slta.store._failover.replay_log import DELETION, ReplayLog
 from slta.store._snapshots import parse_past, parse_snapshot
 from slta.store.census import take_census
-from slta.store.operations import Value
+from slta.store.operations import FLEET_KEYS, Value
 
 FLEETS_KEY = "slta:fleets"
 """Set of the names of all fleets. Only this key belongs to no fleet."""
@@ -27,8 +27,8 @@ Excess = tuple[str, str]
 """Name of an interval of `Ticked.interval`, and `excess` of it in the store's integers."""
 
 NAMED_KEYS = (
-    *["fleet", "document", "tables", "records", "names", "addresses", "labels", "sessions", "yellow", "types", "timers", "ended:0", "ended:1", "early"],
-    *["refused", "forgotten", "events", "quality", "restored", "aside", "used:0", "pools:0", "quiet:0", "leaving:0", "green:0"],
+    *FLEET_KEYS,
+    *(f"{name}:0" for name in ("used", "pools", "quiet", "leaving", "green")),
     *(f"past:{window}" for window in WINDOWS),
 )
 """Keys of a fleet with a fixed name. A deletion removes them with all others in one step."""
@@ -74,7 +74,7 @@ class Fleets:
         author: Author | None = None,
         file: str = "",
     ) -> Configured:
-        """Create or change a fleet; live sessions stay, tokens and r are rebuilt from the ledger.
+        """Create or change a fleet; live sessions stay, tokens and r are derived anew.
 
         `document` is stored verbatim; `author` None is the service itself. `file` is the digest of a fleet file that is
         applied with this, see `applied_file`. VersionMismatchError, ClassInUseError, CapacityBelowOccupancyError.
@@ -123,7 +123,7 @@ class Fleets:
         await self._functions.change("finish_file", fleet, file=file)
 
     async def snapshot(self, fleet: str) -> Snapshot:
-        """The fleet at one instant. O(levels in use · pools / 8)."""
+        """The fleet at one instant. O(levels in use · log pools)."""
         return parse_snapshot(fleet, await self._functions.read("snapshot", fleet))
 
     async def past(self, snapshot: Snapshot, window: int) -> list[Integrals]:

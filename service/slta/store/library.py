@@ -14,7 +14,7 @@ from slta.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from slta.models import WINDOWS
 from slta.store import _encoding
 from slta.store.operations import (
-    CONFIGURATION_FIELDS,
+    FLEET_KEYS,
     OPERATION_WORDS,
     OPERATIONS,
     SessionOperation,
@@ -112,10 +112,10 @@ def _constants() -> str:
         "DRAWN_ONE_IN": ONE_IN,
         "CLASS_BYTES": _encoding.CLASS_BYTES,
     }
-    lists = {"WINDOWS": WINDOWS, "CONFIGURATION_FIELDS": CONFIGURATION_FIELDS}
+    lists = {"WINDOWS": WINDOWS, "FLEET_KEYS": FLEET_KEYS}
     lines = [f"  {name} = {value},\n" for name, value in numbers.items()]
     lines.append(f"  PRELUDES = {lua_preludes()},\n")
     lines += [f"  {name} = {{ {', '.join(map(repr, values))} }},\n" for name, values in lists.items()]
-    table = ", ".join(f"[{key!r}] = {value!r}" for key, value in _encoding.TABLE_BYTES.items())
-    lines.append(f"  BYTES = {{ {table} }},\n")
+    widths = (f"{name} = {width}" for name, width in _encoding.TABLE_BYTES.items())
+    lines.append(f"  BYTES = {{ {', '.join(widths)} }},\n")
     return f"constants = {{\n{''.join(lines)}}}\n"

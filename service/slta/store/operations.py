@@ -51,11 +51,14 @@ OPERATIONS: Mapping[str, SessionOperation] = {
 """Operations of the Lua function `batch`, each of `OPERATION_WORDS` words: name, session id and three arguments."""
 OPERATION_WORDS = 5
 
+_KEYS = """fleet document tables records names addresses labels sessions yellow types timers ended:0 ended:1 early
+    refused forgotten events quality restored aside"""
+FLEET_KEYS = tuple(_KEYS.split())
+"""Keys of a fleet with a fixed name, also for `lua/state/keys.lua`."""
+
 _FIELDS = """policy utilities names:words capacities:numbers lease:number retention:number beta_coefficient:number
     beta_power:number exponent:number gone:number forget:number reserve:number reserve_for_priority:number
     scale_window:number quality"""
-CONFIGURATION_FIELDS = tuple(field.partition(":")[0] for field in _FIELDS.split())
-"""Stored fields that follow from a fleet's document."""
 _CONFIGURATION = f"expected document {_FIELDS} session_types order bound marginals:list"
 _FUNCTIONS = {
     "batch release": "operations:raw",

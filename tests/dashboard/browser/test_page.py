@@ -63,7 +63,7 @@ def test_damage_found_by_the_check_is_said(context: BrowserContext, complaints: 
         process.call("PUT", "/v1/fleets/damaged", fleet_document(small=3, large=3))
         socket = served_socket(tmp_path / "data")
         with Redis.from_url(f"unix://{socket}") as redis:
-            redis.setbit("{damaged}:level:0:1", 0, 1)
+            redis.setbit("{damaged}:used:0", 0, 0)
         process.end()
         process.start()
         page = context.new_page()

@@ -65,9 +65,9 @@ function reads.snapshot(fleet)
   for at, window in ipairs(constants.WINDOWS) do
     past[at] = history.line_before(fleet, window) or ''
   end
-  local document, rank = redis.call('HGET', fleet.tables_of.keys.document, 'text'), fleet.tables_of.policy_table.rank(fleet)
-  local is_empty = fleet.tables_of.active == 0
-  return { 'SNAPSHOT', document, fields(fleet), is_empty and 0 or rank, texts, history.integrals(fleet), past }
+  local document = redis.call('HGET', fleet.tables_of.keys.document, 'text')
+  local rank = fleet.tables_of.active > 0 and fleet.tables_of.policy_table.rank(fleet) or 0
+  return { 'SNAPSHOT', document, fields(fleet), rank, texts, history.integrals(fleet), past }
 end
 
 -- session_id -> {SESSION, pool_id, class and type, age, remaining lease in µs or '', level, token or '', marginal

@@ -164,8 +164,8 @@ function guards.finish(fleet, given)
   return reply, events.close(fleet, event, reply)
 end
 
--- For a rebuild: the guard of a class with so many unconfirmed pools. They are lost after the longest lease, unless they
--- are heard.
+-- For a rebuild: the guard of a class with so many unconfirmed pools. They are lost after the longest lease, unless
+-- they are heard.
 function guards.mend(fleet, class, unconfirmed)
   set(fleet, class, unconfirmed > 0 and pool_sets.OVER or pool_sets.OFF, unconfirmed)
   timers.set_guard(fleet, class, unconfirmed > 0 and fleet.time + LEASES * pool_records.UNKNOWN_TTL or nil)

@@ -1,6 +1,8 @@
 -- Fleet time: the server's clock without its gaps and jumps, in µs; and exact integrals over it.
 
-fleet_time = { UNIT = 2 ^ 50 }
+fleet_time = {}
+
+fleet_time.UNIT = 2 ^ 50
 
 local MAX_STEP = 5e6 -- µs; after a longer gap, or a jump of the clock, fleet time advances by no more than this
 local MAX_BACK = 1e6 -- µs; while the clock is back by less, as of another master, fleet time waits for it

@@ -7,10 +7,7 @@
 keys = {}
 
 local FIRST_CLASS = 16 -- 65,536 * 16 has seven digits
-local FLEET = {
-  'fleet', 'document', 'tables', 'records', 'names', 'addresses', 'labels', 'sessions', 'yellow', 'types', 'timers',
-  'ended:0', 'ended:1', 'early', 'refused', 'forgotten', 'events', 'quality', 'restored', 'aside',
-}
+local FLEET = constants.FLEET_KEYS
 local CLASS = { 'used', 'pools', 'quiet', 'leaving', 'green', 'lost', 'sampled' }
 
 -- The keys of a fleet by name; those of a class as lists by class.

@@ -1,5 +1,5 @@
--- Tallies: counts of a fleet that a run of a rebuild makes anew under traffic, pool by pool, by the fields that they are
--- stored in. A call on a pool that a run has counted changes its tally too.
+-- Tallies: counts of a fleet that a run of a rebuild makes anew under traffic, pool by pool, by the fields that they
+-- are stored in. A call on a pool that a run has counted changes its tally too.
 
 tallies = {}
 
