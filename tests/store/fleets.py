@@ -89,6 +89,14 @@ async def repair(store: Store, fleet: FleetSpec) -> Repaired:
     return await store.rebuilds.rebuild(FLEET, put_arguments(fleet, "{}", None))
 
 
+async def repair_by_itself(store: Store, fleet: FleetSpec) -> None:
+    """What dispatchers do about a fleet that `create` has made, once a tick has found it suspect."""
+    suspect = await tick(store, FLEET)
+    assert suspect
+    assert suspect.ours
+    await repair(store, fleet)
+
+
 async def place(store: Store, count: int, prefix: str = "s", name: str = FLEET) -> dict[str, str]:
     """`count` new sessions: pool by session id."""
     placed: dict[str, str] = {}

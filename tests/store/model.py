@@ -2,7 +2,7 @@
 
 Operations are drawn, the specification (and the naive one) says what must happen, the store is sent the same
 operations in batches of random size, and every outcome, r, threshold and count is compared. Time passes: leases end,
-ids are forgotten, facts are replayed. Where the policy takes session types, half of the fleets have some.
+ids are forgotten. Where the policy takes session types, half of the fleets have some.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from slta.core.policies import Policy
 from slta.store.library import Library
 from tests.audit import violations
 from tests.store.model_fleet import FLEET
-from tests.store.model_replays import Replays
+from tests.store.model_pools import Pools
 
 
-class World(Replays):
+class World(Pools):
     """One fleet under random operations."""
 
     def __init__(
@@ -32,7 +32,6 @@ class World(Replays):
 
     def let_time_pass(self) -> None:
         """A lease or more that end, or ids that are forgotten."""
-        self.time_rng.random()
         self.let_leases_end()
         if self.time_rng.random() < 0.15:
             self.grow_old()

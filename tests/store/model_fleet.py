@@ -98,8 +98,6 @@ class Fleet:
         self.report_rng = random.Random(f"report {seed}")
         self.drain_rng = random.Random(f"drain {seed}")
         self.time_rng = random.Random(f"time {seed}")
-        self.answered: set[str] = set()
-        """Ids that were told to be unknown while facts might still have been replayed."""
         self.known: list[str] = []
         """Ids of sessions that lived."""
         self.draw_classes()

@@ -217,3 +217,7 @@ class Pools(Placements):
         for pool in losing:
             pool.liveness = "lost"
         self.refresh(*losing)
+
+    def is_calm(self) -> bool:
+        """Whether no pool waits for its own time."""
+        return all(pool.liveness == "alive" and pool.lease_seconds != SHORT_LEASE for pool in self.pools)
