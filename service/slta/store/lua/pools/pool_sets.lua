@@ -143,12 +143,12 @@ function pool_sets.apply(fleet, found)
   local changed, has_moved = {}, false
   for _, pool in ipairs(found) do
     changed[#changed + 1] = pool.changed and pool or nil
+    pool.changed = false -- one may be in the list twice
   end
   if changed[1] then
     policies.count(fleet)
     policies.integrate_pools(fleet)
     for _, pool in ipairs(changed) do
-      pool.changed = false
       has_moved = place(fleet, pool) or has_moved
     end
     write(fleet, changed)

@@ -28,6 +28,16 @@ function findings.compare(run, what, actual, expected, mend)
   end
 end
 
+-- The reply of a command on a set; nil for a key of another type, which is dropped.
+function findings.read_set(run, command, key, ...)
+  local found = redis.pcall(command, key, ...)
+  if type(found) == 'table' and found.err then
+    findings.wrong(run, key .. ': is no set', function() redis.call('UNLINK', key) end)
+    return nil
+  end
+  return found
+end
+
 -- Keeps the text of a record that is replaced.
 function findings.keep(fleet, run, what, text)
   if run.mends and text then

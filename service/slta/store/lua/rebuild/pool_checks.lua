@@ -154,7 +154,7 @@ end
 -- The sessions of a pool: returns their number. O(sessions).
 local function check_ids(fleet, run, pool)
   local compiled, held = fleet.tables_of, 0
-  local ids = redis.call('SMEMBERS', compiled.keys.ids .. string.format('%d', pool.pool_number))
+  local ids = findings.read_set(run, 'SMEMBERS', compiled.keys.ids .. string.format('%d', pool.pool_number)) or {}
   local is_serving = pool_records.is_in_service(pool)
   for at, text in ipairs(commands.read_all(compiled.keys.sessions, ids)) do
     local stays, number = check_id(fleet, run, pool, ids[at], text, held + 1)

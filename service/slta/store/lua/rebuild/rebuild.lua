@@ -46,7 +46,7 @@ local function list_leases(fleet, run, cursor)
     if second > run.latest_due then
       return nil, {}
     end
-    local ids = redis.call('SMEMBERS', fleet.tables_of.keys.leases .. string.format('%d', second))
+    local ids = findings.read_set(run, 'SMEMBERS', fleet.tables_of.keys.leases .. string.format('%d', second)) or {}
     if ids[1] then
       run.second = second
       return string.format('%d', second + 1), ids
@@ -137,6 +137,7 @@ function rebuild.begin(fleet, run)
   end
   begun, last = begun or fleet.clock, last + 1
   run.name, run.seen, run.parts = string.format('%.0f:%d', begun, last), fleet.clock, parts_of(fleet)
+  run.latest_due = leases.due(fleet, fleet.tables_of.lease)
   fleet.runs[run.name] = run
   return reply_of(fleet, run)
 end

@@ -23,7 +23,8 @@ local function check_lease(fleet, run, id, due)
   if due > 0 then
     local key = fleet.tables_of.keys.leases .. string.format('%d', due)
     run.latest_due = math.max(run.latest_due, due)
-    findings.compare(run, 'session ' .. id .. ' in the set of its lease', redis.call('SISMEMBER', key, id), 1, function()
+    local is_there = findings.read_set(run, 'SISMEMBER', key, id)
+    findings.compare(run, 'session ' .. id .. ' in the set of its lease', is_there, 1, function()
       redis.call('SADD', key, id)
     end)
   end
