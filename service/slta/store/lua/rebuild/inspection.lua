@@ -31,11 +31,12 @@ end
 
 -- What a field is that is missing or unreadable: the newest line of the history has fleet time.
 local function default(name, prefix, now)
+  local incarnation, revision = incarnations.remembered(prefix .. 'fleet')
   local line = redis.pcall('LINDEX', prefix .. 'past:' .. constants.WINDOWS[1], 0)
   local time = tonumber(string.match(type(line) == 'string' and line or '', '^%d+ (%d+) ')) or 0
   local values = {
     layout = constants.LAYOUT, clock = now, lag = now - time, next_due = math.floor(time / 1e6) + 1, config_version = 1,
-    pools_since = time, ended_since = time, resumed_at = time, store_epoch = math.floor(now / 1e6),
+    incarnation = incarnation, revision = revision, pools_since = time, ended_since = time, resumed_at = time, store_epoch = math.floor(now / 1e6),
   }
   return values[name] or 0
 end

@@ -21,6 +21,7 @@ local LEAP = 1e9 -- revisions that an incarnation begins beyond its fork, more t
 
 local process -- a hash of this process's run id; nil until first used
 local current, highest = {}, {} -- by key: this process's incarnation, and the last revision
+local former = {} -- by key: those that it has followed by another
 
 -- A hash with half the bits of an incarnation.
 local function hash(...)
@@ -94,8 +95,9 @@ local function number_of_fleet(incarnation)
   return math.floor(incarnation / 2 ^ constants.INCARNATION_BITS)
 end
 
--- Begins an incarnation of the fleet with this number at the present revision.
+-- Begins an incarnation of the fleet with this number, 0 if it was lost, at the present revision.
 local function begin(fleet, fleet_number)
+  fleet_number = fleet_number > 0 and fleet_number or hash(fleet.prefix, unpack(redis.call('TIME')))
   local number = hash(process_id(), fleet.prefix, unpack(redis.call('TIME')))
   fleet.incarnation = fleet_number * 2 ^ constants.INCARNATION_BITS + number
   fleet.resumed_at = fleet.time -- heartbeats may be lost
@@ -104,7 +106,7 @@ end
 
 -- Begins the first incarnation of a new fleet.
 function incarnations.create(fleet)
-  begin(fleet, hash(fleet.prefix, unpack(redis.call('TIME'))))
+  begin(fleet, 0)
   current[fleet.key], highest[fleet.key] = fleet.incarnation, 0
 end
 
@@ -115,8 +117,8 @@ function incarnations.begin_call(fleet)
   if is_known and fleet.revision >= highest[fleet.key] then
     return
   end
-  local last = string.match(fleet.incarnations, '(%S+)$') or ''
-  if is_known or not string.find(last, string.format('^%d:%d:', fleet.incarnation, process_id())) then
+  local last, is_former = string.match(fleet.incarnations, '(%S+)$') or '', former[fleet.key] or {}
+  if is_known or is_former[fleet.incarnation] or not string.find(last, string.format('^%d:%d:', fleet.incarnation, process_id())) then
     begin(fleet, number_of_fleet(fleet.incarnation))
     open_window(fleet)
   end
@@ -125,12 +127,22 @@ end
 -- Called once the state is written: only then is the incarnation this process's. A refused call writes none, so the
 -- next one begins it again.
 function incarnations.end_call(fleet)
+  local before = current[fleet.key]
+  if before and before ~= fleet.incarnation then
+    former[fleet.key] = former[fleet.key] or {}
+    former[fleet.key][before] = true
+  end
   current[fleet.key], highest[fleet.key] = fleet.incarnation, fleet.revision
 end
 
 -- Forgets a deleted fleet.
 function incarnations.drop(fleet)
-  current[fleet.key], highest[fleet.key] = nil, nil
+  current[fleet.key], highest[fleet.key], former[fleet.key] = nil, nil, nil
+end
+
+-- For a rebuild: the incarnation and the revision that this process wrote last, 0 and 0 if it has not written the fleet.
+function incarnations.remembered(key)
+  return current[key] or 0, highest[key] or 0
 end
 
 -- A dispatcher asks what was lost
