@@ -233,7 +233,7 @@ async def test_another_unit_begins_no_window_and_rebuilds_no_table(api: Api, fle
     assert (await api.put(fleet, json=FLEET | {"utility_unit": "frames/s"})).status_code == 200
     after = dumped(redis)
     changed_keys = {key for key in before | after if before.get(key) != after.get(key)}
-    assert changed_keys == {b"{f}:document", b"{f}:tables", b"{f}:fleet", b"{f}:events"}
+    assert changed_keys == {b"{f}:document", b"{f}:fleet", b"{f}:events"}
     later = (await api.get(f"{fleet}/state")).json()
     assert (later["estimate_rank"], later["counters"]) == (state["estimate_rank"], state["counters"])
     assert (await api.get(f"{fleet}/averages", params={"since": state["integrals"]})).status_code == 200

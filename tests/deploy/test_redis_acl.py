@@ -27,6 +27,7 @@ from slta.store._encoding import put_arguments
 from testbed.clusters import cluster
 from testbed.in_process import tick
 from testbed.servers import SERVERS, Server
+from tests.rawstate import poke
 from tests.store import fleets
 from tests.store.conftest import Calls
 from tests.store.fleets import LARGE, SMALL, pool_class
@@ -102,8 +103,7 @@ async def repair(store: Store, dispatcher: Redis, policy: str) -> None:
     dispatcher.delete(f"{key}:names", f"{key}:pools:0", f"{key}:used:1")
     dispatcher.zadd(f"{key}:timers", {"nobody": 1})
     dispatcher.zadd(f"{key}:leaving:1", {"1114111": 3})
-    dispatcher.hset(f"{key}:fleet", "suspect", "an error inside an operation")
-    dispatcher.hset(f"{key}:fleet", "revision", 1_000_000)
+    poke(dispatcher, policy, suspect="an error inside an operation")
     assert await tick(store, policy)
     await store.rebuilds.block(policy, "why")
     await store.rebuilds.rebuild(policy, compiled)

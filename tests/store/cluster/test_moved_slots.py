@@ -43,7 +43,7 @@ CALLS: dict[str, Call] = {
     "tick": tick,
     "configure": lambda store, fleet: store.fleets.configure(fleet, ROOMY, "{}"),
     "delete": lambda store, fleet: store.fleets.delete(fleet),
-    "audit": lambda store, fleet: store.audits.inspect(fleet),
+    "audit": lambda store, fleet: store.rebuilds.inspect(fleet),
 }
 
 

@@ -34,7 +34,7 @@ async def store(nodes: Cluster, calls: Calls) -> AsyncIterator[Store]:
         await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2}, nodes.fleet_on(master))
     yield store
     for fleet in await store.fleets.names():
-        assert (await store.audits.inspect(fleet)).sentences == []
+        assert (await store.rebuilds.inspect(fleet)).sentences == []
     await store.close()
 
 
