@@ -190,11 +190,11 @@ async def test_a_repair_rebuilds_the_fleet_and_says_how(api: Api, fleet: str, re
 async def test_a_repair_that_would_set_much_aside_is_409_until_allowed(api: Api, fleet: str, redis: Redis) -> None:
     assert (await api.post("/v1/fleets/nobody/repair")).json()["code"] == "unknown_fleet"
     await assign(api, fleet, "s", "t")
-    redis.hset("{f}:sessions", "s", "rubbish")
+    redis.hset("{f}:sessions", "stranger", "rubbish")
     answer = await api.post(f"{fleet}/repair")
     assert refusal(answer) == (409, "would_set_aside")
-    assert "1 of 2 sessions" in answer.json()["detail"]
-    assert redis.hget("{f}:sessions", "s") == b"rubbish"
+    assert "1 of 3 sessions" in answer.json()["detail"]
+    assert redis.hget("{f}:sessions", "stranger") == b"rubbish"
     answer = await api.post(f"{fleet}/repair", json={"set_aside": True})
     assert (answer.status_code, answer.json()["set_aside"]) == (200, 1)
     assert (await api.get(f"{fleet}/sessions/t")).status_code == 200

@@ -120,7 +120,7 @@ async def test_a_suspect_one_without_a_document_is_blocked_until_it_has_one(
     assert 'slta_repair_blocked{fleet="f"} 1.0' in await blocked()
     assert (await store.sessions.complete("f", "s1")).outcome == "completed"
     assert redis.hlen("{f}:sessions") == SESSIONS - 1
-    redis.hset("{f}:document", mapping=redis.hgetall("{g}:document"))
+    redis.copy("{g}:document", "{f}:document")
     redis.function_flush()  # else a minute later
     await log.until("fleet_repaired")
     assert violations(redis, "f") == []

@@ -7,12 +7,14 @@ from copy import deepcopy
 from importlib import resources
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from slta.core.policies import POLICIES, Policy
 from slta.core.policies.tokens import Tokens
+from testbed.servers import TextRedis
 from tests import rawstate
 from tests.store.fleets import everything, field, put_back
 from tests.store.model import World
@@ -65,11 +67,12 @@ def test_select_finds_the_set_bit_of_every_number(redis: Redis) -> None:
 # Two bits are visible
 
 
-def scramble(redis: Redis, fleet: str, rng: Random) -> None:
+def scramble(redis: TextRedis, fleet: str, rng: Random) -> None:
     """The sessions of each pool become others; the token bits stay."""
     for key in redis.scan_iter(f"{{{fleet}}}:pools:*", count=10_000):
-        found = redis.zrange(key, 0, -1, withscores=True)
-        redis.zadd(key, {number: rng.randrange(max(1, int(found[-1][1]))) for number, _ in found})
+        found: Any = redis.zrange(key, 0, -1, withscores=True)
+        for number, _ in found:
+            redis.zadd(key, {str(number): rng.randrange(max(1, int(found[-1][1])))})
     rawstate.poke(redis, fleet)
 
 

@@ -62,9 +62,18 @@ def put(policy: str) -> list[Word]:
     return configuration(with_policy(spec(*TWO_CLASSES), WITH_UNIFORM[policy]))
 
 
+def unknown_policy(redis: Redis) -> None:
+    redis.hset(f"{{{FLEET}}}:tables", "policy", "?")
+    rawstate.poke(redis, FLEET, tables=1)
+
+
+def newer_layout(redis: Redis) -> None:
+    rawstate.poke(redis, FLEET, layout=LAYOUT + 1)
+
+
 DAMAGES = {
-    "newer layout": lambda redis: rawstate.poke(redis, FLEET, layout=LAYOUT + 1),
-    "policy": lambda redis: (redis.hset(f"{{{FLEET}}}:tables", "policy", "?"), rawstate.poke(redis, FLEET, tables=1)),
+    "newer layout": newer_layout,
+    "policy": unknown_policy,
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from random import Random
 from typing import Any
@@ -210,7 +210,7 @@ async def test_each_derived_key_is_made_again_as_it_was(store: Store, fleet: str
             wrong.append(f"{name}: not found")
         repaired = await repair_fleet(store, Specs(), FLEET)
         if name != key("timers") and dumps(redis).get(name) != sound[name]:
-            wrong.append(f"{name}: {dumps(redis).get(name)}, expected {sound[name]}")
+            wrong.append(f"{name}: {dumps(redis).get(name)!r}, expected {sound[name]!r}")
         wrong += [f"{name}: {one}" for one in violations(redis, FLEET)]
         wrong += [f"{name}: set aside"] * repaired.set_aside
     assert wrong == []
@@ -318,7 +318,11 @@ async def test_a_run_that_another_process_or_version_ends_begins_again(
 ) -> None:
     await build(store, clock)
     other = Store(StoreSettings(server), Calls(), library=LIBRARY, clock=clock)
-    ends = [lambda: asyncio.sleep(0, redis.function_flush()), lambda: tick(other, FLEET)]
+
+    async def flush() -> None:
+        redis.function_flush()
+
+    ends: list[Callable[[], Awaitable[object]]] = [flush, lambda: tick(other, FLEET)]
     store.rebuilds._work = 20
     plain, slices = store.rebuilds._functions.slice, 0
 

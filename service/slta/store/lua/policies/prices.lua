@@ -162,8 +162,8 @@ local function best_of(fleet, kind, kept)
   return chosen, best
 end
 
--- The class for a session of a type, 0 if none of its classes has room, and its offer less its price; `frontiers_of` has the counts of JLMU.
--- O(classes * classes * types), mostly O(classes * types).
+-- The class for a session of a type, 0 if none of its classes has room, and its offer less its price; `frontiers_of`
+-- has the counts of JLMU. O(classes * classes * types), mostly O(classes * types).
 function prices.choose(fleet, kind, frontiers_of)
   compiled, counts, view = fleet.tables_of, types.counts(fleet), frontiers_of
   local marginals, frontiers, ranks = compiled.marginals, view.frontiers, view.frontier_ranks

@@ -55,7 +55,8 @@ local function renew_timer(fleet, pool)
   end
 end
 
--- Places the session on the pool, with `kind` and `level`: a new one if it is nil, else one that has been detached from its former pool.
+-- Places the session on the pool, with `kind` and `level`: a new one if it is nil, else one that has been detached from
+-- its former pool.
 function reports.place(fleet, id, session, pool, lease)
   local there = pool_records.place(fleet, pool.pool_id)
   if session then

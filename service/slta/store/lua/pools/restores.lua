@@ -1,5 +1,5 @@
--- Restores: what was acknowledged of sessions and lost by a fork, as items of the dispatchers that remember it. They come
--- in any order, from several dispatchers, and repeatedly; the result is the same.
+-- Restores: what was acknowledged of sessions and lost by a fork, as items of the dispatchers that remember it. They
+-- come in any order, from several dispatchers, and repeatedly; the result is the same.
 --
 -- An end is final. Of two placements of a session that of the higher revision wins; one that a call has made since the
 -- fork wins over all that were lost. Of two leases the longer one is kept, from now on.

@@ -28,12 +28,26 @@ function findings.compare(run, what, actual, expected, mend)
   end
 end
 
--- The reply of a command on a set; nil for a key of another type, which is dropped.
-function findings.read_set(run, command, key, ...)
-  local found = redis.pcall(command, key, ...)
-  if type(found) == 'table' and found.err then
-    findings.wrong(run, key .. ': is no set', function() redis.call('UNLINK', key) end)
-    return nil
+local function drop(run, key)
+  findings.wrong(run, key .. ': is no set', function() redis.call('UNLINK', key) end)
+end
+
+-- The members of a set; a key of another type is dropped.
+function findings.members(run, key)
+  local found = redis.pcall('SMEMBERS', key)
+  if found.err then
+    drop(run, key)
+    return {}
+  end
+  return found
+end
+
+-- Whether a set has a member, 1 or 0; likewise.
+function findings.is_member(run, key, member)
+  local found = redis.pcall('SISMEMBER', key, member)
+  if type(found) == 'table' then
+    drop(run, key)
+    return 0
   end
   return found
 end

@@ -5,7 +5,8 @@ inspection = {}
 
 local TYPES = { -- of keys by name; the others are hashes
   early = 'zset', refused = 'zset', forgotten = 'zset', timers = 'zset', events = 'list', yellow = 'string',
-  used = 'string', green = 'string', sampled = 'string', pools = 'zset', quiet = 'zset', leaving = 'zset', lost = 'zset',
+  used = 'string', green = 'string', sampled = 'string', pools = 'zset', quiet = 'zset', leaving = 'zset',
+  lost = 'zset',
 }
 
 -- A key has its type and no time to live.
@@ -13,8 +14,9 @@ local function check_key(run, key, kind)
   local present = redis.call('TYPE', key).ok
   if present ~= 'none' then
     findings.compare(run, key .. ': its type', present, kind, function() redis.call('UNLINK', key) end)
-    findings.compare(run, key .. ': its time to live', redis.call('PTTL', key), redis.call('EXISTS', key) == 1 and -1 or -2,
-      function() redis.call('PERSIST', key) end)
+    if redis.call('PTTL', key) >= 0 then
+      findings.wrong(run, key .. ': has a time to live', function() redis.call('PERSIST', key) end)
+    end
   end
 end
 
@@ -36,15 +38,20 @@ local function default(name, prefix, now)
   local time = tonumber(string.match(type(line) == 'string' and line or '', '^%d+ (%d+) ')) or 0
   local values = {
     layout = constants.LAYOUT, clock = now, lag = now - time, next_due = math.floor(time / 1e6) + 1, config_version = 1,
-    incarnation = incarnation, revision = revision, pools_since = time, ended_since = time, resumed_at = time, store_epoch = math.floor(now / 1e6),
+    incarnation = incarnation, revision = revision, pools_since = time, ended_since = time, resumed_at = time,
+    store_epoch = math.floor(now / 1e6),
   }
   return values[name] or 0
 end
 
+local function is_part_of_integral(name)
+  return (string.find(name, 'high') or string.find(name, 'low')) ~= nil
+end
+
 -- Whether a field has a number, an integer unless it is part of an integral.
 local function is_number(name, text)
-  local number, is_integral = tonumber(text), string.find(name, 'high') or string.find(name, 'low')
-  return number ~= nil and math.abs(number) < math.huge and (is_integral ~= nil or number % 1 == 0)
+  local number = tonumber(text)
+  return number ~= nil and math.abs(number) < math.huge and (is_part_of_integral(name) or number % 1 == 0)
 end
 
 -- Each field of the hash is there and readable, and no time is later than it can be.
@@ -54,7 +61,7 @@ local function check_fields(run, prefix, class_ids, now)
   local stored = flat.err and {} or vectors.by_name(flat)
   local function expect(name, is_valid, value)
     if not is_valid then
-      run.loses_integral = run.loses_integral or name == 'now' or string.find(name, '_high') or string.find(name, '_low')
+      run.loses_integral = run.loses_integral or name == 'now' or is_part_of_integral(name)
       findings.wrong(run, 'fleet: ' .. name .. ' is missing or unreadable', function()
         redis.call('HSET', key, name, value)
       end)
@@ -82,7 +89,7 @@ local function check_types(run, prefix)
   local flat = redis.pcall('HGETALL', key)
   for field, text in pairs(flat.err and {} or vectors.by_name(flat)) do
     if field ~= 'waiting' and not is_number(field, text) then
-      run.loses_integral = run.loses_integral or string.find(field, 'high') or string.find(field, 'low')
+      run.loses_integral = run.loses_integral or is_part_of_integral(field)
       findings.wrong(run, 'types: ' .. field .. ' is unreadable', function() redis.call('HDEL', key, field) end)
     end
   end
@@ -133,7 +140,8 @@ local function find_numbers(run, prefix, document, stored, given, now)
   end)
   local own = distinct(document[2], #given.names, constants.MAX_CLASSES)
   local other = distinct(stored.ids, #given.names, constants.MAX_CLASSES)
-  local class_ids = (not own or other and not are_confirmed(stored, own) and are_confirmed(stored, other)) and other or own
+  local is_wrong = not own or other and not are_confirmed(stored, own) and are_confirmed(stored, other)
+  local class_ids = is_wrong and other or own
   local type_numbers = distinct(document[3], count, 2 ^ 53) or distinct(stored.type_numbers, count, 2 ^ 53) or fresh
   for field, numbers in pairs({ ids = class_ids, type_numbers = type_numbers }) do
     findings.compare(run, 'document: ' .. field, document[field == 'ids' and 2 or 3] or nil, table.concat(numbers, ' '),

@@ -132,7 +132,8 @@ local function check_id(fleet, run, pool, id, text, level)
       function() redis.call('SREM', key, id) end)
     return false
   elseif session then
-    findings.set_aside(fleet, run, 'session', id, text, 'its record names ' .. session.pool_id .. ', its set another one')
+    local why = 'its record names ' .. session.pool_id .. ', its set another one'
+    findings.set_aside(fleet, run, 'session', id, text, why)
   else
     findings.keep(fleet, run, 'session ' .. id, text)
     findings.wrong(run, 'session ' .. id .. ' of pool ' .. pool.pool_id .. ': has no readable record')
@@ -154,7 +155,7 @@ end
 -- The sessions of a pool: returns their number. O(sessions).
 local function check_ids(fleet, run, pool)
   local compiled, held = fleet.tables_of, 0
-  local ids = findings.read_set(run, 'SMEMBERS', compiled.keys.ids .. string.format('%d', pool.pool_number)) or {}
+  local ids = findings.members(run, compiled.keys.ids .. string.format('%d', pool.pool_number)) or {}
   local is_serving = pool_records.is_in_service(pool)
   for at, text in ipairs(commands.read_all(compiled.keys.sessions, ids)) do
     local stays, number = check_id(fleet, run, pool, ids[at], text, held + 1)

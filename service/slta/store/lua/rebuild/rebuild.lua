@@ -46,7 +46,7 @@ local function list_leases(fleet, run, cursor)
     if second > run.latest_due then
       return nil, {}
     end
-    local ids = findings.read_set(run, 'SMEMBERS', fleet.tables_of.keys.leases .. string.format('%d', second)) or {}
+    local ids = findings.members(run, fleet.tables_of.keys.leases .. string.format('%d', second)) or {}
     if ids[1] then
       run.second = second
       return string.format('%d', second + 1), ids
@@ -112,9 +112,9 @@ local function new_run(mends)
   }
 end
 
--- {RUN, name, 1 if it has ended, findings, their number; numbers of sessions, of these that are set aside, and of pools;
--- kind, id and why of some of these records; sessions that became `default`, what could not be checked}. Lists are those
--- of this call, numbers those of the run.
+-- {RUN, name, 1 if it has ended, findings, their number; numbers of sessions, of these that are set aside, and of
+-- pools; kind, id and why of some of these records; sessions that became `default`, what could not be checked}. Lists
+-- are those of this call, numbers those of the run.
 local function reply_of(fleet, run, unchecked)
   local has_ended = unchecked or not run.parts[run.part]
   local live = fleet and redis.call('HLEN', fleet.tables_of.keys.sessions) or 0
@@ -142,7 +142,8 @@ function rebuild.begin(fleet, run)
   return reply_of(fleet, run)
 end
 
--- given: a configuration as for `put`, compiled from the stored document. Looks at what can be before the fleet is opened
+-- given: a configuration as for `put`, compiled from the stored document. Looks at what can be before the fleet is
+-- opened
 --   -> the run | nil and a refusal as from `inspection.run`. O(levels).
 function rebuild.inspect(key, given, mends)
   local run = new_run(mends)
@@ -151,7 +152,8 @@ function rebuild.inspect(key, given, mends)
   return not refusal and run or nil, refusal
 end
 
--- A group of items, the next list, or the next part. One that fails is a finding, and the run goes on with the next part.
+-- A group of items, the next list, or the next part. One that fails is a finding, and the run goes on with the next
+-- part.
 local function step(fleet, run)
   local part, group, ok, message = run.parts[run.part], {}, true, nil
   if run.items[run.at] then
@@ -167,7 +169,8 @@ local function step(fleet, run)
     run.cursor, run.items, run.at, run.budget = ok and message or nil, ok and items or {}, 1, run.budget - GROUP
   end
   if not ok then
-    findings.wrong(run, 'part ' .. run.part .. ' cannot be checked: ' .. (type(message) == 'table' and message.err or message))
+    local why = type(message) == 'table' and message.err or message
+    findings.wrong(run, 'part ' .. run.part .. ' cannot be checked: ' .. why)
   end
   if not ok or not run.items[run.at] and not run.cursor then
     run.part, run.items, run.at, run.cursor = run.part + 1, {}, 1, '0'

@@ -23,7 +23,7 @@ local function check_lease(fleet, run, id, due)
   if due > 0 then
     local key = fleet.tables_of.keys.leases .. string.format('%d', due)
     run.latest_due = math.max(run.latest_due, due)
-    local is_there = findings.read_set(run, 'SISMEMBER', key, id)
+    local is_there = findings.is_member(run, key, id)
     findings.compare(run, 'session ' .. id .. ' in the set of its lease', is_there, 1, function()
       redis.call('SADD', key, id)
     end)
@@ -59,7 +59,9 @@ local function check_ended(fleet, run, ids)
   end
   for _, id in ipairs(fleet.early > 0 and ids or {}) do
     if expiring_ids.contains(fleet, 'early', id) then
-      findings.wrong(run, 'session ' .. id .. ': is live and in early', function() expiring_ids.remove(fleet, 'early', id) end)
+      findings.wrong(run, 'session ' .. id .. ': is live and in early', function()
+        expiring_ids.remove(fleet, 'early', id)
+      end)
     end
   end
 end
@@ -91,8 +93,9 @@ function session_checks.leases(fleet, run, ids)
     if not session or session.due ~= run.second then
       local key = fleet.tables_of.keys.leases .. string.format('%d', run.second)
       if redis.call('SISMEMBER', key, ids[at]) == 1 then
-        findings.wrong(run, string.format('session %s: is in the set of second %d without a lease there', ids[at], run.second),
-          function() redis.call('SREM', key, ids[at]) end)
+        findings.wrong(run, 'session ' .. ids[at] .. ': is in ' .. key .. ' without a lease there', function()
+          redis.call('SREM', key, ids[at])
+        end)
       end
     end
   end

@@ -31,8 +31,8 @@ local function check_pools(fleet, run)
       end)
     end
     local guard, quiet = fleet.guard[class], redis.call('ZCARD', fleet.tables_of.keys.quiet[class])
-    local is_right = quiet > 0 and (guard == pool_sets.ON or guard == pool_sets.OVER) or quiet == 0 and guard == pool_sets.OFF
-    if not is_right then
+    local is_on = guard == pool_sets.ON or guard == pool_sets.OVER
+    if is_on ~= (quiet > 0) or not is_on and guard ~= pool_sets.OFF then
       findings.wrong(run, 'guard of class ' .. class .. ': ' .. guard .. ' with ' .. quiet .. ' unconfirmed pools',
         function() guards.mend(fleet, class, quiet) end)
     end
@@ -50,7 +50,9 @@ local function check_types(fleet, run)
       function(expected) own.others[kind] = expected end)
     for class, id in ipairs(compiled.ids) do
       local cell, field = (kind - 1) * compiled.types.classes + class, 'held:' .. number .. ':' .. id
-      findings.compare(run, field, own.held[cell], run.tally[field] or 0, function(expected) own.held[cell] = expected end)
+      findings.compare(run, field, own.held[cell], run.tally[field] or 0, function(expected)
+        own.held[cell] = expected
+      end)
     end
   end
   if own and run.mends then
@@ -70,7 +72,9 @@ local function check_counters(fleet, run)
     fleet[name] = fleet[name] + math.abs(expected - live)
   end)
   for _, name in ipairs({ 'early', 'refused' }) do
-    findings.compare(run, name, fleet[name], redis.call('ZCARD', all[name]), function(expected) fleet[name] = expected end)
+    findings.compare(run, name, fleet[name], redis.call('ZCARD', all[name]), function(expected)
+      fleet[name] = expected
+    end)
   end
   for _, name in ipairs({ 'next_due', 'pools_since', 'ended_since' }) do
     local latest = name == 'next_due' and math.floor(fleet.time / 1e6) + 1 or fleet.time

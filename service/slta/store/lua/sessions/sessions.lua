@@ -191,7 +191,8 @@ function sessions.restart_lease(fleet, id, session, lease)
   set_lease(fleet, id, session, lease, leases.due(fleet, lease))
 end
 
--- Gives a session a lease of so many µs from now on if it ends later than its own, 0 for never. Returns whether it does.
+-- Gives a session a lease of so many µs from now on if it ends later than its own, 0 for never. Returns whether it
+-- does.
 function sessions.lengthen(fleet, id, session, lease)
   local due = leases.due(fleet, lease)
   local is_longer = due > session.due or due == session.due and lease > session.lease

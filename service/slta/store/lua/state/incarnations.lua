@@ -118,7 +118,8 @@ function incarnations.begin_call(fleet)
     return
   end
   local last, is_former = string.match(fleet.incarnations, '(%S+)$') or '', former[fleet.key] or {}
-  if is_known or is_former[fleet.incarnation] or not string.find(last, string.format('^%d:%d:', fleet.incarnation, process_id())) then
+  local own = string.format('^%d:%d:', fleet.incarnation, process_id())
+  if is_known or is_former[fleet.incarnation] or not string.find(last, own) then
     begin(fleet, number_of_fleet(fleet.incarnation))
     open_window(fleet)
   end
@@ -140,7 +141,8 @@ function incarnations.drop(fleet)
   current[fleet.key], highest[fleet.key], former[fleet.key] = nil, nil, nil
 end
 
--- For a rebuild: the incarnation and the revision that this process wrote last, 0 and 0 if it has not written the fleet.
+-- For a rebuild: the incarnation and the revision that this process wrote last, 0 and 0 if it has not written the
+-- fleet.
 function incarnations.remembered(key)
   return current[key] or 0, highest[key] or 0
 end

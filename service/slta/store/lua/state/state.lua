@@ -2,10 +2,10 @@
 -- that almost every call changes, "layout incarnation revision clock sessions utility" and the integrals of N, U and U*
 -- as units and rest, see `fleet_time.add`. A call writes it and the other fields that it changed, with one HSET.
 --
--- A fleet is a table of these numbers, of U*, of the compiled `tables` and of `counts`, which follows from N, the sorted
--- sets, the token bits and the counts by type. It stays in the library's memory from one call to the next, and is used
--- only if the hash has the `now` that the last call here left, else read anew. A call that fails leaves nothing in
--- memory. Assigning to a number that has a field of its own also records it in `changed`.
+-- A fleet is a table of these numbers, of U*, of the compiled `tables` and of `counts`, which follows from N, the
+-- sorted sets, the token bits and the counts by type. It stays in the library's memory from one call to the next, and
+-- is used only if the hash has the `now` that the last call here left, else read anew. A call that fails leaves nothing
+-- in memory. Assigning to a number that has a field of its own also records it in `changed`.
 
 state = {}
 
@@ -115,7 +115,8 @@ end
 local function read(key)
   local fleet, stored = blank(key), vectors.by_name(redis.call('HGETALL', key))
   fleet.now = stored.now
-  for name, number in pairs(state.parse_now(stored.now, function(name) error(name .. ' of the fleet is missing') end)) do
+  local function missing(name) error(name .. ' of the fleet is missing') end
+  for name, number in pairs(state.parse_now(stored.now, missing)) do
     fleet[name] = number
   end
   for _, name in ipairs(NUMBERS) do

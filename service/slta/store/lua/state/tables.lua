@@ -3,9 +3,10 @@
 -- {fleet}:tables is a hash of the texts that the dispatcher compiles: lists, and tables of fixed-width entries.
 -- {fleet}:document is a hash of their source: the `text` as it was put, and the permanent `ids` of the classes and
 -- `type_numbers` of the session types, in the text's order. What is parsed from them stays in the library's memory, and
--- is valid for one version, `tables`. For one `shape`, which any change of pools changes, are also valid: the numbers of
--- pools and the places of pools that were read, see `pool_records`. Live order and bound leave out classes without pools
--- in service: the paper assumes that every class has pools, and r would get stuck at a rank that no pool can fill.
+-- is valid for one version, `tables`. For one `shape`, which any change of pools changes, are also valid: the numbers
+-- of pools and the places of pools that were read, see `pool_records`. Live order and bound leave out classes without
+-- pools in service: the paper assumes that every class has pools, and r would get stuck at a rank that no pool can
+-- fill.
 
 tables = {}
 
