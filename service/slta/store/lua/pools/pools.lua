@@ -47,7 +47,8 @@ end
 
 -- A new pool on the lowest free place of its class, with a lease as `transitions.begin_lease` takes it, if any.
 local function make(fleet, pool_id, class, status, lease)
-  local all, first, place = fleet.tables_of.keys, keys.first_number(fleet.tables_of.ids[class])
+  local all, first = fleet.tables_of.keys, keys.first_number(fleet.tables_of.ids[class])
+  local place
   repeat -- a place with a name is taken, even if its bit was lost
     place = math.max(0, redis.call('BITPOS', all.used[class], 0))
     redis.call('SETBIT', all.used[class], place, 1)
