@@ -10,6 +10,7 @@ bits = {}
 
 local SPAN = 48 -- bytes of a row that are read at once
 local CHUNK = 4000 -- words of one call
+local MASKS = { [0] = 128, 64, 32, 16, 8, 4, 2, 1 } -- of the bits of a byte by offset
 
 local set_bits = {} -- offsets of the set bits by byte, filled on first use; bit 0 is the highest
 
@@ -68,7 +69,7 @@ local function row(first, numbers)
       bytes[missing] = 0
     end
     last = byte > last and byte or last
-    bytes[byte] = bytes[byte] + 2 ^ (7 - offset)
+    bytes[byte] = bytes[byte] + MASKS[offset]
   end
   local parts = {}
   for from = 1, last, CHUNK do

@@ -5,7 +5,7 @@
 -- A fleet is a table of these numbers, of U*, of the compiled `tables` and of `counts`, which follows from N, the
 -- sorted sets, the token bits and the counts by type. It stays in the library's memory from one call to the next, and
 -- is used only if the hash has the `now` that the last call here left, else read anew. A call that fails leaves nothing
--- in memory. Assigning to a number that has a field of its own also records it in `changed`.
+-- in memory. Assigning another value to a number that has a field of its own also records it in `changed`.
 
 state = {}
 
@@ -61,8 +61,9 @@ local function blank(key)
   return setmetatable(fleet, {
     __index = numbers,
     __newindex = function(_, name, value)
-      assert(numbers[name], name)
-      numbers[name], changed[name] = value, value
+      if value ~= (numbers[name] or error('a fleet has no ' .. name)) then
+        numbers[name], changed[name] = value, value
+      end
     end,
   })
 end
@@ -70,11 +71,10 @@ end
 -- A new fleet: all numbers are 0.
 function state.new(key, now)
   local fleet = blank(key)
-  for _, name in ipairs(NUMBERS) do
-    fleet[name] = 0
-  end
-  for _, name in ipairs(TEXTS) do
-    fleet[name] = ''
+  for _, names in ipairs({ NUMBERS, TEXTS }) do
+    for _, name in ipairs(names) do
+      fleet.changed[name] = fleet[name]
+    end
   end
   fleet.layout, fleet.clock, fleet.lag, fleet.pools_since, fleet.next_due = constants.LAYOUT, now, now, 0, 1
   doubts[key] = nil
