@@ -12,6 +12,7 @@ end
 
 -- The part of a class's token bits. A run that mends writes them at its end.
 function totals_checks.bits(fleet, run, classes)
+  run.budget = run.budget - fleet.tables_of.pools[classes[1]] / 10
   if fleet.tables_of.policy_table.has_thresholds and not run.mends and bits.has_rank(fleet) then
     bits.each_row(fleet, classes[1], function(key, expected)
       if bytes_of(key) ~= expected then
