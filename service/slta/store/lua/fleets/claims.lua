@@ -24,8 +24,8 @@ local function basis_of(fleet)
 end
 
 -- The claim of an audit that is now the caller's; '' if none is due, or another dispatcher has it.
-function claims.take_audit(fleet)
-  local one, basis, now = of(fleet.key), basis_of(fleet), fleet.clock
+function claims.take_audit(fleet, now)
+  local one, basis = of(fleet.key), basis_of(fleet)
   local is_due = one.basis ~= basis or is_over(one.sound, now, PERIOD)
   if is_due and (one.claimed ~= basis or is_over(one.audit, now, AUDIT)) then
     one.claimed, one.audit = basis, now + AUDIT

@@ -167,7 +167,7 @@ local function tick(key, given)
     reply = { 'SUSPECT', is_ours, blocked, '', 0, '' }
   end
   if fleet and given.audits then
-    reply[4] = claims.take_audit(fleet)
+    reply[4] = claims.take_audit(fleet, given.clock)
   end
   reply[#reply + 1] = fleet and math.max(0, fleet.hold_until - fleet.time) or 0
   reply[#reply + 1] = (os.clock() - began) * 1e6
