@@ -432,7 +432,12 @@ async def test_an_audit_is_claimed_once_an_hour_after_a_repair_and_by_another_pr
     await build(store, clock)
     first, *others = await claims(store, clock, 3)
     assert (bool(first), others) == (True, ["", ""])
+    clock.advance(0.2)
     await store.rebuilds.store(FLEET, first, AuditResult(at=1.5, total=2, by="host/1", first="why"))
+    clock.advance(0.1)
+    recent = (await store.fleets.tick([FLEET], audit=FLEET))[FLEET]
+    assert isinstance(recent, Ticked)
+    assert (recent.recent, recent.audit) == (True, ""), "it changes nothing, and leaves the fleet's clock behind"
     result = (await store.fleets.snapshot(FLEET)).audit
     assert result == AuditResult(at=1.5, total=2, by="host/1", first="why")
     assert await claims(store, clock, 1) == [""]
