@@ -18,7 +18,7 @@ UV_VERSION := 0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format lines test test-next test-all test-lowest test-newest test-campaign test-browser bench bench-store instructions bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
+.PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store instructions bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
 .PHONY: kubernetes-test docs release mutants planted walk inventory compose-proxies compose-cluster proxies-test proxies-campaign clients-campaign agents-campaign
 
 help: ## Show this list
@@ -60,9 +60,6 @@ lines: $(DEV) ## Code lines by folder and subject, length of functions and modul
 
 test: $(DEV) ## The default tests, on the embedded server: two minutes (ARGS="…" goes to pytest)
 	$(PYTEST) -n $(WORKERS) --dist worksteal $(ARGS)
-
-test-next: $(DEV) ## The tests of the store that also pass on the library of the next store
-	SLTA_TEST_LIBRARY=next $(PYTEST) -n $(WORKERS) $$(sed 's|^|tests/store/|' tests/store/on_next.txt) $(ARGS)
 
 test-all: $(DEV) $(PROXIES) $(RELEASE) ## All tests by stages: slow ones, every server on PATH, coverage, Chromium, generated clients, ways of installing
 	$(BIN)/python -m tests.stages $(ARGS)

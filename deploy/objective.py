@@ -12,7 +12,7 @@ WINDOWS = {"5m": 300, "1h": 3600, "6h": 21_600, "3d": 259_200}
 """Over which the share is measured, in seconds, for the pairs of burn rates in alerts.yml."""
 
 ASSIGN_FAULTS = (
-    "overloaded", "internal_error", "store_unavailable", "outcome_unknown", "repairing", "recovering",
+    "overloaded", "internal_error", "store_unavailable", "outcome_unknown", "recovering",
     "fleet_damaged", "document_unreadable", "newer_fleet", "5..",
 )  # fmt: skip
 """Error types of assigns and placements that the service is to blame for; all refusals of a placement are 503."""

@@ -13,14 +13,13 @@ from redis import Redis
 
 from slta.api.app import build_api
 from slta.api.http.dependencies import Exposition
-from slta.audit import resume
 from slta.auth.keys import Access
 from slta.calculations.client import Calculator
 from slta.calculations.worker import excesses
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
 from slta.models import Suspect
-from slta.models.errors import DispatchError, RepairingError
+from slta.models.errors import DispatchError
 from slta.models.scrape import Scrape
 from slta.store import Store, StoreSettings
 from testbed.stores import connect_as_text
@@ -68,19 +67,15 @@ TICK_CALLS = 1000
 
 
 async def tick(store: Store, fleet: str) -> Suspect | None:
-    """Tick a fleet until no lease is left, at most `TICK_CALLS` times, and resume an abandoned repair.
+    """Tick a fleet until no lease is left, at most `TICK_CALLS` times.
 
-    Returns a Suspect if the fleet needs a repair, or its repair fails. Raises the error of the tick.
+    Returns a Suspect if the fleet needs a repair. Raises the error of the tick.
     """
     for _ in range(TICK_CALLS):
         ticked = (await store.fleets.tick([fleet], shared=False))[fleet]
-        if isinstance(ticked, RepairingError):
-            attempt = await resume(store, fleet)
-            if not attempt.repaired:
-                return Suspect(ours=False, blocked=attempt.blocked) if attempt.blocked else None
-        elif isinstance(ticked, DispatchError):
+        if isinstance(ticked, DispatchError):
             raise ticked
-        elif not ticked.remain:
+        if not ticked.remain:
             return ticked.suspect
     return None
 

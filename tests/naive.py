@@ -408,7 +408,12 @@ class NaiveFleet:
 
 
 def _place(token: str, candidates: list[Pool], draw: float) -> Placed:
-    """One session on candidate number ⌊draw · count⌋, counted from 0; the product is one of doubles."""
+    """One session on candidate number ⌊draw · count⌋, counted from 0; the product is one of doubles.
+
+    In the last step, and among unconfirmed pools, those of a class are counted by their sessions.
+    """
+    if token == "none" or any(pool.unconfirmed for pool in candidates):
+        candidates = sorted(candidates, key=lambda p: (p.pool_class, p.unconfirmed, p.occupancy, p.position))
     pool = candidates[int(draw * len(candidates))]
     pool.occupancy += 1
     return Placed(token, pool.pool_class, pool.position)

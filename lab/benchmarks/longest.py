@@ -25,7 +25,7 @@ from slta.store._batching.batcher import MAX_BATCH
 from slta.store._encoding import put_arguments
 from slta.store.operations import Word, encode
 from slta.store.pools import POOLS_PER_CALL
-from slta.store.repairs import WORK
+from slta.store.rebuilds import WORK
 from testbed.servers import SERVERS, own_server
 
 Measured = tuple[str, float]
@@ -92,24 +92,17 @@ def one_round(fleet: LuaFleet, size: Size) -> Iterator[Measured]:
 
 def configuration(size: Size, resource: int, policy: str = "slta") -> list[Word]:
     """The words of a configuration."""
-    return encode("begin_survey", put_arguments(size.spec(resource, policy), "{}", None))
+    return encode("begin_compare", put_arguments(size.spec(resource, policy), "{}", None))
 
 
 def at_the_end(fleet: LuaFleet, size: Size) -> Iterator[Measured]:
     """An audit and a repair, slice by slice; then every session ends, and the fleet is deleted."""
-    place = ["", ""]
-    while True:
-        reply, spent = fleet.answered("audit", *place, WORK)
-        yield "audit: a slice", spent
-        place = reply[1:3]
-        if not place[0]:
-            break
-    yield "repair: its beginning", fleet.timed("begin_repair", "", 1, 0, *configuration(size, 20))
-    outcome = ""
-    while outcome != "REPAIRED":
-        reply, spent = fleet.answered("repair", WORK, 0)
-        outcome = reply[0]
-        yield "repair: a slice", spent
+    for what, function, author in (("audit", "compare", ()), ("repair", "rebuild", ("",))):
+        reply, spent = fleet.answered(f"begin_{function}", *author, *configuration(size, 20))
+        yield f"{what}: its beginning", spent
+        while not reply[2]:
+            reply, spent = fleet.answered(function, reply[1], WORK)
+            yield f"{what}: a slice", spent
     for ids in slices(list(map(str, fleet.redis.hkeys("{f}:sessions")))):
         fleet.run("batch", *operations("complete", ids))
     yield "DELETE of the fleet", fleet.timed("delete", "", "")

@@ -46,7 +46,7 @@ class LuaFleet:
         source, self.digest = assemble()
         redis.execute_command("FLUSHALL", "SYNC")  # asynchronously freed memory would be measured
         redis.execute_command("FUNCTION", "LOAD", "REPLACE", source)
-        self.run("put", "", "", *encode("begin_survey", put_arguments(spec, "{}", None)))
+        self.run("put", "", "", *encode("begin_compare", put_arguments(spec, "{}", None)))
         for start in range(0, len(pools), POOLS_PER_CALL):
             self.run(
                 "add_pools",
@@ -58,7 +58,7 @@ class LuaFleet:
     def run(self, function: str, *arguments: Argument) -> list[Any]:
         """Call a function. Raises RuntimeError if it refuses."""
         name = f"slta_{self.digest}_{function}"
-        reply: list[Any] = self.redis.execute_command("FCALL", name, 1, "{f}:state", self.time(), *arguments)
+        reply: list[Any] = self.redis.execute_command("FCALL", name, 1, "{f}:fleet", self.time(), *arguments)
         refused = [o for o in reply[1] if o[0] in ("FAULT", *REFUSALS)] if reply[0] == "BATCH" else []
         if reply[0] in REFUSALS or refused:
             raise RuntimeError(f"{function}: {refused or reply[0]}")

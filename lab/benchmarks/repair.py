@@ -88,8 +88,8 @@ async def run(url: str, pools: int, sessions: int) -> None:
     gc.freeze()  # as a dispatcher does; a full collection of this process would be measured as a wait
     print(f"{sessions:,} sessions on {pools:,} pools")
     print("| what | s | slices | longest slice, ms | calls beside | longest wait, ms |\n|---|---|---|---|---|---|")
-    for name, work in (("audit", audit_fleet), ("repair", repair_fleet)):
-        print(f"| {name} | {await measure(url, partial(work, store, specs, 'big'), f'_{name}')} |")
+    for name, work, function in (("audit", audit_fleet, "_compare"), ("repair", repair_fleet, "_rebuild")):
+        print(f"| {name} | {await measure(url, partial(work, store, specs, 'big'), function)} |")
     await store.close()
 
 

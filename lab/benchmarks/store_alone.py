@@ -56,7 +56,7 @@ def _call_until(redis: Redis, function: str, calls: Iterator[list[str]], end: fl
 
     def send() -> None:
         [words] = islice(calls, 1)
-        connection.send_command("FCALL", function, 1, "{f}:state", "", *words)
+        connection.send_command("FCALL", function, 1, "{f}:fleet", "", *words)
 
     def receive() -> None:
         nonlocal done, refused

@@ -12,7 +12,7 @@ from tests.audit import violations
 def sessions(server: Server, fleet: str = FLEET) -> Mapping[str, str]:
     """Live sessions and their pools."""
     with server.client() as redis:
-        return {session: record.split()[4] for session, record in redis.hgetall(f"{{{fleet}}}:sessions").items()}
+        return {session: record.split()[0] for session, record in redis.hgetall(f"{{{fleet}}}:sessions").items()}
 
 
 def audit(server: Server, fleet: str = FLEET) -> list[str]:

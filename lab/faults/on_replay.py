@@ -75,7 +75,7 @@ class Probe:
         )
         now = int(await ask(server, lambda redis: redis.time()[0]))
         starts = [record.split() for record in records if record]
-        left = [int(due) - int(int(start) / 1e6) for _, start, _, due, *_ in starts]
+        left = [int(due) - int(int(start) / 1e6) for _, _, start, _, due, *_ in starts]
         assert now
         return len(sessions) - sum(seconds > LONG_LEASE / 2 for seconds in left)
 

@@ -190,11 +190,11 @@ async def test_a_repair_rebuilds_the_fleet_and_says_how(api: Api, fleet: str, re
 async def test_a_repair_that_would_set_much_aside_is_409_until_allowed(api: Api, fleet: str, redis: Redis) -> None:
     assert (await api.post("/v1/fleets/nobody/repair")).json()["code"] == "unknown_fleet"
     await assign(api, fleet, "s", "t")
-    redis.hset("{f}:sessions", "s", "rubbish")
+    redis.hset("{f}:sessions", "stranger", "rubbish")
     answer = await api.post(f"{fleet}/repair")
     assert refusal(answer) == (409, "would_set_aside")
-    assert "1 of 2 sessions" in answer.json()["detail"]
-    assert redis.hget("{f}:sessions", "s") == b"rubbish"
+    assert "1 of 3 sessions" in answer.json()["detail"]
+    assert redis.hget("{f}:sessions", "stranger") == b"rubbish"
     answer = await api.post(f"{fleet}/repair", json={"set_aside": True})
     assert (answer.status_code, answer.json()["set_aside"]) == (200, 1)
     assert (await api.get(f"{fleet}/sessions/t")).status_code == 200
@@ -202,7 +202,7 @@ async def test_a_repair_that_would_set_much_aside_is_409_until_allowed(api: Api,
 
 async def test_a_fleet_that_cannot_be_read_is_503_fleet_damaged(api: Api, fleet: str, redis: Redis) -> None:
     """Of a lost document the calls that need it say so; sessions are served."""
-    redis.delete("{f}:document")
+    redis.hdel("{f}:document", "text")
     for path in ("", "/state", "/next", "/averages?window=60", "/endpoints"):
         answer = await api.get(f"{fleet}{path}")
         assert refusal(answer) == (503, "document_unreadable")
@@ -211,9 +211,7 @@ async def test_a_fleet_that_cannot_be_read_is_503_fleet_damaged(api: Api, fleet:
     assert (await api.post(f"{fleet}/assign", json={})).status_code == 201
     assert (await api.get("/metrics")).status_code == 200
     assert (await api.put(fleet, json=FLEET)).status_code == 200
-    redis.delete("{f}:cold")
-    assert (await api.get(f"{fleet}/state")).json()["code"] == "fleet_damaged"
-    redis.delete("{f}:state")
+    redis.delete("{f}:fleet")
     answer = await api.post(f"{fleet}/assign", json={})
     assert refusal(answer) == (503, "fleet_damaged")
     assert answer.headers["Retry-After"] == "1"
@@ -235,7 +233,7 @@ async def test_another_unit_begins_no_window_and_rebuilds_no_table(api: Api, fle
     assert (await api.put(fleet, json=FLEET | {"utility_unit": "frames/s"})).status_code == 200
     after = dumped(redis)
     changed_keys = {key for key in before | after if before.get(key) != after.get(key)}
-    assert changed_keys == {b"{f}:document", b"{f}:state", b"{f}:cold", b"{f}:events"}
+    assert changed_keys == {b"{f}:document", b"{f}:fleet", b"{f}:events"}
     later = (await api.get(f"{fleet}/state")).json()
     assert (later["estimate_rank"], later["counters"]) == (state["estimate_rank"], state["counters"])
     assert (await api.get(f"{fleet}/averages", params={"since": state["integrals"]})).status_code == 200

@@ -84,8 +84,11 @@ async def test_averages_across_a_change_of_curves_are_refused(api: Api, store: S
         assert refusal(await api.get(f"{fleet}/averages", params=query)) == (409, "utilities_changed")
 
 
-async def test_averages_across_a_repair_are_refused_with_the_reason(api: Api, store: Store, fleet: str) -> None:
+async def test_averages_across_a_repair_that_loses_them_are_refused(
+    api: Api, store: Store, fleet: str, redis: Redis
+) -> None:
     await tick(store, "f")
+    redis.delete("{f}:pools:0")
     await api.post(f"{fleet}/repair")
     answer = await api.get(f"{fleet}/averages", params={"window": 60})
     assert refusal(answer) == (409, "utilities_changed")

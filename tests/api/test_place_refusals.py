@@ -67,7 +67,6 @@ REFUSED: dict[str, Refused] = {
     "a lease too long": Refused(of("f", x_slta_lease="315360000.1"), "invalid_request"),
     "no store": Refused(of("f"), "store_unavailable", asks_again=True, error=errors.StoreUnavailableError()),
     "an unknown outcome": Refused(of("f"), "outcome_unknown", asks_again=True, error=errors.OutcomeUnknownError()),
-    "a repair": Refused(of("f"), "repairing", asks_again=True, error=errors.RepairingError()),
     "a defect": Refused(of("f"), "internal_error", error=RuntimeError("secret")),
     "an ended session": Refused(of("f", x_session_id="ended"), "session_ended"),
     "a full fleet": Refused(of("full"), "no_capacity", asks_again=True),

@@ -15,6 +15,7 @@ from slta.api.routes import observations
 from slta.scaling import advisor
 from testbed.in_process import TINY, Service, service_in_process, tick
 from tests.api.conftest import refusal
+from tests.rawstate import poke
 
 COSTS = {"small": {"cost": 1, "lead_seconds": 0}, "large": {"cost": 9, "lead_seconds": 0, "max": 2}}
 SCALE = {"floor": 2, "hold_seconds": 60, "classes": COSTS}
@@ -123,7 +124,7 @@ async def silent(service: Service, pools: int) -> None:
 
 
 async def damaged(service: Service) -> None:
-    service.redis.hset("{f}:cold", "suspect", "an error inside an operation")
+    poke(service.redis, "f", suspect="an error inside an operation")
 
 
 async def store_away(service: Service) -> None:

@@ -24,15 +24,15 @@ async def test_a_fleet_under_the_third_policy_is_made_filled_and_seen(api: Api) 
     created = await api.put("/v1/fleets/f", json=FLEET | {"policy": "uniform"})
     assert (created.status_code, created.json()["policy"]) == (201, "uniform")
     following = (await api.get("/v1/fleets/f/next")).json()
-    assert (following["steps"][0]["rule"], following["token"]) == ("any pool with room", "any")
+    assert (following["steps"][0]["rule"], following["token"]) == ("any pool with room", "open")
     placed = [(await api.post("/v1/fleets/f/assign", json={})).json() for _ in range(14)]
-    assert {placement["token"] for placement in placed} == {"any"}
-    assert (await api.get(f"/v1/fleets/f/sessions/{placed[0]['session_id']}")).json()["token"] == "any"
+    assert {placement["token"] for placement in placed} == {"open"}
+    assert (await api.get(f"/v1/fleets/f/sessions/{placed[0]['session_id']}")).json()["token"] == "open"
     assert (await api.post("/v1/fleets/f/assign", json={})).json()["code"] == "no_capacity"
     assert (await api.get("/v1/fleets/f/next")).json()["refused"] == "no_capacity"
     state = (await api.get("/v1/fleets/f/state")).json()
     assert (state["policy"], state["sessions"]["active"], state["min_green_to_decrement"]) == ("uniform", 14, None)
-    assert 'slta_assignments_total{fleet="f",pool_class="small",token="any"} 6.0' in (await api.get("/metrics")).text
+    assert 'slta_assignments_total{fleet="f",pool_class="small",token="open"} 6.0' in (await api.get("/metrics")).text
 
 
 async def test_the_reference_names_the_policies_of_the_table_and_their_tokens(api: Api) -> None:

@@ -84,7 +84,7 @@ class Walk:
         redis = self.service.redis
         for fleet in map(str, redis.smembers("slta:fleets")):
             assert violations(redis, fleet) == [], self.where(fleet)
-            there = {id_: record.split()[4] for id_, record in redis.hgetall(f"{{{fleet}}}:sessions").items()}
+            there = {id_: record.split()[0] for id_, record in redis.hgetall(f"{{{fleet}}}:sessions").items()}
             mine = self.live.get(fleet, {})
             assert mine.items() <= there.items(), self.where(fleet)
 

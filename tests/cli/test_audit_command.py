@@ -19,10 +19,10 @@ from typer.testing import CliRunner
 from slta.cli.audit import app
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
-from slta.models import Findings
+from slta.models import Findings, Survey
 from slta.store import Store, StoreSettings
-from slta.store.audits import Audits
 from slta.store.embedded.server import EmbeddedStore
+from slta.store.rebuilds import Rebuilds
 from testbed.in_process import TINY
 from testbed.servers import EMBEDDED, own_server
 from tests.store.conftest import Calls
@@ -62,13 +62,13 @@ def test_clean_is_0_and_says_so_of_every_fleet(url: str) -> None:
 
 def test_findings_are_1_and_go_to_the_file_too(url: str, tmp_path: Path) -> None:
     with Redis.from_url(url) as redis:
-        redis.setbit("{g}:level:0:1", 1, 1 - redis.getbit("{g}:level:0:1", 1))
+        redis.zincrby("{g}:pools:0", 7, "1048576")
     done = audit("--json", str(tmp_path / "found.json"), SLTA_STORE_URL=url)
     assert done.returncode == 1
     assert done.stdout.startswith("f: no findings\ng: ")
     sound, damaged = json.loads((tmp_path / "found.json").read_text())
     assert (sound["fleet"], sound["total"]) == ("f", 0)
-    assert "{g}:level:0:1: wrong bits of pools from 0 on" in damaged["sentences"]
+    assert damaged["sentences"][0].startswith("pool small-1 in pools: ")
     assert f"  {damaged['sentences'][0]}\n" in done.stdout
     assert audit("--store-url", url, "--fleet", "f").returncode == 0
 
@@ -81,7 +81,7 @@ def test_findings_go_to_standard_output_and_the_text_beside_them(url: str) -> No
 
 def test_what_could_not_be_checked_is_told_and_no_damage(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = Findings(fleet="f", sentences=[], total=0, slices=9, unchecked="sessions of each type")
-    monkeypatch.setattr(Audits, "inspect", AsyncMock(return_value=found))
+    monkeypatch.setattr(Rebuilds, "compare", AsyncMock(return_value=(found, Survey())))
     done = audit("--store-url", url, "--fleet", "f")
     assert (done.returncode, done.stdout) == (0, "f: no findings\n  not checked: sessions of each type\n")
 
@@ -137,7 +137,7 @@ def test_the_embedded_store_is_looked_at_while_a_dispatcher_owns_it_and_after(tm
 
 def test_a_repair_mends_what_was_found_and_ends_with_0(url: str) -> None:
     with Redis.from_url(url) as redis:
-        redis.delete("{g}:level:0:1", "{g}:ids:0", "{g}:state")
+        redis.delete("{g}:pools:0", "{g}:ids:1048576", "{g}:fleet")
         redis.hset("{g}:sessions", "s9", "rubbish")
         redis.expire("slta:fleets", 1000)
     done = audit("--store-url", url, "--repair", "--yes")
@@ -151,9 +151,9 @@ def test_a_repair_mends_what_was_found_and_ends_with_0(url: str) -> None:
 
 
 WOULD_SET_ASIDE = (
-    "g: a repair would set aside 2 of 6 sessions and 1 records of pools:\n"
-    "  session s0: its record is unreadable\n  session s9: no class has the number of its pool\n"
-    "  pool ghost: its record is unreadable\n"
+    "g: a repair would set aside 2 of 7 sessions and 1 records of pools:\n"
+    "  pool ghost: its record is unreadable, or no class has its number\n"
+    "  session s8: its record is unreadable\n  session s9: its pool nowhere has no record\n"
 )
 
 
@@ -162,8 +162,8 @@ def doubtful(url: str) -> Redis:
     """The store with a fleet of which a repair would set something aside."""
     redis: Redis
     with Redis.from_url(url, decode_responses=True) as redis:
-        redis.hset("{g}:sessions", mapping={"s0": "rubbish", "s9": f"{70 * 65536} 0 0 0 nowhere"})
-        redis.hset("{g}:pools", "ghost", "rubbish")
+        redis.hset("{g}:sessions", mapping={"s8": "rubbish", "s9": "nowhere 0 0 0 0 1 y"})
+        redis.hset("{g}:records", "ghost", "rubbish")
         return redis
 
 
@@ -176,7 +176,7 @@ def test_what_would_be_set_aside_is_listed_and_stays(url: str, doubtful: Redis, 
     assert done.stdout.startswith(WOULD_SET_ASIDE + "Repair the fleet? [y/N]: ")
     assert heard in done.stdout
     assert "repaired" not in done.stdout
-    assert doubtful.hget("{g}:sessions", "s0") == "rubbish"
+    assert doubtful.hget("{g}:sessions", "s8") == "rubbish"
     assert not doubtful.exists("{g}:aside")
 
 
@@ -186,31 +186,14 @@ def test_and_is_set_aside_where_somebody_does(url: str, doubtful: Redis, argumen
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(WOULD_SET_ASIDE)
     assert "  3 unusable records were moved to {g}:aside\n" in done.stdout
-    assert set(doubtful.hkeys("{g}:aside")) == {"session s0", "session s9", "pool ghost"}
-
-
-def test_what_was_set_aside_before_is_offered_and_put_back(url: str) -> None:
-    with Redis.from_url(url, decode_responses=True) as redis:
-        record = redis.hget("{g}:sessions", "s0")
-        redis.hdel("{g}:sessions", "s0")
-        redis.srem(f"{{g}}:ids:{record.split()[0]}", "s0")
-        audit("--store-url", url, "--repair")
-        redis.hset("{g}:aside", "session s0", record)
-        offered = "g: can be restored from {g}:aside:\n  session s0\n"
-        done = audit("--store-url", url, "--repair", answers="n\n")
-        assert (done.returncode, done.stdout.startswith(offered)) == (0, True)
-        assert "repaired" not in done.stdout
-        done = audit("--store-url", url, "--repair", answers="y\n")
-        assert (done.returncode, done.stdout.startswith(offered)) == (0, True)
-        assert redis.hget("{g}:sessions", "s0") == record
-        assert not redis.exists("{g}:aside")
+    assert set(doubtful.hkeys("{g}:aside")) == {"session s8", "session s9", "pool ghost"}
 
 
 def test_a_fleet_without_a_document_is_left_as_it_is(url: str) -> None:
     with Redis.from_url(url, decode_responses=True) as redis:
-        redis.delete("{g}:document", "{g}:cold")
+        redis.delete("{g}:document")
         done = audit("--store-url", url, "--repair", "--yes")
         assert done.returncode == 1
-        assert "document: is unreadable" in done.stdout or "state: cannot be read" in done.stdout
+        assert "  document: " in done.stdout
         assert redis.hlen("{g}:sessions") == 5
         assert not redis.exists("{g}:aside")

@@ -52,7 +52,7 @@ def test_while_slta_is_silent_a_placement_takes_the_timeout_until_the_breaker_op
     assert took == [1.0] * 5 + [0.0] * 5
 
 
-@each("codes", [("store_unavailable", "timeout"), ("disconnected", "overloaded"), ("unreachable", "repairing")])
+@each("codes", [("store_unavailable", "timeout"), ("disconnected", "overloaded"), ("unreachable", "recovering")])
 def test_several_fleets_and_attempts_take_one_timeout_together(codes: tuple[str, str]) -> None:
     scripted = Scripted(pools(), pools("b"), fleets=("a", "b"), timeout=1)
     answers = iter(codes)

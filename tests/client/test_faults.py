@@ -167,7 +167,7 @@ KINDS: tuple[Callable[[random.Random], Fault], ...] = (
     lambda _: Unsent(),
     lambda rng: Silence(applied=rng.random() < 0.5),
     lambda rng: Late(rng.uniform(0.0, 0.5)),
-    lambda rng: Answer(503, rng.choice(["store_unavailable", "outcome_unknown", "overloaded", "repairing"]), 1),
+    lambda rng: Answer(503, rng.choice(["store_unavailable", "outcome_unknown", "overloaded", "recovering"]), 1),
     lambda _: Answer(429, "rate_limited", 1),
     lambda rng: Answer(rng.choice([500, 502, 504]), "internal_error", close=rng.random() < 0.5),
 )

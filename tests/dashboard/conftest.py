@@ -36,8 +36,8 @@ class Calls(Counter[str]):
     def error(self, kind: str) -> None:
         self[f"error {kind}"] += 1
 
-    def not_replayed(self, reason: str, changes: int) -> None:
-        self[f"not replayed {reason}"] += changes
+    def not_restored(self, kind: str, reason: str, changes: int) -> None:
+        self[f"not restored {kind} {reason}"] += changes
 
     def sampled(self, outcome: str, count: int) -> None:
         self[f"sampled {outcome}"] += count

@@ -65,7 +65,7 @@ async def test_a_frame_shows_what_the_last_audit_found_in_its_fleet(watch: Watch
     stream = watch()
     assert (await frames(stream, 1))[0]["damage"] is None
     for total, first, shown in ((2, "the first", {"findings": 2, "first": "the first"}), (0, "", None)):
-        await store.audits.store(FLEET, "1:0", AuditResult(at=1.5, total=total, by="host/1", first=first))
+        await store.rebuilds.store(FLEET, "1:0", AuditResult(at=1.5, total=total, by="host/1", first=first))
         assert (await frames(stream, 2))[-1]["damage"] == shown
 
 

@@ -105,7 +105,7 @@ def test_a_container_with_tls_on_another_port_is_healthy(stack: Stack, tmp_path:
 
 def test_redis_refuses_who_has_no_password(stack: Stack) -> None:
     container = stack.containers("redis")[0]
-    answer = stack.engine.docker("exec", container, "redis-cli", "get", "{default}:state", check=False)
+    answer = stack.engine.docker("exec", container, "redis-cli", "hgetall", "{default}:fleet", check=False)
     assert "NOAUTH" in answer
     log = stack.redis_cli("operator", stack.secrets["OPERATOR_PASSWORD"], "acl", "log")
     assert "dispatcher" not in log, "the dispatcher asked for what it may not"

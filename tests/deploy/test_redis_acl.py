@@ -27,6 +27,7 @@ from slta.store._encoding import put_arguments
 from testbed.clusters import cluster
 from testbed.in_process import tick
 from testbed.servers import SERVERS, Server
+from tests.rawstate import poke
 from tests.store import fleets
 from tests.store.conftest import Calls
 from tests.store.fleets import LARGE, SMALL, pool_class
@@ -95,17 +96,17 @@ def spec(policy: str, capacity: int = 6) -> FleetSpec:
 
 
 async def repair(store: Store, dispatcher: Redis, policy: str) -> None:
-    """A repair that somebody asks for, then one that nobody does."""
-    compiled = put_arguments(spec(policy), "{}", None)
-    dispatcher.hset(f"{{{policy}}}:aside", "session aside", "rubbish")
-    await store.repairs.survey(policy, compiled)
-    await store.repairs.begin(policy, compiled, put_back=True)
-    await store.repairs.finish(policy)
-    dispatcher.hset(f"{{{policy}}}:cold", "suspect", "an error inside an operation")
+    """A comparison, and a rebuild of a fleet that is damaged in many ways."""
+    compiled, key = put_arguments(spec(policy), "{}", None), f"{{{policy}}}"
+    assert (await store.rebuilds.compare(policy, compiled))[0].sentences == []
+    dispatcher.hset(f"{key}:sessions", "rubbish", "rubbish")
+    dispatcher.delete(f"{key}:names", f"{key}:pools:0", f"{key}:used:1")
+    dispatcher.zadd(f"{key}:timers", {"nobody": 1})
+    dispatcher.zadd(f"{key}:leaving:1", {"1114111": 3})
+    poke(dispatcher, policy, suspect="an error inside an operation")
     assert await tick(store, policy)
-    await store.repairs.block(policy, "why")
-    await store.repairs.begin(policy, compiled, requested=False)
-    await store.repairs.finish(policy)
+    await store.rebuilds.block(policy, "why")
+    await store.rebuilds.rebuild(policy, compiled)
     assert not (await store.fleets.snapshot(policy)).suspect
 
 
@@ -147,10 +148,9 @@ async def test_everything_the_store_does_is_allowed(
     await store.pools.remove(policy, "moved")
     await store.pools.page(policy, None, 10)
     await store.fleets.snapshot(policy)
-    assert policy in await store.audits.census()
-    assert (await store.audits.inspect(policy)).sentences == []
-    assert await store.audits.server_keys() == []
-    await store.audits.configuration(policy)
+    assert policy in await store.rebuilds.census()
+    assert await store.rebuilds.server_keys() == []
+    assert await store.rebuilds.document(policy) == "{}"
     await repair(store, dispatcher, policy)
     await store.fleets.relist(policy)
     await store.fleets.repair_server_keys()
@@ -199,7 +199,7 @@ async def test_on_a_cluster_the_same_user_is_enough(tmp_path: Path) -> None:
             await tick(store, fleet)
         await store.check()
         assert store.shards == {"ready": 3}
-        assert await store.audits.census() == set(await store.fleets.names()) == set(fleets)
+        assert await store.rebuilds.census() == set(await store.fleets.names()) == set(fleets)
         assert await store.eviction()
         await store.close()
         assert observer.errors == []
@@ -210,9 +210,9 @@ REFUSED = [
     "FLUSHALL", "FLUSHDB", "CONFIG GET *", "CONFIG SET maxmemory 1", "DEBUG SLEEP 0", "EVAL return 0", "SCRIPT FLUSH",
     "KEYS *", "RANDOMKEY", "DBSIZE", "SHUTDOWN", "REPLICAOF no one", "ACL LIST", "ACL SETUSER x", "MONITOR",
     "FUNCTION DELETE x", "FUNCTION FLUSH", "FUNCTION DUMP", "FUNCTION KILL", "MODULE LIST", "CLIENT LIST",
-    "CLIENT KILL ID 1", "SAVE", "BGSAVE", "BGREWRITEAOF", "MIGRATE h 1 k 0 1", "RENAME {f}:a {f}:b",
-    "EXPIRE {f}:state 1", "PUBLISH c m", "SUBSCRIBE c", "SLOWLOG GET", "SWAPDB 0 1",
-    "COPY {f}:a {f}:b", "DUMP {f}:state", "SELECT 1",
+    "CLIENT KILL ID 1", "SAVE", "BGSAVE", "BGREWRITEAOF", "MIGRATE h 1 k 0 1",
+    "EXPIRE {f}:fleet 1", "PUBLISH c m", "SUBSCRIBE c", "SLOWLOG GET", "SWAPDB 0 1",
+    "COPY {f}:a {f}:b", "DUMP {f}:fleet", "SELECT 1",
 ]  # fmt: skip
 
 
@@ -225,7 +225,7 @@ def test_the_dispatcher_may_not(dispatcher: Redis, command: str) -> None:
         dispatcher.execute_command(*words)
 
 
-@pytest.mark.parametrize("key", ["other", "slta:fleets2", "fleet:state", "slta:"])
+@pytest.mark.parametrize("key", ["other", "slta:fleets2", "fleet:fleet", "slta:"])
 def test_the_dispatcher_may_not_touch_the_key(dispatcher: Redis, key: str) -> None:
     with pytest.raises(NoPermissionError):
         dispatcher.get(key)
@@ -240,7 +240,7 @@ end)"""
     try:
         for words in (["KEYS", "*"], ["FLUSHALL"], ["GET", "other"], ["CONFIG", "GET", "*"]):
             with pytest.raises(Exception, match=r"permission|NOPERM|not allowed from script"):
-                dispatcher.execute_command("FCALL", "intrude", 1, "{f}:state", *words)
+                dispatcher.execute_command("FCALL", "intrude", 1, "{f}:fleet", *words)
     finally:
         operator.function_delete("intruder")
 
@@ -251,7 +251,7 @@ def test_nobody_else_may_read(server: str, user: str | None) -> None:
         pytest.raises((NoPermissionError, AuthenticationError)),
         connect(server, user, "guess" if user else None) as client,
     ):
-        client.get("{f}:state")
+        client.get("{f}:fleet")
 
 
 def test_the_probe_may_ping(server: str) -> None:
@@ -260,7 +260,7 @@ def test_the_probe_may_ping(server: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["GET {f}:state", "FLUSHALL", "CONFIG SET maxmemory 1", "DEBUG SLEEP 0", "ACL LIST"]
+    "command", ["GET {f}:fleet", "FLUSHALL", "CONFIG SET maxmemory 1", "DEBUG SLEEP 0", "ACL LIST"]
 )
 def test_the_operator_may_not(operator: Redis, command: str) -> None:
     with pytest.raises(NoPermissionError):
@@ -285,10 +285,9 @@ def test_no_command_is_granted_that_the_store_does_not_use() -> None:
     granted = set(re.findall(r"\+(\S+)", line))
     store = Path(__file__).resolve().parents[2] / "service/slta/store"
     lua = "".join(file.read_text(encoding="utf-8") for file in (store / "lua").rglob("*.lua"))
-    python = "".join(file.read_text(encoding="utf-8") for file in store.rglob("*.py"))
-    called = " ".join(re.findall(r"redis\.p?call\(([^,)]*)", lua))
-    used = set(re.findall(r"'([A-Z]+)'", called)) | set(re.findall(r'_plain\(\s*"([A-Z]+)"', python))
-    calls = {"fcall", "fcall_ro", "function|load", "client|setinfo", "role", "info", "wait", "cluster|nodes"}
+    called = " ".join(re.findall(r"(?:redis\.p?call|commands\.send|scan)\(([^,)]*)", lua))
+    used = set(re.findall(r"'([A-Z]+)'", called))
+    calls = {"fcall", "fcall_ro", "function|load", "client|setinfo", "role", "info", "wait", "cluster|nodes", "scan"}
     assert granted == {word.lower() for word in used} | calls
 
 

@@ -44,7 +44,7 @@ def test_an_outage_of_the_store_ends_with_the_runbook(stack: Stack) -> None:
 
 
 def test_damage_ends_with_the_runbook_and_its_alert_soon_after(stack: Stack) -> None:
-    as_dispatcher, row = partial(stack.redis_cli, "dispatcher", stack.secrets["STORE_PASSWORD"]), "{default}:level:0:1"
+    as_dispatcher, row = partial(stack.redis_cli, "dispatcher", stack.secrets["STORE_PASSWORD"]), "{default}:used:0"
     as_dispatcher("setbit", row, "0", str(1 - int(as_dispatcher("getbit", row, "0").split()[-1])))
     stack.compose("restart", "redis")
     await_alert(stack, "SltaFleetDamaged", 1, 90)

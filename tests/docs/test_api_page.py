@@ -129,7 +129,7 @@ def test_how_much_one_change_of_pools_may_concern_is_stated() -> None:
 def test_the_page_states_how_many_sessions_end_at_a_time_and_when_none_does() -> None:
     text = " ".join(PAGE.prose.split())
     assert f"at most {constant_in_lua('sessions/leases', 'MAX_REAPED'):g} sessions" in text
-    assert f"in the first {constant_in_lua('state/fleet_time', 'fleet_time.HOLD') / 1e6:g} s after an outage" in text
+    assert f"in the first {constant_in_lua('state/fleet_time', 'HOLD') / 1e6:g} s after an outage" in text
 
 
 # Access

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from typing import Any
 
-from slta.core.policies import POLICIES
-from tests import rawstate
 from tests.docs.pages import ROOT, Page, alternatives, rows, words
 from tests.inventory import each
 
@@ -65,12 +62,3 @@ def test_a_path_in_the_service_that_the_page_names_exists() -> None:
     ]
     assert [path for path in named if not (SERVICE / path).exists()] == []
     assert len(named) > 20
-
-
-def test_the_fields_of_the_packed_state_are_those_that_the_audit_unpacks() -> None:
-    (block,) = PAGE.blocks("text")
-    named = {name: fields.split() for name, fields in re.findall(r"^(\S+(?: \S+)*)((?:  .*\n)+)", block, re.MULTILINE)}
-    policies = {name: fields.split() for name, fields in rawstate.POLICY_BLOCKS.items() if name in POLICIES}
-    texts = dict(zip(("classes", "intervals", "a type"), rawstate.TEXTS, strict=True))
-    shared = {"fleet": rawstate.FLEET_BLOCK, "types": rawstate.TYPES_BLOCK} | texts
-    assert named == {name: fields.split() for name, fields in shared.items()} | policies

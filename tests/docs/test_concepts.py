@@ -84,7 +84,7 @@ def test_the_swing_gap_between_five_and_nine_sessions() -> None:
 
 
 TERMS = """
-    dispatcher, tick, fleet time, epoch, suspect, adopt, replay, guard, unconfirmed, gone, holding time, lease, late,
+    dispatcher, tick, fleet time, epoch, suspect, adopt, restore, guard, unconfirmed, gone, holding time, lease, late,
     session type, placement gap, worth, threshold, token, shard, slot, repair, set aside, audit, finding,
     shed, scrape, follower, agent, event
 """

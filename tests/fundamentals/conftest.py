@@ -46,8 +46,13 @@ class Tiny:
         """The bits of a row for the two pools of a class: "01" is the second alone."""
         return "".join(str(self.service.redis.getbit(f"{{tiny}}:{row}", pool)) for pool in range(2))
 
+    def held(self, class_id: int) -> str:
+        """The sessions on the two pools of a class that are in service: "0-" is an empty one, and one that is not."""
+        scores = (self.service.redis.zscore(f"{{tiny}}:pools:{class_id}", 65536 * (16 + class_id) + k) for k in (0, 1))
+        return "".join("-" if score is None else str(int(score)) for score in scores)
+
     def number(self, field: str) -> str:
-        """A field of the fleet's state, which is one packed string."""
+        """A field of the fleet's state, or what follows from it."""
         return rawstate.fields(self.service.redis, "tiny")[field]
 
     def field(self, key: str, field: str) -> str | None:

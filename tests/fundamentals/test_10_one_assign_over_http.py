@@ -1,9 +1,9 @@
 """Chapter 10. One assign over HTTP.
 
-From here on the fleet is a running service, and its state is a handful of keys in Redis. A row has one bit for each
-pool of a class: `level:1:2` for the large pools (class number 1) that hold at least two sessions, `green:1` for those
-with a green token. There is only one row `yellow`, for yellow tokens are of one class: the one at rank r. A test reads
-a row from the left: "01" is the second pool alone.
+From here on the fleet is a running service, and its state is a handful of keys in Redis. `pools:1` is a sorted set of
+the large pools (class number 1) by their sessions; a row has one bit for each pool of a class: `green:1` for those with
+a green token. There is only one row `yellow`, for yellow tokens are of one class: the one at rank r. A test reads both
+from the left: "01" is the second pool alone.
 """
 
 from tests.fundamentals.conftest import Tiny
@@ -15,8 +15,8 @@ async def test_in_an_empty_fleet_the_pools_of_the_best_class_are_yellow(tiny: Ti
     assert (tiny.bits("green:0"), tiny.bits("green:1"), tiny.bits("yellow")) == ("00", "00", "11")
 
 
-async def test_an_assign_sets_one_bit_of_the_ledger_and_takes_the_token(tiny: Tiny) -> None:
-    assert (tiny.bits("level:1:1"), tiny.bits("yellow")) == ("00", "11")
+async def test_an_assign_counts_the_session_and_takes_the_token(tiny: Tiny) -> None:
+    assert (tiny.held(1), tiny.bits("yellow")) == ("00", "11")
 
     answer = await tiny.assign("s-1", draw=0.75)  # of two yellow pools number ⌊0.75 · 2⌋ = 1, counted from 0
 
@@ -31,15 +31,15 @@ async def test_an_assign_sets_one_bit_of_the_ledger_and_takes_the_token(tiny: Ti
         "lease_seconds": 21_600,
         "replayed": False,
     }
-    assert (tiny.bits("level:1:1"), tiny.bits("yellow")) == ("01", "10")
+    assert (tiny.held(1), tiny.bits("yellow")) == ("01", "10")
 
 
 async def test_the_session_is_written_down_in_three_places(tiny: Tiny) -> None:
     await tiny.assign("s-1", draw=0.75)
-    # The pool's number, 65,536 · class + bit; start and length of the lease in µs; the second in which it is over;
-    # and how it came there: to level 1, by a yellow token.
-    assert tiny.field("sessions", "s-1") == "65537 0 21600000000 21601 large-2 1y"
-    assert tiny.members("ids:65537") == {"s-1"}
+    # The pool; the number of its type; start and length of the lease in µs; the second in which it is over; and how it
+    # came there: to level 1, by a yellow token. A pool's number is 65,536 · (16 + class) + place.
+    assert tiny.field("sessions", "s-1") == "large-2 0 0 21600000000 21601 1 y"
+    assert tiny.members("ids:1114113") == {"s-1"}
     assert tiny.members("leases:21601") == {"s-1"}
 
 
@@ -57,14 +57,14 @@ async def test_a_pool_that_lost_a_session_is_green_and_comes_first(tiny: Tiny) -
     for k in range(1, 7):
         await tiny.assign(f"s-{k}")
     # Each small pool has one session, each large pool two, and r = 4 is (small, 2): the small pools are yellow.
-    assert (tiny.bits("level:0:1"), tiny.bits("level:1:2"), tiny.bits("yellow")) == ("11", "11", "11")
+    assert (tiny.held(0), tiny.held(1), tiny.bits("yellow")) == ("11", "22", "11")
 
     await tiny.post("complete", session_id="s-5")  # s-5 was the second session on large-1
-    assert (tiny.bits("level:1:2"), tiny.bits("green:1")) == ("01", "10")
+    assert (tiny.held(1), tiny.bits("green:1")) == ("12", "10")
 
     answer = await tiny.assign("s-7", draw=0.9)
     assert (answer.json()["pool_id"], answer.json()["token"]) == ("large-1", "green")
-    assert (tiny.bits("level:1:2"), tiny.bits("green:1")) == ("11", "00")
+    assert (tiny.held(1), tiny.bits("green:1")) == ("22", "00")
 
 
 async def test_the_state_says_the_same_in_the_paper_s_terms(tiny: Tiny) -> None:

@@ -13,10 +13,10 @@ async def test_a_session_that_nobody_renews_ends_and_its_place_is_free_again(tin
     assert tiny.members("leases:11") == {"s-1"}  # the first whole second after 10 s
 
     await tiny.seconds_pass(10)
-    assert (tiny.bits("level:1:1"), tiny.field("ended:0", "s-1")) == ("10", None)
+    assert (tiny.held(1), tiny.field("ended:0", "s-1")) == ("10", None)
 
     await tiny.seconds_pass(1)
-    assert (tiny.bits("level:1:1"), tiny.field("ended:0", "s-1")) == ("00", "expired large-1")
+    assert (tiny.held(1), tiny.field("ended:0", "s-1")) == ("00", "expired large-1")
     assert (tiny.field("sessions", "s-1"), tiny.members("leases:11")) == (None, set())
 
 

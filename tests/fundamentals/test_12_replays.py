@@ -39,7 +39,7 @@ async def test_the_id_of_a_session_that_has_ended_is_used_up(tiny: Tiny) -> None
     late = await tiny.assign("s-1")
 
     assert (late.status_code, late.json()["code"], late.json()["reason"]) == (409, "session_ended", "completed")
-    assert tiny.bits("level:1:1") == "00"
+    assert tiny.held(1) == "00"
 
 
 async def test_a_complete_that_overtakes_its_assign_keeps_the_session_from_being_placed(tiny: Tiny) -> None:

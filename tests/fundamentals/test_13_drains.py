@@ -1,16 +1,16 @@
 """Chapter 13. Drains.
 
-A pool that is to be repaired is drained: it keeps its sessions and gets no more. Its bits leave the rows, so utility,
-optimum, tokens and r speak of active pools only. Its sessions are still there, and are counted apart.
+A pool that is to be repaired is drained: it keeps its sessions and gets no more. It leaves the sorted set `pools` for
+`leaving`, and its token bits go, so utility, optimum, tokens and r speak of active pools only.
 """
 
 from tests.fundamentals.conftest import Tiny
 
 
-async def test_a_drained_pool_leaves_the_rows_and_keeps_its_sessions(tiny: Tiny) -> None:
+async def test_a_drained_pool_leaves_the_pools_in_service_and_keeps_its_sessions(tiny: Tiny) -> None:
     for k in range(1, 7):
         await tiny.assign(f"s-{k}")
-    assert (tiny.bits("active:1"), tiny.bits("level:1:1"), tiny.bits("level:1:2")) == ("11", "11", "11")
+    assert tiny.held(1) == "22"
     before = await tiny.state()
 
     answer = await tiny.post("pools/large-2/drain")
@@ -25,8 +25,8 @@ async def test_a_drained_pool_leaves_the_rows_and_keeps_its_sessions(tiny: Tiny)
         "labels": {},
         "drain": None,
     }
-    assert (tiny.bits("active:1"), tiny.bits("level:1:1"), tiny.bits("level:1:2")) == ("10", "10", "10")
-    assert len(tiny.members("ids:65537")) == 2
+    assert tiny.held(1) == "2-"
+    assert len(tiny.members("ids:1114113")) == 2
     after = await tiny.state()
     assert after["sessions"] == {"active": 4, "draining": 2}
     assert before["utility"] - after["utility"] == 5 + 3
@@ -50,20 +50,20 @@ async def test_its_sessions_end_as_any_others_and_then_it_can_be_removed(tiny: T
     assert tiny.bits("used:1") == "01"
 
 
-async def test_a_pool_that_returns_brings_its_sessions_back_into_the_rows(tiny: Tiny) -> None:
+async def test_a_pool_that_returns_brings_its_sessions_back(tiny: Tiny) -> None:
     await tiny.assign("s-1", draw=0.75)
-    before = tiny.bits("level:1:1")
+    before = tiny.held(1)
     await tiny.post("pools/large-2/drain")
-    assert (before, tiny.bits("level:1:1")) == ("01", "00")
+    assert (before, tiny.held(1)) == ("01", "0-")
 
     answer = await tiny.post("pools/large-2/undrain")
 
     assert answer.json()["status"] == "active"
-    assert (tiny.bits("active:1"), tiny.bits("level:1:1")) == ("11", "01")
+    assert tiny.held(1) == "01"
 
 
 async def test_a_failed_pool_loses_its_sessions_too(tiny: Tiny) -> None:
     await tiny.assign("s-1", draw=0.75)
     answer = await tiny.post("pools/large-2/fail")
     assert (answer.json()["status"], answer.json()["ended_session_ids"]) == ("failed", ["s-1"])
-    assert (tiny.field("ended:0", "s-1"), tiny.bits("level:1:1")) == ("failed large-2", "00")
+    assert (tiny.field("ended:0", "s-1"), tiny.held(1)) == ("failed large-2", "0-")

@@ -132,7 +132,7 @@ async def test_a_call_that_is_refused_is_repeated_whole(new: New, refusal: Any) 
 
 
 @pytest.mark.parametrize(
-    "code", ["outcome_unknown", "store_unavailable", "repairing", "overloaded", "fleet_damaged", "unknown_fleet"]
+    "code", ["outcome_unknown", "store_unavailable", "recovering", "overloaded", "fleet_damaged", "unknown_fleet"]
 )
 async def test_an_outcome_that_is_not_final_is_repeated_alone(new: New, code: str) -> None:
     operations = [{"complete": {"session_id": "a"}}, {"complete": {"session_id": "b"}}]

@@ -9,12 +9,9 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import slta.store
-from slta.store.library import LAYERS, LUA_POLICIES
+from slta.store.library import LAYERS
 
 FOLDER = Path(slta.store.__file__).parent / "lua"
-NEXT = FOLDER.with_name("lua_next")
-CALLED = {"policies.call": {file.name.removesuffix(".lua") for file in LUA_POLICIES.values()}}
-"""Files whose functions a function calls that looks them up by name."""
 _NO_CODE = re.compile(r"'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|--[^\n]*")
 _USE = re.compile(r"(?<![\w.:])(\w+)\.(\w+)")
 _WHOLE = re.compile(r"(?<![\w.:])(\w+)\b(?!\.\w|\s*=[^=])")
@@ -35,10 +32,6 @@ def graph(files: Mapping[str, tuple[str, str]]) -> dict[str, set[str]]:
     for name, (_, code) in files.items():
         uses = [(module, field) for module, field in _USE.findall(code) if module in files]
         found[name] = {module for module, _ in uses} - {name}
-    for function, called in CALLED.items():
-        module, _, field = function.partition(".")
-        if f"function {module}.{field}(" in files[module][1]:
-            found[module] |= called & files.keys()
     return found
 
 
@@ -76,4 +69,4 @@ def _circle(edges: Graph) -> Iterable[str]:
 
 
 if __name__ == "__main__":
-    sys.exit("\n".join([*faults(sources()), *faults(sources(NEXT))]) or None)
+    sys.exit("\n".join(faults(sources())) or None)

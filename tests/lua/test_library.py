@@ -11,23 +11,21 @@ from pathlib import Path
 import pytest
 
 import slta.store
-from slta.store._failover.facts import PoolFact
 from slta.store._outcomes import REFUSALS, RESULTS, SESSION_REFUSALS
 from slta.store.library import assemble
-from slta.store.operations import ARGUMENTS, FACTS, OPERATIONS, encode, lua_preludes
+from slta.store.operations import ARGUMENTS, OPERATIONS, encode, lua_preludes
 from slta.store.pool_arguments import PoolArguments
 from testbed.servers import SERVERS, own_server
 from tests.inventory import each
 
 FOLDER = Path(slta.store.__file__).parent / "lua"
 FILES = sorted(FOLDER.rglob("*.lua"))
-NEXT = FOLDER.with_name("lua_next")
 COLUMNS = 120
 OS = ("date", "difftime", "execute", "exit", "getenv", "remove", "rename", "setlocale", "time", "tmpname")
 NOT_IN_REDIS = ("debug", "dofile", "io", "loadfile", "module", "package", "print", "require", *(f"os.{f}" for f in OS))
 
 
-@each("file", [*FILES, *sorted(NEXT.rglob("*.lua"))])
+@each("file", FILES)
 def test_lines_have_at_most_120_columns(file: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines()
 
@@ -44,8 +42,7 @@ def test_every_file_is_part_of_the_library_once() -> None:
 
 
 @pytest.mark.needs("luacheck")
-@pytest.mark.parametrize("folder", [FOLDER, NEXT], ids=["lua", "lua_next"])
-def test_no_name_is_undefined_or_unused(folder: Path) -> None:
+def test_no_name_is_undefined_or_unused() -> None:
     """Servers detect an undefined name only when the line runs, and an unused one never."""
     known = [
         "--std",
@@ -58,22 +55,20 @@ def test_no_name_is_undefined_or_unused(folder: Path) -> None:
         "cmsgpack",
         "constants",
         "--globals",
-        *(file.stem for file in folder.rglob("*.lua")),
+        *(file.stem for file in FILES),
     ]
-    command = ["luacheck", "--no-config", "--no-color", "--quiet", *known, "--", str(folder)]
+    command = ["luacheck", "--no-config", "--no-color", "--quiet", *known, "--", str(FOLDER)]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert found.returncode == 0, found.stdout + found.stderr
 
 
-@pytest.mark.parametrize("folder", [FOLDER, NEXT], ids=["lua", "lua_next"])
-def test_every_function_of_a_module_is_called_somewhere(folder: Path) -> None:
+def test_every_function_of_a_module_is_called_somewhere() -> None:
     """Luacheck ignores table fields. Policy functions are called by name, so only names are compared."""
-    code = {file.stem: re.sub(r"--[^\n]*", "", file.read_text(encoding="utf-8")) for file in folder.rglob("*.lua")}
+    code = {file.stem: re.sub(r"--[^\n]*", "", file.read_text(encoding="utf-8")) for file in FILES}
     code["preludes"] = lua_preludes()
 
-    batched = {row.function for row in [*OPERATIONS.values(), *FACTS.values()]}
-    assert set(uncalled(code)) <= batched
+    assert set(uncalled(code)) <= {row.function for row in OPERATIONS.values()}
 
 
 def uncalled(code: Mapping[str, str]) -> list[str]:
@@ -91,23 +86,22 @@ def test_lua_reads_no_argument_that_the_table_lacks_and_the_table_has_each_funct
     names = {"clock"}.union(*ARGUMENTS.values())
 
     assert set(re.findall(r"\bgiven\.(\w+)", code)) <= names
-    assert set(re.findall(r"^register(?:_of_pool)?\('(\w+)'", code, re.MULTILINE)) == ARGUMENTS.keys()
+    assert set(re.findall(r"^register(?:_of_pool|_read)?\('(\w+)'", code, re.MULTILINE)) == ARGUMENTS.keys()
     assert ARGUMENTS["add_pools"]["pools"] == ["rows", *PoolArguments._fields]
-    assert ARGUMENTS["replay_pools"]["facts"] == ["rows", *PoolFact._fields]
 
 
 def test_a_call_with_other_arguments_than_the_table_has_is_refused() -> None:
-    with pytest.raises(TypeError, match="argument patience of the Lua function repair is missing"):
-        encode("repair", {"work": 1})
+    with pytest.raises(TypeError, match="argument run of the Lua function rebuild is missing"):
+        encode("rebuild", {"work": 1})
     with pytest.raises(TypeError, match="the Lua function tick has no argument share"):
         encode("tick", {"share": True})
 
 
 PARENTHESES = r"\((?:[^()]|{})*\)"
-CALLS = r"\b(?:redis\.p?call|rows\.call|write_changes|write_buffer\.send)"
+CALLS = r"\b(?:redis\.p?call|commands\.send|scan|wrong)"
 COMMAND = re.compile(CALLS + PARENTHESES.format(PARENTHESES.format(PARENTHESES.format("$.^"))))
-NOT_OUTCOMES = {"DONE", "HSET"}
-"""The outcome of an event, and a command in a comparison."""
+NOT_OUTCOMES = {"DONE"}
+"""The outcome of an event."""
 
 
 def outcomes(code: str) -> set[str]:
@@ -135,5 +129,5 @@ def test_the_library_loads_and_registers_its_functions(name: str) -> None:
     described = dict(zip(library[::2], library[1::2], strict=True))
     functions = {dict(zip(words[::2], words[1::2], strict=True))["name"] for words in described["functions"]}
     text = (FOLDER / "library/library.lua").read_text(encoding="utf-8")
-    registered = re.findall(r"^register(?:_of_pool)?\('(\w+)'", text, re.MULTILINE)
+    registered = re.findall(r"^register(?:_of_pool|_read)?\('(\w+)'", text, re.MULTILINE)
     assert functions == {f"slta_{digest}_{function}" for function in registered}

@@ -115,7 +115,7 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics, serve
     await measured(store, server)
     metrics.error("timeout")
     result = AuditResult(at=1, total=0, by="host/1", first="")
-    await store.audits.store("f", "1:0", result)
+    await store.rebuilds.store("f", "1:0", result)
     for fleet, seconds in {"wanted": 0, "withheld": 600}.items():
         costs = {name: {"cost": 1, "lead_seconds": 0} for name in ("small", "large")}
         scale = {"budget": 9, "hold_seconds": seconds, "classes": costs}
@@ -329,7 +329,7 @@ async def test_a_fleet_that_was_deleted_meanwhile_is_skipped(store: Store, metri
 
 async def test_an_unreadable_document_is_skipped_and_logged_once(store: Store, metrics: Metrics, server: str) -> None:
     with Redis.from_url(server) as redis, capture_logs() as logged:
-        redis.set("{f}:document", "{")
+        redis.hset("{f}:document", "text", "{")
         for _ in range(2):
             found = series(await exposition(metrics, store))
     assert {dict(labels).get("fleet") for _, labels in found} == {"none", None}

@@ -21,6 +21,7 @@ from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.store import Store
 from testbed.in_process import TINY
 from testbed.servers import SERVERS, running_server
+from tests import rawstate
 from tests.audit import violations
 from tests.expositions import scrape
 from tests.runtime.conftest import Opening, dispatching
@@ -79,8 +80,8 @@ def log(store: Store, capsys: pytest.CaptureFixture[str]) -> Log:
     return Log(capsys, store)
 
 
-async def test_a_fleet_that_lost_its_fields_is_whole(store: Store, redis: Redis, blocked: Shown, log: Log) -> None:
-    redis.delete("{f}:cold")
+async def test_a_fleet_that_lost_its_state_is_whole(store: Store, redis: Redis, blocked: Shown, log: Log) -> None:
+    redis.delete("{f}:fleet")
     await log.until("fleet_repaired")
     assert redis.hlen("{f}:sessions") == SESSIONS
     assert len((await store.pools.page("f", None, 100)).pools) == 16
@@ -110,14 +111,17 @@ def test_each_change_of_whether_a_repair_is_blocked_is_shown_once() -> None:
 
 
 @pytest.mark.slow
-async def test_one_that_lost_its_document_too_is_blocked(store: Store, redis: Redis, blocked: Shown, log: Log) -> None:
-    redis.delete("{f}:cold", "{f}:document")
+async def test_a_suspect_one_without_a_document_is_blocked_until_it_has_one(
+    store: Store, redis: Redis, blocked: Shown, log: Log
+) -> None:
+    redis.delete("{f}:document")
+    rawstate.poke(redis, "f", suspect="an error inside an operation")
     assert "its document is missing or unreadable" in await log.until("repair_blocked")
     assert 'slta_repair_blocked{fleet="f"} 1.0' in await blocked()
     assert (await store.sessions.complete("f", "s1")).outcome == "completed"
     assert redis.hlen("{f}:sessions") == SESSIONS - 1
-    redis.set("{f}:document", redis.get("{g}:document"))
-    redis.hset("{f}:repair", "claimed", "1")
+    redis.copy("{g}:document", "{f}:document")
+    redis.function_flush()  # else a minute later
     await log.until("fleet_repaired")
     assert violations(redis, "f") == []
     while 'slta_repair_blocked{fleet="f"} 0.0' not in await blocked():
@@ -132,8 +136,8 @@ async def test_one_that_lost_its_document_only_is_blocked(store: Store, redis: R
 
 @pytest.mark.slow
 async def test_what_is_set_aside_is_logged_by_name(store: Store, redis: Redis, blocked: Shown, log: Log) -> None:
-    redis.hset("{f}:pools", "ghost", "rubbish")
-    redis.hset("{f}:cold", "suspect", "an error inside an operation")
+    redis.hset("{f}:records", "ghost", "rubbish")
+    rawstate.poke(redis, "f", suspect="an error inside an operation")
     said = await log.until("fleet_repaired")
     assert "records_set_aside" in said
     assert "ghost" in said

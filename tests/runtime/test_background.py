@@ -15,7 +15,6 @@ import pytest
 from prometheus_client import generate_latest
 from redis import Redis
 
-from slta.audit import repair
 from slta.auth.keys import Access, generate_key
 from slta.fleet_file import Specs, load_yaml
 from slta.fleet_file.applying import apply_file
@@ -23,7 +22,7 @@ from slta.metrics import Metrics
 from slta.models.errors import InvalidFleetError, SessionTypeInUseError
 from slta.runtime import background, tick_loop, vanished_fleets
 from slta.runtime.background import _every_second
-from slta.store import Store, StoreSettings, put_arguments
+from slta.store import Store, StoreSettings
 from slta.store.fleets import Fleets
 from testbed.awaiting import eventually
 from tests import rawstate
@@ -73,7 +72,8 @@ def ticked(redis: Redis, fleet: str) -> bool:
 
 async def test_a_fleet_that_fails_delays_no_other(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tick_loop, "MAX_CONCURRENT_CALLS", 1)
-    rawstate.poke(redis, "a", policy="not-yet")
+    redis.hset("{a}:tables", "policy", "not-yet")
+    rawstate.poke(redis, "a", tables=1)
     async with dispatching(store):
         await until_ticked(store, redis, "b")
     assert not ticked(redis, "a")
@@ -285,19 +285,4 @@ async def test_a_file_that_learned_curves_forbid_is_told_with_its_name_and_what_
     path.write_text(TYPED_FILE.replace("capacity", "curve: learned, capacity", 1) % "large")
     with pytest.raises(InvalidFleetError, match=f"^{path}: fleet t: utility_unit: .*{background.START_WITHOUT}$"):
         async with dispatching(store, file=load_yaml(path)):
-            pass
-
-
-async def test_a_file_is_applied_after_the_repair_that_is_under_way(
-    store: Store, tmp_path: Path, quick_rounds: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(repair, "TAKEOVER_SECONDS", 0.5)
-    path = tmp_path / "t.yaml"
-    path.write_text(TYPED_FILE % "small")
-    await apply_file(store, Specs(), load_yaml(path))
-    document = await store.repairs.document("t")
-    await store.repairs.begin("t", put_arguments(await Specs().of(document), document, None))
-    path.write_text(TYPED_FILE % "large")
-    async with dispatching(store, file=load_yaml(path)):
-        while await store.repairs.document("t") == document:
             pass

@@ -45,7 +45,7 @@ def audits_of(store: Store, told: list[Sequence[Findings]] | None = None) -> Sel
 
 def damage(redis: Redis, *fleets: str) -> None:
     for fleet in fleets:
-        redis.setbit(f"{{{fleet}}}:level:0:1", 0, 1)
+        redis.zincrby(f"{{{fleet}}}:pools:0", 1, "1048576")
 
 
 async def result(store: Store, fleet: str) -> AuditResult | None:
@@ -78,7 +78,7 @@ async def test_dispatchers_audit_a_fleet_once_and_after_repair(store: Store, red
             await until_found(store, f=False, g=True)
     assert await result(store, "g") == other
     assert sorted(entry["fleet"] for entry in logged if entry["event"] == "damage_found") == ["f", "g"]
-    assert redis.getbit("{g}:level:0:1", 0) == 1
+    assert redis.zscore("{g}:pools:0", "1048576") == 1
 
 
 async def test_audits_are_claimed_while_none_is_queued(store: Store) -> None:
@@ -134,12 +134,6 @@ async def test_what_an_audit_could_not_check_is_logged(store: Store, monkeypatch
     with capture_logs() as logged:
         await audits.round()
     assert [(line["event"], line.get("unchecked")) for line in logged] == [("audit_incomplete", found.unchecked)]
-
-
-async def test_an_audit_by_hand_claims_nothing(store: Store, redis: Redis) -> None:
-    before = redis.hkeys("{f}:cold")
-    await audit_all(store, Specs())
-    assert redis.hkeys("{f}:cold") == before
 
 
 async def test_keys_of_no_listed_fleet_are_audited_by_each_dispatcher_and_seldom(store: Store, redis: Redis) -> None:

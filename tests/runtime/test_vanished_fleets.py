@@ -122,7 +122,7 @@ async def test_a_fleet_whose_keys_were_evicted_vanishes(
 
 
 async def test_one_that_lost_its_state_alone_is_repaired_and_does_not_vanish(watched: Watched, redis: Redis) -> None:
-    redis.unlink("{a}:state")
+    redis.unlink("{a}:fleet")
     assert await watched.rounds() == 0
 
 
@@ -159,7 +159,7 @@ async def test_a_relist_adds_no_deleted_fleet(store: Store, redis: Redis, monkey
     assert await store.fleets.names() == ["b"]
 
 
-@pytest.mark.parametrize("left", ["{a}:sessions", "{a}:pools", "{a}:used:0"])
+@pytest.mark.parametrize("left", ["{a}:sessions", "{a}:records", "{a}:used:0"])
 async def test_a_fleet_never_ticked_vanishes_too(watched: Watched, store: Store, redis: Redis, left: str) -> None:
     redis.unlink(*(key for key in keys_of(redis, "a") if key != left))
     assert await Watched(store).rounds() == 1

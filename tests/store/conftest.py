@@ -19,13 +19,9 @@ from testbed.sentinels import Group, group
 from testbed.servers import SERVERS, Server, own_server
 from testbed.stores import connect_as_text, running_store
 from tests.audit import violations
-from tests.store import next_library
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
 
 Clock = StatedClock
-
-if next_library.IS_NEXT:  # `make test-next`: the tests of `on_next.txt`
-    next_library.install()
 
 
 @dataclass
@@ -34,7 +30,7 @@ class Calls:
 
     functions: list[tuple[str, int]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    lost: Counter[str] = field(default_factory=Counter)
+    lost: Counter[tuple[str, str]] = field(default_factory=Counter)
     samples: Counter[str] = field(default_factory=Counter)
 
     def call(self, function: str, seconds: float, operations: int) -> None:  # noqa: ARG002
@@ -43,8 +39,8 @@ class Calls:
     def error(self, kind: str) -> None:
         self.errors.append(kind)
 
-    def not_replayed(self, reason: str, changes: int) -> None:
-        self.lost[reason] += changes
+    def not_restored(self, kind: str, reason: str, changes: int) -> None:
+        self.lost[kind, reason] += changes
 
     def sampled(self, outcome: str, count: int) -> None:
         self.samples[outcome] += count
@@ -94,7 +90,7 @@ def redis(server: str) -> Iterator[Redis]:
         client.flushall()
         yield client
         for fleet in client.smembers(FLEETS_KEY):
-            if client.exists(f"{{{fleet}}}:state", f"{{{fleet}}}:fleet"):
+            if client.exists(f"{{{fleet}}}:fleet"):
                 assert violations(client, fleet) == []
 
 

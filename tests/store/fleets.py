@@ -21,7 +21,7 @@ from slta.core.scaling.settings import ClassScale, Scale
 from slta.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
-from slta.models import Pool, PoolSpec, errors
+from slta.models import Pool, PoolSpec, Repaired, errors
 from slta.store import Store
 from slta.store._batching.batcher import MAX_BATCH
 from slta.store._encoding import put_arguments
@@ -78,10 +78,15 @@ async def apply(store: Store, body: Mapping[str, object], name: str = FLEET) -> 
     await apply_fleet(store, Specs(), name, parse_document(json.dumps(body)))
 
 
-async def repair(store: Store, fleet: FleetSpec) -> None:
+async def findings(store: Store, fleet: FleetSpec) -> list[str]:
+    """What an audit finds in a fleet that `create` has made."""
+    found, _ = await store.rebuilds.compare(FLEET, put_arguments(fleet, "{}", None))
+    return found.sentences
+
+
+async def repair(store: Store, fleet: FleetSpec) -> Repaired:
     """What an operator does about a fleet that `create` has made."""
-    await store.repairs.begin(FLEET, put_arguments(fleet, "{}", None))
-    await store.repairs.finish(FLEET)
+    return await store.rebuilds.rebuild(FLEET, put_arguments(fleet, "{}", None))
 
 
 async def repair_by_itself(store: Store, fleet: FleetSpec) -> None:
@@ -89,8 +94,7 @@ async def repair_by_itself(store: Store, fleet: FleetSpec) -> None:
     suspect = await tick(store, FLEET)
     assert suspect
     assert suspect.ours
-    await store.repairs.begin(FLEET, put_arguments(fleet, "{}", None), requested=False)
-    await store.repairs.finish(FLEET)
+    await repair(store, fleet)
 
 
 async def place(store: Store, count: int, prefix: str = "s", name: str = FLEET) -> dict[str, str]:

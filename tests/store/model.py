@@ -2,7 +2,7 @@
 
 Operations are drawn, the specification (and the naive one) says what must happen, the store is sent the same
 operations in batches of random size, and every outcome, r, threshold and count is compared. Time passes: leases end,
-ids are forgotten, facts are replayed. Where the policy takes session types, half of the fleets have some.
+ids are forgotten. Where the policy takes session types, half of the fleets have some.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from redis import Redis
 from slta.core.policies import Policy
 from slta.store.library import Library
 from tests.audit import violations
-from tests.store import next_library
 from tests.store.model_fleet import FLEET
-from tests.store.model_replays import Replays
+from tests.store.model_pools import Pools
 
 
-class World(Replays):
+class World(Pools):
     """One fleet under random operations."""
 
     def __init__(
@@ -32,9 +31,7 @@ class World(Replays):
                 self.add_pool(i)
 
     def let_time_pass(self) -> None:
-        """A replay at times, a lease or more that end, or ids that are forgotten."""
-        if self.time_rng.random() < 0.2 and not next_library.IS_NEXT:
-            self.replay()
+        """A lease or more that end, or ids that are forgotten."""
         self.let_leases_end()
         if self.time_rng.random() < 0.15:
             self.grow_old()
@@ -77,15 +74,10 @@ class World(Replays):
     def audit(self) -> None:
         """Both audits find nothing, and each session's record says how it came to its pool."""
         assert violations(self.redis, FLEET) == []
-        part, cursor = "" if next_library.IS_NEXT else None, ""
-        while part != "":
-            _, part, cursor, found, *_ = self.run("audit", part or "", cursor, 1000)
-            assert found == []
+        self.compare()
         records = self.redis.hgetall(f"{{{FLEET}}}:sessions")
-        placed = {str(session): str(record).split()[5:] for session, record in records.items()}
-        if next_library.IS_NEXT:
-            placed = {session: [(level + token).rstrip("-")] for session, (level, token) in placed.items()}
-        assert {session: how[0] for session, how in placed.items()} == self.placed
+        placed = {str(session): "".join(str(record).split()[5:]).rstrip("-") for session, record in records.items()}
+        assert placed == self.placed
 
 
 def worlds(

@@ -98,8 +98,6 @@ class Fleet:
         self.report_rng = random.Random(f"report {seed}")
         self.drain_rng = random.Random(f"drain {seed}")
         self.time_rng = random.Random(f"time {seed}")
-        self.answered: set[str] = set()
-        """Ids that were told to be unknown while facts might still have been replayed."""
         self.known: list[str] = []
         """Ids of sessions that lived."""
         self.draw_classes()
@@ -172,7 +170,7 @@ class Fleet:
             self.naive.reorder(self._naive_order())
             self.naive._settle()
         after = rawstate.fields(self.redis, FLEET)
-        for name in ("utilities_version", "utility", "optimum", "sessions"):
+        for name in ("utilities_version", "utility", "sessions"):
             assert after[name] == before[name]
         if after["utilities"] != before["utilities"]:  # the tables, including the order
             self.sums = {source: [0.0, 0.0, 0.0] for source in self.sums}
@@ -201,7 +199,7 @@ class Fleet:
         self.configure()
 
     def _put(self) -> list[Any]:
-        return self.change("put", "", *encode("begin_survey", put_arguments(self.spec_of_fleet, "{}", None)))
+        return self.change("put", "", *encode("begin_compare", put_arguments(self.spec_of_fleet, "{}", None)))
 
     def _naive_order(self) -> naive.Order:
         sessions = Fraction(self.order.sessions) if isinstance(self.order, Index) else Fraction(1)
@@ -238,10 +236,19 @@ class Fleet:
 
     def run(self, function: str, *arguments: Any) -> list[Any]:
         assert function == "batch" or not self.pending, "what is expected of a batch is true for a moment only"
-        name, key = f"slta_{self.digest}_{function}", f"{{{FLEET}}}:state"
+        name, key = f"slta_{self.digest}_{function}", f"{{{FLEET}}}:fleet"
         self.now += CALL
         reply: list[Any] = self.redis.execute_command("FCALL", name, 1, key, str(self.now), *arguments)
         return reply[:-2]  # without incarnation and revision
+
+    def compare(self) -> None:
+        """The library's own comparison finds nothing."""
+        arguments = encode("begin_compare", put_arguments(self.spec_of_fleet, "{}", None))
+        found = self.run("begin_compare", *arguments)
+        while not found[2]:
+            found = self.run("compare", found[1], 1000)
+            assert found[3] == []
+        assert (found[3], found[10]) == ([], "")
 
     def change(self, function: str, *arguments: Any) -> list[Any]:
         """The same of a change of which there is an event."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from unittest.mock import ANY
 
-from tests.store import next_library
 from tests.store.model_fleet import LONG_LEASE, SHORT_LEASE, Pool
 from tests.store.model_placements import Placements
 
@@ -59,13 +58,12 @@ class Pools(Placements):
         doubted = pool.lease_seconds and any(
             p.liveness == "unconfirmed" and p.pool_class == pool.pool_class for p in self.pools
         )
-        if next_library.IS_NEXT:  # a pool is unconfirmed only in service
-            if pool.status == "draining" and pool.liveness == "unconfirmed":
-                self._doubt_no_more(pool)
-                pool.liveness = "lost"
-            doubted = doubted and pool.status == "active"
-            if before == "draining" and pool.liveness == "lost" and doubted:
-                before = "failed"
+        if pool.status == "draining" and pool.liveness == "unconfirmed":  # it is so only in service
+            self._doubt_no_more(pool)
+            pool.liveness = "lost"
+        doubted = doubted and pool.status == "active"
+        if before == "draining" and pool.liveness == "lost" and doubted:
+            before = "failed"
         if before == "failed" and pool.status != "failed":
             pool.liveness = "unconfirmed" if doubted else "alive"
             if doubted:
@@ -219,3 +217,7 @@ class Pools(Placements):
         for pool in losing:
             pool.liveness = "lost"
         self.refresh(*losing)
+
+    def is_calm(self) -> bool:
+        """Whether no pool waits for its own time."""
+        return all(pool.liveness == "alive" and pool.lease_seconds != SHORT_LEASE for pool in self.pools)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from slta.store.library import REPLAY_SECONDS
 from slta.store.sessions import type_option
 from tests import rawstate
 from tests.store.model_fleet import FLEET, UNKNOWN_STAY, Fleet, Pool
@@ -60,11 +59,8 @@ class Sessions(Fleet):
         while self.run("tick", "")[1]:
             pass
         self.stay = int(rawstate.fields(self.redis, FLEET)["mean_stay"]) or UNKNOWN_STAY
-        since = self.terms.since
         for session in self.terms.tick(self.now - self.began):
             self._end(session, "expired")
-        if self.terms.since != since and not self._may_replay():
-            self.answered.clear()
 
     def use_id(self) -> None:
         """A call about a session that lives, has lived, or is unknown."""
@@ -78,7 +74,6 @@ class Sessions(Fleet):
             self._queue("renew", session, word, "", "")
             there = [*self._place_of(session), *self.terms.restart(session, word, now), ""] if pool else []
             self.expected.append(["RENEWED", *there] if pool else ["EXPIRED"] if ended else ["UNKNOWN"])
-            self._answer(session, self.expected[-1][0])
         elif act == "complete" and not pool:
             options = self.time_rng.choice(["", "unmarked"])
             self._queue("complete", session, "", "", options)
@@ -86,9 +81,7 @@ class Sessions(Fleet):
                 self.expected.append(ended)
             else:
                 self.expected.append(["UNMARKED" if options else "UNKNOWN"])
-                if options:
-                    self._answer(session, "UNKNOWN")
-                else:
+                if not options:
                     self.terms.bury(session, now)
         elif act != "complete" and (pool or ended):
             touch = act.removeprefix("assign")
@@ -112,15 +105,6 @@ class Sessions(Fleet):
         else:
             self._end(session, "reported_ended")
             self.expected.append(["ENDED_NOW"])
-
-    def _answer(self, session: str, word: str) -> None:
-        """Who was told that an id is unknown is not contradicted by a replay, for 300 s after one."""
-        if word == "UNKNOWN" and self._may_replay():
-            self.answered.add(session)
-
-    def _may_replay(self) -> bool:
-        until = self.terms.held_until
-        return until > 0 and self._batch_time() < until + REPLAY_SECONDS * SECOND
 
     def _some_id(self) -> str:
         refused = list(self.terms.refused)[-9:]

@@ -37,7 +37,7 @@ async def test_a_fleet_file_is_applied_again_where_no_document_can_be_read(
     applied = await apply_file(store, Specs(), loaded)
     assert applied
     key = f"{{{FLEET}}}:document"
-    redis.delete(key) if damage is None else redis.set(key, damage)
+    redis.delete(key) if damage is None else redis.hset(key, "text", damage)
     assert await apply_file(store, Specs(), loaded)
     assert (await store.fleets.config(loaded.name))[0] == applied.document
     assert await apply_file(store, Specs(), loaded) is None

@@ -9,10 +9,8 @@ from redis import Redis
 
 from slta.models import AlreadyEnded, Completed, LabelledPlacement, PoolSpec, errors
 from slta.store import Store
-from slta.store._encoding import put_arguments
 from tests.store.conftest import Calls, Clock
-from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, field, place, spec, unchanged
-from tests.store.next_library import of_the_present_store
+from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, findings, place, repair, spec, unchanged
 from tests.store.test_reports import observing, report
 
 ADDRESS, LABELS = "10.0.0.7:8080", {"zone": "a", "rack": "é"}
@@ -52,20 +50,6 @@ async def test_attributes_follow_a_pool_to_its_class_and_go_with_it(store: Store
     assert redis.exists(f"{{{FLEET}}}:addresses", f"{{{FLEET}}}:labels") == 0
     await store.pools.add(FLEET, [PoolSpec("small-0", "small")])
     assert await attributes(store) == (None, {})
-
-
-@of_the_present_store
-async def test_a_change_while_sessions_live_renews_no_row_and_no_name(store: Store, one: None, redis: Redis) -> None:
-    await place(store, 3)
-    before = everything(redis)
-    names = field(redis, "pool_list")
-    await store.pools.move(FLEET, PoolSpec("small-0", "small", "10.9.9.9:80"))
-    after = everything(redis)
-    assert {key.split(":", 1)[1] for key in before | after if before.get(key) != after.get(key)} == {
-        "state",
-        "addresses",
-    }
-    assert field(redis, "pool_list") == names
 
 
 async def test_an_assign_after_a_change_has_the_new_address(store: Store, one: None) -> None:
@@ -212,25 +196,23 @@ async def test_an_unmarked_complete_ends_a_live_session(store: Store, one: None)
 EVERY_CHARACTER = "".join(map(chr, range(0x21, 0x7F))).replace(",", "")
 
 
-@of_the_present_store
 async def test_the_audit_takes_every_address_and_labels_of_any_size(store: Store, one: None) -> None:
     escaped = {f"{'k' * 40}{n}": "\u20ac" * 6 for n in range(16)}
     pools = [PoolSpec("a", "small", EVERY_CHARACTER, escaped), PoolSpec("b", "large", "x" * 255, {"k": "\u00e9" * 511})]
     await store.pools.add(FLEET, pools)
-    assert (await store.audits.inspect(FLEET)).sentences == []
+    assert await findings(store, spec(*TWO_CLASSES)) == []
 
 
-@of_the_present_store
 async def test_a_repair_keeps_attributes(store: Store, one: None) -> None:
-    await store.repairs.begin(FLEET, put_arguments(spec(*TWO_CLASSES), "{}", None), requested=True)
-    repaired = await store.repairs.finish(FLEET)
+    repaired = await repair(store, spec(*TWO_CLASSES))
     assert (repaired.set_aside, await attributes(store)) == (0, (ADDRESS, LABELS))
 
 
-@of_the_present_store
 async def test_damaged_labels_are_left_out_and_found(store: Store, one: None, redis: Redis) -> None:
     labels = redis.hget(f"{{{FLEET}}}:labels", "small-0")
     redis.hset(f"{{{FLEET}}}:labels", "small-0", "{")
     assert (await store.pools.get(FLEET, "small-0")).labels == {}
-    assert (await store.audits.inspect(FLEET)).sentences == ["labels small-0: is unreadable"]
+    assert await findings(store, spec(*TWO_CLASSES)) == [
+        "labels of pool small-0: there is no such pool, or it is unreadable"
+    ]
     redis.hset(f"{{{FLEET}}}:labels", "small-0", labels)

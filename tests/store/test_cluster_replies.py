@@ -84,7 +84,7 @@ async def test_a_call_that_ends_while_the_address_in_a_moved_reply_is_asked_for_
 async def test_a_moved_reply_for_no_slot_teaches_nothing() -> None:
     async with replying(bulk(LINE % (b"1", b"0-16383"))) as url:
         routing = Connections(StoreSettings(url)).routing
-        known = await routing.find("{a}:state")
+        known = await routing.find("{a}:fleet")
         await routing.failed(known, "moved", MovedError(f"16384 {known[0]}:{known[1]}"))
         assert len(routing.tags()) == 1
         await routing.close()

@@ -32,7 +32,6 @@ from tests.store.fleets import (
     create,
     end,
     everything,
-    field,
     occupancies,
     place,
     places,
@@ -44,7 +43,6 @@ from tests.store.fleets import (
 from tests.store.model import World
 from tests.store.model_curves import log_curve, rational_curve
 from tests.store.model_fleet import FLEET as WORLD
-from tests.store.next_library import of_the_present_store
 
 
 @pytest.fixture
@@ -160,15 +158,13 @@ async def test_the_version_of_utilities_moves_with_curves_capacities_and_classes
     assert (await store.fleets.snapshot(FLEET)).integrals.utilities_version == before + moves
 
 
-@of_the_present_store
 async def test_an_order_that_differs_where_totals_do_not_is_taken_over(store: Store, redis: Redis) -> None:
     """1/3 and a little more are the same integers; only the order of dispatch tells them apart."""
     tiny = Fraction(1, 10**30)
     one, other = LinearUtility(Fraction(1, 3)), LinearUtility(Fraction(1, 3) + tiny)
     await create(store, spec(pool_class("a", one), pool_class("b", one)), {"a": 2, "b": 2})
     await store.fleets.configure(FLEET, spec(pool_class("a", one), pool_class("b", other)), "{}")
-    order = redis.get(f"{{{FLEET}}}:order")
-    assert order == redis.get(f"{{{FLEET}}}:order:full")
+    order = redis.hget(f"{{{FLEET}}}:tables", "order")
     assert [order[at : at + 2] for at in range(0, 48, 6)] == [" 2"] * 4 + [" 1"] * 4
     assert (await store.sessions.assign(FLEET, "s", None)).pool_class == "b"
 
@@ -212,7 +208,6 @@ async def test_a_class_that_has_pools_cannot_go_whatever_their_status(store: Sto
     assert [c.name for c in (await store.fleets.snapshot(FLEET)).classes] == ["small"]
 
 
-@of_the_present_store
 async def test_a_class_that_goes_leaves_no_row_and_its_number_is_given_again(store: Store, redis: Redis) -> None:
     first, last = pool_class("first", SMALL, 3), pool_class("last", LARGE, 5)
     gone = pool_class("gone", LARGE, 9)
@@ -221,11 +216,10 @@ async def test_a_class_that_goes_leaves_no_row_and_its_number_is_given_again(sto
     await end(store, placed)
     await store.pools.remove(FLEET, "gone-0")
     await store.fleets.configure(FLEET, spec(last, first), "{}")
-    assert field(redis, "numbers") == "2 0", "sessions name pools by these numbers: they are permanent"
-    kinds = ["used", "active", "green", "ranks", "marginals", *(f"level:1:{j}" for j in range(1, 10))]
-    assert redis.exists(*(f"{{{FLEET}}}:{kind}" if ":" in kind else f"{{{FLEET}}}:{kind}:1" for kind in kinds)) == 0
+    assert redis.hget(f"{{{FLEET}}}:document", "ids") == "2 0", "they are permanent: pools' numbers have them"
+    assert redis.keys(f"{{{FLEET}}}:*:1") == []
     await store.fleets.configure(FLEET, spec(pool_class("heir"), first, last), "{}")
-    assert field(redis, "numbers") == "1 0 2"
+    assert redis.hget(f"{{{FLEET}}}:document", "ids") == "1 0 2"
     assert [c.counts[0] for c in (await store.fleets.snapshot(FLEET)).classes] == [0, 1, 1]
     await store.pools.add(FLEET, [PoolSpec("h", "heir")])
     assert len(await place(store, 12, "t")) == 12
@@ -375,4 +369,4 @@ def test_after_any_change_the_store_decides_as_the_new_configuration_says(redis:
     for stage in range(1, 6):
         world.live(150 * stage)
         world.change_configuration()
-    assert redis.exists(f"{{{WORLD}}}:state", f"{{{WORLD}}}:fleet")
+    assert redis.exists(f"{{{WORLD}}}:fleet", f"{{{WORLD}}}:fleet")

@@ -17,7 +17,6 @@ from slta.store import Store, StoreSettings
 from slta.store.sessions import report_option
 from slta.views.differences import DifferencesBySource, differences_by_source
 from slta.views.integrals import decode_integrals, encode_integrals
-from tests import rawstate
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
     EACH_POLICY,
@@ -30,10 +29,8 @@ from tests.store.fleets import (
     pass_seconds,
     place,
     pool_class,
-    repair_by_itself,
     spec,
 )
-from tests.store.next_library import of_the_present_store
 
 DRAWN, NOT_DRAWN = 0.5, 0.5 + 2**-53
 
@@ -172,34 +169,3 @@ async def test_pools_and_settings_leave_the_sums(store: Store, fleet: None) -> N
     await store.pools.set_status(FLEET, "steps-9", "draining")
     await store.fleets.configure(FLEET, placing(lease=5), "{}")
     assert await differences(store) == before
-
-
-@of_the_present_store
-async def test_a_repair_begins_the_sums_anew(store: Store, redis: Redis, fleet: None) -> None:
-    await report(store, "a", "flat-0")
-    rawstate.poke(redis, FLEET, suspect="an error", reported_squares=-1)
-    await repair_by_itself(store, placing())
-    assert await differences(store) is None
-
-
-@of_the_present_store
-@pytest.mark.parametrize(
-    "damage",
-    [
-        {"differences_since": 2**60},
-        {"reported_drawn": 9},
-        {"reported_drawn": -1},
-        {"placed_drawn": 1, "placed_difference": -1, "placed_squares": 1},
-        {"reported_squares": 1},
-        {"placed_drawn": 0, "placed_squares": 5},
-    ],
-    ids=str,
-)
-async def test_the_audit_finds_impossible_sums(store: Store, redis: Redis, fleet: None, damage: dict[str, int]) -> None:
-    await store.sessions.assign(FLEET, "s", None)
-    await report(store, "a", "flat-0")
-    assert (await store.audits.inspect(FLEET)).sentences == []
-    sound = rawstate.fields(redis, FLEET)
-    rawstate.poke(redis, FLEET, **damage)
-    assert (await store.audits.inspect(FLEET)).sentences
-    rawstate.poke(redis, FLEET, **{name: sound[name] for name in damage})

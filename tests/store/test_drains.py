@@ -13,9 +13,7 @@ from slta.store import Store
 from testbed.servers import TextRedis
 from tests import rawstate
 from tests.store.conftest import Clock
-from tests.store.corruptions import pool as plant
-from tests.store.fleets import FLEET, TWO_CLASSES, create, end, field, jump, pass_seconds, pool_class, repair, spec
-from tests.store.next_library import of_the_present_store
+from tests.store.fleets import FLEET, TWO_CLASSES, create, end, field, jump, pass_seconds, pool_class, spec
 
 KEY = f"{{{FLEET}}}:timers"
 POOL = "small-0"
@@ -244,21 +242,3 @@ async def test_ticks_before_a_deadline_write_nothing(store: Store, fleet: None, 
     assert field(redis, "revision") == before
     await pass_seconds(store, clock, 2)
     assert field(redis, "revision") != before
-
-
-@of_the_present_store
-async def test_a_repair_sets_impossible_deadlines_aside(store: Store, fleet: None, redis: TextRedis) -> None:
-    await drain(store, deadline=within(60, "fail"))
-    kept = redis.zrange(KEY, 0, -1, withscores=True)
-    await drain(store, "large-1", deadline=within(60))
-    plant("small-1", follows="l", deadline="5000000")(redis)
-    plant("large-0", deadline="x")(redis)
-    plant("large-1", deadline="9" * 15)(redis)
-    sentences = (await store.audits.inspect(FLEET)).sentences
-    assert [len([one for one in sentences if pool_id in one]) > 0 for pool_id in ("small-1", "large-0", "large-1")]
-    await repair(store, spec(*TWO_CLASSES))
-    assert (await store.audits.inspect(FLEET)).sentences == []
-    assert redis.zrange(KEY, 0, -1, withscores=True) == kept
-    assert {*redis.hgetall(f"{{{FLEET}}}:aside")} == {
-        f"record {pool_id}" for pool_id in ("small-1", "large-0", "large-1")
-    }

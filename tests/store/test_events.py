@@ -14,13 +14,10 @@ from slta.api.http.codes import ERRORS
 from slta.models import PoolSpec, errors
 from slta.models.request_record import MAX_WORD, Action, Author, Event, Facts
 from slta.store import Store
-from slta.store._encoding import put_arguments
 from slta.store._outcomes import REFUSALS
 from testbed.servers import TextRedis
-from tests import rawstate
 from tests.store.conftest import Clock
-from tests.store.fleets import FLEET, TWO_CLASSES, create, end, place, repair, spec
-from tests.store.next_library import of_the_present_store
+from tests.store.fleets import FLEET, TWO_CLASSES, create, end, findings, place, repair, spec
 
 KEY = f"{{{FLEET}}}:events"
 CHANGES = {
@@ -154,28 +151,24 @@ async def test_a_refusal_where_there_is_no_fleet_leaves_no_key(store: Store, red
     assert not redis.exists(KEY)
 
 
-@of_the_present_store
 async def test_a_list_that_cannot_be_written_to_stops_no_change_and_is_mended(store: Store, redis: TextRedis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 2})
     redis.delete(KEY)
     redis.set(KEY, "x")
     assert (await store.pools.set_status(FLEET, "small-0", "draining", author())).status == "draining"
-    assert rawstate.fields(redis, FLEET)["active_pools"] == "1"
-    assert (await store.audits.inspect(FLEET)).total
-    await store.repairs.begin(FLEET, put_arguments(spec(*TWO_CLASSES), "{}", None), author())
-    await store.repairs.finish(FLEET)
+    assert await findings(store, spec(*TWO_CLASSES))
+    await repair(store, spec(*TWO_CLASSES))
     assert told(await store.fleets.events(FLEET)) == [("repair", "done", None)]
-    assert (await store.audits.inspect(FLEET)).sentences == []
+    assert await findings(store, spec(*TWO_CLASSES)) == []
 
 
-@of_the_present_store
 async def test_events_that_nobody_can_read_are_found_and_dropped(store: Store, redis: TextRedis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 2})
     sound = await store.fleets.events(FLEET)
     for rubbish in ("rubbish", "[]", json.dumps(json.loads(redis.lindex(KEY, 0)) | {"at": "now"})):
         redis.lpush(KEY, rubbish)
     assert await store.fleets.events(FLEET) == sound
-    assert (await store.audits.inspect(FLEET)).total == 3
+    assert await findings(store, spec(*TWO_CLASSES)) == [f"{KEY}: has unreadable entries"]
     await repair(store, spec(*TWO_CLASSES))
     assert (await store.fleets.events(FLEET))[1:] == sound
 

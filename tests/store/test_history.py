@@ -9,9 +9,7 @@ from slta.store import Store
 from testbed.in_process import tick
 from testbed.servers import TextRedis
 from tests.store.conftest import Clock
-from tests.store.corruptions import key, past
-from tests.store.fleets import FLEET, create, pass_seconds, pool_class, repair, spec, with_scale
-from tests.store.next_library import of_the_present_store
+from tests.store.fleets import FLEET, create, findings, pass_seconds, pool_class, repair, spec, with_scale
 
 SECOND = 1_000_000
 
@@ -44,22 +42,21 @@ async def test_each_window_is_trimmed_but_the_hour_is_kept_for_as_long_as_scale_
     assert [len(await store.fleets.past(snapshot, window)) for window in (3600, 14_400)] == [61, kept]
 
 
-@of_the_present_store
 @pytest.mark.parametrize("name", ["past:60", "past:3600"])
 @pytest.mark.parametrize("word", [0, 1, 2, 9])
-async def test_a_damaged_line_is_passed_over_until_a_repair_sets_it_aside(
+async def test_a_damaged_line_is_passed_over_until_a_repair_drops_it(
     store: Store, clock: Clock, redis: TextRedis, name: str, word: int
 ) -> None:
-    fleet = spec(pool_class("small"))
+    fleet, key = spec(pool_class("small")), f"{{{FLEET}}}:{name}"
     await create(store, fleet, {"small": 1})
     await pass_seconds(store, clock, 3)
-    past(word, "7p", name)(redis)
+    words = redis.lindex(key, 0).split(" ")
+    redis.lset(key, 0, " ".join([*words[:word], "7p", *words[word + 1 :]]))
     for _ in range(13):
         clock.advance(5)
         assert await tick(store, FLEET) is None
     lines = await store.fleets.past(await store.fleets.snapshot(FLEET), int(name.removeprefix("past:")))
-    assert len(lines) == redis.llen(key(name)) - 1
-    assert (await store.audits.inspect(FLEET)).sentences == [f"{key(name)}: has an invalid line"]
+    assert len(lines) == redis.llen(key) - 1
+    assert await findings(store, fleet) == [f"{key}: has unreadable entries"]
     await repair(store, fleet)
-    assert (await store.audits.inspect(FLEET)).sentences == []
-    assert (redis.llen(key(name)), redis.hkeys(key("aside"))) == (len(lines), [f"key {name}"])
+    assert (await findings(store, fleet), redis.llen(key)) == ([], len(lines))

@@ -11,6 +11,7 @@ from redis import Redis
 from slta.models import Pool, PoolSpec, errors
 from slta.models.heartbeats import NO_COUNT, Heartbeat, PoolBeat
 from slta.store import Store
+from tests import rawstate
 from tests.store.conftest import Clock
 from tests.store.fleets import (
     FLEET,
@@ -26,7 +27,6 @@ from tests.store.fleets import (
     place,
     spec,
 )
-from tests.store.next_library import of_the_present_store
 
 TTL = 10
 
@@ -156,11 +156,9 @@ async def reconcile(store: Store) -> object:
 COMING: Mapping[str, Callable[[Store], Awaitable[object]]] = {
     "reported": lambda store: store.sessions.report(FLEET, "late", "small-0", None),
     "listed": reconcile,
-    "replayed": replay,
 }
 
 
-@of_the_present_store
 @pytest.mark.parametrize("how", COMING)
 @pytest.mark.parametrize("forget", [0, 86_400], ids=["", "forgotten after a day"])
 async def test_a_session_on_a_gone_pool_ends_as_the_others(store: Store, clock: Clock, how: str, forget: float) -> None:
@@ -184,12 +182,11 @@ async def test_an_outage_of_the_store_loses_no_pool_for_one_lease(store: Store, 
     assert (await liveness(store))["small-0"] == "lost", "not held for a minute, as sessions are"
 
 
-@of_the_present_store
 async def test_a_new_master_loses_no_pool_for_a_lease(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     await beat(store, "small-0")
     await pass_seconds(store, clock, 1.25 * TTL - 1)
     incarnation, _, fork = field(redis, "incarnations").split()[-1].split(":")
-    redis.hset(f"{{{FLEET}}}:cold", "incarnations", f"{incarnation}:1:{fork}")  # of another process
+    rawstate.poke(redis, FLEET, incarnations=f"{incarnation}:1:{fork}")  # of another process
     redis.function_flush()
     await pass_seconds(store, clock, 1.25 * TTL)
     assert (await liveness(store))["small-0"] == "alive"
@@ -277,11 +274,3 @@ async def test_a_tick_just_after_another_sees_a_lease_that_has_run_out(store: St
     clock.advance(0.1)
     await store.fleets.tick([FLEET])
     assert (await liveness(store))["small-0"] == "lost"
-
-
-@of_the_present_store
-async def test_a_loss_leaves_the_copy_of_names(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
-    await beat(store, "small-0")
-    before = field(redis, "pool_list")
-    await pass_seconds(store, clock, 13)
-    assert field(redis, "pool_list") == before

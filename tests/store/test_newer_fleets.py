@@ -15,7 +15,7 @@ from slta.models import PoolSpec, errors
 from slta.store import Store
 from slta.store._encoding import put_arguments
 from slta.store.fleets import FLEETS_KEY
-from slta.store.library import LAYOUT, Library, assemble
+from slta.store.library import LAYOUT
 from slta.store.operations import Word, encode
 from testbed.in_process import tick
 from tests import rawstate
@@ -27,6 +27,7 @@ from tests.store.fleets import (
     TWO_CLASSES,
     create,
     field,
+    findings,
     place,
     pool_class,
     spec,
@@ -44,7 +45,7 @@ def newer(redis: Redis) -> Call:
     redis.execute_command("FUNCTION", "LOAD", "REPLACE", LIBRARY.source)
 
     def call(function: str, *arguments: Any) -> list[Any]:
-        words = (f"slta_{LIBRARY.digest}_{function}", 1, f"{{{FLEET}}}:state", "", *arguments)
+        words = (f"slta_{LIBRARY.digest}_{function}", 1, f"{{{FLEET}}}:fleet", "", *arguments)
         reply: list[Any] = redis.execute_command("FCALL", *words)
         return reply
 
@@ -53,7 +54,7 @@ def newer(redis: Redis) -> Call:
 
 def configuration(fleet: FleetSpec) -> list[Word]:
     """Words of a configuration."""
-    return encode("begin_survey", put_arguments(fleet, "{}", None))
+    return encode("begin_compare", put_arguments(fleet, "{}", None))
 
 
 def put(policy: str) -> list[Word]:
@@ -61,9 +62,18 @@ def put(policy: str) -> list[Word]:
     return configuration(with_policy(spec(*TWO_CLASSES), WITH_UNIFORM[policy]))
 
 
+def unknown_policy(redis: Redis) -> None:
+    redis.hset(f"{{{FLEET}}}:tables", "policy", "?")
+    rawstate.poke(redis, FLEET, tables=1)
+
+
+def newer_layout(redis: Redis) -> None:
+    rawstate.poke(redis, FLEET, layout=LAYOUT + 1)
+
+
 DAMAGES = {
-    "newer layout": lambda redis: rawstate.poke(redis, FLEET, layout=LAYOUT + 1),
-    "policy": lambda redis: rawstate.poke(redis, FLEET, policy="not-yet"),
+    "newer layout": newer_layout,
+    "policy": unknown_policy,
 }
 
 
@@ -106,8 +116,7 @@ async def test_two_versions_share_a_fleet_until_one_uses_a_novelty(store: Store,
     await store.sessions.complete(FLEET, "by-the-newer")
 
     assert newer("put", "", "", *put("uniform"))[0] == "CONFIGURED"
-    assert field(redis, "uniform_placements") == "0"
-    assert newer("batch", "assign", "x", "", "0.5", "")[1][0][-1] == "any"
+    assert newer("batch", "assign", "x", "", "0.5", "")[1][0][0] == "ASSIGNED"
     with pytest.raises(errors.NewerFleetError):
         await store.sessions.assign(FLEET, "y", None)
     with pytest.raises(errors.NewerFleetError):
@@ -138,59 +147,13 @@ async def test_a_configuration_that_the_library_does_not_know_is_refused(store: 
 # A further field of the same layout
 
 
-def with_a_further_field() -> Library:
-    """The library of a version that counts placements in a field more, at the end of the fleet's block."""
-    source, digest = assemble()
-    for right, wrong in (
-        ("}\nlocal HOT_VECTORS", "  'further',\n}\nlocal HOT_VECTORS"),
-        (
-            "  fleet[counter] = fleet[counter] + (change or 1)\n",
-            "  fleet[counter] = fleet[counter] + (change or 1)\n  fleet.further = fleet.further + 1\n",
-        ),
-    ):
-        assert source.count(right) == 1, right
-        source = source.replace(right, wrong)
-    return Library(source.replace(digest, "further1"), "further1")
-
-
 async def test_a_field_that_is_not_known_is_carried_on(store: Store, redis: Redis) -> None:
-    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
-    further = with_a_further_field()
-    redis.execute_command("FUNCTION", "LOAD", further.source)
-    values = rawstate.unpack(redis, FLEET)
-    end = 4 + int(values[3])
-    rawstate.pack(redis, FLEET, [*values[:3], str(end - 3), *values[4:end], "0", *values[end:]])
-
-    def assign_by_the_newer(session: str) -> str:
-        words = (f"slta_{further.digest}_batch", 1, f"{{{FLEET}}}:state", "", "assign", session, "", "0.5", "")
-        outcome: str = redis.execute_command("FCALL", *words)[1][0][0]
-        return outcome
-
-    assert not (await store.sessions.assign(FLEET, "a", None)).replayed
-    assert assign_by_the_newer("b") == "ASSIGNED"
-    assert not (await store.sessions.assign(FLEET, "c", None)).replayed
-    await store.sessions.complete(FLEET, "a")
-    await store.pools.set_status(FLEET, "small-0", "draining")
-    await store.fleets.configure(FLEET, spec(*TWO_CLASSES, lease=5), "{}")
-    assert assign_by_the_newer("d") == "ASSIGNED"
-    fleet_block = rawstate.unpack(redis, FLEET)[3:]
-    assert fleet_block[int(fleet_block[0])] == "2", "it counted its two and lost none between"
-    assert violations(redis, FLEET) == []
-
-
-async def test_a_further_block_is_carried_on(store: Store, redis: Redis) -> None:
-    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
-    rawstate.pack(redis, FLEET, [*rawstate.unpack(redis, FLEET), "0", "2", "17", "words"])
-    await place(store, 3)
-    assert rawstate.unpack(redis, FLEET)[-4:] == ["0", "2", "17", "words"], "behind the empty block of session types"
-
-
-async def test_further_numbers_of_the_block_of_session_types_are_carried_on(store: Store, redis: Redis) -> None:
     fleet = replace(with_policy(spec(*TWO_CLASSES), POLICIES["jlmu"]), session_types={"video": ["large"]})
     await create(store, fleet, {"small": 2, "large": 2})
-    *values, length, types, classes, intervals, default, video = rawstate.unpack(redis, FLEET)
-    assert (length, types) == ("5", "2")
-    rawstate.pack(redis, FLEET, [*values, "6", types, classes, intervals, default, video, "17"])
+    redis.hset(f"{{{FLEET}}}:fleet", "further", "17")
     await place(store, 3)
-    assert rawstate.unpack(redis, FLEET)[-1] == "17"
-    assert violations(redis, FLEET) == []
+    await store.pools.set_status(FLEET, "small-0", "draining")
+    await store.fleets.configure(FLEET, replace(fleet, lease_seconds=5), "{}")
+    await place(store, 2, prefix="t")
+    assert await findings(store, replace(fleet, lease_seconds=5)) == []
+    assert redis.hget(f"{{{FLEET}}}:fleet", "further") == "17"

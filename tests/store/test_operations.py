@@ -9,11 +9,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from redis import Redis
 
 from slta.core.policies import POLICIES
 from slta.core.utility import LogShareUtility
-from slta.models import errors
 from slta.store import Store, StoreSettings
 from slta.store._outcomes import Reply
 from slta.store.library import LUA_POLICIES, assemble
@@ -55,21 +53,13 @@ async def test_a_row_and_a_lua_function_make_an_operation(server: str, tmp_path:
         assert await touch(store) == ["TOUCHED", "s-1"]
 
 
-async def test_an_operation_that_reads_an_unloaded_field_fails(server: str, redis: Redis, tmp_path: Path) -> None:
-    async with touching(server, tmp_path, "fleet.retention") as store:
-        with pytest.raises(errors.OutcomeUnknownError):
-            await touch(store)
-    assert "the cold field retention was not loaded" in redis.hget(f"{{{FLEET}}}:cold", "suspect")
-    redis.hset(f"{{{FLEET}}}:cold", "suspect", "")
-
-
 def test_a_row_without_a_lua_function_fails_when_the_library_is_assembled() -> None:
     with pytest.raises(LookupError, match=r"no Lua function sessions.missing"):
         assemble(operations={**OPERATIONS, "missing": SessionOperation("sessions.missing")})
 
 
 CURVED = [pool_class(f"c{k}", LogShareUtility(Fraction(20 + 3 * k)), 6) for k in range(3)]
-OWN = {"incarnation", "incarnations", "pool_list", "tables"}
+OWN = {"now", "incarnation", "incarnations", "revision", "tables"}
 """Fields that differ between two fleets that went through the same."""
 
 
@@ -84,7 +74,7 @@ def contents(redis: TextRedis, fleet: str) -> dict[str, object]:
     found: dict[str, object] = {k: v for k, v in rawstate.fields(redis, fleet).items() if k not in OWN}
     for key in redis.keys(f"{{{fleet}}}:*"):
         name = key.partition(":")[2]
-        if name not in {"state", "cold", "events"}:
+        if name not in {"fleet", "events"}:
             found[name] = read[redis.type(key)](key)
     return found
 
@@ -108,7 +98,7 @@ async def test_a_batch_does_what_single_calls_do(store: Store, redis: TextRedis,
     for step in range(6):
         now += rng.choice((0, 1_000_000, 4_000_000))
         batch = [drawn(rng, step) for _ in range(32)]
-        whole = redis.fcall(function, 1, "{whole}:state", now, *(word for words in batch for word in words))
-        parts = [redis.fcall(function, 1, "{parts}:state", now, *words) for words in batch]
+        whole = redis.fcall(function, 1, "{whole}:fleet", now, *(word for words in batch for word in words))
+        parts = [redis.fcall(function, 1, "{parts}:fleet", now, *words) for words in batch]
         assert whole[1] == [part[1][0] for part in parts]
     assert contents(redis, "whole") == contents(redis, "parts")

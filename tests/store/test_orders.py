@@ -18,7 +18,6 @@ from slta.store import Store
 from slta.views.averages import averages
 from tests.store.conftest import Clock
 from tests.store.fleets import EACH_POLICY, FLEET, create, pass_seconds, place, pool_class, spec
-from tests.store.next_library import of_the_present_store
 
 
 def table(*marginals: int) -> TableUtility:
@@ -34,11 +33,10 @@ def tied(order: Any, policy: str = "slta") -> FleetSpec:
 
 
 def live_order(redis: Redis) -> list[tuple[int, int]]:
-    text = redis.get(f"{{{FLEET}}}:order")
+    text = redis.hget(f"{{{FLEET}}}:tables", "order")
     return [(int(text[at : at + 2]) - 1, int(text[at + 2 : at + 6])) for at in range(0, len(text), 6)]
 
 
-@of_the_present_store
 @EACH_POLICY
 async def test_other_orders_keep_totals_and_averages(store: Store, redis: Redis, clock: Clock, policy: str) -> None:
     await create(store, tied(PAPER, policy), {"flat": 2, "kinked": 2})
@@ -76,7 +74,6 @@ async def test_the_version_of_utilities_moves_with_totals_alone(store: Store, ch
     assert (await store.fleets.snapshot(FLEET)).integrals.utilities_version == before + moves
 
 
-@of_the_present_store
 async def test_a_fleet_without_pools_takes_the_order_too(store: Store, redis: Redis) -> None:
     await store.fleets.configure(FLEET, tied(PAPER), "{}")
     await store.fleets.configure(FLEET, tied(Kink()), "{}")

@@ -9,9 +9,9 @@ import pytest
 from slta.store._batching.pending import OperationArgs
 from slta.store._client.rollback_detection import Fate, History, RollbackDetector, Stamp
 from slta.store._failover import replay_log
-from slta.store._failover.facts import facts_of
-from slta.store._failover.replay_log import KEPT_SECONDS, ReplayLog
-from slta.store.library import INCARNATION_BITS, REPLAY_SECONDS
+from slta.store._failover.items import Item, lost_by
+from slta.store._failover.replay_log import DELETION, KEPT_SECONDS, UNLISTED_SECONDS, ReplayLog
+from slta.store.library import INCARNATION_BITS
 
 FLEET_NUMBER = 7 << INCARNATION_BITS
 A, B, C = (FLEET_NUMBER + number for number in (1, 2, 3))
@@ -82,11 +82,15 @@ def operation(kind: str, id_: str, *words: str) -> OperationArgs:
     return (kind, id_, first, second, third)
 
 
-def facts(log: ReplayLog, history: History = HISTORY) -> list[tuple[object, ...]]:
-    return list(asyncio.run(facts_of(log.missing("f", history))).sessions.values())
+def items(log: ReplayLog, history: History = HISTORY) -> list[Item]:
+    return list(asyncio.run(lost_by(log.missing("f", history))).items.values())
 
 
-def test_outcomes_become_facts_and_of_what_ended_the_end_alone() -> None:
+def ids(log: ReplayLog) -> list[str]:
+    return [item.session_id for item in items(log)]
+
+
+def test_outcomes_become_items_and_of_what_ended_the_end_alone() -> None:
     log = ReplayLog()
     log.record(
         "f",
@@ -107,37 +111,60 @@ def test_outcomes_become_facts_and_of_what_ended_the_end_alone() -> None:
         Stamp(A, 106),
         [operation("adopt", "s", "p", "", "1:1"), operation("end", "t", "p", "failed", "1:1"),
          operation("report", "r", "q"), operation("report", "m", "q")],
-        [["ADOPTED", "p", "small", 60, 12, 0], ["ENDED_NOW"], ["NEW", "p", "small", 60, 13, 0, 1, "q", "large", 2, 0],
+        [["ADOPTED", "p", "small", 60, 12, 0], ["ENDED_NOW"],
+         ["NEW", "p", "small video", 60, 13, 0, 1, "q", "large", 2, 0],
          ["MOVED", "q", "large", 60, 14, 0]],
     )  # fmt: skip
-    assert facts(log) == [
-        ("placed", "a", "p1", 9, 11, 90),
-        ("ended", "b", "p2", "completed", "", ""),
-        ("ended", "never", "", "", "", ""),
-        ("ended", "over", "p3", "expired", "", ""),
-        ("placed", "s", "p", 60, 12, 0),
-        ("ended", "t", "p", "failed", "", ""),
-        ("placed", "r", "p", 60, 13, 0),
-        ("placed", "m", "q", 60, 14, 0),
+    assert items(log) == [
+        ("placed", "a", "p1", "default", 9, A, 104),
+        ("ended", "b", "p2", "completed", 0, A, 104),
+        ("ended", "never", "", "", 0, A, 104),
+        ("ended", "over", "p3", "expired", 0, A, 104),
+        ("placed", "s", "p", "default", 60, A, 106),
+        ("ended", "t", "p", "failed", 0, A, 106),
+        ("placed", "r", "p", "video", 60, A, 106),
+        ("placed", "m", "q", "default", 60, A, 106),
     ]
+
+
+def test_of_restored_items_the_revision_counts_not_the_order_in_the_log() -> None:
+    log = ReplayLog()
+    log.record("f", Stamp(A, 104), [operation("renew", "s")], [["RENEWED", "p2", "small", 9, 11, 90]])
+    log.record_items("f", Stamp(A, 105), [Item("placed", "s", "p1", "default", 9, A, 103)])
+    assert [item.pool_id for item in items(log)] == ["p2"]
+
+
+def test_changes_that_are_not_sent_again_are_named_by_kind() -> None:
+    log = ReplayLog()
+    for revision, kind, names in ((100, "pool", ["there"]), (101, "pool", ["p", "q"]), (102, "put", ["f"])):
+        log.record_change("f", Stamp(A, revision), kind, names)
+    log.record_change("f", Stamp(A, 103), "pool", [])
+    assert asyncio.run(lost_by(log.missing("f", HISTORY))).changes == {"pool": ["p", "q"], "put": ["f"]}
+
+
+def test_nothing_is_taken_of_a_fleet_that_this_process_deleted() -> None:
+    log = ReplayLog()
+    log.keep(["f"])
+    log.record_change("f", Stamp(A, 103), DELETION, ["f"])
+    assert list(log.take("f")) == []
 
 
 def test_only_calls_beyond_the_fork_are_missing() -> None:
     log = ReplayLog()
     for revision in (99, 100, 101):
         log.record("f", Stamp(A, revision), [operation("complete", f"s{revision}")], [["UNKNOWN"]])
-    assert [fact[1] for fact in facts(log)] == ["s101"]
+    assert ids(log) == ["s101"]
 
 
-def test_what_was_replayed_is_forgotten_and_the_replay_itself_is_kept() -> None:
+def test_what_was_restored_is_forgotten_and_the_restore_itself_is_kept() -> None:
     log = ReplayLog()
     log.record("f", Stamp(A, 101), [operation("complete", "s")], [["UNKNOWN"]])
     missing = log.missing("f", HISTORY)
-    replayed = facts(log)
-    log.record("f", Stamp(C, 131), replayed, [["REMEMBERED"]])
+    restored = items(log)
+    log.record_items("f", Stamp(C, 131), restored)
     log.forget("f", missing, C)
-    assert facts(log) == []
-    assert facts(log, History([Stamp(C, 130), Stamp(B, 130)])) == replayed, "lost once more with the next failover"
+    assert items(log) == []
+    assert items(log, History([Stamp(C, 130), Stamp(B, 130)])) == restored, "lost once more with the next failover"
 
 
 def test_a_fleet_keeps_seconds_before_its_newest_call_and_nothing_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,34 +174,34 @@ def test_a_fleet_keeps_seconds_before_its_newest_call_and_nothing_for_ever(monke
     for at, id_ in ((0, "old"), (1, "kept"), (KEPT_SECONDS + 0.5, "new")):
         now = at
         log.record("f", Stamp(A, 101), [operation("complete", id_)], [["UNKNOWN"]])
-    assert [fact[1] for fact in facts(log)] == ["kept", "new"]
+    assert ids(log) == ["kept", "new"]
+    now += UNLISTED_SECONDS + 1
     log.keep(["f"])
-    assert len(facts(log)) == 2
-    now += REPLAY_SECONDS + 1
-    log.keep(["f"])
-    assert (facts(log), log.fleets()) == ([], set())
+    assert ids(log) == ["kept", "new"]
+    log.keep([])
+    assert (ids(log), log.fleets()) == ([], set())
 
 
 def test_a_failover_does_not_use_up_the_retention(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(replay_log, "monotonic", lambda: now)
     log = ReplayLog()
-    for at, stamp in ((0, Stamp(A, 101)), (2, Stamp(A, 102)), (2 + REPLAY_SECONDS, Stamp(C, 131))):
+    for at, stamp in ((0, Stamp(A, 101)), (2, Stamp(A, 102)), (1000, Stamp(C, 131))):
         now = at
         log.record("f", stamp, [operation("complete", f"at{at}")], [["UNKNOWN"]])
-    assert [fact[1] for fact in facts(log)] == ["at2"]
+    assert ids(log) == ["at0", "at2"]
     log.forget("f", [], C)
     log.record("f", Stamp(C, 132), [], [])
-    assert facts(log) == [], "once it is recovered, all are kept for the same time"
+    assert ids(log) == [], "once it is recovered, all are kept for the same time"
 
 
 def test_beyond_its_size_the_log_drops_the_oldest_calls_of_the_largest_fleet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay_log, "MAX_BYTES", 10_000)
-    dropped: list[tuple[str, int]] = []
+    dropped: list[tuple[str, str, int]] = []
     log = ReplayLog(lambda *told: dropped.append(told))
     log.record("small", Stamp(A, 1), [operation("complete", "s")], [["UNKNOWN"]])
     for number in range(200):
         log.record("f", Stamp(A, 101 + number), [operation("complete", f"s{number}")], [["UNKNOWN"]])
-    assert {reason for reason, _ in dropped} == {"log_full"}
-    assert len(facts(log)) == 200 - sum(count for _, count in dropped)
+    assert {told[:2] for told in dropped} == {("call", "log_full")}
+    assert len(items(log)) == 200 - sum(count for *_, count in dropped)
     assert len(log.missing("small", History([Stamp(A, 0), Stamp(B, 0)]))) == 1

@@ -14,7 +14,6 @@ from slta.models import AlreadyEnded, Choice, PoolSpec, Reported, errors
 from slta.store import Store, StoreSettings
 from slta.views.differences import mean_difference
 from testbed.in_process import tick
-from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
@@ -27,12 +26,12 @@ from tests.store.fleets import (
     create,
     end_of,
     field,
+    findings,
     occupancies,
     places,
     pool_class,
     spec,
 )
-from tests.store.next_library import of_the_present_store
 
 CALLERS = 6
 SWITCHES = 8
@@ -149,7 +148,6 @@ async def test_pools_leave_the_mean_and_the_counts_and_other_curves_begin_anew(s
 # A fleet that places, and the switch
 
 
-@of_the_present_store
 async def test_switching_policies_loses_no_session(server: str, calls: Calls, redis: Redis, fleet: None) -> None:
     store = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), calls)
     await store.pools.add(FLEET, [PoolSpec(f"{name}-more-{k}", name) for name in ("steps", "small") for k in range(8)])
@@ -176,7 +174,7 @@ async def test_switching_policies_loses_no_session(server: str, calls: Calls, re
         policy = ("observe", *PLACING)[at % (1 + len(PLACING))]
         await store.fleets.configure(FLEET, spec(*observing().classes, policy=policy), "{}")
         await tick(store, FLEET)
-        assert (await store.audits.inspect(FLEET)).sentences == []
+        assert await findings(store, spec(*observing().classes, policy=policy)) == []
     over = True
     await asyncio.gather(*callers)
     assert await places(store, live) == live
@@ -185,16 +183,6 @@ async def test_switching_policies_loses_no_session(server: str, calls: Calls, re
     assert int(field(redis, "sessions")) == len(live)
     assert violations(redis, FLEET) == []
     await store.close()
-
-
-@of_the_present_store
-async def test_the_spare_of_a_call_is_used_again_after_reports(store: Store, redis: Redis, fleet: None) -> None:
-    # The exponent is remembered with the lease, so a report loads one cold field only, the counter `adopted`.
-    await report(store, "a", "small-0")
-    redis.config_resetstat()
-    await report(store, "b", "small-0")
-    assert redis.info("commandstats")["cmdstat_hmget"]["calls"] == 1
-    assert rawstate.fields(redis, FLEET)["exponent"] == str(observing().integers.exponent)
 
 
 # Late reports

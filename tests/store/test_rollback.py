@@ -144,16 +144,6 @@ async def test_what_a_deleted_fleet_acknowledged_stays_out(own: Server, opening:
     assert await occupancies(second) == dict.fromkeys(await occupancies(second), 0)
 
 
-async def test_the_store_itself_refuses_to_replay_into_another_fleet(own: Server, opening: AsyncExitStack) -> None:
-    store = await known(own, opening, spec(*TWO_CLASSES), small=1)
-    facts = ("placed", "s", "small-0", 0, 0, 0)
-    reply, stamp = await store._functions.send_stamped("replay", FLEET, incarnation=1, facts=[facts])
-    assert reply == ["OTHER_FLEET"]
-    assert await has_ended(store, "s")
-    reply, _ = await store._functions.send_stamped("replay", FLEET, incarnation=stamp.incarnation, facts=[facts])
-    assert reply == ["BATCH", [["PLACED"]], []]
-
-
 async def test_a_short_retention_lets_no_ended_session_live_again(own: Server, opening: AsyncExitStack) -> None:
     first, second = await two(own, opening, spec(*TWO_CLASSES, retention=1))
     with lost(own):
@@ -422,10 +412,10 @@ async def test_a_state_that_a_repair_made_anew_lost_no_operation(own: Server, op
     await second_passes(store)
     before = await store._functions.change("recover", FLEET)
     with own.client() as redis:
-        redis.delete(f"{{{FLEET}}}:state")
+        redis.delete(f"{{{FLEET}}}:fleet")
     assert await repair_fleet(store, Specs(), FLEET)
     assert await reconnected(store) == []
-    assert await store._functions.change("recover", FLEET) == before
+    assert (await store._functions.change("recover", FLEET))[:2] == before[:2]
     assert await occupancies(store) == {"p": 2}
 
 

@@ -8,13 +8,12 @@ import pytest
 from redis import Redis
 
 from slta.models import Ticked
-from slta.models.errors import DispatchError, NewerFleetError, OutcomeUnknownError, UnknownFleetError
+from slta.models.errors import DispatchError, NewerFleetError, UnknownFleetError
 from slta.store import Store, StoreSettings
 from slta.store._client.functions import FunctionClient
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, field, place, spec
-from tests.store.next_library import of_the_present_store
 from tests.toy.uniform import LIBRARY
 
 Bytes = dict[str, object]
@@ -87,17 +86,15 @@ async def test_leases_that_are_left_make_no_tick_recent(store: Store, clock: Clo
     assert field(redis, "expired") == "80"
 
 
-@of_the_present_store
 async def test_a_suspect_fleet_is_never_recent(store: Store, fleet: None, redis: Redis) -> None:
     assert not await is_recent(store)
-    redis.hset(f"{{{FLEET}}}:cold", "suspect", "why")
+    rawstate.poke(redis, FLEET, suspect="why")
     for ours in (True, False):
         suspect = await tick(store)
         assert isinstance(suspect, Ticked)
         assert suspect.suspect
         assert suspect.suspect.ours is ours
-    redis.hset(f"{{{FLEET}}}:cold", "suspect", "")
-    redis.delete(f"{{{FLEET}}}:repair")
+    rawstate.poke(redis, FLEET, suspect="")
 
 
 @pytest.mark.parametrize("seconds", [-1.001, -3600, 3600])
@@ -125,7 +122,6 @@ async def test_a_tick_of_another_process_is_not_recent(store: Store, fleet: None
     assert field(redis, "incarnation") != incarnation
 
 
-@of_the_present_store
 async def test_a_dispatcher_of_another_version_and_this_one_tick_beside_each_other(
     store: Store, fleet: None, server: str, opening: AsyncExitStack, clock: Clock, redis: Redis
 ) -> None:
@@ -139,25 +135,13 @@ async def test_a_dispatcher_of_another_version_and_this_one_tick_beside_each_oth
         assert not await is_recent(store)
 
 
-@of_the_present_store
 async def test_the_error_of_a_fleet_in_a_packet_concerns_it_only(store: Store, fleet: None, redis: Redis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 1}, "newer")
-    layout = rawstate.unpack(redis, "newer")[0]
+    layout = field(redis, "layout", "newer")
     rawstate.poke(redis, "newer", layout=int(layout) + 1)
     ticked = await store.fleets.tick(["nobody", "newer", FLEET])
     assert list(map(type, ticked.values())) == [UnknownFleetError, NewerFleetError, Ticked]
     rawstate.poke(redis, "newer", layout=layout)
-
-
-@of_the_present_store
-async def test_a_reply_that_is_not_utf_8_concerns_that_fleet_only(store: Store, fleet: None, redis: Redis) -> None:
-    await create(store, spec(*TWO_CLASSES), {"small": 1}, "damaged")
-    redis.hset("{damaged}:cold", "suspect", "why")
-    redis.hset("{damaged}:repair", "blocked", b"\xff")
-    ticked = await store.fleets.tick(["damaged", FLEET])
-    assert list(map(type, ticked.values())) == [OutcomeUnknownError, Ticked]
-    redis.hset("{damaged}:cold", "suspect", "")
-    redis.delete("{damaged}:repair")
 
 
 async def test_a_packet_that_finds_no_library_loads_it(store: Store, fleet: None, redis: Redis) -> None:

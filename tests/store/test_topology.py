@@ -19,7 +19,7 @@ def node(name: str, epoch: int, *slots: tuple[int, int], is_own: bool = False) -
 @pytest.mark.parametrize(
     ("key", "tag"),
     [
-        *(("{fleet}:state", "fleet"), ("slta:fleets", "slta:fleets"), ("{}:state", "{}:state"), ("a{b", "a{b")),
+        *(("{fleet}:fleet", "fleet"), ("slta:fleets", "slta:fleets"), ("{}:fleet", "{}:fleet"), ("a{b", "a{b")),
         ("{/3}:-", "/3"),
     ],
 )
@@ -28,7 +28,7 @@ def test_the_slot_of_a_key_is_that_of_its_tag(key: str, tag: str) -> None:
 
 
 def test_the_slot_of_a_tag_is_the_servers() -> None:
-    assert [slot_of(key) for key in ("slta:fleets", "{}:state", "123456789")] == [10230, 3667, 12739]
+    assert [slot_of(key) for key in ("slta:fleets", "{}:fleet", "123456789")] == [10230, 6568, 12739]
 
 
 @pytest.mark.parametrize(

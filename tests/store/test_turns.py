@@ -11,9 +11,9 @@ from redis import Redis
 
 from slta.models import Ticked
 from slta.store import Store, StoreSettings
+from tests import rawstate
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, field, place, spec
-from tests.store.next_library import of_the_present_store
 from tests.store.test_ticks import tick
 from tests.toy.uniform import LIBRARY
 
@@ -113,7 +113,6 @@ async def test_after_a_step_of_the_clock_turns_begin_anew(store: Store, fleet: N
     assert await turn(store) <= PERIOD
 
 
-@of_the_present_store
 async def test_dispatchers_of_two_versions_take_turns_among_their_own(
     store: Store, fleet: None, server: str, opening: AsyncExitStack, clock: Clock
 ) -> None:
@@ -131,9 +130,7 @@ async def test_whoever_finds_leases_left_comes_after_a_second(store: Store, cloc
     assert [bool(await turn(store)) for _ in range(3)] == [False, False, True]
 
 
-@of_the_present_store
 async def test_whoever_finds_a_suspect_fleet_comes_after_a_second(store: Store, fleet: None, redis: Redis) -> None:
-    redis.hset(f"{{{FLEET}}}:cold", "suspect", "why")
+    rawstate.poke(redis, FLEET, suspect="why")
     assert await turn(store) == 0
-    redis.hset(f"{{{FLEET}}}:cold", "suspect", "")
-    redis.delete(f"{{{FLEET}}}:repair")
+    rawstate.poke(redis, FLEET, suspect="")

@@ -24,7 +24,6 @@ from slta.views.averages import averages
 from tests.core.curves import capped, linear, log_share, quadratic
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, create, repair
-from tests.store.next_library import of_the_present_store
 
 CLASSES = (
     PoolClass("a", capped("3/2", 2), 3),
@@ -183,8 +182,7 @@ async def test_an_interval_waits_until_one_dispatcher_has_its_bound_and_counts_o
     assert await added(store, clock, name, "7") == 7, "two dispatchers"
 
 
-@of_the_present_store
-@pytest.mark.parametrize("change", ["types", "curves", "order of classes", "repair"])
+@pytest.mark.parametrize("change", ["types", "curves", "order of classes"])
 async def test_an_interval_that_a_change_ends_counts_as_without_types(store: Store, clock: Clock, change: str) -> None:
     name, _ = (await begun(store, clock)).split(" ", 1)
     changed: dict[str, dict[str, Any]] = {
@@ -192,10 +190,7 @@ async def test_an_interval_that_a_change_ends_counts_as_without_types(store: Sto
         "curves": {"classes": (replace(CLASSES[0], utility=linear(1)), *CLASSES[1:])},
         "order of classes": {"classes": CLASSES[::-1]},
     }
-    if change in changed:
-        await store.fleets.configure(FLEET, replace(SPEC, **changed[change]), "{}")
-    else:
-        await repair(store, SPEC)
+    await store.fleets.configure(FLEET, replace(SPEC, **changed[change]), "{}")
     assert await added(store, clock, name, "7") == 0
     now = (await store.fleets.snapshot(FLEET)).integrals.types
     assert now
@@ -232,7 +227,6 @@ async def test_the_integral_of_the_optimum_goes_on_when_a_fleet_gets_types(store
     assert now.types.compatibility == (0, 0) != now.optimum
 
 
-@of_the_present_store
 async def test_assigned_sessions_by_type_survive_a_repair(store: Store) -> None:
     await begin(store)
     await store.sessions.assign(FLEET, "s", None, session_type="wide")

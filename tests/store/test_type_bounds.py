@@ -99,7 +99,7 @@ async def test_no_fleet_delays_other_bounds(store: Store, clock: Clock, redis: R
     for fleet in ("damaged", FLEET):
         await begin(store, clock, fleet)
         await tick(store, clock, bounds, fleet)
-    redis.set("{damaged}:document", DOCUMENT.replace('"narrow": ["b"]', '"narrow": ["b"], "wide": ["a", "b"]'))
+    redis.hset("{damaged}:document", "text", DOCUMENT.replace('"narrow": ["b"]', '"narrow": ["b"], "wide": ["a", "b"]'))
     await bounds.round()
     await tick(store, clock, bounds)
     await tick(store, clock, bounds, "damaged")

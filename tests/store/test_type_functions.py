@@ -18,54 +18,51 @@ from tests.core.session_types.worlds import World, fill, world
 
 VECTORS = Path(__file__).parents[2] / "docs/typed-decisions.jsonl"
 FOLDER = Path(str(resources.files("slta.store") / "lua"))
-HEAD = f"""
-local constants, tables, vectors, prices = {{ MAX_LEVELS = 16384 }}
+CHOOSE = f"""
+local constants, tables, vectors, types, prices = {{ MAX_LEVELS = 16384, BYTES = {{}} }}
 do {(FOLDER / "state/tables.lua").read_text()} end
 do {(FOLDER / "state/vectors.lua").read_text()} end
-function tables.number(fleet, name, class_index, level) return fleet[name][class_index][level] end
+do {(FOLDER / "state/types.lua").read_text()} end
 do {(FOLDER / "policies/prices.lua").read_text()} end
 local fleet, kinds = cjson.decode(ARGV[1]), cjson.decode(ARGV[2])
-fleet.types.may_use = {{}}
-for kind, set in ipairs(fleet.types.sets) do
-  for _, class_index in ipairs(set) do
-    fleet.types.may_use[(kind - 1) * fleet.classes + class_index] = true
+local compiled, view, found = fleet.tables_of, fleet.view, {{}}
+compiled.types.may_use = {{}}
+for kind, set in ipairs(compiled.types.sets) do
+  for _, class in ipairs(set) do
+    compiled.types.may_use[(kind - 1) * compiled.types.classes + class] = true
   end
 end
-local found = {{}}
-"""
-CHOOSE = (
-    HEAD
-    + """
+for class, rank in ipairs(view.frontier_ranks) do
+  view.frontier_ranks[class] = rank > 0 and rank or math.huge
+end
 for _, kind in ipairs(kinds) do
-  local class_index, score = prices.choose(fleet, kind, fleet.counts, fleet.levels, fleet.ranks)
-  found[#found + 1] = string.format('%d %.17g', class_index, score)
+  found[#found + 1] = string.format('%d %.17g', prices.choose(fleet, kind, view))
 end
 return found
 """
-)
 
 
 def fleet(at: World) -> dict[str, Any]:
     """The fields that the functions read; classes and types count from 1."""
     ranks, members = at.market.rank, at.sets.members
-    sets = {
+    types = {
         "sets": [[c + 1 for c in own] for own in at.sets.classes],
         "rivals": [[t for t, other in enumerate(members, 1) if own & other and own - other] for own in members],
-    }
-    return {
         "classes": len(at.marginals),
-        "capacities": list(map(len, at.marginals)),
-        "marginals": at.marginals,
-        "pools": at.pools,
-        "held": at.held,
+    }
+    capacities = list(map(len, at.marginals))
+    compiled = {"capacities": capacities, "marginals": at.marginals, "pools": at.pools, "types": types}
+    held = [count for row in at.flow for count in row]
+    counts = {"sessions": at.sessions, "held": held, "by_class": at.held}
+    return {
+        "tables_of": compiled | {"reserve": at.reserve},
+        "by_type": counts,
         "sessions": sum(at.sessions),
-        "reserve": at.reserve,
-        "type_sessions": at.sessions,
-        "type_held": [count for row in at.flow for count in row],
-        "types": sets,
-        "counts": [int(rank > 0) for rank in ranks],
-        "levels": [lowest + 1 if rank else 0 for lowest, rank in zip(at.lowest, ranks, strict=True)],
-        "ranks": ranks,
+        "over": [0] * len(capacities),
+        "view": {
+            "frontiers": [lowest + 1 if rank else 0 for lowest, rank in zip(at.lowest, ranks, strict=True)],
+            "frontier_ranks": ranks,
+        },
     }
 
 

@@ -1,19 +1,15 @@
--- The toy policy of the tests: any pool with room, uniformly. It has no rows and one number of its own.
+-- A toy policy for tests: any pool with room, uniformly.
 
-uniform = {
-  TOKENS = { 'any' },
-  CLASS_ROWS = {},
-  FLEET_ROWS = {},
-  NUMBERS = { 'uniform_placements' },
-  VECTORS = {},
-}
+local function nothing() end
 
--- O(classes * pools / 8).
-function uniform.choose(fleet, draw)
-  local class_index, nth = choice.pick(choice.room(fleet), 0, draw)
-  return 'any', class_index, choice.select_with_room(fleet, class_index, nth)
+uniform = { TOKENS = { 'open' }, count = nothing, on_change = nothing, rebuild = nothing }
+
+function uniform.choose(fleet, draw, _, with_quiet)
+  local room, capacities = occupancies.room(fleet, with_quiet), fleet.tables_of.capacities
+  local class, nth = choice.pick(room, vectors.sum(room), 0, draw)
+  return 'open', class, occupancies.select_below(fleet, class, capacities[class], nth, with_quiet), 0
 end
 
-function uniform.on_change(fleet, _, _, _, change)
-  fleet.uniform_placements = fleet.uniform_placements + math.max(0, change)
+function uniform.rank()
+  return 0
 end

@@ -25,7 +25,7 @@ class Uniform:
             return None
         pool_class, pool = candidates[int(draw * len(candidates))]
         self.complete(pool_class, pool, change=1)
-        return Decision("any", pool_class, pool, 0)
+        return Decision("open", pool_class, pool, 0)
 
     def complete(self, pool_class: int, pool: int, change: int = -1) -> None:
         column = self.occupancies.columns[pool_class]
@@ -37,7 +37,7 @@ class Uniform:
 
 def explain(standing: Standing) -> list[Step]:
     """The steps for the next session: one."""
-    return [Step("any pool with room", "any", together(standing.with_room()))]
+    return [Step("any pool with room", "open", together(standing.with_room()))]
 
 
 UNIFORM = Policy(
@@ -45,7 +45,7 @@ UNIFORM = Policy(
     title="Uniform",
     summary="A toy policy: any pool with room, uniformly.",
     specification=lambda occupancies, _beta: Uniform(occupancies),
-    tokens=("any",),
+    tokens=("open",),
     has_thresholds=False,
     explain=explain,
 )

@@ -10,7 +10,6 @@ MEANINGS = {
     "outcome_unknown": ("perhaps", "at_once"),
     "overloaded": ("no", "later"),
     "recovering": ("no", "later"),
-    "repairing": ("no", "later"),
     "store_unavailable": ("no", "at_once"),
     "too_many_connections": ("no", "later"),
     "too_many_viewers": ("no", "later"),

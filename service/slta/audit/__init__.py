@@ -1,16 +1,14 @@
-"""Audit and repair of fleets: the store checks a fleet's keys, this package its compiled tables."""
+"""Audit and repair of fleets, from their stored documents."""
 
-from slta.audit.audit import audit_all, audit_fleet, audit_unlisted
-from slta.audit.repair import Attempt, Consent, mend, repair_fleet, repair_suspect, resume
+from slta.audit.audit import Ask, Attempt, audit_all, audit_fleet, audit_unlisted, mend, repair_fleet, repair_suspect
 
 __all__ = [
+    "Ask",
     "Attempt",
-    "Consent",
     "audit_all",
     "audit_fleet",
     "audit_unlisted",
     "mend",
     "repair_fleet",
     "repair_suspect",
-    "resume",
 ]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from slta.audit import Consent
 from slta.cli.error_messages import DONE, NO, UNREACHABLE, UNUSABLE, fail, in_one_line
 from slta.cli.options import JsonFile
 from slta.cli.store_options import DataDir, SharedStoreUrl
@@ -35,14 +34,12 @@ def audit(
     data_dir: DataDir = Path(".slta"),
     fleet: Annotated[str | None, typer.Option(help="Audit only this fleet.", callback=checked_fleet)] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Rebuild fleets with findings.")] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="With --repair: set aside and restore records without a prompt.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --repair: set records aside without a prompt.")] = False,
     json: JsonFile = None,
 ) -> None:
     """Check the store's data for damage; safe while dispatchers serve traffic.
 
-    --repair lists the records that it would set aside or could restore, and prompts first.
+    --repair lists the records that it would set aside, and prompts first.
 
     Exit code 1: damage found, or with --repair left, or no such fleet. 2: a fleet could not be audited.
     """
@@ -88,27 +85,17 @@ def _with_cause() -> Iterator[None]:
         raise
 
 
-def _prompt(bar: Progress, fleet: str, survey: Survey, *, yes: bool) -> Consent:
-    """Show the dry run of a repair and prompt; no answer means no."""
+def _prompt(bar: Progress, fleet: str, survey: Survey, *, yes: bool) -> bool:
+    """Show what a repair would set aside, if anything, and prompt; no answer means no."""
     bar.stop()
-    kinds = {"session": survey.sessions, "pool": survey.pools, "key": survey.keys}
-    lost = [f"{kind} {name}: {why}" for kind, records in kinds.items() for name, why in records.items()]
-    return Consent(
-        repair=_confirmed(f"{fleet}: a repair would set aside {survey}", lost, "Repair the fleet?", yes=yes),
-        put_back=bool(survey.put_back)
-        and _confirmed(f"{fleet}: can be restored from {{{fleet}}}:aside", survey.put_back, "Restore them?", yes=yes),
-    )
-
-
-def _confirmed(head: str, lines: Sequence[str], question: str, *, yes: bool) -> bool:
-    if not lines:
+    if not survey.records:
         return True
-    typer.echo(f"{head}:")
-    _list(lines[:SHOWN], len(lines))
+    typer.echo(f"{fleet}: a repair would set aside {survey}:")
+    _list([f"{kind} {id_}: {why}" for kind, id_, why in survey.records[:SHOWN]], survey.sessions + survey.pools)
     if yes:
         return True
     try:
-        return typer.confirm(question)
+        return typer.confirm("Repair the fleet?")
     except typer.Abort:
         typer.echo("\nNo answer: use --yes to confirm without a prompt.")
         return False

@@ -83,7 +83,7 @@ async def _resolved(store: Store, fleet: str, file: FleetFile) -> FleetFile:
 
 async def _has_document(store: Store, specs: Specs, fleet: str) -> bool:
     try:
-        await specs.of_stored(await store.repairs.document(fleet))
+        await specs.of_stored(await store.rebuilds.document(fleet))
     except DocumentUnreadableError:
         return False
     return True

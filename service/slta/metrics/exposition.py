@@ -204,7 +204,7 @@ async def _snapshot(store: Store, fleet: str, reading: Reading) -> Snapshot | No
             break
         try:
             return await store.fleets.snapshot(fleet)
-        except (errors.UnknownFleetError, errors.NewerFleetError, errors.RepairingError, errors.DamagedError):
+        except (errors.UnknownFleetError, errors.NewerFleetError, errors.DamagedError):
             return None  # deleted meanwhile, of another version, or damaged
         except errors.StoreUnavailableError:
             if is_last and not store.has_shards:

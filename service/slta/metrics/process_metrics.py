@@ -28,11 +28,12 @@ STORE_CALLS = HistogramDef(
 )
 BATCHES = HistogramDef("batch_size", "Operations or heartbeats per call.", ("function",), (1, 2, 4, 8, 16, 32, 64, 128))
 STORE_ERRORS = CounterDef("store_errors", "Failed store calls.", ("error_type",))
-NOT_REPLAYED = CounterDef(
-    "changes_not_replayed",
-    "Acknowledged changes that the store lost and that were not restored, by reason: an error code, `session_type` "
-    "for sessions that lost their type, or `log_full` for calls beyond the size of the log.",
-    ("reason",),
+NOT_RESTORED = CounterDef(
+    "changes_not_restored",
+    "Acknowledged changes that the store lost and that were not restored, by kind (`placed`, `ended`, `pool`, `put`, "
+    "`delete`, `call`) and reason: `not_sent` for what is never sent again, `late`, `unknown_pool`, `unknown_fleet`, "
+    "`session_type` for sessions that lost their type, or `log_full` for calls beyond the size of the log.",
+    ("kind", "reason"),
 )
 SHARDS = GaugeDef(
     "store_shards",
@@ -116,7 +117,7 @@ class ProcessMetrics:
         batches = BATCHES.create(self.registry)
         self._batches = {function: batches.labels(function) for function in ("batch", "beat")}
         self._store_errors = STORE_ERRORS.create(self.registry)
-        self._not_replayed = NOT_REPLAYED.create(self.registry)
+        self._not_restored = NOT_RESTORED.create(self.registry)
         self._sampled = SAMPLED.create(self.registry)
         self._shards = SHARDS.create(self.registry)
         self._unowned_slots = UNOWNED_SLOTS.create(self.registry)
@@ -197,9 +198,9 @@ class ProcessMetrics:
         """Count a failed store call."""
         self._store_errors.labels(kind).inc()
 
-    def not_replayed(self, reason: str, changes: int) -> None:
-        """Count acknowledged changes that could not be put back."""
-        self._not_replayed.labels(reason).inc(changes)
+    def not_restored(self, kind: str, reason: str, changes: int) -> None:
+        """Count acknowledged changes that are lost."""
+        self._not_restored.labels(kind, reason).inc(changes)
 
     def sampled(self, outcome: str, count: int) -> None:
         """Count qualities."""

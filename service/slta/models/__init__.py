@@ -28,7 +28,6 @@ from slta.models.pools import Status as Status
 from slta.models.pools import Unchanged as Unchanged
 from slta.models.snapshots import AuditResult as AuditResult
 from slta.models.snapshots import ClassSnapshot as ClassSnapshot
-from slta.models.snapshots import Configuration as Configuration
 from slta.models.snapshots import Findings as Findings
 from slta.models.snapshots import Repaired as Repaired
 from slta.models.snapshots import Snapshot as Snapshot

@@ -50,10 +50,6 @@ class NewerFleetError(DispatchError, code="newer_fleet", status=503, again="late
     """The fleet's stored state requires another version of the dispatcher: use that one; nothing was changed."""
 
 
-class RepairingError(DispatchError, code="repairing", status=503, again="later"):
-    """The fleet is being rebuilt from its records, which takes seconds; nothing was changed. Retry."""
-
-
 class RecoveringError(DispatchError, code="recovering", status=503, again="later"):
     """The store has lost acknowledged changes, which are being restored; this session may be among them. Retry."""
 

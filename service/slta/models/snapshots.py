@@ -113,21 +113,6 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
-    """Stored configuration of a fleet, to compare with its compiled document.
-
-    `fields` are the arguments of `put` after the document: policy, digest of the utilities, names, capacities, lease,
-    retention, beta's coefficient and power, exponent ('' if not stored yet). `digests` are SHA-1 of the tables: order,
-    bound, each class's marginals.
-    """
-
-    document: str
-    version: str
-    fields: list[str]
-    digests: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Suspect:
     """Fleet that needs a repair. `ours`: by this dispatcher, else by another one.
 
@@ -160,27 +145,22 @@ class Ticked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """Dry run of a repair: records to set aside, with the reason, and records to restore.
+    """Numbers of records that a repair sets aside, of `live` session records; `records`: kind, id and why of some."""
 
-    `live` is the number of session records. `keys` are invalid store keys, which only a requested repair deletes.
-    `put_back` are fields of {fleet}:aside.
-    """
-
-    live: int
-    sessions: Mapping[str, str]
-    pools: Mapping[str, str]
-    keys: Mapping[str, str]
-    put_back: Sequence[str]
+    live: int = 0
+    sessions: int = 0
+    pools: int = 0
+    records: Sequence[tuple[str, str, str]] = ()
 
     @property
     def is_harmless(self) -> bool:
         """Whether so few records would be set aside that no confirmation is needed."""
-        records = len(self.sessions) + len(self.pools)
-        return records <= MAX_SET_ASIDE and len(self.sessions) <= self.live * MAX_SHARE_SET_ASIDE
+        records = self.sessions + self.pools
+        return records <= MAX_SET_ASIDE and self.sessions <= self.live * MAX_SHARE_SET_ASIDE
 
     def __str__(self) -> str:
         """Numbers of records to set aside."""
-        return f"{len(self.sessions)} of {self.live} sessions and {len(self.pools)} records of pools"
+        return f"{self.sessions} of {self.live} sessions and {self.pools} records of pools"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 import structlog
 
-from slta.audit import Attempt, repair_suspect, resume
+from slta.audit import Attempt, repair_suspect
 from slta.fleet_file import Specs
 from slta.models import Suspect
 from slta.runtime.job_queue import JobQueue
@@ -14,9 +14,6 @@ from slta.store import Store
 
 MAX_LOGGED_RECORDS = 10
 """Maximum records named in one log line."""
-
-UNDER_WAY = "under way"
-"""Claim of a repair that has begun: it is resumed if it was abandoned."""
 
 OnBlocked = Callable[[str, bool | None], None]
 
@@ -50,13 +47,8 @@ class AutomaticRepairs(JobQueue):
             del self._blocked[fleet]
             self._on_blocked(fleet, None)
 
-    async def _do(self, fleet: str, claim: str) -> None:
-        if claim == UNDER_WAY:
-            attempt = await resume(self._store, fleet)
-            if not attempt.repaired and (not attempt.blocked or self._blocked.get(fleet)):
-                return  # another dispatcher runs it, or it failed before
-        else:
-            attempt = await repair_suspect(self._store, self._specs, fleet)
+    async def _do(self, fleet: str, claim: str) -> None:  # noqa: ARG002 - a repair has none
+        attempt = await repair_suspect(self._store, self._specs, fleet)
         self._set_blocked(fleet, is_blocked=bool(attempt.blocked))
         _log_attempt(fleet, attempt)
 
@@ -68,11 +60,11 @@ class AutomaticRepairs(JobQueue):
 
 def _log_attempt(fleet: str, attempt: Attempt) -> None:
     survey = attempt.survey
-    kinds = {"sessions": survey.sessions, "pools": survey.pools} if survey else {}
-    records = {kind: list(names)[:MAX_LOGGED_RECORDS] for kind, names in kinds.items()}
+    records = [f"{kind} {id_}" for kind, id_, _ in survey.records[:MAX_LOGGED_RECORDS]]
+    counts = {"sessions": survey.sessions, "pools": survey.pools, "records": records}
     if attempt.blocked:
-        log.error("repair_blocked", fleet=fleet, why=attempt.blocked, **records)
-    elif any(records.values()):
-        log.warning("records_set_aside", fleet=fleet, **records)
+        log.error("repair_blocked", fleet=fleet, why=attempt.blocked, **counts)
+    elif records:
+        log.warning("records_set_aside", fleet=fleet, **counts)
     if attempt.repaired:
         log.warning("fleet_repaired", fleet=fleet, slices=attempt.repaired.slices)

@@ -25,7 +25,6 @@ from slta.models.errors import (
     DispatchError,
     InvalidFleetError,
     OutcomeUnknownError,
-    RepairingError,
     SessionTypeInUseError,
     StoreUnavailableError,
 )
@@ -232,5 +231,5 @@ async def _retry_until_available(work: Callable[..., Awaitable[None]], *argument
     while True:
         try:
             return await work(*arguments)
-        except (StoreUnavailableError, OutcomeUnknownError, RepairingError):
+        except (StoreUnavailableError, OutcomeUnknownError):
             await asyncio.sleep(ROUND_SECONDS)

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from slta.audit import audit_all, audit_fleet, mend
-from slta.audit.repair import Ask
+from slta.audit import Ask, audit_all, audit_fleet, mend
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
 from slta.models import Findings

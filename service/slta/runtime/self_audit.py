@@ -1,7 +1,7 @@
 """Self-audits: each fleet about once an hour by one of its dispatchers, and at once after a repair or another server.
 
-They report damage and repair nothing. Ticks claim the audits that are due; claim and result are in the fleet, see
-`lua/integrity/audit_claims.lua`. Keys of no listed fleet are audited by each dispatcher.
+They report damage and repair nothing. Ticks claim the audits that are due, see `lua/fleets/claims.lua`. Keys of no
+listed fleet are audited by each dispatcher.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class SelfAudits(JobQueue):
             if found.not_looked is None:
                 first = next(iter(found.sentences), "")
                 result = AuditResult(at=time.time(), total=found.total, by=self._by, first=first)
-                await self._store.audits.store(fleet, claim, result)
+                await self._store.rebuilds.store(fleet, claim, result)
             _log_damage([found])
             if found.unchecked:
                 log.info("audit_incomplete", fleet=fleet, unchecked=found.unchecked)

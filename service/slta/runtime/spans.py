@@ -77,7 +77,7 @@ class TracingObserver:
     def __init__(self, observer: StoreObserver, tracer: Tracer) -> None:
         self._observer = observer
         self._tracer = tracer
-        self.error, self.not_replayed, self.sampled = observer.error, observer.not_replayed, observer.sampled
+        self.error, self.not_restored, self.sampled = observer.error, observer.not_restored, observer.sampled
 
     def call(self, function: str, seconds: float, operations: int) -> None:
         """Record a call that has just ended: the child of its only caller, or with links to several."""

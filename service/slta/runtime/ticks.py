@@ -15,11 +15,10 @@ from slta.models import Ticked
 from slta.models.errors import (
     DispatchError,
     OutcomeUnknownError,
-    RepairingError,
     StoreUnavailableError,
     UnknownFleetError,
 )
-from slta.runtime.automatic_repairs import UNDER_WAY, AutomaticRepairs
+from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.self_audit import SelfAudits
 from slta.runtime.tick_loop import TickLoop
 from slta.runtime.type_bounds import TypeBounds
@@ -155,19 +154,16 @@ class Ticks:
     def _settle(self, fleet: str, result: Ticked | DispatchError) -> str:
         """Hand on what a tick found; '' or an error code."""
         self._mismatches.pop(fleet, None)
-        if isinstance(result, RepairingError):
-            self._repairs.claimed(fleet, UNDER_WAY)
-        elif isinstance(result, DispatchError):
+        if isinstance(result, DispatchError):
             self.last_error = result
             if layout := result.context.get("layout"):
                 self._mismatches[fleet] = layout_mismatch(fleet, int(layout))
             return result.code
-        else:
-            self._repairs.ticked(fleet, result.suspect)
-            if result.audit:
-                self._audits.claimed(fleet, result.audit)
-            if not result.recent:
-                self._bounds.ticked(fleet, result.interval)
+        self._repairs.ticked(fleet, result.suspect)
+        if result.audit:
+            self._audits.claimed(fleet, result.audit)
+        if not result.recent:
+            self._bounds.ticked(fleet, result.interval)
         return ""
 
     async def _detect_vanished(self, outcomes: dict[str, str], evicted_keys: int) -> None:

@@ -6,7 +6,7 @@ Names that other packages import are exported here; modules with an underscore a
 |---|---|
 | store | `Store`, the public interface: `store.sessions.assign(…)` |
 | sessions, pools, fleets | operations on sessions, pools and fleets |
-| audits, repairs, census | audits, repairs and their dry runs; the names of fleets that have keys |
+| rebuilds, census | rebuilds and comparisons; the names of fleets that have keys |
 | operations | the table of session operations, and of the fields of a configuration |
 | library, pool_arguments | the Lua library, assembled from `lua/`; arguments of pools |
 | embedded | Valkey server as a child process, and its data directory |

@@ -1,4 +1,4 @@
-"""Encoding of a fleet's compiled tables as fixed-width text, which the Lua library reads with GETRANGE."""
+"""Encoding of a fleet's compiled tables as fixed-width text, which the Lua library parses once."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from slta.core.ranking import Ranking
 from slta.models import MICROSECONDS
 from slta.store.operations import Value
 
-CLASS_BYTES, LEVEL_BYTES, RANK_BYTES, MARGINAL_BYTES = 2, 4, 5, 18
-"""Field widths: 64 classes, capacity 4,096, 16,384 ranks, 2^53 with its sign."""
+CLASS_BYTES, LEVEL_BYTES, MARGINAL_BYTES = 2, 4, 18
+"""Field widths: 64 classes, capacity 4,096, 2^53 with its sign."""
 TABLE_BYTES = {
     "order": CLASS_BYTES + LEVEL_BYTES,
     "bound": CLASS_BYTES + MARGINAL_BYTES,
-    "ranks": RANK_BYTES,
     "marginals": MARGINAL_BYTES,
 }
 """Width of an entry of each table, see `lua/state/tables.lua`."""
@@ -55,7 +54,7 @@ def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) 
 
 
 def types_text(spec: FleetSpec) -> str:
-    """Session types for `lua/state/session_types.lua`: "video=2,3 chat=1,2", '' without any."""
+    """Session types for `lua/state/types.lua`: "video=2,3 chat=1,2", '' without any."""
     own = zip(spec.type_names[1:], spec.type_sets.classes[1:], strict=True)
     return " ".join(f"{name}={','.join(str(c + 1) for c in classes)}" for name, classes in own)
 
@@ -75,7 +74,7 @@ def utilities_digest(spec: FleetSpec) -> str:
 
 
 def order_text(ranking: Ranking) -> str:
-    """Encode an order for `lua/ledger/order.lua`."""
+    """Encode an order for `lua/state/tables.lua`."""
     return "".join(f"{c.pool_class + 1:{CLASS_BYTES}d}{c.level:{LEVEL_BYTES}d}" for c in ranking.order)
 
 

@@ -16,7 +16,6 @@ Attributes = str | list[str]
 REFUSALS: dict[str, type[errors.DispatchError]] = {
     "UNKNOWN_FLEET": errors.UnknownFleetError,
     "NEWER_FLEET": errors.NewerFleetError,
-    "REPAIRING": errors.RepairingError,
     "DAMAGED": errors.DamagedError,
     "FAILED": errors.RepairFailedError,
     "DOCUMENT_CHANGED": errors.VersionMismatchError,
@@ -55,12 +54,13 @@ SESSION_REFUSALS: dict[str, type[errors.DispatchError]] = {
 
 RESULTS = {
     "placement": "ASSIGNED REPLAYED ADOPTED RENEWED NEW SAME MOVED",
-    "session": "COMPLETED ENDED_NOW EXPIRED PRESENT SUPERSEDED ELSEWHERE KEPT",
-    "restored fact": "PLACED MOVED LENGTHENED ENDED_NOW REMEMBERED CHANGED REMOVED DELETED",
-    "batch": "BATCH FAULT NOT_RUN OTHER_FLEET",
-    "change": "CONFIGURED FINISHED CREATED POOL MARKED TICKED SUSPECT BEATS GUARDED",
-    "read": "SNAPSHOT PAST SESSION CONFIG PAGE IDS EVENTS INCARNATIONS CONFIGURATION",
-    "audit": "AUDITED CENSUS CLASSES SURVEYED BEGUN SLICE REPAIRED WAIT SOUND BLOCKED STORED",
+    "session": "COMPLETED ENDED_NOW EXPIRED PRESENT ELSEWHERE KEPT",
+    "restored": "PLACED MOVED LENGTHENED ENDED_NOW REMEMBERED",
+    "restore": "RESTORED OTHER_INCARNATION SUPERSEDED LATE",
+    "batch": "BATCH FAULT NOT_RUN",
+    "change": "CONFIGURED FINISHED CREATED POOL CHANGED REMOVED DELETED TICKED SUSPECT BEATS GUARDED",
+    "read": "SNAPSHOT PAST SESSION CONFIG PAGE IDS EVENTS INCARNATIONS",
+    "rebuild": "RUN AGAIN BEGUN BLOCKED STORED",
 }
 """All other outcomes by kind. A placement is followed by pool id, class (and type, see `split_type`), lease, start, due
 second and a detail: the token of an assign, or the comparison of a report; '' without one.

@@ -1,4 +1,4 @@
-"""Snapshot parser. DamagedError if the fleet's cold fields or document are lost."""
+"""Snapshot parser. DamagedError if the fleet's document is lost."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def _type_integrals(parts: list[str], classes: int) -> TypeIntegrals | None:
 
 
 def parse_interval(numbers: str, classes: int) -> Interval:
-    """Parse the numbers of an interval, see `lua/ledger/intervals.lua`."""
+    """Parse the numbers of an interval, see `lua/fleets/intervals.lua`."""
     return Interval.of([float(number) for number in numbers.split()], classes)
 
 

@@ -13,7 +13,7 @@ from slta.models.request_record import Author, Event
 from slta.store import _fleet_replies
 from slta.store._client.functions import FunctionClient
 from slta.store._encoding import put_arguments
-from slta.store._failover.replay_log import ReplayLog
+from slta.store._failover.replay_log import DELETION, ReplayLog
 from slta.store._snapshots import parse_past, parse_snapshot
 from slta.store.census import take_census
 from slta.store.operations import FLEET_KEYS, Value
@@ -27,8 +27,8 @@ Excess = tuple[str, str]
 """Name of an interval of `Ticked.interval`, and `excess` of it in the store's integers."""
 
 NAMED_KEYS = (
-    *" ".join(FLEET_KEYS.values()).split(),
-    *(f"{name}:0" for name in ("marginals", "ranks", "used", "active")),
+    *FLEET_KEYS,
+    *(f"{name}:0" for name in ("used", "pools", "quiet", "leaving", "green")),
     *(f"past:{window}" for window in WINDOWS),
 )
 """Keys of a fleet with a fixed name. A deletion removes them with all others in one step."""
@@ -74,7 +74,7 @@ class Fleets:
         author: Author | None = None,
         file: str = "",
     ) -> Configured:
-        """Create or change a fleet; live sessions stay, tokens and r are rebuilt from the ledger.
+        """Create or change a fleet; live sessions stay, tokens and r are derived anew.
 
         `document` is stored verbatim; `author` None is the service itself. `file` is the digest of a fleet file that is
         applied with this, see `applied_file`. VersionMismatchError, ClassInUseError, CapacityBelowOccupancyError.
@@ -83,9 +83,9 @@ class Fleets:
             await self._list_if_new(fleet)
         arguments = await asyncio.to_thread(put_arguments, spec, document, expected_version)
         begun = file and file + UNFINISHED
-        configured = _fleet_replies.configured(
-            (await self._functions.record("put", fleet, author, file=begun, **arguments))[0]
-        )
+        reply, stamp = await self._functions.record("put", fleet, author, file=begun, **arguments)
+        configured = _fleet_replies.configured(reply)
+        self._replay_log.record_change(fleet, stamp, "put", [fleet])
         if configured.created:  # again: an older fleet of this name may have been deleted in between
             await self._list(fleet)
         return configured
@@ -103,11 +103,11 @@ class Fleets:
         """Delete a fleet and its pools. FleetInUseError if a session lives, VersionMismatchError."""
         await self._functions.query("EXISTS", FLEETS_KEY)  # nothing is deleted while it would stay on the list
         try:
-            _, stamp = await self._functions.record("delete", fleet, author, expected=expected_version, stamp=None)
+            _, stamp = await self._functions.record("delete", fleet, author, expected=expected_version)
         except errors.UnknownFleetError:  # an earlier deletion may have lost its reply
             await self.unlist(fleet)
             raise
-        self._replay_log.record_deletion(fleet, stamp)
+        self._replay_log.record_change(fleet, stamp, DELETION, [fleet])
         await self.unlist(fleet)
 
     async def applied_file(self, fleet: str) -> tuple[str, bool]:
@@ -123,7 +123,7 @@ class Fleets:
         await self._functions.change("finish_file", fleet, file=file)
 
     async def snapshot(self, fleet: str) -> Snapshot:
-        """The fleet at one instant. O(levels in use · pools / 8)."""
+        """The fleet at one instant. O(levels in use · log pools)."""
         return parse_snapshot(fleet, await self._functions.read("snapshot", fleet))
 
     async def past(self, snapshot: Snapshot, window: int) -> list[Integrals]:

@@ -14,9 +14,6 @@ from slta.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from slta.models import WINDOWS
 from slta.store import _encoding
 from slta.store.operations import (
-    CONFIGURATION_FIELDS,
-    FACT_WORDS,
-    FACTS,
     FLEET_KEYS,
     OPERATION_WORDS,
     OPERATIONS,
@@ -31,15 +28,7 @@ LAYOUT = 1
 INCARNATION_BITS = 24
 """Low bits of an incarnation, its number; the bits above identify the fleet, see `lua/state/incarnations.lua`."""
 
-REPLAY_SECONDS = 300
-"""Time for which a dispatcher may replay an acknowledged call, and `lua/state/marks.lua` keeps marks."""
-
-UNDER_REPAIR = 1_000_000
-"""Layout of a fleet under repair, which every other function rejects."""
-
 FOLDER = resources.files(__package__) / "lua"
-NEXT = resources.files(__package__) / "lua_next"
-"""Library of the next store, in which each fact is stored once. Only tests use it: it lacks rebuild and replay."""
 
 LUA_POLICIES: Mapping[str, Traversable] = {
     "slta": FOLDER / "policies" / "slta.lua",
@@ -50,12 +39,10 @@ LUA_POLICIES: Mapping[str, Traversable] = {
 """Policies: name in a fleet's configuration, and Lua file, which defines a module of its name. The contract is in
 `lua/policies/policies.lua`."""
 
-LAYERS = ("state", "ledger", "policies", "sessions", "pools", "fleets", "integrity", "library")
+LAYERS = ("state", "policies", "sessions", "pools", "fleets", "rebuild", "library")
 """Folders of `lua`, from below: a file uses its own folder and lower ones. The library is loaded in this order."""
-FIRST = ("policies/tokens",)
+FIRST = ("policies/occupancies", "policies/bits")
 """Files whose functions the policies use while the library loads; the policies follow."""
-FIRST_OF_NEXT = ("policies/occupancies", "policies/bits", "policies/slta", "policies/slta_greedy", "policies/jlmu")
-"""Likewise of `NEXT`."""
 
 
 def layout_mismatch(fleet: str, layout: int) -> str:
@@ -94,28 +81,10 @@ def assemble(
     rows = ", ".join(f"['{name}'] = {_module(file)}" for name, file in policies.items())
     source = f"local constants, {', '.join(map(_module, files[:-1]))}\n"
     source += "".join(f"do\n{body}end\n" for body in bodies).replace("{} -- @POLICIES@", f"{{ {rows} }}")
-    for marker, table, function, words in (
-        ("OPERATIONS", operations, "batch", OPERATION_WORDS),
-        ("FACTS", FACTS, "replay", FACT_WORDS),
-    ):
-        missing = [row.function for row in table.values() if f"function {row.function}(" not in source]
-        if missing:
-            raise LookupError(f"no Lua function {', '.join(missing)}")
-        source = source.replace(f"{{}} -- @{marker}@", lua_table(table, function, words))
-    digest = hashlib.sha256(source.encode()).hexdigest()[:8]
-    return Library(f"#!lua name=slta_{digest}\n" + source.replace("@DIGEST@", digest), digest)
-
-
-@cache
-def next_library() -> Library:
-    """The library of the next store."""
-    files = [NEXT / f"{name}.lua" for name in FIRST_OF_NEXT]
-    files += [file for file in _all_files(NEXT, LAYERS) if file not in files]
-    source = f"local constants, {', '.join(map(_module, files[:-1]))}\n"
-    source += "".join(f"do\n{body}end\n" for body in (_constants(), *(file.read_text("utf-8") for file in files)))
-    rows = ", ".join(f"['{name}'] = {_module(file)}" for name, file in LUA_POLICIES.items())
-    source = source.replace("{} -- @POLICIES@", f"{{ {rows} }}")
-    source = source.replace("{} -- @OPERATIONS@", lua_table(OPERATIONS, "batch", OPERATION_WORDS))
+    missing = [row.function for row in operations.values() if f"function {row.function}(" not in source]
+    if missing:
+        raise LookupError(f"no Lua function {', '.join(missing)}")
+    source = source.replace("{} -- @OPERATIONS@", lua_table(operations, "batch", OPERATION_WORDS))
     digest = hashlib.sha256(source.encode()).hexdigest()[:8]
     return Library(f"#!lua name=slta_{digest}\n" + source.replace("@DIGEST@", digest), digest)
 
@@ -137,19 +106,16 @@ def _constants() -> str:
     numbers = {
         "LAYOUT": LAYOUT,
         "INCARNATION_BITS": INCARNATION_BITS,
-        "REPLAY_SECONDS": REPLAY_SECONDS,
-        "UNDER_REPAIR": UNDER_REPAIR,
         "MAX_POOLS": MAX_POOLS,
         "MAX_CLASSES": MAX_CLASSES,
         "MAX_LEVELS": MAX_LEVELS,
         "DRAWN_ONE_IN": ONE_IN,
         "CLASS_BYTES": _encoding.CLASS_BYTES,
     }
-    lists = {"WINDOWS": WINDOWS, "CONFIGURATION_FIELDS": CONFIGURATION_FIELDS}
+    lists = {"WINDOWS": WINDOWS, "FLEET_KEYS": FLEET_KEYS}
     lines = [f"  {name} = {value},\n" for name, value in numbers.items()]
     lines.append(f"  PRELUDES = {lua_preludes()},\n")
     lines += [f"  {name} = {{ {', '.join(map(repr, values))} }},\n" for name, values in lists.items()]
-    types = {name: kind for kind, names in FLEET_KEYS.items() for name in names.split()}
-    for name, table in (("BYTES", _encoding.TABLE_BYTES), ("FLEET_KEYS", types)):
-        lines.append(f"  {name} = {{ {', '.join(f'[{key!r}] = {value!r}' for key, value in table.items())} }},\n")
+    widths = (f"{name} = {width}" for name, width in _encoding.TABLE_BYTES.items())
+    lines.append(f"  BYTES = {{ {', '.join(widths)} }},\n")
     return f"constants = {{\n{''.join(lines)}}}\n"

@@ -51,57 +51,40 @@ OPERATIONS: Mapping[str, SessionOperation] = {
 """Operations of the Lua function `batch`, each of `OPERATION_WORDS` words: name, session id and three arguments."""
 OPERATION_WORDS = 5
 
-FACTS: Mapping[str, SessionOperation] = {
-    "placed": SessionOperation("replay.placed", creates=True),
-    "ended": SessionOperation("replay.ended", creates=True),
-}
-"""Facts of the Lua function `replay`, each of `FACT_WORDS` words."""
-FACT_WORDS = 6
-
-FLEET_KEYS = {
-    "string": "state document order order:full bound bound:full",
-    "hash": "cold pools names addresses labels types sessions ended:0 ended:1 repair aside marks quality",
-    "zset": "early refused timers forgotten",
-    "list": "events",
-}
-"""Keys of a fleet with a fixed name, by type."""
+_KEYS = """fleet document tables records names addresses labels sessions yellow types timers ended:0 ended:1 early
+    refused forgotten events quality restored aside"""
+FLEET_KEYS = tuple(_KEYS.split())
+"""Keys of a fleet with a fixed name, also for `lua/state/keys.lua`."""
 
 _FIELDS = """policy utilities names:words capacities:numbers lease:number retention:number beta_coefficient:number
     beta_power:number exponent:number gone:number forget:number reserve:number reserve_for_priority:number
     scale_window:number quality"""
-CONFIGURATION_FIELDS = tuple(field.partition(":")[0] for field in _FIELDS.split())
-"""Stored fields that follow from a fleet's document."""
 _CONFIGURATION = f"expected document {_FIELDS} session_types order bound marginals:list"
 _FUNCTIONS = {
     "batch release": "operations:raw",
     "beat beat_full": "ids:words ttls:numbers counts:words qualities:words attributes:rows,position,address,labels",
     "end_guard": "author pool_class",
     "tick": "shared:flag audits:flag excesses:rows,interval,excess",
-    "replay": "incarnation:number facts:raw",
-    "replay_pools": "incarnation:number facts:rows,pool_id,pool_class,status,address,labels,ttl,stamp",
-    "mark": "incarnation:number",
+    "restore": "incarnation:number items:rows,kind,id,pool_id,detail,lease,incarnation,revision",
     "put": f"author file {_CONFIGURATION}",
     "finish_file": "file",
-    "delete": "author expected stamp",
+    "delete": "author expected",
     "add_pools": "author quota pools:rows,pool_id,pool_class,address,labels",
     "set_status": "author pool_id status drain",
     "set_statuses": "author status drain pool_class pool_ids:list",
     "remove_pool": "author pool_id",
     "move_pool": "author pool_id pool_class address labels",
-    "recover snapshot config configuration events": "",
+    "recover snapshot config events": "",
     "session": "session_id",
     "past": "window:number",
     "pool": "pool_id",
     "pool_page": "first:number limit:number status liveness pool_class",
     "pool_sessions": "pool_id as_of types:list",
-    "audit": "part cursor work:number",
+    "begin_compare": _CONFIGURATION,
+    "begin_rebuild": f"author {_CONFIGURATION}",
+    "compare rebuild": "run work:number",
     "store_audit": "claim result",
-    "begin_survey": _CONFIGURATION,
-    "survey": "policy class_ids:numbers part cursor work:number",
-    "begin_repair": f"author requested:flag put_back:flag {_CONFIGURATION}",
     "block_repair": "reason",
-    "repair": "work:number patience:number",
-    "census": "cursor",
 }
 ARGUMENTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     function: {name: (kind or "text").split(",") for name, _, kind in (row.partition(":") for row in rows.split())}

@@ -1,13 +1,12 @@
-"""Arguments of Lua functions that change pools, and what their calls established, for the replay log."""
+"""Arguments of Lua functions that change pools."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from slta.models import MICROSECONDS, UNCHANGED, Drain, PoolsAdded, PoolSpec, Unchanged
-from slta.store._failover.facts import PoolFact
+from slta.models import MICROSECONDS, UNCHANGED, Drain, PoolSpec, Unchanged
 
 
 def attribute_word(attribute: str | Mapping[str, str] | Unchanged | None) -> str:
@@ -41,18 +40,3 @@ def quota_word(patterns: Collection[str] | None, most: int | None) -> str:
 def deadline_word(drain: Drain | None) -> str:
     """The argument of `lua/pools/transitions.lua`, '' without a deadline."""
     return f"{round(drain.deadline_seconds * MICROSECONDS)} {drain.then}" if drain else ""
-
-
-def facts_of(pools: Iterable[PoolSpec], added: PoolsAdded, *, is_repeated: bool) -> Iterator[PoolFact]:
-    """What a call of `add_pools` with these pools established of those that it created or changed.
-
-    If an earlier attempt may have run, those that it left unchanged count as created.
-    """
-    created, changed = {*added.created, *(added.unchanged if is_repeated else ())}, set(added.changed)
-    for pool in pools:
-        pool_id, pool_class, address, labels = arguments_of(pool)
-        if pool_id in created:
-            none = attribute_word(None)
-            yield PoolFact(pool_id, pool_class, "active", address or none, labels or none)
-        elif pool_id in changed:
-            yield PoolFact(pool_id, address=address, labels=labels)

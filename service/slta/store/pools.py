@@ -35,11 +35,10 @@ from slta.store._batching.pending import OperationArgs
 from slta.store._client.failures import StoreCallError
 from slta.store._client.functions import FunctionClient
 from slta.store._client.rollback_detection import Stamp
-from slta.store._failover.facts import REMOVED, PoolFact, status_word
 from slta.store._failover.replay_log import ReplayLog
 from slta.store._outcomes import Reply, checked
 from slta.store.operations import Value
-from slta.store.pool_arguments import arguments_of, attribute_word, deadline_word, facts_of
+from slta.store.pool_arguments import arguments_of, deadline_word
 from slta.store.sessions import type_option
 
 POOLS_PER_CALL = 1000
@@ -103,7 +102,8 @@ class Pools:
             part = pools[start : start + POOLS_PER_CALL]
             reply, stamp, is_repeated = await self._add(fleet, author, quota=quota, pools=list(map(arguments_of, part)))
             added = _pool_replies.pools_added([pool.pool_id for pool in part], reply)
-            self._log.record_facts(fleet, stamp, facts_of(part, added, is_repeated=is_repeated))
+            before = added.unchanged if is_repeated else ()
+            self._log.record_change(fleet, stamp, "pool", (*added.created, *added.changed, *before))
             total.created.extend(added.created)
             total.changed.extend(added.changed)
             total.unchanged.extend(added.unchanged)
@@ -144,7 +144,7 @@ class Pools:
     async def remove(self, fleet: str, pool_id: str, author: Author | None = None) -> None:
         """Remove an empty pool. PoolNotEmptyError."""
         _, stamp = await self._functions.record("remove_pool", fleet, author, pool_id=pool_id)
-        self._log.record_facts(fleet, stamp, [PoolFact(pool_id, status=REMOVED)])
+        self._log.record_change(fleet, stamp, "pool", [pool_id])
 
     async def set_status(
         self, fleet: str, pool_id: str, status: Status, author: Author | None = None, drain: Drain | None = None
@@ -156,10 +156,7 @@ class Pools:
 
     async def _change(self, fleet: str, author: Author | None, function: str, **arguments: str) -> Pool:
         reply, stamp = await self._functions.record(function, fleet, author, **arguments)
-        _, pool_id, pool_class, status, _, address, labels, _, drain = reply
-        word = status_word(status, drain) if "status" in arguments else f"{status} {drain}".rstrip()
-        fact = PoolFact(pool_id, pool_class, word, address or attribute_word(None), labels or attribute_word(None))
-        self._log.record_facts(fleet, stamp, [fact])
+        self._log.record_change(fleet, stamp, "pool", [arguments["pool_id"]])
         return _pool_replies.pool(reply)
 
     async def set_statuses(
@@ -175,13 +172,12 @@ class Pools:
         UnknownClassError, ChangeTooLargeError.
         """
         pool_class, ids = (pools, ()) if isinstance(pools, str) else ("", pools)
-        deadline = deadline_word(drain)
         reply, stamp = await self._functions.record(
-            "set_statuses", fleet, author, status=status, drain=deadline, pool_class=pool_class, pool_ids=ids
-        )
+            "set_statuses", fleet, author, status=status, drain=deadline_word(drain), pool_class=pool_class,
+            pool_ids=ids,
+        )  # fmt: skip
         changed = _pool_replies.pools_changed(reply)
-        becomes = status_word(status, deadline)
-        self._log.record_facts(fleet, stamp, (PoolFact(pool_id, status=becomes) for pool_id in changed.changed))
+        self._log.record_change(fleet, stamp, "pool", changed.changed)
         return changed
 
     async def fail(self, fleet: str, pool_id: str, author: Author | None = None) -> PoolFailed:

@@ -29,11 +29,10 @@ from slta.store._client.routing import ANY_TAG, key_of
 from slta.store._client.url import Address
 from slta.store._failover.recovery import Recovery
 from slta.store._failover.replay_log import ReplayLog
-from slta.store.audits import Audits
 from slta.store.fleets import Fleets
 from slta.store.library import Library, own_library
 from slta.store.pools import Pools
-from slta.store.repairs import Repairs
+from slta.store.rebuilds import Rebuilds
 from slta.store.sessions import Sessions
 
 READINESS = (
@@ -52,7 +51,7 @@ MOVING = frozenset({"ask", "tryagain"})
 
 
 class Store:
-    """`fleets`, `pools`, `sessions`, `audits` and `repairs` of one store. One per process."""
+    """`fleets`, `pools`, `sessions` and `rebuilds` of one store. One per process."""
 
     def __init__(
         self,
@@ -68,7 +67,7 @@ class Store:
         `draw` returns numbers uniform in [0, 1); `clock` microseconds, or '' for the server's time.
         """
         self._connections = Connections(settings)
-        self._detector, self._replay_log = RollbackDetector(), ReplayLog(observer.not_replayed)
+        self._detector, self._replay_log = RollbackDetector(), ReplayLog(observer.not_restored)
         self._functions = FunctionClient(self._connections, library or own_library(), observer, clock, self._detector)
         self._durability = settings.durability
         self._operations = Operations(self._functions, self._replay_log, settings)
@@ -80,16 +79,13 @@ class Store:
         self._evictions: dict[Address, Eviction | None] = {}
         self.layout_mismatch = ""
         """Why a fleet of another layout cannot be used, or ''; set by the ticks."""
-        self.audits = Audits(self._functions)
-        self.repairs = Repairs(self._functions)
+        self.rebuilds = Rebuilds(self._functions)
         self.fleets = Fleets(self._functions, self._replay_log)
         self.pools = Pools(
             self._functions, self._operations, self._heartbeats, draw, self._replay_log, observer.sampled
         )
         self.sessions = Sessions(self._functions, self._operations, draw)
-        self._recovery = Recovery(
-            self._functions, self._detector, self._replay_log, observer, unlist=self.fleets.unlist
-        )
+        self._recovery = Recovery(self._functions, self._detector, self._replay_log, observer)
 
     @classmethod
     async def open(cls, settings: StoreSettings, observer: StoreObserver, library: Library | None = None) -> Self:
@@ -194,7 +190,7 @@ class Store:
         return self.readiness
 
     async def recover(self) -> None:
-        """Replay writes that the store has lost, and again those that did not fit. About once a second.
+        """Restore sessions that the store has lost, and again those without a pool. About once a second.
 
         A task of its own: neither waits for the other's servers.
         """
@@ -208,7 +204,7 @@ class Store:
 
     @property
     def recovering(self) -> int:
-        """Number of fleets with lost writes that are not replayed yet."""
+        """Number of fleets with lost sessions that are not restored yet."""
         return len(self._recovery.fleets)
 
     async def _test(self, tag: str) -> StoreCallError | None:
@@ -226,7 +222,7 @@ class Store:
         await self._connections.routing.listen(self.check_requested.set)
 
     def is_doubted(self, fleet: str) -> bool:
-        """Whether the fleet may have lost acknowledged writes that are not replayed yet."""
+        """Whether the fleet may have lost acknowledged writes that are not restored yet."""
         return self._detector.is_suspect(fleet)
 
     def keep_only(self, fleets: Collection[str]) -> None:

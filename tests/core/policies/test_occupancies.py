@@ -17,7 +17,7 @@ def test_pools_that_are_not_active_do_not_count() -> None:
     assert state.pools == [2, 0]
     assert state.sessions == 1
     assert state.below(0, 1) == [2]
-    assert state.with_room() == [[0, 2], []]
+    assert state.with_room() == [[2, 0], []]
 
 
 def test_a_class_without_active_pools_is_left_out_of_the_enumeration() -> None:

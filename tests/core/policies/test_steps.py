@@ -76,7 +76,7 @@ def happen(policy: Specification, chance: random.Random) -> None:
 
 @pytest.mark.parametrize("name", sorted(name for name, row in WITH_UNIFORM.items() if row.places))
 def test_the_step_that_is_said_to_decide_decides_with_every_draw(name: str) -> None:
-    row, chance = WITH_UNIFORM[name], random.Random(name)
+    row, chance = WITH_UNIFORM[name], random.Random(f"{name} 4")
     steps_seen, refused = set(), 0
     for _ in range(FLEETS):
         classes = [PoolClass(f"c{i}", curve, 4) for i, curve in enumerate(chance.sample(CURVES, 3))]

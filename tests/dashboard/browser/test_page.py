@@ -63,7 +63,7 @@ def test_damage_found_by_the_check_is_said(context: BrowserContext, complaints: 
         process.call("PUT", "/v1/fleets/damaged", fleet_document(small=3, large=3))
         socket = served_socket(tmp_path / "data")
         with Redis.from_url(f"unix://{socket}") as redis:
-            redis.setbit("{damaged}:level:0:1", 0, 1)
+            redis.setbit("{damaged}:used:0", 0, 0)
         process.end()
         process.start()
         page = context.new_page()
@@ -76,7 +76,7 @@ def test_a_negative_count_says_that_the_fleet_is_damaged(context: BrowserContext
     with ServiceProcess(tmp_path) as process:
         process.call("PUT", "/v1/fleets/damaged", fleet_document(small=3, large=3))
         with Redis.from_url(f"unix://{served_socket(tmp_path / 'data')}") as redis:
-            redis.hset("{damaged}:cold", "draining_sessions", "-2 0")
+            redis.zadd("{damaged}:leaving:0", {"1048576": -2})
         page = context.new_page()
         open_fleet(page, process, "damaged")
         note = page.locator("#tile-sessions .note")

@@ -18,13 +18,6 @@ MUTANTS: dict[str, Mutant] = {
     "the proxy does not say who asks": row(
         "deploy/haproxy/haproxy.cfg", "frontend api", "  option forwardfor\n", "", "deploy/haproxy"
     ),
-    "the audit of the tests reads the state at another instant": row(
-        "tests/rawfleet.py",
-        "__init__",
-        'self.hash("cold") | rawstate.named(values',
-        "rawstate.fields(redis, name",
-        "store/audits",
-    ),
     "a field is misspelled, which the API server drops": row(
         "deploy/kubernetes/base/deployment.yaml",
         "",

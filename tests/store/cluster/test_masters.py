@@ -117,5 +117,5 @@ async def test_a_reply_of_a_master_without_the_slot_is_not_believed(relayed: tup
 
 async def until_learned(store: Store, fleet: str, owner: Node) -> None:
     """The store knows the slot's new owner."""
-    while store._connections.routing.where(f"{{{fleet}}}:state") != ("127.0.0.1", owner.port):
+    while store._connections.routing.where(f"{{{fleet}}}:fleet") != ("127.0.0.1", owner.port):
         await store._connections.routing.follow()

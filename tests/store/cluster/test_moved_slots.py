@@ -8,6 +8,8 @@ from time import monotonic
 
 import pytest
 
+from slta.audit import audit_fleet
+from slta.fleet_file import Specs
 from slta.models import PoolSpec
 from slta.store import Store, StoreSettings
 from testbed.cluster_nodes import Node
@@ -43,7 +45,7 @@ CALLS: dict[str, Call] = {
     "tick": tick,
     "configure": lambda store, fleet: store.fleets.configure(fleet, ROOMY, "{}"),
     "delete": lambda store, fleet: store.fleets.delete(fleet),
-    "audit": lambda store, fleet: store.audits.inspect(fleet),
+    "audit": lambda store, fleet: audit_fleet(store, Specs(), fleet),
 }
 
 

@@ -116,7 +116,7 @@ async def test_a_slot_that_is_being_moved_makes_no_master_unavailable(lonely: Cl
     source.ask("CONFIG", "SET", "maxmemory", "1")
     await store.check()
     assert store.shards == {"ready": 2, "oom": 1}, "a name in another slot is tried"
-    assert await store.audits.census() == set()
+    assert await store.rebuilds.census() == set()
 
 
 async def test_slots_that_no_master_owns_are_counted(lonely: Cluster, opening: AsyncExitStack) -> None:

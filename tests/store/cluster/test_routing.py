@@ -10,6 +10,8 @@ from unittest.mock import Mock
 import pytest
 from redis.exceptions import MovedError
 
+from slta.audit import audit_fleet
+from slta.fleet_file import Specs
 from slta.models import errors
 from slta.store import Store, StoreSettings
 from slta.store._client import connections
@@ -34,7 +36,7 @@ async def store(nodes: Cluster, calls: Calls) -> AsyncIterator[Store]:
         await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2}, nodes.fleet_on(master))
     yield store
     for fleet in await store.fleets.names():
-        assert (await store.audits.inspect(fleet)).sentences == []
+        assert (await audit_fleet(store, Specs(), fleet)).sentences == []
     await store.close()
 
 

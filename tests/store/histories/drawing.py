@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from functools import partial
 from random import Random
 from typing import Any
@@ -29,6 +29,9 @@ WEIGHTS = {
     "end_guard": 1,
     "gap": 1,
 }
+
+OF_SESSIONS = ("operate", "seconds", "beat", "list")
+"""What is restored after a loss, and what changes no pool for long: other changes are lost, and named."""
 
 
 class Drawing:
@@ -59,10 +62,10 @@ class Drawing:
             yield from self._some(rng.randint(4, 25))
             yield from self._silence()
             yield Act("copy")
-            yield from self._some(rng.randint(1, 12), "fill" if rng.random() < 0.5 else "")
+            yield from self._some(rng.randint(1, 12), OF_SESSIONS)
             if rng.random() < 0.3:
                 yield Act("stop", rng.randrange(DISPATCHERS))
-                yield from self._some(rng.randint(0, 2))
+                yield from self._some(rng.randint(0, 2), OF_SESSIONS)
             yield Act("seconds", words=(rng.randint(0, 3) if self._moves else 0,))
             yield Act("lose", rng.randrange(DISPATCHERS), (rng.randrange(3),))
             yield from self._some(rng.randint(0, 8))
@@ -76,12 +79,10 @@ class Drawing:
             yield Act("beat", words=(2, *self._pools()))
             yield Act("seconds", words=(3,))
 
-    def _some(self, count: int, kind: str = "") -> Iterator[Act]:
+    def _some(self, count: int, kinds: Collection[str] = WEIGHTS) -> Iterator[Act]:
         for _ in range(count):
             by = self._random.randrange(DISPATCHERS)
-            [drawn] = self._random.choices([*self._weights], [*self._weights.values()])
-            if kind == "fill" and self._random.random() < 0.8:
-                drawn = "operate"
+            [drawn] = self._random.choices([*kinds], [self._weights[kind] for kind in kinds])
             words = getattr(self, f"_{drawn}", tuple)  # an act without a method has no words
             yield Act(drawn, by, words())
 

@@ -6,7 +6,6 @@ which a session may end by itself. It shares no code with the service.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -70,10 +69,6 @@ class Loss:
     """The step of the loss, 0 before one."""
     stopped: set[int] = field(default_factory=set)
     """Dispatchers that stood still then."""
-    arrivals: Counter[str] = field(default_factory=Counter)
-    """Sessions that were placed on each pool since."""
-    configured: bool = False
-    """Capacities or types have changed since the copy."""
     is_other_fleet: bool = False
     """The fleet was deleted since the copy."""
     is_followed: bool = False
@@ -96,18 +91,14 @@ class Model:
         self.time, self.step, self.life = 0.0, 0, 0
         """`life` counts the fleets of this name, and is negative after a deletion."""
         self.sessions: dict[str, Session] = {}
-        self.ended: set[str] = set()
-        """Acknowledged as ended, or answered 404."""
+        self.ended: dict[str, tuple[int, int]] = {}
+        """Acknowledged as ended, or answered 404: in which step, and by which dispatcher, -1 for any."""
         self.pools: dict[str, Pool] = {}
         self.forgotten: set[str] = set()
         """Pools that were removed since they were gone."""
         self.violations: list[Violation] = []
         self.missing: dict[str, tuple[Session, str]] = {}
         """Sessions that the store lacked, and how that was seen."""
-        self.held = Counter[str]()
-        """Sessions on each pool whose lease is over."""
-        self.not_moved = 0
-        """Pools whose moves were lost, and hold sessions in their former class."""
         self.loss = Loss(0)
         self.copied()
 
@@ -124,8 +115,7 @@ class Model:
         elif word == "assign" and pool.status != "active" and not self.loss.at:
             self.violate("inactive pool", f"{id_} was placed on {pool_id}, which is {pool.status}")
         before = self.sessions.get(id_) if word == "moved" else None
-        self.loss.arrivals[pool_id] += 1
-        self.ended.discard(id_)
+        self.ended.pop(id_, None)
         self.missing.pop(id_, None)
         due = before.due if before else self.time + (lease or inf)
         self.sessions[id_] = Session(pool_id, self.step, by, due)
@@ -146,10 +136,10 @@ class Model:
             known.step, known.by = self.step, by
         known.due = self.time if lease is None else self.time + (lease or inf)
 
-    def ended_now(self, id_: str) -> None:
+    def ended_now(self, id_: str, by: int = -1) -> None:
         """An end is acknowledged: completed, or by a list or a failed pool."""
         self.sessions.pop(id_, None)
-        self.ended.add(id_)
+        self.ended.setdefault(id_, (self.step, by))
 
     def told_gone(self, id_: str, reason: str) -> None:
         """A client is told that the session is unknown, or has ended and perhaps why."""
@@ -246,7 +236,6 @@ class Model:
 
     def lost(self, stopped: set[int]) -> None:
         """The store is as at the copy."""
-        self.loss.arrivals = Counter()
         self.loss.at, self.loss.is_open = self.step, True
         self.loss.stopped |= stopped
         if self.life != self._life_before:
@@ -267,12 +256,12 @@ class Model:
         self, live: Mapping[str, str], reasons: Mapping[str, str], pools: Mapping[str, Found], counted: int
     ) -> None:
         """Compare with the store: session → pool, ended session → reason, pools, changes that were not replayed."""
-        for id_ in sorted(live.keys() & self.ended):
-            self.violate("back", f"{id_} lives on {live[id_]} after its end")
-        for id_ in sorted(live.keys() - self.ended - self.sessions.keys()):
+        for id_ in sorted(live.keys() & self.ended.keys()):
+            if not self._was_late(*self.ended.pop(id_)):
+                self.violate("back", f"{id_} lives on {live[id_]} after its end")
+            self.sessions[id_] = Session(live[id_], self.step, -1, 0.0)
+        for id_ in sorted(live.keys() - self.sessions.keys()):
             self.violate("stranger", f"{id_} lives on {live[id_]}, nobody was told")
-        over = [one.pool for id_, one in self.sessions.items() if id_ in live and self.may_end(one)]
-        self.held = Counter(over)  # no lease ends for a while after a loss
         for id_, session in list(self.sessions.items()):
             self._judge_session(id_, session, live.get(id_, ""), reasons.get(id_, ""))
         if self.loss.is_other_fleet and self.life < 0 and pools and not self.loss.is_followed:
@@ -283,7 +272,7 @@ class Model:
         else:
             self._judge_pools(pools)
         self._judge_missing(counted)
-        self.missing, self.not_moved = {}, 0
+        self.missing = {}
         self.copied()
 
     def _judge_session(self, id_: str, session: Session, where: str, reason: str) -> None:
@@ -296,11 +285,10 @@ class Model:
             self.ended_now(id_)
 
     def _judge_missing(self, counted: int) -> None:
-        """Only sessions displaced by arrivals, or without their pool or class, may be missing, and are counted."""
-        displaced = self.not_moved
-        wanted = Counter(session.pool for session, _ in self.missing.values())
+        """Only sessions without their pool may be missing, and are counted."""
+        displaced = 0
         for id_, (session, how) in self.missing.items():
-            excuse = self._excuse(session, wanted[session.pool], how)
+            excuse = self._excuse(session)
             if not excuse:
                 rule = f"missing ({how.partition(':')[0]})"
                 self.violate(rule, f"{id_} of {session.pool}, by dispatcher {session.by}: {how}")
@@ -308,14 +296,17 @@ class Model:
         if displaced > counted:
             self.violate("uncounted", f"{displaced} displaced, {counted} counted: {sorted(self.missing)}")
 
-    def _excuse(self, session: Session, wanted: int, how: str) -> str:
+    def _excuse(self, session: Session) -> str:
         loss = self.loss
         if not loss.since < session.step <= loss.at:
             return ""
-        if session.by in loss.stopped and how.startswith(("told", "ended")):
+        if self._was_late(session.step, session.by):
             return "its dispatcher stood still"
-        room = loss.arrivals[session.pool] + self.held[session.pool]
-        return "displaced" if session.pool not in self.pools or loss.configured or room >= wanted else ""
+        return "displaced" if session.pool not in self.pools else ""
+
+    def _was_late(self, step: int, by: int) -> bool:
+        """Whether an acknowledgement is lost of which the dispatcher may have come after the window."""
+        return self.loss.since < step <= self.loss.at and by in self.loss.stopped
 
     def _judge_pools(self, pools: Mapping[str, Found]) -> None:
         for pool_id in pools.keys() - self.pools.keys():
@@ -330,12 +321,6 @@ class Model:
         self.pools = {pool_id: pool for pool_id, pool in self.pools.items() if pool_id in pools}
 
     def _judge_pool(self, pool_id: str, pool: Pool, found: Found) -> None:
-        """What was placed on a pool meanwhile may forbid its move, which then is counted."""
-        before = self._pools_before.get(pool_id)
-        is_held = self.loss.at and before and before.pool_class == found.pool_class != pool.pool_class
-        if is_held and (self.loss.arrivals[pool_id] or any(one.pool == pool_id for one in self.sessions.values())):
-            self.not_moved += not pool.is_changed
-            pool.is_changed = True  # nothing of that fact was replayed
         statuses = {pool.status} | ({"failed"} if pool.fails_at <= self.time + 1 else set())
         right = found.pool_class == pool.pool_class, found.status in statuses, found.address == pool.address
         if not (pool.is_changed or all(right)):

@@ -22,17 +22,10 @@ def operate(by: int, kind: str, session: str, lease: str = "", option: str = "")
 
 
 SHORT: dict[str, tuple[Act, ...]] = {
-    "ends make room for the placements of another dispatcher": (
+    "a placement goes to a pool that is full by now": (
         Act("put", words=(document("jlmu", {"small": 1, "large": 0}, 2, 0, {}),)),
         *(operate(0, "assign", f"s{k}") for k in range(2)),
-        *(COPY, operate(1, "complete", "s0"), operate(0, "assign", "s2"), LOSE),
-    ),
-    "a pool is made again with its sessions": (
-        *(PUT, COPY, Act("add", 0, ("small", "x1")), operate(1, "report", "s1", "", "x1"), LOSE),
-    ),
-    "a session that has left a pool does not end with it": (
-        *(PUT, operate(0, "report", "s1", "", "large-1"), Act("beat", 0, (2, "large-1")), Act("seconds", words=(3,))),
-        *(COPY, operate(1, "report", "s1", "", "small-1"), Act("seconds", words=(3,)), LOSE),
+        *(COPY, operate(1, "complete", "s0"), operate(0, "assign", "s2"), LOSE, operate(1, "assign", "s3")),
     ),
     "an unknown session is none that has ended": (
         *(PUT, COPY, operate(1, "assign", "s1"), LOSE, operate(0, "complete", "s1"), operate(0, "renew", "s1", "9")),
@@ -45,21 +38,9 @@ SHORT: dict[str, tuple[Act, ...]] = {
         *(PUT, operate(0, "report", "s1", "4", "small-1"), Act("seconds", words=(3,)), COPY),
         *(Act("seconds", words=(3,)), operate(0, "assign", "s1"), operate(1, "assign", "s2"), LOSE),
     ),
-    "a refused call says nothing of its pools": (
-        *(PUT, Act("add", 0, ("large", "x1")), COPY, Act("add", 0, ("small", "x2")), LOSE),
-        *(Act("add", 1, ("small", "x1", "x2")), Act("fail", 1, ("x2",))),
-    ),
-    "a pool's first heartbeat does not undo its drain": (
-        *(PUT, COPY, Act("state", 0, ("draining", 20.0, "fail", ("small-2",))), Act("beat", 1, (30, "small-2"))),
-        *(LOSE, Act("settle", 1)),
-    ),
-    "a drain without a deadline": (
-        *(PUT, operate(0, "report", "s1", "", "small-1"), Act("state", 0, ("draining", 1.0, "fail", "small")), COPY),
-        *(Act("state", 0, ("draining", 0.0, "", "small")), LOSE),  # an empty pool does not fail
-    ),
-    "a pool is removed once its sessions have ended with it": (
-        *(PUT, operate(0, "report", "s1", "", "large-1"), Act("beat", 0, (2, "large-1")), Act("seconds", words=(3,))),
-        *(COPY, Act("seconds", words=(2,)), Act("remove", 0, ("large-1",)), LOSE),
+    "an end is final though it was acknowledged before another placement": (
+        *(PUT, operate(0, "assign", "s1"), COPY, operate(0, "report", "s1", "", "small-1")),
+        *(operate(1, "complete", "s1"), LOSE, SETTLE),
     ),
 }
 """Histories that once lost something, or brought it back."""

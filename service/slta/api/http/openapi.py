@@ -42,7 +42,6 @@ OF_PROXY_ROUTE = (
 IN_FLEET = (
     errors.UnknownFleetError,
     errors.NewerFleetError,
-    errors.RepairingError,
     errors.DamagedError,
     errors.DocumentUnreadableError,
 )

@@ -147,11 +147,10 @@ async def list_events(fleet: FleetName, paging: ByNumber, store: TheStore) -> Re
 async def repair(fleet: FleetName, body: RepairBody, store: TheStore, specs: TheSpecs, author: TheAuthor) -> Response:
     """Rebuild a fleet from its session records, pools and configuration.
 
-    Other calls get 503 `repairing` meanwhile. 409 `would_set_aside` if many records are unusable, unless the body
-    confirms it with `set_aside`.
+    It goes on serving calls meanwhile. 409 `would_set_aside` if many records are unusable, unless the body confirms it
+    with `set_aside`.
     """
-    repaired = await repair_fleet(store, specs, fleet, author, set_aside=body.set_aside)
-    return json_response(repaired or Repaired(fleet=fleet, slices=0, set_aside=0))
+    return json_response(await repair_fleet(store, specs, fleet, author, set_aside=body.set_aside))
 
 
 @router.delete("/{fleet}", status_code=204)

@@ -37,18 +37,28 @@ class Occupancies:
         return sum(x for column in self.columns for x in column if x is not None)
 
     def below(self, pool_class: int, level: int) -> list[int]:
-        """Active pools of class i with fewer than `level` sessions, in order."""
-        return [k for k, x in enumerate(self.columns[pool_class]) if x is not None and x < level]
+        """Active pools of class i with fewer than `level` sessions, by place; with unconfirmed ones as in `with_room`.
+
+        Without them a decision reads rows of token bits, else sorted sets.
+        """
+        found = [k for k, x in enumerate(self.columns[pool_class]) if x is not None and x < level]
+        return self._by_sessions(pool_class, found) if self.unconfirmed else found
 
     def with_room(self) -> list[list[int]]:
-        """Active pools below capacity, by class."""
-        return [self.below(i, len(m)) for i, m in enumerate(self.full_ranking.marginals)]
+        """Active pools below capacity, by class: confirmed ones first, then by sessions and place."""
+        marginals = self.full_ranking.marginals
+        return [self._by_sessions(i, self.below(i, len(column))) for i, column in enumerate(marginals)]
+
+    def _by_sessions(self, pool_class: int, pools: list[int]) -> list[int]:
+        column = self.columns[pool_class]
+        return sorted(pools, key=lambda k: ((pool_class, k) in self.unconfirmed, column[k], k))
 
     def candidates(self) -> Self:
         """The state as a decision sees it: without unconfirmed pools, if another pool has room."""
         if not self.unconfirmed:
             return self
         seen = copy(self)
+        seen.unconfirmed = frozenset()
         seen.columns = [
             [None if (i, k) in self.unconfirmed else x for k, x in enumerate(column)]
             for i, column in enumerate(self.columns)

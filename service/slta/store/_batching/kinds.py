@@ -6,13 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from slta.models import MICROSECONDS
 from slta.models.heartbeats import NO_QUALITY
 from slta.store._client.rollback_detection import Stamp
-from slta.store._failover.facts import PoolFact
 from slta.store._failover.replay_log import ReplayLog
 from slta.store._outcomes import with_attributes
-from slta.store._pool_replies import BEGUN
 from slta.store.operations import OPERATIONS, Value
 
 Operation = tuple[Any, ...]
@@ -43,14 +40,6 @@ def _columns(heartbeats: Sequence[Operation]) -> Mapping[str, Value]:
     return {"ids": ids, "ttls": ttls, "counts": counts, "qualities": some, "attributes": rows}
 
 
-def _log_begun(log: ReplayLog, fleet: str, stamp: Stamp, beats: Sequence[Operation], letters: Sequence[Any]) -> None:
-    if BEGUN in letters:
-        begun = (beat for beat, letter in zip(beats, letters, strict=True) if letter == BEGUN)
-        log.record_facts(
-            fleet, stamp, (PoolFact(pool_id, ttl=str(int(ttl) * MICROSECONDS)) for pool_id, ttl, *_ in begun)
-        )
-
-
 SESSIONS = Kind(
     "batch",
     "release",
@@ -66,7 +55,7 @@ HEARTBEATS = Kind(
     "beat_full",
     releases=lambda _: True,
     arguments=_columns,
-    record=_log_begun,
+    record=lambda *_: None,
     outcomes=lambda letters, lists, as_of, qualities: list(
         zip(letters, lists, repeat(as_of), qualities or repeat(NO_QUALITY), strict=False)
     ),

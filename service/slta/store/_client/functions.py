@@ -135,6 +135,15 @@ class FunctionClient:
         except StoreCallError as failed:
             raise failed.unavailable() from failed
 
+    async def scan(self, tag: str, cursor: str, pattern: str) -> tuple[str, list[str]]:
+        """The next cursor, and keys of the master where a tag lies, 1000 looked at. StoreUnavailableError."""
+        try:
+            command = ("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
+            following, keys = (await self._exchange(key_of(tag), command, durable=False))[0]
+        except StoreCallError as failed:
+            raise failed.unavailable() from failed
+        return str(following), keys
+
     async def write(self, *commands: Sequence[str]) -> None:
         """Execute Redis commands on one key in one pipeline. StoreUnavailableError, OutcomeUnknownError."""
         try:

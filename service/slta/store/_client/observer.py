@@ -18,8 +18,8 @@ class StoreObserver(Protocol):
     def error(self, kind: str) -> None:
         """Record a failed call; `kind` as in `Failure`."""
 
-    def not_replayed(self, reason: str, changes: int) -> None:
-        """Record acknowledged changes that the store has lost and that could not be replayed."""
+    def not_restored(self, kind: str, reason: str, changes: int) -> None:
+        """Record acknowledged changes of a kind that the store has lost and that are not restored."""
 
     def sampled(self, outcome: str, count: int) -> None:
         """Record qualities that pools have sent, by what became of them."""

@@ -20,13 +20,10 @@ incarnation; or the call belongs to an earlier fleet of the same name."""
 
 
 class Stamp(NamedTuple):
-    """A fleet's incarnation and revision after a call, 0 without a fleet. As text a word of `lua/state/marks.lua`."""
+    """A fleet's incarnation and revision after a call, 0 without a fleet."""
 
     incarnation: int
     revision: int
-
-    def __str__(self) -> str:
-        return f"{self.incarnation} {self.revision}"
 
 
 class History:
@@ -68,7 +65,7 @@ class RollbackDetector:
         return self._settled.keys()
 
     def suspects(self) -> list[str]:
-        """Fleets with a new incarnation, whose lost calls are not replayed yet."""
+        """Fleets with a new incarnation, whose lost sessions are not restored yet."""
         return sorted(self._suspects)
 
     def is_suspect(self, fleet: str) -> bool:
@@ -76,7 +73,7 @@ class RollbackDetector:
         return fleet in self._suspects
 
     def resolve(self, fleet: str, incarnation: int | None = None) -> None:
-        """Record that all calls lost before this incarnation are replayed; None if the fleet does not exist."""
+        """Record that what was lost before this incarnation has been sent; None if the fleet does not exist."""
         self._settled[fleet] = incarnation or self._settled[fleet]
         self._suspects.discard(fleet)
 

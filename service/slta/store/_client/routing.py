@@ -13,7 +13,7 @@ ANY_TAG = "/0"
 
 def key_of(fleet: str) -> str:
     """The key that a fleet's functions are called with; all others of the fleet, or tag, are on the same server."""
-    return f"{{{fleet}}}:state"
+    return f"{{{fleet}}}:fleet"
 
 
 OnChange = Callable[[Collection[Address]], Awaitable[None]]

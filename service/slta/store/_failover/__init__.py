@@ -1,1 +1,1 @@
-"""Failover: the log of acknowledged calls, and their replay after a loss."""
+"""Failover: the log of acknowledged calls, and the restore of what a store has lost of them."""

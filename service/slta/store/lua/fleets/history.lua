@@ -15,69 +15,36 @@ local function time_of(line)
   return tonumber(string.match(line, '^%d+ (%d+) '))
 end
 
--- Parses a line of integrals, those of types and sums as in `history.integrals`, and of the counters: `integrals` and
--- `types` are the numbers that come first, and those of `intervals.encode`, if any; nil if it is invalid.
+-- The time, the integral of the sessions and the counter `assigned` of a line; nil if it is invalid.
 local function parse(line)
-  local integrals, types, assigned = string.match(line, '^(%d+ %d+ [^|/#]*)/?([^|/#]*)[^#]* # (%d+) %d+ %d+ %d+$')
-  local numbers = vectors.split(string.gsub(line, '[|/#]', ' '), true)
-  integrals = vectors.split(integrals or '', true)
-  return #integrals >= 8 and vectors.is_valid('vector', numbers, #numbers) and {
-    version = integrals[1], time = integrals[2], sessions = integrals[3] + integrals[4], integrals = integrals,
-    types = vectors.split(types, true), assigned = tonumber(assigned),
-  } or nil
+  local time, high, low, assigned = string.match(line, '^%d+ (%d+) (%S+) (%S+) .* # (%d+) %d+ %d+ %d+$')
+  local held = (tonumber(high) or 0 / 0) + (tonumber(low) or 0 / 0)
+  return time and held == held and { time = tonumber(time), sessions = held, assigned = tonumber(assigned) } or nil
 end
 
--- As text. No tick rejects a session: the stored counters are the present ones.
+-- As text.
 local function counters(fleet)
-  local refused = redis.call('HMGET', keys.of_fleet(fleet, 'cold'), unpack(REFUSED))
-  return string.format('%.0f %s %s %s', fleet.assigned, refused[1] or '', refused[2] or '', refused[3] or '')
-end
-
--- The lines of a window that are invalid, or not older than the one before; one if the key is no list.
-function history.invalid(fleet, window)
-  local lines, found, before = redis.pcall('LRANGE', keys.of_past(fleet, window), 0, -1), {}, math.huge
-  for _, text in ipairs(lines) do
-    local line = parse(text)
-    local is_valid = line and line.time < before
-    found[#found + 1] = not is_valid and text or nil
-    before = is_valid and line.time or before
+  local words = { fleet.assigned }
+  for at, name in ipairs(REFUSED) do
+    words[at + 1] = fleet[name]
   end
-  return lines.err and { '' } or found
-end
-
--- Removes a line of a window; all that the key holds if it is no list.
-function history.drop(fleet, window, line)
-  local key = keys.of_past(fleet, window)
-  local lines = redis.pcall('LRANGE', key, 0, -1)
-  redis.call('UNLINK', key)
-  for at = #lines, 1, -1 do
-    if lines[at] ~= line then
-      redis.call('LPUSH', key, lines[at])
-    end
-  end
-end
-
--- The newest line of a window, as from `parse`; nil for an empty history, or if it is invalid.
-function history.newest(fleet, window)
-  return parse(redis.call('LINDEX', keys.of_past(fleet, window or constants.WINDOWS[1]), 0) or '')
+  return vectors.encode(words)
 end
 
 -- The integrals as one line of text: version, time, then (high, low) of sessions, utility, optimum and each class's
 -- pools; after a slash, with session types, those of `intervals.encode`; after a bar `differences.sums`, if any. For
 -- fleets whose pools are integrated.
 function history.integrals(fleet)
-  cold.load(fleet, 'utilities_version', 'pools_high', 'pools_low')
   local words = {
     fleet.utilities_version, fleet.time, fleet.sessions_high, fleet.sessions_low,
     fleet.utility_high, fleet.utility_low, fleet.optimum_high, fleet.optimum_low,
   }
-  for class_index = 1, #fleet.pools do
-    words[#words + 1] = fleet.pools_high[class_index]
-    words[#words + 1] = fleet.pools_low[class_index]
+  for class = 1, #fleet.pools_high do
+    vectors.append(words, { fleet.pools_high[class], fleet.pools_low[class] })
   end
-  local types = fleet.kinds > 0 and ' / ' .. intervals.encode(fleet) or ''
+  local of_types = fleet.tables_of.types and ' / ' .. intervals.encode(fleet) or ''
   local sums = differences.sums(fleet)
-  return vectors.encode(words) .. types .. (sums and ' | ' .. vectors.encode(sums) or '')
+  return vectors.encode(words) .. of_types .. (sums and ' | ' .. vectors.encode(sums) or '')
 end
 
 -- Sets the mean stay, within its limits, by Little's law over the last hour: the integral of the sessions divided by
@@ -90,7 +57,6 @@ local function measure_stay(fleet, key)
   local held = fleet.sessions_high + fleet.sessions_low - oldest.sessions
   local assigned = fleet.assigned - oldest.assigned
   local stay = assigned > 0 and held / assigned or MAX_STAY
-  cold.set(fleet, 'mean_stay', false) -- written without being read
   fleet.mean_stay = math.floor(math.max(MIN_STAY, math.min(stay, MAX_STAY)))
 end
 
@@ -98,16 +64,16 @@ end
 function history.append(fleet)
   local line
   for _, window in ipairs(constants.WINDOWS) do
-    local key = keys.of_past(fleet, window)
+    local key = fleet.tables_of.keys.past .. window
     local newest = redis.call('LINDEX', key, 0)
     local time = newest and time_of(newest)
     if not time or math.abs(fleet.time - time) >= window / 60 * 1e6 then
       if not line then
-        accounting.integrate_pools(fleet)
+        policies.integrate_pools(fleet)
         line = history.integrals(fleet) .. ' # ' .. counters(fleet)
       end
       redis.call('LPUSH', key, line)
-      local longer = window == LONGEST and math.ceil(fleet.scale_window / 60e6) or 0
+      local longer = window == LONGEST and math.ceil(fleet.tables_of.scale_window / 60e6) or 0
       redis.call('LTRIM', key, 0, math.max(LINES, longer))
       if longer > 0 then
         measure_stay(fleet, key)
@@ -120,16 +86,36 @@ end
 -- above LONGEST have its lines.
 function history.list(fleet, given)
   local window = math.min(given.window, LONGEST)
-  return { 'PAST', redis.call('LRANGE', keys.of_past(fleet, window), 0, math.ceil(LINES * given.window / window)) }
+  local last = math.ceil(LINES * given.window / window)
+  return { 'PAST', redis.call('LRANGE', fleet.tables_of.keys.past .. window, 0, last) }
 end
 
 -- The newest line that is at least `window` seconds old, else the oldest; nil for an empty history.
 function history.line_before(fleet, window)
-  local lines = redis.call('LRANGE', keys.of_past(fleet, window), 0, LINES)
+  local lines = redis.call('LRANGE', fleet.tables_of.keys.past .. window, 0, LINES)
   for _, line in ipairs(lines) do
     if fleet.time - (time_of(line) or fleet.time) >= window * 1e6 then
       return line
     end
   end
   return lines[#lines]
+end
+
+-- Whether all words of a line are numbers, or part them.
+local function is_valid(line)
+  for word in string.gmatch(line, '%S+') do
+    if not (tonumber(word) or string.find('|#/', word, 1, true)) then
+      return false
+    end
+  end
+  return parse(line) ~= nil
+end
+
+-- By key, whether a line of a history, or an event, is valid.
+function history.checks(fleet)
+  local checks = { [fleet.tables_of.keys.events] = events.is_valid }
+  for _, window in ipairs(constants.WINDOWS) do
+    checks[fleet.tables_of.keys.past .. window] = is_valid
+  end
+  return checks
 end

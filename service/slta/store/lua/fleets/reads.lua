@@ -2,127 +2,142 @@
 
 reads = {}
 
--- Appends to a flat list of names and texts the names of the session types, and the sessions refused by reason, if the
--- fleet has types. O(types).
-local function add_types(fleet, flat)
-  if not fleet.types then
-    return
-  end
-  flat[#flat + 1], flat[#flat + 2] = 'type_names', table.concat(fleet.types.names, ' ')
-  local counts = {}
-  for _, word in ipairs(session_types.REFUSALS) do
-    counts[word] = vectors.zeros(fleet.kinds)
-  end
-  type_counts.each_refusal(fleet, function(_, word, count, type_index)
-    if word then
-      counts[word][type_index] = count
+local SHOWN = { -- fields of the state that a snapshot shows
+  'layout', 'config_version', 'utilities_version', 'store_epoch', 'clock', 'resumed_at', 'repairs', 'went_back',
+  'sessions', 'utility', 'optimum', 'assigned', 'adopted', 'completed', 'expired', 'failed', 'reported_ended',
+  'pool_gone', 'rejected_no_capacity', 'rejected_no_active_pool', 'rejected_low_priority', 'refused_ids',
+  'left_out_over_capacity', 'left_out_unknown_pool', 'learning_steps_up', 'learning_steps_down',
+}
+local BY_CLASS = {
+  'draining_pools', 'failed_pools', 'pools_alive', 'pools_lost', 'pools_gone', 'guard',
+}
+local TOKENS = { 'green', 'yellow', 'none', 'open' }
+
+-- Appends the counts of placements: those of the policy's tokens, and those of earlier policies.
+local function add_tokens(fleet, flat)
+  local own = fleet.tables_of.policy_table.TOKENS
+  for _, token in ipairs(TOKENS) do
+    local counts = fleet['assigned_' .. token]
+    if vectors.index(own, token) or vectors.sum(counts) > 0 then
+      vectors.append(flat, { 'assigned_' .. token, vectors.encode(counts) })
     end
-  end)
-  for word, by_type in pairs(counts) do
-    flat[#flat + 1], flat[#flat + 2] = 'type_refused_' .. word, vectors.encode(by_type)
   end
 end
 
--- fields to add, by name
---   -> {SNAPSHOT, document, fields, rank, counts per class, integrals now, integrals at the start of each
---    window}. O(levels in use * pools / 8).
-function reads.snapshot(fleet, added)
-  accounting.integrate_pools(fleet)
-  local columns, texts, past = ledger.columns(fleet), {}, {}
-  for class_index, counts in ipairs(columns) do
-    texts[class_index] = table.concat(counts, ' ')
+-- The fields of a snapshot, a flat list of names and texts.
+local function fields(fleet)
+  local compiled, elsewhere = fleet.tables_of, {}
+  for class = 1, #compiled.names do
+    elsewhere[class] = occupancies.held_elsewhere(fleet, class)
+  end
+  local flat = {
+    'policy', compiled.policy, 'names', table.concat(compiled.names, ' '), 'suspect', fleet.suspect,
+    'time', vectors.text(fleet.time), 'draining_sessions', vectors.encode(elsewhere),
+    'pools_unconfirmed', vectors.encode(compiled.quiet), 'quality', quality.list(fleet),
+  }
+  for _, name in ipairs(SHOWN) do
+    vectors.append(flat, { name, vectors.text(fleet[name]) })
+  end
+  for _, name in ipairs(BY_CLASS) do
+    vectors.append(flat, { name, vectors.encode(fleet[name]) })
+  end
+  add_tokens(fleet, flat)
+  if compiled.policy_table.has_thresholds then
+    vectors.append(flat, {
+      'green', vectors.encode(fleet.counts.green), 'yellow', vectors.text(fleet.counts.yellow),
+      'min_green', vectors.text(compiled.min_green),
+    })
+  end
+  types.describe(fleet, flat)
+  claims.describe(fleet, flat)
+  return flat
+end
+
+-- -> {SNAPSHOT, document, fields, rank, counts per class, integrals now, integrals at the start of each window}.
+-- O(levels in use * log pools + pools that leave).
+function reads.snapshot(fleet)
+  policies.count(fleet)
+  policies.integrate_pools(fleet)
+  local texts, past = {}, {}
+  for class = 1, #fleet.tables_of.names do
+    texts[class] = table.concat(occupancies.column(fleet, class), ' ')
   end
   for at, window in ipairs(constants.WINDOWS) do
     past[at] = history.line_before(fleet, window) or ''
   end
-  local document, fields = redis.call('GET', keys.of_fleet(fleet, 'document')), state.fields(fleet)
-  for name, text in pairs(added) do
-    fields[#fields + 1], fields[#fields + 2] = name, text
-  end
-  add_types(fleet, fields)
-  local rank = policies.call(fleet, 'reported_rank') or 0
-  assert(rank >= 0 and rank <= fleet.last_rank)
-  return { 'SNAPSHOT', document, fields, rank, texts, history.integrals(fleet), past }
+  local document = redis.call('HGET', fleet.tables_of.keys.document, 'text')
+  local rank = fleet.tables_of.active > 0 and fleet.tables_of.policy_table.rank(fleet) or 0
+  return { 'SNAPSHOT', document, fields(fleet), rank, texts, history.integrals(fleet), past }
 end
 
--- session_id -> {SESSION, pool_id, class and type, age, remaining lease in µs or '', level or '', token or '', marginal
+-- session_id -> {SESSION, pool_id, class and type, age, remaining lease in µs or '', level, token or '', marginal
 -- utility of the level or '', its exponent, address or '', labels or ''} | {ENDED, reason, pool_id, address or ''}
 -- | {UNKNOWN}. O(1).
 function reads.session(fleet, given)
   local session = sessions.read(fleet, given.session_id)
   if not session then
-    local ended, pool_id = sessions.ended(fleet, given.session_id)
+    local ended, pool_id = ended_ids.find(fleet, given.session_id)
     return ended and { ended[1], ended[2], pool_id, attributes.address(fleet, pool_id) } or { 'UNKNOWN' }
   end
-  local level, token = records.placement(session)
-  local class_index = keys.locate(fleet, session.pool_number)
-  local marginal = level and tables.number(fleet, 'marginals', class_index, level)
+  local compiled, level = fleet.tables_of, tonumber(session.level)
+  local marginal = compiled.marginals[pool_records.place(fleet, session.pool_id).class][level]
   return {
     'SESSION', session.pool_id, sessions.class_and_type(fleet, session),
     string.format('%d', fleet.time - session.start),
     session.due > 0 and string.format('%d', session.due * 1e6 - fleet.time) or '',
-    level or '', token or '', marginal or '', fleet.exponent,
+    level, sessions.token(session) or '', marginal or '', compiled.exponent,
     attributes.address(fleet, session.pool_id), attributes.labels(fleet, session.pool_id),
   }
 end
 
 -- -> {CONFIG, document, version, the fleet file that was applied last}; the document is nil if it was lost.
 function reads.config(fleet)
-  cold.load(fleet, 'config_version')
-  local document, file = redis.call('GET', keys.of_fleet(fleet, 'document')), fleet_files.applied(fleet)
-  return { 'CONFIG', document, assert(fleet.config_version), file }
+  return { 'CONFIG', redis.call('HGET', fleet.tables_of.keys.document, 'text'), fleet.config_version, fleet.file }
 end
 
 local PAGE_WORDS = 8 -- of a pool, as in the reply of `pools.get`
-
 local MAX_READ = 1000 -- pools that one page reads, those that its filters leave out included
 
--- Reads no more than the record: of 1,000 pools few may be wanted.
-local function is_wanted(fleet, pool_id, given)
-  if given.status == '' and given.liveness == '' then
-    return true
-  end
-  local pool = pool_records.find(fleet, pool_id)
-  return pool and (given.status == '' or given.status == pool.status)
+-- Whether a pool has the status and the liveness asked for, '' for any.
+local function is_wanted(given, pool)
+  return pool.status and (given.status == '' or given.status == pool.status)
     and (given.liveness == '' or given.liveness == (pool.lease and pool.lease.liveness or 'alive'))
 end
 
--- Appends PAGE_WORDS of the wanted pools of a class from pool_index `start` on to `page`, until it has `limit` pools or
--- MAX_READ were read, `read` of them before; returns how many were, and the next pool number or '' if there is none.
-local function add_page(fleet, page, class_index, start, given, read)
-  local following = ''
-  rows.each(keys.of_class(fleet, 'used', class_index), start, function(pool_index)
-    local pool_number = keys.pool_number(fleet, class_index, pool_index)
-    if #page == 2 + PAGE_WORDS * given.limit or read == MAX_READ then
-      following = pool_number
-      return true
-    end
-    read = read + 1
-    local pool_id = pool_records.name(fleet, pool_number)
-    if is_wanted(fleet, pool_id, given) then
-      local found = pools.get(fleet, { pool_id = pool_id })
-      for at = 2, #found do
-        page[#page + 1] = found[at]
+-- Appends PAGE_WORDS of the wanted pools of a class from a place on, of at most `left` pools, until the page has
+-- `limit`; returns how many were read, and the place that follows, nil at the end.
+local function add_page(fleet, page, class, place, given, left)
+  local ids, following = pools.ids_of(fleet, class, place, left)
+  for at, pool in ipairs(pool_records.read(fleet, ids)) do
+    if #page == 2 + PAGE_WORDS * given.limit then
+      return at - 1, pool.place
+    elseif is_wanted(given, pool) then
+      local found = pools.describe(fleet, pool)
+      for word = 2, #found do
+        page[#page + 1] = found[word]
       end
     end
-  end)
-  return read, following
+  end
+  return #ids, following
 end
 
--- A page of pools by pool number from `first` on, with this status, liveness and pool_class, each '' for any: {PAGE,
--- next pool number or '', PAGE_WORDS of each pool} | {UNKNOWN_CLASS, name}. O(MAX_READ + pools of the skipped classes).
+-- A page of pools by number from `first` on, with this status, liveness and pool_class, each '' for any: {PAGE, next
+-- number or '', PAGE_WORDS of each pool} | {UNKNOWN_CLASS, name}. O(MAX_READ + pools of the skipped classes).
 function reads.pool_page(fleet, given)
-  local only = vectors.index(fleet.names, given.pool_class)
+  local compiled = fleet.tables_of
+  local only = vectors.index(compiled.names, given.pool_class)
   if given.pool_class ~= '' and not only then
     return { 'UNKNOWN_CLASS', given.pool_class }
   end
-  local page, read = { 'PAGE', '' }, 0 -- filled here: a page has more words than `unpack` returns
-  local class_ids = only and { fleet.numbers[only] } or { unpack(fleet.numbers) }
+  local page, left = { 'PAGE', '' }, MAX_READ -- filled here: a page has more words than `unpack` returns
+  local class_ids = only and { compiled.ids[only] } or { unpack(compiled.ids) }
   table.sort(class_ids)
   for _, class_id in ipairs(class_ids) do
-    local start = math.max(0, given.first - class_id * constants.MAX_POOLS)
-    read, page[2] = add_page(fleet, page, fleet.index_by_id[class_id], start, given, read)
-    if page[2] ~= '' then
+    local first, class = keys.first_number(class_id), compiled.index_by_id[class_id]
+    local read, following = add_page(fleet, page, class, math.max(0, given.first - first), given, left)
+    left = left - read
+    if following then
+      page[2] = first + following
       break
     end
   end

@@ -1,150 +1,80 @@
--- Join the Largest Marginal Utility (paper section 3.1), implemented with one frontier per class.
+-- Join the Largest Marginal Utility (paper section 3.1).
 --
--- The frontier of a class is the lowest level that some of its active pools have not reached: the best coordinate that
--- one of its pools offers. `open:<class>` has the pools at the frontier, all with frontier - 1 sessions;
--- `open[class_index]` is their number, 0 if the class is full or has no pools.
+-- In `counts`, by class of the confirmed pools: `frontiers`, the lowest level that some pool has not reached; `open`,
+-- the pools at it; `frontier_ranks`, its rank, infinite for a class without room. They are kept by each change, and
+-- read from the sorted set when the last open pool of a class is taken.
 
-jlmu = {
-  TOKENS = { 'open' },
-  CLASS_ROWS = { 'open' },
-  FLEET_ROWS = {},
-  NUMBERS = {},
-  VECTORS = { 'frontiers', 'frontier_ranks', 'open' },
-}
+jlmu = { TOKENS = { 'open' } }
 
--- The rule (eq. 6): the best of the classes' frontiers, then one of its open pools. Returns token, class_index, and
--- that the pool is the nth open one, from 0. O(classes).
-local function choose_jlmu(frontier_ranks, open_counts, draw)
-  local best = 0
-  for class_index = 1, #open_counts do
-    if open_counts[class_index] > 0 and (best == 0 or frontier_ranks[class_index] < frontier_ranks[best]) then
-      best = class_index
+local function read(fleet, view, class, with_quiet)
+  local level = occupancies.frontier(fleet, class, with_quiet)
+  view.frontiers[class], view.open[class] = level, 0
+  view.frontier_ranks[class] = fleet.tables_of.ranks[class][level] or math.huge
+  if view.frontier_ranks[class] < math.huge then
+    view.open[class] = occupancies.count_below(fleet, class, level, with_quiet)
+  end
+end
+
+local function read_all(fleet, view, with_quiet)
+  view.frontiers, view.open, view.frontier_ranks = {}, {}, {}
+  for class = 1, #fleet.tables_of.names do
+    read(fleet, view, class, with_quiet)
+  end
+  return view
+end
+
+-- Reads the counts. O(classes).
+function jlmu.count(fleet)
+  read_all(fleet, fleet.counts, false)
+end
+
+-- The class of a kind with the best frontier; 0 without room. O(classes).
+local function best_class(fleet, ranks, kind)
+  local best, found, known = math.huge, 0, fleet.tables_of.types
+  for class = 1, #ranks do
+    if ranks[class] < best and (not known or types.may_use(fleet, kind, class)) then
+      best, found = ranks[class], class
     end
   end
-  return 'open', best, math.floor(draw * open_counts[best])
+  return found
 end
 
--- The pool_index of the nth open pool (from 0) of a class. O(log pools).
-local function select_open(fleet, class_index, nth)
-  if fleet.masks and fleet.masks[class_index] then
-    return candidates.select_below(fleet, class_index, fleet.frontiers[class_index], nth)
-  end
-  return rows.select(keys.of_class(fleet, 'open', class_index), nth)
-end
-
--- With session types the class is the one with the best offer less its price, see `prices`; `unpriced`: with the best
--- offer. O(classes + log pools), O(classes * types) with prices.
-function jlmu.choose(fleet, draw, type_index, unpriced)
-  if not fleet.types or unpriced then
-    local counts = fleet.types and session_types.masked(fleet, type_index, fleet.open) or fleet.open
-    local token, class_index, nth = choose_jlmu(fleet.frontier_ranks, counts, draw)
-    return token, class_index, select_open(fleet, class_index, nth)
-  end
-  local class_index = prices.choose(fleet, type_index, fleet.open, fleet.frontiers, fleet.frontier_ranks)
-  return 'open', class_index, select_open(fleet, class_index, math.floor(draw * fleet.open[class_index]))
-end
-
--- The frontier of a class of a view, its rank and its candidates. O(log levels * pools / 8).
-local function frontier_of(view, class_index)
-  if not view.masks[class_index] then
-    local fleet = view.fleet
-    return fleet.frontiers[class_index], fleet.frontier_ranks[class_index], fleet.open[class_index]
-  end
-  local level = candidates.frontier(view, class_index)
-  if level > view.capacities[class_index] then
-    return level, 0, 0
-  end
-  local rank = tables.number(view, 'ranks', class_index, level)
-  return level, rank, candidates.count_below(view, class_index, level)
-end
-
-function jlmu.confirm(view, stale)
-  view.frontiers = rawget(view, 'frontiers') or {}
-  view.frontier_ranks, view.open = rawget(view, 'frontier_ranks') or {}, rawget(view, 'open') or {}
-  for class_index in pairs(stale) do
-    view.frontiers[class_index], view.frontier_ranks[class_index], view.open[class_index] =
-      frontier_of(view, class_index)
-  end
-end
-
--- Sets the frontier of a class, and its open row: the active pools that have not reached it. All have reached the level
--- before. O(pools / 8).
-local function set_frontier(fleet, class_index, level)
-  local key = keys.of_class(fleet, 'open', class_index)
-  fleet.frontiers[class_index] = level
-  if level > fleet.capacities[class_index] then
-    fleet.frontier_ranks[class_index], fleet.open[class_index] = 0, 0
-    rows.call('DEL', key)
+-- The rule (eq. 6): the best of the classes' frontiers, with session types less prices unless `unpriced`, then one of
+-- its open pools. O(classes + log pools), O(classes * types) with prices.
+function jlmu.choose(fleet, draw, kind, with_quiet, unpriced)
+  local view = with_quiet and read_all(fleet, {}, true) or fleet.counts
+  local class
+  if fleet.tables_of.types and not unpriced then
+    class = prices.choose(fleet, kind, view)
   else
-    fleet.frontier_ranks[class_index] = tables.number(fleet, 'ranks', class_index, level)
-    fleet.open[class_index] = rows.write_below(key, fleet, class_index, level)
+    class = best_class(fleet, view.frontier_ranks, kind)
+  end
+  if class > 0 then
+    local nth = math.floor(draw * view.open[class])
+    return 'open', class, occupancies.select_below(fleet, class, view.frontiers[class], nth, with_quiet), 0
   end
 end
 
--- A pool that falls below the frontier becomes the only open one; the last open pool that reaches the frontier moves it
--- one level up. O(1), and O(pools / 8) if the frontier rises.
-function jlmu.on_change(fleet, class_index, pool_index, level, change)
-  local key = keys.of_class(fleet, 'open', class_index)
-  if change < 0 and level < fleet.frontiers[class_index] then
-    fleet.frontiers[class_index] = level
-    fleet.frontier_ranks[class_index] = tables.number(fleet, 'ranks', class_index, level)
-    rows.call('DEL', key)
-    fleet.open[class_index] = 0
-  end
-  if level ~= fleet.frontiers[class_index] then
-    return
-  end
-  rows.set(key, pool_index, change < 0 and 1 or 0)
-  fleet.open[class_index] = fleet.open[class_index] - change
-  if fleet.open[class_index] == 0 then
-    set_frontier(fleet, class_index, level + 1)
-  end
-end
-
--- Rebuilds all frontiers and open rows from the ledger. O(classes * log levels * pools / 8).
-function jlmu.rebuild(fleet)
-  policy_tables.clear_rows(fleet)
-  for class_index = 1, #fleet.numbers do
-    if fleet.pools[class_index] > 0 then
-      set_frontier(fleet, class_index, candidates.frontier(fleet, class_index))
+-- The occupancy of a confirmed pool rose to `level` (`change` is 1) or fell from it (-1). O(1), O(log pools) if the
+-- frontier rises.
+function jlmu.on_change(fleet, class, _, level, change)
+  local counts = fleet.counts
+  local frontier = counts.frontiers[class]
+  if level == frontier then
+    counts.open[class] = counts.open[class] - change
+    if counts.open[class] == 0 then
+      read(fleet, counts, class, false)
     end
+  elseif level < frontier and change < 0 then
+    counts.frontiers[class], counts.open[class] = level, 1
+    counts.frontier_ranks[class] = fleet.tables_of.ranks[class][level] or math.huge
   end
 end
 
--- The rank of sigma(q): the best coordinate that any pool offers; the last rank if all are full.
-function jlmu.reported_rank(fleet)
-  local best = fleet.last_rank
-  for class_index = 1, #fleet.open do
-    if fleet.open[class_index] > 0 then
-      best = math.min(best, fleet.frontier_ranks[class_index])
-    end
-  end
-  return best
-end
+jlmu.rebuild = jlmu.count
 
--- The best of the frontiers; the order may prefer another. O(classes).
-function jlmu.best_marginal(fleet, least, type_index)
-  local _, best = frontiers.highest(fleet, session_types.masked(fleet, type_index, fleet.open), fleet.frontiers, least)
-  return best
-end
-
--- The audit's rule: the pools at the frontier of a class are open.
-function jlmu.rows(fleet, class_index)
-  local at_frontier = fleet.frontiers[class_index] - 1
-  return { [keys.of_class(fleet, 'open', class_index)] = function(occupancy)
-    return occupancy == at_frontier and occupancy < fleet.capacities[class_index]
-  end }
-end
-
--- Checks frontiers and their ranks by definition, and the counts of open pools. O(classes * log levels * pools / 8).
-function jlmu.check(fleet, report)
-  for class_index, name in ipairs(fleet.names) do
-    local frontier = fleet.pools[class_index] > 0 and candidates.frontier(fleet, class_index) or 0
-    local is_open = frontier > 0 and frontier <= fleet.capacities[class_index]
-    report:expect_equal('frontier of class ' .. name, fleet.frontiers[class_index], frontier)
-    local open = rows.count(keys.of_class(fleet, 'open', class_index))
-    report:expect_equal('open pools of class ' .. name, fleet.open[class_index], open)
-    local rank = is_open and tables.number(fleet, 'ranks', class_index, frontier) or 0
-    report:expect_equal("frontier's rank of class " .. name, fleet.frontier_ranks[class_index], rank)
-  end
+-- The rank of sigma(q): the best coordinate that any pool offers; the last rank if all are full. O(classes).
+function jlmu.rank(fleet)
+  local view = fleet.tables_of.unconfirmed > 0 and read_all(fleet, {}, true) or fleet.counts
+  return math.min(fleet.tables_of.last_rank, unpack(view.frontier_ranks))
 end

@@ -1,69 +1,137 @@
--- The policies, by the name that a fleet's configuration uses. The dispatcher fills in the table when it assembles the
--- library; only a policy's own file and its row in the table know its name. A policy is a table that declares what it
--- owns, with {} for none:
+-- The policies by the name in a fleet's configuration. A policy is a table of TOKENS, the words that its decisions
+-- name, and of functions (level is the pool's new or former occupancy):
 --
---   TOKENS      the words that a decision can name, the `tokens` of its row in Python; the vector `assigned_<token>`
---               counts them by class. A session's record keeps the first letter, so different words, also of
---               different policies, begin with different letters
---   CLASS_ROWS  bit rows of each class, keys {fleet}:<name>:<class>
---   FLEET_ROWS  bit rows of the fleet, keys {fleet}:<name>
---   NUMBERS, VECTORS  its fields of the state, reset to 0 when a fleet gets the policy; a vector has one number per
---               class. The packed state has NUMBERS, then VECTORS, then the counts of TOKENS, without names: only a
---               token can be added later, at the end; any other new field would shift those after it
+--   count(fleet)                                reads what it needs into `fleet.counts`
+--   choose(fleet, draw, kind, with_quiet)       -> token, class, number of the pool, step; a pool has room for the kind
+--   step(fleet, step)                           after the placement: learns the step of `choose`, if it is not 0
+--   on_change(fleet, class, number, level, change)  the occupancy of a confirmed pool rose to `level` or fell from it
+--   move_pool(fleet, class, number, occupancy, is_here)  a confirmed pool comes into service, or goes
+--   rebuild(fleet, reset, all)                  pools changed; `reset`: curves or the policy did; `all`: any setting
+--   clear(fleet)                                the fleet gets another policy
+--   rank(fleet)                                 the rank that observations show
 --
--- A policy whose row in Python has `has_thresholds` has the fields `green` (a vector), `yellow` and `min_green`, which
--- service/slta/store/_snapshots.py reads. Its reported rank is r, and its yellow tokens belong to the class at r.
---
--- The functions (class_index and pool_index as in `keys.lua`; level is the pool's new or former occupancy):
---
---   confirm(view, stale)                          sets the counts of the policy in a view, see `confirmed.lua`; those
---                                                 of the classes that are keys of `stale` may have changed
---   prepare(fleet, view)                          before a placement: may update tokens
---   choose(view, draw, type_index)                 the pool of a session of a type, see `session_types`; an active pool
---                                                 has room for it; draw in [0, 1)
---     -> token, class_index, pool_index
---   learning_step(view) -> step                   what to learn, decided on the state just before a placement; 0 for
---                                                 nothing
---   update(fleet, step)                           after the placement: learns it
---   on_change(fleet, class_index, pool_index, level, change)  the occupancy of an active pool rose to `level` (`change`
---                                                 is 1) or fell from it (-1)
---   rebuild(fleet, reset)                         pools changed; `reset`: curves, capacities or the policy changed
---   reported_rank(fleet) -> rank                  the rank that observations show, 0 for none
---   rows(fleet, class_index) -> rules             for the audit, by key of a row: a function that returns whether an
---                                                 active pool of the class with that occupancy has a bit in the row
---   check(fleet, report)                          for the audit: calls report:expect_equal(what, stored, expected)
---                                                 for each field that is determined by other fields and rows
---   compare(fleet, draw, class_index, level,      an active pool's occupancy is about to rise to `level` by another
---     type_index) -> comparison                   dispatcher's placement: a list to append to the reply, of the
---                                                 marginal utility there first, and that of the choice fourth
---   left_out(fleet, word)                         a report was answered with this word, and changed nothing
---   best_marginal(fleet, least, type_index)       before a placement: the best marginal utility of a free place, at
---                                                 least `least`; nil to search all rows
---
--- A policy that places sessions has `choose`; one without it observes, and an assign is refused. All other functions
--- are optional; without `reported_rank` the rank is 0.
---
--- `tokens.lua` has r, thresholds and tokens for the policies that learn r; `tokens.declare` declares them.
---
--- All may read the policy's own rows and fields, the ledger's rows, and these fields of the fleet:
---
---   numbers, capacities, pools                by class: class_id, capacity, active pools
---   names                                     by class: its name, for the messages of `check`
---   masks                                     false, or of a view (see `confirmed.lua`) the rows of unconfirmed pools
---   types                                     session types, false without any, see `session_types`
---   active_pools, sessions, last_rank         active pools, the sessions on them, the worst rank that exists
---   beta_coefficient, beta_power              c and p in n*beta_n = c * n^p; cold fields, for `rebuild` only
---   exponent                                  the store's marginal utilities are those of the fleet file times 10 to it
---
--- `choose`, `learning_step`, `rows`, `check`, `compare` and `best_marginal` write nothing. The others may write the
--- policy's own rows and fields, and the fleet's counters that count steps of r: learning_steps_up, learning_steps_down.
+-- One that `observes` places no session. All but `count`, `on_change`, `rebuild` and `rank` are optional.
 
 policies = {}
 
--- Calls a function of the fleet's policy, if it has one of this name.
-function policies.call(fleet, name, first, second, third, fourth)
-  local callback = fleet.policy_table[name]
-  if callback then
-    return callback(fleet, first, second, third, fourth)
+tables.POLICIES = {} -- @POLICIES@
+
+-- Reads the counts of a fleet, unless its last call here left them.
+function policies.count(fleet)
+  if not fleet.counts then
+    fleet.counts = {}
+    fleet.tables_of.policy_table.count(fleet)
   end
+end
+
+-- The free places of the classes that a kind may use. O(classes).
+function policies.free(fleet, kind)
+  local known = fleet.tables_of.types
+  if not known then
+    return fleet.tables_of.room - fleet.sessions + vectors.sum(fleet.over)
+  end
+  local free, set = 0, known.sets[kind]
+  for at = 1, #set do
+    free = free + types.free_of_class(fleet, set[at])
+  end
+  return free
+end
+
+-- Chooses a pool for a session of a kind, for which one has room: a confirmed one, unless only others have room; as
+-- `choose` above. O(classes + log pools), O(classes * types) with types.
+function policies.choose(fleet, draw, kind)
+  local is_quiet = false
+  if fleet.tables_of.unconfirmed > 0 then
+    is_quiet = types.total(fleet, kind, occupancies.room(fleet, false)) == 0
+  end
+  return fleet.tables_of.policy_table.choose(fleet, draw, kind, is_quiet)
+end
+
+-- The best marginal utility of a free place that a kind may use, at least `least`. O(classes * log pools).
+function policies.best_marginal(fleet, kind, least)
+  local compiled, best = fleet.tables_of, least
+  for class, marginals in ipairs(compiled.marginals) do
+    if compiled.pools[class] > 0 and types.may_use(fleet, kind, class) then
+      best = math.max(best, marginals[occupancies.frontier(fleet, class, compiled.quiet[class] > 0)] or best)
+    end
+  end
+  return best
+end
+
+-- The occupancy of a pool in service rose to `level` by a session of a kind (`change` is 1) or fell from it (-1): N, U,
+-- U*, sessions beyond capacity, the counts by type, and the policy's if it is confirmed.
+function policies.on_change(fleet, place, level, change, kind)
+  local compiled, class = fleet.tables_of, place.class
+  fleet.sessions = fleet.sessions + change
+  if level <= compiled.capacities[class] then -- one beyond adds nothing
+    fleet.utility = fleet.utility + change * compiled.marginals[class][level]
+  else
+    state.add(fleet, 'over', class, change)
+  end
+  bound.move(fleet, change, fleet.sessions)
+  if place.set == 'pools' then
+    compiled.policy_table.on_change(fleet, class, place.number, level, change)
+  end
+  if compiled.types then
+    types.move(fleet, kind, class, place.number, change)
+  end
+end
+
+-- N, U, and by class the sessions beyond capacity, from the sorted sets. O(levels in use * log pools).
+function policies.totals(fleet)
+  local held, utility, over = 0, 0, {}
+  for class, capacity in ipairs(fleet.tables_of.capacities) do
+    local column, marginals = occupancies.column(fleet, class), fleet.tables_of.marginals[class]
+    over[class] = 0
+    for level = 1, #column - 1 do
+      held, utility = held + column[level + 1], utility + column[level + 1] * (marginals[level] or 0)
+      over[class] = over[class] + (level > capacity and column[level + 1] or 0)
+    end
+  end
+  return held, utility, over
+end
+
+-- Sets them.
+function policies.total(fleet)
+  local over
+  fleet.sessions, fleet.utility, over = policies.totals(fleet)
+  for class, count in ipairs(over) do
+    state.set(fleet, 'over', class, count)
+  end
+end
+
+-- A pool with so many sessions comes into service (`sign` is 1) or leaves it (-1): N, U, sessions beyond capacity.
+function policies.add_pool(fleet, class, occupancy, sign)
+  fleet.sessions = fleet.sessions + sign * occupancy
+  fleet.utility = fleet.utility + sign * tables.utility(fleet, class, occupancy)
+  local beyond = math.max(0, occupancy - fleet.tables_of.capacities[class])
+  if beyond > 0 then
+    state.add(fleet, 'over', class, sign * beyond)
+  end
+end
+
+-- Integrates the pools by class up to now. Before their numbers change, and by reads.
+function policies.integrate_pools(fleet)
+  local compiled, elapsed = fleet.tables_of, fleet.time - fleet.pools_since
+  local own = compiled.types and types.counts(fleet)
+  for class, count in ipairs(compiled.pools) do
+    local high, low = fleet_time.add(fleet.pools_high[class], fleet.pools_low[class], count * elapsed)
+    state.set(fleet, 'pools_high', class, high)
+    state.set(fleet, 'pools_low', class, low)
+    if own then
+      own.interval_pools[class] = own.interval_pools[class] + count * elapsed
+      own.changed['interval_pools:' .. compiled.ids[class]] = own.interval_pools[class]
+    end
+  end
+  fleet.pools_since = fleet.time
+end
+
+-- Makes anew what follows from which pools are in service: tables, U* and the policy's counts; `reset` and `all` as
+-- above. O(r* + classes), O(pools) if `all`.
+function policies.rebuild(fleet, reset, all)
+  fleet.shape = fleet.shape + 1
+  fleet.tables_of = tables.open(fleet, fleet.tables_of)
+  fleet.counts = fleet.counts or {}
+  bound.count(fleet)
+  fleet.tables_of.policy_table.rebuild(fleet, reset, all)
 end

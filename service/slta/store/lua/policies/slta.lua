@@ -1,37 +1,33 @@
--- Self-Learning Threshold Assignment (paper section 3.2). `tokens.lua` maintains r and the tokens.
+-- Self-Learning Threshold Assignment (paper section 3.2).
 
-slta = tokens.declare({ 'green', 'yellow', 'none' })
+slta = {
+  TOKENS = { 'green', 'yellow', 'none' }, has_thresholds = true,
+  count = bits.count, step = bits.step, clear = bits.clear, on_change = bits.on_change, move_pool = bits.move_pool,
+  rebuild = bits.rebuild, rank = bits.rank,
+}
 
--- The dispatching rule, from counts and r only; `slta.choose` does step 4, which counts pools below capacity.
---   1. uniform among the green tokens of classes other than i_{r-1}; if there are none,
---   2. uniform among the green tokens of class i_{r-1}; if there are none,
---   3. uniform among the yellow tokens; if there are none,
---   4. uniform among all pools, here all below capacity.
--- Returns token, class_index, and that the pool is the nth candidate of its class, from 0. O(classes).
-local function choose_slta(green, yellow, yellow_class, previous_class, draw)
-  local class_index, nth = choice.pick(green, previous_class, draw)
-  if class_index then
-    return 'green', class_index, nth
-  elseif previous_class > 0 and green[previous_class] > 0 then
-    return 'green', previous_class, math.floor(draw * green[previous_class])
-  elseif yellow > 0 then
-    return 'yellow', yellow_class, math.floor(draw * yellow)
-  end
-  return 'none'
+-- The last step of the rule: uniform among all pools below capacity, by sessions and number.
+local function choose_any(fleet, draw, step, with_quiet)
+  local room, capacities = occupancies.room(fleet, with_quiet), fleet.tables_of.capacities
+  local class, nth = choice.pick(room, vectors.sum(room), 0, draw)
+  return 'none', class, occupancies.select_below(fleet, class, capacities[class], nth, with_quiet), step
 end
 
--- O(classes + log pools), in step 4 O(classes * pools / 8).
-function slta.choose(fleet, draw)
-  local token, class_index, nth =
-    choose_slta(fleet.green, fleet.yellow, fleet.estimate_class, fleet.previous_class, draw)
-  if token == 'none' then
-    class_index, nth = choice.pick(choice.room(fleet), 0, draw)
-    return token, class_index, choice.select_with_room(fleet, class_index, nth)
+-- The rule: uniform among the green bits of classes other than i_{r-1}; else of those of i_{r-1}; else of the yellow
+-- ones; else of all pools below capacity. r falls only with a green bit of class i_{r-1}. O(classes + log pools).
+function slta.choose(fleet, draw, _, with_quiet)
+  local green, total, yellow = bits.candidates(fleet, with_quiet)
+  local counts = fleet.counts
+  local previous = counts.previous
+  local of_previous = previous > 0 and green[previous] or 0
+  local step = bits.learning_step(fleet, total, yellow, counts.rank > 1 and of_previous > 0)
+  local token, class, nth = 'green', choice.pick(green, total - of_previous, previous, draw)
+  if not class and of_previous > 0 then
+    class, nth = previous, math.floor(draw * of_previous)
+  elseif not class and yellow > 0 then
+    token, class, nth = 'yellow', counts.class, math.floor(draw * yellow)
+  elseif not class then
+    return choose_any(fleet, draw, step, with_quiet)
   end
-  return token, class_index, choice.select_with_token(fleet, token, class_index, nth)
-end
-
--- r falls only with a green token of class i_{r-1}.
-function slta.learning_step(fleet)
-  return tokens.learning_step(fleet, fleet.rank > 1 and fleet.green[fleet.previous_class] > 0)
+  return token, class, bits.select_candidate(fleet, token, class, nth, with_quiet), step
 end

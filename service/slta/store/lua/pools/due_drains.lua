@@ -13,7 +13,7 @@ local function record(fleet, ended)
   event.after = { pool_class = event.before.pool_class, status = events.common(ended, 'status') }
   for _, pool in ipairs(ended) do
     event.sessions = event.sessions + pool.occupancy
-    codec.append(ids, #ids, pool.session_ids)
+    vectors.append(ids, pool.session_ids)
   end
   event.session_ids = ids[1] and { unpack(ids, 1, math.min(#ids, events.MAX_IDS)) }
   events.store(fleet, event)
@@ -21,15 +21,15 @@ end
 
 -- Carries the drain of a draining pool out.
 local function finish(fleet, pool)
-  pool.occupancy = ledger.occupancy(fleet, pool.pool_number)
-  pool.session_ids = redis.call('SRANDMEMBER', keys.of_ids(fleet, pool.pool_number), events.MAX_IDS)
+  pool.occupancy = pool_records.occupancy(fleet, pool)
+  pool.session_ids = redis.call('SRANDMEMBER', pool_records.place(fleet, pool.pool_id).ids, events.MAX_IDS)
   transitions.end_drain(pool, pool.occupancy, fleet.time)
 end
 
 -- Ends at most `count` sessions of a pool that fails by its drain, which ends with the last one; returns how many.
 local function end_sessions(fleet, pool, count)
-  local ended = sessions.finish_some(fleet, pool.pool_number, count, 'failed')
-  if ledger.occupancy(fleet, pool.pool_number) == 0 then
+  local ended = sessions.finish_some(fleet, pool, count, 'failed')
+  if pool_records.occupancy(fleet, pool) == 0 then
     transitions.clear_drain(pool)
   else
     pool.drain_due = fleet.time
@@ -43,7 +43,7 @@ local function end_all(fleet, failing)
   for _, pool in ipairs(failing) do
     left = left - end_sessions(fleet, pool, left)
   end
-  pool_changes.apply(fleet, failing)
+  pool_sets.apply(fleet, failing)
 end
 
 -- Carries out drains whose timers are due, with one event for all; during a recovery they wait. Timers of pools without
@@ -60,7 +60,7 @@ function due_drains.carry_out(fleet)
     end
     failing[#failing + 1] = pool.drain and pool.status == 'failed' and not waits and pool or nil
   end
-  pool_changes.apply(fleet, found)
+  pool_sets.apply(fleet, found)
   if ended[1] then
     record(fleet, ended)
   end

@@ -8,7 +8,7 @@ local MAX_FORGOTTEN = 64 -- pools that one call removes
 
 -- Whether the lease is on hold, since a gap has ended less than it ago; the timer is set to its end.
 local function is_on_hold(fleet, pool)
-  local until_time = (fleet.resumed_at or 0) + transitions.GRACE * pool.lease.ttl
+  local until_time = fleet.resumed_at + transitions.GRACE * pool.lease.ttl
   pool.due = until_time > fleet.time and until_time
   return pool.due
 end
@@ -18,22 +18,22 @@ local function expire_leases(fleet, found)
   local serving = {}
   for _, pool in ipairs(found) do
     if pool.status == 'active' then
-      serving[pool.class_index] = serving[pool.class_index] or {}
-      table.insert(serving[pool.class_index], pool)
+      serving[pool.class] = serving[pool.class] or {}
+      table.insert(serving[pool.class], pool)
     end
   end
   local are_guarded = {}
-  for class_index, of_class in pairs(serving) do
-    are_guarded[class_index] = guards.protect(fleet, class_index, of_class)
-    if not are_guarded[class_index] then
-      guards.remember(fleet, class_index, of_class)
+  for class, of_class in pairs(serving) do
+    are_guarded[class] = guards.protect(fleet, class, of_class)
+    if not are_guarded[class] then
+      guards.remember(fleet, class, of_class)
     end
   end
   for _, pool in ipairs(found) do
-    if pool.status == 'active' and are_guarded[pool.class_index] then
+    if pool.status == 'active' and are_guarded[pool.class] then
       transitions.mark_unconfirmed(pool, fleet.time)
     else
-      transitions.lose(pool, fleet.gone, fleet.time)
+      transitions.lose(pool, fleet.tables_of.gone, fleet.time)
     end
   end
 end
@@ -41,11 +41,11 @@ end
 -- A gone pool: ends sessions, then waits until it is forgotten; returns the number of sessions that ended, and whether
 -- it is to be removed now. The timer of one with sessions moves behind those that are due.
 local function expire_sessions(fleet, pool, count)
-  local ended = sessions.finish_some(fleet, pool.pool_number, count, 'pool_gone')
-  if count == 0 or ledger.occupancy(fleet, pool.pool_number) > 0 then
+  local ended = sessions.finish_some(fleet, pool, count, 'pool_gone')
+  if count == 0 or pool_records.occupancy(fleet, pool) > 0 then
     pool.due = fleet.time
-  elseif fleet.forget > 0 then
-    pool.due = math.max(pool.lease.since + fleet.forget, fleet.time)
+  elseif fleet.tables_of.forget > 0 then
+    pool.due = math.max(pool.lease.since + fleet.tables_of.forget, fleet.time)
     return ended, pool.due <= fleet.time
   end
   return ended
@@ -71,14 +71,13 @@ function expiry.run(fleet)
   if not found[1] then
     return
   end
-  cold.load(fleet, 'gone', 'forget', 'resumed_at')
   local losing, going = {}, {}
   for _, pool in ipairs(found) do
     local present = pool.status ~= 'failed' and pool.lease and pool.lease.liveness
     if present == 'alive' and not is_on_hold(fleet, pool) then
       losing[#losing + 1] = pool
-    elseif present == 'lost' and guards.is_on(fleet, pool.class_index) then
-      pool.due = fleet.time + fleet.gone
+    elseif present == 'lost' and guards.is_on(fleet, pool.class) then
+      pool.due = fleet.time + fleet.tables_of.gone
     elseif present == 'lost' or present == 'gone' then
       pool.due = incarnations.is_recovering(fleet) and fleet.recovering_until
       going[#going + 1] = not pool.due and pool or nil
@@ -86,6 +85,6 @@ function expiry.run(fleet)
   end
   expire_leases(fleet, losing)
   local forgotten = expire_pools(fleet, going)
-  pool_changes.apply(fleet, found)
+  pool_sets.apply(fleet, found)
   pools.forget(fleet, forgotten)
 end

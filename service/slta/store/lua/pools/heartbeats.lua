@@ -16,7 +16,7 @@ end
 -- row, or LIST_PERIOD after the last request.
 local function wants_list(fleet, pool, count)
   local lease = pool.lease
-  pool.occupancy = ledger.occupancy(fleet, pool.pool_number)
+  pool.occupancy = pool_records.occupancy(fleet, pool)
   local differs = count ~= pool.occupancy
   local wanted = differs and lease.mismatch or fleet.time - lease.listed >= LIST_PERIOD
   pool.changed = pool.changed or wanted or differs ~= lease.mismatch
@@ -32,13 +32,13 @@ local function beat(fleet, pool, ttl, count)
   return outcome, count and pool.due and wants_list(fleet, pool, count) and '1' or '0'
 end
 
--- Whether a step succeeds; after an unexpected error the fleet is marked suspect.
+-- Whether a step succeeds, and what it returns; after an unexpected error the fleet is marked suspect.
 local function attempt(fleet, step, ...)
-  local ok, message = pcall(step, fleet, ...)
+  local ok, result = pcall(step, fleet, ...)
   if not ok then
-    state.mark_suspect(fleet, message)
+    state.mark_suspect(fleet, result)
   end
-  return ok
+  return ok, ok and result
 end
 
 -- Appends the outcomes of the heartbeats that have none yet; an error leaves FAULT as that of the one that it stops at.
@@ -79,14 +79,13 @@ end
 -- After an unexpected error the heartbeat's outcome is FAULT, those of all if it is in what they write together, and
 -- the fleet is marked suspect.
 function heartbeats.run(fleet, given)
-  local revision, due, suspect = fleet.revision, fleet.pool_due, rawget(fleet, 'suspect')
+  local due, suspect, listed = fleet.pool_due, fleet.suspect, fleet.attributes
   local found, outcomes, lists = pool_records.read(fleet, given.ids), {}, {}
-  cold.load(fleet, 'store_epoch', 'resumed_at', given.qualities[1] and 'quality')
   while #outcomes < #found do
     attempt(fleet, decide, found, given, outcomes, lists)
   end
   -- writes
-  local written = attempt(fleet, pool_changes.apply, found)
+  local written, changed = attempt(fleet, pool_sets.apply, found)
   local samples = {}
   if not fleet.memory_full then
     set_attributes(fleet, found, given.attributes, outcomes)
@@ -95,7 +94,7 @@ function heartbeats.run(fleet, given)
     end
   end
   local letters = written and table.concat(outcomes) or string.rep(FAULT, #found)
-  local changed = due ~= fleet.pool_due or revision ~= fleet.revision or suspect ~= rawget(fleet, 'suspect')
+  changed = changed or due ~= fleet.pool_due or listed ~= fleet.attributes or suspect ~= fleet.suspect
   local as_of = string.format('%d:%d', fleet.store_epoch, fleet.time)
   return { 'BEATS', letters, table.concat(lists), as_of, table.concat(samples) }, changed
 end

@@ -1,4 +1,4 @@
--- Events of pools: wrappers of changes that record what these changed, and mark the pools that they were given.
+-- Events of pools: wrappers of changes that record what these changed.
 
 pool_events = {}
 
@@ -10,7 +10,7 @@ local function describe_pool(fleet, pool_id)
   end
   local address, deadline, follows = attributes.address(fleet, pool_id), pool_records.deadline(pool)
   return {
-    pool_class = fleet.names[pool.class_index], status = pool.status,
+    pool_class = fleet.tables_of.names[pool.class], status = pool.status,
     pool_address = address ~= '' and address or nil,
     drain_until = deadline and events.seconds(deadline), drain_then = follows,
   }
@@ -24,9 +24,6 @@ function pool_events.changing_pool(action, change)
     event.pool_id, event.before = given.pool_id, describe_pool(fleet, given.pool_id)
     local reply = change(fleet, given)
     event.after = describe_pool(fleet, given.pool_id)
-    if reply[1] == 'POOL' or reply[1] == 'REMOVED' or action == 'remove_pool' and reply[1] == 'UNKNOWN_POOL' then
-      marks.set_pools(fleet, { given.pool_id })
-    end
     return reply, events.close(fleet, event, reply)
   end
 end
@@ -36,11 +33,7 @@ end
 function pool_events.adding_pools(add)
   return function(fleet, given)
     local event, reply = events.begin('add_pools', fleet, fleet.clock, given.author), add(fleet, given)
-    local created, ids = reply[1] == 'CREATED' and reply[2] or 0, {}
-    for at, pool in ipairs(reply[1] == 'CREATED' and given.pools or {}) do
-      ids[at] = pool.pool_id
-    end
-    marks.set_pools(fleet, ids)
+    local created = reply[1] == 'CREATED' and reply[2] or 0
     if created > 0 then
       event.pools, event.after = created, { pool_class = events.common(given.pools, 'pool_class'), status = 'active' }
     end
@@ -55,7 +48,6 @@ function pool_events.changing_statuses(change)
   return function(fleet, given)
     local event = events.begin('set_status', fleet, fleet.clock, given.author)
     local reply, found = change(fleet, given)
-    marks.set_pools(fleet, found and { unpack(reply, 3) } or {})
     if found and #found > 0 then
       event.pools, event.pool_ids = #found, { unpack(reply, 3, 2 + math.min(#found, events.MAX_IDS)) }
       local deadline = events.common(found, 'deadline')

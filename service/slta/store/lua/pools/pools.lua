@@ -1,5 +1,5 @@
--- Pools. `used:<class>` has a bit for every pool of the class; a bit is reused only after its pool was removed, empty
--- and with all its bits cleared. `forgotten` has the pools that had a lease and were removed as gone, by fleet time.
+-- Pools. `used:<class>` has a bit for every pool of the class, by place. `forgotten` has the pools that had a lease and
+-- were removed as gone, by fleet time.
 
 pools = {}
 
@@ -9,51 +9,77 @@ local function drain_text(fleet, pool)
   return deadline and string.format('%.0f %s', deadline - fleet.time, follows) or ''
 end
 
--- pool_id -> {POOL, pool_id, class, status, occupancy, address or '', labels or '', liveness, drain as `drain_text`} |
--- {UNKNOWN_POOL}.
-pools.get = pool_records.on_pool(function(fleet, given, pool)
-  local pool_id = given.pool_id
+-- {POOL, pool_id, class, status, occupancy, address or '', labels or '', liveness, drain as `drain_text`}.
+function pools.describe(fleet, pool)
+  local pool_id = pool.pool_id
   return {
-    'POOL', pool_id, fleet.names[pool.class_index], pool.status, ledger.occupancy(fleet, pool.pool_number),
+    'POOL', pool_id, fleet.tables_of.names[pool.class], pool.status, pool_records.occupancy(fleet, pool),
     attributes.address(fleet, pool_id), attributes.labels(fleet, pool_id),
     pool.lease and pool.lease.liveness or 'alive', drain_text(fleet, pool),
   }
-end)
+end
 
--- A new pool on the lowest free pool_index of its class, with a lease as `transitions.begin_lease` takes it, if any.
-local function make(fleet, pool_id, class_index, status, lease)
-  local used = keys.of_class(fleet, 'used', class_index)
-  local pool_index = math.max(0, redis.call('BITPOS', used, 0))
-  redis.call('SETBIT', used, pool_index, 1)
+-- pool_id -> {POOL, …} as above | {UNKNOWN_POOL}.
+pools.get = pool_records.on_pool(function(fleet, _, pool) return pools.describe(fleet, pool) end)
+
+-- The numbers, as text, of at most `most` pools of a class from a place on, and the place after the last one read, nil
+-- at the end. O(most + places).
+function pools.numbers_of(fleet, class, place, most)
+  local used, numbers = redis.call('GET', fleet.tables_of.keys.used[class]) or '', {}
+  local first, at = keys.first_number(fleet.tables_of.ids[class]), place
+  while at < 8 * #used and #numbers < most do
+    local byte = string.byte(used, (at - at % 8) / 8 + 1)
+    if byte == 0 then
+      at = at - at % 8 + 8
+    else
+      numbers[#numbers + 1] = math.floor(byte / 2 ^ (7 - at % 8)) % 2 == 1 and string.format('%d', first + at) or nil
+      at = at + 1
+    end
+  end
+  return numbers, at < 8 * #used and at or nil
+end
+
+-- The same by their ids.
+function pools.ids_of(fleet, class, place, most)
+  local numbers, following = pools.numbers_of(fleet, class, place, most)
+  return pool_records.names(fleet, numbers), following
+end
+
+-- A new pool on the lowest free place of its class, with a lease as `transitions.begin_lease` takes it, if any.
+local function make(fleet, pool_id, class, status, lease)
+  local all, first = fleet.tables_of.keys, keys.first_number(fleet.tables_of.ids[class])
+  local place
+  repeat -- a place with a name is taken, even if its bit was lost
+    place = math.max(0, redis.call('BITPOS', all.used[class], 0))
+    redis.call('SETBIT', all.used[class], place, 1)
+  until redis.call('HEXISTS', all.names, string.format('%d', first + place)) == 0
   local pool = {
-    pool_id = pool_id, class_index = class_index, pool_index = pool_index, status = status, changed = true,
-    pool_number = keys.pool_number(fleet, class_index, pool_index),
+    pool_id = pool_id, class = class, place = place, status = status, changed = true, pool_number = first + place,
   }
   if lease then
-    cold.load(fleet, 'gone')
-    transitions.begin_lease(pool, lease, fleet.gone, fleet.time)
+    transitions.begin_lease(pool, lease, fleet.tables_of.gone, fleet.time)
   end
   return pool
 end
 
--- Checks pools: those that are new, with their class_index, and those whose attributes change, in order; nil, nil and
+-- Checks pools: those that are new, with their class, and those whose attributes change, in order; nil, nil and
 -- the refusal if one is invalid. O(pools given).
 local function new_and_changed(fleet, found)
   local classes, new, changed = {}, {}, {}
   for _, pool in ipairs(found) do
-    pool.class_index = vectors.index(fleet.names, pool.pool_class)
-    if not pool.class_index then
+    pool.class = vectors.index(fleet.tables_of.names, pool.pool_class)
+    if not pool.class then
       return nil, nil, { 'UNKNOWN_CLASS', pool.pool_class }
     end
     local stored, refusal = pool_records.find(fleet, pool.pool_id)
     if refusal and refusal[1] == 'NEWER_FLEET' then
       return nil, nil, refusal
     end
-    local present = stored and stored.class_index or classes[pool.pool_id]
-    if present and present ~= pool.class_index then
+    local present = stored and stored.class or classes[pool.pool_id]
+    if present and present ~= pool.class then
       return nil, nil, { 'IN_OTHER_CLASS', pool.pool_id }
     elseif not present then
-      classes[pool.pool_id] = pool.class_index
+      classes[pool.pool_id] = pool.class
       new[#new + 1] = pool
     elseif stored and attributes.differ(fleet, pool.pool_id, pool.address, pool.labels) then
       changed[#changed + 1] = pool
@@ -64,14 +90,14 @@ end
 
 -- Remembers pools that had a lease and are removed: of MAX_POOLS of them the latest. O(pools given * log pools).
 local function remember(fleet, found)
-  local key = keys.of_fleet(fleet, 'forgotten')
+  local key = fleet.tables_of.keys.forgotten
   pool_records.add_by_time(fleet, key, found)
   redis.call('ZREMRANGEBYRANK', key, 0, -1 - constants.MAX_POOLS)
 end
 
 -- The lease with which a remembered pool is made again, and forgets it; nil for another pool. O(log pools).
 local function recall(fleet, pool_id)
-  local was_remembered = redis.call('ZREM', keys.of_fleet(fleet, 'forgotten'), pool_id) == 1
+  local was_remembered = redis.call('ZREM', fleet.tables_of.keys.forgotten, pool_id) == 1
   return was_remembered and { ttl = pool_records.UNKNOWN_TTL, listed = fleet.time, unheard = true } or nil
 end
 
@@ -83,7 +109,7 @@ function pools.add(fleet, given)
   local new, changed, refusal = new_and_changed(fleet, given.pools)
   if not new then
     return refusal
-  elseif redis.call('HLEN', keys.of_fleet(fleet, 'pools')) + #new > constants.MAX_POOLS then
+  elseif redis.call('HLEN', fleet.tables_of.keys.records) + #new > constants.MAX_POOLS then
     return { 'LIMIT' }
   elseif #new > 0 and not pool_patterns.allow(fleet, given.quota, #new) then
     return { 'QUOTA' }
@@ -91,9 +117,9 @@ function pools.add(fleet, given)
   -- writes
   local made = {}
   for at, pool in ipairs(new) do
-    made[at] = make(fleet, pool.pool_id, pool.class_index, 'active', recall(fleet, pool.pool_id) or pool.lease)
+    made[at] = make(fleet, pool.pool_id, pool.class, 'active', recall(fleet, pool.pool_id) or pool.lease)
   end
-  pool_changes.apply(fleet, made)
+  pool_sets.apply(fleet, made)
   local reply = { 'CREATED', #new }
   for _, list in ipairs({ new, changed }) do
     for _, pool in ipairs(list) do
@@ -104,20 +130,20 @@ function pools.add(fleet, given)
   return reply
 end
 
--- Removes empty pools, from `pool_records.read`. O(pools given + pools / 8).
+-- Removes empty pools, from `pool_records.read`. O(pools given * log pools).
 local function remove_all(fleet, found)
   for _, pool in ipairs(found) do
     transitions.remove(pool)
   end
-  pool_changes.apply(fleet, found)
+  pool_sets.apply(fleet, found)
   for _, pool in ipairs(found) do
     attributes.clear(fleet, pool.pool_id)
   end
 end
 
--- pool_id -> {REMOVED} | {UNKNOWN_POOL} | {NOT_EMPTY}. O(pools / 8).
+-- pool_id -> {REMOVED} | {UNKNOWN_POOL} | {NOT_EMPTY}. O(log pools).
 pools.remove = pool_records.on_pool(function(fleet, _, pool)
-  if ledger.occupancy(fleet, pool.pool_number) > 0 then
+  if pool_records.occupancy(fleet, pool) > 0 then
     return { 'NOT_EMPTY' }
   end
   -- writes
@@ -125,7 +151,7 @@ pools.remove = pool_records.on_pool(function(fleet, _, pool)
   return { 'REMOVED' }
 end)
 
--- Removes pools that are empty and gone. O(pools given + pools / 8).
+-- Removes pools that are empty and gone. O(pools given * log pools).
 function pools.forget(fleet, found)
   if #found > 0 then
     remove_all(fleet, found)
@@ -136,20 +162,20 @@ end
 
 -- pool_id, pool_class, address, labels: moves an empty pool to another class, and sets attributes as `attributes.set`
 -- does; its status is kept, and its lease begins anew.
---   -> {POOL, …} as `pools.get` | {UNKNOWN_POOL} | {UNKNOWN_CLASS} | {NOT_EMPTY}. O(pools / 8), or O(1) in its class.
+--   -> {POOL, …} as `pools.get` | {UNKNOWN_POOL} | {UNKNOWN_CLASS} | {NOT_EMPTY}. O(log pools).
 pools.move = pool_records.on_pool(function(fleet, given, pool)
-  local class_index = vectors.index(fleet.names, given.pool_class)
-  if not class_index then
+  local class = vectors.index(fleet.tables_of.names, given.pool_class)
+  if not class then
     return { 'UNKNOWN_CLASS', given.pool_class }
-  elseif pool.class_index ~= class_index then
-    if ledger.occupancy(fleet, pool.pool_number) > 0 then
+  elseif pool.class ~= class then
+    if pool_records.occupancy(fleet, pool) > 0 then
       return { 'NOT_EMPTY' }
     end
     -- writes
-    local moved = make(fleet, pool.pool_id, class_index, pool.status, pool.lease)
+    local moved = make(fleet, pool.pool_id, class, pool.status, pool.lease)
     moved.drain, moved.drain_due = pool.drain, pool_records.drain_due(pool)
     transitions.remove(pool)
-    pool_changes.apply(fleet, { pool, moved })
+    pool_sets.apply(fleet, { pool, moved })
   end
   attributes.set(fleet, given.pool_id, given.address, given.labels)
   return pools.get(fleet, given)
@@ -157,8 +183,8 @@ end)
 
 -- pool_id, as_of, types that its list names -> {IDS, session id, …} | {UNKNOWN_POOL} | {STALE_REPORT, as_of}
 --   | {UNKNOWN_SESSION_TYPE, name, those that exist}. O(occupancy + types).
-pools.ids = pool_records.on_pool(function(fleet, given, pool)
+pools.ids = pool_records.on_pool(function(fleet, given)
   local _, stale = state.parse_as_of(fleet, given.as_of)
-  local unknown = session_types.unknown_of(fleet, given.types)
-  return stale or unknown or { 'IDS', unpack(redis.call('SMEMBERS', keys.of_ids(fleet, pool.pool_number))) }
+  local unknown = types.unknown_of(fleet, given.types)
+  return stale or unknown or { 'IDS', unpack(redis.call('SMEMBERS', pool_records.place(fleet, given.pool_id).ids)) }
 end)

@@ -4,9 +4,9 @@
 -- service, are added together, so that no pool is more than a third of a level. In a round of QUORUM a value is cut to
 -- LIMIT spreads of the class from the median. After FULL samples of a level its sums are halved: newer ones count more.
 --
--- {fleet}:quality is a hash: "class_index:level" has "samples pools sum squares". The row `sampled:<class>` has bit
--- pool_index * (capacity + 1) + level of each pool with a sample at a level. A heartbeat writes neither: what it brings
--- is in the memory of the server's process, and a tick adds it; with the process a few values are lost. The cold field
+-- {fleet}:quality is a hash: "class:level" has "samples pools sum squares". The row `sampled:<class>` has bit
+-- place * (capacity + 1) + level of each pool with a sample at a level. A heartbeat writes neither: what it brings
+-- is in the memory of the server's process, and a tick adds it; with the process a few values are lost. The setting
 -- of this name has whose value it is, "session" or "pool", and the unit; '' if the fleet measures none.
 
 quality = {}
@@ -19,7 +19,7 @@ local MAX_ROUNDS = 256 -- full rounds that wait for a tick; further values do no
 local MAX_KEPT = 131072 -- levels last sampled and open rounds of all fleets; beyond, they are forgotten
 
 -- By prefix the epoch of the fleet; the `levels` last sampled, by pool number; open `rounds` by level, and `full` ones:
--- lists of { pool_index =, value = }; `spreads` by class_index, number and sum of those relative to the median.
+-- lists of { place =, value = }; `spreads` by class, number and sum of those relative to the median.
 local memories, count = {}, 0 -- with the number of all levels and open rounds, and those of dropped fleets
 
 local function memory_of(fleet)
@@ -37,24 +37,24 @@ end
 -- Forgets all samples of a fleet, before its classes change.
 function quality.drop(fleet)
   memories[fleet.prefix] = nil
-  redis.call('UNLINK', keys.of_fleet(fleet, 'quality'))
-  for class_index = 1, #fleet.numbers do
-    redis.call('UNLINK', keys.of_class(fleet, 'sampled', class_index))
+  redis.call('UNLINK', fleet.tables_of.keys.quality)
+  for class = 1, #fleet.tables_of.names do
+    redis.call('UNLINK', fleet.tables_of.keys.sampled[class])
   end
 end
 
 -- Takes the value of a pool at a level into the open round, unless it is in it. A round may also become full as pools
 -- leave service.
 local function enter(fleet, memory, pool, level, value)
-  local class_index, is_new = pool.class_index, true
-  local at = class_index * constants.MAX_LEVELS + level
+  local class, is_new = pool.class, true
+  local at = class * constants.MAX_LEVELS + level
   local open = memory.rounds[at]
-  local round = open or { class_index = class_index, level = level }
+  local round = open or { class = class, level = level }
   for _, one in ipairs(round) do
-    is_new = is_new and one.pool_index ~= pool.pool_index
+    is_new = is_new and one.place ~= pool.place
   end
-  round[#round + 1] = is_new and { pool_index = pool.pool_index, value = value } or nil
-  local is_full = #round >= math.min(QUORUM, fleet.pools[class_index])
+  round[#round + 1] = is_new and { place = pool.place, value = value } or nil
+  local is_full = #round >= math.min(QUORUM, fleet.tables_of.pools[class])
   memory.rounds[at] = not is_full and round or nil
   memory.full[#memory.full + 1] = is_full and round or nil
   count = count + (is_full and 0 or 1) - (open and 1 or 0)
@@ -62,9 +62,9 @@ local function enter(fleet, memory, pool, level, value)
 end
 
 -- The value that a pool with `held` sessions sends, which has `level` here: a letter for what becomes of it. It does
--- not count if the fleet measures none. For fleets whose cold fields `quality` and `store_epoch` are loaded. O(1).
+-- not count if the fleet measures none. O(1).
 function quality.take(fleet, pool, held, level, value)
-  if fleet.quality == '' or level == 0 or level > fleet.capacities[pool.class_index] then
+  if fleet.tables_of.quality == '' or level == 0 or level > fleet.tables_of.capacities[pool.class] then
     return UNUSED
   elseif held ~= level then
     return MOVED
@@ -75,17 +75,17 @@ function quality.take(fleet, pool, held, level, value)
     return REPEATED
   end
   memory.levels[pool.pool_number], count = level, last and count or count + 1
-  return enter(fleet, memory, pool, level, string.find(fleet.quality, '^session') and value * level or value)
+  return enter(fleet, memory, pool, level, string.find(fleet.tables_of.quality, '^session') and value * level or value)
 end
 
 -- Cuts the values of a round by the spread of the class, to which it is added; to 0 if the median is 0.
 local function cut(spreads, round)
   table.sort(round, function(a, b) return a.value < b.value end)
   local low, middle, high = round[1].value, round[2].value, round[3].value
-  local known = spreads[round.class_index] or { 0, 0 }
+  local known = spreads[round.class] or { 0, 0 }
   if middle > 0 then
     known = { known[1] + 1, known[2] + NORMAL * math.min(middle - low, high - middle) / middle }
-    spreads[round.class_index] = known
+    spreads[round.class] = known
   end
   local limit = middle > 0 and LIMIT * middle * known[2] / known[1] or 0
   round[1].value, round[3].value = math.max(low, middle - limit), math.min(high, middle + limit)
@@ -94,7 +94,7 @@ end
 -- The numbers of a record; zeros if they are not those of samples.
 local function numbers_of(text)
   local numbers = vectors.split(text or '', true)
-  local is_valid = vectors.is_valid('vector', numbers, 4) and math.min(numbers[1], numbers[2]) >= 1
+  local is_valid = #numbers == 4 and math.min(numbers[1], numbers[2]) >= 1
     and math.min(numbers[3], numbers[4]) >= 0 and math.max(unpack(numbers)) < LARGEST
     and numbers[1] * numbers[4] >= numbers[3] * numbers[3] * (1 - 1e-9)
   return is_valid and numbers or vectors.zeros(4)
@@ -102,14 +102,14 @@ end
 
 -- Adds a full round to the numbers of its level.
 local function add(fleet, numbers, round)
-  local row, width = keys.of_class(fleet, 'sampled', round.class_index), fleet.capacities[round.class_index] + 1
+  local row, width = fleet.tables_of.keys.sampled[round.class], fleet.tables_of.capacities[round.class] + 1
   if numbers[1] >= FULL then
     local half = math.floor(numbers[1] / 2)
     local kept = half / numbers[1]
     numbers[1], numbers[3], numbers[4] = half, numbers[3] * kept, numbers[4] * kept
   end
   for _, one in ipairs(round) do
-    local is_new = redis.call('SETBIT', row, one.pool_index * width + round.level, 1) == 0
+    local is_new = redis.call('SETBIT', row, one.place * width + round.level, 1) == 0
     numbers[1], numbers[2] = numbers[1] + 1, numbers[2] + (is_new and 1 or 0)
     numbers[3], numbers[4] = numbers[3] + one.value, numbers[4] + one.value * one.value
   end
@@ -122,12 +122,11 @@ function quality.settle(fleet)
   if not memory or not memory.full[1] then
     return
   end
-  cold.load(fleet, 'store_epoch')
   memory = memory_of(fleet)
-  local key, full, found = keys.of_fleet(fleet, 'quality'), memory.full, {}
+  local key, full, found = fleet.tables_of.keys.quality, memory.full, {}
   memory.full = {}
   for _, round in ipairs(full) do
-    local field = round.class_index .. ':' .. round.level
+    local field = round.class .. ':' .. round.level
     local numbers = found[field] or numbers_of(redis.call('HGET', key, field))
     if #round == QUORUM then
       cut(memory.spreads, round)
@@ -140,28 +139,7 @@ function quality.settle(fleet)
   end
 end
 
--- What is wrong with a field of the hash; nil if nothing is. O(1).
-function quality.fault(fleet, _, field, text)
-  local class_index, level = string.match(field, '^(%d+):(%d+)$')
-  local capacity = fleet.capacities[tonumber(class_index)]
-  if not capacity or tonumber(level) < 1 or tonumber(level) > capacity then
-    return 'is of no level of the fleet'
-  elseif vectors.encode(numbers_of(text)) ~= text then
-    return 'is unreadable'
-  end
-end
-
--- The number of pools that the samples are from, levels together. O(levels with samples).
-function quality.sampled_pools(fleet)
-  local total = 0
-  local levels = redis.call('HGETALL', keys.of_fleet(fleet, 'quality'))
-  for at = 2, #levels, 2 do
-    total = total + numbers_of(levels[at])[2]
-  end
-  return total
-end
-
 -- Fields and values of the hash with spaces between, unchecked, as a snapshot has them. O(levels with samples).
 function quality.list(fleet)
-  return table.concat(redis.call('HGETALL', keys.of_fleet(fleet, 'quality')), ' ')
+  return table.concat(redis.call('HGETALL', fleet.tables_of.keys.quality), ' ')
 end

@@ -9,14 +9,14 @@ local MAX_POOLS, MAX_SESSIONS, MAX_LEVELS = 1000, 50000, 5000
 local function change(fleet, found, status, drain)
   for _, pool in ipairs(found) do
     pool.former = pool.status
-    local is_guarded = pool.lease and guards.is_on(fleet, pool.class_index)
-    transitions.set_status(pool, status, drain, is_guarded, fleet.time)
+    local is_guarded = pool.lease and guards.is_on(fleet, pool.class)
+    transitions.set_status(pool, status, drain, is_guarded, fleet.tables_of.gone, fleet.time)
   end
-  pool_changes.apply(fleet, found)
+  pool_sets.apply(fleet, found)
 end
 
 -- pool_id, status, drain as `transitions.set_status` takes it -> {POOL, …} as `pools.get` | {UNKNOWN_POOL}.
--- O(occupancy + pools / 8).
+-- O(occupancy + r* + classes).
 statuses.set = pool_records.on_pool(function(fleet, given, pool)
   -- writes
   change(fleet, { pool }, given.status, given.drain)
@@ -29,15 +29,15 @@ end
 
 -- The ids of the pools of a class; nil and the refusal if the class does not exist or is too large. O(pools).
 local function ids_of_class(fleet, name)
-  local class_index = vectors.index(fleet.names, name)
-  if not class_index then
+  local class = vectors.index(fleet.tables_of.names, name)
+  if not class then
     return nil, { 'UNKNOWN_CLASS', name }
   end
-  local total = pool_records.total(fleet, class_index)
+  local total = redis.call('BITCOUNT', fleet.tables_of.keys.used[class])
   if total > MAX_POOLS then
     return nil, too_large(total, 'pools')
   end
-  return pool_rows.ids(fleet, 'used', class_index, MAX_POOLS)
+  return (pools.ids_of(fleet, class, 0, MAX_POOLS))
 end
 
 -- The pools with these ids, each once, with pool_class, deadline and what follows it; nil and the refusal if one does
@@ -50,7 +50,7 @@ local function find_all(fleet, ids)
       return nil, { refusal[1], refusal[1] == 'UNKNOWN_POOL' and pool_id or nil }
     elseif not visited[pool_id] then
       visited[pool_id] = true
-      pool.pool_class = fleet.names[pool.class_index]
+      pool.pool_class = fleet.tables_of.names[pool.class]
       pool.deadline, pool.follows = pool_records.deadline(pool)
       found[#found + 1] = pool
     end
@@ -60,11 +60,11 @@ end
 
 -- The refusal if these pools have too many sessions, else nil. O(pools).
 local function too_full(fleet, found)
-  local total, highest = 0, vectors.zeros(#fleet.names)
+  local total, highest = 0, vectors.zeros(#fleet.tables_of.names)
   for _, pool in ipairs(found) do
-    local occupancy = ledger.occupancy(fleet, pool.pool_number)
+    local occupancy = pool_records.occupancy(fleet, pool)
     total = total + occupancy
-    highest[pool.class_index] = math.max(highest[pool.class_index], occupancy)
+    highest[pool.class] = math.max(highest[pool.class], occupancy)
   end
   if total > MAX_SESSIONS then
     return too_large(total, 'sessions')
@@ -86,7 +86,7 @@ local function split(found, given)
     end
   end
   reply[2] = #changing
-  codec.append(reply, #reply, unchanged)
+  vectors.append(reply, unchanged)
   return changing, reply
 end
 

@@ -1,6 +1,6 @@
 -- Timers: when something becomes of a pool unless it is heard, or is told otherwise, and when the guard of a class does
--- a slice of its work. `timers` is a sorted set, scored by fleet time in µs, of the pool ids of leases, as a heartbeat
--- writes them, of "drain@<pool id>" and of "guard@<class id>". `pool_due` is a lower bound of them, 0 without timers.
+-- a slice of its work. `timers` is a sorted set, scored by fleet time in µs, of the pool ids of leases, of
+-- "drain@<pool id>" and of "guard@<class id>". `pool_due` is a lower bound of them, 0 without timers.
 
 timers = {}
 
@@ -28,21 +28,21 @@ function timers.set(fleet, found)
       removed[#removed + 1] = 'drain@' .. pool.pool_id
     end
   end
-  write_buffer.send('ZREM', keys.of_fleet(fleet, 'timers'), removed)
-  write_buffer.send('ZADD', keys.of_fleet(fleet, 'timers'), added)
+  commands.send('ZREM', fleet.tables_of.keys.timers, removed)
+  commands.send('ZADD', fleet.tables_of.keys.timers, added)
 end
 
 -- Sets the timer of a class's guard; nil removes it.
-function timers.set_guard(fleet, class_index, due)
-  timers.set(fleet, { { pool_id = string.format('guard@%d', fleet.numbers[class_index]), due = due or false } })
+function timers.set_guard(fleet, class, due)
+  timers.set(fleet, { { pool_id = string.format('guard@%d', fleet.tables_of.ids[class]), due = due or false } })
 end
 
--- The kind of a timer, and the pool id, or the class_index of a guard; nil if it is none.
+-- The kind of a timer, and the pool id, or the class of a guard; nil if it is none.
 function timers.parse(fleet, member)
   local kind, id = string.match(member, '^(%a+)@(.+)$')
   if kind == 'guard' then
-    local class_index = fleet.index_by_id[tonumber(id)]
-    return class_index and kind, class_index
+    local class = fleet.tables_of.index_by_id[tonumber(id)]
+    return class and kind, class
   end
   return kind == nil and 'lease' or kind == 'drain' and kind or nil, id or member
 end
@@ -51,13 +51,13 @@ end
 function timers.open(fleet)
   fleet.due = { lease = {}, drain = {}, guard = {} }
   local now = string.format('%.0f', fleet.time)
-  local found = redis.call('ZRANGE', keys.of_fleet(fleet, 'timers'), '-inf', now, 'BYSCORE', 'LIMIT', 0, MAX_DUE)
+  local found = redis.call('ZRANGE', fleet.tables_of.keys.timers, '-inf', now, 'BYSCORE', 'LIMIT', 0, MAX_DUE)
   for _, member in ipairs(found) do
     local kind, id = timers.parse(fleet, member)
     if kind then
       table.insert(fleet.due[kind], id)
     else
-      redis.call('ZREM', keys.of_fleet(fleet, 'timers'), member)
+      redis.call('ZREM', fleet.tables_of.keys.timers, member)
     end
   end
 end
@@ -78,7 +78,7 @@ end
 
 -- The time of the first timer; nil without timers.
 local function first(fleet)
-  return tonumber(redis.call('ZRANGE', keys.of_fleet(fleet, 'timers'), 0, 0, 'WITHSCORES')[2])
+  return tonumber(redis.call('ZRANGE', fleet.tables_of.keys.timers, 0, 0, 'WITHSCORES')[2])
 end
 
 -- Whether a timer is due. O(1).

@@ -97,10 +97,20 @@ local function return_lease(pool, is_guarded, now)
   end
 end
 
+-- An unconfirmed pool is so in service only: one that drains is lost, and unconfirmed again if it returns to service
+-- while the guard is on.
+local function change_service(pool, is_guarded, gone, now)
+  if pool.status == 'draining' and pool.lease.liveness == 'unconfirmed' then
+    transitions.lose(pool, gone, now)
+  elseif pool.status == 'active' and pool.lease.liveness == 'lost' and is_guarded then
+    transitions.mark_unconfirmed(pool, now)
+  end
+end
+
 -- An operator gives a pool a status, and with draining perhaps a drain as above. A failed one that returns is alive for
 -- a lease, or unconfirmed if the guard of its class is on; one that was not heard since it was made again serves
--- without a lease.
-function transitions.set_status(pool, status, drain, is_guarded, now)
+-- without a lease. A lost one is gone `gone` µs later.
+function transitions.set_status(pool, status, drain, is_guarded, gone, now)
   set_drain(pool, status == 'draining' and drain or '', now)
   if transitions.has_status(pool, status) then
     return
@@ -113,7 +123,9 @@ function transitions.set_status(pool, status, drain, is_guarded, now)
   if pool.lease and pool.lease.unheard and status == 'active' then
     pool.lease, pool.due = nil, false
   elseif pool.lease and was_failed then
-    return_lease(pool, is_guarded, now)
+    return_lease(pool, is_guarded and status == 'active', now)
+  elseif pool.lease then
+    change_service(pool, is_guarded, gone, now)
   end
 end
 

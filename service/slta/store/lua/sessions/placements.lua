@@ -2,6 +2,11 @@
 
 placements = {}
 
+local COUNTERS = {
+  green = 'assigned_green', yellow = 'assigned_yellow', none = 'assigned_none', open = 'assigned_open',
+}
+local LETTERS = { green = 'g', yellow = 'y', none = 'n', open = 'o' }
+
 local function replay_assign(fleet, id, session, lease, options)
   if string.find(options, ' touch', 1, true) then
     sessions.restart_lease(fleet, id, session, lease)
@@ -9,58 +14,52 @@ local function replay_assign(fleet, id, session, lease, options)
   return sessions.with_labels(fleet, options, sessions.reply(fleet, 'REPLAYED', session))
 end
 
--- The refusal of an assign of this type, which is counted; nil if a pool has room for it. O(log ids that were refused),
--- O(classes) with types.
-local function refuse(fleet, id, type_index, options)
-  local free, full = fleet.room_for - fleet.sessions, nil
-  if fleet.types then
-    free = session_types.free(fleet, type_index)
-    full = free == 0 and session_types.refusal(fleet, type_index)
-  elseif fleet.active_pools == 0 then
-    full = { 'NO_ACTIVE_POOL' }
-  elseif free == 0 then
-    full = { 'FULL' }
+-- What the classes of a kind lack, if they have no free place.
+local function lack(fleet, kind, free)
+  if free > 0 then
+    return nil
+  elseif fleet.tables_of.types then
+    return types.refusal(fleet, kind)
   end
-  local is_low = free <= fleet.reserve_for_priority and string.find(options, ' low', 1, true)
+  return { fleet.tables_of.active == 0 and 'NO_ACTIVE_POOL' or 'FULL' }
+end
+
+-- The refusal of an assign of this kind, which is counted; nil if a pool has room for it. O(log ids that were refused),
+-- O(classes) with types.
+local function refuse(fleet, id, kind, options)
+  local free = policies.free(fleet, kind)
+  local full = lack(fleet, kind, free)
+  local is_low = free <= fleet.tables_of.reserve_for_priority and string.find(options, ' low', 1, true)
   if full then
-    local is_full = full[1] == 'FULL'
-    state.count(fleet, is_full and 'rejected_no_capacity' or 'rejected_no_active_pool')
-    session_types.count(fleet, is_full and 'full' or 'inactive', type_index)
+    local counter = full[1] == 'FULL' and 'rejected_no_capacity' or 'rejected_no_active_pool'
+    fleet[counter] = fleet[counter] + 1
+    types.add(fleet, full[1] == 'FULL' and 'full' or 'inactive', kind, 1)
     if not is_low then
       refused_ids.add(fleet, id)
     end
     return full
   elseif is_low then
-    state.count(fleet, 'rejected_low_priority')
+    fleet.rejected_low_priority = fleet.rejected_low_priority + 1
     return { 'LOW_PRIORITY' }
   end
 end
 
--- Places a session of a type by the policy: returns the session, its token, class_index and level. O(classes + log
--- pools), O(classes * types) with types.
-local function place(fleet, id, type_index, lease, draw)
-  local view = fleet.unconfirmed == 0 and fleet or confirmed.view(fleet, type_index)
-  policies.call(fleet, 'prepare', view)
-  if view ~= fleet then
-    confirmed.refresh(view)
+-- Places a session of a kind by the policy: returns the session and its token. O(classes + log pools), O(classes *
+-- types) with types.
+local function put(fleet, id, kind, lease, draw)
+  local token, class, number, step = policies.choose(fleet, draw, kind)
+  local place = pool_records.at(fleet, number)
+  local best = differences.is_drawn(draw) and policies.best_marginal(fleet, kind, -math.huge)
+  local begun = sessions.begin(fleet, id, kind, place, lease, 'assigned', LETTERS[token])
+  if best then
+    local here = fleet.tables_of.marginals[class][tonumber(begun.level)]
+    differences.add(fleet, 'placed', here, math.max(here, best))
   end
-  local policy = fleet.policy_table
-  local step = policy.learning_step and policy.learning_step(view) or 0
-  local token, class_index, pool_index = policy.choose(view, draw, type_index)
-  local pool_number = keys.pool_number(fleet, class_index, pool_index)
-  local pool_id = pool_records.name(fleet, pool_number)
-  local begun, level = sessions.begin(fleet, id, type_index, pool_number, pool_id, lease, 'assigned', token)
-  differences.draw(fleet, 'placed', draw, class_index, level, type_index)
-  derived.on_change(fleet, class_index, pool_index, level, 1, type_index)
   if step ~= 0 then
-    policy.update(fleet, step)
+    fleet.tables_of.policy_table.step(fleet, step)
   end
-  local counts = fleet['assigned_' .. token]
-  counts[class_index] = counts[class_index] + 1
-  if fleet.types then
-    type_block.touch(fleet, type_index)
-    fleet.type_assigned[type_index] = fleet.type_assigned[type_index] + 1
-  end
+  state.add(fleet, COUNTERS[token], class, 1)
+  types.add(fleet, 'assigned', kind, 1)
   return begun, token
 end
 
@@ -75,21 +74,21 @@ function placements.assign(fleet, id, lease, draw, options)
   if session then
     return replay_assign(fleet, id, session, lease, options)
   end
-  local ended, ended_on = sessions.ended(fleet, id)
+  local ended, ended_on = ended_ids.find(fleet, id)
   if ended then
     return ended, ended_on
-  elseif not fleet.policy_table.choose then
+  elseif fleet.tables_of.policy_table.observes then
     return { 'OBSERVES' }
   end
-  local type_index, unknown = 1, nil
+  local kind, unknown = 1, nil
   if options ~= '' then
-    type_index, unknown = session_types.of_options(fleet, options)
+    kind, unknown = types.of_options(fleet, options)
   end
-  local refusal = unknown or refuse(fleet, id, type_index, options)
+  local refusal = unknown or refuse(fleet, id, kind, options)
   if refusal then
     return refusal
   end
   -- writes
-  local begun, token = place(fleet, id, type_index, sessions.lease(fleet, lease), draw + 0)
+  local begun, token = put(fleet, id, kind, sessions.lease(fleet, lease), draw + 0)
   return sessions.with_labels(fleet, options, sessions.reply(fleet, 'ASSIGNED', begun, token))
 end

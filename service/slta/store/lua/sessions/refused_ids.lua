@@ -8,16 +8,15 @@ local UNKNOWN_STAY = 3600e6 -- µs, until the history has told the fleet's `mean
 
 -- Counts an id that is refused. O(log ids).
 function refused_ids.add(fleet, id)
-  if fleet.scale_window > 0 and not expiring_ids.contains(fleet, 'refused', id) then
-    cold.load(fleet, 'mean_stay', 'refused_ids')
-    state.count(fleet, 'refused_ids')
+  if fleet.tables_of.scale_window > 0 and not expiring_ids.contains(fleet, 'refused', id) then
+    fleet.refused_ids = fleet.refused_ids + 1
     expiring_ids.add(fleet, 'refused', id, fleet.mean_stay > 0 and fleet.mean_stay or UNKNOWN_STAY)
   end
 end
 
 -- Counts an id back that is served after all. O(log ids).
 function refused_ids.remove(fleet, id)
-  if expiring_ids.remove(fleet, 'refused', id) then
-    state.count(fleet, 'refused_ids', -1)
+  if fleet.refused > 0 and expiring_ids.remove(fleet, 'refused', id) then
+    fleet.refused_ids = fleet.refused_ids - 1
   end
 end

@@ -1,90 +1,67 @@
--- Sessions. `sessions` maps an id to its record (see `records`). `ended:0` and `ended:1` map ended ids to "reason
--- pool_id" in two generations; the older one is dropped as a whole. `early` has ids that were completed before they
--- were assigned (see `expiring_ids`).
+-- Sessions: `sessions` maps an id to "pool_id type start lease due level token", `ids:<number>` has the ids on a pool.
+-- The type is its permanent number; start and lease are in µs; due is the second in which the lease ends, 0 without
+-- one. `level` is the one that the session took on its pool, `token` the first letter of what the policy decided by, -
+-- without a decision.
 --
--- Each operation reads and checks, then writes; below the line "-- writes" it cannot be refused. Reports of sessions by
--- pools and others are in `reports`.
+-- Each operation reads and checks, then writes; below the line "-- writes" it cannot be refused.
 
 sessions = {}
 
-local MIN_RETENTION = 120e6 -- µs, longer than the replay log of a dispatcher
-local TOMBSTONE = 120e6 -- µs
+local RECORD = '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S)$'
+local TOKENS = { g = 'green', y = 'yellow', n = 'none', o = 'open' }
 
--- The record of a live session as a table; nil if there is none.
-function sessions.read(fleet, id)
-  local record = write_buffer.get(fleet, 'sessions', id)
-  if not record then
-    return nil
-  end
-  return records.parse(record) or error('the record of session ' .. id .. ' is unreadable')
-end
-
--- {ENDED, reason, pool_id} and the pool_id of a session that ended within the retention time, or was completed before
--- its assign; else nil.
-function sessions.ended(fleet, id)
-  local record = write_buffer.get(fleet, keys.ended(fleet.ended_generation), id)
-    or fleet.older_ended > 0 and write_buffer.get(fleet, keys.ended(1 - fleet.ended_generation), id)
-  if record then
-    local reason, pool_id = string.match(record, '^(%S+) (%S*)$')
-    return { 'ENDED', reason or 'completed', pool_id or '' }, pool_id or ''
-  elseif fleet.early > 0 and expiring_ids.contains(fleet, 'early', id) then
-    return { 'ENDED', 'completed_before_assign', '' }, ''
-  end
-end
-
--- Adds an ended id, which is kept for the retention time, but at least MIN_RETENTION.
-function sessions.add_ended(fleet, id, reason, pool_id)
-  fleet.revision = fleet.revision + 1
-  write_buffer.set(fleet, keys.ended(fleet.ended_generation), id, reason .. ' ' .. pool_id)
-end
-
--- Leaves a tombstone of an unknown id.
-function sessions.add_tombstone(fleet, id)
-  fleet.revision = fleet.revision + 1
-  expiring_ids.add(fleet, 'early', id, TOMBSTONE)
-end
-
--- Prefetches the records of `ids`, and of `new_ids` whether they have ended.
+-- Reads what operations on these ids need; `new_ids` are those that may be assigned.
 function sessions.prefetch(fleet, ids, new_ids)
-  write_buffer.prefetch(fleet, 'sessions', ids)
-  write_buffer.prefetch(fleet, keys.ended(fleet.ended_generation), new_ids)
-  if fleet.older_ended > 0 then
-    write_buffer.prefetch(fleet, keys.ended(1 - fleet.ended_generation), new_ids)
-  end
+  records.prefetch(fleet.tables_of.keys.sessions, ids)
+  ended_ids.prefetch(fleet, new_ids)
+end
+
+-- Parses a record; nil if it is unreadable.
+function sessions.parse(record)
+  local pool_id, number, start, lease, due, level, letter = string.match(record, RECORD)
+  return pool_id and {
+    pool_id = pool_id, number = number + 0, start = start + 0, lease = lease + 0, due = due + 0, level = level,
+    letter = letter,
+  }
+end
+
+-- A live session as a table; nil if there is none. An error if its record is unreadable.
+function sessions.read(fleet, id)
+  local record = records.get(fleet.tables_of.keys.sessions, id)
+  return record and (sessions.parse(record) or error('the record of session ' .. id .. ' is unreadable')) or nil
+end
+
+-- The token of a session, nil if no policy placed it.
+function sessions.token(session)
+  return TOKENS[session.letter]
+end
+
+-- The kind of a session.
+function sessions.kind(fleet, session)
+  return session.number == 0 and 1 or types.of_number(fleet, session.number)
+end
+
+-- The record of a session.
+function sessions.text(session)
+  local term = leases.term(session.start, session.lease, session.due)
+  return session.pool_id .. ' ' .. session.number .. ' ' .. term .. ' ' .. session.level .. ' ' .. session.letter
+end
+
+local function write(fleet, id, session)
+  state.touch(fleet)
+  records.set(fleet.tables_of.keys.sessions, id, sessions.text(session))
 end
 
 -- The length of a new session's lease in µs: `given`, or the fleet's if `given` is ''.
 function sessions.lease(fleet, given)
-  return given == '' and fleet.lease or given + 0
-end
-
--- Places a session of a type on a pool: record, id set and lease. It begins at `start`, by default now; `token` is nil
--- if the policy did not decide. Returns the session and the pool's new occupancy. The counter is incremented right
--- after the record is written, so that if a later step fails, a repair from the records leaves the counters correct.
-function sessions.begin(fleet, id, type_index, pool_number, pool_id, lease, counter, token, start)
-  local ids = keys.of_ids(fleet, pool_number)
-  local level = redis.call('SCARD', ids) + 1
-  local session = {
-    pool_number = pool_number, start = start or fleet.time, lease = lease,
-    due = lease == 0 and 0 or records.latest_due(fleet, lease),
-    pool_id = pool_id, placed = records.placed(level, token, fleet.types and fleet.types.numbers[type_index]),
-  }
-  leases.set(fleet, id, session.due, true)
-  write_buffer.set(fleet, 'sessions', id, records.text(session))
-  state.count(fleet, counter)
-  if fleet.refused > 0 then
-    refused_ids.remove(fleet, id)
-  end
-  fleet.revision = fleet.revision + 1
-  redis.call('SADD', ids, id)
-  return session, level
+  return given == '' and fleet.tables_of.lease or given + 0
 end
 
 -- The class of a session's pool, and behind a blank the session's type if that is not the default one.
 function sessions.class_and_type(fleet, session)
-  local class = fleet.names[(keys.locate(fleet, session.pool_number))]
-  local type_index = fleet.types and records.kind(fleet, session) or 1
-  return type_index > 1 and class .. ' ' .. fleet.types.names[type_index] or class
+  local compiled, kind = fleet.tables_of, sessions.kind(fleet, session)
+  local class = compiled.names[pool_records.place(fleet, session.pool_id).class]
+  return kind > 1 and class .. ' ' .. compiled.types.names[kind] or class
 end
 
 -- {word, pool_id, class and type, lease, start, due, detail} of a live session, and its pool_id. `detail` depends on
@@ -94,48 +71,96 @@ function sessions.reply(fleet, word, session, detail)
   return { word, session.pool_id, class, session.lease, session.start, session.due, detail or '' }, session.pool_id
 end
 
--- Removes a session from its pool.
+-- A session of a kind comes to a place, which may be of a pool that is not in service: its sorted set, and what
+-- follows. Returns the new occupancy as text.
+function sessions.enter(fleet, id, place, kind)
+  if redis.call('SADD', place.ids, id) == 0 then
+    error('session ' .. id .. ' is on its pool without a record')
+  end
+  if place.set ~= 'leaving' then
+    local level, score = occupancies.change(fleet, place.set, place.class, place.number, 1)
+    policies.on_change(fleet, place, level, 1, kind)
+    return score
+  end
+  types.move_elsewhere(fleet, kind, place.number, 1)
+  return redis.call('ZINCRBY', fleet.tables_of.keys.leaving[place.class], 1, place.number)
+end
+
+-- Takes a session of a kind off its place.
+local function leave(fleet, id, place, kind)
+  if redis.call('SREM', place.ids, id) == 0 then
+    error('session ' .. id .. ' is not on its pool')
+  end
+  if place.set ~= 'leaving' then
+    local level = occupancies.change(fleet, place.set, place.class, place.number, -1) + 1
+    policies.on_change(fleet, place, level, -1, kind)
+    return
+  end
+  local key = fleet.tables_of.keys.leaving[place.class]
+  if redis.call('ZINCRBY', key, -1, place.number) == '0' then
+    redis.call('ZREM', key, place.number)
+  end
+  types.move_elsewhere(fleet, kind, place.number, -1)
+end
+
+-- Puts a new session of a kind on a place: id, occupancy, record and lease; `letter` is that of its token, `counter`
+-- counts it. Returns the session.
+function sessions.begin(fleet, id, kind, place, lease, counter, letter)
+  local number = kind == 1 and 0 or fleet.tables_of.types.numbers[kind]
+  local session = {
+    pool_id = place.pool_id, number = number, start = fleet.time, lease = lease, due = leases.due(fleet, lease),
+    letter = letter,
+  }
+  session.level = sessions.enter(fleet, id, place, kind)
+  write(fleet, id, session)
+  leases.set(fleet, session.due, id, true)
+  fleet[counter] = fleet[counter] + 1
+  if fleet.recovering_until > 0 then
+    incarnations.note(fleet, id)
+  end
+  if fleet.refused > 0 then
+    refused_ids.remove(fleet, id)
+  end
+  return session
+end
+
+-- Takes a session off its pool.
 function sessions.detach(fleet, id, session)
-  local class_index, pool_index = keys.locate(fleet, session.pool_number)
-  local ids = keys.of_ids(fleet, session.pool_number)
-  redis.call('SREM', ids, id)
-  local level, type_index = redis.call('SCARD', ids) + 1, fleet.kinds > 0 and records.kind(fleet, session)
-  derived.on_change(fleet, class_index, pool_index, level, -1, type_index)
+  leave(fleet, id, pool_records.place(fleet, session.pool_id), sessions.kind(fleet, session))
 end
 
--- Moves a live session, detached from its former pool, to another pool, whose occupancy becomes `pool.level`. It began
--- there at `start`, without a token; its lease and its type are kept.
-function sessions.move(fleet, id, session, pool, start)
-  session.pool_number, session.pool_id, session.start = pool.pool_number, pool.pool_id, start
-  session.placed = records.placed(pool.level, nil, records.type_number(session))
-  write_buffer.set(fleet, 'sessions', id, records.text(session))
-  fleet.revision = fleet.revision + 1
-  redis.call('SADD', keys.of_ids(fleet, pool.pool_number), id)
+-- Moves a live session, detached from its former pool, to a place, where it begins now without a token; its lease and
+-- type are kept.
+function sessions.move(fleet, id, session, place)
+  session.pool_id, session.start, session.letter = place.pool_id, fleet.time, '-'
+  session.level = sessions.enter(fleet, id, place, sessions.kind(fleet, session))
+  write(fleet, id, session)
+  if fleet.recovering_until > 0 then
+    incarnations.note(fleet, id)
+  end
 end
 
--- Sets the start of a live session on its pool.
-function sessions.set_start(fleet, id, session, start)
-  session.start = start
-  write_buffer.set(fleet, 'sessions', id, records.text(session))
-  fleet.revision = fleet.revision + 1
-end
-
--- Ends a session: record, counter and ended id first, as in `begin`, then lease and pool.
+-- Ends a session.
 function sessions.finish(fleet, id, session, reason)
-  write_buffer.set(fleet, 'sessions', id, false)
-  state.count(fleet, reason)
-  sessions.add_ended(fleet, id, reason, session.pool_id)
-  leases.set(fleet, id, session.due, false)
+  records.set(fleet.tables_of.keys.sessions, id, false)
+  ended_ids.add(fleet, id, reason, session.pool_id)
+  leases.set(fleet, session.due, id, false)
   sessions.detach(fleet, id, session)
+  fleet[reason] = fleet[reason] + 1
 end
 
 -- Ends at most `count` sessions of a pool; returns the number.
-function sessions.finish_some(fleet, pool_number, count, reason)
-  local ids = redis.call('SRANDMEMBER', keys.of_ids(fleet, pool_number), count)
+function sessions.finish_some(fleet, pool, count, reason)
+  local ids = redis.call('SRANDMEMBER', pool_records.place(fleet, pool.pool_id).ids, count)
   for _, id in ipairs(ids) do
-    local session = sessions.read(fleet, id) or error('session ' .. id .. ' has no record')
-    sessions.finish(fleet, id, session, reason)
+    local session = sessions.read(fleet, id)
+    if session then
+      sessions.finish(fleet, id, session, reason)
+    else
+      state.doubt(fleet, 'session ' .. id .. ' has no record') -- a rebuild gives it one
+    end
   end
+  records.write()
   return #ids
 end
 
@@ -147,24 +172,34 @@ local function expire(fleet, id)
   sessions.finish(fleet, id, session, 'expired')
 end
 
--- Ends sessions with expired leases.
+-- Ends sessions whose lease has ended.
 function sessions.reap(fleet)
   leases.reap(fleet, expire)
 end
 
 -- Replaces a session's lease; the new one expires in the second `due`, 0 for never.
 local function set_lease(fleet, id, session, lease, due)
-  leases.set(fleet, id, session.due, false)
-  leases.set(fleet, id, due, true)
+  leases.set(fleet, session.due, id, false)
+  leases.set(fleet, due, id, true)
   session.lease, session.due = lease, due
-  write_buffer.set(fleet, 'sessions', id, records.text(session))
-  fleet.revision = fleet.revision + 1
+  write(fleet, id, session)
 end
 
 -- Restarts a lease, with its own length if `lease` is ''.
 function sessions.restart_lease(fleet, id, session, lease)
   lease = lease == '' and session.lease or tonumber(lease)
-  set_lease(fleet, id, session, lease, lease == 0 and 0 or records.latest_due(fleet, lease))
+  set_lease(fleet, id, session, lease, leases.due(fleet, lease))
+end
+
+-- Gives a session a lease of so many µs from now on if it ends later than its own, 0 for never. Returns whether it
+-- does.
+function sessions.lengthen(fleet, id, session, lease)
+  local due = leases.due(fleet, lease)
+  local is_longer = due > session.due or due == session.due and lease > session.lease
+  if session.due > 0 and (due == 0 or is_longer) then
+    set_lease(fleet, id, session, lease, due)
+    return true
+  end
 end
 
 -- The reply of an operation on a session, its pool_id, and the pool's labels if `options` has the word.
@@ -175,7 +210,7 @@ end
 
 -- id, two words without meaning, options: "unmarked" to leave no tombstone of an unknown id
 --   -> COMPLETED pool_id | ENDED reason pool_id | UNKNOWN | UNMARKED if it is unknown and has no tombstone
---    | RECOVERING if it may be replayed. O(1).
+--    | RECOVERING if it may be restored. O(log pools).
 function sessions.complete(fleet, id, _, _, options)
   local session = sessions.read(fleet, id)
   if session then
@@ -183,36 +218,17 @@ function sessions.complete(fleet, id, _, _, options)
     sessions.finish(fleet, id, session, 'completed')
     return { 'COMPLETED', session.pool_id }, session.pool_id
   end
-  local ended, ended_on = sessions.ended(fleet, id)
+  local ended, ended_on = ended_ids.find(fleet, id)
   if ended and ended[2] ~= 'completed_before_assign' then
     return ended, ended_on
   elseif not ended and incarnations.is_recovering(fleet) then
     return { 'RECOVERING' }
   elseif options == 'unmarked' then
-    marks.answer(fleet, id)
     return { 'UNMARKED' }
   end
   -- writes
-  sessions.add_tombstone(fleet, id)
+  ended_ids.add_tombstone(fleet, id)
   return { 'UNKNOWN' }
-end
-
--- Extends a lease to the second `due`, 0 for never; a lease is never shortened. Returns whether it was extended.
-function sessions.extend_lease(fleet, id, session, lease, due)
-  local is_shorter = session.due > 0 and (due == 0 or due > session.due)
-  if is_shorter then
-    set_lease(fleet, id, session, lease, due)
-  end
-  return is_shorter
-end
-
--- The reply to a renewal of an unknown session, which a replay does not restore after it.
-local function refuse_unknown(fleet, id)
-  if incarnations.is_recovering(fleet) then
-    return 'RECOVERING'
-  end
-  marks.answer(fleet, id)
-  return 'UNKNOWN'
 end
 
 -- id, lease in µs ('' for the session's own, 0 for none from now on)
@@ -220,21 +236,10 @@ end
 function sessions.renew(fleet, id, lease)
   local session = sessions.read(fleet, id)
   if not session then
-    return { sessions.ended(fleet, id) and 'EXPIRED' or refuse_unknown(fleet, id) }
+    local is_recovering = incarnations.is_recovering(fleet)
+    return { ended_ids.find(fleet, id) and 'EXPIRED' or is_recovering and 'RECOVERING' or 'UNKNOWN' }
   end
   -- writes
   sessions.restart_lease(fleet, id, session, lease)
   return (sessions.reply(fleet, 'RENEWED', session)) -- without the pool_id: nobody asks for its address
-end
-
--- Drops the older generation of ended ids once the younger one has reached the retention time. O(1).
-function sessions.rotate_ended(fleet)
-  cold.load(fleet, 'ended_since', 'retention')
-  if fleet.time - fleet.ended_since >= math.max(fleet.retention, MIN_RETENTION) then
-    fleet.older_ended = redis.call('HLEN', keys.of_ended(fleet, fleet.ended_generation))
-    fleet.ended_generation = 1 - fleet.ended_generation
-    fleet.ended_since = fleet.time
-    marks.drop(fleet)
-    redis.call('UNLINK', keys.of_ended(fleet, fleet.ended_generation))
-  end
 end

@@ -47,8 +47,7 @@ function events.describe_fleet(fleet)
   if not fleet then
     return nil
   end
-  cold.load(fleet, 'config_version')
-  return { config_version = fleet.config_version, policy = fleet.policy }
+  return { config_version = fleet.config_version, policy = fleet.tables_of.policy }
 end
 
 -- Micros as seconds, to the millisecond.
@@ -93,7 +92,7 @@ end
 
 -- Merges the newest event into this one if this one extends it.
 local function merge_newest(fleet, event)
-  local text = redis.pcall('LINDEX', keys.of_fleet(fleet, 'events'), 0)
+  local text = redis.pcall('LINDEX', fleet.prefix .. 'events', 0)
   local newest = type(text) == 'string' and parse(text)
   if not newest or not continues(newest, event) then
     return
@@ -105,7 +104,7 @@ local function merge_newest(fleet, event)
       event.after.pool_class = nil
     end
   end
-  redis.pcall('LTRIM', keys.of_fleet(fleet, 'events'), 1, -1)
+  redis.pcall('LTRIM', fleet.prefix .. 'events', 1, -1)
 end
 
 -- Completes an event with the outcome in `reply`, and stores it unless the fleet is deleted or was never created.
@@ -128,8 +127,8 @@ end
 -- Stores an event as the newest one, and returns its text. O(1).
 function events.store(fleet, event)
   local text = cjson.encode(event)
-  if type(redis.pcall('LPUSH', keys.of_fleet(fleet, 'events'), text)) == 'number' then
-    redis.pcall('LTRIM', keys.of_fleet(fleet, 'events'), 0, MAX_EVENTS - 1)
+  if type(redis.pcall('LPUSH', fleet.prefix .. 'events', text)) == 'number' then
+    redis.pcall('LTRIM', fleet.prefix .. 'events', 0, MAX_EVENTS - 1)
   end
   return text
 end
@@ -143,10 +142,10 @@ function events.common(list, field)
   return value
 end
 
--- Starts an event of pools, { pool_id, class_index }, or of a class, without pool_id; none may be empty.
+-- Starts an event of pools, { pool_id, class }, or of a class, without pool_id; none may be empty.
 function events.of_pools(fleet, action, found, author)
   local event = events.begin(action, fleet, fleet.clock, author)
-  event.before, event.pools = { pool_class = fleet.names[events.common(found, 'class_index') or 0] }, #found
+  event.before, event.pools = { pool_class = fleet.tables_of.names[events.common(found, 'class') or 0] }, #found
   event.pool_id = #found == 1 and found[1].pool_id or nil
   local ids = {}
   for at = 1, math.min(#found, events.MAX_IDS) do
@@ -165,25 +164,8 @@ end
 
 -- Calls visit(text, event) for each entry of the list, newest first; the event is nil if it is not valid. O(1).
 local function each_entry(fleet, visit)
-  for at, text in ipairs(redis.call('LRANGE', keys.of_fleet(fleet, 'events'), 0, MAX_EVENTS)) do
+  for at, text in ipairs(redis.call('LRANGE', fleet.prefix .. 'events', 0, MAX_EVENTS)) do
     visit(text, at <= MAX_EVENTS and parse(text))
-  end
-end
-
--- Entries of the list that are not valid events, and those beyond MAX_EVENTS. O(1).
-function events.invalid(fleet)
-  local found = {}
-  each_entry(fleet, function(text, event) found[#found + 1] = not event and text or nil end)
-  return found
-end
-
--- Rewrites the list without these entries. O(1).
-function events.repair(fleet)
-  local valid = {}
-  each_entry(fleet, function(text, event) valid[#valid + 1] = event and text or nil end)
-  redis.call('UNLINK', keys.of_fleet(fleet, 'events'))
-  for at = #valid, 1, -1 do
-    redis.call('LPUSH', keys.of_fleet(fleet, 'events'), valid[at])
   end
 end
 
@@ -194,4 +176,9 @@ function events.list(fleet)
     found[#found + 1] = event and text or nil
   end)
   return found
+end
+
+-- Whether a text is a valid event.
+function events.is_valid(text)
+  return parse(text) ~= nil
 end

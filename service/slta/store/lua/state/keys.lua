@@ -1,85 +1,57 @@
--- The names of a fleet's keys, and pool numbers.
+-- Keys of a fleet, and pool numbers.
 --
--- A class has a class_index, its position 1..m in the configuration and in the fleet's vectors, and a class_id, which
--- is permanent (`fleet.numbers`) and used in keys. A pool has a pool_index, its bit in the rows of its class, and a
--- pool_number, class_id * MAX_POOLS + pool_index.
+-- A class has an index, its position 1..m in the configuration, and a permanent id, which is part of keys and of pool
+-- numbers. A pool's number is 65,536 * (16 + the id of its class) + its place, so that all numbers have seven digits:
+-- in a sorted set those of equal score then stand in the order of numbers, and as text they need no formatting.
 
 keys = {}
 
--- Every key that a fleet can have, and its type: keys of the fleet, keys of a class, and keys with another number as
--- suffix. A policy declares its own rows, which are strings. Any other key is a stray.
-keys.FLEET = constants.FLEET_KEYS
-keys.CLASS = {
-  used = 'string', active = 'string', ranks = 'string', marginals = 'string', unconfirmed = 'string', lost = 'zset',
-  sampled = 'string',
-}
-keys.NUMBERED = { level = 'string', ids = 'set', leases = 'set', past = 'list' }
+local FIRST_CLASS = 16 -- 65,536 * 16 has seven digits
+local FLEET = constants.FLEET_KEYS
+local CLASS = { 'used', 'pools', 'quiet', 'leaving', 'green', 'lost', 'sampled' }
 
--- A key of the fleet: {fleet}:name.
-function keys.of_fleet(fleet, name)
-  local key = fleet.fleet_keys[name]
-  if not key then
-    key = fleet.prefix .. name
-    fleet.fleet_keys[name] = key
+-- The keys of a fleet by name; those of a class as lists by class.
+function keys.of_fleet(prefix, class_ids)
+  local found = { ids = prefix .. 'ids:', leases = prefix .. 'leases:', past = prefix .. 'past:' }
+  for _, name in ipairs(FLEET) do
+    found[name] = prefix .. name
   end
-  return key
-end
-
--- A key of a class: {fleet}:name:class_id.
-function keys.of_class(fleet, name, class_index)
-  local cached = fleet.class_keys[class_index]
-  if not cached[name] then
-    cached[name] = fleet.prefix .. name .. ':' .. fleet.numbers[class_index]
+  for _, name in ipairs(CLASS) do
+    found[name] = {}
+    for class, id in ipairs(class_ids) do
+      found[name][class] = prefix .. name .. ':' .. id
+    end
   end
-  return cached[name]
+  return found
 end
 
--- The row of active pools with at least `level` sessions; at level 0 all active pools.
-function keys.of_level(fleet, class_index, level)
-  if level == 0 then
-    return keys.of_class(fleet, 'active', class_index)
+-- Deletes all keys of a class.
+function keys.drop_class(all, class)
+  for _, name in ipairs(CLASS) do
+    redis.call('UNLINK', all[name][class])
   end
-  local cached = fleet.class_keys[class_index]
-  if not cached[level] then
-    cached[level] = string.format('%slevel:%d:%d', fleet.prefix, fleet.numbers[class_index], level)
+end
+
+-- Deletes all keys of a fleet without pools and sessions. O(classes).
+function keys.drop_fleet(all, classes)
+  for class = 1, classes do
+    keys.drop_class(all, class)
   end
-  return cached[level]
-end
-
--- The set of session ids of the pool with this number.
-function keys.of_ids(fleet, pool_number)
-  return string.format('%sids:%d', fleet.prefix, pool_number)
-end
-
--- The set of session ids whose lease expires in this second of fleet time.
-function keys.of_leases(fleet, second)
-  if fleet.leases_second ~= second then
-    fleet.leases_second, fleet.leases_key = second, string.format('%sleases:%d', fleet.prefix, second)
+  for _, window in ipairs(constants.WINDOWS) do
+    redis.call('UNLINK', all.past .. window)
   end
-  return fleet.leases_key
+  for _, name in ipairs(FLEET) do
+    redis.call('UNLINK', all[name])
+  end
 end
 
--- The name of the hash of ended ids of a generation, 0 or 1.
-function keys.ended(generation)
-  return generation == 0 and 'ended:0' or 'ended:1'
+-- The number of the pool at place 0 of the class with this id.
+function keys.first_number(class_id)
+  return constants.MAX_POOLS * (FIRST_CLASS + class_id)
 end
 
--- The key of that hash.
-function keys.of_ended(fleet, generation)
-  return keys.of_fleet(fleet, keys.ended(generation))
-end
-
--- The history of the integrals for a window in seconds.
-function keys.of_past(fleet, window)
-  return fleet.prefix .. 'past:' .. window
-end
-
-function keys.pool_number(fleet, class_index, pool_index)
-  return fleet.numbers[class_index] * constants.MAX_POOLS + pool_index
-end
-
--- The class_index and pool_index of a pool number. The class_index is nil if no class has the id.
-function keys.locate(fleet, pool_number)
-  local pool_index = pool_number % constants.MAX_POOLS
-  return fleet.index_by_id[(pool_number - pool_index) / constants.MAX_POOLS], pool_index
+-- The id of the class and the place of a number.
+function keys.locate(number)
+  local place = number % constants.MAX_POOLS
+  return (number - place) / constants.MAX_POOLS - FIRST_CLASS, place
 end

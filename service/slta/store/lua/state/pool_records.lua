@@ -1,4 +1,4 @@
--- Pool records: what decides about a pool. `pools` maps a pool id to "number letters since ttl listed deadline", and
+-- Pool records: what decides about a pool. `records` maps a pool id to "number letters since ttl listed deadline", and
 -- `names` a pool number to the pool id.
 --
 -- The letters are the status, which is what the operator said (a, d, f); the liveness, which is what heartbeats say (a,
@@ -14,16 +14,7 @@ local STATUSES = { a = 'active', d = 'draining', f = 'failed' }
 local LIVENESS = { a = 'alive', u = 'unconfirmed', l = 'lost', g = 'gone' }
 local FOLLOWS = { l = 'list', f = 'fail' }
 local EXACT = '^(%d+) ([adf])([aulg-])([mn]*)([lf]?) (%d+) (%d+) (%d+) (-?%d+)$'
-local ROUGH = '^(%S*) ?(%S?)(%S?)([^%slf]*)([^%s]*) ?(%S*) ?(%S*) ?(%S*) ?(%S*)$'
-pool_records.MIN_TTL, pool_records.MAX_TTL = 2e6, 3600e6 -- µs
 pool_records.UNKNOWN_TTL = 60e6 -- µs, of a pool that is made again or mended, until its first heartbeat
-pool_records.LONGEST_DRAIN = 7 * 86400e6 -- µs
-
--- The field that counts the pools with a status, or with a lease by liveness.
-pool_records.COUNTED_IN = {
-  active = 'pools', draining = 'draining_pools', failed = 'failed_pools', alive = 'pools_alive',
-  unconfirmed = 'pools_unconfirmed', lost = 'pools_lost', gone = 'pools_gone',
-}
 
 local function lease_of(word, flags, since, ttl, listed)
   return {
@@ -48,46 +39,6 @@ function pool_records.parse(text)
   }
 end
 
--- A number within bounds; `default` for a text that is none.
-local function salvage_number(text, default, least, most)
-  return math.max(least, math.min(tonumber(string.match(text, '^%d+$')) or default, most))
-end
-
--- What is unreadable of a lease, or cannot be at fleet time `now`, is as in one that begins now; nil without a lease.
-local function salvage_lease(now, status, letter, flags, since, ttl, listed)
-  local word = LIVENESS[letter]
-  if not word and (letter == '-' or salvage_number(ttl, 0, 0, 1) == 0) then
-    return nil
-  end
-  local is_known = word and not (status == 'failed' and word == 'unconfirmed')
-  local length = 1e6 * salvage_number(ttl, pool_records.UNKNOWN_TTL / 1e6, pool_records.MIN_TTL / 1e6,
-    pool_records.MAX_TTL / 1e6)
-  return lease_of(is_known and word or 'alive', flags, salvage_number(since, now, 0, now), length,
-    salvage_number(listed, now, 0, now))
-end
-
--- What follows a deadline is "list" if that is unreadable; nil without a deadline that can be.
-local function salvage_drain(now, status, follows, deadline)
-  local drain = drain_of(FOLLOWS[follows] or 'list', tonumber(string.match(deadline, '^-?%d+$')) or 0)
-  local may_be = status == 'draining' or status == 'failed' and drain.follows == 'fail' and not drain.is_over
-  local latest = drain.is_over and now or now + pool_records.LONGEST_DRAIN
-  return may_be and drain.deadline > 0 and drain.deadline <= latest and drain or nil
-end
-
--- The same of a record that may be damaged, field by field: number and status are nil if they are unreadable.
-function pool_records.salvage(text, now)
-  local number, letter, word, flags, follows, since, ttl, listed, deadline = string.match(text, ROUGH)
-  if not number then
-    return {}
-  end
-  local status = STATUSES[letter]
-  return {
-    pool_number = tonumber(string.match(number, '^%d+$')), status = status,
-    lease = salvage_lease(now, status, word, flags, since, ttl, listed),
-    drain = salvage_drain(now, status, follows, deadline),
-  }
-end
-
 -- Formats a record.
 function pool_records.text(pool)
   local lease, drain, status = pool.lease, pool.drain, string.sub(pool.status, 1, 1)
@@ -107,11 +58,6 @@ function pool_records.is_away(pool)
   return word == 'lost' or word == 'gone'
 end
 
--- The status under which a pool is counted: active if it is in service, draining if it is active and away.
-function pool_records.counted_as(pool)
-  return pool.status == 'active' and pool_records.is_away(pool) and 'draining' or pool.status
-end
-
 -- Whether a pool may get sessions, and has its own in the ledger.
 function pool_records.is_in_service(pool)
   return pool.status == 'active' and not pool_records.is_away(pool)
@@ -129,12 +75,21 @@ function pool_records.drain_due(pool)
   return pool.drain and not pool.drain.is_over and pool.drain.deadline or nil
 end
 
--- A pool with this record, parsed, with pool_id, class_index, pool_index and the record as `stored`, false if there is
--- none; with pool_id and `stored` only if it is unreadable or has a number of no class.
+-- The sorted set in which a pool has its sessions: in service, unconfirmed, or neither.
+function pool_records.set_of(pool)
+  if not pool_records.is_in_service(pool) then
+    return 'leaving'
+  end
+  return pool.lease and pool.lease.liveness == 'unconfirmed' and 'quiet' or 'pools'
+end
+
+-- A pool with this record, parsed, with pool_id, class, place and the record as `stored`, false if there is none; with
+-- pool_id and `stored` only if it is unreadable or has a number of no class.
 local function open(fleet, pool_id, text)
   local pool = pool_records.parse(text) or {}
-  pool.class_index, pool.pool_index = keys.locate(fleet, pool.pool_number or -1)
-  if not pool.class_index then
+  local class_id, place = keys.locate(pool.pool_number or 0)
+  pool.class, pool.place = fleet.tables_of.index_by_id[class_id], place
+  if not pool.class then
     if text then
       state.doubt(fleet, 'the record of pool ' .. pool_id .. ' is unreadable')
     end
@@ -147,16 +102,21 @@ end
 -- The pools with these ids in order, as above. One that is named twice is the same. O(ids).
 function pool_records.read(fleet, ids)
   local found, by_id = {}, {}
-  for at, text in ipairs(records.read_all(keys.of_fleet(fleet, 'pools'), ids)) do
+  for at, text in ipairs(commands.read_all(fleet.tables_of.keys.records, ids)) do
     local pool = by_id[ids[at]] or open(fleet, ids[at], text)
     found[at], by_id[ids[at]] = pool, pool
   end
   return found
 end
 
+-- The ids of the pools with these numbers, false for one that has none. O(numbers).
+function pool_records.names(fleet, numbers)
+  return commands.read_all(fleet.tables_of.keys.names, numbers)
+end
+
 -- A pool, as above; nil and the refusal if it does not exist or its record is unreadable.
 function pool_records.find(fleet, pool_id)
-  local text = redis.call('HGET', keys.of_fleet(fleet, 'pools'), pool_id)
+  local text = redis.call('HGET', fleet.tables_of.keys.records, pool_id)
   local pool = open(fleet, pool_id, text)
   if not pool.status then
     return nil, { text and 'DAMAGED' or 'UNKNOWN_POOL' }
@@ -164,25 +124,48 @@ function pool_records.find(fleet, pool_id)
   return pool
 end
 
+-- The sessions on a pool. O(1).
+function pool_records.occupancy(fleet, pool)
+  return redis.call('SCARD', fleet.tables_of.keys.ids .. string.format('%d', pool.pool_number))
+end
+
 -- Adds pools to a sorted set, scored by the present fleet time. O(pools * log pools).
 function pool_records.add_by_time(fleet, key, found)
   local words = {}
   for _, pool in ipairs(found) do
-    words[#words + 1] = string.format('%.0f', fleet.time)
-    words[#words + 1] = pool.pool_id
+    vectors.append(words, { string.format('%.0f', fleet.time), pool.pool_id })
   end
-  write_buffer.send('ZADD', key, words)
+  commands.send('ZADD', key, words)
 end
 
--- The id of the pool with this number; false if there is none.
-function pool_records.name(fleet, pool_number)
-  local names = cache.list(fleet, 'pool_list')
-  local name = names[pool_number]
-  if not name then
-    name = redis.call('HGET', keys.of_fleet(fleet, 'names'), pool_number)
-    cache.add(names, pool_number, name)
+-- What placements need of a pool: `pool_id`; `number`, as text; `ids`, the key of its sessions; `class`; `set`. Those
+-- that were read stay in the compiled tables, by id and by number, until `shape` changes, as it does with a pool's
+-- number or its set. An error if the pool has no readable record.
+function pool_records.place(fleet, pool_id)
+  local known = fleet.tables_of.place_of
+  local place = known[pool_id]
+  if not place then
+    local pool = pool_records.find(fleet, pool_id) or error('pool ' .. pool_id .. ' has no record')
+    local number = string.format('%d', pool.pool_number)
+    place = {
+      pool_id = pool_id, number = number, ids = fleet.tables_of.keys.ids .. number, class = pool.class,
+      set = pool_records.set_of(pool),
+    }
+    known[pool_id] = place
   end
-  return name
+  return place
+end
+
+-- The place with a number, which is a number or a text.
+function pool_records.at(fleet, number)
+  local known = fleet.tables_of.place_at
+  local place = known[number]
+  if not place then
+    local pool_id = redis.call('HGET', fleet.tables_of.keys.names, number)
+    place = pool_records.place(fleet, pool_id or error('pool ' .. number .. ' has no name'))
+    known[number] = place
+  end
+  return place
 end
 
 -- Wraps an operation on a pool that exists: callback(fleet, given, pool) -> reply. The function takes (fleet, given),
@@ -192,19 +175,4 @@ function pool_records.on_pool(callback)
     local pool, refusal = pool_records.find(fleet, given.pool_id)
     return refusal or callback(fleet, given, pool)
   end
-end
-
--- Adds to the count of the pools with a status or liveness, nil for none.
-function pool_records.count(fleet, class_index, word, change)
-  local field = pool_records.COUNTED_IN[word]
-  if field then
-    cold.load(fleet, field)
-    fleet[field][class_index] = fleet[field][class_index] + change
-  end
-end
-
--- The number of pools of a class, whatever their status.
-function pool_records.total(fleet, class_index)
-  cold.load(fleet, 'draining_pools', 'failed_pools')
-  return fleet.pools[class_index] + fleet.draining_pools[class_index] + fleet.failed_pools[class_index]
 end

@@ -1,73 +1,90 @@
--- Session records: their format, and bulk reads for audit and repair, which do not trust what is stored.
---
--- A record is "pool_number start lease due pool_id placed": fleet time and duration in µs, the second of fleet time in
--- which the lease expires (0 without a lease), and the pool's id. `placed` is the level that the session took on its
--- pool and the first letter of its token, "3g"; without a letter if the session was adopted or reported. A repair that
--- cannot recover `placed` leaves it out. The last word is the number of the session's type, "t2"; the default
--- one has none.
+-- Reads and writes of a call: the fields of hashes that its operations read, with one HMGET a hash; the fields and
+-- members that they change, with one command for each key and kind at its end. An operation sees the fields that those
+-- before it changed.
 
 records = {}
 
-records.CHUNK = 1000 -- arguments of one command
+local known, fields, members = {}, {}, {} -- by key: values by field, false for none; fields, members that changed
 
--- The values of these fields of a hash in order, false if missing. O(fields).
-function records.read_all(key, fields)
-  local found = {}
-  for from = 1, #fields, records.CHUNK do
-    local to = math.min(#fields, from + records.CHUNK - 1)
-    for _, value in ipairs(redis.call('HMGET', key, unpack(fields, from, to))) do
-      found[#found + 1] = value
+-- Begins a call.
+function records.begin()
+  known, fields, members = {}, {}, {}
+end
+
+-- Reads these fields of a hash.
+function records.prefetch(key, names)
+  local values = known[key] or {}
+  known[key] = values
+  if names[1] then
+    local found = commands.read_all(key, names)
+    for at = 1, #names do
+      values[names[at]] = found[at]
     end
   end
-  return found
 end
 
--- The id of the pool with this number, as stored rather than as cached; false if there is none.
-function records.pool_name(fleet, pool_number)
-  return redis.call('HGET', keys.of_fleet(fleet, 'names'), pool_number)
+-- The value of a field, false without one.
+function records.get(key, field)
+  local values = known[key]
+  local value = values and values[field]
+  if value == nil or not values then
+    return redis.call('HGET', key, field)
+  end
+  return value
 end
 
--- Parses a record to a table; `placed` includes its leading space, or is ''. Nil if another field is unreadable.
-function records.parse(record)
-  local pool_number, start, lease, due, pool_id, placed =
-    string.match(record or '', '^(%d+) (%d+) (%d+) (%d+) (%S+)(.*)$')
-  return pool_number and {
-    pool_number = pool_number + 0, start = start + 0, lease = lease + 0, due = due + 0,
-    pool_id = pool_id, placed = placed,
-  }
+-- Sets a field, or deletes it if `value` is false.
+function records.set(key, field, value)
+  local values, changed = known[key], fields[key]
+  if not changed then
+    values, changed = values or {}, {}
+    known[key], fields[key] = values, changed
+  end
+  values[field], changed[field] = value, true
 end
 
--- Formats a record.
-function records.text(session)
-  return string.format(
-    '%d %d %d %d %s%s', session.pool_number, session.start, session.lease, session.due, session.pool_id, session.placed
-  )
+-- Adds a member to a set if `present`, else removes it.
+function records.set_member(key, member, present)
+  local changed = members[key]
+  if not changed then
+    changed = {}
+    members[key] = changed
+  end
+  changed[member] = present
 end
 
--- `placed` for a level, a token, nil if no token decided, and the number of the session's type, nil or 0 for the
--- default one.
-function records.placed(level, token, number)
-  return ' ' .. level .. string.sub(token or '', 1, 1) .. ((number or 0) > 0 and ' t' .. number or '')
+local function write_hash(key, changed)
+  local values, set, gone, count = known[key], {}, {}, 0
+  for field in pairs(changed) do
+    local value = values[field]
+    if value then
+      set[count + 1], set[count + 2] = field, value
+      count = count + 2
+    else
+      gone[#gone + 1] = field
+    end
+  end
+  commands.send('HSET', key, set)
+  commands.send('HDEL', key, gone)
 end
 
--- The level and the token of a session, nil if its record does not have them.
-function records.placement(session)
-  local level, letter = string.match((string.gsub(session.placed, ' t%d+$', '')), '^ ([1-9]%d?%d?%d?)(%a?)$')
-  return tonumber(level), policy_tables.tokens()[letter]
+local function write_set(key, changed)
+  local added, removed = {}, {}
+  for member, present in pairs(changed) do
+    local words = present and added or removed
+    words[#words + 1] = member
+  end
+  commands.send('SADD', key, added)
+  commands.send('SREM', key, removed)
 end
 
--- The number of a session's type; nil for the default one.
-function records.type_number(session)
-  return tonumber(string.match(session.placed, ' t(%d+)$'))
-end
-
--- The kind of a session: 1 without a type in its record, or if the fleet does not have that type.
-function records.kind(fleet, session)
-  local number = fleet.types and records.type_number(session)
-  return number and fleet.types.by_number[number] or 1
-end
-
--- The latest second in which a lease of this length can expire.
-function records.latest_due(fleet, lease)
-  return math.floor((fleet.time + lease) / 1e6) + 1
+-- Writes what changed.
+function records.write()
+  for key, changed in pairs(fields) do
+    write_hash(key, changed)
+  end
+  for key, changed in pairs(members) do
+    write_set(key, changed)
+  end
+  fields, members = {}, {}
 end

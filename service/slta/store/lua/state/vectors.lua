@@ -1,28 +1,28 @@
--- Vectors with one number per class, and the text form of fields.
+-- Vectors with one number per class, and their text form.
 
 vectors = {}
 
 function vectors.zeros(length)
   local vector = {}
-  for i = 1, length do
-    vector[i] = 0
+  for at = 1, length do
+    vector[at] = 0
   end
   return vector
 end
 
 function vectors.sum(vector)
   local total = 0
-  for i = 1, #vector do
-    total = total + vector[i]
+  for at = 1, #vector do
+    total = total + vector[at]
   end
   return total
 end
 
 -- The first index of a value; nil if there is none.
 function vectors.index(vector, value)
-  for i = 1, #vector do
-    if vector[i] == value then
-      return i
+  for at = 1, #vector do
+    if vector[at] == value then
+      return at
     end
   end
 end
@@ -36,46 +36,34 @@ function vectors.split(text, numeric)
   return values
 end
 
--- Formats a field as text. Numbers have 17 significant digits, which preserves doubles.
-function vectors.encode(value)
-  if type(value) == 'number' then
-    local whole = value % 1 == 0 and value < 2 ^ 53 and value > -2 ^ 53
-    return string.format(whole and '%d' or '%.17g', value)
-  elseif type(value) == 'string' then
-    return value
-  end
+-- A number as text, with all digits of a double.
+function vectors.text(number)
+  local is_whole = number % 1 == 0 and number < 2 ^ 53 and number > -2 ^ 53
+  return string.format(is_whole and '%d' or '%.17g', number)
+end
+
+-- Numbers as text with blanks between.
+function vectors.encode(numbers)
   local words = {}
-  for i = 1, #value do
-    words[i] = vectors.encode(value[i])
+  for at = 1, #numbers do
+    words[at] = vectors.text(numbers[at])
   end
   return table.concat(words, ' ')
 end
 
-function vectors.decode(kind, text)
-  if kind == 'number' then
-    return tonumber(text)
-  elseif kind == 'vector' or kind == 'words' then
-    return vectors.split(text, kind == 'vector')
+-- Appends the elements of a list to another one.
+function vectors.append(list, more)
+  for at = 1, #more do
+    list[#list + 1] = more[at]
   end
-  return text
+  return list
 end
 
--- Whether a field has a value of its kind.
-function vectors.is_valid(kind, value, length)
-  if kind == 'number' then
-    return type(value) == 'number' and value == value and math.abs(value) < 1e300
-  elseif kind == 'vector' then
-    for class_index = 1, length do
-      if type(value) ~= 'table' or not vectors.is_valid('number', value[class_index]) then
-        return false
-      end
-    end
-    return #value == length
+-- Fields and values, as HGETALL returns them, as a table.
+function vectors.by_name(flat)
+  local found = {}
+  for at = 1, #flat, 2 do
+    found[flat[at]] = flat[at + 1]
   end
-  return value ~= nil
-end
-
--- The first value of a field.
-function vectors.empty(kind, length)
-  return kind == 'vector' and vectors.zeros(length) or kind == 'number' and 0 or kind == 'words' and {} or ''
+  return found
 end
