@@ -112,9 +112,7 @@ def test_a_fleet_of_another_layout_that_appears_later_makes_the_dispatcher_unrea
         serving(tmp_path, "--store-url", store.url) as (_, client),
     ):
         until(lambda: client.get("/readyz").status_code == 200)
-        redis.eval(
-            "redis.call('SET', KEYS[1], cmsgpack.pack(tonumber(ARGV[1]), 'slta', 0))", 1, "{tiny}:state", LAYOUT + 1
-        )
+        redis.hset("{tiny}:fleet", "now", f"{LAYOUT + 1} 0")
         redis.sadd(FLEETS_KEY, "tiny")
         until(lambda: client.get("/readyz").status_code == 503)
         assert client.get("/readyz").json() == {
