@@ -129,7 +129,8 @@ local function read(key)
   for name in pairs(fleet.changed) do
     fleet.changed[name] = nil
   end
-  fleet.tables_of = tables.open(fleet, kept[key] and kept[key].tables_of)
+  local known = kept[key] and kept[key].incarnation == fleet.incarnation and kept[key]
+  fleet.tables_of = tables.open(fleet, known and known.tables_of)
   fleet.tables_of.address_of = {}
   state.set_vectors(fleet, stored)
   bound.count(fleet)
