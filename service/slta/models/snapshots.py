@@ -130,7 +130,7 @@ class Ticked:
     `audit`: the claim of an audit that the caller is to do, '' without one. `turn_seconds`: time to the caller's turn
     to tick it again; 0 if it has none. `held_seconds`: fleet time until leases end again, after too long a gap between
     ticks. `seconds` is the processor time of the server's process. `interval` waits for its bound, see
-    `lua/ledger/intervals.lua`: its name and numbers, '' without one.
+    `lua/fleets/intervals.lua`: its name and numbers, '' without one.
     """
 
     suspect: Suspect | None = None

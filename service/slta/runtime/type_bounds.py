@@ -1,7 +1,7 @@
 """Bounds of the intervals of fleets with session types: computed by the calculation process, told with the next tick.
 
 The store keeps an interval until a tick has told it: a dispatcher that ends meanwhile loses nothing, and of several
-that compute the same one the first counts. See `lua/ledger/intervals.lua`.
+that compute the same one the first counts. See `lua/fleets/intervals.lua`.
 """
 
 from __future__ import annotations
