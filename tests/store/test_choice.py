@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -76,29 +78,68 @@ def scramble(redis: TextRedis, fleet: str, rng: Random) -> None:
     rawstate.poke(redis, fleet)
 
 
-def no_pool_has_a_token(world: World) -> bool:
+def tokens(world: World) -> int:
     assert isinstance(world.spec, Tokens)
     green, yellow = world.spec.tokens()
-    return not any(green) and not yellow
+    return sum(map(len, green)) + len(yellow)
 
 
-@pytest.mark.parametrize("policy", [policy for policy in POLICIES.values() if policy.has_thresholds])
-@pytest.mark.parametrize("seed", range(3))
-def test_whatever_the_occupancies_the_token_bits_make_the_choice(redis: Redis, seed: int, policy: Policy) -> None:
-    world = World(redis, seed, policy, with_naive=False)
-    rng = Random(seed)
-    compared = 0
-    while compared < 12:
+def class_id(redis: TextRedis, world: World, name: str) -> str:
+    return (redis.hget(f"{{{WORLD}}}:document", "ids") or "").split()[world.names.index(name)]
+
+
+EACH_THRESHOLD_POLICY = pytest.mark.parametrize(
+    "policy", [policy for policy in POLICIES.values() if policy.has_thresholds], ids=lambda policy: policy.name
+)
+
+
+def drawn_by_tokens(world: World, least: int) -> Iterator[tuple[float, list[str]]]:
+    """Draws in the states of a living fleet with so many tokens: pool, class and token that they choose."""
+    rng = Random(world.operations)
+    while True:
         world.live(world.operations + 9)
         draw = rng.random()
         decision = deepcopy(world.spec).assign(draw)
-        if decision is None or no_pool_has_a_token(world):  # then the sorted sets say where there is room
+        if decision is None or tokens(world) < least:
             continue
-        saved = everything(redis, WORLD)
-        scramble(redis, WORLD, rng)
-        _, (outcome,), _ = world.run("batch", "assign", "blind", "0", repr(draw), "")
-        put_back(redis, saved, WORLD)
-        rawstate.poke(redis, WORLD, revision=int(field(redis, "revision", WORLD)) + 1000)  # not a store that went back
         pool = next(p for p in world.pools if (p.pool_class, p.bit) == (decision.pool_class, decision.pool))
-        assert [*outcome[1:3], outcome[-1]] == [pool.pool_id, world.names[pool.pool_class], decision.token]
-        compared += 1
+        yield draw, [pool.pool_id, world.names[pool.pool_class], decision.token]
+
+
+@contextmanager
+def undone(redis: TextRedis) -> Iterator[None]:
+    """What is done to the fleet within is undone."""
+    saved = everything(redis, WORLD)
+    yield
+    put_back(redis, saved, WORLD)
+    rawstate.poke(redis, WORLD, revision=int(field(redis, "revision", WORLD)) + 1000)  # not a store that went back
+
+
+def choice_of(world: World, draw: float) -> list[str]:
+    """Pool, class and token that the store chooses."""
+    _, (outcome,), _ = world.run("batch", "assign", "blind", "0", repr(draw), "")
+    assert outcome[0] == "ASSIGNED"
+    return [*outcome[1:3], outcome[-1]]
+
+
+@EACH_THRESHOLD_POLICY
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_the_occupancies_the_token_bits_make_the_choice(redis: Redis, seed: int, policy: Policy) -> None:
+    world, rng = World(redis, seed, policy, with_naive=False), Random(seed)
+    for draw, expected in islice(drawn_by_tokens(world, 1), 12):  # without, the sorted sets decide
+        with undone(redis):
+            scramble(redis, WORLD, rng)
+            assert choice_of(world, draw) == expected
+
+
+@EACH_THRESHOLD_POLICY
+@pytest.mark.parametrize("seed", range(3))
+def test_a_pool_whose_token_bit_is_taken_by_hand_is_not_chosen_by_it(redis: Redis, seed: int, policy: Policy) -> None:
+    world = World(redis, seed, policy, with_naive=False)
+    for draw, (pool_id, name, token) in islice(drawn_by_tokens(world, 2), 12):
+        row = f"{{{WORLD}}}:yellow" if token == "yellow" else f"{{{WORLD}}}:green:{class_id(redis, world, name)}"
+        place = next(p.bit for p in world.pools if p.pool_id == pool_id)
+        with undone(redis):
+            assert redis.setbit(row, place, 0) == 1
+            rawstate.poke(redis, WORLD)
+            assert choice_of(world, draw) != [pool_id, name, token]
